@@ -31,7 +31,7 @@ struct command {
 };
 
 extern const struct command command_run, command_sweep, command_plot, command_check, command_show, command_keys, command_data, command_norm, command_norms,
-    command_init, command_schema, command_info, command_table, command_diff, command_eval, command_claims,
+    command_init, command_schema, command_info, command_table, command_diff, command_eval, command_sample, command_claims,
     command_ls, command_merge, command_verify, command_clean, command_power, command_report;
 
 /* In the order of a day's work; the last one has no title. */

@@ -55,15 +55,32 @@ static void info_of_text(const struct nl_config *config, const struct nl_data_fa
            (long long)(facts->tokens - used), (long long)facts->tokens);
 }
 
+static void print_shape(const struct nl_shape *shape)
+{
+    static const char *const targets[] = {[NL_TARGET_CLASS] = "a class", [NL_TARGET_EACH] = "a class at each position", [NL_TARGET_REAL] = "a real number"};
+    const char *plural = shape->channels == 1 ? "" : "s";
+    if (shape->width > 1 || shape->height == 1)
+        printf("shape    %d x %d pixels, %d channel%s, %d classes\n", shape->height, shape->width, shape->channels, plural, shape->classes);
+    else if (shape->vocabulary)
+        printf("shape    %d tokens, %d different ones", shape->height, shape->vocabulary);
+    else
+        printf("shape    %d positions, %d channel%s", shape->height, shape->channels, plural);
+    if (shape->width == 1 && shape->height > 1) {
+        printf("; %s", targets[shape->target]);
+        if (shape->target != NL_TARGET_REAL)
+            printf(" of %d", shape->classes);
+        puts(shape->lengths ? "; lengths differ" : "");
+    }
+}
+
 static int info(const struct nl_config *config)
 {
     struct nl_data_facts facts = nl_data_facts(config);
     printf("%s: %s\n", nl_data_names[config->data.name], facts.title);
-    if (config->data.name == NL_TEXT) {
+    if (facts.tokens > 0) {
         info_of_text(config, &facts);
     } else {
-        printf("shape    %d x %d pixels, %d channel%s, %d classes\n", facts.shape.height, facts.shape.width, facts.shape.channels,
-               facts.shape.channels == 1 ? "" : "s", facts.shape.classes);
+        print_shape(&facts.shape);
         printf("samples  %d train, %d test\n", facts.train, facts.test);
     }
     printf("source   %s\nlicence  %s\n", facts.source, facts.licence);

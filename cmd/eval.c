@@ -4,11 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/files.h"
 #include "base/memory.h"
 #include "cmd.h"
 #include "config/value.h"
 #include "norm/norm.h"
+#include "saved.h"
 #include "train/evaluate.h"
 #include "train/scorer.h"
 
@@ -64,45 +64,11 @@ static bool read_option(int option, struct request *out)
 
 /* ---- the network and its data ---- */
 
-static bool is_given(const struct arguments *arguments, const char *key)
-{
-    size_t length = strlen(key);
-    for (int i = 0; i < arguments->overrides; i++)
-        if (strncmp(arguments->override[i], key, length) == 0 && arguments->override[i][length] == '=')
-            return true;
-    return false;
-}
-
-/* The configuration in the file, or that of --config; overrides go on top. false: the message was printed. */
 static bool load_config(const struct request *request, const struct arguments *arguments, const struct nl_tensor_file *file,
                         struct nl_experiment *out)
 {
-    char **override = nl_alloc((size_t)(nl_key_count + arguments->overrides), sizeof *override);
-    int own = 0, count = 0;
-    for (int i = 0; i < nl_key_count && !request->config; i++) {
-        const char *value = nl_safetensors_metadata(file, nl_keys[i].name);
-        if (value)
-            override[own++] = nl_format("%s=%s", nl_keys[i].name, value);
-    }
-    for (int i = 0; i < arguments->overrides; i++)
-        override[own + count++] = nl_strdup(arguments->override[i]);
-    bool good = own > 0 || request->config;
-    if (good)
-        good = load_experiment(request->config, (const char *const *)override, own + count, out);
-    else
-        bad_input("give the one it was trained with: --config FILE", "'%s' does not say which configuration it belongs to", arguments->file);
-    for (int i = 0; i < own + count; i++)
-        free(override[i]);
-    free(override);
-    if (!good)
+    if (!load_saved(request->config, arguments, file, "eval scores", out))
         return false;
-    for (int i = 0; i < nl_key_count && own; i++)
-        if (!is_given(arguments, nl_keys[i].name))
-            out->origin[i] = (struct nl_origin){.kind = NL_FROM_FILE, .file = arguments->file};
-    if (out->is_sweep) {
-        bad_input("give each key one value", "eval scores one network");
-        return false;
-    }
     struct nl_diagnostics diagnostics = {0};
     nl_config_check(&out->config, out, &diagnostics);
     nl_data_check(&out->config, out, &diagnostics);
@@ -150,13 +116,17 @@ static void print_row(enum format format, const struct row *row, bool first)
     const char *order = row->order < 0 ? "" : nl_sample_order_names[row->order];
     if (row->batch > 0)
         snprintf(batch, sizeof batch, "%d", row->batch);
+    bool counts = !isnan(row->score.accuracy); /* real targets have none */
     nl_double_text(row->score.loss, loss);
     nl_double_text(row->score.accuracy, accuracy);
     nl_double_text(1 - row->score.accuracy, error);
     switch (format) {
     case TABLE:
-        printf("%-5s  %-10s  %-8s  %7s  %10.4g  %7.2f %%\n", part, eval, *order ? order : "-", *batch ? batch : "-", row->score.loss,
-               100 * (1 - row->score.accuracy));
+        printf("%-5s  %-10s  %-8s  %7s  %10.4g  ", part, eval, *order ? order : "-", *batch ? batch : "-", row->score.loss);
+        if (counts)
+            printf("%7.2f %%\n", 100 * (1 - row->score.accuracy));
+        else
+            puts("      -");
         break;
     case CSV:
         printf("%s,%s,%s,%s,%d,%s,%s,%s\n", part, eval, order, batch, row->samples, loss, accuracy, error);
@@ -165,7 +135,7 @@ static void print_row(enum format format, const struct row *row, bool first)
         printf("%s\n  {\"part\": \"%s\", \"statistics\": \"%s\", \"order\": %s%s%s, \"batch\": %s, \"samples\": %d, \"loss\": %s, \"accuracy\": %s, "
                "\"error\": %s}",
                first ? "" : ",", part, eval, *order ? "\"" : "", *order ? order : "null", *order ? "\"" : "", *batch ? batch : "null",
-               row->samples, isfinite(row->score.loss) ? loss : "null", accuracy, error);
+               row->samples, isfinite(row->score.loss) ? loss : "null", counts ? accuracy : "null", counts ? error : "null");
         break;
     }
 }
@@ -246,8 +216,8 @@ static int evaluate(const struct arguments *arguments, struct request *request)
     struct nl_tensor_file file;
     struct nl_experiment experiment;
     struct nl_error err = {0};
-    if (nl_safetensors_read(arguments->file, &file, &err))
-        return bad_input(nl_folder_exists(arguments->file) ? "normlab run FILE --save-final MODEL.safetensors makes one to score" : NULL, "%s", err.text);
+    if (!read_saved(arguments->file, &file))
+        return EXIT_BAD_INPUT;
     int code = EXIT_BAD_INPUT;
     if (load_config(request, arguments, &file, &experiment)) {
         struct nl_dataset *dataset = nl_dataset_open(&experiment.config, &err);

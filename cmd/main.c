@@ -19,7 +19,7 @@
 const struct command_group command_groups[] = {
     {"before a run", {&command_init, &command_check, &command_show, &command_keys, &command_schema, &command_info}},
     {"train", {&command_run, &command_sweep}},
-    {"answers", {&command_table, &command_plot, &command_power, &command_diff, &command_eval, &command_claims, &command_report}},
+    {"answers", {&command_table, &command_plot, &command_power, &command_diff, &command_eval, &command_sample, &command_claims, &command_report}},
     {"results folders", {&command_ls, &command_merge, &command_verify, &command_clean}},
     {"data and parts", {&command_data, &command_norm, &command_norms}},
     {NULL, {NULL}},

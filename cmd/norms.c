@@ -96,7 +96,7 @@ static double work(const struct nl_config *config, int channels)
     const struct nl_extent extent = {4, 4, channels};
     struct nl_graph graph;
     struct nl_error err;
-    int status = nl_model_norm(config, extent, &graph, &err);
+    int status = nl_model_norm(config, extent, false, &graph, &err);
     NL_ASSERT(status == NL_OK);
     const struct nl_graph_node *node = graph.nodes > 0 ? &graph.node[0] : NULL;
     double all = node && node->operation->work ? node->operation->work(node->arguments) : 0;

@@ -27,6 +27,15 @@ static const struct option options[] = {
     {0},
 };
 
+/* Real targets have no error. */
+static void print_score(const char *part, const char *eval, struct nl_score score)
+{
+    if (isnan(score.accuracy))
+        printf("%-6s %-8s %10.4g %9s\n", part, eval, score.loss, "-");
+    else
+        printf("%-6s %-8s %10.4g %7.2f %%\n", part, eval, score.loss, 100 * (1 - score.accuracy));
+}
+
 static void print_scores(const struct nl_record *record)
 {
     printf("%-6s %-8s %10s %9s\n", "split", "eval", "loss", "error");
@@ -34,7 +43,7 @@ static void print_scores(const struct nl_record *record)
         for (int eval = 0; eval < NL_EVALS; eval++) {
             struct nl_score score = record->score[part][eval];
             if (!isnan(score.loss))
-                printf("%-6s %-8s %10.4g %7.2f %%\n", nl_part_names[part], nl_eval_names[eval], score.loss, 100 * (1 - score.accuracy));
+                print_score(nl_part_names[part], nl_eval_names[eval], score);
         }
 }
 

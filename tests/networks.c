@@ -143,7 +143,7 @@ static int normalize_by_window(struct nl_graph *graph, int x, const char *name)
     struct nl_cross_iteration window = {.normalize = {.norm = &nl_norm_cbn, .setup = {.groups = 1}, .affine_count = graph->value[x].extent.channels},
                                         .history = 3, .weights = graph->value[weight].count};
     return add(graph, &nl_cross_iteration_operation, &window, name, NL_CROSS_ITERATION_SLOTS,
-               (int[]){x, NL_NONE, NL_NONE, NL_NONE, taken(graph, x, NL_PRODUCT_X), weight}, 0);
+               (int[]){x, NL_NONE, NL_NONE, NL_NONE, NL_NONE, taken(graph, x, NL_PRODUCT_X), weight}, 0);
 }
 
 static void normalized_by_window(struct nl_graph *graph)
@@ -429,7 +429,7 @@ static void plain_lstm(struct nl_graph *graph)
     nl_graph_end(graph, linear(graph, last(graph, before[0], "last h"), CLASSES, "head", 0));
 }
 
-/* Sequences of different lengths, read in both directions; the last states count as well. */
+/* Sequences of different lengths, read in both directions, with the statistics of those that have not ended; the last states count as well. */
 static void padded(struct nl_graph *graph)
 {
     int sequence = begin_ids(graph, STEPS, true), h[2], y[2], ends[2];
@@ -439,7 +439,8 @@ static void padded(struct nl_graph *graph)
         nl_loop_begin(graph, STEPS, way == 1);
         int at = taken_sequence(graph, x, "take");
         h[way] = carried(graph, way == 1 ? ends[0] : zero, "h");
-        int next = activate(graph, sum(graph, at, linear(graph, h[way], WIDTH, way == 1 ? "reverse" : "w", 0), "sum"), NL_TANH, "tanh");
+        int gate = sum(graph, at, linear(graph, h[way], WIDTH, way == 1 ? "reverse" : "w", 0), "sum");
+        int next = activate(graph, normalize(graph, &nl_norm_bn, gate, way == 1 ? "reverse norm" : "norm"), NL_TANH, "tanh");
         pass(graph, h[way], next);
         end(graph);
         y[way] = collected(graph, next, "collect");

@@ -507,6 +507,9 @@ START_TEST(gather_takes_moves_and_standardizes)
     for (int n = 0; n < IMAGES; n++)
         for (int i = 0; i < PIXELS; i++)
             values[n][i] = pixels[n][i] = (uint8_t)(nl_stream_bits(nl_stream(1, "pixels"), (uint64_t)n, (uint64_t)i));
+    float target[IMAGES];
+    for (int n = 0; n < IMAGES; n++)
+        target[n] = 0.1f * (float)n;
     int32_t text[IMAGES + WIDTH]; /* a window begins at each of the first IMAGES numbers */
     for (int i = 0; i < IMAGES + WIDTH; i++)
         text[i] = 7 * i % 65;
@@ -533,11 +536,13 @@ START_TEST(gather_takes_moves_and_standardizes)
                 op.scale = scale;
             }
             op.x = image_reals(&image, 5 * PIXELS);
-            op.rows = 3;
-            op.row[0] = (struct nl_rows){1, 1, false, label_of, image_field(&image, sizeof wanted)};
-            op.row[1] = (struct nl_rows){WIDTH, WIDTH, false, tokens_of, image_field(&image, WIDTH * sizeof wanted)};
+            op.rows = 4;
+            op.row[0] = (struct nl_rows){1, 1, false, false, label_of, image_field(&image, sizeof wanted)};
+            op.row[1] = (struct nl_rows){WIDTH, WIDTH, false, false, tokens_of, image_field(&image, WIDTH * sizeof wanted)};
             const void *windows = nl_backends[b]->share ? nl_backends[b]->share(text, sizeof text) : text;
-            op.row[2] = (struct nl_rows){WIDTH, 1, true, windows, image_field(&image, WIDTH * sizeof wanted)};
+            op.row[2] = (struct nl_rows){WIDTH, 1, true, false, windows, image_field(&image, WIDTH * sizeof wanted)};
+            const void *targets = nl_backends[b]->share ? nl_backends[b]->share(target, sizeof target) : target;
+            op.row[3] = (struct nl_rows){1, 1, true, true, targets, image_reals(&image, 5)};
             run.augment = augment;
             run.epoch = 3;
             for (int r = 0; r < 2; r++) {
@@ -565,6 +570,7 @@ START_TEST(gather_takes_moves_and_standardizes)
                     ck_assert_int_eq(((int32_t *)image_place(&image, r, op.row[0].to))[n], 10 * r + wanted[n]);
                     for (int i = 0; i < WIDTH; i++)
                         ck_assert_int_eq(((int32_t *)image_place(&image, r, op.row[1].to))[n * WIDTH + i], 1000 * r + wanted[n] * WIDTH + i);
+                    ck_assert(image_real(&image, r, op.row[3].to, (size_t)n) == (double)target[wanted[n]]);
                     for (int i = 0; i < WIDTH; i++)
                         ck_assert_int_eq(((int32_t *)image_place(&image, r, op.row[2].to))[n * WIDTH + i], text[wanted[n] + i]);
                     for (int i = 0; i < HEIGHT; i++)

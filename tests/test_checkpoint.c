@@ -50,10 +50,12 @@ static const char *const cases[][20] = {
     {SMALL, "model.arch=resnet", "model.depth=8", "model.width=4", "norm.kind=none", "model.residual=fixup", "train.agc=0.1", "train.momentum=0.9", NULL},
     {"data.train=100", "data.test=60", "train.batch=16", "train.epochs=3", "model.dropout=0.1", "norm.eval=running,precise",
      "model.arch=layers", "model.layers=[{conv: 6}, norm, activation, dropout, {residual: [conv: depthwise, {norm: {kind: gn, groups: 2}}]}, mean-pool, linear: classes]", NULL},
+    {SMALL, "train.accumulate=4", "train.drop_last=false", "train.momentum=0.9", NULL},
     {SMALL, "norm.kind=cbn", "norm.warmup=0.2", "train.momentum=0.9", NULL},
     {SMALL, "train.momentum=0.9", "norm.freeze=0.4", "norm.freeze_affine=true", "norm.running=learned", "norm.momentum_lr=0.3", "norm.reset=0.3", NULL},
     {SMALL, "norm.kind=mabn", "norm.history=5", "norm.momentum_schedule=linear", "device.kind=ref", NULL},
     {SMALL, "norm.kind=none", "train.label_noise=0.3", "train.clip_norm=1", "device.kind=ref", NULL},
+    {SMALL, "data.name=adding", "data.min_length=4", "data.sampling=replace", "norm.kind=none", NULL},
 };
 
 static struct nl_config configured(const char *const *overrides, const char *more)

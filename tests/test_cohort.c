@@ -19,6 +19,7 @@ static const char *const nets[][20] = {
     {SMALL, "norm.eval=running,precise,batch", NULL},
     {SMALL, "norm.kind=ln", "train.drop_last=false", "train.clip_norm=1", "device.kind=ref", "data.val=20", NULL},
     {SMALL, "norm.kind=none", "train.clip_value=0.5", NULL},
+    {SMALL, "train.accumulate=4", "train.drop_last=false", "train.batch=24", NULL},
     {SMALL, "norm.stat_batch=4", "norm.running=cumulative", "device.kind=ref", NULL},
     {SMALL, "model.arch=cnn", "data.name=synth", "data.size=8", "data.crop=2", "data.flip=true", "train.epochs=2", NULL},
     {SMALL, "model.arch=resnet", "model.depth=8", "model.width=4", "train.nesterov=true", "train.epochs=2", "norm.eval=precise", NULL},
@@ -32,6 +33,8 @@ static const char *const nets[][20] = {
      "model.layers=[{conv: 6}, norm, activation, dropout, {residual: [conv: depthwise, norm: {kind: gn, groups: 2}]}, mean-pool, linear: classes]", NULL},
     {"data.train=160", "data.test=60", "train.batch=16", "train.epochs=2", "train.log_every=5", "model.dropout=0.1", "train.momentum=0.9", "model.arch=layers",
      "model.layers=[{linear: 12}, norm: {eps: 0.01, momentum: 0.3}, activation, dropout: 0.2, {linear: 12}, norm: {stat_batch: 4}, activation, dropout, linear: classes]", NULL},
+    {SMALL, "data.name=adding", "data.min_length=4", "norm.kind=none", NULL},
+    {SMALL, "data.as=patches", "data.sampling=replace", "device.kind=ref", NULL},
 };
 enum { NETS = sizeof nets / sizeof *nets };
 

@@ -310,6 +310,7 @@ START_TEST(keys_apply_where_they_matter)
         {"train.gamma", "train.schedule=step", "|train.schedule=linear"},
         {"train.lr_min", "train.schedule=cosine|train.schedule=linear", "|train.schedule=step|train.schedule=inverse_sqrt train.warmup_steps=3"},
         {"train.warmup_steps", "train.warmup_steps=3", ""},
+        {"train.accumulate", "train.accumulate=4", ""},
         {"train.label_smoothing", "train.label_smoothing=0.1", ""},
         {"plot.metric", NULL, "|plot.metric=test_loss"},
         {"train.seed", "|norm.kind=none train.optimizer=adam", NULL},
@@ -404,6 +405,22 @@ START_TEST(combinations_are_checked)
          "      | train.schedule=inverse_sqrt\n"
          "      |                ^~~~~~~~~~~~\n"},
         {{"train.schedule=inverse_sqrt", "train.warmup_epochs=0.5"}, ""},
+        {{"train.accumulate=5"},
+         "command line: 'train.accumulate' 5 does not divide 'train.batch' 32, the samples of all micro-batches together\n"
+         "      | train.accumulate=5\n"
+         "      |                  ^\n"},
+        {{"train.accumulate=4", "norm.kind=cbn"},
+         "command line: 'train.accumulate' cannot be with cbn, which has one batch in each step to remember\n"
+         "      | train.accumulate=4\n"
+         "      |                  ^\n"},
+        {{"train.accumulate=4", "train.workers=2"},
+         "command line: 'train.accumulate' and 'train.workers' both divide a batch: leave one at 1\n"
+         "      | train.accumulate=4\n"
+         "      |                  ^\n"},
+        {{"train.accumulate=4", "log.tensors=[fc1]"},
+         "command line: 'train.accumulate' cannot be with 'log.tensors', which shows tensors of a whole batch\n"
+         "      | train.accumulate=4\n"
+         "      |                  ^\n"},
         {{"model.arch=resnet", "model.depth=20", "norm.placement=preact"}, ""},
         {{"model.arch=resnet", "model.depth=9"},
          "command line: 'model.depth' 9 is not 6n + 2: a resnet has 8, 14, 20, 26, ... layers\n"

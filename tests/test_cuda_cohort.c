@@ -10,6 +10,7 @@
 
 static const char *const variants[][2] = {
     {"train.optimizer=sgd", "norm.kind=bn"},     {"train.optimizer=lion", "norm.kind=bn"}, {"train.optimizer=lars", "norm.kind=bn"},
+    {"train.accumulate=3", "norm.kind=bn"},      {"train.label_smoothing=0.1", "train.accumulate=4"},
     {"train.optimizer=sgd", "norm.kind=switch"}, {"train.optimizer=sgd", "norm.kind=bin"}, {"norm.groups=4", "norm.kind=bcn"},
 };
 enum { VARIANTS = sizeof variants / sizeof *variants };

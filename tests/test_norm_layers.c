@@ -18,6 +18,7 @@ static const struct {
     {"average", 1e-10, 24}, /* sums of some hundred terms */
     {"sample", 1e-10, 24},
     {"white", 1e-10, 24},
+    {"lengths", 1e-10, 24},
     {"steep", 1e-10, 1e6}, /* what rounding in a covariance does to its whitening grows with its condition, which is that */
 };
 enum { FILES = sizeof files / sizeof *files };
@@ -67,6 +68,17 @@ static double *stored(const struct layer *layer, const char *tensor, size_t coun
     return out;
 }
 
+/* New array: the positions of each sample that count. */
+static int32_t *lengths_of(const struct layer *layer)
+{
+    size_t samples = (size_t)layer->probe.samples;
+    const double *from = golden_stored(layer->golden, layer->of, "lengths", samples);
+    int32_t *out = nl_alloc(samples, sizeof *out);
+    for (size_t n = 0; n < samples; n++)
+        out[n] = (int32_t)from[n];
+    return out;
+}
+
 /* The shape is no key. */
 static struct nl_config config_of(const struct golden_case *of)
 {
@@ -92,6 +104,8 @@ static void set_up(struct layer *layer, int number, const struct nl_backend *bac
     size_t elements = x->shape[0] * nl_elements(layer->probe.extent);
     layer->probe.x = stored(layer, "x", elements, rounded);
     layer->probe.dy = stored(layer, "dy", elements, rounded);
+    if (find(layer, "lengths"))
+        layer->probe.lengths = lengths_of(layer);
     ck_assert_msg(nl_probe_declare(&layer->probe, &err) == NL_OK, "%s: %s", layer->of->name, err.text);
     for (int i = 0; i < layer->probe.tensors; i++) {
         struct nl_probe_tensor *tensor = &layer->probe.tensor[i];
@@ -113,6 +127,7 @@ static void tear_down(struct layer *layer)
     nl_probe_release(&layer->probe);
     free((void *)layer->probe.x);
     free((void *)layer->probe.dy);
+    free((void *)layer->probe.lengths);
     for (int i = 0; i < layer->probe.tensors; i++)
         free((void *)layer->probe.tensor[i].given);
 }

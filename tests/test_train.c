@@ -266,6 +266,27 @@ START_TEST(a_stop_ends_the_trial_early)
 }
 END_TEST
 
+/* Where samples know nothing of one another, micro-batches train as their batch does, but for rounding: each sample has its own dropout, and counts as much. */
+START_TEST(micro_batches_make_their_batch)
+{
+    for (int rest = 0; rest < 2; rest++) {
+        struct nl_trial_result result[2];
+        for (int parts = 0; parts < 2; parts++) {
+            char text[200];
+            snprintf(text, sizeof text, "device.kind=ref norm.kind=ln model.dropout=0.3 train.epochs=1 train.batch=48 train.log_every=1 train.drop_last=%s train.accumulate=%d",
+                     rest ? "false" : "true", parts ? 3 : 1);
+            struct nl_config config = configured(text);
+            result[parts] = trained(&config, NULL);
+        }
+        ck_assert(result[0].steps == (rest ? 11 : 10) && result[0].rows == result[1].rows && result[0].samples == result[1].samples);
+        for (int i = 0; i < result[0].rows; i++)
+            ck_assert(fabs(result[0].row[i].loss - result[1].row[i].loss) <= 1e-11 * result[0].row[i].loss);
+        for (int parts = 0; parts < 2; parts++)
+            nl_trial_result_release(&result[parts]);
+    }
+}
+END_TEST
+
 static double rate(const char *text, int64_t step)
 {
     struct nl_config config = configured(text);
@@ -341,6 +362,7 @@ int main(void)
     tcase_add_test(cases, each_kind_of_statistics_gives_its_own_score);
     tcase_add_test(cases, rows_come_where_they_were_asked_for);
     tcase_add_test(cases, a_stop_ends_the_trial_early);
+    tcase_add_test(cases, micro_batches_make_their_batch);
     tcase_add_test(cases, schedules);
     tcase_add_test(cases, what_does_not_fit_is_said);
     suite_add_tcase(suite, cases);

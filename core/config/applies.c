@@ -62,8 +62,21 @@ struct traits {
     bool tracks, any;
     bool tracks_variance; /* and no matrix */
     bool chooses; /* what training normalizes with: norm.statistics */
+    bool cancels_bias, would_cancel_bias; /* of the layer before; but for norm.statistics */
     bool has_sets, has_eps, has_affine; /* one of them */
 };
+
+/* Whether norm.statistics says what training normalizes with. */
+static bool chooses(const struct nl_norm *norm)
+{
+    return norm->tracks && !(norm->uses & (NL_USES_HISTORY | NL_USES_WHITENING | NL_USES_NEWTON));
+}
+
+/* The mean of running statistics is a constant to the gradient. */
+static bool cancels_bias(const struct nl_norm *norm, const struct nl_config *config)
+{
+    return norm->cancels_bias && !(chooses(norm) && config->norm.statistics == NL_OF_RUNNING);
+}
 
 static struct traits traits_of(const struct nl_config *config)
 {
@@ -77,7 +90,9 @@ static struct traits traits_of(const struct nl_config *config)
         out.uses |= norm->uses;
         out.tracks |= norm->tracks;
         out.tracks_variance |= norm->tracks && !(norm->uses & (NL_USES_WHITENING | NL_USES_NEWTON));
-        out.chooses |= norm->tracks && !(norm->uses & (NL_USES_HISTORY | NL_USES_WHITENING | NL_USES_NEWTON));
+        out.chooses |= chooses(norm);
+        out.cancels_bias |= cancels_bias(norm, config);
+        out.would_cancel_bias |= norm->cancels_bias;
         out.has_sets |= norm->partition != NULL;
         out.has_eps |= !(norm->uses & NL_LACKS_EPS);
         out.has_affine |= !(norm->uses & NL_LACKS_AFFINE);
@@ -93,6 +108,11 @@ bool nl_config_is_recurrent(const struct nl_config *config)
 bool nl_config_norm_activates(const struct nl_config *config)
 {
     return (nl_norms[config->norm.kind]->uses & NL_USES_TLU) && config->norm.tlu;
+}
+
+bool nl_config_norm_cancels_bias(const struct nl_config *config)
+{
+    return cancels_bias(nl_norm_of(config), config);
 }
 
 bool nl_config_tracks(const struct nl_config *config)
@@ -144,15 +164,33 @@ static bool leaves_order(const struct nl_layers *layers)
 
 static bool data_key_applies(const char *field, const struct nl_config *config)
 {
-    bool text = config->data.name == NL_TEXT;
+    bool text = config->data.name == NL_TEXT, images = nl_config_has_images(config);
     if (!strcmp(field, "dir") || !strcmp(field, "file") || strstr(field, "_images") || strstr(field, "_labels"))
         return false; /* a path; what was found there is in the identity by its checksum */
     if (!strcmp(field, "sampling"))
         return nl_sampling_of(config) != NL_SAMPLE_SHUFFLE;
-    if (!strcmp(field, "unit") || !strcmp(field, "context"))
+    if (!strcmp(field, "unit"))
         return text;
-    if (text && (strstr(field, "_seed") || !strcmp(field, "standardize") || !strcmp(field, "crop") || !strcmp(field, "flip")))
-        return false; /* a text is cut where it is long enough, and its tokens are no numbers */
+    if (!strcmp(field, "context")) /* of npy off its default, as norm.statistics */
+        return text || (config->data.name == NL_NPY && config->data.context != 64);
+    if (!strcmp(field, "length"))
+        return !text && !images;
+    if (!strcmp(field, "min_length"))
+        return !text && !images && config->data.min_length != NL_AUTO;
+    if (!strcmp(field, "symbols"))
+        return config->data.name == NL_COPYING || config->data.name == NL_SORTING || config->data.name == NL_RECALL;
+    if (!strcmp(field, "as")) /* off its default, as norm.statistics */
+        return images && config->data.as != NL_AS_IMAGE;
+    if (!strcmp(field, "patch"))
+        return images && config->data.as == NL_AS_PATCHES;
+    if (!strcmp(field, "permute"))
+        return images && config->data.as == NL_AS_PIXELS && config->data.permute;
+    if (!strcmp(field, "standardize"))
+        return images; /* tokens are no numbers, and those of adding are the task's */
+    if (!strcmp(field, "crop") || !strcmp(field, "flip"))
+        return images && config->data.as == NL_AS_IMAGE;
+    if (text && strstr(field, "_seed"))
+        return false; /* it is cut where it is long enough */
     if (!strcmp(field, "test_seed"))
         return config->data.test_seed != NL_AUTO;
     if (!strcmp(field, "classes"))
@@ -301,6 +339,8 @@ static bool train_key_applies(const char *field, const struct nl_config *config)
         return config->train.steps == NL_AUTO && config->train.samples != NL_AUTO;
     if (!strcmp(field, "workers"))
         return config->train.workers > 1 && (traits_of(config).uses & NL_USES_STAT_BATCH);
+    if (!strcmp(field, "accumulate"))
+        return config->train.accumulate > 1;
     if (!strcmp(field, "lr_base_batch"))
         return config->train.lr_scale != NL_LR_FIXED;
     if (!strcmp(field, "momentum"))
@@ -355,6 +395,12 @@ bool nl_key_applies(const struct nl_key *key, const struct nl_config *config)
     return !nl_section_is_aside(key->section) && strcmp(key->name, "device.index") != 0;
 }
 
+int64_t nl_micro_batch(const struct nl_config *config)
+{
+    int64_t samples = config->train.batch / config->train.accumulate;
+    return samples > 0 ? samples : 1; /* more micro-batches than samples are refused (config/check.c) */
+}
+
 double nl_beta2(const struct nl_config *config)
 {
     double usual = config->train.optimizer == NL_LION ? 0.99 : 0.999;
@@ -380,6 +426,11 @@ bool nl_has_final_norm(const struct nl_config *config)
     return config->norm.final == NL_SWITCH_AUTO ? usual : config->norm.final == NL_SWITCH_ON;
 }
 
+bool nl_config_has_images(const struct nl_config *config)
+{
+    return config->data.name <= NL_NPY;
+}
+
 enum nl_order_of_epoch nl_sampling_of(const struct nl_config *config)
 {
     enum nl_order_of_epoch usual = config->data.name == NL_TEXT ? NL_SAMPLE_REPLACE : NL_SAMPLE_SHUFFLE;
@@ -389,11 +440,14 @@ enum nl_order_of_epoch nl_sampling_of(const struct nl_config *config)
 struct nl_config nl_config_settled(const struct nl_config *config)
 {
     struct nl_config settled = *config;
+    struct traits norm = traits_of(config);
     settled.train.beta2 = nl_beta2(config);
     settled.norm.placement = nl_placement_of(config);
     settled.norm.over = nl_over_of(config);
     settled.norm.final = nl_has_final_norm(config) ? NL_SWITCH_ON : NL_SWITCH_OFF;
     settled.data.sampling = (int)nl_sampling_of(config);
+    if (config->model.bias == NL_BIAS_AUTO && config->model.residual != NL_FIXUP && settled.norm.placement != NL_AFTER && norm.would_cancel_bias && !norm.cancels_bias)
+        settled.model.bias = NL_BIAS_ON;
     return settled;
 }
 

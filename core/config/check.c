@@ -85,6 +85,24 @@ static void check_parts(const struct nl_config *config, const struct nl_experime
         nl_complain(diagnostics, experiment, "norm.center", "'norm.center' kept goes with 'norm.scale' std or max, not %s", nl_scale_names[config->norm.scale]);
 }
 
+/* What a batch cannot have that is computed in parts. */
+static void check_accumulate(const struct nl_config *config, const struct nl_experiment *experiment, struct nl_diagnostics *diagnostics)
+{
+    static const char *const key = "train.accumulate";
+    if (config->train.accumulate == 1)
+        return;
+    if (config->train.batch % config->train.accumulate != 0)
+        nl_complain(diagnostics, experiment, key, "'%s' %lld does not divide 'train.batch' %lld, the samples of all micro-batches together", key,
+                    (long long)config->train.accumulate, (long long)config->train.batch);
+    for (int i = 0; nl_norms[i]; i++)
+        if ((nl_config_norms(config) & 1u << i) && (nl_norms[i]->uses & (NL_USES_WINDOW | NL_USES_HISTORY)))
+            nl_complain(diagnostics, experiment, key, "'%s' cannot be with %s, which has one batch in each step to remember", key, nl_norms[i]->name);
+    if (nl_key_applies(nl_key_find("train.workers"), config))
+        nl_complain(diagnostics, experiment, key, "'%s' and 'train.workers' both divide a batch: leave one at 1", key);
+    if (config->log.tensors.count > 0)
+        nl_complain(diagnostics, experiment, key, "'%s' cannot be with 'log.tensors', which shows tensors of a whole batch", key);
+}
+
 static void check_recurrent(const struct nl_config *config, const struct nl_experiment *experiment, struct nl_diagnostics *diagnostics)
 {
     const char *arch = nl_arch_names[config->model.arch];
@@ -138,6 +156,7 @@ void nl_config_check(const struct nl_config *config, const struct nl_experiment 
         nl_complain(diagnostics, experiment, "train.lr_min", "'train.lr_min' %g is above 'train.lr' %g", config->train.lr_min,
                     config->train.lr);
     check_warmup(config, experiment, diagnostics);
+    check_accumulate(config, experiment, diagnostics);
 
     if (config->norm.freeze == 0 && nl_config_tracks(config) && !*config->model.load)
         nl_complain(diagnostics, experiment, "norm.freeze", "'norm.freeze' 0 takes its statistics from 'model.load', which names no file");

@@ -29,10 +29,11 @@ struct nl_name_list {
 
 /* Values of the CHOICE keys, in the order of the name lists below. norm.kind is an index into nl_norms (norm/norm.h), norm.weights
  * into nl_weight_norms (norm/weights.h). */
-enum nl_data_name { NL_DIGITS, NL_SYNTH, NL_MNIST, NL_FASHION_MNIST, NL_CIFAR10, NL_CIFAR100, NL_NPY, NL_TEXT };
+enum nl_data_name { NL_DIGITS, NL_SYNTH, NL_MNIST, NL_FASHION_MNIST, NL_CIFAR10, NL_CIFAR100, NL_NPY, NL_TEXT, NL_COPYING, NL_ADDING, NL_SORTING, NL_RECALL, NL_PARITY };
+enum nl_data_as { NL_AS_IMAGE, NL_AS_ROWS, NL_AS_PIXELS, NL_AS_PATCHES };
 enum nl_unit { NL_UNIT_CHAR, NL_UNIT_BYTE };
 enum nl_order_of_epoch { NL_SAMPLE_AUTO, NL_SAMPLE_SHUFFLE, NL_SAMPLE_REPLACE };
-enum nl_arch { NL_MLP, NL_CNN, NL_RESNET, NL_LAYERS, NL_RNN, NL_LSTM, NL_GRU, NL_TRANSFORMER };
+enum nl_arch { NL_MLP, NL_CNN, NL_RESNET, NL_LAYERS, NL_TRANSFORMER, NL_RNN, NL_LSTM, NL_GRU };
 enum nl_activation { NL_RELU, NL_SIGMOID, NL_TANH, NL_GELU, NL_SILU };
 enum nl_residual { NL_PLAIN_SUM, NL_SKIPINIT, NL_FIXUP, NL_NF };
 enum nl_gelu { NL_GELU_ERF, NL_GELU_TANH };
@@ -67,7 +68,8 @@ enum nl_caption { NL_CAPTION_FILE, NL_CAPTION_PICTURE, NL_CAPTION_BOTH, NL_CAPTI
 enum nl_legend { NL_LEGEND_ABOVE, NL_LEGEND_BELOW, NL_LEGEND_RIGHT, NL_LEGEND_NONE };
 enum nl_metric { NL_TEST_ERROR, NL_TEST_ACCURACY, NL_TEST_LOSS, NL_VAL_ERROR, NL_VAL_ACCURACY, NL_VAL_LOSS, NL_TRAIN_ERROR,
                  NL_TRAIN_ACCURACY, NL_TRAIN_LOSS, NL_TEST_ERROR_AREA, NL_TEST_LOSS_AREA, NL_VAL_ERROR_AREA, NL_VAL_LOSS_AREA, NL_ERROR_GAP,
-                 NL_LOSS_GAP };
+                 NL_LOSS_GAP, NL_TEST_PERPLEXITY, NL_VAL_PERPLEXITY, NL_TRAIN_PERPLEXITY, NL_TEST_BITS_PER_CHAR, NL_VAL_BITS_PER_CHAR,
+                 NL_TRAIN_BITS_PER_CHAR };
 enum nl_x { NL_X_STEP, NL_X_EPOCH, NL_X_SAMPLES, NL_X_SECONDS };
 enum nl_interval { NL_INTERVAL_T, NL_INTERVAL_BOOTSTRAP };
 enum nl_test { NL_TEST_T, NL_TEST_SIGN_FLIP };
@@ -76,7 +78,7 @@ enum nl_quantity { NL_QUANTITY_NORM, NL_QUANTITY_MEAN, NL_QUANTITY_STD, NL_QUANT
 /* What a sweep is asked; auto: what plot.kind shows, small_batch or lr_tolerance, or else compare. */
 enum nl_question { NL_ASK_AUTO, NL_ASK_SMALL_BATCH, NL_ASK_LR_TOLERANCE, NL_ASK_COMPARE, NL_ASK_SPEED };
 
-extern const char *const nl_data_names[], *const nl_unit_names[], *const nl_sampling_names[], *const nl_arch_names[], *const nl_activation_names[], *const nl_residual_names[], *const nl_gelu_names[],
+extern const char *const nl_data_names[], *const nl_data_as_names[], *const nl_unit_names[], *const nl_sampling_names[], *const nl_arch_names[], *const nl_activation_names[], *const nl_residual_names[], *const nl_gelu_names[],
     *const nl_bias_names[], *const nl_init_names[], *const nl_recurrent_init_names[], *const nl_distribution_names[], *const nl_placement_names[], *const nl_position_names[], *const nl_pool_tokens_names[], *const nl_leaks_names[],
     *const nl_affine_names[], *const nl_over_names[], *const nl_norm_statistics_names[], *const nl_center_names[], *const nl_scale_names[], *const nl_weights_init_names[], *const nl_detach_names[], *const nl_running_names[], *const nl_momentum_schedule_names[], *const nl_running_var_names[],
     *const nl_whitening_names[],
@@ -189,6 +191,9 @@ bool nl_config_norm_activates(const struct nl_config *config);
 
 bool nl_config_tracks(const struct nl_config *config);
 
+/* Whether the normalizer of norm.kind subtracts again what a bias before it adds, in training. */
+bool nl_config_norm_cancels_bias(const struct nl_config *config);
+
 /* The normalizers of its weights, bit by bit of norm.weights; "none" is not among them. */
 unsigned nl_config_weight_norms(const struct nl_config *config);
 
@@ -205,8 +210,14 @@ int nl_norm_iterations(const struct nl_config *config, int usual);
 /* What norm.sets says, into setup. NL_FAIL: err says what cannot be. */
 int nl_norm_sets_read(const struct nl_name_list *sets, struct nl_norm_setup *setup, struct nl_error *err);
 
+/* Samples of a micro-batch: train.batch by train.accumulate, which divides it. */
+int64_t nl_micro_batch(const struct nl_config *config);
+
 /* train.beta2, or what the optimizer's authors use where it is auto. */
 double nl_beta2(const struct nl_config *config);
+
+/* Whether the data are images, before data.as makes sequences of them. */
+bool nl_config_has_images(const struct nl_config *config);
 
 /* norm.placement and norm.over, or what is usual for the architecture where they are auto. */
 enum nl_placement nl_placement_of(const struct nl_config *config);
@@ -218,7 +229,8 @@ bool nl_has_final_norm(const struct nl_config *config);
 /* data.sampling, or what is usual for the data where it is auto. */
 enum nl_order_of_epoch nl_sampling_of(const struct nl_config *config);
 
-/* The same configuration with values where 'auto' stands for one that follows from another key: train.beta2, norm.placement, data.sampling, ... */
+/* The same configuration with values where 'auto' stands for one that follows from another key: train.beta2, data.sampling, norm.placement, norm.over;
+ * and model.bias, which is on before a normalizer that would cancel it but for norm.statistics. */
 struct nl_config nl_config_settled(const struct nl_config *config);
 
 /* "key: value" lines of all keys that apply, settled, in the order of keys.def: the text whose hash is the trial's identity. */

@@ -10,10 +10,11 @@
 #include "norm/norm.h"
 #include "norm/weights.h"
 
-const char *const nl_data_names[] = {"digits", "synth", "mnist", "fashion_mnist", "cifar10", "cifar100", "npy", "text", NULL};
+const char *const nl_data_names[] = {"digits", "synth", "mnist", "fashion_mnist", "cifar10", "cifar100", "npy", "text", "copy", "adding", "sort", "recall", "parity", NULL};
+const char *const nl_data_as_names[] = {"image", "rows", "pixels", "patches", NULL};
 const char *const nl_unit_names[] = {"char", "byte", NULL};
 const char *const nl_sampling_names[] = {"auto", "shuffle", "replace", NULL};
-const char *const nl_arch_names[] = {"mlp", "cnn", "resnet", "layers", "rnn", "lstm", "gru", "transformer", NULL};
+const char *const nl_arch_names[] = {"mlp", "cnn", "resnet", "layers", "transformer", "rnn", "lstm", "gru", NULL};
 const char *const nl_activation_names[] = {"relu", "sigmoid", "tanh", "gelu", "silu", NULL};
 const char *const nl_residual_names[] = {"plain", "skipinit", "fixup", "nf", NULL};
 const char *const nl_gelu_names[] = {"none", "tanh", NULL};
@@ -52,7 +53,8 @@ const char *const nl_caption_names[] = {"file", "picture", "both", "none", NULL}
 const char *const nl_legend_names[] = {"above", "below", "right", "none", NULL};
 const char *const nl_metric_names[] = {"test_error", "test_accuracy", "test_loss", "val_error", "val_accuracy",
                                        "val_loss", "train_error", "train_accuracy", "train_loss", "test_error_area", "test_loss_area",
-                                       "val_error_area", "val_loss_area", "error_gap", "loss_gap", NULL};
+                                       "val_error_area", "val_loss_area", "error_gap", "loss_gap", "test_perplexity", "val_perplexity", "train_perplexity",
+                                       "test_bits_per_char", "val_bits_per_char", "train_bits_per_char", NULL};
 const char *const nl_x_names[] = {"step", "epoch", "samples", "seconds", NULL};
 const char *const nl_interval_names[] = {"t", "bootstrap", NULL};
 const char *const nl_test_names[] = {"t", "sign_flip", NULL};

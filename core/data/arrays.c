@@ -4,6 +4,8 @@
  *              uint8, or float32, finite
  *     labels   (N) integers of any type, 0 to classes - 1
  *
+ * Arrays of int32, int64 or uint16 in place of images are token ids (tokens.c).
+ *
  * The keys name the files; where they do not, they are train_images.npy and so on. Without test files the training files are one pool,
  * of which the seed makes a fifth the test part.
  */
@@ -242,7 +244,7 @@ void nl_add_file_version(struct nl_text *out, const char *path)
 /* Each trial of a grid asks for the facts several times, and to know them all labels are read: those of the last files are remembered. */
 static struct {
     pthread_mutex_t lock;
-    char *files; /* their versions, and data.classes */
+    char *files; /* their versions, and the keys that say how they are read */
     struct nl_data_facts facts;
 } last = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
@@ -255,7 +257,7 @@ static char *versions(const struct nl_config *config)
     nl_add_file_version(&out, arrays.train.label_path);
     nl_add_file_version(&out, arrays.test.image_path);
     nl_add_file_version(&out, arrays.test.label_path);
-    nl_text_add(&out, "%" PRId64, config->data.classes);
+    nl_text_add(&out, "%" PRId64 " %" PRId64 " %d", config->data.classes, config->data.context, config->data.as);
     release(&arrays);
     return out.at;
 }
@@ -269,6 +271,7 @@ static bool recall(const char *files, struct nl_data_facts *out)
         out->train = last.facts.train;
         out->test = last.facts.test;
         out->pool = last.facts.pool;
+        out->tokens = last.facts.tokens;
     }
     pthread_mutex_unlock(&last.lock);
     return known;
@@ -291,6 +294,14 @@ int nl_arrays_facts(const struct nl_config *config, struct nl_data_facts *out, c
     if (recall(files, out)) {
         free(files);
         return NL_OK;
+    }
+    if (nl_tokens_are(config)) {
+        int read = nl_tokens_facts(config, out, key, err);
+        if (read == NL_OK)
+            remember(files, out);
+        else
+            free(files);
+        return read;
     }
     int status = read_heads(&arrays, config, err);
     if (status == NL_OK) {
@@ -353,6 +364,8 @@ struct nl_dataset *nl_arrays_open(const struct nl_config *config, struct nl_erro
 {
     struct arrays arrays = {0};
     struct nl_dataset *set = NULL;
+    if (nl_tokens_are(config))
+        return nl_tokens_open(config, err);
     if (read_heads(&arrays, config, err) == NL_OK) {
         size_t train = arrays.train.images.shape[0], test = arrays.test.present ? arrays.test.images.shape[0] : 0;
         set = nl_dataset_new("npy", arrays.train.images.type, arrays.shape, (int64_t)(train + test), test ? (int64_t)train : 0, err);

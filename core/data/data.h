@@ -31,12 +31,13 @@ struct nl_shape {
     bool lengths;          /* sequences have lengths: positions behind do not count */
 };
 
-/* Numbers of each sample: token ids, lengths, a label for each position. */
+/* Numbers of each sample: token ids, lengths, a label for each position, or a real target. */
 struct nl_sample_rows {
-    const char *input; /* of the network, that they are for: "x", "lengths", "labels" */
+    const char *input; /* of the network, that they are for: "x", "lengths", "labels", "targets" */
     int width;         /* numbers a sample */
     int step;          /* from the first number of a sample to that of the next: width, or less where samples overlap */
-    void *at;          /* int32, (count - 1) step + width of them */
+    bool real;         /* float, else int32 */
+    void *at;          /* (count - 1) step + width of them */
 };
 enum { NL_MOST_SAMPLE_ROWS = 4 };
 
@@ -54,8 +55,9 @@ struct nl_dataset {
     int32_t *labels;       /* (count) 0 .. classes-1; NULL: rows */
     int rows;
     struct nl_sample_rows row[NL_MOST_SAMPLE_ROWS]; /* beside, or in place of, pixels or values, and labels */
-    int32_t *numbers;      /* what the rows are parts of; owned */
+    void *numbers;         /* what the rows are parts of; owned */
     struct nl_alphabet alphabet; /* of text, what its tokens are */
+    int colours;           /* channels of the images that data.as made sequences of, which are those of position, too, one after the other; 0: channels */
     int window;            /* a sample is so many tokens of one long text, from token `index` on; 0: samples lie apart */
     int train_count;       /* the first train_count samples are the given training part, the rest the test part; windows: */
                            /* the first so many tokens; */
@@ -108,10 +110,10 @@ bool nl_data_owns(const struct nl_config *config, const char *path);
 struct nl_dataset *nl_dataset_open(const struct nl_config *config, struct nl_error *err);
 void nl_dataset_free(struct nl_dataset *dataset);
 
-/* What guessing gives that does not look at x: a class at random, or the most frequent label of all positions. */
+/* What guessing gives that does not look at x: a class at random, the most frequent label of all positions, or the mean of real targets. */
 struct nl_chance {
-    double accuracy;
-    double loss; /* of equal logits: ln(classes) */
+    double accuracy; /* NaN of real targets */
+    double loss;     /* of equal logits: ln(classes); of the mean: the variance */
 };
 
 /* A trial's parts: indices into the data set. Of windows, those that lie side by side. */
@@ -161,7 +163,8 @@ static inline NL_EVERYWHERE struct nl_augmentation nl_augment(uint64_t seed, int
     return moved;
 }
 
-/* `normlab data export`: <part>_x.npy (float32, n,H,W,C as the trainer sees them, or int64 token ids, n,S), <part>_y.npy (int64, n or n,S),
+/* `normlab data export`: <part>_x.npy (float32, n,H,W,C as the trainer sees them, or int64 token ids, n,S), <part>_y.npy (int64, n or n,S; float32 of
+ * real targets),
  * <part>_lengths.npy (int64, n, if there are any), <part>_index.npy for train, val (if any), test, into folder. */
 int nl_data_export(const struct nl_split *view, const char *folder, struct nl_error *err);
 

@@ -6,6 +6,7 @@
 #include "base/hash.h"
 #include "base/memory.h"
 #include "data/sources.h"
+#include "data/tasks.h"
 
 static const char mnist_files[] = "train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte, t10k-labels-idx1-ubyte; each "
                                   "plain or .gz";
@@ -46,18 +47,26 @@ static const struct nl_data_facts facts[] = {
                                "https://www.cs.toronto.edu/~kriz/cifar.html (binary version)",
                      .licence = "not stated by the authors",
                      .files = "train.bin, test.bin; there or in cifar-100-binary/"},
-    [NL_NPY] = {.title = "your own images and labels, .npy files",
+    [NL_NPY] = {.title = "your own images or token ids, and labels, .npy files",
                 .source = "given by data.dir, data.train_images and so on",
                 .licence = "yours",
-                .files = "train_images.npy (N,H,W,C or N,H,W or N,D; uint8 or float32), train_labels.npy (integers); test_images.npy and "
+                .files = "train_images.npy (N,H,W,C or N,H,W or N,D; uint8 or float32; token ids N,S or T; int32, int64 or uint16), train_labels.npy (integers); test_images.npy and "
                          "test_labels.npy, without which a fifth of the training files is the test part"},
     [NL_TEXT] = {.title = "the plays of Shakespeare in the program, or data.file: of each character the next one",
                  .source = "tinyshakespeare: A. Karpathy, char-rnn, 2015, https://github.com/karpathy/char-rnn, of plays by W. Shakespeare",
                  .licence = "public domain",
                  .files = ""},
+#define TASK(name, what, origin) [name] = {.train = NL_TASK_TRAIN, .test = NL_TASK_TEST, .title = what, .source = origin, .licence = "none needed: generated", .files = ""}
+    TASK(NL_COPYING, "ten symbols, to be copied after data.length steps", "S. Hochreiter and J. Schmidhuber 1997; M. Arjovsky, A. Shah and Y. Bengio 2016"),
+    TASK(NL_ADDING, "data.length real numbers, two of them marked, whose sum is the target", "S. Hochreiter and J. Schmidhuber 1997; M. Arjovsky, A. Shah and Y. Bengio 2016"),
+    TASK(NL_SORTING, "data.length symbols, to be put out in their order", "normlab, core/data/tasks.h"),
+    TASK(NL_RECALL, "data.length pairs of key and value, then a key whose value is the class", "J. Ba et al., Using Fast Weights to Attend to the Recent Past, 2016"),
+    TASK(NL_PARITY, "data.length bits: whether the number of ones is odd", "M. Minsky and S. Papert, Perceptrons, 1969"),
+#undef TASK
 };
 
-struct nl_data_facts nl_data_facts(const struct nl_config *config)
+/* Images as they are, before data.as. */
+static struct nl_data_facts facts_of(const struct nl_config *config)
 {
     struct nl_data_facts it = facts[config->data.name];
     if (config->data.name == NL_SYNTH) {
@@ -70,17 +79,67 @@ struct nl_data_facts nl_data_facts(const struct nl_config *config)
         nl_arrays_facts(config, &it, NULL, NULL);
     if (config->data.name == NL_TEXT)
         nl_text_facts(config, &it, NULL, NULL);
+    if (nl_is_task(config)) {
+        it.shape = nl_task_shape(config);
+        it.train = config->data.train == NL_AUTO ? NL_TASK_TRAIN : (int)config->data.train;
+        it.test = config->data.test == NL_AUTO ? NL_TASK_TEST : (int)config->data.test;
+    }
     return it;
+}
+
+struct nl_data_facts nl_data_facts(const struct nl_config *config)
+{
+    struct nl_data_facts it = facts_of(config);
+    if (nl_config_has_images(config) && it.train > 0 && nl_arranged(&it.shape, config, NULL))
+        it.train = it.test = 0;
+    return it;
+}
+
+/* Real targets have neither accuracy nor error, and only labels at each position have a perplexity. */
+static void check_metric(const struct nl_config *config, const struct nl_shape *shape, const struct nl_experiment *experiment, struct nl_diagnostics *diagnostics)
+{
+    enum nl_metric metric = (enum nl_metric)config->plot.metric;
+    const char *name = nl_metric_names[metric], *data = nl_data_names[config->data.name];
+    bool counts = strstr(name, "error") || strstr(name, "accuracy"), of_tokens = metric >= NL_TEST_PERPLEXITY;
+    if (counts && shape->target == NL_TARGET_REAL && experiment->is_sweep)
+        nl_complain(diagnostics, experiment, "plot.metric", "'plot.metric' %s counts right answers, and '%s' has real targets: test_loss is their mean squared error",
+                    name, data);
+    if (shape->target == NL_TARGET_REAL && experiment->is_sweep && nl_question_of(experiment) == NL_ASK_LR_TOLERANCE)
+        nl_complain(diagnostics, experiment, "data.name", "'sweep.question' lr_tolerance judges rates by what guessing a class gives, and '%s' has real targets", data);
+    if (of_tokens && shape->target != NL_TARGET_EACH)
+        nl_complain(diagnostics, experiment, "plot.metric", "'plot.metric' %s is of data with a label at each position, which '%s' has not", name, data);
+}
+
+/* Augmentation is for images. */
+static void check_augmentation(const struct nl_config *config, struct nl_shape shape, const struct nl_experiment *experiment, struct nl_diagnostics *diagnostics)
+{
+    const char *name = nl_data_names[config->data.name];
+    bool images = nl_config_has_images(config);
+    int side = shape.width < shape.height ? shape.width : shape.height;
+    if (!images || config->data.as != NL_AS_IMAGE) {
+        if (config->data.crop > 0 || config->data.flip)
+            nl_complain(diagnostics, experiment, config->data.crop > 0 ? "data.crop" : "data.flip", "'%s' is for images, and these data are sequences",
+                        config->data.crop > 0 ? "data.crop" : "data.flip");
+    } else if (config->data.crop >= side) {
+        nl_complain(diagnostics, experiment, "data.crop", "'data.crop' is %lld and can move a %dx%d image out of sight; at most %d fits",
+                    (long long)config->data.crop, shape.width, shape.height, side - 1);
+    }
+    if (config->data.flip && (config->data.name == NL_DIGITS || config->data.name == NL_MNIST))
+        nl_complain(diagnostics, experiment, "data.flip", "'data.flip' does not fit '%s': a mirrored digit is not a digit", name);
 }
 
 void nl_data_check(const struct nl_config *config, const struct nl_experiment *experiment, struct nl_diagnostics *diagnostics)
 {
-    struct nl_data_facts it = nl_data_facts(config);
+    struct nl_data_facts it = facts_of(config);
     const char *name = nl_data_names[config->data.name], *key = NULL;
     struct nl_error err;
     if ((config->data.name == NL_NPY && nl_arrays_facts(config, &it, &key, &err)) ||
         (config->data.name == NL_TEXT && nl_text_facts(config, &it, &key, &err))) {
         nl_complain(diagnostics, experiment, key, "%s", err.text);
+        return;
+    }
+    if ((nl_config_has_images(config) && nl_arranged(&it.shape, config, &err)) || (nl_is_task(config) && nl_task_check(config, &key, &err))) {
+        nl_complain(diagnostics, experiment, key ? key : "data.patch", "%s", err.text);
         return;
     }
     int64_t train = config->data.train == NL_AUTO ? it.train : config->data.train;
@@ -95,14 +154,10 @@ void nl_data_check(const struct nl_config *config, const struct nl_experiment *e
                     name, it.test);
     if (config->train.label_noise > 0 && it.shape.target != NL_TARGET_CLASS)
         nl_complain(diagnostics, experiment, "train.label_noise", "'train.label_noise' is for data with one label a sample, which '%s' has not", name);
-    if (it.shape.vocabulary)
-        return;
-    int side = it.shape.width < it.shape.height ? it.shape.width : it.shape.height;
-    if (config->data.crop >= side)
-        nl_complain(diagnostics, experiment, "data.crop", "'data.crop' is %lld and can move a %dx%d image out of sight; at most %d fits",
-                    (long long)config->data.crop, it.shape.width, it.shape.height, side - 1);
-    if (config->data.flip && (config->data.name == NL_DIGITS || config->data.name == NL_MNIST))
-        nl_complain(diagnostics, experiment, "data.flip", "'data.flip' does not fit '%s': a mirrored digit is not a digit", name);
+    if (config->train.label_smoothing > 0 && it.shape.target == NL_TARGET_REAL)
+        nl_complain(diagnostics, experiment, "train.label_smoothing", "'train.label_smoothing' is for labels, and '%s' has real targets", name);
+    check_metric(config, &it.shape, experiment, diagnostics);
+    check_augmentation(config, it.shape, experiment, diagnostics);
 }
 
 /* Integers go in as 32-bit little endian, whatever the machine. */
@@ -207,7 +262,7 @@ static struct nl_dataset *open_folder(const struct nl_config *config, const char
 
 struct nl_dataset *nl_dataset_open(const struct nl_config *config, struct nl_error *err)
 {
-    struct nl_data_facts it = nl_data_facts(config);
+    struct nl_data_facts it = facts_of(config);
     struct nl_dataset *set;
     if (config->data.name == NL_DIGITS)
         set = nl_digits_make(err);
@@ -217,8 +272,12 @@ struct nl_dataset *nl_dataset_open(const struct nl_config *config, struct nl_err
         set = nl_arrays_open(config, err);
     else if (config->data.name == NL_TEXT)
         set = nl_text_open(config, err);
+    else if (nl_is_task(config))
+        set = nl_task_make(config, it.train, it.test, err);
     else
         set = open_folder(config, nl_data_names[config->data.name], err);
+    if (set && (set->pixels || set->values) && nl_config_has_images(config))
+        nl_arrange(set, config);
     if (set)
         set_checksum(set);
     return set;

@@ -39,28 +39,33 @@ static int export_pixels(const struct nl_split *view, const char *part, const in
 static int export_rows(const struct nl_sample_rows *rows, const char *part, const char *what, const int32_t *index, int count, const char *folder,
                        struct nl_error *err)
 {
-    size_t shape[] = {(size_t)count, (size_t)rows->width};
-    const int32_t *from = rows->at;
-    int64_t *numbers = nl_alloc(shape[0] * shape[1], sizeof *numbers);
-    for (size_t i = 0; i < shape[0]; i++)
-        for (size_t k = 0; k < shape[1]; k++)
-            numbers[i * shape[1] + k] = from[(size_t)index[i] * (size_t)rows->step + k];
-    int status = write_array(folder, part, what, NL_I64, rows->width > 1 ? 2 : 1, shape, numbers, err);
-    free(numbers);
+    size_t shape[] = {(size_t)count, (size_t)rows->width}, all = shape[0] * shape[1];
+    int64_t *whole = nl_alloc(all, sizeof *whole);
+    float *real = nl_alloc(all, sizeof *real);
+    for (size_t e = 0; e < all; e++) {
+        size_t from = (size_t)index[e / shape[1]] * (size_t)rows->step + e % shape[1];
+        if (rows->real)
+            real[e] = ((const float *)rows->at)[from];
+        else
+            whole[e] = ((const int32_t *)rows->at)[from];
+    }
+    int status = write_array(folder, part, what, rows->real ? NL_F32 : NL_I64, rows->width > 1 ? 2 : 1, shape, rows->real ? (void *)real : whole, err);
+    free(whole);
+    free(real);
     return status;
 }
 
 static int export_part(const struct nl_split *view, const char *part, const int32_t *index, int count, const char *folder,
                        struct nl_error *err)
 {
-    struct nl_sample_rows x = nl_split_rows(view, "x"), labels = nl_split_rows(view, "labels"), lengths = nl_split_rows(view, "lengths");
+    struct nl_sample_rows x = nl_split_rows(view, "x"), y = nl_split_rows(view, view->dataset->shape.target == NL_TARGET_REAL ? "targets" : "labels"), lengths = nl_split_rows(view, "lengths");
     size_t shape[] = {(size_t)count};
     int64_t *samples = nl_alloc(shape[0], sizeof *samples);
     for (int i = 0; i < count; i++)
         samples[i] = index[i];
     int status = x.at ? export_rows(&x, part, "x", index, count, folder, err) : export_pixels(view, part, index, count, folder, err);
     if (status == NL_OK)
-        status = export_rows(&labels, part, "y", index, count, folder, err);
+        status = export_rows(&y, part, "y", index, count, folder, err);
     if (status == NL_OK && lengths.at)
         status = export_rows(&lengths, part, "lengths", index, count, folder, err);
     if (status == NL_OK)

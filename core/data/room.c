@@ -35,16 +35,18 @@ struct nl_dataset *nl_dataset_new(const char *name, enum nl_dtype type, struct n
     return set;
 }
 
-struct nl_dataset *nl_dataset_new_rows(const char *name, struct nl_shape shape, int64_t count, int64_t numbers, struct nl_error *err)
+struct nl_dataset *nl_dataset_new_rows(const char *name, struct nl_shape shape, int64_t count, int64_t numbers, bool values, struct nl_error *err)
 {
-    double bytes = (double)numbers * sizeof(int32_t), memory = nl_memory_total();
+    int64_t elements = values ? count * shape.height * shape.width * shape.channels : 0;
+    double bytes = (double)(numbers + elements) * sizeof(int32_t), memory = nl_memory_total();
+    bool fits = count <= INT32_MAX && bytes <= memory;
     struct nl_dataset *set = nl_alloc(1, sizeof *set);
     set->shape = shape;
     set->count = (int)count;
     strncpy(set->name, name, sizeof set->name - 1);
-    if (count <= INT32_MAX && bytes <= memory)
-        set->numbers = calloc((size_t)numbers, sizeof *set->numbers);
-    if (set->numbers)
+    set->numbers = fits ? calloc((size_t)numbers, sizeof(int32_t)) : NULL;
+    set->values = fits && values ? calloc((size_t)elements, sizeof *set->values) : NULL;
+    if (set->numbers && (set->values || !values))
         return set;
     nl_fail(err, "cannot hold '%s': %lld samples are %.1f GiB of numbers, and there are %.1f GiB of memory here", name, (long long)count,
             bytes / 0x1p30, memory / 0x1p30);

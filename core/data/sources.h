@@ -15,8 +15,8 @@ enum { NL_DIGITS_TRAIN = 1408, NL_DIGITS_TEST = 389, NL_SYNTH_TRAIN = 2048, NL_S
 struct nl_dataset *nl_dataset_new(const char *name, enum nl_dtype type, struct nl_shape shape, int64_t count, int64_t train_count,
                                   struct nl_error *err);
 
-/* Samples of rows alone: `numbers` int32 for them, in ->numbers, zeros. NULL with an error where there is no room. */
-struct nl_dataset *nl_dataset_new_rows(const char *name, struct nl_shape shape, int64_t count, int64_t numbers, struct nl_error *err);
+/* Samples of rows, and values if `values`: so many int32 or float for the rows, in ->numbers, zeros. NULL with an error where there is no room. */
+struct nl_dataset *nl_dataset_new_rows(const char *name, struct nl_shape shape, int64_t count, int64_t numbers, bool values, struct nl_error *err);
 
 /* Adds what a file is, as far as the system says without reading it; absent ones are alike. */
 void nl_add_file_version(struct nl_text *out, const char *path);
@@ -24,12 +24,22 @@ void nl_add_file_version(struct nl_text *out, const char *path);
 struct nl_dataset *nl_digits_make(struct nl_error *err);
 struct nl_dataset *nl_synth_make(struct nl_shape shape, double difficulty, int64_t train, int64_t test, struct nl_error *err);
 
+/* The shape of images becomes that of the sequences that data.as makes of them. NL_FAIL: they have no whole patches, and err says so. */
+int nl_arranged(struct nl_shape *shape, const struct nl_config *config, struct nl_error *err);
+/* The same for all samples of a set, which nl_arranged takes. */
+void nl_arrange(struct nl_dataset *set, const struct nl_config *config);
+
 /* folder: existing. */
 struct nl_dataset *nl_idx_open(const char *name, const char *folder, struct nl_error *err);
 /* npy: the user's own arrays. nl_arrays_facts fills in shape, train and test; *key: the configuration key at
  * fault, where it fails. */
 int nl_arrays_facts(const struct nl_config *config, struct nl_data_facts *out, const char **key, struct nl_error *err);
 struct nl_dataset *nl_arrays_open(const struct nl_config *config, struct nl_error *err);
+
+/* Whether the arrays of npy are token ids; then these are what nl_arrays_facts and nl_arrays_open are. */
+bool nl_tokens_are(const struct nl_config *config);
+int nl_tokens_facts(const struct nl_config *config, struct nl_data_facts *out, const char **key, struct nl_error *err);
+struct nl_dataset *nl_tokens_open(const struct nl_config *config, struct nl_error *err);
 
 /* text. nl_text_facts as nl_arrays_facts. */
 int nl_text_facts(const struct nl_config *config, struct nl_data_facts *out, const char **key, struct nl_error *err);

@@ -73,7 +73,7 @@ struct nl_counts nl_data_counts(const struct nl_config *config)
 {
     struct nl_data_facts facts = nl_data_facts(config);
     int64_t train = config->data.train, test = config->data.test;
-    bool anew = config->data.split_seed == NL_AUTO && config->data.name != NL_TEXT;
+    bool anew = config->data.split_seed == NL_AUTO && facts.tokens == 0;
     struct nl_counts counts = {
         .train = (int)((train != NL_AUTO && train < facts.train ? train : facts.train) - config->data.val),
         .val = (int)config->data.val,
@@ -129,6 +129,17 @@ static void add_label_noise(struct nl_split *view, double share, uint64_t seed)
     free(order);
 }
 
+/* Channels that are standardized together: a sequence made of images has several of each colour. */
+static int colours_of(const struct nl_dataset *set)
+{
+    return set->colours ? set->colours : set->shape.channels;
+}
+
+static size_t pixels_of(const struct nl_dataset *set)
+{
+    return (size_t)set->shape.height * (size_t)set->shape.width * (size_t)(set->shape.channels / colours_of(set));
+}
+
 /* Place by place, since those lie side by side however many channels there are. */
 NL_CLONES
 static void add_image(const uint8_t *restrict pixel, size_t bytes, uint32_t *restrict sums, uint32_t *restrict squares)
@@ -145,7 +156,7 @@ static void measure_pixels(struct nl_split *view)
 {
     const struct nl_dataset *set = view->dataset;
     enum { FIT = UINT32_MAX / (255 * 255) }; /* images whose squares a uint32_t holds */
-    size_t channels = (size_t)set->shape.channels, positions = (size_t)set->shape.height * (size_t)set->shape.width, bytes = positions * channels;
+    size_t channels = (size_t)colours_of(set), positions = pixels_of(set), bytes = positions * channels;
     uint32_t *sums = nl_alloc(2 * bytes, sizeof *sums), *squares = sums + bytes;
     uint64_t *of_channel = nl_alloc(2 * channels, sizeof *of_channel);
     bool *trains = nl_alloc((size_t)set->count, sizeof *trains); /* images as they lie in memory, so that they are there before they are asked for */
@@ -177,7 +188,7 @@ static void measure_pixels(struct nl_split *view)
 static void sum_values(const struct nl_split *view, const double *center, int power, double *sums)
 {
     const struct nl_dataset *set = view->dataset;
-    size_t channels = (size_t)set->shape.channels, positions = (size_t)set->shape.height * (size_t)set->shape.width;
+    size_t channels = (size_t)colours_of(set), positions = pixels_of(set);
     for (int i = 0; i < view->train_count; i++) {
         const float *value = set->values + (size_t)view->train[i] * positions * channels;
         for (size_t p = 0; p < positions; p++, value += channels)
@@ -191,23 +202,37 @@ static void sum_values(const struct nl_split *view, const double *center, int po
 /* Of values: the second pass is around the mean of the first. */
 static void measure_values(struct nl_split *view)
 {
-    const struct nl_shape *shape = &view->dataset->shape;
-    double total = (double)view->train_count * shape->height * shape->width;
-    double *sums = nl_alloc(2 * (size_t)shape->channels, sizeof *sums), *squares = sums + shape->channels;
+    int colours = colours_of(view->dataset);
+    double total = (double)view->train_count * (double)pixels_of(view->dataset);
+    double *sums = nl_alloc(2 * (size_t)colours, sizeof *sums), *squares = sums + colours;
     sum_values(view, view->mean, 1, sums);
-    for (int c = 0; c < shape->channels; c++)
+    for (int c = 0; c < colours; c++)
         view->mean[c] = sums[c] / total;
     sum_values(view, view->mean, 2, squares);
-    for (int c = 0; c < shape->channels; c++)
+    for (int c = 0; c < colours; c++)
         view->deviation[c] = squares[c] > 0 ? sqrt(squares[c] / total) : 1;
     free(sums);
 }
 
-/* The labels of positions, those of windows too: the most frequent one's share. */
+/* The variance of real targets. */
+static double variance_of(const struct nl_split *view)
+{
+    const float *target = nl_split_rows(view, "targets").at;
+    double mean = 0, square = 0, count = view->train_count;
+    for (int i = 0; i < view->train_count; i++)
+        mean += (double)target[view->train[i]] / count;
+    for (int i = 0; i < view->train_count; i++)
+        square += ((double)target[view->train[i]] - mean) * ((double)target[view->train[i]] - mean) / count;
+    return square;
+}
+
+/* Of the labels of positions, those of windows too, the share of the most frequent one. */
 static struct nl_chance chance_of(const struct nl_split *view)
 {
     const struct nl_dataset *set = view->dataset;
     struct nl_chance chance = {1.0 / set->shape.classes, log((double)set->shape.classes)};
+    if (set->shape.target == NL_TARGET_REAL)
+        return (struct nl_chance){NAN, variance_of(view)};
     if (set->shape.target != NL_TARGET_EACH)
         return chance;
     struct nl_sample_rows labels = nl_split_rows(view, "labels"), lengths = nl_split_rows(view, "lengths");
@@ -249,8 +274,12 @@ int nl_split_make(const struct nl_dataset *dataset, const struct nl_config *conf
     view->deviation = nl_alloc((size_t)channels, sizeof *view->deviation);
     for (int c = 0; c < channels; c++)
         view->deviation[c] = 1;
-    if (config->data.standardize && (dataset->pixels || dataset->values))
+    if (nl_config_has_images(config) && config->data.standardize && (dataset->pixels || dataset->values))
         (dataset->pixels ? measure_pixels : measure_values)(view);
+    for (int c = colours_of(dataset); c < channels; c++) {
+        view->mean[c] = view->mean[c - colours_of(dataset)];
+        view->deviation[c] = view->deviation[c - colours_of(dataset)];
+    }
     if (!dataset->pixels)
         return NL_OK;
     view->table = nl_alloc((size_t)channels * LEVELS, sizeof *view->table);

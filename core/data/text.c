@@ -157,13 +157,13 @@ struct nl_dataset *nl_text_open(const struct nl_config *config, struct nl_error 
     if (read_corpus(config, &corpus, err) == NL_OK && corpus.tokens <= context)
         nl_fail(err, "cannot use '%s': it has %lld tokens, and a window %d", name_of(config), (long long)corpus.tokens, context);
     else if (corpus.token)
-        set = nl_dataset_new_rows("text", shape_of(config, corpus.alphabet.count), corpus.tokens - context, corpus.tokens, err);
+        set = nl_dataset_new_rows("text", shape_of(config, corpus.alphabet.count), corpus.tokens - context, corpus.tokens, false, err);
     if (set) {
-        memcpy(set->numbers, corpus.token, (size_t)corpus.tokens * sizeof *set->numbers);
+        int32_t *token = memcpy(set->numbers, corpus.token, (size_t)corpus.tokens * sizeof *token);
         set->window = context;
         set->train_count = (int)training_tokens(corpus.tokens);
-        set->row[set->rows++] = (struct nl_sample_rows){.input = "x", .width = context, .step = 1, .at = set->numbers};
-        set->row[set->rows++] = (struct nl_sample_rows){.input = "labels", .width = context, .step = 1, .at = set->numbers + 1};
+        set->row[set->rows++] = (struct nl_sample_rows){.input = "x", .width = context, .step = 1, .at = token};
+        set->row[set->rows++] = (struct nl_sample_rows){.input = "labels", .width = context, .step = 1, .at = token + 1};
         set->alphabet = corpus.alphabet;
         corpus.alphabet = (struct nl_alphabet){0};
     }

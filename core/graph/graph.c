@@ -110,7 +110,7 @@ static int check_loop(const struct nl_graph *graph, const struct nl_graph_node *
     for (int i = 0; i < NL_MOST_SLOTS; i++) {
         const struct nl_value *value = node->in[i] == NL_NONE ? NULL : &graph->value[node->in[i]];
         bool may = node->operation == &nl_transpose_operation || node->operation == &nl_transpose_int32_operation ||
-                   (node->operation == &nl_hold_operation && i == NL_HOLD_LENGTHS);
+                   (i > 0 && i == node->operation->lengths);
         if (value && value->kind == NL_ACTIVATIONS && value->loop != node->loop && !may)
             return nl_fail(err, "'%s' takes activations of %s the loop, which are neither a sequence nor a state", node->name,
                            node->loop == NL_NONE ? "the body of" : "outside of");
@@ -118,14 +118,14 @@ static int check_loop(const struct nl_graph *graph, const struct nl_graph_node *
     return NL_OK;
 }
 
-/* What is in the slots: what the builder says, and the lengths of the first. */
+/* What is in the slots: what the builder says, and the lengths of the first, or of the open loop. */
 static void fill_slots(const struct nl_graph *graph, struct nl_graph_node *node, const struct nl_new_node *new)
 {
     for (int i = 0; i < NL_MOST_SLOTS; i++)
         node->in[i] = i < new->inputs ? new->in[i] : NL_NONE;
     int lengths = new->operation->lengths;
     if (lengths && node->in[lengths] == NL_NONE && node->in[0] != NL_NONE)
-        node->in[lengths] = graph->value[node->in[0]].lengths;
+        node->in[lengths] = graph->open == NL_NONE ? graph->value[node->in[0]].lengths : graph->loop[graph->open].lengths;
 }
 
 static const char *name_of(const struct nl_graph *graph, int value)

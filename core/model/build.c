@@ -184,7 +184,7 @@ static void add_cross_iteration(struct nl_builder *b, const struct nl_normalize 
     const struct nl_graph *graph = b->graph;
     struct nl_cross_iteration window = {.normalize = *normalize, .history = nl_norm_history(b->config, b->norm)};
     struct nl_new_node node = {
-        .operation = &nl_cross_iteration_operation, .arguments = &window, .in = {b->at, NL_NONE, NL_NONE, NL_NONE, NL_NONE, NL_NONE}, .inputs = NL_CROSS_ITERATION_SLOTS};
+        .operation = &nl_cross_iteration_operation, .arguments = &window, .in = {b->at, NL_NONE, NL_NONE, NL_NONE, NL_NONE, NL_NONE, NL_NONE}, .inputs = NL_CROSS_ITERATION_SLOTS};
     int producer = graph->value[b->at].producer;
     const struct nl_graph_node *maker = producer == NL_NONE ? NULL : &graph->node[producer];
     if (normalize->trains_running) {
@@ -269,7 +269,7 @@ static void add_normalize(struct nl_builder *b, struct nl_own eps, struct nl_own
                                      .eps = eps,
                                      .momentum = momentum};
     if (workers > 1 && !config->norm.sync)
-        normalize.followed = (int)config->train.batch / workers / normalize.setup.stat_batch;
+        normalize.followed = (int)nl_micro_batch(config) / workers / normalize.setup.stat_batch;
     if (b->norm->uses & NL_USES_WINDOW)
         add_cross_iteration(b, &normalize, stem, number);
     else
@@ -304,6 +304,19 @@ static void add_own_operation(struct nl_builder *b, struct nl_own eps, struct nl
     free(arguments);
 }
 
+/* Whether the next normalizer would take in what stands behind the ends of sequences: they have different lengths, and it neither leaves that out nor takes each
+ * position by itself. A time of a loop is one position. */
+static bool takes_padding(const struct nl_builder *b)
+{
+    const struct nl_graph *graph = b->graph;
+    const struct nl_norm *norm = b->norm;
+    const struct nl_norm_setup setup = nl_norm_setup_of(b->config, 1, 2, 1);
+    bool spans_batch = nl_norm_spans_batch(norm), by_position = !spans_batch && !nl_norm_spans_positions(norm, &setup);
+    bool leaves_out = !norm->operation && !(norm->uses & NL_USES_WINDOW);
+    bool in_loop = graph->open != NL_NONE && graph->loop[graph->open].lengths != NL_NONE && spans_batch;
+    return (graph->value[b->at].lengths != NL_NONE || in_loop) && !by_position && !leaves_out;
+}
+
 bool nl_norm_is_next(const struct nl_builder *b)
 {
     return !nl_norm_is_none(b->norm) && !is_skipped(b, b->norms + 1);
@@ -315,8 +328,12 @@ void nl_add_norm(struct nl_builder *b, const char *stem, int number)
     b->last_gamma = NL_NONE;
     bool is_next = nl_norm_is_next(b);
     b->norms++;
-    if (!is_next)
+    if (b->failed || !is_next)
         return;
+    if (takes_padding(b)) {
+        refuse(b, "norm.kind", "'norm.kind' cannot be %s where sequences have different lengths: it does not leave out what stands behind their ends", b->norm->name);
+        return;
+    }
     struct nl_norm_setup setup = nl_norm_setup_of(b->config, 0, 1, nl_extent_at(b).channels);
     if (nl_norm_check_groups(b->norm, &setup, "", b->err)) {
         b->failed = true;
@@ -370,7 +387,7 @@ bool nl_hidden_bias(const struct nl_builder *b, bool sum)
         return b->config->model.bias == NL_BIAS_ON;
     if (b->residual == NL_FIXUP)
         return false; /* its scalars are the biases */
-    bool cancelled = b->norm->cancels_bias && b->config->norm.placement != NL_AFTER;
+    bool cancelled = nl_config_norm_cancels_bias(b->config) && b->config->norm.placement != NL_AFTER;
     for (int next = b->norms + 1; next <= (sum ? b->all_norms : b->norms + 1); next += 2)
         cancelled &= !is_skipped(b, next);
     return !cancelled;

@@ -85,7 +85,7 @@ int nl_build_cnn(struct nl_builder *b, const char **key, struct nl_error *err);
 void nl_build_resnet(struct nl_builder *b);
 void nl_build_transformer(struct nl_builder *b, const struct nl_shape *shape);
 int nl_transformer_norms(const struct nl_config *config); /* how many normalizers it has */
-void nl_build_recurrent(struct nl_builder *b);
+void nl_build_recurrent(struct nl_builder *b, const struct nl_shape *shape);
 void nl_build_layers(struct nl_builder *b, const char **key);
 
 #endif

@@ -26,8 +26,7 @@ static bool cancels_bias(const struct listed *l)
     if (!next || next->kind != NL_LAYER_NORM)
         return false;
     nl_layer_configure(next, &config);
-    const struct nl_norm *norm = nl_norm_of(&config);
-    return norm->cancels_bias && !(next->pair && config.norm.placement == NL_AFTER);
+    return nl_config_norm_cancels_bias(&config) && !(next->pair && config.norm.placement == NL_AFTER);
 }
 
 static void add_product(const struct listed *l)

@@ -2,7 +2,9 @@
 
 #include <stdlib.h>
 
+#include "base/memory.h"
 #include "model/build.h"
+#include "operation/squared_error.h"
 
 /* Normalizers that norm.skip counts; 0: it is not read. A residual network of 6n + 2 layers has 6n + 1, wherever they are placed. */
 static int norms_of(const struct nl_config *config)
@@ -13,13 +15,13 @@ static int norms_of(const struct nl_config *config)
         return (int)config->model.depth;
     case NL_RESNET:
         return (int)config->model.depth - 1;
+    case NL_TRANSFORMER:
+        return nl_transformer_norms(config);
     case NL_RNN:
     case NL_GRU:
         return (int)config->model.depth * (config->model.bidirectional ? 4 : 2);
     case NL_LSTM:
         return (int)config->model.depth * (config->model.bidirectional ? 6 : 3);
-    case NL_TRANSFORMER:
-        return nl_transformer_norms(config);
     case NL_LAYERS:
         return 0;
     }
@@ -39,10 +41,16 @@ static int check_skipped(const struct nl_config *config, int norms, struct nl_er
 static int check_arch(const struct nl_config *config, const struct nl_shape *shape, struct nl_error *err)
 {
     const char *arch = nl_arch_names[config->model.arch], *data = nl_data_names[config->data.name];
-    if (config->model.arch == NL_TRANSFORMER)
+    if (config->model.arch == NL_TRANSFORMER || nl_config_is_recurrent(config))
         return NL_OK;
-    if (shape->vocabulary)
-        return nl_fail(err, "'model.arch' %s takes real numbers, and '%s' has token ids", arch, data);
+    if (shape->vocabulary) {
+        struct nl_text others = {0};
+        for (int i = NL_LAYERS + 1; nl_arch_names[i]; i++) /* architectures of sequences come last */
+            nl_text_add(&others, "%s%s", others.length ? ", " : "; these take token ids: ", nl_arch_names[i]);
+        nl_fail(err, "'model.arch' %s takes real numbers, and '%s' has token ids%s", arch, data, others.length ? others.at : "");
+        nl_text_release(&others);
+        return NL_FAIL;
+    }
     if (shape->target == NL_TARGET_EACH)
         return nl_fail(err, "'model.arch' %s has one output a sample, and '%s' a label for each position", arch, data);
     return NL_OK;
@@ -91,13 +99,13 @@ int nl_model_build(const struct nl_config *config, struct nl_shape shape, struct
     case NL_RESNET:
         nl_build_resnet(&b);
         break;
+    case NL_TRANSFORMER:
+        nl_build_transformer(&b, &shape);
+        break;
     case NL_RNN:
     case NL_LSTM:
     case NL_GRU:
-        nl_build_recurrent(&b);
-        break;
-    case NL_TRANSFORMER:
-        nl_build_transformer(&b, &shape);
+        nl_build_recurrent(&b, &shape);
         break;
     case NL_LAYERS:
         nl_build_layers(&b, key);
@@ -107,7 +115,10 @@ int nl_model_build(const struct nl_config *config, struct nl_shape shape, struct
         *key = b.key;
     if (status || b.failed)
         return NL_FAIL;
-    nl_graph_end(graph, b.at);
+    if (shape.target == NL_TARGET_REAL)
+        nl_graph_end_with(graph, &nl_squared_error_operation, NULL, b.at);
+    else
+        nl_graph_end(graph, b.at);
     return NL_OK;
 }
 
@@ -118,16 +129,17 @@ bool nl_is_causal(const struct nl_config *config, const struct nl_shape *shape)
 
 int nl_stat_batch(const struct nl_config *config)
 {
-    int64_t own = config->norm.stat_batch == NL_AUTO ? 0 : config->norm.stat_batch, part = config->train.batch / config->train.workers;
+    int64_t own = config->norm.stat_batch == NL_AUTO ? 0 : config->norm.stat_batch, part = nl_micro_batch(config) / config->train.workers;
     bool parts = config->train.workers > 1 && !config->norm.sync;
     part = part > 0 ? part : 1; /* more workers than samples are refused later */
     return (int)(parts && (own == 0 || part < own) ? part : own);
 }
 
-int nl_model_norm(const struct nl_config *config, struct nl_extent extent, struct nl_graph *graph, struct nl_error *err)
+int nl_model_norm(const struct nl_config *config, struct nl_extent extent, bool lengths, struct nl_graph *graph, struct nl_error *err)
 {
     nl_graph_begin(graph);
-    int x = nl_graph_add_input(graph, "x", NL_TENSOR_REAL, extent, NL_NONE);
+    int of_x = lengths ? nl_graph_add_input(graph, "lengths", NL_TENSOR_INT32, (struct nl_extent){1, 1, 1}, NL_NONE) : NL_NONE;
+    int x = nl_graph_add_input(graph, "x", NL_TENSOR_REAL, extent, of_x);
     struct nl_config alone = *config;
     alone.norm.compensate = false; /* there is no layer in front */
     struct nl_builder b = {.graph = graph, .config = &alone, .norm = nl_norm_of(config), .activates = true, .at = x, .err = err};

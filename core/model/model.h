@@ -16,7 +16,7 @@ bool nl_is_causal(const struct nl_config *config, const struct nl_shape *shape);
 
 /* A normalizer alone, as the configuration's norm section says, of activations of that extent: a graph of the input x and one node, or of none. To be
  * released either way. NL_FAIL: there cannot be such a layer, and err says why. */
-int nl_model_norm(const struct nl_config *config, struct nl_extent extent, struct nl_graph *graph, struct nl_error *err);
+int nl_model_norm(const struct nl_config *config, struct nl_extent extent, bool lengths, struct nl_graph *graph, struct nl_error *err);
 
 /* The weight of a layer alone, as norm.weights has it computed from an original one: a graph of one node. kernel: 0 of a linear layer. */
 int nl_model_weight(const struct nl_config *config, int out, int in, int kernel, struct nl_graph *graph, struct nl_error *err);
@@ -29,7 +29,7 @@ void nl_model_init(const struct nl_graph *graph, const struct nl_config *config,
 /* Place in the backends' layout of element e of a parameter in PyTorch's order. */
 size_t nl_tensor_place(const struct nl_tensor *tensor, size_t e);
 
-/* Samples that share statistics in training: norm.stat_batch, or a worker's part of the batch where that is smaller; 0: all of a batch. */
+/* Samples that share statistics in training: norm.stat_batch, or a worker's part of the batch where that is smaller; 0: all of a micro-batch. */
 int nl_stat_batch(const struct nl_config *config);
 
 /* What a normalizer of this configuration is told of activations of that shape (norm/norm.h). */

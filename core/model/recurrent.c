@@ -1,5 +1,5 @@
-/* Recurrent: [layer along the sequence, dropout] x depth, linear from the last state. A layer is torch.nn.RNN, LSTM or GRU, and its weights have the names
- * and shapes of theirs.
+/* Recurrent: [layer along the sequence, dropout] x depth, linear from the last state, or, where there is a label for each position, from the state there.
+ * Token ids have an embedding as wide as the layers in front. A layer is torch.nn.RNN, LSTM or GRU, and its weights have the names and shapes of theirs.
  *
  * Normalizers stand where Ba et al. 2016 (equations 20 to 22) and Cooijmans et al. 2017 have them: behind W_ih x, behind W_hh h, and of an LSTM behind the
  * cell, in front of the tanh:
@@ -16,6 +16,7 @@
 #include "operation/add.h"
 #include "operation/bias.h"
 #include "operation/concat.h"
+#include "operation/embedding.h"
 #include "operation/gru_cell.h"
 #include "operation/linear.h"
 #include "operation/lstm_cell.h"
@@ -190,14 +191,23 @@ static int add_layer(struct nl_builder *b, int layer, int sequence, bool ends)
     return add(&forth, &nl_concat_operation, NULL, "both", 2, (int[]){y, add_way(&back, sequence, ends)});
 }
 
-void nl_build_recurrent(struct nl_builder *b)
+void nl_build_recurrent(struct nl_builder *b, const struct nl_shape *shape)
 {
     int depth = (int)b->config->model.depth;
+    bool each = shape->target == NL_TARGET_EACH;
+    if (each && b->config->model.bidirectional) {
+        b->key = "model.bidirectional";
+        b->failed = nl_fail(b->err, "'model.bidirectional' reads what it is to say: a label for each position needs one direction");
+        return;
+    }
+    if (shape->vocabulary)
+        nl_add(b, &nl_embedding_operation, &(struct nl_embedding){.vocabulary = shape->vocabulary, .channels = width_of(b)}, "embedding", 0);
     for (int layer = 0; layer < depth && !b->failed; layer++) {
         bool top = layer + 1 == depth;
-        b->at = add_layer(b, layer, b->at, top);
+        b->at = add_layer(b, layer, b->at, top && !each);
         if (!top)
             nl_add_dropout(b, "rnn.drop", layer + 1);
     }
+    b->by_position = each;
     nl_add_head(b, "head");
 }

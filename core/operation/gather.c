@@ -6,11 +6,16 @@
 
 static void gather_rows(const struct nl_run *run, const struct nl_rows *rows, const int32_t *index, int r)
 {
-    const int32_t *of = rows->shared ? rows->of : nl_in_replica(run, rows->of, r);
-    int32_t *to = nl_in_replica(run, rows->to, r);
+    const void *of = rows->shared ? rows->of : nl_in_replica(run, rows->of, r);
+    void *to = nl_in_replica(run, rows->to, r);
     for (int n = 0; n < run->samples; n++)
-        for (int i = 0; i < rows->width; i++)
-            *to++ = of[(size_t)index[n] * rows->step + i];
+        for (int i = 0; i < rows->width; i++) {
+            size_t from = (size_t)index[n] * rows->step + i, at = (size_t)n * rows->width + i;
+            if (rows->real)
+                ((real *)to)[at] = (real)((const float *)of)[from];
+            else
+                ((int32_t *)to)[at] = ((const int32_t *)of)[from];
+        }
 }
 
 static void forward(const struct nl_run *run, const void *arguments)

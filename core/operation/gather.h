@@ -3,13 +3,14 @@
 
 #include "operation/operation.h"
 
-/* int32 numbers of each sample: its label or labels, token ids, its length. */
+/* Numbers of each sample: its label or labels, token ids, its length, all int32; or a real target. */
 struct nl_rows {
     int width;         /* W: numbers a sample */
     int step;          /* from the first of a sample to that of the next: W, or less where samples overlap, as windows of a text do */
     bool shared;       /* all replicas read the same ones */
-    const int32_t *of; /* ((count - 1) step + W); in the state, unless shared: label noise is a replica's own */
-    int32_t *to;       /* (capacity, W) */
+    bool real;         /* float become the backend's reals; else int32 stay what they are */
+    const void *of;    /* ((count - 1) step + W); in the state, unless shared: label noise is a replica's own */
+    void *to;          /* (capacity, W) */
 };
 
 /* A batch: x[n] = sample index[n] standardized, cropped and mirrored if run->augment; row[i].to[n] = the W numbers from row[i].of[index[n] step] on. A data set of bytes has

@@ -71,6 +71,7 @@ NL_OPERATION(hold) = {
     .slots = NL_HOLD_SLOTS,
     .skips = 1u << NL_HOLD_X | 1u << NL_HOLD_BEFORE,
     .takes_int32 = 1u << NL_HOLD_LENGTHS,
+    .lengths = NL_HOLD_LENGTHS,
     .declare = declare,
     .bind = bind,
     .reads = reads,

@@ -79,6 +79,8 @@ struct nl_run {
     struct nl_loss_sums *sums;     /* in the state: the loss adds to it */
     int first, batch;              /* a part of a batch (struct nl_micro): the samples before it, from whose sums its own go on, and those in
                                       all. 0, 0: not a part */
+    int before;                    /* of a batch that is computed in micro-batches (train.accumulate): samples in those before this one, */
+    bool adds;                     /* and whether more come after it, so that no step is made yet */
     int time;                      /* in the body of a loop (graph/loop.h): the position in the sequences; else 0 */
 };
 
@@ -86,7 +88,7 @@ struct nl_run {
  * in whatever parts they are computed. */
 static inline NL_EVERYWHERE uint64_t nl_elements_before(const struct nl_run *run, size_t count)
 {
-    return ((uint64_t)run->time << 40) + (uint64_t)run->first * count;
+    return ((uint64_t)run->time << 40) + (uint64_t)(run->before + run->first) * count;
 }
 
 /* What an operation asks for to be called for a part of a batch at a time, with the same bits. Where samples know nothing of one another,

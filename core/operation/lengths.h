@@ -5,11 +5,16 @@
 #include "base/everywhere.h"
 #include "operation/kernel.h"
 
-/* How many positions of sample n count. lengths (N), or NULL: all of them do. */
+/* How many positions of sample n count, from position `first` on. lengths (N), or NULL: all of them do. */
+static inline NL_EVERYWHERE int nl_length_from(const int32_t *lengths, int n, int first, int positions)
+{
+    int length = lengths ? lengths[n] - first : positions;
+    return length < 0 ? 0 : length < positions ? length : positions;
+}
+
 static inline NL_EVERYWHERE int nl_length_of(const int32_t *lengths, int n, int positions)
 {
-    int length = lengths ? lengths[n] : positions;
-    return length < 0 ? 0 : length < positions ? length : positions;
+    return nl_length_from(lengths, n, 0, positions);
 }
 
 /* And of so many samples. */

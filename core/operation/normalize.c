@@ -5,7 +5,7 @@
 #include "operation/affine.h"
 #include "operation/reference.h"
 
-enum { X = NL_NORMALIZE_X, GAMMA = NL_NORMALIZE_GAMMA, BETA = NL_NORMALIZE_BETA, RESIDUAL = NL_NORMALIZE_RESIDUAL };
+enum { X = NL_NORMALIZE_X, GAMMA = NL_NORMALIZE_GAMMA, BETA = NL_NORMALIZE_BETA, RESIDUAL = NL_NORMALIZE_RESIDUAL, LENGTHS = NL_NORMALIZE_LENGTHS };
 enum { MEAN, VAR, COEFFICIENTS };
 
 static void add_state(struct nl_declaration *d, struct nl_tensor_spec spec, size_t count)
@@ -22,6 +22,7 @@ static int declare(void *arguments, const struct nl_extent *in, struct nl_declar
     size_t channels = (size_t)in[X].channels;
     n->setup.positions = nl_positions(in[X]);
     n->setup.channels = in[X].channels;
+    n->has_lengths = in[LENGTHS].channels > 0;
     d->output[d->outputs++] = in[X];
     nl_declare_gamma(d, GAMMA, (size_t)n->affine_count, &in[X]);
     if (n->norm->shifts)
@@ -65,6 +66,7 @@ static void bind(void *arguments, const struct nl_operands *at)
     n->learned = n->learns_momentum ? at->state[6] : NULL;
     n->averaged = n->history > 0 ? at->state[6 + n->learns_momentum] : NULL;
     n->mean = at->saved[MEAN], n->var = at->saved[VAR], n->coefficients = at->saved[COEFFICIENTS];
+    n->lengths = at->in[LENGTHS];
     n->sums = at->sums;
     n->hyper = at->hyper;
 }
@@ -73,7 +75,7 @@ static void bind(void *arguments, const struct nl_operands *at)
 static struct nl_reads reads(const void *arguments, unsigned filled)
 {
     (void)arguments;
-    return (struct nl_reads){.inputs = 1u << X | 1u << GAMMA | 1u << BETA, .outputs = (filled & 1u << RESIDUAL) != 0};
+    return (struct nl_reads){.inputs = 1u << X | 1u << GAMMA | 1u << BETA | 1u << LENGTHS, .outputs = (filled & 1u << RESIDUAL) != 0};
 }
 
 static struct nl_sharing sharing(const void *arguments, unsigned filled)
@@ -110,6 +112,8 @@ NL_OPERATION(normalize) = {
     .slots = NL_NORMALIZE_SLOTS,
     .reduced = 1u << RESIDUAL,
     .skips = 1u << X,
+    .takes_int32 = 1u << LENGTHS,
+    .lengths = LENGTHS,
     .saved = NL_NORMALIZE_SAVED,
     .declare = declare,
     .prepare = prepare,

@@ -23,6 +23,10 @@ struct nl_normalize {
     int workers;                    /* above 1: the moments of so many equal parts of the batch are merged to those of a set, which is all of it */
     int followed;                   /* slices of norm.stat_batch samples that running statistics take in, the first ones; 0: all */
     int history;                    /* above 0: var is averaged over so many batches, and so is the mean of products on the way back (norm/mabn.c) */
+    bool has_lengths;               /* samples are sequences of different lengths, */
+    const int32_t *lengths;         /* (capacity) of which so many positions count. Sets of more than one position leave out the others: there gamma xhat + beta
+                                       and dx are 0. Without any, a set moves no running statistics. In a loop, of which a call is one time, a sample counts
+                                       while its sequence lasts */
     int affine_count;               /* C, S C (norm.affine = element), or 0: gamma and beta are NULL */
     const void *x;                  /* real (capacity, S, C) */
     const void *gamma, *beta;       /* real (affine_count); beta NULL where !norm->shifts */
@@ -55,6 +59,15 @@ static inline int nl_normalize_sets(const struct nl_normalize *op, int samples)
     return nl_partition_sets(&partition, &setup);
 }
 
+/* Whether it leaves out positions behind the ends of sequences. */
+static inline bool nl_normalize_leaves_out(const struct nl_normalize *op)
+{
+    if (!op->has_lengths)
+        return false;
+    struct nl_partition partition = op->norm->partition(&op->setup);
+    return partition.samples > 1 || partition.positions > 1;
+}
+
 /* Whether it is of the form that fast kernels are made for: the mean or 0, the mean of squares, standard coefficients of the batch. */
 static inline bool nl_normalize_is_standard(const struct nl_normalize *op)
 {
@@ -82,8 +95,9 @@ static inline bool nl_normalize_keeps_coefficients(const struct nl_normalize *op
 }
 
 /* Its slots, and how many buffers it saves: an operation that is "normalize" and more begins with them. */
-enum { NL_NORMALIZE_X, NL_NORMALIZE_GAMMA, NL_NORMALIZE_BETA, NL_NORMALIZE_RESIDUAL, NL_NORMALIZE_SLOTS };
+enum { NL_NORMALIZE_X, NL_NORMALIZE_GAMMA, NL_NORMALIZE_BETA, NL_NORMALIZE_RESIDUAL, NL_NORMALIZE_LENGTHS, NL_NORMALIZE_SLOTS };
 enum { NL_NORMALIZE_SAVED = 3 };
+
 /* Whether a call averages over a history. */
 static inline bool nl_normalize_averages(const struct nl_normalize *op, const struct nl_run *run)
 {

@@ -3,43 +3,75 @@
 
 #include "base/memory.h"
 #include "norm/momentum.h"
+#include "operation/lengths.h"
 #include "operation/normalize.h"
 #include "operation/reference.h"
 #ifdef NL_REFERENCE_COMPLEX
 #include "norm/own.h"
 #endif
 
-/* The elements of one set: samples [n0, n1) x positions [s0, s1) x channels [c0, c1). */
+/* The elements of one set: samples [n0, n1) x positions [s0, s1) x channels [c0, c1), of which those count that lie before the ends of their samples. */
 struct set {
     int n0, n1, s0, s1, c0, c1;
+    const int32_t *lengths; /* NULL: all count */
+    int time;
 };
 
-static struct set set_at(const struct nl_partition *p, const struct nl_norm_setup *setup, int samples, int index)
+/* The sets of a call, in one replica. */
+struct sets {
+    int count;
+    struct nl_partition partition;
+    const struct nl_norm_setup *setup;
+    int samples, time;
+    const int32_t *lengths;
+};
+
+static struct sets sets_of(const struct nl_run *run, const struct nl_normalize *op, int r)
 {
+    struct nl_norm_setup setup = op->setup;
+    setup.samples = run->samples;
+    return (struct sets){.count = nl_normalize_sets(op, run->samples),
+                         .partition = op->norm->partition(&setup),
+                         .setup = &op->setup,
+                         .samples = run->samples,
+                         .time = run->time,
+                         .lengths = nl_normalize_leaves_out(op) ? nl_in_replica(run, op->lengths, r) : NULL};
+}
+
+static struct set set_at(const struct sets *sets, int index)
+{
+    const struct nl_partition *p = &sets->partition;
+    const struct nl_norm_setup *setup = sets->setup;
     int channel_blocks = setup->channels / p->channels, position_blocks = setup->positions / p->positions;
     int c = index % channel_blocks, s = index / channel_blocks % position_blocks, n = index / channel_blocks / position_blocks;
     int n0 = n * p->samples, n1 = n0 + p->samples;
-    return (struct set){n0, n1 < samples ? n1 : samples, s * p->positions, (s + 1) * p->positions, c * p->channels, (c + 1) * p->channels};
+    return (struct set){n0, n1 < sets->samples ? n1 : sets->samples, s * p->positions, (s + 1) * p->positions, c * p->channels, (c + 1) * p->channels, sets->lengths, sets->time};
 }
 
-static struct nl_partition partition_of(const struct nl_normalize *op, int samples)
+/* The position of sample n where the set's elements that count end. */
+static int end_of(const struct set *set, int n)
 {
-    struct nl_norm_setup setup = op->setup;
-    setup.samples = samples;
-    return op->norm->partition(&setup);
+    return set->s0 + nl_length_from(set->lengths, n, set->time + set->s0, set->s1 - set->s0);
 }
 
 static double set_size(const struct set *set)
 {
-    return (double)(set->n1 - set->n0) * (set->s1 - set->s0) * (set->c1 - set->c0);
+    double rows = 0;
+    for (int n = set->n0; n < set->n1; n++)
+        rows += end_of(set, n) - set->s0;
+    return rows * (set->c1 - set->c0);
 }
 
-/* The loop over a set's elements: n, s, c, and `at`, the element's place in x. */
-#define FOR_SET(set, setup)                                                   \
+/* The loop over a set's elements at positions [first, end): n, s, c, and `at`, the element's place in x. */
+#define FOR_POSITIONS(set, setup, first, end)                                 \
     for (int n = (set).n0; n < (set).n1; n++)                                 \
-        for (int s = (set).s0; s < (set).s1; s++)                             \
+        for (int s = (first); s < (end); s++)                                 \
             for (int c = (set).c0; c < (set).c1; c++)                         \
                 for (size_t at = ((size_t)n * (setup).positions + s) * (setup).channels + c, once = 1; once; once = 0)
+
+/* Those that count, and those that do not. */
+#define FOR_SET(set, setup) FOR_POSITIONS(set, setup, (set).s0, end_of(&(set), n))
+#define FOR_PADDING(set, setup) FOR_POSITIONS(set, setup, end_of(&(set), n), (set).s1)
 
 static size_t affine_at(const struct nl_normalize *op, int s, int c)
 {
@@ -61,22 +93,23 @@ static double learn(const struct nl_normalize *op, const struct nl_hyper *hyper,
 }
 
 /* running = (1 - momentum) running + momentum batch; cumulative: momentum = 1 / updates, this one counted. */
-static void track(const struct nl_run *run, const struct nl_normalize *op, int r, const accumulator *mean, const accumulator *var, int sets)
+static void track(const struct nl_run *run, const struct nl_normalize *op, int r, const accumulator *mean, const accumulator *var, const struct sets *sets)
 {
-    struct nl_partition p = partition_of(op, run->samples);
     const struct nl_hyper *hyper = nl_in_replica(run, op->hyper, r);
     real *running_mean = nl_in_replica(run, op->running_mean, r), *running_var = nl_in_replica(run, op->running_var, r);
     real *learned = nl_in_replica(run, op->learned, r);
     int64_t *updates = nl_in_replica(run, op->updates, r);
     bool unbiased = op->unbiased && nl_norm_spread_is_variance(op->norm);
-    int slices = op->followed > 0 ? op->followed : sets / op->setup.channels;
+    int slices = op->followed > 0 ? op->followed : sets->count / op->setup.channels;
     for (int slice = 0; slice < slices; slice++) {
+        struct set first = set_at(sets, slice * op->setup.channels);
+        double m = set_size(&first);
+        if (m == 0)
+            continue;
         ++*updates;
         double own = nl_own_or(op->momentum, hyper->norm_momentum), momentum = own < 0 ? 1.0 / (double)*updates : own;
         for (int c = 0; c < op->setup.channels; c++) {
             int index = slice * op->setup.channels + c;
-            struct set set = set_at(&p, &op->setup, run->samples, index);
-            double m = set_size(&set);
             accumulator batch_var = unbiased && m > 1 ? var[index] * m / (m - 1) : var[index];
             struct nl_prediction prediction = {real_part(running_mean[c]), real_part(running_var[c]), real_part(mean[index]), real_part(batch_var)};
             if (learned)
@@ -103,12 +136,14 @@ static void merge(double count, accumulator *mean, accumulator *var, double m, a
 
 /* Merges the sets' moments into the precise ones. One count serves all channels. */
 static void collect(const struct nl_normalize *op, double *precise_mean, double *precise_var, double *count, const accumulator *mean,
-                    const accumulator *var, const struct nl_partition *p, int sets, int samples)
+                    const accumulator *var, const struct sets *sets)
 {
     int channels = op->setup.channels;
-    for (int slice = 0; slice < sets / channels; slice++) {
-        struct set set = set_at(p, &op->setup, samples, slice * channels);
+    for (int slice = 0; slice < sets->count / channels; slice++) {
+        struct set set = set_at(sets, slice * channels);
         double m = set_size(&set);
+        if (m == 0)
+            continue;
         for (int c = 0; c < channels; c++) {
             accumulator merged_mean = precise_mean[c], merged_var = precise_var[c];
             merge(*count, &merged_mean, &merged_var, m, mean[slice * channels + c], var[slice * channels + c]);
@@ -181,6 +216,8 @@ static void find_statistics(const struct nl_normalize *op, const real *x, const 
         accumulator mean, var;
         part.n0 = set->n0 + worker * samples;
         part.n1 = worker + 1 < workers ? part.n0 + samples : set->n1;
+        if (set_size(&part) == 0)
+            continue;
         find_moments(op, x, &part, &mean, &var);
         merge(count, center, spread, set_size(&part), mean, var);
         count += set_size(&part);
@@ -229,17 +266,25 @@ static void write_y(const struct normalized *b, const struct set *set, const rea
     }
 }
 
+/* Of those that do not count, whose gamma xhat + beta is 0. */
+static void clear_y(const struct nl_normalize *op, const struct set *set, const real *residual, real *y)
+{
+    FOR_PADDING(*set, op->setup) y[at] = residual && !(op->relu && real_part(residual[at]) < 0) ? residual[at] : 0;
+}
+
 /* With the statistics of the batch; or with those that mean and var hold, and the coefficients that are kept. */
 static void normalize(const struct nl_run *run, const struct nl_normalize *op, int r, bool finds)
 {
-    struct nl_partition p = partition_of(op, run->samples);
-    int sets = nl_normalize_sets(op, run->samples);
+    struct sets sets = sets_of(run, op, r);
     accumulator *mean = nl_in_replica(run, op->mean, r), *var = nl_in_replica(run, op->var, r);
     struct nl_set_coefficients *kept = nl_normalize_is_fixed(op, run) ? NULL : nl_in_replica(run, op->coefficients, r);
     struct normalized b = {.op = op, .x = nl_in_replica(run, op->x, r)}; /* (N, S, C) */
     b.gamma = nl_in_replica(run, op->gamma, r), b.beta = nl_in_replica(run, op->beta, r);
-    for (int index = 0; index < sets; index++) {
-        struct set set = set_at(&p, &op->setup, run->samples, index);
+    for (int index = 0; index < sets.count; index++) {
+        struct set set = set_at(&sets, index);
+        clear_y(op, &set, nl_in_replica(run, op->residual, r), nl_in_replica(run, op->y, r));
+        if (set_size(&set) == 0)
+            continue;
         if (finds && !nl_normalize_is_fixed(op, run))
             find_statistics(op, b.x, &set, &mean[index], &var[index]);
         if (finds && nl_normalize_averages(op, run))
@@ -251,10 +296,10 @@ static void normalize(const struct nl_run *run, const struct nl_normalize *op, i
         write_y(&b, &set, nl_in_replica(run, op->residual, r), nl_in_replica(run, op->y, r));
     }
     if (finds && op->norm->tracks && run->statistics == NL_STATS_TRAIN)
-        track(run, op, r, mean, var, sets);
+        track(run, op, r, mean, var, &sets);
     if (finds && op->norm->tracks && run->statistics == NL_STATS_COLLECT)
         collect(op, nl_in_replica(run, op->precise_mean, r), nl_in_replica(run, op->precise_var, r), nl_in_replica(run, op->precise_count, r), mean, var,
-                &p, sets, run->samples);
+                &sets);
 }
 
 static void forward(const struct nl_run *run, const void *arguments)
@@ -327,13 +372,26 @@ static void write_dx(const struct normalized *b, const struct set *set, const st
     }
 }
 
+/* Of the elements that do not count, whose gradient goes to the residual alone. */
+static void clear_dx(const struct normalized *b, const struct set *set, real *dx, real *dresidual)
+{
+    const struct nl_normalize *op = b->op;
+    FOR_PADDING(*set, op->setup)
+    {
+        accumulator gradient = !op->relu || (b->y && real_part(b->y[at]) > 0) ? b->dy[at] : 0;
+        if (dresidual)
+            dresidual[at] = gradient;
+        if (dx)
+            dx[at] = 0;
+    }
+}
+
 static void backward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_normalize *op = arguments;
-    struct nl_partition p = partition_of(op, run->samples);
-    int sets = nl_normalize_sets(op, run->samples);
     bool fixed = nl_normalize_is_constant(op, run);
     for (int r = 0; r < run->replicas; r++) {
+        struct sets sets = sets_of(run, op, r);
         real *dx = nl_in_replica(run, op->dx, r), *dresidual = op->residual ? nl_in_replica(run, op->dresidual, r) : NULL;
         real *dgamma = nl_in_replica(run, op->dgamma, r), *dbeta = nl_in_replica(run, op->dbeta, r);
         const struct nl_set_coefficients *kept = nl_normalize_is_fixed(op, run) ? NULL : nl_in_replica(run, op->coefficients, r);
@@ -345,8 +403,11 @@ static void backward(const struct nl_run *run, const void *arguments)
                                .beta = nl_in_replica(run, op->beta, r),
                                .y = dresidual ? nl_in_replica(run, op->y, r) : NULL};
         accumulator *sum_gamma = nl_alloc(2 * (size_t)op->affine_count, sizeof *sum_gamma), *sum_beta = sum_gamma + op->affine_count;
-        for (int index = 0; index < sets; index++) {
-            struct set set = set_at(&p, &op->setup, run->samples, index);
+        for (int index = 0; index < sets.count; index++) {
+            struct set set = set_at(&sets, index);
+            clear_dx(&b, &set, dx, dresidual);
+            if (set_size(&set) == 0)
+                continue;
             b.statistics = statistics_of(run, op, r, index, set.c0);
             b.coefficients = kept ? kept[index] : coefficients_of(op, &b.statistics);
             struct sums sums = sums_of(&b, &set);

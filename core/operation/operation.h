@@ -129,7 +129,8 @@ struct nl_operation {
     bool steps_weight;  /* backward heeds operands' `update`, on backends that say so */
     unsigned constants; /* bit i: input i is a constant to the gradient: backward makes none */
     unsigned takes_int32, makes_int32; /* bit i: input i, output i is int32, and has no gradient; all others are real */
-    int lengths;        /* the slot of the lengths of input 0 (struct nl_value): where it is empty and input 0 has some, it takes them; 0: none */
+    int lengths;        /* the slot of the lengths of input 0 (struct nl_value), or, in a loop, of its sequences: where it is empty and there are some, it takes
+                           them; 0: none */
     bool initializes;   /* forward sets the parameters in its slots from a batch, and puts out what input 0 becomes with them. It stands in the list of
                            the call before the first step alone (nl_list_setup): in others input 0 takes the place of its output */
     bool is_loss;       /* what a network ends with: it has no output, and forward makes the gradients of its inputs, where they have places */

@@ -15,8 +15,7 @@ struct loader {
     double *pace; /* [trials + 1]: what a step is on the x axis; NULL: the column says it */
     int step, x, split, eval, value; /* columns */
     char part[8];
-    bool error;
-    double scale;
+    struct nl_measure measure;
 };
 
 /* A run on its way into its cell's series. */
@@ -79,17 +78,14 @@ static int read_pace(struct loader *loader, struct nl_error *err)
 static int find_columns(struct loader *loader, const char *metric, struct nl_error *err)
 {
     static const char *const x_columns[] = {"step", "epoch", "samples", "step"};
-    struct nl_measure measure;
-    nl_measure(metric, &measure);
-    size_t part = strcspn(metric, "_");
-    memcpy(loader->part, metric, part);
-    loader->error = measure.error;
-    loader->scale = measure.scale;
+    struct nl_measure *measure = &loader->measure;
+    nl_measure(metric, measure);
+    snprintf(loader->part, sizeof loader->part, "%s", measure->part);
     const struct {
         const char *name;
         int *column;
     } needed[] = {{"step", &loader->step}, {x_columns[nl_series_x(loader->picture->experiment)], &loader->x}, {"split", &loader->split},
-                  {"eval", &loader->eval}, {strcmp(metric + part, "_loss") == 0 ? "loss" : "accuracy", &loader->value}};
+                  {"eval", &loader->eval}, {nl_measure_column(measure), &loader->value}};
     for (size_t i = 0; i < sizeof needed / sizeof *needed; i++)
         if (nl_table_need(&loader->curves.table, needed[i].name, needed[i].column, err) != NL_OK)
             return NL_BAD;
@@ -132,7 +128,7 @@ static int take_run(struct loader *loader, struct run *run, struct nl_series *se
         if (nl_table_number(table, row, loader->value, &value, err) != NL_OK)
             return NL_BAD;
         add_sighting(loader, run, series,
-                     &(struct nl_sighting){.step = step, .x = x, .value = loader->scale * (loader->error ? 1.0 - value : value), .seed = run->seed});
+                     &(struct nl_sighting){.step = step, .x = x, .value = loader->measure.scale * nl_measure_read(&loader->measure, value), .seed = run->seed});
     }
     if (run->failed && isfinite(x)) {
         series->failed_x = nl_realloc(series->failed_x, (size_t)series->failed + 1, sizeof(double));

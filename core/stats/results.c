@@ -350,31 +350,64 @@ static bool derived_measure(const char *column, struct nl_measure *out)
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (strcmp(known[i].column, column) == 0) {
             *out = (struct nl_measure){.unit = known[i].error ? "%" : "", .step = known[i].error ? "points" : "nats",
-                                       .scale = known[i].error ? 100.0 : 1.0, .worse = 1, .part = known[i].part};
+                                       .scale = known[i].error ? 100.0 : 1.0, .worse = 1, .part = known[i].part,
+                                       .reading = known[i].error ? NL_READ_ERROR : NL_READ_LOSS, .statistics = ""};
             snprintf(out->name, sizeof out->name, "%s", known[i].name);
             return true;
         }
     return false;
 }
 
+static const struct {
+    const char *name, *title;
+    struct nl_measure is;
+} kinds[] = {
+    {"loss", "loss", {.unit = "", .step = "nats", .scale = 1.0, .worse = 1, .reading = NL_READ_LOSS}},
+    {"accuracy", "accuracy", {.unit = "%", .step = "points", .scale = 100.0, .worse = -1, .share = true, .reading = NL_READ_ACCURACY}},
+    {"error", "error", {.unit = "%", .step = "points", .scale = 100.0, .worse = 1, .share = true, .error = true, .reading = NL_READ_ERROR}},
+    {"perplexity", "perplexity", {.unit = "", .step = "of perplexity", .scale = 1.0, .worse = 1, .reading = NL_READ_PERPLEXITY}},
+    {"bits_per_char", "bits per character", {.unit = "", .step = "bits", .scale = 1.0, .worse = 1, .reading = NL_READ_BITS}},
+};
+
 bool nl_measure(const char *column, struct nl_measure *out)
 {
     static const char *const parts[] = {"train", "val", "test"}, *const titles[] = {"training", "validation", "test"},
-                             *const kinds[] = {"loss", "accuracy", "error"}, *const suffixes[] = {"", "_running", "_batch", "_precise"};
+                             *const suffixes[] = {"", "_running", "_batch", "_precise"};
     for (int part = 0; part < 3; part++)
-        for (int kind = 0; kind < 3; kind++)
+        for (size_t kind = 0; kind < sizeof kinds / sizeof *kinds; kind++)
             for (int suffix = 0; suffix < 4; suffix++) {
                 char name[64];
-                snprintf(name, sizeof name, "%s_%s%s", parts[part], kinds[kind], suffixes[suffix]);
+                snprintf(name, sizeof name, "%s_%s%s", parts[part], kinds[kind].name, suffixes[suffix]);
                 if (strcmp(name, column) != 0)
                     continue;
-                bool share = kind != 0;
-                *out = (struct nl_measure){.unit = share ? "%" : "", .step = share ? "points" : "nats", .scale = share ? 100.0 : 1.0,
-                                           .worse = kind == 1 ? -1 : 1, .share = share, .error = kind == 2, .part = parts[part]};
-                snprintf(out->name, sizeof out->name, "%s %s", titles[part], kinds[kind]);
+                *out = kinds[kind].is;
+                out->part = parts[part];
+                out->statistics = suffix ? suffixes[suffix] + 1 : "";
+                snprintf(out->name, sizeof out->name, "%s %s", titles[part], kinds[kind].title);
                 return true;
             }
     return derived_measure(column, out);
+}
+
+const char *nl_measure_column(const struct nl_measure *measure)
+{
+    return measure->reading == NL_READ_ACCURACY || measure->reading == NL_READ_ERROR ? "accuracy" : "loss";
+}
+
+double nl_measure_read(const struct nl_measure *measure, double value)
+{
+    switch (measure->reading) {
+    case NL_READ_LOSS:
+    case NL_READ_ACCURACY:
+        return value;
+    case NL_READ_ERROR:
+        return 1.0 - value;
+    case NL_READ_PERPLEXITY:
+        return exp(value);
+    case NL_READ_BITS:
+        return value / log(2.0);
+    }
+    NL_BUG("reading %d", measure->reading);
 }
 
 /* Over the rows of the table: the least and the largest number in a column; NaN where there is none. */
@@ -401,6 +434,8 @@ struct nl_metric_column nl_metric_column(const struct nl_results *results, const
     snprintf(name, sizeof name, "%s_overlap", out.measure.part);
     range_of(&results->table, name, &ignored, &overlap);
     range_of(&results->table, "classes", &classes, &ignored);
+    if (isnan(classes) && samples > 0 && out.measure.reading == NL_READ_LOSS) /* real targets have no classes */
+        out.measure.step = NL_SQUARED_STEP;
     out.fixed = overlap >= 1.0;
     if (out.measure.share && samples > 0)
         out.sampling.samples = samples;

@@ -81,17 +81,26 @@ struct nl_runs nl_results_runs(const struct nl_results *results);
 const struct nl_cell *nl_cell_baseline(const struct nl_results *results, const struct nl_experiment *experiment,
                                        const struct nl_cell *cell);
 
+#define NL_SQUARED_STEP "of squared error" /* unit of losses of real targets */
+
 /* How a column such as "test_error_batch" reads. */
 struct nl_measure {
     char name[64];    /* "test error" */
     const char *unit; /* "%" or "" (nats) */
-    const char *step; /* unit of a difference: "points" or "nats" */
+    const char *step; /* unit of a difference: "points", "nats", "bits", "of perplexity", or NL_SQUARED_STEP */
     double scale;     /* 100 for shares, and for means and differences of them */
     int worse;        /* +1: larger is worse; -1: smaller is */
     bool share;       /* from 0 to 1, and counted: no mean along a curve, and no difference of parts */
     bool error;       /* a share of errors */
     const char *part; /* "train", "val", "test" */
+    const char *statistics; /* "batch" of "test_error_batch"; "": those that come first */
+    enum nl_curve_reading { NL_READ_LOSS, NL_READ_ACCURACY, NL_READ_ERROR, NL_READ_PERPLEXITY, NL_READ_BITS } reading; /* of curves.csv */
 };
+
+/* The column of curves.csv that it is read from, and what it is there. */
+const char *nl_measure_column(const struct nl_measure *measure);
+double nl_measure_read(const struct nl_measure *measure, double value);
+
 
 bool nl_measure(const char *column, struct nl_measure *out); /* false: no such metric */
 

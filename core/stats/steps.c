@@ -91,46 +91,24 @@ double nl_steps_given(const struct nl_results *results, const struct nl_experime
     return train >= 1.0 ? (double)nl_trial_step_counts(&config, (struct nl_counts){.train = (int)train}).steps : NAN;
 }
 
-/* "test_accuracy_precise" as the columns of curves.csv have it. Without a suffix the statistics that come first are meant, which are those of the curve. */
-struct reading {
-    char part[8];
-    const char *column, *eval;
-    bool error; /* 1 less an accuracy */
-};
-
-static struct reading reading_of(const char *metric)
-{
-    struct reading out = {.column = "accuracy", .eval = ""};
-    size_t length = strcspn(metric, "_");
-    snprintf(out.part, sizeof out.part, "%.*s", (int)length, metric);
-    const char *kind = metric + length + 1, *mark = strchr(kind, '_');
-    out.error = strncmp(kind, "error", 5) == 0;
-    if (strncmp(kind, "loss", 4) == 0)
-        out.column = "loss";
-    if (mark)
-        out.eval = mark + 1;
-    return out;
-}
-
 struct nl_steps nl_steps_to(const struct nl_curves *curves, const struct nl_results *results, const struct nl_experiment *experiment,
                             const struct nl_cell *cell, int seed, const char *metric, double target)
 {
     const struct nl_table *table = &curves->table;
-    const struct reading reading = reading_of(metric);
     struct nl_measure measure;
     double before = 0.0, value, step;
     int first, rows;
     if (!nl_measure(metric, &measure) || !nl_curves_rows(curves, results, cell, seed, &first, &rows))
         return (struct nl_steps){NAN, NAN};
     int split = nl_table_column(table, "split"), eval = nl_table_column(table, "eval"), steps = nl_table_column(table, "step"),
-        column = nl_table_column(table, reading.column);
+        column = nl_table_column(table, nl_measure_column(&measure));
     for (int row = first; row < first + rows; row++) {
         const char *statistics = nl_table_field(table, row, eval);
-        bool evaluated = *statistics && (!*reading.eval || strcmp(statistics, reading.eval) == 0); /* else a mean over steps on the way */
-        if (!evaluated || strcmp(nl_table_field(table, row, split), reading.part) != 0 || nl_table_number(table, row, column, &value, NULL) ||
+        bool evaluated = *statistics && (!*measure.statistics || strcmp(statistics, measure.statistics) == 0); /* else a mean over steps on the way */
+        if (!evaluated || strcmp(nl_table_field(table, row, split), measure.part) != 0 || nl_table_number(table, row, column, &value, NULL) ||
             nl_table_number(table, row, steps, &step, NULL))
             continue;
-        value = reading.error ? 1.0 - value : value;
+        value = nl_measure_read(&measure, value);
         if (measure.worse * (value - target) <= 0.0)
             return (struct nl_steps){before, step};
         before = step;

@@ -4,20 +4,23 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "data/tasks.h"
 
 /* What nl_dataset_open looks at. The other keys of the section act on a trial's own view of the set; only what is generated
  * depends on how many samples are asked for. */
 char *nl_datasets_key(const struct nl_config *config)
 {
-    static const char *const any[] = {"data.name", "data.dir", NULL};
+    static const char *const any[] = {"data.name", "data.dir", "data.as", "data.patch", "data.permute", NULL};
     static const char *const generated[] = {"data.name",       "data.size",  "data.channels",
-                                            "data.difficulty", "data.train", "data.test", NULL};
+                                            "data.difficulty", "data.train", "data.test", "data.as", "data.patch", "data.permute", NULL};
     static const char *const arrays[] = {"data.name",        "data.dir",         "data.train_images", "data.train_labels",
-                                         "data.test_images", "data.test_labels", "data.classes",      NULL};
+                                         "data.test_images", "data.test_labels", "data.classes", "data.context", "data.as", "data.patch", "data.permute", NULL};
+    static const char *const task[] = {"data.name", "data.length", "data.min_length", "data.symbols", "data.train", "data.test", NULL};
     static const char *const text[] = {"data.name", "data.file", "data.unit", "data.context", NULL};
     const char *const *names = config->data.name == NL_SYNTH  ? generated
                                : config->data.name == NL_NPY  ? arrays
                                : config->data.name == NL_TEXT ? text
+                               : nl_is_task(config)  ? task
                                                               : any;
     struct nl_text out = {0};
     for (const char *const *name = names; *name; name++) {

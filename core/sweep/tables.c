@@ -77,16 +77,19 @@ static void add_scores(struct nl_text *out, const struct nl_record *record, enum
     }
 }
 
-/* What the scores were counted over: statistics need it. Empty where the data are files that are not there any more. */
+/* What the scores were counted over: statistics need it. Real targets have no classes. Empty where the data are files that are not there any more. */
 static void add_parts(struct nl_text *out, const struct nl_config *config)
 {
     struct nl_counts counts = nl_data_counts(config);
-    int classes = nl_data_facts(config).shape.classes;
+    struct nl_shape shape = nl_data_facts(config).shape;
     if (counts.train < 1) {
         nl_text_add(out, ",,,,,,");
         return;
     }
-    nl_text_add(out, ",%d,%d,%d,%d", classes, counts.train, counts.val, counts.test);
+    nl_text_add(out, ",");
+    if (shape.target != NL_TARGET_REAL)
+        nl_text_add(out, "%d", shape.classes);
+    nl_text_add(out, ",%d,%d,%d", counts.train, counts.val, counts.test);
     add_real(out, counts.val > 0 ? counts.val_overlap : NAN);
     add_real(out, counts.test > 0 ? counts.test_overlap : NAN);
 }
@@ -146,9 +149,28 @@ static void add_derived(struct nl_text *out, const struct nl_record *record, enu
     add_real(out, whole ? test.loss - train.loss : NAN);
 }
 
+/* Of labels at each position: what the losses come to. */
+static bool is_of_tokens(const struct nl_config *config)
+{
+    return nl_data_facts(config).shape.target == NL_TARGET_EACH;
+}
+
+static void add_token_scores(struct nl_text *out, const struct nl_config *config, const struct nl_record *record)
+{
+    bool whole = !record->failed && is_of_tokens(config);
+    for (int part = 0; part < NL_PARTS; part++) {
+        double loss = whole ? record->score[part][first_eval(config)].loss : NAN;
+        add_real(out, exp(loss));
+        add_real(out, loss / log(2.0));
+    }
+}
+
 char *nl_trials_csv(const struct nl_grid *grid, const struct nl_record *record)
 {
     bool beside[NL_EVALS] = {false};
+    bool tokens = false;
+    for (int i = 0; i < grid->trials; i++)
+        tokens |= is_of_tokens(&grid->trial[i].config);
     for (int i = 0; i < grid->trials; i++)
         for (int eval = 0; eval < NL_EVALS; eval++)
             beside[eval] |= evaluated_beside(&grid->trial[i].config, (enum nl_eval)eval);
@@ -165,7 +187,10 @@ char *nl_trials_csv(const struct nl_grid *grid, const struct nl_record *record)
                 nl_text_add(&out, ",%s_loss%s%s,%s_accuracy%s%s,%s_error%s%s", name, mark, suffix, name, mark, suffix, name, mark,
                             suffix);
             }
-    nl_text_add(&out, ",val_error_area,val_loss_area,test_error_area,test_loss_area,error_gap,loss_gap\n");
+    nl_text_add(&out, ",val_error_area,val_loss_area,test_error_area,test_loss_area,error_gap,loss_gap");
+    for (int part = 0; part < NL_PARTS && tokens; part++)
+        nl_text_add(&out, ",%s_perplexity,%s_bits_per_char", nl_part_names[part], nl_part_names[part]);
+    nl_text_add(&out, "\n");
 
     for (int i = 0; i < grid->trials; i++) {
         const struct nl_record *row = &record[i];
@@ -186,6 +211,8 @@ char *nl_trials_csv(const struct nl_grid *grid, const struct nl_record *record)
             if (beside[eval])
                 add_scores(&out, row, (enum nl_eval)eval, evaluated_beside(config, (enum nl_eval)eval));
         add_derived(&out, row, first_eval(config));
+        if (tokens)
+            add_token_scores(&out, config, row);
         nl_text_add(&out, "\n");
     }
     return out.at;

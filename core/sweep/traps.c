@@ -89,7 +89,7 @@ static const struct nl_graph_node *single_elements(const struct scene *s, bool (
         if (!normalize || !meant(normalize->norm))
             continue;
         struct nl_norm_setup setup = normalize->setup;
-        setup.samples = (int)s->config->train.batch;
+        setup.samples = (int)nl_micro_batch(s->config);
         struct nl_partition set = normalize->norm->partition(&setup);
         if (set.samples * set.positions * set.channels == 1)
             return node;
@@ -147,7 +147,7 @@ static bool wide_group(const struct scene *s, struct nl_text *what)
     for (int i = 0; i < s->graph.nodes; i++) {
         const struct nl_graph_node *node = &s->graph.node[i];
         const struct nl_whitening *whitening = node->operation == &nl_whitening_operation ? node->arguments : NULL;
-        int64_t elements = whitening ? s->config->train.batch * whitening->positions : 0, width = whitening ? nl_whitening_width(whitening) : 0;
+        int64_t elements = whitening ? nl_micro_batch(s->config) * whitening->positions : 0, width = whitening ? nl_whitening_width(whitening) : 0;
         if (!whitening || elements > width)
             continue;
         nl_text_add(what,
@@ -175,7 +175,7 @@ static bool frn_of_one(const struct scene *s, struct nl_text *what)
 
 static bool last_batch(const struct scene *s, struct nl_text *what)
 {
-    int64_t batch = s->config->train.batch, rest = s->counts.train % batch;
+    int64_t batch = nl_micro_batch(s->config), rest = s->counts.train % batch;
     if (!s->norm->tracks || s->config->train.drop_last || batch <= 2 || rest < 1 || rest > 2)
         return false;
     nl_text_add(what, "%d training samples make batches of %lld and a last one of %lld; %s normalizes that one by itself, right before an evaluation",
@@ -185,7 +185,7 @@ static bool last_batch(const struct scene *s, struct nl_text *what)
 
 static bool last_ghost(const struct scene *s, struct nl_text *what)
 {
-    int batch = (int)s->config->train.batch;
+    int batch = (int)nl_micro_batch(s->config);
     for (int i = 0; i < s->graph.nodes; i++) {
         const struct nl_normalize *n = tracking_at(s, i);
         int share = n ? n->setup.stat_batch : 0;

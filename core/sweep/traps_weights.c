@@ -93,7 +93,7 @@ bool nl_trap_start_of_one(const struct scene *s, struct nl_text *what)
 {
     for (int i = 0; i < s->graph.nodes; i++) {
         const struct nl_graph_node *node = &s->graph.node[i];
-        if (node->operation != &nl_standardize_operation || s->config->train.batch > 1 || nl_positions(s->graph.value[node->in[0]].extent) > 1)
+        if (node->operation != &nl_standardize_operation || nl_micro_batch(s->config) > 1 || nl_positions(s->graph.value[node->in[0]].extent) > 1)
             continue;
         nl_text_add(what, "a first batch of one sample has no variance: it sets biases to what makes each output 0, and no gain");
         return true;

@@ -20,7 +20,7 @@ static bool evaluates_batches(const struct nl_config *config)
 static void check_slices(const struct nl_graph *graph, const struct nl_config *config, const struct nl_experiment *experiment,
                          struct nl_diagnostics *diagnostics)
 {
-    long long batch = (long long)config->train.batch;
+    long long batch = (long long)nl_micro_batch(config);
     int common = nl_stat_batch(config);
     for (const struct nl_graph_node *node = graph->node; node < graph->node + graph->nodes; node++) {
         const struct nl_normalize *normalize = nl_normalize_of(node->operation, node->arguments);
@@ -30,7 +30,8 @@ static void check_slices(const struct nl_graph *graph, const struct nl_config *c
         char *layer = nl_format("model.layers.%s", node->name);
         if (slice > batch)
             nl_complain(diagnostics, experiment, slice == common ? "norm.stat_batch" : layer,
-                        "%d samples cannot share statistics in a batch of %lld (train.batch)", slice, batch);
+                        "%d samples cannot share statistics in a batch of %lld (%s)", slice, batch,
+                        config->train.accumulate > 1 ? "train.batch by train.accumulate" : "train.batch");
         else if (slice != common && evaluates_batches(config))
             nl_complain(diagnostics, experiment, layer,
                         "'norm.eval' batch needs one 'norm.stat_batch' for all normalizers, and '%s' has its own", node->name);
@@ -78,6 +79,8 @@ void nl_trial_check(const struct nl_config *config, const struct nl_experiment *
     const struct nl_backend *backend = nl_backend_of(kind);
     if (backend && nl_graph_check(&graph, backend, &err) != NL_OK)
         nl_complain(diagnostics, experiment, "device.kind", "%s", err.text);
+    if (facts.shape.target == NL_TARGET_REAL && config->train.label_smoothing > 0)
+        nl_complain(diagnostics, experiment, "train.label_smoothing", "'train.label_smoothing' spreads labels over classes, and these data have real numbers to learn");
     check_slices(&graph, config, experiment, diagnostics);
     check_workers(&graph, config, nl_data_counts(config).train, experiment, diagnostics);
     nl_graph_release(&graph);

@@ -1,5 +1,6 @@
 #include "train/evaluate.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 #include "base/memory.h"
@@ -14,7 +15,7 @@ enum nl_eval nl_primary_eval(const struct nl_config *config)
 
 int nl_evaluation_group(const struct nl_config *config, enum nl_statistics statistics)
 {
-    int64_t stat_batch = nl_stat_batch(config), batch = config->train.batch;
+    int64_t stat_batch = nl_stat_batch(config), batch = nl_micro_batch(config);
     switch (statistics) {
     case NL_STATS_BATCH:
         return (int)(stat_batch > 0 && stat_batch < batch ? stat_batch : batch);
@@ -104,7 +105,8 @@ void nl_evaluate(const struct nl_plan *plan, const struct nl_config *config, enu
     nl_plan_put(plan, plan->eval_sums, sums, sizeof *sums);
     feed(plan, config, part, count, statistics_of[eval]);
     nl_plan_get(plan, sums, plan->eval_sums, sizeof *sums);
+    bool answers = nl_graph_input(plan->graph, "targets") == NL_NONE;
     for (int r = 0; r < plan->replicas; r++)
-        score[r] = (struct nl_score){sums[r].loss / sums[r].counted, sums[r].correct / sums[r].counted};
+        score[r] = (struct nl_score){sums[r].loss / sums[r].counted, answers ? sums[r].correct / sums[r].counted : NAN};
     free(sums);
 }

@@ -9,7 +9,7 @@
 int nl_evaluation_group(const struct nl_config *config, enum nl_statistics statistics);
 
 /* The batch that evaluation needs room for. Running and precise statistics do not care how samples are grouped; with a
- * batch's own the group is train.batch, or norm.stat_batch where that is smaller, and a last smaller rest joins the group before it. */
+ * batch's own the group is a micro-batch, or norm.stat_batch where that is smaller, and a last smaller rest joins the group before it. */
 int nl_evaluation_capacity(const struct nl_config *config, const struct nl_split *view);
 
 /* score[plan->replicas]: mean loss and accuracy of the first `count` samples of a part (all of it). NL_EVAL_ADAPT takes the

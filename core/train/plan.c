@@ -45,7 +45,7 @@ static bool steps_in_backward(const struct nl_plan *plan, const struct nl_config
 {
     const struct nl_graph *graph = plan->graph;
     bool clips = config->train.agc > 0 || config->train.clip_norm > 0 || config->train.clip_value > 0;
-    bool plain = plan->backend->steps_weights && config->train.optimizer == NL_SGD && !clips;
+    bool plain = plan->backend->steps_weights && config->train.optimizer == NL_SGD && !clips && config->train.accumulate == 1;
     for (int i = 0; plain && i < graph->tensors; i++)
         plain = graph->tensor[i].spec.role != NL_WEIGHT || graph->node[graph->tensor[i].node].operation->steps_weight;
     for (int i = 0; plain && i < graph->values; i++)
@@ -67,13 +67,15 @@ static void *lay_out_parameters(struct nl_plan *plan, struct layout *l, const st
     size_t first = l->at;
     plan->parameters = take_reals(l, graph->count);
     void *gradients = take_beside(l, first, 1, graph->count);
+    if (plan->mean)
+        plan->mean_gradient = (struct nl_mean_gradient){graph->count, gradients, take_reals(l, graph->count), take(l, sizeof(double))};
     plan->update = (struct nl_update){.optimizer = optimizer,
                                       .nesterov = config->train.nesterov,
                                       .count = graph->count,
                                       .decayed = decayed(graph, config),
                                       .stepped = plan->update.stepped,
                                       .w = plan->parameters,
-                                      .grad = gradients,
+                                      .grad = plan->mean ? plan->mean_gradient.mean : gradients,
                                       .hyper = plan->hyper};
     if (optimizer != NL_SGD || config->train.momentum > 0)
         plan->update.first = take_beside(l, first, 2, graph->count);
@@ -113,6 +115,12 @@ static struct nl_update frozen_update(const struct nl_plan *plan)
     return update;
 }
 
+/* Whether an input is the samples' pixels or values; all others are rows. */
+static bool is_sample(const struct nl_graph *graph, int input)
+{
+    return strcmp(graph->input[input].name, "x") == 0 && graph->value[graph->input[input].value].type == NL_TENSOR_REAL;
+}
+
 /* How pixels or values are seen. */
 static void lay_out_samples(const struct nl_plan *plan, struct layout *l, struct nl_gather *gather, const struct nl_extent *x, const struct nl_split *view)
 {
@@ -131,7 +139,7 @@ static void lay_out_samples(const struct nl_plan *plan, struct layout *l, struct
 static struct nl_rows lay_out_rows(struct layout *l, const struct nl_split *view, const char *input)
 {
     struct nl_sample_rows from = nl_split_rows(view, input);
-    struct nl_rows rows = {.width = from.width, .step = from.step, .shared = from.at && from.at != view->labels, .of = from.at};
+    struct nl_rows rows = {.width = from.width, .step = from.step, .real = from.real, .shared = from.at && from.at != view->labels, .of = from.at};
     if (!rows.shared)
         rows.of = take(l, nl_rows_bytes(&from, view->dataset->count));
     return rows;
@@ -146,7 +154,7 @@ static struct nl_gather lay_out_data(struct nl_plan *plan, struct layout *l, con
     gather.seed = seed;
     for (int i = 0; i < graph->inputs; i++) {
         const struct nl_value *value = &graph->value[graph->input[i].value];
-        if (value->type == NL_TENSOR_REAL) {
+        if (is_sample(graph, i)) {
             lay_out_samples(plan, l, &gather, &value->extent, view);
             continue;
         }
@@ -172,7 +180,7 @@ static void lay_out_pass(struct nl_plan *plan, struct layout *l, struct nl_pass 
     for (int i = 0, row = 0; i < graph->inputs; i++) {
         const struct nl_value *value = &graph->value[graph->input[i].value];
         input[i] = take(l, (size_t)pass->capacity * value->count * nl_type_bytes(value->type, plan->backend));
-        if (value->type == NL_TENSOR_REAL)
+        if (is_sample(graph, i))
             pass->gather.x = input[i];
         else
             pass->gather.row[row++].to = input[i];
@@ -208,7 +216,7 @@ static void lay_out(struct nl_plan *plan, struct layout *l, const struct nl_conf
 
 static int make_lists(struct nl_plan *plan, const struct nl_config *config, int eval_capacity, struct nl_error *err)
 {
-    int batch = (int)config->train.batch;
+    int batch = (int)nl_micro_batch(config);
     struct nl_list_setup setup = {.backend = plan->backend, .graph = plan->graph, .capacity = batch, .trains = true,
                                   .steps = plan->update.stepped > 0};
     plan->train.capacity = batch;
@@ -237,8 +245,10 @@ static int check_inputs(const struct nl_graph *graph, const struct nl_split *vie
         const struct nl_value *value = &graph->value[graph->input[i].value];
         const char *name = graph->input[i].name;
         bool real = value->type == NL_TENSOR_REAL;
-        size_t pixels = strcmp(name, "x") == 0 ? (size_t)shape->height * (size_t)shape->width * (size_t)shape->channels : 0;
-        if (value->count != (real ? pixels : (size_t)nl_split_rows(view, name).width))
+        struct nl_sample_rows rows = nl_split_rows(view, name);
+        bool has_x = view->dataset->pixels || view->dataset->values;
+        size_t pixels = has_x ? (size_t)shape->height * (size_t)shape->width * (size_t)shape->channels : 0;
+        if (value->count != (is_sample(graph, i) ? pixels : rows.real == real ? (size_t)rows.width : 0))
             return nl_fail(err, "%s has no '%s' (%s, %zu a sample), which the network takes", view->dataset->name, name, real ? "real" : "int32",
                            value->count);
     }
@@ -253,6 +263,7 @@ static int measure(struct nl_plan *plan, const struct nl_backend *backend, const
                              .gather = nl_kernel_of(backend, &nl_gather_operation, &plan->train.gather)};
     plan->state = nl_alloc((size_t)graph->tensors, sizeof *plan->state);
     plan->update.stepped = steps_in_backward(plan, config) ? graph->weights : 0;
+    plan->mean = config->train.accumulate > 1 ? nl_kernel_of(backend, &nl_mean_gradient_operation, &plan->mean_gradient) : NULL;
     plan->observers = nl_observers_find(graph, &config->log.tensors);
     if (check_inputs(graph, view, err) || make_lists(plan, config, eval_capacity, err))
         return NL_FAIL;

@@ -14,6 +14,7 @@
 #include "graph/list.h"
 #include "model/model.h"
 #include "operation/gather.h"
+#include "operation/mean_gradient.h"
 
 /* One way through the network, for so many samples at most. */
 struct nl_pass {
@@ -39,6 +40,8 @@ struct nl_plan {
     size_t state_bytes;        /* of which the first so many outlive a step: all but activations */
     const void *shared[1 + NL_MOST_INPUTS]; /* pixels or values, and rows that all replicas read, on the backend's device; NULL where they need not be brought there */
     struct nl_pass train, eval;
+    const struct nl_kernel *mean;  /* of gradients, where a batch has several micro-batches; else NULL */
+    struct nl_mean_gradient mean_gradient;
     struct nl_update update, frozen_update; /* the second while statistics are frozen */
     struct nl_hyper *hyper;    /* places in the state of replica 0, as all below */
     void *parameters;
@@ -94,7 +97,8 @@ void nl_plan_drop(struct nl_plan *plan, int replica);
 
 /* ---- passes (step.c) ---- */
 
-/* A step of training: forward, backward, update. Of pass train, whose gather.index says which batch; its loss goes to run->sums. Where
+/* A step of training: forward, backward, update. Of pass train, whose gather.index says which batch; its loss goes to run->sums. Of a batch in several
+ * micro-batches (train.accumulate) there is a call for each, and the last (run->adds is not set) updates. Where
  * run->observes is set, plan->observed holds afterwards what observers saw; the step's bits are the same. */
 void nl_plan_step(struct nl_plan *plan, const struct nl_run *run);
 

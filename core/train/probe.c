@@ -81,7 +81,7 @@ static int make_graph(const struct nl_probe *probe, struct nl_graph *graph, stru
 {
     const struct nl_extent *x = &probe->extent;
     return probe->of_weights ? nl_model_weight(probe->config, probe->samples, x->channels, x->height, graph, err)
-                             : nl_model_norm(probe->config, probe->extent, graph, err);
+                             : nl_model_norm(probe->config, probe->extent, probe->lengths, graph, err);
 }
 
 int nl_probe_declare(struct nl_probe *probe, struct nl_error *err)
@@ -148,6 +148,15 @@ static void *put(struct workspace *w, const double *values, size_t count)
     void *memory = take(w, count * w->backend->real);
     if (memory && values)
         w->backend->put_reals(memory, values, count);
+    return memory;
+}
+
+static void *put_lengths(struct workspace *w, const struct nl_probe *probe)
+{
+    size_t bytes = (size_t)probe->samples * sizeof *probe->lengths;
+    void *memory = take(w, bytes);
+    if (memory)
+        w->backend->upload(memory, probe->lengths, bytes);
     return memory;
 }
 
@@ -286,9 +295,12 @@ static void lay_out(struct nl_probe *probe, struct workspace *w, struct layer *l
     at->d_in[0] = probe->dy ? put_input(probe, w, layer, NULL) : NULL;
     at->d_out[0] = probe->dy ? put_input(probe, w, layer, probe->dy) : NULL;
     begin_tensors(probe, layer);
+    if (probe->lengths && operation->lengths)
+        at->in[operation->lengths] = put_lengths(w, probe);
     for (int slot = 1; slot < operation->slots; slot++) {
         const struct nl_tensor *tensor = parameter_in(layer, slot);
-        at->in[slot] = tensor ? put_tensor(w, tensor, given_of(probe, tensor)) : NULL;
+        if (tensor)
+            at->in[slot] = put_tensor(w, tensor, given_of(probe, tensor));
         at->d_in[slot] = tensor && probe->dy ? put(w, NULL, tensor->count) : NULL;
     }
     for (int i = 0; i < layer->node->states; i++) {

@@ -30,6 +30,7 @@ struct nl_probe {
     bool eval;                        /* running statistics, where the normalizer has them; they are not updated */
 
     const double *x, *dy;             /* (N, S, C); dy NULL: there is no backward */
+    const int32_t *lengths;           /* (N) positions that count; NULL: all */
     int tensors;                      /* found by nl_probe_declare */
     struct nl_probe_tensor tensor[NL_PROBE_TENSORS];
 

@@ -54,7 +54,8 @@ void nl_replica_add_row(struct nl_replica *replica, int64_t step, enum nl_part p
 void nl_replica_log(struct nl_replica *replica, int64_t step)
 {
     struct nl_trial_progress *now = &replica->now;
-    struct nl_score score = {now->loss_sum / now->seen, now->correct / now->seen};
+    bool answers = replica->view.dataset->shape.target != NL_TARGET_REAL;
+    struct nl_score score = {now->loss_sum / now->seen, answers ? now->correct / now->seen : NAN};
     nl_replica_add_row(replica, step, NL_PART_TRAIN, -1, score);
     now->loss_sum = now->correct = now->seen = 0;
     const struct nl_trial_options *options = replica->options;

@@ -29,6 +29,7 @@ static int lay_out(struct nl_scorer *s, int largest_batch, struct nl_error *err)
     s->config.norm.eval = (struct nl_int_list){.count = NL_EVALS, .at = {NL_EVAL_RUNNING, NL_EVAL_BATCH, NL_EVAL_PRECISE, NL_EVAL_ADAPT}};
     s->config.norm.stat_batch = NL_AUTO;
     s->config.train.workers = 1;
+    s->config.train.accumulate = 1;
     s->config.train.batch = largest_batch;
     int capacity = nl_evaluation_capacity(&s->config, &s->view);
     s->config.train.batch = 1;
@@ -95,7 +96,7 @@ static void arrange(const struct nl_scorer *scorer, enum nl_part part, enum nl_s
     struct place *places = nl_alloc((size_t)count, sizeof *places);
     int32_t *arranged = nl_alloc((size_t)count, sizeof *arranged);
     for (int i = 0; i < count; i++) {
-        int32_t rank = order == NL_ORDER_SHUFFLED ? i : order == NL_ORDER_SORTED ? scorer->view.labels[sample[i]] : sample[i];
+        int32_t rank = order == NL_ORDER_SHUFFLED ? i : order == NL_ORDER_SORTED && scorer->view.labels ? scorer->view.labels[sample[i]] : sample[i];
         places[i] = (struct place){sample[i], rank};
     }
     qsort(places, (size_t)count, sizeof *places, by_rank);

@@ -39,6 +39,10 @@ static void make_step(const void *context)
     const struct step *step = context;
     nl_plan_forward(step->plan, &step->plan->train, step->run);
     nl_plan_backward(step->plan, step->run);
+    if (step->plan->mean)
+        step->plan->mean->forward(step->run, &step->plan->mean_gradient);
+    if (step->run->adds)
+        return;
     bool frozen = step->run->statistics == NL_STATS_FROZEN;
     step->plan->backend->update(step->run, frozen ? &step->plan->frozen_update : &step->plan->update);
     nl_list_after_step(list_of(&step->plan->train, step->run), step->run);

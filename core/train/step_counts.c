@@ -59,10 +59,10 @@ struct nl_cost nl_trial_cost(const struct nl_config *config)
     double work = nl_model_build(config, nl_data_facts(config).shape, &graph, &key, &err) == NL_OK ? nl_graph_work(&graph) : 0.0;
     /* A layer's visit costs some microseconds whatever the batch: what small batches are made of. A step is three passes: forward,
      * and two products a layer backward. */
-    double visits = 20e3 * graph.nodes, sample = 2.0 * work;
+    double visits = 20e3 * graph.nodes, micros = (double)config->train.accumulate, sample = 2.0 * work;
     nl_graph_release(&graph);
     return (struct nl_cost){
-        .training = 3.0 * (double)step_counts.steps * (sample * (double)config->train.batch + visits) +
+        .training = 3.0 * (double)step_counts.steps * (sample * (double)config->train.batch + visits * micros) +
                     sample * (double)step_counts.on_the_way.samples + visits * (double)step_counts.on_the_way.batches,
         .ending = sample * (double)step_counts.at_the_end.samples + visits * (double)step_counts.at_the_end.batches,
     };

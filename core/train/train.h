@@ -13,7 +13,8 @@
 
 /* A failed training is a result, not an error.
  * diverged: a loss of a batch was NaN or infinite, or over 1000 times the larger of the first one and ln(classes).
- * dead: it ended within 5 points of chance on the training part; of positions with a label each, a twentieth of the way from there to 1. */
+ * dead: it ended within 5 points of chance on the training part; of positions with a label each, a twentieth of the way from there to 1; of real
+ * targets, its error is over 0.95 of their variance. */
 enum nl_status { NL_DONE, NL_DIVERGED, NL_DEAD, NL_STOPPED };
 extern const char *const nl_status_names[]; /* "done", "diverged", "dead", "stopped" */
 
@@ -29,7 +30,7 @@ struct nl_curve_row {
     enum nl_part part;
     int eval;        /* enum nl_eval, or -1 */
     double lr;       /* of the last update */
-    double loss, accuracy; /* accuracy in 0 .. 1 */
+    double loss, accuracy; /* accuracy in 0 .. 1; NaN of real targets, of which none is right or wrong */
 };
 
 /* What was seen of a tensor (log.tensors) in a step that is logged: of the batch, and of the parameters as they were before the update. */

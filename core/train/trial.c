@@ -67,6 +67,8 @@ static void evaluate_on_the_way(struct nl_training *c, int64_t step)
 static bool has_learned(const struct nl_split *view, struct nl_score score)
 {
     double chance = view->chance.accuracy;
+    if (view->dataset->shape.target == NL_TARGET_REAL)
+        return score.loss < 0.95 * view->chance.loss;
     double margin = view->dataset->shape.target == NL_TARGET_EACH ? 0.05 * (1 - chance) : 0.05;
     return score.accuracy > chance + margin;
 }
@@ -141,6 +143,11 @@ static bool observes(const struct nl_training *c, int64_t steps)
     return c->plan.observers.count > 0 && (steps % c->step_counts.log_every == 0 || steps == c->step_counts.steps);
 }
 
+static int64_t smaller(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
 static void train_step(struct nl_training *c, int64_t step, int slot)
 {
     struct nl_plan *plan = &c->plan;
@@ -150,25 +157,25 @@ static void train_step(struct nl_training *c, int64_t step, int slot)
     const struct nl_schedule_of *schedule = &c->active[0]->schedule; /* resets and the freezing step are the same in all */
     if (nl_resets_at(schedule, step))
         nl_plan_reset_statistics(plan);
-    struct nl_run run = {.replicas = plan->replicas, .stride = plan->stride, .samples = nl_replica_batch(c->active[0], step), .step = step,
+    struct nl_run run = {.replicas = plan->replicas, .stride = plan->stride, .step = step,
                          .epoch = epoch, .statistics = nl_is_frozen_at(schedule, step) ? NL_STATS_FROZEN : NL_STATS_TRAIN, .augment = true, .observes = observes(c, step + 1),
                          .sums = plan->sums + slot};
     put_rates(c, step);
-    int64_t batch = c->config->train.batch;
-    plan->train.gather.index = plan->order + in_epoch * batch;
-    bool more = (in_epoch + 2) * batch <= c->counts[NL_PART_TRAIN]; /* a whole batch comes next */
-    plan->train.gather.next = more ? plan->train.gather.index + batch : NULL;
-    nl_plan_step(plan, &run);
+    int first = (int)(in_epoch * c->config->train.batch), end = first + nl_replica_batch(c->active[0], step), micro = plan->train.capacity;
+    for (int at = first; at < end; at += run.samples) {
+        run.before = at - first;
+        run.samples = (int)smaller(micro, end - at);
+        run.adds = at + run.samples < end;
+        plan->train.gather.index = plan->order + at;
+        bool more = at + 2 * micro <= c->counts[NL_PART_TRAIN]; /* a whole one comes next */
+        plan->train.gather.next = more ? plan->train.gather.index + micro : NULL;
+        nl_plan_step(plan, &run);
+    }
 }
 
 static int64_t next_multiple(int64_t step, int64_t of)
 {
     return (step / of + 1) * of;
-}
-
-static int64_t smaller(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
 }
 
 static void read_observed(struct nl_training *c, int64_t steps)
@@ -327,7 +334,7 @@ static void initialize(struct nl_training *c)
 {
     struct nl_plan *plan = &c->plan;
     if (plan->train.first_list.instructions > 0) {
-        struct nl_run run = {.replicas = plan->replicas, .stride = plan->stride, .samples = nl_replica_batch(c->active[0], 0),
+        struct nl_run run = {.replicas = plan->replicas, .stride = plan->stride, .samples = (int)smaller(plan->train.capacity, nl_replica_batch(c->active[0], 0)),
                              .statistics = NL_STATS_BATCH, .augment = true, .sums = plan->sums};
         begin_epoch(c, 0);
         plan->train.gather.index = plan->order;

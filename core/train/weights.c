@@ -194,6 +194,15 @@ int nl_weights_check(const struct nl_graph *graph, const struct nl_tensor_file *
 
 /* ---- metadata ---- */
 
+/* New string. */
+static char *codes_of(const struct nl_alphabet *alphabet)
+{
+    struct nl_text out = {0};
+    for (int i = 0; i < alphabet->count; i++)
+        nl_text_add(&out, i ? " %u" : "%u", (unsigned)alphabet->code[i]);
+    return out.at;
+}
+
 static char **metadata_of(const struct nl_source *source)
 {
     const struct nl_config settled = nl_config_settled(source->config);
@@ -202,7 +211,7 @@ static char **metadata_of(const struct nl_source *source)
     snprintf(numerics, sizeof numerics, "%d", NL_NUMERICS_VERSION);
     const char *const fixed[] = {"format", "pt", "producer", "normlab " NORMLAB_VERSION, "data_sha256", source->dataset->checksum,
                                  "load_sha256", source->load ? source->load->checksum : "", "numerics", numerics};
-    char **pairs = nl_alloc(2 * (size_t)nl_key_count + sizeof fixed / sizeof *fixed + 1, sizeof *pairs);
+    char **pairs = nl_alloc(2 * (size_t)nl_key_count + sizeof fixed / sizeof *fixed + 3, sizeof *pairs);
     for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++)
         pairs[count++] = nl_strdup(fixed[i]);
     for (int i = 0; i < nl_key_count; i++) {
@@ -212,6 +221,10 @@ static char **metadata_of(const struct nl_source *source)
             continue;
         pairs[count++] = nl_strdup(nl_keys[i].name);
         pairs[count++] = nl_value_text(&nl_keys[i], &settled);
+    }
+    if (source->dataset->alphabet.code) {
+        pairs[count++] = nl_strdup("alphabet");
+        pairs[count++] = codes_of(&source->dataset->alphabet);
     }
     return pairs;
 }

@@ -12,8 +12,9 @@
  *
  *     data_sha256   checksum of the data set       load_sha256   of the file it started from (model.load), or ""
  *     numerics      NL_NUMERICS_VERSION
+ *     alphabet      of a text of characters: their code points, in the order of their tokens ("10 32 33")
  *
- * so that `normlab eval FILE` needs nothing else.
+ * so that `normlab eval FILE` needs nothing else, and `normlab sample FILE` not even the text.
  */
 #ifndef NL_TRAIN_WEIGHTS_H
 #define NL_TRAIN_WEIGHTS_H

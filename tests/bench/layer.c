@@ -131,7 +131,7 @@ int main(int argc, char **argv)
     struct layer layer = {.run = {.replicas = 1, .samples = atoi(argv[2]), .step = 1000, .statistics = NL_STATS_TRAIN}};
     config.norm.compensate = false;
     if (!nl_norm_names[config.norm.kind] || backend->thread_begin(0, &err) != NL_OK ||
-        nl_model_norm(&config, (struct nl_extent){size, size, channels}, &layer.graph, &err) != NL_OK || layer.graph.nodes != 1)
+        nl_model_norm(&config, (struct nl_extent){size, size, channels}, false, &layer.graph, &err) != NL_OK || layer.graph.nodes != 1)
         die("there is no such layer");
     lay_out(&layer, &config, (size_t)layer.run.samples * (size_t)(size * size * channels));
     forward(&layer);

@@ -4,6 +4,7 @@ A line of norm_WORD.cases is a name, a shape N,H,W,C and key=value words of the 
 norm_WORD.safetensors has, of each case:
 
     x dy            (N, H, W, C)
+    lengths         (N) of sequences: a word of the line, lengths:5,2,0
     NAME            of each parameter and state: what it is before, by the name that `normlab norm` has for it (gamma, alpha, running_mean)
     y dx            in training
     dNAME           of each parameter
@@ -27,7 +28,8 @@ class Case:
     def __init__(self, name, shape, words):
         self.name = name
         self.shape = tuple(int(n) for n in shape.split(","))
-        self.key = dict(word.removeprefix("norm.").split("=", 1) for word in words)
+        self.key = dict(word.removeprefix("norm.").split("=", 1) for word in words if "=" in word)
+        self.lengths = [int(n) for word in words if word.startswith("lengths:") for n in word.removeprefix("lengths:").split(",")]
         self.values = self.key.pop("values", "normal")
         self.generator = torch.Generator().manual_seed(zlib.crc32(name.encode()))
 
@@ -77,6 +79,8 @@ def write(word, make):
         put = lambda name, value: out.__setitem__(f"{case.name}/{name}", value.detach().clone().contiguous())
         put("x", x)
         put("dy", dy)
+        if case.lengths:
+            put("lengths", torch.tensor(case.lengths, dtype=torch.float64))
         for name, value in {**layer.parameters, **layer.states}.items():
             put(name, value)
 

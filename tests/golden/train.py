@@ -39,7 +39,7 @@ DEFAULTS = {
     "train.drop_last": "true", "train.optimizer": "sgd", "train.lr_scale": "fixed", "train.lr_base_batch": "32",
     "train.nesterov": "false", "train.beta1": "0.9", "train.beta2": "auto", "train.trust": "0.001", "train.adam_eps": "1e-8", "train.weight_decay": "0",
     "train.weight_decay_on": "all", "train.schedule": "constant", "train.step_epochs": "10", "train.gamma": "0.1",
-    "train.lr_min": "0", "train.warmup_epochs": "0", "train.warmup_steps": "0", "train.label_smoothing": "0", "train.clip_norm": "0", "train.clip_value": "0",
+    "train.lr_min": "0", "train.warmup_epochs": "0", "train.warmup_steps": "0", "train.label_smoothing": "0", "train.accumulate": "1", "train.clip_norm": "0", "train.clip_value": "0",
 }
 
 
@@ -495,7 +495,7 @@ def evaluate_by_batch(case, network, x, y):
     for norm in norms:
         norm.track_running_stats = False
     with torch.no_grad():
-        logits = torch.cat([network(x[group]) for group in groups_of(x, int(case["train.batch"]))])
+        logits = torch.cat([network(x[group]) for group in groups_of(x, int(case["train.batch"]) // int(case["train.accumulate"]))])
     for norm in norms:
         norm.track_running_stats = True
     return torch.stack([F.cross_entropy(logits, y), (logits.argmax(1) == y).double().mean()])
@@ -505,7 +505,7 @@ def take_precise_statistics(case, network, x):
     """PreciseBN: the moments of all that reaches each BN while batches pass in training mode with frozen weights."""
     seen = {module: [] for module in network.modules() if isinstance(module, Ghost)}
     hooks = [norm.register_forward_pre_hook(lambda norm, inputs: seen[norm].append(inputs[0].detach())) for norm in seen]
-    evaluated = case | {"train.batch": case["norm.precise_batch"]}
+    evaluated = case | {"train.batch": case["norm.precise_batch"], "train.accumulate": "1"}
     evaluate_by_batch(evaluated, network, x, torch.zeros(len(x), dtype=torch.long))
     for hook in hooks:
         hook.remove()
@@ -542,8 +542,11 @@ def train(name, case, start, order, parts, build=build, clip=None):
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(case, step, steps_per_epoch)
         optimizer.zero_grad()
-        loss = F.cross_entropy(network(x[samples]), y[samples], label_smoothing=float(case["train.label_smoothing"]))
-        loss.backward()
+        loss = 0.0
+        for part in torch.tensor(samples).split(batch // int(case["train.accumulate"])):
+            share = F.cross_entropy(network(x[part]), y[part], label_smoothing=float(case["train.label_smoothing"])) * len(part) / len(samples)
+            share.backward()
+            loss += share.item()
         if clip:
             clip(case, network)
         if clip_norm:
@@ -551,7 +554,7 @@ def train(name, case, start, order, parts, build=build, clip=None):
         if clip_value:
             nn.utils.clip_grad_value_(network.parameters(), clip_value)
         optimizer.step()
-        losses.append(loss.item())
+        losses.append(loss)
     out = {"losses": torch.tensor(losses)} | {part: evaluate(network, parts[part]["x"], parts[part]["y"]) for part in parts}
     state = {name: value.clone() for name, value in network.state_dict().items()}
     if "batch" in case["norm.eval"]:

@@ -1,4 +1,4 @@
-"""Trainings with a warm-up in steps, the inverse square root, decay of matrices alone, and label smoothing, as train.py has them: train_keys.cases.
+"""Trainings with a warm-up in steps, the inverse square root, decay of matrices alone, label smoothing, and gradients of several micro-batches, as train.py has them: train_keys.cases.
 
     python tests/golden/train_keys.py build/normlab        writes tests/golden/train_keys.safetensors
 """

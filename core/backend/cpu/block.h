@@ -122,11 +122,12 @@ static inline size_t nl_row_units(size_t channels, size_t width)
     return nl_row_is_small(width) ? (channels + NL_LANES - 1) / NL_LANES : channels / width;
 }
 
-/* Rows: the shape of a fully connected layer of 64 units with a ReLU behind, in one set a row or in sets of 8 channels. Its kernels know it, and have working
- * arrays of their own. */
+/* Rows: the shape of a fully connected layer of 64 units with a ReLU behind, in one set a row or in sets of 8 channels, whose statistics move with x. Its kernels
+ * know it, and have working arrays of their own. */
 static inline bool nl_row_is_common(const struct nl_cpu_block *b)
 {
-    return b->channels == 64 && b->relu && !b->residual && (b->width == 64 || b->width == 8);
+    bool moves = b->spread_moves && b->center_moves == b->centers;
+    return b->channels == 64 && b->relu && !b->residual && (b->width == 64 || b->width == 8) && moves;
 }
 
 /* Columns: the rows of a group, stretches in a power of two: a few samples have a multiple of it. */

@@ -320,6 +320,7 @@ INLINE void on_constants(step_function *step, const struct nl_cpu_block *origina
     struct nl_cpu_block block = *original;
     block.channels = CHANNELS, block.width = width, block.sets = CHANNELS / width;
     block.relu = true, block.mask = NL_MASK_X, block.residual = NULL;
+    block.spread_moves = true, block.center_moves = block.centers;
     block.shift = shift, block.mean_low = mean_low, block.rstd = rstd, block.set_sum = set_sum, block.set_product = set_product;
     block.lane_sum = lane_sum, block.lane_product = lane_product;
     block.row_step = small ? UNITS / TILE : UNITS;

@@ -66,12 +66,12 @@ static void fetch(const struct source *from, const int32_t *index, int samples, 
 
 static void copy_rows(const struct nl_rows *rows, const int32_t *index, int samples, size_t at)
 {
-    size_t width = (size_t)rows->width, step = (size_t)rows->step;
-    const int32_t *of = rows->shared ? rows->of : NL_AT(rows->of, at);
-    int32_t *to = NL_AT(rows->to, at);
-    for (int n = 0; n < samples; n++)
-        for (size_t i = 0; i < width; i++)
-            *to++ = of[(size_t)index[n] * step + i];
+    enum { NUMBER = 4 }; /* bytes, of int32 and of float */
+    size_t bytes = (size_t)rows->width * NUMBER, step = (size_t)rows->step * NUMBER;
+    const char *of = rows->shared ? rows->of : NL_AT(rows->of, at);
+    char *to = NL_AT(rows->to, at);
+    for (int n = 0; n < samples; n++, to += bytes)
+        memcpy(to, of + (size_t)index[n] * step, bytes);
 }
 
 static void gather(const struct nl_run *run, const void *arguments)

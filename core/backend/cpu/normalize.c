@@ -6,6 +6,7 @@
 #include "backend/cpu/cpu.h"
 #include "backend/cpu/normalize_blocks.h"
 #include "backend/cpu/normalize_general.h"
+#include "backend/cpu/normalize_lengths.h"
 #include "backend/cpu/statistics.h"
 #include "base/team.h"
 
@@ -118,17 +119,24 @@ static bool forward_few(const struct nl_run *run, const struct nl_normalize *op,
     return true;
 }
 
+static void forward_replica(const struct nl_run *run, const struct nl_normalize *op, int r, enum nl_norm_phase phase)
+{
+    struct nl_norm_call call;
+    if (phase == NL_NORM_WHOLE && forward_few(run, op, (size_t)r * run->stride))
+        return;
+    nl_norm_begin(&call, run, op, r, phase);
+    share_blocks(&call, forward_blocks);
+    if (op->norm->tracks && phase != NL_NORM_APPLY && !call.fixed && is_complete(&call))
+        track_blocks(&call);
+}
+
 static void forward(const struct nl_run *run, const struct nl_normalize *op, enum nl_norm_phase phase)
 {
-    for (int r = 0; r < run->replicas; r++) {
-        struct nl_norm_call call;
-        if (phase == NL_NORM_WHOLE && forward_few(run, op, (size_t)r * run->stride))
-            continue;
-        nl_norm_begin(&call, run, op, r, phase);
-        share_blocks(&call, forward_blocks);
-        if (op->norm->tracks && phase != NL_NORM_APPLY && !call.fixed && is_complete(&call))
-            track_blocks(&call);
-    }
+    for (int r = 0; r < run->replicas; r++)
+        if (nl_normalize_leaves_out(op))
+            nl_lengths_forward(run, op, r, phase, forward_replica);
+        else
+            forward_replica(run, op, r, phase);
 }
 
 static void normalize_forward(const struct nl_run *run, const void *arguments)
@@ -277,20 +285,26 @@ static bool backward_few(const struct nl_run *run, const struct nl_normalize *op
     return true;
 }
 
+static void backward_replica(const struct nl_run *run, const struct nl_normalize *op, int r, enum nl_norm_phase phase)
+{
+    struct nl_norm_call call;
+    if (phase == NL_NORM_WHOLE && backward_few(run, op, (size_t)r * run->stride))
+        return;
+    nl_norm_begin(&call, run, op, r, phase);
+    float *dresidual = NL_AT(op->dresidual, call.at);
+    const float *dy = NL_AT(op->dy, call.at);
+    if (phase != NL_NORM_APPLY && op->residual && !op->relu && dresidual != dy)
+        memcpy(dresidual, dy, call.samples * call.positions * call.block.channels * sizeof *dy);
+    sum_gradients(run, &call);
+}
+
 static void backward(const struct nl_run *run, const struct nl_normalize *op, enum nl_norm_phase phase)
 {
-    size_t count = (size_t)run->samples * (size_t)op->setup.positions * (size_t)op->setup.channels;
-    for (int r = 0; r < run->replicas; r++) {
-        struct nl_norm_call call;
-        if (phase == NL_NORM_WHOLE && backward_few(run, op, (size_t)r * run->stride))
-            continue;
-        nl_norm_begin(&call, run, op, r, phase);
-        float *dresidual = NL_AT(op->dresidual, call.at);
-        const float *dy = NL_AT(op->dy, call.at);
-        if (phase != NL_NORM_APPLY && op->residual && !op->relu && dresidual != dy)
-            memcpy(dresidual, dy, count * sizeof *dy);
-        sum_gradients(run, &call);
-    }
+    for (int r = 0; r < run->replicas; r++)
+        if (nl_normalize_leaves_out(op))
+            nl_lengths_backward(run, op, r, backward_replica);
+        else
+            backward_replica(run, op, r, phase);
 }
 
 static void normalize_backward(const struct nl_run *run, const void *arguments)
@@ -313,7 +327,7 @@ static void normalize_backward_apply(const struct nl_run *run, const void *argum
 
 static bool normalize_suits(const void *arguments)
 {
-    return nl_normalize_is_standard(arguments) || nl_general_suits(arguments);
+    return (nl_normalize_is_standard(arguments) || nl_general_suits(arguments)) && nl_lengths_suit(arguments);
 }
 
 static struct nl_micro normalize_micro(const void *arguments)
@@ -323,7 +337,7 @@ static struct nl_micro normalize_micro(const void *arguments)
     size_t positions = (size_t)op->setup.positions, channels = (size_t)op->setup.channels, affine = nl_norm_affine_padded(op);
     struct nl_micro micro = {.unit = 1, .sums = 2 * affine * sizeof(double), .reduces = partition.samples == op->setup.samples && partition.samples > 1};
     bool slices = partition.samples > 1 && partition.samples < op->setup.samples, apart = partition.samples > 1 && partition.positions < op->setup.positions;
-    if (nl_general_has_signs(op) || apart || op->workers > 1 || (slices && nl_normalize_keeps_coefficients(op)))
+    if (nl_normalize_leaves_out(op) || nl_general_has_signs(op) || apart || op->workers > 1 || (slices && nl_normalize_keeps_coefficients(op)))
         micro.unit = 0;
     else if (micro.reduces)
         micro.unit = op->affine_count > op->setup.channels ? 0 : nl_cpu_samples_of_blocks(positions, nl_column_group(channels));

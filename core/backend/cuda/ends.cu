@@ -20,9 +20,10 @@ static __global__ void gather(struct nl_gather op, size_t stride, bool augment, 
     }
     for (int i = 0; i < op.rows; i++) {
         const struct nl_rows *rows = &op.row[i];
-        const int32_t *of = (rows->shared ? rows->of : nl_at(rows->of, stride)) + sample * (size_t)rows->step;
+        const uint32_t *all = (const uint32_t *)rows->of, *of = (rows->shared ? all : nl_at(all, stride)) + sample * (size_t)rows->step; /* or float */
+        uint32_t *to = nl_at((uint32_t *)rows->to, stride) + n * (size_t)rows->width;
         for (unsigned at = threadIdx.x; at < (unsigned)rows->width; at += blockDim.x)
-            nl_at(rows->to, stride)[n * (size_t)rows->width + at] = of[at];
+            to[at] = of[at];
     }
     __syncthreads();
     struct nl_augmentation moved = shared;

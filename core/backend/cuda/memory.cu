@@ -231,7 +231,8 @@ const struct nl_cuda_moment *nl_cuda_now(const struct nl_run *run, const int32_t
 /* ---- steps as graphs: launched whole, which costs a fraction of launching their kernels one by one ---- */
 
 struct nl_tape {
-    int samples;
+    int samples, before;     /* of the batch (struct nl_run) */
+    bool adds;
     int moves;               /* when it was recorded; scratch has moved since: it is recorded anew */
     cudaGraphExec_t graph;   /* NULL: not recorded yet */
     struct nl_tape *next;
@@ -257,7 +258,7 @@ void nl_cuda_replay(struct nl_tape **tapes, const struct nl_run *run, const int3
                     const void *context)
 {
     struct nl_tape *tape = *tapes;
-    while (tape && tape->samples != run->samples)
+    while (tape && (tape->samples != run->samples || tape->before != run->before || tape->adds != run->adds))
         tape = tape->next;
     nl_cuda_now(run, index); /* before the recording: what it uploads is no part of the step */
     if (!nl_cuda_fine())
@@ -266,6 +267,8 @@ void nl_cuda_replay(struct nl_tape **tapes, const struct nl_run *run, const int3
         tape = (struct nl_tape *)calloc(1, sizeof *tape);
         NL_ASSERT(tape);
         tape->samples = run->samples;
+        tape->before = run->before;
+        tape->adds = run->adds;
         tape->next = *tapes;
         *tapes = tape;
         body(context);

@@ -402,8 +402,11 @@ static unsigned threads_for(unsigned count)
 
 static void follow_batch(const struct nl_run *run, const struct call &call)
 {
-    struct nl_layout layout;
+    struct nl_layout layout = {};
     layout.all_rows = layout.rows = call.samples * call.positions;
+    layout.samples = call.samples;
+    layout.positions = call.positions;
+    layout.blocks = 1;
     layout.channels = call.channels;
     layout.stride = call.stride;
     NL_LAUNCH(find_batch, nl_grid_over(run, call.channels), NL_THREADS, call);

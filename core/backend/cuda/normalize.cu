@@ -18,13 +18,15 @@ static struct nl_layout layout_of(const struct nl_run *run, const struct nl_norm
     l.norm = *op->norm;
     l.relu = op->relu;
     l.fixed = nl_normalize_is_fixed(op, run);
+    l.leaves_out = nl_normalize_leaves_out(op);
+    l.time = run->time;
     l.stride = run->stride;
     return l;
 }
 
 static bool has_own_kernels(const struct nl_normalize *op)
 {
-    return nl_normalize_is_standard(op) && !op->detached;
+    return nl_normalize_is_standard(op) && !op->detached && !nl_normalize_leaves_out(op);
 }
 
 static void launch_normalize_forward(const struct nl_run *run, const void *arguments)

@@ -12,6 +12,7 @@
 
 #include "backend/cuda/cuda.h"
 #include "norm/coefficients.h"
+#include "operation/lengths.h"
 #include "operation/normalize.h"
 
 struct nl_layout {
@@ -21,6 +22,8 @@ struct nl_layout {
     unsigned blocks;        /* of positions: 1 or positions */
     bool elements;          /* gamma and beta have one for each element of a sample */
     bool relu, fixed;
+    bool leaves_out;        /* rows behind the ends of sequences, */
+    int time;               /* of a loop (struct nl_run) */
     struct nl_norm norm;
     size_t stride;
 };
@@ -51,6 +54,23 @@ static __device__ inline void nl_finalize_moments(double m, double sum, double s
     *var = centers ? (squares - sum * sum / m) / m : squares / m;
     if (*var < 0)
         *var = 0.0;
+}
+
+/* Whether a row counts. */
+static __device__ inline bool nl_row_counts(const struct nl_normalize &op, const struct nl_layout &l, unsigned row)
+{
+    return !l.leaves_out || l.time + (int)(row % l.positions) < nl_at(op.lengths, l.stride)[row / l.positions];
+}
+
+/* How many do of the rows of a block of sets, which have the same rows. */
+static __device__ inline unsigned nl_rows_that_count(const struct nl_normalize &op, const struct nl_layout &l, unsigned block)
+{
+    unsigned first = block / l.blocks * l.samples, end = min(first + l.samples, l.all_rows / l.positions), each = l.positions / l.blocks, rows = 0;
+    if (!l.leaves_out)
+        return (end - first) * each;
+    for (unsigned n = first; n < end; n++)
+        rows += nl_length_from(nl_at(op.lengths, l.stride), n, l.time + block % l.blocks, each);
+    return rows;
 }
 
 /* How many batches mean and var are of. */

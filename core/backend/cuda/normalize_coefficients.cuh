@@ -80,11 +80,10 @@ static __device__ inline double nl_averaged(const struct nl_general &g, unsigned
 }
 
 /* m of a set. */
-static __device__ inline double nl_set_elements(const struct nl_layout &l, unsigned set)
+static __device__ inline double nl_set_elements(const struct nl_general &g, unsigned set)
 {
-    unsigned block = set / (l.channels / l.width), each = l.samples * l.positions;
-    unsigned rows = min(each, l.all_rows - block / l.blocks * each) / l.blocks;
-    return (double)rows * l.width;
+    const struct nl_layout &l = g.layout;
+    return (double)nl_rows_that_count(g.op, l, set / (l.channels / l.width)) * l.width;
 }
 
 template <class OWN> __global__ void nl_find_coefficients(struct nl_general g)
@@ -104,10 +103,10 @@ template <class OWN> __global__ void nl_find_dx_terms(struct nl_general g)
     const struct nl_norm *norm = &g.layout.norm;
     struct nl_set_statistics statistics = nl_set_statistics_of(g, (unsigned)set);
     struct nl_set_sums sums = *g.sums.place((unsigned)set);
-    double m = nl_set_elements(g.layout, (unsigned)set);
+    double m = nl_set_elements(g, (unsigned)set);
     double all = m * nl_batches_of(g.op, g.layout.stride);
     struct nl_dx_terms terms = {{sums.gradient / all, sums.product / all}, 0.0, 1.0};
-    if (g.averages) /* forward has counted the batch */
+    if (g.averages && m > 0) /* forward has counted the batch */
         terms.means.product = nl_averaged(g, 1, *nl_at(g.op.updates, g.layout.stride) - 1, (unsigned)set, terms.means.product);
     if (norm->spread == NL_SPREAD_LARGEST && sums.largest > 0)
         terms.share = m / sums.largest;

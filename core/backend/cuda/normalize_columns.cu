@@ -97,8 +97,8 @@ static __device__ double learn(const struct nl_normalize &op, const struct nl_la
     return momentum;
 }
 
-/* Takes a slice's moments of channel c in; the counts are those before this call (advance). */
-static __device__ void follow(const struct nl_normalize &op, const struct nl_layout &l, enum nl_statistics statistics, unsigned c, unsigned slice,
+/* Takes a slice's moments of channel c in, behind so many slices and rows of this call; the counts are those before the call (advance). */
+static __device__ void follow(const struct nl_normalize &op, const struct nl_layout &l, enum nl_statistics statistics, unsigned c, unsigned slice, double rows,
                               double m, double mean, double var)
 {
     if (statistics == NL_STATS_TRAIN && (op.followed == 0 || slice < (unsigned)op.followed)) {
@@ -115,7 +115,7 @@ static __device__ void follow(const struct nl_normalize &op, const struct nl_lay
     }
     if (statistics == NL_STATS_COLLECT) {
         double *precise_mean = nl_at(op.precise_mean, l.stride) + c, *precise_var = nl_at(op.precise_var, l.stride) + c;
-        double count = *nl_at(op.precise_count, l.stride) + (double)slice * l.rows, total = count + m, delta = mean - *precise_mean;
+        double count = *nl_at(op.precise_count, l.stride) + rows, total = count + m, delta = mean - *precise_mean;
         if (count == 0) {
             *precise_mean = mean;
             *precise_var = var;
@@ -127,12 +127,12 @@ static __device__ void follow(const struct nl_normalize &op, const struct nl_lay
 }
 
 /* One thread a replica, after all channels have been followed. */
-static __device__ void advance(const struct nl_normalize &op, const struct nl_layout &l, enum nl_statistics statistics, unsigned slices)
+static __device__ void advance(const struct nl_normalize &op, const struct nl_layout &l, enum nl_statistics statistics, unsigned slices, double rows)
 {
     if (statistics == NL_STATS_TRAIN)
-        *nl_at(op.updates, l.stride) += op.followed > 0 ? (unsigned)op.followed : slices;
+        *nl_at(op.updates, l.stride) += op.followed > 0 ? min((unsigned)op.followed, slices) : slices;
     if (statistics == NL_STATS_COLLECT)
-        *nl_at(op.precise_count, l.stride) += (double)l.all_rows;
+        *nl_at(op.precise_count, l.stride) += rows;
 }
 
 /* What the slice's channel is normalized with. */
@@ -236,12 +236,12 @@ static __global__ void __launch_bounds__(MOST_THREADS) forward_whole(struct nl_n
         if (s.ty == 0 && s.real) {
             nl_at((double *)op.mean, l.stride)[slice * l.channels + s.c] = mean;
             nl_at((double *)op.var, l.stride)[slice * l.channels + s.c] = var;
-            follow(op, l, statistics, s.c, slice, s.end - s.first, mean, var);
+            follow(op, l, statistics, s.c, slice, (double)slice * l.rows, s.end - s.first, mean, var);
         }
         apply(op, l, t, s, nl_statistic_of(mean, var, eps), value);
     }
     if (nl_last_block(&tickets[blockIdx.z], t.tiles) && threadIdx.x == 0)
-        advance(op, l, statistics, t.slices);
+        advance(op, l, statistics, t.slices, l.all_rows);
 }
 
 /* The block's columns, whose chunks are all done: their moments make those of the slices. */
@@ -265,7 +265,7 @@ static __device__ void join_moments(const struct nl_normalize &op, const struct 
         if (s.ty == 0 && s.real) {
             nl_at((double *)op.mean, l.stride)[slice * l.channels + s.c] = mean;
             nl_at((double *)op.var, l.stride)[slice * l.channels + s.c] = squares / rows;
-            follow(op, l, statistics, s.c, slice, rows, mean, squares / rows);
+            follow(op, l, statistics, s.c, slice, (double)slice * l.rows, rows, mean, squares / rows);
         }
     }
 }
@@ -307,18 +307,27 @@ static __global__ void __launch_bounds__(MOST_THREADS) forward_apply(struct nl_n
     read(l, t, s, (const float *)nl_at(op.x, l.stride), value);
     apply(op, l, t, s, shared_statistic(op, l, s, statistics), value);
     if (blockIdx.x == 0 && threadIdx.x == 0)
-        advance(op, l, statistics, t.slices);
+        advance(op, l, statistics, t.slices, l.all_rows);
 }
 
-/* A thread a channel: slice after slice. */
+/* A thread a channel: slice after slice, but for those without a row that counts. */
 static __global__ void track(struct nl_normalize op, struct nl_layout l, enum nl_statistics statistics, unsigned slices, unsigned *tickets)
 {
     size_t c = nl_element();
-    for (unsigned slice = 0; c < l.channels && slice < slices; slice++)
-        follow(op, l, statistics, (unsigned)c, slice, min(l.rows, l.all_rows - slice * l.rows),
-               nl_at((double *)op.mean, l.stride)[slice * l.channels + c], nl_at((double *)op.var, l.stride)[slice * l.channels + c]);
+    unsigned taken = 0, followed = op.followed > 0 && statistics == NL_STATS_TRAIN ? (unsigned)op.followed : slices;
+    double before = 0.0;
+    for (unsigned slice = 0; slice < followed; slice++) {
+        unsigned rows = nl_rows_that_count(op, l, slice);
+        if (rows == 0)
+            continue;
+        if (c < l.channels)
+            follow(op, l, statistics, (unsigned)c, taken, before, rows, nl_at((double *)op.mean, l.stride)[slice * l.channels + c],
+                   nl_at((double *)op.var, l.stride)[slice * l.channels + c]);
+        taken++;
+        before += rows;
+    }
     if (nl_last_block(&tickets[blockIdx.z], gridDim.x) && threadIdx.x == 0)
-        advance(op, l, statistics, slices);
+        advance(op, l, statistics, taken, before);
 }
 
 void nl_cuda_columns_track(const struct nl_run *run, const struct nl_normalize *op, const struct nl_layout *layout)

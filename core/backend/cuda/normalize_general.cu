@@ -64,6 +64,11 @@ static struct nl_general general_of(const struct nl_run *run, const struct nl_no
 
 /* A block is a set. */
 #define FOR_ELEMENTS(s) for (unsigned e = threadIdx.x; e < (s).count; e += blockDim.x)
+
+static __device__ inline bool counts(const struct nl_general &g, const struct set &s, unsigned e)
+{
+    return nl_row_counts(g.op, g.layout, row_of(g.layout, s, e));
+}
 static const unsigned THREADS = NL_THREADS;
 
 template <typename KERNEL> static void launch_sets(KERNEL kernel, const struct nl_general *g)
@@ -85,23 +90,30 @@ static __device__ double block_largest(double value)
     return all[0];
 }
 
-/* Of elements [first, end) of a set; each thread of the block has them. */
-static __device__ void find_moments(const struct nl_layout &l, const struct set &s, const float *x, unsigned first, unsigned end, double *center, double *spread)
+/* Of elements [first, end) of a set; each thread of the block has them. Returns how many of them count. */
+static __device__ double find_moments(const struct nl_general &g, const struct set &s, const float *x, unsigned first, unsigned end, double *center, double *spread)
 {
-    double sum = 0.0, distances = 0.0, largest = 0.0, nothing = 0.0;
-    if (l.norm.centers)
-        for (unsigned e = first + threadIdx.x; e < end; e += blockDim.x)
-            sum += x[place(l, s, e)];
-    nl_block_sum(&sum, &nothing);
-    *center = sum / (end - first);
+    const struct nl_layout &l = g.layout;
+    double sum = 0.0, distances = 0.0, largest = 0.0, nothing = 0.0, m = 0.0;
     for (unsigned e = first + threadIdx.x; e < end; e += blockDim.x) {
+        if (!counts(g, s, e))
+            continue;
+        sum += x[place(l, s, e)];
+        m++;
+    }
+    nl_block_sum(&sum, &m);
+    *center = l.norm.centers ? sum / m : 0.0;
+    for (unsigned e = first + threadIdx.x; e < end; e += blockDim.x) {
+        if (!counts(g, s, e))
+            continue;
         double distance = nl_spread_of(&l.norm, x[place(l, s, e)] - *center);
         distances += distance;
         largest = nl_larger(largest, distance);
     }
     nl_block_sum(&distances, &nothing);
     largest = block_largest(largest);
-    *spread = l.norm.spread == NL_SPREAD_LARGEST ? largest : distances / (end - first);
+    *spread = l.norm.spread == NL_SPREAD_LARGEST ? largest : distances / m;
+    return m;
 }
 
 /* Of the parts of the workers, which are merged (Chan, Golub and LeVeque 1979). */
@@ -111,16 +123,18 @@ static __global__ void __launch_bounds__(NL_THREADS) find_statistics(struct nl_g
     struct set s = set_of(l, blockIdx.x);
     const float *x = (const float *)nl_at(g.op.x, l.stride);
     unsigned workers = g.op.workers > 1 ? (unsigned)g.op.workers : 1, each = s.count / workers;
-    double center = 0.0, spread = 0.0;
+    double center = 0.0, spread = 0.0, all = 0.0;
     for (unsigned worker = 0; worker < workers; worker++) {
         unsigned first = worker * each, end = worker + 1 < workers ? first + each : s.count;
-        double mean, var, share = (double)(end - first) / end;
-        find_moments(l, s, x, first, end, &mean, &var);
-        double delta = mean - center;
-        spread = first == 0 ? var : (1 - share) * spread + share * var + delta * delta * share * (1 - share);
-        center = first == 0 ? mean : center + delta * share;
+        double mean, var, m = find_moments(g, s, x, first, end, &mean, &var);
+        if (m == 0)
+            continue;
+        all += m;
+        double share = m / all, delta = mean - center;
+        spread = all == m ? var : (1 - share) * spread + share * var + delta * delta * share * (1 - share);
+        center = all == m ? mean : center + delta * share;
     }
-    if (threadIdx.x > 0)
+    if (threadIdx.x > 0 || all == 0)
         return;
     nl_at((double *)g.op.mean, l.stride)[blockIdx.x] = center;
     nl_at((double *)g.op.var, l.stride)[blockIdx.x] = g.averages ? nl_averaged(g, 0, *nl_at(g.op.updates, l.stride), s.c, spread) : spread;
@@ -152,17 +166,23 @@ static __global__ void __launch_bounds__(NL_THREADS) apply(struct nl_general g)
     FOR_ELEMENTS(s)
     {
         size_t at = place(l, s, e);
-        double value = value_of(g, c, u_of(c, x[at]), affine(l, s, e)) + (residual ? residual[at] : 0.0);
+        double value = (counts(g, s, e) ? value_of(g, c, u_of(c, x[at]), affine(l, s, e)) : 0.0) + (residual ? residual[at] : 0.0);
         y[at] = l.relu && value < 0 ? 0.0f : (float)value; /* NaN stays NaN */
     }
 }
 
-/* The gradient in front of the ReLU, of the element at that place, whose gamma and beta are number a. */
-static __device__ inline double gradient_of(const struct nl_general &g, const struct nl_set_coefficients &c, size_t at, double u, unsigned a)
+/* The gradient in front of the ReLU, of the element at that place; value: gamma xhat + beta. */
+static __device__ inline double gradient_past(const struct nl_general &g, size_t at, double value)
 {
     const struct nl_layout &l = g.layout;
-    double after = g.op.residual ? ((const float *)nl_at(g.op.y, l.stride))[at] : value_of(g, c, u, a);
+    double after = g.op.residual ? ((const float *)nl_at(g.op.y, l.stride))[at] : value;
     return l.relu && !(after > 0) ? 0.0 : ((const float *)nl_at(g.op.dy, l.stride))[at];
+}
+
+/* Of an element that counts, whose gamma and beta are number a. */
+static __device__ inline double gradient_of(const struct nl_general &g, const struct nl_set_coefficients &c, size_t at, double u, unsigned a)
+{
+    return gradient_past(g, at, value_of(g, c, u, a));
 }
 
 /* An element on the way back. */
@@ -178,6 +198,11 @@ static __device__ struct element element_of(const struct nl_general &g, const st
     unsigned a = affine(l, s, e);
     float x = ((const float *)nl_at(g.op.x, l.stride))[at];
     struct element element;
+    if (!counts(g, s, e)) {
+        element.u = element.du = element.h = 0.0;
+        element.gradient = gradient_past(g, at, 0.0);
+        return element;
+    }
     element.u = u_of(c, x);
     element.gradient = gradient_of(g, c, at, element.u, a);
     element.du = element.gradient * affine_of(g, g.op.gamma, a, 1.0) * c.factor;
@@ -219,7 +244,7 @@ static __global__ void __launch_bounds__(NL_THREADS) write_dx(struct nl_general 
         struct element element = element_of(g, s, c, statistics, e);
         double slope = (element.h * terms.share - terms.mean_h) * terms.means.product;
         if (dx)
-            dx[place(l, s, e)] = (float)(c.scale * (element.du - terms.means.gradient - slope));
+            dx[place(l, s, e)] = counts(g, s, e) ? (float)(c.scale * (element.du - terms.means.gradient - slope)) : 0.0f;
         if (dresidual)
             dresidual[place(l, s, e)] = (float)element.gradient;
     }
@@ -232,6 +257,8 @@ static __global__ void __launch_bounds__(NL_THREADS) write_affine(struct nl_gene
     unsigned a = blockIdx.x, c = a % l.channels, step = l.elements ? l.positions : 1;
     double product = 0.0, sum = 0.0;
     for (unsigned row = (l.elements ? a / l.channels : 0) + threadIdx.x * step; row < l.all_rows; row += blockDim.x * step) {
+        if (!nl_row_counts(g.op, l, row))
+            continue;
         struct nl_set_coefficients own = *g.coefficients.place(index_of(l, row, c));
         size_t at = (size_t)row * l.channels + c;
         double u = u_of(own, ((const float *)nl_at(g.op.x, l.stride))[at]), gradient = gradient_of(g, own, at, u, a);

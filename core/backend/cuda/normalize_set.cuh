@@ -30,6 +30,12 @@ static __device__ inline unsigned index_of(const struct nl_layout &l, unsigned r
     return block * (l.channels / l.width) + c / l.width;
 }
 
+/* The row that element e lies in. */
+static __device__ inline unsigned row_of(const struct nl_layout &l, const struct set &s, unsigned e)
+{
+    return s.row + e / l.width * s.pitch;
+}
+
 /* Element e's place in x. A set of whole rows in a row is one run. */
 static __device__ inline size_t place(const struct nl_layout &l, const struct set &s, unsigned e)
 {

@@ -4,6 +4,7 @@
 #include "operation/activate.h"
 #include "operation/add.h"
 #include "operation/dropout.h"
+#include "operation/mean_gradient.h"
 
 /* ---- activations ---- */
 
@@ -134,6 +135,30 @@ static void launch_accumulate(const struct nl_run *run, const void *arguments)
     NL_LAUNCH(accumulate, nl_grid_over(run, op->count), NL_THREADS, *op, run->stride);
 }
 
+static __global__ void mean_gradient(struct nl_mean_gradient op, size_t stride, bool goes_on, const struct nl_cuda_moment *now)
+{
+    double counted = nl_at(now->sums, stride)->counted, before = goes_on ? *nl_at(op.counted, stride) : 0.0;
+    float share = counted > before ? (float)((counted - before) / counted) : 0.0f;
+    size_t at = nl_element();
+    if (at >= op.count)
+        return;
+    float grad = ((const float *)nl_at(op.grad, stride))[at], *mean = (float *)nl_at(op.mean, stride) + at;
+    *mean = before > 0 ? *mean + share * (grad - *mean) : grad;
+}
+
+static __global__ void remember_counted(struct nl_mean_gradient op, size_t stride, const struct nl_cuda_moment *now)
+{
+    *nl_at(op.counted, stride) = nl_at(now->sums, stride)->counted;
+}
+
+static void launch_mean_gradient(const struct nl_run *run, const void *arguments)
+{
+    const struct nl_mean_gradient *op = (const struct nl_mean_gradient *)arguments;
+    const struct nl_cuda_moment *now = nl_cuda_now(run, NULL);
+    NL_LAUNCH(mean_gradient, nl_grid_over(run, op->count), NL_THREADS, *op, run->stride, run->before > 0, now);
+    NL_LAUNCH(remember_counted, dim3(1, 1, (unsigned)run->replicas), 1, *op, run->stride, now);
+}
+
 static void launch_add_forward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_add *op = (const struct nl_add *)arguments;
@@ -153,3 +178,4 @@ NL_CUDA_KERNEL(activate, NULL, launch_activate_forward, launch_activate_backward
 NL_CUDA_KERNEL(add, NULL, launch_add_forward, launch_add_backward);
 NL_CUDA_KERNEL(dropout, NULL, launch_dropout_forward, launch_dropout_backward);
 NL_CUDA_KERNEL(accumulate, NULL, launch_accumulate, NULL);
+NL_CUDA_KERNEL(mean_gradient, NULL, launch_mean_gradient, NULL);

@@ -1,0 +1,184 @@
+#include "backend/cpu/normalize_lengths.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "operation/lengths.h"
+
+bool nl_lengths_suit(const struct nl_normalize *op)
+{
+    struct nl_partition partition = op->norm->partition(&op->setup);
+    bool packs = partition.samples > 1, elements = op->affine_count > op->setup.channels;
+    return !nl_normalize_leaves_out(op) || (partition.positions == op->setup.positions && !(packs && elements) && op->followed == 0);
+}
+
+/* Samples that share statistics, and their rows that count. */
+struct group {
+    const struct nl_normalize *op;
+    const int32_t *lengths;
+    int time, first, end;
+    int rows;
+    bool packs;
+};
+
+static int rows_of(const struct group *g, int n)
+{
+    return nl_length_from(g->lengths, n, g->time, g->op->setup.positions);
+}
+
+static struct group group_at(const struct nl_run *run, const struct nl_normalize *op, int r, int first)
+{
+    struct nl_norm_setup setup = op->setup;
+    setup.samples = run->samples;
+    int samples = op->norm->partition(&setup).samples;
+    struct group g = {.op = op, .lengths = NL_AT(op->lengths, (size_t)r * run->stride), .time = run->time, .first = first, .packs = samples > 1};
+    g.end = first + samples < run->samples ? first + samples : run->samples;
+    for (int n = first; n < g.end; n++)
+        g.rows += rows_of(&g, n);
+    return g;
+}
+
+/* The first element of sample n's row. */
+static size_t place(const struct group *g, int n, int row)
+{
+    return ((size_t)n * (size_t)g->op->setup.positions + (size_t)row) * (size_t)g->op->setup.channels;
+}
+
+/* Between the samples and `packed`, where rows that count lie one behind the other. */
+static void copy_rows(const struct group *g, const void *samples, float *packed, bool out)
+{
+    for (int n = g->first; n < g->end; n++) {
+        size_t count = (size_t)rows_of(g, n) * (size_t)g->op->setup.channels;
+        float *at = (float *)(uintptr_t)samples + place(g, n, 0);
+        memcpy(out ? at : packed, out ? packed : at, count * sizeof *at);
+        packed += count;
+    }
+}
+
+/* A place of the operation, where the group has it, as of replica 0. */
+struct at_rows {
+    const void *of; /* the operation's */
+    void *own;      /* the group's */
+    float *packed;  /* NULL: it is not packed */
+};
+
+static struct at_rows take_rows(const struct nl_run *run, const struct group *g, int r, const void *of, bool reads)
+{
+    size_t at = (size_t)r * run->stride;
+    struct at_rows rows = {.of = of};
+    if (!of)
+        return rows;
+    if (!g->packs) {
+        rows.own = (char *)(uintptr_t)of + place(g, g->first, 0) * sizeof(float);
+        return rows;
+    }
+    rows.packed = nl_alloc((size_t)g->rows * (size_t)g->op->setup.channels + NL_PADDING, sizeof *rows.packed);
+    rows.own = (void *)((uintptr_t)rows.packed - at);
+    if (reads)
+        copy_rows(g, NL_AT(of, at), rows.packed, false);
+    return rows;
+}
+
+static void give_rows(const struct nl_run *run, const struct group *g, int r, const struct at_rows *rows, bool wrote)
+{
+    if (rows->packed && wrote)
+        copy_rows(g, NL_AT(rows->of, (size_t)r * run->stride), rows->packed, true);
+    free(rows->packed);
+}
+
+/* The group as one sample, but for its rows. */
+static struct nl_normalize as_sample(const struct nl_normalize *op, const struct group *g)
+{
+    struct nl_normalize one = *op;
+    struct nl_partition partition = op->norm->partition(&op->setup);
+    size_t set = (size_t)(g->first / (g->packs ? partition.samples : 1)) * (size_t)(op->setup.channels / partition.channels);
+    one.has_lengths = false;
+    one.workers = 1;
+    one.setup.samples = 1;
+    one.setup.stat_batch = 0;
+    one.setup.positions = g->rows;
+    one.mean = (double *)op->mean + set;
+    one.var = (double *)op->var + set;
+    one.coefficients = op->coefficients ? (double *)op->coefficients + 4 * set : NULL;
+    return one;
+}
+
+/* Behind the ends of sequences gamma xhat + beta is 0. */
+static void clear_y(const struct nl_run *run, const struct group *g, int r)
+{
+    size_t at = (size_t)r * run->stride;
+    const float *residual = NL_AT(g->op->residual, at);
+    float *y = NL_AT(g->op->y, at);
+    for (int n = g->first; n < g->end; n++)
+        for (size_t i = place(g, n, rows_of(g, n)); i < place(g, n + 1, 0); i++)
+            y[i] = residual && !(g->op->relu && residual[i] < 0) ? residual[i] : 0.0f;
+}
+
+void nl_lengths_forward(const struct nl_run *run, const struct nl_normalize *op, int r, enum nl_norm_phase phase, nl_norm_pass *forward)
+{
+    struct nl_run alone = *run;
+    alone.samples = 1;
+    for (int first = 0, end; first < run->samples; first = end) {
+        struct group g = group_at(run, op, r, first);
+        struct nl_normalize one = as_sample(op, &g);
+        end = g.end;
+        clear_y(run, &g, r);
+        if (g.rows == 0)
+            continue;
+        struct at_rows x = take_rows(run, &g, r, op->x, true), residual = take_rows(run, &g, r, op->residual, true), y = take_rows(run, &g, r, op->y, false);
+        one.x = x.own, one.residual = residual.own, one.y = y.own;
+        forward(&alone, &one, r, phase);
+        give_rows(run, &g, r, &x, false);
+        give_rows(run, &g, r, &residual, false);
+        give_rows(run, &g, r, &y, true);
+    }
+}
+
+/* There dx is 0, too, and the residual's gradient what comes through the ReLU. */
+static void clear_dx(const struct nl_run *run, const struct group *g, int r)
+{
+    size_t at = (size_t)r * run->stride;
+    const float *dy = NL_AT(g->op->dy, at), *y = NL_AT(g->op->y, at);
+    float *dx = NL_AT(g->op->dx, at), *dresidual = g->op->residual ? NL_AT(g->op->dresidual, at) : NULL;
+    for (int n = g->first; n < g->end; n++)
+        for (size_t i = place(g, n, rows_of(g, n)); i < place(g, n + 1, 0); i++) {
+            if (dresidual)
+                dresidual[i] = g->op->relu && !(y[i] > 0) ? 0.0f : dy[i];
+            if (dx)
+                dx[i] = 0.0f;
+        }
+}
+
+void nl_lengths_backward(const struct nl_run *run, const struct nl_normalize *op, int r, nl_norm_pass *backward)
+{
+    struct nl_run alone = *run;
+    size_t at = (size_t)r * run->stride, sums = 2 * nl_norm_affine_padded(op);
+    double *gradients = nl_alloc(sums, sizeof *gradients); /* of all groups */
+    alone.samples = 1;
+    for (int i = 0; i < op->affine_count; i++) { /* where nothing counts */
+        ((float *)NL_AT(op->dgamma, at))[i] = 0.0f;
+        if (op->dbeta)
+            ((float *)NL_AT(op->dbeta, at))[i] = 0.0f;
+    }
+    for (int first = 0, end; first < run->samples; first = end) {
+        struct group g = group_at(run, op, r, first);
+        struct nl_normalize one = as_sample(op, &g);
+        end = g.end;
+        clear_dx(run, &g, r);
+        if (g.rows == 0)
+            continue;
+        struct at_rows x = take_rows(run, &g, r, op->x, true), dy = take_rows(run, &g, r, op->dy, true), dx = take_rows(run, &g, r, op->dx, false);
+        struct at_rows y = take_rows(run, &g, r, op->residual ? op->y : NULL, true), dresidual = take_rows(run, &g, r, op->residual ? op->dresidual : NULL, false);
+        one.x = x.own, one.dy = dy.own, one.dx = dx.own, one.y = y.own, one.dresidual = dresidual.own;
+        one.sums = (void *)((uintptr_t)gradients - at);
+        backward(&alone, &one, r, NL_NORM_WHOLE);
+        alone.first = 1; /* what comes is added */
+        give_rows(run, &g, r, &x, false);
+        give_rows(run, &g, r, &dy, false);
+        give_rows(run, &g, r, &y, false);
+        give_rows(run, &g, r, &dx, true);
+        give_rows(run, &g, r, &dresidual, true);
+    }
+    free(gradients);
+}
