@@ -91,8 +91,6 @@ static int sample(const char *path, const struct request *request, const struct 
     int code = EXIT_DONE;
     if (!tokens)
         code = bad_input(NULL, "'--prompt': %s", err.text);
-    else if (given == 0)
-        code = bad_input(NULL, "'--prompt' is empty: a network goes on from one character at least");
     else if (!(sampler = nl_sampler_open(config, alphabet.count, file, path, &err)))
         code = bad_input(NULL, "%s", err.text);
     if (code == EXIT_DONE) {

@@ -112,7 +112,7 @@ static void check_same_result(const struct nl_trial_result *a, const struct nl_t
     for (int i = 0; i < a->rows; i++) {
         const struct nl_curve_row *x = &a->row[i], *y = &b->row[i];
         ck_assert_msg(x->step == y->step && x->epoch == y->epoch && x->samples == y->samples && x->part == y->part && x->eval == y->eval &&
-                          x->lr == y->lr && x->loss == y->loss && x->accuracy == y->accuracy,
+                          x->lr == y->lr && x->loss == y->loss && memcmp(&x->accuracy, &y->accuracy, sizeof x->accuracy) == 0,
                       "row %d: step %lld, loss %.17g, not step %lld, loss %.17g", i, (long long)y->step, y->loss, (long long)x->step, x->loss);
     }
 }

@@ -284,7 +284,7 @@ START_TEST(keys_apply_where_they_matter)
         {"norm.leaks", NULL, "|model.arch=transformer"},
         {"norm.eps", "|norm.kind=in", "norm.kind=none"},
         {"norm.affine", "|norm.kind=gn", "norm.kind=none"},
-        {"norm.gamma_init", "norm.gamma_init=0.5", "|norm.gamma_init=0.5 norm.kind=none"},
+        {"norm.gamma_init", "norm.gamma_init=0.5|norm.gamma_init=0.5 norm.kind=scalenorm", "|norm.gamma_init=0.5 norm.kind=none|norm.gamma_init=0.5 norm.kind=lrn"},
         {"norm.last_gamma", "norm.last_gamma=0 model.arch=resnet|norm.last_gamma=0 model.arch=transformer norm.placement=peri|norm.last_gamma=1 model.arch=resnet",
          "|norm.last_gamma=0|model.arch=resnet|norm.last_gamma=0 model.arch=transformer|norm.last_gamma=0 model.arch=resnet norm.placement=preact|norm.last_gamma=0 model.arch=resnet norm.kind=none"},
         {"norm.skip", "norm.skip=[1,-1]|norm.skip=2 model.arch=resnet norm.kind=ln", "|norm.skip=1 norm.kind=none"},

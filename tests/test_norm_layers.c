@@ -2,8 +2,10 @@
  * stored), finite differences, and ref against the other backends. Each goes through train/probe.h, as `normlab norm` does. */
 #include <float.h>
 #include <math.h>
+#include <string.h>
 
 #include "golden.h"
+#include "model/model.h"
 #include "suite.h"
 #include "train/probe.h"
 
@@ -292,6 +294,30 @@ START_TEST(gradients_are_finite_differences)
 }
 END_TEST
 
+/* norm.gamma_init: a gamma, and the gain that a kind has in its place. */
+START_TEST(gains_begin_as_said)
+{
+    static const struct {
+        enum nl_norm_kind kind;
+        const char *name;
+    } gains[] = {{NL_NORM_bn, "norm.weight"}, {NL_NORM_prms, "norm.weight"}, {NL_NORM_scalenorm, "norm.g"}};
+    for (size_t i = 0; i < sizeof gains / sizeof *gains; i++) {
+        struct nl_config config;
+        struct nl_graph graph;
+        struct nl_error err;
+        double factor = 0;
+        nl_config_defaults(&config);
+        config.norm.kind = gains[i].kind;
+        config.norm.gamma_init = 0.5;
+        ck_assert_int_eq(nl_model_norm(&config, (struct nl_extent){2, 2, 16}, &graph, &err), NL_OK);
+        for (int t = 0; t < graph.tensors; t++)
+            factor = strcmp(graph.tensor[t].name, gains[i].name) == 0 ? graph.tensor[t].factor : factor;
+        ck_assert_msg(factor == 0.5, "%s begins %g times as large", gains[i].name, factor);
+        nl_graph_release(&graph);
+    }
+}
+END_TEST
+
 /* A file that lost its cases would pass the loops above. */
 START_TEST(every_kind_has_cases)
 {
@@ -316,6 +342,7 @@ int main(void)
     TCase *cases = tcase_create("normalizers that are operations of their own");
     tcase_set_timeout(cases, 120);
     tcase_add_test(cases, every_kind_has_cases);
+    tcase_add_test(cases, gains_begin_as_said);
     tcase_add_loop_test(cases, ref_agrees_with_pytorch, 0, cases_in_all());
     tcase_add_loop_test(cases, others_agree_with_ref, 0, cases_in_all());
     tcase_add_loop_test(cases, gradients_are_finite_differences, 0, cases_in_all());

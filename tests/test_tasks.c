@@ -329,20 +329,22 @@ static double number_in(const struct nl_table *table, int row, const char *colum
     return value;
 }
 
-/* Two trials that are said to have ended with these losses. */
-static struct nl_table trials_of(const char *data, double loss)
+/* Two trials on that data, which are said to have ended with these losses. */
+static struct nl_table trials_of(enum nl_data_name data, double loss)
 {
-    struct nl_experiment experiment = load((const char *const[]){data, "norm.kind=bn,none", NULL});
+    struct nl_experiment experiment = load((const char *const[]){"norm.kind=bn,none", NULL});
     struct nl_diagnostics diagnostics = {0};
     struct nl_grid grid;
     struct nl_table table;
     struct nl_error err = {{0}};
     ck_assert_int_eq(nl_grid_make(&experiment, &grid, &diagnostics), NL_OK);
     struct nl_record record[2] = {{.present = true, .curve = ""}, {.present = true, .curve = ""}};
-    for (int i = 0; i < 2; i++)
+    for (int i = 0; i < 2; i++) {
+        grid.trial[i].config.data.name = (int)data;
         for (int part = 0; part < NL_PARTS; part++)
             for (int eval = 0; eval < NL_EVALS; eval++)
                 record[i].score[part][eval] = (struct nl_score){part == NL_PART_TEST ? loss + i : 1, 0.5};
+    }
     ck_assert_msg(nl_table_parse("trials.csv", nl_trials_csv(&grid, record), &table, &err) == NL_OK, "%s", err.text);
     nl_grid_release(&grid);
     return table;
@@ -350,17 +352,17 @@ static struct nl_table trials_of(const char *data, double loss)
 
 START_TEST(losses_of_tokens_are_also_perplexity_and_bits)
 {
-    struct nl_table table = trials_of("data.name=sort", 2);
+    struct nl_table table = trials_of(NL_SORTING, 2);
     for (int row = 0; row < 2; row++) {
         ck_assert(number_in(&table, row, "test_perplexity") == exp(2.0 + row));
         ck_assert_double_eq_tol(number_in(&table, row, "test_bits_per_char"), (2 + row) / log(2), 1e-12);
         ck_assert(number_in(&table, row, "train_perplexity") == exp(1));
     }
     nl_table_release(&table);
-    table = trials_of("data.name=digits", 2);
+    table = trials_of(NL_DIGITS, 2);
     ck_assert_int_eq(nl_table_column(&table, "test_perplexity"), -1); /* tables of other data stay what they are */
     nl_table_release(&table);
-    table = trials_of("data.name=adding", 2);
+    table = trials_of(NL_ADDING, 2);
     ck_assert(isnan(number_in(&table, 0, "classes")));
     nl_table_release(&table);
 }

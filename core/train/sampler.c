@@ -56,7 +56,7 @@ static struct nl_split describe_data(struct nl_sampler *s, int vocabulary)
     return (struct nl_split){.dataset = &s->dataset, .train = &s->none, .val = &s->none, .test = &s->none, .train_count = SAMPLES, .test_count = SAMPLES};
 }
 
-static int lay_out(struct nl_sampler *s, const struct nl_split *view, struct nl_error *err)
+static int lay_out(struct nl_sampler *s, const struct nl_split *view, const struct nl_tensor_file *file, struct nl_error *err)
 {
     const struct nl_config *config = &s->config;
     const struct nl_backend *backend =
@@ -67,7 +67,49 @@ static int lay_out(struct nl_sampler *s, const struct nl_split *view, struct nl_
     struct nl_hyper hyper = {.norm_eps = config->norm.eps};
     nl_norm_numbers_at(&(struct nl_schedule_of){.config = config, .steps = 1}, 1, hyper.norm_numbers); /* as at the end of training */
     backend->upload(s->plan.hyper, &hyper, sizeof hyper);
+    nl_weights_load(&s->plan, 0, file);
     return NL_OK;
+}
+
+/* The logits at a position of the window that s->numbers holds. */
+static int foretell(const struct nl_sampler *s, int64_t position, double *logits, struct nl_error *err)
+{
+    const struct nl_plan *plan = &s->plan;
+    const struct nl_list *list = &plan->eval.list;
+    size_t context = (size_t)s->dataset.shape.height, vocabulary = (size_t)s->dataset.shape.vocabulary;
+    for (int i = 0; i < plan->eval.gather.rows; i++)
+        if (strcmp(plan->row_input[i], "x") == 0)
+            plan->backend->upload(plan->eval.gather.row[i].to, s->numbers, context * sizeof *s->numbers);
+    struct nl_run run = {.replicas = 1, .stride = plan->stride, .samples = SAMPLES, .statistics = NL_STATS_RUNNING, .sums = plan->eval_sums};
+    nl_list_forward(list, &run);
+    const char *all = list->instruction[list->instructions - 1].at.in[0]; /* the loss comes last, and takes the logits first */
+    plan->backend->get_reals(logits, all + (size_t)position * vocabulary * plan->backend->real, vocabulary);
+    return nl_backend_status(plan->backend, err);
+}
+
+/* Behind the tokens stand zeros, at which no earlier position looks. */
+int nl_sampler_logits(const struct nl_sampler *s, const int32_t *tokens, int64_t count, double *logits, struct nl_error *err)
+{
+    int64_t context = s->dataset.shape.height, first = count > context ? count - context : 0, length = count - first;
+    memset(s->numbers, 0, (size_t)context * sizeof *s->numbers);
+    memcpy(s->numbers, tokens + first, (size_t)length * sizeof *s->numbers);
+    return foretell(s, length - 1, logits, err);
+}
+
+/* Whether what is foretold at the first position hangs on the tokens behind it. */
+static int check_ahead(const struct nl_sampler *s, const char *path, struct nl_error *err)
+{
+    int vocabulary = s->dataset.shape.vocabulary;
+    double *logits = nl_alloc(2 * (size_t)vocabulary, sizeof *logits);
+    int status = foretell(s, 0, logits, err);
+    for (int i = 1; i < s->dataset.shape.height; i++)
+        s->numbers[i] = vocabulary - 1;
+    if (status == NL_OK)
+        status = foretell(s, 0, logits + vocabulary, err);
+    if (status == NL_OK && memcmp(logits, logits + vocabulary, (size_t)vocabulary * sizeof *logits) != 0)
+        status = nl_fail(err, "'%s' cannot go on with a text: at each position it has seen what comes after", path);
+    free(logits);
+    return status;
 }
 
 struct nl_sampler *nl_sampler_open(const struct nl_config *config, int vocabulary, const struct nl_tensor_file *file, const char *path, struct nl_error *err)
@@ -79,11 +121,11 @@ struct nl_sampler *nl_sampler_open(const struct nl_config *config, int vocabular
     s->config.norm.stat_batch = NL_AUTO;
     s->config.log.tensors.count = 0;
     struct nl_split view = describe_data(s, vocabulary);
-    if (nl_model_build(&s->config, s->dataset.shape, &s->graph, &key, err) || nl_weights_check(&s->graph, file, path, err) || lay_out(s, &view, err)) {
+    if (nl_model_build(&s->config, s->dataset.shape, &s->graph, &key, err) || nl_weights_check(&s->graph, file, path, err) ||
+        lay_out(s, &view, file, err) || check_ahead(s, path, err)) {
         nl_sampler_free(s);
         return NULL;
     }
-    nl_weights_load(&s->plan, 0, file);
     return s;
 }
 
@@ -95,25 +137,6 @@ void nl_sampler_free(struct nl_sampler *sampler)
     nl_graph_release(&sampler->graph);
     free(sampler->numbers);
     free(sampler);
-}
-
-/* Behind the tokens stand zeros, at which no earlier position looks. */
-int nl_sampler_logits(const struct nl_sampler *s, const int32_t *tokens, int64_t count, double *logits, struct nl_error *err)
-{
-    const struct nl_plan *plan = &s->plan;
-    const struct nl_list *list = &plan->eval.list;
-    int64_t context = s->dataset.shape.height, first = count > context ? count - context : 0, length = count - first;
-    memset(s->numbers, 0, (size_t)context * sizeof *s->numbers);
-    memcpy(s->numbers, tokens + first, (size_t)length * sizeof *s->numbers);
-    for (int i = 0; i < plan->eval.gather.rows; i++)
-        if (strcmp(plan->row_input[i], "x") == 0)
-            plan->backend->upload(plan->eval.gather.row[i].to, s->numbers, (size_t)context * sizeof *s->numbers);
-    struct nl_run run = {.replicas = 1, .stride = plan->stride, .samples = SAMPLES, .statistics = NL_STATS_RUNNING, .sums = plan->eval_sums};
-    nl_list_forward(list, &run);
-    const char *all = list->instruction[list->instructions - 1].at.in[0]; /* the loss comes last, and takes the logits first */
-    size_t vocabulary = (size_t)s->dataset.shape.vocabulary;
-    plan->backend->get_reals(logits, all + (size_t)(length - 1) * vocabulary * plan->backend->real, vocabulary);
-    return nl_backend_status(plan->backend, err);
 }
 
 /* How many logits come before that of token k in the order of size, the first of equals first. */

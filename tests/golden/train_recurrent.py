@@ -115,31 +115,36 @@ class Cells(nn.Module):
                 out.append(torch.stack([states[place] for place in sorted(states)], 1))
                 last.append(h)
             x = torch.cat(out, 2)
-        return torch.cat(last, 1)
+        return x, torch.stack(last)
 
 
 class Network(nn.Module):
-    def __init__(self, case, image_shape, classes):
+    """Of images (H, W, C), pixel by pixel, with one answer, or of token ids (S) with one at each position."""
+
+    def __init__(self, case, shape, classes):
         super().__init__()
-        height, width, channels = image_shape
-        hidden, ways = int(case["model.width"]), 1 + (case["model.bidirectional"] == "true")
+        self.each, hidden, ways = len(shape) == 1, int(case["model.width"]), 1 + (case["model.bidirectional"] == "true")
+        channels, times = (hidden, shape[0]) if self.each else (shape[2], shape[0] * shape[1])
+        if self.each:
+            symbols = int(case["data.symbols"])
+            self.embedding, classes = nn.Embedding(symbols + 2, hidden), symbols + 1
         if case["norm.kind"] == "none":
             options = {"nonlinearity": case["model.activation"]} if case["model.arch"] == "rnn" else {}
             self.rnn = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}[case["model.arch"]](
                 channels, hidden, int(case["model.depth"]), batch_first=True, bidirectional=ways == 2, bias=case["model.bias"] != "off", **options)
         else:
-            self.rnn = Cells(case, channels, height * width)
+            self.rnn = Cells(case, channels, times)
         if case["norm.weights"] == "wn":
             for name in [name for name, _ in self.rnn.named_parameters() if name.startswith("weight")]:
                 parametrizations.weight_norm(self.rnn, name)
         self.ways, self.head = ways, nn.Linear(hidden * ways, classes)
 
-    def forward(self, x):  # (N, H, W, C)
-        y = self.rnn(x.flatten(1, 2))
-        if isinstance(y, tuple):
-            states = y[1][0] if isinstance(y[1], tuple) else y[1]
-            y = torch.cat(list(states[-self.ways:]), 1)
-        return self.head(y)
+    def forward(self, x):
+        y, states = self.rnn(self.embedding(x.long()) if self.each else x.flatten(1, 2))
+        if self.each:
+            return self.head(y).transpose(1, 2)
+        states = states[0] if isinstance(states, tuple) else states
+        return self.head(torch.cat(list(states[-self.ways:]), 1))
 
 
 if __name__ == "__main__":
