@@ -309,7 +309,7 @@ START_TEST(gains_begin_as_said)
         nl_config_defaults(&config);
         config.norm.kind = gains[i].kind;
         config.norm.gamma_init = 0.5;
-        ck_assert_int_eq(nl_model_norm(&config, (struct nl_extent){2, 2, 16}, &graph, &err), NL_OK);
+        ck_assert_int_eq(nl_model_norm(&config, (struct nl_extent){2, 2, 16}, false, &graph, &err), NL_OK);
         for (int t = 0; t < graph.tensors; t++)
             factor = strcmp(graph.tensor[t].name, gains[i].name) == 0 ? graph.tensor[t].factor : factor;
         ck_assert_msg(factor == 0.5, "%s begins %g times as large", gains[i].name, factor);
