@@ -312,6 +312,8 @@ void nl_build_transformer(struct nl_builder *b, const struct nl_shape *shape)
                      .bias = config->model.bias != NL_BIAS_OFF};
     plan_starts(&p);
     check(&p, shape);
+    if (b->failed)
+        return;
     b->by_position = true;
     b->unbiased = !p.bias;
     snprintf(b->prefix, sizeof b->prefix, "transformer.");
