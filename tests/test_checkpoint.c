@@ -56,6 +56,7 @@ static const char *const cases[][20] = {
     {SMALL, "norm.kind=mabn", "norm.history=5", "norm.momentum_schedule=linear", "device.kind=ref", NULL},
     {SMALL, "norm.kind=none", "train.label_noise=0.3", "train.clip_norm=1", "device.kind=ref", NULL},
     {SMALL, "data.name=adding", "data.min_length=4", "data.sampling=replace", "norm.kind=none", NULL},
+    {SMALL, "data.name=text", "data.context=6", "model.arch=gru", "norm.kind=none", NULL},
 };
 
 static struct nl_config configured(const char *const *overrides, const char *more)

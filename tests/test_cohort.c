@@ -35,6 +35,7 @@ static const char *const nets[][20] = {
      "model.layers=[{linear: 12}, norm: {eps: 0.01, momentum: 0.3}, activation, dropout: 0.2, {linear: 12}, norm: {stat_batch: 4}, activation, dropout, linear: classes]", NULL},
     {SMALL, "data.name=adding", "data.min_length=4", "norm.kind=none", NULL},
     {SMALL, "data.as=patches", "data.sampling=replace", "device.kind=ref", NULL},
+    {SMALL, "data.name=text", "data.context=6", "data.val=20", "model.arch=gru", "norm.kind=ln", NULL},
 };
 enum { NETS = sizeof nets / sizeof *nets };
 
