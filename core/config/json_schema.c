@@ -345,7 +345,9 @@ static void add_claim_definitions(struct nl_text *out)
                      "    \"measure\": {" OBJECT "\"properties\": {\"metric\": {\"anyOf\": [{\"$ref\": \"#/$defs/metric\"}, {\"type\": \"array\", \"minItems\": 2, "
                      "\"maxItems\": 2, \"items\": {\"$ref\": \"#/$defs/metric\"}}]}, \"target\": {\"$ref\": \"#/$defs/size\"}, \"along\": {\"type\": \"string\"}, ");
     add_any_of(out, "take", nl_take_names);
-    nl_text_add(out, ", \"by\": {\"$ref\": \"#/$defs/metric\"}}},\n"
+    nl_text_add(out, ", \"by\": {\"$ref\": \"#/$defs/metric\"}, \"tensor\": {\"type\": \"string\"}, \"step\": {\"enum\": [\"last\", \"first\"]}, ");
+    add_any_of(out, "quantity", nl_quantity_names);
+    nl_text_add(out, "}, \"dependentRequired\": {\"tensor\": [\"quantity\"], \"quantity\": [\"tensor\"], \"step\": [\"tensor\"]}},\n"
                      "    \"part\": {" OBJECT "\"required\": [\"says\"], \"properties\": {\"says\": " WORDS ", \"of\": {\"$ref\": \"#/$defs/cell\"}, \"minus\": "
                      "{\"$ref\": \"#/$defs/cell\"}, \"less\": {" OBJECT "\"required\": [\"of\", \"minus\"], \"properties\": {\"of\": {\"$ref\": \"#/$defs/cell\"}, "
                      "\"minus\": {\"$ref\": \"#/$defs/cell\"}}}, \"order\": {\"type\": \"array\", \"minItems\": 2, \"items\": {\"$ref\": \"#/$defs/cell\"}}, "

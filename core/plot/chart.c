@@ -226,7 +226,9 @@ static void make_arms(struct nl_chart *chart, const struct deal *deal)
         int level = deal->main < 0 ? NL_INAPPLICABLE : method->level[deal->main], before = 0;
         bool norm_varies = nl_results_factor(results, "norm.kind") >= 0;
         *arm = (struct nl_arm){.level = method->level, .norm = method->norm, .tracks = method->tracks, .reference = method->reference, .style = {0x404040, 7, 1}};
-        arm->label = words_of(chart->picture, method->level, deal->colour, norm_varies && deal->main < 0 ? -1 : method->norm);
+        char *label = words_of(chart->picture, method->level, deal->colour, norm_varies && deal->main < 0 ? -1 : method->norm);
+        arm->label = nl_format("%s%s", label, method->leaks ? NL_LEAKS_MARK : "");
+        free(label);
         if (level != NL_INAPPLICABLE)
             arm->style = style_of_level(chart->picture, &results->factor[deal->main], level);
         for (int f = 0; f < results->factors; f++)

@@ -8,6 +8,7 @@ struct nl_method {
     char *label;      /* "BN", "BN (placement after)" */
     int norm;         /* index into nl_norms */
     bool mixes_samples, tracks; /* of its normalizer: a sample's output depends on its batch; it keeps running statistics */
+    bool leaks;                 /* nl_cell_leaks; the label says so */
     bool reference;   /* the axis does not apply to it: one cell, the same at every point */
     const int *level; /* of one of its cells */
     const struct nl_cell **cell; /* [y][x]; NULL: not in the grid. A reference method has its cell at each */

@@ -7,6 +7,7 @@
 
 #include "base/files.h"
 #include "config/value.h"
+#include "model/model.h"
 #include "norm/norm.h"
 
 static int find_text(char *const *list, int count, const char *text)
@@ -262,6 +263,15 @@ struct nl_config nl_cell_config(const struct nl_results *results, const struct n
         if (cell->level[i] != NL_INAPPLICABLE)
             nl_key_set(results->factor[i].key, &config, results->factor[i].value[cell->level[i]], NULL);
     return config;
+}
+
+bool nl_cell_leaks(const struct nl_results *results, const struct nl_experiment *experiment, const struct nl_cell *cell)
+{
+    const struct nl_config config = nl_cell_config(results, experiment, cell);
+    if (config.model.arch != NL_TRANSFORMER || config.norm.leaks != NL_ALLOW_LEAKS || !nl_norm_spans_batch(nl_norm_of(&config)))
+        return false;
+    const struct nl_shape shape = nl_data_facts(&config).shape;
+    return nl_is_causal(&config, &shape);
 }
 
 double nl_factor_number(const struct nl_factor *factor, int level)

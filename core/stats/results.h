@@ -66,6 +66,9 @@ int nl_cell_norm(const struct nl_results *results, const struct nl_cell *cell); 
 
 /* The experiment's configuration with the cell's values. */
 struct nl_config nl_cell_config(const struct nl_results *results, const struct nl_experiment *experiment, const struct nl_cell *cell);
+/* Whether its networks see ahead in training, through statistics of a batch that norm.leaks allows: what it is called ends with NL_LEAKS_MARK. */
+bool nl_cell_leaks(const struct nl_results *results, const struct nl_experiment *experiment, const struct nl_cell *cell);
+#define NL_LEAKS_MARK " [sees ahead]"
 double nl_factor_number(const struct nl_factor *factor, int level);
 
 /* "done", "diverged", "dead", "error"; NULL: the trial is not there. */

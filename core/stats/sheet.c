@@ -258,7 +258,7 @@ int nl_sheet_grid(const struct nl_results *results, const struct nl_experiment *
         if (i < levels)
             continue;
         level[levels++] = at;
-        char *title = factor < 0 ? nl_maker_title(&m) : at == NL_INAPPLICABLE ? nl_strdup("-") : nl_level_text(&results->factor[factor], at);
+        char *title = factor < 0 ? nl_maker_title(&m) : at == NL_INAPPLICABLE ? nl_strdup("-") : nl_cell_level_text(&m, nl_maker_cell(&m, method), factor);
         const char *name = factor < 0 ? results->table.name[m.metric.column] : at == NL_INAPPLICABLE ? "" : results->factor[factor].value[at];
         nl_maker_column(&m, NL_ENTRY_ESTIMATE, title, name)->scale = m.measure.scale;
     }

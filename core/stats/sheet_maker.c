@@ -72,12 +72,23 @@ char *nl_level_text(const struct nl_factor *factor, int level)
     return factor->key->type == NL_TYPE_REAL ? nl_format("%.4g", nl_factor_number(factor, level)) : nl_strdup(value);
 }
 
+char *nl_cell_level_text(const struct nl_maker *m, const struct nl_cell *cell, int factor)
+{
+    const struct nl_factor *from = &m->results->factor[factor];
+    char *text = nl_level_text(from, cell->level[factor]);
+    if (strcmp(from->key->name, "norm.kind") != 0 || !nl_cell_leaks(m->results, m->experiment, cell))
+        return text;
+    char *marked = nl_format("%s%s", text, NL_LEAKS_MARK);
+    free(text);
+    return marked;
+}
+
 struct nl_entry nl_key_entry(const struct nl_maker *m, const struct nl_cell *cell, int factor)
 {
     int level = cell->level[factor];
     const struct nl_factor *from = &m->results->factor[factor];
     return level == NL_INAPPLICABLE ? (struct nl_entry){0}
-                                    : (struct nl_entry){.kind = NL_ENTRY_WORD, .text = nl_level_text(from, level),
+                                    : (struct nl_entry){.kind = NL_ENTRY_WORD, .text = nl_cell_level_text(m, cell, factor),
                                                         .raw = nl_strdup(from->value[level])};
 }
 

@@ -29,6 +29,7 @@ char *nl_maker_title(const struct nl_maker *m); /* "test error, %"; new string *
 struct nl_entry *nl_maker_row(struct nl_maker *m);
 
 char *nl_level_text(const struct nl_factor *factor, int level); /* "BN", "0.03162"; new string */
+char *nl_cell_level_text(const struct nl_maker *m, const struct nl_cell *cell, int factor); /* the same of a cell that has one; a normalizer that leaks is marked */
 struct nl_entry nl_key_entry(const struct nl_maker *m, const struct nl_cell *cell, int factor);
 struct nl_entry nl_estimate_entry(const struct nl_estimate *of);
 

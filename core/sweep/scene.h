@@ -39,6 +39,10 @@ bool nl_trap_dead_gamma(const struct scene *s, struct nl_text *what);
 bool nl_trap_free_nf(const struct scene *s, struct nl_text *what);
 bool nl_trap_normalized_fixup(const struct scene *s, struct nl_text *what);
 
+/* traps_sequence.c: of transformers */
+bool nl_trap_cold_post(const struct scene *s, struct nl_text *what);
+bool nl_trap_gated_squash(const struct scene *s, struct nl_text *what);
+
 /* traps_training.c: of optimizers and schedules */
 bool nl_trap_adam_decay(const struct scene *s, struct nl_text *what);
 bool nl_trap_adamw_is_adam(const struct scene *s, struct nl_text *what);

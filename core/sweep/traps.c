@@ -499,6 +499,8 @@ static const struct trap {
     {"train.optimizer", nl_trap_adam_decay, "train.optimizer: adamw decays all weights by the same factor", false},
     {"train.optimizer", nl_trap_adamw_is_adam, "train.weight_decay: 0.01 is the default of torch.optim.AdamW; or call it adam", false},
     {"train.warmup_epochs", nl_trap_only_warmup, "train longer, or shorten the warm-up", false},
+    {"norm.placement", nl_trap_cold_post, "train.warmup_steps: 100, say; or norm.placement: pre", false},
+    {"model.gated", nl_trap_gated_squash, "model.gated: false; or norm.kind: rms", false},
     {"train.step_epochs", nl_trap_no_drop, "lower train.step_epochs, or train longer", false},
     {"train.epochs", both_lengths, "leave out one of them", true},
     {NULL, one_seed, "sweep.seeds: 5 or more gives intervals", true},

@@ -1,5 +1,6 @@
 /* Traps of residual networks without normalizers, and of where gamma begins. Sources: Goyal et al. 2017 (gamma), Zhang et al. 2019 (Fixup), Brock et al. 2021
  * (NF-ResNets). */
+#include <math.h>
 #include <string.h>
 
 #include "config/config.h"
@@ -27,7 +28,8 @@ bool nl_trap_dead_gamma(const struct scene *s, struct nl_text *what)
 bool nl_trap_free_nf(const struct scene *s, struct nl_text *what)
 {
     bool nf = s->config->model.arch == NL_RESNET && s->config->model.residual == NL_NF;
-    if (!nf || strcmp(nl_weight_norm_names[s->config->norm.weights], "sws") == 0)
+    bool halved = s->config->model.init == NL_HE && fabs(s->config->model.init_scale - sqrt(0.5)) < 0.01;
+    if (!nf || halved || strcmp(nl_weight_norm_names[s->config->norm.weights], "sws") == 0)
         return false;
     nl_text_add(what, "nf expects convolutions that keep the variance of their inputs, which norm.weights sws does; model.init he alone doubles it");
     return true;

@@ -1,0 +1,25 @@
+/* Traps of transformers. Sources: Xiong et al. 2020 (Post-LN), arXiv 2604.23434 (point by point normalizers behind SwiGLU). */
+#include "operation/squash.h"
+#include "sweep/scene.h"
+
+/* From as many blocks on. */
+enum { DEEP_POST = 6 };
+
+bool nl_trap_cold_post(const struct scene *s, struct nl_text *what)
+{
+    const struct nl_config *config = s->config;
+    bool warms_up = config->train.warmup_steps > 0 || config->train.warmup_epochs > 0;
+    if (config->model.arch != NL_TRANSFORMER || nl_placement_of(config) != NL_POST || nl_norm_is_none(s->norm) || config->model.depth < DEEP_POST || warms_up)
+        return false;
+    nl_text_add(what, "%lld blocks with placement post and no warm-up: gradients are largest near the output at the start, and training may not get away from chance",
+                (long long)config->model.depth);
+    return true;
+}
+
+bool nl_trap_gated_squash(const struct scene *s, struct nl_text *what)
+{
+    if (s->config->model.arch != NL_TRANSFORMER || !s->config->model.gated || s->norm->operation != &nl_squash_operation)
+        return false;
+    nl_text_add(what, "%s with gated perceptrons is reported to collapse in longer training (arXiv 2604.23434)", s->norm->name);
+    return true;
+}
