@@ -240,12 +240,27 @@ static bool ends_with_norm(const struct nl_config *config)
     return config->model.arch == NL_TRANSFORMER ? placement == NL_PERI || placement == NL_SANDWICH : placement != NL_PREACT;
 }
 
+/* Keys that apply wherever a normalizer uses something. */
+static const struct {
+    const char *field;
+    unsigned uses;
+} keys_of_some[] = {
+    {"groups", NL_USES_GROUPS}, {"stat_batch", NL_USES_STAT_BATCH}, {"r_max", NL_USES_RATIO}, {"d_max", NL_USES_SHIFT},
+    {"warmup", NL_USES_RATIO | NL_USES_WINDOW}, {"history", NL_USES_HISTORY | NL_USES_WINDOW}, {"compensate", NL_USES_WINDOW},
+    {"sets", NL_USES_PARTS}, {"center", NL_USES_PARTS}, {"scale", NL_USES_PARTS}, {"alpha", NL_USES_ALPHA}, {"tlu", NL_USES_TLU},
+    {"learn_eps", NL_USES_TLU}, {"share", NL_USES_SHARE}, {"whitening", NL_USES_WHITENING}, {"lrn_size", NL_USES_LRN}, {"lrn_alpha", NL_USES_LRN},
+    {"lrn_beta", NL_USES_LRN}, {"lrn_k", NL_USES_LRN},
+};
+
 static bool norm_key_applies(const char *field, const struct nl_config *config)
 {
     struct traits norm = traits_of(config);
     bool has_gamma = norm.has_affine || (norm.uses & NL_HAS_GAIN);
     if (!strcmp(field, "kind"))
         return true;
+    for (size_t i = 0; i < sizeof keys_of_some / sizeof *keys_of_some; i++)
+        if (!strcmp(field, keys_of_some[i].field))
+            return norm.uses & keys_of_some[i].uses;
     if (!strcmp(field, "weights")) /* off its default alone, as all that are younger than the identities */
         return config->norm.weights != 0;
     if (!strcmp(field, "weights_head"))
@@ -256,20 +271,6 @@ static bool norm_key_applies(const char *field, const struct nl_config *config)
         return any_weights(config, has_gain) && config->norm.weights_init != NL_INIT_BY_WEIGHTS;
     if (!strcmp(field, "over")) /* a fully connected layer has one position, and so has a recurrent one at each time: both readings are the same sets */
         return (norm.uses & NL_USES_OVER) && config->model.arch != NL_MLP && !nl_config_is_recurrent(config);
-    if (!strcmp(field, "groups"))
-        return norm.uses & NL_USES_GROUPS;
-    if (!strcmp(field, "stat_batch"))
-        return norm.uses & NL_USES_STAT_BATCH;
-    if (!strcmp(field, "r_max"))
-        return norm.uses & NL_USES_RATIO;
-    if (!strcmp(field, "d_max"))
-        return norm.uses & NL_USES_SHIFT;
-    if (!strcmp(field, "warmup"))
-        return norm.uses & (NL_USES_RATIO | NL_USES_WINDOW);
-    if (!strcmp(field, "history"))
-        return norm.uses & (NL_USES_HISTORY | NL_USES_WINDOW);
-    if (!strcmp(field, "compensate"))
-        return norm.uses & NL_USES_WINDOW;
     if (!strcmp(field, "sync"))
         return (norm.uses & NL_USES_STAT_BATCH) && config->train.workers > 1 && config->norm.sync;
     if (!strcmp(field, "statistics")) /* off its default alone, as model.residual */
@@ -286,18 +287,6 @@ static bool norm_key_applies(const char *field, const struct nl_config *config)
         return false; /* a permission */
     if (!strcmp(field, "skip"))
         return norm.any && config->norm.skip.count > 0 && config->model.arch != NL_LAYERS;
-    if (!strcmp(field, "sets") || !strcmp(field, "center") || !strcmp(field, "scale"))
-        return norm.uses & NL_USES_PARTS;
-    if (!strcmp(field, "alpha"))
-        return norm.uses & NL_USES_ALPHA;
-    if (!strcmp(field, "tlu") || !strcmp(field, "learn_eps"))
-        return norm.uses & NL_USES_TLU;
-    if (!strcmp(field, "share"))
-        return norm.uses & NL_USES_SHARE;
-    if (!strncmp(field, "lrn_", 4))
-        return norm.uses & NL_USES_LRN;
-    if (!strcmp(field, "whitening"))
-        return norm.uses & NL_USES_WHITENING;
     if (!strcmp(field, "eps"))
         return norm.has_eps;
     if (!strcmp(field, "affine"))
