@@ -6,7 +6,7 @@
 #include "base/files.h"
 #include "base/memory.h"
 #include "base/npy.h"
-#include "data/data.h"
+#include "datasets.h"
 #include "scratch.h"
 #include "suite.h"
 
@@ -28,22 +28,6 @@ static struct nl_config config_of(int name)
     nl_config_defaults(&config);
     config.data.name = name;
     return config;
-}
-
-static struct nl_dataset *open_set(const struct nl_config *config)
-{
-    struct nl_error err = {{0}};
-    struct nl_dataset *set = nl_dataset_open(config, &err);
-    ck_assert_msg(set != NULL, "%s", err.text);
-    return set;
-}
-
-static struct nl_split make_view(const struct nl_dataset *set, const struct nl_config *config)
-{
-    struct nl_error err = {{0}};
-    struct nl_split view;
-    ck_assert_msg(nl_split_make(set, config, &view, &err) == NL_OK, "%s", err.text);
-    return view;
 }
 
 static size_t image_bytes(const struct nl_dataset *set)

@@ -10,6 +10,7 @@
 #include "base/memory.h"
 #include "base/npy.h"
 #include "data/tasks.h"
+#include "datasets.h"
 #include "scratch.h"
 #include "stats/results.h"
 #include "stats/table.h"
@@ -29,22 +30,6 @@ static struct nl_experiment load(const char *const *words)
         count++;
     ck_assert_msg(nl_experiment_load(NULL, words, count, &experiment, &diagnostics) == NL_OK, "%s", nl_diagnostics_text(&diagnostics));
     return experiment;
-}
-
-static struct nl_dataset *open_set(const struct nl_config *config)
-{
-    struct nl_error err = {{0}};
-    struct nl_dataset *set = nl_dataset_open(config, &err);
-    ck_assert_msg(set != NULL, "%s", err.text);
-    return set;
-}
-
-static struct nl_split make_view(const struct nl_dataset *set, const struct nl_config *config)
-{
-    struct nl_error err = {{0}};
-    struct nl_split view;
-    ck_assert_msg(nl_split_make(set, config, &view, &err) == NL_OK, "%s", err.text);
-    return view;
 }
 
 static void expect_sum(const void *at, size_t bytes, const char *expected, const char *case_name, const char *what)

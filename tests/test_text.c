@@ -9,6 +9,7 @@
 #include "base/npy.h"
 #include "data/shakespeare.h"
 #include "data/sources.h"
+#include "datasets.h"
 #include "scratch.h"
 #include "suite.h"
 
@@ -43,22 +44,6 @@ static char *write_file(const char *name, const char *text)
     return path;
 }
 
-static struct nl_dataset *open_text(const struct nl_config *config)
-{
-    struct nl_error err = {{0}};
-    struct nl_dataset *set = nl_dataset_open(config, &err);
-    ck_assert_msg(set != NULL, "%s", err.text);
-    return set;
-}
-
-static struct nl_split make_view(const struct nl_dataset *set, const struct nl_config *config)
-{
-    struct nl_error err = {{0}};
-    struct nl_split view;
-    ck_assert_msg(nl_split_make(set, config, &view, &err) == NL_OK, "%s", err.text);
-    return view;
-}
-
 START_TEST(the_program_s_text_is_tinyshakespeare)
 {
     char sum[65], *text = nl_shakespeare();
@@ -73,7 +58,7 @@ START_TEST(the_program_s_text_is_tinyshakespeare)
     ck_assert_int_eq(facts.tokens, 1115394);
     ck_assert_int_eq(facts.train, (1003854 - 1) / 64); /* nanoGPT's split: int(0.9 n) characters train */
     ck_assert_int_eq(facts.test, (111540 - 1) / 64);
-    struct nl_dataset *set = open_text(&config);
+    struct nl_dataset *set = open_set(&config);
     ck_assert_int_eq(set->count, 1115394 - 64);
     const int32_t *token = set->row[0].at;
     struct nl_text back = {0};
@@ -100,7 +85,7 @@ START_TEST(parts_are_cut_in_windows_side_by_side)
     struct nl_data_facts facts = nl_data_facts(&config);
     ck_assert_int_eq(facts.train, 11);
     ck_assert_int_eq(facts.test, 1);
-    struct nl_dataset *set = open_text(&config);
+    struct nl_dataset *set = open_set(&config);
     struct nl_split view = make_view(set, &config);
     struct nl_counts counts = nl_data_counts(&config);
     ck_assert_int_eq(view.train_count, 9);
@@ -132,7 +117,7 @@ START_TEST(windows_begin_anywhere_in_the_training_part)
 {
     char *path = write_file("forty.txt", forty);
     struct nl_config config = config_of(path, 3);
-    struct nl_dataset *set = open_text(&config);
+    struct nl_dataset *set = open_set(&config);
     struct nl_split view = make_view(set, &config);
     int32_t order[11], again[11], times[31] = {0};
     ck_assert_int_eq(view.draws, 31);
@@ -170,7 +155,7 @@ START_TEST(other_data_can_be_drawn_with_replacement)
     nl_config_defaults(&config);
     config.data.sampling = NL_SAMPLE_REPLACE;
     config.data.train = 20;
-    struct nl_dataset *set = open_text(&config);
+    struct nl_dataset *set = open_set(&config);
     struct nl_split view = make_view(set, &config);
     int32_t order[20];
     int twice = 0;
@@ -193,14 +178,14 @@ START_TEST(characters_are_those_of_utf8)
 {
     char *path = write_file("greek.txt", "α ω α ω 𝄞 α ω α ω é α ω α ω");
     struct nl_config config = config_of(path, 1);
-    struct nl_dataset *set = open_text(&config);
+    struct nl_dataset *set = open_set(&config);
     static const uint32_t codes[] = {' ', 0xe9, 0x3b1, 0x3c9, 0x1d11e};
     ck_assert_int_eq(set->alphabet.count, 5);
     ck_assert_mem_eq(set->alphabet.code, codes, sizeof codes);
     ck_assert_int_eq(set->count, 27 - 1);
     nl_dataset_free(set);
     config.data.unit = NL_UNIT_BYTE;
-    set = open_text(&config);
+    set = open_set(&config);
     ck_assert_int_eq(set->shape.vocabulary, 256);
     ck_assert_int_eq(((int32_t *)set->row[0].at)[0], 0xce);
     nl_dataset_free(set);
@@ -244,7 +229,7 @@ START_TEST(what_is_exported_is_what_is_trained_with)
     char *path = write_file("forty.txt", forty);
     struct nl_config config = config_of(path, 3);
     struct nl_error err = {{0}};
-    struct nl_dataset *set = open_text(&config);
+    struct nl_dataset *set = open_set(&config);
     struct nl_split view = make_view(set, &config);
     ck_assert_msg(nl_data_export(&view, folder, &err) == NL_OK, "%s", err.text);
     static const char *const names[] = {"train_x.npy", "train_y.npy", "train_index.npy"};

@@ -79,12 +79,6 @@ static struct nl_reads reads(const void *arguments, unsigned filled)
     return (struct nl_reads){.inputs = filled & ~(1u << NL_NORMALIZE_BETA)};
 }
 
-static struct nl_sharing sharing(const void *arguments, unsigned filled)
-{
-    (void)arguments, (void)filled;
-    return (struct nl_sharing){.gradient = 1u << X};
-}
-
 static size_t saved_bytes(const void *arguments, int number, int samples, size_t statistic)
 {
     const struct nl_mixture *op = arguments;
@@ -383,7 +377,7 @@ NL_OPERATION(mixture) = {
     .prepare = prepare,
     .bind = bind,
     .reads = reads,
-    .sharing = sharing,
+    .sharing = nl_shares_gradient,
     .saved_bytes = saved_bytes,
     .may_be_fixed = may_be_fixed,
     .work = work,

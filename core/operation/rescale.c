@@ -30,12 +30,6 @@ static void bind(void *arguments, const struct nl_operands *at)
     op->hyper = at->hyper;
 }
 
-static struct nl_sharing sharing(const void *arguments, unsigned filled)
-{
-    (void)arguments, (void)filled;
-    return (struct nl_sharing){.gradient = 1u << X};
-}
-
 static double work(const void *arguments)
 {
     const struct nl_rescale *op = arguments;
@@ -150,7 +144,7 @@ NL_OPERATION(rescale) = {
     .declare = declare,
     .bind = bind,
     .reads = nl_reads_inputs,
-    .sharing = sharing,
+    .sharing = nl_shares_gradient,
     .work = work,
     .reference = NL_REFERENCES(rescale),
 };

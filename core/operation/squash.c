@@ -35,12 +35,6 @@ static struct nl_reads reads(const void *arguments, unsigned filled)
     return (struct nl_reads){.inputs = filled & ~(1u << BETA)};
 }
 
-static struct nl_sharing sharing(const void *arguments, unsigned filled)
-{
-    (void)arguments, (void)filled;
-    return (struct nl_sharing){.gradient = 1u << X};
-}
-
 static double work(const void *arguments)
 {
     const struct nl_squash *op = arguments;
@@ -160,7 +154,7 @@ NL_OPERATION(squash) = {
     .declare = declare,
     .bind = bind,
     .reads = reads,
-    .sharing = sharing,
+    .sharing = nl_shares_gradient,
     .work = work,
     .reference = NL_REFERENCES(squash),
 };

@@ -62,7 +62,7 @@ static const char *short_name(const struct nl_results *results, const bool *grou
     return nl_key_field(key);
 }
 
-static char *label_of(const struct nl_results *results, const struct nl_experiment *experiment, const struct nl_cell *cell, const bool *grouped)
+static char *label_of(const struct nl_results *results, const struct nl_cell *cell, const bool *grouped, bool leaks)
 {
     struct nl_text label = {0};
     const struct nl_norm *norm = nl_norms[nl_cell_norm(results, cell)];
@@ -84,7 +84,7 @@ static char *label_of(const struct nl_results *results, const struct nl_experime
     nl_text_add(&label, "%s", inside && written ? ")" : "");
     if (!label.length) /* where normalizers are the axis, a method of nothing else has no name */
         nl_text_add(&label, "%s", kind >= 0 && !grouped[kind] ? "" : norm->label);
-    if (nl_cell_leaks(results, experiment, cell))
+    if (leaks)
         nl_text_add(&label, NL_LEAKS_MARK);
     return label.at;
 }
@@ -166,9 +166,10 @@ void nl_comparison_make(const struct nl_results *results, const struct nl_experi
             NL_GROW(out->method, out->methods, capacity);
             const struct nl_config config = nl_cell_config(results, experiment, cell);
             const struct nl_norm *norm = nl_norm_of_kind(&config, nl_cell_norm(results, cell));
+            bool leaks = nl_cell_leaks(results, experiment, cell);
             out->method[out->methods++] = (struct nl_method){
-                .label = label_of(results, experiment, cell, grouped), .norm = nl_cell_norm(results, cell), .level = cell->level,
-                .mixes_samples = nl_norm_spans_batch(norm), .tracks = norm->tracks, .leaks = nl_cell_leaks(results, experiment, cell),
+                .label = label_of(results, cell, grouped, leaks), .norm = nl_cell_norm(results, cell), .level = cell->level,
+                .mixes_samples = nl_norm_spans_batch(norm), .tracks = norm->tracks, .leaks = leaks,
                 .cell = nl_alloc((size_t)out->points * (size_t)out->rows, sizeof *out->method[0].cell)};
         }
         put_cell(out, &out->method[at], cell);
