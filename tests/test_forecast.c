@@ -78,7 +78,7 @@ START_TEST(texts_are_evaluated_on_the_way)
     static const struct {
         const char *test, *steps;
         int64_t every;
-    } of[] = {{"data.test=16", "train.steps=1000", 40}, {"data.test=480", "train.steps=1000", 100}, {"data.test=4800", "train.steps=1000", 1000}};
+    } of[] = {{"data.test=16", "train.steps=1000", 40}, {"data.test=480", "train.steps=1000", 100}, {"data.test=1600", "train.steps=300", 334}};
     for (int i = 0; i < 3; i++) {
         const char *override[] = {"data.name=text", "model.arch=transformer", "norm.kind=ln", "data.train=1000", "train.batch=16", of[i].test, of[i].steps};
         struct setting s = set_up(override, 7);
