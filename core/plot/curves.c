@@ -122,17 +122,21 @@ static void put_panel(struct drawing *d, int panel)
             int a = nl_chart_block(&d->chart, panel) + 1, b = arm + 1;
             if (!series || series->count == 0 || (pass == 0 && !behind && d->picture->results->seeds < 2))
                 continue;
+            bool point = series->at[0].step == series->at[series->count - 1].step; /* evaluated once: neither a line nor a band would show it */
+            const char *sign = point ? "points pointtype 7 pointsize 0.25" : "lines";
             if (behind && pass == (nl_chart_role(&d->chart, panel, arm) == NL_ROLE_BASELINE))
-                nl_page_plot(out, "$line%d_%d using 1:2 with lines %s", a, b, behind);
+                nl_page_plot(out, "$line%d_%d using 1:2 with %s %s", a, b, sign, behind);
             if (behind)
                 continue;
-            if (pass == 0 && d->band)
+            if (pass == 0 && d->band && point)
+                nl_page_plot(out, "$line%d_%d using 1:2:($3 > floor ? $3 : floor):4 with yerrorbars linestyle %d", a, b, b);
+            else if (pass == 0 && d->band)
                 nl_page_plot(out, "$line%d_%d using 1:($3 > floor ? $3 : floor):4 with filledcurves fillstyle transparent solid 0.18 noborder linecolor rgb '#%06x'",
                              a, b, style->colour);
             else if (pass == 0)
-                nl_page_plot(out, "$seeds%d_%d using 1:2 with lines linewidth 0.5 linecolor rgb '#90%06x'", a, b, style->colour);
+                nl_page_plot(out, "$seeds%d_%d using 1:2 with %s linewidth 0.5 linecolor rgb '#90%06x'", a, b, sign, style->colour);
             else
-                nl_page_plot(out, "$line%d_%d using 1:2 with lines linestyle %d dashtype %d", a, b, b, style->dash);
+                nl_page_plot(out, "$line%d_%d using 1:2 with %s linestyle %d dashtype %d", a, b, point ? "points" : "lines", b, style->dash);
         }
     nl_text_add(out, "\n");
     nl_page_end_panel(page);

@@ -6,7 +6,7 @@
 # The program is build/normlab, or the one in NORMLAB_PROGRAM.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
-program=${NORMLAB_PROGRAM:-$root/build/normlab} results=$(realpath -m "${1:-results}")
+program=$(realpath "${NORMLAB_PROGRAM:-$root/build/normlab}") results=$(realpath -m "${1:-results}")
 texts=$(mktemp -d)
 trap 'rm -rf "$texts"' EXIT
 cd "$root"
