@@ -9,8 +9,9 @@
 
 enum {
     BLOCK_ROWS = 192,     /* of a: with its terms they fit the second-level cache */
+    TURNED_ROWS = 768,    /* the same where each strip of b is transposed for them: as many as that cache is worth to it */
     STRIPE = 24,          /* of c's rows, for one of a team: whole tiles of every height */
-    FEW_ROWS = 16, FEW_TERMS = 32, /* of a product whose second factor is transposed in registers */
+    FEW_ROWS = 16, SOME_ROWS = 32, FEW_TERMS = 32, /* of a product whose second factor is transposed in registers */
 };
 
 const struct nl_gemm_isa *nl_gemm_tiles(void)
@@ -62,12 +63,12 @@ static void strips(const struct nl_cpu_gemm *g, struct nl_gemm_block *block, siz
     }
 }
 
-/* Whether tiles transpose b in registers. That is hidden behind sums of many terms; with few terms, many rows are better off with a b that was
+/* Whether tiles transpose b in registers. That is hidden behind sums of many terms. Many rows, and with few terms some, are better off with a b that was
  * transposed once. Longer rows than a block do not go either: sixteen of them would share one set of the first-level cache. */
 static bool transposes_in_registers(const struct nl_cpu_gemm *g)
 {
-    bool pays = g->k <= NL_GEMM_TERMS && (g->m <= FEW_ROWS || (g->k >= FEW_TERMS && !nl_gemm_tiles()->loads));
-    return g->transposed == NL_TRANSPOSED_B && pays && g->n % NL_GEMM_VECTOR == 0 && g->k >= NL_GEMM_SQUARE;
+    size_t most_rows = g->k < FEW_TERMS || nl_gemm_tiles()->loads ? FEW_ROWS : SOME_ROWS;
+    return g->transposed == NL_TRANSPOSED_B && g->m <= most_rows && g->k <= NL_GEMM_TERMS && g->n % NL_GEMM_VECTOR == 0 && g->k >= NL_GEMM_SQUARE;
 }
 
 struct rows {
@@ -83,10 +84,10 @@ static void on_stripes(void *context, size_t first, size_t end, int thread)
     bool in_registers = transposes_in_registers(g), across = g->transposed == NL_TRANSPOSED_A, steps = ((const struct rows *)context)->steps;
     float *scratch = g->transposed == NL_TRANSPOSED_B && !in_registers ? nl_cpu_product_scratch(NL_GEMM_TERMS * NL_GEMM_WIDEST * sizeof *scratch) : NULL;
     struct nl_gemm_block block = {.a_row = across ? 1 : g->k, .a_step = across ? g->m : 1, .c_step = g->n, .origin = g->c, .sgd = g->sgd, .masks = g->masks};
-    size_t last = smaller(end * STRIPE, g->m);
+    size_t last = smaller(end * STRIPE, g->m), step = scratch ? TURNED_ROWS : BLOCK_ROWS;
     (void)thread;
-    for (size_t row = first * STRIPE; row < last; row += BLOCK_ROWS) {
-        size_t rows = smaller(last - row, BLOCK_ROWS);
+    for (size_t row = first * STRIPE; row < last; row += step) {
+        size_t rows = smaller(last - row, step);
         for (size_t k = 0; k < g->k; k += NL_GEMM_TERMS) {
             const float *a = g->a + row * block.a_row + k * block.a_step, *start = k == 0 ? g->start : NULL;
             float *c = g->c + row * g->n;
