@@ -41,25 +41,36 @@ static void strip(const struct nl_gemm_width *width, const struct nl_gemm_block 
     }
 }
 
-static const float *transpose_strip(const struct nl_cpu_gemm *g, size_t k, size_t terms, size_t column, size_t columns, float *scratch)
-{
-    nl_cpu_transpose(columns, terms, g->b + column * g->k + k, g->k, scratch, columns);
-    return scratch;
-}
-
-/* Strips, widest first, with the tiles of each. Of a transposed b each is transposed into `scratch` first. */
-static void strips(const struct nl_cpu_gemm *g, struct nl_gemm_block *block, size_t rows, size_t k, const float *a, const float *start, float *c,
-                   float *scratch)
+/* Strips, widest first, with the tiles of each, of a block with all its columns, which becomes that of the last strip. scratch: not NULL where b is given as
+ * (columns, terms), each strip of which is transposed into it first. */
+static void strips(struct nl_gemm_block *block, size_t rows, const float *a, const float *b, const float *start, float *c, float *scratch)
 {
     const struct nl_gemm_width *width = nl_gemm_tiles()->width;
-    for (size_t column = 0; column < g->n; column += block->columns) {
-        size_t rest = g->n - column;
+    size_t columns = block->columns, line = block->b_step;
+    for (size_t column = 0; column < columns; column += block->columns) {
+        size_t rest = columns - column;
         while (rest < width->fewest)
             width++;
         block->columns = smaller(rest, width->columns);
-        block->b_step = scratch ? block->columns : g->n;
-        const float *b = scratch ? transpose_strip(g, k, block->terms, column, block->columns, scratch) : g->b + k * g->n + column;
-        strip(width, block, rows, a, b, start ? start + column : NULL, c + column);
+        const float *of_strip = b + column;
+        if (scratch) {
+            nl_cpu_transpose(block->columns, block->terms, b + column * line, line, scratch, block->columns);
+            block->b_step = block->columns;
+            of_strip = scratch;
+        }
+        strip(width, block, rows, a, of_strip, start ? start + column : NULL, c + column);
+    }
+}
+
+void nl_gemm_parts(const struct nl_gemm_parts *p)
+{
+    struct nl_gemm_block block = {.a_row = p->a_row, .a_step = p->a_step, .c_step = p->c_step};
+    for (size_t k = 0; k < p->k; k += NL_GEMM_TERMS) {
+        block.terms = smaller(p->k - k, NL_GEMM_TERMS);
+        block.add = p->add || k > 0;
+        block.columns = p->n;
+        block.b_step = p->b_step;
+        strips(&block, p->m, p->a + k * p->a_step, p->b + k * p->b_step, NULL, p->c, NULL);
     }
 }
 
@@ -89,7 +100,8 @@ static void on_stripes(void *context, size_t first, size_t end, int thread)
     for (size_t row = first * STRIPE; row < last; row += step) {
         size_t rows = smaller(last - row, step);
         for (size_t k = 0; k < g->k; k += NL_GEMM_TERMS) {
-            const float *a = g->a + row * block.a_row + k * block.a_step, *start = k == 0 ? g->start : NULL;
+            const float *a = g->a + row * block.a_row + k * block.a_step, *b = g->transposed == NL_TRANSPOSED_B ? g->b + k : g->b + k * g->n;
+            const float *start = k == 0 ? g->start : NULL;
             float *c = g->c + row * g->n;
             block.terms = smaller(g->k - k, NL_GEMM_TERMS);
             block.add = g->add || k > 0;
@@ -97,15 +109,17 @@ static void on_stripes(void *context, size_t first, size_t end, int thread)
             block.relu = complete && g->relu;
             block.mask = complete ? g->mask : NULL;
             block.columns = g->n;
-            block.b_step = in_registers ? g->k : g->n;
+            block.b_step = g->transposed == NL_TRANSPOSED_B ? g->k : g->n;
             block.dx = g->dx ? g->dx + row : NULL;
             if (steps)
                 isa->step(&block, row * g->n, rows, a, g->b);
             else if (in_registers)
-                isa->transposed_b(&block, rows, a, g->b + k, start, c);
+                isa->transposed_b(&block, rows, a, b, start, c);
             else
-                strips(g, &block, rows, k, a, start, c, scratch);
+                strips(&block, rows, a, b, start, c, scratch);
         }
+        if (g->finish)
+            g->finish(rows * g->n, g->c + row * g->n, g->other ? g->other + row * g->n : NULL);
     }
 }
 
@@ -135,8 +149,8 @@ static void quick_step(const struct nl_cpu_gemm *g)
 
 static void quick_product(const struct nl_cpu_gemm *g)
 {
-    struct nl_gemm_block block = {.terms = g->k, .a_row = g->k, .a_step = 1, .c_step = g->n, .add = g->add, .relu = g->relu};
-    strips(g, &block, g->m, 0, g->a, g->start, g->c, NULL);
+    struct nl_gemm_block block = {.terms = g->k, .a_row = g->k, .a_step = 1, .b_step = g->n, .c_step = g->n, .columns = g->n, .add = g->add, .relu = g->relu};
+    strips(&block, g->m, g->a, g->b, g->start, g->c, NULL);
 }
 
 static size_t padded(size_t count)
@@ -160,7 +174,7 @@ static bool steps_narrow(const struct nl_cpu_gemm *g)
 /* The same for a plain product: c' = b' a'. The last rows, fewer than a vector, follow as they are. */
 static bool is_slim(const struct nl_cpu_gemm *g)
 {
-    return g->transposed == NL_PLAIN && g->n < NL_GEMM_VECTOR && g->m >= 2 * NL_GEMM_VECTOR && g->k >= FEW_TERMS && g->k <= NL_GEMM_TERMS && !g->add && !g->relu &&
+    return g->transposed == NL_PLAIN && g->n < NL_GEMM_VECTOR && g->m >= 2 * NL_GEMM_VECTOR && g->k >= FEW_TERMS && g->k <= NL_GEMM_TERMS && !g->add && !g->relu && !g->finish &&
            !nl_gemm_tiles()->loads;
 }
 
@@ -187,7 +201,7 @@ void nl_gemm_own(const struct nl_cpu_gemm *g)
     bool narrow = steps_narrow(g), steps = narrow || (g->sgd && g->n % NL_GEMM_VECTOR == 0 && g->k <= NL_GEMM_TERMS);
     if (narrow || (steps && is_quick(g, g->k))) {
         quick_step(g);
-    } else if (g->transposed == NL_PLAIN && g->k <= NL_GEMM_TERMS && is_quick(g, g->m)) {
+    } else if (g->transposed == NL_PLAIN && g->k <= NL_GEMM_TERMS && !g->finish && is_quick(g, g->m)) {
         quick_product(g);
     } else if (is_slim(g)) {
         slim(g);
