@@ -1,16 +1,17 @@
 /* Our own matrix product: blocks of rows and terms, strips of columns, tiles.
  *
- *     for each block of rows, for each block of terms, for each strip of columns: b's strip (packed where that pays), then
- *     tiles down the rows
+ *     b packed where that pays; for each block of rows, for each block of terms, for each strip of columns: tiles down the rows
  */
 #include "backend/cpu/gemm.h"
+
+#include <string.h>
 
 #include "base/team.h"
 
 enum {
     BLOCK_ROWS = 192,     /* of a: with its terms they fit the second-level cache */
-    TURNED_ROWS = 768,    /* the same where each strip of b is transposed for them: as many as that cache is worth to it */
     STRIPE = 24,          /* of c's rows, for one of a team: whole tiles of every height */
+    PACKED_ROWS = 256,    /* so many make up for packing b */
     FEW_ROWS = 16, SOME_ROWS = 32, FEW_TERMS = 32, /* of a product whose second factor is transposed in registers */
 };
 
@@ -41,22 +42,20 @@ static void strip(const struct nl_gemm_width *width, const struct nl_gemm_block 
     }
 }
 
-/* Strips, widest first, with the tiles of each, of a block with all its columns, which becomes that of the last strip. scratch: not NULL where b is given as
- * (columns, terms), each strip of which is transposed into it first. */
-static void strips(struct nl_gemm_block *block, size_t rows, const float *a, const float *b, const float *start, float *c, float *scratch)
+/* Strips, widest first, with the tiles of each, of a block with all its columns, which becomes that of the last strip. b: its first term; or, packed with so many
+ * terms in all, of which the block's begin with term k. */
+static void strips(struct nl_gemm_block *block, size_t rows, const float *a, const float *b, size_t packed_terms, size_t k, const float *start, float *c)
 {
     const struct nl_gemm_width *width = nl_gemm_tiles()->width;
-    size_t columns = block->columns, line = block->b_step;
-    for (size_t column = 0; column < columns; column += block->columns) {
+    for (size_t column = 0, columns = block->columns; column < columns; column += block->columns) {
         size_t rest = columns - column;
         while (rest < width->fewest)
             width++;
         block->columns = smaller(rest, width->columns);
         const float *of_strip = b + column;
-        if (scratch) {
-            nl_cpu_transpose(block->columns, block->terms, b + column * line, line, scratch, block->columns);
+        if (packed_terms) {
             block->b_step = block->columns;
-            of_strip = scratch;
+            of_strip = b + column * packed_terms + k * block->columns;
         }
         strip(width, block, rows, a, of_strip, start ? start + column : NULL, c + column);
     }
@@ -64,13 +63,27 @@ static void strips(struct nl_gemm_block *block, size_t rows, const float *a, con
 
 void nl_gemm_parts(const struct nl_gemm_parts *p)
 {
-    struct nl_gemm_block block = {.a_row = p->a_row, .a_step = p->a_step, .c_step = p->c_step};
+    struct nl_gemm_block block = {.a_row = p->a_row, .a_step = p->a_step, .b_step = p->b_step, .c_step = p->c_step};
     for (size_t k = 0; k < p->k; k += NL_GEMM_TERMS) {
         block.terms = smaller(p->k - k, NL_GEMM_TERMS);
         block.add = p->add || k > 0;
         block.columns = p->n;
-        block.b_step = p->b_step;
-        strips(&block, p->m, p->a + k * p->a_step, p->b + k * p->b_step, NULL, p->c, NULL);
+        strips(&block, p->m, p->a + k * p->a_step, p->b + k * p->b_step, 0, 0, NULL, p->c);
+    }
+}
+
+/* Strip after strip, each with all terms. */
+void nl_cpu_gemm_pack(enum nl_cpu_transposed transposed, size_t n, size_t k, const float *b, float *to)
+{
+    const struct nl_gemm_width *width = nl_gemm_tiles()->width;
+    for (size_t column = 0, columns; column < n; column += columns, to += columns * k) {
+        while (n - column < width->fewest)
+            width++;
+        columns = smaller(n - column, width->columns);
+        if (transposed == NL_TRANSPOSED_B)
+            nl_cpu_transpose(columns, k, b + column * k, k, to, columns);
+        for (size_t term = 0; transposed == NL_PLAIN && term < k; term++)
+            memcpy(to + term * columns, b + term * n + column, columns * sizeof *to);
     }
 }
 
@@ -92,15 +105,14 @@ static void on_stripes(void *context, size_t first, size_t end, int thread)
 {
     const struct nl_cpu_gemm *g = ((const struct rows *)context)->g;
     const struct nl_gemm_isa *isa = nl_gemm_tiles();
-    bool in_registers = transposes_in_registers(g), across = g->transposed == NL_TRANSPOSED_A, steps = ((const struct rows *)context)->steps;
-    float *scratch = g->transposed == NL_TRANSPOSED_B && !in_registers ? nl_cpu_product_scratch(NL_GEMM_TERMS * NL_GEMM_WIDEST * sizeof *scratch) : NULL;
+    bool in_registers = transposes_in_registers(g), across = g->transposed == NL_TRANSPOSED_A, packed = g->transposed == NL_PACKED, steps = ((const struct rows *)context)->steps;
     struct nl_gemm_block block = {.a_row = across ? 1 : g->k, .a_step = across ? g->m : 1, .c_step = g->n, .origin = g->c, .sgd = g->sgd, .masks = g->masks};
-    size_t last = smaller(end * STRIPE, g->m), step = scratch ? TURNED_ROWS : BLOCK_ROWS;
+    size_t last = smaller(end * STRIPE, g->m);
     (void)thread;
-    for (size_t row = first * STRIPE; row < last; row += step) {
-        size_t rows = smaller(last - row, step);
+    for (size_t row = first * STRIPE; row < last; row += BLOCK_ROWS) {
+        size_t rows = smaller(last - row, BLOCK_ROWS);
         for (size_t k = 0; k < g->k; k += NL_GEMM_TERMS) {
-            const float *a = g->a + row * block.a_row + k * block.a_step, *b = g->transposed == NL_TRANSPOSED_B ? g->b + k : g->b + k * g->n;
+            const float *a = g->a + row * block.a_row + k * block.a_step, *b = packed ? g->b : g->b + k * g->n;
             const float *start = k == 0 ? g->start : NULL;
             float *c = g->c + row * g->n;
             block.terms = smaller(g->k - k, NL_GEMM_TERMS);
@@ -109,14 +121,14 @@ static void on_stripes(void *context, size_t first, size_t end, int thread)
             block.relu = complete && g->relu;
             block.mask = complete ? g->mask : NULL;
             block.columns = g->n;
-            block.b_step = g->transposed == NL_TRANSPOSED_B ? g->k : g->n;
+            block.b_step = in_registers ? g->k : g->n;
             block.dx = g->dx ? g->dx + row : NULL;
             if (steps)
                 isa->step(&block, row * g->n, rows, a, g->b);
             else if (in_registers)
-                isa->transposed_b(&block, rows, a, b, start, c);
+                isa->transposed_b(&block, rows, a, g->b, start, c); /* all terms are in one block */
             else
-                strips(&block, rows, a, b, start, c, scratch);
+                strips(&block, rows, a, b, packed ? g->k : 0, k, start, c);
         }
         if (g->finish)
             g->finish(rows * g->n, g->c + row * g->n, g->other ? g->other + row * g->n : NULL);
@@ -124,7 +136,7 @@ static void on_stripes(void *context, size_t first, size_t end, int thread)
 }
 
 /* A team shares a product that takes one thread several microseconds. No sum changes. */
-static void product(const struct nl_cpu_gemm *g, bool steps)
+static void share(const struct nl_cpu_gemm *g, bool steps)
 {
     size_t stripes = (g->m + STRIPE - 1) / STRIPE;
     struct rows all = {g, steps};
@@ -132,6 +144,26 @@ static void product(const struct nl_cpu_gemm *g, bool steps)
         on_stripes(&all, 0, stripes, 0);
     else
         nl_parallel_for(stripes, nl_cpu_grain(2.0 * STRIPE * (double)g->n * (double)g->k), on_stripes, &all);
+}
+
+/* Whether b is packed first. A b given transposed must be turned one way or the other. */
+static bool packs(const struct nl_cpu_gemm *g)
+{
+    return g->transposed == NL_TRANSPOSED_B ? !transposes_in_registers(g) : g->transposed == NL_PLAIN && g->m >= PACKED_ROWS && g->n > NL_GEMM_WIDEST;
+}
+
+static void product(const struct nl_cpu_gemm *g, bool steps)
+{
+    if (steps || !packs(g)) {
+        share(g, steps);
+        return;
+    }
+    float *b = nl_cpu_product_scratch(g->k * g->n * sizeof *b);
+    nl_cpu_gemm_pack(g->transposed, g->n, g->k, g->b, b);
+    struct nl_cpu_gemm packed = *g;
+    packed.transposed = NL_PACKED;
+    packed.b = b;
+    share(&packed, false);
 }
 
 /* Small products of one or two samples: setting up stripes and blocks would take a tenth of their time. */
@@ -150,7 +182,7 @@ static void quick_step(const struct nl_cpu_gemm *g)
 static void quick_product(const struct nl_cpu_gemm *g)
 {
     struct nl_gemm_block block = {.terms = g->k, .a_row = g->k, .a_step = 1, .b_step = g->n, .c_step = g->n, .columns = g->n, .add = g->add, .relu = g->relu};
-    strips(&block, g->m, g->a, g->b, g->start, g->c, NULL);
+    strips(&block, g->m, g->a, g->b, g->transposed == NL_PACKED ? g->k : 0, 0, g->start, g->c);
 }
 
 static size_t padded(size_t count)
@@ -201,7 +233,7 @@ void nl_gemm_own(const struct nl_cpu_gemm *g)
     bool narrow = steps_narrow(g), steps = narrow || (g->sgd && g->n % NL_GEMM_VECTOR == 0 && g->k <= NL_GEMM_TERMS);
     if (narrow || (steps && is_quick(g, g->k))) {
         quick_step(g);
-    } else if (g->transposed == NL_PLAIN && g->k <= NL_GEMM_TERMS && !g->finish && is_quick(g, g->m)) {
+    } else if ((g->transposed == NL_PLAIN || g->transposed == NL_PACKED) && g->k <= NL_GEMM_TERMS && !g->finish && is_quick(g, g->m)) {
         quick_product(g);
     } else if (is_slim(g)) {
         slim(g);
