@@ -12,7 +12,7 @@ static inline NL_EVERYWHERE double clipped(double x, double least, double most)
 static inline NL_EVERYWHERE struct nl_set_coefficients corrected_forward(const struct nl_norm *norm, const struct nl_set_statistics *set)
 {
     struct nl_set_coefficients c = nl_standard_coefficients(norm, set);
-    double r_max = set->numbers[0], d_max = set->numbers[1], running = nl_real_part(nl_standard_scale(norm, set->running_spread, set->eps));
+    double r_max = set->numbers[0], d_max = set->numbers[1], running = nl_real_part(nl_standard_scale(norm, set, set->running_spread));
     if (nl_real_part(c.scale) == 0)
         return c;
     c.factor = clipped(running / nl_real_part(c.scale), 1 / r_max, r_max);

@@ -26,6 +26,7 @@ struct synthetic {
     bool zero_rate;      /* 0 instead of 0.01 */
     bool spread;         /* errors are 5 % with factors of 6 over seeds, but for bn at 2 */
     bool short_end;      /* training curves end with a window of 3 steps, in which all is wrong */
+    bool once;           /* evaluated at the end alone */
 };
 
 static const char *const synthetic_methods[] = {"bn", "ln", "none"};
@@ -36,7 +37,7 @@ struct synthetic_row {
 };
 
 static inline void synthetic_add(struct nl_text *trials, struct nl_text *curves, struct nl_text *timing, int *trial, int seed,
-                                 const struct synthetic_row *row, bool short_end)
+                                 const struct synthetic_row *row, const struct synthetic *made)
 {
     /* A spread over seeds that is the same in every cell cancels in paired differences; a small one of its own remains. */
     double noise = 0.002 * sin(3.0 * seed) + 0.0004 * sin(7.0 * seed + strlen(row->method) + 2.0 * row->error + atoi(row->batch));
@@ -56,9 +57,10 @@ static inline void synthetic_add(struct nl_text *trials, struct nl_text *curves,
     for (int step = 10; step <= 100 && (!diverged || step <= 10); step += 10) {
         double now = error + (0.9 - error) * exp(-step / 20.0);
         nl_text_add(curves, "%s,%d,%g,%d,train,,0.1,%.9g,%.9g\n", key, step, step / 20.0, step * 10, 2 * now, 1 - now);
-        nl_text_add(curves, "%s,%d,%g,%d,test,running,0.1,%.9g,%.9g\n", key, step, step / 20.0, step * 10, 3 * now, 1 - now);
+        if (!made->once || step == 100)
+            nl_text_add(curves, "%s,%d,%g,%d,test,running,0.1,%.9g,%.9g\n", key, step, step / 20.0, step * 10, 3 * now, 1 - now);
     }
-    if (short_end && !diverged)
+    if (made->short_end && !diverged)
         nl_text_add(curves, "%s,103,5.15,1030,train,,0.1,9,0\n", key);
     nl_text_add(timing, "%d,0.5,20000,%d,4096,0,1700000000\n", *trial, 200 + seed);
 }
@@ -111,7 +113,7 @@ static inline char *synthetic_make(const struct synthetic *made)
                         row.error = 0.05 * pow(6.0, (seed - 1) % 3 - 1);
                     if (made->all_diverged || (hot && method == 2) || (ln && small && seed <= made->ln_diverged))
                         row.status = "diverged";
-                    synthetic_add(&trials, &curves, &timing, &trial, seed, &row, made->short_end);
+                    synthetic_add(&trials, &curves, &timing, &trial, seed, &row, made);
                 }
     synthetic_write(folder, "experiment.yaml", &yaml);
     synthetic_write(folder, "trials.csv", &trials);

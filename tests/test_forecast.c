@@ -72,6 +72,23 @@ START_TEST(test_outline)
 }
 END_TEST
 
+/* train.eval_every: auto. Of a text 25 times, or as often as a tenth of the training pays for: a step's work is three passes forward. */
+START_TEST(texts_are_evaluated_on_the_way)
+{
+    static const struct {
+        const char *test, *steps;
+        int64_t every;
+    } of[] = {{"data.test=16", "train.steps=1000", 40}, {"data.test=480", "train.steps=1000", 100}, {"data.test=1600", "train.steps=300", 334}};
+    for (int i = 0; i < 3; i++) {
+        const char *override[] = {"data.name=text", "model.arch=transformer", "norm.kind=ln", "data.train=1000", "train.batch=16", of[i].test, of[i].steps};
+        struct setting s = set_up(override, 7);
+        const struct nl_config *config = &s.grid.trial[0].config;
+        ck_assert_int_eq(nl_trial_step_counts(config, nl_data_counts(config)).eval_every, of[i].every);
+        tear_down(&s);
+    }
+}
+END_TEST
+
 /* Evaluation counts, and precise statistics are one more pass over the training part. */
 START_TEST(test_cost)
 {
@@ -247,6 +264,7 @@ int main(void)
     TCase *tests = tcase_create("forecast");
     tcase_add_loop_test(tests, test_outline, 0, sizeof cases / sizeof *cases);
     tcase_add_test(tests, test_cost);
+    tcase_add_test(tests, texts_are_evaluated_on_the_way);
     tcase_add_test(tests, test_shards);
     tcase_add_test(tests, test_todo);
     tcase_add_test(tests, test_demand);

@@ -32,7 +32,7 @@ static char *make(const char *kind)
                                             .error = 0.1 + 0.02 * small * method, .precise = 0.1, .own = 0.1};
                 if (method == 1 && small && seed == 1)
                     row.status = "diverged";
-                synthetic_add(&trials, &curves, &timing, &trial, seed, &row, false);
+                synthetic_add(&trials, &curves, &timing, &trial, seed, &row, &(const struct synthetic){0});
             }
     synthetic_write(folder, "experiment.yaml", &yaml);
     synthetic_write(folder, "trials.csv", &trials);

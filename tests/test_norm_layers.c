@@ -21,6 +21,7 @@ static const struct {
     {"sample", 1e-10, 24},
     {"white", 1e-10, 24},
     {"lengths", 1e-10, 24},
+    {"root", 1e-10, 24},
     {"steep", 1e-10, 1e6}, /* what rounding in a covariance does to its whitening grows with its condition, which is that */
 };
 enum { FILES = sizeof files / sizeof *files };

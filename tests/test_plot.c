@@ -170,6 +170,20 @@ START_TEST(few_seeds_are_drawn_singly)
 }
 END_TEST
 
+/* A line through one point is invisible, and a point at the end of an axis is outside when its last digit is rounded away. */
+START_TEST(one_evaluation_is_a_point)
+{
+    for (int seeds = 4; seeds <= 5; seeds++) {
+        char *script = script_of(&(struct synthetic){.kind = "curves", .seeds = seeds, .once = true}, NULL, "curves");
+        ck_assert(strstr(script, "$line1_1 using 1:2 with points") && !strstr(script, " with lines") && !strstr(script, "filledcurves"));
+        ck_assert_int_eq(strstr(script, "with yerrorbars") != NULL, seeds == 5);
+        ck_assert_int_eq(strstr(script, "$seeds1_1 using 1:2 with points") != NULL, seeds == 4);
+        ck_assert_msg(strstr(script, "set xrange [0:5.1]") != NULL, "%s", script);
+        free(script);
+    }
+}
+END_TEST
+
 /* All runs are at 50 % error by step 20 but for two of LN at batch 2, which diverged: they are censored at the 7040 updates that they were given. */
 START_TEST(runs_on_their_way_are_steps)
 {
@@ -436,6 +450,7 @@ int main(void)
     tcase_add_test(tests, failed_runs_are_counted_above);
     tcase_add_test(tests, bars_are_solid);
     tcase_add_test(tests, few_seeds_are_drawn_singly);
+    tcase_add_test(tests, one_evaluation_is_a_point);
     tcase_add_test(tests, runs_on_their_way_are_steps);
     tcase_add_test(tests, a_short_window_is_no_spike);
     tcase_add_test(tests, axes_are_as_they_must_be);

@@ -327,9 +327,9 @@ static int try_objections(struct work *work, struct nl_outcome *out, struct nl_d
         if (status == NL_OK && outcome.verdict == NL_INCOMPLETE) {
             out->verdict = NL_INCOMPLETE;
             nl_text_add(&out->reason, " Of an objection: %s", outcome.reason.at);
-        } else if (status == NL_OK && outcome.verdict == NL_REPRODUCED) {
+        } else if (status == NL_OK && outcome.verdict != NL_CONTRADICTED) {
             out->verdict = NL_UNDECIDED;
-            nl_text_add(&out->reason, " But it is reproduced where the objection is met: %s.", published->tried[i].says);
+            nl_text_add(&out->reason, " But it is %s where the objection is met: %s.", nl_outcome_verdict_names[outcome.verdict], published->tried[i].says);
         }
         nl_outcome_release(&outcome);
         work_release(&other);

@@ -63,7 +63,7 @@ struct traits {
     bool tracks_variance; /* and no matrix */
     bool chooses; /* what training normalizes with: norm.statistics */
     bool cancels_bias, would_cancel_bias; /* of the layer before; but for norm.statistics */
-    bool has_sets, has_eps, has_affine; /* one of them */
+    bool has_sets, has_root, has_eps, has_affine; /* one of them */
 };
 
 /* Whether norm.statistics says what training normalizes with. */
@@ -94,6 +94,7 @@ static struct traits traits_of(const struct nl_config *config)
         out.cancels_bias |= cancels_bias(norm, config);
         out.would_cancel_bias |= norm->cancels_bias;
         out.has_sets |= norm->partition != NULL;
+        out.has_root |= nl_norm_takes_root(norm);
         out.has_eps |= !(norm->uses & NL_LACKS_EPS);
         out.has_affine |= !(norm->uses & NL_LACKS_AFFINE);
     }
@@ -277,6 +278,8 @@ static bool norm_key_applies(const char *field, const struct nl_config *config)
         return norm.chooses && config->norm.statistics != NL_OF_BATCH;
     if (!strcmp(field, "detach"))
         return norm.has_sets && config->norm.detach != 0;
+    if (!strcmp(field, "eps_place"))
+        return norm.has_root && config->norm.eps_place != NL_EPS_INSIDE;
     if (!strcmp(field, "gamma_init"))
         return has_gamma && config->norm.gamma_init != 1;
     if (!strcmp(field, "last_gamma"))

@@ -45,6 +45,7 @@ enum nl_leaks { NL_REFUSE_LEAKS, NL_ALLOW_LEAKS };
 enum nl_recurrent_init { NL_RECURRENT_ORTHOGONAL, NL_RECURRENT_IDENTITY, NL_RECURRENT_SAME };
 enum nl_distribution { NL_DRAW_NORMAL, NL_DRAW_UNIFORM };
 enum nl_placement { NL_PLACEMENT_AUTO, NL_BEFORE, NL_AFTER, NL_PREACT, NL_PRE, NL_POST, NL_PERI, NL_SANDWICH, NL_DEEPNORM };
+enum nl_eps_place { NL_EPS_INSIDE, NL_EPS_OUTSIDE };
 enum nl_affine { NL_AFFINE_CHANNEL, NL_AFFINE_ELEMENT, NL_AFFINE_NONE };
 enum nl_over { NL_OVER_AUTO, NL_OVER_SAMPLE, NL_OVER_POSITION };
 enum nl_norm_statistics { NL_OF_BATCH, NL_OF_RUNNING };
@@ -80,7 +81,7 @@ enum nl_question { NL_ASK_AUTO, NL_ASK_SMALL_BATCH, NL_ASK_LR_TOLERANCE, NL_ASK_
 
 extern const char *const nl_data_names[], *const nl_data_as_names[], *const nl_unit_names[], *const nl_sampling_names[], *const nl_arch_names[], *const nl_activation_names[], *const nl_residual_names[], *const nl_gelu_names[],
     *const nl_bias_names[], *const nl_init_names[], *const nl_recurrent_init_names[], *const nl_distribution_names[], *const nl_placement_names[], *const nl_position_names[], *const nl_pool_tokens_names[], *const nl_leaks_names[],
-    *const nl_affine_names[], *const nl_over_names[], *const nl_norm_statistics_names[], *const nl_center_names[], *const nl_scale_names[], *const nl_weights_init_names[], *const nl_detach_names[], *const nl_running_names[], *const nl_momentum_schedule_names[], *const nl_running_var_names[],
+    *const nl_affine_names[], *const nl_over_names[], *const nl_norm_statistics_names[], *const nl_center_names[], *const nl_scale_names[], *const nl_weights_init_names[], *const nl_detach_names[], *const nl_eps_place_names[], *const nl_running_names[], *const nl_momentum_schedule_names[], *const nl_running_var_names[],
     *const nl_whitening_names[],
     *const nl_eval_names[], *const nl_optimizer_names[], *const nl_lr_scale_names[], *const nl_decay_names[],
     *const nl_schedule_names[], *const nl_device_names[], *const nl_precision_names[], *const nl_gemm_names[], *const nl_conv_algorithm_names[],

@@ -33,6 +33,7 @@ const char *const nl_scale_names[] = {"std", "l1", "max", "none", NULL};
 const char *const nl_norm_statistics_names[] = {"batch", "running", NULL};
 const char *const nl_weights_init_names[] = {"weights", "data", NULL};
 const char *const nl_whitening_names[] = {"zca", "pca", NULL}; /* enum nl_whitening_kind (norm/norm.h) */
+const char *const nl_eps_place_names[] = {"inside", "outside", NULL};
 const char *const nl_detach_names[] = {"none", "center", "scale", "both", NULL}; /* enum nl_detached (norm/norm.h) */
 const char *const nl_running_names[] = {"ema", "cumulative", "learned", NULL};
 const char *const nl_momentum_schedule_names[] = {"constant", "linear", "cosine", NULL};

@@ -260,6 +260,7 @@ static void add_normalize(struct nl_builder *b, struct nl_own eps, struct nl_own
                                      .norm = b->norm,
                                      .unbiased = config->norm.running_var == NL_UNBIASED,
                                      .detached = (unsigned)config->norm.detach,
+                                     .eps_outside = config->norm.eps_place == NL_EPS_OUTSIDE && nl_norm_takes_root(b->norm),
                                      .learns_momentum = b->norm->tracks && config->norm.running == NL_LEARNED,
                                      .freezes = b->norm->tracks && config->norm.freeze < 1 && config->norm.freeze_affine,
                                      .trains_running = b->norm->tracks && !averages && config->norm.statistics == NL_OF_RUNNING,

@@ -24,7 +24,7 @@ static inline NL_EVERYWHERE double brn_bounded(double x, double least, double mo
 static inline NL_EVERYWHERE struct nl_set_coefficients brn_forward(const struct nl_norm *norm, const struct nl_set_statistics *set)
 {
     struct nl_set_coefficients c = nl_standard_coefficients(norm, set);
-    double scale = nl_real_part(c.scale), running = nl_real_part(nl_standard_scale(norm, set->running_spread, set->eps));
+    double scale = nl_real_part(c.scale), running = nl_real_part(nl_standard_scale(norm, set, set->running_spread));
     double r_max = set->numbers[NL_R_MAX], d_max = set->numbers[NL_D_MAX];
     if (scale == 0)
         return c;

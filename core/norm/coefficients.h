@@ -8,7 +8,8 @@
  *     xhat   = u factor + offset
  *     y      = gamma xhat + beta
  *
- * By the standard coefficients shift = center, scale = (spread + eps)^(-1/p), 1 / (spread + eps) or 1, factor = 1 and offset = 0. A normalizer may have
+ * By the standard coefficients shift = center, scale = (spread + eps)^(-1/p), 1 / (spread + eps) or 1, factor = 1 and offset = 0; with eps outside the root
+ * (norm.eps_place) scale = 1 / (sqrt(spread) + eps) at p = 2. A normalizer may have
  * coefficients of its own: a factor and an offset that correct u (Batch Renorm), or shift and scale of other statistics than the batch's. The latter
  * are constants to the gradient: its `backward` says which means are 0, or what stands in their place.
  *
@@ -18,7 +19,9 @@
  *     h  = sign(w) |w|^(p-1) with w = t scale (NL_SPREAD_POWER; w itself at p = 2), m / k sign(t) where |t| is the largest of the set and 0 elsewhere
  *          (NL_SPREAD_LARGEST), 0 (NL_SPREAD_NONE)
  *
- * where sign(0) = 0, and k elements that are the largest together share the gradient equally, as torch.amax has it. Without a center the terms mean(du)
+ * With eps outside the root mean(du u) is multiplied with 1 + eps / sqrt(spread), since d sqrt(spread)/dx has no eps.
+ *
+ * Here sign(0) = 0, and k elements that are the largest together share the gradient equally, as torch.amax has it. Without a center the terms mean(du)
  * and mean(h) are absent, and mean(h) is 0 at p = 2. A factor and an offset are constants to the gradient. Statistics that are detached, or fixed by
  * evaluation, have no part in it: the first or the second mean is 0. A normalizer may replace the two means by its own.
  *
@@ -63,7 +66,8 @@ typedef double nl_number;
 struct nl_set_statistics {
     nl_number center, spread;                 /* the batch's own; where they are fixed, the running or precise ones */
     nl_number running_center, running_spread; /* before this batch; 0 and 1 where the normalizer does not track */
-    double eps;                               /* norm.eps */
+    double eps;                               /* norm.eps, */
+    bool eps_outside;                         /* which is added to the root */
     const double *numbers;                    /* (NL_NORM_NUMBERS) the normalizer's own, of this step */
 };
 
@@ -109,28 +113,29 @@ static inline NL_EVERYWHERE nl_number nl_spread_of(const struct nl_norm *norm, n
     return p == 2 ? t * t : pow(nl_magnitude(t), p);
 }
 
-/* 0 where there is nothing to divide by. */
-static inline NL_EVERYWHERE nl_number nl_standard_scale(const struct nl_norm *norm, nl_number spread, double eps)
+/* By that spread, with the set's eps. 0 where there is nothing to divide by. */
+static inline NL_EVERYWHERE nl_number nl_standard_scale(const struct nl_norm *norm, const struct nl_set_statistics *set, nl_number spread)
 {
-    double p = norm->spread == NL_SPREAD_LARGEST ? 1 : nl_power(norm);
+    double p = norm->spread == NL_SPREAD_LARGEST ? 1 : nl_power(norm), eps = set->eps;
     if (norm->spread == NL_SPREAD_NONE)
         return 1;
     if (nl_real_part(spread) + eps == 0)
         return 0;
     if (p == 2)
-        return 1.0 / sqrt(spread + eps);
+        return set->eps_outside ? 1.0 / (sqrt(spread) + eps) : 1.0 / sqrt(spread + eps);
     return p == 1 ? 1.0 / (spread + eps) : pow(spread + eps, -1 / p);
 }
 
 static inline NL_EVERYWHERE struct nl_set_coefficients nl_standard_coefficients(const struct nl_norm *norm, const struct nl_set_statistics *set)
 {
-    struct nl_set_coefficients standard = {set->center, nl_standard_scale(norm, set->spread, set->eps), 1, 0};
+    struct nl_set_coefficients standard = {set->center, nl_standard_scale(norm, set, set->spread), 1, 0};
     return standard;
 }
 
 static inline NL_EVERYWHERE struct nl_set_means nl_standard_means(const struct nl_set_statistics *set, struct nl_set_means means)
 {
-    (void)set;
+    if (set->eps_outside && nl_real_part(set->spread) > 0)
+        means.product *= 1 + set->eps / sqrt(set->spread);
     return means;
 }
 

@@ -19,7 +19,7 @@
 static inline NL_EVERYWHERE struct nl_set_coefficients mabn_forward(const struct nl_norm *norm, const struct nl_set_statistics *set)
 {
     struct nl_set_coefficients c = nl_standard_coefficients(norm, set);
-    double scale = nl_real_part(c.scale), running = nl_real_part(nl_standard_scale(norm, set->running_spread, set->eps)), most = set->numbers[NL_R_MAX];
+    double scale = nl_real_part(c.scale), running = nl_real_part(nl_standard_scale(norm, set, set->running_spread)), most = set->numbers[NL_R_MAX];
     if (scale != 0) {
         double r = running / scale;
         c.factor = r < 1 / most ? 1 / most : r > most ? most : r;

@@ -138,6 +138,12 @@ static inline NL_EVERYWHERE double nl_power(const struct nl_norm *norm)
     return norm->power == 0 ? 2 : norm->power;
 }
 
+/* Whether it is divided by a root, so that eps may stand inside or outside. */
+static inline NL_EVERYWHERE bool nl_norm_takes_root(const struct nl_norm *norm)
+{
+    return norm->partition && norm->spread == NL_SPREAD_POWER && nl_power(norm) == 2 && !(norm->uses & (NL_USES_WINDOW | NL_USES_HISTORY));
+}
+
 /* Whether its spread is a variance, which m / (m - 1) makes unbiased. */
 static inline NL_EVERYWHERE bool nl_norm_spread_is_variance(const struct nl_norm *norm)
 {

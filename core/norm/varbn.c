@@ -20,9 +20,8 @@ static inline NL_EVERYWHERE struct nl_set_coefficients varbn_forward(const struc
 
 static inline NL_EVERYWHERE struct nl_set_means varbn_backward(const struct nl_set_statistics *set, struct nl_set_means means)
 {
-    (void)set;
     means.gradient = 0;
-    return means;
+    return nl_standard_means(set, means);
 }
 
 NL_OWN_COEFFICIENTS(varbn, varbn_forward, varbn_backward);

@@ -17,6 +17,7 @@ struct nl_normalize {
     bool relu;
     bool unbiased;                  /* what running_var stores */
     unsigned detached;              /* enum nl_detached */
+    bool eps_outside;               /* eps is added to the root, where nl_norm_takes_root */
     bool learns_momentum;           /* of running statistics (norm/momentum.h) */
     bool freezes;                   /* gamma and beta are not updated once statistics are frozen */
     bool trains_running;            /* training normalizes with the running statistics too; they are constants to the gradient, and take in the batch afterwards */
@@ -73,7 +74,7 @@ static inline bool nl_normalize_is_standard(const struct nl_normalize *op)
 {
     const struct nl_norm *norm = op->norm;
     bool of_squares = norm->spread == NL_SPREAD_POWER && nl_power(norm) == 2;
-    return of_squares && !norm->coefficients && !op->trains_running && op->workers <= 1;
+    return of_squares && !norm->coefficients && !op->eps_outside && !op->trains_running && op->workers <= 1;
 }
 
 /* Whether a call normalizes with running or precise statistics. */

@@ -166,7 +166,7 @@ struct normalized {
 static struct nl_set_statistics statistics_of(const struct nl_run *run, const struct nl_normalize *op, int r, int index, int channel)
 {
     const struct nl_hyper *hyper = nl_in_replica(run, op->hyper, r);
-    struct nl_set_statistics set = {.running_spread = 1, .eps = nl_own_or(op->eps, hyper->norm_eps), .numbers = hyper->norm_numbers};
+    struct nl_set_statistics set = {.running_spread = 1, .eps = nl_own_or(op->eps, hyper->norm_eps), .eps_outside = op->eps_outside, .numbers = hyper->norm_numbers};
     if (op->norm->tracks) {
         set.running_center = ((const real *)nl_in_replica(run, op->running_mean, r))[channel];
         set.running_spread = ((const real *)nl_in_replica(run, op->running_var, r))[channel];
@@ -362,8 +362,8 @@ static void write_dx(const struct normalized *b, const struct set *set, const st
     double m = set_size(set), all = m * batches, share = norm->spread == NL_SPREAD_LARGEST && sums->largest > 0 ? m / sums->largest : 1;
     struct nl_set_means means = {fixed ? 0 : sums->gradient / all, fixed ? 0 : sums->product / all};
     accumulator mean_h = nl_centers_slope(norm, b->op->detached) ? share * sums->h / m : 0;
-    if (!fixed && own)
-        means = own->backward(&b->statistics, means);
+    if (!fixed)
+        means = own ? own->backward(&b->statistics, means) : nl_standard_means(&b->statistics, means);
     means = nl_attached(norm, b->op->detached, means);
     FOR_SET(*set, b->op->setup)
     {

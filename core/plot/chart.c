@@ -64,7 +64,8 @@ char *nl_level_label(const struct nl_experiment *experiment, const struct nl_fac
     if (is_kind(factor))
         return nl_strdup(nl_norm_find(factor->value[level])->label);
     double number = nl_factor_has_words(factor) ? NAN : nl_factor_number(factor, level);
-    return isfinite(number) ? nl_number_label(number, 4) : nl_strdup(factor->value[level]);
+    bool whole = fabs(number) < 1e6 && number == floor(number); /* 20544, not 2.054e4 */
+    return isfinite(number) && !whole ? nl_number_label(number, 4) : nl_strdup(factor->value[level]);
 }
 
 char *nl_factor_title(const struct nl_factor *factor)

@@ -15,6 +15,7 @@ struct drawing {
     struct nl_chart chart;
     struct nl_metric_column metric; /* of a training curve, which is a mean over the batches of a window, without counts */
     bool band;         /* enough seeds for an interval; else each is drawn by itself */
+    bool points;       /* an arm was evaluated once: neither a line nor a band would show that */
     double first, end; /* of x, above 0 */
 };
 
@@ -22,6 +23,11 @@ static const struct nl_series *series_of(const struct drawing *d, int panel, int
 {
     const struct nl_cell *cell = nl_chart_cell(&d->chart, panel, arm, 0);
     return cell ? &d->series[cell - d->picture->results->cell] : NULL;
+}
+
+static bool is_point(const struct nl_series *series)
+{
+    return series->at[0].step == series->at[series->count - 1].step;
 }
 
 static void see(struct drawing *d, double x, double value)
@@ -87,6 +93,7 @@ static void put_blocks(struct drawing *d)
             }
             if (!series || series->count == 0 || nl_chart_block(&d->chart, panel) != panel)
                 continue;
+            d->points |= is_point(series);
             put_means(d, panel, arm, series);
             if (!d->band && d->picture->results->seeds > 1)
                 put_seeds(d, panel, arm, series);
@@ -122,17 +129,21 @@ static void put_panel(struct drawing *d, int panel)
             int a = nl_chart_block(&d->chart, panel) + 1, b = arm + 1;
             if (!series || series->count == 0 || (pass == 0 && !behind && d->picture->results->seeds < 2))
                 continue;
+            bool point = is_point(series);
+            const char *sign = point ? "points pointtype 7 pointsize 0.25" : "lines";
             if (behind && pass == (nl_chart_role(&d->chart, panel, arm) == NL_ROLE_BASELINE))
-                nl_page_plot(out, "$line%d_%d using 1:2 with lines %s", a, b, behind);
+                nl_page_plot(out, "$line%d_%d using 1:2 with %s %s", a, b, sign, behind);
             if (behind)
                 continue;
-            if (pass == 0 && d->band)
+            if (pass == 0 && d->band && point)
+                nl_page_plot(out, "$line%d_%d using 1:2:($3 > floor ? $3 : floor):4 with yerrorbars linestyle %d", a, b, b);
+            else if (pass == 0 && d->band)
                 nl_page_plot(out, "$line%d_%d using 1:($3 > floor ? $3 : floor):4 with filledcurves fillstyle transparent solid 0.18 noborder linecolor rgb '#%06x'",
                              a, b, style->colour);
             else if (pass == 0)
-                nl_page_plot(out, "$seeds%d_%d using 1:2 with lines linewidth 0.5 linecolor rgb '#90%06x'", a, b, style->colour);
+                nl_page_plot(out, "$seeds%d_%d using 1:2 with %s linewidth 0.5 linecolor rgb '#90%06x'", a, b, sign, style->colour);
             else
-                nl_page_plot(out, "$line%d_%d using 1:2 with lines linestyle %d dashtype %d", a, b, b, style->dash);
+                nl_page_plot(out, "$line%d_%d using 1:2 with %s linestyle %d dashtype %d", a, b, point ? "points" : "lines", b, style->dash);
         }
     nl_text_add(out, "\n");
     nl_page_end_panel(page);
@@ -142,8 +153,9 @@ static int draw(struct drawing *d, struct nl_error *err)
 {
     struct nl_page *page = d->page;
     put_blocks(d);
-    nl_chart_legend(&d->chart, false);
-    if (nl_chart_fit_y(&d->chart, &d->metric.measure, false, err) != NL_OK || nl_chart_fit_training(&d->chart, d->first, d->end, false, err) != NL_OK)
+    nl_chart_legend(&d->chart, d->points);
+    double end = d->points ? 1.02 * d->end : d->end; /* room for a sign at the end */
+    if (nl_chart_fit_y(&d->chart, &d->metric.measure, false, err) != NL_OK || nl_chart_fit_training(&d->chart, d->first, end, false, err) != NL_OK)
         return NL_FAIL;
     put_caption(d);
     enum nl_x x = nl_series_x(d->picture->experiment);

@@ -258,7 +258,8 @@ const char *nl_key_title(const struct nl_key *key)
         {"train.batch", "batch size"}, {"norm.stat_batch", "samples sharing statistics"}, {"train.lr", "learning rate"},
         {"norm.kind", "normalizer"},   {"norm.placement", "placement"},                  {"model.depth", "depth"},
         {"model.width", "width"},      {"norm.groups", "groups"},                        {"train.momentum", "momentum"},
-        {"model.arch", "architecture"}, {"model.activation", "activation"},
+        {"model.arch", "architecture"}, {"model.activation", "activation"},          {"data.train", "training samples"},
+        {"train.warmup_steps", "warm-up steps"},
     };
     for (size_t i = 0; i < sizeof titles / sizeof *titles; i++)
         if (strcmp(titles[i][0], key->name) == 0)

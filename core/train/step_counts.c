@@ -1,8 +1,11 @@
 /* A trial before it is run: steps, rows, work and memory, from the configuration alone. */
+#include <math.h>
+
 #include "train/evaluate.h"
 #include "train/train.h"
 
-enum { LOG_ROWS = 100, EVALUATIONS = 25 }; /* what `auto` aims at, a run */
+enum { LOG_ROWS = 100, EVALUATIONS = 25 };  /* what `auto` aims at, a run */
+static const double evaluation_share = 0.1; /* of a training's work: at most so much are the evaluations of a text on the way, by `auto` */
 
 static int64_t divide_up(int64_t a, int64_t b)
 {
@@ -25,6 +28,16 @@ static void add_evaluation(struct nl_passes *passes, const struct nl_config *con
     add_passes(passes, samples, nl_evaluation_group(config, eval == NL_EVAL_BATCH ? NL_STATS_BATCH : NL_STATS_RUNNING), times);
 }
 
+/* train.eval_every: auto. A text, whose epochs may be longer than a training, is evaluated by steps. A pass forward is a third of a step's work. */
+static int64_t steps_between_evaluations(const struct nl_config *config, struct nl_counts counts, int64_t steps, int64_t steps_per_epoch)
+{
+    if (config->data.name != NL_TEXT)
+        return steps_per_epoch * divide_up(divide_up(steps, steps_per_epoch), EVALUATIONS);
+    double worth = (double)(counts.val + counts.test) / (3.0 * evaluation_share * (double)config->train.batch);
+    int64_t cheap = (int64_t)ceil(worth), wanted = divide_up(steps, EVALUATIONS);
+    return cheap > wanted ? cheap : wanted;
+}
+
 struct nl_step_counts nl_trial_step_counts(const struct nl_config *config, struct nl_counts counts)
 {
     int64_t batch = config->train.batch;
@@ -34,9 +47,9 @@ struct nl_step_counts nl_trial_step_counts(const struct nl_config *config, struc
     out.steps = config->train.steps != NL_AUTO     ? config->train.steps
                 : config->train.samples != NL_AUTO ? divide_up(config->train.samples, batch)
                                                    : config->train.epochs * out.steps_per_epoch;
-    int64_t epochs = divide_up(out.steps, out.steps_per_epoch);
     out.log_every = config->train.log_every != NL_AUTO ? config->train.log_every : divide_up(out.steps, LOG_ROWS);
-    out.eval_every = config->train.eval_every != NL_AUTO ? config->train.eval_every : out.steps_per_epoch * divide_up(epochs, EVALUATIONS);
+    out.eval_every = config->train.eval_every != NL_AUTO ? config->train.eval_every
+                                                         : steps_between_evaluations(config, counts, out.steps, out.steps_per_epoch);
 
     bool tracks = nl_config_tracks(config);
     int64_t evaluations = (out.steps - 1) / out.eval_every, held_out = counts.val + counts.test;

@@ -20,12 +20,12 @@ struct manner {
 };
 
 /* logits(classes, lanes) become their gradient. */
-NL_INLINE void answer(size_t lanes, size_t classes, float *restrict logits, const int32_t *restrict labels, struct manner manner,
-                             struct outcome *restrict out)
+NL_INLINE void answer(size_t lanes, size_t classes, float *restrict logits, const int32_t *restrict labels, double share, double smoothing,
+                      struct outcome *restrict out)
 {
     float largest[SIXTEEN], labelled[SIXTEEN];
     int32_t best[SIXTEEN];
-    double sum[SIXTEEN], of_logits[SIXTEEN] = {0}, share = manner.share, smoothing = manner.smoothing, each = smoothing / (double)classes;
+    double sum[SIXTEEN], of_logits[SIXTEEN] = {0}, each = smoothing > 0 ? smoothing / (double)classes : 0;
     NL_ROLLED
     for (size_t i = 0; i < lanes; i++) {
         largest[i] = labelled[i] = logits[i];
@@ -71,28 +71,37 @@ NL_INLINE void answer(size_t lanes, size_t classes, float *restrict logits, cons
         }
 }
 
+/* None is a constant, so that it costs nothing. */
+NL_INLINE void with_smoothing(size_t lanes, size_t classes, float *logits, const int32_t *labels, struct manner manner, struct outcome *out)
+{
+    if (manner.smoothing > 0)
+        answer(lanes, classes, logits, labels, manner.share, manner.smoothing, out);
+    else
+        answer(lanes, classes, logits, labels, manner.share, 0, out);
+}
+
 NL_CLONES
 static void one(size_t classes, float *logits, const int32_t *labels, struct manner manner, struct outcome *out)
 {
-    answer(1, classes, logits, labels, manner, out);
+    with_smoothing(1, classes, logits, labels, manner, out);
 }
 
 NL_CLONES
 static void four(size_t classes, float *logits, const int32_t *labels, struct manner manner, struct outcome *out)
 {
-    answer(FOUR, classes, logits, labels, manner, out);
+    with_smoothing(FOUR, classes, logits, labels, manner, out);
 }
 
 NL_CLONES
 static void eight(size_t classes, float *logits, const int32_t *labels, struct manner manner, struct outcome *out)
 {
-    answer(EIGHT, classes, logits, labels, manner, out);
+    with_smoothing(EIGHT, classes, logits, labels, manner, out);
 }
 
 NL_CLONES
 static void sixteen(size_t classes, float *logits, const int32_t *labels, struct manner manner, struct outcome *out)
 {
-    answer(SIXTEEN, classes, logits, labels, manner, out);
+    with_smoothing(SIXTEEN, classes, logits, labels, manner, out);
 }
 
 /* Rows of classes that all count. block: (K, SIXTEEN) */

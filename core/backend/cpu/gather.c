@@ -71,7 +71,10 @@ static void copy_rows(const struct nl_rows *rows, const int32_t *index, int samp
     const char *of = rows->shared ? rows->of : NL_AT(rows->of, at);
     char *to = NL_AT(rows->to, at);
     for (int n = 0; n < samples; n++, to += bytes)
-        memcpy(to, of + (size_t)index[n] * step, bytes);
+        if (rows->width == 1)
+            memcpy(to, of + (size_t)index[n] * step, NUMBER); /* a constant: one move */
+        else
+            memcpy(to, of + (size_t)index[n] * step, bytes);
 }
 
 static void gather(const struct nl_run *run, const void *arguments)

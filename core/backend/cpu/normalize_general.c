@@ -18,7 +18,7 @@ static struct nl_set_statistics statistics_of(const struct nl_norm_call *call, c
 {
     const struct nl_normalize *op = call->op;
     const struct nl_hyper *hyper = NL_AT(op->hyper, call->at);
-    struct nl_set_statistics known = {b->mean[set], b->var[set], 0, 1, b->eps, hyper->norm_numbers};
+    struct nl_set_statistics known = {b->mean[set], b->var[set], 0, 1, b->eps, op->eps_outside, hyper->norm_numbers};
     if (op->norm->tracks) {
         known.running_center = ((const float *)NL_AT(op->running_mean, call->at))[set];
         known.running_spread = ((const float *)NL_AT(op->running_var, call->at))[set];
@@ -188,8 +188,8 @@ static void set_slopes(const struct nl_norm_call *call, const struct nl_cpu_bloc
         means.product = averaged(call, 1, *(const int64_t *)NL_AT(call->op->updates, call->at) - 1, set, means.product);
     if (call->constant)
         means.gradient = means.product = 0;
-    else if (norm->coefficients)
-        means = norm->coefficients->backward(&known, means);
+    else
+        means = norm->coefficients ? norm->coefficients->backward(&known, means) : nl_standard_means(&known, means);
     struct slopes slopes = slopes_of(call, b, set, elements, own.scale, known.center, nl_attached(norm, call->op->detached, means));
     for (size_t c = of.first; c < of.end; c++) {
         b->dx_slope[c] = (float)slopes.slope;
