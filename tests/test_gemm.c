@@ -89,6 +89,22 @@ START_TEST(a_row_does_not_depend_on_the_others)
 }
 END_TEST
 
+START_TEST(a_packed_factor_changes_no_bit)
+{
+    struct shape s = shapes[_i];
+    float *a = drawn("a", s.m * s.k), *b = drawn("b", s.k * s.n), *start = drawn("start", s.n), *packed = malloc(s.k * s.n * sizeof *packed);
+    float *want = malloc(s.m * s.n * sizeof *want), *c = malloc(s.m * s.n * sizeof *c);
+    for (int turned = 0; turned < 2; turned++) {
+        enum nl_cpu_transposed way = turned ? NL_TRANSPOSED_B : NL_PLAIN;
+        nl_cpu_gemm(NL_GEMM_OWN, &(struct nl_cpu_gemm){way, s.m, s.n, s.k, .a = a, .b = b, .start = start, .c = want});
+        nl_cpu_gemm_pack(way, s.n, s.k, b, packed);
+        nl_cpu_gemm(NL_GEMM_OWN, &(struct nl_cpu_gemm){NL_PACKED, s.m, s.n, s.k, .a = a, .b = packed, .start = start, .c = c});
+        ck_assert_msg(memcmp(c, want, s.m * s.n * sizeof *c) == 0, "%zu x %zu x %zu", s.m, s.n, s.k);
+    }
+    free(a), free(b), free(start), free(packed), free(want), free(c);
+}
+END_TEST
+
 START_TEST(a_step_inside_the_product_is_the_step_after_it)
 {
     struct shape s = shapes[_i];
@@ -262,6 +278,7 @@ int main(void)
     TCase *cases = tcase_create("gemm");
     tcase_add_loop_test(cases, products_are_sums_in_double, 0, SHAPES);
     tcase_add_loop_test(cases, a_row_does_not_depend_on_the_others, 0, SHAPES);
+    tcase_add_loop_test(cases, a_packed_factor_changes_no_bit, 0, SHAPES);
     tcase_add_loop_test(cases, a_relu_inside_the_product_is_the_relu_after_it, 0, SHAPES);
     tcase_add_loop_test(cases, a_step_inside_the_product_is_the_step_after_it, 0, SHAPES);
     tcase_add_loop_test(cases, what_goes_back_beside_a_step_is_a_sum_in_double, 0, SHAPES);

@@ -224,24 +224,26 @@ START_TEST(evaluation_has_the_logits_of_training)
 }
 END_TEST
 
-/* The product of a weight's gradient is one, over all times; so is that of what does not depend on a state. */
+/* The product of a weight's gradient is one, over all times; so is that of what does not depend on a state. The weights of the others are packed before the loop. */
 START_TEST(products_over_all_times_are_one)
 {
     struct running run;
     running_start(&run, &nl_backend_cpu, &networks[_i], 1);
-    int made = 0, at_each_time = 0;
+    int made = 0, at_each_time = 0, packs = 0;
     for (const struct nl_chain *chain = run.list.chain; chain < run.list.chain + run.list.chains; chain++)
         for (int i = chain->first; i < chain->end; i++) {
             const struct nl_instruction *instruction = &run.list.instruction[i];
-            if (instruction->operation != &nl_linear_operation || instruction->node->loop == NL_NONE)
+            packs += !instruction->node && instruction->operation == &nl_linear_operation && chain->times <= 1;
+            if (instruction->operation != &nl_linear_operation || !instruction->node || instruction->node->loop == NL_NONE)
                 continue;
             bool from_x = strcmp(instruction->node->name, "x") == 0, weight = instruction->d_in[1] != NL_NONE;
             ck_assert(chain->times == (from_x || weight ? 1 : STEPS) && chain->together == (from_x || weight ? STEPS : 1));
             made += weight;
-            at_each_time += chain->times > 1;
+            at_each_time += chain->times > 1 && instruction->packed != NL_NONE;
         }
     ck_assert_int_eq(made, 2);         /* of x and of h */
     ck_assert_int_eq(at_each_time, 2); /* h forward and back */
+    ck_assert_int_eq(packs, 2);
     running_stop(&run);
 }
 END_TEST

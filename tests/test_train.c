@@ -290,7 +290,7 @@ END_TEST
 static double rate(const char *text, int64_t step)
 {
     struct nl_config config = configured(text);
-    struct nl_schedule_of schedule = {&config, 100, 10.0};
+    struct nl_schedule_of schedule = {&config, 100, 10.0, false};
     return nl_lr_at(&schedule, step);
 }
 

@@ -11,7 +11,7 @@
 
 /* ---- buffers ---- */
 
-static int add_buffer(struct nl_list *list, size_t bytes, bool per_sample)
+int nl_add_buffer(struct nl_list *list, size_t bytes, bool per_sample)
 {
     NL_GROW(list->buffer, list->buffers, list->buffers_capacity);
     list->buffer[list->buffers] =
@@ -22,7 +22,7 @@ static int add_buffer(struct nl_list *list, size_t bytes, bool per_sample)
 int nl_buffer_for(struct nl_list *list, int value)
 {
     const struct nl_value *v = &list->graph.value[value];
-    int buffer = add_buffer(list, v->count * nl_type_bytes(v->type, list->backend), v->kind == NL_ACTIVATIONS);
+    int buffer = nl_add_buffer(list, v->count * nl_type_bytes(v->type, list->backend), v->kind == NL_ACTIVATIONS);
     list->buffer[buffer].loop = v->loop;
     return buffer;
 }
@@ -76,7 +76,7 @@ static void join_chain(struct emission *e, int node)
 
 struct nl_instruction nl_blank(const struct nl_operation *operation, const void *arguments, nl_kernel_function *call)
 {
-    struct nl_instruction instruction = {.call = call, .operation = operation, .sums = NL_NONE, .observer = NL_NONE};
+    struct nl_instruction instruction = {.call = call, .operation = operation, .sums = NL_NONE, .packed = NL_NONE, .observer = NL_NONE};
     for (int i = 0; i < NL_MOST_SLOTS; i++)
         instruction.in[i] = instruction.d_in[i] = NL_NONE;
     for (int i = 0; i < NL_MOST_OUTPUTS; i++)
@@ -106,6 +106,7 @@ void nl_append(struct nl_list *list, struct nl_instruction instruction, enum way
         touch(list, instruction.saved[i]);
     if (way == BACK)
         touch(list, instruction.sums);
+    touch(list, instruction.packed);
     list->instruction[list->instructions++] = instruction;
     list->chain[list->chains - 1].end = list->instructions;
 }
@@ -118,6 +119,7 @@ static struct nl_instruction of_node(const struct emission *e, int number, nl_ke
     instruction.node = node;
     memcpy(instruction.saved, e->saved[number], sizeof instruction.saved);
     instruction.sums = e->sums[number];
+    instruction.packed = e->packed[number];
     instruction.saved_by_sample = e->calls[number].micro > 0 && !e->calls[number].reduces;
     return instruction;
 }
@@ -228,7 +230,7 @@ static void observe_parameters(struct emission *e, int *before)
         struct nl_instruction copy =
             nl_blank(&nl_copy_operation, &arguments, nl_kernel_of(list->backend, &nl_copy_operation, &arguments)->forward);
         copy.in[0] = e->buffer[o->value];
-        copy.out[0] = before[i] = add_buffer(list, count * list->backend->real, false);
+        copy.out[0] = before[i] = nl_add_buffer(list, count * list->backend->real, false);
         nl_append(list, copy, FORWARD, NL_EVERYTHING);
     }
 }
@@ -263,10 +265,10 @@ static void add_workspace(struct emission *e, int number)
         size_t bytes = node->operation->saved_bytes(node->arguments, i, list->capacity, list->backend->statistic);
         if (bytes == 0)
             continue;
-        e->saved[number][i] = add_buffer(list, bytes, false);
+        e->saved[number][i] = nl_add_buffer(list, bytes, false);
         list->buffer[e->saved[number][i]].loop = node->loop;
     }
-    e->sums[number] = e->calls[number].sums > 0 ? add_buffer(list, e->calls[number].sums, false) : NL_NONE;
+    e->sums[number] = e->calls[number].sums > 0 ? nl_add_buffer(list, e->calls[number].sums, false) : NL_NONE;
 }
 
 static struct nl_sharing sharing_of(const struct nl_graph_node *node)
@@ -517,12 +519,15 @@ void nl_differentiate(struct nl_list *list, const struct nl_calls *calls, const 
     e.wanted = nl_alloc(values, sizeof *e.wanted);
     e.saved = nl_alloc(nodes, sizeof *e.saved);
     e.sums = nl_alloc(nodes, sizeof *e.sums);
+    e.packed = nl_alloc(nodes, sizeof *e.packed);
     nl_graph_find_learned(graph, e.wanted);
     for (int i = 0; i < graph->values; i++) {
         bool known = graph->value[i].producer == NL_NONE;
         e.buffer[i] = known ? known_buffer(list, i, false) : NL_NONE;
         e.gradient[i] = e.home[i] = NL_NONE;
     }
+    for (int i = 0; i < graph->nodes; i++)
+        e.packed[i] = NL_NONE;
     nl_lay_out_states(&e, FORWARD);
     if (list->trains)
         nl_lay_out_states(&e, BACK);
@@ -534,4 +539,5 @@ void nl_differentiate(struct nl_list *list, const struct nl_calls *calls, const 
     free(e.wanted);
     free(e.saved);
     free(e.sums);
+    free(e.packed);
 }

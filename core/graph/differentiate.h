@@ -12,6 +12,7 @@ struct emission {
     bool *wanted;           /* whether a parameter lies behind the value */
     int *home;              /* of each value: the buffer that its gradient is written to first, whatever is added; NL_NONE: any */
     int (*saved)[NL_MOST_SAVED], *sums; /* of each node */
+    int *packed;                        /* of each node: its weights as the way that is being emitted takes them, or NL_NONE */
     int group;                          /* of the open chain */
     int loop;                           /* the loop whose body is being emitted, or NL_NONE */
 };
@@ -23,6 +24,9 @@ enum way { FORWARD, BACK };
 /* ---- differentiate.c ---- */
 
 int nl_buffer_for(struct nl_list *list, int value);
+
+/* Of no value. */
+int nl_add_buffer(struct nl_list *list, size_t bytes, bool per_sample);
 
 /* group: as struct nl_calls has it. */
 void nl_open_chain(struct emission *e, int group, int micro);

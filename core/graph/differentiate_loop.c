@@ -71,6 +71,25 @@ static void append_zero(struct emission *e, int value, int buffer)
     e->gradient[value] = buffer;
 }
 
+/* Weights that the body's nodes take packed. */
+static void pack_weights(struct emission *e, enum way way)
+{
+    struct nl_list *list = e->list;
+    for (int i = 0; i < list->graph.nodes; i++) {
+        const struct nl_graph_node *node = &list->graph.node[i];
+        const struct nl_kernel *kernel = nl_kernel_of(list->backend, node->operation, node->arguments);
+        e->packed[i] = NL_NONE;
+        if (node->loop != e->loop || e->calls[i].together || !kernel->packed_bytes || kernel->packed_bytes(node->arguments) == 0)
+            continue;
+        struct nl_instruction pack = nl_blank(node->operation, node->arguments, way == FORWARD ? kernel->pack : kernel->backward_pack);
+        for (int slot = 0; slot < NL_MOST_SLOTS; slot++)
+            if (node->in[slot] != NL_NONE && list->graph.value[node->in[slot]].kind != NL_ACTIVATIONS)
+                pack.in[slot] = e->buffer[node->in[slot]];
+        pack.packed = e->packed[i] = nl_add_buffer(list, kernel->packed_bytes(node->arguments), false);
+        nl_append(list, pack, way, NL_EVERYTHING);
+    }
+}
+
 /* What the body's nodes add to at each time begins with 0. */
 static void clear_sums(struct emission *e)
 {
@@ -91,6 +110,7 @@ static void begin_backward_loop(struct emission *e, const struct nl_loop *loop)
 {
     struct nl_list *list = e->list;
     nl_open_chain(e, 0, 0);
+    pack_weights(e, BACK);
     clear_sums(e);
     for (const struct nl_carried *state = loop->state; state < loop->state + loop->carried; state++)
         if (e->wanted[state->before] && e->gradient[state->last] == NL_NONE)
@@ -138,6 +158,8 @@ static void begin_forward_loop(struct emission *e, const struct nl_loop *loop)
     for (int i = 0; i < graph->nodes; i++)
         if (graph->node[i].loop == e->loop && e->calls[i].together)
             nl_emit_forward(e, i);
+    nl_open_chain(e, 0, 0);
+    pack_weights(e, FORWARD);
     open_loop(e, loop, false, FORWARD);
 }
 

@@ -95,6 +95,7 @@ static void bind(const struct nl_list *list, struct nl_instruction *i, char *bas
     }
     for (int s = 0; s < NL_MOST_SAVED; s++)
         i->at.saved[s] = place_of(list, base, places, i->saved[s]);
+    i->at.packed = place_of(list, base, places, i->packed);
     for (int s = 0; i->node && s < i->node->states; s++)
         i->at.state[s] = places->state[list->graph.tensor[i->node->state[s]].offset];
     i->operation->bind(i->arguments, &i->at);

@@ -51,11 +51,11 @@ struct nl_buffer {
 struct nl_instruction {
     nl_kernel_function *call;
     const struct nl_operation *operation;
-    const struct nl_graph_node *node;        /* NULL: of none, it adds up gradients */
+    const struct nl_graph_node *node;        /* NULL: of none, it adds up gradients or packs weights */
     void *arguments;                   /* with places, for whole batches; the list's own */
     int in[NL_MOST_SLOTS], d_in[NL_MOST_SLOTS];     /* buffers, or NL_NONE */
     int out[NL_MOST_OUTPUTS], d_out[NL_MOST_OUTPUTS];
-    int saved[NL_MOST_SAVED], sums;
+    int saved[NL_MOST_SAVED], sums, packed;
     int observer;                      /* of "observe": whose; else NL_NONE */
     bool only_gradient;                /* it makes no step of the weights, whoever else does */
     struct nl_operands at;             /* places in the first replica's state, for whole batches and the first time */

@@ -28,6 +28,7 @@ struct nl_linear {
     const void *dy;      /* as y */
     void *dx, *dw, *db;  /* as x, w, b; dx NULL, or dw and db NULL, where nobody asks for them */
     const struct nl_update *update; /* or NULL */
+    void *packed;        /* in a loop: w as the backend packs it (struct nl_kernel); or NULL */
 };
 
 /* The slots of a linear layer, and those of a convolution. */

@@ -28,7 +28,7 @@ enum { NL_LSTM_GATES, NL_LSTM_AFTER, NL_LSTM_OUT };
 
 /* h = o tanh(c). */
 struct nl_lstm_output {
-    size_t count;           /* elements of a sample */
+    int width;              /* H: elements of a sample */
     const void *o, *c;
     void *h;
     const void *dh;

@@ -8,9 +8,9 @@ enum { O = NL_LSTM_OUTPUT_O, C = NL_LSTM_OUTPUT_C };
 static int declare(void *arguments, const struct nl_extent *in, struct nl_declaration *d, struct nl_error *err)
 {
     struct nl_lstm_output *output = arguments;
-    output->count = nl_elements(in[C]);
-    if (nl_elements(in[O]) != output->count)
-        return nl_fail(err, "the output gates of a cell of %zu units are as many, not %zu", output->count, nl_elements(in[O]));
+    output->width = (int)nl_elements(in[C]);
+    if (nl_elements(in[O]) != nl_elements(in[C]))
+        return nl_fail(err, "the output gates of a cell of %d units are as many, not %zu", output->width, nl_elements(in[O]));
     d->output[d->outputs++] = in[C];
     return NL_OK;
 }
@@ -32,7 +32,7 @@ static struct nl_reads reads(const void *arguments, unsigned filled)
 static double work(const void *arguments)
 {
     const struct nl_lstm_output *output = arguments;
-    return 4.0 * (double)output->count;
+    return 4.0 * output->width;
 }
 
 /* ---- the reference ---- */
@@ -43,7 +43,7 @@ static void forward(const struct nl_run *run, const void *arguments)
     for (int r = 0; r < run->replicas; r++) {
         const real *o = nl_in_replica(run, op->o, r), *c = nl_in_replica(run, op->c, r);
         real *h = nl_in_replica(run, op->h, r);
-        for (size_t at = 0; at < (size_t)run->samples * op->count; at++)
+        for (size_t at = 0; at < (size_t)run->samples * (size_t)op->width; at++)
             h[at] = o[at] * tanh((accumulator)c[at]);
     }
 }
@@ -54,7 +54,7 @@ static void backward(const struct nl_run *run, const void *arguments)
     for (int r = 0; r < run->replicas; r++) {
         const real *o = nl_in_replica(run, op->o, r), *c = nl_in_replica(run, op->c, r), *dh = nl_in_replica(run, op->dh, r);
         real *d_o = nl_in_replica(run, op->d_o, r), *dc = nl_in_replica(run, op->dc, r);
-        for (size_t at = 0; at < (size_t)run->samples * op->count; at++) {
+        for (size_t at = 0; at < (size_t)run->samples * (size_t)op->width; at++) {
             accumulator squashed = tanh((accumulator)c[at]), above = dh[at];
             d_o[at] = above * squashed;
             dc[at] = above * o[at] * (1.0 - squashed * squashed);

@@ -99,6 +99,7 @@ struct nl_operands {
     void *out[NL_MOST_OUTPUTS], *d_out[NL_MOST_OUTPUTS];
     void *state[NL_MOST_STATES], *saved[NL_MOST_SAVED];
     void *sums;                        /* struct nl_micro; of "observe": its result */
+    void *packed;                      /* in a loop: weights as forward, or backward, takes them (struct nl_kernel); or NULL */
     const struct nl_hyper *hyper;
     const struct nl_update *update;    /* the optimizer's step that backward makes by itself, or NULL */
     struct nl_producer producer;

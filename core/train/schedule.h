@@ -12,7 +12,11 @@ struct nl_schedule_of {
     const struct nl_config *config;
     int64_t steps;           /* T: of the whole run */
     double steps_per_epoch;
+    bool norm_changes;       /* nl_norm_changes */
 };
+
+/* Whether what normalizers go by changes from step to step: nl_norm_numbers_at, where one uses them, or nl_norm_momentum_at. */
+bool nl_norm_changes(const struct nl_config *config);
 
 /* train.lr after train.lr_scale: the rate that the schedule starts from. */
 double nl_lr_base(const struct nl_config *config);

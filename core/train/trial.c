@@ -126,12 +126,13 @@ static void put_rates(struct nl_training *c, int64_t step)
     for (int i = 0; i < c->plan.replicas; i++) {
         const struct nl_schedule_of *schedule = &c->active[i]->schedule;
         struct nl_hyper *hyper = &c->hyper[i];
-        double lr = nl_lr_at(schedule, step), momentum = nl_norm_momentum_at(schedule, step), numbers[NL_NORM_NUMBERS];
-        nl_norm_numbers_at(schedule, step, numbers);
-        changed |= lr != hyper->lr || momentum != hyper->norm_momentum || memcmp(numbers, hyper->norm_numbers, sizeof numbers) != 0;
+        double lr = nl_lr_at(schedule, step);
+        changed |= lr != hyper->lr || schedule->norm_changes;
         hyper->lr = lr;
-        hyper->norm_momentum = momentum;
-        memcpy(hyper->norm_numbers, numbers, sizeof numbers);
+        if (schedule->norm_changes) {
+            hyper->norm_momentum = nl_norm_momentum_at(schedule, step);
+            nl_norm_numbers_at(schedule, step, hyper->norm_numbers);
+        }
     }
     if (changed)
         nl_plan_put(&c->plan, c->plan.hyper, c->hyper, sizeof *c->hyper);

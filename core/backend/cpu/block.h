@@ -70,6 +70,7 @@ struct nl_cpu_block {
     double *shares;        /* (groups of rows, NL_SHARE, C + NL_PADDING) scratch */
 
     /* rows */
+    bool is_common;               /* a shape that kernels know (normalize_blocks.c) */
     size_t row_step;              /* that many at a time */
     float *set_sum, *set_product; /* (sets of row_step rows) scratch */
     float *lane_sum, *lane_product; /* (row_step, units, NL_LANES) scratch */
@@ -120,14 +121,6 @@ static inline bool nl_row_is_small(size_t width)
 static inline size_t nl_row_units(size_t channels, size_t width)
 {
     return nl_row_is_small(width) ? (channels + NL_LANES - 1) / NL_LANES : channels / width;
-}
-
-/* Rows: the shape of a fully connected layer of 64 units with a ReLU behind, in one set a row or in sets of 8 channels, whose statistics move with x. Its kernels
- * know it, and have working arrays of their own. */
-static inline bool nl_row_is_common(const struct nl_cpu_block *b)
-{
-    bool moves = b->spread_moves && b->center_moves == b->centers;
-    return b->channels == 64 && b->relu && !b->residual && (b->width == 64 || b->width == 8) && moves;
 }
 
 /* Columns: the rows of a group, stretches in a power of two: a few samples have a multiple of it. */

@@ -122,7 +122,7 @@ NL_CLONES
 void nl_cpu_element_row_forward(const struct nl_cpu_block *b, const float *ones, const float *zeros)
 {
     struct nl_cpu_block plain = *b;
-    plain.gamma = ones, plain.beta = zeros, plain.relu = false, plain.residual = NULL;
+    plain.gamma = ones, plain.beta = zeros, plain.relu = plain.is_common = false, plain.residual = NULL;
     nl_block_kernels()->row_forward(&plain);
     for (size_t row = 0; row < b->rows; row++) {
         const float *gamma = b->gamma + affine_at(b, row), *beta = b->beta + affine_at(b, row);
@@ -166,7 +166,7 @@ void nl_cpu_element_row_backward(const struct nl_cpu_block *b, const float *ones
     for (size_t row = 0; row < b->rows; row++)
         gradients_of_row(b, row);
     struct nl_cpu_block plain = *b;
-    plain.gamma = ones, plain.beta = zeros, plain.dy = b->dx, plain.relu = false, plain.mask = NL_MASK_NONE;
+    plain.gamma = ones, plain.beta = zeros, plain.dy = b->dx, plain.relu = plain.is_common = false, plain.mask = NL_MASK_NONE;
     if (b->dx)
         nl_block_kernels()->row_backward(&plain);
 }

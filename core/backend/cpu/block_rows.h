@@ -332,9 +332,9 @@ INLINE void on_constants(step_function *step, const struct nl_cpu_block *origina
 
 INLINE void on_shape(step_function *step, const struct nl_cpu_block *b)
 {
-    if (nl_row_is_common(b) && b->width == 8)
+    if (b->is_common && b->width == 8)
         on_constants(step, b, true, 8);
-    else if (nl_row_is_common(b))
+    else if (b->is_common)
         on_constants(step, b, false, TILE * NL_LANES);
     else if (nl_row_is_small(b->width))
         on_any(step, b, true);

@@ -100,6 +100,7 @@ enum nl_cpu_transposed {
     NL_PLAIN,
     NL_TRANSPOSED_A, /* a is given as (k, m) */
     NL_TRANSPOSED_B, /* b is given as (n, k) */
+    NL_PACKED,       /* b is given as nl_cpu_gemm_pack leaves it */
 };
 struct nl_cpu_gemm {
     enum nl_cpu_transposed transposed;
@@ -116,6 +117,8 @@ struct nl_cpu_gemm {
 void nl_cpu_gemm(enum nl_gemm gemm, const struct nl_cpu_gemm *product);
 /* Whether that step of weights can yield dx as well: the weights are read anyway. */
 bool nl_cpu_gemm_yields_dx(enum nl_gemm gemm, const struct nl_cpu_gemm *product);
+/* The second factor of a product by our own kernels, as many floats, in the order in which they take it, for products that have it in common. */
+void nl_cpu_gemm_pack(enum nl_cpu_transposed transposed, size_t n, size_t k, const float *b, float *to);
 /* matrix.c: to(columns, rows) is the transpose of from(rows, columns); `line`: from row to row. */
 void nl_cpu_transpose(size_t rows, size_t columns, const float *from, size_t from_line, float *to, size_t to_line);
 /* matrix.c: out[c] = sum over rows of x(rows, columns). Where there is a total (columns), the sums are added to what it holds, and it keeps them in double:

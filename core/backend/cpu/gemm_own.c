@@ -5,6 +5,8 @@
  */
 #include "backend/cpu/gemm.h"
 
+#include <string.h>
+
 #include "base/team.h"
 
 enum {
@@ -56,9 +58,27 @@ static void strips(const struct nl_cpu_gemm *g, struct nl_gemm_block *block, siz
         while (rest < width->fewest)
             width++;
         block->columns = smaller(rest, width->columns);
-        block->b_step = scratch ? block->columns : g->n;
-        const float *b = scratch ? transpose_strip(g, k, block->terms, column, block->columns, scratch) : g->b + k * g->n + column;
+        bool packed = g->transposed == NL_PACKED;
+        block->b_step = scratch || packed ? block->columns : g->n;
+        const float *b = scratch  ? transpose_strip(g, k, block->terms, column, block->columns, scratch)
+                         : packed ? g->b + column * g->k + k * block->columns
+                                  : g->b + k * g->n + column;
         strip(width, block, rows, a, b, start ? start + column : NULL, c + column);
+    }
+}
+
+/* Strip after strip, each with all terms. */
+void nl_cpu_gemm_pack(enum nl_cpu_transposed transposed, size_t n, size_t k, const float *b, float *to)
+{
+    const struct nl_gemm_width *width = nl_gemm_tiles()->width;
+    for (size_t column = 0, columns; column < n; column += columns, to += columns * k) {
+        while (n - column < width->fewest)
+            width++;
+        columns = smaller(n - column, width->columns);
+        if (transposed == NL_TRANSPOSED_B)
+            nl_cpu_transpose(columns, k, b + column * k, k, to, columns);
+        for (size_t term = 0; transposed == NL_PLAIN && term < k; term++)
+            memcpy(to + term * columns, b + term * n + column, columns * sizeof *to);
     }
 }
 
@@ -186,7 +206,7 @@ void nl_gemm_own(const struct nl_cpu_gemm *g)
     bool narrow = steps_narrow(g), steps = narrow || (g->sgd && g->n % NL_GEMM_VECTOR == 0 && g->k <= NL_GEMM_TERMS);
     if (narrow || (steps && is_quick(g, g->k))) {
         quick_step(g);
-    } else if (g->transposed == NL_PLAIN && g->k <= NL_GEMM_TERMS && is_quick(g, g->m)) {
+    } else if ((g->transposed == NL_PLAIN || g->transposed == NL_PACKED) && g->k <= NL_GEMM_TERMS && is_quick(g, g->m)) {
         quick_product(g);
     } else if (is_slim(g)) {
         slim(g);

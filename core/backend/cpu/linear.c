@@ -8,7 +8,8 @@ static void linear_forward(const struct nl_run *run, const void *arguments)
     size_t n = nl_linear_rows(run, op), in = (size_t)op->in, out = (size_t)op->out;
     for (int r = 0; r < run->replicas; r++) {
         size_t at = (size_t)r * run->stride;
-        nl_cpu_gemm(op->gemm, &(struct nl_cpu_gemm){NL_PLAIN, n, out, in, .a = NL_AT(op->x, at), .b = NL_AT(op->w, at),
+        const float *w = op->packed ? NL_AT(op->packed, at) : NL_AT(op->w, at);
+        nl_cpu_gemm(op->gemm, &(struct nl_cpu_gemm){op->packed ? NL_PACKED : NL_PLAIN, n, out, in, .a = NL_AT(op->x, at), .b = w,
                                                     .start = NL_AT(op->b, at), .c = NL_AT(op->y, at), .relu = op->relu});
     }
 }
@@ -37,7 +38,8 @@ static void linear_backward(const struct nl_run *run, const void *arguments)
             gradient.dx = dx;
             gradient.masks = op->masks;
         } else if (dx) { /* before w takes its step */
-            nl_cpu_gemm(op->gemm, &(struct nl_cpu_gemm){NL_TRANSPOSED_B, n, in, out, .a = dy, .b = w, .c = dx,
+            const float *b = op->packed ? NL_AT(op->packed, at) : w;
+            nl_cpu_gemm(op->gemm, &(struct nl_cpu_gemm){op->packed ? NL_PACKED : NL_TRANSPOSED_B, n, in, out, .a = dy, .b = b, .c = dx,
                                                         .mask = op->masks ? NL_AT(op->x, at) : NULL});
         }
         if (op->dw)
@@ -45,4 +47,33 @@ static void linear_backward(const struct nl_run *run, const void *arguments)
     }
 }
 
-NL_CPU_KERNEL(linear) = {.forward = linear_forward, .backward = linear_backward, .micro = linear_micro};
+static size_t linear_packed_bytes(const void *arguments)
+{
+    const struct nl_linear *op = arguments;
+    return op->gemm == NL_GEMM_OWN ? (size_t)op->in * (size_t)op->out * sizeof(float) : 0;
+}
+
+static void linear_pack(const struct nl_run *run, const void *arguments)
+{
+    const struct nl_linear *op = arguments;
+    for (int r = 0; r < run->replicas; r++) {
+        size_t at = (size_t)r * run->stride;
+        nl_cpu_gemm_pack(NL_PLAIN, (size_t)op->out, (size_t)op->in, NL_AT(op->w, at), NL_AT(op->packed, at));
+    }
+}
+
+static void linear_backward_pack(const struct nl_run *run, const void *arguments)
+{
+    const struct nl_linear *op = arguments;
+    for (int r = 0; r < run->replicas; r++) {
+        size_t at = (size_t)r * run->stride;
+        nl_cpu_gemm_pack(NL_TRANSPOSED_B, (size_t)op->in, (size_t)op->out, NL_AT(op->w, at), NL_AT(op->packed, at));
+    }
+}
+
+NL_CPU_KERNEL(linear) = {.forward = linear_forward,
+                         .backward = linear_backward,
+                         .micro = linear_micro,
+                         .packed_bytes = linear_packed_bytes,
+                         .pack = linear_pack,
+                         .backward_pack = linear_backward_pack};

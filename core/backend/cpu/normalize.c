@@ -115,7 +115,8 @@ static bool forward_few(const struct nl_run *run, const struct nl_normalize *op,
     if (!nl_norm_few(&b, run, op, at))
         return false;
     (op->norm->tracks ? kernels->few_columns_forward : kernels->row_forward)(&b);
-    track(op, at, run->statistics, &b, b.rows, 0);
+    if (op->norm->tracks)
+        track(op, at, run->statistics, &b, b.rows, 0);
     return true;
 }
 

@@ -93,6 +93,14 @@ size_t nl_norm_affine_padded(const struct nl_normalize *op)
     return larger((size_t)op->affine_count, (size_t)op->setup.channels) + NL_PADDING;
 }
 
+/* Rows: the shape of a fully connected layer of 64 units with a ReLU behind, in one set a row or in sets of 8 channels, whose statistics move with x. Its kernels
+ * know it, and have working arrays of their own. */
+NL_INLINE bool is_common(const struct nl_cpu_block *b)
+{
+    bool moves = b->spread_moves && b->center_moves == b->centers;
+    return b->channels == 64 && b->relu && !b->residual && (b->width == 64 || b->width == 8) && moves;
+}
+
 /* What all blocks share, and where the first one begins. */
 NL_INLINE void set_block(struct nl_cpu_block *b, const struct nl_normalize *op, size_t at, const struct nl_partition *partition, bool constant)
 {
@@ -118,6 +126,7 @@ NL_INLINE void set_block(struct nl_cpu_block *b, const struct nl_normalize *op, 
     b->beta = NL_AT(op->beta, at);
     b->mean = NL_AT(op->mean, at);
     b->var = NL_AT(op->var, at);
+    b->is_common = is_common(b);
 }
 
 /* Ones and zeros, where they are gamma and beta or stand in for them. */
@@ -243,14 +252,12 @@ bool nl_norm_few(struct nl_cpu_block *b, const struct nl_run *run, const struct 
     if (!nl_normalize_is_standard(op) || rows > (columns ? NL_FEW_COLUMN_ROWS : NL_ROW_STRETCH) || op->setup.positions != 1 || !own || op->residual || op->sums || op->batches ||
         (size_t)op->affine_count != channels)
         return false;
-    struct nl_norm_setup setup = op->setup;
-    setup.samples = run->samples;
-    struct nl_partition partition = op->norm->partition(&setup);
+    struct nl_partition partition = op->norm->partition(&op->setup); /* of as many samples as may come, or of slices */
     if (columns ? channels % NL_LANES || partition.samples < run->samples : partition.samples > 1)
         return false;
     set_block(b, op, at, &partition, false);
     b->rows = rows;
-    if (!columns && !(nl_row_is_common(b) && b->beta)) {
+    if (!columns && !(b->is_common && b->beta)) {
         size_t working = working_bytes(b, 0), zeros = b->beta ? 0 : channels * sizeof(float);
         char *memory = nl_cpu_scratch(working + zeros);
         take_arrays(b, 0, memory);

@@ -92,6 +92,12 @@ INLINE wide wide_mul(wide a, wide b)
     return a;
 }
 
+INLINE wide wide_div(wide a, wide b)
+{
+    FOR_PARTS a.part[p] /= b.part[p];
+    return a;
+}
+
 /* a b + c, rounded once. Where this is calls of the C library, they stand in one place only. */
 #if defined(NL_PLAIN_VECTORS) && !defined(FP_FAST_FMAF)
 static __attribute__((noinline))

@@ -83,14 +83,14 @@ static __global__ void output_backward(struct nl_lstm_output op, size_t stride, 
 static void launch_output_forward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_lstm_output *op = (const struct nl_lstm_output *)arguments;
-    size_t count = (size_t)run->samples * op->count;
+    size_t count = (size_t)run->samples * (size_t)op->width;
     NL_LAUNCH(output_forward, nl_grid_over(run, count), NL_THREADS, *op, run->stride, count);
 }
 
 static void launch_output_backward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_lstm_output *op = (const struct nl_lstm_output *)arguments;
-    size_t count = (size_t)run->samples * op->count;
+    size_t count = (size_t)run->samples * (size_t)op->width;
     NL_LAUNCH(output_backward, nl_grid_over(run, count), NL_THREADS, *op, run->stride, count);
 }
 

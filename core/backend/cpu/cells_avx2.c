@@ -1,0 +1,10 @@
+/* The kernels of recurrent cells for AVX2 and FMA. */
+#include "backend/cpu/isa.h"
+
+#ifdef NL_X86
+#include "backend/cpu/vector_avx2.h"
+
+#include "backend/cpu/cells_of.h"
+
+const struct nl_cell_kernels nl_cells_avx2 = NL_CELL_KERNELS;
+#endif
