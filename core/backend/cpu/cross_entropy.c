@@ -14,13 +14,8 @@ struct outcome {
     int32_t right[SIXTEEN];
 };
 
-/* What a call goes by: factor of the gradient, and label smoothing. */
-struct manner {
-    double share, smoothing;
-};
-
-/* logits(classes, lanes) become their gradient. */
-NL_INLINE void answer(size_t lanes, size_t classes, float *restrict logits, const int32_t *restrict labels, double share, double smoothing,
+/* logits(classes, lanes) become their gradient, times share. smoothing: train.label_smoothing. */
+NL_INLINE void softmax_gradient(size_t lanes, size_t classes, float *restrict logits, const int32_t *restrict labels, double share, double smoothing,
                       struct outcome *restrict out)
 {
     float largest[SIXTEEN], labelled[SIXTEEN];
@@ -72,40 +67,40 @@ NL_INLINE void answer(size_t lanes, size_t classes, float *restrict logits, cons
 }
 
 /* None is a constant, so that it costs nothing. */
-NL_INLINE void with_smoothing(size_t lanes, size_t classes, float *logits, const int32_t *labels, struct manner manner, struct outcome *out)
+NL_INLINE void with_smoothing(size_t lanes, size_t classes, float *logits, const int32_t *labels, double share, double smoothing, struct outcome *out)
 {
-    if (manner.smoothing > 0)
-        answer(lanes, classes, logits, labels, manner.share, manner.smoothing, out);
+    if (smoothing > 0)
+        softmax_gradient(lanes, classes, logits, labels, share, smoothing, out);
     else
-        answer(lanes, classes, logits, labels, manner.share, 0, out);
+        softmax_gradient(lanes, classes, logits, labels, share, 0, out);
 }
 
 NL_CLONES
-static void one(size_t classes, float *logits, const int32_t *labels, struct manner manner, struct outcome *out)
+static void one(size_t classes, float *logits, const int32_t *labels, double share, double smoothing, struct outcome *out)
 {
-    with_smoothing(1, classes, logits, labels, manner, out);
+    with_smoothing(1, classes, logits, labels, share, smoothing, out);
 }
 
 NL_CLONES
-static void four(size_t classes, float *logits, const int32_t *labels, struct manner manner, struct outcome *out)
+static void four(size_t classes, float *logits, const int32_t *labels, double share, double smoothing, struct outcome *out)
 {
-    with_smoothing(FOUR, classes, logits, labels, manner, out);
+    with_smoothing(FOUR, classes, logits, labels, share, smoothing, out);
 }
 
 NL_CLONES
-static void eight(size_t classes, float *logits, const int32_t *labels, struct manner manner, struct outcome *out)
+static void eight(size_t classes, float *logits, const int32_t *labels, double share, double smoothing, struct outcome *out)
 {
-    with_smoothing(EIGHT, classes, logits, labels, manner, out);
+    with_smoothing(EIGHT, classes, logits, labels, share, smoothing, out);
 }
 
 NL_CLONES
-static void sixteen(size_t classes, float *logits, const int32_t *labels, struct manner manner, struct outcome *out)
+static void sixteen(size_t classes, float *logits, const int32_t *labels, double share, double smoothing, struct outcome *out)
 {
-    with_smoothing(SIXTEEN, classes, logits, labels, manner, out);
+    with_smoothing(SIXTEEN, classes, logits, labels, share, smoothing, out);
 }
 
 /* Rows of classes that all count. block: (K, SIXTEEN) */
-static void add_up(size_t rows, size_t classes, const float *logits, const int32_t *labels, struct manner manner, float *dlogits, float *block,
+static void sum_rows(size_t rows, size_t classes, const float *logits, const int32_t *labels, double share, double smoothing, float *dlogits, float *block,
                    struct nl_loss_sums *sums)
 {
     for (size_t n = 0, count; n < rows; n += count) {
@@ -117,7 +112,7 @@ static void add_up(size_t rows, size_t classes, const float *logits, const int32
         if (count < lanes)
             memset(block, 0, classes * lanes * sizeof *block);
         nl_cpu_transpose(count, classes, logits + n * classes, classes, block, lanes);
-        (lanes == 1 ? one : lanes == FOUR ? four : lanes == EIGHT ? eight : sixteen)(classes, block, label, manner, &outcome);
+        (lanes == 1 ? one : lanes == FOUR ? four : lanes == EIGHT ? eight : sixteen)(classes, block, label, share, smoothing, &outcome);
         for (size_t i = 0; i < count; i++) {
             sums->loss += outcome.loss[i];
             sums->correct += outcome.right[i];
@@ -140,13 +135,13 @@ static void cross_entropy(const struct nl_run *run, const void *arguments)
         struct nl_loss_sums *sums = NL_AT(run->sums, at);
         double counted = nl_counted(lengths, run->samples, op->positions);
         sums->counted += counted;
-        struct manner manner = {1.0 / counted, nl_smoothing(NL_AT(op->hyper, at), run->statistics)};
+        double share = 1.0 / counted, smoothing = nl_smoothing(NL_AT(op->hyper, at), run->statistics);
         /* Without lengths all positions of all samples are as those of one. */
         int samples = lengths ? run->samples : 1, positions = lengths ? op->positions : run->samples * op->positions;
         for (int n = 0; n < samples; n++) {
             size_t first = (size_t)n * (size_t)positions, length = (size_t)nl_length_of(lengths, n, positions);
             float *to = dlogits ? dlogits + first * classes : NULL;
-            add_up(length, classes, logits + first * classes, labels + first, manner, to, block, sums);
+            sum_rows(length, classes, logits + first * classes, labels + first, share, smoothing, to, block, sums);
             if (to)
                 memset(to + length * classes, 0, ((size_t)positions - length) * classes * sizeof *to);
         }
