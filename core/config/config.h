@@ -330,6 +330,9 @@ int nl_experiment_load(const char *path, const char *const *overrides, int count
  * or "# command line" behind each value. New string. */
 char *nl_experiment_text(const struct nl_experiment *experiment, bool with_origins);
 
+/* The same without keys that have their defaults: a key that is added in a later version changes nothing. */
+char *nl_experiment_protocol(const struct nl_experiment *experiment);
+
 /* "norm.kind: bn, train.batch: [1, 2]"; new string. */
 char *nl_match_text(const struct nl_match *match);
 
