@@ -126,7 +126,7 @@ static int export(const struct nl_config *config, const char *folder)
     int code = EXIT_BAD_INPUT;
     if (keeps_sources(config, folder) && is_outside_trials("--out", folder) && make_writable(folder))
         code = nl_data_export(&view, folder, &err) ? fail("%s", err.text) : EXIT_DONE;
-    if (code == EXIT_DONE && !manner.quiet)
+    if (code == EXIT_DONE && !output.quiet)
         tell(stdout, "%s: %d train, %d val, %d test samples as .npy in %s\n", dataset->name, view.train_count, view.val_count,
                view.test_count, folder);
     nl_split_release(&view);
@@ -187,7 +187,7 @@ static int get(const char *name, const struct how *how)
     catch_interrupts();
     int fetched, code = EXIT_DONE;
     bool got = fetch(&set, folder, patience, &fetched, &err) == NL_OK;
-    if (got && manner.quiet)
+    if (got && output.quiet)
         ; /* nothing to say */
     else if (got)
         tell(stdout, "%s: %s, SHA-256 right, in %s\n", name, fetched ? "fetched" : "already there", folder);

@@ -140,7 +140,7 @@ static int write_starter(const struct starter *starter, const char *path, bool f
     if (nl_output_write(path, starter->text, strlen(starter->text), &err))
         return fail("%s", err.text);
     char *quoted = quote_words(1, &path);
-    if (!manner.quiet)
+    if (!output.quiet)
         tell(stdout, "wrote %s\n  normlab check %s\n  normlab %s %s\n", path, quoted, starter->verb, quoted);
     free(quoted);
     return EXIT_DONE;

@@ -43,7 +43,7 @@ static int run(const struct command *self, int argc, char **argv)
     if (status) {
         code = merge.refused ? bad_input(NULL, "%s", err.text) : fail("%s", err.text);
         print_lines("  ", merge.differences.at);
-    } else if (merge.absent || !manner.quiet) {
+    } else if (merge.absent || !output.quiet) {
         tell(stdout, "%d of %d trials are in '%s'%s\n", merge.trials - merge.absent, merge.trials, out, merge.absent ? "" : "; draw them:");
         char *quoted = quote_words(1, &out);
         if (!merge.absent)

@@ -87,10 +87,10 @@ static const char *const colour_names[] = {[COLOUR_AUTO] = "auto", [COLOUR_ALWAY
 static bool take_shared_option(const struct command *command, int found, bool *good)
 {
     switch (found) {
-    case QUIET: manner.quiet = true; return true;
-    case VERBOSE: manner.verbose = true; return true;
-    case NO_WARNINGS: manner.no_warnings = true; return true;
-    case COLOUR: *good = read_word("value of --color:", optarg, colour_names, &manner.colour); return true;
+    case QUIET: output.quiet = true; return true;
+    case VERBOSE: output.verbose = true; return true;
+    case NO_WARNINGS: output.no_warnings = true; return true;
+    case COLOUR: *good = read_word("value of --color:", optarg, colour_names, &output.colour); return true;
     case HELP:
         print_usage(command);
         exit(fflush(stdout) == 0 ? EXIT_DONE : EXIT_FAILED);

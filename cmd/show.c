@@ -1,7 +1,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "side.h"
+#include "operand.h"
 
 static int run(const struct command *self, int argc, char **argv)
 {

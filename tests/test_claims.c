@@ -36,10 +36,10 @@ static void load_text(const char *text, struct nl_experiment *out)
 
 static void parse_results(const char *text, const struct nl_experiment *experiment, struct nl_results *out)
 {
-    struct nl_table table;
+    struct nl_csv csv;
     struct nl_error err;
-    ck_assert_msg(nl_table_parse("trials.csv", nl_strdup(text), &table, &err) == NL_OK, "%s", err.text);
-    ck_assert_msg(nl_results_of(&table, experiment, NULL, out, &err) == NL_OK, "%s", err.text);
+    ck_assert_msg(nl_csv_parse("trials.csv", nl_strdup(text), &csv, &err) == NL_OK, "%s", err.text);
+    ck_assert_msg(nl_results_of(&csv, experiment, NULL, out, &err) == NL_OK, "%s", err.text);
 }
 
 #define HEAD "claim: {says: a, source: b, parts: [{says: c, "
@@ -48,11 +48,11 @@ static void parse_results(const char *text, const struct nl_experiment *experime
 static struct nl_curves parse_curves(const char *text)
 {
     struct nl_curves out = {0};
-    struct nl_table table;
+    struct nl_csv csv;
     struct nl_error err;
     if (text) {
-        ck_assert_int_eq(nl_table_parse("curves.csv", nl_strdup(text), &table, &err), NL_OK);
-        ck_assert_int_eq(nl_curves_of(&table, &out, &err), NL_OK);
+        ck_assert_int_eq(nl_csv_parse("curves.csv", nl_strdup(text), &csv, &err), NL_OK);
+        ck_assert_int_eq(nl_curves_of(&csv, &out, &err), NL_OK);
     }
     return out;
 }

@@ -21,7 +21,7 @@ struct shape {
 static const struct shape shapes[] = {{1, 1, 1},     {1, 64, 64},  {2, 10, 64},   {3, 16, 5},   {5, 17, 33},  {7, 31, 3},    {8, 32, 2},   {13, 48, 9},
                                       {32, 64, 64},  {32, 10, 64}, {64, 64, 32},  {33, 65, 66}, {9, 100, 31}, {31, 130, 40}, {1, 200, 300}, {2, 7, 600}, {1, 64, 10}, {2, 128, 64}, {3, 64, 262}, {4, 192, 257},
                                       {200, 20, 70}, {400, 9, 11}, {195, 67, 530}, {15, 64, 63}, {37, 10, 64},
-                                      {64, 10, 1},   {48, 1, 2},    {32, 15, 2},  {20, 80, 1},   {9, 48, 2},    {64, 64, 1},  {2, 80, 64}};
+                                      {64, 10, 1},   {48, 1, 2},    {32, 15, 2},  {20, 80, 1},   {9, 48, 2},    {64, 64, 1},  {2, 80, 64}, {790, 70, 260}};
 enum { SHAPES = sizeof shapes / sizeof *shapes };
 
 static float *drawn(const char *name, size_t count)
@@ -197,6 +197,37 @@ START_TEST(a_relu_inside_the_product_is_the_relu_after_it)
 }
 END_TEST
 
+/* Each element and the other one beside it. */
+static void double_and_count(size_t count, float *c, float *other)
+{
+    for (size_t i = 0; i < count; i++) {
+        c[i] *= 2;
+        other[i] += 1;
+    }
+}
+
+START_TEST(each_element_is_finished_once_when_it_is_complete)
+{
+    struct shape s = shapes[_i];
+    size_t count = s.m * s.n;
+    float *a = drawn("a", s.m * s.k), *b = drawn("b", s.k * s.n), *c = malloc(count * sizeof *c), *finished = malloc(count * sizeof *finished);
+    for (int way = 0; way < 2; way++)
+        for (enum nl_gemm gemm = NL_GEMM_OWN; gemm <= NL_GEMM_OPENBLAS; gemm++) {
+            float *times = calloc(count, sizeof *times);
+            struct nl_cpu_gemm p = {way ? NL_TRANSPOSED_B : NL_PLAIN, s.m, s.n, s.k, .a = a, .b = b, .c = c};
+            nl_cpu_gemm(gemm, &p);
+            p.c = finished;
+            p.finish = double_and_count;
+            p.other = times;
+            nl_cpu_gemm(gemm, &p);
+            for (size_t i = 0; i < count; i++)
+                ck_assert(times[i] == 1 && finished[i] == 2 * c[i]);
+            free(times);
+        }
+    free(a), free(b), free(c), free(finished);
+}
+END_TEST
+
 START_TEST(column_sums_are_exact_to_a_rounding)
 {
     struct shape s = shapes[_i];
@@ -282,6 +313,7 @@ int main(void)
     tcase_add_loop_test(cases, a_relu_inside_the_product_is_the_relu_after_it, 0, SHAPES);
     tcase_add_loop_test(cases, a_step_inside_the_product_is_the_step_after_it, 0, SHAPES);
     tcase_add_loop_test(cases, what_goes_back_beside_a_step_is_a_sum_in_double, 0, SHAPES);
+    tcase_add_loop_test(cases, each_element_is_finished_once_when_it_is_complete, 0, SHAPES);
     tcase_add_loop_test(cases, column_sums_are_exact_to_a_rounding, 0, SHAPES);
     tcase_add_loop_test(cases, transposed_twice_is_the_same, 0, SHAPES);
     tcase_add_loop_test(cases, bits_are_equal_over_instruction_sets, 0, SHAPES);

@@ -229,11 +229,11 @@ START_TEST(a_power_cut_loses_nothing_that_was_promised)
             s.out = nl_path_join(root, "out");
             for (int i = 0; i < 3; i++) { /* sums never are there before the tables that they are of */
                 char *path = nl_path_join(s.out, tables[i]);
-                struct nl_table table;
-                int status = nl_table_read(path, &table, NULL);
+                struct nl_csv csv;
+                int status = nl_csv_read(path, &csv, NULL);
                 ck_assert_msg(status != NL_BAD, "%d of %d operations, loss %d: '%s' does not fit its checksum", end, logged, (int)loss, tables[i]);
                 if (status == NL_OK)
-                    nl_table_release(&table);
+                    nl_csv_release(&csv);
                 free(path);
             }
             work->again(&s);

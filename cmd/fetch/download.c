@@ -167,7 +167,7 @@ static enum download_end judge(CURL *curl, const struct transfer *it, CURLcode c
 enum download_end download(const char *url, const char *part, const struct remote_file *file, double patience,
                            struct nl_error *why)
 {
-    struct transfer it = {.file = file, .patience = patience, .terminal = isatty(STDERR_FILENO) && !manner.quiet};
+    struct transfer it = {.file = file, .patience = patience, .terminal = isatty(STDERR_FILENO) && !output.quiet};
     it.descriptor = nl_file_open_plain(part, O_WRONLY | O_CREAT | O_APPEND, why);
     off_t there = it.descriptor < 0 ? -1 : lseek(it.descriptor, 0, SEEK_END);
     if (there > file->bytes)

@@ -19,15 +19,21 @@ static bool is_normalize(const struct nl_graph_node *node)
     return nl_normalize_of(node->operation, node->arguments) != NULL;
 }
 
+static bool is_activation(const struct nl_graph_node *node)
+{
+    return is(node, &nl_activate_operation);
+}
+
 static bool is_relu(const struct nl_graph_node *node)
 {
-    return is(node, &nl_activate_operation) && ((const struct nl_activate *)node->arguments)->kind == NL_RELU;
+    return is_activation(node) && ((const struct nl_activate *)node->arguments)->kind == NL_RELU;
 }
 
 /* A node and the only one that takes its output. */
 struct pair {
-    const struct nl_graph *graph;
+    struct nl_graph *graph;
     const struct nl_backend *backend;
+    bool trains;
     struct nl_graph_node *first, *second;
 };
 
@@ -78,31 +84,43 @@ static bool normalize_add(const struct pair *p)
     return true;
 }
 
-/* y = relu(x w + b), whose mask the linear layer that takes y puts on its gradient. */
-static bool linear_relu(const struct pair *p)
+/* y = f(x w + b), whose mask or slope the linear layer that takes y puts on its gradient. */
+static bool linear_activate(const struct pair *p)
 {
-    if (!p->backend->fuses_relu || !is(p->first, &nl_linear_operation) || !is_relu(p->second) || nl_consumers(p->graph, p->second->out[0]) != 1)
+    enum { X };
+    struct nl_linear *linear = p->first->arguments;
+    const struct nl_activate *activate = p->second->arguments;
+    int y = p->second->out[0], third = nl_first_consumer(p->graph, y);
+    if (!p->backend->fuses_activations || !is(p->first, &nl_linear_operation) || !is_activation(p->second) || p->first->loop != NL_NONE ||
+        nl_consumers(p->graph, y) != 1 || third == NL_NONE)
         return false;
-    int third = nl_first_consumer(p->graph, p->second->out[0]);
-    if (third == NL_NONE || !is(&p->graph->node[third], &nl_linear_operation) || p->graph->node[third].in[0] != p->second->out[0])
+    struct nl_graph_node *taker = &p->graph->node[third];
+    if (!is(taker, &nl_linear_operation) || taker->in[X] != y)
         return false;
-    ((struct nl_linear *)p->first->arguments)->relu = true;
-    ((struct nl_linear *)p->graph->node[third].arguments)->masks = true;
+    linear->relu = ((struct nl_linear *)taker->arguments)->masks = is_relu(p->second);
+    linear->activates = !linear->relu;
+    linear->activation = activate->kind;
+    linear->gelu = activate->gelu;
+    linear->quick = activate->quick;
+    if (linear->activates && p->trains) {
+        taker->in[NL_LINEAR_SLOPE] = p->first->out[p->first->outputs++] = nl_graph_add_value(p->graph, p->graph->value[y]);
+        p->graph->value[taker->in[NL_LINEAR_SLOPE]].observed = false;
+    }
     take_place(p->first, p->second);
     return true;
 }
 
 typedef bool pattern(const struct pair *p);
-static pattern *const patterns[] = {add_relu, normalize_add, normalize_relu, linear_relu};
+static pattern *const patterns[] = {add_relu, normalize_add, normalize_relu, linear_activate};
 
 /* Applies one pattern that the node begins. Returns where both stand then, or NL_NONE: it begins none. */
-static int fuse_once(struct nl_graph *graph, const struct nl_backend *backend, int number)
+static int fuse_once(struct nl_graph *graph, const struct nl_backend *backend, bool trains, int number)
 {
     struct nl_graph_node *node = &graph->node[number];
     int next = node->operation && node->outputs > 0 && nl_consumers(graph, node->out[0]) == 1 ? nl_first_consumer(graph, node->out[0]) : NL_NONE;
     if (next == NL_NONE)
         return NL_NONE;
-    struct pair pair = {graph, backend, node, &graph->node[next]};
+    struct pair pair = {graph, backend, trains, node, &graph->node[next]};
     for (size_t i = 0; i < sizeof patterns / sizeof *patterns; i++)
         if (patterns[i](&pair))
             return next;
@@ -110,10 +128,10 @@ static int fuse_once(struct nl_graph *graph, const struct nl_backend *backend, i
 }
 
 /* Last to first, so that a sum has its ReLU before a normalizer takes the sum. */
-void nl_fuse(struct nl_graph *graph, const struct nl_backend *backend)
+void nl_fuse(struct nl_graph *graph, const struct nl_backend *backend, bool trains)
 {
     for (int i = graph->nodes - 1; i >= 0; i--)
         for (int at = i; at != NL_NONE;)
-            at = fuse_once(graph, backend, at);
+            at = fuse_once(graph, backend, trains, at);
     nl_graph_close_up(graph);
 }

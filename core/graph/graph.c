@@ -292,6 +292,7 @@ struct nl_graph nl_graph_copy(const struct nl_graph *graph)
     copy.node = copied(graph->node, graph->nodes, sizeof *copy.node);
     copy.tensor = copied(graph->tensor, graph->tensors, sizeof *copy.tensor);
     copy.loop = copied(graph->loop, graph->loops, sizeof *copy.loop);
+    copy.values_capacity = copy.values, copy.nodes_capacity = copy.nodes, copy.tensors_capacity = copy.tensors, copy.loops_capacity = copy.loops;
     for (int i = 0; i < copy.nodes; i++)
         copy.node[i].arguments = copied(graph->node[i].arguments, 1, graph->node[i].operation->arguments);
     return copy;

@@ -17,7 +17,7 @@ int nl_list_make(struct nl_list *list, const struct nl_list_setup *setup, struct
         return NL_FAIL;
     for (int i = 0; setup->observers && i < setup->observers->count; i++)
         list->graph.value[setup->observers->at[i].value].observed = true;
-    nl_fuse(&list->graph, list->backend);
+    nl_fuse(&list->graph, list->backend, list->trains);
     for (int i = 0; i < list->graph.nodes; i++)
         if (list->graph.node[i].operation->prepare)
             list->graph.node[i].operation->prepare(list->graph.node[i].arguments, setup->capacity, !setup->trains && !setup->initializes);

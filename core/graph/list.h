@@ -134,7 +134,7 @@ void nl_list_after_step(const struct nl_list *list, const struct nl_run *run); /
 
 /* ---- the passes ---- */
 
-void nl_fuse(struct nl_graph *graph, const struct nl_backend *backend);
+void nl_fuse(struct nl_graph *graph, const struct nl_backend *backend, bool trains);
 
 /* Of each node: how it is called. */
 struct nl_calls {

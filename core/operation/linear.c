@@ -20,10 +20,18 @@ static void bind(void *arguments, const struct nl_operands *at)
 {
     struct nl_linear *linear = arguments;
     linear->x = at->in[X], linear->w = at->in[WEIGHT], linear->b = at->in[BIAS];
-    linear->y = at->out[0], linear->dy = at->d_out[0];
+    linear->x_slope = at->in[NL_LINEAR_SLOPE];
+    linear->y = at->out[0], linear->slope = at->out[1], linear->dy = at->d_out[0];
     linear->dx = at->d_in[X], linear->dw = at->d_in[WEIGHT], linear->db = at->d_in[BIAS];
     linear->update = at->update;
     linear->packed = at->packed;
+}
+
+static struct nl_reads reads(const void *arguments, unsigned filled)
+{
+    struct nl_reads reads = nl_product_reads(arguments, filled);
+    reads.inputs |= filled & 1u << NL_LINEAR_SLOPE;
+    return reads;
 }
 
 static double work(const void *arguments)
@@ -99,13 +107,14 @@ NL_OPERATION(linear) = {
     .name = "linear",
     .arguments = sizeof(struct nl_linear),
     .span = NL_SPAN_SAMPLE,
-    .slots = NL_PRODUCT_SLOTS,
+    .slots = NL_LINEAR_SLOTS,
     .skips = 1u << X,
+    .constants = 1u << NL_LINEAR_SLOPE,
     .together = 1u << WEIGHT | 1u << BIAS,
     .steps_weight = true,
     .declare = declare,
     .bind = bind,
-    .reads = nl_product_reads,
+    .reads = reads,
     .work = work,
     .reference = NL_REFERENCES(linear),
 };

@@ -183,7 +183,7 @@ int nl_picture_curves(const struct nl_picture *picture, struct nl_page *page, st
     if (sightings == 0 || d.metric.column < 0) {
         nl_text_add(picture->note, "curves is not drawn: curves.csv has no %s\n", d.metric.measure.name);
     } else {
-        nl_chart_make(picture, -1, -1, NL_DEAL_KIND, page, &d.chart);
+        nl_chart_make(picture, -1, -1, NL_ASSIGN_KIND, page, &d.chart);
         status = draw(&d, err);
         nl_chart_release(&d.chart);
     }

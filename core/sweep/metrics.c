@@ -7,7 +7,7 @@
 
 #include "config/value.h"
 #include "graph/observers.h"
-#include "stats/table.h"
+#include "stats/csv.h"
 
 /* ---- made of a result ---- */
 

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "stats/table.h"
+#include "stats/csv.h"
 #include "sweep/store.h"
 
 static void add_key_names(struct nl_text *out, const struct nl_grid *grid)

@@ -8,14 +8,12 @@ import argparse
 import pathlib
 import statistics
 import subprocess
-import sys
 
 import report
-from race import CORES, HERE, ONE_THREAD, Competitor, Track, agree, threads
+import sequences
+from race import ONE_THREAD, PEERS, PYTHON, Track
 
 NORMS = ["none", "bn", "ln", "gn"]
-PEERS = HERE / "peers"
-PYTHON = sys.executable
 NO_EVALUATION = "train.eval_every=1000000000"
 
 
@@ -73,43 +71,13 @@ def share(track, batches):
 
 def two_cores(track, batches):
     """Row 6: ResNet-20 on two cores. Ours are two trainings, as two workers of a sweep have them; PyTorch's one in two threads, or two."""
-    if len(CORES) < 2:
-        print("  two_cores: left out, there is one core")
-        return
-    pair = CORES[-2:]
     for batch in batches or ([8] if track.quick else [1, 8, 32, 128]):
         folder, step = resnet_case(track, "bn", batch)
-        peer = [PYTHON, PEERS / "resnet_torch.py", folder, "channels_last"]
-        both = Competitor("PyTorch, 2 threads", [*peer, 2], threads(2) | report.MALLOC, pair)
-        single = [Competitor("PyTorch, 2 processes", peer, ONE_THREAD | report.MALLOC, (core,)) for core in pair]
-        ours = [Competitor("normlab", step, ONE_THREAD, (core,)) for core in pair]
-        teams = {"normlab": ours, "PyTorch, 2 threads": [both], "PyTorch, 2 processes": single}
-        for c in [*ours, both, *single]:
-            c.ready()
-            if c.error or not agree(ours[0].losses, c.losses):
-                sys.exit(f"two_cores batch {batch}: {c.name}: {c.error or 'other losses'}")
-
-        def rate(team):
-            """Images a second of all in the team at once."""
-            for c in team:
-                c.ask(0.2 if track.quick else 1.0)
-            for c in team:
-                c.answer()
-            return sum(1e6 * batch / c.times[-1] for c in team)
-
-        def measure():
-            rates = {"normlab, one core": []} | {name: [] for name in teams}
-            for _ in range(1 if track.quick else 5):
-                for name, team in teams.items():
-                    rates[name].append(rate(team))
-                rates["normlab, one core"].append(statistics.mean(rate([c]) for c in ours))
-            return {"images": {name: statistics.median(found) for name, found in rates.items()}}
-
-        row = track.steady("two_cores", 1.6, measure)
-        for c in [*ours, both, *single]:
-            c.stop()
-        print(f"  two cores, batch {batch}: " + ", ".join(f"{n} {r:.0f}/s" for n, r in row["images"].items()))
-        track.keep("two_cores", {f"bn {batch}": row})
+        row = track.side_by_side("two_cores", f"ResNet-20, batch {batch}", step, [PYTHON, PEERS / "resnet_torch.py", folder, "channels_last"])
+        if row:
+            images = {name: 1e6 * batch / step for name, step in row.pop("us").items()}
+            print(f"  two cores, batch {batch}: " + ", ".join(f"{n} {r:.0f}/s" for n, r in images.items()))
+            track.keep("two_cores", {f"bn {batch}": row | {"images": images}})
 
 
 def conv(track, batches):
@@ -245,7 +213,7 @@ def ref(track, _):
 
 
 PARTS = {"overhead": overhead, "sweep": lambda track, _: sweep_of(track, 1), "mlp": mlp, "resnet": resnet, "share": share, "two_cores": two_cores, "conv": conv, "norm": norm,
-         "sweep1000": lambda track, _: sweep_of(track, 25), "bits": bits, "ref": ref}
+         "sweep1000": lambda track, _: sweep_of(track, 25), "bits": bits, "ref": ref} | sequences.PARTS
 
 
 def main():
@@ -258,7 +226,7 @@ def main():
     parser.add_argument("--without", action="append", default=[], metavar="WORD", help="leave out competitors with this in their name")
     options = parser.parse_args()
     track = Track(options.build, options.quick, options.without, options.caches)
-    for name in options.only or [part for part in PARTS if not (track.quick and part == "sweep1000")]:
+    for name in options.only or [part for part in PARTS if not (track.quick and part in ("sweep1000", "trainings"))]:
         PARTS[name](track, options.batch)
     print(f"{track.table}")
 

@@ -13,6 +13,8 @@ import time
 import report
 
 HERE = pathlib.Path(__file__).parent
+PEERS = HERE / "peers"
+PYTHON = sys.executable
 AGREE = 1e-3   # relative, of the losses of the first steps: float32 sums in another order, and steps that feed on them
 MOVED = 0.10   # of a probe, between before and after a row
 OTHERS = 0.2   # cores that others keep busy during a row
@@ -190,4 +192,42 @@ class Track:
         for c in competitors:
             c.stop()
         print(f"  {name}: " + ", ".join(f"{n} {t:.4g} us" for n, t in row["us"].items()) + ("" if row["steady"] else " (not steady)"), flush=True)
+        return row
+
+    def side_by_side(self, part, name, step, peer):
+        """Steps on two cores: two trainings of ours, a process each, as the workers of a sweep have them, beside one alone; a peer's training in two threads, its
+        last argument, or two in two processes. The microseconds in which all together make a step, or None where there is one core."""
+        if len(CORES) < 2:
+            print(f"  {name}: left out, there is one core")
+            return None
+        pair = CORES[-2:]
+        tuned = report.MALLOC | self.caches
+        teams = {"normlab": [Competitor("normlab", step, ONE_THREAD, (core,)) for core in pair],
+                 "PyTorch, 2 threads": [Competitor("PyTorch, 2 threads", [*peer, 2], threads(2) | tuned, pair)],
+                 "PyTorch, 2 processes": [Competitor("PyTorch", peer, ONE_THREAD | tuned, (core,)) for core in pair]}
+        everyone = [c for team in teams.values() for c in team]
+        for c in everyone:
+            c.ready()
+            if c.error or not agree(everyone[0].losses, c.losses):
+                sys.exit(f"{name}: {c.name}: {c.error or 'other losses'}")
+
+        def time_of(team):
+            """Of a step of all in the team at once."""
+            for c in team:
+                c.ask(0.2 if self.quick else 1.0)
+            for c in team:
+                c.answer()
+            return 1 / sum(1 / c.times[-1] for c in team)
+
+        def measure():
+            times = {"normlab, one core": []} | {name: [] for name in teams}
+            for _ in range(1 if self.quick else 5):
+                for name, team in teams.items():
+                    times[name].append(time_of(team))
+                times["normlab, one core"].append(statistics.mean(time_of([c]) for c in teams["normlab"]))
+            return {"us": {name: statistics.median(found) for name, found in times.items()}}
+
+        row = self.steady(part, 1.6, measure)
+        for c in everyone:
+            c.stop()
         return row

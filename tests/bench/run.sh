@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # Measures normlab side by side with what its users would run instead, and writes tests/bench/RESULTS.md. Never part of the tests.
 #
-#   tests/bench/run.sh                everything, on a quiet machine (45 minutes)
+#   tests/bench/run.sh                everything, on a quiet machine (65 minutes)
 #   tests/bench/run.sh --quick        a small row of each part, into build-bench/bench/quick.md: whether everything still runs (4 minutes)
 #   tests/bench/run.sh --only PART    one part, may be repeated; the others keep their last figures: overhead, sweep (40 trials), mlp, resnet, share,
-#                                     two_cores, conv, norm, sweep1000 (2 minutes), bits or ref
+#                                     two_cores, conv, norm, sweep1000 (2 minutes), bits or ref; of networks on sequences gpt, vit, lstm (plain and with LN),
+#                                     gpt_share (a normalizer's share of a step), sequence_cores (two cores) or trainings (100 from a cold shell)
 #   tests/bench/run.sh --kinds [KIND ...]  every kind of `normlab norms` beside PyTorch: a part of RESULTS.md by itself (10 minutes); of some kinds, the table alone
-#   ... --batch N                     only this batch size of mlp, resnet, two_cores, conv or bits; may be repeated
+#   ... --batch N                     only this batch size of a part that has several; may be repeated
 #   ... --without WORD                leaves out competitors with this in their name
 #
 # Figures are kept in build-bench/bench/results.json. PyTorch and JAX are installed into tests/bench/.venv, or $NORMLAB_BENCH_VENV if that is set; what they
@@ -33,6 +34,7 @@ cc -std=gnu11 -O3 -march=native -ffp-contract=fast -fno-tree-loop-distribute-pat
 # oneDNN declares every list of sizes as long as the longest.
 cc -std=gnu11 -O2 -Wno-stringop-overread "$bench/onednn.c" -ldnnl -o "$build/onednn"
 cc -std=gnu11 -O2 "$bench/fann.c" -lfloatfann -lm -o "$build/fann"
+cc -O2 -shared -fPIC "$bench/mkl_avx512.c" -o "$build/mkl_avx512.so"
 
 if [ "${1:-}" = --kinds ]; then
     shift

@@ -6,14 +6,20 @@
 #include <math.h>
 #include <string.h>
 
-#include "backend/cpu/cpu.h"
 #include "backend/cpu/elementary.h"
+#include "backend/cpu/gemm.h"
 #include "base/random.h"
 #include "operation/attention.h"
 
 enum { Q, K, V, TILE = 32 };
 
-/* What a call works with, of one thread. Rows behind the last query of a tile are 0. */
+/* Rows of a head, `line` numbers from one to the next, in the activations; or, of turned queries and keys, in scratch memory. */
+struct part {
+    float *at;
+    size_t line;
+};
+
+/* What a call works with, of one thread. */
 struct work {
     const struct nl_run *run;
     const struct nl_attention *op;
@@ -21,12 +27,11 @@ struct work {
     size_t positions, width, length;
     float scale;
     float *cosine, *sine;     /* (S, D / 2) rotary; else NULL */
-    float *of[3];             /* (S, D) k and v; of[Q] (TILE, D) q times `scale` */
-    float *across;            /* (D, TILE) of q, then of dy */
+    float *turned[2];         /* (S, D) q and k; rotary */
+    float *across;            /* (D, TILE) of q times `scale`, then of dy; 0 behind the last query */
     float *p, *dp;            /* (S, TILE) */
     float *kept;              /* (S, TILE) by what dropout multiplies a weight, or NULL */
-    float *y;                 /* (TILE, D) y, or dy */
-    float *gradient[3];       /* as `of` */
+    struct part of[3], gradient[3]; /* (length, D) of the head */
 };
 
 /* ---- softmax ---- */
@@ -60,7 +65,7 @@ static void soften(size_t reach, size_t open, float *restrict p, float *restrict
         for (size_t s = first; s < end; s++)
             NL_ROLLED
             for (int32_t i = 0; i < TILE; i++) {
-                float e = is_hidden(s, open, i) ? 0.0f : nl_exp(p[s * TILE + (size_t)i] - largest[i]);
+                float e = is_hidden(s, open, i) ? 0.0f : nl_quick_exp(p[s * TILE + (size_t)i] - largest[i]);
                 p[s * TILE + (size_t)i] = e;
                 part[i] += e;
             }
@@ -88,12 +93,12 @@ static void soften_again(size_t reach, size_t open, float *restrict p, const dou
     for (size_t s = 0; s < reach; s++)
         NL_ROLLED
         for (int32_t i = 0; i < TILE; i++)
-            p[s * TILE + (size_t)i] = is_hidden(s, open, i) ? 0.0f : nl_exp((p[s * TILE + (size_t)i] - high[i]) - low[i]);
+            p[s * TILE + (size_t)i] = is_hidden(s, open, i) ? 0.0f : nl_quick_exp((p[s * TILE + (size_t)i] - high[i]) - low[i]);
 }
 
-/* dp becomes the gradient of the scores: p (dp - sum of p dp), down each column. */
+/* dp becomes the gradient of the products of queries and keys: scale p (dp - sum of p dp), down each column. */
 NL_CLONES
-static void soften_back(size_t reach, const float *restrict p, float *restrict dp)
+static void soften_back(size_t reach, float scale, const float *restrict p, float *restrict dp)
 {
     float mean[TILE] = {0}, part[TILE];
     for (size_t first = 0, end; first < reach; first = end) {
@@ -112,7 +117,14 @@ static void soften_back(size_t reach, const float *restrict p, float *restrict d
     for (size_t s = 0; s < reach; s++)
         NL_ROLLED
         for (int32_t i = 0; i < TILE; i++)
-            dp[s * TILE + (size_t)i] = p[s * TILE + (size_t)i] * (dp[s * TILE + (size_t)i] - mean[i]);
+            dp[s * TILE + (size_t)i] = scale * p[s * TILE + (size_t)i] * (dp[s * TILE + (size_t)i] - mean[i]);
+}
+
+NL_CLONES
+static void scale(size_t count, float by, float *x)
+{
+    for (size_t i = 0; i < count; i++)
+        x[i] *= by;
 }
 
 NL_CLONES
@@ -125,24 +137,16 @@ static void multiply(size_t count, const float *x, const float *by, float *y)
 
 /* ---- in and out ---- */
 
-/* Rows of a head out of, or into, activations; by what they are multiplied. */
-static void copy_rows(size_t rows, size_t width, const float *from, size_t from_line, float *to, size_t to_line, float scale)
-{
-    for (size_t row = 0; row < rows; row++)
-        for (size_t c = 0; c < width; c++)
-            to[row * to_line + c] = scale * from[row * from_line + c];
-}
-
 /* Each pair of channels is turned by the angle of its position; way -1: back. */
-static void turn(const struct work *w, size_t first, size_t rows, float way, float *x)
+static void turn(const struct work *w, float way, struct part from, struct part to)
 {
     size_t half = w->width / 2;
-    for (size_t row = 0; w->cosine && row < rows; row++)
+    for (size_t row = 0; row < w->length; row++)
         for (size_t i = 0; i < half; i++) {
-            float *pair = x + row * w->width + 2 * i, a = pair[0], b = pair[1];
-            float c = w->cosine[(first + row) * half + i], s = way * w->sine[(first + row) * half + i];
-            pair[0] = a * c - b * s;
-            pair[1] = a * s + b * c;
+            const float *pair = from.at + row * from.line + 2 * i;
+            float a = pair[0], b = pair[1], c = w->cosine[row * half + i], s = way * w->sine[row * half + i];
+            to.at[row * to.line + 2 * i] = a * c - b * s;
+            to.at[row * to.line + 2 * i + 1] = a * s + b * c;
         }
 }
 
@@ -163,27 +167,26 @@ static size_t offset(const struct work *w, size_t n, size_t h, size_t line)
     return n * w->positions * line + h * w->width;
 }
 
-static float *part_of(const struct work *w, const void *const *place, int part, size_t n, size_t h)
+static struct part part_of(const struct work *w, const void *const *place, int part, size_t n, size_t h)
 {
     const float *x = nl_attention_part(w->op, place, part, sizeof *x);
-    return (float *)(uintptr_t)NL_AT(x, w->at) + offset(w, n, h, nl_attention_line(w->op));
-}
-
-static void load_rows(const struct work *w, int part, size_t n, size_t h, size_t first, size_t rows)
-{
-    const float *x = part_of(w, w->op->x, part, n, h) + first * nl_attention_line(w->op);
-    copy_rows(rows, w->width, x, nl_attention_line(w->op), w->of[part], w->width, part == Q ? w->scale : 1.0f);
-    if (part != V)
-        turn(w, first, rows, 1, w->of[part]);
-}
-
-static void store_rows(const struct work *w, int part, size_t n, size_t h, size_t first, size_t rows)
-{
     size_t line = nl_attention_line(w->op);
-    float *dx = part_of(w, (const void *const *)w->op->dx, part, n, h) + first * line;
-    if (part != V)
-        turn(w, first, rows, -1, w->gradient[part]);
-    copy_rows(rows, w->width, w->gradient[part], w->width, dx, line, part == Q ? w->scale : 1.0f);
+    return (struct part){(float *)(uintptr_t)NL_AT(x, w->at) + offset(w, n, h, line), line};
+}
+
+/* Queries, keys and values of a head; and, of backward, where their gradients go. */
+static void open_head(struct work *w, size_t n, size_t h, bool back)
+{
+    for (int part = Q; part <= V; part++) {
+        w->of[part] = part_of(w, w->op->x, part, n, h);
+        if (back)
+            w->gradient[part] = part_of(w, (const void *const *)w->op->dx, part, n, h);
+        if (w->cosine && part != V) {
+            struct part turned = {w->turned[part], w->width};
+            turn(w, 1, w->of[part], turned);
+            w->of[part] = turned;
+        }
+    }
 }
 
 /* Positions that do not count, from `first` on. */
@@ -207,19 +210,43 @@ static struct tile tile_at(const struct work *w, size_t first)
     return (struct tile){first, count, causal ? first + count : w->length, causal ? first : w->length};
 }
 
-/* c = a b, or c += a b. */
-static void product(enum nl_cpu_transposed transposed, size_t m, size_t n, size_t k, const float *a, const float *b, bool add, float *c)
+/* The tile's rows, as columns. */
+static void lay_across(const struct work *w, const struct tile *tile, const float *rows, size_t line)
 {
-    nl_cpu_gemm(NL_GEMM_OWN, &(struct nl_cpu_gemm){transposed, m, n, k, .a = a, .b = b, .c = c, .add = add});
+    if (tile->count < TILE)
+        memset(w->across, 0, TILE * w->width * sizeof *w->across);
+    nl_cpu_transpose(tile->count, w->width, rows, line, w->across, TILE);
+}
+
+/* p (reach, TILE) = the head's rows times what lies across. */
+static void times_across(const struct work *w, const struct tile *tile, struct part rows, float *p)
+{
+    nl_gemm_parts(&(struct nl_gemm_parts){.m = tile->reach, .n = TILE, .k = w->width, .a = rows.at, .a_row = rows.line, .a_step = 1, .b = w->across, .b_step = TILE,
+                                          .c = p, .c_step = TILE});
+}
+
+/* to (count, D) = p' rows: what the tile's queries take of the head's rows. */
+static void gather(const struct work *w, const struct tile *tile, const float *p, struct part rows, float *to, size_t line)
+{
+    nl_gemm_parts(&(struct nl_gemm_parts){.m = tile->count, .n = w->width, .k = tile->reach, .a = p, .a_row = 1, .a_step = TILE, .b = rows.at, .b_step = rows.line,
+                                          .c = to, .c_step = line});
+}
+
+/* to (reach, D) = p rows, of the tile, which is what they give to the head's rows; keys that no earlier tile reached begin there. */
+static void scatter(const struct work *w, const struct tile *tile, const float *p, const float *rows, size_t line, struct part to)
+{
+    size_t before = tile->first == 0 ? 0 : w->op->causal ? tile->first : tile->reach, begins[] = {0, before, tile->reach};
+    for (int fresh = 0; fresh < 2; fresh++)
+        nl_gemm_parts(&(struct nl_gemm_parts){.m = begins[fresh + 1] - begins[fresh], .n = w->width, .k = tile->count, .a = p + begins[fresh] * TILE, .a_row = TILE,
+                                              .a_step = 1, .b = rows, .b_step = line, .c = to.at + begins[fresh] * to.line, .c_step = to.line, .add = !fresh});
 }
 
 /* p = k q' */
-static void find_scores(const struct work *w, const struct tile *tile, size_t n, size_t h)
+static void find_scores(const struct work *w, const struct tile *tile)
 {
-    memset(w->of[Q], 0, TILE * w->width * sizeof *w->of[Q]);
-    load_rows(w, Q, n, h, tile->first, tile->count);
-    nl_cpu_transpose(TILE, w->width, w->of[Q], w->width, w->across, TILE);
-    product(NL_PLAIN, tile->reach, TILE, w->width, w->of[K], w->across, false, w->p);
+    lay_across(w, tile, w->of[Q].at + tile->first * w->of[Q].line, w->of[Q].line);
+    scale(TILE * w->width, w->scale, w->across);
+    times_across(w, tile, w->of[K], w->p);
 }
 
 /* Draws what is dropped of the tile's weights. */
@@ -250,40 +277,38 @@ static void tile_forward(const struct work *w, const struct tile *tile, size_t n
     size_t channels = (size_t)w->op->channels;
     float *y = (float *)NL_AT(w->op->y, w->at) + offset(w, n, h, channels) + tile->first * channels, inverse[TILE];
     double *kept_sums = NL_AT(w->op->log_sum, w->at), log_sum[TILE];
-    find_scores(w, tile, n, h);
+    find_scores(w, tile);
     soften(tile->reach, tile->open, w->p, inverse, log_sum);
     if (drops(w, tile, n, h))
         multiply(tile->reach * TILE, w->p, w->kept, w->p);
-    product(NL_TRANSPOSED_A, TILE, w->width, tile->reach, w->p, w->of[V], false, w->y);
+    gather(w, tile, w->p, w->of[V], y, channels);
     for (size_t t = 0; t < tile->count; t++)
-        copy_rows(1, w->width, w->y + t * w->width, w->width, y + t * channels, channels, inverse[t]);
+        scale(w->width, inverse[t], y + t * channels);
     if (kept_sums)
         memcpy(kept_sums + (n * (size_t)w->op->heads + h) * w->positions + tile->first, log_sum, tile->count * sizeof *log_sum);
 }
 
 static void tile_backward(const struct work *w, const struct tile *tile, size_t n, size_t h)
 {
-    size_t channels = (size_t)w->op->channels, width = w->width, reach = tile->reach;
+    size_t channels = (size_t)w->op->channels, reach = tile->reach;
     const float *dy = (const float *)NL_AT(w->op->dy, w->at) + offset(w, n, h, channels) + tile->first * channels;
     const double *kept_sums = (const double *)NL_AT(w->op->log_sum, w->at) + (n * (size_t)w->op->heads + h) * w->positions + tile->first;
+    struct part q = w->of[Q], dq = w->gradient[Q];
     double log_sum[TILE] = {0};
     memcpy(log_sum, kept_sums, tile->count * sizeof *log_sum);
-    find_scores(w, tile, n, h);
+    find_scores(w, tile);
     soften_again(reach, tile->open, w->p, log_sum);
-    memset(w->y, 0, TILE * width * sizeof *w->y);
-    copy_rows(tile->count, width, dy, channels, w->y, width, 1.0f);
-    nl_cpu_transpose(TILE, width, w->y, width, w->across, TILE);
-    product(NL_PLAIN, reach, TILE, width, w->of[V], w->across, false, w->dp);
+    lay_across(w, tile, dy, channels);
+    times_across(w, tile, w->of[V], w->dp);
     bool dropped = drops(w, tile, n, h);
     if (dropped) {
         multiply(reach * TILE, w->dp, w->kept, w->dp);
         multiply(reach * TILE, w->p, w->kept, w->kept);
     }
-    product(NL_PLAIN, reach, width, TILE, dropped ? w->kept : w->p, w->y, true, w->gradient[V]);
-    soften_back(reach, w->p, w->dp);
-    product(NL_PLAIN, reach, width, TILE, w->dp, w->of[Q], true, w->gradient[K]);
-    product(NL_TRANSPOSED_A, TILE, width, reach, w->dp, w->of[K], false, w->gradient[Q]);
-    store_rows(w, Q, n, h, tile->first, tile->count);
+    scatter(w, tile, dropped ? w->kept : w->p, dy, channels, w->gradient[V]);
+    soften_back(reach, w->scale, w->p, w->dp);
+    scatter(w, tile, w->dp, q.at + tile->first * q.line, q.line, w->gradient[K]);
+    gather(w, tile, w->dp, w->of[K], dq.at + tile->first * dq.line, dq.line);
 }
 
 /* ---- heads ---- */
@@ -291,8 +316,7 @@ static void tile_backward(const struct work *w, const struct tile *tile, size_t 
 static void head_forward(struct work *w, size_t n, size_t h)
 {
     size_t channels = (size_t)w->op->channels;
-    load_rows(w, K, n, h, 0, w->length);
-    load_rows(w, V, n, h, 0, w->length);
+    open_head(w, n, h, false);
     for (size_t first = 0; first < w->length; first += TILE) {
         struct tile tile = tile_at(w, first);
         tile_forward(w, &tile, n, h);
@@ -302,18 +326,15 @@ static void head_forward(struct work *w, size_t n, size_t h)
 
 static void head_backward(struct work *w, size_t n, size_t h)
 {
-    for (int part = K; part <= V; part++) {
-        load_rows(w, part, n, h, 0, w->length);
-        memset(w->gradient[part], 0, w->length * w->width * sizeof *w->gradient[part]);
-    }
+    open_head(w, n, h, true);
     for (size_t first = 0; first < w->length; first += TILE) {
         struct tile tile = tile_at(w, first);
         tile_backward(w, &tile, n, h);
     }
     for (int part = Q; part <= V; part++) {
-        if (part != Q)
-            store_rows(w, part, n, h, 0, w->length);
-        clear_rows(w, part_of(w, (const void *const *)w->op->dx, part, n, h), w->length, nl_attention_line(w->op));
+        if (w->cosine && part != V)
+            turn(w, -1, w->gradient[part], w->gradient[part]);
+        clear_rows(w, w->gradient[part].at, w->length, w->gradient[part].line);
     }
 }
 
@@ -329,13 +350,10 @@ static float *take(float **room, size_t *used, size_t count)
 static size_t lay_out(struct work *w, float *room)
 {
     const struct nl_attention *op = w->op;
-    size_t used = 0, all = w->positions * w->width, tile = TILE * w->width;
-    for (int part = Q; part <= V; part++) {
-        w->of[part] = take(&room, &used, part == Q ? tile : all);
-        w->gradient[part] = take(&room, &used, part == Q ? tile : all);
-    }
-    w->across = take(&room, &used, tile);
-    w->y = take(&room, &used, tile);
+    size_t used = 0, all = w->positions * w->width;
+    for (int part = Q; part <= K; part++)
+        w->turned[part] = op->rotary ? take(&room, &used, all) : NULL;
+    w->across = take(&room, &used, TILE * w->width);
     w->p = take(&room, &used, w->positions * TILE);
     w->dp = take(&room, &used, w->positions * TILE);
     w->kept = op->drops ? take(&room, &used, w->positions * TILE) : NULL;

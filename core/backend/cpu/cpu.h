@@ -84,11 +84,15 @@ void nl_cpu_sgd_step(const struct nl_cpu_sgd *sgd, size_t count, const float *gr
 /* activate.c */
 void nl_cpu_relu(size_t count, const float *x, float *y);
 void nl_cpu_relu_back(size_t count, const float *x, const float *dy, float *dx);
+typedef void nl_cpu_finish(size_t count, float *c, float *other);
 struct nl_cpu_activation {
     void (*forward)(size_t count, const float *x, float *y);                      /* y may be x */
     void (*backward)(size_t count, const float *x, const float *dy, float *dx);  /* dx may be dy */
+    nl_cpu_finish *finish; /* c: x, becomes y; other: becomes the slope, or NULL. NULL of ReLU */
 };
-struct nl_cpu_activation nl_cpu_activation_of(enum nl_activation kind, enum nl_gelu gelu);
+nl_cpu_finish nl_cpu_times; /* c *= other */
+/* quick: GELU in half the time and with other bits, which the trainings of perceptrons and image networks keep. */
+struct nl_cpu_activation nl_cpu_activation_of(enum nl_activation kind, enum nl_gelu gelu, bool quick);
 
 /* dropout.c: the smallest 53-bit integer k whose uniform number, (k + 1/2) 2^-53 as nl_stream_uniform rounds it, is at least p: so that
  * masks are decided by integers. */
@@ -110,6 +114,8 @@ struct nl_cpu_gemm {
     bool add;
     bool relu;         /* of the result; not of a transposed a */
     const float *mask; /* (m, n) or NULL: where it is not positive, neither NaN, the result is 0; of a transposed b only */
+    nl_cpu_finish *finish;        /* or NULL: what becomes of rows of c when they are complete, while a cache has them; not of a transposed a */
+    float *other;                 /* (m, n) or NULL: its other matrix */
     const struct nl_cpu_sgd *sgd; /* or NULL: c is the gradient of sgd->w (m, n), which is stepped; c holds nothing of use then */
     float *dx;         /* (k, m) or NULL: becomes b w' with w as it is before the step; where nl_cpu_gemm_yields_dx allows it */
     bool masks;        /* dx is 0 where a is not positive, neither NaN */

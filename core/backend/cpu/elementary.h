@@ -101,6 +101,42 @@ NL_INLINE float nl_normal_density(float x)
     return 0.39894228f * nl_exp(-0.5f * x * x);
 }
 
+/* exp(x) for x <= 88 to 2 ulp, by fused multiply-adds: in less time than nl_exp, and with other bits. exp(-inf) is 1e-38. */
+NL_INLINE float nl_quick_exp(float x)
+{
+    x = x < -87.3f ? -87.3f : x;
+    union {
+        float real;
+        uint32_t bits;
+    } rounded = {__builtin_fmaf(x, 1.44269504f, 12582912.0f)}, power = {.bits = (rounded.bits + 127u) << 23};
+    float n = rounded.real - 12582912.0f, r = __builtin_fmaf(n, 2.12194440e-4f, __builtin_fmaf(n, -0.693359375f, x));
+    float p = 1.9875691500e-4f;
+    p = __builtin_fmaf(p, r, 1.3981999507e-3f);
+    p = __builtin_fmaf(p, r, 8.3334519073e-3f);
+    p = __builtin_fmaf(p, r, 4.1665795894e-2f);
+    p = __builtin_fmaf(p, r, 1.6666665459e-1f);
+    p = __builtin_fmaf(p, r, 5.0000001201e-1f);
+    return (__builtin_fmaf(p, r * r, r) + 1.0f) * power.real;
+}
+
+/* The distribution function of the standard normal, to 3e-7 of its smaller tail, and its density, likewise. With t = 1 / (1 + 0.3 |x|) the tail is the
+ * exponential of -x^2 / 2 times a polynomial in t, fitted so that its largest relative error, 1.2e-7, is least. */
+NL_INLINE float nl_quick_normal(float x, float *density)
+{
+    float size = x < 0 ? -x : x, t = 1.0f / __builtin_fmaf(0.3f, size, 1.0f), e = nl_quick_exp(-0.5f * (x * x));
+    float p = 3.608884003e-02f;
+    p = __builtin_fmaf(p, t, -1.589337384e-01f);
+    p = __builtin_fmaf(p, t, 2.093464099e-01f);
+    p = __builtin_fmaf(p, t, -5.645011982e-02f);
+    p = __builtin_fmaf(p, t, 1.300326343e-01f);
+    p = __builtin_fmaf(p, t, 9.946505787e-02f);
+    p = __builtin_fmaf(p, t, 1.208263158e-01f);
+    p = __builtin_fmaf(p, t, 1.196245408e-01f);
+    float tail = p * t * e;
+    *density = 0.39894228f * e;
+    return x < 0 ? tail : 1.0f - tail;
+}
+
 /* erf(x) to 4 ulp: a quotient of polynomials, which is 1 to float's last digit at 4. */
 NL_INLINE float nl_erf(float x)
 {

@@ -26,6 +26,8 @@ static void openblas(const struct nl_cpu_gemm *p)
         nl_cpu_relu(p->m * p->n, p->c, p->c);
     if (p->mask)
         nl_cpu_relu_back(p->m * p->n, p->mask, p->c, p->c);
+    if (p->finish)
+        p->finish(p->m * p->n, p->c, p->other);
     if (p->sgd)
         nl_cpu_sgd_step(p->sgd, p->m * p->n, p->c);
 }

@@ -37,6 +37,20 @@ enum { NL_GEMM_TERMS = 256, NL_GEMM_WIDEST = 64, NL_GEMM_TILES = 4, NL_GEMM_WIDT
 void nl_gemm_own(const struct nl_cpu_gemm *product);
 bool nl_gemm_own_yields_dx(const struct nl_cpu_gemm *product);
 
+/* The product of matrices that are parts of others: c[t][j] (m, n) = (add ? c[t][j] : 0) + sum over k terms of a[t a_row + i a_step] b[i b_step + j], with the sums of
+ * nl_gemm_own, by one thread. One of a_row and a_step is 1. */
+struct nl_gemm_parts {
+    size_t m, n, k;
+    const float *a;
+    size_t a_row, a_step;
+    const float *b;
+    size_t b_step;
+    float *c;
+    size_t c_step;
+    bool add;
+};
+void nl_gemm_parts(const struct nl_gemm_parts *product);
+
 /* What the tiles of a block share: c[t][j] = (add ? c[t][j] : start ? start[down ? t : j] : 0) + sum over k < terms of
  * a[t a_row + k a_step] b[k b_step + j]; then what relu and mask say (cpu.h). */
 struct nl_gemm_block {

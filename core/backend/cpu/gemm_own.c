@@ -1,7 +1,6 @@
 /* Our own matrix product: blocks of rows and terms, strips of columns, tiles.
  *
- *     for each block of rows, for each block of terms, for each strip of columns: b's strip (packed where that pays), then
- *     tiles down the rows
+ *     b packed where that pays; for each block of rows, for each block of terms, for each strip of columns: tiles down the rows
  */
 #include "backend/cpu/gemm.h"
 
@@ -12,7 +11,8 @@
 enum {
     BLOCK_ROWS = 192,     /* of a: with its terms they fit the second-level cache */
     STRIPE = 24,          /* of c's rows, for one of a team: whole tiles of every height */
-    FEW_ROWS = 16, FEW_TERMS = 32, /* of a product whose second factor is transposed in registers */
+    PACKED_ROWS = 256,    /* so many make up for packing b */
+    FEW_ROWS = 16, SOME_ROWS = 32, FEW_TERMS = 32, /* of a product whose second factor is transposed in registers */
 };
 
 const struct nl_gemm_isa *nl_gemm_tiles(void)
@@ -42,28 +42,33 @@ static void strip(const struct nl_gemm_width *width, const struct nl_gemm_block 
     }
 }
 
-static const float *transpose_strip(const struct nl_cpu_gemm *g, size_t k, size_t terms, size_t column, size_t columns, float *scratch)
-{
-    nl_cpu_transpose(columns, terms, g->b + column * g->k + k, g->k, scratch, columns);
-    return scratch;
-}
-
-/* Strips, widest first, with the tiles of each. Of a transposed b each is transposed into `scratch` first. */
-static void strips(const struct nl_cpu_gemm *g, struct nl_gemm_block *block, size_t rows, size_t k, const float *a, const float *start, float *c,
-                   float *scratch)
+/* Strips, widest first, with the tiles of each, of a block with all its columns, which becomes that of the last strip. b: its first term; or, packed with so many
+ * terms in all, of which the block's begin with term k. */
+static void strips(struct nl_gemm_block *block, size_t rows, const float *a, const float *b, size_t packed_terms, size_t k, const float *start, float *c)
 {
     const struct nl_gemm_width *width = nl_gemm_tiles()->width;
-    for (size_t column = 0; column < g->n; column += block->columns) {
-        size_t rest = g->n - column;
+    for (size_t column = 0, columns = block->columns; column < columns; column += block->columns) {
+        size_t rest = columns - column;
         while (rest < width->fewest)
             width++;
         block->columns = smaller(rest, width->columns);
-        bool packed = g->transposed == NL_PACKED;
-        block->b_step = scratch || packed ? block->columns : g->n;
-        const float *b = scratch  ? transpose_strip(g, k, block->terms, column, block->columns, scratch)
-                         : packed ? g->b + column * g->k + k * block->columns
-                                  : g->b + k * g->n + column;
-        strip(width, block, rows, a, b, start ? start + column : NULL, c + column);
+        const float *of_strip = b + column;
+        if (packed_terms) {
+            block->b_step = block->columns;
+            of_strip = b + column * packed_terms + k * block->columns;
+        }
+        strip(width, block, rows, a, of_strip, start ? start + column : NULL, c + column);
+    }
+}
+
+void nl_gemm_parts(const struct nl_gemm_parts *p)
+{
+    struct nl_gemm_block block = {.a_row = p->a_row, .a_step = p->a_step, .b_step = p->b_step, .c_step = p->c_step};
+    for (size_t k = 0; k < p->k; k += NL_GEMM_TERMS) {
+        block.terms = smaller(p->k - k, NL_GEMM_TERMS);
+        block.add = p->add || k > 0;
+        block.columns = p->n;
+        strips(&block, p->m, p->a + k * p->a_step, p->b + k * p->b_step, 0, 0, NULL, p->c);
     }
 }
 
@@ -82,12 +87,12 @@ void nl_cpu_gemm_pack(enum nl_cpu_transposed transposed, size_t n, size_t k, con
     }
 }
 
-/* Whether tiles transpose b in registers. That is hidden behind sums of many terms; with few terms, many rows are better off with a b that was
+/* Whether tiles transpose b in registers. That is hidden behind sums of many terms. Many rows, and with few terms some, are better off with a b that was
  * transposed once. Longer rows than a block do not go either: sixteen of them would share one set of the first-level cache. */
 static bool transposes_in_registers(const struct nl_cpu_gemm *g)
 {
-    bool pays = g->k <= NL_GEMM_TERMS && (g->m <= FEW_ROWS || (g->k >= FEW_TERMS && !nl_gemm_tiles()->loads));
-    return g->transposed == NL_TRANSPOSED_B && pays && g->n % NL_GEMM_VECTOR == 0 && g->k >= NL_GEMM_SQUARE;
+    size_t most_rows = g->k < FEW_TERMS || nl_gemm_tiles()->loads ? FEW_ROWS : SOME_ROWS;
+    return g->transposed == NL_TRANSPOSED_B && g->m <= most_rows && g->k <= NL_GEMM_TERMS && g->n % NL_GEMM_VECTOR == 0 && g->k >= NL_GEMM_SQUARE;
 }
 
 struct rows {
@@ -100,15 +105,15 @@ static void on_stripes(void *context, size_t first, size_t end, int thread)
 {
     const struct nl_cpu_gemm *g = ((const struct rows *)context)->g;
     const struct nl_gemm_isa *isa = nl_gemm_tiles();
-    bool in_registers = transposes_in_registers(g), across = g->transposed == NL_TRANSPOSED_A, steps = ((const struct rows *)context)->steps;
-    float *scratch = g->transposed == NL_TRANSPOSED_B && !in_registers ? nl_cpu_product_scratch(NL_GEMM_TERMS * NL_GEMM_WIDEST * sizeof *scratch) : NULL;
+    bool in_registers = transposes_in_registers(g), across = g->transposed == NL_TRANSPOSED_A, packed = g->transposed == NL_PACKED, steps = ((const struct rows *)context)->steps;
     struct nl_gemm_block block = {.a_row = across ? 1 : g->k, .a_step = across ? g->m : 1, .c_step = g->n, .origin = g->c, .sgd = g->sgd, .masks = g->masks};
     size_t last = smaller(end * STRIPE, g->m);
     (void)thread;
     for (size_t row = first * STRIPE; row < last; row += BLOCK_ROWS) {
         size_t rows = smaller(last - row, BLOCK_ROWS);
         for (size_t k = 0; k < g->k; k += NL_GEMM_TERMS) {
-            const float *a = g->a + row * block.a_row + k * block.a_step, *start = k == 0 ? g->start : NULL;
+            const float *a = g->a + row * block.a_row + k * block.a_step, *b = packed ? g->b : g->b + k * g->n;
+            const float *start = k == 0 ? g->start : NULL;
             float *c = g->c + row * g->n;
             block.terms = smaller(g->k - k, NL_GEMM_TERMS);
             block.add = g->add || k > 0;
@@ -121,15 +126,17 @@ static void on_stripes(void *context, size_t first, size_t end, int thread)
             if (steps)
                 isa->step(&block, row * g->n, rows, a, g->b);
             else if (in_registers)
-                isa->transposed_b(&block, rows, a, g->b + k, start, c);
+                isa->transposed_b(&block, rows, a, g->b, start, c); /* all terms are in one block */
             else
-                strips(g, &block, rows, k, a, start, c, scratch);
+                strips(&block, rows, a, b, packed ? g->k : 0, k, start, c);
         }
+        if (g->finish)
+            g->finish(rows * g->n, g->c + row * g->n, g->other ? g->other + row * g->n : NULL);
     }
 }
 
 /* A team shares a product that takes one thread several microseconds. No sum changes. */
-static void product(const struct nl_cpu_gemm *g, bool steps)
+static void share(const struct nl_cpu_gemm *g, bool steps)
 {
     size_t stripes = (g->m + STRIPE - 1) / STRIPE;
     struct rows all = {g, steps};
@@ -137,6 +144,26 @@ static void product(const struct nl_cpu_gemm *g, bool steps)
         on_stripes(&all, 0, stripes, 0);
     else
         nl_parallel_for(stripes, nl_cpu_grain(2.0 * STRIPE * (double)g->n * (double)g->k), on_stripes, &all);
+}
+
+/* Whether b is packed first. A b given transposed must be turned one way or the other. */
+static bool packs(const struct nl_cpu_gemm *g)
+{
+    return g->transposed == NL_TRANSPOSED_B ? !transposes_in_registers(g) : g->transposed == NL_PLAIN && g->m >= PACKED_ROWS && g->n > NL_GEMM_WIDEST;
+}
+
+static void product(const struct nl_cpu_gemm *g, bool steps)
+{
+    if (steps || !packs(g)) {
+        share(g, steps);
+        return;
+    }
+    float *b = nl_cpu_product_scratch(g->k * g->n * sizeof *b);
+    nl_cpu_gemm_pack(g->transposed, g->n, g->k, g->b, b);
+    struct nl_cpu_gemm packed = *g;
+    packed.transposed = NL_PACKED;
+    packed.b = b;
+    share(&packed, false);
 }
 
 /* Small products of one or two samples: setting up stripes and blocks would take a tenth of their time. */
@@ -154,8 +181,8 @@ static void quick_step(const struct nl_cpu_gemm *g)
 
 static void quick_product(const struct nl_cpu_gemm *g)
 {
-    struct nl_gemm_block block = {.terms = g->k, .a_row = g->k, .a_step = 1, .c_step = g->n, .add = g->add, .relu = g->relu};
-    strips(g, &block, g->m, 0, g->a, g->start, g->c, NULL);
+    struct nl_gemm_block block = {.terms = g->k, .a_row = g->k, .a_step = 1, .b_step = g->n, .c_step = g->n, .columns = g->n, .add = g->add, .relu = g->relu};
+    strips(&block, g->m, g->a, g->b, g->transposed == NL_PACKED ? g->k : 0, 0, g->start, g->c);
 }
 
 static size_t padded(size_t count)
@@ -179,7 +206,7 @@ static bool steps_narrow(const struct nl_cpu_gemm *g)
 /* The same for a plain product: c' = b' a'. The last rows, fewer than a vector, follow as they are. */
 static bool is_slim(const struct nl_cpu_gemm *g)
 {
-    return g->transposed == NL_PLAIN && g->n < NL_GEMM_VECTOR && g->m >= 2 * NL_GEMM_VECTOR && g->k >= FEW_TERMS && g->k <= NL_GEMM_TERMS && !g->add && !g->relu &&
+    return g->transposed == NL_PLAIN && g->n < NL_GEMM_VECTOR && g->m >= 2 * NL_GEMM_VECTOR && g->k >= FEW_TERMS && g->k <= NL_GEMM_TERMS && !g->add && !g->relu && !g->finish &&
            !nl_gemm_tiles()->loads;
 }
 
@@ -206,7 +233,7 @@ void nl_gemm_own(const struct nl_cpu_gemm *g)
     bool narrow = steps_narrow(g), steps = narrow || (g->sgd && g->n % NL_GEMM_VECTOR == 0 && g->k <= NL_GEMM_TERMS);
     if (narrow || (steps && is_quick(g, g->k))) {
         quick_step(g);
-    } else if ((g->transposed == NL_PLAIN || g->transposed == NL_PACKED) && g->k <= NL_GEMM_TERMS && is_quick(g, g->m)) {
+    } else if ((g->transposed == NL_PLAIN || g->transposed == NL_PACKED) && g->k <= NL_GEMM_TERMS && !g->finish && is_quick(g, g->m)) {
         quick_product(g);
     } else if (is_slim(g)) {
         slim(g);

@@ -6,11 +6,12 @@ static void linear_forward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_linear *op = arguments;
     size_t n = nl_linear_rows(run, op), in = (size_t)op->in, out = (size_t)op->out;
+    nl_cpu_finish *finish = op->activates ? nl_cpu_activation_of(op->activation, op->gelu, op->quick).finish : NULL;
     for (int r = 0; r < run->replicas; r++) {
         size_t at = (size_t)r * run->stride;
-        const float *w = op->packed ? NL_AT(op->packed, at) : NL_AT(op->w, at);
-        nl_cpu_gemm(op->gemm, &(struct nl_cpu_gemm){op->packed ? NL_PACKED : NL_PLAIN, n, out, in, .a = NL_AT(op->x, at), .b = w,
-                                                    .start = NL_AT(op->b, at), .c = NL_AT(op->y, at), .relu = op->relu});
+        nl_cpu_gemm(op->gemm, &(struct nl_cpu_gemm){op->packed ? NL_PACKED : NL_PLAIN, n, out, in, .a = NL_AT(op->x, at),
+                                                    .b = op->packed ? NL_AT(op->packed, at) : NL_AT(op->w, at), .start = NL_AT(op->b, at), .c = NL_AT(op->y, at),
+                                                    .relu = op->relu, .finish = finish, .other = NL_AT(op->slope, at)});
     }
 }
 
@@ -33,17 +34,19 @@ static void linear_backward(const struct nl_run *run, const void *arguments)
         const struct nl_cpu_sgd sgd = op->update ? nl_cpu_sgd_of(op->update, at, w) : (struct nl_cpu_sgd){0};
         struct nl_cpu_gemm gradient = {NL_TRANSPOSED_A, in, out, n, .a = NL_AT(op->x, at), .b = dy, .c = NL_AT(op->dw, at),
                                        .sgd = op->update ? &sgd : NULL};
-        float *dx = NL_AT(op->dx, at);
+        float *dx = NL_AT(op->dx, at), *slope = (float *)(uintptr_t)NL_AT(op->x_slope, at);
         if (dx && op->dw && nl_cpu_gemm_yields_dx(op->gemm, &gradient)) {
             gradient.dx = dx;
             gradient.masks = op->masks;
         } else if (dx) { /* before w takes its step */
             const float *b = op->packed ? NL_AT(op->packed, at) : w;
             nl_cpu_gemm(op->gemm, &(struct nl_cpu_gemm){op->packed ? NL_PACKED : NL_TRANSPOSED_B, n, in, out, .a = dy, .b = b, .c = dx,
-                                                        .mask = op->masks ? NL_AT(op->x, at) : NULL});
+                                                        .mask = op->masks ? NL_AT(op->x, at) : NULL, .finish = slope ? nl_cpu_times : NULL, .other = slope});
         }
         if (op->dw)
             nl_cpu_gemm(op->gemm, &gradient);
+        if (gradient.dx && slope)
+            nl_cpu_times(n * in, dx, slope);
     }
 }
 

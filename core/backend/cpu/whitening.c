@@ -6,7 +6,7 @@
 #include "base/team.h"
 
 enum { CHUNK = 128 }; /* rows: few enough that a float keeps the digits of a sum of products */
-enum { WORK = NL_WHITENING_ROOM + 2 };
+enum { WORK = NL_WHITENING_SCRATCH + 2 };
 
 /* One replica's numbers. */
 struct task {
@@ -211,15 +211,15 @@ static double *work_of(const struct task *task, size_t g)
 
 /* All that they call becomes part of them, and so is compiled for each instruction set. */
 NL_CLONES __attribute__((flatten))
-static void clone_whiten(const struct nl_whitening_form *form, const double *cov, double *factors, double *w, double *room)
+static void clone_whiten(const struct nl_whitening_form *form, const double *cov, double *factors, double *w, double *scratch)
 {
-    nl_whiten(form, cov, factors, w, room);
+    nl_whiten(form, cov, factors, w, scratch);
 }
 
 NL_CLONES __attribute__((flatten))
-static void clone_whiten_back(const struct nl_whitening_form *form, double *factors, double *dw, double *dcov, double *room)
+static void clone_whiten_back(const struct nl_whitening_form *form, double *factors, double *dw, double *dcov, double *scratch)
 {
-    nl_whiten_back(form, factors, dw, dcov, room);
+    nl_whiten_back(form, factors, dw, dcov, scratch);
 }
 
 static void whiten(const struct task *task, size_t g, const double *cov)

@@ -13,6 +13,7 @@ import sys
 import time
 
 import numpy
+from numpy.lib.stride_tricks import sliding_window_view
 from safetensors.numpy import load_file
 
 CHECKED = 20  # steps whose losses are compared
@@ -38,10 +39,17 @@ class Case:
         self.init = {name: value.astype(numpy.float32) for name, value in load_file(folder / "init.safetensors").items()}
         self.x = numpy.load(folder / "data/train_x.npy")
         self.y = numpy.load(folder / "data/train_y.npy")
-        index = numpy.load(folder / "data/train_index.npy")
-        place = numpy.full(index.max() + 1, -1, numpy.int32)
-        place[index] = numpy.arange(len(index))
-        self.order = place[numpy.load(folder / "order.npy")]  # (steps, batch): rows of x
+        self.order = numpy.load(folder / "order.npy")  # (steps, batch): rows of x
+        if self.data == "text":
+            # A sample may begin at any token: all windows.
+            tokens = numpy.append(self.x, self.y[-1, -1])
+            windows = sliding_window_view(tokens, self.x.shape[1] + 1).copy()
+            self.x, self.y = windows[:, :-1].copy(), windows[:, 1:].copy()
+        else:
+            index = numpy.load(folder / "data/train_index.npy")
+            place = numpy.full(index.max() + 1, -1, numpy.int32)
+            place[index] = numpy.arange(len(index))
+            self.order = place[self.order]
 
 
 def own_orders(order, replicas):

@@ -11,10 +11,10 @@ EPOCHS, DEPTH, WIDTH, LR, MOMENTUM = 10, 2, 64, 0.01, 0.9
 NORMS = ["none", "bn", "ln", "gn"]
 
 
-def process(core, name, work, folder, seeds, cells):
+def process(core, name, work, arguments):
     os.sched_setaffinity(0, {core})
     with open(f"{name}.{core}.csv", "w", newline="") as file:
-        csv.writer(file).writerows(work(folder, seeds, cells))
+        csv.writer(file).writerows(work(*arguments))
 
 
 def run(work):
@@ -22,9 +22,14 @@ def run(work):
     loss, test error. Ends the program."""
     folder, seeds, batches = pathlib.Path(sys.argv[1]), int(sys.argv[2]), [int(b) for b in sys.argv[3:]]
     cells = [(kind, batch) for batch in batches for kind in NORMS]
-    cores = sorted(os.sched_getaffinity(0))[:2]
+    spread(work, [(folder, seeds, cells[i::2]) for i in range(2)])
+
+
+def spread(work, parts):
+    """work(*part), which returns rows, for each part in a process of its own on a core of its own. Ends the program."""
+    cores = sorted(os.sched_getaffinity(0))[:len(parts)]
     context = multiprocessing.get_context("spawn")
-    workers = [context.Process(target=process, args=(core, pathlib.Path(sys.argv[0]).stem, work, folder, seeds, cells[i::2])) for i, core in enumerate(cores)]
+    workers = [context.Process(target=process, args=(core, pathlib.Path(sys.argv[0]).stem, work, part)) for core, part in zip(cores, parts, strict=True)]
     for worker in workers:
         worker.start()
     for worker in workers:
