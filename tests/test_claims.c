@@ -434,6 +434,28 @@ START_TEST(missing_trials_and_other_protocols_give_no_verdict)
 }
 END_TEST
 
+/* Nothing is better by 90 points. Two seeds do not tell. */
+START_TEST(what_an_objection_opens_is_open)
+{
+    static const struct {
+        const char *set;
+        enum nl_outcome_verdict verdict;
+    } tried[] = {{"train.steps: 5", NL_CONTRADICTED}, {"sweep.seeds: 2", NL_UNDECIDED}};
+    enum nl_declared declared;
+    struct nl_error err;
+    char *folder = scratch_make();
+    for (int i = 0; i < 2; i++) {
+        char *claim = nl_format("%.*s, objections: [{says: d, set: {%s}}]}\n", (int)strlen(CLAIM("90")) - 2, CLAIM("90"), tried[i].set);
+        char *mine = nl_path_join(folder, i ? "b" : "a");
+        ck_assert_int_eq(nl_make_folders(mine, &err), NL_OK);
+        ck_assert_int_eq(run_claim(mine, claim, true, &declared), tried[i].verdict);
+        free(mine);
+        free(claim);
+    }
+    scratch_remove(folder);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("claims");
@@ -451,6 +473,7 @@ int main(void)
     tcase_add_test(cases, one_rate_for_all_is_judged_beside_the_best_of_each);
     tcase_add_test(cases, a_claim_is_declared_by_its_first_run);
     tcase_add_test(cases, missing_trials_and_other_protocols_give_no_verdict);
+    tcase_add_test(cases, what_an_objection_opens_is_open);
     suite_add_tcase(suite, cases);
     return run_suite(suite);
 }
