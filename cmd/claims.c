@@ -232,7 +232,7 @@ static int run(const struct command *self, int argc, char **argv)
     int verb = 0;
     if (!read_settings(self, argc, argv, &settings))
         return EXIT_BAD_INPUT;
-    if (optind < argc && !read_word("word behind claims:", argv[optind++], verbs, &verb))
+    if (optind < argc && !read_word("word after claims:", argv[optind++], verbs, &verb))
         return EXIT_BAD_INPUT;
     bool list = verb == 0, show = verb == 1;
     if (list && optind < argc)

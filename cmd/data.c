@@ -49,9 +49,9 @@ static int list(void)
 static void info_of_text(const struct nl_config *config, const struct nl_data_facts *facts)
 {
     int context = (int)config->data.context;
-    int64_t used = ((int64_t)facts->train + facts->test) * context + 2; /* behind the last window of each part, its last label */
+    int64_t used = ((int64_t)facts->train + facts->test) * context + 2; /* after the last window of each part, its last label */
     printf("shape    windows of %d tokens, %d different ones; the label at each is the next\n", context, facts->shape.vocabulary);
-    printf("samples  %d windows side by side train, %d test; %lld of the %lld tokens are left over behind them\n", facts->train, facts->test,
+    printf("samples  %d windows side by side train, %d test; %lld of the %lld tokens are left over after them\n", facts->train, facts->test,
            (long long)(facts->tokens - used), (long long)facts->tokens);
 }
 
@@ -199,7 +199,7 @@ static int get(const char *name, const struct how *how)
     return code;
 }
 
-/* Options of another word behind data; false: the message was printed. */
+/* Options of another word after data; false: the message was printed. */
 static bool fits(const struct command *self, const char *verb, const struct how *how)
 {
     bool is_fetch = strcmp(verb, "fetch") == 0, is_export = strcmp(verb, "export") == 0;
@@ -239,7 +239,7 @@ static int run(const struct command *self, int argc, char **argv)
         return misused(self, "data needs one of list, info, fetch, export");
     bool is_list = strcmp(verb, "list") == 0, is_fetch = strcmp(verb, "fetch") == 0, is_export = strcmp(verb, "export") == 0;
     if (!is_list && !is_fetch && !is_export && strcmp(verb, "info") != 0)
-        return unknown_word("word behind data:", verb, verbs);
+        return unknown_word("word after data:", verb, verbs);
     if (!fits(self, verb, &how))
         return EXIT_BAD_INPUT;
     if (is_list)

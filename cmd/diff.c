@@ -28,7 +28,7 @@ static char *origin_text(const struct nl_origin *origin)
     return nl_format("%s:%d:%d (%.*s)", origin->file, origin->line, origin->column, (int)strcspn(comment + 4, ";\r\n"), comment + 4);
 }
 
-enum { WIDEST = 44 }; /* origins behind longer values do not line up */
+enum { WIDEST = 44 }; /* origins after longer values do not line up */
 
 static int width_of(const char *value)
 {

@@ -133,7 +133,7 @@ static int write_starter(const struct starter *starter, const char *path, bool f
         return EXIT_DONE;
     }
     if (!force && nl_file_exists(path))
-        return bad_input("--force writes over it; or name another file behind the kind", "'%s' is there already", path);
+        return bad_input("--force writes over it; or name another file after the kind", "'%s' is there already", path);
     if (!can_be_written(path))
         return EXIT_BAD_INPUT;
     struct nl_error err;

@@ -138,7 +138,7 @@ static bool collect(const char *folder, struct listing *out)
     return failure == 0;
 }
 
-/* Newest first, what cannot be read last; rounds of a sweep behind it. */
+/* Newest first, what cannot be read last; rounds of a sweep after it. */
 static int by_date(const void *a, const void *b)
 {
     const struct line *left = a, *right = b;

@@ -10,7 +10,7 @@ enum { OUT = 'o' };
 
 static const struct option options[] = {{"out", required_argument, NULL, OUT}, {0}};
 
-/* Lines, each behind a mark. */
+/* Lines, each after a mark. */
 static void print_lines(const char *mark, const char *lines)
 {
     while (lines && *lines) {

@@ -98,7 +98,7 @@ static char *whole_of(const struct rounds *rounds)
     return rounds->whole ? nl_format("%s%s", rounds->whole, rounds->round.folder + strlen(rounds->folder)) : NULL;
 }
 
-/* Behind a blank, as a shell takes it. */
+/* After a blank, as a shell takes it. */
 static void print_word(const char *word)
 {
     char *quoted = quote_words(1, &word);

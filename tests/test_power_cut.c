@@ -43,7 +43,7 @@ static bool in_same_folder(const char *folder, const char *path)
     return same;
 }
 
-/* Whether the names in the folder of operation `at` were synced behind it, and before `end`. */
+/* Whether the names in the folder of operation `at` were synced after it, and before `end`. */
 static bool is_durable(int at, int end)
 {
     for (int i = at + 1; i < end; i++)
@@ -126,7 +126,7 @@ static int lay_out(struct disk *disk, const char *root, enum loss loss, int *bad
     return whole;
 }
 
-/* Trials that the program had said are on the disk: their folder was synced behind them. */
+/* Trials that the program had said are on the disk: their folder was synced after them. */
 static int promised(int end)
 {
     int count = 0;

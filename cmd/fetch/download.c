@@ -98,7 +98,7 @@ static CURL *prepare(const char *url, struct transfer *it, char *message)
     return curl;
 }
 
-/* Goes on behind it->first bytes; from the start where the server cannot do that. */
+/* Goes on after it->first bytes; from the start where the server cannot do that. */
 static CURLcode perform(CURL *curl, struct transfer *it, long *status)
 {
     lib.curl_easy_setopt(curl, CURLOPT_RESUME_FROM_LARGE, (curl_off_t)it->first);

@@ -121,7 +121,7 @@ bool nl_config_tracks(const struct nl_config *config)
     return traits_of(config).tracks;
 }
 
-/* Whether an architecture with activation functions everywhere has one left: a residual block that begins with its convolution ends with one behind the
+/* Whether an architecture with activation functions everywhere has one left: a residual block that begins with its convolution ends with one after the
  * sum, which no normalizer takes the place of. */
 static bool has_activation(const struct nl_config *config)
 {
@@ -227,6 +227,8 @@ static bool model_key_applies(const char *field, const struct nl_config *config)
         return config->model.init == NL_NORMAL;
     if (!strcmp(field, "bidirectional") || !strcmp(field, "recurrent_init"))
         return nl_config_is_recurrent(config);
+    if (!strcmp(field, "stateful")) /* off its default alone, as norm.statistics */
+        return nl_config_is_recurrent(config) && config->model.stateful;
     if (!strcmp(field, "forget_bias"))
         return config->model.arch == NL_LSTM;
     if (!strcmp(field, "dropout"))

@@ -28,7 +28,7 @@ struct nl_shape {
     int classes;           /* what a network puts out, at a position: logits, or 1 number */
     int vocabulary;        /* x is token ids in 0 .. vocabulary - 1, one a position; 0: x is real */
     enum nl_target target;
-    bool lengths;          /* sequences have lengths: positions behind do not count */
+    bool lengths;          /* sequences have lengths: later positions do not count */
 };
 
 /* Numbers of each sample: token ids, lengths, a label for each position, or a real target. */
@@ -122,6 +122,7 @@ struct nl_split {
     int32_t *train, *val, *test; /* owned */
     int train_count, val_count, test_count;
     int draws;                   /* an epoch draws each of its samples from so many; 0: it has each training sample once */
+    int columns;                 /* an epoch goes through the windows of a text in order, in so many columns of equal lengths, one for each sample of a batch; 0: not so */
     int32_t *labels;             /* (dataset->count) owned: with label noise on the training part; NULL: there is not one label a sample */
     double *mean, *deviation;    /* (channels) owned; 0 and 1 where data.standardize is false */
     float *table;                /* (channels, 256) owned; NULL where the data are not pixels */
@@ -130,7 +131,7 @@ struct nl_split {
 
 /* The split: streams "split" (data.split_seed or train.seed) and "label_noise" (train.seed). data.train of N takes the
  * first N of the shuffled training part; where a test part is given, data.test likewise. val is taken off the end. A text is not shuffled: the
- * windows are those that follow one another, and what is left of a part behind the last is not read. */
+ * windows are those that follow one another, and what is left of a part after the last is not read. */
 int nl_split_make(const struct nl_dataset *dataset, const struct nl_config *config, struct nl_split *view, struct nl_error *err);
 void nl_split_release(struct nl_split *view);
 

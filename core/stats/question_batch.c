@@ -72,7 +72,7 @@ static double *change_at(const struct question *q, int method, int point)
     return q->change[method] + (size_t)point * (size_t)q->results->seeds;
 }
 
-/* "batch size", as it reads behind "the smallest". */
+/* "batch size", as it reads after "the smallest". */
 static const char *axis_name(const struct question *q)
 {
     const struct nl_key *key = q->results->factor[q->view.x_factor].key;

@@ -296,7 +296,7 @@ static const char *base_label(const struct question *q)
     return label;
 }
 
-/* "BN tolerates a 31.6x larger learning rate than no norm (95 % CI 10 to 31.6)"; behind the first: "LN one 10x larger (...)". */
+/* "BN tolerates a 31.6x larger learning rate than no norm (95 % CI 10 to 31.6)"; after the first: "LN one 10x larger (...)". */
 static void say_finding(struct nl_text *out, const struct nl_claim *claim, double level, const char *base, bool first)
 {
     const struct nl_estimate *effect = &claim->effect;

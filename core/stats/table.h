@@ -16,7 +16,7 @@ enum nl_entry_kind { NL_ENTRY_EMPTY, NL_ENTRY_WORD, NL_ENTRY_NUMBER, NL_ENTRY_ES
 
 struct nl_entry {
     enum nl_entry_kind kind;
-    char *text;    /* WORD: as it reads ("BN"); ESTIMATE: NULL, or what stands behind it in tables to read ("(2)": failed runs) */
+    char *text;    /* WORD: as it reads ("BN"); ESTIMATE: NULL, or what stands after it in tables to read ("(2)": failed runs) */
     char *raw;     /* WORD: as in trials.csv ("bn") */
     double number; /* NUMBER */
     struct nl_estimate estimate;
@@ -71,7 +71,7 @@ const struct nl_entry *nl_table_at(const struct nl_table *table, int row, int co
 char *nl_table_entry_text(const struct nl_table *table, int row, int column); /* as in tables to read: "12.34 [10.1, 14.5] (2)"; new string */
 
 /* Each new string, the caption included (CSV: the data alone). `answer` and `notes` are lines, or NULL: they
- * stand before and behind the table, in LaTeX both behind it as comments. */
+ * stand before and after the table, in LaTeX both after it as comments. */
 char *nl_table_text(const struct nl_table *table, int width); /* columns of the terminal; 0: prose as wide as it is, tables up to NL_PAPER characters */
 char *nl_table_markdown(const struct nl_table *table, const char *answer, const char *notes); /* GitHub's */
 char *nl_table_latex(const struct nl_table *table, const char *answer, const char *notes, const char *label); /* booktabs; \label{tab:LABEL} */

@@ -118,7 +118,7 @@ static bool say_single(const struct lint_context *s, struct nl_text *what, bool 
     const struct nl_norm *norm = node ? ((const struct nl_normalize *)node->arguments)->norm : NULL;
     if (node)
         nl_text_add(what, "%s has sets of one element in '%s'%s: %s", norm->name, node->name, where,
-                    norm->centers ? "each element minus its own mean is 0, so the layers behind learn nothing of the input" : "only the sign of each element is left");
+                    norm->centers ? "each element minus its own mean is 0, so the layers after it learn nothing of the input" : "only the sign of each element is left");
     return node != NULL;
 }
 
@@ -295,7 +295,7 @@ static bool subtracts_again(const struct nl_graph_node *node)
     return norm && norm->cancels_bias && !running && !of_window;
 }
 
-/* Whether a constant that is added to a channel of each value is gone behind it, whichever way it takes: a normalizer subtracts it again. Returns the
+/* Whether a constant that is added to a channel of each value is gone after it, whichever way it takes: a normalizer subtracts it again. Returns the
  * first that does. */
 static const struct nl_norm *find_cancelled(const struct nl_graph *graph, bool *cancelled)
 {
@@ -441,7 +441,7 @@ static bool mixed_budgets(const struct lint_context *s, struct nl_text *what)
     return true;
 }
 
-/* How late the key was set: the command line is behind all files, a file behind its bases. -1: it was not. */
+/* How late the key was set: the command line comes after all files, a file after its bases. -1: it was not. */
 static int lateness(const struct nl_experiment *experiment, const char *key)
 {
     struct nl_origin at = nl_origin_of(experiment, key);
@@ -453,7 +453,7 @@ static int lateness(const struct nl_experiment *experiment, const char *key)
     return at.kind == NL_FROM_FILE ? experiment->files - file : experiment->files + 1;
 }
 
-/* Steps that are set behind epochs are meant; a file that `normlab show` made gives all keys, also the epochs that nobody set. */
+/* Steps that are set after epochs are meant; a file that `normlab show` made gives all keys, also the epochs that nobody set. */
 static bool both_lengths(const struct lint_context *s, struct nl_text *what)
 {
     int epochs = lateness(s->experiment, "train.epochs"), steps = lateness(s->experiment, "train.steps");

@@ -1,4 +1,4 @@
-/* Traps of transformers. Sources: Xiong et al. 2020 (Post-LN), arXiv 2604.23434 (point by point normalizers behind SwiGLU). */
+/* Traps of transformers. Sources: Xiong et al. 2020 (Post-LN), arXiv 2604.23434 (point by point normalizers after SwiGLU). */
 #include "operation/squash.h"
 #include "sweep/lint_context.h"
 

@@ -231,7 +231,7 @@ static const char *edge_of(const struct tuned *t, const struct nl_cell *cell, in
     return NULL;
 }
 
-/* "norm.kind: bn, train.lr: 0.1" with what is doubtful behind it. */
+/* "norm.kind: bn, train.lr: 0.1" with what is doubtful after it. */
 static void say_choice(struct nl_text *out, const struct tuned *t, const struct tuned_point *point, const struct nl_match *choice, int value)
 {
     char *text = nl_match_text(choice);

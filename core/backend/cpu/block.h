@@ -28,7 +28,7 @@ enum {
     NL_COLUMN_STRETCH = 64, /* rows of a column that are summed in float, in two chains; */
     NL_COLUMN_GROUP = 64 << 10, /* bytes of rows whose sums are accumulated in double by themselves: what a thread of a team takes */
     NL_ROW_STRETCH = 32,    /* rows whose shares of dgamma and dbeta are, in one */
-    NL_PADDING = 16,        /* numbers that a kernel may read and write behind the end of a working array */
+    NL_PADDING = 16,        /* numbers that a kernel may read and write after the end of a working array */
     NL_SHARE = 5,           /* arrays of doubles that a group of rows has for itself */
 };
 

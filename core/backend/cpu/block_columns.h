@@ -22,7 +22,7 @@ INLINE void put(float *to, wide v, size_t count)
         wide_store_part(to, v, count);
 }
 
-/* Zeros in the lanes behind: what they hold was read from memory that nobody wrote. */
+/* Zeros in the lanes past the last channel: what they hold was read from memory that nobody wrote. */
 INLINE wide keep(wide v, size_t count)
 {
     return is_whole(count) ? v : wide_keep(v, count);

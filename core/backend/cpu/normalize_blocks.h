@@ -34,7 +34,7 @@ struct nl_norm_call {
     struct nl_cpu_block block; /* what all blocks share, and where the first one begins */
 };
 
-/* Numbers of gamma, at least C, with padding behind them. */
+/* Numbers of gamma, at least C, with padding after them. */
 size_t nl_norm_affine_padded(const struct nl_normalize *op);
 
 /* Replica r's part of a call, with its scratch. */

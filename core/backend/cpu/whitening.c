@@ -229,7 +229,7 @@ static void whiten(const struct task *task, size_t g, const double *cov)
     clone_whiten(&form, cov, task->factors + g * nl_whitening_factors_of(task->op), task->w + g * square, work_of(task, g) + 2 * square);
 }
 
-/* Mean and W that do not hang on the batch. */
+/* Mean and W that do not depend on the batch. */
 static void take_fixed(struct task *task)
 {
     const struct nl_whitening *op = task->op;

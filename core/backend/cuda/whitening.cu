@@ -177,7 +177,7 @@ static __global__ void whiten_groups(struct nl_white_call call)
                              nl_at(call.op.precise_mean, call.stride) + blockIdx.x * call.d, nl_at(call.op.precise_cov, call.stride) + blockIdx.x * square);
 }
 
-/* Mean and W that do not hang on the batch. */
+/* Mean and W that do not depend on the batch. */
 static __global__ void take_fixed(struct nl_white_call call)
 {
     struct nl_white white = white_of(call);
