@@ -164,7 +164,7 @@ static void list_claims(const struct claims *claims)
         field[3] = nl_strdup(outcome->published->source);
         add_row(&page, field);
     }
-    print_page(&page, manner.verbose ? 0 : terminal_width(stdout));
+    print_page(&page, output.verbose ? 0 : terminal_width(stdout));
     release_page(&page);
 }
 
@@ -207,7 +207,7 @@ static int run_claims(struct claims *claims, const struct settings *settings)
         return EXIT_BAD_INPUT;
     catch_interrupts();
     for (int i = 0; i < claims->count; i++) {
-        if (!manner.quiet)
+        if (!output.quiet)
             fprintf(stderr, "%s\n", claims->path[i]);
         nl_outcome_release(&claims->outcome[i]); /* what was known of it before */
         int code = find_outcome(claims->path[i], settings, true, &claims->outcome[i]);
@@ -232,7 +232,7 @@ static int run(const struct command *self, int argc, char **argv)
     int verb = 0;
     if (!read_settings(self, argc, argv, &settings))
         return EXIT_BAD_INPUT;
-    if (optind < argc && !read_word("word behind claims:", argv[optind++], verbs, &verb))
+    if (optind < argc && !read_word("word after claims:", argv[optind++], verbs, &verb))
         return EXIT_BAD_INPUT;
     bool list = verb == 0, show = verb == 1;
     if (list && optind < argc)

@@ -16,7 +16,7 @@ static double print_leftovers(const struct nl_leftovers *leftovers)
 {
     double bytes = 0;
     for (int i = 0; i < leftovers->count; i++) {
-        if (!manner.quiet)
+        if (!output.quiet)
             tell(stdout, "%s: %s\n", leftovers->at[i].path, leftovers->at[i].why);
         bytes += (double)leftovers->at[i].bytes;
     }
@@ -53,7 +53,7 @@ static int clean(const struct nl_store *store, const struct nl_grid *grid, bool 
     int code = EXIT_DONE, count = leftovers.count;
     nl_bytes_text(print_leftovers(&leftovers), size);
     snprintf(what, sizeof what, "%d file%s, %s", count, count == 1 ? "" : "s", size);
-    if (count == 0 && manner.quiet)
+    if (count == 0 && output.quiet)
         ; /* nothing to say */
     else if (count == 0)
         tell(stdout, "nothing to remove in '%s'\n", store->folder);

@@ -12,7 +12,7 @@
 #include <stdio.h>
 
 #include "stats/results.h"
-#include "sweep/interim.h"
+#include "sweep/partial.h"
 #include "sweep/sweep.h"
 
 enum exit_code {
@@ -65,12 +65,12 @@ int unknown_word(const char *what, const char *word, const char *const *words);
 
 /* ---- how much is said, in which colours: options that all commands share ---- */
 
-struct manner {
+struct output {
     bool quiet, verbose, no_warnings;
     int colour; /* enum colour */
 };
 enum colour { COLOUR_AUTO, COLOUR_ALWAYS, COLOUR_NEVER };
-extern struct manner manner;
+extern struct output output;
 
 /* Whether to colour what goes to this stream: as --color says, else on a terminal unless NO_COLOR is set. */
 bool coloured(FILE *stream);
@@ -84,7 +84,7 @@ void print_usage(const struct command *command);
 enum { OPTION_END = -1, OPTION_BAD = '?' };
 
 /* getopt_long with messages that name the nearest option. OPTION_BAD: the message was printed. Options that all commands share
- * (-q, -v, --color, --no-warnings) are taken here into `manner`; -h and --help print the command's usage and exit. letters as for getopt, options
+ * (-q, -v, --color, --no-warnings) are taken here into `output`; -h and --help print the command's usage and exit. letters as for getopt, options
  * ended by a zero row; both without the shared ones. */
 int next_option(const struct command *command, int argc, char **argv, const char *letters, const struct option *options);
 
@@ -164,7 +164,7 @@ struct plan {
 };
 bool make_plan(const struct command *command, const struct arguments *arguments, struct plan *out);
 bool plan_of(const struct nl_experiment *experiment, struct plan *out); /* false: the problems were printed */
-void print_notes(const struct plan *plan); /* what the grid leaves out, and the traps that it is in (sweep/traps.h) */
+void print_notes(const struct plan *plan); /* what the grid leaves out, and the traps that it is in (sweep/lint.h) */
 bool identify_plan(struct plan *plan); /* opens the data; false: the message was printed */
 void release_plan(struct plan *plan);
 
@@ -232,9 +232,9 @@ struct results_folder {
 void release_results(struct results_folder *from);
 bool open_results(const struct command *command, const struct arguments *arguments, struct results_folder *out);
 
-/* Writes the tables of a sweep that is not at its end to a new folder under TMPDIR, which is gone when the program ends (passing.c).
+/* Writes the tables of a sweep that is not at its end to a new folder under TMPDIR, which is gone when the program ends (temporary.c).
  * NULL: the message was printed. Kept. */
-const char *write_passing_tables(const struct nl_interim *interim);
+const char *write_temporary_tables(const struct nl_partial *partial);
 
 /* ---- progress (progress.c) ---- */
 

@@ -11,7 +11,7 @@
 #include "cmd.h"
 #include "config/keep.h"
 #include "config/nearest.h"
-#include "sweep/traps.h"
+#include "sweep/lint.h"
 
 /* Whether a file can be made in it: errno says why not. More than its mode says so (a read-only file system, a quota). */
 static bool takes_files(const char *folder)
@@ -188,11 +188,11 @@ void print_notes(const struct plan *plan)
 {
     char *notes = nl_grid_notes(&plan->grid);
     struct nl_diagnostics warnings = {0};
-    if (!manner.quiet)
+    if (!output.quiet)
         fputs(notes, stderr);
     const char *silent = getenv("NORMLAB_NO_WARNINGS");
-    if (!manner.quiet && !manner.no_warnings && !(silent && *silent))
-        nl_grid_traps(&plan->experiment, &plan->grid, &warnings);
+    if (!output.quiet && !output.no_warnings && !(silent && *silent))
+        nl_lint_grid(&plan->experiment, &plan->grid, &warnings);
     print_diagnostics(&warnings);
     free(notes);
 }

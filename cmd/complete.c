@@ -266,7 +266,7 @@ static void offer_option_value(struct typed typed, const struct usage_part *opti
 static bool next_name(const char **at, char name[LONGEST_NAME])
 {
     *at += strspn(*at, " ,");
-    while (**at && **at != '-') { /* what stands behind a name */
+    while (**at && **at != '-') { /* what stands after a name */
         *at += strcspn(*at, " ,");
         *at += strspn(*at, " ,");
     }
@@ -317,7 +317,7 @@ struct place {
     bool optional, repeated;
 };
 
-/* The places behind the command's name, without options and their values. */
+/* The places after the command's name, without options and their values. */
 static int read_synopsis(const char *at, struct place place[MOST_PLACES])
 {
     int count = 0;
@@ -435,7 +435,7 @@ const struct command command_complete = {
     .summary = "print completions of a command line",
     .usage = "usage: normlab complete -- [WORD ...]\n"
              "\n"
-             "Prints how the last WORD of a normlab command line may be completed: one candidate a line, with a tab and its meaning behind it.\n"
+             "Prints how the last WORD of a normlab command line may be completed: one candidate a line, with a tab and its meaning after it.\n"
              "The completions of bash, zsh and fish call it.\n"
              "\n"
              "examples:\n"

@@ -49,9 +49,9 @@ static int list(void)
 static void info_of_text(const struct nl_config *config, const struct nl_data_facts *facts)
 {
     int context = (int)config->data.context;
-    int64_t used = ((int64_t)facts->train + facts->test) * context + 2; /* behind the last window of each part, its last label */
+    int64_t used = ((int64_t)facts->train + facts->test) * context + 2; /* after the last window of each part, its last label */
     printf("shape    windows of %d tokens, %d different ones; the label at each is the next\n", context, facts->shape.vocabulary);
-    printf("samples  %d windows side by side train, %d test; %lld of the %lld tokens are left over behind them\n", facts->train, facts->test,
+    printf("samples  %d windows side by side train, %d test; %lld of the %lld tokens are left over after them\n", facts->train, facts->test,
            (long long)(facts->tokens - used), (long long)facts->tokens);
 }
 
@@ -126,7 +126,7 @@ static int export(const struct nl_config *config, const char *folder)
     int code = EXIT_BAD_INPUT;
     if (keeps_sources(config, folder) && is_outside_trials("--out", folder) && make_writable(folder))
         code = nl_data_export(&view, folder, &err) ? fail("%s", err.text) : EXIT_DONE;
-    if (code == EXIT_DONE && !manner.quiet)
+    if (code == EXIT_DONE && !output.quiet)
         tell(stdout, "%s: %d train, %d val, %d test samples as .npy in %s\n", dataset->name, view.train_count, view.val_count,
                view.test_count, folder);
     nl_split_release(&view);
@@ -187,7 +187,7 @@ static int get(const char *name, const struct how *how)
     catch_interrupts();
     int fetched, code = EXIT_DONE;
     bool got = fetch(&set, folder, patience, &fetched, &err) == NL_OK;
-    if (got && manner.quiet)
+    if (got && output.quiet)
         ; /* nothing to say */
     else if (got)
         tell(stdout, "%s: %s, SHA-256 right, in %s\n", name, fetched ? "fetched" : "already there", folder);
@@ -199,7 +199,7 @@ static int get(const char *name, const struct how *how)
     return code;
 }
 
-/* Options of another word behind data; false: the message was printed. */
+/* Options of another word after data; false: the message was printed. */
 static bool fits(const struct command *self, const char *verb, const struct how *how)
 {
     bool is_fetch = strcmp(verb, "fetch") == 0, is_export = strcmp(verb, "export") == 0;
@@ -239,7 +239,7 @@ static int run(const struct command *self, int argc, char **argv)
         return misused(self, "data needs one of list, info, fetch, export");
     bool is_list = strcmp(verb, "list") == 0, is_fetch = strcmp(verb, "fetch") == 0, is_export = strcmp(verb, "export") == 0;
     if (!is_list && !is_fetch && !is_export && strcmp(verb, "info") != 0)
-        return unknown_word("word behind data:", verb, verbs);
+        return unknown_word("word after data:", verb, verbs);
     if (!fits(self, verb, &how))
         return EXIT_BAD_INPUT;
     if (is_list)

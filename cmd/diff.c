@@ -8,8 +8,8 @@
 #include "base/files.h"
 #include "base/memory.h"
 #include "cmd.h"
-#include "side.h"
-#include "stats/sheet.h"
+#include "operand.h"
+#include "stats/table.h"
 
 enum { EXIT_DIFFERENT = 1 };
 
@@ -28,7 +28,7 @@ static char *origin_text(const struct nl_origin *origin)
     return nl_format("%s:%d:%d (%.*s)", origin->file, origin->line, origin->column, (int)strcspn(comment + 4, ";\r\n"), comment + 4);
 }
 
-enum { WIDEST = 44 }; /* origins behind longer values do not line up */
+enum { WIDEST = 44 }; /* origins after longer values do not line up */
 
 static int width_of(const char *value)
 {
@@ -52,58 +52,58 @@ static void print_difference(const struct nl_difference *difference)
 }
 
 /* Status and scores of two trials. */
-static void add_scores(const struct side side[2], struct nl_differences *out)
+static void add_scores(const struct operand operand[2], struct nl_differences *out)
 {
-    const struct nl_table *a = &side[0].results.table, *b = &side[1].results.table;
-    struct nl_origin at_a = side_origin(&side[0]), at_b = side_origin(&side[1]);
-    for (int column = side[0].results.status; column < a->columns; column++) {
-        int other = nl_table_column(b, a->name[column]);
-        const char *left = nl_table_field(a, side[0].row, column), *right = other < 0 ? "" : nl_table_field(b, side[1].row, other);
+    const struct nl_csv *a = &operand[0].results.csv, *b = &operand[1].results.csv;
+    struct nl_origin at_a = operand_origin(&operand[0]), at_b = operand_origin(&operand[1]);
+    for (int column = operand[0].results.status; column < a->columns; column++) {
+        int other = nl_csv_column(b, a->name[column]);
+        const char *left = nl_csv_field(a, operand[0].row, column), *right = other < 0 ? "" : nl_csv_field(b, operand[1].row, other);
         if (other >= 0)
             nl_differences_add(out, a->name[column], *left ? nl_strdup(left) : NULL, &at_a, *right ? nl_strdup(right) : NULL, &at_b);
     }
 }
 
-static void print_all(const struct side side[2], const struct nl_differences *differences, const struct nl_sheet *sheet,
+static void print_all(const struct operand operand[2], const struct nl_differences *differences, const struct nl_table *table,
                       const struct nl_overlap *overlap)
 {
-    tell(stdout, "--- %s\n+++ %s\n", side[0].word, side[1].word);
+    tell(stdout, "--- %s\n+++ %s\n", operand[0].word, operand[1].word);
     for (int i = 0; i < differences->count; i++)
         print_difference(&differences->at[i]);
     if (overlap->trials[0] + overlap->trials[1] > 0)
         printf("trials\n  - %d\n  + %d\n  in both: %d; of these the same to the last digit: %d\n", overlap->trials[0],
                overlap->trials[1], overlap->common, overlap->same);
-    if (sheet->rows == 0)
+    if (table->rows == 0)
         return;
-    char *text = nl_sheet_text(sheet, terminal_width(stdout));
+    char *text = nl_table_text(table, terminal_width(stdout));
     printf("\n%s", text);
     free(text);
 }
 
-static int compare(const struct side side[2])
+static int compare(const struct operand operand[2])
 {
     struct nl_differences differences = {0};
     struct nl_diagnostics diagnostics = {0};
-    struct nl_sheet sheet = {0};
+    struct nl_table table = {0};
     struct nl_overlap overlap = {0};
     struct nl_error err;
     int code = EXIT_DONE;
-    nl_experiment_diff(&side[0].experiment, &side[1].experiment, &differences);
-    if (side[0].has_results && side[1].has_results) {
-        nl_made_diff(side[0].file, side[1].file, &differences, &diagnostics);
+    nl_experiment_diff(&operand[0].experiment, &operand[1].experiment, &differences);
+    if (operand[0].has_results && operand[1].has_results) {
+        nl_made_diff(operand[0].file, operand[1].file, &differences, &diagnostics);
         code = print_diagnostics(&diagnostics) ? EXIT_BAD_INPUT : EXIT_DONE;
-        if (side[0].row >= 0 && side[1].row >= 0)
-            add_scores(side, &differences);
-        else if (side[0].row < 0 && side[1].row < 0 &&
-                 nl_sheet_diff(&side[0].results, &side[0].experiment, &side[1].results, &side[1].experiment, &sheet, &overlap, &err))
+        if (operand[0].row >= 0 && operand[1].row >= 0)
+            add_scores(operand, &differences);
+        else if (operand[0].row < 0 && operand[1].row < 0 &&
+                 nl_table_diff(&operand[0].results, &operand[0].experiment, &operand[1].results, &operand[1].experiment, &table, &overlap, &err))
             code = bad_input(NULL, "%s", err.text);
     }
     bool all_there = overlap.trials[0] == overlap.common && overlap.trials[1] == overlap.common;
-    if (code == EXIT_DONE && (differences.count > 0 || sheet.rows > 0 || !all_there)) {
-        print_all(side, &differences, &sheet, &overlap);
+    if (code == EXIT_DONE && (differences.count > 0 || table.rows > 0 || !all_there)) {
+        print_all(operand, &differences, &table, &overlap);
         code = EXIT_DIFFERENT;
     }
-    nl_sheet_release(&sheet);
+    nl_table_release(&table);
     nl_differences_release(&differences);
     return code;
 }
@@ -115,12 +115,12 @@ static int run(const struct command *self, int argc, char **argv)
         return EXIT_BAD_INPUT;
     if (argc - optind != 2)
         return misused(self, "diff compares two things, not %d", argc - optind);
-    struct side side[2] = {{0}};
+    struct operand operand[2] = {{0}};
     int code = EXIT_BAD_INPUT;
-    if (open_side(argv[optind], &side[0]) && open_side(argv[optind + 1], &side[1]))
-        code = compare(side);
-    close_side(&side[0]);
-    close_side(&side[1]);
+    if (open_operand(argv[optind], &operand[0]) && open_operand(argv[optind + 1], &operand[1]))
+        code = compare(operand);
+    close_operand(&operand[0]);
+    close_operand(&operand[1]);
     return code;
 }
 

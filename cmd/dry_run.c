@@ -44,7 +44,7 @@ static void add_trial(struct page *page, const struct look *look, int i)
     char **field = nl_alloc((size_t)page->columns, sizeof *field), size[32];
     int c = 0;
     field[c++] = nl_format("%d", i + 1);
-    if (manner.verbose)
+    if (output.verbose)
         field[c++] = nl_strdup(trial->id);
     for (int k = 0; k < look->grid->keys; k++)
         field[c++] = nl_strdup(*trial->text[k] ? trial->text[k] : "-");
@@ -59,11 +59,11 @@ static void add_trial(struct page *page, const struct look *look, int i)
 static void print_trials(const struct look *look)
 {
     const struct nl_grid *grid = look->grid;
-    int columns = grid->keys + 6 + manner.verbose, c = 0;
+    int columns = grid->keys + 6 + output.verbose, c = 0;
     bool *left = nl_alloc((size_t)columns, sizeof *left);
     char **names = nl_alloc((size_t)columns, sizeof *names);
     names[c++] = nl_strdup("trial");
-    if (manner.verbose)
+    if (output.verbose)
         names[c++] = nl_strdup("id");
     for (int k = 0; k < grid->keys; k++) {
         left[c] = true;
@@ -74,7 +74,7 @@ static void print_trials(const struct look *look)
         names[c++] = nl_strdup(rest[i]);
     struct page page = {.columns = columns, .left = left};
     add_row(&page, names);
-    int shown = manner.verbose || grid->trials <= LONG ? grid->trials : SHOWN;
+    int shown = output.verbose || grid->trials <= LONG ? grid->trials : SHOWN;
     for (int i = 0; i < shown; i++)
         add_trial(&page, look, i);
     print_page(&page, 0);
@@ -167,7 +167,7 @@ static int check_folder(const struct plan *plan, const char *folder, bool replac
     int code = EXIT_DONE;
     if (nl_store_refuse(folder, &showing, &hidden, &err))
         code = refuse_folder(folder, &plan->experiment, &hidden, err.text);
-    else if (hidden.trials && !manner.quiet)
+    else if (hidden.trials && !output.quiet)
         tell(stderr, "%d trained trial%s would disappear from the tables of '%s', and stay in '%s/trials'\n", hidden.trials,
                 hidden.trials == 1 ? "" : "s", folder, folder);
     nl_hidden_release(&hidden);

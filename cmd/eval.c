@@ -93,7 +93,7 @@ static void warn_of_another_split(const struct nl_tensor_file *file, const struc
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
         const char *there = nl_safetensors_metadata(file, keys[i]);
         char *here = nl_value_text(nl_key_find(keys[i]), config);
-        if (there && strcmp(there, here) != 0 && !manner.quiet)
+        if (there && strcmp(there, here) != 0 && !output.quiet)
             tell(stderr, "warning: %s was %s in training: samples scored here may have been trained on\n", keys[i], there);
         free(here);
     }
@@ -176,7 +176,7 @@ static int print_scores(struct nl_scorer *scorer, const struct request *request,
     int code = EXIT_DONE;
     bool tracks = nl_config_tracks(config);
     const char *what = config->model.arch == NL_LAYERS ? "the network" : nl_norms[config->norm.kind]->name;
-    if (!tracks && !manner.quiet)
+    if (!tracks && !output.quiet)
         fprintf(stderr, "%s keeps no statistics: it evaluates as it trains, whatever the batch\n", what);
     print_head(request->format);
     for (enum nl_part part = 0; part < NL_PARTS && code == EXIT_DONE; part++)

@@ -133,14 +133,14 @@ static int write_starter(const struct starter *starter, const char *path, bool f
         return EXIT_DONE;
     }
     if (!force && nl_file_exists(path))
-        return bad_input("--force writes over it; or name another file behind the kind", "'%s' is there already", path);
+        return bad_input("--force writes over it; or name another file after the kind", "'%s' is there already", path);
     if (!can_be_written(path))
         return EXIT_BAD_INPUT;
     struct nl_error err;
     if (nl_output_write(path, starter->text, strlen(starter->text), &err))
         return fail("%s", err.text);
     char *quoted = quote_words(1, &path);
-    if (!manner.quiet)
+    if (!output.quiet)
         tell(stdout, "wrote %s\n  normlab check %s\n  normlab %s %s\n", path, quoted, starter->verb, quoted);
     free(quoted);
     return EXIT_DONE;

@@ -8,7 +8,7 @@
 #include "base/memory.h"
 #include "cmd.h"
 #include "config/keep.h"
-#include "stats/table.h"
+#include "stats/csv.h"
 #include "sweep/rounds.h"
 
 static const struct option options[] = {{0}};
@@ -32,15 +32,15 @@ struct listing {
 /* Trials one by one: trials.csv is written when a sweep ends or is stopped, and one that runs or was killed has none yet, or an old one. */
 static int count_finished(struct line *line, const struct nl_experiment *experiment, const struct nl_provenance *made, struct nl_error *err)
 {
-    struct nl_interim interim;
-    if (nl_interim_load(line->folder, experiment, made, &interim, err))
+    struct nl_partial partial;
+    if (nl_partial_load(line->folder, experiment, made, &partial, err))
         return NL_FAIL;
-    line->trials = interim.grid.trials;
-    line->present = interim.present;
-    for (int i = 0; i < interim.grid.trials; i++)
-        if (interim.record[i].present)
-            line->outcome[nl_record_outcome(&interim.record[i])]++;
-    nl_interim_release(&interim);
+    line->trials = partial.grid.trials;
+    line->present = partial.present;
+    for (int i = 0; i < partial.grid.trials; i++)
+        if (partial.record[i].present)
+            line->outcome[nl_record_outcome(&partial.record[i])]++;
+    nl_partial_release(&partial);
     return NL_OK;
 }
 
@@ -48,21 +48,21 @@ static int count_finished(struct line *line, const struct nl_experiment *experim
 static int count_rows(struct line *line, const struct nl_experiment *experiment, const char *path, struct nl_error *err)
 {
     struct nl_grid grid;
-    struct nl_table table;
+    struct nl_csv csv;
     int column;
     if (nl_store_grid(line->folder, experiment, &grid, err))
         return NL_FAIL;
     line->trials = grid.trials;
     nl_grid_release(&grid);
-    if (nl_table_read(path, &table, err))
+    if (nl_csv_read(path, &csv, err))
         return NL_FAIL;
-    int status = nl_table_need(&table, "status", &column, err);
-    for (int row = 0; row < table.rows && status == NL_OK; row++) {
+    int status = nl_csv_need(&csv, "status", &column, err);
+    for (int row = 0; row < csv.rows && status == NL_OK; row++) {
         line->present++;
         for (int outcome = 0; outcome < NL_OUTCOMES; outcome++)
-            line->outcome[outcome] += strcmp(nl_table_field(&table, row, column), nl_outcome_names[outcome]) == 0;
+            line->outcome[outcome] += strcmp(nl_csv_field(&csv, row, column), nl_outcome_names[outcome]) == 0;
     }
-    nl_table_release(&table);
+    nl_csv_release(&csv);
     return status;
 }
 
@@ -138,7 +138,7 @@ static bool collect(const char *folder, struct listing *out)
     return failure == 0;
 }
 
-/* Newest first, what cannot be read last; rounds of a sweep behind it. */
+/* Newest first, what cannot be read last; rounds of a sweep after it. */
 static int by_date(const void *a, const void *b)
 {
     const struct line *left = a, *right = b;
@@ -194,7 +194,7 @@ static int run(const struct command *self, int argc, char **argv)
     if (listing.count) {
         qsort(listing.at, (size_t)listing.count, sizeof *listing.at, by_date);
         print(&listing);
-    } else if (!manner.quiet) {
+    } else if (!output.quiet) {
         tell(stderr, "no results in '%s'\n", folder);
     }
     int code = EXIT_DONE;

@@ -88,7 +88,7 @@ static int unknown_command(const char *name)
     names[count++] = "help";
     names[count++] = "version";
     if (*name == '-')
-        return bad_input("options stand behind the command: normlab run FILE --out DIR", "there is no option '%s' before a command", name);
+        return bad_input("options come after the command: normlab run FILE --out DIR", "there is no option '%s' before a command", name);
     return unknown_word("command", name, names);
 }
 

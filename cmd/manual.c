@@ -313,7 +313,7 @@ static char *markdown_page(const char *name, const char *path, const char *date)
     char *markdown = nl_file_read(path, NULL, &err);
     const char *dot = strrchr(name, '.');
     if (!markdown || strncmp(markdown, "# ", 2) != 0 || !dot) {
-        bad_input(NULL, "%s", !markdown ? err.text : !dot ? "a page is named like normlab-results.5" : "a page begins with its title, behind '# '");
+        bad_input(NULL, "%s", !markdown ? err.text : !dot ? "a page is named like normlab-results.5" : "a page begins with its title, after '# '");
         free(markdown);
         return NULL;
     }

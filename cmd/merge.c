@@ -10,7 +10,7 @@ enum { OUT = 'o' };
 
 static const struct option options[] = {{"out", required_argument, NULL, OUT}, {0}};
 
-/* Lines, each behind a mark. */
+/* Lines, each after a mark. */
 static void print_lines(const char *mark, const char *lines)
 {
     while (lines && *lines) {
@@ -43,7 +43,7 @@ static int run(const struct command *self, int argc, char **argv)
     if (status) {
         code = merge.refused ? bad_input(NULL, "%s", err.text) : fail("%s", err.text);
         print_lines("  ", merge.differences.at);
-    } else if (merge.absent || !manner.quiet) {
+    } else if (merge.absent || !output.quiet) {
         tell(stdout, "%d of %d trials are in '%s'%s\n", merge.trials - merge.absent, merge.trials, out, merge.absent ? "" : "; draw them:");
         char *quoted = quote_words(1, &out);
         if (!merge.absent)

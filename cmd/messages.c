@@ -132,13 +132,13 @@ int unknown_word(const char *what, const char *word, const char *const *words)
     return EXIT_BAD_INPUT;
 }
 
-struct manner manner;
+struct output output;
 
 bool coloured(FILE *stream)
 {
     const char *no_colour = getenv("NO_COLOR");
-    if (manner.colour != COLOUR_AUTO)
-        return manner.colour == COLOUR_ALWAYS;
+    if (output.colour != COLOUR_AUTO)
+        return output.colour == COLOUR_ALWAYS;
     return !(no_colour && *no_colour) && isatty(fileno(stream));
 }
 

@@ -38,7 +38,7 @@ const char *const *norm_kinds(void)
     return kinds;
 }
 
-/* What a line of the head says behind its label ("Sets"), up to its first clause's end; new string. */
+/* What a line of the head says after its label ("Sets"), up to its first clause's end; new string. */
 static char *clause_of(const char *head, const char *label)
 {
     const char *line = strstr(head, label);
@@ -143,7 +143,7 @@ static void print_weights(void)
     printf("\nlearned: a gain for each of C outputs, beside the weight that it computes the layer's from; kept: vectors of power iteration.\n");
 }
 
-/* The lines of a head as a section of a page: its labels in bold, what continues a line behind it. */
+/* The lines of a head as a section of a page: its labels in bold, what continues a line after it. */
 static void print_markdown(const char *head)
 {
     const char *line = head;

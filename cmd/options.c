@@ -33,7 +33,7 @@ void print_usage(const struct command *command)
     free(text);
 }
 
-/* A key that was written like an option, --lr 0.1, or behind one, --set train.lr=0.1: how it is written; NULL: no key is meant. */
+/* A key that was written like an option, --lr 0.1, or after one, --set train.lr=0.1: how it is written; NULL: no key is meant. */
 static char *key_behind_file(const char *word, const char *next)
 {
     size_t length = strcspn(word, "=");
@@ -47,11 +47,11 @@ static char *key_behind_file(const char *word, const char *next)
         value = next;
     free(name);
     if (!key && next && strchr(next, '='))
-        return nl_format("a key is set behind the file, by itself: %s", next);
-    return key ? nl_format("a key is set behind the file, without dashes: %s=%s", key, value) : NULL;
+        return nl_format("a key is set after the file, by itself: %s", next);
+    return key ? nl_format("a key is set after the file, without dashes: %s=%s", key, value) : NULL;
 }
 
-/* word: what was typed; next: the argument behind it, or NULL */
+/* word: what was typed; next: the argument after it, or NULL */
 static void unknown_option(const struct command *command, const char *word, const char *next, const struct option *options)
 {
     char *typed = nl_strdup(word), *names[MOST_OPTIONS + 1];
@@ -87,10 +87,10 @@ static const char *const colour_names[] = {[COLOUR_AUTO] = "auto", [COLOUR_ALWAY
 static bool take_shared_option(const struct command *command, int found, bool *good)
 {
     switch (found) {
-    case QUIET: manner.quiet = true; return true;
-    case VERBOSE: manner.verbose = true; return true;
-    case NO_WARNINGS: manner.no_warnings = true; return true;
-    case COLOUR: *good = read_word("value of --color:", optarg, colour_names, &manner.colour); return true;
+    case QUIET: output.quiet = true; return true;
+    case VERBOSE: output.verbose = true; return true;
+    case NO_WARNINGS: output.no_warnings = true; return true;
+    case COLOUR: *good = read_word("value of --color:", optarg, colour_names, &output.colour); return true;
     case HELP:
         print_usage(command);
         exit(fflush(stdout) == 0 ? EXIT_DONE : EXIT_FAILED);

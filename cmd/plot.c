@@ -52,7 +52,7 @@ static int run(const struct command *self, int argc, char **argv)
             int status = nl_plot(from.tables, &from.experiment, &from.planned, &how, &err);
             code = status == NL_BAD ? bad_input(tables_anew, "%s", err.text) : status ? fail("%s", err.text) : EXIT_DONE;
         }
-        if (report.at && (how.text || !manner.quiet))
+        if (report.at && (how.text || !output.quiet))
             tell(stdout, "%s", report.at);
         nl_text_release(&report);
         free(folder);

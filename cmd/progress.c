@@ -49,7 +49,7 @@ void show_progress(void *context, const struct nl_progress *progress)
     struct progress_line *line = context;
     bool last = progress->running == 0 && progress->present + progress->finished == progress->total;
     bool due = line->terminal || last || progress->seconds - line->last >= PLAIN_SECONDS;
-    if (manner.quiet || !due || (last && line->ended))
+    if (output.quiet || !due || (last && line->ended))
         return;
     line->ended = last;
     struct nl_text text = {0};
@@ -71,7 +71,7 @@ void show_note(void *context, bool warning, const char *text)
 {
     struct progress_line *line = context;
     clear_line(line);
-    if (warning || !manner.quiet)
+    if (warning || !output.quiet)
         tell(stderr, "%s\n", text);
 }
 
@@ -80,7 +80,7 @@ void show_finished(void *context, const struct nl_grid *grid, int trial, const s
     struct progress_line *line = context;
     if (nl_record_outcome(record) != NL_DONE && line->failure < 0)
         line->failure = trial;
-    if (!manner.verbose || manner.quiet)
+    if (!output.verbose || output.quiet)
         return;
     clear_line(line);
     char *label = nl_grid_label(grid, &grid->trial[trial]);

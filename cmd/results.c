@@ -20,23 +20,23 @@ static const char *look_in_between(const char *folder, bool running)
 {
     struct nl_experiment experiment;
     struct nl_provenance made;
-    struct nl_interim interim;
+    struct nl_partial partial;
     struct nl_error err = {0};
     const char *tables = NULL;
-    if (nl_store_read(folder, &experiment, &made, &err) || nl_interim_load(folder, &experiment, &made, &interim, &err)) {
+    if (nl_store_read(folder, &experiment, &made, &err) || nl_partial_load(folder, &experiment, &made, &partial, &err)) {
         bad_input(NULL, "%s", err.text);
         return NULL;
     }
-    if (!interim.present)
+    if (!partial.present)
         bad_input(running ? "a run or sweep is at work there; normlab ls counts what it has"
                           : "the run or sweep that made it, started again, goes on",
                   "no trial has ended yet in '%s'", folder);
     else
-        tables = write_passing_tables(&interim);
-    if (tables && !manner.quiet)
-        tell(stderr, "%s: %d of %d trials %s\n", folder, interim.present, interim.grid.trials,
+        tables = write_temporary_tables(&partial);
+    if (tables && !output.quiet)
+        tell(stderr, "%s: %d of %d trials %s\n", folder, partial.present, partial.grid.trials,
                 running ? "so far" : "are there: the sweep did not end; started again, it goes on");
-    nl_interim_release(&interim);
+    nl_partial_release(&partial);
     return tables;
 }
 

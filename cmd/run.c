@@ -6,7 +6,7 @@
 #include "base/files.h"
 #include "base/machine.h"
 #include "base/memory.h"
-#include "side.h"
+#include "operand.h"
 #include "train/checkpoint.h"
 
 enum { OUT = 'o', JOBS = 'j', LOAD = 256, DEVICE, CHECKPOINT, CHECKPOINT_EVERY, SAVE_INIT, SAVE_FINAL, SAVE_ORDER, REPLACE };
@@ -56,9 +56,9 @@ static void print_result(const struct nl_record *record, const char *folder, boo
     else
         printf(" after %lld steps (%.4g epoch%s)", (long long)record->steps, record->epochs, record->epochs == 1 ? "" : "s");
     printf(", %lld parameters, %.2f s\n", (long long)record->parameters, record->seconds);
-    if (record->left_out && !manner.quiet)
+    if (record->left_out && !output.quiet)
         printf("%lld training samples of each epoch are left out (train.drop_last)\n", (long long)record->left_out);
-    if (!manner.quiet)
+    if (!output.quiet)
         tell(stdout, "curve and scores: %s/curves.csv, %s/trials.csv%s\n", folder, folder, observed ? "; tensors: metrics.csv" : "");
 }
 
@@ -82,7 +82,7 @@ static bool check_checkpoint(const struct nl_trial *trial, const char *path)
         bad_input(status == NL_BAD ? "name another file, or remove this one to start anew" : NULL, "%s", err.text);
         return false;
     }
-    if (!manner.quiet)
+    if (!output.quiet)
         tell(stderr, "going on from '%s' after %lld steps\n", path, (long long)steps);
     return true;
 }

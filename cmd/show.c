@@ -1,7 +1,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "side.h"
+#include "operand.h"
 
 static int run(const struct command *self, int argc, char **argv)
 {
@@ -28,7 +28,7 @@ const struct command command_show = {
     .usage = "usage: normlab show [FILE] [KEY=VALUE ...]\n"
              "       normlab show RESULTS:N\n"
              "\n"
-             "Prints the complete configuration that FILE and the arguments give. A comment behind each value says where it comes from: a\n"
+             "Prints the complete configuration that FILE and the arguments give. A comment after each value says where it comes from: a\n"
              "default, a line of a file, or the command line. The output is itself a configuration that can be run. Without FILE it shows the\n"
              "defaults. RESULTS:N is trial N of a results folder, as numbered in trials.csv; `normlab run RESULTS:N` trains it again.\n"
              "\n"

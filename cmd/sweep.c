@@ -58,7 +58,7 @@ static int draw(const char *folder, const struct nl_experiment *experiment, cons
 static int conclude(const char *folder, const struct plan *plan, const struct settings *settings)
 {
     struct nl_planned planned = nl_grid_planned(&plan->grid);
-    FILE *out = manner.quiet ? NULL : report_is_text(&settings->report) ? stdout : stderr; /* other formats are for programs, which read nothing else */
+    FILE *out = output.quiet ? NULL : report_is_text(&settings->report) ? stdout : stderr; /* other formats are for programs, which read nothing else */
     int judged = print_report(&settings->report, folder, folder, &plan->experiment, &planned), drawn = EXIT_DONE;
     fflush(stdout);
     if (out)
@@ -74,13 +74,13 @@ static int conclude(const char *folder, const struct plan *plan, const struct se
 static int conclude_tuning(const char *folder, const struct plan *plan, const struct settings *settings)
 {
     struct nl_planned planned = nl_grid_planned(&plan->grid);
-    int drawn = settings->no_plot ? EXIT_DONE : draw(folder, &plan->experiment, &planned, manner.quiet ? NULL : stderr);
+    int drawn = settings->no_plot ? EXIT_DONE : draw(folder, &plan->experiment, &planned, output.quiet ? NULL : stderr);
     nl_planned_release(&planned);
     return drawn;
 }
 
 /* What a sweep works through: each round in turn (sweep/rounds.h). */
-struct course {
+struct rounds {
     const struct nl_experiment *asked;
     const struct settings *settings;
     char *folder;     /* of the results */
@@ -93,12 +93,12 @@ struct course {
 };
 
 /* The folder of the whole sweep that corresponds to the round's; new string, NULL: this is no shard. */
-static char *whole_of(const struct course *course)
+static char *whole_of(const struct rounds *rounds)
 {
-    return course->whole ? nl_format("%s%s", course->whole, course->round.folder + strlen(course->folder)) : NULL;
+    return rounds->whole ? nl_format("%s%s", rounds->whole, rounds->round.folder + strlen(rounds->folder)) : NULL;
 }
 
-/* Behind a blank, as a shell takes it. */
+/* After a blank, as a shell takes it. */
 static void print_word(const char *word)
 {
     char *quoted = quote_words(1, &word);
@@ -107,19 +107,19 @@ static void print_word(const char *word)
 }
 
 /* What a shard leaves to others. */
-static int end_shard(const struct nl_sweep_result *result, const struct course *course)
+static int end_shard(const struct nl_sweep_result *result, const struct rounds *rounds)
 {
-    const char *folder = course->round.folder;
-    const struct nl_choice *choice = &course->settings->choice;
-    if (manner.quiet)
+    const char *folder = rounds->round.folder;
+    const struct nl_choice *choice = &rounds->settings->choice;
+    if (output.quiet)
         return EXIT_DONE;
-    bool goes_on = nl_has_rounds(course->asked) && course->round.kind != NL_ROUND_SAME; /* where all trials of the round are in its own folder */
-    char *whole = course->whole ? whole_of(course) : nl_strdup(goes_on ? folder : "DIR");
+    bool goes_on = nl_has_rounds(rounds->asked) && rounds->round.kind != NL_ROUND_SAME; /* where all trials of the round are in its own folder */
+    char *whole = rounds->whole ? whole_of(rounds) : nl_strdup(goes_on ? folder : "DIR");
     tell(stdout, "%d of %d trials are in '%s'; when the other shards are done, too:\n  normlab merge", result->trials - result->absent, result->trials, folder);
     for (int shard = 1; shard <= choice->shards; shard++) {
-        const char *of_round = folder + strlen(course->folder);
+        const char *of_round = folder + strlen(rounds->folder);
         char *other = shard == choice->shard ? nl_strdup(folder)
-                    : course->whole ? nl_format("%s-%dof%d%s", course->whole, shard, choice->shards, of_round)
+                    : rounds->whole ? nl_format("%s-%dof%d%s", rounds->whole, shard, choice->shards, of_round)
                                     : nl_format("FOLDER_%dof%d%s", shard, choice->shards, of_round);
         print_word(other);
         free(other);
@@ -147,16 +147,16 @@ static int end_stopped(const struct plan *plan, const struct nl_sweep_result *re
 }
 
 /* What follows the round, whose trials are all there. */
-static int look_ahead(struct course *course, const struct nl_record *record)
+static int look_ahead(struct rounds *rounds, const struct nl_record *record)
 {
     struct nl_error err = {0};
     int status;
-    nl_round_release(&course->next);
-    course->last_of_grid = true;
-    if (!nl_has_rounds(course->asked))
+    nl_round_release(&rounds->next);
+    rounds->last_of_grid = true;
+    if (!nl_has_rounds(rounds->asked))
         return EXIT_DONE;
-    course->more = nl_round_next(course->asked, course->folder, &course->round, &course->plan.grid, record, &course->next, &status, &err);
-    course->last_of_grid = !course->more || course->next.kind == NL_ROUND_SAME;
+    rounds->more = nl_round_next(rounds->asked, rounds->folder, &rounds->round, &rounds->plan.grid, record, &rounds->next, &status, &err);
+    rounds->last_of_grid = !rounds->more || rounds->next.kind == NL_ROUND_SAME;
     return status ? fail("%s", err.text) : EXIT_DONE;
 }
 
@@ -169,10 +169,10 @@ static bool all_there(const struct nl_record *record, int trials)
 }
 
 /* Whether all trials of the round are there already, here or where the shards were put together; then what follows is looked up. */
-static bool is_there(struct course *course, int *code)
+static bool is_there(struct rounds *rounds, int *code)
 {
-    const struct nl_grid *grid = &course->plan.grid;
-    char *places[] = {nl_strdup(course->round.folder), whole_of(course)};
+    const struct nl_grid *grid = &rounds->plan.grid;
+    char *places[] = {nl_strdup(rounds->round.folder), whole_of(rounds)};
     struct nl_error err = {0};
     bool there = false;
     for (int i = 0; i < 2 && places[i] && !there && *code == EXIT_DONE; i++) {
@@ -182,7 +182,7 @@ static bool is_there(struct course *course, int *code)
         if (!record)
             *code = fail("%s", err.text);
         else if ((there = all_there(record, grid->trials)))
-            *code = look_ahead(course, record);
+            *code = look_ahead(rounds, record);
         nl_records_release(record, record ? grid->trials : 0);
     }
     free(places[0]);
@@ -191,12 +191,12 @@ static bool is_there(struct course *course, int *code)
 }
 
 /* Runs what is missing of the round. *complete: nothing is any more, and what follows was looked up. */
-static int run_round(struct course *course, bool *complete)
+static int run_round(struct rounds *rounds, bool *complete)
 {
-    const struct settings *settings = course->settings;
-    const struct plan *plan = &course->plan;
-    const char *folder = course->round.folder;
-    char *whole = whole_of(course);
+    const struct settings *settings = rounds->settings;
+    const struct plan *plan = &rounds->plan;
+    const char *folder = rounds->round.folder;
+    char *whole = whole_of(rounds);
     struct progress_line line;
     struct nl_sweep_result result;
     struct nl_error err = {0};
@@ -204,7 +204,7 @@ static int run_round(struct course *course, bool *complete)
         .folder = folder,
         .command = command_line,
         .choice = settings->choice,
-        .borrow = {course->round.number > 1 ? whole : NULL, course->round.kind == NL_ROUND_SAME ? course->folder : NULL},
+        .borrow = {rounds->round.number > 1 ? whole : NULL, rounds->round.kind == NL_ROUND_SAME ? rounds->folder : NULL},
         .replace = settings->replace,
         .runner = {.workers = settings->jobs,
                    .cohort = settings->cohort,
@@ -231,11 +231,11 @@ static int run_round(struct course *course, bool *complete)
         if (result.left)
             code = end_stopped(plan, &result, line.failure);
         else if (result.absent)
-            code = end_shard(&result, course);
-        else if (!errors || !nl_has_rounds(course->asked))
-            code = look_ahead(course, result.record);
-        *complete = !result.left && !result.absent && (!errors || !nl_has_rounds(course->asked));
-        if (errors && nl_has_rounds(course->asked))
+            code = end_shard(&result, rounds);
+        else if (!errors || !nl_has_rounds(rounds->asked))
+            code = look_ahead(rounds, result.record);
+        *complete = !result.left && !result.absent && (!errors || !nl_has_rounds(rounds->asked));
+        if (errors && nl_has_rounds(rounds->asked))
             code = fail("the next round begins when all trials of this one could be run: the same command tries them again");
         else if (errors && code == EXIT_DONE)
             code = EXIT_FAILED;
@@ -246,74 +246,74 @@ static int run_round(struct course *course, bool *complete)
 }
 
 /* What the rounds before decided, and which round begins. */
-static void announce(const struct course *course)
+static void announce(const struct rounds *rounds)
 {
-    if (manner.quiet || !nl_has_rounds(course->asked))
+    if (output.quiet || !nl_has_rounds(rounds->asked))
         return;
-    if (course->round.decided.at)
-        fputs(course->round.decided.at, stderr);
-    fprintf(stderr, "round %d, %s: %d trials in '%s'%s\n", course->round.number, nl_round_names[course->round.kind], course->plan.grid.trials, course->round.folder,
-            course->settings->dry_run && !course->more && course->round.kind != NL_ROUND_SAME ? "; its results decide what follows" : "");
+    if (rounds->round.decided.at)
+        fputs(rounds->round.decided.at, stderr);
+    fprintf(stderr, "round %d, %s: %d trials in '%s'%s\n", rounds->round.number, nl_round_names[rounds->round.kind], rounds->plan.grid.trials, rounds->round.folder,
+            rounds->settings->dry_run && !rounds->more && rounds->round.kind != NL_ROUND_SAME ? "; its results decide what follows" : "");
 }
 
 /* Prepares the round: its grid, and whether there is anything to do. false: the message was printed. */
-static bool begin_round(struct course *course)
+static bool begin_round(struct rounds *rounds)
 {
-    release_plan(&course->plan);
-    return plan_of(&course->round.experiment, &course->plan) && identify_plan(&course->plan);
+    release_plan(&rounds->plan);
+    return plan_of(&rounds->round.experiment, &rounds->plan) && identify_plan(&rounds->plan);
 }
 
-static void go_on(struct course *course)
+static void go_on(struct rounds *rounds)
 {
-    nl_round_release(&course->round);
-    course->round = course->next;
-    course->next = (struct nl_round){0};
-    course->more = false;
+    nl_round_release(&rounds->round);
+    rounds->round = rounds->next;
+    rounds->next = (struct nl_round){0};
+    rounds->more = false;
 }
 
-static int conclude_round(struct course *course, int code)
+static int conclude_round(struct rounds *rounds, int code)
 {
     int concluded = EXIT_DONE;
-    if (course->round.kind == NL_ROUND_TUNING)
-        concluded = conclude_tuning(course->round.folder, &course->plan, course->settings);
-    else if (course->last_of_grid) {
-        if (course->round.kind == NL_ROUND_SAME && report_is_text(&course->settings->report))
+    if (rounds->round.kind == NL_ROUND_TUNING)
+        concluded = conclude_tuning(rounds->round.folder, &rounds->plan, rounds->settings);
+    else if (rounds->last_of_grid) {
+        if (rounds->round.kind == NL_ROUND_SAME && report_is_text(&rounds->settings->report))
             printf("\nWith the same values for all:\n");
-        concluded = conclude(course->round.folder, &course->plan, course->settings);
+        concluded = conclude(rounds->round.folder, &rounds->plan, rounds->settings);
     }
     return code ? code : concluded;
 }
 
 /* Rounds whose trials are all there are passed over, but for those that the results are read from. */
-static int run_rounds(struct course *course)
+static int run_rounds(struct rounds *rounds)
 {
     int code = EXIT_DONE;
-    for (;; go_on(course)) {
-        if (!begin_round(course))
+    for (;; go_on(rounds)) {
+        if (!begin_round(rounds))
             return EXIT_BAD_INPUT;
-        bool there = nl_has_rounds(course->asked) && is_there(course, &code);
+        bool there = nl_has_rounds(rounds->asked) && is_there(rounds, &code);
         if (code != EXIT_DONE)
             return code;
         /* The tables of a tuning round are its own: killed before they were written, it must not be passed over. Of a shard's, merge wrote them. */
-        bool written = course->round.kind != NL_ROUND_TUNING || course->whole || course->settings->dry_run;
-        if (there && !course->last_of_grid && written)
+        bool written = rounds->round.kind != NL_ROUND_TUNING || rounds->whole || rounds->settings->dry_run;
+        if (there && !rounds->last_of_grid && written)
             continue;
-        announce(course);
-        print_notes(&course->plan);
-        if (course->settings->dry_run) {
-            code = dry_run(&course->plan, course->round.folder, &course->settings->choice, course->settings->replace, course->settings->jobs,
-                           course->settings->cohort);
-            if (code != EXIT_DONE || !there || !course->more)
+        announce(rounds);
+        print_notes(&rounds->plan);
+        if (rounds->settings->dry_run) {
+            code = dry_run(&rounds->plan, rounds->round.folder, &rounds->settings->choice, rounds->settings->replace, rounds->settings->jobs,
+                           rounds->settings->cohort);
+            if (code != EXIT_DONE || !there || !rounds->more)
                 return code;
             continue;
         }
         bool complete;
-        code = run_round(course, &complete);
+        code = run_round(rounds, &complete);
         if (complete)
-            code = conclude_round(course, code);
-        if (!complete || code != EXIT_DONE || !course->more) {
-            if (complete && !course->more && course->next.decided.at && !manner.quiet)
-                fputs(course->next.decided.at, stderr);
+            code = conclude_round(rounds, code);
+        if (!complete || code != EXIT_DONE || !rounds->more) {
+            if (complete && !rounds->more && rounds->next.decided.at && !output.quiet)
+                fputs(rounds->next.decided.at, stderr);
             return code;
         }
     }
@@ -374,20 +374,20 @@ static bool read_settings(const struct command *self, int argc, char **argv, str
 }
 
 /* The folder of the results, and that of all shards: results/NAME-2of3 and results/NAME, or --out DIR-2of3 and DIR. New strings. */
-static void name_folders(struct course *course)
+static void name_folders(struct rounds *rounds)
 {
-    const struct settings *settings = course->settings;
+    const struct settings *settings = rounds->settings;
     const struct nl_choice *choice = &settings->choice;
-    course->folder = results_folder(settings->out, course->asked);
+    rounds->folder = results_folder(settings->out, rounds->asked);
     if (!choice->shards)
         return;
-    char *ending = nl_format("-%dof%d", choice->shard, choice->shards), *given = course->folder;
+    char *ending = nl_format("-%dof%d", choice->shard, choice->shards), *given = rounds->folder;
     size_t length = strlen(given), end = strlen(ending);
     if (!settings->out) {
-        course->whole = given;
-        course->folder = nl_format("%s%s", given, ending);
+        rounds->whole = given;
+        rounds->folder = nl_format("%s%s", given, ending);
     } else if (length > end && strcmp(given + length - end, ending) == 0) {
-        course->whole = nl_format("%.*s", (int)(length - end), given);
+        rounds->whole = nl_format("%.*s", (int)(length - end), given);
     }
     free(ending);
 }
@@ -404,16 +404,16 @@ static int run(const struct command *self, int argc, char **argv)
     if (!arguments.file) {
         code = misused(self, "%s needs a file", self->name);
     } else if (load_experiment(arguments.file, arguments.override, arguments.overrides, &experiment)) {
-        struct course course = {.asked = &experiment, .settings = &settings};
-        name_folders(&course);
-        nl_round_first(&experiment, course.folder, &course.round);
-        if (is_outside_trials("--out", course.folder))
-            code = run_rounds(&course);
-        nl_round_release(&course.round);
-        nl_round_release(&course.next);
-        release_plan(&course.plan);
-        free(course.folder);
-        free(course.whole);
+        struct rounds rounds = {.asked = &experiment, .settings = &settings};
+        name_folders(&rounds);
+        nl_round_first(&experiment, rounds.folder, &rounds.round);
+        if (is_outside_trials("--out", rounds.folder))
+            code = run_rounds(&rounds);
+        nl_round_release(&rounds.round);
+        nl_round_release(&rounds.next);
+        release_plan(&rounds.plan);
+        free(rounds.folder);
+        free(rounds.whole);
     }
     free(arguments.override);
     return code;

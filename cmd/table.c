@@ -6,7 +6,7 @@
 #include "base/wrap.h"
 #include "cmd.h"
 #include "stats/answer.h"
-#include "stats/sheet.h"
+#include "stats/table.h"
 
 static const char *const formats[] = {"text", "md", "latex", "csv", "json", NULL}, *const kinds[] = {"grid", "summary", "trials", NULL};
 enum format { FORMAT_TEXT, FORMAT_MARKDOWN, FORMAT_LATEX, FORMAT_CSV, FORMAT_JSON };
@@ -69,24 +69,24 @@ static bool read_request(const struct command *self, int argc, char **argv, stru
 }
 
 static int make_sheet(const struct report *report, const struct nl_results *results, const struct nl_experiment *experiment,
-                      struct nl_sheet *out, struct nl_error *err)
+                      struct nl_table *out, struct nl_error *err)
 {
     switch ((enum kind)report->kind) {
-    case KIND_GRID: return nl_sheet_grid(results, experiment, report->across, out, err);
-    case KIND_SUMMARY: return nl_sheet_summary(results, experiment, out, err);
-    case KIND_TRIALS: return nl_sheet_trials(results, experiment, out, err);
+    case KIND_GRID: return nl_table_grid(results, experiment, report->across, out, err);
+    case KIND_SUMMARY: return nl_table_summary(results, experiment, out, err);
+    case KIND_TRIALS: return nl_table_trials(results, experiment, out, err);
     }
     return NL_FAIL;
 }
 
-static void print_text(const struct nl_sheet *sheet, const char *answer, const char *notes)
+static void print_text(const struct nl_table *table, const char *answer, const char *notes)
 {
     int width = terminal_width(stdout);
     if (answer) {
         print_answer(answer);
         putchar('\n');
     }
-    char *text = nl_sheet_text(sheet, width);
+    char *text = nl_table_text(table, width);
     fputs(text, stdout);
     free(text);
     if (notes) {
@@ -97,16 +97,16 @@ static void print_text(const struct nl_sheet *sheet, const char *answer, const c
     }
 }
 
-static void print_sheet(const struct report *report, const struct nl_sheet *sheet, const struct nl_answer *answer, const char *name)
+static void print_sheet(const struct report *report, const struct nl_table *table, const struct nl_answer *answer, const char *name)
 {
     char *words = answer ? nl_answer_text(answer, false) : NULL, *text = NULL;
     const char *notes = answer ? answer->notes.at : NULL;
     switch ((enum format)report->format) {
-    case FORMAT_TEXT: print_text(sheet, words, notes); break;
-    case FORMAT_MARKDOWN: text = nl_sheet_markdown(sheet, words, notes); break;
-    case FORMAT_LATEX: text = nl_sheet_latex(sheet, words, notes, name); break;
-    case FORMAT_CSV: text = nl_sheet_csv(sheet); break;
-    case FORMAT_JSON: text = nl_sheet_json(sheet, answer); break;
+    case FORMAT_TEXT: print_text(table, words, notes); break;
+    case FORMAT_MARKDOWN: text = nl_table_markdown(table, words, notes); break;
+    case FORMAT_LATEX: text = nl_table_latex(table, words, notes, name); break;
+    case FORMAT_CSV: text = nl_table_csv(table); break;
+    case FORMAT_JSON: text = nl_table_json(table, answer); break;
     }
     if (text)
         tell(stdout, "%s", text);
@@ -138,25 +138,25 @@ int print_report(const struct report *report, const char *name, const char *tabl
                  const struct nl_planned *planned)
 {
     struct nl_results results;
-    struct nl_sheet sheet = {0};
+    struct nl_table table = {0};
     struct nl_error err = {0};
     if (nl_results_load(tables, experiment, planned, &results, &err))
         return fail("%s", err.text);
     int code = EXIT_BAD_INPUT;
-    if (make_sheet(report, &results, experiment, &sheet, &err)) {
+    if (make_sheet(report, &results, experiment, &table, &err)) {
         bad_input(NULL, "%s", err.text);
     } else {
         struct nl_answer answer;
         char *path = realpath(name, NULL);
         nl_answer_make(&results, experiment, &answer);
-        print_sheet(report, &sheet, report->kind == KIND_TRIALS ? NULL : &answer, path ? basename(path) : name);
-        if (report->warns && !manner.quiet && results.seeds == 1 && results.cells > 1 && report->kind != KIND_TRIALS)
+        print_sheet(report, &table, report->kind == KIND_TRIALS ? NULL : &answer, path ? basename(path) : name);
+        if (report->warns && !output.quiet && results.seeds == 1 && results.cells > 1 && report->kind != KIND_TRIALS)
             fputs("warning: one seed a cell: no intervals, so these numbers rank nothing; run again with sweep.seeds=5 or more\n", stderr);
         code = judge(report, &answer);
         nl_answer_release(&answer);
         free(path);
     }
-    nl_sheet_release(&sheet);
+    nl_table_release(&table);
     nl_results_release(&results);
     return code;
 }

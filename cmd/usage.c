@@ -13,7 +13,7 @@ static size_t indent_of(const char *line)
     return strspn(line, " ");
 }
 
-/* Adds the line without its indent, behind a space if it is not the first, and moves behind it. */
+/* Adds the line without its indent, after a space if it is not the first, and moves after it. */
 static void join_line(struct nl_text *out, const char **at)
 {
     *at += indent_of(*at);

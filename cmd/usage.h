@@ -20,7 +20,7 @@ struct usage_part {
     char *term; /* "-f, --format F"; NULL: no option */
 };
 
-/* The part that begins at *at, which moves behind it; false: there is none left. The strings are new. */
+/* The part that begins at *at, which moves after it; false: there is none left. The strings are new. */
 bool next_usage_part(const char **at, struct usage_part *part);
 void release_usage_part(struct usage_part *part);
 

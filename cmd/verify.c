@@ -21,7 +21,7 @@ static bool verify(const char *folder)
     struct nl_verified found;
     nl_store_verify(folder, &found);
     bool good = found.bad == 0;
-    if (!good || !manner.quiet) {
+    if (!good || !output.quiet) {
         tell(stdout, "%s: ", folder);
         if (found.absent)
             printf("incomplete, %d of %d trials, ", found.planned - found.absent, found.planned);

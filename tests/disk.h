@@ -19,7 +19,7 @@
 #include "base/files.h"
 #include "base/memory.h"
 #include "scratch.h"
-#include "stats/table.h"
+#include "stats/csv.h"
 #include "sweep/merge.h"
 #include "sweep/sweep.h"
 #include "train/checkpoint.h"

@@ -125,8 +125,8 @@ static void concatenated_wide(struct nl_graph *graph)
     concatenate(graph, 8, 16);
 }
 
-/* Normalizers that are a descriptor and no kernel (normalizers.h), one behind the other. Without corrections the first is batch normalization, whose
- * loss does not hang on the running statistics that a call leaves behind: only so can differences judge it here. */
+/* Normalizers that are a descriptor and no kernel (normalizers.h), one after the other. Without corrections the first is batch normalization, whose
+ * loss does not depend on the running statistics that a call leaves behind: only so can differences judge it here. */
 static void normalized_anew(struct nl_graph *graph)
 {
     int a = activate(graph, normalize(graph, &corrected, conv(graph, begin(graph, 3, 3, 2), 4, 3, "conv1"), "norm1"), NL_TANH, "act1");
@@ -156,7 +156,7 @@ static void normalized_by_window(struct nl_graph *graph)
     nl_graph_end(graph, linear(graph, d, CLASSES, "head", 0));
 }
 
-/* Branches with learned scalars: the first takes what goes around it as well, the second stands behind a constant. */
+/* Branches with learned scalars: the first takes what goes around it as well, the second stands after a constant. */
 static void scaled(struct nl_graph *graph)
 {
     enum { NO_WEIGHT = 1u << NL_SCALARS_WEIGHT, NO_BIAS = 1u << NL_SCALARS_BIAS };
@@ -383,7 +383,7 @@ static void row_by_row(struct nl_graph *graph)
     nl_graph_end(graph, linear(graph, sum(graph, pooled, last(graph, h, "last"), "end"), CLASSES, "head", 0));
 }
 
-/* An LSTM whose cell is normalized, then a GRU in the other direction, of which the first is kept as well, both with a bias behind the normalizer. */
+/* An LSTM whose cell is normalized, then a GRU in the other direction, of which the first is kept as well, both with a bias after the normalizer. */
 static void cells(struct nl_graph *graph)
 {
     int input = begin(graph, 1, STEPS, 3), y[2];
@@ -479,7 +479,7 @@ static int normalize_by_own(struct nl_graph *graph, const struct nl_norm *norm, 
     return out;
 }
 
-/* Normalizers of a sample, on images and behind a linear layer. */
+/* Normalizers of a sample, on images and after a linear layer. */
 static void normalized_by_sample(struct nl_graph *graph)
 {
     int input = begin(graph, 3, 2, 3);

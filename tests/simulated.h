@@ -38,7 +38,7 @@ struct scenario {
     enum values values;
     bool loss;     /* in nats, not a share of errors */
     bool baseline; /* sweep.baseline: bn */
-    bool sheets;   /* the marks of tables too */
+    bool tables;   /* the marks of tables too */
     const char *plot; /* further keys of plot: ", level: 0.9" */
     int first_stage;   /* sweep.until: so many seeds first, and then as many as half_width asks for, `seeds` at most; 0: as many as `seeds` */
     double half_width; /* in points */

@@ -141,10 +141,10 @@ static inline void plan_release(struct plan *plan)
 static inline void results_of(const struct scenario *s, const struct sweep *sweep, const struct nl_experiment *experiment, const struct plan *plan,
                               struct nl_results *out)
 {
-    struct nl_table table;
+    struct nl_csv csv;
     struct nl_error err;
     char *text = sweep_text(s, sweep, plan->planned.text);
-    ck_assert_msg(nl_table_parse("trials.csv", text, &table, &err) == NL_OK && nl_results_of(&table, experiment, &plan->planned, out, &err) == NL_OK,
+    ck_assert_msg(nl_csv_parse("trials.csv", text, &csv, &err) == NL_OK && nl_results_of(&csv, experiment, &plan->planned, out, &err) == NL_OK,
                   "%s: %s", s->name, err.text);
 }
 

@@ -3,7 +3,7 @@
 
 #include "norm/norm.h"
 #include "stats/answer.h"
-#include "stats/sheet.h"
+#include "stats/table.h"
 #include "suite.h"
 #include "sweep/grid.h"
 #include "synthetic.h"
@@ -292,12 +292,12 @@ START_TEST(what_is_missing_comes_first_and_is_not_judged)
     ck_assert_int_eq(claim_of(&made, "GN", NULL)->verdict, NL_INCONCLUSIVE);
     ck_assert_int_eq(claim_of(&made, "BN", "no norm")->verdict, NL_INCONCLUSIVE);
     ck_assert_int_eq(claim_of(&made, "no norm", NULL)->verdict, NL_SUPPORTED);
-    struct nl_sheet sheet;
+    struct nl_table table;
     struct nl_error err;
-    ck_assert_int_eq(nl_sheet_grid(&made.results, &made.experiment, NULL, &sheet, &err), NL_OK);
-    ck_assert_ptr_nonnull(strstr(sheet.caption, "INCOMPLETE: trials missing: 10 of 96."));
-    ck_assert_ptr_nonnull(strstr(sheet.caption, "mean of 0 to 8 seeds"));
-    nl_sheet_release(&sheet);
+    ck_assert_int_eq(nl_table_grid(&made.results, &made.experiment, NULL, &table, &err), NL_OK);
+    ck_assert_ptr_nonnull(strstr(table.caption, "INCOMPLETE: trials missing: 10 of 96."));
+    ck_assert_ptr_nonnull(strstr(table.caption, "mean of 0 to 8 seeds"));
+    nl_table_release(&table);
     release(&made);
 }
 END_TEST
@@ -434,24 +434,24 @@ START_TEST(intervals_of_shares_stay_shares)
 {
     struct made made;
     make(&made, &(struct design){compared, extreme, 0.2165, 389}, (const char *[]){"sweep.seeds=3", NULL});
-    struct nl_sheet sheet;
+    struct nl_table table;
     struct nl_error err;
     int estimates = 0;
-    ck_assert_int_eq(nl_sheet_summary(&made.results, &made.experiment, &sheet, &err), NL_OK);
-    for (int row = 0; row < sheet.rows; row++) {
-        const struct nl_entry *entry = nl_sheet_at(&sheet, row, 1);
+    ck_assert_int_eq(nl_table_summary(&made.results, &made.experiment, &table, &err), NL_OK);
+    for (int row = 0; row < table.rows; row++) {
+        const struct nl_entry *entry = nl_table_at(&table, row, 1);
         ck_assert(entry->estimate.lower >= 0.0 && entry->estimate.upper <= 1.0 && entry->estimate.lower < entry->estimate.upper);
         estimates++;
     }
     ck_assert_int_eq(estimates, 3);
-    ck_assert_ptr_nonnull(strstr(sheet.caption, "CI (t on the logit scale, corrected for overlapping splits)."));
-    nl_sheet_release(&sheet);
+    ck_assert_ptr_nonnull(strstr(table.caption, "CI (t on the logit scale, corrected for overlapping splits)."));
+    nl_table_release(&table);
     release(&made);
 
     make(&made, &(struct design){compared, extreme, 0.2165, 389}, (const char *[]){"plot.interval=bootstrap", NULL});
-    ck_assert_int_eq(nl_sheet_summary(&made.results, &made.experiment, &sheet, &err), NL_OK);
-    ck_assert_ptr_nonnull(strstr(sheet.caption, "CI (percentile bootstrap, which covers less than it says with so few seeds)"));
-    nl_sheet_release(&sheet);
+    ck_assert_int_eq(nl_table_summary(&made.results, &made.experiment, &table, &err), NL_OK);
+    ck_assert_ptr_nonnull(strstr(table.caption, "CI (percentile bootstrap, which covers less than it says with so few seeds)"));
+    nl_table_release(&table);
     release(&made);
 }
 END_TEST

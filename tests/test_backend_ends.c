@@ -98,7 +98,7 @@ START_TEST(loss_is_cross_entropy)
 }
 END_TEST
 
-/* Positions behind a sample's length have labels that nobody reads, and a gradient of 0; the others are as samples of their own. */
+/* Positions after a sample's length have labels that nobody reads, and a gradient of 0; the others are as samples of their own. */
 START_TEST(loss_counts_positions)
 {
     enum { SAMPLES = 5, POSITIONS = 4, CLASSES = 3, ROWS = SAMPLES * POSITIONS, COUNTED = 10 };

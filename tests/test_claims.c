@@ -36,10 +36,10 @@ static void load_text(const char *text, struct nl_experiment *out)
 
 static void parse_results(const char *text, const struct nl_experiment *experiment, struct nl_results *out)
 {
-    struct nl_table table;
+    struct nl_csv csv;
     struct nl_error err;
-    ck_assert_msg(nl_table_parse("trials.csv", nl_strdup(text), &table, &err) == NL_OK, "%s", err.text);
-    ck_assert_msg(nl_results_of(&table, experiment, NULL, out, &err) == NL_OK, "%s", err.text);
+    ck_assert_msg(nl_csv_parse("trials.csv", nl_strdup(text), &csv, &err) == NL_OK, "%s", err.text);
+    ck_assert_msg(nl_results_of(&csv, experiment, NULL, out, &err) == NL_OK, "%s", err.text);
 }
 
 #define HEAD "claim: {says: a, source: b, parts: [{says: c, "
@@ -48,11 +48,11 @@ static void parse_results(const char *text, const struct nl_experiment *experime
 static struct nl_curves parse_curves(const char *text)
 {
     struct nl_curves out = {0};
-    struct nl_table table;
+    struct nl_csv csv;
     struct nl_error err;
     if (text) {
-        ck_assert_int_eq(nl_table_parse("curves.csv", nl_strdup(text), &table, &err), NL_OK);
-        ck_assert_int_eq(nl_curves_of(&table, &out, &err), NL_OK);
+        ck_assert_int_eq(nl_csv_parse("curves.csv", nl_strdup(text), &csv, &err), NL_OK);
+        ck_assert_int_eq(nl_curves_of(&csv, &out, &err), NL_OK);
     }
     return out;
 }
@@ -434,6 +434,28 @@ START_TEST(missing_trials_and_other_protocols_give_no_verdict)
 }
 END_TEST
 
+/* Nothing is better by 90 points. Two seeds do not tell. */
+START_TEST(what_an_objection_opens_is_open)
+{
+    static const struct {
+        const char *set;
+        enum nl_outcome_verdict verdict;
+    } tried[] = {{"train.steps: 5", NL_CONTRADICTED}, {"sweep.seeds: 2", NL_UNDECIDED}};
+    enum nl_declared declared;
+    struct nl_error err;
+    char *folder = scratch_make();
+    for (int i = 0; i < 2; i++) {
+        char *claim = nl_format("%.*s, objections: [{says: d, set: {%s}}]}\n", (int)strlen(CLAIM("90")) - 2, CLAIM("90"), tried[i].set);
+        char *mine = nl_path_join(folder, i ? "b" : "a");
+        ck_assert_int_eq(nl_make_folders(mine, &err), NL_OK);
+        ck_assert_int_eq(run_claim(mine, claim, true, &declared), tried[i].verdict);
+        free(mine);
+        free(claim);
+    }
+    scratch_remove(folder);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("claims");
@@ -451,6 +473,7 @@ int main(void)
     tcase_add_test(cases, one_rate_for_all_is_judged_beside_the_best_of_each);
     tcase_add_test(cases, a_claim_is_declared_by_its_first_run);
     tcase_add_test(cases, missing_trials_and_other_protocols_give_no_verdict);
+    tcase_add_test(cases, what_an_objection_opens_is_open);
     suite_add_tcase(suite, cases);
     return run_suite(suite);
 }

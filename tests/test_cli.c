@@ -27,7 +27,7 @@
 
 static glob_t files;
 
-/* Each line of a file behind a mark. */
+/* Each line of a file after a mark. */
 static void add_marked(struct nl_text *out, const char *path, char mark)
 {
     struct nl_error err;

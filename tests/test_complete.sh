@@ -100,7 +100,7 @@ in_bash() { # the line up to the cursor
 export PATH="$(dirname "$program"):$PATH"
 same "bash: a command" "sweep " "$(in_bash 'normlab sw')"
 same "bash: a path of the program" "sweep " "$(in_bash "$program sw")"
-same "bash: a value, behind what readline has" "before " "$(in_bash 'normlab run one.yaml norm.placement=b')"
+same "bash: a value, after what readline has" "before " "$(in_bash 'normlab run one.yaml norm.placement=b')"
 same "bash: the second value" "bn,rms " "$(in_bash 'normlab run one.yaml norm.kind=bn,r')"
 same "bash: a new word" "experiments/ one.yaml results/ sub/ grid net " "$(in_bash 'normlab check ')"
 

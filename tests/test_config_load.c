@@ -186,7 +186,7 @@ static const struct {
      "a.yaml:1:1: a configuration must be a mapping of keys to values\n"
      "    1 | - 1\n"
      "      | ^~~\n"
-     "  write 'key: value', with a blank behind the colon\n"},
+     "  write 'key: value', with a space after the colon\n"},
     {"base: nope.yaml\n", "",
      "a.yaml:1:7: cannot open 'nope.yaml': No such file or directory\n"
      "    1 | base: nope.yaml\n"

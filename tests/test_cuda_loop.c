@@ -130,7 +130,7 @@ START_TEST(networks_are_those_of_ref)
 }
 END_TEST
 
-/* A replica's bits do not hang on those beside it. */
+/* A replica's bits do not depend on those beside it. */
 START_TEST(replicas_are_networks_of_their_own)
 {
     const struct nl_backend *backend;

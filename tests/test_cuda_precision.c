@@ -22,7 +22,7 @@ static const struct spec specs[] = {
 };
 enum { SPECS = sizeof specs / sizeof *specs, MOST = 1 << 18 };
 
-/* To `bits` behind the point, as the format does it: ties away from zero in tf32, to even in bf16. */
+/* To `bits` after the point, as the format does it: ties away from zero in tf32, to even in bf16. */
 static double rounded(enum nl_precision precision, double value)
 {
     int exponent, bits = precision == NL_TF32 ? 11 : 8;

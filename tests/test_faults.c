@@ -214,7 +214,7 @@ static struct outcome run_injected(const char *words, enum kind kind, int error,
 
 /* ---- scenes ---- */
 
-struct scene {
+struct lint_context {
     const char *name, *words;
     bool again;    /* the same command, started again, ends with the same files */
     bool measures; /* its stdout has times in it: lines and their last words are compared */
@@ -222,7 +222,7 @@ struct scene {
 
 /* In the working folder: a.yaml and its results R, the same without tables P, two shards of it A and B, one trained network m.safetensors with its
  * results one, x.npy, L with trials that nothing has a use for. */
-static const struct scene scenes[] = {
+static const struct lint_context scenes[] = {
     {"check", "check a.yaml", false, false},
     {"show", "show a.yaml", false, false},
     {"keys", "keys train", false, false},
@@ -374,7 +374,7 @@ static char *what_was_not_run(const struct undisturbed *u, const struct tree *no
 }
 
 /* NULL: all is well; else a new string. */
-static char *judge_failure(const struct scene *scene, const struct undisturbed *u, const struct outcome *o, const struct tree *now, enum kind kind)
+static char *judge_failure(const struct lint_context *scene, const struct undisturbed *u, const struct outcome *o, const struct tree *now, enum kind kind)
 {
     if (strcmp(scene->name, "info") == 0 && o->code == 0 && strstr(o->said[0], "cannot")) /* what it cannot find out, it says in its place */
         return NULL;
@@ -404,7 +404,7 @@ static char *judge_failure(const struct scene *scene, const struct undisturbed *
 }
 
 /* The last word of each line, or all of it. */
-static char *compared(const struct scene *scene, const char *text)
+static char *compared(const struct lint_context *scene, const char *text)
 {
     struct nl_text out = {0};
     nl_text_add(&out, "%s", scene->measures ? "" : text);
@@ -418,7 +418,7 @@ static char *compared(const struct scene *scene, const char *text)
     return out.at;
 }
 
-static void try_fault(const struct scene *scene, const struct undisturbed *u, enum kind kind, int error, long first, long last)
+static void try_fault(const struct lint_context *scene, const struct undisturbed *u, enum kind kind, int error, long first, long last)
 {
     struct outcome o = run_injected(scene->words, kind, error, first, last);
     bool failed = atomic_load(&injection->failed) > 0;
@@ -443,7 +443,7 @@ static void try_fault(const struct scene *scene, const struct undisturbed *u, en
     tree_restore(&u->before);
 }
 
-static void play(const struct scene *scene, const struct tree *stage, bool all)
+static void play(const struct lint_context *scene, const struct tree *stage, bool all)
 {
     static const int errors[] = {EIO, EMFILE, EACCES, ENOSPC};
     struct undisturbed u = {.before = *stage};
@@ -465,7 +465,7 @@ static void play(const struct scene *scene, const struct tree *stage, bool all)
     outcome_release(&u.outcome);
 }
 
-static bool wanted(const struct scene *scene, int words, char **word)
+static bool wanted(const struct lint_context *scene, int words, char **word)
 {
     for (int i = 0; i < words; i++)
         if (strstr(scene->name, word[i]))

@@ -174,7 +174,7 @@ START_TEST(a_relu_inside_the_product_is_the_relu_after_it)
     float *a = drawn("a", s.m * s.k), *b = drawn("b", s.k * s.n), *start = drawn("start", s.n), *mask = drawn("mask", count);
     float *after = malloc(count * sizeof *after), *inside = malloc(count * sizeof *inside);
     if (s.m > 8) /* a row of them */
-        a[s.k - 1] = NAN; /* stays NaN behind a ReLU; a mask that is one does not let through */
+        a[s.k - 1] = NAN; /* stays NaN after a ReLU; a mask that is one does not let through */
     mask[0] = NAN;
     for (int way = 0; way < 2; way++)
         for (enum nl_gemm gemm = NL_GEMM_OWN; gemm <= NL_GEMM_OPENBLAS; gemm++) {

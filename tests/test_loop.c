@@ -79,7 +79,7 @@ START_TEST(a_loop_is_the_network_node_by_node)
 }
 END_TEST
 
-/* What stands behind the end of a sample's sequence changes no bit of loss and gradients. */
+/* What stands after the end of a sample's sequence changes no bit of loss and gradients. */
 START_TEST(padding_is_not_seen)
 {
     const struct network *padded = networks;

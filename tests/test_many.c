@@ -3,7 +3,7 @@
 #include "norm/norm.h"
 #include "stats/answer.h"
 #include "stats/results.h"
-#include "stats/sheet.h"
+#include "stats/table.h"
 #include "suite.h"
 
 static const char *const methods[] = {"bn", "ln", "gn", "in", "rms", "brn", "meanbn", "varbn", "l1bn", "maxbn", "dyt", "none"};
@@ -188,7 +188,7 @@ START_TEST(answers_stay_readable)
     struct nl_experiment experiment;
     struct nl_results results;
     struct nl_answer answer;
-    struct nl_sheet sheet;
+    struct nl_table table;
     struct nl_error err = {{0}};
     synthetic_load(folder, NULL, &experiment);
     ck_assert_msg(nl_results_load(folder, &experiment, NULL, &results, &err) == NL_OK, "%s", err.text);
@@ -207,18 +207,18 @@ START_TEST(answers_stay_readable)
     ck_assert_msg(none && dyt && bn && dyt < bn, "%s", answer.evidence.at);
     ck_assert(none < dyt); /* 22 points, 20, ..., 0 */
     ck_assert(strstr(answer.notes.at, "compared with their baselines alone") != NULL);
-    ck_assert(nl_sheet_grid(&results, &experiment, NULL, &sheet, &err) == NL_OK);
-    ck_assert_int_eq(sheet.rows, METHODS);
-    ck_assert_int_eq(sheet.columns, 4); /* two keys, two batch sizes */
-    nl_sheet_release(&sheet);
-    ck_assert(nl_sheet_grid(&results, &experiment, "norm.kind", &sheet, &err) == NL_OK);
-    ck_assert_int_eq(sheet.rows, 2);
-    ck_assert_int_eq(sheet.columns, METHODS + 2);
-    char *text = nl_sheet_text(&sheet, 0), *line = strchr(text, '\n');
+    ck_assert(nl_table_grid(&results, &experiment, NULL, &table, &err) == NL_OK);
+    ck_assert_int_eq(table.rows, METHODS);
+    ck_assert_int_eq(table.columns, 4); /* two keys, two batch sizes */
+    nl_table_release(&table);
+    ck_assert(nl_table_grid(&results, &experiment, "norm.kind", &table, &err) == NL_OK);
+    ck_assert_int_eq(table.rows, 2);
+    ck_assert_int_eq(table.columns, METHODS + 2);
+    char *text = nl_table_text(&table, 0), *line = strchr(text, '\n');
     for (line++; *line; line += strcspn(line, "\n") + 1)
         ck_assert_int_le((int)strcspn(line, "\n"), NL_PAPER);
     free(text);
-    nl_sheet_release(&sheet);
+    nl_table_release(&table);
     nl_answer_release(&answer);
     nl_results_release(&results);
     synthetic_remove(folder);

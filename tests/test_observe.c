@@ -228,7 +228,7 @@ START_TEST(patterns)
 }
 END_TEST
 
-/* What the loss does not depend on has no gradient, nor has what no parameter lies behind. */
+/* What the loss does not depend on has no gradient, nor has what depends on no parameter. */
 START_TEST(only_gradients_that_there_are)
 {
     struct nl_graph graph;

@@ -43,7 +43,7 @@ static bool in_same_folder(const char *folder, const char *path)
     return same;
 }
 
-/* Whether the names in the folder of operation `at` were synced behind it, and before `end`. */
+/* Whether the names in the folder of operation `at` were synced after it, and before `end`. */
 static bool is_durable(int at, int end)
 {
     for (int i = at + 1; i < end; i++)
@@ -126,7 +126,7 @@ static int lay_out(struct disk *disk, const char *root, enum loss loss, int *bad
     return whole;
 }
 
-/* Trials that the program had said are on the disk: their folder was synced behind them. */
+/* Trials that the program had said are on the disk: their folder was synced after them. */
 static int promised(int end)
 {
     int count = 0;
@@ -229,11 +229,11 @@ START_TEST(a_power_cut_loses_nothing_that_was_promised)
             s.out = nl_path_join(root, "out");
             for (int i = 0; i < 3; i++) { /* sums never are there before the tables that they are of */
                 char *path = nl_path_join(s.out, tables[i]);
-                struct nl_table table;
-                int status = nl_table_read(path, &table, NULL);
+                struct nl_csv csv;
+                int status = nl_csv_read(path, &csv, NULL);
                 ck_assert_msg(status != NL_BAD, "%d of %d operations, loss %d: '%s' does not fit its checksum", end, logged, (int)loss, tables[i]);
                 if (status == NL_OK)
-                    nl_table_release(&table);
+                    nl_csv_release(&csv);
                 free(path);
             }
             work->again(&s);

@@ -1,4 +1,4 @@
-/* Texts written by saved language models: how tokens are drawn, and that what is foretold from the tokens so far is what evaluation scores. */
+/* Texts written by saved language models: how tokens are drawn, and that what is predicted from the tokens so far is what evaluation scores. */
 #include <check.h>
 #include <math.h>
 #include <stdio.h>
@@ -124,7 +124,7 @@ static double loss_by_sampler(const struct nl_config *config, const char *model,
     return sum / (windows * CONTEXT);
 }
 
-START_TEST(what_is_foretold_is_what_is_scored)
+START_TEST(what_is_predicted_is_what_is_scored)
 {
     char text[LENGTH + 1] = "", *folder = scratch_make();
     for (int i = 0; i < LENGTH; i++)
@@ -153,7 +153,7 @@ int main(void)
     Suite *suite = suite_create("sampler");
     TCase *tests = tcase_create("sampler");
     tcase_add_test(tests, draws_are_those_of_softmax);
-    tcase_add_loop_test(tests, what_is_foretold_is_what_is_scored, 0, NETWORKS);
+    tcase_add_loop_test(tests, what_is_predicted_is_what_is_scored, 0, NETWORKS);
     suite_add_tcase(suite, tests);
     return run_suite(suite);
 }

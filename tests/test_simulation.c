@@ -8,7 +8,7 @@
 #include "scratch.h"
 #include "simulated_results.h"
 #include "stats/answer.h"
-#include "stats/sheet.h"
+#include "stats/table.h"
 #include "suite.h"
 #include "sweep/rounds.h"
 #include "sweep/store.h"
@@ -233,32 +233,32 @@ static bool is_false_mark(const struct scenario *s, const struct truth *truth, i
 static void judge_sheets(const struct scenario *s, const struct truth *truth, const struct nl_results *results, const struct nl_experiment *experiment,
                          struct tally *tally)
 {
-    struct nl_sheet grid, summary;
+    struct nl_table grid, summary;
     struct nl_error err;
     bool wrong = false;
-    ck_assert_int_eq(nl_sheet_grid(results, experiment, NULL, &grid, &err), NL_OK);
-    ck_assert_int_eq(nl_sheet_summary(results, experiment, &summary, &err), NL_OK);
+    ck_assert_int_eq(nl_table_grid(results, experiment, NULL, &grid, &err), NL_OK);
+    ck_assert_int_eq(nl_table_summary(results, experiment, &summary, &err), NL_OK);
     int marks[2] = {0};
     for (int row = 0; row < grid.rows; row++)
         for (int column = grid.keys; column < grid.columns; column++) {
-            if (!nl_sheet_at(&grid, row, column)->marked)
+            if (!nl_table_at(&grid, row, column)->marked)
                 continue;
             int p = 0;
-            while (s->points > 1 && axis_of(s, p) != atof(nl_sheet_at(&grid, row, 1)->raw))
+            while (s->points > 1 && axis_of(s, p) != atof(nl_table_at(&grid, row, 1)->raw))
                 p++;
-            wrong |= is_false_mark(s, truth, index_of(grid.column[column].name, s, atoi(nl_sheet_at(&grid, row, 0)->raw)), p);
+            wrong |= is_false_mark(s, truth, index_of(grid.column[column].name, s, atoi(nl_table_at(&grid, row, 0)->raw)), p);
             marks[0]++;
         }
     for (int row = 0; row < summary.rows; row++) {
-        if (!nl_sheet_at(&summary, row, summary.keys)->marked)
+        if (!nl_table_at(&summary, row, summary.keys)->marked)
             continue;
         wrong |= is_false_mark(s, truth, row / s->points, row % s->points);
         marks[1]++;
     }
     ck_assert_int_eq(marks[0], marks[1]); /* both compare the normalizers at each point */
     tally->marked += wrong;
-    nl_sheet_release(&grid);
-    nl_sheet_release(&summary);
+    nl_table_release(&grid);
+    nl_table_release(&summary);
 }
 
 /* ---- the way of a sweep ---- */
@@ -353,7 +353,7 @@ static void play_rounds(struct scenario *now, const struct sweep *sweep, const s
     struct nl_round round, next;
     struct nl_diagnostics diagnostics = {0};
     struct nl_error err = {{0}};
-    struct nl_table table;
+    struct nl_csv csv;
     nl_round_first(asked, "out", &round);
     for (bool more = true; more;) {
         int status;
@@ -367,8 +367,8 @@ static void play_rounds(struct scenario *now, const struct sweep *sweep, const s
         out->experiment = round.experiment;
         if (!more) {
             out->planned = nl_grid_planned(&out->grid);
-            ck_assert_msg(nl_table_parse("trials.csv", nl_trials_csv(&out->grid, record), &table, &err) == NL_OK &&
-                              nl_results_of(&table, &out->experiment, &out->planned, &out->results, &err) == NL_OK, "%s: %s", now->name, err.text);
+            ck_assert_msg(nl_csv_parse("trials.csv", nl_trials_csv(&out->grid, record), &csv, &err) == NL_OK &&
+                              nl_results_of(&csv, &out->experiment, &out->planned, &out->results, &err) == NL_OK, "%s: %s", now->name, err.text);
             now->seeds = out->experiment.seeds;
             if (now->tune_seeds)
                 truth_of_grid(now, &out->grid, truth);
@@ -405,7 +405,7 @@ static void simulate(const struct scenario *s, const struct nl_experiment *exper
         judge_answer(&now, &sweep, &conditional, &played.experiment, &answer, tally);
         if (!is_rates(s))
             judge_intervals(&now, &conditional, &played.results, &played.experiment, tally);
-        if (s->sheets)
+        if (s->tables)
             judge_sheets(&now, &conditional, &played.results, &played.experiment, tally);
         nl_answer_release(&answer);
         nl_results_release(&played.results);
@@ -448,7 +448,7 @@ static void report(const struct scenario *s, const struct nl_experiment *experim
     add_share(&line, t->wrong, t->sweeps);
     nl_text_add(&line, " %5.1f%s |", 100.0 * bound, s->peeks ? "!" : s->wrong_bound > 0.0 ? "*" : " ");
     add_share(&line, t->unseen, fails ? t->sweeps : 0);
-    add_share(&line, t->marked, s->sheets ? t->sweeps : 0);
+    add_share(&line, t->marked, s->tables ? t->sweeps : 0);
     add_share(&line, t->means_covered, t->means);
     add_share(&line, t->differences_covered, t->differences);
     nl_text_add(&line, " %5.1f%s |", 100.0 * cover_bound, s->cover_bound > 0.0 ? "*" : " ");

@@ -125,7 +125,7 @@ START_TEST(what_is_frozen_stays)
 }
 END_TEST
 
-/* Units are dropped in a step with frozen statistics, too. The layer's statistics do not hang on that. */
+/* Units are dropped in a step with frozen statistics, too. The layer's statistics do not depend on that. */
 START_TEST(frozen_steps_drop)
 {
     static const char *const net[WORDS] = {"model.arch=mlp", "model.depth=1", "model.width=32", "train.lr=1e-9"};

@@ -7,7 +7,7 @@
 
 #include "base/files.h"
 #include "stats/summary.h"
-#include "stats/table.h"
+#include "stats/csv.h"
 #include "synthetic.h"
 #include "suite.h"
 
@@ -17,35 +17,35 @@ static void near(double got, double wanted, double tolerance)
     ck_assert_msg(error <= tolerance * fmax(1e-3, fabs(wanted)), "got %.15g, wanted %.15g", got, wanted);
 }
 
-static int read_text(const char *text, struct nl_table *table, struct nl_error *err)
+static int read_text(const char *text, struct nl_csv *csv, struct nl_error *err)
 {
     char path[] = "/tmp/normlab_table_XXXXXX";
     int file = mkstemp(path);
     ck_assert_int_ge(file, 0);
     ck_assert_int_eq(write(file, text, strlen(text)), (ssize_t)strlen(text));
     close(file);
-    int status = nl_table_read(path, table, err);
+    int status = nl_csv_read(path, csv, err);
     unlink(path);
     return status;
 }
 
 START_TEST(tables_are_read_strictly)
 {
-    struct nl_table table;
+    struct nl_csv csv;
     struct nl_error err;
-    ck_assert_int_eq(read_text("a,\"b,c\",d\n1,\"x \"\"y\"\"\nz\",\r\n2,,nan\r\n", &table, &err), NL_OK);
-    ck_assert_int_eq(table.columns, 3);
-    ck_assert_int_eq(table.rows, 2);
-    ck_assert_int_eq(nl_table_column(&table, "b,c"), 1);
-    ck_assert_int_eq(nl_table_column(&table, "e"), -1);
-    ck_assert_str_eq(nl_table_field(&table, 0, 1), "x \"y\"\nz");
-    ck_assert_int_eq(table.line[1], 4);
+    ck_assert_int_eq(read_text("a,\"b,c\",d\n1,\"x \"\"y\"\"\nz\",\r\n2,,nan\r\n", &csv, &err), NL_OK);
+    ck_assert_int_eq(csv.columns, 3);
+    ck_assert_int_eq(csv.rows, 2);
+    ck_assert_int_eq(nl_csv_column(&csv, "b,c"), 1);
+    ck_assert_int_eq(nl_csv_column(&csv, "e"), -1);
+    ck_assert_str_eq(nl_csv_field(&csv, 0, 1), "x \"y\"\nz");
+    ck_assert_int_eq(csv.line[1], 4);
     double value;
-    ck_assert_int_eq(nl_table_number(&table, 1, 1, &value, &err), NL_OK);
+    ck_assert_int_eq(nl_csv_number(&csv, 1, 1, &value, &err), NL_OK);
     ck_assert(isnan(value));
-    ck_assert_int_eq(nl_table_number(&table, 0, 1, &value, &err), NL_BAD);
+    ck_assert_int_eq(nl_csv_number(&csv, 0, 1, &value, &err), NL_BAD);
     ck_assert_ptr_nonnull(strstr(err.text, ":2: 'x "));
-    nl_table_release(&table);
+    nl_csv_release(&csv);
 
     static const struct {
         const char *text, *error;
@@ -59,7 +59,7 @@ START_TEST(tables_are_read_strictly)
         {"a,b\n1,\"2\"x\n", ":2: a quote is misplaced or not closed"},
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-        ck_assert_int_eq(read_text(bad[i].text, &table, &err), NL_BAD);
+        ck_assert_int_eq(read_text(bad[i].text, &csv, &err), NL_BAD);
         ck_assert_msg(strstr(err.text, bad[i].error) != NULL, "'%s' does not say '%s'", err.text, bad[i].error);
     }
     struct nl_text text = {0};
@@ -78,20 +78,20 @@ START_TEST(summary_pairs_by_seed)
     synthetic_load(folder, NULL, &experiment);
     ck_assert_msg(nl_summary_write(folder, &experiment, NULL, &err) == NL_OK, "%s", err.text);
     char *path = nl_path_join(folder, "summary.csv");
-    struct nl_table table;
-    ck_assert_msg(nl_table_read(path, &table, &err) == NL_OK, "%s", err.text);
-    int metric = nl_table_column(&table, "metric"), kind = nl_table_column(&table, "norm.kind"), batch = nl_table_column(&table, "train.batch");
+    struct nl_csv csv;
+    ck_assert_msg(nl_csv_read(path, &csv, &err) == NL_OK, "%s", err.text);
+    int metric = nl_csv_column(&csv, "metric"), kind = nl_csv_column(&csv, "norm.kind"), batch = nl_csv_column(&csv, "train.batch");
     int seen = 0;
-    for (int row = 0; row < table.rows; row++) {
-        if (strcmp(nl_table_field(&table, row, metric), "test_error") != 0 || strcmp(nl_table_field(&table, row, batch), "2") != 0)
+    for (int row = 0; row < csv.rows; row++) {
+        if (strcmp(nl_csv_field(&csv, row, metric), "test_error") != 0 || strcmp(nl_csv_field(&csv, row, batch), "2") != 0)
             continue;
-        const char *name = nl_table_field(&table, row, kind);
-        const char *n = nl_table_field(&table, row, nl_table_column(&table, "n"));
-        const char *failed = nl_table_field(&table, row, nl_table_column(&table, "failed"));
-        const char *pairs = nl_table_field(&table, row, nl_table_column(&table, "pairs"));
+        const char *name = nl_csv_field(&csv, row, kind);
+        const char *n = nl_csv_field(&csv, row, nl_csv_column(&csv, "n"));
+        const char *failed = nl_csv_field(&csv, row, nl_csv_column(&csv, "failed"));
+        const char *pairs = nl_csv_field(&csv, row, nl_csv_column(&csv, "pairs"));
         double mean, difference;
-        ck_assert_int_eq(nl_table_number(&table, row, nl_table_column(&table, "mean"), &mean, &err), NL_OK);
-        ck_assert_int_eq(nl_table_number(&table, row, nl_table_column(&table, "difference"), &difference, &err), NL_OK);
+        ck_assert_int_eq(nl_csv_number(&csv, row, nl_csv_column(&csv, "mean"), &mean, &err), NL_OK);
+        ck_assert_int_eq(nl_csv_number(&csv, row, nl_csv_column(&csv, "difference"), &difference, &err), NL_OK);
         ck_assert_str_eq(n, "8");
         ck_assert_str_eq(failed, strcmp(name, "ln") == 0 ? "3" : "0");
         ck_assert_str_eq(pairs, "8");
@@ -103,7 +103,7 @@ START_TEST(summary_pairs_by_seed)
         seen++;
     }
     ck_assert_int_eq(seen, 3);
-    nl_table_release(&table);
+    nl_csv_release(&csv);
     free(path);
     synthetic_remove(folder);
 }

@@ -13,7 +13,7 @@
 #include "datasets.h"
 #include "scratch.h"
 #include "stats/results.h"
-#include "stats/table.h"
+#include "stats/csv.h"
 #include "suite.h"
 #include "sweep/store.h"
 #include "train/train.h"
@@ -306,21 +306,21 @@ END_TEST
 
 /* ---- metrics of tokens ---- */
 
-static double number_in(const struct nl_table *table, int row, const char *column)
+static double number_in(const struct nl_csv *csv, int row, const char *column)
 {
     double value = 0;
-    ck_assert_msg(nl_table_column(table, column) >= 0, "no column %s", column);
-    ck_assert_int_eq(nl_table_number(table, row, nl_table_column(table, column), &value, NULL), NL_OK);
+    ck_assert_msg(nl_csv_column(csv, column) >= 0, "no column %s", column);
+    ck_assert_int_eq(nl_csv_number(csv, row, nl_csv_column(csv, column), &value, NULL), NL_OK);
     return value;
 }
 
 /* Two trials on that data, which are said to have ended with these losses. */
-static struct nl_table trials_of(enum nl_data_name data, double loss)
+static struct nl_csv trials_of(enum nl_data_name data, double loss)
 {
     struct nl_experiment experiment = load((const char *const[]){"norm.kind=bn,none", NULL});
     struct nl_diagnostics diagnostics = {0};
     struct nl_grid grid;
-    struct nl_table table;
+    struct nl_csv csv;
     struct nl_error err = {{0}};
     ck_assert_int_eq(nl_grid_make(&experiment, &grid, &diagnostics), NL_OK);
     struct nl_record record[2] = {{.present = true, .curve = ""}, {.present = true, .curve = ""}};
@@ -330,26 +330,26 @@ static struct nl_table trials_of(enum nl_data_name data, double loss)
             for (int eval = 0; eval < NL_EVALS; eval++)
                 record[i].score[part][eval] = (struct nl_score){part == NL_PART_TEST ? loss + i : 1, 0.5};
     }
-    ck_assert_msg(nl_table_parse("trials.csv", nl_trials_csv(&grid, record), &table, &err) == NL_OK, "%s", err.text);
+    ck_assert_msg(nl_csv_parse("trials.csv", nl_trials_csv(&grid, record), &csv, &err) == NL_OK, "%s", err.text);
     nl_grid_release(&grid);
-    return table;
+    return csv;
 }
 
 START_TEST(losses_of_tokens_are_also_perplexity_and_bits)
 {
-    struct nl_table table = trials_of(NL_SORTING, 2);
+    struct nl_csv csv = trials_of(NL_SORTING, 2);
     for (int row = 0; row < 2; row++) {
-        ck_assert(number_in(&table, row, "test_perplexity") == exp(2.0 + row));
-        ck_assert_double_eq_tol(number_in(&table, row, "test_bits_per_char"), (2 + row) / log(2), 1e-12);
-        ck_assert(number_in(&table, row, "train_perplexity") == exp(1));
+        ck_assert(number_in(&csv, row, "test_perplexity") == exp(2.0 + row));
+        ck_assert_double_eq_tol(number_in(&csv, row, "test_bits_per_char"), (2 + row) / log(2), 1e-12);
+        ck_assert(number_in(&csv, row, "train_perplexity") == exp(1));
     }
-    nl_table_release(&table);
-    table = trials_of(NL_DIGITS, 2);
-    ck_assert_int_eq(nl_table_column(&table, "test_perplexity"), -1); /* tables of other data stay what they are */
-    nl_table_release(&table);
-    table = trials_of(NL_ADDING, 2);
-    ck_assert(isnan(number_in(&table, 0, "classes")));
-    nl_table_release(&table);
+    nl_csv_release(&csv);
+    csv = trials_of(NL_DIGITS, 2);
+    ck_assert_int_eq(nl_csv_column(&csv, "test_perplexity"), -1); /* tables of other data stay what they are */
+    nl_csv_release(&csv);
+    csv = trials_of(NL_ADDING, 2);
+    ck_assert(isnan(number_in(&csv, 0, "classes")));
+    nl_csv_release(&csv);
 }
 END_TEST
 

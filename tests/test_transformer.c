@@ -1,4 +1,4 @@
-/* Transformers: no position of a causal one sees those behind it, with any normalizer and placement that is not refused; and those that would are refused,
+/* Transformers: no position of a causal one sees later ones, with any normalizer and placement that is not refused; and those that would are refused,
  * with what to write in place. */
 #include <stdio.h>
 #include <string.h>
@@ -103,7 +103,7 @@ static void expect_blind(const char *kind, const char *placement, const char *mo
     const char *trouble = build(&graph, &config, &key);
     ck_assert_msg(!trouble, "%s, %s: %s", kind, placement, trouble);
     struct seen seen = change(graph, statistics);
-    ck_assert_msg(!seen.before && !seen.others && seen.behind, "%s, %s, %s: positions before %d, behind %d, other samples %d", kind, placement, more, seen.before,
+    ck_assert_msg(!seen.before && !seen.others && seen.behind, "%s, %s, %s: positions before %d, after %d, other samples %d", kind, placement, more, seen.before,
                   seen.behind, seen.others);
 }
 

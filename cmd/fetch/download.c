@@ -98,7 +98,7 @@ static CURL *prepare(const char *url, struct transfer *it, char *message)
     return curl;
 }
 
-/* Goes on behind it->first bytes; from the start where the server cannot do that. */
+/* Goes on after it->first bytes; from the start where the server cannot do that. */
 static CURLcode perform(CURL *curl, struct transfer *it, long *status)
 {
     lib.curl_easy_setopt(curl, CURLOPT_RESUME_FROM_LARGE, (curl_off_t)it->first);
@@ -167,7 +167,7 @@ static enum download_end judge(CURL *curl, const struct transfer *it, CURLcode c
 enum download_end download(const char *url, const char *part, const struct remote_file *file, double patience,
                            struct nl_error *why)
 {
-    struct transfer it = {.file = file, .patience = patience, .terminal = isatty(STDERR_FILENO) && !manner.quiet};
+    struct transfer it = {.file = file, .patience = patience, .terminal = isatty(STDERR_FILENO) && !output.quiet};
     it.descriptor = nl_file_open_plain(part, O_WRONLY | O_CREAT | O_APPEND, why);
     off_t there = it.descriptor < 0 ? -1 : lseek(it.descriptor, 0, SEEK_END);
     if (there > file->bytes)

@@ -24,7 +24,7 @@ enum { ROUNDS = 3 /* over the mirrors */, BLOCK = 1 << 16 };
 static void note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 static void note(const char *format, ...)
 {
-    if (manner.quiet)
+    if (output.quiet)
         return;
     va_list args;
     va_start(args, format);

@@ -59,7 +59,7 @@ enum download_end {
     DOWNLOAD_STOPPED  /* interrupted, or the disk failed: no other mirror helps */
 };
 
-/* Gets url, a file of so many bytes, into `part`, going on behind what is there. why: set unless WHOLE. */
+/* Gets url, a file of so many bytes, into `part`, going on after what is there. why: set unless WHOLE. */
 enum download_end download(const char *url, const char *part, const struct remote_file *file, double patience,
                            struct nl_error *why);
 

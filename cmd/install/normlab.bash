@@ -4,7 +4,7 @@ _normlab() {
     read -ra words <<<"$line"
     [[ $line == *[[:space:]] ]] && words+=("")
     mapfile -t COMPREPLY < <("${words[0]}" complete -- "${words[@]:1}" 2>/dev/null | cut -f 1)
-    # readline completes only what stands behind the last = or :
+    # readline completes only what stands after the last = or :
     last=${words[${#words[@]} - 1]}
     for i in "${!COMPREPLY[@]}"; do
         COMPREPLY[i]=${COMPREPLY[i]#"${last%"${last##*[=:]}"}"}

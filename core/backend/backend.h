@@ -39,7 +39,7 @@ struct nl_update_tensor {
  *     LARS (You, Gitman and Ginsburg 2017)     m = momentum m + lr rate (g + wd w);  w = w - m
  *
  * where sign(0) is 0, and rate is trust ||w|| / (||g|| + wd ||w||) of each weight, by the norms of its whole tensor; it is 1 where one of the two
- * norms is 0, and of biases, gammas and betas. The squares are summed in double, in an order that hangs on the tensor's size alone.
+ * norms is 0, and of biases, gammas and betas. The squares are summed in double, in an order that depends on the tensor's size alone.
  *
  * After the step fractions are clipped to [0, 1]. */
 struct nl_update {

@@ -237,7 +237,7 @@ static bool take_unit(const char **at, const char *end, unsigned *unit)
     return true;
 }
 
-/* What stands behind a backslash. */
+/* What stands after a backslash. */
 static bool unescape(const char **at, const char *end, struct nl_text *out)
 {
     static const char names[] = "\"\\/bfnrt", meanings[] = "\"\\/\b\f\n\r\t";

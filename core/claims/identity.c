@@ -338,11 +338,11 @@ static int wn_orthogonal(enum nl_device_kind device, bool perturbed, double *dev
 /* The largest singular value of a weight (OUTPUTS, CHANNELS): the root of the largest eigenvalue of W' W. */
 static double largest_singular(const double *weight)
 {
-    double square[CHANNELS * CHANNELS] = {0}, vectors[CHANNELS * CHANNELS], room[4 * CHANNELS], largest = 0.0;
+    double square[CHANNELS * CHANNELS] = {0}, vectors[CHANNELS * CHANNELS], scratch[4 * CHANNELS], largest = 0.0;
     for (int e = 0; e < CHANNELS * CHANNELS; e++)
         for (int output = 0; output < OUTPUTS; output++)
             square[e] += weight[output * CHANNELS + e / CHANNELS] * weight[output * CHANNELS + e % CHANNELS];
-    nl_diagonalize(CHANNELS, square, vectors, room);
+    nl_diagonalize(CHANNELS, square, vectors, scratch);
     for (int i = 0; i < CHANNELS; i++)
         largest = fmax(largest, square[i * (CHANNELS + 1)]);
     return sqrt(largest);

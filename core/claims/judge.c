@@ -106,7 +106,7 @@ static void read_null(struct contrast *out, const struct nl_published_part *part
 /* ---- estimates ---- */
 
 /* Of the least that is known, the largest, and what lies between; NaN means where an end is open. */
-struct ends {
+struct bounds {
     struct nl_estimate low, high, centre;
 };
 
@@ -115,7 +115,7 @@ static double mean_of(const double *values, int count)
     return nl_estimate(values, count, NL_SCALE_REAL, &(struct nl_sampling){0}, NL_INTERVAL_T, 0.95).mean;
 }
 
-static struct ends estimate(const struct contrast *contrast, const struct nl_published_part *part,
+static struct bounds estimate(const struct contrast *contrast, const struct nl_published_part *part,
                             const struct nl_part_scale *scale, double level)
 {
     int seeds = contrast->seeds, count = 0;
@@ -140,7 +140,7 @@ static struct ends estimate(const struct contrast *contrast, const struct nl_pub
     else if (scale->step > 0.0)
         sampling.floor = scale->step * sqrt(part->sides / 12.0);
     enum nl_scale kind = difference ? NL_SCALE_DIFFERENCE : NL_SCALE_REAL;
-    struct ends out;
+    struct bounds out;
     const struct nl_estimate nothing = {.mean = NAN, .sd = NAN, .se = NAN, .median = NAN, .lower = NAN, .upper = NAN};
     out.low = open[0] ? nothing : nl_estimate(low, count, kind, &sampling, NL_INTERVAL_T, level);
     out.high = open[1] ? nothing : nl_estimate(high, count, kind, &sampling, NL_INTERVAL_T, level);
@@ -158,24 +158,24 @@ static double beyond_p(struct nl_estimate estimate, double from, double side)
 }
 
 /* Candidate and p: which side of the threshold the effect lies on, and how sure that is. */
-static void test_part(struct nl_claim *claim, const struct nl_published_part *part, double threshold, const struct ends *ends)
+static void test_part(struct nl_claim *claim, const struct nl_published_part *part, double threshold, const struct bounds *bounds)
 {
-    double centre = ends->centre.mean, sign = part->fewer ? -1.0 : 1.0;
-    const struct nl_estimate *towards = centre > 0.0 ? &ends->low : &ends->high; /* zero's end */
+    double centre = bounds->centre.mean, sign = part->fewer ? -1.0 : 1.0;
+    const struct nl_estimate *towards = centre > 0.0 ? &bounds->low : &bounds->high; /* zero's end */
     if (part->kind == NL_EQUIVALENCE) {
-        bool same = fabs(centre) < threshold, known = fabs(ends->low.mean) < threshold && fabs(ends->high.mean) < threshold;
+        bool same = fabs(centre) < threshold, known = fabs(bounds->low.mean) < threshold && fabs(bounds->high.mean) < threshold;
         claim->candidate = same ? NL_FOUND_SAME : centre > 0.0 ? NL_FOUND_MORE : NL_FOUND_LESS;
         claim->expected = NL_FOUND_SAME;
         claim->test = same ? "two one-sided t" : "paired t";
         claim->p = !same   ? beyond_p(*towards, copysign(threshold, centre), copysign(1.0, centre))
-                   : known ? fmax(nl_equivalence_p(&ends->low, threshold), nl_equivalence_p(&ends->high, threshold))
+                   : known ? fmax(nl_equivalence_p(&bounds->low, threshold), nl_equivalence_p(&bounds->high, threshold))
                            : 1.0;
     } else {
         bool reached = sign * centre >= threshold, above = reached == (sign > 0.0);
         claim->expected = part->fewer ? NL_FOUND_LESS : NL_FOUND_MORE;
         claim->candidate = above ? NL_FOUND_MORE : NL_FOUND_LESS;
         claim->test = "paired t";
-        claim->p = beyond_p(above ? ends->low : ends->high, sign * threshold, above ? 1.0 : -1.0);
+        claim->p = beyond_p(above ? bounds->low : bounds->high, sign * threshold, above ? 1.0 : -1.0);
     }
     if (isnan(claim->p) && claim->effect.n >= 2)
         claim->p = 1.0;
@@ -216,22 +216,22 @@ static int pairs_for(double distance, const struct nl_estimate *estimate, double
 }
 
 /* What it would take, at the level of one of `tests`. */
-static char *what_decides(const struct nl_claim *claim, const struct nl_published_part *part, const struct ends *ends,
+static char *what_decides(const struct nl_claim *claim, const struct nl_published_part *part, const struct bounds *bounds,
                           double threshold, const struct nl_part_scale *scale, double level, int tests)
 {
     bool above = claim->candidate == NL_FOUND_MORE, same = claim->candidate == NL_FOUND_SAME;
     double from = part->kind != NL_EQUIVALENCE ? (part->fewer ? -threshold : threshold) : above ? threshold : -threshold;
     double risk = (1.0 - level) / tests, tail = same ? risk : 0.5 * risk,
            overlap = scale->sampling.overlap / (1.0 - scale->sampling.overlap);
-    const struct nl_estimate *end = above                                                  ? &ends->low
-                                    : same && fabs(ends->low.mean) > fabs(ends->high.mean) ? &ends->low
-                                                                                           : &ends->high;
+    const struct nl_estimate *end = above                                                  ? &bounds->low
+                                    : same && fabs(bounds->low.mean) > fabs(bounds->high.mean) ? &bounds->low
+                                                                                           : &bounds->high;
     double distance = same ? threshold - fabs(end->mean) : fabs(end->mean - from),
-           known = same ? threshold - fabs(ends->centre.mean) : fabs(ends->centre.mean - from);
+           known = same ? threshold - fabs(bounds->centre.mean) : fabs(bounds->centre.mean - from);
     bool beyond = same || (above ? end->mean > from : end->mean < from);
     int now = claim->effect.n, seeds = beyond ? pairs_for(distance, end, tail, overlap) : 0,
-        without_grid = pairs_for(known, &ends->centre, tail, overlap);
-    if (!(seeds > 0 && seeds <= 2 * now) && without_grid > 0 && ends->low.mean != ends->high.mean)
+        without_grid = pairs_for(known, &bounds->centre, tail, overlap);
+    if (!(seeds > 0 && seeds <= 2 * now) && without_grid > 0 && bounds->low.mean != bounds->high.mean)
         return nl_format("a finer grid, or one that goes further: seeds do not close what lies between its points%s",
                          without_grid > now ? "; and more seeds" : "");
     if (seeds > 0)
@@ -299,7 +299,7 @@ static void judge_identity(struct nl_judged *out)
 }
 
 /* How parts are judged. */
-struct manner {
+struct rules {
     double level;
     bool exact; /* by the sign-flip test */
     int family; /* that p-values are adjusted over */
@@ -307,7 +307,7 @@ struct manner {
 
 /* What is tested of a contrast; shift: a handicap, in the numbers that are read. */
 static void weigh(struct nl_judged *out, struct contrast *contrast, const struct nl_evidence *evidence,
-                  const struct manner *manner, double shift)
+                  const struct rules *rules, double shift)
 {
     const struct nl_published_part *part = out->part;
     struct nl_claim *claim = &out->claim;
@@ -322,17 +322,17 @@ static void weigh(struct nl_judged *out, struct contrast *contrast, const struct
         judge_runs_identity(out, contrast);
         return;
     }
-    struct ends ends = estimate(contrast, part, &scale, manner->level);
+    struct bounds bounds = estimate(contrast, part, &scale, rules->level);
     claim->scale = scale.scale;
     claim->unit = scale.unit;
-    claim->effect = ends.centre;
+    claim->effect = bounds.centre;
     if (scale.fixed && scale.share && !out->control && part->sides == 2 && !part->slope)
-        claim->other_part = nl_normal_quantile(0.5 * (1.0 + manner->level)) *
+        claim->other_part = nl_normal_quantile(0.5 * (1.0 + rules->level)) *
                             nl_test_part_sd(contrast->mean[1], contrast->mean[0], scale.sampling.samples);
-    claim->effect.lower = isnan(ends.low.mean) ? -INFINITY : ends.low.lower;
-    claim->effect.upper = isnan(ends.high.mean) ? INFINITY : ends.high.upper;
-    test_part(claim, part, threshold, &ends);
-    if (manner->exact && claim->candidate != NL_FOUND_SAME)
+    claim->effect.lower = isnan(bounds.low.mean) ? -INFINITY : bounds.low.lower;
+    claim->effect.upper = isnan(bounds.high.mean) ? INFINITY : bounds.high.upper;
+    test_part(claim, part, threshold, &bounds);
+    if (rules->exact && claim->candidate != NL_FOUND_SAME)
         test_exactly(claim, part, threshold, contrast);
     need_runs(claim, part, &scale, contrast);
     nl_claim_need_pairs(claim, &(struct nl_rule){.exact = claim->exact});
@@ -343,7 +343,7 @@ static void weigh(struct nl_judged *out, struct contrast *contrast, const struct
         claim->effect.upper = exp(claim->effect.upper);
     }
     if (!claim->obstacle)
-        out->decides = what_decides(claim, part, &ends, threshold, &scale, manner->level, manner->family);
+        out->decides = what_decides(claim, part, &bounds, threshold, &scale, rules->level, rules->family);
 }
 
 static struct nl_judged judged_of(const struct nl_published_part *part)
@@ -378,20 +378,20 @@ static int judge_formula(struct nl_judged *out, bool perturbed, struct nl_error 
     return nl_identity_deviation(out->part->identity, out->part->device, perturbed, &out->deviation, err);
 }
 
-static int judge_part(struct nl_judged *out, const struct nl_claim_evidence *evidence, const struct manner *manner,
+static int judge_part(struct nl_judged *out, const struct nl_claim_evidence *evidence, const struct rules *rules,
                       struct nl_error *err)
 {
     if (is_formula(out->part))
         return judge_formula(out, false, err);
     struct contrast contrast = contrast_make(&evidence->main, NULL);
     read_part(&contrast, out->part, &evidence->main);
-    weigh(out, &contrast, &evidence->main, manner, 0.0);
+    weigh(out, &contrast, &evidence->main, rules, 0.0);
     contrast_release(&contrast);
     return NL_OK;
 }
 
 /* The control of a part; false: it has none. */
-static int judge_control(struct nl_judged *out, int index, const struct nl_claim_evidence *evidence, const struct manner *manner,
+static int judge_control(struct nl_judged *out, int index, const struct nl_claim_evidence *evidence, const struct rules *rules,
                          bool *there, struct nl_error *err)
 {
     const struct nl_published_part *part = out->part;
@@ -421,13 +421,13 @@ static int judge_control(struct nl_judged *out, int index, const struct nl_claim
         out->control = "against itself with other seeds";
         read_null(&contrast, part, main, other);
     }
-    weigh(out, &contrast, main, manner, handicap);
+    weigh(out, &contrast, main, rules, handicap);
     contrast_release(&contrast);
     return NL_OK;
 }
 
 /* The part with one value for all sides of the key along which it takes the best; false: there is none. */
-static bool judge_same(struct nl_judged *out, const struct nl_evidence *evidence, const struct manner *manner)
+static bool judge_same(struct nl_judged *out, const struct nl_evidence *evidence, const struct rules *rules)
 {
     const struct nl_published_part *part = out->part;
     bool room = true; /* for one more key in each cell */
@@ -447,7 +447,7 @@ static bool judge_same(struct nl_judged *out, const struct nl_evidence *evidence
     struct contrast contrast = contrast_make(evidence, NULL);
     out->part = &at;
     read_part(&contrast, &at, evidence);
-    weigh(out, &contrast, evidence, manner, 0.0);
+    weigh(out, &contrast, evidence, rules, 0.0);
     contrast_release(&contrast);
     out->part = part;
     out->same = nl_strdup(factor->value[level]);
@@ -480,7 +480,7 @@ static void conclude(struct nl_outcome *out)
 int nl_outcome_judge(const struct nl_published *published, const struct nl_claim_evidence *evidence, double level, bool exact,
                      struct nl_outcome *out, struct nl_error *err)
 {
-    const struct manner manner = {level, exact, published->parts}, alone = {level, exact, 1};
+    const struct rules rules = {level, exact, published->parts}, alone = {level, exact, 1};
     int status = NL_OK;
     out->published = published;
     out->level = level;
@@ -491,11 +491,11 @@ int nl_outcome_judge(const struct nl_published *published, const struct nl_claim
         struct nl_judged *part = &out->part[out->parts++], *control = &out->control[out->controls];
         bool there = false;
         *part = *control = judged_of(&published->part[i]);
-        status = judge_part(part, evidence, &manner, err) || judge_control(control, i, evidence, &alone, &there, err) ? NL_FAIL
+        status = judge_part(part, evidence, &rules, err) || judge_control(control, i, evidence, &alone, &there, err) ? NL_FAIL
                                                                                                                       : NL_OK;
         out->controls += there;
         out->same[out->sames] = judged_of(&published->part[i]);
-        out->sames += status == NL_OK && judge_same(&out->same[out->sames], &evidence->main, &manner);
+        out->sames += status == NL_OK && judge_same(&out->same[out->sames], &evidence->main, &rules);
         if (status == NL_OK && !is_formula(part->part))
             out->one_part |= nl_part_scale(part->part, &evidence->main).fixed;
     }

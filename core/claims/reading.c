@@ -14,7 +14,7 @@ static const double near_best = 0.05; /* of a share: within it of the best a run
 
 /* ---- metrics ---- */
 
-/* The statistics that a metric names: those behind its last '_', or -1. */
+/* The statistics that a metric names: those after its last '_', or -1. */
 static int eval_of(const char *metric)
 {
     const char *mark = strrchr(metric, '_');

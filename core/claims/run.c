@@ -119,11 +119,11 @@ static int load(struct job *job, struct nl_error *err)
     int status = NL_OK;
     job->planned = job->missing = job->grid.trials;
     if (nl_file_exists(trials)) {
-        struct nl_table table;
-        status = nl_table_read(trials, &table, err);
-        if (status == NL_OK && table.rows == 0)
-            nl_table_release(&table);
-        else if (status == NL_OK && nl_results_of(&table, &job->experiment, &planned, &job->results, err) == NL_OK) {
+        struct nl_csv csv;
+        status = nl_csv_read(trials, &csv, err);
+        if (status == NL_OK && csv.rows == 0)
+            nl_csv_release(&csv);
+        else if (status == NL_OK && nl_results_of(&csv, &job->experiment, &planned, &job->results, err) == NL_OK) {
             job->loaded = true;
             job->missing = job->results.missing;
         } else {

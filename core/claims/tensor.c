@@ -32,19 +32,19 @@ double nl_read_tensor(const struct nl_reading *reading, const struct nl_curves *
     int first, rows;
     if (!metrics || !nl_curves_rows(metrics, results, cell, seed, &first, &rows))
         return NAN;
-    const struct nl_table *table = &metrics->table;
-    int names = nl_table_column(table, "tensor"), quantities = nl_table_column(table, "quantity"), values = nl_table_column(table, "value");
+    const struct nl_csv *csv = &metrics->csv;
+    int names = nl_csv_column(csv, "tensor"), quantities = nl_csv_column(csv, "quantity"), values = nl_csv_column(csv, "value");
     const struct nl_name_list pattern = {.count = 1, .at = {(char *)(uintptr_t)reading->tensor}};
     const char *last = NULL;
     double value = NAN;
     for (int row = first; row < first + rows; row++) { /* of a tensor, by step */
-        const char *name = nl_table_field(table, row, names);
-        if (strcmp(nl_table_field(table, row, quantities), nl_quantity_names[reading->quantity]) != 0 || !nl_is_observed(&pattern, name))
+        const char *name = nl_csv_field(csv, row, names);
+        if (strcmp(nl_csv_field(csv, row, quantities), nl_quantity_names[reading->quantity]) != 0 || !nl_is_observed(&pattern, name))
             continue;
         int order = last ? order_of(name, last) : 1;
         if (order > 0 || (order == 0 && !reading->first)) {
             last = name;
-            if (nl_table_number(table, row, values, &value, NULL))
+            if (nl_csv_number(csv, row, values, &value, NULL))
                 value = NAN;
         }
     }

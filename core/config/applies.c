@@ -121,7 +121,7 @@ bool nl_config_tracks(const struct nl_config *config)
     return traits_of(config).tracks;
 }
 
-/* Whether an architecture with activation functions everywhere has one left: a residual block that begins with its convolution ends with one behind the
+/* Whether an architecture with activation functions everywhere has one left: a residual block that begins with its convolution ends with one after the
  * sum, which no normalizer takes the place of. */
 static bool has_activation(const struct nl_config *config)
 {

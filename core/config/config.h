@@ -153,7 +153,7 @@ const char *nl_key_field(const struct nl_key *key);
 const char *nl_key_nearest(const char *name);                /* by edit distance, or by what it is called elsewhere (synonyms.def); NULL: none */
 int nl_key_index(const struct nl_key *key); /* of a key of keys.def; of a part that of model.layers */
 
-/* Whether the key `name` ("train.batch", "sweep.seeds") is called `word`: by its part behind the dot, by a synonym, or by a word that it may be set
+/* Whether the key `name` ("train.batch", "sweep.seeds") is called `word`: by its part after the dot, by a synonym, or by a word that it may be set
  * to ("npy" for data.name). Case, blanks, '_' and '-' do not matter. beginning: it suffices that such a name begins with word. */
 bool nl_key_is_called(const char *name, const char *word, bool beginning);
 
@@ -185,7 +185,7 @@ unsigned nl_config_norms(const struct nl_config *config);
 /* Whether the network goes along sequences with a state: model.arch rnn, lstm or gru. */
 bool nl_config_is_recurrent(const struct nl_config *config);
 
-/* Whether the normalizer of norm.kind takes the place of the activation function right behind it (frn with norm.tlu). It cannot stand behind
+/* Whether the normalizer of norm.kind takes the place of the activation function right after it (frn with norm.tlu). It cannot stand after
  * that function then. */
 bool nl_config_norm_activates(const struct nl_config *config);
 #define NL_TLU_IS_BEFORE "'norm.placement' cannot be 'after' with norm.kind frn: its TLU takes the place of the activation; or set norm.tlu to false"
@@ -224,7 +224,7 @@ bool nl_config_has_images(const struct nl_config *config);
 enum nl_placement nl_placement_of(const struct nl_config *config);
 enum nl_over nl_over_of(const struct nl_config *config);
 
-/* Whether a normalizer stands behind the last block of a transformer: norm.final. */
+/* Whether a normalizer stands after the last block of a transformer: norm.final. */
 bool nl_has_final_norm(const struct nl_config *config);
 
 /* data.sampling, or what is usual for the data where it is auto. */
@@ -327,7 +327,7 @@ int nl_experiment_load(const char *path, const char *const *overrides, int count
                        struct nl_diagnostics *diagnostics);
 
 /* The resolved experiment as YAML that nl_experiment_load reads back to the same; with_origins puts "# default", "# configs/a.yaml:3"
- * or "# command line" behind each value. New string. */
+ * or "# command line" after each value. New string. */
 char *nl_experiment_text(const struct nl_experiment *experiment, bool with_origins);
 
 /* "norm.kind: bn, train.batch: [1, 2]"; new string. */

@@ -90,7 +90,7 @@ static void add_source(struct nl_text *out, const struct nl_origin *origin, cons
         }
         at += bytes;
     }
-    if (column <= origin->column) /* just behind the end of the line */
+    if (column <= origin->column) /* just after the end of the line */
         nl_text_add(&marks, "^");
     nl_text_add(out, "%s\n%s%s\n", *at ? "..." : "", marks.at, ink->end);
     nl_text_release(&marks);

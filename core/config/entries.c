@@ -56,7 +56,7 @@ void nl_each_entry(struct nl_loader *loader, const struct nl_node *map, const ch
         if (first && map->kind == NL_SCALAR)
             nl_fail(&hint, "its keys stand in braces, or indented below it: %s: {%s: %s}", what, first->name + strlen(what) + 1, first->default_text);
         else
-            nl_fail(&hint, "write 'key: value', with a blank behind the colon");
+            nl_fail(&hint, "write 'key: value', with a space after the colon");
         nl_diagnose(loader->diagnostics, &map->at, hint.text, "%s must be a mapping of keys to values", what);
         return;
     }

@@ -335,7 +335,7 @@ static int add_product(struct expansion *e, const struct scope *scope, const str
     if (!layer)
         return 1;
     if (layer->set.width == NL_UNSAID)
-        nl_diagnose(e->loader->diagnostics, &layer->at, "write a number behind it, or 'width' into a list around it",
+        nl_diagnose(e->loader->diagnostics, &layer->at, "write a number after it, or 'width' into a list around it",
                     "'%s' has no width", nl_layer_words[item->kind].name);
     if (!conv)
         return 1;

@@ -61,7 +61,7 @@ struct nl_layer {
     char key[64];         /* "model.layers." and its name: for nl_complain */
     struct nl_layer_settings set;
     int stride;           /* of a convolution; of a sum: that of the input it adds */
-    bool pair;            /* a normalizer, with the activation behind it: placement says which comes first */
+    bool pair;            /* a normalizer, with the activation after it: placement says which comes first */
     struct nl_origin at;
 };
 

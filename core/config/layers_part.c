@@ -35,7 +35,7 @@ static bool step_into(struct place *place, const struct nl_node *node, int child
     return true;
 }
 
-/* Whether the path begins with the word; rest: what is behind it and its dot. */
+/* Whether the path begins with the word; rest: what is after it and its dot. */
 static bool begins_with(const char *path, const char *word, const char **rest)
 {
     size_t length = strlen(word);

@@ -128,7 +128,7 @@ static void override_key(struct nl_loader *loader, const struct named *named, co
     nl_points_release(&points);
 }
 
-/* sweep.baseline=norm.kind=none; nothing behind the first '=' takes the baseline away. */
+/* sweep.baseline=norm.kind=none; nothing after the first '=' takes the baseline away. */
 static void override_baseline(struct nl_loader *loader, const char *argument, const char *text)
 {
     const char *equals = strchr(text, '=');

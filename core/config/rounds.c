@@ -348,7 +348,7 @@ static void add_until(struct nl_text *out, const struct nl_rounds *rounds)
     nl_text_add(out, "}");
 }
 
-/* A list, each entry behind `before`, and `after` at the end. */
+/* A list, each entry after `before`, and `after` at the end. */
 static void add_list(struct nl_text *out, const struct nl_match *match, int count, const char *before, const char *between)
 {
     for (int i = 0; i < count; i++) {

@@ -52,7 +52,7 @@ static char *occurring(const struct nl_experiment *experiment, const struct nl_k
     return out.at;
 }
 
-/* Of the grid; behind them those that are tuned. */
+/* Of the grid; after them those that are tuned. */
 static const struct nl_axis *axis_at(const struct nl_experiment *experiment, int i)
 {
     return i < experiment->axes ? &experiment->axis[i] : &experiment->rounds.tune[i - experiment->axes];

@@ -9,7 +9,7 @@
 
 enum { WIDEST = 44 }; /* comments of longer lines do not line up, so that one long value does not push all away */
 
-/* Lines, each with the comment behind it ("" for none). */
+/* Lines, each with the comment after it ("" for none). */
 struct page {
     int count, capacity;
     struct line { char *text, *comment; } *at;

@@ -16,12 +16,12 @@ char *nl_value_text(const struct nl_key *key, const struct nl_config *config);
 /* What nl_value_text gives, as a YAML scalar or list: a TEXT gets quotes where it needs them; new string. */
 char *nl_value_yaml(const struct nl_key *key, const char *text);
 
-/* Decimal numbers only: no hexadecimal, infinity, nan, blanks or anything behind. One that is too large gives infinity, out of any range. */
+/* Decimal numbers only: no hexadecimal, infinity, nan, blanks or anything after. One that is too large gives infinity, out of any range. */
 bool nl_number_read(const char *text, double *out);
 bool nl_number_vanishes(const char *text); /* a number that is not 0, and so small that a double makes it 0 */
 bool nl_integer_read(const char *text, int64_t *out); /* saturates: too many digits are out of any range */
 
-/* Pair `index` of "name=value, name=value", without blanks around; what is longer is cut. False behind the last. */
+/* Pair `index` of "name=value, name=value", without blanks around; what is longer is cut. False after the last. */
 bool nl_pair_at(const char *text, int index, char name[64], char value[96]);
 bool nl_colour_read(const char *text, unsigned *out); /* "#D55E00": 0xRRGGBB */
 

@@ -77,12 +77,12 @@ static const char *remedy(const yaml_parser_t *parser, const struct nl_origin *a
     static const struct {
         const char *problem, *remedy;
     } known[] = {
-        {"mapping values are not allowed", "write 'key: value', with a blank behind the colon; a text that holds ': ' needs quotes"},
+        {"mapping values are not allowed", "write 'key: value', with a space after the colon; a text that holds ': ' needs quotes"},
         {"did not find expected ',' or ']'", "a list is written [a, b]"},
         {"did not find expected ',' or '}'", "a mapping is written {key: value, key: value}"},
         {"did not find expected key", "indent the keys of a section alike"},
         {"did not find expected '-' indicator", "indent the entries of a list alike"},
-        {"could not find expected ':'", "write 'key: value', with a blank behind the colon"},
+        {"could not find expected ':'", "write 'key: value', with a space after the colon"},
         {"cannot start any token", "a text that begins with @, ` or % needs quotes"},
         {"while scanning a directive", "a text that begins with % needs quotes"},
         {"while scanning an alias", "a text that begins with * needs quotes"},
@@ -150,7 +150,7 @@ static void *refuse(struct reader *it, const struct nl_origin *at, const char *h
     return NULL;
 }
 
-/* What is written behind "!!"; NULL: it is another tag. */
+/* What is written after "!!"; NULL: it is another tag. */
 static const char *behind_core_schema(const char *tag)
 {
     static const char space[] = "tag:yaml.org,2002:";

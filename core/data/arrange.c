@@ -43,11 +43,11 @@ static void order_pixels(const struct nl_config *config, const struct nl_shape *
 }
 
 /* bytes: of a pixel. */
-static void move_pixels(char *image, const int32_t *from, int pixels, size_t bytes, char *room)
+static void move_pixels(char *image, const int32_t *from, int pixels, size_t bytes, char *scratch)
 {
-    memcpy(room, image, (size_t)pixels * bytes);
+    memcpy(scratch, image, (size_t)pixels * bytes);
     for (int i = 0; i < pixels; i++)
-        memcpy(image + (size_t)i * bytes, room + (size_t)from[i] * bytes, bytes);
+        memcpy(image + (size_t)i * bytes, scratch + (size_t)from[i] * bytes, bytes);
 }
 
 void nl_arrange(struct nl_dataset *set, const struct nl_config *config)
@@ -61,10 +61,10 @@ void nl_arrange(struct nl_dataset *set, const struct nl_config *config)
     if (!moves)
         return;
     int32_t *from = nl_alloc((size_t)pixels, sizeof *from);
-    char *room = nl_alloc((size_t)pixels, bytes), *samples = set->pixels ? (char *)set->pixels : (char *)set->values;
+    char *scratch = nl_alloc((size_t)pixels, bytes), *samples = set->pixels ? (char *)set->pixels : (char *)set->values;
     order_pixels(config, &image, from);
     for (int i = 0; i < set->count; i++)
-        move_pixels(samples + (size_t)i * (size_t)pixels * bytes, from, pixels, bytes, room);
+        move_pixels(samples + (size_t)i * (size_t)pixels * bytes, from, pixels, bytes, scratch);
     free(from);
-    free(room);
+    free(scratch);
 }

@@ -28,7 +28,7 @@ struct nl_shape {
     int classes;           /* what a network puts out, at a position: logits, or 1 number */
     int vocabulary;        /* x is token ids in 0 .. vocabulary - 1, one a position; 0: x is real */
     enum nl_target target;
-    bool lengths;          /* sequences have lengths: positions behind do not count */
+    bool lengths;          /* sequences have lengths: later positions do not count */
 };
 
 /* Numbers of each sample: token ids, lengths, a label for each position, or a real target. */
@@ -130,7 +130,7 @@ struct nl_split {
 
 /* The split: streams "split" (data.split_seed or train.seed) and "label_noise" (train.seed). data.train of N takes the
  * first N of the shuffled training part; where a test part is given, data.test likewise. val is taken off the end. A text is not shuffled: the
- * windows are those that follow one another, and what is left of a part behind the last is not read. */
+ * windows are those that follow one another, and what is left of a part after the last is not read. */
 int nl_split_make(const struct nl_dataset *dataset, const struct nl_config *config, struct nl_split *view, struct nl_error *err);
 void nl_split_release(struct nl_split *view);
 

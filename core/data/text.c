@@ -1,4 +1,4 @@
-/* text: one long text, of which a network learns to foretell each next token. tinyshakespeare, or the user's own file, plain or gzip.
+/* text: one long text, of which a network learns to predict each next token. tinyshakespeare, or the user's own file, plain or gzip.
  *
  * Sample i is the window of data.context tokens from token i on: x is its tokens, and the label at each position the token after it. The first nine
  * tenths of the tokens, rounded down, are the training part, the rest is the test part. Counts of samples (data.train, val, test) are of windows side by

@@ -179,7 +179,7 @@ int nl_tokens_facts(const struct nl_config *config, struct nl_data_facts *out, c
     return status;
 }
 
-/* A file's numbers, and behind them those of the test part's. */
+/* A file's numbers, and after them those of the test part's. */
 static void copy(const struct tokens *tokens, int which, int32_t *to)
 {
     for (int part = which; part < NL_DATA_FILES; part += 2)

@@ -9,7 +9,7 @@ struct emission {
     const struct nl_calls *calls; /* of each node */
     const struct nl_list_setup *setup;
     int *buffer, *gradient; /* of each value, or NL_NONE */
-    bool *wanted;           /* whether a parameter lies behind the value */
+    bool *wanted;           /* whether the value depends on a parameter */
     int *home;              /* of each value: the buffer that its gradient is written to first, whatever is added; NL_NONE: any */
     int (*saved)[NL_MOST_SAVED], *sums; /* of each node */
     int *packed;                        /* of each node: its weights as the way that is being emitted takes them, or NL_NONE */
@@ -46,7 +46,7 @@ int nl_first_gradient(const struct emission *e, int value);
 void nl_observe_outputs(struct emission *e, const struct nl_graph_node *node, enum nl_aspect aspect);
 void nl_emit_forward(struct emission *e, int number);
 
-/* Whether the loss depends on the node, and a parameter lies behind it. */
+/* Whether the loss depends on the node, and the node on a parameter. */
 bool nl_is_reached(const struct emission *e, const struct nl_graph_node *node);
 
 /* The gradients of those slots. */

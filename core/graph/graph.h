@@ -93,7 +93,7 @@ struct nl_graph {
     int values_capacity, nodes_capacity, tensors_capacity, loops_capacity;
     int open;                 /* the loop whose body is being built, or NL_NONE */
     int classes;
-    bool matrices_first;      /* parameters of two or more dimensions that are no weights come right behind those */
+    bool matrices_first;      /* parameters of two or more dimensions that are no weights come right after those */
     size_t weights, count;    /* reals in weights, [0, weights), and in all parameters, */
     size_t matrices;          /* where the matrices come first: reals in all of two or more dimensions, [0, matrices) */
     size_t freezing;          /* of all parameters the last so many are those that freeze */
@@ -150,7 +150,7 @@ unsigned nl_filled_slots(const struct nl_graph_node *node);
 /* How many slots take that value; an observer is a consumer, too, and so is the next time of a loop. */
 int nl_consumers(const struct nl_graph *graph, int value);
 
-/* Whether a parameter lies behind the value, so that training makes its gradient. learned: [graph->values] */
+/* Whether the value depends on a parameter, so that training makes its gradient. learned: [graph->values] */
 void nl_graph_find_learned(const struct nl_graph *graph, bool *learned);
 
 /* Whether the loss depends on the value. used: [graph->values] */

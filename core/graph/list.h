@@ -59,7 +59,7 @@ struct nl_instruction {
     int observer;                      /* of "observe": whose; else NL_NONE */
     bool only_gradient;                /* it makes no step of the weights, whoever else does */
     struct nl_operands at;             /* places in the first replica's state, for whole batches and the first time */
-    bool saved_by_sample;              /* what it saves of a sample lies behind that of the samples before */
+    bool saved_by_sample;              /* what it saves of a sample lies after that of the samples before */
 };
 
 /* `to` may lie where `from` does. */

@@ -36,7 +36,7 @@ static int copy(struct nl_graph *graph, int value, int times, bool leaves, const
     return out;
 }
 
-/* Whether the body has begun: its nodes stand in a row, behind what the loop takes and carries. */
+/* Whether the body has begun: its nodes stand in a row, after what the loop takes and carries. */
 static bool has_body(const struct nl_graph *graph)
 {
     bool any = false;

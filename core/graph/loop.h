@@ -18,7 +18,7 @@
  * and that all of it is a dense (T N, C). A state has T + 1 places: time t reads place t and writes place t + 1; in a reverse
  * loop the other way.
  *
- * Where the sequences that a loop takes have lengths, positions behind a sample's end do not move its states, in a reverse loop as well, and what is collected
+ * Where the sequences that a loop takes have lengths, positions after a sample's end do not move its states, in a reverse loop as well, and what is collected
  * has the lengths.
  *
  * The nodes that do not depend on a state run for all times at once, before the loop; and the gradients of weights are made for

@@ -36,7 +36,7 @@ static void add_elements(struct nl_observers *out, const struct nl_graph *graph,
     }
 }
 
-/* All that there is to see. A gradient is there where a parameter lies behind the value, and the loss before it. */
+/* All that there is to see. A gradient is there where the value depends on a parameter, and the loss on the value. */
 static struct nl_observers everything(const struct nl_graph *graph)
 {
     struct nl_observers out = {0};

@@ -172,7 +172,7 @@ static void refuse(struct nl_builder *b, const char *key, const char *why, const
     b->failed = nl_fail(b->err, why, what);
 }
 
-/* Whether its weight has an element's output channel as the last of its indices, behind which nothing but a bias is added. */
+/* Whether its weight has an element's output channel as the last of its indices, after which nothing but a bias is added. */
 static bool is_product(const struct nl_operation *operation)
 {
     return operation == &nl_linear_operation || operation == &nl_conv_operation || operation == &nl_depthwise_conv_operation;
@@ -305,7 +305,7 @@ static void add_own_operation(struct nl_builder *b, struct nl_own eps, struct nl
     free(arguments);
 }
 
-/* Whether the next normalizer would take in what stands behind the ends of sequences: they have different lengths, and it neither leaves that out nor takes each
+/* Whether the next normalizer would take in what stands after the ends of sequences: they have different lengths, and it neither leaves that out nor takes each
  * position by itself. A time of a loop is one position. */
 static bool takes_padding(const struct nl_builder *b)
 {
@@ -332,7 +332,7 @@ void nl_add_norm(struct nl_builder *b, const char *stem, int number)
     if (b->failed || !is_next)
         return;
     if (takes_padding(b)) {
-        refuse(b, "norm.kind", "'norm.kind' cannot be %s where sequences have different lengths: it does not leave out what stands behind their ends", b->norm->name);
+        refuse(b, "norm.kind", "'norm.kind' cannot be %s where sequences have different lengths: it does not leave out what stands after their ends", b->norm->name);
         return;
     }
     struct nl_norm_setup setup = nl_norm_setup_of(b->config, 0, 1, nl_extent_at(b).channels);

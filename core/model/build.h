@@ -13,7 +13,7 @@ struct nl_builder {
     const struct nl_config *config;
     const struct nl_norm *norm;
     const struct nl_layer_settings *set; /* what the list says of the layer; NULL: there is no list */
-    bool activates; /* an activation function stands right behind the layer; a normalizer may take its place (nl_config_norm_activates) */
+    bool activates; /* an activation function stands right after the layer; a normalizer may take its place (nl_config_norm_activates) */
     int at;
     int norms, all_norms;     /* normalizers so far, and in all, with those that norm.skip leaves out; of a list 0 in all */
     int last_gamma;           /* the tensor that norm.last_gamma is for, should the branch end here; NL_NONE: there is none, or it has a value of its own */
@@ -76,7 +76,7 @@ void nl_set_last_gamma(struct nl_builder *b);
 
 void nl_add_fixup_bias(struct nl_builder *b, const char *stem, int number); /* fixup: before a layer */
 void nl_add_fixup_weights(struct nl_builder *b, double factor);             /* fixup: those of the last node begin `factor` times as large */
-void nl_add_gain(struct nl_builder *b, int number);                         /* nf: behind an activation */
+void nl_add_gain(struct nl_builder *b, int number);                         /* nf: after an activation */
 int nl_begin_branch(struct nl_builder *b, bool transition);                 /* returns what the shortcut takes; transition: its size changes */
 void nl_end_branch(struct nl_builder *b, const char *stem);                 /* before the sum */
 

@@ -11,7 +11,7 @@
  * channels, more pooling than there are pixels), *key names the configuration key at fault. */
 int nl_model_build(const struct nl_config *config, struct nl_shape shape, struct nl_graph *graph, const char **key, struct nl_error *err);
 
-/* Whether a position of a transformer sees none behind it: model.causal. */
+/* Whether a position of a transformer sees no later one: model.causal. */
 bool nl_is_causal(const struct nl_config *config, const struct nl_shape *shape);
 
 /* A normalizer alone, as the configuration's norm section says, of activations of that extent: a graph of the input x and one node, or of none. To be

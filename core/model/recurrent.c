@@ -1,7 +1,7 @@
 /* Recurrent: [layer along the sequence, dropout] x depth, linear from the last state, or, where there is a label for each position, from the state there.
  * Token ids have an embedding as wide as the layers in front. A layer is torch.nn.RNN, LSTM or GRU, and its weights have the names and shapes of theirs.
  *
- * Normalizers stand where Ba et al. 2016 (equations 20 to 22) and Cooijmans et al. 2017 have them: behind W_ih x, behind W_hh h, and of an LSTM behind the
+ * Normalizers stand where Ba et al. 2016 (equations 20 to 22) and Cooijmans et al. 2017 have them: after W_ih x, after W_hh h, and of an LSTM after the
  * cell, in front of the tanh:
  *
  *     i, f, g, o = norm_ih(W_ih x) + norm_hh(W_hh h)     c' = f c + i g     h' = o tanh(norm_c(c'))

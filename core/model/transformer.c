@@ -4,14 +4,14 @@
  *
  * A block has two branches, f1 attention and f2 the perceptron. norm.placement says where the normalizers n stand:
  *
- *     pre        x + f(n(x)), and n behind the last block                          Radford et al. 2019, Xiong et al. 2020
+ *     pre        x + f(n(x)), and n after the last block                          Radford et al. 2019, Xiong et al. 2020
  *     post       n(x + f(x))                                                       Vaswani et al. 2017
- *     peri       x + n'(f(n(x))), and n behind the embedding and the last block    Kim et al. 2025
+ *     peri       x + n'(f(n(x))), and n after the embedding and the last block    Kim et al. 2025
  *     sandwich   peri without the latter two                                       Ding et al. 2021
  *     deepnorm   n(alpha x + f(x)), alpha = (2 L)^(1/4); the weights of f but those of queries and keys start (8 L)^(-1/4) times as large
  *                                                                                  Wang et al. 2022, for L blocks of a decoder or an encoder alone
  *
- * model.gated: the perceptron's hidden units are act(a) b of two products a and b (Shazeer 2020). model.parallel: x + f1(n(x)) + f2(n(x)), with one normalizer (Wang and Komatsuzaki 2021). norm.depth_scale: behind each normalizer of block l = 1, 2, ...
+ * model.gated: the perceptron's hidden units are act(a) b of two products a and b (Shazeer 2020). model.parallel: x + f1(n(x)) + f2(n(x)), with one normalizer (Wang and Komatsuzaki 2021). norm.depth_scale: after each normalizer of block l = 1, 2, ...
  * stands the factor 1 / sqrt(l) (Sun et al. 2025). norm.qk: queries and keys are normalized, each head by itself (Henry et al. 2020, Dehghani et al. 2023).
  *
  * model.init gpt2: standard deviation 0.02, of the last weights of branches 0.02 / sqrt(2 L) (Radford et al. 2019). tfixup, for norm.kind none: xavier; the
@@ -226,12 +226,12 @@ static void check_pool(const struct plan *p, const struct nl_shape *shape)
     if (p->config->model.pool_tokens != NL_POOL_CLASS || shape->target == NL_TARGET_EACH)
         return;
     if (p->causal)
-        refuse(b, "model.pool_tokens", "'model.pool_tokens' class puts a token in front, which sees nothing behind it where 'model.causal' is on: write %s", "mean");
+        refuse(b, "model.pool_tokens", "'model.pool_tokens' class puts a token in front, which sees no later position where 'model.causal' is on: write %s", "mean");
     else if (shape->lengths)
         refuse(b, "model.pool_tokens", "'model.pool_tokens' class is for sequences of one length, and these have different ones: write %s", "mean");
 }
 
-/* Position t of a causal model must not hang on those behind it: no set may span positions, but for the sets of a batch where norm.leaks allows them in training. */
+/* Position t of a causal model must not depend on later ones: no set may span positions, but for the sets of a batch where norm.leaks allows them in training. */
 static void check_leaks(const struct plan *p)
 {
     struct nl_builder *b = p->b;
@@ -243,19 +243,19 @@ static void check_leaks(const struct plan *p)
         return;
     if (!batch && nl_norm_spans_positions(b->norm, &setup))
         refuse(b, b->norm->uses & NL_USES_OVER ? "norm.over" : "norm.kind",
-               b->norm->uses & NL_USES_OVER ? "'%s' over a whole sample lets each position of a causal model see those behind it: 'norm.over' must be position"
-                                            : "'%s' normalizes over positions, so that each position of a causal model sees those behind it; ln, rms, dyt, position, "
+               b->norm->uses & NL_USES_OVER ? "'%s' over a whole sample lets each position of a causal model see later ones: 'norm.over' must be position"
+                                            : "'%s' normalizes over positions, so that each position of a causal model sees later ones; ln, rms, dyt, position, "
                                               "and others that normalize a position by itself do not",
                name);
     else if (batch && (!b->norm->tracks || b->norm->mixes_positions))
-        refuse(b, "norm.kind", "'%s' normalizes over positions in evaluation, too, so that each position of a causal model sees those behind it", name);
+        refuse(b, "norm.kind", "'%s' normalizes over positions in evaluation, too, so that each position of a causal model sees later ones", name);
     else if (batch && p->config->norm.leaks == NL_REFUSE_LEAKS)
         refuse(b, "norm.kind",
-               "'%s' normalizes over all positions of a batch, so that in training each position of a causal model sees those behind it; 'norm.leaks' allow trains so",
+               "'%s' normalizes over all positions of a batch, so that in training each position of a causal model sees later ones; 'norm.leaks' allow trains so",
                name);
     for (int i = 0; batch && i < evals->count && !b->failed; i++)
         if (evals->at[i] == NL_EVAL_BATCH || evals->at[i] == NL_EVAL_ADAPT)
-            refuse(b, "norm.eval", "'norm.eval' %s takes statistics from the text that is foretold: in a causal model running or precise",
+            refuse(b, "norm.eval", "'norm.eval' %s takes statistics from the text that the model shall predict: in a causal model write running or precise",
                    nl_eval_names[evals->at[i]]);
 }
 

@@ -16,7 +16,7 @@
  * Conventions a set of one element is allowed: xhat = 0, y = beta, dx = 0, and the running variance takes in the biased 0
  *             (PyTorch refuses it). TensorFlow and the paper call 1 - momentum 'momentum' or 'decay'.
  *             A bias in the layer before is redundant: the mean takes it away again.
- *             Of sequences of different lengths all sums leave out what stands behind the ends, where y and dx are 0.
+ *             Of sequences of different lengths all sums leave out what stands after the ends, where y and dx are 0.
  * Source      Ioffe and Szegedy, Batch Normalization, ICML 2015; ghost BN: Hoffer, Hubara and Soudry, Train longer,
  *             generalize better, NeurIPS 2017; names and defaults: torch.nn.BatchNorm2d.
  * Used        convolutional networks with batches of 16 and more a device: ResNet, Inception, EfficientNet, MobileNet, DenseNet.

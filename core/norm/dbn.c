@@ -18,7 +18,7 @@
  * Source      Huang, Yang, Lang and Deng, Decorrelated Batch Normalization, CVPR 2018, equations 4 to 12.
  * Used        research; the authors whiten groups of 16 channels in VGG, and the first layer of a ResNet.
  * Trap        a group wider than the batch has elements a channel: its covariance has no inverse, and eps decides. pca trains badly: which axis is first
- *             changes from batch to batch, and the layers behind see their inputs swap places. Small eigenvalues amplify rounding in float32.
+ *             changes from batch to batch, and the next layers see their inputs swap places. Small eigenvalues amplify rounding in float32.
  *             Wide groups are slow: the eigenvectors of a group took 0.03 ms with 16 channels, 1.6 ms with 64 and 12 ms with 128 (one core, AVX-512).
  */
 #include "norm/norm.h"

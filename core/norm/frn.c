@@ -7,7 +7,7 @@
  *             de = -sign(e) / 2 sum du u / (nu2 + eps).
  * State       gamma (1), beta (0) and tau (0), one a channel; e (learned_eps, 1e-4), one a layer, as norm.learn_eps says. No running statistics:
  *             training and evaluation are the same.
- * Conventions the TLU takes the place of the activation function right behind the layer. Where none is there, as at the end of a residual branch,
+ * Conventions the TLU takes the place of the activation function right after the layer. Where none is there, as at the end of a residual branch,
  *             there is no TLU. With norm.tlu = false there is none at all. norm.eps is 1e-5 unless said; the paper has 1e-6. The paper learns eps
  *             where a set is one element, as in a fully connected layer; so does norm.learn_eps = auto. The gradient at y = tau is that of
  *             torch.maximum. Weight decay spares tau and e with beta (train.weight_decay_on). norm.affine = none leaves tau.

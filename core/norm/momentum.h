@@ -5,7 +5,7 @@
  *
  *     L = (mu - M)^2 / (V + eps) + (log(v + eps) - log(V + eps))^2
  *
- * M and V hang on the momentum m of all updates before: with slopes M' = dM/dm and V' = dV/dm
+ * M and V depend on the momentum m of all updates before: with slopes M' = dM/dm and V' = dV/dm
  *
  *     dL/dm = -2 / (V + eps) ((mu - M) M' + (log(v + eps) - log(V + eps)) V')
  *

@@ -9,7 +9,7 @@
  *             Weight decay pulls at v and gain; train.weight_decay_on: weights spares the gain.
  * Source      Brock, De and Smith, Characterizing Signal Propagation, ICLR 2021; Brock, De, Smith and Simonyan, NFNets, ICML 2021, equation 3.
  * Used        networks without a normalizer of activations (NFNets), with adaptive gradient clipping.
- * Trap        behind a ReLU the variance shrinks by 1 - 1 / pi a layer at the start: deep plain networks start slowly.
+ * Trap        after a ReLU the variance shrinks by 1 - 1 / pi a layer at the start: deep plain networks start slowly.
  */
 #include "norm/weights.h"
 

@@ -57,7 +57,7 @@ struct nl_whitening_form {
 };
 
 /* Matrices are (d, d), row by row. */
-enum { NL_WHITENING_ROOM = 4 };  /* of work, in matrices */
+enum { NL_WHITENING_SCRATCH = 4 };  /* of work, in matrices */
 enum { NL_MOST_SWEEPS = 40 };   /* over all pairs of rows and columns. Measured: 8 with 16 channels, 11 with 256 */
 
 /* Numbers that forward leaves to backward: of an eigendecomposition U' and U' S U, whose diagonal are the eigenvalues without eps; else P, Y and M of
@@ -131,7 +131,7 @@ static inline NL_ON_DEVICE double nl_largest_eigenvalue(int d, const nl_number *
 }
 
 /* Turns rows p and q of a by the angle of cosine c and sine s. */
-static inline NL_ON_DEVICE void nl_turn_rows(int d, nl_number *a, int p, int q, double c, double s)
+static inline NL_ON_DEVICE void nl_rotate_rows(int d, nl_number *a, int p, int q, double c, double s)
 {
     nl_number *at_p = a + p * d, *at_q = a + q * d;
     NL_SHARE(k, d)
@@ -143,115 +143,115 @@ static inline NL_ON_DEVICE void nl_turn_rows(int d, nl_number *a, int p, int q, 
 }
 
 /* A rotation of rows, and then of columns, p and q by the angle of cosine c and sine s. */
-struct nl_turn {
+struct nl_rotation {
     int q;
     double c, s;
 };
 
 /* That after which a_pq is 0 (Golub and Van Loan, Matrix Computations, algorithm 8.5.1). false: it is 0 to rounding. */
-static inline NL_ON_DEVICE bool nl_find_turn(int d, const nl_number *a, int p, int q, double negligible, struct nl_turn *turn)
+static inline NL_ON_DEVICE bool nl_find_rotation(int d, const nl_number *a, int p, int q, double negligible, struct nl_rotation *rotation)
 {
     double off = nl_real_part(a[p * d + q]), apart = nl_real_part(a[q * (d + 1)]) - nl_real_part(a[p * (d + 1)]);
     if (!(fabs(off) > negligible))
         return false;
     double tau = apart / (2 * off), t = (tau < 0 ? -1 : 1) / (fabs(tau) + sqrt(1 + tau * tau));
-    turn->q = q;
-    turn->c = 1 / sqrt(1 + t * t);
-    turn->s = t * turn->c;
+    rotation->q = q;
+    rotation->c = 1 / sqrt(1 + t * t);
+    rotation->s = t * rotation->c;
     return true;
 }
 
 #ifdef __cplusplus
-/* Row p with all behind it. true: something was turned. */
-static inline NL_ON_DEVICE bool nl_clear_row(int d, nl_number *a, nl_number *vectors, int p, double negligible, nl_number *room)
+/* Makes a_pq 0 for each q > p, one after the other. true: there was something to rotate. */
+static inline NL_ON_DEVICE bool nl_clear_row(int d, nl_number *a, nl_number *vectors, int p, double negligible, nl_number *scratch)
 {
-    bool turned = false;
-    (void)room;
+    bool rotated = false;
+    (void)scratch;
     for (int q = p + 1; q < d; q++) {
-        struct nl_turn turn;
-        bool turns = nl_find_turn(d, a, p, q, negligible, &turn);
+        struct nl_rotation rotation;
+        bool rotates = nl_find_rotation(d, a, p, q, negligible, &rotation);
         NL_MEET();
-        if (!turns)
+        if (!rotates)
             continue;
-        nl_turn_rows(d, a, p, q, turn.c, turn.s);
-        nl_turn_rows(d, vectors, p, q, turn.c, turn.s);
+        nl_rotate_rows(d, a, p, q, rotation.c, rotation.s);
+        nl_rotate_rows(d, vectors, p, q, rotation.c, rotation.s);
         NL_MEET();
         NL_SHARE(k, d)
         {
             nl_number x = a[k * d + p], y = a[k * d + q];
-            a[k * d + p] = turn.c * x - turn.s * y;
-            a[k * d + q] = turn.s * x + turn.c * y;
+            a[k * d + p] = rotation.c * x - rotation.s * y;
+            a[k * d + q] = rotation.s * x + rotation.c * y;
         }
         NL_MEET();
-        turned = true;
+        rotated = true;
     }
-    return turned;
+    return rotated;
 }
 #else
-enum { NL_TURNED_ROWS = 4 }; /* at a time */
+enum { NL_ROTATED_ROWS = 4 }; /* at a time */
 
-/* The columns of so many rows, turn after turn. */
-static inline void nl_turn_columns(int d, nl_number *a, int rows, int p, const struct nl_turn *turn, int count)
+/* The columns of so many rows, one rotation after the other. */
+static inline void nl_rotate_columns(int d, nl_number *a, int rows, int p, const struct nl_rotation *rotation, int count)
 {
-    nl_number at_p[NL_TURNED_ROWS];
+    nl_number at_p[NL_ROTATED_ROWS];
     for (int r = 0; r < rows; r++)
         at_p[r] = a[r * d + p];
     for (int i = 0; i < count; i++)
         for (int r = 0; r < rows; r++) {
-            nl_number x = at_p[r], *at_q = a + r * d + turn[i].q, y = *at_q;
-            at_p[r] = turn[i].c * x - turn[i].s * y;
-            *at_q = turn[i].s * x + turn[i].c * y;
+            nl_number x = at_p[r], *at_q = a + r * d + rotation[i].q, y = *at_q;
+            at_p[r] = rotation[i].c * x - rotation[i].s * y;
+            *at_q = rotation[i].s * x + rotation[i].c * y;
         }
     for (int r = 0; r < rows; r++)
         a[r * d + p] = at_p[r];
 }
 
-static inline void nl_turn_block(int d, nl_number *a, int rows, int p, const struct nl_turn *turn, int count)
+static inline void nl_rotate_block(int d, nl_number *a, int rows, int p, const struct nl_rotation *rotation, int count)
 {
-    if (rows == NL_TURNED_ROWS) /* a constant, so that the rows' chains stand side by side */
-        nl_turn_columns(d, a, NL_TURNED_ROWS, p, turn, count);
+    if (rows == NL_ROTATED_ROWS) /* a constant, so that the rows' chains stand side by side */
+        nl_rotate_columns(d, a, NL_ROTATED_ROWS, p, rotation, count);
     else
-        nl_turn_columns(d, a, rows, p, turn, count);
+        nl_rotate_columns(d, a, rows, p, rotation, count);
 }
 
 static inline int nl_rows_of_block(int first, int end)
 {
-    return end - first < NL_TURNED_ROWS ? end - first : NL_TURNED_ROWS;
+    return end - first < NL_ROTATED_ROWS ? end - first : NL_ROTATED_ROWS;
 }
 
-/* Row p with all behind it, the same numbers in the same order. But the columns of a row are turned when it is its turn, by all turns before, and by the
- * others at the end: memory is read along rows. true: something was turned. room: (4 d). */
-static inline bool nl_clear_row(int d, nl_number *a, nl_number *vectors, int p, double negligible, nl_number *room)
+/* The same numbers in the same order. But the columns of row q wait until a_pq is looked at: then they take all rotations before, and the later ones at the
+ * end, so that memory is read along rows. scratch: (4 d). */
+static inline bool nl_clear_row(int d, nl_number *a, nl_number *vectors, int p, double negligible, nl_number *scratch)
 {
-    struct nl_turn *turn = (struct nl_turn *)room;
+    struct nl_rotation *rotation = (struct nl_rotation *)scratch;
     int count = 0, seen = 0;
-    for (int first = p + 1; first < d; first += NL_TURNED_ROWS) {
+    for (int first = p + 1; first < d; first += NL_ROTATED_ROWS) {
         int rows = nl_rows_of_block(first, d);
-        nl_turn_block(d, a + first * d, rows, p, turn, count);
+        nl_rotate_block(d, a + first * d, rows, p, rotation, count);
         for (int q = first; q < first + rows; q++) {
-            if (!nl_find_turn(d, a, p, q, negligible, &turn[count]))
+            if (!nl_find_rotation(d, a, p, q, negligible, &rotation[count]))
                 continue;
-            nl_turn_rows(d, a, p, q, turn[count].c, turn[count].s);
-            nl_turn_rows(d, vectors, p, q, turn[count].c, turn[count].s);
-            nl_turn_block(d, a + first * d, rows, p, turn + count, 1);
-            nl_turn_columns(d, a + p * d, 1, p, turn + count, 1);
+            nl_rotate_rows(d, a, p, q, rotation[count].c, rotation[count].s);
+            nl_rotate_rows(d, vectors, p, q, rotation[count].c, rotation[count].s);
+            nl_rotate_block(d, a + first * d, rows, p, rotation + count, 1);
+            nl_rotate_columns(d, a + p * d, 1, p, rotation + count, 1);
             count++;
         }
     }
-    for (int first = 0; count > 0 && first < p; first += NL_TURNED_ROWS)
-        nl_turn_block(d, a + first * d, nl_rows_of_block(first, p), p, turn, count);
-    for (int first = p + 1; first < d; first += NL_TURNED_ROWS) {
+    for (int first = 0; count > 0 && first < p; first += NL_ROTATED_ROWS)
+        nl_rotate_block(d, a + first * d, nl_rows_of_block(first, p), p, rotation, count);
+    for (int first = p + 1; first < d; first += NL_ROTATED_ROWS) {
         int rows = nl_rows_of_block(first, d);
-        while (seen < count && turn[seen].q < first + rows)
+        while (seen < count && rotation[seen].q < first + rows)
             seen++;
-        nl_turn_block(d, a + first * d, rows, p, turn + seen, count - seen);
+        nl_rotate_block(d, a + first * d, rows, p, rotation + seen, count - seen);
     }
     return count > 0;
 }
 #endif
 
-/* Makes a symmetric matrix diagonal by rotations: a becomes vectors a vectors', the rows of `vectors` are the eigenvectors. room: (4 d). */
-static inline NL_ON_DEVICE void nl_diagonalize(int d, nl_number *a, nl_number *vectors, nl_number *room)
+/* Makes a symmetric matrix diagonal by rotations: a becomes vectors a vectors', the rows of `vectors` are the eigenvectors. scratch: (4 d). */
+static inline NL_ON_DEVICE void nl_diagonalize(int d, nl_number *a, nl_number *vectors, nl_number *scratch)
 {
     double negligible = ldexp(nl_real_part(nl_trace(d, a)), -56);
     bool turned = true;
@@ -260,7 +260,7 @@ static inline NL_ON_DEVICE void nl_diagonalize(int d, nl_number *a, nl_number *v
     for (int sweep = 0; turned && sweep < NL_MOST_SWEEPS; sweep++) {
         turned = false;
         for (int p = 0; p < d - 1; p++)
-            turned |= nl_clear_row(d, a, vectors, p, negligible, room);
+            turned |= nl_clear_row(d, a, vectors, p, negligible, scratch);
     }
 }
 
@@ -322,15 +322,15 @@ static inline void nl_perturb_scaled(int d, const nl_number *roots, const nl_num
 }
 
 /* The eigenvectors of all of the matrix, from those of its real part. */
-static inline void nl_perturb_vectors(int d, const nl_number *rotated, nl_number *vectors, nl_number *room)
+static inline void nl_perturb_vectors(int d, const nl_number *rotated, nl_number *vectors, nl_number *scratch)
 {
     for (int e = 0; e < d * d; e++)
-        room[e] = vectors[e];
+        scratch[e] = vectors[e];
     for (int j = 0; j < d; j++)
         for (int i = 0; i < d; i++) {
             nl_number apart = rotated[j * (d + 1)] - rotated[i * (d + 1)];
             for (int k = 0; k < d && nl_real_part(apart) != 0; k++)
-                vectors[j * d + k] += nl_imaginary(rotated[i * d + j]) / apart * room[i * d + k];
+                vectors[j * d + k] += nl_imaginary(rotated[i * d + j]) / apart * scratch[i * d + k];
         }
 }
 #endif
@@ -369,16 +369,16 @@ static inline NL_ON_DEVICE void nl_order_axes(int d, nl_number *rotated, nl_numb
     NL_MEET();
 }
 
-static inline NL_ON_DEVICE void nl_whiten_by_axes(const struct nl_whitening_form *form, const nl_number *cov, nl_number *factors, nl_number *w, nl_number *room)
+static inline NL_ON_DEVICE void nl_whiten_by_axes(const struct nl_whitening_form *form, const nl_number *cov, nl_number *factors, nl_number *w, nl_number *scratch)
 {
     int d = form->width, square = d * d;
-    nl_number *vectors = factors, *rotated = factors + square, *scaled = form->kind == NL_WHITEN_PCA ? w : room, *values = room + square, *roots = room + 2 * square;
+    nl_number *vectors = factors, *rotated = factors + square, *scaled = form->kind == NL_WHITEN_PCA ? w : scratch, *values = scratch + square, *roots = scratch + 2 * square;
     NL_SHARE(e, square) rotated[e] = cov[e];
     NL_MEET();
-    nl_diagonalize(d, rotated, vectors, room);
+    nl_diagonalize(d, rotated, vectors, scratch);
     if (form->kind == NL_WHITEN_PCA) {
 #ifdef NL_COMPLEX_NUMBERS
-        nl_perturb_vectors(d, rotated, vectors, room);
+        nl_perturb_vectors(d, rotated, vectors, scratch);
 #endif
         nl_order_axes(d, rotated, vectors);
     }
@@ -403,12 +403,12 @@ static inline NL_ON_DEVICE nl_number nl_axis_back(const nl_number *values, const
 }
 
 static inline NL_ON_DEVICE void nl_whiten_by_axes_back(const struct nl_whitening_form *form, const nl_number *factors, nl_number *dw, nl_number *dcov,
-                                                       nl_number *room)
+                                                       nl_number *scratch)
 {
     int d = form->width, square = d * d;
     bool zca = form->kind == NL_WHITEN_ZCA;
     const nl_number *vectors = factors, *rotated = factors + square;
-    nl_number *turned = room, *product = room + square, *h = room + 2 * square, *values = room + 3 * square, *roots = dcov; /* (d) each */
+    nl_number *turned = scratch, *product = scratch + square, *h = scratch + 2 * square, *values = scratch + 3 * square, *roots = dcov; /* (d) each */
     if (zca) {
         nl_make_symmetric(d, dw);
         nl_transpose(d, vectors, turned);
@@ -478,11 +478,11 @@ static inline NL_ON_DEVICE void nl_whiten_by_newton(const struct nl_whitening_fo
 }
 
 static inline NL_ON_DEVICE void nl_whiten_by_newton_back(const struct nl_whitening_form *form, nl_number *factors, nl_number *dw, nl_number *dcov,
-                                                         nl_number *room)
+                                                         nl_number *scratch)
 {
     int d = form->width, square = d * d, last = form->iterations;
     struct nl_newton at = nl_newton_at(square, factors, last);
-    nl_number trace = at.y[0], root = 0, *dp = dw, *dy = dcov, *dm = room, *one = room + square, *other = room + 2 * square;
+    nl_number trace = at.y[0], root = 0, *dp = dw, *dy = dcov, *dm = scratch, *one = scratch + square, *other = scratch + 2 * square;
     if (nl_real_part(trace) != 0)
         root = 1.0 / sqrt(trace);
     nl_number inverse = root * root, shift = nl_dot(square, dw, at.p) * inverse * root / 2;
@@ -517,22 +517,22 @@ static inline NL_ON_DEVICE void nl_whiten_by_newton_back(const struct nl_whiteni
 
 /* ---- both ---- */
 
-/* cov: of the group, without eps. w: the matrix. factors: for backward. room: (NL_WHITENING_ROOM d d). */
-static inline NL_ON_DEVICE void nl_whiten(const struct nl_whitening_form *form, const nl_number *cov, nl_number *factors, nl_number *w, nl_number *room)
+/* cov: of the group, without eps. w: the matrix. factors: for backward. scratch: (NL_WHITENING_SCRATCH d d). */
+static inline NL_ON_DEVICE void nl_whiten(const struct nl_whitening_form *form, const nl_number *cov, nl_number *factors, nl_number *w, nl_number *scratch)
 {
     if (form->kind == NL_WHITEN_NEWTON)
         nl_whiten_by_newton(form, cov, factors, w);
     else
-        nl_whiten_by_axes(form, cov, factors, w, room);
+        nl_whiten_by_axes(form, cov, factors, w, scratch);
 }
 
 /* dcov from dw, which is overwritten. */
-static inline NL_ON_DEVICE void nl_whiten_back(const struct nl_whitening_form *form, nl_number *factors, nl_number *dw, nl_number *dcov, nl_number *room)
+static inline NL_ON_DEVICE void nl_whiten_back(const struct nl_whitening_form *form, nl_number *factors, nl_number *dw, nl_number *dcov, nl_number *scratch)
 {
     if (form->kind == NL_WHITEN_NEWTON)
-        nl_whiten_by_newton_back(form, factors, dw, dcov, room);
+        nl_whiten_by_newton_back(form, factors, dw, dcov, scratch);
     else
-        nl_whiten_by_axes_back(form, factors, dw, dcov, room);
+        nl_whiten_by_axes_back(form, factors, dw, dcov, scratch);
 }
 
 /* Merges a batch's moments, of `rows` elements, into the precise ones, of `count`: Chan, Golub and LeVeque 1979. Real parts alone. */

@@ -3,7 +3,7 @@
 
 #include "operation/operation.h"
 
-/* The sum at the end of a residual block, with a ReLU behind it where `relu` is set:
+/* The sum at the end of a residual block, with a ReLU after it where `relu` is set:
  *
  *     y[n, i, j, c] = a[n, i, j, c] + b[n, i stride, j stride, c], without the second term where b has no channel c
  *

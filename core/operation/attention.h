@@ -13,7 +13,7 @@
  * rotary: q and k are turned by their position first (Su et al. 2021, equation 34). The channels 2 i and 2 i + 1 of a head are turned by the angle
  * s 10000^(-2 i / (C / heads)); the number of channels of a head is even.
  *
- * drops: P is dropped as in struct nl_dropout, behind the softmax; element number ((n heads + h) S + t) S + s of the stream.
+ * drops: P is dropped as in struct nl_dropout, after the softmax; element number ((n heads + h) S + t) S + s of the stream.
  *
  * Backward, with dP[t, s] = dy[t] v[s] (dropped as P was) and a score's gradient dZ[t, s] = P[t, s] (dP[t, s] - sum over u of P[t, u] dP[t, u]):
  *

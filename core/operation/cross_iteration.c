@@ -121,18 +121,18 @@ static struct moments earlier(const struct nl_run *run, const struct nl_cross_it
     return m;
 }
 
-/* Those of the window, of so many batches. room: (batches) */
-static struct moments of_window(const struct nl_run *run, const struct nl_cross_iteration *op, int r, int batches, size_t c, struct moments *room)
+/* Those of the window, of so many batches. scratch: (batches) */
+static struct moments of_window(const struct nl_run *run, const struct nl_cross_iteration *op, int r, int batches, size_t c, struct moments *scratch)
 {
     struct moments window = {0, 0};
-    room[0].mean = ((const accumulator *)nl_in_replica(run, op->normalize.mean, r))[c];
-    room[0].var = ((const accumulator *)nl_in_replica(run, op->normalize.var, r))[c];
+    scratch[0].mean = ((const accumulator *)nl_in_replica(run, op->normalize.mean, r))[c];
+    scratch[0].var = ((const accumulator *)nl_in_replica(run, op->normalize.var, r))[c];
     for (int t = 1; t < batches; t++)
-        room[t] = earlier(run, op, r, run->step - t, c);
+        scratch[t] = earlier(run, op, r, run->step - t, c);
     for (int t = 0; t < batches; t++)
-        window.mean += room[t].mean / batches;
+        window.mean += scratch[t].mean / batches;
     for (int t = 0; t < batches; t++) {
-        accumulator apart = room[t].mean - window.mean, var = real_part(room[t].var) < 0 ? 0 : room[t].var;
+        accumulator apart = scratch[t].mean - window.mean, var = real_part(scratch[t].var) < 0 ? 0 : scratch[t].var;
         window.var += (var + apart * apart) / batches;
     }
     return window;
@@ -141,18 +141,18 @@ static struct moments of_window(const struct nl_run *run, const struct nl_cross_
 static void find_window(const struct nl_run *run, const struct nl_cross_iteration *op)
 {
     size_t channels = channels_of(op);
-    struct moments *room = nl_alloc((size_t)op->history + 1, sizeof *room);
+    struct moments *scratch = nl_alloc((size_t)op->history + 1, sizeof *scratch);
     for (int r = 0; r < run->replicas; r++) {
         accumulator *window = nl_in_replica(run, op->window, r);
         int batches = nl_window_batches(nl_in_replica(run, op->normalize.hyper, r), run->step);
         for (size_t c = 0; c < channels; c++) {
-            struct moments m = of_window(run, op, r, batches, c, room);
+            struct moments m = of_window(run, op, r, batches, c, scratch);
             window[c] = m.mean;
             window[channels + c] = m.var;
         }
         *(double *)(window + 2 * channels) = batches;
     }
-    free(room);
+    free(scratch);
 }
 
 /* In y, dy of the batch's mean: 1 / m; and of its variance: 2 (x - mean) / m. */

@@ -17,13 +17,13 @@ struct nl_cross_iteration {
     int first_state;               /* of the node's states, the first that "normalize" does not have */
     void *input, *weight;          /* real: the producer's, as it takes them */
     void *window;                  /* statistic (2 C + 1): mean and variance that training normalized with; and how many batches they are of, a double.
-                                     Behind it real (weights): room for a backend that makes derivatives before it knows the step */
+                                     After it real (weights): room for a backend that makes derivatives before it knows the step */
     void *statistics;              /* real (history, 2, C) */
     void *of_weights;              /* real (history, 3, weights): derivatives of the mean and of the variance, the weight */
     struct nl_producer producer;
 };
 
-/* The slots behind those of "normalize". */
+/* The slots after those of "normalize". */
 enum { NL_CROSS_ITERATION_INPUT = NL_NORMALIZE_SLOTS, NL_CROSS_ITERATION_WEIGHT, NL_CROSS_ITERATION_SLOTS };
 
 extern const struct nl_operation nl_cross_iteration_operation;

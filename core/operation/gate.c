@@ -1,4 +1,4 @@
-/* A gated linear unit behind its linear layer: one half of the channels, activated, times the other. */
+/* A gated linear unit after its linear layer: one half of the channels, activated, times the other. */
 #include "operation/gate.h"
 
 #include "operation/activation.h"

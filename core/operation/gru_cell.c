@@ -1,4 +1,4 @@
-/* One time of a GRU, behind the matrix products. */
+/* One time of a GRU, after the matrix products. */
 #include "operation/gru_cell.h"
 
 #include "operation/reference.h"

@@ -1,4 +1,4 @@
-/* What a state of a loop is after a time: the new one, or, behind the end of a sample's sequence, the one before. */
+/* What a state of a loop is after a time: the new one, or, after the end of a sample's sequence, the one before. */
 #include "operation/hold.h"
 
 #include "operation/reference.h"

@@ -33,7 +33,7 @@ enum nl_statistics {
     NL_STATS_COLLECT, /* the batch's own, merged into the precise ones */
 };
 
-/* Whether they do not hang on the batch. */
+/* Whether they do not depend on the batch. */
 static inline bool nl_are_fixed(enum nl_statistics statistics)
 {
     return statistics == NL_STATS_RUNNING || statistics == NL_STATS_FROZEN || statistics == NL_STATS_PRECISE;

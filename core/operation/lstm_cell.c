@@ -1,4 +1,4 @@
-/* One time of an LSTM, behind the matrix products. */
+/* One time of an LSTM, after the matrix products. */
 #include "operation/lstm_cell.h"
 
 #include "operation/reference.h"

@@ -23,7 +23,7 @@
 /* The variants. Their formulas are those of norm/switch.c, bin.c and bcn.c. */
 enum nl_mixture_kind { NL_MIXTURE_SWITCH, NL_MIXTURE_BIN, NL_MIXTURE_BCN };
 
-/* Slots behind those of "normalize", whose gamma and beta are the mixture's, and of whose residual there is none. */
+/* Slots after those of "normalize", whose gamma and beta are the mixture's, and of whose residual there is none. */
 enum { NL_MIXTURE_OWN = NL_NORMALIZE_SLOTS, NL_MIXTURE_SLOTS = NL_MIXTURE_OWN + 2 };
 
 /* A mixture of nl_mixture_kind. Its batch normalization is a "normalize", whose state it has, and whose statistics: mean and var of each channel. Training

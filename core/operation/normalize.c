@@ -71,7 +71,7 @@ static void bind(void *arguments, const struct nl_operands *at)
     n->hyper = at->hyper;
 }
 
-/* The mask of a ReLU behind a sum is that of the output: the sum is not made again. */
+/* The mask of a ReLU after a sum is that of the output: the sum is not made again. */
 static struct nl_reads reads(const void *arguments, unsigned filled)
 {
     (void)arguments;

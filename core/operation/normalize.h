@@ -4,7 +4,7 @@
 #include "norm/norm.h"
 #include "operation/operation.h"
 
-/* A normalizer, with the sum at the end of a residual block where `residual` is set, and a ReLU behind it where `relu` is:
+/* A normalizer, with the sum at the end of a residual block where `residual` is set, and a ReLU after it where `relu` is:
  * y = relu(gamma xhat + beta + residual). Its backward recomputes xhat and the mask from x; with a residual it takes the mask
  * from y. mean and var are center and spread of the sets in the last forward call, statistics of the backend: doubles, so that the
  * mean of numbers far from zero keeps its digits; var is biased, the mean of squares where !centers.
@@ -60,7 +60,7 @@ static inline int nl_normalize_sets(const struct nl_normalize *op, int samples)
     return nl_partition_sets(&partition, &setup);
 }
 
-/* Whether it leaves out positions behind the ends of sequences. */
+/* Whether it leaves out positions after the ends of sequences. */
 static inline bool nl_normalize_leaves_out(const struct nl_normalize *op)
 {
     if (!op->has_lengths)

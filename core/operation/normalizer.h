@@ -15,7 +15,7 @@ struct nl_norm_settings {
     enum nl_affine affine;
     double alpha;               /* norm.alpha */
     bool over_position;         /* norm.over */
-    bool tlu;                   /* norm.tlu, and an activation stands right behind */
+    bool tlu;                   /* norm.tlu, and an activation stands right after */
     enum nl_switch learn_eps;   /* norm.learn_eps */
     double share;               /* norm.share */
     struct {

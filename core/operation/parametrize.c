@@ -115,13 +115,13 @@ static void begin(const void *arguments, struct nl_stream stream, double *const 
     (void)stream, (void)state;
     if (op.norm->gain != NL_GAIN_LENGTH)
         return;
-    double *room = nl_alloc((rows + 2) * outputs, sizeof *room), *square = room + outputs;
-    op.v = parameter[NL_ORIGINAL], op.g = NULL, op.w = room + 2 * outputs;
-    op.center = room, op.square = square;
+    double *scratch = nl_alloc((rows + 2) * outputs, sizeof *scratch), *square = scratch + outputs;
+    op.v = parameter[NL_ORIGINAL], op.g = NULL, op.w = scratch + 2 * outputs;
+    op.center = scratch, op.square = square;
     nl_ref_double_parametrize.forward(&nl_once, &op);
     for (size_t o = 0; o < outputs; o++)
         parameter[NL_GAIN][o] = sqrt(square[o]);
-    free(room);
+    free(scratch);
 }
 
 NL_OPERATION(parametrize) = {

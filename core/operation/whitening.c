@@ -85,14 +85,14 @@ struct group {
     const real *x, *gamma;      /* of the group: element i of a row is at[row * channels + i] */
     accumulator *mean, *w;      /* what it is normalized with */
     accumulator *factors;
-    accumulator *cov, *room;    /* of work: (d, d), (NL_WHITENING_ROOM, d, d) */
+    accumulator *cov, *scratch;    /* of work: (d, d), (NL_WHITENING_SCRATCH, d, d) */
 };
 
-/* Numbers of work that a group needs: cov and room, dW and dcov in backward, and mean, W and factors where statistics are fixed. */
+/* Numbers of work that a group needs: cov and scratch, dW and dcov in backward, and mean, W and factors where statistics are fixed. */
 static size_t work_numbers(const struct nl_whitening *op)
 {
     size_t width = (size_t)nl_whitening_width(op), square = width * width;
-    return (NL_WHITENING_ROOM + 3) * square + 3 * width + square + nl_whitening_factors_of(op);
+    return (NL_WHITENING_SCRATCH + 3) * square + 3 * width + square + nl_whitening_factors_of(op);
 }
 
 /* The part of a tensor of `each` numbers a channel that is the group's. */
@@ -123,7 +123,7 @@ static void take_precise(struct group *g)
         g->mean[i] = mean[i];
     for (int e = 0; e < g->d * g->d; e++)
         g->cov[e] = cov[e];
-    nl_whiten(&g->form, g->cov, g->factors, g->w, g->room);
+    nl_whiten(&g->form, g->cov, g->factors, g->w, g->scratch);
 }
 
 /* work: (work_numbers) */
@@ -134,7 +134,7 @@ static struct group group_at(const struct nl_run *run, const struct nl_whitening
     g.form = nl_whitening_form_of(op, nl_in_replica(run, op->hyper, r));
     g.x = reals_of(&g, op->x, 1), g.gamma = reals_of(&g, op->gamma, 1);
     g.cov = work, work += d * d;
-    g.room = work, work += NL_WHITENING_ROOM * d * d;
+    g.scratch = work, work += NL_WHITENING_SCRATCH * d * d;
     if (nl_are_fixed(run->statistics)) {
         g.mean = work, g.w = work + d, g.factors = g.w + d * d;
         run->statistics == NL_STATS_PRECISE ? take_precise(&g) : take_running(&g);
@@ -207,7 +207,7 @@ static void forward(const struct nl_run *run, const void *arguments)
             struct group g = group_at(run, op, r, index, work);
             if (!nl_are_fixed(run->statistics)) {
                 find_moments(&g);
-                nl_whiten(&g.form, g.cov, g.factors, g.w, g.room);
+                nl_whiten(&g.form, g.cov, g.factors, g.w, g.scratch);
             }
             apply(&g, reals_of(&g, op->beta, 1), nl_in_replica(run, op->y, r));
             if (run->statistics == NL_STATS_TRAIN)
@@ -278,7 +278,7 @@ static void backward(const struct nl_run *run, const void *arguments)
             for (int e = 0; e < d * d; e++)
                 dw[e] *= g.gamma ? g.gamma[e / d] : 1;
             if (dx && !fixed)
-                nl_whiten_back(&g.form, g.factors, dw, dcov, g.room);
+                nl_whiten_back(&g.form, g.factors, dw, dcov, g.scratch);
             if (dx)
                 write_dx(&g, dy, sum, fixed ? NULL : dcov, row, dx);
         }

@@ -101,8 +101,8 @@ static char *words_of(const struct nl_picture *picture, const int *level, const 
     return out.at;
 }
 
-/* Which factors tell methods apart, dealt out to colours and panels. */
-struct deal {
+/* Which factors tell methods apart, assigned to colours and panels. */
+struct assignment {
     bool *colour, *panel; /* [factors] */
     int main; /* the factor of colours that gives the colour itself; others give dashes. -1: none */
     bool is_auto, each; /* the user says nothing of colours and panels; asks for small multiples */
@@ -130,14 +130,14 @@ static int distinct(const struct nl_comparison *view, const bool *which, int *fi
     return count;
 }
 
-static struct deal deal_out(const struct nl_picture *picture, const struct nl_comparison *view, enum nl_dealing dealing)
+static struct assignment assign(const struct nl_picture *picture, const struct nl_comparison *view, enum nl_assignment rule)
 {
     const struct nl_results *results = picture->results;
     const struct nl_config *config = &picture->experiment->config;
-    int colour = dealing == NL_DEAL_PANELS ? -1 : nl_named_factor(results, config->plot.colour), panel = nl_named_factor(results, config->plot.facet);
+    int colour = rule == NL_ASSIGN_TO_PANELS ? -1 : nl_named_factor(results, config->plot.colour), panel = nl_named_factor(results, config->plot.facet);
     int kind = nl_results_factor(results, "norm.kind"), first = -1;
     size_t factors = (size_t)results->factors + 1;
-    struct deal deal = {nl_alloc(factors, sizeof(bool)), nl_alloc(factors, sizeof(bool)), -1, false, false};
+    struct assignment assignment = {nl_alloc(factors, sizeof(bool)), nl_alloc(factors, sizeof(bool)), -1, false, false};
     bool *free_one = nl_alloc(factors, sizeof *free_one);
     for (int i = results->factors - 1; i >= 0; i--) {
         free_one[i] = view->apart[i] && nl_factor_distinguishes(results, i);
@@ -145,25 +145,25 @@ static struct deal deal_out(const struct nl_picture *picture, const struct nl_co
     }
     if (kind >= 0 && free_one[kind])
         first = kind;
-    deal.each = strcmp(config->plot.facet, "each") == 0 && dealing != NL_DEAL_PANELS;
-    deal.is_auto = strcmp(config->plot.facet, "auto") == 0 && colour < 0 && dealing != NL_DEAL_PANELS;
-    bool one = deal.each || strcmp(config->plot.facet, "none") == 0;
+    assignment.each = strcmp(config->plot.facet, "each") == 0 && rule != NL_ASSIGN_TO_PANELS;
+    assignment.is_auto = strcmp(config->plot.facet, "auto") == 0 && colour < 0 && rule != NL_ASSIGN_TO_PANELS;
+    bool one = assignment.each || strcmp(config->plot.facet, "none") == 0;
     int *ignored = nl_alloc((size_t)view->methods, sizeof *ignored);
-    bool to_panels = dealing == NL_DEAL_PANELS || (!one && panel < 0 && (colour >= 0 || dealing == NL_DEAL_KIND || distinct(view, free_one, ignored) > NL_MOST_COLOURS));
+    bool to_panels = rule == NL_ASSIGN_TO_PANELS || (!one && panel < 0 && (colour >= 0 || rule == NL_ASSIGN_KIND || distinct(view, free_one, ignored) > NL_MOST_COLOURS));
     free(ignored);
     for (int i = 0; i < results->factors; i++) {
-        bool is_colour = i == colour || (i != panel && !(to_panels && (colour >= 0 || i != first || dealing == NL_DEAL_PANELS)));
-        if (dealing == NL_DEAL_KIND && deal.is_auto && nl_factor_is_optional(results, i))
+        bool is_colour = i == colour || (i != panel && !(to_panels && (colour >= 0 || i != first || rule == NL_ASSIGN_TO_PANELS)));
+        if (rule == NL_ASSIGN_KIND && assignment.is_auto && nl_factor_is_optional(results, i))
             is_colour = true; /* a method without it would be in every panel, on the place of one that has it */
-        deal.colour[i] = free_one[i] && is_colour;
-        deal.panel[i] = free_one[i] && !is_colour;
-        if (deal.colour[i] && (deal.main < 0 || i == kind))
-            deal.main = i;
+        assignment.colour[i] = free_one[i] && is_colour;
+        assignment.panel[i] = free_one[i] && !is_colour;
+        if (assignment.colour[i] && (assignment.main < 0 || i == kind))
+            assignment.main = i;
     }
-    if (colour >= 0 && deal.colour[colour])
-        deal.main = colour;
+    if (colour >= 0 && assignment.colour[colour])
+        assignment.main = colour;
     free(free_one);
-    return deal;
+    return assignment;
 }
 
 /* The style that a normalizer has in every picture; STYLES: none. */
@@ -214,29 +214,29 @@ static struct nl_style style_of_level(const struct nl_picture *picture, const st
     return style;
 }
 
-static void make_arms(struct nl_chart *chart, const struct deal *deal)
+static void make_arms(struct nl_chart *chart, const struct assignment *assignment)
 {
     const struct nl_comparison *view = &chart->view;
     const struct nl_results *results = view->results;
     int *first = nl_alloc((size_t)view->methods, sizeof *first);
-    chart->arms = distinct(view, deal->colour, first);
+    chart->arms = distinct(view, assignment->colour, first);
     chart->arm = nl_alloc((size_t)chart->arms, sizeof *chart->arm);
     for (int i = 0; i < chart->arms; i++) {
         const struct nl_method *method = &view->method[first[i]];
         struct nl_arm *arm = &chart->arm[i];
-        int level = deal->main < 0 ? NL_INAPPLICABLE : method->level[deal->main], before = 0;
+        int level = assignment->main < 0 ? NL_INAPPLICABLE : method->level[assignment->main], before = 0;
         bool norm_varies = nl_results_factor(results, "norm.kind") >= 0;
         *arm = (struct nl_arm){.level = method->level, .norm = method->norm, .tracks = method->tracks, .reference = method->reference, .style = {0x404040, 7, 1}};
-        char *label = words_of(chart->picture, method->level, deal->colour, norm_varies && deal->main < 0 ? -1 : method->norm);
+        char *label = words_of(chart->picture, method->level, assignment->colour, norm_varies && assignment->main < 0 ? -1 : method->norm);
         arm->label = nl_format("%s%s", label, method->leaks ? NL_LEAKS_MARK : "");
         free(label);
         if (level != NL_INAPPLICABLE)
-            arm->style = style_of_level(chart->picture, &results->factor[deal->main], level);
+            arm->style = style_of_level(chart->picture, &results->factor[assignment->main], level);
         for (int f = 0; f < results->factors; f++)
-            if (deal->colour[f] && f != deal->main && method->level[f] != NL_INAPPLICABLE)
+            if (assignment->colour[f] && f != assignment->main && method->level[f] != NL_INAPPLICABLE)
                 take_colour(chart->picture, &results->factor[f], method->level[f], &arm->style);
-        for (int other = 0; other < i && deal->main >= 0; other++)
-            before += chart->arm[other].level[deal->main] == level;
+        for (int other = 0; other < i && assignment->main >= 0; other++)
+            before += chart->arm[other].level[assignment->main] == level;
         arm->style.dash = 1 + before % 5;
     }
     free(first);
@@ -310,7 +310,7 @@ static void make_panels(struct nl_chart *chart, const bool *which, bool small)
 
 /* Several methods may share a place, with cells at different points: where normalizers are the x axis, and placements the panels, those of "none"
  * are of a method to which placements do not apply. What is of the panel itself comes first. */
-static void place_methods(struct nl_chart *chart, const struct deal *deal)
+static void place_methods(struct nl_chart *chart, const struct assignment *assignment)
 {
     const struct nl_comparison *view = &chart->view;
     int points = view->points * view->rows;
@@ -322,8 +322,8 @@ static void place_methods(struct nl_chart *chart, const struct deal *deal)
         for (int pass = 0; pass < 2; pass++)
             for (int i = 0; i < view->methods; i++) {
                 const int *level = view->method[i].level;
-                if (!same_levels(view->results, level, arm, deal->colour) || !is_in_panel(view, level, panel, deal->panel) ||
-                    same_levels(view->results, level, panel, deal->panel) != (pass == 0))
+                if (!same_levels(view->results, level, arm, assignment->colour) || !is_in_panel(view, level, panel, assignment->panel) ||
+                    same_levels(view->results, level, panel, assignment->panel) != (pass == 0))
                     continue;
                 if (chart->method[place] < 0)
                     chart->method[place] = i;
@@ -343,41 +343,41 @@ static void release_arms(struct nl_chart *chart)
 
 /* Where the styles do not suffice: small multiples; or where panels stand for other keys, these become the colours, and normalizers the panels. Whether
  * panels are small. */
-static bool tell_apart(struct nl_chart *chart, struct deal *deal)
+static bool tell_apart(struct nl_chart *chart, struct assignment *assignment)
 {
     int factors = chart->view.results->factors, others = 0;
     for (int i = 0; i < factors; i++)
-        others += deal->panel[i];
-    if (!deal->is_auto || !nl_chart_any_alike(chart))
-        return deal->each;
+        others += assignment->panel[i];
+    if (!assignment->is_auto || !nl_chart_any_alike(chart))
+        return assignment->each;
     if (others == 0)
-        return deal->each = chart->arms <= nl_page_most_panels(&chart->picture->experiment->config, true);
-    deal->main = -1;
+        return assignment->each = chart->arms <= nl_page_most_panels(&chart->picture->experiment->config, true);
+    assignment->main = -1;
     for (int i = factors - 1; i >= 0; i--) {
-        bool colour = deal->panel[i];
-        deal->panel[i] = deal->colour[i];
-        deal->colour[i] = colour;
-        deal->main = colour ? i : deal->main;
+        bool colour = assignment->panel[i];
+        assignment->panel[i] = assignment->colour[i];
+        assignment->colour[i] = colour;
+        assignment->main = colour ? i : assignment->main;
     }
     release_arms(chart);
-    make_arms(chart, deal);
+    make_arms(chart, assignment);
     return true;
 }
 
-void nl_chart_make(const struct nl_picture *picture, int x, int y, enum nl_dealing dealing, struct nl_page *page, struct nl_chart *out)
+void nl_chart_make(const struct nl_picture *picture, int x, int y, enum nl_assignment rule, struct nl_page *page, struct nl_chart *out)
 {
     *out = (struct nl_chart){.picture = picture, .page = page};
     nl_comparison_make(picture->results, picture->experiment, x, y, &out->view);
-    struct deal deal = deal_out(picture, &out->view, dealing);
-    make_arms(out, &deal);
-    bool small = tell_apart(out, &deal);
-    make_panels(out, deal.panel, small);
-    if (deal.each)
+    struct assignment assignment = assign(picture, &out->view, rule);
+    make_arms(out, &assignment);
+    bool small = tell_apart(out, &assignment);
+    make_panels(out, assignment.panel, small);
+    if (assignment.each)
         nl_chart_make_each(out);
-    place_methods(out, &deal);
+    place_methods(out, &assignment);
     nl_chart_find_baselines(out);
-    free(deal.colour);
-    free(deal.panel);
+    free(assignment.colour);
+    free(assignment.panel);
     double aspect = out->panels > 1 ? 1.25 : 1.6;
     nl_page_open(page, out->panels, y < 0 ? aspect : fmin(fmax(1.2 * out->view.points / out->view.rows, 0.8), 2.5));
     for (int panel = 0; panel < out->panels; panel++)

@@ -1,4 +1,4 @@
-/* What varies, dealt out over a picture: an x axis (of a heat map a y axis, too), colours and panels.
+/* What varies, assigned out over a picture: an x axis (of a heat map a y axis, too), colours and panels.
  *
  * A method of the view along the axes is one colour in one panel. A method to which the key of the panels does not apply (norm.placement to
  * "none") stands in every panel.
@@ -15,10 +15,10 @@
 enum { NL_MOST_COLOURS = 8 }; /* in one panel, where the user says nothing */
 
 /* Where keys go that are neither axis nor plot.colour nor plot.facet. */
-enum nl_dealing {
-    NL_DEAL_COLOURS, /* to colours; but for normalizers to panels, where they would be too many */
-    NL_DEAL_KIND,    /* to panels, but for normalizers, or else the first key that varies, and for keys that a part of the runs of a normalizer has */
-    NL_DEAL_PANELS,  /* all to panels */
+enum nl_assignment {
+    NL_ASSIGN_TO_COLOURS, /* to colours; but for normalizers to panels, where they would be too many */
+    NL_ASSIGN_KIND,    /* to panels, but for normalizers, or else the first key that varies, and for keys that a part of the runs of a normalizer has */
+    NL_ASSIGN_TO_PANELS,  /* all to panels */
 };
 
 /* What an arm is in a panel. */
@@ -72,7 +72,7 @@ struct nl_chart {
 };
 
 /* Opens the page, too. x, y: factors of the results, or -1. */
-void nl_chart_make(const struct nl_picture *picture, int x, int y, enum nl_dealing dealing, struct nl_page *page, struct nl_chart *out);
+void nl_chart_make(const struct nl_picture *picture, int x, int y, enum nl_assignment rule, struct nl_page *page, struct nl_chart *out);
 void nl_chart_release(struct nl_chart *chart);
 /* ---- small multiples (multiples.c) ---- */
 

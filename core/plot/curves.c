@@ -60,7 +60,10 @@ static void put_means(struct drawing *d, int panel, int arm, const struct nl_ser
                         (mean.n > 1 ? mean.upper : mean.mean) * scale, mean.n};
         nl_page_row(&rows, row, 5);
         see(d, row[0], row[1]);
-        if (d->band)
+        if (d->band && is_point(series)) /* whose bar has the whole room of the y axis */
+            for (int end = 2; end <= 3; end++)
+                see(d, row[0], row[end]);
+        else if (d->band)
             nl_span_add_interval(&d->chart.span, row[2], row[3]);
     }
     nl_page_block(d->page, "line", panel + 1, arm + 1, "x mean lower upper n", d->chart.arm[arm].label, &rows);
@@ -104,7 +107,7 @@ static void put_blocks(struct drawing *d)
 static void put_caption(struct drawing *d)
 {
     struct nl_page *page = d->page;
-    nl_caption_means(page, d->picture, &d->metric, d->band ? "band" : NULL);
+    nl_caption_means(page, d->picture, &d->metric, !d->band ? NULL : d->points ? "bars" : "band");
     if (!d->band && d->picture->results->seeds > 1)
         nl_caption_add(page, "Thin: single seeds, which are too few for a band.");
     if (strcmp(d->metric.measure.part, "train") == 0)
@@ -183,7 +186,7 @@ int nl_picture_curves(const struct nl_picture *picture, struct nl_page *page, st
     if (sightings == 0 || d.metric.column < 0) {
         nl_text_add(picture->note, "curves is not drawn: curves.csv has no %s\n", d.metric.measure.name);
     } else {
-        nl_chart_make(picture, -1, -1, NL_DEAL_KIND, page, &d.chart);
+        nl_chart_make(picture, -1, -1, NL_ASSIGN_KIND, page, &d.chart);
         status = draw(&d, err);
         nl_chart_release(&d.chart);
     }

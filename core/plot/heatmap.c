@@ -254,7 +254,7 @@ int nl_picture_heatmap(const struct nl_picture *picture, struct nl_page *page, s
         nl_text_add(picture->note, "heatmap is not drawn: %s\n", d.metric.column < 0 ? "plot.metric was not evaluated" : "it needs two keys that vary");
         return NL_OK;
     }
-    nl_chart_make(picture, x, y, NL_DEAL_PANELS, page, &d.chart);
+    nl_chart_make(picture, x, y, NL_ASSIGN_TO_PANELS, page, &d.chart);
     int status = draw(&d, err);
     nl_ruler_release(&d.colours);
     nl_chart_release(&d.chart);

@@ -369,14 +369,14 @@ static int draw(struct drawing *d, struct nl_error *err)
 static int draw_points(const struct nl_picture *picture, const struct preset *preset, int x, const char *why_not, struct nl_page *page, struct nl_error *err)
 {
     struct drawing d = {.picture = picture, .preset = preset, .page = page, .column = nl_drawn_metric(picture->experiment)};
-    if (x < 0 || nl_table_column(&picture->results->table, d.column) < 0) {
+    if (x < 0 || nl_csv_column(&picture->results->csv, d.column) < 0) {
         nl_text_add(picture->note, "%s is not drawn: %s\n", page->name, x < 0 ? why_not : "plot.metric was not evaluated");
         return NL_OK;
     }
     d.mark = (enum nl_mark)picture->experiment->config.plot.mark;
     if (d.mark == NL_MARK_AUTO)
         d.mark = nl_factor_has_words(&picture->results->factor[x]) ? NL_MARK_DOTS : NL_MARK_LINES;
-    nl_chart_make(picture, x, -1, NL_DEAL_COLOURS, page, &d.chart);
+    nl_chart_make(picture, x, -1, NL_ASSIGN_TO_COLOURS, page, &d.chart);
     int status = draw(&d, err);
     nl_chart_release(&d.chart);
     free(d.line);

@@ -52,26 +52,26 @@ static const char *first_eval(const struct nl_picture *picture, const struct nl_
 static int read_pace(struct loader *loader, struct nl_error *err)
 {
     char *path = nl_path_join(loader->picture->folder, "timing.csv");
-    struct nl_table timing;
-    int status = nl_table_read(path, &timing, err);
+    struct nl_csv timing;
+    int status = nl_csv_read(path, &timing, err);
     free(path);
     if (status != NL_OK) {
         nl_fail_in(err, "plot.x = seconds");
         return status;
     }
     int trial, pace;
-    status = nl_table_need(&timing, "trial", &trial, err) ? NL_BAD : nl_table_need(&timing, "steps_per_second", &pace, err);
+    status = nl_csv_need(&timing, "trial", &trial, err) ? NL_BAD : nl_csv_need(&timing, "steps_per_second", &pace, err);
     loader->pace = nl_alloc((size_t)loader->curves.trials + 1, sizeof *loader->pace);
     for (int row = 0; status == NL_OK && row < timing.rows; row++) {
         int number;
         double steps_per_second;
-        status = nl_table_whole(&timing, row, trial, 1, &number, err);
+        status = nl_csv_whole(&timing, row, trial, 1, &number, err);
         if (status == NL_OK)
-            status = nl_table_number(&timing, row, pace, &steps_per_second, err);
+            status = nl_csv_number(&timing, row, pace, &steps_per_second, err);
         if (status == NL_OK && number <= loader->curves.trials)
             loader->pace[number] = 1.0 / steps_per_second;
     }
-    nl_table_release(&timing);
+    nl_csv_release(&timing);
     return status;
 }
 
@@ -87,7 +87,7 @@ static int find_columns(struct loader *loader, const char *metric, struct nl_err
     } needed[] = {{"step", &loader->step}, {x_columns[nl_series_x(loader->picture->experiment)], &loader->x}, {"split", &loader->split},
                   {"eval", &loader->eval}, {nl_measure_column(measure), &loader->value}};
     for (size_t i = 0; i < sizeof needed / sizeof *needed; i++)
-        if (nl_table_need(&loader->curves.table, needed[i].name, needed[i].column, err) != NL_OK)
+        if (nl_csv_need(&loader->curves.csv, needed[i].name, needed[i].column, err) != NL_OK)
             return NL_BAD;
     return NL_OK;
 }
@@ -115,17 +115,17 @@ static void add_sighting(struct loader *loader, struct run *run, struct nl_serie
 /* The rows of the metric's part, evaluated with the statistics that are reported first. */
 static int take_run(struct loader *loader, struct run *run, struct nl_series *series, struct nl_error *err)
 {
-    const struct nl_table *table = &loader->curves.table;
+    const struct nl_csv *csv = &loader->curves.csv;
     const char *eval = strcmp(loader->part, "train") == 0 ? "" : run->eval;
     double x = NAN, value;
     int step, first = loader->curves.first[run->trial];
     for (int row = first; row < first + loader->curves.rows[run->trial]; row++) {
-        if (nl_table_whole(table, row, loader->step, 0, &step, err) != NL_OK || nl_table_number(table, row, loader->x, &x, err) != NL_OK)
+        if (nl_csv_whole(csv, row, loader->step, 0, &step, err) != NL_OK || nl_csv_number(csv, row, loader->x, &x, err) != NL_OK)
             return NL_BAD;
         x *= loader->pace ? loader->pace[run->trial] : 1.0;
-        if (run->failed || strcmp(nl_table_field(table, row, loader->split), loader->part) != 0 || strcmp(nl_table_field(table, row, loader->eval), eval) != 0)
+        if (run->failed || strcmp(nl_csv_field(csv, row, loader->split), loader->part) != 0 || strcmp(nl_csv_field(csv, row, loader->eval), eval) != 0)
             continue;
-        if (nl_table_number(table, row, loader->value, &value, err) != NL_OK)
+        if (nl_csv_number(csv, row, loader->value, &value, err) != NL_OK)
             return NL_BAD;
         add_sighting(loader, run, series,
                      &(struct nl_sighting){.step = step, .x = x, .value = loader->measure.scale * nl_measure_read(&loader->measure, value), .seed = run->seed});
@@ -163,13 +163,13 @@ static int take_cell(struct loader *loader, int index, struct nl_series *series,
     const struct nl_results *results = loader->picture->results;
     const struct nl_cell *cell = &results->cell[index];
     const char *eval = first_eval(loader->picture, cell);
-    int column = nl_table_column(&results->table, "trial");
+    int column = nl_csv_column(&results->csv, "trial");
     for (int seed = 0; seed < results->seeds; seed++) {
         const char *status = nl_cell_status(results, cell, seed);
         struct run run = {.seed = seed, .eval = eval, .last = -1};
         if (!status)
             continue;
-        if (nl_table_whole(&results->table, cell->row[seed], column, 1, &run.trial, err) != NL_OK)
+        if (nl_csv_whole(&results->csv, cell->row[seed], column, 1, &run.trial, err) != NL_OK)
             return NL_BAD;
         run.failed = strcmp(status, "diverged") == 0 || strcmp(status, "error") == 0;
         if (run.trial > loader->curves.trials)
@@ -187,7 +187,7 @@ static int check_known(const struct loader *loader, struct nl_error *err)
     const struct nl_curves *curves = &loader->curves;
     for (int trial = 0; trial <= curves->trials; trial++)
         if (curves->rows[trial] > 0 && !loader->known[trial])
-            return nl_bad(err, "%s:%d: trial %d is not in trials.csv", curves->table.path, curves->table.line[curves->first[trial]], trial);
+            return nl_bad(err, "%s:%d: trial %d is not in trials.csv", curves->csv.path, curves->csv.line[curves->first[trial]], trial);
     return NL_OK;
 }
 

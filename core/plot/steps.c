@@ -10,7 +10,7 @@
 enum { MOST_BANDS = 3 }; /* curves in one panel: the bands of more are one grey */
 
 /* Of one cell. */
-struct course {
+struct step_curve {
     struct nl_survival *row; /* [rows] */
     int rows;
     double median;
@@ -21,21 +21,21 @@ struct course {
 struct drawing {
     const struct nl_picture *picture;
     struct nl_page *page;
-    struct course *course; /* [cells] */
+    struct step_curve *step_curve; /* [cells] */
     struct nl_chart chart;
     struct nl_measure measure;
     bool band;
     int runs, censored, diverged, errors; /* of the cells that are drawn */
 };
 
-static struct course *course_of(const struct drawing *d, int panel, int arm)
+static struct step_curve *step_curve_of(const struct drawing *d, int panel, int arm)
 {
     const struct nl_cell *cell = nl_chart_cell(&d->chart, panel, arm, 0);
-    struct course *course = cell ? &d->course[cell - d->picture->results->cell] : NULL;
-    return course && course->rows > 0 ? course : NULL;
+    struct step_curve *step_curve = cell ? &d->step_curve[cell - d->picture->results->cell] : NULL;
+    return step_curve && step_curve->rows > 0 ? step_curve : NULL;
 }
 
-static void make_course(const struct drawing *d, const struct nl_curves *curves, const struct nl_cell *cell, struct course *out)
+static void make_step_curve(const struct drawing *d, const struct nl_curves *curves, const struct nl_cell *cell, struct step_curve *out)
 {
     const struct nl_results *results = d->picture->results;
     const struct nl_config *config = &d->picture->experiment->config;
@@ -60,18 +60,18 @@ static int measure(struct drawing *d, struct nl_error *err)
     nl_span_add(&d->chart.span, 0.0);
     nl_span_add(&d->chart.span, 100.0);
     for (int place = 0; place < d->chart.panels * d->chart.arms; place++) {
-        struct course *course = course_of(d, place / d->chart.arms, place % d->chart.arms);
-        if (!course || course->drawn)
+        struct step_curve *step_curve = step_curve_of(d, place / d->chart.arms, place % d->chart.arms);
+        if (!step_curve || step_curve->drawn)
             continue;
-        course->drawn = true;
-        d->runs += course->row[0].at_risk;
-        d->diverged += course->diverged;
-        d->errors += course->errors;
-        for (int i = 0; i < course->rows; i++) {
-            d->censored += course->row[i].censored;
-            first = fmin(first, course->row[i].at);
-            end = fmax(end, course->row[i].at);
-            nl_span_add(&d->chart.span, 100.0 * course->row[i].share);
+        step_curve->drawn = true;
+        d->runs += step_curve->row[0].at_risk;
+        d->diverged += step_curve->diverged;
+        d->errors += step_curve->errors;
+        for (int i = 0; i < step_curve->rows; i++) {
+            d->censored += step_curve->row[i].censored;
+            first = fmin(first, step_curve->row[i].at);
+            end = fmax(end, step_curve->row[i].at);
+            nl_span_add(&d->chart.span, 100.0 * step_curve->row[i].share);
         }
     }
     /* The first fall and the last sign are not on the edge. */
@@ -81,24 +81,24 @@ static int measure(struct drawing *d, struct nl_error *err)
 }
 
 /* $line: from the left end of the axis on. */
-static void put_line(struct drawing *d, int panel, int arm, const struct course *course)
+static void put_line(struct drawing *d, int panel, int arm, const struct step_curve *step_curve)
 {
     struct nl_text rows = {0};
-    nl_page_row(&rows, (const double[]){d->chart.x.low, 100.0, NAN, NAN, course->row[0].at_risk, 0, 0}, 7);
-    for (int i = 0; i < course->rows; i++) {
-        const struct nl_survival *at = &course->row[i];
+    nl_page_row(&rows, (const double[]){d->chart.x.low, 100.0, NAN, NAN, step_curve->row[0].at_risk, 0, 0}, 7);
+    for (int i = 0; i < step_curve->rows; i++) {
+        const struct nl_survival *at = &step_curve->row[i];
         nl_page_row(&rows, (const double[]){at->at, 100.0 * at->share, 100.0 * at->lower, 100.0 * at->upper, at->at_risk, at->happened, at->censored}, 7);
     }
     nl_page_block(d->page, "line", panel + 1, arm + 1, "updates share lower upper at_risk happened censored", d->chart.arm[arm].label, &rows);
 }
 
 /* $band: its corners. */
-static bool put_band(struct drawing *d, int panel, int arm, const struct course *course)
+static bool put_band(struct drawing *d, int panel, int arm, const struct step_curve *step_curve)
 {
     struct nl_text rows = {0};
-    for (int i = 0; d->band && i + 1 < course->rows; i++)
-        for (int side = 0; side < 2 && isfinite(course->row[i].lower); side++)
-            nl_page_row(&rows, (const double[]){course->row[i + side].at, 100.0 * course->row[i].lower, 100.0 * course->row[i].upper}, 3);
+    for (int i = 0; d->band && i + 1 < step_curve->rows; i++)
+        for (int side = 0; side < 2 && isfinite(step_curve->row[i].lower); side++)
+            nl_page_row(&rows, (const double[]){step_curve->row[i + side].at, 100.0 * step_curve->row[i].lower, 100.0 * step_curve->row[i].upper}, 3);
     return nl_page_block(d->page, "band", panel + 1, arm + 1, "updates lower upper", NULL, &rows);
 }
 
@@ -137,25 +137,25 @@ static void put_panel(struct drawing *d, int panel)
     nl_page_title(page, panel, d->chart.panel[panel].title);
     bool first = nl_chart_block(&d->chart, panel) == panel; /* which has the blocks */
     for (int arm = 0; arm < d->chart.arms; arm++) {
-        const struct course *course = course_of(d, panel, arm);
+        const struct step_curve *step_curve = step_curve_of(d, panel, arm);
         const struct nl_style *style = &d->chart.arm[arm].style;
         const char *behind = nl_role_line(nl_chart_role(&d->chart, panel, arm));
         int a = nl_chart_block(&d->chart, panel) + 1, b = arm + 1;
-        if (!course)
+        if (!step_curve)
             continue;
         if (first)
-            put_line(d, panel, arm, course);
+            put_line(d, panel, arm, step_curve);
         if (behind) {
             nl_page_plot(&signs[nl_chart_role(&d->chart, panel, arm) == NL_ROLE_BASELINE], "$line%d_%d using 1:2 with steps %s", a, b, behind);
             continue;
         }
-        if (put_band(d, a - 1, arm, course))
+        if (put_band(d, a - 1, arm, step_curve))
             nl_page_plot(&signs[0], "$band%d_%d using 1:2:3 with filledcurves fillstyle transparent solid 0.12 noborder linecolor rgb '#%06x'", a, b, style->colour);
         nl_page_plot(&signs[1], "$line%d_%d using 1:2 with steps linestyle %d dashtype %d", a, b, b, style->dash);
         nl_page_plot(&signs[2], "$line%d_%d using 1:($7 > 0 ? $2 : NaN) with points pointtype 1 pointsize 0.9 linewidth 1 linecolor rgb '#%06x'", a, b,
                      style->colour);
-        if (isfinite(course->median)) {
-            nl_text_add(out, "# the median\n$median%d_%d << EOD\n %.9g 50\nEOD\n", a, b, course->median);
+        if (isfinite(step_curve->median)) {
+            nl_text_add(out, "# the median\n$median%d_%d << EOD\n %.9g 50\nEOD\n", a, b, step_curve->median);
             nl_page_plot(&signs[2], "$median%d_%d using 1:2 with points linestyle %d", a, b, b);
         }
     }
@@ -190,16 +190,16 @@ int nl_picture_steps(const struct nl_picture *picture, struct nl_page *page, str
     int status = nl_curves_load(results, "curves.csv", &curves, err);
     if (status)
         return status;
-    d.course = nl_alloc((size_t)results->cells, sizeof *d.course);
+    d.step_curve = nl_alloc((size_t)results->cells, sizeof *d.step_curve);
     for (int i = 0; i < results->cells; i++)
-        make_course(&d, &curves, &results->cell[i], &d.course[i]);
-    nl_chart_make(picture, -1, -1, NL_DEAL_KIND, page, &d.chart);
+        make_step_curve(&d, &curves, &results->cell[i], &d.step_curve[i]);
+    nl_chart_make(picture, -1, -1, NL_ASSIGN_KIND, page, &d.chart);
     d.band = results->seeds >= NL_LEAST_PAIRS && d.chart.arms <= MOST_BANDS;
     status = draw(&d, err);
     nl_chart_release(&d.chart);
     for (int i = 0; i < results->cells; i++)
-        free(d.course[i].row);
-    free(d.course);
+        free(d.step_curve[i].row);
+    free(d.step_curve);
     nl_curves_release(&curves);
     return status;
 }

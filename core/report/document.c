@@ -93,23 +93,23 @@ void nl_document_row(struct nl_document *document, const char *const *field)
     block->rows++;
 }
 
-void nl_document_sheet(struct nl_document *document, const struct nl_sheet *sheet)
+void nl_document_sheet(struct nl_document *document, const struct nl_table *table)
 {
-    char **head = nl_alloc((size_t)sheet->columns + 1, sizeof *head), **field = nl_alloc((size_t)sheet->columns, sizeof *field);
-    for (int c = 0; c < sheet->columns; c++)
-        head[c] = nl_format("%s%s", sheet->column[c].right ? ">" : "", sheet->column[c].title);
-    nl_document_table(document, sheet->caption, sheet->keys, (const char *const *)head);
-    for (int row = 0; row < sheet->rows; row++) {
-        for (int c = 0; c < sheet->columns; c++)
-            field[c] = nl_sheet_entry_text(sheet, row, c);
+    char **head = nl_alloc((size_t)table->columns + 1, sizeof *head), **field = nl_alloc((size_t)table->columns, sizeof *field);
+    for (int c = 0; c < table->columns; c++)
+        head[c] = nl_format("%s%s", table->column[c].right ? ">" : "", table->column[c].title);
+    nl_document_table(document, table->caption, table->keys, (const char *const *)head);
+    for (int row = 0; row < table->rows; row++) {
+        for (int c = 0; c < table->columns; c++)
+            field[c] = nl_table_entry_text(table, row, c);
         nl_document_row(document, (const char *const *)field);
         struct nl_block *block = &document->block[document->count - 1];
-        for (int c = 0; c < sheet->columns; c++) {
-            block->field[row * sheet->columns + c].marked = nl_sheet_at(sheet, row, c)->marked;
+        for (int c = 0; c < table->columns; c++) {
+            block->field[row * table->columns + c].marked = nl_table_at(table, row, c)->marked;
             free(field[c]);
         }
     }
-    for (int c = 0; c < sheet->columns; c++)
+    for (int c = 0; c < table->columns; c++)
         free(head[c]);
     free(head);
     free(field);

@@ -9,7 +9,7 @@
 #include <stdarg.h>
 #include <stdbool.h>
 
-#include "stats/sheet.h"
+#include "stats/table.h"
 
 enum nl_block_kind { NL_BLOCK_HEADING, NL_BLOCK_PARAGRAPH, NL_BLOCK_WARNING, NL_BLOCK_ITEM, NL_BLOCK_CODE, NL_BLOCK_TABLE, NL_BLOCK_FIGURE };
 
@@ -56,7 +56,7 @@ void nl_document_lines(struct nl_document *document, const char *lines);
 /* A table with these columns (ends with NULL), its rows to be added next. A title that begins with '>' is of a column of numbers. */
 void nl_document_table(struct nl_document *document, const char *caption, int keys, const char *const *head);
 void nl_document_row(struct nl_document *document, const char *const *field); /* [columns]; NULL: an empty one */
-void nl_document_sheet(struct nl_document *document, const struct nl_sheet *sheet);
+void nl_document_sheet(struct nl_document *document, const struct nl_table *table);
 
 /* Takes drawing over. */
 void nl_document_figure(struct nl_document *document, const char *caption, const char *alt, const char *file, char *drawing);

@@ -16,7 +16,7 @@ struct shown {
     const char *y;    /* its vertical axis; NULL: the metric */
     const char *each; /* what stands for the methods; NULL: panels, and colours for the metric */
     const char *
-        tells; /* in a caption, behind "The test error against the batch size", or behind "The test error" where x is said here */
+        tells; /* in a caption, after "The test error against the batch size", or after "The test error" where x is said here */
 };
 
 static const struct shown *shown_as(const char *name)

@@ -29,7 +29,7 @@ static void add_line(struct nl_text *out, const char *before, const char *text, 
     nl_text_add(out, "%s", behind);
 }
 
-/* Long words without blanks (paths, lists of values) may be broken behind these. */
+/* Long words without blanks (paths, lists of values) may be broken after these. */
 static void add_breakable(struct nl_text *out, const char *text)
 {
     char part[2] = {0};

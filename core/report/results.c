@@ -8,7 +8,7 @@
 #include "config/diff.h"
 #include "norm/norm.h"
 #include "report/report.h"
-#include "sweep/interim.h"
+#include "sweep/partial.h"
 #include "sweep/rounds.h"
 #include "sweep/store.h"
 
@@ -109,25 +109,25 @@ static void add_incomplete(struct nl_document *document, const struct nl_answer 
 
 /* ---- tables ---- */
 
-static void add_sheet(struct nl_document *document, struct nl_sheet *sheet, int status, const struct nl_error *err)
+static void add_sheet(struct nl_document *document, struct nl_table *table, int status, const struct nl_error *err)
 {
     if (status == NL_OK)
-        nl_document_sheet(document, sheet);
+        nl_document_sheet(document, table);
     else
         nl_document_add(document, NL_BLOCK_PARAGRAPH, 0, "There is no such table: %s.", err->text);
-    nl_sheet_release(sheet);
+    nl_table_release(table);
 }
 
 static void add_tables(const struct section *s)
 {
-    struct nl_sheet sheet = {0};
+    struct nl_table table = {0};
     struct nl_error err = {{0}};
     add_heading(s, "Tables");
     nl_document_add(s->document, NL_BLOCK_HEADING, 1, "Side by side");
-    add_sheet(s->document, &sheet, nl_sheet_grid(s->results, s->experiment, NULL, &sheet, &err), &err);
+    add_sheet(s->document, &table, nl_table_grid(s->results, s->experiment, NULL, &table, &err), &err);
     nl_document_add(s->document, NL_BLOCK_HEADING, 1, "Every cell of the grid");
-    sheet = (struct nl_sheet){0};
-    add_sheet(s->document, &sheet, nl_sheet_summary(s->results, s->experiment, &sheet, &err), &err);
+    table = (struct nl_table){0};
+    add_sheet(s->document, &table, nl_table_summary(s->results, s->experiment, &table, &err), &err);
 }
 
 /* ---- protocol ---- */
@@ -231,23 +231,23 @@ static int add_tuning(const struct section *s, struct nl_error *err)
 {
     struct nl_round done = {.kind = NL_ROUND_TUNING, .number = 1}, next;
     struct nl_provenance made;
-    struct nl_interim interim;
+    struct nl_partial partial;
     char *folder = nl_path_join(s->source->folder, "tuning");
     int status = nl_store_read(folder, &done.experiment, &made, err);
     if (status == NL_OK)
-        status = nl_interim_load(folder, &done.experiment, &made, &interim, err);
+        status = nl_partial_load(folder, &done.experiment, &made, &partial, err);
     free(folder);
     if (status)
         return status;
-    if (interim.present == interim.grid.trials) {
-        nl_round_next(s->experiment, s->source->folder, &done, &interim.grid, interim.record, &next, &status, err);
+    if (partial.present == partial.grid.trials) {
+        nl_round_next(s->experiment, s->source->folder, &done, &partial.grid, partial.record, &next, &status, err);
         if (status == NL_OK)
             nl_document_lines(s->document, next.decided.at);
         nl_round_release(&next);
     } else {
-        status = nl_fail(err, "of its trials %d of %d are there", interim.present, interim.grid.trials);
+        status = nl_fail(err, "of its trials %d of %d are there", partial.present, partial.grid.trials);
     }
-    nl_interim_release(&interim);
+    nl_partial_release(&partial);
     return status;
 }
 
@@ -289,7 +289,7 @@ static int add_same(const struct section *s, struct nl_error *err)
         return NL_OK;
     }
     struct nl_results results;
-    struct nl_sheet sheet = {0};
+    struct nl_table table = {0};
     struct nl_answer answer;
     struct nl_error none = {{0}};
     if (nl_results_load(same->tables, same->experiment, same->planned, &results, err))
@@ -297,7 +297,7 @@ static int add_same(const struct section *s, struct nl_error *err)
     nl_answer_make(&results, same->experiment, &answer);
     add_incomplete(s->document, &answer);
     add_answer(s->document, &answer);
-    add_sheet(s->document, &sheet, nl_sheet_summary(&results, same->experiment, &sheet, &none), &none);
+    add_sheet(s->document, &table, nl_table_summary(&results, same->experiment, &table, &none), &none);
     nl_answer_release(&answer);
     nl_results_release(&results);
     return NL_OK;
@@ -337,14 +337,14 @@ static char *cell_name(const struct nl_results *results, const struct nl_cell *c
 /* "diverged: seeds 1 (step 12), 4 (step 40); at chance: seeds 2" */
 static void say_outcome(struct nl_text *out, const struct nl_results *results, const struct nl_cell *cell, int outcome)
 {
-    int step = nl_table_column(&results->table, "failed_step");
+    int step = nl_csv_column(&results->csv, "failed_step");
     bool any = false;
     for (int seed = 0; seed < results->seeds; seed++) {
         const char *status = nl_cell_status(results, cell, seed);
         if (!status || strcmp(status, nl_outcome_names[outcome]) != 0)
             continue;
         nl_text_add(out, "%s%s%s%s", out->length && !any ? "; " : "", any ? ", " : nl_outcome_titles[outcome], any ? "" : ": seeds ", results->seed[seed]);
-        const char *at = step < 0 ? "" : nl_table_field(&results->table, cell->row[seed], step);
+        const char *at = step < 0 ? "" : nl_csv_field(&results->csv, cell->row[seed], step);
         nl_text_add(out, *at ? " (step %s)" : "%s", at);
         any = true;
     }

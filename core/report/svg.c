@@ -53,7 +53,7 @@ static void add_target(struct filter *filter, const char *target)
     nl_html_add(&filter->out, *target == '#' ? target + 1 : target);
 }
 
-/* Adds a value with the prefix behind every "url(#"; the caller has seen that there is no other url. */
+/* Adds a value with the prefix after every "url(#"; the caller has seen that there is no other url. */
 static void add_value(struct filter *filter, const char *value)
 {
     for (const char *at; (at = strstr(value, "url(#")); value = at + strlen("url(#")) {

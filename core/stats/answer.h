@@ -30,7 +30,7 @@ void nl_answer_release(struct nl_answer *answer);
 
 /* What is missing, the sentence that stands alone, its evidence; with `notes`, these too. New string. */
 char *nl_answer_text(const struct nl_answer *answer, bool notes);
-/* {"question": ..., "claims": [...], ...}; every line but the first behind `indent` spaces. */
+/* {"question": ..., "claims": [...], ...}; every line but the first after `indent` spaces. */
 void nl_answer_json(struct nl_text *out, const struct nl_answer *answer, int indent);
 
 /* ---- for the questions ---- */

@@ -116,7 +116,7 @@ static void put_cell(struct nl_comparison *view, struct nl_method *method, const
                 method->cell[row * view->points + point] = cell;
 }
 
-/* plot.order names methods by label or by norm.kind; those not named keep their order behind. */
+/* plot.order names methods by label or by norm.kind; those not named come after them in their own order. */
 static int rank_in_order(const char *order, const struct nl_method *method)
 {
     int rank = 0;

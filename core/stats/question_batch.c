@@ -72,7 +72,7 @@ static double *change_at(const struct question *q, int method, int point)
     return q->change[method] + (size_t)point * (size_t)q->results->seeds;
 }
 
-/* "batch size", as it reads behind "the smallest". */
+/* "batch size", as it reads after "the smallest". */
 static const char *axis_name(const struct question *q)
 {
     const struct nl_key *key = q->results->factor[q->view.x_factor].key;
@@ -470,12 +470,12 @@ static void say_evaluations(const struct question *q, int method)
 /* Least and largest number in a column, of runs that came to their end. */
 static void range_of_done(const struct nl_results *results, const char *name, double range[2])
 {
-    int column = nl_table_column(&results->table, name);
+    int column = nl_csv_column(&results->csv, name);
     range[0] = INFINITY;
     range[1] = -INFINITY;
-    for (int row = 0; column >= 0 && row < results->table.rows; row++) {
+    for (int row = 0; column >= 0 && row < results->csv.rows; row++) {
         double value;
-        if (strcmp(nl_table_field(&results->table, row, results->status), "diverged") == 0 || nl_table_number(&results->table, row, column, &value, NULL))
+        if (strcmp(nl_csv_field(&results->csv, row, results->status), "diverged") == 0 || nl_csv_number(&results->csv, row, column, &value, NULL))
             continue;
         range[0] = fmin(range[0], value);
         range[1] = fmax(range[1], value);

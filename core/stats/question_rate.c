@@ -296,7 +296,7 @@ static const char *base_label(const struct question *q)
     return label;
 }
 
-/* "BN tolerates a 31.6x larger learning rate than no norm (95 % CI 10 to 31.6)"; behind the first: "LN one 10x larger (...)". */
+/* "BN tolerates a 31.6x larger learning rate than no norm (95 % CI 10 to 31.6)"; after the first: "LN one 10x larger (...)". */
 static void say_finding(struct nl_text *out, const struct nl_claim *claim, double level, const char *base, bool first)
 {
     const struct nl_estimate *effect = &claim->effect;
@@ -571,7 +571,7 @@ void nl_ask_rate(struct nl_answer *answer, const struct nl_results *results, con
     struct question q = {.answer = answer, .results = results, .experiment = experiment, .rule = nl_rule_for(experiment, "x")};
     const char *why = "there is no training accuracy";
     int factor = nl_rate_factor(results, &why);
-    if (factor < 0 || nl_table_column(&results->table, "train_accuracy") < 0) {
+    if (factor < 0 || nl_csv_column(&results->csv, "train_accuracy") < 0) {
         nl_text_add(&answer->headline, "Learning-rate tolerance cannot be judged: %s.\n", why);
         return;
     }

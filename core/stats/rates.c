@@ -26,9 +26,9 @@ bool nl_rate_criterion_there(const struct nl_results *results, enum nl_rate_crit
 {
     if (criterion == NL_RATE_BY_ACCURACY) /* of a run that diverged, its status is enough */
         return true;
-    int column = nl_table_column(&results->table, "val_loss");
-    for (int row = 0; column >= 0 && row < results->table.rows; row++)
-        if (*nl_table_field(&results->table, row, column))
+    int column = nl_csv_column(&results->csv, "val_loss");
+    for (int row = 0; column >= 0 && row < results->csv.rows; row++)
+        if (*nl_csv_field(&results->csv, row, column))
             return true;
     return false;
 }
@@ -38,7 +38,7 @@ bool nl_rate_criterion_there(const struct nl_results *results, enum nl_rate_crit
 static void goodness(const struct nl_results *results, const struct nl_cell *const *cell, int rates, int seed, enum nl_rate_criterion criterion,
                      double at_chance, double *out)
 {
-    int column = nl_table_column(&results->table, criterion == NL_RATE_BY_ACCURACY ? "train_accuracy" : "val_loss");
+    int column = nl_csv_column(&results->csv, criterion == NL_RATE_BY_ACCURACY ? "train_accuracy" : "val_loss");
     for (int i = 0; i < rates; i++) {
         const char *status = nl_cell_status(results, cell[i], seed);
         out[i] = NAN;
@@ -47,7 +47,7 @@ static void goodness(const struct nl_results *results, const struct nl_cell *con
         out[i] = 0.0;
         if (strcmp(status, "done") != 0)
             continue;
-        nl_table_number(&results->table, cell[i]->row[seed], column, &out[i], NULL);
+        nl_csv_number(&results->csv, cell[i]->row[seed], column, &out[i], NULL);
         if (criterion == NL_RATE_BY_LOSS)
             out[i] = fmax(0.0, at_chance - out[i]);
     }

@@ -43,18 +43,18 @@ static int add_factor(struct nl_results *results, const struct nl_key *key, int 
 /* The varied keys stand between `trial` and `status`, train.seed the last of them. */
 static int find_factors(struct nl_results *results, int *seed, struct nl_error *err)
 {
-    const struct nl_table *table = &results->table;
+    const struct nl_csv *csv = &results->csv;
     int first, step;
-    if (nl_table_need(table, "trial", &first, err) != NL_OK || nl_table_need(table, "status", &results->status, err) != NL_OK ||
-        nl_table_need(table, "train.seed", seed, err) != NL_OK || nl_table_need(table, "failed_step", &step, err) != NL_OK)
+    if (nl_csv_need(csv, "trial", &first, err) != NL_OK || nl_csv_need(csv, "status", &results->status, err) != NL_OK ||
+        nl_csv_need(csv, "train.seed", seed, err) != NL_OK || nl_csv_need(csv, "failed_step", &step, err) != NL_OK)
         return NL_FAIL;
     for (int column = first + 1; column < results->status; column++) {
         if (column == *seed)
             continue;
-        const struct nl_key *key = nl_key_of(table->name[column]);
+        const struct nl_key *key = nl_key_of(csv->name[column]);
         if (!key)
             return nl_fail(err, "%s:1: column '%s' is no key of a configuration: the file was written by another version",
-                           table->path, table->name[column]);
+                           csv->path, csv->name[column]);
         add_factor(results, key, column);
     }
     return NL_OK;
@@ -83,19 +83,19 @@ static int level_of(struct nl_factor *factor, const char *text)
 
 static int place_row(struct nl_results *results, int row, int seed, int *level, struct nl_error *err)
 {
-    const struct nl_table *table = &results->table;
+    const struct nl_csv *csv = &results->csv;
     for (int i = 0; i < results->factors; i++) {
         struct nl_factor *factor = &results->factor[i];
-        level[i] = factor->column < 0 ? NL_INAPPLICABLE : level_of(factor, nl_table_field(table, row, factor->column));
+        level[i] = factor->column < 0 ? NL_INAPPLICABLE : level_of(factor, nl_csv_field(csv, row, factor->column));
     }
     struct nl_cell *cell = cell_of(results, level);
-    int at = find_text(results->seed, results->seeds, nl_table_field(table, row, seed));
+    int at = find_text(results->seed, results->seeds, nl_csv_field(csv, row, seed));
     if (cell->row[at] >= 0)
-        return nl_fail(err, "%s:%d: the same trial as in line %d", table->path, table->line[row], table->line[cell->row[at]]);
-    const char *status = nl_table_field(table, row, results->status);
+        return nl_fail(err, "%s:%d: the same trial as in line %d", csv->path, csv->line[row], csv->line[cell->row[at]]);
+    const char *status = nl_csv_field(csv, row, results->status);
     bool diverged = strcmp(status, "diverged") == 0, dead = strcmp(status, "dead") == 0;
     if (!diverged && !dead && strcmp(status, "done") != 0 && strcmp(status, "error") != 0)
-        return nl_fail(err, "%s:%d: unknown status '%s'", table->path, table->line[row], status);
+        return nl_fail(err, "%s:%d: unknown status '%s'", csv->path, csv->line[row], status);
     cell->row[at] = row;
     cell->trials++;
     cell->diverged += diverged;
@@ -147,46 +147,46 @@ static void place_planned(struct nl_results *results, const struct nl_planned *p
 static int check_numbers(const struct nl_results *results, struct nl_error *err)
 {
     static const char *const counts[] = {"classes", "train_samples", "val_samples", "test_samples", "val_overlap", "test_overlap"};
-    const struct nl_table *table = &results->table;
+    const struct nl_csv *csv = &results->csv;
     int status = NL_OK;
-    for (int column = 0; column < table->columns; column++) {
+    for (int column = 0; column < csv->columns; column++) {
         struct nl_measure measure;
         double value;
-        bool number = nl_measure(table->name[column], &measure);
+        bool number = nl_measure(csv->name[column], &measure);
         for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
-            number |= strcmp(counts[i], table->name[column]) == 0;
-        for (int row = 0; number && status == NL_OK && row < table->rows; row++)
-            status = nl_table_number(table, row, column, &value, err);
+            number |= strcmp(counts[i], csv->name[column]) == 0;
+        for (int row = 0; number && status == NL_OK && row < csv->rows; row++)
+            status = nl_csv_number(csv, row, column, &value, err);
     }
     return status;
 }
 
-int nl_results_of(struct nl_table *table, const struct nl_experiment *experiment, const struct nl_planned *planned, struct nl_results *out,
+int nl_results_of(struct nl_csv *csv, const struct nl_experiment *experiment, const struct nl_planned *planned, struct nl_results *out,
                   struct nl_error *err)
 {
-    *out = (struct nl_results){.path = nl_strdup(table->path), .table = *table, .base_norm = experiment->config.norm.kind,
+    *out = (struct nl_results){.path = nl_strdup(csv->path), .csv = *csv, .base_norm = experiment->config.norm.kind,
                                 .first_seeds = experiment->rounds.first_seeds};
-    *table = (struct nl_table){0};
+    *csv = (struct nl_csv){0};
     int seed = -1;
     for (int k = 0; planned && k < planned->keys - 1; k++)
         add_factor(out, planned->key[k], -1);
     int status = find_factors(out, &seed, err);
-    if (status == NL_OK && out->table.rows == 0)
+    if (status == NL_OK && out->csv.rows == 0)
         status = nl_fail(err, "'%s' holds no trial: nothing to summarize", out->path);
     if (status == NL_OK && planned && experiment->rounds.points)
         order_levels(out, planned);
     if (status == NL_OK && planned)
         place_planned(out, planned);
     int asked = out->seeds;
-    for (int row = 0; status == NL_OK && row < out->table.rows; row++)
-        add_text(&out->seed, &out->seeds, nl_table_field(&out->table, row, seed));
+    for (int row = 0; status == NL_OK && row < out->csv.rows; row++)
+        add_text(&out->seed, &out->seeds, nl_csv_field(&out->csv, row, seed));
     for (int i = 0; out->seeds > asked && i < out->cells; i++) { /* seeds that nobody asked for */
         out->cell[i].row = nl_realloc(out->cell[i].row, (size_t)out->seeds, sizeof *out->cell[i].row);
         for (int extra = asked; extra < out->seeds; extra++)
             out->cell[i].row[extra] = -1;
     }
     int *level = nl_alloc((size_t)out->factors, sizeof *level);
-    for (int row = 0; status == NL_OK && row < out->table.rows; row++)
+    for (int row = 0; status == NL_OK && row < out->csv.rows; row++)
         status = place_row(out, row, seed, level, err);
     free(level);
     if (status == NL_OK)
@@ -205,12 +205,12 @@ int nl_results_of(struct nl_table *table, const struct nl_experiment *experiment
 int nl_results_load(const char *folder, const struct nl_experiment *experiment, const struct nl_planned *planned, struct nl_results *out,
                     struct nl_error *err)
 {
-    struct nl_table table;
+    struct nl_csv csv;
     char *path = nl_path_join(folder, "trials.csv");
-    int status = nl_table_read(path, &table, err);
+    int status = nl_csv_read(path, &csv, err);
     free(path);
     if (status == NL_OK)
-        return nl_results_of(&table, experiment, planned, out, err);
+        return nl_results_of(&csv, experiment, planned, out, err);
     *out = (struct nl_results){0};
     return NL_FAIL;
 }
@@ -232,7 +232,7 @@ void nl_results_release(struct nl_results *results)
     free(results->seed);
     free(results->cell);
     free(results->path);
-    nl_table_release(&results->table);
+    nl_csv_release(&results->csv);
     *results = (struct nl_results){0};
 }
 
@@ -296,7 +296,7 @@ bool nl_factor_is_optional(const struct nl_results *results, int factor)
 
 const char *nl_cell_status(const struct nl_results *results, const struct nl_cell *cell, int seed)
 {
-    return !cell || cell->row[seed] < 0 ? NULL : nl_table_field(&results->table, cell->row[seed], results->status);
+    return !cell || cell->row[seed] < 0 ? NULL : nl_csv_field(&results->csv, cell->row[seed], results->status);
 }
 
 struct nl_runs nl_results_runs(const struct nl_results *results)
@@ -421,13 +421,13 @@ double nl_measure_read(const struct nl_measure *measure, double value)
 }
 
 /* Over the rows of the table: the least and the largest number in a column; NaN where there is none. */
-static void range_of(const struct nl_table *table, const char *column, double *least, double *largest)
+static void range_of(const struct nl_csv *csv, const char *column, double *least, double *largest)
 {
-    int at = nl_table_column(table, column);
+    int at = nl_csv_column(csv, column);
     *least = *largest = NAN;
-    for (int row = 0; at >= 0 && row < table->rows; row++) {
+    for (int row = 0; at >= 0 && row < csv->rows; row++) {
         double value;
-        nl_table_number(table, row, at, &value, NULL);
+        nl_csv_number(csv, row, at, &value, NULL);
         *least = fmin(*least, value); /* of a number and NaN the number */
         *largest = fmax(*largest, value);
     }
@@ -435,15 +435,15 @@ static void range_of(const struct nl_table *table, const char *column, double *l
 
 struct nl_metric_column nl_metric_column(const struct nl_results *results, const char *column)
 {
-    struct nl_metric_column out = {.column = nl_table_column(&results->table, column), .chance = NAN};
+    struct nl_metric_column out = {.column = nl_csv_column(&results->csv, column), .chance = NAN};
     nl_measure(column, &out.measure);
     char name[64];
     double samples, overlap, classes, ignored;
     snprintf(name, sizeof name, "%s_samples", out.measure.part);
-    range_of(&results->table, name, &samples, &ignored);
+    range_of(&results->csv, name, &samples, &ignored);
     snprintf(name, sizeof name, "%s_overlap", out.measure.part);
-    range_of(&results->table, name, &ignored, &overlap);
-    range_of(&results->table, "classes", &classes, &ignored);
+    range_of(&results->csv, name, &ignored, &overlap);
+    range_of(&results->csv, "classes", &classes, &ignored);
     if (isnan(classes) && samples > 0 && out.measure.reading == NL_READ_LOSS) /* real targets have no classes */
         out.measure.step = NL_SQUARED_STEP;
     out.fixed = overlap >= 1.0;
@@ -465,7 +465,7 @@ void nl_cell_values(const struct nl_results *results, const struct nl_cell *cell
         if (!status || metric->column < 0)
             continue;
         if (strcmp(status, "done") == 0 || strcmp(status, "dead") == 0)
-            nl_table_number(&results->table, cell->row[i], metric->column, &out[i], NULL);
+            nl_csv_number(&results->csv, cell->row[i], metric->column, &out[i], NULL);
         else if (strcmp(status, "diverged") == 0)
             out[i] = metric->chance;
     }

@@ -6,7 +6,7 @@
 
 #include "config/config.h"
 #include "stats/estimate.h"
-#include "stats/table.h"
+#include "stats/csv.h"
 
 enum { NL_INAPPLICABLE = -1 }; /* the key does not apply to the cell (norm.stat_batch to ln): an empty field */
 
@@ -36,7 +36,7 @@ struct nl_cell {
 
 struct nl_results {
     char *path; /* of trials.csv */
-    struct nl_table table;
+    struct nl_csv csv;
     int factors;
     struct nl_factor *factor;
     int seeds;
@@ -53,7 +53,7 @@ struct nl_results {
 int nl_results_load(const char *folder, const struct nl_experiment *experiment, const struct nl_planned *planned, struct nl_results *out,
                     struct nl_error *err);
 /* The same of a table that was read; it is taken over, on NL_FAIL too. */
-int nl_results_of(struct nl_table *table, const struct nl_experiment *experiment, const struct nl_planned *planned, struct nl_results *out,
+int nl_results_of(struct nl_csv *csv, const struct nl_experiment *experiment, const struct nl_planned *planned, struct nl_results *out,
                   struct nl_error *err);
 void nl_results_release(struct nl_results *results);
 

@@ -11,33 +11,33 @@
 /* The rows of a trial stand together. */
 static int find_trials(struct nl_curves *curves, struct nl_error *err)
 {
-    const struct nl_table *table = &curves->table;
+    const struct nl_csv *csv = &curves->csv;
     int column, trial;
-    if (nl_table_need(table, "trial", &column, err))
+    if (nl_csv_need(csv, "trial", &column, err))
         return NL_BAD;
-    for (int row = 0; row < table->rows; row++) {
-        if (nl_table_whole(table, row, column, 1, &trial, err))
+    for (int row = 0; row < csv->rows; row++) {
+        if (nl_csv_whole(csv, row, column, 1, &trial, err))
             return NL_BAD;
         if (trial > 1000000)
-            return nl_bad(err, "'%s' numbers a trial %d: the file is damaged", table->path, trial);
+            return nl_bad(err, "'%s' numbers a trial %d: the file is damaged", csv->path, trial);
         curves->trials = trial > curves->trials ? trial : curves->trials;
     }
     curves->first = nl_alloc(2 * (size_t)(curves->trials + 1), sizeof *curves->first);
     curves->rows = curves->first + curves->trials + 1;
-    for (int row = 0; row < table->rows; row++) {
-        nl_table_whole(table, row, column, 1, &trial, NULL);
+    for (int row = 0; row < csv->rows; row++) {
+        nl_csv_whole(csv, row, column, 1, &trial, NULL);
         if (curves->rows[trial] == 0)
             curves->first[trial] = row;
         if (curves->first[trial] + curves->rows[trial]++ != row)
-            return nl_bad(err, "%s:%d: rows of trial %d stand in two places", table->path, table->line[row], trial);
+            return nl_bad(err, "%s:%d: rows of trial %d stand in two places", csv->path, csv->line[row], trial);
     }
     return NL_OK;
 }
 
-int nl_curves_of(struct nl_table *table, struct nl_curves *out, struct nl_error *err)
+int nl_curves_of(struct nl_csv *csv, struct nl_curves *out, struct nl_error *err)
 {
-    *out = (struct nl_curves){.table = *table};
-    *table = (struct nl_table){0};
+    *out = (struct nl_curves){.csv = *csv};
+    *csv = (struct nl_csv){0};
     int status = find_trials(out, err);
     if (status != NL_OK)
         nl_curves_release(out);
@@ -47,11 +47,11 @@ int nl_curves_of(struct nl_table *table, struct nl_curves *out, struct nl_error 
 int nl_curves_load(const struct nl_results *results, const char *file, struct nl_curves *out, struct nl_error *err)
 {
     char *folder = nl_path_folder(results->path), *path = nl_path_join(folder, file);
-    struct nl_table table;
+    struct nl_csv csv;
     *out = (struct nl_curves){0};
-    int status = nl_table_read(path, &table, err);
+    int status = nl_csv_read(path, &csv, err);
     if (status == NL_OK)
-        status = nl_curves_of(&table, out, err);
+        status = nl_curves_of(&csv, out, err);
     free(folder);
     free(path);
     return status;
@@ -60,7 +60,7 @@ int nl_curves_load(const struct nl_results *results, const char *file, struct nl
 void nl_curves_release(struct nl_curves *curves)
 {
     free(curves->first);
-    nl_table_release(&curves->table);
+    nl_csv_release(&curves->csv);
     *curves = (struct nl_curves){0};
 }
 
@@ -69,7 +69,7 @@ bool nl_curves_rows(const struct nl_curves *curves, const struct nl_results *res
     const char *status = nl_cell_status(results, cell, seed);
     double number;
     if (!status || strcmp(status, "error") == 0 ||
-        nl_table_number(&results->table, cell->row[seed], nl_table_column(&results->table, "trial"), &number, NULL))
+        nl_csv_number(&results->csv, cell->row[seed], nl_csv_column(&results->csv, "trial"), &number, NULL))
         return false;
     int trial = number >= 0 && number <= curves->trials ? (int)number : 0;
     *first = curves->first[trial];
@@ -84,29 +84,29 @@ double nl_steps_given(const struct nl_results *results, const struct nl_experime
         if (cell->level[i] != NL_INAPPLICABLE)
             nl_key_set(results->factor[i].key, &config, results->factor[i].value[cell->level[i]], NULL);
     double train = 0.0;
-    int column = nl_table_column(&results->table, "train_samples");
+    int column = nl_csv_column(&results->csv, "train_samples");
     for (int seed = 0; seed < results->seeds && column >= 0; seed++)
         if (cell->row[seed] >= 0)
-            nl_table_number(&results->table, cell->row[seed], column, &train, NULL);
+            nl_csv_number(&results->csv, cell->row[seed], column, &train, NULL);
     return train >= 1.0 ? (double)nl_trial_step_counts(&config, (struct nl_counts){.train = (int)train}).steps : NAN;
 }
 
 struct nl_steps nl_steps_to(const struct nl_curves *curves, const struct nl_results *results, const struct nl_experiment *experiment,
                             const struct nl_cell *cell, int seed, const char *metric, double target)
 {
-    const struct nl_table *table = &curves->table;
+    const struct nl_csv *csv = &curves->csv;
     struct nl_measure measure;
     double before = 0.0, value, step;
     int first, rows;
     if (!nl_measure(metric, &measure) || !nl_curves_rows(curves, results, cell, seed, &first, &rows))
         return (struct nl_steps){NAN, NAN};
-    int split = nl_table_column(table, "split"), eval = nl_table_column(table, "eval"), steps = nl_table_column(table, "step"),
-        column = nl_table_column(table, nl_measure_column(&measure));
+    int split = nl_csv_column(csv, "split"), eval = nl_csv_column(csv, "eval"), steps = nl_csv_column(csv, "step"),
+        column = nl_csv_column(csv, nl_measure_column(&measure));
     for (int row = first; row < first + rows; row++) {
-        const char *statistics = nl_table_field(table, row, eval);
+        const char *statistics = nl_csv_field(csv, row, eval);
         bool evaluated = *statistics && (!*measure.statistics || strcmp(statistics, measure.statistics) == 0); /* else a mean over steps on the way */
-        if (!evaluated || strcmp(nl_table_field(table, row, split), measure.part) != 0 || nl_table_number(table, row, column, &value, NULL) ||
-            nl_table_number(table, row, steps, &step, NULL))
+        if (!evaluated || strcmp(nl_csv_field(csv, row, split), measure.part) != 0 || nl_csv_number(csv, row, column, &value, NULL) ||
+            nl_csv_number(csv, row, steps, &step, NULL))
             continue;
         value = nl_measure_read(&measure, value);
         if (measure.worse * (value - target) <= 0.0)

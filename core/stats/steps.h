@@ -15,13 +15,13 @@ struct nl_steps {
 
 /* A table with several rows a trial, curves.csv or metrics.csv, ready to be looked up by trial. */
 struct nl_curves {
-    struct nl_table table;
+    struct nl_csv csv;
     int *first, *rows; /* [trials + 1]: rows of a trial, by its number */
     int trials;
 };
 
 /* Of a table, which is taken over, on failure too; or of the file of that name beside the results' trials.csv. NL_BAD: it is damaged. */
-int nl_curves_of(struct nl_table *table, struct nl_curves *out, struct nl_error *err);
+int nl_curves_of(struct nl_csv *csv, struct nl_curves *out, struct nl_error *err);
 int nl_curves_load(const struct nl_results *results, const char *file, struct nl_curves *out, struct nl_error *err);
 void nl_curves_release(struct nl_curves *curves);
 

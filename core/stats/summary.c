@@ -14,8 +14,8 @@ static void add_number(struct nl_text *out, double value)
 
 static bool evaluated(const struct nl_results *results, int column)
 {
-    for (int row = 0; row < results->table.rows; row++)
-        if (*nl_table_field(&results->table, row, column))
+    for (int row = 0; row < results->csv.rows; row++)
+        if (*nl_csv_field(&results->csv, row, column))
             return true;
     return false;
 }
@@ -29,7 +29,7 @@ static void add_row(struct nl_text *out, const struct nl_results *results, const
             nl_csv_add(out, results->factor[i].value[cell->level[i]]);
         nl_text_add(out, ",");
     }
-    nl_text_add(out, "%s,%d,%d", results->table.name[metric->column], mean.n, cell->failed);
+    nl_text_add(out, "%s,%d,%d", results->csv.name[metric->column], mean.n, cell->failed);
     add_number(out, mean.mean);
     add_number(out, mean.lower);
     add_number(out, mean.upper);
@@ -58,12 +58,12 @@ int nl_summary_write(const char *folder, const struct nl_experiment *experiment,
         nl_text_add(&out, "%s,", results.factor[i].key->name);
     nl_text_add(&out, "metric,n,failed,mean,lower,upper,sd,median,interval,level,difference,difference_lower,difference_upper,"
                       "pairs\n");
-    struct nl_metric_column *measured = nl_alloc((size_t)results.table.columns, sizeof *measured);
+    struct nl_metric_column *measured = nl_alloc((size_t)results.csv.columns, sizeof *measured);
     struct nl_measure measure;
     int count = 0;
-    for (int column = 0; column < results.table.columns; column++)
-        if (nl_measure(results.table.name[column], &measure) && evaluated(&results, column))
-            measured[count++] = nl_metric_column(&results, results.table.name[column]);
+    for (int column = 0; column < results.csv.columns; column++)
+        if (nl_measure(results.csv.name[column], &measure) && evaluated(&results, column))
+            measured[count++] = nl_metric_column(&results, results.csv.name[column]);
     for (int cell = 0; cell < results.cells; cell++)
         for (int i = 0; i < count; i++)
             add_row(&out, &results, experiment, &results.cell[cell], &measured[i]);

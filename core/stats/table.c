@@ -1,197 +1,302 @@
-#include "stats/table.h"
-
+/* Tables from results. Best is marked where it is known: the paired differences to every other of the group are all in its favour, and the
+ * largest of their p-values (an intersection-union test), adjusted by Holm over the groups of the table, is small enough. */
 #include <math.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/files.h"
-#include "base/sums.h"
-#include "base/utf8.h"
+#include "config/sweep.h"
+#include "config/value.h"
+#include "stats/claim.h"
+#include "stats/distribution.h"
+#include "stats/table_builder.h"
 
-/* Whether a field can be shown as it is. What normlab writes can (nl_csv_add). */
-static bool prints(const char *field)
+/* Methods with method's levels in all factors but one. */
+static void find_group(const struct nl_table_builder *m, int method, int but, bool *in_group)
 {
-    size_t bytes;
-    for (; *field; field += bytes) {
-        bool plain = (*field >= ' ' && *field < 0x7f) || *field == '\n' || *field == '\t';
-        bytes = plain ? 1 : nl_character_bytes(field);
-        if (!plain && !nl_character_prints(field, bytes))
-            return false;
+    for (int i = 0; i < m->view.methods; i++) {
+        in_group[i] = true;
+        for (int f = 0; f < m->results->factors; f++)
+            in_group[i] &= f == but || nl_table_cell(m, i)->level[f] == nl_table_cell(m, method)->level[f];
     }
-    return true;
 }
 
-/* Takes one field off *at, unquoting in place, and ends it with a zero byte. The byte that ended it goes to *end: ',', '\n'
- * or 0 where the text is cut off. NULL: a quote is misplaced or stays open. */
-static char *take_field(char **at, int *line, char *end)
+/* The largest p-value of the cell's differences to the others of its group, all in its favour; NaN: it cannot be the best. */
+static double best_p(const struct nl_table_builder *m, int method, const bool *in_group)
 {
-    char *read = *at, *field = read, *write = read;
-    if (*read == '"') {
-        for (read++;; read++) {
-            if (*read == '\0')
-                return NULL;
-            if (*read == '\n')
-                (*line)++;
-            if (*read == '"') {
-                if (read[1] != '"')
-                    break;
-                read++;
-            }
-            *write++ = *read;
-        }
-        read++;
-        if (*read != ',' && *read != '\n' && *read != '\r' && *read != '\0')
-            return NULL;
-    } else {
-        while (*read != ',' && *read != '\n' && *read != '\0')
-            *write++ = *read++;
-        if (*read == '\n' && write > field && write[-1] == '\r')
-            write--;
-    }
-    if (*read == '\r' && read[1] == '\n')
-        read++;
-    *end = *read;
-    *at = *read == '\0' ? read : read + 1;
-    *write = '\0';
-    return field;
-}
-
-static int parse(struct nl_table *table, struct nl_error *err)
-{
-    char *at = table->text;
-    int line = 1, columns = 0, rows = 0, lines = 0;
-    size_t fields = 0, capacity = 0;
-    if (*at == '\0')
-        return nl_bad(err, "'%s' is empty: a header line is expected", table->path);
-    while (*at != '\0') {
-        int first = line, count = 0;
-        char end = ',';
-        while (end == ',') {
-            char *field = take_field(&at, &line, &end);
-            if (!field)
-                return nl_bad(err, "%s:%d: a quote is misplaced or not closed", table->path, first);
-            if (!prints(field))
-                return nl_bad(err, "%s:%d: a field holds control characters, or is no UTF-8", table->path, first);
-            if (end == '\0')
-                return nl_bad(err, "%s:%d: the last line is cut off", table->path, first);
-            NL_GROW(table->field, fields, capacity);
-            table->field[fields++] = field;
-            count++;
-        }
-        line++;
-        if (columns == 0) {
-            columns = count;
-            table->columns = count;
-            table->name = table->field;
-            table->field = NULL;
-            fields = capacity = 0;
+    const struct nl_cell *cell = nl_table_cell(m, method);
+    const struct nl_rule rule = nl_rule_for(m->experiment, m->measure.step);
+    double largest = NAN;
+    if (cell->failed > 0 || cell->trials < cell->planned)
+        return NAN;
+    for (int i = 0; i < m->view.methods; i++) {
+        const struct nl_cell *other = nl_table_cell(m, i);
+        if (!in_group[i] || other == cell)
             continue;
+        struct nl_estimate difference = nl_cell_difference(m->results, m->experiment, cell, other, &m->metric);
+        double lead = -m->measure.worse * difference.mean * m->measure.scale;
+        bool beaten = lead > 0.0 && lead >= rule.smallest && difference.n >= NL_LEAST_PAIRS && other->trials == other->planned;
+        if (!beaten)
+            return NAN;
+        largest = fmax(nl_difference_p(&difference), largest); /* of NaN and a number the number */
+    }
+    return largest;
+}
+
+/* marked[methods]: those that are the best of their group. Groups differ in the levels of all factors but one. */
+static void mark_best(const struct nl_table_builder *m, int but, bool *marked)
+{
+    int methods = m->view.methods, groups = 0;
+    bool *in_group = nl_alloc((size_t)methods, sizeof *in_group), *seen = nl_alloc((size_t)methods, sizeof *seen);
+    double *p = nl_alloc((size_t)methods, sizeof *p);
+    int *candidate = nl_alloc((size_t)methods, sizeof *candidate);
+    for (int first = 0; first < methods; first++) {
+        if (seen[first])
+            continue;
+        find_group(m, first, but, in_group);
+        int size = 0;
+        p[groups] = 1.0;
+        candidate[groups] = -1;
+        for (int i = 0; i < methods; i++) {
+            seen[i] |= in_group[i];
+            size += in_group[i];
+            double largest = in_group[i] ? best_p(m, i, in_group) : NAN;
+            if (!isnan(largest)) {
+                p[groups] = largest;
+                candidate[groups] = i;
+            }
         }
-        if (count != columns)
-            return nl_bad(err, "%s:%d: %d fields, where the header has %d", table->path, first, count, columns);
-        NL_GROW(table->line, rows, lines);
-        table->line[rows++] = first;
+        groups += size > 1;
     }
-    table->rows = rows;
-    return NL_OK;
+    nl_holm(p, groups);
+    for (int i = 0; i < groups; i++)
+        if (candidate[i] >= 0)
+            marked[candidate[i]] = p[i] < 1.0 - m->experiment->config.plot.level;
+    free(candidate);
+    free(p);
+    free(seen);
+    free(in_group);
 }
 
-int nl_table_parse(const char *path, char *text, struct nl_table *out, struct nl_error *err)
+static char *baseline_title(const struct nl_table_builder *m)
 {
-    *out = (struct nl_table){.path = nl_strdup(path), .text = text};
-    int status = parse(out, err);
-    if (status != NL_OK)
-        nl_table_release(out);
-    return status;
+    struct nl_text out = {0};
+    const struct nl_match *baseline = &m->experiment->baseline;
+    for (int k = 0; k < baseline->keys; k++) {
+        struct nl_factor factor = {.key = baseline->key[k], .values = 1, .value = baseline->values[k].at};
+        char *value = nl_level_text(&factor, 0);
+        bool kind = strcmp(factor.key->name, "norm.kind") == 0;
+        nl_text_add(&out, "%s%s%s%s", k ? ", " : "", kind ? "" : nl_key_title(factor.key), kind ? "" : " ", value);
+        free(value);
+    }
+    return out.at;
 }
 
-int nl_table_read(const char *path, struct nl_table *out, struct nl_error *err)
+static bool any_baseline(const struct nl_table_builder *m)
 {
-    *out = (struct nl_table){0};
-    size_t length;
-    char *text = nl_file_read_plain(path, &length, err);
-    if (!text)
-        return NL_FAIL;
-    int status = nl_sums_check(path, text, length, err);
-    if (status == NL_OK && strlen(text) == length)
-        return nl_table_parse(path, text, out, err);
+    for (int method = 0; method < m->view.methods; method++) {
+        const struct nl_cell *baseline = nl_cell_baseline(m->results, m->experiment, nl_table_cell(m, method));
+        if (baseline && baseline != nl_table_cell(m, method))
+            return true;
+    }
+    return false;
+}
+
+static bool any_failed(const struct nl_table_builder *m)
+{
+    bool any = false;
+    for (int i = 0; i < m->results->cells; i++)
+        any |= m->results->cell[i].failed > 0;
+    return any;
+}
+
+static bool any_best(const struct nl_table *table)
+{
+    bool any = false;
+    for (int i = 0; i < table->rows * table->columns; i++)
+        any |= table->entry[i].marked;
+    return any;
+}
+
+static void add_best_caption(struct nl_text *out, const struct nl_table_builder *m, const char *rivals)
+{
+    if (any_best(m->out))
+        nl_text_add(out, " Marked: better than every other %s, by %g %s or more (paired t, Holm over the rows that are compared), and none of its runs failed.",
+                    rivals, nl_rule_for(m->experiment, m->measure.step).smallest, m->measure.step);
+}
+
+/* The value that sweep.tune chose for the cell; at the end of what it could choose from it says so. */
+static struct nl_entry chosen_entry(const struct nl_results *results, const struct nl_axis *tuned, const struct nl_cell *cell)
+{
+    int column = nl_csv_column(&results->csv, tuned->key[0]->name), row = -1;
+    for (int seed = 0; seed < results->seeds && row < 0; seed++)
+        row = cell->row[seed];
+    const char *value = column < 0 || row < 0 ? "" : nl_csv_field(&results->csv, row, column);
+    if (!*value)
+        return (struct nl_entry){.kind = NL_ENTRY_EMPTY};
+    char *text = nl_key_is_number(tuned->key[0]) ? nl_format("%.4g", nl_double_read(value, NULL)) : nl_strdup(value);
+    struct nl_entry entry = {.kind = NL_ENTRY_WORD, .raw = nl_strdup(value),
+                             .text = nl_format("%s%s", text, nl_is_at_edge(tuned, value) ? " (edge)" : "")};
     free(text);
-    return status ? status : nl_bad(err, "'%s' is no text: it holds a zero byte", path);
+    return entry;
 }
 
-void nl_table_release(struct nl_table *table)
+int nl_table_summary(const struct nl_results *results, const struct nl_experiment *experiment, struct nl_table *out, struct nl_error *err)
 {
-    free(table->path);
-    free(table->text);
-    free(table->name);
-    free(table->field);
-    free(table->line);
-    *table = (struct nl_table){0};
-}
-
-int nl_table_column(const struct nl_table *table, const char *name)
-{
-    for (int i = 0; i < table->columns; i++)
-        if (strcmp(table->name[i], name) == 0)
-            return i;
-    return -1;
-}
-
-const char *nl_table_field(const struct nl_table *table, int row, int column)
-{
-    return table->field[(size_t)row * (size_t)table->columns + (size_t)column];
-}
-
-int nl_table_need(const struct nl_table *table, const char *name, int *column, struct nl_error *err)
-{
-    *column = nl_table_column(table, name);
-    return *column >= 0 ? NL_OK : nl_bad(err, "'%s' has no column '%s'", table->path, name);
-}
-
-int nl_table_number(const struct nl_table *table, int row, int column, double *out, struct nl_error *err)
-{
-    const char *field = nl_table_field(table, row, column);
-    *out = NAN;
-    if (*field == '\0')
-        return NL_OK;
-    char *end;
-    *out = nl_double_read(field, &end);
-    if (*end != '\0')
-        return nl_bad(err, "%s:%d: '%s' in column '%s' is no number", table->path, table->line[row], field,
-                       table->name[column]);
-    return NL_OK;
-}
-
-int nl_table_whole(const struct nl_table *table, int row, int column, int least, int *out, struct nl_error *err)
-{
-    double number;
-    if (nl_table_number(table, row, column, &number, err) != NL_OK)
-        return NL_BAD;
-    if (!(number >= least && number <= 1e9 && number == floor(number)))
-        return nl_bad(err, "%s:%d: '%s' is no number of a %s", table->path, table->line[row], nl_table_field(table, row, column), table->name[column]);
-    *out = (int)number;
-    return NL_OK;
-}
-
-void nl_csv_add(struct nl_text *text, const char *field)
-{
-    bool quoted = strpbrk(field, ",\"\n");
-    nl_text_add_bytes(text, "\"", quoted);
-    for (size_t bytes; *field; field += bytes) {
-        bytes = nl_character_bytes(field);
-        if (*field == '"')
-            nl_text_add_bytes(text, "\"", 1);
-        if (*field == '\n')
-            nl_text_add_bytes(text, field, bytes = 1);
-        else
-            nl_text_add_character(text, field, bytes);
+    struct nl_table_builder m = {.results = results, .experiment = experiment, .out = out};
+    if (nl_table_begin(&m, err))
+        return NL_FAIL;
+    for (int f = 0; f < results->factors; f++)
+        nl_table_key_column(&m, f);
+    const struct nl_rounds *rounds = &experiment->rounds;
+    int chosen = rounds->choices ? rounds->tunes : 0;
+    for (int i = 0; i < chosen; i++)
+        nl_table_column(&m, NL_ENTRY_WORD, nl_strdup(nl_key_title(rounds->tune[i].key[0])), rounds->tune[i].key[0]->name)->right = true;
+    nl_table_column(&m, NL_ENTRY_ESTIMATE, nl_table_title(&m), results->csv.name[m.metric.column])->scale = m.measure.scale;
+    nl_table_column(&m, NL_ENTRY_NUMBER, nl_strdup("n"), "n");
+    bool compared = any_baseline(&m);
+    char *baseline = compared ? baseline_title(&m) : NULL;
+    if (compared) {
+        struct nl_column *column = nl_table_column(&m, NL_ENTRY_ESTIMATE, nl_format("minus %s, %s", baseline, m.measure.step), "difference");
+        column->scale = m.measure.scale;
+        column->sign = true;
+        nl_table_column(&m, NL_ENTRY_NUMBER, nl_strdup("pairs"), "pairs");
     }
-    nl_text_add_bytes(text, "\"", quoted);
+    nl_table_column(&m, NL_ENTRY_SHARE, nl_strdup("failed"), "failed");
+    nl_table_column(&m, NL_ENTRY_SHARE, nl_strdup("diverged"), "diverged");
+
+    int kind = nl_results_factor(results, "norm.kind");
+    bool *marked = nl_alloc((size_t)m.view.methods, sizeof *marked);
+    mark_best(&m, kind, marked);
+    for (int method = 0; method < m.view.methods; method++) {
+        const struct nl_cell *cell = nl_table_cell(&m, method), *base = nl_cell_baseline(results, experiment, cell);
+        struct nl_estimate mean = nl_cell_mean(results, experiment, cell, &m.metric);
+        struct nl_entry *entry = nl_table_row(&m);
+        for (int f = 0; f < results->factors; f++)
+            *entry++ = nl_key_entry(&m, cell, f);
+        for (int i = 0; i < chosen; i++)
+            *entry++ = chosen_entry(results, &rounds->tune[i], cell);
+        *entry = nl_estimate_entry(&mean);
+        entry->marked = marked[method];
+        *++entry = (struct nl_entry){.kind = NL_ENTRY_NUMBER, .number = mean.n};
+        if (compared) {
+            struct nl_estimate difference = nl_cell_difference(results, experiment, cell, base != cell ? base : NULL, &m.metric);
+            *++entry = nl_estimate_entry(&difference);
+            *++entry = (struct nl_entry){.kind = difference.n > 0 ? NL_ENTRY_NUMBER : NL_ENTRY_EMPTY, .number = difference.n};
+        }
+        *++entry = (struct nl_entry){.kind = NL_ENTRY_SHARE, .count = cell->failed, .of = cell->trials};
+        *++entry = (struct nl_entry){.kind = NL_ENTRY_SHARE, .count = cell->diverged, .of = cell->trials};
+    }
+    free(marked);
+
+    struct nl_text caption = {0};
+    nl_table_mean_caption(&m, &caption);
+    if (compared && results->seeds > 1)
+        nl_text_add(&caption, " The difference to %s is a mean over pairs of the same seed, with the CI of the paired t.", baseline);
+    if (chosen)
+        nl_text_add(&caption, " %s was chosen for each row by %s of other seeds, without the test part; (edge): the least or the largest of the values that were tried, so that a better one may lie beyond.",
+                    chosen == 1 ? "The value before the metric" : "What stands before the metric", nl_metric_names[rounds->tune_on]);
+    if (any_failed(&m))
+        nl_text_add(&caption, " Failed: diverged, at chance, or stopped by an error.");
+    add_best_caption(&caption, &m, "normalizer at this point");
+    out->caption = caption.at;
+    free(baseline);
+    nl_comparison_release(&m.view);
+    return NL_OK;
 }
 
-void nl_csv_add_number(struct nl_text *text, double value)
+/* Which factor makes the columns: -1 where none varies, -2 and an error where `across` does not. */
+static int find_across(const struct nl_results *results, const char *across, struct nl_error *err)
 {
-    char number[32];
-    nl_text_add(text, "%s", isnan(value) ? "" : nl_double_text(value, number));
+    int kind = nl_results_factor(results, across ? across : "norm.kind"), fewest = kind;
+    for (int f = 0; !across && kind >= 0 && results->factor[kind].values > NL_MANY && f < results->factors; f++)
+        if (results->factor[f].values > 1 && results->factor[f].values < results->factor[fewest].values)
+            fewest = f;
+    if (kind >= 0 || !across)
+        return kind >= 0 ? fewest : results->factors > 0 ? 0 : -1;
+    struct nl_text keys = {0};
+    for (int f = 0; f < results->factors; f++)
+        nl_text_add(&keys, "%s%s", f ? ", " : "", results->factor[f].key->name);
+    nl_fail(err, "'%s' does not vary in '%s': its columns can be %s", across, results->path, keys.at ? keys.at : "nothing, for it holds one cell");
+    nl_text_release(&keys);
+    return -2;
+}
+
+/* The method that is not placed yet whose levels come first in the order of the grid, column apart; -1: all are placed. */
+static int next_row(const struct nl_table_builder *m, int but, const bool *placed)
+{
+    int next = -1;
+    for (int i = 0; i < m->view.methods; i++) {
+        const int *level = nl_table_cell(m, i)->level, *least = next < 0 ? NULL : nl_table_cell(m, next)->level;
+        int f = 0;
+        while (least && f < m->results->factors && (f == but || level[f] == least[f]))
+            f++;
+        bool before = !least || (f < m->results->factors && level[f] != NL_INAPPLICABLE && (least[f] == NL_INAPPLICABLE || level[f] < least[f]));
+        if (!placed[i] && before)
+            next = i;
+    }
+    return next;
+}
+
+int nl_table_grid(const struct nl_results *results, const struct nl_experiment *experiment, const char *across, struct nl_table *out,
+                  struct nl_error *err)
+{
+    struct nl_table_builder m = {.results = results, .experiment = experiment, .out = out};
+    int factor = find_across(results, across, err), kind = nl_results_factor(results, "norm.kind");
+    int rivals = across || kind < 0 ? factor : kind; /* what is compared for the best, turned or not */
+    if (factor < -1 || nl_table_begin(&m, err))
+        return NL_FAIL;
+    for (int f = 0; f < results->factors; f++)
+        if (f != factor)
+            nl_table_key_column(&m, f);
+
+    /* columns in the order in which their level appears, rows likewise */
+    int methods = m.view.methods, *level = nl_alloc((size_t)methods, sizeof *level), levels = 0;
+    for (int method = 0; method < methods; method++) {
+        int at = factor < 0 ? 0 : nl_table_cell(&m, method)->level[factor], i = 0;
+        while (i < levels && level[i] != at)
+            i++;
+        if (i < levels)
+            continue;
+        level[levels++] = at;
+        char *title = factor < 0 ? nl_table_title(&m) : at == NL_INAPPLICABLE ? nl_strdup("-") : nl_cell_level_text(&m, nl_table_cell(&m, method), factor);
+        const char *name = factor < 0 ? results->csv.name[m.metric.column] : at == NL_INAPPLICABLE ? "" : results->factor[factor].value[at];
+        nl_table_column(&m, NL_ENTRY_ESTIMATE, title, name)->scale = m.measure.scale;
+    }
+    bool *placed = nl_alloc((size_t)methods, sizeof *placed), *marked = nl_alloc((size_t)methods, sizeof *marked), *in_group = nl_alloc((size_t)methods, sizeof *in_group);
+    mark_best(&m, rivals, marked);
+    for (int first; (first = next_row(&m, factor, placed)) >= 0;) {
+        struct nl_entry *row = nl_table_row(&m), *entry = row;
+        for (int f = 0; f < results->factors; f++)
+            if (f != factor)
+                *entry++ = nl_key_entry(&m, nl_table_cell(&m, first), f);
+        find_group(&m, first, factor, in_group);
+        for (int method = first; method < methods; method++) {
+            if (!in_group[method])
+                continue;
+            const struct nl_cell *cell = nl_table_cell(&m, method);
+            int i = 0;
+            while (factor >= 0 && level[i] != cell->level[factor])
+                i++;
+            struct nl_estimate mean = nl_cell_mean(results, experiment, cell, &m.metric);
+            entry[i] = nl_estimate_entry(&mean);
+            entry[i].marked = marked[method];
+            entry[i].text = cell->failed ? nl_format("(%d)", cell->failed) : NULL;
+            placed[method] = true;
+        }
+    }
+    free(placed);
+    free(marked);
+    free(in_group);
+    free(level);
+
+    struct nl_text caption = {0};
+    nl_table_mean_caption(&m, &caption);
+    if (any_failed(&m))
+        nl_text_add(&caption, " (k): k runs failed.");
+    if (factor >= 0 && strcmp(results->factor[factor].key->name, "norm.kind") != 0)
+        nl_text_add(&caption, " Columns: %s.", nl_key_title(results->factor[factor].key));
+    add_best_caption(&caption, &m, rivals == factor ? "of its row" : "normalizer at this point");
+    out->caption = caption.at;
+    nl_comparison_release(&m.view);
+    return NL_OK;
 }

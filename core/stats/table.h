@@ -1,40 +1,81 @@
-/* CSV tables: a header line, then rows; fields may be quoted (RFC 4180). Read strictly: a row of another length, a quote
- * that stays open or a last line that was cut off is an error with file:line. */
+/* Tables to read, to paste or to parse: what the plots draw, from the same results and estimates.
+ *
+ * A table is made once and written in five ways. Values are kept in the units of trials.csv (shares from 0 to 1); tables to
+ * read scale them to percent and points, CSV and JSON do not.
+ */
 #ifndef NL_STATS_TABLE_H
 #define NL_STATS_TABLE_H
 
-#include "base/error.h"
 #include "base/memory.h"
+#include "stats/estimate.h"
+#include "stats/answer.h"
 
-struct nl_table {
-    char *path;
-    char *text;    /* the file's bytes, which the fields point into */
-    int columns, rows;
-    char **name;   /* [columns] */
-    char **field;  /* [rows][columns] */
-    int *line;     /* [rows]: line of the file */
+enum { NL_PAPER = 160 };
+
+enum nl_entry_kind { NL_ENTRY_EMPTY, NL_ENTRY_WORD, NL_ENTRY_NUMBER, NL_ENTRY_ESTIMATE, NL_ENTRY_SHARE };
+
+struct nl_entry {
+    enum nl_entry_kind kind;
+    char *text;    /* WORD: as it reads ("BN"); ESTIMATE: NULL, or what stands after it in tables to read ("(2)": failed runs) */
+    char *raw;     /* WORD: as in trials.csv ("bn") */
+    double number; /* NUMBER */
+    struct nl_estimate estimate;
+    int count, of; /* SHARE */
+    bool marked; /* best of its group, or a difference that is not chance: as the caption says */
 };
 
-/* NL_BAD: it is malformed, or not the file that the SHA256SUMS beside it, if there is one, was made of (base/sums.h). */
-int nl_table_read(const char *path, struct nl_table *out, struct nl_error *err);
-/* The same of a text that is in memory; it is taken over, on NL_BAD too. path: as errors name it. */
-int nl_table_parse(const char *path, char *text, struct nl_table *out, struct nl_error *err);
+struct nl_column {
+    enum nl_entry_kind kind; /* of its entries that are not empty */
+    char *title; /* of tables to read: "test error, %" */
+    char *name;  /* in CSV and JSON: "test_error"; in CSV an estimate has also NAME_lower and NAME_upper, a share NAME_of */
+    bool right;  /* numbers: aligned to the right */
+    bool sign;   /* a difference: +0.3 */
+    double scale;
+};
+
+struct nl_table {
+    char *caption; /* what the numbers are, with the interval's name; sentences */
+    int keys;      /* the first columns, which name the row */
+    int columns, rows;
+    struct nl_column *column;
+    struct nl_entry *entry;    /* [rows][columns] */
+    enum nl_interval interval; /* of all estimates, */
+    double level;              /* and its confidence level */
+};
+
+/* A row a cell of the grid, as in summary.csv: plot.metric with its interval, n, the difference to the baseline paired by seed, the
+ * shares of failed and of diverged runs. NL_FAIL, here and below: plot.metric was not evaluated. */
+int nl_table_summary(const struct nl_results *results, const struct nl_experiment *experiment, struct nl_table *out, struct nl_error *err);
+
+/* plot.metric side by side: a column for each value of the key `across` (NULL: norm.kind, but where more than NL_MANY vary, which make rows, the key with
+ * fewest values; or else the first that varies), a row for each point of the others. NL_FAIL also where `across` does not vary. */
+int nl_table_grid(const struct nl_results *results, const struct nl_experiment *experiment, const char *across, struct nl_table *out,
+                  struct nl_error *err);
+
+/* A row a trial: seed, status, and plot.metric's kind of score on each part of the data. */
+int nl_table_trials(const struct nl_results *results, const struct nl_experiment *experiment, struct nl_table *out, struct nl_error *err);
+
+/* Two results side by side: cells and seeds that stand for the same point in both. */
+struct nl_overlap {
+    int trials[2], common, same; /* of each; in both; of these, with the same status and scores to the last digit */
+};
+
+/* A row a cell of `a` whose scores are not the same in `b`: plot.metric of both over the seeds they share and the difference b - a, paired
+ * by seed, marked where its interval excludes 0. Interval and metric are a's. No row: nothing differs. */
+int nl_table_diff(const struct nl_results *a, const struct nl_experiment *experiment_a, const struct nl_results *b,
+                  const struct nl_experiment *experiment_b, struct nl_table *out, struct nl_overlap *overlap, struct nl_error *err);
+
 void nl_table_release(struct nl_table *table);
 
-int nl_table_column(const struct nl_table *table, const char *name); /* -1: there is none */
-const char *nl_table_field(const struct nl_table *table, int row, int column);
+const struct nl_entry *nl_table_at(const struct nl_table *table, int row, int column);
+char *nl_table_entry_text(const struct nl_table *table, int row, int column); /* as in tables to read: "12.34 [10.1, 14.5] (2)"; new string */
 
-/* Column that must be there: NL_BAD names the file. */
-int nl_table_need(const struct nl_table *table, const char *name, int *column, struct nl_error *err);
-
-/* The field as a number; NaN where it is empty. NL_BAD: it is none. */
-int nl_table_number(const struct nl_table *table, int row, int column, double *out, struct nl_error *err);
-
-/* The field as a whole number from `least` to 1e9, such as that of a trial or a step. NL_BAD: it is none. */
-int nl_table_whole(const struct nl_table *table, int row, int column, int least, int *out, struct nl_error *err);
-
-/* Adds one field, quoted where it needs to be, or a number, NaN as an empty one; the caller puts the commas and line ends. */
-void nl_csv_add(struct nl_text *text, const char *field);
-void nl_csv_add_number(struct nl_text *text, double value);
+/* Each new string, the caption included (CSV: the data alone). `answer` and `notes` are lines, or NULL: they
+ * stand before and after the table, in LaTeX both after it as comments. */
+char *nl_table_text(const struct nl_table *table, int width); /* columns of the terminal; 0: prose as wide as it is, tables up to NL_PAPER characters */
+char *nl_table_markdown(const struct nl_table *table, const char *answer, const char *notes); /* GitHub's */
+char *nl_table_latex(const struct nl_table *table, const char *answer, const char *notes, const char *label); /* booktabs; \label{tab:LABEL} */
+char *nl_table_csv(const struct nl_table *table);                                 /* RFC 4180, with line feeds */
+char *nl_table_json(const struct nl_table *table, const struct nl_answer *answer); /* NULL: without one */
 
 #endif

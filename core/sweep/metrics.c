@@ -7,7 +7,7 @@
 
 #include "config/value.h"
 #include "graph/observers.h"
-#include "stats/table.h"
+#include "stats/csv.h"
 
 /* ---- made of a result ---- */
 
@@ -148,8 +148,8 @@ bool nl_metrics_take_head(struct nl_metrics *metrics, char *line)
     return true;
 }
 
-/* Behind so many lines, or NULL: there are fewer. */
-static const char *behind(const char *text, int64_t lines)
+/* After so many lines, or NULL: there are fewer. */
+static const char *after(const char *text, int64_t lines)
 {
     for (; lines > 0 && text; lines--) {
         const char *end = strchr(text, '\n');
@@ -161,7 +161,7 @@ static const char *behind(const char *text, int64_t lines)
 bool nl_metrics_take_texts(struct nl_metrics *metrics, const char *text)
 {
     for (int i = 0; i < metrics->count && text; i++) {
-        const char *end = behind(text, metrics->at[i].rows);
+        const char *end = after(text, metrics->at[i].rows);
         if (end)
             metrics->at[i].text = nl_format("%.*s", (int)(end - text), text);
         text = end;

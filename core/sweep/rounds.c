@@ -231,7 +231,7 @@ static const char *edge_of(const struct tuned *t, const struct nl_cell *cell, in
     return NULL;
 }
 
-/* "norm.kind: bn, train.lr: 0.1" with what is doubtful behind it. */
+/* "norm.kind: bn, train.lr: 0.1" with what is doubtful after it. */
 static void say_choice(struct nl_text *out, const struct tuned *t, const struct tuned_point *point, const struct nl_match *choice, int value)
 {
     char *text = nl_match_text(choice);
@@ -441,14 +441,14 @@ static bool continue_grid(struct nl_experiment *experiment, int number, const st
 bool nl_round_next(const struct nl_experiment *experiment, const char *folder, const struct nl_round *done, const struct nl_grid *grid,
                    const struct nl_record *record, struct nl_round *next, int *status, struct nl_error *err)
 {
-    struct nl_table table;
+    struct nl_csv csv;
     struct nl_results results;
     struct nl_planned planned = nl_grid_planned(grid);
     *next = (struct nl_round){.kind = NL_ROUND_GRID, .number = done->number + 1, .experiment = done->experiment};
     *status = NL_OK;
     if (done->kind == NL_ROUND_SAME)
         return false;
-    if (nl_table_parse("trials.csv", nl_trials_csv(grid, record), &table, err) || nl_results_of(&table, &done->experiment, &planned, &results, err)) {
+    if (nl_csv_parse("trials.csv", nl_trials_csv(grid, record), &csv, err) || nl_results_of(&csv, &done->experiment, &planned, &results, err)) {
         nl_planned_release(&planned);
         *status = NL_FAIL;
         return false;

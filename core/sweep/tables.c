@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "stats/table.h"
+#include "stats/csv.h"
 #include "sweep/store.h"
 
 static void add_key_names(struct nl_text *out, const struct nl_grid *grid)
@@ -15,7 +15,7 @@ static void add_key_names(struct nl_text *out, const struct nl_grid *grid)
         nl_text_add(out, ",%s", grid->key[k]->name);
 }
 
-/* What sweep.chosen gives each point: columns that are no factors stand behind `status` (stats/results.h). */
+/* What sweep.chosen gives each point: columns that are no factors stand after `status` (stats/results.h). */
 static void add_chosen_names(struct nl_text *out, const struct nl_grid *grid)
 {
     for (int i = 0; i < grid->chosen; i++)

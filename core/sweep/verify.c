@@ -12,7 +12,7 @@
 #include "base/safetensors.h"
 #include "base/seal.h"
 #include "base/sums.h"
-#include "stats/table.h"
+#include "stats/csv.h"
 #include "sweep/store.h"
 
 static void add_problem(struct nl_verified *out, const struct nl_error *err)
@@ -60,18 +60,18 @@ static char *read_sums(const char *folder, struct nl_verified *out)
 
 static void check_table(const char *folder, const char *name, const char *sums, struct nl_verified *out)
 {
-    struct nl_table table;
+    struct nl_csv csv;
     struct nl_error err;
     char *path = nl_path_join(folder, name), *end = nl_format("  %s\n", name);
-    int status = nl_table_read(path, &table, &err);
+    int status = nl_csv_read(path, &csv, &err);
     bool missing = status && nl_file_is_missing(path);
     out->tables += !missing;
     if (missing)
         nl_fail(&err, "'%s' is missing", path);
     if (status == NL_OK && strcmp(name, nl_table_files[0]) == 0)
-        out->rows = table.rows;
+        out->rows = csv.rows;
     if (status == NL_OK)
-        nl_table_release(&table);
+        nl_csv_release(&csv);
     else if (!missing || (sums && strstr(sums, end)))
         add_problem(out, &err);
     free(path);

@@ -72,7 +72,7 @@ static int lay_out(struct nl_sampler *s, const struct nl_split *view, const stru
 }
 
 /* The logits at a position of the window that s->numbers holds. */
-static int foretell(const struct nl_sampler *s, int64_t position, double *logits, struct nl_error *err)
+static int predict(const struct nl_sampler *s, int64_t position, double *logits, struct nl_error *err)
 {
     const struct nl_plan *plan = &s->plan;
     const struct nl_list *list = &plan->eval.list;
@@ -87,25 +87,25 @@ static int foretell(const struct nl_sampler *s, int64_t position, double *logits
     return nl_backend_status(plan->backend, err);
 }
 
-/* Behind the tokens stand zeros, at which no earlier position looks. */
+/* After the tokens stand zeros, at which no earlier position looks. */
 int nl_sampler_logits(const struct nl_sampler *s, const int32_t *tokens, int64_t count, double *logits, struct nl_error *err)
 {
     int64_t context = s->dataset.shape.height, first = count > context ? count - context : 0, length = count - first;
     memset(s->numbers, 0, (size_t)context * sizeof *s->numbers);
     memcpy(s->numbers, tokens + first, (size_t)length * sizeof *s->numbers);
-    return foretell(s, length - 1, logits, err);
+    return predict(s, length - 1, logits, err);
 }
 
-/* Whether what is foretold at the first position hangs on the tokens behind it. */
+/* Whether the prediction at the first position depends on later tokens. */
 static int check_ahead(const struct nl_sampler *s, const char *path, struct nl_error *err)
 {
     int vocabulary = s->dataset.shape.vocabulary;
     double *logits = nl_alloc(2 * (size_t)vocabulary, sizeof *logits);
-    int status = foretell(s, 0, logits, err);
+    int status = predict(s, 0, logits, err);
     for (int i = 1; i < s->dataset.shape.height; i++)
         s->numbers[i] = vocabulary - 1;
     if (status == NL_OK)
-        status = foretell(s, 0, logits + vocabulary, err);
+        status = predict(s, 0, logits + vocabulary, err);
     if (status == NL_OK && memcmp(logits, logits + vocabulary, (size_t)vocabulary * sizeof *logits) != 0)
         status = nl_fail(err, "'%s' cannot go on with a text: at each position it has seen what comes after", path);
     free(logits);

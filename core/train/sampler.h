@@ -1,4 +1,4 @@
-/* A saved language model, laid out to go on with a text: it foretells the token after those it is given. No data set is needed: the file says what its tokens
+/* A saved language model, laid out to go on with a text: it predicts the token after those it is given. No data set is needed: the file says what its tokens
  * are (train/weights.h). */
 #ifndef NL_TRAIN_SAMPLER_H
 #define NL_TRAIN_SAMPLER_H

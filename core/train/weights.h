@@ -31,7 +31,7 @@ struct nl_source {
 
 int nl_weights_save(const struct nl_plan *plan, int replica, const struct nl_source *source, const char *path, struct nl_error *err);
 
-/* Whether the file has every tensor of the graph that is saved, each in its shape, and no other; what stands behind "training." (train/checkpoint.h)
+/* Whether the file has every tensor of the graph that is saved, each in its shape, and no other; what stands after "training." (train/checkpoint.h)
  * is not looked at. NL_FAIL: err names what is missing, too much, or of another shape. path: for the message. */
 int nl_weights_check(const struct nl_graph *graph, const struct nl_tensor_file *file, const char *path, struct nl_error *err);
 

@@ -95,7 +95,7 @@ def conv(track, batches):
 
 
 def norm(track, batches):
-    """Row 4: a normalizer with the ReLU behind it, 32 images."""
+    """Row 4: a normalizer with the ReLU after it, 32 images."""
     for kind in ["bn"] if track.quick else ["bn", "ln", "gn", "in", "rms"]:
         for size, channels in [(16, 32)] if track.quick else [(32, 16), (16, 32), (8, 64)]:
             for way in ["forward", "backward"]:

@@ -131,7 +131,7 @@ def lone(track):
 
 
 def norm(track):
-    """A normalizer with the ReLU behind it, of tensors larger than any cache."""
+    """A normalizer with the ReLU after it, of tensors larger than any cache."""
     shape = track.results["machine"]["norm_shape"] = [4, 8, 16] if track.tiny else [1024, 32, 64]
     for kind in ["gn"] if track.tiny else ["bn", "ln", "gn", "rms"]:
         for way in ["forward", "backward"]:

@@ -1,6 +1,6 @@
 /* Times one kernel of the backend:
  *
- *     kernel KIND SAMPLES SIZE CHANNELS forward|backward     a normalizer with the ReLU behind it, images SIZE x SIZE
+ *     kernel KIND SAMPLES SIZE CHANNELS forward|backward     a normalizer with the ReLU after it, images SIZE x SIZE
  *     kernel conv SAMPLES SIZE CHANNELS forward|dx|dw        a 3x3 convolution, as many channels out as in; dx: what it adds to dw
  *
  *     ... traffic                                            the bytes that the normalizer moves, see move; it answers with the normalizer's numbers

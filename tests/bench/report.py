@@ -196,7 +196,7 @@ def norm(results):
                      ratio(onednn, ours, 1.3 if way == "forward" else 1), ratio(torch, ours, goals.get(kind)),
                      f"{100 * moved / (ours * 1e3) / copy:.0f} % of {where} (80 %)" if ours and copy else "-",
                      f"{100 * t['traffic'] / ours:.0f} %" if ours and "traffic" in t else "-"])
-    return ["## Row 4: a normalizer with the ReLU behind it, 32 images", "",
+    return ["## Row 4: a normalizer with the ReLU after it, 32 images", "",
             "Microseconds, one core; PyTorch with malloc told to keep its memory; compiled: channels_last and a ReLU without a mask, whose scalar loop would be slower. Ratios over the",
             "best. Backward, our dx takes the place of dy, as in a training; oneDNN is slower so, PyTorch has no such call. Of the copy rate: what has to be read",
             "and written once (x and y; x, dy and dx) a second, as a share of the copy rate of the cache that holds it; of the traffic: the time that plain loops take which",
@@ -365,7 +365,7 @@ def gpu_norm(rows, machine):
         theirs = best(t, "PyTorch")
         lines.append([kind, way, us(t["normlab"]), f"{100 * bound / t['normlab']:.0f} % ({GPU_GOAL[way]} %)", us(theirs), f"{100 * bound / theirs:.0f} %" if theirs else "-",
                       ratio(theirs, t["normlab"])])
-    return [f"## A normalizer with the ReLU behind it, {samples} x {size} x {size} x {channels}", "",
+    return [f"## A normalizer with the ReLU after it, {samples} x {size} x {size} x {channels}", "",
             "Microseconds; of the copy rate: what has to be read and written once (x and y; x, dy and dx) a second. PyTorch: the best of both layouts and the compiled one.", "",
             *table(["norm", "", "normlab", "of the copy rate", "PyTorch", "of the copy rate", "over PyTorch"], lines)]
 

@@ -23,7 +23,7 @@
 #include <unistd.h>
 
 static struct injection *injection; /* NULL: none is asked for */
-static atomic_bool in_main;         /* what libraries do before and behind it, as CUDA's runtime does, is theirs */
+static atomic_bool in_main;         /* what libraries do before and after it, as CUDA's runtime does, is theirs */
 static long kill_at;                /* 0: at none */
 static atomic_long changes;
 static pid_t program;

@@ -6,7 +6,7 @@
 #include "base/memory.h"
 #include "fuzz.h"
 #include "plot/plot.h"
-#include "stats/sheet.h"
+#include "stats/table.h"
 #include "stats/answer.h"
 
 static const char experiment_text[] = "train: {epochs: 1}\n"
@@ -23,27 +23,27 @@ static struct nl_experiment *experiment_once(void)
     return &experiment;
 }
 
-static void write_sheet(int status, struct nl_sheet *sheet)
+static void write_sheet(int status, struct nl_table *table)
 {
     if (status)
         return;
-    free(nl_sheet_text(sheet, 80));
-    free(nl_sheet_markdown(sheet, "answer", "notes"));
-    free(nl_sheet_latex(sheet, "answer", "notes", "t"));
-    free(nl_sheet_csv(sheet));
-    free(nl_sheet_json(sheet, NULL));
-    nl_sheet_release(sheet);
+    free(nl_table_text(table, 80));
+    free(nl_table_markdown(table, "answer", "notes"));
+    free(nl_table_latex(table, "answer", "notes", "t"));
+    free(nl_table_csv(table));
+    free(nl_table_json(table, NULL));
+    nl_table_release(table);
 }
 
 static void use(const struct nl_results *results, const struct nl_experiment *experiment)
 {
     struct nl_error err = {{0}};
-    struct nl_sheet sheet;
+    struct nl_table table;
     struct nl_overlap overlap;
-    write_sheet(nl_sheet_summary(results, experiment, &sheet, &err), &sheet);
-    write_sheet(nl_sheet_grid(results, experiment, NULL, &sheet, &err), &sheet);
-    write_sheet(nl_sheet_trials(results, experiment, &sheet, &err), &sheet);
-    write_sheet(nl_sheet_diff(results, experiment, results, experiment, &sheet, &overlap, &err), &sheet);
+    write_sheet(nl_table_summary(results, experiment, &table, &err), &table);
+    write_sheet(nl_table_grid(results, experiment, NULL, &table, &err), &table);
+    write_sheet(nl_table_trials(results, experiment, &table, &err), &table);
+    write_sheet(nl_table_diff(results, experiment, results, experiment, &table, &overlap, &err), &table);
     for (int question = NL_ASK_SMALL_BATCH; question <= NL_ASK_COMPARE; question++) {
         struct nl_experiment asked = *experiment;
         struct nl_answer answer;

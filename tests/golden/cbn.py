@@ -74,7 +74,7 @@ class CrossIteration(nn.Module):
 
 
 class Depthwise(train.MobileNet):
-    """layers.depthwise: the same network with the normalizer of the case behind each convolution."""
+    """layers.depthwise: the same network with the normalizer of the case after each convolution."""
 
     def __init__(self, case, image_shape, classes):
         super().__init__(case, image_shape, classes)

@@ -12,7 +12,7 @@ A case is named <kind>.<what>; its tensors are <case>/<tensor>:
     gamma beta dgamma dbeta          F64 (affine entries); left out where there is none
     mean var                         F64 (sets): mean and biased variance of each set; rms: 0 and the mean of squares;
                                      l1bn, maxbn: the mean and the mean or the largest of |x - mean|
-    running_mean running_var updates F64 (C), (C), I64 (1), before the batch; the same with _after behind it; bn and its kin only
+    running_mean running_var updates F64 (C), (C), I64 (1), before the batch; the same with _after at its end; bn and its kin only
     y_eval dx_eval dgamma_eval dbeta_eval  in evaluation mode, with the statistics after the batch; bn and its kin only
 
 The numbers are those of torch.nn's modules. Each case is also composed from elementary tensor operations with autograd, and

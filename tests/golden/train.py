@@ -355,7 +355,7 @@ class Vgg11(nn.Module):
 
 
 class ResidualMlp(nn.Module):
-    """layers.residual_mlp: a block behind a ReLU whose output goes around it, and one that begins with LN."""
+    """layers.residual_mlp: a block after a ReLU whose output goes around it, and one that begins with LN."""
 
     def __init__(self, case, image_shape, classes):
         super().__init__()

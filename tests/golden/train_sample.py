@@ -2,7 +2,7 @@
 
     python tests/golden/train_sample.py build/normlab        writes tests/golden/train_sample.safetensors, which tests/test_golden_train.c reads
 
-The formulas are those of norm_sample.py. A TLU takes the place of the activation right behind its normalizer: its output is marked, and the activation lets
+The formulas are those of norm_sample.py. A TLU takes the place of the activation right after its normalizer: its output is marked, and the activation lets
 what is marked pass.
 """
 
@@ -74,7 +74,7 @@ class Activation(nn.Module):
 
 
 class Residual(train.Residual):
-    """No TLU where no activation is right behind: at the end of a branch."""
+    """No TLU where no activation is right after: at the end of a branch."""
 
     def __init__(self, case, *rest, **named):
         super().__init__(case, *rest, **named)
@@ -84,7 +84,7 @@ class Residual(train.Residual):
 
 
 class Listed(nn.Module):
-    """layers.frn: a convolution and a residual block, each with a TLU, and a ReLU behind the sum."""
+    """layers.frn: a convolution and a residual block, each with a TLU, and a ReLU after the sum."""
 
     def __init__(self, case, image_shape, classes):
         super().__init__()

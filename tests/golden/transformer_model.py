@@ -16,7 +16,7 @@
     lm_head.weight (V, C)                         a label at each position; model.tied: it is transformer.wte.weight, and not stored twice
     head.weight (K, C), head.bias (K)             a label a sample
 
-Dropout stands where nanoGPT has it: behind the embedding, on the weights of attention and behind both branches.
+Dropout stands where nanoGPT has it: after the embedding, on the weights of attention and after both branches.
 """
 
 import math
@@ -41,7 +41,7 @@ class Settings:
     causal: bool = True
     norm: Callable = nn.LayerNorm         # of a number of channels
     placement: str = "pre"                # pre, post, peri, sandwich, deepnorm
-    final: Optional[bool] = None          # a normalizer behind the last block; None: with pre and peri
+    final: Optional[bool] = None          # a normalizer after the last block; None: with pre and peri
     qk: bool = False
     depth_scale: bool = False
     encoding: str = "learned"             # learned, sinusoidal, rotary, none

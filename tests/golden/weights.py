@@ -9,7 +9,7 @@ A case alone is named <kind>.<what>; its tensors are <case>/<tensor>:
     v dw w dv     F64 (O, I) or (O, I, kernel, kernel): the original weight, the gradient of the computed one, that one, the gradient of the original
     g dg          F64 (O)  the gain and its gradient; of kinds with one
     begin         F64 (O)  the gain that PyTorch begins with, wn alone
-    a b           F64 (O), (I kernel kernel): the vectors of power iteration before the step; the same with _after behind it; sn alone
+    a b           F64 (O), (I kernel kernel): the vectors of power iteration before the step; the same with _after at its end; sn alone
     w_eval        F64      w in evaluation mode after the step; sn alone
     w_svd         F64      v over its largest singular value; sn alone
 

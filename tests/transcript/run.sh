@@ -5,8 +5,8 @@
 #   tests/transcript/run.sh --write    into README.md and experiments/README.md, each between two marks
 #   tests/transcript/run.sh --check    nothing: whether these two still tell what the commands say, times and sizes apart
 #
-# A line is a command, a text behind '# ', a command of whose standard output the first lines are shown behind 'LINES> ', or a command that gets a Ctrl-C
-# when some trials of a folder are done behind '^C FOLDER '. NORMLAB_PROGRAM names the program (default: build/normlab).
+# A line is a command, a text after '# ', a command of whose standard output the first lines are shown after 'LINES> ', or a command that gets a Ctrl-C
+# when some trials of a folder are done after '^C FOLDER '. NORMLAB_PROGRAM names the program (default: build/normlab).
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)

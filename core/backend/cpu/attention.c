@@ -28,7 +28,7 @@ struct work {
     float scale;
     float *cosine, *sine;     /* (S, D / 2) rotary; else NULL */
     float *turned[2];         /* (S, D) q and k; rotary */
-    float *across;            /* (D, TILE) of q times `scale`, then of dy; 0 behind the last query */
+    float *across;            /* (D, TILE) of q times `scale`, then of dy; 0 after the last query */
     float *p, *dp;            /* (S, TILE) */
     float *kept;              /* (S, TILE) by what dropout multiplies a weight, or NULL */
     struct part of[3], gradient[3]; /* (length, D) of the head */

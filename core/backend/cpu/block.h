@@ -28,11 +28,11 @@ enum {
     NL_COLUMN_STRETCH = 64, /* rows of a column that are summed in float, in two chains; */
     NL_COLUMN_GROUP = 64 << 10, /* bytes of rows whose sums are accumulated in double by themselves: what a thread of a team takes */
     NL_ROW_STRETCH = 32,    /* rows whose shares of dgamma and dbeta are, in one */
-    NL_PADDING = 16,        /* numbers that a kernel may read and write behind the end of a working array */
+    NL_PADDING = 16,        /* numbers that a kernel may read and write after the end of a working array */
     NL_SHARE = 5,           /* arrays of doubles that a group of rows has for itself */
 };
 
-enum { NL_FEW_COLUMN_ROWS = 16 }; /* whose columns have kernels of their own */
+enum { NL_SMALL_BATCH = 16 }; /* whose columns have kernels of their own */
 
 /* The gradient that comes to gamma xhat + beta is dy, */
 enum nl_mask {
@@ -91,8 +91,8 @@ struct nl_block_kernels {
     nl_column_sums *column_signs;     /* sum: of h; product: of |h| */
     nl_column_kernel *column_dx_of_signs;
     nl_column_spread *column_spread;  /* x (sets) becomes (C): what its set has, in each channel */
-    /* Columns of NL_FEW_COLUMN_ROWS rows at most, C a multiple of NL_LANES, width 1. Forward: mean, var, y. Backward: part_gamma, part_beta, dx. */
-    nl_block_kernel *few_columns_forward, *few_columns_backward;
+    /* Columns of NL_SMALL_BATCH rows at most, C a multiple of NL_LANES, width 1. Forward: mean, var, y. Backward: part_gamma, part_beta, dx. */
+    nl_block_kernel *small_batch_forward, *small_batch_backward;
     nl_block_kernel *row_forward;  /* mean, var, y */
     nl_block_kernel *row_backward; /* part_gamma, part_beta, dx */
 };
@@ -102,7 +102,7 @@ struct nl_block_kernels {
         .column_sums = column_sums, .column_apply = column_apply, .column_gradients = column_gradients, .column_dx = column_dx,             \
         .column_distances = column_distances, .column_extremes = column_extremes, .column_signs = column_signs,                             \
         .column_dx_of_signs = column_dx_of_signs,                                                                                           \
-        .column_spread = column_spread, .few_columns_forward = few_columns_forward, .few_columns_backward = few_columns_backward,               \
+        .column_spread = column_spread, .small_batch_forward = small_batch_forward, .small_batch_backward = small_batch_backward,               \
         .row_forward = row_forward, .row_backward = row_backward,                                                                           \
     }
 extern const struct nl_block_kernels nl_block_plain;

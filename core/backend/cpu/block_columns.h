@@ -22,7 +22,7 @@ INLINE void put(float *to, wide v, size_t count)
         wide_store_part(to, v, count);
 }
 
-/* Zeros in the lanes behind: what they hold was read from memory that nobody wrote. */
+/* Zeros in the lanes past the last channel: what they hold was read from memory that nobody wrote. */
 INLINE wide keep(wide v, size_t count)
 {
     return is_whole(count) ? v : wide_keep(v, count);
@@ -314,7 +314,7 @@ TARGET static void column_spread(const struct nl_cpu_block *b, float *x)
 
 /* x around the first row gives the mean to the last digit of a float. x around that gives its low part, and the variance. Float sums of so few rows
  * lose nothing that matters. */
-INLINE void few_moments(const struct nl_cpu_block *b, struct strip s, double *mean, double *var)
+INLINE void small_batch_moments(const struct nl_cpu_block *b, struct strip s, double *mean, double *var)
 {
     wide inverse = wide_set(1.0f / (float)b->rows), shift = wide_load(b->x + s.c), difference = wide_set(0.0f);
     for (size_t row = 1; row < b->rows; row++)
@@ -327,7 +327,7 @@ INLINE void few_moments(const struct nl_cpu_block *b, struct strip s, double *me
     wide_put_doubles(var, wide_relu(wide_mul(wide_sub(sums.product[0], wide_mul(offset, sums.sum[0])), inverse)));
 }
 
-INLINE struct columns few_prepare(const struct nl_cpu_block *b, size_t c, const double *mean, const double *var, wide *mean_low, wide *rstd)
+INLINE struct columns small_batch_prepare(const struct nl_cpu_block *b, size_t c, const double *mean, const double *var, wide *mean_low, wide *rstd)
 {
     float shift[NL_LANES], low[NL_LANES], inverse[NL_LANES];
     nl_sets_prepare(NL_LANES, mean, var, b->eps, shift, low, inverse);
@@ -338,22 +338,22 @@ INLINE struct columns few_prepare(const struct nl_cpu_block *b, size_t c, const 
     return (struct columns){{column}};
 }
 
-TARGET static void few_columns_forward(const struct nl_cpu_block *original)
+TARGET static void small_batch_forward(const struct nl_cpu_block *original)
 {
     const struct nl_cpu_block block = *original, *b = &block;
     for (size_t c = 0; c < b->channels; c += NL_LANES) {
         const struct strip s = {c, NL_LANES, 0, b->rows, 1};
         double mean[NL_LANES], var[NL_LANES];
         wide mean_low, rstd;
-        few_moments(b, s, mean, var);
+        small_batch_moments(b, s, mean, var);
         memcpy(b->mean + c, mean, sizeof mean);
         memcpy(b->var + c, var, sizeof var);
-        y_rows(b, few_prepare(b, c, mean, var, &mean_low, &rstd), s);
+        y_rows(b, small_batch_prepare(b, c, mean, var, &mean_low, &rstd), s);
     }
 }
 
 /* The sums become dgamma, dbeta and the factors of dx as in block.c. */
-TARGET static void few_columns_backward(const struct nl_cpu_block *original)
+TARGET static void small_batch_backward(const struct nl_cpu_block *original)
 {
     const struct nl_cpu_block block = *original, *b = &block;
     const float inverse = 1.0f / (float)b->rows;
@@ -361,7 +361,7 @@ TARGET static void few_columns_backward(const struct nl_cpu_block *original)
     for (size_t c = 0; c < b->channels; c += NL_LANES) {
         const struct strip s = {c, NL_LANES, 0, b->rows, 1};
         wide mean_low, rstd;
-        struct columns columns = few_prepare(b, c, b->mean + c, b->var + c, &mean_low, &rstd);
+        struct columns columns = small_batch_prepare(b, c, b->mean + c, b->var + c, &mean_low, &rstd);
         struct column *column = &columns.of[0];
         const struct sums sums = sum_rows(b, columns, s, G_AND_T);
         wide centered = wide_sub(sums.product[0], wide_mul(mean_low, sums.sum[0])); /* the sum of g (x - mean) */

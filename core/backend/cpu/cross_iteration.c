@@ -19,7 +19,7 @@ struct step {
     const double *mean, *var;  /* of the batch */
     double *window;
     float *statistics, *of_weights;
-    float *room;
+    float *scratch;
 };
 
 static const struct nl_kernel *normalize(const struct nl_cross_iteration *op)
@@ -129,7 +129,7 @@ static void sum_input(void *context, size_t first, size_t end, int thread)
     size_t elements = step->op->input_elements;
     (void)thread;
     for (size_t at = first * SUMMED; at < end * SUMMED && at < elements; at += SUMMED)
-        add_samples(step->samples, elements, elements - at < SUMMED ? elements - at : SUMMED, step->input + at, step->room + at);
+        add_samples(step->samples, elements, elements - at < SUMMED ? elements - at : SUMMED, step->input + at, step->scratch + at);
 }
 
 NL_CLONES
@@ -146,7 +146,7 @@ static void put_dy(void *context, size_t first, size_t end, int thread)
     const struct step *step = context;
     size_t at = first * step->channels;
     (void)thread;
-    put_rows(end - first, step->channels, step->x + at, step->mean, (float)(2.0 / (double)step->rows), step->room + at);
+    put_rows(end - first, step->channels, step->x + at, step->mean, (float)(2.0 / (double)step->rows), step->scratch + at);
 }
 
 /* The derivative of what has that dy, from so many samples of the input. */
@@ -161,14 +161,14 @@ static void differentiate_statistics(struct step *step, float *of_mean, float *o
 {
     const struct nl_cross_iteration *op = step->op;
     size_t elements = step->rows / step->samples * step->channels, of_one = op->input_elements + elements, of_all = step->samples * elements;
-    step->room = nl_cpu_outer_scratch((of_one > of_all ? of_one : of_all) * sizeof(float));
+    step->scratch = nl_cpu_outer_scratch((of_one > of_all ? of_one : of_all) * sizeof(float));
     nl_parallel_for((op->input_elements + SUMMED - 1) / SUMMED, nl_cpu_grain_of_bytes((double)step->samples * SUMMED * sizeof(float)), sum_input, step);
-    float *dy = step->room + op->input_elements;
+    float *dy = step->scratch + op->input_elements;
     for (size_t i = 0; i < elements; i++)
         dy[i] = (float)(1.0 / (double)step->rows);
-    differentiate(step, 1, step->room, dy, of_mean);
+    differentiate(step, 1, step->scratch, dy, of_mean);
     nl_parallel_for(step->rows, nl_cpu_grain_of_bytes((double)step->channels * 2 * sizeof(float)), put_dy, step);
-    differentiate(step, step->samples, step->input, step->room, of_var);
+    differentiate(step, step->samples, step->input, step->scratch, of_var);
 }
 
 /* In place of the step that no longer counts. */

@@ -12,6 +12,8 @@ enum {
     BLOCK_ROWS = 192,     /* of a: with its terms they fit the second-level cache */
     STRIPE = 24,          /* of c's rows, for one of a team: whole tiles of every height */
     PACKED_ROWS = 256,    /* so many make up for packing b */
+    LINE = 16,            /* floats of a cache line */
+    ASKED_TERMS = 64,     /* of a transposed a, fewer of which the caches have still */
     FEW_ROWS = 16, SOME_ROWS = 32, FEW_TERMS = 32, /* of a product whose second factor is transposed in registers */
 };
 
@@ -100,6 +102,14 @@ struct rows {
     bool steps;
 };
 
+/* Asks for what tiles are about to take in another order than that of memory, in which it comes several times as fast. */
+static void ask_for(const float *from, size_t rows, size_t columns, size_t line)
+{
+    for (size_t row = 0; row < rows; row++)
+        for (size_t column = 0; column < columns; column += LINE)
+            __builtin_prefetch(from + row * line + column, 0, 2);
+}
+
 /* Stripes [first, end) of c's rows. */
 static void on_stripes(void *context, size_t first, size_t end, int thread)
 {
@@ -123,6 +133,8 @@ static void on_stripes(void *context, size_t first, size_t end, int thread)
             block.columns = g->n;
             block.b_step = in_registers ? g->k : g->n;
             block.dx = g->dx ? g->dx + row : NULL;
+            if (across && block.terms >= ASKED_TERMS)
+                ask_for(a, block.terms, rows, g->m);
             if (steps)
                 isa->step(&block, row * g->n, rows, a, g->b);
             else if (in_registers)

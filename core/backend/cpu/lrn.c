@@ -31,11 +31,11 @@ static struct windows windows_of(const struct nl_lrn *op)
         .k = op->set.lrn.k,
         .exponent = -op->set.lrn.beta,
     };
-    size_t room = rows * line + size + 1;
-    w.padded = nl_cpu_scratch(room * (2 * sizeof *w.padded + sizeof *w.power));
-    w.sums = w.padded + room;
-    w.power = (float *)(w.sums + room);
-    for (size_t i = 0; i < room; i++)
+    size_t scratch = rows * line + size + 1;
+    w.padded = nl_cpu_scratch(scratch * (2 * sizeof *w.padded + sizeof *w.power));
+    w.sums = w.padded + scratch;
+    w.power = (float *)(w.sums + scratch);
+    for (size_t i = 0; i < scratch; i++)
         w.padded[i] = 0;
     return w;
 }

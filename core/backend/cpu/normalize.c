@@ -108,13 +108,13 @@ static void track_blocks(const struct nl_norm_call *call)
     }
 }
 
-static bool forward_few(const struct nl_run *run, const struct nl_normalize *op, size_t at)
+static bool forward_small_batch(const struct nl_run *run, const struct nl_normalize *op, size_t at)
 {
     const struct nl_block_kernels *kernels = nl_block_kernels();
     struct nl_cpu_block b;
-    if (!nl_norm_few(&b, run, op, at))
+    if (!nl_norm_small_batch(&b, run, op, at))
         return false;
-    (op->norm->tracks ? kernels->few_columns_forward : kernels->row_forward)(&b);
+    (op->norm->tracks ? kernels->small_batch_forward : kernels->row_forward)(&b);
     if (op->norm->tracks)
         track(op, at, run->statistics, &b, b.rows, 0);
     return true;
@@ -123,7 +123,7 @@ static bool forward_few(const struct nl_run *run, const struct nl_normalize *op,
 static void forward_replica(const struct nl_run *run, const struct nl_normalize *op, int r, enum nl_norm_phase phase)
 {
     struct nl_norm_call call;
-    if (phase == NL_NORM_WHOLE && forward_few(run, op, (size_t)r * run->stride))
+    if (phase == NL_NORM_WHOLE && forward_small_batch(run, op, (size_t)r * run->stride))
         return;
     nl_norm_begin(&call, run, op, r, phase);
     share_blocks(&call, forward_blocks);
@@ -276,20 +276,20 @@ static void sum_gradients(const struct nl_run *run, struct nl_norm_call *call)
         round_all(affine, call->block.dbeta, dbeta);
 }
 
-static bool backward_few(const struct nl_run *run, const struct nl_normalize *op, size_t at)
+static bool backward_small_batch(const struct nl_run *run, const struct nl_normalize *op, size_t at)
 {
     const struct nl_block_kernels *kernels = nl_block_kernels();
     struct nl_cpu_block b;
-    if (!nl_norm_few(&b, run, op, at))
+    if (!nl_norm_small_batch(&b, run, op, at))
         return false;
-    (op->norm->tracks ? kernels->few_columns_backward : kernels->row_backward)(&b);
+    (op->norm->tracks ? kernels->small_batch_backward : kernels->row_backward)(&b);
     return true;
 }
 
 static void backward_replica(const struct nl_run *run, const struct nl_normalize *op, int r, enum nl_norm_phase phase)
 {
     struct nl_norm_call call;
-    if (phase == NL_NORM_WHOLE && backward_few(run, op, (size_t)r * run->stride))
+    if (phase == NL_NORM_WHOLE && backward_small_batch(run, op, (size_t)r * run->stride))
         return;
     nl_norm_begin(&call, run, op, r, phase);
     float *dresidual = NL_AT(op->dresidual, call.at);

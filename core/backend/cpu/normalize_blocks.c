@@ -245,11 +245,11 @@ void nl_norm_move_block(const struct nl_norm_call *call, struct nl_cpu_block *b,
     move_block(call, b, (sample * call->positions + position) * b->channels, position, i * b->sets);
 }
 
-bool nl_norm_few(struct nl_cpu_block *b, const struct nl_run *run, const struct nl_normalize *op, size_t at)
+bool nl_norm_small_batch(struct nl_cpu_block *b, const struct nl_run *run, const struct nl_normalize *op, size_t at)
 {
     size_t channels = (size_t)op->setup.channels, rows = (size_t)run->samples;
     bool columns = op->norm->tracks, own = !columns || run->statistics == NL_STATS_TRAIN || run->statistics == NL_STATS_BATCH;
-    if (!nl_normalize_is_standard(op) || rows > (columns ? NL_FEW_COLUMN_ROWS : NL_ROW_STRETCH) || op->setup.positions != 1 || !own || op->residual || op->sums || op->batches ||
+    if (!nl_normalize_is_standard(op) || rows > (columns ? NL_SMALL_BATCH : NL_ROW_STRETCH) || op->setup.positions != 1 || !own || op->residual || op->sums || op->batches ||
         (size_t)op->affine_count != channels)
         return false;
     struct nl_partition partition = op->norm->partition(&op->setup); /* of as many samples as may come, or of slices */

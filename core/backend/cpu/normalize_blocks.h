@@ -34,7 +34,7 @@ struct nl_norm_call {
     struct nl_cpu_block block; /* what all blocks share, and where the first one begins */
 };
 
-/* Numbers of gamma, at least C, with padding behind them. */
+/* Numbers of gamma, at least C, with padding after them. */
 size_t nl_norm_affine_padded(const struct nl_normalize *op);
 
 /* Replica r's part of a call, with its scratch. */
@@ -46,6 +46,6 @@ void nl_norm_move_block(const struct nl_norm_call *call, struct nl_cpu_block *b,
 
 /* A normalizer of a fully connected layer on a few samples: one block, the batch's own statistics, gamma and beta a channel, no residual. What nl_norm_begin
  * prepares takes as long as its arithmetic. False: it is none. Its part_gamma and part_beta are dgamma and dbeta. */
-bool nl_norm_few(struct nl_cpu_block *b, const struct nl_run *run, const struct nl_normalize *op, size_t at);
+bool nl_norm_small_batch(struct nl_cpu_block *b, const struct nl_run *run, const struct nl_normalize *op, size_t at);
 
 #endif

@@ -45,7 +45,7 @@ static size_t place(const struct group *g, int n, int row)
     return ((size_t)n * (size_t)g->op->setup.positions + (size_t)row) * (size_t)g->op->setup.channels;
 }
 
-/* Between the samples and `packed`, where rows that count lie one behind the other. */
+/* Between the samples and `packed`, where rows that count lie one after the other. */
 static void copy_rows(const struct group *g, const void *samples, float *packed, bool out)
 {
     for (int n = g->first; n < g->end; n++) {
@@ -104,7 +104,7 @@ static struct nl_normalize as_sample(const struct nl_normalize *op, const struct
     return one;
 }
 
-/* Behind the ends of sequences gamma xhat + beta is 0. */
+/* After the ends of sequences gamma xhat + beta is 0. */
 static void clear_y(const struct nl_run *run, const struct group *g, int r)
 {
     size_t at = (size_t)r * run->stride;

@@ -13,7 +13,7 @@ static const struct nl_cell_kernels *kernels(void)
 
 /* ---- LSTM ---- */
 
-/* In the state of a replica that stands so many bytes behind the first. */
+/* In the state of a replica that stands so many bytes after the first. */
 static struct nl_lstm_cell lstm_at(const struct nl_lstm_cell *op, size_t at)
 {
     struct nl_lstm_cell of = *op;

@@ -70,24 +70,24 @@ static double length_of(size_t count, const double *x, double eps)
     return fmax(sqrt(squares), eps);
 }
 
-static void iterate(const struct matrix *m, double *room)
+static void iterate(const struct matrix *m, double *scratch)
 {
-    times_b(m, room);
-    double length = length_of(m->outputs, room, m->eps);
+    times_b(m, scratch);
+    double length = length_of(m->outputs, scratch, m->eps);
     for (size_t o = 0; o < m->outputs; o++)
-        m->a[o] = (float)(room[o] / length);
-    times_a(m, room);
-    length = length_of(m->rows, room, m->eps);
+        m->a[o] = (float)(scratch[o] / length);
+    times_a(m, scratch);
+    length = length_of(m->rows, scratch, m->eps);
     for (size_t row = 0; row < m->rows; row++)
-        m->b[place_in_b(m, row)] = (float)(room[row] / length);
+        m->b[place_in_b(m, row)] = (float)(scratch[row] / length);
 }
 
-static double sigma_of(const struct matrix *m, double *room)
+static double sigma_of(const struct matrix *m, double *scratch)
 {
     double sigma = 0;
-    times_b(m, room);
+    times_b(m, scratch);
     for (size_t o = 0; o < m->outputs; o++)
-        sigma += (double)m->a[o] * room[o];
+        sigma += (double)m->a[o] * scratch[o];
     return sigma;
 }
 
@@ -114,7 +114,7 @@ NL_CLONES static void differentiate(const struct matrix *m, const float *dw, dou
 struct call {
     const struct nl_run *run;
     const struct nl_spectral_norm *op;
-    double *room; /* (replicas, the larger of rows and outputs) */
+    double *scratch; /* (replicas, the larger of rows and outputs) */
 };
 
 static size_t rows_of(const struct nl_spectral_norm *op)
@@ -122,7 +122,7 @@ static size_t rows_of(const struct nl_spectral_norm *op)
     return (size_t)nl_weight_taps(op->kernel) * (size_t)op->in;
 }
 
-static size_t room_of(const struct nl_spectral_norm *op)
+static size_t scratch_of(const struct nl_spectral_norm *op)
 {
     return rows_of(op) > (size_t)op->out ? rows_of(op) : (size_t)op->out;
 }
@@ -141,10 +141,10 @@ static void compute_replicas(void *context, size_t first, size_t end, int thread
     (void)thread;
     for (size_t r = first; r < end; r++) {
         struct matrix m = matrix_of(call, r);
-        double *room = call->room + r * room_of(call->op), *sigma = NL_AT(call->op->sigma, r * call->run->stride);
+        double *scratch = call->scratch + r * scratch_of(call->op), *sigma = NL_AT(call->op->sigma, r * call->run->stride);
         for (int i = 0; call->run->statistics == NL_STATS_TRAIN && i < call->op->iterations; i++)
-            iterate(&m, room);
-        *sigma = sigma_of(&m, room);
+            iterate(&m, scratch);
+        *sigma = sigma_of(&m, scratch);
         divide(m.rows * m.outputs, m.v, *sigma, NL_AT(call->op->w, r * call->run->stride));
     }
 }
@@ -166,7 +166,7 @@ static void differentiate_replicas(void *context, size_t first, size_t end, int 
 static void on_replicas(const struct nl_run *run, const struct nl_spectral_norm *op, nl_parallel_body *body)
 {
     double flops = 8.0 * (double)rows_of(op) * op->out;
-    struct call call = {run, op, nl_cpu_scratch((size_t)run->replicas * room_of(op) * sizeof(double))};
+    struct call call = {run, op, nl_cpu_scratch((size_t)run->replicas * scratch_of(op) * sizeof(double))};
     nl_parallel_for((size_t)run->replicas, nl_cpu_grain(flops), body, &call);
 }
 

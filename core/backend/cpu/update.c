@@ -5,7 +5,7 @@
 #include "backend/cpu/cpu.h"
 #include "base/team.h"
 
-enum { SUMS = 8 };
+enum { SUMS = 32 }; /* side by side: each waits four cycles for the one before */
 
 /* In double: the squares of a diverging gradient overflow a float, and it is then that clipping matters. */
 NL_CLONES
@@ -130,6 +130,7 @@ struct nl_cpu_sgd nl_cpu_sgd_of(const struct nl_update *op, size_t at, const flo
 
 /* The scalars of one step of Adam, AdamW or Lion, worked out in double. */
 struct scalars {
+    float clip;     /* grad *= clip */
     float lr;
     float keep;     /* w *= keep: 1 - lr decay (AdamW, Lion) */
     float decay;    /* grad += decay w (Adam) */
@@ -144,17 +145,18 @@ static void adam(size_t count, struct scalars a, float *restrict w, const float 
                  float *restrict second)
 {
     for (size_t i = 0; i < count; i++) {
-        float kept = w[i] * a.keep, g = decayed(grad[i], a.decay, w[i]);
+        float kept = w[i] * a.keep, g = decayed(a.clip * grad[i], a.decay, w[i]);
         first[i] = a.beta1 * first[i] + a.rest1 * g;
         second[i] = a.beta2 * second[i] + a.rest2 * (g * g);
         w[i] = kept - a.rate * (first[i] / (sqrtf(second[i]) * a.root + a.eps));
     }
 }
 
-static struct scalars scalars_of(const struct nl_update *op, const struct nl_hyper *hyper, double t, double decay)
+static struct scalars scalars_of(const struct nl_update *op, const struct nl_hyper *hyper, double t, double decay, float clip)
 {
     bool decoupled = op->optimizer != NL_ADAM;
     return (struct scalars){
+        .clip = clip,
         .lr = (float)hyper->lr,
         .keep = decoupled ? (float)(1.0 - hyper->lr * decay) : 1.0f,
         .decay = decoupled ? 0.0f : (float)decay,
@@ -173,9 +175,9 @@ NL_CLONES
 static void lion(size_t count, struct scalars a, float *restrict w, const float *restrict grad, float *restrict mean)
 {
     for (size_t i = 0; i < count; i++) {
-        float u = a.beta1 * mean[i] + a.rest1 * grad[i];
+        float g = a.clip * grad[i], u = a.beta1 * mean[i] + a.rest1 * g;
         float sign = u > 0 ? 1.0f : u < 0 ? -1.0f : u;
-        mean[i] = a.beta2 * mean[i] + a.rest2 * grad[i];
+        mean[i] = a.beta2 * mean[i] + a.rest2 * g;
         w[i] = w[i] * a.keep - a.lr * sign;
     }
 }
@@ -197,6 +199,7 @@ struct range {
     double t;    /* steps with this one */
     double rate; /* LARS: of this tensor, times lr */
     double decay;
+    float clip;  /* by what the gradients are still to be multiplied: Adam, AdamW, Lion; else 1 */
 };
 
 static void on_range(void *context, size_t begin, size_t end, int thread)
@@ -216,10 +219,10 @@ static void on_range(void *context, size_t begin, size_t end, int thread)
     }
     case NL_ADAM:
     case NL_ADAMW:
-        adam(count, scalars_of(op, hyper, range->t, range->decay), w, grad, first, (float *)NL_AT(op->second, range->at) + from);
+        adam(count, scalars_of(op, hyper, range->t, range->decay, range->clip), w, grad, first, (float *)NL_AT(op->second, range->at) + from);
         break;
     case NL_LION:
-        lion(count, scalars_of(op, hyper, range->t, range->decay), w, grad, first);
+        lion(count, scalars_of(op, hyper, range->t, range->decay, range->clip), w, grad, first);
         break;
     case NL_LARS:
         lars(count, (float)range->rate, (float)range->decay, (float)hyper->momentum, w, grad, first);
@@ -255,7 +258,7 @@ static void clip_fractions(const struct nl_update *op, size_t at)
             w[k] = w[k] < 0.0f ? 0.0f : w[k] > 1.0f ? 1.0f : w[k]; /* NaN stays NaN */
 }
 
-static void step_all(const struct nl_run *run, const struct nl_update *op, size_t at)
+static void step_all(const struct nl_run *run, const struct nl_update *op, size_t at, float clip)
 {
     const struct nl_hyper *hyper = NL_AT(op->hyper, at);
     if (op->optimizer == NL_LARS) {
@@ -266,8 +269,15 @@ static void step_all(const struct nl_run *run, const struct nl_update *op, size_
     }
     size_t rest = op->stepped > op->decayed ? op->stepped : op->decayed;
     double t = (double)run->step + 1;
-    step((struct range){.op = op, .at = at, .from = op->stepped, .t = t, .decay = hyper->weight_decay}, op->decayed);
-    step((struct range){.op = op, .at = at, .from = rest, .t = t}, op->count);
+    step((struct range){.op = op, .at = at, .from = op->stepped, .t = t, .decay = hyper->weight_decay, .clip = clip}, op->decayed);
+    step((struct range){.op = op, .at = at, .from = rest, .t = t, .clip = clip}, op->count);
+}
+
+/* By what gradients are multiplied so that their norm is `most` at most. NaN leaves them as they are. */
+static float norm_factor(double most, size_t count, const float *grad)
+{
+    double factor = most / (sqrt(sum_of_squares(count, grad)) + 1e-6);
+    return factor < 1 ? (float)factor : 1.0f;
 }
 
 void nl_cpu_update(const struct nl_run *run, const struct nl_update *op)
@@ -280,14 +290,14 @@ void nl_cpu_update(const struct nl_run *run, const struct nl_update *op)
         for (int i = 0; op->units > 0 && i < op->tensors; i++)
             if (tensor[i].units > 0)
                 clip_units(&tensor[i], hyper->agc, (const float *)NL_AT(op->w, at) + tensor[i].offset, grad + tensor[i].offset);
-        if (hyper->clip_norm > 0) {
-            double factor = hyper->clip_norm / (sqrt(sum_of_squares(op->count, grad)) + 1e-6);
-            if (factor < 1)
-                scale(op->count, (float)factor, grad);
+        float clip = hyper->clip_norm > 0 ? norm_factor(hyper->clip_norm, op->count, grad) : 1.0f;
+        if (clip < 1 && (hyper->clip_value > 0 || op->optimizer == NL_SGD || op->optimizer == NL_LARS)) {
+            scale(op->count, clip, grad);
+            clip = 1.0f;
         }
         if (hyper->clip_value > 0)
             clamp(op->count, (float)hyper->clip_value, grad);
-        step_all(run, op, at);
+        step_all(run, op, at, clip);
         if (op->has_fractions)
             clip_fractions(op, at);
     }

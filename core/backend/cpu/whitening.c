@@ -6,7 +6,7 @@
 #include "base/team.h"
 
 enum { CHUNK = 128 }; /* rows: few enough that a float keeps the digits of a sum of products */
-enum { WORK = NL_WHITENING_ROOM + 2 };
+enum { WORK = NL_WHITENING_SCRATCH + 2 };
 
 /* One replica's numbers. */
 struct task {
@@ -211,15 +211,15 @@ static double *work_of(const struct task *task, size_t g)
 
 /* All that they call becomes part of them, and so is compiled for each instruction set. */
 NL_CLONES __attribute__((flatten))
-static void clone_whiten(const struct nl_whitening_form *form, const double *cov, double *factors, double *w, double *room)
+static void clone_whiten(const struct nl_whitening_form *form, const double *cov, double *factors, double *w, double *scratch)
 {
-    nl_whiten(form, cov, factors, w, room);
+    nl_whiten(form, cov, factors, w, scratch);
 }
 
 NL_CLONES __attribute__((flatten))
-static void clone_whiten_back(const struct nl_whitening_form *form, double *factors, double *dw, double *dcov, double *room)
+static void clone_whiten_back(const struct nl_whitening_form *form, double *factors, double *dw, double *dcov, double *scratch)
 {
-    nl_whiten_back(form, factors, dw, dcov, room);
+    nl_whiten_back(form, factors, dw, dcov, scratch);
 }
 
 static void whiten(const struct task *task, size_t g, const double *cov)
@@ -229,7 +229,7 @@ static void whiten(const struct task *task, size_t g, const double *cov)
     clone_whiten(&form, cov, task->factors + g * nl_whitening_factors_of(task->op), task->w + g * square, work_of(task, g) + 2 * square);
 }
 
-/* Mean and W that do not hang on the batch. */
+/* Mean and W that do not depend on the batch. */
 static void take_fixed(struct task *task)
 {
     const struct nl_whitening *op = task->op;

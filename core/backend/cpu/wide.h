@@ -23,7 +23,7 @@ typedef struct {
     UNROLL                             \
     for (int p = 0; p < PARTS; p++)
 
-/* Of `count` lanes those in part p and behind it. */
+/* Of `count` lanes those in part p and after it. */
 INLINE size_t wide_left(size_t count, int p)
 {
     size_t before = (size_t)p * LANES;

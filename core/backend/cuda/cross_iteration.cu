@@ -76,7 +76,7 @@ static __global__ void put_dy(struct nl_normalize op, size_t stride, size_t rows
     nl_at((float *)op.y, stride)[i] = (float)((of_var ? 2 * apart : 1.0) / rows);
 }
 
-/* A row of today's (3, weights). Its place hangs on the step, and so no kernel of another operation can be told it: a step is recorded once. */
+/* A row of today's (3, weights). Its place depends on the step, and so no kernel of another operation can be told it: a step is recorded once. */
 static __global__ void keep(struct nl_cross_iteration op, size_t stride, const struct nl_cuda_moment *now, unsigned row, const float *from)
 {
     size_t j = nl_element();

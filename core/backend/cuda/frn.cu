@@ -7,7 +7,7 @@ static const unsigned COLUMNS = 32, DEEP = 8; /* a block: 32 channels, 8 threads
 
 /* A thread's channel, and what it is computed with. */
 struct channel {
-    unsigned c, deep;      /* c may lie behind the last */
+    unsigned c, deep;      /* c may lie after the last */
     size_t first;          /* element of its first position */
     float gamma, beta, tau;
     double scale, eps;     /* scale: 1 / sqrt(nu2 + eps) */

@@ -1,4 +1,4 @@
-/* Matrix products on the tensor cores (device.precision): elements are rounded on their way into shared memory, to tf32 (10 bits behind the
+/* Matrix products on the tensor cores (device.precision): elements are rounded on their way into shared memory, to tf32 (10 bits after the
  * point, ties away from zero) or bf16 (7 bits, ties to even), their products are exact, and sums are float32. NaN stays NaN.
  *
  * A sum runs over k in steps of one instruction, from the chunk's first k on and the same in every tile; what happens within an instruction

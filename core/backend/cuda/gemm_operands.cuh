@@ -158,7 +158,7 @@ static inline bool nl_gemm_is_large(const struct nl_run *run, const struct nl_ge
     return size.m > 32 && blocks >= NL_ENOUGH_BLOCKS;
 }
 
-/* Where a chunk's numbers lie in this replica's parts: c, and the column sums behind it. */
+/* Where a chunk's numbers lie in this replica's parts: c, and the column sums after it. */
 static __device__ inline float *nl_gemm_chunk(const struct nl_gemm_out &out, const struct nl_gemm_size &size, int chunk)
 {
     size_t chunks = (size.k + size.chunk - 1) / size.chunk;

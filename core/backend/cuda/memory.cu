@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What a thread has: where it works, its room, and what went wrong first. */
+/* What a thread has: where it works, its scratch, and what went wrong first. */
 struct context {
     int device;
     struct nl_cuda_moment *now, told; /* on the device; what it was last told */

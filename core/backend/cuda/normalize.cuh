@@ -22,7 +22,7 @@ struct nl_layout {
     unsigned blocks;        /* of positions: 1 or positions */
     bool elements;          /* gamma and beta have one for each element of a sample */
     bool relu, fixed;
-    bool leaves_out;        /* rows behind the ends of sequences, */
+    bool leaves_out;        /* rows after the ends of sequences, */
     int time;               /* of a loop (struct nl_run) */
     struct nl_norm norm;
     size_t stride;

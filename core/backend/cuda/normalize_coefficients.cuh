@@ -32,7 +32,7 @@ struct nl_general {
     struct nl_normalize op;
     struct nl_layout layout;
     enum nl_statistics statistics;
-    bool constant; /* what normalizes does not hang on the batch */
+    bool constant; /* what normalizes does not depend on the batch */
     bool averages; /* over a history */
     bool kept;     /* the coefficients outlive the call */
     unsigned sets, replicas;

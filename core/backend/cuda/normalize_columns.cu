@@ -97,7 +97,7 @@ static __device__ double learn(const struct nl_normalize &op, const struct nl_la
     return momentum;
 }
 
-/* Takes a slice's moments of channel c in, behind so many slices and rows of this call; the counts are those before the call (advance). */
+/* Takes a slice's moments of channel c in, after so many slices and rows of this call; the counts are those before the call (advance). */
 static __device__ void follow(const struct nl_normalize &op, const struct nl_layout &l, enum nl_statistics statistics, unsigned c, unsigned slice, double rows,
                               double m, double mean, double var)
 {

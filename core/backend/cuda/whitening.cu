@@ -27,7 +27,7 @@ struct nl_white {
     double *parts;              /* (chunks, C) */
     double *products;           /* (chunks, groups, d, d) */
     double *dcov;               /* (groups, d, d) */
-    double *work;               /* (groups, NL_WHITENING_ROOM + 1, d, d) */
+    double *work;               /* (groups, NL_WHITENING_SCRATCH + 1, d, d) */
 };
 
 /* Numbers of scratch that a replica takes. */
@@ -35,7 +35,7 @@ static size_t scratch_of(const struct nl_white_call *call)
 {
     size_t channels = (size_t)call->op.channels, matrices = channels * call->d;
     return 2 * channels + matrices + call->op.set.groups * call->factors + call->chunks * (channels + matrices) +
-           (NL_WHITENING_ROOM + 2) * matrices;
+           (NL_WHITENING_SCRATCH + 2) * matrices;
 }
 
 static __device__ struct nl_white white_of(const struct nl_white_call &call)
@@ -50,7 +50,7 @@ static __device__ struct nl_white white_of(const struct nl_white_call &call)
     white.parts = at, at += call.chunks * channels;
     white.products = at, at += call.chunks * matrices;
     white.dcov = at, at += matrices;
-    white.work = at, at += (NL_WHITENING_ROOM + 1) * matrices;
+    white.work = at, at += (NL_WHITENING_SCRATCH + 1) * matrices;
     white.mean = call.fixed ? at : (double *)nl_at(op.mean, call.stride);
     white.w = call.fixed ? at + channels : (double *)nl_at(op.w, call.stride);
     white.factors = call.fixed ? at + channels + matrices : (double *)nl_at(op.factors, call.stride);
@@ -165,7 +165,7 @@ static __global__ void whiten_groups(struct nl_white_call call)
     struct nl_white white = white_of(call);
     struct nl_whitening_form form = form_of(call);
     size_t square = (size_t)call.d * call.d;
-    double *cov = white.work + blockIdx.x * (NL_WHITENING_ROOM + 1) * square, *mean = white.mean + blockIdx.x * call.d, *w = white.w + blockIdx.x * square;
+    double *cov = white.work + blockIdx.x * (NL_WHITENING_SCRATCH + 1) * square, *mean = white.mean + blockIdx.x * call.d, *w = white.w + blockIdx.x * square;
     join_products(call, white, cov);
     NL_SHARE(e, (int)square) cov[e] /= call.rows;
     NL_MEET();
@@ -177,7 +177,7 @@ static __global__ void whiten_groups(struct nl_white_call call)
                              nl_at(call.op.precise_mean, call.stride) + blockIdx.x * call.d, nl_at(call.op.precise_cov, call.stride) + blockIdx.x * square);
 }
 
-/* Mean and W that do not hang on the batch. */
+/* Mean and W that do not depend on the batch. */
 static __global__ void take_fixed(struct nl_white_call call)
 {
     struct nl_white white = white_of(call);
@@ -188,7 +188,7 @@ static __global__ void take_fixed(struct nl_white_call call)
     const double *precise_mean = nl_at(call.op.precise_mean, call.stride), *precise_cov = nl_at(call.op.precise_cov, call.stride);
     NL_SHARE(i, call.d) white.mean[first + i] = precise ? precise_mean[first + i] : running_mean[first + i];
     if (precise)
-        nl_whiten(&form, precise_cov + matrix, white.factors + blockIdx.x * call.factors, white.w + matrix, white.work + (NL_WHITENING_ROOM + 1) * matrix);
+        nl_whiten(&form, precise_cov + matrix, white.factors + blockIdx.x * call.factors, white.w + matrix, white.work + (NL_WHITENING_SCRATCH + 1) * matrix);
     else
         NL_SHARE(e, (int)square) white.w[matrix + e] = running_w[matrix + e];
 }
@@ -252,7 +252,7 @@ static __global__ void find_gradients(struct nl_white_call call)
     int d = call.d, first = (int)blockIdx.x * d;
     size_t square = (size_t)d * d;
     float *dgamma = (float *)nl_at(call.op.dgamma, call.stride), *dbeta = (float *)nl_at(call.op.dbeta, call.stride);
-    double *dw = white.work + blockIdx.x * (NL_WHITENING_ROOM + 1) * square;
+    double *dw = white.work + blockIdx.x * (NL_WHITENING_SCRATCH + 1) * square;
     join_products(call, white, dw);
     NL_SHARE(j, d)
     {

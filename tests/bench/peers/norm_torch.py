@@ -1,4 +1,4 @@
-"""A normalizer with the ReLU behind it in PyTorch, one thread; arguments and answers as `kernel KIND`.
+"""A normalizer with the ReLU after it in PyTorch, one thread; arguments and answers as `kernel KIND`.
 
     python norm_torch.py KIND SAMPLES SIZE CHANNELS forward|backward channels_last|contiguous [compiled] [--device cuda]
 

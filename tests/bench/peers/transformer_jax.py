@@ -52,7 +52,7 @@ layer_norm.defvjp(normalize, normalize_back)
 
 
 def attend(q, k, v, causal):
-    """(N, H, S, D). Divided by the sum behind the product."""
+    """(N, H, S, D). Divided by the sum after the product."""
     scores = jnp.einsum("nhsd,nhtd->nhst", q, k) / math.sqrt(q.shape[-1])
     if causal:
         scores = jnp.where(jnp.tri(q.shape[2], dtype=bool), scores, -jnp.inf)

@@ -1,12 +1,12 @@
-#include "sweep/interim.h"
+#include "sweep/partial.h"
 
 #include "sweep/store.h"
 
-int nl_interim_load(const char *folder, const struct nl_experiment *experiment, const struct nl_provenance *made, struct nl_interim *out,
+int nl_partial_load(const char *folder, const struct nl_experiment *experiment, const struct nl_provenance *made, struct nl_partial *out,
                     struct nl_error *err)
 {
     const struct nl_store store = nl_store_at(folder);
-    *out = (struct nl_interim){0};
+    *out = (struct nl_partial){0};
     if (nl_store_grid(folder, experiment, &out->grid, err))
         return NL_FAIL;
     if (nl_grid_recognize(&out->grid, made, err)) {
@@ -20,8 +20,8 @@ int nl_interim_load(const char *folder, const struct nl_experiment *experiment, 
     return out->record ? NL_OK : NL_FAIL;
 }
 
-void nl_interim_release(struct nl_interim *interim)
+void nl_partial_release(struct nl_partial *partial)
 {
-    nl_records_release(interim->record, interim->grid.trials);
-    nl_grid_release(&interim->grid);
+    nl_records_release(partial->record, partial->grid.trials);
+    nl_grid_release(&partial->grid);
 }

@@ -1,4 +1,4 @@
-#include "side.h"
+#include "operand.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -8,56 +8,56 @@
 #include "config/keep.h"
 
 /* Otherwise its tables are gone when the program ends. */
-static bool at_end(const struct side *side)
+static bool at_end(const struct operand *operand)
 {
-    return side->tables == side->folder;
+    return operand->tables == operand->folder;
 }
 
-struct nl_origin side_origin(const struct side *side)
+struct nl_origin operand_origin(const struct operand *operand)
 {
-    return (struct nl_origin){.kind = NL_FROM_FILE, .file = nl_keep_text(at_end(side) ? side->results.path : side->word),
-                              .line = at_end(side) ? side->results.table.line[side->row] : 0, .column = 1, .width = 1, .line_text = ""};
+    return (struct nl_origin){.kind = NL_FROM_FILE, .file = nl_keep_text(at_end(operand) ? operand->results.path : operand->word),
+                              .line = at_end(operand) ? operand->results.csv.line[operand->row] : 0, .column = 1, .width = 1, .line_text = ""};
 }
 
 /* Row `number` of trials.csv in place of the sweep: its values, fixed, with that line as their origin. */
-static bool become_trial(struct side *side, const char *number)
+static bool become_trial(struct operand *operand, const char *number)
 {
-    struct nl_results *results = &side->results;
-    const struct nl_table *table = &results->table;
-    int column = nl_table_column(table, "trial"), row = 0;
-    while (row < table->rows && strcmp(nl_table_field(table, row, column), number) != 0)
+    struct nl_results *results = &operand->results;
+    const struct nl_csv *csv = &results->csv;
+    int column = nl_csv_column(csv, "trial"), row = 0;
+    while (row < csv->rows && strcmp(nl_csv_field(csv, row, column), number) != 0)
         row++;
-    if (row == table->rows) {
-        bad_input("trials are numbered in the first column of trials.csv", "'%s' has no trial %s%s", at_end(side) ? table->path : side->folder,
-                  number, at_end(side) ? "" : " that has ended");
+    if (row == csv->rows) {
+        bad_input("trials are numbered in the first column of trials.csv", "'%s' has no trial %s%s", at_end(operand) ? csv->path : operand->folder,
+                  number, at_end(operand) ? "" : " that has ended");
         return false;
     }
-    struct nl_experiment *experiment = &side->experiment;
-    side->row = row;
+    struct nl_experiment *experiment = &operand->experiment;
+    operand->row = row;
     for (int c = column + 1; c < results->status; c++) {
-        const struct nl_key *key = nl_key_of(table->name[c]);
-        const char *text = nl_table_field(table, row, c);
+        const struct nl_key *key = nl_key_of(csv->name[c]);
+        const char *text = nl_csv_field(csv, row, c);
         struct nl_error err;
         if (!key || !*text)
             continue;
         if (nl_key_set(key, &experiment->config, text, &err)) {
-            bad_input(NULL, "%s:%d: %s", table->path, table->line[row], err.text);
+            bad_input(NULL, "%s:%d: %s", csv->path, csv->line[row], err.text);
             return false;
         }
-        experiment->origin[nl_key_index(key)] = side_origin(side);
+        experiment->origin[nl_key_index(key)] = operand_origin(operand);
     }
     experiment->axes = experiment->excludes = 0;
     experiment->seeds = 1;
     experiment->has_baseline = experiment->is_sweep = false;
-    char *real = realpath(side->folder, NULL), *slash = real ? strrchr(real, '/') : NULL;
-    experiment->name = nl_keep(nl_format("%s-%s", slash ? slash + 1 : side->folder, number));
+    char *real = realpath(operand->folder, NULL), *slash = real ? strrchr(real, '/') : NULL;
+    experiment->name = nl_keep(nl_format("%s-%s", slash ? slash + 1 : operand->folder, number));
     free(real);
     return true;
 }
 
-bool open_side(const char *word, struct side *out)
+bool open_operand(const char *word, struct operand *out)
 {
-    *out = (struct side){.word = word, .row = -1};
+    *out = (struct operand){.word = word, .row = -1};
     const char *colon = strrchr(word, ':'), *number = NULL;
     out->folder = nl_folder_exists(word) ? nl_strdup(word) : NULL;
     if (!out->folder && colon && colon[1] && !colon[1 + strspn(colon + 1, "0123456789")]) {
@@ -77,12 +77,12 @@ bool open_side(const char *word, struct side *out)
     return !number || become_trial(out, number);
 }
 
-void close_side(struct side *side)
+void close_operand(struct operand *operand)
 {
-    free(side->file);
-    free(side->folder);
-    if (side->has_results)
-        nl_results_release(&side->results);
+    free(operand->file);
+    free(operand->folder);
+    if (operand->has_results)
+        nl_results_release(&operand->results);
 }
 
 /* Where a file has that name, it is meant. */
@@ -106,9 +106,9 @@ bool load_file_or_trial(const struct arguments *arguments, struct nl_experiment 
         free(quoted);
         return false;
     }
-    struct side side;
-    bool good = open_side(word, &side);
-    *out = side.experiment;
-    close_side(&side);
+    struct operand operand;
+    bool good = open_operand(word, &operand);
+    *out = operand.experiment;
+    close_operand(&operand);
     return good;
 }

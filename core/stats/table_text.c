@@ -1,5 +1,5 @@
-/* Sheets to read: for the terminal, for GitHub, for a paper. */
-#include "stats/sheet.h"
+/* Tables to read: for the terminal, for GitHub, for a paper. */
+#include "stats/table.h"
 
 #include <math.h>
 #include <stdbool.h>
@@ -72,10 +72,10 @@ static void add_estimate(struct nl_text *out, const struct style *style, const s
     nl_text_add(out, "%s%s%s", style->number, entry->text ? " " : "", entry->text ? entry->text : "");
 }
 
-static char *entry_text(const struct style *style, const struct nl_sheet *sheet, int row, int at)
+static char *entry_text(const struct style *style, const struct nl_table *table, int row, int at)
 {
-    const struct nl_column *column = &sheet->column[at];
-    const struct nl_entry *entry = nl_sheet_at(sheet, row, at);
+    const struct nl_column *column = &table->column[at];
+    const struct nl_entry *entry = nl_table_at(table, row, at);
     struct nl_text out = {0};
     switch (entry->kind) {
     case NL_ENTRY_EMPTY:
@@ -99,9 +99,9 @@ static char *entry_text(const struct style *style, const struct nl_sheet *sheet,
     return out.at;
 }
 
-char *nl_sheet_entry_text(const struct nl_sheet *sheet, int row, int column)
+char *nl_table_entry_text(const struct nl_table *table, int row, int column)
 {
-    return entry_text(&plain, sheet, row, column);
+    return entry_text(&plain, table, row, column);
 }
 
 /* ---- the terminal ---- */
@@ -112,13 +112,13 @@ static void add_padded(struct nl_text *out, const char *text, int width, bool ri
 }
 
 /* Key columns, and the others from `from` to before `to`. */
-static void add_block(struct nl_text *out, const struct nl_sheet *sheet, char *const *text, const int *width, int from, int to)
+static void add_block(struct nl_text *out, const struct nl_table *table, char *const *text, const int *width, int from, int to)
 {
-    for (int row = -1; row < sheet->rows; row++) {
+    for (int row = -1; row < table->rows; row++) {
         struct nl_text line = {0};
         for (int c = 0; c < to; c++)
-            if (c < sheet->keys || c >= from)
-                add_padded(&line, row < 0 ? sheet->column[c].title : text[row * sheet->columns + c], width[c], sheet->column[c].right,
+            if (c < table->keys || c >= from)
+                add_padded(&line, row < 0 ? table->column[c].title : text[row * table->columns + c], width[c], table->column[c].right,
                            line.length == 0);
         while (line.length > 0 && line.at[line.length - 1] == ' ')
             line.at[--line.length] = '\0';
@@ -127,34 +127,34 @@ static void add_block(struct nl_text *out, const struct nl_sheet *sheet, char *c
     }
 }
 
-char *nl_sheet_text(const struct nl_sheet *sheet, int width)
+char *nl_table_text(const struct nl_table *table, int width)
 {
     struct nl_text out = {0};
-    char **text = nl_alloc((size_t)(sheet->rows * sheet->columns) + 1, sizeof *text);
-    int *widths = nl_alloc((size_t)sheet->columns, sizeof *widths), keys = 0;
-    for (int c = 0; c < sheet->columns; c++) {
+    char **text = nl_alloc((size_t)(table->rows * table->columns) + 1, sizeof *text);
+    int *widths = nl_alloc((size_t)table->columns, sizeof *widths), keys = 0;
+    for (int c = 0; c < table->columns; c++) {
         bool marks = false;
-        for (int row = 0; row < sheet->rows; row++)
-            marks |= nl_sheet_at(sheet, row, c)->marked;
-        widths[c] = (int)strlen(sheet->column[c].title);
-        for (int row = 0; row < sheet->rows; row++) {
-            char *entry = entry_text(&plain, sheet, row, c);
-            text[row * sheet->columns + c] = nl_format("%s%s", entry, !marks ? "" : nl_sheet_at(sheet, row, c)->marked ? "*" : " ");
+        for (int row = 0; row < table->rows; row++)
+            marks |= nl_table_at(table, row, c)->marked;
+        widths[c] = (int)strlen(table->column[c].title);
+        for (int row = 0; row < table->rows; row++) {
+            char *entry = entry_text(&plain, table, row, c);
+            text[row * table->columns + c] = nl_format("%s%s", entry, !marks ? "" : nl_table_at(table, row, c)->marked ? "*" : " ");
             free(entry);
-            int length = (int)strlen(text[row * sheet->columns + c]);
+            int length = (int)strlen(text[row * table->columns + c]);
             widths[c] = length > widths[c] ? length : widths[c];
         }
-        keys += c < sheet->keys ? widths[c] + 2 : 0;
+        keys += c < table->keys ? widths[c] + 2 : 0;
     }
-    nl_text_add_wrapped(&out, sheet->caption, width, 2);
-    for (int from = sheet->keys, to; from < sheet->columns; from = to) {
+    nl_text_add_wrapped(&out, table->caption, width, 2);
+    for (int from = table->keys, to; from < table->columns; from = to) {
         int used = keys + widths[from];
-        for (to = from + 1; to < sheet->columns && used + 2 + widths[to] <= (width > 0 ? width : NL_PAPER); to++)
+        for (to = from + 1; to < table->columns && used + 2 + widths[to] <= (width > 0 ? width : NL_PAPER); to++)
             used += 2 + widths[to];
         nl_text_add(&out, "\n");
-        add_block(&out, sheet, text, widths, from, to);
+        add_block(&out, table, text, widths, from, to);
     }
-    for (int i = 0; i < sheet->rows * sheet->columns; i++)
+    for (int i = 0; i < table->rows * table->columns; i++)
         free(text[i]);
     free(text);
     free(widths);
@@ -180,28 +180,28 @@ static void add_answer_list(struct nl_text *out, const char *answer)
     }
 }
 
-char *nl_sheet_markdown(const struct nl_sheet *sheet, const char *answer, const char *notes)
+char *nl_table_markdown(const struct nl_table *table, const char *answer, const char *notes)
 {
     struct nl_text out = {0};
     if (answer) {
         add_answer_list(&out, answer);
         nl_text_add(&out, "\n");
     }
-    add_markdown(&out, sheet->caption);
+    add_markdown(&out, table->caption);
     nl_text_add(&out, "\n\n|");
-    for (int c = 0; c < sheet->columns; c++) {
+    for (int c = 0; c < table->columns; c++) {
         nl_text_add(&out, " ");
-        add_markdown(&out, sheet->column[c].title);
+        add_markdown(&out, table->column[c].title);
         nl_text_add(&out, " |");
     }
     nl_text_add(&out, "\n|");
-    for (int c = 0; c < sheet->columns; c++)
-        nl_text_add(&out, sheet->column[c].right ? " ---: |" : " --- |");
+    for (int c = 0; c < table->columns; c++)
+        nl_text_add(&out, table->column[c].right ? " ---: |" : " --- |");
     nl_text_add(&out, "\n");
-    for (int row = 0; row < sheet->rows; row++) {
+    for (int row = 0; row < table->rows; row++) {
         nl_text_add(&out, "|");
-        for (int c = 0; c < sheet->columns; c++) {
-            char *entry = entry_text(&markdown, sheet, row, c);
+        for (int c = 0; c < table->columns; c++) {
+            char *entry = entry_text(&markdown, table, row, c);
             nl_text_add(&out, " %s |", entry);
             free(entry);
         }
@@ -214,11 +214,11 @@ char *nl_sheet_markdown(const struct nl_sheet *sheet, const char *answer, const 
 
 /* ---- a paper ---- */
 
-static bool begins_group(const struct nl_sheet *sheet, int row)
+static bool begins_group(const struct nl_table *table, int row)
 {
-    if (sheet->keys < 2 || row == 0)
+    if (table->keys < 2 || row == 0)
         return false;
-    const struct nl_entry *above = nl_sheet_at(sheet, row - 1, 0), *here = nl_sheet_at(sheet, row, 0);
+    const struct nl_entry *above = nl_table_at(table, row - 1, 0), *here = nl_table_at(table, row, 0);
     return above->kind != here->kind || (here->kind == NL_ENTRY_WORD && strcmp(above->text, here->text) != 0);
 }
 
@@ -231,11 +231,11 @@ static void add_comment_lines(struct nl_text *out, const char *lines)
     }
 }
 
-static int widest_entry(const struct nl_sheet *sheet, int column)
+static int widest_entry(const struct nl_table *table, int column)
 {
     int widest = 0;
-    for (int row = 0; row < sheet->rows; row++) {
-        char *entry = entry_text(&plain, sheet, row, column);
+    for (int row = 0; row < table->rows; row++) {
+        char *entry = entry_text(&plain, table, row, column);
         int characters = nl_characters(entry, strlen(entry));
         widest = characters > widest ? characters : widest;
         free(entry);
@@ -244,12 +244,12 @@ static int widest_entry(const struct nl_sheet *sheet, int column)
 }
 
 /* A title that is wider than all below it is broken between words, so that it does not widen the table. */
-static void add_latex_title(struct nl_text *out, const struct nl_sheet *sheet, int column)
+static void add_latex_title(struct nl_text *out, const struct nl_table *table, int column)
 {
     struct nl_text lines = {0};
-    int widest = widest_entry(sheet, column), used = 0;
+    int widest = widest_entry(table, column), used = 0;
     bool broken = false;
-    for (const char *word = sheet->column[column].title; *word;) {
+    for (const char *word = table->column[column].title; *word;) {
         size_t length = strcspn(word, " ");
         int characters = nl_characters(word, length);
         bool breaks = used > 0 && used + 1 + characters > widest;
@@ -262,33 +262,33 @@ static void add_latex_title(struct nl_text *out, const struct nl_sheet *sheet, i
         word += length + (word[length] == ' ');
     }
     if (broken)
-        nl_text_add(out, "\\begin{tabular}[b]{@{}%c@{}}%s\\end{tabular}", sheet->column[column].right ? 'r' : 'l', lines.at);
+        nl_text_add(out, "\\begin{tabular}[b]{@{}%c@{}}%s\\end{tabular}", table->column[column].right ? 'r' : 'l', lines.at);
     else
         nl_text_add(out, "%s", lines.at ? lines.at : "");
     nl_text_release(&lines);
 }
 
-char *nl_sheet_latex(const struct nl_sheet *sheet, const char *answer, const char *notes, const char *label)
+char *nl_table_latex(const struct nl_table *table, const char *answer, const char *notes, const char *label)
 {
     struct nl_text out = {0};
     nl_text_add(&out, "%% \\usepackage{booktabs}\n\\begin{table}\n  \\centering\\footnotesize\\setlength{\\tabcolsep}{3pt}\n  \\caption{");
-    add_latex(&out, sheet->caption);
+    add_latex(&out, table->caption);
     nl_text_add(&out, "}\n  \\label{tab:");
     for (; *label; label++)
         nl_text_add(&out, "%c", strchr("\\{}%#$&~^ ", *label) ? '-' : *label);
     nl_text_add(&out, "}\n  \\begin{tabular}{");
-    for (int c = 0; c < sheet->columns; c++)
-        nl_text_add(&out, sheet->column[c].right ? "r" : "l");
+    for (int c = 0; c < table->columns; c++)
+        nl_text_add(&out, table->column[c].right ? "r" : "l");
     nl_text_add(&out, "}\n    \\toprule\n    ");
-    for (int c = 0; c < sheet->columns; c++) {
+    for (int c = 0; c < table->columns; c++) {
         nl_text_add(&out, c ? " & " : "");
-        add_latex_title(&out, sheet, c);
+        add_latex_title(&out, table, c);
     }
     nl_text_add(&out, " \\\\\n    \\midrule\n");
-    for (int row = 0; row < sheet->rows; row++) {
-        nl_text_add(&out, begins_group(sheet, row) ? "    \\addlinespace\n    " : "    ");
-        for (int c = 0; c < sheet->columns; c++) {
-            char *entry = entry_text(&latex, sheet, row, c);
+    for (int row = 0; row < table->rows; row++) {
+        nl_text_add(&out, begins_group(table, row) ? "    \\addlinespace\n    " : "    ");
+        for (int c = 0; c < table->columns; c++) {
+            char *entry = entry_text(&latex, table, row, c);
             nl_text_add(&out, "%s%s", c ? " & " : "", entry);
             free(entry);
         }

@@ -1,7 +1,7 @@
 /* One table of traps: which key decides, what a trial must look like, what to do. Sources: Ioffe and Szegedy 2015 (bias, batches),
  * Wu and He 2018 (small batches), Goyal et al. 2017 (learning rate, gamma), Wu and Johnson 2021 (precise statistics), Loshchilov and
  * Hutter 2019 (AdamW), Li et al. 2019 (dropout). */
-#include "sweep/traps.h"
+#include "sweep/lint.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -21,7 +21,7 @@
 #include "operation/scalars.h"
 #include "operation/whitening.h"
 #include "stats/claim.h"
-#include "sweep/scene.h"
+#include "sweep/lint_context.h"
 #include "train/train.h"
 
 static long long whole(int64_t value)
@@ -29,7 +29,7 @@ static long long whole(int64_t value)
     return (long long)value;
 }
 
-static bool evaluates_running(const struct scene *s)
+static bool evaluates_running(const struct lint_context *s)
 {
     const struct nl_int_list *evals = &s->config->norm.eval;
     for (int i = 0; i < evals->count; i++)
@@ -50,7 +50,7 @@ static const struct nl_norm *norm_of(const struct nl_config *config)
 }
 
 /* Along an axis, or chosen for each point. */
-static bool varies(const struct scene *s, const char *name)
+static bool varies(const struct lint_context *s, const char *name)
 {
     for (int k = 0; k < s->grid->keys - 1; k++) /* the last is train.seed */
         if (!strcmp(s->grid->key[k]->name, name))
@@ -69,7 +69,7 @@ static const struct nl_norm *norm_at(const struct nl_graph_node *node)
 }
 
 /* The normalizer by sets that node i is, or has in it, if it keeps statistics; else NULL. */
-static const struct nl_normalize *tracking_at(const struct scene *s, int i)
+static const struct nl_normalize *tracking_at(const struct lint_context *s, int i)
 {
     const struct nl_graph_node *node = &s->graph.node[i];
     const struct nl_normalize *n = nl_normalize_of(node->operation, node->arguments);
@@ -81,7 +81,7 @@ static const struct nl_normalize *tracking_at(const struct scene *s, int i)
 /* ---- sets that are too small ---- */
 
 /* The first normalizer of those meant whose sets are single elements; NULL: none. */
-static const struct nl_graph_node *single_elements(const struct scene *s, bool (*meant)(const struct nl_norm *norm))
+static const struct nl_graph_node *single_elements(const struct lint_context *s, bool (*meant)(const struct nl_norm *norm))
 {
     for (int i = 0; i < s->graph.nodes; i++) {
         const struct nl_graph_node *node = &s->graph.node[i];
@@ -112,37 +112,37 @@ static bool of_samples(const struct nl_norm *norm)
     return !of_batch(norm) && !of_groups(norm);
 }
 
-static bool say_single(const struct scene *s, struct nl_text *what, bool (*meant)(const struct nl_norm *norm), const char *where)
+static bool say_single(const struct lint_context *s, struct nl_text *what, bool (*meant)(const struct nl_norm *norm), const char *where)
 {
     const struct nl_graph_node *node = single_elements(s, meant);
     const struct nl_norm *norm = node ? ((const struct nl_normalize *)node->arguments)->norm : NULL;
     if (node)
         nl_text_add(what, "%s has sets of one element in '%s'%s: %s", norm->name, node->name, where,
-                    norm->centers ? "each element minus its own mean is 0, so the layers behind learn nothing of the input" : "only the sign of each element is left");
+                    norm->centers ? "each element minus its own mean is 0, so the layers after it learn nothing of the input" : "only the sign of each element is left");
     return node != NULL;
 }
 
-static bool single_of_batch(const struct scene *s, struct nl_text *what)
+static bool single_of_batch(const struct lint_context *s, struct nl_text *what)
 {
     return s->config->train.batch == 1 && say_single(s, what, of_batch, " (train.batch is 1)");
 }
 
-static bool single_of_ghost(const struct scene *s, struct nl_text *what)
+static bool single_of_ghost(const struct lint_context *s, struct nl_text *what)
 {
     return s->config->train.batch > 1 && say_single(s, what, of_batch, " (norm.stat_batch is 1)");
 }
 
-static bool single_of_group(const struct scene *s, struct nl_text *what)
+static bool single_of_group(const struct lint_context *s, struct nl_text *what)
 {
     return say_single(s, what, of_groups, " (a channel is a group)");
 }
 
-static bool single_of_channel(const struct scene *s, struct nl_text *what)
+static bool single_of_channel(const struct lint_context *s, struct nl_text *what)
 {
     return say_single(s, what, of_samples, s->config->model.arch == NL_MLP ? " (a fully connected layer has one position)" : " (one position is left)");
 }
 
-static bool wide_group(const struct scene *s, struct nl_text *what)
+static bool wide_group(const struct lint_context *s, struct nl_text *what)
 {
     for (int i = 0; i < s->graph.nodes; i++) {
         const struct nl_graph_node *node = &s->graph.node[i];
@@ -154,26 +154,26 @@ static bool wide_group(const struct scene *s, struct nl_text *what)
                     "%s whitens groups of %lld channels in '%s' by %lld elements a channel: their covariance has no inverse, and norm.eps "
                     "decides in %lld directions",
                     whitening->set.norm->name, whole(width), node->name, whole(elements), whole(width - elements + 1));
-        nl_trap_place(s, i);
+        nl_lint_place(s, i);
         return true;
     }
     return false;
 }
 
-static bool frn_of_one(const struct scene *s, struct nl_text *what)
+static bool frn_of_one(const struct lint_context *s, struct nl_text *what)
 {
     for (int i = 0; i < s->graph.nodes; i++) {
         const struct nl_frn *frn = s->graph.node[i].operation == &nl_frn_operation ? s->graph.node[i].arguments : NULL;
         if (!frn || frn->positions > 1 || frn->set.learn_eps != NL_SWITCH_OFF)
             continue;
         nl_text_add(what, "frn has sets of one element in '%s': only the sign of each element is left", s->graph.node[i].name);
-        nl_trap_place(s, i);
+        nl_lint_place(s, i);
         return true;
     }
     return false;
 }
 
-static bool last_batch(const struct scene *s, struct nl_text *what)
+static bool last_batch(const struct lint_context *s, struct nl_text *what)
 {
     int64_t batch = nl_micro_batch(s->config), rest = s->counts.train % batch;
     if (!s->norm->tracks || s->config->train.drop_last || batch <= 2 || rest < 1 || rest > 2)
@@ -183,7 +183,7 @@ static bool last_batch(const struct scene *s, struct nl_text *what)
     return true;
 }
 
-static bool last_ghost(const struct scene *s, struct nl_text *what)
+static bool last_ghost(const struct lint_context *s, struct nl_text *what)
 {
     int batch = (int)nl_micro_batch(s->config);
     for (int i = 0; i < s->graph.nodes; i++) {
@@ -193,7 +193,7 @@ static bool last_ghost(const struct scene *s, struct nl_text *what)
             continue;
         nl_text_add(what, "a batch of %d in parts of %d leaves a last part of %d, which %s normalizes by itself", batch, share, batch % share, n->norm->name);
         if (share != s->config->norm.stat_batch)
-            nl_trap_place(s, i);
+            nl_lint_place(s, i);
         return true;
     }
     return false;
@@ -202,7 +202,7 @@ static bool last_ghost(const struct scene *s, struct nl_text *what)
 /* ---- statistics of evaluation ---- */
 
 /* The node whose exponential average has the least constant momentum, or the largest; -1: there is none. */
-static int find_momentum(const struct scene *s, bool largest, double *momentum)
+static int find_momentum(const struct lint_context *s, bool largest, double *momentum)
 {
     int found = -1;
     for (int i = 0; i < s->graph.nodes; i++) {
@@ -215,11 +215,11 @@ static int find_momentum(const struct scene *s, bool largest, double *momentum)
         found = i;
     }
     if (found >= 0 && tracking_at(s, found)->momentum.given)
-        nl_trap_place(s, found);
+        nl_lint_place(s, found);
     return found;
 }
 
-static bool lag(const struct scene *s, struct nl_text *what)
+static bool lag(const struct lint_context *s, struct nl_text *what)
 {
     double momentum = 0;
     if (!evaluates_running(s) || *s->config->model.load || s->config->norm.reset > 0 || s->config->norm.running == NL_LEARNED ||
@@ -234,7 +234,7 @@ static bool lag(const struct scene *s, struct nl_text *what)
     return true;
 }
 
-static bool other_momentum(const struct scene *s, struct nl_text *what)
+static bool other_momentum(const struct lint_context *s, struct nl_text *what)
 {
     double momentum = 0;
     if (!evaluates_running(s) || find_momentum(s, true, &momentum) < 0 || !(momentum >= 0.9))
@@ -243,7 +243,7 @@ static bool other_momentum(const struct scene *s, struct nl_text *what)
     return true;
 }
 
-static bool training_mode(const struct scene *s, struct nl_text *what)
+static bool training_mode(const struct lint_context *s, struct nl_text *what)
 {
     if (!s->norm->tracks || s->config->norm.eval.at[0] != NL_EVAL_BATCH)
         return false;
@@ -251,7 +251,7 @@ static bool training_mode(const struct scene *s, struct nl_text *what)
     return true;
 }
 
-static bool running_in_training(const struct scene *s, struct nl_text *what)
+static bool running_in_training(const struct lint_context *s, struct nl_text *what)
 {
     bool as_published = s->norm == &nl_norm_bcn;
     if (!s->norm->tracks || as_published || (s->norm->uses & (NL_USES_HISTORY | NL_USES_WINDOW | NL_USES_WHITENING | NL_USES_NEWTON)) || s->config->norm.statistics != NL_OF_RUNNING)
@@ -260,7 +260,7 @@ static bool running_in_training(const struct scene *s, struct nl_text *what)
     return true;
 }
 
-static bool corrects_at_once(const struct scene *s, struct nl_text *what)
+static bool corrects_at_once(const struct lint_context *s, struct nl_text *what)
 {
     if (s->norm != &nl_norm_brn || s->config->norm.warmup > 0)
         return false;
@@ -268,7 +268,7 @@ static bool corrects_at_once(const struct scene *s, struct nl_text *what)
     return true;
 }
 
-static bool dropout_before(const struct scene *s, struct nl_text *what)
+static bool dropout_before(const struct lint_context *s, struct nl_text *what)
 {
     bool dropped = false;
     for (int i = 0; i < s->graph.nodes && evaluates_running(s); i++) {
@@ -277,7 +277,7 @@ static bool dropout_before(const struct scene *s, struct nl_text *what)
         if (!dropped || !tracking_at(s, i))
             continue;
         nl_text_add(what, "dropout before '%s': the running variance is measured with dropped units, but evaluation drops none", node->name);
-        nl_trap_place(s, i);
+        nl_lint_place(s, i);
         return true;
     }
     return false;
@@ -295,7 +295,7 @@ static bool subtracts_again(const struct nl_graph_node *node)
     return norm && norm->cancels_bias && !running && !of_window;
 }
 
-/* Whether a constant that is added to a channel of each value is gone behind it, whichever way it takes: a normalizer subtracts it again. Returns the
+/* Whether a constant that is added to a channel of each value is gone after it, whichever way it takes: a normalizer subtracts it again. Returns the
  * first that does. */
 static const struct nl_norm *find_cancelled(const struct nl_graph *graph, bool *cancelled)
 {
@@ -312,7 +312,7 @@ static const struct nl_norm *find_cancelled(const struct nl_graph *graph, bool *
     return first;
 }
 
-static bool redundant_bias(const struct scene *s, struct nl_text *what)
+static bool redundant_bias(const struct lint_context *s, struct nl_text *what)
 {
     const struct nl_graph *graph = &s->graph;
     size_t biases = 0;
@@ -330,12 +330,12 @@ static bool redundant_bias(const struct scene *s, struct nl_text *what)
     if (!norm || biases == 0)
         return false;
     nl_text_add(what, "%s cancels the biases of hidden layers: %zu parameters learn nothing", norm->name, biases);
-    nl_trap_place(s, first);
+    nl_lint_place(s, first);
     return true;
 }
 
 /* Whether trials differ in their normalizers. */
-static bool normalizers_vary(const struct scene *s)
+static bool normalizers_vary(const struct lint_context *s)
 {
     bool found = varies(s, "norm.kind") || varies(s, "norm.weights") || varies(s, "model.layers");
     for (int k = 0; k < s->grid->keys; k++) {
@@ -345,7 +345,7 @@ static bool normalizers_vary(const struct scene *s)
     return found;
 }
 
-static bool decays_gamma(const struct scene *s, struct nl_text *what)
+static bool decays_gamma(const struct lint_context *s, struct nl_text *what)
 {
     const struct nl_tensor *gamma = s->graph.tensor, *end = gamma + s->graph.tensors;
     while (gamma < end && (gamma->spec.role != NL_GAMMA || s->graph.node[gamma->node].operation == &nl_scalars_operation))
@@ -364,7 +364,7 @@ static bool decays_gamma(const struct scene *s, struct nl_text *what)
 
 /* ---- of a sweep as a whole ---- */
 
-static bool one_seed(const struct scene *s, struct nl_text *what)
+static bool one_seed(const struct lint_context *s, struct nl_text *what)
 {
     if (s->experiment->seeds > 1 || s->grid->trials < 2)
         return false;
@@ -372,7 +372,7 @@ static bool one_seed(const struct scene *s, struct nl_text *what)
     return true;
 }
 
-static bool one_rate(const struct scene *s, struct nl_text *what)
+static bool one_rate(const struct lint_context *s, struct nl_text *what)
 {
     if (!varies(s, "train.batch") || varies(s, "train.lr") || varies(s, "train.lr_scale") || s->config->train.lr_scale != NL_LR_FIXED ||
         s->config->train.optimizer != NL_SGD)
@@ -390,7 +390,7 @@ static bool one_rate(const struct scene *s, struct nl_text *what)
 
 /* Samples that the error of a method is counted on, over all seeds: what is drawn anew with each seed counts each time, but never more than
  * there is. 0: the metric is no share of samples, or the one seed is trap enough. */
-static int64_t judged_samples(const struct scene *s)
+static int64_t judged_samples(const struct lint_context *s)
 {
     int metric = s->config->plot.metric, seeds = s->experiment->seeds;
     bool validation = metric == NL_VAL_ERROR || metric == NL_VAL_ACCURACY;
@@ -404,7 +404,7 @@ static int64_t judged_samples(const struct scene *s)
     return samples * seeds < all ? samples * seeds : all;
 }
 
-static bool small_test(const struct scene *s, struct nl_text *what)
+static bool small_test(const struct lint_context *s, struct nl_text *what)
 {
     const double usual = 0.1; /* an error that many networks here have; at 2 % the deviation is half as large, at 50 % 1.7 times */
     double asked = nl_rule_for(s->experiment, "points").smallest;
@@ -421,7 +421,7 @@ static bool small_test(const struct scene *s, struct nl_text *what)
 }
 
 /* Batch sizes that differ both in how often the weights are updated and in how many samples are seen: what they are compared in is neither. */
-static bool mixed_budgets(const struct scene *s, struct nl_text *what)
+static bool mixed_budgets(const struct lint_context *s, struct nl_text *what)
 {
     int64_t steps[2] = {INT64_MAX, 0}, samples[2] = {INT64_MAX, 0};
     if (!varies(s, "train.batch"))
@@ -441,7 +441,7 @@ static bool mixed_budgets(const struct scene *s, struct nl_text *what)
     return true;
 }
 
-/* How late the key was set: the command line is behind all files, a file behind its bases. -1: it was not. */
+/* How late the key was set: the command line comes after all files, a file after its bases. -1: it was not. */
 static int lateness(const struct nl_experiment *experiment, const char *key)
 {
     struct nl_origin at = nl_origin_of(experiment, key);
@@ -453,8 +453,8 @@ static int lateness(const struct nl_experiment *experiment, const char *key)
     return at.kind == NL_FROM_FILE ? experiment->files - file : experiment->files + 1;
 }
 
-/* Steps that are set behind epochs are meant; a file that `normlab show` made gives all keys, also the epochs that nobody set. */
-static bool both_lengths(const struct scene *s, struct nl_text *what)
+/* Steps that are set after epochs are meant; a file that `normlab show` made gives all keys, also the epochs that nobody set. */
+static bool both_lengths(const struct lint_context *s, struct nl_text *what)
 {
     int epochs = lateness(s->experiment, "train.epochs"), steps = lateness(s->experiment, "train.steps");
     struct nl_config defaults;
@@ -466,9 +466,9 @@ static bool both_lengths(const struct scene *s, struct nl_text *what)
     return true;
 }
 
-static const struct trap {
+static const struct lint {
     const char *key; /* where it is shown; NULL: at sweep.seeds */
-    bool (*catches)(const struct scene *scene, struct nl_text *what);
+    bool (*catches)(const struct lint_context *context, struct nl_text *what);
     const char *remedy;
     bool of_sweep;   /* asked once, of the first trial; else of every trial */
 } traps[] = {
@@ -487,21 +487,21 @@ static const struct trap {
     {"norm.warmup", corrects_at_once, "norm.warmup: 0.3 lets the running statistics settle first", false},
     {"model.dropout", dropout_before, "leave out one of them, or choose ln or gn, which store nothing", false},
     {"model.bias", redundant_bias, "model.bias: auto leaves them out, and off in a transformer; in model.layers bias: off does", false},
-    {"norm.gamma_init", nl_trap_dead_gamma, "in a residual branch let norm.last_gamma be 0 where no activation follows; else start above 0", false},
-    {"model.residual", nl_trap_free_nf, "norm.weights: sws; or model.init_scale: 0.7071, which begins so", false},
-    {"model.residual", nl_trap_normalized_fixup, "norm.kind: none, or model.residual: skipinit, which goes with any", false},
-    {"norm.weights", nl_trap_redundant_gain, "norm.weights: ws has no gain; or divide by nothing: norm.kind: meanbn, none", false},
-    {"norm.weights", nl_trap_long_weights, "norm.weights: sws has weights of length 1; or norm.kind: gn", false},
-    {"norm.weights", nl_trap_depthwise_matrix, "weights: wn gives each channel of that layer a length of its own", false},
-    {"norm.weights_init", nl_trap_start_is_loaded, "leave out norm.weights_init", false},
-    {"norm.weights_init", nl_trap_start_of_one, "train.batch: 2 or more; or norm.weights_init: weights", false},
+    {"norm.gamma_init", nl_lint_dead_gamma, "in a residual branch let norm.last_gamma be 0 where no activation follows; else start above 0", false},
+    {"model.residual", nl_lint_free_nf, "norm.weights: sws; or model.init_scale: 0.7071, which begins so", false},
+    {"model.residual", nl_lint_normalized_fixup, "norm.kind: none, or model.residual: skipinit, which goes with any", false},
+    {"norm.weights", nl_lint_redundant_gain, "norm.weights: ws has no gain; or divide by nothing: norm.kind: meanbn, none", false},
+    {"norm.weights", nl_lint_long_weights, "norm.weights: sws has weights of length 1; or norm.kind: gn", false},
+    {"norm.weights", nl_lint_depthwise_matrix, "weights: wn gives each channel of that layer a length of its own", false},
+    {"norm.weights_init", nl_lint_start_is_loaded, "leave out norm.weights_init", false},
+    {"norm.weights_init", nl_lint_start_of_one, "train.batch: 2 or more; or norm.weights_init: weights", false},
     {"train.weight_decay", decays_gamma, "train.weight_decay_on: weights spares gamma, beta and biases", false},
-    {"train.optimizer", nl_trap_adam_decay, "train.optimizer: adamw decays all weights by the same factor", false},
-    {"train.optimizer", nl_trap_adamw_is_adam, "train.weight_decay: 0.01 is the default of torch.optim.AdamW; or call it adam", false},
-    {"train.warmup_epochs", nl_trap_only_warmup, "train longer, or shorten the warm-up", false},
-    {"norm.placement", nl_trap_cold_post, "train.warmup_steps: 100, say; or norm.placement: pre", false},
-    {"model.gated", nl_trap_gated_squash, "model.gated: false; or norm.kind: rms", false},
-    {"train.step_epochs", nl_trap_no_drop, "lower train.step_epochs, or train longer", false},
+    {"train.optimizer", nl_lint_adam_decay, "train.optimizer: adamw decays all weights by the same factor", false},
+    {"train.optimizer", nl_lint_adamw_is_adam, "train.weight_decay: 0.01 is the default of torch.optim.AdamW; or call it adam", false},
+    {"train.warmup_epochs", nl_lint_only_warmup, "train longer, or shorten the warm-up", false},
+    {"norm.placement", nl_lint_cold_post, "train.warmup_steps: 100, say; or norm.placement: pre", false},
+    {"model.gated", nl_lint_gated_squash, "model.gated: false; or norm.kind: rms", false},
+    {"train.step_epochs", nl_lint_no_drop, "lower train.step_epochs, or train longer", false},
     {"train.epochs", both_lengths, "leave out one of them", true},
     {NULL, one_seed, "sweep.seeds: 5 or more gives intervals", true},
     {"train.batch", one_rate, "train.lr_scale: linear (or sqrt), or train.lr as an axis of its own", true},
@@ -515,14 +515,14 @@ struct caught {
     int first, trials;
 };
 
-static void look(struct scene *scene, int trial, struct caught *caught)
+static void look(struct lint_context *context, int trial, struct caught *caught)
 {
     for (int t = 0; t < TRAPS; t++) {
         if (traps[t].of_sweep && trial > 0)
             continue;
         struct nl_text what = {0}, place = {0};
-        scene->place = &place;
-        if (traps[t].catches(scene, &what) && caught[t].trials++ == 0) {
+        context->place = &place;
+        if (traps[t].catches(context, &what) && caught[t].trials++ == 0) {
             caught[t].what = what;
             caught[t].place = place;
             caught[t].first = trial;
@@ -533,7 +533,7 @@ static void look(struct scene *scene, int trial, struct caught *caught)
     }
 }
 
-static void report(const struct nl_experiment *experiment, const struct nl_grid *grid, const struct trap *trap, const struct caught *caught,
+static void report(const struct nl_experiment *experiment, const struct nl_grid *grid, const struct lint *trap, const struct caught *caught,
                    struct nl_diagnostics *warnings)
 {
     const char *key = caught->place.at ? caught->place.at : trap->key;
@@ -548,19 +548,19 @@ static void report(const struct nl_experiment *experiment, const struct nl_grid 
     free(label);
 }
 
-void nl_grid_traps(const struct nl_experiment *experiment, const struct nl_grid *grid, struct nl_diagnostics *warnings)
+void nl_lint_grid(const struct nl_experiment *experiment, const struct nl_grid *grid, struct nl_diagnostics *warnings)
 {
     struct caught caught[TRAPS] = {0};
     for (int i = 0; i < grid->trials; i++) {
         const struct nl_config *config = &grid->trial[i].config;
-        struct scene scene = {.experiment = experiment, .grid = grid, .config = config, .norm = norm_of(config)};
+        struct lint_context context = {.experiment = experiment, .grid = grid, .config = config, .norm = norm_of(config)};
         struct nl_error err;
         const char *key;
-        scene.counts = nl_data_counts(config);
-        scene.step_counts = nl_trial_step_counts(config, scene.counts);
-        if (nl_model_build(config, nl_data_facts(config).shape, &scene.graph, &key, &err) == NL_OK)
-            look(&scene, i, caught);
-        nl_graph_release(&scene.graph);
+        context.counts = nl_data_counts(config);
+        context.step_counts = nl_trial_step_counts(config, context.counts);
+        if (nl_model_build(config, nl_data_facts(config).shape, &context.graph, &key, &err) == NL_OK)
+            look(&context, i, caught);
+        nl_graph_release(&context.graph);
     }
     for (int t = 0; t < TRAPS; t++) {
         if (caught[t].trials)

@@ -1,11 +1,11 @@
-/* Traps of transformers. Sources: Xiong et al. 2020 (Post-LN), arXiv 2604.23434 (point by point normalizers behind SwiGLU). */
+/* Traps of transformers. Sources: Xiong et al. 2020 (Post-LN), arXiv 2604.23434 (point by point normalizers after SwiGLU). */
 #include "operation/squash.h"
-#include "sweep/scene.h"
+#include "sweep/lint_context.h"
 
 /* From as many blocks on. */
 enum { DEEP_POST = 6 };
 
-bool nl_trap_cold_post(const struct scene *s, struct nl_text *what)
+bool nl_lint_cold_post(const struct lint_context *s, struct nl_text *what)
 {
     const struct nl_config *config = s->config;
     bool warms_up = config->train.warmup_steps > 0 || config->train.warmup_epochs > 0;
@@ -16,7 +16,7 @@ bool nl_trap_cold_post(const struct scene *s, struct nl_text *what)
     return true;
 }
 
-bool nl_trap_gated_squash(const struct scene *s, struct nl_text *what)
+bool nl_lint_gated_squash(const struct lint_context *s, struct nl_text *what)
 {
     if (s->config->model.arch != NL_TRANSFORMER || !s->config->model.gated || s->norm->operation != &nl_squash_operation)
         return false;

@@ -1,43 +1,43 @@
-/* Sheets for programs. */
+/* Tables for programs. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/json.h"
 #include "config/value.h"
-#include "stats/sheet.h"
 #include "stats/table.h"
+#include "stats/csv.h"
 
-static bool any_estimate(const struct nl_sheet *sheet)
+static bool any_estimate(const struct nl_table *table)
 {
     bool any = false;
-    for (int c = 0; c < sheet->columns; c++)
-        any |= sheet->column[c].kind == NL_ENTRY_ESTIMATE;
+    for (int c = 0; c < table->columns; c++)
+        any |= table->column[c].kind == NL_ENTRY_ESTIMATE;
     return any;
 }
 
-static void add_csv_header(struct nl_text *out, const struct nl_sheet *sheet)
+static void add_csv_header(struct nl_text *out, const struct nl_table *table)
 {
-    for (int c = 0; c < sheet->columns; c++) {
-        const char *name = sheet->column[c].name;
+    for (int c = 0; c < table->columns; c++) {
+        const char *name = table->column[c].name;
         nl_text_add(out, c ? "," : "");
         nl_csv_add(out, name);
-        if (sheet->column[c].kind == NL_ENTRY_ESTIMATE)
+        if (table->column[c].kind == NL_ENTRY_ESTIMATE)
             nl_text_add(out, ",%s_lower,%s_upper", name, name);
-        else if (sheet->column[c].kind == NL_ENTRY_SHARE)
+        else if (table->column[c].kind == NL_ENTRY_SHARE)
             nl_text_add(out, ",%s_of", name);
     }
-    nl_text_add(out, any_estimate(sheet) ? ",interval,level\n" : "\n");
+    nl_text_add(out, any_estimate(table) ? ",interval,level\n" : "\n");
 }
 
-char *nl_sheet_csv(const struct nl_sheet *sheet)
+char *nl_table_csv(const struct nl_table *table)
 {
     struct nl_text out = {0};
-    add_csv_header(&out, sheet);
-    for (int row = 0; row < sheet->rows; row++) {
-        for (int c = 0; c < sheet->columns; c++) {
-            const struct nl_entry *entry = nl_sheet_at(sheet, row, c);
-            enum nl_entry_kind kind = sheet->column[c].kind;
+    add_csv_header(&out, table);
+    for (int row = 0; row < table->rows; row++) {
+        for (int c = 0; c < table->columns; c++) {
+            const struct nl_entry *entry = nl_table_at(table, row, c);
+            enum nl_entry_kind kind = table->column[c].kind;
             bool there = entry->kind != NL_ENTRY_EMPTY;
             nl_text_add(&out, c ? "," : "");
             if (kind == NL_ENTRY_WORD && there)
@@ -54,9 +54,9 @@ char *nl_sheet_csv(const struct nl_sheet *sheet)
                 nl_csv_add_number(&out, there ? entry->estimate.upper : NAN);
             }
         }
-        if (any_estimate(sheet)) {
-            nl_text_add(&out, ",%s,", nl_interval_names[sheet->interval]);
-            nl_csv_add_number(&out, sheet->level);
+        if (any_estimate(table)) {
+            nl_text_add(&out, ",%s,", nl_interval_names[table->interval]);
+            nl_csv_add_number(&out, table->level);
         }
         nl_text_add(&out, "\n");
     }
@@ -97,21 +97,21 @@ static void add_json_entry(struct nl_text *out, const struct nl_entry *entry)
     }
 }
 
-char *nl_sheet_json(const struct nl_sheet *sheet, const struct nl_answer *answer)
+char *nl_table_json(const struct nl_table *table, const struct nl_answer *answer)
 {
     struct nl_text out = {0};
     nl_text_add(&out, "{\n  \"caption\": ");
-    nl_json_add(&out, sheet->caption);
-    nl_text_add(&out, ",\n  \"interval\": {\"kind\": \"%s\", \"level\": ", nl_interval_names[sheet->interval]);
-    nl_json_add_number(&out, sheet->level);
+    nl_json_add(&out, table->caption);
+    nl_text_add(&out, ",\n  \"interval\": {\"kind\": \"%s\", \"level\": ", nl_interval_names[table->interval]);
+    nl_json_add_number(&out, table->level);
     nl_text_add(&out, "},\n  \"rows\": [");
-    for (int row = 0; row < sheet->rows; row++) {
+    for (int row = 0; row < table->rows; row++) {
         nl_text_add(&out, "%s\n    {", row ? "," : "");
-        for (int c = 0; c < sheet->columns; c++) {
+        for (int c = 0; c < table->columns; c++) {
             nl_text_add(&out, c ? ", " : "");
-            nl_json_add(&out, sheet->column[c].name);
+            nl_json_add(&out, table->column[c].name);
             nl_text_add(&out, ": ");
-            add_json_entry(&out, nl_sheet_at(sheet, row, c));
+            add_json_entry(&out, nl_table_at(table, row, c));
         }
         nl_text_add(&out, "}");
     }

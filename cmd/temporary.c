@@ -68,14 +68,14 @@ static char *make_folder(void)
     return folder;
 }
 
-const char *write_passing_tables(const struct nl_interim *interim)
+const char *write_temporary_tables(const struct nl_partial *partial)
 {
     sigset_t before;
     struct nl_error err;
     hold_signals(&before);
     char *folder = make_folder();
     const struct nl_store store = nl_store_at(folder);
-    if (folder && nl_store_assemble(&store, &interim->grid, interim->record, &err)) {
+    if (folder && nl_store_assemble(&store, &partial->grid, partial->record, &err)) {
         bad_input(NULL, "%s", err.text);
         folder = NULL;
     }

@@ -1,4 +1,4 @@
-#include "stats/sheet_maker.h"
+#include "stats/table_builder.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -8,29 +8,29 @@
 #include "norm/norm.h"
 #include "stats/answer.h"
 
-int nl_maker_begin(struct nl_maker *m, struct nl_error *err)
+int nl_table_begin(struct nl_table_builder *m, struct nl_error *err)
 {
     const char *metric = nl_metric_names[m->experiment->config.plot.metric];
-    *m->out = (struct nl_sheet){.interval = m->experiment->config.plot.interval, .level = m->experiment->config.plot.level};
+    *m->out = (struct nl_table){.interval = m->experiment->config.plot.interval, .level = m->experiment->config.plot.level};
     m->metric = nl_metric_column(m->results, metric);
     m->measure = m->metric.measure;
     int survivors = 0, values = 0; /* a diverged trial has no score: without any other that is the result, not a wrong question */
     for (int i = 0; i < m->results->cells; i++)
         survivors += m->results->cell[i].trials - m->results->cell[i].failed + m->results->cell[i].dead;
-    for (int row = 0; m->metric.column >= 0 && row < m->results->table.rows; row++)
-        values += *nl_table_field(&m->results->table, row, m->metric.column) != '\0';
+    for (int row = 0; m->metric.column >= 0 && row < m->results->csv.rows; row++)
+        values += *nl_csv_field(&m->results->csv, row, m->metric.column) != '\0';
     if (m->metric.column < 0 || (survivors > 0 && values == 0))
         return nl_fail(err, "'%s' has no value of '%s': choose another plot.metric", m->results->path, metric);
     nl_comparison_make(m->results, m->experiment, -1, -1, &m->view);
     return NL_OK;
 }
 
-const struct nl_cell *nl_maker_cell(const struct nl_maker *m, int method)
+const struct nl_cell *nl_table_cell(const struct nl_table_builder *m, int method)
 {
     return m->view.method[method].cell[0];
 }
 
-struct nl_column *nl_maker_column(struct nl_maker *m, enum nl_entry_kind kind, char *title, const char *name)
+struct nl_column *nl_table_column(struct nl_table_builder *m, enum nl_entry_kind kind, char *title, const char *name)
 {
     NL_GROW(m->out->column, m->out->columns, m->column_capacity);
     struct nl_column *column = &m->out->column[m->out->columns++];
@@ -38,28 +38,28 @@ struct nl_column *nl_maker_column(struct nl_maker *m, enum nl_entry_kind kind, c
     return column;
 }
 
-void nl_maker_key_column(struct nl_maker *m, int factor)
+void nl_table_key_column(struct nl_table_builder *m, int factor)
 {
     const struct nl_key *key = m->results->factor[factor].key;
-    struct nl_column *column = nl_maker_column(m, NL_ENTRY_WORD, nl_strdup(nl_key_title(key)), key->name);
+    struct nl_column *column = nl_table_column(m, NL_ENTRY_WORD, nl_strdup(nl_key_title(key)), key->name);
     column->right = nl_key_is_number(key);
     m->out->keys = m->out->columns;
 }
 
-char *nl_maker_title(const struct nl_maker *m)
+char *nl_table_title(const struct nl_table_builder *m)
 {
     return nl_format("%s%s%s", m->measure.name, *m->measure.unit ? ", " : "", m->measure.unit);
 }
 
-struct nl_entry *nl_maker_row(struct nl_maker *m)
+struct nl_entry *nl_table_row(struct nl_table_builder *m)
 {
-    struct nl_sheet *sheet = m->out;
-    if (sheet->rows == m->row_capacity) {
+    struct nl_table *table = m->out;
+    if (table->rows == m->row_capacity) {
         m->row_capacity = m->row_capacity ? 2 * m->row_capacity : 16;
-        sheet->entry = nl_realloc(sheet->entry, (size_t)m->row_capacity * (size_t)sheet->columns, sizeof *sheet->entry);
+        table->entry = nl_realloc(table->entry, (size_t)m->row_capacity * (size_t)table->columns, sizeof *table->entry);
     }
-    struct nl_entry *row = &sheet->entry[(size_t)sheet->rows++ * (size_t)sheet->columns];
-    memset(row, 0, (size_t)sheet->columns * sizeof *row);
+    struct nl_entry *row = &table->entry[(size_t)table->rows++ * (size_t)table->columns];
+    memset(row, 0, (size_t)table->columns * sizeof *row);
     return row;
 }
 
@@ -72,7 +72,7 @@ char *nl_level_text(const struct nl_factor *factor, int level)
     return factor->key->type == NL_TYPE_REAL ? nl_format("%.4g", nl_factor_number(factor, level)) : nl_strdup(value);
 }
 
-char *nl_cell_level_text(const struct nl_maker *m, const struct nl_cell *cell, int factor)
+char *nl_cell_level_text(const struct nl_table_builder *m, const struct nl_cell *cell, int factor)
 {
     const struct nl_factor *from = &m->results->factor[factor];
     char *text = nl_level_text(from, cell->level[factor]);
@@ -83,7 +83,7 @@ char *nl_cell_level_text(const struct nl_maker *m, const struct nl_cell *cell, i
     return marked;
 }
 
-struct nl_entry nl_key_entry(const struct nl_maker *m, const struct nl_cell *cell, int factor)
+struct nl_entry nl_key_entry(const struct nl_table_builder *m, const struct nl_cell *cell, int factor)
 {
     int level = cell->level[factor];
     const struct nl_factor *from = &m->results->factor[factor];
@@ -97,18 +97,18 @@ struct nl_entry nl_estimate_entry(const struct nl_estimate *of)
     return (struct nl_entry){.kind = of->n > 0 ? NL_ENTRY_ESTIMATE : NL_ENTRY_EMPTY, .estimate = *of};
 }
 
-void nl_maker_mean_caption(const struct nl_maker *m, struct nl_text *out)
+void nl_table_mean_caption(const struct nl_table_builder *m, struct nl_text *out)
 {
     const struct nl_results *results = m->results;
     struct nl_runs runs = nl_results_runs(results);
     if (results->missing > 0)
         nl_text_add(out, "INCOMPLETE: trials missing: %d of %d. ", results->missing, results->planned);
-    nl_maker_caption_over(m, out, runs.least, runs.most);
+    nl_table_caption_over(m, out, runs.least, runs.most);
     if (runs.diverged > 0)
         nl_text_add(out, m->measure.share ? " A diverged run counts at chance." : " A diverged run is in no mean.");
 }
 
-void nl_maker_caption_over(const struct nl_maker *m, struct nl_text *out, int least, int most)
+void nl_table_caption_over(const struct nl_table_builder *m, struct nl_text *out, int least, int most)
 {
     const struct nl_config *config = &m->experiment->config;
     nl_text_add(out, "%c%s%s%s", m->measure.name[0] - 'a' + 'A', m->measure.name + 1, *m->measure.unit ? " in " : "", m->measure.unit);
@@ -122,23 +122,23 @@ void nl_maker_caption_over(const struct nl_maker *m, struct nl_text *out, int le
     nl_text_add(out, ").");
 }
 
-const struct nl_entry *nl_sheet_at(const struct nl_sheet *sheet, int row, int column)
+const struct nl_entry *nl_table_at(const struct nl_table *table, int row, int column)
 {
-    return &sheet->entry[(size_t)row * (size_t)sheet->columns + (size_t)column];
+    return &table->entry[(size_t)row * (size_t)table->columns + (size_t)column];
 }
 
-void nl_sheet_release(struct nl_sheet *sheet)
+void nl_table_release(struct nl_table *table)
 {
-    for (int i = 0; i < sheet->rows * sheet->columns; i++) {
-        free(sheet->entry[i].text);
-        free(sheet->entry[i].raw);
+    for (int i = 0; i < table->rows * table->columns; i++) {
+        free(table->entry[i].text);
+        free(table->entry[i].raw);
     }
-    for (int i = 0; i < sheet->columns; i++) {
-        free(sheet->column[i].title);
-        free(sheet->column[i].name);
+    for (int i = 0; i < table->columns; i++) {
+        free(table->column[i].title);
+        free(table->column[i].name);
     }
-    free(sheet->entry);
-    free(sheet->column);
-    free(sheet->caption);
-    *sheet = (struct nl_sheet){0};
+    free(table->entry);
+    free(table->column);
+    free(table->caption);
+    *table = (struct nl_table){0};
 }

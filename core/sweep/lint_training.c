@@ -1,7 +1,7 @@
 /* Traps of optimizers and schedules. */
-#include "sweep/scene.h"
+#include "sweep/lint_context.h"
 
-bool nl_trap_adam_decay(const struct scene *s, struct nl_text *what)
+bool nl_lint_adam_decay(const struct lint_context *s, struct nl_text *what)
 {
     if (s->config->train.optimizer != NL_ADAM || !(s->config->train.weight_decay > 0))
         return false;
@@ -9,7 +9,7 @@ bool nl_trap_adam_decay(const struct scene *s, struct nl_text *what)
     return true;
 }
 
-bool nl_trap_adamw_is_adam(const struct scene *s, struct nl_text *what)
+bool nl_lint_adamw_is_adam(const struct lint_context *s, struct nl_text *what)
 {
     if (s->config->train.optimizer != NL_ADAMW || s->config->train.weight_decay > 0)
         return false;
@@ -17,12 +17,12 @@ bool nl_trap_adamw_is_adam(const struct scene *s, struct nl_text *what)
     return true;
 }
 
-static double epochs_of(const struct scene *s)
+static double epochs_of(const struct lint_context *s)
 {
     return (double)s->step_counts.steps / (double)s->step_counts.steps_per_epoch;
 }
 
-bool nl_trap_only_warmup(const struct scene *s, struct nl_text *what)
+bool nl_lint_only_warmup(const struct lint_context *s, struct nl_text *what)
 {
     static const char *const never = "the learning rate never reaches train.lr";
     long long by_steps = (long long)s->config->train.warmup_steps, steps = (long long)s->step_counts.steps;
@@ -36,7 +36,7 @@ bool nl_trap_only_warmup(const struct scene *s, struct nl_text *what)
     return what->at != NULL;
 }
 
-bool nl_trap_no_drop(const struct scene *s, struct nl_text *what)
+bool nl_lint_no_drop(const struct lint_context *s, struct nl_text *what)
 {
     if (s->config->train.schedule != NL_STEP || s->config->train.step_epochs < epochs_of(s))
         return false;

@@ -4,10 +4,10 @@
 #include "operation/normalize.h"
 #include "operation/parametrize.h"
 #include "operation/standardize.h"
-#include "sweep/scene.h"
+#include "sweep/lint_context.h"
 
 /* The only node that takes what node i puts out, but for one that the first step alone has; NULL: there are several. */
-static const struct nl_graph_node *node_behind(const struct scene *s, int i)
+static const struct nl_graph_node *node_behind(const struct lint_context *s, int i)
 {
     int next = nl_first_consumer(&s->graph, s->graph.node[i].out[0]);
     if (next == NL_NONE || nl_consumers(&s->graph, s->graph.node[i].out[0]) > 1)
@@ -16,7 +16,7 @@ static const struct nl_graph_node *node_behind(const struct scene *s, int i)
 }
 
 /* The node that computes the weight of node i; NULL: it has its own, or none. */
-static const struct nl_graph_node *maker_of(const struct scene *s, int i)
+static const struct nl_graph_node *builder_of(const struct lint_context *s, int i)
 {
     const struct nl_graph_node *node = &s->graph.node[i];
     int weight = node->in[NL_PRODUCT_WEIGHT], producer = weight == NL_NONE ? NL_NONE : s->graph.value[weight].producer;
@@ -24,18 +24,18 @@ static const struct nl_graph_node *maker_of(const struct scene *s, int i)
 }
 
 /* Gains in front of a normalizer that divides each channel by its own spread. */
-bool nl_trap_redundant_gain(const struct scene *s, struct nl_text *what)
+bool nl_lint_redundant_gain(const struct lint_context *s, struct nl_text *what)
 {
     const struct nl_weight_norm *kind = NULL;
     const struct nl_norm *norm = NULL;
     int gains = 0;
     for (int i = 0; i + 1 < s->graph.nodes; i++) {
-        const struct nl_graph_node *maker = maker_of(s, i), *next = s->graph.node[i].outputs ? node_behind(s, i) : NULL;
+        const struct nl_graph_node *maker = builder_of(s, i), *next = s->graph.node[i].outputs ? node_behind(s, i) : NULL;
         const struct nl_normalize *n = next && next->operation == &nl_normalize_operation ? next->arguments : NULL;
         if (!maker || nl_weight_norm_of(maker)->gain == NL_GAIN_NONE || !n || !n->norm->cancels_bias || n->norm->spread == NL_SPREAD_NONE || nl_normalize_keeps_coefficients(n))
             continue;
         if (gains == 0)
-            nl_trap_place(s, i);
+            nl_lint_place(s, i);
         kind = nl_weight_norm_of(maker), norm = n->norm;
         gains += s->graph.value[s->graph.node[i].out[0]].extent.channels;
     }
@@ -45,35 +45,35 @@ bool nl_trap_redundant_gain(const struct scene *s, struct nl_text *what)
     return true;
 }
 
-bool nl_trap_long_weights(const struct scene *s, struct nl_text *what)
+bool nl_lint_long_weights(const struct lint_context *s, struct nl_text *what)
 {
     if (!nl_norm_is_none(s->norm))
         return false;
     for (int i = 0; i < s->graph.nodes; i++) {
-        const struct nl_graph_node *maker = maker_of(s, i);
+        const struct nl_graph_node *maker = builder_of(s, i);
         if (!maker || nl_weight_norm_of(maker)->measure != NL_WEIGHT_DEVIATION)
             continue;
         nl_text_add(what, "the weights of an output have the length sqrt(m - 1) with ws, of m inputs: without a normalizer activations grow from layer to layer");
-        nl_trap_place(s, i);
+        nl_lint_place(s, i);
         return true;
     }
     return false;
 }
 
-bool nl_trap_depthwise_matrix(const struct scene *s, struct nl_text *what)
+bool nl_lint_depthwise_matrix(const struct lint_context *s, struct nl_text *what)
 {
     for (int i = 0; i < s->graph.nodes; i++) {
-        const struct nl_graph_node *maker = maker_of(s, i);
+        const struct nl_graph_node *maker = builder_of(s, i);
         if (!maker || maker->operation != &nl_spectral_norm_operation || s->graph.node[i].operation != &nl_depthwise_conv_operation)
             continue;
         nl_text_add(what, "the outputs of the depthwise '%s' see a channel each: the singular values of its weight as one matrix say nothing of it", s->graph.node[i].name);
-        nl_trap_place(s, i);
+        nl_lint_place(s, i);
         return true;
     }
     return false;
 }
 
-static bool begins_by_data(const struct scene *s)
+static bool begins_by_data(const struct lint_context *s)
 {
     bool any = false;
     for (int i = 0; i < s->graph.nodes; i++)
@@ -81,7 +81,7 @@ static bool begins_by_data(const struct scene *s)
     return any;
 }
 
-bool nl_trap_start_is_loaded(const struct scene *s, struct nl_text *what)
+bool nl_lint_start_is_loaded(const struct lint_context *s, struct nl_text *what)
 {
     if (!begins_by_data(s) || !*s->config->model.load)
         return false;
@@ -89,7 +89,7 @@ bool nl_trap_start_is_loaded(const struct scene *s, struct nl_text *what)
     return true;
 }
 
-bool nl_trap_start_of_one(const struct scene *s, struct nl_text *what)
+bool nl_lint_start_of_one(const struct lint_context *s, struct nl_text *what)
 {
     for (int i = 0; i < s->graph.nodes; i++) {
         const struct nl_graph_node *node = &s->graph.node[i];

@@ -1,8 +1,8 @@
 /* Tables: the same numbers as the estimates, marked where that is known, escaped for where they go. */
 #include <check.h>
 
-#include "stats/sheet.h"
 #include "stats/table.h"
+#include "stats/csv.h"
 #include "suite.h"
 #include "synthetic.h"
 
@@ -31,19 +31,19 @@ static void assert_holds(const char *text, const char *part)
     ck_assert_msg(strstr(text, part) != NULL, "'%s' is not in:\n%s", part, text);
 }
 
-static struct nl_sheet grid(const struct made *made, const char *across)
+static struct nl_table grid(const struct made *made, const char *across)
 {
-    struct nl_sheet sheet;
+    struct nl_table table;
     struct nl_error err = {{0}};
-    ck_assert_msg(nl_sheet_grid(&made->results, &made->experiment, across, &sheet, &err) == NL_OK, "%s", err.text);
-    return sheet;
+    ck_assert_msg(nl_table_grid(&made->results, &made->experiment, across, &table, &err) == NL_OK, "%s", err.text);
+    return table;
 }
 
-static int marked(const struct nl_sheet *sheet)
+static int marked(const struct nl_table *table)
 {
     int count = 0;
-    for (int i = 0; i < sheet->rows * sheet->columns; i++)
-        count += sheet->entry[i].marked;
+    for (int i = 0; i < table->rows * table->columns; i++)
+        count += table->entry[i].marked;
     return count;
 }
 
@@ -51,38 +51,38 @@ START_TEST(best_only_where_it_is_known)
 {
     struct made made;
     make(&made, &(struct synthetic){.kind = "lr_tolerance", .seeds = 5}, (const char *[]){"plot.metric=train_error", NULL});
-    struct nl_sheet sheet = grid(&made, NULL);
-    ck_assert_int_eq(sheet.rows, 3); /* rates; at the last one none diverged, ln is dead, bn is as ever */
-    ck_assert_int_eq(sheet.keys, 2);
-    ck_assert(nl_sheet_at(&sheet, 2, 2)->marked);
-    ck_assert(!nl_sheet_at(&sheet, 2, 3)->marked && !nl_sheet_at(&sheet, 2, 4)->marked);
-    const struct nl_estimate *diverged = &nl_sheet_at(&sheet, 2, 4)->estimate; /* all of them: at chance, and no interval */
+    struct nl_table table = grid(&made, NULL);
+    ck_assert_int_eq(table.rows, 3); /* rates; at the last one none diverged, ln is dead, bn is as ever */
+    ck_assert_int_eq(table.keys, 2);
+    ck_assert(nl_table_at(&table, 2, 2)->marked);
+    ck_assert(!nl_table_at(&table, 2, 3)->marked && !nl_table_at(&table, 2, 4)->marked);
+    const struct nl_estimate *diverged = &nl_table_at(&table, 2, 4)->estimate; /* all of them: at chance, and no interval */
     ck_assert(fabs(diverged->mean - 0.9) < 1e-3 && isnan(diverged->lower) && isnan(diverged->upper));
-    nl_sheet_release(&sheet);
+    nl_table_release(&table);
     release(&made);
 
     /* one seed knows no best */
     make(&made, &(struct synthetic){.kind = "small_batch", .seeds = 1}, NULL);
-    sheet = grid(&made, NULL);
-    ck_assert_int_eq(marked(&sheet), 0);
-    assert_holds(sheet.caption, "one seed, so no interval");
-    nl_sheet_release(&sheet);
+    table = grid(&made, NULL);
+    ck_assert_int_eq(marked(&table), 0);
+    assert_holds(table.caption, "one seed, so no interval");
+    nl_table_release(&table);
     release(&made);
 
     /* between batches ln and none are equal but for the noise; bn at 64 beats bn at 2 by 20 points */
     make(&made, &(struct synthetic){.kind = "small_batch", .seeds = 8}, NULL);
-    sheet = grid(&made, "train.batch");
-    ck_assert(nl_sheet_at(&sheet, 0, 2)->marked && !nl_sheet_at(&sheet, 0, 3)->marked);
-    nl_sheet_release(&sheet);
+    table = grid(&made, "train.batch");
+    ck_assert(nl_table_at(&table, 0, 2)->marked && !nl_table_at(&table, 0, 3)->marked);
+    nl_table_release(&table);
     release(&made);
 
     /* whose runs failed is not best, however good the others were */
     make(&made, &(struct synthetic){.kind = "small_batch", .seeds = 8, .ln_diverged = 3}, NULL);
-    sheet = grid(&made, NULL);
-    ck_assert(!nl_sheet_at(&sheet, 1, 3)->marked);
-    ck_assert_str_eq(nl_sheet_at(&sheet, 1, 3)->text, "(3)");
-    ck_assert_int_eq(nl_sheet_at(&sheet, 1, 3)->estimate.n, 8);
-    nl_sheet_release(&sheet);
+    table = grid(&made, NULL);
+    ck_assert(!nl_table_at(&table, 1, 3)->marked);
+    ck_assert_str_eq(nl_table_at(&table, 1, 3)->text, "(3)");
+    ck_assert_int_eq(nl_table_at(&table, 1, 3)->estimate.n, 8);
+    nl_table_release(&table);
     release(&made);
 }
 END_TEST
@@ -91,12 +91,12 @@ START_TEST(keys_that_do_not_apply_have_a_row_of_their_own)
 {
     struct made made;
     make(&made, &(struct synthetic){.kind = "small_batch", .seeds = 2, .ghost = true}, NULL);
-    struct nl_sheet sheet = grid(&made, NULL);
-    ck_assert_int_eq(sheet.rows, 3);
-    ck_assert_int_eq(nl_sheet_at(&sheet, 2, 0)->kind, NL_ENTRY_EMPTY);
-    ck_assert_int_eq(nl_sheet_at(&sheet, 2, 2)->kind, NL_ENTRY_EMPTY);
-    ck_assert_int_eq(nl_sheet_at(&sheet, 2, 3)->kind, NL_ENTRY_ESTIMATE);
-    nl_sheet_release(&sheet);
+    struct nl_table table = grid(&made, NULL);
+    ck_assert_int_eq(table.rows, 3);
+    ck_assert_int_eq(nl_table_at(&table, 2, 0)->kind, NL_ENTRY_EMPTY);
+    ck_assert_int_eq(nl_table_at(&table, 2, 2)->kind, NL_ENTRY_EMPTY);
+    ck_assert_int_eq(nl_table_at(&table, 2, 3)->kind, NL_ENTRY_ESTIMATE);
+    nl_table_release(&table);
     release(&made);
 }
 END_TEST
@@ -105,10 +105,10 @@ START_TEST(a_narrow_terminal_gets_blocks)
 {
     struct made made;
     make(&made, &(struct synthetic){.kind = "small_batch", .seeds = 4}, NULL);
-    struct nl_sheet sheet;
+    struct nl_table table;
     struct nl_error err = {{0}};
-    ck_assert_int_eq(nl_sheet_summary(&made.results, &made.experiment, &sheet, &err), NL_OK);
-    char *text = nl_sheet_text(&sheet, 60);
+    ck_assert_int_eq(nl_table_summary(&made.results, &made.experiment, &table, &err), NL_OK);
+    char *text = nl_table_text(&table, 60);
     int headers = 0;
     for (char *rest = text, *line; (line = strsep(&rest, "\n"));) {
         ck_assert_msg(strlen(line) <= 60, "%s", line);
@@ -116,7 +116,7 @@ START_TEST(a_narrow_terminal_gets_blocks)
     }
     ck_assert_int_eq(headers, 4); /* each block begins with the keys */
     free(text);
-    nl_sheet_release(&sheet);
+    nl_table_release(&table);
     release(&made);
 }
 END_TEST
@@ -124,21 +124,21 @@ END_TEST
 START_TEST(what_a_table_cannot_show_is_refused)
 {
     struct made made;
-    struct nl_sheet sheet;
+    struct nl_table table;
     struct nl_error err = {{0}};
     make(&made, &(struct synthetic){.kind = "small_batch", .seeds = 2}, (const char *[]){"plot.metric=val_loss", NULL});
-    ck_assert_int_eq(nl_sheet_summary(&made.results, &made.experiment, &sheet, &err), NL_FAIL);
+    ck_assert_int_eq(nl_table_summary(&made.results, &made.experiment, &table, &err), NL_FAIL);
     assert_holds(err.text, "has no value of 'val_loss'");
-    ck_assert_int_eq(nl_sheet_grid(&made.results, &made.experiment, "model.depth", &sheet, &err), NL_FAIL);
+    ck_assert_int_eq(nl_table_grid(&made.results, &made.experiment, "model.depth", &table, &err), NL_FAIL);
     assert_holds(err.text, "columns can be norm.kind, train.batch, train.lr");
     release(&made);
 
     /* that all diverged is a result */
     make(&made, &(struct synthetic){.kind = "small_batch", .seeds = 2, .all_diverged = true}, NULL);
-    sheet = grid(&made, NULL);
-    ck_assert(isnan(nl_sheet_at(&sheet, 0, 2)->estimate.lower));
-    ck_assert_str_eq(nl_sheet_at(&sheet, 0, 2)->text, "(2)");
-    nl_sheet_release(&sheet);
+    table = grid(&made, NULL);
+    ck_assert(isnan(nl_table_at(&table, 0, 2)->estimate.lower));
+    ck_assert_str_eq(nl_table_at(&table, 0, 2)->text, "(2)");
+    nl_table_release(&table);
     release(&made);
 }
 END_TEST
@@ -147,18 +147,18 @@ START_TEST(texts_are_escaped)
 {
     struct nl_column column = {.kind = NL_ENTRY_WORD, .title = "a_b & 100 %", .name = "a,\"b\"", .scale = 1};
     struct nl_entry entry = {.kind = NL_ENTRY_WORD, .text = "x|y*<_\\^~#{$}", .raw = "x,\"y\"\n"};
-    struct nl_sheet sheet = {.caption = "+- 5 %", .keys = 1, .columns = 1, .rows = 1, .column = &column, .entry = &entry};
-    char *latex = nl_sheet_latex(&sheet, "50 %\n", "a note\n", "a b_c");
+    struct nl_table table = {.caption = "+- 5 %", .keys = 1, .columns = 1, .rows = 1, .column = &column, .entry = &entry};
+    char *latex = nl_table_latex(&table, "50 %\n", "a note\n", "a b_c");
     assert_holds(latex, "\\caption{$\\pm$ 5 \\%}");
     assert_holds(latex, "\\label{tab:a-b_c}");
     assert_holds(latex, "a\\_b \\& 100 \\% \\\\");
     assert_holds(latex, "x$|$y*$<$\\_\\textbackslash{}\\textasciicircum{}\\textasciitilde{}\\#\\{\\$\\} \\\\");
     assert_holds(latex, "\n% 50 %\n% a note\n");
-    char *markdown = nl_sheet_markdown(&sheet, NULL, NULL);
+    char *markdown = nl_table_markdown(&table, NULL, NULL);
     assert_holds(markdown, "± 5 %\n\n| a\\_b & 100 % |\n| --- |\n| x\\|y\\*\\<\\_\\\\^\\~#{\\$} |\n");
-    char *csv = nl_sheet_csv(&sheet);
+    char *csv = nl_table_csv(&table);
     ck_assert_str_eq(csv, "\"a,\"\"b\"\"\"\n\"x,\"\"y\"\"\n\"\n");
-    char *json = nl_sheet_json(&sheet, NULL);
+    char *json = nl_table_json(&table, NULL);
     assert_holds(json, "{\"a,\\\"b\\\"\": \"x,\\\"y\\\"\\u000a\"}");
     assert_holds(json, "\"answer\": null");
     free(latex);

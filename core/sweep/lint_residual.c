@@ -5,10 +5,10 @@
 
 #include "config/config.h"
 #include "operation/activate.h"
-#include "sweep/scene.h"
+#include "sweep/lint_context.h"
 
 /* A gamma of 0 whose normalizer feeds a ReLU alone: beta begins at 0, too, and so does the ReLU's input, where its derivative is 0. */
-bool nl_trap_dead_gamma(const struct scene *s, struct nl_text *what)
+bool nl_lint_dead_gamma(const struct lint_context *s, struct nl_text *what)
 {
     const struct nl_graph *graph = &s->graph;
     for (int i = 0; i < graph->tensors; i++) {
@@ -19,13 +19,13 @@ bool nl_trap_dead_gamma(const struct scene *s, struct nl_text *what)
         if (next->operation != &nl_activate_operation || ((const struct nl_activate *)next->arguments)->kind != NL_RELU)
             continue;
         nl_text_add(what, "'%s' starts at 0 in front of a ReLU, which then lets no gradient through: it stays 0", graph->tensor[i].name);
-        nl_trap_place(s, graph->tensor[i].node);
+        nl_lint_place(s, graph->tensor[i].node);
         return true;
     }
     return false;
 }
 
-bool nl_trap_free_nf(const struct scene *s, struct nl_text *what)
+bool nl_lint_free_nf(const struct lint_context *s, struct nl_text *what)
 {
     bool nf = s->config->model.arch == NL_RESNET && s->config->model.residual == NL_NF;
     bool halved = s->config->model.init == NL_HE && fabs(s->config->model.init_scale - sqrt(0.5)) < 0.01;
@@ -35,7 +35,7 @@ bool nl_trap_free_nf(const struct scene *s, struct nl_text *what)
     return true;
 }
 
-bool nl_trap_normalized_fixup(const struct scene *s, struct nl_text *what)
+bool nl_lint_normalized_fixup(const struct lint_context *s, struct nl_text *what)
 {
     if (s->config->model.arch != NL_RESNET || s->config->model.residual != NL_FIXUP || nl_norm_is_none(s->norm))
         return false;

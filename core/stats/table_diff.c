@@ -4,7 +4,7 @@
 
 #include "stats/claim.h"
 #include "stats/distribution.h"
-#include "stats/sheet_maker.h"
+#include "stats/table_builder.h"
 
 struct side {
     const struct nl_results *results;
@@ -47,10 +47,10 @@ static const struct nl_cell *counterpart(const struct side side[2], const struct
 /* Status, step of failure and every score that both sides have. */
 static bool is_same_trial(const struct side side[2], int row_a, int row_b)
 {
-    const struct nl_table *a = &side[0].results->table, *b = &side[1].results->table;
+    const struct nl_csv *a = &side[0].results->csv, *b = &side[1].results->csv;
     for (int column = side[0].results->status; column < a->columns; column++) {
-        int other = nl_table_column(b, a->name[column]);
-        if (other >= 0 && strcmp(nl_table_field(a, row_a, column), nl_table_field(b, row_b, other)) != 0)
+        int other = nl_csv_column(b, a->name[column]);
+        if (other >= 0 && strcmp(nl_csv_field(a, row_a, column), nl_csv_field(b, row_b, other)) != 0)
             return false;
     }
     return true;
@@ -90,7 +90,7 @@ static bool compare(const struct side side[2], const struct nl_metric_column col
     return differ;
 }
 
-static void add_comparison(struct nl_maker *m, const struct nl_cell *cell, const double *values_a, double *values_b)
+static void add_comparison(struct nl_table_builder *m, const struct nl_cell *cell, const double *values_a, double *values_b)
 {
     const struct nl_config *config = &m->experiment->config;
     const struct nl_sampling *sampling = &m->metric.sampling;
@@ -101,7 +101,7 @@ static void add_comparison(struct nl_maker *m, const struct nl_cell *cell, const
     for (int i = 0; i < seeds; i++)
         values_b[i] -= values_a[i];
     of[2] = nl_estimate(values_b, seeds, m->measure.share ? NL_SCALE_DIFFERENCE : NL_SCALE_REAL, sampling, NL_INTERVAL_T, config->plot.level);
-    struct nl_entry *entry = nl_maker_row(m);
+    struct nl_entry *entry = nl_table_row(m);
     for (int f = 0; f < m->results->factors; f++)
         *entry++ = nl_key_entry(m, cell, f);
     for (int i = 0; i < 3; i++)
@@ -110,48 +110,48 @@ static void add_comparison(struct nl_maker *m, const struct nl_cell *cell, const
 }
 
 /* Marks the differences that are more than chance: paired t, Holm over the rows. They stand before n, the last column. */
-static void mark_differences(struct nl_maker *m)
+static void mark_differences(struct nl_table_builder *m)
 {
-    struct nl_sheet *sheet = m->out;
-    double *p = nl_alloc((size_t)sheet->rows, sizeof *p);
+    struct nl_table *table = m->out;
+    double *p = nl_alloc((size_t)table->rows, sizeof *p);
     for (int pass = 0; pass < 2; pass++) {
-        for (int row = 0; row < sheet->rows; row++) {
-            struct nl_entry *entry = &sheet->entry[(row + 1) * sheet->columns - 2];
+        for (int row = 0; row < table->rows; row++) {
+            struct nl_entry *entry = &table->entry[(row + 1) * table->columns - 2];
             if (pass == 0)
                 p[row] = entry->kind == NL_ENTRY_ESTIMATE && entry->estimate.n >= NL_LEAST_PAIRS ? nl_difference_p(&entry->estimate) : 1.0;
             else
-                entry->marked = p[row] < 1.0 - sheet->level;
+                entry->marked = p[row] < 1.0 - table->level;
         }
         if (pass == 0)
-            nl_holm(p, sheet->rows);
+            nl_holm(p, table->rows);
     }
     free(p);
 }
 
-int nl_sheet_diff(const struct nl_results *a, const struct nl_experiment *experiment_a, const struct nl_results *b,
-                  const struct nl_experiment *experiment_b, struct nl_sheet *out, struct nl_overlap *overlap, struct nl_error *err)
+int nl_table_diff(const struct nl_results *a, const struct nl_experiment *experiment_a, const struct nl_results *b,
+                  const struct nl_experiment *experiment_b, struct nl_table *out, struct nl_overlap *overlap, struct nl_error *err)
 {
     struct side side[2] = {{a, experiment_a}, {b, experiment_b}};
-    struct nl_maker m = {.results = a, .experiment = experiment_a, .out = out};
+    struct nl_table_builder m = {.results = a, .experiment = experiment_a, .out = out};
     *overlap = (struct nl_overlap){0};
-    if (nl_maker_begin(&m, err))
+    if (nl_table_begin(&m, err))
         return NL_FAIL;
-    struct nl_metric_column column[2] = {m.metric, nl_metric_column(b, a->table.name[m.metric.column])};
+    struct nl_metric_column column[2] = {m.metric, nl_metric_column(b, a->csv.name[m.metric.column])};
     for (int f = 0; f < a->factors; f++)
-        nl_maker_key_column(&m, f);
+        nl_table_key_column(&m, f);
     static const char *const titles[] = {"-", "+"}, *const names[] = {"a", "b"};
     for (int i = 0; i < 2; i++)
-        nl_maker_column(&m, NL_ENTRY_ESTIMATE, nl_strdup(titles[i]), names[i])->scale = m.measure.scale;
-    struct nl_column *difference = nl_maker_column(&m, NL_ENTRY_ESTIMATE, nl_format("difference, %s", m.measure.step), "difference");
+        nl_table_column(&m, NL_ENTRY_ESTIMATE, nl_strdup(titles[i]), names[i])->scale = m.measure.scale;
+    struct nl_column *difference = nl_table_column(&m, NL_ENTRY_ESTIMATE, nl_format("difference, %s", m.measure.step), "difference");
     difference->scale = m.measure.scale;
     difference->sign = true;
-    nl_maker_column(&m, NL_ENTRY_NUMBER, nl_strdup("n"), "n");
+    nl_table_column(&m, NL_ENTRY_NUMBER, nl_strdup("n"), "n");
 
     count_trials(a, &overlap->trials[0]);
     count_trials(b, &overlap->trials[1]);
     double *values_a = nl_alloc((size_t)a->seeds, 2 * sizeof *values_a), *values_b = values_a + a->seeds;
     for (int method = 0; method < m.view.methods; method++) {
-        const struct nl_cell *cell = nl_maker_cell(&m, method), *other = counterpart(side, cell);
+        const struct nl_cell *cell = nl_table_cell(&m, method), *other = counterpart(side, cell);
         if (other && compare(side, column, cell, other, values_a, values_b, overlap))
             add_comparison(&m, cell, values_a, values_b);
     }
@@ -160,11 +160,11 @@ int nl_sheet_diff(const struct nl_results *a, const struct nl_experiment *experi
     struct nl_text caption = {0};
     int least = a->seeds, most = 0;
     for (int row = 0; row < out->rows; row++) {
-        int n = (int)nl_sheet_at(out, row, out->columns - 1)->number;
+        int n = (int)nl_table_at(out, row, out->columns - 1)->number;
         least = n < least ? n : least;
         most = n > most ? n : most;
     }
-    nl_maker_caption_over(&m, &caption, least, most);
+    nl_table_caption_over(&m, &caption, least, most);
     if (a->seeds > 1)
         nl_text_add(&caption, " Over the seeds in both; the difference is paired by seed. Marked: not 0, by the paired t with at least %d pairs, adjusted by"
                               " Holm over the rows.", NL_LEAST_PAIRS);
