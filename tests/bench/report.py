@@ -294,7 +294,7 @@ PATHS_HEADING = "# Special paths of the cpu backend"  # written by hand
 def part_from(path, heading):
     """RESULTS.md from the blank line before that heading on."""
     text = path.read_text() if path.exists() else ""
-    return text[text.index("\n" + heading):] if heading in text else ""
+    return text[text.index("\n" + heading):] if "\n" + heading in text else ""
 
 
 def gpu_part(path):
