@@ -36,6 +36,7 @@ static const char *const nets[][20] = {
     {SMALL, "data.name=adding", "data.min_length=4", "norm.kind=none", NULL},
     {SMALL, "data.as=patches", "data.sampling=replace", "device.kind=ref", NULL},
     {SMALL, "data.name=text", "data.context=6", "data.val=20", "model.arch=gru", "norm.kind=ln", NULL},
+    {SMALL, "data.name=text", "data.context=6", "data.sampling=stream", "model.arch=lstm", "model.stateful=true", "norm.kind=none", "train.accumulate=2", NULL},
 };
 enum { NETS = sizeof nets / sizeof *nets };
 

@@ -311,6 +311,7 @@ START_TEST(keys_apply_where_they_matter)
         {"train.lr_min", "train.schedule=cosine|train.schedule=linear", "|train.schedule=step|train.schedule=inverse_sqrt train.warmup_steps=3"},
         {"train.warmup_steps", "train.warmup_steps=3", ""},
         {"train.accumulate", "train.accumulate=4", ""},
+        {"model.stateful", "data.name=text data.sampling=stream model.arch=gru model.stateful=true", "data.name=text data.sampling=stream model.arch=gru|model.stateful=true"},
         {"train.label_smoothing", "train.label_smoothing=0.1", ""},
         {"plot.metric", NULL, "|plot.metric=test_loss"},
         {"train.seed", "|norm.kind=none train.optimizer=adam", NULL},
@@ -372,7 +373,7 @@ END_TEST
 START_TEST(combinations_are_checked)
 {
     static const struct {
-        const char *overrides[4], *text; /* text: all diagnostics, "" for none */
+        const char *overrides[5], *text; /* text: all diagnostics, "" for none */
     } rows[] = {
         {{"norm.kind=bn"}, ""},
         {{"norm.kind=ln", "norm.affine=element"}, ""},
@@ -421,6 +422,23 @@ START_TEST(combinations_are_checked)
          "command line: 'train.accumulate' cannot be with 'log.tensors', which shows tensors of a whole batch\n"
          "      | train.accumulate=4\n"
          "      |                  ^\n"},
+        {{"data.sampling=stream"},
+         "command line: 'data.sampling' stream goes through one long text: the samples of 'data.name' digits do not follow one another\n"
+         "      | data.sampling=stream\n"
+         "      |               ^~~~~~\n"},
+        {{"data.name=text", "data.sampling=stream", "train.drop_last=false"},
+         "command line: 'data.sampling' stream has whole batches alone: 'train.drop_last' true leaves the last one out\n"
+         "      | train.drop_last=false\n"
+         "      |                 ^~~~~\n"},
+        {{"data.name=text", "model.arch=gru", "model.stateful=true"},
+         "command line: 'model.stateful' goes on where the batch before ended: it needs 'data.sampling' stream\n"
+         "      | model.stateful=true\n"
+         "      |                ^~~~\n"},
+        {{"data.name=text", "data.sampling=stream", "model.arch=gru", "model.stateful=true", "model.bidirectional=true"},
+         "command line: 'model.stateful' cannot be with 'model.bidirectional', of which one direction begins at the end\n"
+         "      | model.stateful=true\n"
+         "      |                ^~~~\n"},
+        {{"data.name=text", "data.sampling=stream", "model.arch=gru", "model.stateful=true"}, ""},
         {{"model.arch=resnet", "model.depth=20", "norm.placement=preact"}, ""},
         {{"model.arch=resnet", "model.depth=9"},
          "command line: 'model.depth' 9 is not 6n + 2: a resnet has 8, 14, 20, 26, ... layers\n"
@@ -485,7 +503,7 @@ START_TEST(combinations_are_checked)
         struct nl_experiment experiment;
         struct nl_diagnostics diagnostics = {0};
         int count = 0;
-        while (count < 4 && rows[i].overrides[count])
+        while (count < 5 && rows[i].overrides[count])
             count++;
         ck_assert_int_eq(nl_experiment_load(NULL, rows[i].overrides, count, &experiment, &diagnostics), NL_OK);
         nl_config_check(&experiment.config, &experiment, &diagnostics);

@@ -144,6 +144,14 @@ START_TEST(windows_begin_anywhere_in_the_training_part)
         seen[order[i]] = true;
     }
     nl_split_release(&view);
+    config.data.sampling = NL_SAMPLE_STREAM; /* of 11 windows each sample of a batch of 4 reads 2 */
+    config.train.batch = 4;
+    view = make_view(set, &config);
+    nl_epoch_order(&view, 7, 1, order);
+    static const int32_t expected[11] = {0, 2, 4, 6, 1, 3, 5, 7, 8, 9, 10};
+    for (int i = 0; i < 11; i++)
+        ck_assert_int_eq(order[i], 3 * expected[i]);
+    nl_split_release(&view);
     nl_dataset_free(set);
     free(path);
 }

@@ -227,6 +227,8 @@ static bool model_key_applies(const char *field, const struct nl_config *config)
         return config->model.init == NL_NORMAL;
     if (!strcmp(field, "bidirectional") || !strcmp(field, "recurrent_init"))
         return nl_config_is_recurrent(config);
+    if (!strcmp(field, "stateful")) /* off its default alone, as norm.statistics */
+        return nl_config_is_recurrent(config) && config->model.stateful;
     if (!strcmp(field, "forget_bias"))
         return config->model.arch == NL_LSTM;
     if (!strcmp(field, "dropout"))

@@ -116,6 +116,20 @@ static void check_recurrent(const struct nl_config *config, const struct nl_expe
                     "'norm.weights_init' data takes gains from the numbers of a layer, of which 'model.arch' %s has others at each time", arch);
 }
 
+static void check_stream(const struct nl_config *config, const struct nl_experiment *experiment, struct nl_diagnostics *diagnostics)
+{
+    bool streams = nl_sampling_of(config) == NL_SAMPLE_STREAM, stateful = nl_config_is_recurrent(config) && config->model.stateful;
+    if (streams && config->data.name != NL_TEXT && config->data.name != NL_NPY)
+        nl_complain(diagnostics, experiment, "data.sampling", "'data.sampling' stream goes through one long text: the samples of 'data.name' %s do not follow one another",
+                    nl_data_names[config->data.name]);
+    if (streams && !config->train.drop_last)
+        nl_complain(diagnostics, experiment, "train.drop_last", "'data.sampling' stream has whole batches alone: 'train.drop_last' true leaves the last one out");
+    if (stateful && !streams)
+        nl_complain(diagnostics, experiment, "model.stateful", "'model.stateful' goes on where the batch before ended: it needs 'data.sampling' stream");
+    if (stateful && config->model.bidirectional)
+        nl_complain(diagnostics, experiment, "model.stateful", "'model.stateful' cannot be with 'model.bidirectional', of which one direction begins at the end");
+}
+
 static void check_warmup(const struct nl_config *config, const struct nl_experiment *experiment, struct nl_diagnostics *diagnostics)
 {
     bool by_steps = config->train.warmup_steps > 0, by_epochs = config->train.warmup_epochs > 0;
@@ -163,6 +177,7 @@ void nl_config_check(const struct nl_config *config, const struct nl_experiment 
     check_parts(config, experiment, diagnostics);
     nl_check_transformer(config, experiment, diagnostics);
     check_recurrent(config, experiment, diagnostics);
+    check_stream(config, experiment, diagnostics);
     check_layers(config, experiment, diagnostics);
     check_axis(experiment, "plot.xmin", "plot.xmax", config->plot.xmin, config->plot.xmax, diagnostics);
     check_axis(experiment, "plot.ymin", "plot.ymax", config->plot.ymin, config->plot.ymax, diagnostics);

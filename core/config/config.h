@@ -32,7 +32,7 @@ struct nl_name_list {
 enum nl_data_name { NL_DIGITS, NL_SYNTH, NL_MNIST, NL_FASHION_MNIST, NL_CIFAR10, NL_CIFAR100, NL_NPY, NL_TEXT, NL_COPYING, NL_ADDING, NL_SORTING, NL_RECALL, NL_PARITY };
 enum nl_data_as { NL_AS_IMAGE, NL_AS_ROWS, NL_AS_PIXELS, NL_AS_PATCHES };
 enum nl_unit { NL_UNIT_CHAR, NL_UNIT_BYTE };
-enum nl_order_of_epoch { NL_SAMPLE_AUTO, NL_SAMPLE_SHUFFLE, NL_SAMPLE_REPLACE };
+enum nl_order_of_epoch { NL_SAMPLE_AUTO, NL_SAMPLE_SHUFFLE, NL_SAMPLE_REPLACE, NL_SAMPLE_STREAM };
 enum nl_arch { NL_MLP, NL_CNN, NL_RESNET, NL_LAYERS, NL_TRANSFORMER, NL_RNN, NL_LSTM, NL_GRU };
 enum nl_activation { NL_RELU, NL_SIGMOID, NL_TANH, NL_GELU, NL_SILU };
 enum nl_residual { NL_PLAIN_SUM, NL_SKIPINIT, NL_FIXUP, NL_NF };
@@ -329,6 +329,9 @@ int nl_experiment_load(const char *path, const char *const *overrides, int count
 /* The resolved experiment as YAML that nl_experiment_load reads back to the same; with_origins puts "# default", "# configs/a.yaml:3"
  * or "# command line" after each value. New string. */
 char *nl_experiment_text(const struct nl_experiment *experiment, bool with_origins);
+
+/* The same without keys that have their defaults: a key that is added in a later version changes nothing. */
+char *nl_experiment_protocol(const struct nl_experiment *experiment);
 
 /* "norm.kind: bn, train.batch: [1, 2]"; new string. */
 char *nl_match_text(const struct nl_match *match);

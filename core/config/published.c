@@ -524,7 +524,7 @@ void nl_read_claim(struct nl_loader *loader, const struct nl_node *map)
 void nl_published_hash(const struct nl_experiment *experiment, char hex[NL_HASH_HEX])
 {
     struct nl_hash *hash = nl_hash_start();
-    char *protocol = nl_experiment_text(experiment, false);
+    char *protocol = nl_experiment_protocol(experiment);
     nl_hash_add(hash, experiment->published->canonical, strlen(experiment->published->canonical));
     nl_hash_add(hash, protocol, strlen(protocol));
     nl_hash_finish(hash, hex);

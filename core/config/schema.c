@@ -13,7 +13,7 @@
 const char *const nl_data_names[] = {"digits", "synth", "mnist", "fashion_mnist", "cifar10", "cifar100", "npy", "text", "copy", "adding", "sort", "recall", "parity", NULL};
 const char *const nl_data_as_names[] = {"image", "rows", "pixels", "patches", NULL};
 const char *const nl_unit_names[] = {"char", "byte", NULL};
-const char *const nl_sampling_names[] = {"auto", "shuffle", "replace", NULL};
+const char *const nl_sampling_names[] = {"auto", "shuffle", "replace", "stream", NULL};
 const char *const nl_arch_names[] = {"mlp", "cnn", "resnet", "layers", "transformer", "rnn", "lstm", "gru", NULL};
 const char *const nl_activation_names[] = {"relu", "sigmoid", "tanh", "gelu", "silu", NULL};
 const char *const nl_residual_names[] = {"plain", "skipinit", "fixup", "nf", NULL};

@@ -44,16 +44,26 @@ static bool beside_layers(const struct nl_experiment *experiment, const struct n
     return strcmp(key->name, "model.layers") ? is_shape && (varies || experiment->config.model.arch == NL_LAYERS) : true;
 }
 
-static void add_sections(struct page *page, const struct nl_experiment *experiment)
+/* defaults: also of keys that have theirs. */
+static void add_sections(struct page *page, const struct nl_experiment *experiment, bool defaults)
 {
     const char *section = "";
+    struct nl_config usual;
+    nl_config_defaults(&usual);
     for (int i = 0; i < nl_key_count; i++) {
         const struct nl_key *key = &nl_keys[i];
-        if (strcmp(section, key->section) != 0)
-            add_line(page, nl_format("%s:", section = key->section), NULL);
         if (experiment->origin[i].kind == NL_FROM_DEFAULT && beside_layers(experiment, key))
             continue;
-        char *value = nl_key_text(key, &experiment->config), *origin = origin_text(&experiment->origin[i]);
+        char *value = nl_key_text(key, &experiment->config), *without = nl_key_text(key, &usual);
+        bool left_out = !defaults && strcmp(value, without) == 0;
+        free(without);
+        if (left_out) {
+            free(value);
+            continue;
+        }
+        if (strcmp(section, key->section) != 0)
+            add_line(page, nl_format("%s:", section = key->section), NULL);
+        char *origin = origin_text(&experiment->origin[i]);
         char *text = nl_format("  %s: %s", nl_key_field(key), value);
         bool varies = nl_axis_with(experiment->axis, experiment->axes, key, NULL);
         add_line(page, text, varies ? nl_format("%s; varies below", origin) : nl_strdup(origin));
@@ -159,10 +169,10 @@ static void add_sweep(struct page *page, const struct nl_experiment *experiment)
     }
 }
 
-char *nl_experiment_text(const struct nl_experiment *experiment, bool with_origins)
+static char *text_of(const struct nl_experiment *experiment, bool defaults, bool with_origins)
 {
     struct page page = {0};
-    add_sections(&page, experiment);
+    add_sections(&page, experiment, defaults);
     if (experiment->is_sweep)
         add_sweep(&page, experiment);
 
@@ -183,4 +193,14 @@ char *nl_experiment_text(const struct nl_experiment *experiment, bool with_origi
     }
     free(page.at);
     return out.at;
+}
+
+char *nl_experiment_text(const struct nl_experiment *experiment, bool with_origins)
+{
+    return text_of(experiment, true, with_origins);
+}
+
+char *nl_experiment_protocol(const struct nl_experiment *experiment)
+{
+    return text_of(experiment, false, false);
 }

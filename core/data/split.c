@@ -262,6 +262,13 @@ int nl_split_make(const struct nl_dataset *dataset, const struct nl_config *conf
         nl_split_release(view);
         return NL_FAIL;
     }
+    if (nl_sampling_of(config) == NL_SAMPLE_STREAM) {
+        view->columns = (int)config->train.batch;
+        if (!dataset->window) {
+            nl_split_release(view);
+            return nl_fail(err, "'%s' has no windows that follow one another, as 'data.sampling' stream reads them", dataset->name);
+        }
+    }
     if (nl_sampling_of(config) == NL_SAMPLE_REPLACE)
         view->draws = dataset->window ? (view->train_count - 1) * dataset->window + 1 : view->train_count;
     if (dataset->labels) {
@@ -324,6 +331,11 @@ void nl_split_sample(const struct nl_split *view, int index, float *x)
 void nl_epoch_order(const struct nl_split *view, uint64_t seed, int64_t epoch, int32_t *order)
 {
     struct nl_stream stream = nl_stream(seed, "order");
+    int length = view->columns ? view->train_count / view->columns : 0; /* of a column; what is left over comes last */
+    for (int i = 0; view->columns && i < view->train_count; i++)
+        order[i] = view->train[i < length * view->columns ? i % view->columns * length + i / view->columns : i];
+    if (view->columns)
+        return;
     if (!view->draws)
         nl_stream_permutation(stream, (uint64_t)epoch, order, view->train_count);
     for (int i = 0; view->draws && i < view->train_count; i++)

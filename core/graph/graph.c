@@ -90,6 +90,13 @@ static void add_parameters(struct nl_graph *graph, int number, const struct nl_n
 static void add_states(struct nl_graph *graph, int number, const struct nl_new_node *new, const struct nl_declaration *declaration)
 {
     struct nl_graph_node *node = &graph->node[number];
+    if (new->states_of) {
+        const struct nl_graph_node *other = &graph->node[new->states_of - 1];
+        NL_ASSERT(other->states == declaration->states);
+        memcpy(node->state, other->state, sizeof node->state);
+        node->states = other->states;
+        return;
+    }
     for (int i = 0; i < declaration->states; i++) {
         struct nl_tensor_spec spec = declaration->state[i];
         bool many = new->statistics > 0 && spec.role != NL_STREAM_KEY;

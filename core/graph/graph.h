@@ -119,6 +119,7 @@ struct nl_new_node {
     unsigned without;         /* bit i: slot i stays empty although a parameter could be made for it */
     int statistics;           /* in a loop: so many sets of statistics, one for each of the first times; the last is that of all times that
                                  follow, too (Cooijmans et al. 2017). 0: one for all times */
+    int states_of;            /* one more than the number of the node whose states it has in place of its own; 0: its own */
     const char *module, *suffix; /* its tensors are MODULE.NAMESUFFIX ("rnn", "_ih_l0": "rnn.weight_ih_l0", as torch.nn.LSTM has them); NULL: NODE.NAME */
 };
 

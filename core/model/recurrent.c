@@ -15,6 +15,7 @@
 #include "operation/activate.h"
 #include "operation/add.h"
 #include "operation/bias.h"
+#include "operation/carry.h"
 #include "operation/concat.h"
 #include "operation/embedding.h"
 #include "operation/gru_cell.h"
@@ -150,14 +151,42 @@ static void add_rnn_cell(const struct way *way, int x, int h, int state[2])
     state[0] = b->at;
 }
 
+/* A state before the first time: zeros, or what is left of the batch before. */
+static int add_first(const struct way *way, int state)
+{
+    static const char *const names[] = {"h_first", "c_first"};
+    const char *what = names[state];
+    struct nl_builder *b = way->b;
+    if (!b->config->model.stateful)
+        return add(way, &nl_zero_operation, &(struct nl_zero){.channels = width_of(b)}, what, 0, NULL);
+    return add(way, &nl_carry_operation, &(struct nl_carry){.rows = (int)b->config->train.batch, .width = width_of(b)}, what, 0, NULL);
+}
+
+/* The state after the last time is kept by what `first` puts out. */
+static void add_keep(const struct way *way, int state, int first, int before)
+{
+    static const char *const lasts[] = {"h_last", "c_last"}, *const kept[] = {"h_kept", "c_kept"};
+    char name[NAME];
+    struct nl_builder *b = way->b;
+    struct nl_graph *graph = b->graph;
+    name_in(way, lasts[state], name);
+    int last = nl_loop_last(graph, before, name, b->err), owner = graph->value[first].producer;
+    struct nl_carry carry = *(const struct nl_carry *)graph->node[owner].arguments;
+    carry.keeps = true;
+    name_in(way, kept[state], name);
+    struct nl_new_node node = {.operation = &nl_carry_operation, .arguments = &carry, .name = name, .in = {last}, .inputs = 1, .states_of = owner + 1};
+    b->failed |= last == NL_NONE || nl_graph_add(graph, &node, b->err) == NL_NONE;
+}
+
 /* One direction of a layer: the sequence of its states, or the state at its end. */
 static int add_way(const struct way *way, int sequence, bool ends)
 {
     char name[NAME];
     struct nl_builder *b = way->b;
-    int states = b->config->model.arch == NL_LSTM ? 2 : 1, first = add(way, &nl_zero_operation, &(struct nl_zero){.channels = width_of(b)}, "zero", 0, NULL);
-    int before[2], after[2];
+    int states = b->config->model.arch == NL_LSTM ? 2 : 1, first[2], before[2], after[2];
     static const char *const names[] = {"h", "c"};
+    for (int i = 0; i < states; i++)
+        first[i] = add_first(way, i);
     if (b->failed)
         return NL_NONE;
     nl_loop_begin(b->graph, nl_positions(b->graph->value[sequence].extent), way->reverse);
@@ -166,7 +195,7 @@ static int add_way(const struct way *way, int sequence, bool ends)
     b->failed = x == NL_NONE;
     for (int i = 0; i < states && !b->failed; i++) {
         name_in(way, names[i], name);
-        before[i] = after[i] = nl_loop_carry(b->graph, first, name, b->err);
+        before[i] = after[i] = nl_loop_carry(b->graph, first[i], name, b->err);
         b->failed = before[i] == NL_NONE;
     }
     if (b->failed)
@@ -176,6 +205,8 @@ static int add_way(const struct way *way, int sequence, bool ends)
     for (int i = 0; i < states && !b->failed; i++)
         b->failed = nl_loop_pass(b->graph, before[i], after[i], b->err) != NL_OK;
     b->failed = b->failed || nl_loop_end(b->graph, b->err) != NL_OK;
+    for (int i = 0; i < states && !b->failed && b->config->model.stateful; i++)
+        add_keep(way, i, first[i], before[i]);
     if (b->failed)
         return NL_NONE;
     name_in(way, ends ? "last" : "y", name);

@@ -81,6 +81,7 @@ struct nl_run {
                                       all. 0, 0: not a part */
     int before;                    /* of a batch that is computed in micro-batches (train.accumulate): samples in those before this one, */
     bool adds;                     /* and whether more come after it, so that no step is made yet */
+    bool begins;                   /* it is of the first step of an epoch */
     int time;                      /* in the body of a loop (graph/loop.h): the position in the sequences; else 0 */
 };
 

@@ -100,13 +100,14 @@ static void evaluate_at_the_end(struct nl_training *c)
 static void begin_epoch(struct nl_training *c, int64_t epoch)
 {
     const struct nl_backend *backend = c->plan.backend;
+    bool made_there = backend->order && !c->replica[0].view.columns;
     for (int i = 0; i < c->trials; i++) {
         struct nl_replica *r = &c->replica[i];
-        if (!r->shares_data_with && (!backend->order || c->replica[0].saved_order))
+        if (!r->shares_data_with && (!made_there || c->replica[0].saved_order))
             nl_epoch_order(&r->view, (uint64_t)r->config->train.seed, epoch, r->order);
         nl_replica_remember(r, epoch);
     }
-    if (backend->order) {
+    if (made_there) {
         struct nl_run run = {.replicas = c->plan.replicas, .stride = c->plan.stride, .epoch = epoch};
         backend->order(&run, &c->plan.ordering);
         return;
@@ -160,7 +161,7 @@ static void train_step(struct nl_training *c, int64_t step, int slot)
         nl_plan_reset_statistics(plan);
     struct nl_run run = {.replicas = plan->replicas, .stride = plan->stride, .step = step,
                          .epoch = epoch, .statistics = nl_is_frozen_at(schedule, step) ? NL_STATS_FROZEN : NL_STATS_TRAIN, .augment = true, .observes = observes(c, step + 1),
-                         .sums = plan->sums + slot};
+                         .begins = in_epoch == 0, .sums = plan->sums + slot};
     put_rates(c, step);
     int first = (int)(in_epoch * c->config->train.batch), end = first + nl_replica_batch(c->active[0], step), micro = plan->train.capacity;
     for (int at = first; at < end; at += run.samples) {

@@ -10,6 +10,7 @@ import statistics
 import subprocess
 
 import report
+import report_sequences
 import sequences
 from race import ONE_THREAD, PEERS, PYTHON, Track
 
@@ -225,10 +226,11 @@ def main():
     parser.add_argument("--batch", type=int, action="append", help="of a part with batch sizes: this one; may be repeated")
     parser.add_argument("--without", action="append", default=[], metavar="WORD", help="leave out competitors with this in their name")
     options = parser.parse_args()
-    track = Track(options.build, options.quick, options.without, options.caches)
-    for name in options.only or [part for part in PARTS if not (track.quick and part in ("sweep1000", "trainings"))]:
-        PARTS[name](track, options.batch)
-    print(f"{track.table}")
+    shared = options.build, options.quick, options.without, options.caches
+    tracks = {False: Track(*shared), True: Track(*shared, "sequences", report_sequences.write)}
+    for name in options.only or [part for part in PARTS if not (options.quick and part in ("sweep1000", "trainings"))]:
+        PARTS[name](tracks[name in sequences.PARTS], options.batch)
+    print(f"{tracks[False].table}")
 
 
 if __name__ == "__main__":

@@ -89,14 +89,14 @@ def agree(ours, theirs):
 
 
 class Track:
-    """Where rows are run and what came of them is kept: results.json, to which every call adds, and the table made from it."""
+    """Where rows are run and what came of them is kept: NAME.json, to which every call adds, and the table that write(results, path) makes of it."""
 
-    def __init__(self, build, quick, without, caches):
+    def __init__(self, build, quick, without, caches, name="results", write=report.write):
         self.build, self.quick, self.without = build.resolve(), quick, without
         self.work = self.build / "bench"
         self.work.mkdir(exist_ok=True)
         self.rounds, self.seconds = (3, 0.02) if quick else (9, 0.1)  # many short ones: what disturbs a few leaves the median alone
-        self.store = self.work / ("quick.json" if quick else "results.json")
+        self.store, self.write = self.work / f"{'quick-' if quick else ''}{name}.json", write
         self.table = self.work / "quick.md" if quick else HERE / "RESULTS.md"
         self.results = json.loads(self.store.read_text()) if self.store.exists() else {}
         self.results.setdefault("discarded", {})
@@ -108,7 +108,7 @@ class Track:
     def keep(self, part, value):
         self.results.setdefault(part, {}).update(value)
         self.store.write_text(json.dumps(self.results, indent=1))
-        report.write(self.results, self.table)
+        self.write(self.results, self.table)
 
     def normlab(self, *arguments, **kwargs):
         return subprocess.run([self.build / "normlab", *map(str, arguments)], check=True, stdout=subprocess.DEVNULL, env=ONE_THREAD, **kwargs)

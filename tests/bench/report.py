@@ -251,93 +251,11 @@ def ref(results):
     return ["## Row 10: 200 steps of the MLP at batch 32 on `ref`", "", *table(["norm", "seconds (goal)"], rows)]
 
 
-# ---- networks on sequences (sequences.py) ----
-
-# A sample's forward and backward: six a multiply-add of the products, attention as if nothing were masked.
-SEQUENCE_FLOPS = {"gpt": 6 * 64 * (4 * (12 * 128 ** 2 + 2 * 64 * 128) + 65 * 128), "vit": 6 * (16 * (4 * (12 * 64 ** 2 + 2 * 16 * 64) + 4 * 64) + 10 * 64),
-                  "lstm": 6 * (64 * (4 * 128 * (1 + 3 * 128)) + 10 * 128)}
-SEQUENCE_GOAL = {"gpt ln": {1: 1.7, 12: 1.3, 64: 1.25}, "vit ln": {1: 2, 32: 1.6, 128: 1.5}, "lstm none": {1: 2, 16: 1.4, 64: 1.25}, "lstm ln": {1: 3, 16: 2.2, 64: 1.8}}
-
-
-def step_us(value):
-    return f"{value:.0f}" if value else "-"
-
-
-def of_sequences(kind, results):
-    rows = []
-    for key in sorted(results, key=by_batch):
-        row = results[key]
-        norm, batch = key.split()
-        batch, t = int(batch), dict(row["us"])
-        ours = t.pop("normlab")
-
-        def fastest(word):
-            found = {name: value for name, value in t.items() if name.startswith(word)}
-            name = min(found, key=found.get, default=None)
-            return f"{found[name]:.0f} ({name.removeprefix(word).strip() or 'shipped'})" if name else "-"
-
-        best = min(t.values(), default=None)
-        rows.append([norm + ("" if row["steady"] else " *"), str(batch), step_us(ours), fastest("PyTorch"), fastest("JAX"), step_us(t.get("PyTorch eager")),
-                     ratio(best, ours, SEQUENCE_GOAL[f"{kind} {norm}"].get(batch)), ratio(t.get("PyTorch eager"), ours),
-                     f"{100 * SEQUENCE_FLOPS[kind] * batch / ours / (row['fma_gflops'] * 1e3):.0f} %"])
-    return table(["norm", "batch", "normlab", "PyTorch, best", "JAX, best", "PyTorch eager, shipped", "over the best", "over eager", "of FMA peak"], rows)
-
-
-def gpt(results):
-    return ["## Networks on sequences", "",
-            "A step, the gather of the batch included; microseconds, one core. Tuned: MKL takes AVX-512 on every processor and malloc keeps its memory; shipped: neither. PyTorch",
-            "forward: the loss is one compiled graph, clipping and the fused AdamW are as in eager; compiled: the whole step is one graph; either in the better of two forms of",
-            "attention. JAX: `jit` of a `lax.scan` over steps. Of FMA peak: the products of forward and backward, attention as if nothing were masked.", "",
-            "### Character GPT: 4 layers, 4 heads, width 128, context 64, AdamW, clipping", "", *of_sequences("gpt", results)]
-
-
-def vit(results):
-    return ["### ViT on 8 x 8 digits: 16 tokens, 4 layers, 4 heads, width 64, AdamW, clipping", "", *of_sequences("vit", results)]
-
-
-def lstm(results):
-    return ["### LSTM, 2 x 128, on the 64 pixels of digits, Adam, clipping; plain and with the layer normalization of Ba et al.", "",
-            "PyTorch eager: nn.LSTM, over time-major sequences (batch_first: in the other order), with normalization a loop; cell: that loop with a compiled cell. JAX own: with a",
-            "backward pass of its own, which makes the recurrent weight's gradient by one product; auto: by autograd.", "", *of_sequences("lstm", results)]
-
-
-def gpt_share(results):
-    rows = []
-    for batch in sorted(results, key=int):
-        row = results[batch]
-        shares = (100 * (1 - 1 / row["over first"][norm]) for norm in ("ln", "rms", "dyt"))
-        rows.append([batch + ("" if row["steady"] else " *"), step_us(row["us"]["none"]), *(f"{share:.1f} % (3 %)" for share in shares)])
-    return ["### A normalizer's share of the GPT's step", "", "Against the same step with none, whose microseconds stand first; in turn, medians of the ratios of 18 rounds.", "",
-            *table(["batch", "none", "ln", "rms", "dyt"], rows)]
-
-
-def sequence_cores(results):
-    rows, names = [], ["normlab, one core", "normlab", "PyTorch, 2 threads", "PyTorch, 2 processes"]
-    for key, row in results.items():
-        t = row["us"]
-        rows.append([key + ("" if row["steady"] else " *"), *(step_us(t[name]) for name in names), f"{t[names[0]] / t['normlab']:.2f} (1.9)",
-                     ratio(min(t[name] for name in names[2:]), t["normlab"])])
-    return ["### On two cores", "", "Microseconds in which all together make a step. normlab: a training on each core, as the workers of a sweep have them. PyTorch eager, malloc told to keep its memory:",
-            "one training in two threads, or two in two processes.", "", *table(["network, norm, batch", *names, "over one core", "over PyTorch"], rows)]
-
-
-def trainings(results):
-    row = results["gpt"]
-    t = dict(row["seconds"])
-    ours = t.pop("normlab")
-    return ["### 100 trainings of the GPT from a cold shell on two cores", "",
-            "Batch 12, 10 steps each, initial weights and order of each its own, the loss of 8 test windows at its end; seconds. The peers in two processes, tuned; JAX and the",
-            "compiled loss are compiled once in each. Peers are one run.", "",
-            *table(["normlab", *t, "over the best"], [[f"{ours:.1f}" + ("" if row["steady"] else " *"), *(f"{value:.1f}" for value in t.values()), ratio(min(t.values(), default=None), ours, 3)]])]
-
-
-def write(results, path):
+def circumstances(results, raced):
+    """Where and when, and what was thrown away; raced: parts whose rows say who was refused."""
     m = results["machine"]
-    out = ["# Measured", "",
-           "Written by `tests/bench/run.sh`; see its head for how. Every competitor starts from the same initial weights and takes the same samples in the same order; it is",
-           "timed only if the losses of its first 20 steps, or the first 20 numbers of a kernel, agree with ours to 1e-3. Competitors run in turn, a figure is the median of 9 (two cores: of 5, sweeps: of 3).", "",
-           *table(["", ""], [["processor", m["processor"]], ["system", m["system"]], ["compiler", m["compiler"]],
-                             ["normlab", f"{m['normlab']}, OpenBLAS {m['openblas']}"], ["peers", m["peers"]], ["date", m["date"]]])]
+    out = table(["", ""], [["processor", m["processor"]], ["system", m["system"]], ["compiler", m["compiler"]],
+                           ["normlab", f"{m['normlab']}, OpenBLAS {m['openblas']}"], ["peers", m["peers"]], ["date", m["date"]]])
     if "probes" in results:
         p = results["probes"]
         out += [f"One core: {p['fma_gflops']:.0f} GFLOP/s of fused multiply-adds; copying (read and written) {p['l1_gbs']:.0f} GB/s in L1, {p['l2_gbs']:.0f} in L2, "
@@ -345,12 +263,19 @@ def write(results, path):
     discarded = ", ".join(f"{n} of {part}" for part, n in results["discarded"].items())
     out += ["Probes run before and after every row; a measurement is discarded when they moved by more than 10 %, or when others kept more than a fifth of a core busy",
             f"meanwhile. Discarded so far: {discarded or 'none'}. A row with a star is one that no attempt measured undisturbed.", ""]
-    refused = [f"{part} {key}: {name} ({why})" for part in ("mlp", "resnet", "conv", "norm", "bits_cost", "gpt", "vit", "lstm") for key, row in results.get(part, {}).items() for name, why in row["refused"].items()]
+    refused = [f"{part} {key}: {name} ({why})" for part in raced for key, row in results.get(part, {}).items() for name, why in row["refused"].items()]
     if refused:
         out += ["Not timed: " + "; ".join(refused) + ".", ""]
+    return out
+
+
+def write(results, path):
+    out = ["# Measured", "",
+           "Written by `tests/bench/run.sh`; see its head for how. Every competitor starts from the same initial weights and takes the same samples in the same order; it is",
+           "timed only if the losses of its first 20 steps, or the first 20 numbers of a kernel, agree with ours to 1e-3. Competitors run in turn, a figure is the median of 9 (two cores: of 5, sweeps: of 3).", "",
+           *circumstances(results, ("mlp", "resnet", "conv", "norm", "bits_cost"))]
     for name, write_part in [("mlp", mlp), ("conv", conv), ("norm", norm), ("resnet", resnet), ("share", share), ("two_cores", two_cores), ("sweep", sweep), ("overhead", overhead),
-                             ("bits", bits), ("bits_cost", bits_cost), ("ref", ref), ("gpt", gpt), ("vit", vit), ("lstm", lstm), ("gpt_share", gpt_share),
-                             ("sequence_cores", sequence_cores), ("trainings", trainings)]:
+                             ("bits", bits), ("bits_cost", bits_cost), ("ref", ref)]:
         if results.get(name):
             out += write_part(results[name])
     path.write_text("\n".join(out).rstrip() + "\n" + kept_part(path))
@@ -362,13 +287,14 @@ GPU_HEADING = "# Measured on a GPU"
 GPU_GOAL = {"mlp us": 0.2, "mlp": 5, "resnet JAX": 3, "resnet PyTorch": 10, "lone ms": 0.25, "lone": 1, "forward": 85, "backward": 75}
 
 
+SEQUENCES_HEADING = "# Networks on sequences"  # by sequences.py and report_sequences.py
 PATHS_HEADING = "# Special paths of the cpu backend"  # written by hand
 
 
 def part_from(path, heading):
     """RESULTS.md from the blank line before that heading on."""
     text = path.read_text() if path.exists() else ""
-    return text[text.index("\n" + heading):] if heading in text else ""
+    return text[text.index("\n" + heading):] if "\n" + heading in text else ""
 
 
 def gpu_part(path):
@@ -376,7 +302,17 @@ def gpu_part(path):
 
 
 def kept_part(path):
+    return part_from(path, SEQUENCES_HEADING) or behind_sequences(path)
+
+
+def behind_sequences(path):
     return part_from(path, PATHS_HEADING) or gpu_part(path)
+
+
+def replace_sequences_part(lines, path):
+    behind = behind_sequences(path)
+    before = path.read_text().removesuffix(kept_part(path)) if path.exists() else ""
+    path.write_text(before + "\n" + "\n".join(lines).rstrip() + "\n" + behind)
 
 
 def replace_gpu_part(lines, path=pathlib.Path(__file__).parent / "RESULTS.md"):

@@ -4,13 +4,14 @@
 #   tests/bench/run.sh                everything, on a quiet machine (65 minutes)
 #   tests/bench/run.sh --quick        a small row of each part, into build-bench/bench/quick.md: whether everything still runs (4 minutes)
 #   tests/bench/run.sh --only PART    one part, may be repeated; the others keep their last figures: overhead, sweep (40 trials), mlp, resnet, share,
-#                                     two_cores, conv, norm, sweep1000 (2 minutes), bits or ref; of networks on sequences gpt, vit, lstm (plain and with LN),
-#                                     gpt_share (a normalizer's share of a step), sequence_cores (two cores) or trainings (100 from a cold shell)
+#                                     two_cores, conv, norm, sweep1000 (2 minutes), bits or ref. Of networks on sequences, which are a part of RESULTS.md by
+#                                     themselves (20 minutes): gpt, vit, lstm (plain and with LN), gpt_share (a normalizer's share of a step), sequence_cores
+#                                     (two cores) or trainings (100 from a cold shell)
 #   tests/bench/run.sh --kinds [KIND ...]  every kind of `normlab norms` beside PyTorch: a part of RESULTS.md by itself (10 minutes); of some kinds, the table alone
 #   ... --batch N                     only this batch size of a part that has several; may be repeated
 #   ... --without WORD                leaves out competitors with this in their name
 #
-# Figures are kept in build-bench/bench/results.json. PyTorch and JAX are installed into tests/bench/.venv, or $NORMLAB_BENCH_VENV if that is set; what they
+# Figures are kept in build-bench/bench/results.json and sequences.json. PyTorch and JAX are installed into tests/bench/.venv, or $NORMLAB_BENCH_VENV if that is set; what they
 # compile is kept beside it. oneDNN and FANN come from Debian.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)

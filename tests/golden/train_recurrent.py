@@ -13,8 +13,9 @@ from torch.nn.utils import parametrizations
 
 import train
 
-train.DEFAULTS |= {"model.bidirectional": "false", "norm.time_limit": "auto", "norm.skip": "", "norm.weights": "none"}
+train.DEFAULTS |= {"model.bidirectional": "false", "model.stateful": "false", "norm.time_limit": "auto", "norm.skip": "", "norm.weights": "none"}
 GATES = {"lstm": 4, "gru": 3, "rnn": 1}
+CHARACTERS = 65  # of Shakespeare's plays
 
 
 class PerTime(nn.Module):
@@ -126,8 +127,8 @@ class Network(nn.Module):
         self.each, hidden, ways = len(shape) == 1, int(case["model.width"]), 1 + (case["model.bidirectional"] == "true")
         channels, times = (hidden, shape[0]) if self.each else (shape[2], shape[0] * shape[1])
         if self.each:
-            symbols = int(case["data.symbols"])
-            self.embedding, classes = nn.Embedding(symbols + 2, hidden), symbols + 1
+            tokens, classes = (CHARACTERS, CHARACTERS) if case["data.name"] == "text" else (int(case["data.symbols"]) + 2, int(case["data.symbols"]) + 1)
+            self.embedding = nn.Embedding(tokens, hidden)
         if case["norm.kind"] == "none":
             options = {"nonlinearity": case["model.activation"]} if case["model.arch"] == "rnn" else {}
             self.rnn = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}[case["model.arch"]](
@@ -138,9 +139,20 @@ class Network(nn.Module):
             for name in [name for name, _ in self.rnn.named_parameters() if name.startswith("weight")]:
                 parametrizations.weight_norm(self.rnn, name)
         self.ways, self.head = ways, nn.Linear(hidden * ways, classes)
+        self.stateful, self.steps = case["model.stateful"] == "true", 0
+        self.steps_per_epoch = int(case["data.train"]) // int(case["train.batch"])
+
+    def recur(self, x):
+        """Truncated back-propagation through time, as in PyTorch's word_language_model: the states of the batch before are "repackaged"; an epoch begins with zeros."""
+        if not self.stateful or not self.training:
+            return self.rnn(x)
+        y, states = self.rnn(x, None if self.steps % self.steps_per_epoch == 0 else self.states)
+        self.states = tuple(state.detach() for state in states) if isinstance(states, tuple) else states.detach()
+        self.steps += 1
+        return y, states
 
     def forward(self, x):
-        y, states = self.rnn(self.embedding(x.long()) if self.each else x.flatten(1, 2))
+        y, states = self.recur(self.embedding(x.long()) if self.each else x.flatten(1, 2))
         if self.each:
             return self.head(y).transpose(1, 2)
         states = states[0] if isinstance(states, tuple) else states

@@ -1,0 +1,60 @@
+/* A state that goes on from one step of training to the next. */
+#include "operation/carry.h"
+
+#include "operation/reference.h"
+
+static int declare(void *arguments, const struct nl_extent *in, struct nl_declaration *d, struct nl_error *err)
+{
+    const struct nl_carry *carry = arguments;
+    (void)in, (void)err;
+    d->state[d->states++] =
+        (struct nl_tensor_spec){.name = "state", .role = NL_HISTORY, .dims = 2, .shape = {(size_t)carry->rows, (size_t)carry->width}};
+    if (!carry->keeps)
+        d->output[d->outputs++] = (struct nl_extent){1, 1, carry->width};
+    return NL_OK;
+}
+
+static void bind(void *arguments, const struct nl_operands *at)
+{
+    struct nl_carry *carry = arguments;
+    carry->state = at->state[0], carry->x = at->in[0], carry->y = at->out[0];
+}
+
+/* ---- the reference ---- */
+
+static void keep(size_t count, const real *x, real *state)
+{
+    for (size_t i = 0; i < count; i++)
+        state[i] = x[i];
+}
+
+static void forward(const struct nl_run *run, const void *arguments)
+{
+    const struct nl_carry *op = arguments;
+    size_t width = (size_t)op->width, count = (size_t)run->samples * width;
+    bool steps = nl_is_step(run->statistics);
+    for (int r = 0; r < run->replicas; r++) {
+        const real *x = nl_in_replica(run, op->x, r);
+        real *y = nl_in_replica(run, op->y, r);
+        real *state = nl_in_replica(run, (real *)op->state, r);
+        if (steps)
+            state += (size_t)(run->before + run->first) * width;
+        if (op->keeps && steps)
+            keep(count, x, state);
+        for (size_t i = 0; !op->keeps && i < count; i++)
+            y[i] = steps && !run->begins ? state[i] : 0;
+    }
+}
+
+NL_KERNEL(carry) = {.forward = forward};
+
+NL_OPERATION(carry) = {
+    .name = "carry",
+    .arguments = sizeof(struct nl_carry),
+    .span = NL_SPAN_SAMPLE,
+    .slots = 1,
+    .constants = 1,
+    .declare = declare,
+    .bind = bind,
+    .reference = NL_REFERENCES(carry),
+};
