@@ -227,6 +227,17 @@ START_TEST(real_targets_are_learned_by_their_squared_error)
 }
 END_TEST
 
+typedef void check_function(const struct nl_config *config, const struct nl_experiment *experiment, struct nl_diagnostics *diagnostics);
+
+static void check_says(check_function *check, const char *const *words, const char *why)
+{
+    struct nl_experiment experiment = load(words);
+    struct nl_diagnostics diagnostics = {0};
+    check(&experiment.config, &experiment, &diagnostics);
+    const char *said = nl_diagnostics_text(&diagnostics);
+    ck_assert_msg(said && strstr(said, why), "%s", said);
+}
+
 START_TEST(what_cannot_be_is_said)
 {
     static const struct {
@@ -243,13 +254,8 @@ START_TEST(what_cannot_be_is_said)
         {{"data.name=adding", "sweep.seeds=2"}, "'plot.metric' test_error counts right answers, and 'adding' has real targets: test_loss is their mean squared error"},
         {{"data.name=parity", "plot.metric=test_perplexity"}, "'plot.metric' test_perplexity is of data with a label at each position, which 'parity' has not"},
     };
-    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
-        struct nl_experiment experiment = load(wrong[i].words);
-        struct nl_diagnostics diagnostics = {0};
-        nl_data_check(&experiment.config, &experiment, &diagnostics);
-        const char *said = nl_diagnostics_text(&diagnostics);
-        ck_assert_msg(said && strstr(said, wrong[i].why), "%s", said);
-    }
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+        check_says(nl_data_check, wrong[i].words, wrong[i].why);
 }
 END_TEST
 
@@ -260,13 +266,8 @@ START_TEST(an_architecture_says_what_it_cannot_take)
         const char *why;
     } wrong[] = {{{"data.name=text"}, "'model.arch' mlp takes real numbers, and 'text' has token ids"},
                  {{"data.name=parity", "model.arch=cnn"}, "'model.arch' cnn takes real numbers, and 'parity' has token ids"}};
-    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
-        struct nl_experiment experiment = load(wrong[i].words);
-        struct nl_diagnostics diagnostics = {0};
-        nl_trial_check(&experiment.config, &experiment, &diagnostics);
-        const char *said = nl_diagnostics_text(&diagnostics);
-        ck_assert_msg(said && strstr(said, wrong[i].why), "%s", said);
-    }
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+        check_says(nl_trial_check, wrong[i].words, wrong[i].why);
 }
 END_TEST
 

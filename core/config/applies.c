@@ -101,6 +101,11 @@ static struct traits traits_of(const struct nl_config *config)
     return out;
 }
 
+unsigned nl_config_norm_uses(const struct nl_config *config)
+{
+    return traits_of(config).uses;
+}
+
 bool nl_config_is_recurrent(const struct nl_config *config)
 {
     return config->model.arch == NL_RNN || config->model.arch == NL_LSTM || config->model.arch == NL_GRU;
@@ -332,7 +337,7 @@ static bool train_key_applies(const char *field, const struct nl_config *config)
     if (!strcmp(field, "samples"))
         return config->train.steps == NL_AUTO && config->train.samples != NL_AUTO;
     if (!strcmp(field, "workers"))
-        return config->train.workers > 1 && (traits_of(config).uses & NL_USES_STAT_BATCH);
+        return config->train.workers > 1 && (nl_config_norm_uses(config) & NL_USES_STAT_BATCH);
     if (!strcmp(field, "accumulate"))
         return config->train.accumulate > 1;
     if (!strcmp(field, "lr_base_batch"))

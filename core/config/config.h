@@ -182,6 +182,9 @@ bool nl_section_is_aside(const char *section);
  * evaluate with. */
 unsigned nl_config_norms(const struct nl_config *config);
 
+/* What any of them uses: enum nl_norm_uses. */
+unsigned nl_config_norm_uses(const struct nl_config *config);
+
 /* Whether the network goes along sequences with a state: model.arch rnn, lstm or gru. */
 bool nl_config_is_recurrent(const struct nl_config *config);
 

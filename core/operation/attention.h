@@ -45,7 +45,7 @@ static inline NL_EVERYWHERE size_t nl_attention_line(const struct nl_attention *
     return (size_t)op->channels * (op->x[1] ? 1 : 3);
 }
 
-/* Where q, k or v begins in x or dx: place `part`, or `part` times C numbers behind the first. */
+/* Where q, k or v begins in x or dx: place `part`, or `part` times C numbers after the first. */
 static inline NL_EVERYWHERE const void *nl_attention_part(const struct nl_attention *op, const void *const *place, int part, size_t real)
 {
     return op->x[1] ? place[part] : (const char *)place[0] + (size_t)part * (size_t)op->channels * real;

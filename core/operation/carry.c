@@ -22,12 +22,6 @@ static void bind(void *arguments, const struct nl_operands *at)
 
 /* ---- the reference ---- */
 
-static void keep(size_t count, const real *x, real *state)
-{
-    for (size_t i = 0; i < count; i++)
-        state[i] = x[i];
-}
-
 static void forward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_carry *op = arguments;
@@ -39,8 +33,8 @@ static void forward(const struct nl_run *run, const void *arguments)
         real *state = nl_in_replica(run, (real *)op->state, r);
         if (steps)
             state += (size_t)(run->before + run->first) * width;
-        if (op->keeps && steps)
-            keep(count, x, state);
+        for (size_t i = 0; op->keeps && steps && i < count; i++)
+            state[i] = x[i];
         for (size_t i = 0; !op->keeps && i < count; i++)
             y[i] = steps && !run->begins ? state[i] : 0;
     }

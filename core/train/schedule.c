@@ -50,10 +50,7 @@ double nl_lr_at(const struct nl_schedule_of *schedule, int64_t t)
 
 bool nl_norm_changes(const struct nl_config *config)
 {
-    unsigned norms = nl_config_norms(config), uses = 0;
-    for (int i = 0; nl_norms[i]; i++)
-        uses |= norms & 1u << i ? nl_norms[i]->uses : 0;
-    return (uses & (NL_USES_RATIO | NL_USES_SHIFT | NL_USES_WINDOW)) || config->norm.momentum_schedule != NL_MOMENTUM_CONSTANT;
+    return (nl_config_norm_uses(config) & (NL_USES_RATIO | NL_USES_SHIFT | NL_USES_WINDOW)) || config->norm.momentum_schedule != NL_MOMENTUM_CONSTANT;
 }
 
 void nl_norm_numbers_at(const struct nl_schedule_of *schedule, int64_t t, double numbers[NL_NORM_NUMBERS])

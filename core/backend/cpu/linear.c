@@ -56,22 +56,25 @@ static size_t linear_packed_bytes(const void *arguments)
     return op->gemm == NL_GEMM_OWN ? (size_t)op->in * (size_t)op->out * sizeof(float) : 0;
 }
 
+/* For products with so many columns of so many terms each. */
+static void pack(const struct nl_run *run, const struct nl_linear *op, enum nl_cpu_transposed transposed, int columns, int terms)
+{
+    for (int r = 0; r < run->replicas; r++) {
+        size_t at = (size_t)r * run->stride;
+        nl_cpu_gemm_pack(transposed, (size_t)columns, (size_t)terms, NL_AT(op->w, at), NL_AT(op->packed, at));
+    }
+}
+
 static void linear_pack(const struct nl_run *run, const void *arguments)
 {
     const struct nl_linear *op = arguments;
-    for (int r = 0; r < run->replicas; r++) {
-        size_t at = (size_t)r * run->stride;
-        nl_cpu_gemm_pack(NL_PLAIN, (size_t)op->out, (size_t)op->in, NL_AT(op->w, at), NL_AT(op->packed, at));
-    }
+    pack(run, op, NL_PLAIN, op->out, op->in);
 }
 
 static void linear_backward_pack(const struct nl_run *run, const void *arguments)
 {
     const struct nl_linear *op = arguments;
-    for (int r = 0; r < run->replicas; r++) {
-        size_t at = (size_t)r * run->stride;
-        nl_cpu_gemm_pack(NL_TRANSPOSED_B, (size_t)op->in, (size_t)op->out, NL_AT(op->w, at), NL_AT(op->packed, at));
-    }
+    pack(run, op, NL_TRANSPOSED_B, op->in, op->out);
 }
 
 NL_CPU_KERNEL(linear) = {.forward = linear_forward,
