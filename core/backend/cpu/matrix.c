@@ -26,17 +26,16 @@ INLINE void half_square(const float *restrict from, size_t from_line, float *res
         _mm256_storeu_ps(to + i * to_line, column[i]);
 }
 
-/* At least SQUARE rows and columns: the last squares overlap with those before. */
+/* At least SQUARE rows and columns: the last squares overlap with those before. Two squares lie one below the other, so that whole cache lines are written. */
 TARGET static void squares(size_t rows, size_t columns, const float *restrict from, size_t from_line, float *restrict to, size_t to_line)
 {
-    for (size_t row = 0; row < rows; row += SQUARE) {
-        size_t r = row + SQUARE <= rows ? row : rows - SQUARE;
-        for (size_t column = 0; column < columns; column += SQUARE) {
-            size_t c = column + SQUARE <= columns ? column : columns - SQUARE;
-            half_square(from + r * from_line + c, from_line, to + c * to_line + r, to_line);
-            half_square(from + r * from_line + c + 4, from_line, to + (c + 4) * to_line + r, to_line);
-        }
-    }
+    for (size_t first = 0; first < rows; first += 2 * SQUARE)
+        for (size_t column = 0; column < columns; column += SQUARE)
+            for (size_t row = first; row < rows && row < first + 2 * SQUARE; row += SQUARE) {
+                size_t r = row + SQUARE <= rows ? row : rows - SQUARE, c = column + SQUARE <= columns ? column : columns - SQUARE;
+                half_square(from + r * from_line + c, from_line, to + c * to_line + r, to_line);
+                half_square(from + r * from_line + c + 4, from_line, to + (c + 4) * to_line + r, to_line);
+            }
 }
 #endif
 
