@@ -85,6 +85,7 @@ void network_language_model(struct nl_graph *graph);
 void network_bigram(struct nl_graph *graph);
 void network_encoder(struct nl_graph *graph);
 void network_regression(struct nl_graph *graph);
+void network_pooled(struct nl_graph *graph);
 void network_last(struct nl_graph *graph);
 
 #endif

@@ -5,6 +5,7 @@
 #include "operation/class_token.h"
 #include "operation/embedding.h"
 #include "operation/gate.h"
+#include "operation/mean_pool.h"
 #include "operation/positions.h"
 #include "operation/split.h"
 #include "operation/squared_error.h"
@@ -108,6 +109,16 @@ void network_regression(struct nl_graph *graph)
     hidden = add(graph, &nl_attention_operation, &(struct nl_attention){.heads = 1}, "attn", 1, (int[]){hidden}, 0);
     int halves = add(graph, &nl_split_operation, &(struct nl_split_channels){.parts = 2}, "split", 1, (int[]){each(graph, hidden, 4, "fc2")}, 0);
     nl_graph_end_with(graph, &nl_squared_error_operation, NULL, other(graph, halves, 1));
+}
+
+/* Classes of sequences that have lengths: a class token in front of them, and the mean over the positions that count. */
+void network_pooled(struct nl_graph *graph)
+{
+    struct nl_normalize ln = {.norm = &nl_norm_ln, .setup = {.groups = 1}, .affine_count = 3};
+    int x = add(graph, &nl_class_token_operation, NULL, "cls", 1, (int[]){each(graph, begin_padded(graph), 3, "embedding")}, 0);
+    x = add(graph, &nl_normalize_operation, &ln, "norm", 1, (int[]){x}, 0);
+    x = sum(graph, x, add(graph, &nl_attention_operation, &(struct nl_attention){.heads = 1}, "attn", 1, (int[]){each(graph, x, 9, "c_attn")}, 0), "add");
+    nl_graph_end(graph, linear(graph, add(graph, &nl_mean_pool_operation, NULL, "pool", 1, (int[]){x}, 0), CLASSES, "head", 0));
 }
 
 /* One real a sample, from the last position that counts. */

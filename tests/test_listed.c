@@ -221,6 +221,35 @@ START_TEST(each_layer_has_what_is_said_nearest_to_it)
 }
 END_TEST
 
+/* model.bias is about hidden layers; the head leaves its bias out where the list says so of it. */
+START_TEST(a_layer_has_no_bias_where_the_list_says_so)
+{
+    static const struct {
+        const char *net, *more[2];
+        bool hidden, head;
+    } cases[] = {
+        {"[{linear: 3}, {linear: classes}]", {NULL}, true, true},
+        {"[{linear: 3}, {linear: classes}]", {"model.bias=off"}, false, true},
+        {"[{linear: 3}, {linear: classes, bias: off}]", {NULL}, true, false},
+        {"[{linear: 3, bias: off}, {linear: classes, bias: auto}]", {NULL}, false, true},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct nl_config config = configured(cases[i].net, cases[i].more);
+        struct nl_graph graph;
+        struct nl_error err;
+        const char *key = NULL;
+        ck_assert_msg(nl_model_build(&config, image, &graph, &key, &err) == NL_OK, "%s: %s", key, err.text);
+        int hidden = 0, head = 0;
+        for (int t = 0; t < graph.tensors; t++) {
+            hidden += strcmp(graph.tensor[t].name, "fc1.bias") == 0;
+            head += strcmp(graph.tensor[t].name, "head.bias") == 0;
+        }
+        ck_assert_msg(hidden == cases[i].hidden && head == cases[i].head, "%s: %d and %d biases", cases[i].net, hidden, head);
+        nl_graph_release(&graph);
+    }
+}
+END_TEST
+
 START_TEST(texts_are_canonical_and_read_back)
 {
     static const char *const pairs[][2] = {
@@ -280,6 +309,7 @@ int main(void)
     tcase_add_test(tc, a_listed_resnet_has_the_bits_of_the_built_one);
     tcase_add_test(tc, own_numbers_have_the_bits_of_the_trials);
     tcase_add_test(tc, each_layer_has_what_is_said_nearest_to_it);
+    tcase_add_test(tc, a_layer_has_no_bias_where_the_list_says_so);
     tcase_add_test(tc, texts_are_canonical_and_read_back);
     tcase_add_test(tc, what_is_wrong_is_said);
     suite_add_tcase(suite, tc);

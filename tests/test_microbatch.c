@@ -1,5 +1,8 @@
 /* Micro-batches: a training, and an evaluation, whose operations are called for some samples at a time, and which makes activations again instead of
- * keeping them, has the bits of one whose operations are called for all. */
+ * keeping them, has the bits of one whose operations are called for all. One whose loops are run for some samples at a time adds up gradients of weights in
+ * another order: it has the same numbers but for rounding, and its evaluation has the same bits. */
+#include <math.h>
+
 #include "config/diagnostics.h"
 #include "suite.h"
 #include "training.h"
@@ -43,17 +46,31 @@ static const struct net {
 };
 enum { NETS = sizeof nets / sizeof *nets };
 
-static struct training make(const struct nl_backend *backend, const struct net *net)
+/* Loops over sequences of 16 pixels. Here micro_bytes are of some samples of 16 x 16 numbers. */
+static const struct loops {
+    struct net net;
+    bool by_ref; /* the reference has parts of it, too */
+} loops[] = {
+    {{{"model.arch=lstm", "norm.kind=none", "model.bidirectional=true"}, 32, 16, 16}, true},
+    {{{"model.arch=lstm", "norm.kind=none", "model.depth=2", "model.dropout=0.3", "norm.weights=wn"}, 64, 32, 32}, true},
+    {{{"model.arch=gru", "norm.kind=dyt", "model.depth=2"}, 32, 16, 16}, true},
+    {{{"model.arch=lstm", "norm.kind=ln", "model.depth=2"}, 32, 16, 16}, false},
+    {{{"model.arch=rnn", "norm.kind=rms"}, 8, 16, 16}, false},
+    {{{"model.arch=lstm", "norm.kind=bn"}, 32, BATCH, 16}, false},
+};
+enum { LOOPS = sizeof loops / sizeof *loops };
+
+static struct training make(const struct nl_backend *backend, const struct net *net, int side)
 {
-    const char *words[WORDS + 2] = {"train.batch=72", "model.width=16"};
-    int count = 2;
+    const char *words[WORDS + 3] = {"train.batch=72", "model.width=16", side < 16 ? "train.clip_norm=1" : "train.clip_norm=0"};
+    int count = 3;
     for (int i = 0; i < WORDS && net->words[i]; i++)
         words[count++] = net->words[i];
     struct nl_experiment experiment;
     struct nl_diagnostics diagnostics = {0};
     ck_assert_msg(nl_experiment_load(NULL, words, count, &experiment, &diagnostics) == NL_OK, "%s", nl_diagnostics_text(&diagnostics));
     struct training t = {.config = experiment.config, .evaluated = EVALUATED};
-    const char *trouble = training_make(&t, backend, 2, (struct nl_shape){.height = 16, .width = 16, .channels = 3, .classes = 10}, 200);
+    const char *trouble = training_make(&t, backend, 2, (struct nl_shape){.height = side, .width = side, .channels = 3, .classes = 10}, 200);
     ck_assert_msg(!trouble, "%s", trouble);
     training_rates(&t);
     return t;
@@ -83,7 +100,7 @@ START_TEST(some_at_a_time_are_as_all_at_once)
     struct nl_backend parted = nl_backend_cpu, whole = nl_backend_cpu;
     parted.micro_bytes = (size_t)net->samples * 16 * 16 * 16 * sizeof(float);
     whole.micro_bytes = 0;
-    struct training a = make(&parted, net), b = make(&whole, net);
+    struct training a = make(&parted, net, 16), b = make(&whole, net, 16);
     ck_assert_int_eq(samples_at_a_time(&a.plan.train.list), net->micro);
     ck_assert_int_eq(samples_at_a_time(&a.plan.eval.list), net->evaluated);
     ck_assert_int_eq(samples_at_a_time(&b.plan.train.list), b.config.train.batch);
@@ -104,11 +121,50 @@ START_TEST(some_at_a_time_are_as_all_at_once)
 }
 END_TEST
 
+static void check_near(const struct training *a, const struct training *b, double bound)
+{
+    size_t bytes = a->graph.count * sizeof(double);
+    double *of_parts = nl_alloc(2, bytes), *of_all = nl_alloc(2, bytes);
+    for (int r = 0; r < 2; r++) {
+        a->plan.backend->get_reals(of_parts, training_place(a, a->plan.parameters, r), a->graph.count);
+        b->plan.backend->get_reals(of_all, training_place(b, b->plan.parameters, r), a->graph.count);
+        for (size_t i = 0; i < a->graph.count; i++)
+            ck_assert_msg(fabs(of_parts[i] - of_all[i]) <= bound, "replica %d: parameter %zu is %.17g, with all at once %.17g", r, i, of_parts[i], of_all[i]);
+    }
+    free(of_parts);
+    free(of_all);
+}
+
+START_TEST(loops_for_some_at_a_time)
+{
+    const struct net *net = &loops[_i / 2].net;
+    bool exact = _i % 2;
+    if (exact && !loops[_i / 2].by_ref)
+        return;
+    struct nl_backend parted = exact ? nl_backend_ref : nl_backend_cpu, whole = parted;
+    parted.micro_bytes = (size_t)net->samples * 16 * 16 * parted.real;
+    whole.micro_bytes = 0;
+    struct training a = make(&parted, net, 4), b = make(&whole, net, 4);
+    ck_assert_int_eq(samples_at_a_time(&a.plan.train.list), net->micro);
+    ck_assert_int_eq(samples_at_a_time(&a.plan.eval.list), net->evaluated);
+    struct nl_loss_sums of_parts = evaluate(&a), of_all = evaluate(&b);
+    ck_assert_msg(of_all.loss > 0 && memcmp(&of_parts, &of_all, sizeof of_all) == 0, "a loss of %.17g, of all at once %.17g", of_parts.loss, of_all.loss);
+    for (int64_t step = 0; step < STEPS; step++) {
+        training_step(&a, step, 0);
+        training_step(&b, step, 0);
+    }
+    check_near(&a, &b, exact ? 1e-13 : 1e-5);
+    training_free(&a);
+    training_free(&b);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("microbatch");
     TCase *tc = tcase_create("trainings");
     tcase_add_loop_test(tc, some_at_a_time_are_as_all_at_once, 0, NETS);
+    tcase_add_loop_test(tc, loops_for_some_at_a_time, 0, 2 * LOOPS);
     suite_add_tcase(suite, tc);
     return run_suite(suite);
 }

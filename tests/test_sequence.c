@@ -10,6 +10,7 @@
 #include "operation/class_token.h"
 #include "operation/embedding.h"
 #include "operation/gate.h"
+#include "operation/mean_pool.h"
 #include "operation/positions.h"
 #include "operation/split.h"
 #include "operation/squared_error.h"
@@ -70,6 +71,7 @@ static void add_attention(struct builder *b, const char *told, bool normalizes, 
     snprintf(in, sizeof in, "%s.in", name);
     snprintf(q_name, sizeof q_name, "%s.q", name);
     snprintf(k_name, sizeof k_name, "%s.k", name);
+    int lengths = b->graph->value[b->at].lengths;
     b->at = by_position(b, 3 * nl_extent_of(b->graph, b->at)->channels, in);
     int q = one(b, &nl_split_operation, &(struct nl_split_channels){.parts = 3, .heads = attention.heads}, "split");
     const int *out = b->graph->node[b->graph->nodes - 1].out;
@@ -77,7 +79,7 @@ static void add_attention(struct builder *b, const char *told, bool normalizes, 
     struct nl_normalize rms = {.norm = &nl_norm_rms, .setup = {.groups = 1, .over_position = true}, .affine_count = nl_extent_of(b->graph, q)->channels};
     q = add(b->graph, &nl_normalize_operation, &rms, q_name, 1, (int[]){q}, 0);
     k = add(b->graph, &nl_normalize_operation, &rms, k_name, 1, (int[]){k}, 0);
-    b->at = add(b->graph, &nl_attention_operation, &attention, name, 4, (int[]){q, k, v, nl_graph_input(b->graph, "lengths")}, 0);
+    b->at = add(b->graph, &nl_attention_operation, &attention, name, 4, (int[]){q, k, v, lengths}, 0);
 }
 
 static void add_layer(struct builder *b, const char *word, int number)
@@ -109,6 +111,8 @@ static void add_layer(struct builder *b, const char *word, int number)
         b->at = sum(b->graph, b->at, b->kept, name);
     } else if (!strcmp(kind, "first") || !strcmp(kind, "last")) {
         b->at = one(b, &nl_take_operation, &(struct nl_take){.last = !strcmp(kind, "last")}, name);
+    } else if (!strcmp(kind, "mean")) {
+        b->at = one(b, &nl_mean_pool_operation, NULL, name);
     } else {
         ck_assert_str_eq(kind, "squared");
         b->squared = true;

@@ -59,19 +59,26 @@ static void add_share(struct nl_list *list, struct nl_share share)
 
 /* ---- chains and instructions ---- */
 
-void nl_open_chain(struct emission *e, int group, int micro)
+void nl_open_chain(struct emission *e, const struct nl_calls *calls)
 {
     struct nl_list *list = e->list;
+    struct nl_chain *chain;
     NL_GROW(list->chain, list->chains, list->chains_capacity);
-    list->chain[list->chains++] = (struct nl_chain){.first = list->instructions, .end = list->instructions, .micro = micro, .together = 1};
-    e->group = group;
+    chain = &list->chain[list->chains++];
+    *chain = (struct nl_chain){.first = list->instructions, .end = list->instructions, .together = 1};
+    e->group = 0;
+    if (calls) {
+        chain->micro = calls->micro;
+        chain->row = calls->row ? calls->group : 0;
+        e->group = calls->group;
+    }
 }
 
 /* The chain of the node's group, which may be open already. */
 static void join_chain(struct emission *e, int node)
 {
     if (e->group != e->calls[node].group)
-        nl_open_chain(e, e->calls[node].group, e->calls[node].micro);
+        nl_open_chain(e, &e->calls[node]);
 }
 
 struct nl_instruction nl_blank(const struct nl_operation *operation, const void *arguments, nl_kernel_function *call)
@@ -137,9 +144,8 @@ static struct nl_instruction twin(const struct nl_instruction *of, nl_kernel_fun
 static void append_first_part(struct emission *e, int number, const struct nl_instruction *whole, nl_kernel_function *call, enum way way,
                               unsigned written)
 {
-    const struct nl_calls *calls = &e->calls[number];
     nl_append(e->list, twin(whole, call), way, written);
-    nl_open_chain(e, calls->group, calls->micro);
+    nl_open_chain(e, &e->calls[number]);
 }
 
 /* ---- observers ---- */
@@ -219,7 +225,7 @@ static void observe_parameters(struct emission *e, int *before)
 {
     struct nl_list *list = e->list;
     const struct nl_observer *o;
-    nl_open_chain(e, 0, 0);
+    nl_open_chain(e, NULL);
     for (int i = 0; (o = observer_at(e, i)); i++) {
         if (o->aspect == NL_VALUE && is_parameter(e, o))
             append_observe(e, i, e->buffer[o->value], NL_NONE);
@@ -238,7 +244,7 @@ static void observe_parameters(struct emission *e, int *before)
 static void observe_gradients_of_parameters(struct emission *e)
 {
     const struct nl_observer *o;
-    nl_open_chain(e, 0, 0);
+    nl_open_chain(e, NULL);
     for (int i = 0; (o = observer_at(e, i)); i++)
         if (o->aspect == NL_GRADIENT && is_parameter(e, o) && !is_stepped(e, o->value))
             append_observe(e, i, e->gradient[o->value], NL_NONE);
@@ -247,7 +253,7 @@ static void observe_gradients_of_parameters(struct emission *e)
 static void observe_updates(struct emission *e, const int *before)
 {
     const struct nl_observer *o;
-    nl_open_chain(e, 0, 0);
+    nl_open_chain(e, NULL);
     for (int i = 0; (o = observer_at(e, i)); i++)
         if (o->aspect == NL_UPDATE)
             append_observe(e, i, e->buffer[o->value], before[i]);

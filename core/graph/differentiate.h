@@ -28,8 +28,8 @@ int nl_buffer_for(struct nl_list *list, int value);
 /* Of no value. */
 int nl_add_buffer(struct nl_list *list, size_t bytes, bool per_sample);
 
-/* group: as struct nl_calls has it. */
-void nl_open_chain(struct emission *e, int group, int micro);
+/* For nodes that are called so; NULL: for all samples. */
+void nl_open_chain(struct emission *e, const struct nl_calls *calls);
 
 /* Without operands, with arguments of its own. */
 struct nl_instruction nl_blank(const struct nl_operation *operation, const void *arguments, nl_kernel_function *call);

@@ -9,10 +9,20 @@ unsigned nl_waiting_slots(const struct emission *e, int number)
     return node->loop != NL_NONE && !e->calls[number].together ? node->operation->together : 0;
 }
 
+/* How the nodes of the loop's body are called: all for as many samples. */
+static const struct nl_calls *calls_of_loop(const struct emission *e)
+{
+    const struct nl_graph *graph = &e->list->graph;
+    int node = 0;
+    while (graph->node[node].loop != e->loop)
+        node++;
+    return &e->calls[node];
+}
+
 /* Instructions of the loop's body for each time, or for all times together. */
 static void open_loop(struct emission *e, const struct nl_loop *loop, bool together, enum way way)
 {
-    nl_open_chain(e, 0, 0);
+    nl_open_chain(e, calls_of_loop(e));
     struct nl_chain *chain = &e->list->chain[e->list->chains - 1];
     chain->times = together ? 1 : loop->times;
     chain->together = together ? loop->times : 1;
@@ -90,16 +100,17 @@ static void pack_weights(struct emission *e, enum way way)
     }
 }
 
-/* What the body's nodes add to at each time begins with 0. */
+/* What the body's nodes add to at each time begins with 0; and what they add to for each part of the batch, where there are several. */
 static void clear_sums(struct emission *e)
 {
     const struct nl_graph *graph = &e->list->graph;
+    bool in_parts = calls_of_loop(e)->row;
     for (int i = 0; i < graph->nodes; i++) {
         const struct nl_graph_node *node = &graph->node[i];
-        for (int slot = 0; slot < NL_MOST_SLOTS && node->loop == e->loop && !e->calls[i].together; slot++) {
+        for (int slot = 0; slot < NL_MOST_SLOTS && node->loop == e->loop; slot++) {
             int value = node->in[slot];
-            bool sum = value != NL_NONE && graph->value[value].kind != NL_ACTIVATIONS && !(nl_waiting_slots(e, i) & 1u << slot);
-            if (sum && e->wanted[value] && e->gradient[value] == NL_NONE)
+            bool weight = value != NL_NONE && graph->value[value].kind != NL_ACTIVATIONS, waits = e->calls[i].together || nl_waiting_slots(e, i) & 1u << slot;
+            if (weight && (in_parts || !waits) && e->wanted[value] && e->gradient[value] == NL_NONE)
                 append_zero(e, value, nl_first_gradient(e, value));
         }
     }
@@ -109,9 +120,11 @@ static void clear_sums(struct emission *e)
 static void begin_backward_loop(struct emission *e, const struct nl_loop *loop)
 {
     struct nl_list *list = e->list;
-    nl_open_chain(e, 0, 0);
+    nl_open_chain(e, NULL);
     pack_weights(e, BACK);
     clear_sums(e);
+    if (calls_of_loop(e)->row)
+        nl_open_chain(e, calls_of_loop(e));
     for (const struct nl_carried *state = loop->state; state < loop->state + loop->carried; state++)
         if (e->wanted[state->before] && e->gradient[state->last] == NL_NONE)
             append_zero(e, state->last, e->home[state->last]);
@@ -154,12 +167,12 @@ static void end_backward_loop(struct emission *e, const struct nl_loop *loop)
 static void begin_forward_loop(struct emission *e, const struct nl_loop *loop)
 {
     const struct nl_graph *graph = &e->list->graph;
+    nl_open_chain(e, NULL);
+    pack_weights(e, FORWARD);
     open_loop(e, loop, true, FORWARD);
     for (int i = 0; i < graph->nodes; i++)
         if (graph->node[i].loop == e->loop && e->calls[i].together)
             nl_emit_forward(e, i);
-    nl_open_chain(e, 0, 0);
-    pack_weights(e, FORWARD);
     open_loop(e, loop, false, FORWARD);
 }
 

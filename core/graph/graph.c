@@ -183,6 +183,9 @@ static int add_outputs(struct nl_graph *graph, int number, const struct nl_decla
             return NL_FAIL;
         node->out[node->outputs++] = nl_graph_add_value(graph, value);
     }
+    int new_lengths = node->operation->new_lengths;
+    if (new_lengths > 0 && new_lengths < node->outputs)
+        graph->value[node->out[0]].lengths = node->out[new_lengths];
     return NL_OK;
 }
 

@@ -123,8 +123,8 @@ struct nl_new_node {
     const char *module, *suffix; /* its tensors are MODULE.NAMESUFFIX ("rnn", "_ih_l0": "rnn.weight_ih_l0", as torch.nn.LSTM has them); NULL: NODE.NAME */
 };
 
-/* Adds it with the parameters that its empty slots need. An output has the lengths of the input that has as many positions. Returns the first output,
- * or NL_NONE: the node cannot be, and err says why. */
+/* Adds it with the parameters that its empty slots need. An output has the lengths of the input that has as many positions, or those that
+ * the operation makes (new_lengths). Returns the first output, or NL_NONE: the node cannot be, and err says why. */
 int nl_graph_add(struct nl_graph *graph, const struct nl_new_node *node, struct nl_error *err);
 
 /* Adds a value that no node makes. */

@@ -22,7 +22,7 @@ int nl_list_make(struct nl_list *list, const struct nl_list_setup *setup, struct
         if (list->graph.node[i].operation->prepare)
             list->graph.node[i].operation->prepare(list->graph.node[i].arguments, setup->capacity, !setup->trains && !setup->initializes);
     struct nl_calls *calls = nl_alloc((size_t)list->graph.nodes, sizeof *calls);
-    nl_find_microbatches(list, setup->fixed, calls);
+    nl_find_microbatches(list, setup->fixed, setup->steps, calls);
     nl_find_together(list, calls);
     nl_find_recomputed(list, calls);
     nl_differentiate(list, calls, setup);
@@ -115,7 +115,7 @@ static void *moved(const struct nl_list *list, int buffer, void *place, const st
         return NULL;
     const struct nl_buffer *b = &list->buffer[buffer];
     int times = b->ahead + (b->places > 1 ? run->time : 0);
-    size_t before = b->per_sample && b->whole ? (size_t)run->first : 0;
+    size_t before = b->per_sample && b->whole ? (size_t)run->first * (size_t)b->row : 0;
     return (char *)place + b->bytes * (before + (size_t)times * (size_t)(b->per_sample ? samples : 1));
 }
 
@@ -152,8 +152,8 @@ struct nl_operands nl_operands_at(const struct nl_list *list, const struct nl_in
     return at;
 }
 
-/* The instruction for a part of the samples, or for a time. */
-static void call_for_part(const struct nl_list *list, const struct nl_instruction *i, const struct nl_run *run, int samples)
+/* The instruction for a part of the samples, or for a time. seen: the run as the kernel sees it. */
+static void call_for_part(const struct nl_list *list, const struct nl_instruction *i, const struct nl_run *run, int samples, const struct nl_run *seen)
 {
     union {
         char bytes[NL_MOST_ARGUMENTS];
@@ -163,36 +163,49 @@ static void call_for_part(const struct nl_list *list, const struct nl_instructio
     NL_ASSERT(i->operation->arguments <= sizeof arguments);
     memcpy(&arguments, i->arguments, i->operation->arguments);
     i->operation->bind(&arguments, &at);
-    i->call(run, &arguments);
+    i->call(seen, &arguments);
 }
 
+/* To the kernels a part is a batch, after so many samples. */
 static void run_loop(const struct nl_list *list, const struct nl_chain *chain, const struct nl_run *run)
 {
-    struct nl_run now = *run;
+    struct nl_run now = *run, seen;
     now.samples *= chain->together;
+    seen = now;
+    seen.before += run->first;
+    seen.first = seen.batch = 0;
     for (int number = 0; number < chain->times; number++) {
-        now.time = chain->reverse ? chain->times - 1 - number : number;
+        now.time = seen.time = chain->reverse ? chain->times - 1 - number : number;
         for (int i = chain->first; i < chain->end; i++)
-            call_for_part(list, &list->instruction[i], &now, run->samples);
+            call_for_part(list, &list->instruction[i], &now, run->samples, &seen);
     }
 }
 
-static void run_parts(const struct nl_list *list, const struct nl_chain *chain, const struct nl_run *run)
+static void run_part(const struct nl_list *list, const struct nl_chain *chain, const struct nl_run *part)
+{
+    if (chain->times > 0)
+        run_loop(list, chain, part);
+    else
+        for (int i = chain->first; i < chain->end; i++)
+            call_for_part(list, &list->instruction[i], part, part->samples, part);
+}
+
+/* Chains [first, end): one, or neighbours in a row. */
+static void run_parts(const struct nl_list *list, int first, int end, const struct nl_run *run)
 {
     struct nl_run part = *run;
+    int micro = list->chain[first].micro;
     part.batch = run->samples;
-    for (part.first = 0; part.first < run->samples; part.first += chain->micro) {
-        part.samples = run->samples - part.first < chain->micro ? run->samples - part.first : chain->micro;
-        for (int i = chain->first; i < chain->end; i++)
-            call_for_part(list, &list->instruction[i], &part, run->samples);
+    for (part.first = 0; part.first < run->samples; part.first += micro) {
+        part.samples = run->samples - part.first < micro ? run->samples - part.first : micro;
+        for (int i = first; i < end; i++)
+            run_part(list, &list->chain[i], &part);
     }
 }
 
-static void run_chain(const struct nl_list *list, const struct nl_chain *chain, const struct nl_run *run)
+static void run_whole(const struct nl_list *list, const struct nl_chain *chain, const struct nl_run *run)
 {
-    if (chain->micro > 0)
-        run_parts(list, chain, run);
-    else if (chain->times > 0)
+    if (chain->times > 0)
         run_loop(list, chain, run);
     else
         for (int i = chain->first; i < chain->end; i++)
@@ -201,8 +214,15 @@ static void run_chain(const struct nl_list *list, const struct nl_chain *chain, 
 
 static void run_chains(const struct nl_list *list, int first, int end, const struct nl_run *run)
 {
-    for (int i = first; i < end; i++)
-        run_chain(list, &list->chain[i], run);
+    for (int next; first < end; first = next) {
+        const struct nl_chain *chain = &list->chain[first];
+        for (next = first + 1; next < end && chain->row > 0 && list->chain[next].row == chain->row;)
+            next++;
+        if (chain->micro > 0)
+            run_parts(list, first, next, run);
+        else
+            run_whole(list, chain, run);
+    }
 }
 
 void nl_list_forward(const struct nl_list *list, const struct nl_run *run)

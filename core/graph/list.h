@@ -21,6 +21,9 @@
  * the body has a place for each time where another chain needs it: what the way back reads is kept. Gradients of a weight that the
  * body's nodes take at each time are added up, or made after the loop in one call, from x and dy of all times.
  *
+ * A loop over a large batch leaves more than a cache holds before it comes to the next time. Where samples know nothing of one another, its chains and those
+ * that copy its sequences are a row: all of them are run for a few samples, then for the next. The gradient of a weight is then the sum over such parts.
+ *
  * A list may have observers: instructions that read tensors for a log, and change none. They keep what they read from being fused away, or made
  * again; so a step that is not logged has a list without them.
  */
@@ -43,6 +46,7 @@ struct nl_buffer {
     int loop;            /* it is another at each time of that loop; NL_NONE: of none */
     int places;          /* one for each time that it is needed for at once, each as dense as the run's samples allow */
     int ahead;           /* of a part of a state: places of the leader that come before */
+    int row;             /* places of the leader: so many come before those of the next samples of a row of chains */
     bool carried;        /* a state of a loop, or its gradient: its parts overlap */
     int leader;          /* the buffer in whose place it lies: itself, or one before it */
     size_t offset;       /* bytes from the beginning of a replica's state */
@@ -75,6 +79,7 @@ struct nl_chain {
     int times;      /* it is run so often, with the places of each time; 0: once, with places that are always the same */
     bool reverse;   /* the last time first */
     int together;   /* where it has times: so many are one, a call with as many times the samples; else 1 */
+    int row;        /* neighbours of one row are all run for a few samples, then for the next; 0: it is of no row */
 };
 
 struct nl_list {
@@ -140,12 +145,14 @@ void nl_fuse(struct nl_graph *graph, const struct nl_backend *backend, bool trai
 struct nl_calls {
     int group;        /* nodes of one group are called for the same micro-batches; 0: for all samples */
     int micro;        /* samples at a time */
+    bool row;         /* the chains of its group are a row */
     bool reduces;     /* it is a barrier */
     bool together;    /* of a loop's body: all times at once */
     bool recomputed;  /* its output is not kept */
     size_t sums;      /* bytes that backward keeps from micro-batch to micro-batch */
 };
-void nl_find_microbatches(const struct nl_list *list, bool fixed, struct nl_calls *calls);
+/* fixed, steps: as the setup says. */
+void nl_find_microbatches(const struct nl_list *list, bool fixed, bool steps, struct nl_calls *calls);
 void nl_find_together(const struct nl_list *list, struct nl_calls *calls);
 void nl_find_recomputed(const struct nl_list *list, struct nl_calls *calls);
 void nl_differentiate(struct nl_list *list, const struct nl_calls *calls, const struct nl_list_setup *setup);

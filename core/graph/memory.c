@@ -16,10 +16,20 @@ static bool is_known(const struct nl_buffer *buffer)
     return buffer->value != NL_NONE;
 }
 
-/* Whether all samples are in it at once: it goes from chain to chain, or its chain is called for all. */
+static bool is_in_row(const struct nl_list *list, int first_chain, int last_chain)
+{
+    int row = list->chain[first_chain].row;
+    bool one = row > 0;
+    for (int i = first_chain; one && i <= last_chain; i++)
+        one = list->chain[i].row == row;
+    return one;
+}
+
+/* Whether all samples are in it at once: it goes from chain to chain, other than those of a row, or its chain is called for all. */
 static bool is_whole(const struct nl_list *list, const struct nl_buffer *buffer)
 {
-    return is_known(buffer) || buffer->carried || !buffer->per_sample || buffer->first_chain != buffer->last_chain || list->chain[buffer->first_chain].micro == 0;
+    bool passes = buffer->first_chain == buffer->last_chain || (buffer->first != NL_NONE && is_in_row(list, buffer->first_chain, buffer->last_chain));
+    return is_known(buffer) || buffer->carried || !buffer->per_sample || !passes || list->chain[buffer->first_chain].micro == 0;
 }
 
 /* Of a value of a loop's body: one does where the body alone touches it, each time anew. */
@@ -48,10 +58,15 @@ static bool outlasts(const struct nl_list *list, const struct nl_buffer *buffer,
 static struct nl_chain time_of(const struct nl_list *list, const struct nl_buffer *buffer)
 {
     struct nl_chain time = {.first = buffer->first, .end = buffer->last + 1};
+    int begin = buffer->first_chain, end = buffer->last_chain;
+    while (buffer->whole && begin > 0 && is_in_row(list, begin - 1, begin))
+        begin--;
+    while (buffer->whole && end + 1 < list->chains && is_in_row(list, end, end + 1))
+        end++;
     if (outlasts(list, buffer, buffer->first_chain))
-        time.first = list->chain[buffer->first_chain].first;
+        time.first = list->chain[begin].first;
     if (outlasts(list, buffer, buffer->last_chain))
-        time.end = list->chain[buffer->last_chain].end;
+        time.end = list->chain[end].end;
     return time;
 }
 
@@ -165,6 +180,7 @@ void nl_share_places(struct nl_list *list)
         buffer->whole = is_whole(list, buffer);
         if (buffer->loop != NL_NONE)
             buffer->places = places_of(list, buffer);
+        buffer->row = list->buffer[buffer->leader].places;
         if (buffer->leader != i)
             lead(&list->buffer[buffer->leader], buffer);
     }

@@ -1,4 +1,4 @@
-/* How nodes are called: in rows for a few samples at a time, as many as the backend says its caches hold; or, in the body of a loop, for
+/* How nodes are called: in groups for a few samples at a time, as many as the backend says its caches hold; or, in the body of a loop, for
  * all times at once. */
 #include <stdlib.h>
 
@@ -38,18 +38,87 @@ static struct nl_micro micro_of(const struct nl_list *list, const struct nl_grap
     return (struct nl_micro){.unit = node->operation->span == NL_SPAN_SAMPLE && !sums};
 }
 
-/* Bytes of the largest activations of a sample that the node takes or makes. */
+/* Bytes of the largest activations of a sample that the node takes or makes, at all times of a loop. */
 static size_t bytes_of(const struct nl_list *list, const struct nl_graph_node *node)
 {
     const struct nl_graph *graph = &list->graph;
-    size_t largest = 0;
+    size_t largest = 0, times = node->loop == NL_NONE ? 1 : (size_t)graph->loop[node->loop].times;
     for (int i = 0; i < NL_MOST_SLOTS; i++)
         if (node->in[i] != NL_NONE && graph->value[node->in[i]].kind == NL_ACTIVATIONS)
             largest = larger(largest, graph->value[node->in[i]].count);
     for (int i = 0; i < node->outputs; i++)
         largest = larger(largest, graph->value[node->out[i]].count);
-    return largest * list->backend->real;
+    return largest * times * list->backend->real;
 }
+
+/* ---- rows: loops, and what copies their sequences ---- */
+
+/* Whether the value lies in memory as those of a loop do, though no node of its body need take it. */
+static bool lies_in_loop(const struct nl_graph *graph, int value)
+{
+    bool any = value != NL_NONE && graph->value[value].loop != NL_NONE;
+    for (int i = 0; i < graph->loops; i++)
+        for (int s = 0; s < graph->loop[i].carried; s++)
+            any |= value != NL_NONE && (value == graph->loop[i].state[s].first || value == graph->loop[i].state[s].last);
+    return any;
+}
+
+/* Whether the node copies to a loop or from it. */
+static bool copies(const struct nl_graph *graph, const struct nl_graph_node *node)
+{
+    return node->loop == NL_NONE && node->outputs > 0 && (lies_in_loop(graph, node->in[0]) || lies_in_loop(graph, node->out[0]));
+}
+
+/* Whether it computes a weight, before all others. */
+static bool is_of_weights(const struct nl_graph_node *node)
+{
+    return node->operation->span == NL_SPAN_PARAMETERS;
+}
+
+/* Whether a part of the batch may be a batch to the node. */
+static bool may_be_in_row(const struct nl_list *list, const struct nl_graph_node *node, bool fixed)
+{
+    const struct nl_operation *operation = node->operation;
+    if (node->loop == NL_NONE) {
+        struct nl_micro micro = micro_of(list, node, fixed);
+        return copies(&list->graph, node) || (micro.unit > 0 && micro.sums == 0 && !micro.reduces);
+    }
+    if (operation->span == NL_SPAN_SAMPLE || is_fixed(node, fixed))
+        return true;
+    const struct nl_kernel *kernel = nl_kernel_of(list->backend, operation, node->arguments);
+    struct nl_micro micro = kernel->micro ? kernel->micro(node->arguments) : (struct nl_micro){0};
+    return micro.unit > 0 && !micro.reduces && !(operation->may_be_fixed && operation->may_be_fixed(node->arguments));
+}
+
+/* All loops of a network, with what lies between them, become a row, if that can be and pays. */
+static bool make_row(const struct nl_list *list, bool fixed, int group, struct nl_calls *calls)
+{
+    enum { UNIT = 16, CACHE = 2 }; /* measured: fewer samples wait for the weights, and more than so many micro_bytes do not stay in the cache */
+    const struct nl_graph *graph = &list->graph;
+    int first = 0, end = 0;
+    size_t largest = 1;
+    for (int i = 0; i < graph->nodes; i++)
+        if (graph->node[i].loop != NL_NONE || copies(graph, &graph->node[i])) {
+            first = end == 0 ? i : first;
+            end = i + 1;
+        }
+    bool may = end > 0;
+    for (int i = first; i < end; i++) {
+        if (is_of_weights(&graph->node[i]))
+            continue;
+        may &= may_be_in_row(list, &graph->node[i], fixed);
+        largest = larger(largest, bytes_of(list, &graph->node[i]));
+    }
+    size_t fit = CACHE * list->backend->micro_bytes / largest / UNIT * UNIT;
+    if (!may || fit == 0 || fit >= (size_t)list->capacity)
+        return false;
+    for (int i = first; i < end; i++)
+        if (!is_of_weights(&graph->node[i]))
+            calls[i] = (struct nl_calls){.group = group, .micro = (int)fit, .row = true};
+    return true;
+}
+
+/* ---- all nodes ---- */
 
 /* Nodes [first, end) become a group, if that pays. */
 static bool make_group(const struct nl_list *list, bool fixed, int first, int end, int group, struct nl_calls *calls)
@@ -73,14 +142,18 @@ static bool make_group(const struct nl_list *list, bool fixed, int first, int en
     return true;
 }
 
-void nl_find_microbatches(const struct nl_list *list, bool fixed, struct nl_calls *calls)
+void nl_find_microbatches(const struct nl_list *list, bool fixed, bool steps, struct nl_calls *calls)
 {
     const struct nl_graph *graph = &list->graph;
     int group = 1;
     bool all_at_once = list->backend->micro_bytes == 0 || (!list->trains && !fixed);
-    for (int first = 0, end; !all_at_once && first < graph->nodes; first = end + 1) {
+    if (all_at_once)
+        return;
+    if (!steps) /* a weight is stepped once, with the whole gradient */
+        group += make_row(list, fixed, group, calls);
+    for (int first = 0, end; first < graph->nodes; first = end + 1) {
         end = first;
-        while (end < graph->nodes && micro_of(list, &graph->node[end], fixed).unit > 0)
+        while (end < graph->nodes && calls[end].group == 0 && micro_of(list, &graph->node[end], fixed).unit > 0)
             end++;
         group += make_group(list, fixed, first, end, group, calls);
     }

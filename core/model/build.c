@@ -128,7 +128,8 @@ static const struct nl_weight_norm *weight_norm_of_head(const struct nl_builder 
 
 void nl_add_head(struct nl_builder *b, const char *name)
 {
-    add_linear(b, b->graph->classes, true, weight_norm_of_head(b), name, 0);
+    bool bias = !b->set || b->set->bias != NL_BIAS_OFF; /* model.bias is about hidden layers */
+    add_linear(b, b->graph->classes, bias, weight_norm_of_head(b), name, 0);
 }
 
 void nl_add_token_head(struct nl_builder *b, int table, const char *name)

@@ -227,8 +227,6 @@ static void check_pool(const struct plan *p, const struct nl_shape *shape)
         return;
     if (p->causal)
         refuse(b, "model.pool_tokens", "'model.pool_tokens' class puts a token in front, which sees no later position where 'model.causal' is on: write %s", "mean");
-    else if (shape->lengths)
-        refuse(b, "model.pool_tokens", "'model.pool_tokens' class is for sequences of one length, and these have different ones: write %s", "mean");
 }
 
 /* Position t of a causal model must not depend on later ones: no set may span positions, but for the sets of a batch where norm.leaks allows them in training. */

@@ -3,7 +3,7 @@
 
 #include "operation/reference.h"
 
-enum { X = NL_CLASS_TOKEN_X, WEIGHT = NL_CLASS_TOKEN_WEIGHT };
+enum { X = NL_CLASS_TOKEN_X, WEIGHT = NL_CLASS_TOKEN_WEIGHT, LENGTHS = NL_CLASS_TOKEN_LENGTHS, Y = NL_CLASS_TOKEN_Y, Y_LENGTHS = NL_CLASS_TOKEN_Y_LENGTHS };
 
 static int declare(void *arguments, const struct nl_extent *in, struct nl_declaration *d, struct nl_error *err)
 {
@@ -11,6 +11,8 @@ static int declare(void *arguments, const struct nl_extent *in, struct nl_declar
     (void)err;
     token->positions = nl_positions(in[X]), token->channels = in[X].channels;
     d->output[d->outputs++] = (struct nl_extent){token->positions + 1, 1, token->channels};
+    if (in[LENGTHS].channels > 0)
+        d->output[d->outputs++] = (struct nl_extent){1, 1, 1};
     d->parameter[d->parameters++] = (struct nl_tensor_spec){
         .name = "weight", .role = NL_WEIGHT, .slot = WEIGHT, .dims = 2, .shape = {1, (size_t)token->channels}};
     return NL_OK;
@@ -19,8 +21,8 @@ static int declare(void *arguments, const struct nl_extent *in, struct nl_declar
 static void bind(void *arguments, const struct nl_operands *at)
 {
     struct nl_class_token *token = arguments;
-    token->x = at->in[X], token->token = at->in[WEIGHT];
-    token->y = at->out[0], token->dy = at->d_out[0];
+    token->x = at->in[X], token->token = at->in[WEIGHT], token->lengths = at->in[LENGTHS];
+    token->y = at->out[Y], token->dy = at->d_out[Y], token->y_lengths = at->out[Y_LENGTHS];
     token->dx = at->d_in[X], token->dtoken = at->d_in[WEIGHT];
 }
 
@@ -39,7 +41,11 @@ static void forward(const struct nl_run *run, const void *arguments)
     for (int r = 0; r < run->replicas; r++) {
         const real *x = nl_in_replica(run, op->x, r), *token = nl_in_replica(run, op->token, r);
         real *y = nl_in_replica(run, op->y, r);
+        const int32_t *lengths = nl_in_replica(run, op->lengths, r);
+        int32_t *y_lengths = nl_in_replica(run, op->y_lengths, r);
         for (int n = 0; n < run->samples; n++) {
+            if (y_lengths)
+                y_lengths[n] = lengths[n] + 1;
             for (int c = 0; c < op->channels; c++)
                 *y++ = token[c];
             for (int i = 0; i < count; i++)
@@ -74,6 +80,10 @@ NL_OPERATION(class_token) = {
     .span = NL_SPAN_SAMPLE,
     .slots = NL_CLASS_TOKEN_SLOTS,
     .skips = 1u << X,
+    .takes_int32 = 1u << LENGTHS,
+    .makes_int32 = 1u << Y_LENGTHS,
+    .lengths = LENGTHS,
+    .new_lengths = Y_LENGTHS,
     .declare = declare,
     .bind = bind,
     .work = work,

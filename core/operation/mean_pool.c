@@ -1,22 +1,31 @@
-/* Average pool: the mean over all positions. */
+/* Average pool: the mean over positions. */
 #include "operation/mean_pool.h"
 
 #include "operation/reference.h"
+
+enum { X = NL_MEAN_POOL_X, LENGTHS = NL_MEAN_POOL_LENGTHS };
 
 static int declare(void *arguments, const struct nl_extent *in, struct nl_declaration *d, struct nl_error *err)
 {
     struct nl_mean_pool *pool = arguments;
     (void)err;
-    pool->positions = nl_positions(in[0]), pool->channels = in[0].channels;
-    d->output[d->outputs++] = (struct nl_extent){1, 1, in[0].channels};
+    pool->positions = nl_positions(in[X]), pool->channels = in[X].channels;
+    d->output[d->outputs++] = (struct nl_extent){1, 1, in[X].channels};
     return NL_OK;
 }
 
 static void bind(void *arguments, const struct nl_operands *at)
 {
     struct nl_mean_pool *pool = arguments;
-    pool->x = at->in[0], pool->y = at->out[0];
-    pool->dy = at->d_out[0], pool->dx = at->d_in[0];
+    pool->x = at->in[X], pool->lengths = at->in[LENGTHS];
+    pool->y = at->out[0], pool->dy = at->d_out[0];
+    pool->dx = at->d_in[X];
+}
+
+static struct nl_reads reads(const void *arguments, unsigned filled)
+{
+    (void)arguments;
+    return (struct nl_reads){.inputs = filled & 1u << LENGTHS};
 }
 
 static double work(const void *arguments)
@@ -33,13 +42,16 @@ static void forward(const struct nl_run *run, const void *arguments)
     for (int r = 0; r < run->replicas; r++) {
         const real *x = nl_in_replica(run, op->x, r); /* (N, S, C) */
         real *y = nl_in_replica(run, op->y, r);       /* (N, C) */
-        for (int n = 0; n < run->samples; n++)
+        const int32_t *lengths = nl_in_replica(run, op->lengths, r);
+        for (int n = 0; n < run->samples; n++) {
+            int length = nl_length_of(lengths, n, op->positions);
             for (int c = 0; c < op->channels; c++) {
                 accumulator sum = 0;
-                for (int s = 0; s < op->positions; s++)
+                for (int s = 0; s < length; s++)
                     sum += x[((size_t)n * op->positions + s) * op->channels + c];
-                y[(size_t)n * op->channels + c] = sum / op->positions;
+                y[(size_t)n * op->channels + c] = length ? sum / length : 0;
             }
+        }
     }
 }
 
@@ -49,10 +61,13 @@ static void backward(const struct nl_run *run, const void *arguments)
     for (int r = 0; r < run->replicas; r++) {
         const real *dy = nl_in_replica(run, op->dy, r);
         real *dx = nl_in_replica(run, op->dx, r);
-        for (int n = 0; n < run->samples; n++)
+        const int32_t *lengths = nl_in_replica(run, op->lengths, r);
+        for (int n = 0; n < run->samples; n++) {
+            int length = nl_length_of(lengths, n, op->positions);
             for (int s = 0; s < op->positions; s++)
                 for (int c = 0; c < op->channels; c++)
-                    dx[((size_t)n * op->positions + s) * op->channels + c] = dy[(size_t)n * op->channels + c] / op->positions;
+                    dx[((size_t)n * op->positions + s) * op->channels + c] = s < length ? dy[(size_t)n * op->channels + c] / length : 0;
+        }
     }
 }
 
@@ -62,10 +77,13 @@ NL_OPERATION(mean_pool) = {
     .name = "mean_pool",
     .arguments = sizeof(struct nl_mean_pool),
     .span = NL_SPAN_SAMPLE,
-    .slots = 1,
+    .slots = NL_MEAN_POOL_SLOTS,
+    .takes_int32 = 1u << LENGTHS,
+    .lengths = LENGTHS,
     .passes_constants = true,
     .declare = declare,
     .bind = bind,
+    .reads = reads,
     .work = work,
     .reference = NL_REFERENCES(mean_pool),
 };

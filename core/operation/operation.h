@@ -132,6 +132,7 @@ struct nl_operation {
     unsigned takes_int32, makes_int32; /* bit i: input i, output i is int32, and has no gradient; all others are real */
     int lengths;        /* the slot of the lengths of input 0 (struct nl_value), or, in a loop, of its sequences: where it is empty and there are some, it takes
                            them; 0: none */
+    int new_lengths;    /* the output that holds the lengths of output 0, where there is one; 0: output 0 has those of an input (nl_graph_add) */
     bool initializes;   /* forward sets the parameters in its slots from a batch, and puts out what input 0 becomes with them. It stands in the list of
                            the call before the first step alone (nl_list_setup): in others input 0 takes the place of its output */
     bool is_loss;       /* what a network ends with: it has no output, and forward makes the gradients of its inputs, where they have places */

@@ -102,6 +102,8 @@ def layer(word, i, x, counts, own, state):
     if kind == "last":
         last = (counts.sum(1) - 1).clamp(min=0)
         return x[torch.arange(len(x)), last] * counts.any(1, keepdim=True)
+    if kind == "mean":
+        return (x * counts.unsqueeze(2)).sum(1) / counts.sum(1, keepdim=True).clamp(min=1)
     raise ValueError(word)
 
 
@@ -116,12 +118,10 @@ def compute(sizes, words):
         x = torch.sin(1.3 * torch.arange(samples * positions * sizes["channels"]).double() + 1).reshape(samples, positions, -1)
     own, state = Parameters(), {"vocabulary": sizes.get("vocabulary")}
     for i, word in enumerate(words):
-        if word == "cls":
-            counts_behind = torch.ones(samples, positions + 1, dtype=torch.bool)
         if word != "squared":
             x = layer(word, i, x, counts, own, state)
         if word == "cls":
-            counts = counts_behind
+            counts = F.pad(counts, (1, 0), value=True)
     each = x if x.dim() == 3 else x.unsqueeze(1)
     counts = counts if x.dim() == 3 else torch.ones(samples, 1, dtype=torch.bool)
     at = torch.arange(each[..., 0].numel()).reshape(each.shape[:2])

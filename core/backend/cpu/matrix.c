@@ -15,30 +15,27 @@ static void plain(size_t rows, size_t columns, const float *restrict from, size_
 #ifdef NL_X86
 #include "backend/cpu/vector_avx2.h"
 
-enum { SQUARE = 8, LINE = 16 /* floats of a cache line */ };
+enum { SQUARE = 8 };
 
-INLINE void square(const float *restrict from, size_t from_line, float *restrict to, size_t to_line)
+/* Four columns of eight rows. */
+INLINE void half_square(const float *restrict from, size_t from_line, float *restrict to, size_t to_line)
 {
-    for (size_t half = 0; half < 2; half++, from += 4, to += 4 * to_line) {
-        __m256 column[4];
-        transpose_four(from, from_line, column);
-        for (size_t i = 0; i < 4; i++)
-            _mm256_storeu_ps(to + i * to_line, column[i]);
-    }
+    __m256 column[4];
+    transpose_four(from, from_line, column);
+    for (size_t i = 0; i < 4; i++)
+        _mm256_storeu_ps(to + i * to_line, column[i]);
 }
 
-/* At least SQUARE rows and columns: the last squares overlap with those before. Lines of the cache are read whole, and those that are written become whole while it
- * has them. */
+/* At least SQUARE rows and columns: the last squares overlap with those before. Two squares lie one below the other, so that whole cache lines are written. */
 TARGET static void squares(size_t rows, size_t columns, const float *restrict from, size_t from_line, float *restrict to, size_t to_line)
 {
-    for (size_t first = 0; first < columns; first += LINE)
-        for (size_t row = 0; row < rows; row += SQUARE) {
-            size_t r = row + SQUARE <= rows ? row : rows - SQUARE;
-            for (size_t column = first; column < columns && column < first + LINE; column += SQUARE) {
-                size_t c = column + SQUARE <= columns ? column : columns - SQUARE;
-                square(from + r * from_line + c, from_line, to + c * to_line + r, to_line);
+    for (size_t first = 0; first < rows; first += 2 * SQUARE)
+        for (size_t column = 0; column < columns; column += SQUARE)
+            for (size_t row = first; row < rows && row < first + 2 * SQUARE; row += SQUARE) {
+                size_t r = row + SQUARE <= rows ? row : rows - SQUARE, c = column + SQUARE <= columns ? column : columns - SQUARE;
+                half_square(from + r * from_line + c, from_line, to + c * to_line + r, to_line);
+                half_square(from + r * from_line + c + 4, from_line, to + (c + 4) * to_line + r, to_line);
             }
-        }
 }
 #endif
 

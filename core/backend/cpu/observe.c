@@ -48,7 +48,7 @@ static void observe(const struct nl_run *run, const void *arguments)
         size_t at = (size_t)r * run->stride;
         const float *x = (const float *)NL_AT(op->x, at) + op->first, *before = NL_AT(op->before, at);
         struct nl_observed *seen = NL_AT(op->seen, at);
-        if (run->first == 0)
+        if (run->before + run->first == 0)
             *seen = (struct nl_observed){0};
         for (size_t n = 0; n < rows; n++)
             *seen = nl_seen_together(*seen, look(op->count, x + n * op->count, before ? before + n * op->count : NULL));

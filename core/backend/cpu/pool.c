@@ -1,4 +1,4 @@
-/* Pooling: 2x2 maximum, and the mean over all positions. */
+/* Pooling: 2x2 maximum, and the mean over positions. */
 #include <math.h>
 #include <string.h>
 
@@ -101,10 +101,12 @@ static void mean_pool_forward(const struct nl_run *run, const void *arguments)
     for (int r = 0; r < run->replicas; r++) {
         const float *x = NL_AT(op->x, (size_t)r * run->stride);
         float *y = NL_AT(op->y, (size_t)r * run->stride);
+        const int32_t *lengths = NL_AT(op->lengths, (size_t)r * run->stride);
         for (int n = 0; n < run->samples; n++, x += positions * channels, y += channels) {
-            nl_cpu_column_sums(positions, channels, x, NULL, y);
-            for (size_t c = 0; c < channels; c++)
-                y[c] /= (float)positions;
+            int length = nl_length_of(lengths, n, op->positions);
+            nl_cpu_column_sums((size_t)length, channels, x, NULL, y);
+            for (size_t c = 0; c < channels && length; c++)
+                y[c] /= (float)length;
         }
     }
 }
@@ -116,10 +118,15 @@ static void mean_pool_backward(const struct nl_run *run, const void *arguments)
     for (int r = 0; r < run->replicas; r++) {
         const float *restrict dy = NL_AT(op->dy, (size_t)r * run->stride);
         float *restrict dx = NL_AT(op->dx, (size_t)r * run->stride);
-        for (int n = 0; n < run->samples; n++, dy += channels)
-            for (size_t s = 0; s < positions; s++, dx += channels)
+        const int32_t *lengths = NL_AT(op->lengths, (size_t)r * run->stride);
+        for (int n = 0; n < run->samples; n++, dy += channels) {
+            size_t length = (size_t)nl_length_of(lengths, n, op->positions);
+            for (size_t s = 0; s < length; s++, dx += channels)
                 for (size_t c = 0; c < channels; c++)
-                    dx[c] = dy[c] / (float)positions;
+                    dx[c] = dy[c] / (float)length;
+            memset(dx, 0, (positions - length) * channels * sizeof *dx);
+            dx += (positions - length) * channels;
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-/* Pooling: 2x2 maximum, and the mean over all positions. */
+/* Pooling: 2x2 maximum, and the mean over positions. */
 #include "backend/cuda/cuda.h"
 #include "operation/max_pool.h"
 #include "operation/mean_pool.h"
@@ -92,17 +92,18 @@ static __global__ void mean_pool_forward(struct nl_mean_pool op, size_t stride, 
     size_t at = nl_element();
     if (at >= count)
         return;
-    unsigned c = at % (unsigned)op.channels;
-    const float *x = (const float *)nl_at(op.x, stride) + at / (unsigned)op.channels * op.positions * op.channels + c;
+    size_t n = at / (unsigned)op.channels, c = at % (unsigned)op.channels;
+    int length = nl_length_of(nl_at(op.lengths, stride), (int)n, op.positions);
+    const float *x = (const float *)nl_at(op.x, stride) + n * op.positions * op.channels + c;
     double total = 0.0;
-    for (int first = 0; first < op.positions; first += MEAN_BLOCK) {
-        int end = min(first + (int)MEAN_BLOCK, op.positions);
+    for (int first = 0; first < length; first += MEAN_BLOCK) {
+        int end = min(first + (int)MEAN_BLOCK, length);
         float sum = 0.0f;
         for (int s = first; s < end; s++)
             sum += x[(size_t)s * op.channels];
         total += sum;
     }
-    ((float *)nl_at(op.y, stride))[at] = (float)(total / op.positions);
+    ((float *)nl_at(op.y, stride))[at] = length ? (float)(total / length) : 0.0f;
 }
 
 static __global__ void mean_pool_backward(struct nl_mean_pool op, size_t stride, size_t count)
@@ -111,8 +112,9 @@ static __global__ void mean_pool_backward(struct nl_mean_pool op, size_t stride,
     if (at >= count)
         return;
     size_t n = at / (unsigned)op.channels / (unsigned)op.positions;
+    int s = (int)(at / (unsigned)op.channels % (unsigned)op.positions), length = nl_length_of(nl_at(op.lengths, stride), (int)n, op.positions);
     float dy = ((const float *)nl_at(op.dy, stride))[n * op.channels + at % (unsigned)op.channels];
-    ((float *)nl_at(op.dx, stride))[at] = dy / (float)op.positions;
+    ((float *)nl_at(op.dx, stride))[at] = s < length ? dy / (float)length : 0.0f;
 }
 
 static void launch_mean_pool_forward(const struct nl_run *run, const void *arguments)

@@ -116,6 +116,8 @@ static __global__ void class_token_forward(struct nl_class_token op, size_t stri
     size_t n = at / sample, e = at % sample;
     const float *x = (const float *)nl_at(op.x, stride), *token = (const float *)nl_at(op.token, stride);
     ((float *)nl_at(op.y, stride))[at] = e < channels ? token[e] : x[n * (sample - channels) + e - channels];
+    if (op.y_lengths && e == 0)
+        nl_at(op.y_lengths, stride)[n] = nl_at(op.lengths, stride)[n] + 1;
 }
 
 /* A thread an element of a sample. */
