@@ -7,9 +7,9 @@ if (!exists('format')) format = 'svg'
 pt = format eq 'svg' ? 96.0 / 72.0 : 1.0 # svg sizes are pixels
 up = format eq 'svg' ? 1.5 : 1.2         # and its lines are higher: labels move towards the axis
 ticks = sprintf(',%.3g', 7.04 * pt)
-if (format eq 'svg') { set terminal svg noenhanced size 325,232 background 'white' linewidth 1 fontscale 1 font "Helvetica,10.67" }
-if (format eq 'png') { set terminal pngcairo noenhanced size 1016,724 fontscale 3.125 linewidth 3.125 pointscale 3.542 font "Helvetica,8" }
-if (format eq 'pdf') { set terminal pdfcairo noenhanced size 8.6cm,6.127cm fontscale 0.75 linewidth 1.5 pointscale 0.68 font "Helvetica,8" }
+if (format eq 'svg') { set terminal svg noenhanced size 325,230 background 'white' linewidth 1 fontscale 1 font "Helvetica,10.67" }
+if (format eq 'png') { set terminal pngcairo noenhanced size 1016,718 fontscale 3.125 linewidth 3.125 pointscale 3.542 font "Helvetica,8" }
+if (format eq 'pdf') { set terminal pdfcairo noenhanced size 8.6cm,6.078cm fontscale 0.75 linewidth 1.5 pointscale 0.68 font "Helvetica,8" }
 if (format eq 'txt') { set terminal dumb noenhanced mono size 100,36 }
 if (!exists('picture')) picture = format eq 'txt' ? '' : 'small_batch.'.format # '': the standard output
 if (picture ne '') { set output picture }
@@ -282,30 +282,30 @@ set border 3 linewidth 0.7
 set tics nomirror out scale 0.5
 unset key
 # legend
-set arrow from screen 0.1302, screen 0.9696 to screen 0.1995, screen 0.9696 nohead linestyle 1 dashtype 1
-set label '' at screen 0.1648, screen 0.9696 point linestyle 1
-set label "BN, running" at screen 0.2139, screen 0.9696 left noenhanced font sprintf(',%.3g', 7.04 * pt)
-set arrow from screen 0.4288, screen 0.9696 to screen 0.4981, screen 0.9696 nohead linestyle 2 dashtype 2
-set label '' at screen 0.4634, screen 0.9696 point linestyle 2
-set label "BN, precise" at screen 0.5125, screen 0.9696 left noenhanced font sprintf(',%.3g', 7.04 * pt)
-set arrow from screen 0.7274, screen 0.9696 to screen 0.7967, screen 0.9696 nohead linestyle 3 dashtype 3
-set label '' at screen 0.7620, screen 0.9696 point linestyle 3
-set label "BN, batch" at screen 0.8111, screen 0.9696 left noenhanced font sprintf(',%.3g', 7.04 * pt)
-set arrow from screen 0.1302, screen 0.9226 to screen 0.1995, screen 0.9226 nohead linestyle 4 dashtype 1
-set label '' at screen 0.1648, screen 0.9226 point linestyle 4
-set label "GN" at screen 0.2139, screen 0.9226 left noenhanced font sprintf(',%.3g', 7.04 * pt)
-set arrow from screen 0.4288, screen 0.9226 to screen 0.4981, screen 0.9226 nohead linestyle 5 dashtype 1
-set label '' at screen 0.4634, screen 0.9226 point linestyle 5
-set label "LN" at screen 0.5125, screen 0.9226 left noenhanced font sprintf(',%.3g', 7.04 * pt)
-set arrow from screen 0.7274, screen 0.9226 to screen 0.7967, screen 0.9226 nohead linestyle 6 dashtype 1
-set label '' at screen 0.7620, screen 0.9226 point linestyle 6
-set label "no norm" at screen 0.8111, screen 0.9226 left noenhanced font sprintf(',%.3g', 7.04 * pt)
+set arrow from screen 0.1348, screen 0.9693 to screen 0.2041, screen 0.9693 nohead linestyle 1 dashtype 1
+set label '' at screen 0.1695, screen 0.9693 point linestyle 1
+set label "BN, running" at screen 0.2186, screen 0.9693 left noenhanced font sprintf(',%.3g', 7.04 * pt)
+set arrow from screen 0.4334, screen 0.9693 to screen 0.5027, screen 0.9693 nohead linestyle 2 dashtype 2
+set label '' at screen 0.4681, screen 0.9693 point linestyle 2
+set label "BN, precise" at screen 0.5172, screen 0.9693 left noenhanced font sprintf(',%.3g', 7.04 * pt)
+set arrow from screen 0.7320, screen 0.9693 to screen 0.8013, screen 0.9693 nohead linestyle 3 dashtype 3
+set label '' at screen 0.7667, screen 0.9693 point linestyle 3
+set label "BN, batch" at screen 0.8158, screen 0.9693 left noenhanced font sprintf(',%.3g', 7.04 * pt)
+set arrow from screen 0.1348, screen 0.9219 to screen 0.2041, screen 0.9219 nohead linestyle 4 dashtype 1
+set label '' at screen 0.1695, screen 0.9219 point linestyle 4
+set label "GN" at screen 0.2186, screen 0.9219 left noenhanced font sprintf(',%.3g', 7.04 * pt)
+set arrow from screen 0.4334, screen 0.9219 to screen 0.5027, screen 0.9219 nohead linestyle 5 dashtype 1
+set label '' at screen 0.4681, screen 0.9219 point linestyle 5
+set label "LN" at screen 0.5172, screen 0.9219 left noenhanced font sprintf(',%.3g', 7.04 * pt)
+set arrow from screen 0.7320, screen 0.9219 to screen 0.8013, screen 0.9219 nohead linestyle 6 dashtype 1
+set label '' at screen 0.7667, screen 0.9219 point linestyle 6
+set label "no norm" at screen 0.8158, screen 0.9219 left noenhanced font sprintf(',%.3g', 7.04 * pt)
 # axis labels
-set label "batch size, from large to small" at screen 0.5411, screen 0.0345 center noenhanced font sprintf(',%.3g', 8 * pt)
+set label "batch size, from large to small" at screen 0.5457, screen 0.0348 center noenhanced font sprintf(',%.3g', 8 * pt)
 if (format eq 'txt') {
-    set label "test error (%)" at screen 0.0000, screen 0.9068 left noenhanced font sprintf(',%.3g', 8 * pt)
+    set label "test error (%)" at screen 0.0000, screen 0.9060 left noenhanced font sprintf(',%.3g', 8 * pt)
 } else {
-    set label "test error (%)" at screen 0.0213, screen 0.5074 center rotate by 90 noenhanced font sprintf(',%.3g', 8 * pt)
+    set label "test error (%)" at screen 0.0213, screen 0.5075 center rotate by 90 noenhanced font sprintf(',%.3g', 8 * pt)
 }
 
 set multiplot
@@ -314,13 +314,13 @@ floor = 0.419888; top = 99.4742 # of the y axis: intervals that reach beyond are
 set logscale x
 set xrange [87.4265764:1.4640857]
 set xtics nomirror out offset 0,0.5*up norotate ("2" 2, "4" 4, "8" 8, "16" 16, "32" 32, "64" 64) font ticks
-set lmargin at screen 0.1069; set rmargin at screen 0.9754; set bmargin at screen 0.1265; set tmargin at screen 0.8884
+set lmargin at screen 0.1161; set rmargin at screen 0.9754; set bmargin at screen 0.1275; set tmargin at screen 0.8875
 set logscale x
 set xrange [87.4265764:1.4640857]
 set xtics nomirror out offset 0,0.5*up norotate ("2" 2, "4" 4, "8" 8, "16" 16, "32" 32, "64" 64) font ticks
 set logscale y
 set yrange [0.419887629:99.4742296]
-set ytics nomirror out offset 0.9,0 norotate ("" 0.5 1, "" 0.6 1, "" 0.7 1, "" 0.8 1, "" 0.9 1, "1" 1, "" 2 1, "" 3 1, "" 4 1, "" 5 1, "" 6 1, "" 7 1, "" 8 1, "" 9 1, "10" 10, "" 20 1, "" 30 1, "" 40 1, "" 50 1, "" 60 1, "" 70 1, "" 80 1, "" 90 1) font ticks
+set ytics nomirror out offset 0.9,0 norotate ("0.5" 0.5, "" 0.6 1, "" 0.7 1, "" 0.8 1, "" 0.9 1, "1" 1, "2" 2, "" 3 1, "" 4 1, "5" 5, "" 6 1, "" 7 1, "" 8 1, "" 9 1, "10" 10, "20" 20, "" 30 1, "" 40 1, "50" 50, "" 60 1, "" 70 1, "" 80 1, "" 90 1) font ticks
 plot NaN notitle, \
      $seeds1_1 using 1:2 with points pointtype 7 pointsize 0.25 linecolor rgb '#A0d55e00' notitle, \
      $seeds1_4 using 1:2 with points pointtype 7 pointsize 0.25 linecolor rgb '#A0009e73' notitle, \

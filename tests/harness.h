@@ -128,7 +128,6 @@ struct spec {
     double running_mean, running_var; /* that the normalizer begins with; 0, 0: 0, 1 */
     enum nl_activation activation;
     enum nl_gelu gelu;
-    bool quick;
     enum fill fill;
     bool no_dx, no_dw;              /* no_dw: nor db */
     int time;                       /* of a loop */
@@ -265,7 +264,7 @@ static inline struct probe probe_make(const struct nl_backend *backend, int repl
         probe_normalize(&p, n * image, capacity * image);
         break;
     case ACTIVATE:
-        p.activate = (struct nl_activate){.kind = spec.activation, .gelu = spec.gelu, .quick = spec.quick, .count = image};
+        p.activate = (struct nl_activate){.kind = spec.activation, .gelu = spec.gelu, .count = image};
         p.activate.x = probe_input(&p, "x", n * image, capacity * image, true, &p.activate.dx);
         break;
     case MAX_POOL:

@@ -395,6 +395,50 @@ START_TEST(rulers_have_few_ticks)
 }
 END_TEST
 
+/* Errors from 0.5 to 73 %: 1 and 10 alone would not say where 73 is. */
+START_TEST(two_decades_have_ticks_between_the_powers_of_ten)
+{
+    struct nl_experiment experiment = {0};
+    nl_config_defaults(&experiment.config);
+    struct nl_ruler ruler = {0};
+    struct nl_span span = {0};
+    nl_span_add(&span, 0.5);
+    nl_span_add(&span, 73.0);
+    ck_assert_int_eq(nl_ruler_fit(&ruler, &span, &(struct nl_measure){.scale = 100.0, .worse = 1}, false, &experiment.config, NULL), NL_OK);
+    static const double rooms[] = {100, 40};
+    static const int most[] = {7, 2};
+    for (int i = 0; i < 2; i++) {
+        nl_ruler_ticks(&ruler, rooms[i], 10);
+        int labels = 0;
+        for (int k = 0; k < ruler.ticks; k++)
+            labels += ruler.tick[k].label != NULL;
+        ck_assert_int_eq(labels, most[i]);
+    }
+    nl_ruler_release(&ruler);
+}
+END_TEST
+
+/* A title that is too long for its panel goes on after a comma, where there is one. */
+START_TEST(titles_break_at_commas)
+{
+    struct nl_experiment experiment = {0};
+    nl_config_defaults(&experiment.config);
+    struct nl_page page = {.name = "a", .about = "b", .experiment = &experiment};
+    nl_page_open(&page, 4, 1.25);
+    static const char *const titles[] = {"brought up to date, batch size 32", "learning rate 0.01778", "as they were, batch size 8"};
+    static const char *const lines[][2] = {
+        {"\"brought\u00a0up\u00a0to\u00a0date,\"", "\"batch\u00a0size\u00a032\""}, {"\"learning\u00a0rate\u00a00.01778\"", ""}, {"\"as\u00a0they\u00a0were, batch\u00a0size\u00a08\"", ""},
+    };
+    for (size_t i = 0; i < sizeof titles / sizeof *titles; i++) {
+        nl_page_reserve_title(&page, titles[i]);
+        nl_page_title(&page, 0, titles[i]);
+        for (int line = 0; line < 2; line++)
+            ck_assert_msg(strstr(page.script.at, lines[i][line]), "'%s' is not in\n%s", lines[i][line], page.script.at);
+    }
+    nl_page_release(&page);
+}
+END_TEST
+
 START_TEST(references_are_labelled)
 {
     char *folder = synthetic_make(&(struct synthetic){.kind = "small_batch", .seeds = 2, .ghost = true});
@@ -460,6 +504,8 @@ int main(void)
     tcase_add_test(tests, captions_stand_where_they_are_wanted);
     tcase_add_test(tests, small_pages_hold_few_panels);
     tcase_add_test(tests, rulers_have_few_ticks);
+    tcase_add_test(tests, two_decades_have_ticks_between_the_powers_of_ten);
+    tcase_add_test(tests, titles_break_at_commas);
     tcase_add_test(tests, references_are_labelled);
     tcase_add_test(tests, what_is_not_there_is_said);
     suite_add_tcase(suite, tests);

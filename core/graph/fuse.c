@@ -101,7 +101,6 @@ static bool linear_activate(const struct pair *p)
     linear->activates = !linear->relu;
     linear->activation = activate->kind;
     linear->gelu = activate->gelu;
-    linear->quick = activate->quick;
     if (linear->activates && p->trains) {
         taker->in[NL_LINEAR_SLOPE] = p->first->out[p->first->outputs++] = nl_graph_add_value(p->graph, p->graph->value[y]);
         p->graph->value[taker->in[NL_LINEAR_SLOPE]].observed = false;

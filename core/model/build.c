@@ -349,7 +349,7 @@ void nl_add_norm(struct nl_builder *b, const char *stem, int number)
 
 void nl_add_activation(struct nl_builder *b, const char *stem, int number)
 {
-    struct nl_activate activate = {.kind = b->config->model.activation, .gelu = b->config->model.gelu_approximate, .quick = b->by_position};
+    struct nl_activate activate = {.kind = b->config->model.activation, .gelu = b->config->model.gelu_approximate};
     nl_add(b, &nl_activate_operation, &activate, stem, number);
     nl_add_gain(b, number);
 }

@@ -8,7 +8,6 @@
 struct nl_activate {
     enum nl_activation kind;
     enum nl_gelu gelu;
-    bool quick;          /* a backend may take a formula that rounds otherwise than that of earlier versions, and is faster */
     size_t count;        /* elements a sample */
     const void *x;
     void *y;             /* relu: may be x itself */

@@ -23,7 +23,7 @@ struct nl_linear {
     int positions;       /* S; 1 where x is all of a sample's numbers */
     int in, out;
     bool relu, masks;
-    bool activates, quick;
+    bool activates;
     enum nl_activation activation;
     enum nl_gelu gelu;
     const void *x;       /* real (capacity, S, I) */

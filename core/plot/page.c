@@ -256,11 +256,16 @@ void nl_page_upright_label(struct nl_page *page, const char *text, double x, dou
     nl_text_add(&page->script, "}\n");
 }
 
+static int characters_in(double width, double size)
+{
+    return (int)fmax(8.0, width / (0.57 * size));
+}
+
 /* The text in lines that are at most about `width` wide, each with its \n; how many. */
 static int break_lines(const char *text, double width, double size, struct nl_text *lines)
 {
     int count = 0;
-    nl_text_add_wrapped(lines, text, (int)fmax(8.0, width / (0.57 * size)), 0);
+    nl_text_add_wrapped(lines, text, nl_text_width(text, size) <= width ? 0 : characters_in(width, size), 0);
     for (const char *at = lines->at; (at = strchr(at, '\n')); at++)
         count++;
     return count;
@@ -483,9 +488,28 @@ void nl_page_margins(struct nl_page *page, const struct nl_box *box)
                 box->left / page->width, box->right / page->width, box->bottom / page->height, box->top / page->height);
 }
 
+/* A title that breaks at its commas: what stands between two of them has no-break spaces if it fits on a line. New string. */
+static char *broken_at_commas(const struct nl_page *page, const char *title)
+{
+    int most = characters_in(nl_page_panel_width(page), page->small);
+    struct nl_text out = {0};
+    for (const char *part = title; *part;) {
+        size_t length = strcspn(part, ",");
+        bool fits = nl_characters(part, length) < most;
+        for (const char *end = part + length; part < end; part++)
+            nl_text_add(&out, fits && *part == ' ' ? "\u00a0" : "%c", *part);
+        length = strspn(part, ", ");
+        nl_text_add_bytes(&out, part, length);
+        part += length;
+    }
+    return out.at ? out.at : nl_strdup("");
+}
+
 void nl_page_reserve_title(struct nl_page *page, const char *title)
 {
-    int lines = *title ? count_lines(title, nl_page_panel_width(page), page->small) : 0;
+    char *broken = broken_at_commas(page, title);
+    int lines = *title ? count_lines(broken, nl_page_panel_width(page), page->small) : 0;
+    free(broken);
     page->title = fmax(page->title, lines > 0 ? (lines * line_height + 0.3) * page->small : 0.0);
 }
 
@@ -495,8 +519,10 @@ void nl_page_title(struct nl_page *page, int panel, const char *title)
     nl_page_comment(&page->script, about, title);
     free(about);
     struct nl_box box = nl_page_box(page, panel);
+    char *broken = broken_at_commas(page, title);
     if (*title)
-        put_lines(page, title, nl_page_panel_width(page), (box.left + box.right) / 2, box.top + page->strip + 0.3 * page->small, page->small, "center");
+        put_lines(page, broken, nl_page_panel_width(page), (box.left + box.right) / 2, box.top + page->strip + 0.3 * page->small, page->small, "center");
+    free(broken);
 }
 
 void nl_page_end_panel(struct nl_page *page)

@@ -148,7 +148,8 @@ void nl_ruler_ticks(struct nl_ruler *ruler, double room, double each)
     ruler->ticks = 0;
     double decades = log ? floor(log10(high) + 1e-9) - ceil(log10(low) - 1e-9) + 1 : 0.0;
     if (log && (decades >= 2 || high / low > 6.0)) {
-        put_log_ticks(ruler, low, high, decades < 2, (int)fmax(1.0, ceil(decades / most)));
+        bool fine = decades < 2 || (decades < 3 && 3.0 * log10(high / low) < most);
+        put_log_ticks(ruler, low, high, fine, (int)fmax(1.0, ceil(decades / most)));
         return;
     }
     double step = pow(10, floor(log10((high - low) / most)));

@@ -21,119 +21,82 @@ void nl_cpu_relu_back(size_t count, const float *x, const float *dy, float *dx)
         dx[i] = x[i] > 0 ? dy[i] : 0.0f;
 }
 
-/* ---- the others: a value and its slope; from them the loops, each compiled for a kind ---- */
+/* ---- the others: a function and its slope; from it the loops, each compiled for a kind ---- */
 
-typedef float of_one(float x);
+typedef float with_slope(float x, float *slope);
 
-NL_INLINE void each(size_t count, of_one *value, const float *x, float *y)
+NL_INLINE void each(size_t count, with_slope *function, const float *x, float *y)
 {
     NL_PARALLEL
-    for (size_t i = 0; i < count; i++)
-        y[i] = value(x[i]);
+    for (size_t i = 0; i < count; i++) {
+        float slope;
+        y[i] = function(x[i], &slope);
+    }
 }
 
-NL_INLINE void each_back(size_t count, of_one *slope, const float *x, const float *dy, float *dx)
+NL_INLINE void each_back(size_t count, with_slope *function, const float *x, const float *dy, float *dx)
 {
     NL_PARALLEL
-    for (size_t i = 0; i < count; i++)
-        dx[i] = dy[i] * slope(x[i]);
+    for (size_t i = 0; i < count; i++) {
+        float slope;
+        function(x[i], &slope);
+        dx[i] = dy[i] * slope;
+    }
 }
 
-NL_INLINE void each_finished(size_t count, of_one *value, of_one *slope, float *restrict y, float *restrict slopes)
+NL_INLINE void each_finished(size_t count, with_slope *function, float *restrict y, float *restrict slopes)
 {
-    if (slopes)
-        for (size_t i = 0; i < count; i++) {
-            slopes[i] = slope(y[i]);
-            y[i] = value(y[i]);
-        }
+    if (!slopes)
+        each(count, function, y, y);
     else
         for (size_t i = 0; i < count; i++)
-            y[i] = value(y[i]);
+            y[i] = function(y[i], &slopes[i]);
 }
 
-NL_INLINE float sigmoid_of(float x)
+NL_INLINE float silu(float x, float *slope)
 {
-    return nl_sigmoid(x);
+    float sigmoid = nl_sigmoid(x, slope);
+    *slope = __builtin_fmaf(x, *slope, sigmoid);
+    return x * sigmoid;
 }
 
-NL_INLINE float sigmoid_slope(float x)
+NL_INLINE float gelu(float x, float *slope)
 {
-    return nl_sigmoid(x) * nl_sigmoid(-x);
-}
-
-/* 1 - tanh^2 = 4 sigmoid(2x) sigmoid(-2x), which keeps its digits where tanh is near one. */
-NL_INLINE float tanh_slope(float x)
-{
-    return 4.0f * nl_sigmoid(2.0f * x) * nl_sigmoid(-2.0f * x);
-}
-
-NL_INLINE float silu_of(float x)
-{
-    return x * nl_sigmoid(x);
-}
-
-NL_INLINE float silu_slope(float x)
-{
-    float s = nl_sigmoid(x);
-    return s + x * (s * nl_sigmoid(-x));
-}
-
-NL_INLINE float gelu_of(float x)
-{
-    return x * nl_normal_cdf(x);
-}
-
-NL_INLINE float gelu_slope(float x)
-{
-    return nl_normal_cdf(x) + x * nl_normal_density(x);
-}
-
-NL_INLINE float quick_gelu_of(float x)
-{
-    float density;
-    return x * nl_quick_normal(x, &density);
-}
-
-NL_INLINE float quick_gelu_slope(float x)
-{
-    float density, cdf = nl_quick_normal(x, &density);
-    return __builtin_fmaf(x, density, cdf);
+    float density, cdf = nl_normal_cdf(x, &density);
+    *slope = __builtin_fmaf(x, density, cdf);
+    return x * cdf;
 }
 
 /* The tanh approximation: (1 + tanh(u)) / 2 is sigmoid(2u). */
-NL_INLINE float gelu_tanh_of(float x)
+NL_INLINE float gelu_tanh(float x, float *slope)
 {
-    return x * nl_sigmoid(2.0f * root_2_over_pi * (x + gelu_cubic * x * x * x));
-}
-
-NL_INLINE float gelu_tanh_slope(float x)
-{
-    float u = 2.0f * root_2_over_pi * (x + gelu_cubic * x * x * x);
-    float slope = 2.0f * root_2_over_pi * (1.0f + 3.0f * gelu_cubic * x * x);
-    return nl_sigmoid(u) + x * slope * (nl_sigmoid(u) * nl_sigmoid(-u));
+    float by_u, sigmoid = nl_sigmoid(2.0f * root_2_over_pi * (x + gelu_cubic * x * x * x), &by_u);
+    float u_by_x = 2.0f * root_2_over_pi * (1.0f + 3.0f * gelu_cubic * x * x);
+    *slope = __builtin_fmaf(x * u_by_x, by_u, sigmoid);
+    return x * sigmoid;
 }
 
 /* The loops of a kind. */
-#define LOOPS(name, value, slope)                                                                  \
-    NL_CLONES static void name(size_t count, const float *x, float *y)                             \
-    {                                                                                              \
-        each(count, value, x, y);                                                                  \
-    }                                                                                              \
-    NL_CLONES static void name##_back(size_t count, const float *x, const float *dy, float *dx)    \
-    {                                                                                              \
-        each_back(count, slope, x, dy, dx);                                                        \
-    }                                                                                              \
-    NL_CLONES static void name##_finish(size_t count, float *y, float *slopes)                     \
-    {                                                                                              \
-        each_finished(count, value, slope, y, slopes);                                             \
-    }
+#define LOOPS(name, function)                                                                                                    \
+    NL_CLONES static void name##_forward(size_t count, const float *x, float *y)                                                 \
+    {                                                                                                                            \
+        each(count, function, x, y);                                                                                             \
+    }                                                                                                                            \
+    NL_CLONES static void name##_backward(size_t count, const float *x, const float *dy, float *dx)                              \
+    {                                                                                                                            \
+        each_back(count, function, x, dy, dx);                                                                                   \
+    }                                                                                                                            \
+    NL_CLONES static void name##_finish(size_t count, float *y, float *slopes)                                                   \
+    {                                                                                                                            \
+        each_finished(count, function, y, slopes);                                                                               \
+    }                                                                                                                            \
+    static const struct nl_cpu_activation name##_loops = {name##_forward, name##_backward, name##_finish};
 
-LOOPS(sigmoid, sigmoid_of, sigmoid_slope)
-LOOPS(hyperbolic, nl_tanh, tanh_slope)
-LOOPS(silu, silu_of, silu_slope)
-LOOPS(gelu, gelu_of, gelu_slope)
-LOOPS(quick_gelu, quick_gelu_of, quick_gelu_slope)
-LOOPS(gelu_tanh, gelu_tanh_of, gelu_tanh_slope)
+LOOPS(sigmoid, nl_sigmoid)
+LOOPS(tanh, nl_tanh)
+LOOPS(silu, silu)
+LOOPS(gelu, gelu)
+LOOPS(gelu_tanh, gelu_tanh)
 
 NL_CLONES
 void nl_cpu_times(size_t count, float *restrict c, float *restrict by)
@@ -142,23 +105,19 @@ void nl_cpu_times(size_t count, float *restrict c, float *restrict by)
         c[i] *= by[i];
 }
 
-struct nl_cpu_activation nl_cpu_activation_of(enum nl_activation kind, enum nl_gelu gelu_kind, bool quick)
+struct nl_cpu_activation nl_cpu_activation_of(enum nl_activation kind, enum nl_gelu gelu_kind)
 {
     switch (kind) {
     case NL_RELU:
         return (struct nl_cpu_activation){nl_cpu_relu, nl_cpu_relu_back, NULL};
     case NL_SIGMOID:
-        return (struct nl_cpu_activation){sigmoid, sigmoid_back, sigmoid_finish};
+        return sigmoid_loops;
     case NL_TANH:
-        return (struct nl_cpu_activation){hyperbolic, hyperbolic_back, hyperbolic_finish};
+        return tanh_loops;
     case NL_GELU:
-        if (gelu_kind == NL_GELU_TANH)
-            return (struct nl_cpu_activation){gelu_tanh, gelu_tanh_back, gelu_tanh_finish};
-        if (quick)
-            return (struct nl_cpu_activation){quick_gelu, quick_gelu_back, quick_gelu_finish};
-        return (struct nl_cpu_activation){gelu, gelu_back, gelu_finish};
+        return gelu_kind == NL_GELU_TANH ? gelu_tanh_loops : gelu_loops;
     case NL_SILU:
-        return (struct nl_cpu_activation){silu, silu_back, silu_finish};
+        return silu_loops;
     }
     NL_BUG("activation %d", kind);
 }
@@ -168,7 +127,7 @@ static void forward(const struct nl_run *run, const void *operation, size_t firs
     const struct nl_activate *op = operation;
     for (int r = 0; r < run->replicas; r++) {
         size_t at = (size_t)r * run->stride + first * op->count * sizeof(float);
-        nl_cpu_activation_of(op->kind, op->gelu, op->quick).forward((size_t)run->samples * op->count, NL_AT(op->x, at), NL_AT(op->y, at));
+        nl_cpu_activation_of(op->kind, op->gelu).forward((size_t)run->samples * op->count, NL_AT(op->x, at), NL_AT(op->y, at));
     }
 }
 
@@ -177,7 +136,8 @@ static void backward(const struct nl_run *run, const void *operation, size_t fir
     const struct nl_activate *op = operation;
     for (int r = 0; r < run->replicas; r++) {
         size_t at = (size_t)r * run->stride + first * op->count * sizeof(float);
-        nl_cpu_activation_of(op->kind, op->gelu, op->quick).backward((size_t)run->samples * op->count, NL_AT(op->x, at), NL_AT(op->dy, at), NL_AT(op->dx, at));
+        nl_cpu_activation_of(op->kind, op->gelu)
+            .backward((size_t)run->samples * op->count, NL_AT(op->x, at), NL_AT(op->dy, at), NL_AT(op->dx, at));
     }
 }
 

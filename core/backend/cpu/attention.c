@@ -65,7 +65,7 @@ static void soften(size_t reach, size_t open, float *restrict p, float *restrict
         for (size_t s = first; s < end; s++)
             NL_ROLLED
             for (int32_t i = 0; i < TILE; i++) {
-                float e = is_hidden(s, open, i) ? 0.0f : nl_quick_exp(p[s * TILE + (size_t)i] - largest[i]);
+                float e = is_hidden(s, open, i) ? 0.0f : nl_exp_fused(p[s * TILE + (size_t)i] - largest[i]);
                 p[s * TILE + (size_t)i] = e;
                 part[i] += e;
             }
@@ -93,7 +93,7 @@ static void soften_again(size_t reach, size_t open, float *restrict p, const dou
     for (size_t s = 0; s < reach; s++)
         NL_ROLLED
         for (int32_t i = 0; i < TILE; i++)
-            p[s * TILE + (size_t)i] = is_hidden(s, open, i) ? 0.0f : nl_quick_exp((p[s * TILE + (size_t)i] - high[i]) - low[i]);
+            p[s * TILE + (size_t)i] = is_hidden(s, open, i) ? 0.0f : nl_exp_fused((p[s * TILE + (size_t)i] - high[i]) - low[i]);
 }
 
 /* dp becomes the gradient of the products of queries and keys: scale p (dp - sum of p dp), down each column. */

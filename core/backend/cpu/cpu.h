@@ -91,8 +91,7 @@ struct nl_cpu_activation {
     nl_cpu_finish *finish; /* c: x, becomes y; other: becomes the slope, or NULL. NULL of ReLU */
 };
 nl_cpu_finish nl_cpu_times; /* c *= other */
-/* quick: GELU in half the time and with other bits, which the trainings of perceptrons and image networks keep. */
-struct nl_cpu_activation nl_cpu_activation_of(enum nl_activation kind, enum nl_gelu gelu, bool quick);
+struct nl_cpu_activation nl_cpu_activation_of(enum nl_activation kind, enum nl_gelu gelu);
 
 /* dropout.c: the smallest 53-bit integer k whose uniform number, (k + 1/2) 2^-53 as nl_stream_uniform rounds it, is at least p: so that
  * masks are decided by integers. */

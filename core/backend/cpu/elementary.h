@@ -1,6 +1,6 @@
-/* exp, tanh, erf and the normal distribution in float (log in double is base/elementary.h's), written so that loops over them vectorize, and
- * with the same bits on every processor (the C library's depend on whether there is FMA). Polynomials: Moshier's Cephes (expf.c, tanhf.c),
- * Eigen's quotient for erf and, for erfc, Press et al., Numerical Recipes, section 6.2. NaN stays NaN. */
+/* exp, the logistic function, tanh, erf and the normal distribution in float (log in double is base/elementary.h's). Loops over them vectorize, and their
+ * bits are the same on every processor (the C library's depend on whether there is FMA). Polynomials: Moshier's Cephes (expf.c); for tanh and erf the
+ * quotients of Eigen. A slope is the derivative, which costs little beside the value. NaN stays NaN. */
 #ifndef NL_BACKEND_CPU_ELEMENTARY_H
 #define NL_BACKEND_CPU_ELEMENTARY_H
 
@@ -60,49 +60,8 @@ NL_INLINE float nl_pow(double x, double exponent)
     return power.real;
 }
 
-NL_INLINE float nl_sigmoid(float x)
-{
-    return 1.0f / (1.0f + nl_exp(-x));
-}
-
-NL_INLINE float nl_tanh(float x)
-{
-    float size = x < 0 ? -x : x, z = x * x;
-    float p = -5.70498872745e-3f;
-    p = p * z + 2.06390887954e-2f;
-    p = p * z - 5.37397155531e-2f;
-    p = p * z + 1.33314422036e-1f;
-    p = p * z - 3.33332819422e-1f;
-    float polynomial = p * z * x + x;
-    float exponential = 1.0f - 2.0f / (nl_exp(2.0f * size) + 1.0f);
-    return size < 0.625f ? polynomial : x < 0 ? -exponential : exponential;
-}
-
-/* Phi(x): the distribution function of the standard normal. */
-NL_INLINE float nl_normal_cdf(float x)
-{
-    float z = (x < 0 ? -x : x) * 0.70710678f, t = 1.0f / (1.0f + 0.5f * z);
-    float p = 0.17087277f;
-    p = p * t - 0.82215223f;
-    p = p * t + 1.48851587f;
-    p = p * t - 1.13520398f;
-    p = p * t + 0.27886807f;
-    p = p * t - 0.18628806f;
-    p = p * t + 0.09678418f;
-    p = p * t + 0.37409196f;
-    p = p * t + 1.00002368f;
-    float tail = 0.5f * t * nl_exp((p * t - 1.26551223f) - z * z);
-    return x < 0 ? tail : 1.0f - tail;
-}
-
-/* Its density. */
-NL_INLINE float nl_normal_density(float x)
-{
-    return 0.39894228f * nl_exp(-0.5f * x * x);
-}
-
-/* exp(x) for x <= 88 to 2 ulp, by fused multiply-adds: in less time than nl_exp, and with other bits. exp(-inf) is 1e-38. */
-NL_INLINE float nl_quick_exp(float x)
+/* exp(x) for x <= 88 to 2 ulp, by fused multiply-adds, in less time than nl_exp, which losses keep for their bits. exp(-inf) is 1e-38. */
+NL_INLINE float nl_exp_fused(float x)
 {
     x = x < -87.3f ? -87.3f : x;
     union {
@@ -119,11 +78,41 @@ NL_INLINE float nl_quick_exp(float x)
     return (__builtin_fmaf(p, r * r, r) + 1.0f) * power.real;
 }
 
+/* The logistic function and its slope. With e = exp(-|x|) both keep their digits at either end. */
+NL_INLINE float nl_sigmoid(float x, float *slope)
+{
+    float e = nl_exp_fused(x < 0 ? x : -x), d = 1.0f / (1.0f + e), ed = e * d;
+    *slope = ed * d;
+    return x < 0 ? ed : d;
+}
+
+/* tanh(x) to 5 ulp, a quotient of polynomials, which is 1 to float's last digit at 7.9; and its slope, to 6e-7. */
+NL_INLINE float nl_tanh(float x, float *slope)
+{
+    x = x > 7.90531111f ? 7.90531111f : x;
+    x = x < -7.90531111f ? -7.90531111f : x;
+    float z = x * x;
+    float p = -2.76076847742355e-16f;
+    p = __builtin_fmaf(p, z, 2.00018790482477e-13f);
+    p = __builtin_fmaf(p, z, -8.60467152213735e-11f);
+    p = __builtin_fmaf(p, z, 5.12229709037114e-08f);
+    p = __builtin_fmaf(p, z, 1.48572235717979e-05f);
+    p = __builtin_fmaf(p, z, 6.37261928875436e-04f);
+    p = __builtin_fmaf(p, z, 4.89352455891786e-03f);
+    float q = 1.19825839466702e-06f;
+    q = __builtin_fmaf(q, z, 1.18534705686654e-04f);
+    q = __builtin_fmaf(q, z, 2.26843463243900e-03f);
+    q = __builtin_fmaf(q, z, 4.89352518554385e-03f);
+    float y = x * p / q;
+    *slope = __builtin_fmaf(-y, y, 1.0f);
+    return y;
+}
+
 /* The distribution function of the standard normal, to 3e-7 of its smaller tail, and its density, likewise. With t = 1 / (1 + 0.3 |x|) the tail is the
  * exponential of -x^2 / 2 times a polynomial in t, fitted so that its largest relative error, 1.2e-7, is least. */
-NL_INLINE float nl_quick_normal(float x, float *density)
+NL_INLINE float nl_normal_cdf(float x, float *density)
 {
-    float size = x < 0 ? -x : x, t = 1.0f / __builtin_fmaf(0.3f, size, 1.0f), e = nl_quick_exp(-0.5f * (x * x));
+    float size = x < 0 ? -x : x, t = 1.0f / __builtin_fmaf(0.3f, size, 1.0f), e = nl_exp_fused(-0.5f * (x * x));
     float p = 3.608884003e-02f;
     p = __builtin_fmaf(p, t, -1.589337384e-01f);
     p = __builtin_fmaf(p, t, 2.093464099e-01f);
@@ -137,23 +126,25 @@ NL_INLINE float nl_quick_normal(float x, float *density)
     return x < 0 ? tail : 1.0f - tail;
 }
 
-/* erf(x) to 4 ulp: a quotient of polynomials, which is 1 to float's last digit at 4. */
-NL_INLINE float nl_erf(float x)
+/* erf(x) to 4 ulp, a quotient of polynomials, which is 1 to float's last digit at 4; and its slope. */
+NL_INLINE float nl_erf(float x, float *slope)
 {
-    x = x > 4.0f ? 4.0f : x < -4.0f ? -4.0f : x;
+    *slope = 1.12837917f * nl_exp_fused(-x * x);
+    x = x > 4.0f ? 4.0f : x;
+    x = x < -4.0f ? -4.0f : x;
     float z = x * x;
     float p = -2.72614225801306e-10f;
-    p = p * z + 2.77068142495902e-8f;
-    p = p * z - 2.10102402082508e-6f;
-    p = p * z - 5.69250639462346e-5f;
-    p = p * z - 7.34990630326855e-4f;
-    p = p * z - 2.95459980854025e-3f;
-    p = p * z - 1.60960333262415e-2f;
+    p = __builtin_fmaf(p, z, 2.77068142495902e-8f);
+    p = __builtin_fmaf(p, z, -2.10102402082508e-6f);
+    p = __builtin_fmaf(p, z, -5.69250639462346e-5f);
+    p = __builtin_fmaf(p, z, -7.34990630326855e-4f);
+    p = __builtin_fmaf(p, z, -2.95459980854025e-3f);
+    p = __builtin_fmaf(p, z, -1.60960333262415e-2f);
     float q = -1.45660718464996e-5f;
-    q = q * z - 2.13374055278905e-4f;
-    q = q * z - 1.68282697438203e-3f;
-    q = q * z - 7.37332916720468e-3f;
-    q = q * z - 1.42647390514189e-2f;
+    q = __builtin_fmaf(q, z, -2.13374055278905e-4f);
+    q = __builtin_fmaf(q, z, -1.68282697438203e-3f);
+    q = __builtin_fmaf(q, z, -7.37332916720468e-3f);
+    q = __builtin_fmaf(q, z, -1.42647390514189e-2f);
     return x * p / q;
 }
 

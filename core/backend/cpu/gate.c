@@ -14,7 +14,7 @@ static void forward(const struct nl_run *run, const void *arguments, size_t firs
 {
     const struct nl_gate *op = arguments;
     size_t width = (size_t)op->channels, positions = (size_t)op->positions;
-    struct nl_cpu_activation f = nl_cpu_activation_of(op->kind, op->gelu, true);
+    struct nl_cpu_activation f = nl_cpu_activation_of(op->kind, op->gelu);
     for (int r = 0; r < run->replicas; r++) {
         const float *x = NL_AT(op->x, (size_t)r * run->stride);
         float *y = NL_AT(op->y, (size_t)r * run->stride);
@@ -30,7 +30,7 @@ static void backward(const struct nl_run *run, const void *arguments, size_t fir
 {
     const struct nl_gate *op = arguments;
     size_t width = (size_t)op->channels, positions = (size_t)op->positions;
-    struct nl_cpu_activation f = nl_cpu_activation_of(op->kind, op->gelu, true);
+    struct nl_cpu_activation f = nl_cpu_activation_of(op->kind, op->gelu);
     for (int r = 0; r < run->replicas; r++) {
         const float *x = NL_AT(op->x, (size_t)r * run->stride), *dy = NL_AT(op->dy, (size_t)r * run->stride);
         float *dx = NL_AT(op->dx, (size_t)r * run->stride);

@@ -59,6 +59,7 @@ struct nl_gemm_block {
     size_t b_step, c_step;
     size_t columns;
     bool add, relu, down;
+    bool asks; /* for the rows of c that come next */
     const float *mask, *origin; /* of all of c; mask NULL: none */
     const struct nl_cpu_sgd *sgd; /* of a step */
     float *dx;                    /* of a step: where the gradient of a goes, shaped as a; NULL: nowhere */

@@ -14,6 +14,7 @@ enum {
     PACKED_ROWS = 256,    /* so many make up for packing b */
     LINE = 16,            /* floats of a cache line */
     ASKED_TERMS = 64,     /* of a transposed a, fewer of which the caches have still */
+    ASKED_RESULT = 1 << 16, /* floats of a result, fewer of which the second-level cache has */
     FEW_ROWS = 16, SOME_ROWS = 32, FEW_TERMS = 32, /* of a product whose second factor is transposed in registers */
 };
 
@@ -130,6 +131,7 @@ static void on_stripes(void *context, size_t first, size_t end, int thread)
             bool complete = k + block.terms == g->k;
             block.relu = complete && g->relu;
             block.mask = complete ? g->mask : NULL;
+            block.asks = g->m * g->n >= ASKED_RESULT;
             block.columns = g->n;
             block.b_step = in_registers ? g->k : g->n;
             block.dx = g->dx ? g->dx + row : NULL;

@@ -10,6 +10,9 @@
 
 enum { MOST_ROWS = 8, MOST_VECTORS = 4, WIDE = 4 };
 
+/* Of a transposed a, b's rows lie far apart: its vectors are asked for so many terms ahead, where there are so many that the first-level cache has lost them. */
+enum { AHEAD = 8, ASKED_TERMS = 96 };
+
 /* Vector v of a tile's columns; the last of a part is `last` columns. */
 INLINE vec load_columns(const float *from, int v, int vectors, bool part, size_t last)
 {
@@ -46,25 +49,19 @@ INLINE void add_four(int rows, int vectors, size_t skip, const float *const row[
 
 enum layout { ALONG, ACROSS, ALONG_TRANSPOSED };
 
-INLINE void add_terms(int rows, int vectors, bool part, enum layout layout, const struct nl_gemm_block *block, const float *a, const float *b,
-                      vec sum[MOST_ROWS][MOST_VECTORS])
+/* All terms, of a whose rows run along them or across. asks: those of b that come next are asked for. */
+INLINE void add_each(int rows, int vectors, bool part, bool along, bool asks, const struct nl_gemm_block *block, const float *a, const float *b,
+                     const float *const row[MOST_ROWS], vec sum[MOST_ROWS][MOST_VECTORS])
 {
-    size_t terms = block->terms, last = block->columns - (size_t)(vectors - 1) * LANES, b_step = block->b_step, done = 0;
-    bool along = layout != ACROSS;
-    size_t a_row = along ? block->a_row : 1, a_step = along ? 1 : block->a_step;
-    const float *row[MOST_ROWS];
-    UNROLL
-    for (int t = 0; t < rows; t++)
-        row[t] = a + (size_t)t * a_row;
-    for (; layout == ALONG_TRANSPOSED && done + NL_GEMM_SQUARE <= terms; done += NL_GEMM_SQUARE)
-        add_four(rows, vectors, 0, row, done, b + done, b_step, sum);
-    if (layout == ALONG_TRANSPOSED && done < terms) /* the last four overlap with those before */
-        add_four(rows, vectors, NL_GEMM_SQUARE - (terms - done), row, terms - NL_GEMM_SQUARE, b + terms - NL_GEMM_SQUARE, b_step, sum);
-    for (size_t k = 0; layout != ALONG_TRANSPOSED && k < terms; k++, a += a_step, b += b_step) {
+    size_t last = block->columns - (size_t)(vectors - 1) * LANES, a_step = along ? 1 : block->a_step, b_step = block->b_step;
+    for (size_t k = 0; k < block->terms; k++, a += a_step, b += b_step) {
         vec weight[MOST_VECTORS];
         UNROLL
-        for (int v = 0; v < vectors; v++)
+        for (int v = 0; v < vectors; v++) {
+            if (asks)
+                __builtin_prefetch(b + AHEAD * b_step + v * LANES);
             weight[v] = load_columns(b, v, vectors, part, last);
+        }
         UNROLL
         for (int t = 0; t < rows; t++) {
             vec value = broadcast(along ? row[t][k] : a[t]);
@@ -75,6 +72,37 @@ INLINE void add_terms(int rows, int vectors, bool part, enum layout layout, cons
     }
 }
 
+INLINE void add_terms(int rows, int vectors, bool part, enum layout layout, const struct nl_gemm_block *block, const float *a, const float *b,
+                      vec sum[MOST_ROWS][MOST_VECTORS])
+{
+    size_t terms = block->terms, b_step = block->b_step, done = 0;
+    const float *row[MOST_ROWS];
+    UNROLL
+    for (int t = 0; t < rows; t++)
+        row[t] = a + (size_t)t * (layout == ACROSS ? 1 : block->a_row);
+    for (; layout == ALONG_TRANSPOSED && done + NL_GEMM_SQUARE <= terms; done += NL_GEMM_SQUARE)
+        add_four(rows, vectors, 0, row, done, b + done, b_step, sum);
+    if (layout == ALONG_TRANSPOSED && done < terms) /* the last four overlap with those before */
+        add_four(rows, vectors, NL_GEMM_SQUARE - (terms - done), row, terms - NL_GEMM_SQUARE, b + terms - NL_GEMM_SQUARE, b_step, sum);
+    if (layout == ALONG)
+        add_each(rows, vectors, part, true, false, block, a, b, row, sum);
+    else if (layout == ACROSS && terms >= ASKED_TERMS)
+        add_each(rows, vectors, part, false, true, block, a, b, row, sum);
+    else if (layout == ACROSS)
+        add_each(rows, vectors, part, false, false, block, a, b, row, sum);
+}
+
+/* The rows below, which the next tile stores. */
+INLINE void ask_for_next(int rows, int vectors, const float *c, size_t c_step)
+{
+    UNROLL
+    for (int t = rows; t < 2 * rows; t++) {
+        UNROLL
+        for (int v = 0; v < vectors; v++)
+            __builtin_prefetch(c + (size_t)t * c_step + v * LANES, 1);
+    }
+}
+
 INLINE void tile(int rows, int vectors, bool part, enum layout layout, const struct nl_gemm_block *block, const float *a, const float *b,
                  const float *start, float *c)
 {
@@ -82,6 +110,8 @@ INLINE void tile(int rows, int vectors, bool part, enum layout layout, const str
     bool add = block->add, relu = layout == ALONG && block->relu;
     const float *mask = layout == ACROSS || !block->mask ? NULL : block->mask + (c - block->origin);
     vec sum[MOST_ROWS][MOST_VECTORS];
+    if (layout == ALONG && block->asks)
+        ask_for_next(rows, vectors, c, c_step);
     UNROLL
     for (int t = 0; t < rows; t++) {
         UNROLL

@@ -6,7 +6,7 @@ static void linear_forward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_linear *op = arguments;
     size_t n = nl_linear_rows(run, op), in = (size_t)op->in, out = (size_t)op->out;
-    nl_cpu_finish *finish = op->activates ? nl_cpu_activation_of(op->activation, op->gelu, op->quick).finish : NULL;
+    nl_cpu_finish *finish = op->activates ? nl_cpu_activation_of(op->activation, op->gelu).finish : NULL;
     for (int r = 0; r < run->replicas; r++) {
         size_t at = (size_t)r * run->stride;
         nl_cpu_gemm(op->gemm, &(struct nl_cpu_gemm){op->packed ? NL_PACKED : NL_PLAIN, n, out, in, .a = NL_AT(op->x, at),

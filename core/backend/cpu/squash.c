@@ -1,4 +1,6 @@
 /* A function of each element in place of a normalizer. Memory is read once; sums go in float over a few rows, then in double. */
+#include <string.h>
+
 #include "backend/cpu/cpu.h"
 #include "backend/cpu/elementary.h"
 #include "base/team.h"
@@ -30,35 +32,10 @@ static struct numbers numbers_of(const struct nl_run *run, const struct nl_squas
                             NL_AT(op->gamma, at), NL_AT(op->beta, at), NL_AT(op->y, at), NL_AT(op->dx, at)};
 }
 
-NL_INLINE float value_tanh(float u)
+NL_INLINE float hardtanh(float u, float *slope)
 {
-    return nl_tanh(u);
-}
-
-/* 1 - tanh^2 = 4 sigmoid(2u) sigmoid(-2u), which keeps its digits where tanh is near one. */
-NL_INLINE float derivative_tanh(float u)
-{
-    return 4.0f * nl_sigmoid(2.0f * u) * nl_sigmoid(-2.0f * u);
-}
-
-NL_INLINE float value_erf(float u)
-{
-    return nl_erf(u);
-}
-
-NL_INLINE float derivative_erf(float u)
-{
-    return 1.12837917f * nl_exp(-u * u);
-}
-
-NL_INLINE float value_hardtanh(float u)
-{
+    *slope = u <= -1.0f || u >= 1.0f ? 0.0f : 1.0f;
     return u < -1.0f ? -1.0f : u > 1.0f ? 1.0f : u; /* NaN stays NaN */
-}
-
-NL_INLINE float derivative_hardtanh(float u)
-{
-    return u <= -1.0f || u >= 1.0f ? 0.0f : 1.0f;
 }
 
 /* Sums of one column over some rows. */
@@ -66,51 +43,64 @@ struct sums {
     float *gamma, *beta, *alpha, *shift; /* (columns) each */
 };
 
-/* A row forwards; and a row backwards, which adds to the sums. */
-#define FUNCTION(name)                                                                                                                    \
-    NL_CLONES                                                                                                                             \
-    static void name##_row(const struct numbers *n, size_t columns, const float *x, float *y)                                             \
-    {                                                                                                                                     \
-        if (n->beta) {                                                                                                                    \
-            NL_PARALLEL                                                                                                                   \
-            for (size_t c = 0; c < columns; c++)                                                                                          \
-                y[c] = n->gamma[c] * value_##name(n->alpha * x[c] + n->shift) + n->beta[c];                                               \
-        } else if (n->gamma) {                                                                                                            \
-            NL_PARALLEL                                                                                                                   \
-            for (size_t c = 0; c < columns; c++)                                                                                          \
-                y[c] = n->gamma[c] * value_##name(n->alpha * x[c] + n->shift);                                                            \
-        } else {                                                                                                                          \
-            NL_PARALLEL                                                                                                                   \
-            for (size_t c = 0; c < columns; c++)                                                                                          \
-                y[c] = value_##name(n->alpha * x[c] + n->shift);                                                                          \
-        }                                                                                                                                 \
-    }                                                                                                                                     \
-    NL_CLONES                                                                                                                             \
-    static void name##_row_back(const struct numbers *n, size_t columns, const float *x, const float *dy, float *dx, const struct sums *s) \
-    {                                                                                                                                     \
-        float *restrict sum_gamma = s->gamma, *restrict sum_beta = s->beta, *restrict sum_alpha = s->alpha, *restrict sum_shift = s->shift; \
-        NL_PARALLEL                                                                                                                       \
-        for (size_t c = 0; c < columns; c++) {                                                                                            \
-            float u = n->alpha * x[c] + n->shift, dz = n->gamma ? dy[c] * n->gamma[c] : dy[c], du = dz * derivative_##name(u);            \
-            sum_gamma[c] += dy[c] * value_##name(u);                                                                                      \
-            sum_beta[c] += dy[c];                                                                                                         \
-            sum_alpha[c] += du * x[c];                                                                                                    \
-            sum_shift[c] += du;                                                                                                           \
-            if (dx)                                                                                                                       \
-                dx[c] = n->alpha * du;                                                                                                    \
-        }                                                                                                                                 \
+typedef float with_slope(float u, float *slope);
+
+/* scales, moves: whether there is gamma, and beta; constants, since a load that a mask leaves out is slow where there is no memory. */
+NL_INLINE void row_forward(with_slope *function, bool scales, bool moves, struct numbers n, size_t columns, const float *x, float *y)
+{
+    NL_PARALLEL
+    for (size_t c = 0; c < columns; c++) {
+        float slope, value = function(n.alpha * x[c] + n.shift, &slope);
+        value = scales ? value * n.gamma[c] : value;
+        y[c] = moves ? value + n.beta[c] : value;
     }
-FUNCTION(tanh)
-FUNCTION(erf)
-FUNCTION(hardtanh)
+}
+
+/* Adds to the sums. */
+NL_INLINE void row_backward(with_slope *function, bool scales, struct numbers n, size_t columns, const float *x, const float *dy, float *dx, const struct sums *s)
+{
+    float *restrict sum_gamma = s->gamma, *restrict sum_beta = s->beta, *restrict sum_alpha = s->alpha, *restrict sum_shift = s->shift;
+    NL_PARALLEL
+    for (size_t c = 0; c < columns; c++) {
+        float slope, value = function(n.alpha * x[c] + n.shift, &slope), du = (scales ? dy[c] * n.gamma[c] : dy[c]) * slope;
+        sum_gamma[c] += dy[c] * value;
+        sum_beta[c] += dy[c];
+        sum_alpha[c] += du * x[c];
+        sum_shift[c] += du;
+        if (dx)
+            dx[c] = n.alpha * du;
+    }
+}
+
+#define ROWS(name, function)                                                                                                     \
+    NL_CLONES static void name##_forward(const struct numbers *n, size_t columns, const float *x, float *y)                      \
+    {                                                                                                                            \
+        if (n->beta)                                                                                                             \
+            row_forward(function, true, true, *n, columns, x, y);                                                                \
+        else if (n->gamma)                                                                                                       \
+            row_forward(function, true, false, *n, columns, x, y);                                                               \
+        else                                                                                                                     \
+            row_forward(function, false, false, *n, columns, x, y);                                                              \
+    }                                                                                                                            \
+    NL_CLONES static void name##_backward(const struct numbers *n, size_t columns, const float *x, const float *dy, float *dx,   \
+                                          const struct sums *s)                                                                  \
+    {                                                                                                                            \
+        if (n->gamma)                                                                                                            \
+            row_backward(function, true, *n, columns, x, dy, dx, s);                                                             \
+        else                                                                                                                     \
+            row_backward(function, false, *n, columns, x, dy, dx, s);                                                            \
+    }
+ROWS(tanh, nl_tanh)
+ROWS(erf, nl_erf)
+ROWS(hardtanh, hardtanh)
 
 static const struct {
-    void (*row)(const struct numbers *n, size_t columns, const float *x, float *y);
-    void (*row_back)(const struct numbers *n, size_t columns, const float *x, const float *dy, float *dx, const struct sums *sums);
+    void (*forward)(const struct numbers *n, size_t columns, const float *x, float *y);
+    void (*backward)(const struct numbers *n, size_t columns, const float *x, const float *dy, float *dx, const struct sums *sums);
 } functions[] = {
-    [NL_SQUASH_TANH] = {tanh_row, tanh_row_back},
-    [NL_SQUASH_ERF] = {erf_row, erf_row_back},
-    [NL_SQUASH_HARDTANH] = {hardtanh_row, hardtanh_row_back},
+    [NL_SQUASH_TANH] = {tanh_forward, tanh_backward},
+    [NL_SQUASH_ERF] = {erf_forward, erf_backward},
+    [NL_SQUASH_HARDTANH] = {hardtanh_forward, hardtanh_backward},
 };
 
 static void forward(const struct nl_run *run, const void *operation, size_t first)
@@ -122,7 +112,7 @@ static void forward(const struct nl_run *run, const void *operation, size_t firs
         struct numbers n = numbers_of(run, op, r);
         for (size_t row = 0; row < rows.count; row++) {
             size_t at = before + row * rows.columns;
-            functions[nl_squash_function_of(op)].row(&n, rows.columns, n.x + at, n.y + at);
+            functions[nl_squash_function_of(op)].forward(&n, rows.columns, n.x + at, n.y + at);
         }
     }
 }
@@ -158,35 +148,41 @@ static void on_blocks(void *context, size_t first, size_t end, int thread)
         for (size_t row = block * NL_BLOCK_ROWS; row < (block + 1) * NL_BLOCK_ROWS && row < task->rows.count; row++) {
             size_t at = row * columns;
             const struct numbers *n = &task->numbers;
-            functions[nl_squash_function_of(task->op)].row_back(n, columns, n->x + at, n->dy + at, n->dx ? n->dx + at : NULL, &sums);
+            functions[nl_squash_function_of(task->op)].backward(n, columns, n->x + at, n->dy + at, n->dx ? n->dx + at : NULL, &sums);
         }
     }
 }
 
-static double total_of(const struct task *task, size_t blocks, int quantity, size_t column)
+NL_CLONES
+static void add(size_t count, const float *restrict part, double *restrict total)
 {
-    double total = 0;
-    for (size_t block = 0; block < blocks; block++)
-        total += task->part[(block * QUANTITIES + (size_t)quantity) * task->rows.columns + column];
-    return total;
+    for (size_t i = 0; i < count; i++)
+        total[i] += (double)part[i];
 }
 
-static void join(const struct task *task, size_t blocks, size_t at)
+static double sum_of(const double *of, size_t count)
+{
+    double sum = 0;
+    for (size_t i = 0; i < count; i++)
+        sum += of[i];
+    return sum;
+}
+
+/* total: QUANTITIES columns, zeros. */
+static void join(const struct task *task, size_t blocks, double *total, size_t at)
 {
     const struct nl_squash *op = task->op;
+    size_t columns = task->rows.columns;
     float *dgamma = NL_AT(op->dgamma, at), *dbeta = NL_AT(op->dbeta, at), *dalpha = NL_AT(op->dalpha, at), *dshift = NL_AT(op->dshift, at);
-    double alpha = 0, shift = 0;
-    for (size_t c = 0; c < task->rows.columns; c++) {
-        if (dgamma)
-            dgamma[c] = (float)total_of(task, blocks, 0, c);
-        if (dbeta)
-            dbeta[c] = (float)total_of(task, blocks, 1, c);
-        alpha += total_of(task, blocks, 2, c);
-        shift += total_of(task, blocks, 3, c);
-    }
-    *dalpha = (float)alpha;
+    for (size_t block = 0; block < blocks; block++)
+        add(QUANTITIES * columns, task->part + block * QUANTITIES * columns, total);
+    for (size_t c = 0; dgamma && c < columns; c++)
+        dgamma[c] = (float)total[c];
+    for (size_t c = 0; dbeta && c < columns; c++)
+        dbeta[c] = (float)total[columns + c];
+    *dalpha = (float)sum_of(total + 2 * columns, columns);
     if (dshift)
-        *dshift = (float)shift;
+        *dshift = (float)sum_of(total + 3 * columns, columns);
 }
 
 static void squash_backward(const struct nl_run *run, const void *arguments)
@@ -194,11 +190,14 @@ static void squash_backward(const struct nl_run *run, const void *arguments)
     const struct nl_squash *op = arguments;
     struct task task = {.op = op, .rows = rows_of(run, op)};
     size_t blocks = (task.rows.count + NL_BLOCK_ROWS - 1) / NL_BLOCK_ROWS;
-    task.part = nl_cpu_scratch(blocks * QUANTITIES * task.rows.columns * sizeof *task.part);
+    size_t sums = QUANTITIES * task.rows.columns;
+    double *total = nl_cpu_scratch(sums * sizeof *total + blocks * sums * sizeof *task.part);
+    task.part = (float *)(total + sums);
     for (int r = 0; r < run->replicas; r++) {
         task.numbers = numbers_of(run, op, r);
         nl_parallel_for(blocks, nl_cpu_grain(20.0 * NL_BLOCK_ROWS * (double)task.rows.columns), on_blocks, &task);
-        join(&task, blocks, (size_t)r * run->stride);
+        memset(total, 0, sums * sizeof *total);
+        join(&task, blocks, total, (size_t)r * run->stride);
     }
 }
 
