@@ -418,6 +418,21 @@ START_TEST(two_decades_have_ticks_between_the_powers_of_ten)
 }
 END_TEST
 
+START_TEST(numbers_are_short_and_readable)
+{
+    static const struct {
+        double value;
+        int digits;
+        const char *label;
+    } cases[] = {{0.05, 4, "0.05"}, {1e-5, 4, "1e-5"}, {0.0316228, 4, "0.03162"}, {10240, 4, "10240"}, {-99999, 3, "-99999"}, {1e5, 4, "1e5"}, {123456, 4, "1.235e5"}, {0, 4, "0"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char *label = nl_number_label(cases[i].value, cases[i].digits);
+        ck_assert_str_eq(label, cases[i].label);
+        free(label);
+    }
+}
+END_TEST
+
 /* A title that is too long for its panel goes on after a comma, where there is one. */
 START_TEST(titles_break_at_commas)
 {
@@ -505,6 +520,7 @@ int main(void)
     tcase_add_test(tests, small_pages_hold_few_panels);
     tcase_add_test(tests, rulers_have_few_ticks);
     tcase_add_test(tests, two_decades_have_ticks_between_the_powers_of_ten);
+    tcase_add_test(tests, numbers_are_short_and_readable);
     tcase_add_test(tests, titles_break_at_commas);
     tcase_add_test(tests, references_are_labelled);
     tcase_add_test(tests, what_is_not_there_is_said);

@@ -40,6 +40,8 @@ void nl_ruler_release(struct nl_ruler *ruler)
 
 char *nl_number_label(double value, int digits)
 {
+    if (fabs(value) >= 1.0 && fabs(value) < 1e5) /* 10240, not 1.024e4 */
+        digits = (int)fmax(digits, 1.0 + floor(log10(fabs(value))));
     char *text = nl_format("%.*g", digits, value), *power = strchr(text, 'e');
     if (power) { /* 1e-05: 1e-5 */
         char *rest = power + 1 + (power[1] == '+' || power[1] == '-');

@@ -60,6 +60,6 @@ double nl_ruler_label_height(const struct nl_ruler *ruler, double size);
 /* "set logscale x", "set xrange", "set xtics (...)": labels says whether the labels are written. axis: "x", "y", "cb". */
 void nl_ruler_put(const struct nl_ruler *ruler, struct nl_text *script, const char *axis, bool labels);
 
-char *nl_number_label(double value, int digits); /* "0.05", "1e-5", with so many digits at most; new string */
+char *nl_number_label(double value, int digits); /* "0.05", "1e-5", with so many digits at most; "10240", all of them before the point below 1e5; new string */
 
 #endif

@@ -22,7 +22,7 @@ is_new() { grep -q "^## $1:" "$new"; }
 row() {
     if is_new "$1"; then
         awk -F' [|] ' -v name="$1" -v seconds="$(seconds "$1")" -v commit="$commit" \
-            '$1 == "| " name { printf "| %s | %s | %s | %s | %s\n", name, $2, seconds, commit, $3 }' "$new"
+            '$1 == "| " name { printf "| %s | %s | %s | %s | %s\n", name, $2, seconds, seconds == "-" ? "-" : commit, $3 }' "$new"
     else
         grep "^| $1 |" "$old" || true
     fi
