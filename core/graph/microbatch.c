@@ -160,12 +160,21 @@ void nl_find_microbatches(const struct nl_list *list, bool fixed, bool steps, st
     }
 }
 
+/* Whether a normalizer is called for all times at once: not where what counts depends on the time; nor where a cache does not hold what all times make, which
+ * a call for each time leaves there for those that take it (measured: 5 % of a step at batch 1, and -3 % at 16). */
+static bool normalizes_together(const struct nl_list *list, const struct nl_graph_node *node, int samples)
+{
+    enum { MOST_BYTES = 1 << 20 };
+    int lengths = node->operation->lengths;
+    return is_apart(node) && (lengths == 0 || node->in[lengths] == NL_NONE) && (size_t)samples * bytes_of(list, node) <= MOST_BYTES;
+}
+
 /* What does not depend on a state may be made for all times at once, as if they were so many samples. looped: [values] those that are not. */
-static bool is_together(const struct nl_graph_node *node, const bool *looped)
+static bool is_together(const struct nl_list *list, const struct nl_graph_node *node, int samples, const bool *looped)
 {
     const struct nl_operation *operation = node->operation;
-    bool has_lengths = operation->lengths > 0 && node->in[operation->lengths] != NL_NONE; /* what counts depends on the time */
-    bool may = is_apart(node) ? !has_lengths : operation->span == NL_SPAN_SAMPLE && !operation->prepare && operation->saved == 0 && node->states == 0;
+    bool may = normalizes_together(list, node, samples) ||
+               (operation->span == NL_SPAN_SAMPLE && !operation->prepare && operation->saved == 0 && node->states == 0);
     for (int slot = 0; slot < NL_MOST_SLOTS; slot++)
         may &= node->in[slot] == NL_NONE || !looped[node->in[slot]];
     return may;
@@ -182,7 +191,7 @@ void nl_find_together(const struct nl_list *list, const struct nl_list_setup *se
         const struct nl_graph_node *node = &graph->node[i];
         if (node->loop == NL_NONE)
             continue;
-        calls[i].together = is_together(node, looped);
+        calls[i].together = is_together(list, node, calls[i].micro > 0 ? calls[i].micro : list->capacity, looped);
         if (calls[i].together)
             nl_prepare(node, setup, list->capacity * graph->loop[node->loop].times);
         for (int out = 0; out < node->outputs; out++)
