@@ -118,6 +118,13 @@ void nl_append(struct nl_list *list, struct nl_instruction instruction, enum way
     list->chain[list->chains - 1].end = list->instructions;
 }
 
+/* A sample is so many to the node's kernel: one for each time, where it is called for all together. */
+static int samples_as_one(const struct emission *e, int number)
+{
+    const struct nl_graph *graph = &e->list->graph;
+    return e->calls[number].together ? graph->loop[graph->node[number].loop].times : 1;
+}
+
 /* Of a node: without operands but for what its calls leave one another. */
 static struct nl_instruction of_node(const struct emission *e, int number, nl_kernel_function *call)
 {
@@ -127,7 +134,8 @@ static struct nl_instruction of_node(const struct emission *e, int number, nl_ke
     memcpy(instruction.saved, e->saved[number], sizeof instruction.saved);
     instruction.sums = e->sums[number];
     instruction.packed = e->packed[number];
-    instruction.saved_by_sample = e->calls[number].micro > 0 && !e->calls[number].reduces;
+    if (e->calls[number].micro > 0 && !e->calls[number].reduces)
+        instruction.saved_rows = samples_as_one(e, number);
     return instruction;
 }
 
@@ -268,11 +276,11 @@ static void add_workspace(struct emission *e, int number)
     for (int i = 0; i < NL_MOST_SAVED; i++)
         e->saved[number][i] = NL_NONE;
     for (int i = 0; i < node->operation->saved; i++) {
-        size_t bytes = node->operation->saved_bytes(node->arguments, i, list->capacity, list->backend->statistic);
+        size_t bytes = node->operation->saved_bytes(node->arguments, i, list->capacity * samples_as_one(e, number), list->backend->statistic);
         if (bytes == 0)
             continue;
         e->saved[number][i] = nl_add_buffer(list, bytes, false);
-        list->buffer[e->saved[number][i]].loop = node->loop;
+        list->buffer[e->saved[number][i]].loop = e->calls[number].together ? NL_NONE : node->loop;
     }
     e->sums[number] = e->calls[number].sums > 0 ? nl_add_buffer(list, e->calls[number].sums, false) : NL_NONE;
 }

@@ -7,6 +7,12 @@
 
 /* ---- made ---- */
 
+void nl_prepare(const struct nl_graph_node *node, const struct nl_list_setup *setup, int samples)
+{
+    if (node->operation->prepare)
+        node->operation->prepare(node->arguments, samples, !setup->trains && !setup->initializes);
+}
+
 int nl_list_make(struct nl_list *list, const struct nl_list_setup *setup, struct nl_error *err)
 {
     *list = (struct nl_list){.backend = setup->backend, .capacity = setup->capacity, .trains = setup->trains};
@@ -19,11 +25,10 @@ int nl_list_make(struct nl_list *list, const struct nl_list_setup *setup, struct
         list->graph.value[setup->observers->at[i].value].observed = true;
     nl_fuse(&list->graph, list->backend, list->trains);
     for (int i = 0; i < list->graph.nodes; i++)
-        if (list->graph.node[i].operation->prepare)
-            list->graph.node[i].operation->prepare(list->graph.node[i].arguments, setup->capacity, !setup->trains && !setup->initializes);
+        nl_prepare(&list->graph.node[i], setup, setup->capacity);
     struct nl_calls *calls = nl_alloc((size_t)list->graph.nodes, sizeof *calls);
     nl_find_microbatches(list, setup->fixed, setup->steps, calls);
-    nl_find_together(list, calls);
+    nl_find_together(list, setup, calls);
     nl_find_recomputed(list, calls);
     nl_differentiate(list, calls, setup);
     nl_share_places(list);
@@ -144,7 +149,8 @@ struct nl_operands nl_operands_at(const struct nl_list *list, const struct nl_in
     for (int s = 0; s < NL_MOST_SAVED; s++) {
         if (i->saved[s] == NL_NONE)
             continue;
-        size_t before = i->saved_by_sample && run->first > 0 ? i->operation->saved_bytes(i->arguments, s, run->first, list->backend->statistic) : 0;
+        int rows = run->first * i->saved_rows;
+        size_t before = rows > 0 ? i->operation->saved_bytes(i->arguments, s, rows, list->backend->statistic) : 0;
         at.saved[s] = (char *)moved(list, i->saved[s], at.saved[s], run, samples) + before;
     }
     for (int s = 0; i->node && s < i->node->states; s++)

@@ -63,7 +63,7 @@ struct nl_instruction {
     int observer;                      /* of "observe": whose; else NL_NONE */
     bool only_gradient;                /* it makes no step of the weights, whoever else does */
     struct nl_operands at;             /* places in the first replica's state, for whole batches and the first time */
-    bool saved_by_sample;              /* what it saves of a sample lies after that of the samples before */
+    int saved_rows;                    /* what it saves of a sample, as of so many, lies after that of the samples before; 0: it does not */
 };
 
 /* `to` may lie where `from` does. */
@@ -139,6 +139,9 @@ void nl_list_after_step(const struct nl_list *list, const struct nl_run *run); /
 
 /* ---- the passes ---- */
 
+/* For calls of so many samples at most. */
+void nl_prepare(const struct nl_graph_node *node, const struct nl_list_setup *setup, int samples);
+
 void nl_fuse(struct nl_graph *graph, const struct nl_backend *backend, bool trains);
 
 /* Of each node: how it is called. */
@@ -153,7 +156,7 @@ struct nl_calls {
 };
 /* fixed, steps: as the setup says. */
 void nl_find_microbatches(const struct nl_list *list, bool fixed, bool steps, struct nl_calls *calls);
-void nl_find_together(const struct nl_list *list, struct nl_calls *calls);
+void nl_find_together(const struct nl_list *list, const struct nl_list_setup *setup, struct nl_calls *calls);
 void nl_find_recomputed(const struct nl_list *list, struct nl_calls *calls);
 void nl_differentiate(struct nl_list *list, const struct nl_calls *calls, const struct nl_list_setup *setup);
 void nl_share_places(struct nl_list *list);

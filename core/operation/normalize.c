@@ -91,6 +91,14 @@ static size_t saved_bytes(const void *arguments, int number, int samples, size_t
     return numbers * (size_t)nl_normalize_sets(n, samples) * statistic;
 }
 
+static bool is_apart(const void *arguments)
+{
+    const struct nl_normalize *n = arguments;
+    struct nl_norm_setup setup = n->setup;
+    setup.samples = 2;
+    return !n->norm->tracks && n->norm->partition(&setup).samples == 1;
+}
+
 static bool may_be_fixed(const void *arguments)
 {
     const struct nl_normalize *n = arguments;
@@ -121,6 +129,7 @@ NL_OPERATION(normalize) = {
     .reads = reads,
     .sharing = sharing,
     .saved_bytes = saved_bytes,
+    .is_apart = is_apart,
     .may_be_fixed = may_be_fixed,
     .work = work,
     .reference = NL_REFERENCES(normalize),

@@ -149,6 +149,7 @@ struct nl_operation {
     struct nl_reads (*reads)(const void *arguments, unsigned filled);     /* NULL: nothing */
     struct nl_sharing (*sharing)(const void *arguments, unsigned filled); /* NULL: nothing shares a place */
     size_t (*saved_bytes)(const void *arguments, int number, int samples, size_t statistic); /* 0: this one is not needed */
+    bool (*is_apart)(const void *arguments);             /* whether, with these arguments, a sample knows nothing of another after all; NULL: as `span` says */
     bool (*may_be_fixed)(const void *arguments);         /* whether evaluation may fix its statistics; NULL: it has none */
     double (*work)(const void *arguments);               /* multiply-adds of a sample, forward; NULL: too few to count */
     const struct nl_kernel *reference[NL_ELEMENTS];      /* what it is: its kernels in the reference, by enum nl_element */
