@@ -18,12 +18,12 @@ static const char *const common[] = {"train.warmup_epochs=0.01", "train.label_no
 /* The third diverges at once; the sixth while its rate rises, with bn in a later chunk of steps. */
 static const char *const members[MEMBERS][8] = {
     {"train.seed=1"},
-    {"train.seed=1", "train.lr=0.2", "train.weight_decay=0.001", "norm.eps=0.001", "train.trust=0.02", "train.beta2=0.9"},
+    {"train.seed=1", "train.lr=0.2", "train.weight_decay=0.001", "norm.eps=0.001", "train.trust=0.02", "train.beta2=0.9", "model.forget_bias=3"},
     {"train.seed=2", "train.lr=100000"},
     {"train.seed=3", "train.schedule=cosine", "train.lr_min=0.001", "norm.momentum=0.01", "model.dropout=0.4"},
     {"train.seed=4", "train.momentum=0.5", "train.label_noise=0.3", "data.split_seed=9", "train.schedule=step", "train.step_epochs=0.5"},
     {"train.seed=1", "model.init=normal", "model.init_std=0.3", "train.lr_scale=linear", "train.lr=300", "train.warmup_epochs=3"},
-    {"train.seed=2", "train.lr=0.01", "model.init_scale=30", "data.standardize=false", "train.trust=0.1", "train.label_smoothing=0.4"},
+    {"train.seed=2", "train.lr=0.01", "model.init_scale=30", "data.standardize=false", "train.trust=0.1", "train.label_smoothing=0.4", "model.gate_bias=chrono"},
 };
 
 static inline void add(const char **all, int *count, const char *const *words)

@@ -4,6 +4,7 @@
 #define TESTS_HARNESS_H
 
 #include <check.h>
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -389,6 +390,17 @@ static inline double distance(const double *left, const double *right, size_t co
         size = fmax(size, fabs(right[i]));
     }
     return difference == 0 ? 0.0 : difference / size;
+}
+
+/* Rounding of a short chain of operations in the backend's type. */
+static inline double epsilon(const struct nl_backend *backend)
+{
+    return backend->real == sizeof(float) ? FLT_EPSILON : DBL_EPSILON;
+}
+
+static inline struct nl_run run_of(const struct image *image, int samples)
+{
+    return (struct nl_run){.replicas = image->replicas, .stride = image->stride, .samples = samples, .statistics = NL_STATS_TRAIN};
 }
 
 #endif

@@ -140,6 +140,30 @@ START_TEST(own_data_train)
 }
 END_TEST
 
+/* Labels of float64, and those of the test part of float32. Of unit noise the mean alone has a squared error of 3.5. */
+START_TEST(floats_are_real_targets)
+{
+    static const char *const more[] = {"model.depth=2", "model.width=16", "model.activation=tanh", "norm.kind=none", "train.batch=8", "train.epochs=60", "train.lr=0.05", NULL};
+    struct nl_config config = configured("targets", more);
+    struct nl_dataset *set = opened(&config);
+    struct nl_npy train = array("targets/train_labels.npy"), test = array("targets/test_labels.npy");
+    struct nl_trial_result result;
+    struct nl_error err;
+    check_shape(set, 1, 1, 3, 1);
+    ck_assert(set->shape.target == NL_TARGET_REAL && !set->labels && set->rows == 1);
+    ck_assert_str_eq(set->row[0].input, "targets");
+    for (int i = 0; i < 60; i++)
+        ck_assert(((const float *)set->row[0].at)[i] == (float)nl_npy_get(i < 48 ? &train : &test, (size_t)(i < 48 ? i : i - 48)));
+    ck_assert_msg(nl_trial_run(&config, set, NULL, &result, &err) == NL_OK, "%s", err.text);
+    struct nl_score score = result.score[NL_PART_TEST][NL_EVAL_RUNNING];
+    ck_assert_msg(score.loss < 0.5 && isnan(score.accuracy), "%g", score.loss);
+    nl_trial_result_release(&result);
+    nl_npy_release(&train);
+    nl_npy_release(&test);
+    nl_dataset_free(set);
+}
+END_TEST
+
 /* What is in the files names the data, not where they lie. */
 START_TEST(checksums_are_of_the_content)
 {
@@ -165,6 +189,7 @@ int main(void)
     tcase_add_test(tests, bytes_are_read_as_they_are);
     tcase_add_test(tests, features_are_standardized_one_by_one);
     tcase_add_loop_test(tests, own_data_train, 0, (int)(sizeof trainings / sizeof *trainings));
+    tcase_add_test(tests, floats_are_real_targets);
     tcase_add_test(tests, checksums_are_of_the_content);
     suite_add_tcase(suite, tests);
     return run_suite(suite);

@@ -1,5 +1,5 @@
-/* Every operation of every backend (backend_checks.h), and what some of them promise beside it. The optimizers, the loss and the gathering of a batch
- * have test_backend_ends.c. */
+/* Every operation of every backend (backend_checks.h), and what some of them promise beside it. The loss and the gathering of a batch have
+ * test_backend_ends.c, the optimizers test_backend_optimizers.c. */
 #include <float.h>
 
 #include "operation/accumulate.h"

@@ -57,6 +57,7 @@ static const char *const cases[][20] = {
     {SMALL, "norm.kind=none", "train.label_noise=0.3", "train.clip_norm=1", "device.kind=ref", NULL},
     {SMALL, "data.name=adding", "data.min_length=4", "data.sampling=replace", "norm.kind=none", NULL},
     {SMALL, "data.name=text", "data.context=6", "model.arch=gru", "norm.kind=none", NULL},
+    {SMALL, "data.name=text", "data.context=6", "model.arch=transformer", "norm.kind=rms", "model.dropout=0.1", "train.optimizer=adamw", "train.clip_norm=1", NULL},
     {SMALL, "data.name=text", "data.context=6", "data.sampling=stream", "model.arch=lstm", "model.stateful=true", "norm.kind=ln", NULL},
 };
 

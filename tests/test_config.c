@@ -311,6 +311,8 @@ START_TEST(keys_apply_where_they_matter)
         {"train.lr_min", "train.schedule=cosine|train.schedule=linear", "|train.schedule=step|train.schedule=inverse_sqrt train.warmup_steps=3"},
         {"train.warmup_steps", "train.warmup_steps=3", ""},
         {"train.accumulate", "train.accumulate=4", ""},
+        {"model.gate_bias", "model.arch=lstm model.gate_bias=chrono|model.arch=gru model.gate_bias=chrono", "model.arch=lstm|model.arch=rnn model.gate_bias=chrono"},
+        {"model.forget_bias", "model.arch=lstm", "model.arch=lstm model.gate_bias=chrono|model.arch=gru"},
         {"model.stateful", "data.name=text data.sampling=stream model.arch=gru model.stateful=true", "data.name=text data.sampling=stream model.arch=gru|model.stateful=true"},
         {"train.label_smoothing", "train.label_smoothing=0.1", ""},
         {"plot.metric", NULL, "|plot.metric=test_loss"},

@@ -2,6 +2,7 @@
  * host (tests/host_cuda) and by tests/gpu/run.sh on a device. */
 #include <check.h>
 #include <math.h>
+#include <stdio.h>
 
 #include "operation/conv.h"
 #include "operation/linear.h"
@@ -25,8 +26,8 @@ struct net {
     const char *layers; /* NULL: no list */
     enum nl_residual residual;
     double agc;
+    int size; /* height and width of the images; 0: 8 */
 };
-
 
 static const struct net nets[] = {
     {"mlp, bn", NL_MLP, .depth = 3, .width = 32, .norm = NL_NORM_bn, .batch = 16, .optimizer = NL_SGD, .lr = 0.1, .bias = NL_BIAS_ON},
@@ -46,23 +47,37 @@ static const struct net nets[] = {
     {"resnet, nf, clipped in every way", NL_RESNET, .depth = 14, .width = 4, .norm = NL_NORM_none, .batch = 8, .optimizer = NL_LARS, .lr = 1, .clips = true, .residual = NL_NF, .agc = 0.1},
     {"layers with numbers of their own", NL_LAYERS, .norm = NL_NORM_bn, .batch = 8, .optimizer = NL_SGD, .lr = 0.05, .dropout = 0.5,
      .layers = "[{conv: 4}, {norm: {eps: 0.1, momentum: 0.5}}, activation, {conv: 4}, {norm: {kind: gn, eps: 0.3}}, activation, mean-pool, {dropout: 0.2}, {linear: classes}]"},
+    {"transformer, ln, adamw", NL_TRANSFORMER, .depth = 1, .width = 8, .norm = NL_NORM_ln, .batch = 3, .optimizer = NL_ADAMW, .lr = 0.01, .dropout = 0.1, .size = 3},
+    {"lstm, ln", NL_LSTM, .depth = 1, .width = 8, .norm = NL_NORM_ln, .batch = 3, .optimizer = NL_SGD, .lr = 0.1, .clips = true, .size = 3},
 };
-enum { NETS = sizeof nets / sizeof *nets };
+enum { NETS = sizeof nets / sizeof *nets, SEQUENCES = 2 };
 
 /* It is refused before it is begun, by its name. */
 START_TEST(what_has_no_kernel_is_named)
 {
-    struct nl_graph graph;
-    struct nl_error err;
-    struct nl_conv conv = {.kernel = 3, .stride = 1};
-    nl_graph_begin(&graph);
-    int x = nl_graph_add_input(&graph, "x", NL_TENSOR_REAL, (struct nl_extent){8, 8, 3}, NL_NONE);
-    int out = nl_graph_add(&graph, &(struct nl_new_node){.operation = &nl_depthwise_conv_operation, .arguments = &conv, .name = "conv1", .in = {x}, .inputs = 1}, &err);
-    nl_graph_end(&graph, out);
-    ck_assert_int_eq(nl_graph_check(&graph, &nl_backend_ref, &err), NL_OK);
-    ck_assert_int_eq(nl_graph_check(&graph, &nl_backend_cuda, &err), NL_FAIL);
-    ck_assert_str_eq(err.text, "cuda cannot compute 'depthwise_conv' (conv1)");
-    nl_graph_release(&graph);
+    static const struct {
+        const char *words[3], *why;
+    } of[] = {{{"model.arch=layers", "model.layers=[conv: depthwise, mean-pool, linear: classes]"}, "cuda cannot compute 'depthwise_conv' (conv1)"},
+              {{"model.arch=lstm", "model.stateful=true", "data.sampling=stream"}, "cuda cannot compute 'carry' (rnn.h_first_l0)"}};
+    const struct nl_shape shape = {.height = 8, .width = 8, .channels = 3, .classes = 10};
+    for (size_t i = 0; i < sizeof of / sizeof *of; i++) {
+        struct nl_config config;
+        struct nl_graph graph;
+        struct nl_error err = {{0}};
+        const char *key = NULL;
+        nl_config_defaults(&config);
+        for (int w = 0; w < 3 && of[i].words[w]; w++) {
+            char name[32];
+            const char *equals = strchr(of[i].words[w], '=');
+            snprintf(name, sizeof name, "%.*s", (int)(equals - of[i].words[w]), of[i].words[w]);
+            ck_assert(nl_key_set(nl_key_find(name), &config, equals + 1, NULL) == NL_OK);
+        }
+        ck_assert_msg(nl_model_build(&config, shape, &graph, &key, &err) == NL_OK, "%s", err.text);
+        ck_assert_int_eq(nl_graph_check(&graph, &nl_backend_ref, &err), NL_OK);
+        ck_assert_int_eq(nl_graph_check(&graph, &nl_backend_cuda, &err), NL_FAIL);
+        ck_assert_str_eq(err.text, of[i].why);
+        nl_graph_release(&graph);
+    }
 }
 END_TEST
 
@@ -92,7 +107,8 @@ static struct training make_with(const struct nl_backend *backend, const struct 
     t.config.train.clip_norm = net->clips ? 1.0 : 0.0;
     t.config.data.crop = 1;
     t.config.data.flip = true;
-    const char *trouble = training_make(&t, backend, replicas, (struct nl_shape){.height = 8, .width = 8, .channels = 3, .classes = 10}, 128);
+    int size = net->size ? net->size : 8;
+    const char *trouble = training_make(&t, backend, replicas, (struct nl_shape){.height = size, .width = size, .channels = 3, .classes = 10}, 128);
     ck_assert_msg(!trouble, "%s: %s", net->name, trouble);
     training_rates(&t);
     return t;
@@ -240,7 +256,7 @@ int main(void)
     TCase *tests = tcase_create("training");
     tcase_add_test(tests, what_has_no_kernel_is_named);
     tcase_add_loop_test(tests, curves_are_those_of_ref, 0, NETS);
-    tcase_add_loop_test(tests, replicas_are_trials_of_their_own, 0, NETS);
+    tcase_add_loop_test(tests, replicas_are_trials_of_their_own, 0, NETS - SEQUENCES); /* of these test_cuda_loop has them */
     tcase_add_loop_test(tests, observers_see_what_ref_sees, 0, 3);
 #ifndef ON_A_GPU
     tcase_add_test(tests, memory_that_runs_out_ends_one_training);

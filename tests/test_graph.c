@@ -3,6 +3,7 @@
  * an instruction reads is what was written for it. */
 #include <check.h>
 #include <math.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -213,6 +214,16 @@ START_TEST(wrong_types_are_refused_by_name)
     expect_refused(&graph, &nl_cross_entropy_operation, &(struct nl_cross_entropy){0}, 2, (int[]){x, a},
                    "it has labels for 1 of the logits' 4 positions");
     nl_graph_release(&graph);
+}
+END_TEST
+
+/* A list of inputs that is shorter than it says. */
+START_TEST(an_input_that_is_left_out_is_a_bug)
+{
+    struct nl_graph graph;
+    nl_graph_begin(&graph);
+    int x = nl_graph_add_input(&graph, "x", NL_TENSOR_REAL, (struct nl_extent){1, 4, 2}, NL_NONE);
+    nl_graph_add(&graph, &(struct nl_new_node){.operation = &nl_add_operation, .arguments = &(struct nl_add){.stride = 1}, .name = "sum", .in = {x}, .inputs = 2}, &err);
 }
 END_TEST
 
@@ -551,6 +562,7 @@ int main(void)
     tcase_add_loop_test(cases, micro_batches_have_the_bits_of_whole_ones, 0, NETWORKS);
     tcase_add_loop_test(cases, complex_steps_give_hessian_vector_products, 0, SMALL);
     tcase_add_test(cases, wrong_types_are_refused_by_name);
+    tcase_add_test_raise_signal(cases, an_input_that_is_left_out_is_a_bug, SIGABRT);
     tcase_add_test(cases, lengths_follow_positions);
     tcase_add_test(cases, the_loss_ends_forward);
     tcase_add_test(cases, int32_is_not_observed);

@@ -58,6 +58,28 @@ same model.arch=cnn data.name=synth data.size=9 model.width=33
 same model.arch=resnet model.depth=8 model.width=16 norm.kind=bn data.name=synth data.size=10 train.steps=3
 same model.arch=resnet model.depth=8 model.width=16 norm.kind=bn data.name=synth data.size=10 train.steps=3 device.conv=direct
 
+text=(data.name=text data.train=64 data.context=10 model.heads=2)
+same "${text[@]}" model.arch=transformer norm.kind=ln train.optimizer=adamw model.activation=gelu model.dropout=0.1
+same "${text[@]}" model.arch=transformer norm.kind=rms model.positions=rotary model.gated=true model.activation=silu
+same "${text[@]}" model.arch=lstm norm.kind=ln train.optimizer=adam
+same "${text[@]}" model.arch=gru norm.kind=none train.clip_norm=1
+
+# One file of weights draws the same tokens on each.
+for arch in transformer lstm; do
+    overrides=("${text[@]}" model.arch=$arch norm.kind=ln train.optimizer=adam train.steps=40 data.train=640)
+    rm -rf best
+    "$NORMLAB_PROGRAM" run e.yaml "${overrides[@]}" --quiet --out best --save-final weights.safetensors >/dev/null
+    for level in best "${levels[@]}"; do
+        program=$NORMLAB_PROGRAM isa=()
+        case $level in avx2 | plain) isa=(NORMLAB_ISA=$level) ;; elsewhere) program=$NORMLAB_ELSEWHERE ;; esac
+        for seed in 1 2 3; do
+            env "${isa[@]}" $program sample weights.safetensors --tokens 300 --seed $seed
+        done >$level.tokens
+        cmp best.tokens $level.tokens || { echo "other tokens are drawn on $level: $arch" >&2; exit 1; }
+    done
+    [ "$(wc -c <best.tokens)" -ge 900 ]
+done
+
 plain_build=$(grep -sx 'NORMLAB_SANITIZE:[A-Z]*=OFF' "$(dirname "$NORMLAB_PROGRAM")/CMakeCache.txt" || true) # valgrind runs no instrumented program
 if [ -n "$plain_build" ] && command -v valgrind >/dev/null; then
     for arch in mlp cnn; do

@@ -29,6 +29,10 @@ static const char *const nets[][WORDS] = {
     {"model.arch=resnet", "norm.kind=bn", "norm.placement=preact"},
     {"model.arch=resnet", "norm.kind=gn", "norm.placement=preact", "model.activation=sigmoid"},
     {"model.arch=resnet", "norm.kind=ln", "norm.over=position", "model.dropout=0.2"},
+    {"model.arch=transformer", "norm.kind=ln", "model.dropout=0.2", "train.optimizer=adamw"},
+    {"model.arch=transformer", "norm.kind=dyt", "norm.placement=peri", "norm.qk=true"},
+    {"model.arch=lstm", "norm.kind=ln", "train.optimizer=adam"},
+    {"model.arch=lstm", "norm.kind=none", "model.dropout=0.2"},
 };
 enum { NETS = sizeof nets / sizeof *nets };
 
@@ -88,7 +92,7 @@ static void check_same_bits(const struct nl_backend *backend, const char *const 
 START_TEST(observed_trainings_have_the_same_bits)
 {
     static const char *const tensors[] = {
-        "log.tensors=*,grad:*,update:*", "log.tensors=act1,*.act1,norm*,*.norm*", "log.tensors=grad:act*,grad:*.act*",
+        "log.tensors=*,grad:*,update:*", "log.tensors=act1,*.act1,norm*,*.norm*,*.ln_1,rnn.cell*", "log.tensors=grad:act*,grad:*.act*,grad:rnn.norm*,grad:rnn.ih*",
         "log.tensors=conv*,*.conv*,fc*,*.add,grad:*.weight", "log.tensors=update:*.weight,head"};
     struct nl_backend parted = parted_backend();
     for (size_t i = 0; i < sizeof tensors / sizeof *tensors; i++)

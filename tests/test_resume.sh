@@ -22,6 +22,20 @@ model: {depth: 6, width: 96, dropout: 0.2}
 norm: {kind: bn, running: cumulative}
 train: {batch: 24, drop_last: false, lr: 0.003, optimizer: adam, label_noise: 0.2}
 YAML
+cat >language.yaml <<'YAML'
+data: {name: text, context: 8, train: 1024, test: 128}
+model: {arch: transformer, depth: 2, width: 16, heads: 2, dropout: 0.1, activation: gelu}
+norm: {kind: rms}
+train: {batch: 32, lr: 0.003, optimizer: adamw, weight_decay: 0.1, clip_norm: 1, log_every: 8}
+log: {tensors: ["*.ln_1", "grad:*.c_attn.weight", "update:lm_head.*"]}
+YAML
+cat >recurrent.yaml <<'YAML'
+data: {name: text, context: 8, train: 1024, test: 128, sampling: stream}
+model: {arch: lstm, depth: 2, width: 16, dropout: 0.1, stateful: true}
+norm: {kind: ln}
+train: {batch: 32, lr: 0.003, optimizer: adam, clip_norm: 1, log_every: 8}
+log: {tensors: ["rnn.norm_c_l?", "grad:rnn.weight_hh_*", "update:head.*"]}
+YAML
 signals=(KILL HUP TERM KILL HUP TERM)
 touch -d @1 long_ago
 
@@ -67,8 +81,8 @@ same_tables() { # OUT OUT
     [ ! -e "$1/metrics.csv" ] || cmp "$1/metrics.csv" "$2/metrics.csv"
 }
 
-declare -A epochs_of=([images]=80 [adam]=80)
-for case in images adam; do
+declare -A epochs_of=([images]=80 [adam]=80 [language]=16 [recurrent]=16)
+for case in images adam language recurrent; do
     for epochs in $(doubled ${epochs_of[$case]}); do
         rm -rf $case.*whole* $case.*killed* $case.checkpoint
         arguments=(run $case.yaml train.epochs=$epochs)

@@ -234,8 +234,10 @@ static bool model_key_applies(const char *field, const struct nl_config *config)
         return nl_config_is_recurrent(config);
     if (!strcmp(field, "stateful")) /* off its default alone, as norm.statistics */
         return nl_config_is_recurrent(config) && config->model.stateful;
+    if (!strcmp(field, "gate_bias")) /* off its default alone, as norm.statistics */
+        return (config->model.arch == NL_LSTM || config->model.arch == NL_GRU) && config->model.gate_bias != NL_GATES_CONSTANT;
     if (!strcmp(field, "forget_bias"))
-        return config->model.arch == NL_LSTM;
+        return config->model.arch == NL_LSTM && config->model.gate_bias == NL_GATES_CONSTANT;
     if (!strcmp(field, "dropout"))
         return !nl_config_is_recurrent(config) || config->model.depth > 1;
     return true;

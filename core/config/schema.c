@@ -20,6 +20,7 @@ const char *const nl_residual_names[] = {"plain", "skipinit", "fixup", "nf", NUL
 const char *const nl_gelu_names[] = {"none", "tanh", NULL};
 const char *const nl_bias_names[] = {"auto", "on", "off", NULL};
 const char *const nl_init_names[] = {"he", "xavier", "normal", "gpt2", "tfixup", NULL};
+const char *const nl_gate_bias_names[] = {"constant", "chrono", NULL};
 const char *const nl_recurrent_init_names[] = {"orthogonal", "identity", "same", NULL};
 const char *const nl_distribution_names[] = {"normal", "uniform", NULL};
 const char *const nl_placement_names[] = {"auto", "before", "after", "preact", "pre", "post", "peri", "sandwich", "deepnorm", NULL};

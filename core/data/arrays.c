@@ -2,7 +2,7 @@
  *
  *     images   (N, H, W, C), (N, H, W) of one channel, or (N, D): D features, each a channel of one position, standardized by itself;
  *              uint8, or float32, finite
- *     labels   (N) integers of any type, 0 to classes - 1
+ *     labels   (N) integers of any type, 0 to classes - 1; or float32 or float64, finite: real targets
  *
  * Arrays of int32, int64 or uint16 in place of images are token ids (tokens.c).
  *
@@ -143,11 +143,22 @@ static int read_labels(struct part *part, struct nl_error *err)
     const char *path = part->label_path;
     if (nl_npy_read(path, labels, err) || check_layout(part, err))
         return NL_FAIL;
-    if (labels->type == NL_F32 || labels->type == NL_F64)
-        return nl_fail(err, "cannot use '%s': labels of %s, expected integers; save y.astype('int64')", path, nl_dtype_name(labels->type));
     if (labels->count != part->images.shape[0])
         return nl_fail(err, "cannot use '%s': %zu labels, expected %zu, as many as '%s' has images", path, labels->count, part->images.shape[0],
                        part->image_path);
+    return NL_OK;
+}
+
+static bool is_real(const struct nl_npy *labels)
+{
+    return labels->type == NL_F32 || labels->type == NL_F64;
+}
+
+static int check_targets(const struct part *part, struct nl_error *err)
+{
+    for (size_t i = 0; i < part->labels.count; i++)
+        if (!isfinite((float)nl_npy_get(&part->labels, i)))
+            return nl_fail(err, "cannot use '%s': %g at [%zu], expected finite numbers that float32 holds", part->label_path, nl_npy_get(&part->labels, i), i);
     return NL_OK;
 }
 
@@ -192,6 +203,40 @@ static int read_part(struct arrays *arrays, struct part *part, struct nl_shape *
     return read_labels(part, err);
 }
 
+/* Classes of both parts, or real targets of both. */
+static int check_answers(struct arrays *arrays, const struct nl_config *config, struct nl_error *err)
+{
+    struct part *train = &arrays->train, *test = &arrays->test;
+    bool given = config->data.classes != NL_AUTO, real = is_real(&train->labels);
+    const char *type = nl_dtype_name(train->labels.type);
+    arrays->key = test->label_key;
+    if (test->present && is_real(&test->labels) != real)
+        return nl_fail(err, "cannot use '%s': labels of %s, but '%s' has %s: both are integers, the numbers of classes, or both floats, real targets", test->label_path,
+                       nl_dtype_name(test->labels.type), train->label_path, type);
+    if (real) {
+        arrays->key = "data.classes";
+        if (given)
+            return nl_fail(err, "'%s' has labels of %s, which are real targets and no classes; for classes save y.astype('int64')", train->label_path, type);
+        arrays->shape.classes = 1;
+        arrays->shape.target = NL_TARGET_REAL;
+        arrays->key = train->label_key;
+        if (check_targets(train, err))
+            return NL_FAIL;
+        arrays->key = test->label_key;
+        return test->present ? check_targets(test, err) : NL_OK;
+    }
+    struct labels range = label_range(arrays);
+    double classes = given ? (double)config->data.classes : 1 + range.largest;
+    arrays->key = train->label_key;
+    if (classes < 2 || classes > MOST_CLASSES)
+        return nl_fail(err, "cannot use '%s': its largest label is %.0f, expected 1 to %d", train->label_path, classes - 1, MOST_CLASSES - 1);
+    arrays->shape.classes = (int)classes;
+    if (check_labels(train, &range, arrays->shape.classes, given, err))
+        return NL_FAIL;
+    arrays->key = test->label_key;
+    return test->present ? check_labels(test, &range, arrays->shape.classes, given, err) : NL_OK;
+}
+
 /* Everything but the images themselves. */
 static int read_heads(struct arrays *arrays, const struct nl_config *config, struct nl_error *err)
 {
@@ -212,19 +257,10 @@ static int read_heads(struct arrays *arrays, const struct nl_config *config, str
     }
     if (train->images.shape[0] + (test->present ? test->images.shape[0] : 0) > INT32_MAX)
         return nl_fail(err, "cannot use '%s': more than %d samples", train->image_path, INT32_MAX);
-    struct labels range = label_range(arrays);
-    bool given = config->data.classes != NL_AUTO;
-    double classes = given ? (double)config->data.classes : 1 + range.largest;
-    arrays->key = train->label_key;
-    if (classes < 2 || classes > MOST_CLASSES)
-        return nl_fail(err, "cannot use '%s': its largest label is %.0f, expected 1 to %d", train->label_path, classes - 1, MOST_CLASSES - 1);
-    arrays->shape.classes = (int)classes;
-    if (check_labels(train, &range, arrays->shape.classes, given, err))
+    if (check_answers(arrays, config, err))
         return NL_FAIL;
-    if (test->present) {
-        arrays->key = test->label_key;
-        return check_labels(test, &range, arrays->shape.classes, given, err);
-    }
+    if (test->present)
+        return NL_OK;
     arrays->pool_test = train->images.shape[0] / POOL_SHARE;
     arrays->key = train->image_key;
     if (arrays->pool_test == 0)
@@ -354,7 +390,10 @@ static int copy_part(struct part *part, struct nl_dataset *set, size_t first, st
         memcpy(set->pixels + first * each, part->images.data, part->images.count);
     else
         memcpy(set->values + first * each, values, part->images.count * sizeof *values);
-    for (size_t i = 0; i < rows; i++)
+    float *target = set->numbers;
+    for (size_t i = 0; i < rows && target; i++)
+        target[first + i] = (float)nl_npy_get(&part->labels, i);
+    for (size_t i = 0; i < rows && !target; i++)
         set->labels[first + i] = (int32_t)nl_npy_get(&part->labels, i);
     nl_npy_release(&part->images);
     return NL_OK;

@@ -50,7 +50,7 @@ static const struct nl_data_facts facts[] = {
     [NL_NPY] = {.title = "your own images or token ids, and labels, .npy files",
                 .source = "given by data.dir, data.train_images and so on",
                 .licence = "yours",
-                .files = "train_images.npy (N,H,W,C or N,H,W or N,D; uint8 or float32; token ids N,S or T; int32, int64 or uint16), train_labels.npy (integers); test_images.npy and "
+                .files = "train_images.npy (N,H,W,C or N,H,W or N,D; uint8 or float32; token ids N,S or T; int32, int64 or uint16), train_labels.npy (integers, or floats: real targets); test_images.npy and "
                          "test_labels.npy, without which a fifth of the training files is the test part"},
     [NL_TEXT] = {.title = "the plays of Shakespeare in the program, or data.file: of each character the next one",
                  .source = "tinyshakespeare: A. Karpathy, char-rnn, 2015, https://github.com/karpathy/char-rnn, of plays by W. Shakespeare",

@@ -32,6 +32,11 @@ struct nl_dataset *nl_dataset_new(const char *name, enum nl_dtype type, struct n
         nl_dataset_free(set);
         return NULL;
     }
+    if (shape.target == NL_TARGET_REAL) {
+        set->numbers = set->labels;
+        set->labels = NULL;
+        set->row[set->rows++] = (struct nl_sample_rows){.input = "targets", .width = 1, .step = 1, .real = true, .at = set->numbers};
+    }
     return set;
 }
 

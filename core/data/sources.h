@@ -10,7 +10,8 @@
 
 enum { NL_DIGITS_TRAIN = 1408, NL_DIGITS_TEST = 389, NL_SYNTH_TRAIN = 2048, NL_SYNTH_TEST = 1024 };
 
-/* Room for `count` samples of type NL_U8 (pixels) or NL_F32 (values), the first `train_count` of them the training part. NULL with an error where the machine's memory
+/* Room for `count` samples of type NL_U8 (pixels) or NL_F32 (values), the first `train_count` of them the training part; and for a label of
+ * each, or, where shape.target says so, a real target, which is a row. NULL with an error where the machine's memory
  * cannot hold them. The checksum is set by nl_dataset_open. */
 struct nl_dataset *nl_dataset_new(const char *name, enum nl_dtype type, struct nl_shape shape, int64_t count, int64_t train_count,
                                   struct nl_error *err);

@@ -536,7 +536,7 @@ void nl_differentiate(struct nl_list *list, const struct nl_calls *calls, const 
     e.packed = nl_alloc(nodes, sizeof *e.packed);
     nl_graph_find_learned(graph, e.wanted);
     for (int i = 0; i < graph->values; i++) {
-        bool known = graph->value[i].producer == NL_NONE;
+        bool known = i > 0 && graph->value[i].producer == NL_NONE;
         e.buffer[i] = known ? known_buffer(list, i, false) : NL_NONE;
         e.gradient[i] = e.home[i] = NL_NONE;
     }

@@ -42,6 +42,7 @@ static int add_tensor(struct nl_graph *graph, int node, const struct nl_new_node
 void nl_graph_begin(struct nl_graph *graph)
 {
     *graph = (struct nl_graph){.open = NL_NONE};
+    nl_graph_add_value(graph, (struct nl_value){.loop = NL_NONE, .lengths = NL_NONE, .producer = NL_NONE, .tensor = NL_NONE}); /* number 0 (struct nl_graph) */
 }
 
 int nl_graph_add_input(struct nl_graph *graph, const char *name, enum nl_tensor_type type, struct nl_extent extent, int lengths)
@@ -128,8 +129,11 @@ static int check_loop(const struct nl_graph *graph, const struct nl_graph_node *
 /* What is in the slots: what the builder says, and the lengths of the first, or of the open loop. */
 static void fill_slots(const struct nl_graph *graph, struct nl_graph_node *node, const struct nl_new_node *new)
 {
-    for (int i = 0; i < NL_MOST_SLOTS; i++)
+    for (int i = 0; i < NL_MOST_SLOTS; i++) {
+        if (i < new->inputs && new->in[i] == 0)
+            NL_BUG("'%s' is given %d inputs, and number %d is left out", new->name, new->inputs, i);
         node->in[i] = i < new->inputs ? new->in[i] : NL_NONE;
+    }
     int lengths = new->operation->lengths;
     if (lengths && node->in[lengths] == NL_NONE && node->in[0] != NL_NONE)
         node->in[lengths] = graph->open == NL_NONE ? graph->value[node->in[0]].lengths : graph->loop[graph->open].lengths;

@@ -68,10 +68,10 @@ struct nl_tensor {
     double last;                 /* of these the last begins so many times as large as the others */
     int squares;                 /* of a weight by which a state goes from one time to the next: it is so many square matrices, one below the other, which are
                                     drawn as model.recurrent_init says; 0: as others */
-    struct nl_other_start {
-        size_t first, end;
-        double value;
-    } part;                      /* its elements [first, end) begin as this instead */
+    struct nl_gates {
+        size_t width;            /* 0: it is none */
+        int positions;           /* of the sequences */
+    } gates;                     /* of a bias of gates, a part of that width for each: it begins as model.gate_bias says */
     size_t count;                /* elements of all of them */
     size_t offset;               /* of a parameter: reals from the first parameter, in the order of nl_graph_end. Of a state: its number among states */
 };
@@ -85,7 +85,7 @@ struct nl_graph_input {
 struct nl_graph {
     int inputs;
     struct nl_graph_input input[NL_MOST_INPUTS];
-    int values, nodes, tensors, loops;
+    int values, nodes, tensors, loops; /* number 0 of the values is none, so that a list of inputs that leaves one out is found */
     struct nl_value *value;
     struct nl_graph_node *node;
     struct nl_tensor *tensor;

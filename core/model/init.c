@@ -102,6 +102,21 @@ static void draw_recurrent(const struct nl_graph *graph, struct nl_stream stream
         weight[e] = config->model.init_scale * (config->model.recurrent_init == NL_RECURRENT_IDENTITY ? e / width % width == e % width : weight[e]);
 }
 
+/* The forget gates of an LSTM and the update gates of a GRU come second. By chrono initialization (Tallec and Ollivier 2018) a unit shall forget after u
+ * positions. */
+static void init_gates(const struct nl_gates *gates, struct nl_stream stream, const struct nl_config *config, double *bias)
+{
+    bool lstm = config->model.arch == NL_LSTM, chrono = config->model.gate_bias == NL_GATES_CHRONO;
+    double longest = gates->positions > 2 ? gates->positions - 1 : 1;
+    for (size_t unit = 0; unit < gates->width; unit++) {
+        double log_u = log(1 + (longest - 1) * nl_stream_uniform(stream, 0, unit));
+        if (chrono || lstm)
+            bias[gates->width + unit] = chrono ? log_u : config->model.forget_bias;
+        if (chrono && lstm)
+            bias[unit] = -log_u;
+    }
+}
+
 static void init_tensor(const struct nl_graph *graph, const struct nl_tensor *tensor, const struct nl_config *config, double *out)
 {
     double *value = nl_alloc(tensor->count, sizeof *value);
@@ -109,8 +124,8 @@ static void init_tensor(const struct nl_graph *graph, const struct nl_tensor *te
         value[e] = tensor->spec.initial;
     if (tensor->spec.role == NL_WEIGHT)
         (tensor->squares > 0 ? draw_recurrent : draw)(graph, stream_of(graph, tensor, config), tensor, config, value);
-    for (size_t e = tensor->part.first; e < tensor->part.end; e++)
-        value[e] = tensor->part.value;
+    if (tensor->gates.width > 0)
+        init_gates(&tensor->gates, stream_of(graph, tensor, config), config, value);
     size_t last = tensor->count - tensor->count / (size_t)tensor->parts; /* where the last part begins; PyTorch's order has outputs first */
     for (size_t e = 0; e < tensor->count; e++)
         out[nl_tensor_place(tensor, e)] = (double)(float)((e >= last ? tensor->last * tensor->factor : tensor->factor) * value[e]);

@@ -111,8 +111,8 @@ static int add_gates(const struct way *way, bool of_state, int from)
         b->module = NULL;
     }
     int bias = b->failed ? NL_NONE : nl_graph_parameter(b->graph, b->at, "bias");
-    if (bias != NL_NONE && b->config->model.arch == NL_LSTM)
-        b->graph->tensor[bias].part = (struct nl_other_start){(size_t)width, 2 * (size_t)width, b->config->model.forget_bias};
+    if (bias != NL_NONE && gates_of(b) > 1)
+        b->graph->tensor[bias].gates = (struct nl_gates){(size_t)width, b->graph->loop[b->graph->open].times};
     return b->at;
 }
 

@@ -36,12 +36,12 @@ static void compare_made(const struct source *a, const struct source *b, struct 
 static void compare_claims(const struct source *source, int sources, struct nl_merge *merge)
 {
     const char *claim = nl_provenance_get(&source[0].made, "claim_sha256");
-    snprintf(merge->claim, sizeof merge->claim, "%s", claim);
+    snprintf(merge->begun.claim, sizeof merge->begun.claim, "%s", claim);
     for (int i = 1; i < sources; i++)
         if (strcmp(claim, nl_provenance_get(&source[i].made, "claim_sha256")) != 0) {
             nl_text_add(&merge->warnings, "not the same claim was declared before '%s' and '%s' were run: the whole has none\n", source[0].folder,
                         source[i].folder);
-            merge->claim[0] = '\0';
+            merge->begun.claim[0] = '\0';
         }
 }
 
@@ -118,7 +118,7 @@ static int take_records(const struct source *source, const struct nl_grid *grid,
 static int write_all(const struct nl_store *store, const struct nl_grid *grid, const struct nl_datasets *datasets, const char *command,
                      const struct nl_record *record, struct nl_merge *merge, struct nl_error *err)
 {
-    if (nl_store_freeze(store, &merge->experiment, datasets, command, merge->claim, err))
+    if (nl_store_freeze(store, &merge->experiment, datasets, command, &merge->begun, err))
         return NL_FAIL;
     for (int i = 0; i < grid->trials; i++) {
         merge->absent += !record[i].present;
@@ -177,6 +177,8 @@ static int read_and_compare(struct source *source, int sources, struct nl_merge 
     for (int i = 0; i < sources; i++)
         if (nl_store_read(source[i].folder, &source[i].experiment, &source[i].made, err))
             return NL_FAIL;
+    for (int i = 0; i < sources; i++)
+        nl_provenance_earlier(&source[i].made, &merge->begun.earlier);
     merge->experiment = source[0].experiment;
     for (int i = 1; i < sources; i++) {
         nl_compare_experiments(&source[0].experiment, source[0].folder, &source[i].experiment, source[i].folder, &merge->differences);
@@ -223,4 +225,5 @@ void nl_merge_release(struct nl_merge *merge)
 {
     nl_text_release(&merge->differences);
     nl_text_release(&merge->warnings);
+    nl_text_release(&merge->begun.earlier);
 }

@@ -10,7 +10,7 @@ struct nl_merge {
     int trials, absent;              /* of its grid; those that no folder has */
     struct nl_text differences;      /* why the folders cannot be pooled, a line each */
     struct nl_text warnings;         /* damaged files, other processors, other claims, a line each */
-    char claim[NL_HASH_HEX];         /* the checksum of the claim that was declared when each of the folders was begun; "": there is none that is the same in all */
+    struct nl_begun begun;           /* claim: that was declared when each of the folders was begun; "": none is the same in all */
     bool refused;                    /* NL_FAIL because of what is in the folders: nothing was written */
 };
 

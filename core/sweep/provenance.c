@@ -147,11 +147,50 @@ char *nl_program_text(void)
     return out.at;
 }
 
-char *nl_provenance_text(const struct nl_datasets *datasets, const char *command, const char *claim)
+static char *build_text(const char *version, const char *commit)
+{
+    return nl_format("%s, %s\n", version, commit);
+}
+
+/* A line, unless it is there or is this program's. */
+static void add_build(struct nl_text *earlier, char *line)
+{
+    char *here = build_text(NORMLAB_VERSION, NORMLAB_COMMIT);
+    if (strcmp(line, here) != 0 && !(earlier->at && strstr(earlier->at, line)))
+        nl_text_add(earlier, "%s", line);
+    free(here);
+    free(line);
+}
+
+void nl_provenance_earlier(const struct nl_provenance *made, struct nl_text *earlier)
+{
+    if (strtol(nl_provenance_get(made, "numerics"), NULL, 10) != NL_NUMERICS_VERSION)
+        return;
+    for (int i = 0; i < made->count; i++)
+        if (strncmp(made->name[i], "earlier_", strlen("earlier_")) == 0)
+            add_build(earlier, nl_format("%s\n", made->value[i]));
+    add_build(earlier, build_text(nl_provenance_get(made, "version"), nl_provenance_get(made, "commit")));
+}
+
+static void add_earlier(struct nl_text *out, const struct nl_text *earlier)
+{
+    const char *line = earlier->at;
+    for (int i = 1; line && *line; i++) {
+        size_t length = strcspn(line, "\n");
+        char *name = nl_format("earlier_%d", i), *build = nl_format("%.*s", (int)length, line);
+        add(out, name, build);
+        free(name);
+        free(build);
+        line += length + 1;
+    }
+}
+
+char *nl_provenance_text(const struct nl_datasets *datasets, const char *command, const char *claim, const struct nl_text *earlier)
 {
     struct nl_text out = {0};
     nl_text_add(&out, "made:\n");
     add_program(&out, nl_openblas_loaded());
+    add_earlier(&out, earlier);
     char date[32];
     time_t now = time(NULL);
     struct tm utc;

@@ -248,25 +248,27 @@ static void drop_tables(const struct nl_store *store)
 }
 
 /* Who changes a claim after its folder was begun has seen results: the checksum of then stays. */
-void nl_store_declared(const char *folder, const struct nl_experiment *experiment, char hex[NL_HASH_HEX])
+void nl_store_begun(const char *folder, const struct nl_experiment *experiment, struct nl_begun *begun)
 {
     struct nl_experiment before;
     struct nl_provenance made;
     struct nl_error ignored;
-    *hex = '\0';
+    *begun = (struct nl_begun){0};
     if (nl_store_exists(folder)) {
-        if (nl_store_read(folder, &before, &made, &ignored) == NL_OK)
-            snprintf(hex, NL_HASH_HEX, "%s", nl_provenance_get(&made, "claim_sha256"));
+        if (nl_store_read(folder, &before, &made, &ignored) == NL_OK) {
+            snprintf(begun->claim, NL_HASH_HEX, "%s", nl_provenance_get(&made, "claim_sha256"));
+            nl_provenance_earlier(&made, &begun->earlier);
+        }
     } else if (experiment->published) {
-        nl_published_hash(experiment, hex);
+        nl_published_hash(experiment, begun->claim);
     }
 }
 
 int nl_store_freeze(const struct nl_store *store, const struct nl_experiment *experiment, const struct nl_datasets *datasets,
-                    const char *command, const char *claim, struct nl_error *err)
+                    const char *command, const struct nl_begun *begun, struct nl_error *err)
 {
     char *resolved = nl_experiment_text(experiment, true);
-    char *made = nl_provenance_text(datasets, command, claim);
+    char *made = nl_provenance_text(datasets, command, begun->claim, &begun->earlier);
     struct nl_text whole = {0};
     nl_seal_promise(&whole, "# ");
     nl_text_add(&whole, "%s%s", resolved, made);

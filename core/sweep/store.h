@@ -85,14 +85,17 @@ bool nl_store_in_use(const char *folder);
 /* Locks a folder that is there, and changes nothing in it. */
 int nl_store_lock(struct nl_store *store, const char *folder, struct nl_error *err);
 
-/* Writes experiment.yaml, before anything else changes, and takes away the tables, which may not show what follows, so that a killed program leaves
- * nothing that could be taken for its results. command: the words of the command line, for the record. claim: what nl_store_declared says. */
-int nl_store_freeze(const struct nl_store *store, const struct nl_experiment *experiment, const struct nl_datasets *datasets,
-                    const char *command, const char *claim, struct nl_error *err);
+/* What a folder keeps of those who began it. A folder that does not exist yet is begun with the experiment's claim. */
+struct nl_begun {
+    char claim[NL_HASH_HEX]; /* the checksum of the claim (config/published.h) that was declared then; "": none was */
+    struct nl_text earlier;  /* nl_provenance_earlier; to be released */
+};
+void nl_store_begun(const char *folder, const struct nl_experiment *experiment, struct nl_begun *begun);
 
-/* The checksum of the claim (config/published.h) that was declared when the folder was begun, or "": none was. A folder that does not exist yet is begun
- * with the experiment's. */
-void nl_store_declared(const char *folder, const struct nl_experiment *experiment, char hex[NL_HASH_HEX]);
+/* Writes experiment.yaml, before anything else changes, and takes away the tables, which may not show what follows, so that a killed program leaves
+ * nothing that could be taken for its results. command: the words of the command line, for the record. begun: what nl_store_begun says. */
+int nl_store_freeze(const struct nl_store *store, const struct nl_experiment *experiment, const struct nl_datasets *datasets,
+                    const char *command, const struct nl_begun *begun, struct nl_error *err);
 
 /* record->present says whether the trial is there. NL_FAIL: its file cannot be read; NL_BAD: it is damaged. */
 int nl_store_load(const struct nl_store *store, const struct nl_trial *trial, struct nl_record *record, struct nl_error *err);

@@ -83,9 +83,8 @@ static int run_and_write(const struct nl_store *store, const struct nl_experimen
                          struct nl_error *err)
 {
     int count, present;
-    char claim[NL_HASH_HEX];
+    struct nl_begun begun;
     const struct nl_runner_options *runner = &options->runner;
-    nl_store_declared(store->folder, experiment, claim);
     if (store->swept)
         nl_runner_note(runner, false, nl_format("removed %d half-written file%s of a program that was killed", store->swept,
                                                 store->swept == 1 ? "" : "s"));
@@ -105,6 +104,9 @@ static int run_and_write(const struct nl_store *store, const struct nl_experimen
     char *misfit = count ? nl_store_misfit(store, datasets) : NULL;
     if (misfit)
         nl_runner_note(runner, true, misfit);
+    nl_store_begun(store->folder, experiment, &begun);
+    if (present && begun.earlier.at)
+        nl_runner_note(runner, false, nl_format("trials that are there may be of another build of normlab: 'made' in '%s/experiment.yaml' lists all of them", store->folder));
     int status = check_room(store, grid, todo, count, runner, err), hidden = result->hidden.trials;
     result->started = status == NL_OK;
     if (result->started && hidden)
@@ -112,7 +114,8 @@ static int run_and_write(const struct nl_store *store, const struct nl_experimen
                                                 hidden == 1 ? " disappears" : "s disappear", store->folder, hidden == 1 ? "it stays" : "they stay",
                                                 store->folder));
     if (status == NL_OK)
-        status = nl_store_freeze(store, experiment, datasets, options->command, claim, err);
+        status = nl_store_freeze(store, experiment, datasets, options->command, &begun, err);
+    nl_text_release(&begun.earlier);
     if (status == NL_OK)
         status = nl_run_trials(grid, store, result->record, todo, count, runner, &result->stop, &result->left, err);
     free(todo);

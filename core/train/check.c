@@ -79,8 +79,6 @@ void nl_trial_check(const struct nl_config *config, const struct nl_experiment *
     const struct nl_backend *backend = nl_backend_of(kind);
     if (backend && nl_graph_check(&graph, backend, &err) != NL_OK)
         nl_complain(diagnostics, experiment, "device.kind", "%s", err.text);
-    if (facts.shape.target == NL_TARGET_REAL && config->train.label_smoothing > 0)
-        nl_complain(diagnostics, experiment, "train.label_smoothing", "'train.label_smoothing' spreads labels over classes, and these data have real numbers to learn");
     check_slices(&graph, config, experiment, diagnostics);
     check_workers(&graph, config, nl_data_counts(config).train, experiment, diagnostics);
     nl_graph_release(&graph);

@@ -4,7 +4,7 @@
 
 Classes can be learned: each shifts its samples. bytes/ has all four files; features/ has training files only, (N, D) in float32 with
 a mean of 1e4 deviations, and standardized.npy, what a network must see of them if all are trained on; grey/ has names of its own
-and labels of another integer type; wrong/ has what must be refused.
+and labels of another integer type; targets/ has real ones; wrong/ has what must be refused.
 """
 
 import pathlib
@@ -68,3 +68,12 @@ save("wrong/labels_few.npy", labels(9, 2))
 save("wrong/labels_four.npy", labels(4, 2))
 save("wrong/labels_negative.npy", labels(10, 3) - 1)
 save("wrong/labels_of_one.npy", labels(10, 1))
+
+x = rng.normal(size=(60, 3)).astype("float32")
+y = 2 + x @ numpy.array([1.5, -1, 0.5])
+save("targets/train_images.npy", x[:48])
+save("targets/train_labels.npy", y[:48])
+save("targets/test_images.npy", x[48:])
+save("targets/test_labels.npy", y[48:].astype("float32"))
+y[5] = 1e300
+save("wrong/targets_huge.npy", y[:10])

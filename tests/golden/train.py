@@ -177,6 +177,19 @@ class OverPosition(nn.Module):
         return y.permute(0, 3, 1, 2)
 
 
+class DyT(nn.Module):
+    """Zhu et al. 2025."""
+
+    def __init__(self, width, bias):
+        super().__init__()
+        self.alpha, self.weight = nn.Parameter(torch.empty(1)), nn.Parameter(torch.empty(width))
+        self.register_parameter("bias", nn.Parameter(torch.empty(width)) if bias else None)
+
+    def forward(self, x):
+        y = torch.tanh(self.alpha * x) * self.weight
+        return y if self.bias is None else y + self.bias
+
+
 def make_norm(case, shape):
     """The normalizer of a layer with outputs of this shape: (C) or (C, H, W)."""
     kind, eps, channels, image = case["norm.kind"], float(case["norm.eps"]), shape[0], len(shape) == 3
@@ -194,6 +207,8 @@ def make_norm(case, shape):
         return nn.InstanceNorm2d(channels, eps, affine=True)
     if kind == "gn":
         return nn.GroupNorm(int(case["norm.groups"]), channels, eps)
+    if kind == "dyt":
+        return DyT(channels, True)
     if image and case["norm.over"] == "position":
         return OverPosition(kind, channels, eps)
     if image:

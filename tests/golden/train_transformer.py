@@ -22,17 +22,6 @@ train.DEFAULTS |= {
 }
 
 
-class DyT(nn.Module):
-    def __init__(self, width, bias):
-        super().__init__()
-        self.alpha, self.weight = nn.Parameter(torch.empty(1)), nn.Parameter(torch.empty(width))
-        self.register_parameter("bias", nn.Parameter(torch.empty(width)) if bias else None)
-
-    def forward(self, x):
-        y = torch.tanh(self.alpha * x) * self.weight
-        return y if self.bias is None else y + self.bias
-
-
 class TokenBatchNorm(nn.BatchNorm1d):
     """Over the samples and positions of a batch."""
 
@@ -42,7 +31,7 @@ class TokenBatchNorm(nn.BatchNorm1d):
 
 def norm_of(case, bias):
     eps = float(case["norm.eps"])
-    return {"ln": lambda width: nn.LayerNorm(width, eps, bias=bias), "rms": lambda width: nn.RMSNorm(width, eps), "dyt": lambda width: DyT(width, bias),
+    return {"ln": lambda width: nn.LayerNorm(width, eps, bias=bias), "rms": lambda width: nn.RMSNorm(width, eps), "dyt": lambda width: train.DyT(width, bias),
             "bn": lambda width: TokenBatchNorm(width, eps), "none": lambda width: nn.Identity()}[case["norm.kind"]]
 
 

@@ -100,7 +100,7 @@ same_bits() {
 
 if wanted test; then
     # The tests look into images right after a launch.
-    for name in operations ends norm normalizers precision order train; do
+    for name in operations ends optimizers norm normalizers precision order train; do
         check "$name" env CUDA_LAUNCH_BLOCKING=1 "$build/test_$name"
     done
     export build root

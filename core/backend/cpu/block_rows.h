@@ -221,13 +221,14 @@ typedef void tile_function(const struct nl_cpu_block *b, struct cut cut, struct 
 INLINE void down_rows(const struct nl_cpu_block *b, struct cut cut, size_t first, size_t end, tile_function *function, struct tile tile)
 {
     struct affine affine;
+    bool adds = function == gradients_tile && first > 0; /* forward has no place for them */
     UNROLL
     for (int v = 0; v < tile.vectors; v++) {
         size_t c = tile.channel + (size_t)v * NL_LANES;
         affine.gamma[v] = take(b->gamma + c, tile.count);
         affine.beta[v] = take(b->beta + c, tile.count);
-        affine.dgamma[v] = first == 0 ? wide_set(0.0f) : take(b->part_gamma + c, tile.count);
-        affine.dbeta[v] = first == 0 ? wide_set(0.0f) : take(b->part_beta + c, tile.count);
+        affine.dgamma[v] = adds ? take(b->part_gamma + c, tile.count) : wide_set(0.0f);
+        affine.dbeta[v] = adds ? take(b->part_beta + c, tile.count) : wide_set(0.0f);
     }
     tile.at = first * b->channels + tile.channel;
     for (size_t row = first; row < end; row++) {
