@@ -11,7 +11,7 @@ struct network {
     void (*build)(struct nl_graph *graph);
     int samples;
     int part;       /* samples of micro-batches; 0: it is not cut */
-    bool evaluates; /* there is no way back */
+    bool evaluates; /* there is no backward pass */
 };
 
 /* The wide ones come last: they have too many parameters for differences. */

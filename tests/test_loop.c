@@ -207,7 +207,7 @@ START_TEST(a_smaller_batch_has_the_bits_of_a_list_of_its_size)
 }
 END_TEST
 
-/* States lie closer together where there is no way back. */
+/* States lie closer together where there is no backward pass. */
 START_TEST(evaluation_has_the_logits_of_training)
 {
     struct network training = networks[_i], evaluation = training;

@@ -135,7 +135,7 @@ START_TEST(micro_batches_and_replicas_do_not_show)
 }
 END_TEST
 
-/* Linear layers that step their weights on the way back leave no gradient of them: it is made for the observer. */
+/* Linear layers that step their weights in backward leave no gradient of them: it is made for the observer. */
 START_TEST(gradients_of_weights_that_backward_steps)
 {
     static const char *const net[][WORDS] = {{"model.arch=mlp", "norm.kind=none", "train.batch=1"},

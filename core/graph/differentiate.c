@@ -96,7 +96,7 @@ struct nl_instruction nl_blank(const struct nl_operation *operation, const void 
 }
 
 /* written: which of what it writes it really does: outputs forward, gradients of inputs backward. */
-void nl_append(struct nl_list *list, struct nl_instruction instruction, enum way way, unsigned written)
+void nl_append(struct nl_list *list, struct nl_instruction instruction, enum direction direction, unsigned written)
 {
     NL_GROW(list->instruction, list->instructions, list->instructions_capacity);
     for (int i = 0; i < NL_MOST_SLOTS; i++) {
@@ -106,12 +106,12 @@ void nl_append(struct nl_list *list, struct nl_instruction instruction, enum way
     }
     for (int i = 0; i < NL_MOST_OUTPUTS; i++) {
         touch(list, instruction.d_out[i]);
-        if (way == BACK || written & 1u << i)
+        if (direction == BACKWARD || written & 1u << i)
             touch(list, instruction.out[i]);
     }
     for (int i = 0; i < NL_MOST_SAVED; i++)
         touch(list, instruction.saved[i]);
-    if (way == BACK)
+    if (direction == BACKWARD)
         touch(list, instruction.sums);
     touch(list, instruction.packed);
     list->instruction[list->instructions++] = instruction;
@@ -149,10 +149,10 @@ static struct nl_instruction twin(const struct nl_instruction *of, nl_kernel_fun
 }
 
 /* The call of a barrier before the one that ends with it: its first part, after which a new chain begins. */
-static void append_first_part(struct emission *e, int number, const struct nl_instruction *whole, nl_kernel_function *call, enum way way,
+static void append_first_part(struct emission *e, int number, const struct nl_instruction *whole, nl_kernel_function *call, enum direction direction,
                               unsigned written)
 {
-    nl_append(e->list, twin(whole, call), way, written);
+    nl_append(e->list, twin(whole, call), direction, written);
     nl_open_chain(e, &e->calls[number]);
 }
 
@@ -199,7 +199,7 @@ void nl_observe_outputs(struct emission *e, const struct nl_graph_node *node, en
             append_observe(e, number, (aspect == NL_GRADIENT ? e->gradient : e->buffer)[node->out[i]], NL_NONE);
 }
 
-/* Whether the gradient of this parameter need not be there when the way back is done. */
+/* Whether the gradient of this parameter need not be there when backward is done. */
 static bool is_stepped(const struct emission *e, int value)
 {
     const struct nl_value *v = &e->list->graph.value[value];
@@ -218,7 +218,7 @@ static void observe_before_step(struct emission *e, const struct nl_graph_node *
         gradient.only_gradient = true;
         for (int i = 0; i < NL_MOST_SLOTS; i++)
             gradient.d_in[i] = i == slot ? whole->d_in[i] : NL_NONE;
-        nl_append(e->list, gradient, BACK, NL_EVERYTHING);
+        nl_append(e->list, gradient, BACKWARD, NL_EVERYTHING);
         append_observe(e, number, whole->d_in[slot], NL_NONE);
     }
 }
@@ -369,7 +369,7 @@ void nl_add_up(struct emission *e, int value, int a, int b)
     instruction.in[0] = instruction.out[0] = a;
     list->buffer[a].summed = true;
     instruction.in[1] = b;
-    nl_append(list, instruction, BACK, NL_EVERYTHING);
+    nl_append(list, instruction, BACKWARD, NL_EVERYTHING);
 }
 
 /* Makes again what backward reads and was not kept. */
@@ -387,7 +387,7 @@ static void recompute(struct emission *e, int number, unsigned inputs)
             again.in[slot] = maker->in[slot] == NL_NONE ? NL_NONE : e->buffer[maker->in[slot]];
         again.out[0] = e->buffer[maker->out[0]] = nl_buffer_for(list, maker->out[0]);
         again.sums = NL_NONE;
-        nl_append(list, again, BACK, NL_EVERYTHING);
+        nl_append(list, again, BACKWARD, NL_EVERYTHING);
     }
 }
 
@@ -452,8 +452,8 @@ void nl_append_backward(struct emission *e, int number, unsigned slots)
     observe_before_step(e, node, &instruction);
     int first = list->instructions;
     if (e->calls[number].reduces)
-        append_first_part(e, number, &instruction, kernel->backward_reduce, BACK, node->operation->reduced);
-    nl_append(list, instruction, BACK, NL_EVERYTHING);
+        append_first_part(e, number, &instruction, kernel->backward_reduce, BACKWARD, node->operation->reduced);
+    nl_append(list, instruction, BACKWARD, NL_EVERYTHING);
     share_gradients(list, node, &instruction, first);
     collect_gradients(e, node, &instruction);
 }
@@ -496,11 +496,11 @@ static void emit_nodes_backward(struct emission *e)
     for (int samples = 1; samples >= 0; samples--)
         for (int i = list->graph.nodes - 1; i >= 0; i--)
             if (computes_weights(&list->graph, i) != samples) {
-                nl_go_to_loop(e, list->graph.node[i].loop, BACK);
+                nl_go_to_loop(e, list->graph.node[i].loop, BACKWARD);
                 if (!e->calls[i].together)
                     emit_backward(e, i);
             }
-    nl_go_to_loop(e, NL_NONE, BACK);
+    nl_go_to_loop(e, NL_NONE, BACKWARD);
 }
 
 static void emit_all(struct emission *e)
@@ -544,7 +544,7 @@ void nl_differentiate(struct nl_list *list, const struct nl_calls *calls, const 
         e.packed[i] = NL_NONE;
     nl_lay_out_states(&e, FORWARD);
     if (list->trains)
-        nl_lay_out_states(&e, BACK);
+        nl_lay_out_states(&e, BACKWARD);
     emit_all(&e);
     nl_find_moving(list);
     free(e.buffer);

@@ -12,12 +12,12 @@ struct emission {
     bool *wanted;           /* whether the value depends on a parameter */
     int *home;              /* of each value: the buffer that its gradient is written to first, whatever is added; NL_NONE: any */
     int (*saved)[NL_MOST_SAVED], *sums; /* of each node */
-    int *packed;                        /* of each node: its weights as the way that is being emitted takes them, or NL_NONE */
+    int *packed;                        /* of each node: its weights as the direction that is being emitted takes them, or NL_NONE */
     int group;                          /* of the open chain */
     int loop;                           /* the loop whose body is being emitted, or NL_NONE */
 };
 
-enum way { FORWARD, BACK };
+enum direction { FORWARD, BACKWARD };
 
 #define NL_EVERYTHING (~0u)
 
@@ -35,7 +35,7 @@ void nl_open_chain(struct emission *e, const struct nl_calls *calls);
 struct nl_instruction nl_blank(const struct nl_operation *operation, const void *arguments, nl_kernel_function *call);
 
 /* To the open chain. written: which of what it writes it really does: outputs forward, gradients of inputs backward. */
-void nl_append(struct nl_list *list, struct nl_instruction instruction, enum way way, unsigned written);
+void nl_append(struct nl_list *list, struct nl_instruction instruction, enum direction direction, unsigned written);
 
 /* a += b, gradients of the value. */
 void nl_add_up(struct emission *e, int value, int a, int b);
@@ -54,11 +54,11 @@ void nl_append_backward(struct emission *e, int number, unsigned slots);
 
 /* ---- differentiate_loop.c ---- */
 
-/* Where states, and on the way back their gradients, lie. */
-void nl_lay_out_states(struct emission *e, enum way way);
+/* Where states, and in backward their gradients, lie. */
+void nl_lay_out_states(struct emission *e, enum direction direction);
 
 /* The next instructions are those of a node of that loop, or of none: chains end and begin. */
-void nl_go_to_loop(struct emission *e, int loop, enum way way);
+void nl_go_to_loop(struct emission *e, int loop, enum direction direction);
 
 /* The slots of a body's node whose gradients wait for the end of the loop. */
 unsigned nl_waiting_slots(const struct emission *e, int number);

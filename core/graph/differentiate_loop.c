@@ -20,13 +20,13 @@ static const struct nl_calls *calls_of_loop(const struct emission *e)
 }
 
 /* Instructions of the loop's body for each time, or for all times together. */
-static void open_loop(struct emission *e, const struct nl_loop *loop, bool together, enum way way)
+static void open_loop(struct emission *e, const struct nl_loop *loop, bool together, enum direction direction)
 {
     nl_open_chain(e, calls_of_loop(e));
     struct nl_chain *chain = &e->list->chain[e->list->chains - 1];
     chain->times = together ? 1 : loop->times;
     chain->together = together ? loop->times : 1;
-    chain->reverse = loop->reverse != (way == BACK);
+    chain->reverse = loop->reverse != (direction == BACKWARD);
 }
 
 /* The parts of a state, or of its gradient, that the values of struct nl_carried are. */
@@ -53,17 +53,17 @@ static int buffer_of_state(struct nl_list *list, const struct nl_loop *loop, con
     return all;
 }
 
-void nl_lay_out_states(struct emission *e, enum way way)
+void nl_lay_out_states(struct emission *e, enum direction direction)
 {
     struct nl_list *list = e->list;
     for (const struct nl_loop *loop = list->graph.loop; loop < list->graph.loop + list->graph.loops; loop++)
         for (const struct nl_carried *state = loop->state; state < loop->state + loop->carried; state++) {
-            if (way == BACK && !e->wanted[state->before])
+            if (direction == BACKWARD && !e->wanted[state->before])
                 continue;
-            int all = buffer_of_state(list, loop, state), *at = way == BACK ? e->home : e->buffer;
+            int all = buffer_of_state(list, loop, state), *at = direction == BACKWARD ? e->home : e->buffer;
             at[state->before] = part_of_state(list, all, loop, state->before, BEFORE);
             at[state->last] = part_of_state(list, all, loop, state->last, LAST);
-            if (way == BACK)
+            if (direction == BACKWARD)
                 continue; /* of the others, gradients are there before anybody writes one */
             at[state->first] = part_of_state(list, all, loop, state->first, FIRST);
             at[state->after] = part_of_state(list, all, loop, state->after, AFTER);
@@ -77,12 +77,12 @@ static void append_zero(struct emission *e, int value, int buffer)
     struct nl_instruction instruction =
         nl_blank(&nl_zero_operation, &zero, nl_kernel_of(e->list->backend, &nl_zero_operation, &zero)->forward);
     instruction.out[0] = buffer;
-    nl_append(e->list, instruction, BACK, NL_EVERYTHING);
+    nl_append(e->list, instruction, BACKWARD, NL_EVERYTHING);
     e->gradient[value] = buffer;
 }
 
 /* Weights that the body's nodes take packed. */
-static void pack_weights(struct emission *e, enum way way)
+static void pack_weights(struct emission *e, enum direction direction)
 {
     struct nl_list *list = e->list;
     for (int i = 0; i < list->graph.nodes; i++) {
@@ -91,12 +91,12 @@ static void pack_weights(struct emission *e, enum way way)
         e->packed[i] = NL_NONE;
         if (node->loop != e->loop || e->calls[i].together || !kernel->packed_bytes || kernel->packed_bytes(node->arguments) == 0)
             continue;
-        struct nl_instruction pack = nl_blank(node->operation, node->arguments, way == FORWARD ? kernel->pack : kernel->backward_pack);
+        struct nl_instruction pack = nl_blank(node->operation, node->arguments, direction == FORWARD ? kernel->pack : kernel->backward_pack);
         for (int slot = 0; slot < NL_MOST_SLOTS; slot++)
             if (node->in[slot] != NL_NONE && list->graph.value[node->in[slot]].kind != NL_ACTIVATIONS)
                 pack.in[slot] = e->buffer[node->in[slot]];
         pack.packed = e->packed[i] = nl_add_buffer(list, kernel->packed_bytes(node->arguments), false);
-        nl_append(list, pack, way, NL_EVERYTHING);
+        nl_append(list, pack, direction, NL_EVERYTHING);
     }
 }
 
@@ -121,14 +121,14 @@ static void begin_backward_loop(struct emission *e, const struct nl_loop *loop)
 {
     struct nl_list *list = e->list;
     nl_open_chain(e, NULL);
-    pack_weights(e, BACK);
+    pack_weights(e, BACKWARD);
     clear_sums(e);
     if (calls_of_loop(e)->row)
         nl_open_chain(e, calls_of_loop(e));
     for (const struct nl_carried *state = loop->state; state < loop->state + loop->carried; state++)
         if (e->wanted[state->before] && e->gradient[state->last] == NL_NONE)
             append_zero(e, state->last, e->home[state->last]);
-    open_loop(e, loop, false, BACK);
+    open_loop(e, loop, false, BACKWARD);
     for (const struct nl_carried *state = loop->state; state < loop->state + loop->carried; state++) {
         if (!e->wanted[state->before])
             continue;
@@ -155,7 +155,7 @@ static void end_backward_loop(struct emission *e, const struct nl_loop *loop)
             e->gradient[state->first] =
                 part_of_state(list, list->buffer[e->home[state->before]].leader, loop, state->first, FIRST);
     }
-    open_loop(e, loop, true, BACK);
+    open_loop(e, loop, true, BACKWARD);
     for (int i = graph->nodes - 1; i >= 0; i--) {
         if (graph->node[i].loop != e->loop || !nl_is_reached(e, &graph->node[i]))
             continue;
@@ -185,17 +185,17 @@ static void end_forward_loop(struct emission *e, const struct nl_loop *loop)
             nl_observe_outputs(e, &graph->node[i], NL_VALUE);
 }
 
-void nl_go_to_loop(struct emission *e, int loop, enum way way)
+void nl_go_to_loop(struct emission *e, int loop, enum direction direction)
 {
     const struct nl_loop *loops = e->list->graph.loop;
     if (loop == e->loop)
         return;
     if (e->loop != NL_NONE)
-        (way == FORWARD ? end_forward_loop : end_backward_loop)(e, &loops[e->loop]);
+        (direction == FORWARD ? end_forward_loop : end_backward_loop)(e, &loops[e->loop]);
     e->loop = loop;
     e->group = NL_NONE;
     if (loop != NL_NONE)
-        (way == FORWARD ? begin_forward_loop : begin_backward_loop)(e, &loops[loop]);
+        (direction == FORWARD ? begin_forward_loop : begin_backward_loop)(e, &loops[loop]);
 }
 
 /* Whether an instruction has a place that depends on the number of samples. */

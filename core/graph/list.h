@@ -1,7 +1,7 @@
 /* The flat list that a step runs, and the passes that make it of a graph, one after the other:
  *
  *     fuse.c            nodes that a kernel does in one go become one
- *     recompute.c       which activations are not kept for the way back but made again there
+ *     recompute.c       which activations are not kept for backward but made again there
  *     microbatch.c      which nodes are called for a few samples at a time, and which of a loop's for all times at once
  *     differentiate.c   the graph becomes instructions, forward and backward, in chains
  *     memory.c          every buffer gets its place, by the time in which it is needed
@@ -17,8 +17,8 @@
  *
  * What is computed is the same to the last bit.
  *
- * The body of a loop (loop.h) is a chain, too, that is run once for each time, and on the way back once more, in the other order. A value of
- * the body has a place for each time where another chain needs it: what the way back reads is kept. Gradients of a weight that the
+ * The body of a loop (loop.h) is a chain, too, that is run once for each time, and in backward once more, in the other order. A value of
+ * the body has a place for each time where another chain needs it: what backward reads is kept. Gradients of a weight that the
  * body's nodes take at each time are added up, or made after the loop in one call, from x and dy of all times.
  *
  * A loop over a large batch leaves more than a cache holds before it comes to the next time. Where samples know nothing of one another, its chains and those
@@ -86,14 +86,14 @@ struct nl_list {
     const struct nl_backend *backend;
     struct nl_graph graph;      /* what the passes made of it */
     int capacity;               /* samples at most */
-    bool trains;                /* there is a way back */
+    bool trains;                /* there is a backward pass */
     int instructions, chains, buffers, shares;
     struct nl_instruction *instruction;
     struct nl_share *share;
     struct nl_chain *chain;
     struct nl_buffer *buffer;
     int forward_chains;         /* the first so many chains; */
-    int step_chains;            /* with the way back so many; the others follow the optimizer's step */
+    int step_chains;            /* with backward so many; the others follow the optimizer's step */
     int instructions_capacity, chains_capacity, buffers_capacity, shares_capacity;
 };
 
@@ -104,8 +104,8 @@ struct nl_list_setup {
     int capacity;
     bool trains;
     bool fixed;    /* evaluation with statistics that are fixed: no operation needs more than a sample */
-    bool initializes; /* the call before the first step, in which operations set parameters from the batch; there is no way back */
-    bool steps;    /* linear layers step their weights on the way back: gradients of these need not be there afterwards */
+    bool initializes; /* the call before the first step, in which operations set parameters from the batch; there is no backward pass */
+    bool steps;    /* linear layers step their weights in backward: gradients of these need not be there afterwards */
     const struct nl_observers *observers; /* of a list that trains; NULL: none */
 };
 

@@ -152,7 +152,7 @@ size_t nl_list_lay_out(struct nl_list *list, size_t at)
     int boundary = list->forward_chains < list->chains ? list->chain[list->forward_chains].first : list->instructions;
     struct nl_buffer **placed = nl_alloc((size_t)list->buffers, sizeof(struct nl_buffer *));
     int count = 0;
-    /* What waits for the way back, in one row; then what comes and goes. */
+    /* What waits for backward, in one row; then what comes and goes. */
     size_t kept = at;
     for (int pass = 0; pass < 2; pass++) {
         size_t begin = kept;

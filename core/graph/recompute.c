@@ -1,4 +1,4 @@
-/* What is not kept for the way back. The output of a quick node (a normalizer's `apply`) that a single node takes is made again there, if that node allows
+/* What is not kept for backward. The output of a quick node (a normalizer's `apply`) that a single node takes is made again there, if that node allows
  * it, from the input, which the quick node's own backward reads next: writing it to memory and reading it there would take longer. */
 #include "graph/list.h"
 
@@ -21,7 +21,7 @@ static bool is_recomputed(const struct nl_list *list, int number)
     const struct nl_kernel *kernel = nl_kernel_of(list->backend, node->operation, node->arguments);
     if (list->backend->micro_bytes == 0 || node->loop != NL_NONE || !kernel->apply || !may_be_remade(&list->graph, node->out[0]))
         return false;
-    /* What apply takes is there on the way back if backward takes it, too. */
+    /* What apply takes is there in backward if backward takes it, too. */
     unsigned filled = nl_filled_slots(node);
     struct nl_reads reads = node->operation->reads(node->arguments, filled);
     return (filled & ~reads.inputs) == 0 && reads.outputs == 0;

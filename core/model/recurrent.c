@@ -24,7 +24,7 @@
 #include "operation/zero.h"
 
 /* One direction of a layer. */
-struct way {
+struct direction {
     struct nl_builder *b;
     int layer; /* from 0 */
     bool reverse;
@@ -33,9 +33,9 @@ struct way {
 enum { NAME = 48 };
 
 /* "rnn.WHAT_l0", "rnn.WHAT_l0_reverse" */
-static void name_in(const struct way *way, const char *what, char name[NAME])
+static void name_in(const struct direction *direction, const char *what, char name[NAME])
 {
-    snprintf(name, NAME, "rnn.%s_l%d%s", what, way->layer, way->reverse ? "_reverse" : "");
+    snprintf(name, NAME, "rnn.%s_l%d%s", what, direction->layer, direction->reverse ? "_reverse" : "");
 }
 
 static int width_of(const struct nl_builder *b)
@@ -49,11 +49,11 @@ static int gates_of(const struct nl_builder *b)
 }
 
 /* A node that takes so many values. Returns its first output, or NL_NONE. */
-static int add(const struct way *way, const struct nl_operation *operation, const void *arguments, const char *what, int inputs, const int *in)
+static int add(const struct direction *direction, const struct nl_operation *operation, const void *arguments, const char *what, int inputs, const int *in)
 {
     char name[NAME];
-    struct nl_builder *b = way->b;
-    name_in(way, what, name);
+    struct nl_builder *b = direction->b;
+    name_in(direction, what, name);
     struct nl_new_node node = {.operation = operation, .arguments = arguments, .name = name, .inputs = inputs};
     for (int i = 0; i < inputs; i++) {
         b->failed |= in[i] == NL_NONE;
@@ -64,12 +64,12 @@ static int add(const struct way *way, const struct nl_operation *operation, cons
     return out;
 }
 
-static void add_norm(const struct way *way, const char *what)
+static void add_norm(const struct direction *direction, const char *what)
 {
     char name[NAME];
-    struct nl_builder *b = way->b;
+    struct nl_builder *b = direction->b;
     int64_t limit = b->config->norm.time_limit, times = b->graph->loop[b->graph->open].times;
-    name_in(way, what, name);
+    name_in(direction, what, name);
     b->statistics = (int)(limit == NL_AUTO || limit > times ? times : limit);
     nl_add_norm(b, name, 0);
     b->statistics = 0;
@@ -86,14 +86,14 @@ static void mark_recurrent(struct nl_builder *b)
 }
 
 /* What x (ih) or h (hh) gives to the gates. */
-static int add_gates(const struct way *way, bool of_state, int from)
+static int add_gates(const struct direction *direction, bool of_state, int from)
 {
     char name[NAME], suffix[NAME];
-    struct nl_builder *b = way->b;
+    struct nl_builder *b = direction->b;
     const char *side = of_state ? "hh" : "ih";
     int width = width_of(b), said = b->config->model.bias;
     bool normalized = nl_norm_is_next(b);
-    name_in(way, side, name);
+    name_in(direction, side, name);
     snprintf(suffix, NAME, "_%s", name + sizeof "rnn." - 1);
     b->at = from;
     b->module = "rnn", b->suffix = suffix;
@@ -101,11 +101,11 @@ static int add_gates(const struct way *way, bool of_state, int from)
     b->module = NULL;
     if (of_state && !b->failed)
         mark_recurrent(b);
-    add_norm(way, of_state ? "norm_hh" : "norm_ih");
+    add_norm(direction, of_state ? "norm_hh" : "norm_ih");
     if (of_state || b->failed)
         return b->at;
     if (normalized && said == NL_BIAS_AUTO && nl_graph_parameter(b->graph, b->at, "bias") == NL_NONE) {
-        name_in(way, "bias", name);
+        name_in(direction, "bias", name);
         b->module = "rnn";
         nl_add(b, &nl_bias_operation, NULL, name, 0);
         b->module = NULL;
@@ -116,106 +116,106 @@ static int add_gates(const struct way *way, bool of_state, int from)
     return b->at;
 }
 
-static int state_after(const struct way *way, int number)
+static int state_after(const struct direction *direction, int number)
 {
-    const struct nl_graph *graph = way->b->graph;
-    return way->b->failed ? NL_NONE : graph->node[graph->nodes - 1].out[number];
+    const struct nl_graph *graph = direction->b->graph;
+    return direction->b->failed ? NL_NONE : graph->node[graph->nodes - 1].out[number];
 }
 
 /* From what x and h give to the gates, and the states before, to those after. */
-static void add_lstm_cell(const struct way *way, int x, int h, int state[2])
+static void add_lstm_cell(const struct direction *direction, int x, int h, int state[2])
 {
-    struct nl_builder *b = way->b;
+    struct nl_builder *b = direction->b;
     struct nl_lstm_cell cell = {.opens = b->norms + 1 <= b->all_norms && nl_norm_is_next(b)};
-    add(way, &nl_lstm_cell_operation, &cell, "cell", NL_LSTM_SLOTS, (int[]){x, h, state[1]});
-    state[0] = state_after(way, NL_LSTM_OUT);
-    state[1] = b->at = state_after(way, NL_LSTM_AFTER);
-    add_norm(way, "norm_c");
+    add(direction, &nl_lstm_cell_operation, &cell, "cell", NL_LSTM_SLOTS, (int[]){x, h, state[1]});
+    state[0] = state_after(direction, NL_LSTM_OUT);
+    state[1] = b->at = state_after(direction, NL_LSTM_AFTER);
+    add_norm(direction, "norm_c");
     if (cell.opens)
-        state[0] = add(way, &nl_lstm_output_operation, NULL, "out", NL_LSTM_OUTPUT_SLOTS, (int[]){state[0], b->at});
+        state[0] = add(direction, &nl_lstm_output_operation, NULL, "out", NL_LSTM_OUTPUT_SLOTS, (int[]){state[0], b->at});
 }
 
-static void add_gru_cell(const struct way *way, int x, int h, int state[2])
+static void add_gru_cell(const struct direction *direction, int x, int h, int state[2])
 {
-    add(way, &nl_gru_cell_operation, NULL, "cell", NL_GRU_SLOTS, (int[]){x, h, state[0]});
-    state[0] = state_after(way, NL_GRU_AFTER);
+    add(direction, &nl_gru_cell_operation, NULL, "cell", NL_GRU_SLOTS, (int[]){x, h, state[0]});
+    state[0] = state_after(direction, NL_GRU_AFTER);
 }
 
-static void add_rnn_cell(const struct way *way, int x, int h, int state[2])
+static void add_rnn_cell(const struct direction *direction, int x, int h, int state[2])
 {
     char name[NAME];
-    struct nl_builder *b = way->b;
-    b->at = add(way, &nl_add_operation, &(struct nl_add){.stride = 1}, "sum", 2, (int[]){x, h});
-    name_in(way, "act", name);
+    struct nl_builder *b = direction->b;
+    b->at = add(direction, &nl_add_operation, &(struct nl_add){.stride = 1}, "sum", 2, (int[]){x, h});
+    name_in(direction, "act", name);
     nl_add_activation(b, name, 0);
     state[0] = b->at;
 }
 
 /* A state before the first time: zeros, or what is left of the batch before. */
-static int add_first(const struct way *way, int state)
+static int add_first(const struct direction *direction, int state)
 {
     static const char *const names[] = {"h_first", "c_first"};
     const char *what = names[state];
-    struct nl_builder *b = way->b;
+    struct nl_builder *b = direction->b;
     if (!b->config->model.stateful)
-        return add(way, &nl_zero_operation, &(struct nl_zero){.channels = width_of(b)}, what, 0, NULL);
-    return add(way, &nl_carry_operation, &(struct nl_carry){.rows = (int)b->config->train.batch, .width = width_of(b)}, what, 0, NULL);
+        return add(direction, &nl_zero_operation, &(struct nl_zero){.channels = width_of(b)}, what, 0, NULL);
+    return add(direction, &nl_carry_operation, &(struct nl_carry){.rows = (int)b->config->train.batch, .width = width_of(b)}, what, 0, NULL);
 }
 
 /* The state after the last time is kept by what `first` puts out. */
-static void add_keep(const struct way *way, int state, int first, int before)
+static void add_keep(const struct direction *direction, int state, int first, int before)
 {
     static const char *const lasts[] = {"h_last", "c_last"}, *const kept[] = {"h_kept", "c_kept"};
     char name[NAME];
-    struct nl_builder *b = way->b;
+    struct nl_builder *b = direction->b;
     struct nl_graph *graph = b->graph;
-    name_in(way, lasts[state], name);
+    name_in(direction, lasts[state], name);
     int last = nl_loop_last(graph, before, name, b->err), owner = graph->value[first].producer;
     struct nl_carry carry = *(const struct nl_carry *)graph->node[owner].arguments;
     carry.keeps = true;
-    name_in(way, kept[state], name);
+    name_in(direction, kept[state], name);
     struct nl_new_node node = {.operation = &nl_carry_operation, .arguments = &carry, .name = name, .in = {last}, .inputs = 1, .states_of = owner + 1};
     b->failed |= last == NL_NONE || nl_graph_add(graph, &node, b->err) == NL_NONE;
 }
 
 /* One direction of a layer: the sequence of its states, or the state at its end. */
-static int add_way(const struct way *way, int sequence, bool ends)
+static int add_way(const struct direction *direction, int sequence, bool ends)
 {
     char name[NAME];
-    struct nl_builder *b = way->b;
+    struct nl_builder *b = direction->b;
     int states = b->config->model.arch == NL_LSTM ? 2 : 1, first[2], before[2], after[2];
     static const char *const names[] = {"h", "c"};
     for (int i = 0; i < states; i++)
-        first[i] = add_first(way, i);
+        first[i] = add_first(direction, i);
     if (b->failed)
         return NL_NONE;
-    nl_loop_begin(b->graph, nl_positions(b->graph->value[sequence].extent), way->reverse);
-    name_in(way, "x", name);
+    nl_loop_begin(b->graph, nl_positions(b->graph->value[sequence].extent), direction->reverse);
+    name_in(direction, "x", name);
     int x = nl_loop_take(b->graph, sequence, name, b->err);
     b->failed = x == NL_NONE;
     for (int i = 0; i < states && !b->failed; i++) {
-        name_in(way, names[i], name);
+        name_in(direction, names[i], name);
         before[i] = after[i] = nl_loop_carry(b->graph, first[i], name, b->err);
         b->failed = before[i] == NL_NONE;
     }
     if (b->failed)
         return NL_NONE;
-    int of_x = add_gates(way, false, x), of_h = add_gates(way, true, before[0]);
-    (states == 2 ? add_lstm_cell : b->config->model.arch == NL_GRU ? add_gru_cell : add_rnn_cell)(way, of_x, of_h, after);
+    int of_x = add_gates(direction, false, x), of_h = add_gates(direction, true, before[0]);
+    (states == 2 ? add_lstm_cell : b->config->model.arch == NL_GRU ? add_gru_cell : add_rnn_cell)(direction, of_x, of_h, after);
     for (int i = 0; i < states && !b->failed; i++)
         b->failed = nl_loop_pass(b->graph, before[i], after[i], b->err) != NL_OK;
     b->failed = b->failed || nl_loop_end(b->graph, b->err) != NL_OK;
     for (int i = 0; i < states && !b->failed && b->config->model.stateful; i++)
-        add_keep(way, i, first[i], before[i]);
+        add_keep(direction, i, first[i], before[i]);
     if (b->failed)
         return NL_NONE;
-    name_in(way, ends ? "last" : "y", name);
+    name_in(direction, ends ? "last" : "y", name);
     return ends ? nl_loop_last(b->graph, before[0], name, b->err) : nl_loop_collect(b->graph, after[0], name, b->err);
 }
 
 static int add_layer(struct nl_builder *b, int layer, int sequence, bool ends)
 {
-    struct way forth = {b, layer, false}, back = {b, layer, true};
+    struct direction forth = {b, layer, false}, back = {b, layer, true};
     int y = add_way(&forth, sequence, ends);
     if (!b->config->model.bidirectional)
         return y;

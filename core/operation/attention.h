@@ -32,7 +32,7 @@ struct nl_attention {
     const struct nl_hyper *hyper;
     void *y;                       /* real (capacity, S, C) */
     void *log_sum;                 /* statistics (capacity, heads, S): the logarithm of a softmax's denominator, that backward need not sum again; of backends
-                                      that want it. NULL: there is no way back */
+                                      that want it. NULL: there is no backward pass */
     const void *dy;
     void *dx[3];                   /* as x */
 };

@@ -29,7 +29,7 @@ struct nl_linear {
     const void *x;       /* real (capacity, S, I) */
     const void *w, *b;   /* real (I, O), (O) or NULL */
     void *y;             /* real (capacity, S, O) */
-    void *slope;         /* as y, or NULL: there is no way back, or no activation */
+    void *slope;         /* as y, or NULL: there is no backward pass, or no activation */
     const void *x_slope; /* as x, or NULL */
     const void *dy;      /* as y */
     void *dx, *dw, *db;  /* as x, w, b; dx NULL, or dw and db NULL, where nobody asks for them */

@@ -159,14 +159,14 @@ static inline NL_EVERYWHERE struct nl_moments nl_mixture_to_group(const struct n
 }
 
 /* Both gradients of nl_mixture_to_group, summed over the group and divided by its number of channels, arrive as d_group. */
-struct nl_mixture_way_back {
+struct nl_mixture_backward_terms {
     struct nl_moments instance, group, d_group;
     nl_number gradient, product; /* P, Q */
     nl_number apart, around;     /* instance.mean - batch.mean; sum dxhat (x - batch.mean) */
 };
 
 static inline NL_EVERYWHERE struct nl_mixture_gradients nl_switch_backward(const struct nl_mixture_layer *layer, const struct nl_mixture_channel *channel,
-                                                                           const struct nl_mixture_way_back *b)
+                                                                           const struct nl_mixture_backward_terms *b)
 {
     const nl_number *m = layer->mean_share, *v = layer->var_share;
     struct nl_mixture_gradients d;
@@ -188,7 +188,7 @@ static inline NL_EVERYWHERE struct nl_mixture_gradients nl_switch_backward(const
 }
 
 static inline NL_EVERYWHERE struct nl_mixture_gradients nl_bin_backward(const struct nl_mixture_layer *layer, const struct nl_mixture_channel *channel,
-                                                                        const struct nl_mixture_way_back *b)
+                                                                        const struct nl_mixture_backward_terms *b)
 {
     struct nl_mixture_gradients d;
     nl_number rho = channel->own[0], of_batch = channel->rstd, of_instance = nl_mixture_rstd(b->instance.var, layer->eps);
@@ -201,7 +201,7 @@ static inline NL_EVERYWHERE struct nl_mixture_gradients nl_bin_backward(const st
 }
 
 static inline NL_EVERYWHERE struct nl_mixture_gradients nl_bcn_backward(const struct nl_mixture_layer *layer, const struct nl_mixture_channel *channel,
-                                                                        const struct nl_mixture_way_back *b)
+                                                                        const struct nl_mixture_backward_terms *b)
 {
     struct nl_mixture_gradients d;
     struct nl_moments seen = nl_mixture_seen(layer, channel, b->instance);
@@ -221,7 +221,7 @@ static inline NL_EVERYWHERE struct nl_mixture_gradients nl_mixture_backward(cons
                                                                             struct nl_moments group, struct nl_moments d_group,
                                                                             struct nl_moments instance, struct nl_mixture_sums sums)
 {
-    struct nl_mixture_way_back b = {instance, group, d_group, sums.gradient, sums.product, instance.mean - channel->batch.mean, 0};
+    struct nl_mixture_backward_terms b = {instance, group, d_group, sums.gradient, sums.product, instance.mean - channel->batch.mean, 0};
     b.around = b.product + b.gradient * b.apart;
     if (layer->kind == NL_MIXTURE_SWITCH)
         return nl_switch_backward(layer, channel, &b);

@@ -23,7 +23,7 @@ struct nl_normalize {
     bool trains_running;            /* training normalizes with the running statistics too; they are constants to the gradient, and take in the batch afterwards */
     int workers;                    /* above 1: the moments of so many equal parts of the batch are merged to those of a set, which is all of it */
     int followed;                   /* slices of norm.stat_batch samples that running statistics take in, the first ones; 0: all */
-    int history;                    /* above 0: var is averaged over so many batches, and so is the mean of products on the way back (norm/mabn.c) */
+    int history;                    /* above 0: var is averaged over so many batches, and so is the mean of products in backward (norm/mabn.c) */
     bool has_lengths;               /* samples are sequences of different lengths, */
     const int32_t *lengths;         /* (capacity) of which so many positions count. Sets of more than one position leave out the others: there gamma xhat + beta
                                        and dx are 0. Without any, a set moves no running statistics. In a loop, of which a call is one time, a sample counts

@@ -122,7 +122,21 @@ static int *find_slot(const struct seen *seen, const struct nl_grid *grid, const
     return &seen->slot[place];
 }
 
-static void add_trial(struct nl_grid *grid, struct seen *seen, const struct nl_config *config)
+/* Whether the key applies with another value of its axis: then it is at its default, which is one of those compared (norm.statistics: batch). */
+static bool is_default_of_axis(const struct nl_experiment *experiment, const struct nl_key *key, const struct nl_config *config)
+{
+    int column;
+    const struct nl_axis *axis = nl_axis_with(experiment->axis, experiment->axes, key, &column);
+    bool any = false;
+    for (int point = 0; axis && !key->path && point < axis->points; point++) {
+        struct nl_config with = *config;
+        struct nl_error ignored;
+        any |= nl_key_set(key, &with, axis->text[point][column], &ignored) == NL_OK && nl_key_applies(key, &with);
+    }
+    return any;
+}
+
+static void add_trial(struct nl_grid *grid, const struct nl_experiment *experiment, struct seen *seen, const struct nl_config *config)
 {
     char *identity = nl_config_identity_text(config);
     int *slot = find_slot(seen, grid, identity);
@@ -138,7 +152,7 @@ static void add_trial(struct nl_grid *grid, struct seen *seen, const struct nl_c
     trial->points = 1;
     trial->text = nl_alloc((size_t)grid->keys, sizeof *trial->text);
     for (int k = 0; k < grid->keys; k++)
-        trial->text[k] = nl_key_applies(grid->key[k], config) ? nl_key_text(grid->key[k], config) : nl_strdup("");
+        trial->text[k] = nl_key_applies(grid->key[k], config) || is_default_of_axis(experiment, grid->key[k], config) ? nl_key_text(grid->key[k], config) : nl_strdup("");
 }
 
 /* The axes of an entry of sweep.points: those that it names have its values alone. New array; the texts are the entry's. */
@@ -290,7 +304,7 @@ static void unfold(struct unfolding *u, const struct nl_axis *axes)
             nl_diagnose(u->diagnostics, &experiment->rounds.chosen[0].origin, "write sweep.tune without 'chosen' to choose anew",
                         "'sweep.chosen' has no values for a point of the grid");
         check_trial(experiment, &config, u->diagnostics);
-        add_trial(out, &u->seen, &config);
+        add_trial(out, experiment, &u->seen, &config);
     }
     free(place.at);
 }

@@ -1,4 +1,4 @@
-/* Attention: a warp a query, and on the way back one a key. Lanes are keys (queries) while weights are found, and channels while they are summed over, 32 of
+/* Attention: a warp a query, and in backward one a key. Lanes are keys (queries) while weights are found, and channels while they are summed over, 32 of
  * the others at a time. What is turned by its position is turned once, in scratch memory.
  *
  * Weights are made from scores each time they are needed: none is in memory. */

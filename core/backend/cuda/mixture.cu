@@ -1,5 +1,5 @@
 /* Normalizers that mix instance, layer and batch. The moments of each channel of each sample, those of the batch, what elements are mapped with, and the
- * elements are a launch each; on the way back the sums, their gradients, what all samples share, and the elements. All but the elements is in double, by
+ * elements are a launch each; in backward the sums, their gradients, what all samples share, and the elements. All but the elements is in double, by
  * the functions of operation/mixture.h. */
 #include "operation/mixture.h"
 
@@ -20,7 +20,7 @@ struct line {
     float shift, scale, offset;
 };
 
-/* Of a channel of a sample, on the way back. */
+/* Of a channel of a sample, in backward. */
 struct cell {
     struct nl_mixture_gradients d;
     double scale;         /* of xhat */

@@ -185,7 +185,7 @@ static __device__ inline double gradient_of(const struct nl_general &g, const st
     return gradient_past(g, at, value_of(g, c, u, a));
 }
 
-/* An element on the way back. */
+/* An element in backward. */
 struct element {
     double u, gradient, du, h;
 };

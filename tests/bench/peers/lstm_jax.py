@@ -23,7 +23,7 @@ def sigmoid(x):
 
 
 def step(carry, of_x, w, norms):
-    """norms: gamma and beta of W h and of the cell, or nothing. The new h and c, and what the way back reads."""
+    """norms: gamma and beta of W h and of the cell, or nothing. The new h and c, and what backward reads."""
     h, c = carry
     of_h, kept_h = normalize(h @ w, *norms[0]) if norms else (h @ w, ())
     i, f, g, o = jnp.split(of_x + of_h, 4, -1)
