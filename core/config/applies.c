@@ -396,6 +396,13 @@ bool nl_key_applies(const struct nl_key *key, const struct nl_config *config)
     return !nl_section_is_aside(key->section) && strcmp(key->name, "device.index") != 0;
 }
 
+bool nl_key_would_apply(const struct nl_key *key, const struct nl_config *config, const char *text)
+{
+    struct nl_config with = *config;
+    struct nl_error ignored;
+    return nl_key_set(key, &with, text, &ignored) == NL_OK && nl_key_applies(key, &with);
+}
+
 int64_t nl_micro_batch(const struct nl_config *config)
 {
     int64_t samples = config->train.batch / config->train.accumulate;

@@ -175,6 +175,9 @@ char *nl_key_value(const struct nl_key *key, const struct nl_config *config);
  * was read from there is in a trial's identity by its checksum. */
 bool nl_key_applies(const struct nl_key *key, const struct nl_config *config);
 
+/* Whether it would apply with that value, were it legal. A key that does not apply, but would with another value, is at its default (model.residual: plain). */
+bool nl_key_would_apply(const struct nl_key *key, const struct nl_config *config, const char *text);
+
 /* Whether keys of that section ("log", "plot") say what is done with trials, and nothing of what they are: none of them changes a trial, names one, or
  * can be an axis. */
 bool nl_section_is_aside(const char *section);

@@ -128,11 +128,8 @@ static bool is_default_of_axis(const struct nl_experiment *experiment, const str
     int column;
     const struct nl_axis *axis = nl_axis_with(experiment->axis, experiment->axes, key, &column);
     bool any = false;
-    for (int point = 0; axis && !key->path && point < axis->points; point++) {
-        struct nl_config with = *config;
-        struct nl_error ignored;
-        any |= nl_key_set(key, &with, axis->text[point][column], &ignored) == NL_OK && nl_key_applies(key, &with);
-    }
+    for (int point = 0; axis && !key->path && point < axis->points; point++)
+        any |= nl_key_would_apply(key, config, axis->text[point][column]);
     return any;
 }
 

@@ -23,9 +23,7 @@ void nl_cpu_relu_back(size_t count, const float *x, const float *dy, float *dx)
 
 /* ---- the others: a function and its slope; from it the loops, each compiled for a kind ---- */
 
-typedef float with_slope(float x, float *slope);
-
-NL_INLINE void each(size_t count, with_slope *function, const float *x, float *y)
+NL_INLINE void each(size_t count, nl_with_slope *function, const float *x, float *y)
 {
     NL_PARALLEL
     for (size_t i = 0; i < count; i++) {
@@ -34,7 +32,7 @@ NL_INLINE void each(size_t count, with_slope *function, const float *x, float *y
     }
 }
 
-NL_INLINE void each_back(size_t count, with_slope *function, const float *x, const float *dy, float *dx)
+NL_INLINE void each_back(size_t count, nl_with_slope *function, const float *x, const float *dy, float *dx)
 {
     NL_PARALLEL
     for (size_t i = 0; i < count; i++) {
@@ -44,7 +42,7 @@ NL_INLINE void each_back(size_t count, with_slope *function, const float *x, con
     }
 }
 
-NL_INLINE void each_finished(size_t count, with_slope *function, float *restrict y, float *restrict slopes)
+NL_INLINE void each_finished(size_t count, nl_with_slope *function, float *restrict y, float *restrict slopes)
 {
     if (!slopes)
         each(count, function, y, y);

@@ -78,6 +78,9 @@ NL_INLINE float nl_exp_fused(float x)
     return (__builtin_fmaf(p, r * r, r) + 1.0f) * power.real;
 }
 
+/* A function of x that says its slope, too. */
+typedef float nl_with_slope(float x, float *slope);
+
 /* The logistic function and its slope. With e = exp(-|x|) both keep their digits at either end. */
 NL_INLINE float nl_sigmoid(float x, float *slope)
 {

@@ -43,10 +43,8 @@ struct sums {
     float *gamma, *beta, *alpha, *shift; /* (columns) each */
 };
 
-typedef float with_slope(float u, float *slope);
-
 /* scales, moves: whether there is gamma, and beta; constants, since a load that a mask leaves out is slow where there is no memory. */
-NL_INLINE void row_forward(with_slope *function, bool scales, bool moves, struct numbers n, size_t columns, const float *x, float *y)
+NL_INLINE void row_forward(nl_with_slope *function, bool scales, bool moves, struct numbers n, size_t columns, const float *x, float *y)
 {
     NL_PARALLEL
     for (size_t c = 0; c < columns; c++) {
@@ -57,7 +55,7 @@ NL_INLINE void row_forward(with_slope *function, bool scales, bool moves, struct
 }
 
 /* Adds to the sums. */
-NL_INLINE void row_backward(with_slope *function, bool scales, struct numbers n, size_t columns, const float *x, const float *dy, float *dx, const struct sums *s)
+NL_INLINE void row_backward(nl_with_slope *function, bool scales, struct numbers n, size_t columns, const float *x, const float *dy, float *dx, const struct sums *s)
 {
     float *restrict sum_gamma = s->gamma, *restrict sum_beta = s->beta, *restrict sum_alpha = s->alpha, *restrict sum_shift = s->shift;
     NL_PARALLEL
