@@ -86,6 +86,8 @@ struct nl_backend {
     int (*thread_begin)(int device, struct nl_error *err);
     /* Waits for the thread's work, and says what went wrong in it; until then failed work gives zeros. NULL: nothing can. */
     int (*status)(struct nl_error *err);
+    /* Whether what went wrong in this thread's work ended the device's work for the whole program: nothing runs there again. NULL: nothing does. */
+    bool (*is_lost)(void);
 
     /* memory; alloc is zeroed, NULL when there is none left */
     void *(*alloc)(size_t bytes);
@@ -127,5 +129,7 @@ int nl_gemm_check(enum nl_device_kind kind, enum nl_gemm gemm, struct nl_error *
 const struct nl_backend *nl_device_begin(enum nl_device_kind kind, int device, enum nl_gemm gemm, struct nl_error *err);
 /* Waits for this thread's work there; NL_FAIL: something went wrong in it, and numbers read since are none. */
 int nl_backend_status(const struct nl_backend *backend, struct nl_error *err);
+/* After such a failure: whether all other work of this program on such a device will fail, too. */
+bool nl_device_is_lost(enum nl_device_kind kind);
 
 #endif

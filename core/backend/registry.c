@@ -63,3 +63,9 @@ int nl_backend_status(const struct nl_backend *backend, struct nl_error *err)
 {
     return backend->status ? backend->status(err) : NL_OK;
 }
+
+bool nl_device_is_lost(enum nl_device_kind kind)
+{
+    const struct nl_backend *backend = nl_backend_of(kind);
+    return backend && backend->is_lost && backend->is_lost();
+}

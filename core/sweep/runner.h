@@ -48,9 +48,9 @@ struct nl_runner_options {
 /* Says it to options->note. Frees line. */
 void nl_runner_note(const struct nl_runner_options *options, bool warning, char *line);
 
-/* Runs the trials todo[count] (numbers, in any order), the longest first, and saves each as it ends. NL_FAIL: results cannot be saved. A
- * trial that could not be run (memory) is a record of status "error". After a stop, *left trials had not ended: their records are as they
- * were before. */
+/* Runs the trials todo[count] (numbers, in any order), the longest first, and saves each as it ends. NL_FAIL: results cannot be saved, or the device
+ * is lost. A trial that could not be run (memory) is a record of status "error". After a stop, *left trials had not ended: their records are as
+ * they were before. */
 int nl_run_trials(const struct nl_grid *grid, const struct nl_store *store, struct nl_record *record, const int *todo, int count,
                   const struct nl_runner_options *options, enum nl_stop *stop, int *left, struct nl_error *err);
 

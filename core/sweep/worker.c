@@ -115,12 +115,23 @@ static void count_in(struct nl_runner *runner, const struct nl_worker *worker, i
         nl_runner_stop(runner, NL_STOP_FAILURE);
 }
 
-/* The sweep ends with this error. The lock is held. */
+/* The sweep ends with this error, if it has not ended with another. The lock is held. */
 static void break_off(struct nl_runner *runner, const struct nl_error *err)
 {
     nl_runner_stop(runner, NL_STOP_FAILURE);
+    if (!runner->broken)
+        runner->err = *err;
     runner->broken = true;
-    runner->err = *err;
+}
+
+/* A device that does no more work for this program fails no trial: those that it has not finished can be run by another call. */
+static void lose_device(struct nl_runner *runner, const struct nl_error *why)
+{
+    struct nl_error err;
+    nl_fail(&err, "%s; the device does no more work for this program: finished trials are kept, and the same command runs the others", why->text);
+    pthread_mutex_lock(&runner->lock);
+    break_off(runner, &err);
+    pthread_mutex_unlock(&runner->lock);
 }
 
 /* The trial's record is made: to the disk with it. */
@@ -230,7 +241,9 @@ static void run_members(struct nl_worker *worker, const int *member, int count)
     free(checkpoint);
     free(how);
     free(config);
-    if (status && left == 1) {
+    if (status && left > 0 && nl_device_is_lost((enum nl_device_kind)first->config.device.kind)) {
+        lose_device(runner, &err);
+    } else if (status && left == 1) {
         fail_trial(worker, unfinished[0], err.text);
     } else if (status && left > 1) {
         run_members(worker, unfinished, left / 2);

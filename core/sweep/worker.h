@@ -53,7 +53,7 @@ struct nl_runner {
     double synced_at; /* since when */
     atomic_int stop; /* running trials are abandoned */
     enum nl_stop why;
-    bool broken; /* a result could not be saved, or a thread not started: err says why */
+    bool broken; /* a result could not be saved, a thread not started, a device is lost: err says why */
     struct nl_error err;
     struct nl_progress progress;
 };

@@ -9,6 +9,7 @@
 #ifndef TESTS_HOST_CUDA_RUNTIME_H
 #define TESTS_HOST_CUDA_RUNTIME_H
 
+#include <atomic>
 #include <functional>
 #include <math.h>
 #include <setjmp.h>
@@ -242,7 +243,7 @@ inline void host_cuda_run_block(unsigned threads, const std::function<void()> &b
 /* ---- streams and graphs: one stream, in order; a recorded graph is a list of what to do ---- */
 
 typedef int cudaError_t;
-enum { cudaSuccess = 0, cudaErrorMemoryAllocation = 2 };
+enum { cudaSuccess = 0, cudaErrorMemoryAllocation = 2, cudaErrorIllegalAddress = 700 };
 typedef int cudaStream_t;
 enum { cudaStreamPerThread = 0 };
 enum cudaMemcpyKind { cudaMemcpyHostToDevice, cudaMemcpyDeviceToHost };
@@ -260,6 +261,21 @@ inline void host_cuda_do(std::function<void()> work)
         work();
 }
 
+/* Launches until one ends the context, for tests of what happens then; -1: none does. From then on everything fails, in all threads: host_cuda_context is
+ * what every call answers. */
+extern "C" {
+inline std::atomic<int> host_cuda_launches_left = -1;
+inline std::atomic<cudaError_t> host_cuda_context = cudaSuccess;
+}
+
+inline bool host_cuda_executes()
+{
+    if (host_cuda_launches_left == 0)
+        host_cuda_context = cudaErrorIllegalAddress;
+    host_cuda_launches_left -= host_cuda_launches_left > 0;
+    return host_cuda_context == cudaSuccess;
+}
+
 /* Arguments are copied when a kernel is launched, as the real launch does. */
 template <class... P, class... A> static inline void nl_host_launch(dim3 grid, unsigned threads, void (*kernel)(P...), A... arguments)
 {
@@ -268,6 +284,8 @@ template <class... P, class... A> static inline void nl_host_launch(dim3 grid, u
     if (grid.x == 0 || grid.y == 0 || grid.z == 0 || grid.y > 65535 || grid.z > 65535)
         host_cuda_wrong("a grid that no device takes");
     host_cuda_do([=] {
+        if (!host_cuda_executes())
+            return;
         gridDim = grid;
         blockDim = dim3(threads);
         for (unsigned z = 0; z < grid.z; z++)
@@ -345,15 +363,20 @@ static inline cudaError_t cudaMalloc(void **memory, size_t bytes)
 static inline cudaError_t cudaFree(void *memory)
 {
     free(memory);
-    return cudaSuccess;
+    return host_cuda_context;
 }
+
+enum { cudaHostAllocDefault = 0 };
+
+static inline cudaError_t cudaHostAlloc(void **memory, size_t bytes, unsigned) { return cudaMalloc(memory, bytes); }
+static inline cudaError_t cudaFreeHost(void *memory) { return cudaFree(memory); }
 
 static inline cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, cudaMemcpyKind, cudaStream_t)
 {
     if (host_cuda_recording && !host_cuda_counting)
         host_cuda_wrong("a copy from the host cannot be recorded: its source would be gone");
     memcpy(to, from, bytes);
-    return cudaSuccess;
+    return host_cuda_context;
 }
 
 static inline cudaError_t cudaMemcpy2DAsync(void *to, size_t to_pitch, const void *from, size_t from_pitch, size_t width, size_t height, cudaMemcpyKind,
@@ -363,7 +386,7 @@ static inline cudaError_t cudaMemcpy2DAsync(void *to, size_t to_pitch, const voi
         host_cuda_wrong("a copy from the host cannot be recorded: its source would be gone");
     for (size_t row = 0; row < height; row++)
         memcpy((char *)to + row * to_pitch, (const char *)from + row * from_pitch, width);
-    return cudaSuccess;
+    return host_cuda_context;
 }
 
 static inline cudaError_t cudaMemsetAsync(void *memory, int value, size_t bytes, cudaStream_t)
@@ -373,12 +396,21 @@ static inline cudaError_t cudaMemsetAsync(void *memory, int value, size_t bytes,
     return cudaSuccess;
 }
 
-static inline cudaError_t cudaStreamSynchronize(cudaStream_t) { return cudaSuccess; }
+static inline cudaError_t cudaStreamSynchronize(cudaStream_t) { return host_cuda_context; }
+
+/* Nothing is under way when a call returns: an event has nothing to tell. */
+typedef int cudaEvent_t;
+enum { cudaEventDisableTiming = 2 };
+
+static inline cudaError_t cudaEventCreateWithFlags(cudaEvent_t *, unsigned) { return host_cuda_context; }
+static inline cudaError_t cudaEventDestroy(cudaEvent_t) { return host_cuda_context; }
+static inline cudaError_t cudaEventRecord(cudaEvent_t, cudaStream_t) { return host_cuda_context; }
+static inline cudaError_t cudaEventSynchronize(cudaEvent_t) { return host_cuda_context; }
 
 static inline cudaError_t cudaGetLastError()
 {
     cudaError_t last = host_cuda_last_error;
-    host_cuda_last_error = cudaSuccess;
+    host_cuda_last_error = host_cuda_context;
     return last;
 }
 
@@ -412,7 +444,14 @@ static inline cudaError_t cudaGetDeviceProperties(cudaDeviceProp *out, int)
     return cudaSuccess;
 }
 
-static inline const char *cudaGetErrorString(cudaError_t status) { return status == cudaSuccess ? "no error" : "out of memory"; }
-static inline const char *cudaGetErrorName(cudaError_t status) { return status == cudaSuccess ? "cudaSuccess" : "cudaErrorMemoryAllocation"; }
+static inline const char *cudaGetErrorString(cudaError_t status)
+{
+    return status == cudaSuccess ? "no error" : status == cudaErrorMemoryAllocation ? "out of memory" : "an illegal memory access was encountered";
+}
+
+static inline const char *cudaGetErrorName(cudaError_t status)
+{
+    return status == cudaSuccess ? "cudaSuccess" : status == cudaErrorMemoryAllocation ? "cudaErrorMemoryAllocation" : "cudaErrorIllegalAddress";
+}
 
 #endif

@@ -29,6 +29,7 @@ double nl_cuda_memory(int device);
 int nl_cuda_multiplies(int device, enum nl_precision precision, struct nl_error *err);
 int nl_cuda_thread_begin(int device, struct nl_error *err);
 int nl_cuda_status(struct nl_error *err);
+bool nl_cuda_is_lost(void);
 void *nl_cuda_alloc(size_t bytes);
 void nl_cuda_free(void *memory, size_t bytes);
 void nl_cuda_upload(void *to, const void *from, size_t bytes);

@@ -7,9 +7,21 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Pinned memory, through which everything is uploaded: a copy from elsewhere may hold up the host until the device has come to it. Two halves:
+ * while one is filled the copies from the other go on, and it is filled again when they have ended. */
+struct staging {
+    char *half[2];         /* of HALF bytes, side by side; NULL: not there yet */
+    cudaEvent_t sent[2];   /* recorded after the last copy from a half */
+    int filled;            /* the half that is filled, */
+    size_t used;           /* and its bytes that are taken */
+};
+
+static const size_t HALF = 1 << 20;
+
 /* What a thread has: where it works, its scratch, and what went wrong first. */
 struct context {
     int device;
+    struct staging staging;
     struct nl_cuda_moment *now, told; /* on the device; what it was last told */
     void *scratch;
     size_t scratch_bytes;
@@ -20,6 +32,10 @@ struct context {
 
     void release()
     {
+        for (int i = 0; i < 2 && staging.half[0]; i++)
+            cudaEventDestroy(staging.sent[i]);
+        cudaFreeHost(staging.half[0]);
+        memset(&staging, 0, sizeof staging);
         cudaFree(now);
         cudaFree(scratch);
         cudaFree(tickets);
@@ -55,6 +71,12 @@ int nl_cuda_status(struct nl_error *err)
 {
     NL_GOOD(cudaStreamSynchronize(cudaStreamPerThread));
     return own.trouble[0] ? nl_fail(err, "%s", own.trouble) : NL_OK;
+}
+
+bool nl_cuda_is_lost()
+{
+    cudaGetLastError(); /* of an error that is over */
+    return cudaStreamSynchronize(cudaStreamPerThread) != cudaSuccess;
 }
 
 int nl_cuda_devices(struct nl_error *err)
@@ -138,10 +160,46 @@ void nl_cuda_free(void *memory, size_t bytes)
     NL_GOOD(cudaFree(memory));
 }
 
+/* One piece of memory: there is all of it or none. */
+static bool set_up(struct staging *s)
+{
+    char *memory = NULL;
+    if (!NL_GOOD(cudaHostAlloc((void **)&memory, 2 * HALF, cudaHostAllocDefault)))
+        return false;
+    for (int i = 0; i < 2; i++)
+        NL_GOOD(cudaEventCreateWithFlags(&s->sent[i], cudaEventDisableTiming));
+    s->half[0] = memory;
+    s->half[1] = memory + HALF;
+    return true;
+}
+
+/* Room for at most HALF bytes, which are to be copied from there next; NULL: there is none (remembered). */
+static char *stage(size_t bytes)
+{
+    struct staging *s = &own.staging;
+    if (!s->half[0] && !set_up(s))
+        return NULL;
+    if (s->used + bytes > HALF) {
+        NL_GOOD(cudaEventRecord(s->sent[s->filled], cudaStreamPerThread));
+        s->filled ^= 1;
+        s->used = 0;
+        NL_GOOD(cudaEventSynchronize(s->sent[s->filled]));
+    }
+    char *room = s->half[s->filled] + s->used;
+    s->used += (bytes + 63) / 64 * 64;
+    return room;
+}
+
 void nl_cuda_upload(void *to, const void *from, size_t bytes)
 {
-    /* From pageable memory: it has been read when the call returns. */
-    NL_GOOD(cudaMemcpyAsync(to, from, bytes, cudaMemcpyHostToDevice, cudaStreamPerThread));
+    for (size_t done = 0, part; done < bytes; done += part) {
+        part = bytes - done < HALF ? bytes - done : HALF;
+        char *staged = stage(part);
+        if (!staged)
+            return;
+        memcpy(staged, (const char *)from + done, part);
+        NL_GOOD(cudaMemcpyAsync((char *)to + done, staged, part, cudaMemcpyHostToDevice, cudaStreamPerThread));
+    }
 }
 
 void nl_cuda_download(void *to, const void *from, size_t bytes)
@@ -159,10 +217,22 @@ static bool copies(size_t stride)
 
 void nl_cuda_upload_rows(void *to, size_t stride, const void *from, size_t bytes, int count)
 {
-    if (copies(stride))
-        NL_GOOD(cudaMemcpy2DAsync(to, stride, from, bytes, bytes, (size_t)count, cudaMemcpyHostToDevice, cudaStreamPerThread));
-    for (int i = 0; !copies(stride) && i < count; i++)
-        nl_cuda_upload((char *)to + (size_t)i * stride, (const char *)from + (size_t)i * bytes, bytes);
+    size_t at_once = copies(stride) ? HALF / bytes : 0;
+    for (size_t row = 0, rows; row < (size_t)count; row += rows) {
+        char *place = (char *)to + row * stride;
+        const char *next = (const char *)from + row * bytes;
+        rows = min(at_once, (size_t)count - row);
+        if (rows <= 1) {
+            rows = 1;
+            nl_cuda_upload(place, next, bytes);
+            continue;
+        }
+        char *staged = stage(rows * bytes);
+        if (!staged)
+            return;
+        memcpy(staged, next, rows * bytes);
+        NL_GOOD(cudaMemcpy2DAsync(place, stride, staged, bytes, bytes, rows, cudaMemcpyHostToDevice, cudaStreamPerThread));
+    }
 }
 
 void nl_cuda_download_rows(void *to, const void *from, size_t stride, size_t bytes, int count)

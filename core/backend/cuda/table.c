@@ -29,6 +29,7 @@ const struct nl_backend nl_backend_cuda = {
     .multiplies = nl_cuda_multiplies,
     .thread_begin = nl_cuda_thread_begin,
     .status = nl_cuda_status,
+    .is_lost = nl_cuda_is_lost,
     .alloc = nl_cuda_alloc,
     .free = nl_cuda_free,
     .upload = nl_cuda_upload,
