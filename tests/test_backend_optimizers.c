@@ -42,6 +42,7 @@ static struct nl_update update_of(const struct recipe *recipe, struct image *ima
                               .nesterov = recipe->nesterov,
                               .count = WEIGHTS,
                               .decayed = decayed,
+                              .clips = recipe->hyper.clip_norm > 0,
                               .units = recipe->hyper.agc > 0 ? 3 : 0,
                               .tensors = PARTS,
                               .has_fractions = true,
@@ -271,7 +272,7 @@ START_TEST(clipping_holds_for_huge_gradients)
         struct image image = image_make(nl_backends[b], 1, 1 << 14);
         struct nl_run run = run_of(&image, 1);
         struct nl_hyper *hyper = image_field(&image, sizeof *hyper);
-        struct nl_update op = {.optimizer = NL_SGD, .count = 2, .hyper = hyper};
+        struct nl_update op = {.optimizer = NL_SGD, .count = 2, .clips = true, .hyper = hyper};
         *hyper = (struct nl_hyper){.lr = 1, .clip_norm = 5};
         op.w = image_reals(&image, 2);
         op.grad = image_reals(&image, 2);

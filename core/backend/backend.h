@@ -46,6 +46,7 @@ struct nl_update {
     enum nl_optimizer optimizer;
     bool nesterov;
     size_t count, decayed, stepped;
+    bool clips;               /* by the norm over all gradients: in all replicas, or in none */
     size_t units;             /* adaptive gradient clipping: the most units of a tensor; 0: it is off, in all replicas */
     int tensors;
     const struct nl_update_tensor *tensor; /* (tensors) in the state, the same in each: all parameters. LARS, adaptive clipping and fractions need it */

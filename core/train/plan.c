@@ -74,6 +74,7 @@ static void *lay_out_parameters(struct nl_plan *plan, struct layout *l, const st
                                       .count = graph->count,
                                       .decayed = decayed(graph, config),
                                       .stepped = plan->update.stepped,
+                                      .clips = config->train.clip_norm > 0,
                                       .w = plan->parameters,
                                       .grad = plan->mean ? plan->mean_gradient.mean : gradients,
                                       .hyper = plan->hyper};

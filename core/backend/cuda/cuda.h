@@ -114,10 +114,11 @@ static __device__ inline size_t nl_element()
     return (size_t)blockIdx.x * blockDim.x + threadIdx.x;
 }
 
-/* The same place in the state of this block's replica; NULL stays NULL. */
+/* The same place in the state of this block's replica; NULL stays NULL. No integer on the way: of a pointer that was one the compiler does
+ * not know that it is global. */
 template <typename T> static __device__ inline T *nl_at(T *place, size_t stride)
 {
-    return place ? (T *)((uintptr_t)place + blockIdx.z * stride) : (T *)nullptr;
+    return place ? (T *)((const char *)place + blockIdx.z * stride) : (T *)nullptr;
 }
 
 /* Sum over a warp, in a fixed order; every lane has it. */

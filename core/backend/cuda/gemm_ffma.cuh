@@ -25,14 +25,14 @@ template <int N, int TN> static __device__ __forceinline__ void nl_ffma_write_su
     }
 }
 
-/* Tile M x N of C by DEPTH of k; each thread TM x TN of it, in pieces of four columns (rows) that lie apart, so that a warp's
+/* Block (x, y) of a product: tile M x N of C by DEPTH of k; each thread TM x TN of it, in pieces of four columns (rows) that lie apart, so that a warp's
  * reads of shared memory meet no bank twice. Double-buffered: the next tile is fetched while this one is multiplied. */
 template <int M, int N, int DEPTH, int TM, int TN, bool SUMS, class A, class B>
-__global__ void __launch_bounds__(M / TM *N / TN) nl_ffma_kernel(A a, B b, struct nl_gemm_out out, struct nl_gemm_size size, size_t stride)
+static __device__ __forceinline__ void nl_ffma_block(A a, B b, const struct nl_gemm_out &out, const struct nl_gemm_size &size, size_t stride, unsigned x, unsigned y)
 {
     constexpr int ACROSS = N / TN, THREADS = M / TM * ACROSS, LINE_M = M + 4, LINE_N = N + 4;
     __shared__ __align__(16) float tile_a[2][DEPTH][LINE_M], tile_b[2][DEPTH][LINE_N];
-    struct nl_gemm_part part = nl_gemm_part_of<M, N>(size);
+    struct nl_gemm_part part = nl_gemm_part_of<M, N>(size, x, y);
     int tx = threadIdx.x % ACROSS, ty = threadIdx.x / ACROSS;
     a.at = nl_at(a.at, stride);
     b.at = nl_at(b.at, stride);
@@ -100,10 +100,38 @@ __global__ void __launch_bounds__(M / TM *N / TN) nl_ffma_kernel(A a, B b, struc
                 c[(size_t)row * size.n + to] = bias ? sum[i][j] + bias[to] : sum[i][j];
         }
     }
-    if (SUMS && blockIdx.x == 0 && ty == 0)
+    if (SUMS && part.m0 == 0 && ty == 0)
         nl_ffma_write_sums<N>(column, out.parts ? c + (size_t)size.m * size.n : nl_at(out.sums, stride), part.n0, size.n, tx);
     if (out.parts)
         nl_gemm_join<M, N>(out, size, part, stride);
+}
+
+template <int M, int N, int DEPTH, int TM, int TN, bool SUMS, class A, class B>
+__global__ void __launch_bounds__(M / TM *N / TN) nl_ffma_kernel(A a, B b, struct nl_gemm_out out, struct nl_gemm_size size, size_t stride)
+{
+    nl_ffma_block<M, N, DEPTH, TM, TN, SUMS>(a, b, out, size, stride, blockIdx.x, blockIdx.y);
+}
+
+/* Two products in one launch, in small tiles: the blocks of the first, then those of the second. */
+template <bool SUMS, class A, class B, class C, class D>
+__global__ void __launch_bounds__(64) nl_ffma_pair_kernel(struct nl_product<A, B> first, struct nl_product<C, D> second, unsigned first_blocks, size_t stride)
+{
+    unsigned block = blockIdx.x, rows;
+    if (block < first_blocks) {
+        rows = (first.size.m + 31) / 32;
+        nl_ffma_block<32, 32, 16, 4, 4, SUMS>(first.a, first.b, first.out, first.size, stride, block % rows, block / rows);
+    } else {
+        block -= first_blocks;
+        rows = (second.size.m + 31) / 32;
+        nl_ffma_block<32, 32, 16, 4, 4, false>(second.a, second.b, second.out, second.size, stride, block % rows, block / rows);
+    }
+}
+
+template <bool SUMS, class A, class B, class C, class D>
+static void nl_ffma_pair(const struct nl_run *run, const struct nl_product<A, B> &first, const struct nl_product<C, D> &second)
+{
+    dim3 one = nl_gemm_grid<32, 32>(run, first.size), other = nl_gemm_grid<32, 32>(run, second.size);
+    NL_LAUNCH((nl_ffma_pair_kernel<SUMS, A, B, C, D>), dim3(one.x * one.y + other.x * other.y, 1, one.z), 64, first, second, one.x * one.y, run->stride);
 }
 
 template <int M, int N, int DEPTH, int TM, int TN, bool SUMS, class A, class B>

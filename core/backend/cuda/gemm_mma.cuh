@@ -131,10 +131,10 @@ __global__ void __launch_bounds__(M / WM *N / WN * 32) nl_mma_kernel(A a, B b, s
     static_assert(M % 32 == 0 && N % 32 == 0 && N <= THREADS, "turned columns stay in their tile, and each column of sums has a thread");
     __shared__ __align__(16) uint32_t tile_a[2][WORDS][M + 8], tile_b[2][WORDS][N + 8];
     __shared__ float plain[2][SUMS ? DEPTH : 1][SUMS ? N : 1];
-    struct nl_gemm_part part = nl_gemm_part_of<M, N>(size);
+    struct nl_gemm_part part = nl_gemm_part_of<M, N>(size, blockIdx.x, blockIdx.y);
     int warp = threadIdx.x / 32, group = threadIdx.x % 32 / 4, quad = threadIdx.x % 4;
     int row = warp / (N / WN) * WM + group, column = warp % (N / WN) * WN + group; /* of the warp's first fragments */
-    bool sums = SUMS && blockIdx.x == 0;
+    bool sums = SUMS && part.m0 == 0;
     a.at = nl_at(a.at, stride);
     b.at = nl_at(b.at, stride);
 

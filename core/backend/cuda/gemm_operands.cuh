@@ -26,6 +26,14 @@ struct nl_gemm_out {
     unsigned *tickets; /* [r][tile], with parts */
 };
 
+/* C = A B. */
+template <class A, class B> struct nl_product {
+    A a;
+    B b;
+    struct nl_gemm_out out;
+    struct nl_gemm_size size;
+};
+
 /* Whether four neighbours can be fetched at once from dense rows of so many floats. Images start at multiples of 64 bytes. */
 static inline bool nl_fours(const void *at, int columns)
 {
@@ -133,15 +141,19 @@ template <class Operand, int EDGE, int DEPTH, int THREADS> struct nl_tile_loader
     }
 };
 
-/* A block's part of the product: rows from m0, columns from n0, and which chunk of k. */
+/* A block's part of the product: rows from m0, columns from n0, which tile that is, and which chunk of k. */
 struct nl_gemm_part {
     int m0, n0, chunk, begin, end;
+    unsigned tile, tiles, chunks;
 };
 
-template <int M, int N> static __device__ struct nl_gemm_part nl_gemm_part_of(const struct nl_gemm_size &size)
+/* Of block (x, y) of the grid below. */
+template <int M, int N> static __device__ struct nl_gemm_part nl_gemm_part_of(const struct nl_gemm_size &size, unsigned x, unsigned y)
 {
-    int column_tiles = (size.n + N - 1) / N, chunk = blockIdx.y / column_tiles, begin = chunk * size.chunk;
-    return {(int)blockIdx.x * M, (int)blockIdx.y % column_tiles * N, chunk, begin, min(begin + size.chunk, size.k)};
+    unsigned row_tiles = (size.m + M - 1) / M, column_tiles = (size.n + N - 1) / N, column = y % column_tiles;
+    int chunk = y / column_tiles, begin = chunk * size.chunk;
+    return {(int)x * M, (int)column * N, chunk, begin, min(begin + size.chunk, size.k), x * column_tiles + column, row_tiles * column_tiles,
+            (unsigned)((size.k + size.chunk - 1) / size.chunk)};
 }
 
 template <int M, int N> static dim3 nl_gemm_grid(const struct nl_run *run, const struct nl_gemm_size &size)
@@ -149,8 +161,8 @@ template <int M, int N> static dim3 nl_gemm_grid(const struct nl_run *run, const
     return dim3(nl_blocks(size.m, M), nl_blocks(size.n, N) * nl_blocks(size.k, size.chunk), (unsigned)run->replicas);
 }
 
-/* Large tiles where there are enough of them to fill a device, else small ones. */
-enum { NL_ENOUGH_BLOCKS = 128 };
+/* Large tiles where there are enough of them to fill a device, else small ones: one for each multiprocessor of an H100. */
+enum { NL_ENOUGH_BLOCKS = 132 };
 
 static inline bool nl_gemm_is_large(const struct nl_run *run, const struct nl_gemm_size &size)
 {
@@ -168,8 +180,8 @@ static __device__ inline float *nl_gemm_chunk(const struct nl_gemm_out &out, con
 /* Ends a block whose chunk is in its place: the last one of the tile adds all chunks, in order. */
 template <int M, int N> static __device__ void nl_gemm_join(const struct nl_gemm_out &out, const struct nl_gemm_size &size, const struct nl_gemm_part &part, size_t stride)
 {
-    unsigned column_tiles = (size.n + N - 1) / N, chunks = gridDim.y / column_tiles, tile = blockIdx.x * column_tiles + blockIdx.y % column_tiles;
-    if (!nl_last_block(&out.tickets[blockIdx.z * gridDim.x * column_tiles + tile], chunks))
+    unsigned chunks = part.chunks;
+    if (!nl_last_block(&out.tickets[blockIdx.z * part.tiles + part.tile], chunks))
         return;
     const float *first = nl_gemm_chunk(out, size, 0);
     float *c = nl_at(out.c, stride), *sums = nl_at(out.sums, stride);
@@ -196,7 +208,7 @@ template <int M, int N> static __device__ void nl_gemm_join(const struct nl_gemm
             }
         }
     }
-    for (int n = part.n0 + threadIdx.x; sums && blockIdx.x == 0 && n < min(part.n0 + N, size.n); n += blockDim.x) {
+    for (int n = part.n0 + threadIdx.x; sums && part.m0 == 0 && n < min(part.n0 + N, size.n); n += blockDim.x) {
         float sum = 0.0f;
         for (unsigned s = 0; s < chunks; s++)
             sum += first[s * out.part + (size_t)size.m * size.n + n];

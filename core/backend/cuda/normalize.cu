@@ -12,6 +12,7 @@ static struct nl_layout layout_of(const struct nl_run *run, const struct nl_norm
     l.rows = (unsigned)p.samples * (unsigned)p.positions;
     l.channels = (unsigned)setup.channels;
     l.width = (unsigned)p.channels;
+    l.by_width = nl_divisor_of(p.channels);
     l.samples = (unsigned)p.samples;
     l.blocks = l.positions / (unsigned)p.positions;
     l.elements = op->affine_count > setup.channels;
@@ -51,18 +52,12 @@ static void launch_normalize_backward(const struct nl_run *run, const void *argu
 {
     const struct nl_normalize *op = (const struct nl_normalize *)arguments;
     struct nl_layout layout = layout_of(run, op);
-    if (!has_own_kernels(op)) {
+    if (!has_own_kernels(op))
         nl_cuda_general_backward(run, op, &layout);
-        return;
-    }
-    if (op->norm->tracks) {
+    else if (op->norm->tracks)
         nl_cuda_columns_backward(run, op, &layout);
-        return;
-    }
-    if (op->affine_count > 0)
-        nl_cuda_sets_gradients(run, op, &layout);
-    if (op->dx || op->residual)
-        nl_cuda_sets_dx(run, op, &layout);
+    else
+        nl_cuda_sets_backward(run, op, &layout);
 }
 
 NL_CUDA_KERNEL(normalize, nl_cuda_normalize_suits, launch_normalize_forward, launch_normalize_backward);

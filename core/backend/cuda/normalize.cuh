@@ -10,13 +10,14 @@
 #ifndef NL_BACKEND_CUDA_NORMALIZE_CUH
 #define NL_BACKEND_CUDA_NORMALIZE_CUH
 
-#include "backend/cuda/cuda.h"
+#include "backend/cuda/division.cuh"
 #include "norm/coefficients.h"
 #include "operation/lengths.h"
 #include "operation/normalize.h"
 
 struct nl_layout {
     unsigned all_rows, rows, channels, width;
+    struct nl_divisor by_width;
     unsigned positions;     /* rows a sample */
     unsigned samples;       /* of a set; the last one may have fewer */
     unsigned blocks;        /* of positions: 1 or positions */
@@ -88,8 +89,7 @@ static inline unsigned nl_layout_sets(const struct nl_layout *l)
 
 /* normalize_sets.cu */
 void nl_cuda_sets_forward(const struct nl_run *run, const struct nl_normalize *op, const struct nl_layout *layout);
-void nl_cuda_sets_dx(const struct nl_run *run, const struct nl_normalize *op, const struct nl_layout *layout);
-void nl_cuda_sets_gradients(const struct nl_run *run, const struct nl_normalize *op, const struct nl_layout *layout);
+void nl_cuda_sets_backward(const struct nl_run *run, const struct nl_normalize *op, const struct nl_layout *layout);
 
 /* normalize_columns.cu: sets of one channel */
 void nl_cuda_columns_forward(const struct nl_run *run, const struct nl_normalize *op, const struct nl_layout *layout);

@@ -5,7 +5,8 @@
 #include "norm/momentum.h"
 
 /* Of a block: channels, 32 for whole lines of memory, 8 for whole sectors; threads; rows that each holds. */
-static const unsigned COLUMNS = 32, FEWEST_COLUMNS = 8, THREADS = NL_THREADS, MOST_THREADS = 1024, EACH = 16;
+static const unsigned COLUMNS = 32, FEWEST_COLUMNS = 8, THREADS = NL_THREADS, FEW_THREADS = 512, MOST_THREADS = 1024, EACH = 16;
+static const unsigned AHEAD = 4; /* rows of the residual that a thread fetches before it writes: nothing is fetched past a write */
 
 /* Where a thread of a block stands: its column, and every deep-th row of a chunk. */
 struct tile {
@@ -40,6 +41,8 @@ static struct tile tile_of(const struct nl_layout *l)
 struct coordinates {
     unsigned tx, ty, c, slice, chunk;
     unsigned first, end; /* rows */
+    unsigned step;       /* elements from one of the thread's rows to the next */
+    size_t at;           /* of the thread's first row */
     bool real;           /* there is such a column */
 };
 
@@ -56,11 +59,14 @@ static __device__ struct coordinates coordinates_of(const struct nl_layout &l, c
     unsigned end = min((s.slice + 1) * l.rows, l.all_rows);
     s.first = min(s.slice * l.rows + s.chunk * t.deep * EACH, end);
     s.end = min(s.first + t.deep * EACH, end);
+    s.step = t.deep * l.channels;
+    s.at = (size_t)(s.first + s.ty) * l.channels + s.c;
     return s;
 }
 
-#define FOR_ROWS(s, t) \
-    _Pragma("unroll") for (unsigned i = 0; i < EACH; i++) if (unsigned row = (s).first + i * (t).deep + (s).ty; (s).real && row < (s).end)
+#define FOR_SOME_ROWS(s, t, from, count) \
+    _Pragma("unroll") for (unsigned i = (from); i < (from) + (count); i++) if ((s).real && (s).first + i * (t).deep + (s).ty < (s).end)
+#define FOR_ROWS(s, t) FOR_SOME_ROWS(s, t, 0, EACH)
 
 /* Sums of a and b over the threads of a column, in a fixed order; each of them has them. */
 static __device__ void column_sum(const struct tile &t, const struct coordinates &s, double *a, double *b)
@@ -168,17 +174,18 @@ static __device__ struct affine affine_of(const struct nl_normalize &op, const s
     return a;
 }
 
-static __device__ inline size_t place(const struct nl_layout &l, const struct coordinates &s, unsigned row)
+/* Of the thread's row i. */
+static __device__ inline size_t place(const struct coordinates &s, unsigned i)
 {
-    return (size_t)row * l.channels + s.c;
+    return s.at + i * s.step;
 }
 
 /* ---- forward ---- */
 
-static __device__ void read(const struct nl_layout &l, const struct tile &t, const struct coordinates &s, const float *x, float value[EACH])
+static __device__ void read(const struct tile &t, const struct coordinates &s, const float *x, float value[EACH])
 {
     FOR_ROWS(s, t)
-    value[i] = x[place(l, s, row)];
+    value[i] = x[place(s, i)];
 }
 
 /* Mean and variance of the column's rows in registers. */
@@ -186,7 +193,7 @@ static __device__ void moments(const struct nl_layout &l, const struct tile &t, 
                                double *mean, double *var)
 {
     double m = s.end - s.first, sum = 0.0, squares = 0.0;
-    float shift = s.real && s.first < s.end ? x[place(l, s, s.first)] : 0.0f, part = 0.0f, part_squares = 0.0f;
+    float shift = s.real && s.first < s.end ? x[(size_t)s.first * l.channels + s.c] : 0.0f, part = 0.0f, part_squares = 0.0f;
     FOR_ROWS(s, t)
     part += value[i] - shift;
     sum = part;
@@ -212,33 +219,38 @@ static __device__ void apply(const struct nl_normalize &op, const struct nl_layo
     struct affine a = affine_of(op, l, s);
     const float *residual = (const float *)nl_at(op.residual, l.stride);
     float *y = (float *)nl_at(op.y, l.stride);
-    FOR_ROWS(s, t)
-    {
-        float to = nl_xhat(statistic, value[i]) * a.gamma + a.beta;
-        if (residual)
-            to += residual[place(l, s, row)];
-        y[place(l, s, row)] = l.relu && to < 0 ? 0.0f : to; /* NaN stays NaN */
+#pragma unroll
+    for (unsigned first = 0; first < EACH; first += AHEAD) {
+        float added[AHEAD];
+        FOR_SOME_ROWS(s, t, first, AHEAD)
+        added[i - first] = residual ? residual[place(s, i)] : 0.0f;
+        FOR_SOME_ROWS(s, t, first, AHEAD)
+        {
+            float to = nl_xhat(statistic, value[i]) * a.gamma + a.beta;
+            if (residual)
+                to += added[i - first];
+            y[place(s, i)] = l.relu && to < 0 ? 0.0f : to; /* NaN stays NaN */
+        }
     }
 }
 
-/* A slice fits the block's registers: everything at once, slice after slice. */
-static __global__ void __launch_bounds__(MOST_THREADS) forward_whole(struct nl_normalize op, struct nl_layout l, struct tile t, enum nl_statistics statistics,
-                                                                     unsigned *tickets)
+/* A slice fits the block's registers: everything at once, slice after slice. MOST: of threads; the fewer there are, the more registers has each. */
+template <unsigned MOST>
+static __global__ void __launch_bounds__(MOST) forward_whole(struct nl_normalize op, struct nl_layout l, struct tile t, enum nl_statistics statistics, unsigned *tickets)
 {
     const float *x = (const float *)nl_at(op.x, l.stride);
-    double eps = nl_own_or(op.eps, nl_at(op.hyper, l.stride)->norm_eps);
     for (unsigned slice = 0; slice < t.slices; slice++) {
         struct coordinates s = coordinates_of(l, t, slice);
         float value[EACH];
         double mean, var;
-        read(l, t, s, x, value);
+        read(t, s, x, value);
         moments(l, t, s, x, value, &mean, &var);
-        if (s.ty == 0 && s.real) {
+        apply(op, l, t, s, nl_statistic_of(mean, var, nl_own_or(op.eps, nl_at(op.hyper, l.stride)->norm_eps)), value);
+        if (s.ty == 0 && s.real) { /* now that the registers are free */
             nl_at((double *)op.mean, l.stride)[slice * l.channels + s.c] = mean;
             nl_at((double *)op.var, l.stride)[slice * l.channels + s.c] = var;
             follow(op, l, statistics, s.c, slice, (double)slice * l.rows, s.end - s.first, mean, var);
         }
-        apply(op, l, t, s, nl_statistic_of(mean, var, eps), value);
     }
     if (nl_last_block(&tickets[blockIdx.z], t.tiles) && threadIdx.x == 0)
         advance(op, l, statistics, t.slices, l.all_rows);
@@ -278,7 +290,7 @@ static __global__ void __launch_bounds__(THREADS) forward_chunk(struct nl_normal
     const float *x = (const float *)nl_at(op.x, l.stride);
     float value[EACH];
     double mean, var;
-    read(l, t, s, x, value);
+    read(t, s, x, value);
     moments(l, t, s, x, value, &mean, &var);
     if (s.ty == 0 && s.real && s.first < s.end) {
         double *to = part + (((size_t)blockIdx.z * t.slices + s.slice) * t.chunks + s.chunk) * 2 * l.channels + s.c;
@@ -304,7 +316,7 @@ static __global__ void __launch_bounds__(MOST_THREADS) forward_apply(struct nl_n
 {
     struct coordinates s = coordinates_of(l, t, blockIdx.x / t.tiles);
     float value[EACH];
-    read(l, t, s, (const float *)nl_at(op.x, l.stride), value);
+    read(t, s, (const float *)nl_at(op.x, l.stride), value);
     apply(op, l, t, s, shared_statistic(op, l, s, statistics), value);
     if (blockIdx.x == 0 && threadIdx.x == 0)
         advance(op, l, statistics, t.slices, l.all_rows);
@@ -345,7 +357,10 @@ void nl_cuda_columns_forward(const struct nl_run *run, const struct nl_normalize
     dim3 all(t.tiles * t.slices * t.chunks, 1, replicas);
     unsigned *tickets = nl_cuda_tickets((size_t)replicas * t.tiles);
     if (!layout->fixed && t.chunks == 1) {
-        NL_LAUNCH(forward_whole, dim3(t.tiles, 1, replicas), t.threads, *op, *layout, t, run->statistics, tickets);
+        if (t.threads <= FEW_THREADS)
+            NL_LAUNCH(forward_whole<FEW_THREADS>, dim3(t.tiles, 1, replicas), t.threads, *op, *layout, t, run->statistics, tickets);
+        else
+            NL_LAUNCH(forward_whole<MOST_THREADS>, dim3(t.tiles, 1, replicas), t.threads, *op, *layout, t, run->statistics, tickets);
         return;
     }
     if (!layout->fixed) {
@@ -374,9 +389,9 @@ static __device__ void read_back(const struct nl_normalize &op, const struct nl_
     float part = 0.0f, part_product = 0.0f;
     FOR_ROWS(s, t)
     {
-        xhat[i] = nl_xhat(statistic, x[place(l, s, row)]);
-        grad[i] = dy[place(l, s, row)];
-        if (l.relu && !((y ? y[place(l, s, row)] : a.gamma * xhat[i] + a.beta) > 0))
+        xhat[i] = nl_xhat(statistic, x[place(s, i)]);
+        grad[i] = dy[place(s, i)];
+        if (l.relu && !((y ? y[place(s, i)] : a.gamma * xhat[i] + a.beta) > 0))
             grad[i] = 0.0f;
         part += grad[i];
         part_product += grad[i] * xhat[i];
@@ -406,9 +421,9 @@ static __device__ void write_dx(const struct nl_normalize &op, const struct nl_l
     FOR_ROWS(s, t)
     {
         if (dresidual)
-            dresidual[place(l, s, row)] = grad[i];
+            dresidual[place(s, i)] = grad[i];
         if (dx)
-            dx[place(l, s, row)] = scale * ((grad[i] - mean.grad) - xhat[i] * mean.product);
+            dx[place(s, i)] = scale * ((grad[i] - mean.grad) - xhat[i] * mean.product);
     }
 }
 
@@ -420,7 +435,8 @@ static __device__ void write_gradients(const struct nl_normalize &op, const stru
         ((float *)nl_at(op.dbeta, l.stride))[c] = (float)sum;
 }
 
-static __global__ void __launch_bounds__(MOST_THREADS) backward_whole(struct nl_normalize op, struct nl_layout l, struct tile t, enum nl_statistics statistics)
+template <unsigned MOST>
+static __global__ void __launch_bounds__(MOST) backward_whole(struct nl_normalize op, struct nl_layout l, struct tile t, enum nl_statistics statistics)
 {
     double products = 0.0, sums = 0.0;
     for (unsigned slice = 0; slice < t.slices; slice++) {
@@ -500,7 +516,10 @@ void nl_cuda_columns_backward(const struct nl_run *run, const struct nl_normaliz
     struct tile t = tile_of(layout);
     unsigned replicas = (unsigned)run->replicas;
     if (t.chunks == 1) {
-        NL_LAUNCH(backward_whole, dim3(t.tiles, 1, replicas), t.threads, *op, *layout, t, run->statistics);
+        if (t.threads <= FEW_THREADS)
+            NL_LAUNCH(backward_whole<FEW_THREADS>, dim3(t.tiles, 1, replicas), t.threads, *op, *layout, t, run->statistics);
+        else
+            NL_LAUNCH(backward_whole<MOST_THREADS>, dim3(t.tiles, 1, replicas), t.threads, *op, *layout, t, run->statistics);
         return;
     }
     dim3 all(t.tiles * t.slices * t.chunks, 1, replicas);

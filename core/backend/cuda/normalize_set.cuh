@@ -33,21 +33,25 @@ static __device__ inline unsigned index_of(const struct nl_layout &l, unsigned r
 /* The row that element e lies in. */
 static __device__ inline unsigned row_of(const struct nl_layout &l, const struct set &s, unsigned e)
 {
-    return s.row + e / l.width * s.pitch;
+    return s.row + nl_divide(e, l.by_width).quotient * s.pitch;
 }
 
 /* Element e's place in x. A set of whole rows in a row is one run. */
 static __device__ inline size_t place(const struct nl_layout &l, const struct set &s, unsigned e)
 {
     size_t first = (size_t)s.row * l.channels + s.c;
-    return l.width == l.channels && s.pitch == 1 ? first + e : first + (size_t)(e / l.width * s.pitch) * l.channels + e % l.width;
+    if (l.width == l.channels && s.pitch == 1)
+        return first + e;
+    struct nl_division row = nl_divide(e, l.by_width);
+    return first + (size_t)(row.quotient * s.pitch) * l.channels + row.rest;
 }
 
 /* Index of element e's gamma. */
 static __device__ inline unsigned affine(const struct nl_layout &l, const struct set &s, unsigned e)
 {
-    unsigned c = s.c + e % l.width;
-    return l.elements ? (s.row + e / l.width * s.pitch) % l.positions * l.channels + c : c;
+    struct nl_division row = nl_divide(e, l.by_width);
+    unsigned c = s.c + row.rest;
+    return l.elements ? (s.row + row.quotient * s.pitch) % l.positions * l.channels + c : c;
 }
 
 #endif

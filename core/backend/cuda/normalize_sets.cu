@@ -1,5 +1,6 @@
 /* Normalizers whose sets lie within a sample (LN, GN, IN, RMSNorm): a block of threads takes a set, and keeps it in registers where it
- * fits, so that memory is read once. The gradients of gamma and beta run across the sets: sums down the columns, in two stages. */
+ * fits, so that memory is read once. The gradients of gamma and beta run across the sets: where a set has several rows its block adds those up, and the last one of
+ * the same channels adds the sets; else they are sums down the columns, in launches of their own. */
 #include "backend/cuda/normalize_set.cuh"
 
 static const int ITEMS = 4; /* fetches that a thread has under way */
@@ -92,7 +93,7 @@ template <int VECTOR, bool WHOLE> __global__ void __launch_bounds__(1024) sets_f
             h.fetch(l, s, x, e);
         FOR_ITEMS(s)
         {
-            unsigned a = affine(l, s, e + i * blockDim.x * VECTOR + v);
+            unsigned a = affine(l, s, e + i * blockDim.x * VECTOR) + v;
             float value = nl_xhat(t, h.value[i][v]);
             if (gamma)
                 value *= gamma[a];
@@ -109,71 +110,148 @@ template <int VECTOR, bool WHOLE> __global__ void __launch_bounds__(1024) sets_f
     }
 }
 
-/* Fetches VECTOR elements from e on as xhat and dxhat: the gradient past the ReLU, times gamma. The residual takes the gradient as it is. */
+/* Fetches VECTOR elements from e on, which lie in one row, as xhat and the gradient past the ReLU. It writes nothing: the compiler moves no fetch before a write. */
 template <int VECTOR>
 static __device__ inline void fetch_back(const struct nl_normalize &op, const struct nl_layout &l, const struct set &s, const struct nl_statistic &t,
-                                         unsigned e, float xhat[VECTOR], float dxhat[VECTOR])
+                                         unsigned e, float xhat[VECTOR], float grad[VECTOR])
 {
     const float *gamma = (const float *)nl_at(op.gamma, l.stride), *beta = (const float *)nl_at(op.beta, l.stride);
     size_t at = place(l, s, e);
     float after[VECTOR]; /* the ReLU */
     read<VECTOR>((const float *)nl_at(op.x, l.stride) + at, xhat);
-    read<VECTOR>((const float *)nl_at(op.dy, l.stride) + at, dxhat);
+    read<VECTOR>((const float *)nl_at(op.dy, l.stride) + at, grad);
     if (op.residual)
         read<VECTOR>((const float *)nl_at(op.y, l.stride) + at, after);
+    unsigned first = affine(l, s, e);
 #pragma unroll
     for (int v = 0; v < VECTOR; v++) {
-        unsigned a = affine(l, s, e + v);
+        unsigned a = first + v;
         xhat[v] = nl_xhat(t, xhat[v]);
         if (!op.residual)
             after[v] = (gamma ? gamma[a] * xhat[v] : xhat[v]) + (beta ? beta[a] : 0.0f);
         if (l.relu && !(after[v] > 0))
-            dxhat[v] = 0.0f;
+            grad[v] = 0.0f;
     }
-    if (op.residual)
-        write<VECTOR>(dxhat, (float *)nl_at(op.dresidual, l.stride) + at);
-#pragma unroll
-    for (int v = 0; gamma && v < VECTOR; v++)
-        dxhat[v] *= gamma[affine(l, s, e + v)];
 }
 
-template <int VECTOR, bool WHOLE> __global__ void __launch_bounds__(1024) sets_dx(struct nl_normalize op, struct nl_layout l)
+/* What the blocks of one launch add to the gradients of gamma and beta: a row of a set is `period` fetches, and the block fetches whole rows at once, so that a
+ * thread has the same columns in all its fetches. */
+struct shares {
+    unsigned period, blocks; /* blocks: sets of the same channels */
+    double *part;            /* [r][block][2][C]: sums over a set of dy xhat and of dy */
+    unsigned *tickets;       /* [r][channels / width] */
+};
+
+/* Sums of a and b over the threads t, t + period, t + 2 period ..., in a fixed order; the first `period` threads have them. */
+static __device__ void add_up(unsigned period, double *a, double *b)
+{
+    __shared__ double room[2][1024];
+    unsigned t = threadIdx.x, row = t / period;
+    __syncthreads(); /* the room may still be read from the last time */
+    room[0][t] = *a;
+    room[1][t] = *b;
+    for (unsigned rows = blockDim.x / period, half; rows > 1; rows = half) {
+        half = (rows + 1) / 2;
+        __syncthreads();
+        if (row + half < rows) {
+            room[0][t] += room[0][t + half * period];
+            room[1][t] += room[1][t + half * period];
+        }
+    }
+    *a = room[0][t];
+    *b = room[1][t];
+}
+
+/* What the block's set adds: from each thread's sums in its columns. */
+template <int VECTOR>
+static __device__ void share(const struct nl_layout &l, const struct set &s, const struct shares &shares, const float products[VECTOR], const float sums[VECTOR])
+{
+    double *to = shares.part + ((size_t)blockIdx.z * shares.blocks + blockIdx.x * l.width / l.channels) * 2 * l.channels + s.c + threadIdx.x * VECTOR;
+#pragma unroll
+    for (int v = 0; v < VECTOR; v++) {
+        double product = products[v], sum = sums[v];
+        add_up(shares.period, &product, &sum);
+        if (threadIdx.x < shares.period) {
+            to[v] = product;
+            to[l.channels + v] = sum;
+        }
+    }
+}
+
+/* The gradients of gamma and beta from the shares of all sets of the same channels, by the block that is done last. */
+static __device__ void join_shares(const struct nl_normalize &op, const struct nl_layout &l, const struct set &s, const struct shares &shares)
+{
+    unsigned column = threadIdx.x % l.width, row = threadIdx.x / l.width, rows = blockDim.x / l.width;
+    double product = 0.0, sum = 0.0;
+#pragma unroll 4
+    for (unsigned block = row; row < rows && block < shares.blocks; block += rows) {
+        const double *from = shares.part + ((size_t)blockIdx.z * shares.blocks + block) * 2 * l.channels + s.c + column;
+        product += from[0];
+        sum += from[l.channels];
+    }
+    add_up(l.width, &product, &sum);
+    if (row > 0)
+        return;
+    ((float *)nl_at(op.dgamma, l.stride))[s.c + column] = (float)product;
+    if (op.dbeta)
+        ((float *)nl_at(op.dbeta, l.stride))[s.c + column] = (float)sum;
+}
+
+/* SHARES: with the gradients of gamma and beta. THREADS: at most; the fewer there are, the more registers has each. */
+template <int VECTOR, bool WHOLE, bool SHARES, unsigned THREADS>
+__global__ void __launch_bounds__(THREADS) sets_backward(struct nl_normalize op, struct nl_layout l, struct shares shares)
 {
     struct set s = set_of(l, blockIdx.x);
-    float *dx = (float *)nl_at(op.dx, l.stride);
+    const float *gamma = (const float *)nl_at(op.gamma, l.stride);
+    float *dx = (float *)nl_at(op.dx, l.stride), *dresidual = op.residual ? (float *)nl_at(op.dresidual, l.stride) : NULL;
     struct nl_statistic t =
         nl_statistic_of(nl_at((double *)op.mean, l.stride)[blockIdx.x], nl_at((double *)op.var, l.stride)[blockIdx.x], nl_own_or(op.eps, nl_at(op.hyper, l.stride)->norm_eps));
-    float xhat[ITEMS][VECTOR], dxhat[ITEMS][VECTOR], part = 0.0f, part_xhat = 0.0f;
+    float xhat[ITEMS][VECTOR], dxhat[ITEMS][VECTOR], part = 0.0f, part_xhat = 0.0f, products[VECTOR] = {}, sums[VECTOR] = {};
     FOR_TURNS(s)
     {
 #pragma unroll
         for (int i = 0; i < ITEMS; i++)
             if (e + i * blockDim.x * VECTOR < s.count)
                 fetch_back<VECTOR>(op, l, s, t, e + i * blockDim.x * VECTOR, xhat[i], dxhat[i]);
+#pragma unroll
+        for (int i = 0; dresidual && i < ITEMS; i++) /* it takes the gradient as it is */
+            if (e + i * blockDim.x * VECTOR < s.count)
+                write<VECTOR>(dxhat[i], dresidual + place(l, s, e + i * blockDim.x * VECTOR));
         FOR_ITEMS(s)
         {
+            if (SHARES) {
+                products[v] += dxhat[i][v] * xhat[i][v];
+                sums[v] += dxhat[i][v];
+            }
+            if (gamma)
+                dxhat[i][v] *= gamma[affine(l, s, e + i * blockDim.x * VECTOR) + v];
             part += dxhat[i][v];
             part_xhat += dxhat[i][v] * xhat[i][v];
         }
     }
+    if (SHARES)
+        share<VECTOR>(l, s, shares, products, sums);
     double sum = part, sum_xhat = part_xhat;
     nl_block_sum(&sum, &sum_xhat);
     float mean = l.norm.centers ? (float)(sum / s.count) : 0.0f, mean_xhat = (float)(sum_xhat / s.count);
-    if (!dx)
-        return;
-    FOR_TURNS(s)
-    {
+    for (unsigned e = threadIdx.x * VECTOR; dx && e < s.count; e += blockDim.x * VECTOR * ITEMS) {
+#pragma unroll
+        for (int i = 0; !WHOLE && i < ITEMS; i++)
+            if (e + i * blockDim.x * VECTOR < s.count)
+                fetch_back<VECTOR>(op, l, s, t, e + i * blockDim.x * VECTOR, xhat[i], dxhat[i]);
+        FOR_ITEMS(s)
+        {
+            if (!WHOLE && gamma)
+                dxhat[i][v] *= gamma[affine(l, s, e + i * blockDim.x * VECTOR) + v];
+            dxhat[i][v] = t.rstd * ((dxhat[i][v] - mean) - xhat[i][v] * mean_xhat);
+        }
 #pragma unroll
         for (int i = 0; i < ITEMS; i++)
-            if (e + i * blockDim.x * VECTOR < s.count) {
-                if (!WHOLE)
-                    fetch_back<VECTOR>(op, l, s, t, e + i * blockDim.x * VECTOR, xhat[i], dxhat[i]);
-#pragma unroll
-                for (int v = 0; v < VECTOR; v++)
-                    dxhat[i][v] = t.rstd * ((dxhat[i][v] - mean) - xhat[i][v] * mean_xhat);
+            if (e + i * blockDim.x * VECTOR < s.count)
                 write<VECTOR>(dxhat[i], dx + place(l, s, e + i * blockDim.x * VECTOR));
-            }
     }
+    if (SHARES && nl_last_block(&shares.tickets[(size_t)blockIdx.z * (l.channels / l.width) + s.c / l.width], shares.blocks))
+        join_shares(op, l, s, shares);
 }
 
 /* How a set of m elements is taken: four at a time where it lies so, by as many threads as keep it in registers. */
@@ -193,32 +271,21 @@ static struct launch_kind launch_kind_of(const struct nl_layout *l, const struct
     return {vector, threads <= 1024, threads <= 1024 ? threads : 1024};
 }
 
-#define LAUNCH_KIND(kernel, run, layout, kind, op)                                        \
-    do {                                                                                  \
-        dim3 grid(nl_layout_sets(layout), 1, (unsigned)(run)->replicas);                  \
-        if ((kind).vector && (kind).whole)                                                \
-            NL_LAUNCH((kernel<4, true>), grid, (kind).threads, op, *(layout));            \
-        else if ((kind).vector)                                                           \
-            NL_LAUNCH((kernel<4, false>), grid, (kind).threads, op, *(layout));           \
-        else if ((kind).whole)                                                            \
-            NL_LAUNCH((kernel<1, true>), grid, (kind).threads, op, *(layout));            \
-        else                                                                              \
-            NL_LAUNCH((kernel<1, false>), grid, (kind).threads, op, *(layout));           \
-    } while (0)
-
 void nl_cuda_sets_forward(const struct nl_run *run, const struct nl_normalize *op, const struct nl_layout *layout)
 {
     struct launch_kind kind = launch_kind_of(layout, op);
-    LAUNCH_KIND(sets_forward, run, layout, kind, *op);
+    dim3 grid(nl_layout_sets(layout), 1, (unsigned)run->replicas);
+    if (kind.vector && kind.whole)
+        NL_LAUNCH((sets_forward<4, true>), grid, kind.threads, *op, *layout);
+    else if (kind.vector)
+        NL_LAUNCH((sets_forward<4, false>), grid, kind.threads, *op, *layout);
+    else if (kind.whole)
+        NL_LAUNCH((sets_forward<1, true>), grid, kind.threads, *op, *layout);
+    else
+        NL_LAUNCH((sets_forward<1, false>), grid, kind.threads, *op, *layout);
 }
 
-void nl_cuda_sets_dx(const struct nl_run *run, const struct nl_normalize *op, const struct nl_layout *layout)
-{
-    struct launch_kind kind = launch_kind_of(layout, op);
-    LAUNCH_KIND(sets_dx, run, layout, kind, *op);
-}
-
-/* ---- gradients of gamma and beta ---- */
+/* ---- gradients of gamma and beta, where no launch of sets has them ---- */
 
 static const unsigned COLUMNS = 32, DEEP = 8, EACH = 16, CHUNK = DEEP * EACH; /* a block: 32 columns, 8 threads deep, each 16 rows */
 
@@ -290,7 +357,7 @@ static __global__ void join_gradients(struct nl_normalize op, size_t stride, uns
         ((float *)nl_at(op.dbeta, stride))[a] = (float)sum;
 }
 
-void nl_cuda_sets_gradients(const struct nl_run *run, const struct nl_normalize *op, const struct nl_layout *layout)
+static void launch_gradients(const struct nl_run *run, const struct nl_normalize *op, const struct nl_layout *layout)
 {
     unsigned columns = (unsigned)op->affine_count, sets = nl_layout_sets(layout), replicas = (unsigned)run->replicas;
     unsigned rows = layout->elements ? (unsigned)run->samples : layout->all_rows, chunks = nl_blocks(rows, CHUNK);
@@ -300,4 +367,56 @@ void nl_cuda_sets_gradients(const struct nl_run *run, const struct nl_normalize 
     NL_LAUNCH(prepare, nl_grid_over(run, sets), NL_THREADS, *op, *layout, sets, statistic);
     NL_LAUNCH(sets_gradients, dim3(nl_blocks(columns, COLUMNS) * chunks, 1, replicas), COLUMNS * DEEP, *op, *layout, columns, rows, sets, statistic, part);
     NL_LAUNCH(join_gradients, nl_grid_over(run, columns * 32), NL_THREADS, *op, run->stride, columns, chunks, part);
+}
+
+/* ---- backward ---- */
+
+static unsigned greatest_divisor(unsigned a, unsigned b)
+{
+    return b == 0 ? a : greatest_divisor(b, a % b);
+}
+
+/* Threads of blocks that can share the gradients of gamma and beta; 0: there are none, or sets have so few rows that their shares would be as many as their elements. */
+static unsigned sharing_threads(const struct nl_normalize *op, const struct nl_layout *l, const struct launch_kind *kind, unsigned period)
+{
+    enum { FEWEST_ROWS = 16 };
+    unsigned unit = 32 / greatest_divisor(32, period) * period, threads = nl_blocks(kind->threads, unit) * unit;
+    bool shares = op->affine_count > 0 && !l->elements && l->rows >= FEWEST_ROWS && kind->whole && threads <= 1024;
+    return shares ? threads : 0;
+}
+
+template <bool SHARES>
+static void launch_whole(const struct nl_normalize *op, const struct nl_layout *layout, dim3 grid, unsigned threads, bool vector, const struct shares &shares)
+{
+    if (vector && threads <= 512)
+        NL_LAUNCH((sets_backward<4, true, SHARES, 512>), grid, threads, *op, *layout, shares);
+    else if (vector)
+        NL_LAUNCH((sets_backward<4, true, SHARES, 1024>), grid, threads, *op, *layout, shares);
+    else
+        NL_LAUNCH((sets_backward<1, true, SHARES, 1024>), grid, threads, *op, *layout, shares);
+}
+
+void nl_cuda_sets_backward(const struct nl_run *run, const struct nl_normalize *op, const struct nl_layout *layout)
+{
+    struct launch_kind kind = launch_kind_of(layout, op);
+    unsigned sets = nl_layout_sets(layout), replicas = (unsigned)run->replicas, groups = layout->channels / layout->width;
+    struct shares shares = {kind.vector ? layout->width / 4 : layout->width, sets / groups, NULL, NULL};
+    unsigned sharing = sharing_threads(op, layout, &kind, shares.period);
+    dim3 grid(sets, 1, replicas);
+    if (sharing) {
+        shares.part = (double *)nl_cuda_scratch((size_t)replicas * shares.blocks * 2 * layout->channels * sizeof *shares.part);
+        shares.tickets = nl_cuda_tickets((size_t)replicas * groups);
+        launch_whole<true>(op, layout, grid, sharing, kind.vector, shares);
+        return;
+    }
+    if (op->affine_count > 0)
+        launch_gradients(run, op, layout);
+    if (!op->dx && !op->residual)
+        return;
+    if (kind.whole)
+        launch_whole<false>(op, layout, grid, kind.threads, kind.vector, shares);
+    else if (kind.vector)
+        NL_LAUNCH((sets_backward<4, false, false, 1024>), grid, kind.threads, *op, *layout, shares);
+    else
+        NL_LAUNCH((sets_backward<1, false, false, 1024>), grid, kind.threads, *op, *layout, shares);
 }

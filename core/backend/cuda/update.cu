@@ -5,10 +5,8 @@ enum { NORM_BLOCKS = 64 }; /* at most, that share the sum of a replica's squares
 
 /* part[r][block]: of the squares of a block's share of the gradient, in double: those of a diverging gradient overflow a float, and it
  * is then that clipping matters. */
-static __global__ void squares_of_all(const float *grad, const struct nl_hyper *hyper, size_t stride, size_t count, double *part)
+static __global__ void squares_of_all(const float *grad, size_t stride, size_t count, double *part)
 {
-    if (!(nl_at(hyper, stride)->clip_norm > 0))
-        return;
     double sum = 0.0, nothing = 0.0;
     for (size_t at = nl_element(); at < count; at += (size_t)gridDim.x * blockDim.x) {
         double g = nl_at(grad, stride)[at];
@@ -62,11 +60,11 @@ struct scalars {
     float eps;
 };
 
-static __device__ struct scalars scalars_of(enum nl_optimizer optimizer, const struct nl_hyper *hyper, double t, const double *part, int parts)
+static __device__ struct scalars scalars_of(const struct nl_update &op, const struct nl_hyper *hyper, double t, const double *part, int parts)
 {
     struct scalars s;
     s.scale = 1.0f;
-    if (hyper->clip_norm > 0) {
+    if (op.clips) {
         double sum = 0.0;
         for (int i = 0; i < parts; i++)
             sum += part[i];
@@ -78,9 +76,9 @@ static __device__ struct scalars scalars_of(enum nl_optimizer optimizer, const s
     s.momentum = (float)hyper->momentum;
     s.decay = (float)hyper->weight_decay;
     s.keep = 1.0f;
-    if (optimizer == NL_SGD || optimizer == NL_LARS)
+    if (op.optimizer == NL_SGD || op.optimizer == NL_LARS)
         return s;
-    if (optimizer != NL_ADAM) {
+    if (op.optimizer != NL_ADAM) {
         s.keep = (float)(1.0 - hyper->lr * hyper->weight_decay);
         s.decay = 0.0f;
     }
@@ -110,7 +108,7 @@ static __global__ void update(struct nl_update op, size_t stride, const double *
 {
     __shared__ struct scalars shared;
     if (threadIdx.x == 0)
-        shared = scalars_of(op.optimizer, nl_at(op.hyper, stride), (double)now->step + 1, part + blockIdx.z * parts, parts);
+        shared = scalars_of(op, nl_at(op.hyper, stride), (double)now->step + 1, part + blockIdx.z * parts, parts);
     __syncthreads();
     const struct scalars s = shared;
     size_t at = nl_element();
@@ -154,7 +152,7 @@ static __global__ void squares_of_tensors(struct nl_update op, size_t stride, co
     __shared__ struct scalars s;
     const struct nl_update_tensor tensor = nl_at(op.tensor, stride)[blockIdx.y];
     if (threadIdx.x == 0)
-        s = scalars_of(op.optimizer, nl_at(op.hyper, stride), 0.0, part + blockIdx.z * parts, parts);
+        s = scalars_of(op, nl_at(op.hyper, stride), 0.0, part + blockIdx.z * parts, parts);
     __syncthreads();
     const float *w = (const float *)nl_at(op.w, stride) + tensor.offset, *grad = (const float *)nl_at(op.grad, stride) + tensor.offset;
     struct squares sum = {0.0, 0.0};
@@ -191,7 +189,7 @@ static __global__ void update_tensors(struct nl_update op, size_t stride, const 
     const struct nl_hyper *hyper = nl_at(op.hyper, stride);
     double decay = tensor.offset < op.decayed ? hyper->weight_decay : 0.0;
     if (threadIdx.x == 0) {
-        s = scalars_of(op.optimizer, hyper, 0.0, part + blockIdx.z * parts, parts);
+        s = scalars_of(op, hyper, 0.0, part + blockIdx.z * parts, parts);
         rate = (float)rate_of(&tensor, hyper, decay, found + ((size_t)blockIdx.z * gridDim.y + blockIdx.y) * gridDim.x, (int)gridDim.x);
     }
     __syncthreads();
@@ -223,8 +221,8 @@ static void step(const struct nl_run *run, const struct nl_update *op)
     dim3 shares((unsigned)parts, 1, (unsigned)run->replicas);
     if (op->units > 0)
         NL_LAUNCH(clip_units, dim3(nl_blocks(op->units, ACROSS), (unsigned)op->tensors, (unsigned)run->replicas), NL_THREADS, *op, run->stride);
-    /* Whether a replica clips stands in its state: a block that need not leaves at once. */
-    NL_LAUNCH(squares_of_all, shares, NL_THREADS, (const float *)op->grad, op->hyper, run->stride, op->count, part);
+    if (op->clips)
+        NL_LAUNCH(squares_of_all, shares, NL_THREADS, (const float *)op->grad, run->stride, op->count, part);
     if (op->optimizer == NL_LARS) {
         struct squares *found = (struct squares *)(part + (size_t)run->replicas * parts);
         dim3 grid((unsigned)parts, (unsigned)op->tensors, (unsigned)run->replicas);
