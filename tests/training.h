@@ -22,6 +22,7 @@ struct training {
     int replicas;
     int64_t frozen_from; /* the step that is the first with frozen statistics; 0: none is */
     int evaluated; /* samples at a time; 0: one */
+    bool one_order; /* of all epochs: nothing is uploaded in steps but the first */
 };
 
 /* Images that a class has in common, and noise over them. */
@@ -104,7 +105,7 @@ static inline void training_any_step(struct training *t, int64_t step, int slot,
     struct nl_plan *plan = &t->plan;
     const struct nl_backend *backend = plan->backend;
     int64_t batch = t->config.train.batch, in_epoch = step % (t->view.train_count / batch), epoch = step / (t->view.train_count / batch);
-    if (in_epoch == 0) {
+    if (in_epoch == 0 && (epoch == 0 || !t->one_order)) {
         nl_epoch_order(&t->view, 1, epoch, t->order);
         for (int r = 0; r < t->replicas; r++)
             backend->upload(training_place(t, plan->order, r), t->order, (size_t)t->view.train_count * sizeof *t->order);

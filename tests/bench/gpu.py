@@ -1,6 +1,7 @@
 """The rows on a GPU: whole steps and normalizers beside PyTorch and JAX on the same device, in turn. Called by tests/gpu/run.sh.
 
-    gpu.py --build DIR --out DIR [--seconds N] [--only ROW]...    DIR: with bench, and programs/ of tests/gpu/carry.sh; writes gpu.json and gpu.md
+    gpu.py --build DIR --out DIR [--seconds N] [--only ROW]...    DIR: with bench, and programs/ of tests/gpu/carry.sh; writes gpu.json and gpu.md;
+                                                                  exit code 3 where a row was not timed beside a peer, 1 where none was
     gpu.py --table gpu.json...                                    puts what was measured there, in one call or several, into RESULTS.md
     gpu.py ... --device cpu                                       tiny rows on the processor: whether everything runs; its figures mean nothing
 
@@ -25,7 +26,9 @@ from bench import PEERS, PYTHON, resnet_case
 from race import CORES, ONE_THREAD, Competitor, Track, agree
 
 ROUNDS, SECONDS = 5, 0.4
-LEAST = 60  # seconds that a row needs to be begun
+LEAST = 60   # seconds that a row needs to be begun
+READY = 100  # seconds after which a row does not wait for one that still compiles: the rows after it need the time
+ANSWER = 30  # seconds after which no answer comes
 CEILINGS = {"device": "the processor", "copy_gbs": 1.0, "fma_gflops": 1.0}  # with --device cpu
 
 
@@ -36,8 +39,10 @@ class Device(Track):
         self.device, self.tiny = options.device, options.device == "cpu"
         self.build = options.build.resolve() / "programs"
         self.out = options.out.resolve()
-        self.work = self.out / "cases"
-        self.work.mkdir(parents=True, exist_ok=True)
+        self.work = options.build.resolve() / "cases"
+        self.timed = {}  # rows, and whether they were timed beside a peer
+        for folder in (self.out, self.work):
+            folder.mkdir(parents=True, exist_ok=True)
         self.end = time.monotonic() + options.seconds
         self.env = ONE_THREAD | {"XLA_PYTHON_CLIENT_PREALLOCATE": "false", "TORCHINDUCTOR_CACHE_DIR": str(self.work / "inductor")}
         self.bench = options.build.resolve() / "bench"
@@ -65,32 +70,37 @@ class Device(Track):
     def peer(self, script, *arguments):
         return [PYTHON, PEERS / script, *arguments, "--device", self.device]
 
+    def hear(self, competitor, seconds, read):
+        """read() what the competitor says next, which is not waited for longer than that."""
+        if select.select([competitor.process.stdout], [], [], max(0, seconds))[0]:
+            read()
+        else:
+            competitor.error = "not ready in time"
+            competitor.process.kill()
+
     def race(self, part, name, commands):
-        """Ours is the first. What is not ready when the time is up is left out."""
+        """Ours is the first. What is not ready in time is left out."""
+        self.timed[part, name] = False
         if self.left() < LEAST:
             print(f"  {part} {name}: left out, the time was up", flush=True)
             return
-        running, refused = [], {}
+        until = time.monotonic() + min(READY, self.left() - LEAST / 2)
         started = [Competitor(title, command, self.env, CORES) for title, command in commands.items()]
+        ours = started[0]
         for c in started:
-            if not select.select([c.process.stdout], [], [], max(0, self.left() - LEAST / 2))[0]:
-                c.error = "not ready in time"
-                c.process.kill()
-            else:
-                c.ready()
-            if c.error or not started[0].losses or not agree(started[0].losses, c.losses):
-                refused[c.name] = c.error or ("other losses" if started[0].losses else "there is nothing to compare with")
-                print(f"    {c.name}: {refused[c.name]}", flush=True)
-            else:
-                running.append(c)
-        for _ in range(ROUNDS if len(running) > 1 else 0):
-            for c in running:
-                c.ask(0.02 if self.tiny else SECONDS)
-                c.answer()
-        row = {"us": {c.name: statistics.median(c.times) for c in running if c.times}, "refused": refused}
+            self.hear(c, until - time.monotonic(), c.ready)
+            if not c.error and not (ours.losses and agree(ours.losses, c.losses)):
+                c.error = "other losses" if ours.losses else "there is nothing to compare with"
+        for _ in range(ROUNDS if sum(not c.error for c in started) > 1 else 0):
+            for c in started:
+                if not c.error:
+                    c.ask(0.02 if self.tiny else SECONDS)
+                    self.hear(c, ANSWER, c.answer)
+        row = {"us": {c.name: statistics.median(c.times) for c in started if not c.error and c.times}, "refused": {c.name: c.error for c in started if c.error}}
         for c in started:
             c.stop()
-        print(f"  {part} {name}: " + ", ".join(f"{n} {t:.4g} us" for n, t in row["us"].items()), flush=True)
+        self.timed[part, name] = ours.name in row["us"] and len(row["us"]) > 1
+        print(f"  {part} {name}: " + ", ".join([f"{n} {t:.4g} us" for n, t in row["us"].items()] + [f"{n}: {why}" for n, why in row["refused"].items()]), flush=True)
         self.keep(part, {name: row})
 
 
@@ -168,13 +178,16 @@ def main():
             for part, value in json.loads(path.read_text()).items():
                 results.setdefault(part, {}).update(value)
         report.replace_gpu_part(report.gpu(results))
-        return
+        return 0
     if not options.build or not options.out:
         parser.error("--build and --out, or --table")
     track = Device(options)
     for name in options.only or ROWS:
         ROWS[name](track)
     print("\n".join(report.gpu(track.results)))
+    untimed = [" ".join(row) for row, timed in track.timed.items() if not timed]
+    print(f"{len(track.timed) - len(untimed)} of {len(track.timed)} rows were timed beside a peer" + (f"; not {', '.join(untimed)}" if untimed else ""))
+    return 0 if not untimed else 3 if len(untimed) < len(track.timed) else 1
 
 
 if __name__ == "__main__":

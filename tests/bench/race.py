@@ -8,6 +8,7 @@ import pathlib
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 
 import report
@@ -41,12 +42,14 @@ def busy_seconds():
 
 
 class Competitor:
-    """A process that answers with microseconds a step. Started, it prepares itself; ready() waits for that."""
+    """A process that answers with microseconds a step. Started, it prepares itself; ready() waits for that. What it says on stderr goes to a file: a pipe
+    that nobody reads would hold it up when it is full."""
 
     def __init__(self, name, command, env=ONE_THREAD, cores=(CORE,)):
         self.name, self.times, self.losses, self.error = name, [], None, None
+        self.stderr = tempfile.TemporaryFile("w+")
         self.process = subprocess.Popen([*pinned(*cores), *map(str, command)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        stderr=subprocess.PIPE, text=True, env=env)
+                                        stderr=self.stderr, text=True, env=env)
 
     def ready(self, cores=None):
         """Reads its losses, and moves it to the cores that it is timed on."""
@@ -59,7 +62,12 @@ class Competitor:
             subprocess.run(["taskset", "-a", "-c", "-p", ",".join(map(str, cores)), str(self.process.pid)], check=True, stdout=subprocess.DEVNULL)
 
     def fail(self):
-        self.error = (self.process.stderr.read().strip().splitlines() or ["no answer"])[-1]
+        try:
+            self.process.wait(10)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+        self.stderr.seek(0)
+        self.error = (self.stderr.read().strip().splitlines() or ["no answer"])[-1]
         print(f"    {self.name}: {self.error}", file=sys.stderr)
 
     def ask(self, seconds):
@@ -78,7 +86,7 @@ class Competitor:
     def stop(self):
         self.process.stdin.close()
         self.process.stdout.close()
-        self.process.stderr.close()
+        self.stderr.close()
         self.process.wait()
 
 

@@ -8,11 +8,12 @@
 #     build      builds only (for compute capability 9.0 where there is no GPU)
 #     test       the tests of the backends on cuda against ref, trainings of 200 steps; and, with the programs of tests/gpu/carry.sh, whether a
 #                sweep has the same bits in cohorts, one by one, and from several workers
-#     sanitize   memcheck, racecheck and initcheck on a few steps
+#     sanitize   memcheck, racecheck and initcheck on a few steps, with large tiles, sums in chunks and tensor cores among them
 #     bench      kernels and steps beside the device's copy rate and FMA peak
-#     peers      PyTorch and JAX in turn with ours (tests/bench/gpu.py), as much as fits the time; needs the programs, and Python with both
+#     peers      PyTorch and JAX in turn with ours (tests/bench/gpu.py), as much as fits the time; needs the programs, and Python with both; passed:
+#                each row was timed beside one of them
 #
-#   --out DIR        logs, figures (gpu.json) and the summary go there (default: out/ in the build folder)
+#   --out DIR        four files go there: summary.txt, logs.tgz, and of peers gpu.json and gpu.md (default: out/ in the build folder)
 #   --programs FILE  what tests/gpu/carry.sh packed (default: build/gpu-programs.tgz if it is there)
 #   --seconds N      for everything (default: 510)
 #   --only ROW       of peers: mlp, resnet, lone, norm or experiment; may be repeated
@@ -36,20 +37,26 @@ while [ $# -gt 0 ]; do
 done
 [ ${#parts[@]} -gt 0 ] || parts=(test sanitize bench peers)
 
+pack() { tar -czf "$out/logs.tgz" -C "$build" logs; } # after each part: a call that is cut short has those of the others
 say() { printf '\n== %s (%d s)\n' "$*" "$SECONDS"; }
 skip() { echo "skipped: $*"; exit 77; }
 wanted() { [[ " ${parts[*]} " == *" $1 "* ]]; }
 
 nvcc=$(command -v nvcc || ls "${CUDA_HOME:-/usr/local/cuda}/bin/nvcc" 2>/dev/null) || skip "there is no nvcc"
+toolkit=$(dirname "$(realpath "$nvcc")")
+sanitizer=$(command -v compute-sanitizer || find "$toolkit" "$toolkit/../compute-sanitizer" -maxdepth 1 -name compute-sanitizer -type f 2>/dev/null | head -n 1)
 capability=$(nvidia-smi --query-gpu=compute_cap --format=csv,noheader 2>/dev/null | head -n 1 | tr -d .)
 [ -n "$capability" ] || [ "${parts[*]}" = build ] || skip "there is no GPU"
 
 say "building for compute capability ${capability:=90}"
-mkdir -p "$build" "$out"
+logs=$build/logs
+rm -rf "$logs"
+mkdir -p "$logs" "$out"
 out=$(cd "$out" && pwd)
-cmake -S "$root/tests/gpu" -B "$build" -DCMAKE_CUDA_COMPILER="$nvcc" -DCMAKE_CUDA_ARCHITECTURES="$capability" >"$out/build.log" 2>&1 &&
-    cmake --build "$build" -j "$(nproc)" >>"$out/build.log" 2>&1 || {
-    tail -n 30 "$out/build.log"
+cmake -S "$root/tests/gpu" -B "$build" -DCMAKE_CUDA_COMPILER="$nvcc" -DCMAKE_CUDA_ARCHITECTURES="$capability" >"$logs/build.log" 2>&1 &&
+    cmake --build "$build" -j "$(nproc)" >>"$logs/build.log" 2>&1 || {
+    tail -n 30 "$logs/build.log"
+    pack
     exit 1
 }
 if [ -e "$programs" ]; then
@@ -65,7 +72,7 @@ left_out() { # name, why
     left_out=3
 }
 hangs=300 # seconds after which something hangs
-check() { # name, command...: what it prints is seen at once, and kept
+check() { # name, command...: what it prints is seen at once, and kept; exit code 3: some of it could not be run, and the last line says what
     local name=$1 most=$hangs code=0 start=$SECONDS
     shift
     [ $((seconds - SECONDS)) -ge "$most" ] || most=$((seconds - SECONDS))
@@ -74,9 +81,15 @@ check() { # name, command...: what it prints is seen at once, and kept
         return
     fi
     say "$name"
-    timeout "$most" "$@" 2>&1 | tee "$out/$name.log" || code=$?
+    timeout "$most" "$@" 2>&1 | tee "$logs/$name.log" || code=$?
+    pack
     if [ "$code" -eq 124 ] && [ "$most" -lt "$hangs" ]; then # a slow machine is no failure
         left_out "$name" "the time was up after $most s of it"
+        return
+    fi
+    if [ "$code" -eq 3 ]; then
+        echo "$name: IN PART, $(tail -n 1 "$logs/$name.log")" | tee -a "$summary"
+        left_out=3
         return
     fi
     [ "$code" -eq 0 ] || failed=1
@@ -99,9 +112,12 @@ same_bits() {
 }
 
 if wanted test; then
-    # The tests look into images right after a launch.
-    for name in operations ends optimizers norm normalizers precision order train; do
+    # These look into images right after a launch; trainings go as they always do.
+    for name in operations ends optimizers norm normalizers precision order; do
         check "$name" env CUDA_LAUNCH_BLOCKING=1 "$build/test_$name"
+    done
+    for name in upload train large; do
+        check "$name" "$build/test_$name"
     done
     export build root
     export -f same_bits
@@ -113,11 +129,13 @@ if wanted test; then
 fi
 if wanted sanitize; then
     for tool in memcheck racecheck initcheck; do
-        if command -v compute-sanitizer >/dev/null; then
-            check "$tool" compute-sanitizer --tool "$tool" --error-exitcode 9 "$build/short_train"
-        else
-            left_out "$tool" "there is no compute-sanitizer"
-        fi
+        for program in test_large short_train; do
+            if [ -n "$sanitizer" ]; then
+                check "$tool-$program" "$sanitizer" --tool "$tool" --error-exitcode 9 "$build/$program"
+            else
+                left_out "$tool-$program" "there is no compute-sanitizer on the PATH, nor beside $nvcc"
+            fi
+        done
     done
 fi
 if wanted bench; then
@@ -135,7 +153,7 @@ fi
 
 say "summary"
 for log in bench peers; do
-    ! wanted "$log" || [ ! -e "$out/$log.log" ] || cat "$out/$log.log"
+    ! wanted "$log" || [ ! -e "$logs/$log.log" ] || cat "$logs/$log.log"
 done
 cat "$summary"
 [ "$failed" -eq 0 ] || exit 1

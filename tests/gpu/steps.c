@@ -7,7 +7,7 @@
 
 double seconds_of_step(enum steps_net net, int norm, int batch, int replicas, int steps)
 {
-    struct training t = {0};
+    struct training t = {.one_order = true};
     bool mlp = net == STEPS_MLP;
     nl_config_defaults(&t.config);
     t.config.model.arch = mlp ? NL_MLP : NL_RESNET;

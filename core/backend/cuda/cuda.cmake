@@ -41,7 +41,7 @@ if(architectures)
 else() # PTX alone: the driver compiles it for the GPU that it finds; tensor cores begin with 8.0
   set(architectures 75 80)
   set(CMAKE_CUDA_ARCHITECTURES 75-virtual 80-virtual)
-  message(STATUS "there is no GPU to build for: its driver will compile, once (NORMLAB_CUDA_ARCHITECTURES names others, or all)")
+  message(STATUS "there is no GPU here: the driver of the one that it runs on will compile the kernels, once (NORMLAB_CUDA_ARCHITECTURES: those of that one, or all)")
 endif()
 set(CMAKE_CUDA_COMPILER ${NVCC})
 set(CMAKE_CUDA_FLAGS_RELEASE "-O3")
