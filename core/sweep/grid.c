@@ -123,14 +123,30 @@ static int *find_slot(const struct seen *seen, const struct nl_grid *grid, const
 }
 
 /* Whether the key applies with another value of its axis: then it is at its default, which is one of those compared (norm.statistics: batch). */
-static bool is_default_of_axis(const struct nl_experiment *experiment, const struct nl_key *key, const struct nl_config *config)
+static bool is_default_of_axis(struct nl_axis *axes, int count, const struct nl_key *key, const struct nl_config *config)
 {
     int column;
-    const struct nl_axis *axis = nl_axis_with(experiment->axis, experiment->axes, key, &column);
+    const struct nl_axis *axis = nl_axis_with(axes, count, key, &column);
     bool any = false;
     for (int point = 0; axis && !key->path && point < axis->points; point++)
         any |= nl_key_would_apply(key, config, axis->text[point][column]);
     return any;
+}
+
+/* The values of keys that these axes vary; "" where a key does not apply. */
+static char **value_texts(struct nl_axis *axes, int count, const struct nl_key *const *key, int keys, const struct nl_config *config)
+{
+    char **text = nl_alloc((size_t)keys + 1, sizeof *text);
+    for (int k = 0; k < keys; k++)
+        text[k] = nl_key_applies(key[k], config) || is_default_of_axis(axes, count, key[k], config) ? nl_key_text(key[k], config) : nl_strdup("");
+    return text;
+}
+
+static void release_texts(char **text, int count)
+{
+    for (int k = 0; k < count; k++)
+        free(text[k]);
+    free(text);
 }
 
 static void add_trial(struct nl_grid *grid, const struct nl_experiment *experiment, struct seen *seen, const struct nl_config *config)
@@ -147,9 +163,8 @@ static void add_trial(struct nl_grid *grid, const struct nl_experiment *experime
     trial->config = *config;
     trial->identity = identity;
     trial->points = 1;
-    trial->text = nl_alloc((size_t)grid->keys, sizeof *trial->text);
-    for (int k = 0; k < grid->keys; k++)
-        trial->text[k] = nl_key_applies(grid->key[k], config) || is_default_of_axis(experiment, grid->key[k], config) ? nl_key_text(grid->key[k], config) : nl_strdup("");
+    trial->text = value_texts(experiment->axis, experiment->axes, grid->key, grid->keys, config);
+    trial->chosen_text = value_texts(experiment->rounds.tune, experiment->rounds.tunes, grid->chosen_key, grid->chosen, config);
 }
 
 /* The axes of an entry of sweep.points: those that it names have its values alone. New array; the texts are the entry's. */
@@ -470,9 +485,8 @@ void nl_planned_release(struct nl_planned *planned)
 void nl_grid_release(struct nl_grid *grid)
 {
     for (int i = 0; i < grid->trials; i++) {
-        for (int k = 0; k < grid->keys; k++)
-            free(grid->trial[i].text[k]);
-        free(grid->trial[i].text);
+        release_texts(grid->trial[i].text, grid->keys);
+        release_texts(grid->trial[i].chosen_text, grid->chosen);
         free(grid->trial[i].identity);
     }
     free(grid->excluded_by);

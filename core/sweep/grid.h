@@ -20,6 +20,7 @@ enum { NL_TRIAL_ID = 17 }; /* 16 hexadecimal digits and the zero byte */
 struct nl_trial {
     struct nl_config config;
     char **text;             /* [grid->keys] value of each varied key; "" where it does not apply */
+    char **chosen_text;      /* [grid->chosen] likewise */
     char *identity;          /* nl_config_identity_text */
     const struct nl_dataset *dataset;
     const struct nl_tensor_file *weights; /* to start from; NULL: drawn */

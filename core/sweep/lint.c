@@ -152,8 +152,8 @@ static bool wide_group(const struct lint_context *s, struct nl_text *what)
             continue;
         nl_text_add(what,
                     "%s whitens groups of %lld channels in '%s' by %lld elements a channel: their covariance has no inverse, and norm.eps "
-                    "decides in %lld directions",
-                    whitening->set.norm->name, whole(width), node->name, whole(elements), whole(width - elements + 1));
+                    "decides in %lld direction%s",
+                    whitening->set.norm->name, whole(width), node->name, whole(elements), whole(width - elements + 1), elements < width ? "s" : "");
         nl_lint_place(s, i);
         return true;
     }
@@ -568,4 +568,5 @@ void nl_lint_grid(const struct nl_experiment *experiment, const struct nl_grid *
         nl_text_release(&caught[t].what);
         nl_text_release(&caught[t].place);
     }
+    nl_lint_idle_keys(experiment, grid, warnings);
 }

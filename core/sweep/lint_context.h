@@ -34,6 +34,9 @@ static inline const struct nl_weight_norm *nl_weight_norm_of(const struct nl_gra
     return *(const struct nl_weight_norm *const *)maker->arguments;
 }
 
+/* lint_idle.c: of keys that are set and have no effect. Adds its warnings by itself. */
+void nl_lint_idle_keys(const struct nl_experiment *experiment, const struct nl_grid *grid, struct nl_diagnostics *warnings);
+
 /* lint_residual.c: of residual networks without normalizers */
 bool nl_lint_dead_gamma(const struct lint_context *s, struct nl_text *what);
 bool nl_lint_free_nf(const struct lint_context *s, struct nl_text *what);

@@ -22,13 +22,11 @@ static void add_chosen_names(struct nl_text *out, const struct nl_grid *grid)
         nl_text_add(out, ",%s", grid->chosen_key[i]->name);
 }
 
-static void add_chosen_values(struct nl_text *out, const struct nl_grid *grid, const struct nl_config *config)
+static void add_chosen_values(struct nl_text *out, const struct nl_grid *grid, int trial)
 {
     for (int i = 0; i < grid->chosen; i++) {
-        char *text = nl_key_applies(grid->chosen_key[i], config) ? nl_key_text(grid->chosen_key[i], config) : nl_strdup("");
         nl_text_add(out, ",");
-        nl_csv_add(out, text);
-        free(text);
+        nl_csv_add(out, grid->trial[trial].chosen_text[i]);
     }
 }
 
@@ -202,7 +200,7 @@ char *nl_trials_csv(const struct nl_grid *grid, const struct nl_record *record)
         nl_text_add(&out, ",%s,", nl_record_status(row));
         if (row->failed_step >= 0)
             nl_text_add(&out, "%" PRId64, row->failed_step);
-        add_chosen_values(&out, grid, config);
+        add_chosen_values(&out, grid, i);
         nl_text_add(&out, ",%" PRId64 ",%s,%" PRId64 ",%" PRId64, row->steps, nl_double_text(row->epochs, number), row->samples,
                     row->parameters);
         add_parts(&out, config);

@@ -71,13 +71,16 @@ def sequence_cores(results):
 
 
 def trainings(results):
-    row = results["gpt"]
-    t = dict(row["seconds"])
-    ours = t.pop("normlab")
-    return ["### 100 trainings of the GPT from a cold shell on two cores", "",
-            "Batch 12, 10 steps each, initial weights and order of each its own, the loss of 8 test windows at its end; seconds. The peers in two processes, tuned; JAX and the",
-            "compiled loss are compiled once in each. Peers are one run.", "",
-            *table(["normlab", *t, "over the best"], [[f"{ours:.1f}" + ("" if row["steady"] else " *"), *(f"{value:.1f}" for value in t.values()), ratio(min(t.values(), default=None), ours, 3)]])]
+    names = list(next(iter(results.values()))["seconds"])
+    rows = []
+    for key, row in results.items():
+        t = row["seconds"]
+        rows.append([key + ("" if row["steady"] else " *"), str(row["steps"]), *(f"{t[name]:.1f}" for name in names),
+                     ratio(min(t[name] for name in names[1:]), t["normlab"], 3)])
+    return ["### 100 short trainings from a cold shell on two cores", "",
+            "Each with initial weights and an order of its own, and the losses of the training part and of the test part at its end; seconds. normlab: a sweep, the median of three.",
+            "The peers in two processes, tuned, one run each; JAX and the compiled loss are compiled once in each process.", "",
+            *table(["network, norm, batch", "steps", *names, "over the best"], rows)]
 
 
 def write(results, path):

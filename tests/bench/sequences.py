@@ -6,7 +6,7 @@ import report
 from race import ONE_THREAD, PEERS, PYTHON
 
 BATCHES = {"gpt": [1, 12, 64], "vit": [1, 32, 128], "lstm": [1, 16, 64]}
-TRAININGS, STEPS = 100, 10  # of the part of that name
+TRAININGS, STEPS = 100, {"gpt": 10, "vit": 45, "lstm": 20}  # of the part of that name: some seconds of each network
 
 
 def network(kind, norm="ln"):
@@ -21,7 +21,7 @@ def network(kind, norm="ln"):
         overrides = ["data.as=patches", "data.patch=2", "model.arch=transformer", "model.width=64", "model.heads=4", "model.activation=gelu", "model.init=xavier"]
     else:
         # a larger step makes float32's rounding another training: LN of W x divides by |x| where x is one pixel
-        case = {"data": "digits", "depth": 2, "lr": 2e-5, "beta2": 0.999, "decay": 0.0}
+        case = {"data": "digits", "recurrent": True, "depth": 2, "lr": 2e-5, "beta2": 0.999, "decay": 0.0}
         overrides = ["data.as=pixels", "model.arch=lstm", "model.width=128"]
     case |= {"norm": norm, "beta1": 0.9, "clip": 1.0}
     overrides += [f"data.name={case['data']}", f"model.depth={case['depth']}", f"norm.kind={norm}", f"train.lr={case['lr']}", f"train.beta1={case['beta1']}",
@@ -30,11 +30,11 @@ def network(kind, norm="ln"):
     return case, overrides
 
 
-def sequence_case(track, kind, norm, batch):
+def sequence_case(track, kind, norm, batch, more=()):
     """chunk: steps that a peer makes between two looks at the clock."""
     case, overrides = network(kind, norm)
     chunk = max(1, 64 // batch // (1 if kind == "vit" else 4))
-    return track.make_case(f"{kind}-{norm}-{batch}", case | {"chunk": chunk, "order_steps": 64}, overrides + [f"train.batch={batch}"])
+    return track.make_case(f"{kind}-{norm}-{batch}", case | {"chunk": chunk, "order_steps": 64}, [*overrides, *more, f"train.batch={batch}"])
 
 
 def tuned(track):
@@ -90,25 +90,28 @@ def two_cores(track, batches):
                 track.keep("sequence_cores", {f"{kind} {norm} {batch}": row})
 
 
-def trainings(track, _):
-    """Short trainings of the GPT at batch 12, from a cold shell on two cores."""
-    case, overrides = network("gpt")
-    folder, _ = sequence_case(track, "gpt", "ln", 12)
+def trainings(track, batches):
+    """Many short trainings at the middle batch, from a cold shell on two cores."""
+    for kind, norm in [("gpt", "ln"), ("vit", "ln"), ("lstm", "none")]:
+        row = track.steady("trainings", 2, lambda kind=kind, norm=norm: race_of_trainings(track, kind, norm))
+        print(f"  {TRAININGS} trainings of {kind}: " + ", ".join(f"{n} {t:.3g} s" for n, t in row["seconds"].items()), flush=True)
+        track.keep("trainings", {f"{kind} {norm} {BATCHES[kind][1]}": row | {"steps": STEPS[kind]}})
+
+
+def race_of_trainings(track, kind, norm):
+    batch, steps = BATCHES[kind][1], STEPS[kind]
+    few = ["data.train=128"] if kind == "gpt" else []  # windows: the loss of more would take longer than the steps
+    folder, _ = sequence_case(track, kind, norm, batch, few)
     config, out = track.work / "trainings.yaml", track.work / "trainings"
-    config.write_text(f"train: {{batch: 12, steps: {STEPS}}}\nsweep: {{seeds: {TRAININGS}}}\n")
-    line = " ".join(overrides)
+    config.write_text(f"train: {{batch: {batch}, steps: {steps}, eval_every: {steps}}}\nsweep: {{seeds: {TRAININGS}}}\n")
+    line = " ".join(network(kind, norm)[1] + few)
     contenders = {"normlab": ["sh", "-c", f"rm -rf '{out}' && '{track.build / 'normlab'}' sweep '{config}' {line} -j 2 --quiet --no-plot --out '{out}'"]}
-    contenders |= {name: [PYTHON, PEERS / "trainings.py", folder, TRAININGS, STEPS, mode] for name, mode in [("JAX", "jax"), ("PyTorch eager", "eager"), ("PyTorch forward", "forward")]}
-
-    def measure():
-        cold = tuned(track) | {"TORCHINDUCTOR_FORCE_DISABLE_CACHES": "1"}
-        times = {name: [track.wall(command, ONE_THREAD | cold if name != "normlab" else {}) for _ in range(3 if name == "normlab" else 1)]
-                 for name, command in contenders.items() if track.wanted(name)}
-        return {"seconds": {name: statistics.median(found) for name, found in times.items()}}
-
-    row = track.steady("trainings", 2, measure)
-    print(f"  {TRAININGS} trainings of the GPT: " + ", ".join(f"{n} {t:.3g} s" for n, t in row["seconds"].items()), flush=True)
-    track.keep("trainings", {"gpt": row})
+    contenders |= {name: [PYTHON, PEERS / "trainings.py", folder, TRAININGS, steps, mode]
+                   for name, mode in [("JAX", "jax"), ("PyTorch eager", "eager"), ("PyTorch forward", "forward")]}
+    cold = tuned(track) | {"TORCHINDUCTOR_FORCE_DISABLE_CACHES": "1"}
+    times = {name: [track.wall(command, ONE_THREAD | cold if name != "normlab" else {}) for _ in range(3 if name == "normlab" else 1)]
+             for name, command in contenders.items() if track.wanted(name)}
+    return {"seconds": {name: statistics.median(found) for name, found in times.items()}}
 
 
 PARTS = {"gpt": steps_of("gpt", ["ln"]), "vit": steps_of("vit", ["ln"]), "lstm": steps_of("lstm", ["none", "ln"]), "gpt_share": share, "sequence_cores": two_cores,

@@ -1,7 +1,7 @@
-"""Many short trainings of the character GPT in two processes of one core each, every one with initial weights and an order of its own; the test part's loss is
-computed at the end of each.
+"""Many short trainings of a network on sequences in two processes of one core each, every one with initial weights and an order of its own; the losses of the
+training part and of the test part are computed at the end of each.
 
-    python trainings.py FOLDER COUNT STEPS jax|eager|forward      FOLDER: that of a case of the GPT
+    python trainings.py FOLDER COUNT STEPS jax|eager|forward      FOLDER: that of a case of the GPT, the ViT or the LSTM
 """
 
 import sys
@@ -15,48 +15,58 @@ def work(folder, seeds, steps, mode):
     from competitor import Case
 
     case = Case(folder)
-    test_x, test_y = (numpy.load(f"{folder}/data/test_{part}.npy") for part in "xy")
+    parts = [[numpy.load(f"{folder}/data/{part}_{kind}.npy") for kind in "xy"] for part in ("train", "test")]
 
     def draw(seed):
-        """GPT-2's initial weights, near enough for the time."""
+        """Initial weights, near enough for the time."""
         random = numpy.random.default_rng(seed)
         init = {name: numpy.ones_like(value) if value.ndim == 1 else random.normal(0, 0.02, value.shape).astype("f") for name, value in case.init.items()}
         return init, random.integers(len(case.x), size=(steps, case.order.shape[1]), dtype="i4")
 
-    make = make_jax if mode == "jax" else make_torch
-    train = make(case, mode, test_x, test_y)
+    train = (make_jax if mode == "jax" else make_torch)(case, mode, parts)
     return [[seed, *train(*draw(seed))] for seed in seeds]
 
 
-def make_jax(case, _, test_x, test_y):
+def make_jax(case, _, parts):
     import jax
     import jax.numpy as jnp
 
     import adam_jax
+    import lstm_jax
     import transformer_jax
 
-    loss_of = transformer_jax.make_loss(case)
-    train, test = adam_jax.make_train(case, loss_of), jax.jit(lambda params: loss_of(params, jnp.asarray(test_x, jnp.int32), jnp.asarray(test_y, jnp.int32)))
+    loss_of = lstm_jax.make_loss(case, lstm_jax.states_own) if hasattr(case, "recurrent") else transformer_jax.make_loss(case)
+    train, score = adam_jax.make_train(case, loss_of), jax.jit(loss_of)
+    parts = [(jnp.asarray(x) if x.dtype == "f4" else jnp.asarray(x, jnp.int32), jnp.asarray(y, jnp.int32)) for x, y in parts]
 
     def run(init, order):
         carry, losses = train(adam_jax.carry_from(init), order)
-        return float(losses[-1]), float(test(carry[0]))
+        return float(losses[-1]), *(float(score(carry[0], *part)) for part in parts)
 
     return run
 
 
-def make_torch(case, mode, test_x, test_y):
+def make_torch(case, mode, parts):
     import torch
     from torch.nn import functional as F
 
     import adam_torch
+    import lstm_torch
     import transformer_torch
     from torch_device import prepare
 
     prepare()
-    attend = transformer_torch.make_loss(case, F.scaled_dot_product_attention)
-    loss_of = adam_torch.compiled(attend) if mode == "forward" else attend
-    x, y, test_x, test_y = map(torch.from_numpy, (case.x, case.y, test_x, test_y))
+    if hasattr(case, "recurrent"):
+        plain = lstm_torch.make_loss(lstm_torch.make_module(case, False), False)
+    else:
+        plain = transformer_torch.make_loss(case, F.scaled_dot_product_attention)
+    loss_of = adam_torch.compiled(plain) if mode == "forward" else plain
+    x, y = torch.from_numpy(case.x), torch.from_numpy(case.y)
+    parts = [tuple(map(torch.from_numpy, part)) for part in parts]
+
+    def score(params, x, y):
+        """The mean loss of equal batches, and of a smaller last one."""
+        return sum(plain(params, *some).item() * len(some[0]) for some in zip(x.split(128), y.split(128), strict=True)) / len(x)
 
     def run(init, order):
         params = adam_torch.start_from(init)
@@ -64,7 +74,7 @@ def make_torch(case, mode, test_x, test_y):
         for rows in torch.from_numpy(order).long():
             loss = step(x[rows], y[rows])
         with torch.no_grad():
-            return loss.item(), attend(params, test_x, test_y).item()
+            return loss.item(), *(score(params, *part) for part in parts)
 
     return run
 

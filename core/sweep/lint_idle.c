@@ -1,0 +1,47 @@
+/* Keys that somebody set and that apply to no trial: model.heads of a perceptron, say. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "sweep/lint_context.h"
+
+/* A file is meant as it stands; with overrides it is a base, most of whose keys an override may well leave without effect. */
+static bool has_overrides(const struct nl_experiment *experiment)
+{
+    for (int i = 0; i < nl_key_count; i++)
+        if (nl_origin_of(experiment, nl_keys[i].name).kind == NL_FROM_COMMAND_LINE)
+            return true;
+    return false;
+}
+
+/* What has its default asks for nothing: a file that `normlab show` wrote sets every key, and an override may take back what a file says. */
+static bool is_default(const struct nl_key *key, const struct nl_config *config)
+{
+    char *text = nl_key_text(key, config);
+    bool same = strcmp(text, key->default_text) == 0;
+    free(text);
+    return same;
+}
+
+static bool applies_somewhere(const struct nl_key *key, const struct nl_grid *grid)
+{
+    for (int i = 0; i < grid->trials; i++)
+        if (nl_key_applies(key, &grid->trial[i].config))
+            return true;
+    return nl_section_is_aside(key->section) || !strcmp(key->section, "device");
+}
+
+void nl_lint_idle_keys(const struct nl_experiment *experiment, const struct nl_grid *grid, struct nl_diagnostics *warnings)
+{
+    bool overridden = has_overrides(experiment);
+    for (int i = 0; i < nl_key_count; i++) {
+        const struct nl_key *key = &nl_keys[i];
+        struct nl_origin at = nl_origin_of(experiment, key->name);
+        bool in_file = at.kind == NL_FROM_FILE && strcmp(at.file, experiment->path) == 0; /* and in none of its bases */
+        bool meant = at.kind == NL_FROM_COMMAND_LINE || (in_file && !overridden);
+        if (!meant || is_default(key, &experiment->config) || applies_somewhere(key, grid))
+            continue;
+        char *hint = nl_format("normlab keys %s says where it applies", key->name);
+        nl_diagnose(warnings, &at, hint, "warning: %s has no effect: it does not apply to %s", key->name, grid->trials == 1 ? "this trial" : "any of these trials");
+        free(hint);
+    }
+}
