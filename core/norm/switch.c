@@ -23,7 +23,7 @@
 const struct nl_norm nl_norm_switch = {
     .name = "switch",
     .title = "switchable normalization",
-    .label = "SN",
+    .label = "SwitchNorm",
     .operation = &nl_mixture_operation,
     .variant = NL_MIXTURE_SWITCH,
     .mixes_samples = true,

@@ -71,12 +71,12 @@ def sequence_cores(results):
 
 
 def trainings(results):
-    names = list(next(iter(results.values()))["seconds"])
+    names = list(dict.fromkeys(name for row in results.values() for name in row["seconds"]))
     rows = []
     for key, row in results.items():
         t = row["seconds"]
-        rows.append([key + ("" if row["steady"] else " *"), str(row["steps"]), *(f"{t[name]:.1f}" for name in names),
-                     ratio(min(t[name] for name in names[1:]), t["normlab"], 3)])
+        rows.append([key + ("" if row["steady"] else " *"), str(row["steps"]), *(f"{t[name]:.1f}" if name in t else "-" for name in names),
+                     ratio(min(t[name] for name in t if name != "normlab"), t["normlab"], 3)])
     return ["### 100 short trainings from a cold shell on two cores", "",
             "Each with initial weights and an order of its own, and the losses of the training part and of the test part at its end; seconds. normlab: a sweep, the median of three.",
             "The peers in two processes, tuned, one run each; JAX and the compiled loss are compiled once in each process.", "",

@@ -106,8 +106,8 @@ def race_of_trainings(track, kind, norm):
     config.write_text(f"train: {{batch: {batch}, steps: {steps}, eval_every: {steps}}}\nsweep: {{seeds: {TRAININGS}}}\n")
     line = " ".join(network(kind, norm)[1] + few)
     contenders = {"normlab": ["sh", "-c", f"rm -rf '{out}' && '{track.build / 'normlab'}' sweep '{config}' {line} -j 2 --quiet --no-plot --out '{out}'"]}
-    contenders |= {name: [PYTHON, PEERS / "trainings.py", folder, TRAININGS, steps, mode]
-                   for name, mode in [("JAX", "jax"), ("PyTorch eager", "eager"), ("PyTorch forward", "forward")]}
+    modes = {"JAX": "jax", "PyTorch eager": "eager"} | ({} if kind == "lstm" else {"PyTorch forward": "forward"})  # the call of nn.LSTM is one kernel already
+    contenders |= {name: [PYTHON, PEERS / "trainings.py", folder, TRAININGS, steps, mode] for name, mode in modes.items()}
     cold = tuned(track) | {"TORCHINDUCTOR_FORCE_DISABLE_CACHES": "1"}
     times = {name: [track.wall(command, ONE_THREAD | cold if name != "normlab" else {}) for _ in range(3 if name == "normlab" else 1)]
              for name, command in contenders.items() if track.wanted(name)}

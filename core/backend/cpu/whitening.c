@@ -1,11 +1,17 @@
 /* Whitening of groups of channels. Rows come in chunks: what is multiplied with a matrix, or summed to one, is copied next to one another and goes through
  * the matrix product in float, and sums over chunks go on in double. What becomes of a group's covariance is computed in double, by one thread a group.
- * Of x its mean, rounded to float, is subtracted before anything else. */
+ * Of x its mean, rounded to float, is subtracted before anything else.
+ * Narrow groups go through a product together, a block of channels: the matrix of a block has those of its groups along the diagonal, and zeros. */
 #include "operation/whitening.h"
+
+#include <math.h>
+#include <string.h>
+
 #include "backend/cpu/cpu.h"
 #include "base/team.h"
 
 enum { CHUNK = 128 }; /* rows: few enough that a float keeps the digits of a sum of products */
+enum { BLOCK = 16 };  /* channels of a block, if it has several groups: at most */
 enum { WORK = NL_WHITENING_SCRATCH + 2 };
 
 /* One replica's numbers. */
@@ -14,17 +20,18 @@ struct task {
     const struct nl_whitening *op;
     size_t at;                 /* bytes to the replica */
     size_t rows, channels, d, groups, chunks;
+    size_t width, blocks;      /* channels of a block, a multiple of d; blocks * width is channels */
     bool fixed, backward;
     const float *x, *dy, *gamma, *beta;
     float *out;                /* y, dx */
     double *mean, *w, *factors; /* what it is normalized with */
     const float *summed, *origin; /* whose columns are summed, less that row; NULL: less nothing */
     float *shift, *dy_shift;   /* (C): the mean of x, and of dy where the mean is no constant, else 0 */
-    float *start, *factor;     /* (C), (groups, 2 d, d): a row of out is start + [x - shift] factor, or start + [dy - dy_shift, x - shift] factor */
+    float *start, *factor;     /* (C), (blocks, 2 width, width): a row of out is start + [x - shift] factor, or start + [dy - dy_shift, x - shift] factor */
     double *sums;              /* (chunks, C) */
-    float *products;           /* (chunks, groups, d, d) */
+    float *products;           /* (chunks, blocks, width, width) */
     double *work;              /* (groups, WORK, d, d) */
-    float *buffers;            /* (threads, CHUNK, 3 d) */
+    float *buffers;            /* (threads, CHUNK, 3 width) */
 };
 
 static void *take(char **memory, size_t bytes)
@@ -38,19 +45,28 @@ static void *take(char **memory, size_t bytes)
 static size_t lay_out(struct task *task, char *memory)
 {
     char *at = memory;
-    size_t matrices = task->groups * task->d * task->d;
+    size_t matrices = task->groups * task->d * task->d, of_blocks = task->channels * task->width;
     task->shift = take(&at, task->channels * sizeof(float));
     task->dy_shift = take(&at, task->channels * sizeof(float));
     task->start = take(&at, task->channels * sizeof(float));
-    task->factor = take(&at, 2 * matrices * sizeof(float));
+    task->factor = take(&at, 2 * of_blocks * sizeof(float));
     task->sums = take(&at, task->chunks * task->channels * sizeof(double));
-    task->products = take(&at, task->chunks * matrices * sizeof(float));
+    task->products = take(&at, task->chunks * of_blocks * sizeof(float));
     task->work = take(&at, WORK * matrices * sizeof(double));
-    task->buffers = take(&at, (size_t)nl_team_threads() * CHUNK * 3 * task->d * sizeof(float));
+    task->buffers = take(&at, (size_t)nl_team_threads() * CHUNK * 3 * task->width * sizeof(float));
     task->mean = task->fixed ? take(&at, task->channels * sizeof(double)) : NL_AT(task->op->mean, task->at);
     task->w = task->fixed ? take(&at, matrices * sizeof(double)) : NL_AT(task->op->w, task->at);
     task->factors = task->fixed ? take(&at, task->groups * nl_whitening_factors_of(task->op) * sizeof(double)) : NL_AT(task->op->factors, task->at);
     return (size_t)(at - memory);
+}
+
+/* The most groups that a block can have: as many in each. */
+static size_t block_width(size_t d, size_t groups)
+{
+    size_t most = d < BLOCK ? BLOCK / d : 1;
+    while (groups % most)
+        most--;
+    return most * d;
 }
 
 static struct task task_of(const struct nl_run *run, const struct nl_whitening *op, int r)
@@ -60,6 +76,7 @@ static struct task task_of(const struct nl_run *run, const struct nl_whitening *
     task.rows = (size_t)run->samples * (size_t)op->positions;
     task.channels = (size_t)op->channels, task.d = (size_t)nl_whitening_width(op), task.groups = (size_t)op->set.groups;
     task.chunks = (task.rows + CHUNK - 1) / CHUNK;
+    task.width = block_width(task.d, task.groups), task.blocks = task.channels / task.width;
     task.x = NL_AT(op->x, at), task.dy = NL_AT(op->dy, at), task.gamma = NL_AT(op->gamma, at), task.beta = NL_AT(op->beta, at);
     lay_out(&task, nl_cpu_scratch(lay_out(&task, NULL)));
     return task;
@@ -96,7 +113,7 @@ static void sum_chunks(void *context, size_t first, size_t end, int thread)
     (void)thread;
     for (size_t chunk = first; chunk < end; chunk++) {
         double *sums = task->sums + chunk * task->channels;
-        float *part = (float *)(task->products + chunk * task->groups * task->d * task->d); /* not in use yet; (C) at least */
+        float *part = (float *)(task->products + chunk * task->channels * task->width); /* not in use yet; (C) at least */
         for (size_t c = 0; c < task->channels; c++)
             sums[c] = 0;
         for (size_t row = 0; row < rows_of(task, chunk); row += NL_BLOCK_ROWS) {
@@ -120,81 +137,97 @@ static double *sum_columns(struct task *task, const float *x, const float *origi
     return task->sums;
 }
 
-/* to(rows, ...) = from(rows, channels) less shift, of d columns; lines: from row to row. */
+/* to(rows, ...) = from(rows, channels) less shift, of some columns; lines: from row to row. */
 NL_CLONES
-static void copy_columns(size_t rows, size_t d, const float *from, size_t from_line, const float *shift, float *to, size_t to_line)
+static void copy_columns(size_t rows, size_t columns, const float *from, size_t from_line, const float *shift, float *to, size_t to_line)
 {
     for (size_t row = 0; row < rows; row++, from += from_line, to += to_line) {
         NL_PARALLEL
-        for (size_t i = 0; i < d; i++)
+        for (size_t i = 0; i < columns; i++)
             to[i] = shift ? from[i] - shift[i] : from[i];
     }
 }
 
 static float *buffer_of(const struct task *task, int thread)
 {
-    return task->buffers + (size_t)thread * CHUNK * 3 * task->d;
+    return task->buffers + (size_t)thread * CHUNK * 3 * task->width;
 }
 
-/* t' t of each group, or dy' t. */
+/* t' t of each block, or dy' t. */
 static void multiply_chunks(void *context, size_t first, size_t end, int thread)
 {
     struct task *task = context;
-    size_t d = task->d;
-    float *t = buffer_of(task, thread), *left = t + CHUNK * d;
+    size_t width = task->width;
+    float *t = buffer_of(task, thread), *left = t + CHUNK * width;
     for (size_t chunk = first; chunk < end; chunk++)
-        for (size_t g = 0; g < task->groups; g++) {
-            size_t rows = rows_of(task, chunk), at = chunk * CHUNK * task->channels + g * d;
-            copy_columns(rows, d, task->x + at, task->channels, task->shift + g * d, t, d);
+        for (size_t block = 0; block < task->blocks; block++) {
+            size_t rows = rows_of(task, chunk), at = chunk * CHUNK * task->channels + block * width;
+            copy_columns(rows, width, task->x + at, task->channels, task->shift + block * width, t, width);
             if (task->backward)
-                copy_columns(rows, d, task->dy + at, task->channels, NULL, left, d);
-            nl_cpu_gemm(NL_GEMM_OWN, &(struct nl_cpu_gemm){NL_TRANSPOSED_A, d, d, rows, .a = task->backward ? left : t, .b = t,
-                                                           .c = task->products + (chunk * task->groups + g) * d * d});
+                copy_columns(rows, width, task->dy + at, task->channels, NULL, left, width);
+            nl_cpu_gemm(NL_GEMM_OWN, &(struct nl_cpu_gemm){NL_TRANSPOSED_A, width, width, rows, .a = task->backward ? left : t, .b = t,
+                                                           .c = task->products + (chunk * task->blocks + block) * width * width});
         }
+}
+
+/* Where a group's matrix begins among those of the blocks, of some rows each and `width` columns. */
+static size_t place_of(const struct task *task, size_t g, size_t rows)
+{
+    size_t groups = task->width / task->d, diagonal = g % groups * task->d;
+    return (g / groups * rows + diagonal) * task->width + diagonal;
+}
+
+/* A product with 0 is none where the other factor is infinite or none: then each group goes alone, and what is no number stays in its group. */
+static void part_groups(struct task *task, const double *sums)
+{
+    bool finite = true;
+    for (size_t c = 0; c < task->channels; c++)
+        finite = finite && isfinite(sums[c]) && isfinite(task->shift[c]);
+    if (!finite)
+        task->width = task->d, task->blocks = task->groups;
 }
 
 /* The sum of a group's products over the chunks. */
 static void join_products(const struct task *task, size_t g, double *out)
 {
-    size_t square = task->d * task->d;
-    for (size_t e = 0; e < square; e++)
+    size_t d = task->d, width = task->width;
+    for (size_t e = 0; e < d * d; e++)
         out[e] = 0;
-    for (size_t chunk = 0; chunk < task->chunks; chunk++)
-        for (size_t e = 0; e < square; e++)
-            out[e] += task->products[(chunk * task->groups + g) * square + e];
+    for (size_t chunk = 0; chunk < task->chunks; chunk++) {
+        const float *product = task->products + chunk * task->channels * width + place_of(task, g, width);
+        for (size_t i = 0; i < d; i++)
+            for (size_t j = 0; j < d; j++)
+                out[i * d + j] += product[i * width + j];
+    }
 }
 
 /* ---- rows of the result ---- */
-
-NL_CLONES
-static void put_columns(size_t rows, size_t d, const float *from, float *to, size_t to_line)
-{
-    for (size_t row = 0; row < rows; row++, from += d, to += to_line) {
-        NL_PARALLEL
-        for (size_t i = 0; i < d; i++)
-            to[i] = from[i];
-    }
-}
 
 static void write_chunks(void *context, size_t first, size_t end, int thread)
 {
     struct task *task = context;
     bool both = task->backward && !task->fixed;
-    size_t d = task->d, terms = both ? 2 * d : d;
-    float *in = buffer_of(task, thread), *out = in + CHUNK * 2 * d;
+    size_t width = task->width, terms = both ? 2 * width : width;
+    float *in = buffer_of(task, thread), *out = in + CHUNK * 2 * width;
     for (size_t chunk = first; chunk < end; chunk++)
-        for (size_t g = 0; g < task->groups; g++) {
-            size_t rows = rows_of(task, chunk), at = chunk * CHUNK * task->channels + g * d;
-            bool dense = task->groups == 1;
+        for (size_t block = 0; block < task->blocks; block++) {
+            size_t rows = rows_of(task, chunk), at = chunk * CHUNK * task->channels + block * width;
+            bool dense = task->blocks == 1;
             if (task->backward)
-                copy_columns(rows, d, task->dy + at, task->channels, task->dy_shift + g * d, in, terms);
+                copy_columns(rows, width, task->dy + at, task->channels, task->dy_shift + block * width, in, terms);
             if (both || !task->backward)
-                copy_columns(rows, d, task->x + at, task->channels, task->shift + g * d, both ? in + d : in, terms);
-            nl_cpu_gemm(NL_GEMM_OWN, &(struct nl_cpu_gemm){NL_PLAIN, rows, d, terms, .a = in, .b = task->factor + g * 2 * d * d, .start = task->start + g * d,
-                                                           .c = dense ? task->out + at : out});
+                copy_columns(rows, width, task->x + at, task->channels, task->shift + block * width, both ? in + width : in, terms);
+            nl_cpu_gemm(NL_GEMM_OWN, &(struct nl_cpu_gemm){NL_PLAIN, rows, width, terms, .a = in, .b = task->factor + block * 2 * width * width,
+                                                           .start = task->start + block * width, .c = dense ? task->out + at : out});
             if (!dense)
-                put_columns(rows, d, out, task->out + at, task->channels);
+                copy_columns(rows, width, out, width, NULL, task->out + at, task->channels);
         }
+}
+
+/* The blocks' matrices of a pass begin as zeros. */
+static void clear_factors(const struct task *task)
+{
+    memset(task->factor, 0, 2 * task->channels * task->width * sizeof *task->factor);
 }
 
 /* ---- a group's matrix ---- */
@@ -249,14 +282,14 @@ static void take_fixed(struct task *task)
 /* y = start + (x - shift) factor */
 static void prepare(const struct task *task, size_t g)
 {
-    size_t d = task->d;
+    size_t d = task->d, width = task->width;
     const double *w = task->w + g * d * d;
-    float *factor = task->factor + g * 2 * d * d;
+    float *factor = task->factor + place_of(task, g, 2 * width);
     for (size_t j = 0; j < d; j++) {
         size_t c = g * d + j;
         double gamma = task->gamma ? task->gamma[c] : 1, start = task->beta ? task->beta[c] : 0;
         for (size_t i = 0; i < d; i++) {
-            factor[i * d + j] = (float)(gamma * w[j * d + i]);
+            factor[i * width + j] = (float)(gamma * w[j * d + i]);
             start -= gamma * w[j * d + i] * (task->mean[g * d + i] - task->shift[g * d + i]);
         }
         task->start[c] = (float)start;
@@ -312,7 +345,8 @@ static void find_statistics(struct task *task)
         task->mean[c] = task->x[c] + sums[c] / (double)task->rows;
         task->shift[c] = (float)task->mean[c];
     }
-    on_chunks(task, multiply_chunks, 2 * d * (double)task->channels);
+    part_groups(task, sums);
+    on_chunks(task, multiply_chunks, 2.0 * (double)(task->width * task->channels));
     nl_parallel_for(task->groups, nl_cpu_grain(100 * d * d * d), find_groups, task);
 }
 
@@ -323,9 +357,10 @@ static void whitening_forward(const struct nl_run *run, const void *arguments)
         struct task task = task_of(run, op, r);
         task.out = NL_AT(op->y, task.at);
         (task.fixed ? take_fixed : find_statistics)(&task);
+        clear_factors(&task);
         for (size_t g = 0; g < task.groups; g++)
             prepare(&task, g);
-        on_chunks(&task, write_chunks, 2.0 * (double)(task.d * task.channels));
+        on_chunks(&task, write_chunks, 2.0 * (double)(task.width * task.channels));
         if (run->statistics == NL_STATS_TRAIN)
             track(&task);
         if (run->statistics == NL_STATS_COLLECT)
@@ -338,18 +373,18 @@ static void whitening_forward(const struct nl_run *run, const void *arguments)
 /* dx = start + [dy - dy_shift, x - shift] [gamma W; 2/m dcov] */
 static void prepare_back(struct task *task, size_t g, const double *dcov)
 {
-    size_t d = task->d;
+    size_t d = task->d, width = task->width;
     double m = (double)task->rows;
     const double *w = task->w + g * d * d;
-    float *factor = task->factor + g * 2 * d * d;
+    float *factor = task->factor + place_of(task, g, 2 * width);
     for (size_t i = 0; i < d; i++) {
         double start = 0;
         for (size_t j = 0; j < d; j++) {
             double weight = (task->gamma ? task->gamma[g * d + j] : 1) * w[j * d + i];
-            factor[j * d + i] = (float)weight;
+            factor[j * width + i] = (float)weight;
             if (task->fixed)
                 continue;
-            factor[(d + j) * d + i] = (float)(2 / m * dcov[j * d + i]);
+            factor[(width + j) * width + i] = (float)(2 / m * dcov[j * d + i]);
             double dy_rest = task->sums[g * d + j] / m - task->dy_shift[g * d + j], x_rest = task->mean[g * d + j] - task->shift[g * d + j];
             start -= weight * dy_rest + 2 / m * dcov[j * d + i] * x_rest;
         }
@@ -403,10 +438,12 @@ static void whitening_backward(const struct nl_run *run, const void *arguments)
         const double *sums = sum_columns(&task, task.dy, NULL);
         for (size_t c = 0; c < task.channels; c++)
             task.dy_shift[c] = task.fixed ? 0.0f : (float)(sums[c] / (double)task.rows);
-        on_chunks(&task, multiply_chunks, 2 * d * (double)task.channels);
+        part_groups(&task, sums);
+        on_chunks(&task, multiply_chunks, 2.0 * (double)(task.width * task.channels));
+        clear_factors(&task);
         nl_parallel_for(task.groups, nl_cpu_grain(100 * d * d * d), find_gradients, &task);
         if (task.out)
-            on_chunks(&task, write_chunks, 4 * d * (double)task.channels);
+            on_chunks(&task, write_chunks, 4.0 * (double)(task.width * task.channels));
     }
 }
 
