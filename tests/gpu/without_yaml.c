@@ -1,11 +1,16 @@
-/* In the place of core/config/yaml.c, which needs libyaml: the trainings of these tests have no model.layers, the one key whose value is YAML. */
+/* In the place of core/config/yaml.c, which needs libyaml: the trainings of these tests have no model.layers, the one key whose value is YAML. Its default, an
+ * empty list, is read. */
 #include <stddef.h>
+#include <string.h>
 
 #include "config/yaml.h"
 
 const struct nl_node *nl_yaml_parse(const char *text, const struct nl_origin *at, struct nl_diagnostics *diagnostics)
 {
-    (void)text, (void)at, (void)diagnostics;
+    static const struct nl_node empty = {.kind = NL_SEQUENCE};
+    if (strcmp(text, "[]") == 0)
+        return &empty;
+    nl_diagnose(diagnostics, at, NULL, "'%s' cannot be read without libyaml", text);
     return NULL;
 }
 

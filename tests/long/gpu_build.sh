@@ -1,5 +1,13 @@
 #!/usr/bin/env bash
-# What tests/gpu/run.sh builds on a machine with a GPU builds here too: it has a list of sources of its own, which would fall behind unnoticed.
+# What tests/gpu/run.sh builds on a machine with a GPU builds here too, and starts: it has a list of sources of its own, which would fall behind unnoticed. The
+# trainings of test_train need a device; the test of what has no kernel needs none, and must pass.
 set -euo pipefail
 root=${NORMLAB_ROOT:-$(cd "$(dirname "$0")/../.." && pwd)}
-exec "$root/tests/gpu/run.sh" build
+export NORMLAB_BUILD=${NORMLAB_BUILD:-$root/build/gpu}
+"$root/tests/gpu/run.sh" build
+said=$("$NORMLAB_BUILD/test_train" 2>&1) || true
+grep -q "^training on cuda: .* tests" <<<"$said" && ! grep "failed: what_has_no_kernel" <<<"$said" || {
+    echo "test_train does not get as far as a device:"
+    echo "$said" | tail -n 20
+    exit 1
+}
