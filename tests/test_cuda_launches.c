@@ -43,6 +43,7 @@ static const struct {
     {"ResNet-20, bn, batch 128", NL_RESNET, 20, 16, NL_NORM_bn, 128, 152},
     {"ResNet-20, gn, batch 8", NL_RESNET, 20, 16, NL_NORM_gn, 8, 96},
     {"mlp, bn, batch 32", NL_MLP, 2, 64, NL_NORM_bn, 32, 13},
+    {"mlp, ln, batch 32", NL_MLP, 2, 64, NL_NORM_ln, 32, 17},
 };
 
 START_TEST(a_step_is_few_launches)

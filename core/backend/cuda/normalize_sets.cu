@@ -178,23 +178,23 @@ static __device__ void share(const struct nl_layout &l, const struct set &s, con
     }
 }
 
-/* The gradients of gamma and beta from the shares of all sets of the same channels, by the block that is done last. */
-static __device__ void join_shares(const struct nl_normalize &op, const struct nl_layout &l, const struct set &s, const struct shares &shares)
+/* The gradients of gamma and beta from shares [r][share][2][columns], by the block that is done last: of column a, which is that of all threads t + n period. */
+static __device__ void join_shares(const struct nl_normalize &op, const struct nl_layout &l, const double *part, unsigned shares, unsigned columns, unsigned a, unsigned period)
 {
-    unsigned column = threadIdx.x % l.width, row = threadIdx.x / l.width, rows = blockDim.x / l.width;
+    unsigned row = threadIdx.x / period, rows = blockDim.x / period;
     double product = 0.0, sum = 0.0;
 #pragma unroll 4
-    for (unsigned block = row; row < rows && block < shares.blocks; block += rows) {
-        const double *from = shares.part + ((size_t)blockIdx.z * shares.blocks + block) * 2 * l.channels + s.c + column;
+    for (unsigned share = row; a < columns && row < rows && share < shares; share += rows) {
+        const double *from = part + ((size_t)blockIdx.z * shares + share) * 2 * columns + a;
         product += from[0];
-        sum += from[l.channels];
+        sum += from[columns];
     }
-    add_up(l.width, &product, &sum);
-    if (row > 0)
+    add_up(period, &product, &sum);
+    if (row > 0 || a >= columns)
         return;
-    ((float *)nl_at(op.dgamma, l.stride))[s.c + column] = (float)product;
+    ((float *)nl_at(op.dgamma, l.stride))[a] = (float)product;
     if (op.dbeta)
-        ((float *)nl_at(op.dbeta, l.stride))[s.c + column] = (float)sum;
+        ((float *)nl_at(op.dbeta, l.stride))[a] = (float)sum;
 }
 
 /* SHARES: with the gradients of gamma and beta. THREADS: at most; the fewer there are, the more registers has each. */
@@ -251,7 +251,7 @@ __global__ void __launch_bounds__(THREADS) sets_backward(struct nl_normalize op,
                 write<VECTOR>(dxhat[i], dx + place(l, s, e + i * blockDim.x * VECTOR));
     }
     if (SHARES && nl_last_block(&shares.tickets[(size_t)blockIdx.z * (l.channels / l.width) + s.c / l.width], shares.blocks))
-        join_shares(op, l, s, shares);
+        join_shares(op, l, shares.part, shares.blocks, l.channels, s.c + threadIdx.x % l.width, l.width);
 }
 
 /* How a set of m elements is taken: four at a time where it lies so, by as many threads as keep it in registers. */
@@ -298,16 +298,16 @@ static __global__ void prepare(struct nl_normalize op, struct nl_layout l, unsig
             nl_statistic_of(nl_at((double *)op.mean, l.stride)[at], nl_at((double *)op.var, l.stride)[at], nl_own_or(op.eps, nl_at(op.hyper, l.stride)->norm_eps));
 }
 
-/* Column a of gamma: `columns` of them, `rows` elements each. part[r][chunk][2][columns]: sums of dy xhat and of dy over the chunk's rows. */
+/* Column a of gamma: `columns` of them, `rows` elements each. part[r][chunk][2][columns]: sums of dy xhat and of dy over the chunk's rows.
+ * tickets[r][tile of columns] */
 static __global__ void sets_gradients(struct nl_normalize op, struct nl_layout l, unsigned columns, unsigned rows, unsigned sets,
-                                      const struct nl_statistic *statistic, double *part)
+                                      const struct nl_statistic *statistic, double *part, unsigned *tickets)
 {
-    __shared__ double sums[2][DEEP][COLUMNS];
     unsigned tiles = (columns + COLUMNS - 1) / COLUMNS, chunk = blockIdx.x / tiles, chunks = gridDim.x / tiles;
     unsigned tx = threadIdx.x % COLUMNS, ty = threadIdx.x / COLUMNS, a = blockIdx.x % tiles * COLUMNS + tx;
     const float *x = (const float *)nl_at(op.x, l.stride), *dy = (const float *)nl_at(op.dy, l.stride),
                 *y = op.residual ? (const float *)nl_at(op.y, l.stride) : NULL;
-    float product = 0.0f, sum = 0.0f;
+    float own_product = 0.0f, own_sum = 0.0f;
     if (a < columns) {
         float gamma = ((const float *)nl_at(op.gamma, l.stride))[a], beta = op.beta ? ((const float *)nl_at(op.beta, l.stride))[a] : 0.0f;
         unsigned c = a % l.channels;
@@ -320,53 +320,31 @@ static __global__ void sets_gradients(struct nl_normalize op, struct nl_layout l
             size_t at = (size_t)position * l.channels + c;
             struct nl_statistic t = statistic[(size_t)blockIdx.z * sets + index_of(l, position, c)];
             float xhat = nl_xhat(t, x[at]), after = y ? y[at] : gamma * xhat + beta, grad = l.relu && !(after > 0) ? 0.0f : dy[at];
-            product += grad * xhat;
-            sum += grad;
+            own_product += grad * xhat;
+            own_sum += grad;
         }
     }
-    sums[0][ty][tx] = product;
-    sums[1][ty][tx] = sum;
-    __syncthreads();
-    if (ty < 2 && a < columns) {
-        double total = 0.0;
-        for (unsigned i = 0; i < DEEP; i++)
-            total += sums[ty][i][tx];
-        part[(((size_t)blockIdx.z * chunks + chunk) * 2 + ty) * columns + a] = total;
+    double product = own_product, sum = own_sum;
+    add_up(COLUMNS, &product, &sum);
+    if (ty == 0 && a < columns) {
+        double *to = part + ((size_t)blockIdx.z * chunks + chunk) * 2 * columns + a;
+        to[0] = product;
+        to[columns] = sum;
     }
-}
-
-/* A warp a column: joins the chunks' sums. */
-static __global__ void join_gradients(struct nl_normalize op, size_t stride, unsigned columns, unsigned chunks, const double *part)
-{
-    size_t a = nl_element() / 32;
-    unsigned lane = threadIdx.x % 32;
-    if (a >= columns)
-        return;
-    double product = 0.0, sum = 0.0;
-    for (unsigned chunk = lane; chunk < chunks; chunk += 32) {
-        const double *at = part + ((size_t)blockIdx.z * chunks + chunk) * 2 * columns + a;
-        product += at[0];
-        sum += at[columns];
-    }
-    product = nl_warp_sum(product);
-    sum = nl_warp_sum(sum);
-    if (lane != 0)
-        return;
-    ((float *)nl_at(op.dgamma, stride))[a] = (float)product;
-    if (op.dbeta)
-        ((float *)nl_at(op.dbeta, stride))[a] = (float)sum;
+    if (nl_last_block(&tickets[(size_t)blockIdx.z * tiles + blockIdx.x % tiles], chunks))
+        join_shares(op, l, part, chunks, columns, a, COLUMNS);
 }
 
 static void launch_gradients(const struct nl_run *run, const struct nl_normalize *op, const struct nl_layout *layout)
 {
     unsigned columns = (unsigned)op->affine_count, sets = nl_layout_sets(layout), replicas = (unsigned)run->replicas;
-    unsigned rows = layout->elements ? (unsigned)run->samples : layout->all_rows, chunks = nl_blocks(rows, CHUNK);
+    unsigned rows = layout->elements ? (unsigned)run->samples : layout->all_rows, chunks = nl_blocks(rows, CHUNK), tiles = nl_blocks(columns, COLUMNS);
     size_t parts = (size_t)replicas * chunks * 2 * columns;
     double *part = (double *)nl_cuda_scratch(parts * sizeof *part + (size_t)replicas * sets * sizeof(struct nl_statistic));
     struct nl_statistic *statistic = (struct nl_statistic *)(part + parts);
     NL_LAUNCH(prepare, nl_grid_over(run, sets), NL_THREADS, *op, *layout, sets, statistic);
-    NL_LAUNCH(sets_gradients, dim3(nl_blocks(columns, COLUMNS) * chunks, 1, replicas), COLUMNS * DEEP, *op, *layout, columns, rows, sets, statistic, part);
-    NL_LAUNCH(join_gradients, nl_grid_over(run, columns * 32), NL_THREADS, *op, run->stride, columns, chunks, part);
+    NL_LAUNCH(sets_gradients, dim3(tiles * chunks, 1, replicas), COLUMNS * DEEP, *op, *layout, columns, rows, sets, statistic, part,
+              nl_cuda_tickets((size_t)replicas * tiles));
 }
 
 /* ---- backward ---- */
