@@ -38,8 +38,10 @@ int nl_list_make(struct nl_list *list, const struct nl_list_setup *setup, struct
 
 void nl_list_release(struct nl_list *list)
 {
-    for (int i = 0; i < list->instructions; i++)
+    for (int i = 0; i < list->instructions; i++) {
         free(list->instruction[i].arguments);
+        free(list->instruction[i].timed);
+    }
     free(list->instruction);
     free(list->share);
     free(list->chain);
@@ -106,14 +108,6 @@ static void bind(const struct nl_list *list, struct nl_instruction *i, char *bas
     i->operation->bind(i->arguments, &i->at);
 }
 
-void nl_list_bind(struct nl_list *list, char *base, const struct nl_places *places)
-{
-    for (int i = 0; i < list->instructions; i++)
-        bind(list, &list->instruction[i], base, places);
-}
-
-/* ---- run ---- */
-
 static void *moved(const struct nl_list *list, int buffer, void *place, const struct nl_run *run, int samples)
 {
     if (buffer == NL_NONE)
@@ -158,17 +152,45 @@ struct nl_operands nl_operands_at(const struct nl_list *list, const struct nl_in
     return at;
 }
 
-/* The instruction for a part of the samples, or for a time. seen: the run as the kernel sees it. */
+/* Arguments of the instruction for a part of the samples, or for a time. */
+static void bind_part(const struct nl_list *list, const struct nl_instruction *i, const struct nl_run *run, int samples, void *arguments)
+{
+    struct nl_operands at = nl_operands_at(list, i, run, samples);
+    memcpy(arguments, i->arguments, i->operation->arguments);
+    i->operation->bind(arguments, &at);
+}
+
+/* Finding places takes as long as a small kernel: a loop over whole batches finds them beforehand. */
+static void bind_times(const struct nl_list *list, const struct nl_chain *chain)
+{
+    for (struct nl_instruction *i = list->instruction + chain->first; i < list->instruction + chain->end; i++) {
+        size_t bytes = i->operation->arguments;
+        i->timed = nl_realloc(i->timed, (size_t)chain->times, bytes);
+        for (int time = 0; time < chain->times; time++)
+            bind_part(list, i, &(struct nl_run){.time = time}, list->capacity, i->timed + (size_t)time * bytes);
+    }
+}
+
+void nl_list_bind(struct nl_list *list, char *base, const struct nl_places *places)
+{
+    for (int i = 0; i < list->instructions; i++)
+        bind(list, &list->instruction[i], base, places);
+    for (const struct nl_chain *chain = list->chain; chain < list->chain + list->chains; chain++)
+        if (chain->times > 0 && chain->micro == 0)
+            bind_times(list, chain);
+}
+
+/* ---- run ---- */
+
+/* seen: the run as the kernel sees it. */
 static void call_for_part(const struct nl_list *list, const struct nl_instruction *i, const struct nl_run *run, int samples, const struct nl_run *seen)
 {
     union {
         char bytes[NL_MOST_ARGUMENTS];
         max_align_t aligned;
     } arguments;
-    struct nl_operands at = nl_operands_at(list, i, run, samples);
     NL_ASSERT(i->operation->arguments <= sizeof arguments);
-    memcpy(&arguments, i->arguments, i->operation->arguments);
-    i->operation->bind(&arguments, &at);
+    bind_part(list, i, run, samples, &arguments);
     i->call(seen, &arguments);
 }
 
@@ -182,8 +204,11 @@ static void run_loop(const struct nl_list *list, const struct nl_chain *chain, c
     seen.first = seen.batch = 0;
     for (int number = 0; number < chain->times; number++) {
         now.time = seen.time = chain->reverse ? chain->times - 1 - number : number;
-        for (int i = chain->first; i < chain->end; i++)
-            call_for_part(list, &list->instruction[i], &now, run->samples, &seen);
+        for (const struct nl_instruction *i = list->instruction + chain->first; i < list->instruction + chain->end; i++)
+            if (i->timed && run->samples == list->capacity)
+                i->call(&seen, i->timed + (size_t)now.time * i->operation->arguments);
+            else
+                call_for_part(list, i, &now, run->samples, &seen);
     }
 }
 

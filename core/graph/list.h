@@ -57,6 +57,7 @@ struct nl_instruction {
     const struct nl_operation *operation;
     const struct nl_graph_node *node;        /* NULL: of none, it adds up gradients or packs weights */
     void *arguments;                   /* with places, for whole batches; the list's own */
+    char *timed;                       /* the same at each time of its chain, one after the other; NULL: it has no times, or is called for parts of a batch */
     int in[NL_MOST_SLOTS], d_in[NL_MOST_SLOTS];     /* buffers, or NL_NONE */
     int out[NL_MOST_OUTPUTS], d_out[NL_MOST_OUTPUTS];
     int saved[NL_MOST_SAVED], sums, packed;
