@@ -179,6 +179,9 @@ bool nl_graph_tracks(const struct nl_graph *graph);
 /* Bytes of an element there. */
 size_t nl_type_bytes(enum nl_tensor_type type, const struct nl_backend *backend);
 
+/* The network in JSON (graph/describe.c says what is where), without its loss: with its tensors, all that is needed to compute it elsewhere. New string. */
+char *nl_graph_describe(const struct nl_graph *graph);
+
 /* Multiply-adds of a forward pass of one sample: an estimate of cost. */
 double nl_graph_work(const struct nl_graph *graph);
 

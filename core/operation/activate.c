@@ -2,6 +2,7 @@
 #include "operation/activate.h"
 
 #include "operation/activation.h"
+#include "operation/describe.h"
 
 static int declare(void *arguments, const struct nl_extent *in, struct nl_declaration *d, struct nl_error *err)
 {
@@ -71,6 +72,13 @@ static void backward(const struct nl_run *run, const void *arguments)
 
 NL_KERNEL(activate) = {.forward = forward, .backward = backward};
 
+static void describe(const void *arguments, struct nl_text *json)
+{
+    const struct nl_activate *op = arguments;
+    nl_json_member(json, "kind", nl_activation_names[op->kind]);
+    nl_json_member(json, "approximate", nl_gelu_names[op->gelu]);
+}
+
 NL_OPERATION(activate) = {
     .name = "activate",
     .arguments = sizeof(struct nl_activate),
@@ -81,5 +89,6 @@ NL_OPERATION(activate) = {
     .reads = reads,
     .sharing = sharing,
     .work = work,
+    .describe = describe,
     .reference = NL_REFERENCES(activate),
 };

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "operation/describe.h"
 #include "operation/reference.h"
 
 enum { A, B, SLOTS };
@@ -97,6 +98,12 @@ static void backward(const struct nl_run *run, const void *arguments)
 
 NL_KERNEL(add) = {.forward = forward, .backward = backward};
 
+static void describe(const void *arguments, struct nl_text *json)
+{
+    const struct nl_add *op = arguments;
+    nl_json_member_number(json, "stride", op->stride);
+}
+
 NL_OPERATION(add) = {
     .name = "add",
     .arguments = sizeof(struct nl_add),
@@ -108,5 +115,6 @@ NL_OPERATION(add) = {
     .reads = reads,
     .sharing = sharing,
     .work = work,
+    .describe = describe,
     .reference = NL_REFERENCES(add),
 };

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
+#include "operation/describe.h"
 #include "operation/reference.h"
 
 enum { Q = NL_ATTENTION_Q, K = NL_ATTENTION_K, V = NL_ATTENTION_V, LENGTHS = NL_ATTENTION_LENGTHS };
@@ -244,6 +245,16 @@ static void backward(const struct nl_run *run, const void *arguments)
 
 NL_KERNEL(attention) = {.forward = forward, .backward = backward};
 
+static void describe(const void *arguments, struct nl_text *json)
+{
+    const struct nl_attention *op = arguments;
+    nl_json_member_number(json, "heads", op->heads);
+    nl_json_member_number(json, "causal", op->causal);
+    nl_json_member_number(json, "rotary", op->rotary);
+    nl_json_member_number(json, "drops", op->drops);
+    nl_describe_own(json, "p", op->p);
+}
+
 NL_OPERATION(attention) = {
     .name = "attention",
     .arguments = sizeof(struct nl_attention),
@@ -257,5 +268,6 @@ NL_OPERATION(attention) = {
     .reads = reads,
     .saved_bytes = saved_bytes,
     .work = work,
+    .describe = describe,
     .reference = NL_REFERENCES(attention),
 };

@@ -1,6 +1,7 @@
 /* Convolution, and depthwise convolution: one kernel for each channel. The padding keeps the size where the stride is 1 and the kernel odd. */
 #include "operation/conv.h"
 
+#include "operation/describe.h"
 #include "operation/product.h"
 
 enum { X = NL_PRODUCT_X, WEIGHT = NL_PRODUCT_WEIGHT, BIAS = NL_PRODUCT_BIAS };
@@ -243,6 +244,14 @@ static void depthwise_backward(const struct nl_run *run, const void *arguments)
 NL_KERNEL(conv) = {.forward = forward, .backward = backward};
 NL_KERNEL(depthwise_conv) = {.forward = depthwise_forward, .backward = depthwise_backward};
 
+static void describe(const void *arguments, struct nl_text *json)
+{
+    const struct nl_conv *op = arguments;
+    nl_json_member_number(json, "stride", op->stride);
+    nl_json_member_number(json, "pad", op->pad);
+    nl_json_member_number(json, "groups", op->groups);
+}
+
 NL_OPERATION(conv) = {
     .name = "conv",
     .arguments = sizeof(struct nl_conv),
@@ -254,6 +263,7 @@ NL_OPERATION(conv) = {
     .bind = bind,
     .reads = nl_product_reads,
     .work = work,
+    .describe = describe,
     .reference = NL_REFERENCES(conv),
 };
 
@@ -267,5 +277,6 @@ NL_OPERATION(depthwise_conv) = {
     .bind = bind,
     .reads = nl_product_reads,
     .work = work,
+    .describe = describe,
     .reference = NL_REFERENCES(depthwise_conv),
 };

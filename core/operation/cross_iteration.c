@@ -213,6 +213,12 @@ static void backward(const struct nl_run *run, const void *arguments)
     kernel_of(op)->backward(run, &n);
 }
 
+static void describe(const void *arguments, struct nl_text *json)
+{
+    const struct nl_cross_iteration *op = arguments;
+    nl_normalize_operation.describe(&op->normalize, json);
+}
+
 NL_KERNEL(cross_iteration) = {.forward = forward, .backward = backward};
 
 NL_OPERATION(cross_iteration) = {
@@ -232,5 +238,6 @@ NL_OPERATION(cross_iteration) = {
     .saved_bytes = saved_bytes,
     .may_be_fixed = may_be_fixed,
     .work = work,
+    .describe = describe,
     .reference = NL_REFERENCES(cross_iteration),
 };

@@ -2,6 +2,7 @@
 #include "operation/dropout.h"
 
 #include "base/random.h"
+#include "operation/describe.h"
 #include "operation/reference.h"
 
 static int declare(void *arguments, const struct nl_extent *in, struct nl_declaration *d, struct nl_error *err)
@@ -64,6 +65,12 @@ static void backward(const struct nl_run *run, const void *arguments)
 
 NL_KERNEL(dropout) = {.forward = forward, .backward = backward};
 
+static void describe(const void *arguments, struct nl_text *json)
+{
+    const struct nl_dropout *op = arguments;
+    nl_describe_own(json, "p", op->p);
+}
+
 NL_OPERATION(dropout) = {
     .name = "dropout",
     .arguments = sizeof(struct nl_dropout),
@@ -72,5 +79,6 @@ NL_OPERATION(dropout) = {
     .declare = declare,
     .bind = bind,
     .work = work,
+    .describe = describe,
     .reference = NL_REFERENCES(dropout),
 };

@@ -2,6 +2,7 @@
 #include "operation/frn.h"
 
 #include "operation/affine.h"
+#include "operation/describe.h"
 #include "operation/reference.h"
 
 enum { X, GAMMA, BETA, TAU, LEARNED_EPS, SLOTS };
@@ -165,6 +166,12 @@ static void backward(const struct nl_run *run, const void *arguments)
 
 NL_KERNEL(frn) = {.forward = forward, .backward = backward};
 
+static void describe(const void *arguments, struct nl_text *json)
+{
+    const struct nl_frn *op = arguments;
+    nl_describe_own(json, "eps", op->set.eps);
+}
+
 NL_OPERATION(frn) = {
     .name = "frn",
     .arguments = sizeof(struct nl_frn),
@@ -176,5 +183,6 @@ NL_OPERATION(frn) = {
     .reads = nl_reads_inputs,
     .sharing = nl_shares_gradient,
     .work = work,
+    .describe = describe,
     .reference = NL_REFERENCES(frn),
 };

@@ -2,6 +2,7 @@
 #include "operation/gate.h"
 
 #include "operation/activation.h"
+#include "operation/describe.h"
 
 static int declare(void *arguments, const struct nl_extent *in, struct nl_declaration *d, struct nl_error *err)
 {
@@ -62,6 +63,13 @@ static void backward(const struct nl_run *run, const void *arguments)
 
 NL_KERNEL(gate) = {.forward = forward, .backward = backward};
 
+static void describe(const void *arguments, struct nl_text *json)
+{
+    const struct nl_gate *op = arguments;
+    nl_json_member(json, "kind", nl_activation_names[op->kind]);
+    nl_json_member(json, "approximate", nl_gelu_names[op->gelu]);
+}
+
 NL_OPERATION(gate) = {
     .name = "gate",
     .arguments = sizeof(struct nl_gate),
@@ -71,5 +79,6 @@ NL_OPERATION(gate) = {
     .bind = bind,
     .reads = reads,
     .work = work,
+    .describe = describe,
     .reference = NL_REFERENCES(gate),
 };

@@ -1,6 +1,7 @@
 /* Linear: y = x w + b, of a whole sample or of each position. */
 #include "operation/linear.h"
 
+#include "operation/describe.h"
 #include "operation/product.h"
 
 enum { X = NL_PRODUCT_X, WEIGHT = NL_PRODUCT_WEIGHT, BIAS = NL_PRODUCT_BIAS };
@@ -103,6 +104,12 @@ static void backward(const struct nl_run *run, const void *arguments)
 
 NL_KERNEL(linear) = {.forward = forward, .backward = backward};
 
+static void describe(const void *arguments, struct nl_text *json)
+{
+    const struct nl_linear *op = arguments;
+    nl_json_member_number(json, "by_position", op->by_position);
+}
+
 NL_OPERATION(linear) = {
     .name = "linear",
     .arguments = sizeof(struct nl_linear),
@@ -116,5 +123,6 @@ NL_OPERATION(linear) = {
     .bind = bind,
     .reads = reads,
     .work = work,
+    .describe = describe,
     .reference = NL_REFERENCES(linear),
 };

@@ -2,6 +2,7 @@
 #include "operation/lrn.h"
 
 #include "operation/affine.h"
+#include "operation/describe.h"
 #include "operation/reference.h"
 
 static int declare(void *arguments, const struct nl_extent *in, struct nl_declaration *d, struct nl_error *err)
@@ -79,6 +80,15 @@ static void backward(const struct nl_run *run, const void *arguments)
 
 NL_KERNEL(lrn) = {.forward = forward, .backward = backward};
 
+static void describe(const void *arguments, struct nl_text *json)
+{
+    const struct nl_lrn *op = arguments;
+    nl_json_member_number(json, "size", op->set.lrn.size);
+    nl_json_member_number(json, "alpha", op->set.lrn.alpha);
+    nl_json_member_number(json, "beta", op->set.lrn.beta);
+    nl_json_member_number(json, "k", op->set.lrn.k);
+}
+
 NL_OPERATION(lrn) = {
     .name = "lrn",
     .arguments = sizeof(struct nl_lrn),
@@ -88,5 +98,6 @@ NL_OPERATION(lrn) = {
     .bind = bind,
     .reads = nl_reads_inputs,
     .work = work,
+    .describe = describe,
     .reference = NL_REFERENCES(lrn),
 };

@@ -1,6 +1,7 @@
 /* One time of an LSTM, after the matrix products. */
 #include "operation/lstm_cell.h"
 
+#include "operation/describe.h"
 #include "operation/reference.h"
 
 enum { A = NL_LSTM_A, B = NL_LSTM_B, C = NL_LSTM_C, GATES = NL_LSTM_GATES, AFTER = NL_LSTM_AFTER, OUT = NL_LSTM_OUT };
@@ -94,6 +95,12 @@ static void backward(const struct nl_run *run, const void *arguments)
 
 NL_KERNEL(lstm_cell) = {.forward = forward, .backward = backward};
 
+static void describe(const void *arguments, struct nl_text *json)
+{
+    const struct nl_lstm_cell *op = arguments;
+    nl_json_member_number(json, "opens", op->opens);
+}
+
 NL_OPERATION(lstm_cell) = {
     .name = "lstm_cell",
     .arguments = sizeof(struct nl_lstm_cell),
@@ -104,5 +111,6 @@ NL_OPERATION(lstm_cell) = {
     .reads = reads,
     .sharing = sharing,
     .work = work,
+    .describe = describe,
     .reference = NL_REFERENCES(lstm_cell),
 };

@@ -5,6 +5,7 @@
 
 #include "base/memory.h"
 #include "operation/affine.h"
+#include "operation/describe.h"
 #include "operation/mixture.h"
 
 NL_DECLARE_REFERENCES(normalize);
@@ -366,6 +367,14 @@ static void backward(const struct nl_run *run, const void *arguments)
 
 NL_KERNEL(mixture) = {.forward = forward, .backward = backward};
 
+static void describe(const void *arguments, struct nl_text *json)
+{
+    const struct nl_mixture *op = arguments;
+    nl_json_member(json, "kind", op->set.norm->name);
+    nl_json_member_number(json, "groups", op->groups);
+    nl_describe_own(json, "eps", op->set.eps);
+}
+
 NL_OPERATION(mixture) = {
     .name = "mixture",
     .arguments = sizeof(struct nl_mixture),
@@ -381,5 +390,6 @@ NL_OPERATION(mixture) = {
     .saved_bytes = saved_bytes,
     .may_be_fixed = may_be_fixed,
     .work = work,
+    .describe = describe,
     .reference = NL_REFERENCES(mixture),
 };

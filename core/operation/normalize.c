@@ -3,6 +3,7 @@
 
 #include "norm/momentum.h"
 #include "operation/affine.h"
+#include "operation/describe.h"
 #include "operation/reference.h"
 
 enum { X = NL_NORMALIZE_X, GAMMA = NL_NORMALIZE_GAMMA, BETA = NL_NORMALIZE_BETA, RESIDUAL = NL_NORMALIZE_RESIDUAL, LENGTHS = NL_NORMALIZE_LENGTHS };
@@ -111,6 +112,37 @@ static double work(const void *arguments)
     return 4.0 * n->setup.positions * n->setup.channels;
 }
 
+/* Its sets, and the general form of norm/coefficients.h: what evaluation subtracts of the center, and multiplies with. `standard` says that training has
+ * nothing more to know but momentum. */
+static void describe(const void *arguments, struct nl_text *json)
+{
+    static const char *const spreads[] = {[NL_SPREAD_POWER] = "power", [NL_SPREAD_LARGEST] = "largest", [NL_SPREAD_NONE] = "none"};
+    const struct nl_normalize *n = arguments;
+    const struct nl_norm *norm = n->norm;
+    struct nl_norm_setup setup = n->setup;
+    setup.samples = 2, setup.stat_batch = 0; /* as evaluation has it: more than a sample's own */
+    struct nl_partition sets = norm->partition(&setup);
+    struct nl_set_coefficients c = {1, 1, 1, 0};
+    struct nl_set_statistics ones = {.center = 1, .spread = 1, .running_center = 1, .running_spread = 1, .numbers = (const double[NL_NORM_NUMBERS]){[NL_R_MAX] = 1}};
+    if (NL_COEFFICIENTS_OF(norm))
+        c = NL_COEFFICIENTS_OF(norm)->forward(norm, &ones);
+    bool varies = n->setup.stat_batch || n->detached || n->learns_momentum || n->freezes || n->trains_running || n->workers > 1 || n->history;
+    nl_json_member(json, "kind", norm->name);
+    nl_json_member_number(json, "samples", sets.samples > 1);
+    nl_json_member_number(json, "positions", sets.positions);
+    nl_json_member_number(json, "channels", sets.channels);
+    nl_json_member_number(json, "centers", norm->centers);
+    nl_json_member(json, "spread", spreads[norm->spread]);
+    nl_json_member_number(json, "power", nl_power(norm));
+    nl_json_member_number(json, "shift", nl_real_part(c.shift));
+    nl_json_member_number(json, "factor", nl_real_part(c.factor));
+    nl_json_member_number(json, "eps_outside", n->eps_outside);
+    nl_json_member_number(json, "unbiased", n->unbiased && nl_norm_spread_is_variance(norm));
+    nl_json_member_number(json, "standard", !NL_COEFFICIENTS_OF(norm) && !varies);
+    nl_describe_own(json, "eps", n->eps);
+    nl_describe_own(json, "momentum", n->momentum);
+}
+
 NL_DECLARE_REFERENCES(normalize);
 
 NL_OPERATION(normalize) = {
@@ -132,5 +164,6 @@ NL_OPERATION(normalize) = {
     .is_apart = is_apart,
     .may_be_fixed = may_be_fixed,
     .work = work,
+    .describe = describe,
     .reference = NL_REFERENCES(normalize),
 };

@@ -80,6 +80,7 @@ struct nl_sharing {
 
 struct nl_operation;
 struct nl_backend; /* backend/backend.h */
+struct nl_text;    /* base/memory.h */
 
 /* The node that makes a node's first input, without places, for kernels that call its kernels (operation/producer.h); no operation: an input of the network. */
 struct nl_producer {
@@ -152,6 +153,8 @@ struct nl_operation {
     bool (*is_apart)(const void *arguments);             /* whether, with these arguments, a sample knows nothing of another after all; NULL: as `span` says */
     bool (*may_be_fixed)(const void *arguments);         /* whether evaluation may fix its statistics; NULL: it has none */
     double (*work)(const void *arguments);               /* multiply-adds of a sample, forward; NULL: too few to count */
+    /* Adds members to a JSON object (", \"stride\": 2"): what says, with shapes and parameters, what it computes. NULL: these say it. */
+    void (*describe)(const void *arguments, struct nl_text *json);
     const struct nl_kernel *reference[NL_ELEMENTS];      /* what it is: its kernels in the reference, by enum nl_element */
 };
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
+#include "operation/describe.h"
 #include "operation/original.h"
 
 enum { CENTER, SQUARE, SAVED };
@@ -124,6 +125,16 @@ static void begin(const void *arguments, struct nl_stream stream, double *const 
     free(scratch);
 }
 
+static void describe(const void *arguments, struct nl_text *json)
+{
+    static const char *const measures[] = {[NL_WEIGHT_LENGTH] = "length", [NL_WEIGHT_DEVIATION] = "deviation", [NL_WEIGHT_BOUNDED] = "bounded"};
+    const struct nl_parametrize *op = arguments;
+    nl_json_member(json, "kind", op->norm->name);
+    nl_json_member(json, "measure", measures[op->norm->measure]);
+    nl_json_member_number(json, "centers", op->norm->centers);
+    nl_json_member_number(json, "eps", op->norm->eps);
+}
+
 NL_OPERATION(parametrize) = {
     .name = "parametrize",
     .arguments = sizeof(struct nl_parametrize),
@@ -135,5 +146,6 @@ NL_OPERATION(parametrize) = {
     .reads = nl_reads_original,
     .saved_bytes = saved_bytes,
     .begin = begin,
+    .describe = describe,
     .reference = NL_REFERENCES(parametrize),
 };

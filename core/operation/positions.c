@@ -1,6 +1,7 @@
 /* A vector for each position, added to what stands there. */
 #include "operation/positions.h"
 
+#include "operation/describe.h"
 #include "operation/reference.h"
 
 enum { X = NL_POSITIONS_X, WEIGHT = NL_POSITIONS_WEIGHT };
@@ -87,6 +88,12 @@ static void backward(const struct nl_run *run, const void *arguments)
 
 NL_KERNEL(positions) = {.forward = forward, .backward = backward};
 
+static void describe(const void *arguments, struct nl_text *json)
+{
+    const struct nl_position_encoding *op = arguments;
+    nl_json_member_number(json, "sinusoidal", op->sinusoidal);
+}
+
 NL_OPERATION(positions) = {
     .name = "positions",
     .arguments = sizeof(struct nl_position_encoding),
@@ -98,5 +105,6 @@ NL_OPERATION(positions) = {
     .bind = bind,
     .sharing = sharing,
     .work = work,
+    .describe = describe,
     .reference = NL_REFERENCES(positions),
 };

@@ -2,6 +2,7 @@
 #include "operation/rescale.h"
 
 #include "operation/affine.h"
+#include "operation/describe.h"
 #include "operation/reference.h"
 
 enum { X, GAMMA, SLOTS };
@@ -135,6 +136,15 @@ static void backward(const struct nl_run *run, const void *arguments)
 
 NL_KERNEL(rescale) = {.forward = forward, .backward = backward};
 
+static void describe(const void *arguments, struct nl_text *json)
+{
+    const struct nl_rescale *op = arguments;
+    nl_json_member(json, "kind", op->set.norm->name);
+    nl_json_member_number(json, "positions", nl_rescale_positions(op));
+    nl_json_member_number(json, "counted", op->counted);
+    nl_describe_own(json, "eps", op->set.eps);
+}
+
 NL_OPERATION(rescale) = {
     .name = "rescale",
     .arguments = sizeof(struct nl_rescale),
@@ -146,5 +156,6 @@ NL_OPERATION(rescale) = {
     .reads = nl_reads_inputs,
     .sharing = nl_shares_gradient,
     .work = work,
+    .describe = describe,
     .reference = NL_REFERENCES(rescale),
 };

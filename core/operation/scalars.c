@@ -2,6 +2,7 @@
 #include "operation/scalars.h"
 
 #include "operation/affine.h"
+#include "operation/describe.h"
 #include "operation/reference.h"
 
 enum { X = NL_SCALARS_X, WEIGHT = NL_SCALARS_WEIGHT, BIAS = NL_SCALARS_BIAS };
@@ -90,6 +91,12 @@ static void backward(const struct nl_run *run, const void *arguments)
 
 NL_KERNEL(scalars) = {.forward = forward, .backward = backward};
 
+static void describe(const void *arguments, struct nl_text *json)
+{
+    const struct nl_scalars *op = arguments;
+    nl_json_member_number(json, "factor", op->factor);
+}
+
 NL_OPERATION(scalars) = {
     .name = "scalars",
     .arguments = sizeof(struct nl_scalars),
@@ -101,5 +108,6 @@ NL_OPERATION(scalars) = {
     .reads = reads,
     .sharing = sharing,
     .work = work,
+    .describe = describe,
     .reference = NL_REFERENCES(scalars),
 };

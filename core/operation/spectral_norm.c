@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
+#include "operation/describe.h"
 #include "operation/original.h"
 
 enum { A, B };
@@ -125,6 +126,12 @@ static void begin(const void *arguments, struct nl_stream stream, double *const 
     free(w);
 }
 
+static void describe(const void *arguments, struct nl_text *json)
+{
+    const struct nl_spectral_norm *op = arguments;
+    nl_json_member(json, "kind", op->norm->name);
+}
+
 NL_OPERATION(spectral_norm) = {
     .name = "spectral_norm",
     .arguments = sizeof(struct nl_spectral_norm),
@@ -136,5 +143,6 @@ NL_OPERATION(spectral_norm) = {
     .reads = nl_reads_original,
     .saved_bytes = saved_bytes,
     .begin = begin,
+    .describe = describe,
     .reference = NL_REFERENCES(spectral_norm),
 };

@@ -1,6 +1,7 @@
 /* One value becomes several: the channels in equal parts. */
 #include "operation/split.h"
 
+#include "operation/describe.h"
 #include "operation/reference.h"
 
 static int declare(void *arguments, const struct nl_extent *in, struct nl_declaration *d, struct nl_error *err)
@@ -62,6 +63,13 @@ static void backward(const struct nl_run *run, const void *arguments)
 
 NL_KERNEL(split) = {.forward = forward, .backward = backward};
 
+static void describe(const void *arguments, struct nl_text *json)
+{
+    const struct nl_split_channels *op = arguments;
+    nl_json_member_number(json, "parts", op->parts);
+    nl_json_member_number(json, "heads", op->heads);
+}
+
 NL_OPERATION(split) = {
     .name = "split",
     .arguments = sizeof(struct nl_split_channels),
@@ -70,5 +78,6 @@ NL_OPERATION(split) = {
     .declare = declare,
     .bind = bind,
     .work = work,
+    .describe = describe,
     .reference = NL_REFERENCES(split),
 };

@@ -2,6 +2,7 @@
 #include "operation/squash.h"
 
 #include "operation/affine.h"
+#include "operation/describe.h"
 #include "operation/reference.h"
 
 enum { X, GAMMA, BETA, ALPHA, SHIFT, SLOTS };
@@ -145,6 +146,12 @@ static void backward(const struct nl_run *run, const void *arguments)
 
 NL_KERNEL(squash) = {.forward = forward, .backward = backward};
 
+static void describe(const void *arguments, struct nl_text *json)
+{
+    const struct nl_squash *op = arguments;
+    nl_json_member(json, "kind", op->set.norm->name);
+}
+
 NL_OPERATION(squash) = {
     .name = "squash",
     .arguments = sizeof(struct nl_squash),
@@ -156,5 +163,6 @@ NL_OPERATION(squash) = {
     .reads = reads,
     .sharing = nl_shares_gradient,
     .work = work,
+    .describe = describe,
     .reference = NL_REFERENCES(squash),
 };

@@ -1,6 +1,7 @@
 /* One position of each sequence. */
 #include "operation/take.h"
 
+#include "operation/describe.h"
 #include "operation/reference.h"
 
 enum { X = NL_TAKE_X, LENGTHS = NL_TAKE_LENGTHS };
@@ -67,6 +68,12 @@ static void backward(const struct nl_run *run, const void *arguments)
 
 NL_KERNEL(take) = {.forward = forward, .backward = backward};
 
+static void describe(const void *arguments, struct nl_text *json)
+{
+    const struct nl_take *op = arguments;
+    nl_json_member_number(json, "last", op->last);
+}
+
 NL_OPERATION(take) = {
     .name = "take",
     .arguments = sizeof(struct nl_take),
@@ -78,5 +85,6 @@ NL_OPERATION(take) = {
     .bind = bind,
     .reads = reads,
     .work = work,
+    .describe = describe,
     .reference = NL_REFERENCES(take),
 };

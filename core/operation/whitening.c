@@ -5,6 +5,7 @@
 
 #include "base/memory.h"
 #include "operation/affine.h"
+#include "operation/describe.h"
 #include "operation/whitening.h"
 
 enum { X, GAMMA, BETA, SLOTS };
@@ -289,6 +290,12 @@ static void backward(const struct nl_run *run, const void *arguments)
 
 NL_KERNEL(whitening) = {.forward = forward, .backward = backward};
 
+static void describe(const void *arguments, struct nl_text *json)
+{
+    const struct nl_whitening *op = arguments;
+    nl_json_member(json, "kind", op->set.norm->name);
+}
+
 NL_OPERATION(whitening) = {
     .name = "whitening",
     .arguments = sizeof(struct nl_whitening),
@@ -302,5 +309,6 @@ NL_OPERATION(whitening) = {
     .saved_bytes = saved_bytes,
     .may_be_fixed = may_be_fixed,
     .work = work,
+    .describe = describe,
     .reference = NL_REFERENCES(whitening),
 };

@@ -203,7 +203,7 @@ static char *codes_of(const struct nl_alphabet *alphabet)
     return out.at;
 }
 
-static char **metadata_of(const struct nl_source *source)
+static char **metadata_of(const struct nl_graph *graph, const struct nl_source *source)
 {
     const struct nl_config settled = nl_config_settled(source->config);
     int count = 0;
@@ -211,7 +211,7 @@ static char **metadata_of(const struct nl_source *source)
     snprintf(numerics, sizeof numerics, "%d", NL_NUMERICS_VERSION);
     const char *const fixed[] = {"format", "pt", "producer", "normlab " NORMLAB_VERSION, "data_sha256", source->dataset->checksum,
                                  "load_sha256", source->load ? source->load->checksum : "", "numerics", numerics};
-    char **pairs = nl_alloc(2 * (size_t)nl_key_count + sizeof fixed / sizeof *fixed + 3, sizeof *pairs);
+    char **pairs = nl_alloc(2 * (size_t)nl_key_count + sizeof fixed / sizeof *fixed + 5, sizeof *pairs);
     for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++)
         pairs[count++] = nl_strdup(fixed[i]);
     for (int i = 0; i < nl_key_count; i++) {
@@ -222,6 +222,8 @@ static char **metadata_of(const struct nl_source *source)
         pairs[count++] = nl_strdup(nl_keys[i].name);
         pairs[count++] = nl_value_text(&nl_keys[i], &settled);
     }
+    pairs[count++] = nl_strdup("network");
+    pairs[count++] = nl_graph_describe(graph);
     if (source->dataset->alphabet.code) {
         pairs[count++] = nl_strdup("alphabet");
         pairs[count++] = codes_of(&source->dataset->alphabet);
@@ -232,7 +234,7 @@ static char **metadata_of(const struct nl_source *source)
 struct nl_tensor_file nl_weights_file(const struct nl_plan *plan, int replica, const struct nl_source *source, int extra)
 {
     enum nl_dtype real = plan->backend->real == sizeof(double) ? NL_F64 : NL_F32;
-    struct nl_tensor_file file = {.metadata = metadata_of(source)};
+    struct nl_tensor_file file = {.metadata = metadata_of(plan->graph, source)};
     file.entry = nl_alloc((size_t)(plan->graph->tensors + extra), sizeof *file.entry);
     for (const struct nl_tensor *tensor = NULL; (tensor = next_saved(plan->graph, tensor)); file.count++) {
         file.entry[file.count] = described(tensor, real);

@@ -12,6 +12,7 @@
  *
  *     data_sha256   checksum of the data set       load_sha256   of the file it started from (model.load), or ""
  *     numerics      NL_NUMERICS_VERSION
+ *     network       the graph (graph/describe.c), of which cmd/python makes a module of PyTorch
  *     alphabet      of a text of characters: their code points, in the order of their tokens ("10 32 33")
  *
  * so that `normlab eval FILE` needs nothing else, and `normlab sample FILE` not even the text.

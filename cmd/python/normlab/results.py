@@ -1,0 +1,73 @@
+"""The tables of a results folder. Every column is explained in `man normlab-results`."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import io
+import os
+import pathlib
+from typing import Any
+
+import numpy
+import pandas
+
+
+# Numbers as they were written, to the last bit: what pandas 3 does by itself.
+EXACT: dict[str, Any] = {} if int(pandas.__version__.split(".")[0]) >= 3 else {"float_precision": "round_trip"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Results:
+    """A results folder. A row of each frame is what the manual says it is; an empty field is NaN."""
+
+    folder: pathlib.Path
+    trials: pandas.DataFrame
+    curves: pandas.DataFrame
+    summary: pandas.DataFrame
+    timing: pandas.DataFrame
+    metrics: pandas.DataFrame | None
+    """What log.tensors observed; None: nothing was asked for."""
+
+    @property
+    def varied(self) -> list[str]:
+        """The keys that the sweep varies: columns of all frames but timing."""
+        columns = list(self.trials.columns)
+        return columns[1 : columns.index("train.seed")]
+
+    def curve(self, column: str = "loss", split: str = "test", eval: str = "running") -> tuple[numpy.ndarray, numpy.ndarray]:
+        """(steps (S), values (trials, S)) of one kind of row in curves, in the order of trials. NaN: a trial has no row at that step.
+
+        split: train, val, test; eval: running, batch, precise, or "" for the mean over training batches. KeyError: there is no such column.
+        """
+        wanted = self.curves[(self.curves["split"] == split) & (self.curves["eval"].fillna("") == eval)]
+        table = wanted.pivot(index="trial", columns="step", values=column).reindex(self.trials["trial"])
+        return table.columns.to_numpy(), table.to_numpy(dtype="float64")
+
+
+def load(folder: str | os.PathLike[str]) -> Results:
+    """Reads the tables of a results folder, as `normlab sweep` and `normlab run` leave it.
+
+    FileNotFoundError: there are none. ValueError: a table is not the one that was written, by SHA256SUMS.
+    """
+    folder = pathlib.Path(folder)
+    sums = {}
+    if (folder / "SHA256SUMS").exists():  # who edits a table removes it
+        for line in (folder / "SHA256SUMS").read_text().splitlines():
+            digest, name = line.split(maxsplit=1)
+            sums[name.lstrip("*")] = digest
+
+    def table(name: str) -> pandas.DataFrame:
+        content = (folder / name).read_bytes()
+        if name in sums and hashlib.sha256(content).hexdigest() != sums[name]:
+            raise ValueError(f"'{folder / name}' does not match SHA256SUMS; start the sweep again to rewrite it, or remove SHA256SUMS if you edited it")
+        return pandas.read_csv(io.BytesIO(content), keep_default_na=False, na_values=["", "nan"], **EXACT)
+
+    return Results(
+        folder=folder,
+        trials=table("trials.csv"),
+        curves=table("curves.csv"),
+        summary=table("summary.csv"),
+        timing=table("timing.csv"),
+        metrics=table("metrics.csv") if (folder / "metrics.csv").exists() else None,
+    )

@@ -1,0 +1,207 @@
+"""normlab.model beside the program: networks of every architecture and normalizer, trained a few steps on `ref` (float64), saved, and computed by PyTorch on
+what `normlab data export` says the network sees. The loss is that of `normlab eval` to 1e-9, and of float32 (cpu) to float32's rounding.
+
+    pytest tests/python            with `normlab` on the PATH, or NORMLAB_PROGRAM
+"""
+
+import json
+import os
+import pathlib
+import re
+import subprocess
+
+import numpy
+import pytest
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("safetensors")
+import normlab  # noqa: E402
+from safetensors.torch import load_file, save_file  # noqa: E402
+
+PROGRAM = os.environ.get("NORMLAB_PROGRAM", "normlab")
+ROOT = pathlib.Path(__file__).parents[2]
+SMALL = ["data.train=48", "data.test=40", "train.batch=8", "train.epochs=1", "train.lr=0.05"]
+CNN = ["model.arch=cnn", "model.width=16", "model.depth=3", "norm.groups=4"]
+RESNET = ["model.arch=resnet", "model.width=8", "model.depth=8", "norm.groups=4"]
+MLP = ["model.arch=mlp", "model.width=16", "model.depth=3", "norm.groups=4"]
+LSTM = ["model.arch=lstm", "model.width=12", "model.depth=2", "norm.groups=4", "data.as=rows"]
+GPT = ["model.arch=transformer", "model.width=16", "model.depth=2", "model.heads=2", "data.name=text", "data.context=12", "norm.kind=ln"]
+VIT = ["model.arch=transformer", "model.width=16", "model.depth=2", "model.heads=2", "data.as=patches", "norm.kind=ln", "norm.groups=4"]
+TASK = ["data.name=sort", "data.length=6", "data.min_length=3"]
+
+
+def kinds(table):
+    """All that norms.def or weights.def lists, so that a new one is not forgotten."""
+    return re.findall(r"^(?:WEIGHT_)?NORM\((\w+)\)", (ROOT / "core" / "norm" / table).read_text(), re.M)
+
+
+CASES = {
+    **{f"cnn-{kind}": [*CNN, f"norm.kind={kind}"] for kind in kinds("norms.def")},
+    **{f"mlp-{kind}": [*MLP, f"norm.kind={kind}"] for kind in kinds("norms.def")},
+    **{f"cnn-weights-{kind}": [*CNN, "norm.kind=bn", f"norm.weights={kind}", "norm.weights_head=true"] for kind in kinds("weights.def")},
+    **{f"lstm-{kind}": [*LSTM, f"norm.kind={kind}", "norm.time_limit=3"] for kind in ("bn", "ln", "gn", "rms", "none", "dyt", "maxbn", "l1bn")},
+    **{f"cnn-{activation}": [*CNN, f"model.activation={activation}"] for activation in ("sigmoid", "tanh", "gelu", "silu")},
+    "cnn-gelu-tanh": [*CNN, "model.activation=gelu", "model.gelu_approximate=tanh"],
+    "cnn-after": [*CNN, "norm.placement=after"],
+    "cnn-element": [*CNN, "norm.kind=ln", "norm.affine=element"],
+    "cnn-no-affine": [*CNN, "norm.affine=none"],
+    "cnn-position": [*CNN, "norm.kind=ln", "norm.over=position"],
+    "cnn-rms-position": [*CNN, "norm.kind=scalenorm", "norm.over=position"],
+    "cnn-eps": [*CNN, "norm.eps_place=outside", "norm.eps=0.1"],
+    "cnn-ghost": [*CNN, "norm.stat_batch=4"],
+    "cnn-cumulative": [*CNN, "norm.running=cumulative"],
+    "cnn-learned": [*CNN, "norm.running=learned"],
+    "cnn-skip": [*CNN, "norm.skip=[2]"],
+    "cnn-dropout": [*CNN, "model.dropout=0.3"],
+    "cnn-pca": [*CNN, "norm.kind=dbn", "norm.whitening=pca"],
+    "cnn-frn-no-tlu": [*CNN, "norm.kind=frn", "norm.tlu=false", "norm.learn_eps=on"],
+    "cnn-lrn": [*CNN, "norm.kind=lrn", "norm.lrn_size=4", "norm.lrn_alpha=2"],
+    **{
+        f"cnn-custom-{center}-{scale}-{name}": [*CNN, "norm.kind=custom", f"norm.center={center}", f"norm.scale={scale}", f"norm.sets={sets}"]
+        for name, sets in {"bn": "[samples,height,width]", "ln": "[height,width,channels]", "gn": "[height,width,channels/4]", "in": "[height,width]"}.items()
+        for center, scale in (("mean", "std"), ("mean", "l1"), ("kept", "std"), ("kept", "max"), ("none", "std"), ("none", "none"))
+    },
+    **{f"resnet-{kind}": [*RESNET, f"norm.kind={kind}"] for kind in ("bn", "ln", "gn", "none", "frn", "cbn", "switch")},
+    "resnet-preact": [*RESNET, "norm.placement=preact"],
+    "resnet-last-gamma": [*RESNET, "norm.last_gamma=0"],
+    **{f"resnet-{kind}": [*RESNET, "norm.kind=none", f"model.residual={kind}"] for kind in ("skipinit", "fixup")},
+    "resnet-nf": [*RESNET, "norm.kind=none", "model.residual=nf", "norm.weights=sws", "norm.placement=preact"],
+    **{f"rnn-{arch}": [*LSTM, f"model.arch={arch}", "norm.kind=ln", "model.bidirectional=true"] for arch in ("rnn", "lstm", "gru")},
+    **{f"plain-{arch}": [*LSTM, f"model.arch={arch}", "norm.kind=none"] for arch in ("rnn", "lstm", "gru")},
+    "lstm-weights": [*LSTM, "norm.weights=wn", "norm.kind=none"],
+    "lstm-text": [*GPT, "model.arch=lstm", "norm.kind=ln"],
+    "gru-stateful": [*GPT, "model.arch=gru", "norm.kind=none", "model.stateful=true", "data.sampling=stream"],
+    "lstm-lengths": [*TASK, "model.arch=lstm", "model.width=12", "model.depth=2", "norm.kind=bn"],
+    "gru-both-lengths": ["data.name=parity", "data.length=6", "data.min_length=2", "model.arch=gru", "model.width=12", "model.depth=2",
+                         "model.bidirectional=true", "norm.kind=ln"],
+    "lstm-adding": ["data.name=adding", "data.length=7", "model.arch=lstm", "model.width=12", "model.depth=1", "norm.kind=none"],
+    "gpt": GPT,
+    "gpt-tied-rotary": [*GPT, "model.tied=true", "model.positions=rotary", "model.gated=true", "model.activation=silu", "norm.kind=rms"],
+    "gpt-sinusoidal": [*GPT, "model.positions=sinusoidal", "model.parallel=true", "model.bias=off"],
+    "gpt-qk": [*GPT, "norm.qk=true", "norm.depth_scale=true"],
+    "gpt-no-positions": [*GPT, "model.positions=none", "norm.kind=none"],
+    **{f"gpt-{placement}": [*GPT, f"norm.placement={placement}"] for placement in ("post", "peri", "sandwich", "deepnorm")},
+    **{f"gpt-{kind}": [*GPT, f"norm.kind={kind}"] for kind in ("dyt", "derf", "hardtanh", "position")},
+    "gpt-lengths": [*TASK, *[word for word in GPT if "data." not in word]],
+    "vit": VIT,
+    "vit-class": [*VIT, "model.pool_tokens=class"],
+    "vit-bn": [*VIT, "norm.kind=bn"],
+    "encoder-lengths": ["data.name=parity", "data.length=6", "data.min_length=2", *[word for word in VIT if "data." not in word], "norm.kind=bn"],
+    "encoder-class-lengths": ["data.name=parity", "data.length=6", "data.min_length=2", *[word for word in VIT if "data." not in word],
+                              "model.pool_tokens=class", "norm.kind=gn"],
+    **{f"configs-{name}": [str(ROOT / "configs" / f"{name}.yaml")] for name in ("vgg11_digits", "residual_mlp_digits", "mobilenet_synth", "resnet8_synth", "vit_digits")},
+}
+
+
+def run(*words):
+    done = subprocess.run([PROGRAM, *map(str, words)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def saved(folder, words, kind):
+    """A network trained so, what its data are to it, and the program's own loss on the test part."""
+    path, file = folder / "model.safetensors", [word for word in words if word.endswith(".yaml")]
+    own = [word for word in words if word not in file]
+    (folder / "defaults.yaml").write_text("# all defaults\n")
+    run("run", *(file or [folder / "defaults.yaml"]), *SMALL, *own, f"device.kind={kind}", "norm.eval=running", "--out", folder / "run", "--save-final", path, "-q")
+    config = normlab.model(path).config
+    of_data = [f"{key}={value}" for key, value in config.items() if key.startswith("data.") and key != "data.name" and not key.startswith("data_")]
+    run("data", "export", config["data.name"], *of_data, f"train.seed={config['train.seed']}", "--out", folder / "data")
+    arrays = {name: torch.from_numpy(numpy.load(folder / "data" / f"test_{name}.npy")) for name in ("x", "y", "lengths") if (folder / "data" / f"test_{name}.npy").exists()}
+    return path, arrays, json.loads(run("eval", path, "--stats", "running", "--format", "json"))[0]["loss"]
+
+
+def loss_of(network, arrays):
+    x, y, lengths = arrays["x"], arrays["y"], arrays.get("lengths")
+    with torch.no_grad():
+        out = (network(x) if lengths is None else network(x, lengths)).double()
+    if y.is_floating_point():
+        return ((out - y.double().reshape(out.shape)) ** 2).mean().item()
+    if out.dim() == 2:
+        return torch.nn.functional.cross_entropy(out, y).item()
+    counts = y >= 0 if lengths is None else torch.arange(y.shape[1]) < lengths[:, None]
+    counts &= y >= 0
+    return torch.nn.functional.cross_entropy(out[counts], y[counts]).item()
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_loss_is_the_programs(name, tmp_path):
+    path, arrays, expected = saved(tmp_path, CASES[name], "ref")
+    network = normlab.model(path)
+    assert next(network.parameters()).dtype == torch.float64
+    loss = loss_of(network, arrays)
+    assert abs(loss - expected) <= 1e-9 * abs(expected), (loss, expected)
+    stored = load_file(path)
+    assert set(network.state_dict()) == {key for key in stored if not key.startswith("training.")}
+    network.load_state_dict(stored)
+
+
+@pytest.mark.parametrize("name", ["mlp-bn", "cnn-gn", "resnet-bn", "gpt", "lstm-bn"])
+def test_float32_agrees_to_its_rounding(name, tmp_path):
+    path, arrays, expected = saved(tmp_path, CASES[name], "cpu")
+    network = normlab.model(path)
+    assert next(network.parameters()).dtype == torch.float32
+    assert abs(loss_of(network, arrays) - expected) <= 1e-5 * abs(expected)
+
+
+@pytest.mark.parametrize("name", ["mlp-bn", "mlp-ln", "mlp-dyt", "lstm-bn", "gpt"])
+def test_a_step_of_training_in_pytorch_lowers_the_loss(name, tmp_path):
+    path, arrays, _ = saved(tmp_path, CASES[name], "cpu")
+    network = normlab.model(path).train()
+    optimizer = torch.optim.SGD(network.parameters(), lr=0.05)
+    losses = []
+    for _ in range(5):
+        out = network(arrays["x"])
+        loss = torch.nn.functional.cross_entropy(out.reshape(-1, out.shape[-1]), arrays["y"].reshape(-1))
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert losses[-1] < losses[0]
+    assert all(parameter.grad is not None and bool(parameter.grad.isfinite().all()) for parameter in network.parameters())
+
+
+def test_running_statistics_move_as_batch_norms(tmp_path):
+    path, arrays, _ = saved(tmp_path, CASES["mlp-bn"], "ref")
+    network = normlab.model(path)
+    norm = torch.nn.BatchNorm1d(16, dtype=torch.float64)
+    norm.load_state_dict({name.removeprefix("norm1."): value for name, value in network.state_dict().items() if name.startswith("norm1.")})
+    hidden = {}
+    network.fc1.register_forward_hook(lambda module, inputs, output: hidden.update(x=output))
+    network.norm1.register_forward_hook(lambda module, inputs, output: hidden.update(y=output))
+    network.train()(arrays["x"])
+    torch.testing.assert_close(hidden["y"].flatten(1), norm(hidden["x"].flatten(1)), rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(network.norm1.running_var, norm.running_var, rtol=1e-12, atol=0)
+    assert network.norm1.num_batches_tracked == norm.num_batches_tracked
+
+
+def test_what_it_cannot_do_it_refuses_by_name(tmp_path):
+    path, arrays, _ = saved(tmp_path, CASES["mlp-brn"], "cpu")
+    network = normlab.model(path)
+    with pytest.raises(NotImplementedError, match="'norm1' .brn. does not train"):
+        network.train()(arrays["x"])
+    stored, config = load_file(path), dict(network.config)
+    save_file(stored, tmp_path / "plain.safetensors")
+    with pytest.raises(ValueError, match="does not say which network"):
+        normlab.model(tmp_path / "plain.safetensors")
+    config["network"] = config["network"].replace('"operation": "activate"', '"operation": "fold"')
+    save_file(stored, tmp_path / "new.safetensors", metadata=config)
+    with pytest.raises(NotImplementedError, match="'act1' is a layer 'fold'"):
+        normlab.model(tmp_path / "new.safetensors")
+    del stored["fc1.weight"]
+    save_file(stored, tmp_path / "part.safetensors", metadata=dict(network.config))
+    with pytest.raises(ValueError, match="there is no tensor 'fc1.weight'"):
+        normlab.model(tmp_path / "part.safetensors")
+    (tmp_path / "text.safetensors").write_text("no")
+    with pytest.raises(ValueError, match="text.safetensors"):
+        normlab.model(tmp_path / "text.safetensors")
+    with pytest.raises(FileNotFoundError):
+        normlab.model(tmp_path / "absent.safetensors")
+
+
+def test_it_prints_its_layers(tmp_path):
+    path, _, _ = saved(tmp_path, CASES["cnn-gn"], "cpu")
+    text = repr(normlab.model(path))
+    assert "(conv1): Layer(conv, stride=1, pad=1, groups=1 -> 8x8x16)" in text
+    assert "kind=gn" in text
