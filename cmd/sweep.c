@@ -43,7 +43,7 @@ struct settings {
 static int draw(const char *folder, const struct nl_experiment *experiment, const struct nl_planned *planned, FILE *out)
 {
     struct nl_text report = {0};
-    struct nl_plot_options how = {.svg = true, .png = true, .pdf = true, .stop = &interrupted, .report = &report};
+    struct nl_plot_options how = {.svg = true, .png = true, .pdf = true, .stop = &interrupted, .without = true, .report = &report};
     struct nl_error err = {0};
     int status = nl_plot(folder, experiment, planned, &how, &err);
     if (report.at && out)

@@ -156,7 +156,13 @@ done
 mkdir bin && printf '#!/bin/sh\necho "gnuplot: error while loading shared libraries: libx.so.1: cannot open" >&2\nexit 127\n' >bin/gnuplot && chmod +x bin/gnuplot
 expect 1 'exit code 127.*libx.so.1' env PATH="$PWD/bin:/bin" "$program" plot r --format svg
 expect 1 'relative folders in PATH are not used.*bin/gnuplot' env PATH=bin "$program" plot r --format svg
-expect 1 'gnuplot is not installed' env PATH=/nowhere "$program" plot r --format svg
+expect 1 "gnuplot is not installed.*gnuplot -e \"format='svg'\" curves.gp draws one" env PATH=/nowhere "$program" plot r --format svg
+cp -r r unpictured
+expect 0 "gnuplot is not installed.*'unpictured/plots' holds no pictures.*gnuplot -e \"format='png'\" NAME.gp" env PATH=/nowhere "$program" sweep s.yaml --out unpictured
+[ -s unpictured/plots/curves.gp ]
+expect 0 '' env PATH=/nowhere "$program" report r --out reported
+grep -q 'Figure, drawn by the script figures/1-r/curves.gp: ' reported/report.md && [ -s reported/figures/1-r/curves.gp ]
+rm -r unpictured reported
 
 # ---- places that are not free ----
 find r -type f -exec sha256sum {} + | sort >before

@@ -82,6 +82,13 @@ static int render(const char *plots, const char *name, const struct nl_plot_opti
     return NL_OK;
 }
 
+/* How scripts are drawn where gnuplot is. */
+static void tell_scripts(const char *plots, struct nl_text *report)
+{
+    nl_text_add(report, "gnuplot is not installed (Debian package gnuplot-nox), so that '%s' holds no pictures, but the scripts that draw them, here or on another machine: "
+                        "gnuplot -e \"format='png'\" NAME.gp (or svg, pdf)\n", plots);
+}
+
 /* All scripts are written before the first is drawn: without gnuplot they are what a user still gets. */
 static int draw_all(const struct nl_picture *picture, const char *plots, const bool *wanted, const struct nl_plot_options *options,
                     struct nl_error *err)
@@ -97,9 +104,12 @@ static int draw_all(const struct nl_picture *picture, const char *plots, const b
         nl_text_add(&page[kind].script, "unset multiplot\n");
         status = write_script(plots, options->out != NULL, &page[kind], picture->note, err);
     }
-    if (options->svg || options->png || options->pdf)
+    bool draws = !(options->without && nl_gnuplot_is_missing());
+    if (!draws)
+        tell_scripts(plots, picture->note);
+    else if (options->svg || options->png || options->pdf)
         check_font(&picture->experiment->config, picture->note);
-    for (int kind = 0; status == NL_OK && kind < KINDS; kind++)
+    for (int kind = 0; status == NL_OK && draws && kind < KINDS; kind++)
         if (page[kind].script.length > 0)
             status = render(plots, page[kind].name, options, picture->note, err);
     for (int kind = 0; kind < KINDS; kind++)

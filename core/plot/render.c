@@ -7,7 +7,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#ifdef __linux__
 #include <sys/prctl.h>
+#endif
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -47,11 +49,33 @@ static char *find_program(const char *name, char **passed)
     return NULL;
 }
 
+extern char **environ; /* not every system's unistd.h says so */
+
+/* A pipe of which a program that is started inherits nothing. */
+static int open_pipe(int ends[2])
+{
+#ifdef __APPLE__ /* without pipe2: between the calls another thread might start a program */
+    return pipe(ends) == 0 && fcntl(ends[0], F_SETFD, FD_CLOEXEC) == 0 && fcntl(ends[1], F_SETFD, FD_CLOEXEC) == 0 ? 0 : -1;
+#else
+    return pipe2(ends, O_CLOEXEC);
+#endif
+}
+
+/* The child is killed when the parent ends, where the kernel can do that. */
+static bool end_with(pid_t parent)
+{
+#ifdef __linux__
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0)
+        return false;
+#endif
+    return getppid() == parent;
+}
+
 /* In the child: only calls that are safe after fork in a program with threads. The group is the program's own, to be killed with all that is in it. */
 static _Noreturn void become_program(const char *folder, char *const *argv, char *const *environment, pid_t parent, int out, int err)
 {
     int nothing = open("/dev/null", O_RDONLY);
-    bool good = setpgid(0, 0) == 0 && prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && getppid() == parent && chdir(folder) == 0;
+    bool good = setpgid(0, 0) == 0 && end_with(parent) && chdir(folder) == 0;
     if (good && dup2(nothing, STDIN_FILENO) >= 0 && dup2(out, STDOUT_FILENO) >= 0 && dup2(err, STDERR_FILENO) >= 0)
         execve(argv[0], argv, environment);
     _exit(126);
@@ -119,9 +143,9 @@ static int run(const char *folder, char *const *argv, double seconds, atomic_int
                struct nl_error *err)
 {
     int out[2], bad[2], state = 0;
-    if (pipe2(out, O_CLOEXEC) != 0)
+    if (open_pipe(out) != 0)
         return nl_fail_errno(err, "cannot run gnuplot");
-    if (pipe2(bad, O_CLOEXEC) != 0) {
+    if (open_pipe(bad) != 0) {
         nl_fail_errno(err, "cannot run gnuplot");
         close(out[0]);
         close(out[1]);
@@ -188,6 +212,15 @@ static void mend_svg(struct nl_text *svg)
     *svg = mended;
 }
 
+bool nl_gnuplot_is_missing(void)
+{
+    char *passed, *program = find_program("gnuplot", &passed);
+    bool missing = !program && !passed;
+    free(program);
+    free(passed);
+    return missing;
+}
+
 int nl_render(const char *folder, const char *name, const char *format, double seconds, atomic_int *stop,
               struct nl_text *drawn, struct nl_error *err)
 {
@@ -203,8 +236,9 @@ int nl_render(const char *folder, const char *name, const char *format, double s
         status = nl_fail(err, "cannot draw '%s': relative folders in PATH are not used, and gnuplot is only in one ('%s'); the scripts are in '%s'", file, passed,
                          folder);
     else
-        status = nl_fail(err, "cannot draw '%s': gnuplot is not installed; install the package 'gnuplot-nox' (or 'gnuplot'); the scripts are in '%s'",
-                         file, folder);
+        status = nl_fail(err, "cannot draw '%s': gnuplot is not installed; install the package 'gnuplot-nox' (or 'gnuplot'); the scripts are in '%s': "
+                              "gnuplot -e \"format='%s'\" %s draws one",
+                         file, folder, format, script);
     drop_fontconfig(complaint);
     if (status == NL_OK && why)
         status = nl_fail(err, "gnuplot failed on '%s/%s': %s", folder, script, why);

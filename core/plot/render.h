@@ -3,6 +3,8 @@
 #define NL_PLOT_RENDER_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
+
 #include "base/error.h"
 #include "base/memory.h"
 
@@ -14,6 +16,9 @@
  * it runs in FOLDER, which may be somebody else's. Call it from the main thread: gnuplot is killed when the thread that started it ends. */
 int nl_render(const char *folder, const char *name, const char *format, double seconds, atomic_int *stop,
               struct nl_text *drawn, struct nl_error *err);
+
+/* Whether there is no gnuplot in PATH at all. */
+bool nl_gnuplot_is_missing(void);
 
 /* The family of the font that is drawn where this one is asked for, by fc-match. NULL: there is no fc-match, and nothing is known. New string. */
 char *nl_font_drawn(const char *font);

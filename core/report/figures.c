@@ -4,6 +4,7 @@
 
 #include "base/files.h"
 #include "plot/plot.h"
+#include "plot/render.h"
 #include "report/report.h"
 #include "report/svg.h"
 #include "stats/answer.h"
@@ -92,11 +93,14 @@ static void add_figure(struct nl_document *document, const struct nl_report_sour
          *drawing = NULL;
     size_t length;
     struct nl_error err = {{0}};
-    char *svg = nl_file_read_plain(path, &length, &err);
+    bool scripts = nl_gnuplot_is_missing();
+    char *svg = scripts ? NULL : nl_file_read_plain(path, &length, &err);
     if (svg)
         drawing = nl_svg_element(svg, length, prefix, alt, &err);
     if (drawing) {
         nl_document_figure(document, caption, alt, file, drawing);
+    } else if (scripts) { /* what it would show is in the tables, too */
+        nl_document_add(document, NL_BLOCK_PARAGRAPH, 0, "Figure, drawn by the script %s.gp: %s", file, caption);
     } else {
         nl_document_add(document, NL_BLOCK_WARNING, 0, "The figure %s.svg cannot be shown: %s", file, err.text);
         figures->failed++;
@@ -137,7 +141,7 @@ void nl_report_add_figures(struct nl_document *document, const struct nl_report_
     struct nl_error err = {{0}};
     struct nl_results results;
     char *folder = nl_format("%s/figures/%s", figures->folder, figures->name);
-    const struct nl_plot_options how = {.out = folder, .svg = true, .pdf = true, .stop = figures->stop, .report = &report};
+    const struct nl_plot_options how = {.out = folder, .svg = true, .pdf = true, .stop = figures->stop, .without = true, .report = &report};
     struct nl_experiment untitled = *source->experiment; /* the section has the title */
     untitled.config.plot.title = "";
     untitled.config.plot.caption = NL_CAPTION_FILE;
