@@ -18,7 +18,7 @@ cmake                cmake
 pkg-config           pkg-config
 gnuplot-nox          gnuplot
 libyaml-dev          yaml.h
-libopenblas-dev      cblas.h
+libopenblas0         /usr/lib/*/libopenblas.so.0
 zlib1g-dev           zlib.h
 nettle-dev           nettle/sha2.h
 libexpat1-dev        expat.h
@@ -59,7 +59,6 @@ needs_of_coverage() {
 
 is_there() {
     case $1 in
-        cblas.h) pkg-config --exists openblas 2>/dev/null ;; # Debian keeps it in a folder that only pkg-config knows
         python:*) /usr/bin/python3 -c "import ${1#python:}" >/dev/null 2>&1 ;;
         /*) compgen -G "$1" >/dev/null ;;
         *.h) echo "#include <$1>" | cc -E -x c - >/dev/null 2>&1 ;;

@@ -266,6 +266,9 @@ int nl_folder_sync(const char *path, struct nl_error *err)
 int nl_disk_sync(const char *folder, struct nl_error *err)
 {
     int file = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+#ifndef __linux__ /* all disks, then */
+#define syncfs(file) (sync(), 0)
+#endif
     int status = file >= 0 && syncfs(file) == 0 ? NL_OK : nl_fail_errno(err, "cannot write to the disk of '%s'", folder);
     if (file >= 0)
         close(file);

@@ -1,6 +1,7 @@
 #include "base/machine.h"
 
 #include <math.h>
+#include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,10 +13,40 @@
 #include "base/files.h"
 #include "base/memory.h"
 
-int nl_cores(void)
+#ifdef __linux__
+int nl_allowed_cores(void)
 {
     cpu_set_t set;
-    int cores = sched_getaffinity(0, sizeof set, &set) == 0 && CPU_COUNT(&set) > 0 ? CPU_COUNT(&set) : 1;
+    return sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : -1;
+}
+
+void nl_stay_on_core(int number)
+{
+    cpu_set_t set, one;
+    int core = -1;
+    if (number >= nl_allowed_cores() || sched_getaffinity(0, sizeof set, &set) != 0)
+        return;
+    for (int passed = -1; passed < number; passed += CPU_ISSET(core, &set) != 0)
+        core++;
+    CPU_ZERO(&one);
+    CPU_SET(core, &one);
+    pthread_setaffinity_np(pthread_self(), sizeof one, &one);
+}
+#else
+int nl_allowed_cores(void)
+{
+    return -1;
+}
+
+void nl_stay_on_core(int number)
+{
+    (void)number;
+}
+#endif
+
+int nl_cores(void)
+{
+    int allowed = nl_allowed_cores(), cores = allowed > 0 ? allowed : (int)fmax(1, (double)sysconf(_SC_NPROCESSORS_ONLN));
     struct nl_group_limits limits = nl_group_limits_read("");
     if (limits.cores.value < cores)
         cores = (int)ceil(limits.cores.value);
@@ -33,7 +64,11 @@ double nl_memory_total(void)
 
 double nl_memory_available(void)
 {
+#ifdef _SC_AVPHYS_PAGES
     double available = (double)sysconf(_SC_AVPHYS_PAGES) * (double)sysconf(_SC_PAGESIZE), kib;
+#else
+    double available = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE), kib;
+#endif
     char line[256];
     FILE *file = fopen("/proc/meminfo", "r");
     while (file && fgets(line, sizeof line, file))

@@ -269,6 +269,10 @@ static int read_heads(struct arrays *arrays, const struct nl_config *config, str
     return NL_OK;
 }
 
+#ifdef __APPLE__
+#define st_mtim st_mtimespec
+#endif
+
 void nl_add_file_version(struct nl_text *out, const char *path)
 {
     struct stat info = {0};

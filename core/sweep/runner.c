@@ -1,7 +1,6 @@
 #include "sweep/runner.h"
 
 #include <errno.h>
-#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -12,6 +11,13 @@
 #include "base/memory.h"
 #include "sweep/worker.h"
 #include "train/checkpoint.h"
+
+#ifdef __APPLE__ /* where conditions go by the time of day alone */
+#define PAUSE_CLOCK CLOCK_REALTIME
+#define pthread_condattr_setclock(attribute, clock) ((void)(attribute))
+#else
+#define PAUSE_CLOCK CLOCK_MONOTONIC
+#endif
 
 enum { REPORTS_PER_SECOND = 6 };
 static const double SYNC_SECONDS = 0.5; /* with the pause between two looks, less than a second of finished trials is not on the disk */
@@ -68,17 +74,12 @@ static void sync_ended(struct nl_runner *runner)
 /* Returns how many were started. The lock is held meanwhile: no worker counts itself out before all have been counted in. */
 static int start_workers(struct nl_runner *runner)
 {
-    int workers = runner->options->workers, core = -1, code = 0;
-    cpu_set_t set;
-    bool fill = sched_getaffinity(0, sizeof set, &set) == 0 && CPU_COUNT(&set) == workers && runner->queue.count >= workers;
+    int workers = runner->options->workers, code = 0;
+    bool fill = nl_allowed_cores() == workers && runner->queue.count >= workers;
     pthread_mutex_lock(&runner->lock);
     while (runner->active < workers && code == 0) {
         struct nl_worker *worker = &runner->worker[runner->active];
-        if (fill)
-            do
-                core++;
-            while (!CPU_ISSET(core, &set));
-        *worker = (struct nl_worker){.runner = runner, .number = runner->active, .core = core, .team = nl_team_new(runner->cores)};
+        *worker = (struct nl_worker){.runner = runner, .number = runner->active, .stays = fill, .team = nl_team_new(runner->cores)};
         code = pthread_create(&worker->thread, NULL, nl_worker_run, worker);
         runner->active += code == 0;
     }
@@ -99,7 +100,7 @@ static void wait_for_workers(struct nl_runner *runner)
     pthread_mutex_lock(&runner->lock);
     while (runner->active > 0) {
         struct timespec until;
-        clock_gettime(CLOCK_MONOTONIC, &until);
+        clock_gettime(PAUSE_CLOCK, &until);
         until.tv_nsec += 1000000000 / REPORTS_PER_SECOND;
         until.tv_sec += until.tv_nsec / 1000000000;
         until.tv_nsec %= 1000000000;
@@ -172,7 +173,7 @@ int nl_run_trials(const struct nl_grid *grid, const struct nl_store *store, stru
     struct nl_runner runner = {.grid = grid, .store = store, .record = record, .options = options, .cores = nl_cores(), .began = nl_seconds(), .synced_at = nl_seconds()};
     pthread_condattr_t monotonic;
     pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_condattr_setclock(&monotonic, PAUSE_CLOCK);
     pthread_mutex_init(&runner.lock, NULL);
     pthread_cond_init(&runner.idle, &monotonic);
     pthread_condattr_destroy(&monotonic);

@@ -150,7 +150,7 @@ static void check_trials(const char *folder, struct nl_verified *out)
     struct nl_error err;
     struct dirent **entry;
     char *trials = nl_path_join(folder, "trials");
-    int file = open(trials, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), count = file < 0 ? -1 : scandirat(file, ".", &entry, NULL, alphasort);
+    int file = open(trials, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), count = file < 0 ? -1 : scandir(trials, &entry, NULL, alphasort);
     if (count < 0) {
         nl_fail_errno(&err, "cannot read the folder '%s'", trials);
         add_problem(out, &err);

@@ -1,6 +1,5 @@
 #include "sweep/worker.h"
 
-#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -9,6 +8,7 @@
 #include "backend/backend.h"
 #include "base/clock.h"
 #include "base/files.h"
+#include "base/machine.h"
 #include "base/memory.h"
 
 void nl_runner_stop(struct nl_runner *runner, enum nl_stop why)
@@ -256,12 +256,8 @@ static void run_members(struct nl_worker *worker, const int *member, int count)
  * must not end up on the same core. */
 static void pin(const struct nl_worker *worker)
 {
-    if (worker->core < 0)
-        return;
-    cpu_set_t set;
-    CPU_ZERO(&set);
-    CPU_SET(worker->core, &set);
-    pthread_setaffinity_np(pthread_self(), sizeof set, &set); /* a refusal costs only speed */
+    if (worker->stays)
+        nl_stay_on_core(worker->number);
 }
 
 void *nl_worker_run(void *argument)

@@ -14,7 +14,7 @@ struct nl_runner;
 struct nl_worker {
     struct nl_runner *runner;
     int number; /* from 0 */
-    int core;   /* -1: any */
+    bool stays; /* on the processor of its number */
     pthread_t thread;
     struct nl_team *team; /* those who help it */
 

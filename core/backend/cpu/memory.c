@@ -22,8 +22,10 @@ void *nl_cpu_alloc(size_t bytes)
     void *memory = aligned_alloc(align, rounded ? rounded : align);
     if (!memory)
         return NULL;
+#ifdef MADV_HUGEPAGE
     if (align == HUGE_PAGE)
         (void)madvise(memory, rounded, MADV_HUGEPAGE); /* a kernel without huge pages is only slower */
+#endif
     return memset(memory, 0, bytes);
 }
 
