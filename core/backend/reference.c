@@ -48,7 +48,7 @@ void nl_complex_put_imaginary(void *to, const double *from, size_t count)
 {
     double _Complex *numbers = to;
     for (size_t i = 0; i < count; i++)
-        numbers[i] = CMPLX(creal(numbers[i]), from[i]);
+        numbers[i] = __builtin_complex(creal(numbers[i]), from[i]);
 }
 
 void nl_complex_get_imaginary(double *to, const void *from, size_t count)

@@ -33,7 +33,7 @@ const struct nl_layer_word nl_layer_words[] = {
     {"weights", IN(CONV) | IN(LINEAR) | AROUND, NL_WORD_VALUE, "norm.weights", NULL, false, 0, 0, SETTING(weights), "as norm.weights; where it is said, the last layer has it, too"},
     {"branch", AROUND, NL_WORD_VALUE, "model.residual", NULL, false, 0, 0, SETTING(branch), "plain or skipinit, as model.residual"},
     {"placement", IN(NORM_ACTIVATION) | AROUND, NL_WORD_VALUE, "norm.placement", NULL, false, 0, 0, SETTING(placement), "before or after"},
-    {NULL}};
+    {0}};
 
 #define NORM_WORD(name) {#name, IN(NORM), NL_WORD_VALUE, "norm." #name, NULL, false, 0, 0, SETTING(name), "as norm." #name}
 
@@ -46,7 +46,7 @@ const struct nl_layer_word nl_layer_norm_words[] = {
     {"momentum", IN(NORM), NL_WORD_VALUE, "norm.momentum", NULL, false, 0, 0, SETTING(momentum), "as norm.momentum, whatever norm.running says"},
     NORM_WORD(stat_batch),
     NORM_WORD(gamma_init),
-    {NULL}};
+    {0}};
 
 const struct nl_layer_word *nl_layer_word_find(const struct nl_layer_word *words, const char *name)
 {

@@ -357,10 +357,13 @@ static bool carry_marks(const struct nl_graph *graph, bool back, bool *marked)
     for (int i = 0; i < graph->loops; i++)
         for (int s = 0; s < graph->loop[i].carried; s++) {
             const struct nl_carried *c = &graph->loop[i].state[s];
-            if (back)
-                news |= mark(marked, c->after, marked[c->before] || marked[c->last]) | mark(marked, c->first, marked[c->before]);
-            else
-                news |= mark(marked, c->before, marked[c->first] || marked[c->after]) | mark(marked, c->last, marked[c->after]);
+            if (back) {
+                news |= mark(marked, c->after, marked[c->before] || marked[c->last]);
+                news |= mark(marked, c->first, marked[c->before]);
+            } else {
+                news |= mark(marked, c->before, marked[c->first] || marked[c->after]);
+                news |= mark(marked, c->last, marked[c->after]);
+            }
         }
     return news;
 }

@@ -44,7 +44,7 @@ typedef double _Complex accumulator;
 static inline accumulator error_function(accumulator x)
 {
     double a = creal(x), b = cimag(x);
-    return CMPLX(erf(a), b * M_2_SQRTPI * exp(-a * a));
+    return __builtin_complex(erf(a), b * M_2_SQRTPI * exp(-a * a)); /* CMPLX, which glibc has for gcc alone */
 }
 #else
 #define real_part(x) (x)
