@@ -30,7 +30,7 @@ struct command {
     int (*run)(const struct command *self, int argc, char **argv); /* argv[0] is the command's name */
 };
 
-extern const struct command command_run, command_sweep, command_plot, command_check, command_show, command_keys, command_data, command_norm, command_norms,
+extern const struct command command_run, command_sweep, command_submit, command_plot, command_check, command_show, command_keys, command_data, command_norm, command_norms,
     command_init, command_schema, command_info, command_table, command_diff, command_eval, command_sample, command_claims,
     command_ls, command_merge, command_verify, command_clean, command_power, command_report;
 
@@ -46,6 +46,7 @@ const struct command *find_command(const char *name); /* NULL: there is none */
 extern const char override_help[], exit_codes[]; /* paragraphs of `normlab help` */
 
 extern const char *command_line; /* as typed, quoted for a shell */
+extern const char *program_name; /* its first word */
 char *quote_words(int count, const char *const *word); /* as a shell would take them again; new string */
 
 /* As fprintf, of text that a terminal must not obey, whoever wrote it: names of files, what stands in them, arguments (nl_text_add_shown). */
@@ -174,13 +175,17 @@ char *what_varies(const struct nl_experiment *experiment);
 /* results/<name of the experiment>, or the folder that was given; new string. */
 char *results_folder(const char *given, const struct nl_experiment *experiment);
 
+/* What a shell makes the folders of all shards of: results/small_batch-[1-9]*of3/tuning, where round is "/tuning"; new string. */
+char *shards_pattern(const char *whole, int shards, const char *round);
+
 /* Why the folder is not given to the experiment: text, what differs, and how to go on; returns its exit code. */
 int refuse_folder(const char *folder, const struct nl_experiment *experiment, const struct nl_hidden *hidden, const char *text);
 
 /* "0:07", "12:30", "1:02:03" */
 char *time_text(double seconds, char out[32]);
 
-/* What a sweep would do, on stdout (dry_run.c). */
+/* What a sweep would do, on stdout (dry_run.c); here and below, an exit code. */
+int check_showing(const struct plan *plan, const char *folder, bool replace); /* what a sweep would say of it, and be refused for */
 int dry_run(const struct plan *plan, const char *folder, const struct nl_choice *choice, bool replace, int workers, int cohort);
 
 /* "integer, 1 to 64; default 8": what a key may be (keys.c); new string. */

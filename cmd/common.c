@@ -231,6 +231,13 @@ char *results_folder(const char *given, const struct nl_experiment *experiment)
     return given ? nl_strdup(given) : nl_path_join("results", experiment->name);
 }
 
+char *shards_pattern(const char *whole, int shards, const char *round)
+{
+    char *quoted = quote_words(1, &whole), *pattern = nl_format("%s-[1-9]*of%d%s", quoted, shards, round);
+    free(quoted);
+    return pattern;
+}
+
 /* A folder beside it that is not there yet: results/small_batch-2. "." and ".." have no such name: one in results/. New string. */
 static char *free_folder(const char *folder, const struct nl_experiment *experiment)
 {

@@ -158,8 +158,7 @@ static void warn(const void *context, const char *text)
     tell(stderr, "%s\n", text);
 }
 
-/* What the sweep itself would say of the folder, and be refused for. */
-static int check_folder(const struct plan *plan, const char *folder, bool replace)
+int check_showing(const struct plan *plan, const char *folder, bool replace)
 {
     const struct nl_showing showing = {.experiment = &plan->experiment, .grid = &plan->grid, .datasets = &plan->datasets, .replace = replace};
     struct nl_hidden hidden;
@@ -177,7 +176,7 @@ static int check_folder(const struct plan *plan, const char *folder, bool replac
 int dry_run(const struct plan *plan, const char *folder, const struct nl_choice *choice, bool replace, int workers, int cohort)
 {
     const struct nl_store store = nl_store_at(folder);
-    int code = check_folder(plan, folder, replace);
+    int code = check_showing(plan, folder, replace);
     if (code != EXIT_DONE)
         return code;
     const struct nl_grid *grid = &plan->grid;

@@ -10,17 +10,19 @@
 #include "config/keep.h"
 #include "stats/csv.h"
 #include "sweep/rounds.h"
+#include "sweep/shards.h"
 
 static const struct option options[] = {{0}};
 
-/* A results folder as a line. */
+/* A results folder, or those of all shards of a sweep, as a line. */
 struct line {
     char *folder;
+    int shards; /* 0: it is a folder */
     char made[17]; /* "2026-11-21 16:49" */
     const char *sweep; /* the folder of the sweep that it is a round of; of the others folder itself */
     char sweep_made[17];
     int trials, present, outcome[NL_OUTCOMES];
-    bool running;
+    int running; /* programs */
     char *varies, *problem; /* problem: instead of all else */
 };
 
@@ -29,6 +31,13 @@ struct listing {
     struct line *at;
 };
 
+static void count_record(struct line *line, const struct nl_record *record)
+{
+    line->present += record->present;
+    if (record->present)
+        line->outcome[nl_record_outcome(record)]++;
+}
+
 /* Trials one by one: trials.csv is written when a sweep ends or is stopped, and one that runs or was killed has none yet, or an old one. */
 static int count_finished(struct line *line, const struct nl_experiment *experiment, const struct nl_provenance *made, struct nl_error *err)
 {
@@ -36,10 +45,8 @@ static int count_finished(struct line *line, const struct nl_experiment *experim
     if (nl_partial_load(line->folder, experiment, made, &partial, err))
         return NL_FAIL;
     line->trials = partial.grid.trials;
-    line->present = partial.present;
     for (int i = 0; i < partial.grid.trials; i++)
-        if (partial.record[i].present)
-            line->outcome[nl_record_outcome(&partial.record[i])]++;
+        count_record(line, &partial.record[i]);
     nl_partial_release(&partial);
     return NL_OK;
 }
@@ -76,64 +83,138 @@ static int count_trials(struct line *line, const struct nl_experiment *experimen
     return status;
 }
 
-static int describe(struct line *line, struct nl_error *err)
+/* The round-th round of a shard; new string, NULL: its folder holds no results of it. */
+static char *shard_round(const char *whole, int shard, int shards, int round)
+{
+    char *folder = nl_shard_folder(whole, shard, shards), *of_round = nl_round_folder(folder, round);
+    free(folder);
+    return of_round;
+}
+
+/* Each trial where its shard has it. */
+static int count_in_shards(struct line *line, const char *whole, int round, const struct nl_grid *grid, struct nl_error *err)
+{
+    int *shard = nl_shards(grid, line->shards), status = NL_OK;
+    line->trials = grid->trials;
+    for (int s = 1; s <= line->shards && status == NL_OK; s++) {
+        char *folder = shard_round(whole, s, line->shards, round);
+        const struct nl_store store = nl_store_at(folder);
+        struct nl_store_listing listing = {0};
+        status = folder ? nl_store_list(&store, &listing, err) : NL_OK;
+        for (int i = 0; i < grid->trials && listing.count && status == NL_OK; i++) {
+            struct nl_record record;
+            if (shard[i] != s)
+                continue;
+            status = nl_store_load_listed(&store, &listing, &grid->trial[i], &record, err) == NL_FAIL ? NL_FAIL : NL_OK;
+            count_record(line, &record);
+            nl_record_release(&record);
+        }
+        line->running += folder && nl_store_in_use(folder);
+        nl_store_listing_release(&listing);
+        free(folder);
+    }
+    free(shard);
+    return status;
+}
+
+/* from: the folder itself, or that of one of the shards. */
+static int describe(struct line *line, const char *from, const char *whole, int round, struct nl_error *err)
 {
     struct nl_experiment experiment;
     struct nl_provenance made;
-    if (nl_store_read(line->folder, &experiment, &made, err))
+    struct nl_grid grid;
+    if (nl_store_read(from, &experiment, &made, err))
         return NL_FAIL;
     const char *date = nl_provenance_get(&made, "date");
     snprintf(line->made, sizeof line->made, "%.10s %.5s", date, strlen(date) > 11 ? date + 11 : "");
     line->varies = what_varies(&experiment);
-    return count_trials(line, &experiment, &made, err);
+    if (!line->shards)
+        return count_trials(line, &experiment, &made, err);
+    if (nl_store_grid(from, &experiment, &grid, err))
+        return NL_FAIL;
+    int status = nl_grid_recognize(&grid, &made, err);
+    if (status == NL_OK)
+        status = count_in_shards(line, whole, round, &grid, err);
+    nl_grid_release(&grid);
+    return status;
 }
 
-static void add(struct listing *listing, char *folder, const char *sweep, const char *sweep_made)
+/* Adds the line of the round that `from` holds; of a shard, that of all shards of the whole. Takes from over. */
+static void add(struct listing *listing, char *from, const char *whole, int shards, int round)
 {
     struct nl_error err;
     NL_GROW(listing->at, listing->count, listing->capacity);
     struct line *line = &listing->at[listing->count++];
-    *line = (struct line){.folder = folder};
+    const char *of_round = shards ? strchr(from + strlen(whole), '/') : NULL;
+    *line = (struct line){.folder = shards ? nl_format("%s-*of%d%s", whole, shards, of_round ? of_round : "") : nl_strdup(from), .shards = shards};
     struct nl_kept before = nl_kept_now();
-    if (describe(line, &err))
+    if (describe(line, from, whole, round, &err))
         line->problem = nl_strdup(err.text);
-    line->sweep = sweep;
     nl_keep_no_more(before); /* the line has strings of its own */
-    memcpy(line->sweep_made, *sweep_made ? sweep_made : line->made, sizeof line->sweep_made);
+    free(from);
 }
 
-/* All rounds of the sweep in the folder. false: it holds none. */
-static bool add_rounds(struct listing *listing, const char *folder)
+/* All rounds of the sweep in the folder, or in those of its shards. false: there are none. */
+static bool add_rounds(struct listing *listing, const char *folder, int shards)
 {
-    const char *sweep = NULL;
-    char made[17] = "";
-    for (int i = 0; i < NL_ROUND_FOLDERS; i++) {
-        char *round = nl_round_folder(folder, i);
-        if (!round)
-            continue;
-        sweep = sweep ? sweep : round;
-        add(listing, round, sweep, made);
-        memcpy(made, listing->at[listing->count - 1].sweep_made, sizeof made);
+    int first = listing->count;
+    for (int round = 0; round < NL_ROUND_FOLDERS; round++) {
+        char *from = shards ? NULL : nl_round_folder(folder, round);
+        for (int shard = 1; shard <= shards && !from; shard++)
+            from = shard_round(folder, shard, shards, round);
+        if (from)
+            add(listing, from, folder, shards, round);
     }
-    return sweep != NULL;
+    for (int i = first; i < listing->count; i++) {
+        listing->at[i].sweep = listing->at[first].folder;
+        memcpy(listing->at[i].sweep_made, listing->at[first].made, sizeof listing->at[i].sweep_made);
+    }
+    return listing->count > first;
+}
+
+/* A folder of a sweep that was split; each of them stands for all. */
+struct split {
+    char *whole;
+    int shards;
+};
+
+static void add_split(struct split **split, int *count, int *capacity, const char *folder, int whole, int shards)
+{
+    char *name = nl_format("%.*s", whole, folder);
+    for (int i = 0; i < *count; i++)
+        if ((*split)[i].shards == shards && strcmp((*split)[i].whole, name) == 0) {
+            free(name);
+            return;
+        }
+    NL_GROW(*split, *count, *capacity);
+    (*split)[(*count)++] = (struct split){name, shards};
 }
 
 /* The folder itself, or else the folders in it. false: it cannot be read, or not to its end; errno says why. */
 static bool collect(const char *folder, struct listing *out)
 {
-    if (add_rounds(out, folder))
+    if (add_rounds(out, folder, 0))
         return true;
     DIR *directory = opendir(folder);
     if (!directory)
         return false;
+    struct split *split = NULL;
+    int splits = 0, capacity = 0, whole, shard, shards;
     for (struct dirent *entry; errno = 0, (entry = readdir(directory));) {
         char *path = nl_path_join(folder, entry->d_name);
-        if (entry->d_name[0] != '.')
-            add_rounds(out, path);
+        if (entry->d_name[0] != '.' && nl_shard_parse(path, &whole, &shard, &shards))
+            add_split(&split, &splits, &capacity, path, whole, shards);
+        else if (entry->d_name[0] != '.')
+            add_rounds(out, path, 0);
         free(path);
     }
     int failure = errno;
     closedir(directory);
+    for (int i = 0; i < splits; i++) {
+        add_rounds(out, split[i].whole, split[i].shards);
+        free(split[i].whole);
+    }
+    free(split);
     errno = failure;
     return failure == 0;
 }
@@ -156,7 +237,9 @@ static char **fields_of(const struct line *line)
     field[MADE] = nl_strdup(line->problem ? line->problem : line->made);
     if (line->problem)
         return field;
-    field[TRIALS] = nl_format("%d of %d%s", line->present, line->trials, line->running ? ", running" : "");
+    char *programs = line->shards ? nl_format(" %d", line->running) : nl_strdup("");
+    field[TRIALS] = line->running ? nl_format("%d of %d,%s running", line->present, line->trials, programs) : nl_format("%d of %d", line->present, line->trials);
+    free(programs);
     for (int outcome = 0; outcome < NL_OUTCOMES; outcome++)
         field[OUTCOME + outcome] = nl_format("%d", line->outcome[outcome]);
     field[VARIES] = nl_strdup(line->varies);
@@ -216,7 +299,8 @@ const struct command command_ls = {
              "\n"
              "Lists the results folders in DIR (default: results), newest first. A line says when the folder was made (UTC), how many trials of\n"
              "the grid are done, whether a program is running more of them, how they ended, and which keys vary, with their number of values.\n"
-             "DIR may also be a results folder itself. The other rounds of a sweep, DIR/tuning and DIR/same, follow it. On a terminal, lines are\n"
+             "Shards of one sweep, DIR/NAME-1of8 and so on, are one line with the trials of all; 3 running means three of them. DIR may also be a\n"
+             "results folder itself. The other rounds of a sweep, DIR/tuning and DIR/same, follow it. On a terminal, lines are\n"
              "cut to its width. For a folder that cannot be read, the line says why, and the exit code is 1.\n"
              "\n"
              "examples:\n"

@@ -18,7 +18,7 @@
 
 const struct command_group command_groups[] = {
     {"before a run", {&command_init, &command_check, &command_show, &command_keys, &command_schema, &command_info}},
-    {"train", {&command_run, &command_sweep}},
+    {"train", {&command_run, &command_sweep, &command_submit}},
     {"answers", {&command_table, &command_plot, &command_power, &command_diff, &command_eval, &command_sample, &command_claims, &command_report}},
     {"results folders", {&command_ls, &command_merge, &command_verify, &command_clean}},
     {"data and parts", {&command_data, &command_norm, &command_norms}},
@@ -35,7 +35,7 @@ const char exit_codes[] =
     "3 --max-time is over; 130 interrupted (Ctrl-C, SIGTERM, or a closed terminal without nohup): finished trials are kept "
     "(diff: 0 nothing differs, 1 something differs; verify: 0 all is good, 1 something is damaged)\n";
 
-const char *command_line;
+const char *command_line, *program_name;
 
 static void print_help(FILE *out)
 {
@@ -146,11 +146,14 @@ int main(int argc, char **argv)
     keep_freed_memory();
     signal(SIGPIPE, SIG_DFL); /* a reader that has enough (`| head`) ends us quietly, also where a parent ignores the signal */
     char *words = quote_words(argc, (const char *const *)argv);
+    char *word = quote_words(argc > 0, (const char *const *)argv);
     command_line = words;
+    program_name = word;
     int code = dispatch(argc, argv);
     /* results that could not be printed are a failure, not a success */
     if (fflush(stdout) != 0 || ferror(stdout))
         code = fail("cannot write to the standard output");
     free(words);
+    free(word);
     return code;
 }

@@ -7,9 +7,10 @@
 #include "cmd.h"
 #include "plot/plot.h"
 #include "sweep/rounds.h"
+#include "sweep/shards.h"
 
 enum { OUT = 'o', JOBS = 'j', DRY_RUN = 'n', NO_PLOT = 256, DEVICE, RETRY, FAIL_FAST, MAX_TIME, SHARD, CHECKPOINT_EVERY, COHORT, FAIL_IF, REPLACE };
-enum { MOST_SHARDS = 10000, MOST_COHORT = 10000 };
+enum { MOST_COHORT = 10000 };
 
 static const struct option options[] = {
     {"out", required_argument, NULL, OUT},
@@ -98,36 +99,22 @@ static char *whole_of(const struct rounds *rounds)
     return rounds->whole ? nl_format("%s%s", rounds->whole, rounds->round.folder + strlen(rounds->folder)) : NULL;
 }
 
-/* After a blank, as a shell takes it. */
-static void print_word(const char *word)
-{
-    char *quoted = quote_words(1, &word);
-    printf(" %s", quoted);
-    free(quoted);
-}
-
 /* What a shard leaves to others. */
 static int end_shard(const struct nl_sweep_result *result, const struct rounds *rounds)
 {
     const char *folder = rounds->round.folder;
-    const struct nl_choice *choice = &rounds->settings->choice;
     if (output.quiet)
         return EXIT_DONE;
     bool goes_on = nl_has_rounds(rounds->asked) && rounds->round.kind != NL_ROUND_SAME; /* where all trials of the round are in its own folder */
-    char *whole = rounds->whole ? whole_of(rounds) : nl_strdup(goes_on ? folder : "DIR");
-    tell(stdout, "%d of %d trials are in '%s'; when the other shards are done, too:\n  normlab merge", result->trials - result->absent, result->trials, folder);
-    for (int shard = 1; shard <= choice->shards; shard++) {
-        const char *of_round = folder + strlen(rounds->folder);
-        char *other = shard == choice->shard ? nl_strdup(folder)
-                    : rounds->whole ? nl_format("%s-%dof%d%s", rounds->whole, shard, choice->shards, of_round)
-                                    : nl_format("FOLDER_%dof%d%s", shard, choice->shards, of_round);
-        print_word(other);
-        free(other);
-    }
-    printf(" --out");
-    print_word(whole);
+    char *whole = rounds->whole ? whole_of(rounds) : nl_strdup(goes_on ? folder : "DIR"), *quoted = quote_words(1, (const char *const[]){whole});
+    char *own = quote_words(1, &folder), *others = rounds->whole ? shards_pattern(rounds->whole, rounds->settings->choice.shards, folder + strlen(rounds->folder))
+                                                                 : nl_format("%s FOLDER ...", own);
+    tell(stdout, "%d of %d trials are in '%s'; when the other shards are done, too:\n  normlab merge %s --out %s\n", result->trials - result->absent,
+         result->trials, folder, others, quoted);
     free(whole);
-    printf("\n");
+    free(quoted);
+    free(own);
+    free(others);
     if (goes_on)
         printf("and then the same command once more, for the next round\n");
     return EXIT_DONE;
@@ -339,7 +326,7 @@ static bool read_shard(const char *text, struct nl_choice *choice)
 {
     char *slash, *end;
     long shard = strtol(text, &slash, 10), shards = *slash == '/' ? strtol(slash + 1, &end, 10) : 0;
-    if (slash == text || shards < 1 || *end || shards > MOST_SHARDS || shard < 1 || shard > shards) {
+    if (slash == text || shards < 1 || *end || shards > NL_SHARDS_MAX || shard < 1 || shard > shards) {
         bad_input("the second of three shards is 2/3", "bad value '%s' of option '--shard': expected NUMBER/SHARDS", text);
         return false;
     }
@@ -381,15 +368,14 @@ static void name_folders(struct rounds *rounds)
     rounds->folder = results_folder(settings->out, rounds->asked);
     if (!choice->shards)
         return;
-    char *ending = nl_format("-%dof%d", choice->shard, choice->shards), *given = rounds->folder;
-    size_t length = strlen(given), end = strlen(ending);
+    char *given = rounds->folder;
+    int whole, shard, shards;
     if (!settings->out) {
         rounds->whole = given;
-        rounds->folder = nl_format("%s%s", given, ending);
-    } else if (length > end && strcmp(given + length - end, ending) == 0) {
-        rounds->whole = nl_format("%.*s", (int)(length - end), given);
+        rounds->folder = nl_shard_folder(given, choice->shard, choice->shards);
+    } else if (nl_shard_parse(given, &whole, &shard, &shards) && shard == choice->shard && shards == choice->shards) {
+        rounds->whole = nl_format("%.*s", whole, given);
     }
-    free(ending);
 }
 
 static int run(const struct command *self, int argc, char **argv)

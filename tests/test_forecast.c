@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "suite.h"
 #include "sweep/forecast.h"
+#include "sweep/shards.h"
 #include "sweep/todo.h"
 
 /* A grid from overrides alone, with its data. */

@@ -9,6 +9,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "base/batch.h"
 #include "base/cgroup.h"
 #include "base/files.h"
 #include "base/memory.h"
@@ -48,10 +49,9 @@ int nl_cores(void)
 {
     int allowed = nl_allowed_cores(), cores = allowed > 0 ? allowed : (int)fmax(1, (double)sysconf(_SC_NPROCESSORS_ONLN));
     struct nl_group_limits limits = nl_group_limits_read("");
-    if (limits.cores.value < cores)
-        cores = (int)ceil(limits.cores.value);
+    double most = fmin(limits.cores.value, nl_batch_limits_read().cores.value);
     nl_group_limits_release(&limits);
-    return cores;
+    return most < cores ? (int)ceil(most) : cores;
 }
 
 double nl_memory_total(void)
@@ -59,7 +59,19 @@ double nl_memory_total(void)
     struct nl_group_limits limits = nl_group_limits_read("");
     double total = fmin((double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE), limits.memory.value);
     nl_group_limits_release(&limits);
-    return total;
+    return fmin(total, nl_batch_limits_read().memory.value);
+}
+
+/* Bytes of memory that this process has taken. */
+static double memory_of_process(void)
+{
+    double pages = 0;
+    FILE *file = fopen("/proc/self/statm", "r");
+    if (file && fscanf(file, "%*s %lf", &pages) != 1)
+        pages = 0;
+    if (file)
+        fclose(file);
+    return pages * (double)sysconf(_SC_PAGESIZE);
 }
 
 double nl_memory_available(void)
@@ -79,7 +91,7 @@ double nl_memory_available(void)
     struct nl_group_limits limits = nl_group_limits_read("");
     available = fmin(available, limits.memory_left);
     nl_group_limits_release(&limits);
-    return available;
+    return fmax(0.0, fmin(available, nl_batch_limits_read().memory.value - memory_of_process()));
 }
 
 double nl_disk_available(const char *path)

@@ -313,6 +313,7 @@ struct nl_experiment {
     bool has_baseline;
     struct nl_match baseline;     /* the method that others are compared with: e.g. norm.kind = none */
     struct nl_rounds rounds;
+    bool elsewhere;               /* trained on another machine, or to be: its devices need not be here */
     bool is_sweep;                /* there is a `sweep` section, or an override with several values */
     const struct nl_published *published; /* the `claim` section (config/published.h); NULL: none */
 };

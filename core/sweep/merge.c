@@ -85,11 +85,11 @@ static int take_records(const struct source *source, const struct nl_grid *grid,
                         struct nl_merge *merge, struct nl_error *err)
 {
     const struct nl_store store = nl_store_at(source->folder);
-    for (int i = 0; i < grid->trials; i++) {
+    struct nl_store_listing listing;
+    int status = nl_store_list(&store, &listing, err);
+    for (int i = 0; i < grid->trials && status != NL_FAIL; i++) {
         struct nl_record found;
-        int status = nl_store_load(&store, &grid->trial[i], &found, err);
-        if (status == NL_FAIL)
-            return NL_FAIL;
+        status = nl_store_load_listed(&store, &listing, &grid->trial[i], &found, err);
         if (status == NL_BAD)
             nl_text_add(&merge->warnings, "%s\n", err->text);
         if (!found.present)
@@ -106,13 +106,13 @@ static int take_records(const struct source *source, const struct nl_grid *grid,
         nl_record_release(&found);
         if (!agree) {
             char *label = nl_grid_label(grid, &grid->trial[i]);
-            nl_fail(err, "trial %d (%s) has one result in '%s' and another in '%s': one of them is not what it says it is", i + 1, label,
-                    from[i], source->folder);
+            status = nl_fail(err, "trial %d (%s) has one result in '%s' and another in '%s': one of them is not what it says it is", i + 1, label,
+                             from[i], source->folder);
             free(label);
-            return NL_FAIL;
         }
     }
-    return NL_OK;
+    nl_store_listing_release(&listing);
+    return status == NL_FAIL ? NL_FAIL : NL_OK;
 }
 
 static int write_all(const struct nl_store *store, const struct nl_grid *grid, const struct nl_datasets *datasets, const char *command,
@@ -130,9 +130,34 @@ static int write_all(const struct nl_store *store, const struct nl_grid *grid, c
     return nl_store_write_tables(store, &merge->experiment, grid, record, err);
 }
 
-/* Each trial that a folder shows has its place in the whole, so that none is lost in silence. */
-static int check_places(const struct source *source, const struct nl_showing *showing, struct nl_merge *merge, struct nl_error *err)
+static int by_id(const void *a, const void *b)
 {
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* Whether each trial that has a file in the folder is one of the whole's, of which id has the names, sorted. */
+static int has_only(const struct source *source, const char *const *id, int trials, bool *only, struct nl_error *err)
+{
+    const struct nl_store store = nl_store_at(source->folder);
+    struct nl_store_listing listing;
+    if (nl_store_list(&store, &listing, err))
+        return NL_FAIL;
+    *only = true;
+    for (int i = 0; i < listing.count && *only; i++)
+        *only = bsearch(&(const char *){listing.id[i]}, id, (size_t)trials, sizeof *id, by_id) != NULL;
+    nl_store_listing_release(&listing);
+    return NL_OK;
+}
+
+/* Each trial that a folder shows has its place in the whole, so that none is lost in silence. What a folder with others shows must be unfolded, which takes
+ * seconds for a large grid: of a thousand shards none has any. */
+static int check_places(const struct source *source, const struct nl_showing *showing, const char *const *id, struct nl_merge *merge, struct nl_error *err)
+{
+    bool only;
+    if (has_only(source, id, showing->grid->trials, &only, err))
+        return NL_FAIL;
+    if (only)
+        return NL_OK;
     struct nl_hidden lost;
     struct nl_showing only_look = *showing;
     only_look.replace = true;
@@ -154,9 +179,13 @@ static int pool(const struct source *source, int sources, const char *out, const
     const char **from = nl_alloc((size_t)grid->trials, sizeof *from);
     const struct nl_showing showing = {.experiment = &merge->experiment, .grid = grid, .datasets = datasets};
     struct nl_hidden hidden = {0};
+    const char **id = nl_alloc((size_t)grid->trials, sizeof *id);
+    for (int i = 0; i < grid->trials; i++)
+        id[i] = grid->trial[i].id;
+    qsort(id, (size_t)grid->trials, sizeof *id, by_id);
     int status = nl_provenance_check(&source[0].made, datasets, source[0].folder, err);
     for (int i = 0; i < sources && status == NL_OK; i++)
-        status = check_places(&source[i], &showing, merge, err);
+        status = check_places(&source[i], &showing, id, merge, err);
     for (int i = 0; i < sources && status == NL_OK; i++)
         status = take_records(&source[i], grid, record, from, merge, err);
     if (status == NL_OK)
@@ -169,6 +198,7 @@ static int pool(const struct source *source, int sources, const char *out, const
     }
     nl_records_release(record, grid->trials);
     free(from);
+    free(id);
     return status;
 }
 

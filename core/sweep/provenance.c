@@ -9,6 +9,7 @@
 
 #include "backend/backend.h"
 #include "backend/cpu/openblas.h"
+#include "base/batch.h"
 #include "base/cgroup.h"
 #include "base/machine.h"
 #include "base/memory.h"
@@ -113,21 +114,28 @@ static void add_backend(struct nl_text *out, enum nl_device_kind kind)
     }
 }
 
-/* What this process may use, and which file of a control group says so; without such files it is the machine that ends it. */
+/* What this process may use, and which file of a control group, or variable of a batch system, says so; without them it is the machine that ends it. */
 static void add_limits(struct nl_text *out)
 {
     struct nl_group_limits groups = nl_group_limits_read("");
+    struct nl_batch_limits batch = nl_batch_limits_read();
     char bytes[32];
     nl_text_add(out, "limits:\n  cores: %d\n", nl_cores());
     if (groups.cores.file) {
         nl_text_add(out, "  cores_quota: %g\n", groups.cores.value);
         add(out, "cores_quota_from", groups.cores.file);
     }
+    if (batch.cores.from)
+        nl_text_add(out, "  cores_given: %g\n  cores_given_from: %s\n", batch.cores.value, batch.cores.from);
     add(out, "memory", nl_bytes_text(nl_memory_total(), bytes));
     add(out, "memory_free", nl_bytes_text(nl_memory_available(), bytes));
     if (groups.memory.file) {
         add(out, "memory_limit", nl_bytes_text(groups.memory.value, bytes));
         add(out, "memory_limit_from", groups.memory.file);
+    }
+    if (batch.memory.from) {
+        add(out, "memory_given", nl_bytes_text(batch.memory.value, bytes));
+        nl_text_add(out, "  memory_given_from: %s\n", batch.memory.from);
     }
     nl_group_limits_release(&groups);
 }

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/files.h"
+#include "base/locks.h"
 #include "base/memory.h"
 #include "base/seal.h"
 #include "base/sums.h"
@@ -61,6 +62,8 @@ int nl_store_read(const char *folder, struct nl_experiment *experiment, struct n
         text[strcspn(text, "\n")] = '\0';
         status = nl_fail(err, "cannot tell what results '%s' holds: %s", folder, text);
         free(text);
+    } else {
+        experiment->elsewhere = true;
     }
     nl_diagnostics_release(&diagnostics);
     free(path);
@@ -105,7 +108,16 @@ static bool try_lock(int file)
     return false;
 }
 
-/* flock, not a file that is there or not: the kernel lets go of it however the program ends. */
+enum { OWNER = 300 }; /* characters of .lock: process and machine, of which POSIX allows 255 */
+
+static const char *name_machine(char name[OWNER])
+{
+    if (gethostname(name, OWNER) != 0 || strpbrk(name, " \n"))
+        *name = '\0';
+    return name;
+}
+
+/* flock, not a file that is there or not: the kernel lets go of it however the program ends, and a file server when the machine is gone. */
 static int take_lock(struct nl_store *store, struct nl_error *err)
 {
     char *path = in_folder(store, ".lock");
@@ -114,15 +126,21 @@ static int take_lock(struct nl_store *store, struct nl_error *err)
     if (store->lock < 0) {
         status = NL_FAIL;
     } else if (!try_lock(store->lock)) {
-        char owner[32] = "";
+        char owner[OWNER] = "", machine[OWNER] = "", here[OWNER];
+        long process = 0;
         ssize_t got = errno == EWOULDBLOCK ? pread(store->lock, owner, sizeof owner - 1, 0) : -1;
+        sscanf(owner, "%ld %299s", &process, machine);
+        bool elsewhere = *machine && strcmp(machine, name_machine(here)) != 0;
         if (got >= 0)
-            status = nl_fail(err, "cannot work in '%s': another normlab does (process %ld); wait for it or choose another --out",
-                             store->folder, strtol(owner, NULL, 10));
+            status = nl_fail(err, "cannot work in '%s': another normlab does (process %ld%s%s); wait for it or choose another --out", store->folder, process,
+                             elsewhere ? " on " : "", elsewhere ? machine : "");
         else
             status = nl_fail_errno(err, "cannot lock '%s'", path);
-    } else if (ftruncate(store->lock, 0) != 0 || dprintf(store->lock, "%ld\n", (long)getpid()) < 0) {
-        status = nl_fail_errno(err, "cannot write '%s'", path);
+    } else {
+        char here[OWNER];
+        store->local_lock = nl_lock_is_local(store->lock, "");
+        if (ftruncate(store->lock, 0) != 0 || dprintf(store->lock, "%ld %s\n", (long)getpid(), name_machine(here)) < 0)
+            status = nl_fail_errno(err, "cannot write '%s'", path);
     }
     free(path);
     return status;
@@ -225,6 +243,7 @@ void nl_store_close(struct nl_store *store)
     if (store->lock >= 0)
         close(store->lock);
     free(store->folder);
+    free(store->local_lock);
     *store = (struct nl_store){.lock = -1};
 }
 
@@ -300,6 +319,48 @@ int nl_store_load(const struct nl_store *store, const struct nl_trial *trial, st
     return status;
 }
 
+static int by_id(const void *a, const void *b)
+{
+    return strcmp(a, b);
+}
+
+int nl_store_list(const struct nl_store *store, struct nl_store_listing *out, struct nl_error *err)
+{
+    char *trials = in_folder(store, "trials");
+    DIR *directory = opendir(trials);
+    int status = directory || errno == ENOENT ? NL_OK : nl_fail_errno(err, "cannot read the folder '%s'", trials);
+    *out = (struct nl_store_listing){0};
+    for (struct dirent *entry; directory && (errno = 0, entry = readdir(directory));)
+        if (nl_store_is_trial_file(entry->d_name, ".trial")) {
+            NL_GROW(out->id, out->count, out->capacity);
+            snprintf(out->id[out->count++], NL_TRIAL_ID, "%.*s", NL_TRIAL_ID - 1, entry->d_name);
+        }
+    if (directory && errno)
+        status = nl_fail_errno(err, "cannot read the folder '%s'", trials);
+    if (directory)
+        closedir(directory);
+    if (out->count)
+        qsort(out->id, (size_t)out->count, sizeof *out->id, by_id);
+    if (status)
+        nl_store_listing_release(out);
+    free(trials);
+    return status;
+}
+
+void nl_store_listing_release(struct nl_store_listing *listing)
+{
+    free(listing->id);
+    *listing = (struct nl_store_listing){0};
+}
+
+int nl_store_load_listed(const struct nl_store *store, const struct nl_store_listing *listing, const struct nl_trial *trial, struct nl_record *record,
+                         struct nl_error *err)
+{
+    *record = (struct nl_record){0};
+    bool listed = listing->count && bsearch(trial->id, listing->id, (size_t)listing->count, sizeof *listing->id, by_id);
+    return listed ? nl_store_load(store, trial, record, err) : NL_OK;
+}
+
 /* The damaged file of a trial that is run again, with what became of it; new string. */
 static char *put_aside(const struct nl_store *store, const struct nl_trial *trial, const struct nl_error *damage)
 {
@@ -316,12 +377,16 @@ static char *put_aside(const struct nl_store *store, const struct nl_trial *tria
 struct nl_record *nl_store_load_all(const struct nl_store *store, const struct nl_grid *grid, void (*warn)(const void *context, const char *text),
                                     const void *context, int *present, struct nl_error *err)
 {
-    struct nl_record *record = nl_alloc((size_t)grid->trials, sizeof *record);
+    struct nl_store_listing listing;
     *present = 0;
+    if (nl_store_list(store, &listing, err))
+        return NULL;
+    struct nl_record *record = nl_alloc((size_t)grid->trials, sizeof *record);
     for (int i = 0; i < grid->trials; i++) {
-        int status = nl_store_load(store, &grid->trial[i], &record[i], err);
+        int status = nl_store_load_listed(store, &listing, &grid->trial[i], &record[i], err);
         if (status == NL_FAIL) {
             nl_records_release(record, i);
+            nl_store_listing_release(&listing);
             return NULL;
         }
         if (status == NL_BAD && warn) {
@@ -331,6 +396,7 @@ struct nl_record *nl_store_load_all(const struct nl_store *store, const struct n
         }
         *present += record[i].present;
     }
+    nl_store_listing_release(&listing);
     return record;
 }
 

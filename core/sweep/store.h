@@ -33,6 +33,7 @@ extern const char *const nl_store_files[]; /* all that a folder holds beside tri
 struct nl_store {
     char *folder;
     int lock;  /* file descriptor */
+    char *local_lock; /* why the lock may not keep another machine out (base/locks.h); NULL: it does */
     int swept; /* half-written files of a killed program that opening took away */
 };
 
@@ -99,6 +100,19 @@ int nl_store_freeze(const struct nl_store *store, const struct nl_experiment *ex
 
 /* record->present says whether the trial is there. NL_FAIL: its file cannot be read; NL_BAD: it is damaged. */
 int nl_store_load(const struct nl_store *store, const struct nl_trial *trial, struct nl_record *record, struct nl_error *err);
+
+/* The trials that have a file in the folder, found by one listing: asked for one by one, each of 100,000 trials costs a file server an answer,
+ * also those that other shards have. */
+struct nl_store_listing {
+    int count, capacity;
+    char (*id)[NL_TRIAL_ID]; /* sorted */
+};
+int nl_store_list(const struct nl_store *store, struct nl_store_listing *out, struct nl_error *err); /* NL_FAIL: it cannot be read */
+void nl_store_listing_release(struct nl_store_listing *listing);
+/* As nl_store_load, without looking for what is not listed. */
+int nl_store_load_listed(const struct nl_store *store, const struct nl_store_listing *listing, const struct nl_trial *trial, struct nl_record *record,
+                         struct nl_error *err);
+
 /* That of every trial: new array [grid->trials] for nl_records_release. *present: how many are there. warn: NULL, or is told of each damaged file,
  * as one whose trial is run again; where the store is locked, it is set aside. NULL: a file cannot be read. */
 struct nl_record *nl_store_load_all(const struct nl_store *store, const struct nl_grid *grid, void (*warn)(const void *context, const char *text),

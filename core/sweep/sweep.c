@@ -55,16 +55,15 @@ static int borrow(const struct nl_store *store, const struct nl_grid *grid, cons
                   const struct nl_runner_options *runner, struct nl_error *err)
 {
     const struct nl_store other = nl_store_at(folder);
-    int copied = 0;
-    for (int i = 0; i < grid->trials; i++) {
+    struct nl_store_listing listing;
+    int copied = 0, status = nl_store_list(&other, &listing, err);
+    for (int i = 0; i < grid->trials && status != NL_FAIL; i++) {
         struct nl_record found = {0};
         if (record[i].present)
             continue;
-        int status = nl_store_load(&other, &grid->trial[i], &found, err);
+        status = nl_store_load_listed(&other, &listing, &grid->trial[i], &found, err);
         if (status == NL_OK && found.present && !found.failed)
             status = nl_store_save(store, &grid->trial[i], &found, false, err);
-        if (status == NL_FAIL)
-            return NL_FAIL;
         if (status == NL_OK && found.present && !found.failed) {
             record[i] = found;
             copied++;
@@ -72,6 +71,9 @@ static int borrow(const struct nl_store *store, const struct nl_grid *grid, cons
             nl_record_release(&found);
         }
     }
+    nl_store_listing_release(&listing);
+    if (status == NL_FAIL)
+        return NL_FAIL;
     *present += copied;
     if (copied)
         nl_runner_note(runner, false, nl_format("%d of %d trials are taken from '%s'", copied, grid->trials, folder));
@@ -88,6 +90,8 @@ static int run_and_write(const struct nl_store *store, const struct nl_experimen
     if (store->swept)
         nl_runner_note(runner, false, nl_format("removed %d half-written file%s of a program that was killed", store->swept,
                                                 store->swept == 1 ? "" : "s"));
+    if (store->local_lock)
+        nl_runner_note(runner, true, nl_format("'%s' is locked on this machine alone (%s): let no other machine work there meanwhile", store->folder, store->local_lock));
     result->record = nl_store_load_all(store, grid, warn, runner, &present, err);
     if (!result->record) {
         result->started = true; /* nothing to choose otherwise: the disk fails */

@@ -15,8 +15,4 @@ struct nl_choice {
 /* Numbers of the trials to run, in grid order; new array. record[i] belongs to grid->trial[i]. */
 int *nl_todo(const struct nl_grid *grid, const struct nl_record *record, const struct nl_choice *choice, int *count);
 
-/* The shard (from 1) of every trial, so that all have about the same cost: the costliest trial not yet dealt goes to the shard with the
- * least so far. It depends on nothing but the grid, so that several machines agree. New array. */
-int *nl_shards(const struct nl_grid *grid, int shards);
-
 #endif

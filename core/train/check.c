@@ -65,6 +65,18 @@ static void check_workers(const struct nl_graph *graph, const struct nl_config *
     }
 }
 
+static void check_device(const struct nl_config *config, const struct nl_experiment *experiment, struct nl_diagnostics *diagnostics)
+{
+    struct nl_error err;
+    enum nl_device_kind kind = (enum nl_device_kind)config->device.kind;
+    if (nl_device_check(kind, (int)config->device.index, &err) != NL_OK)
+        nl_complain(diagnostics, experiment, "device.kind", "%s", err.text);
+    else if (nl_precision_check(kind, (int)config->device.index, (enum nl_precision)config->device.precision, &err) != NL_OK)
+        nl_complain(diagnostics, experiment, "device.precision", "%s", err.text);
+    if (nl_gemm_check(kind, (enum nl_gemm)config->device.gemm, &err) != NL_OK)
+        nl_complain(diagnostics, experiment, "device.gemm", "%s", err.text);
+}
+
 void nl_trial_check(const struct nl_config *config, const struct nl_experiment *experiment, struct nl_diagnostics *diagnostics)
 {
     struct nl_graph graph;
@@ -75,19 +87,14 @@ void nl_trial_check(const struct nl_config *config, const struct nl_experiment *
         return; /* files that are not right: nl_data_check said so */
     if (nl_model_build(config, facts.shape, &graph, &key, &err) != NL_OK)
         nl_complain(diagnostics, experiment, key, "%s", err.text);
-    enum nl_device_kind kind = (enum nl_device_kind)config->device.kind;
-    const struct nl_backend *backend = nl_backend_of(kind);
+    const struct nl_backend *backend = nl_backend_of((enum nl_device_kind)config->device.kind);
     if (backend && nl_graph_check(&graph, backend, &err) != NL_OK)
         nl_complain(diagnostics, experiment, "device.kind", "%s", err.text);
     check_slices(&graph, config, experiment, diagnostics);
     check_workers(&graph, config, nl_data_counts(config).train, experiment, diagnostics);
     nl_graph_release(&graph);
-    if (nl_device_check(kind, (int)config->device.index, &err) != NL_OK)
-        nl_complain(diagnostics, experiment, "device.kind", "%s", err.text);
-    else if (nl_precision_check(kind, (int)config->device.index, (enum nl_precision)config->device.precision, &err) != NL_OK)
-        nl_complain(diagnostics, experiment, "device.precision", "%s", err.text);
-    if (nl_gemm_check(kind, (enum nl_gemm)config->device.gemm, &err) != NL_OK)
-        nl_complain(diagnostics, experiment, "device.gemm", "%s", err.text);
+    if (!experiment->elsewhere)
+        check_device(config, experiment, diagnostics);
     int64_t samples = nl_data_counts(config).train;
     if (samples > 0 && config->train.drop_last && config->train.batch > samples)
         nl_complain(diagnostics, experiment, "train.batch",

@@ -1,0 +1,249 @@
+#!/usr/bin/env bash
+# Sweeps on a real Slurm, Debian's, with a controller and three nodes on this machine: `normlab submit` ends with the bytes of a sweep in one piece where
+# nothing happens, where tasks are preempted, come to their time limit, are cancelled, and where a node is lost with all that ran there. Events are
+# counted. Everything lies in a folder of its own, with ports and a key of its own.
+set -euo pipefail
+root=${NORMLAB_ROOT:-$(cd "$(dirname "$0")/../.." && pwd)}
+program=$(realpath "${NORMLAB_PROGRAM:-$root/build/normlab}")
+skip() { echo "skipped: $*"; exit 77; }
+. /etc/os-release
+[ "$(id -u)" -eq 0 ] || skip "only root can run Slurm's daemons"
+needed="slurmctld slurmd slurm-client munge"
+if ! command -v slurmctld slurmd sbatch munged >/dev/null; then
+    [ "$ID" = debian ] || skip "there is no Slurm, and it is installed from Debian: this is $ID"
+    # Nobody's services are started here.
+    policy=/usr/sbin/policy-rc.d
+    [ -e $policy ] || { printf '#!/bin/sh\nexit 101\n' >$policy; chmod +x $policy; trap 'rm -f $policy' EXIT; }
+    # shellcheck disable=SC2086
+    { apt-get install -y -q --no-install-recommends $needed || { apt-get update -q && apt-get install -y -q --no-install-recommends $needed; }; } >/dev/null 2>&1 || skip "Slurm cannot be installed"
+fi
+
+folder=$(mktemp -d)
+nodes="n1 n2 n3"
+leave() {
+    scancel --full --me >/dev/null 2>&1 || true
+    for file in "$folder"/*.pid; do [ ! -e "$file" ] || kill -9 "$(cat "$file")" 2>/dev/null || true; done
+    for pid in $(of_node n); do kill -9 "$pid" 2>/dev/null || true; done
+    rm -rf "$folder" "${policy:-/nonexistent}"
+}
+trap leave EXIT
+die() {
+    echo "$*"
+    squeue --all 2>&1 | tail -n 20
+    sinfo 2>&1
+    for log in "$folder"/*.log out-slurm/*; do [ ! -e "$log" ] || { echo "== $log"; tail -n 15 "$log"; }; done
+    exit 1
+}
+
+# ---- a cluster ----
+
+# The processes of a node: its daemon, what runs in its jobs, which have its name in their environment, and the keepers of these, their parents.
+of_node() { # prefix of names
+    local file pid parent
+    for file in $(grep -lsza "^SLURM_CONF=$folder/" /proc/[0-9]*/environ); do
+        pid=${file#/proc/}
+        pid=${pid%/environ}
+        if tr '\0' ' ' <"/proc/$pid/cmdline" | grep -q "^slurmd -N $1"; then
+            echo "$pid"
+        elif grep -qsza "^SLURMD_NODENAME=$1" "$file"; then
+            echo "$pid"
+            parent=$(awk '/^PPid/ { print $2 }' "/proc/$pid/status")
+            grep -q '^slurmstepd' "/proc/$parent/comm" && echo "$parent"
+        fi
+    done 2>/dev/null | sort -u
+}
+mkdir "$folder/state" "$folder/work"
+chmod 755 "$folder"
+head -c 1024 /dev/urandom >"$folder/munge.key"
+chmod 400 "$folder/munge.key"
+munged --key-file="$folder/munge.key" --socket="$folder/munge.socket" --pid-file="$folder/munged.pid" --log-file="$folder/munged.log" --seed-file="$folder/munge.seed" --force 2>"$folder/munged.err" ||
+    skip "munged does not start here: $(tail -n 1 "$folder/munged.err")"
+port=$((20000 + $$ % 20000))
+cat >"$folder/slurm.conf" <<CONF
+ClusterName=normlab
+SlurmctldHost=$(hostname -s)(127.0.0.1)
+SlurmUser=root
+SlurmdUser=root
+SlurmctldPort=$port
+AuthType=auth/munge
+AuthInfo=socket=$folder/munge.socket,cred_expire=5
+StateSaveLocation=$folder/state
+SlurmdSpoolDir=$folder/spool-%n
+SlurmctldPidFile=$folder/slurmctld.pid
+SlurmdPidFile=$folder/slurmd-%n.pid
+SlurmctldLogFile=$folder/slurmctld.log
+SlurmdLogFile=$folder/slurmd-%n.log
+ProctrackType=proctrack/linuxproc
+TaskPlugin=task/none
+MpiDefault=none
+SelectType=select/cons_tres
+SelectTypeParameters=CR_CPU
+SlurmdParameters=config_overrides
+ReturnToService=2
+SlurmdTimeout=5
+KillWait=5
+InactiveLimit=0
+PreemptType=preempt/partition_prio
+PreemptMode=REQUEUE
+SchedulerParameters=sched_interval=1,bf_interval=1,batch_sched_delay=1
+NodeName=n[1-3] NodeHostname=$(hostname -s) NodeAddr=127.0.0.1 Port=[$((port + 1))-$((port + 3))] CPUs=2 RealMemory=1000 State=UNKNOWN
+PartitionName=low Nodes=ALL Default=YES PriorityTier=1 MaxTime=INFINITE State=UP GraceTime=5
+PartitionName=high Nodes=ALL PriorityTier=10 PreemptMode=OFF MaxTime=INFINITE State=UP
+CONF
+export SLURM_CONF=$folder/slurm.conf
+slurmctld 2>"$folder/slurmctld.err" || skip "slurmctld does not start here: $(tail -n 1 "$folder/slurmctld.err")"
+start_node() { slurmd -N "$1" 2>"$folder/slurmd-$1.err" || skip "slurmd does not start here: $(tail -n 1 "$folder/slurmd-$1.err")"; }
+for node in $nodes; do start_node "$node"; done
+
+seconds=600 # a watchdog for what hangs
+wait_for() { # what, command...
+    local what=$1 begun=$SECONDS
+    shift
+    until "$@"; do
+        [ $((SECONDS - begun)) -lt $seconds ] || die "waited in vain: $what"
+        sleep 0.2
+    done
+}
+idle_nodes() { [ "$(sinfo --noheader --Node --partition=low --format=%t | grep -c '^idle')" -eq 3 ]; }
+wait_for "three idle nodes" idle_nodes
+echo "$(sinfo --version), $(sinfo --noheader --Node --partition=low | wc -l) nodes"
+
+# ---- sweeps ----
+
+mkdir "$folder/bin"
+ln -s "$program" "$folder/bin/normlab"
+PATH=$folder/bin:$PATH
+cd "$folder/work"
+export NORMLAB_NO_WARNINGS=1
+cat >grid.in <<'YAML'
+data: {train: 512, test: 128}
+model: {depth: 3, width: 32}
+train: {epochs: EPOCHS, lr: 0.1}
+sweep: {grid: {norm.kind: [bn, none], train.batch: [16, 4]}, seeds: 3}
+YAML
+cat >rounds.in <<'YAML'
+data: {train: 192, val: 64, test: 64}
+model: {depth: 2, width: 8}
+train: {epochs: EPOCHS, momentum: 0.9}
+sweep:
+  grid: {norm.kind: [bn, none], train.batch: [16, 4]}
+  seeds: 3
+  baseline: {norm.kind: none}
+  tune: {train.lr: [0.003, 0.03, 0.3, 3], seeds: 2}
+plot: {kind: [small_batch]}
+YAML
+
+begin() { # KIND EPOCHS: a folder with the sweep, and whole/ beside it
+    rm -rf now && mkdir now && cd now
+    sed "s/EPOCHS/$2/" "../$1.in" >sweep.yaml
+    normlab sweep sweep.yaml --out whole --no-plot -q >/dev/null 2>&1 || die "the sweep in one piece"
+}
+submit() { # options of submit, then of sbatch
+    normlab submit sweep.yaml --tasks 4 --out out --checkpoint-every 1s "$@" >>submitted 2>&1 || { cat submitted; die "submit $*"; }
+}
+no_jobs() { [ -z "$(squeue --noheader --all)" ]; }
+same() { # what
+    local table
+    wait_for "the end of $1" no_jobs
+    (cd whole && find . -name '*.csv' ! -name timing.csv | sort) >wanted
+    (cd out && find . -name '*.csv' ! -name timing.csv | sort) | cmp - wanted || die "$1: other tables"
+    while read -r table; do cmp "whole/$table" "out/$table" || die "$1: $table differs"; done <wanted
+    normlab verify out >/dev/null || die "$1: verify"
+    checks=$((checks + 1))
+    echo "same bytes: $1"
+}
+checkpoints() { find out-*of4 -name '*.checkpoint' 2>/dev/null | wc -l; }
+some_checkpoints() { [ "$(checkpoints)" -ge 2 ] || no_jobs; }
+array() { sed -n 's/^submitted: \([0-9]*\), .*/\1/p' submitted | tail -n 1; }
+restarts() { scontrol show job "$(array)" | grep -o 'Restarts=[0-9]*' | awk -F= '{ s += $2 } END { print s + 0 }'; } # of all tasks
+epochs_for() { # KIND COMMAND: the command with begun sweeps of ever more epochs, until it says that the event came in time
+    local epochs
+    for ((epochs = 40; epochs <= 1000000; epochs *= 4)); do
+        begin "$1" $epochs
+        "$2" && return
+        wait_for "the end of what was too quick" no_jobs
+        cd ..
+    done
+    die "every sweep ended before $2"
+}
+checks=0
+
+nothing_happens() {
+    submit
+    grep -q '^submitted: ' submitted || die "submit does not say what it submitted"
+    same "nothing happens"
+    [ -e out/plots/curves.svg ] || die "no pictures"
+    grep -q "mean of 3 seeds" out-slurm/*.log || die "no table"
+    normlab submit sweep.yaml --tasks 4 --out out >said 2>&1 && grep -q "there is nothing to submit" said || die "submitted twice: $(cat said)"
+    normlab ls . | grep -q '^./out-\*of4 .* 12 of 12 ' || die "ls: $(normlab ls .)"
+}
+begin grid 2
+nothing_happens
+cd ..
+
+# Jobs of more priority take every node.
+preempt() {
+    submit
+    wait_for "checkpoints" some_checkpoints
+    sbatch --parsable --partition=high --nodes=3 --exclusive --output=/dev/null --wrap 'sleep 1000000' >urgent
+    urgent_runs() { [ "$(squeue --noheader --jobs="$(cat urgent)" --format=%T)" = RUNNING ]; }
+    wait_for "the urgent job" urgent_runs
+    there=$(normlab ls . | sed -n 's/^.*of4 .* \([0-9]*\) of 12.*/\1/p')
+    preempted=$(restarts)
+    scancel "$(cat urgent)"
+    [ "$preempted" -gt 0 ] && [ "${there:-0}" -lt 12 ]
+}
+epochs_for grid preempt
+same "preempted: $preempted tasks, when $there of 12 trials were there"
+cd ..
+
+# A node is lost: its daemon and all that ran there are killed at once.
+lose_node() {
+    submit
+    wait_for "checkpoints" some_checkpoints
+    lost=$(squeue --noheader --states=RUNNING --format=%N | sort -u | head -n 1)
+    [ -n "$lost" ] || return
+    killed=$(of_node "$lost")
+    # shellcheck disable=SC2086
+    { kill -STOP $killed; kill -9 $killed; } 2>/dev/null || true # nobody tells what becomes of the others
+    is_down() { [[ $(sinfo --noheader --Node --nodes="$lost" --partition=low --format=%T) == down* ]] || no_jobs; }
+    wait_for "a node that is down" is_down
+    requeued=$(restarts)
+    start_node "$lost"
+    [ "$requeued" -gt 0 ]
+}
+epochs_for grid lose_node
+same "node $lost lost with $(wc -w <<<"$killed") processes: $requeued tasks queued again"
+cd ..
+
+# A minute is the least that Slurm limits a job to; half of it is left to a task.
+time_limit() {
+    submit --time 1m
+    wait_for "the end" no_jobs
+    turns=$(cat out-slurm/*.log | grep -c 'stopping: what has finished is kept' || true)
+    [ "$turns" -gt 0 ]
+}
+epochs_for grid time_limit
+same "time limit: $turns times, and gone on with"
+cd ..
+
+# A task that is cancelled is not begun again, and the rest is merged. The same command submits what is missing.
+cancelled() {
+    submit
+    wait_for "checkpoints" some_checkpoints
+    scancel "$(array)_1" || true
+    wait_for "the end" no_jobs
+    grep -q "to train what is missing: normlab submit" out-slurm/*.log
+}
+epochs_for grid cancelled
+normlab submit sweep.yaml --tasks 4 --out out --script-only | grep -q -- '--array=1$' || die "not only what is missing is submitted: $(normlab submit sweep.yaml --tasks 4 --out out --script-only)"
+submit
+same "cancelled, and submitted again"
+cd ..
+
+begin rounds 2
+submit
+same "three rounds, each submitted by the one before"
+[ -e out/tuning/trials.csv ] && [ -e out/same/trials.csv ] || die "not every round was run"
+cd ..
+echo "100%: Checks: $checks"
