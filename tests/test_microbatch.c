@@ -57,7 +57,7 @@ static const struct net loops[] = {
 };
 enum { LOOPS = sizeof loops / sizeof *loops };
 
-static struct training make(const struct nl_backend *backend, const struct net *net, int side)
+static void make(struct training *t, const struct nl_backend *backend, const struct net *net, int side)
 {
     const char *words[WORDS + 3] = {"train.batch=72", "model.width=16", side < 16 ? "train.clip_norm=1" : "train.clip_norm=0"};
     int count = 3;
@@ -66,11 +66,10 @@ static struct training make(const struct nl_backend *backend, const struct net *
     struct nl_experiment experiment;
     struct nl_diagnostics diagnostics = {0};
     ck_assert_msg(nl_experiment_load(NULL, words, count, &experiment, &diagnostics) == NL_OK, "%s", nl_diagnostics_text(&diagnostics));
-    struct training t = {.config = experiment.config, .evaluated = EVALUATED};
-    const char *trouble = training_make(&t, backend, 2, (struct nl_shape){.height = side, .width = side, .channels = 3, .classes = 10}, 200);
+    *t = (struct training){.config = experiment.config, .evaluated = EVALUATED};
+    const char *trouble = training_make(t, backend, 2, (struct nl_shape){.height = side, .width = side, .channels = 3, .classes = 10}, 200);
     ck_assert_msg(!trouble, "%s", trouble);
-    training_rates(&t);
-    return t;
+    training_rates(t);
 }
 
 static int samples_at_a_time(const struct nl_list *list)
@@ -97,7 +96,9 @@ START_TEST(some_at_a_time_are_as_all_at_once)
     struct nl_backend parted = nl_backend_cpu, whole = nl_backend_cpu;
     parted.micro_bytes = (size_t)net->samples * 16 * 16 * 16 * sizeof(float);
     whole.micro_bytes = 0;
-    struct training a = make(&parted, net, 16), b = make(&whole, net, 16);
+    struct training a, b;
+    make(&a, &parted, net, 16);
+    make(&b, &whole, net, 16);
     ck_assert_int_eq(samples_at_a_time(&a.plan.train.list), net->micro);
     ck_assert_int_eq(samples_at_a_time(&a.plan.eval.list), net->evaluated);
     ck_assert_int_eq(samples_at_a_time(&b.plan.train.list), b.config.train.batch);
@@ -139,7 +140,9 @@ START_TEST(loops_for_some_at_a_time)
     struct nl_backend parted = exact ? nl_backend_ref : nl_backend_cpu, whole = parted;
     parted.micro_bytes = (size_t)net->samples * 16 * 16 * parted.real;
     whole.micro_bytes = 0;
-    struct training a = make(&parted, net, 4), b = make(&whole, net, 4);
+    struct training a, b;
+    make(&a, &parted, net, 4);
+    make(&b, &whole, net, 4);
     ck_assert_int_eq(samples_at_a_time(&a.plan.train.list), net->micro);
     ck_assert_int_eq(samples_at_a_time(&a.plan.eval.list), net->evaluated);
     struct nl_loss_sums of_parts = evaluate(&a), of_all = evaluate(&b);
