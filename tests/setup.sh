@@ -89,11 +89,12 @@ install_missing() { # $1: tests, bench, fuzz, coverage or nothing
         sudo=sudo
     fi
     say "installing: $missing"
-    # The first try saves the update where the package lists are fresh.
+    # Another apt-get, of a machine that updates itself after its start, is waited for. The first try saves the update where the package lists are fresh.
+    local apt="$sudo env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=600 -q"
     # shellcheck disable=SC2086
-    $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $missing >/dev/null 2>&1 || {
-        $sudo apt-get update -q >/dev/null
-        $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $missing >/dev/null
+    $apt install -y --no-install-recommends $missing >/dev/null 2>&1 || {
+        $apt update >/dev/null
+        $apt install -y --no-install-recommends $missing >/dev/null
     }
 }
 
