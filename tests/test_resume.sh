@@ -5,6 +5,8 @@
 # A signal is sent when a checkpoint is there that was not before, so that each call gets further, however slow it is. One that ends before the signal
 # comes is too short for this machine: all is tried again with twice the epochs.
 set -euo pipefail
+# Started by nohup, which has SIGHUP ignored, the program would ignore it, too.
+[ -n "${NORMLAB_HANGS_UP:-}" ] || NORMLAB_HANGS_UP=1 exec env --default-signal=HUP bash "$0"
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 cd "$folder"
