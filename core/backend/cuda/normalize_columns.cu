@@ -346,8 +346,8 @@ void nl_cuda_columns_track(const struct nl_run *run, const struct nl_normalize *
 {
     struct nl_normalize tracked = *op;
     tracked.unbiased = op->unbiased && nl_norm_spread_is_variance(op->norm);
-    NL_LAUNCH(track, nl_grid_over(run, layout->channels), NL_THREADS, tracked, *layout, run->statistics, nl_blocks(layout->all_rows, layout->rows),
-              nl_cuda_tickets((size_t)run->replicas));
+    unsigned *tickets = nl_cuda_tickets((size_t)run->replicas); /* before the launch, which asks whether there was memory for them */
+    NL_LAUNCH(track, nl_grid_over(run, layout->channels), NL_THREADS, tracked, *layout, run->statistics, nl_blocks(layout->all_rows, layout->rows), tickets);
 }
 
 void nl_cuda_columns_forward(const struct nl_run *run, const struct nl_normalize *op, const struct nl_layout *layout)

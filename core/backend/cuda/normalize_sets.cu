@@ -342,9 +342,9 @@ static void launch_gradients(const struct nl_run *run, const struct nl_normalize
     size_t parts = (size_t)replicas * chunks * 2 * columns;
     double *part = (double *)nl_cuda_scratch(parts * sizeof *part + (size_t)replicas * sets * sizeof(struct nl_statistic));
     struct nl_statistic *statistic = (struct nl_statistic *)(part + parts);
+    unsigned *tickets = nl_cuda_tickets((size_t)replicas * tiles); /* before the launch, which asks whether there was memory for them */
     NL_LAUNCH(prepare, nl_grid_over(run, sets), NL_THREADS, *op, *layout, sets, statistic);
-    NL_LAUNCH(sets_gradients, dim3(tiles * chunks, 1, replicas), COLUMNS * DEEP, *op, *layout, columns, rows, sets, statistic, part,
-              nl_cuda_tickets((size_t)replicas * tiles));
+    NL_LAUNCH(sets_gradients, dim3(tiles * chunks, 1, replicas), COLUMNS * DEEP, *op, *layout, columns, rows, sets, statistic, part, tickets);
 }
 
 /* ---- backward ---- */
