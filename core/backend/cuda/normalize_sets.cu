@@ -2,6 +2,7 @@
  * fits, so that memory is read once. The gradients of gamma and beta run across the sets: where a set has several rows its block adds those up, and the last one of
  * the same channels adds the sets; else they are sums down the columns, in launches of their own. */
 #include "backend/cuda/normalize_set.cuh"
+#include "base/divisor.h"
 
 static const int ITEMS = 4; /* fetches that a thread has under way */
 
@@ -349,16 +350,11 @@ static void launch_gradients(const struct nl_run *run, const struct nl_normalize
 
 /* ---- backward ---- */
 
-static unsigned greatest_divisor(unsigned a, unsigned b)
-{
-    return b == 0 ? a : greatest_divisor(b, a % b);
-}
-
 /* Threads of blocks that can share the gradients of gamma and beta; 0: there are none, or sets have so few rows that their shares would be as many as their elements. */
 static unsigned sharing_threads(const struct nl_normalize *op, const struct nl_layout *l, const struct launch_kind *kind, unsigned period)
 {
     enum { FEWEST_ROWS = 16 };
-    unsigned unit = 32 / greatest_divisor(32, period) * period, threads = nl_blocks(kind->threads, unit) * unit;
+    unsigned unit = 32 / (unsigned)nl_greatest_divisor(32, period) * period, threads = nl_blocks(kind->threads, unit) * unit;
     bool shares = op->affine_count > 0 && !l->elements && l->rows >= FEWEST_ROWS && kind->whole && threads <= 1024;
     return shares ? threads : 0;
 }
