@@ -15,7 +15,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from train import DEFAULTS, Network, learning_rate, make_optimizer
+from networks import Network
+from train import DEFAULTS, learning_rate, make_optimizer
 
 torch.set_default_dtype(torch.float32)
 

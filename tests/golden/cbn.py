@@ -17,6 +17,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
+import networks
 import train
 
 HERE = pathlib.Path(__file__).parent
@@ -73,7 +74,7 @@ class CrossIteration(nn.Module):
         return u * self.weight.reshape(shape) + self.bias.reshape(shape)
 
 
-class Depthwise(train.MobileNet):
+class Depthwise(networks.MobileNet):
     """layers.depthwise: the same network with the normalizer of the case after each convolution."""
 
     def __init__(self, case, image_shape, classes):
@@ -115,10 +116,10 @@ def repeat(program, name, overrides):
 
 def main():
     program = pathlib.Path(sys.argv[1]).resolve()
-    train.CANCELS_BIAS += ("cbn",)
-    make_norm = train.make_norm
-    train.make_norm = lambda case, shape: CrossIteration(case, shape[0]) if case["norm.kind"] == "cbn" else make_norm(case, shape)
-    train.LISTED["layers.depthwise"] = Depthwise
+    networks.CANCELS_BIAS += ("cbn",)
+    make_norm = networks.make_norm
+    networks.make_norm = lambda case, shape: CrossIteration(case, shape[0]) if case["norm.kind"] == "cbn" else make_norm(case, shape)
+    networks.LISTED["layers.depthwise"] = Depthwise
     nn.modules.module.register_module_forward_pre_hook(lambda module, inputs: connect(module) if hasattr(module, "head") else None)
     for file in ("cbn", "cbn_train"):
         lines = [line.split() for line in (HERE / f"{file}.cases").read_text().splitlines() if line and not line.startswith("#")]

@@ -16,7 +16,8 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch.nn import functional as F
 
-from train import DEFAULTS, Network, Residual, run
+from networks import Network, Residual
+from train import DEFAULTS, run
 
 HERE = pathlib.Path(__file__).parent
 

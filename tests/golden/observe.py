@@ -20,7 +20,8 @@ from torch import nn
 from torch.nn import functional as F
 
 import train
-from train import DEFAULTS, HERE, Block, Network, Residual, learning_rate, make_optimizer
+from networks import Block, Network, Residual
+from train import DEFAULTS, HERE, learning_rate, make_optimizer
 
 AGREE = 1e-10
 

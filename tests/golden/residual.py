@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 import train
 import weights
-from train import CANCELS_BIAS, Network, Residual, make_activation, make_norm
+from networks import CANCELS_BIAS, Network, Residual, make_activation, make_norm
 
 
 class Scalars(nn.Module):

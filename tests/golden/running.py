@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+import networks
 import train
 
 train.DEFAULTS |= {"norm.freeze": "1", "norm.freeze_affine": "false", "norm.momentum_schedule": "constant", "norm.momentum_end": "0.01",
@@ -172,7 +173,7 @@ def train_and_adapt(name, case, start, order, parts, *how):
 @torch.no_grad()
 def adapt(case, state, x, y):
     """AdaBN: statistics of all that reaches each normalizer while x passes, batch by batch with statistics of its own; then x with them."""
-    network = train.Network(case, x.shape[1:], classes=10)
+    network = networks.Network(case, x.shape[1:], classes=10)
     network.load_state_dict(state)
     seen = {module: [] for module in network.modules() if isinstance(module, Followed)}
     hooks = [norm.register_forward_pre_hook(lambda norm, inputs: seen[norm].append(inputs[0])) for norm in seen]
@@ -204,7 +205,7 @@ def run_loaded(program, folder, overrides):
 
 repeat, run = train.train, train.run
 train.train, train.run = train_and_adapt, run_loaded
-train.make_norm = lambda case, shape: Followed(case, shape[0])
+networks.make_norm = lambda case, shape: Followed(case, shape[0])
 
 if __name__ == "__main__":
     train.store(train.judge("running"), "running", "running.py")

@@ -6,13 +6,14 @@
 import torch
 from torch import nn
 
+import networks
 import norm_mix
 import train
 
-train.CANCELS_BIAS += ("bin", "bcn")
+networks.CANCELS_BIAS += ("bin", "bcn")
 
 
-class Mixture(train.Ghost):
+class Mixture(networks.Ghost):
     """rho is clipped before it is used, which is after each step."""
 
     def __init__(self, case, channels):
@@ -48,6 +49,6 @@ class Mixture(train.Ghost):
         return y[:, 0, 0] if flat else y.permute(0, 3, 1, 2)
 
 
-train.make_norm = lambda case, shape: Mixture(case, shape[0])
+networks.make_norm = lambda case, shape: Mixture(case, shape[0])
 if __name__ == "__main__":
     train.store(train.judge("train_mix"), "train_mix", "train_mix.py")

@@ -11,6 +11,7 @@ from torch import nn
 from torch.nn import functional as F
 from torch.nn.utils import parametrizations
 
+import networks
 import train
 
 train.DEFAULTS |= {"model.bidirectional": "false", "model.stateful": "false", "norm.time_limit": "auto", "norm.skip": "", "norm.weights": "none"}
@@ -51,7 +52,7 @@ class Timeless(nn.Module):
 
 
 def make_norm(case, channels, times):
-    return PerTime(case, channels, times) if case["norm.kind"] == "bn" else Timeless(train.make_norm(case, (channels,)))
+    return PerTime(case, channels, times) if case["norm.kind"] == "bn" else Timeless(networks.make_norm(case, (channels,)))
 
 
 class Cells(nn.Module):
@@ -61,7 +62,7 @@ class Cells(nn.Module):
         super().__init__()
         self.kind, self.width, self.depth = case["model.arch"], int(case["model.width"]), int(case["model.depth"])
         self.ways = ("", "_reverse") if case["model.bidirectional"] == "true" else ("",)
-        self.activation = train.make_activation(case)
+        self.activation = networks.make_activation(case)
         rows, number = GATES[self.kind] * self.width, 0
         sides = [("ih", rows), ("hh", rows)] + [("c", self.width)] * (self.kind == "lstm")
         skipped = [int(which) for which in case["norm.skip"].split(",") if which]

@@ -12,6 +12,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+import networks
 import train
 
 
@@ -73,13 +74,13 @@ class Activation(nn.Module):
         return x if getattr(x, "is_activated", False) else self.function(x)
 
 
-class Residual(train.Residual):
+class Residual(networks.Residual):
     """No TLU where no activation is right after: at the end of a branch."""
 
     def __init__(self, case, *rest, **named):
         super().__init__(case, *rest, **named)
         for block in self.modules():
-            if isinstance(block, train.Block) and not block.preact:
+            if isinstance(block, networks.Block) and not block.preact:
                 del block.norm2.tau
 
 
@@ -101,10 +102,10 @@ class Listed(nn.Module):
         return self.head(x.mean((2, 3)))
 
 
-make_activation = train.make_activation
-train.make_norm = Norm
-train.make_activation = lambda case: Activation(make_activation(case))
-train.Residual = Residual
-train.LISTED = {"layers.frn": Listed}
+make_activation = networks.make_activation
+networks.make_norm = Norm
+networks.make_activation = lambda case: Activation(make_activation(case))
+networks.Residual = Residual
+networks.LISTED = {"layers.frn": Listed}
 
 train.store(train.judge("train_sample"), "train_sample", "train_sample.py")

@@ -12,6 +12,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+import networks
 import train
 from transformer_model import Settings, Transformer
 
@@ -31,7 +32,7 @@ class TokenBatchNorm(nn.BatchNorm1d):
 
 def norm_of(case, bias):
     eps = float(case["norm.eps"])
-    return {"ln": lambda width: nn.LayerNorm(width, eps, bias=bias), "rms": lambda width: nn.RMSNorm(width, eps), "dyt": lambda width: train.DyT(width, bias),
+    return {"ln": lambda width: nn.LayerNorm(width, eps, bias=bias), "rms": lambda width: nn.RMSNorm(width, eps), "dyt": lambda width: networks.DyT(width, bias),
             "bn": lambda width: TokenBatchNorm(width, eps), "none": lambda width: nn.Identity()}[case["norm.kind"]]
 
 

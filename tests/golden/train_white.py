@@ -8,6 +8,7 @@ dbn and iternorm are written as in norm_white.py, S = cov + eps I by groups of c
 import torch
 from torch import nn
 
+import networks
 import train
 
 
@@ -26,7 +27,7 @@ def inverse_root(s, case):
     return values.flip(0).rsqrt()[:, None] * axes * largest.sign().detach()
 
 
-class White(train.Ghost):
+class White(networks.Ghost):
     """track_running_stats is that of a BatchNorm: whether training moves the running statistics."""
 
     def __init__(self, case, channels):
@@ -73,9 +74,9 @@ def take_precise_statistics(case, network, x):
         norm.running_whitening.copy_(torch.stack([inverse_root(s, case) for s in sigma]))
 
 
-train.make_norm = lambda case, shape: White(case, shape[0])
+networks.make_norm = lambda case, shape: White(case, shape[0])
 train.take_precise_statistics = take_precise_statistics
-train.CANCELS_BIAS += ("dbn", "iternorm")
+networks.CANCELS_BIAS += ("dbn", "iternorm")
 train.DEFAULTS |= {"norm.whitening": "zca", "norm.iterations": "5"}
 
 if __name__ == "__main__":
