@@ -62,7 +62,28 @@ struct nl_own_kernel {
     const struct nl_kernel *kernel;
 };
 
-struct nl_tape; /* the backend's own */
+struct nl_gather; /* operation/gather.h */
+
+/* A kernel's call in a step: its arguments are bound to places in the first replica's state. */
+struct nl_call {
+    const struct nl_operation *operation;
+    nl_kernel_function *function;
+    const void *arguments;
+    const struct nl_operands *at; /* those places */
+};
+
+/* A step of training as a list, for a backend that makes many of them in one go: a batch is gathered, then come the calls, then the optimizer. All places but the
+ * gather's sources lie in [begin, end) of the first replica's state, and [begin, kept) outlives the step. Both ends are multiples of 64 bytes. */
+struct nl_step {
+    const struct nl_gather *gather;
+    int calls;
+    const struct nl_call *call;
+    const struct nl_update *update;
+    char *begin, *kept, *end;
+};
+
+struct nl_tape;    /* the backend's own, */
+struct nl_program; /* as this one */
 
 struct nl_backend {
     const char *name;         /* device.kind */
@@ -113,6 +134,13 @@ struct nl_backend {
     void (*replay)(struct nl_tape **tape, const struct nl_run *run, const int32_t *index, void (*body)(const void *context),
                    const void *context);
     void (*forget)(struct nl_tape *tape); /* NULL is legal */
+
+    /* Steps of small networks, many in one go. compile: what is run then, for steps like `run`; NULL: these take one by one. The bits are the same either way.
+     * run_program: so many steps, run->step the first, of batches of run->samples from `index` on, whose losses go to run->sums and on; rates: (steps) in the
+     * state, what hyper is in each, or NULL: it stays as it is. NULL functions: all take one by one. */
+    struct nl_program *(*compile)(const struct nl_step *step, const struct nl_run *run);
+    void (*run_program)(const struct nl_program *program, const struct nl_run *run, const int32_t *index, const struct nl_hyper *rates, int steps);
+    void (*discard)(struct nl_program *program); /* NULL is legal */
 
     void (*order)(const struct nl_run *run, const struct nl_order *op); /* NULL: the host makes it */
     void (*update)(const struct nl_run *run, const struct nl_update *op);

@@ -270,3 +270,15 @@ void nl_list_after_step(const struct nl_list *list, const struct nl_run *run)
 {
     run_chains(list, list->step_chains, list->chains, run);
 }
+
+int nl_list_calls(const struct nl_list *list, struct nl_call *call)
+{
+    bool plain = list->step_chains == list->chains;
+    for (int i = 0; i < list->chains; i++)
+        plain = plain && list->chain[i].micro == 0 && list->chain[i].times == 0;
+    for (int i = 0; plain && i < list->instructions; i++) {
+        const struct nl_instruction *from = &list->instruction[i];
+        call[i] = (struct nl_call){from->operation, from->call, from->arguments, &from->at};
+    }
+    return plain ? list->instructions : 0;
+}

@@ -138,6 +138,10 @@ void nl_list_forward(const struct nl_list *list, const struct nl_run *run);
 void nl_list_backward(const struct nl_list *list, const struct nl_run *run);
 void nl_list_after_step(const struct nl_list *list, const struct nl_run *run); /* what observes the optimizer's step */
 
+/* The calls of forward and backward, one after the other, to call[list->instructions]. Returns how many; 0: they are not each made once for all samples, or
+ * something follows the optimizer's step. */
+int nl_list_calls(const struct nl_list *list, struct nl_call *call);
+
 /* ---- the passes ---- */
 
 /* For calls of so many samples at most. */

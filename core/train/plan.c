@@ -199,18 +199,20 @@ static void lay_out_pass(struct nl_plan *plan, struct layout *l, struct nl_pass 
 static void lay_out(struct nl_plan *plan, struct layout *l, const struct nl_config *config, const struct nl_split *view)
 {
     struct nl_places places = {.state = plan->state};
+    plan->train.gather = plan->eval.gather = lay_out_data(plan, l, config, view);
+    plan->sums = take(l, NL_SUMS_RING * sizeof *plan->sums);
+    plan->eval_sums = take(l, sizeof *plan->eval_sums);
+    plan->rates = plan->backend->compile ? take(l, NL_SUMS_RING * sizeof *plan->rates) : NULL;
+    plan->observed = places.observed = take(l, (size_t)plan->observers.count * sizeof *plan->observed);
     places.hyper = plan->hyper = take(l, sizeof *plan->hyper);
     places.gradients = lay_out_parameters(plan, l, config);
     places.parameters = plan->parameters;
     lay_out_states(plan, l, config);
     plan->frozen_update = frozen_update(plan);
-    plan->train.gather = plan->eval.gather = lay_out_data(plan, l, config, view);
-    plan->sums = take(l, NL_SUMS_RING * sizeof *plan->sums);
-    plan->eval_sums = take(l, sizeof *plan->eval_sums);
-    plan->observed = places.observed = take(l, (size_t)plan->observers.count * sizeof *plan->observed);
     plan->state_bytes = l->at;
     places.update = plan->update.stepped > 0 ? &plan->update : NULL;
     lay_out_pass(plan, l, &plan->train, places);
+    plan->step_end = take(l, 0);
     places.update = NULL;
     lay_out_pass(plan, l, &plan->eval, places);
 }
@@ -342,6 +344,8 @@ void nl_plan_release(struct nl_plan *plan)
         if (plan->shared[i])
             plan->backend->unshare(plan->shared[i]);
     nl_plan_forget(plan);
+    if (plan->program)
+        plan->backend->discard(plan->program);
     nl_list_release(&plan->train.list);
     nl_list_release(&plan->train.observed_list);
     nl_list_release(&plan->train.first_list);

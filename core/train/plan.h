@@ -1,10 +1,10 @@
 /* The plan: a network laid out over one arena, once. A step is a loop over a flat list of instructions (graph/list.h): no search, no
  * allocation, no lock.
  *
- *     state of a replica:  hyper | parameters | gradients | optimizer | states | list of parameters | table, rows, indices | loss sums |
+ *     state of a replica:  table, rows, indices | loss sums, rates | hyper | parameters | gradients | optimizer | states | list of parameters |
  *                          activations of the training pass | activations of the evaluation pass
  *
- * Both passes share the parameters. The plan deals in sizes and places; what a number is, only the backend knows.
+ * What a step of training works on, but for the data, is in one row, so that it can go elsewhere whole. Both passes share the parameters. The plan deals in sizes and places; what a number is, only the backend knows.
  */
 #ifndef NL_TRAIN_PLAN_H
 #define NL_TRAIN_PLAN_H
@@ -44,6 +44,7 @@ struct nl_plan {
     struct nl_mean_gradient mean_gradient;
     struct nl_update update, frozen_update; /* the second while statistics are frozen */
     struct nl_hyper *hyper;    /* places in the state of replica 0, as all below */
+    struct nl_hyper *rates;    /* (NL_SUMS_RING) of steps that are made in one go; NULL: the backend makes none so */
     void *parameters;
     void **state;              /* of the graph's tensors that are no parameters, by number */
     int32_t *order;            /* (view->train_count): indices of an epoch, */
@@ -53,6 +54,9 @@ struct nl_plan {
     struct nl_loss_sums *eval_sums; /* (1) */
     struct nl_observers observers; /* of log.tensors */
     struct nl_observed *observed;  /* (observers) of the last step that was observed */
+    char *step_end;            /* a step works on [hyper, step_end), */
+    struct nl_program *program; /* and the backend can make many of them in one go; NULL: it cannot, */
+    bool compiled;             /* if it was asked */
     struct nl_tape *tape[2][2]; /* the backend's recordings of the step; the second of one that is observed, and of one with frozen statistics */
 };
 
@@ -101,6 +105,13 @@ void nl_plan_drop(struct nl_plan *plan, int replica);
  * micro-batches (train.accumulate) there is a call for each, and the last (run->adds is not set) updates. Where
  * run->observes is set, plan->observed holds afterwards what observers saw; the step's bits are the same. */
 void nl_plan_step(struct nl_plan *plan, const struct nl_run *run);
+
+/* Whether nl_plan_steps can make this training's steps. */
+bool nl_plan_has_program(struct nl_plan *plan);
+
+/* So many steps in one go, at most a ring of them, with the bits of nl_plan_step for each: of whole batches that follow one another from that of pass train's
+ * gather.index on, in training mode, none observed; their losses go to the ring from run->sums on. rates: plan->rates, where each step has its own, or NULL. */
+void nl_plan_steps(struct nl_plan *plan, const struct nl_run *run, const struct nl_hyper *rates, int steps);
 
 /* The call before the first step: operations that say so set their parameters from the batch that pass train's gather.index names. Nothing happens where
  * there are none. What follows may be loaded over it. */

@@ -1,4 +1,7 @@
 /* A step over a plan: the flat list forwards and backwards, then the update. */
+#include <stdlib.h>
+
+#include "base/memory.h"
 #include "train/plan.h"
 
 /* Evaluation has two lists where statistics are tracked: fixed ones let every sample go by itself. */
@@ -55,4 +58,23 @@ void nl_plan_step(struct nl_plan *plan, const struct nl_run *run)
         plan->backend->replay(&plan->tape[run->observes][run->statistics == NL_STATS_FROZEN], run, plan->train.gather.index, make_step, &step);
     else
         make_step(&step);
+}
+
+bool nl_plan_has_program(struct nl_plan *plan)
+{
+    if (plan->compiled || !plan->rates || plan->mean)
+        return plan->program != NULL;
+    const struct nl_run run = {.replicas = plan->replicas, .stride = plan->stride, .samples = plan->train.capacity, .statistics = NL_STATS_TRAIN, .augment = true};
+    struct nl_call *call = nl_alloc((size_t)plan->train.list.instructions, sizeof *call);
+    const struct nl_step step = {.gather = &plan->train.gather, .calls = nl_list_calls(&plan->train.list, call), .call = call, .update = &plan->update,
+                                 .begin = (char *)plan->hyper, .kept = (char *)plan->arena + plan->state_bytes, .end = plan->step_end};
+    plan->program = step.calls > 0 ? plan->backend->compile(&step, &run) : NULL;
+    plan->compiled = true;
+    free(call);
+    return plan->program != NULL;
+}
+
+void nl_plan_steps(struct nl_plan *plan, const struct nl_run *run, const struct nl_hyper *rates, int steps)
+{
+    plan->backend->run_program(plan->program, run, plan->train.gather.index, rates, steps);
 }

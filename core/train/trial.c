@@ -120,8 +120,8 @@ static void begin_epoch(struct nl_training *c, int64_t epoch)
     free(rows);
 }
 
-/* Only the rate and what normalizers go by change from step to step; where they are constant nothing is sent. */
-static void put_rates(struct nl_training *c, int64_t step)
+/* Only the rate and what normalizers go by change from step to step. Returns whether they are others than before. */
+static bool set_rates(struct nl_training *c, int64_t step)
 {
     bool changed = false;
     for (int i = 0; i < c->plan.replicas; i++) {
@@ -135,8 +135,24 @@ static void put_rates(struct nl_training *c, int64_t step)
             nl_norm_numbers_at(schedule, step, hyper->norm_numbers);
         }
     }
+    return changed;
+}
+
+/* Of steps that are made in one go. Returns where they are; NULL: they are constant, and nothing was sent. */
+static const struct nl_hyper *put_rates_of(struct nl_training *c, int64_t step, int64_t steps)
+{
+    size_t replicas = (size_t)c->plan.replicas, each = (size_t)steps;
+    struct nl_hyper *rates = nl_alloc(replicas * each, sizeof *rates);
+    bool changed = false;
+    for (size_t s = 0; s < each; s++) {
+        changed |= set_rates(c, step + (int64_t)s);
+        for (size_t i = 0; i < replicas; i++)
+            rates[i * each + s] = c->hyper[i];
+    }
     if (changed)
-        nl_plan_put(&c->plan, c->plan.hyper, c->hyper, sizeof *c->hyper);
+        nl_plan_put(&c->plan, c->plan.rates, rates, each * sizeof *rates);
+    free(rates);
+    return changed ? c->plan.rates : NULL;
 }
 
 /* Whether the step that makes so many is logged, and there is something to see in it. */
@@ -150,34 +166,56 @@ static int64_t smaller(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
-static void train_step(struct nl_training *c, int64_t step, int slot)
+static int64_t next_multiple(int64_t step, int64_t of)
+{
+    return (step / of + 1) * of;
+}
+
+/* How many steps from `step` on, up to `end`, can be made in one go; 0: this one stands alone. Resets and the freezing step are the same in all replicas. */
+static int64_t steps_in_one_go(struct nl_training *c, int64_t step, int64_t end)
+{
+    const struct nl_schedule_of *schedule = &c->active[0]->schedule;
+    int64_t next = step;
+    end = smaller(end, next_multiple(step, c->step_counts.steps_per_epoch));
+    while (next < end && !observes(c, next + 1) && !nl_is_frozen_at(schedule, next) && (next == step || !nl_resets_at(schedule, next)) &&
+           nl_replica_batch(c->active[0], next) == c->config->train.batch)
+        next++;
+    return nl_plan_has_program(&c->plan) ? next - step : 0;
+}
+
+/* Steps from `step` on, whose losses go to `slot` of the ring and on: one, or as many up to `end` as can be made in one go. Returns how many. */
+static int64_t train_steps(struct nl_training *c, int64_t step, int64_t end, int slot)
 {
     struct nl_plan *plan = &c->plan;
     int64_t in_epoch = step % c->step_counts.steps_per_epoch, epoch = step / c->step_counts.steps_per_epoch;
     if (in_epoch == 0)
         begin_epoch(c, epoch);
-    const struct nl_schedule_of *schedule = &c->active[0]->schedule; /* resets and the freezing step are the same in all */
+    const struct nl_schedule_of *schedule = &c->active[0]->schedule;
     if (nl_resets_at(schedule, step))
         nl_plan_reset_statistics(plan);
     struct nl_run run = {.replicas = plan->replicas, .stride = plan->stride, .step = step,
                          .epoch = epoch, .statistics = nl_is_frozen_at(schedule, step) ? NL_STATS_FROZEN : NL_STATS_TRAIN, .augment = true, .observes = observes(c, step + 1),
                          .begins = in_epoch == 0, .sums = plan->sums + slot};
-    put_rates(c, step);
-    int first = (int)(in_epoch * c->config->train.batch), end = first + nl_replica_batch(c->active[0], step), micro = plan->train.capacity;
-    for (int at = first; at < end; at += run.samples) {
+    int first = (int)(in_epoch * c->config->train.batch), last = first + nl_replica_batch(c->active[0], step), micro = plan->train.capacity;
+    int64_t steps = steps_in_one_go(c, step, end);
+    if (steps > 0) {
+        run.samples = micro;
+        plan->train.gather.index = plan->order + first;
+        nl_plan_steps(plan, &run, put_rates_of(c, step, steps), (int)steps);
+        return steps;
+    }
+    if (set_rates(c, step))
+        nl_plan_put(plan, plan->hyper, c->hyper, sizeof *c->hyper);
+    for (int at = first; at < last; at += run.samples) {
         run.before = at - first;
-        run.samples = (int)smaller(micro, end - at);
-        run.adds = at + run.samples < end;
+        run.samples = (int)smaller(micro, last - at);
+        run.adds = at + run.samples < last;
         plan->train.gather.index = plan->order + at;
         bool more = at + 2 * micro <= c->counts[NL_PART_TRAIN]; /* a whole one comes next */
         plan->train.gather.next = more ? plan->train.gather.index + micro : NULL;
         nl_plan_step(plan, &run);
     }
-}
-
-static int64_t next_multiple(int64_t step, int64_t of)
-{
-    return (step / of + 1) * of;
+    return 1;
 }
 
 static void read_observed(struct nl_training *c, int64_t steps)
@@ -197,8 +235,8 @@ static void train_chunk(struct nl_training *c, int64_t step, int64_t end)
     struct nl_loss_sums *sums = nl_alloc((size_t)c->plan.replicas, bytes);
     double start = nl_seconds();
     nl_plan_put(&c->plan, c->plan.sums, sums, bytes);
-    for (int64_t s = step; s < end; s++)
-        train_step(c, s, (int)(s - step));
+    for (int64_t s = step; s < end;)
+        s += train_steps(c, s, end, (int)(s - step));
     nl_plan_get(&c->plan, sums, c->plan.sums, bytes);
     double share = share_since(c, start);
     for (int i = 0; i < c->plan.replicas; i++) {

@@ -47,7 +47,7 @@ template <typename T> static inline T max(T a, T b) { return a < b ? b : a; }
 
 /* ---- fibers ---- */
 
-enum { HOST_CUDA_STACK = 256 << 10, HOST_CUDA_THREADS = 1024, HOST_CUDA_WARP = 32 };
+enum { HOST_CUDA_STACK = 256 << 10, HOST_CUDA_THREADS = 1024, HOST_CUDA_WARP = 32, HOST_CUDA_ROOM = 227 << 10 /* of a block */ };
 
 /* A place to go on from. swapcontext makes two system calls a switch, so it only starts a fiber, which then serves block after block;
  * the sanitizer, which wants to know where the stack is, gets it for every switch. */
@@ -87,10 +87,13 @@ struct host_cuda_block {
     host_cuda_fiber scheduler, fiber[HOST_CUDA_THREADS];
     host_cuda_warp warp[HOST_CUDA_THREADS / HOST_CUDA_WARP];
     const std::function<void()> *body;
+    char *room; /* its dynamic shared memory, or NULL */
     unsigned threads, current, alive, arrived, turn;
 };
 
 inline thread_local host_cuda_block *host_cuda_now;
+
+static inline char *nl_host_room() { return host_cuda_now->room; }
 
 [[noreturn]] inline void host_cuda_wrong(const char *what)
 {
@@ -211,7 +214,8 @@ inline void host_cuda_resume(host_cuda_block *block, host_cuda_fiber *fiber)
     host_cuda_switch(&block->scheduler, fiber, starts);
 }
 
-inline void host_cuda_run_block(unsigned threads, const std::function<void()> &body)
+/* Its memory is as large as was asked for, and NaN: what reaches beyond it is seen, and what nobody wrote. */
+inline void host_cuda_run_block(unsigned threads, size_t room, const std::function<void()> &body)
 {
     static thread_local host_cuda_block *block;
     if (!block)
@@ -220,6 +224,10 @@ inline void host_cuda_run_block(unsigned threads, const std::function<void()> &b
         host_cuda_wrong("a block of too many threads, or of none");
     host_cuda_now = block;
     block->body = &body;
+    if (room > 0 && posix_memalign((void **)&block->room, 64, room) != 0)
+        host_cuda_wrong("no memory");
+    if (room > 0)
+        memset(block->room, 0xff, room);
     block->threads = block->alive = threads;
     block->arrived = 0;
     for (unsigned w = 0; w < threads / HOST_CUDA_WARP; w++)
@@ -238,6 +246,8 @@ inline void host_cuda_run_block(unsigned threads, const std::function<void()> &b
         if (rounds > 100000000 && waiting == block->arrived && alive == block->alive && turn == block->turn)
             host_cuda_wrong("the block makes no progress");
     }
+    free(block->room);
+    block->room = NULL;
 }
 
 /* ---- streams and graphs: one stream, in order; a recorded graph is a list of what to do ---- */
@@ -277,10 +287,12 @@ inline bool host_cuda_executes()
 }
 
 /* Arguments are copied when a kernel is launched, as the real launch does. */
-template <class... P, class... A> static inline void nl_host_launch(dim3 grid, unsigned threads, void (*kernel)(P...), A... arguments)
+template <class... P, class... A> static inline void nl_host_launch(dim3 grid, unsigned threads, size_t room, void (*kernel)(P...), A... arguments)
 {
     std::tuple<P...> given(arguments...);
     std::function<void()> body = [=] { std::apply(kernel, given); };
+    if (room > HOST_CUDA_ROOM)
+        host_cuda_wrong("more shared memory than a block has");
     if (grid.x == 0 || grid.y == 0 || grid.z == 0 || grid.y > 65535 || grid.z > 65535)
         host_cuda_wrong("a grid that no device takes");
     host_cuda_do([=] {
@@ -292,7 +304,7 @@ template <class... P, class... A> static inline void nl_host_launch(dim3 grid, u
             for (unsigned y = 0; y < grid.y; y++)
                 for (unsigned x = 0; x < grid.x; x++) {
                     blockIdx = dim3(x, y, z);
-                    host_cuda_run_block(threads, body);
+                    host_cuda_run_block(threads, room, body);
                 }
     });
 }
@@ -421,6 +433,27 @@ static inline cudaError_t cudaGetDevice(int *device)
     *device = 0;
     return cudaSuccess;
 }
+
+enum cudaDeviceAttr { cudaDevAttrMaxSharedMemoryPerBlockOptin };
+enum cudaFuncAttribute { cudaFuncAttributeMaxDynamicSharedMemorySize };
+
+struct cudaFuncAttributes {
+    size_t sharedSizeBytes; /* that are not of its dynamic memory */
+};
+
+static inline cudaError_t cudaDeviceGetAttribute(int *value, cudaDeviceAttr, int)
+{
+    *value = HOST_CUDA_ROOM;
+    return host_cuda_context;
+}
+
+template <class Kernel> static inline cudaError_t cudaFuncGetAttributes(cudaFuncAttributes *attributes, Kernel)
+{
+    attributes->sharedSizeBytes = 0;
+    return host_cuda_context;
+}
+
+template <class Kernel> static inline cudaError_t cudaFuncSetAttribute(Kernel, cudaFuncAttribute, int) { return host_cuda_context; }
 
 inline size_t host_cuda_free_bytes = (size_t)1 << 30;
 

@@ -45,6 +45,10 @@ void nl_cuda_replay(struct nl_tape **tape, const struct nl_run *run, const int32
                     const void *context);
 void nl_cuda_forget(struct nl_tape *tape);
 
+struct nl_program *nl_cuda_compile(const struct nl_step *step, const struct nl_run *run);
+void nl_cuda_run_program(const struct nl_program *program, const struct nl_run *run, const int32_t *index, const struct nl_hyper *rates, int steps);
+void nl_cuda_discard(struct nl_program *program);
+
 void nl_cuda_order(const struct nl_run *run, const struct nl_order *op);
 void nl_cuda_update(const struct nl_run *run, const struct nl_update *op);
 
@@ -82,23 +86,28 @@ const struct nl_cuda_moment *nl_cuda_now(const struct nl_run *run, const int32_t
 
 /* A kernel in every replica; nothing where something went wrong before, so that one without its scratch reaches nowhere: a bad address
  * would end the device's work for all threads. */
-#define NL_LAUNCH(kernel, grid, block, ...)              \
-    do {                                                 \
-        if (nl_cuda_fine()) {                            \
-            NL_START(kernel, grid, block, __VA_ARGS__);  \
-            NL_GOOD(cudaGetLastError());                 \
-        }                                                \
+#define NL_LAUNCH(kernel, grid, block, ...) NL_LAUNCH_WITH(kernel, grid, block, 0, __VA_ARGS__)
+
+/* With so many bytes of shared memory for the kernel's NL_ROOM, which starts at a multiple of 64. */
+#define NL_LAUNCH_WITH(kernel, grid, block, bytes, ...)        \
+    do {                                                       \
+        if (nl_cuda_fine()) {                                  \
+            NL_START(kernel, grid, block, bytes, __VA_ARGS__); \
+            NL_GOOD(cudaGetLastError());                       \
+        }                                                      \
     } while (0)
 #ifdef __CUDACC__
-#define NL_START(kernel, grid, block, ...) kernel<<<grid, block, 0, cudaStreamPerThread>>>(__VA_ARGS__)
+#define NL_START(kernel, grid, block, bytes, ...) kernel<<<grid, block, bytes, cudaStreamPerThread>>>(__VA_ARGS__)
+#define NL_ROOM(name) extern __shared__ __align__(64) char name[]
 #else /* a host that runs the kernels itself: tests/host_cuda */
-#define NL_START(kernel, grid, block, ...) nl_host_launch(grid, block, kernel, __VA_ARGS__)
+#define NL_START(kernel, grid, block, bytes, ...) nl_host_launch(grid, block, bytes, kernel, __VA_ARGS__)
+#define NL_ROOM(name) char *const name = nl_host_room()
 #endif
 
 /* Threads of a block where nothing says otherwise. */
 static const unsigned NL_THREADS = 256;
 
-static inline unsigned nl_blocks(size_t count, size_t each)
+static inline __host__ __device__ unsigned nl_blocks(size_t count, size_t each)
 {
     return (unsigned)((count + each - 1) / each);
 }
@@ -129,11 +138,26 @@ template <typename T> static __device__ inline T nl_warp_sum(T value)
     return value;
 }
 
-/* Sums over a block of whole warps, in a fixed order; every thread has them. Of two numbers at once, because they come in pairs. */
-static __device__ inline void nl_block_sum(double *a, double *b)
+/* The threads that work together: a block of whole warps, or one of its warps. */
+struct nl_team {
+    unsigned rank, size; /* of the thread; threads */
+};
+
+static __device__ inline struct nl_team nl_block()
+{
+    return {threadIdx.x, blockDim.x};
+}
+
+static __device__ inline struct nl_team nl_warp()
+{
+    return {threadIdx.x % 32, 32};
+}
+
+/* Sums over a team, in a fixed order; every thread has them. Of two numbers at once, because they come in pairs. */
+static __device__ inline void nl_team_sum(const struct nl_team &team, double *a, double *b)
 {
     __shared__ double part[2][32];
-    int warps = (blockDim.x + 31) / 32, warp = threadIdx.x / 32, lane = threadIdx.x % 32;
+    int warps = (team.size + 31) / 32, warp = team.rank / 32, lane = team.rank % 32;
     *a = nl_warp_sum(*a);
     *b = nl_warp_sum(*b);
     if (warps == 1)
@@ -149,6 +173,12 @@ static __device__ inline void nl_block_sum(double *a, double *b)
         *a += part[0][i];
         *b += part[1][i];
     }
+}
+
+/* Over the block. */
+static __device__ inline void nl_block_sum(double *a, double *b)
+{
+    nl_team_sum(nl_block(), a, b);
 }
 
 /* Whether this block is the last one that comes here of the `blocks` that share a ticket; it sees what the others wrote before. That is how

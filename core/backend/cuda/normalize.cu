@@ -1,7 +1,7 @@
 /* Normalizers: which kernels a partition takes. */
 #include "backend/cuda/normalize.cuh"
 
-static struct nl_layout layout_of(const struct nl_run *run, const struct nl_normalize *op)
+struct nl_layout nl_cuda_layout_of(const struct nl_run *run, const struct nl_normalize *op)
 {
     struct nl_norm_setup setup = op->setup;
     setup.samples = run->samples;
@@ -25,7 +25,7 @@ static struct nl_layout layout_of(const struct nl_run *run, const struct nl_norm
     return l;
 }
 
-static bool has_own_kernels(const struct nl_normalize *op)
+bool nl_cuda_has_own_kernels(const struct nl_normalize *op)
 {
     return nl_normalize_is_standard(op) && !op->detached && !nl_normalize_leaves_out(op);
 }
@@ -33,8 +33,8 @@ static bool has_own_kernels(const struct nl_normalize *op)
 static void launch_normalize_forward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_normalize *op = (const struct nl_normalize *)arguments;
-    struct nl_layout layout = layout_of(run, op);
-    if (!has_own_kernels(op))
+    struct nl_layout layout = nl_cuda_layout_of(run, op);
+    if (!nl_cuda_has_own_kernels(op))
         nl_cuda_general_forward(run, op, &layout);
     else if (op->norm->tracks)
         nl_cuda_columns_forward(run, op, &layout);
@@ -44,15 +44,15 @@ static void launch_normalize_forward(const struct nl_run *run, const void *argum
 
 void nl_cuda_normalize_apply(const struct nl_run *run, const struct nl_normalize *op)
 {
-    struct nl_layout layout = layout_of(run, op);
-    (has_own_kernels(op) ? nl_cuda_columns_apply : nl_cuda_general_apply)(run, op, &layout);
+    struct nl_layout layout = nl_cuda_layout_of(run, op);
+    (nl_cuda_has_own_kernels(op) ? nl_cuda_columns_apply : nl_cuda_general_apply)(run, op, &layout);
 }
 
 static void launch_normalize_backward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_normalize *op = (const struct nl_normalize *)arguments;
-    struct nl_layout layout = layout_of(run, op);
-    if (!has_own_kernels(op))
+    struct nl_layout layout = nl_cuda_layout_of(run, op);
+    if (!nl_cuda_has_own_kernels(op))
         nl_cuda_general_backward(run, op, &layout);
     else if (op->norm->tracks)
         nl_cuda_columns_backward(run, op, &layout);

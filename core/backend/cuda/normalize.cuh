@@ -87,7 +87,13 @@ static inline unsigned nl_layout_sets(const struct nl_layout *l)
     return (l->all_rows + each - 1) / each * l->blocks * (l->channels / l->width);
 }
 
+/* normalize.cu: how it is partitioned, and whether kernels of the standard form compute it. */
+struct nl_layout nl_cuda_layout_of(const struct nl_run *run, const struct nl_normalize *op);
+bool nl_cuda_has_own_kernels(const struct nl_normalize *op);
+
 /* normalize_sets.cu */
+/* Where a warp can take each set, and a block the gradients of gamma and beta: how many elements a thread takes at a time; else 0. */
+int nl_cuda_sets_of_warps(const struct nl_normalize *op, const struct nl_layout *layout);
 void nl_cuda_sets_forward(const struct nl_run *run, const struct nl_normalize *op, const struct nl_layout *layout);
 void nl_cuda_sets_backward(const struct nl_run *run, const struct nl_normalize *op, const struct nl_layout *layout);
 

@@ -1,9 +1,5 @@
 /* What is done to each element by itself: activations, dropout, the sum at the end of a residual block. */
-#include "backend/cuda/activation.cuh"
-#include "operation/accumulate.h"
-#include "operation/activate.h"
-#include "operation/add.h"
-#include "operation/dropout.h"
+#include "backend/cuda/pointwise.cuh"
 #include "operation/mean_gradient.h"
 
 /* ---- activations ---- */
@@ -12,16 +8,14 @@ static __global__ void activate_forward(struct nl_activate op, size_t stride, si
 {
     size_t at = nl_element();
     if (at < count)
-        ((float *)nl_at(op.y, stride))[at] = nl_activation_of(op.kind, op.gelu, ((const float *)nl_at(op.x, stride))[at]);
+        activate_element(op, stride, at);
 }
 
 static __global__ void activate_backward(struct nl_activate op, size_t stride, size_t count)
 {
     size_t at = nl_element();
-    if (at < count) {
-        float dy = ((const float *)nl_at(op.dy, stride))[at];
-        ((float *)nl_at(op.dx, stride))[at] = dy * nl_activation_slope(op.kind, op.gelu, ((const float *)nl_at(op.x, stride))[at]);
-    }
+    if (at < count)
+        activate_element_back(op, stride, at);
 }
 
 static void launch_activate_forward(const struct nl_run *run, const void *arguments)
@@ -40,27 +34,19 @@ static void launch_activate_backward(const struct nl_run *run, const void *argum
 
 /* ---- dropout ---- */
 
-static __global__ void dropout(struct nl_dropout op, const float *from, float *to, size_t stride, size_t count, uint64_t before,
+static __global__ void dropout(struct nl_dropout op, const void *from, void *to, size_t stride, size_t count, uint64_t before,
                                bool training, const struct nl_cuda_moment *now)
 {
     size_t at = nl_element();
-    if (at >= count)
-        return;
-    const uint32_t *key = nl_at(op.key, stride);
-    double p = nl_own_or(op.p, nl_at(op.hyper, stride)->dropout);
-    float x = nl_at(from, stride)[at];
-    if (training && p > 0) {
-        struct nl_stream stream = {{key[0], key[1]}};
-        x = nl_stream_uniform(stream, (uint64_t)now->step, before + at) >= p ? x * (float)(1.0 / (1.0 - p)) : 0.0f;
-    }
-    nl_at(to, stride)[at] = x;
+    if (at < count)
+        drop_element(op, from, to, stride, before, training, now->step, at);
 }
 
 static void launch_dropout(const struct nl_run *run, const struct nl_dropout *op, const void *from, void *to)
 {
     size_t count = (size_t)run->samples * op->count;
     const struct nl_cuda_moment *now = nl_cuda_now(run, NULL);
-    NL_LAUNCH(dropout, nl_grid_over(run, count), NL_THREADS, *op, (const float *)from, (float *)to, run->stride, count,
+    NL_LAUNCH(dropout, nl_grid_over(run, count), NL_THREADS, *op, from, to, run->stride, count,
               nl_elements_before(run, op->count), nl_is_step(run->statistics), now);
 }
 
@@ -78,55 +64,25 @@ static void launch_dropout_backward(const struct nl_run *run, const void *argume
 
 /* ---- the sum ---- */
 
-/* Sizes as unsigned: the divisions below are what such a kernel spends its instructions on. */
 static __global__ void add_forward(struct nl_add op, size_t stride, size_t count)
 {
     size_t at = nl_element();
-    if (at >= count)
-        return;
-    unsigned c = at % (unsigned)op.channels;
-    float sum = ((const float *)nl_at(op.a, stride))[at];
-    const float *b = (const float *)nl_at(op.b, stride);
-    if (op.stride == 1 && op.from_channels == op.channels) {
-        sum += b[at];
-    } else if (c < (unsigned)op.from_channels) {
-        size_t pixel = at / (unsigned)op.channels;
-        unsigned j = pixel % (unsigned)op.width, i = pixel / (unsigned)op.width % (unsigned)op.height;
-        size_t n = pixel / (unsigned)op.width / (unsigned)op.height;
-        sum += b[((n * op.from_height + i * op.stride) * op.from_width + j * op.stride) * op.from_channels + c];
-    }
-    ((float *)nl_at(op.y, stride))[at] = op.relu && sum < 0 ? 0.0f : sum; /* NaN stays NaN */
+    if (at < count)
+        add_element(op, stride, at);
 }
 
-/* Threads [0, count) write da; where the shortcut is another place, the next ones write db, with zeros at the pixels between. */
-static __global__ void add_backward(struct nl_add op, size_t stride, size_t count, size_t from_count)
+static __global__ void add_backward(struct nl_add op, size_t stride, size_t count, size_t all)
 {
-    const float *y = (const float *)nl_at(op.y, stride), *dy = (const float *)nl_at(op.dy, stride);
     size_t at = nl_element();
-    if (at < count) {
-        ((float *)nl_at(op.da, stride))[at] = op.relu && !(y[at] > 0) ? 0.0f : dy[at];
-        return;
-    }
-    size_t to = at - count;
-    if (to >= from_count)
-        return;
-    unsigned c = to % (unsigned)op.from_channels;
-    size_t pixel = to / (unsigned)op.from_channels;
-    unsigned j = pixel % (unsigned)op.from_width, i = pixel / (unsigned)op.from_width % (unsigned)op.from_height;
-    size_t n = pixel / (unsigned)op.from_width / (unsigned)op.from_height;
-    float value = 0.0f;
-    if (i % op.stride == 0 && j % op.stride == 0 && i / op.stride < (unsigned)op.height && j / op.stride < (unsigned)op.width) {
-        size_t taken = ((n * op.height + i / op.stride) * op.width + j / op.stride) * op.channels + c;
-        value = op.relu && !(y[taken] > 0) ? 0.0f : dy[taken]; /* where da is dy it may be masked already: the same */
-    }
-    ((float *)nl_at(op.db, stride))[to] = value;
+    if (at < all)
+        add_element_back(op, stride, count, at);
 }
 
 static __global__ void accumulate(struct nl_accumulate op, size_t stride)
 {
     size_t at = nl_element();
     if (at < op.count)
-        ((float *)nl_at(op.y, stride))[at] += ((const float *)nl_at(op.x, stride))[at];
+        accumulate_element(op, stride, at);
 }
 
 static void launch_accumulate(const struct nl_run *run, const void *arguments)
@@ -170,8 +126,8 @@ static void launch_add_backward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_add *op = (const struct nl_add *)arguments;
     size_t count = (size_t)run->samples * op->height * op->width * op->channels;
-    size_t from_count = op->db == op->da ? 0 : (size_t)run->samples * op->from_height * op->from_width * op->from_channels;
-    NL_LAUNCH(add_backward, nl_grid_over(run, count + from_count), NL_THREADS, *op, run->stride, count, from_count);
+    size_t all = add_elements_back(*op, run->samples);
+    NL_LAUNCH(add_backward, nl_grid_over(run, all), NL_THREADS, *op, run->stride, count, all);
 }
 
 NL_CUDA_KERNEL(activate, NULL, launch_activate_forward, launch_activate_backward);

@@ -1,18 +1,10 @@
 /* Optimizers: torch.optim.SGD, Adam and AdamW, Lion and LARS (backend.h), after gradient clipping. Each replica has its own rates. */
-#include "backend/cuda/cuda.h"
+#include "backend/cuda/update.cuh"
 
-enum { NORM_BLOCKS = 64 }; /* at most, that share the sum of a replica's squares */
-
-/* part[r][block]: of the squares of a block's share of the gradient, in double: those of a diverging gradient overflow a float, and it
- * is then that clipping matters. */
+/* part[r][block]: of a block's share of the gradient. */
 static __global__ void squares_of_all(const float *grad, size_t stride, size_t count, double *part)
 {
-    double sum = 0.0, nothing = 0.0;
-    for (size_t at = nl_element(); at < count; at += (size_t)gridDim.x * blockDim.x) {
-        double g = nl_at(grad, stride)[at];
-        sum += g * g;
-    }
-    nl_block_sum(&sum, &nothing);
+    double sum = squares_of_share(nl_at(grad, stride), count, blockIdx.x, gridDim.x);
     if (threadIdx.x == 0)
         part[blockIdx.z * gridDim.x + blockIdx.x] = sum;
 }
@@ -49,61 +41,6 @@ static __global__ void clip_units(struct nl_update op, size_t stride)
         grad[at] *= (float)(most / length);
 }
 
-/* The scalars of a replica's step, worked out in double by one thread of each block. */
-struct scalars {
-    float scale, limit;                  /* of the gradient; limit 0: none */
-    float lr, momentum;
-    float keep, decay;                   /* AdamW, Lion: w *= keep. The others: grad += decay w, where it is not 0 */
-    float beta1, rest1, beta2, rest2;
-    float rate;                          /* lr / (1 - beta1^t) */
-    float root;                          /* 1 / sqrt(1 - beta2^t) */
-    float eps;
-};
-
-static __device__ struct scalars scalars_of(const struct nl_update &op, const struct nl_hyper *hyper, double t, const double *part, int parts)
-{
-    struct scalars s;
-    s.scale = 1.0f;
-    if (op.clips) {
-        double sum = 0.0;
-        for (int i = 0; i < parts; i++)
-            sum += part[i];
-        double factor = hyper->clip_norm / (sqrt(sum) + 1e-6);
-        s.scale = factor < 1 ? (float)factor : 1.0f;
-    }
-    s.limit = (float)hyper->clip_value;
-    s.lr = (float)hyper->lr;
-    s.momentum = (float)hyper->momentum;
-    s.decay = (float)hyper->weight_decay;
-    s.keep = 1.0f;
-    if (op.optimizer == NL_SGD || op.optimizer == NL_LARS)
-        return s;
-    if (op.optimizer != NL_ADAM) {
-        s.keep = (float)(1.0 - hyper->lr * hyper->weight_decay);
-        s.decay = 0.0f;
-    }
-    s.beta1 = (float)hyper->beta1;
-    s.rest1 = (float)(1.0 - hyper->beta1);
-    s.beta2 = (float)hyper->beta2;
-    s.rest2 = (float)(1.0 - hyper->beta2);
-    s.rate = (float)(hyper->lr / (1.0 - pow(hyper->beta1, t)));
-    s.root = (float)(1.0 / sqrt(1.0 - pow(hyper->beta2, t)));
-    s.eps = (float)hyper->adam_eps;
-    return s;
-}
-
-/* The gradient as the optimizer sees it. NaN stays NaN. */
-static __device__ float clipped(float g, const struct scalars *s)
-{
-    if (s->scale < 1)
-        g *= s->scale;
-    if (s->limit > 0) {
-        g = g > s->limit ? s->limit : g;
-        g = g < -s->limit ? -s->limit : g;
-    }
-    return g;
-}
-
 static __global__ void update(struct nl_update op, size_t stride, const double *part, int parts, const struct nl_cuda_moment *now)
 {
     __shared__ struct scalars shared;
@@ -112,33 +49,8 @@ static __global__ void update(struct nl_update op, size_t stride, const double *
     __syncthreads();
     const struct scalars s = shared;
     size_t at = nl_element();
-    if (at >= op.count)
-        return;
-    float *w = (float *)nl_at(op.w, stride) + at;
-    float *first = op.first ? (float *)nl_at(op.first, stride) + at : NULL;
-    float *second = op.second ? (float *)nl_at(op.second, stride) + at : NULL;
-    float g = clipped(((const float *)nl_at(op.grad, stride))[at], &s);
-    bool decays = at < op.decayed;
-    if (decays && s.decay != 0) /* not even 0 times a weight that has become infinite */
-        g += s.decay * *w;
-    float kept = decays ? *w * s.keep : *w;
-    if (op.optimizer == NL_LION) { /* NaN stays NaN */
-        float u = s.beta1 * *first + s.rest1 * g;
-        *first = s.beta2 * *first + s.rest2 * g;
-        *w = kept - s.lr * (u > 0 ? 1.0f : u < 0 ? -1.0f : u);
-        return;
-    }
-    if (op.optimizer != NL_SGD) {
-        *first = s.beta1 * *first + s.rest1 * g;
-        *second = s.beta2 * *second + s.rest2 * (g * g);
-        *w = kept - s.rate * (*first / (sqrtf(*second) * s.root + s.eps));
-        return;
-    }
-    if (first) {
-        *first = s.momentum * *first + g;
-        g = op.nesterov ? g + s.momentum * *first : *first;
-    }
-    *w -= s.lr * g;
+    if (at < op.count)
+        step_parameter(op, stride, s, at);
 }
 
 /* Sums of squares of (a part of) a tensor and of its clipped gradient. */
@@ -214,8 +126,7 @@ static __global__ void clip_fractions(struct nl_update op, size_t stride)
 
 static void step(const struct nl_run *run, const struct nl_update *op)
 {
-    unsigned blocks = nl_blocks(op->count, NL_THREADS);
-    int parts = blocks < NORM_BLOCKS ? (int)blocks : (int)NORM_BLOCKS;
+    int parts = nl_norm_parts(op->count);
     size_t shares_of_tensors = op->optimizer == NL_LARS ? (size_t)op->tensors * parts : 0;
     double *part = (double *)nl_cuda_scratch((size_t)run->replicas * (parts * sizeof *part + shares_of_tensors * sizeof(struct squares)));
     dim3 shares((unsigned)parts, 1, (unsigned)run->replicas);

@@ -1,0 +1,586 @@
+/* Many steps of training in one launch, for networks that are small enough: a block of threads takes what a replica's step works on into shared memory, goes through
+ * the list of calls, step after step, and puts back what outlives them. A launch for each call costs more than a microsecond, and fetches from memory what the one
+ * before it has put there.
+ *
+ * The bits are those of the launches: operations are the same device functions, with as many threads to a sum, on places that now lie in shared memory; a product
+ * sums over k in the same order. Where a call has another way there, the list takes its launches (`encode`). */
+#include "backend/cuda/ends.cuh"
+#include "backend/cuda/normalize_columns.cuh"
+#include "backend/cuda/normalize_sets.cuh"
+#include "backend/cuda/pointwise.cuh"
+#include "backend/cuda/update.cuh"
+#include "operation/linear.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+extern "C" {
+extern const struct nl_kernel nl_cuda_accumulate, nl_cuda_activate, nl_cuda_add, nl_cuda_cross_entropy, nl_cuda_dropout, nl_cuda_linear, nl_cuda_normalize,
+    nl_cuda_squared_error;
+}
+
+/* What a call is. */
+enum kind {
+    ACCUMULATE,
+    ACTIVATE,
+    ACTIVATE_BACK,
+    ADD,
+    ADD_BACK,
+    CROSS_ENTROPY,
+    DROPOUT,
+    DROPOUT_BACK,
+    LINEAR,
+    LINEAR_BACK,
+    COLUMNS_FORWARD,
+    COLUMNS_BACK,
+    SETS_FORWARD,
+    SETS_BACK,
+    SQUARED_ERROR,
+};
+
+/* The arguments of a normalizer: over the batch, or by sets within samples. */
+struct by_columns {
+    struct nl_normalize op;
+    struct nl_layout layout;
+    struct nl_columns::tile tile;
+};
+
+struct by_sets {
+    struct nl_normalize op;
+    struct nl_layout layout;
+    unsigned sets;
+    bool vector;
+};
+
+struct encoded_call {
+    enum kind kind;
+    unsigned first; /* word of its arguments */
+};
+
+/* Eight bytes of arguments. */
+struct word {
+    uint64_t value;
+    uint64_t is_place; /* 1: bytes from `begin`, to become an address in the room */
+};
+
+enum { MOST_CALLS = 128 }; /* more are deep networks, which do not fit */
+
+/* A step, as the kernel takes it. The room in shared memory: what a replica's state has from `begin` on, the calls' arguments, and what a
+ * call needs beside them. */
+struct encoded_step {
+    size_t stride;       /* from one replica's state to the next */
+    const char *begin;   /* in replica 0's state */
+    unsigned kept, size; /* bytes of it: those that outlive a step, and all */
+    unsigned words;      /* of arguments, of eight bytes */
+    const struct word *word;
+    struct nl_gather gather;
+    struct nl_update update;
+    int samples;
+    enum nl_statistics statistics;
+    int calls;
+    struct encoded_call call[MOST_CALLS];
+};
+
+/* ---- on the device ---- */
+
+/* What lies in shared memory is fetched from there, without asking where it is. */
+template <typename T> static __device__ inline T *in_shared(T *place)
+{
+#ifdef __CUDACC__
+    __builtin_assume(__isShared(place));
+#endif
+    return place;
+}
+
+static __device__ inline void fetch_four(const float *from, float to[4])
+{
+    float4 four = *(const float4 *)from;
+    to[0] = four.x, to[1] = four.y, to[2] = four.z, to[3] = four.w;
+}
+
+static __device__ inline bool in_fours(const float *at, int line)
+{
+    return (uintptr_t)at % 16 == 0 && line % 4 == 0;
+}
+
+/* c (m, n) = A b + bias. A is a (m, k), or, where it is TURNED, the transpose of a (k, m); b (k, n) has rows `line` apart. Sums run over k in order, one FMA after the
+ * other. A thread has ROWS x 4 elements at a time. */
+template <int ROWS, bool TURNED>
+static __device__ void multiply(const float *a, const float *b, float *c, const float *bias, int m, int n, int k, int line)
+{
+    const int across = (n + 3) / 4, tiles = (m + ROWS - 1) / ROWS * across, deep = TURNED ? 1 : 4;
+    const bool fours = in_fours(b, line) && in_fours(a, TURNED ? m : k) && (!TURNED || ROWS == 4);
+    a = in_shared(a), b = in_shared(b), c = in_shared(c);
+    for (int tile = threadIdx.x; tile < tiles; tile += blockDim.x) {
+        int m0 = tile / across * ROWS, n0 = tile % across * 4;
+        float sum[ROWS][4];
+#pragma unroll
+        for (int i = 0; i < ROWS; i++)
+#pragma unroll
+            for (int j = 0; j < 4; j++)
+                sum[i][j] = 0.0f;
+        if (fours && m0 + ROWS <= m && n0 + 4 <= n) {
+            const float *left = TURNED ? a + m0 : a + m0 * k, *right = b + n0;
+#pragma unroll(4 / deep)
+            for (int from = 0; from < k; from += deep) {
+                float of_a[TURNED ? 1 : ROWS][4], of_b[deep][4];
+#pragma unroll
+                for (int i = 0; i < (TURNED ? 1 : ROWS); i++)
+                    fetch_four(left + i * k, of_a[i]);
+#pragma unroll
+                for (int d = 0; d < deep; d++)
+                    fetch_four(right + d * line, of_b[d]);
+#pragma unroll
+                for (int d = 0; d < deep; d++)
+#pragma unroll
+                    for (int i = 0; i < ROWS; i++)
+#pragma unroll
+                        for (int j = 0; j < 4; j++)
+                            sum[i][j] += (TURNED ? of_a[0][i] : of_a[i][d]) * of_b[d][j];
+                left += TURNED ? m : 4;
+                right += deep * line;
+            }
+        } else {
+            const float *left[ROWS], *right[4]; /* past the end the last ones, for nothing */
+#pragma unroll
+            for (int i = 0; i < ROWS; i++)
+                left[i] = a + min(m0 + i, m - 1) * (TURNED ? 1 : k);
+#pragma unroll
+            for (int j = 0; j < 4; j++)
+                right[j] = b + min(n0 + j, n - 1);
+#pragma unroll 4
+            for (int from = 0; from < k; from++)
+#pragma unroll
+                for (int i = 0; i < ROWS; i++)
+#pragma unroll
+                    for (int j = 0; j < 4; j++)
+                        sum[i][j] += left[i][from * (TURNED ? m : 1)] * right[j][from * line];
+        }
+#pragma unroll
+        for (int i = 0; i < ROWS; i++)
+#pragma unroll
+            for (int j = 0; j < 4; j++)
+                if (m0 + i < m && n0 + j < n)
+                    c[(m0 + i) * n + n0 + j] = bias ? sum[i][j] + bias[n0 + j] : sum[i][j];
+    }
+}
+
+static __device__ void linear(const struct nl_linear &op, int samples)
+{
+    multiply<2, false>((const float *)op.x, (const float *)op.w, (float *)op.y, (const float *)op.b, samples * op.positions, op.out, op.in, op.out);
+}
+
+/* Of w turned, so that a warp's reads of it meet different banks: floats from one row to the next. */
+static __host__ __device__ inline int turned_line(const struct nl_linear &op)
+{
+    return op.in + 4;
+}
+
+/* room: of w turned (O, I). */
+static __device__ void linear_back(const struct nl_linear &op, int samples, float *room)
+{
+    int rows = samples * op.positions, in = op.in, out = op.out, line = turned_line(op);
+    const float *dy = in_shared((const float *)op.dy), *w = in_shared((const float *)op.w);
+    for (int at = threadIdx.x; op.dx && at < in * out; at += blockDim.x)
+        room[at % out * line + at / out] = w[at];
+    __syncthreads();
+    if (op.dx)
+        multiply<2, false>(dy, room, (float *)op.dx, NULL, rows, in, out, line);
+    if (op.dw)
+        multiply<4, true>((const float *)op.x, dy, (float *)op.dw, NULL, in, out, rows, out);
+    for (int o = threadIdx.x; op.db && o < out; o += blockDim.x) {
+        float sum = 0.0f;
+        for (int row = 0; row < rows; row++)
+            sum += dy[row * out + o];
+        ((float *)op.db)[o] = sum;
+    }
+}
+
+static __device__ void columns_forward(const struct by_columns &call, enum nl_statistics statistics)
+{
+    for (unsigned across = 0; across < call.tile.tiles; across++)
+        nl_columns::forward<NL_THREADS>(call.op, call.layout, call.tile, statistics, across);
+    __syncthreads();
+    if (threadIdx.x == 0)
+        nl_columns::advance(call.op, call.layout, statistics, call.tile.slices, call.layout.all_rows);
+}
+
+/* Set after set, by warps. */
+#define FOR_SETS(call) for (unsigned set = threadIdx.x / 32; set < (call).sets; set += blockDim.x / 32)
+
+static __device__ void sets_forward(const struct by_sets &call)
+{
+    FOR_SETS(call)
+    if (call.vector)
+        set_forward<4, true>(call.op, call.layout, nl_warp(), set);
+    else
+        set_forward<1, true>(call.op, call.layout, nl_warp(), set);
+}
+
+/* room: of a statistic for each set. */
+static __device__ void sets_back(const struct by_sets &call, struct nl_statistic *room)
+{
+    const struct nl_normalize &op = call.op;
+    const struct nl_layout &l = call.layout;
+    unsigned columns = (unsigned)op.affine_count, rows = l.elements ? l.all_rows / l.positions : l.all_rows;
+    for (unsigned set = threadIdx.x; columns > 0 && set < call.sets; set += blockDim.x)
+        room[set] = statistic_of(op, l, set);
+    __syncthreads();
+    for (unsigned tile = 0; tile * COLUMNS < columns; tile++) {
+        double product, sum;
+        unsigned a = tile * COLUMNS + threadIdx.x;
+        sum_column(op, l, columns, rows, tile, 0, room, &product, &sum);
+        if (threadIdx.x >= COLUMNS || a >= columns)
+            continue;
+        ((float *)op.dgamma)[a] = (float)product;
+        if (op.dbeta)
+            ((float *)op.dbeta)[a] = (float)sum;
+    }
+    __syncthreads(); /* dx may lie where dy does */
+    FOR_SETS(call)
+    if (op.dx || op.residual) {
+        if (call.vector)
+            set_backward<4, true, false, 32>(op, l, nl_warp(), set, {});
+        else
+            set_backward<1, true, false, 32>(op, l, nl_warp(), set, {});
+    }
+}
+
+#define FOR_ELEMENTS(count) for (size_t at = threadIdx.x; at < (count); at += blockDim.x)
+
+static __device__ void make_call(const struct encoded_step &step, enum kind kind, const char *arguments, char *room, const struct nl_cuda_moment *now)
+{
+    size_t samples = (size_t)step.samples;
+    bool training = nl_is_step(step.statistics);
+    switch (kind) {
+    case ACCUMULATE: {
+        const struct nl_accumulate &op = *(const struct nl_accumulate *)arguments;
+        FOR_ELEMENTS(op.count)
+        accumulate_element(op, 0, at);
+        return;
+    }
+    case ACTIVATE: {
+        const struct nl_activate &op = *(const struct nl_activate *)arguments;
+        FOR_ELEMENTS(samples * op.count)
+        activate_element(op, 0, at);
+        return;
+    }
+    case ACTIVATE_BACK: {
+        const struct nl_activate &op = *(const struct nl_activate *)arguments;
+        FOR_ELEMENTS(samples * op.count)
+        activate_element_back(op, 0, at);
+        return;
+    }
+    case ADD: {
+        const struct nl_add &op = *(const struct nl_add *)arguments;
+        FOR_ELEMENTS(samples * op.height * op.width * op.channels)
+        add_element(op, 0, at);
+        return;
+    }
+    case ADD_BACK: {
+        const struct nl_add &op = *(const struct nl_add *)arguments;
+        FOR_ELEMENTS(add_elements_back(op, step.samples))
+        add_element_back(op, 0, samples * op.height * op.width * op.channels, at);
+        return;
+    }
+    case CROSS_ENTROPY:
+        block_cross_entropy(*(const struct nl_cross_entropy *)arguments, 0, step.samples, step.statistics, now);
+        return;
+    case DROPOUT: {
+        const struct nl_dropout &op = *(const struct nl_dropout *)arguments;
+        FOR_ELEMENTS(samples * op.count)
+        drop_element(op, op.x, op.y, 0, 0, training, now->step, at);
+        return;
+    }
+    case DROPOUT_BACK: {
+        const struct nl_dropout &op = *(const struct nl_dropout *)arguments;
+        FOR_ELEMENTS(samples * op.count)
+        drop_element(op, op.dy, op.dx, 0, 0, training, now->step, at);
+        return;
+    }
+    case LINEAR:
+        linear(*(const struct nl_linear *)arguments, step.samples);
+        return;
+    case LINEAR_BACK:
+        linear_back(*(const struct nl_linear *)arguments, step.samples, (float *)room);
+        return;
+    case COLUMNS_FORWARD:
+        columns_forward(*(const struct by_columns *)arguments, step.statistics);
+        return;
+    case COLUMNS_BACK: {
+        const struct by_columns &call = *(const struct by_columns *)arguments;
+        for (unsigned across = 0; across < call.tile.tiles; across++)
+            nl_columns::backward<NL_THREADS>(call.op, call.layout, call.tile, step.statistics, across);
+        return;
+    }
+    case SETS_FORWARD:
+        sets_forward(*(const struct by_sets *)arguments);
+        return;
+    case SETS_BACK:
+        sets_back(*(const struct by_sets *)arguments, (struct nl_statistic *)room);
+        return;
+    case SQUARED_ERROR:
+        block_squared_error(*(const struct nl_squared_error *)arguments, 0, step.samples, now);
+        return;
+    }
+}
+
+/* The place in the room of one in replica 0's state; NULL stays NULL. */
+template <typename T> static __device__ inline T *brought(const struct encoded_step &step, char *room, T *place)
+{
+    return place ? (T *)(room + ((const char *)place - step.begin)) : (T *)nullptr;
+}
+
+static __device__ void gather_batch(const struct encoded_step &step, char *room, const int32_t *index)
+{
+    const struct nl_gather &op = step.gather;
+    const struct nl_augmentation none = {0, 0, 0};
+    unsigned samples = (unsigned)step.samples, image = (unsigned)(op.height * op.width * op.channels);
+    float *x = (float *)brought(step, room, (char *)op.x);
+    for (unsigned at = threadIdx.x; x && at < samples * image; at += blockDim.x)
+        x[at] = gathered(op, step.stride, index[at / image], none, at % image);
+    for (int i = 0; i < op.rows; i++) {
+        unsigned width = (unsigned)op.row[i].width;
+        uint32_t *to = (uint32_t *)brought(step, room, (char *)op.row[i].to);
+        for (unsigned at = threadIdx.x; at < samples * width; at += blockDim.x)
+            to[at] = row_of_sample(op.row[i], step.stride, index[at / width])[at % width];
+    }
+}
+
+/* By a block of NL_THREADS. */
+static __device__ void make_update(const struct nl_update &op, int64_t before)
+{
+    __shared__ double part[NL_NORM_BLOCKS];
+    __shared__ struct scalars shared;
+    int parts = nl_norm_parts(op.count);
+    for (int share = 0; op.clips && share < parts; share++) {
+        double sum = squares_of_share((const float *)op.grad, op.count, (unsigned)share, (unsigned)parts);
+        if (threadIdx.x == 0)
+            part[share] = sum;
+    }
+    if (threadIdx.x == 0)
+        shared = scalars_of(op, op.hyper, (double)before + 1, part, parts);
+    __syncthreads();
+    const struct scalars s = shared;
+    FOR_ELEMENTS(op.count)
+    step_parameter(op, 0, s, at);
+}
+
+/* Both of 16 bytes, at multiples of them. */
+static __device__ void copy(const char *from, char *to, unsigned bytes)
+{
+    for (unsigned at = threadIdx.x * 16; at < bytes; at += blockDim.x * 16)
+        *(float4 *)(to + at) = *(const float4 *)(from + at);
+}
+
+/* A block a replica: steps from `before` on. rates: (steps) in the state, or NULL. */
+static __global__ void __launch_bounds__(NL_THREADS, 1)
+    run_steps(const struct encoded_step step, int64_t before, const int32_t *index, struct nl_loss_sums *sums, const struct nl_hyper *rates, int steps)
+{
+    NL_ROOM(room);
+    __shared__ struct nl_cuda_moment now;
+    uint64_t *words = (uint64_t *)(room + step.size);
+    char *scratch = (char *)(words + step.words), *state = nl_at((char *)step.begin, step.stride);
+    struct nl_update op = step.update;
+    op.w = brought(step, room, (char *)op.w), op.grad = brought(step, room, (char *)op.grad);
+    op.first = brought(step, room, (char *)op.first), op.second = brought(step, room, (char *)op.second);
+    struct nl_hyper *hyper = (struct nl_hyper *)brought(step, room, (char *)op.hyper);
+    op.hyper = hyper;
+    index = nl_at(index, step.stride);
+    copy(state, room, step.kept);
+    for (unsigned i = threadIdx.x; i < step.words; i += blockDim.x)
+        words[i] = step.word[i].value + step.word[i].is_place * (uint64_t)(uintptr_t)room;
+    __syncthreads();
+    for (int s = 0; s < steps; s++) {
+        if (threadIdx.x == 0)
+            now = {before + s, 0, NULL, nl_at(sums, step.stride) + s};
+        if (threadIdx.x == 0 && rates)
+            *hyper = nl_at(rates, step.stride)[s];
+        gather_batch(step, room, index + (size_t)s * step.samples);
+        __syncthreads();
+        for (int i = 0; i < step.calls; i++) {
+            make_call(step, step.call[i].kind, (const char *)(words + step.call[i].first), scratch, &now);
+            __syncthreads();
+        }
+        make_update(op, before + s);
+        __syncthreads();
+    }
+    copy(room, state, step.kept);
+}
+
+/* ---- on the host ---- */
+
+struct nl_program {
+    struct encoded_step step;
+    struct word *word; /* on the device */
+    size_t room;       /* bytes of shared memory */
+};
+
+/* A step that is being encoded. */
+struct encoder {
+    struct nl_program *program;
+    const struct nl_step *of;
+    struct nl_run run;
+    struct word *word;   /* on the host */
+    size_t scratch;      /* bytes of the call that needs most */
+};
+
+/* Appends a call: `bytes` of arguments, of which the first are the operation's own. Its places are the words that move with the state. false: there is no room, or
+ * some lie elsewhere. */
+static bool append(struct encoder *e, const struct nl_call *call, enum kind kind, const void *arguments, size_t bytes)
+{
+    const ptrdiff_t AWAY = (ptrdiff_t)1 << 40;
+    struct encoded_step *step = &e->program->step;
+    size_t words = (bytes + 7) / 8, own = call->operation->arguments;
+    struct nl_operands at = *call->at;
+    void **place = (void **)&at;
+    if (step->calls == MOST_CALLS)
+        return false;
+    for (size_t i = 0; i < offsetof(struct nl_operands, update) / sizeof *place; i++) {
+        char *from = (char *)place[i];
+        if (from && (from < e->of->begin || from >= e->of->end))
+            return false;
+        place[i] = from ? from + AWAY : NULL;
+    }
+    uint64_t *here = (uint64_t *)calloc(2 * words, sizeof *here), *away = here + words;
+    NL_ASSERT(here);
+    memcpy(here, arguments, bytes);
+    memcpy(away, arguments, bytes);
+    call->operation->bind(away, &at);
+    e->word = (struct word *)realloc(e->word, (step->words + words) * sizeof *e->word);
+    NL_ASSERT(e->word && own <= bytes);
+    for (size_t i = 0; i < words; i++) {
+        bool is_place = here[i] != away[i];
+        NL_ASSERT(!is_place || away[i] - here[i] == (uint64_t)AWAY);
+        e->word[step->words + i] = {is_place ? here[i] - (uint64_t)(uintptr_t)e->of->begin : here[i], is_place};
+    }
+    free(here);
+    step->call[step->calls++] = {kind, step->words};
+    step->words += (unsigned)words;
+    return true;
+}
+
+static void need(struct encoder *e, size_t scratch)
+{
+    e->scratch = max(e->scratch, scratch);
+}
+
+/* Sums of products must be of one piece in the launches, too. */
+static bool append_linear(struct encoder *e, const struct nl_call *call, bool back)
+{
+    enum { MOST = 128 };
+    const struct nl_linear *op = (const struct nl_linear *)call->arguments;
+    if (op->precision != NL_FLOAT32 || op->in > MOST || op->out > MOST || nl_linear_rows(&e->run, op) > MOST)
+        return false;
+    if (back && op->dx)
+        need(e, (size_t)op->out * turned_line(*op) * sizeof(float));
+    return append(e, call, back ? LINEAR_BACK : LINEAR, op, sizeof *op);
+}
+
+static bool append_normalize(struct encoder *e, const struct nl_call *call, bool back)
+{
+    const struct nl_normalize *op = (const struct nl_normalize *)call->arguments;
+    struct nl_layout layout = nl_cuda_layout_of(&e->run, op);
+    if (!nl_cuda_has_own_kernels(op))
+        return false;
+    if (op->norm->tracks) {
+        struct by_columns by = {*op, layout, nl_columns::tile_of(&layout)};
+        bool fits = by.tile.chunks == 1 && by.tile.threads == NL_THREADS;
+        return fits && append(e, call, back ? COLUMNS_BACK : COLUMNS_FORWARD, &by, sizeof by);
+    }
+    int each = nl_cuda_sets_of_warps(op, &layout);
+    struct by_sets by = {*op, layout, nl_layout_sets(&layout), each == 4};
+    if (back)
+        need(e, by.sets * sizeof(struct nl_statistic));
+    return each > 0 && append(e, call, back ? SETS_BACK : SETS_FORWARD, &by, sizeof by);
+}
+
+/* false: it is of a kind that a block does not do. */
+static bool encode(struct encoder *e, const struct nl_call *call)
+{
+    static const struct {
+        const struct nl_kernel *kernel;
+        enum kind forward, back;
+    } kinds[] = {
+        {&nl_cuda_accumulate, ACCUMULATE, ACCUMULATE},          {&nl_cuda_activate, ACTIVATE, ACTIVATE_BACK},
+        {&nl_cuda_add, ADD, ADD_BACK},                          {&nl_cuda_cross_entropy, CROSS_ENTROPY, CROSS_ENTROPY},
+        {&nl_cuda_dropout, DROPOUT, DROPOUT_BACK},              {&nl_cuda_squared_error, SQUARED_ERROR, SQUARED_ERROR},
+    };
+    bool back = call->function == nl_cuda_linear.backward || call->function == nl_cuda_normalize.backward;
+    if (back || call->function == nl_cuda_linear.forward || call->function == nl_cuda_normalize.forward)
+        return (call->operation == &nl_linear_operation ? append_linear : append_normalize)(e, call, back);
+    for (const auto &of : kinds)
+        if (call->function == of.kernel->forward || call->function == of.kernel->backward)
+            return append(e, call, call->function == of.kernel->forward ? of.forward : of.back, call->arguments, call->operation->arguments);
+    return false;
+}
+
+static bool encode_step(struct encoder *e, const struct nl_step *from)
+{
+    const struct nl_gather *gather = from->gather;
+    const struct nl_update *update = from->update;
+    bool done = gather->crop == 0 && !gather->flip && update->optimizer != NL_LARS && update->units == 0 && !update->has_fractions;
+    for (int i = 0; done && i < from->calls; i++)
+        done = encode(e, &from->call[i]);
+    return done;
+}
+
+/* Bytes of shared memory that a block may ask for, as it then may. */
+static size_t most_room()
+{
+    struct cudaFuncAttributes kernel;
+    int device = 0, most = 0;
+    bool good = NL_GOOD(cudaGetDevice(&device)) && NL_GOOD(cudaDeviceGetAttribute(&most, cudaDevAttrMaxSharedMemoryPerBlockOptin, device)) &&
+                NL_GOOD(cudaFuncGetAttributes(&kernel, run_steps));
+    most -= good ? (int)kernel.sharedSizeBytes : most;
+    return good && NL_GOOD(cudaFuncSetAttribute(run_steps, cudaFuncAttributeMaxDynamicSharedMemorySize, most)) ? (size_t)most : 0;
+}
+
+/* NORMLAB_CUDA_STEPS=launches: a step is always launches, to compare the two. */
+static bool is_wanted()
+{
+    const char *wanted = getenv("NORMLAB_CUDA_STEPS");
+    return !wanted || strcmp(wanted, "launches") != 0;
+}
+
+extern "C" struct nl_program *nl_cuda_compile(const struct nl_step *from, const struct nl_run *run)
+{
+    struct nl_program *program = (struct nl_program *)calloc(1, sizeof *program);
+    struct encoder e = {program, from, *run, NULL, 0};
+    size_t most = most_room();
+    NL_ASSERT(program);
+    struct encoded_step *step = &program->step;
+    step->stride = run->stride;
+    step->begin = from->begin;
+    step->kept = (unsigned)(from->kept - from->begin);
+    step->size = (unsigned)(from->end - from->begin);
+    step->gather = *from->gather;
+    step->update = *from->update;
+    step->samples = run->samples;
+    step->statistics = run->statistics;
+    e.run.stride = 0; /* of places in the room */
+    bool done = is_wanted() && (size_t)(from->end - from->begin) <= most && encode_step(&e, from);
+    size_t bytes = step->words * sizeof *e.word;
+    program->room = step->size + step->words * sizeof(uint64_t) + e.scratch;
+    done = done && program->room <= most && (program->word = (struct word *)nl_cuda_alloc(bytes));
+    if (done) {
+        nl_cuda_upload(program->word, e.word, bytes);
+        step->word = program->word;
+    } else {
+        nl_cuda_discard(program);
+    }
+    free(e.word);
+    return done ? program : NULL;
+}
+
+extern "C" void nl_cuda_run_program(const struct nl_program *program, const struct nl_run *run, const int32_t *index, const struct nl_hyper *rates, int steps)
+{
+    NL_LAUNCH_WITH(run_steps, dim3(1, 1, (unsigned)run->replicas), NL_THREADS, program->room, program->step, run->step, index, run->sums, rates, steps);
+}
+
+extern "C" void nl_cuda_discard(struct nl_program *program)
+{
+    if (program && program->word)
+        nl_cuda_free(program->word, 0);
+    free(program);
+}
