@@ -8,6 +8,8 @@
 #include "suite.h"
 #include "sweep/forecast.h"
 
+extern atomic_int host_cuda_launches_left;
+
 static const char *const variants[][2] = {
     {"train.optimizer=sgd", "norm.kind=bn"},     {"train.optimizer=lion", "norm.kind=bn"}, {"train.optimizer=lars", "norm.kind=bn"},
     {"train.accumulate=3", "norm.kind=bn"},      {"train.label_smoothing=0.1", "train.accumulate=4"},
@@ -33,6 +35,48 @@ START_TEST(every_normalizer_with_an_operation)
     if (nl_norms[_i]->operation)
         check_cohort(net);
     free(kind);
+}
+END_TEST
+
+/* Trains all members; returns how many launches that were. */
+static int launches_of(const struct nl_config config[MEMBERS], struct nl_dataset *dataset, struct nl_trial_result result[MEMBERS])
+{
+    enum { ENOUGH = 1 << 30 };
+    const struct nl_config *configs[MEMBERS];
+    const struct nl_trial_options options[MEMBERS] = {{0}};
+    struct nl_error err;
+    for (int i = 0; i < MEMBERS; i++)
+        configs[i] = &config[i];
+    host_cuda_launches_left = ENOUGH;
+    ck_assert_msg(nl_cohort_run(configs, dataset, options, MEMBERS, result, &err) == NL_OK, "%s", err.text);
+    int launches = ENOUGH - host_cuda_launches_left;
+    host_cuda_launches_left = -1;
+    return launches;
+}
+
+/* Rates that change or not, a short batch at the end of an epoch, tensors that are observed now and then: curves and scores are those of launches. */
+START_TEST(in_one_launch_as_in_many)
+{
+    static const char *const of[] = {"norm.kind=bn", "norm.kind=ln", "train.drop_last=false", "log.tensors=[fc1, grad:fc1.weight]"};
+    const char *const base[] = {of[_i], "device.kind=cuda", "data.train=50", "data.test=20", "train.batch=6", "train.epochs=4", "train.log_every=5", "model.depth=1", "model.width=8",
+                                "model.dropout=0.1", "train.momentum=0.9", NULL};
+    struct nl_config config[MEMBERS];
+    struct nl_trial_result many[MEMBERS], one[MEMBERS];
+    struct nl_error err;
+    configure(base, config);
+    struct nl_dataset *dataset = nl_dataset_open(&config[0], &err);
+    ck_assert_msg(dataset != NULL, "%s", err.text);
+    int of_one = launches_of(config, dataset, one);
+    setenv("NORMLAB_CUDA_STEPS", "launches", 1);
+    int of_many = launches_of(config, dataset, many);
+    unsetenv("NORMLAB_CUDA_STEPS");
+    ck_assert_msg(of_one < of_many / 2, "%d launches, and %d of steps one by one", of_one, of_many);
+    for (int i = 0; i < MEMBERS; i++) {
+        check_same(&many[i], &one[i], i);
+        nl_trial_result_release(&many[i]);
+        nl_trial_result_release(&one[i]);
+    }
+    nl_dataset_free(dataset);
 }
 END_TEST
 
@@ -89,6 +133,7 @@ int main(void)
     while (nl_norms[kinds])
         kinds++;
     tcase_add_loop_test(tests, every_normalizer_with_an_operation, 0, kinds);
+    tcase_add_loop_test(tests, in_one_launch_as_in_many, 0, 4);
     tcase_add_test(tests, cohorts_fit_the_device);
     suite_add_tcase(suite, tests);
     return run_suite(suite);

@@ -121,7 +121,7 @@ static __device__ void multiply(const float *a, const float *b, float *c, const 
                 sum[i][j] = 0.0f;
         if (fours && m0 + ROWS <= m && n0 + 4 <= n) {
             const float *left = TURNED ? a + m0 : a + m0 * k, *right = b + n0;
-#pragma unroll(4 / deep)
+#pragma unroll(TURNED ? 4 : 2)
             for (int from = 0; from < k; from += deep) {
                 float of_a[TURNED ? 1 : ROWS][4], of_b[deep][4];
 #pragma unroll
