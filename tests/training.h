@@ -100,7 +100,8 @@ static inline void training_rates(const struct training *t)
     }
 }
 
-static inline void training_any_step(struct training *t, int64_t step, int slot, bool observes)
+/* A step that comes next, its batch and order put where it finds them. */
+static inline struct nl_run training_next(struct training *t, int64_t step, int slot, bool observes)
 {
     struct nl_plan *plan = &t->plan;
     const struct nl_backend *backend = plan->backend;
@@ -114,19 +115,32 @@ static inline void training_any_step(struct training *t, int64_t step, int slot,
                          .statistics = t->frozen_from > 0 && step >= t->frozen_from ? NL_STATS_FROZEN : NL_STATS_TRAIN, .augment = true,
                          .observes = observes, .sums = plan->sums + slot};
     plan->train.gather.index = plan->order + in_epoch * batch;
-    nl_plan_step(plan, &run);
+    return run;
 }
 
 /* One step of all replicas; the losses go to `slot` of the ring. */
 static inline void training_step(struct training *t, int64_t step, int slot)
 {
-    training_any_step(t, step, slot, false);
+    struct nl_run run = training_next(t, step, slot, false);
+    nl_plan_step(&t->plan, &run);
 }
 
 /* The same, observed. */
 static inline void training_observe(struct training *t, int64_t step, int slot)
 {
-    training_any_step(t, step, slot, true);
+    struct nl_run run = training_next(t, step, slot, true);
+    nl_plan_step(&t->plan, &run);
+}
+
+/* As many steps of one epoch as fit into a ring, up to `end`, in one go, which nl_plan_has_program says they can be made in. Returns how many. */
+static inline int training_go(struct training *t, int64_t step, int64_t end)
+{
+    int64_t per_epoch = t->view.train_count / t->config.train.batch, left = per_epoch - step % per_epoch;
+    int steps = (int)(left < NL_SUMS_RING ? left : NL_SUMS_RING);
+    steps = steps < end - step ? steps : (int)(end - step);
+    struct nl_run run = training_next(t, step, 0, false);
+    nl_plan_steps(&t->plan, &run, NULL, steps);
+    return steps;
 }
 
 /* Mean losses of `steps` steps of one replica, at most a ring of them read at a time. */

@@ -226,12 +226,17 @@ int main(int argc, char **argv)
 
     static const char *const names[] = {"bn", "ln", "gn", "none"};
     static const int norms[] = {NL_NORM_bn, NL_NORM_ln, NL_NORM_gn, NL_NORM_none};
+    static const int numbers[] = {1, 132, 1000};
+    for (int i = 0; i < 12; i++) {
+        int replicas = numbers[i / 4], norm = norms[i % 4];
+        double one = seconds_of_step(STEPS_MLP, norm, 32, replicas, 400, true), many = seconds_of_step(STEPS_MLP, norm, 32, replicas, 400, false);
+        printf("mlp 64-64-64-10 %-4s batch 32, R %4d: %8.3f us a replica-step in one launch, %8.3f us in many\n", names[i % 4], replicas, 1e6 * one / replicas,
+               1e6 * many / replicas);
+    }
     for (int i = 0; i < 4; i++)
-        printf("mlp 64-64-64-10 %-4s batch 32, R 1000: %7.3f us a replica-step\n", names[i], 1e6 * seconds_of_step(STEPS_MLP, norms[i], 32, 1000, 200) / 1000);
-    for (int i = 0; i < 4; i++)
-        printf("resnet-20 %-4s batch 8, R 1:  %7.3f ms a step\n", names[i], 1e3 * seconds_of_step(STEPS_RESNET20, norms[i], 8, 1, 200));
+        printf("resnet-20 %-4s batch 8, R 1:  %7.3f ms a step\n", names[i], 1e3 * seconds_of_step(STEPS_RESNET20, norms[i], 8, 1, 200, false));
     for (int i = 0; i < 4; i++) {
-        double seconds = seconds_of_step(STEPS_RESNET20, norms[i], 8, 32, 50);
+        double seconds = seconds_of_step(STEPS_RESNET20, norms[i], 8, 32, 50, false);
         printf("resnet-20 %-4s batch 8, R 32: %7.3f ms a step of all, %7.1f us an image\n", names[i], 1e3 * seconds, 1e6 * seconds / 256);
     }
     return 0;

@@ -97,17 +97,17 @@ check() { # name, command...: what it prints is seen at once, and kept; exit cod
     echo "$name: $code ($((SECONDS - start)) s)" >>"$summary"
 }
 
-# Bits of a sweep on the device: cohorts as they come, trials one by one, and two workers.
+# Bits of a sweep on the device: cohorts as they come, trials one by one, two workers, and each step in launches of its own.
 same_bits() {
     local normlab=$build/programs/normlab folder
     folder=$(mktemp -d) || return
-    for how in "cohort 1024 1" "alone 1 1" "workers 3 2"; do
+    for how in "cohort 1024 1" "alone 1 1" "workers 3 2" "launches 1024 1"; do
         read -r name cohort workers <<<"$how"
-        "$normlab" sweep "$root/configs/mlp_digits.yaml" norm.kind=bn,ln,gn,none train.lr=0.01,0.1 train.epochs=2 sweep.seeds=3 --device cuda --cohort "$cohort" \
+        NORMLAB_CUDA_STEPS=$name "$normlab" sweep "$root/configs/mlp_digits.yaml" norm.kind=bn,ln,gn,none train.lr=0.01,0.1 train.epochs=2 sweep.seeds=3 --device cuda --cohort "$cohort" \
             -j "$workers" --quiet --no-plot --no-warnings --out "$folder/$name" >/dev/null || return
         cmp "$folder/$name/curves.csv" "$folder/cohort/curves.csv" || return
     done
-    echo "24 trials on the device: the same curves in cohorts, one by one, and from two workers"
+    echo "24 trials on the device: the same curves in cohorts, one by one, from two workers, and with each step in launches of its own"
     rm -rf "$folder"
 }
 
@@ -116,7 +116,7 @@ if wanted test; then
     for name in operations ends optimizers norm normalizers precision order; do
         check "$name" env CUDA_LAUNCH_BLOCKING=1 "$build/test_$name"
     done
-    for name in upload train large; do
+    for name in upload train one_launch large; do
         check "$name" "$build/test_$name"
     done
     export build root
@@ -129,7 +129,7 @@ if wanted test; then
 fi
 if wanted sanitize; then
     for tool in memcheck racecheck initcheck; do
-        for program in test_large short_train; do
+        for program in test_large short_train test_one_launch; do
             if [ -n "$sanitizer" ]; then
                 check "$tool-$program" "$sanitizer" --tool "$tool" --error-exitcode 9 "$build/$program"
             else

@@ -5,7 +5,7 @@
 #include "base/clock.h"
 #include "training.h"
 
-double seconds_of_step(enum steps_net net, int norm, int batch, int replicas, int steps)
+double seconds_of_step(enum steps_net net, int norm, int batch, int replicas, int steps, bool in_one_go)
 {
     struct training t = {.one_order = true};
     bool mlp = net == STEPS_MLP;
@@ -25,11 +25,18 @@ double seconds_of_step(enum steps_net net, int norm, int batch, int replicas, in
     }
     training_rates(&t);
     struct nl_error err;
+    if (in_one_go && !nl_plan_has_program(&t.plan)) {
+        training_free(&t);
+        return 0;
+    }
     double start = 0;
-    for (int step = -3; step < steps; step++) { /* the first ones load kernels and find their room */
+    for (int step = -3; step < steps;) { /* the first ones load kernels and find their room */
         if (step == 0 && t.plan.backend->status(&err) == NL_OK)
             start = nl_seconds();
-        training_step(&t, step + 3, (step + 3) % NL_SUMS_RING);
+        if (in_one_go)
+            step += training_go(&t, step + 3, step < 0 ? 3 : steps + 3);
+        else
+            training_step(&t, step + 3, (step + 3) % NL_SUMS_RING), step++;
     }
     if (t.plan.backend->status(&err) != NL_OK) {
         fprintf(stderr, "%s\n", err.text);
