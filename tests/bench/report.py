@@ -290,7 +290,7 @@ GPU_GOAL = {"mlp us": 0.2, "mlp": 5, "resnet JAX": 3, "resnet PyTorch": 10, "lon
 GPU_POSSIBLE = {"bn forward": 100 * 2 / 3, "bn backward": 100 * 3 / 5}
 
 
-SEQUENCES_HEADING = "# Networks on sequences"  # by sequences.py and report_sequences.py
+SEQUENCES_HEADING = "# Networks on sequences"  # by sequences.py and report_sequences.py, a part for each processor that they were measured on
 PATHS_HEADING = "# Special paths of the cpu backend"  # written by hand
 
 
@@ -305,17 +305,22 @@ def gpu_part(path):
 
 
 def kept_part(path):
-    return part_from(path, SEQUENCES_HEADING) or behind_sequences(path)
+    return part_from(path, SEQUENCES_HEADING) or after_sequences(path)
 
 
-def behind_sequences(path):
+def after_sequences(path):
     return part_from(path, PATHS_HEADING) or gpu_part(path)
 
 
 def replace_sequences_part(lines, path):
-    behind = behind_sequences(path)
-    before = path.read_text().removesuffix(kept_part(path)) if path.exists() else ""
-    path.write_text(before + "\n" + "\n".join(lines).rstrip() + "\n" + behind)
+    """In place of the part with the same heading, else after those of other processors."""
+    text = path.read_text() if path.exists() else ""
+    start = text.find("\n" + lines[0] + "\n")
+    if start < 0:
+        start = end = len(text) - len(after_sequences(path))
+    else:
+        end = (text + "\n# ").index("\n# ", start + 1)
+    path.write_text(text[:start] + "\n" + "\n".join(lines).rstrip() + "\n" + text[end:])
 
 
 def replace_gpu_part(lines, path=pathlib.Path(__file__).parent / "RESULTS.md"):

@@ -84,7 +84,7 @@ def trainings(results):
 
 
 def write(results, path):
-    out = [SEQUENCES_HEADING, "",
+    out = [f"{SEQUENCES_HEADING}: {results['machine']['processor']}", "",
            "Written by `tests/bench/run.sh` from the parts gpt, vit, lstm, gpt_share, sequence_cores and trainings; who is timed, and how, is as above.", "",
            *circumstances(results, ("gpt", "vit", "lstm"))]
     for name, write_part in [("gpt", gpt), ("vit", vit), ("lstm", lstm), ("gpt_share", gpt_share), ("sequence_cores", sequence_cores), ("trainings", trainings)]:
