@@ -44,7 +44,7 @@ def machine(build):
         "system": f"{release['PRETTY_NAME'].strip(chr(34))}, Linux {platform.release().split('-')[0]}",
         "compiler": command("cc", "--version").splitlines()[0],
         "normlab": command("git", "describe", "--always", "--dirty", cwd=here),
-        "openblas": command("pkg-config", "--modversion", "openblas"),
+        "openblas": command("dpkg-query", "-W", "-f", "${Version}", "libopenblas0"),
         "peers": ", ".join(f"{name} {version(package)}" for name, package in
                            [("PyTorch", "torch"), ("JAX", "jax"), ("NumPy", "numpy")]) + "".join(
                                f", {name} {command('dpkg-query', '-W', '-f', '${Version}', package)}" for name, package in [("oneDNN", "libdnnl-dev"), ("FANN", "libfann-dev")])
