@@ -183,6 +183,9 @@ int refuse_folder(const char *folder, const struct nl_experiment *experiment, co
 
 /* "0:07", "12:30", "1:02:03" */
 char *time_text(double seconds, char out[32]);
+char *seconds_text(double seconds); /* of a time that is not known exactly: "0.02 s", "12:30"; new string */
+
+extern const double forecast_budget; /* seconds that a command measures steps for */
 
 /* What a sweep would do, on stdout (dry_run.c); here and below, an exit code. */
 int check_showing(const struct plan *plan, const char *folder, bool replace); /* what a sweep would say of it, and be refused for */

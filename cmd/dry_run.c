@@ -11,7 +11,7 @@
 
 enum { LONG = 40, SHOWN = 25 }; /* trials */
 
-static const double budget = 3; /* seconds of measuring */
+const double forecast_budget = 3;
 
 /* What a dry run knows. */
 struct look {
@@ -20,12 +20,6 @@ struct look {
     const struct nl_forecast *forecast;
     const bool *runs; /* [trials] */
 };
-
-static char *seconds_text(double seconds)
-{
-    char time[32];
-    return seconds < 60 ? nl_format("%.2g s", seconds) : nl_strdup(time_text(seconds, time));
-}
 
 /* "to run", "done", "diverged, again"; what neither is there nor runs belongs to another shard. In the last column, so that colours do not
  * count in widths. */
@@ -113,8 +107,10 @@ static void print_demand(const struct nl_forecast *forecast, const struct nl_coh
     struct nl_demand demand = nl_forecast_demand(forecast, cohorts, workers);
     const struct nl_expected *first = &forecast->trial[cohorts->at[0].trial[0]];
     char size[32], room[32], *time = seconds_text(demand.seconds), *work = seconds_text(demand.work);
-    printf("time      about %s with -j %d (%s of work), measured one by one on %d of %d shape%s\n", time, workers, work,
-           forecast->measured, forecast->shapes, forecast->shapes == 1 ? "" : "s");
+    char *known = forecast->finished ? nl_format(", known of %d by finished trials", forecast->finished) : nl_strdup("");
+    printf("time      about %s with -j %d (%s of work), measured one by one on %d of %d shape%s%s\n", time, workers, work, forecast->measured,
+           forecast->shapes, forecast->shapes == 1 ? "" : "s", known);
+    free(known);
     printf("memory    %s for %d trial%s at a time; %s free\n", nl_bytes_text(demand.memory, size), demand.together, demand.together == 1 ? "" : "s",
            nl_bytes_text(nl_device_memory(first->device, first->device_index), room));
     tell(stdout, "disk      about %s in '%s'; %s free\n", nl_bytes_text(demand.disk, size), folder, nl_bytes_text(nl_disk_available(folder), room));
@@ -131,9 +127,11 @@ static int forecast_and_print(const struct plan *plan, const char *folder, const
         return bad_input(NULL, "%s", err.text);
     int code = EXIT_DONE;
     struct nl_cohorts cohorts = nl_cohorts_make(&plan->grid, todo, count, NULL, cohort, workers);
+    struct nl_times finished = {0};
+    nl_times_add(&finished, &plan->grid, record);
     if (nl_forecast_check(&forecast, &cohorts, workers, folder, &err)) {
         code = bad_input(NULL, "%s", err.text);
-    } else if (nl_forecast_times(&plan->grid, &cohorts, budget, &forecast, &err)) {
+    } else if (nl_forecast_times(&plan->grid, &cohorts, &finished, forecast_budget, &forecast, &err)) {
         code = fail("%s", err.text);
     } else {
         bool *runs = nl_alloc((size_t)plan->grid.trials, sizeof *runs);
@@ -147,6 +145,7 @@ static int forecast_and_print(const struct plan *plan, const char *folder, const
             print_demand(&forecast, &cohorts, workers, folder);
         free(runs);
     }
+    nl_times_release(&finished);
     nl_cohorts_release(&cohorts);
     nl_forecast_release(&forecast);
     return code;

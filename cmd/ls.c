@@ -22,6 +22,7 @@ struct line {
     const char *sweep; /* the folder of the sweep that it is a round of; of the others folder itself */
     char sweep_made[17];
     int trials, present, outcome[NL_OUTCOMES];
+    int strangers; /* files in the folders of shards that are of no trial of the grid */
     int running; /* programs */
     char *varies, *problem; /* problem: instead of all else */
 };
@@ -91,29 +92,37 @@ static char *shard_round(const char *whole, int shard, int shards, int round)
     return of_round;
 }
 
-/* Each trial where its shard has it. */
-static int count_in_shards(struct line *line, const char *whole, int round, const struct nl_grid *grid, struct nl_error *err)
+/* Each trial where a shard has it, or else the folder where they are put together: what is there no shard trains. */
+static int count_in_shards(struct line *line, const char *whole, int round, const struct nl_experiment *experiment, const struct nl_grid *grid,
+                           struct nl_error *err)
 {
-    int *shard = nl_shards(grid, line->shards), status = NL_OK;
-    line->trials = grid->trials;
-    for (int s = 1; s <= line->shards && status == NL_OK; s++) {
-        char *folder = shard_round(whole, s, line->shards, round);
-        const struct nl_store store = nl_store_at(folder);
-        struct nl_store_listing listing = {0};
-        status = folder ? nl_store_list(&store, &listing, err) : NL_OK;
-        for (int i = 0; i < grid->trials && listing.count && status == NL_OK; i++) {
-            struct nl_record record;
-            if (shard[i] != s)
-                continue;
-            status = nl_store_load_listed(&store, &listing, &grid->trial[i], &record, err) == NL_FAIL ? NL_FAIL : NL_OK;
-            count_record(line, &record);
-            nl_record_release(&record);
-        }
-        line->running += folder && nl_store_in_use(folder);
-        nl_store_listing_release(&listing);
-        free(folder);
+    int folders = line->shards + 1, status = NL_OK;
+    char **folder = nl_alloc((size_t)folders, sizeof *folder);
+    for (int s = 1; s <= line->shards; s++) {
+        folder[s - 1] = shard_round(whole, s, line->shards, round);
+        line->running += folder[s - 1] && nl_store_in_use(folder[s - 1]);
     }
-    free(shard);
+    char *together = nl_round_folder(whole, round);
+    folder[line->shards] = together && nl_store_fits(together, experiment) ? nl_strdup(together) : NULL;
+    free(together);
+    int *strangers = nl_alloc((size_t)folders, sizeof *strangers);
+    int *holder = nl_shards_holders(grid, (const char *const *)folder, folders, strangers, err);
+    for (int s = 0; s < line->shards; s++)
+        line->strangers += strangers[s];
+    free(strangers);
+    line->trials = grid->trials;
+    for (int i = 0; holder && i < grid->trials && status != NL_FAIL; i++) {
+        struct nl_record record = {0};
+        const struct nl_store store = nl_store_at(holder[i] < 0 ? NULL : folder[holder[i]]);
+        status = store.folder ? nl_store_load(&store, &grid->trial[i], &record, err) : NL_OK;
+        count_record(line, &record);
+        nl_record_release(&record);
+    }
+    for (int f = 0; f < folders; f++)
+        free(folder[f]);
+    free(folder);
+    status = holder && status != NL_FAIL ? NL_OK : NL_FAIL;
+    free(holder);
     return status;
 }
 
@@ -134,7 +143,7 @@ static int describe(struct line *line, const char *from, const char *whole, int 
         return NL_FAIL;
     int status = nl_grid_recognize(&grid, &made, err);
     if (status == NL_OK)
-        status = count_in_shards(line, whole, round, &grid, err);
+        status = count_in_shards(line, whole, round, &experiment, &grid, err);
     nl_grid_release(&grid);
     return status;
 }
@@ -237,9 +246,15 @@ static char **fields_of(const struct line *line)
     field[MADE] = nl_strdup(line->problem ? line->problem : line->made);
     if (line->problem)
         return field;
-    char *programs = line->shards ? nl_format(" %d", line->running) : nl_strdup("");
-    field[TRIALS] = line->running ? nl_format("%d of %d,%s running", line->present, line->trials, programs) : nl_format("%d of %d", line->present, line->trials);
-    free(programs);
+    struct nl_text trials = {0};
+    nl_text_add(&trials, "%d of %d", line->present, line->trials);
+    if (line->strangers)
+        nl_text_add(&trials, ", %d of another grid", line->strangers);
+    if (line->running && line->shards)
+        nl_text_add(&trials, ", %d running", line->running);
+    else if (line->running)
+        nl_text_add(&trials, ", running");
+    field[TRIALS] = trials.at;
     for (int outcome = 0; outcome < NL_OUTCOMES; outcome++)
         field[OUTCOME + outcome] = nl_format("%d", line->outcome[outcome]);
     field[VARIES] = nl_strdup(line->varies);

@@ -162,6 +162,12 @@ void print_answer(const char *text)
     nl_text_release(&out);
 }
 
+char *seconds_text(double seconds)
+{
+    char time[32];
+    return seconds < 60 ? nl_format("%.2g s", seconds) : nl_strdup(time_text(seconds, time));
+}
+
 char *time_text(double seconds, char out[32])
 {
     long whole = (long)(seconds + 0.5);

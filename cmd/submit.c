@@ -5,11 +5,11 @@
 #include <string.h>
 #include <sys/wait.h>
 
+#include "backend/backend.h"
 #include "base/files.h"
 #include "base/memory.h"
-#include "cmd.h"
+#include "submit.h"
 #include "sweep/comparable.h"
-#include "sweep/rounds.h"
 #include "sweep/shards.h"
 
 enum { OUT = 'o', TASKS = 256, TIME, GPUS, CHECKPOINT_EVERY, SCRIPT_ONLY };
@@ -22,27 +22,6 @@ static const struct option options[] = {
     {"checkpoint-every", required_argument, NULL, CHECKPOINT_EVERY},
     {"script-only", no_argument, NULL, SCRIPT_ONLY},
     {0},
-};
-
-struct request {
-    const char *out;              /* NULL: results/NAME */
-    const char *time, *checkpoint; /* as typed */
-    int tasks, gpus;
-    int minutes;                  /* time, rounded up */
-    bool script_only;
-    struct arguments arguments;   /* as typed: of --gpus they say nothing */
-    const char *const *sbatch;    /* what followed "--" */
-    int sbatch_words;
-};
-
-/* What is left of the round that the sweep has come to. */
-struct left {
-    struct nl_round round;
-    struct plan plan;
-    char *whole;      /* the folder where the rounds of all shards come together */
-    bool *shard;      /* [request->tasks + 1]: is to be run, from 1 */
-    int trials;       /* that no folder has */
-    int apart;        /* that a shard has, and the whole does not */
 };
 
 /* ---- what there is to do ---- */
@@ -66,40 +45,42 @@ static bool compare_shown(const char *folder, const struct nl_experiment *experi
 }
 
 /* Which trials, of those that the round's folder lacks, the folders of its shards have: their records come into record. */
-static bool look_into_shards(const struct request *request, struct left *left, const int *shard, const int *todo, int count, struct nl_record *record)
+static bool look_into_shards(const struct request *request, struct left *left, const int *todo, int count, struct nl_record *record)
 {
     const char *round = left->round.folder + strlen(left->whole);
-    struct nl_store *store = nl_alloc((size_t)request->tasks + 1, sizeof *store);
+    char **of_round = nl_alloc((size_t)request->tasks, sizeof *of_round);
     struct nl_error err;
     bool good = true, checked = false, same = true;
-    for (int i = 1; i <= request->tasks; i++) {
-        char *folder = nl_shard_folder(left->whole, i, request->tasks), *of_round = nl_format("%s%s", folder, round);
-        bool exists = nl_store_exists(of_round);
-        store[i] = nl_store_at(exists ? of_round : NULL);
-        if (exists && !checked && good) /* the others were begun as this one was */
-            good = checked = check_showing(&left->plan, of_round, false) == EXIT_DONE;
+    for (int i = 1; i <= request->tasks && good; i++) {
+        char *folder = nl_shard_folder(left->whole, i, request->tasks), *path = nl_format("%s%s", folder, round);
+        bool exists = nl_store_exists(path);
+        if (exists && !checked) /* the others were begun as this one was */
+            good = checked = check_showing(&left->plan, path, false) == EXIT_DONE;
         if (exists && good)
-            good = compare_shown(of_round, &left->round.experiment, &same);
+            good = compare_shown(path, &left->round.experiment, &same);
         left->shard[i] = exists && !same;
+        of_round[i - 1] = exists ? path : NULL;
         if (!exists)
-            free(of_round);
+            free(path);
         free(folder);
     }
+    int *holder = good ? nl_shards_holders(&left->plan.grid, (const char *const *)of_round, request->tasks, NULL, &err) : NULL;
+    if (good && !holder)
+        good = fail("%s", err.text) == EXIT_DONE;
     for (int i = 0; i < count && good; i++) {
-        const struct nl_store *of = &store[shard[todo[i]]];
         struct nl_record *to = &record[todo[i]];
-        if (!of->folder)
+        if (holder[todo[i]] < 0)
             continue;
+        const struct nl_store of = nl_store_at(of_round[holder[todo[i]]]);
         nl_record_release(to);
-        if (nl_store_load(of, &left->plan.grid.trial[todo[i]], to, &err) == NL_FAIL) {
-            fail("%s", err.text);
-            good = false;
-        }
+        if (nl_store_load(&of, &left->plan.grid.trial[todo[i]], to, &err) == NL_FAIL)
+            good = fail("%s", err.text) == EXIT_DONE;
         left->apart += to->present;
     }
-    for (int i = 1; i <= request->tasks; i++)
-        free(store[i].folder);
-    free(store);
+    for (int i = 0; i < request->tasks; i++)
+        free(of_round[i]);
+    free(of_round);
+    free(holder);
     return good;
 }
 
@@ -128,15 +109,13 @@ static bool can_be_merged(const struct left *left)
 /* record: of the round's folder. */
 static bool count_left(const struct request *request, struct left *left, struct nl_record *record, const int *todo, int count)
 {
-    const struct nl_grid *grid = &left->plan.grid;
     const struct nl_choice all = {0};
-    int *shard = nl_shards(grid, request->tasks);
-    bool good = can_be_merged(left) && look_into_shards(request, left, shard, todo, count, record);
-    int *missing = good ? nl_todo(grid, record, &all, &left->trials) : NULL;
-    for (int i = 0; i < left->trials && good; i++)
-        left->shard[shard[missing[i]]] = true;
+    if (!can_be_merged(left) || !look_into_shards(request, left, todo, count, record))
+        return false;
+    int *missing = nl_todo(&left->plan.grid, record, &all, &left->trials);
+    nl_times_add(&left->finished, &left->plan.grid, record);
+    bool good = submit_forecast(request, left, missing);
     free(missing);
-    free(shard);
     return good;
 }
 
@@ -178,6 +157,8 @@ static bool find_left(const struct request *request, const struct nl_experiment 
             return false;
         }
         int *todo = nl_todo(&left->plan.grid, record, &all, &count);
+        if (!count)
+            nl_times_add(&left->finished, &left->plan.grid, record);
         bool good = count ? count_left(request, left, record, todo, count) : go_on(asked, left, record, &more);
         nl_records_release(record, left->plan.grid.trials);
         free(todo);
@@ -187,178 +168,8 @@ static bool find_left(const struct request *request, const struct nl_experiment 
     return true;
 }
 
-/* ---- the script ---- */
-
-static void add_words(struct nl_text *out, const char *const *word, int count)
-{
-    char *quoted = quote_words(count, word);
-    nl_text_add(out, "%s%s", count ? " " : "", quoted ? quoted : "");
-    free(quoted);
-}
-
-static void add_word(struct nl_text *out, const char *word)
-{
-    add_words(out, &word, 1);
-}
-
-/* The experiment as it was typed. */
-static void add_experiment(struct nl_text *out, const struct request *request)
-{
-    add_word(out, request->arguments.file);
-    add_words(out, request->arguments.override, request->arguments.overrides);
-}
-
-/* The command that this is, but for --script-only; new string. */
-static char *own_command(const struct request *request)
-{
-    struct nl_text out = {0};
-    nl_text_add(&out, "%s submit", program_name);
-    add_experiment(&out, request);
-    nl_text_add(&out, " --tasks %d", request->tasks);
-    add_words(&out, (const char *const[]){"--time", request->time, "--checkpoint-every", request->checkpoint}, 4);
-    if (request->gpus)
-        nl_text_add(&out, " --gpus %d", request->gpus);
-    if (request->out)
-        add_words(&out, (const char *const[]){"--out", request->out}, 2);
-    if (request->sbatch_words)
-        nl_text_add(&out, " --");
-    add_words(&out, request->sbatch, request->sbatch_words);
-    return out.at;
-}
-
-/* sbatch, up to the script that it reads. log: what the file with the output is called in the folder of logs, in sbatch's own pattern. */
-static void add_sbatch(struct nl_text *out, const struct request *request, const char *whole, const char *ending, const char *log)
-{
-    struct nl_text log_file = {0};
-    nl_text_add(&log_file, "--output=");
-    for (const char *at = whole; *at; at++)
-        nl_text_add(&log_file, "%s%c", *at == '%' ? "%" : "", *at);
-    nl_text_add(&log_file, "-slurm/%s", log);
-    char *name = nl_format("--job-name=%s%s", whole, ending);
-    nl_text_add(out, "$(sbatch --parsable");
-    add_word(out, name);
-    add_word(out, log_file.at);
-    add_words(out, request->sbatch, request->sbatch_words);
-    free(name);
-    nl_text_release(&log_file);
-}
-
-/* "1-4,7" */
-static void add_shards(struct nl_text *out, const bool *shard, int shards)
-{
-    const char *comma = "";
-    for (int first = 1, last; first <= shards; first = last + 1) {
-        for (last = first; shard[first] && last < shards && shard[last + 1];)
-            last++;
-        if (!shard[first])
-            continue;
-        nl_text_add(out, "%s%d", comma, first);
-        if (last > first)
-            nl_text_add(out, "-%d", last);
-        comma = ",";
-    }
-}
-
-static bool has_tasks(const struct request *request, const struct left *left)
-{
-    for (int i = 1; i <= request->tasks; i++)
-        if (left->shard[i])
-            return true;
-    return false;
-}
-
-static void add_tasks(struct nl_text *out, const struct request *request, const struct left *left)
-{
-    enum { MINUTE = 60 };
-    int seconds = request->minutes * MINUTE, tasks = request->tasks;
-    nl_text_add(out, "# %d trial%s to train: a shard is a task. One that is begun again goes on from its finished trials and its checkpoints.\ntasks=",
-                left->trials, left->trials == 1 ? "" : "s");
-    add_sbatch(out, request, left->whole, "", "%A_%a.log");
-    nl_text_add(out, " <<'TASK'\n#!/bin/bash\n#SBATCH --time=%d --requeue --open-mode=append --array=", request->minutes);
-    add_shards(out, left->shard, tasks);
-    if (request->gpus)
-        nl_text_add(out, "\n#SBATCH --gres=gpu:%d", request->gpus);
-    nl_text_add(out, "\ntrap : TERM # preempted: normlab gets the signal, too, and ends at a checkpoint\ntimeout %d %s sweep",
-                seconds - (seconds > 2 * MINUTE ? MINUTE : seconds / 2), program_name);
-    add_experiment(out, request);
-    if (request->gpus)
-        nl_text_add(out, " --device cuda");
-    if (request->out) {
-        nl_text_add(out, " --out");
-        add_word(out, request->out);
-        nl_text_add(out, "-\"$SLURM_ARRAY_TASK_ID\"of%d", tasks);
-    }
-    nl_text_add(out, " --shard \"$SLURM_ARRAY_TASK_ID/%d\" --no-plot", tasks);
-    add_words(out, (const char *const[]){"--checkpoint-every", request->checkpoint}, 2);
-    nl_text_add(out, "\ncode=$?\n"
-                     "[ $code -ne 124 ] || scontrol requeue \"$SLURM_JOB_ID\" # the time limit is near: it goes on in another turn\n"
-                     "exit $code\n"
-                     "TASK\n"
-                     ")\n\n");
-}
-
-static void add_merge(struct nl_text *out, const struct request *request, const struct left *left, bool rounds)
-{
-    const char *const folder = left->round.folder;
-    char *pattern = shards_pattern(left->whole, request->tasks, folder + strlen(left->whole)), *quoted = quote_words(1, &folder), *again = own_command(request);
-    char *hint = nl_format("to train what is missing: %s", again);
-    nl_text_add(out, "# The shards are put together.\nmerge=");
-    add_sbatch(out, request, left->whole, "-merge", "%j.log");
-    nl_text_add(out, "%s <<'MERGE'\n#!/bin/bash\n#SBATCH --time=%d --requeue --open-mode=append\nset -e\n", has_tasks(request, left) ? " --dependency=\"afterany:${tasks%%;*}\"" : "",
-                request->minutes);
-    nl_text_add(out, "%s merge %s --out %s\n%s table %s --fail-if incomplete || {\n    echo", program_name, pattern, quoted, program_name, quoted);
-    add_word(out, hint);
-    nl_text_add(out, "\n    exit 1\n}\n%s plot %s\n", program_name, quoted);
-    if (rounds)
-        nl_text_add(out, "%s # the next round, if these results ask for one\n", again);
-    nl_text_add(out, "MERGE\n)\n\n");
-    free(hint);
-    free(again);
-    free(quoted);
-    free(pattern);
-}
-
-/* A line that says a command: its words, then one that is quoted, then an ending that is not. */
-static void add_echo(struct nl_text *out, const char *words, const char *word, const char *ending)
-{
-    char *quoted = quote_words(1, &word), *line = nl_format("  %s %s%s", words, quoted, ending);
-    nl_text_add(out, "echo");
-    add_word(out, line);
-    nl_text_add(out, "\n");
-    free(line);
-    free(quoted);
-}
-
-/* New string. */
-static char *script_of(const struct request *request, const struct left *left, bool rounds)
-{
-    struct nl_text out = {0};
-    const char *const name = left->whole;
-    char *logs = nl_format("%s-slurm", name), *again = own_command(request), *above = nl_path_folder(name), *quoted = quote_words(1, &name);
-    char *ls = nl_format("%s ls", program_name);
-    nl_text_add(&out, "#!/bin/bash\n# %s\nset -e\nmkdir -p", again);
-    add_word(&out, logs);
-    nl_text_add(&out, "\nqueued=$(squeue --noheader --me --states=PENDING,RUNNING,SUSPENDED --name=%s)\n"
-                      "[ -z \"$queued\" ] || { printf 'it is in the queue already:\\n%%s\\n' \"$queued\" >&2; exit 1; }\n\n", quoted);
-    bool tasks = has_tasks(request, left);
-    if (tasks)
-        add_tasks(&out, request, left);
-    add_merge(&out, request, left, rounds);
-    nl_text_add(&out, "echo \"submitted: %s$merge, which puts the shards together; to look at:\"\n", tasks ? "$tasks, an array of tasks, and after it " : "");
-    add_echo(&out, ls, above, "");
-    add_echo(&out, "tail", logs, "/*");
-    free(ls);
-    free(quoted);
-    free(above);
-    free(again);
-    free(logs);
-    return out.at;
-}
-
 static int run_script(const char *script)
 {
-    if (system("command -v sbatch >/dev/null 2>&1") != 0)
-        return bad_input("--script-only prints what would be submitted", "there is no Slurm here: no 'sbatch' in the PATH");
     FILE *bash = popen("bash", "w");
     if (!bash)
         return fail("cannot run bash");
@@ -373,11 +184,15 @@ static int submit(const struct request *request, const struct nl_experiment *exp
 {
     struct left left = {.whole = results_folder(request->out, experiment), .shard = nl_alloc((size_t)request->tasks + 1, sizeof *left.shard)};
     int code = EXIT_BAD_INPUT;
-    if (is_outside_trials("--out", left.whole) && find_left(request, experiment, &left)) {
+    if (!request->script_only && system("command -v sbatch >/dev/null 2>&1") != 0)
+        bad_input("--script-only prints what would be submitted", "there is no Slurm here: no 'sbatch' in the PATH");
+    else if (is_outside_trials("--out", left.whole) && find_left(request, experiment, &left)) {
         code = EXIT_DONE;
         if (left.trials || left.apart) {
             print_notes(&left.plan);
-            char *script = script_of(request, &left, nl_has_rounds(experiment));
+            if (request->gpus && !nl_backend_of(NL_CUDA))
+                tell(stderr, "warning: this normlab was built without CUDA: its tasks cannot train on a GPU\n");
+            char *script = submit_script(request, &left, nl_has_rounds(experiment));
             if (request->script_only)
                 fputs(script, stdout);
             else
@@ -392,6 +207,8 @@ static int submit(const struct request *request, const struct nl_experiment *exp
     }
     nl_round_release(&left.round);
     release_plan(&left.plan);
+    nl_times_release(&left.finished);
+    free(left.forecast);
     free(left.shard);
     free(left.whole);
     return code;
@@ -408,6 +225,27 @@ static bool read_time(const char *text, int *minutes)
         return false;
     }
     *minutes = (int)(seconds / 60) + ((double)(int)(seconds / 60) * 60 < seconds);
+    return true;
+}
+
+/* What the scripts say themselves, sbatch is not told otherwise: a limit that the tasks do not know of ends them without a checkpoint. */
+static bool may_be_given(const char *const *word, int words)
+{
+    static const struct {
+        const char *option, *letter, *instead;
+    } own[] = {{"--time", "-t", "--time stands before --"},
+               {"--array", "-a", "--tasks says how many there are"},
+               {"--job-name", "-J", "jobs are found by the name of their folder"},
+               {"--output", "-o", "what jobs print is in DIR-slurm"}};
+    for (int i = 0; i < words; i++)
+        for (size_t k = 0; k < sizeof own / sizeof *own; k++) {
+            size_t length = strlen(own[k].option);
+            bool same = strncmp(word[i], own[k].option, length) == 0 && (word[i][length] == '=' || !word[i][length]);
+            if (same || strncmp(word[i], own[k].letter, 2) == 0) {
+                bad_input(own[k].instead, "'%s' is not for sbatch: submit gives it itself", word[i]);
+                return false;
+            }
+        }
     return true;
 }
 
@@ -437,7 +275,7 @@ static bool read_request(const struct command *self, int argc, char **argv, stru
         case SCRIPT_ONLY: out->script_only = true; break;
         default: good = false;
         }
-    return good && sort_arguments(self, "file", argc, argv, &out->arguments);
+    return good && may_be_given(out->sbatch, out->sbatch_words) && sort_arguments(self, "file", argc, argv, &out->arguments);
 }
 
 static int run(const struct command *self, int argc, char **argv)
@@ -469,8 +307,10 @@ const struct command command_submit = {
              "\n"
              "Submits the sweep of FILE to Slurm: a job array in which every task trains a shard (normlab sweep --shard), and a job after it that\n"
              "merges the shards into DIR, prints the answer and draws the plots. Run it in a folder that all nodes see, on the machine where\n"
-             "sbatch is. The costliest trials begin first. normlab ls counts the trials that are done. Of a sweep in rounds, the merging job\n"
+             "sbatch is. The longest trials begin first. normlab ls counts the trials that are done. Of a sweep in rounds, the merging job\n"
              "submits the next round.\n"
+             "How long trials take is measured here on a few steps, or known from trials that have finished (DIR-slurm/forecast.csv). By it they are\n"
+             "dealt out to the tasks, and a warning says where --time is too short for a task.\n"
              "A task that is preempted or comes to its time limit saves its trials at a checkpoint, and goes on when it is queued again. After a\n"
              "failure the same command submits what is missing. The tables are the bytes of a sweep on one machine.\n"
              "\n"
@@ -480,7 +320,7 @@ const struct command command_submit = {
              "      --time TIME      time limit of a job (default: 1h): 30m, 2h. A task that needs more is queued again a minute before\n"
              "      --gpus N         0 or 1: train on a GPU; each task gets one (default: 0)\n"
              "      --checkpoint-every T   save the state of unfinished trials at this interval (30m, 5epochs; default: 5m)\n"
-             "      --script-only    submit nothing; print the script, a bash script of commands that can be typed\n"
+             "      --script-only    submit nothing; write the forecast and print the script, a bash script of commands that can be typed\n"
              "\n"
              "What follows -- is given to sbatch as it is, for all jobs: the account, the partition, processors and memory of a task.\n"
              "\n"

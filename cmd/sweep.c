@@ -8,8 +8,9 @@
 #include "plot/plot.h"
 #include "sweep/rounds.h"
 #include "sweep/shards.h"
+#include "sweep/times.h"
 
-enum { OUT = 'o', JOBS = 'j', DRY_RUN = 'n', NO_PLOT = 256, DEVICE, RETRY, FAIL_FAST, MAX_TIME, SHARD, CHECKPOINT_EVERY, COHORT, FAIL_IF, REPLACE };
+enum { OUT = 'o', JOBS = 'j', DRY_RUN = 'n', NO_PLOT = 256, DEVICE, RETRY, FAIL_FAST, MAX_TIME, SHARD, FORECAST, CHECKPOINT_EVERY, COHORT, FAIL_IF, REPLACE };
 enum { MOST_COHORT = 10000 };
 
 static const struct option options[] = {
@@ -23,6 +24,7 @@ static const struct option options[] = {
     {"max-time", required_argument, NULL, MAX_TIME},
     {"checkpoint-every", required_argument, NULL, CHECKPOINT_EVERY},
     {"shard", required_argument, NULL, SHARD},
+    {"forecast", required_argument, NULL, FORECAST},
     {"cohort", required_argument, NULL, COHORT},
     {"format", required_argument, NULL, 'f'},
     {"fail-if", required_argument, NULL, FAIL_IF},
@@ -31,7 +33,7 @@ static const struct option options[] = {
 };
 
 struct settings {
-    const char *out, *device;
+    const char *out, *device, *forecast;
     bool dry_run, no_plot, fail_fast, replace;
     int jobs, cohort;
     double max_seconds, checkpoint_seconds;
@@ -89,6 +91,7 @@ struct rounds {
                        * not say */
     struct nl_round round;
     struct plan plan; /* of the round */
+    double *seconds;  /* [trials of it], of the file of --forecast; NULL: none was given */
     struct nl_round next;
     bool more, last_of_grid; /* a round follows; what follows, if anything, is not the same grid any more */
 };
@@ -155,26 +158,53 @@ static bool all_there(const struct nl_record *record, int trials)
     return true;
 }
 
-/* Whether all trials of the round are there already, here or where the shards were put together; then what follows is looked up. */
-static bool is_there(struct rounds *rounds, int *code)
+/* Asked before any trial is read: each shard of a later round would read all those of the rounds before. */
+static bool has_all_files(const struct nl_store *store, const struct nl_grid *grid, int *code)
+{
+    struct nl_store_listing listing;
+    struct nl_error err;
+    if (nl_store_list(store, &listing, &err)) {
+        *code = fail("%s", err.text);
+        return false;
+    }
+    bool all = true;
+    for (int i = 0; i < grid->trials && all; i++)
+        all = nl_store_lists(&listing, &grid->trial[i]);
+    nl_store_listing_release(&listing);
+    return all;
+}
+
+/* Whether all trials of the round are there already, here or (then *in_whole) where the shards were put together; then what follows is looked up. */
+static bool is_there(struct rounds *rounds, bool *in_whole, int *code)
 {
     const struct nl_grid *grid = &rounds->plan.grid;
     char *places[] = {nl_strdup(rounds->round.folder), whole_of(rounds)};
     struct nl_error err = {0};
     bool there = false;
+    *in_whole = false;
     for (int i = 0; i < 2 && places[i] && !there && *code == EXIT_DONE; i++) {
         const struct nl_store store = nl_store_at(places[i]);
         int present;
+        if (!has_all_files(&store, grid, code))
+            continue;
         struct nl_record *record = nl_store_load_all(&store, grid, NULL, NULL, &present, &err);
         if (!record)
             *code = fail("%s", err.text);
         else if ((there = all_there(record, grid->trials)))
             *code = look_ahead(rounds, record);
+        *in_whole = there && i == 1;
         nl_records_release(record, record ? grid->trials : 0);
     }
     free(places[0]);
     free(places[1]);
     return there;
+}
+
+static struct nl_choice choice_of(const struct rounds *rounds)
+{
+    struct nl_choice out = rounds->settings->choice;
+    out.seconds = rounds->seconds;
+    return out;
 }
 
 /* Runs what is missing of the round. *complete: nothing is any more, and what follows was looked up. */
@@ -187,11 +217,13 @@ static int run_round(struct rounds *rounds, bool *complete)
     struct progress_line line;
     struct nl_sweep_result result;
     struct nl_error err = {0};
+    const char *grid_folder = rounds->whole && nl_store_exists(rounds->whole) ? rounds->whole : rounds->folder;
     struct nl_sweep_options how = {
         .folder = folder,
         .command = command_line,
-        .choice = settings->choice,
-        .borrow = {rounds->round.number > 1 ? whole : NULL, rounds->round.kind == NL_ROUND_SAME ? rounds->folder : NULL},
+        .choice = choice_of(rounds),
+        .whole = whole,
+        .borrow = rounds->round.kind == NL_ROUND_SAME ? grid_folder : NULL,
         .replace = settings->replace,
         .runner = {.workers = settings->jobs,
                    .cohort = settings->cohort,
@@ -243,11 +275,21 @@ static void announce(const struct rounds *rounds)
             rounds->settings->dry_run && !rounds->more && rounds->round.kind != NL_ROUND_SAME ? "; its results decide what follows" : "");
 }
 
-/* Prepares the round: its grid, and whether there is anything to do. false: the message was printed. */
+/* Prepares the round: its grid, and how long its trials take. false: the message was printed. */
 static bool begin_round(struct rounds *rounds)
 {
+    const char *forecast = rounds->settings->forecast;
+    struct nl_error err;
+    int unlisted;
     release_plan(&rounds->plan);
-    return plan_of(&rounds->round.experiment, &rounds->plan) && identify_plan(&rounds->plan);
+    free(rounds->seconds);
+    rounds->seconds = NULL;
+    if (!plan_of(&rounds->round.experiment, &rounds->plan) || !identify_plan(&rounds->plan))
+        return false;
+    rounds->seconds = forecast ? nl_times_read(forecast, &rounds->plan.grid, &unlisted, &err) : NULL;
+    if (forecast && !rounds->seconds)
+        bad_input(NULL, "%s", err.text);
+    return !forecast || rounds->seconds;
 }
 
 static void go_on(struct rounds *rounds)
@@ -278,9 +320,18 @@ static int run_rounds(struct rounds *rounds)
     for (;; go_on(rounds)) {
         if (!begin_round(rounds))
             return EXIT_BAD_INPUT;
-        bool there = nl_has_rounds(rounds->asked) && is_there(rounds, &code);
+        bool in_whole, there = nl_has_rounds(rounds->asked) && is_there(rounds, &in_whole, &code);
         if (code != EXIT_DONE)
             return code;
+        if (there && in_whole && rounds->more)
+            continue;
+        if (there && in_whole) {
+            char *whole = whole_of(rounds);
+            if (!output.quiet)
+                tell(stderr, "all %d trials are in '%s': no shard has anything left to train\n", rounds->plan.grid.trials, whole);
+            free(whole);
+            return EXIT_DONE;
+        }
         /* The tables of a tuning round are its own: killed before they were written, it must not be passed over. Of a shard's, merge wrote them. */
         bool written = rounds->round.kind != NL_ROUND_TUNING || rounds->whole || rounds->settings->dry_run;
         if (there && !rounds->last_of_grid && written)
@@ -288,7 +339,8 @@ static int run_rounds(struct rounds *rounds)
         announce(rounds);
         print_notes(&rounds->plan);
         if (rounds->settings->dry_run) {
-            code = dry_run(&rounds->plan, rounds->round.folder, &rounds->settings->choice, rounds->settings->replace, rounds->settings->jobs,
+            const struct nl_choice choice = choice_of(rounds);
+            code = dry_run(&rounds->plan, rounds->round.folder, &choice, rounds->settings->replace, rounds->settings->jobs,
                            rounds->settings->cohort);
             if (code != EXIT_DONE || !there || !rounds->more)
                 return code;
@@ -353,10 +405,15 @@ static bool read_settings(const struct command *self, int argc, char **argv, str
         case MAX_TIME: good = read_duration("--max-time", optarg, &out->max_seconds); break;
         case CHECKPOINT_EVERY: good = read_checkpoint_every(optarg, &out->checkpoint_seconds, &out->checkpoint_epochs); break;
         case SHARD: good = read_shard(optarg, &out->choice); break;
+        case FORECAST: out->forecast = optarg; break;
         case 'f': good = read_report_format(optarg, &out->report); break;
         case FAIL_IF: good = read_fail_if(optarg, &out->report); break;
         default: good = false;
         }
+    if (good && out->forecast && !out->choice.shards) {
+        bad_input(NULL, "'--forecast' deals out shards: it goes with '--shard'");
+        good = false;
+    }
     return good;
 }
 
@@ -398,6 +455,7 @@ static int run(const struct command *self, int argc, char **argv)
         nl_round_release(&rounds.round);
         nl_round_release(&rounds.next);
         release_plan(&rounds.plan);
+        free(rounds.seconds);
         free(rounds.folder);
         free(rounds.whole);
     }
@@ -428,6 +486,7 @@ const struct command command_sweep = {
              "      --max-time TIME  start no trial after this time (90s, 30m, 1h30m); those that run are finished (exit code 3 if\n"
              "                       trials are left; the same command goes on)\n"
              "      --shard I/N      run only part I of N parts of about equal cost; normlab merge puts the parts together\n"
+             "      --forecast FILE  equal in time, as FILE says how long each trial takes: the forecast.csv that normlab submit makes\n"
              "      --checkpoint-every T   save the state of unfinished trials at this interval (30m, 5epochs) and at Ctrl-C: they\n"
              "                       resume from it, bit for bit\n"
              "      --replace        let the tables of DIR show this experiment. Earlier trials stay in DIR/trials; their own command\n"

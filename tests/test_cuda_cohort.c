@@ -99,7 +99,7 @@ START_TEST(cohorts_fit_the_device)
         todo[i] = i;
     struct nl_cohorts all = nl_cohorts_make(&grid, todo, 12, NULL, 0, 2);
     ck_assert_int_eq(all.count, 1);
-    ck_assert_msg(nl_forecast_times(&grid, &all, 0.5, &forecast, &err) == NL_OK, "%s", err.text);
+    ck_assert_msg(nl_forecast_times(&grid, &all, NULL, 0.5, &forecast, &err) == NL_OK, "%s", err.text);
     ck_assert(forecast.shapes == 1 && forecast.measured == 1 && forecast.trial[0].seconds > 0 && forecast.trial[0].seconds == forecast.trial[11].seconds);
     nl_cohorts_release(&all);
 

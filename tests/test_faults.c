@@ -243,7 +243,7 @@ static const struct lint_context scenes[] = {
     {"data info", "data info digits", false, false},
     {"data export", "data export digits data.train=16 data.val=4 data.test=8 --out exported", true, false},
     {"dry run", "sweep a.yaml --dry-run --out P", false, true},
-    {"submit", "submit a.yaml --tasks 2 --out P --script-only", false, false},
+    {"submit", "submit a.yaml --tasks 2 --out P --script-only", true, false},
     {"run", "run a.yaml norm.kind=bn sweep.seeds=1 -q -j 1 --out new --save-final new.safetensors --save-order new.npy", true, true},
     {"run on", "run a.yaml norm.kind=bn sweep.seeds=1 -q -j 1 --out one --load m.safetensors --replace", true, true},
     {"sweep", "sweep a.yaml -q -j 1 --cohort 1 --no-plot --out new", true, false},

@@ -5,7 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/files.h"
 #include "base/memory.h"
+#include "scratch.h"
 #include "suite.h"
 #include "sweep/forecast.h"
 #include "sweep/shards.h"
@@ -114,7 +116,7 @@ START_TEST(test_shards)
     static const char *const override[] = {"norm.kind=bn,ln", "train.batch=1,2,8,64", "train.epochs=1,5", "sweep.seeds=3"};
     struct setting s = set_up(override, 4);
     for (int shards = 1; shards <= 60; shards++) {
-        int *shard = nl_shards(&s.grid, shards), *again = nl_shards(&s.grid, shards);
+        int *shard = nl_shards(&s.grid, NULL, shards), *again = nl_shards(&s.grid, NULL, shards);
         double load[60] = {0}, costliest = 0, least = INFINITY, most = 0;
         for (int i = 0; i < s.grid.trials; i++) {
             struct nl_cost cost = nl_trial_cost(&s.grid.trial[i].config);
@@ -130,6 +132,24 @@ START_TEST(test_shards)
         free(shard);
         free(again);
     }
+    tear_down(&s);
+}
+END_TEST
+
+/* The longest first, each to the shard with the least so far: 5 | 4, 3 to the second, 3 to the first, 3 to the second; the rest is not to be run. */
+START_TEST(test_shards_by_seconds)
+{
+    static const char *const override[] = {"train.lr=0.1,0.2,0.3,0.4,0.5,0.6"};
+    static const double seconds[] = {3, 5, 0, 3, 4, 3};
+    static const int expected[] = {2, 1, 1, 1, 2, 2};
+    struct setting s = set_up(override, 1);
+    int *shard = nl_shards(&s.grid, seconds, 2), count;
+    ck_assert_mem_eq(shard, expected, sizeof expected);
+    free(shard);
+    const struct nl_record record[6] = {{0}};
+    int *todo = nl_todo(&s.grid, record, &(struct nl_choice){.shard = 1, .shards = 2, .seconds = seconds}, &count);
+    ck_assert(count == 3 && todo[0] == 1 && todo[1] == 2 && todo[2] == 3);
+    free(todo);
     tear_down(&s);
 }
 END_TEST
@@ -236,7 +256,7 @@ START_TEST(test_times)
     ck_assert_int_eq(s.grid.trials, 8);
     for (double budget = 0.25;; budget *= 4) { /* a slow machine may need more to begin the second shape; of each it takes a quarter */
         ck_assert_msg(nl_forecast_sizes(&s.grid, &forecast, &err) == NL_OK, "%s", err.text);
-        ck_assert_msg(nl_forecast_times(&s.grid, &cohorts, budget, &forecast, &err) == NL_OK, "%s", err.text);
+        ck_assert_msg(nl_forecast_times(&s.grid, &cohorts, NULL, budget, &forecast, &err) == NL_OK, "%s", err.text);
         if (forecast.measured == 2 || budget > 60)
             break;
         nl_forecast_release(&forecast);
@@ -249,12 +269,101 @@ START_TEST(test_times)
     nl_forecast_release(&forecast);
 
     ck_assert_msg(nl_forecast_sizes(&s.grid, &forecast, &err) == NL_OK, "%s", err.text);
-    ck_assert_msg(nl_forecast_times(&s.grid, &cohorts, 0, &forecast, &err) == NL_OK, "%s", err.text);
+    ck_assert_msg(nl_forecast_times(&s.grid, &cohorts, NULL, 0, &forecast, &err) == NL_OK, "%s", err.text);
     ck_assert_int_eq(forecast.measured, 1);
     for (int i = 0; i < 7; i++)
         ck_assert(forecast.trial[i].seconds > 0);
     nl_forecast_release(&forecast);
     nl_cohorts_release(&cohorts);
+    tear_down(&s);
+}
+END_TEST
+
+/* Trials of a shape take what those of it that finished took, by their cost, and are not measured; what did not train to its end tells nothing. How much
+ * there is to train on, rates and seeds are no shape: the trials of a round that tunes tell of the grid's. */
+START_TEST(test_finished_trials_tell)
+{
+    static const char *const of_tuning[] = {"model.width=8", "data.train=300", "data.val=50", "data.test=0", "train.epochs=1", "norm.kind=bn,none", "train.lr=0.1,1e6"};
+    static const char *const of_grid[] = {"model.width=8", "data.train=200", "data.val=50", "data.test=70", "train.epochs=3", "norm.kind=bn,none,ln", "train.seed=7"};
+    struct setting tuning = set_up(of_tuning, 7), s = set_up(of_grid, 7);
+    ck_assert(tuning.grid.trials == 4 && s.grid.trials == 3);
+    const struct nl_record record[4] = {
+        {.present = true, .status = NL_DONE, .seconds = 2},
+        {.present = true, .status = NL_DIVERGED, .seconds = 1000},
+        {.present = true, .status = NL_DEAD, .seconds = 3},
+        {.present = true, .failed = true, .seconds = 1000},
+    };
+    struct nl_times finished = {0};
+    nl_times_add(&finished, &tuning.grid, record);
+    ck_assert_int_eq(finished.count, 2);
+    struct nl_forecast forecast;
+    struct nl_error err;
+    int todo[] = {0, 1, 2};
+    struct nl_cohorts cohorts = nl_cohorts_make(&s.grid, todo, 3, NULL, 0, 2);
+    ck_assert_msg(nl_forecast_sizes(&s.grid, &forecast, &err) == NL_OK, "%s", err.text);
+    ck_assert_msg(nl_forecast_times(&s.grid, &cohorts, &finished, 0, &forecast, &err) == NL_OK, "%s", err.text);
+    ck_assert(forecast.shapes == 3 && forecast.finished == 2 && forecast.measured == 0);
+    double cost[3], sum = 0, seconds = 0;
+    for (int i = 0; i < 3; i++)
+        cost[i] = nl_cost_total(nl_trial_cost(&s.grid.trial[i].config));
+    for (int i = 0; i < 2; i++) {
+        double expected = (i ? 3 : 2) * cost[i] / nl_cost_total(nl_trial_cost(&tuning.grid.trial[2 * i].config));
+        ck_assert_double_eq_tol(forecast.trial[i].seconds, expected, 1e-9 * expected);
+        sum += cost[i];
+        seconds += expected;
+    }
+    double expected = seconds / sum * cost[2];
+    ck_assert_double_eq_tol(forecast.trial[2].seconds, expected, 1e-9 * expected);
+    nl_cohorts_release(&cohorts);
+    nl_forecast_release(&forecast);
+    nl_times_release(&finished);
+    tear_down(&tuning);
+    tear_down(&s);
+}
+END_TEST
+
+/* What was written is read, to the bit. A trial that is not listed takes what its cost is worth by the others that are to be run. */
+START_TEST(test_times_file)
+{
+    static const char *const override[] = {"norm.kind=bn,none", "train.batch=16,8"}, *const more[] = {"norm.kind=bn,none", "train.batch=16,8,4"};
+    static const double seconds[] = {1.0 / 3, 0, 1e-3, 1234567.875};
+    static const char *const wrong[] = {"id,seconds\n%s,-1\n", "id,seconds\n%s,soon\n", "id,second\n%s,1\n", "id,seconds\n%s,inf\n", "id,seconds\n%s,1"};
+    struct setting s = set_up(override, 2), larger = set_up(more, 2);
+    struct nl_error err;
+    char *scratch = scratch_make(), *path = nl_path_join(scratch, "forecast.csv");
+    int unlisted;
+    ck_assert_msg(nl_times_write(path, &s.grid, seconds, &err) == NL_OK, "%s", err.text);
+    double *found = nl_times_read(path, &s.grid, &unlisted, &err);
+    ck_assert_msg(found != NULL, "%s", err.text);
+    ck_assert_int_eq(unlisted, 0);
+    ck_assert_mem_eq(found, seconds, sizeof seconds);
+    free(found);
+
+    found = nl_times_read(path, &larger.grid, &unlisted, &err);
+    ck_assert_msg(found != NULL, "%s", err.text);
+    ck_assert_int_eq(unlisted, 2);
+    double cost[6];
+    for (int i = 0; i < 6; i++)
+        cost[i] = nl_cost_total(nl_trial_cost(&larger.grid.trial[i].config));
+    double rate = (seconds[0] + seconds[2] + seconds[3]) / (cost[0] + cost[3] + cost[4]);
+    ck_assert(found[0] == seconds[0] && found[1] == seconds[1] && found[3] == seconds[2] && found[4] == seconds[3]);
+    ck_assert_double_eq_tol(found[2], rate * cost[2], 1e-9 * found[2]);
+    ck_assert_double_eq_tol(found[5], rate * cost[5], 1e-9 * found[5]);
+    free(found);
+
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        char *text = nl_format(wrong[i], s.grid.trial[0].id);
+        ck_assert_int_eq(nl_file_write(path, text, strlen(text), &err), NL_OK);
+        ck_assert_msg(!nl_times_read(path, &s.grid, &unlisted, &err), "%s", text);
+        free(text);
+    }
+    ck_assert_int_eq(nl_file_write(path, "id,seconds\n", strlen("id,seconds\n"), &err), NL_OK);
+    found = nl_times_read(path, &s.grid, &unlisted, &err); /* nothing is listed: the cost itself */
+    ck_assert_msg(found && unlisted == 4 && found[1] == nl_cost_total(nl_trial_cost(&s.grid.trial[1].config)), "%d", unlisted);
+    free(found);
+    free(path);
+    scratch_remove(scratch);
+    tear_down(&larger);
     tear_down(&s);
 }
 END_TEST
@@ -271,6 +380,9 @@ int main(void)
     tcase_add_test(tests, test_demand);
     tcase_add_test(tests, test_room);
     tcase_add_test(tests, test_times);
+    tcase_add_test(tests, test_shards_by_seconds);
+    tcase_add_test(tests, test_finished_trials_tell);
+    tcase_add_test(tests, test_times_file);
     suite_add_tcase(suite, tests);
     return run_suite(suite);
 }

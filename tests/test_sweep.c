@@ -14,6 +14,8 @@
 #include "base/memory.h"
 #include "experiments.h"
 #include "scratch.h"
+#include "sweep/merge.h"
+#include "sweep/shards.h"
 #include "sweep/sweep.h"
 #include "sweep/verify.h"
 #include "suite.h"
@@ -34,15 +36,21 @@ struct setting {
     struct nl_text notes;
 };
 
-static struct setting set_up(const char *yaml)
+static struct setting set_up_for(const char *yaml, bool elsewhere)
 {
     struct nl_error err;
     struct setting s = {.scratch = scratch_make()};
     s.out = nl_path_join(s.scratch, "out");
     s.experiment = load(s.scratch, yaml, NULL);
+    s.experiment.elsewhere = elsewhere;
     s.grid = unfold(&s.experiment);
     ck_assert_msg(nl_grid_identify(&s.grid, &s.datasets, &err) == NL_OK, "%s", err.text);
     return s;
+}
+
+static struct setting set_up(const char *yaml)
+{
+    return set_up_for(yaml, false);
 }
 
 static void tear_down(struct setting *s)
@@ -507,6 +515,84 @@ START_TEST(test_error_is_retried)
 }
 END_TEST
 
+/* A results folder with some of the grid's trials, as if they had been trained there: *record[grid->trials], those that are not present are left out. */
+static void fill(const struct setting *s, const char *folder, const struct nl_record *record)
+{
+    struct nl_error err;
+    struct nl_store store;
+    struct nl_hidden hidden;
+    struct nl_begun begun;
+    const struct nl_showing showing = showing_of(s);
+    ck_assert_msg(nl_store_open(&store, folder, &showing, &hidden, &err) == NL_OK, "%s", err.text);
+    nl_store_begun(folder, &s->experiment, &begun);
+    ck_assert_msg(nl_store_freeze(&store, &s->experiment, &s->datasets, "test", &begun, &err) == NL_OK, "%s", err.text);
+    for (int i = 0; i < s->grid.trials; i++)
+        if (record[i].present)
+            ck_assert_msg(nl_store_save(&store, &s->grid.trial[i], &record[i], false, &err) == NL_OK, "%s", err.text);
+    ck_assert_msg(nl_store_write_tables(&store, &s->experiment, &s->grid, record, &err) == NL_OK, "%s", err.text);
+    nl_hidden_release(&hidden);
+    nl_text_release(&begun.earlier);
+    nl_store_close(&store);
+}
+
+#define SMALLER "data: {train: 256, test: 64}\nmodel: {depth: 1, width: 8}\ntrain: {epochs: 1}\n"
+
+/* Shards that were trained on other devices are of one experiment where the grid asks for these: then the tables say which trial ran where. A shard
+ * that was sent to another device than the rest is refused, and none of its trials counts as one of the grid's. */
+START_TEST(test_shards_of_two_devices)
+{
+    struct setting both = set_up_for(SMALLER "sweep: {grid: {device.kind: [cpu, cuda], norm.kind: [bn, none]}}\n", true);
+    struct setting cpu = set_up(SMALLER "sweep: {grid: {norm.kind: [bn, none]}}\n");
+    struct setting cuda = set_up_for(SMALLER "device: {kind: cuda}\nsweep: {grid: {norm.kind: [bn, none]}}\n", true);
+    struct nl_error err;
+    struct nl_merge merge;
+    struct nl_sweep_result result = sweep(&cpu, 1);
+    for (int i = 0; i < 2; i++) { /* a trial is the same, whatever grid asks for it */
+        ck_assert_str_eq(both.grid.trial[i].id, cpu.grid.trial[i].id);
+        ck_assert_str_eq(both.grid.trial[2 + i].id, cuda.grid.trial[i].id);
+        ck_assert_str_ne(cpu.grid.trial[i].id, cuda.grid.trial[i].id);
+    }
+
+    char *shard[2], *whole = nl_path_join(both.scratch, "whole");
+    for (int i = 0; i < 2; i++) {
+        struct nl_record part[4] = {{0}};
+        memcpy(&part[2 * i], result.record, 2 * sizeof *part);
+        shard[i] = nl_format("%s-%dof2", whole, i + 1);
+        fill(&both, shard[i], part);
+    }
+    ck_assert_msg(nl_merge((const char *const *)shard, 2, whole, "test", &merge, &err) == NL_OK, "%s", err.text);
+    ck_assert(merge.trials == 4 && merge.absent == 0);
+    nl_merge_release(&merge);
+    char *path = nl_path_join(whole, "trials.csv"), *trials = nl_file_read(path, NULL, &err), *row = trials;
+    static const char *const begins[] = {"trial,device.kind,norm.kind,train.seed,status,", "1,cpu,bn,1,", "2,cpu,none,1,", "3,cuda,bn,1,", "4,cuda,none,1,"};
+    for (int i = 0; i < 5; i++, row = strchr(row, '\n') + 1)
+        ck_assert_msg(strncmp(row, begins[i], strlen(begins[i])) == 0, "expected %s at: %.60s", begins[i], row);
+    free(trials);
+    free(path);
+
+    fill(&cuda, cuda.out, result.record);
+    const char *const apart[] = {cpu.out, cuda.out};
+    int strangers[2], *holder = nl_shards_holders(&cpu.grid, apart, 2, strangers, &err);
+    ck_assert(holder && holder[0] == 0 && holder[1] == 0 && strangers[0] == 0 && strangers[1] == 2);
+    free(holder);
+    free(whole);
+    whole = nl_path_join(both.scratch, "none");
+    ck_assert_int_eq(nl_merge(apart, 2, whole, "test", &merge, &err), NL_FAIL);
+    char *expected = nl_format("device.kind: cpu in '%s', cuda in '%s'\n", cpu.out, cuda.out);
+    ck_assert_str_eq(merge.differences.at, expected);
+    ck_assert(merge.refused && !nl_folder_exists(whole));
+    free(expected);
+    nl_merge_release(&merge);
+    free(whole);
+    free(shard[0]);
+    free(shard[1]);
+    nl_sweep_result_release(&result);
+    tear_down(&both);
+    tear_down(&cpu);
+    tear_down(&cuda);
+}
+END_TEST
+
 /* A step may take seconds: its pace is the x axis of curves over time. */
 START_TEST(test_slow_steps_have_a_pace)
 {
@@ -537,6 +623,7 @@ int main(void)
     tcase_add_test(tests, test_stop);
     tcase_add_test(tests, test_error_is_retried);
     tcase_add_test(tests, test_slow_steps_have_a_pace);
+    tcase_add_test(tests, test_shards_of_two_devices);
     suite_add_tcase(suite, tests);
     return run_suite(suite);
 }

@@ -34,11 +34,14 @@ int nl_forecast_sizes(const struct nl_grid *grid, struct nl_forecast *out, struc
 
 /* A shape's training, measured. */
 struct shape {
-    char *identity; /* of the probe: what a step's time may depend on */
+    char *identity; /* nl_times_shape */
+    bool known;     /* and not only its name */
+    double rate;    /* seconds for a unit of cost, of trials that have finished; 0: none has, and then: */
     double set_up, step, sample; /* seconds; of an evaluated sample */
 };
 
 enum { PROBE_SAMPLES = 128 };
+static const double ENOUGH = 0.25; /* seconds of steps, of a shape */
 
 static int64_t smaller(int64_t a, int64_t b)
 {
@@ -49,20 +52,10 @@ static int64_t smaller(int64_t a, int64_t b)
 static struct nl_config probe_of(const struct nl_config *config, int64_t steps)
 {
     struct nl_counts counts = nl_data_counts(config);
-    struct nl_config probe = *config;
+    struct nl_config probe = nl_times_bare(config);
     probe.data.train = smaller(counts.train, config->train.batch > PROBE_SAMPLES ? config->train.batch : PROBE_SAMPLES);
     probe.data.test = smaller(counts.test, PROBE_SAMPLES);
-    probe.data.val = 0;
-    probe.model.init_scale = 1;
     probe.train.steps = steps;
-    probe.train.seed = 1;
-    probe.train.lr = 0;
-    probe.train.lr_scale = NL_LR_FIXED;
-    probe.train.schedule = NL_CONSTANT;
-    probe.train.warmup_epochs = 0;
-    probe.train.warmup_steps = 0;
-    probe.train.label_noise = 0;
-    probe.train.log_every = probe.train.eval_every = (int64_t)1e9;
     return probe;
 }
 
@@ -99,73 +92,81 @@ static int measure_shape(const struct nl_trial *trial, int together, double seco
     return steps >= 1 ? measure(trial, together, (int64_t)(steps > 3 ? steps : 3), shape, err) : NL_OK;
 }
 
-static struct shape *find(struct shape *shapes, int count, const char *identity)
+/* Cohorts of a shape mostly follow one another: the last one found is looked at first. */
+static struct shape *find(struct shape *shapes, int count, int first, const char *identity)
 {
-    for (int i = 0; i < count; i++)
-        if (strcmp(shapes[i].identity, identity) == 0)
-            return &shapes[i];
+    for (int i = 0; i < count; i++) {
+        struct shape *shape = &shapes[(first + i) % count];
+        if (strcmp(shape->identity, identity) == 0)
+            return shape;
+    }
     return NULL;
 }
 
-/* Fills seconds of the measured cohorts' trials, and of the others by cost. */
+static double seconds_of(const struct shape *shape, const struct nl_expected *expected, struct nl_cost cost)
+{
+    const struct nl_step_counts *counts = &expected->step_counts;
+    if (shape->rate > 0)
+        return shape->rate * nl_cost_total(cost);
+    return shape->set_up + shape->step * (double)counts->steps + shape->sample * (double)(counts->on_the_way.samples + counts->at_the_end.samples);
+}
+
+/* Fills seconds of the known shapes' trials, and of the others by cost. */
 static void apply(const struct nl_cohorts *cohorts, const struct shape *const *shape_of, struct nl_forecast *forecast)
 {
     double seconds = 0, cost = 0;
     for (int i = 0; i < cohorts->count; i++) {
         const struct nl_cohort *cohort = &cohorts->at[i];
-        const struct shape *shape = shape_of[i];
-        for (int k = 0; shape && k < cohort->count; k++) {
+        for (int k = 0; shape_of[i]->known && k < cohort->count; k++) {
             struct nl_expected *expected = &forecast->trial[cohort->trial[k]];
-            const struct nl_step_counts *step_counts = &expected->step_counts;
-            expected->seconds = shape->set_up + shape->step * (double)step_counts->steps +
-                                shape->sample * (double)(step_counts->on_the_way.samples + step_counts->at_the_end.samples);
+            expected->seconds = seconds_of(shape_of[i], expected, cohort->cost);
             seconds += expected->seconds;
             cost += nl_cost_total(cohort->cost);
         }
     }
     for (int i = 0; i < cohorts->count; i++) {
         const struct nl_cohort *cohort = &cohorts->at[i];
-        for (int k = 0; !shape_of[i] && k < cohort->count; k++)
+        for (int k = 0; !shape_of[i]->known && k < cohort->count; k++)
             forecast->trial[cohort->trial[k]].seconds = nl_cost_total(cohort->cost) * seconds / cost;
     }
 }
 
-int nl_forecast_times(const struct nl_grid *grid, const struct nl_cohorts *cohorts, double budget, struct nl_forecast *forecast,
-                      struct nl_error *err)
+int nl_forecast_times(const struct nl_grid *grid, const struct nl_cohorts *cohorts, const struct nl_times *finished, double budget,
+                      struct nl_forecast *forecast, struct nl_error *err)
 {
-    int count = cohorts->count, distinct = 0, status = NL_OK;
+    int count = cohorts->count, distinct = 0, last = 0, status = NL_OK;
     struct shape *shapes = nl_alloc((size_t)count, sizeof *shapes);
     const struct shape **shape_of = nl_alloc((size_t)count, sizeof *shape_of);
-    char **identity = nl_alloc((size_t)count, sizeof *identity);
+    int *number = nl_alloc((size_t)count, sizeof *number);
     for (int i = 0; i < count; i++) {
-        struct nl_config probe = probe_of(&grid->trial[cohorts->at[i].trial[0]].config, 1);
-        identity[i] = nl_config_shape_text(&probe);
-        if (!find(shapes, distinct, identity[i]))
-            shapes[distinct++].identity = identity[i];
-        shape_of[i] = find(shapes, distinct, identity[i]);
+        char *identity = nl_times_shape(&grid->trial[cohorts->at[i].trial[0]].config);
+        struct shape *shape = find(shapes, distinct, last, identity);
+        if (!shape) {
+            shape = &shapes[distinct++];
+            double rate = finished ? nl_times_rate(finished, identity) : 0;
+            *shape = (struct shape){.identity = nl_strdup(identity), .known = rate > 0, .rate = rate};
+            forecast->finished += shape->known;
+        }
+        last = number[i] = (int)(shape - shapes);
+        shape_of[i] = shape;
+        free(identity);
     }
     forecast->shapes = distinct;
-    double began = nl_seconds();
-    bool *measured = nl_alloc((size_t)distinct, sizeof *measured);
+    double began = nl_seconds(), each = fmin(budget / (distinct - forecast->finished) / 2, ENOUGH);
     for (int i = 0; i < count && status == NL_OK; i++) {
         const struct nl_cohort *cohort = &cohorts->at[i];
-        struct shape *shape = &shapes[shape_of[i] - shapes];
-        bool *done = &measured[shape - shapes];
-        if (*done || (forecast->measured && nl_seconds() - began > budget))
+        struct shape *shape = &shapes[number[i]];
+        if (shape->known || (forecast->measured + forecast->finished && nl_seconds() - began >= budget))
             continue;
-        status = measure_shape(&grid->trial[cohort->trial[0]], cohort->count, budget / distinct / 2, shape, err);
-        *done = true;
+        status = measure_shape(&grid->trial[cohort->trial[0]], cohort->count, each, shape, err);
+        shape->known = true;
         forecast->measured++;
     }
-    for (int i = 0; i < count; i++)
-        if (!measured[shape_of[i] - shapes])
-            shape_of[i] = NULL;
     if (status == NL_OK)
         apply(cohorts, shape_of, forecast);
-    for (int i = 0; i < count; i++)
-        free(identity[i]);
-    free(measured);
-    free(identity);
+    for (int i = 0; i < distinct; i++)
+        free(shapes[i].identity);
+    free(number);
     free(shape_of);
     free(shapes);
     return status;

@@ -5,40 +5,82 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "sweep/store.h"
 #include "train/train.h"
 
 struct card {
     int trial;
-    double cost;
+    double takes;
 };
 
-static int costliest_first(const void *a, const void *b)
+static int longest_first(const void *a, const void *b)
 {
     const struct card *left = a, *right = b;
-    if (left->cost != right->cost)
-        return left->cost > right->cost ? -1 : 1;
+    if (left->takes != right->takes)
+        return left->takes > right->takes ? -1 : 1;
     return left->trial - right->trial;
 }
 
-int *nl_shards(const struct nl_grid *grid, int shards)
+int *nl_shards(const struct nl_grid *grid, const double *seconds, int shards)
 {
     struct card *deck = nl_alloc((size_t)grid->trials, sizeof *deck);
     double *load = nl_alloc((size_t)shards, sizeof *load);
     int *out = nl_alloc((size_t)grid->trials, sizeof *out);
     for (int i = 0; i < grid->trials; i++)
-        deck[i] = (struct card){.trial = i, .cost = nl_cost_total(nl_trial_cost(&grid->trial[i].config))};
-    qsort(deck, (size_t)grid->trials, sizeof *deck, costliest_first);
+        deck[i] = (struct card){.trial = i, .takes = seconds ? seconds[i] : nl_cost_total(nl_trial_cost(&grid->trial[i].config))};
+    qsort(deck, (size_t)grid->trials, sizeof *deck, longest_first);
     for (int i = 0; i < grid->trials; i++) {
         int least = 0;
         for (int s = 1; s < shards; s++)
             if (load[s] < load[least])
                 least = s;
-        load[least] += deck[i].cost;
+        load[least] += deck[i].takes;
         out[deck[i].trial] = least + 1;
     }
     free(deck);
     free(load);
     return out;
+}
+
+struct named {
+    const char *id;
+    int trial;
+};
+
+static int by_id(const void *a, const void *b)
+{
+    const struct named *left = a, *right = b;
+    return strcmp(left->id, right->id);
+}
+
+int *nl_shards_holders(const struct nl_grid *grid, const char *const *folder, int count, int *strangers, struct nl_error *err)
+{
+    struct named *named = nl_alloc((size_t)grid->trials, sizeof *named);
+    int *out = nl_alloc((size_t)grid->trials, sizeof *out), status = NL_OK;
+    for (int i = 0; i < grid->trials; i++) {
+        named[i] = (struct named){grid->trial[i].id, i};
+        out[i] = -1;
+    }
+    qsort(named, (size_t)grid->trials, sizeof *named, by_id);
+    for (int f = 0; f < count && status == NL_OK; f++) {
+        const struct nl_store store = nl_store_at(folder[f]);
+        struct nl_store_listing listing = {0};
+        status = folder[f] ? nl_store_list(&store, &listing, err) : NL_OK;
+        if (strangers)
+            strangers[f] = 0;
+        for (int i = 0; i < listing.count; i++) {
+            const struct named *found = bsearch(&(struct named){.id = listing.id[i]}, named, (size_t)grid->trials, sizeof *named, by_id);
+            if (strangers)
+                strangers[f] += !found;
+            if (found && out[found->trial] < 0)
+                out[found->trial] = f;
+        }
+        nl_store_listing_release(&listing);
+    }
+    free(named);
+    if (status)
+        free(out);
+    return status ? NULL : out;
 }
 
 char *nl_shard_folder(const char *whole, int shard, int shards)

@@ -18,6 +18,7 @@
 #include "base/sums.h"
 #include "config/published.h"
 #include "stats/summary.h"
+#include "sweep/comparable.h"
 
 const char *const nl_table_files[NL_TABLES] = {"trials.csv", "curves.csv", "timing.csv", "summary.csv", "metrics.csv"};
 const char *const nl_store_files[] = {"experiment.yaml", "trials.csv", "curves.csv", "timing.csv", "summary.csv", "metrics.csv", nl_sums_file, ".lock", NULL};
@@ -68,6 +69,20 @@ int nl_store_read(const char *folder, struct nl_experiment *experiment, struct n
     nl_diagnostics_release(&diagnostics);
     free(path);
     return status;
+}
+
+bool nl_store_fits(const char *folder, const struct nl_experiment *experiment)
+{
+    struct nl_experiment there;
+    struct nl_provenance made;
+    struct nl_error ignored;
+    struct nl_text differences = {0};
+    if (!nl_store_exists(folder) || nl_store_read(folder, &there, &made, &ignored))
+        return false;
+    nl_compare_experiments(&there, folder, experiment, "", &differences);
+    bool fits = differences.length == 0;
+    nl_text_release(&differences);
+    return fits;
 }
 
 int nl_store_grid(const char *folder, const struct nl_experiment *experiment, struct nl_grid *out, struct nl_error *err)
@@ -353,12 +368,16 @@ void nl_store_listing_release(struct nl_store_listing *listing)
     *listing = (struct nl_store_listing){0};
 }
 
+bool nl_store_lists(const struct nl_store_listing *listing, const struct nl_trial *trial)
+{
+    return listing->count && bsearch(trial->id, listing->id, (size_t)listing->count, sizeof *listing->id, by_id);
+}
+
 int nl_store_load_listed(const struct nl_store *store, const struct nl_store_listing *listing, const struct nl_trial *trial, struct nl_record *record,
                          struct nl_error *err)
 {
     *record = (struct nl_record){0};
-    bool listed = listing->count && bsearch(trial->id, listing->id, (size_t)listing->count, sizeof *listing->id, by_id);
-    return listed ? nl_store_load(store, trial, record, err) : NL_OK;
+    return nl_store_lists(listing, trial) ? nl_store_load(store, trial, record, err) : NL_OK;
 }
 
 /* The damaged file of a trial that is run again, with what became of it; new string. */

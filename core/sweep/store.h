@@ -46,6 +46,9 @@ bool nl_store_exists(const char *folder);
 /* What experiment the folder's results are of, and what they were made with. NL_FAIL: it holds none, or they cannot be read. */
 int nl_store_read(const char *folder, struct nl_experiment *experiment, struct nl_provenance *made, struct nl_error *err);
 
+/* Whether its results can be pooled with those of the experiment (sweep/merge.h), as far as the two experiments tell. */
+bool nl_store_fits(const char *folder, const struct nl_experiment *experiment);
+
 /* The grid of that experiment. NL_FAIL: it cannot be made any more, and there is nothing to release. */
 int nl_store_grid(const char *folder, const struct nl_experiment *experiment, struct nl_grid *out, struct nl_error *err);
 
@@ -109,6 +112,7 @@ struct nl_store_listing {
 };
 int nl_store_list(const struct nl_store *store, struct nl_store_listing *out, struct nl_error *err); /* NL_FAIL: it cannot be read */
 void nl_store_listing_release(struct nl_store_listing *listing);
+bool nl_store_lists(const struct nl_store_listing *listing, const struct nl_trial *trial);
 /* As nl_store_load, without looking for what is not listed. */
 int nl_store_load_listed(const struct nl_store *store, const struct nl_store_listing *listing, const struct nl_trial *trial, struct nl_record *record,
                          struct nl_error *err);

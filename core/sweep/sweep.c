@@ -50,41 +50,62 @@ static int check_room(const struct nl_store *store, const struct nl_grid *grid, 
     return status;
 }
 
-/* Copies what another folder has of the missing trials. */
-static int borrow(const struct nl_store *store, const struct nl_grid *grid, const char *folder, struct nl_record *record, int *present,
-                  const struct nl_runner_options *runner, struct nl_error *err)
+/* What a call has left to do. */
+struct work {
+    const struct nl_store *store;
+    const struct nl_grid *grid;
+    struct nl_record *record; /* [grid->trials] */
+    int *todo, count;         /* trials to run */
+    int present;              /* that are there */
+};
+
+/* Takes those out of todo that the other folder has with a result: to the store they are copied, or else they stay where they are. */
+static int find_in(const char *folder, bool copy, const struct nl_choice *choice, struct work *work, const struct nl_runner_options *runner,
+                   struct nl_error *err)
 {
     const struct nl_store other = nl_store_at(folder);
     struct nl_store_listing listing;
-    int copied = 0, status = nl_store_list(&other, &listing, err);
-    for (int i = 0; i < grid->trials && status != NL_FAIL; i++) {
+    int left = 0, found_there = 0, status = nl_store_list(&other, &listing, err);
+    for (int i = 0; i < work->count && status != NL_FAIL; i++) {
+        int number = work->todo[i];
+        const struct nl_trial *trial = &work->grid->trial[number];
         struct nl_record found = {0};
-        if (record[i].present)
-            continue;
-        status = nl_store_load_listed(&other, &listing, &grid->trial[i], &found, err);
-        if (status == NL_OK && found.present && !found.failed)
-            status = nl_store_save(store, &grid->trial[i], &found, false, err);
-        if (status == NL_OK && found.present && !found.failed) {
-            record[i] = found;
-            copied++;
-        } else {
-            nl_record_release(&found);
+        if (!work->record[number].present)
+            status = nl_store_load_listed(&other, &listing, trial, &found, err);
+        bool has = status == NL_OK && !nl_is_wanted(trial, &found, choice);
+        if (has && copy)
+            status = nl_store_save(work->store, trial, &found, false, err);
+        if (has && copy && status == NL_OK) {
+            work->record[number] = found;
+            found = (struct nl_record){0};
         }
+        nl_record_release(&found);
+        found_there += has;
+        if (!has)
+            work->todo[left++] = number;
     }
     nl_store_listing_release(&listing);
     if (status == NL_FAIL)
         return NL_FAIL;
-    *present += copied;
-    if (copied)
-        nl_runner_note(runner, false, nl_format("%d of %d trials are taken from '%s'", copied, grid->trials, folder));
-    return copied ? nl_store_sync(store, err) : NL_OK;
+    work->count = left;
+    if (found_there)
+        nl_runner_note(runner, false, nl_format("%d of %d trials are %s '%s'", found_there, work->grid->trials, copy ? "taken from" : "there already, in", folder));
+    work->present += copy ? found_there : 0;
+    return copy && found_there ? nl_store_sync(work->store, err) : NL_OK;
+}
+
+static int find_elsewhere(const struct nl_experiment *experiment, const struct nl_sweep_options *options, struct work *work, struct nl_error *err)
+{
+    if (options->whole && nl_store_fits(options->whole, experiment) && find_in(options->whole, false, &options->choice, work, &options->runner, err))
+        return NL_FAIL;
+    return options->borrow ? find_in(options->borrow, true, &options->choice, work, &options->runner, err) : NL_OK;
 }
 
 static int run_and_write(const struct nl_store *store, const struct nl_experiment *experiment, const struct nl_grid *grid,
                          const struct nl_datasets *datasets, const struct nl_sweep_options *options, struct nl_sweep_result *result,
                          struct nl_error *err)
 {
-    int count, present;
+    struct work work = {.store = store, .grid = grid};
     struct nl_begun begun;
     const struct nl_runner_options *runner = &options->runner;
     if (store->swept)
@@ -92,26 +113,26 @@ static int run_and_write(const struct nl_store *store, const struct nl_experimen
                                                 store->swept == 1 ? "" : "s"));
     if (store->local_lock)
         nl_runner_note(runner, true, nl_format("'%s' is locked on this machine alone (%s): let no other machine work there meanwhile", store->folder, store->local_lock));
-    result->record = nl_store_load_all(store, grid, warn, runner, &present, err);
+    result->record = work.record = nl_store_load_all(store, grid, warn, runner, &work.present, err);
     if (!result->record) {
         result->started = true; /* nothing to choose otherwise: the disk fails */
         return NL_FAIL;
     }
     result->trials = grid->trials;
-    for (int i = 0; i < 2; i++)
-        if (options->borrow[i] && borrow(store, grid, options->borrow[i], result->record, &present, runner, err)) {
-            result->started = true;
-            return NL_FAIL;
-        }
-    int *todo = nl_todo(grid, result->record, &options->choice, &count);
-    tell_what_is_there(runner, grid, result->record, todo, count, present);
-    char *misfit = count ? nl_store_misfit(store, datasets) : NULL;
+    work.todo = nl_todo(grid, result->record, &options->choice, &work.count);
+    if (find_elsewhere(experiment, options, &work, err)) {
+        free(work.todo);
+        result->started = true;
+        return NL_FAIL;
+    }
+    tell_what_is_there(runner, grid, result->record, work.todo, work.count, work.present);
+    char *misfit = work.count ? nl_store_misfit(store, datasets) : NULL;
     if (misfit)
         nl_runner_note(runner, true, misfit);
     nl_store_begun(store->folder, experiment, &begun);
-    if (present && begun.earlier.at)
+    if (work.present && begun.earlier.at)
         nl_runner_note(runner, false, nl_format("trials that are there may be of another build of normlab: 'made' in '%s/experiment.yaml' lists all of them", store->folder));
-    int status = check_room(store, grid, todo, count, runner, err), hidden = result->hidden.trials;
+    int status = check_room(store, grid, work.todo, work.count, runner, err), hidden = result->hidden.trials;
     result->started = status == NL_OK;
     if (result->started && hidden)
         nl_runner_note(runner, false, nl_format("%d trained trial%s from the tables of '%s'; %s in '%s/trials'", hidden,
@@ -121,8 +142,8 @@ static int run_and_write(const struct nl_store *store, const struct nl_experimen
         status = nl_store_freeze(store, experiment, datasets, options->command, &begun, err);
     nl_text_release(&begun.earlier);
     if (status == NL_OK)
-        status = nl_run_trials(grid, store, result->record, todo, count, runner, &result->stop, &result->left, err);
-    free(todo);
+        status = nl_run_trials(grid, store, result->record, work.todo, work.count, runner, &result->stop, &result->left, err);
+    free(work.todo);
     if (status)
         return NL_FAIL;
     for (int i = 0; i < grid->trials; i++) {
