@@ -2,6 +2,7 @@
 # Sweeps in rounds (sweep.tune, refine, until) end with the same bytes at once, in shards that are merged as they say, and stopped in every round
 # and started again. A dry run of each round says what is decided. NORMLAB_PROGRAM names the program.
 set -euo pipefail
+. "$(dirname "$0")/rounds.sh"
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 mkdir "$folder/bin"
@@ -9,21 +10,11 @@ ln -s "$NORMLAB_PROGRAM" "$folder/bin/normlab"
 PATH=$folder/bin:$PATH
 cd "$folder"
 
-common='data: {train: 192, val: 64, test: 64}
+tuned_sweep EPOCHS >tune.in
+cat >refine.in <<YAML
+data: {train: 192, val: 64, test: 64}
 model: {depth: 2, width: 8}
 train: {epochs: EPOCHS, momentum: 0.9}
-'
-cat >tune.in <<YAML
-$common
-sweep:
-  grid: {norm.kind: [bn, none], train.batch: [16, 4]}
-  seeds: 3
-  baseline: {norm.kind: none}
-  tune: {train.lr: [0.003, 0.03, 0.3, 3], seeds: 2}
-plot: {kind: [small_batch]}
-YAML
-cat >refine.in <<YAML
-$common
 sweep:
   grid: {norm.kind: [bn, none], train.lr: [0.03, 0.3, 3]}
   seeds: 2
@@ -51,12 +42,7 @@ with_epochs() { # EPOCHS: the files with so many
 die() { echo "$*" >&2; exit 1; }
 
 same() { # OUT WANTED WHAT: of each round
-    local wanted
-    (cd "$2" && find . -name '*.csv' ! -name timing.csv | sort) >wanted
-    (cd "$1" && find . -name '*.csv' ! -name timing.csv | sort) | cmp - wanted || die "$3: other tables"
-    while read -r table; do
-        cmp "$2/$table" "$1/$table" || die "$3: $table differs"
-    done <wanted
+    same_tables "$2" "$1" || die "$3"
     echo "same bytes: $3"
 }
 
@@ -85,6 +71,10 @@ for kind in $kinds; do
     done
     normlab sweep $kind.yaml --no-plot -q >log 2>&1 # what is there is there: the answer
     [ "$there" = "$(trials_in results/$kind)" ] || die "$kind: the shards left trials out"
+    for round in "" tuning/ same/; do
+        for shard in results/$kind-?of2/; do ls "$shard${round}trials" 2>/dev/null || true; done | sort | uniq -d >twice
+        [ ! -s twice ] || die "$kind: two shards hold the same trials of a round: $(head -n 3 twice)"
+    done
     same results/$kind whole/$kind "$kind in 2 shards, $turn turns"
 done
 

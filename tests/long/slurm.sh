@@ -5,6 +5,7 @@
 set -euo pipefail
 root=${NORMLAB_ROOT:-$(cd "$(dirname "$0")/../.." && pwd)}
 program=$(realpath "${NORMLAB_PROGRAM:-$root/build/normlab}")
+. "$root/tests/rounds.sh"
 skip() { echo "skipped: $*"; exit 77; }
 . /etc/os-release
 [ "$(id -u)" -eq 0 ] || skip "only root can run Slurm's daemons"
@@ -121,17 +122,7 @@ model: {depth: 3, width: 32}
 train: {epochs: EPOCHS, lr: 0.1}
 sweep: {grid: {norm.kind: [bn, none], train.batch: [16, 4]}, seeds: 3}
 YAML
-cat >rounds.in <<'YAML'
-data: {train: 192, val: 64, test: 64}
-model: {depth: 2, width: 8}
-train: {epochs: EPOCHS, momentum: 0.9}
-sweep:
-  grid: {norm.kind: [bn, none], train.batch: [16, 4]}
-  seeds: 3
-  baseline: {norm.kind: none}
-  tune: {train.lr: [0.003, 0.03, 0.3, 3], seeds: 2}
-plot: {kind: [small_batch]}
-YAML
+tuned_sweep EPOCHS >rounds.in
 
 begin() { # KIND EPOCHS: a folder with the sweep, and whole/ beside it
     rm -rf now && mkdir now && cd now
@@ -143,11 +134,8 @@ submit() { # options of submit, then of sbatch
 }
 no_jobs() { [ -z "$(squeue --noheader --all)" ]; }
 same() { # what
-    local table
     wait_for "the end of $1" no_jobs
-    (cd whole && find . -name '*.csv' ! -name timing.csv | sort) >wanted
-    (cd out && find . -name '*.csv' ! -name timing.csv | sort) | cmp - wanted || die "$1: other tables"
-    while read -r table; do cmp "whole/$table" "out/$table" || die "$1: $table differs"; done <wanted
+    same_tables whole out || die "$1"
     normlab verify out >/dev/null || die "$1: verify"
     checks=$((checks + 1))
     echo "same bytes: $1"
