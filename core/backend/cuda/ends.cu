@@ -45,7 +45,7 @@ static __global__ void cross_entropy(struct nl_cross_entropy op, size_t stride, 
 static void launch_cross_entropy(const struct nl_run *run, const void *arguments)
 {
     const struct nl_cross_entropy *op = (const struct nl_cross_entropy *)arguments;
-    unsigned threads = min(nl_blocks((size_t)run->samples * op->positions, 32) * 32, NL_THREADS);
+    unsigned threads = min(nl_blocks((size_t)run->samples * op->positions * op->classes, 32) * 32, NL_THREADS);
     const struct nl_cuda_moment *now = nl_cuda_now(run, NULL);
     NL_LAUNCH(cross_entropy, dim3(1, 1, (unsigned)run->replicas), threads, *op, run->stride, run->samples, run->statistics, now);
 }

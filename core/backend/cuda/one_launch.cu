@@ -103,65 +103,75 @@ static __device__ inline bool in_fours(const float *at, int line)
     return (uintptr_t)at % 16 == 0 && line % 4 == 0;
 }
 
-/* c (m, n) = A b + bias. A is a (m, k), or, where it is TURNED, the transpose of a (k, m); b (k, n) has rows `line` apart. Sums run over k in order, one FMA after the
- * other. A thread has ROWS x 4 elements at a time. */
+/* What a thread multiplies: rows of A from m0, columns of b from n0. A is a (m, k), or, where it is TURNED, the transpose of a (k, m); b (k, n) has rows `line`
+ * apart. Past the end of either come its last ones, for nothing. */
+struct factors {
+    const float *a, *b;
+    int m, n, k, line, m0, n0;
+};
+
+/* Adds ROWS x 4 elements of A b up, over k in order, one FMA after the other. FOURS_A, FOURS_B: four neighbours can be fetched at once. */
+template <int ROWS, bool TURNED, bool FOURS_A, bool FOURS_B> static __device__ inline void add_products(const struct factors &f, float sum[ROWS][4])
+{
+    constexpr int DEEP = FOURS_A && !TURNED ? 4 : 1;
+    const float *a[ROWS], *b[4];
+#pragma unroll
+    for (int i = 0; i < ROWS; i++)
+        a[i] = f.a + min(f.m0 + i, f.m - 1) * (TURNED ? 1 : f.k);
+#pragma unroll
+    for (int j = 0; j < 4; j++)
+        b[j] = f.b + min(f.n0 + j, f.n - 1);
+#pragma unroll(DEEP == 4 ? 2 : 4)
+    for (int from = 0; from < f.k; from += DEEP) {
+        float left[ROWS][4], right[DEEP][4]; /* left: along what is contiguous in a */
+#pragma unroll
+        for (int i = 0; i < (FOURS_A && TURNED ? 1 : ROWS); i++) {
+            const float *at = a[i] + from * (TURNED ? f.m : 1);
+            if (FOURS_A)
+                fetch_four(at, left[i]);
+            else
+                left[i][0] = *at;
+        }
+#pragma unroll
+        for (int d = 0; d < DEEP; d++) {
+            if (FOURS_B)
+                fetch_four(b[0] + (from + d) * f.line, right[d]);
+#pragma unroll
+            for (int j = 0; !FOURS_B && j < 4; j++)
+                right[d][j] = b[j][(from + d) * f.line];
+        }
+#pragma unroll
+        for (int d = 0; d < DEEP; d++)
+#pragma unroll
+            for (int i = 0; i < ROWS; i++)
+#pragma unroll
+                for (int j = 0; j < 4; j++)
+                    sum[i][j] += (FOURS_A && TURNED ? left[0][i] : left[i][d]) * right[d][j];
+    }
+}
+
+/* c (m, n) = A b + bias. */
 template <int ROWS, bool TURNED>
 static __device__ void multiply(const float *a, const float *b, float *c, const float *bias, int m, int n, int k, int line)
 {
-    const int across = (n + 3) / 4, tiles = (m + ROWS - 1) / ROWS * across, deep = TURNED ? 1 : 4;
-    const bool fours = in_fours(b, line) && in_fours(a, TURNED ? m : k) && (!TURNED || ROWS == 4);
-    a = in_shared(a), b = in_shared(b), c = in_shared(c);
+    const int across = (n + 3) / 4, tiles = (m + ROWS - 1) / ROWS * across;
+    c = in_shared(c);
     for (int tile = threadIdx.x; tile < tiles; tile += blockDim.x) {
-        int m0 = tile / across * ROWS, n0 = tile % across * 4;
-        float sum[ROWS][4];
+        const struct factors f = {in_shared(a), in_shared(b), m, n, k, line, tile / across * ROWS, tile % across * 4};
+        const bool fours_a = in_fours(a, TURNED ? m : k) && (!TURNED || (ROWS == 4 && f.m0 + 4 <= m)), fours_b = in_fours(b, line) && f.n0 + 4 <= n;
+        float sum[ROWS][4] = {};
+        if (fours_a && fours_b)
+            add_products<ROWS, TURNED, true, true>(f, sum);
+        else if (fours_a)
+            add_products<ROWS, TURNED, true, false>(f, sum);
+        else
+            add_products<ROWS, TURNED, false, false>(f, sum);
 #pragma unroll
         for (int i = 0; i < ROWS; i++)
 #pragma unroll
             for (int j = 0; j < 4; j++)
-                sum[i][j] = 0.0f;
-        if (fours && m0 + ROWS <= m && n0 + 4 <= n) {
-            const float *left = TURNED ? a + m0 : a + m0 * k, *right = b + n0;
-#pragma unroll(TURNED ? 4 : 2)
-            for (int from = 0; from < k; from += deep) {
-                float of_a[TURNED ? 1 : ROWS][4], of_b[deep][4];
-#pragma unroll
-                for (int i = 0; i < (TURNED ? 1 : ROWS); i++)
-                    fetch_four(left + i * k, of_a[i]);
-#pragma unroll
-                for (int d = 0; d < deep; d++)
-                    fetch_four(right + d * line, of_b[d]);
-#pragma unroll
-                for (int d = 0; d < deep; d++)
-#pragma unroll
-                    for (int i = 0; i < ROWS; i++)
-#pragma unroll
-                        for (int j = 0; j < 4; j++)
-                            sum[i][j] += (TURNED ? of_a[0][i] : of_a[i][d]) * of_b[d][j];
-                left += TURNED ? m : 4;
-                right += deep * line;
-            }
-        } else {
-            const float *left[ROWS], *right[4]; /* past the end the last ones, for nothing */
-#pragma unroll
-            for (int i = 0; i < ROWS; i++)
-                left[i] = a + min(m0 + i, m - 1) * (TURNED ? 1 : k);
-#pragma unroll
-            for (int j = 0; j < 4; j++)
-                right[j] = b + min(n0 + j, n - 1);
-#pragma unroll 4
-            for (int from = 0; from < k; from++)
-#pragma unroll
-                for (int i = 0; i < ROWS; i++)
-#pragma unroll
-                    for (int j = 0; j < 4; j++)
-                        sum[i][j] += left[i][from * (TURNED ? m : 1)] * right[j][from * line];
-        }
-#pragma unroll
-        for (int i = 0; i < ROWS; i++)
-#pragma unroll
-            for (int j = 0; j < 4; j++)
-                if (m0 + i < m && n0 + j < n)
-                    c[(m0 + i) * n + n0 + j] = bias ? sum[i][j] + bias[n0 + j] : sum[i][j];
+                if (f.m0 + i < m && f.n0 + j < n)
+                    c[(f.m0 + i) * n + f.n0 + j] = bias ? sum[i][j] + bias[f.n0 + j] : sum[i][j];
     }
 }
 
@@ -181,8 +191,9 @@ static __device__ void linear_back(const struct nl_linear &op, int samples, floa
 {
     int rows = samples * op.positions, in = op.in, out = op.out, line = turned_line(op);
     const float *dy = in_shared((const float *)op.dy), *w = in_shared((const float *)op.w);
-    for (int at = threadIdx.x; op.dx && at < in * out; at += blockDim.x)
-        room[at % out * line + at / out] = w[at];
+    for (int i = threadIdx.x / 32; op.dx && i < in; i += blockDim.x / 32)
+        for (int o = threadIdx.x % 32; o < out; o += 32)
+            room[o * line + i] = w[i * out + o];
     __syncthreads();
     if (op.dx)
         multiply<2, false>(dy, room, (float *)op.dx, NULL, rows, in, out, line);
@@ -325,6 +336,11 @@ static __device__ void make_call(const struct encoded_step &step, enum kind kind
     }
 }
 
+/* Elements that a thread fetches before it writes the first. */
+enum { AT_ONCE = 4 };
+#define FOR_SOME(from, count) \
+    _Pragma("unroll") for (unsigned i = 0, at = (from); i < AT_ONCE; i++, at += blockDim.x) if (at < (count))
+
 /* The place in the room of one in replica 0's state; NULL stays NULL. */
 template <typename T> static __device__ inline T *brought(const struct encoded_step &step, char *room, T *place)
 {
@@ -334,11 +350,15 @@ template <typename T> static __device__ inline T *brought(const struct encoded_s
 static __device__ void gather_batch(const struct encoded_step &step, char *room, const int32_t *index)
 {
     const struct nl_gather &op = step.gather;
-    const struct nl_augmentation none = {0, 0, 0};
-    unsigned samples = (unsigned)step.samples, image = (unsigned)(op.height * op.width * op.channels);
+    unsigned samples = (unsigned)step.samples, channels = (unsigned)op.channels, image = (unsigned)(op.height * op.width) * channels;
     float *x = (float *)brought(step, room, (char *)op.x);
-    for (unsigned at = threadIdx.x; x && at < samples * image; at += blockDim.x)
-        x[at] = gathered(op, step.stride, index[at / image], none, at % image);
+    for (unsigned from = threadIdx.x; x && from < samples * image; from += AT_ONCE * blockDim.x) { /* nothing is fetched past a write */
+        float value[AT_ONCE];
+        FOR_SOME(from, samples * image)
+        value[i] = sample_value(op, step.stride, (size_t)index[at / image] * image + at % image, at % image % channels);
+        FOR_SOME(from, samples * image)
+        x[at] = value[i];
+    }
     for (int i = 0; i < op.rows; i++) {
         unsigned width = (unsigned)op.row[i].width;
         uint32_t *to = (uint32_t *)brought(step, room, (char *)op.row[i].to);
@@ -362,8 +382,13 @@ static __device__ void make_update(const struct nl_update &op, int64_t before)
         shared = scalars_of(op, op.hyper, (double)before + 1, part, parts);
     __syncthreads();
     const struct scalars s = shared;
-    FOR_ELEMENTS(op.count)
-    step_parameter(op, 0, s, at);
+    for (unsigned from = threadIdx.x; from < op.count; from += AT_ONCE * blockDim.x) {
+        struct parameter p[AT_ONCE];
+        FOR_SOME(from, op.count)
+        p[i] = fetch_parameter(op, 0, at);
+        FOR_SOME(from, op.count)
+        put_parameter(op, 0, at, stepped(op, s, at < op.decayed, p[i]));
+    }
 }
 
 /* Both of 16 bytes, at multiples of them. */

@@ -50,7 +50,7 @@ static __global__ void update(struct nl_update op, size_t stride, const double *
     const struct scalars s = shared;
     size_t at = nl_element();
     if (at < op.count)
-        step_parameter(op, stride, s, at);
+        put_parameter(op, stride, at, stepped(op, s, at < op.decayed, fetch_parameter(op, stride, at)));
 }
 
 /* Sums of squares of (a part of) a tensor and of its clipped gradient. */

@@ -80,34 +80,53 @@ static __device__ float clipped(float g, const struct scalars *s)
     return g;
 }
 
-/* Steps parameter `at`. */
-static __device__ void step_parameter(const struct nl_update &op, size_t stride, const struct scalars &s, size_t at)
+/* A parameter, its gradient, and what the optimizer keeps of it. */
+struct parameter {
+    float w, grad, first, second;
+};
+
+static __device__ inline struct parameter fetch_parameter(const struct nl_update &op, size_t stride, size_t at)
 {
-    float *w = (float *)nl_at(op.w, stride) + at;
-    float *first = op.first ? (float *)nl_at(op.first, stride) + at : NULL;
-    float *second = op.second ? (float *)nl_at(op.second, stride) + at : NULL;
-    float g = clipped(((const float *)nl_at(op.grad, stride))[at], &s);
-    bool decays = at < op.decayed;
+    struct parameter p = {((const float *)nl_at(op.w, stride))[at], ((const float *)nl_at(op.grad, stride))[at], 0.0f, 0.0f};
+    if (op.first)
+        p.first = ((const float *)nl_at(op.first, stride))[at];
+    if (op.second)
+        p.second = ((const float *)nl_at(op.second, stride))[at];
+    return p;
+}
+
+static __device__ inline void put_parameter(const struct nl_update &op, size_t stride, size_t at, const struct parameter &p)
+{
+    ((float *)nl_at(op.w, stride))[at] = p.w;
+    if (op.first)
+        ((float *)nl_at(op.first, stride))[at] = p.first;
+    if (op.second)
+        ((float *)nl_at(op.second, stride))[at] = p.second;
+}
+
+/* What it is after the step. */
+static __device__ inline struct parameter stepped(const struct nl_update &op, const struct scalars &s, bool decays, struct parameter p)
+{
+    float g = clipped(p.grad, &s);
     if (decays && s.decay != 0) /* not even 0 times a weight that has become infinite */
-        g += s.decay * *w;
-    float kept = decays ? *w * s.keep : *w;
+        g += s.decay * p.w;
+    float kept = decays ? p.w * s.keep : p.w;
     if (op.optimizer == NL_LION) { /* NaN stays NaN */
-        float u = s.beta1 * *first + s.rest1 * g;
-        *first = s.beta2 * *first + s.rest2 * g;
-        *w = kept - s.lr * (u > 0 ? 1.0f : u < 0 ? -1.0f : u);
-        return;
+        float u = s.beta1 * p.first + s.rest1 * g;
+        p.first = s.beta2 * p.first + s.rest2 * g;
+        p.w = kept - s.lr * (u > 0 ? 1.0f : u < 0 ? -1.0f : u);
+    } else if (op.optimizer != NL_SGD) {
+        p.first = s.beta1 * p.first + s.rest1 * g;
+        p.second = s.beta2 * p.second + s.rest2 * (g * g);
+        p.w = kept - s.rate * (p.first / (sqrtf(p.second) * s.root + s.eps));
+    } else {
+        if (op.first) {
+            p.first = s.momentum * p.first + g;
+            g = op.nesterov ? g + s.momentum * p.first : p.first;
+        }
+        p.w -= s.lr * g;
     }
-    if (op.optimizer != NL_SGD) {
-        *first = s.beta1 * *first + s.rest1 * g;
-        *second = s.beta2 * *second + s.rest2 * (g * g);
-        *w = kept - s.rate * (*first / (sqrtf(*second) * s.root + s.eps));
-        return;
-    }
-    if (first) {
-        *first = s.momentum * *first + g;
-        g = op.nesterov ? g + s.momentum * *first : *first;
-    }
-    *w -= s.lr * g;
+    return p;
 }
 
 #endif
