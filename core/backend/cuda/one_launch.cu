@@ -15,13 +15,11 @@
 #include <string.h>
 
 extern "C" {
-extern const struct nl_kernel nl_cuda_accumulate, nl_cuda_activate, nl_cuda_add, nl_cuda_cross_entropy, nl_cuda_dropout, nl_cuda_linear, nl_cuda_normalize,
-    nl_cuda_squared_error;
+extern const struct nl_kernel nl_cuda_activate, nl_cuda_add, nl_cuda_cross_entropy, nl_cuda_dropout, nl_cuda_linear, nl_cuda_normalize, nl_cuda_squared_error;
 }
 
 /* What a call is. */
 enum kind {
-    ACCUMULATE,
     ACTIVATE,
     ACTIVATE_BACK,
     ADD,
@@ -264,12 +262,6 @@ static __device__ void make_call(const struct encoded_step &step, enum kind kind
     size_t samples = (size_t)step.samples;
     bool training = nl_is_step(step.statistics);
     switch (kind) {
-    case ACCUMULATE: {
-        const struct nl_accumulate &op = *(const struct nl_accumulate *)arguments;
-        FOR_ELEMENTS(op.count)
-        accumulate_element(op, 0, at);
-        return;
-    }
     case ACTIVATE: {
         const struct nl_activate &op = *(const struct nl_activate *)arguments;
         FOR_ELEMENTS(samples * op.count)
@@ -527,9 +519,11 @@ static bool encode(struct encoder *e, const struct nl_call *call)
         const struct nl_kernel *kernel;
         enum kind forward, back;
     } kinds[] = {
-        {&nl_cuda_accumulate, ACCUMULATE, ACCUMULATE},          {&nl_cuda_activate, ACTIVATE, ACTIVATE_BACK},
-        {&nl_cuda_add, ADD, ADD_BACK},                          {&nl_cuda_cross_entropy, CROSS_ENTROPY, CROSS_ENTROPY},
-        {&nl_cuda_dropout, DROPOUT, DROPOUT_BACK},              {&nl_cuda_squared_error, SQUARED_ERROR, SQUARED_ERROR},
+        {&nl_cuda_activate, ACTIVATE, ACTIVATE_BACK},
+        {&nl_cuda_add, ADD, ADD_BACK},
+        {&nl_cuda_cross_entropy, CROSS_ENTROPY, CROSS_ENTROPY},
+        {&nl_cuda_dropout, DROPOUT, DROPOUT_BACK},
+        {&nl_cuda_squared_error, SQUARED_ERROR, SQUARED_ERROR},
     };
     bool back = call->function == nl_cuda_linear.backward || call->function == nl_cuda_normalize.backward;
     if (back || call->function == nl_cuda_linear.forward || call->function == nl_cuda_normalize.forward)

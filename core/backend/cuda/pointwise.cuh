@@ -3,7 +3,6 @@
 #define NL_BACKEND_CUDA_POINTWISE_CUH
 
 #include "backend/cuda/activation.cuh"
-#include "operation/accumulate.h"
 #include "operation/activate.h"
 #include "operation/add.h"
 #include "operation/dropout.h"
@@ -17,11 +16,6 @@ static __device__ inline void activate_element_back(const struct nl_activate &op
 {
     float dy = ((const float *)nl_at(op.dy, stride))[at];
     ((float *)nl_at(op.dx, stride))[at] = dy * nl_activation_slope(op.kind, op.gelu, ((const float *)nl_at(op.x, stride))[at]);
-}
-
-static __device__ inline void accumulate_element(const struct nl_accumulate &op, size_t stride, size_t at)
-{
-    ((float *)nl_at(op.y, stride))[at] += ((const float *)nl_at(op.x, stride))[at];
 }
 
 /* From x to y, or from dy to dx; `before`: elements of the batch before the first. */
