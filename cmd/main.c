@@ -4,15 +4,13 @@
 
 #include <fcntl.h>
 #include <signal.h>
-#ifdef __GLIBC__
-#include <malloc.h>
-#endif
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/memory.h"
+#include "base/system.h"
 #include "base/wrap.h"
 #include "sweep/provenance.h"
 
@@ -122,15 +120,6 @@ static int dispatch(int argc, char **argv)
     return command ? command->run(command, argc - 1, argv + 1) : unknown_command(name);
 }
 
-/* Trials take and free the same megabytes one after another: kept, they need not be cleared and mapped by the kernel each time. */
-static void keep_freed_memory(void)
-{
-#ifdef __GLIBC__
-    mallopt(M_MMAP_THRESHOLD, 32 << 20);
-    mallopt(M_TRIM_THRESHOLD, 64 << 20);
-#endif
-}
-
 /* A descriptor that is closed would be given to the next file that is opened, and what is printed would be written there. What takes its place can
  * be neither read nor written, so that nobody takes it for one. */
 static void hold_standard_streams(void)
@@ -143,7 +132,7 @@ static void hold_standard_streams(void)
 int main(int argc, char **argv)
 {
     hold_standard_streams();
-    keep_freed_memory();
+    nl_keep_freed_memory(); /* trials take and free the same megabytes one after another: they need not be cleared and mapped by the kernel each time */
     signal(SIGPIPE, SIG_DFL); /* a reader that has enough (`| head`) ends us quietly, also where a parent ignores the signal */
     char *words = quote_words(argc, (const char *const *)argv);
     char *word = quote_words(argc > 0, (const char *const *)argv);

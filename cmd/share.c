@@ -3,38 +3,19 @@
 #include <dirent.h>
 #include <stdlib.h>
 #include <string.h>
-#ifdef __APPLE__
-#include <mach-o/dyld.h>
-#else
-#include <sys/auxv.h>
-#endif
 
 #include "base/files.h"
 #include "base/memory.h"
+#include "base/system.h"
 #include "cmd.h"
 
 static const char *const kinds[] = {"experiments", "configs"};
 enum { KINDS = sizeof kinds / sizeof *kinds };
 
-/* Where this program lies. New string; NULL: nowhere that it could find. */
-static char *program_path(void)
-{
-#if defined(__APPLE__)
-    char path[4096];
-    uint32_t room = sizeof path;
-    return _NSGetExecutablePath(path, &room) == 0 ? realpath(path, NULL) : NULL;
-#elif defined(__FreeBSD__)
-    char path[4096];
-    return elf_aux_info(AT_EXECPATH, path, sizeof path) == 0 ? realpath(path, NULL) : NULL;
-#else
-    return realpath((const char *)getauxval(AT_EXECFN), NULL); /* needs no /proc, unlike /proc/self/exe */
-#endif
-}
-
 char *share_folder(void)
 {
     static const char *const places[] = {"../share/normlab", "source"};
-    char *program = program_path();
+    char *program = nl_program_path();
     if (!program)
         return NULL;
     char *folder = nl_path_folder(program), *found = NULL;

@@ -149,7 +149,7 @@ int print_report(const struct report *report, const char *name, const char *tabl
         struct nl_answer answer;
         char *path = realpath(name, NULL);
         nl_answer_make(&results, experiment, &answer);
-        print_sheet(report, &table, report->kind == KIND_TRIALS ? NULL : &answer, path ? basename(path) : name);
+        print_sheet(report, &table, report->kind == KIND_TRIALS ? NULL : &answer, path ? strrchr(path, '/') + 1 : name);
         if (report->warns && !output.quiet && results.seeds == 1 && results.cells > 1 && report->kind != KIND_TRIALS)
             fputs("warning: one seed a cell: no intervals, so these numbers rank nothing; run again with sweep.seeds=5 or more\n", stderr);
         code = judge(report, &answer);

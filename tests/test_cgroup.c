@@ -31,8 +31,8 @@ struct machine {
 #define NONE .cores = INFINITY, .memory = INFINITY, .left = INFINITY
 
 static const struct machine machines[] = {
-    {"no proc at all", NULL, NULL, {{NULL}}, NONE},
-    {"no control groups", DISK, "", {{NULL}}, NONE},
+    {"no proc at all", NULL, NULL, {{NULL, NULL}}, NONE},
+    {"no control groups", DISK, "", {{NULL, NULL}}, NONE},
     {"memberships without mounts", DISK, "0::/a\n", {{G "/a/cpu.max", "100000 100000\n"}}, NONE},
     {"mounts without memberships", DISK V2, NULL, {{G "/cpu.max", "100000 100000\n"}}, NONE},
     {"version 2 without limits", DISK V2, "0::/user.slice\n",

@@ -246,8 +246,8 @@ START_TEST(standardization_is_of_the_training_part)
     enum { TRAIN = 8, VAL = 2, TEST = 2, COUNT = TRAIN + VAL + TEST };
     uint8_t pixels[COUNT * 2];
     int32_t labels[COUNT] = {0};
-    struct nl_dataset set = {.name = "made", .shape = {1, 1, 2, 2}, .count = COUNT, .pixels = pixels, .labels = labels,
-                             .train_count = TRAIN + VAL};
+    struct nl_dataset set = {.name = "made", .shape = {.height = 1, .width = 1, .channels = 2, .classes = 2},
+                             .count = COUNT, .pixels = pixels, .labels = labels, .train_count = TRAIN + VAL};
     struct nl_config config = config_of(NL_DIGITS);
     config.data.val = VAL;
     memset(pixels, 255, sizeof pixels);

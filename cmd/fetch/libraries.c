@@ -4,14 +4,16 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "base/system.h"
+
 struct libraries lib;
 
 static const struct function {
     const char *library, *name;
     size_t place; /* in `lib` */
 } functions[] = {
-#define OF_CURL(name) {"libcurl.so.4", #name, offsetof(struct libraries, name)},
-#define OF_ARCHIVE(name) {"libarchive.so.13", #name, offsetof(struct libraries, name)},
+#define OF_CURL(name) {NL_SHARED_LIBRARY("curl", "4"), #name, offsetof(struct libraries, name)},
+#define OF_ARCHIVE(name) {NL_SHARED_LIBRARY("archive", "13"), #name, offsetof(struct libraries, name)},
     CURL_FUNCTIONS(OF_CURL) ARCHIVE_FUNCTIONS(OF_ARCHIVE)
 };
 

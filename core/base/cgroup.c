@@ -2,12 +2,12 @@
 
 #include <math.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/files.h"
 #include "base/memory.h"
+#include "base/mounts.h"
 
 /* Of memory. Version 1 has no word for "no limit", and shows the largest multiple of a page instead. */
 static const double UNLIMITED = 0x1p62;
@@ -178,41 +178,19 @@ static void climb(struct search *search, const struct controller *controller, co
     free(folder);
 }
 
-/* In place: mountinfo writes spaces and the like as \040. */
-static void unescape(char *text)
+static void look_at_mount(struct search *search, const struct nl_mount *mount)
 {
-    char *to = text;
-    for (; *text; text++)
-        if (text[0] == '\\' && strspn(text + 1, "01234567") >= 3) {
-            *to++ = (char)((text[1] - '0') * 64 + (text[2] - '0') * 8 + (text[3] - '0'));
-            text += 3;
-        } else {
-            *to++ = *text;
-        }
-    *to = '\0';
-}
-
-/* A line of /proc/self/mountinfo. */
-static void look_at_mount(struct search *search, const char *line)
-{
-    char *shown = NULL, *mount = NULL, *type = NULL, *options = NULL;
-    const char *rest = strstr(line, " - ");
-    if (sscanf(line, "%*s %*s %*s %ms %ms", &shown, &mount) == 2 && rest &&
-        sscanf(rest, " - %ms %*s %ms", &type, &options) == 2 && strncmp(type, "cgroup", 6) == 0) {
-        bool unified = strcmp(type, "cgroup2") == 0;
-        unescape(shown);
-        unescape(mount);
-        for (size_t i = 0; i < sizeof controllers / sizeof *controllers; i++) {
-            const struct controller *controller = &controllers[i];
-            char *group =
-                unified || lists(options, strlen(options), controller->name) ? group_of(search, controller->name, unified) : NULL;
-            const char *path = group ? below(group, shown) : NULL;
-            if (path)
-                climb(search, controller, mount, path, unified);
-            free(group);
-        }
+    bool unified = strcmp(mount->type, "cgroup2") == 0;
+    if (strncmp(mount->type, "cgroup", 6) != 0)
+        return;
+    for (size_t i = 0; i < sizeof controllers / sizeof *controllers; i++) {
+        const struct controller *controller = &controllers[i];
+        char *group = unified || lists(mount->options, strlen(mount->options), controller->name) ? group_of(search, controller->name, unified) : NULL;
+        const char *path = group ? below(group, mount->root) : NULL;
+        if (path)
+            climb(search, controller, mount->point, path, unified);
+        free(group);
     }
-    free(shown), free(mount), free(type), free(options);
 }
 
 struct nl_group_limits nl_group_limits_read(const char *root)
@@ -220,9 +198,11 @@ struct nl_group_limits nl_group_limits_read(const char *root)
     char *folder = nl_format("%s/proc/self", root), *mounts = read_in(folder, "mountinfo");
     struct search search = {
         .root = root, .memberships = read_in(folder, "cgroup"), .found = {{INFINITY, NULL}, {INFINITY, NULL}, INFINITY}};
+    struct nl_mount mount;
     char *at = NULL;
     for (char *line = search.memberships && mounts ? strtok_r(mounts, "\n", &at) : NULL; line; line = strtok_r(NULL, "\n", &at))
-        look_at_mount(&search, line);
+        if (nl_mount_read(line, &mount))
+            look_at_mount(&search, &mount);
     free(mounts);
     free(search.memberships);
     free(folder);

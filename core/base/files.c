@@ -11,6 +11,7 @@
 #include <zlib.h>
 
 #include "base/memory.h"
+#include "base/system.h"
 
 /* The descriptor, or -1 on error. To open a pipe takes no writer here, but to read from it one is waited for. special: pipes and devices will do. */
 static int open_to_read(const char *path, bool special, struct stat *info, struct nl_error *err)
@@ -266,10 +267,7 @@ int nl_folder_sync(const char *path, struct nl_error *err)
 int nl_disk_sync(const char *folder, struct nl_error *err)
 {
     int file = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-#ifndef __linux__ /* all disks, then */
-#define syncfs(file) (sync(), 0)
-#endif
-    int status = file >= 0 && syncfs(file) == 0 ? NL_OK : nl_fail_errno(err, "cannot write to the disk of '%s'", folder);
+    int status = file >= 0 && nl_sync_file_system(file) == 0 ? NL_OK : nl_fail_errno(err, "cannot write to the disk of '%s'", folder);
     if (file >= 0)
         close(file);
     return status;

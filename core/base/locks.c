@@ -1,15 +1,14 @@
 #include "base/locks.h"
 
-#ifdef __linux__
 #include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 
 #include "base/files.h"
 #include "base/memory.h"
+#include "base/mounts.h"
+#include "base/system.h"
 
 /* From nfs(5), mount.lustre(8), mount.ocfs2(8), gfs2(5), mount.cifs(8) and mount.fuse3(8). */
 static const struct {
@@ -28,38 +27,25 @@ static bool has_option(const char *options, const char *option)
     return false;
 }
 
-/* line: of mountinfo, "36 35 98:0 /root /mnt rw,noatime master:1 - ext4 /dev/root rw,errors=continue". */
-static char *judge(const char *line, dev_t device)
+static char *judge(const struct nl_mount *mount)
 {
-    unsigned major_number, minor_number;
-    char *type = NULL, *options = NULL, *why = NULL;
-    const char *rest = strstr(line, " - ");
-    if (rest && sscanf(line, "%*s %*s %u:%u", &major_number, &minor_number) == 2 && major_number == major(device) && minor_number == minor(device) &&
-        sscanf(rest, " - %ms %*s %ms", &type, &options) == 2)
-        for (size_t i = 0; i < sizeof local / sizeof *local && !why; i++)
-            if (strcmp(type, local[i].type) == 0 && (!local[i].option || has_option(options, local[i].option)))
-                why = nl_format("%s%s%s", type, local[i].option ? ", " : "", local[i].option ? local[i].option : "");
-    free(type);
-    free(options);
-    return why;
+    for (size_t i = 0; i < sizeof local / sizeof *local; i++)
+        if (strcmp(mount->type, local[i].type) == 0 && (!local[i].option || has_option(mount->options, local[i].option)))
+            return nl_format("%s%s%s", mount->type, local[i].option ? ", " : "", local[i].option ? local[i].option : "");
+    return NULL;
 }
 
 char *nl_lock_is_local(int file, const char *root)
 {
     struct stat info;
+    struct nl_mount mount;
     char *path = nl_format("%s/proc/self/mountinfo", root), *mounts = fstat(file, &info) == 0 ? nl_file_read(path, NULL, NULL) : NULL, *why = NULL, *at = NULL;
+    char *device = mounts ? nl_device_text(info.st_dev) : NULL;
     for (char *line = mounts ? strtok_r(mounts, "\n", &at) : NULL; line && !why; line = strtok_r(NULL, "\n", &at))
-        why = judge(line, info.st_dev);
+        if (nl_mount_read(line, &mount) && strcmp(mount.device, device) == 0)
+            why = judge(&mount);
+    free(device);
     free(mounts);
     free(path);
     return why;
 }
-#else
-#include <stddef.h>
-
-char *nl_lock_is_local(int file, const char *root)
-{
-    (void)file, (void)root;
-    return NULL; /* mounts are not told of in a file */
-}
-#endif

@@ -1,8 +1,6 @@
 #include "base/machine.h"
 
 #include <math.h>
-#include <pthread.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,37 +11,7 @@
 #include "base/cgroup.h"
 #include "base/files.h"
 #include "base/memory.h"
-
-#ifdef __linux__
-int nl_allowed_cores(void)
-{
-    cpu_set_t set;
-    return sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : -1;
-}
-
-void nl_stay_on_core(int number)
-{
-    cpu_set_t set, one;
-    int core = -1;
-    if (number >= nl_allowed_cores() || sched_getaffinity(0, sizeof set, &set) != 0)
-        return;
-    for (int passed = -1; passed < number; passed += CPU_ISSET(core, &set) != 0)
-        core++;
-    CPU_ZERO(&one);
-    CPU_SET(core, &one);
-    pthread_setaffinity_np(pthread_self(), sizeof one, &one);
-}
-#else
-int nl_allowed_cores(void)
-{
-    return -1;
-}
-
-void nl_stay_on_core(int number)
-{
-    (void)number;
-}
-#endif
+#include "base/system.h"
 
 int nl_cores(void)
 {

@@ -7,12 +7,6 @@
  * and one 0.54 s; a trial alone took 5 % longer with a helper that is stopped now and then. At least 1. */
 int nl_cores(void);
 
-/* How many processors this process may run on, whatever its groups have time for. -1: the system does not say, or has no way to keep a thread on one. */
-int nl_allowed_cores(void);
-
-/* Keeps the calling thread on one of them: number 0, 1, ... A refusal costs only speed. */
-void nl_stay_on_core(int number);
-
 /* Bytes of memory that there are for this process and those beside it in its groups and its job. */
 double nl_memory_total(void);
 

@@ -19,6 +19,7 @@
 #include "base/files.h"
 #include "base/memory.h"
 #include "base/npy.h"
+#include "base/system.h"
 #include "data/sources.h"
 
 enum { POOL_SHARE = 5, MOST_CLASSES = 100000, LARGEST_SIDE = 1 << 20 };
@@ -269,16 +270,13 @@ static int read_heads(struct arrays *arrays, const struct nl_config *config, str
     return NL_OK;
 }
 
-#ifdef __APPLE__
-#define st_mtim st_mtimespec
-#endif
-
 void nl_add_file_version(struct nl_text *out, const char *path)
 {
     struct stat info = {0};
     stat(path, &info);
+    struct timespec modified = nl_time_modified(&info);
     nl_text_add(out, "%s %ju %ju %jd %jd.%09ld\n", path, (uintmax_t)info.st_dev, (uintmax_t)info.st_ino, (intmax_t)info.st_size,
-                (intmax_t)info.st_mtim.tv_sec, info.st_mtim.tv_nsec);
+                (intmax_t)modified.tv_sec, modified.tv_nsec);
 }
 
 /* Each trial of a grid asks for the facts several times, and to know them all labels are read: those of the last files are remembered. */

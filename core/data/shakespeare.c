@@ -5,14 +5,16 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "base/system.h"
 
 /* The file as it is, put in by the assembler; NORMLAB_SHAKESPEARE is its path. */
 extern const unsigned char nl_shakespeare_packed[], nl_shakespeare_packed_end[];
-__asm__(".pushsection .rodata\n"
+#define LABEL(name) ".globl " NL_ASSEMBLER_NAME(name) "\n" NL_ASSEMBLER_NAME(name) ":\n" /* global: on arm64 local ones would share a place in the GOT */
+__asm__(".pushsection " NL_READ_ONLY_SECTION "\n"
         ".balign 16\n"
-        "nl_shakespeare_packed:\n"
+        LABEL("nl_shakespeare_packed")
         ".incbin \"" NORMLAB_SHAKESPEARE "\"\n"
-        "nl_shakespeare_packed_end:\n"
+        LABEL("nl_shakespeare_packed_end")
         ".popsection\n");
 
 char *nl_shakespeare(void)

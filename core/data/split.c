@@ -10,6 +10,8 @@
 
 enum { LEVELS = 256 };
 
+__extension__ typedef unsigned __int128 wide; /* of gcc and clang, not of ISO C */
+
 /* Rows of stream "split": of data.split_seed 0 the training part (or the pool) and 1 the test part; of data.test_seed the same, and then 2 of
  * data.split_seed is what the test part leaves of a pool. */
 enum { ROW_TRAIN, ROW_TEST, ROW_REST };
@@ -175,7 +177,7 @@ static void measure_pixels(struct nl_split *view)
     uint64_t total = (uint64_t)view->train_count * positions;
     for (size_t c = 0; c < channels; c++) {
         uint64_t sum = of_channel[2 * c], square = of_channel[2 * c + 1];
-        unsigned __int128 spread = (unsigned __int128)total * square - (unsigned __int128)sum * sum; /* total^2 variance: exact, nothing cancels */
+        wide spread = (wide)total * square - (wide)sum * sum; /* total^2 variance: exact, nothing cancels */
         view->mean[c] = (double)sum / (double)total;
         view->deviation[c] = spread > 0 ? sqrt((double)spread) / (double)total : 1;
     }

@@ -3,19 +3,18 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#ifdef __linux__
-#include <sys/prctl.h>
-#endif
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/files.h"
+#include "base/system.h"
 
 /* What gnuplot prints on one of its outputs, and how much of it is too much. */
 struct stream {
@@ -51,31 +50,11 @@ static char *find_program(const char *name, char **passed)
 
 extern char **environ; /* not every system's unistd.h says so */
 
-/* A pipe of which a program that is started inherits nothing. */
-static int open_pipe(int ends[2])
-{
-#ifdef __APPLE__ /* without pipe2: between the calls another thread might start a program */
-    return pipe(ends) == 0 && fcntl(ends[0], F_SETFD, FD_CLOEXEC) == 0 && fcntl(ends[1], F_SETFD, FD_CLOEXEC) == 0 ? 0 : -1;
-#else
-    return pipe2(ends, O_CLOEXEC);
-#endif
-}
-
-/* The child is killed when the parent ends, where the kernel can do that. */
-static bool end_with(pid_t parent)
-{
-#ifdef __linux__
-    if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0)
-        return false;
-#endif
-    return getppid() == parent;
-}
-
 /* In the child: only calls that are safe after fork in a program with threads. The group is the program's own, to be killed with all that is in it. */
 static _Noreturn void become_program(const char *folder, char *const *argv, char *const *environment, pid_t parent, int out, int err)
 {
     int nothing = open("/dev/null", O_RDONLY);
-    bool good = setpgid(0, 0) == 0 && end_with(parent) && chdir(folder) == 0;
+    bool good = setpgid(0, 0) == 0 && nl_end_with(parent) && chdir(folder) == 0;
     if (good && dup2(nothing, STDIN_FILENO) >= 0 && dup2(out, STDOUT_FILENO) >= 0 && dup2(err, STDERR_FILENO) >= 0)
         execve(argv[0], argv, environment);
     _exit(126);
@@ -143,9 +122,9 @@ static int run(const char *folder, char *const *argv, double seconds, atomic_int
                struct nl_error *err)
 {
     int out[2], bad[2], state = 0;
-    if (open_pipe(out) != 0)
+    if (nl_pipe(out) != 0)
         return nl_fail_errno(err, "cannot run gnuplot");
-    if (open_pipe(bad) != 0) {
+    if (nl_pipe(bad) != 0) {
         nl_fail_errno(err, "cannot run gnuplot");
         close(out[0]);
         close(out[1]);

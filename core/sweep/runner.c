@@ -9,15 +9,9 @@
 #include "base/files.h"
 #include "base/machine.h"
 #include "base/memory.h"
+#include "base/system.h"
 #include "sweep/worker.h"
 #include "train/checkpoint.h"
-
-#ifdef __APPLE__ /* where conditions go by the time of day alone */
-#define PAUSE_CLOCK CLOCK_REALTIME
-#define pthread_condattr_setclock(attribute, clock) ((void)(attribute))
-#else
-#define PAUSE_CLOCK CLOCK_MONOTONIC
-#endif
 
 enum { REPORTS_PER_SECOND = 6 };
 static const double SYNC_SECONDS = 0.5; /* with the pause between two looks, less than a second of finished trials is not on the disk */
@@ -99,12 +93,7 @@ static void wait_for_workers(struct nl_runner *runner)
 {
     pthread_mutex_lock(&runner->lock);
     while (runner->active > 0) {
-        struct timespec until;
-        clock_gettime(PAUSE_CLOCK, &until);
-        until.tv_nsec += 1000000000 / REPORTS_PER_SECOND;
-        until.tv_sec += until.tv_nsec / 1000000000;
-        until.tv_nsec %= 1000000000;
-        pthread_cond_timedwait(&runner->idle, &runner->lock, &until);
+        nl_condition_wait(&runner->idle, &runner->lock, 1.0 / REPORTS_PER_SECOND);
         nl_runner_look_outside(runner);
         if (runner->active > 0)
             report(runner);
@@ -171,12 +160,8 @@ int nl_run_trials(const struct nl_grid *grid, const struct nl_store *store, stru
                   const struct nl_runner_options *options, enum nl_stop *stop, int *left, struct nl_error *err)
 {
     struct nl_runner runner = {.grid = grid, .store = store, .record = record, .options = options, .cores = nl_cores(), .began = nl_seconds(), .synced_at = nl_seconds()};
-    pthread_condattr_t monotonic;
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, PAUSE_CLOCK);
     pthread_mutex_init(&runner.lock, NULL);
-    pthread_cond_init(&runner.idle, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    nl_condition_init(&runner.idle);
     runner.worker = nl_alloc((size_t)options->workers, sizeof *runner.worker);
     make_queue(&runner, todo, count);
 

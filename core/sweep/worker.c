@@ -10,6 +10,7 @@
 #include "base/files.h"
 #include "base/machine.h"
 #include "base/memory.h"
+#include "base/system.h"
 
 void nl_runner_stop(struct nl_runner *runner, enum nl_stop why)
 {

@@ -130,7 +130,7 @@ int posix_memalign(void **out, size_t alignment, size_t size)
 
 /* ---- files ---- */
 
-#define REAL(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
+#define REAL(name) (__extension__(__typeof__(&name))dlsym(RTLD_NEXT, #name))
 
 /* A function that does nothing where it fails, and returns `bad`. */
 #define CALL(judge, type, name, bad, parameters, arguments)    \

@@ -270,7 +270,7 @@ INLINE void step_along(int terms, int vectors, struct sgd_kind kind, const struc
 }
 
 /* Adds the lanes of each row, and stores the sums. */
-INLINE void add_lanes(const float (*quarter)[NL_GEMM_SQUARE], size_t rows, const float *mask, float *to)
+INLINE void add_lanes(float (*quarter)[NL_GEMM_SQUARE], size_t rows, const float *mask, float *to)
 {
     for (size_t row = 0; row < rows; row += LANES) {
         size_t count = rows - row < LANES ? rows - row : LANES;

@@ -6,8 +6,9 @@
 #include <string.h>
 
 #include "backend/backend.h"
+#include "base/system.h"
 
-static const char file[] = "libopenblas.so.0";
+static const char file[] = NL_SHARED_LIBRARY("openblas", "0");
 
 static const struct {
     const char *name;
