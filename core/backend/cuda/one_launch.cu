@@ -111,7 +111,7 @@ struct factors {
 /* Adds ROWS x 4 elements of A b up, over k in order, one FMA after the other. FOURS_A, FOURS_B: four neighbours can be fetched at once. */
 template <int ROWS, bool TURNED, bool FOURS_A, bool FOURS_B> static __device__ inline void add_products(const struct factors &f, float sum[ROWS][4])
 {
-    constexpr int DEEP = FOURS_A && !TURNED ? 4 : 1;
+    constexpr int STEP = FOURS_A && !TURNED ? 4 : 1;
     const float *a[ROWS], *b[4];
 #pragma unroll
     for (int i = 0; i < ROWS; i++)
@@ -119,9 +119,9 @@ template <int ROWS, bool TURNED, bool FOURS_A, bool FOURS_B> static __device__ i
 #pragma unroll
     for (int j = 0; j < 4; j++)
         b[j] = f.b + min(f.n0 + j, f.n - 1);
-#pragma unroll(DEEP == 4 ? 2 : 4)
-    for (int from = 0; from < f.k; from += DEEP) {
-        float left[ROWS][4], right[DEEP][4]; /* left: along what is contiguous in a */
+#pragma unroll(STEP == 4 ? 2 : 4)
+    for (int from = 0; from < f.k; from += STEP) {
+        float left[ROWS][4], right[STEP][4]; /* left: along what is contiguous in a */
 #pragma unroll
         for (int i = 0; i < (FOURS_A && TURNED ? 1 : ROWS); i++) {
             const float *at = a[i] + from * (TURNED ? f.m : 1);
@@ -131,7 +131,7 @@ template <int ROWS, bool TURNED, bool FOURS_A, bool FOURS_B> static __device__ i
                 left[i][0] = *at;
         }
 #pragma unroll
-        for (int d = 0; d < DEEP; d++) {
+        for (int d = 0; d < STEP; d++) {
             if (FOURS_B)
                 fetch_four(b[0] + (from + d) * f.line, right[d]);
 #pragma unroll
@@ -139,7 +139,7 @@ template <int ROWS, bool TURNED, bool FOURS_A, bool FOURS_B> static __device__ i
                 right[d][j] = b[j][(from + d) * f.line];
         }
 #pragma unroll
-        for (int d = 0; d < DEEP; d++)
+        for (int d = 0; d < STEP; d++)
 #pragma unroll
             for (int i = 0; i < ROWS; i++)
 #pragma unroll
