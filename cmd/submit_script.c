@@ -131,7 +131,7 @@ static void add_merge(struct nl_text *out, const struct request *request, const 
     add_sbatch(out, request, left->whole, "-merge", "%j.log");
     nl_text_add(out, "%s <<'MERGE'\n#!/bin/bash\n#SBATCH --time=%d --requeue --open-mode=append\nset -e\n", has_tasks(request, left) ? " --dependency=\"afterany:${tasks%%;*}\"" : "",
                 request->minutes);
-    nl_text_add(out, "%s merge %s --out %s\n%s table %s --fail-if incomplete || {\n    echo", program_name, pattern, quoted, program_name, quoted);
+    nl_text_add(out, "%s merge %s --out %s &&\n    %s table %s --fail-if incomplete || {\n    echo", program_name, pattern, quoted, program_name, quoted);
     add_word(out, hint);
     nl_text_add(out, "\n    exit 1\n}\n%s plot %s\n", program_name, quoted);
     if (rounds)

@@ -75,7 +75,6 @@ static const struct mount {
     {"nfs", "rw,vers=3,proto=tcp,local_lock=none,addr=10.0.0.1", NULL},
     {"nfs", "rw,vers=3,nolock,proto=tcp,local_lock=all,addr=10.0.0.1", "nfs, local_lock=all"},
     {"nfs4", "rw,vers=4.2,local_lock=none", NULL},
-    {"nfs4", "rw,vers=4.2,local_lock=flock", "nfs4, local_lock=flock"},
     {"nfs", "rw,local_lock=posix", NULL},
     {"lustre", "rw,flock,lazystatfs", NULL},
     {"lustre", "rw,localflock", "lustre, localflock"},

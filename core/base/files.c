@@ -317,6 +317,19 @@ bool nl_file_is_plain(const char *path)
     return lstat(path, &info) == 0 ? S_ISREG(info.st_mode) : errno != ENOENT && errno != ENOTDIR;
 }
 
+void nl_path_look_again(const char *path)
+{
+    char *above = nl_path_folder(path);
+    int file = open(above, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (file < 0 && errno == ENOENT && strcmp(above, path) != 0) {
+        nl_path_look_again(above);
+        file = open(above, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    }
+    if (file >= 0)
+        close(file);
+    free(above);
+}
+
 bool nl_file_is_missing(const char *path)
 {
     struct stat info;

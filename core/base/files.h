@@ -52,6 +52,10 @@ bool nl_file_exists(const char *path);
 bool nl_file_is_plain(const char *path);   /* a regular file and no link, as far as can be told */
 bool nl_file_is_missing(const char *path); /* it is known that there is none: what cannot be looked at may be there */
 bool nl_folder_exists(const char *path);
+
+/* Before it is believed that path is missing: a machine on NFS remembers for up to a minute what was not there (acdirmax in nfs(5)), and asks its server
+ * when it opens the folder. So the folders above are opened, from the first that is there on. */
+void nl_path_look_again(const char *path);
 int nl_make_folders(const char *path, struct nl_error *err);              /* mkdir -p */
 int nl_make_folder(const char *path, struct nl_error *err);               /* the same, and path itself is no link */
 char *nl_path_join(const char *folder, const char *name);                 /* new string; an absolute name stays as it is; folder "": the current one */

@@ -14,8 +14,8 @@
 static const struct {
     const char *type, *option; /* NULL: with any */
 } local[] = {
-    {"nfs", "local_lock=all"}, {"nfs", "local_lock=flock"}, {"nfs4", "local_lock=all"}, {"nfs4", "local_lock=flock"}, {"lustre", "localflock"},
-    {"ocfs2", "localflocks"},  {"gfs2", "localflocks"},     {"cifs", "nobrl"},          {"smb3", "nobrl"},            {"fuse.sshfs", NULL},
+    {"nfs", "local_lock=all"}, {"nfs", "local_lock=flock"}, /* of version 4 (nfs4) locks are never local */
+    {"lustre", "localflock"},  {"ocfs2", "localflocks"},    {"gfs2", "localflocks"}, {"cifs", "nobrl"}, {"smb3", "nobrl"}, {"fuse.sshfs", NULL},
 };
 
 static bool has_option(const char *options, const char *option)

@@ -47,6 +47,10 @@ bool nl_store_exists(const char *folder)
 {
     char *path = nl_path_join(folder, "experiment.yaml");
     bool exists = nl_file_is_plain(path);
+    if (!exists) {
+        nl_path_look_again(path);
+        exists = nl_file_is_plain(path);
+    }
     free(path);
     return exists;
 }
@@ -146,15 +150,17 @@ static int take_lock(struct nl_store *store, struct nl_error *err)
         ssize_t got = errno == EWOULDBLOCK ? pread(store->lock, owner, sizeof owner - 1, 0) : -1;
         sscanf(owner, "%ld %299s", &process, machine);
         bool elsewhere = *machine && strcmp(machine, name_machine(here)) != 0;
+        char *who = process ? nl_format(" (process %ld%s%s)", process, elsewhere ? " on " : "", elsewhere ? machine : "") : nl_strdup("");
         if (got >= 0)
-            status = nl_fail(err, "cannot work in '%s': another normlab does (process %ld%s%s); wait for it or choose another --out", store->folder, process,
-                             elsewhere ? " on " : "", elsewhere ? machine : "");
+            status = nl_fail(err, "cannot work in '%s': another normlab does%s; wait for it or choose another --out", store->folder, who);
         else
             status = nl_fail_errno(err, "cannot lock '%s'", path);
+        free(who);
     } else {
         char here[OWNER];
         store->local_lock = nl_lock_is_local(store->lock, "");
-        if (ftruncate(store->lock, 0) != 0 || dprintf(store->lock, "%ld %s\n", (long)getpid(), name_machine(here)) < 0)
+        /* Other machines read what a file server has. */
+        if (ftruncate(store->lock, 0) != 0 || dprintf(store->lock, "%ld %s\n", (long)getpid(), name_machine(here)) < 0 || fdatasync(store->lock) != 0)
             status = nl_fail_errno(err, "cannot write '%s'", path);
     }
     free(path);
@@ -343,6 +349,10 @@ int nl_store_list(const struct nl_store *store, struct nl_store_listing *out, st
 {
     char *trials = in_folder(store, "trials");
     DIR *directory = opendir(trials);
+    if (!directory && errno == ENOENT) {
+        nl_path_look_again(trials);
+        directory = opendir(trials);
+    }
     int status = directory || errno == ENOENT ? NL_OK : nl_fail_errno(err, "cannot read the folder '%s'", trials);
     *out = (struct nl_store_listing){0};
     for (struct dirent *entry; directory && (errno = 0, entry = readdir(directory));)

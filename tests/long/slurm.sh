@@ -10,7 +10,8 @@ skip() { echo "skipped: $*"; exit 77; }
 . /etc/os-release
 [ "$(id -u)" -eq 0 ] || skip "only root can run Slurm's daemons"
 needed="slurmctld slurmd slurm-client munge"
-if ! command -v slurmctld slurmd sbatch munged >/dev/null; then
+are_there() { local program; for program; do command -v "$program" >/dev/null || return 1; done; }
+if ! are_there slurmctld slurmd sbatch munged; then
     [ "$ID" = debian ] || skip "there is no Slurm, and it is installed from Debian: this is $ID"
     # Nobody's services are started here.
     policy=/usr/sbin/policy-rc.d
@@ -87,10 +88,13 @@ InactiveLimit=0
 PreemptType=preempt/partition_prio
 PreemptMode=REQUEUE
 SchedulerParameters=sched_interval=1,bf_interval=1,batch_sched_delay=1
-NodeName=n[1-3] NodeHostname=$(hostname -s) NodeAddr=127.0.0.1 Port=[$((port + 1))-$((port + 3))] CPUs=2 RealMemory=1000 State=UNKNOWN
+GresTypes=gpu
+NodeName=n[1-3] NodeHostname=$(hostname -s) NodeAddr=127.0.0.1 Port=[$((port + 1))-$((port + 3))] CPUs=2 RealMemory=1000 Gres=gpu:2 State=UNKNOWN
 PartitionName=low Nodes=ALL Default=YES PriorityTier=1 MaxTime=INFINITE State=UP GraceTime=5
 PartitionName=high Nodes=ALL PriorityTier=10 PreemptMode=OFF MaxTime=INFINITE State=UP
 CONF
+for gpu in 0 1; do mknod "$folder/gpu$gpu" c 1 3; done # devices that Slurm counts, and that compute nothing
+printf 'AutoDetect=off\nNodeName=n[1-3] Name=gpu File=%s\n' "$folder/gpu[0-1]" >"$folder/gres.conf"
 export SLURM_CONF=$folder/slurm.conf
 slurmctld 2>"$folder/slurmctld.err" || skip "slurmctld does not start here: $(tail -n 1 "$folder/slurmctld.err")"
 start_node() { slurmd -N "$1" 2>"$folder/slurmd-$1.err" || skip "slurmd does not start here: $(tail -n 1 "$folder/slurmd-$1.err")"; }
@@ -224,10 +228,35 @@ cancelled() {
     grep -q "to train what is missing: normlab submit" out-slurm/*.log
 }
 epochs_for grid cancelled
-normlab submit sweep.yaml --tasks 4 --out out --script-only | grep -q -- '--array=1$' || die "not only what is missing is submitted: $(normlab submit sweep.yaml --tasks 4 --out out --script-only)"
+normlab submit sweep.yaml --tasks 4 --out out --script-only -q | grep -q -- '--array=1$' || die "not only what is missing is submitted: $(normlab submit sweep.yaml --tasks 4 --out out --script-only)"
 submit
 same "cancelled, and submitted again"
 cd ..
+
+# Each task is told of a GPU of its own. Here is none: each says so, nothing is trained, and the merging job says what would train it.
+gpus() {
+    mkdir "$folder/on_gpu"
+    cat >"$folder/on_gpu/normlab" <<'SCRIPT'
+#!/bin/bash
+[ "$1" != sweep ] || echo "$SLURMD_NODENAME $CUDA_VISIBLE_DEVICES" >>gpus
+exec -a normlab "${0%/*}/../bin/normlab" "$@"
+SCRIPT
+    chmod +x "$folder/on_gpu/normlab"
+    begin grid 2
+    (PATH=$folder/on_gpu:$PATH && submit --gpus 1)
+    wait_for "tasks on a GPU" no_jobs
+    [ "$(grep -c '^n[123] [01]$' gpus)" -eq 4 ] || die "not every task was given a GPU: $(cat gpus)"
+    for task in 1 2 3 4; do
+        grep -q -e "built without cuda" -e "no device of kind cuda" out-slurm/*_$task.log || die "task $task does not say that there is no GPU: $(cat out-slurm/*_$task.log)"
+    done
+    grep -q "nobody knows how long trials take (their device is not on this machine" submitted || die "a forecast without a GPU: $(cat submitted)"
+    grep -q "to train what is missing: normlab submit" out-slurm/*.log || die "the merging job does not say what to do: $(cat out-slurm/*)"
+    [ ! -e out ] && [ -z "$(find out-*of4 -name '*.trial' 2>/dev/null)" ] || die "something was trained"
+    checks=$((checks + 1))
+    echo "four tasks, each with a GPU that Slurm gave it: $(sort gpus | tr '\n' ',')"
+    cd ..
+}
+if [ -e /dev/nvidiactl ]; then echo "skipped: tasks without a GPU: here is one"; else gpus; fi
 
 begin rounds 2
 submit
