@@ -69,7 +69,7 @@ struct encoded_step {
     size_t stride;       /* from one replica's state to the next */
     const char *begin;   /* in replica 0's state */
     unsigned kept, size; /* bytes of it: those that outlive a step, and all */
-    unsigned words;      /* of arguments, of eight bytes */
+    unsigned words;      /* of arguments, of eight bytes; an even number, so that what comes after them is fetched by fours */
     const struct word *word;
     struct nl_gather gather;
     struct nl_update update;
@@ -448,7 +448,7 @@ static bool append(struct encoder *e, const struct nl_call *call, enum kind kind
 {
     const ptrdiff_t AWAY = (ptrdiff_t)1 << 40;
     struct encoded_step *step = &e->program->step;
-    size_t words = (bytes + 7) / 8, own = call->operation->arguments;
+    size_t words = (bytes + 15) / 16 * 2, own = call->operation->arguments;
     struct nl_operands at = *call->at;
     void **place = (void **)&at;
     if (step->calls == MOST_CALLS)
