@@ -25,6 +25,7 @@ static void bind(void *arguments, const struct nl_operands *at)
     linear->y = at->out[0], linear->slope = at->out[1], linear->dy = at->d_out[0];
     linear->dx = at->d_in[X], linear->dw = at->d_in[WEIGHT], linear->db = at->d_in[BIAS];
     linear->update = at->update;
+    linear->sums = at->sums;
     linear->packed = at->packed;
 }
 
