@@ -1,9 +1,11 @@
-/* Loops over time on the kernels for a GPU, executed by the host (tests/host_cuda): recurrent networks, some with operations that normlab has not. */
+/* Loops over time on the kernels for a GPU: recurrent networks, some with operations that normlab has not. Run by the host (tests/host_cuda) and by
+ * tests/gpu/run.sh on a device. */
 #include <check.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "on_cuda.h"
 #include "graph/loop.h"
 #include "networks.h"
 #include "operation/activate.h"
@@ -82,11 +84,11 @@ static void make_backend(void)
     int count = 0;
     for (; count < OF_THE_TESTS; count++)
         kernels[count] = (struct nl_own_kernel){of_the_tests[count], of_the_tests[count]->reference[NL_ELEMENT_FLOAT]};
-    for (const struct nl_own_kernel *own = nl_backend_cuda.kernels; own->operation; own++) {
+    for (const struct nl_own_kernel *own = nl_backends[0]->kernels; own->operation; own++) {
         ck_assert(count + 1 < MOST);
         kernels[count++] = *own;
     }
-    with_tests = nl_backend_cuda;
+    with_tests = *nl_backends[0];
     with_tests.kernels = kernels;
     with_tests.replay = NULL;
 }
@@ -96,7 +98,7 @@ static const struct network *network_with_loops(int i, const struct nl_backend *
 {
     static const char *const names[] = {"lstm", "lstm with bn", "reverse lstm", "bidirectional", "one time", "padded", "cells", "plain lstm", "row by row",
                                         "attention", "language", "bigram", "encoder"};
-    *backend = i < RECURRENT ? &nl_backend_cuda : &with_tests;
+    *backend = i < RECURRENT ? nl_backends[0] : &with_tests;
     if (i < RECURRENT)
         return &recurrent[i];
     const struct network *network = networks;
@@ -179,13 +181,14 @@ END_TEST
 START_TEST(ids_are_turned)
 {
     enum { SAMPLES = 3, TIMES = 4, CHANNELS = 2, COUNT = SAMPLES * TIMES * CHANNELS };
-    int32_t at[2][3][COUNT];
+    const struct nl_backend *backend = nl_backends[0];
+    int32_t(*at)[3][COUNT] = backend->alloc(2 * sizeof *at);
     for (int i = 0; i < 2 * COUNT; i++)
         at[i / COUNT][0][i % COUNT] = 1000 + i;
     struct nl_transpose enters = {.times = TIMES, .channels = CHANNELS, .x = at[0][0], .y = at[0][1]},
                         leaves = {.times = TIMES, .channels = CHANNELS, .leaves = true, .x = at[0][1], .y = at[0][2]};
     struct nl_run run = {.replicas = 2, .stride = sizeof at[0], .samples = SAMPLES};
-    const struct nl_kernel *kernel = nl_kernel_of(&nl_backend_cuda, &nl_transpose_int32_operation, &enters);
+    const struct nl_kernel *kernel = nl_kernel_of(backend, &nl_transpose_int32_operation, &enters);
     kernel->forward(&run, &enters);
     kernel->forward(&run, &leaves);
     for (int r = 0; r < 2; r++) {
@@ -195,6 +198,7 @@ START_TEST(ids_are_turned)
                     ck_assert_int_eq(at[r][1][(t * SAMPLES + n) * CHANNELS + c], at[r][0][(n * TIMES + t) * CHANNELS + c]);
         ck_assert_int_eq(memcmp(at[r][2], at[r][0], sizeof at[r][0]), 0);
     }
+    backend->free(at, 2 * sizeof *at);
 }
 END_TEST
 

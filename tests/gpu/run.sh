@@ -113,7 +113,7 @@ same_bits() {
 
 if wanted test; then
     # These look into images right after a launch; trainings go as they always do.
-    for name in operations ends optimizers norm normalizers precision order; do
+    for name in operations ends optimizers norm norm_layers normalizers precision order loop sequence; do
         check "$name" env CUDA_LAUNCH_BLOCKING=1 "$build/test_$name"
     done
     for name in upload train one_launch large; do
