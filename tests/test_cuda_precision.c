@@ -1,5 +1,5 @@
-/* device.precision on the kernels for a GPU: products of elements rounded to tf32 or bf16 against `ref`, which is given them rounded. Run
- * by the host (tests/host_cuda) and by tests/gpu/run.sh on a device. */
+/* Matrix products on the kernels for a GPU, in each device.precision: of elements rounded to tf32 or bf16 against `ref`, which is given them rounded; in chunks;
+ * and added to what is there. Run by the host (tests/host_cuda) and by tests/gpu/run.sh on a device. */
 #define PROBE_BYTES (5 << 20)
 #include <float.h>
 
@@ -18,6 +18,8 @@ static const struct spec specs[] = {
     {"conv 3x3", CONV, .samples = 3, .height = 5, .width = 6, .channels = 3, .out = 10, .kernel = 3, .pad = 1, .bias = true},
     {"conv 3x3, fours", CONV, .samples = 2, .height = 9, .width = 8, .channels = 16, .out = 36, .kernel = 3, .pad = 1},
     {"conv 3x3 stride 2", CONV, .samples = 2, .height = 7, .width = 5, .channels = 4, .out = 8, .kernel = 3, .pad = 1, .stride = 2},
+    {"conv, k of y and dx in chunks", CONV, .samples = 1, .height = 4, .width = 5, .channels = 64, .out = 36, .kernel = 3, .pad = 1, .bias = true},
+    {"conv, likewise, one element after the other", CONV, .samples = 1, .height = 4, .width = 5, .channels = 33, .out = 30, .kernel = 3, .pad = 1, .bias = true},
     {"conv 1x1 without dx", CONV, .samples = 3, .height = 3, .width = 4, .channels = 10, .out = 3, .kernel = 1, .bias = true, .no_dx = true},
 };
 enum { SPECS = sizeof specs / sizeof *specs, MOST = 1 << 18 };
@@ -27,7 +29,7 @@ static double rounded(enum nl_precision precision, double value)
 {
     int exponent, bits = precision == NL_TF32 ? 11 : 8;
     double mantissa = ldexp(frexp(value, &exponent), bits);
-    return precision == NL_FLOAT32 ? value : ldexp(precision == NL_TF32 ? round(mantissa) : nearbyint(mantissa), exponent - bits);
+    return precision == NL_FLOAT32 || precision == NL_3XTF32 ? value : ldexp(precision == NL_TF32 ? round(mantissa) : nearbyint(mantissa), exponent - bits);
 }
 
 static struct probe make(const struct nl_backend *backend, int replicas, const struct spec *spec, enum nl_precision precision)
@@ -81,7 +83,7 @@ static void check_against_ref(const struct spec *spec, enum nl_precision precisi
 
 START_TEST(products_are_of_rounded_elements)
 {
-    for (enum nl_precision precision = NL_FLOAT32; precision <= NL_BF16; precision++)
+    for (enum nl_precision precision = NL_FLOAT32; precision <= NL_3XTF32; precision++)
         check_against_ref(&specs[_i], precision);
 }
 END_TEST
@@ -92,23 +94,49 @@ START_TEST(sums_are_not_rounded)
     struct probe plain = make(nl_backends[0], 1, &specs[_i], NL_FLOAT32);
     probe_fill(&plain, 0, 3);
     run(&plain);
-    for (enum nl_precision precision = NL_TF32; specs[_i].bias && precision <= NL_BF16; precision++) {
+    for (enum nl_precision precision = NL_TF32; specs[_i].bias && precision <= NL_3XTF32; precision++) {
         struct probe p = make(nl_backends[0], 1, &specs[_i], precision);
         probe_fill(&p, 0, 3);
         run(&p);
         ck_assert_msg(memcmp(p.input[2].gradient, plain.input[2].gradient, p.input[2].count * sizeof(float)) == 0, "%s in %s: db", p.spec.name,
                       nl_precision_names[precision]);
-        ck_assert_msg(memcmp(p.y, plain.y, p.y_count * sizeof(float)) != 0, "%s in %s: y is not rounded", p.spec.name, nl_precision_names[precision]);
+        ck_assert_msg(memcmp(p.y, plain.y, p.y_count * sizeof(float)) != 0, "%s in %s: y is what float32 is", p.spec.name, nl_precision_names[precision]);
         probe_free(&p);
     }
     probe_free(&plain);
 }
 END_TEST
 
+/* What is there and dx, whichever way the sum over k is cut. */
+START_TEST(a_gradient_is_added)
+{
+    static double before[MOST], plain[MOST], found[MOST];
+    for (enum nl_precision precision = NL_FLOAT32; precision <= NL_3XTF32 && !specs[_i].no_dx; precision++) {
+        struct probe p = make(nl_backends[0], 1, &specs[_i], precision);
+        size_t count = p.input[0].count;
+        ck_assert(count <= MOST);
+        probe_fill(&p, 0, 5);
+        for (size_t i = 0; i < count; i++)
+            before[i] = (float)(1 + i % 7) / 4;
+        run(&p);
+        image_get(&p.image, 0, p.input[0].gradient, plain, count);
+        image_put(&p.image, 0, p.input[0].gradient, before, count);
+        p.linear.adds = p.conv.adds = true;
+        run(&p);
+        image_get(&p.image, 0, p.input[0].gradient, found, count);
+        for (size_t i = 0; i < count; i++)
+            ck_assert_msg(fabs(found[i] - before[i] - plain[i]) <= 64 * FLT_EPSILON * (1 + fabs(plain[i])), "%s in %s: dx[%zu] is %.9g, not %.9g and %.9g",
+                          p.spec.name, nl_precision_names[precision], i, found[i], before[i], plain[i]);
+        image_check_gaps(&p.image, p.spec.name);
+        probe_free(&p);
+    }
+}
+END_TEST
+
 /* Three replicas, whose tiles may be larger, and each alone: the same image, bit for bit. */
 START_TEST(replicas_are_independent)
 {
-    for (enum nl_precision precision = NL_FLOAT32; precision <= NL_BF16; precision++) {
+    for (enum nl_precision precision = NL_FLOAT32; precision <= NL_3XTF32; precision++) {
         struct probe together = make(nl_backends[0], 3, &specs[_i], precision);
         for (int r = 0; r < 3; r++)
             probe_fill(&together, r, 10 + (uint64_t)r);
@@ -123,6 +151,26 @@ START_TEST(replicas_are_independent)
         }
         image_check_gaps(&together.image, specs[_i].name);
         probe_free(&together);
+    }
+}
+END_TEST
+
+/* Of many replicas a block takes all chunks of k in turn, of one each chunk has a block: y of the last is what it is alone, bit for bit. */
+START_TEST(chunks_in_turn_are_chunks_at_once)
+{
+    enum { REPLICAS = 5 };
+    struct spec spec = {"conv, chunks in turn", CONV, .samples = 4, .height = 32, .width = 32, .channels = 32, .out = 8, .kernel = 3, .pad = 1, .bias = true};
+    for (enum nl_precision precision = NL_FLOAT32; precision <= NL_TF32; precision++) {
+        struct probe together = make(nl_backends[0], REPLICAS, &spec, precision), alone = make(nl_backends[0], 1, &spec, precision);
+        for (int r = 0; r < REPLICAS; r++)
+            probe_fill(&together, r, 20 + (uint64_t)r);
+        probe_fill(&alone, 0, 20 + REPLICAS - 1);
+        probe_forward(&together);
+        probe_forward(&alone);
+        ck_assert_msg(memcmp(alone.y, image_place(&together.image, REPLICAS - 1, together.y), alone.y_count * sizeof(float)) == 0, "in %s",
+                      nl_precision_names[precision]);
+        probe_free(&together);
+        probe_free(&alone);
     }
 }
 END_TEST
@@ -158,7 +206,9 @@ int main(void)
     TCase *tests = tcase_create("precision");
     tcase_add_loop_test(tests, products_are_of_rounded_elements, 0, SPECS);
     tcase_add_loop_test(tests, sums_are_not_rounded, 0, SPECS);
+    tcase_add_loop_test(tests, a_gradient_is_added, 0, SPECS);
     tcase_add_loop_test(tests, replicas_are_independent, 0, SPECS);
+    tcase_add_test(tests, chunks_in_turn_are_chunks_at_once);
     tcase_add_test(tests, rounding);
     suite_add_tcase(suite, tests);
     return run_suite(suite);

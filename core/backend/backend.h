@@ -92,6 +92,7 @@ struct nl_backend {
     size_t real;              /* bytes of an element, */
     size_t statistic;         /* and of a normalizer's mean or var: a double, where elements are real */
     bool steps_weights;       /* the backward of "linear" heeds `update` */
+    bool adds_gradients;      /* the backward of "linear" and "conv" heeds `adds` */
     bool fuses_activations;   /* its forward heeds `relu` and `activates`, and its backward `masks` and `x_slope` */
     size_t standardized;      /* bytes of standardized samples that gather is better off with than with pixels; 0: never */
     size_t micro_bytes;       /* of the largest activation, for as many samples as operations are best called for in turn; 0: always for all */

@@ -60,7 +60,7 @@ enum nl_lr_scale { NL_LR_FIXED, NL_LR_LINEAR, NL_LR_SQRT };
 enum nl_decay_on { NL_DECAY_ALL, NL_DECAY_WEIGHTS, NL_DECAY_MATRICES };
 enum nl_schedule { NL_CONSTANT, NL_STEP, NL_COSINE, NL_LINEAR, NL_INVERSE_SQRT };
 enum nl_device_kind { NL_CPU, NL_REF, NL_CUDA };
-enum nl_precision { NL_FLOAT32, NL_TF32, NL_BF16 };
+enum nl_precision { NL_FLOAT32, NL_TF32, NL_BF16, NL_3XTF32 };
 enum nl_gemm { NL_GEMM_OWN, NL_GEMM_OPENBLAS };
 enum nl_conv_algorithm { NL_CONV_WINOGRAD, NL_CONV_DIRECT };
 enum nl_plot_kind { NL_PLOT_SMALL_BATCH, NL_PLOT_LR_TOLERANCE, NL_PLOT_CURVES, NL_PLOT_HEATMAP, NL_PLOT_FIGURE, NL_PLOT_STEPS };

@@ -312,6 +312,14 @@ static int gradient_of_slot(struct emission *e, const struct nl_graph_node *node
     return first ? nl_first_gradient(e, value) : nl_buffer_for(e->list, value);
 }
 
+/* Whether the kernel adds the gradient of a slot to that of another node, which is there. */
+static bool adds_to_gradient(const struct emission *e, const struct nl_graph_node *node, int slot)
+{
+    int value = node->in[slot];
+    bool able = e->list->backend->adds_gradients && node->operation->adds & 1u << slot && value != NL_NONE && node->loop == NL_NONE;
+    return able && e->list->graph.value[value].kind == NL_ACTIVATIONS && e->home[value] == NL_NONE && e->gradient[value] != NL_NONE;
+}
+
 /* Of what the loss takes: with them backward begins. */
 static void begin_gradients(struct emission *e, const struct nl_graph_node *loss, struct nl_instruction *instruction)
 {
@@ -395,7 +403,7 @@ static void collect_gradients(struct emission *e, const struct nl_graph_node *no
 {
     for (int i = 0; i < NL_MOST_SLOTS; i++) {
         int value = node->in[i];
-        if (instruction->d_in[i] == NL_NONE || !e->wanted[value])
+        if (instruction->d_in[i] == NL_NONE || !e->wanted[value] || instruction->adds & 1u << i)
             continue;
         int before = e->gradient[value], now = instruction->d_in[i];
         bool stays = before != NL_NONE && (e->list->graph.value[value].kind != NL_ACTIVATIONS || e->home[value] != NL_NONE);
@@ -438,7 +446,13 @@ void nl_append_backward(struct emission *e, int number, unsigned slots)
     for (int i = 0; i < NL_MOST_SLOTS; i++) {
         bool read = node->in[i] != NL_NONE && (reads.inputs & 1u << i);
         instruction.in[i] = read ? e->buffer[node->in[i]] : NL_NONE;
-        instruction.d_in[i] = slots & 1u << i ? gradient_of_slot(e, node, i) : NL_NONE;
+        if (slots & 1u << i && adds_to_gradient(e, node, i)) {
+            instruction.adds |= 1u << i;
+            instruction.d_in[i] = e->gradient[node->in[i]];
+            list->buffer[instruction.d_in[i]].summed = true;
+        } else {
+            instruction.d_in[i] = slots & 1u << i ? gradient_of_slot(e, node, i) : NL_NONE;
+        }
         any |= instruction.d_in[i] != NL_NONE;
     }
     if (!any) {

@@ -90,7 +90,8 @@ static struct nl_producer producer_of(const struct nl_list *list, const struct n
 
 static void bind(const struct nl_list *list, struct nl_instruction *i, char *base, const struct nl_places *places)
 {
-    i->at = (struct nl_operands){.hyper = places->hyper, .update = i->only_gradient ? NULL : places->update, .producer = producer_of(list, i->node)};
+    i->at = (struct nl_operands){.hyper = places->hyper, .update = i->only_gradient ? NULL : places->update, .producer = producer_of(list, i->node),
+                              .adds = i->adds};
     i->at.sums = i->observer == NL_NONE ? place_of(list, base, places, i->sums) : (void *)(places->observed + i->observer);
     for (int slot = 0; slot < NL_MOST_SLOTS; slot++) {
         i->at.in[slot] = place_of(list, base, places, i->in[slot]);

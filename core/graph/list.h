@@ -61,6 +61,7 @@ struct nl_instruction {
     int in[NL_MOST_SLOTS], d_in[NL_MOST_SLOTS];     /* buffers, or NL_NONE */
     int out[NL_MOST_OUTPUTS], d_out[NL_MOST_OUTPUTS];
     int saved[NL_MOST_SAVED], sums, packed;
+    unsigned adds;                     /* bit i: the gradient of input i is added to what is in d_in[i] */
     int observer;                      /* of "observe": whose; else NL_NONE */
     bool only_gradient;                /* it makes no step of the weights, whoever else does */
     struct nl_operands at;             /* places in the first replica's state, for whole batches and the first time */

@@ -41,6 +41,7 @@ static void bind(void *arguments, const struct nl_operands *at)
     conv->x = at->in[X], conv->w = at->in[WEIGHT], conv->b = at->in[BIAS];
     conv->y = at->out[0], conv->dy = at->d_out[0];
     conv->dx = at->d_in[X], conv->dw = at->d_in[WEIGHT], conv->db = at->d_in[BIAS];
+    conv->adds = at->adds & 1u << X;
     conv->sums = at->sums;
 }
 
@@ -258,6 +259,7 @@ NL_OPERATION(conv) = {
     .span = NL_SPAN_SAMPLE,
     .slots = NL_PRODUCT_SLOTS,
     .skips = 1u << X,
+    .adds = 1u << X,
     .remakes = 1u << X,
     .declare = declare,
     .bind = bind,

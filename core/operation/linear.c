@@ -24,8 +24,8 @@ static void bind(void *arguments, const struct nl_operands *at)
     linear->x_slope = at->in[NL_LINEAR_SLOPE];
     linear->y = at->out[0], linear->slope = at->out[1], linear->dy = at->d_out[0];
     linear->dx = at->d_in[X], linear->dw = at->d_in[WEIGHT], linear->db = at->d_in[BIAS];
+    linear->adds = at->adds & 1u << X;
     linear->update = at->update;
-    linear->sums = at->sums;
     linear->packed = at->packed;
 }
 
@@ -117,6 +117,7 @@ NL_OPERATION(linear) = {
     .span = NL_SPAN_SAMPLE,
     .slots = NL_LINEAR_SLOTS,
     .skips = 1u << X,
+    .adds = 1u << X,
     .constants = 1u << NL_LINEAR_SLOPE,
     .together = 1u << WEIGHT | 1u << BIAS,
     .steps_weight = true,

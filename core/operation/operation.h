@@ -103,6 +103,7 @@ struct nl_operands {
     void *packed;                      /* in a loop: weights as forward, or backward, takes them (struct nl_kernel); or NULL */
     const struct nl_hyper *hyper;
     const struct nl_update *update;    /* the optimizer's step that backward makes by itself, or NULL */
+    unsigned adds;                     /* bit i: the gradient of input i is added to what is at its place (struct nl_operation) */
     struct nl_producer producer;
 };
 
@@ -123,6 +124,7 @@ struct nl_operation {
     int saved;          /* buffers that forward leaves to backward */
     unsigned reduced;   /* bit i: of a barrier, the gradient of input i is there after the first part of backward; of the others after the second */
     unsigned skips;     /* bit i: backward leaves out the gradient of input i where its place is NULL; all others have one, but for int32 */
+    unsigned adds;      /* bit i: backward heeds that bit of operands' `adds`, on backends that say so */
     unsigned together;  /* bit i: the gradient of input i is a sum over samples, and backward leaves those of all these bits out where their
                            places are NULL: of a loop's body, they are made after the loop, in one call for all times */
     unsigned remakes;   /* bit i: input i may be made again for backward, where its producer is quick, instead of being kept: of operations that do so much

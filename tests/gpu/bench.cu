@@ -151,7 +151,7 @@ static void normalizer(const char *name, const struct nl_norm *norm, int groups,
            100 * 3 * bytes / backward / copy_rate, norm->tracks ? "   (at most 67 %, 60 %)" : "");
 }
 
-static void convolution(int replicas, int samples, int size, int channels)
+static void convolution(int replicas, int samples, int size, int channels, enum nl_precision precision)
 {
     struct nl_run run = run_of(replicas, samples);
     size_t count = (size_t)samples * size * size * channels, weights = (size_t)9 * channels * channels;
@@ -159,27 +159,29 @@ static void convolution(int replicas, int samples, int size, int channels)
     op.height = op.width = op.out_height = op.out_width = size;
     op.in = op.out = channels;
     op.kernel = 3, op.stride = 1, op.pad = 1;
+    op.precision = precision;
     op.x = reals(count), op.y = reals(count), op.dy = reals(count), op.dx = reals(count), op.w = reals(weights), op.dw = reals(weights);
     check_fits(run);
     double forward = seconds_of([&] { nl_cuda_conv.forward(&run, &op); }, 10), backward = seconds_of([&] { nl_cuda_conv.backward(&run, &op); }, 10);
     double work = 2.0 * count * 9 * channels * replicas;
-    printf("conv %2dx%-2d %3d ch, R %3d batch %3d    %8.1f us  %5.1f %% of FMA    %8.1f us  %5.1f %%\n", size, size, channels, replicas, samples, forward * 1e6,
-           100 * work / forward / fma_rate, backward * 1e6, 100 * 2 * work / backward / fma_rate);
+    printf("conv %2dx%-2d %3d ch, R %3d batch %3d    %8.1f us  %5.1f %% of FMA    %8.1f us  %5.1f %%   %s\n", size, size, channels, replicas, samples, forward * 1e6,
+           100 * work / forward / fma_rate, backward * 1e6, 100 * 2 * work / backward / fma_rate, nl_precision_names[precision]);
 }
 
-static void product(int replicas, int samples, int in, int out)
+static void product(int replicas, int samples, int in, int out, enum nl_precision precision)
 {
     struct nl_run run = run_of(replicas, samples);
     struct nl_linear op = {};
     op.positions = 1, op.in = in, op.out = out;
+    op.precision = precision;
     op.x = reals((size_t)samples * in), op.dx = reals((size_t)samples * in);
     op.y = reals((size_t)samples * out), op.dy = reals((size_t)samples * out);
     op.w = reals((size_t)in * out), op.dw = reals((size_t)in * out), op.b = reals(out), op.db = reals(out);
     check_fits(run);
     double forward = seconds_of([&] { nl_cuda_linear.forward(&run, &op); }, 10), backward = seconds_of([&] { nl_cuda_linear.backward(&run, &op); }, 10);
     double work = 2.0 * samples * in * out * replicas;
-    printf("linear %4d -> %-4d, R %4d batch %4d %8.1f us  %5.1f %% of FMA    %8.1f us  %5.1f %%\n", in, out, replicas, samples, forward * 1e6,
-           100 * work / forward / fma_rate, backward * 1e6, 100 * 2 * work / backward / fma_rate);
+    printf("linear %4d -> %-4d, R %4d batch %4d %8.1f us  %5.1f %% of FMA    %8.1f us  %5.1f %%   %s\n", in, out, replicas, samples, forward * 1e6,
+           100 * work / forward / fma_rate, backward * 1e6, 100 * 2 * work / backward / fma_rate, nl_precision_names[precision]);
 }
 
 int main(int argc, char **argv)
@@ -212,16 +214,24 @@ int main(int argc, char **argv)
     normalizer("ln over position 65536x1024", &nl_norm_ln, 1, 65536, 1, 1024, true);
     normalizer("gn(8) 512x32x32x64", &nl_norm_gn, 8, 512, 1024, 64, false);
     normalizer("rms over position 65536x1024", &nl_norm_rms, 1, 65536, 1, 1024, true);
-    for (int replicas = 1; replicas <= 32; replicas *= 32) {
-        convolution(replicas, 8, 32, 16);
-        convolution(replicas, 8, 16, 32);
-        convolution(replicas, 8, 8, 64);
+    for (unsigned cluster = 1; cluster <= 8; cluster *= 8) { /* with and without clusters: what fits them */
+        nl_cuda_limit_cluster(cluster);
+        printf("clusters of up to %u blocks\n", cluster);
+        normalizer("bn 8x32x32x16", &nl_norm_bn, 1, 8, 1024, 16, false);
+        normalizer("bn 128x8x8x64", &nl_norm_bn, 1, 128, 64, 64, false);
     }
-    convolution(1, 128, 32, 16);
-    convolution(1, 128, 8, 64);
-    product(1000, 32, 64, 64);
-    product(1, 32, 64, 64);
-    product(1, 1024, 1024, 1024);
+    for (int precision = NL_FLOAT32; precision <= NL_3XTF32; precision += NL_3XTF32) { /* the two that are float32, or nearly */
+        for (int replicas = 1; replicas <= 32; replicas *= 32) {
+            convolution(replicas, 8, 32, 16, (enum nl_precision)precision);
+            convolution(replicas, 8, 16, 32, (enum nl_precision)precision);
+            convolution(replicas, 8, 8, 64, (enum nl_precision)precision);
+        }
+        convolution(1, 128, 32, 16, (enum nl_precision)precision);
+        convolution(1, 128, 8, 64, (enum nl_precision)precision);
+        product(1000, 32, 64, 64, (enum nl_precision)precision);
+        product(1, 32, 64, 64, (enum nl_precision)precision);
+        product(1, 1024, 1024, 1024, (enum nl_precision)precision);
+    }
     nl_cuda_free(memory, room);
 
     static const char *const names[] = {"bn", "ln", "gn", "none"};
@@ -235,6 +245,9 @@ int main(int argc, char **argv)
     }
     for (int i = 0; i < 4; i++)
         printf("resnet-20 %-4s batch 8, R 1:  %7.3f ms a step\n", names[i], 1e3 * seconds_of_step(STEPS_RESNET20, norms[i], 8, 1, 200, false));
+    nl_cuda_limit_cluster(1);
+    printf("resnet-20 bn   batch 8, R 1:  %7.3f ms a step, without clusters\n", 1e3 * seconds_of_step(STEPS_RESNET20, NL_NORM_bn, 8, 1, 200, false));
+    nl_cuda_limit_cluster(8);
     for (int i = 0; i < 4; i++) {
         double seconds = seconds_of_step(STEPS_RESNET20, norms[i], 8, 32, 50, false);
         printf("resnet-20 %-4s batch 8, R 32: %7.3f ms a step of all, %7.1f us an image\n", names[i], 1e3 * seconds, 1e6 * seconds / 256);

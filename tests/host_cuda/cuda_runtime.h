@@ -1,7 +1,7 @@
 /* CUDA on the host: compiles the kernels of core/backend/cuda as C++ and executes them as they are written, so that they are judged where
  * there is no GPU. For tests; slow.
  *
- * Blocks run one after the other. The threads of a block are fibers that run in turn until a barrier: __syncthreads waits for the whole
+ * Blocks run one after the other, those of a cluster at once. The threads of a block are fibers that run in turn until a barrier: __syncthreads waits for the whole
  * block, a shuffle for its warp; a barrier that part of a block never reaches is reported. __shared__ is static memory; what lies on the
  * "device" is the heap, so that the address sanitizer sees a kernel that reaches beyond it. What this cannot show: races between
  * threads that no barrier orders and that happen to run in the right turn here (compute-sanitizer shows them, tests/gpu), and speed.
@@ -12,12 +12,14 @@
 #include <atomic>
 #include <functional>
 #include <math.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <thread>
 #include <tuple>
 #include <ucontext.h>
 #include <vector>
@@ -153,13 +155,17 @@ inline const host_cuda_lane *host_cuda_show(host_cuda_lane given)
     return w->slot[turn % 2];
 }
 
-/* Blocks run one after the other: what one has written the next one sees. */
-inline void __threadfence() {}
+/* Blocks run one after the other, but for those of a cluster. */
+inline void __threadfence()
+{
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+}
 
 static inline unsigned atomicInc(unsigned *at, unsigned most)
 {
-    unsigned old = *at;
-    *at = old >= most ? 0 : old + 1;
+    unsigned old = __atomic_load_n(at, __ATOMIC_SEQ_CST);
+    while (!__atomic_compare_exchange_n(at, &old, old >= most ? 0 : old + 1, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+        ;
     return old;
 }
 
@@ -214,12 +220,22 @@ inline void host_cuda_resume(host_cuda_block *block, host_cuda_fiber *fiber)
     host_cuda_switch(&block->scheduler, fiber, starts);
 }
 
+/* A thread's, with the stacks of its fibers. */
+struct host_cuda_own_block {
+    host_cuda_block *block = (host_cuda_block *)calloc(1, sizeof *block);
+    ~host_cuda_own_block()
+    {
+        for (host_cuda_fiber &fiber : block->fiber)
+            free(fiber.stack);
+        free(block);
+    }
+};
+
 /* Its memory is as large as was asked for, and NaN: what reaches beyond it is seen, and what nobody wrote. */
 inline void host_cuda_run_block(unsigned threads, size_t room, const std::function<void()> &body)
 {
-    static thread_local host_cuda_block *block;
-    if (!block)
-        block = (host_cuda_block *)calloc(1, sizeof *block);
+    static thread_local host_cuda_own_block own;
+    host_cuda_block *block = own.block;
     if (threads > HOST_CUDA_THREADS || threads == 0)
         host_cuda_wrong("a block of too many threads, or of none");
     host_cuda_now = block;
@@ -248,6 +264,39 @@ inline void host_cuda_run_block(unsigned threads, size_t room, const std::functi
     }
     free(block->room);
     block->room = NULL;
+}
+
+/* ---- clusters: their blocks run at once, each in a thread of the host ---- */
+
+inline thread_local pthread_barrier_t *host_cuda_cluster; /* NULL: the block is of no cluster */
+
+inline void host_cuda_cluster_sync()
+{
+    if (!host_cuda_cluster)
+        host_cuda_wrong("a cluster's barrier without a cluster");
+    __syncthreads();
+    if (threadIdx.x == 0)
+        pthread_barrier_wait(host_cuda_cluster);
+    __syncthreads();
+}
+
+/* The cluster that begins with block `first`. */
+inline void host_cuda_run_cluster(unsigned cluster, dim3 grid, dim3 first, unsigned threads, const std::function<void()> &body)
+{
+    pthread_barrier_t barrier;
+    std::vector<std::thread> blocks;
+    pthread_barrier_init(&barrier, NULL, cluster);
+    for (unsigned i = 0; i < cluster; i++)
+        blocks.emplace_back([=, &barrier, &body] {
+            gridDim = grid;
+            blockDim = dim3(threads);
+            blockIdx = dim3(first.x + i, first.y, first.z);
+            host_cuda_cluster = &barrier;
+            host_cuda_run_block(threads, 0, body);
+        });
+    for (std::thread &block : blocks)
+        block.join();
+    pthread_barrier_destroy(&barrier);
 }
 
 /* ---- streams and graphs: one stream, in order; a recorded graph is a list of what to do ---- */
@@ -287,12 +336,15 @@ inline bool host_cuda_executes()
 }
 
 /* Arguments are copied when a kernel is launched, as the real launch does. */
-template <class... P, class... A> static inline void nl_host_launch(dim3 grid, unsigned threads, size_t room, void (*kernel)(P...), A... arguments)
+template <class... P, class... A>
+static inline cudaError_t nl_host_launch(unsigned cluster, dim3 grid, unsigned threads, size_t room, void (*kernel)(P...), A... arguments)
 {
     std::tuple<P...> given(arguments...);
     std::function<void()> body = [=] { std::apply(kernel, given); };
     if (room > HOST_CUDA_ROOM)
         host_cuda_wrong("more shared memory than a block has");
+    if (cluster > 8 || grid.x % cluster != 0)
+        host_cuda_wrong("clusters that no device takes");
     if (grid.x == 0 || grid.y == 0 || grid.z == 0 || grid.y > 65535 || grid.z > 65535)
         host_cuda_wrong("a grid that no device takes");
     host_cuda_do([=] {
@@ -302,11 +354,15 @@ template <class... P, class... A> static inline void nl_host_launch(dim3 grid, u
         blockDim = dim3(threads);
         for (unsigned z = 0; z < grid.z; z++)
             for (unsigned y = 0; y < grid.y; y++)
-                for (unsigned x = 0; x < grid.x; x++) {
+                for (unsigned x = 0; x < grid.x; x += cluster) {
                     blockIdx = dim3(x, y, z);
-                    host_cuda_run_block(threads, room, body);
+                    if (cluster > 1)
+                        host_cuda_run_cluster(cluster, grid, blockIdx, threads, body);
+                    else
+                        host_cuda_run_block(threads, room, body);
                 }
     });
+    return cudaSuccess;
 }
 
 static inline cudaError_t cudaStreamBeginCapture(cudaStream_t, cudaStreamCaptureMode)
@@ -434,22 +490,24 @@ static inline cudaError_t cudaGetDevice(int *device)
     return cudaSuccess;
 }
 
-enum cudaDeviceAttr { cudaDevAttrMaxSharedMemoryPerBlockOptin };
+enum cudaDeviceAttr { cudaDevAttrMaxSharedMemoryPerBlockOptin, cudaDevAttrClusterLaunch };
 enum cudaFuncAttribute { cudaFuncAttributeMaxDynamicSharedMemorySize };
 
 struct cudaFuncAttributes {
     size_t sharedSizeBytes; /* that are not of its dynamic memory */
+    int ptxVersion;
 };
 
-static inline cudaError_t cudaDeviceGetAttribute(int *value, cudaDeviceAttr, int)
+static inline cudaError_t cudaDeviceGetAttribute(int *value, cudaDeviceAttr what, int)
 {
-    *value = HOST_CUDA_ROOM;
+    *value = what == cudaDevAttrClusterLaunch ? 1 : HOST_CUDA_ROOM;
     return host_cuda_context;
 }
 
 template <class Kernel> static inline cudaError_t cudaFuncGetAttributes(cudaFuncAttributes *attributes, Kernel)
 {
     attributes->sharedSizeBytes = 0;
+    attributes->ptxVersion = 90;
     return host_cuda_context;
 }
 

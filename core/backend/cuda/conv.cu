@@ -162,7 +162,7 @@ static void launch_conv_forward(const struct nl_run *run, const void *arguments)
     const struct nl_conv *op = (const struct nl_conv *)arguments;
     int pixels = run->samples * op->out_height * op->out_width, k = op->kernel * op->kernel * op->in;
     struct patches x = {(const float *)op->x, shape_of(op), (unsigned)pixels, (unsigned)k, nl_fours(op->x, op->in)};
-    nl_gemm_forward(run, op->precision, nl_forward_product(x, nl_across(op->w, op->out, k), op->y, op->b, pixels, op->out, k));
+    nl_gemm_forward(run, op->precision, nl_forward_product(run, x, nl_across(op->w, op->out, k), op->y, op->b, pixels, op->out, k));
 }
 
 static void launch_conv_backward(const struct nl_run *run, const void *arguments)
@@ -170,7 +170,7 @@ static void launch_conv_backward(const struct nl_run *run, const void *arguments
     const struct nl_conv *op = (const struct nl_conv *)arguments;
     int pixels = run->samples * op->out_height * op->out_width, weights = op->kernel * op->kernel * op->in;
     struct turned_patches x = {(const float *)op->x, shape_of(op), (unsigned)pixels, (unsigned)weights, nl_fours(op->x, op->in)};
-    auto dw = nl_weights_product(run, x, nl_across(op->dy, op->out, pixels), op->dw, op->db, weights, op->out, pixels);
+    auto dw = nl_weights_product(x, nl_across(op->dy, op->out, pixels), op->dw, op->db, weights, op->out, pixels);
     if (!op->dx) {
         nl_gemm_weights(run, op->precision, dw);
         return;
@@ -178,7 +178,9 @@ static void launch_conv_backward(const struct nl_run *run, const void *arguments
     int from = run->samples * op->height * op->width, k = op->kernel * op->kernel * op->out;
     struct seen_by dy = {(const float *)op->dy, shape_of(op), (unsigned)from, (unsigned)k, nl_fours(op->dy, op->out)};
     struct turned_weights w = {(const float *)op->w, shape_of(op), (unsigned)k, nl_fours(op->w, op->out)};
-    nl_gemm_backward(run, op->precision, dw, nl_forward_product(dy, w, op->dx, NULL, from, op->in, k));
+    auto dx = nl_forward_product(run, dy, w, op->dx, NULL, from, op->in, k);
+    dx.out.adds = op->adds;
+    nl_gemm_backward(run, op->precision, dw, dx);
 }
 
 NL_CUDA_KERNEL(conv, NULL, launch_conv_forward, launch_conv_backward);

@@ -38,9 +38,9 @@ if(architectures)
   list(TRANSFORM architectures APPEND -real OUTPUT_VARIABLE CMAKE_CUDA_ARCHITECTURES)
   list(GET architectures -1 newest)
   list(APPEND CMAKE_CUDA_ARCHITECTURES ${newest}-virtual)
-else() # PTX alone: the driver compiles it for the GPU that it finds; tensor cores begin with 8.0
-  set(architectures 75 80)
-  set(CMAKE_CUDA_ARCHITECTURES 75-virtual 80-virtual)
+else() # PTX alone: the driver compiles it for the GPU that it finds; tensor cores begin with 8.0, clusters with 9.0
+  set(architectures 75 80 90)
+  set(CMAKE_CUDA_ARCHITECTURES 75-virtual 80-virtual 90-virtual)
   message(STATUS "there is no GPU here: the driver of the one that it runs on will compile the kernels, once (NORMLAB_CUDA_ARCHITECTURES: those of that one, or all)")
 endif()
 set(CMAKE_CUDA_COMPILER ${NVCC})

@@ -49,6 +49,9 @@ struct nl_program *nl_cuda_compile(const struct nl_step *step, const struct nl_r
 void nl_cuda_run_program(const struct nl_program *program, const struct nl_run *run, const int32_t *index, const struct nl_hyper *rates, int steps);
 void nl_cuda_discard(struct nl_program *program);
 
+/* No more than so many blocks are a cluster from now on, in all threads; 1: none are. For tests and benchmarks of what else there is. */
+void nl_cuda_limit_cluster(unsigned most);
+
 void nl_cuda_order(const struct nl_run *run, const struct nl_order *op);
 void nl_cuda_update(const struct nl_run *run, const struct nl_update *op);
 
@@ -84,6 +87,9 @@ struct nl_cuda_moment {
 /* The thread's moment on the device, after telling it what `run` and an operation say; index or run->sums NULL: as it is. */
 const struct nl_cuda_moment *nl_cuda_now(const struct nl_run *run, const int32_t *index);
 
+/* How many blocks may be a cluster: 1 on a device without clusters, or where what is built is not for one with them. */
+unsigned nl_cuda_cluster();
+
 /* A kernel in every replica; nothing where something went wrong before, so that one without its scratch reaches nowhere: a bad address
  * would end the device's work for all threads. */
 #define NL_LAUNCH(kernel, grid, block, ...) NL_LAUNCH_WITH(kernel, grid, block, 0, __VA_ARGS__)
@@ -96,11 +102,32 @@ const struct nl_cuda_moment *nl_cuda_now(const struct nl_run *run, const int32_t
             NL_GOOD(cudaGetLastError());                       \
         }                                                      \
     } while (0)
+/* The same in clusters, of so many neighbours along x. */
+#define NL_LAUNCH_CLUSTERS(cluster, kernel, grid, block, ...)              \
+    do {                                                                   \
+        if (nl_cuda_fine())                                                \
+            NL_GOOD(NL_START_CLUSTERS(cluster, kernel, grid, block, __VA_ARGS__)); \
+    } while (0)
 #ifdef __CUDACC__
 #define NL_START(kernel, grid, block, bytes, ...) kernel<<<grid, block, bytes, cudaStreamPerThread>>>(__VA_ARGS__)
 #define NL_ROOM(name) extern __shared__ __align__(64) char name[]
+#define NL_START_CLUSTERS(cluster, kernel, grid, block, ...) nl_start_clusters(cluster, grid, block, kernel, __VA_ARGS__)
+template <class... P, class... A> static inline cudaError_t nl_start_clusters(unsigned cluster, dim3 grid, unsigned threads, void (*kernel)(P...), A... arguments)
+{
+    cudaLaunchAttribute size = {};
+    cudaLaunchConfig_t config = {};
+    size.id = cudaLaunchAttributeClusterDimension;
+    size.val.clusterDim.x = cluster, size.val.clusterDim.y = size.val.clusterDim.z = 1;
+    config.gridDim = grid;
+    config.blockDim = dim3(threads);
+    config.stream = cudaStreamPerThread;
+    config.attrs = &size;
+    config.numAttrs = 1;
+    return cudaLaunchKernelEx(&config, kernel, arguments...);
+}
 #else /* a host that runs the kernels itself: tests/host_cuda */
-#define NL_START(kernel, grid, block, bytes, ...) nl_host_launch(grid, block, bytes, kernel, __VA_ARGS__)
+#define NL_START(kernel, grid, block, bytes, ...) nl_host_launch(1, grid, block, bytes, kernel, __VA_ARGS__)
+#define NL_START_CLUSTERS(cluster, kernel, grid, block, ...) nl_host_launch(cluster, grid, block, 0, kernel, __VA_ARGS__)
 #define NL_ROOM(name) char *const name = nl_host_room()
 #endif
 
@@ -179,6 +206,18 @@ static __device__ inline void nl_team_sum(const struct nl_team &team, double *a,
 static __device__ inline void nl_block_sum(double *a, double *b)
 {
     nl_team_sum(nl_block(), a, b);
+}
+
+/* Waits for all blocks of the cluster; each sees what the others wrote before. */
+static __device__ inline void nl_cluster_sync()
+{
+#ifndef __CUDACC__
+    host_cuda_cluster_sync();
+#elif __CUDA_ARCH__ >= 900
+    asm volatile("barrier.cluster.arrive.release.aligned;\n\tbarrier.cluster.wait.acquire.aligned;" : : : "memory");
+#else
+    __trap(); /* not launched there: nl_cuda_cluster */
+#endif
 }
 
 /* Whether this block is the last one that comes here of the `blocks` that share a ticket; it sees what the others wrote before. That is how

@@ -1,9 +1,9 @@
 /* Matrix products for linear.cu and conv.cu: C(m, n) = sum over k of A(m, k) B(k, n), in every replica, in float32 (gemm_ffma.cuh) or of
  * rounded elements on the tensor cores (gemm_mma.cuh).
  *
- * Bits do not depend on the tile: tiles are picked by speed alone. Where m and n are too small to fill a device (gradients of weights)
- * k is cut into chunks, whose number follows from the shape, never from the number of replicas; the block of a tile that is done last
- * adds the chunks' sums, in order.
+ * Bits do not depend on the tile: tiles are picked by speed alone. Where the tiles of one replica are too few to fill a device k is cut into chunks, whose
+ * number follows from the shape, never from the number of replicas. A chunk has a block of its own, and those of a tile that are done last add the chunks'
+ * sums, in order; or, where many replicas fill the device, a block takes all chunks in turn and adds each to what it has written, in that order.
  */
 #ifndef NL_BACKEND_CUDA_GEMM_CUH
 #define NL_BACKEND_CUDA_GEMM_CUH
@@ -24,56 +24,122 @@ static void nl_gemm(const struct nl_run *run, enum nl_precision precision, const
     case NL_BF16:
         nl_mma<struct nl_bf16, SUMS>(run, p.a, p.b, p.out, p.size);
         break;
+    case NL_3XTF32:
+        nl_mma<struct nl_3xtf32, SUMS>(run, p.a, p.b, p.out, p.size);
+        break;
     }
 }
 
 /* y = A B + bias, into the images. */
-template <class A, class B> static struct nl_product<A, B> nl_forward_product(const A &a, const B &b, void *y, const void *bias, int m, int n, int k)
+template <class A, class B>
+static struct nl_product<A, B> nl_forward_product(const struct nl_run *run, const A &a, const B &b, void *y, const void *bias, int m, int n, int k)
 {
-    return {a, b, {(float *)y, NULL, (const float *)bias, NULL, 0, NULL}, {m, n, k, (k + 15) / 16 * 16}};
+    int chunk = nl_gemm_chunk_of((size_t)nl_blocks(m, 32) * nl_blocks(n, 32), k, NL_GEMM_GROUP);
+    struct nl_gemm_size size = {m, n, k, chunk, 1};
+    if (!nl_gemm_is_large(run, size))
+        size.blocks = (k + chunk - 1) / chunk;
+    return {a, b, {(float *)y, NULL, (const float *)bias, false, NULL, (size_t)m * n, NULL}, size};
 }
 
-/* dw = A B, and db = the column sums of B unless it is NULL: k runs over samples (and positions), and is cut. It uses the scratch. */
-template <class A, class B>
-static struct nl_product<A, B> nl_weights_product(const struct nl_run *run, const A &a, const B &b, void *dw, void *db, int m, int n, int k)
+/* dw = A B, and db = the column sums of B unless it is NULL: k runs over samples (and positions). */
+template <class A, class B> static struct nl_product<A, B> nl_weights_product(const A &a, const B &b, void *dw, void *db, int m, int n, int k)
 {
-    enum { SHORTEST = 128 }; /* a chunk */
-    size_t tiles = (size_t)nl_blocks(m, 128) * nl_blocks(n, 64), wanted = (NL_ENOUGH_BLOCKS + tiles - 1) / tiles;
-    int chunk = (int)(((size_t)k + wanted - 1) / wanted);
-    chunk = ((chunk < SHORTEST ? (int)SHORTEST : chunk) + 15) / 16 * 16;
-    int parts = (k + chunk - 1) / chunk;
-    struct nl_gemm_out out = {(float *)dw, (float *)db, NULL, NULL, (size_t)m * n + (db ? n : 0), NULL};
-    if (parts > 1) {
-        out.parts = (float *)nl_cuda_scratch((size_t)run->replicas * parts * out.part * sizeof *out.parts);
-        out.tickets = nl_cuda_tickets((size_t)run->replicas * nl_blocks(m, 32) * nl_blocks(n, 32)); /* of the smallest tiles */
-    }
-    return {a, b, out, {m, n, k, chunk}};
+    int chunk = nl_gemm_chunk_of((size_t)nl_blocks(m, 128) * nl_blocks(n, 64), k, NL_ENOUGH_BLOCKS);
+    return {a, b, {(float *)dw, (float *)db, NULL, false, NULL, (size_t)m * n + (db ? n : 0), NULL}, {m, n, k, chunk, (k + chunk - 1) / chunk}};
+}
+
+/* What a product needs where chunks have blocks: elements of scratch, in whole float4, and tickets, of the smallest tiles. */
+template <class A, class B> static size_t nl_gemm_parts(const struct nl_run *run, const struct nl_product<A, B> &p)
+{
+    return p.size.blocks > 1 ? ((size_t)run->replicas * p.size.blocks * p.out.part + 3) / 4 * 4 : 0;
+}
+
+template <class A, class B> static size_t nl_gemm_tickets(const struct nl_run *run, const struct nl_product<A, B> &p)
+{
+    return p.size.blocks > 1 ? (size_t)run->replicas * nl_blocks(p.size.m, 32) * nl_blocks(p.size.n, 32) * (nl_gemm_groups(p.size) + 1) : 0;
+}
+
+/* Gives it those, from the first of them on. */
+template <class A, class B> static void nl_gemm_place(struct nl_product<A, B> *p, float *parts, unsigned *tickets)
+{
+    p->out.parts = p->size.blocks > 1 ? parts : NULL;
+    p->out.tickets = tickets;
+}
+
+template <bool SUMS, class A, class B> static void nl_gemm_alone(const struct nl_run *run, enum nl_precision precision, struct nl_product<A, B> p)
+{
+    if (p.size.blocks > 1)
+        nl_gemm_place(&p, (float *)nl_cuda_scratch(nl_gemm_parts(run, p) * sizeof(float)), nl_cuda_tickets(nl_gemm_tickets(run, p)));
+    nl_gemm<SUMS>(run, precision, p);
 }
 
 template <class A, class B> static void nl_gemm_forward(const struct nl_run *run, enum nl_precision precision, const struct nl_product<A, B> &y)
 {
-    nl_gemm<false>(run, precision, y);
+    nl_gemm_alone<false>(run, precision, y);
 }
 
 template <class A, class B> static void nl_gemm_weights(const struct nl_run *run, enum nl_precision precision, const struct nl_product<A, B> &dw)
 {
     if (dw.out.sums)
-        nl_gemm<true>(run, precision, dw);
+        nl_gemm_alone<true>(run, precision, dw);
     else
-        nl_gemm<false>(run, precision, dw);
+        nl_gemm_alone<false>(run, precision, dw);
+}
+
+/* Two products in one launch, in the smallest tiles: the blocks of the first, then those of the second. */
+template <class Small, bool SUMS, class A, class B, class C, class D>
+__global__ void __launch_bounds__(Small::THREADS) nl_gemm_pair(struct nl_product<A, B> first, struct nl_product<C, D> second, unsigned first_blocks, size_t stride)
+{
+    unsigned block = blockIdx.x, rows;
+    if (block < first_blocks) {
+        rows = (first.size.m + 31) / 32;
+        Small::template block<SUMS>(first.a, first.b, first.out, first.size, stride, block % rows, block / rows);
+    } else {
+        block -= first_blocks;
+        rows = (second.size.m + 31) / 32;
+        Small::template block<false>(second.a, second.b, second.out, second.size, stride, block % rows, block / rows);
+    }
+}
+
+template <class Small, class A, class B, class C, class D>
+static void nl_gemm_both(const struct nl_run *run, struct nl_product<A, B> dw, struct nl_product<C, D> dx)
+{
+    size_t parts = nl_gemm_parts(run, dw), tickets = nl_gemm_tickets(run, dw);
+    if (dw.size.blocks > 1 || dx.size.blocks > 1) {
+        float *scratch = (float *)nl_cuda_scratch((parts + nl_gemm_parts(run, dx)) * sizeof *scratch);
+        unsigned *zeros = nl_cuda_tickets(tickets + nl_gemm_tickets(run, dx));
+        nl_gemm_place(&dw, scratch, zeros);
+        nl_gemm_place(&dx, scratch + parts, zeros + tickets);
+    }
+    dim3 one = nl_gemm_grid<32, 32>(run, dw.size), other = nl_gemm_grid<32, 32>(run, dx.size), grid(one.x * one.y + other.x * other.y, 1, one.z);
+    if (dw.out.sums)
+        NL_LAUNCH((nl_gemm_pair<Small, true, A, B, C, D>), grid, Small::THREADS, dw, dx, one.x * one.y, run->stride);
+    else
+        NL_LAUNCH((nl_gemm_pair<Small, false, A, B, C, D>), grid, Small::THREADS, dw, dx, one.x * one.y, run->stride);
 }
 
 /* Both gradients of a layer: in one launch, where neither fills a device. */
 template <class A, class B, class C, class D>
 static void nl_gemm_backward(const struct nl_run *run, enum nl_precision precision, const struct nl_product<A, B> &dw, const struct nl_product<C, D> &dx)
 {
-    if (precision != NL_FLOAT32 || nl_gemm_is_large(run, dw.size) || nl_gemm_is_large(run, dx.size)) {
+    if (nl_gemm_is_large(run, dw.size) || nl_gemm_is_large(run, dx.size)) {
         nl_gemm_weights(run, precision, dw);
         nl_gemm_forward(run, precision, dx);
-    } else if (dw.out.sums) {
-        nl_ffma_pair<true>(run, dw, dx);
-    } else {
-        nl_ffma_pair<false>(run, dw, dx);
+        return;
+    }
+    switch (precision) {
+    case NL_FLOAT32:
+        nl_gemm_both<struct nl_ffma_small>(run, dw, dx);
+        break;
+    case NL_TF32:
+        nl_gemm_both<struct nl_mma_small<struct nl_tf32>>(run, dw, dx);
+        break;
+    case NL_BF16:
+        nl_gemm_both<struct nl_mma_small<struct nl_bf16>>(run, dw, dx);
+        break;
+    case NL_3XTF32:
+        nl_gemm_both<struct nl_mma_small<struct nl_3xtf32>>(run, dw, dx);
+        break;
     }
 }
 

@@ -1,4 +1,4 @@
-/* Matrix products in float32 on the FFMA units. A sum runs over k in order, one FMA after the other, whatever the tile. */
+/* Matrix products in float32 on the FFMA units. A sum runs over a chunk of k in order, one FMA after the other, whatever the tile. */
 #ifndef NL_BACKEND_CUDA_GEMM_FFMA_CUH
 #define NL_BACKEND_CUDA_GEMM_FFMA_CUH
 
@@ -25,69 +25,10 @@ template <int N, int TN> static __device__ __forceinline__ void nl_ffma_write_su
     }
 }
 
-/* Block (x, y) of a product: tile M x N of C by DEPTH of k; each thread TM x TN of it, in pieces of four columns (rows) that lie apart, so that a warp's
- * reads of shared memory meet no bank twice. Double-buffered: the next tile is fetched while this one is multiplied. */
-template <int M, int N, int DEPTH, int TM, int TN, bool SUMS, class A, class B>
-static __device__ __forceinline__ void nl_ffma_block(A a, B b, const struct nl_gemm_out &out, const struct nl_gemm_size &size, size_t stride, unsigned x, unsigned y)
+/* visit(sum, place, column) of a thread's elements of a tile, which are at `place` in C. */
+template <int M, int N, int TM, int TN, class Visit>
+static __device__ __forceinline__ void nl_ffma_visit(float (&sum)[TM][TN], const struct nl_gemm_size &size, const struct nl_gemm_part &part, int tx, int ty, Visit visit)
 {
-    constexpr int ACROSS = N / TN, THREADS = M / TM * ACROSS, LINE_M = M + 4, LINE_N = N + 4;
-    __shared__ __align__(16) float tile_a[2][DEPTH][LINE_M], tile_b[2][DEPTH][LINE_N];
-    struct nl_gemm_part part = nl_gemm_part_of<M, N>(size, x, y);
-    int tx = threadIdx.x % ACROSS, ty = threadIdx.x / ACROSS;
-    a.at = nl_at(a.at, stride);
-    b.at = nl_at(b.at, stride);
-
-    nl_tile_loader<A, M, DEPTH, THREADS> loader_a;
-    nl_tile_loader<B, N, DEPTH, THREADS> loader_b;
-    loader_a.begin(a, part.m0);
-    loader_b.begin(b, part.n0);
-    loader_a.fetch(a, part.begin);
-    loader_b.fetch(b, part.begin);
-    loader_a.put(nl_ffma_store<A>(tile_a[0]));
-    loader_b.put(nl_ffma_store<B>(tile_b[0]));
-    __syncthreads();
-
-    float sum[TM][TN], column[TN];
-#pragma unroll
-    for (int j = 0; j < TN; j++) {
-        column[j] = 0.0f;
-#pragma unroll
-        for (int i = 0; i < TM; i++)
-            sum[i][j] = 0.0f;
-    }
-    for (int k = part.begin, buffer = 0; k < part.end; k += DEPTH, buffer ^= 1) {
-        bool more = k + DEPTH < part.end;
-        if (more) {
-            loader_a.fetch(a, k + DEPTH);
-            loader_b.fetch(b, k + DEPTH);
-        }
-#pragma unroll
-        for (int d = 0; d < DEPTH; d++) {
-            float left[TM], right[TN];
-#pragma unroll
-            for (int i = 0; i < TM; i++)
-                left[i] = tile_a[buffer][d][i / 4 * (M / (TM / 4)) + ty * 4 + i % 4];
-#pragma unroll
-            for (int j = 0; j < TN; j++)
-                right[j] = tile_b[buffer][d][j / 4 * (N / (TN / 4)) + tx * 4 + j % 4];
-#pragma unroll
-            for (int j = 0; j < TN; j++) {
-                if (SUMS)
-                    column[j] += right[j];
-#pragma unroll
-                for (int i = 0; i < TM; i++)
-                    sum[i][j] += left[i] * right[j];
-            }
-        }
-        if (more) {
-            loader_a.put(nl_ffma_store<A>(tile_a[buffer ^ 1]));
-            loader_b.put(nl_ffma_store<B>(tile_b[buffer ^ 1]));
-        }
-        __syncthreads();
-    }
-
-    float *c = out.parts ? nl_gemm_chunk(out, size, part.chunk) : nl_at(out.c, stride);
-    const float *bias = nl_at(out.bias, stride);
 #pragma unroll
     for (int i = 0; i < TM; i++) {
         int row = part.m0 + i / 4 * (M / (TM / 4)) + ty * 4 + i % 4;
@@ -97,42 +38,109 @@ static __device__ __forceinline__ void nl_ffma_block(A a, B b, const struct nl_g
         for (int j = 0; j < TN; j++) {
             int to = part.n0 + j / 4 * (N / (TN / 4)) + tx * 4 + j % 4;
             if (to < size.n)
-                c[(size_t)row * size.n + to] = bias ? sum[i][j] + bias[to] : sum[i][j];
+                visit(sum[i][j], (size_t)row * size.n + to, to);
         }
     }
-    if (SUMS && part.m0 == 0 && ty == 0)
-        nl_ffma_write_sums<N>(column, out.parts ? c + (size_t)size.m * size.n : nl_at(out.sums, stride), part.n0, size.n, tx);
+}
+
+/* Block (x, y) of a product: tile M x N of C by DEPTH of k; each thread TM x TN of it, in pieces of four columns (rows) that lie apart, so that a warp's
+ * reads of shared memory meet no bank twice. Double-buffered: the next tile is fetched while this one is multiplied. */
+template <int M, int N, int DEPTH, int TM, int TN, bool SUMS, class A, class B>
+static __device__ __forceinline__ void nl_ffma_block(A a, B b, const struct nl_gemm_out &out, const struct nl_gemm_size &size, size_t stride, unsigned x, unsigned y)
+{
+    constexpr int ACROSS = N / TN, THREADS = M / TM * ACROSS, LINE_M = M + 4, LINE_N = N + 4;
+    __shared__ __align__(16) float tile_a[2][DEPTH][LINE_M], tile_b[2][DEPTH][LINE_N];
+    struct nl_gemm_part part = nl_gemm_part_of<M, N>(size, x, y);
+    a.at = nl_at(a.at, stride);
+    b.at = nl_at(b.at, stride);
+
+    nl_tile_loader<A, M, DEPTH, THREADS> loader_a;
+    nl_tile_loader<B, N, DEPTH, THREADS> loader_b;
+    float *c = out.parts ? nl_gemm_chunk(out, size, part.chunk) : nl_at(out.c, stride), column[TN];
+#pragma unroll
+    for (int j = 0; j < TN; j++)
+        column[j] = 0.0f;
+    for (int first = part.begin; first < part.end; first += size.chunk) {
+        int end = min(first + size.chunk, part.end);
+        int thread = nl_anew((int)threadIdx.x), tx = thread % ACROSS, ty = thread / ACROSS;
+        loader_a.begin(a, part.m0, thread);
+        loader_b.begin(b, part.n0, thread);
+        loader_a.fetch(a, first);
+        loader_b.fetch(b, first);
+        loader_a.put(nl_ffma_store<A>(tile_a[0]));
+        loader_b.put(nl_ffma_store<B>(tile_b[0]));
+        __syncthreads();
+
+        float sum[TM][TN];
+#pragma unroll
+        for (int j = 0; j < TN; j++)
+#pragma unroll
+            for (int i = 0; i < TM; i++)
+                sum[i][j] = 0.0f;
+        for (int k = first, buffer = 0; k < end; k += DEPTH, buffer ^= 1) {
+            bool more = k + DEPTH < end;
+            if (more) {
+                loader_a.fetch(a, k + DEPTH);
+                loader_b.fetch(b, k + DEPTH);
+            }
+#pragma unroll
+            for (int d = 0; d < DEPTH; d++) {
+                float left[TM], right[TN];
+#pragma unroll
+                for (int i = 0; i < TM; i++)
+                    left[i] = tile_a[buffer][d][i / 4 * (M / (TM / 4)) + ty * 4 + i % 4];
+#pragma unroll
+                for (int j = 0; j < TN; j++)
+                    right[j] = tile_b[buffer][d][j / 4 * (N / (TN / 4)) + tx * 4 + j % 4];
+#pragma unroll
+                for (int j = 0; j < TN; j++) {
+                    if (SUMS)
+                        column[j] += right[j];
+#pragma unroll
+                    for (int i = 0; i < TM; i++)
+                        sum[i][j] += left[i] * right[j];
+                }
+            }
+            if (more) {
+                loader_a.put(nl_ffma_store<A>(tile_a[buffer ^ 1]));
+                loader_b.put(nl_ffma_store<B>(tile_b[buffer ^ 1]));
+            }
+            __syncthreads();
+        }
+        const float *bias = end == size.k && !out.parts ? nl_at(out.bias, stride) : NULL;
+        if (!out.parts && (first > 0 || out.adds)) /* before anything is written: nothing is fetched past a write */
+            nl_ffma_visit<M, N>(sum, size, part, tx, ty, [&](float &v, size_t place, int) { v = c[place] + v; });
+        nl_ffma_visit<M, N>(sum, size, part, tx, ty, [&](float &v, size_t place, int to) { c[place] = bias ? v + bias[to] : v; });
+    }
+    if (SUMS && part.m0 == 0 && threadIdx.x < ACROSS)
+        nl_ffma_write_sums<N>(column, out.parts ? c + (size_t)size.m * size.n : nl_at(out.sums, stride), part.n0, size.n, (int)threadIdx.x);
     if (out.parts)
-        nl_gemm_join<M, N>(out, size, part, stride);
+        nl_gemm_join<M, N, THREADS>(out, size, part, stride);
+}
+
+/* How many blocks a multiprocessor is to hold at least: what a block adds at its end takes no more registers than the product. */
+template <class A> static constexpr int nl_ffma_blocks(int threads, int sums)
+{
+    int registers = sums + (A::along_k ? 64 : 96);
+    return 65536 / (threads * (registers < 96 ? 96 : registers));
 }
 
 template <int M, int N, int DEPTH, int TM, int TN, bool SUMS, class A, class B>
-__global__ void __launch_bounds__(M / TM *N / TN) nl_ffma_kernel(A a, B b, struct nl_gemm_out out, struct nl_gemm_size size, size_t stride)
+__global__ void __launch_bounds__(M / TM *N / TN, nl_ffma_blocks<A>(M / TM *N / TN, TM *TN)) nl_ffma_kernel(A a, B b, struct nl_gemm_out out, struct nl_gemm_size size, size_t stride)
 {
     nl_ffma_block<M, N, DEPTH, TM, TN, SUMS>(a, b, out, size, stride, blockIdx.x, blockIdx.y);
 }
 
-/* Two products in one launch, in small tiles: the blocks of the first, then those of the second. */
-template <bool SUMS, class A, class B, class C, class D>
-__global__ void __launch_bounds__(64) nl_ffma_pair_kernel(struct nl_product<A, B> first, struct nl_product<C, D> second, unsigned first_blocks, size_t stride)
-{
-    unsigned block = blockIdx.x, rows;
-    if (block < first_blocks) {
-        rows = (first.size.m + 31) / 32;
-        nl_ffma_block<32, 32, 16, 4, 4, SUMS>(first.a, first.b, first.out, first.size, stride, block % rows, block / rows);
-    } else {
-        block -= first_blocks;
-        rows = (second.size.m + 31) / 32;
-        nl_ffma_block<32, 32, 16, 4, 4, false>(second.a, second.b, second.out, second.size, stride, block % rows, block / rows);
-    }
-}
+/* The smallest tile. */
+struct nl_ffma_small {
+    static constexpr int THREADS = 64;
 
-template <bool SUMS, class A, class B, class C, class D>
-static void nl_ffma_pair(const struct nl_run *run, const struct nl_product<A, B> &first, const struct nl_product<C, D> &second)
-{
-    dim3 one = nl_gemm_grid<32, 32>(run, first.size), other = nl_gemm_grid<32, 32>(run, second.size);
-    NL_LAUNCH((nl_ffma_pair_kernel<SUMS, A, B, C, D>), dim3(one.x * one.y + other.x * other.y, 1, one.z), 64, first, second, one.x * one.y, run->stride);
-}
+    template <bool SUMS, class A, class B>
+    static __device__ __forceinline__ void block(A a, B b, const struct nl_gemm_out &out, const struct nl_gemm_size &size, size_t stride, unsigned x, unsigned y)
+    {
+        nl_ffma_block<32, 32, 16, 4, 4, SUMS>(a, b, out, size, stride, x, y);
+    }
+};
 
 template <int M, int N, int DEPTH, int TM, int TN, bool SUMS, class A, class B>
 static void nl_ffma_launch(const struct nl_run *run, const A &a, const B &b, const struct nl_gemm_out &out, const struct nl_gemm_size &size)

@@ -1,7 +1,10 @@
 /* Matrix products on the tensor cores (device.precision): elements are rounded on their way into shared memory, to tf32 (10 bits after the
  * point, ties away from zero) or bf16 (7 bits, ties to even), their products are exact, and sums are float32. NaN stays NaN.
  *
- * A sum runs over k in steps of one instruction, from the chunk's first k on and the same in every tile; what happens within an instruction
+ * 3xtf32 is float32 but for the last bit or two: an element is a tf32 number and, in another, what that leaves of it, and of the four products of two elements
+ * the one of both rests, below 2^-22 of the largest, is left out (CUTLASS example 27, "3xTF32"). Infinity becomes NaN.
+ *
+ * A sum runs over a chunk of k in steps of one instruction, the same in every tile; what happens within an instruction
  * is the device's own, the same at each place. Column sums are no products: they are of the elements as they were, in the order and
  * with the bits of gemm_ffma.cuh.
  *
@@ -15,8 +18,15 @@
 /* What a warp's instruction takes, counted in words of 32 bits: A is 16 rows by 8 words along k, B 8 words by 8 columns, C 16 by 8 floats. */
 enum { NL_MMA_M = 16, NL_MMA_N = 8, NL_MMA_WORDS = 8 };
 
+/* A word of shared memory is so many words of fragments; of two the first is the larger. */
+struct nl_words_as_they_are {
+    static constexpr int TERMS = 1;
+
+    static __device__ uint32_t term(uint32_t word, int) { return word; }
+};
+
 /* One element a word. */
-struct nl_tf32 {
+struct nl_tf32 : nl_words_as_they_are {
     static constexpr int PER_WORD = 1;
 
     static __device__ uint32_t round(float v)
@@ -51,8 +61,34 @@ struct nl_tf32 {
     }
 };
 
+struct nl_3xtf32 {
+    static constexpr int PER_WORD = 1, TERMS = 2;
+
+    static __device__ float number(uint32_t bits)
+    {
+        float v;
+        memcpy(&v, &bits, sizeof v);
+        return v;
+    }
+
+    template <bool ALONG_K, class Word> static __device__ void put(int edge, int k, const float v[4], Word word)
+    {
+#pragma unroll
+        for (int e = 0; e < 4; e++)
+            memcpy(word(ALONG_K ? k + e : k, ALONG_K ? edge : edge + e), &v[e], sizeof v[e]);
+    }
+
+    static __device__ uint32_t term(uint32_t word, int number_of)
+    {
+        uint32_t first = nl_tf32::round(number(word));
+        return number_of == 0 ? first : nl_tf32::round(number(word) - number(first));
+    }
+
+    static __device__ void multiply(float c[4], const uint32_t a[4], const uint32_t b[2]) { nl_tf32::multiply(c, a, b); }
+};
+
 /* Two neighbours along k a word, the first in its lower half. */
-struct nl_bf16 {
+struct nl_bf16 : nl_words_as_they_are {
     static constexpr int PER_WORD = 2;
 
     static __device__ uint32_t round(float low, float high)
@@ -106,10 +142,9 @@ static __device__ inline int nl_mma_column(int word, int edge)
     return edge ^ word / 4 % 4 * 8;
 }
 
-/* Writes what a warp has of C, with the bias added to it; m0, n0: where this lane's first element stands. */
-template <int EDGES_M, int EDGES_N>
-static __device__ __forceinline__ void nl_mma_write(const float (&c)[EDGES_M][EDGES_N][4], float *to, const float *bias, const struct nl_gemm_size &size,
-                                                    int m0, int n0)
+/* visit(c, place, column) of what a lane has of C; m0, n0: where its first element stands. */
+template <int EDGES_M, int EDGES_N, class Visit>
+static __device__ __forceinline__ void nl_mma_visit(float (&c)[EDGES_M][EDGES_N][4], const struct nl_gemm_size &size, int m0, int n0, Visit visit)
 {
 #pragma unroll
     for (int i = 0; i < EDGES_M; i++)
@@ -119,21 +154,19 @@ static __device__ __forceinline__ void nl_mma_write(const float (&c)[EDGES_M][ED
             for (int e = 0; e < 4; e++) { /* rows group and group + 8, columns 2 quad and 2 quad + 1 */
                 int m = m0 + i * NL_MMA_M + e / 2 * 8, n = n0 + j * NL_MMA_N + e % 2;
                 if (m < size.m && n < size.n)
-                    to[(size_t)m * size.n + n] = bias ? c[i][j][e] + bias[n] : c[i][j][e];
+                    visit(c[i][j][e], (size_t)m * size.n + n, n);
             }
 }
 
-/* Tile M x N of C; each warp WM x WN of it. Double-buffered, as nl_ffma_kernel. */
+/* Block (x, y) of a product: tile M x N of C; each warp WM x WN of it. Double-buffered, as nl_ffma_block. */
 template <class Format, int M, int N, int WM, int WN, bool SUMS, class A, class B>
-__global__ void __launch_bounds__(M / WM *N / WN * 32) nl_mma_kernel(A a, B b, struct nl_gemm_out out, struct nl_gemm_size size, size_t stride)
+static __device__ __forceinline__ void nl_mma_block(A a, B b, const struct nl_gemm_out &out, const struct nl_gemm_size &size, size_t stride, unsigned x, unsigned y)
 {
-    constexpr int DEPTH = 16, WORDS = DEPTH / Format::PER_WORD, THREADS = M / WM * N / WN * 32, EDGES_M = WM / NL_MMA_M, EDGES_N = WN / NL_MMA_N;
+    constexpr int TERMS = Format::TERMS, DEPTH = 16, WORDS = DEPTH / Format::PER_WORD, THREADS = M / WM * N / WN * 32, EDGES_M = WM / NL_MMA_M, EDGES_N = WN / NL_MMA_N;
     static_assert(M % 32 == 0 && N % 32 == 0 && N <= THREADS, "turned columns stay in their tile, and each column of sums has a thread");
     __shared__ __align__(16) uint32_t tile_a[2][WORDS][M + 8], tile_b[2][WORDS][N + 8];
     __shared__ float plain[2][SUMS ? DEPTH : 1][SUMS ? N : 1];
-    struct nl_gemm_part part = nl_gemm_part_of<M, N>(size, blockIdx.x, blockIdx.y);
-    int warp = threadIdx.x / 32, group = threadIdx.x % 32 / 4, quad = threadIdx.x % 4;
-    int row = warp / (N / WN) * WM + group, column = warp % (N / WN) * WN + group; /* of the warp's first fragments */
+    struct nl_gemm_part part = nl_gemm_part_of<M, N>(size, x, y);
     bool sums = SUMS && part.m0 == 0;
     a.at = nl_at(a.at, stride);
     b.at = nl_at(b.at, stride);
@@ -150,58 +183,93 @@ __global__ void __launch_bounds__(M / WM *N / WN * 32) nl_mma_kernel(A a, B b, s
                 plain[buffer][B::along_k ? k + e : k][B::along_k ? edge : edge + e] = v[e];
         });
     };
-    loader_a.begin(a, part.m0);
-    loader_b.begin(b, part.n0);
-    loader_a.fetch(a, part.begin);
-    loader_b.fetch(b, part.begin);
-    put(0);
-    __syncthreads();
+    float *to = out.parts ? nl_gemm_chunk(out, size, part.chunk) : nl_at(out.c, stride), column_sum = 0.0f;
+    for (int first = part.begin; first < part.end; first += size.chunk) {
+        int end = min(first + size.chunk, part.end);
+        int thread = nl_anew((int)threadIdx.x), warp = thread / 32, group = thread % 32 / 4, quad = thread % 4;
+        int row = warp / (N / WN) * WM + group, column = warp % (N / WN) * WN + group; /* of the warp's first fragments */
+        loader_a.begin(a, part.m0, thread);
+        loader_b.begin(b, part.n0, thread);
+        loader_a.fetch(a, first);
+        loader_b.fetch(b, first);
+        put(0);
+        __syncthreads();
 
-    float c[EDGES_M][EDGES_N][4] = {}, column_sum = 0.0f;
-    for (int k = part.begin, buffer = 0; k < part.end; k += DEPTH, buffer ^= 1) {
-        bool more = k + DEPTH < part.end;
-        if (more) {
-            loader_a.fetch(a, k + DEPTH);
-            loader_b.fetch(b, k + DEPTH);
-        }
+        float c[EDGES_M][EDGES_N][4] = {};
+        for (int k = first, buffer = 0; k < end; k += DEPTH, buffer ^= 1) {
+            bool more = k + DEPTH < end;
+            if (more) {
+                loader_a.fetch(a, k + DEPTH);
+                loader_b.fetch(b, k + DEPTH);
+            }
 #pragma unroll
-        for (int word = 0; word < WORDS; word += NL_MMA_WORDS) {
-            uint32_t left[EDGES_M][4], right[EDGES_N][2];
+            for (int word = 0; word < WORDS; word += NL_MMA_WORDS) {
+                uint32_t left[TERMS][EDGES_M][4], right[TERMS][EDGES_N][2];
 #pragma unroll
-            for (int i = 0; i < EDGES_M; i++)
+                for (int i = 0; i < EDGES_M; i++)
 #pragma unroll
-                for (int e = 0; e < 4; e++) { /* rows group and group + 8, words quad and quad + 4 */
-                    int w = word + quad + e / 2 * 4;
-                    left[i][e] = tile_a[buffer][w][nl_mma_column(w, row + i * NL_MMA_M + e % 2 * 8)];
-                }
+                    for (int e = 0; e < 4; e++) { /* rows group and group + 8, words quad and quad + 4 */
+                        int w = word + quad + e / 2 * 4;
+                        uint32_t found = tile_a[buffer][w][nl_mma_column(w, row + i * NL_MMA_M + e % 2 * 8)];
 #pragma unroll
-            for (int j = 0; j < EDGES_N; j++)
-#pragma unroll
-                for (int e = 0; e < 2; e++) {
-                    int w = word + quad + e * 4;
-                    right[j][e] = tile_b[buffer][w][nl_mma_column(w, column + j * NL_MMA_N)];
-                }
-#pragma unroll
-            for (int i = 0; i < EDGES_M; i++)
+                        for (int t = 0; t < TERMS; t++)
+                            left[t][i][e] = Format::term(found, t);
+                    }
 #pragma unroll
                 for (int j = 0; j < EDGES_N; j++)
-                    Format::multiply(c[i][j], left[i], right[j]);
+#pragma unroll
+                    for (int e = 0; e < 2; e++) {
+                        int w = word + quad + e * 4;
+                        uint32_t found = tile_b[buffer][w][nl_mma_column(w, column + j * NL_MMA_N)];
+#pragma unroll
+                        for (int t = 0; t < TERMS; t++)
+                            right[t][j][e] = Format::term(found, t);
+                    }
+#pragma unroll
+                for (int i = 0; i < EDGES_M; i++)
+#pragma unroll
+                    for (int j = 0; j < EDGES_N; j++) {
+                        if (TERMS == 2) { /* the small products first */
+                            Format::multiply(c[i][j], left[TERMS - 1][i], right[0][j]);
+                            Format::multiply(c[i][j], left[0][i], right[TERMS - 1][j]);
+                        }
+                        Format::multiply(c[i][j], left[0][i], right[0][j]);
+                    }
+            }
+            for (int d = 0; sums && threadIdx.x < N && d < DEPTH; d++)
+                column_sum += plain[buffer][d][threadIdx.x];
+            if (more)
+                put(buffer ^ 1);
+            __syncthreads();
         }
-        for (int d = 0; sums && threadIdx.x < N && d < DEPTH; d++)
-            column_sum += plain[buffer][d][threadIdx.x];
-        if (more)
-            put(buffer ^ 1);
-        __syncthreads();
+        const float *bias = end == size.k && !out.parts ? nl_at(out.bias, stride) : NULL;
+        int m0 = part.m0 + row, n0 = part.n0 + column - group + 2 * quad;
+        if (!out.parts && (first > 0 || out.adds))
+            nl_mma_visit(c, size, m0, n0, [&](float &v, size_t place, int) { v = to[place] + v; });
+        nl_mma_visit(c, size, m0, n0, [&](float &v, size_t place, int n) { to[place] = bias ? v + bias[n] : v; });
     }
-
-    float *to = out.parts ? nl_gemm_chunk(out, size, part.chunk) : nl_at(out.c, stride);
-    const float *bias = nl_at(out.bias, stride);
-    nl_mma_write(c, to, bias, size, part.m0 + row, part.n0 + column - group + 2 * quad);
     if (sums && threadIdx.x < N && part.n0 + (int)threadIdx.x < size.n)
         (out.parts ? to + (size_t)size.m * size.n : nl_at(out.sums, stride))[part.n0 + threadIdx.x] = column_sum;
     if (out.parts)
-        nl_gemm_join<M, N>(out, size, part, stride);
+        nl_gemm_join<M, N, THREADS>(out, size, part, stride);
 }
+
+template <class Format, int M, int N, int WM, int WN, bool SUMS, class A, class B>
+__global__ void __launch_bounds__(M / WM *N / WN * 32, 512 / (M / WM * N / WN * 32)) nl_mma_kernel(A a, B b, struct nl_gemm_out out, struct nl_gemm_size size, size_t stride)
+{
+    nl_mma_block<Format, M, N, WM, WN, SUMS>(a, b, out, size, stride, blockIdx.x, blockIdx.y);
+}
+
+/* The smallest tile. */
+template <class Format> struct nl_mma_small {
+    static constexpr int THREADS = 128;
+
+    template <bool SUMS, class A, class B>
+    static __device__ __forceinline__ void block(A a, B b, const struct nl_gemm_out &out, const struct nl_gemm_size &size, size_t stride, unsigned x, unsigned y)
+    {
+        nl_mma_block<Format, 32, 32, 16, 16, SUMS>(a, b, out, size, stride, x, y);
+    }
+};
 
 template <class Format, int M, int N, int WM, int WN, bool SUMS, class A, class B>
 static void nl_mma_launch(const struct nl_run *run, const A &a, const B &b, const struct nl_gemm_out &out, const struct nl_gemm_size &size)

@@ -12,18 +12,21 @@
 
 #include "backend/cuda/cuda.h"
 
+/* A sum runs over the first chunk of k, and those of the other chunks are added to it in order. */
 struct nl_gemm_size {
-    int m, n, k, chunk; /* chunk: of k, a multiple of 16 */
+    int m, n, k, chunk; /* chunk: a multiple of 16 */
+    int blocks;         /* of a tile: each takes a chunk; 1: one takes all, in turn */
 };
 
-/* Where the product goes: c(m, n) + bias, and sums(n) = sum over k of B(k, n), or NULL. Where k is cut, a chunk's product goes first to
- * parts[r][chunk][m n + n], and the last one of a tile to be done joins them. */
+/* Where the product goes: c(m, n) + bias, and sums(n) = sum over k of B(k, n), or NULL. Where each chunk has a block, its product goes first to
+ * parts[r][chunk][m n + n], and the blocks of a tile that are done last join them. */
 struct nl_gemm_out {
     float *c, *sums;
     const float *bias; /* or NULL */
+    bool adds;         /* what is at c is added to the product */
     float *parts;      /* scratch, or NULL */
     size_t part;       /* elements of a chunk's */
-    unsigned *tickets; /* [r][tile], with parts */
+    unsigned *tickets; /* [r][tile][1 + groups], with parts */
 };
 
 /* C = A B. */
@@ -103,27 +106,37 @@ static inline struct nl_across_k nl_across(const void *at, int lines, int k)
     return {(const float *)at, lines, k, nl_fours(at, lines)};
 }
 
+/* The number, of which the compiler does not know that it was there before: what follows from it is worked out in each turn of a loop, and takes no registers
+ * outside of it. */
+static __device__ __forceinline__ int nl_anew(int number)
+{
+    asm volatile("" : "+r"(number));
+    return number;
+}
+
 /* A tile of one operand, EDGE x DEPTH, on its way from memory through registers to shared memory. */
 template <class Operand, int EDGE, int DEPTH, int THREADS> struct nl_tile_loader {
     static constexpr int FOURS = EDGE * DEPTH / 4, EACH = (FOURS + THREADS - 1) / THREADS;
     typename Operand::line_type line[EACH];
     float value[EACH][4];
+    int thread;
 
     static __device__ int edge_of(int four) { return Operand::along_k ? four / (DEPTH / 4) : four % (EDGE / 4) * 4; }
     static __device__ int depth_of(int four) { return Operand::along_k ? four % (DEPTH / 4) * 4 : four / (EDGE / 4); }
 
-    __device__ void begin(const Operand &operand, int first)
+    __device__ void begin(const Operand &operand, int first, int of_thread)
     {
+        thread = of_thread;
 #pragma unroll
         for (int i = 0; i < EACH; i++)
-            line[i] = operand.line(first + edge_of((int)threadIdx.x + i * THREADS));
+            line[i] = operand.line(first + edge_of(thread + i * THREADS));
     }
 
     __device__ void fetch(const Operand &operand, int k)
     {
 #pragma unroll
         for (int i = 0; i < EACH; i++) {
-            int four = (int)threadIdx.x + i * THREADS;
+            int four = thread + i * THREADS;
             if (FOURS % THREADS == 0 || four < FOURS)
                 operand.load(line[i], k + depth_of(four), value[i]);
         }
@@ -134,17 +147,17 @@ template <class Operand, int EDGE, int DEPTH, int THREADS> struct nl_tile_loader
     {
 #pragma unroll
         for (int i = 0; i < EACH; i++) {
-            int four = (int)threadIdx.x + i * THREADS;
+            int four = thread + i * THREADS;
             if (FOURS % THREADS == 0 || four < FOURS)
                 store(edge_of(four), depth_of(four), value[i]);
         }
     }
 };
 
-/* A block's part of the product: rows from m0, columns from n0, which tile that is, and which chunk of k. */
+/* A block's part of the product: rows from m0, columns from n0, which tile that is, and k from begin to end: of one chunk or of all. */
 struct nl_gemm_part {
     int m0, n0, chunk, begin, end;
-    unsigned tile, tiles, chunks;
+    unsigned tile, tiles;
 };
 
 /* Of block (x, y) of the grid below. */
@@ -152,13 +165,13 @@ template <int M, int N> static __device__ struct nl_gemm_part nl_gemm_part_of(co
 {
     unsigned row_tiles = (size.m + M - 1) / M, column_tiles = (size.n + N - 1) / N, column = y % column_tiles;
     int chunk = y / column_tiles, begin = chunk * size.chunk;
-    return {(int)x * M, (int)column * N, chunk, begin, min(begin + size.chunk, size.k), x * column_tiles + column, row_tiles * column_tiles,
-            (unsigned)((size.k + size.chunk - 1) / size.chunk)};
+    return {(int)x * M, (int)column * N, chunk, begin, size.blocks > 1 ? min(begin + size.chunk, size.k) : size.k, x * column_tiles + column,
+            row_tiles * column_tiles};
 }
 
 template <int M, int N> static dim3 nl_gemm_grid(const struct nl_run *run, const struct nl_gemm_size &size)
 {
-    return dim3(nl_blocks(size.m, M), nl_blocks(size.n, N) * nl_blocks(size.k, size.chunk), (unsigned)run->replicas);
+    return dim3(nl_blocks(size.m, M), nl_blocks(size.n, N) * (unsigned)size.blocks, (unsigned)run->replicas);
 }
 
 /* Large tiles where there are enough of them to fill a device, else small ones: one for each multiprocessor of an H100. */
@@ -166,54 +179,112 @@ enum { NL_ENOUGH_BLOCKS = 132 };
 
 static inline bool nl_gemm_is_large(const struct nl_run *run, const struct nl_gemm_size &size)
 {
-    size_t blocks = (size_t)nl_blocks(size.m, 128) * nl_blocks(size.n, 64) * nl_blocks(size.k, size.chunk) * run->replicas;
+    size_t blocks = (size_t)nl_blocks(size.m, 128) * nl_blocks(size.n, 64) * size.blocks * run->replicas;
     return size.m > 32 && blocks >= NL_ENOUGH_BLOCKS;
+}
+
+/* How k is cut, into so many chunks at most, where a device has room for more than so many tiles. It follows from the shape alone, and so do the bits. */
+static inline int nl_gemm_chunk_of(size_t tiles, int k, int most)
+{
+    enum { SHORTEST = 128 };
+    int wanted = (int)((NL_ENOUGH_BLOCKS + tiles - 1) / tiles), chunks = max(min(min(wanted, most), k / (int)SHORTEST), 1);
+    return ((k + chunks - 1) / chunks + 15) / 16 * 16;
 }
 
 /* Where a chunk's numbers lie in this replica's parts: c, and the column sums after it. */
 static __device__ inline float *nl_gemm_chunk(const struct nl_gemm_out &out, const struct nl_gemm_size &size, int chunk)
 {
-    size_t chunks = (size.k + size.chunk - 1) / size.chunk;
-    return out.parts + (blockIdx.z * chunks + chunk) * out.part;
+    return out.parts + ((size_t)blockIdx.z * size.blocks + chunk) * out.part;
 }
 
-/* Ends a block whose chunk is in its place: the last one of the tile adds all chunks, in order. */
-template <int M, int N> static __device__ void nl_gemm_join(const struct nl_gemm_out &out, const struct nl_gemm_size &size, const struct nl_gemm_part &part, size_t stride)
+/* Adds up `count` chunks of a tile, each so many elements after the one before, in order: to what is at c, or to the first. */
+template <int M, int N, int THREADS>
+static __device__ __forceinline__ void nl_gemm_add(const float *first, size_t step, unsigned count, float *c, bool adds, const float *bias,
+                                                   const struct nl_gemm_size &size, const struct nl_gemm_part &part)
 {
-    unsigned chunks = part.chunks;
-    if (!nl_last_block(&out.tickets[blockIdx.z * part.tiles + part.tile], chunks))
-        return;
-    const float *first = nl_gemm_chunk(out, size, 0);
-    float *c = nl_at(out.c, stride), *sums = nl_at(out.sums, stride);
-    bool vector = size.n % 4 == 0 && (uintptr_t)c % 16 == 0;
-    for (int at = threadIdx.x * 4; at < M * N; at += blockDim.x * 4) {
-        int row = part.m0 + at / N, column = part.n0 + at % N;
-        if (row >= size.m || column >= size.n)
-            continue;
-        size_t place = (size_t)row * size.n + column;
-        if (vector) {
-            float4 sum = {0.0f, 0.0f, 0.0f, 0.0f};
-#pragma unroll 8
-            for (unsigned s = 0; s < chunks; s++) {
-                float4 four = *(const float4 *)(first + s * out.part + place);
-                sum.x += four.x, sum.y += four.y, sum.z += four.z, sum.w += four.w;
-            }
-            *(float4 *)(c + place) = sum;
-        } else {
-            for (int e = 0; e < 4 && column + e < size.n; e++) {
-                float sum = 0.0f;
-                for (unsigned s = 0; s < chunks; s++)
-                    sum += first[s * out.part + place + e];
-                c[place + e] = sum;
-            }
+    constexpr int EACH = M * N / 4 / THREADS, TOGETHER = EACH < 4 ? EACH : 4; /* fetches under way at once */
+    if (size.n % 4 != 0 || (uintptr_t)c % 16 != 0) {
+        for (int at = threadIdx.x; at < M * N; at += THREADS) {
+            int row = part.m0 + at / N, column = part.n0 + at % N;
+            size_t place = (size_t)row * size.n + column;
+            if (row >= size.m || column >= size.n)
+                continue;
+            float sum = adds ? c[place] : first[place];
+            for (unsigned s = !adds; s < count; s++)
+                sum += first[s * step + place];
+            c[place] = bias ? sum + bias[column] : sum;
         }
+        return;
     }
-    for (int n = part.n0 + threadIdx.x; sums && part.m0 == 0 && n < min(part.n0 + N, size.n); n += blockDim.x) {
-        float sum = 0.0f;
-        for (unsigned s = 0; s < chunks; s++)
-            sum += first[s * out.part + (size_t)size.m * size.n + n];
+#pragma unroll 1
+    for (int begin = 0; begin < EACH; begin += TOGETHER) {
+        float4 sum[TOGETHER];
+        auto visit = [&](auto work) {
+#pragma unroll
+            for (int i = 0; i < TOGETHER; i++) {
+                int at = ((int)threadIdx.x + (begin + i) * THREADS) * 4, row = part.m0 + at / N, column = part.n0 + at % N;
+                if (row < size.m && column < size.n)
+                    work(sum[i], (size_t)row * size.n + column, column);
+            }
+        };
+        visit([&](float4 &to, size_t place, int) { to = *(const float4 *)((adds ? c : first) + place); });
+#pragma unroll 2
+        for (unsigned s = !adds; s < count; s++)
+            visit([&](float4 &to, size_t place, int) {
+                float4 four = *(const float4 *)(first + s * step + place);
+                to.x += four.x, to.y += four.y, to.z += four.z, to.w += four.w;
+            });
+        visit([&](float4 &to, size_t place, int column) {
+            if (bias)
+                to.x += bias[column], to.y += bias[column + 1], to.z += bias[column + 2], to.w += bias[column + 3];
+            *(float4 *)(c + place) = to;
+        });
+    }
+}
+
+/* The same of the column sums, which the tiles of the first rows have. */
+template <int N, int THREADS>
+static __device__ __forceinline__ void nl_gemm_add_sums(const float *first, size_t step, unsigned count, float *sums, const struct nl_gemm_size &size,
+                                                        const struct nl_gemm_part &part)
+{
+    for (int n = part.n0 + (int)threadIdx.x; sums && part.m0 == 0 && n < min(part.n0 + N, size.n); n += THREADS) {
+        float sum = first[n];
+        for (unsigned s = 1; s < count; s++)
+            sum += first[s * step + n];
         sums[n] = sum;
     }
+}
+
+/* Chunks that are joined by one block. Where there are more the block of such a group that is done last joins the group, and the last of these the groups. */
+enum { NL_GEMM_GROUP = 8 };
+
+static __host__ __device__ inline unsigned nl_gemm_groups(const struct nl_gemm_size &size)
+{
+    return (unsigned)(size.blocks + NL_GEMM_GROUP - 1) / NL_GEMM_GROUP;
+}
+
+/* Ends a block whose chunk is in its place. */
+template <int M, int N, int THREADS>
+static __device__ void nl_gemm_join(const struct nl_gemm_out &out, const struct nl_gemm_size &size, const struct nl_gemm_part &part, size_t stride)
+{
+    unsigned groups = nl_gemm_groups(size), count = (unsigned)size.blocks, group = (unsigned)part.chunk / NL_GEMM_GROUP;
+    unsigned *ticket = out.tickets + (size_t)(blockIdx.z * part.tiles + part.tile) * (groups + 1);
+    size_t step = out.part, product = (size_t)size.m * size.n;
+    if (groups > 1) {
+        float *own = nl_gemm_chunk(out, size, (int)group * NL_GEMM_GROUP);
+        count = min((unsigned)NL_GEMM_GROUP, count - group * NL_GEMM_GROUP);
+        if (!nl_last_block(ticket + 1 + group, count))
+            return;
+        nl_gemm_add<M, N, THREADS>(own, step, count, own, false, NULL, size, part);
+        nl_gemm_add_sums<N, THREADS>(own + product, step, count, out.sums ? own + product : (float *)NULL, size, part);
+        count = groups;
+        step *= NL_GEMM_GROUP;
+    }
+    if (!nl_last_block(ticket, count))
+        return;
+    const float *first = nl_gemm_chunk(out, size, 0);
+    nl_gemm_add<M, N, THREADS>(first, step, count, nl_at(out.c, stride), out.adds, nl_at(out.bias, stride), size, part);
+    nl_gemm_add_sums<N, THREADS>(first + product, step, count, nl_at(out.sums, stride), size, part);
 }
 
 #endif

@@ -1,6 +1,7 @@
 /* Devices, memory, and what a thread of the host holds. */
 #include "backend/cuda/cuda.h"
 
+#include <atomic>
 #include <limits.h>
 #include <mutex>
 #include <stdio.h>
@@ -27,6 +28,7 @@ struct context {
     size_t scratch_bytes;
     unsigned *tickets;
     size_t tickets_count;
+    bool clusters;                    /* the device has them, and what is built is for such a one */
     int moves;                        /* of scratch and tickets: what was recorded before is void */
     char trouble[256];                /* "": none */
 
@@ -124,6 +126,29 @@ int nl_cuda_multiplies(int device, enum nl_precision precision, struct nl_error 
     return NL_OK;
 }
 
+/* Blocks of a cluster on every device that has clusters (CUDA C++ Programming Guide, "Thread Block Clusters"). */
+static std::atomic<unsigned> most_of_cluster = 8;
+
+unsigned nl_cuda_cluster()
+{
+    return own.clusters ? most_of_cluster.load() : 1;
+}
+
+void nl_cuda_limit_cluster(unsigned most)
+{
+    most_of_cluster = most;
+}
+
+/* Any: its code was made from PTX of the same version as that of all others. */
+static __global__ void nothing() {}
+
+static bool has_clusters(int device)
+{
+    int able = 0;
+    struct cudaFuncAttributes built = {};
+    return NL_GOOD(cudaDeviceGetAttribute(&able, cudaDevAttrClusterLaunch, device)) && able && NL_GOOD(cudaFuncGetAttributes(&built, nothing)) && built.ptxVersion >= 90;
+}
+
 int nl_cuda_thread_begin(int device, struct nl_error *err)
 {
     int count = nl_cuda_devices(err);
@@ -137,6 +162,7 @@ int nl_cuda_thread_begin(int device, struct nl_error *err)
         own.release();
     own.device = device;
     NL_GOOD(cudaSetDevice(device));
+    own.clusters = has_clusters(device);
     memset(&own.told, 0, sizeof own.told);
     if (own.now || NL_GOOD(cudaMalloc((void **)&own.now, sizeof *own.now)))
         nl_cuda_upload(own.now, &own.told, sizeof own.told);

@@ -16,28 +16,39 @@ struct tile {
     unsigned threads;
     unsigned columns, deep, tiles; /* columns of a block: a power of two; tiles: blocks across */
     unsigned slices, chunks;       /* chunks a slice */
+    bool clusters;                 /* the chunks of a slice are a cluster's blocks */
 };
+
+/* How many blocks of so many threads hold a slice. */
+static unsigned blocks_of(const struct nl_layout *l, const struct tile *t, unsigned threads)
+{
+    return nl_blocks(l->rows, threads / t->columns * EACH);
+}
 
 static struct tile tile_of(const struct nl_layout *l)
 {
     struct tile t;
-    unsigned widest = 1;
+    unsigned widest = 1, most = nl_cuda_cluster();
     while (widest < l->channels && widest < COLUMNS)
         widest *= 2;
     t.columns = widest;
     t.threads = THREADS;
-    while (l->rows > t.threads / t.columns * EACH && t.columns > FEWEST_COLUMNS)
+    while (blocks_of(l, &t, t.threads) > 1 && t.columns > FEWEST_COLUMNS)
         t.columns /= 2;
-    while (l->rows > t.threads / t.columns * EACH && t.threads < MOST_THREADS)
+    while (blocks_of(l, &t, t.threads) > 1 && t.threads < MOST_THREADS)
         t.threads *= 2;
-    if (l->rows > t.threads / t.columns * EACH) { /* too many even so: in chunks */
+    bool whole = blocks_of(l, &t, t.threads) == 1;
+    t.clusters = !whole && blocks_of(l, &t, MOST_THREADS) <= most;
+    if (t.clusters) { /* of as many blocks as may be: they have many multiprocessors then */
+        t.threads = blocks_of(l, &t, FEW_THREADS) <= most ? FEW_THREADS : MOST_THREADS;
+    } else if (!whole) {
         t.columns = widest;
         t.threads = THREADS;
     }
     t.deep = t.threads / t.columns;
     t.tiles = nl_blocks(l->channels, t.columns);
     t.slices = nl_blocks(l->all_rows, l->rows);
-    t.chunks = nl_blocks(l->rows, t.deep * EACH);
+    t.chunks = blocks_of(l, &t, t.threads);
     return t;
 }
 
@@ -215,6 +226,15 @@ static __device__ void moments(const struct nl_layout &l, const struct tile &t, 
     nl_finalize_moments(m, sum, squares, true, *mean, mean, var);
 }
 
+/* The slice's moments of the thread's column: kept for backward, and taken in. */
+static __device__ void keep_moments(const struct nl_normalize &op, const struct nl_layout &l, const struct coordinates &s, enum nl_statistics statistics, double mean,
+                                    double var)
+{
+    nl_at((double *)op.mean, l.stride)[s.slice * l.channels + s.c] = mean;
+    nl_at((double *)op.var, l.stride)[s.slice * l.channels + s.c] = var;
+    follow(op, l, statistics, s.c, s.slice, (double)s.slice * l.rows, min(l.rows, l.all_rows - s.slice * l.rows), mean, var);
+}
+
 static __device__ void apply(const struct nl_normalize &op, const struct nl_layout &l, const struct tile &t, const struct coordinates &s,
                              const struct nl_statistic &statistic, const float value[EACH])
 {
@@ -248,11 +268,8 @@ static __device__ void forward(const struct nl_normalize &op, const struct nl_la
         read(t, s, x, value);
         moments<MOST>(l, t, s, x, value, &mean, &var);
         apply(op, l, t, s, nl_statistic_of(mean, var, nl_own_or(op.eps, nl_at(op.hyper, l.stride)->norm_eps)), value);
-        if (s.ty == 0 && s.real) { /* now that the registers are free */
-            nl_at((double *)op.mean, l.stride)[slice * l.channels + s.c] = mean;
-            nl_at((double *)op.var, l.stride)[slice * l.channels + s.c] = var;
-            follow(op, l, statistics, s.c, slice, (double)slice * l.rows, s.end - s.first, mean, var);
-        }
+        if (s.ty == 0 && s.real) /* now that the registers are free */
+            keep_moments(op, l, s, statistics, mean, var);
     }
 }
 

@@ -148,9 +148,9 @@ template <int ROWS, bool TURNED, bool FOURS_A, bool FOURS_B> static __device__ i
     }
 }
 
-/* c (m, n) = A b + bias. */
+/* c (m, n) = A b + bias, or that added to what is there. */
 template <int ROWS, bool TURNED>
-static __device__ void multiply(const float *a, const float *b, float *c, const float *bias, int m, int n, int k, int line)
+static __device__ void multiply(const float *a, const float *b, float *c, const float *bias, bool adds, int m, int n, int k, int line)
 {
     const int across = (n + 3) / 4, tiles = (m + ROWS - 1) / ROWS * across;
     c = in_shared(c);
@@ -168,14 +168,16 @@ static __device__ void multiply(const float *a, const float *b, float *c, const 
         for (int i = 0; i < ROWS; i++)
 #pragma unroll
             for (int j = 0; j < 4; j++)
-                if (f.m0 + i < m && f.n0 + j < n)
-                    c[(f.m0 + i) * n + f.n0 + j] = bias ? sum[i][j] + bias[f.n0 + j] : sum[i][j];
+                if (f.m0 + i < m && f.n0 + j < n) {
+                    float *to = c + (f.m0 + i) * n + f.n0 + j, value = bias ? sum[i][j] + bias[f.n0 + j] : sum[i][j];
+                    *to = adds ? *to + value : value;
+                }
     }
 }
 
 static __device__ void linear(const struct nl_linear &op, int samples)
 {
-    multiply<2, false>((const float *)op.x, (const float *)op.w, (float *)op.y, (const float *)op.b, samples * op.positions, op.out, op.in, op.out);
+    multiply<2, false>((const float *)op.x, (const float *)op.w, (float *)op.y, (const float *)op.b, false, samples * op.positions, op.out, op.in, op.out);
 }
 
 /* Of w turned, so that a warp's reads of it meet different banks: floats from one row to the next. */
@@ -194,9 +196,9 @@ static __device__ void linear_back(const struct nl_linear &op, int samples, floa
             room[o * line + i] = w[i * out + o];
     __syncthreads();
     if (op.dx)
-        multiply<2, false>(dy, room, (float *)op.dx, NULL, rows, in, out, line);
+        multiply<2, false>(dy, room, (float *)op.dx, NULL, op.adds, rows, in, out, line);
     if (op.dw)
-        multiply<4, true>((const float *)op.x, dy, (float *)op.dw, NULL, in, out, rows, out);
+        multiply<4, true>((const float *)op.x, dy, (float *)op.dw, NULL, false, in, out, rows, out);
     for (int o = threadIdx.x; op.db && o < out; o += blockDim.x) {
         float sum = 0.0f;
         for (int row = 0; row < rows; row++)

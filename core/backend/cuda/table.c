@@ -23,6 +23,7 @@ const struct nl_backend nl_backend_cuda = {
     .element = NL_ELEMENT_FLOAT,
     .real = sizeof(float),
     .statistic = sizeof(double),
+    .adds_gradients = true,
     .devices = nl_cuda_devices,
     .describe = nl_cuda_describe,
     .memory = nl_cuda_memory,
