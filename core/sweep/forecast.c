@@ -83,13 +83,24 @@ static int measure(const struct nl_trial *trial, int together, int64_t steps, st
     return status;
 }
 
-/* A first step says how many fit into `seconds`; those count, unless one is too many already. */
+/* A first step says how many fit into `seconds`; those count, unless one is too many already. They are made in parts, of which the quickest is taken:
+ * what else the machine does now and then is no part of a step. */
 static int measure_shape(const struct nl_trial *trial, int together, double seconds, struct shape *shape, struct nl_error *err)
 {
+    enum { PARTS = 5 };
     if (measure(trial, together, 1, shape, err))
         return NL_FAIL;
     double steps = seconds / ((shape->step > 0 ? shape->step : 1e-9) * together);
-    return steps >= 1 ? measure(trial, together, (int64_t)(steps > 3 ? steps : 3), shape, err) : NL_OK;
+    int parts = (int)fmin(steps, PARTS);
+    for (int i = 0; i < parts; i++) {
+        struct shape part;
+        if (measure(trial, together, (int64_t)(steps / parts), &part, err))
+            return NL_FAIL;
+        shape->step = i ? fmin(shape->step, part.step) : part.step;
+        shape->sample = i ? fmin(shape->sample, part.sample) : part.sample;
+        shape->set_up = i ? fmin(shape->set_up, part.set_up) : part.set_up;
+    }
+    return NL_OK;
 }
 
 /* Cohorts of a shape mostly follow one another: the last one found is looked at first. */
