@@ -1,7 +1,11 @@
+#ifdef __APPLE__
+#define _REENTRANT /* math.h has lgamma_r then */
+#endif
 #include "base/system.h"
 
 #include <fcntl.h>
 #include <limits.h> /* __GLIBC__, where it is that */
+#include <math.h>
 #include <stdlib.h>
 #include <unistd.h>
 #ifdef __linux__
@@ -146,6 +150,12 @@ struct timespec nl_time_modified(const struct stat *info)
 #else
     return info->st_mtim;
 #endif
+}
+
+double nl_log_gamma(double x)
+{
+    int sign;
+    return lgamma_r(x, &sign);
 }
 
 char *nl_device_text(dev_t device)

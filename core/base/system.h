@@ -55,6 +55,9 @@ int nl_sync_file_system(int file);
 /* When the content changed last. */
 struct timespec nl_time_modified(const struct stat *info);
 
+/* As lgamma, which writes a global: this is for threads. */
+double nl_log_gamma(double x);
+
 /* A device as Linux writes it in its tables: "98:0". New string. */
 char *nl_device_text(dev_t device);
 

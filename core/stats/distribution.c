@@ -4,12 +4,7 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
-
-static double log_gamma(double x)
-{
-    int sign;
-    return lgamma_r(x, &sign); /* lgamma writes a global: not for threads */
-}
+#include "base/system.h"
 
 /* The continued fraction of I_x(a, b) (DLMF 8.17.22) by Lentz's method; converges fast for x < (a + 1) / (a + b + 2). */
 static double beta_fraction(double x, double a, double b)
@@ -41,7 +36,7 @@ double nl_beta_cdf(double x, double a, double b)
         return 0.0;
     if (x >= 1.0)
         return 1.0;
-    double front = exp(log_gamma(a + b) - log_gamma(a) - log_gamma(b) + a * log(x) + b * log1p(-x));
+    double front = exp(nl_log_gamma(a + b) - nl_log_gamma(a) - nl_log_gamma(b) + a * log(x) + b * log1p(-x));
     if (x < (a + 1.0) / (a + b + 2.0))
         return front * beta_fraction(x, a, b) / a;
     return 1.0 - front * beta_fraction(1.0 - x, b, a) / b;
@@ -102,7 +97,7 @@ double nl_normal_quantile(double probability)
 
 static double log_choose(int n, int k)
 {
-    return log_gamma(n + 1.0) - log_gamma(k + 1.0) - log_gamma(n - k + 1.0);
+    return nl_log_gamma(n + 1.0) - nl_log_gamma(k + 1.0) - nl_log_gamma(n - k + 1.0);
 }
 
 double nl_fisher_two_sided(int a, int m, int b, int n)

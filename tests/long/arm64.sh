@@ -8,18 +8,10 @@ export NORMLAB_PROGRAM=${NORMLAB_PROGRAM:-$root/build/normlab}
 build=$(dirname "$NORMLAB_PROGRAM")/arm64
 sysroot=$build/root
 
-packages=libc6-dev,libyaml-dev,libopenblas-dev,zlib1g-dev,nettle-dev,libexpat1-dev,libcurl4-openssl-dev,libarchive-dev,check
-if [ "$(cat "$sysroot/complete" 2>/dev/null)" != "$packages" ]; then # unpacked, not installed: nothing of it has to run
-    rm -rf "$sysroot"
-    mkdir -p "$build"
-    debootstrap --foreign --arch=arm64 --variant=minbase --include=$packages \
-        "$VERSION_CODENAME" "$sysroot" "$mirror" >"$build/log" 2>&1 || { tail -n 3 "$build/log"; skip "no libraries from $mirror"; }
-    for package in "$sysroot"/var/cache/apt/archives/*.deb; do dpkg-deb -x "$package" "$sysroot"; done
-    echo "$packages" >"$sysroot/complete"
-fi
+fetch_sysroot "$sysroot" arm64 "$VERSION_CODENAME" \
+    libc6-dev,libyaml-dev,libopenblas-dev,zlib1g-dev,nettle-dev,libexpat1-dev,libcurl4-openssl-dev,libarchive-dev,check
 
-libraries=/usr/lib/aarch64-linux-gnu
-openblas=$libraries/openblas-pthread # where Debian's alternatives would point
+openblas=/usr/lib/aarch64-linux-gnu/openblas-pthread # where Debian's alternatives would point
 cat >"$build/emulated" <<END
 #!/bin/sh
 exec qemu-aarch64-static -L '$sysroot' -E LD_LIBRARY_PATH=$openblas "\$@"
@@ -30,11 +22,8 @@ exec '$build/emulated' '$build/normlab' "\$@"
 END
 chmod +x "$build/emulated" "$build/elsewhere"
 
-export PKG_CONFIG_SYSROOT_DIR=$sysroot
-export PKG_CONFIG_LIBDIR=$sysroot$libraries/pkgconfig:$sysroot$openblas/pkgconfig
-cmake -S "$root" -B "$build" -DNORMLAB_CUDA=OFF -DNORMLAB_DEVELOPER=ON -DCMAKE_SYSTEM_NAME=Linux -DCMAKE_SYSTEM_PROCESSOR=aarch64 \
-    -DCMAKE_C_COMPILER=aarch64-linux-gnu-gcc -DCMAKE_CXX_COMPILER=aarch64-linux-gnu-g++ -DCMAKE_LIBRARY_ARCHITECTURE=aarch64-linux-gnu \
-    -DCMAKE_CROSSCOMPILING_EMULATOR="$build/emulated" -DCMAKE_SYSROOT="$sysroot" -DCMAKE_FIND_ROOT_PATH_MODE_{LIBRARY,INCLUDE}=ONLY
+compile_against "$sysroot" aarch64
+cmake -S "$root" -B "$build" -DNORMLAB_CUDA=OFF -DNORMLAB_DEVELOPER=ON -DCMAKE_CROSSCOMPILING_EMULATOR="$build/emulated" "${against[@]}"
 cmake --build "$build" -j "$(nproc)"
 
 export NORMLAB_GOLDEN_STEPS=20 CK_TIMEOUT_MULTIPLIER=100 CK_EXCLUDE_TAGS=threads_at_once # threads that spin for one another take minutes
