@@ -117,7 +117,7 @@ START_TEST(networks_are_those_of_ref)
     running_start(&ref, &nl_backend_ref, network, MOST_REPLICAS);
     running_step(&run, true);
     running_step(&ref, true);
-    ck_assert(nl_backend_status(backend, NULL) == NL_OK);
+    ck_assert_msg(backend->status(&err) == NL_OK, "%s", err.text);
     for (int r = 0; r < MOST_REPLICAS; r++) {
         double *found = running_get(&run, run.places.gradients, r, run.graph.count), *wanted = running_get(&ref, ref.places.gradients, r, ref.graph.count);
         ck_assert(fabs(running_loss(&run, r) - running_loss(&ref, r)) <= 1e-4);

@@ -14,6 +14,13 @@ const struct nl_node *nl_yaml_parse(const char *text, const struct nl_origin *at
     return NULL;
 }
 
+int nl_yaml_read(const char *path, const struct nl_origin *asked_at, struct nl_node **root, struct nl_diagnostics *diagnostics)
+{
+    *root = NULL;
+    nl_diagnose(diagnostics, asked_at, NULL, "'%s' cannot be read without libyaml", path);
+    return NL_FAIL;
+}
+
 const struct nl_node *nl_yaml_entry(const struct nl_node *map, const char *name)
 {
     (void)map, (void)name;
