@@ -52,6 +52,14 @@ clang           clang
 libclang-rt-dev /usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.fuzzer-*.a
 END
 }
+needs_of_systems() {
+    cat <<'END'
+clang      clang
+musl-tools musl-gcc
+jq         jq
+file       file
+END
+}
 needs_of_coverage() {
     needs_of_tests
     echo lcov lcov
@@ -66,13 +74,13 @@ is_there() {
     esac
 }
 
-missing_packages() { # $1: tests, bench, fuzz, coverage or nothing
+missing_packages() { # $1: tests, bench, fuzz, systems, coverage or nothing
     { needs && if [ -n "${1:-}" ]; then "needs_of_$1"; fi; } | while read -r package proof; do
         is_there "$proof" || echo "$package"
     done
 }
 
-install_missing() { # $1: tests, bench, fuzz, coverage or nothing
+install_missing() { # $1: tests, bench, fuzz, systems, coverage or nothing
     local missing sudo=
     missing=$(missing_packages "${1:-}" | tr '\n' ' ')
     [ -n "$missing" ] || return 0
