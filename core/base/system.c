@@ -143,6 +143,15 @@ int nl_sync_file_system(int file)
 #endif
 }
 
+int nl_sync_data(int file)
+{
+#ifdef __APPLE__
+    return fsync(file);
+#else
+    return fdatasync(file);
+#endif
+}
+
 struct timespec nl_time_modified(const struct stat *info)
 {
 #ifdef __APPLE__

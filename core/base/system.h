@@ -52,6 +52,9 @@ int nl_condition_wait(pthread_cond_t *condition, pthread_mutex_t *mutex, double 
 /* Brings to the disk what was written to the file system that the open file is on. 0, or -1 and errno. */
 int nl_sync_file_system(int file);
 
+/* As fdatasync(2), which macOS does not declare: what the open file holds is on the disk. 0, or -1 and errno. */
+int nl_sync_data(int file);
+
 /* When the content changed last. */
 struct timespec nl_time_modified(const struct stat *info);
 

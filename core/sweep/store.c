@@ -15,6 +15,7 @@
 #include "base/locks.h"
 #include "base/memory.h"
 #include "base/seal.h"
+#include "base/system.h"
 #include "base/sums.h"
 #include "config/published.h"
 #include "stats/summary.h"
@@ -160,7 +161,7 @@ static int take_lock(struct nl_store *store, struct nl_error *err)
         char here[OWNER];
         store->local_lock = nl_lock_is_local(store->lock, "");
         /* Other machines read what a file server has. */
-        if (ftruncate(store->lock, 0) != 0 || dprintf(store->lock, "%ld %s\n", (long)getpid(), name_machine(here)) < 0 || fdatasync(store->lock) != 0)
+        if (ftruncate(store->lock, 0) != 0 || dprintf(store->lock, "%ld %s\n", (long)getpid(), name_machine(here)) < 0 || nl_sync_data(store->lock) != 0)
             status = nl_fail_errno(err, "cannot write '%s'", path);
     }
     free(path);
