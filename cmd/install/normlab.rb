@@ -2,7 +2,7 @@
 #
 #   brew install --HEAD ./cmd/install/normlab.rb
 #
-# head names the clone that the formula lies in. The formula has not been run yet.
+# head names the clone that the formula lies in. Its syntax was checked (ruby -c); it has not been run yet.
 class Normlab < Formula
   desc "Command-line laboratory for normalization in neural networks"
   license "MIT"
