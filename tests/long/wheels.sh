@@ -59,8 +59,8 @@ pip download -q --only-binary=:all: --python-version 3.9 --platform manylinux_2_
 cp "$wheel" "$clean/wheels/"
 inside python3 -m venv /venv
 inside pip install -q --no-index --find-links /wheels normlab
-inside sh -ec 'mkdir /work && cd /work && normlab sweep mlp_digits norm.kind=bn,none sweep.seeds=2 train.epochs=1 --out results/lr >/dev/null'
-inside python -c 'import normlab; trials = normlab.load("/work/results/lr").trials; assert len(trials) == 4, trials; print(trials)'
+inside sh -ec 'mkdir /lab && cd /lab && normlab sweep mlp_digits norm.kind=bn,none sweep.seeds=2 train.epochs=1 --out results/lr >/dev/null'
+inside python -c 'import normlab; trials = normlab.load("/lab/results/lr").trials; assert len(trials) == 4, trials; print(trials)'
 inside sh -c '! command -v cc' || fail "the clean Debian has a compiler"
 ls -l "$build"/*.whl
 echo "two wheels: $(cd "$build" && echo *.whl)"
