@@ -13,53 +13,60 @@ enum { BATCH = 72, STEPS = 3, EVALUATED = 75, WORDS = 8 };
 static const struct net {
     const char *words[WORDS];
     int samples, micro, evaluated;
+    int side; /* of images */
 } nets[] = {
-    {{"model.arch=resnet", "model.depth=8", "norm.kind=none", "train.lr=1e-4"}, 32, 32, 32},
-    {{"model.arch=resnet", "model.depth=8", "norm.kind=none", "model.residual=skipinit"}, 32, 32, 32},
-    {{"model.arch=resnet", "model.depth=8", "norm.kind=none", "model.residual=nf", "norm.placement=preact"}, 32, 32, 32},
-    {{"model.arch=resnet", "model.depth=8", "norm.kind=gn"}, 20, 16, 20},
-    {{"model.arch=resnet", "model.depth=8", "norm.kind=ln", "train.clip_norm=1"}, 64, 64, 64},
-    {{"model.arch=resnet", "model.depth=8", "norm.kind=in", "device.conv=direct"}, 5, 4, 5},
-    {{"model.arch=resnet", "model.depth=8", "norm.kind=rms", "model.width=5", "norm.over=position"}, 7, 22, 22},
-    {{"model.arch=resnet", "model.depth=8", "norm.kind=ln", "norm.over=position", "model.width=16"}, 16, 16, 16},
-    {{"model.arch=resnet", "model.depth=14", "norm.kind=bn"}, 16, 16, 16},
-    {{"model.arch=resnet", "model.depth=14", "norm.kind=bn", "norm.placement=preact", "train.batch=67"}, 32, 32, 32},
-    {{"model.arch=resnet", "model.depth=8", "norm.kind=bn", "norm.placement=preact", "model.activation=gelu"}, 20, 16, 20},
-    {{"model.arch=resnet", "model.depth=8", "norm.kind=bn", "norm.placement=preact", "model.activation=relu", "norm.affine=none"}, 20, 16, 20},
-    {{"model.arch=resnet", "model.depth=8", "norm.kind=bn", "model.activation=tanh", "train.batch=17"}, 16, 16, 16},
-    {{"model.arch=resnet", "model.depth=8", "norm.kind=bn", "norm.stat_batch=5"}, 16, BATCH, 16},
-    {{"model.arch=resnet", "model.depth=8", "norm.kind=bn", "norm.stat_batch=4", "train.clip_norm=1"}, 16, 16, 16},
-    {{"model.arch=resnet", "model.depth=8", "norm.kind=bn", "norm.affine=element"}, 16, 16, 16},
-    {{"model.arch=resnet", "model.depth=8", "norm.kind=bn", "norm.detach=scale"}, 16, 16, 16},
-    {{"model.arch=resnet", "model.depth=8", "norm.kind=brn", "norm.stat_batch=8"}, 16, 16, 16},
-    {{"model.arch=resnet", "model.depth=8", "norm.kind=l1bn"}, 16, 16, 16},
-    {{"model.arch=cnn", "model.depth=2", "norm.kind=custom", "norm.sets=[samples, channels]"}, 16, 16, 16},
-    {{"model.arch=cnn", "model.depth=2", "norm.kind=bn", "train.batch=50"}, 32, 32, 32},
-    {{"model.arch=cnn", "model.depth=2", "norm.kind=bn", "model.activation=gelu", "norm.placement=after", "model.width=12"}, 32, 32, 42},
-    {{"model.arch=cnn", "model.depth=2", "model.activation=gelu", "norm.kind=ln", "norm.affine=element"}, 32, 32, 32},
-    {{"model.arch=cnn", "model.depth=6", "model.pool=[1, 2, 3, 4]", "norm.kind=bn", "train.batch=8"}, 16, 8, 16}, /* images of one pixel */
-    {{"model.arch=cnn", "model.depth=2", "norm.kind=bn", "model.dropout=0.3", "model.pool=[1]"}, 16, 16, 16},
-    {{"model.arch=cnn", "model.depth=2", "norm.kind=gn", "model.dropout=0.3", "model.activation=tanh", "train.batch=70"}, 20, 16, 20},
-    {{"model.arch=resnet", "model.depth=8", "norm.kind=cbn"}, 16, 16, 16},
-    {{"model.arch=cnn", "model.depth=2", "norm.kind=cbn", "norm.history=1", "model.pool=[1]"}, 16, 16, 16},
-    {{"model.arch=cnn", "model.depth=2", "norm.kind=none", "model.width=12", "train.lr=1e-3"}, 8, 10, 10},
+    {{"model.arch=resnet", "model.depth=8", "norm.kind=none", "train.lr=1e-4"}, 32, 32, 32, 16},
+    {{"model.arch=resnet", "model.depth=8", "norm.kind=none", "model.residual=skipinit"}, 32, 32, 32, 16},
+    {{"model.arch=resnet", "model.depth=8", "norm.kind=none", "model.residual=nf", "norm.placement=preact"}, 32, 32, 32, 16},
+    {{"model.arch=resnet", "model.depth=8", "norm.kind=gn"}, 20, 16, 20, 16},
+    {{"model.arch=resnet", "model.depth=8", "norm.kind=ln", "train.clip_norm=1"}, 64, 64, 64, 16},
+    {{"model.arch=resnet", "model.depth=8", "norm.kind=in", "device.conv=direct"}, 5, 4, 5, 16},
+    {{"model.arch=resnet", "model.depth=8", "norm.kind=rms", "model.width=5", "norm.over=position"}, 7, 22, 22, 16},
+    {{"model.arch=resnet", "model.depth=8", "norm.kind=ln", "norm.over=position", "model.width=16"}, 16, 16, 16, 16},
+    {{"model.arch=resnet", "model.depth=14", "norm.kind=bn"}, 16, 16, 16, 16},
+    {{"model.arch=resnet", "model.depth=14", "norm.kind=bn", "norm.placement=preact", "train.batch=67"}, 32, 32, 32, 16},
+    {{"model.arch=resnet", "model.depth=8", "norm.kind=bn", "norm.placement=preact", "model.activation=gelu"}, 20, 16, 20, 16},
+    {{"model.arch=resnet", "model.depth=8", "norm.kind=bn", "norm.placement=preact", "model.activation=relu", "norm.affine=none"}, 20, 16, 20, 16},
+    {{"model.arch=resnet", "model.depth=8", "norm.kind=bn", "model.activation=tanh", "train.batch=17"}, 16, 16, 16, 16},
+    {{"model.arch=resnet", "model.depth=8", "norm.kind=bn", "norm.stat_batch=5"}, 16, BATCH, 16, 16},
+    {{"model.arch=resnet", "model.depth=8", "norm.kind=bn", "norm.stat_batch=4", "train.clip_norm=1"}, 16, 16, 16, 16},
+    {{"model.arch=resnet", "model.depth=8", "norm.kind=bn", "norm.affine=element"}, 16, 16, 16, 16},
+    {{"model.arch=resnet", "model.depth=8", "norm.kind=bn", "norm.detach=scale"}, 16, 16, 16, 16},
+    {{"model.arch=resnet", "model.depth=8", "norm.kind=brn", "norm.stat_batch=8"}, 16, 16, 16, 16},
+    {{"model.arch=resnet", "model.depth=8", "norm.kind=l1bn"}, 16, 16, 16, 16},
+    {{"model.arch=cnn", "model.depth=2", "norm.kind=custom", "norm.sets=[samples, channels]"}, 16, 16, 16, 16},
+    {{"model.arch=cnn", "model.depth=2", "norm.kind=bn", "train.batch=50"}, 32, 32, 32, 16},
+    {{"model.arch=cnn", "model.depth=2", "norm.kind=bn", "model.activation=gelu", "norm.placement=after", "model.width=12"}, 32, 32, 42, 16},
+    {{"model.arch=cnn", "model.depth=2", "model.activation=gelu", "norm.kind=ln", "norm.affine=element"}, 32, 32, 32, 16},
+    {{"model.arch=cnn", "model.depth=6", "model.pool=[1, 2, 3, 4]", "norm.kind=bn", "train.batch=8"}, 16, 8, 16, 16}, /* images of one pixel */
+    {{"model.arch=cnn", "model.depth=2", "norm.kind=bn", "model.dropout=0.3", "model.pool=[1]"}, 16, 16, 16, 16},
+    {{"model.arch=cnn", "model.depth=2", "norm.kind=gn", "model.dropout=0.3", "model.activation=tanh", "train.batch=70"}, 20, 16, 20, 16},
+    {{"model.arch=resnet", "model.depth=8", "norm.kind=cbn"}, 16, 16, 16, 16},
+    {{"model.arch=cnn", "model.depth=2", "norm.kind=cbn", "norm.history=1", "model.pool=[1]"}, 16, 16, 16, 16},
+    {{"model.arch=cnn", "model.depth=2", "norm.kind=none", "model.width=12", "train.lr=1e-3"}, 8, 10, 10, 16},
+    {{"model.arch=cnn", "model.depth=2", "norm.kind=dyt", "train.batch=70"}, 20, 16, 20, 16},
+    {{"model.arch=resnet", "model.depth=8", "norm.kind=derf", "norm.affine=element"}, 40, 32, 40, 16},
+    /* products for each position, in parts twice as large */
+    {{"model.arch=transformer", "model.depth=1", "norm.kind=dyt"}, 32, 16, 16, 16},
+    {{"model.arch=transformer", "model.depth=1", "norm.kind=ln", "model.activation=gelu", "train.optimizer=adam"}, 24, 12, 12, 16},
+    {{"model.arch=transformer", "model.depth=1", "norm.kind=rms", "model.bias=off", "model.dropout=0.3"}, 4, 32, 32, 4}, /* whose dw have 256 terms in 16 samples */
 };
 enum { NETS = sizeof nets / sizeof *nets };
 
 /* Loops over sequences of 16 pixels. Here micro_bytes are of some samples of 16 x 16 numbers. */
 static const struct net loops[] = {
-    {{"model.arch=lstm", "norm.kind=none", "model.bidirectional=true"}, 32, 16, 16},
-    {{"model.arch=lstm", "norm.kind=none", "model.depth=2", "model.dropout=0.3", "norm.weights=wn"}, 64, 32, 32},
-    {{"model.arch=gru", "norm.kind=dyt", "model.depth=2"}, 32, 16, 16},
-    {{"model.arch=lstm", "norm.kind=ln", "model.depth=2"}, 32, 16, 16},
-    {{"model.arch=rnn", "norm.kind=rms"}, 8, 16, 16},
-    {{"model.arch=lstm", "norm.kind=bn"}, 32, BATCH, 16},
+    {{"model.arch=lstm", "norm.kind=none", "model.bidirectional=true"}, 32, 16, 16, 4},
+    {{"model.arch=lstm", "norm.kind=none", "model.depth=2", "model.dropout=0.3", "norm.weights=wn"}, 64, 32, 32, 4},
+    {{"model.arch=gru", "norm.kind=dyt", "model.depth=2"}, 32, 16, 16, 4},
+    {{"model.arch=lstm", "norm.kind=ln", "model.depth=2"}, 32, 16, 16, 4},
+    {{"model.arch=rnn", "norm.kind=rms"}, 8, 16, 16, 4},
+    {{"model.arch=lstm", "norm.kind=bn"}, 32, BATCH, 16, 4},
 };
 enum { LOOPS = sizeof loops / sizeof *loops };
 
-static void make(struct training *t, const struct nl_backend *backend, const struct net *net, int side)
+static void make(struct training *t, const struct nl_backend *backend, const struct net *net)
 {
-    const char *words[WORDS + 3] = {"train.batch=72", "model.width=16", side < 16 ? "train.clip_norm=1" : "train.clip_norm=0"};
+    const char *words[WORDS + 3] = {"train.batch=72", "model.width=16", net->side < 16 ? "train.clip_norm=1" : "train.clip_norm=0"};
     int count = 3;
     for (int i = 0; i < WORDS && net->words[i]; i++)
         words[count++] = net->words[i];
@@ -67,15 +74,16 @@ static void make(struct training *t, const struct nl_backend *backend, const str
     struct nl_diagnostics diagnostics = {0};
     ck_assert_msg(nl_experiment_load(NULL, words, count, &experiment, &diagnostics) == NL_OK, "%s", nl_diagnostics_text(&diagnostics));
     *t = (struct training){.config = experiment.config, .evaluated = EVALUATED};
-    const char *trouble = training_make(t, backend, 2, (struct nl_shape){.height = side, .width = side, .channels = 3, .classes = 10}, 200);
+    const char *trouble = training_make(t, backend, 2, (struct nl_shape){.height = net->side, .width = net->side, .channels = 3, .classes = 10}, 200);
     ck_assert_msg(!trouble, "%s", trouble);
     training_rates(t);
 }
 
-static int samples_at_a_time(const struct nl_list *list)
+/* row: of loops. */
+static int samples_at_a_time(const struct nl_list *list, bool row)
 {
     for (int i = 0; i < list->chains; i++)
-        if (list->chain[i].micro > 0)
+        if (list->chain[i].micro > 0 && (list->chain[i].row > 0) == row)
             return list->chain[i].micro;
     return list->capacity;
 }
@@ -97,12 +105,12 @@ START_TEST(some_at_a_time_are_as_all_at_once)
     parted.micro_bytes = (size_t)net->samples * 16 * 16 * 16 * sizeof(float);
     whole.micro_bytes = 0;
     struct training a, b;
-    make(&a, &parted, net, 16);
-    make(&b, &whole, net, 16);
-    ck_assert_int_eq(samples_at_a_time(&a.plan.train.list), net->micro);
-    ck_assert_int_eq(samples_at_a_time(&a.plan.eval.list), net->evaluated);
-    ck_assert_int_eq(samples_at_a_time(&b.plan.train.list), b.config.train.batch);
-    ck_assert_int_eq(samples_at_a_time(&b.plan.eval.list), EVALUATED);
+    make(&a, &parted, net);
+    make(&b, &whole, net);
+    ck_assert_int_eq(samples_at_a_time(&a.plan.train.list, false), net->micro);
+    ck_assert_int_eq(samples_at_a_time(&a.plan.eval.list, false), net->evaluated);
+    ck_assert_int_eq(samples_at_a_time(&b.plan.train.list, false), b.config.train.batch);
+    ck_assert_int_eq(samples_at_a_time(&b.plan.eval.list, false), EVALUATED);
     for (int64_t step = 0; step < STEPS; step++) {
         training_step(&a, step, 0);
         training_step(&b, step, 0);
@@ -141,10 +149,10 @@ START_TEST(loops_for_some_at_a_time)
     parted.micro_bytes = (size_t)net->samples * 16 * 16 * parted.real;
     whole.micro_bytes = 0;
     struct training a, b;
-    make(&a, &parted, net, 4);
-    make(&b, &whole, net, 4);
-    ck_assert_int_eq(samples_at_a_time(&a.plan.train.list), net->micro);
-    ck_assert_int_eq(samples_at_a_time(&a.plan.eval.list), net->evaluated);
+    make(&a, &parted, net);
+    make(&b, &whole, net);
+    ck_assert_int_eq(samples_at_a_time(&a.plan.train.list, true), net->micro);
+    ck_assert_int_eq(samples_at_a_time(&a.plan.eval.list, true), net->evaluated);
     struct nl_loss_sums of_parts = evaluate(&a), of_all = evaluate(&b);
     ck_assert_msg(of_all.loss > 0 && memcmp(&of_parts, &of_all, sizeof of_all) == 0, "a loss of %.17g, of all at once %.17g", of_parts.loss, of_all.loss);
     for (int64_t step = 0; step < STEPS; step++) {

@@ -91,10 +91,12 @@ static bool may_be_in_row(const struct nl_list *list, const struct nl_graph_node
     return operation->span == NL_SPAN_SAMPLE || is_apart(node) || is_fixed(node, fixed);
 }
 
+enum { CACHE = 2 }; /* measured: more than so many micro_bytes do not stay in the cache */
+
 /* All loops of a network, with what lies between them, become a row, if that can be and pays. */
 static bool make_row(const struct nl_list *list, bool fixed, int group, struct nl_calls *calls)
 {
-    enum { UNIT = 16, CACHE = 2 }; /* measured: fewer samples wait for the weights, and more than so many micro_bytes do not stay in the cache */
+    enum { UNIT = 16 }; /* measured: fewer samples wait for the weights */
     const struct nl_graph *graph = &list->graph;
     int first = 0, end = 0;
     size_t largest = 1;
@@ -121,19 +123,46 @@ static bool make_row(const struct nl_list *list, bool fixed, int group, struct n
 
 /* ---- all nodes ---- */
 
+/* How many slots a gradient of the value comes from. */
+static int gradients_of(const struct nl_graph *graph, int value)
+{
+    int count = 0;
+    for (const struct nl_graph_node *node = graph->node; node < graph->node + graph->nodes; node++)
+        for (int i = 0; i < NL_MOST_SLOTS; i++)
+            count += node->in[i] == value && !(node->operation->constants & 1u << i);
+    return count;
+}
+
+/* Whether the gradient of a parameter comes from several nodes: it is added up when each has all of its own. */
+static bool shares_parameters(const struct nl_graph *graph, const struct nl_graph_node *node)
+{
+    bool any = false;
+    for (int i = 0; i < NL_MOST_SLOTS; i++)
+        any |= node->in[i] != NL_NONE && graph->value[node->in[i]].kind != NL_ACTIVATIONS && gradients_of(graph, node->in[i]) > 1;
+    return any;
+}
+
+/* steps: a weight is stepped in backward, once, with the whole gradient. */
+static bool may_be_in_group(const struct nl_list *list, const struct nl_graph_node *node, bool fixed, bool steps)
+{
+    bool whole = list->trains && (shares_parameters(&list->graph, node) || (steps && node->operation->steps_weight));
+    return !whole && micro_of(list, node, fixed).unit > 0;
+}
+
 /* Nodes [first, end) become a group, if that pays. */
 static bool make_group(const struct nl_list *list, bool fixed, int first, int end, int group, struct nl_calls *calls)
 {
-    size_t largest = 1;
-    int unit = 1;
+    size_t largest = 1, unit = 1;
+    bool rereads = false;
     for (int i = first; i < end; i++) {
         const struct nl_graph_node *node = &list->graph.node[i];
-        int wanted = micro_of(list, node, fixed).unit;
+        struct nl_micro micro = micro_of(list, node, fixed);
         if (list->trains) /* sums over samples are those of gradients */
-            unit *= wanted / (int)nl_greatest_divisor((size_t)unit, (size_t)wanted);
+            unit *= (size_t)micro.unit / nl_greatest_divisor(unit, (size_t)micro.unit);
         largest = larger(largest, bytes_of(list, node));
+        rereads |= micro.rereads;
     }
-    size_t fit = list->backend->micro_bytes / largest / (size_t)unit * (size_t)unit;
+    size_t fit = (rereads ? CACHE : 1) * list->backend->micro_bytes / largest / unit * unit;
     if (end - first < 2 || fit == 0 || fit >= (size_t)list->capacity)
         return false;
     for (int i = first; i < end; i++) {
@@ -150,11 +179,11 @@ void nl_find_microbatches(const struct nl_list *list, bool fixed, bool steps, st
     bool all_at_once = list->backend->micro_bytes == 0 || (!list->trains && !fixed);
     if (all_at_once)
         return;
-    if (!steps) /* a weight is stepped once, with the whole gradient */
+    if (!steps)
         group += make_row(list, fixed, group, calls);
     for (int first = 0, end; first < graph->nodes; first = end + 1) {
         end = first;
-        while (end < graph->nodes && calls[end].group == 0 && micro_of(list, &graph->node[end], fixed).unit > 0)
+        while (end < graph->nodes && calls[end].group == 0 && may_be_in_group(list, &graph->node[end], fixed, steps))
             end++;
         group += make_group(list, fixed, first, end, group, calls);
     }

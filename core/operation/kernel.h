@@ -98,6 +98,7 @@ struct nl_micro {
     int unit;     /* samples come in multiples of it until the last part; 0: all of them at once */
     size_t sums;  /* bytes of memory for backward to keep between the parts */
     bool reduces; /* over all samples of the batch: struct nl_kernel says how it is called */
+    bool rereads; /* each part reads a matrix of weights again, which small parts do not pay for */
 };
 
 /* Numbers that may differ from replica to replica, in the state of each; all double. The trainer writes them before a step. */

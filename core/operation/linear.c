@@ -26,6 +26,7 @@ static void bind(void *arguments, const struct nl_operands *at)
     linear->dx = at->d_in[X], linear->dw = at->d_in[WEIGHT], linear->db = at->d_in[BIAS];
     linear->adds = at->adds & 1u << X;
     linear->update = at->update;
+    linear->sums = at->sums;
     linear->packed = at->packed;
 }
 

@@ -28,6 +28,7 @@ static void bind(void *arguments, const struct nl_operands *at)
     op->x = at->in[X], op->gamma = at->in[GAMMA], op->beta = at->in[BETA], op->alpha = at->in[ALPHA], op->shift = at->in[SHIFT];
     op->dx = at->d_in[X], op->dgamma = at->d_in[GAMMA], op->dbeta = at->d_in[BETA], op->dalpha = at->d_in[ALPHA], op->dshift = at->d_in[SHIFT];
     op->y = at->out[0], op->dy = at->d_out[0];
+    op->sums = at->sums;
 }
 
 static struct nl_reads reads(const void *arguments, unsigned filled)

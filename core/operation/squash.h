@@ -25,6 +25,7 @@ struct nl_squash {
     const void *dy;
     void *dx;                     /* NULL: nobody asks for it; may be dy */
     void *dalpha, *dshift, *dgamma, *dbeta;
+    void *sums;                   /* in the state, as its kernel's micro says; NULL: all samples come at once */
 };
 
 static inline enum nl_squash_function nl_squash_function_of(const struct nl_squash *op)

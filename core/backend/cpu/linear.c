@@ -1,5 +1,7 @@
 /* Fully connected layer: y = x w + b. Backward: dx = dy w', dw = x' dy, db = column sums of dy. */
-#include "backend/cpu/cpu.h"
+#include <string.h>
+
+#include "backend/cpu/gemm.h"
 #include "operation/linear.h"
 
 static void linear_forward(const struct nl_run *run, const void *arguments)
@@ -15,11 +17,24 @@ static void linear_forward(const struct nl_run *run, const void *arguments)
     }
 }
 
-/* All rows at once: a matrix product of a few rows reads all of w for them. */
+/* The rows of positions make up for reading all of w for a part of the samples; one row a sample does not. The terms of dw come in whole blocks, and those of db
+ * are summed up in double, so that no sum changes its order. OpenBLAS has an order for each number of rows. */
 static struct nl_micro linear_micro(const void *arguments)
 {
-    (void)arguments;
-    return (struct nl_micro){0};
+    const struct nl_linear *op = arguments;
+    if (op->positions == 1 || op->gemm != NL_GEMM_OWN)
+        return (struct nl_micro){0};
+    return (struct nl_micro){.unit = nl_cpu_samples_of_blocks((size_t)op->positions, NL_GEMM_TERMS), .sums = (size_t)op->out * sizeof(double), .rereads = true};
+}
+
+/* Of a part of the samples, it goes on from what the parts before it have summed up. */
+static void add_bias_gradient(const struct nl_run *run, const struct nl_linear *op, size_t at)
+{
+    size_t out = (size_t)op->out;
+    double *sums = NL_AT(op->sums, at);
+    if (sums && run->first == 0)
+        memset(sums, 0, out * sizeof *sums);
+    nl_cpu_column_sums(nl_linear_rows(run, op), out, NL_AT(op->dy, at), sums, NL_AT(op->db, at));
 }
 
 static void linear_backward(const struct nl_run *run, const void *arguments)
@@ -30,10 +45,10 @@ static void linear_backward(const struct nl_run *run, const void *arguments)
         size_t at = (size_t)r * run->stride;
         const float *dy = NL_AT(op->dy, at), *w = NL_AT(op->w, at);
         if (op->db)
-            nl_cpu_column_sums(n, out, dy, NULL, NL_AT(op->db, at));
+            add_bias_gradient(run, op, at);
         const struct nl_cpu_sgd sgd = op->update ? nl_cpu_sgd_of(op->update, at, w) : (struct nl_cpu_sgd){0};
         struct nl_cpu_gemm gradient = {NL_TRANSPOSED_A, in, out, n, .a = NL_AT(op->x, at), .b = dy, .c = NL_AT(op->dw, at),
-                                       .sgd = op->update ? &sgd : NULL};
+                                       .add = op->sums && run->first > 0, .sgd = op->update ? &sgd : NULL};
         float *dx = NL_AT(op->dx, at), *slope = (float *)(uintptr_t)NL_AT(op->x_slope, at);
         if (dx && op->dw && nl_cpu_gemm_yields_dx(op->gemm, &gradient)) {
             gradient.dx = dx;

@@ -11,9 +11,14 @@ struct rows {
     size_t count, columns;
 };
 
+static size_t columns_of(const struct nl_squash *op)
+{
+    return op->affine_count > 0 ? op->affine_count : (size_t)op->channels;
+}
+
 static struct rows rows_of(const struct nl_run *run, const struct nl_squash *op)
 {
-    size_t elements = (size_t)op->positions * (size_t)op->channels, columns = op->affine_count > 0 ? op->affine_count : (size_t)op->channels;
+    size_t elements = (size_t)op->positions * (size_t)op->channels, columns = columns_of(op);
     return (struct rows){(size_t)run->samples * elements / columns, columns};
 }
 
@@ -166,7 +171,7 @@ static double sum_of(const double *of, size_t count)
     return sum;
 }
 
-/* total: QUANTITIES columns, zeros. */
+/* total: QUANTITIES columns, of the blocks before. */
 static void join(const struct task *task, size_t blocks, double *total, size_t at)
 {
     const struct nl_squash *op = task->op;
@@ -189,14 +194,25 @@ static void squash_backward(const struct nl_run *run, const void *arguments)
     struct task task = {.op = op, .rows = rows_of(run, op)};
     size_t blocks = (task.rows.count + NL_BLOCK_ROWS - 1) / NL_BLOCK_ROWS;
     size_t sums = QUANTITIES * task.rows.columns;
-    double *total = nl_cpu_scratch(sums * sizeof *total + blocks * sums * sizeof *task.part);
-    task.part = (float *)(total + sums);
+    double *own = nl_cpu_scratch(sums * sizeof *own + blocks * sums * sizeof *task.part);
+    task.part = (float *)(own + sums);
     for (int r = 0; r < run->replicas; r++) {
+        size_t at = (size_t)r * run->stride;
+        double *total = op->sums ? NL_AT(op->sums, at) : own;
         task.numbers = numbers_of(run, op, r);
         nl_parallel_for(blocks, nl_cpu_grain(20.0 * NL_BLOCK_ROWS * (double)task.rows.columns), on_blocks, &task);
-        memset(total, 0, sums * sizeof *total);
-        join(&task, blocks, total, (size_t)r * run->stride);
+        if (!op->sums || run->first == 0)
+            memset(total, 0, sums * sizeof *total);
+        join(&task, blocks, total, at);
     }
 }
 
-NL_CPU_KERNEL(squash) = {.forward = squash_forward, .backward = squash_backward};
+/* Whole blocks, whose sums go on from those of the samples before. */
+static struct nl_micro squash_micro(const void *arguments)
+{
+    const struct nl_squash *op = arguments;
+    size_t elements = (size_t)op->positions * (size_t)op->channels, columns = columns_of(op);
+    return (struct nl_micro){.unit = nl_cpu_samples_of_blocks(elements / columns, NL_BLOCK_ROWS), .sums = QUANTITIES * columns * sizeof(double)};
+}
+
+NL_CPU_KERNEL(squash) = {.forward = squash_forward, .backward = squash_backward, .micro = squash_micro};
