@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Passes the tests: installs what is missing, builds, runs every test program and script.
 #
-#   tests/run.sh          at most five minutes after the build
+#   tests/run.sh          six minutes of two processors after the build
 #   tests/run.sh --all    also what takes longer
 #   tests/run.sh NAME...  only tests whose name contains one of the words
 #
@@ -32,7 +32,7 @@ wanted() {
 
 passed=0 failed=0 skipped=0 failures=()
 logs=$build/test-logs
-mkdir -p "$logs"
+mkdir -p "$logs/long"
 
 # What a test says of itself: how many checks it made, else its last line.
 summary() { # log
@@ -42,12 +42,16 @@ summary() { # log
 }
 
 # A test is a program or script: exit 0 passes, 77 says that it was skipped (and why, on its last line).
-run_test() { # name command...
-    local name=$1 start=$SECONDS code=0
-    shift
-    wanted "$name" || return 0
-    "$@" >"$logs/$name.log" 2>&1 </dev/null || code=$?
-    local took=$((SECONDS - start))
+run_test() { # name
+    local start=$SECONDS code=0 command=("$build/$1")
+    [[ $1 != *.sh ]] || command=(bash "$root/tests/$1")
+    "${command[@]}" >"$logs/$1.log" 2>&1 </dev/null || code=$?
+    echo "$code $((SECONDS - start))" >"$logs/$1.end"
+}
+
+report_test() { # name
+    local name=$1 code took
+    read -r code took <"$logs/$name.end"
     while read -r line; do
         skipped=$((skipped + 1))
         printf '  skip  %-24s %s\n' "$name" "${line#skipped: }"
@@ -63,21 +67,38 @@ run_test() { # name command...
     esac
 }
 
-export NORMLAB_PROGRAM=$build/normlab NORMLAB_ROOT=$root NORMLAB_ALL=$all
-for program in "$root"/tests/test_*.c; do
-    name=$(basename "$program" .c)
-    run_test "$name" "$build/$name"
-done
-for script in "$root"/tests/test_*.sh; do
-    [ -e "$script" ] || continue
-    run_test "$(basename "$script" .sh)" bash "$script"
-done
-if [ -n "$all" ]; then
-    for script in "$root"/tests/long/*.sh; do
-        [ -e "$script" ] || continue
-        run_test "long/$(basename "$script" .sh)" bash "$script"
+run_tests() { # how many at a time, names
+    local -A running=()
+    local at_once=$1 name pid
+    shift
+    for name; do
+        wanted "$name" || continue
+        [ ${#running[@]} -lt "$at_once" ] || report_next
+        run_test "$name" &
+        running[$!]=$name
     done
-fi
+    while [ ${#running[@]} -gt 0 ]; do report_next; done
+}
+
+# Waits for one of those that are running.
+report_next() {
+    wait -n -p pid
+    report_test "${running[$pid]}"
+    unset "running[$pid]"
+}
+
+names() { # files
+    for file; do
+        file=${file#"$root/tests/"}
+        echo "${file%.c}"
+    done
+}
+
+export NORMLAB_PROGRAM=$build/normlab NORMLAB_ROOT=$root NORMLAB_ALL=$all
+# shellcheck disable=SC2046
+run_tests "$(nproc)" $(names "$root"/tests/test_*.c "$root"/tests/test_*.sh)
+# shellcheck disable=SC2046
+[ -z "$all" ] || run_tests 1 $(names "$root"/tests/long/*.sh)
 
 [ ${#failures[@]} -eq 0 ] || printf 'failed: %s\n' "${failures[*]}"
 [ $((passed + failed)) -gt 0 ] || { echo "no test matches" >&2; exit 2; }
