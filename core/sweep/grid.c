@@ -491,6 +491,7 @@ void nl_grid_release(struct nl_grid *grid)
     }
     free(grid->excluded_by);
     free(grid->trial);
+    free(grid->by_id);
     free(grid->key);
     free(grid->chosen_key);
     *grid = (struct nl_grid){0};

@@ -36,6 +36,7 @@ struct nl_grid {
     const struct nl_key **chosen_key;
     int trials;
     struct nl_trial *trial;
+    const struct nl_trial **by_id; /* [trials] sorted, once all of them have an id; NULL before */
     int points;              /* of the full grid, with seeds */
     int excluded;            /* points that sweep.exclude left out; */
     int *excluded_by;        /* [rules of the experiment] by each: the first that matches counts */
@@ -52,6 +53,9 @@ int nl_grid_identify(struct nl_grid *grid, struct nl_datasets *datasets, struct 
 
 /* Names every trial as in a folder of this experiment that was made so: opens no data. NL_FAIL: `made` does not say from what data. */
 int nl_grid_recognize(struct nl_grid *grid, const struct nl_provenance *made, struct nl_error *err);
+
+/* The trial of this id; NULL: the grid has none, or its trials have no ids. */
+const struct nl_trial *nl_grid_find(const struct nl_grid *grid, const char *id);
 
 /* Lines on excluded and coinciding points, each ended by a newline; "" if there is nothing to say. New string. */
 char *nl_grid_notes(const struct nl_grid *grid);

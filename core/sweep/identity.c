@@ -36,6 +36,30 @@ static void name_trial(struct nl_trial *trial, const char *data, const char *wei
     free(whole);
 }
 
+static int compare_ids(const void *a, const void *b)
+{
+    return strcmp((*(const struct nl_trial *const *)a)->id, (*(const struct nl_trial *const *)b)->id);
+}
+
+static void sort_by_id(struct nl_grid *grid)
+{
+    grid->by_id = nl_alloc((size_t)grid->trials, sizeof *grid->by_id);
+    for (int i = 0; i < grid->trials; i++)
+        grid->by_id[i] = &grid->trial[i];
+    qsort(grid->by_id, (size_t)grid->trials, sizeof *grid->by_id, compare_ids);
+}
+
+static int compare_with_id(const void *id, const void *trial)
+{
+    return strcmp(id, (*(const struct nl_trial *const *)trial)->id);
+}
+
+const struct nl_trial *nl_grid_find(const struct nl_grid *grid, const char *id)
+{
+    const struct nl_trial *const *found = grid->by_id ? bsearch(id, grid->by_id, (size_t)grid->trials, sizeof *grid->by_id, compare_with_id) : NULL;
+    return found ? *found : NULL;
+}
+
 int nl_grid_identify(struct nl_grid *grid, struct nl_datasets *datasets, struct nl_error *err)
 {
     for (int i = 0; i < grid->trials; i++) {
@@ -45,6 +69,7 @@ int nl_grid_identify(struct nl_grid *grid, struct nl_datasets *datasets, struct 
             return NL_FAIL;
         name_trial(trial, trial->dataset->checksum, trial->weights ? trial->weights->checksum : NULL, NL_NUMERICS_VERSION);
     }
+    sort_by_id(grid);
     return NL_OK;
 }
 
@@ -95,6 +120,8 @@ int nl_grid_recognize(struct nl_grid *grid, const struct nl_provenance *made, st
         else
             name_trial(trial, of_data, of_weights, numerics);
     }
+    if (status == NL_OK)
+        sort_by_id(grid);
     release_seen(&data);
     release_seen(&weights);
     return status;

@@ -130,13 +130,8 @@ static int write_all(const struct nl_store *store, const struct nl_grid *grid, c
     return nl_store_write_tables(store, &merge->experiment, grid, record, err);
 }
 
-static int by_id(const void *a, const void *b)
-{
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
-/* Whether each trial that has a file in the folder is one of the whole's, of which id has the names, sorted. */
-static int has_only(const struct source *source, const char *const *id, int trials, bool *only, struct nl_error *err)
+/* Whether each trial that has a file in the folder is one of the grid's. */
+static int has_only(const struct source *source, const struct nl_grid *grid, bool *only, struct nl_error *err)
 {
     const struct nl_store store = nl_store_at(source->folder);
     struct nl_store_listing listing;
@@ -144,17 +139,17 @@ static int has_only(const struct source *source, const char *const *id, int tria
         return NL_FAIL;
     *only = true;
     for (int i = 0; i < listing.count && *only; i++)
-        *only = bsearch(&(const char *){listing.id[i]}, id, (size_t)trials, sizeof *id, by_id) != NULL;
+        *only = nl_grid_find(grid, listing.id[i]) != NULL;
     nl_store_listing_release(&listing);
     return NL_OK;
 }
 
 /* Each trial that a folder shows has its place in the whole, so that none is lost in silence. What a folder with others shows must be unfolded, which takes
  * seconds for a large grid: of a thousand shards none has any. */
-static int check_places(const struct source *source, const struct nl_showing *showing, const char *const *id, struct nl_merge *merge, struct nl_error *err)
+static int check_places(const struct source *source, const struct nl_showing *showing, struct nl_merge *merge, struct nl_error *err)
 {
     bool only;
-    if (has_only(source, id, showing->grid->trials, &only, err))
+    if (has_only(source, showing->grid, &only, err))
         return NL_FAIL;
     if (only)
         return NL_OK;
@@ -179,13 +174,9 @@ static int pool(const struct source *source, int sources, const char *out, const
     const char **from = nl_alloc((size_t)grid->trials, sizeof *from);
     const struct nl_showing showing = {.experiment = &merge->experiment, .grid = grid, .datasets = datasets};
     struct nl_hidden hidden = {0};
-    const char **id = nl_alloc((size_t)grid->trials, sizeof *id);
-    for (int i = 0; i < grid->trials; i++)
-        id[i] = grid->trial[i].id;
-    qsort(id, (size_t)grid->trials, sizeof *id, by_id);
     int status = nl_provenance_check(&source[0].made, datasets, source[0].folder, err);
     for (int i = 0; i < sources && status == NL_OK; i++)
-        status = check_places(&source[i], &showing, id, merge, err);
+        status = check_places(&source[i], &showing, merge, err);
     for (int i = 0; i < sources && status == NL_OK; i++)
         status = take_records(&source[i], grid, record, from, merge, err);
     if (status == NL_OK)
@@ -198,7 +189,6 @@ static int pool(const struct source *source, int sources, const char *out, const
     }
     nl_records_release(record, grid->trials);
     free(from);
-    free(id);
     return status;
 }
 

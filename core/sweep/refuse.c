@@ -19,21 +19,6 @@ struct shown {
     struct nl_error unknown; /* why its trials cannot be named, or some of them may be named otherwise; "" */
 };
 
-static int by_text(const void *a, const void *b)
-{
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
-/* Names of the grid's trials, sorted; new array. */
-static const char **names_of(const struct nl_grid *grid)
-{
-    const char **names = nl_alloc((size_t)grid->trials, sizeof *names);
-    for (int i = 0; i < grid->trials; i++)
-        names[i] = grid->trial[i].id;
-    qsort(names, (size_t)grid->trials, sizeof *names, by_text);
-    return names;
-}
-
 /* Damaged, or could not be run: there is no result to lose. In what cannot be read there may be one. */
 static bool is_trained(const struct nl_store *store, const struct nl_trial *trial)
 {
@@ -43,19 +28,14 @@ static bool is_trained(const struct nl_store *store, const struct nl_trial *tria
     return trained;
 }
 
-static bool is_among(const char *const *names, int count, const char *name)
-{
-    return bsearch(&name, names, (size_t)count, sizeof *names, by_text) != NULL;
-}
-
-/* Trials that the folder shows and the new grid, of these names, does not have; *absent: those without a result. */
-static int count_hidden(const struct shown *shown, const char *const *names, int count, int *absent)
+/* Trials that the folder shows and the new grid does not have; *absent: those without a result. */
+static int count_hidden(const struct shown *shown, const struct nl_grid *new, int *absent)
 {
     const struct nl_store store = nl_store_at(shown->folder);
     int hidden = 0;
     *absent = 0;
     for (int i = 0; i < shown->grid.trials; i++) {
-        bool stays = is_among(names, count, shown->grid.trial[i].id);
+        bool stays = nl_grid_find(new, shown->grid.trial[i].id) != NULL;
         if (stays && !shown->other_version)
             continue;
         bool trained = is_trained(&store, &shown->grid.trial[i]);
@@ -66,7 +46,7 @@ static int count_hidden(const struct shown *shown, const char *const *names, int
 }
 
 /* Trials in the folder that neither grid has; -1: the folder cannot be read. */
-static int count_strangers(const struct shown *shown, const char *const *names, int count, struct nl_error *err)
+static int count_strangers(const struct shown *shown, const struct nl_grid *new, struct nl_error *err)
 {
     const struct nl_store store = nl_store_at(shown->folder);
     struct nl_leftovers leftovers;
@@ -75,8 +55,7 @@ static int count_strangers(const struct shown *shown, const char *const *names, 
         char id[NL_TRIAL_ID];
         const char *path = leftovers.at[i].path, *name = strrchr(path, '/') + 1, *ending = strrchr(name, '.');
         snprintf(id, sizeof id, "%s", name);
-        strangers +=
-            strcmp(leftovers.at[i].why, "not in the grid") == 0 && strcmp(ending, ".trial") == 0 && !is_among(names, count, id);
+        strangers += strcmp(leftovers.at[i].why, "not in the grid") == 0 && strcmp(ending, ".trial") == 0 && !nl_grid_find(new, id);
     }
     nl_leftovers_release(&leftovers);
     return strangers;
@@ -87,12 +66,11 @@ static int count_strangers(const struct shown *shown, const char *const *names, 
  * -1: the folder cannot be read. */
 static int count_lost(struct shown *shown, const struct nl_grid *grid, struct nl_error *err)
 {
-    const char **names = names_of(grid);
     int absent = 0, hidden = 0, strangers = 0;
     if (!*shown->unknown.text)
-        hidden = count_hidden(shown, names, grid->trials, &absent);
+        hidden = count_hidden(shown, grid, &absent);
     if (*shown->unknown.text || (shown->other_version && absent))
-        strangers = count_strangers(shown, names, grid->trials, err);
+        strangers = count_strangers(shown, grid, err);
     if (!*shown->unknown.text && strangers > 0) {
         strangers = strangers < absent ? strangers : absent;
         nl_fail(&shown->unknown,
@@ -100,7 +78,6 @@ static int count_lost(struct shown *shown, const struct nl_grid *grid, struct nl
                 shown->folder, nl_provenance_get(&shown->made, "version"), nl_provenance_get(&shown->made, "commit"),
                 NORMLAB_VERSION, nl_commit());
     }
-    free(names);
     return strangers < 0 ? -1 : hidden + strangers;
 }
 

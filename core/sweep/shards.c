@@ -42,26 +42,11 @@ int *nl_shards(const struct nl_grid *grid, const double *seconds, int shards)
     return out;
 }
 
-struct named {
-    const char *id;
-    int trial;
-};
-
-static int by_id(const void *a, const void *b)
-{
-    const struct named *left = a, *right = b;
-    return strcmp(left->id, right->id);
-}
-
 int *nl_shards_holders(const struct nl_grid *grid, const char *const *folder, int count, int *strangers, struct nl_error *err)
 {
-    struct named *named = nl_alloc((size_t)grid->trials, sizeof *named);
     int *out = nl_alloc((size_t)grid->trials, sizeof *out), status = NL_OK;
-    for (int i = 0; i < grid->trials; i++) {
-        named[i] = (struct named){grid->trial[i].id, i};
+    for (int i = 0; i < grid->trials; i++)
         out[i] = -1;
-    }
-    qsort(named, (size_t)grid->trials, sizeof *named, by_id);
     for (int f = 0; f < count && status == NL_OK; f++) {
         const struct nl_store store = nl_store_at(folder[f]);
         struct nl_store_listing listing = {0};
@@ -69,15 +54,14 @@ int *nl_shards_holders(const struct nl_grid *grid, const char *const *folder, in
         if (strangers)
             strangers[f] = 0;
         for (int i = 0; i < listing.count; i++) {
-            const struct named *found = bsearch(&(struct named){.id = listing.id[i]}, named, (size_t)grid->trials, sizeof *named, by_id);
+            const struct nl_trial *trial = nl_grid_find(grid, listing.id[i]);
             if (strangers)
-                strangers[f] += !found;
-            if (found && out[found->trial] < 0)
-                out[found->trial] = f;
+                strangers[f] += !trial;
+            if (trial && out[trial - grid->trial] < 0)
+                out[trial - grid->trial] = f;
         }
         nl_store_listing_release(&listing);
     }
-    free(named);
     if (status)
         free(out);
     return status ? NULL : out;

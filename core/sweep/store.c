@@ -484,10 +484,9 @@ static void add_leftover(struct nl_leftovers *out, const char *folder, const cha
 /* The trial whose file this is; NULL: it is no trial of the grid. */
 static const struct nl_trial *trial_of(const struct nl_grid *grid, const char *name)
 {
-    for (int i = 0; i < grid->trials; i++)
-        if (strncmp(name, grid->trial[i].id, NL_TRIAL_ID - 1) == 0)
-            return &grid->trial[i];
-    return NULL;
+    char id[NL_TRIAL_ID];
+    snprintf(id, sizeof id, "%s", name);
+    return nl_grid_find(grid, id);
 }
 
 bool nl_store_is_trial_file(const char *name, const char *ending)

@@ -90,30 +90,22 @@ int nl_times_write(const char *path, const struct nl_grid *grid, const double *s
     return status;
 }
 
-struct row {
-    const char *id;
-    double seconds;
-};
-
-static int by_id(const void *a, const void *b)
+/* Seconds of the trials that the file lists. */
+static int read_rows(const struct nl_csv *csv, const struct nl_grid *grid, double *seconds, struct nl_error *err)
 {
-    const struct row *left = a, *right = b;
-    return strcmp(left->id, right->id);
-}
-
-static int read_rows(const struct nl_csv *csv, struct row *row, struct nl_error *err)
-{
-    int id, seconds;
-    if (nl_csv_need(csv, "id", &id, err) || nl_csv_need(csv, "seconds", &seconds, err))
+    int id, column;
+    if (nl_csv_need(csv, "id", &id, err) || nl_csv_need(csv, "seconds", &column, err))
         return NL_BAD;
     for (int i = 0; i < csv->rows; i++) {
-        row[i].id = nl_csv_field(csv, i, id);
-        if (nl_csv_number(csv, i, seconds, &row[i].seconds, err))
+        double value;
+        if (nl_csv_number(csv, i, column, &value, err))
             return NL_BAD;
-        if (!(row[i].seconds >= 0 && isfinite(row[i].seconds)))
+        if (!(value >= 0 && isfinite(value)))
             return nl_bad(err, "%s:%d: 'seconds' must be a number from 0 on", csv->path, csv->line[i]);
+        const struct nl_trial *trial = nl_grid_find(grid, nl_csv_field(csv, i, id));
+        if (trial)
+            seconds[trial - grid->trial] = value;
     }
-    qsort(row, (size_t)csv->rows, sizeof *row, by_id);
     return NL_OK;
 }
 
@@ -122,23 +114,23 @@ double *nl_times_read(const char *path, const struct nl_grid *grid, int *unliste
     struct nl_csv csv;
     if (nl_csv_read(path, &csv, err))
         return NULL;
-    struct row *row = nl_alloc((size_t)csv.rows + 1, sizeof *row);
-    double *out = NULL, seconds = 0, cost = 0;
-    if (read_rows(&csv, row, err) == NL_OK) {
-        out = nl_alloc((size_t)grid->trials, sizeof *out);
-        *unlisted = 0;
-        for (int i = 0; i < grid->trials; i++) {
-            const struct row *found = csv.rows ? bsearch(&(struct row){.id = grid->trial[i].id}, row, (size_t)csv.rows, sizeof *row, by_id) : NULL;
-            out[i] = found ? found->seconds : -1;
-            *unlisted += !found;
-            seconds += found ? found->seconds : 0;
-            cost += found && found->seconds > 0 ? nl_cost_total(nl_trial_cost(&grid->trial[i].config)) : 0;
-        }
-        for (int i = 0; i < grid->trials && *unlisted; i++)
-            if (out[i] < 0)
-                out[i] = nl_cost_total(nl_trial_cost(&grid->trial[i].config)) * (cost > 0 ? seconds / cost : 1);
-    }
-    free(row);
+    double *out = nl_alloc((size_t)grid->trials, sizeof *out), seconds = 0, cost = 0;
+    for (int i = 0; i < grid->trials; i++)
+        out[i] = -1;
+    int status = read_rows(&csv, grid, out, err);
     nl_csv_release(&csv);
+    if (status) {
+        free(out);
+        return NULL;
+    }
+    *unlisted = 0;
+    for (int i = 0; i < grid->trials; i++) {
+        *unlisted += out[i] < 0;
+        seconds += out[i] > 0 ? out[i] : 0;
+        cost += out[i] > 0 ? nl_cost_total(nl_trial_cost(&grid->trial[i].config)) : 0;
+    }
+    for (int i = 0; i < grid->trials && *unlisted; i++)
+        if (out[i] < 0)
+            out[i] = nl_cost_total(nl_trial_cost(&grid->trial[i].config)) * (cost > 0 ? seconds / cost : 1);
     return out;
 }
