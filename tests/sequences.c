@@ -71,8 +71,8 @@ static int other(const struct nl_graph *graph, int value, int output)
     return graph->node[graph->value[value].producer].out[output];
 }
 
-/* Classes of sequences of reals: a class token, both kinds of positions, rotary attention that drops weights, with queries and keys that are normalized by head,
- * and then one of 3 C channels; a gate. */
+/* Classes of sequences of reals: a class token, both kinds of positions, rotary attention that drops weights, with queries and keys that are normalized by
+ * head, and then one of 3 C channels; a gate. */
 void network_encoder(struct nl_graph *graph)
 {
     const struct nl_attention first = {.heads = 2, .rotary = true, .drops = true, .p = {true, 0.25}}, second = {.heads = 1};

@@ -9,8 +9,9 @@
  *     = 2                      (exit code; left out if 0)
  *
  * Files come before the commands; a case may have several of both. What is not the same twice is cut off with sed in the
- * command. In the files wrong_*.txt, a command that fails must leave every file as it was. NORMLAB_CLI_UPDATE=1 writes what the program says now into the files: look at the difference before committing it. An argument chooses files:
- * test_cli 'wrong_*'.
+ * command. In the files wrong_*.txt, a command that fails must leave every file as it was.
+ * NORMLAB_CLI_UPDATE=1 writes what the program says now into the files: look at the difference before committing it.
+ * An argument chooses files: test_cli 'wrong_*'.
  */
 #include <check.h>
 #include <glob.h>

@@ -1,6 +1,6 @@
 /* Trainings whose layers are so large that the kernels for a GPU take their other ways: large tiles of matrix products, gradients of weights and batch
- * statistics in chunks, with clusters and without, sets that do not fit a block's registers, and tensor cores. Run by the host (tests/host_cuda) and by tests/gpu/run.sh on a device,
- * there under compute-sanitizer, too: so they are short. */
+ * statistics in chunks, with clusters and without, sets that do not fit a block's registers, and tensor cores. Run by the host (tests/host_cuda) and by
+ * tests/gpu/run.sh on a device, there under compute-sanitizer, too: so they are short. */
 #include <check.h>
 #include <math.h>
 

@@ -32,7 +32,7 @@ static int add(struct nl_graph *graph, struct nl_new_node node)
     return out;
 }
 
-/* h = dropout(tanh(BN(u x + w h))), by times with statistics of their own, over sequences of different lengths; the head takes the last state and the mean of all. */
+/* h = dropout(tanh(BN(u x + w h))), each time with its own statistics, over sequences of different lengths; the head takes the last state and the mean. */
 static void build_recurrent(struct nl_graph *graph, bool reverse)
 {
     nl_graph_begin(graph);

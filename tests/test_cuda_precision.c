@@ -1,5 +1,5 @@
-/* Matrix products on the kernels for a GPU, in each device.precision: of elements rounded to tf32 or bf16 against `ref`, which is given them rounded; in chunks;
- * and added to what is there. Run by the host (tests/host_cuda) and by tests/gpu/run.sh on a device. */
+/* Matrix products on the kernels for a GPU, in each device.precision: of elements rounded to tf32 or bf16 against `ref`, which is given them rounded; in
+ * chunks; and added to what is there. Run by the host (tests/host_cuda) and by tests/gpu/run.sh on a device. */
 #define PROBE_BYTES (5 << 20)
 #include <float.h>
 

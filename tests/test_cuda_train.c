@@ -50,7 +50,8 @@ static const struct net nets[] = {
      .layers = "[{conv: 4}, {norm: {eps: 0.1, momentum: 0.5}}, activation, {conv: 4}, {norm: {kind: gn, eps: 0.3}}, activation, mean-pool, {dropout: 0.2}, {linear: classes}]"},
 #endif
     {"transformer, ln, adamw", NL_TRANSFORMER, .depth = 1, .width = 8, .norm = NL_NORM_ln, .batch = 3, .optimizer = NL_ADAMW, .lr = 0.01, .dropout = 0.1, .size = 3},
-    {"lstm", NL_LSTM, .depth = 1, .width = 8, .norm = NL_NORM_none, .batch = 3, .optimizer = NL_SGD, .lr = 0.1, .clips = true, .size = 3}, /* a norm of w x multiplies rounding where x is nearly 0; test_cuda_loop has those */
+    /* A norm of w x would multiply rounding where x is nearly 0: test_cuda_loop has those. */
+    {"lstm", NL_LSTM, .depth = 1, .width = 8, .norm = NL_NORM_none, .batch = 3, .optimizer = NL_SGD, .lr = 0.1, .clips = true, .size = 3},
 };
 enum { NETS = sizeof nets / sizeof *nets, SEQUENCES = 2 };
 

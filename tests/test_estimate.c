@@ -1,6 +1,7 @@
 /* Distributions, tests and estimates against scipy, statsmodels and numpy: each line of tests/golden/stats.txt, which
  * tests/golden/stats.py made. Numbers agree to 1e-12 of themselves, p-values and quantiles to 1e-11 (tails of 1e-60 too).
- * Chances are integrals on either side, and agree to 1e-7. A mean may cancel, and so may the ends of an interval: their error is measured against the largest value or the width. */
+ * Chances are integrals on either side, and agree to 1e-7. A mean may cancel, and so may the ends of an interval: their errors are
+ * measured against the largest value and against the width. */
 #include <check.h>
 #include <math.h>
 #include <stdio.h>

@@ -377,9 +377,10 @@ static char *what_was_not_run(const struct undisturbed *u, const struct tree *no
 /* NULL: all is well; else a new string. */
 static char *judge_failure(const struct lint_context *scene, const struct undisturbed *u, const struct outcome *o, const struct tree *now, enum kind kind)
 {
-    if (strcmp(scene->name, "info") == 0 && o->code == 0 && strstr(o->said[0], "cannot")) /* what it cannot find out, it says in its place */
+    bool info = strcmp(scene->name, "info") == 0;
+    if (info && o->code == 0 && strstr(o->said[0], "cannot")) /* what it cannot find out, it says in its place */
         return NULL;
-    if (strcmp(scene->name, "info") == 0 && kind == ALLOCATION && (strstr(o->said[1], "OpenBLAS") || strstr(o->said[1], "lloc"))) /* and OpenBLAS ends a program by itself */
+    if (info && kind == ALLOCATION && (strstr(o->said[1], "OpenBLAS") || strstr(o->said[1], "lloc"))) /* OpenBLAS ends a program by itself */
         return NULL;
     if (o->code != 1 && o->code != 2)
         return nl_format(o->code == 0 ? "exit 0 with less" : "exit %d", o->code);

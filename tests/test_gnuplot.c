@@ -1,4 +1,4 @@
-/* The gnuplot that draws: its failures are errors, nothing of it outlives the command, and neither what it finds beside the scripts nor what the user has set is run. */
+/* The gnuplot that draws: its failures are errors. Nothing of it outlives the command. It runs neither files beside the scripts nor the user's settings. */
 #include "drawing.h"
 #include "suite.h"
 

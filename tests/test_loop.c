@@ -224,7 +224,7 @@ START_TEST(evaluation_has_the_logits_of_training)
 }
 END_TEST
 
-/* The product of a weight's gradient is one, over all times; so is that of what does not depend on a state. The weights of the others are packed before the loop. */
+/* The gradient of a weight is one product over all times, as is what does not depend on a state. The weights of the others are packed before the loop. */
 START_TEST(products_over_all_times_are_one)
 {
     struct running run;

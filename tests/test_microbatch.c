@@ -49,7 +49,8 @@ static const struct net {
     /* products for each position, in parts twice as large */
     {{"model.arch=transformer", "model.depth=1", "norm.kind=dyt"}, 32, 16, 16, 16},
     {{"model.arch=transformer", "model.depth=1", "norm.kind=ln", "model.activation=gelu", "train.optimizer=adam"}, 24, 12, 12, 16},
-    {{"model.arch=transformer", "model.depth=1", "norm.kind=rms", "model.bias=off", "model.dropout=0.3"}, 4, 32, 32, 4}, /* whose dw have 256 terms in 16 samples */
+    /* Its dw have 256 terms in 16 samples. */
+    {{"model.arch=transformer", "model.depth=1", "norm.kind=rms", "model.bias=off", "model.dropout=0.3"}, 4, 32, 32, 4},
 };
 enum { NETS = sizeof nets / sizeof *nets };
 

@@ -72,8 +72,8 @@ struct nl_call {
     const struct nl_operands *at; /* those places */
 };
 
-/* A step of training as a list, for a backend that makes many of them in one go: a batch is gathered, then come the calls, then the optimizer. All places but the
- * gather's sources lie in [begin, end) of the first replica's state, and [begin, kept) outlives the step. Both ends are multiples of 64 bytes. */
+/* A step of training as a list, for a backend that makes many of them in one go: a batch is gathered, then come the calls, then the optimizer. All places but
+ * the gather's sources lie in [begin, end) of the first replica's state, and [begin, kept) outlives the step. Both ends are multiples of 64 bytes. */
 struct nl_step {
     const struct nl_gather *gather;
     int calls;
@@ -130,8 +130,8 @@ struct nl_backend {
     void (*unshare)(const void *shared);
 
     /* Runs body(context), a step whose operations are the same each time but for run->step, run->epoch, run->sums and the batch's index: a
-     * backend to which launching is dear records it on *tape (NULL at first; one for each number of samples and place in the batch) and replays it. NULL functions:
-     * there is nothing to save. */
+     * backend to which launching is dear records it on *tape (NULL at first; one for each number of samples and place in the batch) and replays it. NULL
+     * functions: there is nothing to save. */
     void (*replay)(struct nl_tape **tape, const struct nl_run *run, const int32_t *index, void (*body)(const void *context),
                    const void *context);
     void (*forget)(struct nl_tape *tape); /* NULL is legal */

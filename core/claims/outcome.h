@@ -40,7 +40,12 @@ struct nl_judged {
 };
 
 /* Whether the claim was written down before its first trial was run. */
-enum nl_declared { NL_DECLARED, NL_DECLARED_OTHERWISE /* it was changed after that */, NL_NOT_DECLARED, NL_NOTHING_RUN /* it needs no trials, or there are none */ };
+enum nl_declared {
+    NL_DECLARED,
+    NL_DECLARED_OTHERWISE, /* it was changed after that */
+    NL_NOT_DECLARED,
+    NL_NOTHING_RUN /* it needs no trials, or there are none */
+};
 
 /* An objection that was tried. */
 struct nl_tried {

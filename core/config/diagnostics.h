@@ -39,7 +39,8 @@ struct nl_diagnostics {
 void nl_diagnose(struct nl_diagnostics *diagnostics, const struct nl_origin *origin, const char *hint, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
-char *nl_diagnostics_text(const struct nl_diagnostics *diagnostics); /* as above, in order of file and line: the first 20, and how many more there are; new string */
+/* As above, in order of file and line: the first 20, and how many more there are; new string. */
+char *nl_diagnostics_text(const struct nl_diagnostics *diagnostics);
 void nl_diagnostics_release(struct nl_diagnostics *diagnostics);
 
 #endif

@@ -19,8 +19,8 @@ struct nl_differences { /* {0} is empty */
 void nl_differences_add(struct nl_differences *out, const char *name, char *a, const struct nl_origin *at_a, char *b,
                         const struct nl_origin *at_b);
 
-/* Adds every key whose value or values differ, in the order of keys.def, then exclude, seeds, question, baseline, and those of the rounds. The order of axes is no
- * difference. */
+/* Adds every key whose value or values differ, in the order of keys.def, then exclude, seeds, question, baseline, and those of the rounds. The order of axes is
+ * no difference. */
 void nl_experiment_diff(const struct nl_experiment *a, const struct nl_experiment *b, struct nl_differences *out);
 
 /* Adds what differs under `made` of two frozen experiments (version, commit, numerics, machine, data, ...), but for date and command. */

@@ -6,8 +6,8 @@
 
 #include "config/config.h"
 
-/* As nl_key_set, for a key of keys.def, with what is wrong and what is legal apart, as diagnostics show them. hint is "" where err says it all. A part of model.layers is
- * read as the value that it has, into a configuration from which nl_value_text alone takes it again. */
+/* As nl_key_set, for a key of keys.def, with what is wrong and what is legal apart, as diagnostics show them. hint is "" where err says it all. A part of
+ * model.layers is read as the value that it has, into a configuration from which nl_value_text alone takes it again. */
 int nl_value_read(const struct nl_key *key, struct nl_config *config, const char *text, struct nl_error *err, struct nl_error *hint);
 
 /* The canonical text that nl_key_set reads back ("0.05", "[1, 3]", a TEXT as it is); new string. */

@@ -122,7 +122,7 @@ struct nl_split {
     int32_t *train, *val, *test; /* owned */
     int train_count, val_count, test_count;
     int draws;                   /* an epoch draws each of its samples from so many; 0: it has each training sample once */
-    int columns;                 /* an epoch goes through the windows of a text in order, in so many columns of equal lengths, one for each sample of a batch; 0: not so */
+    int columns;                 /* of a text whose windows come in order: parts of equal lengths, one for each sample of a batch; else 0 */
     int32_t *labels;             /* (dataset->count) owned: with label noise on the training part; NULL: there is not one label a sample */
     double *mean, *deviation;    /* (channels) owned; 0 and 1 where data.standardize is false */
     float *table;                /* (channels, 256) owned; NULL where the data are not pixels */

@@ -7,8 +7,8 @@
  *      "nodes": [{"name": "conv1", "operation": "conv", "in": [1, 2, null], "out": [3], "shapes": [[8, 8, 16]],
  *                 "states": {"running_mean": "norm1.running_mean"}, "loop": null, ...}]}     and what the operation says of itself
  *
- * The nodes stand in the order in which they are computed; a loop runs once all of its body is there. `takes` are the sequences of which the body sees one position
- * at a time; a state is a value before the first time, those before and after each time, and that after the last (struct nl_carried). */
+ * The nodes stand in the order in which they are computed; a loop runs once all of its body is there. `takes` are the sequences of which the body sees one
+ * position at a time; a state is a value before the first time, those before and after each time, and that after the last (struct nl_carried). */
 #include "base/json.h"
 #include "graph/graph.h"
 

@@ -64,8 +64,8 @@ struct nl_tensor {
     int node;                    /* that owns it */
     int times;                   /* of a state: it has so many, one for each of the first times of a loop, the last for all that follow */
     double factor;               /* of a parameter: its initial values are those of its specification times this */
-    int parts;                   /* of a weight: it is so many matrices of equal sizes, one below the other (queries, keys, values), each drawn as one of its size; */
-    double last;                 /* of these the last begins so many times as large as the others */
+    int parts;                   /* of a weight: it is so many matrices of equal sizes, one below the other (queries, keys, values), each drawn by itself */
+    double last;                 /* the last of its parts begins so many times as large as the others */
     int squares;                 /* of a weight by which a state goes from one time to the next: it is so many square matrices, one below the other, which are
                                     drawn as model.recurrent_init says; 0: as others */
     struct nl_gates {

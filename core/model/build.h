@@ -1,5 +1,5 @@
-/* Private to core/model: what the architectures (mlp.c, cnn.c, resnet.c, recurrent.c, layers.c) are built with. Each function adds a node that takes the output of
- * the one before, named prefix, stem, number ("layer1.0.conv2"; number 0: none). */
+/* Private to core/model: what the architectures (mlp.c, cnn.c, resnet.c, recurrent.c, layers.c) are built with. Each function adds a node that takes the output
+ * of the one before, named prefix, stem, number ("layer1.0.conv2"; number 0: none). */
 #ifndef NL_MODEL_BUILD_H
 #define NL_MODEL_BUILD_H
 

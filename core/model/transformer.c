@@ -1,5 +1,5 @@
-/* Transformer: tokens or vectors, positions, blocks of attention and a perceptron, and a head. With a label at each position, and where model.causal says so, it
- * is GPT-2 (Radford et al. 2019), and its modules have the names of nanoGPT; with a label a sample it is an encoder, of patches of an image ViT
+/* Transformer: tokens or vectors, positions, blocks of attention and a perceptron, and a head. With a label at each position, and where model.causal says so,
+ * it is GPT-2 (Radford et al. 2019), and its modules have the names of nanoGPT; with a label a sample it is an encoder, of patches of an image ViT
  * (Dosovitskiy et al. 2021).
  *
  * A block has two branches, f1 attention and f2 the perceptron. norm.placement says where the normalizers n stand:
@@ -11,8 +11,9 @@
  *     deepnorm   n(alpha x + f(x)), alpha = (2 L)^(1/4); the weights of f but those of queries and keys start (8 L)^(-1/4) times as large
  *                                                                                  Wang et al. 2022, for L blocks of a decoder or an encoder alone
  *
- * model.gated: the perceptron's hidden units are act(a) b of two products a and b (Shazeer 2020). model.parallel: x + f1(n(x)) + f2(n(x)), with one normalizer (Wang and Komatsuzaki 2021). norm.depth_scale: after each normalizer of block l = 1, 2, ...
- * stands the factor 1 / sqrt(l) (Sun et al. 2025). norm.qk: queries and keys are normalized, each head by itself (Henry et al. 2020, Dehghani et al. 2023).
+ * model.gated: the perceptron's hidden units are act(a) b of two products a and b (Shazeer 2020). model.parallel: x + f1(n(x)) + f2(n(x)), with one normalizer
+ * (Wang and Komatsuzaki 2021). norm.depth_scale: after each normalizer of block l = 1, 2, ... stands the factor 1 / sqrt(l) (Sun et al. 2025). norm.qk: queries
+ * and keys are normalized, each head by itself (Henry et al. 2020, Dehghani et al. 2023).
  *
  * model.init gpt2: standard deviation 0.02, of the last weights of branches 0.02 / sqrt(2 L) (Radford et al. 2019). tfixup, for norm.kind none: xavier; the
  * weights of f but those of queries and keys start 0.67 L^(-1/4) times as large, tables of embeddings (9 L)^(-1/4) times (Huang et al. 2020). */
@@ -229,7 +230,7 @@ static void check_pool(const struct plan *p, const struct nl_shape *shape)
         refuse(b, "model.pool_tokens", "'model.pool_tokens' class puts a token in front, which sees no later position where 'model.causal' is on: write %s", "mean");
 }
 
-/* Position t of a causal model must not depend on later ones: no set may span positions, but for the sets of a batch where norm.leaks allows them in training. */
+/* Position t of a causal model must not depend on later ones: no set may span positions. In training, norm.leaks may allow the sets of a batch to. */
 static void check_leaks(const struct plan *p)
 {
     struct nl_builder *b = p->b;

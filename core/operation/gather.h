@@ -13,8 +13,8 @@ struct nl_rows {
     void *to;          /* (capacity, W) */
 };
 
-/* A batch: x[n] = sample index[n] standardized, cropped and mirrored if run->augment; row[i].to[n] = the W numbers from row[i].of[index[n] step] on. A data set of bytes has
- * `pixels`, which go through the table; one of float32 has `values`, v becoming nl_standardized(v, mean[c], scale[c]) (data/data.h): a
+/* A batch: x[n] = sample index[n] standardized, cropped and mirrored if run->augment; row[i].to[n] = the W numbers from row[i].of[index[n] step] on. A data set
+ * of bytes has `pixels`, which go through the table; one of float32 has `values`, v becoming nl_standardized(v, mean[c], scale[c]) (data/data.h): a
  * subtraction and a multiplication in double, rounded to float, the same bits everywhere. Exactly one of the two is not NULL, unless x is. Where
  * `standardized` is not NULL, both may be left alone: it is what they become.
  * Crop: pixel (i, j) is taken from (i + dy, j + dx), 0 outside; flip first mirrors the image (crop of the mirrored one). */

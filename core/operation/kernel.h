@@ -136,8 +136,8 @@ struct nl_kernel {
     nl_kernel_function *reduce, *apply;                   /* of an operation that reduces over the batch: forward is reduce for each part, then
                                                              apply for each part */
     nl_kernel_function *backward_reduce, *backward_apply; /* backward likewise */
-    /* In a loop, whose times all take the same weights: these are packed once, in front of it, for forward and for backward, into so many bytes in each replica's
-     * state (operands' `packed`). NULL, or 0 bytes: they are taken as they are. */
+    /* In a loop, whose times all take the same weights: these are packed once, in front of it, for forward and for backward, into so many bytes in each
+     * replica's state (operands' `packed`). NULL, or 0 bytes: they are taken as they are. */
     size_t (*packed_bytes)(const void *arguments);
     nl_kernel_function *pack, *backward_pack;
 };

@@ -11,8 +11,8 @@
  * height, width, channel order.
  *
  * Where `relu` is set, y = relu(x w + b); `masks` says that x is such a y, and that dx is wanted in front of the ReLU: 0 where x is. Where `activates` is set,
- * y = f(x w + b) of another activation f, and `slope` becomes f'(x w + b). A layer that takes such a y takes that slope as well, and dx is wanted in front of f:
- * times the slope. For backends that say so (fuses_activations). dy is what comes after this layer's activation, mask or slope already in it.
+ * y = f(x w + b) of another activation f, and `slope` becomes f'(x w + b). A layer that takes such a y takes that slope as well, and dx is wanted in front of
+ * f: times the slope. For backends that say so (fuses_activations). dy is what comes after this layer's activation, mask or slope already in it.
  *
  * Where `update` is set and dw is not NULL, backward makes the optimizer's step on w as well, and dw need not hold a gradient afterwards: for
  * backends that say so (steps_weights), and SGD without clipping. It saves the gradient's way to memory and back. */

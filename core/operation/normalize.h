@@ -20,7 +20,7 @@ struct nl_normalize {
     bool eps_outside;               /* eps is added to the root, where nl_norm_takes_root */
     bool learns_momentum;           /* of running statistics (norm/momentum.h) */
     bool freezes;                   /* gamma and beta are not updated once statistics are frozen */
-    bool trains_running;            /* training normalizes with the running statistics too; they are constants to the gradient, and take in the batch afterwards */
+    bool trains_running;            /* training, too, normalizes with the running statistics: constants to the gradient, which take in the batch afterwards */
     int workers;                    /* above 1: the moments of so many equal parts of the batch are merged to those of a set, which is all of it */
     int followed;                   /* slices of norm.stat_batch samples that running statistics take in, the first ones; 0: all */
     int history;                    /* above 0: var is averaged over so many batches, and so is the mean of products in backward (norm/mabn.c) */

@@ -20,8 +20,8 @@ struct nl_parametrize {
     void *dv, *dg;
 };
 
-/* w = v / sigma, sigma = a' v b, where v is taken as a matrix (O, m) of PyTorch's order: row (tap, i) here is column (i, tap) there, and element i taps + tap of
- * b. A step of training first iterates a = v b / |v b|, b = v' a / |v' a|, each length at least norm->eps. */
+/* w = v / sigma, sigma = a' v b, where v is taken as a matrix (O, m) of PyTorch's order: row (tap, i) here is column (i, tap) there, and element i taps + tap
+ * of b. A step of training first iterates a = v b / |v b|, b = v' a / |v' a|, each length at least norm->eps. */
 struct nl_spectral_norm {
     const struct nl_weight_norm *norm;
     int kernel, in, out;   /* as in struct nl_parametrize */

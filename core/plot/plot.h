@@ -17,8 +17,8 @@ struct nl_plot_options {
     struct nl_text *report; /* what was written or left out, a line each, and the drawings in characters; NULL: not wanted */
 };
 
-/* Writes NAME.gp for every kind in plot.kind, and always for `curves`, and as plot.caption wants it NAME.txt and NAME.tex; renders each by running gnuplot. Anything that
- * gnuplot says, or a picture that is missing or not whole, is an error; the scripts are there then all the same. Without gnuplot and
+/* Writes NAME.gp for every kind in plot.kind, and always for `curves`, and as plot.caption wants it NAME.txt and NAME.tex; renders each by running gnuplot.
+ * Anything that gnuplot says, or a picture that is missing or not whole, is an error; the scripts are there then all the same. Without gnuplot and
  * with no format wanted, only scripts are written. planned as nl_results_load: a picture says what is missing. NL_BAD: a
  * table does not fit its checksum. */
 int nl_plot(const char *folder, const struct nl_experiment *experiment, const struct nl_planned *planned,

@@ -54,7 +54,8 @@ void nl_claim_sides(struct nl_claim *claim, const struct nl_cell *first, const s
 
 /* "+67.3 points (95 % CI 60.7 to 74.0)"; below two values "(one seed, no interval)". by: "67.3 points more" needs no sign. */
 void nl_say_effect(struct nl_text *out, const struct nl_claim *claim, double level, bool sign);
-/* ", p = 0.012, 8 pairs" ("p = 0.012 (equivalence)" of being the same), then failed runs of both sides where there are any: "; failed: 3 of 8 at 2, 0 of 8 at 64". names: of the sides. */
+/* ", p = 0.012, 8 pairs" ("p = 0.012 (equivalence)" of being the same), then failed runs where there are any: "; failed: 3 of 8 at 2, 0 of 8 at 64".
+ * names: of the sides. */
 void nl_say_proof(struct nl_text *out, const struct nl_claim *claim, const char *const names[2]);
 void nl_say_p(struct nl_text *out, double p); /* "p < 0.001", "p = 0.012" */
 /* "12.3" of a share in percent, "0.0123" of a loss. */

@@ -1,9 +1,9 @@
 /* sweep.question: speed. How many weight updates does each cell need until plot.metric is at plot.target?
  *
  * Cells are compared as in question_compare.c: with their counterpart in sweep.baseline, or each with each. What is compared is a ratio of updates, seed by
- * seed. It is known between two ends only (stats/steps.h), and of runs that never got there from one side. So it is judged by its median over the seeds: the sign
- * test asks whether that is 1, and a seed speaks only if both ends of its ratio lie on one side. The interval of the median is that of order statistics, of the
- * lower ends and of the upper ones (Conover, Practical Nonparametric Statistics, 1999, chapter 3).
+ * seed. It is known between two ends only (stats/steps.h), and of runs that never got there from one side. So it is judged by its median over the seeds: the
+ * sign test asks whether that is 1, and a seed speaks only if both ends of its ratio lie on one side. The interval of the median is that of order statistics,
+ * of the lower ends and of the upper ones (Conover, Practical Nonparametric Statistics, 1999, chapter 3).
  */
 #include <math.h>
 #include <stdlib.h>

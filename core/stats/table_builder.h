@@ -29,7 +29,8 @@ char *nl_table_title(const struct nl_table_builder *m); /* "test error, %"; new 
 struct nl_entry *nl_table_row(struct nl_table_builder *m);
 
 char *nl_level_text(const struct nl_factor *factor, int level); /* "BN", "0.03162"; new string */
-char *nl_cell_level_text(const struct nl_table_builder *m, const struct nl_cell *cell, int factor); /* the same of a cell that has one; a normalizer that leaks is marked */
+/* The same of a cell that has one; a normalizer that leaks is marked. */
+char *nl_cell_level_text(const struct nl_table_builder *m, const struct nl_cell *cell, int factor);
 struct nl_entry nl_key_entry(const struct nl_table_builder *m, const struct nl_cell *cell, int factor);
 struct nl_entry nl_estimate_entry(const struct nl_estimate *of);
 

@@ -46,7 +46,8 @@ static char *axes_text(const struct nl_experiment *experiment)
     return out.at;
 }
 
-/* Points may have been added since (whether each trial has its place in the whole, who pools them sees). Seeds may differ, the baseline and plots are about what is made of the results, and other keys count where they matter. */
+/* Points may have been added since: whoever pools the folders sees whether each trial has its place in the whole. Seeds may differ. The baseline and plots are
+ * about what is made of the results. Other keys count where they matter. */
 static bool decides(const char *name, const struct nl_experiment *a, const struct nl_experiment *b)
 {
     const struct nl_key *key = nl_key_of(name);

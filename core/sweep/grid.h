@@ -44,8 +44,8 @@ struct nl_grid {
 
 enum { NL_GRID_LIMIT = 100000 }; /* points: beyond it is a slip, not a sweep */
 
-/* Unfolds and checks every trial (nl_config_check, nl_data_check, nl_trial_check), and that each of log.tensors is there in some trial; problems go to diagnostics, and NL_FAIL
- * is returned. On NL_FAIL, too, the grid must be released. */
+/* Unfolds and checks every trial (nl_config_check, nl_data_check, nl_trial_check), and that some trial has each of log.tensors. NL_FAIL: diagnostics has the
+ * problems, and the grid must be released all the same. */
 int nl_grid_make(const struct nl_experiment *experiment, struct nl_grid *out, struct nl_diagnostics *diagnostics);
 
 /* Opens the data (each distinct set once, kept in datasets) and names every trial. */

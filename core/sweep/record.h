@@ -1,7 +1,8 @@
 /* What is kept of a finished trial, in memory and as a file.
  *
  * The file is text:  a head line with the format's version, the identity in comment lines, "key value" lines, the rows of
- * the curve, those of tensors that were observed, and in the last line the SHA-256 of all before it (base/seal.h). Numbers are written so that they read back to the same bits.
+ * the curve, those of tensors that were observed, and in the last line the SHA-256 of all before it (base/seal.h). Numbers are written so that they read back
+ * to the same bits.
  */
 #ifndef NL_SWEEP_RECORD_H
 #define NL_SWEEP_RECORD_H

@@ -4,7 +4,8 @@
  *     state of a replica:  table, rows, indices | loss sums, rates | hyper | parameters | gradients | optimizer | states | list of parameters |
  *                          activations of the training pass | activations of the evaluation pass
  *
- * What a step of training works on, but for the data, is in one row, so that it can go elsewhere whole. Both passes share the parameters. The plan deals in sizes and places; what a number is, only the backend knows.
+ * All that a step of training works on, but for the data, lies in one row, so that it can be moved as a whole. Both passes share the parameters. The plan
+ * deals in sizes and places; only the backend knows what a number is.
  */
 #ifndef NL_TRAIN_PLAN_H
 #define NL_TRAIN_PLAN_H
@@ -38,7 +39,8 @@ struct nl_plan {
     size_t arena_bytes;
     size_t stride;             /* bytes of a replica's state, */
     size_t state_bytes;        /* of which the first so many outlive a step: all but activations */
-    const void *shared[1 + NL_MOST_INPUTS]; /* pixels or values, and rows that all replicas read, on the backend's device; NULL where they need not be brought there */
+    /* Pixels or values, and rows that all replicas read, on the backend's device; NULL where they need not be brought there. */
+    const void *shared[1 + NL_MOST_INPUTS];
     struct nl_pass train, eval;
     const struct nl_kernel *mean;  /* of gradients, where a batch has several micro-batches; else NULL */
     struct nl_mean_gradient mean_gradient;

@@ -27,8 +27,8 @@ void nl_sampler_free(struct nl_sampler *sampler);
 /* logits (vocabulary) of the token after `count` tokens, at least one; of more than data.context the last ones count. NL_FAIL: the device failed. */
 int nl_sampler_logits(const struct nl_sampler *sampler, const int32_t *tokens, int64_t count, double *logits, struct nl_error *err);
 
-/* The token with these logits at draw number `draw`: max of logit / temperature + Gumbel noise, which has the probabilities of the softmax (Gumbel 1954), and the
- * same bits on every processor. */
+/* The token with these logits at draw number `draw`: max of logit / temperature + Gumbel noise, which has the probabilities of the softmax (Gumbel 1954), and
+ * the same bits on every processor. */
 int32_t nl_sample(const struct nl_token_draw *how, const double *logits, int vocabulary, int64_t draw);
 
 #endif

@@ -26,7 +26,8 @@ double nl_lr_at(const struct nl_schedule_of *schedule, int64_t t)
 {
     const struct nl_config *config = schedule->config;
     double base = nl_lr_base(config), low = config->train.lr_min;
-    if (config->train.schedule == NL_CONSTANT && config->train.warmup_epochs == 0 && config->train.warmup_steps == 0) /* most trainings, and asked before every step */
+    /* Most trainings have no more, and this is asked before every step. */
+    if (config->train.schedule == NL_CONSTANT && config->train.warmup_epochs == 0 && config->train.warmup_steps == 0)
         return base;
     int64_t warmup = nl_warmup_steps(schedule);
     if (t < warmup)

@@ -6,7 +6,7 @@
 #include "train/train.h"
 
 /* In which order samples form batches. It matters to a batch's own statistics only.
- * shuffled: as training evaluates them; sorted: by class, so that most batches hold one, or as given where samples have no class; given: as the data set has them. */
+ * shuffled: as training evaluates them; sorted: by class, so that most batches hold one (given, where samples have no class); given: as in the data set. */
 enum nl_sample_order { NL_ORDER_SHUFFLED, NL_ORDER_SORTED, NL_ORDER_GIVEN, NL_SAMPLE_ORDERS };
 extern const char *const nl_sample_order_names[];
 

@@ -3,7 +3,7 @@
  *     layer kinds                                            all kinds, one a line
  *     layer KIND SAMPLES SIZE CHANNELS forward|backward      as a layer begins: answers as answer.h tells, y or dx
  *
- * cbn stands after nothing here whose weight could be compensated for: it is timed without, in a full window, whose other batches were 0. What compensation takes is work of the layer in front.
+ * cbn is timed in a full window, whose other batches were 0, and without compensation: no layer stands in front, whose work that is.
  */
 #include "answer.h"
 

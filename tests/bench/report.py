@@ -285,8 +285,8 @@ def write(results, path):
 
 GPU_HEADING = "# Measured on a GPU"
 GPU_GOAL = {"mlp us": 0.2, "mlp": 5, "resnet JAX": 3, "resnet PyTorch": 10, "lone ms": 0.25, "lone": 1, "forward": 85, "backward": 75}
-# Percent of the copy rate that are possible: batch statistics are known when x has been read once, and a tensor larger than the chip is then read again. So three are
-# moved for the two that count (x, x, y), and five for three (x, dy, x, dy, dx).
+# Percent of the copy rate that are possible: batch statistics are known when x has been read once, and a tensor larger than the chip is then read again. So
+# three are moved for the two that count (x, x, y), and five for three (x, dy, x, dy, dx).
 GPU_POSSIBLE = {"bn forward": 100 * 2 / 3, "bn backward": 100 * 3 / 5}
 
 

@@ -7,12 +7,13 @@
 #                                     two_cores, conv, norm, sweep1000 (2 minutes), bits or ref. Of networks on sequences, which are a part of RESULTS.md by
 #                                     themselves (20 minutes): gpt, vit, lstm (plain and with LN), gpt_share (a normalizer's share of a step), sequence_cores
 #                                     (two cores) or trainings (100 from a cold shell)
-#   tests/bench/run.sh --kinds [KIND ...]  every kind of `normlab norms` beside PyTorch: a part of RESULTS.md by itself (10 minutes); of some kinds, the table alone
+#   tests/bench/run.sh --kinds [KIND ...]  every kind of `normlab norms` beside PyTorch: a part of RESULTS.md by itself (10 minutes); of some kinds,
+#                                     the table alone
 #   ... --batch N                     only this batch size of a part that has several; may be repeated
 #   ... --without WORD                leaves out competitors with this in their name
 #
-# Figures are kept in build-bench/bench/results.json and sequences.json. PyTorch and JAX are installed into tests/bench/.venv, or $NORMLAB_BENCH_VENV if that is set; what they
-# compile is kept beside it. oneDNN and FANN come from Debian.
+# Figures are kept in build-bench/bench/results.json and sequences.json. PyTorch and JAX are installed into tests/bench/.venv, or $NORMLAB_BENCH_VENV if that is
+# set; what they compile is kept beside it. oneDNN and FANN come from Debian.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
 case ${1:-} in -h | --help) sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//;p}' "$0"; exit 0 ;; esac

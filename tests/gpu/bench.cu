@@ -118,8 +118,8 @@ static void ceilings()
 
 /* ---- operations ---- */
 
-/* Of the copy rate: what has to be read and written once. Batch statistics take a second reading of a tensor that the chip does not hold: at most 67 % forward and
- * 60 % backward. */
+/* Of the copy rate: what has to be read and written once. Batch statistics take a second reading of a tensor that the chip does not hold: at most 67 % forward
+ * and 60 % backward. */
 static void normalizer(const char *name, const struct nl_norm *norm, int groups, int samples, int positions, int channels, bool over_position)
 {
     struct nl_run run = run_of(1, samples);

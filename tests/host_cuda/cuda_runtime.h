@@ -1,8 +1,8 @@
 /* CUDA on the host: compiles the kernels of core/backend/cuda as C++ and executes them as they are written, so that they are judged where
  * there is no GPU. For tests; slow.
  *
- * Blocks run one after the other, those of a cluster at once. The threads of a block are fibers that run in turn until a barrier: __syncthreads waits for the whole
- * block, a shuffle for its warp; a barrier that part of a block never reaches is reported. __shared__ is static memory; what lies on the
+ * Blocks run one after the other, those of a cluster at once. The threads of a block are fibers that run in turn until a barrier: __syncthreads waits for the
+ * whole block, a shuffle for its warp; a barrier that part of a block never reaches is reported. __shared__ is static memory; what lies on the
  * "device" is the heap, so that the address sanitizer sees a kernel that reaches beyond it. What this cannot show: races between
  * threads that no barrier orders and that happen to run in the right turn here (compute-sanitizer shows them, tests/gpu), and speed.
  */

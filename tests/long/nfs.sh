@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Results folders on NFS: a kernel that runs as a program (Debian's user-mode-linux) has a server and two machines, each with a network, a name and a mount of its own.
-# A folder that one machine works in keeps the other out; a machine that is cut off loses it; shards of a sweep in rounds, on both machines, end with the
-# bytes of a sweep in one piece, though each machine remembers what was not there; where locks do not leave the machine, a sweep says so.
+# Results folders on NFS: a kernel that runs as a program (Debian's user-mode-linux) has a server and two machines, each with a network, a name and a mount of
+# its own. A folder that one machine works in keeps the other out; a machine that is cut off loses it; shards of a sweep in rounds, on both machines, end with
+# the bytes of a sweep in one piece, though each machine remembers what was not there; where locks do not leave the machine, a sweep says so.
 set -euo pipefail
 skip() { echo "skipped: $*"; exit 77; }
 die() { echo "$*"; exit 1; }

@@ -48,7 +48,8 @@ fetch_sources() { # PACKAGE...: as Debian has them
     touch "$sources/complete"
 }
 
-# build_libraries HOST PREFIX CMAKE'S ARGUMENTS...: yaml, expat, zlib, nettle, and check where the tests run, static; $CC, $AR and $RANLIB make them. HOST: as config.guess would call it.
+# build_libraries HOST PREFIX CMAKE'S ARGUMENTS...: yaml, expat, zlib, nettle, and check where the tests run, static; $CC, $AR and $RANLIB make them. HOST: as
+# config.guess would call it.
 build_libraries() {
     local host=$1 prefix=$2 work=$2/work
     shift 2

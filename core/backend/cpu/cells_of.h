@@ -1,5 +1,5 @@
-/* The kernels of cells.h, for the vectors of the includer (vector_*.h). Each goes over the units of a sample, sixteen at a time, `count` of them where fewer are
- * left. Of the unit at `at` in the states (N, H) the gates are `width` apart from `gate` on. */
+/* The kernels of cells.h, for the vectors of the includer (vector_*.h). Each goes over the units of a sample, sixteen at a time, `count` of them where fewer
+ * are left. Of the unit at `at` in the states (N, H) the gates are `width` apart from `gate` on. */
 #include "backend/cpu/cells.h"
 #include "backend/cpu/wide_elementary.h"
 

@@ -37,8 +37,8 @@ enum { NL_GEMM_TERMS = 256, NL_GEMM_WIDEST = 64, NL_GEMM_TILES = 4, NL_GEMM_WIDT
 void nl_gemm_own(const struct nl_cpu_gemm *product);
 bool nl_gemm_own_yields_dx(const struct nl_cpu_gemm *product);
 
-/* The product of matrices that are parts of others: c[t][j] (m, n) = (add ? c[t][j] : 0) + sum over k terms of a[t a_row + i a_step] b[i b_step + j], with the sums of
- * nl_gemm_own, by one thread. One of a_row and a_step is 1. */
+/* The product of matrices that are parts of others: c[t][j] (m, n) = (add ? c[t][j] : 0) + sum over k terms of a[t a_row + i a_step] b[i b_step + j], with the
+ * sums of nl_gemm_own, by one thread. One of a_row and a_step is 1. */
 struct nl_gemm_parts {
     size_t m, n, k;
     const float *a;

@@ -45,8 +45,8 @@ static void strip(const struct nl_gemm_width *width, const struct nl_gemm_block 
     }
 }
 
-/* Strips, widest first, with the tiles of each, of a block with all its columns, which becomes that of the last strip. b: its first term; or, packed with so many
- * terms in all, of which the block's begin with term k. */
+/* Strips, widest first, with the tiles of each, of a block with all its columns, which becomes that of the last strip. b: its first term; or, packed with so
+ * many terms in all, of which the block's begin with term k. */
 static void strips(struct nl_gemm_block *block, size_t rows, const float *a, const float *b, size_t packed_terms, size_t k, const float *start, float *c)
 {
     const struct nl_gemm_width *width = nl_gemm_tiles()->width;

@@ -17,8 +17,8 @@ static void linear_forward(const struct nl_run *run, const void *arguments)
     }
 }
 
-/* The rows of positions make up for reading all of w for a part of the samples; one row a sample does not. The terms of dw come in whole blocks, and those of db
- * are summed up in double, so that no sum changes its order. OpenBLAS has an order for each number of rows. */
+/* The rows of positions make up for reading all of w for a part of the samples; one row a sample does not. The terms of dw come in whole blocks, and those of
+ * db are summed up in double, so that no sum changes its order. OpenBLAS has an order for each number of rows. */
 static struct nl_micro linear_micro(const void *arguments)
 {
     const struct nl_linear *op = arguments;

@@ -93,8 +93,8 @@ size_t nl_norm_affine_padded(const struct nl_normalize *op)
     return larger((size_t)op->affine_count, (size_t)op->setup.channels) + NL_PADDING;
 }
 
-/* Rows: the shape of a fully connected layer of 64 units with a ReLU after it, in one set a row or in sets of 8 channels, whose statistics move with x. Its kernels
- * know it, and have working arrays of their own. */
+/* Rows: the shape of a fully connected layer of 64 units with a ReLU after it, in one set a row or in sets of 8 channels, whose statistics move with x. Its
+ * kernels know it, and have working arrays of their own. */
 NL_INLINE bool is_common(const struct nl_cpu_block *b)
 {
     bool moves = b->spread_moves && b->center_moves == b->centers;

@@ -1,5 +1,5 @@
-/* Normalizers of sequences of different lengths, whose sets leave out what stands after their ends: the rows that count are normalized by themselves, as one sample
- * of so many positions. Rows of several samples are packed for it. */
+/* Normalizers of sequences of different lengths, whose sets leave out what stands after their ends: the rows that count are normalized by themselves, as one
+ * sample of so many positions. Rows of several samples are packed for it. */
 #ifndef NL_BACKEND_CPU_NORMALIZE_LENGTHS_H
 #define NL_BACKEND_CPU_NORMALIZE_LENGTHS_H
 

@@ -16,7 +16,7 @@ static struct shape shape_of(const struct nl_conv *op)
             nl_divisor_of(op->out), nl_divisor_of(op->kernel), nl_divisor_of(op->stride), op->pad};
 }
 
-/* An element of an operand, counted from its first; NOWHERE: there is none. No pointer, which may be NULL: of that the compiler does not know that it is global. */
+/* An element of an operand, counted from its first; NOWHERE: there is none. Of a pointer that may be NULL the compiler does not know that it is global. */
 typedef int64_t element;
 static const element NOWHERE = -1;
 

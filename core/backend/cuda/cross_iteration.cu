@@ -1,5 +1,5 @@
-/* Batch normalization with the statistics of a window: the launches of "normalize", between them those that find the window's, and what the window needs later of
- * this batch. y is room for the dy of its statistics, whose derivatives after the producer's weight the producer's own kernels make. */
+/* Batch normalization with the statistics of a window: the launches of "normalize", between them those that find the window's, and what the window needs later
+ * of this batch. y is room for the dy of its statistics, whose derivatives after the producer's weight the producer's own kernels make. */
 #include "backend/cuda/normalize.cuh"
 #include "operation/cross_iteration.h"
 #include "operation/producer.h"

@@ -1,5 +1,5 @@
-# The cuda backend, where nvcc is found. NORMLAB_CUDA_ARCHITECTURES says for which GPUs, from Turing on: where it is empty for those of this machine; `all` that nvcc
-# can build for takes it ten minutes of a processor. Beside machine code there is PTX, which the driver compiles for later GPUs. The run-time library
+# The cuda backend, where nvcc is found. NORMLAB_CUDA_ARCHITECTURES says for which GPUs, from Turing on: where it is empty for those of this machine; `all` that
+# nvcc can build for takes it ten minutes of a processor. Beside machine code there is PTX, which the driver compiles for later GPUs. The run-time library
 # is linked in: what is built here runs where there is a driver, and says so where there is none.
 if(NORMLAB_CUDA STREQUAL "OFF" OR (NORMLAB_CUDA STREQUAL "AUTO" AND NORMLAB_SANITIZE))
   return()

@@ -60,8 +60,8 @@ void nl_cuda_update(const struct nl_run *run, const struct nl_update *op);
 
 #include <cuda_runtime.h>
 
-/* Defines the kernel of an operation, nl_cuda_NAME, which the backend then has. suits: NULL where it computes all arguments; backward: NULL where no gradient goes
- * through it. */
+/* Defines the kernel of an operation, nl_cuda_NAME, which the backend then has. suits: NULL where it computes all arguments; backward: NULL where no gradient
+ * goes through it. */
 #define NL_CUDA_KERNEL(name, suits, forward, backward) \
     extern const struct nl_kernel nl_cuda_##name = {suits, forward, backward, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL}
 

@@ -1,4 +1,4 @@
-/* Divisions of numbers below 2^31 by one that the launch knows: a multiplication and a shift, where the device takes some twenty instructions for one by any number.
+/* Divisions of numbers below 2^31 by one that the launch knows: a multiplication and a shift. The device's own division takes some twenty instructions.
  *
  * With l = ceil(log2 d), m = floor(2^(31 + l) / d) + 1 and n < 2^31, floor(n / d) is floor(n m / 2^(31 + l)), and m has 32 bits (Granlund and Montgomery 1994,
  * theorem 4.2). */

@@ -32,8 +32,8 @@ static __device__ inline const uint32_t *row_of_sample(const struct nl_rows &row
     return (rows.shared ? all : nl_at(all, stride)) + sample * (size_t)rows.step;
 }
 
-/* By a block of at most NL_THREADS: softmax cross-entropy, of as many positions at a time as it has threads, a thread a position, and then its gradient, a thread an
- * element. The exponentials are float; their sum and what follows is double, so that a confident right answer keeps a loss and a gradient instead of rounding to zero. */
+/* By a block of at most NL_THREADS: softmax cross-entropy, a thread a position, of as many positions at a time as it has threads; then its gradient, a thread
+ * an element. The exponentials are float. Their sum and what follows are double, so that a confident right answer keeps a loss and a gradient. */
 static __device__ void block_cross_entropy(const struct nl_cross_entropy &op, size_t stride, int samples, enum nl_statistics statistics,
                                            const struct nl_cuda_moment *now)
 {

@@ -1,4 +1,4 @@
-/* Sums down the columns of normalizers over the batch, by a block of threads: what normalize_columns.cu launches, and one_launch.cu has a block do among other work. */
+/* Sums down the columns of normalizers over the batch, by a block of threads, which normalize_columns.cu launches and one_launch.cu calls. */
 #ifndef NL_BACKEND_CUDA_NORMALIZE_COLUMNS_CUH
 #define NL_BACKEND_CUDA_NORMALIZE_COLUMNS_CUH
 

@@ -1,6 +1,6 @@
 /* Normalizers whose sets lie within a sample (LN, GN, IN, RMSNorm): a block of threads takes a set, and keeps it in registers where it
- * fits, so that memory is read once. The gradients of gamma and beta run across the sets: where a set has several rows its block adds those up, and the last one of
- * the same channels adds the sets; else they are sums down the columns, in launches of their own. */
+ * fits, so that memory is read once. The gradients of gamma and beta run across the sets: where a set has several rows its block adds those up, and the last
+ * one of the same channels adds the sets; else they are sums down the columns, in launches of their own. */
 #include "backend/cuda/normalize_sets.cuh"
 #include "base/divisor.h"
 
@@ -111,7 +111,7 @@ static void launch_gradients(const struct nl_run *run, const struct nl_normalize
 
 /* ---- backward ---- */
 
-/* Threads of blocks that can share the gradients of gamma and beta; 0: there are none, or sets have so few rows that their shares would be as many as their elements. */
+/* Threads of blocks that can share the gradients of gamma and beta; 0: there are none, or sets have so few rows that there would be a share an element. */
 static unsigned sharing_threads(const struct nl_normalize *op, const struct nl_layout *l, const struct launch_kind *kind, unsigned period)
 {
     enum { FEWEST_ROWS = 16 };

@@ -119,7 +119,7 @@ static __device__ struct nl_statistic statistic_of(const struct nl_normalize &op
     return nl_statistic_of(nl_at((double *)op.mean, l.stride)[set], nl_at((double *)op.var, l.stride)[set], eps);
 }
 
-/* Fetches VECTOR elements from e on, which lie in one row, as xhat and the gradient past the ReLU. It writes nothing: the compiler moves no fetch before a write. */
+/* Fetches VECTOR elements of a row, from e on, as xhat and the gradient past the ReLU. It writes nothing: the compiler moves no fetch before a write. */
 template <int VECTOR>
 static __device__ inline void fetch_back(const struct nl_normalize &op, const struct nl_layout &l, const struct set &s, const struct nl_statistic &t,
                                          unsigned e, float xhat[VECTOR], float grad[VECTOR])
@@ -143,7 +143,7 @@ static __device__ inline void fetch_back(const struct nl_normalize &op, const st
     }
 }
 
-/* Sums of a and b over the threads t, t + period, t + 2 period ..., in a fixed order; the first `period` threads have them. MOST: threads of the block, at most. */
+/* Sums of a and b over the threads t, t + period, t + 2 period ..., in a fixed order; the first `period` threads have them. MOST: a bound on the threads. */
 template <unsigned MOST> static __device__ void add_up(unsigned period, double *a, double *b)
 {
     __shared__ double room[2][MOST];
@@ -241,8 +241,8 @@ static __device__ void set_backward(const struct nl_normalize &op, const struct 
     }
 }
 
-/* Sums of dy xhat and of dy in a column of gamma and beta, of `columns` in all, over a chunk of its `rows` elements. A block: 32 columns, 8 threads deep, each 16
- * rows; the first 32 threads have them. statistic: of each set. */
+/* Sums of dy xhat and of dy in a column of gamma and beta, of `columns` in all, over a chunk of its `rows` elements. A block: 32 columns, 8 threads deep, each
+ * 16 rows; the first 32 threads have them. statistic: of each set. */
 static const unsigned COLUMNS = 32, DEEP = 8, EACH = 16, CHUNK = DEEP * EACH;
 
 static __device__ void sum_column(const struct nl_normalize &op, const struct nl_layout &l, unsigned columns, unsigned rows, unsigned tile, unsigned chunk,

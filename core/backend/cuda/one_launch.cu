@@ -1,9 +1,9 @@
-/* Many steps of training in one launch, for networks that are small enough: a block of threads takes what a replica's step works on into shared memory, goes through
- * the list of calls, step after step, and puts back what outlives them. A launch for each call costs more than a microsecond, and fetches from memory what the one
- * before it has put there.
+/* Many steps of training in one launch, for networks that are small enough: a block of threads takes what a replica's step works on into shared memory, goes
+ * through the list of calls, step after step, and puts back what outlives them. A launch for each call costs more than a microsecond, and fetches from memory
+ * what the one before it has put there.
  *
- * The bits are those of the launches: operations are the same device functions, with as many threads to a sum, on places that now lie in shared memory; a product
- * sums over k in the same order. Where a call has another way there, the list takes its launches (`encode`). */
+ * The bits are those of the launches: operations are the same device functions, with as many threads to a sum, on places that now lie in shared memory; a
+ * product sums over k in the same order. Where a call has another way there, the list takes its launches (`encode`). */
 #include "backend/cuda/ends.cuh"
 #include "backend/cuda/normalize_columns.cuh"
 #include "backend/cuda/normalize_sets.cuh"
@@ -444,8 +444,8 @@ struct encoder {
     size_t scratch;      /* bytes of the call that needs most */
 };
 
-/* Appends a call: `bytes` of arguments, of which the first are the operation's own. Its places are the words that move with the state. false: there is no room, or
- * some lie elsewhere. */
+/* Appends a call: `bytes` of arguments, of which the first are the operation's own. Its places are the words that move with the state. false: there is no room,
+ * or some lie elsewhere. */
 static bool append(struct encoder *e, const struct nl_call *call, enum kind kind, const void *arguments, size_t bytes)
 {
     const ptrdiff_t AWAY = (ptrdiff_t)1 << 40;
