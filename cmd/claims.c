@@ -187,7 +187,7 @@ static int judge(const struct claims *claims, const struct settings *settings)
         incomplete += outcome->verdict == NL_INCOMPLETE;
         contradicted += outcome->verdict == NL_CONTRADICTED;
         inconclusive += outcome->verdict == NL_UNDECIDED;
-        failed += outcome->failed;
+        failed += outcome->failures.failed;
     }
     if (incomplete)
         return fail("%sclaims without a verdict, for want of trials: %d of %d",

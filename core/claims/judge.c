@@ -243,12 +243,14 @@ static char *what_decides(const struct nl_claim *claim, const struct nl_publishe
 
 /* ---- obstacles ---- */
 
-static void count_runs(struct nl_claim *claim, const struct contrast *contrast)
+/* That a run ended at chance says nothing of what is read of its first step. */
+static void count_runs(struct nl_claim *claim, const struct contrast *contrast, const struct nl_reading *reading)
 {
+    bool at_start = reading->tensor && reading->first;
     for (int i = 0; i < contrast->cells; i++) {
         int side = i >= contrast->of_first;
         claim->runs[side] += contrast->cell[i]->trials;
-        claim->failed[side] += contrast->cell[i]->failed;
+        claim->failed[side] += contrast->cell[i]->failed - (at_start ? contrast->cell[i]->dead : 0);
     }
 }
 
@@ -317,7 +319,7 @@ static void weigh(struct nl_judged *out, struct contrast *contrast, const struct
         contrast->at[seed].low += shift;
         contrast->at[seed].high += shift;
     }
-    count_runs(claim, contrast);
+    count_runs(claim, contrast, &part->reading);
     if (part->kind == NL_IDENTITY) {
         judge_runs_identity(out, contrast);
         return;

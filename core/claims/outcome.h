@@ -61,7 +61,8 @@ struct nl_outcome {
     struct nl_text reason; /* sentences: why it is no other verdict, and what would decide it */
     double level;
     int tests;                    /* of the family of parts */
-    int planned, missing, failed; /* trials of the claim's own sweep */
+    int planned, missing;         /* trials of the claim's own sweep */
+    struct nl_failures failures;  /* among them */
     int parts, controls, sames, tries;
     struct nl_judged *part, *control, *same;
     struct nl_tried *tried;

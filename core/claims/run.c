@@ -348,8 +348,8 @@ static int judge_runs(struct work *work, struct nl_outcome *out, struct nl_diagn
         return status;
     out->planned = work->main.planned;
     out->missing = work->main.missing;
-    for (int i = 0; work->main.loaded && i < work->main.results.cells; i++)
-        out->failed += work->main.results.cell[i].failed;
+    if (work->main.loaded)
+        out->failures = nl_results_failures(&work->main.results);
     out->declared = declared(&work->main);
     if (refuse_verdict(work, out))
         return NL_OK;

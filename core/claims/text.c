@@ -136,8 +136,11 @@ static void say_background(struct nl_text *out, const struct nl_published *publi
 
 static void say_runs(struct nl_text *out, const struct nl_outcome *outcome, const char *item)
 {
-    if (outcome->failed)
-        nl_text_add(out, "%sFailed runs: %d of %d.\n", item, outcome->failed, outcome->planned - outcome->missing);
+    if (outcome->failures.failed) {
+        nl_text_add(out, "%s", item);
+        nl_say_failures(out, &outcome->failures);
+        nl_text_add(out, "\n");
+    }
     if (outcome->one_part)
         nl_text_add(out, "%sAll seeds share one test part: what is said holds on it.\n", item);
 }
@@ -250,7 +253,7 @@ static void add_json(struct nl_text *out, const struct nl_outcome *outcome)
     nl_json_member(out, "declared", declared[outcome->declared]);
     nl_json_member_number(out, "level", outcome->level);
     nl_text_add(out, ", \"tests\": %d, \"trials\": {\"planned\": %d, \"missing\": %d, \"failed\": %d},\n    \"reason\": ",
-                outcome->tests, outcome->planned, outcome->missing, outcome->failed);
+                outcome->tests, outcome->planned, outcome->missing, outcome->failures.failed);
     nl_json_add(out, outcome->reason.at);
     nl_json_member(out, "says", published->says);
     nl_json_member(out, "source", published->source);

@@ -99,8 +99,12 @@ static void add_claim(struct nl_document *document, const struct nl_outcome *out
     nl_document_add(document, NL_BLOCK_PARAGRAPH, 0, "The paper says: %s (%s)", published->says, published->source);
     add_if(document, "Its figures", published->figures);
     add_parts(document, outcome);
-    if (outcome->failed)
-        nl_document_add(document, NL_BLOCK_PARAGRAPH, 0, "Failed runs: %d of %d.", outcome->failed, outcome->planned - outcome->missing);
+    if (outcome->failures.failed) {
+        struct nl_text failures = {0};
+        nl_say_failures(&failures, &outcome->failures);
+        nl_document_add(document, NL_BLOCK_PARAGRAPH, 0, "%s", failures.at);
+        nl_text_release(&failures);
+    }
     if (outcome->one_part)
         nl_document_add(document, NL_BLOCK_PARAGRAPH, 0, "All seeds share one test part: what is said holds on it.");
     add_if(document, "What differs from the paper's protocol", published->differs);

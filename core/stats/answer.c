@@ -52,22 +52,12 @@ static void say_missing(struct nl_text *out, const struct nl_results *results)
 
 static void say_failures(struct nl_answer *answer, const struct nl_results *results, const struct nl_metric_column *metric)
 {
-    int trials = 0, diverged = 0, dead = 0;
-    for (int i = 0; i < results->cells; i++) {
-        trials += results->cell[i].trials;
-        diverged += results->cell[i].diverged;
-        dead += results->cell[i].dead;
-        answer->failed += results->cell[i].failed;
-    }
-    if (answer->failed == 0) {
-        nl_text_add(&answer->notes, "Failed runs: none of %d.\n", trials);
-        return;
-    }
-    nl_text_add(&answer->notes, "Failed runs: %d of %d", answer->failed, trials);
-    nl_text_add(&answer->notes, " (%d diverged, %d at chance, %d stopped by an error).", diverged, dead, answer->failed - diverged - dead);
-    if (diverged && metric->measure.share && !isnan(metric->chance))
+    struct nl_failures failures = nl_results_failures(results);
+    answer->failed = failures.failed;
+    nl_say_failures(&answer->notes, &failures);
+    if (failures.diverged && metric->measure.share && !isnan(metric->chance))
         nl_text_add(&answer->notes, " A diverged run counts at chance, %.3g %%.", 100.0 * metric->chance);
-    else if (diverged && !metric->measure.share)
+    else if (failures.diverged && !metric->measure.share)
         nl_text_add(&answer->notes, " A diverged run has no loss and is in no mean.");
     nl_text_add(&answer->notes, "\n");
 }

@@ -59,8 +59,20 @@ void nl_say_proof(struct nl_text *out, const struct nl_claim *claim, const char 
         nl_text_add(out, claim->candidate == NL_FOUND_SAME ? " (equivalence)" : "");
     }
     nl_text_add(out, ", %d pair%s", claim->effect.n, claim->effect.n == 1 ? "" : "s");
-    if (claim->failed[0] || claim->failed[1])
-        nl_text_add(out, "; failed: %d of %d %s, %d of %d %s", claim->failed[0], claim->runs[0], names[0], claim->failed[1], claim->runs[1], names[1]);
+    if (!claim->failed[0] && !claim->failed[1])
+        return;
+    nl_text_add(out, "; failed: %d of %d", claim->failed[0], claim->runs[0]);
+    if (claim->runs[1]) /* there is another side */
+        nl_text_add(out, " %s, %d of %d %s", names[0], claim->failed[1], claim->runs[1], names[1]);
+}
+
+void nl_say_failures(struct nl_text *out, const struct nl_failures *failures)
+{
+    if (failures->failed)
+        nl_text_add(out, "Failed runs: %d of %d (%d diverged, %d at chance, %d stopped by an error).", failures->failed, failures->runs, failures->diverged,
+                    failures->dead, failures->failed - failures->diverged - failures->dead);
+    else
+        nl_text_add(out, "Failed runs: none of %d.", failures->runs);
 }
 
 void nl_say_p(struct nl_text *out, double p)

@@ -294,6 +294,18 @@ bool nl_factor_is_optional(const struct nl_results *results, int factor)
     return false;
 }
 
+struct nl_failures nl_results_failures(const struct nl_results *results)
+{
+    struct nl_failures out = {0};
+    for (int i = 0; i < results->cells; i++) {
+        out.runs += results->cell[i].trials;
+        out.failed += results->cell[i].failed;
+        out.diverged += results->cell[i].diverged;
+        out.dead += results->cell[i].dead;
+    }
+    return out;
+}
+
 const char *nl_cell_status(const struct nl_results *results, const struct nl_cell *cell, int seed)
 {
     return !cell || cell->row[seed] < 0 ? NULL : nl_csv_field(&results->csv, cell->row[seed], results->status);

@@ -71,6 +71,12 @@ bool nl_cell_leaks(const struct nl_results *results, const struct nl_experiment 
 #define NL_LEAKS_MARK " [sees ahead]"
 double nl_factor_number(const struct nl_factor *factor, int level);
 
+/* Runs of all cells that are there, and how they failed (struct nl_cell). */
+struct nl_failures {
+    int runs, failed, diverged, dead;
+};
+struct nl_failures nl_results_failures(const struct nl_results *results);
+
 /* "done", "diverged", "dead", "error"; NULL: the trial is not there. */
 const char *nl_cell_status(const struct nl_results *results, const struct nl_cell *cell, int seed);
 
