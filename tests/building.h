@@ -86,6 +86,7 @@ void network_bigram(struct nl_graph *graph);
 void network_encoder(struct nl_graph *graph);
 void network_regression(struct nl_graph *graph);
 void network_pooled(struct nl_graph *graph);
+void network_counted(struct nl_graph *graph);
 void network_last(struct nl_graph *graph);
 
 #endif

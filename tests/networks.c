@@ -518,6 +518,7 @@ const struct network networks[NETWORKS] = {{"lstm", lstm_layer_norm, 6, 0, false
                                            {"regression", network_regression, 6, 0, false},
                                            {"last", network_last, 6, 0, false},
                                            {"pooled", network_pooled, 6, 0, false},
+                                           {"counted", network_counted, 6, 4, false},
                                            {"padded", padded, 6, 0, false},
                                            {"unrolled lstm", unrolled, 6, 0, false},
                                            {"wide concat", concatenated_wide, 40, 16, false},

@@ -121,6 +121,15 @@ void network_pooled(struct nl_graph *graph)
     nl_graph_end(graph, linear(graph, add(graph, &nl_mean_pool_operation, NULL, "pool", 1, (int[]){x}, 0), CLASSES, "head", 0));
 }
 
+/* A normalizer of the positions that count, which takes some samples at a time. */
+void network_counted(struct nl_graph *graph)
+{
+    struct nl_normalize ln = {.norm = &nl_norm_ln, .setup = {.groups = 1}, .affine_count = 4};
+    int x = add(graph, &nl_class_token_operation, NULL, "cls", 1, (int[]){each(graph, begin_padded(graph), 4, "embedding")}, 0);
+    x = activate(graph, add(graph, &nl_normalize_operation, &ln, "norm", 1, (int[]){x}, 0), NL_TANH, "act");
+    nl_graph_end(graph, linear(graph, add(graph, &nl_mean_pool_operation, NULL, "pool", 1, (int[]){x}, 0), CLASSES, "head", 0));
+}
+
 /* One real a sample, from the last position that counts. */
 void network_last(struct nl_graph *graph)
 {

@@ -338,7 +338,8 @@ static struct nl_micro normalize_micro(const void *arguments)
     size_t positions = (size_t)op->setup.positions, channels = (size_t)op->setup.channels, affine = nl_norm_affine_padded(op);
     struct nl_micro micro = {.unit = 1, .sums = 2 * affine * sizeof(double), .reduces = partition.samples == op->setup.samples && partition.samples > 1};
     bool slices = partition.samples > 1 && partition.samples < op->setup.samples, apart = partition.samples > 1 && partition.positions < op->setup.positions;
-    if (nl_normalize_leaves_out(op) || nl_general_has_signs(op) || apart || op->workers > 1 || (slices && nl_normalize_keeps_coefficients(op)))
+    bool packs = nl_normalize_leaves_out(op) && partition.samples > 1;
+    if (packs || nl_general_has_signs(op) || apart || op->workers > 1 || (slices && nl_normalize_keeps_coefficients(op)))
         micro.unit = 0;
     else if (micro.reduces)
         micro.unit = op->affine_count > op->setup.channels ? 0 : nl_cpu_samples_of_blocks(positions, nl_column_group(channels));

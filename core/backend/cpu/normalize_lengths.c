@@ -150,17 +150,26 @@ static void clear_dx(const struct nl_run *run, const struct group *g, int r)
         }
 }
 
-void nl_lengths_backward(const struct nl_run *run, const struct nl_normalize *op, int r, nl_norm_pass *backward)
+/* What they are where nothing counts. */
+static void clear_gradients(const struct nl_normalize *op, size_t at, double *gradients, size_t sums)
 {
-    struct nl_run alone = *run;
-    size_t at = (size_t)r * run->stride, sums = 2 * nl_norm_affine_padded(op);
-    double *gradients = nl_alloc(sums, sizeof *gradients); /* of all groups */
-    alone.samples = 1;
-    for (int i = 0; i < op->affine_count; i++) { /* where nothing counts */
+    memset(gradients, 0, sums * sizeof *gradients);
+    for (int i = 0; i < op->affine_count; i++) {
         ((float *)NL_AT(op->dgamma, at))[i] = 0.0f;
         if (op->dbeta)
             ((float *)NL_AT(op->dbeta, at))[i] = 0.0f;
     }
+}
+
+void nl_lengths_backward(const struct nl_run *run, const struct nl_normalize *op, int r, nl_norm_pass *backward)
+{
+    struct nl_run alone = *run;
+    size_t at = (size_t)r * run->stride, sums = 2 * nl_norm_affine_padded(op);
+    double *kept = NL_AT(op->sums, at), *gradients = kept ? kept : nl_alloc(sums, sizeof *gradients); /* of all groups */
+    alone.samples = 1;
+    alone.first = 1; /* what comes is added */
+    if (run->first == 0)
+        clear_gradients(op, at, gradients, sums);
     for (int first = 0, end; first < run->samples; first = end) {
         struct group g = group_at(run, op, r, first);
         struct nl_normalize one = as_sample(op, &g);
@@ -173,12 +182,12 @@ void nl_lengths_backward(const struct nl_run *run, const struct nl_normalize *op
         one.x = x.own, one.dy = dy.own, one.dx = dx.own, one.y = y.own, one.dresidual = dresidual.own;
         one.sums = (void *)((uintptr_t)gradients - at);
         backward(&alone, &one, r, NL_NORM_WHOLE);
-        alone.first = 1; /* what comes is added */
         give_rows(run, &g, r, &x, false);
         give_rows(run, &g, r, &dy, false);
         give_rows(run, &g, r, &y, false);
         give_rows(run, &g, r, &dx, true);
         give_rows(run, &g, r, &dresidual, true);
     }
-    free(gradients);
+    if (!kept)
+        free(gradients);
 }
