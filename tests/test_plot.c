@@ -468,6 +468,27 @@ START_TEST(references_are_labelled)
 }
 END_TEST
 
+/* A name that is wider than the page is cut, and has a number by which the caption tells the whole of it; the others stay. */
+START_TEST(long_names_are_cut_and_numbered)
+{
+    char name[89] = "", *folder = synthetic_make(&(struct synthetic){.kind = "lr_tolerance", .seeds = 2});
+    for (int i = 0; i < 22; i++)
+        memcpy(name + 4 * i, "\xc3\xa9mm", 4);
+    char *label = nl_format("plot.labels=ln=%s", name), *whole = nl_format("(1) is %s.", name);
+    struct nl_text report = {0};
+    draw(folder, (const char *const[]){label, NULL}, &(struct nl_plot_options){.svg = true}, &report);
+    char *script = read_plot(folder, "lr_tolerance.gp"), *caption = read_plot(folder, "lr_tolerance.txt"), *entry = strstr(script, "\"(1) \xc3\xa9mm");
+    ck_assert(entry && strstr(entry, "...\" at screen") == strstr(entry, "...") && strstr(script, "\"BN\""));
+    ck_assert_msg(strstr(caption, whole) && !strstr(caption, "(2) is"), "%s", caption);
+    free(caption);
+    free(script);
+    free(whole);
+    free(label);
+    nl_text_release(&report);
+    synthetic_remove(folder);
+}
+END_TEST
+
 START_TEST(what_is_not_there_is_said)
 {
     char *folder = synthetic_make(&(struct synthetic){.kind = "heatmap", .seeds = 2});
@@ -523,6 +544,7 @@ int main(void)
     tcase_add_test(tests, numbers_are_short_and_readable);
     tcase_add_test(tests, titles_break_at_commas);
     tcase_add_test(tests, references_are_labelled);
+    tcase_add_test(tests, long_names_are_cut_and_numbered);
     tcase_add_test(tests, what_is_not_there_is_said);
     suite_add_tcase(suite, tests);
     return run_suite(suite);

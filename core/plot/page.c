@@ -219,6 +219,30 @@ void nl_page_legend(struct nl_page *page, const struct nl_style *style, const ch
     page->legend[page->entries++] = (struct nl_page_entry){nl_strdup(label), nl_page_style(page, style), style->dash, line, mark};
 }
 
+static int characters_in(double width, double size)
+{
+    return (int)fmax(8.0, width / (0.57 * size));
+}
+
+static const double sample = 2.4, sample_gap = 0.5, entry_gap = 1.6; /* of a legend's entry, in sizes of its text */
+
+/* Names that are wider than the page are cut, and numbered: the caption has the whole of them. */
+static void shorten_names(struct nl_page *page)
+{
+    double room = page->width - 2 * edge * page->font - (sample + sample_gap) * page->small;
+    for (int i = 0, number = 0; i < page->entries; i++) {
+        char *name = page->legend[i].label;
+        if (nl_text_width(name, page->small) <= room)
+            continue;
+        size_t bytes = 0;
+        for (int left = characters_in(room, page->small) - (int)strlen("(16) ..."); left > 0 && name[bytes]; left--)
+            bytes += nl_character_bytes(name + bytes);
+        nl_caption_add(page, "(%d) is %s.", ++number, name);
+        page->legend[i].label = nl_format("(%d) %.*s...", number, (int)bytes, name);
+        free(name);
+    }
+}
+
 void nl_page_end_legend(struct nl_page *page)
 {
     enum { MOST = 16 };
@@ -234,6 +258,7 @@ void nl_page_end_legend(struct nl_page *page)
         else
             free(page->legend[i].label);
     page->entries = kept;
+    shorten_names(page);
 }
 
 void nl_page_label(struct nl_page *page, const char *text, double x, double y, double size, const char *how)
@@ -254,11 +279,6 @@ void nl_page_upright_label(struct nl_page *page, const char *text, double x, dou
     nl_text_add(&page->script, "} else {\n    ");
     nl_page_label(page, text, x, fmin(fmax(y, length / 2), page->height - length / 2), size, "center rotate by 90");
     nl_text_add(&page->script, "}\n");
-}
-
-static int characters_in(double width, double size)
-{
-    return (int)fmax(8.0, width / (0.57 * size));
 }
 
 /* The text in lines that are at most about `width` wide, each with its \n; how many. */
@@ -289,8 +309,6 @@ static void put_lines(struct nl_page *page, const char *text, double width, doub
         nl_page_label(page, strsep(&rest, "\n"), x, y + (count - line - 0.5) * line_height * size, size, how);
     nl_text_release(&lines);
 }
-
-static const double sample = 2.4, sample_gap = 0.5, entry_gap = 1.6; /* of a legend's entry, in sizes of its text */
 
 static double entry_width(const struct nl_page *page, int entry)
 {
