@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "cmd.h"
 #include "config/value.h"
+#include "model/model.h"
 #include "norm/norm.h"
 #include "saved.h"
 #include "train/evaluate.h"
@@ -22,6 +23,7 @@ static const struct option options[] = {
 
 static const char *const format_names[] = {"text", "csv", "json", NULL};
 enum format { TABLE, CSV, JSON };
+static const unsigned ALL_STATS = ~0u;
 
 struct request {
     const char *config;
@@ -211,6 +213,20 @@ static int score(const char *path, struct request *request, const struct nl_conf
     return code;
 }
 
+/* Statistics of what is scored would show a causal network what it shall predict: they are left out, or refused where they are asked for. */
+static bool leave_out_leaks(struct request *request, const struct nl_config *config, const struct nl_dataset *dataset)
+{
+    unsigned leaks = 1u << NL_EVAL_BATCH | 1u << NL_EVAL_ADAPT;
+    if (!nl_sees_ahead(config, &dataset->shape))
+        return true;
+    if (request->stats != ALL_STATS && (request->stats & leaks)) {
+        bad_input("--stats running or precise takes none from it", "'--stats' batch and adapt take statistics from the text that the network shall predict");
+        return false;
+    }
+    request->stats &= ~leaks;
+    return true;
+}
+
 static int evaluate(const struct arguments *arguments, struct request *request)
 {
     struct nl_tensor_file file;
@@ -223,7 +239,7 @@ static int evaluate(const struct arguments *arguments, struct request *request)
         struct nl_dataset *dataset = nl_dataset_open(&experiment.config, &err);
         if (!dataset)
             bad_input(NULL, "%s", err.text);
-        else if (same_data(request, arguments->file, &file, dataset))
+        else if (same_data(request, arguments->file, &file, dataset) && leave_out_leaks(request, &experiment.config, dataset))
             code = score(arguments->file, request, &experiment.config, &file, dataset);
         nl_dataset_free(dataset);
     }
@@ -233,7 +249,7 @@ static int evaluate(const struct arguments *arguments, struct request *request)
 
 static int run(const struct command *self, int argc, char **argv)
 {
-    struct request request = {.parts = 1u << NL_PART_TEST, .stats = ~0u, .orders = 1u << NL_ORDER_SHUFFLED};
+    struct request request = {.parts = 1u << NL_PART_TEST, .stats = ALL_STATS, .orders = 1u << NL_ORDER_SHUFFLED};
     for (int option; (option = next_option(self, argc, argv, "c:", options)) != OPTION_END;)
         if (!read_option(option, &request))
             return EXIT_BAD_INPUT;

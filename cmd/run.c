@@ -6,6 +6,7 @@
 #include "base/files.h"
 #include "base/machine.h"
 #include "base/memory.h"
+#include "model/model.h"
 #include "operand.h"
 #include "train/checkpoint.h"
 
@@ -47,8 +48,9 @@ static void print_scores(const struct nl_record *record)
         }
 }
 
-static void print_result(const struct nl_record *record, const char *folder, bool observed)
+static void print_result(const struct nl_record *record, const char *folder, const struct nl_trial *trial)
 {
+    bool observed = trial->config.log.tensors.count > 0;
     print_scores(record);
     printf("%s", nl_record_status(record));
     if (record->failed_step >= 0)
@@ -56,6 +58,8 @@ static void print_result(const struct nl_record *record, const char *folder, boo
     else
         printf(" after %lld steps (%.4g epoch%s)", (long long)record->steps, record->epochs, record->epochs == 1 ? "" : "s");
     printf(", %lld parameters, %.2f s\n", (long long)record->parameters, record->seconds);
+    if (nl_sees_ahead(&trial->config, &trial->dataset->shape))
+        puts("in training, statistics of a batch let each position see later ones (norm.leaks)");
     if (record->left_out && !output.quiet)
         printf("%lld training samples of each epoch are left out (train.drop_last)\n", (long long)record->left_out);
     if (!output.quiet)
@@ -144,7 +148,7 @@ static int run_plan(const struct plan *plan, struct nl_sweep_options *how)
         code = stopped(EXIT_INTERRUPTED, keeps_state(&how->runner) ? "stopped; to go on:"
                                                                    : "stopped: an unfinished run is kept only with --checkpoint; to start it again:");
     else
-        print_result(&result.record[0], how->folder, plan->experiment.config.log.tensors.count > 0);
+        print_result(&result.record[0], how->folder, &plan->grid.trial[0]);
     nl_sweep_result_release(&result);
     return code;
 }

@@ -461,22 +461,19 @@ START_TEST(combinations_are_checked)
          "command line: 'norm.placement' peri is of 'model.arch' transformer; of mlp it is before or after\n"
          "      | norm.placement=peri\n"
          "      |                ^~~~\n"},
+        {{"model.arch=lstm", "norm.placement=post"},
+         "command line: 'norm.placement' post is of 'model.arch' transformer; of lstm it is auto\n"
+         "      | norm.placement=post\n"
+         "      |                ^~~~\n"},
         {{"model.init=gpt2"},
          "command line: 'model.init' gpt2 is of 'model.arch' transformer: write he, xavier or normal\n"
          "      | model.init=gpt2\n"
          "      |            ^~~~\n"},
         {{"model.arch=transformer", "norm.placement=deepnorm", "norm.kind=ln", "model.positions=rotary"}, ""},
-        {{"model.arch=transformer", "norm.placement=before", "model.heads=3"},
-         "command line: 3 heads do not divide the 64 channels of 'model.width'\n"
-         "      | model.heads=3\n"
-         "      |             ^\n"
+        {{"model.arch=transformer", "norm.placement=before"},
          "command line: 'norm.placement' cannot be 'before' with 'model.arch' transformer: pre, post, peri, sandwich or deepnorm\n"
          "      | norm.placement=before\n"
          "      |                ^~~~~~\n"},
-        {{"model.arch=transformer", "model.width=12", "model.heads=4", "model.positions=rotary"},
-         "command line: 'model.positions' rotary turns pairs of channels, and a head has 3 of them\n"
-         "      | model.heads=4\n"
-         "      |             ^\n"},
         {{"model.arch=transformer", "norm.placement=post", "model.parallel=true"},
          "command line: 'model.parallel' has one normalizer in front of both branches: it needs 'norm.placement' pre, not post\n"
          "      | model.parallel=true\n"

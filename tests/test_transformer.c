@@ -166,6 +166,8 @@ START_TEST(impossible_combinations_say_what_is_possible)
         const char *words[3], *key, *part;
     } rows[] = {
         {{"norm.kind=ln", "norm.over=sample"}, "norm.over", "must be position"},
+        {{"norm.kind=ln", "model.heads=3"}, "model.heads", "3 heads do not divide the 16 channels"},
+        {{"norm.kind=ln", "model.heads=16", "model.positions=rotary"}, "model.heads", "a head has 1 of them"},
         {{"norm.kind=bn", "norm.leaks=allow", "norm.eval=running,batch"}, "norm.eval", "running or precise"},
         {{"norm.kind=gn", "norm.groups=2"}, "norm.kind", "ln, rms, dyt"},
         {{"norm.kind=ln", "norm.skip=4"}, "norm.skip", "1 to 3"},

@@ -396,6 +396,24 @@ bool nl_key_applies(const struct nl_key *key, const struct nl_config *config)
     return !nl_section_is_aside(key->section) && strcmp(key->name, "device.index") != 0;
 }
 
+bool nl_key_is_read(const struct nl_key *key, const struct nl_config *config)
+{
+    int data = config->data.name;
+    const char *field = nl_key_field(key);
+    bool of_data = !strcmp(key->section, "data");
+    if (of_data && !strcmp(field, "file"))
+        return data == NL_TEXT;
+    if (of_data && !strcmp(field, "dir"))
+        return nl_config_has_images(config) && data != NL_DIGITS && data != NL_SYNTH;
+    if (of_data && (strstr(field, "_images") || strstr(field, "_labels")))
+        return data == NL_NPY;
+    if (!strcmp(key->name, "model.load"))
+        return true;
+    if (!strcmp(key->name, "norm.leaks"))
+        return config->model.arch == NL_TRANSFORMER && nl_norm_spans_batch(nl_norm_of(config));
+    return nl_key_applies(key, config);
+}
+
 bool nl_key_would_apply(const struct nl_key *key, const struct nl_config *config, const char *text)
 {
     struct nl_config with = *config;

@@ -12,18 +12,10 @@ static void check_other(const struct nl_config *config, const struct nl_experime
     const char *arch = nl_arch_names[config->model.arch];
     if (is_of_transformer(nl_placement_of(config)))
         nl_complain(diagnostics, experiment, "norm.placement", "'norm.placement' %s is of 'model.arch' transformer; of %s it is %s",
-                    nl_placement_names[config->norm.placement], arch, config->model.arch == NL_RESNET ? "before or preact" : "before or after");
+                    nl_placement_names[config->norm.placement], arch,
+                    config->model.arch == NL_RESNET ? "before or preact" : nl_config_is_recurrent(config) ? "auto" : "before or after");
     if (config->model.init == NL_GPT2 || config->model.init == NL_TFIXUP)
         nl_complain(diagnostics, experiment, "model.init", "'model.init' %s is of 'model.arch' transformer: write he, xavier or normal", nl_init_names[config->model.init]);
-}
-
-static void check_heads(const struct nl_config *config, const struct nl_experiment *experiment, struct nl_diagnostics *diagnostics)
-{
-    long long heads = (long long)config->model.heads, width = (long long)config->model.width;
-    if (width % heads)
-        nl_complain(diagnostics, experiment, "model.heads", "%lld heads do not divide the %lld channels of 'model.width'", heads, width);
-    else if (config->model.positions == NL_ROTARY && width / heads % 2)
-        nl_complain(diagnostics, experiment, "model.heads", "'model.positions' rotary turns pairs of channels, and a head has %lld of them", width / heads);
 }
 
 void nl_check_transformer(const struct nl_config *config, const struct nl_experiment *experiment, struct nl_diagnostics *diagnostics)
@@ -33,7 +25,6 @@ void nl_check_transformer(const struct nl_config *config, const struct nl_experi
         check_other(config, experiment, diagnostics);
         return;
     }
-    check_heads(config, experiment, diagnostics);
     if (!is_of_transformer(placement))
         nl_complain(diagnostics, experiment, "norm.placement", "'norm.placement' cannot be '%s' with 'model.arch' transformer: pre, post, peri, sandwich or deepnorm",
                     nl_placement_names[placement]);

@@ -175,6 +175,9 @@ char *nl_key_value(const struct nl_key *key, const struct nl_config *config);
  * was read from there is in a trial's identity by its checksum. */
 bool nl_key_applies(const struct nl_key *key, const struct nl_config *config);
 
+/* Whether a trial reads the key: it applies, or it names a file whose contents are in the identity, or permits what the others ask for (norm.leaks). */
+bool nl_key_is_read(const struct nl_key *key, const struct nl_config *config);
+
 /* Whether it would apply with that value, were it legal. A key that does not apply, but would with another value, is at its default (model.residual: plain). */
 bool nl_key_would_apply(const struct nl_key *key, const struct nl_config *config, const char *text);
 

@@ -127,6 +127,11 @@ bool nl_is_causal(const struct nl_config *config, const struct nl_shape *shape)
     return config->model.causal == NL_SWITCH_AUTO ? shape->target == NL_TARGET_EACH : config->model.causal == NL_SWITCH_ON;
 }
 
+bool nl_sees_ahead(const struct nl_config *config, const struct nl_shape *shape)
+{
+    return config->model.arch == NL_TRANSFORMER && nl_norm_spans_batch(nl_norm_of(config)) && nl_is_causal(config, shape);
+}
+
 int nl_stat_batch(const struct nl_config *config)
 {
     int64_t own = config->norm.stat_batch == NL_AUTO ? 0 : config->norm.stat_batch, part = nl_micro_batch(config) / config->train.workers;

@@ -13,6 +13,8 @@ int nl_model_build(const struct nl_config *config, struct nl_shape shape, struct
 
 /* Whether a position of a transformer sees no later one: model.causal. */
 bool nl_is_causal(const struct nl_config *config, const struct nl_shape *shape);
+/* Whether such a transformer sees later positions in training all the same, through statistics of a batch: norm.leaks. */
+bool nl_sees_ahead(const struct nl_config *config, const struct nl_shape *shape);
 
 /* A normalizer alone, as the configuration's norm section says, of activations of that extent: a graph of the input x and one node, or of none. To be
  * released either way. NL_FAIL: there cannot be such a layer, and err says why. */

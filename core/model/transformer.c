@@ -221,6 +221,19 @@ static void pool(const struct plan *p)
 
 /* ---- what cannot be ---- */
 
+static void check_heads(const struct plan *p)
+{
+    struct nl_builder *b = p->b;
+    int heads = (int)p->config->model.heads;
+    b->key = "model.heads";
+    if (p->width % heads)
+        b->failed = nl_fail(b->err, "%d heads do not divide the %d channels of 'model.width'", heads, p->width);
+    else if (p->config->model.positions == NL_ROTARY && p->width / heads % 2)
+        b->failed = nl_fail(b->err, "'model.positions' rotary turns pairs of channels, and a head has %d of them", p->width / heads);
+    else
+        b->key = NULL;
+}
+
 static void check_pool(const struct plan *p, const struct nl_shape *shape)
 {
     struct nl_builder *b = p->b;
@@ -262,7 +275,8 @@ static void check(const struct plan *p, const struct nl_shape *shape)
 {
     struct nl_builder *b = p->b;
     bool tokens = shape->vocabulary > 0;
-    if (p->config->model.tied && !(tokens && shape->target == NL_TARGET_EACH && shape->vocabulary == shape->classes))
+    check_heads(p);
+    if (!b->failed && p->config->model.tied && !(tokens && shape->target == NL_TARGET_EACH && shape->vocabulary == shape->classes))
         refuse(b, "model.tied", "'model.tied' needs %s as inputs and as labels", "the same tokens");
     if (!b->failed)
         check_pool(p, shape);

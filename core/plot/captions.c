@@ -48,8 +48,11 @@ void nl_caption_unseen(struct nl_chart *chart, const char *cut)
 
 void nl_caption_end(struct nl_chart *chart)
 {
-    const char *protocol = chart->picture->experiment->config.plot.protocol;
+    const struct nl_picture *picture = chart->picture;
+    const char *protocol = picture->experiment->config.plot.protocol, *leaks = nl_results_leaks(picture->results, picture->experiment);
     nl_caption_each(chart);
+    if (leaks)
+        nl_caption_add(chart->page, "%s", leaks);
     if (chart->panels < chart->all_panels) {
         nl_caption_add(chart->page, "%d of %d panels are shown, evenly over the values.", chart->panels, chart->all_panels);
         nl_text_add(chart->picture->note, "%s: %d of %d panels are drawn, evenly over the values; plot.facet and plot.colour deal keys out otherwise\n",

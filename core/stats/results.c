@@ -268,10 +268,21 @@ struct nl_config nl_cell_config(const struct nl_results *results, const struct n
 bool nl_cell_leaks(const struct nl_results *results, const struct nl_experiment *experiment, const struct nl_cell *cell)
 {
     const struct nl_config config = nl_cell_config(results, experiment, cell);
-    if (config.model.arch != NL_TRANSFORMER || config.norm.leaks != NL_ALLOW_LEAKS || !nl_norm_spans_batch(nl_norm_of(&config)))
+    if (config.norm.leaks != NL_ALLOW_LEAKS)
         return false;
     const struct nl_shape shape = nl_data_facts(&config).shape;
-    return nl_is_causal(&config, &shape);
+    return nl_sees_ahead(&config, &shape);
+}
+
+const char *nl_results_leaks(const struct nl_results *results, const struct nl_experiment *experiment)
+{
+    int leaking = 0;
+    for (int i = 0; i < results->cells; i++)
+        leaking += nl_cell_leaks(results, experiment, &results->cell[i]);
+    if (leaking == 0)
+        return NULL;
+    return leaking < results->cells ? "[sees ahead]: in training, statistics of a batch let each position see later ones (norm.leaks)."
+                                    : "In training, statistics of a batch let each position see later ones (norm.leaks).";
 }
 
 double nl_factor_number(const struct nl_factor *factor, int level)

@@ -69,6 +69,8 @@ struct nl_config nl_cell_config(const struct nl_results *results, const struct n
 /* Whether its networks see ahead in training, through statistics of a batch that norm.leaks allows: what it is called ends with NL_LEAKS_MARK. */
 bool nl_cell_leaks(const struct nl_results *results, const struct nl_experiment *experiment, const struct nl_cell *cell);
 #define NL_LEAKS_MARK " [sees ahead]"
+/* A sentence for each table and picture of them; NULL: no network does. */
+const char *nl_results_leaks(const struct nl_results *results, const struct nl_experiment *experiment);
 double nl_factor_number(const struct nl_factor *factor, int level);
 
 /* Runs of all cells that are there, and how they failed (struct nl_cell). */

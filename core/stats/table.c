@@ -198,6 +198,7 @@ int nl_table_summary(const struct nl_results *results, const struct nl_experimen
     if (any_failed(&m))
         nl_text_add(&caption, " Failed: diverged, at chance, or stopped by an error.");
     add_best_caption(&caption, &m, "normalizer at this point");
+    nl_table_leaks_caption(&m, &caption);
     out->caption = caption.at;
     free(baseline);
     nl_comparison_release(&m.view);
@@ -296,6 +297,7 @@ int nl_table_grid(const struct nl_results *results, const struct nl_experiment *
     if (factor >= 0 && strcmp(results->factor[factor].key->name, "norm.kind") != 0)
         nl_text_add(&caption, " Columns: %s.", nl_key_title(results->factor[factor].key));
     add_best_caption(&caption, &m, rivals == factor ? "of its row" : "normalizer at this point");
+    nl_table_leaks_caption(&m, &caption);
     out->caption = caption.at;
     nl_comparison_release(&m.view);
     return NL_OK;

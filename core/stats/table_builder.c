@@ -97,6 +97,13 @@ struct nl_entry nl_estimate_entry(const struct nl_estimate *of)
     return (struct nl_entry){.kind = of->n > 0 ? NL_ENTRY_ESTIMATE : NL_ENTRY_EMPTY, .estimate = *of};
 }
 
+void nl_table_leaks_caption(const struct nl_table_builder *m, struct nl_text *out)
+{
+    const char *leaks = nl_results_leaks(m->results, m->experiment);
+    if (leaks)
+        nl_text_add(out, " %s", leaks);
+}
+
 void nl_table_mean_caption(const struct nl_table_builder *m, struct nl_text *out)
 {
     const struct nl_results *results = m->results;

@@ -31,6 +31,8 @@ struct nl_entry *nl_table_row(struct nl_table_builder *m);
 char *nl_level_text(const struct nl_factor *factor, int level); /* "BN", "0.03162"; new string */
 /* The same of a cell that has one; a normalizer that leaks is marked. */
 char *nl_cell_level_text(const struct nl_table_builder *m, const struct nl_cell *cell, int factor);
+/* Adds a sentence where networks see ahead. */
+void nl_table_leaks_caption(const struct nl_table_builder *m, struct nl_text *out);
 struct nl_entry nl_key_entry(const struct nl_table_builder *m, const struct nl_cell *cell, int factor);
 struct nl_entry nl_estimate_entry(const struct nl_estimate *of);
 

@@ -168,6 +168,7 @@ int nl_table_diff(const struct nl_results *a, const struct nl_experiment *experi
     if (a->seeds > 1)
         nl_text_add(&caption, " Over the seeds in both; the difference is paired by seed. Marked: not 0, by the paired t with at least %d pairs, adjusted by"
                               " Holm over the rows.", NL_LEAST_PAIRS);
+    nl_table_leaks_caption(&m, &caption);
     out->caption = caption.at;
     nl_comparison_release(&m.view);
     return NL_OK;

@@ -61,7 +61,10 @@ int nl_table_trials(const struct nl_results *results, const struct nl_experiment
         }
     }
     free(cell);
-    out->caption = nl_strdup("Every trial, after its last step.");
+    struct nl_text caption = {0};
+    nl_text_add(&caption, "Every trial, after its last step.");
+    nl_table_leaks_caption(&m, &caption);
+    out->caption = caption.at;
     nl_comparison_release(&m.view);
     return NL_OK;
 }

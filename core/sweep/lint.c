@@ -500,6 +500,7 @@ static const struct lint {
     {"train.optimizer", nl_lint_adamw_is_adam, "train.weight_decay: 0.01 is the default of torch.optim.AdamW; or call it adam", false},
     {"train.warmup_epochs", nl_lint_only_warmup, "train longer, or shorten the warm-up", false},
     {"norm.placement", nl_lint_cold_post, "train.warmup_steps: 100, say; or norm.placement: pre", false},
+    {"model.causal", nl_lint_seen_label, "model.causal: auto", false},
     {"model.gated", nl_lint_gated_squash, "model.gated: false; or norm.kind: rms", false},
     {"train.step_epochs", nl_lint_no_drop, "lower train.step_epochs, or train longer", false},
     {"train.epochs", both_lengths, "leave out one of them", true},

@@ -44,6 +44,7 @@ bool nl_lint_normalized_fixup(const struct lint_context *s, struct nl_text *what
 
 /* lint_sequence.c: of transformers */
 bool nl_lint_cold_post(const struct lint_context *s, struct nl_text *what);
+bool nl_lint_seen_label(const struct lint_context *s, struct nl_text *what);
 bool nl_lint_gated_squash(const struct lint_context *s, struct nl_text *what);
 
 /* lint_training.c: of optimizers and schedules */

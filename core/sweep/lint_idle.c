@@ -1,4 +1,4 @@
-/* Keys that somebody set and that apply to no trial: model.heads of a perceptron, say. */
+/* Keys that somebody set and that no trial reads: model.heads of a perceptron, say. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,10 +22,10 @@ static bool is_default(const struct nl_key *key, const struct nl_config *config)
     return same;
 }
 
-static bool applies_somewhere(const struct nl_key *key, const struct nl_grid *grid)
+static bool is_read_somewhere(const struct nl_key *key, const struct nl_grid *grid)
 {
     for (int i = 0; i < grid->trials; i++)
-        if (nl_key_applies(key, &grid->trial[i].config))
+        if (nl_key_is_read(key, &grid->trial[i].config))
             return true;
     return nl_section_is_aside(key->section) || !strcmp(key->section, "device");
 }
@@ -38,7 +38,7 @@ void nl_lint_idle_keys(const struct nl_experiment *experiment, const struct nl_g
         struct nl_origin at = nl_origin_of(experiment, key->name);
         bool in_file = at.kind == NL_FROM_FILE && strcmp(at.file, experiment->path) == 0; /* and in none of its bases */
         bool meant = at.kind == NL_FROM_COMMAND_LINE || (in_file && !overridden);
-        if (!meant || is_default(key, &experiment->config) || applies_somewhere(key, grid))
+        if (!meant || is_default(key, &experiment->config) || is_read_somewhere(key, grid))
             continue;
         char *hint = nl_format("normlab keys %s says where it applies", key->name);
         nl_diagnose(warnings, &at, hint, "warning: %s has no effect: it does not apply to %s", key->name, grid->trials == 1 ? "this trial" : "any of these trials");

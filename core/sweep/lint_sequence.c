@@ -1,4 +1,5 @@
 /* Traps of transformers. Sources: Xiong et al. 2020 (Post-LN), arXiv 2604.23434 (point by point normalizers after SwiGLU). */
+#include "model/model.h"
 #include "operation/squash.h"
 #include "sweep/lint_context.h"
 
@@ -21,5 +22,14 @@ bool nl_lint_gated_squash(const struct lint_context *s, struct nl_text *what)
     if (s->config->model.arch != NL_TRANSFORMER || !s->config->model.gated || s->norm->operation != &nl_squash_operation)
         return false;
     nl_text_add(what, "%s with gated perceptrons is reported to collapse in longer training (arXiv 2604.23434)", s->norm->name);
+    return true;
+}
+
+bool nl_lint_seen_label(const struct lint_context *s, struct nl_text *what)
+{
+    const struct nl_data_facts facts = nl_data_facts(s->config);
+    if (s->config->model.arch != NL_TRANSFORMER || facts.tokens == 0 || nl_is_causal(s->config, &facts.shape))
+        return false;
+    nl_text_add(what, "model.causal off shows each position the next token, which it shall predict");
     return true;
 }
