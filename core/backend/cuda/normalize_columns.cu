@@ -210,11 +210,7 @@ static __global__ void __launch_bounds__(MOST) backward_cluster(struct nl_normal
         unsigned rows = min(l.rows, l.all_rows - slice * l.rows);
         float xhat[EACH], grad[EACH];
         double product, sum;
-        struct nl_statistic statistic = {0.0f, 0.0f, 0.0f};
-        if (s.real)
-            statistic = statistic_of(op, l, statistics, slice, s.c);
-        read_back(op, l, t, s, statistic, xhat, grad, &product, &sum);
-        column_sum<MOST>(t, s, &product, &sum);
+        struct nl_statistic statistic = read_back_sums<MOST>(op, l, t, s, statistics, xhat, grad, &product, &sum);
         leave_part(l, t, s, part, product, sum);
         nl_cluster_sync();
         product = sum = 0.0;

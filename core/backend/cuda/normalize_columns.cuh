@@ -294,6 +294,19 @@ static __device__ void read_back(const struct nl_normalize &op, const struct nl_
     *sum = part;
 }
 
+/* The same with the sums of the column, over all threads; returns its statistic. */
+template <unsigned MOST>
+static __device__ struct nl_statistic read_back_sums(const struct nl_normalize &op, const struct nl_layout &l, const struct tile &t, const struct coordinates &s,
+                                                     enum nl_statistics statistics, float xhat[EACH], float grad[EACH], double *product, double *sum)
+{
+    struct nl_statistic statistic = {0.0f, 0.0f, 0.0f};
+    if (s.real)
+        statistic = statistic_of(op, l, statistics, s.slice, s.c);
+    read_back(op, l, t, s, statistic, xhat, grad, product, sum);
+    column_sum<MOST>(t, s, product, sum);
+    return statistic;
+}
+
 /* What is taken away from the gradient: its means over the set, times gamma; nothing where the statistics are fixed. */
 struct means {
     float grad, product;
@@ -338,11 +351,7 @@ static __device__ void backward(const struct nl_normalize &op, const struct nl_l
         struct coordinates s = coordinates_of(l, t, slice, across);
         float xhat[EACH], grad[EACH];
         double product, sum;
-        struct nl_statistic statistic = {0.0f, 0.0f, 0.0f};
-        if (s.real)
-            statistic = statistic_of(op, l, statistics, slice, s.c);
-        read_back(op, l, t, s, statistic, xhat, grad, &product, &sum);
-        column_sum<MOST>(t, s, &product, &sum);
+        struct nl_statistic statistic = read_back_sums<MOST>(op, l, t, s, statistics, xhat, grad, &product, &sum);
         write_dx(op, l, t, s, statistic, means_of(op, l, s.end - s.first, product, sum), xhat, grad);
         products += product;
         sums += sum;
