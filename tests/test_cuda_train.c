@@ -183,6 +183,42 @@ START_TEST(replicas_are_trials_of_their_own)
 }
 END_TEST
 
+static void call_one_by_one(const struct nl_run *run, const struct nl_call *call, int calls)
+{
+    for (int i = 0; i < calls; i++)
+        call[i].function(run, call[i].arguments);
+}
+
+/* The parameters of the first replica after some steps. */
+static char *parameters_after(const struct nl_backend *backend, const struct net *net, int replicas, size_t *bytes)
+{
+    enum { FEW = 2 };
+    double losses[FEW];
+    struct training t = make(backend, net, replicas);
+    training_run(&t, FEW, 0, losses);
+    *bytes = t.graph.count * sizeof(float);
+    char *found = nl_alloc(*bytes, 1);
+    backend->download(found, t.plan.parameters, *bytes);
+    training_free(&t);
+    return found;
+}
+
+/* A convolution with what batch normalization does beside it, in one launch: of a small tile, and of a large one where there are replicas to fill a device. */
+START_TEST(calls_in_one_go_have_the_bits_of_calls_one_by_one)
+{
+    static const int replicas[] = {1, 40};
+    struct nl_backend apart = nl_backend_cuda;
+    apart.run_calls = call_one_by_one;
+    size_t bytes;
+    for (int i = 0; i < 2; i++) {
+        char *one = parameters_after(&nl_backend_cuda, &nets[6], replicas[i], &bytes), *other = parameters_after(&apart, &nets[6], 1, &bytes);
+        ck_assert_msg(memcmp(one, other, bytes) == 0, "of %d replicas the first is another training where calls are made in one go", replicas[i]);
+        free(one);
+        free(other);
+    }
+}
+END_TEST
+
 /* What a normalizer takes to zero is rounding in both. */
 static double relative(double got, double want, double scale)
 {
@@ -265,6 +301,7 @@ int main(void)
     tcase_add_loop_test(tests, curves_are_those_of_ref, 0, NETS);
     tcase_add_loop_test(tests, replicas_are_trials_of_their_own, 0, NETS - SEQUENCES); /* of these test_cuda_loop has them */
     tcase_add_loop_test(tests, observers_see_what_ref_sees, 0, 3);
+    tcase_add_test(tests, calls_in_one_go_have_the_bits_of_calls_one_by_one);
 #ifndef ON_A_GPU
     tcase_add_test(tests, memory_that_runs_out_ends_one_training);
 #endif

@@ -70,6 +70,8 @@ struct nl_call {
     nl_kernel_function *function;
     const void *arguments;
     const struct nl_operands *at; /* those places */
+    int until;                    /* what it makes, its first output or the gradient of its first input, is last taken by the call that comes so many
+                                     after it */
 };
 
 /* A step of training as a list, for a backend that makes many of them in one go: a batch is gathered, then come the calls, then the optimizer. All places but
@@ -142,6 +144,10 @@ struct nl_backend {
     struct nl_program *(*compile)(const struct nl_step *step, const struct nl_run *run);
     void (*run_program)(const struct nl_program *program, const struct nl_run *run, const int32_t *index, const struct nl_hyper *rates, int steps);
     void (*discard)(struct nl_program *program); /* NULL is legal */
+
+    /* Makes calls that come one after the other, for all samples: one by one, or several in one go, where what one makes for the next need not be
+     * written. NULL: they are made one by one. */
+    void (*run_calls)(const struct nl_run *run, const struct nl_call *call, int calls);
 
     void (*order)(const struct nl_run *run, const struct nl_order *op); /* NULL: the host makes it */
     void (*update)(const struct nl_run *run, const struct nl_update *op);

@@ -70,6 +70,7 @@ void nl_open_chain(struct emission *e, const struct nl_calls *calls)
     if (calls) {
         chain->micro = calls->micro;
         chain->row = calls->row ? calls->group : 0;
+        chain->joined = calls->joined;
         e->group = calls->group;
     }
 }

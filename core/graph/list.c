@@ -43,6 +43,7 @@ void nl_list_release(struct nl_list *list)
         free(list->instruction[i].timed);
     }
     free(list->instruction);
+    free(list->call);
     free(list->share);
     free(list->chain);
     free(list->buffer);
@@ -172,10 +173,20 @@ static void bind_times(const struct nl_list *list, const struct nl_chain *chain)
     }
 }
 
+static struct nl_call call_of(const struct nl_list *list, int number)
+{
+    const struct nl_instruction *i = &list->instruction[number];
+    int makes = i->d_in[0] != NL_NONE ? i->d_in[0] : i->out[0];
+    return (struct nl_call){i->operation, i->call, i->arguments, &i->at, makes == NL_NONE ? 0 : list->buffer[makes].last - number};
+}
+
 void nl_list_bind(struct nl_list *list, char *base, const struct nl_places *places)
 {
-    for (int i = 0; i < list->instructions; i++)
+    list->call = nl_realloc(list->call, (size_t)list->instructions, sizeof *list->call);
+    for (int i = 0; i < list->instructions; i++) {
         bind(list, &list->instruction[i], base, places);
+        list->call[i] = call_of(list, i);
+    }
     for (const struct nl_chain *chain = list->chain; chain < list->chain + list->chains; chain++)
         if (chain->times > 0 && chain->micro == 0)
             bind_times(list, chain);
@@ -239,6 +250,8 @@ static void run_whole(const struct nl_list *list, const struct nl_chain *chain, 
 {
     if (chain->times > 0)
         run_loop(list, chain, run);
+    else if (chain->joined)
+        list->backend->run_calls(run, list->call + chain->first, chain->end - chain->first);
     else
         for (int i = chain->first; i < chain->end; i++)
             list->instruction[i].call(run, list->instruction[i].arguments);
@@ -277,9 +290,7 @@ int nl_list_calls(const struct nl_list *list, struct nl_call *call)
     bool plain = list->step_chains == list->chains;
     for (int i = 0; i < list->chains; i++)
         plain = plain && list->chain[i].micro == 0 && list->chain[i].times == 0;
-    for (int i = 0; plain && i < list->instructions; i++) {
-        const struct nl_instruction *from = &list->instruction[i];
-        call[i] = (struct nl_call){from->operation, from->call, from->arguments, &from->at};
-    }
+    if (plain)
+        memcpy(call, list->call, (size_t)list->instructions * sizeof *call);
     return plain ? list->instructions : 0;
 }

@@ -15,7 +15,7 @@
  *     forward     apply of a normalizer; convolution; reduce of the next one
  *     backward    apply of a normalizer's backward; convolution; reduce of the next one's
  *
- * What is computed is the same to the last bit.
+ * What is computed is the same to the last bit. A backend to which calls are dear is given such a chain whole, for all samples (`run_calls`).
  *
  * The body of a loop (loop.h) is a chain, too, that is run once for each time, and in backward once more, in the other order. A value of
  * the body has a place for each time where another chain needs it: what backward reads is kept. Gradients of a weight that the
@@ -82,6 +82,7 @@ struct nl_chain {
     bool reverse;   /* the last time first */
     int together;   /* where it has times: so many are one, a call with as many times the samples; else 1 */
     int row;        /* neighbours of one row are all run for a few samples, then for the next; 0: it is of no row */
+    bool joined;    /* its calls go to the backend together, which may make several in one go */
 };
 
 struct nl_list {
@@ -91,6 +92,7 @@ struct nl_list {
     bool trains;                /* there is a backward pass */
     int instructions, chains, buffers, shares;
     struct nl_instruction *instruction;
+    struct nl_call *call;       /* of each instruction, once the list is bound */
     struct nl_share *share;
     struct nl_chain *chain;
     struct nl_buffer *buffer;
@@ -158,6 +160,7 @@ struct nl_calls {
     bool reduces;     /* it is a barrier */
     bool together;    /* of a loop's body: all times at once */
     bool recomputed;  /* its output is not kept */
+    bool joined;      /* its calls may be made in one go with those of its neighbours */
     size_t sums;      /* bytes that backward keeps from micro-batch to micro-batch */
 };
 /* fixed, steps: as the setup says. */

@@ -48,11 +48,11 @@ static size_t size_of(const struct nl_list *list, const struct nl_buffer *buffer
 }
 
 /* Whether other samples, or another time, are still to come to the first instructions of the chain when its last ones have been called, and need
- * what is in the buffer. */
+ * what is in the buffer; or all are called in one go. */
 static bool outlasts(const struct nl_list *list, const struct nl_buffer *buffer, int chain)
 {
     const struct nl_chain *c = &list->chain[chain];
-    return (c->micro > 0 && buffer->whole) || (c->times > 1 && (buffer->first_chain != buffer->last_chain || buffer->places > 1));
+    return c->joined || (c->micro > 0 && buffer->whole) || (c->times > 1 && (buffer->first_chain != buffer->last_chain || buffer->places > 1));
 }
 
 static struct nl_chain time_of(const struct nl_list *list, const struct nl_buffer *buffer)

@@ -172,10 +172,26 @@ static bool make_group(const struct nl_list *list, bool fixed, int first, int en
     return true;
 }
 
+/* On a backend that makes several calls in one go: what joins with its neighbours, and, of what reduces, what takes the output of such a node. */
+static void find_joined(const struct nl_list *list, struct nl_calls *calls)
+{
+    const struct nl_graph *graph = &list->graph;
+    for (int i = 0; i < graph->nodes; i++) {
+        const struct nl_graph_node *node = &graph->node[i];
+        struct nl_micro micro = micro_of(list, node, false);
+        int producer = node->in[0] == NL_NONE ? NL_NONE : graph->value[node->in[0]].producer;
+        bool follows = producer != NL_NONE && calls[producer].joined && !calls[producer].reduces;
+        if (micro.joins && (!micro.reduces || (follows && !shares_parameters(graph, node))))
+            calls[i] = (struct nl_calls){.group = 1, .joined = true, .reduces = micro.reduces, .sums = micro.sums};
+    }
+}
+
 void nl_find_microbatches(const struct nl_list *list, bool fixed, bool steps, struct nl_calls *calls)
 {
     const struct nl_graph *graph = &list->graph;
     int group = 1;
+    if (list->trains && list->backend->run_calls)
+        find_joined(list, calls);
     bool all_at_once = list->backend->micro_bytes == 0 || (!list->trains && !fixed);
     if (all_at_once)
         return;

@@ -15,11 +15,12 @@ static bool may_be_remade(const struct nl_graph *graph, int value)
     return false;
 }
 
-static bool is_recomputed(const struct nl_list *list, int number)
+/* joined: it is computed again on the way into the node that takes it. */
+static bool is_recomputed(const struct nl_list *list, int number, bool joined)
 {
     const struct nl_graph_node *node = &list->graph.node[number];
     const struct nl_kernel *kernel = nl_kernel_of(list->backend, node->operation, node->arguments);
-    if (list->backend->micro_bytes == 0 || node->loop != NL_NONE || !kernel->apply || !may_be_remade(&list->graph, node->out[0]))
+    if ((list->backend->micro_bytes == 0 && !joined) || node->loop != NL_NONE || !kernel->apply || !may_be_remade(&list->graph, node->out[0]))
         return false;
     /* What apply takes is there in backward if backward takes it, too. */
     unsigned filled = nl_filled_slots(node);
@@ -30,5 +31,5 @@ static bool is_recomputed(const struct nl_list *list, int number)
 void nl_find_recomputed(const struct nl_list *list, struct nl_calls *calls)
 {
     for (int i = 0; i < list->graph.nodes; i++)
-        calls[i].recomputed = list->trains && is_recomputed(list, i);
+        calls[i].recomputed = list->trains && is_recomputed(list, i, calls[i].joined);
 }

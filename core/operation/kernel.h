@@ -99,6 +99,8 @@ struct nl_micro {
     size_t sums;  /* bytes of memory for backward to keep between the parts */
     bool reduces; /* over all samples of the batch: struct nl_kernel says how it is called */
     bool rereads; /* each part reads a matrix of weights again, which small parts do not pay for */
+    bool joins;   /* on a backend that makes several calls in one go (run_calls): with those of its neighbours, for all samples; one that reduces comes
+                     in its two parts */
 };
 
 /* Numbers that may differ from replica to replica, in the state of each; all double. The trainer writes them before a step. */
@@ -130,7 +132,7 @@ typedef void nl_kernel_function(const struct nl_run *run, const void *arguments)
 struct nl_kernel {
     bool (*suits)(const void *arguments);   /* whether it computes an operation with these arguments; NULL: with all */
     nl_kernel_function *forward, *backward; /* backward NULL: no gradient goes through it */
-    /* Where there are micro_bytes: */
+    /* Where there are micro_bytes, or calls that are made in one go: */
     struct nl_micro (*micro)(const void *arguments);      /* NULL: where samples know nothing of one another, and no gradient of a weight sums
                                                              over them, any number will do */
     nl_kernel_function *reduce, *apply;                   /* of an operation that reduces over the batch: forward is reduce for each part, then

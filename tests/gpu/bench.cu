@@ -248,6 +248,17 @@ int main(int argc, char **argv)
     nl_cuda_limit_cluster(1);
     printf("resnet-20 bn   batch 8, R 1:  %7.3f ms a step, without clusters\n", 1e3 * seconds_of_step(STEPS_RESNET20, NL_NORM_bn, 8, 1, 200, false));
     nl_cuda_limit_cluster(8);
+    for (int batch = 8; batch <= 128; batch *= 16)
+        for (int joins = 0; joins < 2; joins++) { /* normalizers as kernels of their own, and with the convolutions beside them */
+            nl_cuda_let_join(joins);
+            printf("resnet-20 bn   batch %3d, R 1: %7.3f ms a step, %s\n", batch, 1e3 * seconds_of_step(STEPS_RESNET20, NL_NORM_bn, batch, 1, 100, false),
+                   joins ? "joined" : "apart");
+        }
+    for (int chunks = 1; chunks <= 8; chunks *= 8) {
+        nl_cuda_limit_chunks(chunks);
+        double seconds = seconds_of_step(STEPS_RESNET20, NL_NORM_bn, 8, 1, 200, false);
+        printf("resnet-20 bn   batch 8, R 1:  %7.3f ms a step, y and dx in up to %d chunks over k\n", 1e3 * seconds, chunks);
+    }
     for (int i = 0; i < 4; i++) {
         double seconds = seconds_of_step(STEPS_RESNET20, norms[i], 8, 32, 50, false);
         printf("resnet-20 %-4s batch 8, R 32: %7.3f ms a step of all, %7.1f us an image\n", names[i], 1e3 * seconds, 1e6 * seconds / 256);

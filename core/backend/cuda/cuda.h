@@ -49,8 +49,15 @@ struct nl_program *nl_cuda_compile(const struct nl_step *step, const struct nl_r
 void nl_cuda_run_program(const struct nl_program *program, const struct nl_run *run, const int32_t *index, const struct nl_hyper *rates, int steps);
 void nl_cuda_discard(struct nl_program *program);
 
-/* No more than so many blocks are a cluster from now on, in all threads; 1: none are. For tests and benchmarks of what else there is. */
+/* For tests and benchmarks of what else there is, in all threads, from now on: no more than so many blocks are a cluster (1: none are); plans that are
+ * made have batch normalization joined with the convolutions beside it, or not (joined.cu); y and dx of a product are cut over k into so many chunks at
+ * most. */
 void nl_cuda_limit_cluster(unsigned most);
+void nl_cuda_let_join(bool lets);
+void nl_cuda_limit_chunks(int most);
+
+/* Calls of a list, several in one go where a kernel does them (struct nl_backend). */
+void nl_cuda_run_calls(const struct nl_run *run, const struct nl_call *call, int calls);
 
 void nl_cuda_order(const struct nl_run *run, const struct nl_order *op);
 void nl_cuda_update(const struct nl_run *run, const struct nl_update *op);
@@ -60,10 +67,13 @@ void nl_cuda_update(const struct nl_run *run, const struct nl_update *op);
 
 #include <cuda_runtime.h>
 
-/* Defines the kernel of an operation, nl_cuda_NAME, which the backend then has. suits: NULL where it computes all arguments; backward: NULL where no gradient
- * goes through it. */
-#define NL_CUDA_KERNEL(name, suits, forward, backward) \
-    extern const struct nl_kernel nl_cuda_##name = {suits, forward, backward, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL}
+/* Defines the kernel of an operation, nl_cuda_NAME, which the backend then has. suits: NULL where it computes all arguments; backward: NULL where no gradient goes
+ * through it. */
+#define NL_CUDA_KERNEL(name, suits, forward, backward) NL_CUDA_KERNEL_IN_PARTS(name, suits, forward, backward, NULL, NULL, NULL, NULL, NULL)
+
+/* The same with its parts, and whether it comes in them (struct nl_kernel). */
+#define NL_CUDA_KERNEL_IN_PARTS(name, suits, forward, backward, micro, reduce, apply, backward_reduce, backward_apply) \
+    extern const struct nl_kernel nl_cuda_##name = {suits, forward, backward, micro, reduce, apply, backward_reduce, backward_apply, NULL, NULL, NULL}
 
 /* Remembers what went wrong first; true: nothing did. */
 bool nl_cuda_good(cudaError_t status, const char *file, int line);
@@ -89,6 +99,10 @@ const struct nl_cuda_moment *nl_cuda_now(const struct nl_run *run, const int32_t
 
 /* How many blocks may be a cluster: 1 on a device without clusters, or where what is built is not for one with them. */
 unsigned nl_cuda_cluster();
+
+/* What nl_cuda_let_join and nl_cuda_limit_chunks have set. */
+bool nl_cuda_joins();
+int nl_cuda_most_chunks();
 
 /* A kernel in every replica; nothing where something went wrong before, so that one without its scratch reaches nowhere: a bad address
  * would end the device's work for all threads. */

@@ -11,74 +11,87 @@
 #include "backend/cuda/gemm_ffma.cuh"
 #include "backend/cuda/gemm_mma.cuh"
 
-template <bool SUMS, class A, class B>
-static void nl_gemm(const struct nl_run *run, enum nl_precision precision, const struct nl_product<A, B> &p)
+template <bool SUMS, class Product> static void nl_gemm(const struct nl_run *run, enum nl_precision precision, const Product &p)
 {
     switch (precision) {
     case NL_FLOAT32:
-        nl_ffma<SUMS>(run, p.a, p.b, p.out, p.size);
+        nl_ffma<SUMS>(run, p);
         break;
     case NL_TF32:
-        nl_mma<struct nl_tf32, SUMS>(run, p.a, p.b, p.out, p.size);
+        nl_mma<struct nl_tf32, SUMS>(run, p);
         break;
     case NL_BF16:
-        nl_mma<struct nl_bf16, SUMS>(run, p.a, p.b, p.out, p.size);
+        nl_mma<struct nl_bf16, SUMS>(run, p);
         break;
     case NL_3XTF32:
-        nl_mma<struct nl_3xtf32, SUMS>(run, p.a, p.b, p.out, p.size);
+        nl_mma<struct nl_3xtf32, SUMS>(run, p);
         break;
     }
 }
 
 /* y = A B + bias, into the images. */
-template <class A, class B>
-static struct nl_product<A, B> nl_forward_product(const struct nl_run *run, const A &a, const B &b, void *y, const void *bias, int m, int n, int k)
+template <class A, class B, class After = nl_nothing_after>
+static struct nl_product<A, B, After> nl_forward_product(const struct nl_run *run, const A &a, const B &b, void *y, const void *bias, int m, int n, int k,
+                                                         const After &after = {})
 {
-    int chunk = nl_gemm_chunk_of((size_t)nl_blocks(m, 32) * nl_blocks(n, 32), k, NL_GEMM_GROUP);
+    int chunk = nl_gemm_chunk_of((size_t)nl_blocks(m, 32) * nl_blocks(n, 32), k, min((int)NL_GEMM_GROUP, nl_cuda_most_chunks()));
     struct nl_gemm_size size = {m, n, k, chunk, 1};
     if (!nl_gemm_is_large(run, size))
         size.blocks = (k + chunk - 1) / chunk;
-    return {a, b, {(float *)y, NULL, (const float *)bias, false, NULL, (size_t)m * n, NULL}, size};
+    return {a, b, {(float *)y, NULL, (const float *)bias, false, NULL, (size_t)m * n, NULL}, size, after};
 }
 
 /* dw = A B, and db = the column sums of B unless it is NULL: k runs over samples (and positions). */
 template <class A, class B> static struct nl_product<A, B> nl_weights_product(const A &a, const B &b, void *dw, void *db, int m, int n, int k)
 {
     int chunk = nl_gemm_chunk_of((size_t)nl_blocks(m, 128) * nl_blocks(n, 64), k, NL_ENOUGH_BLOCKS);
-    return {a, b, {(float *)dw, (float *)db, NULL, false, NULL, (size_t)m * n + (db ? n : 0), NULL}, {m, n, k, chunk, (k + chunk - 1) / chunk}};
+    return {a, b, {(float *)dw, (float *)db, NULL, false, NULL, (size_t)m * n + (db ? n : 0), NULL}, {m, n, k, chunk, (k + chunk - 1) / chunk}, {}};
 }
 
-/* What a product needs where chunks have blocks: elements of scratch, in whole float4, and tickets, of the smallest tiles. */
-template <class A, class B> static size_t nl_gemm_parts(const struct nl_run *run, const struct nl_product<A, B> &p)
+/* What a product needs: floats of scratch, in whole float4, and tickets, of the smallest tiles. First those of chunks that have blocks, then those of
+ * what comes after. */
+template <class Product> static size_t nl_gemm_parts(const struct nl_run *run, const Product &p)
 {
     return p.size.blocks > 1 ? ((size_t)run->replicas * p.size.blocks * p.out.part + 3) / 4 * 4 : 0;
 }
 
-template <class A, class B> static size_t nl_gemm_tickets(const struct nl_run *run, const struct nl_product<A, B> &p)
+template <class Product> static size_t nl_gemm_part_tickets(const struct nl_run *run, const Product &p)
 {
     return p.size.blocks > 1 ? (size_t)run->replicas * nl_blocks(p.size.m, 32) * nl_blocks(p.size.n, 32) * (nl_gemm_groups(p.size) + 1) : 0;
 }
 
-/* Gives it those, from the first of them on. */
-template <class A, class B> static void nl_gemm_place(struct nl_product<A, B> *p, float *parts, unsigned *tickets)
+template <class Product> static size_t nl_gemm_floats(const struct nl_run *run, const Product &p)
 {
-    p->out.parts = p->size.blocks > 1 ? parts : NULL;
-    p->out.tickets = tickets;
+    return nl_gemm_parts(run, p) + p.after.floats(run);
 }
 
-template <bool SUMS, class A, class B> static void nl_gemm_alone(const struct nl_run *run, enum nl_precision precision, struct nl_product<A, B> p)
+template <class Product> static size_t nl_gemm_tickets(const struct nl_run *run, const Product &p)
 {
-    if (p.size.blocks > 1)
-        nl_gemm_place(&p, (float *)nl_cuda_scratch(nl_gemm_parts(run, p) * sizeof(float)), nl_cuda_tickets(nl_gemm_tickets(run, p)));
+    return nl_gemm_part_tickets(run, p) + p.after.zeros(run);
+}
+
+/* Gives it those, from the first of them on. */
+template <class Product> static void nl_gemm_place(const struct nl_run *run, Product *p, float *floats, unsigned *tickets)
+{
+    p->out.parts = p->size.blocks > 1 ? floats : NULL;
+    p->out.tickets = tickets;
+    p->after.place(floats + nl_gemm_parts(run, *p), tickets + nl_gemm_part_tickets(run, *p));
+}
+
+template <bool SUMS, class Product> static void nl_gemm_alone(const struct nl_run *run, enum nl_precision precision, Product p)
+{
+    size_t floats = nl_gemm_floats(run, p);
+    if (floats > 0)
+        nl_gemm_place(run, &p, (float *)nl_cuda_scratch(floats * sizeof(float)), nl_cuda_tickets(nl_gemm_tickets(run, p)));
     nl_gemm<SUMS>(run, precision, p);
 }
 
-template <class A, class B> static void nl_gemm_forward(const struct nl_run *run, enum nl_precision precision, const struct nl_product<A, B> &y)
+template <class Product> static void nl_gemm_forward(const struct nl_run *run, enum nl_precision precision, const Product &y)
 {
     nl_gemm_alone<false>(run, precision, y);
 }
 
-template <class A, class B> static void nl_gemm_weights(const struct nl_run *run, enum nl_precision precision, const struct nl_product<A, B> &dw)
+template <class Product> static void nl_gemm_weights(const struct nl_run *run, enum nl_precision precision, const Product &dw)
 {
     if (dw.out.sums)
         nl_gemm_alone<true>(run, precision, dw);
@@ -87,40 +100,39 @@ template <class A, class B> static void nl_gemm_weights(const struct nl_run *run
 }
 
 /* Two products in one launch, in the smallest tiles: the blocks of the first, then those of the second. */
-template <class Small, bool SUMS, class A, class B, class C, class D>
-__global__ void __launch_bounds__(Small::THREADS) nl_gemm_pair(struct nl_product<A, B> first, struct nl_product<C, D> second, unsigned first_blocks, size_t stride)
+template <class Small, bool SUMS, class First, class Second>
+__global__ void __launch_bounds__(Small::THREADS) nl_gemm_pair(First first, Second second, unsigned first_blocks, size_t stride)
 {
     unsigned block = blockIdx.x, rows;
     if (block < first_blocks) {
         rows = (first.size.m + 31) / 32;
-        Small::template block<SUMS>(first.a, first.b, first.out, first.size, stride, block % rows, block / rows);
+        Small::template block<SUMS>(first, stride, block % rows, block / rows);
     } else {
         block -= first_blocks;
         rows = (second.size.m + 31) / 32;
-        Small::template block<false>(second.a, second.b, second.out, second.size, stride, block % rows, block / rows);
+        Small::template block<false>(second, stride, block % rows, block / rows);
     }
 }
 
-template <class Small, class A, class B, class C, class D>
-static void nl_gemm_both(const struct nl_run *run, struct nl_product<A, B> dw, struct nl_product<C, D> dx)
+template <class Small, class First, class Second> static void nl_gemm_both(const struct nl_run *run, First dw, Second dx)
 {
-    size_t parts = nl_gemm_parts(run, dw), tickets = nl_gemm_tickets(run, dw);
-    if (dw.size.blocks > 1 || dx.size.blocks > 1) {
-        float *scratch = (float *)nl_cuda_scratch((parts + nl_gemm_parts(run, dx)) * sizeof *scratch);
+    size_t floats = nl_gemm_floats(run, dw), tickets = nl_gemm_tickets(run, dw), all = floats + nl_gemm_floats(run, dx), room = dw.room();
+    if (all > 0) {
+        float *scratch = (float *)nl_cuda_scratch(all * sizeof *scratch);
         unsigned *zeros = nl_cuda_tickets(tickets + nl_gemm_tickets(run, dx));
-        nl_gemm_place(&dw, scratch, zeros);
-        nl_gemm_place(&dx, scratch + parts, zeros + tickets);
+        nl_gemm_place(run, &dw, scratch, zeros);
+        nl_gemm_place(run, &dx, scratch + floats, zeros + tickets);
     }
+    room = max(room, dx.room());
     dim3 one = nl_gemm_grid<32, 32>(run, dw.size), other = nl_gemm_grid<32, 32>(run, dx.size), grid(one.x * one.y + other.x * other.y, 1, one.z);
     if (dw.out.sums)
-        NL_LAUNCH((nl_gemm_pair<Small, true, A, B, C, D>), grid, Small::THREADS, dw, dx, one.x * one.y, run->stride);
+        NL_LAUNCH_WITH((nl_gemm_pair<Small, true, First, Second>), grid, Small::THREADS, room, dw, dx, one.x * one.y, run->stride);
     else
-        NL_LAUNCH((nl_gemm_pair<Small, false, A, B, C, D>), grid, Small::THREADS, dw, dx, one.x * one.y, run->stride);
+        NL_LAUNCH_WITH((nl_gemm_pair<Small, false, First, Second>), grid, Small::THREADS, room, dw, dx, one.x * one.y, run->stride);
 }
 
 /* Both gradients of a layer: in one launch, where neither fills a device. */
-template <class A, class B, class C, class D>
-static void nl_gemm_backward(const struct nl_run *run, enum nl_precision precision, const struct nl_product<A, B> &dw, const struct nl_product<C, D> &dx)
+template <class First, class Second> static void nl_gemm_backward(const struct nl_run *run, enum nl_precision precision, const First &dw, const Second &dx)
 {
     if (nl_gemm_is_large(run, dw.size) || nl_gemm_is_large(run, dx.size)) {
         nl_gemm_weights(run, precision, dw);

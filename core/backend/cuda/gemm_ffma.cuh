@@ -45,14 +45,19 @@ static __device__ __forceinline__ void nl_ffma_visit(float (&sum)[TM][TN], const
 
 /* Block (x, y) of a product: tile M x N of C by DEPTH of k; each thread TM x TN of it, in pieces of four columns (rows) that lie apart, so that a warp's
  * reads of shared memory meet no bank twice. Double-buffered: the next tile is fetched while this one is multiplied. */
-template <int M, int N, int DEPTH, int TM, int TN, bool SUMS, class A, class B>
-static __device__ __forceinline__ void nl_ffma_block(A a, B b, const struct nl_gemm_out &out, const struct nl_gemm_size &size, size_t stride, unsigned x, unsigned y)
+template <int M, int N, int DEPTH, int TM, int TN, bool SUMS, class Product>
+static __device__ __forceinline__ void nl_ffma_block(const Product &p, size_t stride, unsigned x, unsigned y)
 {
+    typedef typename Product::A A;
+    typedef typename Product::B B;
     constexpr int ACROSS = N / TN, THREADS = M / TM * ACROSS, LINE_M = M + 4, LINE_N = N + 4;
     __shared__ __align__(16) float tile_a[2][DEPTH][LINE_M], tile_b[2][DEPTH][LINE_N];
+    const struct nl_gemm_out &out = p.out;
+    const struct nl_gemm_size &size = p.size;
     struct nl_gemm_part part = nl_gemm_part_of<M, N>(size, x, y);
-    a.at = nl_at(a.at, stride);
-    b.at = nl_at(b.at, stride);
+    A a = p.a;
+    B b = p.b;
+    nl_gemm_settle(a, b, stride);
 
     nl_tile_loader<A, M, DEPTH, THREADS> loader_a;
     nl_tile_loader<B, N, DEPTH, THREADS> loader_b;
@@ -114,8 +119,8 @@ static __device__ __forceinline__ void nl_ffma_block(A a, B b, const struct nl_g
     }
     if (SUMS && part.m0 == 0 && threadIdx.x < ACROSS)
         nl_ffma_write_sums<N>(column, out.parts ? c + (size_t)size.m * size.n : nl_at(out.sums, stride), part.n0, size.n, (int)threadIdx.x);
-    if (out.parts)
-        nl_gemm_join<M, N, THREADS>(out, size, part, stride);
+    if (!out.parts || nl_gemm_join<M, N, THREADS>(out, size, part, stride))
+        p.after.template of_tile<M, N>(part.m0, part.n0);
 }
 
 /* How many blocks a multiprocessor is to hold at least: what a block adds at its end takes no more registers than the product. */
@@ -125,40 +130,37 @@ template <class A> static constexpr int nl_ffma_blocks(int threads, int sums)
     return 65536 / (threads * (registers < 96 ? 96 : registers));
 }
 
-template <int M, int N, int DEPTH, int TM, int TN, bool SUMS, class A, class B>
-__global__ void __launch_bounds__(M / TM *N / TN, nl_ffma_blocks<A>(M / TM *N / TN, TM *TN)) nl_ffma_kernel(A a, B b, struct nl_gemm_out out, struct nl_gemm_size size, size_t stride)
+template <int M, int N, int DEPTH, int TM, int TN, bool SUMS, class Product>
+__global__ void __launch_bounds__(M / TM *N / TN, nl_ffma_blocks<typename Product::A>(M / TM *N / TN, TM *TN)) nl_ffma_kernel(Product p, size_t stride)
 {
-    nl_ffma_block<M, N, DEPTH, TM, TN, SUMS>(a, b, out, size, stride, blockIdx.x, blockIdx.y);
+    nl_ffma_block<M, N, DEPTH, TM, TN, SUMS>(p, stride, blockIdx.x, blockIdx.y);
 }
 
 /* The smallest tile. */
 struct nl_ffma_small {
     static constexpr int THREADS = 64;
 
-    template <bool SUMS, class A, class B>
-    static __device__ __forceinline__ void block(A a, B b, const struct nl_gemm_out &out, const struct nl_gemm_size &size, size_t stride, unsigned x, unsigned y)
+    template <bool SUMS, class Product> static __device__ __forceinline__ void block(const Product &p, size_t stride, unsigned x, unsigned y)
     {
-        nl_ffma_block<32, 32, 16, 4, 4, SUMS>(a, b, out, size, stride, x, y);
+        nl_ffma_block<32, 32, 16, 4, 4, SUMS>(p, stride, x, y);
     }
 };
 
-template <int M, int N, int DEPTH, int TM, int TN, bool SUMS, class A, class B>
-static void nl_ffma_launch(const struct nl_run *run, const A &a, const B &b, const struct nl_gemm_out &out, const struct nl_gemm_size &size)
+template <int M, int N, int DEPTH, int TM, int TN, bool SUMS, class Product> static void nl_ffma_launch(const struct nl_run *run, const Product &p)
 {
-    NL_LAUNCH((nl_ffma_kernel<M, N, DEPTH, TM, TN, SUMS, A, B>), (nl_gemm_grid<M, N>(run, size)), M / TM * N / TN, a, b, out, size, run->stride);
+    NL_LAUNCH_WITH((nl_ffma_kernel<M, N, DEPTH, TM, TN, SUMS, Product>), (nl_gemm_grid<M, N>(run, p.size)), M / TM * N / TN, p.room(), p, run->stride);
 }
 
-template <bool SUMS, class A, class B>
-static void nl_ffma(const struct nl_run *run, const A &a, const B &b, const struct nl_gemm_out &out, const struct nl_gemm_size &size)
+template <bool SUMS, class Product> static void nl_ffma(const struct nl_run *run, const Product &p)
 {
-    if (!nl_gemm_is_large(run, size))
-        nl_ffma_launch<32, 32, 16, 4, 4, SUMS>(run, a, b, out, size);
-    else if (size.n > 32)
-        nl_ffma_launch<128, 64, 8, 8, 8, SUMS>(run, a, b, out, size);
-    else if (size.n > 16)
-        nl_ffma_launch<128, 32, 8, 8, 4, SUMS>(run, a, b, out, size);
+    if (!nl_gemm_is_large(run, p.size))
+        nl_ffma_launch<32, 32, 16, 4, 4, SUMS>(run, p);
+    else if (p.size.n > 32)
+        nl_ffma_launch<128, 64, 8, 8, 8, SUMS>(run, p);
+    else if (p.size.n > 16)
+        nl_ffma_launch<128, 32, 8, 8, 4, SUMS>(run, p);
     else
-        nl_ffma_launch<128, 16, 8, 4, 4, SUMS>(run, a, b, out, size);
+        nl_ffma_launch<128, 16, 8, 4, 4, SUMS>(run, p);
 }
 
 #endif

@@ -159,17 +159,22 @@ static __device__ __forceinline__ void nl_mma_visit(float (&c)[EDGES_M][EDGES_N]
 }
 
 /* Block (x, y) of a product: tile M x N of C; each warp WM x WN of it. Double-buffered, as nl_ffma_block. */
-template <class Format, int M, int N, int WM, int WN, bool SUMS, class A, class B>
-static __device__ __forceinline__ void nl_mma_block(A a, B b, const struct nl_gemm_out &out, const struct nl_gemm_size &size, size_t stride, unsigned x, unsigned y)
+template <class Format, int M, int N, int WM, int WN, bool SUMS, class Product>
+static __device__ __forceinline__ void nl_mma_block(const Product &p, size_t stride, unsigned x, unsigned y)
 {
+    typedef typename Product::A A;
+    typedef typename Product::B B;
     constexpr int TERMS = Format::TERMS, DEPTH = 16, WORDS = DEPTH / Format::PER_WORD, THREADS = M / WM * N / WN * 32, EDGES_M = WM / NL_MMA_M, EDGES_N = WN / NL_MMA_N;
     static_assert(M % 32 == 0 && N % 32 == 0 && N <= THREADS, "turned columns stay in their tile, and each column of sums has a thread");
     __shared__ __align__(16) uint32_t tile_a[2][WORDS][M + 8], tile_b[2][WORDS][N + 8];
     __shared__ float plain[2][SUMS ? DEPTH : 1][SUMS ? N : 1];
+    const struct nl_gemm_out &out = p.out;
+    const struct nl_gemm_size &size = p.size;
     struct nl_gemm_part part = nl_gemm_part_of<M, N>(size, x, y);
     bool sums = SUMS && part.m0 == 0;
-    a.at = nl_at(a.at, stride);
-    b.at = nl_at(b.at, stride);
+    A a = p.a;
+    B b = p.b;
+    nl_gemm_settle(a, b, stride);
 
     nl_tile_loader<A, M, DEPTH, THREADS> loader_a;
     nl_tile_loader<B, N, DEPTH, THREADS> loader_b;
@@ -250,42 +255,39 @@ static __device__ __forceinline__ void nl_mma_block(A a, B b, const struct nl_ge
     }
     if (sums && threadIdx.x < N && part.n0 + (int)threadIdx.x < size.n)
         (out.parts ? to + (size_t)size.m * size.n : nl_at(out.sums, stride))[part.n0 + threadIdx.x] = column_sum;
-    if (out.parts)
-        nl_gemm_join<M, N, THREADS>(out, size, part, stride);
+    if (!out.parts || nl_gemm_join<M, N, THREADS>(out, size, part, stride))
+        p.after.template of_tile<M, N>(part.m0, part.n0);
 }
 
-template <class Format, int M, int N, int WM, int WN, bool SUMS, class A, class B>
-__global__ void __launch_bounds__(M / WM *N / WN * 32, 512 / (M / WM * N / WN * 32)) nl_mma_kernel(A a, B b, struct nl_gemm_out out, struct nl_gemm_size size, size_t stride)
+template <class Format, int M, int N, int WM, int WN, bool SUMS, class Product>
+__global__ void __launch_bounds__(M / WM *N / WN * 32, 512 / (M / WM * N / WN * 32)) nl_mma_kernel(Product p, size_t stride)
 {
-    nl_mma_block<Format, M, N, WM, WN, SUMS>(a, b, out, size, stride, blockIdx.x, blockIdx.y);
+    nl_mma_block<Format, M, N, WM, WN, SUMS>(p, stride, blockIdx.x, blockIdx.y);
 }
 
 /* The smallest tile. */
 template <class Format> struct nl_mma_small {
     static constexpr int THREADS = 128;
 
-    template <bool SUMS, class A, class B>
-    static __device__ __forceinline__ void block(A a, B b, const struct nl_gemm_out &out, const struct nl_gemm_size &size, size_t stride, unsigned x, unsigned y)
+    template <bool SUMS, class Product> static __device__ __forceinline__ void block(const Product &p, size_t stride, unsigned x, unsigned y)
     {
-        nl_mma_block<Format, 32, 32, 16, 16, SUMS>(a, b, out, size, stride, x, y);
+        nl_mma_block<Format, 32, 32, 16, 16, SUMS>(p, stride, x, y);
     }
 };
 
-template <class Format, int M, int N, int WM, int WN, bool SUMS, class A, class B>
-static void nl_mma_launch(const struct nl_run *run, const A &a, const B &b, const struct nl_gemm_out &out, const struct nl_gemm_size &size)
+template <class Format, int M, int N, int WM, int WN, bool SUMS, class Product> static void nl_mma_launch(const struct nl_run *run, const Product &p)
 {
-    NL_LAUNCH((nl_mma_kernel<Format, M, N, WM, WN, SUMS, A, B>), (nl_gemm_grid<M, N>(run, size)), M / WM * N / WN * 32, a, b, out, size, run->stride);
+    NL_LAUNCH_WITH((nl_mma_kernel<Format, M, N, WM, WN, SUMS, Product>), (nl_gemm_grid<M, N>(run, p.size)), M / WM * N / WN * 32, p.room(), p, run->stride);
 }
 
-template <class Format, bool SUMS, class A, class B>
-static void nl_mma(const struct nl_run *run, const A &a, const B &b, const struct nl_gemm_out &out, const struct nl_gemm_size &size)
+template <class Format, bool SUMS, class Product> static void nl_mma(const struct nl_run *run, const Product &p)
 {
-    if (!nl_gemm_is_large(run, size))
-        nl_mma_launch<Format, 32, 32, 16, 16, SUMS>(run, a, b, out, size);
-    else if (size.n > 32)
-        nl_mma_launch<Format, 128, 64, 32, 32, SUMS>(run, a, b, out, size);
+    if (!nl_gemm_is_large(run, p.size))
+        nl_mma_launch<Format, 32, 32, 16, 16, SUMS>(run, p);
+    else if (p.size.n > 32)
+        nl_mma_launch<Format, 128, 64, 32, 32, SUMS>(run, p);
     else
-        nl_mma_launch<Format, 128, 32, 32, 16, SUMS>(run, a, b, out, size);
+        nl_mma_launch<Format, 128, 32, 32, 16, SUMS>(run, p);
 }
 
 #endif

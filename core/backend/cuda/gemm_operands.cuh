@@ -4,6 +4,8 @@
  * connected layer (implicit GEMM: the patches are never written out):
  *
  *     along_k    its rows lie along k in memory: the four are (line, k .. k+3); else (line .. line+3, k)
+ *     room()     bytes of shared memory that it needs
+ *     settle     finds its places in the replica of the block, and fills that memory; by all threads of the block
  *     line(i)    what can be worked out once for row (or first row) i
  *     load       the four, with zeros beyond the operand
  */
@@ -29,12 +31,46 @@ struct nl_gemm_out {
     unsigned *tickets; /* [r][tile][1 + groups], with parts */
 };
 
+/* What a product may do with a tile of C that is there: nothing.
+ *
+ *     floats, zeros    scratch, in whole float4, and tickets (nl_cuda_tickets) that it needs in a run
+ *     place            gives it those
+ *     of_tile          by the block that has written the tile M x N from row m0 and column n0 on
+ */
+struct nl_nothing_after {
+    size_t floats(const struct nl_run *) const { return 0; }
+    size_t zeros(const struct nl_run *) const { return 0; }
+    void place(float *, unsigned *) {}
+    template <int M, int N> __device__ void of_tile(int, int) const {}
+};
+
 /* C = A B. */
-template <class A, class B> struct nl_product {
-    A a;
-    B b;
+template <class OF_A, class OF_B, class AFTER = nl_nothing_after> struct nl_product {
+    typedef OF_A A;
+    typedef OF_B B;
+    OF_A a;
+    OF_B b;
     struct nl_gemm_out out;
     struct nl_gemm_size size;
+    AFTER after;
+
+    size_t room() const { return a.room() + b.room(); }
+};
+
+/* Operands of a block, in its replica. */
+template <class A, class B> static __device__ __forceinline__ void nl_gemm_settle(A &a, B &b, size_t stride)
+{
+    NL_ROOM(room);
+    a.settle(stride, (float *)room);
+    b.settle(stride, (float *)(room + a.room()));
+}
+
+/* An operand that is fetched from memory as it is. */
+struct nl_as_it_is {
+    const float *at;
+
+    __host__ __device__ size_t room() const { return 0; }
+    __device__ void settle(size_t stride, float *) { at = nl_at(at, stride); }
 };
 
 /* Whether four neighbours can be fetched at once from dense rows of so many floats. Images start at multiples of 64 bytes. */
@@ -44,9 +80,8 @@ static inline bool nl_fours(const void *at, int columns)
 }
 
 /* A dense matrix (rows, k). */
-struct nl_along_k {
+struct nl_along_k : nl_as_it_is {
     static constexpr bool along_k = true;
-    const float *at;
     int rows, k;
     bool vector; /* four can be fetched at once */
 
@@ -71,13 +106,12 @@ struct nl_along_k {
 
 static inline struct nl_along_k nl_along(const void *at, int rows, int k)
 {
-    return {(const float *)at, rows, k, nl_fours(at, k)};
+    return {{(const float *)at}, rows, k, nl_fours(at, k)};
 }
 
 /* A dense matrix (k, lines). */
-struct nl_across_k {
+struct nl_across_k : nl_as_it_is {
     static constexpr bool along_k = false;
-    const float *at;
     int lines, k;
     bool vector;
 
@@ -103,7 +137,7 @@ struct nl_across_k {
 
 static inline struct nl_across_k nl_across(const void *at, int lines, int k)
 {
-    return {(const float *)at, lines, k, nl_fours(at, lines)};
+    return {{(const float *)at}, lines, k, nl_fours(at, lines)};
 }
 
 /* The number, of which the compiler does not know that it was there before: what follows from it is worked out in each turn of a loop, and takes no registers
@@ -263,9 +297,9 @@ static __host__ __device__ inline unsigned nl_gemm_groups(const struct nl_gemm_s
     return (unsigned)(size.blocks + NL_GEMM_GROUP - 1) / NL_GEMM_GROUP;
 }
 
-/* Ends a block whose chunk is in its place. */
+/* Ends a block whose chunk is in its place. Whether the tile is done with it. */
 template <int M, int N, int THREADS>
-static __device__ void nl_gemm_join(const struct nl_gemm_out &out, const struct nl_gemm_size &size, const struct nl_gemm_part &part, size_t stride)
+static __device__ bool nl_gemm_join(const struct nl_gemm_out &out, const struct nl_gemm_size &size, const struct nl_gemm_part &part, size_t stride)
 {
     unsigned groups = nl_gemm_groups(size), count = (unsigned)size.blocks, group = (unsigned)part.chunk / NL_GEMM_GROUP;
     unsigned *ticket = out.tickets + (size_t)(blockIdx.z * part.tiles + part.tile) * (groups + 1);
@@ -274,17 +308,18 @@ static __device__ void nl_gemm_join(const struct nl_gemm_out &out, const struct 
         float *own = nl_gemm_chunk(out, size, (int)group * NL_GEMM_GROUP);
         count = min((unsigned)NL_GEMM_GROUP, count - group * NL_GEMM_GROUP);
         if (!nl_last_block(ticket + 1 + group, count))
-            return;
+            return false;
         nl_gemm_add<M, N, THREADS>(own, step, count, own, false, NULL, size, part);
         nl_gemm_add_sums<N, THREADS>(own + product, step, count, out.sums ? own + product : (float *)NULL, size, part);
         count = groups;
         step *= NL_GEMM_GROUP;
     }
     if (!nl_last_block(ticket, count))
-        return;
+        return false;
     const float *first = nl_gemm_chunk(out, size, 0);
     nl_gemm_add<M, N, THREADS>(first, step, count, nl_at(out.c, stride), out.adds, nl_at(out.bias, stride), size, part);
     nl_gemm_add_sums<N, THREADS>(first + product, step, count, nl_at(out.sums, stride), size, part);
+    return true;
 }
 
 #endif

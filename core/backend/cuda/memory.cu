@@ -139,6 +139,29 @@ void nl_cuda_limit_cluster(unsigned most)
     most_of_cluster = most;
 }
 
+static std::atomic<bool> joins = true;
+static std::atomic<int> most_chunks = INT_MAX;
+
+bool nl_cuda_joins()
+{
+    return joins.load();
+}
+
+void nl_cuda_let_join(bool lets)
+{
+    joins = lets;
+}
+
+int nl_cuda_most_chunks()
+{
+    return most_chunks.load();
+}
+
+void nl_cuda_limit_chunks(int most)
+{
+    most_chunks = most;
+}
+
 /* Any: its code was made from PTX of the same version as that of all others. */
 static __global__ void nothing() {}
 

@@ -60,4 +60,10 @@ static void launch_normalize_backward(const struct nl_run *run, const void *argu
         nl_cuda_sets_backward(run, op, &layout);
 }
 
-NL_CUDA_KERNEL(normalize, nl_cuda_normalize_suits, launch_normalize_forward, launch_normalize_backward);
+static void launch_normalize_apply(const struct nl_run *run, const void *arguments)
+{
+    nl_cuda_normalize_apply(run, (const struct nl_normalize *)arguments);
+}
+
+NL_CUDA_KERNEL_IN_PARTS(normalize, nl_cuda_normalize_suits, launch_normalize_forward, launch_normalize_backward, nl_cuda_normalize_joins,
+                        nl_cuda_normalize_reduce, launch_normalize_apply, nl_cuda_normalize_backward_reduce, nl_cuda_normalize_backward_apply);

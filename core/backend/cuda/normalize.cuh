@@ -105,13 +105,19 @@ void nl_cuda_columns_track(const struct nl_run *run, const struct nl_normalize *
 /* y, with them. */
 void nl_cuda_columns_apply(const struct nl_run *run, const struct nl_normalize *op, const struct nl_layout *layout);
 
+/* normalize_joined.cu: its parts (struct nl_kernel), and whether it comes in them. */
+struct nl_micro nl_cuda_normalize_joins(const void *arguments);
+void nl_cuda_normalize_reduce(const struct nl_run *run, const void *arguments);
+void nl_cuda_normalize_backward_reduce(const struct nl_run *run, const void *arguments);
+void nl_cuda_normalize_backward_apply(const struct nl_run *run, const void *arguments);
+
 /* normalize_general.cu */
 bool nl_cuda_normalize_suits(const void *arguments); /* whether a GPU has coefficients for that normalizer */
 void nl_cuda_general_forward(const struct nl_run *run, const struct nl_normalize *op, const struct nl_layout *layout);
 void nl_cuda_general_apply(const struct nl_run *run, const struct nl_normalize *op, const struct nl_layout *layout);
 void nl_cuda_general_backward(const struct nl_run *run, const struct nl_normalize *op, const struct nl_layout *layout);
 
-/* normalize.cu: y of a normalizer that tracks, with op->mean and op->var, in training. */
+/* normalize.cu: y of a normalizer that tracks, with op->mean and op->var unless the run's statistics are fixed. */
 void nl_cuda_normalize_apply(const struct nl_run *run, const struct nl_normalize *op);
 
 #endif

@@ -189,7 +189,7 @@ void nl_cuda_columns_apply(const struct nl_run *run, const struct nl_normalize *
 {
     struct tile t = tile_of(layout);
     dim3 all(t.tiles * t.slices * t.chunks, 1, (unsigned)run->replicas);
-    NL_LAUNCH(forward_apply, all, t.threads, *op, *layout, t, NL_STATS_BATCH);
+    NL_LAUNCH(forward_apply, all, t.threads, *op, *layout, t, layout->fixed ? run->statistics : NL_STATS_BATCH);
 }
 
 /* ---- backward ---- */

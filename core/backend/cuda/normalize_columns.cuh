@@ -20,12 +20,12 @@ struct tile {
 };
 
 /* How many blocks of so many threads hold a slice. */
-static unsigned blocks_of(const struct nl_layout *l, const struct tile *t, unsigned threads)
+static inline unsigned blocks_of(const struct nl_layout *l, const struct tile *t, unsigned threads)
 {
     return nl_blocks(l->rows, threads / t->columns * EACH);
 }
 
-static struct tile tile_of(const struct nl_layout *l)
+static inline struct tile tile_of(const struct nl_layout *l)
 {
     struct tile t;
     unsigned widest = 1, most = nl_cuda_cluster();

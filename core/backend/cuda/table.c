@@ -24,6 +24,7 @@ const struct nl_backend nl_backend_cuda = {
     .real = sizeof(float),
     .statistic = sizeof(double),
     .adds_gradients = true,
+    .run_calls = nl_cuda_run_calls,
     .devices = nl_cuda_devices,
     .describe = nl_cuda_describe,
     .memory = nl_cuda_memory,
