@@ -45,9 +45,9 @@ static const struct {
     int depth, width, norm, batch, most;
 } steps[] = {
     {"ResNet-20, bn, batch 8", NL_RESNET, 20, 16, NL_NORM_bn, 8, 62},
-    {"ResNet-20, bn, batch 128", NL_RESNET, 20, 16, NL_NORM_bn, 128, 80},
+    {"ResNet-20, bn, batch 128", NL_RESNET, 20, 16, NL_NORM_bn, 128, 69},
     {"ResNet-20, gn, batch 8", NL_RESNET, 20, 16, NL_NORM_gn, 8, 87},
-    {"ResNet-20, gn, batch 128", NL_RESNET, 20, 16, NL_NORM_gn, 128, 105},
+    {"ResNet-20, gn, batch 128", NL_RESNET, 20, 16, NL_NORM_gn, 128, 94},
     {"mlp, bn, batch 32", NL_MLP, 2, 64, NL_NORM_bn, 32, 13},
     {"mlp, ln, batch 32", NL_MLP, 2, 64, NL_NORM_ln, 32, 17},
 };

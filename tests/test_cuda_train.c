@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "backend/cuda/cuda.h"
 #include "operation/conv.h"
 #include "operation/linear.h"
 #include "suite.h"
@@ -203,7 +204,8 @@ static char *parameters_after(const struct nl_backend *backend, const struct net
     return found;
 }
 
-/* A convolution with what batch normalization does beside it, in one launch: of a small tile, and of a large one where there are replicas to fill a device. */
+/* A convolution with what batch normalization does beside it, and both of its gradients, in one launch: of a small tile, and of a large one where there are
+ * replicas to fill a device. */
 START_TEST(calls_in_one_go_have_the_bits_of_calls_one_by_one)
 {
     static const int replicas[] = {1, 40};
@@ -211,7 +213,10 @@ START_TEST(calls_in_one_go_have_the_bits_of_calls_one_by_one)
     apart.run_calls = call_one_by_one;
     size_t bytes;
     for (int i = 0; i < 2; i++) {
-        char *one = parameters_after(&nl_backend_cuda, &nets[6], replicas[i], &bytes), *other = parameters_after(&apart, &nets[6], 1, &bytes);
+        char *one = parameters_after(&nl_backend_cuda, &nets[6], replicas[i], &bytes);
+        nl_cuda_let_pair(false);
+        char *other = parameters_after(&apart, &nets[6], 1, &bytes);
+        nl_cuda_let_pair(true);
         ck_assert_msg(memcmp(one, other, bytes) == 0, "of %d replicas the first is another training where calls are made in one go", replicas[i]);
         free(one);
         free(other);

@@ -248,11 +248,16 @@ int main(int argc, char **argv)
     nl_cuda_limit_cluster(1);
     printf("resnet-20 bn   batch 8, R 1:  %7.3f ms a step, without clusters\n", 1e3 * seconds_of_step(STEPS_RESNET20, NL_NORM_bn, 8, 1, 200, false));
     nl_cuda_limit_cluster(8);
-    for (int batch = 8; batch <= 128; batch *= 16)
-        for (int joins = 0; joins < 2; joins++) { /* normalizers as kernels of their own, and with the convolutions beside them */
-            nl_cuda_let_join(joins);
-            printf("resnet-20 bn   batch %3d, R 1: %7.3f ms a step, %s\n", batch, 1e3 * seconds_of_step(STEPS_RESNET20, NL_NORM_bn, batch, 1, 100, false),
-                   joins ? "joined" : "apart");
+    static const struct {
+        const char *name;
+        bool joins, pairs; /* normalizers are joined with the convolutions beside them; both gradients of a layer are one launch */
+    } ways[] = {{"each call by itself", false, false}, {"gradients in pairs", false, true}, {"normalizers joined", true, false}, {"both", true, true}};
+    for (int batch = 8; batch <= 128; batch *= 4)
+        for (const auto &way : ways) {
+            nl_cuda_let_join(way.joins);
+            nl_cuda_let_pair(way.pairs);
+            double seconds = seconds_of_step(STEPS_RESNET20, NL_NORM_bn, batch, 1, 100, false);
+            printf("resnet-20 bn   batch %3d, R 1: %7.3f ms a step, %s\n", batch, 1e3 * seconds, way.name);
         }
     for (int chunks = 1; chunks <= 8; chunks *= 8) {
         nl_cuda_limit_chunks(chunks);

@@ -11,20 +11,24 @@
 #include "backend/cuda/gemm_ffma.cuh"
 #include "backend/cuda/gemm_mma.cuh"
 
-template <bool SUMS, class Product> static void nl_gemm(const struct nl_run *run, enum nl_precision precision, const Product &p)
+#include <type_traits>
+
+/* visit(tile) of that in which a product comes. */
+template <class Visit> static void nl_gemm_visit_tile(const struct nl_run *run, enum nl_precision precision, const struct nl_gemm_size &size, Visit visit)
 {
+    bool large = nl_gemm_is_large(run, size);
     switch (precision) {
     case NL_FLOAT32:
-        nl_ffma<SUMS>(run, p);
+        nl_ffma_visit_tile(large, size.n, visit);
         break;
     case NL_TF32:
-        nl_mma<struct nl_tf32, SUMS>(run, p);
+        nl_mma_visit_tile<struct nl_tf32>(large, size.n, visit);
         break;
     case NL_BF16:
-        nl_mma<struct nl_bf16, SUMS>(run, p);
+        nl_mma_visit_tile<struct nl_bf16>(large, size.n, visit);
         break;
     case NL_3XTF32:
-        nl_mma<struct nl_3xtf32, SUMS>(run, p);
+        nl_mma_visit_tile<struct nl_3xtf32>(large, size.n, visit);
         break;
     }
 }
@@ -78,12 +82,21 @@ template <class Product> static void nl_gemm_place(const struct nl_run *run, Pro
     p->after.place(floats + nl_gemm_parts(run, *p), tickets + nl_gemm_part_tickets(run, *p));
 }
 
+template <class Tile, bool SUMS, class Product>
+__global__ void __launch_bounds__(Tile::THREADS, Tile::template blocks<Product>()) nl_gemm_kernel(Product p, size_t stride)
+{
+    Tile::template block<SUMS>(p, stride, blockIdx.x, blockIdx.y);
+}
+
 template <bool SUMS, class Product> static void nl_gemm_alone(const struct nl_run *run, enum nl_precision precision, Product p)
 {
     size_t floats = nl_gemm_floats(run, p);
     if (floats > 0)
         nl_gemm_place(run, &p, (float *)nl_cuda_scratch(floats * sizeof(float)), nl_cuda_tickets(nl_gemm_tickets(run, p)));
-    nl_gemm<SUMS>(run, precision, p);
+    nl_gemm_visit_tile(run, precision, p.size, [&](auto tile) {
+        typedef decltype(tile) Tile;
+        NL_LAUNCH_WITH((nl_gemm_kernel<Tile, SUMS, Product>), nl_gemm_grid<Tile>(run, p.size), Tile::THREADS, p.room(), p, run->stride);
+    });
 }
 
 template <class Product> static void nl_gemm_forward(const struct nl_run *run, enum nl_precision precision, const Product &y)
@@ -99,22 +112,22 @@ template <class Product> static void nl_gemm_weights(const struct nl_run *run, e
         nl_gemm_alone<false>(run, precision, dw);
 }
 
-/* Two products in one launch, in the smallest tiles: the blocks of the first, then those of the second. */
-template <class Small, bool SUMS, class First, class Second>
-__global__ void __launch_bounds__(Small::THREADS) nl_gemm_pair(First first, Second second, unsigned first_blocks, size_t stride)
+/* Two products in one launch: the blocks of the first, then those of the second. */
+template <class Tile, bool SUMS, class First, class Second>
+__global__ void __launch_bounds__(Tile::THREADS, Tile::template blocks<First>()) nl_gemm_pair(First first, Second second, unsigned first_blocks, size_t stride)
 {
     unsigned block = blockIdx.x, rows;
     if (block < first_blocks) {
-        rows = (first.size.m + 31) / 32;
-        Small::template block<SUMS>(first, stride, block % rows, block / rows);
+        rows = (first.size.m + Tile::M - 1) / Tile::M;
+        Tile::template block<SUMS>(first, stride, block % rows, block / rows);
     } else {
         block -= first_blocks;
-        rows = (second.size.m + 31) / 32;
-        Small::template block<false>(second, stride, block % rows, block / rows);
+        rows = (second.size.m + Tile::M - 1) / Tile::M;
+        Tile::template block<false>(second, stride, block % rows, block / rows);
     }
 }
 
-template <class Small, class First, class Second> static void nl_gemm_both(const struct nl_run *run, First dw, Second dx)
+template <class Tile, class First, class Second> static void nl_gemm_both(const struct nl_run *run, First dw, Second dx)
 {
     size_t floats = nl_gemm_floats(run, dw), tickets = nl_gemm_tickets(run, dw), all = floats + nl_gemm_floats(run, dx), room = dw.room();
     if (all > 0) {
@@ -124,35 +137,37 @@ template <class Small, class First, class Second> static void nl_gemm_both(const
         nl_gemm_place(run, &dx, scratch + floats, zeros + tickets);
     }
     room = max(room, dx.room());
-    dim3 one = nl_gemm_grid<32, 32>(run, dw.size), other = nl_gemm_grid<32, 32>(run, dx.size), grid(one.x * one.y + other.x * other.y, 1, one.z);
+    dim3 one = nl_gemm_grid<Tile>(run, dw.size), other = nl_gemm_grid<Tile>(run, dx.size), grid(one.x * one.y + other.x * other.y, 1, one.z);
     if (dw.out.sums)
-        NL_LAUNCH_WITH((nl_gemm_pair<Small, true, First, Second>), grid, Small::THREADS, room, dw, dx, one.x * one.y, run->stride);
+        NL_LAUNCH_WITH((nl_gemm_pair<Tile, true, First, Second>), grid, Tile::THREADS, room, dw, dx, one.x * one.y, run->stride);
     else
-        NL_LAUNCH_WITH((nl_gemm_pair<Small, false, First, Second>), grid, Small::THREADS, room, dw, dx, one.x * one.y, run->stride);
+        NL_LAUNCH_WITH((nl_gemm_pair<Tile, false, First, Second>), grid, Tile::THREADS, room, dw, dx, one.x * one.y, run->stride);
 }
 
-/* Both gradients of a layer: in one launch, where neither fills a device. */
+/* Whether that is the tile in which a product comes. */
+template <class Tile> static bool nl_gemm_comes_in(const struct nl_run *run, enum nl_precision precision, const struct nl_gemm_size &size)
+{
+    bool found = false;
+    nl_gemm_visit_tile(run, precision, size, [&](auto tile) { found = std::is_same<Tile, decltype(tile)>::value; });
+    return found;
+}
+
+template <class Tile, class First, class Second>
+static void nl_gemm_gradients(const struct nl_run *run, enum nl_precision precision, const First &dw, const Second &dx)
+{
+    if constexpr (Tile::PAIRS)
+        if (nl_cuda_pairs() && nl_gemm_comes_in<Tile>(run, precision, dx.size)) {
+            nl_gemm_both<Tile>(run, dw, dx);
+            return;
+        }
+    nl_gemm_weights(run, precision, dw);
+    nl_gemm_forward(run, precision, dx);
+}
+
+/* Both gradients of a layer: in one launch, where they come in the same tile. */
 template <class First, class Second> static void nl_gemm_backward(const struct nl_run *run, enum nl_precision precision, const First &dw, const Second &dx)
 {
-    if (nl_gemm_is_large(run, dw.size) || nl_gemm_is_large(run, dx.size)) {
-        nl_gemm_weights(run, precision, dw);
-        nl_gemm_forward(run, precision, dx);
-        return;
-    }
-    switch (precision) {
-    case NL_FLOAT32:
-        nl_gemm_both<struct nl_ffma_small>(run, dw, dx);
-        break;
-    case NL_TF32:
-        nl_gemm_both<struct nl_mma_small<struct nl_tf32>>(run, dw, dx);
-        break;
-    case NL_BF16:
-        nl_gemm_both<struct nl_mma_small<struct nl_bf16>>(run, dw, dx);
-        break;
-    case NL_3XTF32:
-        nl_gemm_both<struct nl_mma_small<struct nl_3xtf32>>(run, dw, dx);
-        break;
-    }
+    nl_gemm_visit_tile(run, precision, dw.size, [&](auto tile) { nl_gemm_gradients<decltype(tile)>(run, precision, dw, dx); });
 }
 
 #endif

@@ -43,6 +43,13 @@ static __device__ __forceinline__ void nl_ffma_visit(float (&sum)[TM][TN], const
     }
 }
 
+/* A block's tiles of an operand in shared memory. They have a name of their own, so that two products of a launch have the same. */
+template <char OPERAND, int DEPTH, int EDGE> static __device__ __forceinline__ float (*nl_ffma_tiles())[DEPTH][EDGE + 4]
+{
+    __shared__ __align__(16) float tiles[2][DEPTH][EDGE + 4];
+    return tiles;
+}
+
 /* Block (x, y) of a product: tile M x N of C by DEPTH of k; each thread TM x TN of it, in pieces of four columns (rows) that lie apart, so that a warp's
  * reads of shared memory meet no bank twice. Double-buffered: the next tile is fetched while this one is multiplied. */
 template <int M, int N, int DEPTH, int TM, int TN, bool SUMS, class Product>
@@ -50,8 +57,9 @@ static __device__ __forceinline__ void nl_ffma_block(const Product &p, size_t st
 {
     typedef typename Product::A A;
     typedef typename Product::B B;
-    constexpr int ACROSS = N / TN, THREADS = M / TM * ACROSS, LINE_M = M + 4, LINE_N = N + 4;
-    __shared__ __align__(16) float tile_a[2][DEPTH][LINE_M], tile_b[2][DEPTH][LINE_N];
+    constexpr int ACROSS = N / TN, THREADS = M / TM * ACROSS;
+    auto tile_a = nl_ffma_tiles<'a', DEPTH, M>();
+    auto tile_b = nl_ffma_tiles<'b', DEPTH, N>();
     const struct nl_gemm_out &out = p.out;
     const struct nl_gemm_size &size = p.size;
     struct nl_gemm_part part = nl_gemm_part_of<M, N>(size, x, y);
@@ -123,44 +131,35 @@ static __device__ __forceinline__ void nl_ffma_block(const Product &p, size_t st
         p.after.template of_tile<M, N>(part.m0, part.n0);
 }
 
-/* How many blocks a multiprocessor is to hold at least: what a block adds at its end takes no more registers than the product. */
-template <class A> static constexpr int nl_ffma_blocks(int threads, int sums)
-{
-    int registers = sums + (A::along_k ? 64 : 96);
-    return 65536 / (threads * (registers < 96 ? 96 : registers));
-}
+/* A tile as a type. PAIRS: both gradients of a layer may be one launch. blocks: that a multiprocessor is to hold of a product at least, so that what a block
+ * adds at its end takes no more registers than the product. */
+template <int ROWS, int COLUMNS, int DEPTH, int TM, int TN> struct nl_ffma_tile {
+    static constexpr int M = ROWS, N = COLUMNS, THREADS = M / TM * N / TN;
+    static constexpr bool PAIRS = true;
 
-template <int M, int N, int DEPTH, int TM, int TN, bool SUMS, class Product>
-__global__ void __launch_bounds__(M / TM *N / TN, nl_ffma_blocks<typename Product::A>(M / TM *N / TN, TM *TN)) nl_ffma_kernel(Product p, size_t stride)
-{
-    nl_ffma_block<M, N, DEPTH, TM, TN, SUMS>(p, stride, blockIdx.x, blockIdx.y);
-}
-
-/* The smallest tile. */
-struct nl_ffma_small {
-    static constexpr int THREADS = 64;
+    template <class Product> static constexpr int blocks()
+    {
+        int registers = TM * TN + (Product::A::along_k ? 64 : 96);
+        return 65536 / (THREADS * (registers < 96 ? 96 : registers));
+    }
 
     template <bool SUMS, class Product> static __device__ __forceinline__ void block(const Product &p, size_t stride, unsigned x, unsigned y)
     {
-        nl_ffma_block<32, 32, 16, 4, 4, SUMS>(p, stride, x, y);
+        nl_ffma_block<M, N, DEPTH, TM, TN, SUMS>(p, stride, x, y);
     }
 };
 
-template <int M, int N, int DEPTH, int TM, int TN, bool SUMS, class Product> static void nl_ffma_launch(const struct nl_run *run, const Product &p)
+/* visit(tile) of that which products of n columns come in. */
+template <class Visit> static void nl_ffma_visit_tile(bool large, int n, Visit visit)
 {
-    NL_LAUNCH_WITH((nl_ffma_kernel<M, N, DEPTH, TM, TN, SUMS, Product>), (nl_gemm_grid<M, N>(run, p.size)), M / TM * N / TN, p.room(), p, run->stride);
-}
-
-template <bool SUMS, class Product> static void nl_ffma(const struct nl_run *run, const Product &p)
-{
-    if (!nl_gemm_is_large(run, p.size))
-        nl_ffma_launch<32, 32, 16, 4, 4, SUMS>(run, p);
-    else if (p.size.n > 32)
-        nl_ffma_launch<128, 64, 8, 8, 8, SUMS>(run, p);
-    else if (p.size.n > 16)
-        nl_ffma_launch<128, 32, 8, 8, 4, SUMS>(run, p);
+    if (!large)
+        visit(nl_ffma_tile<32, 32, 16, 4, 4>{});
+    else if (n > 32)
+        visit(nl_ffma_tile<128, 64, 8, 8, 8>{});
+    else if (n > 16)
+        visit(nl_ffma_tile<128, 32, 8, 8, 4>{});
     else
-        nl_ffma_launch<128, 16, 8, 4, 4, SUMS>(run, p);
+        visit(nl_ffma_tile<128, 16, 8, 4, 4>{});
 }
 
 #endif

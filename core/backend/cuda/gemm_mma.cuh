@@ -158,6 +158,13 @@ static __device__ __forceinline__ void nl_mma_visit(float (&c)[EDGES_M][EDGES_N]
             }
 }
 
+/* A block's tiles of an operand, as nl_ffma_tiles. */
+template <char OPERAND, int WORDS, int EDGE> static __device__ __forceinline__ uint32_t (*nl_mma_tiles())[WORDS][EDGE + 8]
+{
+    __shared__ __align__(16) uint32_t tiles[2][WORDS][EDGE + 8];
+    return tiles;
+}
+
 /* Block (x, y) of a product: tile M x N of C; each warp WM x WN of it. Double-buffered, as nl_ffma_block. */
 template <class Format, int M, int N, int WM, int WN, bool SUMS, class Product>
 static __device__ __forceinline__ void nl_mma_block(const Product &p, size_t stride, unsigned x, unsigned y)
@@ -166,7 +173,8 @@ static __device__ __forceinline__ void nl_mma_block(const Product &p, size_t str
     typedef typename Product::B B;
     constexpr int TERMS = Format::TERMS, DEPTH = 16, WORDS = DEPTH / Format::PER_WORD, THREADS = M / WM * N / WN * 32, EDGES_M = WM / NL_MMA_M, EDGES_N = WN / NL_MMA_N;
     static_assert(M % 32 == 0 && N % 32 == 0 && N <= THREADS, "turned columns stay in their tile, and each column of sums has a thread");
-    __shared__ __align__(16) uint32_t tile_a[2][WORDS][M + 8], tile_b[2][WORDS][N + 8];
+    auto tile_a = nl_mma_tiles<'a', WORDS, M>();
+    auto tile_b = nl_mma_tiles<'b', WORDS, N>();
     __shared__ float plain[2][SUMS ? DEPTH : 1][SUMS ? N : 1];
     const struct nl_gemm_out &out = p.out;
     const struct nl_gemm_size &size = p.size;
@@ -259,35 +267,27 @@ static __device__ __forceinline__ void nl_mma_block(const Product &p, size_t str
         p.after.template of_tile<M, N>(part.m0, part.n0);
 }
 
-template <class Format, int M, int N, int WM, int WN, bool SUMS, class Product>
-__global__ void __launch_bounds__(M / WM *N / WN * 32, 512 / (M / WM * N / WN * 32)) nl_mma_kernel(Product p, size_t stride)
-{
-    nl_mma_block<Format, M, N, WM, WN, SUMS>(p, stride, blockIdx.x, blockIdx.y);
-}
+/* A tile as a type, as nl_ffma_tile. Large ones do not come in pairs: they would be six more kernels for each pair of operands. */
+template <class Format, int ROWS, int COLUMNS, int WM, int WN> struct nl_mma_tile {
+    static constexpr int M = ROWS, N = COLUMNS, THREADS = M / WM * N / WN * 32;
+    static constexpr bool PAIRS = M == 32;
 
-/* The smallest tile. */
-template <class Format> struct nl_mma_small {
-    static constexpr int THREADS = 128;
+    template <class Product> static constexpr int blocks() { return 512 / THREADS; }
 
     template <bool SUMS, class Product> static __device__ __forceinline__ void block(const Product &p, size_t stride, unsigned x, unsigned y)
     {
-        nl_mma_block<Format, 32, 32, 16, 16, SUMS>(p, stride, x, y);
+        nl_mma_block<Format, M, N, WM, WN, SUMS>(p, stride, x, y);
     }
 };
 
-template <class Format, int M, int N, int WM, int WN, bool SUMS, class Product> static void nl_mma_launch(const struct nl_run *run, const Product &p)
+template <class Format, class Visit> static void nl_mma_visit_tile(bool large, int n, Visit visit)
 {
-    NL_LAUNCH_WITH((nl_mma_kernel<Format, M, N, WM, WN, SUMS, Product>), (nl_gemm_grid<M, N>(run, p.size)), M / WM * N / WN * 32, p.room(), p, run->stride);
-}
-
-template <class Format, bool SUMS, class Product> static void nl_mma(const struct nl_run *run, const Product &p)
-{
-    if (!nl_gemm_is_large(run, p.size))
-        nl_mma_launch<Format, 32, 32, 16, 16, SUMS>(run, p);
-    else if (p.size.n > 32)
-        nl_mma_launch<Format, 128, 64, 32, 32, SUMS>(run, p);
+    if (!large)
+        visit(nl_mma_tile<Format, 32, 32, 16, 16>{});
+    else if (n > 32)
+        visit(nl_mma_tile<Format, 128, 64, 32, 32>{});
     else
-        nl_mma_launch<Format, 128, 32, 32, 16, SUMS>(run, p);
+        visit(nl_mma_tile<Format, 128, 32, 32, 16>{});
 }
 
 #endif

@@ -203,9 +203,9 @@ template <int M, int N> static __device__ struct nl_gemm_part nl_gemm_part_of(co
             row_tiles * column_tiles};
 }
 
-template <int M, int N> static dim3 nl_gemm_grid(const struct nl_run *run, const struct nl_gemm_size &size)
+template <class Tile> static dim3 nl_gemm_grid(const struct nl_run *run, const struct nl_gemm_size &size)
 {
-    return dim3(nl_blocks(size.m, M), nl_blocks(size.n, N) * (unsigned)size.blocks, (unsigned)run->replicas);
+    return dim3(nl_blocks(size.m, Tile::M), nl_blocks(size.n, Tile::N) * (unsigned)size.blocks, (unsigned)run->replicas);
 }
 
 /* Large tiles where there are enough of them to fill a device, else small ones: one for each multiprocessor of an H100. */

@@ -139,7 +139,7 @@ void nl_cuda_limit_cluster(unsigned most)
     most_of_cluster = most;
 }
 
-static std::atomic<bool> joins = true;
+static std::atomic<bool> joins = true, pairs = true;
 static std::atomic<int> most_chunks = INT_MAX;
 
 bool nl_cuda_joins()
@@ -150,6 +150,16 @@ bool nl_cuda_joins()
 void nl_cuda_let_join(bool lets)
 {
     joins = lets;
+}
+
+bool nl_cuda_pairs()
+{
+    return pairs.load();
+}
+
+void nl_cuda_let_pair(bool lets)
+{
+    pairs = lets;
 }
 
 int nl_cuda_most_chunks()
