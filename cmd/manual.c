@@ -250,13 +250,11 @@ static void add_row_item(struct nl_text *out, char *row)
     char *term = NULL;
     struct nl_text text = {0};
     nl_text_add(&text, "%s", "");
-    for (char *rest = row + strspn(row, "| "), *cell; rest && *rest; rest = rest ? rest + strspn(rest, " ") : NULL) {
-        cell = rest;
-        rest = strstr(cell, " |");
-        if (rest) {
-            *rest = '\0';
-            rest += 2;
-        }
+    for (char *cell = row + strspn(row, "| "), *next; *cell; cell = next + strspn(next, " ")) {
+        char *end = *cell == '|' ? cell : strstr(cell, " |"); /* an empty cell, or what ends it */
+        next = end ? strchr(end, '|') + 1 : cell + strlen(cell);
+        if (end)
+            *end = '\0';
         if (!term)
             term = cell;
         else if (*cell)
@@ -280,15 +278,22 @@ static bool is_row(const char *line)
     return *line == '|';
 }
 
+/* "- milk", or "12. milk" */
+static bool is_list_item(const char *line)
+{
+    size_t digits = strspn(line, "0123456789");
+    return strncmp(line, "- ", 2) == 0 || (digits > 0 && strncmp(line + digits, ". ", 2) == 0);
+}
+
 static void add_markdown(struct nl_text *out, const char *markdown)
 {
     struct nl_text paragraph = {0};
     bool in_table = false;
     for (const char *line = markdown; *line; line += *line == '\n') {
         size_t length = strcspn(line, "\n");
-        bool code = strncmp(line, "    ", 4) == 0, list = strncmp(line, "- ", 2) == 0;
+        bool code = strncmp(line, "    ", 4) == 0;
         char *text = code ? nl_format("%.*s", (int)length - 4, line + 4) : plain(line, length);
-        if (code || list || is_row(line) || *line == '#' || !length)
+        if (code || is_list_item(line) || is_row(line) || *line == '#' || !length)
             end_paragraph(out, &paragraph);
         if (code)
             add_verbatim(out, text);

@@ -141,6 +141,8 @@ done
 if command -v mandoc >/dev/null; then
     same "mandoc" "" "$(mandoc -Tlint -Wwarning man/*)"
     same "a page as it is read" "normlab keys [SECTION | KEY | WORD ...]" "$(mandoc -Tutf8 man/normlab-keys.1 | col -b | sed -n 's/^ *\(normlab keys \[.*\)/\1/p')"
+    same "empty cells of a table" "none none.c" "$(mandoc -Tutf8 man/normlab-code.7 | col -b | grep -A 0 '^ *none ' | tr -s ' ' | sed 's/^ //')"
+    same "each item of a numbered list begins a line" "1. 2. 3." "$(mandoc -Tutf8 man/normlab-code.7 | col -b | grep -oE '^ *[123]\. ' | tr -d '\n' | tr -s ' ' | sed 's/^ //; s/ $//')"
     key=$(mandoc -Tutf8 -Owidth=200 man/normlab-config.5 | col -b | grep -A 2 '^ *norm\.momentum' | tr -s ' \n' ' ')
     column=$(mandoc -Tutf8 -Owidth=200 man/normlab-results.5 | col -b | grep -A 1 '^ *failed_step' | tr -s ' \n' ' ')
     [[ $column == *"the step that diverged"* ]] || { echo "failed_step: $column"; exit 1; }
