@@ -3,8 +3,8 @@
 #
 #   experiments/shakespeare.sh [FOLDER]     (default: results/shakespeare)
 #
-# Installs what is missing (apt-get, with sudo where needed), builds into build/, trains configs/gpt_shakespeare.yaml for a quarter of its steps, and prints what
-# the network writes after "ROMEO:". Started again it trains again. The whole of its 2,000 steps:
+# Installs what is missing (apt-get, with sudo where needed), builds into build/, trains configs/gpt_shakespeare.yaml for a quarter of its steps, and prints
+# what the network writes after "ROMEO:". Started again it trains again. The whole of its 2,000 steps:
 #
 #   build/normlab run configs/gpt_shakespeare.yaml --save-final model.safetensors
 set -euo pipefail
