@@ -69,6 +69,9 @@ static const struct spec specs[] = {
 
     {"in on images", NORMALIZE, .norm = &nl_norm_in, .samples = 3, .height = 5, .width = 4, .channels = 10, .relu = true},
     {"in far from zero", NORMALIZE, .norm = &nl_norm_in, .samples = 2, .capacity = 3, .height = 8, .width = 8, .channels = 3, .fill = FAR},
+    {"in of whole sectors", NORMALIZE, .norm = &nl_norm_in, .samples = 3, .capacity = 5, .height = 5, .width = 7, .channels = 24, .relu = true},
+    {"gn of two channels", NORMALIZE, .norm = &nl_norm_gn, .samples = 2, .height = 16, .width = 16, .channels = 16, .groups = 8, .relu = true, .residual = true},
+    {"gn of four channels, far from zero", NORMALIZE, .norm = &nl_norm_gn, .samples = 3, .height = 4, .width = 4, .channels = 40, .groups = 10, .fill = FAR},
     {"in of one", NORMALIZE, .norm = &nl_norm_in, .samples = 3, .channels = 17},
 
     {"rms", NORMALIZE, .norm = &nl_norm_rms, .samples = 33, .channels = 64, .relu = true},

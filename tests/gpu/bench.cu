@@ -220,6 +220,14 @@ int main(int argc, char **argv)
         normalizer("bn 8x32x32x16", &nl_norm_bn, 1, 8, 1024, 16, false);
         normalizer("bn 128x8x8x64", &nl_norm_bn, 1, 128, 64, 64, false);
     }
+    for (int sectors = 0; sectors < 2; sectors++) {
+        nl_cuda_let_sectors(sectors);
+        printf("sets of a few channels %s\n", sectors ? "by whole sectors" : "each by itself");
+        normalizer("gn(8) 8x32x32x16", &nl_norm_gn, 8, 8, 1024, 16, false);
+        normalizer("gn(8) 512x32x32x16", &nl_norm_gn, 8, 512, 1024, 16, false);
+        normalizer("gn(8) 512x16x16x32", &nl_norm_gn, 8, 512, 256, 32, false);
+        normalizer("in 512x32x32x16", &nl_norm_in, 1, 512, 1024, 16, false);
+    }
     for (int precision = NL_FLOAT32; precision <= NL_3XTF32; precision += NL_3XTF32) { /* the two that are float32, or nearly */
         for (int replicas = 1; replicas <= 32; replicas *= 32) {
             convolution(replicas, 8, 32, 16, (enum nl_precision)precision);

@@ -139,7 +139,7 @@ void nl_cuda_limit_cluster(unsigned most)
     most_of_cluster = most;
 }
 
-static std::atomic<bool> joins = true, pairs = true;
+static std::atomic<bool> joins = true, pairs = true, sectors = true;
 static std::atomic<int> most_chunks = INT_MAX;
 
 bool nl_cuda_joins()
@@ -160,6 +160,16 @@ bool nl_cuda_pairs()
 void nl_cuda_let_pair(bool lets)
 {
     pairs = lets;
+}
+
+bool nl_cuda_sectors()
+{
+    return sectors.load();
+}
+
+void nl_cuda_let_sectors(bool lets)
+{
+    sectors = lets;
 }
 
 int nl_cuda_most_chunks()

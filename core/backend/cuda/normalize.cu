@@ -38,6 +38,8 @@ static void launch_normalize_forward(const struct nl_run *run, const void *argum
         nl_cuda_general_forward(run, op, &layout);
     else if (op->norm->tracks)
         nl_cuda_columns_forward(run, op, &layout);
+    else if (nl_cuda_sets_are_narrow(&layout))
+        nl_cuda_narrow_forward(run, op, &layout);
     else
         nl_cuda_sets_forward(run, op, &layout);
 }
@@ -56,6 +58,8 @@ static void launch_normalize_backward(const struct nl_run *run, const void *argu
         nl_cuda_general_backward(run, op, &layout);
     else if (op->norm->tracks)
         nl_cuda_columns_backward(run, op, &layout);
+    else if (nl_cuda_sets_are_narrow(&layout))
+        nl_cuda_narrow_backward(run, op, &layout);
     else
         nl_cuda_sets_backward(run, op, &layout);
 }

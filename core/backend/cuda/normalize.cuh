@@ -1,5 +1,5 @@
 /* What the kernels of normalizers share: those of the standard form (norm/norm.h) in normalize_sets.cu, one block of threads a set, and
- * normalize_columns.cu, sums down the channels; those of the general form (norm/coefficients.h) in normalize_general.cu.
+ * normalize_columns.cu and normalize_narrow.cu, sums down the channels; those of the general form (norm/coefficients.h) in normalize_general.cu.
  *
  * Activations are rows of C channels, one row a position of a sample. A set is `rows` rows by `width` neighbouring channels: all rows of
  * some consecutive samples, or, where a partition has a block for each position, one row of each.
@@ -96,6 +96,11 @@ bool nl_cuda_has_own_kernels(const struct nl_normalize *op);
 int nl_cuda_sets_of_warps(const struct nl_normalize *op, const struct nl_layout *layout);
 void nl_cuda_sets_forward(const struct nl_run *run, const struct nl_normalize *op, const struct nl_layout *layout);
 void nl_cuda_sets_backward(const struct nl_run *run, const struct nl_normalize *op, const struct nl_layout *layout);
+
+/* normalize_narrow.cu: sets of a few channels of a sample, whole sectors of them at once */
+bool nl_cuda_sets_are_narrow(const struct nl_layout *layout);
+void nl_cuda_narrow_forward(const struct nl_run *run, const struct nl_normalize *op, const struct nl_layout *layout);
+void nl_cuda_narrow_backward(const struct nl_run *run, const struct nl_normalize *op, const struct nl_layout *layout);
 
 /* normalize_columns.cu: sets of one channel */
 void nl_cuda_columns_forward(const struct nl_run *run, const struct nl_normalize *op, const struct nl_layout *layout);

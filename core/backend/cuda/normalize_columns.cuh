@@ -147,7 +147,7 @@ static __device__ void follow(const struct nl_normalize &op, const struct nl_lay
 }
 
 /* One thread a replica, after all channels have been followed. */
-static __device__ void advance(const struct nl_normalize &op, const struct nl_layout &l, enum nl_statistics statistics, unsigned slices, double rows)
+static __device__ inline void advance(const struct nl_normalize &op, const struct nl_layout &l, enum nl_statistics statistics, unsigned slices, double rows)
 {
     if (statistics == NL_STATS_TRAIN)
         *nl_at(op.updates, l.stride) += op.followed > 0 ? min((unsigned)op.followed, slices) : slices;
@@ -200,17 +200,38 @@ static __device__ void read(const struct tile &t, const struct coordinates &s, c
     value[i] = x[place(s, i)];
 }
 
-/* Mean and variance of the column's rows in registers. */
+/* Sums over the thread's group of `width` columns, of what each thread of a column has. */
+static __device__ void sum_of_columns(const struct coordinates &s, unsigned width, double *a, double *b)
+{
+    __shared__ double sums[2][COLUMNS];
+    if (width == 1)
+        return;
+    __syncthreads(); /* the room may still be read from the last time */
+    if (s.ty == 0) {
+        sums[0][s.tx] = *a;
+        sums[1][s.tx] = *b;
+    }
+    __syncthreads();
+    unsigned first = s.tx / width * width;
+    *a = *b = 0.0;
+    for (unsigned column = first; column < first + width; column++) {
+        *a += sums[0][column];
+        *b += sums[1][column];
+    }
+}
+
+/* Mean and variance of the column's rows in registers, or of those of a group of `width` columns. */
 template <unsigned MOST>
 static __device__ void moments(const struct nl_layout &l, const struct tile &t, const struct coordinates &s, const float *x, const float value[EACH],
-                               double *mean, double *var)
+                               double *mean, double *var, unsigned width = 1)
 {
-    double m = s.end - s.first, sum = 0.0, squares = 0.0;
-    float shift = s.real && s.first < s.end ? x[(size_t)s.first * l.channels + s.c] : 0.0f, part = 0.0f, part_squares = 0.0f;
+    double m = (double)(s.end - s.first) * width, sum = 0.0, squares = 0.0;
+    float shift = s.real && s.first < s.end ? x[(size_t)s.first * l.channels + s.c / width * width] : 0.0f, part = 0.0f, part_squares = 0.0f;
     FOR_ROWS(s, t)
     part += value[i] - shift;
     sum = part;
     column_sum<MOST>(t, s, &sum, &squares);
+    sum_of_columns(s, width, &sum, &squares);
     *mean = shift + sum / m;
     struct nl_statistic centre = nl_statistic_of(*mean, 1.0, 0.0);
     part = 0.0f;
@@ -223,6 +244,7 @@ static __device__ void moments(const struct nl_layout &l, const struct tile &t, 
     sum = part;
     squares = part_squares;
     column_sum<MOST>(t, s, &sum, &squares);
+    sum_of_columns(s, width, &sum, &squares);
     nl_finalize_moments(m, sum, squares, true, *mean, mean, var);
 }
 

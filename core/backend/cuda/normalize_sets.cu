@@ -9,26 +9,6 @@ template <int VECTOR, bool WHOLE> __global__ void __launch_bounds__(1024) sets_f
     set_forward<VECTOR, WHOLE>(op, l, nl_block(), blockIdx.x);
 }
 
-/* The gradients of gamma and beta from shares [r][share][2][columns], by the block that is done last: of column a, which is that of all threads t + n period. */
-template <unsigned MOST>
-static __device__ void join_shares(const struct nl_normalize &op, const struct nl_layout &l, const double *part, unsigned shares, unsigned columns, unsigned a, unsigned period)
-{
-    unsigned row = threadIdx.x / period, rows = blockDim.x / period;
-    double product = 0.0, sum = 0.0;
-#pragma unroll 4
-    for (unsigned share = row; a < columns && row < rows && share < shares; share += rows) {
-        const double *from = part + ((size_t)blockIdx.z * shares + share) * 2 * columns + a;
-        product += from[0];
-        sum += from[columns];
-    }
-    add_up<MOST>(period, &product, &sum);
-    if (row > 0 || a >= columns)
-        return;
-    ((float *)nl_at(op.dgamma, l.stride))[a] = (float)product;
-    if (op.dbeta)
-        ((float *)nl_at(op.dbeta, l.stride))[a] = (float)sum;
-}
-
 /* SHARES: with the gradients of gamma and beta. THREADS: at most; the fewer there are, the more registers has each. */
 template <int VECTOR, bool WHOLE, bool SHARES, unsigned THREADS>
 __global__ void __launch_bounds__(THREADS) sets_backward(struct nl_normalize op, struct nl_layout l, struct shares shares)
@@ -136,6 +116,7 @@ int nl_cuda_sets_of_warps(const struct nl_normalize *op, const struct nl_layout 
     struct launch_kind kind = launch_kind_of(layout, op);
     unsigned each = kind.vector ? 4 : 1, rows = layout->elements ? layout->all_rows / layout->positions : layout->all_rows;
     bool fits = kind.whole && kind.threads == 32 && rows <= CHUNK && !sharing_threads(op, layout, &kind, layout->width / each);
+    fits = fits && !nl_cuda_sets_are_narrow(layout); /* whose sums have another order in the launches */
     return fits ? (int)each : 0;
 }
 

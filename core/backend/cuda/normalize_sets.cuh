@@ -163,6 +163,26 @@ template <unsigned MOST> static __device__ void add_up(unsigned period, double *
     *b = room[1][t];
 }
 
+/* The gradients of gamma and beta from shares [r][share][2][columns], by the block that is done last: of column a, which is that of all threads t + n period. */
+template <unsigned MOST>
+static __device__ void join_shares(const struct nl_normalize &op, const struct nl_layout &l, const double *part, unsigned shares, unsigned columns, unsigned a, unsigned period)
+{
+    unsigned row = threadIdx.x / period, rows = blockDim.x / period;
+    double product = 0.0, sum = 0.0;
+#pragma unroll 4
+    for (unsigned share = row; a < columns && row < rows && share < shares; share += rows) {
+        const double *from = part + ((size_t)blockIdx.z * shares + share) * 2 * columns + a;
+        product += from[0];
+        sum += from[columns];
+    }
+    add_up<MOST>(period, &product, &sum);
+    if (row > 0 || a >= columns)
+        return;
+    ((float *)nl_at(op.dgamma, l.stride))[a] = (float)product;
+    if (op.dbeta)
+        ((float *)nl_at(op.dbeta, l.stride))[a] = (float)sum;
+}
+
 /* What the blocks of one launch add to the gradients of gamma and beta: a row of a set is `period` fetches, and the block fetches whole rows at once, so that a
  * thread has the same columns in all its fetches. */
 struct shares {
@@ -245,8 +265,8 @@ static __device__ void set_backward(const struct nl_normalize &op, const struct 
  * 16 rows; the first 32 threads have them. statistic: of each set. */
 static const unsigned COLUMNS = 32, DEEP = 8, EACH = 16, CHUNK = DEEP * EACH;
 
-static __device__ void sum_column(const struct nl_normalize &op, const struct nl_layout &l, unsigned columns, unsigned rows, unsigned tile, unsigned chunk,
-                                  const struct nl_statistic *statistic, double *product, double *sum)
+static __device__ inline void sum_column(const struct nl_normalize &op, const struct nl_layout &l, unsigned columns, unsigned rows, unsigned tile, unsigned chunk,
+                                         const struct nl_statistic *statistic, double *product, double *sum)
 {
     unsigned ty = threadIdx.x / COLUMNS, a = tile * COLUMNS + threadIdx.x % COLUMNS;
     const float *x = (const float *)nl_at(op.x, l.stride), *dy = (const float *)nl_at(op.dy, l.stride),
