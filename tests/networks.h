@@ -41,6 +41,7 @@ void network_lstm(struct nl_graph *graph, const struct lstm *lstm);
 void network_ids(struct nl_graph *graph, bool inside);
 
 /* A list, bound to places of its own. */
+enum { MOST_STATES = 128 };
 struct running {
     const struct nl_backend *backend;
     struct nl_graph graph;
@@ -49,7 +50,7 @@ struct running {
     size_t stride;
     char *memory;
     struct nl_places places;
-    void *state[64], *input[NL_MOST_INPUTS];
+    void *state[MOST_STATES], *input[NL_MOST_INPUTS];
     struct nl_loss_sums *sums;
 };
 

@@ -76,7 +76,7 @@ static void start_graph(struct running *run, const struct nl_backend *backend, i
     run->backend = backend, run->replicas = replicas, run->samples = samples;
     struct nl_list_setup setup = {.backend = backend, .graph = &run->graph, .capacity = samples, .trains = trains};
     ck_assert_msg(nl_list_make(&run->list, &setup, &err) == NL_OK, "%s", err.text);
-    size_t at = 0, real = backend->real, states[64] = {0}, input[NL_MOST_INPUTS];
+    size_t at = 0, real = backend->real, states[MOST_STATES] = {0}, input[NL_MOST_INPUTS];
     size_t hyper = take(&at, sizeof(struct nl_hyper)), parameters = take(&at, run->graph.count * real),
            gradients = take(&at, run->graph.count * real);
     size_t sums = take(&at, sizeof *run->sums);
@@ -92,7 +92,7 @@ static void start_graph(struct running *run, const struct nl_backend *backend, i
     run->memory = backend->alloc(run->stride * (size_t)replicas);
     memset(run->memory, 0x5a, run->stride * (size_t)replicas); /* nobody reads what nobody wrote */
     char *base = run->memory;
-    for (int i = 0; i < 64; i++)
+    for (int i = 0; i < MOST_STATES; i++)
         run->state[i] = base + states[i];
     for (int i = 0; i < run->graph.inputs; i++)
         run->input[i] = base + input[i];

@@ -1,5 +1,6 @@
-/* Transformers: no position of a causal one sees later ones, with any normalizer and placement that is not refused; and those that would are refused,
- * with what to write in place. */
+/* Causal networks: no position sees later ones, in training, in a transformer with any normalizer and placement that is not refused, and in recurrent networks;
+ * and what would see is refused, with what to write in place. */
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -13,12 +14,16 @@ enum { POSITIONS = 6, VOCABULARY = 11, SAMPLES = 3, CHANGED = 3 };
 static const char *const placements[] = {"pre", "post", "peri", "sandwich", "deepnorm"};
 enum { PLACEMENTS = sizeof placements / sizeof *placements };
 
+/* more: words, NULL at the end; a word may be several, with blanks between them. */
 static struct nl_config config_of(const char *const *more)
 {
-    const char *words[16] = {"model.arch=transformer", "model.depth=1", "model.width=16", "model.heads=2", "model.activation=gelu", "norm.groups=2", "data.name=text"};
-    int count = 7;
-    while (*more)
-        words[count++] = *more++;
+    char line[512] = "model.depth=1 model.width=16 model.heads=2 model.activation=gelu norm.groups=2 data.name=text train.batch=3 model.arch=transformer";
+    const char *words[32];
+    int count = 0;
+    for (; *more; more++)
+        snprintf(line + strlen(line), sizeof line - strlen(line), " %s", *more);
+    for (char *word = strtok(line, " "); word; word = strtok(NULL, " "))
+        words[count++] = word;
     struct nl_experiment experiment;
     struct nl_diagnostics diagnostics = {0};
     ck_assert_msg(nl_experiment_load(NULL, words, count, &experiment, &diagnostics) == NL_OK, "%s", nl_diagnostics_text(&diagnostics));
@@ -28,46 +33,6 @@ static struct nl_config config_of(const char *const *more)
 static const struct nl_shape text = {
     .height = POSITIONS, .width = 1, .channels = 1, .classes = VOCABULARY, .vocabulary = VOCABULARY, .target = NL_TARGET_EACH};
 
-/* The logits of all samples with those ids. */
-static void read_logits(const struct running *run, enum nl_statistics statistics, const int32_t *ids, double *logits)
-{
-    const struct nl_instruction *loss = run->list.instruction;
-    while (loss->operation != &nl_cross_entropy_operation)
-        loss++;
-    memcpy(run->input[0], ids, SAMPLES * POSITIONS * sizeof *ids);
-    running_call(run, statistics, false);
-    run->backend->get_reals(logits, loss->at.in[0], SAMPLES * POSITIONS * VOCABULARY);
-}
-
-/* Whether some logit of that range of positions, of all samples in a row, is another. */
-static bool differ(const double *a, const double *b, int first, int end)
-{
-    return memcmp(a + (size_t)first * VOCABULARY, b + (size_t)first * VOCABULARY, (size_t)(end - first) * VOCABULARY * sizeof *a) != 0;
-}
-
-/* One id of the sample in the middle is another: what changes? */
-struct seen {
-    bool before, behind, others; /* logits of that sample before the position and from it on, and of the other samples */
-};
-
-static struct seen change(struct nl_graph graph, enum nl_statistics statistics)
-{
-    struct running run = {.graph = graph};
-    int32_t ids[SAMPLES * POSITIONS];
-    double first[SAMPLES * POSITIONS * VOCABULARY], second[SAMPLES * POSITIONS * VOCABULARY];
-    running_start_graph(&run, &nl_backend_ref, SAMPLES, 1);
-    for (int i = 0; i < SAMPLES * POSITIONS; i++)
-        ids[i] = i * 5 % VOCABULARY;
-    read_logits(&run, NL_STATS_TRAIN, ids, first); /* running statistics begin */
-    read_logits(&run, statistics, ids, first);
-    ids[POSITIONS + CHANGED] = (ids[POSITIONS + CHANGED] + 1) % VOCABULARY;
-    read_logits(&run, statistics, ids, second);
-    running_stop(&run);
-    return (struct seen){.before = differ(first, second, POSITIONS, POSITIONS + CHANGED),
-                         .behind = differ(first, second, POSITIONS + CHANGED, 2 * POSITIONS),
-                         .others = differ(first, second, 0, POSITIONS) || differ(first, second, 2 * POSITIONS, SAMPLES * POSITIONS)};
-}
-
 /* NULL, or what is wrong with it, where the graph is not there. */
 static const char *build(struct nl_graph *graph, const struct nl_config *config, const char **key)
 {
@@ -76,6 +41,57 @@ static const char *build(struct nl_graph *graph, const struct nl_config *config,
     if (status != NL_OK)
         nl_graph_release(graph);
     return status == NL_OK ? NULL : err.text;
+}
+
+/* The logits of all samples with those ids, in the first step, or in evaluation after it. */
+static void read_logits(const struct nl_backend *backend, const struct nl_config *config, enum nl_statistics statistics, const int32_t *ids, double *logits)
+{
+    struct running run = {0};
+    const char *key, *trouble = build(&run.graph, config, &key);
+    ck_assert_msg(!trouble, "%s: %s", key, trouble);
+    running_start_graph(&run, backend, SAMPLES, 1);
+    const struct nl_instruction *loss = run.list.instruction;
+    while (loss->operation != &nl_cross_entropy_operation)
+        loss++;
+    int32_t *to = run.input[0];
+    for (int i = 0; i < SAMPLES * POSITIONS && statistics != NL_STATS_TRAIN; i++)
+        to[i] = i * 7 % VOCABULARY; /* of another batch */
+    if (statistics != NL_STATS_TRAIN)
+        running_call(&run, NL_STATS_TRAIN, false);
+    memcpy(to, ids, SAMPLES * POSITIONS * sizeof *ids);
+    running_call(&run, statistics, false);
+    run.backend->get_reals(logits, loss->at.in[0], SAMPLES * POSITIONS * VOCABULARY);
+    running_stop(&run);
+}
+
+/* Whether some logit of that range of positions of a sample is another. */
+static bool differ(const double *a, const double *b, int sample, int first, int end)
+{
+    size_t at = ((size_t)sample * POSITIONS + (size_t)first) * VOCABULARY;
+    return memcmp(a + at, b + at, (size_t)(end - first) * VOCABULARY * sizeof *a) != 0;
+}
+
+/* One id of the sample in the middle is another: what changes? */
+struct seen {
+    bool before, behind;              /* logits of that sample before the position, and from it on */
+    bool others_before, others_behind; /* of the other samples */
+};
+
+static struct seen change(const struct nl_backend *backend, const struct nl_config *config, enum nl_statistics statistics)
+{
+    int32_t ids[SAMPLES * POSITIONS];
+    double first[SAMPLES * POSITIONS * VOCABULARY], second[SAMPLES * POSITIONS * VOCABULARY];
+    for (int i = 0; i < SAMPLES * POSITIONS; i++)
+        ids[i] = i * 5 % VOCABULARY;
+    read_logits(backend, config, statistics, ids, first);
+    ids[POSITIONS + CHANGED] = (ids[POSITIONS + CHANGED] + 1) % VOCABULARY;
+    read_logits(backend, config, statistics, ids, second);
+    for (int i = 0; i < SAMPLES * POSITIONS * VOCABULARY; i++)
+        ck_assert(isfinite(first[i]) && isfinite(second[i]));
+    return (struct seen){.before = differ(first, second, 1, 0, CHANGED),
+                         .behind = differ(first, second, 1, CHANGED, POSITIONS),
+                         .others_before = differ(first, second, 0, 0, CHANGED) || differ(first, second, 2, 0, CHANGED),
+                         .others_behind = differ(first, second, 0, CHANGED, POSITIONS) || differ(first, second, 2, CHANGED, POSITIONS)};
 }
 
 /* Kinds that a causal model may have, that it may be trained with if leaks are allowed, and that it may not have. */
@@ -92,46 +108,91 @@ static bool is_among(const char *name, const char *const *names, size_t count)
 
 #define IS_AMONG(name, names) is_among(name, names, sizeof(names) / sizeof *(names))
 
-static void expect_blind(const char *kind, const char *placement, const char *more, enum nl_statistics statistics)
+/* What is no mistake: that those of other samples from the position on change, or that none does. */
+struct expected {
+    bool others, blind;
+};
+
+static void expect_blind(const char *const *words, enum nl_statistics statistics, struct expected expected)
 {
-    char of_kind[32], of_placement[40];
-    const char *key;
-    snprintf(of_kind, sizeof of_kind, "norm.kind=%s", kind);
-    snprintf(of_placement, sizeof of_placement, "norm.placement=%s", placement);
-    const struct nl_config config = config_of((const char *const[]){of_kind, of_placement, "norm.leaks=allow", more, NULL});
-    struct nl_graph graph;
-    const char *trouble = build(&graph, &config, &key);
-    ck_assert_msg(!trouble, "%s, %s: %s", kind, placement, trouble);
-    struct seen seen = change(graph, statistics);
-    ck_assert_msg(!seen.before && !seen.others && seen.behind, "%s, %s, %s: positions before %d, after %d, other samples %d", kind, placement, more, seen.before,
-                  seen.behind, seen.others);
+    static const struct nl_backend *const backends[] = {&nl_backend_ref, &nl_backend_cpu};
+    const struct nl_config config = config_of(words);
+    for (int i = 0; i < 2; i++) {
+        struct seen seen = change(backends[i], &config, statistics);
+        ck_assert_msg(!seen.before && !seen.others_before && (expected.blind || seen.behind) && (expected.others || !seen.others_behind),
+                      "%s %s %s on %s: positions before %d, after %d; of other samples before %d, after %d", words[0], words[1], words[2], backends[i]->name,
+                      seen.before, seen.behind, seen.others_before, seen.others_behind);
+    }
 }
 
+/* What else a transformer may be. */
+static const struct {
+    const char *words, *placement; /* NULL: any */
+} variants[] = {
+    {"model.depth=2 norm.qk=true", NULL},
+    {"model.positions=sinusoidal norm.final=on", NULL},
+    {"model.positions=rotary norm.qk=true model.tied=true", NULL},
+    {"model.positions=none norm.final=off", NULL},
+    {"model.gated=true model.activation=silu model.dropout=0.3", NULL},
+    {"model.bias=off model.residual=skipinit norm.skip=1", NULL},
+    {"model.depth=2 model.parallel=true", "pre"},
+    {"model.depth=2 norm.depth_scale=true", "pre"},
+    {"model.parallel=true norm.depth_scale=true norm.qk=true model.positions=rotary model.gated=true", "pre"},
+};
+
+/* In training mode, every kind that is allowed there; in evaluation, those of batches, too. */
 START_TEST(no_position_sees_those_behind_it)
 {
-    static const char *const more[] = {"norm.qk=true", "model.positions=rotary", "model.gated=true"};
+    char kind[32], placement[40];
+    const char *const words[] = {kind, placement, variants[_i].words, "norm.leaks=allow", NULL};
     for (int p = 0; p < PLACEMENTS; p++) {
-        for (size_t i = 0; i < sizeof free_kinds / sizeof *free_kinds; i++)
-            expect_blind(free_kinds[i], placements[p], more[(i + (size_t)p) % 3], NL_STATS_TRAIN);
-        for (size_t i = 0; i < sizeof batch_kinds / sizeof *batch_kinds; i++)
-            expect_blind(batch_kinds[i], placements[p], "model.tied=true", NL_STATS_RUNNING);
+        if (variants[_i].placement && strcmp(variants[_i].placement, placements[p]) != 0)
+            continue;
+        snprintf(placement, sizeof placement, "norm.placement=%s", placements[p]);
+        for (size_t i = 0; i < sizeof free_kinds / sizeof *free_kinds; i++) {
+            snprintf(kind, sizeof kind, "norm.kind=%s", free_kinds[i]);
+            expect_blind(words, NL_STATS_TRAIN, (struct expected){0});
+        }
+        for (size_t i = 0; i < sizeof batch_kinds / sizeof *batch_kinds; i++) {
+            snprintf(kind, sizeof kind, "norm.kind=%s", batch_kinds[i]);
+            expect_blind(words, NL_STATS_RUNNING, (struct expected){0});
+        }
+        snprintf(kind, sizeof kind, "norm.kind=custom");
+        expect_blind((const char *const[]){kind, placement, variants[_i].words, "norm.sets=[channels/4]", NULL}, NL_STATS_TRAIN, (struct expected){0});
     }
-    expect_blind("custom", "pre", "norm.sets=[channels/4]", NL_STATS_TRAIN);
 }
 END_TEST
 
-/* The test above can fail: an encoder sees all, and so do statistics of a batch. */
+/* Recurrent networks, whose normalizers see one position at a time: every kind, in training and in evaluation. */
+START_TEST(no_state_sees_what_comes_later)
+{
+    static const char *const archs[] = {"model.arch=lstm", "model.arch=gru", "model.arch=rnn model.activation=tanh"},
+                             *const more[] = {"model.depth=2", "norm.time_limit=2 model.dropout=0.3", "model.stateful=true data.sampling=stream norm.skip=1"};
+    for (int k = 0; nl_norms[k]; k++)
+        for (int m = 0; m < 3; m++) {
+            char kind[64];
+            snprintf(kind, sizeof kind, "norm.kind=%s", nl_norms[k]->name);
+            const char *name = nl_norms[k]->name, *needs = !strcmp(name, "custom") ? "norm.sets=[channels/4]" : !strcmp(name, "cbn") ? "norm.compensate=false" : "";
+            const char *const words[] = {kind, archs[_i], more[m], needs, NULL};
+            const struct nl_config config = config_of(words);
+            const struct nl_norm *norm = nl_norm_of(&config);
+            bool batch = nl_norm_spans_batch(norm);
+            struct expected expected = {.blind = strcmp(norm->name, "in") == 0 /* of sets of one element it puts out beta */, .others = batch};
+            expect_blind(words, NL_STATS_TRAIN, expected);
+            expected.others = batch && !norm->tracks;
+            expect_blind(words, NL_STATS_RUNNING, expected);
+        }
+}
+END_TEST
+
+/* The tests above can fail: an encoder sees all, and so do statistics of a batch. */
 START_TEST(what_may_see_sees)
 {
     static const char *const seeing[][3] = {{"norm.kind=ln", "model.causal=off"}, {"norm.kind=bn", "norm.leaks=allow"}};
     for (int i = 0; i < 2; i++) {
-        struct nl_graph graph;
-        const char *key;
         const struct nl_config config = config_of(seeing[i]);
-        const char *trouble = build(&graph, &config, &key);
-        ck_assert_msg(!trouble, "%s", trouble);
-        struct seen seen = change(graph, NL_STATS_TRAIN);
-        ck_assert(seen.before && seen.behind && seen.others == (i == 1));
+        struct seen seen = change(&nl_backend_ref, &config, NL_STATS_TRAIN);
+        ck_assert(seen.before && seen.behind && seen.others_before == (i == 1) && seen.others_behind == (i == 1));
     }
 }
 END_TEST
@@ -190,7 +251,8 @@ int main(void)
 {
     Suite *suite = suite_create("transformer");
     TCase *tests = tcase_create("transformer");
-    tcase_add_test(tests, no_position_sees_those_behind_it);
+    tcase_add_loop_test(tests, no_position_sees_those_behind_it, 0, sizeof variants / sizeof *variants);
+    tcase_add_loop_test(tests, no_state_sees_what_comes_later, 0, 3);
     tcase_add_test(tests, what_may_see_sees);
     tcase_add_test(tests, leaks_are_refused);
     tcase_add_test(tests, impossible_combinations_say_what_is_possible);
