@@ -120,7 +120,7 @@ def evaluate(network, x, y):
     network.eval()
     with torch.no_grad():
         logits = network(x)
-        return torch.stack([F.cross_entropy(logits, y), (logits.argmax(1) == y).double().mean()])
+        return torch.stack([F.cross_entropy(logits, y), (logits.argmax(1) == y)[y >= 0].double().mean()])
 
 
 def groups_of(x, size):
@@ -204,6 +204,13 @@ def train(name, case, start, order, parts, build=networks.build, clip=None):
 
 # ---- our side of it ----
 
+def with_lengths(part, lengths):
+    """A sequence's length stands behind its ids; labels after its end are those that cross_entropy leaves out."""
+    part["x"] = torch.cat([part["x"], lengths[:, None]], 1)
+    if part["y"].dim() == 2:
+        part["y"] = torch.where(torch.arange(part["y"].shape[1]) < lengths[:, None], part["y"], -100)
+
+
 def run(program, folder, overrides):
     """Trains the case with the program; what it started from, what it saw, and what came out."""
     config = folder / "case.yaml"
@@ -216,8 +223,11 @@ def run(program, folder, overrides):
     subprocess.run([program, "data", "export", name, *data, "--out", folder / "data"], check=True, stdout=subprocess.DEVNULL)
     parts = {part: {what: torch.from_numpy(numpy.load(folder / "data" / f"{part}_{what}.npy")) for what in ("x", "y", "index")}
              for part in ("train", "test")}
-    for part in parts.values():
+    for name, part in parts.items():
         part["x"] = part["x"].double()
+        lengths = folder / "data" / f"{name}_lengths.npy"
+        if lengths.exists():
+            with_lengths(part, torch.from_numpy(numpy.load(lengths)))
     with open(folder / "out" / "curves.csv", newline="") as file:
         rows = list(csv.DictReader(file))
     return parts, rows

@@ -92,14 +92,17 @@ class Attention(nn.Module):
             self.q_norm, self.k_norm = s.norm(s.width // s.heads), s.norm(s.width // s.heads)
         self.resid_dropout = nn.Dropout(s.dropout)
 
-    def forward(self, x):
+    def forward(self, x, counts=None):
         q, k, v = (part.unflatten(-1, (self.s.heads, -1)) for part in self.c_attn(x).chunk(3, -1))
         if self.s.qk:
             q, k = self.q_norm(q), self.k_norm(k)
         q, k, v = (part.transpose(1, 2) for part in (q, k, v))
         if self.s.encoding == "rotary":
             q, k = turn(q), turn(k)
-        y = F.scaled_dot_product_attention(q, k, v, is_causal=self.s.causal, dropout_p=self.s.dropout if self.training else 0.0)
+        seen = None if counts is None else counts[:, None, None, :]
+        if self.s.causal and seen is not None:
+            seen = seen & torch.ones(x.shape[1], x.shape[1], dtype=torch.bool).tril()
+        y = F.scaled_dot_product_attention(q, k, v, seen, is_causal=self.s.causal and seen is None, dropout_p=self.s.dropout if self.training else 0.0)
         return self.resid_dropout(self.c_proj(y.transpose(1, 2).flatten(-2)))
 
 
@@ -143,12 +146,13 @@ class Block(nn.Module):
             y = getattr(self, f"ln_{number}_out")(y)
         return (self.attn_scale, self.mlp_scale)[number - 1](y) if self.s.skipinit else y
 
-    def forward(self, x):
+    def forward(self, x, counts=None):
+        attn = lambda x: self.attn(x, counts)  # noqa: E731
         if self.s.placement in ("post", "deepnorm"):
-            x = self.ln_1(self.alpha * x + self.branch(self.attn, x, 1))
+            x = self.ln_1(self.alpha * x + self.branch(attn, x, 1))
             return self.ln_2(self.alpha * x + self.branch(self.mlp, x, 2))
         normalized = self.factor * self.ln_1(x)
-        x = x + self.branch(self.attn, normalized, 1)
+        x = x + self.branch(attn, normalized, 1)
         return x + self.branch(self.mlp, normalized if self.s.parallel else self.factor * self.ln_2(x), 2)
 
 
@@ -176,9 +180,10 @@ class Transformer(nn.Module):
         elif not s.tied:
             self.lm_head = nn.Linear(s.width, s.outputs, bias=False)
 
-    def forward(self, x):
-        """x (N, S) of tokens, or (N, S, I) of vectors; logits (N, S, V), or (N, K)."""
+    def forward(self, x, lengths=None):
+        """x (N, S) of tokens, or (N, S, I) of vectors; logits (N, S, V), or (N, K). lengths (N): no position counts from there on."""
         s, t = self.s, self.transformer
+        counts = None if lengths is None else torch.arange(s.positions + s.class_token) < lengths[:, None] + s.class_token
         x = t.wte(x) if s.vocabulary else t.embed(x)
         if s.class_token:
             x = torch.cat([t.class_token.weight.expand(len(x), 1, -1), x], 1)
@@ -190,9 +195,11 @@ class Transformer(nn.Module):
             x = t.ln_emb(x)
         x = t.drop(x)
         for block in t.h:
-            x = block(x)
+            x = block(x, counts)
         if "ln_f" in t:
             x = t.ln_f(x)
         if s.each:
             return F.linear(x, t.wte.weight if s.tied else self.lm_head.weight)
-        return self.head(x[:, 0] if s.class_token else x.mean(1))
+        if s.class_token:
+            return self.head(x[:, 0])
+        return self.head(x.mean(1) if counts is None else (x * counts[:, :, None]).sum(1) / lengths[:, None])
