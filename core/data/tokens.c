@@ -64,7 +64,9 @@ static int read_file(struct tokens *tokens, int which, int dims, struct nl_error
     tokens->at = which;
     if (nl_npy_read(path, array, err))
         return NL_FAIL;
-    if (!is_token_type(array->type) || array->dims < 1 || array->dims > dims || array->count == 0 || array->count > INT32_MAX)
+    if (array->count == 0)
+        return nl_fail(err, "cannot use '%s': it is empty", path);
+    if (!is_token_type(array->type) || array->dims < 1 || array->dims > dims || array->count > INT32_MAX)
         return nl_fail(err, "cannot use '%s': %s of %d dimension%s, expected int32, int64 or uint16, %s", path, nl_dtype_name(array->type), array->dims,
                        array->dims == 1 ? "" : "s", dims == 1 ? "(N)" : which == TRAIN_X ? "(T) or (N,S)" : "(N) or (N,S)");
     for (size_t i = 0; i < array->count; i++)

@@ -1,5 +1,6 @@
 #include "train/sampler.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -25,6 +26,8 @@ struct nl_sampler {
 int nl_sampler_alphabet(const struct nl_config *config, const struct nl_tensor_file *file, const char *path, struct nl_alphabet *out, struct nl_error *err)
 {
     const char *codes = nl_safetensors_metadata(file, "alphabet");
+    if (config->data.name == NL_NPY)
+        return nl_fail(err, "'%s' learned your own files (data.name: npy), which do not say for what text their numbers stand", path);
     if (config->data.name != NL_TEXT)
         return nl_fail(err, "'%s' is no language model: it learned %s (data.name)", path, nl_data_names[config->data.name]);
     if (config->data.unit == NL_UNIT_BYTE)
@@ -84,7 +87,12 @@ static int predict(const struct nl_sampler *s, int64_t position, double *logits,
     nl_list_forward(list, &run);
     const char *all = list->instruction[list->instructions - 1].at.in[0]; /* the loss comes last, and takes the logits first */
     plan->backend->get_reals(logits, all + (size_t)position * vocabulary * plan->backend->real, vocabulary);
-    return nl_backend_status(plan->backend, err);
+    if (nl_backend_status(plan->backend, err))
+        return NL_FAIL;
+    for (size_t k = 0; k < vocabulary; k++)
+        if (!isfinite(logits[k]))
+            return nl_fail(err, "the network's logits are not finite: its training diverged, or its weights are too large for %s", plan->backend->name);
+    return NL_OK;
 }
 
 /* After the tokens stand zeros, at which no earlier position looks. */
