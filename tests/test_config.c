@@ -359,6 +359,10 @@ START_TEST(identity_is_what_is_computed)
     ck_assert(same_identity("model.arch=transformer norm.kind=ln", "model.arch=transformer norm.kind=ln norm.placement=pre norm.over=position norm.final=on"));
     ck_assert(!same_identity("model.arch=transformer norm.kind=ln", "model.arch=transformer norm.kind=ln norm.placement=post"));
     ck_assert(same_identity("model.arch=transformer", "model.arch=transformer norm.leaks=allow"));
+    ck_assert(same_identity("model.arch=transformer data.name=text", "model.arch=transformer data.name=text model.causal=on"));
+    ck_assert(!same_identity("model.arch=transformer data.name=text", "model.arch=transformer data.name=text model.causal=off"));
+    ck_assert(same_identity("model.arch=transformer", "model.arch=transformer model.causal=off"));
+    ck_assert(!same_identity("model.arch=transformer data.name=npy", "model.arch=transformer data.name=npy model.causal=on")); /* auto goes by the files */
     struct nl_config config = config_of("");
     char *text = nl_config_identity_text(&config);
     ck_assert_ptr_nonnull(strstr(text, "\ntrain.lr: 0.05\n"));

@@ -463,6 +463,14 @@ enum nl_order_of_epoch nl_sampling_of(const struct nl_config *config)
     return config->data.sampling == NL_SAMPLE_AUTO ? usual : (enum nl_order_of_epoch)config->data.sampling;
 }
 
+/* The other way round than the rest: auto is the word for on where it stands for it, and for off. What auto stands for with the user's own files only they say. */
+static int causal_word(const struct nl_config *config)
+{
+    bool each = config->data.name == NL_TEXT || config->data.name == NL_COPYING || config->data.name == NL_SORTING;
+    int usual = each ? NL_SWITCH_ON : NL_SWITCH_OFF;
+    return config->data.name != NL_NPY && config->model.causal == usual ? NL_SWITCH_AUTO : (int)config->model.causal;
+}
+
 struct nl_config nl_config_settled(const struct nl_config *config)
 {
     struct nl_config settled = *config;
@@ -471,6 +479,7 @@ struct nl_config nl_config_settled(const struct nl_config *config)
     settled.norm.placement = nl_placement_of(config);
     settled.norm.over = nl_over_of(config);
     settled.norm.final = nl_has_final_norm(config) ? NL_SWITCH_ON : NL_SWITCH_OFF;
+    settled.model.causal = causal_word(config);
     settled.data.sampling = (int)nl_sampling_of(config);
     if (config->model.bias == NL_BIAS_AUTO && config->model.residual != NL_FIXUP && settled.norm.placement != NL_AFTER && norm.would_cancel_bias && !norm.cancels_bias)
         settled.model.bias = NL_BIAS_ON;

@@ -241,7 +241,7 @@ bool nl_has_final_norm(const struct nl_config *config);
 enum nl_order_of_epoch nl_sampling_of(const struct nl_config *config);
 
 /* The same configuration with values where 'auto' stands for one that follows from another key: train.beta2, data.sampling, norm.placement, norm.over;
- * and model.bias, which is on before a normalizer that would cancel it but for norm.statistics. */
+ * and model.bias, which is on before a normalizer that would cancel it but for norm.statistics. model.causal is auto where it says what auto stands for. */
 struct nl_config nl_config_settled(const struct nl_config *config);
 
 /* "key: value" lines of all keys that apply, settled, in the order of keys.def: the text whose hash is the trial's identity. */
