@@ -40,6 +40,9 @@ fish                fish
 zsh                 zsh
 END
 }
+needs_of_comparison() {
+    echo python3 python3
+}
 needs_of_bench() {
     cat <<'END'
 libdnnl-dev oneapi/dnnl/dnnl.h
@@ -74,13 +77,13 @@ is_there() {
     esac
 }
 
-missing_packages() { # $1: tests, bench, fuzz, systems, coverage or nothing
+missing_packages() { # $1: tests, comparison, bench, fuzz, systems, coverage or nothing
     { needs && if [ -n "${1:-}" ]; then "needs_of_$1"; fi; } | while read -r package proof; do
         is_there "$proof" || echo "$package"
     done
 }
 
-install_missing() { # $1: tests, bench, fuzz, systems, coverage or nothing
+install_missing() { # $1: tests, comparison, bench, fuzz, systems, coverage or nothing
     local missing sudo=
     missing=$(missing_packages "${1:-}" | tr '\n' ' ')
     [ -n "$missing" ] || return 0
