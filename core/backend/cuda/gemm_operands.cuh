@@ -5,7 +5,7 @@
  *
  *     along_k    its rows lie along k in memory: the four are (line, k .. k+3); else (line .. line+3, k)
  *     room()     bytes of shared memory that it needs
- *     settle     finds its places in the replica of the block, and fills that memory; by all threads of the block
+ *     settle     finds its places in the replica of the block, and fills that memory, from so many bytes of NL_ROOM on; by all threads of the block
  *     line(i)    what can be worked out once for row (or first row) i
  *     load       the four, with zeros beyond the operand
  */
@@ -60,9 +60,8 @@ template <class OF_A, class OF_B, class AFTER = nl_nothing_after> struct nl_prod
 /* Operands of a block, in its replica. */
 template <class A, class B> static __device__ __forceinline__ void nl_gemm_settle(A &a, B &b, size_t stride)
 {
-    NL_ROOM(room);
-    a.settle(stride, (float *)room);
-    b.settle(stride, (float *)(room + a.room()));
+    a.settle(stride, 0);
+    b.settle(stride, (unsigned)a.room());
 }
 
 /* An operand that is fetched from memory as it is. */
@@ -70,7 +69,7 @@ struct nl_as_it_is {
     const float *at;
 
     __host__ __device__ size_t room() const { return 0; }
-    __device__ void settle(size_t stride, float *) { at = nl_at(at, stride); }
+    __device__ void settle(size_t stride, unsigned) { at = nl_at(at, stride); }
 };
 
 /* Whether four neighbours can be fetched at once from dense rows of so many floats. Images start at multiples of 64 bytes. */

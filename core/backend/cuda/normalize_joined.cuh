@@ -28,14 +28,20 @@ static inline struct joined joined_of(const struct nl_run *run, const struct nl_
 enum coefficient { SHIFT, REST, RSTD, GAMMA, BETA, GRAD, PRODUCT, COEFFICIENTS };
 
 struct channel_table {
-    float *at; /* [COEFFICIENTS][C] */
-    unsigned channels;
+    unsigned from, channels; /* from: bytes of NL_ROOM before it. A pointer that is a member may point anywhere, for all that the compiler knows. */
 
     static __host__ __device__ size_t room(unsigned channels) { return (COEFFICIENTS * channels + 3) / 4 * 4 * sizeof(float); }
 
-    __device__ void fill(const struct joined &n, bool back, float *room)
+    /* [COEFFICIENTS][C] */
+    __device__ float *at() const
     {
-        at = room;
+        NL_ROOM(room);
+        return (float *)(room + from);
+    }
+
+    __device__ void fill(const struct joined &n, bool back, unsigned before)
+    {
+        from = before;
         channels = n.l.channels;
         for (unsigned c = threadIdx.x; c < channels; c += blockDim.x) {
             struct coordinates s = {};
@@ -48,13 +54,13 @@ struct channel_table {
             const float of[COEFFICIENTS] = {statistic.shift, statistic.rest, statistic.rstd, a.gamma, a.beta, mean.grad, mean.product};
 #pragma unroll
             for (int i = 0; i < COEFFICIENTS; i++)
-                at[i * channels + c] = of[i];
+                at()[i * channels + c] = of[i];
         }
         __syncthreads();
     }
 
-    __device__ float one(int which, unsigned c) const { return at[which * channels + c]; }
-    __device__ float4 four(int which, unsigned c) const { return *(const float4 *)(at + which * channels + c); }
+    __device__ float one(int which, unsigned c) const { return at()[which * channels + c]; }
+    __device__ float4 four(int which, unsigned c) const { return *(const float4 *)(at() + which * channels + c); }
 };
 
 static __device__ inline void put_four(const float4 &from, float to[4])
@@ -71,11 +77,11 @@ struct normalized {
 
     __host__ __device__ size_t room() const { return normalizes ? channel_table::room(by.l.channels) : 0; }
 
-    __device__ void settle(size_t stride, float *room)
+    __device__ void settle(size_t stride, unsigned before)
     {
         x = nl_at(x, stride);
         if (normalizes)
-            table.fill(by, false, room);
+            table.fill(by, false, before);
     }
 
     __device__ float of(float value, float shift, float rest, float rstd, float gamma, float beta) const
@@ -114,13 +120,13 @@ struct normalized_gradient {
 
     __host__ __device__ size_t room() const { return normalizes ? channel_table::room(by.l.channels) : 0; }
 
-    __device__ void settle(size_t stride, float *room)
+    __device__ void settle(size_t stride, unsigned before)
     {
         dy = nl_at(dy, stride);
         y = nl_at(y, stride);
         by.op.x = nl_at(by.op.x, stride);
         if (normalizes)
-            table.fill(by, true, room);
+            table.fill(by, true, before);
     }
 
     __device__ float of(float grad, float x, const float k[COEFFICIENTS]) const
