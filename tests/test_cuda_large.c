@@ -9,7 +9,7 @@
 #include "training.h"
 
 /* The first step runs as it is, the second as it was recorded. */
-enum { SIZE = 22, BATCH = 14, REPLICAS = 3, STEPS = 2, ROWS = BATCH * SIZE * SIZE, WIDEST = 36 };
+enum { SIZE = 22, BATCH = 14, REPLICAS = 3, STEPS = 2, ROWS = BATCH * SIZE * SIZE, WIDEST = 36, GHOST = 3 };
 _Static_assert(ROWS / 128 * REPLICAS >= 132 && ROWS / 128 < 128, "of three replicas there are large tiles for every multiprocessor, of one there are not");
 _Static_assert(ROWS > 1024 / 8 * 16 && ROWS <= 8 * 512 / 8 * 16, "a channel does not fit a block's registers, but a cluster's");
 _Static_assert(SIZE * SIZE * WIDEST > 1024 * 4 * 4, "nor does a sample");
@@ -18,12 +18,16 @@ static const struct net {
     const char *name;
     int width, norm;
     unsigned cluster;   /* blocks at most */
+    int stat_batch;     /* 0: the whole batch */
     bool only_float32;  /* its products are those of the one before */
 } nets[] = {{"tiles of 16 columns, bn in clusters", 10, NL_NORM_bn, .cluster = 8},
             {"tiles of 16 columns, bn in larger blocks", 10, NL_NORM_bn, .cluster = 4, .only_float32 = true},
+            {"tiles of 16 columns, ghost bn in the largest blocks", 10, NL_NORM_bn, .cluster = 1, .stat_batch = GHOST, .only_float32 = true},
+            {"tiles of 16 columns, ghost bn in clusters of two", 10, NL_NORM_bn, .cluster = 8, .stat_batch = GHOST, .only_float32 = true},
             {"tiles of 32 columns, bn in chunks", 20, NL_NORM_bn, .cluster = 1},
             {"tiles of 64 columns, ln", WIDEST, NL_NORM_ln, .cluster = 8}};
 _Static_assert(ROWS > 4 * 512 / 8 * 16 && ROWS <= 4 * 1024 / 8 * 16, "of four blocks a cluster needs the larger ones");
+_Static_assert(GHOST * SIZE * SIZE > 512 / 8 * 16 && GHOST * SIZE * SIZE <= 1024 / 8 * 16, "a slice fits the registers of the largest block alone");
 
 /* Of the loss of a step: what float32 loses in sums, and beside it what rounding to 10 and to 7 bits changes. */
 static const double bounds[] = {[NL_FLOAT32] = 1e-4, [NL_TF32] = 5e-3, [NL_BF16] = 5e-2, [NL_3XTF32] = 1e-4};
@@ -37,6 +41,7 @@ static struct training make(const struct nl_backend *backend, const struct net *
     t.config.model.width = net->width;
     t.config.model.bias = NL_BIAS_ON;
     t.config.norm.kind = net->norm;
+    t.config.norm.stat_batch = net->stat_batch ? net->stat_batch : NL_AUTO;
     t.config.train.batch = BATCH;
     t.config.train.lr = 0.05;
     t.config.device.precision = precision;

@@ -217,6 +217,7 @@ int main(int argc, char **argv)
     for (unsigned cluster = 1; cluster <= 8; cluster *= 8) { /* with and without clusters: what fits them */
         nl_cuda_limit_cluster(cluster);
         printf("clusters of up to %u blocks\n", cluster);
+        normalizer("bn 2x32x32x16", &nl_norm_bn, 1, 2, 1024, 16, false);
         normalizer("bn 8x32x32x16", &nl_norm_bn, 1, 8, 1024, 16, false);
         normalizer("bn 128x8x8x64", &nl_norm_bn, 1, 128, 64, 64, false);
     }

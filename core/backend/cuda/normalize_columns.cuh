@@ -28,14 +28,14 @@ static inline unsigned blocks_of(const struct nl_layout *l, const struct tile *t
 static inline struct tile tile_of(const struct nl_layout *l)
 {
     struct tile t;
-    unsigned widest = 1, most = nl_cuda_cluster();
+    unsigned widest = 1, most = nl_cuda_cluster(), largest = most > 1 ? FEW_THREADS : MOST_THREADS; /* more than that would spill */
     while (widest < l->channels && widest < COLUMNS)
         widest *= 2;
     t.columns = widest;
     t.threads = THREADS;
     while (blocks_of(l, &t, t.threads) > 1 && t.columns > FEWEST_COLUMNS)
         t.columns /= 2;
-    while (blocks_of(l, &t, t.threads) > 1 && t.threads < MOST_THREADS)
+    while (blocks_of(l, &t, t.threads) > 1 && t.threads < largest)
         t.threads *= 2;
     bool whole = blocks_of(l, &t, t.threads) == 1;
     t.clusters = !whole && blocks_of(l, &t, MOST_THREADS) <= most;

@@ -1,6 +1,7 @@
 /* Normalizers whose sets are 1, 2 or 4 channels of a sample wide (IN, GN of small groups). A block that took such a set would fetch sectors of 32 bytes, which
  * are eight channels, for a half to an eighth of what is in them. Here a block takes the sets of whole sectors: sums run down its columns, as in
- * normalize_columns.cu, and those of the channels of a set are joined. A column's sums of backward are what its sample adds to the gradients of gamma and beta. */
+ * normalize_columns.cu, and those of the channels of a set are joined. A column's sums of backward are what its sample adds to the gradients of gamma and
+ * beta. */
 #include "backend/cuda/normalize_columns.cuh"
 #include "backend/cuda/normalize_sets.cuh"
 
@@ -11,7 +12,8 @@ bool nl_cuda_sets_are_narrow(const struct nl_layout *l)
     bool sectors = l->width < FEWEST_COLUMNS && FEWEST_COLUMNS % l->width == 0 && l->channels % FEWEST_COLUMNS == 0;
     struct tile t = tile_of(l);
     bool within_sample = l->blocks == 1 && l->samples == 1;
-    return nl_cuda_sectors() && sectors && within_sample && l->norm.centers && !l->elements && l->rows >= FEWEST_ROWS && t.chunks == 1 && t.threads <= FEW_THREADS;
+    bool fits = l->rows >= FEWEST_ROWS && t.chunks == 1 && t.threads <= FEW_THREADS;
+    return nl_cuda_sectors() && sectors && within_sample && fits && l->norm.centers && !l->elements;
 }
 
 namespace nl_columns {
@@ -43,7 +45,8 @@ static __global__ void __launch_bounds__(FEW_THREADS) narrow_forward(struct nl_n
 }
 
 /* part, tickets: as of `struct shares`, of columns; NULL: there are no gamma and beta. */
-static __global__ void __launch_bounds__(FEW_THREADS) narrow_backward(struct nl_normalize op, struct nl_layout l, struct tile t, double *part, unsigned *tickets)
+static __global__ void __launch_bounds__(FEW_THREADS) narrow_backward(struct nl_normalize op, struct nl_layout l, struct tile t, double *part,
+                                                                      unsigned *tickets)
 {
     struct coordinates s = coordinates_of_block(l, t);
     struct nl_statistic statistic = {0.0f, 0.0f, 0.0f};

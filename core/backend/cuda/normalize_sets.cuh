@@ -265,8 +265,8 @@ static __device__ void set_backward(const struct nl_normalize &op, const struct 
  * 16 rows; the first 32 threads have them. statistic: of each set. */
 static const unsigned COLUMNS = 32, DEEP = 8, EACH = 16, CHUNK = DEEP * EACH;
 
-static __device__ inline void sum_column(const struct nl_normalize &op, const struct nl_layout &l, unsigned columns, unsigned rows, unsigned tile, unsigned chunk,
-                                         const struct nl_statistic *statistic, double *product, double *sum)
+static __device__ inline void sum_column(const struct nl_normalize &op, const struct nl_layout &l, unsigned columns, unsigned rows, unsigned tile,
+                                         unsigned chunk, const struct nl_statistic *statistic, double *product, double *sum)
 {
     unsigned ty = threadIdx.x / COLUMNS, a = tile * COLUMNS + threadIdx.x % COLUMNS;
     const float *x = (const float *)nl_at(op.x, l.stride), *dy = (const float *)nl_at(op.dy, l.stride),
