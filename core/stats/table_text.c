@@ -48,7 +48,7 @@ static void add_number(struct nl_text *out, const struct nl_column *column, doub
     if (column->scale == 1 && scaled == floor(scaled) && !column->sign)
         nl_text_add(out, "%.0f", scaled);
     else if (column->scale == 1)
-        nl_text_add(out, column->sign ? "%+.4f" : "%.4f", scaled);
+        nl_text_add(out, column->sign ? "%+.*f" : "%.*f", fabs(scaled) < 10 ? 4 : 2, scaled); /* losses, and perplexities */
     else
         nl_say_number(out, scaled, true, column->sign); /* percent, as an answer says it */
 }
