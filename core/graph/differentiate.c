@@ -421,6 +421,8 @@ static void share_gradients(struct nl_list *list, const struct nl_graph_node *no
     for (int i = 0; i < NL_MOST_SLOTS; i++) {
         if (sharing.gradient & 1u << i)
             add_share(list, (struct nl_share){instruction->d_out[0], instruction->d_in[i], first, until, false});
+        if (sharing.read & 1u << i)
+            add_share(list, (struct nl_share){instruction->out[0], instruction->d_in[i], first, until, false});
         if (sharing.same & 1u << i)
             add_share(list, (struct nl_share){instruction->d_in[0], instruction->d_in[i], first, until, true});
     }

@@ -37,7 +37,7 @@ static struct nl_reads reads(const void *arguments, unsigned filled)
 static struct nl_sharing sharing(const void *arguments, unsigned filled)
 {
     (void)arguments, (void)filled;
-    return (struct nl_sharing){.output = 1u << A, .same = 1u << B};
+    return (struct nl_sharing){.output = 1u << A, .read = 1u << A, .same = 1u << B};
 }
 
 static double work(const void *arguments)

@@ -20,7 +20,7 @@ struct nl_lstm_cell {
     void *after;            /* real (N, H): c' */
     void *out;              /* real (N, H): h', or o */
     const void *dafter, *dout; /* NULL: the loss does not depend on it */
-    void *da, *db, *dc;     /* db may be da */
+    void *da, *db, *dc;     /* da may be gates, and db may be da */
 };
 
 enum { NL_LSTM_A, NL_LSTM_B, NL_LSTM_C, NL_LSTM_SLOTS };

@@ -75,6 +75,7 @@ struct nl_reads {
 struct nl_sharing {
     unsigned output;    /* bit i: the first output may take the place of input i */
     unsigned gradient;  /* bit i: the gradient of input i may take the place of the first output's */
+    unsigned read;      /* bit i: the gradient of input i may take the place of the first output, which backward reads */
     unsigned same;      /* bit i: the gradient of input i is that of input 0, number for number */
 };
 
