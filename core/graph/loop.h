@@ -21,8 +21,8 @@
  * Where the sequences that a loop takes have lengths, positions after a sample's end do not move its states, in a reverse loop as well, and what is collected
  * has the lengths.
  *
- * The nodes that do not depend on a state run for all times at once, before the loop; and the gradients of weights are made for
- * all times at once, after it (nl_operation.together).
+ * The nodes that do not depend on a state run for all times at once, before the loop, unless a cache cannot hold what they make; and the
+ * gradients of weights are made for all times at once, after it (nl_operation.together).
  */
 #ifndef NL_GRAPH_LOOP_H
 #define NL_GRAPH_LOOP_H

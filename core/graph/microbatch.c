@@ -92,11 +92,11 @@ static bool may_be_in_row(const struct nl_list *list, const struct nl_graph_node
 }
 
 enum { CACHE = 2 }; /* measured: more than so many micro_bytes do not stay in the cache */
+enum { UNIT = 16 }; /* measured: in a loop, fewer samples wait for the weights */
 
 /* All loops of a network, with what lies between them, become a row, if that can be and pays. */
 static bool make_row(const struct nl_list *list, bool fixed, int group, struct nl_calls *calls)
 {
-    enum { UNIT = 16 }; /* measured: fewer samples wait for the weights */
     const struct nl_graph *graph = &list->graph;
     int first = 0, end = 0;
     size_t largest = 1;
@@ -205,13 +205,37 @@ void nl_find_microbatches(const struct nl_list *list, bool fixed, bool steps, st
     }
 }
 
-/* Whether a normalizer is called for all times at once: not where what counts depends on the time; nor where a cache does not hold what all times make, which
- * a call for each time leaves there for those that take it (measured: 5 % of a step at batch 1, and -3 % at 16). */
-static bool normalizes_together(const struct nl_list *list, const struct nl_graph_node *node, int samples)
+/* Whether a cache still holds what a node makes for all times when the loop takes it. A call for each time leaves it there. */
+static bool stays_in_cache(const struct nl_list *list, const struct nl_graph_node *node, int samples)
 {
     enum { MOST_BYTES = 1 << 20 };
+    size_t times = (size_t)list->graph.loop[node->loop].times;
+    return (size_t)samples * times * list->graph.value[node->out[0]].count * list->backend->real <= MOST_BYTES;
+}
+
+/* Whether a normalizer is called for all times at once: not where what counts depends on the time (measured: 5 % of a step at batch 1, and -3 % at 16). */
+static bool normalizes_together(const struct nl_list *list, const struct nl_graph_node *node, int samples)
+{
     int lengths = node->operation->lengths;
-    return is_apart(node) && (lengths == 0 || node->in[lengths] == NL_NONE) && (size_t)samples * bytes_of(list, node) <= MOST_BYTES;
+    return is_apart(node) && (lengths == 0 || node->in[lengths] == NL_NONE) && stays_in_cache(list, node, samples);
+}
+
+/* Bytes of the largest weight that the node takes. */
+static size_t weight_bytes(const struct nl_list *list, const struct nl_graph_node *node)
+{
+    size_t largest = 0;
+    for (int i = 0; i < NL_MOST_SLOTS; i++)
+        if (node->in[i] != NL_NONE && list->graph.value[node->in[i]].kind != NL_ACTIVATIONS)
+            largest = larger(largest, list->graph.value[node->in[i]].count);
+    return largest * list->backend->real;
+}
+
+/* Whether a product is called for each time, though it could be for all: where what it makes does not stay in the cache, the samples are enough for the weight,
+ * and the cache keeps the weight from time to time, beside that of the states. Its gradient comes from all times at once (measured: 2 to 4 % of a step). */
+static bool multiplies_apart(const struct nl_list *list, const struct nl_graph_node *node, int samples)
+{
+    bool keeps_weight = 2 * weight_bytes(list, node) <= list->backend->micro_bytes;
+    return node->operation->together && keeps_weight && samples >= UNIT && !stays_in_cache(list, node, samples);
 }
 
 /* What does not depend on a state may be made for all times at once, as if they were so many samples. looped: [values] those that are not. */
@@ -219,7 +243,8 @@ static bool is_together(const struct nl_list *list, const struct nl_graph_node *
 {
     const struct nl_operation *operation = node->operation;
     bool may = normalizes_together(list, node, samples) ||
-               (operation->span == NL_SPAN_SAMPLE && !operation->prepare && operation->saved == 0 && node->states == 0);
+               (operation->span == NL_SPAN_SAMPLE && !operation->prepare && operation->saved == 0 && node->states == 0 &&
+                !multiplies_apart(list, node, samples));
     for (int slot = 0; slot < NL_MOST_SLOTS; slot++)
         may &= node->in[slot] == NL_NONE || !looped[node->in[slot]];
     return may;
