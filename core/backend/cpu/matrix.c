@@ -52,32 +52,47 @@ void nl_cpu_transpose(size_t rows, size_t columns, const float *from, size_t fro
 
 /* ---- sums over rows: the gradient of a bias, and means over positions ---- */
 
-void nl_cpu_column_sums(size_t rows, size_t columns, const float *x, double *totals, float *out)
+enum { GROUP = 8 * NL_GEMM_WIDEST }; /* columns at a time: most matrices are read in the order of memory, to which the caches are used */
+
+/* sum = those of a few columns over NL_BLOCK_ROWS rows at most. */
+static void sum_block(size_t rows, size_t columns, size_t line, const float *x, float *sum)
 {
     static const float one = 1.0f;
-    if (rows == 1 && !totals) {
-        memcpy(out, x, columns * sizeof *out);
-        return;
-    }
     const struct nl_gemm_width *width = nl_gemm_tiles()->width;
     for (size_t c = 0, wide; c < columns; c += wide) {
         while (columns - c < width->fewest)
             width++;
         wide = columns - c < width->columns ? columns - c : width->columns;
-        nl_gemm_tile *tile = width->across[NL_GEMM_TILES - 1]; /* of one row */
-        if (rows <= NL_BLOCK_ROWS && !totals) {
-            tile(&(struct nl_gemm_block){.terms = rows, .b_step = columns, .columns = wide}, &one, x + c, NULL, out + c);
-            continue;
-        }
-        double own[NL_GEMM_WIDEST] = {0}, *total = totals ? totals + c : own;
-        for (size_t row = 0; row < rows; row += NL_BLOCK_ROWS) {
-            float sum[NL_GEMM_WIDEST];
-            struct nl_gemm_block block = {.terms = rows - row < NL_BLOCK_ROWS ? rows - row : (size_t)NL_BLOCK_ROWS, .b_step = columns, .columns = wide};
-            tile(&block, &one, x + row * columns + c, NULL, sum);
-            for (size_t i = 0; i < wide; i++)
-                total[i] += (double)sum[i];
-        }
-        for (size_t i = 0; i < wide; i++)
-            out[c + i] = (float)total[i];
+        nl_gemm_tile *of_one_row = width->across[NL_GEMM_TILES - 1];
+        of_one_row(&(struct nl_gemm_block){.terms = rows, .b_step = line, .columns = wide}, &one, x + c, NULL, sum + c);
+    }
+}
+
+/* total: where there is one, it goes on from there. */
+static void sum_blocks(size_t rows, size_t columns, size_t line, const float *x, double *total, float *out)
+{
+    double own[GROUP] = {0}, *all = total ? total : own;
+    for (size_t row = 0; row < rows; row += NL_BLOCK_ROWS) {
+        float sum[GROUP];
+        sum_block(rows - row < NL_BLOCK_ROWS ? rows - row : (size_t)NL_BLOCK_ROWS, columns, line, x + row * line, sum);
+        for (size_t i = 0; i < columns; i++)
+            all[i] += (double)sum[i];
+    }
+    for (size_t i = 0; i < columns; i++)
+        out[i] = (float)all[i];
+}
+
+void nl_cpu_column_sums(size_t rows, size_t columns, const float *x, double *totals, float *out)
+{
+    if (rows == 1 && !totals) {
+        memcpy(out, x, columns * sizeof *out);
+        return;
+    }
+    for (size_t first = 0; first < columns; first += GROUP) {
+        size_t count = columns - first < GROUP ? columns - first : GROUP;
+        if (rows <= NL_BLOCK_ROWS && !totals)
+            sum_block(rows, count, columns, x + first, out + first);
+        else
+            sum_blocks(rows, count, columns, x + first, totals ? totals + first : NULL, out + first);
     }
 }
