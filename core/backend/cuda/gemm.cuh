@@ -42,14 +42,15 @@ static struct nl_product<A, B, After> nl_forward_product(const struct nl_run *ru
     struct nl_gemm_size size = {m, n, k, chunk, 1};
     if (!nl_gemm_is_large(run, size))
         size.blocks = (k + chunk - 1) / chunk;
-    return {a, b, {(float *)y, NULL, (const float *)bias, false, NULL, (size_t)m * n, NULL}, size, after};
+    return {a, b, {(float *)y, NULL, (const float *)bias, false, nl_fours(y, n), NULL, (size_t)m * n, NULL}, size, after};
 }
 
 /* dw = A B, and db = the column sums of B unless it is NULL: k runs over samples (and positions). */
 template <class A, class B> static struct nl_product<A, B> nl_weights_product(const A &a, const B &b, void *dw, void *db, int m, int n, int k)
 {
     int chunk = nl_gemm_chunk_of((size_t)nl_blocks(m, 128) * nl_blocks(n, 64), k, NL_ENOUGH_BLOCKS);
-    return {a, b, {(float *)dw, (float *)db, NULL, false, NULL, (size_t)m * n + (db ? n : 0), NULL}, {m, n, k, chunk, (k + chunk - 1) / chunk}, {}};
+    struct nl_gemm_out out = {(float *)dw, (float *)db, NULL, false, nl_fours(dw, n), NULL, (size_t)m * n + (db ? n : 0), NULL};
+    return {a, b, out, {m, n, k, chunk, (k + chunk - 1) / chunk}, {}};
 }
 
 /* What a product needs: floats of scratch, in whole float4, and tickets, of the smallest tiles. First those of chunks that have blocks, then those of

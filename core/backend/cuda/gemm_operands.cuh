@@ -26,6 +26,7 @@ struct nl_gemm_out {
     float *c, *sums;
     const float *bias; /* or NULL */
     bool adds;         /* what is at c is added to the product */
+    bool fours;        /* four neighbours of c can be written at once */
     float *parts;      /* scratch, or NULL */
     size_t part;       /* elements of a chunk's */
     unsigned *tickets; /* [r][tile][1 + groups], with parts */
@@ -232,11 +233,11 @@ static __device__ inline float *nl_gemm_chunk(const struct nl_gemm_out &out, con
 
 /* Adds up `count` chunks of a tile, each so many elements after the one before, in order: to what is at c, or to the first. */
 template <int M, int N, int THREADS>
-static __device__ __forceinline__ void nl_gemm_add(const float *first, size_t step, unsigned count, float *c, bool adds, const float *bias,
+static __device__ __forceinline__ void nl_gemm_add(const float *first, size_t step, unsigned count, float *c, bool adds, bool fours, const float *bias,
                                                    const struct nl_gemm_size &size, const struct nl_gemm_part &part)
 {
     constexpr int EACH = M * N / 4 / THREADS, TOGETHER = EACH < 4 ? EACH : 4; /* fetches under way at once */
-    if (size.n % 4 != 0 || (uintptr_t)c % 16 != 0) {
+    if (!fours) {
         for (int at = threadIdx.x; at < M * N; at += THREADS) {
             int row = part.m0 + at / N, column = part.n0 + at % N;
             size_t place = (size_t)row * size.n + column;
@@ -308,7 +309,7 @@ static __device__ bool nl_gemm_join(const struct nl_gemm_out &out, const struct 
         count = min((unsigned)NL_GEMM_GROUP, count - group * NL_GEMM_GROUP);
         if (!nl_last_block(ticket + 1 + group, count))
             return false;
-        nl_gemm_add<M, N, THREADS>(own, step, count, own, false, NULL, size, part);
+        nl_gemm_add<M, N, THREADS>(own, step, count, own, false, out.fours, NULL, size, part);
         nl_gemm_add_sums<N, THREADS>(own + product, step, count, out.sums ? own + product : (float *)NULL, size, part);
         count = groups;
         step *= NL_GEMM_GROUP;
@@ -316,7 +317,7 @@ static __device__ bool nl_gemm_join(const struct nl_gemm_out &out, const struct 
     if (!nl_last_block(ticket, count))
         return false;
     const float *first = nl_gemm_chunk(out, size, 0);
-    nl_gemm_add<M, N, THREADS>(first, step, count, nl_at(out.c, stride), out.adds, nl_at(out.bias, stride), size, part);
+    nl_gemm_add<M, N, THREADS>(first, step, count, nl_at(out.c, stride), out.adds, out.fours, nl_at(out.bias, stride), size, part);
     nl_gemm_add_sums<N, THREADS>(first + product, step, count, nl_at(out.sums, stride), size, part);
     return true;
 }
