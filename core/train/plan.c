@@ -190,7 +190,7 @@ static void lay_out_pass(struct nl_plan *plan, struct layout *l, struct nl_pass 
     size_t begin = l->at;
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
         size_t end = nl_list_lay_out(lists[i], begin);
-        if (l->base)
+        if (l->base && lists[i]->instructions > 0) /* a pass does not have each */
             nl_list_bind(lists[i], l->base, &places);
         l->at = end > l->at ? end : l->at;
     }
