@@ -124,7 +124,8 @@ static void print_row(enum format format, const struct row *row, bool first)
     nl_double_text(1 - row->score.accuracy, error);
     switch (format) {
     case TABLE:
-        printf("%-5s  %-10s  %-8s  %7s  %10.4g  ", part, eval, *order ? order : "-", *batch ? batch : "-", isnan(row->score.loss) ? fabs(row->score.loss) : row->score.loss);
+        printf("%-5s  %-10s  %-8s  %7s  ", part, eval, *order ? order : "-", *batch ? batch : "-");
+        printf("%10.4g  ", isnan(row->score.loss) ? fabs(row->score.loss) : row->score.loss); /* no "-nan" */
         if (counts)
             printf("%7.2f %%\n", 100 * (1 - row->score.accuracy));
         else

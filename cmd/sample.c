@@ -132,9 +132,9 @@ const struct command command_sample = {
     .summary = "let a saved language model go on with a text",
     .usage = "usage: normlab sample MODEL.safetensors [KEY=VALUE ...] [options]\n"
              "\n"
-             "Prints the prompt and what a network writes after it, token by token. The network is one that `normlab run --save-final` wrote after training on\n"
-             "a text (data.name: text). The file says which characters it knows; the text itself is not needed. Of more than data.context tokens it sees the last\n"
-             "ones. The same seed gives the same text on every processor.\n"
+             "Prints the prompt and what a network writes after it, token by token. The network is one that `normlab run --save-final` wrote after\n"
+             "training on a text (data.name: text), or a checkpoint of such a training (--checkpoint). The file says which characters it knows; the\n"
+             "text itself is not needed. Of more than data.context tokens it sees the last ones. The same seed gives the same text on every processor.\n"
              "\n"
              "      --prompt TEXT    what the text begins with (default: a line feed)\n"
              "      --tokens N       tokens to add (default: 500)\n"
