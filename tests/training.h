@@ -113,7 +113,7 @@ static inline struct nl_run training_next(struct training *t, int64_t step, int 
     }
     struct nl_run run = {.replicas = t->replicas, .stride = plan->stride, .samples = (int)batch, .step = step, .epoch = epoch,
                          .statistics = t->frozen_from > 0 && step >= t->frozen_from ? NL_STATS_FROZEN : NL_STATS_TRAIN, .augment = true,
-                         .observes = observes, .sums = plan->sums + slot};
+                         .observes = observes, .begins = in_epoch == 0, .sums = plan->sums + slot};
     plan->train.gather.index = plan->order + in_epoch * batch;
     return run;
 }

@@ -131,7 +131,7 @@ struct nl_backend {
     const void *(*share)(const void *memory, size_t bytes);
     void (*unshare)(const void *shared);
 
-    /* Runs body(context), a step whose operations are the same each time but for run->step, run->epoch, run->sums and the batch's index: a
+    /* Runs body(context), a step whose operations are the same each time but for run->step, epoch, begins, sums and the batch's index: a
      * backend to which launching is dear records it on *tape (NULL at first; one for each number of samples and place in the batch) and replays it. NULL
      * functions: there is nothing to save. */
     void (*replay)(struct nl_tape **tape, const struct nl_run *run, const int32_t *index, void (*body)(const void *context),

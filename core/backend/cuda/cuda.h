@@ -92,7 +92,7 @@ unsigned *nl_cuda_tickets(size_t count);
 
 /* What changes from step to step, in device memory, so that a recorded step can be replayed. */
 struct nl_cuda_moment {
-    int64_t step, epoch;
+    int64_t step, epoch, begins; /* begins: 1 in the first step of an epoch, else 0 */
     const int32_t *index; /* of the batch, in replica 0's state */
     struct nl_loss_sums *sums;
 };

@@ -359,7 +359,7 @@ unsigned *nl_cuda_tickets(size_t count)
 
 const struct nl_cuda_moment *nl_cuda_now(const struct nl_run *run, const int32_t *index)
 {
-    struct nl_cuda_moment next = {run->step, run->epoch, index ? index : own.told.index, run->sums ? run->sums : own.told.sums};
+    struct nl_cuda_moment next = {run->step, run->epoch, run->begins, index ? index : own.told.index, run->sums ? run->sums : own.told.sums};
     if (memcmp(&next, &own.told, sizeof next) != 0) {
         own.told = next;
         nl_cuda_upload(own.now, &next, sizeof next);

@@ -402,7 +402,7 @@ static __global__ void __launch_bounds__(NL_THREADS, 1)
     __syncthreads();
     for (int s = 0; s < steps; s++) {
         if (threadIdx.x == 0)
-            now = {before + s, 0, NULL, nl_at(sums, step.stride) + s};
+            now = {before + s, 0, 0, NULL, nl_at(sums, step.stride) + s};
         if (threadIdx.x == 0 && rates)
             *hyper = nl_at(rates, step.stride)[s];
         gather_batch(step, room, index + (size_t)s * step.samples);

@@ -1,6 +1,7 @@
 /* Cells of recurrent networks, a thread a unit; and what stands around them. */
 #include "backend/cuda/cuda.h"
 #include "operation/bias.h"
+#include "operation/carry.h"
 #include "operation/concat.h"
 #include "operation/gru_cell.h"
 #include "operation/lstm_cell.h"
@@ -228,3 +229,29 @@ static void launch_bias_backward(const struct nl_run *run, const void *arguments
 }
 
 NL_CUDA_KERNEL(bias, NULL, launch_bias_forward, launch_bias_backward);
+
+/* ---- states that go on from step to step ---- */
+
+static __global__ void carry(struct nl_carry op, size_t stride, size_t count, size_t first, bool steps, const struct nl_cuda_moment *now)
+{
+    size_t at = nl_element();
+    if (at >= count)
+        return;
+    float *state = (float *)nl_at(op.state, stride) + first;
+    if (op.keeps)
+        state[at] = ((const float *)nl_at(op.x, stride))[at];
+    else
+        ((float *)nl_at(op.y, stride))[at] = steps && !now->begins ? state[at] : 0.0f;
+}
+
+static void launch_carry(const struct nl_run *run, const void *arguments)
+{
+    const struct nl_carry *op = (const struct nl_carry *)arguments;
+    size_t count = (size_t)run->samples * (size_t)op->width;
+    bool steps = nl_is_step(run->statistics);
+    size_t first = steps ? (size_t)(run->before + run->first) * (size_t)op->width : 0; /* of the batch's samples; others may be more than the state has */
+    if (steps || !op->keeps)
+        NL_LAUNCH(carry, nl_grid_over(run, count), NL_THREADS, *op, run->stride, count, first, steps, nl_cuda_now(run, NULL));
+}
+
+NL_CUDA_KERNEL(carry, NULL, launch_carry, NULL);
