@@ -77,6 +77,7 @@ static struct sample sample_of_thread(const struct call *call, int thread)
     float *floats = (float *)memory, **arrays[SAMPLE_FLOATS] = {&s.block.shift, &s.block.scale, &s.block.offset, &s.block.dx_slope, &s.block.dx_bias};
     for (size_t i = 0; i < SAMPLE_FLOATS; i++)
         *arrays[i] = floats + i * wide;
+    s.block.mean_low = s.block.above = s.block.below = s.block.shift; /* a column is loaded whole, and of these nothing is used */
     memset(s.group_mean, 0, 4 * wide * sizeof *s.group_mean); /* and d_group: bin has no groups */
     return s;
 }
