@@ -54,7 +54,7 @@ static const struct net {
 };
 enum { NETS = sizeof nets / sizeof *nets };
 
-/* Loops over sequences of 16 pixels. Here micro_bytes are of some samples of 16 x 16 numbers, and what a product makes for all times is more. */
+/* Loops over sequences of 16 pixels. Here micro_bytes are of some samples of 16 x 16 numbers. */
 static const struct net loops[] = {
     {{"model.arch=lstm", "norm.kind=none", "model.bidirectional=true"}, 32, 16, 16, 4},
     {{"model.arch=lstm", "norm.kind=none", "model.depth=2", "model.dropout=0.3", "norm.weights=wn"}, 64, 32, 32, 4},

@@ -208,8 +208,9 @@ void nl_find_microbatches(const struct nl_list *list, bool fixed, bool steps, st
 /* Whether a cache still holds what a node makes for all times when the loop takes it. A call for each time leaves it there. */
 static bool stays_in_cache(const struct nl_list *list, const struct nl_graph_node *node, int samples)
 {
-    size_t times = (size_t)list->graph.loop[node->loop].times, most = list->backend->micro_bytes;
-    return most == 0 || (size_t)samples * times * list->graph.value[node->out[0]].count * list->backend->real <= most;
+    enum { MOST_BYTES = 1 << 20 };
+    size_t times = (size_t)list->graph.loop[node->loop].times;
+    return (size_t)samples * times * list->graph.value[node->out[0]].count * list->backend->real <= MOST_BYTES;
 }
 
 /* Whether a normalizer is called for all times at once: not where what counts depends on the time (measured: 5 % of a step at batch 1, and -3 % at 16). */
