@@ -24,27 +24,6 @@ def has_each(case):
     return case["data.name"] in ("copy", "sort")
 
 
-class Cells(train_recurrent.Cells):
-    """A sequence is no longer there after its end, at which its state stays, and before which backwards its state is 0."""
-
-    def forward(self, x, lengths):
-        counts = torch.arange(x.shape[1]) < lengths[:, None]
-        for layer in range(self.depth):
-            out, last = [], []
-            for way in self.ways:
-                h = c = x.new_zeros(len(x), self.width)
-                states = {}
-                for place in range(x.shape[1])[::-1 if way else 1]:
-                    there = counts[:, place, None]
-                    after = self.step(f"_l{layer}{way}", x[:, place], h, c, place)
-                    h, c = torch.where(there, after[0], h), torch.where(there, after[1], c)
-                    states[place] = h
-                out.append(torch.stack([states[place] for place in sorted(states)], 1))
-                last.append(h)
-            x = torch.cat(out, 2)
-        return x, torch.stack(last)
-
-
 class Recurrent(nn.Module):
     def __init__(self, case, positions):
         super().__init__()
@@ -54,11 +33,11 @@ class Recurrent(nn.Module):
         if case["norm.kind"] == "none":
             self.rnn = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}[arch](width, width, depth, batch_first=True, bidirectional=self.ways == 2)
         else:
-            self.rnn = Cells(case, width, positions)
+            self.rnn = train_recurrent.Cells(case, width, positions)
         self.head = nn.Linear(width * self.ways, LABELS[case["data.name"]](symbols))
 
     def recur(self, x, lengths):
-        if isinstance(self.rnn, Cells):
+        if isinstance(self.rnn, train_recurrent.Cells):
             return self.rnn(x, lengths)
         y, states = self.rnn(pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False))
         return pad_packed_sequence(y, batch_first=True, total_length=x.shape[1])[0], states[0] if isinstance(states, tuple) else states

@@ -104,7 +104,9 @@ class Cells(nn.Module):
         norm = getattr(self, "norm_c" + end, None)
         return torch.sigmoid(o) * torch.tanh(norm(c, time) if norm else c), c
 
-    def forward(self, x):
+    def forward(self, x, lengths=None):
+        """A sequence is no longer there after its end, at which its state stays, and before which backwards its state is 0."""
+        counts = torch.ones(x.shape[:2], dtype=torch.bool) if lengths is None else torch.arange(x.shape[1]) < lengths[:, None]
         for layer in range(self.depth):
             out, last = [], []
             for way in self.ways:
@@ -112,7 +114,8 @@ class Cells(nn.Module):
                 places = range(x.shape[1])[::-1 if way else 1]
                 states = {}
                 for time, place in enumerate(places):
-                    h, c = self.step(f"_l{layer}{way}", x[:, place], h, c, time)
+                    there, after = counts[:, place, None], self.step(f"_l{layer}{way}", x[:, place], h, c, time)
+                    h, c = torch.where(there, after[0], h), torch.where(there, after[1], c)
                     states[place] = h
                 out.append(torch.stack([states[place] for place in sorted(states)], 1))
                 last.append(h)
