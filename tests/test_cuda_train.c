@@ -216,9 +216,9 @@ START_TEST(calls_in_one_go_have_the_bits_of_calls_one_by_one)
     size_t bytes;
     for (int i = 0; i < 2; i++) {
         char *one = parameters_after(&nl_backend_cuda, &nets[6], replicas[i], &bytes);
-        nl_cuda_let_pair(false);
+        nl_cuda_let(NL_CUDA_PAIRS, false);
         char *other = parameters_after(&apart, &nets[6], 1, &bytes);
-        nl_cuda_let_pair(true);
+        nl_cuda_let(NL_CUDA_PAIRS, true);
         ck_assert_msg(memcmp(one, other, bytes) == 0, "of %d replicas the first is another training where calls are made in one go", replicas[i]);
         free(one);
         free(other);

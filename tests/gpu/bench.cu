@@ -222,7 +222,7 @@ int main(int argc, char **argv)
         normalizer("bn 128x8x8x64", &nl_norm_bn, 1, 128, 64, 64, false);
     }
     for (int sectors = 0; sectors < 2; sectors++) {
-        nl_cuda_let_sectors(sectors);
+        nl_cuda_let(NL_CUDA_SECTORS, sectors);
         printf("sets of a few channels %s\n", sectors ? "by whole sectors" : "each by itself");
         normalizer("gn(8) 8x32x32x16", &nl_norm_gn, 8, 8, 1024, 16, false);
         normalizer("gn(8) 512x32x32x16", &nl_norm_gn, 8, 512, 1024, 16, false);
@@ -263,8 +263,8 @@ int main(int argc, char **argv)
     } ways[] = {{"each call by itself", false, false}, {"gradients in pairs", false, true}, {"normalizers joined", true, false}, {"both", true, true}};
     for (int batch = 8; batch <= 128; batch *= 4)
         for (const auto &way : ways) {
-            nl_cuda_let_join(way.joins);
-            nl_cuda_let_pair(way.pairs);
+            nl_cuda_let(NL_CUDA_JOINS, way.joins);
+            nl_cuda_let(NL_CUDA_PAIRS, way.pairs);
             double seconds = seconds_of_step(STEPS_RESNET20, NL_NORM_bn, batch, 1, 100, false);
             printf("resnet-20 bn   batch %3d, R 1: %7.3f ms a step, %s\n", batch, 1e3 * seconds, way.name);
         }

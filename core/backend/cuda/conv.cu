@@ -21,7 +21,7 @@ static void launch_conv_backward(const struct nl_run *run, const void *arguments
 static struct nl_micro conv_joins(const void *)
 {
     struct nl_micro micro = {};
-    micro.joins = nl_cuda_joins();
+    micro.joins = nl_cuda_lets(NL_CUDA_JOINS);
     return micro;
 }
 

@@ -49,15 +49,17 @@ struct nl_program *nl_cuda_compile(const struct nl_step *step, const struct nl_r
 void nl_cuda_run_program(const struct nl_program *program, const struct nl_run *run, const int32_t *index, const struct nl_hyper *rates, int steps);
 void nl_cuda_discard(struct nl_program *program);
 
-/* For tests and benchmarks of what else there is, in all threads, from now on: no more than so many blocks are a cluster (1: none are); plans that are
- * made have batch normalization joined with the convolutions beside it, or not (joined.cu); the gradients of a layer's weights and of its input are one
- * launch, or two (gemm.cuh); sets of few channels are taken by whole sectors, or each by itself (normalize_narrow.cu); y and dx of a product are cut over k
- * into so many chunks at most. */
+/* For tests and benchmarks of what else there is, in all threads, from now on: no more than so many blocks are a cluster (1: none are); y and dx of a product
+ * are cut over k into so many chunks at most; and of each choice, whether it is made, as it is unless something else is said. */
+enum nl_cuda_choice {
+    NL_CUDA_JOINS,   /* plans that are made have batch normalization joined with the convolutions beside it (joined.cu) */
+    NL_CUDA_PAIRS,   /* the gradients of a layer's weights and of its input are one launch (gemm.cuh) */
+    NL_CUDA_SECTORS, /* sets of few channels are taken by whole sectors (normalize_narrow.cu) */
+    NL_CUDA_CHOICES
+};
 void nl_cuda_limit_cluster(unsigned most);
-void nl_cuda_let_join(bool lets);
-void nl_cuda_let_pair(bool lets);
-void nl_cuda_let_sectors(bool lets);
 void nl_cuda_limit_chunks(int most);
+void nl_cuda_let(enum nl_cuda_choice choice, bool lets);
 
 /* Calls of a list, several in one go where a kernel does them (struct nl_backend). */
 void nl_cuda_run_calls(const struct nl_run *run, const struct nl_call *call, int calls);
@@ -103,10 +105,8 @@ const struct nl_cuda_moment *nl_cuda_now(const struct nl_run *run, const int32_t
 /* How many blocks may be a cluster: 1 on a device without clusters, or where what is built is not for one with them. */
 unsigned nl_cuda_cluster();
 
-/* What nl_cuda_let_join, nl_cuda_let_pair, nl_cuda_let_sectors and nl_cuda_limit_chunks have set. */
-bool nl_cuda_joins();
-bool nl_cuda_pairs();
-bool nl_cuda_sectors();
+/* What nl_cuda_let and nl_cuda_limit_chunks have set. */
+bool nl_cuda_lets(enum nl_cuda_choice choice);
 int nl_cuda_most_chunks();
 
 /* A kernel in every replica; nothing where something went wrong before, so that one without its scratch reaches nowhere: a bad address

@@ -157,7 +157,7 @@ template <class Tile, class First, class Second>
 static void nl_gemm_gradients(const struct nl_run *run, enum nl_precision precision, const First &dw, const Second &dx)
 {
     if constexpr (Tile::PAIRS)
-        if (nl_cuda_pairs() && nl_gemm_comes_in<Tile>(run, precision, dx.size)) {
+        if (nl_cuda_lets(NL_CUDA_PAIRS) && nl_gemm_comes_in<Tile>(run, precision, dx.size)) {
             nl_gemm_both<Tile>(run, dw, dx);
             return;
         }

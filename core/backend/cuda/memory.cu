@@ -139,37 +139,17 @@ void nl_cuda_limit_cluster(unsigned most)
     most_of_cluster = most;
 }
 
-static std::atomic<bool> joins = true, pairs = true, sectors = true;
+static std::atomic<bool> omitted[NL_CUDA_CHOICES];
 static std::atomic<int> most_chunks = INT_MAX;
 
-bool nl_cuda_joins()
+bool nl_cuda_lets(enum nl_cuda_choice choice)
 {
-    return joins.load();
+    return !omitted[choice].load();
 }
 
-void nl_cuda_let_join(bool lets)
+void nl_cuda_let(enum nl_cuda_choice choice, bool lets)
 {
-    joins = lets;
-}
-
-bool nl_cuda_pairs()
-{
-    return pairs.load();
-}
-
-void nl_cuda_let_pair(bool lets)
-{
-    pairs = lets;
-}
-
-bool nl_cuda_sectors()
-{
-    return sectors.load();
-}
-
-void nl_cuda_let_sectors(bool lets)
-{
-    sectors = lets;
+    omitted[choice] = !lets;
 }
 
 int nl_cuda_most_chunks()

@@ -67,7 +67,7 @@ struct nl_micro nl_cuda_normalize_joins(const void *arguments)
     enum { MOST_CHANNELS = 256 }; /* tables of two normalizers, and the tiles of a product, are a block's shared memory */
     const struct nl_normalize *op = (const struct nl_normalize *)arguments;
     struct nl_micro micro = {};
-    if (!nl_cuda_joins() || !nl_cuda_has_own_kernels(op) || !op->norm->tracks || op->setup.channels > MOST_CHANNELS)
+    if (!nl_cuda_lets(NL_CUDA_JOINS) || !nl_cuda_has_own_kernels(op) || !op->norm->tracks || op->setup.channels > MOST_CHANNELS)
         return micro;
     struct nl_partition sets = op->norm->partition(&op->setup);
     micro.reduces = micro.joins = sets.samples >= op->setup.samples && sets.positions == op->setup.positions && op->affine_count <= op->setup.channels;

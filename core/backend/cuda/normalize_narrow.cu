@@ -13,7 +13,7 @@ bool nl_cuda_sets_are_narrow(const struct nl_layout *l)
     struct tile t = tile_of(l);
     bool within_sample = l->blocks == 1 && l->samples == 1;
     bool fits = l->rows >= FEWEST_ROWS && t.chunks == 1 && t.threads <= FEW_THREADS;
-    return nl_cuda_sectors() && sectors && within_sample && fits && l->norm.centers && !l->elements;
+    return nl_cuda_lets(NL_CUDA_SECTORS) && sectors && within_sample && fits && l->norm.centers && !l->elements;
 }
 
 namespace nl_columns {
