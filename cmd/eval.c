@@ -125,7 +125,7 @@ static void print_row(enum format format, const struct row *row, bool first)
     switch (format) {
     case TABLE:
         printf("%-5s  %-10s  %-8s  %7s  ", part, eval, *order ? order : "-", *batch ? batch : "-");
-        printf("%10.4g  ", isnan(row->score.loss) ? fabs(row->score.loss) : row->score.loss); /* no "-nan" */
+        printf("%10.4g  ", printable(row->score.loss));
         if (counts)
             printf("%7.2f %%\n", 100 * (1 - row->score.accuracy));
         else

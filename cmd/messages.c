@@ -1,4 +1,5 @@
 /* What the commands say: messages, colours, prose broken to the terminal's width. */
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +12,11 @@
 #include "base/wrap.h"
 #include "cmd.h"
 #include "config/nearest.h"
+
+double printable(double value)
+{
+    return isnan(value) ? (double)NAN : value + 0.0;
+}
 
 void vtell(FILE *out, const char *format, va_list args)
 {

@@ -231,7 +231,7 @@ static void print_row(const char *name, const double *values, size_t count)
     const char *format = largest == 0 || (largest >= 1e-2 && largest < 1e5) ? " %11.5f" : " %11.4e";
     printf("%-12s", name);
     for (size_t i = 0; i < count; i++)
-        printf(format, isnan(values[i]) ? (double)NAN : values[i] + 0.0); /* no minus zero, and no minus nan */
+        printf(format, printable(values[i]));
     putchar('\n');
 }
 
