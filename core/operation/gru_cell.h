@@ -15,7 +15,7 @@ struct nl_gru_cell {
     void *gates;            /* real (N, 3H): r, z, n; backward reads them. May be a */
     void *after;            /* real (N, H): h' */
     const void *dafter;
-    void *da, *db, *dh;
+    void *da, *db, *dh;     /* da may be gates */
 };
 
 enum { NL_GRU_A, NL_GRU_B, NL_GRU_H, NL_GRU_SLOTS };
