@@ -259,7 +259,7 @@ static void say_all(const struct question *q)
         same += q->answer->claim[i].finding == NL_FOUND_SAME;
     }
     if (isfinite(first->median))
-        nl_text_add(out, "%s is the first at a %s of ", first->label, q->measure.name);
+        nl_text_add(out, "%s %s a %s of ", first->label, q->places == 1 ? "comes to" : "is the first at", q->measure.name);
     else
         nl_text_add(out, "No cell gets with more than half of its runs to a %s of ", q->measure.name);
     nl_say_value(out, q->target, &q->measure);
