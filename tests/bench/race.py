@@ -152,7 +152,7 @@ class Track:
         folder.mkdir(exist_ok=True)
         config = folder / "case.yaml"
         config.write_text("device: {kind: cpu}\n")
-        self.normlab("run", config, *overrides, f"train.steps={case['order_steps']}", "--quiet", "--out", folder / "out",
+        self.normlab("run", config, *overrides, f"train.steps={case['order_steps']}", "--quiet", "--replace", "--out", folder / "out",
                      "--save-init", folder / "init.safetensors", "--save-order", folder / "order.npy")
         data = [o for o in overrides if o.startswith("data.") and not o.startswith("data.name=")]
         self.normlab("data", "export", case["data"], *data, "--out", folder / "data")
