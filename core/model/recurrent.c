@@ -179,7 +179,7 @@ static void add_keep(const struct direction *direction, int state, int first, in
 }
 
 /* One direction of a layer: the sequence of its states, or the state at its end. */
-static int add_way(const struct direction *direction, int sequence, bool ends)
+static int add_direction(const struct direction *direction, int sequence, bool ends)
 {
     char name[NAME];
     struct nl_builder *b = direction->b;
@@ -215,11 +215,11 @@ static int add_way(const struct direction *direction, int sequence, bool ends)
 
 static int add_layer(struct nl_builder *b, int layer, int sequence, bool ends)
 {
-    struct direction forth = {b, layer, false}, back = {b, layer, true};
-    int y = add_way(&forth, sequence, ends);
+    struct direction forward = {b, layer, false}, backward = {b, layer, true};
+    int y = add_direction(&forward, sequence, ends);
     if (!b->config->model.bidirectional)
         return y;
-    return add(&forth, &nl_concat_operation, NULL, "both", 2, (int[]){y, add_way(&back, sequence, ends)});
+    return add(&forward, &nl_concat_operation, NULL, "both", 2, (int[]){y, add_direction(&backward, sequence, ends)});
 }
 
 void nl_build_recurrent(struct nl_builder *b, const struct nl_shape *shape)
@@ -228,7 +228,7 @@ void nl_build_recurrent(struct nl_builder *b, const struct nl_shape *shape)
     bool each = shape->target == NL_TARGET_EACH;
     if (each && b->config->model.bidirectional) {
         b->key = "model.bidirectional";
-        b->failed = nl_fail(b->err, "'model.bidirectional' reads what it is to say: a label for each position needs one direction");
+        b->failed = nl_fail(b->err, "'model.bidirectional' shows each position what comes after it; data with a label at each position need it off");
         return;
     }
     if (shape->vocabulary)

@@ -157,13 +157,13 @@ static void add_branch(const struct plan *p, int block, int x, int number)
 
 static void add_sublayer(const struct plan *p, int block, int number)
 {
-    bool behind = p->placement == NL_POST || p->placement == NL_DEEPNORM;
+    bool norm_is_last = p->placement == NL_POST || p->placement == NL_DEEPNORM;
     int x = p->b->at;
-    if (!behind)
+    if (!norm_is_last)
         add_first_norm(p, block, number);
     (number == 1 ? attend : perceive)(p, block);
     add_branch(p, block, x, number);
-    if (behind)
+    if (norm_is_last)
         add_first_norm(p, block, number);
 }
 

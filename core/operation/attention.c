@@ -94,12 +94,12 @@ static void head_free(struct head *head)
     free(head->kept);
 }
 
-/* Every pair of channels is turned by its angle, or back (way -1). */
-static void turn(const struct head *head, double way, accumulator *x)
+/* Every pair of channels is turned by its angle, or back (sign -1). */
+static void turn(const struct head *head, double sign, accumulator *x)
 {
     for (int s = 0; s < head->positions; s++)
         for (int i = 0; i < head->width; i += 2) {
-            double angle = way * s * pow(10000.0, -(double)i / head->width);
+            double angle = sign * s * pow(10000.0, -(double)i / head->width);
             accumulator *pair = x + (size_t)s * head->width + i, a = pair[0], b = pair[1];
             pair[0] = a * cos(angle) - b * sin(angle);
             pair[1] = a * sin(angle) + b * cos(angle);

@@ -7,8 +7,8 @@
  *     of a group of n channels       mean = mean_c m'       var = mean_c (v' + (m' - mean)^2)
  *
  * where m' and v' are the moments of what the groups see: x itself, or of bcn x after its batch normalization. What is left to do to an element is a map
- * of its channel and sample, y = gamma xhat + beta with xhat = (x - m) scale + offset. So x is read twice on the way forth, and x and dy twice on the way
- * back, whatever is mixed; the rest is done once a channel and sample, by the functions below. Backward, with dxhat = dy gamma and S positions:
+ * of its channel and sample, y = gamma xhat + beta with xhat = (x - m) scale + offset. So forward reads x twice, and backward reads x and dy twice,
+ * whatever is mixed; the rest is done once a channel and sample, by the functions below. Backward, with dxhat = dy gamma and S positions:
  *
  *     P = sum dxhat     Q = sum dxhat (x - m)     over the positions; of these nl_mixture_backward makes dm and dv, gradients of m and v
  *     dx = dxhat scale + (dm + 2 dv (x - m)) / S

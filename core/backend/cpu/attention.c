@@ -137,14 +137,14 @@ static void multiply(size_t count, const float *x, const float *by, float *y)
 
 /* ---- in and out ---- */
 
-/* Each pair of channels is turned by the angle of its position; way -1: back. */
-static void turn(const struct work *w, float way, struct part from, struct part to)
+/* Each pair of channels is turned by the angle of its position; sign -1: back. */
+static void turn(const struct work *w, float sign, struct part from, struct part to)
 {
     size_t half = w->width / 2;
     for (size_t row = 0; row < w->length; row++)
         for (size_t i = 0; i < half; i++) {
             const float *pair = from.at + row * from.line + 2 * i;
-            float a = pair[0], b = pair[1], c = w->cosine[row * half + i], s = way * w->sine[row * half + i];
+            float a = pair[0], b = pair[1], c = w->cosine[row * half + i], s = sign * w->sine[row * half + i];
             to.at[row * to.line + 2 * i] = a * c - b * s;
             to.at[row * to.line + 2 * i + 1] = a * s + b * c;
         }
