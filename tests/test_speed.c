@@ -185,6 +185,30 @@ START_TEST(censored_runs_are_bounds)
 }
 END_TEST
 
+START_TEST(a_ratio_that_is_known_from_one_side_is_said_to_be_a_bound)
+{
+    /* bn got there once: no norm needs 100 updates, of the 880 and more that bn needs */
+    const struct made_runs slower = {.seeds = 8,
+                                     .bn = {INFINITY, INFINITY, INFINITY, INFINITY, INFINITY, INFINITY, INFINITY, 100},
+                                     .none = {100, 100, 100, 100, 100, 100, 100, 100}};
+    struct nl_answer answer;
+    struct nl_claim claim = ask(&slower, &answer);
+    expect(claim.effect.mean, 100.0 / GIVEN);
+    ck_assert_int_eq(claim.finding, NL_FOUND_LESS);
+    ck_assert_msg(strstr(answer.evidence.at, "no norm needs at most 0.114x"), "%s", answer.evidence.at);
+    nl_answer_release(&answer);
+
+    /* all were there at the first evaluation: the median of the ratios is open to both sides */
+    const struct made_runs at_once = {.seeds = 8, .bn = {5, 5, 5, 5, 5, 5, 5, 5}, .none = {5, 5, 5, 5, 5, 5, 5, 5}};
+    claim = ask(&at_once, &answer);
+    ck_assert(isnan(claim.effect.mean));
+    ck_assert_int_eq(claim.finding, NL_FOUND_NOTHING);
+    ck_assert_msg(strstr(answer.evidence.at, "how many no norm needs beside it is not known"), "%s", answer.evidence.at);
+    ck_assert_ptr_null(strstr(answer.evidence.at, "inf"));
+    nl_answer_release(&answer);
+}
+END_TEST
+
 START_TEST(five_pairs_find_nothing)
 {
     const struct made_runs runs = {.seeds = 5, .bn = {100, 100, 100, 100, 100}, .none = {500, 500, 500, 500, 500}};
@@ -230,6 +254,7 @@ int main(void)
     tcase_add_test(cases, a_run_is_there_at_an_evaluation_and_after_the_one_before);
     tcase_add_test(cases, the_sign_test_judges);
     tcase_add_test(cases, censored_runs_are_bounds);
+    tcase_add_test(cases, a_ratio_that_is_known_from_one_side_is_said_to_be_a_bound);
     tcase_add_test(cases, five_pairs_find_nothing);
     tcase_add_loop_test(cases, false_findings_are_rare, 0, 3);
     suite_add_tcase(suite, cases);

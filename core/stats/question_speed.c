@@ -132,14 +132,23 @@ static double below_p(const struct ratios *r, double value)
     return coins(sides_of(r, value).below, r->pairs);
 }
 
-/* The interval of the median, and its estimate: the ends of the median's ends where they differ. */
+/* Between which ends the median lies: out[0] -INFINITY, or out[1] INFINITY, where runs that never got there leave it open. */
+static void middle_of(const struct ratios *r, double out[2])
+{
+    int n = r->pairs;
+    out[0] = n ? 0.5 * (r->low[(n - 1) / 2] + r->low[n / 2]) : NAN;
+    out[1] = n ? 0.5 * (r->high[(n - 1) / 2] + r->high[n / 2]) : NAN;
+}
+
+/* The interval of the median, and its estimate: the middle between its ends; where one end is open, the other one, a bound; where both are, NaN. */
 static void estimate(struct nl_claim *claim, const struct ratios *r, double level)
 {
     int n = r->pairs, k = 0;
     while (k < n / 2 && 2.0 * coins(n - k, n) <= 1.0 - level) /* k values may lie beyond each end */
         k++;
-    double middle[2] = {n ? 0.5 * (r->low[(n - 1) / 2] + r->low[n / 2]) : NAN, n ? 0.5 * (r->high[(n - 1) / 2] + r->high[n / 2]) : NAN};
-    double median = isfinite(middle[0]) && isfinite(middle[1]) ? 0.5 * (middle[0] + middle[1]) : isfinite(middle[0]) ? middle[0] : middle[1];
+    double middle[2];
+    middle_of(r, middle);
+    double median = isfinite(middle[0]) && isfinite(middle[1]) ? 0.5 * (middle[0] + middle[1]) : isfinite(middle[0]) ? middle[0] : isfinite(middle[1]) ? middle[1] : NAN;
     claim->effect = (struct nl_estimate){.n = n, .mean = exp(median), .median = exp(median), .sd = NAN, .se = NAN,
                                          .lower = k > 0 ? exp(r->low[k - 1]) : 0.0, .upper = k > 0 ? exp(r->high[n - k]) : INFINITY};
 }
@@ -212,6 +221,30 @@ static int place_named(const struct question *q, const char *label)
     return place;
 }
 
+/* "BN needs 3x as many (95 % CI 2 to 4)"; "at least" and "at most" where the median of the ratios is known from one side alone. */
+static void say_ratio(const struct question *q, const struct place *place, const struct nl_claim *claim)
+{
+    struct nl_text *out = &q->answer->evidence;
+    const struct nl_estimate *ratio = &claim->effect;
+    struct ratios ratios = ratios_of(place, &q->place[place_named(q, claim->against)], q->results->seeds);
+    double middle[2];
+    middle_of(&ratios, middle);
+    free(ratios.low);
+    if (isnan(ratio->mean)) {
+        nl_text_add(out, "how many %s needs beside it is not known: runs got there before their first evaluation, or never", claim->against);
+        return;
+    }
+    nl_text_add(out, "%s needs %s", claim->against, isinf(middle[1]) ? "at least " : isinf(middle[0]) ? "at most " : "");
+    if (isinf(ratio->upper) && ratio->lower <= 0.0)
+        nl_text_add(out, "%.3gx as many (no interval)", ratio->mean);
+    else if (isinf(ratio->upper))
+        nl_text_add(out, "%.3gx as many (%g %% CI from %.3g on)", ratio->mean, 100.0 * q->rule.level, ratio->lower);
+    else {
+        nl_say_effect(out, claim, q->rule.level, false);
+        nl_text_add(out, " as many");
+    }
+}
+
 static void say_place(const struct question *q, int index)
 {
     static const char *const names[] = {"here", "there"};
@@ -224,17 +257,8 @@ static void say_place(const struct question *q, int index)
     if (claim && claim->misleads) {
         nl_text_add(out, "; beside %s nothing can be said: %s", claim->against, claim->obstacle);
     } else if (claim && claim->effect.n > 0) {
-        nl_text_add(out, "; %s needs ", claim->against);
-        const struct nl_estimate *ratio = &claim->effect;
-        const char *least = isinf(q->place[place_named(q, claim->against)].median) ? "at least " : ""; /* most of its runs are censored */
-        if (isinf(ratio->upper) && ratio->lower <= 0.0)
-            nl_text_add(out, "%s%.3gx as many (no interval)", least, ratio->mean);
-        else if (isinf(ratio->upper))
-            nl_text_add(out, "%s%.3gx as many (%g %% CI from %.3g on)", least, ratio->mean, 100.0 * q->rule.level, ratio->lower);
-        else {
-            nl_say_effect(out, claim, q->rule.level, false);
-            nl_text_add(out, " as many");
-        }
+        nl_text_add(out, "; ");
+        say_ratio(q, place, claim);
         nl_say_proof(out, claim, names);
         nl_text_add(out, ": %s", claim->finding == NL_FOUND_MORE ? "faster, supported"
                                  : claim->finding == NL_FOUND_LESS ? "slower"
