@@ -30,9 +30,9 @@ struct command {
     int (*run)(const struct command *self, int argc, char **argv); /* argv[0] is the command's name */
 };
 
-extern const struct command command_run, command_sweep, command_submit, command_plot, command_check, command_show, command_keys, command_data, command_norm, command_norms,
-    command_init, command_schema, command_info, command_table, command_diff, command_eval, command_sample, command_claims,
-    command_ls, command_merge, command_verify, command_clean, command_power, command_report;
+extern const struct command command_run, command_sweep, command_submit, command_plot, command_check, command_show, command_keys, command_data, command_norm,
+    command_norms, command_init, command_schema, command_info, command_table, command_diff, command_eval, command_sample, command_claims, command_ls,
+    command_merge, command_verify, command_clean, command_power, command_report;
 
 /* In the order of a day's work; the last one has no title. */
 enum { MOST_COMMANDS = 8 };

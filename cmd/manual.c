@@ -168,7 +168,9 @@ static char *program_page(const char *date)
     add_item(&out, "NORMLAB_NO_WARNINGS", "if not empty, no warnings of known traps are printed, as with --no-warnings");
     add_item(&out, "NO_COLOR", "if it is set and not empty, nothing is coloured unless --color=always says so");
     add_heading(&out, "SEE ALSO");
-    nl_text_add(&out, ".BR normlab\\-config (5),\n.BR normlab\\-results (5),\n.BR normlab\\-experiments (7),\n.BR normlab\\-plots (7),\n.BR normlab\\-code (7),\n.BR gnuplot (1)\n");
+    nl_text_add(
+        &out,
+        ".BR normlab\\-config (5),\n.BR normlab\\-results (5),\n.BR normlab\\-experiments (7),\n.BR normlab\\-plots (7),\n.BR normlab\\-code (7),\n.BR gnuplot (1)\n");
     return out.at;
 }
 

@@ -125,8 +125,9 @@ static void print_table(void)
         for (int n = 0; n < 3; n++)
             free(numbers[n]);
     }
-    printf("\nlearned: numbers of a layer of C channels, gamma and beta among them (norm.affine); kept: running statistics; work: multiply-adds for each element,\n"
-           "forward, counted, not measured. normlab norms KIND says the rest.\n");
+    printf(
+        "\nlearned: numbers of a layer of C channels, gamma and beta among them (norm.affine); kept: running statistics; work: multiply-adds for each element,\n"
+        "forward, counted, not measured. normlab norms KIND says the rest.\n");
 }
 
 /* Beside the weight, that it is computed from. */

@@ -102,7 +102,8 @@ static void add_tasks(struct nl_text *out, const struct request *request, const 
     add_shards(out, left->shard, tasks);
     if (request->gpus)
         nl_text_add(out, "\n#SBATCH --gres=gpu:%d", request->gpus);
-    nl_text_add(out, "\ntrap : TERM # preempted: normlab gets the signal, too, and ends at a checkpoint\ntimeout %d %s sweep", turn_seconds(request), program_name);
+    nl_text_add(out, "\ntrap : TERM # preempted: normlab gets the signal, too, and ends at a checkpoint\ntimeout %d %s sweep", turn_seconds(request),
+                program_name);
     add_experiment(out, request);
     if (request->gpus)
         nl_text_add(out, " --device cuda");
@@ -129,8 +130,8 @@ static void add_merge(struct nl_text *out, const struct request *request, const 
     char *hint = nl_format("to train what is missing: %s", again);
     nl_text_add(out, "# The shards are put together.\nmerge=");
     add_sbatch(out, request, left->whole, "-merge", "%j.log");
-    nl_text_add(out, "%s <<'MERGE'\n#!/bin/bash\n#SBATCH --time=%d --requeue --open-mode=append\nset -e\n", has_tasks(request, left) ? " --dependency=\"afterany:${tasks%%;*}\"" : "",
-                request->minutes);
+    nl_text_add(out, "%s <<'MERGE'\n#!/bin/bash\n#SBATCH --time=%d --requeue --open-mode=append\nset -e\n",
+                has_tasks(request, left) ? " --dependency=\"afterany:${tasks%%;*}\"" : "", request->minutes);
     nl_text_add(out, "%s merge %s --out %s &&\n    %s table %s --fail-if incomplete || {\n    echo", program_name, pattern, quoted, program_name, quoted);
     add_word(out, hint);
     nl_text_add(out, "\n    exit 1\n}\n%s plot %s\n", program_name, quoted);

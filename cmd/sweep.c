@@ -110,8 +110,9 @@ static int end_shard(const struct nl_sweep_result *result, const struct rounds *
         return EXIT_DONE;
     bool goes_on = nl_has_rounds(rounds->asked) && rounds->round.kind != NL_ROUND_SAME; /* where all trials of the round are in its own folder */
     char *whole = rounds->whole ? whole_of(rounds) : nl_strdup(goes_on ? folder : "DIR"), *quoted = quote_words(1, (const char *const[]){whole});
-    char *own = quote_words(1, &folder), *others = rounds->whole ? shards_pattern(rounds->whole, rounds->settings->choice.shards, folder + strlen(rounds->folder))
-                                                                 : nl_format("%s FOLDER ...", own);
+    char *own = quote_words(1, &folder), *others = rounds->whole
+                                                       ? shards_pattern(rounds->whole, rounds->settings->choice.shards, folder + strlen(rounds->folder))
+                                                       : nl_format("%s FOLDER ...", own);
     tell(stdout, "%d of %d trials are in '%s'; when the other shards are done, too:\n  normlab merge %s --out %s\n", result->trials - result->absent,
          result->trials, folder, others, quoted);
     free(whole);
@@ -271,8 +272,8 @@ static void announce(const struct rounds *rounds)
         return;
     if (rounds->round.decided.at)
         fputs(rounds->round.decided.at, stderr);
-    fprintf(stderr, "round %d, %s: %d trials in '%s'%s\n", rounds->round.number, nl_round_names[rounds->round.kind], rounds->plan.grid.trials, rounds->round.folder,
-            rounds->settings->dry_run && !rounds->more && rounds->round.kind != NL_ROUND_SAME ? "; its results decide what follows" : "");
+    fprintf(stderr, "round %d, %s: %d trials in '%s'%s\n", rounds->round.number, nl_round_names[rounds->round.kind], rounds->plan.grid.trials,
+            rounds->round.folder, rounds->settings->dry_run && !rounds->more && rounds->round.kind != NL_ROUND_SAME ? "; its results decide what follows" : "");
 }
 
 /* Prepares the round: its grid, and how long its trials take. false: the message was printed. */

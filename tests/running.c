@@ -177,7 +177,8 @@ static void draw_rows(struct training *t)
         if (value->type != NL_TENSOR_INT32)
             continue;
         size_t count = DATA * value->count;
-        struct nl_sample_rows rows = {.input = t->graph.input[i].name, .width = (int)value->count, .step = (int)value->count, .at = nl_alloc(count, sizeof(int32_t))};
+        struct nl_sample_rows rows = {
+            .input = t->graph.input[i].name, .width = (int)value->count, .step = (int)value->count, .at = nl_alloc(count, sizeof(int32_t))};
         for (size_t e = 0; e < count; e++)
             ((int32_t *)rows.at)[e] = drawn_int32(&t->graph, rows.input, 0, e);
         t->rows[t->row_count++] = rows;

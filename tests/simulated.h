@@ -42,10 +42,10 @@ struct scenario {
     const char *plot; /* further keys of plot: ", level: 0.9" */
     int first_stage;   /* sweep.until: so many seeds first, and then as many as half_width asks for, `seeds` at most; 0: as many as `seeds` */
     double half_width; /* in points */
-    int tune_seeds;    /* sweep.tune: one of TUNED_RATES rates is chosen for each point by the validation loss of so many seeds; 0: there is no rate to choose */
+    int tune_seeds; /* sweep.tune: one of TUNED_RATES rates is chosen for each point by the validation loss of so many seeds; 0: there is no rate to choose */
     double valley[METHODS]; /* of a method's error over the rates: points for the square of the steps from its best rate */
     double best[METHODS];   /* which this is, counted from 0 */
-    bool peeks;        /* a control, which must make false findings: bn's rate is chosen by the test errors of the final seeds, the others have their best one */
+    bool peeks; /* a control, which must make false findings: bn's rate is chosen by the test errors of the final seeds, the others have their best one */
     bool one_for_all;  /* what is judged is the round with the rate that serves all best, where there is one */
     double refine;     /* sweep.refine; 0: no more rates than the grid's */
 

@@ -82,8 +82,8 @@ static inline void load(const struct scenario *s, const char *claim, const char 
     }
     if (s->refine > 0.0)
         nl_text_add(&yaml, "  refine: %g\n", s->refine);
-    nl_text_add(&yaml, "  seeds: %d\n%splot: {metric: %s%s}\n", s->first_stage ? s->first_stage : s->seeds, s->baseline ? "  baseline: {norm.kind: bn}\n" : "", s->loss ? "test_loss" : "test_error",
-                s->plot ? s->plot : "");
+    nl_text_add(&yaml, "  seeds: %d\n%splot: {metric: %s%s}\n", s->first_stage ? s->first_stage : s->seeds, s->baseline ? "  baseline: {norm.kind: bn}\n" : "",
+                s->loss ? "test_loss" : "test_error", s->plot ? s->plot : "");
     nl_text_add(&yaml, "%s", claim);
     char *path = nl_path_join(folder, "experiment.yaml");
     struct nl_error err;

@@ -87,8 +87,11 @@ static inline char *synthetic_make(const struct synthetic *made)
                        "plot: {kind: [%s], target: 50, protocol: made up}\n",
                 batch_key, rates ? "[64]" : "[64, 2]", !rates && !both ? "[0.1]" : made->zero_rate ? "[0, 0.1, 1]" : "[0.01, 0.1, 1]", made->seeds,
                 made->kind);
-    nl_text_add(&trials, "trial,norm.kind,%s,train.lr,train.seed,status,failed_step,steps,epochs,samples,parameters,classes,train_samples,val_samples,test_samples,val_overlap,test_overlap,train_loss,train_accuracy,"
-                         "train_error,test_loss,test_accuracy,test_error,test_error_batch,test_error_precise\n", batch_key);
+    nl_text_add(
+        &trials,
+        "trial,norm.kind,%s,train.lr,train.seed,status,failed_step,steps,epochs,samples,parameters,classes,train_samples,val_samples,test_samples,val_overlap,test_overlap,train_loss,train_accuracy,"
+        "train_error,test_loss,test_accuracy,test_error,test_error_batch,test_error_precise\n",
+        batch_key);
     nl_text_add(&curves, "trial,norm.kind,%s,train.lr,train.seed,step,epoch,samples,split,eval,lr,loss,accuracy\n", batch_key);
     nl_text_add(&timing, "trial,seconds,samples_per_second,steps_per_second,arena_bytes,worker,started\n");
     int trial = 0;

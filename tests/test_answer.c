@@ -120,10 +120,12 @@ static double noise(const char *kind, double x, int seed)
     return 0.004 * sin(12.9898 * seed + 78.233 * log(x) + 3.7 * (double)strlen(kind) + (double)kind[0]);
 }
 
-static const char batches[] = "train: {lr: 0.1}\nsweep:\n  grid: {norm.kind: [bn, gn, none], train.batch: [64, 16, 4, 2]}\n  seeds: 8\n  baseline: {norm.kind: none}\n"
-                              "  question: small_batch\nplot: {protocol: made up}\n";
-static const char rates[] = "sweep:\n  grid: {norm.kind: [none, bn, gn], train.lr: [0.01, 0.0316, 0.1, 0.316, 1, 3.16]}\n  seeds: 8\n  baseline: {norm.kind: none}\n"
-                            "  question: lr_tolerance\n";
+static const char batches[] =
+    "train: {lr: 0.1}\nsweep:\n  grid: {norm.kind: [bn, gn, none], train.batch: [64, 16, 4, 2]}\n  seeds: 8\n  baseline: {norm.kind: none}\n"
+    "  question: small_batch\nplot: {protocol: made up}\n";
+static const char rates[] =
+    "sweep:\n  grid: {norm.kind: [none, bn, gn], train.lr: [0.01, 0.0316, 0.1, 0.316, 1, 3.16]}\n  seeds: 8\n  baseline: {norm.kind: none}\n"
+    "  question: lr_tolerance\n";
 
 /* bn loses 5 points at 4 and 20 at 2. */
 static double textbook(const char *kind, double x, int seed)
@@ -547,7 +549,8 @@ START_TEST(clear_is_beyond_the_margin_or_within_the_smallest_effect)
     struct nl_rule rule = {.smallest = 2.0, .margin = 1.5, .level = 0.95};
     for (int exact = 0; exact < 2; exact++) {
         rule.exact = exact;
-        struct nl_claim claim = {.scale = 1.0, .unit = "points", .effect = nl_estimate(values, 8, NL_SCALE_REAL, &(struct nl_sampling){0}, NL_INTERVAL_T, 0.95)};
+        struct nl_claim claim = {
+            .scale = 1.0, .unit = "points", .effect = nl_estimate(values, 8, NL_SCALE_REAL, &(struct nl_sampling){0}, NL_INTERVAL_T, 0.95)};
         nl_claim_test(&claim, &rule, values, 8, NAN);
         ck_assert(claim.candidate == NL_FOUND_MORE && claim.clear_p >= claim.p && claim.clear_p < 0.01); /* exact: all 8 are above the margin, 2/256 */
         rule.margin = 2.2;

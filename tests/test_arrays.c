@@ -143,7 +143,8 @@ END_TEST
 /* Labels of float64, and those of the test part of float32. Of unit noise the mean alone has a squared error of 3.5. */
 START_TEST(floats_are_real_targets)
 {
-    static const char *const more[] = {"model.depth=2", "model.width=16", "model.activation=tanh", "norm.kind=none", "train.batch=8", "train.epochs=60", "train.lr=0.05", NULL};
+    static const char *const more[] = {"model.depth=2", "model.width=16",  "model.activation=tanh", "norm.kind=none",
+                                       "train.batch=8", "train.epochs=60", "train.lr=0.05",         NULL};
     struct nl_config config = configured("targets", more);
     struct nl_dataset *set = opened(&config);
     struct nl_npy train = array("targets/train_labels.npy"), test = array("targets/test_labels.npy");

@@ -130,7 +130,8 @@ START_TEST(activations_hold_at_the_ends)
         }
         for (size_t k = 0; k < POINTS; k++) {
             ck_assert_msg(fabs(y[0][k] - y[1][k]) <= 8 * FLT_EPSILON * fmax(1, fabs(y[1][k])), "%s(%g) is %.9g, not %.9g", spec.name, at[k], y[0][k], y[1][k]);
-            ck_assert_msg(fabs(dx[0][k] - dx[1][k]) <= 8 * FLT_EPSILON * fmax(1, fabs(dx[1][k])), "%s'(%g) is %.9g, not %.9g", spec.name, at[k], dx[0][k], dx[1][k]);
+            ck_assert_msg(fabs(dx[0][k] - dx[1][k]) <= 8 * FLT_EPSILON * fmax(1, fabs(dx[1][k])), "%s'(%g) is %.9g, not %.9g", spec.name, at[k], dx[0][k],
+                          dx[1][k]);
         }
     }
 }

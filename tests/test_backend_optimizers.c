@@ -29,7 +29,8 @@ static const struct recipe recipes[] = {
 };
 enum { RECIPES = sizeof recipes / sizeof *recipes, WEIGHTS = 37, DECAYED = 20, STEPS = 5 };
 
-static const struct nl_update_tensor parts[] = {{0, 11, NL_WEIGHT, 0}, {11, 9, NL_WEIGHT, 3}, {20, 9, NL_BIAS, 1}, {29, 3, NL_FRACTION, 1}, {32, 5, NL_BETA, 1}};
+static const struct nl_update_tensor parts[] = {
+    {0, 11, NL_WEIGHT, 0}, {11, 9, NL_WEIGHT, 3}, {20, 9, NL_BIAS, 1}, {29, 3, NL_FRACTION, 1}, {32, 5, NL_BETA, 1}};
 enum { PARTS = sizeof parts / sizeof *parts };
 
 static struct nl_update update_of(const struct recipe *recipe, struct image *image, size_t decayed)
@@ -95,7 +96,8 @@ static double local_rate(const struct recipe *recipe, const struct nl_hyper *h, 
 }
 
 /* PyTorch's documented algorithms, and those of the papers, a weight at a time. `first` and `second` are the state, t counts from 1. */
-static double stepped(const struct recipe *recipe, const struct nl_hyper *h, int t, double rate, double w, double g, double decay, double *first, double *second)
+static double stepped(const struct recipe *recipe, const struct nl_hyper *h, int t, double rate, double w, double g, double decay, double *first,
+                      double *second)
 {
     if (recipe->optimizer == NL_LION) {
         double u = h->beta1 * *first + (1 - h->beta1) * g;

@@ -93,8 +93,8 @@ START_TEST(a_lock_of_one_machine)
     int file = open(path, O_RDWR | O_CREAT, 0600);
     ck_assert(file >= 0 && fstat(file, &info) == 0);
     ck_assert(nl_lock_is_local(file, root) == NULL); /* there is no table */
-    char *text = nl_format("22 1 %u:%u / / rw - nfs server:/ rw,local_lock=all\n36 35 %u:%u /a /b rw,noatime master:1 - %s server:/a %s\n", major(info.st_dev) + 1,
-                           minor(info.st_dev), major(info.st_dev), minor(info.st_dev), mount->type, mount->options);
+    char *text = nl_format("22 1 %u:%u / / rw - nfs server:/ rw,local_lock=all\n36 35 %u:%u /a /b rw,noatime master:1 - %s server:/a %s\n",
+                           major(info.st_dev) + 1, minor(info.st_dev), major(info.st_dev), minor(info.st_dev), mount->type, mount->options);
     ck_assert(nl_make_folders(proc, &err) == NL_OK && nl_file_put(table, text, strlen(text), &err) == NL_OK);
     char *found = nl_lock_is_local(file, root);
     ck_assert_msg(same_name(found, mount->local), "%s %s: %s", mount->type, mount->options, found);

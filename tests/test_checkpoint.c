@@ -45,11 +45,11 @@ static const char *const cases[][20] = {
     {SMALL, "train.optimizer=lion", "train.lr=0.001", "train.weight_decay=0.1", NULL},
     {SMALL, "train.optimizer=lars", "train.lr=5", "train.momentum=0.9", "train.weight_decay=0.001", "train.clip_norm=1", NULL},
     {SMALL, "model.arch=cnn", "data.name=synth", "data.size=8", "data.crop=2", "data.flip=true", "norm.stat_batch=4", "norm.eval=precise", NULL},
-    {SMALL, "model.arch=resnet", "model.depth=8", "model.width=4", "train.momentum=0.9", "train.nesterov=true", "train.warmup_epochs=1",
-     "train.eval_every=7", "train.epochs=2", NULL},
+    {SMALL, "model.arch=resnet", "model.depth=8", "model.width=4", "train.momentum=0.9", "train.nesterov=true", "train.warmup_epochs=1", "train.eval_every=7",
+     "train.epochs=2", NULL},
     {SMALL, "model.arch=resnet", "model.depth=8", "model.width=4", "norm.kind=none", "model.residual=fixup", "train.agc=0.1", "train.momentum=0.9", NULL},
-    {"data.train=100", "data.test=60", "train.batch=16", "train.epochs=3", "model.dropout=0.1", "norm.eval=running,precise",
-     "model.arch=layers", "model.layers=[{conv: 6}, norm, activation, dropout, {residual: [conv: depthwise, {norm: {kind: gn, groups: 2}}]}, mean-pool, linear: classes]", NULL},
+    {"data.train=100", "data.test=60", "train.batch=16", "train.epochs=3", "model.dropout=0.1", "norm.eval=running,precise", "model.arch=layers",
+     "model.layers=[{conv: 6}, norm, activation, dropout, {residual: [conv: depthwise, {norm: {kind: gn, groups: 2}}]}, mean-pool, linear: classes]", NULL},
     {SMALL, "train.accumulate=4", "train.drop_last=false", "train.momentum=0.9", NULL},
     {SMALL, "norm.kind=cbn", "norm.warmup=0.2", "train.momentum=0.9", NULL},
     {SMALL, "train.momentum=0.9", "norm.freeze=0.4", "norm.freeze_affine=true", "norm.running=learned", "norm.momentum_lr=0.3", "norm.reset=0.3", NULL},
@@ -57,7 +57,8 @@ static const char *const cases[][20] = {
     {SMALL, "norm.kind=none", "train.label_noise=0.3", "train.clip_norm=1", "device.kind=ref", NULL},
     {SMALL, "data.name=adding", "data.min_length=4", "data.sampling=replace", "norm.kind=none", NULL},
     {SMALL, "data.name=text", "data.context=6", "model.arch=gru", "norm.kind=none", NULL},
-    {SMALL, "data.name=text", "data.context=6", "model.arch=transformer", "norm.kind=rms", "model.dropout=0.1", "train.optimizer=adamw", "train.clip_norm=1", NULL},
+    {SMALL, "data.name=text", "data.context=6", "model.arch=transformer", "norm.kind=rms", "model.dropout=0.1", "train.optimizer=adamw", "train.clip_norm=1",
+     NULL},
     {SMALL, "data.name=text", "data.context=6", "data.sampling=stream", "model.arch=lstm", "model.stateful=true", "norm.kind=ln", NULL},
 };
 
@@ -248,7 +249,8 @@ START_TEST(a_damaged_one_is_refused)
     static const struct {
         int column;
         double value;
-    } damage[] = {{3, 1e300}, {3, NAN}, {3, 0.5}, {3, -1}, {4, 1e300}, {4, NL_EVALS}, {4, -2}, {4, NAN}, {0, 1e6}, {0, -1}, {0, NAN}, {2, 1e300}, {2, INFINITY}};
+    } damage[] = {{3, 1e300}, {3, NAN}, {3, 0.5}, {3, -1},  {4, 1e300}, {4, NL_EVALS}, {4, -2},
+                  {4, NAN},   {0, 1e6}, {0, -1},  {0, NAN}, {2, 1e300}, {2, INFINITY}};
     for (size_t i = 0; i < sizeof damage / sizeof *damage; i++) {
         double before = row[damage[i].column];
         row[damage[i].column] = damage[i].value;

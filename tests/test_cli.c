@@ -63,8 +63,10 @@ static void add_run(struct nl_text *out, const char *folder, const char *command
 {
     char *before = harmless ? contents(folder) : NULL;
     char *program_folder = nl_path_folder(NORMLAB_PROGRAM);
-    char *script = nl_format("cd '%s' && export PATH='%s':\"$PATH\" LC_ALL=C SOURCE='%s' && unset NORMLAB_DATA XDG_DATA_HOME NORMLAB_MIRROR && export HOME=/nonexistent && { %s\n} "
-                             ">.stdout 2>.stderr </dev/null", folder, program_folder, NORMLAB_SOURCE_DIR, command);
+    char *script = nl_format(
+        "cd '%s' && export PATH='%s':\"$PATH\" LC_ALL=C SOURCE='%s' && unset NORMLAB_DATA XDG_DATA_HOME NORMLAB_MIRROR && export HOME=/nonexistent && { %s\n} "
+        ">.stdout 2>.stderr </dev/null",
+        folder, program_folder, NORMLAB_SOURCE_DIR, command);
     int status = system(script);
     ck_assert(WIFEXITED(status));
     char *output = nl_path_join(folder, ".stdout"), *errors = nl_path_join(folder, ".stderr");

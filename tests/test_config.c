@@ -124,7 +124,8 @@ START_TEST(bounds_are_inclusive_and_tight)
         const struct nl_key *key = &nl_keys[i];
         struct nl_config config;
         struct nl_error err;
-        if (key->type != NL_TYPE_INT && key->type != NL_TYPE_AUTO_INT && key->type != NL_TYPE_REAL && key->type != NL_TYPE_AUTO_REAL && key->type != NL_TYPE_INTS)
+        if (key->type != NL_TYPE_INT && key->type != NL_TYPE_AUTO_INT && key->type != NL_TYPE_REAL && key->type != NL_TYPE_AUTO_REAL &&
+            key->type != NL_TYPE_INTS)
             continue;
         numbers++;
         ck_assert_msg(key->low < key->high, "%s", key->name);
@@ -215,7 +216,8 @@ START_TEST(wrong_values_say_what_is_legal)
     refuse("train.steps", "0", "'train.steps' must be from 1 to 10000000000, or 'auto', not 0");
     refuse("train.steps", "-1", "'train.steps' must be from 1 to 10000000000, or 'auto', not -1");
     refuse("train.nesterov", "1", "'train.nesterov' must be true or false, not '1'");
-    refuse("norm.placement", "befor", "'norm.placement' cannot be 'befor'; did you mean 'before'? it can be auto, before, after, preact, pre, post, peri, sandwich, deepnorm");
+    refuse("norm.placement", "befor",
+           "'norm.placement' cannot be 'befor'; did you mean 'before'? it can be auto, before, after, preact, pre, post, peri, sandwich, deepnorm");
     refuse("device.kind", "abacus", "'device.kind' cannot be 'abacus'; it can be cpu, ref, cuda");
     refuse("norm.eval", "[]", "'norm.eval' must have at least one value");
     refuse("norm.eval", "[running, running]", "'norm.eval' has 'running' twice");
@@ -284,8 +286,10 @@ START_TEST(keys_apply_where_they_matter)
         {"norm.leaks", NULL, "|model.arch=transformer"},
         {"norm.eps", "|norm.kind=in", "norm.kind=none"},
         {"norm.affine", "|norm.kind=gn", "norm.kind=none"},
-        {"norm.gamma_init", "norm.gamma_init=0.5|norm.gamma_init=0.5 norm.kind=scalenorm", "|norm.gamma_init=0.5 norm.kind=none|norm.gamma_init=0.5 norm.kind=lrn"},
-        {"norm.last_gamma", "norm.last_gamma=0 model.arch=resnet|norm.last_gamma=0 model.arch=transformer norm.placement=peri|norm.last_gamma=1 model.arch=resnet",
+        {"norm.gamma_init", "norm.gamma_init=0.5|norm.gamma_init=0.5 norm.kind=scalenorm",
+         "|norm.gamma_init=0.5 norm.kind=none|norm.gamma_init=0.5 norm.kind=lrn"},
+        {"norm.last_gamma",
+         "norm.last_gamma=0 model.arch=resnet|norm.last_gamma=0 model.arch=transformer norm.placement=peri|norm.last_gamma=1 model.arch=resnet",
          "|norm.last_gamma=0|model.arch=resnet|norm.last_gamma=0 model.arch=transformer|norm.last_gamma=0 model.arch=resnet norm.placement=preact|norm.last_gamma=0 model.arch=resnet norm.kind=none"},
         {"norm.skip", "norm.skip=[1,-1]|norm.skip=2 model.arch=resnet norm.kind=ln", "|norm.skip=1 norm.kind=none"},
         {"norm.over", "norm.kind=ln model.arch=cnn|norm.kind=rms model.arch=cnn|norm.kind=ln model.arch=resnet", "|norm.kind=ln|norm.kind=gn model.arch=cnn"},
@@ -311,9 +315,11 @@ START_TEST(keys_apply_where_they_matter)
         {"train.lr_min", "train.schedule=cosine|train.schedule=linear", "|train.schedule=step|train.schedule=inverse_sqrt train.warmup_steps=3"},
         {"train.warmup_steps", "train.warmup_steps=3", ""},
         {"train.accumulate", "train.accumulate=4", ""},
-        {"model.gate_bias", "model.arch=lstm model.gate_bias=chrono|model.arch=gru model.gate_bias=chrono", "model.arch=lstm|model.arch=rnn model.gate_bias=chrono"},
+        {"model.gate_bias", "model.arch=lstm model.gate_bias=chrono|model.arch=gru model.gate_bias=chrono",
+         "model.arch=lstm|model.arch=rnn model.gate_bias=chrono"},
         {"model.forget_bias", "model.arch=lstm", "model.arch=lstm model.gate_bias=chrono|model.arch=gru"},
-        {"model.stateful", "data.name=text data.sampling=stream model.arch=gru model.stateful=true", "data.name=text data.sampling=stream model.arch=gru|model.stateful=true"},
+        {"model.stateful", "data.name=text data.sampling=stream model.arch=gru model.stateful=true",
+         "data.name=text data.sampling=stream model.arch=gru|model.stateful=true"},
         {"train.label_smoothing", "train.label_smoothing=0.1", ""},
         {"plot.metric", NULL, "|plot.metric=test_loss"},
         {"train.seed", "|norm.kind=none train.optimizer=adam", NULL},

@@ -36,10 +36,14 @@ static const struct spec shapes[] = {
     {"32 to 64, one pixel", CONV, .samples = 2, .height = 1, .width = 1, .channels = 32, .out = 64, .kernel = 3, .pad = 1},
     {"32 to 32, far from zero", CONV, .samples = 2, .height = 10, .width = 7, .channels = 32, .out = 32, .kernel = 3, .pad = 1, .fill = FAR},
     {"16 to 16, 32x32, direct", CONV, .samples = 2, .height = 32, .width = 32, .channels = 16, .out = 16, .kernel = 3, .pad = 1, .algorithm = NL_CONV_DIRECT},
-    {"32 to 32, 16x16, direct", CONV, .samples = 3, .height = 16, .width = 16, .channels = 32, .out = 32, .kernel = 3, .pad = 1, .bias = true, .algorithm = NL_CONV_DIRECT},
-    {"64 to 64, 8x8, direct", CONV, .samples = 3, .capacity = 4, .height = 8, .width = 8, .channels = 64, .out = 64, .kernel = 3, .pad = 1, .algorithm = NL_CONV_DIRECT},
-    {"16 to 64, 5x7, direct", CONV, .samples = 2, .height = 5, .width = 7, .channels = 16, .out = 64, .kernel = 3, .pad = 1, .bias = true, .algorithm = NL_CONV_DIRECT},
-    {"32 to 32, far from zero, direct", CONV, .samples = 2, .height = 9, .width = 7, .channels = 32, .out = 32, .kernel = 3, .pad = 1, .fill = FAR, .algorithm = NL_CONV_DIRECT},
+    {"32 to 32, 16x16, direct", CONV, .samples = 3, .height = 16, .width = 16, .channels = 32, .out = 32, .kernel = 3, .pad = 1, .bias = true,
+     .algorithm = NL_CONV_DIRECT},
+    {"64 to 64, 8x8, direct", CONV, .samples = 3, .capacity = 4, .height = 8, .width = 8, .channels = 64, .out = 64, .kernel = 3, .pad = 1,
+     .algorithm = NL_CONV_DIRECT},
+    {"16 to 64, 5x7, direct", CONV, .samples = 2, .height = 5, .width = 7, .channels = 16, .out = 64, .kernel = 3, .pad = 1, .bias = true,
+     .algorithm = NL_CONV_DIRECT},
+    {"32 to 32, far from zero, direct", CONV, .samples = 2, .height = 9, .width = 7, .channels = 32, .out = 32, .kernel = 3, .pad = 1, .fill = FAR,
+     .algorithm = NL_CONV_DIRECT},
     {"kernel 2, pad 1, stride 2", CONV, .samples = 2, .height = 5, .width = 8, .channels = 3, .out = 16, .kernel = 2, .pad = 1, .stride = 2},
 };
 enum { SHAPES = sizeof shapes / sizeof *shapes, RANDOM = 30, RANDOM_WINOGRAD = 20, ALL = SHAPES + RANDOM + RANDOM_WINOGRAD };

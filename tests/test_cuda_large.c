@@ -83,7 +83,8 @@ START_TEST(they_train_as_ref_does)
                           nl_precision_names[precision], step, found[step], expected[step]);
         if (precision == NL_FLOAT32)
             memcpy(float32, found, sizeof found);
-        ck_assert_msg(precision == NL_FLOAT32 || memcmp(float32, found, sizeof found) != 0, "%s in %s: it is what float32 is", net->name, nl_precision_names[precision]);
+        ck_assert_msg(precision == NL_FLOAT32 || memcmp(float32, found, sizeof found) != 0, "%s in %s: it is what float32 is", net->name,
+                      nl_precision_names[precision]);
         nl_backend_cuda.download(of_three, training_place(&t, t.plan.parameters, REPLICAS - 1), bytes);
         train_alone(&t, net, precision, one, bytes, of_alone);
         ck_assert_msg(memcmp(one, of_three, bytes) == 0, "%s in %s: the last of three, in large tiles, is not what it is alone, in small ones", net->name,

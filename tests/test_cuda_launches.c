@@ -26,7 +26,10 @@ static struct training make(enum nl_arch arch, int depth, int width, int norm, i
     t.config.norm.kind = norm;
     t.config.train.batch = batch;
     t.config.train.momentum = 0.9;
-    const char *trouble = training_make(&t, &nl_backend_cuda, 1, arch == NL_MLP ? (struct nl_shape){.height = 8, .width = 8, .channels = 1, .classes = 10} : (struct nl_shape){.height = 32, .width = 32, .channels = 3, .classes = 10}, 64);
+    const char *trouble = training_make(&t, &nl_backend_cuda, 1,
+                                        arch == NL_MLP ? (struct nl_shape){.height = 8, .width = 8, .channels = 1, .classes = 10}
+                                                       : (struct nl_shape){.height = 32, .width = 32, .channels = 3, .classes = 10},
+                                        64);
     ck_assert_msg(!trouble, "%s", trouble);
     return t;
 }
@@ -56,7 +59,8 @@ static void make_steps(const void *context)
 {
     const struct training *t = context;
     struct nl_plan plan = t->plan;
-    struct nl_run run = {.replicas = 1, .stride = plan.stride, .samples = (int)t->config.train.batch, .statistics = NL_STATS_TRAIN, .augment = true, .sums = plan.sums};
+    struct nl_run run = {
+        .replicas = 1, .stride = plan.stride, .samples = (int)t->config.train.batch, .statistics = NL_STATS_TRAIN, .augment = true, .sums = plan.sums};
     plan.train.gather.index = plan.order;
     nl_plan_steps(&plan, &run, NULL, NL_SUMS_RING);
 }

@@ -45,15 +45,19 @@ static void build_recurrent(struct nl_graph *graph, bool reverse)
     struct nl_linear map = {.out = WIDTH};
     int u = add(graph, (struct nl_new_node){.operation = &nl_linear_operation, .arguments = &map, .name = "u", .in = {x}, .inputs = 1});
     int w = add(graph, (struct nl_new_node){.operation = &nl_linear_operation, .arguments = &map, .name = "w", .in = {before}, .inputs = 1});
-    int sum = add(graph, (struct nl_new_node){.operation = &nl_add_operation, .arguments = &(struct nl_add){.stride = 1}, .name = "sum", .in = {u, w}, .inputs = 2});
+    int sum =
+        add(graph, (struct nl_new_node){.operation = &nl_add_operation, .arguments = &(struct nl_add){.stride = 1}, .name = "sum", .in = {u, w}, .inputs = 2});
     struct nl_normalize bn = {.norm = &nl_norm_bn, .affine_count = WIDTH};
     int y = add(graph, (struct nl_new_node){.operation = &nl_normalize_operation, .arguments = &bn, .name = "norm", .in = {sum}, .inputs = 1, .statistics = 3});
-    y = add(graph, (struct nl_new_node){.operation = &nl_activate_operation, .arguments = &(struct nl_activate){.kind = NL_TANH}, .name = "act", .in = {y}, .inputs = 1});
+    y = add(graph, (struct nl_new_node){
+                       .operation = &nl_activate_operation, .arguments = &(struct nl_activate){.kind = NL_TANH}, .name = "act", .in = {y}, .inputs = 1});
     y = add(graph, (struct nl_new_node){.operation = &nl_dropout_operation, .arguments = &(struct nl_dropout){0}, .name = "drop", .in = {y}, .inputs = 1});
     ck_assert(nl_loop_pass(graph, before, y, &err) == NL_OK && nl_loop_end(graph, &err) == NL_OK);
     int all = nl_loop_collect(graph, y, "all", &err), last = nl_loop_last(graph, before, "last", &err);
-    all = add(graph, (struct nl_new_node){.operation = &nl_mean_pool_operation, .arguments = &(struct nl_mean_pool){0}, .name = "pool", .in = {all}, .inputs = 1});
-    y = add(graph, (struct nl_new_node){.operation = &nl_add_operation, .arguments = &(struct nl_add){.stride = 1}, .name = "end", .in = {all, last}, .inputs = 2});
+    all = add(graph,
+              (struct nl_new_node){.operation = &nl_mean_pool_operation, .arguments = &(struct nl_mean_pool){0}, .name = "pool", .in = {all}, .inputs = 1});
+    y = add(graph,
+            (struct nl_new_node){.operation = &nl_add_operation, .arguments = &(struct nl_add){.stride = 1}, .name = "end", .in = {all, last}, .inputs = 2});
     map.out = CLASSES;
     nl_graph_end(graph, add(graph, (struct nl_new_node){.operation = &nl_linear_operation, .arguments = &map, .name = "head", .in = {y}, .inputs = 1}));
 }
@@ -169,8 +173,8 @@ START_TEST(trainings_are_those_of_ref)
         struct nl_score score[2], ref[2];
         nl_evaluate(&t.plan, &t.config, NL_PART_TRAIN, EVALUATED, eval, score);
         nl_evaluate(&judge.plan, &judge.config, NL_PART_TRAIN, EVALUATED, eval, ref);
-        ck_assert_msg(fabs(score[1].loss - ref[1].loss) <= 1e-4 * (1 + ref[1].loss), "%s: evaluation %d says %.9g, ref's %.9g", network->name, eval, score[1].loss,
-                      ref[1].loss);
+        ck_assert_msg(fabs(score[1].loss - ref[1].loss) <= 1e-4 * (1 + ref[1].loss), "%s: evaluation %d says %.9g, ref's %.9g", network->name, eval,
+                      score[1].loss, ref[1].loss);
     }
     training_free(&t);
     training_free(&judge);

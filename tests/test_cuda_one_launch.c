@@ -35,7 +35,9 @@ static const struct net nets[] = {
     {{"model.width=16", "norm.kind=bn", "train.lr=0.01"}, .size = 4, .batch = 8, .real = true},
 #ifndef ON_A_GPU /* there lists of layers cannot be read: gpu/without_yaml.c */
     {{"model.arch=layers", "train.momentum=0.9",
-      "model.layers=[{linear: 24}, {residual: [norm, activation, {linear: 24}]}, {residual: [{linear: 24}, {norm: {kind: ln}}]}, {linear: classes}]"}, .size = 4, .batch = 9},
+      "model.layers=[{linear: 24}, {residual: [norm, activation, {linear: 24}]}, {residual: [{linear: 24}, {norm: {kind: ln}}]}, {linear: classes}]"},
+     .size = 4,
+     .batch = 9},
 #endif
 };
 enum { NETS = sizeof nets / sizeof *nets };

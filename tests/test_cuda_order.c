@@ -26,7 +26,8 @@ static void compare(int count, int draws)
         memcpy(image_place(&image, r, op.seed), &seed, sizeof seed);
         memcpy(image_place(&image, r, part), samples, bytes);
     }
-    struct nl_split view = {.dataset = draws == DRAWN_WINDOWS ? &windows : &(struct nl_dataset){.window = 0}, .train = samples, .train_count = count, .draws = draws};
+    struct nl_split view = {
+        .dataset = draws == DRAWN_WINDOWS ? &windows : &(struct nl_dataset){.window = 0}, .train = samples, .train_count = count, .draws = draws};
     for (int64_t epoch = 0; epoch < EPOCHS; epoch++) {
         struct nl_run run = {.replicas = REPLICAS, .stride = image.stride, .epoch = epoch};
         nl_backends[0]->order(&run, &op);

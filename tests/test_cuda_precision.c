@@ -19,7 +19,8 @@ static const struct spec specs[] = {
     {"conv 3x3, fours", CONV, .samples = 2, .height = 9, .width = 8, .channels = 16, .out = 36, .kernel = 3, .pad = 1},
     {"conv 3x3 stride 2", CONV, .samples = 2, .height = 7, .width = 5, .channels = 4, .out = 8, .kernel = 3, .pad = 1, .stride = 2},
     {"conv, k of y and dx in chunks", CONV, .samples = 1, .height = 4, .width = 5, .channels = 64, .out = 36, .kernel = 3, .pad = 1, .bias = true},
-    {"conv, likewise, one element after the other", CONV, .samples = 1, .height = 4, .width = 5, .channels = 33, .out = 30, .kernel = 3, .pad = 1, .bias = true},
+    {"conv, likewise, one element after the other", CONV, .samples = 1, .height = 4, .width = 5, .channels = 33, .out = 30, .kernel = 3, .pad = 1,
+     .bias = true},
     {"conv 1x1 without dx", CONV, .samples = 3, .height = 3, .width = 4, .channels = 10, .out = 3, .kernel = 1, .bias = true, .no_dx = true},
 };
 enum { SPECS = sizeof specs / sizeof *specs, MOST = 1 << 18 };
@@ -193,7 +194,8 @@ START_TEST(rounding)
         probe_forward(&p);
         for (size_t i = 0; i < VALUES; i++) {
             double found = image_real(&p.image, 0, p.y, i), expected = values[i][1];
-            ck_assert_msg(found == expected || (isnan(found) && isnan(expected)), "%a in %s is %a, not %a", values[i][0], nl_precision_names[precision], found, expected);
+            ck_assert_msg(found == expected || (isnan(found) && isnan(expected)), "%a in %s is %a, not %a", values[i][0], nl_precision_names[precision], found,
+                          expected);
         }
         probe_free(&p);
     }

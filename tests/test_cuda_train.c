@@ -33,7 +33,8 @@ struct net {
 
 static const struct net nets[] = {
     {"mlp, bn", NL_MLP, .depth = 3, .width = 32, .norm = NL_NORM_bn, .batch = 16, .optimizer = NL_SGD, .lr = 0.1, .bias = NL_BIAS_ON},
-    {"mlp, ghost bn, dropout", NL_MLP, .depth = 2, .width = 32, .norm = NL_NORM_bn, .batch = 16, .optimizer = NL_SGD, .lr = 0.1, .dropout = 0.2, .stat_batch = 8},
+    {"mlp, ghost bn, dropout", NL_MLP, .depth = 2, .width = 32, .norm = NL_NORM_bn, .batch = 16, .optimizer = NL_SGD, .lr = 0.1, .dropout = 0.2,
+     .stat_batch = 8},
     {"mlp, ln, adam", NL_MLP, .depth = 2, .width = 17, .norm = NL_NORM_ln, .batch = 7, .optimizer = NL_ADAM, .lr = 0.003, .clips = true},
     {"mlp, none, adamw", NL_MLP, .depth = 2, .width = 64, .norm = NL_NORM_none, .batch = 2, .optimizer = NL_ADAMW, .lr = 0.003},
     {"cnn, gn", NL_CNN, .depth = 2, .width = 8, .norm = NL_NORM_gn, .batch = 4, .optimizer = NL_SGD, .lr = 0.05},
@@ -44,14 +45,18 @@ static const struct net nets[] = {
     {"resnet, ln", NL_RESNET, .depth = 8, .width = 4, .norm = NL_NORM_ln, .batch = 2, .optimizer = NL_SGD, .lr = 0.05},
     {"mlp, ln, lion", NL_MLP, .depth = 2, .width = 17, .norm = NL_NORM_ln, .batch = 7, .optimizer = NL_LION, .lr = 0.003, .clips = true},
     {"cnn, bn, lars", NL_CNN, .depth = 2, .width = 8, .norm = NL_NORM_bn, .batch = 8, .optimizer = NL_LARS, .lr = 5, .clips = true},
-    {"resnet, skipinit, clipped by units", NL_RESNET, .depth = 8, .width = 4, .norm = NL_NORM_none, .batch = 8, .optimizer = NL_SGD, .lr = 0.05, .residual = NL_SKIPINIT, .agc = 0.02},
+    {"resnet, skipinit, clipped by units", NL_RESNET, .depth = 8, .width = 4, .norm = NL_NORM_none, .batch = 8, .optimizer = NL_SGD, .lr = 0.05,
+     .residual = NL_SKIPINIT, .agc = 0.02},
     {"resnet, fixup", NL_RESNET, .depth = 8, .width = 4, .norm = NL_NORM_none, .batch = 3, .optimizer = NL_SGD, .lr = 0.05, .residual = NL_FIXUP},
-    {"resnet, nf, clipped in every way", NL_RESNET, .depth = 14, .width = 4, .norm = NL_NORM_none, .batch = 8, .optimizer = NL_LARS, .lr = 1, .clips = true, .residual = NL_NF, .agc = 0.1},
+    {"resnet, nf, clipped in every way", NL_RESNET, .depth = 14, .width = 4, .norm = NL_NORM_none, .batch = 8, .optimizer = NL_LARS, .lr = 1, .clips = true,
+     .residual = NL_NF, .agc = 0.1},
 #ifndef ON_A_GPU /* there lists of layers cannot be read: gpu/without_yaml.c */
     {"layers with numbers of their own", NL_LAYERS, .norm = NL_NORM_bn, .batch = 8, .optimizer = NL_SGD, .lr = 0.05, .dropout = 0.5,
-     .layers = "[{conv: 4}, {norm: {eps: 0.1, momentum: 0.5}}, activation, {conv: 4}, {norm: {kind: gn, eps: 0.3}}, activation, mean-pool, {dropout: 0.2}, {linear: classes}]"},
+     .layers =
+         "[{conv: 4}, {norm: {eps: 0.1, momentum: 0.5}}, activation, {conv: 4}, {norm: {kind: gn, eps: 0.3}}, activation, mean-pool, {dropout: 0.2}, {linear: classes}]"},
 #endif
-    {"transformer, ln, adamw", NL_TRANSFORMER, .depth = 1, .width = 8, .norm = NL_NORM_ln, .batch = 3, .optimizer = NL_ADAMW, .lr = 0.01, .dropout = 0.1, .size = 3},
+    {"transformer, ln, adamw", NL_TRANSFORMER, .depth = 1, .width = 8, .norm = NL_NORM_ln, .batch = 3, .optimizer = NL_ADAMW, .lr = 0.01, .dropout = 0.1,
+     .size = 3},
     /* A norm of w x would multiply rounding where x is nearly 0: test_cuda_loop has those. */
     {"lstm", NL_LSTM, .depth = 1, .width = 8, .norm = NL_NORM_none, .batch = 3, .optimizer = NL_SGD, .lr = 0.1, .clips = true, .size = 3},
     {"lstm, stateful", NL_LSTM, .depth = 1, .width = 8, .norm = NL_NORM_none, .batch = 3, .optimizer = NL_SGD, .lr = 0.1, .size = 3, .stateful = true},

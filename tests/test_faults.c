@@ -434,8 +434,8 @@ static void try_fault(const struct lint_context *scene, const struct undisturbed
     told[kind] += failed && !same && !bad;
     if (bad) {
         complaints++;
-        printf("normlab %s: call %ld (%s, %s%s): %s\n  exit %d\n  %s\n", scene->words, first, injection->name, strerror(error), last > first ? ", and all after it" : "", bad,
-               o.code, o.said[1]);
+        printf("normlab %s: call %ld (%s, %s%s): %s\n  exit %d\n  %s\n", scene->words, first, injection->name, strerror(error),
+               last > first ? ", and all after it" : "", bad, o.code, o.said[1]);
     }
     free(bad);
     free(said);
@@ -530,7 +530,8 @@ int main(int argc, char **argv)
     tree_release(&stage);
     if (chdir("/") != 0 || nftw(folder, remove_one, 16, FTW_DEPTH | FTW_PHYS) != 0)
         die(folder);
-    printf("%d commands, %ld failing allocations (%ld told of, %ld did no harm), %ld failing calls for files (%ld told of, %ld did no harm), %d sweeps went on past a trial without memory, %d wrong\n", played,
-           faults[ALLOCATION], told[ALLOCATION], unharmed[ALLOCATION], faults[IO], told[IO], unharmed[IO], lone_failures, complaints);
+    printf(
+        "%d commands, %ld failing allocations (%ld told of, %ld did no harm), %ld failing calls for files (%ld told of, %ld did no harm), %d sweeps went on past a trial without memory, %d wrong\n",
+        played, faults[ALLOCATION], told[ALLOCATION], unharmed[ALLOCATION], faults[IO], told[IO], unharmed[IO], lone_failures, complaints);
     return complaints || !played;
 }

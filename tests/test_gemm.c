@@ -18,10 +18,11 @@ struct shape {
 };
 
 /* Every width of a tile and what is left over, one term, blocks of rows and terms that are not full. */
-static const struct shape shapes[] = {{1, 1, 1},     {1, 64, 64},  {2, 10, 64},   {3, 16, 5},   {5, 17, 33},  {7, 31, 3},    {8, 32, 2},   {13, 48, 9},
-                                      {32, 64, 64},  {32, 10, 64}, {64, 64, 32},  {33, 65, 66}, {9, 100, 31}, {31, 130, 40}, {1, 200, 300}, {2, 7, 600}, {1, 64, 10}, {2, 128, 64}, {3, 64, 262}, {4, 192, 257},
-                                      {200, 20, 70}, {400, 9, 11}, {195, 67, 530}, {15, 64, 63}, {37, 10, 64},
-                                      {64, 10, 1},   {48, 1, 2},    {32, 15, 2},  {20, 80, 1},   {9, 48, 2},    {64, 64, 1},  {2, 80, 64}, {790, 70, 260}};
+static const struct shape shapes[] = {{1, 1, 1},     {1, 64, 64},    {2, 10, 64},  {3, 16, 5},   {5, 17, 33},   {7, 31, 3},    {8, 32, 2},
+                                      {13, 48, 9},   {32, 64, 64},   {32, 10, 64}, {64, 64, 32}, {33, 65, 66},  {9, 100, 31},  {31, 130, 40},
+                                      {1, 200, 300}, {2, 7, 600},    {1, 64, 10},  {2, 128, 64}, {3, 64, 262},  {4, 192, 257}, {200, 20, 70},
+                                      {400, 9, 11},  {195, 67, 530}, {15, 64, 63}, {37, 10, 64}, {64, 10, 1},   {48, 1, 2},    {32, 15, 2},
+                                      {20, 80, 1},   {9, 48, 2},     {64, 64, 1},  {2, 80, 64},  {790, 70, 260}};
 enum { SHAPES = sizeof shapes / sizeof *shapes };
 
 static float *drawn(const char *name, size_t count)
@@ -52,7 +53,8 @@ static void compare_with_double(const struct nl_cpu_gemm *p, const float *before
                 size += fabs(a * b);
             }
             double off = fabs(p->c[i * p->n + j] - sum);
-            ck_assert_msg(off <= FLT_EPSILON * (double)(p->k + 1) * size, "way %d, %zu x %zu x %zu, (%zu, %zu): %g off", p->transposed, p->m, p->n, p->k, i, j, off);
+            ck_assert_msg(off <= FLT_EPSILON * (double)(p->k + 1) * size, "way %d, %zu x %zu x %zu, (%zu, %zu): %g off", p->transposed, p->m, p->n, p->k, i, j,
+                          off);
         }
 }
 
@@ -62,10 +64,12 @@ START_TEST(products_are_sums_in_double)
     float *a = drawn("a", s.m * s.k), *b = drawn("b", s.k * s.n), *start = drawn("start", s.n), *before = drawn("c", s.m * s.n);
     for (size_t way = 0; way < 3; way++)
         for (int begin = 0; begin < 3; begin++) { /* from zero, from a bias, from what is there */
-            struct nl_cpu_gemm p = {ways[way], s.m, s.n, s.k, .a = a, .b = b, .start = begin == 1 ? start : NULL, .c = copy(before, s.m * s.n), .add = begin == 2};
+            struct nl_cpu_gemm p = {ways[way],        s.m, s.n, s.k, .a = a, .b = b, .start = begin == 1 ? start : NULL, .c = copy(before, s.m * s.n),
+                                    .add = begin == 2};
             nl_cpu_gemm(NL_GEMM_OWN, &p);
             compare_with_double(&p, before);
-            nl_cpu_gemm(NL_GEMM_OPENBLAS, &(struct nl_cpu_gemm){ways[way], s.m, s.n, s.k, .a = a, .b = b, .start = p.start, .c = memcpy(p.c, before, s.m * s.n * sizeof *before), .add = p.add});
+            nl_cpu_gemm(NL_GEMM_OPENBLAS, &(struct nl_cpu_gemm){ways[way], s.m, s.n, s.k, .a = a, .b = b, .start = p.start,
+                                                                .c = memcpy(p.c, before, s.m * s.n * sizeof *before), .add = p.add});
             compare_with_double(&p, before);
             free(p.c);
         }
@@ -109,10 +113,12 @@ START_TEST(a_step_inside_the_product_is_the_step_after_it)
 {
     struct shape s = shapes[_i];
     size_t weights = s.m * s.n;
-    float *a = drawn("a", s.m * s.k), *b = drawn("b", s.k * s.n), *w = drawn("w", weights), *moving = drawn("moving", weights), *grad = malloc(weights * sizeof *grad);
+    float *a = drawn("a", s.m * s.k), *b = drawn("b", s.k * s.n), *w = drawn("w", weights), *moving = drawn("moving", weights),
+          *grad = malloc(weights * sizeof *grad);
     for (int kind = 0; kind < 6; kind++) { /* plain, momentum, Nesterov; with weight decay and without */
         float *w_after = copy(w, weights), *moving_after = copy(moving, weights), *w_inside = copy(w, weights), *moving_inside = copy(moving, weights);
-        struct nl_cpu_sgd after = {.lr = 0.1f, .decay = kind < 3 ? 0.01f : 0.0f, .momentum = 0.9f, .nesterov = kind % 3 == 2, .w = w_after, .buffer = kind % 3 ? moving_after : NULL};
+        struct nl_cpu_sgd after = {
+            .lr = 0.1f, .decay = kind < 3 ? 0.01f : 0.0f, .momentum = 0.9f, .nesterov = kind % 3 == 2, .w = w_after, .buffer = kind % 3 ? moving_after : NULL};
         struct nl_cpu_sgd inside = after;
         inside.w = w_inside;
         inside.buffer = kind % 3 ? moving_inside : NULL;

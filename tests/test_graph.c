@@ -228,7 +228,8 @@ START_TEST(an_input_that_is_left_out_is_a_bug)
     struct nl_graph graph;
     nl_graph_begin(&graph);
     int x = nl_graph_add_input(&graph, "x", NL_TENSOR_REAL, (struct nl_extent){1, 4, 2}, NL_NONE);
-    nl_graph_add(&graph, &(struct nl_new_node){.operation = &nl_add_operation, .arguments = &(struct nl_add){.stride = 1}, .name = "sum", .in = {x}, .inputs = 2}, &err);
+    nl_graph_add(
+        &graph, &(struct nl_new_node){.operation = &nl_add_operation, .arguments = &(struct nl_add){.stride = 1}, .name = "sum", .in = {x}, .inputs = 2}, &err);
 }
 END_TEST
 

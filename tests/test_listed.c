@@ -107,8 +107,9 @@ START_TEST(cpu_follows_ref)
 }
 END_TEST
 
-#define BLOCK(name, width, stride) \
-    "{layers: [{residual: [conv, norm, activation, {dropout: null, name: drop}, conv, norm]}, activation], name: " name ", repeat: 2, width: " width ", stride: " stride "}"
+#define BLOCK(name, width, stride)                                                                                                                             \
+    "{layers: [{residual: [conv, norm, activation, {dropout: null, name: drop}, conv, norm]}, activation], name: " name ", repeat: 2, width: " width           \
+    ", stride: " stride "}"
 static const char resnet[] = "[{conv: 4}, norm, activation, " BLOCK("layer1", "4", "1") ", " BLOCK("layer2", "8", "2") ", " BLOCK("layer3", "16", "2")
     ", mean-pool, {linear: classes}]";
 
@@ -254,11 +255,13 @@ START_TEST(texts_are_canonical_and_read_back)
 {
     static const char *const pairs[][2] = {
         {"[{kernel: 03, conv: 16}, {norm: }, {linear: classes}]", "[{conv: 16, kernel: 3}, norm, {linear: classes}]"},
-        {"[norm: gn, {name: x, norm: {groups: 2, kind: gn}}, linear: classes]", "[{norm: {kind: gn}}, {norm: {kind: gn, groups: 2}, name: x}, {linear: classes}]"},
+        {"[norm: gn, {name: x, norm: {groups: 2, kind: gn}}, linear: classes]",
+         "[{norm: {kind: gn}}, {norm: {kind: gn, groups: 2}, name: x}, {linear: classes}]"},
         {"[\"norm\",{\"layers\":[{\"conv\":3}],\"repeat\":2},{\"linear\":\"classes\"}]", "[norm, {layers: [{conv: 3}], repeat: 2}, {linear: classes}]"},
         {"[{norm: {eps: 1e-3, stat_batch: auto, momentum: 0.10}}, dropout: 0.30, linear: classes]",
          "[{norm: {eps: 0.001, momentum: 0.1, stat_batch: auto}}, {dropout: 0.3}, {linear: classes}]"},
-        {"[{branch: skipinit, residual: [norm: {gamma_init: 00.50}]}, linear: classes]", "[{residual: [{norm: {gamma_init: 0.5}}], branch: skipinit}, {linear: classes}]"},
+        {"[{branch: skipinit, residual: [norm: {gamma_init: 00.50}]}, linear: classes]",
+         "[{residual: [{norm: {gamma_init: 0.5}}], branch: skipinit}, {linear: classes}]"},
         {"[]", "[]"},
     };
     for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {

@@ -23,7 +23,10 @@ static char *make(const char *kind)
     nl_text_add(&yaml, "sweep:\n  grid:\n    norm.kind: [bn");
     for (int i = 1; i < METHODS; i++)
         nl_text_add(&yaml, ", %s", methods[i]);
-    nl_text_add(&yaml, "]\n    train.batch: [64, 2]\n    train.lr: [0.1]\n  seeds: %d\n  baseline: {norm.kind: none}\n  question: small_batch\nplot: {kind: [%s], target: 50}\n", SEEDS, kind);
+    nl_text_add(
+        &yaml,
+        "]\n    train.batch: [64, 2]\n    train.lr: [0.1]\n  seeds: %d\n  baseline: {norm.kind: none}\n  question: small_batch\nplot: {kind: [%s], target: 50}\n",
+        SEEDS, kind);
     int trial = 0;
     for (int method = 0; method < METHODS; method++)
         for (int small = 0; small < 2; small++)

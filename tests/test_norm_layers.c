@@ -270,7 +270,8 @@ static void check_differences(struct layer *layer, const char *what, double *val
 static bool has_differences(const char *name)
 {
     const char *kind = strrchr(name, '.');
-    return !kind || (strcmp(kind, ".far") && strcmp(kind, ".large") && strcmp(kind, ".equal") && strcmp(kind, ".ties") && strcmp(kind, ".small") && strcmp(kind, ".ratio") && strcmp(kind, ".singular"));
+    return !kind || (strcmp(kind, ".far") && strcmp(kind, ".large") && strcmp(kind, ".equal") && strcmp(kind, ".ties") && strcmp(kind, ".small") &&
+                     strcmp(kind, ".ratio") && strcmp(kind, ".singular"));
 }
 
 START_TEST(gradients_are_finite_differences)

@@ -91,9 +91,9 @@ static void check_same_bits(const struct nl_backend *backend, const char *const 
 /* All at once forbids every fusion; one at a time leaves the others their own. */
 START_TEST(observed_trainings_have_the_same_bits)
 {
-    static const char *const tensors[] = {
-        "log.tensors=*,grad:*,update:*", "log.tensors=act1,*.act1,norm*,*.norm*,*.ln_1,rnn.cell*", "log.tensors=grad:act*,grad:*.act*,grad:rnn.norm*,grad:rnn.ih*",
-        "log.tensors=conv*,*.conv*,fc*,*.add,grad:*.weight", "log.tensors=update:*.weight,head"};
+    static const char *const tensors[] = {"log.tensors=*,grad:*,update:*", "log.tensors=act1,*.act1,norm*,*.norm*,*.ln_1,rnn.cell*",
+                                          "log.tensors=grad:act*,grad:*.act*,grad:rnn.norm*,grad:rnn.ih*", "log.tensors=conv*,*.conv*,fc*,*.add,grad:*.weight",
+                                          "log.tensors=update:*.weight,head"};
     struct nl_backend parted = parted_backend();
     for (size_t i = 0; i < sizeof tensors / sizeof *tensors; i++)
         check_same_bits(&parted, nets[_i], tensors[i], SIZE);
@@ -241,8 +241,10 @@ START_TEST(only_gradients_that_there_are)
     int x = nl_graph_add_input(&graph, "x", NL_TENSOR_REAL, (struct nl_extent){2, 2, 1}, NL_NONE);
     struct nl_activate relu = {.kind = NL_RELU};
     struct nl_linear linear = {.out = 3};
-    int first = nl_graph_add(&graph, &(struct nl_new_node){.operation = &nl_activate_operation, .arguments = &relu, .name = "before", .in = {x}, .inputs = 1}, &err);
-    int logits = nl_graph_add(&graph, &(struct nl_new_node){.operation = &nl_linear_operation, .arguments = &linear, .name = "head", .in = {first}, .inputs = 1}, &err);
+    int first =
+        nl_graph_add(&graph, &(struct nl_new_node){.operation = &nl_activate_operation, .arguments = &relu, .name = "before", .in = {x}, .inputs = 1}, &err);
+    int logits =
+        nl_graph_add(&graph, &(struct nl_new_node){.operation = &nl_linear_operation, .arguments = &linear, .name = "head", .in = {first}, .inputs = 1}, &err);
     nl_graph_add(&graph, &(struct nl_new_node){.operation = &nl_linear_operation, .arguments = &linear, .name = "aside", .in = {first}, .inputs = 1}, &err);
     nl_graph_end(&graph, logits);
     ck_assert_int_eq(matches(&graph, "before,head,aside"), 3);

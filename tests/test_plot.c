@@ -195,8 +195,9 @@ START_TEST(runs_on_their_way_are_steps)
     const char *line = strstr(script, "$line2_2 << EOD\n");
     double there[7], end[7];
     ck_assert(line && strstr(script, "\nset logscale x") && strstr(script, "$median2_2 << EOD\n 20 50\n") && strstr(script, "$line2_2 using 1:2 with steps"));
-    ck_assert_int_eq(sscanf(line, "%*[^\n] %*[^\n] %lf %lf %lf %lf %lf %lf %lf %lf %lf %lf %lf %lf %lf %lf", &there[0], &there[1], &there[2], &there[3], &there[4], &there[5],
-                            &there[6], &end[0], &end[1], &end[2], &end[3], &end[4], &end[5], &end[6]), 14);
+    ck_assert_int_eq(sscanf(line, "%*[^\n] %*[^\n] %lf %lf %lf %lf %lf %lf %lf %lf %lf %lf %lf %lf %lf %lf", &there[0], &there[1], &there[2], &there[3],
+                            &there[4], &there[5], &there[6], &end[0], &end[1], &end[2], &end[3], &end[4], &end[5], &end[6]),
+                     14);
     ck_assert(there[0] == 20 && there[4] == 5 && there[5] == 3 && there[6] == 0 && end[0] == 7040 && end[4] == 2 && end[5] == 0 && end[6] == 2);
     double z = 1.959963984540054, half = z * sqrt(3.0 / (5 * 2)) / -log(0.4); /* one term of Greenwood's sum */
     ck_assert_double_eq_tol(there[1], 40.0, 1e-9);
@@ -259,15 +260,18 @@ END_TEST
 /* Any key of the sweep is an axis, a colour or a panel; a method to which the panels' key does not apply stands in all of them. */
 START_TEST(keys_are_dealt_out)
 {
-    static const char *const facet[] = {"plot.kind=figure", "plot.x=norm.kind", "plot.facet=norm.stat_batch", "plot.mark=bars", "plot.labels=bn=Batch norm", NULL};
+    static const char *const facet[] = {"plot.kind=figure", "plot.x=norm.kind",          "plot.facet=norm.stat_batch",
+                                        "plot.mark=bars",   "plot.labels=bn=Batch norm", NULL};
     char *script = script_of(&(struct synthetic){.kind = "small_batch", .seeds = 2, .ghost = true}, facet, "figure");
     ck_assert_int_eq(count(script, "# panel "), 2);
-    ck_assert(strstr(script, "samples sharing statistics 64") && strstr(script, "\"Batch norm\" 0, \"LN\" 1, \"no norm\" 2") && strstr(script, "with boxxyerror"));
+    ck_assert(strstr(script, "samples sharing statistics 64") && strstr(script, "\"Batch norm\" 0, \"LN\" 1, \"no norm\" 2") &&
+              strstr(script, "with boxxyerror"));
     const char *second = strstr(script, "$mean2_1 << EOD\n");
     ck_assert(second && count(second, "\n ") >= 3 && strstr(second, "\n 1 ") && strstr(second, "\n 2 "));
     free(script);
 
-    static const char *const colour[] = {"plot.kind=figure", "plot.x=train.batch", "plot.colour=train.lr", "plot.colours=0.1=#123456", "plot.legend=right", NULL};
+    static const char *const colour[] = {"plot.kind=figure",         "plot.x=train.batch", "plot.colour=train.lr",
+                                         "plot.colours=0.1=#123456", "plot.legend=right",  NULL};
     script = script_of(&(struct synthetic){.kind = "heatmap", .seeds = 2}, colour, "figure");
     ck_assert_int_eq(count(script, "# panel "), 3);
     ck_assert(strstr(script, "# panel 1: BN\n") && strstr(script, "\"learning rate 0.01\"") && strstr(script, "'#123456'"));
@@ -284,7 +288,8 @@ END_TEST
 /* plot.width and plot.height are those of the file, for every kind of picture. */
 START_TEST(sizes_are_those_of_the_file)
 {
-    static const char *const overrides[] = {"plot.kind=small_batch,lr_tolerance,curves,heatmap,figure,steps", "plot.width=12", "plot.height=9", "plot.dpi=100", NULL},
+    static const char *const overrides[] = {"plot.kind=small_batch,lr_tolerance,curves,heatmap,figure,steps", "plot.width=12", "plot.height=9", "plot.dpi=100",
+                                            NULL},
                              *const names[] = {"small_batch.png", "lr_tolerance.png", "curves.png", "heatmap.png", "figure.png", "steps.png"};
     if (!have_gnuplot()) {
         puts("skipped: gnuplot is not installed");
@@ -340,7 +345,8 @@ START_TEST(captions_stand_where_they_are_wanted)
     struct nl_text report = {0};
     draw(folder, (const char *const[]){"plot.protocol=50 % of_all", NULL}, &(struct nl_plot_options){0}, &report);
     char *plain = read_plot(folder, "small_batch.txt"), *escaped = read_plot(folder, "small_batch.tex");
-    ck_assert(strstr(plain, " Protocol: 50 % of_all.\n") && strstr(escaped, "\\caption{Mean of 2 seeds with its 95 \\% CI") && strstr(escaped, " Protocol: 50 \\% of\\_all.}\n"));
+    ck_assert(strstr(plain, " Protocol: 50 % of_all.\n") && strstr(escaped, "\\caption{Mean of 2 seeds with its 95 \\% CI") &&
+              strstr(escaped, " Protocol: 50 \\% of\\_all.}\n"));
     free(plain);
     free(escaped);
     nl_text_release(&report);
@@ -424,7 +430,8 @@ START_TEST(numbers_are_short_and_readable)
         double value;
         int digits;
         const char *label;
-    } cases[] = {{0.05, 4, "0.05"}, {1e-5, 4, "1e-5"}, {0.0316228, 4, "0.03162"}, {10240, 4, "10240"}, {-99999, 3, "-99999"}, {1e5, 4, "1e5"}, {123456, 4, "1.235e5"}, {0, 4, "0"}};
+    } cases[] = {{0.05, 4, "0.05"},     {1e-5, 4, "1e-5"}, {0.0316228, 4, "0.03162"}, {10240, 4, "10240"},
+                 {-99999, 3, "-99999"}, {1e5, 4, "1e5"},   {123456, 4, "1.235e5"},    {0, 4, "0"}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char *label = nl_number_label(cases[i].value, cases[i].digits);
         ck_assert_str_eq(label, cases[i].label);
@@ -442,7 +449,9 @@ START_TEST(titles_break_at_commas)
     nl_page_open(&page, 4, 1.25);
     static const char *const titles[] = {"brought up to date, batch size 32", "learning rate 0.01778", "as they were, batch size 8"};
     static const char *const lines[][2] = {
-        {"\"brought\u00a0up\u00a0to\u00a0date,\"", "\"batch\u00a0size\u00a032\""}, {"\"learning\u00a0rate\u00a00.01778\"", ""}, {"\"as\u00a0they\u00a0were, batch\u00a0size\u00a08\"", ""},
+        {"\"brought\u00a0up\u00a0to\u00a0date,\"", "\"batch\u00a0size\u00a032\""},
+        {"\"learning\u00a0rate\u00a00.01778\"", ""},
+        {"\"as\u00a0they\u00a0were, batch\u00a0size\u00a08\"", ""},
     };
     for (size_t i = 0; i < sizeof titles / sizeof *titles; i++) {
         nl_page_reserve_title(&page, titles[i]);

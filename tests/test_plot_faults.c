@@ -51,8 +51,9 @@ static int panels_of(const char *script, struct nl_box *out)
         const char *end = strstr(at + 1, "\n# panel ");
         ck_assert_int_lt(count, MOST_PANELS);
         for (const char *line = at; (line = strstr(line, "\nset lmargin")) && (!end || line < end); line++)
-            ck_assert_int_eq(sscanf(line, "\nset lmargin at screen %lf; set rmargin at screen %lf; set bmargin at screen %lf; set tmargin at screen %lf", &out[count].left,
-                                    &out[count].right, &out[count].bottom, &out[count].top), 4);
+            ck_assert_int_eq(sscanf(line, "\nset lmargin at screen %lf; set rmargin at screen %lf; set bmargin at screen %lf; set tmargin at screen %lf",
+                                    &out[count].left, &out[count].right, &out[count].bottom, &out[count].top),
+                             4);
         count++;
     }
     return count;
@@ -63,8 +64,8 @@ static const char *next_label(const char *from, const char *how, char text[256],
 {
     char stands[64];
     for (; (from = strstr(from, "set label \"")); from++)
-        if (sscanf(from, "set label \"%255[^\"]\" at screen %lf, screen %lf %63[^,]noenhanced font", text, x, y, stands) == 4 && strncmp(stands, how, strlen(how)) == 0 &&
-            sscanf(strstr(from, "sprintf('"), "sprintf(',%%.3g', %lf", size) == 1)
+        if (sscanf(from, "set label \"%255[^\"]\" at screen %lf, screen %lf %63[^,]noenhanced font", text, x, y, stands) == 4 &&
+            strncmp(stands, how, strlen(how)) == 0 && sscanf(strstr(from, "sprintf('"), "sprintf(',%%.3g', %lf", size) == 1)
             return from + 1;
     return NULL;
 }
@@ -160,8 +161,8 @@ END_TEST
 /* Titles of panels are broken into lines as wide as the panel, above it and below the panel over it, and name no key of the configuration. */
 START_TEST(titles_stand_apart)
 {
-    static const char *const overrides[] = {"plot.labels=0.01=the smallest learning rate that was tried here, 2=two samples alone in every batch", "plot.width=8.4",
-                                            "plot.height=16", NULL};
+    static const char *const overrides[] = {"plot.labels=0.01=the smallest learning rate that was tried here, 2=two samples alone in every batch",
+                                            "plot.width=8.4", "plot.height=16", NULL};
     struct picture picture = draw(&(struct synthetic){.kind = "heatmap", .seeds = 2}, overrides, "curves");
     struct nl_box box[MOST_PANELS];
     int panels = panels_of(picture.script, box), titles = 0;
@@ -186,7 +187,8 @@ END_TEST
 /* Labels along the page end before its edges, however low it is. */
 START_TEST(upright_labels_are_whole)
 {
-    static const char *const kinds[] = {"small_batch", "lr_tolerance", "curves", "heatmap", "figure", "steps"}, *const heights[] = {"plot.height=auto", "plot.height=3.5"},
+    static const char *const kinds[] = {"small_batch", "lr_tolerance", "curves", "heatmap", "figure", "steps"},
+                             *const heights[] = {"plot.height=auto", "plot.height=3.5"},
                              *const metrics[] = {"plot.metric=train_loss", "plot.metric=train_accuracy"};
     for (int i = 0; i < 24; i++) {
         const char *kind = kinds[i % 6], *made = i % 6 < 2 ? kind : "heatmap";
@@ -226,7 +228,8 @@ END_TEST
 START_TEST(heat_maps_tell_good_cells_apart)
 {
     struct picture picture = draw(&(struct synthetic){.kind = "heatmap", .seeds = 2}, NULL, "heatmap");
-    ck_assert(strstr(picture.script, "set palette defined (0 '#fde725', 1 '#addc30'") && strstr(picture.script, "8 '#440154')") && strstr(picture.script, "set logscale cb"));
+    ck_assert(strstr(picture.script, "set palette defined (0 '#fde725', 1 '#addc30'") && strstr(picture.script, "8 '#440154')") &&
+              strstr(picture.script, "set logscale cb"));
     ck_assert(strstr(picture.script, " 3.0 ") && strstr(picture.script, "\n$best1 << EOD\n") && strstr(picture.caption, "Frame: the best mean of a panel"));
     release(&picture);
     static const char *const accuracy[] = {"plot.metric=test_accuracy", NULL};
@@ -240,7 +243,8 @@ END_TEST
 START_TEST(crosses_stand_in_the_strip)
 {
     struct picture picture = draw(&(struct synthetic){.kind = "curves", .seeds = 5, .ln_diverged = 2}, NULL, "curves");
-    const char *crosses = strstr(picture.script, "$failed2 << EOD\n 0.5 1 × 29362\n 0.5 1 × 29362\nEOD\n"), *range = strstr(picture.script, "set yrange [0.5:1.5]\nplot NaN");
+    const char *crosses = strstr(picture.script, "$failed2 << EOD\n 0.5 1 × 29362\n 0.5 1 × 29362\nEOD\n"),
+               *range = strstr(picture.script, "set yrange [0.5:1.5]\nplot NaN");
     ck_assert(crosses && range && strstr(crosses, "$failed2 using 1:2:3:4 with labels"));
     ck_assert_ptr_null(strstr(strstr(crosses, "\nEOD\n"), "×"));
     release(&picture);
@@ -251,7 +255,8 @@ END_TEST
 START_TEST(legends_stand_beside_the_axes)
 {
     static const char *const places[] = {"plot.legend=above", "plot.legend=below", "plot.legend=right"},
-                             *const sizes[][3] = {{"plot.width=8.4", "plot.height=auto", "plot.font_size=8"}, {"plot.width=7", "plot.height=6", "plot.font_size=8"},
+                             *const sizes[][3] = {{"plot.width=8.4", "plot.height=auto", "plot.font_size=8"},
+                                                  {"plot.width=7", "plot.height=6", "plot.font_size=8"},
                                                   {"plot.width=25.4", "plot.height=14.3", "plot.font_size=20"}};
     for (int i = 0; i < 9; i++) {
         const char *const *size_keys = sizes[i / 3];
@@ -280,7 +285,8 @@ START_TEST(slides_have_lines_of_their_size)
     static const char *const sizes[] = {"plot.font_size=8", "plot.font_size=16"}, *const formats[] = {"terminal svg", "terminal pngcairo", "terminal pdfcairo"};
     struct picture picture[2];
     for (int i = 0; i < 2; i++)
-        picture[i] = draw(&(struct synthetic){.kind = "small_batch", .seeds = 2}, (const char *const[]){sizes[i], "plot.width=17", "plot.height=12", NULL}, "small_batch");
+        picture[i] = draw(&(struct synthetic){.kind = "small_batch", .seeds = 2}, (const char *const[]){sizes[i], "plot.width=17", "plot.height=12", NULL},
+                          "small_batch");
     for (int k = 0; k < 3; k++) {
         double line[2], point[2];
         for (int i = 0; i < 2; i++) {
@@ -302,7 +308,8 @@ END_TEST
 /* Of more panels than fit, those that are drawn go from the first value of a key to the last. */
 START_TEST(panels_are_left_out_evenly)
 {
-    struct picture picture = draw(&(struct synthetic){.kind = "heatmap", .seeds = 2}, (const char *const[]){"plot.kind=curves", "plot.width=6", "plot.height=4", NULL}, "curves");
+    struct picture picture =
+        draw(&(struct synthetic){.kind = "heatmap", .seeds = 2}, (const char *const[]){"plot.kind=curves", "plot.width=6", "plot.height=4", NULL}, "curves");
     struct nl_box box[MOST_PANELS];
     ck_assert_int_eq(panels_of(picture.script, box), 2);
     ck_assert(strstr(picture.script, "learning rate 0.01\n") && strstr(picture.script, "learning rate 1\n"));

@@ -25,7 +25,8 @@ START_TEST(markup_is_escaped)
     expect(nl_html_add, "<b onclick='x'>&amp;\"", "&lt;b onclick=&#39;x&#39;&gt;&amp;amp;&quot;");
     expect(nl_markdown_add, "a|b *c* _d_ `e` <f> ~g~ $h$ \\", "a\\|b \\*c\\* \\_d\\_ \\`e\\` \\<f> \\~g\\~ \\$h\\$ \\\\");
     expect(nl_markdown_add, "[a](javascript:b) [c]: d &lt; A & B [1, 2]", "[a\\](javascript:b) [c\\]: d \\&lt; A & B [1, 2]");
-    expect(nl_latex_add, "\\input{x} 5 % a_b $c$ #d ~ ^ --e", "\\textbackslash{}input\\{x\\} 5 \\% a\\_b \\$c\\$ \\#d \\textasciitilde{} \\textasciicircum{} -{}-{}e");
+    expect(nl_latex_add, "\\input{x} 5 % a_b $c$ #d ~ ^ --e",
+           "\\textbackslash{}input\\{x\\} 5 \\% a\\_b \\$c\\$ \\#d \\textasciitilde{} \\textasciicircum{} -{}-{}e");
     expect(nl_latex_add, "Müller ± 中", "Müller $\\pm$ [U+4E2D]");
 }
 END_TEST
@@ -84,14 +85,16 @@ static char *element(const char *svg)
 
 START_TEST(a_picture_is_shapes_alone)
 {
-    char *out = element("<?xml version='1.0'?><svg xmlns='http://www.w3.org/2000/svg' xmlns:xlink='http://www.w3.org/1999/xlink' onload='a()' viewBox='0 0 1 1'>"
-                        "<title>t</title><script>evil()</script><style>@import url(http://evil)</style><a xlink:href='http://evil'><rect/></a>"
-                        "<foreignObject><p>evil</p></foreignObject><image xlink:href='http://evil/x.png'/><image xlink:href='data:image/png;base64,AA=='/>"
-                        "<defs><path id='m' ONCLICK='a()'/></defs><use xlink:href='#m'/><use xlink:href='other.svg#m'/>"
-                        "<g clip-path='url(#c)' style='fill:\\75 rl(http://evil)' fill='URL(http://evil)' class='wide'>x<text>a &lt; b ]]&gt;</text></g></svg>");
-    ck_assert_str_eq(out, "<svg xmlns=\"http://www.w3.org/2000/svg\" role=\"img\" aria-label=\"a &quot;label&quot;\" viewBox=\"0 0 1 1\"><image></image>\n"
-                          "<image href=\"data:image/png;base64,AA==\"></image>\n<defs><path id=\"p-m\"></path>\n</defs>\n<use href=\"#p-m\"></use>\n<use></use>\n"
-                          "<g clip-path=\"url(#p-c)\"><text>a &lt; b ]]&gt;</text>\n</g>\n</svg>\n");
+    char *out =
+        element("<?xml version='1.0'?><svg xmlns='http://www.w3.org/2000/svg' xmlns:xlink='http://www.w3.org/1999/xlink' onload='a()' viewBox='0 0 1 1'>"
+                "<title>t</title><script>evil()</script><style>@import url(http://evil)</style><a xlink:href='http://evil'><rect/></a>"
+                "<foreignObject><p>evil</p></foreignObject><image xlink:href='http://evil/x.png'/><image xlink:href='data:image/png;base64,AA=='/>"
+                "<defs><path id='m' ONCLICK='a()'/></defs><use xlink:href='#m'/><use xlink:href='other.svg#m'/>"
+                "<g clip-path='url(#c)' style='fill:\\75 rl(http://evil)' fill='URL(http://evil)' class='wide'>x<text>a &lt; b ]]&gt;</text></g></svg>");
+    ck_assert_str_eq(out,
+                     "<svg xmlns=\"http://www.w3.org/2000/svg\" role=\"img\" aria-label=\"a &quot;label&quot;\" viewBox=\"0 0 1 1\"><image></image>\n"
+                     "<image href=\"data:image/png;base64,AA==\"></image>\n<defs><path id=\"p-m\"></path>\n</defs>\n<use href=\"#p-m\"></use>\n<use></use>\n"
+                     "<g clip-path=\"url(#p-c)\"><text>a &lt; b ]]&gt;</text>\n</g>\n</svg>\n");
     free(out);
 }
 END_TEST

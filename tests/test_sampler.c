@@ -18,7 +18,8 @@
 enum { VOCABULARY = 6, DRAWS = 20000 };
 static const double logits[VOCABULARY] = {0.5, -1, 2, 2, -30, 1};
 
-/* With a fixed seed the counts are always the same: their distance from what is expected is one draw of chi squared, which stays below 25 in 9,999 of 10,000. */
+/* With a fixed seed the counts are always the same: their distance from what is expected is one draw of chi squared, which stays below 25 in 9,999 of 10,000.
+ */
 static void expect_softmax(double temperature, int top, unsigned kept)
 {
     struct nl_token_draw how = {.temperature = temperature, .top = top, .seed = 7};
@@ -113,7 +114,8 @@ static double loss_by_sampler(const struct nl_config *config, const char *model,
             sum += loss_of(row, alphabet.count, test[w * CONTEXT + s + 1]);
         }
     /* Of a text that is longer than the window the last tokens count. */
-    ck_assert(nl_sampler_logits(sampler, tokens, LENGTH, slid, &err) == NL_OK && nl_sampler_logits(sampler, tokens + LENGTH - CONTEXT, CONTEXT, row, &err) == NL_OK);
+    ck_assert(nl_sampler_logits(sampler, tokens, LENGTH, slid, &err) == NL_OK &&
+              nl_sampler_logits(sampler, tokens + LENGTH - CONTEXT, CONTEXT, row, &err) == NL_OK);
     ck_assert(memcmp(row, slid, (size_t)alphabet.count * sizeof *row) == 0);
     free(row);
     free(slid);

@@ -94,7 +94,8 @@ static void add_layer(struct builder *b, const char *word, int number)
     } else if (!strcmp(kind, "linear")) {
         b->at = by_position(b, atoi(told), name);
     } else if (!strcmp(kind, "tied")) {
-        b->at = add(b->graph, &nl_linear_operation, &(struct nl_linear){.out = b->vocabulary, .by_position = true}, name, 2, (int[]){b->at, b->table}, WITHOUT_BIAS);
+        b->at = add(b->graph, &nl_linear_operation, &(struct nl_linear){.out = b->vocabulary, .by_position = true}, name, 2, (int[]){b->at, b->table},
+                    WITHOUT_BIAS);
     } else if (!strcmp(kind, "learned") || !strcmp(kind, "sin")) {
         b->at = one(b, &nl_positions_operation, &(struct nl_position_encoding){.sinusoidal = !strcmp(kind, "sin")}, name);
     } else if (!strcmp(kind, "cls")) {

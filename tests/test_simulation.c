@@ -438,7 +438,8 @@ static double play(double p, int sweeps)
 static void report(const struct scenario *s, const struct nl_experiment *experiment, const struct tally *t, struct nl_text *misses)
 {
     double level = experiment->config.plot.level, nominal = s->wrong_bound > 0.0 ? s->wrong_bound : 1.0 - level;
-    double bound = nominal + play(nominal, t->sweeps), covered = s->cover_bound > 0.0 ? s->cover_bound : level, cover_bound = covered - play(covered, t->sweeps);
+    double bound = nominal + play(nominal, t->sweeps), covered = s->cover_bound > 0.0 ? s->cover_bound : level,
+           cover_bound = covered - play(covered, t->sweeps);
     bool fails = false;
     for (int m = 0; m < METHODS; m++)
         for (int p = 0; p < POINTS; p++)

@@ -59,7 +59,9 @@ static void make(struct made *out, const struct made_runs *runs)
     struct nl_error err = {{0}};
     *out = (struct made){.folder = scratch_make()};
     nl_text_add(&file, yaml, runs->seeds);
-    nl_text_add(&trials, "trial,norm.kind,train.seed,status,failed_step,steps,classes,train_samples,val_samples,test_samples,test_overlap,train_accuracy,test_accuracy\n");
+    nl_text_add(
+        &trials,
+        "trial,norm.kind,train.seed,status,failed_step,steps,classes,train_samples,val_samples,test_samples,test_overlap,train_accuracy,test_accuracy\n");
     nl_text_add(&curves, "trial,norm.kind,train.seed,step,epoch,samples,split,eval,lr,loss,accuracy\n");
     for (int method = 0, trial = 1; method < 2; method++)
         for (int seed = 0; seed < runs->seeds; seed++, trial++) {
@@ -176,7 +178,8 @@ START_TEST(censored_runs_are_bounds)
     ck_assert_ptr_nonnull(strstr(answer.evidence.at, "no norm: more than 880 updates (median; 1 of 8 runs got there)"));
     nl_answer_release(&answer);
 
-    const struct made_runs neither = {.seeds = 6, .bn = {INFINITY, INFINITY, INFINITY, INFINITY, 100, 100}, .none = {INFINITY, INFINITY, INFINITY, INFINITY, INFINITY, 200}};
+    const struct made_runs neither = {
+        .seeds = 6, .bn = {INFINITY, INFINITY, INFINITY, INFINITY, 100, 100}, .none = {INFINITY, INFINITY, INFINITY, INFINITY, INFINITY, 200}};
     claim = ask(&neither, &answer);
     ck_assert_int_eq(claim.finding, NL_FOUND_NOTHING);
     ck_assert_ptr_nonnull(claim.obstacle);

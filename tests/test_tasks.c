@@ -96,7 +96,8 @@ END_TEST
 
 START_TEST(chance_is_what_guessing_gives)
 {
-    struct nl_experiment copying = load((const char *const[]){"data.name=copy", "data.length=30", NULL}), adding = load((const char *const[]){"data.name=adding", NULL}),
+    struct nl_experiment copying = load((const char *const[]){"data.name=copy", "data.length=30", NULL}),
+                         adding = load((const char *const[]){"data.name=adding", NULL}),
                          recall = load((const char *const[]){"data.name=recall", "data.length=4", "data.symbols=5", NULL});
     struct nl_dataset *set = open_set(&copying.config);
     struct nl_split view = make_view(set, &copying.config);
@@ -169,7 +170,8 @@ END_TEST
 START_TEST(colours_keep_their_standardization)
 {
     struct nl_experiment plain = load((const char *const[]){"data.name=synth", "data.train=20", "data.test=4", "data.size=8", NULL}),
-                         cut = load((const char *const[]){"data.name=synth", "data.train=20", "data.test=4", "data.size=8", "data.as=patches", "data.patch=2", NULL});
+                         cut = load(
+                             (const char *const[]){"data.name=synth", "data.train=20", "data.test=4", "data.size=8", "data.as=patches", "data.patch=2", NULL});
     struct nl_dataset *images = open_set(&plain.config), *sequences = open_set(&cut.config);
     struct nl_split a = make_view(images, &plain.config), b = make_view(sequences, &cut.config);
     float image[192], sequence[192];
@@ -190,7 +192,8 @@ END_TEST
 START_TEST(the_permutation_of_pixels_is_one_for_all)
 {
     struct nl_experiment plain = load((const char *const[]){"data.name=digits", "data.as=pixels", NULL}),
-                         moved = load((const char *const[]){"data.name=digits", "data.as=pixels", "data.permute=true", "data.split_seed=5", "train.seed=9", NULL});
+                         moved =
+                             load((const char *const[]){"data.name=digits", "data.as=pixels", "data.permute=true", "data.split_seed=5", "train.seed=9", NULL});
     struct nl_dataset *a = open_set(&plain.config), *b = open_set(&moved.config);
     int32_t order[64];
     nl_stream_permutation(nl_stream(0, "permute"), 0, order, 64);
@@ -206,8 +209,9 @@ END_TEST
 
 START_TEST(real_targets_are_learned_by_their_squared_error)
 {
-    struct nl_experiment experiment = load((const char *const[]){"data.name=adding", "data.length=4", "data.train=512", "data.test=128", "model.depth=2", "norm.kind=none",
-                                                                 "train.batch=32", "train.lr=0.05", "train.epochs=12", _i ? "device.kind=ref" : "device.kind=cpu", NULL});
+    struct nl_experiment experiment =
+        load((const char *const[]){"data.name=adding", "data.length=4", "data.train=512", "data.test=128", "model.depth=2", "norm.kind=none", "train.batch=32",
+                                   "train.lr=0.05", "train.epochs=12", _i ? "device.kind=ref" : "device.kind=cpu", NULL});
     struct nl_dataset *set = open_set(&experiment.config);
     struct nl_trial_result result;
     struct nl_error err = {{0}};
@@ -251,7 +255,8 @@ START_TEST(what_cannot_be_is_said)
         {{"data.name=digits", "data.as=rows", "data.crop=1"}, "'data.crop' is for images, and these data are sequences"},
         {{"data.name=copy", "train.label_noise=0.1"}, "'train.label_noise' is for data with one label a sample, which 'copy' has not"},
         {{"data.name=adding", "train.label_smoothing=0.1"}, "'train.label_smoothing' is for labels, and 'adding' has real targets"},
-        {{"data.name=adding", "sweep.seeds=2"}, "'plot.metric' test_error counts right answers, and 'adding' has real targets: test_loss is their mean squared error"},
+        {{"data.name=adding", "sweep.seeds=2"},
+         "'plot.metric' test_error counts right answers, and 'adding' has real targets: test_loss is their mean squared error"},
         {{"data.name=parity", "plot.metric=test_perplexity"}, "'plot.metric' test_perplexity is of data with a label at each position, which 'parity' has not"},
     };
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
@@ -274,7 +279,8 @@ END_TEST
 START_TEST(sequences_are_exported_with_lengths_and_targets)
 {
     char *folder = scratch_make();
-    struct nl_experiment experiment = load((const char *const[]){"data.name=adding", "data.length=5", "data.min_length=3", "data.train=9", "data.test=2", NULL});
+    struct nl_experiment experiment =
+        load((const char *const[]){"data.name=adding", "data.length=5", "data.min_length=3", "data.train=9", "data.test=2", NULL});
     struct nl_dataset *set = open_set(&experiment.config);
     struct nl_split view = make_view(set, &experiment.config);
     struct nl_error err = {{0}};
@@ -437,7 +443,8 @@ START_TEST(rows_of_ids_have_a_label_each_or_one_a_position)
     write_array(folder, "train_labels.npy", NL_I64, 1, (size_t[]){10}, labels);
     struct nl_experiment experiment = of_folder(folder, NULL);
     struct nl_data_facts facts = nl_data_facts(&experiment.config);
-    ck_assert(facts.pool && facts.train == 8 && facts.test == 2 && facts.shape.vocabulary == 30 && facts.shape.classes == 4 && facts.shape.target == NL_TARGET_CLASS);
+    ck_assert(facts.pool && facts.train == 8 && facts.test == 2 && facts.shape.vocabulary == 30 && facts.shape.classes == 4 &&
+              facts.shape.target == NL_TARGET_CLASS);
     struct nl_dataset *set = open_set(&experiment.config);
     struct nl_split view = make_view(set, &experiment.config);
     ck_assert_mem_eq(nl_split_rows(&view, "x").at, ids, sizeof ids);

@@ -172,7 +172,9 @@ START_TEST(no_state_sees_what_comes_later)
         for (int m = 0; m < 3; m++) {
             char kind[64];
             snprintf(kind, sizeof kind, "norm.kind=%s", nl_norms[k]->name);
-            const char *name = nl_norms[k]->name, *needs = !strcmp(name, "custom") ? "norm.sets=[channels/4]" : !strcmp(name, "cbn") ? "norm.compensate=false" : "";
+            const char *name = nl_norms[k]->name, *needs = !strcmp(name, "custom") ? "norm.sets=[channels/4]"
+                                                           : !strcmp(name, "cbn")  ? "norm.compensate=false"
+                                                                                   : "";
             const char *const words[] = {kind, archs[_i], more[m], needs, NULL};
             const struct nl_config config = config_of(words);
             const struct nl_norm *norm = nl_norm_of(&config);
@@ -214,8 +216,8 @@ START_TEST(leaks_are_refused)
             if (!trouble)
                 nl_graph_release(&graph);
             else
-                ck_assert_msg(!strncmp(key, "norm.", 5) && (strstr(trouble, "norm.leaks") != NULL) == ((of_batch || of_window) && !allowed), "%s: %s: %s", name, key,
-                              trouble);
+                ck_assert_msg(!strncmp(key, "norm.", 5) && (strstr(trouble, "norm.leaks") != NULL) == ((of_batch || of_window) && !allowed), "%s: %s: %s", name,
+                              key, trouble);
         }
     }
 }

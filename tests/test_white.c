@@ -91,7 +91,8 @@ START_TEST(channels_of_a_group_come_out_without_correlation)
             for (int e = 0; e < CHANNELS * CHANNELS; e++) {
                 int i = e / CHANNELS, j = e % CHANNELS, width = CHANNELS / groups;
                 if (i / width == j / width)
-                    ck_assert_msg(fabs(covariance(probe.y, i, j) - (i == j)) <= 1e-14 * condition, "channels %d and %d: %.17g", i, j, covariance(probe.y, i, j));
+                    ck_assert_msg(fabs(covariance(probe.y, i, j) - (i == j)) <= 1e-14 * condition, "channels %d and %d: %.17g", i, j,
+                                  covariance(probe.y, i, j));
             }
             nl_probe_release(&probe);
         }
@@ -127,7 +128,8 @@ static void check_limit(const struct nl_backend *backend, double condition, doub
         struct nl_probe a = run(&newton, backend);
         double y = distance(a.y, b.y), dx = distance(a.dx, b.dx);
         ck_assert_msg(i >= TIMES - LAST ? y <= rounding && dx <= 10 * rounding : y < before || y <= rounding,
-                      "%s, condition %g, %d iterations: y is %.3g and dx %.3g from that of ZCA, before %.3g", backend->name, condition, iterations[i], y, dx, before);
+                      "%s, condition %g, %d iterations: y is %.3g and dx %.3g from that of ZCA, before %.3g", backend->name, condition, iterations[i], y, dx,
+                      before);
         before = y;
         nl_probe_release(&a);
     }

@@ -38,7 +38,8 @@ static inline void training_data(struct training *t, struct nl_shape shape, int 
     for (int n = 0; n < count; n++) {
         int label = t->dataset.labels[n] = (int)nl_stream_below(stream, 0, (uint64_t)n, (uint32_t)shape.classes);
         for (size_t i = 0; i < image; i++)
-            t->dataset.pixels[(size_t)n * image + i] = (uint8_t)(nl_stream_bits(stream, (uint64_t)(1 + label), i) % 128 + nl_stream_bits(stream, (uint64_t)(100 + n), i) % 128);
+            t->dataset.pixels[(size_t)n * image + i] =
+                (uint8_t)(nl_stream_bits(stream, (uint64_t)(1 + label), i) % 128 + nl_stream_bits(stream, (uint64_t)(100 + n), i) % 128);
     }
 }
 
@@ -50,8 +51,8 @@ static inline const char *training_make(struct training *t, const struct nl_back
     t->replicas = replicas;
     training_data(t, shape, count);
     if (nl_split_make(&t->dataset, &t->config, &t->view, &err) != NL_OK ||
-        (t->graph.nodes == 0 && nl_model_build(&t->config, shape, &t->graph, &key, &err) != NL_OK) ||
-        backend->thread_begin(0, &err) != NL_OK || nl_plan_make(&t->plan, backend, &t->graph, &t->config, &t->view, t->evaluated ? t->evaluated : 1, replicas, &err) != NL_OK)
+        (t->graph.nodes == 0 && nl_model_build(&t->config, shape, &t->graph, &key, &err) != NL_OK) || backend->thread_begin(0, &err) != NL_OK ||
+        nl_plan_make(&t->plan, backend, &t->graph, &t->config, &t->view, t->evaluated ? t->evaluated : 1, replicas, &err) != NL_OK)
         return err.text;
     for (int r = 0; r < replicas; r++)
         nl_plan_write(&t->plan, r, &t->config, &t->view);
@@ -92,7 +93,9 @@ static inline void training_rates(const struct training *t)
             .clip_norm = t->config.train.clip_norm,
             .dropout = t->config.model.dropout,
             .norm_eps = t->config.norm.eps,
-            .norm_numbers = {[NL_R_MAX] = t->config.norm.r_max, [NL_D_MAX] = t->config.norm.d_max, [NL_WINDOW] = 1 + (double)nl_norm_history(&t->config, &nl_norm_cbn),
+            .norm_numbers = {[NL_R_MAX] = t->config.norm.r_max,
+                             [NL_D_MAX] = t->config.norm.d_max,
+                             [NL_WINDOW] = 1 + (double)nl_norm_history(&t->config, &nl_norm_cbn),
                              [NL_MOMENTUM_RATE] = t->config.norm.momentum_lr},
             .norm_momentum = t->config.norm.momentum,
         };

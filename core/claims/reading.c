@@ -77,7 +77,10 @@ struct nl_part_scale nl_part_scale(const struct nl_published_part *part, const s
         out.share = reading->quantity == NL_QUANTITY_ZEROS;
         out.scale = out.share ? 100.0 : 1.0;
         out.ratio = reading->quantity == NL_QUANTITY_NORM || reading->quantity == NL_QUANTITY_STD;
-        out.unit = out.ratio ? (part->slope ? "x a doubling" : "x") : out.share ? (part->slope ? "points a doubling" : "points") : part->slope ? "a doubling" : "";
+        out.unit = out.ratio     ? (part->slope ? "x a doubling" : "x")
+                   : out.share   ? (part->slope ? "points a doubling" : "points")
+                   : part->slope ? "a doubling"
+                                 : "";
         return out;
     }
     out.sampling = metric.sampling;

@@ -225,8 +225,8 @@ static bool model_key_applies(const char *field, const struct nl_config *config)
         return config->model.arch == NL_RESNET && config->model.residual == NL_NF;
     if (!strcmp(field, "pool"))
         return config->model.arch == NL_CNN;
-    if (!strcmp(field, "heads") || !strcmp(field, "mlp_ratio") || !strcmp(field, "gated") || !strcmp(field, "causal") || !strcmp(field, "positions") || !strcmp(field, "tied") ||
-        !strcmp(field, "parallel") || !strcmp(field, "pool_tokens"))
+    if (!strcmp(field, "heads") || !strcmp(field, "mlp_ratio") || !strcmp(field, "gated") || !strcmp(field, "causal") || !strcmp(field, "positions") ||
+        !strcmp(field, "tied") || !strcmp(field, "parallel") || !strcmp(field, "pool_tokens"))
         return config->model.arch == NL_TRANSFORMER;
     if (!strcmp(field, "init_std"))
         return config->model.init == NL_NORMAL;
@@ -463,7 +463,8 @@ enum nl_order_of_epoch nl_sampling_of(const struct nl_config *config)
     return config->data.sampling == NL_SAMPLE_AUTO ? usual : (enum nl_order_of_epoch)config->data.sampling;
 }
 
-/* The other way round than the rest: auto is the word for on where it stands for it, and for off. What auto stands for with the user's own files only they say. */
+/* The other way round than the rest: auto is the word for on where it stands for it, and for off. What auto stands for with the user's own files only they say.
+ */
 static int causal_word(const struct nl_config *config)
 {
     bool each = config->data.name == NL_TEXT || config->data.name == NL_COPYING || config->data.name == NL_SORTING;
@@ -481,7 +482,8 @@ struct nl_config nl_config_settled(const struct nl_config *config)
     settled.norm.final = nl_has_final_norm(config) ? NL_SWITCH_ON : NL_SWITCH_OFF;
     settled.model.causal = causal_word(config);
     settled.data.sampling = (int)nl_sampling_of(config);
-    if (config->model.bias == NL_BIAS_AUTO && config->model.residual != NL_FIXUP && settled.norm.placement != NL_AFTER && norm.would_cancel_bias && !norm.cancels_bias)
+    if (config->model.bias == NL_BIAS_AUTO && config->model.residual != NL_FIXUP && settled.norm.placement != NL_AFTER && norm.would_cancel_bias &&
+        !norm.cancels_bias)
         settled.model.bias = NL_BIAS_ON;
     return settled;
 }

@@ -69,7 +69,8 @@ static void check_layers(const struct nl_config *config, const struct nl_experim
         nl_complain(diagnostics, experiment, "model.arch", "'model.arch' layers needs 'model.layers', the list of them");
     bool varies = nl_axis_with(experiment->axis, experiment->axes, nl_key_find("model.arch"), NULL);
     if (!listed && config->model.layers->count && !varies)
-        nl_complain(diagnostics, experiment, "model.layers", "'model.layers' is not read with 'model.arch' %s: write layers", nl_arch_names[config->model.arch]);
+        nl_complain(diagnostics, experiment, "model.layers", "'model.layers' is not read with 'model.arch' %s: write layers",
+                    nl_arch_names[config->model.arch]);
 }
 
 static void check_parts(const struct nl_config *config, const struct nl_experiment *experiment, struct nl_diagnostics *diagnostics)
@@ -120,21 +121,25 @@ static void check_stream(const struct nl_config *config, const struct nl_experim
 {
     bool streams = nl_sampling_of(config) == NL_SAMPLE_STREAM, stateful = nl_config_is_recurrent(config) && config->model.stateful;
     if (streams && config->data.name != NL_TEXT && config->data.name != NL_NPY)
-        nl_complain(diagnostics, experiment, "data.sampling", "'data.sampling' stream goes through one long text: the samples of 'data.name' %s do not follow one another",
+        nl_complain(diagnostics, experiment, "data.sampling",
+                    "'data.sampling' stream goes through one long text: the samples of 'data.name' %s do not follow one another",
                     nl_data_names[config->data.name]);
     if (streams && !config->train.drop_last)
-        nl_complain(diagnostics, experiment, "train.drop_last", "'data.sampling' stream has whole batches alone: 'train.drop_last' true leaves the last one out");
+        nl_complain(diagnostics, experiment, "train.drop_last",
+                    "'data.sampling' stream has whole batches alone: 'train.drop_last' true leaves the last one out");
     if (stateful && !streams)
         nl_complain(diagnostics, experiment, "model.stateful", "'model.stateful' goes on where the batch before ended: it needs 'data.sampling' stream");
     if (stateful && config->model.bidirectional)
-        nl_complain(diagnostics, experiment, "model.stateful", "'model.stateful' cannot be with 'model.bidirectional', of which one direction begins at the end");
+        nl_complain(diagnostics, experiment, "model.stateful",
+                    "'model.stateful' cannot be with 'model.bidirectional', of which one direction begins at the end");
 }
 
 static void check_warmup(const struct nl_config *config, const struct nl_experiment *experiment, struct nl_diagnostics *diagnostics)
 {
     bool by_steps = config->train.warmup_steps > 0, by_epochs = config->train.warmup_epochs > 0;
     if (by_steps && by_epochs)
-        nl_complain(diagnostics, experiment, "train.warmup_steps", "'train.warmup_steps' %lld and 'train.warmup_epochs' %g are two lengths of one warm-up: leave one at 0",
+        nl_complain(diagnostics, experiment, "train.warmup_steps",
+                    "'train.warmup_steps' %lld and 'train.warmup_epochs' %g are two lengths of one warm-up: leave one at 0",
                     (long long)config->train.warmup_steps, config->train.warmup_epochs);
     if (config->train.schedule == NL_INVERSE_SQRT && !by_steps && !by_epochs)
         nl_complain(diagnostics, experiment, "train.schedule",

@@ -15,7 +15,8 @@ static void check_other(const struct nl_config *config, const struct nl_experime
                     nl_placement_names[config->norm.placement], arch,
                     config->model.arch == NL_RESNET ? "before or preact" : nl_config_is_recurrent(config) ? "auto" : "before or after");
     if (config->model.init == NL_GPT2 || config->model.init == NL_TFIXUP)
-        nl_complain(diagnostics, experiment, "model.init", "'model.init' %s is of 'model.arch' transformer: write he, xavier or normal", nl_init_names[config->model.init]);
+        nl_complain(diagnostics, experiment, "model.init", "'model.init' %s is of 'model.arch' transformer: write he, xavier or normal",
+                    nl_init_names[config->model.init]);
 }
 
 void nl_check_transformer(const struct nl_config *config, const struct nl_experiment *experiment, struct nl_diagnostics *diagnostics)
@@ -26,11 +27,11 @@ void nl_check_transformer(const struct nl_config *config, const struct nl_experi
         return;
     }
     if (!is_of_transformer(placement))
-        nl_complain(diagnostics, experiment, "norm.placement", "'norm.placement' cannot be '%s' with 'model.arch' transformer: pre, post, peri, sandwich or deepnorm",
-                    nl_placement_names[placement]);
+        nl_complain(diagnostics, experiment, "norm.placement",
+                    "'norm.placement' cannot be '%s' with 'model.arch' transformer: pre, post, peri, sandwich or deepnorm", nl_placement_names[placement]);
     else if (config->model.parallel && placement != NL_PRE)
-        nl_complain(diagnostics, experiment, "model.parallel", "'model.parallel' has one normalizer in front of both branches: it needs 'norm.placement' pre, not %s",
-                    nl_placement_names[placement]);
+        nl_complain(diagnostics, experiment, "model.parallel",
+                    "'model.parallel' has one normalizer in front of both branches: it needs 'norm.placement' pre, not %s", nl_placement_names[placement]);
     else if (config->norm.depth_scale && placement != NL_PRE)
         nl_complain(diagnostics, experiment, "norm.depth_scale", "'norm.depth_scale' scales what branches begin with: it needs 'norm.placement' pre, not %s",
                     nl_placement_names[placement]);

@@ -210,7 +210,11 @@ static char *node_text(const struct nl_key *key, const struct nl_node *node, str
         if (!node->blank)
             return tag_fits(key, node, diagnostics) ? nl_strdup(node->text) : NULL;
         struct nl_error hint;
-        nl_fail(&hint, key->path ? "give a value, or leave the key out" : key->type == NL_TYPE_TEXT ? "write '' for an empty text" : "leave the key out for its default, %s", key->default_text);
+        nl_fail(&hint,
+                key->path                   ? "give a value, or leave the key out"
+                : key->type == NL_TYPE_TEXT ? "write '' for an empty text"
+                                            : "leave the key out for its default, %s",
+                key->default_text);
         nl_diagnose(diagnostics, &node->at, hint.text, "'%s' has no value", key->name);
         return NULL;
     }

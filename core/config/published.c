@@ -33,10 +33,8 @@ const struct nl_field nl_claim_fields[] = {
      "(points, nats, a ratio or decades; expect: less where the effect is to be below), margin (the same within it), tolerance. "
      "identity: a formula "
      "in place of cells, with the tolerances of ref and cpu"},
-    {"control", "{norm.eps: 1e-3}",
-     "of an identity of two runs: settings with which the second one must deviate. Other controls need no word"},
-    {"objections", "[{says: the training is too short, set: {train.epochs: 40}}]",
-     "what can be tried before the claim is called contradicted"},
+    {"control", "{norm.eps: 1e-3}", "of an identity of two runs: settings with which the second one must deviate. Other controls need no word"},
+    {"objections", "[{says: the training is too short, set: {train.epochs: 40}}]", "what can be tried before the claim is called contradicted"},
     {"quick", "{cost: 20 s of one core, set: {sweep.seeds: 5}}", "a shorter protocol, and what it takes"},
     {"waiting_for", "transformers", "what must be there before the claim can be measured; such a claim has no parts"},
     {NULL, NULL, NULL}};
@@ -168,7 +166,8 @@ static struct nl_settings read_settings(struct nl_loader *loader, const char *na
 
 static void read_reading_entry(struct nl_loader *loader, const struct nl_node *name, const struct nl_node *value, void *context)
 {
-    static const char *const names[] = {"metric", "target", "tensor", "quantity", "step", "along", "take", "by", NULL}, *const steps[] = {"last", "first", NULL};
+    static const char *const names[] = {"metric", "target", "tensor", "quantity", "step", "along", "take", "by", NULL}, *const steps[] = {"last", "first",
+                                                                                                                                          NULL};
     struct nl_reading *out = context;
     if (!strcmp(name->text, "metric")) {
         bool two = value->kind == NL_SEQUENCE && value->count == 2;

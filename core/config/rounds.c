@@ -280,8 +280,9 @@ static void check_points(struct nl_loader *loader)
                 for (int n = 0; n < point->keys; n++)
                     named |= point->key[n] == axis->key[other] && point->values[n].count == 1;
                 if (axis->keys > 1 && !named)
-                    nl_diagnose(loader->diagnostics, &point->origin, NULL, "an entry of 'sweep.points' names '%s', and must give one value of '%s', which advances with it",
-                                point->key[k]->name, axis->key[other]->name);
+                    nl_diagnose(loader->diagnostics, &point->origin, NULL,
+                                "an entry of 'sweep.points' names '%s', and must give one value of '%s', which advances with it", point->key[k]->name,
+                                axis->key[other]->name);
             }
             if (!axis)
                 nl_diagnose(loader->diagnostics, &point->origin, NULL, "'sweep.points' names '%s', which is no axis of the grid", point->key[k]->name);
@@ -296,7 +297,8 @@ void nl_check_rounds(struct nl_loader *loader)
     check_tune(loader);
     check_points(loader);
     if (rounds->refine > 0.0 && !nl_axis_with(out->axis, out->axes, nl_key_find("train.lr"), NULL))
-        nl_diagnose(loader->diagnostics, &rounds->refine_origin, "as in grid: {train.lr: 1e-2:10:log:7}", "'sweep.refine' needs train.lr as an axis of the grid");
+        nl_diagnose(loader->diagnostics, &rounds->refine_origin, "as in grid: {train.lr: 1e-2:10:log:7}",
+                    "'sweep.refine' needs train.lr as an axis of the grid");
     if (!(rounds->half_width > 0.0))
         return;
     if (out->config.plot.test == NL_TEST_SIGN_FLIP || out->config.plot.interval == NL_INTERVAL_BOOTSTRAP)
@@ -309,7 +311,8 @@ void nl_check_rounds(struct nl_loader *loader)
         nl_diagnose(loader->diagnostics, &rounds->until_origin, NULL, "'sweep.until' allows %d seeds at most, fewer than sweep.seeds, %d", rounds->max_seeds,
                     out->seeds);
     if (out->seeds < 2)
-        nl_diagnose(loader->diagnostics, &rounds->until_origin, "sweep.seeds: 8 makes a first stage of 8", "'sweep.until' estimates the spread from a first stage of at least 2 seeds");
+        nl_diagnose(loader->diagnostics, &rounds->until_origin, "sweep.seeds: 8 makes a first stage of 8",
+                    "'sweep.until' estimates the spread from a first stage of at least 2 seeds");
     if (rounds->first_seeds > out->seeds)
         nl_diagnose(loader->diagnostics, &rounds->until_origin, NULL, "'first_seeds' of 'sweep.until' is more than sweep.seeds");
 }

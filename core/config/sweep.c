@@ -10,8 +10,7 @@
 
 const struct nl_field nl_sweep_fields[] = {
     {"grid", "{norm.kind: [bn, gn], train.lr: 1e-3:1:log:7}", "axes, each a key with a list or range of values; every combination is a point"},
-    {"zip", "{train.batch: [32, 8], train.lr: [0.1, 0.025]}",
-     "keys that advance together: lists of the same length, or a list of several such groups"},
+    {"zip", "{train.batch: [32, 8], train.lr: [0.1, 0.025]}", "keys that advance together: lists of the same length, or a list of several such groups"},
     {"exclude", "[{norm.kind: bn, train.batch: [1, 2]}]",
      "points to leave out: a list of entries; a point is left out if every key of an entry has one of the values there"},
     {"seeds", "integer, 1 to 10000; default 1", "trials of each point, from train.seed on"},

@@ -268,8 +268,8 @@ static void check_part(struct nl_loader *loader, const struct nl_axis *axis, int
     const struct nl_key *key = axis->key[column], *whole = nl_key_find("model.layers");
     bool varies = nl_axis_with(out->axis, out->axes, whole, NULL) || nl_axis_with(out->rounds.tune, out->rounds.tunes, whole, NULL);
     if (varies)
-        nl_diagnose(loader->diagnostics, &axis->origin, "write the values of the part into the lists", "'%s' is a part of 'model.layers', which varies as a whole",
-                    key->name);
+        nl_diagnose(loader->diagnostics, &axis->origin, "write the values of the part into the lists",
+                    "'%s' is a part of 'model.layers', which varies as a whole", key->name);
     for (int point = 0; !varies && point < axis->points; point++)
         if (!nl_layers_change(out->config.model.layers, key->path, &axis->origin, axis->text[point][column], &axis->origin, loader->diagnostics))
             return;

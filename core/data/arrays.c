@@ -212,8 +212,8 @@ static int check_answers(struct arrays *arrays, const struct nl_config *config, 
     const char *type = nl_dtype_name(train->labels.type);
     arrays->key = test->label_key;
     if (test->present && is_real(&test->labels) != real)
-        return nl_fail(err, "cannot use '%s': labels of %s, but '%s' has %s: both are integers, the numbers of classes, or both floats, real targets", test->label_path,
-                       nl_dtype_name(test->labels.type), train->label_path, type);
+        return nl_fail(err, "cannot use '%s': labels of %s, but '%s' has %s: both are integers, the numbers of classes, or both floats, real targets",
+                       test->label_path, nl_dtype_name(test->labels.type), train->label_path, type);
     if (real) {
         arrays->key = "data.classes";
         if (given)

@@ -24,7 +24,8 @@ static int64_t positions_of(const struct nl_config *config, int64_t length)
 struct nl_shape nl_task_shape(const struct nl_config *config)
 {
     int symbols = (int)config->data.symbols;
-    struct nl_shape shape = {.height = (int)positions_of(config, config->data.length), .width = 1, .channels = 1, .lengths = config->data.min_length != NL_AUTO};
+    struct nl_shape shape = {
+        .height = (int)positions_of(config, config->data.length), .width = 1, .channels = 1, .lengths = config->data.min_length != NL_AUTO};
     switch ((enum nl_data_name)config->data.name) {
     case NL_COPYING:
     case NL_SORTING:

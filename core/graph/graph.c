@@ -51,8 +51,9 @@ int nl_graph_add_input(struct nl_graph *graph, const char *name, enum nl_tensor_
     NL_ASSERT(lengths == NL_NONE || (graph->value[lengths].type == NL_TENSOR_INT32 && graph->value[lengths].count == 1));
     struct nl_graph_input *input = &graph->input[graph->inputs++];
     snprintf(input->name, sizeof input->name, "%s", name);
-    input->value = nl_graph_add_value(graph, (struct nl_value){.type = type, .loop = NL_NONE, .extent = extent, .lengths = lengths, .count = nl_elements(extent),
-                                                      .producer = NL_NONE, .tensor = NL_NONE});
+    input->value = nl_graph_add_value(
+        graph, (struct nl_value){
+                   .type = type, .loop = NL_NONE, .extent = extent, .lengths = lengths, .count = nl_elements(extent), .producer = NL_NONE, .tensor = NL_NONE});
     return input->value;
 }
 
@@ -83,8 +84,9 @@ static void add_parameters(struct nl_graph *graph, int number, const struct nl_n
         if (node->in[spec->slot] != NL_NONE || (new->without & 1u << spec->slot))
             continue;
         int tensor = add_tensor(graph, number, new, spec);
-        node->in[spec->slot] = nl_graph_add_value(graph, (struct nl_value){.kind = NL_PARAMETER, .loop = NL_NONE, .lengths = NL_NONE, .count = graph->tensor[tensor].count,
-                                                                  .producer = NL_NONE, .tensor = tensor});
+        node->in[spec->slot] = nl_graph_add_value(
+            graph, (struct nl_value){
+                       .kind = NL_PARAMETER, .loop = NL_NONE, .lengths = NL_NONE, .count = graph->tensor[tensor].count, .producer = NL_NONE, .tensor = tensor});
     }
 }
 
@@ -178,7 +180,8 @@ static int find_lengths(const struct nl_graph *graph, const struct nl_graph_node
 static int add_outputs(struct nl_graph *graph, int number, const struct nl_declaration *declaration, struct nl_error *err)
 {
     struct nl_graph_node *node = &graph->node[number];
-    struct nl_value value = {.kind = node->operation->span == NL_SPAN_PARAMETERS ? NL_COMPUTED : NL_ACTIVATIONS, .producer = number, .tensor = NL_NONE, .loop = node->loop};
+    struct nl_value value = {
+        .kind = node->operation->span == NL_SPAN_PARAMETERS ? NL_COMPUTED : NL_ACTIVATIONS, .producer = number, .tensor = NL_NONE, .loop = node->loop};
     for (int i = 0; i < declaration->outputs; i++) {
         value.type = node->operation->makes_int32 & 1u << i ? NL_TENSOR_INT32 : NL_TENSOR_REAL;
         value.extent = declaration->output[i];

@@ -102,7 +102,8 @@ static void lead(struct nl_buffer *leader, const struct nl_buffer *other)
 static void share(const struct nl_list *list, const struct nl_share *share)
 {
     struct nl_buffer *from = leader_of(list, share->from), *to = leader_of(list, share->to);
-    bool fits = !from->carried && !to->carried && !is_known(from) && !is_known(to) && from != to && from->whole == to->whole && size_of(list, from) == size_of(list, to);
+    bool fits = !from->carried && !to->carried && !is_known(from) && !is_known(to) && from != to && from->whole == to->whole &&
+                size_of(list, from) == size_of(list, to);
     bool dead = from->last <= share->until && to->first >= share->first;
     bool same = share->same && !list->buffer[share->from].summed && !list->buffer[share->to].summed;
     if (!fits || !(dead || same))

@@ -184,8 +184,10 @@ static void add_cross_iteration(struct nl_builder *b, const struct nl_normalize 
 {
     const struct nl_graph *graph = b->graph;
     struct nl_cross_iteration window = {.normalize = *normalize, .history = nl_norm_history(b->config, b->norm)};
-    struct nl_new_node node = {
-        .operation = &nl_cross_iteration_operation, .arguments = &window, .in = {b->at, NL_NONE, NL_NONE, NL_NONE, NL_NONE, NL_NONE, NL_NONE}, .inputs = NL_CROSS_ITERATION_SLOTS};
+    struct nl_new_node node = {.operation = &nl_cross_iteration_operation,
+                               .arguments = &window,
+                               .in = {b->at, NL_NONE, NL_NONE, NL_NONE, NL_NONE, NL_NONE, NL_NONE},
+                               .inputs = NL_CROSS_ITERATION_SLOTS};
     int producer = graph->value[b->at].producer;
     const struct nl_graph_node *maker = producer == NL_NONE ? NULL : &graph->node[producer];
     if (normalize->trains_running) {
@@ -333,7 +335,8 @@ void nl_add_norm(struct nl_builder *b, const char *stem, int number)
     if (b->failed || !is_next)
         return;
     if (takes_padding(b)) {
-        refuse(b, "norm.kind", "'norm.kind' cannot be %s where sequences have different lengths: it does not leave out what stands after their ends", b->norm->name);
+        refuse(b, "norm.kind", "'norm.kind' cannot be %s where sequences have different lengths: it does not leave out what stands after their ends",
+               b->norm->name);
         return;
     }
     struct nl_norm_setup setup = nl_norm_setup_of(b->config, 0, 1, nl_extent_at(b).channels);

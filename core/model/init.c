@@ -89,7 +89,8 @@ static void make_orthogonal(int squares, size_t width, double *weight)
 }
 
 /* As model.recurrent_init says. */
-static void draw_recurrent(const struct nl_graph *graph, struct nl_stream stream, const struct nl_tensor *tensor, const struct nl_config *config, double *weight)
+static void draw_recurrent(const struct nl_graph *graph, struct nl_stream stream, const struct nl_tensor *tensor, const struct nl_config *config,
+                           double *weight)
 {
     size_t width = tensor->spec.shape[1];
     if (config->model.recurrent_init == NL_RECURRENT_SAME) {

@@ -80,7 +80,8 @@ static void add_attention(const struct plan *p)
     struct nl_builder *b = p->b;
     int heads = (int)p->config->model.heads, in[] = {b->at, NL_NONE, NL_NONE, b->graph->value[b->at].lengths};
     bool qk = p->config->norm.qk && !nl_norm_is_none(b->norm);
-    struct nl_attention attention = {.heads = heads, .causal = p->causal, .rotary = p->config->model.positions == NL_ROTARY, .drops = p->config->model.dropout > 0};
+    struct nl_attention attention = {
+        .heads = heads, .causal = p->causal, .rotary = p->config->model.positions == NL_ROTARY, .drops = p->config->model.dropout > 0};
     if (qk && !b->failed) {
         nl_add(b, &nl_split_operation, &(struct nl_split_channels){.parts = 3, .heads = heads}, "split", 0);
         for (int i = 0; i < 3 && !b->failed; i++)
@@ -240,7 +241,8 @@ static void check_pool(const struct plan *p, const struct nl_shape *shape)
     if (p->config->model.pool_tokens != NL_POOL_CLASS || shape->target == NL_TARGET_EACH)
         return;
     if (p->causal)
-        refuse(b, "model.pool_tokens", "'model.pool_tokens' class puts a token in front, which sees no later position where 'model.causal' is on: write %s", "mean");
+        refuse(b, "model.pool_tokens", "'model.pool_tokens' class puts a token in front, which sees no later position where 'model.causal' is on: write %s",
+               "mean");
 }
 
 /* Position t of a causal model must not depend on later ones: no set may span positions. In training, norm.leaks may allow the sets of a batch to. */
@@ -255,16 +257,18 @@ static void check_leaks(const struct plan *p)
         return;
     if (!batch && nl_norm_spans_positions(b->norm, &setup))
         refuse(b, b->norm->uses & NL_USES_OVER ? "norm.over" : "norm.kind",
-               b->norm->uses & NL_USES_OVER ? "'%s' over a whole sample lets each position of a causal model see later ones: 'norm.over' must be position"
-                                            : "'%s' normalizes over positions, so that each position of a causal model sees later ones; ln, rms, dyt, position, "
-                                              "and others that normalize a position by itself do not",
+               b->norm->uses & NL_USES_OVER
+                   ? "'%s' over a whole sample lets each position of a causal model see later ones: 'norm.over' must be position"
+                   : "'%s' normalizes over positions, so that each position of a causal model sees later ones; ln, rms, dyt, position, "
+                     "and others that normalize a position by itself do not",
                name);
     else if (batch && (!b->norm->tracks || b->norm->mixes_positions))
         refuse(b, "norm.kind", "'%s' normalizes over positions in evaluation, too, so that each position of a causal model sees later ones", name);
     else if (batch && p->config->norm.leaks == NL_REFUSE_LEAKS)
-        refuse(b, "norm.kind",
-               "'%s' normalizes over all positions of a batch, so that in training each position of a causal model sees later ones; 'norm.leaks' allow trains so",
-               name);
+        refuse(
+            b, "norm.kind",
+            "'%s' normalizes over all positions of a batch, so that in training each position of a causal model sees later ones; 'norm.leaks' allow trains so",
+            name);
     for (int i = 0; batch && i < evals->count && !b->failed; i++)
         if (evals->at[i] == NL_EVAL_BATCH || evals->at[i] == NL_EVAL_ADAPT)
             refuse(b, "norm.eval", "'norm.eval' %s takes statistics from the text that the model shall predict: in a causal model write running or precise",

@@ -369,10 +369,12 @@ static inline NL_ON_DEVICE void nl_order_axes(int d, nl_number *rotated, nl_numb
     NL_MEET();
 }
 
-static inline NL_ON_DEVICE void nl_whiten_by_axes(const struct nl_whitening_form *form, const nl_number *cov, nl_number *factors, nl_number *w, nl_number *scratch)
+static inline NL_ON_DEVICE void nl_whiten_by_axes(const struct nl_whitening_form *form, const nl_number *cov, nl_number *factors, nl_number *w,
+                                                  nl_number *scratch)
 {
     int d = form->width, square = d * d;
-    nl_number *vectors = factors, *rotated = factors + square, *scaled = form->kind == NL_WHITEN_PCA ? w : scratch, *values = scratch + square, *roots = scratch + 2 * square;
+    nl_number *vectors = factors, *rotated = factors + square, *scaled = form->kind == NL_WHITEN_PCA ? w : scratch, *values = scratch + square,
+              *roots = scratch + 2 * square;
     NL_SHARE(e, square) rotated[e] = cov[e];
     NL_MEET();
     nl_diagonalize(d, rotated, vectors, scratch);

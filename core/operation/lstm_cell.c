@@ -63,7 +63,8 @@ static void forward(const struct nl_run *run, const void *arguments)
         for (size_t at = 0; at < (size_t)run->samples * width; at++) {
             size_t first = at / width * 4 * width + at % width; /* of the sample's gates, those of this unit */
             accumulator i = sigmoid((accumulator)a[first] + b[first]), f = sigmoid((accumulator)a[first + width] + b[first + width]);
-            accumulator g = tanh((accumulator)a[first + 2 * width] + b[first + 2 * width]), o = sigmoid((accumulator)a[first + 3 * width] + b[first + 3 * width]);
+            accumulator g = tanh((accumulator)a[first + 2 * width] + b[first + 2 * width]),
+                        o = sigmoid((accumulator)a[first + 3 * width] + b[first + 3 * width]);
             gates[first] = i, gates[first + width] = f, gates[first + 2 * width] = g, gates[first + 3 * width] = o;
             after[at] = f * c[at] + i * g;
             out[at] = op->opens ? o : o * tanh((accumulator)after[at]);

@@ -20,16 +20,18 @@ static void declare_own(const struct nl_mixture *op, struct nl_declaration *d, c
     switch (nl_mixture_kind_of(op)) {
     case NL_MIXTURE_SWITCH:
         for (int i = 0; i < 2; i++)
-            d->parameter[d->parameters++] =
-                (struct nl_tensor_spec){.name = switched[i], .role = NL_GAMMA, .slot = OWN + i, .dims = 1, .shape = {NL_SHARES}, .initial = 1, .numbers = shares};
+            d->parameter[d->parameters++] = (struct nl_tensor_spec){
+                .name = switched[i], .role = NL_GAMMA, .slot = OWN + i, .dims = 1, .shape = {NL_SHARES}, .initial = 1, .numbers = shares};
         return;
     case NL_MIXTURE_BIN:
         d->parameter[d->parameters++] =
             (struct nl_tensor_spec){.name = "rho", .role = NL_FRACTION, .slot = OWN, .dims = 1, .shape = {channels}, .initial = 1};
         return;
     case NL_MIXTURE_BCN:
-        nl_declare_affine(d, (struct nl_tensor_spec){.name = "batch_weight", .role = NL_GAMMA, .slot = OWN, .initial = 1, .freezes = op->set.freezes}, (size_t)op->batch.affine_count, x);
-        nl_declare_affine(d, (struct nl_tensor_spec){.name = "batch_bias", .role = NL_BETA, .slot = OWN + 1, .freezes = op->set.freezes}, (size_t)op->batch.affine_count, x);
+        nl_declare_affine(d, (struct nl_tensor_spec){.name = "batch_weight", .role = NL_GAMMA, .slot = OWN, .initial = 1, .freezes = op->set.freezes},
+                          (size_t)op->batch.affine_count, x);
+        nl_declare_affine(d, (struct nl_tensor_spec){.name = "batch_bias", .role = NL_BETA, .slot = OWN + 1, .freezes = op->set.freezes},
+                          (size_t)op->batch.affine_count, x);
         return;
     }
     NL_BUG("mixture %d", (int)nl_mixture_kind_of(op));

@@ -123,7 +123,8 @@ static void describe(const void *arguments, struct nl_text *json)
     setup.samples = 2, setup.stat_batch = 0; /* as evaluation has it: more than a sample's own */
     struct nl_partition sets = norm->partition(&setup);
     struct nl_set_coefficients c = {1, 1, 1, 0};
-    struct nl_set_statistics ones = {.center = 1, .spread = 1, .running_center = 1, .running_spread = 1, .numbers = (const double[NL_NORM_NUMBERS]){[NL_R_MAX] = 1}};
+    struct nl_set_statistics ones = {
+        .center = 1, .spread = 1, .running_center = 1, .running_spread = 1, .numbers = (const double[NL_NORM_NUMBERS]){[NL_R_MAX] = 1}};
     if (NL_COEFFICIENTS_OF(norm))
         c = NL_COEFFICIENTS_OF(norm)->forward(norm, &ones);
     bool varies = n->setup.stat_batch || n->detached || n->learns_momentum || n->freezes || n->trains_running || n->workers > 1 || n->history;

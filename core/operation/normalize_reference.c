@@ -45,7 +45,9 @@ static struct set set_at(const struct sets *sets, int index)
     int channel_blocks = setup->channels / p->channels, position_blocks = setup->positions / p->positions;
     int c = index % channel_blocks, s = index / channel_blocks % position_blocks, n = index / channel_blocks / position_blocks;
     int n0 = n * p->samples, n1 = n0 + p->samples;
-    return (struct set){n0, n1 < sets->samples ? n1 : sets->samples, s * p->positions, (s + 1) * p->positions, c * p->channels, (c + 1) * p->channels, sets->lengths, sets->time};
+    return (struct set){
+        n0,        n1 < sets->samples ? n1 : sets->samples, s * p->positions, (s + 1) * p->positions, c * p->channels, (c + 1) * p->channels, sets->lengths,
+        sets->time};
 }
 
 /* The position of sample n where the set's elements that count end. */
@@ -166,7 +168,8 @@ struct normalized {
 static struct nl_set_statistics statistics_of(const struct nl_run *run, const struct nl_normalize *op, int r, int index, int channel)
 {
     const struct nl_hyper *hyper = nl_in_replica(run, op->hyper, r);
-    struct nl_set_statistics set = {.running_spread = 1, .eps = nl_own_or(op->eps, hyper->norm_eps), .eps_outside = op->eps_outside, .numbers = hyper->norm_numbers};
+    struct nl_set_statistics set = {
+        .running_spread = 1, .eps = nl_own_or(op->eps, hyper->norm_eps), .eps_outside = op->eps_outside, .numbers = hyper->norm_numbers};
     if (op->norm->tracks) {
         set.running_center = ((const real *)nl_in_replica(run, op->running_mean, r))[channel];
         set.running_spread = ((const real *)nl_in_replica(run, op->running_var, r))[channel];

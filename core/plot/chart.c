@@ -149,7 +149,8 @@ static struct assignment assign(const struct nl_picture *picture, const struct n
     assignment.is_auto = strcmp(config->plot.facet, "auto") == 0 && colour < 0 && rule != NL_ASSIGN_TO_PANELS;
     bool one = assignment.each || strcmp(config->plot.facet, "none") == 0;
     int *ignored = nl_alloc((size_t)view->methods, sizeof *ignored);
-    bool to_panels = rule == NL_ASSIGN_TO_PANELS || (!one && panel < 0 && (colour >= 0 || rule == NL_ASSIGN_KIND || distinct(view, free_one, ignored) > NL_MOST_COLOURS));
+    bool to_panels =
+        rule == NL_ASSIGN_TO_PANELS || (!one && panel < 0 && (colour >= 0 || rule == NL_ASSIGN_KIND || distinct(view, free_one, ignored) > NL_MOST_COLOURS));
     free(ignored);
     for (int i = 0; i < results->factors; i++) {
         bool is_colour = i == colour || (i != panel && !(to_panels && (colour >= 0 || i != first || rule == NL_ASSIGN_TO_PANELS)));
@@ -226,7 +227,8 @@ static void make_arms(struct nl_chart *chart, const struct assignment *assignmen
         struct nl_arm *arm = &chart->arm[i];
         int level = assignment->main < 0 ? NL_INAPPLICABLE : method->level[assignment->main], before = 0;
         bool norm_varies = nl_results_factor(results, "norm.kind") >= 0;
-        *arm = (struct nl_arm){.level = method->level, .norm = method->norm, .tracks = method->tracks, .reference = method->reference, .style = {0x404040, 7, 1}};
+        *arm =
+            (struct nl_arm){.level = method->level, .norm = method->norm, .tracks = method->tracks, .reference = method->reference, .style = {0x404040, 7, 1}};
         char *label = words_of(chart->picture, method->level, assignment->colour, norm_varies && assignment->main < 0 ? -1 : method->norm);
         arm->label = nl_format("%s%s", label, method->leaks ? NL_LEAKS_MARK : "");
         free(label);

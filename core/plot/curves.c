@@ -141,7 +141,8 @@ static void put_panel(struct drawing *d, int panel)
             if (pass == 0 && d->band && point)
                 nl_page_plot(out, "$line%d_%d using 1:2:($3 > floor ? $3 : floor):4 with yerrorbars linestyle %d", a, b, b);
             else if (pass == 0 && d->band)
-                nl_page_plot(out, "$line%d_%d using 1:($3 > floor ? $3 : floor):4 with filledcurves fillstyle transparent solid 0.18 noborder linecolor rgb '#%06x'",
+                nl_page_plot(out,
+                             "$line%d_%d using 1:($3 > floor ? $3 : floor):4 with filledcurves fillstyle transparent solid 0.18 noborder linecolor rgb '#%06x'",
                              a, b, style->colour);
             else if (pass == 0)
                 nl_page_plot(out, "$seeds%d_%d using 1:2 with %s linewidth 0.5 linecolor rgb '#90%06x'", a, b, sign, style->colour);

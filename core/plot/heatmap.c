@@ -139,7 +139,8 @@ static void put_panel(struct drawing *d, int panel)
     if (best)
         nl_page_plot(out, "$best%d using 1:2:(0.46):(0.46) with boxxyerror fillstyle empty linecolor rgb '#000000' linewidth 1.6", panel + 1);
     if (texts)
-        nl_page_plot(out, "$text%d using 1:2:3:4 with labels font sprintf(',%%.3g', %.3g * pt) textcolor rgb variable", panel + 1, fmax(size, 0.5 * page->small));
+        nl_page_plot(out, "$text%d using 1:2:3:4 with labels font sprintf(',%%.3g', %.3g * pt) textcolor rgb variable", panel + 1,
+                     fmax(size, 0.5 * page->small));
     nl_text_add(out, "\nunset colorbox\n"); /* one scale for all panels */
     nl_page_end_panel(page);
 }

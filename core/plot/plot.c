@@ -85,8 +85,11 @@ static int render(const char *plots, const char *name, const struct nl_plot_opti
 /* How scripts are drawn where gnuplot is. */
 static void tell_scripts(const char *plots, struct nl_text *report)
 {
-    nl_text_add(report, "gnuplot is not installed (Debian package gnuplot-nox), so that '%s' holds no pictures, but the scripts that draw them, here or on another machine: "
-                        "gnuplot -e \"format='png'\" NAME.gp (or svg, pdf)\n", plots);
+    nl_text_add(
+        report,
+        "gnuplot is not installed (Debian package gnuplot-nox), so that '%s' holds no pictures, but the scripts that draw them, here or on another machine: "
+        "gnuplot -e \"format='png'\" NAME.gp (or svg, pdf)\n",
+        plots);
 }
 
 /* All scripts are written before the first is drawn: without gnuplot they are what a user still gets. */

@@ -214,7 +214,8 @@ static bool put_largest(struct drawing *d, int panel, int i)
     int method = d->chart.method[panel * d->chart.arms + d->line[i].arm];
     int point = d->preset->largest && method >= 0 ? nl_median_rate(&d->chart.view, method) : -1;
     const struct nl_metric_column *metric = &d->line[i].metric;
-    struct nl_estimate mean = nl_cell_mean(d->picture->results, d->picture->experiment, point < 0 ? NULL : nl_comparison_cell(&d->chart.view, method, point), metric);
+    struct nl_estimate mean =
+        nl_cell_mean(d->picture->results, d->picture->experiment, point < 0 ? NULL : nl_comparison_cell(&d->chart.view, method, point), metric);
     if (mean.n > 0) {
         put_x(&rows, shifted(d, point, i, 0.0));
         nl_page_row(&rows, (const double[]){mean.mean * metric->measure.scale}, 1);
@@ -267,7 +268,10 @@ static void put_caption(struct drawing *d, bool seeds)
         nl_caption_add(page, "No run failed.");
     if (d->chart.strip.rows > 0)
         nl_caption_add(page, "Above: how many runs failed (diverged, at chance, or ended by an error)%s.",
-                       d->chart.each ? ", of the panel's method" : d->chart.strip.summed ? ", of all methods together" : d->chart.strip.rows > 1 ? ", a row a method as in the legend" : "");
+                       d->chart.each             ? ", of the panel's method"
+                       : d->chart.strip.summed   ? ", of all methods together"
+                       : d->chart.strip.rows > 1 ? ", a row a method as in the legend"
+                                                 : "");
     if (d->preset->largest)
         nl_caption_add(page, "Ring: the largest rate that is usable for half of the seeds (0.95 of the best training accuracy with the same seed).");
     tell_references(d);
@@ -282,9 +286,11 @@ static void put_intervals(const struct drawing *d, int panel, int i, const struc
     double head = 0.4 * d->page->font / d->page->width;
     nl_page_plot(out, "$mean%d_%d using 1:($3 > floor ? $3 : floor):(0):($4 - ($3 > floor ? $3 : floor)) with vectors nohead linestyle %d", panel, i, i);
     if (span->lowest < d->chart.y.low)
-        nl_page_plot(out, "$mean%d_%d using 1:($3 < floor && $2 > floor ? $2 : NaN):(0):(floor - $2) with vectors filled size screen %.4f,25 linestyle %d", panel, i, head, i);
+        nl_page_plot(out, "$mean%d_%d using 1:($3 < floor && $2 > floor ? $2 : NaN):(0):(floor - $2) with vectors filled size screen %.4f,25 linestyle %d",
+                     panel, i, head, i);
     if (span->highest > d->chart.y.high)
-        nl_page_plot(out, "$mean%d_%d using 1:($4 > top && $2 < top ? $2 : NaN):(0):(top - $2) with vectors filled size screen %.4f,25 linestyle %d", panel, i, head, i);
+        nl_page_plot(out, "$mean%d_%d using 1:($4 > top && $2 < top ? $2 : NaN):(0):(top - $2) with vectors filled size screen %.4f,25 linestyle %d", panel, i,
+                     head, i);
 }
 
 /* Of small multiples the baseline and the others: their means alone. */

@@ -212,8 +212,8 @@ int nl_render(const char *folder, const char *name, const char *format, double s
     if (program)
         status = run(folder, argv, seconds, stop, to, &code, &why, err);
     else if (passed)
-        status = nl_fail(err, "cannot draw '%s': relative folders in PATH are not used, and gnuplot is only in one ('%s'); the scripts are in '%s'", file, passed,
-                         folder);
+        status = nl_fail(err, "cannot draw '%s': relative folders in PATH are not used, and gnuplot is only in one ('%s'); the scripts are in '%s'", file,
+                         passed, folder);
     else
         status = nl_fail(err, "cannot draw '%s': gnuplot is not installed; install the package 'gnuplot-nox' (or 'gnuplot'); the scripts are in '%s': "
                               "gnuplot -e \"format='%s'\" %s draws one",

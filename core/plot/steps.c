@@ -112,14 +112,16 @@ static void put_caption(struct drawing *d)
     nl_caption_add(page, "Curves: the share of runs that are not yet at a %s of %g%s%s (product-limit estimate", d->measure.name, config->plot.target,
                    *d->measure.unit ? " " : "", d->measure.unit);
     if (d->band)
-        nl_text_add(&page->caption, "; bands: its %g %% CI, Greenwood's on the log-log scale, from the first run that is there to the last", 100.0 * config->plot.level);
+        nl_text_add(&page->caption, "; bands: its %g %% CI, Greenwood's on the log-log scale, from the first run that is there to the last",
+                    100.0 * config->plot.level);
     nl_text_add(&page->caption, ").");
     if (several && !d->band)
         nl_caption_add(page, d->picture->results->seeds < NL_LEAST_PAIRS ? "The seeds are too few for bands." : "The curves are too many for bands.");
     nl_caption_add(page, "A run is there from the first evaluation on at which it was (train.eval_every).");
     nl_caption_add(page, "Marks on the line at 50 %%: medians, where more than half of the runs got there.");
     if (d->censored > 0)
-        nl_caption_add(page, "+: runs that were never there are censored at the updates they were given (%d of %d; %d diverged).", d->censored, d->runs, d->diverged);
+        nl_caption_add(page, "+: runs that were never there are censored at the updates they were given (%d of %d; %d diverged).", d->censored, d->runs,
+                       d->diverged);
     if (d->errors > 0)
         nl_caption_add(page, "Runs that an error ended are left out: %d.", d->errors);
     if (d->chart.y.log)
@@ -150,7 +152,8 @@ static void put_panel(struct drawing *d, int panel)
             continue;
         }
         if (put_band(d, a - 1, arm, step_curve))
-            nl_page_plot(&signs[0], "$band%d_%d using 1:2:3 with filledcurves fillstyle transparent solid 0.12 noborder linecolor rgb '#%06x'", a, b, style->colour);
+            nl_page_plot(&signs[0], "$band%d_%d using 1:2:3 with filledcurves fillstyle transparent solid 0.12 noborder linecolor rgb '#%06x'", a, b,
+                         style->colour);
         nl_page_plot(&signs[1], "$line%d_%d using 1:2 with steps linestyle %d dashtype %d", a, b, b, style->dash);
         nl_page_plot(&signs[2], "$line%d_%d using 1:($7 > 0 ? $2 : NaN) with points pointtype 1 pointsize 0.9 linewidth 1 linecolor rgb '#%06x'", a, b,
                      style->colour);

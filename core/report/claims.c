@@ -17,7 +17,8 @@ void nl_report_add_unjudged(struct nl_document *document, const struct nl_outcom
         if (outcome[i].verdict == NL_INCOMPLETE)
             nl_text_add(&names, incomplete++ ? ", %s" : "%s", outcome[i].name);
     if (incomplete)
-        nl_document_add(document, NL_BLOCK_WARNING, 0, "INCOMPLETE: trials are missing for %d of %d claims, which have no verdict: %s.", incomplete, count, names.at);
+        nl_document_add(document, NL_BLOCK_WARNING, 0, "INCOMPLETE: trials are missing for %d of %d claims, which have no verdict: %s.", incomplete, count,
+                        names.at);
     nl_text_release(&names);
 }
 
@@ -69,7 +70,8 @@ static void add_parts(struct nl_document *document, const struct nl_outcome *out
     for (int i = 0; i < published->parts && !outcome->parts; i++)
         nl_document_add(document, NL_BLOCK_ITEM, 0, "%s (%s)", published->part[i].says, nl_part_kind_names[published->part[i].kind]);
     for (int i = 0; i < outcome->tries; i++)
-        nl_document_add(document, NL_BLOCK_ITEM, 0, "Under the objection (%s): %s.", outcome->tried[i].says, nl_outcome_verdict_names[outcome->tried[i].verdict]);
+        nl_document_add(document, NL_BLOCK_ITEM, 0, "Under the objection (%s): %s.", outcome->tried[i].says,
+                        nl_outcome_verdict_names[outcome->tried[i].verdict]);
 }
 
 static void add_if(struct nl_document *document, const char *what, const char *text)

@@ -172,7 +172,8 @@ static void add_trained(const struct section *s)
         {"Data", {"data.name", "data.train", "data.val", "data.test", "data.test_seed", "data.split_seed"}},
         {"Network", {"model.arch", "model.layers", "model.depth", "model.width", "model.activation", "model.dropout"}},
         {"Normalizers", {"norm.kind", "norm.placement", "norm.groups", "norm.stat_batch", "norm.eval"}},
-        {"Training", {"train.optimizer", "train.lr", "train.lr_scale", "train.momentum", "train.weight_decay", "train.batch", "train.epochs", "train.schedule"}},
+        {"Training",
+         {"train.optimizer", "train.lr", "train.lr_scale", "train.momentum", "train.weight_decay", "train.batch", "train.epochs", "train.schedule"}},
         {"Computed by", {"device.kind", "device.precision"}},
     };
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
@@ -190,7 +191,8 @@ static void add_trained(const struct section *s)
     if (s->experiment->seeds == 1)
         nl_document_add(s->document, NL_BLOCK_ITEM, 0, "Seeds: one trial a cell, train.seed %lld.", (long long)first);
     else
-        nl_document_add(s->document, NL_BLOCK_ITEM, 0, "Seeds: %d trials a cell, train.seed %lld to %lld. The same seed gives every cell the same initial weights and order of samples.",
+        nl_document_add(s->document, NL_BLOCK_ITEM, 0,
+                        "Seeds: %d trials a cell, train.seed %lld to %lld. The same seed gives every cell the same initial weights and order of samples.",
                         s->experiment->seeds, (long long)first, (long long)(first + s->experiment->seeds - 1));
 }
 
@@ -266,8 +268,8 @@ static void add_points(const struct section *s)
     const struct nl_rounds *rounds = &s->experiment->rounds;
     if (!rounds->points)
         return;
-    nl_document_add(s->document, NL_BLOCK_PARAGRAPH, 0, rounds->refine > 0.0 ? "Added to the grid, to know the largest usable rates within a factor of %g:" : "Added to the grid:",
-                    rounds->refine);
+    nl_document_add(s->document, NL_BLOCK_PARAGRAPH, 0,
+                    rounds->refine > 0.0 ? "Added to the grid, to know the largest usable rates within a factor of %g:" : "Added to the grid:", rounds->refine);
     for (int i = 0; i < rounds->points; i++) {
         char *text = nl_match_text(&rounds->point[i]);
         nl_document_add(s->document, NL_BLOCK_ITEM, 0, "%s", text);
@@ -312,14 +314,15 @@ static int add_rounds(const struct section *s, struct nl_error *err)
     if (rounds->choices) {
         struct nl_error why = {{0}};
         if (!rounds->tunes || add_tuning(s, &why)) {
-            nl_document_add(s->document, NL_BLOCK_PARAGRAPH, 0, "Chosen, as experiment.yaml has it%s%s:", *why.text ? "; the tuning round cannot be looked at: " : "", why.text);
+            nl_document_add(s->document, NL_BLOCK_PARAGRAPH, 0,
+                            "Chosen, as experiment.yaml has it%s%s:", *why.text ? "; the tuning round cannot be looked at: " : "", why.text);
             add_choices(s);
         }
     }
     add_points(s);
     if (rounds->first_seeds)
-        nl_document_add(s->document, NL_BLOCK_PARAGRAPH, 0, "A first stage of %d seeds decided that there are %d, for intervals of at most %g to each side.", rounds->first_seeds,
-                        s->experiment->seeds, rounds->half_width);
+        nl_document_add(s->document, NL_BLOCK_PARAGRAPH, 0, "A first stage of %d seeds decided that there are %d, for intervals of at most %g to each side.",
+                        rounds->first_seeds, s->experiment->seeds, rounds->half_width);
     return add_same(s, err);
 }
 
@@ -358,7 +361,8 @@ static void add_failures(const struct section *s)
         nl_document_add(s->document, NL_BLOCK_PARAGRAPH, 0, "None of %d runs failed.", s->answer->planned - s->answer->missing);
         return;
     }
-    char *caption = nl_format("%d of %d runs failed: they diverged, ended at chance, or were stopped by an error.", s->answer->failed, s->answer->planned - s->answer->missing);
+    char *caption = nl_format("%d of %d runs failed: they diverged, ended at chance, or were stopped by an error.", s->answer->failed,
+                              s->answer->planned - s->answer->missing);
     nl_document_table(s->document, caption, 1, head);
     free(caption);
     for (int i = 0; i < s->results->cells; i++) {

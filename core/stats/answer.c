@@ -140,7 +140,8 @@ void nl_answer_make(const struct nl_results *results, const struct nl_experiment
 {
     static void (*const ask[])(struct nl_answer *, const struct nl_results *, const struct nl_experiment *) = {
         [NL_ASK_SMALL_BATCH] = nl_ask_batch, [NL_ASK_LR_TOLERANCE] = nl_ask_rate, [NL_ASK_COMPARE] = nl_ask_compare, [NL_ASK_SPEED] = nl_ask_speed};
-    *out = (struct nl_answer){.question = nl_question_of(experiment), .level = experiment->config.plot.level, .planned = results->planned, .missing = results->missing};
+    *out = (struct nl_answer){
+        .question = nl_question_of(experiment), .level = experiment->config.plot.level, .planned = results->planned, .missing = results->missing};
     if (results->missing > 0)
         say_missing(&out->incomplete, results);
     ask[out->question](out, results, experiment);

@@ -18,7 +18,8 @@ struct nl_rule nl_rule_for(const struct nl_experiment *experiment, const char *u
     static const struct {
         const char *unit;
         double smallest, margin;
-    } automatic[] = {{"points", 2.0, 1.5}, {"nats", 0.05, 0.04}, {"bits", 0.07, 0.055}, {"of perplexity", 0.2, 0.15}, {NL_SQUARED_STEP, 0.01, 0.0075}, {"x", 3.0, 3.0}};
+    } automatic[] = {{"points", 2.0, 1.5}, {"nats", 0.05, 0.04}, {"bits", 0.07, 0.055}, {"of perplexity", 0.2, 0.15}, {NL_SQUARED_STEP, 0.01, 0.0075},
+                     {"x", 3.0, 3.0}};
     struct nl_rule rule = {.smallest = experiment->config.plot.min_effect, .margin = experiment->config.plot.margin,
                            .level = experiment->config.plot.level, .exact = experiment->config.plot.test == NL_TEST_SIGN_FLIP};
     for (size_t i = 0; i < sizeof automatic / sizeof *automatic; i++)

@@ -431,7 +431,9 @@ static void say_interactions(const struct question *q, int first)
         if (told)
             nl_text_add(out, " %s than %s", claim->finding == NL_FOUND_MORE ? "more" : "less", claim->against);
         nl_say_proof(out, claim, names);
-        nl_text_add(out, claim->verdict == NL_SUPPORTED ? ": supported.\n" : claim->verdict == NL_NOT_SUPPORTED ? ": that it loses more is not supported.\n" : ".\n");
+        nl_text_add(out, claim->verdict == NL_SUPPORTED       ? ": supported.\n"
+                         : claim->verdict == NL_NOT_SUPPORTED ? ": that it loses more is not supported.\n"
+                                                              : ".\n");
     }
     if (q->answer->claims - first > said)
         nl_text_add(out, "  %d more such comparisons: --format json.\n", q->answer->claims - first - said);
@@ -440,7 +442,8 @@ static void say_interactions(const struct question *q, int first)
 /* The same weights, evaluated with other statistics: intervals, and no verdict. */
 static void say_evaluations(const struct question *q, int method)
 {
-    static const char *const phrases[NL_EVALS] = {"running statistics", "each batch's own statistics", "precise statistics", "statistics of the part evaluated"};
+    static const char *const phrases[NL_EVALS] = {"running statistics", "each batch's own statistics", "precise statistics",
+                                                  "statistics of the part evaluated"};
     const struct nl_int_list *evals = &config_of(q)->norm.eval;
     const struct nl_claim *claim = &q->answer->claim[q->claim[method]];
     int seeds = q->results->seeds;
@@ -493,10 +496,13 @@ static void say_budget(const struct question *q)
     if (!(steps[0] < INFINITY) || steps[0] == steps[1])
         return;
     if (samples[1] <= 1.1 * samples[0])
-        nl_text_add(&q->answer->notes, "All batch sizes see equally many samples, but make %g to %g updates: an effect of the batch size may be an effect of their number (train.steps makes them equal).\n",
-                    steps[0], steps[1]);
+        nl_text_add(
+            &q->answer->notes,
+            "All batch sizes see equally many samples, but make %g to %g updates: an effect of the batch size may be an effect of their number (train.steps makes them equal).\n",
+            steps[0], steps[1]);
     else
-        nl_text_add(&q->answer->notes, "Neither updates nor samples are equal: %g to %g updates, %g to %g samples. An effect of the batch size may be an effect of these.\n",
+        nl_text_add(&q->answer->notes,
+                    "Neither updates nor samples are equal: %g to %g updates, %g to %g samples. An effect of the batch size may be an effect of these.\n",
                     steps[0], steps[1], samples[0], samples[1]);
 }
 
@@ -505,8 +511,9 @@ static void say_method_of_judging(const struct question *q)
     struct nl_text *out = &q->answer->notes;
     const struct nl_measure *measure = &q->metric.measure;
     const char *ends[] = {measure->worse > 0 ? "smallest" : "largest", measure->worse > 0 ? "largest" : "smallest"};
-    nl_text_add(out, "A change is the %s at the %s %s minus that at the %s, paired by seed; positive is worse. It counts from %g %s on. Flat means within %g %s at"
-                     " every %s (two one-sided tests; p is that of the least certain).\n",
+    nl_text_add(out,
+                "A change is the %s at the %s %s minus that at the %s, paired by seed; positive is worse. It counts from %g %s on. Flat means within %g %s at"
+                " every %s (two one-sided tests; p is that of the least certain).\n",
                 measure->name, ends[0], axis_name(q), ends[1], q->rule.smallest, measure->step, q->rule.margin, measure->step, axis_name(q));
     if (against_baselines(q))
         nl_text_add(out, "So many methods are compared with their baselines alone, not with one another.\n");

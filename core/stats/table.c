@@ -193,8 +193,10 @@ int nl_table_summary(const struct nl_results *results, const struct nl_experimen
     if (compared && results->seeds > 1)
         nl_text_add(&caption, " The difference to %s is a mean over pairs of the same seed, with the CI of the paired t.", baseline);
     if (chosen)
-        nl_text_add(&caption, " %s was chosen for each row by %s of other seeds, without the test part; (edge): the least or the largest of the values that were tried, so that a better one may lie beyond.",
-                    chosen == 1 ? "The value before the metric" : "What stands before the metric", nl_metric_names[rounds->tune_on]);
+        nl_text_add(
+            &caption,
+            " %s was chosen for each row by %s of other seeds, without the test part; (edge): the least or the largest of the values that were tried, so that a better one may lie beyond.",
+            chosen == 1 ? "The value before the metric" : "What stands before the metric", nl_metric_names[rounds->tune_on]);
     if (any_failed(&m))
         nl_text_add(&caption, " Failed: diverged, at chance, or stopped by an error.");
     add_best_caption(&caption, &m, "normalizer at this point");
@@ -263,7 +265,8 @@ int nl_table_grid(const struct nl_results *results, const struct nl_experiment *
         const char *name = factor < 0 ? results->csv.name[m.metric.column] : at == NL_INAPPLICABLE ? "" : results->factor[factor].value[at];
         nl_table_column(&m, NL_ENTRY_ESTIMATE, title, name)->scale = m.measure.scale;
     }
-    bool *placed = nl_alloc((size_t)methods, sizeof *placed), *marked = nl_alloc((size_t)methods, sizeof *marked), *in_group = nl_alloc((size_t)methods, sizeof *in_group);
+    bool *placed = nl_alloc((size_t)methods, sizeof *placed), *marked = nl_alloc((size_t)methods, sizeof *marked),
+         *in_group = nl_alloc((size_t)methods, sizeof *in_group);
     mark_best(&m, rivals, marked);
     for (int first; (first = next_row(&m, factor, placed)) >= 0;) {
         struct nl_entry *row = nl_table_row(&m), *entry = row;

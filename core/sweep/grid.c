@@ -321,7 +321,8 @@ static void unfold(struct unfolding *u, const struct nl_axis *axes)
     free(place.at);
 }
 
-/* How the values of an axis are ordered: as written, but where sweep.points adds values to a list of numbers that rises or falls, these are put between them. */
+/* How the values of an axis are ordered: as written, but where sweep.points adds values to a list of numbers that rises or falls, these are put between them.
+ */
 struct value_order {
     const struct nl_axis *axis;
     int column;

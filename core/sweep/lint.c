@@ -118,7 +118,8 @@ static bool say_single(const struct lint_context *s, struct nl_text *what, bool 
     const struct nl_norm *norm = node ? ((const struct nl_normalize *)node->arguments)->norm : NULL;
     if (node)
         nl_text_add(what, "%s has sets of one element in '%s'%s: %s", norm->name, node->name, where,
-                    norm->centers ? "each element minus its own mean is 0, so the layers after it learn nothing of the input" : "only the sign of each element is left");
+                    norm->centers ? "each element minus its own mean is 0, so the layers after it learn nothing of the input"
+                                  : "only the sign of each element is left");
     return node != NULL;
 }
 
@@ -254,7 +255,8 @@ static bool training_mode(const struct lint_context *s, struct nl_text *what)
 static bool running_in_training(const struct lint_context *s, struct nl_text *what)
 {
     bool as_published = s->norm == &nl_norm_bcn;
-    if (!s->norm->tracks || as_published || (s->norm->uses & (NL_USES_HISTORY | NL_USES_WINDOW | NL_USES_WHITENING | NL_USES_NEWTON)) || s->config->norm.statistics != NL_OF_RUNNING)
+    if (!s->norm->tracks || as_published || (s->norm->uses & (NL_USES_HISTORY | NL_USES_WINDOW | NL_USES_WHITENING | NL_USES_NEWTON)) ||
+        s->config->norm.statistics != NL_OF_RUNNING)
         return false;
     nl_text_add(what, "a step does not see that it moves the statistics, and may grow what they take away again (Ioffe and Szegedy 2015, section 2)");
     return true;
@@ -415,8 +417,10 @@ static bool small_test(const struct lint_context *s, struct nl_text *what)
     double deviation = samples ? 100 * sqrt(usual * (1 - usual) / (double)samples) : 0;
     if (!(asked > 0) || !(2 * deviation > asked))
         return false;
-    nl_text_add(what, "errors are counted on %lld samples: at an error of 10 %%, chance alone moves it by %.1f points (binomial standard error), and plot.min_effect "
-                      "is %g", whole(samples), deviation, asked);
+    nl_text_add(what,
+                "errors are counted on %lld samples: at an error of 10 %%, chance alone moves it by %.1f points (binomial standard error), and plot.min_effect "
+                "is %g",
+                whole(samples), deviation, asked);
     return true;
 }
 

@@ -41,7 +41,8 @@ void nl_lint_idle_keys(const struct nl_experiment *experiment, const struct nl_g
         if (!meant || is_default(key, &experiment->config) || is_read_somewhere(key, grid))
             continue;
         char *hint = nl_format("normlab keys %s says where it applies", key->name);
-        nl_diagnose(warnings, &at, hint, "warning: %s has no effect: it does not apply to %s", key->name, grid->trials == 1 ? "this trial" : "any of these trials");
+        nl_diagnose(warnings, &at, hint, "warning: %s has no effect: it does not apply to %s", key->name,
+                    grid->trials == 1 ? "this trial" : "any of these trials");
         free(hint);
     }
 }

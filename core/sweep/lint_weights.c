@@ -32,7 +32,8 @@ bool nl_lint_redundant_gain(const struct lint_context *s, struct nl_text *what)
     for (int i = 0; i + 1 < s->graph.nodes; i++) {
         const struct nl_graph_node *maker = builder_of(s, i), *next = s->graph.node[i].outputs ? node_behind(s, i) : NULL;
         const struct nl_normalize *n = next && next->operation == &nl_normalize_operation ? next->arguments : NULL;
-        if (!maker || nl_weight_norm_of(maker)->gain == NL_GAIN_NONE || !n || !n->norm->cancels_bias || n->norm->spread == NL_SPREAD_NONE || nl_normalize_keeps_coefficients(n))
+        if (!maker || nl_weight_norm_of(maker)->gain == NL_GAIN_NONE || !n || !n->norm->cancels_bias || n->norm->spread == NL_SPREAD_NONE ||
+            nl_normalize_keeps_coefficients(n))
             continue;
         if (gains == 0)
             nl_lint_place(s, i);
@@ -53,7 +54,8 @@ bool nl_lint_long_weights(const struct lint_context *s, struct nl_text *what)
         const struct nl_graph_node *maker = builder_of(s, i);
         if (!maker || nl_weight_norm_of(maker)->measure != NL_WEIGHT_DEVIATION)
             continue;
-        nl_text_add(what, "the weights of an output have the length sqrt(m - 1) with ws, of m inputs: without a normalizer activations grow from layer to layer");
+        nl_text_add(what,
+                    "the weights of an output have the length sqrt(m - 1) with ws, of m inputs: without a normalizer activations grow from layer to layer");
         nl_lint_place(s, i);
         return true;
     }
@@ -66,7 +68,8 @@ bool nl_lint_depthwise_matrix(const struct lint_context *s, struct nl_text *what
         const struct nl_graph_node *maker = builder_of(s, i);
         if (!maker || maker->operation != &nl_spectral_norm_operation || s->graph.node[i].operation != &nl_depthwise_conv_operation)
             continue;
-        nl_text_add(what, "the outputs of the depthwise '%s' see a channel each: the singular values of its weight as one matrix say nothing of it", s->graph.node[i].name);
+        nl_text_add(what, "the outputs of the depthwise '%s' see a channel each: the singular values of its weight as one matrix say nothing of it",
+                    s->graph.node[i].name);
         nl_lint_place(s, i);
         return true;
     }

@@ -376,8 +376,9 @@ static void decide_seeds(struct nl_experiment *experiment, const struct nl_resul
         const struct nl_claim *claim = &answer.claim[i];
         int seeds = nl_seeds_for_width(&claim->effect, rounds->half_width / claim->scale, answer.level, rounds->max_seeds);
         if (seeds < 0)
-            nl_text_add(decided, "%s%s%s: no number of seeds makes this interval so narrow, because each draws its parts anew from the same data (data.test_seed: 1 "
-                                 "sets one test part apart for all)\n",
+            nl_text_add(decided,
+                        "%s%s%s: no number of seeds makes this interval so narrow, because each draws its parts anew from the same data (data.test_seed: 1 "
+                        "sets one test part apart for all)\n",
                         claim->method, claim->against ? " and " : "", claim->against ? claim->against : "");
         never += seeds < 0;
         needed = seeds > needed ? seeds : needed;

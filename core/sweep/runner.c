@@ -159,7 +159,8 @@ static void make_queue(struct nl_runner *runner, const int *todo, int count)
 int nl_run_trials(const struct nl_grid *grid, const struct nl_store *store, struct nl_record *record, const int *todo, int count,
                   const struct nl_runner_options *options, enum nl_stop *stop, int *left, struct nl_error *err)
 {
-    struct nl_runner runner = {.grid = grid, .store = store, .record = record, .options = options, .cores = nl_cores(), .began = nl_seconds(), .synced_at = nl_seconds()};
+    struct nl_runner runner = {
+        .grid = grid, .store = store, .record = record, .options = options, .cores = nl_cores(), .began = nl_seconds(), .synced_at = nl_seconds()};
     pthread_mutex_init(&runner.lock, NULL);
     nl_condition_init(&runner.idle);
     runner.worker = nl_alloc((size_t)options->workers, sizeof *runner.worker);

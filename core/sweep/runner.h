@@ -1,4 +1,5 @@
-/* Running trials side by side: one worker thread each, or for each cohort (sweep/cohort.h), longest first. Workers who find no more to start help the others. */
+/* Running trials side by side: one worker thread each, or for each cohort (sweep/cohort.h), longest first. Workers who find no more to start help the others.
+ */
 #ifndef NL_SWEEP_RUNNER_H
 #define NL_SWEEP_RUNNER_H
 

@@ -89,7 +89,8 @@ static int find_in(const char *folder, bool copy, const struct nl_choice *choice
         return NL_FAIL;
     work->count = left;
     if (found_there)
-        nl_runner_note(runner, false, nl_format("%d of %d trials are %s '%s'", found_there, work->grid->trials, copy ? "taken from" : "there already, in", folder));
+        nl_runner_note(runner, false,
+                       nl_format("%d of %d trials are %s '%s'", found_there, work->grid->trials, copy ? "taken from" : "there already, in", folder));
     work->present += copy ? found_there : 0;
     return copy && found_there ? nl_store_sync(work->store, err) : NL_OK;
 }
@@ -112,7 +113,8 @@ static int run_and_write(const struct nl_store *store, const struct nl_experimen
         nl_runner_note(runner, false, nl_format("removed %d half-written file%s of a program that was killed", store->swept,
                                                 store->swept == 1 ? "" : "s"));
     if (store->local_lock)
-        nl_runner_note(runner, true, nl_format("'%s' is locked on this machine alone (%s): let no other machine work there meanwhile", store->folder, store->local_lock));
+        nl_runner_note(runner, true,
+                       nl_format("'%s' is locked on this machine alone (%s): let no other machine work there meanwhile", store->folder, store->local_lock));
     result->record = work.record = nl_store_load_all(store, grid, warn, runner, &work.present, err);
     if (!result->record) {
         result->started = true; /* nothing to choose otherwise: the disk fails */
@@ -131,7 +133,8 @@ static int run_and_write(const struct nl_store *store, const struct nl_experimen
         nl_runner_note(runner, true, misfit);
     nl_store_begun(store->folder, experiment, &begun);
     if (work.present && begun.earlier.at)
-        nl_runner_note(runner, false, nl_format("trials that are there may be of another build of normlab: 'made' in '%s/experiment.yaml' lists all of them", store->folder));
+        nl_runner_note(runner, false,
+                       nl_format("trials that are there may be of another build of normlab: 'made' in '%s/experiment.yaml' lists all of them", store->folder));
     int status = check_room(store, grid, work.todo, work.count, runner, err), hidden = result->hidden.trials;
     result->started = status == NL_OK;
     if (result->started && hidden)

@@ -56,7 +56,8 @@ static void check_workers(const struct nl_graph *graph, const struct nl_config *
         const struct nl_normalize *normalize = node->operation == &nl_normalize_operation ? node->arguments : NULL;
         int slice = normalize && (normalize->norm->uses & NL_USES_STAT_BATCH) ? normalize->setup.stat_batch : 0;
         if (slice > 0 && config->norm.sync)
-            nl_complain(diagnostics, experiment, "norm.sync", "'norm.sync' has statistics of the whole batch, and 'norm.stat_batch' those of %d samples", slice);
+            nl_complain(diagnostics, experiment, "norm.sync", "'norm.sync' has statistics of the whole batch, and 'norm.stat_batch' those of %d samples",
+                        slice);
         else if (slice > 0 && part % slice != 0)
             nl_complain(diagnostics, experiment, "norm.stat_batch", "%d samples are no slices of a worker's %lld ('train.batch' by 'train.workers')", slice,
                         part);

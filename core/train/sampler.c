@@ -42,7 +42,8 @@ int nl_sampler_alphabet(const struct nl_config *config, const struct nl_tensor_f
         }
         nl_text_add_code(&text, (uint32_t)code);
     }
-    int status = text.length ? nl_alphabet_of(text.at, text.length, false, out, err) : nl_fail(err, "'%s' does not say which characters it knows ('alphabet')", path);
+    int status =
+        text.length ? nl_alphabet_of(text.at, text.length, false, out, err) : nl_fail(err, "'%s' does not say which characters it knows ('alphabet')", path);
     nl_text_release(&text);
     return status;
 }
@@ -52,8 +53,12 @@ static struct nl_split describe_data(struct nl_sampler *s, int vocabulary)
 {
     int context = (int)s->config.data.context;
     s->numbers = nl_alloc((size_t)context, sizeof *s->numbers);
-    s->dataset = (struct nl_dataset){.shape = {.height = context, .width = 1, .channels = 1, .classes = vocabulary, .vocabulary = vocabulary, .target = NL_TARGET_EACH},
-                                     .name = "text", .count = SAMPLES, .rows = 2, .train_count = SAMPLES};
+    s->dataset =
+        (struct nl_dataset){.shape = {.height = context, .width = 1, .channels = 1, .classes = vocabulary, .vocabulary = vocabulary, .target = NL_TARGET_EACH},
+                            .name = "text",
+                            .count = SAMPLES,
+                            .rows = 2,
+                            .train_count = SAMPLES};
     s->dataset.row[0] = (struct nl_sample_rows){.input = "x", .width = context, .step = context, .at = s->numbers};
     s->dataset.row[1] = (struct nl_sample_rows){.input = "labels", .width = context, .step = context, .at = s->numbers};
     return (struct nl_split){.dataset = &s->dataset, .train = &s->none, .val = &s->none, .test = &s->none, .train_count = SAMPLES, .test_count = SAMPLES};

@@ -58,8 +58,10 @@ static int counted_main(int argc, char **argv, char **environment)
 }
 
 /* The C library's, which calls main. */
-int __libc_start_main(int (*main)(int, char **, char **), int argc, char **argv, void (*init)(void), void (*fini)(void), void (*rtld_fini)(void), void *stack_end);
-int __libc_start_main(int (*main)(int, char **, char **), int argc, char **argv, void (*init)(void), void (*fini)(void), void (*rtld_fini)(void), void *stack_end)
+int __libc_start_main(int (*main)(int, char **, char **), int argc, char **argv, void (*init)(void), void (*fini)(void), void (*rtld_fini)(void),
+                      void *stack_end);
+int __libc_start_main(int (*main)(int, char **, char **), int argc, char **argv, void (*init)(void), void (*fini)(void), void (*rtld_fini)(void),
+                      void *stack_end)
 {
     int (*start)(int (*)(int, char **, char **), int, char **, void (*)(void), void (*)(void), void (*)(void), void *);
     *(void **)&start = dlsym(RTLD_NEXT, "__libc_start_main");
@@ -148,8 +150,12 @@ READS(FILE *, fdopen, NULL, (int file, const char *mode), (file, mode))
 READS(DIR *, opendir, NULL, (const char *path), (path))
 READS(DIR *, fdopendir, NULL, (int file), (file))
 READS(struct dirent *, readdir, NULL, (DIR *folder), (folder))
-READS(int, scandir, -1, (const char *path, struct dirent ***out, int (*wanted)(const struct dirent *), int (*order)(const struct dirent **, const struct dirent **)), (path, out, wanted, order))
-READS(int, scandirat, -1, (int at, const char *path, struct dirent ***out, int (*wanted)(const struct dirent *), int (*order)(const struct dirent **, const struct dirent **)), (at, path, out, wanted, order))
+READS(int, scandir, -1,
+      (const char *path, struct dirent ***out, int (*wanted)(const struct dirent *), int (*order)(const struct dirent **, const struct dirent **)),
+      (path, out, wanted, order))
+READS(int, scandirat, -1,
+      (int at, const char *path, struct dirent ***out, int (*wanted)(const struct dirent *), int (*order)(const struct dirent **, const struct dirent **)),
+      (at, path, out, wanted, order))
 READS(ssize_t, read, -1, (int file, void *bytes, size_t length), (file, bytes, length))
 READS(ssize_t, pread, -1, (int file, void *bytes, size_t length, off_t at), (file, bytes, length, at))
 READS(off_t, lseek, -1, (int file, off_t by, int from), (file, by, from))

@@ -267,4 +267,6 @@ TARGET static void winograd_weights(const float *w, size_t count, float *v, size
 #undef OF_A
 #undef OF_B
 
-#define TRANSFORMS .input = winograd_input, .output = winograd_output, .weights = winograd_weights, .gradient = winograd_gradient, .taps = winograd_taps, .block = winograd_block
+#define TRANSFORMS                                                                                                                                             \
+    .input = winograd_input, .output = winograd_output, .weights = winograd_weights, .gradient = winograd_gradient, .taps = winograd_taps,                     \
+    .block = winograd_block

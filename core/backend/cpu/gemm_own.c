@@ -116,7 +116,8 @@ static void on_stripes(void *context, size_t first, size_t end, int thread)
 {
     const struct nl_cpu_gemm *g = ((const struct rows *)context)->g;
     const struct nl_gemm_isa *isa = nl_gemm_tiles();
-    bool in_registers = transposes_in_registers(g), across = g->transposed == NL_TRANSPOSED_A, packed = g->transposed == NL_PACKED, steps = ((const struct rows *)context)->steps;
+    bool in_registers = transposes_in_registers(g), across = g->transposed == NL_TRANSPOSED_A, packed = g->transposed == NL_PACKED,
+         steps = ((const struct rows *)context)->steps;
     struct nl_gemm_block block = {.a_row = across ? 1 : g->k, .a_step = across ? g->m : 1, .c_step = g->n, .origin = g->c, .sgd = g->sgd, .masks = g->masks};
     size_t last = smaller(end * STRIPE, g->m);
     (void)thread;
@@ -220,8 +221,8 @@ static bool steps_narrow(const struct nl_cpu_gemm *g)
 /* The same for a plain product: c' = b' a'. The last rows, fewer than a vector, follow as they are. */
 static bool is_slim(const struct nl_cpu_gemm *g)
 {
-    return g->transposed == NL_PLAIN && g->n < NL_GEMM_VECTOR && g->m >= 2 * NL_GEMM_VECTOR && g->k >= FEW_TERMS && g->k <= NL_GEMM_TERMS && !g->add && !g->relu && !g->finish &&
-           !nl_gemm_tiles()->loads;
+    return g->transposed == NL_PLAIN && g->n < NL_GEMM_VECTOR && g->m >= 2 * NL_GEMM_VECTOR && g->k >= FEW_TERMS && g->k <= NL_GEMM_TERMS && !g->add &&
+           !g->relu && !g->finish && !nl_gemm_tiles()->loads;
 }
 
 static void slim(const struct nl_cpu_gemm *g)
@@ -233,7 +234,8 @@ static void slim(const struct nl_cpu_gemm *g)
     nl_gemm_tiles()->transposed_b(&block, g->n, b, g->a, g->start, c);
     nl_cpu_transpose(g->n, rows, c, rows, g->c, g->n);
     if (rows < g->m)
-        product(&(struct nl_cpu_gemm){NL_PLAIN, g->m - rows, g->n, g->k, .a = g->a + rows * g->k, .b = g->b, .start = g->start, .c = g->c + rows * g->n}, false);
+        product(&(struct nl_cpu_gemm){NL_PLAIN, g->m - rows, g->n, g->k, .a = g->a + rows * g->k, .b = g->b, .start = g->start, .c = g->c + rows * g->n},
+                false);
 }
 
 bool nl_gemm_own_yields_dx(const struct nl_cpu_gemm *g)

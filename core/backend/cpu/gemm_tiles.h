@@ -10,7 +10,8 @@
 
 enum { MOST_ROWS = 8, MOST_VECTORS = 4, WIDE = 4 };
 
-/* Of a transposed a, b's rows lie far apart: its vectors are asked for so many terms ahead, where there are so many that the first-level cache has lost them. */
+/* Of a transposed a, b's rows lie far apart: its vectors are asked for so many terms ahead, where there are so many that the first-level cache has lost them.
+ */
 enum { AHEAD = 8, ASKED_TERMS = 96 };
 
 /* Vector v of a tile's columns; the last of a part is `last` columns. */

@@ -12,8 +12,8 @@ static void linear_forward(const struct nl_run *run, const void *arguments)
     for (int r = 0; r < run->replicas; r++) {
         size_t at = (size_t)r * run->stride;
         nl_cpu_gemm(op->gemm, &(struct nl_cpu_gemm){op->packed ? NL_PACKED : NL_PLAIN, n, out, in, .a = NL_AT(op->x, at),
-                                                    .b = op->packed ? NL_AT(op->packed, at) : NL_AT(op->w, at), .start = NL_AT(op->b, at), .c = NL_AT(op->y, at),
-                                                    .relu = op->relu, .finish = finish, .other = NL_AT(op->slope, at)});
+                                                    .b = op->packed ? NL_AT(op->packed, at) : NL_AT(op->w, at), .start = NL_AT(op->b, at),
+                                                    .c = NL_AT(op->y, at), .relu = op->relu, .finish = finish, .other = NL_AT(op->slope, at)});
     }
 }
 

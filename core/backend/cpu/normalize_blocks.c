@@ -249,8 +249,8 @@ bool nl_norm_small_batch(struct nl_cpu_block *b, const struct nl_run *run, const
 {
     size_t channels = (size_t)op->setup.channels, rows = (size_t)run->samples;
     bool columns = op->norm->tracks, own = !columns || run->statistics == NL_STATS_TRAIN || run->statistics == NL_STATS_BATCH;
-    if (!nl_normalize_is_standard(op) || rows > (columns ? NL_SMALL_BATCH : NL_ROW_STRETCH) || op->setup.positions != 1 || !own || op->residual || op->sums || op->batches ||
-        (size_t)op->affine_count != channels)
+    if (!nl_normalize_is_standard(op) || rows > (columns ? NL_SMALL_BATCH : NL_ROW_STRETCH) || op->setup.positions != 1 || !own || op->residual || op->sums ||
+        op->batches || (size_t)op->affine_count != channels)
         return false;
     struct nl_partition partition = op->norm->partition(&op->setup); /* of as many samples as may come, or of slices */
     if (columns ? channels % NL_LANES || partition.samples < run->samples : partition.samples > 1)

@@ -178,7 +178,8 @@ void nl_lengths_backward(const struct nl_run *run, const struct nl_normalize *op
         if (g.rows == 0)
             continue;
         struct at_rows x = take_rows(run, &g, r, op->x, true), dy = take_rows(run, &g, r, op->dy, true), dx = take_rows(run, &g, r, op->dx, false);
-        struct at_rows y = take_rows(run, &g, r, op->residual ? op->y : NULL, true), dresidual = take_rows(run, &g, r, op->residual ? op->dresidual : NULL, false);
+        struct at_rows y = take_rows(run, &g, r, op->residual ? op->y : NULL, true),
+                       dresidual = take_rows(run, &g, r, op->residual ? op->dresidual : NULL, false);
         one.x = x.own, one.dy = dy.own, one.dx = dx.own, one.y = y.own, one.dresidual = dresidual.own;
         one.sums = (void *)((uintptr_t)gradients - at);
         backward(&alone, &one, r, NL_NORM_WHOLE);

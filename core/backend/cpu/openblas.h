@@ -9,8 +9,8 @@
 enum nl_cblas { NL_CBLAS_ROW_MAJOR = 101, NL_CBLAS_NO_TRANS = 111, NL_CBLAS_TRANS = 112 };
 
 struct nl_openblas {
-    void (*cblas_sgemm)(enum nl_cblas order, enum nl_cblas turn_a, enum nl_cblas turn_b, int m, int n, int k, float alpha, const float *a, int line_a, const float *b,
-                        int line_b, float beta, float *c, int line_c);
+    void (*cblas_sgemm)(enum nl_cblas order, enum nl_cblas turn_a, enum nl_cblas turn_b, int m, int n, int k, float alpha, const float *a, int line_a,
+                        const float *b, int line_b, float beta, float *c, int line_c);
     void (*openblas_set_num_threads)(int threads);
     char *(*openblas_get_config)(void);
     char *(*openblas_get_corename)(void);

@@ -60,7 +60,8 @@ NL_INLINE void row_forward(nl_with_slope *function, bool scales, bool moves, str
 }
 
 /* Adds to the sums. */
-NL_INLINE void row_backward(nl_with_slope *function, bool scales, struct numbers n, size_t columns, const float *x, const float *dy, float *dx, const struct sums *s)
+NL_INLINE void row_backward(nl_with_slope *function, bool scales, struct numbers n, size_t columns, const float *x, const float *dy, float *dx,
+                            const struct sums *s)
 {
     float *restrict sum_gamma = s->gamma, *restrict sum_beta = s->beta, *restrict sum_alpha = s->alpha, *restrict sum_shift = s->shift;
     NL_PARALLEL

@@ -228,8 +228,8 @@ static __global__ void turn(const float *x, size_t x_stride, size_t x_line, floa
     pair[1] = a * sine + b * cosine;
 }
 
-static void launch_turn(const struct nl_run *run, const struct call *call, const float *x, size_t x_stride, size_t x_line, float *to, size_t to_stride, size_t to_line,
-                        double way)
+static void launch_turn(const struct nl_run *run, const struct call *call, const float *x, size_t x_stride, size_t x_line, float *to, size_t to_stride,
+                        size_t to_line, double way)
 {
     int rows = call->samples * call->op.positions;
     NL_LAUNCH(turn, nl_grid_over(run, (size_t)rows * call->op.channels / 2), NL_THREADS, x, x_stride, x_line, to, to_stride, to_line, rows, call->op.positions,

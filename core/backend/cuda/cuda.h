@@ -72,8 +72,8 @@ void nl_cuda_update(const struct nl_run *run, const struct nl_update *op);
 
 #include <cuda_runtime.h>
 
-/* Defines the kernel of an operation, nl_cuda_NAME, which the backend then has. suits: NULL where it computes all arguments; backward: NULL where no gradient goes
- * through it. */
+/* Defines the kernel of an operation, nl_cuda_NAME, which the backend then has. suits: NULL where it computes all arguments; backward: NULL where no gradient
+ * goes through it. */
 #define NL_CUDA_KERNEL(name, suits, forward, backward) NL_CUDA_KERNEL_IN_PARTS(name, suits, forward, backward, NULL, NULL, NULL, NULL, NULL)
 
 /* The same with its parts, and whether it comes in them (struct nl_kernel). */
@@ -131,7 +131,8 @@ int nl_cuda_most_chunks();
 #define NL_START(kernel, grid, block, bytes, ...) kernel<<<grid, block, bytes, cudaStreamPerThread>>>(__VA_ARGS__)
 #define NL_ROOM(name) extern __shared__ __align__(64) char name[]
 #define NL_START_CLUSTERS(cluster, kernel, grid, block, ...) nl_start_clusters(cluster, grid, block, kernel, __VA_ARGS__)
-template <class... P, class... A> static inline cudaError_t nl_start_clusters(unsigned cluster, dim3 grid, unsigned threads, void (*kernel)(P...), A... arguments)
+template <class... P, class... A>
+static inline cudaError_t nl_start_clusters(unsigned cluster, dim3 grid, unsigned threads, void (*kernel)(P...), A... arguments)
 {
     cudaLaunchAttribute size = {};
     cudaLaunchConfig_t config = {};

@@ -10,7 +10,8 @@
 /* Element `from` of all samples', which is one of channel c. */
 static __device__ inline float sample_value(const struct nl_gather &op, size_t stride, size_t from, unsigned c)
 {
-    return op.pixels ? nl_at(op.table, stride)[c * 256 + op.pixels[from]] : nl_standardized(op.values[from], nl_at(op.mean, stride)[c], nl_at(op.scale, stride)[c]);
+    return op.pixels ? nl_at(op.table, stride)[c * 256 + op.pixels[from]]
+                     : nl_standardized(op.values[from], nl_at(op.mean, stride)[c], nl_at(op.scale, stride)[c]);
 }
 
 /* Element `at` of a sample, moved so. */

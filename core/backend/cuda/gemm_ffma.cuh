@@ -27,7 +27,8 @@ template <int N, int TN> static __device__ __forceinline__ void nl_ffma_write_su
 
 /* visit(sum, place, column) of a thread's elements of a tile, which are at `place` in C. */
 template <int M, int N, int TM, int TN, class Visit>
-static __device__ __forceinline__ void nl_ffma_visit(float (&sum)[TM][TN], const struct nl_gemm_size &size, const struct nl_gemm_part &part, int tx, int ty, Visit visit)
+static __device__ __forceinline__ void nl_ffma_visit(float (&sum)[TM][TN], const struct nl_gemm_size &size, const struct nl_gemm_part &part, int tx, int ty,
+                                                     Visit visit)
 {
 #pragma unroll
     for (int i = 0; i < TM; i++) {

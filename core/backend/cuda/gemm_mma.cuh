@@ -171,7 +171,8 @@ static __device__ __forceinline__ void nl_mma_block(const Product &p, size_t str
 {
     typedef typename Product::A A;
     typedef typename Product::B B;
-    constexpr int TERMS = Format::TERMS, DEPTH = 16, WORDS = DEPTH / Format::PER_WORD, THREADS = M / WM * N / WN * 32, EDGES_M = WM / NL_MMA_M, EDGES_N = WN / NL_MMA_N;
+    constexpr int TERMS = Format::TERMS, DEPTH = 16, WORDS = DEPTH / Format::PER_WORD, THREADS = M / WM * N / WN * 32, EDGES_M = WM / NL_MMA_M,
+                  EDGES_N = WN / NL_MMA_N;
     static_assert(M % 32 == 0 && N % 32 == 0 && N <= THREADS, "turned columns stay in their tile, and each column of sums has a thread");
     auto tile_a = nl_mma_tiles<'a', WORDS, M>();
     auto tile_b = nl_mma_tiles<'b', WORDS, N>();

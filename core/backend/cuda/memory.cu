@@ -169,7 +169,8 @@ static bool has_clusters(int device)
 {
     int able = 0;
     struct cudaFuncAttributes built = {};
-    return NL_GOOD(cudaDeviceGetAttribute(&able, cudaDevAttrClusterLaunch, device)) && able && NL_GOOD(cudaFuncGetAttributes(&built, nothing)) && built.ptxVersion >= 90;
+    return NL_GOOD(cudaDeviceGetAttribute(&able, cudaDevAttrClusterLaunch, device)) && able && NL_GOOD(cudaFuncGetAttributes(&built, nothing)) &&
+           built.ptxVersion >= 90;
 }
 
 int nl_cuda_thread_begin(int device, struct nl_error *err)

@@ -10,7 +10,8 @@ using namespace nl_columns;
 
 /* MOST: of threads; the fewer there are, the more registers has each. */
 template <unsigned MOST>
-static __global__ void __launch_bounds__(MOST) forward_whole(struct nl_normalize op, struct nl_layout l, struct tile t, enum nl_statistics statistics, unsigned *tickets)
+static __global__ void __launch_bounds__(MOST)
+    forward_whole(struct nl_normalize op, struct nl_layout l, struct tile t, enum nl_statistics statistics, unsigned *tickets)
 {
     forward<MOST>(op, l, t, statistics, blockIdx.x);
     if (nl_last_block(&tickets[blockIdx.z], t.tiles) && threadIdx.x == 0)
@@ -87,8 +88,8 @@ static __device__ struct coordinates coordinates_in_cluster(const struct nl_layo
 
 /* A slice fits the registers of a cluster's blocks. part as forward_chunk's. */
 template <unsigned MOST>
-static __global__ void __launch_bounds__(MOST) forward_cluster(struct nl_normalize op, struct nl_layout l, struct tile t, enum nl_statistics statistics, double *part,
-                                                               unsigned *tickets)
+static __global__ void __launch_bounds__(MOST)
+    forward_cluster(struct nl_normalize op, struct nl_layout l, struct tile t, enum nl_statistics statistics, double *part, unsigned *tickets)
 {
     const float *x = (const float *)nl_at(op.x, l.stride);
     for (unsigned slice = 0; slice < t.slices; slice++) {
@@ -202,7 +203,8 @@ static __global__ void __launch_bounds__(MOST) backward_whole(struct nl_normaliz
 
 /* A slice fits the registers of a cluster's blocks. part as backward_chunk's. */
 template <unsigned MOST>
-static __global__ void __launch_bounds__(MOST) backward_cluster(struct nl_normalize op, struct nl_layout l, struct tile t, enum nl_statistics statistics, double *part)
+static __global__ void __launch_bounds__(MOST)
+    backward_cluster(struct nl_normalize op, struct nl_layout l, struct tile t, enum nl_statistics statistics, double *part)
 {
     double products = 0.0, sums = 0.0;
     for (unsigned slice = 0; slice < t.slices; slice++) {

@@ -249,8 +249,8 @@ static __device__ void moments(const struct nl_layout &l, const struct tile &t, 
 }
 
 /* The slice's moments of the thread's column: kept for backward, and taken in. */
-static __device__ void keep_moments(const struct nl_normalize &op, const struct nl_layout &l, const struct coordinates &s, enum nl_statistics statistics, double mean,
-                                    double var)
+static __device__ void keep_moments(const struct nl_normalize &op, const struct nl_layout &l, const struct coordinates &s, enum nl_statistics statistics,
+                                    double mean, double var)
 {
     nl_at((double *)op.mean, l.stride)[s.slice * l.channels + s.c] = mean;
     nl_at((double *)op.var, l.stride)[s.slice * l.channels + s.c] = var;
@@ -318,8 +318,9 @@ static __device__ void read_back(const struct nl_normalize &op, const struct nl_
 
 /* The same with the sums of the column, over all threads; returns its statistic. */
 template <unsigned MOST>
-static __device__ struct nl_statistic read_back_sums(const struct nl_normalize &op, const struct nl_layout &l, const struct tile &t, const struct coordinates &s,
-                                                     enum nl_statistics statistics, float xhat[EACH], float grad[EACH], double *product, double *sum)
+static __device__ struct nl_statistic read_back_sums(const struct nl_normalize &op, const struct nl_layout &l, const struct tile &t,
+                                                     const struct coordinates &s, enum nl_statistics statistics, float xhat[EACH], float grad[EACH],
+                                                     double *product, double *sum)
 {
     struct nl_statistic statistic = {0.0f, 0.0f, 0.0f};
     if (s.real)

@@ -91,7 +91,8 @@ static __device__ double block_largest(double value)
 }
 
 /* Of elements [first, end) of a set; each thread of the block has them. Returns how many of them count. */
-static __device__ double find_moments(const struct nl_general &g, const struct set &s, const float *x, unsigned first, unsigned end, double *center, double *spread)
+static __device__ double find_moments(const struct nl_general &g, const struct set &s, const float *x, unsigned first, unsigned end, double *center,
+                                      double *spread)
 {
     const struct nl_layout &l = g.layout;
     double sum = 0.0, distances = 0.0, largest = 0.0, nothing = 0.0, m = 0.0;

@@ -1,4 +1,5 @@
-/* Normalizers whose sets lie within a sample, by a team of threads a set: what normalize_sets.cu launches, and one_launch.cu has a block do among other work. */
+/* Normalizers whose sets lie within a sample, by a team of threads a set: what normalize_sets.cu launches, and one_launch.cu has a block do among other work.
+ */
 #ifndef NL_BACKEND_CUDA_NORMALIZE_SETS_CUH
 #define NL_BACKEND_CUDA_NORMALIZE_SETS_CUH
 
@@ -45,7 +46,8 @@ template <int VECTOR> struct fragment {
                                                                                                                     v < VECTOR; v++)
 
 /* A team's set, number `index`. */
-template <int VECTOR, bool WHOLE> static __device__ void set_forward(const struct nl_normalize &op, const struct nl_layout &l, const struct nl_team &team, unsigned index)
+template <int VECTOR, bool WHOLE>
+static __device__ void set_forward(const struct nl_normalize &op, const struct nl_layout &l, const struct nl_team &team, unsigned index)
 {
     struct set s = set_of(l, index);
     const float *x = (const float *)nl_at(op.x, l.stride), *gamma = (const float *)nl_at(op.gamma, l.stride),
@@ -163,9 +165,11 @@ template <unsigned MOST> static __device__ void add_up(unsigned period, double *
     *b = room[1][t];
 }
 
-/* The gradients of gamma and beta from shares [r][share][2][columns], by the block that is done last: of column a, which is that of all threads t + n period. */
+/* The gradients of gamma and beta from shares [r][share][2][columns], by the block that is done last: of column a, which is that of all threads t + n period.
+ */
 template <unsigned MOST>
-static __device__ void join_shares(const struct nl_normalize &op, const struct nl_layout &l, const double *part, unsigned shares, unsigned columns, unsigned a, unsigned period)
+static __device__ void join_shares(const struct nl_normalize &op, const struct nl_layout &l, const double *part, unsigned shares, unsigned columns, unsigned a,
+                                   unsigned period)
 {
     unsigned row = threadIdx.x / period, rows = blockDim.x / period;
     double product = 0.0, sum = 0.0;
@@ -193,7 +197,8 @@ struct shares {
 
 /* What the block's set adds: from each thread's sums in its columns. */
 template <int VECTOR, unsigned MOST>
-static __device__ void share(const struct nl_layout &l, const struct set &s, unsigned index, const struct shares &shares, const float products[VECTOR], const float sums[VECTOR])
+static __device__ void share(const struct nl_layout &l, const struct set &s, unsigned index, const struct shares &shares, const float products[VECTOR],
+                             const float sums[VECTOR])
 {
     double *to = shares.part + ((size_t)blockIdx.z * shares.blocks + index * l.width / l.channels) * 2 * l.channels + s.c + threadIdx.x * VECTOR;
 #pragma unroll
@@ -209,7 +214,8 @@ static __device__ void share(const struct nl_layout &l, const struct set &s, uns
 
 /* A team's set, number `index`. SHARES: with what it adds to the gradients of gamma and beta; the team is a block of MOST threads, at most. */
 template <int VECTOR, bool WHOLE, bool SHARES, unsigned MOST>
-static __device__ void set_backward(const struct nl_normalize &op, const struct nl_layout &l, const struct nl_team &team, unsigned index, const struct shares &shares)
+static __device__ void set_backward(const struct nl_normalize &op, const struct nl_layout &l, const struct nl_team &team, unsigned index,
+                                    const struct shares &shares)
 {
     struct set s = set_of(l, index);
     const float *gamma = (const float *)nl_at(op.gamma, l.stride);

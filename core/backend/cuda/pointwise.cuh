@@ -19,7 +19,8 @@ static __device__ inline void activate_element_back(const struct nl_activate &op
 }
 
 /* From x to y, or from dy to dx; `before`: elements of the batch before the first. */
-static __device__ inline void drop_element(const struct nl_dropout &op, const void *from, void *to, size_t stride, uint64_t before, bool training, int64_t step, size_t at)
+static __device__ inline void drop_element(const struct nl_dropout &op, const void *from, void *to, size_t stride, uint64_t before, bool training, int64_t step,
+                                           size_t at)
 {
     const uint32_t *key = nl_at(op.key, stride);
     double p = nl_own_or(op.p, nl_at(op.hyper, stride)->dropout);
