@@ -10,10 +10,6 @@
 
 enum { MOST_ROWS = 8, MOST_VECTORS = 4, WIDE = 4 };
 
-/* Of a transposed a, b's rows lie far apart: its vectors are asked for so many terms ahead, where there are so many that the first-level cache has lost them.
- */
-enum { AHEAD = 8, ASKED_TERMS = 96 };
-
 /* Vector v of a tile's columns; the last of a part is `last` columns. */
 INLINE vec load_columns(const float *from, int v, int vectors, bool part, size_t last)
 {
@@ -50,19 +46,17 @@ INLINE void add_four(int rows, int vectors, size_t skip, const float *const row[
 
 enum layout { ALONG, ACROSS, ALONG_TRANSPOSED };
 
-/* All terms, of a whose rows run along them or across. asks: those of b that come next are asked for. */
-INLINE void add_each(int rows, int vectors, bool part, bool along, bool asks, const struct nl_gemm_block *block, const float *a, const float *b,
+/* All terms, of a whose rows run along them or across. */
+INLINE void add_each(int rows, int vectors, bool part, bool along, const struct nl_gemm_block *block, const float *a, const float *b,
                      const float *const row[MOST_ROWS], vec sum[MOST_ROWS][MOST_VECTORS])
 {
     size_t last = block->columns - (size_t)(vectors - 1) * LANES, a_step = along ? 1 : block->a_step, b_step = block->b_step;
+    NL_UNROLLED_TWICE
     for (size_t k = 0; k < block->terms; k++, a += a_step, b += b_step) {
         vec weight[MOST_VECTORS];
         UNROLL
-        for (int v = 0; v < vectors; v++) {
-            if (asks)
-                __builtin_prefetch(b + AHEAD * b_step + v * LANES);
+        for (int v = 0; v < vectors; v++)
             weight[v] = load_columns(b, v, vectors, part, last);
-        }
         UNROLL
         for (int t = 0; t < rows; t++) {
             vec value = broadcast(along ? row[t][k] : a[t]);
@@ -85,12 +79,8 @@ INLINE void add_terms(int rows, int vectors, bool part, enum layout layout, cons
         add_four(rows, vectors, 0, row, done, b + done, b_step, sum);
     if (layout == ALONG_TRANSPOSED && done < terms) /* the last four overlap with those before */
         add_four(rows, vectors, NL_GEMM_SQUARE - (terms - done), row, terms - NL_GEMM_SQUARE, b + terms - NL_GEMM_SQUARE, b_step, sum);
-    if (layout == ALONG)
-        add_each(rows, vectors, part, true, false, block, a, b, row, sum);
-    else if (layout == ACROSS && terms >= ASKED_TERMS)
-        add_each(rows, vectors, part, false, true, block, a, b, row, sum);
-    else if (layout == ACROSS)
-        add_each(rows, vectors, part, false, false, block, a, b, row, sum);
+    if (layout != ALONG_TRANSPOSED)
+        add_each(rows, vectors, part, layout == ALONG, block, a, b, row, sum);
 }
 
 /* The rows below, which the next tile stores. */

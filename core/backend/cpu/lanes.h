@@ -12,6 +12,13 @@ enum { NL_LANES = 16 };
 #define NL_UNROLLED _Pragma("GCC unroll 16")
 #endif
 
+/* Before a loop over the terms of sums that registers hold: two at a time. */
+#ifdef __clang__
+#define NL_UNROLLED_TWICE _Pragma("clang loop unroll_count(2)")
+#else
+#define NL_UNROLLED_TWICE _Pragma("GCC unroll 2")
+#endif
+
 /* Before a loop over a few lanes: the compiler vectorizes it only as long as it does not unroll it as a whole. */
 #ifdef __clang__
 #define NL_ROLLED
