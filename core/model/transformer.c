@@ -265,10 +265,10 @@ static void check_leaks(const struct plan *p)
     else if (batch && (!b->norm->tracks || b->norm->mixes_positions))
         refuse(b, "norm.kind", "'%s' normalizes over positions in evaluation, too, so that each position of a causal model sees later ones", name);
     else if (batch && p->config->norm.leaks == NL_REFUSE_LEAKS)
-        refuse(
-            b, "norm.kind",
-            "'%s' normalizes over all positions of a batch, so that in training each position of a causal model sees later ones; 'norm.leaks' allow trains so",
-            name);
+        refuse(b, "norm.kind",
+               "'%s' normalizes over all positions of a batch, so that in training each position of a causal model sees later ones: write ln or rms, or set "
+               "'norm.leaks' to allow",
+               name);
     for (int i = 0; batch && i < evals->count && !b->failed; i++)
         if (evals->at[i] == NL_EVAL_BATCH || evals->at[i] == NL_EVAL_ADAPT)
             refuse(b, "norm.eval", "'norm.eval' %s takes statistics from the text that the model shall predict: in a causal model write running or precise",
