@@ -243,10 +243,9 @@ static char *what_decides(const struct nl_claim *claim, const struct nl_publishe
 
 /* ---- obstacles ---- */
 
-/* That a run ended at chance says nothing of what is read of its first step. */
 static void count_runs(struct nl_claim *claim, const struct contrast *contrast, const struct nl_reading *reading)
 {
-    bool at_start = reading->tensor && reading->first;
+    bool at_start = nl_reads_first_step(reading);
     for (int i = 0; i < contrast->cells; i++) {
         int side = i >= contrast->of_first;
         claim->runs[side] += contrast->cell[i]->trials;

@@ -91,6 +91,9 @@ void nl_outcome_release(struct nl_outcome *outcome);
  * chosen by val_loss, in place of the best of each". */
 void nl_say_beside(struct nl_text *out, const struct nl_judged *judged);
 
+/* "Failed runs: 48 of 48 (...)." and whether what is read of them depends on that. */
+void nl_say_failed_runs(struct nl_text *out, const struct nl_outcome *outcome);
+
 /* The numbers of a part or of what is judged beside it, and whether it holds: one line, ended by a newline. */
 void nl_say_judged(struct nl_text *out, const struct nl_judged *judged, double level);
 

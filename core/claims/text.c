@@ -134,11 +134,21 @@ static void say_background(struct nl_text *out, const struct nl_published *publi
             nl_text_add(out, "%s%s: %s\n", item, lines[i].name, lines[i].text);
 }
 
+void nl_say_failed_runs(struct nl_text *out, const struct nl_outcome *outcome)
+{
+    bool at_start = outcome->parts > 0;
+    for (int i = 0; i < outcome->parts; i++)
+        at_start &= nl_reads_first_step(&outcome->part[i].part->reading);
+    nl_say_failures(out, &outcome->failures);
+    if (at_start && outcome->failures.dead)
+        nl_text_add(out, " That a run ends at chance says nothing of its first step, which alone is read here.");
+}
+
 static void say_runs(struct nl_text *out, const struct nl_outcome *outcome, const char *item)
 {
     if (outcome->failures.failed) {
         nl_text_add(out, "%s", item);
-        nl_say_failures(out, &outcome->failures);
+        nl_say_failed_runs(out, outcome);
         nl_text_add(out, "\n");
     }
     if (outcome->one_part)

@@ -42,6 +42,12 @@ struct nl_reading {
     const char *by;           /* of NL_TAKE_BEST, and of NL_TAKE_USABLE where it is not by training accuracy; else NULL */
 };
 
+/* That a run ended at chance says nothing of what is read of its first step. */
+static inline bool nl_reads_first_step(const struct nl_reading *reading)
+{
+    return reading->tensor && reading->first;
+}
+
 enum nl_part_kind { NL_DIFFERENCE, NL_EQUIVALENCE, NL_INTERACTION, NL_ORDERING, NL_TREND, NL_IDENTITY };
 extern const char *const nl_part_kind_names[];
 

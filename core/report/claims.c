@@ -103,7 +103,7 @@ static void add_claim(struct nl_document *document, const struct nl_outcome *out
     add_parts(document, outcome);
     if (outcome->failures.failed) {
         struct nl_text failures = {0};
-        nl_say_failures(&failures, &outcome->failures);
+        nl_say_failed_runs(&failures, outcome);
         nl_document_add(document, NL_BLOCK_PARAGRAPH, 0, "%s", failures.at);
         nl_text_release(&failures);
     }
