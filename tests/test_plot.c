@@ -377,6 +377,21 @@ START_TEST(small_pages_hold_few_panels)
 END_TEST
 
 /* Values that differ by rounding alone are one value; ticks come to an end. */
+/* The last label of an x axis is centred at its tick: half of it needs room where the tick is the axis's end, and none where the axis goes on. */
+START_TEST(the_last_label_has_room)
+{
+    struct nl_tick ticks[] = {{0, "0"}, {2000, "2000"}, {2500, NULL}};
+    struct nl_ruler ruler = {.low = 0, .high = 2000, .ticks = 2, .tick = ticks};
+    double half = nl_text_width("2000", 10) / 2;
+    ck_assert_double_eq_tol(nl_ruler_label_overhang(&ruler, 100, 10), half, 1e-9);
+    ruler.high = 2500, ruler.ticks = 3;
+    ck_assert_double_eq_tol(nl_ruler_label_overhang(&ruler, 100, 10), fmax(0, half - 20), 1e-9);
+    ck_assert_double_eq_tol(nl_ruler_label_overhang(&ruler, 10, 10), half - 2, 1e-9);
+    ruler.upright = true;
+    ck_assert_double_eq_tol(nl_ruler_label_overhang(&ruler, 10, 10), 5 - 2, 1e-9);
+}
+END_TEST
+
 START_TEST(rulers_have_few_ticks)
 {
     static const double ends[][2] = {{90.0, 90.0 + 1e-13}, {0, 0}, {1e-9, 1e9}, {3, 4}, {-5, 1e6}, {1e-300, 2e-300}};
@@ -548,6 +563,7 @@ int main(void)
     tcase_add_test(tests, axes_take_most_of_the_page);
     tcase_add_test(tests, captions_stand_where_they_are_wanted);
     tcase_add_test(tests, small_pages_hold_few_panels);
+    tcase_add_test(tests, the_last_label_has_room);
     tcase_add_test(tests, rulers_have_few_ticks);
     tcase_add_test(tests, two_decades_have_ticks_between_the_powers_of_ten);
     tcase_add_test(tests, numbers_are_short_and_readable);

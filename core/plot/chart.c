@@ -539,8 +539,8 @@ static struct nl_text failed_rows(const struct nl_chart *chart, int panel)
 
 int nl_chart_frame(struct nl_chart *chart, const char *x_label, const char *y_label, struct nl_error *err)
 {
-    double small = chart->page->small;
-    return nl_page_frame(chart->page, x_label, y_label, nl_ruler_label_height(&chart->x, small), nl_ruler_label_width(&chart->y, small), err);
+    double small = chart->page->small, overhang = nl_ruler_label_overhang(&chart->x, nl_page_panel_width(chart->page), small);
+    return nl_page_frame(chart->page, x_label, y_label, nl_ruler_label_height(&chart->x, small), overhang, nl_ruler_label_width(&chart->y, small), err);
 }
 
 static void put_strip(struct nl_chart *chart, int panel)

@@ -375,12 +375,13 @@ struct frame {
     struct nl_box margin;
 };
 
-static struct frame measure_frame(const struct nl_page *page, double x_ticks, double y_ticks, bool x_label, bool y_label)
+static struct frame measure_frame(const struct nl_page *page, double x_ticks, double x_overhang, double y_ticks, bool x_label, bool y_label)
 {
     const struct nl_config *config = &page->experiment->config;
     double gap = edge * page->font;
     struct frame frame = {.place = page->entries > 0 ? config->plot.legend : NL_LEGEND_NONE};
-    frame.margin = (struct nl_box){.left = gap + (y_label ? 1.1 * page->font : 0.0) + y_ticks + 1.0 * page->small, .right = 0.75 * page->font + page->bar,
+    frame.margin = (struct nl_box){.left = gap + (y_label ? 1.1 * page->font : 0.0) + y_ticks + 1.0 * page->small,
+                                   .right = fmax(0.75 * page->font, x_overhang + gap) + page->bar,
                                    .top = gap + (page->title + page->strip > 0 ? 0.0 : 0.15 * page->small)};
     frame.widths = nl_alloc((size_t)page->entries + 1, sizeof *frame.widths);
     if (frame.place == NL_LEGEND_RIGHT)
@@ -452,11 +453,11 @@ static void put_frame(struct nl_page *page, const struct frame *frame, const cha
     }
 }
 
-int nl_page_frame(struct nl_page *page, const char *x_label, const char *y_label, double x_ticks, double y_ticks, struct nl_error *err)
+int nl_page_frame(struct nl_page *page, const char *x_label, const char *y_label, double x_ticks, double x_overhang, double y_ticks, struct nl_error *err)
 {
     if (page->strip > 0 && page->rows > 1) /* its word stands beside the label of the y axis */
         y_ticks = fmax(y_ticks, nl_text_width("failed", 0.75 * page->small));
-    struct frame frame = measure_frame(page, x_ticks, y_ticks, *x_label, *y_label);
+    struct frame frame = measure_frame(page, x_ticks, x_overhang, y_ticks, *x_label, *y_label);
     double above = page->title + page->strip, width = page->width - frame.margin.left - frame.margin.right;
     width = (width - (page->columns - 1) * gap_x(page)) / page->columns;
     double around = frame.margin.top + frame.margin.bottom + page->rows * above + (page->rows - 1) * gap_y(page);

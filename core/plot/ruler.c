@@ -249,6 +249,17 @@ double nl_ruler_label_height(const struct nl_ruler *ruler, double size)
     return ruler->upright ? nl_ruler_label_width(ruler, size) + 0.9 * size : 1.25 * size;
 }
 
+double nl_ruler_label_overhang(const struct nl_ruler *ruler, double length, double size)
+{
+    double farthest = 0;
+    for (int i = 0; i < ruler->ticks; i++) {
+        const char *label = ruler->tick[i].label;
+        double width = !label ? 0.0 : ruler->upright ? size : nl_text_width(label, size);
+        farthest = fmax(farthest, width / 2 - (1.0 - nl_ruler_place(ruler, ruler->tick[i].at)) * length);
+    }
+    return farthest;
+}
+
 void nl_ruler_put(const struct nl_ruler *ruler, struct nl_text *script, const char *axis, bool labels)
 {
     nl_text_add(script, "%s logscale %s\nset %srange [%.9g:%.9g]\nset %stics nomirror out offset %s %s (", ruler->log ? "set" : "unset", axis, axis, ruler->low,

@@ -56,6 +56,8 @@ double nl_ruler_value(const struct nl_ruler *ruler, double place);
 /* The widest label, in sizes of the text; and the height of the labels of an x axis, in points. */
 double nl_ruler_label_width(const struct nl_ruler *ruler, double size);
 double nl_ruler_label_height(const struct nl_ruler *ruler, double size);
+/* How far the labels of an x axis reach past its right end, in points, where it is `length` long. */
+double nl_ruler_label_overhang(const struct nl_ruler *ruler, double length, double size);
 
 /* "set logscale x", "set xrange", "set xtics (...)": labels says whether the labels are written. axis: "x", "y", "cb". */
 void nl_ruler_put(const struct nl_ruler *ruler, struct nl_text *script, const char *axis, bool labels);
