@@ -216,6 +216,26 @@ START_TEST(tensors_are_read_by_pattern_quantity_and_step)
 }
 END_TEST
 
+/* Runs that ended at chance are told of as bearing on nothing only where all parts are read of first steps. */
+START_TEST(runs_at_chance_do_not_bear_on_first_steps)
+{
+    struct nl_published_part first = {.reading = {.tensor = "grad:h.*", .first = true}}, last = {.reading = {.tensor = "grad:h.*"}};
+    struct nl_judged judged[2] = {{.part = &first}, {.part = &first}};
+    struct nl_outcome outcome = {.parts = 2, .part = judged, .failures = {.failed = 3, .dead = 3, .runs = 4}};
+    for (int i = 0; i < 3; i++) {
+        struct nl_text text = {0};
+        if (i == 1)
+            outcome.failures.dead = 0, outcome.failures.diverged = 3;
+        if (i == 2)
+            outcome.failures.dead = 3, outcome.failures.diverged = 0, judged[1].part = &last;
+        nl_say_failed_runs(&text, &outcome);
+        ck_assert_ptr_nonnull(strstr(text.at, "Failed runs: 3 of 4"));
+        ck_assert_int_eq(strstr(text.at, "says nothing of its first step") != NULL, i == 0);
+        nl_text_release(&text);
+    }
+}
+END_TEST
+
 /* ---- identities ---- */
 
 START_TEST(identities_hold_and_disturbances_break_them)
@@ -466,6 +486,7 @@ int main(void)
     tcase_add_test(cases, steps_are_censored_at_the_cap);
     tcase_add_test(cases, a_slope_is_over_doublings);
     tcase_add_test(cases, tensors_are_read_by_pattern_quantity_and_step);
+    tcase_add_test(cases, runs_at_chance_do_not_bear_on_first_steps);
     tcase_add_test(cases, identities_hold_and_disturbances_break_them);
     tcase_add_test(cases, a_verdict_needs_the_whole_interval);
     tcase_add_test(cases, the_exact_test_judges_too);
