@@ -110,9 +110,9 @@ static int end_shard(const struct nl_sweep_result *result, const struct rounds *
         return EXIT_DONE;
     bool goes_on = nl_has_rounds(rounds->asked) && rounds->round.kind != NL_ROUND_SAME; /* where all trials of the round are in its own folder */
     char *whole = rounds->whole ? whole_of(rounds) : nl_strdup(goes_on ? folder : "DIR"), *quoted = quote_words(1, (const char *const[]){whole});
-    char *own = quote_words(1, &folder), *others = rounds->whole
-                                                       ? shards_pattern(rounds->whole, rounds->settings->choice.shards, folder + strlen(rounds->folder))
-                                                       : nl_format("%s FOLDER ...", own);
+    char *own = quote_words(1, &folder);
+    char *others = rounds->whole ? shards_pattern(rounds->whole, rounds->settings->choice.shards, folder + strlen(rounds->folder))
+                                 : nl_format("%s FOLDER ...", own);
     tell(stdout, "%d of %d trials are in '%s'; when the other shards are done, too:\n  normlab merge %s --out %s\n", result->trials - result->absent,
          result->trials, folder, others, quoted);
     free(whole);

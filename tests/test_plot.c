@@ -376,7 +376,6 @@ START_TEST(small_pages_hold_few_panels)
 }
 END_TEST
 
-/* Values that differ by rounding alone are one value; ticks come to an end. */
 /* The last label of an x axis is centred at its tick: half of it needs room where the tick is the axis's end, and none where the axis goes on. */
 START_TEST(the_last_label_has_room)
 {
@@ -392,6 +391,7 @@ START_TEST(the_last_label_has_room)
 }
 END_TEST
 
+/* Values that differ by rounding alone are one value; ticks come to an end. */
 START_TEST(rulers_have_few_ticks)
 {
     static const double ends[][2] = {{90.0, 90.0 + 1e-13}, {0, 0}, {1e-9, 1e9}, {3, 4}, {-5, 1e6}, {1e-300, 2e-300}};

@@ -58,8 +58,8 @@ static int export_rows(const struct nl_sample_rows *rows, const char *part, cons
 static int export_part(const struct nl_split *view, const char *part, const int32_t *index, int count, const char *folder,
                        struct nl_error *err)
 {
-    struct nl_sample_rows x = nl_split_rows(view, "x"), y = nl_split_rows(view, view->dataset->shape.target == NL_TARGET_REAL ? "targets" : "labels"),
-                          lengths = nl_split_rows(view, "lengths");
+    struct nl_sample_rows x = nl_split_rows(view, "x"), lengths = nl_split_rows(view, "lengths");
+    struct nl_sample_rows y = nl_split_rows(view, view->dataset->shape.target == NL_TARGET_REAL ? "targets" : "labels");
     size_t shape[] = {(size_t)count};
     int64_t *samples = nl_alloc(shape[0], sizeof *samples);
     for (int i = 0; i < count; i++)

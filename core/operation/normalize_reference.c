@@ -45,9 +45,8 @@ static struct set set_at(const struct sets *sets, int index)
     int channel_blocks = setup->channels / p->channels, position_blocks = setup->positions / p->positions;
     int c = index % channel_blocks, s = index / channel_blocks % position_blocks, n = index / channel_blocks / position_blocks;
     int n0 = n * p->samples, n1 = n0 + p->samples;
-    return (struct set){
-        n0,        n1 < sets->samples ? n1 : sets->samples, s * p->positions, (s + 1) * p->positions, c * p->channels, (c + 1) * p->channels, sets->lengths,
-        sets->time};
+    return (struct set){n0, n1 < sets->samples ? n1 : sets->samples, s * p->positions, (s + 1) * p->positions, c * p->channels, (c + 1) * p->channels,
+                        sets->lengths, sets->time};
 }
 
 /* The position of sample n where the set's elements that count end. */

@@ -85,8 +85,8 @@ static void gather(const struct nl_run *run, const void *arguments)
     for (int r = 0; r < run->replicas; r++) {
         size_t at = (size_t)r * run->stride;
         const int32_t *index = NL_AT(op->index, at);
-        struct source from = {NL_AT(op->standardized, at), op->pixels,           op->values,          NL_AT(op->table, at),
-                              NL_AT(op->mean, at),         NL_AT(op->scale, at), (size_t)op->channels};
+        struct source from = {NL_AT(op->standardized, at), op->pixels, op->values, NL_AT(op->table, at), NL_AT(op->mean, at), NL_AT(op->scale, at),
+                              (size_t)op->channels};
         const uint64_t *seed = NL_AT(op->seed, at);
         float *x = NL_AT(op->x, at);
         for (int i = 0; i < op->rows; i++)
