@@ -15,7 +15,7 @@ static void print_count(const struct nl_round_trials *trials)
         rounds += trials->count[kind] > 0;
         at_most |= trials->at_most[kind];
     }
-    printf("ok: %s%d trial%s", at_most ? "at most " : "", sum, sum == 1 ? "" : "s");
+    printf("ok: %s%s", at_most ? "at most " : "", NL_COUNT(sum, "trial"));
     for (int kind = 0, listed = 0; rounds > 1 && kind < NL_ROUND_KINDS; kind++)
         if (trials->count[kind])
             printf("%s%s %s%d", listed++ ? ", " : ": ", nl_round_names[kind], trials->at_most[kind] ? "at most " : "", trials->count[kind]);
@@ -28,9 +28,9 @@ static void print_observed(const struct nl_grid *grid)
     int least, most;
     nl_count_observed(grid, &least, &most);
     if (least < most)
-        printf(", %d to %d tensors observed", least, most);
+        printf(", %d to %s observed", least, NL_COUNT(most, "tensor"));
     else if (most)
-        printf(", %d tensor%s observed", most, most == 1 ? "" : "s");
+        printf(", %s observed", NL_COUNT(most, "tensor"));
 }
 
 static int run(const struct command *self, int argc, char **argv)

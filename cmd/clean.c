@@ -52,7 +52,7 @@ static int clean(const struct nl_store *store, const struct nl_grid *grid, bool 
     }
     int code = EXIT_DONE, count = leftovers.count;
     nl_bytes_text(print_leftovers(&leftovers), size);
-    snprintf(what, sizeof what, "%d file%s, %s", count, count == 1 ? "" : "s", size);
+    snprintf(what, sizeof what, "%s, %s", NL_COUNT(count, "file"), size);
     if (count == 0 && output.quiet)
         ; /* nothing to say */
     else if (count == 0)

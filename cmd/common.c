@@ -222,7 +222,7 @@ char *what_varies(const struct nl_experiment *experiment)
         nl_text_add(&out, " (%d)", axis->points);
     }
     if (experiment->seeds > 1)
-        nl_text_add(&out, "%s%d seeds", out.length ? ", " : "", experiment->seeds);
+        nl_text_add(&out, "%s%s", out.length ? ", " : "", NL_COUNT(experiment->seeds, "seed"));
     return out.at ? out.at : nl_strdup("nothing: one run");
 }
 

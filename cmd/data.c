@@ -50,21 +50,21 @@ static void info_of_text(const struct nl_config *config, const struct nl_data_fa
 {
     int context = (int)config->data.context;
     int64_t used = ((int64_t)facts->train + facts->test) * context + 2; /* after the last window of each part, its last label */
-    printf("shape    windows of %d tokens, %d different ones; the label at each is the next\n", context, facts->shape.vocabulary);
-    printf("samples  %d windows side by side train, %d test; %lld of the %lld tokens are left over after them\n", facts->train, facts->test,
-           (long long)(facts->tokens - used), (long long)facts->tokens);
+    printf("shape    windows of %s, %d different ones; the label at each is the next\n", NL_COUNT(context, "token"), facts->shape.vocabulary);
+    printf("samples  %s side by side train, %d test; %lld of the %s are left over after them\n", NL_COUNT(facts->train, "window"), facts->test,
+           (long long)(facts->tokens - used), NL_COUNT(facts->tokens, "token"));
 }
 
 static void print_shape(const struct nl_shape *shape)
 {
     static const char *const targets[] = {[NL_TARGET_CLASS] = "a class", [NL_TARGET_EACH] = "a class at each position", [NL_TARGET_REAL] = "a real number"};
-    const char *plural = shape->channels == 1 ? "" : "s";
     if (shape->width > 1 || shape->height == 1)
-        printf("shape    %d x %d pixels, %d channel%s, %d classes\n", shape->height, shape->width, shape->channels, plural, shape->classes);
+        printf("shape    %d x %d pixels, %s, %s\n", shape->height, shape->width, NL_COUNT(shape->channels, "channel"),
+               NL_COUNT(shape->classes, "class"));
     else if (shape->vocabulary)
-        printf("shape    %d tokens, %d different ones", shape->height, shape->vocabulary);
+        printf("shape    %s, %d different ones", NL_COUNT(shape->height, "token"), shape->vocabulary);
     else
-        printf("shape    %d positions, %d channel%s", shape->height, shape->channels, plural);
+        printf("shape    %s, %s", NL_COUNT(shape->height, "position"), NL_COUNT(shape->channels, "channel"));
     if (shape->width == 1 && shape->height > 1) {
         printf("; %s", targets[shape->target]);
         if (shape->target != NL_TARGET_REAL)
@@ -127,8 +127,8 @@ static int export(const struct nl_config *config, const char *folder)
     if (keeps_sources(config, folder) && is_outside_trials("--out", folder) && make_writable(folder))
         code = nl_data_export(&view, folder, &err) ? fail("%s", err.text) : EXIT_DONE;
     if (code == EXIT_DONE && !output.quiet)
-        tell(stdout, "%s: %d train, %d val, %d test samples as .npy in %s\n", dataset->name, view.train_count, view.val_count,
-               view.test_count, folder);
+        tell(stdout, "%s: %d train, %d val, %s as .npy in %s\n", dataset->name, view.train_count, view.val_count,
+               NL_COUNT(view.test_count, "test sample"), folder);
     nl_split_release(&view);
     nl_dataset_free(dataset);
     return code;

@@ -73,7 +73,7 @@ static void print_trials(const struct look *look)
         add_trial(&page, look, i);
     print_page(&page, 0);
     if (shown < grid->trials)
-        printf("... and %d more trials: --verbose prints all\n", grid->trials - shown);
+        printf("... and %s: --verbose prints all\n", NL_COUNT(grid->trials - shown, "more trial"));
     release_page(&page);
     free(left);
 }
@@ -97,7 +97,7 @@ static void print_excluded(const struct nl_grid *grid, const struct nl_experimen
 {
     for (int e = 0; e < experiment->excludes; e++) {
         char *rule = nl_match_text(&experiment->exclude[e]);
-        printf("%s  %d of %d grid points: %s\n", e ? "        " : "left out", grid->excluded_by[e], grid->points, rule);
+        printf("%s  %d of %s: %s\n", e ? "        " : "left out", grid->excluded_by[e], NL_COUNT(grid->points, "grid point"), rule);
         free(rule);
     }
 }
@@ -108,10 +108,10 @@ static void print_demand(const struct nl_forecast *forecast, const struct nl_coh
     const struct nl_expected *first = &forecast->trial[cohorts->at[0].trial[0]];
     char size[32], room[32], *time = seconds_text(demand.seconds), *work = seconds_text(demand.work);
     char *known = forecast->finished ? nl_format(", known of %d by finished trials", forecast->finished) : nl_strdup("");
-    printf("time      about %s with -j %d (%s of work), measured one by one on %d of %d shape%s%s\n", time, workers, work, forecast->measured,
-           forecast->shapes, forecast->shapes == 1 ? "" : "s", known);
+    printf("time      about %s with -j %d (%s of work), measured one by one on %d of %s%s\n", time, workers, work, forecast->measured,
+           NL_COUNT(forecast->shapes, "shape"), known);
     free(known);
-    printf("memory    %s for %d trial%s at a time; %s free\n", nl_bytes_text(demand.memory, size), demand.together, demand.together == 1 ? "" : "s",
+    printf("memory    %s for %s at a time; %s free\n", nl_bytes_text(demand.memory, size), NL_COUNT(demand.together, "trial"),
            nl_bytes_text(nl_device_memory(first->device, first->device_index), room));
     tell(stdout, "disk      about %s in '%s'; %s free\n", nl_bytes_text(demand.disk, size), folder, nl_bytes_text(nl_disk_available(folder), room));
     free(time);
@@ -166,8 +166,7 @@ int check_showing(const struct plan *plan, const char *folder, bool replace)
     if (nl_store_refuse(folder, &showing, &hidden, &err))
         code = refuse_folder(folder, &plan->experiment, &hidden, err.text);
     else if (hidden.trials && !output.quiet)
-        tell(stderr, "%d trained trial%s would disappear from the tables of '%s', and stay in '%s/trials'\n", hidden.trials,
-                hidden.trials == 1 ? "" : "s", folder, folder);
+        tell(stderr, "%s would disappear from the tables of '%s', and stay in '%s/trials'\n", NL_COUNT(hidden.trials, "trained trial"), folder, folder);
     nl_hidden_release(&hidden);
     return code;
 }

@@ -44,7 +44,8 @@ static int run(const struct command *self, int argc, char **argv)
         code = merge.refused ? bad_input(NULL, "%s", err.text) : fail("%s", err.text);
         print_lines("  ", merge.differences.at);
     } else if (merge.absent || !output.quiet) {
-        tell(stdout, "%d of %d trials are in '%s'%s\n", merge.trials - merge.absent, merge.trials, out, merge.absent ? "" : "; draw them:");
+        tell(stdout, "%d of %s %s in '%s'%s\n", merge.trials - merge.absent, NL_COUNT(merge.trials, "trial"),
+             nl_agree(merge.trials - merge.absent, "is", "are"), out, merge.absent ? "" : "; draw them:");
         char *quoted = quote_words(1, &out);
         if (!merge.absent)
             printf("  normlab plot %s\n", quoted);

@@ -93,7 +93,7 @@ static double *read_array(const char *option, const char *text, size_t expected,
             values[count] = values[0];
     }
     if (expected && count != expected) {
-        bad_input(NULL, "'%s' has %zu numbers, expected %zu", option, count, expected);
+        bad_input(NULL, "'%s' has %s, expected %zu", option, NL_COUNT(count, "number"), expected);
         free(values);
         return NULL;
     }
@@ -243,11 +243,11 @@ static void print_head(const struct nl_probe *probe, int sets, int elements)
         numbers[probe->tensor[i].learned] += probe->tensor[i].count;
     printf("%s: %s", name_of(probe), title_of(probe));
     if (sets)
-        printf(", %d set%s of %d element%s", sets, sets == 1 ? "" : "s", elements, elements == 1 ? "" : "s");
+        printf(", %s of %s", NL_COUNT(sets, "set"), NL_COUNT(elements, "element"));
     if (probe->of_weights)
-        printf(", %zu learned and %zu kept numbers beside the weight", numbers[true], numbers[false]);
+        printf(", %zu learned and %s beside the weight", numbers[true], NL_COUNT(numbers[false], "kept number"));
     else if (!nl_norm_is_none(norm))
-        printf(", %zu learned and %zu running numbers", numbers[true], numbers[false]);
+        printf(", %zu learned and %s", numbers[true], NL_COUNT(numbers[false], "running number"));
     putchar('\n');
 }
 

@@ -93,15 +93,15 @@ static void print_json_row(struct nl_text *out, const struct nl_claim *claim, co
 
 static void print_text(const struct page *page, const struct nl_answer *answer, const struct nl_aim *aim, const struct nl_rule *rule, const char *unit)
 {
-    const char *times = strcmp(unit, "x") == 0 ? "x" : "", *one = answer->tests == 1 ? "" : "s";
+    const char *times = strcmp(unit, "x") == 0 ? "x" : "";
     struct nl_text words = {0}, wrapped = {0};
     bool floor = false;
     for (int i = 0; i < answer->claims; i++)
         floor |= answer->claim[i].effect.overlap > 0.0;
     nl_text_add(&words, "Spread over seeds and half widths (at %g %%) are %s%s. To find an effect of %g%s: with a chance of %g it is measured as %g%s or more, and p is below "
-                        "%.3g, the least that %d test%s of the answer leave%s for each. The spread is an estimate, and so are these numbers.\n",
+                        "%.3g, the least that %s of the answer %s for each. The spread is an estimate, and so are these numbers.\n",
                 100.0 * answer->level, *times ? "factors" : "in ", *times ? "" : unit, aim->effect, times, aim->chance, rule->smallest, times, aim->alpha,
-                answer->tests, one, *one ? "" : "s");
+                NL_COUNT(answer->tests, "test"), nl_agree(answer->tests, "leaves", "leave"));
     if (floor)
         nl_text_add(&words, "No number of seeds makes an interval narrower than 'narrowest': each seed draws its parts anew from the same data, which the test corrects "
                             "for. With data.test_seed all share one test part, and what is said holds on that part.\n");

@@ -34,7 +34,7 @@ static const char *look_in_between(const char *folder, bool running)
     else
         tables = write_temporary_tables(&partial);
     if (tables && !output.quiet)
-        tell(stderr, "%s: %d of %d trials %s\n", folder, partial.present, partial.grid.trials,
+        tell(stderr, "%s: %d of %s %s\n", folder, partial.present, NL_COUNT(partial.grid.trials, "trial"),
                 running ? "so far" : "are there: the sweep did not end; started again, it goes on");
     nl_partial_release(&partial);
     return tables;

@@ -56,12 +56,13 @@ static void print_result(const struct nl_record *record, const char *folder, con
     if (record->failed_step >= 0)
         printf(" at step %lld", (long long)record->failed_step);
     else
-        printf(" after %lld steps (%.4g epoch%s)", (long long)record->steps, record->epochs, record->epochs == 1 ? "" : "s");
-    printf(", %lld parameters, %.2f s\n", (long long)record->parameters, record->seconds);
+        printf(" after %s (%.4g %s)", NL_COUNT(record->steps, "step"), record->epochs, nl_agree(record->epochs, "epoch", "epochs"));
+    printf(", %s, %.2f s\n", NL_COUNT(record->parameters, "parameter"), record->seconds);
     if (nl_sees_ahead(&trial->config, &trial->dataset->shape))
         puts("in training, statistics of a batch let each position see later ones (norm.leaks)");
     if (record->left_out && !output.quiet)
-        printf("%lld training samples of each epoch are left out (train.drop_last)\n", (long long)record->left_out);
+        printf("%s of each epoch %s left out (train.drop_last)\n", NL_COUNT(record->left_out, "training sample"),
+               nl_agree(record->left_out, "is", "are"));
     if (!output.quiet)
         tell(stdout, "curve and scores: %s/curves.csv, %s/trials.csv%s\n", folder, folder, observed ? "; tensors: metrics.csv" : "");
 }
@@ -87,7 +88,7 @@ static bool check_checkpoint(const struct nl_trial *trial, const char *path)
         return false;
     }
     if (!output.quiet)
-        tell(stderr, "going on from '%s' after %lld steps\n", path, (long long)steps);
+        tell(stderr, "going on from '%s' after %s\n", path, NL_COUNT(steps, "step"));
     return true;
 }
 
@@ -157,7 +158,7 @@ static void refuse_sweep(const struct plan *plan, const char *file)
 {
     char *varies = what_varies(&plan->experiment);
     bad_input("normlab sweep runs them all; an axis is fixed by giving its key one value, KEY=VALUE",
-              "'%s' is a sweep of %d trials: %s", file, plan->grid.trials, varies);
+              "'%s' is a sweep of %s: %s", file, NL_COUNT(plan->grid.trials, "trial"), varies);
     free(varies);
 }
 

@@ -136,7 +136,7 @@ static void tell_times(const struct request *request, const struct left *left, c
     if (output.quiet)
         return;
     char *time = seconds_text(longest);
-    tell(stderr, "by '%s' a task takes up to about %s, with %d processor%s\n", left->forecast, time, workers, workers == 1 ? "" : "s");
+    tell(stderr, "by '%s' a task takes up to about %s, with %s\n", left->forecast, time, NL_COUNT(workers, "processor"));
     free(time);
     if (longest <= turn)
         return;

@@ -95,8 +95,8 @@ int turn_seconds(const struct request *request)
 static void add_tasks(struct nl_text *out, const struct request *request, const struct left *left)
 {
     int tasks = request->tasks;
-    nl_text_add(out, "# %d trial%s to train: a shard is a task. One that is begun again goes on from its finished trials and its checkpoints.\ntasks=",
-                left->trials, left->trials == 1 ? "" : "s");
+    nl_text_add(out, "# %s to train: a shard is a task. One that is begun again goes on from its finished trials and its checkpoints.\ntasks=",
+                NL_COUNT(left->trials, "trial"));
     add_sbatch(out, request, left->whole, "", "%A_%a.log");
     nl_text_add(out, " <<'TASK'\n#!/bin/bash\n#SBATCH --time=%d --requeue --open-mode=append --array=", request->minutes);
     add_shards(out, left->shard, tasks);

@@ -113,8 +113,8 @@ static int end_shard(const struct nl_sweep_result *result, const struct rounds *
     char *own = quote_words(1, &folder);
     char *others = rounds->whole ? shards_pattern(rounds->whole, rounds->settings->choice.shards, folder + strlen(rounds->folder))
                                  : nl_format("%s FOLDER ...", own);
-    tell(stdout, "%d of %d trials are in '%s'; when the other shards are done, too:\n  normlab merge %s --out %s\n", result->trials - result->absent,
-         result->trials, folder, others, quoted);
+    tell(stdout, "%d of %s %s in '%s'; when the other shards are done, too:\n  normlab merge %s --out %s\n", result->trials - result->absent,
+         NL_COUNT(result->trials, "trial"), nl_agree(result->trials - result->absent, "is", "are"), folder, others, quoted);
     free(whole);
     free(quoted);
     free(own);
@@ -128,13 +128,13 @@ static int end_stopped(const struct plan *plan, const struct nl_sweep_result *re
 {
     int done = result->trials - result->absent;
     if (result->stop == NL_STOP_TIME)
-        return stopped(EXIT_TIME_IS_UP, "the time is up; done: %d of %d trials; to go on:", done, result->trials);
+        return stopped(EXIT_TIME_IS_UP, "the time is up; done: %d of %s; to go on:", done, NL_COUNT(result->trials, "trial"));
     if (result->stop == NL_STOP_ASKED)
-        return stopped(EXIT_INTERRUPTED, "stopped; done: %d of %d trials; to go on:", done, result->trials);
+        return stopped(EXIT_INTERRUPTED, "stopped; done: %d of %s; to go on:", done, NL_COUNT(result->trials, "trial"));
     char *label = nl_grid_label(&plan->grid, &plan->grid.trial[failure]);
     fail("stopped at a failure: trial %d (%s) is %s", failure + 1, label, nl_record_status(&result->record[failure]));
     free(label);
-    return stopped(EXIT_FAILED, "done: %d of %d trials; to go on:", done, result->trials);
+    return stopped(EXIT_FAILED, "done: %d of %s; to go on:", done, NL_COUNT(result->trials, "trial"));
 }
 
 /* What follows the round, whose trials are all there. */
@@ -272,7 +272,7 @@ static void announce(const struct rounds *rounds)
         return;
     if (rounds->round.decided.at)
         fputs(rounds->round.decided.at, stderr);
-    fprintf(stderr, "round %d, %s: %d trials in '%s'%s\n", rounds->round.number, nl_round_names[rounds->round.kind], rounds->plan.grid.trials,
+    fprintf(stderr, "round %d, %s: %s in '%s'%s\n", rounds->round.number, nl_round_names[rounds->round.kind], NL_COUNT(rounds->plan.grid.trials, "trial"),
             rounds->round.folder, rounds->settings->dry_run && !rounds->more && rounds->round.kind != NL_ROUND_SAME ? "; its results decide what follows" : "");
 }
 
@@ -329,7 +329,7 @@ static int run_rounds(struct rounds *rounds)
         if (there && in_whole) {
             char *whole = whole_of(rounds);
             if (!output.quiet)
-                tell(stderr, "all %d trials are in '%s': no shard has anything left to train\n", rounds->plan.grid.trials, whole);
+                tell(stderr, "no shard has anything left to train: '%s' has all %d trials\n", whole, rounds->plan.grid.trials);
             free(whole);
             return EXIT_DONE;
         }

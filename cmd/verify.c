@@ -10,11 +10,6 @@ enum { EXIT_DAMAGED = 1 };
 
 static const struct option options[] = {{0}};
 
-static const char *many(int count)
-{
-    return count == 1 ? "" : "s";
-}
-
 /* A line for the folder, and one for each bad file. Whether all is good. */
 static bool verify(const char *folder)
 {
@@ -24,10 +19,10 @@ static bool verify(const char *folder)
     if (!good || !output.quiet) {
         tell(stdout, "%s: ", folder);
         if (found.absent)
-            printf("incomplete, %d of %d trials, ", found.planned - found.absent, found.planned);
+            printf("incomplete, %d of %s, ", found.planned - found.absent, NL_COUNT(found.planned, "trial"));
         else
-            printf("%d trial%s, ", found.trials, many(found.trials));
-        printf("%d table%s, %d checkpoint%s: ", found.tables, many(found.tables), found.checkpoints, many(found.checkpoints));
+            printf("%s, ", NL_COUNT(found.trials, "trial"));
+        printf("%s, %s: ", NL_COUNT(found.tables, "table"), NL_COUNT(found.checkpoints, "checkpoint"));
         if (!good)
             printf("%d bad", found.bad);
         else if (found.unsealed.length)

@@ -230,7 +230,7 @@ START_TEST(runs_at_chance_do_not_bear_on_first_steps)
             outcome.failures.dead = 3, outcome.failures.diverged = 0, judged[1].part = &last;
         nl_say_failed_runs(&text, &outcome);
         ck_assert_ptr_nonnull(strstr(text.at, "Failed runs: 3 of 4"));
-        ck_assert_int_eq(strstr(text.at, "says nothing of its first step") != NULL, i == 0);
+        ck_assert_int_eq(strstr(text.at, "Only the first step is measured here") != NULL, i == 0);
         nl_text_release(&text);
     }
 }
@@ -375,7 +375,7 @@ START_TEST(one_rate_for_all_is_judged_beside_the_best_of_each)
         ck_assert_int_eq(outcome.same[0].claim.verdict, NL_SUPPORTED);
         ck_assert_int_eq(outcome.same[0].claim.runs[0], 8);
         char *text = nl_outcomes_text(&outcome, 1, NL_OUTCOME_TEXT), *json = nl_outcomes_text(&outcome, 1, NL_OUTCOME_JSON);
-        ck_assert_msg(strstr(text, "\n      with one train.lr for all, 0.1, chosen by val_loss, in place of the best of each: +3.96 points ("), "%s", text);
+        ck_assert_msg(strstr(text, "\n      with one train.lr for all (0.1, chosen by val_loss) in place of the best of each: +3.96 points ("), "%s", text);
         ck_assert_msg(strstr(json, "\"same\": \"0.1\""), "%s", json);
         free(text);
         free(json);

@@ -40,7 +40,7 @@ START_TEST(a_trial_that_cannot_be_read_stays)
     ck_assert_ptr_nonnull(strstr(err.text, strerror(failures[_i])));
     nl_sweep_result_release(&result);
     sweep(&s);
-    ck_assert_str_eq(s.notes.at, "4 of 4 trials are there already\n");
+    ck_assert_str_eq(s.notes.at, "4 of 4 trials are done already\n");
     char *after = content(path);
     ck_assert_str_eq(before, after);
     free(before);

@@ -40,13 +40,13 @@ says "metrics.csv' does not fit its checksum"
 
 # A measurement that a finished trial lacks; those that are there already are not made again.
 sweep --out one log.tensors=norm1,grad:fc?.weight
-says "4 of 4 trials are there already"
+says "4 of 4 trials are done already"
 sweep --out one 'log.tensors=grad:fc1.weight,update:*'
 says "4 finished trials have not measured what log.tensors asks for: run again"
 cmp plain/trials.csv one/trials.csv
 sweep --out both log.tensors=norm1,grad:fc?.weight,update:*
 sweep --out one log.tensors=norm1,grad:fc?.weight,update:*
-says "4 of 4 trials are there already"
+says "4 of 4 trials are done already"
 cmp one/metrics.csv both/metrics.csv
 sweep --out plain log.tensors=norm1
 says "2 finished trials have not measured what log.tensors asks for: run again"
@@ -55,7 +55,7 @@ says "2 finished trials have not measured what log.tensors asks for: run again"
 sweep --out one
 [ ! -e one/metrics.csv ]
 sweep --out one log.tensors=norm1,grad:fc?.weight,update:*
-says "4 of 4 trials are there already"
+says "4 of 4 trials are done already"
 cmp one/metrics.csv both/metrics.csv
 
 # Folders that have measured different things are pooled.
@@ -64,7 +64,7 @@ sweep --out right log.tensors=grad:fc?.weight
 "$NORMLAB_PROGRAM" merge left right --out pooled >/dev/null 2>&1
 cp e.yaml pooled.yaml
 "$NORMLAB_PROGRAM" sweep pooled.yaml --no-plot --out pooled log.tensors=norm1,grad:fc?.weight,update:* 2>log >/dev/null
-says "4 of 4 trials are there already"
+says "4 of 4 trials are done already"
 cmp pooled/metrics.csv both/metrics.csv
 
 # A trial that cannot be run again keeps its result.

@@ -536,7 +536,7 @@ START_TEST(what_is_not_there_is_said)
 
     folder = synthetic_make(&(struct synthetic){.kind = "lr_tolerance", .seeds = 2, .zero_rate = true});
     draw(folder, NULL, &(struct nl_plot_options){.svg = true}, &report);
-    ck_assert_msg(strstr(report.at, "lr_tolerance is not drawn: one of the rates is 0") != NULL, "%s", report.at);
+    ck_assert_msg(strstr(report.at, "lr_tolerance is not drawn: a learning rate of 0") != NULL, "%s", report.at);
     nl_text_release(&report);
     synthetic_remove(folder);
 }

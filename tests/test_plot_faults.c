@@ -230,11 +230,24 @@ START_TEST(heat_maps_tell_good_cells_apart)
     struct picture picture = draw(&(struct synthetic){.kind = "heatmap", .seeds = 2}, NULL, "heatmap");
     ck_assert(strstr(picture.script, "set palette defined (0 '#fde725', 1 '#addc30'") && strstr(picture.script, "8 '#440154')") &&
               strstr(picture.script, "set logscale cb"));
-    ck_assert(strstr(picture.script, " 3.0 ") && strstr(picture.script, "\n$best1 << EOD\n") && strstr(picture.caption, "Frame: the best mean of a panel"));
+    ck_assert(strstr(picture.script, " 3.0 ") && strstr(picture.script, "\n$best1 << EOD\n") && strstr(picture.caption, "Frame: the best mean of a panel, or all that tie"));
     release(&picture);
     static const char *const accuracy[] = {"plot.metric=test_accuracy", NULL};
     picture = draw(&(struct synthetic){.kind = "heatmap", .seeds = 2}, accuracy, "heatmap");
     ck_assert(strstr(picture.script, "set palette defined (0 '#440154'") && strstr(picture.script, "unset logscale cb"));
+    release(&picture);
+}
+END_TEST
+
+/* Frames tie as means do: all of the same mean are framed, and none where no cell has another one. */
+START_TEST(frames_of_heat_maps_tie)
+{
+    struct picture picture = draw(&(struct synthetic){.kind = "heatmap", .seeds = 2, .equal = true}, NULL, "heatmap");
+    ck_assert(strstr(picture.script, "\n$cell1 << EOD\n") && !strstr(picture.script, "$best") && !strstr(picture.caption, "Frame"));
+    release(&picture);
+    static const char *const by_batch[] = {"plot.x=norm.kind", "plot.metric=test_error", NULL};
+    picture = draw(&(struct synthetic){.kind = "heatmap", .seeds = 2, .equal = true, .bn_worse = true}, by_batch, "heatmap");
+    ck_assert_ptr_nonnull(strstr(picture.script, "\n$best1 << EOD\n1 0\n2 0\n0 1\n1 1\n2 1\nEOD\n"));
     release(&picture);
 }
 END_TEST
@@ -354,6 +367,7 @@ int main(void)
     tcase_add_test(tests, upright_labels_are_whole);
     tcase_add_test(tests, pages_grow_with_their_labels);
     tcase_add_test(tests, heat_maps_tell_good_cells_apart);
+    tcase_add_test(tests, frames_of_heat_maps_tie);
     tcase_add_test(tests, crosses_stand_in_the_strip);
     tcase_add_test(tests, legends_stand_beside_the_axes);
     tcase_add_test(tests, slides_have_lines_of_their_size);

@@ -212,7 +212,7 @@ START_TEST(test_replace)
         ck_assert_int_eq(result.hidden.trials, 8);
         nl_sweep_result_release(&result);
         char *notes = without_path(&s, now->notes.at), *trials = read_result(&s, "trials.csv");
-        ck_assert_str_eq(notes, back ? "8 of 8 trials are there already\n8 trained trials disappear from the tables of 'OUT'; they stay in 'OUT/trials'\n"
+        ck_assert_str_eq(notes, back ? "8 of 8 trials are done already\n8 trained trials disappear from the tables of 'OUT'; they stay in 'OUT/trials'\n"
                                      : "8 trained trials disappear from the tables of 'OUT'; they stay in 'OUT/trials'\n");
         ck_assert((strcmp(before, trials) == 0) == back);
         free(notes);

@@ -108,7 +108,7 @@ assert not [alt for alt in alts if "falls" in alt or "tolerates" in alt]
 # said first, and what earlier rounds decided
 for form in (page, markdown, latex):
     assert form.index("INCOMPLETE: 1 of 4 results") < form.index("Question")
-    at = form.index("trials missing: 6 of 12. Nothing is said")
+    at = form.index("trials missing: 6 of 12. Claims that need them")
     assert form.index("Question", at) - at < 1000, "what is missing is said first"
     assert "chosen by val" in form.replace("\\", "") and "at the edge of the values of train.lr" in form
     assert "diverged: seeds 1" in form and "norm.kind=bn" in form.replace("\\hspace{0pt}", "") and "numerics" in form

@@ -39,11 +39,11 @@ START_TEST(test_same_bytes)
         nl_sweep_result_release(&result);
         if (round == 0) {
             char *expected = nl_format("warning: cannot use '%s': it is truncated or damaged (its checksum does not fit); it is set aside as '%s.damaged', "
-                                       "and the trial is run again\n6 of 8 trials are there already\n", damaged, damaged);
+                                       "and the trial is run again\n6 of 8 trials are done already\n", damaged, damaged);
             ck_assert_str_eq(three.notes.at, expected);
             free(expected);
         } else {
-            ck_assert_str_eq(three.notes.at, "8 of 8 trials are there already\n");
+            ck_assert_str_eq(three.notes.at, "8 of 8 trials are done already\n");
         }
         free(lost);
         free(damaged);
@@ -144,7 +144,7 @@ START_TEST(test_more_seeds)
     struct nl_error err;
     ck_assert_msg(nl_grid_identify(&s.grid, &s.datasets, &err) == NL_OK, "%s", err.text);
     result = sweep(&s, 2);
-    ck_assert_str_eq(s.notes.at, "8 of 12 trials are there already\n");
+    ck_assert_str_eq(s.notes.at, "8 of 12 trials are done already\n");
     nl_sweep_result_release(&result);
     char *trials = read_result(&s, "trials.csv"), *row = trials;
     for (int i = 0; i < 12; i++) {
@@ -201,7 +201,7 @@ START_TEST(test_error_is_retried)
     nl_store_close(&store);
 
     struct nl_sweep_result result = sweep(&s, 2);
-    ck_assert_str_eq(s.notes.at, "1 trial could not be run last time: tried again\n");
+    ck_assert_str_eq(s.notes.at, "1 trial could not be run last time and is tried again\n");
     ck_assert_int_eq(result.errors, 0);
     nl_sweep_result_release(&result);
     tear_down(&s);

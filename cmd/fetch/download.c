@@ -143,7 +143,7 @@ static enum download_end judge(CURL *curl, const struct transfer *it, CURLcode c
     case CURLE_OK:
         if (it->have == it->file->bytes)
             return DOWNLOAD_WHOLE;
-        nl_fail(why, "it sent %lld of %lld bytes", (long long)it->have, (long long)it->file->bytes);
+        nl_fail(why, "it sent %lld of %s", (long long)it->have, NL_COUNT(it->file->bytes, "byte"));
         return announced < 0 ? DOWNLOAD_BROKEN : DOWNLOAD_REFUSED; /* all that it announced, and too little: another file */
     case CURLE_HTTP_RETURNED_ERROR:
         nl_fail(why, "HTTP status %ld", status);

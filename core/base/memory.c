@@ -166,6 +166,24 @@ void nl_text_release(struct nl_text *text)
     *text = (struct nl_text){0};
 }
 
+static bool ends_with(const char *text, const char *end)
+{
+    size_t length = strlen(text), of_end = strlen(end);
+    return length >= of_end && strcmp(text + length - of_end, end) == 0;
+}
+
+const char *nl_count_text(long long count, const char *noun, char out[96])
+{
+    bool hisses = ends_with(noun, "s") || ends_with(noun, "x") || ends_with(noun, "sh") || ends_with(noun, "ch");
+    snprintf(out, 96, "%lld %s%s", count, noun, count == 1 ? "" : hisses ? "es" : "s");
+    return out;
+}
+
+const char *nl_agree(double count, const char *one, const char *more)
+{
+    return count == 1.0 ? one : more;
+}
+
 /* Significant digits of "-1.2345000e-05". */
 static int significant_digits(const char *text)
 {

@@ -44,6 +44,12 @@ void nl_text_vadd(struct nl_text *text, const char *format, va_list args);
 void nl_text_add_bytes(struct nl_text *text, const char *bytes, size_t count);
 void nl_text_release(struct nl_text *text);
 
+/* "1 step", "2 steps", "0 batches": a count with its noun, which is given in the singular. For a %s of a format. */
+#define NL_COUNT(count, noun) nl_count_text((long long)(count), noun, (char[96]){0})
+const char *nl_count_text(long long count, const char *noun, char out[96]);
+/* one where the count is 1, otherwise more: of verbs, "is" or "are". */
+const char *nl_agree(double count, const char *one, const char *more);
+
 /* strtod, but with a decimal point in every locale, as all text that is made here has it. */
 double nl_double_read(const char *text, char **end);
 

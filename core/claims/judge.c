@@ -232,13 +232,13 @@ static char *what_decides(const struct nl_claim *claim, const struct nl_publishe
     int now = claim->effect.n, seeds = beyond ? pairs_for(distance, end, tail, overlap) : 0,
         without_grid = pairs_for(known, &bounds->centre, tail, overlap);
     if (!(seeds > 0 && seeds <= 2 * now) && without_grid > 0 && bounds->low.mean != bounds->high.mean)
-        return nl_format("a finer grid, or one that goes further: seeds do not close what lies between its points%s",
-                         without_grid > now ? "; and more seeds" : "");
+        return nl_format("a finer or wider grid%s: more seeds alone do not narrow the gaps between its points",
+                         without_grid > now ? " and more seeds" : "");
     if (seeds > 0)
-        return nl_format("about %d seeds instead of %d, if effect and spread stay", seeds, now);
+        return nl_format("about %d seeds instead of %d, if effect and spread stay the same", seeds, now);
     return overlap > 0.0 && pairs_for(distance, end, tail, 0.0) > 0
-               ? nl_strdup("a larger test part: no number of seeds makes up for one that they share in part")
-               : nl_format("more than %d seeds: the effect is too near the threshold", MOST_SEEDS);
+               ? nl_strdup("a larger test part: more seeds do not make up for test parts that overlap")
+               : nl_format("more than %d seeds: the effect is too close to the threshold", MOST_SEEDS);
 }
 
 /* ---- obstacles ---- */
@@ -262,7 +262,7 @@ static void need_runs(struct nl_claim *claim, const struct nl_published_part *pa
     bool counted = part->reading.along || !isnan(part->reading.target) || (part->reading.tensor && part->reading.first);
     nl_claim_need_cells(claim, contrast->cell, contrast->cells);
     if (!claim->obstacle && failed && !counted && !scale->share)
-        claim->obstacle = nl_format("%d of its runs failed, and their %s are not compared", failed, part->reading.tensor ? "tensors" : "losses");
+        claim->obstacle = nl_format("%d of its runs failed, and failed runs have no %s to compare", failed, part->reading.tensor ? "tensors" : "loss");
     else if (!claim->obstacle && failed && !counted && claim->candidate == NL_FOUND_SAME)
         claim->obstacle = nl_format("%d of its runs failed", failed);
     bool of_failures = part->reading.along && part->reading.take == NL_TAKE_FAILED;
@@ -288,7 +288,8 @@ static void judge_runs_identity(struct nl_judged *out, const struct contrast *co
         }
     nl_claim_need_cells(&out->claim, contrast->cell, contrast->cells);
     if (!out->claim.obstacle && compared < contrast->seeds)
-        out->claim.obstacle = nl_format("%d of %d pairs of runs have no value", contrast->seeds - compared, contrast->seeds);
+        out->claim.obstacle = nl_format("%d of %s of runs %s no value", contrast->seeds - compared, NL_COUNT(contrast->seeds, "pair"),
+                                          nl_agree(contrast->seeds - compared, "has", "have"));
     out->claim.effect.n = compared;
 }
 
@@ -469,13 +470,13 @@ static void conclude(struct nl_outcome *out)
         failing += out->control[i].claim.verdict == NL_SUPPORTED;
     out->verdict = failing || (!denied && open) ? NL_UNDECIDED : denied ? NL_CONTRADICTED : NL_REPRODUCED;
     if (failing)
-        nl_text_add(&out->reason, "%d of %d controls came out as if the claim held of them: what was found proves nothing. ",
-                    failing, out->controls);
+        nl_text_add(&out->reason, "%d of %s %s the claimed effect, so the findings prove nothing. ", failing,
+                    NL_COUNT(out->controls, "control"), nl_agree(failing, "shows", "show"));
     if (out->parts == 1)
-        nl_text_add(&out->reason, "Its one part %s.", held ? "holds" : denied ? "is false here" : "is open");
+        nl_text_add(&out->reason, "Its only part %s.", held ? "holds" : denied ? "is false here" : "is open");
     else
-        nl_text_add(&out->reason, "Of its %d parts %d hold%s, %d %s false here, %d %s open.", out->parts, held,
-                    held == 1 ? "s" : "", denied, denied == 1 ? "is" : "are", open, open == 1 ? "is" : "are");
+        nl_text_add(&out->reason, "Of its %d parts, %d %s, %d %s false here, %d %s open.", out->parts, held,
+                    nl_agree(held, "holds", "hold"), denied, nl_agree(denied, "is", "are"), open, nl_agree(open, "is", "are"));
 }
 
 int nl_outcome_judge(const struct nl_published *published, const struct nl_claim_evidence *evidence, double level, bool exact,

@@ -87,8 +87,8 @@ void nl_outcome_release(struct nl_outcome *outcome);
 
 /* ---- words (text.c) ---- */
 
-/* What makes of a part what is judged beside it: "control, against itself with other seeds", "with one train.lr for all, 0.1,
- * chosen by val_loss, in place of the best of each". */
+/* What makes of a part what is judged beside it: "control, against itself with other seeds", "with one train.lr for all (0.1,
+ * chosen by val_loss) in place of the best of each". */
 void nl_say_beside(struct nl_text *out, const struct nl_judged *judged);
 
 /* "Failed runs: 48 of 48 (...)." and whether what is read of them depends on that. */

@@ -276,10 +276,10 @@ static bool refuse_verdict(const struct work *work, struct nl_outcome *out)
         nl_text_add(&out->reason, "%s.", work->main.absent);
     } else if (other) {
         out->verdict = NL_INCOMPLETE;
-        nl_text_add(&out->reason, "The results are of another protocol (%s): nothing is said of them.", other);
+        nl_text_add(&out->reason, "The results are of another protocol (%s) and are not judged.", other);
     } else if (missing > 0) {
         out->verdict = NL_INCOMPLETE;
-        nl_text_add(&out->reason, "Trials missing: %d of %d. normlab claims run goes on.", missing, planned);
+        nl_text_add(&out->reason, "Trials missing: %d of %d. normlab claims run trains them.", missing, planned);
     }
     return out->reason.length > 0;
 }
@@ -326,10 +326,10 @@ static int try_objections(struct work *work, struct nl_outcome *out, struct nl_d
         out->tried[out->tries++] = (struct nl_tried){published->tried[i].says, outcome.verdict};
         if (status == NL_OK && outcome.verdict == NL_INCOMPLETE) {
             out->verdict = NL_INCOMPLETE;
-            nl_text_add(&out->reason, " Of an objection: %s", outcome.reason.at);
+            nl_text_add(&out->reason, " Under an objection: %s", outcome.reason.at);
         } else if (status == NL_OK && outcome.verdict != NL_CONTRADICTED) {
             out->verdict = NL_UNDECIDED;
-            nl_text_add(&out->reason, " But it is %s where the objection is met: %s.", nl_outcome_verdict_names[outcome.verdict], published->tried[i].says);
+            nl_text_add(&out->reason, " But under the objection (%s) it is %s.", published->tried[i].says, nl_outcome_verdict_names[outcome.verdict]);
         }
         nl_outcome_release(&outcome);
         work_release(&other);

@@ -7,9 +7,9 @@
 #include "stats/answer.h"
 
 static const char *const states[] = {[NL_SUPPORTED] = "holds", [NL_NOT_SUPPORTED] = "is false here", [NL_INCONCLUSIVE] = "open"},
-                         *const control_states[] = {[NL_SUPPORTED] = "holds, which it must not",
-                                                    [NL_NOT_SUPPORTED] = "is false, as it must be",
-                                                    [NL_INCONCLUSIVE] = "is not found, as it must be"};
+                         *const control_states[] = {[NL_SUPPORTED] = "holds, but must not",
+                                                    [NL_NOT_SUPPORTED] = "is false, as it should be",
+                                                    [NL_INCONCLUSIVE] = "is not found, as it should be"};
 
 /* "+12.3 points (95 % CI 10.1 to 14.5)"; of a ratio, or an end that is open, "31.6x (95 % CI from 12 up)". */
 static void say_effect(struct nl_text *out, const struct nl_claim *claim, double level)
@@ -28,7 +28,7 @@ static void say_effect(struct nl_text *out, const struct nl_claim *claim, double
     else if (isfinite(upper))
         nl_text_add(out, " or less (%g %% CI up to %.3g)", 100.0 * level, upper);
     else
-        nl_text_add(out, " (the grid bounds it on no side)");
+        nl_text_add(out, " (unbounded: the grid is too narrow)");
 }
 
 /* "at least 2 points", "the same within 1.5 points", "at most 0.333x": what was claimed. */
@@ -52,36 +52,50 @@ void nl_say_beside(struct nl_text *out, const struct nl_judged *judged)
     if (judged->control)
         nl_text_add(out, "control, %s", judged->control);
     else
-        nl_text_add(out, "with one %s for all, %s, chosen by %s, in place of the best of each", judged->part->reading.along->name,
+        nl_text_add(out, "with one %s for all (%s, chosen by %s) in place of the best of each", judged->part->reading.along->name,
                     judged->same, judged->part->reading.by);
+}
+
+/* p, pairs, and failed runs of each side, which is called by its cell where it is one. */
+static void say_proof(struct nl_text *out, const struct nl_judged *judged)
+{
+    bool cells = judged->part->sides == 2 && !judged->control;
+    char *name[2];
+    for (int side = 0; side < 2; side++) {
+        char *cell = cells ? nl_match_text(&judged->part->cell[side]) : nl_strdup("");
+        name[side] = cells ? nl_format("of {%s}", cell) : nl_strdup(side ? "on the other side" : "on one side");
+        free(cell);
+    }
+    nl_say_proof(out, &judged->claim, (const char *const[]){name[0], name[1]});
+    free(name[0]);
+    free(name[1]);
 }
 
 void nl_say_judged(struct nl_text *out, const struct nl_judged *judged, double level)
 {
     const struct nl_claim *claim = &judged->claim;
-    static const char *const sides[] = {"on the first side", "on the other"};
     if (judged->part->kind == NL_IDENTITY) {
         nl_text_add(out, "largest deviation %.2g, tolerance %g", judged->deviation, judged->part->threshold);
         if (judged->part->identity != NL_NO_IDENTITY)
             nl_text_add(out, " (%s)", judged->part->device == NL_REF ? "double precision" : "float32");
         else
-            nl_text_add(out, " (%d pair%s)", claim->effect.n, claim->effect.n == 1 ? "" : "s");
+            nl_text_add(out, " (%s)", NL_COUNT(claim->effect.n, "pair"));
     } else if (claim->effect.n == 0) {
-        nl_text_add(out, "no pair of runs has a value");
+        nl_text_add(out, "no pair of runs has values");
     } else {
         say_effect(out, claim, level);
         nl_text_add(out, "; claimed: ");
         say_threshold(out, judged->part, claim->unit);
         if (claim->obstacle)
-            nl_text_add(out, ", %d pair%s", claim->effect.n, claim->effect.n == 1 ? "" : "s");
+            nl_text_add(out, ", %s", NL_COUNT(claim->effect.n, "pair"));
         else
-            nl_say_proof(out, claim, sides);
+            say_proof(out, judged);
     }
     nl_text_add(out, ": %s", (judged->control ? control_states : states)[claim->verdict]);
     if (claim->obstacle)
         nl_text_add(out, ", %s", claim->obstacle);
     if (judged->decides && !judged->control)
-        nl_text_add(out, "; it takes %s", judged->decides);
+        nl_text_add(out, "; to decide it: %s", judged->decides);
     nl_text_add(out, ".\n");
 }
 
@@ -141,7 +155,7 @@ void nl_say_failed_runs(struct nl_text *out, const struct nl_outcome *outcome)
         at_start &= nl_reads_first_step(&outcome->part[i].part->reading);
     nl_say_failures(out, &outcome->failures);
     if (at_start && outcome->failures.dead)
-        nl_text_add(out, " That a run ends at chance says nothing of its first step, which alone is read here.");
+        nl_text_add(out, " Only the first step is measured here, whether or not the run ends at chance.");
 }
 
 static void say_runs(struct nl_text *out, const struct nl_outcome *outcome, const char *item)
@@ -152,7 +166,7 @@ static void say_runs(struct nl_text *out, const struct nl_outcome *outcome, cons
         nl_text_add(out, "\n");
     }
     if (outcome->one_part)
-        nl_text_add(out, "%sAll seeds share one test part: what is said holds on it.\n", item);
+        nl_text_add(out, "%sAll seeds share one test part: findings hold for that part.\n", item);
 }
 
 /* " By the quick protocol: sweep.seeds=5, train.epochs=5." */
@@ -191,7 +205,7 @@ static void add_field(struct nl_text *out, const char *text)
 
 static void add_markdown_table(struct nl_text *out, const struct nl_outcome *outcome, int count)
 {
-    nl_text_add(out, "# What came out of the claims\n\n| claim | outcome | what the paper says |\n|---|---|---|\n");
+    nl_text_add(out, "# Outcomes of the claims\n\n| claim | outcome | what the paper says |\n|---|---|---|\n");
     for (int i = 0; i < count; i++) {
         nl_text_add(out, "| %s | %s | ", outcome[i].name, nl_outcome_verdict_names[outcome[i].verdict]);
         add_field(out, outcome[i].published->says);

@@ -312,8 +312,8 @@ static struct nl_layer *add(struct expansion *e, const struct scope *scope, cons
         snprintf(name, sizeof name, "%s%s%d", scope->prefix, written[kind].stem, ++scope->numbers[kind]);
     snprintf(layer.key, sizeof layer.key, "model.layers.%.*s", LONGEST_NAME, name);
     if (strlen(name) > LONGEST_NAME)
-        nl_diagnose(e->loader->diagnostics, &layer.at, NULL, "'%s' is longer than the %d characters that a layer's name can have",
-                    name, LONGEST_NAME);
+        nl_diagnose(e->loader->diagnostics, &layer.at, NULL, "'%s' is longer than the %s that a layer's name can have",
+                    name, NL_COUNT(LONGEST_NAME, "character"));
     else if ((e->full = e->count == MOST_LAYERS))
         nl_diagnose(e->loader->diagnostics, &layer.at, NULL, "more than %d layers", MOST_LAYERS);
     else if (is_taken(e, layer.key))

@@ -308,7 +308,7 @@ void nl_check_rounds(struct nl_loader *loader)
         nl_diagnose(loader->diagnostics, &rounds->until_origin, NULL, "'sweep.until' is made for differences, and the question is %s",
                     nl_question_names[nl_question_of(out)]);
     if (rounds->max_seeds < out->seeds)
-        nl_diagnose(loader->diagnostics, &rounds->until_origin, NULL, "'sweep.until' allows %d seeds at most, fewer than sweep.seeds, %d", rounds->max_seeds,
+        nl_diagnose(loader->diagnostics, &rounds->until_origin, NULL, "'sweep.until' allows %s at most, fewer than sweep.seeds, %d", NL_COUNT(rounds->max_seeds, "seed"),
                     out->seeds);
     if (out->seeds < 2)
         nl_diagnose(loader->diagnostics, &rounds->until_origin, "sweep.seeds: 8 makes a first stage of 8",

@@ -134,7 +134,7 @@ static void read_zip_entry(struct nl_loader *loader, const struct nl_node *name,
         nl_diagnose(loader->diagnostics, &name->at, NULL, "more than %d keys in one zip", NL_LIST_MAX);
     else if (axis->keys && points.count != axis->points)
         nl_diagnose(loader->diagnostics, &value->at, "keys of a zip advance together: give all the same number of values",
-                    "'%s' has %d value%s, but '%s' has %d", key->name, points.count, points.count == 1 ? "" : "s", axis->key[0]->name, axis->points);
+                    "'%s' has %s, but '%s' has %d", key->name, NL_COUNT(points.count, "value"), axis->key[0]->name, axis->points);
     else if (points.count)
         add_column(axis, key, &points);
     nl_points_release(&points);

@@ -331,8 +331,8 @@ int nl_yaml_read(const char *path, const struct nl_origin *asked_at, struct nl_n
         return NL_FAIL;
     }
     if (length > LARGEST) {
-        nl_diagnose(diagnostics, asked_at ? asked_at : &nowhere, NULL, "'%s' is too large for a configuration: %zu bytes, at most %d",
-                    path, length, LARGEST);
+        nl_diagnose(diagnostics, asked_at ? asked_at : &nowhere, NULL, "'%s' is too large for a configuration: %s, at most %d",
+                    path, NL_COUNT(length, "byte"), LARGEST);
         free(text);
         return NL_FAIL;
     }

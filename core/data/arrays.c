@@ -103,8 +103,7 @@ static int read_image_head(struct part *part, struct nl_shape *shape, struct nl_
     if (images->type != NL_U8 && images->type != NL_F32)
         return nl_fail(err, "cannot use '%s': images of %s, expected uint8 or float32; save x.astype('float32')", path, nl_dtype_name(images->type));
     if (images->dims < 2 || images->dims > 4)
-        return nl_fail(err, "cannot use '%s': an array of %d dimension%s, expected (N,H,W,C), (N,H,W) or (N,D)", path, images->dims,
-                       images->dims == 1 ? "" : "s");
+        return nl_fail(err, "cannot use '%s': an array of %s, expected (N,H,W,C), (N,H,W) or (N,D)", path, NL_COUNT(images->dims, "dimension"));
     if (is_channels_first(images))
         return nl_fail(err, "cannot use '%s': images of shape (%zu,%zu,%zu,%zu), which look like (N,C,H,W), expected (N,H,W,C); "
                             "save x.transpose(0, 2, 3, 1)", path, images->shape[0], images->shape[1], images->shape[2], images->shape[3]);
@@ -133,8 +132,8 @@ static int check_layout(const struct part *part, struct nl_error *err)
         return nl_fail(err, "cannot use '%s': labels of shape (%zu,%zu), which look one-hot, expected (N), the number of each sample's class; "
                             "save y.argmax(axis=1)", part->label_path, shape[0], shape[1]);
     if (labels->dims != 1)
-        return nl_fail(err, "cannot use '%s': an array of %d dimensions, expected (N): the number of each sample's class", part->label_path,
-                       labels->dims);
+        return nl_fail(err, "cannot use '%s': an array of %s, expected (N): the number of each sample's class", part->label_path,
+                       NL_COUNT(labels->dims, "dimension"));
     return NL_OK;
 }
 
@@ -145,7 +144,7 @@ static int read_labels(struct part *part, struct nl_error *err)
     if (nl_npy_read(path, labels, err) || check_layout(part, err))
         return NL_FAIL;
     if (labels->count != part->images.shape[0])
-        return nl_fail(err, "cannot use '%s': %zu labels, expected %zu, as many as '%s' has images", path, labels->count, part->images.shape[0],
+        return nl_fail(err, "cannot use '%s': %s, expected %zu, as many as '%s' has images", path, NL_COUNT(labels->count, "label"), part->images.shape[0],
                        part->image_path);
     return NL_OK;
 }
@@ -265,8 +264,8 @@ static int read_heads(struct arrays *arrays, const struct nl_config *config, str
     arrays->pool_test = train->images.shape[0] / POOL_SHARE;
     arrays->key = train->image_key;
     if (arrays->pool_test == 0)
-        return nl_fail(err, "cannot use '%s': %zu samples are too few to take a test part from; give test files", train->image_path,
-                       train->images.shape[0]);
+        return nl_fail(err, "cannot use '%s': %s are too few to take a test part from; give test files", train->image_path,
+                       NL_COUNT(train->images.shape[0], "sample"));
     return NL_OK;
 }
 

@@ -72,9 +72,9 @@ static int count_records(const struct layout *layout, struct file *file, struct 
     if (bytes == 0)
         return nl_fail(err, "cannot read '%s': it holds no records", file->path);
     if (bytes % each != 0)
-        return nl_fail(err, "cannot read '%s': %lld bytes, which is no whole number of records of %d bytes", file->path, bytes, each);
+        return nl_fail(err, "cannot read '%s': %s, which is no whole number of records of %s", file->path, NL_COUNT(bytes, "byte"), NL_COUNT(each, "byte"));
     if (records > layout->most)
-        return nl_fail(err, "cannot read '%s': %lld records, expected at most %d", file->path, records, layout->most);
+        return nl_fail(err, "cannot read '%s': %s, expected at most %d", file->path, NL_COUNT(records, "record"), layout->most);
     file->records = (int)records;
     return NL_OK;
 }
@@ -107,7 +107,7 @@ static int read_records(const struct layout *layout, const struct file *file, st
         return NL_FAIL;
     int status = NL_OK;
     if (length != each * (size_t)file->records)
-        status = nl_fail(err, "cannot read '%s': %zu bytes, expected %zu: it changed meanwhile", file->path, length,
+        status = nl_fail(err, "cannot read '%s': %s, expected %zu: it changed meanwhile", file->path, NL_COUNT(length, "byte"),
                          each * (size_t)file->records);
     for (int i = 0; i < file->records && status == NL_OK; i++) {
         const unsigned char *record = (const unsigned char *)bytes + (size_t)i * each;

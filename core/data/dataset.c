@@ -144,14 +144,14 @@ void nl_data_check(const struct nl_config *config, const struct nl_experiment *e
     }
     int64_t train = config->data.train == NL_AUTO ? it.train : config->data.train;
     if (train > it.train)
-        nl_complain(diagnostics, experiment, "data.train", "'data.train' is %lld, but '%s' has %d training samples", (long long)train, name,
-                    it.train);
+        nl_complain(diagnostics, experiment, "data.train", "'data.train' is %lld, but '%s' has %s", (long long)train, name,
+                    NL_COUNT(it.train, "training sample"));
     else if (config->data.val >= train)
-        nl_complain(diagnostics, experiment, "data.val", "'data.val' takes %lld of the %lld training samples and leaves none to train on",
-                    (long long)config->data.val, (long long)train);
+        nl_complain(diagnostics, experiment, "data.val", "'data.val' takes %lld of the %s and leaves none to train on",
+                    (long long)config->data.val, NL_COUNT(train, "training sample"));
     if (config->data.test > it.test)
-        nl_complain(diagnostics, experiment, "data.test", "'data.test' is %lld, but '%s' has %d test samples", (long long)config->data.test,
-                    name, it.test);
+        nl_complain(diagnostics, experiment, "data.test", "'data.test' is %lld, but '%s' has %s", (long long)config->data.test,
+                    name, NL_COUNT(it.test, "test sample"));
     if (config->train.label_noise > 0 && it.shape.target != NL_TARGET_CLASS)
         nl_complain(diagnostics, experiment, "train.label_noise", "'train.label_noise' is for data with one label a sample, which '%s' has not", name);
     if (config->train.label_smoothing > 0 && it.shape.target == NL_TARGET_REAL)

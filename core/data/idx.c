@@ -57,7 +57,7 @@ static unsigned char *read_file(const char *path, uint32_t magic, size_t header,
         return NULL;
     bool good = false;
     if (length < header)
-        nl_fail(err, "cannot read '%s': %zu bytes, expected a header of %zu", path, length, header);
+        nl_fail(err, "cannot read '%s': %s, expected a header of %zu", path, NL_COUNT(length, "byte"), header);
     else if (big_endian(bytes) != magic)
         nl_fail(err, "cannot read '%s': it starts with 0x%08x, expected 0x%08x (%s)", path, big_endian(bytes), magic,
                 magic == IMAGES_MAGIC ? "images" : "labels");
@@ -66,7 +66,7 @@ static unsigned char *read_file(const char *path, uint32_t magic, size_t header,
     else if (big_endian(bytes + 4) == 0)
         nl_fail(err, "cannot read '%s': it holds no samples", path);
     else if ((uint64_t)big_endian(bytes + 4) * each != length - header)
-        nl_fail(err, "cannot read '%s': %zu bytes of data, expected %llu for the %u samples its header promises", path, length - header,
+        nl_fail(err, "cannot read '%s': %s of data, expected %llu for the %u samples its header promises", path, NL_COUNT(length - header, "byte"),
                 (unsigned long long)big_endian(bytes + 4) * each, big_endian(bytes + 4));
     else
         good = true;
@@ -94,7 +94,7 @@ static int read_part(struct part *part, const char *folder, struct nl_error *err
     if (!part->labels)
         return NL_FAIL;
     if (labels != part->count)
-        return nl_fail(err, "cannot read '%s': %d labels, expected %d, as many as '%s' has images", part->label_path, labels, part->count,
+        return nl_fail(err, "cannot read '%s': %s, expected %d, as many as '%s' has images", part->label_path, NL_COUNT(labels, "label"), part->count,
                        part->image_path);
     for (int i = 0; i < part->count; i++)
         if (part->labels[LABELS_HEADER + i] >= CLASSES)

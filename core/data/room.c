@@ -12,7 +12,7 @@ struct nl_dataset *nl_dataset_new(const char *name, enum nl_dtype type, struct n
     double bytes = (double)count * shape.height * shape.width * shape.channels * (double)nl_dtype_size(type);
     double memory = nl_memory_total();
     if (count > INT32_MAX || bytes > memory) {
-        nl_fail(err, "cannot hold '%s': %lld samples are %.1f GiB of pixels, and there are %.1f GiB of memory here", name, (long long)count,
+        nl_fail(err, "cannot hold '%s': %s are %.1f GiB of pixels, and there are %.1f GiB of memory here", name, NL_COUNT(count, "sample"),
                 bytes / 0x1p30, memory / 0x1p30);
         return NULL;
     }
@@ -53,7 +53,7 @@ struct nl_dataset *nl_dataset_new_rows(const char *name, struct nl_shape shape, 
     set->values = fits && values ? calloc((size_t)elements, sizeof *set->values) : NULL;
     if (set->numbers && (set->values || !values))
         return set;
-    nl_fail(err, "cannot hold '%s': %lld samples are %.1f GiB of numbers, and there are %.1f GiB of memory here", name, (long long)count,
+    nl_fail(err, "cannot hold '%s': %s are %.1f GiB of numbers, and there are %.1f GiB of memory here", name, NL_COUNT(count, "sample"),
             bytes / 0x1p30, memory / 0x1p30);
     nl_dataset_free(set);
     return NULL;

@@ -97,18 +97,18 @@ static int reduce(struct nl_split *view, const struct nl_config *config, struct 
 {
     const char *name = view->dataset->name;
     if (config->data.train > view->train_count)
-        return nl_fail(err, "cannot split '%s': data.train is %lld, but it has %d training samples here", name, (long long)config->data.train,
-                       view->train_count);
+        return nl_fail(err, "cannot split '%s': data.train is %lld, but it has %s here", name, (long long)config->data.train,
+                       NL_COUNT(view->train_count, "training sample"));
     if (config->data.test > view->test_count)
-        return nl_fail(err, "cannot split '%s': data.test is %lld, but it has %d test samples here", name, (long long)config->data.test,
-                       view->test_count);
+        return nl_fail(err, "cannot split '%s': data.test is %lld, but it has %s here", name, (long long)config->data.test,
+                       NL_COUNT(view->test_count, "test sample"));
     if (config->data.train != NL_AUTO)
         view->train_count = (int)config->data.train;
     if (config->data.test != NL_AUTO)
         view->test_count = (int)config->data.test;
     if (config->data.val >= view->train_count)
-        return nl_fail(err, "cannot split '%s': data.val is %lld of %d training samples and leaves none to train on", name,
-                       (long long)config->data.val, view->train_count);
+        return nl_fail(err, "cannot split '%s': data.val is %lld of %s and leaves none to train on", name,
+                       (long long)config->data.val, NL_COUNT(view->train_count, "training sample"));
     view->val_count = (int)config->data.val;
     view->train_count -= view->val_count;
     view->val = nl_alloc((size_t)view->val_count, sizeof *view->val);

@@ -52,7 +52,7 @@ static int read_corpus(const struct nl_config *config, struct corpus *out, struc
     if (!out->token)
         return nl_fail(err, "cannot use '%s': %s; data.unit byte takes any file", name_of(config), why.text);
     return out->tokens >= LEAST_TOKENS && out->alphabet.count > 1 ? NL_OK
-           : nl_fail(err, "cannot use '%s': %lld characters, of which %d are different, are no text to learn from", name_of(config), (long long)out->tokens,
+           : nl_fail(err, "cannot use '%s': %s, of which %d are different, are no text to learn from", name_of(config), NL_COUNT(out->tokens, "character"),
                      out->alphabet.count);
 }
 
@@ -140,8 +140,8 @@ int nl_text_facts(const struct nl_config *config, struct nl_data_facts *out, con
     int64_t train = training_tokens(tokens), test = tokens - train;
     *key = "data.context";
     if (test <= context)
-        return nl_fail(err, "windows of %lld do not fit the last tenth of '%s', which has %lld tokens: at most %lld do", (long long)context, name_of(config),
-                       (long long)test, (long long)test - 1);
+        return nl_fail(err, "windows of %lld do not fit the last tenth of '%s', which has %s: at most %lld do", (long long)context, name_of(config),
+                       NL_COUNT(test, "token"), (long long)test - 1);
     out->shape = shape_of(config, vocabulary);
     out->train = (int)nl_windows(train, (int)context);
     out->test = (int)nl_windows(test, (int)context);
@@ -155,7 +155,7 @@ struct nl_dataset *nl_text_open(const struct nl_config *config, struct nl_error 
     int context = (int)config->data.context;
     struct nl_dataset *set = NULL;
     if (read_corpus(config, &corpus, err) == NL_OK && corpus.tokens <= context)
-        nl_fail(err, "cannot use '%s': it has %lld tokens, and a window %d", name_of(config), (long long)corpus.tokens, context);
+        nl_fail(err, "cannot use '%s': it has %s, and a window %d", name_of(config), NL_COUNT(corpus.tokens, "token"), context);
     else if (corpus.token)
         set = nl_dataset_new_rows("text", shape_of(config, corpus.alphabet.count), corpus.tokens - context, corpus.tokens, false, err);
     if (set) {

@@ -67,8 +67,7 @@ static int read_file(struct tokens *tokens, int which, int dims, struct nl_error
     if (array->count == 0)
         return nl_fail(err, "cannot use '%s': it is empty", path);
     if (!is_token_type(array->type) || array->dims < 1 || array->dims > dims || array->count > INT32_MAX)
-        return nl_fail(err, "cannot use '%s': %s of %d dimension%s, expected int32, int64 or uint16, %s", path, nl_dtype_name(array->type), array->dims,
-                       array->dims == 1 ? "" : "s", dims == 1 ? "(N)" : which == TRAIN_X ? "(T) or (N,S)" : "(N) or (N,S)");
+        return nl_fail(err, "cannot use '%s': %s of %s, expected int32, int64 or uint16, %s", path, nl_dtype_name(array->type), NL_COUNT(array->dims, "dimension"), dims == 1 ? "(N)" : which == TRAIN_X ? "(T) or (N,S)" : "(N) or (N,S)");
     for (size_t i = 0; i < array->count; i++)
         if (!(nl_npy_get(array, i) >= 0 && nl_npy_get(array, i) < MOST_TOKENS))
             return nl_fail(err, "cannot use '%s': number %.0f at %zu, expected 0 to %d", path, nl_npy_get(array, i), i, MOST_TOKENS - 1);

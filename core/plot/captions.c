@@ -11,9 +11,9 @@ void nl_caption_seeds(struct nl_page *page, const struct nl_picture *picture, co
     if (results->seeds < 2)
         nl_caption_add(page, "One seed: no interval.");
     else if (runs.least < runs.most)
-        nl_caption_add(page, "%s of %d to %d seeds", what, runs.least, runs.most);
+        nl_caption_add(page, "%s of %d to %s", what, runs.least, NL_COUNT(runs.most, "seed"));
     else
-        nl_caption_add(page, "%s of %d seeds", what, runs.most);
+        nl_caption_add(page, "%s of %s", what, NL_COUNT(runs.most, "seed"));
 }
 
 void nl_caption_means(struct nl_page *page, const struct nl_picture *picture, const struct nl_metric_column *metric, const char *drawn)
@@ -54,9 +54,9 @@ void nl_caption_end(struct nl_chart *chart)
     if (leaks)
         nl_caption_add(chart->page, "%s", leaks);
     if (chart->panels < chart->all_panels) {
-        nl_caption_add(chart->page, "%d of %d panels are shown, evenly over the values.", chart->panels, chart->all_panels);
-        nl_text_add(chart->picture->note, "%s: %d of %d panels are drawn, evenly over the values; plot.facet and plot.colour deal keys out otherwise\n",
-                    chart->page->name, chart->panels, chart->all_panels);
+        nl_caption_add(chart->page, "Shown: %d of %s, evenly over the values.", chart->panels, NL_COUNT(chart->all_panels, "panel"));
+        nl_text_add(chart->picture->note, "%s: %d of %s drawn, evenly over the values; plot.facet and plot.colour deal keys out otherwise\n",
+                    chart->page->name, chart->panels, NL_COUNT(chart->all_panels, "panel"));
     }
     if (*protocol)
         nl_caption_add(chart->page, "Protocol: %s.", protocol);

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "plot/chart.h"
-#include "stats/estimate.h"
+#include "stats/answer.h"
 
 struct drawing {
     const struct nl_picture *picture;
@@ -95,22 +95,37 @@ static void add_cell(const struct drawing *d, struct rows *rows, int panel, int 
     }
 }
 
-/* The best mean of the panel, of cells in which some run did not fail. */
+/* Whether the cell can have the best mean: some run of it did not fail. */
+static bool competes(const struct drawing *d, const struct nl_cell *cell)
+{
+    return has_value(d, cell) && cell->failed < cell->trials;
+}
+
+/* The best mean of the panel, of those that compete, as value_of with the sign of measure.worse; NAN: all of them have the same. */
+static double best_of(const struct drawing *d, int panel)
+{
+    const struct nl_comparison *view = &d->chart.view;
+    double best = INFINITY, worst = -INFINITY;
+    for (int i = 0; i < view->points * view->rows; i++) {
+        const struct nl_cell *cell = cell_of(d, panel, i % view->points, i / view->points);
+        if (competes(d, cell)) {
+            best = fmin(best, d->metric.measure.worse * value_of(d, cell));
+            worst = fmax(worst, d->metric.measure.worse * value_of(d, cell));
+        }
+    }
+    return best < worst && !nl_tied(best, worst) ? best : NAN;
+}
+
+/* Frames all cells of the panel that have its best mean. */
 static void add_best(const struct drawing *d, struct rows *rows, int panel)
 {
-    double best = NAN, sign = d->metric.measure.worse;
-    int at_x = -1, at_y = -1;
-    for (int y = 0; y < d->chart.view.rows; y++)
-        for (int x = 0; x < d->chart.view.points; x++) {
-            const struct nl_cell *cell = cell_of(d, panel, x, y);
-            if (!has_value(d, cell) || cell->failed == cell->trials || sign * value_of(d, cell) >= best)
-                continue;
-            best = sign * value_of(d, cell);
-            at_x = x;
-            at_y = y;
-        }
-    if (at_x >= 0)
-        nl_text_add(&rows->best, "%d %d\n", at_x, at_y);
+    const struct nl_comparison *view = &d->chart.view;
+    double best = best_of(d, panel);
+    for (int i = 0; !isnan(best) && i < view->points * view->rows; i++) {
+        const struct nl_cell *cell = cell_of(d, panel, i % view->points, i / view->points);
+        if (competes(d, cell) && nl_tied(d->metric.measure.worse * value_of(d, cell), best))
+            nl_text_add(&rows->best, "%d %d\n", i % view->points, i / view->points);
+    }
 }
 
 static void put_panel(struct drawing *d, int panel)
@@ -165,8 +180,9 @@ static void put_caption(struct drawing *d)
 {
     struct nl_page *page = d->page;
     const struct nl_comparison *view = &d->chart.view;
-    bool failed = false, hatched = false, gap = false, missing = false;
-    for (int panel = 0; panel < d->chart.panels; panel++)
+    bool failed = false, hatched = false, gap = false, missing = false, framed = false;
+    for (int panel = 0; panel < d->chart.panels; panel++) {
+        framed = framed || !isnan(best_of(d, panel));
         for (int i = 0; i < view->points * view->rows; i++) {
             const struct nl_cell *cell = cell_of(d, panel, i % view->points, i / view->points);
             gap = gap || !cell;
@@ -174,9 +190,10 @@ static void put_caption(struct drawing *d)
             failed = failed || (cell && cell->failed > 0);
             hatched = hatched || (cell && cell->trials > 0 && !has_value(d, cell));
         }
+    }
     nl_caption_means(page, d->picture, &d->metric, NULL);
-    if (d->chart.span.any)
-        nl_caption_add(page, "Frame: the best mean of a panel, which need not differ from the others.");
+    if (framed)
+        nl_caption_add(page, "Frame: the best mean of a panel, or all that tie; it need not differ significantly from the others.");
     nl_caption_diverged(page, d->picture, &d->metric);
     if (failed)
         nl_caption_add(page, "×k: k runs failed (diverged, at chance, or ended by an error).");

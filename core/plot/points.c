@@ -252,7 +252,7 @@ static void tell_references(struct drawing *d)
             trials += cell ? cell->trials : 0;
         }
         if (failed > 0)
-            nl_caption_add(d->page, "%s: %d of %d runs failed.", d->chart.arm[arm].label, failed, trials);
+            nl_caption_add(d->page, "%s: %d of %s failed.", d->chart.arm[arm].label, failed, NL_COUNT(trials, "run"));
     }
 }
 

@@ -17,7 +17,7 @@ void nl_report_add_unjudged(struct nl_document *document, const struct nl_outcom
         if (outcome[i].verdict == NL_INCOMPLETE)
             nl_text_add(&names, incomplete++ ? ", %s" : "%s", outcome[i].name);
     if (incomplete)
-        nl_document_add(document, NL_BLOCK_WARNING, 0, "INCOMPLETE: trials are missing for %d of %d claims, which have no verdict: %s.", incomplete, count,
+        nl_document_add(document, NL_BLOCK_WARNING, 0, "INCOMPLETE: trials are missing for %d of %s, which have no verdict: %s.", incomplete, NL_COUNT(count, "claim"),
                         names.at);
     nl_text_release(&names);
 }

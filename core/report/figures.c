@@ -61,7 +61,7 @@ static char *alt_of(const struct nl_results *results, const struct nl_experiment
         for (int i = 0; i < view.methods; i++)
             label[i] = view.method[i].label;
         nl_text_add(&out, " %s: ", shown->each);
-        nl_say_names(&out, label, view.methods);
+        nl_say_names(&out, (const char *const *)label, view.methods, "method");
         nl_text_add(&out, ".");
         free(label);
         nl_comparison_release(&view);

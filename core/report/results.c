@@ -192,8 +192,8 @@ static void add_trained(const struct section *s)
         nl_document_add(s->document, NL_BLOCK_ITEM, 0, "Seeds: one trial a cell, train.seed %lld.", (long long)first);
     else
         nl_document_add(s->document, NL_BLOCK_ITEM, 0,
-                        "Seeds: %d trials a cell, train.seed %lld to %lld. The same seed gives every cell the same initial weights and order of samples.",
-                        s->experiment->seeds, (long long)first, (long long)(first + s->experiment->seeds - 1));
+                        "Seeds: %s a cell, train.seed %lld to %lld. The same seed gives every cell the same initial weights and order of samples.",
+                        NL_COUNT(s->experiment->seeds, "trial"), (long long)first, (long long)(first + s->experiment->seeds - 1));
 }
 
 static void add_differences(const struct section *s)
@@ -321,8 +321,8 @@ static int add_rounds(const struct section *s, struct nl_error *err)
     }
     add_points(s);
     if (rounds->first_seeds)
-        nl_document_add(s->document, NL_BLOCK_PARAGRAPH, 0, "A first stage of %d seeds decided that there are %d, for intervals of at most %g to each side.",
-                        rounds->first_seeds, s->experiment->seeds, rounds->half_width);
+        nl_document_add(s->document, NL_BLOCK_PARAGRAPH, 0, "A first stage of %s decided that there are %d, for intervals of at most %g to each side.",
+                        NL_COUNT(rounds->first_seeds, "seed"), s->experiment->seeds, rounds->half_width);
     return add_same(s, err);
 }
 
@@ -358,11 +358,11 @@ static void add_failures(const struct section *s)
     static const char *const head[] = {"where", ">failed", "how, and which seeds", NULL};
     add_heading(s, "Failures");
     if (!s->answer->failed) {
-        nl_document_add(s->document, NL_BLOCK_PARAGRAPH, 0, "None of %d runs failed.", s->answer->planned - s->answer->missing);
+        nl_document_add(s->document, NL_BLOCK_PARAGRAPH, 0, "None of %s failed.", NL_COUNT(s->answer->planned - s->answer->missing, "run"));
         return;
     }
-    char *caption = nl_format("%d of %d runs failed: they diverged, ended at chance, or were stopped by an error.", s->answer->failed,
-                              s->answer->planned - s->answer->missing);
+    char *caption = nl_format("%d of %s failed: they diverged, ended at chance, or were stopped by an error.", s->answer->failed,
+                              NL_COUNT(s->answer->planned - s->answer->missing, "run"));
     nl_document_table(s->document, caption, 1, head);
     free(caption);
     for (int i = 0; i < s->results->cells; i++) {
@@ -454,7 +454,7 @@ int nl_report_add_missing(struct nl_document *document, const struct nl_report_s
         nl_results_release(&results);
     }
     if (incomplete)
-        nl_document_add(document, NL_BLOCK_WARNING, 0, "INCOMPLETE: %d of %d results, with trials missing: %s.", incomplete, count, names.at);
+        nl_document_add(document, NL_BLOCK_WARNING, 0, "INCOMPLETE: %d of %s, with trials missing: %s.", incomplete, NL_COUNT(count, "result"), names.at);
     nl_text_release(&names);
     return NL_OK;
 }

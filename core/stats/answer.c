@@ -34,7 +34,7 @@ static void say_missing(struct nl_text *out, const struct nl_results *results)
         empty += results->cell[i].trials == 0;
         part += results->cell[i].trials > 0 && results->cell[i].trials < results->cell[i].planned;
     }
-    nl_text_add(out, "INCOMPLETE: trials missing: %d of %d. Nothing is said of what needs them.\n", results->missing, results->planned);
+    nl_text_add(out, "INCOMPLETE: trials missing: %d of %d. Claims that need them are not judged.\n", results->missing, results->planned);
     for (int i = 0, shown = 0; i < results->cells && shown < SHOWN; i++) {
         const struct nl_cell *cell = &results->cell[i];
         if (cell->trials == cell->planned)
@@ -46,8 +46,9 @@ static void say_missing(struct nl_text *out, const struct nl_results *results)
         nl_text_add(out, " (%d of %d)", cell->planned - cell->trials, cell->planned);
         shown++;
     }
-    nl_text_add(out, empty + part > SHOWN ? "; %d more points\n" : "\n", empty + part - SHOWN);
-    nl_text_add(out, "  Run the same sweep again to train them, or take them from other shards with normlab merge.\n");
+    int more = empty + part - SHOWN;
+    nl_text_add(out, more > 0 ? "; %s\n" : "\n", NL_COUNT(more, "more point"));
+    nl_text_add(out, "  Run the same sweep again to train them, or add other shards with normlab merge.\n");
 }
 
 static void say_failures(struct nl_answer *answer, const struct nl_results *results, const struct nl_metric_column *metric)
@@ -55,10 +56,11 @@ static void say_failures(struct nl_answer *answer, const struct nl_results *resu
     struct nl_failures failures = nl_results_failures(results);
     answer->failed = failures.failed;
     nl_say_failures(&answer->notes, &failures);
-    if (failures.diverged && metric->measure.share && !isnan(metric->chance))
+    bool counted = failures.diverged && (answer->question == NL_ASK_SMALL_BATCH || answer->question == NL_ASK_COMPARE); /* else it is a failure */
+    if (counted && metric->measure.share && !isnan(metric->chance))
         nl_text_add(&answer->notes, " A diverged run counts at chance, %.3g %%.", 100.0 * metric->chance);
-    else if (failures.diverged && !metric->measure.share)
-        nl_text_add(&answer->notes, " A diverged run has no loss and is in no mean.");
+    else if (counted && !metric->measure.share)
+        nl_text_add(&answer->notes, " A diverged run has no loss and enters no mean.");
     nl_text_add(&answer->notes, "\n");
 }
 
@@ -69,15 +71,15 @@ static void say_unseen(struct nl_answer *answer, const struct nl_results *result
     for (int i = 0; i < answer->claims; i++)
         found |= answer->claim[i].finding != NL_FOUND_NOTHING && answer->claim[i].failed[0] + answer->claim[i].failed[1] == 0;
     if (found && answer->question != NL_ASK_LR_TOLERANCE && answer->question != NL_ASK_SPEED)
-        nl_text_add(&answer->notes, "Where none of %d runs failed, up to %.0f %% may still fail (at %g %%): findings are about runs that do not fail.\n",
-                    results->seeds, 100.0 * (1.0 - pow(1.0 - answer->level, 1.0 / results->seeds)), 100.0 * answer->level);
+        nl_text_add(&answer->notes, "Where none of %s failed, up to %.0f %% may still fail (%g %% bound): findings are about runs that do not fail.\n",
+                    NL_COUNT(results->seeds, "run"), 100.0 * (1.0 - pow(1.0 - answer->level, 1.0 / results->seeds)), 100.0 * answer->level);
 }
 
 void nl_say_rule(struct nl_answer *answer, const struct nl_rule *rule)
 {
     if (answer->tests > 0)
-        nl_text_add(&answer->notes, "p is that of the %s, adjusted by Holm over %d test%s, and counts below %.3g. Intervals are not adjusted.\n",
-                    rule->exact ? "exact sign-flip test" : "paired t", answer->tests, answer->tests == 1 ? "" : "s", 1.0 - rule->level);
+        nl_text_add(&answer->notes, "p is that of the %s, adjusted by Holm over %s, and significant below %.3g. Intervals are not adjusted.\n",
+                    rule->exact ? "exact sign-flip test" : "paired t test", NL_COUNT(answer->tests, "test"), 1.0 - rule->level);
 }
 
 void nl_say_parts(struct nl_answer *answer, const struct nl_metric_column *metric, double level)
@@ -85,10 +87,10 @@ void nl_say_parts(struct nl_answer *answer, const struct nl_metric_column *metri
     const char *part = strcmp(metric->measure.part, "val") == 0 ? "validation" : metric->measure.part;
     double z = nl_normal_quantile(0.5 * (1.0 + level)), overlap = metric->sampling.overlap;
     if (metric->fixed)
-        nl_text_add(&answer->notes, "All seeds share one %s part: what is said holds on that part, and intervals cover the seeds alone.\n",
+        nl_text_add(&answer->notes, "All seeds share one %s part: findings hold for that part, and intervals cover the seeds alone.\n",
                     part);
     else if (strcmp(metric->measure.part, "train") == 0)
-        nl_text_add(&answer->notes, "What is said of the training part holds for these data: the seeds share them.\n");
+        nl_text_add(&answer->notes, "Findings on the training part hold for these data, which the seeds share.\n");
     else if (overlap > 0.0)
         nl_text_add(&answer->notes,
                     "Each seed splits the data anew and shares %.0f %% of its %s part with another seed, so intervals are those of the corrected resampled t"
@@ -105,13 +107,13 @@ static void say_rounds(struct nl_answer *answer, const struct nl_rounds *rounds)
         nl_text_add(out, "Tuned:");
         for (int i = 0; i < rounds->tunes; i++)
             nl_text_add(out, "%s %s", i ? "," : "", rounds->tune[i].key[0]->name);
-        nl_text_add(out, ", for each point by %s over %d other seed%s; nothing was chosen by the test part.\n", nl_metric_names[rounds->tune_on],
-                    rounds->tune_seeds, rounds->tune_seeds == 1 ? "" : "s");
+        nl_text_add(out, ", for each point by %s over %s; nothing was chosen by the test part.\n", nl_metric_names[rounds->tune_on],
+                    NL_COUNT(rounds->tune_seeds, "other seed"));
     }
     if (rounds->refine > 0.0 && rounds->points)
         nl_text_add(out, "The rates were refined around each method's largest usable one, to be known within a factor of %g for each seed.\n", rounds->refine);
     if (rounds->first_seeds)
-        nl_text_add(out, "The number of seeds was decided by the spread of the first %d (Stein 1945); intervals and p rest on that spread.\n",
+        nl_text_add(out, "The number of seeds was decided by the spread of the first %d (Stein 1945), which intervals and p use, too.\n",
                     rounds->first_seeds);
 }
 
@@ -149,7 +151,7 @@ void nl_answer_make(const struct nl_results *results, const struct nl_experiment
     say_failures(out, results, &metric);
     say_unseen(out, results);
     if (experiment->config.plot.interval == NL_INTERVAL_BOOTSTRAP && results->seeds < NL_BOOTSTRAP_SEEDS)
-        nl_text_add(&out->notes, "The bootstrap intervals of tables and pictures cover less than they say below %d seeds; no claim rests on them.\n",
+        nl_text_add(&out->notes, "The bootstrap intervals of tables and pictures undercover below %d seeds; no claim uses them.\n",
                     NL_BOOTSTRAP_SEEDS);
     say_rounds(out, &experiment->rounds);
     if (*experiment->config.plot.protocol)

@@ -52,10 +52,12 @@ void nl_answer_pairs(const struct nl_results *results, const struct nl_experimen
 /* Counts failed runs of both sides into the claim. */
 void nl_claim_sides(struct nl_claim *claim, const struct nl_cell *first, const struct nl_cell *second);
 
+/* Whether two means of the same kind are equal but for rounding: neither is the better one. */
+bool nl_tied(double a, double b);
 /* "+67.3 points (95 % CI 60.7 to 74.0)"; below two values "(one seed, no interval)". by: "67.3 points more" needs no sign. */
 void nl_say_effect(struct nl_text *out, const struct nl_claim *claim, double level, bool sign);
-/* ", p = 0.012, 8 pairs" ("p = 0.012 (equivalence)" of being the same), then failed runs where there are any: "; failed: 3 of 8 at 2, 0 of 8 at 64".
- * names: of the sides. */
+/* ", p = 0.012, 8 pairs" ("p = 0.012 (equivalence)" of being the same), then failed runs where there are any: "; failed runs: 3 of 8 at 2, 0 of 8 at 64".
+ * names: of the sides; NULL: "with BN", "with no norm", as the claim calls them. */
 void nl_say_proof(struct nl_text *out, const struct nl_claim *claim, const char *const names[2]);
 /* "Failed runs: 3 of 40 (1 diverged, 2 at chance, 0 stopped by an error)." */
 void nl_say_failures(struct nl_text *out, const struct nl_failures *failures);
@@ -67,13 +69,13 @@ void nl_say_value(struct nl_text *out, double value, const struct nl_measure *me
 void nl_say_interval(struct nl_text *out, const struct nl_config *config, const struct nl_metric_column *metric, int seeds);
 /* The separator before item `index` of `count` of a list in words: "a", "a and b", "a, b and c". */
 void nl_say_comma(struct nl_text *out, int index, int count);
-/* Names as such a list, with semicolons where a name has a comma itself; more than NL_NAMED are counted: "9 methods". */
+/* Names as such a list, with semicolons where a name has a comma itself; more than NL_NAMED are counted: "9 methods", by their noun. */
 enum { NL_NAMED = 6 };
 /* More methods than this are many: answers and tables have a line for each, in order of its change, and compare each with its baseline alone. */
 enum { NL_MANY = 8 };
 /* The places 0 .. count - 1 in order of key, from large to small; those without a number last; equal ones as they are. */
 void nl_order_down(const double *key, int count, int *order);
-void nl_say_names(struct nl_text *out, char *const *name, int count);
+void nl_say_names(struct nl_text *out, const char *const *name, int count, const char *noun);
 /* The note on p-values and intervals; none where nothing was tested. */
 void nl_say_rule(struct nl_answer *answer, const struct nl_rule *rule);
 /* Notes on how the seeds share data, for an answer about `metric`: overlapping splits, or one part for all. */

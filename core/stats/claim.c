@@ -75,21 +75,21 @@ void nl_claim_need_cells(struct nl_claim *claim, const struct nl_cell *const *ce
     if (!claim->obstacle && missing)
         claim->obstacle = nl_format("trials missing: %d of %d", missing, planned);
     else if (!claim->obstacle && errors)
-        claim->obstacle = nl_format("trials that could not be run: %d of %d", errors, planned);
+        claim->obstacle = nl_format("trials that ended with an error: %d of %d", errors, planned);
 }
 
 void nl_claim_need_room(struct nl_claim *claim, const int at_end[2], int pairs)
 {
     int end = at_end[1] > at_end[0];
     if (!claim->obstacle && pairs > 0 && at_end[end] >= NL_SATURATED * pairs)
-        claim->obstacle = nl_format("saturated (%d of %d pairs at %d %%)", at_end[end], pairs, 100 * end);
+        claim->obstacle = nl_format("saturated (%d of %s at %d %%)", at_end[end], NL_COUNT(pairs, "pair"), 100 * end);
 }
 
 void nl_claim_need_pairs(struct nl_claim *claim, const struct nl_rule *rule)
 {
     int least = rule->exact ? NL_LEAST_FLIPS : NL_LEAST_PAIRS;
     if (!claim->obstacle && claim->effect.n < least)
-        claim->obstacle = nl_format("%d pair%s, and a verdict needs %d", claim->effect.n, claim->effect.n == 1 ? "" : "s", least);
+        claim->obstacle = nl_format("a verdict needs %d pairs", least);
     if (!claim->obstacle && claim->exact && isnan(claim->p))
         claim->obstacle = nl_format("the exact test is made for at most %d pairs", NL_SIGN_FLIPS);
 }
@@ -141,10 +141,9 @@ int nl_claims_judge(struct nl_claim *claim, int count, double level)
     for (int i = 0; i < count; i++) {
         struct nl_claim *at = &claim[i];
         if (at->exact && tests > 1 && !at->obstacle && at->effect.n < NL_LEAST_FLIPS_OF_MANY)
-            at->obstacle = nl_format("%d pairs, and an exact test that shares its error rate with others needs %d", at->effect.n,
-                                     NL_LEAST_FLIPS_OF_MANY);
+            at->obstacle = nl_format("an exact test among several needs %d pairs", NL_LEAST_FLIPS_OF_MANY);
         else if (at->exact && !at->obstacle && at->adjusted >= 1.0 - level && at->p <= ldexp(1.0, 1 - at->effect.n))
-            at->obstacle = nl_format("%d pairs cannot reach p < %.3g by an exact test among %d", at->effect.n, 1.0 - level, tests);
+            at->obstacle = nl_format("%s cannot reach p < %.3g in an exact test among %d", NL_COUNT(at->effect.n, "pair"), 1.0 - level, tests);
         bool found = !at->obstacle && at->adjusted < 1.0 - level;
         at->finding = found ? at->candidate : NL_FOUND_NOTHING;
         at->verdict = !found ? NL_INCONCLUSIVE : at->finding == at->expected ? NL_SUPPORTED : NL_NOT_SUPPORTED;

@@ -17,6 +17,11 @@ void nl_say_value(struct nl_text *out, double value, const struct nl_measure *me
         nl_text_add(out, " %s", measure->unit);
 }
 
+bool nl_tied(double a, double b)
+{
+    return a == b || fabs(a - b) <= 1e-12 * fmax(fabs(a), fabs(b));
+}
+
 static bool is_ratio(const struct nl_claim *claim)
 {
     return nl_is_ratio(claim->unit);
@@ -45,7 +50,7 @@ void nl_say_effect(struct nl_text *out, const struct nl_claim *claim, double lev
     nl_text_add(out, " to ");
     say_scaled(out, claim, turned ? -effect->lower : effect->upper, false);
     if (claim->other_part > 0.0) {
-        nl_text_add(out, " on this test part; another one could move it by ");
+        nl_text_add(out, " on this test part; another one could shift it by ");
         say_scaled(out, claim, claim->other_part, false);
     }
     nl_text_add(out, ")");
@@ -58,12 +63,15 @@ void nl_say_proof(struct nl_text *out, const struct nl_claim *claim, const char 
         nl_say_p(out, claim->adjusted);
         nl_text_add(out, claim->candidate == NL_FOUND_SAME ? " (equivalence)" : "");
     }
-    nl_text_add(out, ", %d pair%s", claim->effect.n, claim->effect.n == 1 ? "" : "s");
+    nl_text_add(out, ", %s", NL_COUNT(claim->effect.n, "pair"));
     if (!claim->failed[0] && !claim->failed[1])
         return;
-    nl_text_add(out, "; failed: %d of %d", claim->failed[0], claim->runs[0]);
-    if (claim->runs[1]) /* there is another side */
-        nl_text_add(out, " %s, %d of %d %s", names[0], claim->failed[1], claim->runs[1], names[1]);
+    nl_text_add(out, "; failed runs: ");
+    for (int side = 0; side < 2 && claim->runs[side]; side++) {
+        nl_text_add(out, "%s%d of %d", side ? ", " : "", claim->failed[side], claim->runs[side]);
+        if (claim->runs[1])
+            nl_text_add(out, names ? " %s" : " with %s", names ? names[side] : side ? claim->against : claim->method);
+    }
 }
 
 void nl_say_failures(struct nl_text *out, const struct nl_failures *failures)
@@ -87,7 +95,7 @@ void nl_say_p(struct nl_text *out, double p)
 void nl_say_interval(struct nl_text *out, const struct nl_config *config, const struct nl_metric_column *metric, int seeds)
 {
     if (config->plot.interval == NL_INTERVAL_BOOTSTRAP)
-        nl_text_add(out, "percentile bootstrap%s", seeds < NL_BOOTSTRAP_SEEDS ? ", which covers less than it says with so few seeds" : "");
+        nl_text_add(out, "percentile bootstrap%s", seeds < NL_BOOTSTRAP_SEEDS ? ", which undercovers with so few seeds" : "");
     else
         nl_text_add(out, "t%s%s", metric->measure.share ? " on the logit scale" : "",
                     metric->sampling.overlap > 0.0 ? ", corrected for overlapping splits" : "");
@@ -109,13 +117,13 @@ void nl_say_comma(struct nl_text *out, int index, int count)
         nl_text_add(out, index == count - 1 ? " and " : ", ");
 }
 
-void nl_say_names(struct nl_text *out, char *const *name, int count)
+void nl_say_names(struct nl_text *out, const char *const *name, int count, const char *noun)
 {
     bool commas = false;
     for (int i = 0; i < count; i++)
         commas |= strchr(name[i], ',') != NULL;
     if (count > NL_NAMED)
-        nl_text_add(out, "%d methods", count);
+        nl_text_add(out, "%s", NL_COUNT(count, noun));
     for (int i = 0; i < count && count <= NL_NAMED; i++) {
         if (commas && i > 0 && i < count - 1)
             nl_text_add(out, "; ");

@@ -95,7 +95,7 @@ static char *saturation(const struct question *q, int method)
     free(value);
     for (int end = 0; end < 2; end++)
         if (q->metric.measure.share && values > 0 && at_end[end] >= NL_SATURATED * values)
-            return nl_format("saturated (%d of %d runs at %d %%)", at_end[end], values, 100 * end);
+            return nl_format("saturated (%d of %s at %d %%)", at_end[end], NL_COUNT(values, "run"), 100 * end);
     return NULL;
 }
 
@@ -109,14 +109,14 @@ static void add_obstacle(const struct question *q, int method, struct nl_claim *
         absent = at->cell[point] ? absent : point;
     }
     if (absent >= 0)
-        claim->obstacle = nl_format("there is no trial at %g", nl_comparison_x(&q->view, absent));
+        claim->obstacle = nl_format("it has no trial at %g", nl_comparison_x(&q->view, absent));
     nl_claim_need_cells(claim, at->cell, q->view.points);
     if (claim->obstacle)
         return;
     if (!q->metric.measure.share && failed > 0)
-        claim->obstacle = nl_format("%d of its runs failed, and their losses are not compared", failed);
+        claim->obstacle = nl_format("%d of its runs failed, and failed runs have no loss to compare", failed);
     else if ((claim->misleads = claim->candidate == NL_FOUND_LESS && claim->failed[1] > 0))
-        claim->obstacle = nl_format("%d of %d runs failed at the largest %s", claim->failed[1], claim->runs[1], axis_name(q));
+        claim->obstacle = nl_format("%d of %s failed at the largest %s", claim->failed[1], NL_COUNT(claim->runs[1], "run"), axis_name(q));
     else if (claim->candidate == NL_FOUND_SAME && failed > 0)
         claim->obstacle = nl_format("%d of its runs failed", failed);
     claim->of_failures = claim->obstacle && q->metric.measure.share;
@@ -176,7 +176,7 @@ static void add_method_claim(struct question *q, int method)
     add_obstacle(q, method, claim);
 }
 
-/* Does `method`, which has batch statistics, lose more than `other`, which has none? */
+/* Does `method`, which has batch statistics, degrade more than `other`, which has none? */
 static void add_interaction_claim(struct question *q, int method, int other)
 {
     int seeds = q->results->seeds;
@@ -185,7 +185,7 @@ static void add_interaction_claim(struct question *q, int method, int other)
     for (int i = 0; i < seeds; i++)
         values[i] = left[i] - right[i];
     struct nl_claim *claim =
-        nl_answer_claim(q->answer, q->view.method[method].label, q->view.method[other].label, "loses more than", NL_FOUND_MORE);
+        nl_answer_claim(q->answer, q->view.method[method].label, q->view.method[other].label, "degrades more than", NL_FOUND_MORE);
     const struct nl_claim *of[] = {&q->answer->claim[q->claim[method]], &q->answer->claim[q->claim[other]]};
     claim->scale = q->metric.measure.scale;
     claim->unit = q->metric.measure.step;
@@ -203,7 +203,8 @@ static void add_interaction_claim(struct question *q, int method, int other)
     claim->misleads = !claim->obstacle && claim->candidate != NL_FOUND_SAME && of[hidden]->failed[1] > 0;
     if (claim->misleads)
         claim->obstacle =
-            nl_format("%d of %d runs of %s failed at the largest %s", of[hidden]->failed[1], of[hidden]->runs[1], of[hidden]->method, axis_name(q));
+            nl_format("%d of %s of %s failed at the largest %s", of[hidden]->failed[1], NL_COUNT(of[hidden]->runs[1], "run"), of[hidden]->method,
+                      axis_name(q));
     nl_claim_need_pairs(claim, &q->rule);
     free(values);
 }
@@ -253,7 +254,7 @@ static void say_group(const struct question *q, enum group group)
         least = fmin(least, fabs(mean));
         most = fmax(most, fabs(mean));
     }
-    nl_say_names(out, name, count);
+    nl_say_names(out, (const char *const *)name, count, "method");
     if (sized && count > NL_NAMED)
         nl_text_add(out, " (by %.*f to %.*f %s)", digits, least, digits, most, measure->step);
     while (count > 0)
@@ -284,7 +285,7 @@ static void say_headline(const struct question *q)
         say_group(q, (enum group)i);
     }
     if (kinds == 0)
-        nl_text_add(out, "cannot be judged: it touches no method");
+        nl_text_add(out, "cannot be judged: %s applies to no method", q->results->factor[view->x_factor].key->name);
     nl_text_add(out, "%s.\n", q->metric.fixed && kinds > 0 ? ", on this test part" : "");
 }
 
@@ -312,13 +313,13 @@ static void say_dose(struct nl_text *out, const struct question *q, const struct
     }
 }
 
-/* Where the loss begins, and whether it grows all the way. */
+/* Where the degradation begins, and whether it grows with every smaller batch. */
 static void say_trend(struct nl_text *out, const struct question *q, const struct nl_claim *claim)
 {
     if (claim->finding != NL_FOUND_MORE || claim->doses < 2)
         return;
     if (!claim->clear) {
-        nl_text_add(out, "    The loss is too close to the margin of %g %s to ask where it begins.\n", q->rule.margin, claim->unit);
+        nl_text_add(out, "    The degradation is too close to the margin of %g %s to test where it begins.\n", q->rule.margin, claim->unit);
         return;
     }
     int reached = 1, worst = 0;
@@ -329,18 +330,21 @@ static void say_trend(struct nl_text *out, const struct question *q, const struc
         grows &= claim->dose[i].effect.mean <= claim->dose[i - 1].effect.mean;
         worst = claim->dose[i].effect.mean > claim->dose[worst].effect.mean ? i : worst;
     }
-    nl_text_add(out, "    The loss is seen from %g on", claim->dose[reached - 1].x);
+    nl_text_add(out, reached > 1 ? "    Degradation is found at %g and below" : "    Degradation is found at %g alone", claim->dose[reached - 1].x);
     if (reached > 1) {
         nl_text_add(out, "; ");
         say_dose(out, q, claim, reached - 1, true);
     }
     if (reached < claim->doses) { /* a change for the better was not tested */
-        bool loss = claim->dose[reached].effect.mean > 0.0;
-        nl_text_add(out, loss ? "; not yet " : "; no loss ");
-        say_dose(out, q, claim, reached, loss);
+        nl_text_add(out, "; not ");
+        say_dose(out, q, claim, reached, claim->dose[reached].effect.mean > 0.0);
     }
-    nl_text_add(out, grows ? "; the means grow at every step.\n" : "; the means do not grow at every step%s.\n",
-                worst > 0 ? ", the largest is not at the smallest" : "");
+    if (grows)
+        nl_text_add(out, "; it grows with every smaller size.\n");
+    else if (worst > 0)
+        nl_text_add(out, "; it is largest at %g.\n", claim->dose[worst].x);
+    else
+        nl_text_add(out, "; it does not grow with every smaller size.\n");
 }
 
 /* The point of the largest change, of either sign. */
@@ -357,7 +361,7 @@ static void say_method(const struct question *q, int method)
     struct nl_text *out = &q->answer->evidence;
     const struct nl_method *at = &q->view.method[method];
     if (q->claim[method] < 0) {
-        nl_text_add(out, "  %s: a reference, since %s does not apply to it; its line says nothing about flatness.\n", at->label,
+        nl_text_add(out, "  %s: a reference with one set of runs, since %s does not apply to it.\n", at->label,
                     q->results->factor[q->view.x_factor].key->name);
         return;
     }
@@ -385,7 +389,7 @@ static void say_method(const struct question *q, int method)
     if (claim->verdict == NL_SUPPORTED)
         nl_text_add(out, ": supported");
     else if (claim->verdict == NL_NOT_SUPPORTED)
-        nl_text_add(out, ": that it %s is not supported", claim->statement);
+        nl_text_add(out, ": contrary to the expectation that it %s", claim->statement);
     nl_text_add(out, ".\n");
     say_trend(out, q, claim);
 }
@@ -406,44 +410,61 @@ static void say_methods(const struct question *q)
 
 enum { MOST_LINES = 12 }; /* of each with each; with baselines alone there are no more than methods */
 
+/* Whether both methods of an interaction were found to worsen: a larger change may otherwise be that of the other, which improves. */
+static bool both_degrade(const struct question *q, const struct nl_claim *claim)
+{
+    int degrade = 0;
+    for (int method = 0; method < q->view.methods; method++)
+        if (q->claim[method] >= 0) {
+            const struct nl_claim *own = &q->answer->claim[q->claim[method]];
+            bool is_side = strcmp(own->method, claim->method) == 0 || strcmp(own->method, claim->against) == 0;
+            degrade += is_side && own->finding == NL_FOUND_MORE;
+        }
+    return degrade == 2;
+}
+
 static void say_interactions(const struct question *q, int first)
 {
     struct nl_text *out = &q->answer->evidence;
     int said = 0, most = against_baselines(q) ? q->answer->claims : MOST_LINES;
     for (int i = first; i < q->answer->claims && said < most; i++, said++) {
         const struct nl_claim *claim = &q->answer->claim[i];
-        const char *names[] = {claim->method, claim->against};
-        bool told = claim->finding == NL_FOUND_MORE || claim->finding == NL_FOUND_LESS;
+        bool told = claim->finding == NL_FOUND_MORE || claim->finding == NL_FOUND_LESS, degrade = told && both_degrade(q, claim);
         if (claim->effect.n == 0)
             continue;
         if (claim->misleads) {
-            nl_text_add(out, "  Whether %s loses more than %s cannot be said: %s.\n", claim->method, claim->against, claim->obstacle);
+            nl_text_add(out, "  Whether %s degrades more than %s cannot be said: %s.\n", claim->method, claim->against, claim->obstacle);
             continue;
         }
-        if (told)
-            nl_text_add(out, "  %s loses ", claim->method);
+        if (degrade)
+            nl_text_add(out, "  %s degrades by ", claim->method);
+        else if (told)
+            nl_text_add(out, "  From %g to %g the change with %s is ", nl_comparison_x(&q->view, q->view.points - 1), nl_comparison_x(&q->view, 0),
+                        claim->method);
         else if (claim->finding == NL_FOUND_SAME)
-            nl_text_add(out, "  %s loses as much as %s, within +-%g %s: ", claim->method, claim->against, q->rule.margin, claim->unit);
+            nl_text_add(out, "  %s and %s change alike, within %g %s: ", claim->method, claim->against, q->rule.margin, claim->unit);
         else
-            nl_text_add(out, "  Whether %s loses more than %s is inconclusive: %s%s", claim->method, claim->against, claim->obstacle ? claim->obstacle : "",
-                        claim->obstacle ? "; " : "");
+            nl_text_add(out, "  Whether %s degrades more than %s is inconclusive: %s%s", claim->method, claim->against,
+                        claim->obstacle ? claim->obstacle : "", claim->obstacle ? "; " : "");
         nl_say_effect(out, claim, q->rule.level, !told);
-        if (told)
+        if (degrade)
             nl_text_add(out, " %s than %s", claim->finding == NL_FOUND_MORE ? "more" : "less", claim->against);
-        nl_say_proof(out, claim, names);
+        else if (told)
+            nl_text_add(out, " %s than with %s", claim->finding == NL_FOUND_MORE ? "larger" : "smaller", claim->against);
+        nl_say_proof(out, claim, NULL);
         nl_text_add(out, claim->verdict == NL_SUPPORTED       ? ": supported.\n"
-                         : claim->verdict == NL_NOT_SUPPORTED ? ": that it loses more is not supported.\n"
+                         : claim->verdict == NL_NOT_SUPPORTED ? ": contrary to expectation.\n"
                                                               : ".\n");
     }
     if (q->answer->claims - first > said)
-        nl_text_add(out, "  %d more such comparisons: --format json.\n", q->answer->claims - first - said);
+        nl_text_add(out, "  %s: see --format json.\n", NL_COUNT(q->answer->claims - first - said, "more comparison"));
 }
 
 /* The same weights, evaluated with other statistics: intervals, and no verdict. */
 static void say_evaluations(const struct question *q, int method)
 {
-    static const char *const phrases[NL_EVALS] = {"running statistics", "each batch's own statistics", "precise statistics",
-                                                  "statistics of the part evaluated"};
+    static const char *const phrases[NL_EVALS] = {"running statistics", "the statistics of each batch", "precise statistics",
+                                                  "statistics of the evaluated part"};
     const struct nl_int_list *evals = &config_of(q)->norm.eval;
     const struct nl_claim *claim = &q->answer->claim[q->claim[method]];
     int seeds = q->results->seeds;
@@ -463,7 +484,7 @@ static void say_evaluations(const struct question *q, int method)
         for (int seed = 0; seed < seeds; seed++)
             values[seed] -= first[seed];
         shown.effect = estimate_difference(q, values, &metric, shown.effect.mean, claim->effect.mean);
-        nl_text_add(&q->answer->evidence, ", that is ");
+        nl_text_add(&q->answer->evidence, ", which is ");
         nl_say_effect(&q->answer->evidence, &shown, q->rule.level, false);
         nl_text_add(&q->answer->evidence, " %s than with %s statistics.\n", shown.effect.mean >= 0.0 ? "more" : "less", nl_eval_names[evals->at[0]]);
     }
@@ -498,11 +519,12 @@ static void say_budget(const struct question *q)
     if (samples[1] <= 1.1 * samples[0])
         nl_text_add(
             &q->answer->notes,
-            "All batch sizes see equally many samples, but make %g to %g updates: an effect of the batch size may be an effect of their number (train.steps makes them equal).\n",
+            "All batch sizes see the same number of samples but make %g to %g updates, so an effect of the batch size may be an effect of the number of updates "
+            "(train.steps makes it equal).\n",
             steps[0], steps[1]);
     else
         nl_text_add(&q->answer->notes,
-                    "Neither updates nor samples are equal: %g to %g updates, %g to %g samples. An effect of the batch size may be an effect of these.\n",
+                    "Neither updates nor samples are equal (%g to %g updates, %g to %g samples), so an effect of the batch size may be an effect of either.\n",
                     steps[0], steps[1], samples[0], samples[1]);
 }
 
@@ -512,11 +534,11 @@ static void say_method_of_judging(const struct question *q)
     const struct nl_measure *measure = &q->metric.measure;
     const char *ends[] = {measure->worse > 0 ? "smallest" : "largest", measure->worse > 0 ? "largest" : "smallest"};
     nl_text_add(out,
-                "A change is the %s at the %s %s minus that at the %s, paired by seed; positive is worse. It counts from %g %s on. Flat means within %g %s at"
-                " every %s (two one-sided tests; p is that of the least certain).\n",
+                "A change is the %s at the %s %s minus that at the %s, paired by seed; positive is worse. It counts from %g %s on. Flat: within %g %s at"
+                " every %s (two one-sided tests, the largest p).\n",
                 measure->name, ends[0], axis_name(q), ends[1], q->rule.smallest, measure->step, q->rule.margin, measure->step, axis_name(q));
     if (against_baselines(q))
-        nl_text_add(out, "So many methods are compared with their baselines alone, not with one another.\n");
+        nl_text_add(out, "More than %d methods are compared with their baselines only, not with one another.\n", NL_MANY);
     say_budget(q);
     nl_say_rule(q->answer, &q->rule);
     nl_say_parts(q->answer, &q->metric, q->rule.level);

@@ -40,9 +40,27 @@ static int by_key(const void *left, const void *right)
     return a->order - b->order;
 }
 
-static bool all_diverged(const struct nl_cell *cell)
+static bool all_failed(const struct nl_cell *cell)
 {
-    return cell->trials > 0 && cell->diverged == cell->trials;
+    return cell->trials > 0 && cell->failed == cell->trials;
+}
+
+/* Whether no run of any cell trained: what differs then is the networks as they were initialized. */
+static bool none_trained(const struct question *q)
+{
+    bool failed = true;
+    for (int i = 0; i < q->places; i++)
+        failed &= q->place[i].cell->trials == 0 || all_failed(q->place[i].cell);
+    return failed;
+}
+
+/* How many places, from the first on, have the best mean. */
+static int places_at_the_top(const struct question *q)
+{
+    int tied = 1;
+    while (tied < q->places && nl_tied(q->place[tied].key, q->place[0].key))
+        tied++;
+    return tied;
 }
 
 static void add_claim(struct question *q, int place, int against)
@@ -77,11 +95,11 @@ static void add_claim(struct question *q, int place, int against)
     int failed = claim->failed[0] + claim->failed[1];
     nl_claim_need_cells(claim, (const struct nl_cell *const[]){of[0]->cell, of[1]->cell}, 2);
     if (!claim->obstacle && failed > 0 && !q->metric.measure.share)
-        claim->obstacle = nl_format("%d of its runs failed, and their losses are not compared", failed);
-    else if (!claim->obstacle && (claim->misleads = all_diverged(of[0]->cell) && all_diverged(of[1]->cell)))
-        claim->obstacle = nl_strdup("every run of both diverged");
+        claim->obstacle = nl_format("%d of their runs failed, and failed runs have no loss to compare", failed);
+    else if (!claim->obstacle && (claim->misleads = all_failed(of[0]->cell) && all_failed(of[1]->cell)))
+        claim->obstacle = nl_strdup("every run of both failed");
     else if (!claim->obstacle && failed > 0 && claim->candidate == NL_FOUND_SAME)
-        claim->obstacle = nl_format("%d of its runs failed", failed);
+        claim->obstacle = nl_format("%d of their runs failed", failed);
     else if (q->metric.measure.share)
         nl_claim_need_room(claim, ends, count);
     nl_claim_need_pairs(claim, &q->rule);
@@ -110,12 +128,11 @@ static const struct nl_claim *told(const struct question *q, int place)
 
 static void say_place(const struct question *q, int index)
 {
-    static const char *const names[] = {"here", "there"};
     struct nl_text *out = &q->answer->evidence;
     const struct place *place = &q->place[index];
     nl_text_add(out, "  %s: ", place->label);
     if (place->mean.n == 0) {
-        nl_text_add(out, "no value, %d of %d runs failed, %d missing.\n", place->cell->failed, place->cell->trials,
+        nl_text_add(out, "no value; %d of %s failed, %d missing.\n", place->cell->failed, NL_COUNT(place->cell->trials, "run"),
                     place->cell->planned - place->cell->trials);
         return;
     }
@@ -132,11 +149,11 @@ static void say_place(const struct question *q, int index)
         nl_text_add(out, ", %d failed", place->cell->failed);
     const struct nl_claim *claim = told(q, index);
     if (claim && claim->misleads)
-        nl_text_add(out, "; against %s nothing can be said: %s", claim->against, claim->obstacle);
+        nl_text_add(out, "; not compared with %s: %s", claim->against, claim->obstacle);
     else if (claim && claim->effect.n > 0) {
         nl_text_add(out, "; against %s ", claim->against);
         nl_say_effect(out, claim, q->rule.level, true);
-        nl_say_proof(out, claim, names);
+        nl_say_proof(out, claim, NULL);
         if (claim->finding == NL_FOUND_SAME)
             nl_text_add(out, ": the same within %g %s", q->rule.margin, claim->unit);
         else
@@ -156,10 +173,29 @@ static void say_counts(const struct question *q)
         open += q->answer->claim[i].finding == NL_FOUND_NOTHING;
     }
     if (q->answer->claims > 0)
-        nl_text_add(out, "Of %d paired comparison%s %s, %d show%s a difference, %d show%s none within %g %s, %d %s inconclusive.\n", q->answer->claims,
-                    q->answer->claims == 1 ? "" : "s", q->experiment->has_baseline ? "with the baseline" : "of two cells", supported,
-                    supported == 1 ? "s" : "", same, same == 1 ? "s" : "", q->rule.margin, q->metric.measure.step, open,
-                    open == 1 ? "is" : "are");
+        nl_text_add(out, "Of %s%s, %d %s a difference, %d %s none within %g %s, %d %s inconclusive.\n",
+                    NL_COUNT(q->answer->claims, "paired comparison"), q->experiment->has_baseline ? " with the baseline" : "", supported,
+                    nl_agree(supported, "shows", "show"), same, nl_agree(same, "shows", "show"), q->rule.margin, q->metric.measure.step, open,
+                    nl_agree(open, "is", "are"));
+}
+
+/* "BN has the lowest mean test error: ", "BN and GN have the lowest mean test error, equal: ", "All 3 cells have the same mean test error: ". */
+static void say_best(const struct question *q)
+{
+    struct nl_text *out = &q->answer->headline;
+    const struct nl_measure *measure = &q->metric.measure;
+    int tied = places_at_the_top(q);
+    if (tied == q->places) {
+        nl_text_add(out, "All %s have the same mean %s: ", NL_COUNT(tied, "cell"), measure->name);
+        return;
+    }
+    const char **name = nl_alloc((size_t)tied, sizeof(const char *));
+    for (int i = 0; i < tied; i++)
+        name[i] = q->place[i].label;
+    nl_say_names(out, name, tied, "cell");
+    free(name);
+    nl_text_add(out, " %s the %s mean %s%s: ", nl_agree(tied, "has", "have"), measure->worse > 0 ? "lowest" : "highest", measure->name,
+                tied > 1 ? ", equal" : "");
 }
 
 static void say_headline(const struct question *q)
@@ -176,12 +212,12 @@ static void say_headline(const struct question *q)
         nl_text_add(out, "The %s of %s is ", measure->name, best->label);
         nl_say_value(out, best->mean.mean, measure);
         nl_text_add(out, most > 1 ? " (mean of %d seeds).\n" : " with one seed: its spread is unknown.\n", most);
-    } else if (best->cell->trials > 0 && all_diverged(best->cell)) {
-        nl_text_add(out, "No cell trained: every run of the best one diverged.\n");
+    } else if (none_trained(q)) {
+        nl_text_add(out, "No cell trained: every run failed.\n");
     } else if (most == 1) {
-        nl_text_add(out, "One seed in each cell: the %s has no interval, so no order is given; run with sweep.seeds=5 or more.\n", measure->name);
+        nl_text_add(out, "One seed in each cell: the %s has no interval, so cells are not ranked; run with sweep.seeds=5 or more.\n", measure->name);
     } else {
-        nl_text_add(out, "The %s mean %s is that of %s: ", measure->worse > 0 ? "lowest" : "highest", measure->name, best->label);
+        say_best(q);
         nl_say_value(out, best->mean.mean, measure);
         nl_text_add(out, " (%g %% CI ", 100.0 * q->rule.level);
         nl_say_number(out, best->mean.lower * measure->scale, measure->scale == 100.0, false);
@@ -193,7 +229,7 @@ static void say_headline(const struct question *q)
     for (int i = 0; most > 0 && i < q->places && i < SHOWN; i++)
         say_place(q, i);
     if (most > 0 && q->places > SHOWN)
-        nl_text_add(&q->answer->evidence, "  %d more cells are in summary.csv.\n", q->places - SHOWN);
+        nl_text_add(&q->answer->evidence, "  %s in summary.csv.\n", NL_COUNT(q->places - SHOWN, "more cell"));
     if (most > 1 && q->answer->tests > 0)
         nl_text_add(&q->answer->notes, "A difference counts from %g %s on.%s\n", q->rule.smallest, measure->step,
                     measure->share ? " Means are those of logits, differences plain means over pairs: they need not subtract." : "");
@@ -201,7 +237,7 @@ static void say_headline(const struct question *q)
     if (most > 1 && q->answer->claims == 0 && q->places > 1)
         nl_text_add(&q->answer->notes, q->experiment->has_baseline
                                            ? "Nothing is compared: no cell has a counterpart in the baseline.\n"
-                                           : "Nothing is compared: these are too many cells for all pairs; sweep.baseline names what to compare with.\n");
+                                           : "Nothing is compared: there are too many cells to compare all pairs; sweep.baseline names what to compare with.\n");
     if (most > 1)
         nl_say_parts(q->answer, &q->metric, q->rule.level);
 }

@@ -1,4 +1,4 @@
-/* sweep.question: lr_tolerance. How much larger a learning rate does a method bear than its baseline?
+/* sweep.question: lr_tolerance. How much larger a learning rate does a method tolerate than its baseline?
  *
  * The largest usable rate is taken seed by seed (stats/rates.h), once by training accuracy and, where data.val gives a validation part, once
  * by validation loss. The effect is the ratio to the baseline's of the same seed, averaged as logarithms. The grid knows each rate only to
@@ -90,15 +90,15 @@ static struct known known_rate(const struct question *q, int criterion, int meth
     return out;
 }
 
-/* "3.16", "at least 10", "below 0.01", or that it is not known. */
+/* "3.16", "at least 10", "below 0.01", or that it is unknown. */
 static void say_rate(struct nl_text *out, const struct question *q, const struct known *known)
 {
     if (known->seeds == 0)
-        nl_text_add(out, "not known, no seed has all of its trials");
+        nl_text_add(out, "unknown (no seed has all of its trials)");
     else if (known->unknown > 0)
-        nl_text_add(out, "not known, no rate of the grid is usable for %d of %d seeds", known->unknown, known->seeds);
+        nl_text_add(out, "unknown (no rate of the grid is usable for %d of %s)", known->unknown, NL_COUNT(known->seeds, "seed"));
     else if (known->below > 0 && known->above > 0)
-        nl_text_add(out, "not known, for %d of %d seeds it lies below the grid, for %d beyond it", known->below, known->seeds, known->above);
+        nl_text_add(out, "unknown (below the grid for %d of %s, beyond it for %d)", known->below, NL_COUNT(known->seeds, "seed"), known->above);
     else if (known->below == known->seeds)
         nl_text_add(out, "below %.3g", nl_comparison_x(&q->view, 0));
     else
@@ -141,12 +141,12 @@ static void add_obstacle(const struct question *q, struct nl_claim *claim, int c
     for (int i = 0; i < 2; i++) {
         struct known known = known_rate(q, criterion, both[i]);
         if (!claim->obstacle && known.unknown > 0)
-            claim->obstacle = nl_format("no rate of the grid is usable with %s for %d of %d seeds: all are too low or too high",
-                                        q->view.method[both[i]].label, known.unknown, known.seeds);
+            claim->obstacle = nl_format("no rate of the grid is usable with %s for %d of %s: all are too low or too high",
+                                        q->view.method[both[i]].label, known.unknown, NL_COUNT(known.seeds, "seed"));
     }
     claim->misleads = claim->effect.lower == 0.0 && isinf(claim->effect.upper);
     if (!claim->obstacle && claim->misleads)
-        claim->obstacle = nl_strdup("both end where the grid ends");
+        claim->obstacle = nl_strdup("the grid is too narrow for both");
     nl_claim_need_pairs(claim, &q->rule);
 }
 
@@ -265,18 +265,26 @@ static void add_failure_claim(struct question *q, int method)
     claim->p = nl_fisher_two_sided(cell->failed, cell->trials, base->failed, base->trials);
     claim->test = "Fisher";
     if (!claim->obstacle && claim->effect.n < NL_LEAST_PAIRS)
-        claim->obstacle = nl_format("%d runs, and a verdict needs %d", claim->effect.n, NL_LEAST_PAIRS);
+        claim->obstacle = nl_format("a verdict needs %d runs", NL_LEAST_PAIRS);
 }
 
 /* ---- words ---- */
 
-/* "31.6x that of no norm (95 % CI 10 to 100)", or what the end of the grid allows to say: "at least 12x that of no norm (95 % CI from 12 up)". */
+/* "31.6x that of no norm (95 % CI 10 to 100)", or what the end of the grid allows to say: "at least 12x that of no norm (95 % CI from 12 up)". With one
+ * seed there is no interval. */
 static void say_ratio(struct nl_text *out, const struct nl_claim *claim, double level, bool with_base)
 {
     const struct nl_estimate *effect = &claim->effect;
     bool above = isinf(effect->upper), below = effect->lower == 0.0;
-    nl_text_add(out, "%s%.3gx%s%s (%g %% CI ", above ? "at least " : below ? "at most " : "", above ? effect->lower : below ? effect->upper : effect->mean,
-                with_base ? " that of " : "", with_base ? claim->against : "", 100.0 * level);
+    bool alone = isnan(effect->lower) || isnan(effect->upper);
+    nl_text_add(out, "%s%.3gx%s%s (", alone ? "" : above ? "at least " : below ? "at most " : "",
+                alone ? effect->mean : above ? effect->lower : below ? effect->upper : effect->mean, with_base ? " that of " : "",
+                with_base ? claim->against : "");
+    if (alone) {
+        nl_text_add(out, "one seed: no interval)");
+        return;
+    }
+    nl_text_add(out, "%g %% CI ", 100.0 * level);
     if (above || below)
         nl_text_add(out, above ? "from %.3g up)" : "up to %.3g)", above ? effect->lower : effect->upper);
     else
@@ -296,25 +304,23 @@ static const char *base_label(const struct question *q)
     return label;
 }
 
-/* "BN tolerates a 31.6x larger learning rate than no norm (95 % CI 10 to 31.6)"; after the first: "LN one 10x larger (...)". */
+/* "BN tolerates 31.6x the learning rate of no norm (95 % CI 10 to 31.6)"; after the first: "; LN 10x (...)". */
 static void say_finding(struct nl_text *out, const struct nl_claim *claim, double level, const char *base, bool first)
 {
     const struct nl_estimate *effect = &claim->effect;
     bool larger = claim->finding == NL_FOUND_MORE, at_end = larger ? isinf(effect->upper) : effect->lower == 0.0;
     double size = !at_end ? effect->mean : larger ? effect->lower : effect->upper;
     const char *bound = !at_end ? "" : larger ? "at least " : "at most ";
-    if (larger && at_end)
-        nl_text_add(out, first ? "%s tolerates a learning rate %s%.3gx larger than %s" : "; %s one %s%.3gx larger", claim->method, bound, size, base);
-    else if (larger)
-        nl_text_add(out, first ? "%s tolerates a %.3gx larger learning rate than %s" : "; %s a %.3gx larger one", claim->method, size, base);
+    if (first)
+        nl_text_add(out, "%s tolerates %s%s%.3gx the learning rate of %s", claim->method, larger ? "" : "only ", bound, size, base);
     else
-        nl_text_add(out, "%s%s tolerates %s%.3gx the learning rate of %s", first ? "" : "; ", claim->method, at_end ? bound : "only ", size, base);
+        nl_text_add(out, "; %s %s%s%.3gx", claim->method, larger ? "" : "only ", bound, size);
     if (!at_end)
         nl_text_add(out, " (%g %% CI %.3g to %.3g)", 100.0 * level, effect->lower, effect->upper);
 }
 
 /* Names of the methods whose claim found this; how many. */
-static int with_finding(const struct question *q, enum nl_finding finding, char **name)
+static int with_finding(const struct question *q, enum nl_finding finding, const char **name)
 {
     int count = 0;
     for (int method = 0; method < q->view.methods; method++) {
@@ -350,7 +356,7 @@ static void say_headline(const struct question *q)
 {
     struct nl_text *out = &q->answer->headline;
     const char *base = base_label(q);
-    char **name = nl_alloc((size_t)q->view.methods, sizeof *name);
+    const char **name = nl_alloc((size_t)q->view.methods, sizeof(const char *));
     for (int pass = 0; pass < 2; pass++) { /* larger, then smaller ones */
         enum nl_finding found = pass ? NL_FOUND_LESS : NL_FOUND_MORE;
         int count = with_finding(q, found, name);
@@ -364,16 +370,17 @@ static void say_headline(const struct question *q)
     }
     int same = with_finding(q, NL_FOUND_SAME, name);
     if (same > 0) {
-        nl_text_add(out, "%s%.3gx the learning rate of %s is not tolerated by ", out->length ? "; " : "", q->rule.smallest, base);
-        nl_say_names(out, name, same);
+        nl_text_add(out, out->length ? "; " : "");
+        nl_say_names(out, name, same, "method");
+        nl_text_add(out, " %s the same learning rate as %s, within %.3gx", nl_agree(same, "tolerates", "tolerate"), base, q->rule.smallest);
     }
     int open = with_finding(q, NL_FOUND_NOTHING, name);
     if (open > 0) {
-        if (out->length > 0)
-            nl_text_add(out, "; inconclusive with ");
-        else
-            nl_text_add(out, "Whether a larger learning rate is tolerated than with %s is inconclusive with ", base);
-        nl_say_names(out, name, open);
+        bool alone = out->length == 0;
+        nl_text_add(out, alone ? "Whether " : "; inconclusive for ");
+        nl_say_names(out, name, open, "method");
+        if (alone)
+            nl_text_add(out, " %s a larger learning rate than %s is inconclusive", nl_agree(open, "tolerates", "tolerate"), base);
     }
     free(name);
     nl_text_add(out, out->length ? ".\n" : "");
@@ -402,8 +409,11 @@ static void say_verdict(struct nl_text *out, const struct nl_claim *claim)
         nl_say_p(out, claim->adjusted);
         nl_text_add(out, claim->candidate == NL_FOUND_SAME ? " (equivalence)" : "");
     }
-    bool fails_more = claim->finding == NL_FOUND_MORE && claim->expected == NL_FOUND_LESS;
-    nl_text_add(out, ": %s%s", fails_more ? "fails more often, and that it fails less is " : "", nl_verdict_names[claim->verdict]);
+    static const char *const rates[] = {[NL_FOUND_MORE] = "larger", [NL_FOUND_LESS] = "smaller", [NL_FOUND_SAME] = "the same"};
+    if (claim->verdict == NL_NOT_SUPPORTED)
+        nl_text_add(out, ": %s, contrary to expectation", claim->expected == NL_FOUND_LESS ? "fails more often" : rates[claim->finding]);
+    else
+        nl_text_add(out, ": %s", nl_verdict_names[claim->verdict]);
     if (claim->obstacle)
         nl_text_add(out, ", %s", claim->obstacle);
 }
@@ -421,14 +431,17 @@ static void say_method(const struct question *q, int method)
     say_rate(out, q, &known);
     const struct nl_claim *claim = ratio_claim(q, NL_RATE_BY_ACCURACY, method), *by_loss = ratio_claim(q, NL_RATE_BY_LOSS, method);
     if (q->base[method] == method)
-        nl_text_add(out, " (the baseline)");
+        nl_text_add(out, ", the baseline");
     if (claim) {
         if (claim->effect.n > 0 && !claim->misleads && known.unknown == 0) {
             nl_text_add(out, ", ");
             say_ratio(out, claim, q->rule.level, true);
-            nl_text_add(out, ", %d pair%s", claim->effect.n, claim->effect.n == 1 ? "" : "s");
+            nl_text_add(out, ", %s", NL_COUNT(claim->effect.n, "pair"));
         }
-        say_verdict(out, claim);
+        if (known.unknown > 0) /* the rate says why */
+            nl_text_add(out, ": %s", nl_verdict_names[claim->verdict]);
+        else
+            say_verdict(out, claim);
     }
     if (by_loss && by_loss->effect.n > 0) {
         nl_text_add(out, "; by validation loss ");
@@ -481,7 +494,7 @@ static int first_like(const struct question *q, int method, int base)
 static void say_failures(const struct question *q, int base)
 {
     struct nl_text *out = &q->answer->evidence;
-    char **name = nl_alloc((size_t)q->view.methods, sizeof *name);
+    const char **name = nl_alloc((size_t)q->view.methods, sizeof(const char *));
     bool begun = false, compared = false;
     for (int method = 0; method < q->view.methods; method++) {
         const struct nl_claim *claim = failure_claim(q, method, base);
@@ -489,8 +502,8 @@ static void say_failures(const struct question *q, int base)
         if (!claim || first_like(q, method, base) != method)
             continue;
         if (!begun) {
-            nl_text_add(out, "  Failed runs at rate %.3g, about 10 times that of %s: %d of %d with it (", claim->rate, claim->against, claim->failed[1],
-                        claim->runs[1]);
+            nl_text_add(out, "  Failed runs at learning rate %.3g, about 10x the largest usable one of %s: %d of %d with it (", claim->rate, claim->against,
+                        claim->failed[1], claim->runs[1]);
             say_share(q, claim, 1);
             nl_text_add(out, ")");
         }
@@ -500,7 +513,7 @@ static void say_failures(const struct question *q, int base)
             if (failure_claim(q, i, base) && first_like(q, i, base) == method)
                 name[alike++] = q->view.method[i].label;
         nl_text_add(out, "; %d of %d with ", claim->failed[0], claim->runs[0]);
-        nl_say_names(out, name, alike);
+        nl_say_names(out, name, alike, "method");
         nl_text_add(out, " (");
         say_share(q, claim, 0);
         nl_text_add(out, ")");
@@ -509,17 +522,17 @@ static void say_failures(const struct question *q, int base)
     free(name);
     nl_text_add(out, begun ? ".\n" : "");
     if (compared && !begun && !isnan(tenfold(q, base)))
-        nl_text_add(out, "  Failed runs are not compared: no rate near 10 times that of %s was run with all that is compared with it.\n", q->view.method[base].label);
+        nl_text_add(out, "  Failed runs are not compared: no learning rate near 10x that of %s was run with every method compared with it.\n", q->view.method[base].label);
 }
 
 static void say_method_of_judging(const struct question *q)
 {
     struct nl_text *out = &q->answer->notes;
-    nl_text_add(out, "A rate is usable where the run ends, not at chance, with at least 0.95 of the method's own best training accuracy for the same seed%s. Rates are geometric means.\n",
+    nl_text_add(out, "A learning rate is usable if the run does not fail and reaches 0.95 of the method's best training accuracy with the same seed%s. Rates are geometric means.\n",
                 q->there[NL_RATE_BY_LOSS] ? " (by validation loss: 0.95 of the fall from chance)" : "");
     double first = nl_comparison_x(&q->view, 0), last = nl_comparison_x(&q->view, q->view.points - 1);
     if (q->experiment->rounds.refine > 0.0)
-        nl_text_add(out, "A seed is judged by the rates of the grid and those that its own results asked for. ");
+        nl_text_add(out, "A seed is judged by the rates of the grid and those added for it. ");
     if (q->experiment->rounds.points)
         nl_text_add(out, "Between %g and %g each method has rates of its own; the intervals allow for the gaps between them.", first, last);
     else
@@ -529,7 +542,7 @@ static void say_method_of_judging(const struct question *q)
     nl_say_rule(q->answer, &q->rule);
     char *along = nl_comparison_along(&q->view);
     if (along)
-        nl_text_add(out, "%s changes with the rate.\n", along);
+        nl_text_add(out, "%s changes along with the learning rate.\n", along);
     free(along);
     if (!q->there[NL_RATE_BY_LOSS])
         nl_text_add(out, "Not judged by validation loss: %s.\n", q->experiment->config.data.val > 0 ? "no run has one" : "data.val is 0");

@@ -179,7 +179,7 @@ static void add_claim(struct question *q, int place, int against)
     nl_claim_need_cells(claim, (const struct nl_cell *const[]){mine->cell, theirs->cell}, 2);
     if (!claim->obstacle && 2 * mine->reached <= mine->runs && 2 * theirs->reached <= theirs->runs) {
         claim->misleads = true;
-        claim->obstacle = nl_strdup("with neither did more than half of the runs get there");
+        claim->obstacle = nl_strdup("at most half of the runs of each reached the target");
     }
     nl_claim_need_pairs(claim, &q->rule);
     free(ratios.low);
@@ -202,11 +202,11 @@ static void add_claims(struct question *q)
     free(cell);
 }
 
-/* "340", or "more than 880" where half of the runs or more never got there. */
+/* "340", or "more than 880" where half of the runs or more never reached the target. */
 static void say_median(struct nl_text *out, const struct place *place)
 {
     if (isnan(place->median))
-        nl_text_add(out, "not known");
+        nl_text_add(out, "unknown");
     else if (isinf(place->median))
         nl_text_add(out, "more than %g", place->given);
     else
@@ -231,14 +231,14 @@ static void say_ratio(const struct question *q, const struct place *place, const
     middle_of(&ratios, middle);
     free(ratios.low);
     if (isnan(ratio->mean)) {
-        nl_text_add(out, "how many %s needs beside it is not known: runs got there before their first evaluation, or never", claim->against);
+        nl_text_add(out, "its ratio to %s is unknown: runs reached the target by their first evaluation, or never", claim->against);
         return;
     }
     nl_text_add(out, "%s needs %s", claim->against, isinf(middle[1]) ? "at least " : isinf(middle[0]) ? "at most " : "");
     if (isinf(ratio->upper) && ratio->lower <= 0.0)
         nl_text_add(out, "%.3gx as many (no interval)", ratio->mean);
     else if (isinf(ratio->upper))
-        nl_text_add(out, "%.3gx as many (%g %% CI from %.3g on)", ratio->mean, 100.0 * q->rule.level, ratio->lower);
+        nl_text_add(out, "%.3gx as many (%g %% CI from %.3g up)", ratio->mean, 100.0 * q->rule.level, ratio->lower);
     else {
         nl_say_effect(out, claim, q->rule.level, false);
         nl_text_add(out, " as many");
@@ -247,19 +247,18 @@ static void say_ratio(const struct question *q, const struct place *place, const
 
 static void say_place(const struct question *q, int index)
 {
-    static const char *const names[] = {"here", "there"};
     struct nl_text *out = &q->answer->evidence;
     const struct place *place = &q->place[index];
     nl_text_add(out, "  %s: ", place->label);
     say_median(out, place);
-    nl_text_add(out, " updates (median; %d of %d runs got there)", place->reached, place->runs);
+    nl_text_add(out, " updates (median; %d of %s reached the target)", place->reached, NL_COUNT(place->runs, "run"));
     const struct nl_claim *claim = q->told[index] < 0 ? NULL : &q->answer->claim[q->told[index]];
     if (claim && claim->misleads) {
-        nl_text_add(out, "; beside %s nothing can be said: %s", claim->against, claim->obstacle);
+        nl_text_add(out, "; not compared with %s: %s", claim->against, claim->obstacle);
     } else if (claim && claim->effect.n > 0) {
         nl_text_add(out, "; ");
         say_ratio(q, place, claim);
-        nl_say_proof(out, claim, names);
+        nl_say_proof(out, claim, NULL);
         nl_text_add(out, ": %s", claim->finding == NL_FOUND_MORE ? "faster, supported"
                                  : claim->finding == NL_FOUND_LESS ? "slower"
                                  : claim->finding == NL_FOUND_SAME ? "as fast"
@@ -272,42 +271,87 @@ static void say_place(const struct question *q, int index)
     nl_text_add(out, ".\n");
 }
 
+/* "BN reaches a test accuracy of 90 % first, after 150 updates (median of 8 seeds)"; all that have the same median are named. */
+static void say_first(const struct question *q)
+{
+    struct nl_text *out = &q->answer->headline;
+    const struct place *first = &q->place[0];
+    const char **name = nl_alloc((size_t)q->places, sizeof(const char *));
+    int tied = 0;
+    for (; tied < q->places && q->place[tied].median == first->median; tied++)
+        name[tied] = q->place[tied].label;
+    nl_say_names(out, name, tied, "cell");
+    free(name);
+    nl_text_add(out, " %s a %s of ", nl_agree(tied, "reaches", "reach"), q->measure.name);
+    nl_say_value(out, q->target, &q->measure);
+    nl_text_add(out, "%s after %g updates (median of %s).\n", tied < q->places ? " first," : tied > 1 ? ", all" : "", first->median,
+                NL_COUNT(first->runs, "seed"));
+}
+
+/* Why the target orders nothing; NULL: it does. New string. */
+static char *why_no_order(const struct question *q)
+{
+    struct nl_text out = {0};
+    double chance = nl_metric_chance(q->results, &q->measure);
+    int runs = 0, at_once = 0;
+    for (int i = 0; i < q->places; i++)
+        for (int seed = 0; seed < q->results->seeds; seed++) {
+            const struct nl_steps *steps = &q->place[i].steps[seed];
+            runs += !isnan(steps->low);
+            at_once += steps->low == 0.0 && isfinite(steps->high);
+        }
+    bool by_chance = q->measure.worse * (q->target - chance) >= 0.0;
+    if (!by_chance && (runs == 0 || at_once < runs))
+        return NULL;
+    nl_text_add(&out, by_chance ? "a %s of " : "every run reached a %s of ", q->measure.name);
+    nl_say_value(&out, q->target, &q->measure);
+    if (by_chance) {
+        nl_text_add(&out, " is no better than chance (");
+        nl_say_value(&out, chance, &q->measure);
+        nl_text_add(&out, ")");
+    } else {
+        nl_text_add(&out, " by its first evaluation (a harder plot.target, or a smaller train.eval_every, tells them apart)");
+    }
+    return out.at;
+}
+
 static void say_all(const struct question *q)
 {
     struct nl_text *out = &q->answer->headline, *notes = &q->answer->notes;
-    const struct place *first = &q->place[0];
     int faster = 0, slower = 0, same = 0;
     for (int i = 0; i < q->answer->claims; i++) {
         faster += q->answer->claim[i].finding == NL_FOUND_MORE;
         slower += q->answer->claim[i].finding == NL_FOUND_LESS;
         same += q->answer->claim[i].finding == NL_FOUND_SAME;
     }
-    if (isfinite(first->median))
-        nl_text_add(out, "%s %s a %s of ", first->label, q->places == 1 ? "comes to" : "is the first at", q->measure.name);
-    else
-        nl_text_add(out, "No cell gets with more than half of its runs to a %s of ", q->measure.name);
-    nl_say_value(out, q->target, &q->measure);
-    if (isfinite(first->median))
-        nl_text_add(out, ", after %g updates (median of %d seed%s)", first->median, first->runs, first->runs == 1 ? "" : "s");
-    nl_text_add(out, ".\n");
+    if (q->places > 1 && q->results->seeds == 1) {
+        nl_text_add(out, "One seed in each cell: speeds have no interval, so cells are not ranked; run with sweep.seeds=6 or more.\n");
+    } else if (isfinite(q->place[0].median)) {
+        say_first(q);
+    } else {
+        nl_text_add(out, "In no cell did more than half of the runs reach a %s of ", q->measure.name);
+        nl_say_value(out, q->target, &q->measure);
+        nl_text_add(out, ".\n");
+    }
     if (q->answer->claims)
-        nl_text_add(out, "Of %d comparison%s %d show%s a faster one, %d a slower one, %d as fast a one within %gx; the others are inconclusive.\n", q->answer->claims,
-                    q->answer->claims == 1 ? "" : "s", faster, faster == 1 ? "s" : "", slower, same, q->rule.margin);
+        nl_text_add(out, "Of %s, %d %s faster, %d slower, %d as fast within %gx and %d inconclusive.\n",
+                    NL_COUNT(q->answer->claims, "comparison"), faster, nl_agree(faster, "is", "are"), slower, same, q->rule.margin,
+                    q->answer->claims - faster - slower - same);
     for (int i = 0; i < q->places && i < SHOWN; i++)
         say_place(q, i);
     if (q->places > SHOWN)
-        nl_text_add(&q->answer->evidence, "  %d more cells are in curves.csv.\n", q->places - SHOWN);
-    nl_text_add(notes, "A run that fails or ends before it is there counts as one that needs more than all updates it was given. Between two evaluations nothing is known "
-                       "(train.eval_every).\n");
+        nl_text_add(&q->answer->evidence, "  %s in curves.csv.\n", NL_COUNT(q->places - SHOWN, "more cell"));
+    nl_text_add(notes, "A run that does not reach the target counts as needing more updates than it was given. When a run reaches it is known only to within two "
+                       "evaluations (train.eval_every).\n");
     double overlap = nl_metric_column(q->results, nl_metric_names[q->experiment->config.plot.metric]).sampling.overlap;
     if (overlap > 0.0)
-        nl_text_add(notes, "Each seed splits the data anew, and %.0f %% of its %s part is in another's: the sign test takes the seeds as independent (data.test_seed sets one "
-                           "test part apart).\n",
+        nl_text_add(notes, "Each seed splits the data anew and shares %.0f %% of its %s part with another seed; the sign test takes seeds as independent (data.test_seed "
+                           "sets one test part apart).\n",
                     100.0 * overlap, q->measure.part);
     if (q->answer->tests > 0)
-        nl_text_add(notes, "Ratios of updates are paired by seed; they count from %g on. p is of the sign test of their median, after Holm over %d test%s, and counts "
-                           "below %.3g.\n",
-                    q->rule.smallest, q->answer->tests, q->answer->tests == 1 ? "" : "s", 1.0 - q->rule.level);
+        nl_text_add(notes, "Ratios of updates are paired by seed; they count from %g on. p is that of the sign test of their median, adjusted by Holm over %s, and "
+                           "significant below %.3g.\n",
+                    q->rule.smallest, NL_COUNT(q->answer->tests, "test"), 1.0 - q->rule.level);
 }
 
 /* Its keys have other units than a ratio of rates, and speeds vary less. */
@@ -331,7 +375,7 @@ void nl_ask_speed(struct nl_answer *answer, const struct nl_results *results, co
     nl_measure(nl_metric_names[experiment->config.plot.metric], &q.measure);
     q.target = experiment->config.plot.target / q.measure.scale;
     if (experiment->config.plot.target == NL_AUTO) {
-        nl_text_add(&answer->headline, "Speed cannot be judged: plot.target does not say where the runs are to get.\n");
+        nl_text_add(&answer->headline, "Speed cannot be judged: plot.target is not set.\n");
         return;
     }
     if (nl_curves_load(results, "curves.csv", &curves, &err)) {
@@ -347,10 +391,15 @@ void nl_ask_speed(struct nl_answer *answer, const struct nl_results *results, co
         q.told[i] = -1;
     }
     qsort(q.place, (size_t)q.places, sizeof *q.place, by_median);
-    if (results->seeds > 1)
+    char *why = why_no_order(&q);
+    if (results->seeds > 1 && !why)
         add_claims(&q);
     answer->tests = nl_claims_judge(answer->claim, answer->claims, q.rule.level);
-    say_all(&q);
+    if (why)
+        nl_text_add(&answer->headline, "Speed cannot be judged: %s.\n", why);
+    else
+        say_all(&q);
+    free(why);
     for (int i = 0; i < q.places; i++)
         free(q.place[i].steps);
     free(q.place);

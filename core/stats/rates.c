@@ -11,12 +11,12 @@ int nl_rate_factor(const struct nl_results *results, const char **why)
 {
     int factor = nl_results_factor(results, "train.lr");
     if (factor < 0 || results->factor[factor].values < 2) {
-        *why = "train.lr does not vary in the trials that are there";
+        *why = "train.lr does not vary";
         return -1;
     }
     for (int i = 0; i < results->factor[factor].values; i++)
         if (!(nl_factor_number(&results->factor[factor], i) > 0)) {
-            *why = "one of the rates is 0, and has no ratio to the others";
+            *why = "a learning rate of 0 has no ratio to the others";
             return -1;
         }
     return factor;

@@ -480,6 +480,19 @@ struct nl_metric_column nl_metric_column(const struct nl_results *results, const
     return out;
 }
 
+double nl_metric_chance(const struct nl_results *results, const struct nl_measure *measure)
+{
+    double right = nl_metric_column(results, "train_accuracy").chance;
+    switch (measure->reading) {
+    case NL_READ_ACCURACY: return right;
+    case NL_READ_ERROR: return 1.0 - right;
+    case NL_READ_LOSS: return -log(right);
+    case NL_READ_PERPLEXITY: return 1.0 / right;
+    case NL_READ_BITS: return -log2(right);
+    }
+    return NAN;
+}
+
 void nl_cell_values(const struct nl_results *results, const struct nl_cell *cell, const struct nl_metric_column *metric, double *out)
 {
     for (int i = 0; i < results->seeds; i++) {

@@ -126,6 +126,9 @@ struct nl_metric_column {
 };
 struct nl_metric_column nl_metric_column(const struct nl_results *results, const char *column);
 
+/* What guessing gives of any measure, losses too: ln(classes) nats; NaN: the data have no classes. */
+double nl_metric_chance(const struct nl_results *results, const struct nl_measure *measure);
+
 /* out[seeds]: the cell's values, one entry a seed. A diverged run counts at chance; of a loss, which has none, it is NaN. NaN also where
  * there is no trial, it was not evaluated, or it was stopped by an error. A NULL cell is all NaN. */
 void nl_cell_values(const struct nl_results *results, const struct nl_cell *cell, const struct nl_metric_column *metric, double *out);

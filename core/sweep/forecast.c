@@ -263,8 +263,8 @@ static int check_memory(const struct nl_forecast *forecast, const struct nl_coho
     while (workers > 1 && less.memory > memory)
         less = nl_forecast_demand(forecast, cohorts, --workers);
     int fit = less.memory <= memory ? less.together : (int)(memory / largest);
-    return nl_fail(err, "%d trials side by side need %s of memory, and %s has %s free: %d fit%s (-j, --cohort)", demand.together,
-                   nl_bytes_text(demand.memory, needed), where, there, fit, fit == 1 ? "s" : "");
+    return nl_fail(err, "%s side by side need %s of memory, and %s has %s free: %d %s (-j, --cohort)", NL_COUNT(demand.together, "trial"),
+                   nl_bytes_text(demand.memory, needed), where, there, fit, nl_agree(fit, "fits", "fit"));
 }
 
 int nl_forecast_check(const struct nl_forecast *forecast, const struct nl_cohorts *cohorts, int workers, const char *folder, struct nl_error *err)

@@ -450,10 +450,11 @@ char *nl_grid_notes(const struct nl_grid *grid)
     struct nl_text out = {0};
     nl_text_add(&out, "%s", "");
     if (grid->excluded)
-        nl_text_add(&out, "%d of %d grid points are left out by sweep.exclude\n", grid->excluded, grid->points);
+        nl_text_add(&out, "%d of %s %s left out by sweep.exclude\n", grid->excluded, NL_COUNT(grid->points, "grid point"),
+                    nl_agree(grid->excluded, "is", "are"));
     int same = grid->points - grid->excluded - grid->trials;
     if (same) {
-        nl_text_add(&out, "%d grid point%s the same run as another", same, same == 1 ? " is" : "s are");
+        nl_text_add(&out, "%s %s the same run as another", NL_COUNT(same, "grid point"), nl_agree(same, "is", "are"));
         add_reasons(grid, &out);
         nl_text_add(&out, ": run once\n");
     }

@@ -152,9 +152,10 @@ static bool wide_group(const struct lint_context *s, struct nl_text *what)
         if (!whitening || elements > width)
             continue;
         nl_text_add(what,
-                    "%s whitens groups of %lld channels in '%s' by %lld elements a channel: their covariance has no inverse, and norm.eps "
-                    "decides in %lld direction%s",
-                    whitening->set.norm->name, whole(width), node->name, whole(elements), whole(width - elements + 1), elements < width ? "s" : "");
+                    "%s whitens groups of %s in '%s' by %s a channel: their covariance has no inverse, and norm.eps "
+                    "decides in %s",
+                    whitening->set.norm->name, NL_COUNT(whole(width), "channel"), node->name, NL_COUNT(whole(elements), "element"), 
+                    NL_COUNT(width - elements + 1, "direction"));
         nl_lint_place(s, i);
         return true;
     }
@@ -179,8 +180,8 @@ static bool last_batch(const struct lint_context *s, struct nl_text *what)
     int64_t batch = nl_micro_batch(s->config), rest = s->counts.train % batch;
     if (!s->norm->tracks || s->config->train.drop_last || batch <= 2 || rest < 1 || rest > 2)
         return false;
-    nl_text_add(what, "%d training samples make batches of %lld and a last one of %lld; %s normalizes that one by itself, right before an evaluation",
-                s->counts.train, whole(batch), whole(rest), s->norm->name);
+    nl_text_add(what, "%s make batches of %lld and a last one of %lld; %s normalizes that one by itself, right before an evaluation",
+                NL_COUNT(s->counts.train, "training sample"), whole(batch), whole(rest), s->norm->name);
     return true;
 }
 
@@ -230,8 +231,8 @@ static bool lag(const struct lint_context *s, struct nl_text *what)
     double left = pow(1.0 - momentum, (double)steps);
     if (!(left > 0.01))
         return false;
-    nl_text_add(what, "after %lld step%s, %.0f %% of the running statistics is still what they began as (mean 0, variance 1): (1 - %g)^%lld",
-                whole(steps), steps == 1 ? "" : "s", 100 * left, momentum, whole(steps));
+    nl_text_add(what, "after %s, %.0f %% of the running statistics is still what they began as (mean 0, variance 1): (1 - %g)^%lld",
+                NL_COUNT(whole(steps), "step"), 100 * left, momentum, whole(steps));
     return true;
 }
 
@@ -331,7 +332,7 @@ static bool redundant_bias(const struct lint_context *s, struct nl_text *what)
     free(cancelled);
     if (!norm || biases == 0)
         return false;
-    nl_text_add(what, "%s cancels the biases of hidden layers: %zu parameters learn nothing", norm->name, biases);
+    nl_text_add(what, "%s cancels the biases of hidden layers: %s learn nothing", norm->name, NL_COUNT(biases, "parameter"));
     nl_lint_place(s, first);
     return true;
 }
@@ -370,7 +371,7 @@ static bool one_seed(const struct lint_context *s, struct nl_text *what)
 {
     if (s->experiment->seeds > 1 || s->grid->trials < 2)
         return false;
-    nl_text_add(what, "one seed: any difference between the %d trials may be chance", s->grid->trials);
+    nl_text_add(what, "one seed: any difference between the %s may be chance", NL_COUNT(s->grid->trials, "trial"));
     return true;
 }
 
@@ -418,9 +419,9 @@ static bool small_test(const struct lint_context *s, struct nl_text *what)
     if (!(asked > 0) || !(2 * deviation > asked))
         return false;
     nl_text_add(what,
-                "errors are counted on %lld samples: at an error of 10 %%, chance alone moves it by %.1f points (binomial standard error), and plot.min_effect "
+                "errors are counted on %s: at an error of 10 %%, chance alone moves it by %.1f points (binomial standard error), and plot.min_effect "
                 "is %g",
-                whole(samples), deviation, asked);
+                NL_COUNT(whole(samples), "sample"), deviation, asked);
     return true;
 }
 
@@ -548,8 +549,8 @@ static void report(const struct nl_experiment *experiment, const struct nl_grid 
         return;
     }
     char *label = nl_grid_label(grid, &grid->trial[caught->first]);
-    nl_diagnose(warnings, &at, trap->remedy, "warning: %s; so in %d of %d trials, first in %s", caught->what.at, caught->trials,
-                grid->trials, label);
+    nl_diagnose(warnings, &at, trap->remedy, "warning: %s; so in %d of %s, first in %s", caught->what.at, caught->trials,
+                NL_COUNT(grid->trials, "trial"), label);
     free(label);
 }
 

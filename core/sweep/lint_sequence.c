@@ -13,8 +13,8 @@ bool nl_lint_cold_post(const struct lint_context *s, struct nl_text *what)
     if (config->model.arch != NL_TRANSFORMER || nl_placement_of(config) != NL_POST || nl_norm_is_none(s->norm) || config->model.depth < DEEP_POST || warms_up)
         return false;
     nl_text_add(what,
-                "%lld blocks with placement post and no warm-up: gradients are largest near the output at the start, and training may not get away from chance",
-                (long long)config->model.depth);
+                "%s with placement post and no warm-up: gradients are largest near the output at the start, and training may not get away from chance",
+                NL_COUNT(config->model.depth, "block"));
     return true;
 }
 

@@ -29,7 +29,7 @@ bool nl_lint_only_warmup(const struct lint_context *s, struct nl_text *what)
     double by_epochs = s->config->train.warmup_epochs;
     if (by_steps >= steps) {
         nl_text_add(s->place, "train.warmup_steps");
-        nl_text_add(what, "the warm-up takes %lld steps and the training %lld: %s", by_steps, steps, never);
+        nl_text_add(what, "the warm-up takes %s and the training %lld: %s", NL_COUNT(by_steps, "step"), steps, never);
     } else if (by_epochs > 0 && by_epochs >= epochs_of(s)) {
         nl_text_add(what, "the warm-up takes %g epochs and the training %.4g: %s", by_epochs, epochs_of(s), never);
     }

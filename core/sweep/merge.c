@@ -159,8 +159,7 @@ static int check_places(const struct source *source, const struct nl_showing *sh
     only_look.replace = true;
     int status = nl_store_refuse(source->folder, &only_look, &lost, err);
     if (status == NL_OK && lost.trials) {
-        status = nl_fail(err, "the results cannot be pooled: %d trained trial%s of '%s' would have no place in the whole", lost.trials,
-                         lost.trials == 1 ? "" : "s", source->folder);
+        status = nl_fail(err, "the results cannot be pooled: %s of '%s' would have no place in the whole", NL_COUNT(lost.trials, "trained trial"), source->folder);
         nl_text_add(&merge->differences, "%s", lost.why.at ? lost.why.at : "");
     }
     nl_hidden_release(&lost);

@@ -187,8 +187,7 @@ int nl_store_refuse(const char *folder, const struct nl_showing *showing, struct
     if (hidden->trials)
         explain(&shown, showing, &hidden->why);
     if (status == NL_OK && hidden->trials && !showing->replace)
-        status = nl_fail(err, "%d trained trial%s would disappear from the tables of '%s'", hidden->trials,
-                         hidden->trials == 1 ? "" : "s", folder);
+        status = nl_fail(err, "%s would disappear from the tables of '%s'", NL_COUNT(hidden->trials, "trained trial"), folder);
     hidden->may_replace = status != NL_OK;
     nl_grid_release(&shown.grid);
     return status;

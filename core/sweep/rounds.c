@@ -239,7 +239,7 @@ static void say_choice(struct nl_text *out, const struct tuned *t, const struct 
     free(text);
     const struct nl_cell *cell = point->cell[value];
     if (cell->failed)
-        nl_text_add(out, "; %d of %d runs failed with it, and no fewer with any other value", cell->failed, cell->trials);
+        nl_text_add(out, "; %d of %s failed with it, and no fewer with any other value", cell->failed, NL_COUNT(cell->trials, "run"));
     const char *edge = edge_of(t, cell, value);
     if (edge)
         nl_text_add(out, "; at the edge of the values of %s: a better one may lie beyond", edge);
@@ -253,8 +253,7 @@ static struct nl_experiment grid_with_choices(const struct nl_experiment *asked,
     set_test_apart(&out);
     out.rounds.choices = 0;
     out.rounds.chosen = nl_keep(nl_alloc((size_t)t.points, sizeof *out.rounds.chosen));
-    nl_text_add(decided, "chosen by %s over %d seed%s, without the test part:\n", nl_metric_names[asked->rounds.tune_on], asked->rounds.tune_seeds,
-                asked->rounds.tune_seeds == 1 ? "" : "s");
+    nl_text_add(decided, "chosen by %s over %s, without the test part:\n", nl_metric_names[asked->rounds.tune_on], NL_COUNT(asked->rounds.tune_seeds, "seed"));
     bool differ = false;
     int first = nl_choose(t.candidate, t.values), same = nl_choose_for_all(t.candidate, t.points, t.values);
     for (int p = 0; p < t.points; p++) {
@@ -359,8 +358,7 @@ static bool refine(struct nl_experiment *experiment, const struct nl_results *re
     free(range);
     nl_comparison_release(&view);
     if (added)
-        nl_text_add(decided, "refined: %d more rate%s, so that each seed's largest usable one is known within a factor of %g\n", added,
-                    added == 1 ? "" : "s", experiment->rounds.refine);
+        nl_text_add(decided, "refined: %s, so that each seed's largest usable one is known within a factor of %g\n", NL_COUNT(added, "more rate"), experiment->rounds.refine);
     return added > 0;
 }
 
@@ -387,10 +385,10 @@ static void decide_seeds(struct nl_experiment *experiment, const struct nl_resul
     if (!answer.claims)
         nl_text_add(decided, "the answer compares nothing: sweep.until has nothing to narrow\n");
     else if (needed > experiment->seeds)
-        nl_text_add(decided, "%d seeds, for intervals of at most %g to each side%s\n", needed, rounds->half_width,
+        nl_text_add(decided, "%s, for intervals of at most %g to each side%s\n", NL_COUNT(needed, "seed"), rounds->half_width,
                     needed == rounds->max_seeds ? " as far as max_seeds allows" : "");
     else if (!never)
-        nl_text_add(decided, "the first stage of %d seeds suffices\n", experiment->seeds);
+        nl_text_add(decided, "the first stage of %s suffices\n", NL_COUNT(experiment->seeds, "seed"));
     experiment->seeds = needed;
     nl_answer_release(&answer);
 }

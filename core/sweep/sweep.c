@@ -25,16 +25,18 @@ static void tell_what_is_there(const struct nl_runner_options *runner, const str
     }
     present -= errors + lacking + again;
     if (present && grid->trials == 1)
-        nl_runner_note(runner, false, nl_strdup("the trial is there already"));
+        nl_runner_note(runner, false, nl_strdup("the trial is done already"));
     else if (present)
-        nl_runner_note(runner, false, nl_format("%d of %d trials are there already", present, grid->trials));
+        nl_runner_note(runner, false,
+                       nl_format("%d of %s %s done already", present, NL_COUNT(grid->trials, "trial"), nl_agree(present, "is", "are")));
     if (errors)
-        nl_runner_note(runner, false, nl_format("%d trial%s could not be run last time: tried again", errors, errors == 1 ? "" : "s"));
+        nl_runner_note(runner, false, nl_format("%s could not be run last time and %s tried again", NL_COUNT(errors, "trial"),
+                                                nl_agree(errors, "is", "are")));
     if (lacking)
-        nl_runner_note(runner, false, nl_format("%d finished trial%s not measured what log.tensors asks for: run again", lacking,
-                                                lacking == 1 ? " has" : "s have"));
+        nl_runner_note(runner, false, nl_format("%s %s what log.tensors asks for and %s run again", NL_COUNT(lacking, "finished trial"),
+                                                nl_agree(lacking, "lacks", "lack"), nl_agree(lacking, "is", "are")));
     if (again && grid->trials > 1)
-        nl_runner_note(runner, false, nl_format("%d trial%s %s run again", again, again == 1 ? "" : "s", again == 1 ? "is" : "are"));
+        nl_runner_note(runner, false, nl_format("%s %s run again", NL_COUNT(again, "trial"), nl_agree(again, "is", "are")));
 }
 
 static int check_room(const struct nl_store *store, const struct nl_grid *grid, const int *todo, int count, const struct nl_runner_options *runner,
@@ -90,7 +92,8 @@ static int find_in(const char *folder, bool copy, const struct nl_choice *choice
     work->count = left;
     if (found_there)
         nl_runner_note(runner, false,
-                       nl_format("%d of %d trials are %s '%s'", found_there, work->grid->trials, copy ? "taken from" : "there already, in", folder));
+                       nl_format("%d of %s %s %s '%s'", found_there, NL_COUNT(work->grid->trials, "trial"),
+                                 nl_agree(found_there, "is", "are"), copy ? "taken from" : "there already, in", folder));
     work->present += copy ? found_there : 0;
     return copy && found_there ? nl_store_sync(work->store, err) : NL_OK;
 }
@@ -110,8 +113,7 @@ static int run_and_write(const struct nl_store *store, const struct nl_experimen
     struct nl_begun begun;
     const struct nl_runner_options *runner = &options->runner;
     if (store->swept)
-        nl_runner_note(runner, false, nl_format("removed %d half-written file%s of a program that was killed", store->swept,
-                                                store->swept == 1 ? "" : "s"));
+        nl_runner_note(runner, false, nl_format("removed %s of a program that was killed", NL_COUNT(store->swept, "half-written file")));
     if (store->local_lock)
         nl_runner_note(runner, true,
                        nl_format("'%s' is locked on this machine alone (%s): let no other machine work there meanwhile", store->folder, store->local_lock));
@@ -138,9 +140,9 @@ static int run_and_write(const struct nl_store *store, const struct nl_experimen
     int status = check_room(store, grid, work.todo, work.count, runner, err), hidden = result->hidden.trials;
     result->started = status == NL_OK;
     if (result->started && hidden)
-        nl_runner_note(runner, false, nl_format("%d trained trial%s from the tables of '%s'; %s in '%s/trials'", hidden,
-                                                hidden == 1 ? " disappears" : "s disappear", store->folder, hidden == 1 ? "it stays" : "they stay",
-                                                store->folder));
+        nl_runner_note(runner, false, nl_format("%s %s from the tables of '%s'; %s in '%s/trials'", NL_COUNT(hidden, "trained trial"),
+                                                nl_agree(hidden, "disappears", "disappear"), store->folder,
+                                                nl_agree(hidden, "it stays", "they stay"), store->folder));
     if (status == NL_OK)
         status = nl_store_freeze(store, experiment, datasets, options->command, &begun, err);
     nl_text_release(&begun.earlier);

@@ -30,7 +30,7 @@ static void check_slices(const struct nl_graph *graph, const struct nl_config *c
         char *layer = nl_format("model.layers.%s", node->name);
         if (slice > batch)
             nl_complain(diagnostics, experiment, slice == common ? "norm.stat_batch" : layer,
-                        "%d samples cannot share statistics in a batch of %lld (%s)", slice, batch,
+                        "%s cannot share statistics in a batch of %lld (%s)", NL_COUNT(slice, "sample"), batch,
                         config->train.accumulate > 1 ? "train.batch by train.accumulate" : "train.batch");
         else if (slice != common && evaluates_batches(config))
             nl_complain(diagnostics, experiment, layer,
@@ -47,19 +47,19 @@ static void check_workers(const struct nl_graph *graph, const struct nl_config *
     if (!nl_key_applies(nl_key_find("train.workers"), config))
         return;
     if (batch % workers != 0) {
-        nl_complain(diagnostics, experiment, "train.workers", "%lld workers have no equal parts of a batch of %lld (train.batch)", workers, batch);
+        nl_complain(diagnostics, experiment, "train.workers", "%s have no equal parts of a batch of %lld (train.batch)", NL_COUNT(workers, "worker"), batch);
         return;
     }
     if (!config->train.drop_last && samples % batch != 0)
-        nl_complain(diagnostics, experiment, "train.workers", "%lld workers need whole batches: 'train.drop_last' true leaves the last one out", workers);
+        nl_complain(diagnostics, experiment, "train.workers", "%s need whole batches: 'train.drop_last' true leaves the last one out", NL_COUNT(workers, "worker"));
     for (const struct nl_graph_node *node = graph->node; node < graph->node + graph->nodes; node++) {
         const struct nl_normalize *normalize = node->operation == &nl_normalize_operation ? node->arguments : NULL;
         int slice = normalize && (normalize->norm->uses & NL_USES_STAT_BATCH) ? normalize->setup.stat_batch : 0;
         if (slice > 0 && config->norm.sync)
-            nl_complain(diagnostics, experiment, "norm.sync", "'norm.sync' has statistics of the whole batch, and 'norm.stat_batch' those of %d samples",
-                        slice);
+            nl_complain(diagnostics, experiment, "norm.sync", "'norm.sync' has statistics of the whole batch, and 'norm.stat_batch' those of %s",
+                        NL_COUNT(slice, "sample"));
         else if (slice > 0 && part % slice != 0)
-            nl_complain(diagnostics, experiment, "norm.stat_batch", "%d samples are no slices of a worker's %lld ('train.batch' by 'train.workers')", slice,
+            nl_complain(diagnostics, experiment, "norm.stat_batch", "%s are no slices of a worker's %lld ('train.batch' by 'train.workers')", NL_COUNT(slice, "sample"),
                         part);
         if (slice > 0 && (config->norm.sync || part % slice != 0))
             return;
@@ -99,6 +99,6 @@ void nl_trial_check(const struct nl_config *config, const struct nl_experiment *
     int64_t samples = nl_data_counts(config).train;
     if (samples > 0 && config->train.drop_last && config->train.batch > samples)
         nl_complain(diagnostics, experiment, "train.batch",
-                    "a batch of %lld does not fit the %lld training sample%s: lower it, or set train.drop_last to false",
-                    (long long)config->train.batch, (long long)samples, samples == 1 ? "" : "s");
+                    "a batch of %lld does not fit the %s: lower it, or set train.drop_last to false",
+                    (long long)config->train.batch, NL_COUNT(samples, "training sample"));
 }

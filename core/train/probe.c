@@ -391,7 +391,7 @@ static int run_on(struct nl_probe *probe, const struct nl_backend *backend, cons
     }
     clear(&w);
     if (w.failed)
-        return nl_fail(err, "out of memory for %zu numbers on '%s'", elements_of(probe), backend->name);
+        return nl_fail(err, "out of memory for %s on '%s'", NL_COUNT(elements_of(probe), "number"), backend->name);
     return nl_backend_status(backend, err);
 }
 

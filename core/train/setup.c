@@ -39,7 +39,7 @@ static int set_up_steps(struct nl_training *c, struct nl_error *err)
     c->counts[NL_PART_TEST] = counts.test;
     c->step_counts = nl_trial_step_counts(c->config, counts);
     if (c->step_counts.steps_per_epoch < 1)
-        return nl_fail(err, "a batch of %lld does not fit the %d training samples", (long long)c->config->train.batch, counts.train);
+        return nl_fail(err, "a batch of %lld does not fit the %s", (long long)c->config->train.batch, NL_COUNT(counts.train, "training sample"));
     return NL_OK;
 }
 

@@ -1,0 +1,133 @@
+/* Results of an experiment as it might have come out, and the answer to them. */
+#ifndef TESTS_MADE_H
+#define TESTS_MADE_H
+
+#include <check.h>
+#include <math.h>
+
+#include "norm/norm.h"
+#include "stats/answer.h"
+#include "sweep/grid.h"
+#include "synthetic.h"
+
+/* Of the run of a normalizer with that seed, at x: the learning rate where the experiment varies it, else the batch size. */
+typedef double run_number(const char *kind, double x, int seed);
+
+struct design {
+    const char *yaml;    /* the experiment */
+    run_number *error;   /* NAN: it diverged; below 0: there is no such trial */
+    double overlap;      /* of test parts; 1: one for all seeds */
+    int samples;
+    run_number *reached; /* curves.csv: evaluated every 50 updates of 500, the test error is `error` from this update on, and 0.9 before. NULL: no curves */
+};
+
+struct made {
+    struct nl_experiment experiment;
+    struct nl_grid grid;
+    struct nl_planned planned;
+    struct nl_results results;
+    struct nl_answer answer;
+    char *text;
+};
+
+static inline void made_add_curve(struct nl_text *csv, int trial, double error, double reached)
+{
+    for (int step = 50; step <= 500; step += 50) {
+        double now = step >= reached && !isnan(error) ? error : 0.9;
+        nl_text_add(csv, "%d,%d,test,running,%.17g,%.17g\n", trial, step, 3.0 * now, 1.0 - now);
+    }
+}
+
+/* The trials that the experiment asks for, with errors as the design says. */
+static inline void made_add_rows(struct nl_text *csv, struct nl_text *curves, const struct design *design, const struct nl_grid *grid)
+{
+    nl_text_add(csv, "trial,");
+    for (int k = 0; k < grid->keys; k++)
+        nl_text_add(csv, "%s,", grid->key[k]->name);
+    nl_text_add(csv, "status,failed_step,classes,train_samples,val_samples,test_samples,test_overlap,train_accuracy,test_error,test_loss,"
+                     "test_accuracy\n");
+    nl_text_add(curves, "trial,step,split,eval,loss,accuracy\n");
+    for (int i = 0; i < grid->trials; i++) {
+        const struct nl_config *config = &grid->trial[i].config;
+        const char *kind = nl_norms[config->norm.kind]->name;
+        double x = strstr(design->yaml, "train.lr:") ? config->train.lr : (double)config->train.batch;
+        double error = design->error(kind, x, (int)config->train.seed);
+        if (error < 0.0)
+            continue;
+        nl_text_add(csv, "%d,", i + 1);
+        for (int k = 0; k < grid->keys; k++)
+            nl_text_add(csv, "%s,", grid->trial[i].text[k]);
+        error = round(error * design->samples) / design->samples;
+        nl_text_add(csv, "%s,%s,10,1408,0,%d,%.17g,", isnan(error) ? "diverged" : error > 0.85 ? "dead" : "done", isnan(error) ? "7" : "",
+                    design->samples, design->overlap);
+        if (isnan(error))
+            nl_text_add(csv, ",,,\n");
+        else
+            nl_text_add(csv, "%.17g,%.17g,%.17g,%.17g\n", 1.0 - error, error, 3.0 * error, 1.0 - error);
+        if (design->reached)
+            made_add_curve(curves, i + 1, error, design->reached(kind, x, (int)config->train.seed));
+    }
+}
+
+static inline void make(struct made *out, const struct design *design, const char *const *overrides)
+{
+    char path[] = "/tmp/normlab_answer_XXXXXX";
+    struct nl_error err = {{0}};
+    struct nl_diagnostics diagnostics = {0};
+    struct nl_text csv = {0}, rows = {0};
+    ck_assert_ptr_nonnull(mkdtemp(path));
+    char *yaml = nl_path_join(path, "e.yaml"), *trials = nl_path_join(path, "trials.csv"), *curves = nl_path_join(path, "curves.csv");
+    ck_assert_int_eq(nl_file_write(yaml, design->yaml, strlen(design->yaml), &err), NL_OK);
+    int count = 0;
+    while (overrides && overrides[count])
+        count++;
+    int status = nl_experiment_load(yaml, overrides, count, &out->experiment, &diagnostics);
+    char *problems = nl_diagnostics_text(&diagnostics);
+    ck_assert_msg(status == NL_OK, "%s", problems);
+    free(problems);
+    ck_assert_int_eq(nl_grid_make(&out->experiment, &out->grid, &diagnostics), NL_OK);
+    made_add_rows(&csv, &rows, design, &out->grid);
+    ck_assert_int_eq(nl_file_write(trials, csv.at, csv.length, &err), NL_OK);
+    if (design->reached)
+        ck_assert_int_eq(nl_file_write(curves, rows.at, rows.length, &err), NL_OK);
+    out->planned = nl_grid_planned(&out->grid);
+    ck_assert_msg(nl_results_load(path, &out->experiment, &out->planned, &out->results, &err) == NL_OK, "%s", err.text);
+    nl_answer_make(&out->results, &out->experiment, &out->answer);
+    out->text = nl_answer_text(&out->answer, true);
+    unlink(yaml);
+    unlink(trials);
+    unlink(curves);
+    rmdir(path);
+    free(yaml);
+    free(trials);
+    free(curves);
+    nl_text_release(&csv);
+    nl_text_release(&rows);
+}
+
+static inline void release(struct made *made)
+{
+    free(made->text);
+    nl_answer_release(&made->answer);
+    nl_results_release(&made->results);
+    nl_planned_release(&made->planned);
+    nl_grid_release(&made->grid);
+}
+
+static inline void holds(const struct made *made, const char *part)
+{
+    ck_assert_msg(strstr(made->text, part) != NULL, "no '%s' in:\n%s", part, made->text);
+}
+
+static inline void lacks(const struct made *made, const char *part)
+{
+    ck_assert_msg(strstr(made->text, part) == NULL, "'%s' in:\n%s", part, made->text);
+}
+
+/* Noise of about 0.4 points, the same for no two runs. */
+static inline double noise(const char *kind, double x, int seed)
+{
+    return 0.004 * sin(12.9898 * seed + 78.233 * log(x) + 3.7 * (double)strlen(kind) + (double)kind[0]);
+}
+
+#endif
