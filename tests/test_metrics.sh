@@ -42,14 +42,14 @@ says "metrics.csv' does not fit its checksum"
 sweep --out one log.tensors=norm1,grad:fc?.weight
 says "4 of 4 trials are done already"
 sweep --out one 'log.tensors=grad:fc1.weight,update:*'
-says "4 finished trials have not measured what log.tensors asks for: run again"
+says "4 finished trials lack what log.tensors asks for and are run again"
 cmp plain/trials.csv one/trials.csv
 sweep --out both log.tensors=norm1,grad:fc?.weight,update:*
 sweep --out one log.tensors=norm1,grad:fc?.weight,update:*
 says "4 of 4 trials are done already"
 cmp one/metrics.csv both/metrics.csv
 sweep --out plain log.tensors=norm1
-says "2 finished trials have not measured what log.tensors asks for: run again"
+says "2 finished trials lack what log.tensors asks for and are run again"
 
 # Nothing is asked for: the table goes, what was measured stays.
 sweep --out one

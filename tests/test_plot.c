@@ -363,8 +363,8 @@ START_TEST(small_pages_hold_few_panels)
     struct nl_text report = {0};
     draw(folder, (const char *const[]){"plot.kind=curves", "plot.width=6", "plot.height=4", NULL}, &(struct nl_plot_options){0}, &report);
     char *caption = read_plot(folder, "curves.txt");
-    ck_assert_msg(strstr(report.at, "curves: 2 of 6 panels are drawn, evenly over the values; plot.facet") != NULL, "%s", report.at);
-    ck_assert_msg(strstr(caption, "2 of 6 panels are shown") != NULL, "%s", caption);
+    ck_assert_msg(strstr(report.at, "curves: 2 of 6 panels drawn, evenly over the values; plot.facet") != NULL, "%s", report.at);
+    ck_assert_msg(strstr(caption, "Shown: 2 of 6 panels") != NULL, "%s", caption);
     free(caption);
     nl_text_release(&report);
     struct nl_experiment experiment;
