@@ -8,20 +8,23 @@
 
 #include "base/files.h"
 #include "base/memory.h"
+#include "base/temporary.h"
 #include "cmd.h"
 #include "config/keep.h"
 #include "config/nearest.h"
 #include "sweep/lint.h"
 
-/* Whether a file can be made in it: errno says why not. More than its mode says so (a read-only file system, a quota). */
-static bool takes_files(const char *folder)
+/* Whether a file can be written there: errno says why not. More than the folder's mode says so (a read-only file system, a quota). */
+static bool can_be_created(const char *path)
 {
-    char *path = nl_format("%s/.normlab-XXXXXX", folder);
-    int file = mkstemp(path);
-    bool good = file >= 0 && unlink(path) == 0;
+    char *half;
+    int file = nl_temporary_create(path, &half);
+    bool good = file >= 0 && unlink(half) == 0;
+    int why = errno;
     if (file >= 0)
         close(file);
-    free(path);
+    free(half);
+    errno = why;
     return good;
 }
 
@@ -37,7 +40,7 @@ bool can_be_written(const char *path)
         bad_input(NULL, "cannot write '%s': there is no folder '%s'", path, folder);
     else if (nl_folder_exists(path))
         bad_input(NULL, "cannot write '%s': it is a folder", path);
-    else if (!takes_files(folder))
+    else if (!can_be_created(path))
         bad_input(NULL, "cannot write '%s': %s", path, strerror(errno));
     else
         good = true;
@@ -69,9 +72,11 @@ bool make_writable(const char *folder)
         bad_input(NULL, "%s", err.text);
         return false;
     }
-    bool good = takes_files(folder);
+    char *any = nl_path_join(folder, ".normlab");
+    bool good = can_be_created(any);
     if (!good)
         bad_input(NULL, "cannot write in '%s': %s", folder, strerror(errno));
+    free(any);
     return good;
 }
 

@@ -2,11 +2,13 @@
  * nl_sweep (core/sweep) -> nl_trial_run (core/train) -> the backend's kernels (core/backend). */
 #include "cmd.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/memory.h"
@@ -129,19 +131,32 @@ static void hold_standard_streams(void)
             _exit(EXIT_FAILED);
 }
 
+/* What the deepest calls need, and threads, whose stacks are as large (tests/test_limits.sh). A smaller one would end in a crash. */
+static bool has_stack(void)
+{
+    enum { LEAST = 64 * 1024 };
+    struct rlimit stack;
+    bool enough = getrlimit(RLIMIT_STACK, &stack) != 0 || stack.rlim_cur == RLIM_INFINITY || stack.rlim_cur >= LEAST;
+    if (!enough)
+        bad_input("ulimit -s shows the limit", "the stack is limited to %llu KiB, and normlab needs %d KiB", (unsigned long long)stack.rlim_cur / 1024, LEAST / 1024);
+    return enough;
+}
+
 int main(int argc, char **argv)
 {
     hold_standard_streams();
     nl_keep_freed_memory(); /* trials take and free the same megabytes one after another: they need not be cleared and mapped by the kernel each time */
+    signal(SIGXFSZ, SIG_IGN); /* a file beyond the limit (ulimit -f) is an error of write, which is told of */
     signal(SIGPIPE, SIG_DFL); /* a reader that has enough (`| head`) ends us quietly, also where a parent ignores the signal */
     char *words = quote_words(argc, (const char *const *)argv);
     char *word = quote_words(argc > 0, (const char *const *)argv);
     command_line = words;
     program_name = word;
-    int code = dispatch(argc, argv);
+    int code = has_stack() ? dispatch(argc, argv) : EXIT_BAD_INPUT;
     /* results that could not be printed are a failure, not a success */
+    errno = 0;
     if (fflush(stdout) != 0 || ferror(stdout))
-        code = fail("cannot write to the standard output");
+        code = errno ? fail("cannot write to the standard output: %s", strerror(errno)) : fail("cannot write to the standard output");
     free(words);
     free(word);
     return code;

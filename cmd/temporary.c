@@ -8,6 +8,7 @@
 
 #include "base/files.h"
 #include "base/memory.h"
+#include "base/temporary.h"
 #include "cmd.h"
 #include "config/keep.h"
 
@@ -54,11 +55,12 @@ static char *make_folder(void)
         bad_input("name fewer of them", "more than %d results have not come to their end", MOST_FOLDERS);
         return NULL;
     }
-    char *folder = nl_keep(nl_path_join(place, "normlab.XXXXXX"));
-    if (!mkdtemp(folder)) {
+    char *folder = nl_temporary_folder(place, nl_table_files, NL_TABLES);
+    if (!folder) {
         bad_input("set TMPDIR to a folder for files that are gone at the end", "cannot make a folder in '%s': %s", place, strerror(errno));
         return NULL;
     }
+    nl_keep(folder);
     if (paths == 0)
         atexit(remove_all);
     for (int i = 0; i < NL_TABLES; i++)

@@ -1,4 +1,5 @@
 /* A disk that fails, or holds what somebody else put there: good files outlive it, and bad ones are told of. */
+#include "base/temporary.h"
 #include "disk.h"
 #include "suite.h"
 
@@ -116,7 +117,7 @@ START_TEST(a_temporary_is_a_new_file)
 {
     struct nl_error err;
     char *folder = scratch_make(), *mine = nl_path_join(folder, "mine"), *path = nl_path_join(folder, "x"),
-         *half = nl_format("%s.%ld.tmp", path, (long)getpid()), *plots = nl_path_join(folder, "plots");
+         *half = nl_format("%s.0.tmp", path), *plots = nl_path_join(folder, "plots");
     ck_assert(nl_file_write(mine, "precious", 8, &err) == NL_OK);
     ck_assert_int_eq(symlink(mine, half), 0);
     ck_assert_msg(nl_file_write(path, "mere", 4, &err) == NL_OK, "%s", err.text);
@@ -131,6 +132,61 @@ START_TEST(a_temporary_is_a_new_file)
 }
 END_TEST
 
+/* What a killed program left goes when its file is written again; what another program is writing stays, and both write a whole file. */
+START_TEST(a_temporary_is_known_by_its_lock)
+{
+    struct nl_error err;
+    char *folder = scratch_make(), *path = nl_path_join(folder, "x"), *half, *own, *beside = nl_format("%s.0.tmp", path);
+    ck_assert(nl_file_write(beside, "of a killed program", 19, &err) == NL_OK && nl_temporary_is_left(beside));
+    ck_assert(nl_file_write(path, "first", 5, &err) == NL_OK && !nl_file_exists(beside));
+
+    int other = nl_temporary_create(path, &half);
+    ck_assert(other >= 0 && write(other, "another", 7) == 7);
+    ck_assert_str_eq(half, beside);
+    ck_assert(!nl_temporary_is_left(half) && !nl_temporary_remove(half) && nl_temporary_is_same(other, half));
+    ck_assert_msg(nl_file_write(path, "second", 6, &err) == NL_OK, "%s", err.text);
+    int mine = nl_temporary_create(path, &own);
+    ck_assert(mine >= 0 && strcmp(own, half) != 0 && nl_temporary_is_named(own + strlen(folder) + 1));
+    close(mine);
+    char *kept = content(half), *written = content(path);
+    ck_assert_str_eq(kept, "another");
+    ck_assert_str_eq(written, "second");
+    close(other);
+    nl_file_remove(path);
+    ck_assert(!nl_file_exists(half) && !nl_file_exists(path));
+    free(kept), free(written), free(half), free(own), free(beside), free(path);
+    scratch_remove(folder);
+}
+END_TEST
+
+START_TEST(a_temporary_has_a_name_of_its_own)
+{
+    static const char *const names[] = {"x.0.tmp", "trials.csv.1234.tmp", "a.svg.7.tmp"};
+    static const char *const others[] = {"x.tmp", ".12.tmp", "x.12tmp", "x12.tmp", ".tmp", "x.0.tmp.gz", "x.a.tmp", "x..tmp"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        ck_assert_msg(nl_temporary_is_named(names[i]), "%s", names[i]);
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        ck_assert_msg(!nl_temporary_is_named(others[i]), "%s", others[i]);
+}
+END_TEST
+
+/* Folders of killed programs go, but not those that a program holds, nor those that hold what no table is. */
+START_TEST(a_temporary_folder_goes_with_its_program)
+{
+    static const char *const tables[] = {"a.csv", "b.csv"};
+    struct nl_error err;
+    char *place = scratch_make(), *left = nl_path_join(place, "normlab-tables.aaaaaa"), *owned = nl_path_join(place, "normlab-tables.backup"),
+         *table = nl_path_join(left, "a.csv"), *half = nl_path_join(left, "b.csv.0.tmp"), *mine = nl_path_join(owned, "mine");
+    ck_assert(nl_make_folders(left, &err) == NL_OK && nl_make_folders(owned, &err) == NL_OK);
+    ck_assert(nl_file_write(table, "1", 1, &err) == NL_OK && nl_file_write(half, "1", 1, &err) == NL_OK && nl_file_write(mine, "1", 1, &err) == NL_OK);
+    char *first = nl_temporary_folder(place, tables, 2), *second = nl_temporary_folder(place, tables, 2);
+    ck_assert(nl_folder_exists(first) && nl_folder_exists(second) && strcmp(first, second) != 0);
+    ck_assert(!nl_folder_exists(left) && nl_file_exists(mine));
+    free(first), free(second), free(left), free(owned), free(table), free(half), free(mine);
+    scratch_remove(place);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("disk");
@@ -140,6 +196,9 @@ int main(void)
     tcase_add_test(tests, what_is_bad_is_set_aside);
     tcase_add_loop_test(tests, nothing_is_written_through_a_link, 0, sizeof traps / sizeof *traps);
     tcase_add_test(tests, a_temporary_is_a_new_file);
+    tcase_add_test(tests, a_temporary_is_known_by_its_lock);
+    tcase_add_test(tests, a_temporary_has_a_name_of_its_own);
+    tcase_add_test(tests, a_temporary_folder_goes_with_its_program);
     suite_add_tcase(suite, tests);
     return run_suite(suite);
 }

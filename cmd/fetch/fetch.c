@@ -19,7 +19,7 @@
 #include "base/memory.h"
 #include "cmd.h"
 
-enum { ROUNDS = 3 /* over the mirrors */, BLOCK = 1 << 16 };
+enum { ROUNDS = 3 /* over the mirrors */ };
 
 static void note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 static void note(const char *format, ...)
@@ -46,7 +46,7 @@ static int sum_of(const char *path, char hex[NL_HASH_HEX], struct nl_error *err)
     if (!file)
         return NL_FAIL;
     struct nl_hash *hash = nl_hash_start();
-    char block[BLOCK];
+    char block[NL_READ_BLOCK];
     for (size_t got; (got = fread(block, 1, sizeof block, file)) > 0;)
         nl_hash_add(hash, block, got);
     nl_hash_finish(hash, hex);

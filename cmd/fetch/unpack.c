@@ -13,8 +13,6 @@
 #include "fetch/fetch.h"
 #include "fetch/libraries.h"
 
-enum { BLOCK = 1 << 16 };
-
 struct target {
     const char *archive, *inner, *folder;
     int64_t left;        /* bytes that may still come */
@@ -47,7 +45,7 @@ static int put(int file, const char *path, const char *bytes, size_t length, str
 
 static int copy(struct target *to, struct archive *from, int file, const char *path, struct nl_hash *hash, struct nl_error *err)
 {
-    char block[BLOCK];
+    char block[NL_READ_BLOCK];
     for (la_ssize_t got; (got = lib.archive_read_data(from, block, sizeof block)) != 0;) {
         to->left -= got;
         if (got < 0)
@@ -115,7 +113,7 @@ int unpack(const char *archive, const char *inner, const char *into, int64_t lim
     NL_ASSERT(from);
     lib.archive_read_support_filter_gzip(from);
     lib.archive_read_support_format_tar(from);
-    int status = lib.archive_read_open_filename(from, archive, BLOCK) == ARCHIVE_OK
+    int status = lib.archive_read_open_filename(from, archive, NL_READ_BLOCK) == ARCHIVE_OK
                      ? take_all(&to, from, err)
                      : nl_fail(err, "cannot unpack '%s': %s", archive, lib.archive_error_string(from));
     lib.archive_read_free(from);

@@ -12,6 +12,7 @@
 
 #include "base/memory.h"
 #include "base/system.h"
+#include "base/temporary.h"
 
 /* The descriptor, or -1 on error. To open a pipe takes no writer here, but to read from it one is waited for. special: pipes and devices will do. */
 static int open_to_read(const char *path, bool special, struct stat *info, struct nl_error *err)
@@ -56,7 +57,7 @@ FILE *nl_file_open(const char *path, struct nl_error *err)
 static char *read_most(FILE *file, const char *path, size_t most, size_t *length, struct nl_error *err)
 {
     struct nl_text text = {0};
-    char block[65536];
+    char block[NL_READ_BLOCK];
     size_t got;
     while ((got = fread(block, 1, most - text.length < sizeof block ? most - text.length : sizeof block, file)) > 0)
         nl_text_add_bytes(&text, block, got);
@@ -149,7 +150,7 @@ char *nl_file_read_gz(const char *path, size_t limit, size_t *length, struct nl_
         return NULL;
     gzbuffer(file, 1 << 17);
     struct nl_text text = {0};
-    char block[65536];
+    char block[NL_READ_BLOCK];
     int got;
     bool failed = false;
     while ((got = gzread(file, block, sizeof block)) > 0) {
@@ -204,16 +205,6 @@ static bool write_all(int file, const char *bytes, size_t length)
     return true;
 }
 
-/* A new file: one that a killed program of the same number left goes, and so does a link that somebody put there. */
-static int create(const char *path)
-{
-    const int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
-    int file = open(path, flags, 0666);
-    if (file < 0 && errno == EEXIST && unlink(path) == 0)
-        file = open(path, flags, 0666);
-    return file;
-}
-
 /* A file system that knows no such thing is as durable as it can be. */
 static bool sync_all(int file)
 {
@@ -222,23 +213,25 @@ static bool sync_all(int file)
 
 static int put(const char *path, const void *bytes, size_t length, bool sync, struct nl_error *err)
 {
-    char *half = nl_format("%s.%ld.tmp", path, (long)getpid());
-    int file = create(half), status = NL_OK;
-    if (file < 0) {
-        status = nl_fail_errno(err, "cannot create '%s'", path);
-    } else {
-        bool good = write_all(file, bytes, length) && (!sync || sync_all(file));
-        int why = errno;
-        if (close(file) != 0 && good) {
-            good = false;
-            why = errno;
-        }
-        errno = why;
-        if (!good || rename(half, path) != 0) {
-            status = nl_fail_errno(err, "cannot write '%s'", path);
-            unlink(half);
-        }
+    char *half;
+    int file = nl_temporary_create(path, &half);
+    if (file < 0)
+        return nl_fail_errno(err, "cannot create '%s'", path);
+    bool good = write_all(file, bytes, length) && (!sync || sync_all(file)), ours = nl_temporary_is_same(file, half);
+    int why = errno, held = dup(file), status = NL_OK; /* closing tells of failures to write, and the lock stays until the file has its name */
+    if (close(file) != 0 && good) {
+        good = false;
+        why = errno;
     }
+    errno = why;
+    if (good && !ours) {
+        status = nl_fail(err, "cannot write '%s': another program took its half-written file away", path);
+    } else if (!good || rename(half, path) != 0) {
+        status = nl_fail_errno(err, "cannot write '%s'", path);
+        unlink(half);
+    }
+    if (held >= 0)
+        close(held);
     free(half);
     return status;
 }

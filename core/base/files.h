@@ -12,6 +12,8 @@
 
 #include "base/error.h"
 
+enum { NL_READ_BLOCK = 16384 }; /* bytes that are read at a time, on the stack */
+
 /* Opens a regular file, be it by a link, to read it; whatever else has the name is refused at once. fclose() it; NULL on error. */
 FILE *nl_file_open(const char *path, struct nl_error *err);
 
@@ -30,7 +32,7 @@ char *nl_file_read_start(const char *path, size_t limit, size_t *total, struct n
  * unpacked is an error (0: no limit). */
 char *nl_file_read_gz(const char *path, size_t limit, size_t *length, struct nl_error *err);
 
-/* Writes to a new file beside path and renames it: readers see the old file or the new one, never a half. It is on the disk when this returns, so
+/* Writes to a new file beside path (base/temporary.h) and renames it: readers see the old file or the new one, never a half. It is on the disk when this returns, so
  * this holds after a power cut, too. What has the name already, also a link, is replaced and not written to. */
 int nl_file_write(const char *path, const void *bytes, size_t length, struct nl_error *err);
 

@@ -63,7 +63,7 @@ static _Noreturn void become_program(const char *folder, char *const *argv, char
 /* Reads what is there; false at the end. */
 static bool read_some(int from, struct stream *to)
 {
-    char block[65536];
+    char block[NL_READ_BLOCK];
     ssize_t got = read(from, block, sizeof block);
     if (got > 0)
         nl_text_add_bytes(&to->text, block, (size_t)got);

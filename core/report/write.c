@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/files.h"
+#include "base/temporary.h"
 #include "report/report.h"
 
 static const char *const names[] = {"index.html", "report.md", "report.tex"};
@@ -31,7 +32,7 @@ static bool may_be_replaced(const char *folder, const char *name)
             return is_ours(folder, name);
     bool half = false;
     for (int i = 0; i < FILES; i++)
-        half |= strncmp(name, names[i], strlen(names[i])) == 0 && strlen(name) > 4 && strcmp(name + strlen(name) - 4, ".tmp") == 0;
+        half |= strncmp(name, names[i], strlen(names[i])) == 0 && nl_temporary_is_named(name);
     return half || (is_ours(folder, names[0]) && (strcmp(name, "figures") == 0 || strncmp(name, "report.", strlen("report.")) == 0));
 }
 

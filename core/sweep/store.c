@@ -15,8 +15,9 @@
 #include "base/locks.h"
 #include "base/memory.h"
 #include "base/seal.h"
-#include "base/system.h"
 #include "base/sums.h"
+#include "base/system.h"
+#include "base/temporary.h"
 #include "config/published.h"
 #include "stats/summary.h"
 #include "sweep/comparable.h"
@@ -178,18 +179,6 @@ char *nl_store_misfit(const struct nl_store *store, const struct nl_datasets *da
     return nl_format("warning: %s; what does not fit is run again", err.text);
 }
 
-/* "trials.csv.1234.tmp": as nl_file_write names what it has not finished. */
-static bool is_temporary(const char *name)
-{
-    size_t length = strlen(name);
-    if (length < 6 || strcmp(name + length - 4, ".tmp") != 0)
-        return false;
-    size_t digits = length - 4;
-    while (digits > 0 && name[digits - 1] >= '0' && name[digits - 1] <= '9')
-        digits--;
-    return digits < length - 4 && digits > 1 && name[digits - 1] == '.';
-}
-
 /* NULL: it is no folder, or a link to one. */
 static DIR *open_folder(const char *path)
 {
@@ -200,16 +189,16 @@ static DIR *open_folder(const char *path)
     return directory;
 }
 
-/* What a killed program left half-written. Nobody else writes here: the lock is ours. */
+/* What a killed program left half-written. */
 static int sweep_away_temporaries(DIR *directory, const char *folder)
 {
     int swept = 0;
     if (!directory)
         return 0;
     for (struct dirent *entry; (entry = readdir(directory));)
-        if (is_temporary(entry->d_name)) {
+        if (nl_temporary_is_named(entry->d_name)) {
             char *path = nl_path_join(folder, entry->d_name);
-            swept += unlink(path) == 0;
+            swept += nl_temporary_remove(path);
             free(path);
         }
     closedir(directory);
@@ -245,7 +234,10 @@ int nl_store_open(struct nl_store *store, const char *folder, const struct nl_sh
     if (status == NL_OK && (status = nl_store_refuse(folder, showing, hidden, err)) != NL_OK) /* until it was locked another one may have been there */
         nl_store_close(store);
     if (status == NL_OK) {
-        store->swept = sweep_away_temporaries(opendir(folder), folder) + sweep_away_temporaries(open_folder(trials), trials);
+        char *plots = nl_path_join(folder, "plots");
+        store->swept = sweep_away_temporaries(opendir(folder), folder) + sweep_away_temporaries(open_folder(trials), trials) +
+                       sweep_away_temporaries(open_folder(plots), plots);
+        free(plots);
     }
     free(trials);
     return status;
@@ -501,12 +493,12 @@ static bool is_set_aside(const char *name)
     return mark && strspn(name, "0123456789abcdef") == NL_TRIAL_ID - 1 && mark > name + NL_TRIAL_ID - 1;
 }
 
-/* *why: NULL where the file is of use. NL_FAIL: that cannot be told. */
+/* *why: NULL where the file of trials/ is of use. NL_FAIL: that cannot be told. */
 static int why_useless(const struct nl_store *store, const struct nl_grid *grid, const char *name, const char **why, struct nl_error *err)
 {
     bool checkpoint = nl_store_is_trial_file(name, ".checkpoint");
     const struct nl_trial *trial = trial_of(grid, name);
-    *why = is_temporary(name) ? "half-written" : is_set_aside(name) ? "set aside as damaged" : NULL;
+    *why = is_set_aside(name) ? "set aside as damaged" : NULL;
     if (*why || (!checkpoint && !nl_store_is_trial_file(name, ".trial")))
         return NL_OK;
     struct nl_record record = {0};
@@ -526,20 +518,31 @@ static int by_path(const void *a, const void *b)
     return strcmp(((const struct nl_leftover *)a)->path, ((const struct nl_leftover *)b)->path);
 }
 
-/* Of the results folder itself only what is half-written is ours. */
+/* "half-written", or NULL: it is no temporary, or somebody writes it. */
+static const char *why_temporary(const char *folder, const char *name)
+{
+    if (!nl_temporary_is_named(name))
+        return NULL;
+    char *path = nl_path_join(folder, name);
+    bool left = nl_temporary_is_left(path);
+    free(path);
+    return left ? "half-written" : NULL;
+}
+
+/* grid: NULL but for trials/; elsewhere only what is half-written is ours. */
 static int look_in(const struct nl_store *store, const struct nl_grid *grid, const char *folder, DIR *directory, struct nl_leftovers *out,
                    struct nl_error *err)
 {
     int status = directory || errno == ENOENT ? NL_OK : nl_fail_errno(err, "cannot read the folder '%s'", folder);
     for (struct dirent *entry; directory && status == NL_OK;) {
-        const char *why = NULL;
         errno = 0;
         entry = readdir(directory);
         if (!entry) {
             status = errno ? nl_fail_errno(err, "cannot read the folder '%s'", folder) : NL_OK;
             break;
         }
-        if (folder != store->folder || is_temporary(entry->d_name))
+        const char *why = why_temporary(folder, entry->d_name);
+        if (!why && grid)
             status = why_useless(store, grid, entry->d_name, &why, err);
         if (why)
             add_leftover(out, folder, entry->d_name, why);
@@ -551,12 +554,16 @@ static int look_in(const struct nl_store *store, const struct nl_grid *grid, con
 
 int nl_store_leftovers(const struct nl_store *store, const struct nl_grid *grid, struct nl_leftovers *out, struct nl_error *err)
 {
-    char *trials = in_folder(store, "trials");
+    char *trials = in_folder(store, "trials"), *plots = in_folder(store, "plots");
     *out = (struct nl_leftovers){0};
-    int status = look_in(store, grid, store->folder, opendir(store->folder), out, err);
+    int status = look_in(store, NULL, store->folder, opendir(store->folder), out, err);
     if (status == NL_OK)
         status = look_in(store, grid, trials, open_folder(trials), out, err);
+    DIR *drawn = status == NL_OK ? open_folder(plots) : NULL;
+    if (drawn)
+        status = look_in(store, NULL, plots, drawn, out, err);
     free(trials);
+    free(plots);
     if (out->count)
         qsort(out->at, (size_t)out->count, sizeof *out->at, by_path);
     return status;

@@ -11,6 +11,7 @@
 #include "base/machine.h"
 #include "base/memory.h"
 #include "base/system.h"
+#include "base/temporary.h"
 
 void nl_runner_stop(struct nl_runner *runner, enum nl_stop why)
 {
@@ -147,8 +148,8 @@ static void finish(struct nl_worker *worker, int index)
     char *checkpoint = nl_runner_checkpoint(runner, trial);
     bool kept = checkpoint && !record->failed && !nl_file_is_missing(checkpoint); /* which goes when the result is on the disk, not before */
     bool saved = nl_store_save(runner->store, trial, record, kept, &err) == NL_OK;
-    if (kept && saved)
-        unlink(checkpoint);
+    if (checkpoint && !record->failed && saved)
+        nl_file_remove(checkpoint);
     free(checkpoint);
 
     pthread_mutex_lock(&runner->lock);

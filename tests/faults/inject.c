@@ -3,7 +3,8 @@
  * what it must for the caller to notice, and otherwise leaves things as they were: a file that cannot be closed is closed all the same, as on Linux.
  *
  *     NORMLAB_INJECTION=FILE  a struct injection: what fails (tests/test_faults.c)
- *     NORMLAB_KILL_AT=N       SIGKILL at the N-th call that changes files, which is not made; a write is made by half (tests/test_kills.sh) */
+ *     NORMLAB_KILL_AT=N       SIGKILL at the N-th call that changes files, which is not made; a write is made by half (tests/test_kills.sh)
+ *     NORMLAB_KILL_AT=CALL:N  the same at the N-th call of that name (tests/test_writers.sh) */
 #include "inject.h"
 
 #include <dirent.h>
@@ -25,6 +26,7 @@
 static struct injection *injection; /* NULL: none is asked for */
 static atomic_bool in_main;         /* what libraries do before and after it, as CUDA's runtime does, is theirs */
 static long kill_at;                /* 0: at none */
+static char *kill_call;             /* NULL: any counts */
 static atomic_long changes;
 static pid_t program;
 
@@ -39,7 +41,9 @@ __attribute__((constructor)) static void begin(void)
     unsetenv("LD_PRELOAD");
     unsetenv(INJECTION);
     program = getpid();
-    kill_at = at ? atol(at) : 0;
+    const char *colon = at ? strchr(at, ':') : NULL;
+    kill_at = at ? atol(colon ? colon + 1 : at) : 0;
+    kill_call = colon ? strndup(at, (size_t)(colon - at)) : NULL;
     injection = shared == MAP_FAILED ? NULL : shared;
 }
 
@@ -84,15 +88,15 @@ static bool fails(enum kind kind, const char *name)
 }
 
 /* Counts a call that changes files: whether the program does not outlive it. What it forks is not killed. */
-static bool is_killed(void)
+static bool is_killed(const char *name)
 {
-    return kill_at && getpid() == program && atomic_fetch_add(&changes, 1) + 1 == kill_at;
+    return kill_at && (!kill_call || strcmp(kill_call, name) == 0) && getpid() == program && atomic_fetch_add(&changes, 1) + 1 == kill_at;
 }
 
 /* As fails, of such a call. */
 static bool change_fails(enum kind kind, const char *name)
 {
-    if (is_killed())
+    if (is_killed(name))
         raise(SIGKILL);
     return fails(kind, name);
 }
@@ -203,7 +207,7 @@ ssize_t write(int file, const void *bytes, size_t length)
     static __typeof__(&write) real;
     if (!real)
         real = REAL(write);
-    if (is_killed()) {
+    if (is_killed("write")) {
         real(file, bytes, length / 2);
         raise(SIGKILL);
     }
