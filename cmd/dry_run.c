@@ -107,7 +107,7 @@ static void print_demand(const struct nl_forecast *forecast, const struct nl_coh
     struct nl_demand demand = nl_forecast_demand(forecast, cohorts, workers);
     const struct nl_expected *first = &forecast->trial[cohorts->at[0].trial[0]];
     char size[32], room[32], *time = seconds_text(demand.seconds), *work = seconds_text(demand.work);
-    char *known = forecast->finished ? nl_format(", known of %d by finished trials", forecast->finished) : nl_strdup("");
+    char *known = forecast->finished ? nl_format(", of %d known from finished trials", forecast->finished) : nl_strdup("");
     printf("time      about %s with -j %d (%s of work), measured one by one on %d of %s%s\n", time, workers, work, forecast->measured,
            NL_COUNT(forecast->shapes, "shape"), known);
     free(known);

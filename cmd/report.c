@@ -231,7 +231,7 @@ static int fill(struct nl_document *document, const struct request *request, int
 {
     static const char claims[] = "Published claims";
     int sections = request->folders + (request->claims != NULL);
-    char *title = sections > 1 ? nl_format("Report on %d results%s", request->folders, request->claims ? " and published claims" : "")
+    char *title = sections > 1 ? nl_format("Report on %s%s", NL_COUNT(request->folders, "results folder"), request->claims ? " and published claims" : "")
                   : request->claims ? nl_strdup(claims) : nl_report_title(&request->reported[0].source);
     nl_document_begin(document, title, sections > 1);
     free(title);

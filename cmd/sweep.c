@@ -329,7 +329,7 @@ static int run_rounds(struct rounds *rounds)
         if (there && in_whole) {
             char *whole = whole_of(rounds);
             if (!output.quiet)
-                tell(stderr, "no shard has anything left to train: '%s' has all %d trials\n", whole, rounds->plan.grid.trials);
+                tell(stderr, "'%s' is complete: no shard has anything left to train\n", whole);
             free(whole);
             return EXIT_DONE;
         }

@@ -37,6 +37,7 @@ static void say_threshold(struct nl_text *out, const struct nl_published_part *p
     bool ratio = nl_is_ratio(unit);
     double value = part->threshold;
     const char *blank = ratio || !*unit ? "" : " ";
+    unit = nl_unit_of(value, unit);
     if (value == 0.0)
         nl_text_add(out, part->fewer ? "below 0" : "above 0");
     else if (part->kind == NL_EQUIVALENCE)

@@ -63,7 +63,7 @@ static int log_range(const struct nl_key *key, char *const part[4], struct nl_po
     if (!(from > 0 && to > 0 && from != to))
         return nl_fail(err, "'%s' needs two different ends above 0 for a range on the log scale", key->name);
     if (count < 2 || count > MOST_POINTS)
-        return nl_fail(err, "'%s' has a range of %.80s points: it must be from 2 to %d", key->name, part[3], MOST_POINTS);
+        return nl_fail(err, "'%s' has a range with a count of %.80s: it must be from 2 to %d", key->name, part[3], MOST_POINTS);
     for (int i = 0; i < count; i++) {
         if (i == 0 || i == count - 1)
             add(out, nl_strdup(part[i ? 1 : 0]), at);

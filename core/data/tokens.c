@@ -147,7 +147,7 @@ static int measure(const struct nl_config *config, const struct tokens *tokens, 
     }
     if (out->shape.classes < 2 || largest(&tokens->file[TRAIN_Y]) >= out->shape.classes || largest(&tokens->file[TEST_Y]) >= out->shape.classes) {
         *key = "data.classes";
-        return nl_fail(err, "the labels of '%s' are none of %d classes", tokens->path[TRAIN_Y], out->shape.classes);
+        return nl_fail(err, "the labels of '%s' are none of %s", tokens->path[TRAIN_Y], NL_COUNT(out->shape.classes, "class"));
     }
     if (tokens->file[TRAIN_X].dims == 2) {
         out->test = (int)(tokens->tests ? (int64_t)tokens->file[TEST_X].shape[0] : samples / POOL_SHARE);

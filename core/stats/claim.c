@@ -13,6 +13,15 @@ bool nl_is_ratio(const char *unit)
     return *unit == 'x';
 }
 
+const char *nl_unit_of(double value, const char *unit)
+{
+    static const char *const units[][2] = {{"points", "point"}, {"nats", "nat"}, {"bits", "bit"}, {"decades", "decade"}};
+    for (size_t i = 0; i < sizeof units / sizeof *units; i++)
+        if (value == 1.0 && strcmp(units[i][0], unit) == 0)
+            return units[i][1];
+    return unit;
+}
+
 struct nl_rule nl_rule_for(const struct nl_experiment *experiment, const char *unit)
 {
     static const struct {

@@ -42,6 +42,9 @@ struct nl_rule {
 };
 struct nl_rule nl_rule_for(const struct nl_experiment *experiment, const char *unit);
 
+/* The unit as it reads after the value: "point" after 1, else "points". */
+const char *nl_unit_of(double value, const char *unit);
+
 /* Whether numbers in this unit are ratios, which are judged as logarithms. */
 bool nl_is_ratio(const char *unit);
 

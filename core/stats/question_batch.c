@@ -319,7 +319,7 @@ static void say_trend(struct nl_text *out, const struct question *q, const struc
     if (claim->finding != NL_FOUND_MORE || claim->doses < 2)
         return;
     if (!claim->clear) {
-        nl_text_add(out, "    The degradation is too close to the margin of %g %s to test where it begins.\n", q->rule.margin, claim->unit);
+        nl_text_add(out, "    The degradation is too close to the margin of %g %s to test where it begins.\n", q->rule.margin, nl_unit_of(q->rule.margin, claim->unit));
         return;
     }
     int reached = 1, worst = 0;
@@ -370,7 +370,7 @@ static void say_method(const struct question *q, int method)
     enum group group = group_of(claim);
     nl_text_add(out, "  %s: %s", at->label, words[group]);
     if (group == FLAT)
-        nl_text_add(out, " within %g %s", q->rule.margin, claim->unit);
+        nl_text_add(out, " within %g %s", q->rule.margin, nl_unit_of(q->rule.margin, claim->unit));
     if (group == OPEN && claim->obstacle)
         nl_text_add(out, ": %s", claim->obstacle);
     if (claim->effect.n > 0 && !claim->misleads) {
@@ -442,7 +442,7 @@ static void say_interactions(const struct question *q, int first)
             nl_text_add(out, "  From %g to %g the change with %s is ", nl_comparison_x(&q->view, q->view.points - 1), nl_comparison_x(&q->view, 0),
                         claim->method);
         else if (claim->finding == NL_FOUND_SAME)
-            nl_text_add(out, "  %s and %s change alike, within %g %s: ", claim->method, claim->against, q->rule.margin, claim->unit);
+            nl_text_add(out, "  %s and %s change alike, within %g %s: ", claim->method, claim->against, q->rule.margin, nl_unit_of(q->rule.margin, claim->unit));
         else
             nl_text_add(out, "  Whether %s degrades more than %s is inconclusive: %s%s", claim->method, claim->against,
                         claim->obstacle ? claim->obstacle : "", claim->obstacle ? "; " : "");
@@ -536,7 +536,8 @@ static void say_method_of_judging(const struct question *q)
     nl_text_add(out,
                 "A change is the %s at the %s %s minus that at the %s, paired by seed; positive is worse. It counts from %g %s on. Flat: within %g %s at"
                 " every %s (two one-sided tests, the largest p).\n",
-                measure->name, ends[0], axis_name(q), ends[1], q->rule.smallest, measure->step, q->rule.margin, measure->step, axis_name(q));
+                measure->name, ends[0], axis_name(q), ends[1], q->rule.smallest,
+                nl_unit_of(q->rule.smallest, measure->step), q->rule.margin, nl_unit_of(q->rule.margin, measure->step), axis_name(q));
     if (against_baselines(q))
         nl_text_add(out, "More than %d methods are compared with their baselines only, not with one another.\n", NL_MANY);
     say_budget(q);

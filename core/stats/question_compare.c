@@ -155,7 +155,7 @@ static void say_place(const struct question *q, int index)
         nl_say_effect(out, claim, q->rule.level, true);
         nl_say_proof(out, claim, NULL);
         if (claim->finding == NL_FOUND_SAME)
-            nl_text_add(out, ": the same within %g %s", q->rule.margin, claim->unit);
+            nl_text_add(out, ": the same within %g %s", q->rule.margin, nl_unit_of(q->rule.margin, claim->unit));
         else
             nl_text_add(out, ": %s%s%s", claim->verdict == NL_SUPPORTED ? "a difference, supported" : "inconclusive", claim->obstacle ? ", " : "",
                         claim->obstacle ? claim->obstacle : "");
@@ -175,7 +175,7 @@ static void say_counts(const struct question *q)
     if (q->answer->claims > 0)
         nl_text_add(out, "Of %s%s, %d %s a difference, %d %s none within %g %s, %d %s inconclusive.\n",
                     NL_COUNT(q->answer->claims, "paired comparison"), q->experiment->has_baseline ? " with the baseline" : "", supported,
-                    nl_agree(supported, "shows", "show"), same, nl_agree(same, "shows", "show"), q->rule.margin, q->metric.measure.step, open,
+                    nl_agree(supported, "shows", "show"), same, nl_agree(same, "shows", "show"), q->rule.margin, nl_unit_of(q->rule.margin, q->metric.measure.step), open,
                     nl_agree(open, "is", "are"));
 }
 
@@ -231,7 +231,7 @@ static void say_headline(const struct question *q)
     if (most > 0 && q->places > SHOWN)
         nl_text_add(&q->answer->evidence, "  %s in summary.csv.\n", NL_COUNT(q->places - SHOWN, "more cell"));
     if (most > 1 && q->answer->tests > 0)
-        nl_text_add(&q->answer->notes, "A difference counts from %g %s on.%s\n", q->rule.smallest, measure->step,
+        nl_text_add(&q->answer->notes, "A difference counts from %g %s on.%s\n", q->rule.smallest, nl_unit_of(q->rule.smallest, measure->step),
                     measure->share ? " Means are those of logits, differences plain means over pairs: they need not subtract." : "");
     nl_say_rule(q->answer, &q->rule);
     if (most > 1 && q->answer->claims == 0 && q->places > 1)

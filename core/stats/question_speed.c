@@ -251,7 +251,7 @@ static void say_place(const struct question *q, int index)
     const struct place *place = &q->place[index];
     nl_text_add(out, "  %s: ", place->label);
     say_median(out, place);
-    nl_text_add(out, " updates (median; %d of %s reached the target)", place->reached, NL_COUNT(place->runs, "run"));
+    nl_text_add(out, " %s (median; %d of %s reached the target)", nl_agree(place->median, "update", "updates"), place->reached, NL_COUNT(place->runs, "run"));
     const struct nl_claim *claim = q->told[index] < 0 ? NULL : &q->answer->claim[q->told[index]];
     if (claim && claim->misleads) {
         nl_text_add(out, "; not compared with %s: %s", claim->against, claim->obstacle);
@@ -284,8 +284,8 @@ static void say_first(const struct question *q)
     free(name);
     nl_text_add(out, " %s a %s of ", nl_agree(tied, "reaches", "reach"), q->measure.name);
     nl_say_value(out, q->target, &q->measure);
-    nl_text_add(out, "%s after %g updates (median of %s).\n", tied < q->places ? " first," : tied > 1 ? ", all" : "", first->median,
-                NL_COUNT(first->runs, "seed"));
+    nl_text_add(out, "%s after %g %s (median of %s).\n", tied < q->places ? " first," : tied > 1 ? ", all" : "", first->median,
+                nl_agree(first->median, "update", "updates"),                NL_COUNT(first->runs, "seed"));
 }
 
 /* Why the target orders nothing; NULL: it does. New string. */

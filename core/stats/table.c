@@ -119,9 +119,11 @@ static bool any_best(const struct nl_table *table)
 
 static void add_best_caption(struct nl_text *out, const struct nl_table_builder *m, const char *rivals)
 {
-    if (any_best(m->out))
+    if (any_best(m->out)) {
+        double smallest = nl_rule_for(m->experiment, m->measure.step).smallest;
         nl_text_add(out, " Marked: better than every other %s, by %g %s or more (paired t, Holm over the rows that are compared), and none of its runs failed.",
-                    rivals, nl_rule_for(m->experiment, m->measure.step).smallest, m->measure.step);
+                    rivals, smallest, nl_unit_of(smallest, m->measure.step));
+    }
 }
 
 /* The value that sweep.tune chose for the cell; at the end of what it could choose from it says so. */

@@ -31,7 +31,7 @@ bool nl_lint_only_warmup(const struct lint_context *s, struct nl_text *what)
         nl_text_add(s->place, "train.warmup_steps");
         nl_text_add(what, "the warm-up takes %s and the training %lld: %s", NL_COUNT(by_steps, "step"), steps, never);
     } else if (by_epochs > 0 && by_epochs >= epochs_of(s)) {
-        nl_text_add(what, "the warm-up takes %g epochs and the training %.4g: %s", by_epochs, epochs_of(s), never);
+        nl_text_add(what, "the warm-up takes %g %s and the training %.4g: %s", by_epochs, nl_agree(by_epochs, "epoch", "epochs"), epochs_of(s), never);
     }
     return what->at != NULL;
 }
@@ -40,7 +40,7 @@ bool nl_lint_no_drop(const struct lint_context *s, struct nl_text *what)
 {
     if (s->config->train.schedule != NL_STEP || s->config->train.step_epochs < epochs_of(s))
         return false;
-    nl_text_add(what, "the learning rate drops every %g epochs, and the training has %.4g: it never drops",
-                s->config->train.step_epochs, epochs_of(s));
+    nl_text_add(what, "the learning rate drops every %g %s, and the training has %.4g: it never drops",
+                s->config->train.step_epochs, nl_agree(s->config->train.step_epochs, "epoch", "epochs"), epochs_of(s));
     return true;
 }

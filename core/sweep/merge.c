@@ -76,8 +76,8 @@ static void compare_stages(const struct source *source, int sources, struct nl_m
         int first = of->rounds.first_seeds;
         if (first && (first != whole->rounds.first_seeds || of->config.train.seed != whole->config.train.seed))
             nl_text_add(&merge->differences,
-                        "sweep.until: the first stage of '%s' is %d seeds from %" PRId64 " on, that of the whole would be %d from %" PRId64 " on\n",
-                        source[i].folder, first, of->config.train.seed, whole->rounds.first_seeds, whole->config.train.seed);
+                        "sweep.until: the first stage of '%s' is %s from %" PRId64 " on, that of the whole would be %d from %" PRId64 " on\n",
+                        source[i].folder, NL_COUNT(first, "seed"), of->config.train.seed, whole->rounds.first_seeds, whole->config.train.seed);
     }
 }
 
