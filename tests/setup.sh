@@ -34,6 +34,7 @@ python3-jsonschema  python:jsonschema
 python3-ruamel.yaml python:ruamel.yaml
 valgrind            valgrind
 jq                  jq
+shfmt               shfmt
 locales             /usr/share/i18n/locales/de_DE
 mandoc              mandoc
 fish                fish

@@ -30,7 +30,7 @@ while read -r name theirs deviation _; do
         echo "skipped: $name: NORMLAB_DATA names no folder with $data"
         continue
     fi
-    [ "$status" = 77 ] && status=0
+    [ "$status" -ne 77 ] || status=0
     # shellcheck disable=SC2086
     "$NORMLAB_PROGRAM" sweep "$NORMLAB_ROOT/$config" $overrides sweep.seeds=3 --no-plot --quiet --out "$out/$name" >/dev/null
     judge "$name" "$theirs" "$deviation" || status=1

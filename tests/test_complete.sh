@@ -27,7 +27,7 @@ offers() { "$program" complete -- "$@" | cut -f 1 | tr '\n' ' '; }
 while IFS='|' read -r typed expected; do
     IFS=, read -ra words <<<"${typed%% }"
     for i in "${!words[@]}"; do words[i]=${words[i]//;/,}; done
-    [ "${typed: -1}" = , ] && words+=("")
+    [ "${typed: -1}" != , ] || words+=("")
     same "normlab ${words[*]}" "$expected" "$(offers "${words[@]}")"
 done <<'END'
 sw|sweep 

@@ -171,24 +171,24 @@ right images.txt
 [ ! -e out/$images.part ] || fail "the .part is left"
 echo "cut: goes on where it was, on any server"
 
-fresh && mkdir out && head -c 1000 site/mnist/$images >out/$images.part
+fresh; mkdir out; head -c 1000 site/mnist/$images >out/$images.part
 try 0 images.txt norange
 right images.txt
 logs "norange $images bytes=1000-"
 logs "norange $images -"
 echo "ranges ignored: from the start"
 
-fresh && mkdir out && head -c 1000 /dev/zero >out/$images.part
+fresh; mkdir out; head -c 1000 /dev/zero >out/$images.part
 try 0 images.txt whole
 says "wrong SHA-256"
 right images.txt
-fresh && mkdir out && head -c "$size" /dev/zero >out/$images.part # whole, and wrong
+fresh; mkdir out; head -c "$size" /dev/zero >out/$images.part # whole, and wrong
 try 0 images.txt whole
 right images.txt
-fresh && mkdir out && cat site/mnist/$images - <<<more >out/$images.part
+fresh; mkdir out; cat site/mnist/$images - <<<more >out/$images.part
 try 0 images.txt whole
 right images.txt
-fresh && mkdir out && cp site/mnist/$images out/$images.part # whole, and right
+fresh; mkdir out; cp site/mnist/$images out/$images.part # whole, and right
 try 0 images.txt whole
 right images.txt
 requests 0
@@ -290,23 +290,23 @@ says "remove 'out/cifar-10-batches-bin'"
 rm out/cifar-10-batches-bin/SHA256SUMS
 try 1 cifar10.txt whole
 says "was not made by data fetch"
-fresh && mkdir out && cp site/cifar10/cifar-10-binary.tar.gz out && mkdir out/cifar-10-batches-bin.part && touch out/cifar-10-batches-bin.part/half
+fresh; mkdir out; cp site/cifar10/cifar-10-binary.tar.gz out; mkdir out/cifar-10-batches-bin.part; touch out/cifar-10-batches-bin.part/half
 try 0 cifar10.txt whole # brought by hand, and an unpacking that was killed
 requests 0
 [ ! -e out/cifar-10-batches-bin/half ] && [ -e out/cifar-10-batches-bin/SHA256SUMS ] || fail "not unpacked anew"
-mkdir precious && echo mine >precious/data_batch_1.bin
+mkdir precious; echo mine >precious/data_batch_1.bin
 for part in cifar-10-batches-bin cifar-10-binary.tar.gz; do # the folder of somebody, or a file: they stay as they are
-    fresh && mkdir out && ln -s ../precious$([ $part = cifar-10-batches-bin ] || echo /data_batch_1.bin) out/$part.part
+    fresh; mkdir out; ln -s ../precious$([ $part = cifar-10-batches-bin ] || echo /data_batch_1.bin) out/$part.part
     try 1 cifar10.txt whole
     says "out/$part.part': it is"
     says "a symbolic link"
     [ "$(ls -A precious) $(cat precious/*)" = "data_batch_1.bin mine" ] || fail "written through a link: $(ls -A precious)"
 done
-fresh && mkdir out && ln -s ../precious/data_batch_1.bin out/$images.part
+fresh; mkdir out; ln -s ../precious/data_batch_1.bin out/$images.part
 try 1 images.txt whole
 says "out/$images.part': it is no plain file, but a symbolic link"
 [ "$(ls -A precious) $(cat precious/*)" = "data_batch_1.bin mine" ] || fail "written through a link: $(ls -A precious)"
-fresh && mkdir out && cp precious/data_batch_1.bin out/${images%.gz} && ln -s ../precious/data_batch_1.bin out/$images # files that are in use
+fresh; mkdir out; cp precious/data_batch_1.bin out/${images%.gz}; ln -s ../precious/data_batch_1.bin out/$images # files that are in use
 try 1 images.txt whole
 says "'out/$images' is there and is not the published file"
 requests 0

@@ -84,12 +84,12 @@ run_killed() { # leaves the exit code in $code
 walk() { # scene, stride
     local stride=$2 there before=$kills last
     scene=$1 call=0
-    rm -rf before whole && mkdir before && cp e.yaml before/ && : >log
-    pushd before >/dev/null && $scene && popd >/dev/null
+    rm -rf before whole; mkdir before; cp e.yaml before/; : >log
+    pushd before >/dev/null; $scene; popd >/dev/null
     cp -r before whole
     (cd whole && normlab "${command[@]}" >../log 2>&1) || die "it fails"
     for ((call = 1; ; call += stride)); do
-        rm -rf work && cp -r before work
+        rm -rf work; cp -r before work
         run_killed
         last=$code
         [ -z "${NORMLAB_ALL:-}" ] || [ $last -eq 0 ] || run_killed

@@ -14,7 +14,7 @@ count=0
 echo '# all defaults' >defaults.yaml
 save() { # [FILE] KEY=VALUE...
     local file=defaults.yaml
-    [[ $1 != *.yaml ]] || { file=$1 && shift; }
+    [[ $1 != *.yaml ]] || { file=$1; shift; }
     "$program" run "$file" "$@" data.train=16 data.test=4 train.batch=8 train.steps=1 --out run$count --save-final $((count++)).safetensors -q >/dev/null
 }
 small="model.width=8 model.depth=2 norm.groups=4"

@@ -142,7 +142,9 @@ printf '#!/bin/sh\necho broken >&2\nexit 1\n' >"$folder/bin/gnuplot"
 chmod +x "$folder/bin/gnuplot"
 code=0
 PATH=$folder/bin:$PATH "$program" report "$folder/rates" --out "$folder/undrawn" -q >/dev/null 2>"$folder/err" || code=$?
-[ "$code" = 1 ] && grep -q 'figures are missing' "$folder/err" && grep -q 'could not be drawn' "$folder/undrawn/index.html"
+[ "$code" = 1 ]
+grep -q 'figures are missing' "$folder/err"
+grep -q 'could not be drawn' "$folder/undrawn/index.html"
 grep -q 'How to repeat it' "$folder/undrawn/report.md"
 
 # somebody's files stay
@@ -150,5 +152,7 @@ echo mine >"$folder/report/notes.txt"
 cp "$folder/report/index.html" "$folder/before.html"
 code=0
 "$program" report "$folder/rates" --out "$folder/report" >/dev/null 2>"$folder/err" || code=$?
-[ "$code" = 2 ] && grep -q "notes.txt" "$folder/err" && cmp "$folder/before.html" "$folder/report/index.html"
+[ "$code" = 2 ]
+grep -q "notes.txt" "$folder/err"
+cmp "$folder/before.html" "$folder/report/index.html"
 echo "100%: Checks: 16"

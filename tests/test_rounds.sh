@@ -100,7 +100,7 @@ says() { grep -q "$1" log || { cat log >&2; die "not said: $1"; }; }
 dry_run tune.yaml --out dry
 says "^round 1, tuning: 32 trials in 'dry/tuning'; its results decide what follows"
 [ ! -e dry ] || die "a dry run wrote something"
-mkdir dry && cp -r whole/tune/tuning dry
+mkdir dry; cp -r whole/tune/tuning dry
 dry_run tune.yaml --out dry
 says '^chosen by val_loss over 2 seeds'
 says "^round 2, the grid: 12 trials in 'dry'"

@@ -132,6 +132,6 @@ for ((among = 0; among == 0; epochs *= 2)); do
         [ "$(there limited)" -eq "$before" ] || among=$((among + 1))
         before=$(there limited)
     done
-    [ $epochs -eq $asked ] || { rm -r whole && sweep whole; }
+    [ $epochs -eq $asked ] || { rm -r whole; sweep whole; }
     same limited "--max-time, $rounds times, $among times among trials, of $epochs epochs"
 done

@@ -82,9 +82,10 @@ YAML
     while ! grep -q machine1 /mnt/export/both/.lock 2>/dev/null || [ ! -e /mnt/export/both/experiment.yaml ]; do sleep 0.1; done
     on 2 'normlab ls both >ls.log 2>&1; grep -q "0 of 1, running" ls.log'
     check "the other machine's ls says that it runs, at once"
-    on 2 'normlab run long.yaml --out both -q >two.log 2>&1'
-    [ $? -eq 2 ] && grep -q "cannot work in 'both': another normlab does (process $(cat /mnt/export/one.pid) on machine1)" /mnt/export/two.log
-    check "the other machine is kept out, and told by whom"
+    on 2 'normlab run long.yaml --out both -q >two.log 2>&1; [ $? -eq 2 ]'
+    check "the other machine is kept out, with exit code 2"
+    grep -q "cannot work in 'both': another normlab does (process $(cat /mnt/export/one.pid) on machine1)" /mnt/export/two.log
+    check "the other machine is told by whom"
 
     # It is cut off, and the server lets go of its lock.
     ip link set to1 down

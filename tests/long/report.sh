@@ -77,7 +77,8 @@ for _ in 1 2; do pdflatex -interaction=nonstopmode -halt-on-error report.tex >"$
 grep -E '^Overfull .hbox \(([2-9][0-9]|[0-9]{3,})\.' report.log && exit 1 # more than 20 points: the hostile titles have long words
 grep -E 'Undefined control|Missing|undefined on input' report.log && exit 1
 pdftotext -layout report.pdf "$folder/latex.txt"
-grep -q 'How to repeat it' "$folder/latex.txt" && grep -q 'Published claims' "$folder/latex.txt"
+grep -q 'How to repeat it' "$folder/latex.txt"
+grep -q 'Published claims' "$folder/latex.txt"
 "$program" report "$folder/rates" --out "$folder/report" -q >/dev/null # beside what LaTeX left
 
 for experiment in small_batch ghost_batch lr_tolerance; do

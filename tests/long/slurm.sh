@@ -50,7 +50,7 @@ of_node() { # prefix of names
         elif grep -qsza "^SLURMD_NODENAME=$1" "$file"; then
             echo "$pid"
             parent=$(awk '/^PPid/ { print $2 }' "/proc/$pid/status")
-            grep -q '^slurmstepd' "/proc/$parent/comm" && echo "$parent"
+            ! grep -q '^slurmstepd' "/proc/$parent/comm" || echo "$parent"
         fi
     done 2>/dev/null | sort -u
 }
@@ -129,7 +129,7 @@ YAML
 tuned_sweep EPOCHS >rounds.in
 
 begin() { # KIND EPOCHS: a folder with the sweep, and whole/ beside it
-    rm -rf now && mkdir now && cd now
+    rm -rf now; mkdir now; cd now
     sed "s/EPOCHS/$2/" "../$1.in" >sweep.yaml
     normlab sweep sweep.yaml --out whole --no-plot -q >/dev/null 2>&1 || die "the sweep in one piece"
 }
@@ -260,7 +260,7 @@ if [ -e /dev/nvidiactl ]; then echo "skipped: tasks without a GPU: here is one";
 
 # README's section from the second command on, as it stands there; nodes have two processors here, and a partition has a name.
 readme() {
-    mkdir readme && cd readme
+    mkdir readme; cd readme
     ln -s "$folder/bin" build
     sed -n '/^## On a cluster/,/^## Where/s/^    //p' "$root/README.md" | sed '1{/^cmake/d}; s/=NAME/=low/; s/--cpus-per-task=4/--cpus-per-task=2/' >commands
     [ "$(wc -l <commands)" -eq 3 ] || die "README's section on Slurm has other commands"
