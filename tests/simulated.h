@@ -210,49 +210,11 @@ struct truth {
     double centre[METHODS][POINTS];  /* of items: the logit that gives the mean */
     double mean[METHODS][POINTS];    /* with failed runs at chance; of a loss, which they have not, without them */
     double ended[METHODS][POINTS];   /* of runs that do not fail */
-    double logits[METHODS][POINTS];  /* the share whose empirical logit is the mean empirical logit; NaN: not worked out */
 };
-
-static inline double empirical_logit(double share)
-{
-    return log((share * ITEMS + 0.5) / (ITEMS - share * ITEMS + 0.5));
-}
-
-static inline double share_of_logit(double logit)
-{
-    return (sigmoid(logit) * (ITEMS + 1.0) - 0.5) / ITEMS;
-}
-
-/* The mean empirical logit of a binomial of ITEMS. */
-static inline double mean_binomial_logit(double p)
-{
-    double sum = 0.0;
-    for (int k = 0; k <= ITEMS; k++) {
-        double log_mass = lgamma(ITEMS + 1.0) - lgamma(k + 1.0) - lgamma(ITEMS - k + 1.0) + k * log(p) + (ITEMS - k) * log1p(-p);
-        sum += log_mass < -60.0 ? 0.0 : exp(log_mass) * empirical_logit((double)k / ITEMS);
-    }
-    return sum;
-}
 
 static inline double skewed(const struct scenario *s, double z)
 {
     return (exp(s->skew * z) - exp(0.5 * s->skew * s->skew)) / sqrt((exp(s->skew * s->skew) - 1.0) * exp(s->skew * s->skew));
-}
-
-static inline double mean_logit(const struct scenario *s, const struct truth *truth, double mean, int method, int point)
-{
-    double sum, spread = spread_at(s, method, point), per_item = hypot(s->item, s->other);
-    if (s->values == LEARNED)
-        return NAN;
-    if (s->own == 0.0 && s->common == 0.0 && !is_counted(s))
-        return empirical_logit(mean);
-    if (s->values == NORMAL)
-        OVER_NORMAL(sum, z, empirical_logit(mean + hypot(s->common, spread) * z));
-    else if (s->values == SKEWED)
-        OVER_NORMAL(sum, z, empirical_logit(mean + spread * skewed(s, z)));
-    else
-        OVER_NORMAL(sum, z, mean_binomial_logit(mean_sigmoid(truth->centre[method][point] + seed_spread(s, method, point) * z, per_item)));
-    return sum;
 }
 
 static inline void truth_of(const struct scenario *s, struct truth *out)
@@ -268,9 +230,6 @@ static inline void truth_of(const struct scenario *s, struct truth *out)
             }
             out->ended[m][p] = mean;
             out->mean[m][p] = s->loss ? mean : (1.0 - s->fails[m][p]) * mean + s->fails[m][p] * chance;
-            out->logits[m][p] = s->loss || s->values == FIXED || is_rates(s) ? NAN
-                                    : share_of_logit((1.0 - s->fails[m][p]) * mean_logit(s, out, mean, m, p) +
-                                                     s->fails[m][p] * empirical_logit(chance));
         }
     }
 }

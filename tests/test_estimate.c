@@ -98,13 +98,13 @@ static void judge_fisher(const struct line *line)
          p_close);
 }
 
-static void judge_wilson(const struct line *line)
+static void judge_exact_interval(const struct line *line)
 {
     double lower, upper;
     expect(line, 3, 2);
-    nl_wilson((int)line->in[0], (int)line->in[1], line->in[2], &lower, &upper);
-    same(line, "lower", lower, line->out[0], close);
-    same(line, "upper", upper, line->out[1], close);
+    nl_exact_interval((int)line->in[0], (int)line->in[1], line->in[2], &lower, &upper);
+    same(line, "lower", lower, line->out[0], p_close);
+    same(line, "upper", upper, line->out[1], p_close);
 }
 
 static void judge_holm(const struct line *line)
@@ -167,8 +167,6 @@ static void judge_estimate(const struct line *line)
     const double *values = counted(line, 6, 1, scale == NL_SCALE_SHARE ? 7 : 9, &count), *wanted = line->out;
     struct nl_estimate got = nl_estimate(values, count, scale, &sampling, NL_INTERVAL_T, line->in[1]);
     double size = largest(values, count);
-    if (scale == NL_SCALE_SHARE && sampling.samples > 0)
-        size = fmax(size, 0.5 / sampling.samples); /* what the logit adds to a share */
     ck_assert_int_eq(got.n, (int)wanted[0]);
     same_but(line, "mean", got.mean, wanted[1], close, size);
     same(line, "sd", got.sd, wanted[2], close);
@@ -308,7 +306,7 @@ static const struct kind {
     {"t_quantile", judge_t_quantile},
     {"normal_quantile", judge_normal_quantile},
     {"fisher", judge_fisher},
-    {"wilson", judge_wilson},
+    {"exact_interval", judge_exact_interval},
     {"holm", judge_holm},
     {"quantile", judge_quantile},
     {"counting_sd", judge_counting_sd},

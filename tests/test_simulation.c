@@ -198,7 +198,7 @@ static void judge_intervals(const struct scenario *s, const struct truth *truth,
         for (int p = 0; p < s->points; p++) {
             const struct nl_cell *cell = &results->cell[m * s->points + p];
             const struct nl_cell *minus = &results->cell[last > 0 ? m * s->points + last : 0];
-            double mean = s->loss ? truth->mean[m][p] : truth->logits[m][p];
+            double mean = s->values == LEARNED ? NAN : truth->mean[m][p]; /* of trained classifiers it is not known */
             double difference = truth->mean[m][p] - (last > 0 ? truth->mean[m][last] : truth->mean[0][0]);
             struct nl_estimate of = nl_cell_mean(results, experiment, cell, &metric);
             if (of.n > 1 && !isnan(mean)) {

@@ -46,18 +46,23 @@ def clipped(values, low):
     return [min(1.0, max(low, v)) for v in values]
 
 
-def share(logit):
-    return clipped([((M + 1) / (1 + math.exp(-logit)) - 0.5) / M], 0.0)[0]
-
-
 def mean_interval(values):
-    """Empirical logits: their mean and corrected t interval, turned back."""
+    """The mean and its corrected t interval, the spread at least that of counting."""
     assert len(values) == 5
-    logits = [math.log((v * M + 0.5) / (M - v * M + 0.5)) for v in values]
-    mean = statistics.fmean(logits)
-    k = share(mean) * M
-    half = WIDE * max(statistics.stdev(logits), math.sqrt(1 / (k + 0.5) + 1 / (M - k + 0.5)))
-    return share(mean), share(mean - half), share(mean + half)
+    mean = statistics.fmean(values)
+    q = (mean * M + 0.5) / (M + 1)
+    half = WIDE * max(statistics.stdev(values), math.sqrt(q * (1 - q) / M))
+    return mean, *clipped((mean - half, mean + half), 0.0)
+
+
+def at_least(k, n, p):
+    return sum(math.comb(n, i) * p**i * (1 - p) ** (n - i) for i in range(k, n + 1))
+
+
+def exact(k, n, lower, upper):
+    """Clopper and Pearson: at its ends the count and what lies beyond have a chance of 2.5 %."""
+    assert (lower == 0.0) if k == 0 else abs(at_least(k, n, lower) - 0.025) < 1e-9, (k, n, lower)
+    assert (upper == 1.0) if k == n else abs(1 - at_least(k + 1, n, upper) - 0.025) < 1e-9, (k, n, upper)
 
 
 def difference_interval(values):
@@ -78,11 +83,12 @@ def same(found, expected):
 
 
 trials = rows(folder / "o/trials.csv")
-cells = {}
+cells, finished = {}, {}
 for trial in trials:
     assert float(trial["test_overlap"]) == OVERLAP and trial["test_samples"] == str(M) and trial["classes"] == "10"
     value = 0.9 if trial["status"] == "diverged" else float(trial["test_error"])  # a diverged run counts at chance
     cells.setdefault((trial["norm.kind"], trial["train.lr"]), {})[trial["train.seed"]] = value
+    finished.setdefault((trial["norm.kind"], trial["train.lr"]), []).extend([value] if trial["status"] == "done" else [])
 
 summary, parsed = rows(folder / "summary.csv"), json.loads((folder / "summary.json").read_text())
 assert len(summary) == len(parsed["rows"]) == len(cells) == 6
@@ -106,6 +112,13 @@ for flat, nested in zip(summary, parsed["rows"]):
         same(flat[name], expected)
     assert flat["pairs"] == (str(len(pairs)) if pairs else "")
     diverged += nested["diverged"]["count"]
+    rest = finished[kind, lr]
+    same(flat["finished"], statistics.fmean(rest) if rest else None)
+    failed = nested["failed"]
+    assert failed["count"] == 5 - len(rest) == int(flat["failed"])
+    exact(failed["count"], 5, failed["lower"], failed["upper"])
+    same(flat["failed_lower"], failed["lower"])
+    same(flat["failed_upper"], failed["upper"])
     assert int(flat["failed_of"]) == 5
 assert diverged == sum(t["status"] == "diverged" for t in trials) > 0
 assert len(rows(folder / "trials.csv")) == len(json.loads((folder / "trials.json").read_text())["rows"]) == 30

@@ -65,7 +65,7 @@ void nl_say_p(struct nl_text *out, double p); /* "p < 0.001", "p = 0.012" */
 /* "12.3" of a share in percent, "0.0123" of a loss. */
 void nl_say_number(struct nl_text *out, double scaled, bool percent, bool sign);
 void nl_say_value(struct nl_text *out, double value, const struct nl_measure *measure); /* "2.31 %" */
-/* What kind of interval nl_cell_mean gives to the mean of so many seeds: "t on the logit scale, corrected for overlapping splits". */
+/* What kind of interval nl_cell_mean gives to the mean of so many seeds: "t, corrected for overlapping splits". */
 void nl_say_interval(struct nl_text *out, const struct nl_config *config, const struct nl_metric_column *metric, int seeds);
 /* The separator before item `index` of `count` of a list in words: "a", "a and b", "a, b and c". */
 void nl_say_comma(struct nl_text *out, int index, int count);

@@ -95,6 +95,24 @@ double nl_normal_quantile(double probability)
     return 0.5 * (low + high);
 }
 
+/* x with I_x(a, b) = probability, by bisection. */
+static double beta_quantile(double probability, double a, double b)
+{
+    double low = 0.0, high = 1.0;
+    for (;;) {
+        double middle = 0.5 * (low + high);
+        if (middle == low || middle == high)
+            return middle;
+        *(nl_beta_cdf(middle, a, b) < probability ? &low : &high) = middle;
+    }
+}
+
+void nl_exact_interval(int k, int n, double level, double *lower, double *upper)
+{
+    *lower = n == 0 ? NAN : k == 0 ? 0.0 : beta_quantile(0.5 * (1.0 - level), k, n - k + 1.0);
+    *upper = n == 0 ? NAN : k == n ? 1.0 : beta_quantile(0.5 * (1.0 + level), k + 1.0, n - k);
+}
+
 static double log_choose(int n, int k)
 {
     return nl_log_gamma(n + 1.0) - nl_log_gamma(k + 1.0) - nl_log_gamma(n - k + 1.0);

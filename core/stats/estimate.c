@@ -67,25 +67,6 @@ double nl_test_part_sd(double a, double b, double samples)
     return sqrt(fmax(0.0, judged_differently - (b - a) * (b - a)) / samples);
 }
 
-static double logit_of(double share, double samples)
-{
-    double k = share * samples;
-    return log((k + 0.5) / (samples - k + 0.5));
-}
-
-static double share_of(double logit, double samples)
-{
-    double smoothed = 1.0 / (1.0 + exp(-logit)); /* (k + 1/2) / (m + 1) */
-    return fmin(1.0, fmax(0.0, (smoothed * (samples + 1.0) - 0.5) / samples));
-}
-
-/* The spread of an empirical logit that counting alone gives (Gart and Zweifel 1967). */
-static double logit_counting_sd(double logit, double samples)
-{
-    double k = share_of(logit, samples) * samples;
-    return sqrt(1.0 / (k + 0.5) + 1.0 / (samples - k + 0.5));
-}
-
 static void mean_and_sd(const double *values, int n, double *mean, double *sd)
 {
     double sum = 0.0, squares = 0.0;
@@ -97,11 +78,11 @@ static void mean_and_sd(const double *values, int n, double *mean, double *sd)
     *sd = n > 1 ? sqrt(squares / (n - 1)) : NAN;
 }
 
-/* Mean, se and ends of values on the scale on which they are averaged. The spread is that of `stage`, [out->freedom + 1] of the values. */
+/* Mean, se and ends. The spread is that of `stage`, [out->freedom + 1] of the values. */
 static void t_interval(const double *values, const double *stage, double least, double level, struct nl_estimate *out)
 {
     double sd, stage_mean;
-    mean_and_sd(values, out->n, &out->mean, &sd);
+    mean_and_sd(values, out->n, &out->mean, &out->sd);
     if (out->freedom < 1)
         return;
     mean_and_sd(stage, out->freedom + 1, &stage_mean, &sd);
@@ -111,39 +92,26 @@ static void t_interval(const double *values, const double *stage, double least, 
     out->upper = out->mean + half;
 }
 
-static void estimate_share(double *values, double *stage, double m, double level, struct nl_estimate *out)
+static double least_sd(const double *values, int n, enum nl_scale scale, const struct nl_sampling *sampling)
 {
     double mean, sd;
-    for (int i = 0; i < out->n; i++)
-        values[i] = logit_of(values[i], m);
-    for (int i = 0; i < out->freedom + 1; i++)
-        stage[i] = logit_of(stage[i], m);
-    mean_and_sd(values, out->n, &mean, &sd);
-    t_interval(values, stage, logit_counting_sd(mean, m), level, out);
-    out->mean = share_of(out->mean, m);
-    if (out->freedom < 1)
-        return;
-    out->lower = share_of(out->lower, m);
-    out->upper = share_of(out->upper, m);
+    if (scale == NL_SCALE_REAL)
+        return sampling->floor;
+    mean_and_sd(values, n, &mean, &sd);
+    return sampling->samples > 0 ? nl_counting_sd(mean, sampling->samples) : 0.0;
 }
 
 struct nl_estimate nl_estimate(const double *values, int count, enum nl_scale scale, const struct nl_sampling *sampling, enum nl_interval kind,
                                double level)
 {
     struct nl_estimate out = {.mean = NAN, .sd = NAN, .median = NAN, .se = NAN, .overlap = sampling->overlap, .lower = NAN, .upper = NAN};
-    double *kept = nl_alloc(2 * (size_t)count + 1, sizeof *kept), *stage = kept + count, mean;
+    double *kept = nl_alloc(2 * (size_t)count + 1, sizeof *kept), *stage = kept + count;
     out.n = nl_finite_values(values, count, kept);
     out.freedom = nl_finite_values(values, sampling->first > 0 && sampling->first < count ? sampling->first : count, stage) - 1;
     out.median = nl_median_sorted(kept, out.n);
     if (out.n > 0) {
-        mean_and_sd(kept, out.n, &mean, &out.sd);
-        bool counted = scale != NL_SCALE_REAL && sampling->samples > 0;
-        double least = scale == NL_SCALE_REAL ? sampling->floor : counted ? nl_counting_sd(mean, sampling->samples) : 0.0;
-        if (scale == NL_SCALE_SHARE && counted && kind == NL_INTERVAL_T)
-            estimate_share(kept, stage, sampling->samples, level, &out);
-        else
-            t_interval(kept, stage, least, level, &out);
-        if (kind == NL_INTERVAL_BOOTSTRAP && out.n > 1)
+        t_interval(kept, stage, least_sd(kept, out.n, scale, sampling), level, &out);
+        if (kind == NL_INTERVAL_BOOTSTRAP && out.sd > 0.0) /* resampling equal values shows no spread; counting does */
             bootstrap(kept, out.n, level, &out.lower, &out.upper);
         if (scale != NL_SCALE_REAL && out.n > 1) {
             out.lower = fmax(out.lower, scale == NL_SCALE_SHARE ? 0.0 : -1.0);
@@ -165,7 +133,12 @@ static double upper_tail(double distance, double se, int freedom)
 
 double nl_difference_p(const struct nl_estimate *difference)
 {
-    return difference->freedom < 1 ? NAN : 2.0 * upper_tail(fabs(difference->mean), difference->se, difference->freedom);
+    return nl_threshold_p(difference, 0.0);
+}
+
+double nl_threshold_p(const struct nl_estimate *difference, double threshold)
+{
+    return difference->freedom < 1 ? NAN : 2.0 * upper_tail(fabs(difference->mean - threshold), difference->se, difference->freedom);
 }
 
 double nl_equivalence_p(const struct nl_estimate *difference, double margin)
@@ -195,17 +168,6 @@ double nl_sign_flip_p(const double *values, int count)
         as_far += fabs(flipped) >= fabs(sum) - 1e-12 * size; /* equal but for the order of the sum */
     }
     return n < 1 ? NAN : (double)as_far / patterns;
-}
-
-void nl_wilson(int k, int n, double level, double *lower, double *upper)
-{
-    double z = nl_normal_quantile(0.5 * (1.0 + level));
-    double share = (double)k / n, square = z * z / n;
-    double centre = (share + 0.5 * square) / (1.0 + square);
-    double half = z / (1.0 + square) * sqrt(share * (1.0 - share) / n + 0.25 * square / n);
-    /* The ends are exact at 0 and n of n; rounding must not move them past it. */
-    *lower = k == 0 ? 0.0 : centre - half;
-    *upper = k == n ? 1.0 : centre + half;
 }
 
 /* greenwood: the sum of happened / (at risk (at risk - happened)) up to the row. */

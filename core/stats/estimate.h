@@ -12,7 +12,8 @@
  * anew, n_test / (n_test + n_train): the correction of Nadeau and Bengio (Machine Learning 52, 2003), n_test / n_train. It is 0 where the
  * seeds are independent, or where all share one part and the sentence speaks of that part alone.
  *
- * `sd` is the spread over seeds, but never less than what counting alone would give: a spread of 0 is no certainty.
+ * Means are arithmetic ones. `sd` is the spread over seeds, but of shares never less than what counting them over the samples of the part would give
+ * alone: eight seeds without an error, or all with the same, are no certainty. The interval of a share ends at 0 and at 1.
  */
 #ifndef NL_STATS_ESTIMATE_H
 #define NL_STATS_ESTIMATE_H
@@ -24,30 +25,30 @@ enum { NL_RESAMPLES = 10000, NL_BOOTSTRAP_SEEDS = 20 /* fewer: the percentile bo
 /* What the values are, and how they were counted. */
 enum nl_scale {
     NL_SCALE_REAL,       /* any number: a loss, a difference of differences, a logarithm */
-    NL_SCALE_SHARE,      /* from 0 to 1, counted: averaged as empirical logits log((k + 1/2) / (m - k + 1/2)), k of m samples */
+    NL_SCALE_SHARE,      /* counted: from 0 to 1 */
     NL_SCALE_DIFFERENCE, /* of two shares counted over the same samples: from -1 to 1 */
 };
 
 struct nl_sampling {
     double overlap; /* in [0, 1) */
-    double samples; /* m: that a share was counted over; 0: unknown, and then shares are averaged as they are */
+    double samples; /* m: that a share was counted over; 0: unknown */
     double floor;   /* the least standard deviation, of NL_SCALE_REAL */
     int first;      /* the spread is that of so many first values, a stage that decided how many follow (Stein 1945); 0: of all */
 };
 
 struct nl_estimate {
     int n;
-    double mean;   /* of NL_SCALE_SHARE with a t interval: the mean logit, turned back into a share; NaN for n = 0 */
-    double sd;     /* of the values over seeds, as they are; NaN below n = 2 */
+    double mean;   /* NaN for n = 0 */
+    double sd;     /* of the values over seeds; NaN below n = 2 */
     double median;
-    double se;     /* of that mean, or mean logit; NaN below n = 2 */
+    double se;     /* of the mean; NaN below n = 2 */
     double overlap; /* that se was worked out with */
     int freedom;   /* degrees of freedom of se: n - 1, or those of the first stage */
     double lower, upper; /* inside what is possible; NaN below n = 2: one seed has no interval */
 };
 
 /* kind: the t interval, or the percentile bootstrap of the mean (NL_RESAMPLES resamples of a fixed Philox stream: the same values give the
- * same interval everywhere; it knows nothing of overlap or floors). */
+ * same interval everywhere; it knows nothing of overlap or floors, and where all values are equal it is the t interval). */
 struct nl_estimate nl_estimate(const double *values, int count, enum nl_scale scale, const struct nl_sampling *sampling, enum nl_interval kind,
                                double level);
 
@@ -63,6 +64,8 @@ double nl_test_part_sd(double a, double b, double samples);
  * 1/2 for a mean that is just the margin.
  * Of a mean of 0, two-sided (of paired differences: the paired t test). */
 double nl_difference_p(const struct nl_estimate *difference);
+/* Of a mean of `threshold`, two-sided. */
+double nl_threshold_p(const struct nl_estimate *difference, double threshold);
 /* Of a mean outside +-margin: the larger of the two one-sided tests (TOST, Schuirmann 1987). */
 double nl_equivalence_p(const struct nl_estimate *difference, double margin);
 
@@ -70,9 +73,6 @@ double nl_equivalence_p(const struct nl_estimate *difference, double margin);
  * NaN below n = 1 and above NL_SIGN_FLIPS. */
 enum { NL_SIGN_FLIPS = 20 };
 double nl_sign_flip_p(const double *values, int count);
-
-/* Wilson's interval of a share k of n. */
-void nl_wilson(int k, int n, double level, double *lower, double *upper);
 
 /* The product-limit estimate (Kaplan and Meier 1958): the share for which a thing has not yet happened by `at`, a time at which it happened to some,
  * or from which on nothing is known of some. */

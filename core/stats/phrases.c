@@ -97,8 +97,7 @@ void nl_say_interval(struct nl_text *out, const struct nl_config *config, const 
     if (config->plot.interval == NL_INTERVAL_BOOTSTRAP)
         nl_text_add(out, "percentile bootstrap%s", seeds < NL_BOOTSTRAP_SEEDS ? ", which undercovers with so few seeds" : "");
     else
-        nl_text_add(out, "t%s%s", metric->measure.share ? " on the logit scale" : "",
-                    metric->sampling.overlap > 0.0 ? ", corrected for overlapping splits" : "");
+        nl_text_add(out, "t%s", metric->sampling.overlap > 0.0 ? ", corrected for overlapping splits" : "");
 }
 
 void nl_order_down(const double *key, int count, int *order)

@@ -469,7 +469,7 @@ static void say_methods(const struct question *q)
 static void say_share(const struct question *q, const struct nl_claim *claim, int side)
 {
     double lower, upper;
-    nl_wilson(claim->failed[side], claim->runs[side], q->rule.level, &lower, &upper);
+    nl_exact_interval(claim->failed[side], claim->runs[side], q->rule.level, &lower, &upper);
     nl_text_add(&q->answer->evidence, "%.0f to %.0f %%", 100.0 * lower, 100.0 * upper);
 }
 

@@ -507,14 +507,30 @@ void nl_cell_values(const struct nl_results *results, const struct nl_cell *cell
     }
 }
 
-struct nl_estimate nl_cell_mean(const struct nl_results *results, const struct nl_experiment *experiment, const struct nl_cell *cell,
-                                const struct nl_metric_column *metric)
+static struct nl_estimate mean_of(const struct nl_results *results, const struct nl_experiment *experiment, const struct nl_cell *cell,
+                                  const struct nl_metric_column *metric, bool finished)
 {
     double *values = nl_alloc((size_t)results->seeds, sizeof *values);
     nl_cell_values(results, cell, metric, values);
+    for (int seed = 0; finished && seed < results->seeds; seed++)
+        if (!isnan(values[seed]) && strcmp(nl_cell_status(results, cell, seed), "done") != 0)
+            values[seed] = NAN;
     struct nl_estimate out = nl_estimate(values, results->seeds, metric->measure.share ? NL_SCALE_SHARE : NL_SCALE_REAL, &metric->sampling,
                                          experiment->config.plot.interval, experiment->config.plot.level);
     free(values);
+    return out;
+}
+
+struct nl_estimate nl_cell_finished(const struct nl_results *results, const struct nl_experiment *experiment, const struct nl_cell *cell,
+                                    const struct nl_metric_column *metric)
+{
+    return mean_of(results, experiment, cell, metric, true);
+}
+
+struct nl_estimate nl_cell_mean(const struct nl_results *results, const struct nl_experiment *experiment, const struct nl_cell *cell,
+                                const struct nl_metric_column *metric)
+{
+    struct nl_estimate out = mean_of(results, experiment, cell, metric, false);
     if (cell && cell->trials > 0 && cell->diverged == cell->trials) /* nothing was measured */
         out.sd = out.se = out.lower = out.upper = NAN;
     return out;

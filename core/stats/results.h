@@ -138,6 +138,10 @@ void nl_cell_values(const struct nl_results *results, const struct nl_cell *cell
 struct nl_estimate nl_cell_mean(const struct nl_results *results, const struct nl_experiment *experiment, const struct nl_cell *cell,
                                 const struct nl_metric_column *metric);
 
+/* The mean of its runs that came to their end above chance, likewise; n = 0 where all failed. */
+struct nl_estimate nl_cell_finished(const struct nl_results *results, const struct nl_experiment *experiment, const struct nl_cell *cell,
+                                    const struct nl_metric_column *metric);
+
 /* The paired difference cell - minus, with its t interval at plot.level. minus NULL: none, n = 0. */
 struct nl_estimate nl_cell_difference(const struct nl_results *results, const struct nl_experiment *experiment, const struct nl_cell *cell,
                                       const struct nl_cell *minus, const struct nl_metric_column *metric);

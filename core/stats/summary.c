@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/files.h"
+#include "stats/distribution.h"
 #include "stats/estimate.h"
 #include "stats/results.h"
 
@@ -20,8 +21,9 @@ static bool evaluated(const struct nl_results *results, int column)
     return false;
 }
 
+/* failed: the ends of the interval of the cell's share of failed runs. */
 static void add_row(struct nl_text *out, const struct nl_results *results, const struct nl_experiment *experiment,
-                    const struct nl_cell *cell, const struct nl_metric_column *metric)
+                    const struct nl_cell *cell, const struct nl_metric_column *metric, const double failed[2])
 {
     struct nl_estimate mean = nl_cell_mean(results, experiment, cell, metric);
     for (int i = 0; i < results->factors; i++) {
@@ -43,9 +45,19 @@ static void add_row(struct nl_text *out, const struct nl_results *results, const
     add_number(out, difference.lower);
     add_number(out, difference.upper);
     if (difference.n > 0)
-        nl_text_add(out, ",%d\n", difference.n);
+        nl_text_add(out, ",%d", difference.n);
     else
-        nl_text_add(out, ",\n");
+        nl_text_add(out, ",");
+
+    struct nl_estimate finished = nl_cell_finished(results, experiment, cell, metric);
+    nl_text_add(out, ",%d", cell->trials);
+    add_number(out, failed[0]);
+    add_number(out, failed[1]);
+    nl_text_add(out, ",%d", finished.n);
+    add_number(out, finished.mean);
+    add_number(out, finished.lower);
+    add_number(out, finished.upper);
+    nl_text_add(out, "\n");
 }
 
 int nl_summary_write(const char *folder, const struct nl_experiment *experiment, const struct nl_planned *planned, struct nl_error *err)
@@ -57,16 +69,20 @@ int nl_summary_write(const char *folder, const struct nl_experiment *experiment,
     for (int i = 0; i < results.factors; i++)
         nl_text_add(&out, "%s,", results.factor[i].key->name);
     nl_text_add(&out, "metric,n,failed,mean,lower,upper,sd,median,interval,level,difference,difference_lower,difference_upper,"
-                      "pairs\n");
+                      "pairs,runs,failed_lower,failed_upper,finished,finished_mean,finished_lower,finished_upper\n");
     struct nl_metric_column *measured = nl_alloc((size_t)results.csv.columns, sizeof *measured);
     struct nl_measure measure;
     int count = 0;
     for (int column = 0; column < results.csv.columns; column++)
         if (nl_measure(results.csv.name[column], &measure) && evaluated(&results, column))
             measured[count++] = nl_metric_column(&results, results.csv.name[column]);
-    for (int cell = 0; cell < results.cells; cell++)
-        for (int i = 0; i < count; i++)
-            add_row(&out, &results, experiment, &results.cell[cell], &measured[i]);
+    for (int i = 0; i < results.cells; i++) {
+        const struct nl_cell *cell = &results.cell[i];
+        double failed[2];
+        nl_exact_interval(cell->failed, cell->trials, experiment->config.plot.level, &failed[0], &failed[1]);
+        for (int k = 0; k < count; k++)
+            add_row(&out, &results, experiment, cell, &measured[k], failed);
+    }
     free(measured);
     char *path = nl_path_join(folder, "summary.csv");
     int status = nl_file_write(path, out.at, out.length, err);

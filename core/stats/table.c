@@ -155,6 +155,9 @@ int nl_table_summary(const struct nl_results *results, const struct nl_experimen
         nl_table_column(&m, NL_ENTRY_WORD, nl_strdup(nl_key_title(rounds->tune[i].key[0])), rounds->tune[i].key[0]->name)->right = true;
     nl_table_column(&m, NL_ENTRY_ESTIMATE, nl_table_title(&m), results->csv.name[m.metric.column])->scale = m.measure.scale;
     nl_table_column(&m, NL_ENTRY_NUMBER, nl_strdup("n"), "n");
+    bool failed = any_failed(&m);
+    if (failed)
+        nl_table_column(&m, NL_ENTRY_ESTIMATE, nl_strdup("of finished runs"), "finished")->scale = m.measure.scale;
     bool compared = any_baseline(&m);
     char *baseline = compared ? baseline_title(&m) : NULL;
     if (compared) {
@@ -180,6 +183,10 @@ int nl_table_summary(const struct nl_results *results, const struct nl_experimen
         *entry = nl_estimate_entry(&mean);
         entry->marked = marked[method];
         *++entry = (struct nl_entry){.kind = NL_ENTRY_NUMBER, .number = mean.n};
+        if (failed) {
+            struct nl_estimate finished = nl_cell_finished(results, experiment, cell, &m.metric);
+            *++entry = nl_estimate_entry(&finished);
+        }
         if (compared) {
             struct nl_estimate difference = nl_cell_difference(results, experiment, cell, base != cell ? base : NULL, &m.metric);
             *++entry = nl_estimate_entry(&difference);
@@ -199,8 +206,9 @@ int nl_table_summary(const struct nl_results *results, const struct nl_experimen
             &caption,
             " %s was chosen for each row by %s of other seeds, without the test part; (edge): the least or the largest of the values that were tried, so that a better one may lie beyond.",
             chosen == 1 ? "The value before the metric" : "What stands before the metric", nl_metric_names[rounds->tune_on]);
-    if (any_failed(&m))
-        nl_text_add(&caption, " Failed: diverged, at chance, or stopped by an error.");
+    if (failed)
+        nl_text_add(&caption, " Failed: diverged, at chance, or stopped by an error, with the exact %g %% CI of the share.",
+                    100.0 * experiment->config.plot.level);
     add_best_caption(&caption, &m, "normalizer at this point");
     nl_table_leaks_caption(&m, &caption);
     out->caption = caption.at;
@@ -265,7 +273,9 @@ int nl_table_grid(const struct nl_results *results, const struct nl_experiment *
         level[levels++] = at;
         char *title = factor < 0 ? nl_table_title(&m) : at == NL_INAPPLICABLE ? nl_strdup("-") : nl_cell_level_text(&m, nl_table_cell(&m, method), factor);
         const char *name = factor < 0 ? results->csv.name[m.metric.column] : at == NL_INAPPLICABLE ? "" : results->factor[factor].value[at];
-        nl_table_column(&m, NL_ENTRY_ESTIMATE, title, name)->scale = m.measure.scale;
+        struct nl_column *column = nl_table_column(&m, NL_ENTRY_ESTIMATE, title, name);
+        column->scale = m.measure.scale;
+        column->failures = any_failed(&m);
     }
     bool *placed = nl_alloc((size_t)methods, sizeof *placed), *marked = nl_alloc((size_t)methods, sizeof *marked),
          *in_group = nl_alloc((size_t)methods, sizeof *in_group);
@@ -286,7 +296,9 @@ int nl_table_grid(const struct nl_results *results, const struct nl_experiment *
             struct nl_estimate mean = nl_cell_mean(results, experiment, cell, &m.metric);
             entry[i] = nl_estimate_entry(&mean);
             entry[i].marked = marked[method];
-            entry[i].text = cell->failed ? nl_format("(%d)", cell->failed) : NULL;
+            entry[i].count = cell->failed;
+            entry[i].of = cell->trials;
+            entry[i].finished = nl_cell_finished(results, experiment, cell, &m.metric);
             placed[method] = true;
         }
     }
@@ -298,7 +310,8 @@ int nl_table_grid(const struct nl_results *results, const struct nl_experiment *
     struct nl_text caption = {0};
     nl_table_mean_caption(&m, &caption);
     if (any_failed(&m))
-        nl_text_add(&caption, " (k): k runs failed.");
+        nl_text_add(&caption, " (k/n: a to b %%; m): k of n runs failed, with the exact %g %% CI of that share; m is the mean of the others.",
+                    100.0 * experiment->config.plot.level);
     if (factor >= 0 && strcmp(results->factor[factor].key->name, "norm.kind") != 0)
         nl_text_add(&caption, " Columns: %s.", nl_key_title(results->factor[factor].key));
     add_best_caption(&caption, &m, rivals == factor ? "of its row" : "normalizer at this point");

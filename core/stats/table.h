@@ -16,20 +16,23 @@ enum nl_entry_kind { NL_ENTRY_EMPTY, NL_ENTRY_WORD, NL_ENTRY_NUMBER, NL_ENTRY_ES
 
 struct nl_entry {
     enum nl_entry_kind kind;
-    char *text;    /* WORD: as it reads ("BN"); ESTIMATE: NULL, or what stands after it in tables to read ("(2)": failed runs) */
+    char *text;    /* WORD: as it reads ("BN") */
     char *raw;     /* WORD: as in trials.csv ("bn") */
     double number; /* NUMBER */
     struct nl_estimate estimate;
-    int count, of; /* SHARE */
+    int count, of; /* SHARE; of an ESTIMATE in a column with failures: the failed runs of its cell, */
+    struct nl_estimate finished; /* and the mean of the others */
     bool marked; /* best of its group, or a difference that is not chance: as the caption says */
 };
 
 struct nl_column {
     enum nl_entry_kind kind; /* of its entries that are not empty */
     char *title; /* of tables to read: "test error, %" */
-    char *name;  /* in CSV and JSON: "test_error"; in CSV an estimate has also NAME_lower and NAME_upper, a share NAME_of */
+    char *name;  /* in CSV and JSON: "test_error"; in CSV an estimate has also NAME_lower and NAME_upper, a share NAME_of and these two; a column with
+                     failures, NAME_failed as such a share and NAME_finished as such an estimate */
     bool right;  /* numbers: aligned to the right */
     bool sign;   /* a difference: +0.3 */
+    bool failures; /* of means: beside each stands how many runs of its cell failed */
     double scale;
 };
 
@@ -44,7 +47,7 @@ struct nl_table {
 };
 
 /* A row a cell of the grid, as in summary.csv: plot.metric with its interval, n, the difference to the baseline paired by seed, the
- * shares of failed and of diverged runs. NL_FAIL, here and below: plot.metric was not evaluated. */
+ * shares of failed and of diverged runs with their exact intervals, where some failed the mean of the others. NL_FAIL, here and below: plot.metric was not evaluated. */
 int nl_table_summary(const struct nl_results *results, const struct nl_experiment *experiment, struct nl_table *out, struct nl_error *err);
 
 /* plot.metric side by side: a column for each value of the key `across` (NULL: norm.kind, but where more than NL_MANY vary, which make rows, the key with

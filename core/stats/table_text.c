@@ -10,6 +10,7 @@
 #include "base/utf8.h"
 #include "base/wrap.h"
 #include "stats/answer.h"
+#include "stats/distribution.h"
 
 /* What tells the three apart. */
 struct style {
@@ -69,7 +70,33 @@ static void add_estimate(struct nl_text *out, const struct style *style, const s
         add_number(out, &unsigned_column, of->upper);
         nl_text_add(out, "%s", style->end);
     }
-    nl_text_add(out, "%s%s%s", style->number, entry->text ? " " : "", entry->text ? entry->text : "");
+    nl_text_add(out, "%s", style->number);
+}
+
+/* "25 to 63 %": the exact interval of a share. */
+static void add_share_interval(struct nl_text *out, const struct style *style, const struct nl_entry *entry, double level)
+{
+    double lower, upper;
+    nl_exact_interval(entry->count, entry->of, level, &lower, &upper);
+    char *text = nl_format("%.0f to %.0f %%", 100.0 * lower, 100.0 * upper);
+    style->add_escaped(out, text);
+    free(text);
+}
+
+/* " (2/8: 3 to 65 %; 0.40)": the failed runs of a mean's cell, and the mean of the others. */
+static void add_failures(struct nl_text *out, const struct style *style, const struct nl_column *column, const struct nl_entry *entry,
+                         double level)
+{
+    if (!column->failures || entry->count == 0)
+        return;
+    nl_text_add(out, " (%d/%d: ", entry->count, entry->of);
+    add_share_interval(out, style, entry, level);
+    if (entry->finished.n > 0) {
+        nl_text_add(out, "; %s", style->number);
+        add_number(out, column, entry->finished.mean);
+        nl_text_add(out, "%s", style->number);
+    }
+    nl_text_add(out, ")");
 }
 
 static char *entry_text(const struct style *style, const struct nl_table *table, int row, int at)
@@ -79,7 +106,8 @@ static char *entry_text(const struct style *style, const struct nl_table *table,
     struct nl_text out = {0};
     switch (entry->kind) {
     case NL_ENTRY_EMPTY:
-        nl_text_add(&out, "%s%s%s", style->empty, entry->text ? " " : "", entry->text ? entry->text : "");
+        nl_text_add(&out, "%s", style->empty);
+        add_failures(&out, style, column, entry, table->level);
         break;
     case NL_ENTRY_WORD:
         style->add_escaped(&out, entry->text);
@@ -91,9 +119,15 @@ static char *entry_text(const struct style *style, const struct nl_table *table,
         break;
     case NL_ENTRY_ESTIMATE:
         add_estimate(&out, style, column, entry);
+        add_failures(&out, style, column, entry, table->level);
         break;
     case NL_ENTRY_SHARE:
         nl_text_add(&out, "%d/%d", entry->count, entry->of);
+        if (entry->count > 0) {
+            nl_text_add(&out, " (");
+            add_share_interval(&out, style, entry, table->level);
+            nl_text_add(&out, ")");
+        }
         break;
     }
     return out.at;

@@ -17,7 +17,6 @@ import scipy
 import statsmodels
 from scipy import integrate, special, stats
 from statsmodels.duration.survfunc import SurvfuncRight
-from statsmodels.stats.contingency_tables import Table2x2
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.power import TTestPower
 from statsmodels.stats.proportion import proportion_confint
@@ -38,7 +37,7 @@ COLUMNS = {
     "t_quantile": "probability freedom = t",
     "normal_quantile": "probability = z",
     "fisher": "a m b n = p",
-    "wilson": "k n level = lower upper",
+    "exact_interval": "k n level = lower upper",
     "holm": "count p... = adjusted...",
     "quantile": "probability count values... = n median quantile",
     "counting_sd": "mean samples = sd",
@@ -113,11 +112,10 @@ def tests_of_counts():
     for n in (1, 2, 3, 5, 8, 20, 500):
         for k in sorted({0, 1, n // 3, n // 2, n - 1, n}):
             for level in LEVELS:
-                low, high = proportion_confint(k, n, 1 - level, "wilson")
-                other = stats.binomtest(k, n).proportion_ci(level, "wilson")
-                low, high = 0 if k == 0 else low, 1 if k == n else high  # exact there, whatever rounding leaves
-                agree([low, high], [other.low, other.high])
-                add("wilson", [k, n, level], [low, high])
+                low, high = proportion_confint(k, n, 1 - level, "beta")
+                other = stats.binomtest(k, n).proportion_ci(level, "exact")
+                agree([low, high], [other.low, other.high], 1e-11, 1.0)
+                add("exact_interval", [k, n, level], [low, high])
 
 
 def holm():
@@ -165,21 +163,6 @@ def counting():
 # Estimates.
 
 
-def logits(k, samples):
-    smoothed = (k + 0.5) / (samples + 1)
-    return numpy.where(smoothed < 0.5, special.logit(smoothed), -special.logit((samples - k + 0.5) / (samples + 1)))
-
-
-def share_of(logit, samples):
-    return min(1.0, max(0.0, (special.expit(logit) * (samples + 1) - 0.5) / samples))
-
-
-def logit_counting_sd(k, samples):
-    """Of a table of two equal rows the logarithm of the odds ratio is the difference of two such logits."""
-    row = [k + 0.5, samples - k + 0.5]
-    return Table2x2([row, row], shift_zeros=False).log_oddsratio_se / numpy.sqrt(2)
-
-
 def spread(values):
     """RULE: of equal values 0, whatever rounding leaves."""
     return 0.0 if numpy.all(values == values[0]) else numpy.std(values, ddof=1)
@@ -212,19 +195,11 @@ def estimate(values, scale=REAL, level=0.95, overlap=0.0, samples=0, floor=0.0, 
     if n == 0:
         return [0] + [NAN] * 8  # RULE
     mean, sd, counted = average(kept), spread(kept) if n > 1 else NAN, scale != REAL and samples > 0
-    if scale == SHARE and counted:
-        on_scale = logits(kept * samples, samples)
-        centre = average(on_scale)
-        mean, least = share_of(centre, samples), logit_counting_sd(share_of(centre, samples) * samples, samples)
-    else:
-        on_scale, centre = kept, mean
-        least = floor if scale == REAL else counting_sd(mean, samples) if counted else 0.0
+    least = floor if scale == REAL else counting_sd(mean, samples) if counted else 0.0
     if n < 2:
         return [n, mean, NAN, numpy.median(kept)] + [NAN] * 5  # RULE
-    se = max(spread(on_scale), least) * numpy.sqrt(1 / n + extra)
-    low, high = interval(level, n, centre, se)
-    if scale == SHARE and counted:
-        low, high = share_of(low, samples), share_of(high, samples)
+    se = max(sd, least) * numpy.sqrt(1 / n + extra)
+    low, high = interval(level, n, mean, se)
     if scale != REAL:
         low, high = max(low, 0.0 if scale == SHARE else -1.0), min(high, 1.0)
     p = [difference_p(n, mean, se), equivalence_p(n, mean, se, margin)]
@@ -396,15 +371,12 @@ def staged():
                 values[:first] = [values[0]] * first  # its spread is 0, and counting alone says more
             margin, stage, kept = 0.5 if scale == REAL else 0.03, finite(values[:first]), finite(values)
             freedom = len(stage) - 1
-            on_scale, on_stage = (logits(v * samples, samples) if scale == SHARE else v for v in (kept, stage))
-            centre = average(on_scale)
-            mean = share_of(centre, samples) if scale == SHARE else centre
-            least = {REAL: 0.0, SHARE: logit_counting_sd(mean * samples, samples) if samples else 0.0,
-                     DIFFERENCE: counting_sd(mean, samples) if samples else 0.0}[scale]
-            se = max(spread(on_stage), least) * numpy.sqrt(1 / len(kept) + overlap / (1 - overlap))
-            low, high = interval(level, freedom + 1, centre, se)
+            mean = average(kept)
+            least = counting_sd(mean, samples) if samples else 0.0
+            se = max(spread(stage), least) * numpy.sqrt(1 / len(kept) + overlap / (1 - overlap))
+            low, high = interval(level, freedom + 1, mean, se)
             if scale == SHARE:
-                low, high = share_of(low, samples), share_of(high, samples)
+                low, high = max(low, 0.0), min(high, 1.0)
             p = [difference_p(freedom + 1, mean, se), equivalence_p(freedom + 1, mean, se, margin)]
             add("staged", [scale, level, overlap, samples, first, margin, n, *values], [len(kept), freedom, mean, se, low, high, *([] if scale == SHARE else p)])
 
