@@ -367,7 +367,7 @@ START_TEST(the_mean_is_the_mean)
     struct nl_table table;
     struct nl_error err;
     for (int bootstrap = 0; bootstrap < 2; bootstrap++) {
-        make(&made, &(struct design){compared, one_far_off, 0, 400}, (const char *[]){bootstrap ? "plot.interval=bootstrap" : "plot.interval=t", NULL});
+        make(&made, &(struct design){compared, one_far_off, 0, 400, NULL}, (const char *[]){bootstrap ? "plot.interval=bootstrap" : "plot.interval=t", NULL});
         ck_assert_int_eq(nl_table_summary(&made.results, &made.experiment, &table, &err), NL_OK);
         const struct nl_estimate *bn = &nl_table_at(&table, 0, 1)->estimate, *gn = &nl_table_at(&table, 1, 1)->estimate,
                                  *none = &nl_table_at(&table, 2, 1)->estimate;

@@ -231,8 +231,7 @@ static void say_headline(const struct question *q)
     if (most > 0 && q->places > SHOWN)
         nl_text_add(&q->answer->evidence, "  %s in summary.csv.\n", NL_COUNT(q->places - SHOWN, "more cell"));
     if (most > 1 && q->answer->tests > 0)
-        nl_text_add(&q->answer->notes, "A difference counts from %g %s on.
-", q->rule.smallest, nl_unit_of(q->rule.smallest, measure->step));
+        nl_text_add(&q->answer->notes, "A difference counts from %g %s on.\n", q->rule.smallest, nl_unit_of(q->rule.smallest, measure->step));
     nl_say_rule(q->answer, &q->rule);
     if (most > 1 && q->answer->claims == 0 && q->places > 1)
         nl_text_add(&q->answer->notes, q->experiment->has_baseline
