@@ -109,7 +109,7 @@ static bool choose_claims(int argc, char **argv, struct claims *out)
         } else {
             good = load_experiment(out->path[i], NULL, 0, &experiment);
             if (good && !experiment.published) {
-                bad_input("normlab keys claim says what a claim has", "'%s' is no claim: it has no section 'claim'",
+                bad_input("normlab keys claim says what a claim has", "'%s' is not a claim: it has no section 'claim'",
                           out->path[i]);
                 good = false;
             }
@@ -190,14 +190,14 @@ static int judge(const struct claims *claims, const struct settings *settings)
         failed += outcome->failures.failed;
     }
     if (incomplete)
-        return fail("%sclaims without a verdict, for want of trials: %d of %d",
+        return fail("%sclaims without a verdict, since trials are missing: %d of %d",
                     settings->fail_if & INCOMPLETE ? "--fail-if incomplete: " : "", incomplete, claims->count);
     if ((settings->fail_if & FAILED) && failed)
-        return fail("--fail-if failed: runs that failed: %d", failed);
+        return fail("--fail-if failed: failed runs: %d", failed);
     if ((settings->fail_if & CONTRADICTED) && contradicted)
-        return fail("--fail-if contradicted: claims that are: %d of %d", contradicted, claims->count);
+        return fail("--fail-if contradicted: contradicted claims: %d of %d", contradicted, claims->count);
     if ((settings->fail_if & INCONCLUSIVE) && inconclusive)
-        return fail("--fail-if inconclusive: claims that are: %d of %d", inconclusive, claims->count);
+        return fail("--fail-if inconclusive: inconclusive claims: %d of %d", inconclusive, claims->count);
     return EXIT_DONE;
 }
 
@@ -218,7 +218,7 @@ static int run_claims(struct claims *claims, const struct settings *settings)
             print_outcomes(&claims->outcome[i], 1, NL_OUTCOME_TEXT);
         }
         if (interrupted)
-            return stopped(EXIT_INTERRUPTED, "stopped; what had finished is kept; to go on:");
+            return stopped(EXIT_INTERRUPTED, "stopped; finished trials are kept; to continue:");
     }
     if (settings->format != NL_OUTCOME_TEXT)
         print_outcomes(claims->outcome, claims->count, settings->format);
@@ -263,17 +263,17 @@ const struct command command_claims = {
              "       normlab claims show CLAIM ...\n"
              "       normlab claims run [CLAIM ...] [--quick] [--out DIR] [-j N] [options]\n"
              "\n"
-             "A claim file says what a paper claims, how it is measured here, and what result would count as finding it. It is written before\n"
+             "A claim file says what a paper claims, how it is measured here, and which result reproduces it. It is written before\n"
              "anything is run. list prints all claims with their state. show says how a claim is judged, and what is known about it. run trains\n"
              "what is missing and judges each claim: reproduced, contradicted, inconclusive, waiting (for something the program lacks), or not\n"
              "testable here. It gives the reason, the paper's own figures, and what would decide an open claim. CLAIM is a name that list\n"
-             "prints, or a file. Finished trials are kept: the same command again goes on.\n"
+             "prints, or a file. Finished trials are kept: the same command continues.\n"
              "\n"
              "      --quick          the shorter protocols: all claims in a quarter of an hour\n"
              "  -o, --out DIR        results go to DIR/CLAIM (default: results/claims, or results/claims_quick with --quick)\n"
              "  -j, --jobs N         trials at a time (default: the number of cores)\n"
              "  -f, --format F       text (default), md (GitHub), json\n"
-             "      --fail-if LIST   of run, exit with 1 where a claim is so (several with commas): incomplete (trials are "
+             "      --fail-if LIST   of run, exit with 1 if a claim is one of (several with commas): incomplete (trials are "
              "missing; always),\n"
              "                       contradicted, inconclusive, failed (runs failed)\n"
              "\n"

@@ -192,7 +192,7 @@ static int get(const char *name, const struct how *how)
     else if (got)
         tell(stdout, "%s: %s, SHA-256 right, in %s\n", name, fetched ? "fetched" : "already there", folder);
     else if (interrupted)
-        code = stopped(EXIT_INTERRUPTED, "stopped; to go on where it was:");
+        code = stopped(EXIT_INTERRUPTED, "stopped; to resume:");
     else
         code = fail("%s", err.text);
     free(folder);

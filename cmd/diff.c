@@ -71,7 +71,7 @@ static void print_all(const struct operand operand[2], const struct nl_differenc
     for (int i = 0; i < differences->count; i++)
         print_difference(&differences->at[i]);
     if (overlap->trials[0] + overlap->trials[1] > 0)
-        printf("trials\n  - %d\n  + %d\n  in both: %d; of these the same to the last digit: %d\n", overlap->trials[0],
+        printf("trials\n  - %d\n  + %d\n  in both: %d; of these identical: %d\n", overlap->trials[0],
                overlap->trials[1], overlap->common, overlap->same);
     if (table->rows == 0)
         return;

@@ -221,7 +221,7 @@ static bool leave_out_leaks(struct request *request, const struct nl_config *con
     if (!nl_sees_ahead(config, &dataset->shape))
         return true;
     if (request->stats != ALL_STATS && (request->stats & leaks)) {
-        bad_input("--stats running or precise takes none from it", "'--stats' batch and adapt take statistics from the text that the network shall predict");
+        bad_input("--stats running or precise takes none from it", "'--stats' batch and adapt take statistics from the text that the network is to predict");
         return false;
     }
     request->stats &= ~leaks;

@@ -49,7 +49,7 @@ static const struct starter {
      "# Does batch normalization degrade at small batches, where group and layer normalization do not?\n"
      "#\n"
      "# The same network with each normalizer at each batch size, with the same seeds, so that differences are paired. The learning\n"
-     "# rate scales with the batch: without that every method moves with it, normalizer or not.\n"
+     "# rate scales with the batch: otherwise every method changes with it, normalizer or not.\n"
      "\n"
      "data: {name: digits}\n"
      "model: {arch: mlp, depth: 3, width: 64, activation: relu}\n"
@@ -71,7 +71,7 @@ static const struct starter {
      "    train.batch: [32, 8, 4, 2]\n"
      "  seeds: 8              # pairs: fewer than 5 give no verdict\n"
      "  baseline: {norm.kind: none}\n"
-     "  question: small_batch # what the answer in words is about\n"
+     "  question: small_batch # what the answer is about\n"
      "\n"
      "# Decide before the first run: what is measured, and the smallest difference that counts.\n"
      "plot:\n"
@@ -81,10 +81,10 @@ static const struct starter {
      "  margin: 1.5           # points: within them a method counts as flat\n"},
     {"rate-tolerance", "sweep",
      EDITOR
-     "# How much higher a learning rate does a network bear with a normalizer than without?\n"
+     "# How much higher a learning rate does a network tolerate with a normalizer than without?\n"
      "#\n"
      "# Plain SGD without momentum, a deep network, rates over three decades. A rate is usable for a seed where the run does not fail and\n"
-     "# its training accuracy comes near the method's best; the answer is the ratio to no normalizer, seed by seed.\n"
+     "# its training accuracy is close to the method's best; the answer is the ratio to no normalizer, seed by seed.\n"
      "\n"
      "data: {name: digits}\n"
      "model: {arch: mlp, depth: 6, width: 64, activation: relu}\n"
@@ -133,7 +133,7 @@ static int write_starter(const struct starter *starter, const char *path, bool f
         return EXIT_DONE;
     }
     if (!force && nl_file_exists(path))
-        return bad_input("--force writes over it; or name another file after the kind", "'%s' is there already", path);
+        return bad_input("--force overwrites it; or name another file after the kind", "'%s' exists already", path);
     if (!can_be_written(path))
         return EXIT_BAD_INPUT;
     struct nl_error err;
@@ -178,7 +178,7 @@ const struct command command_init = {
              "Writes a short, commented configuration that runs in seconds on the built-in digits: one training (single, the default), or a\n"
              "sweep that answers a question (small-batch, rate-tolerance). FILE is KIND.yaml by default; - writes to stdout.\n"
              "\n"
-             "  -f, --force      write over a file that is there\n"
+             "  -f, --force      overwrite an existing file\n"
              "\n"
              "examples:\n"
              "  normlab init\n"

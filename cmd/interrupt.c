@@ -12,7 +12,7 @@ static const double same_request = 0.5; /* seconds */
 /* Only what is safe in a signal handler, which may run in two threads at once: one of them is the first. */
 static void on_signal(int number)
 {
-    static const char message[] = "\nstopping: what has finished is kept (once more to leave at once)\n";
+    static const char message[] = "\nstopping: finished trials are kept (once more to leave at once)\n";
     static _Atomic double first; /* 0: the first is just there */
     bool again = atomic_exchange(&interrupted, 1);
     if (again && (number == SIGHUP || first == 0.0 || nl_seconds() - first < same_request))

@@ -527,7 +527,7 @@ const struct command command_norm = {
              "      --input FILE    x: an .npy file\n"
              "      --shape DIMS    of x: N,C or N,H,W,C\n"
              "      --grad A        gradient of y: adds dx, and dNAME of each parameter\n"
-             "      --NAME A        a parameter or a state, as what is found of it is called: --gamma --beta --running-mean --running-var --alpha ...\n"
+             "      --NAME A        a parameter or a state, by name: --gamma --beta --running-mean --running-var --alpha ...\n"
              "                      A: numbers separated by commas (a single one for all), or an .npy file\n"
              "      --eval          evaluation: running statistics, where the normalizer has them\n"
              "      --device KIND   ref (float64; default), cpu (float32)\n"

@@ -28,14 +28,14 @@ static const char *look_in_between(const char *folder, bool running)
         return NULL;
     }
     if (!partial.present)
-        bad_input(running ? "a run or sweep is at work there; normlab ls counts what it has"
-                          : "the run or sweep that made it, started again, goes on",
-                  "no trial has ended yet in '%s'", folder);
+        bad_input(running ? "a run or sweep is at work there; normlab ls shows its progress"
+                          : "start the run or sweep again to continue it",
+                  "no trial has finished yet in '%s'", folder);
     else
         tables = write_temporary_tables(&partial);
     if (tables && !output.quiet)
         tell(stderr, "%s: %d of %s %s\n", folder, partial.present, NL_COUNT(partial.grid.trials, "trial"),
-                running ? "so far" : "are there: the sweep did not end; started again, it goes on");
+             running ? "so far" : "so far: the sweep did not finish; start it again to continue");
     nl_partial_release(&partial);
     return tables;
 }
@@ -46,7 +46,7 @@ const char *results_tables(const char *folder)
     return has_tables(folder) && !running ? folder : look_in_between(folder, running);
 }
 
-const char tables_anew[] = "the run or sweep that made it, started again, writes the tables anew";
+const char tables_anew[] = "start the run or sweep again to rewrite the tables";
 
 bool load_results(const char *tables, const struct nl_experiment *experiment, const struct nl_planned *planned, struct nl_results *out)
 {
@@ -92,7 +92,7 @@ bool holds_results(const char *folder)
     if (!nl_file_exists(folder))
         bad_input(hint ? hint : expected, "there is no folder '%s'", folder);
     else if (!nl_folder_exists(folder))
-        bad_input(expected, "'%s' holds no results: it is no folder", folder);
+        bad_input(expected, "'%s' holds no results: it is not a folder", folder);
     else
         bad_input(expected, "'%s' holds no results: there is no 'experiment.yaml' in it", folder);
     free(hint);

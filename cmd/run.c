@@ -88,7 +88,7 @@ static bool check_checkpoint(const struct nl_trial *trial, const char *path)
         return false;
     }
     if (!output.quiet)
-        tell(stderr, "going on from '%s' after %s\n", path, NL_COUNT(steps, "step"));
+        tell(stderr, "resuming from '%s' after %s\n", path, NL_COUNT(steps, "step"));
     return true;
 }
 
@@ -146,7 +146,7 @@ static int run_plan(const struct plan *plan, struct nl_sweep_options *how)
     else if (print_errors(&plan->grid, &result))
         code = EXIT_FAILED;
     else if (result.left)
-        code = stopped(EXIT_INTERRUPTED, keeps_state(&how->runner) ? "stopped; to go on:"
+        code = stopped(EXIT_INTERRUPTED, keeps_state(&how->runner) ? "stopped; to continue:"
                                                                    : "stopped: an unfinished run is kept only with --checkpoint; to start it again:");
     else
         print_result(&result.record[0], how->folder, &plan->grid.trial[0]);

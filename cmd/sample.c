@@ -28,7 +28,7 @@ static bool read_temperature(const char *text, double *out)
 {
     if (nl_number_read(text, out) && isfinite(*out) && *out >= 0)
         return true;
-    bad_input("0 takes the likeliest token each time, 1 draws as the network has it", "'--temperature' must be a number from 0 up, not '%s'", text);
+    bad_input("0 takes the likeliest token each time, 1 draws from the network's distribution", "'--temperature' must be a number from 0 up, not '%s'", text);
     return false;
 }
 
@@ -129,17 +129,17 @@ static int run(const struct command *self, int argc, char **argv)
 
 const struct command command_sample = {
     .name = "sample",
-    .summary = "let a saved language model go on with a text",
+    .summary = "continue a text with a saved language model",
     .usage = "usage: normlab sample MODEL.safetensors [KEY=VALUE ...] [options]\n"
              "\n"
              "Prints the prompt and what a network writes after it, token by token. The network is one that `normlab run --save-final` wrote after\n"
              "training on a text (data.name: text), or a checkpoint of such a training (--checkpoint). The file says which characters it knows; the\n"
-             "text itself is not needed. Of more than data.context tokens it sees the last ones. The same seed gives the same text on every processor.\n"
+             "text itself is not needed. It sees at most the last data.context tokens. The same seed gives the same text on every processor.\n"
              "\n"
              "      --prompt TEXT    what the text begins with (default: a line feed)\n"
              "      --tokens N       tokens to add (default: 500)\n"
-             "      --temperature T  divides the logits: below 1 the likely becomes likelier; 0 takes the likeliest (default: 1)\n"
-             "      --top-k K        draw from the K likeliest tokens alone (default: from all)\n"
+             "      --temperature T  divides the logits: below 1 likely tokens become likelier; 0 takes the likeliest (default: 1)\n"
+             "      --top-k K        draw from the K likeliest tokens only (default: from all)\n"
              "      --seed S         of the draws (default: 1)\n"
              "  -c, --config FILE    the configuration, where the model file has none\n"
              "\n"

@@ -233,7 +233,7 @@ static bool may_be_given(const char *const *word, int words)
 {
     static const struct {
         const char *option, *letter, *instead;
-    } own[] = {{"--time", "-t", "--time stands before --"},
+    } own[] = {{"--time", "-t", "--time goes before --"},
                {"--array", "-a", "--tasks says how many there are"},
                {"--job-name", "-J", "jobs are found by the name of their folder"},
                {"--output", "-o", "what jobs print is in DIR-slurm"}};
@@ -316,7 +316,7 @@ const struct command command_submit = {
              "\n"
              "  -o, --out DIR        results folder (default: results/NAME for NAME.yaml); the shards are in DIR-1ofN and so on, what the jobs\n"
              "                       print is in DIR-slurm\n"
-             "      --tasks N        shards (default: 16). The same command with another N does not find the shards of before\n"
+             "      --tasks N        shards (default: 16). The same command with another N does not find the earlier shards\n"
              "      --time TIME      time limit of a job (default: 1h): 30m, 2h. A task that needs more is queued again a minute before\n"
              "      --gpus N         0 or 1: train on a GPU; each task gets one (default: 0)\n"
              "      --checkpoint-every T   save the state of unfinished trials at this interval (30m, 5epochs; default: 5m)\n"

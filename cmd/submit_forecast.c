@@ -176,7 +176,7 @@ bool submit_forecast(const struct request *request, struct left *left, const int
     double *seconds = NULL;
     if (left->trials && read_or_measure(left, path, todo, &seconds, &err)) {
         free(path);
-        fail("it cannot be told how long trials take: %s", err.text);
+        fail("cannot estimate how long trials take: %s", err.text);
         return false;
     }
     int *shard = nl_shards(&left->plan.grid, seconds, request->tasks);
@@ -188,7 +188,7 @@ bool submit_forecast(const struct request *request, struct left *left, const int
     } else {
         free(path);
         if (left->trials && !output.quiet)
-            tell(stderr, "nobody knows how long trials take (%s): they are dealt out by their cost\n", err.text);
+            tell(stderr, "it is unknown how long trials take (%s): they are distributed by their cost\n", err.text);
     }
     free(shard);
     free(seconds);

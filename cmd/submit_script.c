@@ -95,7 +95,7 @@ int turn_seconds(const struct request *request)
 static void add_tasks(struct nl_text *out, const struct request *request, const struct left *left)
 {
     int tasks = request->tasks;
-    nl_text_add(out, "# %s to train: a shard is a task. One that is begun again goes on from its finished trials and its checkpoints.\ntasks=",
+    nl_text_add(out, "# %s to train: a shard is a task. One that is restarted continues from its finished trials and its checkpoints.\ntasks=",
                 NL_COUNT(left->trials, "trial"));
     add_sbatch(out, request, left->whole, "", "%A_%a.log");
     nl_text_add(out, " <<'TASK'\n#!/bin/bash\n#SBATCH --time=%d --requeue --open-mode=append --array=", request->minutes);
@@ -169,7 +169,7 @@ char *submit_script(const struct request *request, const struct left *left, bool
     if (tasks)
         add_tasks(&out, request, left);
     add_merge(&out, request, left, rounds);
-    nl_text_add(&out, "echo \"submitted: %s$merge, which puts the shards together; to look at:\"\n", tasks ? "$tasks, an array of tasks, and after it " : "");
+    nl_text_add(&out, "echo \"submitted: %s$merge, which puts the shards together; to watch them:\"\n", tasks ? "$tasks, an array of tasks, and after it " : "");
     add_echo(&out, ls, above, "");
     add_echo(&out, "tail", logs, "/*");
     free(ls);

@@ -128,13 +128,13 @@ static int end_stopped(const struct plan *plan, const struct nl_sweep_result *re
 {
     int done = result->trials - result->absent;
     if (result->stop == NL_STOP_TIME)
-        return stopped(EXIT_TIME_IS_UP, "the time is up; done: %d of %s; to go on:", done, NL_COUNT(result->trials, "trial"));
+        return stopped(EXIT_TIME_IS_UP, "the time is up; done: %d of %s; to continue:", done, NL_COUNT(result->trials, "trial"));
     if (result->stop == NL_STOP_ASKED)
-        return stopped(EXIT_INTERRUPTED, "stopped; done: %d of %s; to go on:", done, NL_COUNT(result->trials, "trial"));
+        return stopped(EXIT_INTERRUPTED, "stopped; done: %d of %s; to continue:", done, NL_COUNT(result->trials, "trial"));
     char *label = nl_grid_label(&plan->grid, &plan->grid.trial[failure]);
     fail("stopped at a failure: trial %d (%s) is %s", failure + 1, label, nl_record_status(&result->record[failure]));
     free(label);
-    return stopped(EXIT_FAILED, "done: %d of %s; to go on:", done, NL_COUNT(result->trials, "trial"));
+    return stopped(EXIT_FAILED, "done: %d of %s; to continue:", done, NL_COUNT(result->trials, "trial"));
 }
 
 /* What follows the round, whose trials are all there. */
@@ -256,7 +256,7 @@ static int run_round(struct rounds *rounds, bool *complete)
             code = look_ahead(rounds, result.record);
         *complete = !result.left && !result.absent && (!errors || !nl_has_rounds(rounds->asked));
         if (errors && nl_has_rounds(rounds->asked))
-            code = fail("the next round begins when all trials of this one could be run: the same command tries them again");
+            code = fail("the next round begins once all trials of this one have run: the same command tries them again");
         else if (errors && code == EXIT_DONE)
             code = EXIT_FAILED;
     }
@@ -494,7 +494,7 @@ const struct command command_sweep = {
              "                       with --replace shows them again\n"
              "      --no-plot        draw no pictures\n"
              "  -f, --format F       text (default), md, latex, csv (the table alone), json: answer and table as normlab table prints them\n"
-             "      --fail-if LIST   exit with 1 where the answer is so (several with commas): incomplete (trials are missing), failed (runs\n"
+             "      --fail-if LIST   exit with 1 if the answer is one of (several with commas): incomplete (trials are missing), failed (runs\n"
              "                       failed), contradicted (a claim is not supported), inconclusive (nothing is found)\n"
              "\n"
              "examples:\n"

@@ -64,7 +64,7 @@ static bool read_request(const struct command *self, int argc, char **argv, stru
         out->kind = KIND_GRID;
     if (!out->across || out->kind == KIND_GRID)
         return true;
-    bad_input("--columns KEY makes a grid", "--columns means nothing to a table of '%s'", kinds[out->kind]);
+    bad_input("--columns KEY makes a grid", "--columns does not apply to a table of '%s'", kinds[out->kind]);
     return false;
 }
 
@@ -125,11 +125,11 @@ static int judge(const struct report *report, const struct nl_answer *answer)
     if ((report->fail_if & INCOMPLETE) && answer->missing)
         return fail("--fail-if incomplete: trials missing: %d of %d", answer->missing, answer->planned);
     if ((report->fail_if & FAILED) && answer->failed)
-        return fail("--fail-if failed: runs that failed: %d of %d", answer->failed, answer->planned - answer->missing);
+        return fail("--fail-if failed: failed runs: %d of %d", answer->failed, answer->planned - answer->missing);
     if ((report->fail_if & CONTRADICTED) && contradicted)
         return fail("--fail-if contradicted: claims not supported: %d of %d", contradicted, answer->claims);
     if ((report->fail_if & INCONCLUSIVE) && inconclusive)
-        return answer->claims ? fail("--fail-if inconclusive: claims that are: %d of %d", inconclusive, answer->claims)
+        return answer->claims ? fail("--fail-if inconclusive: inconclusive claims: %d of %d", inconclusive, answer->claims)
                               : fail("--fail-if inconclusive: nothing is claimed");
     return EXIT_DONE;
 }
@@ -151,7 +151,7 @@ int print_report(const struct report *report, const char *name, const char *tabl
         nl_answer_make(&results, experiment, &answer);
         print_sheet(report, &table, report->kind == KIND_TRIALS ? NULL : &answer, path ? strrchr(path, '/') + 1 : name);
         if (report->warns && !output.quiet && results.seeds == 1 && results.cells > 1 && report->kind != KIND_TRIALS)
-            fputs("warning: one seed a cell: no intervals, so these numbers rank nothing; run again with sweep.seeds=5 or more\n", stderr);
+            fputs("warning: one seed per cell: without intervals these numbers rank nothing; run again with sweep.seeds=5 or more\n", stderr);
         code = judge(report, &answer);
         nl_answer_release(&answer);
         free(path);
@@ -190,7 +190,7 @@ const struct command command_table = {
              "                     from 0 to 1, and claims in points\n"
              "  -w, --what T       summary (a row for each cell of the grid; default), grid (methods side by side), trials (every run)\n"
              "  -c, --columns KEY  with grid: the key whose values are the columns (default: norm.kind)\n"
-             "      --fail-if LIST exit with 1 where the answer is so (several with commas): incomplete (trials are missing), failed (runs\n"
+             "      --fail-if LIST exit with 1 if the answer is one of (several with commas): incomplete (trials are missing), failed (runs\n"
              "                     failed), contradicted (a claim is not supported), inconclusive (nothing is found)\n"
              "\n"
              "examples:\n"

@@ -52,12 +52,12 @@ static char *make_folder(void)
 {
     const char *given = getenv("TMPDIR"), *place = given && *given ? given : "/tmp";
     if (paths == MOST_FOLDERS * (NL_TABLES + 1)) {
-        bad_input("name fewer of them", "more than %d results have not come to their end", MOST_FOLDERS);
+        bad_input("name fewer of them", "more than %d results are unfinished", MOST_FOLDERS);
         return NULL;
     }
     char *folder = nl_temporary_folder(place, nl_table_files, NL_TABLES);
     if (!folder) {
-        bad_input("set TMPDIR to a folder for files that are gone at the end", "cannot make a folder in '%s': %s", place, strerror(errno));
+        bad_input("set TMPDIR to a folder for temporary files", "cannot make a folder in '%s': %s", place, strerror(errno));
         return NULL;
     }
     nl_keep(folder);

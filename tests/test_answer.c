@@ -108,7 +108,7 @@ START_TEST(failures_are_neither_improvement_nor_flatness)
     ck_assert(none->effect.lower >= -1.0 && none->effect.upper <= 1.0);
     holds(&made, "  no norm: inconclusive: 7 of 8 runs failed at the largest batch size.\n"); /* and no number that looks like an improvement */
     holds(&made, "  Whether BN degrades more than no norm cannot be said: 7 of 8 runs of no norm failed at the largest batch size.\n");
-    holds(&made, "Failed runs: 7 of 96 (7 diverged, 0 at chance, 0 stopped by an error). A diverged run counts at chance, 90 %.");
+    holds(&made, "Failed runs: 7 of 96 (7 diverged, 0 at chance, 0 ended with an error). A diverged run counts at chance, 90 %.");
     ck_assert_int_eq(claim_of(&made, "BN", "no norm")->verdict, NL_INCONCLUSIVE);
     release(&made);
 

@@ -223,7 +223,7 @@ START_TEST(another_training_is_refused)
     other = configured(cases[0], "train.epochs=5");
     refused(&source, checkpoint, "train.epochs is '4' there and '5' here");
     other = config;
-    refused(&source, final_path, "it is no checkpoint");
+    refused(&source, final_path, "it is not a checkpoint");
     memset(elsewhere.checksum, 'f', 64);
     source.dataset = &elsewhere;
     refused(&source, checkpoint, "the data's sha256 is ");

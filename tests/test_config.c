@@ -423,7 +423,7 @@ START_TEST(combinations_are_checked)
          "      | train.accumulate=5\n"
          "      |                  ^\n"},
         {{"train.accumulate=4", "norm.kind=cbn"},
-         "command line: 'train.accumulate' cannot be with cbn, which has one batch in each step to remember\n"
+         "command line: 'train.accumulate' cannot be combined with cbn, which has one batch in each step to remember\n"
          "      | train.accumulate=4\n"
          "      |                  ^\n"},
         {{"train.accumulate=4", "train.workers=2"},
@@ -431,7 +431,7 @@ START_TEST(combinations_are_checked)
          "      | train.accumulate=4\n"
          "      |                  ^\n"},
         {{"train.accumulate=4", "log.tensors=[fc1]"},
-         "command line: 'train.accumulate' cannot be with 'log.tensors', which shows tensors of a whole batch\n"
+         "command line: 'train.accumulate' cannot be combined with 'log.tensors', which shows tensors of a whole batch\n"
          "      | train.accumulate=4\n"
          "      |                  ^\n"},
         {{"data.sampling=stream"},
@@ -439,15 +439,15 @@ START_TEST(combinations_are_checked)
          "      | data.sampling=stream\n"
          "      |               ^~~~~~\n"},
         {{"data.name=text", "data.sampling=stream", "train.drop_last=false"},
-         "command line: 'data.sampling' stream has whole batches alone: 'train.drop_last' true leaves the last one out\n"
+         "command line: 'data.sampling' stream needs whole batches: 'train.drop_last' true leaves the last one out\n"
          "      | train.drop_last=false\n"
          "      |                 ^~~~~\n"},
         {{"data.name=text", "model.arch=gru", "model.stateful=true"},
-         "command line: 'model.stateful' goes on where the batch before ended: it needs 'data.sampling' stream\n"
+         "command line: 'model.stateful' continues where the batch before ended: it needs 'data.sampling' stream\n"
          "      | model.stateful=true\n"
          "      |                ^~~~\n"},
         {{"data.name=text", "data.sampling=stream", "model.arch=gru", "model.stateful=true", "model.bidirectional=true"},
-         "command line: 'model.stateful' cannot be with 'model.bidirectional', of which one direction begins at the end\n"
+         "command line: 'model.stateful' cannot be combined with 'model.bidirectional', of which one direction begins at the end\n"
          "      | model.stateful=true\n"
          "      |                ^~~~\n"},
         {{"data.name=text", "data.sampling=stream", "model.arch=gru", "model.stateful=true"}, ""},
@@ -468,15 +468,15 @@ START_TEST(combinations_are_checked)
          "      | norm.placement=preact\n"
          "      |                ^~~~~~\n"},
         {{"norm.placement=peri"},
-         "command line: 'norm.placement' peri is of 'model.arch' transformer; of mlp it is before or after\n"
+         "command line: 'norm.placement' peri is for 'model.arch' transformer; for mlp it is before or after\n"
          "      | norm.placement=peri\n"
          "      |                ^~~~\n"},
         {{"model.arch=lstm", "norm.placement=post"},
-         "command line: 'norm.placement' post is of 'model.arch' transformer; of lstm it is auto\n"
+         "command line: 'norm.placement' post is for 'model.arch' transformer; for lstm it is auto\n"
          "      | norm.placement=post\n"
          "      |                ^~~~\n"},
         {{"model.init=gpt2"},
-         "command line: 'model.init' gpt2 is of 'model.arch' transformer: write he, xavier or normal\n"
+         "command line: 'model.init' gpt2 is for 'model.arch' transformer: write he, xavier or normal\n"
          "      | model.init=gpt2\n"
          "      |            ^~~~\n"},
         {{"model.arch=transformer", "norm.placement=deepnorm", "norm.kind=ln", "model.positions=rotary"}, ""},
@@ -496,7 +496,7 @@ START_TEST(combinations_are_checked)
          "      | model.residual=nf\n"
          "      |                ^~\n"},
         {{"model.arch=layers", "model.layers=[{residual: [conv: 4]}, linear: classes]", "model.residual=fixup"},
-         "command line: 'model.residual' fixup is of 'model.arch' resnet; in 'model.layers' a branch is plain or skipinit\n"
+         "command line: 'model.residual' fixup is for 'model.arch' resnet; in 'model.layers' a branch is plain or skipinit\n"
          "      | model.residual=fixup\n"
          "      |                ^~~~~\n"},
         {{"plot.ymin=low"},

@@ -128,7 +128,7 @@ try 0 mnist.txt whole
 requests 1
 printf x >>out/$images # somebody's own, or damaged: not touched
 try 1 mnist.txt whole
-says "'out/$images' is there and is not the published file"
+says "'out/$images' exists and is not the published file"
 requests 0
 echo "whole: fetched, seen to be there, completed; another file is not overwritten"
 
@@ -156,7 +156,7 @@ echo "by a proxy"
 fresh
 try 0 images.txt cut
 right images.txt
-says "the connection broke, at $(((size + 3) / 4)) of $size bytes; going on"
+says "the connection was lost, at $(((size + 3) / 4)) of $size bytes; going on"
 requests 4
 logs "cut $images bytes=$(((size + 3) / 4))-"
 fresh
@@ -246,7 +246,7 @@ kill -INT $client
 code=0
 wait $client || code=$?
 [ $code = 130 ] || fail "exit code $code after Ctrl-C"
-says "stopped; to go on where it was:"
+says "stopped; to resume:"
 says "data fetch mnist --dir out"
 [ ! -e out/$images ] && [ -s out/$images.part ] || fail "the .part is to be kept"
 begin
@@ -304,11 +304,11 @@ for part in cifar-10-batches-bin cifar-10-binary.tar.gz; do # the folder of some
 done
 fresh; mkdir out; ln -s ../precious/data_batch_1.bin out/$images.part
 try 1 images.txt whole
-says "out/$images.part': it is no plain file, but a symbolic link"
+says "out/$images.part': it is not a regular file, but a symbolic link"
 [ "$(ls -A precious) $(cat precious/*)" = "data_batch_1.bin mine" ] || fail "written through a link: $(ls -A precious)"
 fresh; mkdir out; cp precious/data_batch_1.bin out/${images%.gz}; ln -s ../precious/data_batch_1.bin out/$images # files that are in use
 try 1 images.txt whole
-says "'out/$images' is there and is not the published file"
+says "'out/$images' exists and is not the published file"
 requests 0
 rm out/$images
 try 0 images.txt whole
@@ -331,7 +331,7 @@ for ((patience = 1; patience <= 64; patience *= 2)); do
     fresh
     ! { fetch images.txt silent,stall,whole $patience && grep -q "^whole $images bytes=$((size / 2))-$" log; } || break
 done
-says "nothing came for $patience s"
+says "no data for $patience s"
 logs "stall $images -"
 logs "whole $images bytes=$((size / 2))-"
 right images.txt

@@ -287,13 +287,13 @@ START_TEST(what_is_wrong_is_said)
         {"[{layers: [{conv: 2, name: a}], repeat: 2}, linear: classes]", "two layers are called 'a'"},
         {"[{layers: [{layers: [norm], repeat: 100}], repeat: 100}, linear: classes]", "more than 1000 layers"},
         {"[{norm-activation: null, placement: preact}, linear: classes]", "'placement' is before or after: what comes first in a residual the list says"},
-        {"[{residual: [norm], branch: nf}, linear: classes]", "'branch' is plain or skipinit: fixup and nf are of 'model.arch' resnet"},
+        {"[{residual: [norm], branch: nf}, linear: classes]", "'branch' is plain or skipinit: fixup and nf are for 'model.arch' resnet"},
         {"[{layers: [norm], name: null}, linear: classes]", "'name' needs one value"},
         {"[{residual: [norm], shortcut: norm}, linear: classes]", "'shortcut' must be a list of layers"},
         {"[{norm: {eps: 2}}, linear: classes]", "'norm.eps' must be from 0 to 1, not 2"},
         {"[{dropout: all}, linear: classes]", "'model.dropout' must be a number, not 'all'"},
-        {"[{width: 3}, linear: classes]", "this is no layer"},
-        {"[[norm], linear: classes]", "this is no layer"},
+        {"[{width: 3}, linear: classes]", "this is not a layer"},
+        {"[[norm], linear: classes]", "this is not a layer"},
     };
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         struct nl_error err = {""}, hint = {""};

@@ -99,7 +99,7 @@ START_TEST(each_has_a_panel)
     ck_assert_int_eq(count(first, "linestyle 1 dashtype"), 1);
     ck_assert_int_eq(count(first, black), 1);
     ck_assert_int_eq(count(last, black), 0);
-    ck_assert(strstr(caption, "Each panel: in colour the method that it is named after; grey: all others.") != NULL);
+    ck_assert(strstr(caption, "Each panel: its own method in colour, all others in grey.") != NULL);
     ck_assert_msg(strstr(caption, _i ? "Black, dashed: its baseline." : "Black, dashed: no norm, the baseline.") != NULL, "%s", caption);
     ck_assert(strstr(caption, "Drawn alike") == NULL);
     free(first);

@@ -36,7 +36,7 @@ head -n 1 one/metrics.csv | grep -qx 'trial,norm.kind,train.seed,step,tensor,qua
 (cd one && sha256sum --quiet -c SHA256SUMS)
 printf x >>one/metrics.csv
 "$NORMLAB_PROGRAM" verify one >log 2>&1 && fail "a damaged table is good"
-says "metrics.csv' does not fit its checksum"
+says "metrics.csv' does not match its checksum"
 
 # A measurement that a finished trial lacks; those that are there already are not made again.
 sweep --out one log.tensors=norm1,grad:fc?.weight

@@ -231,7 +231,7 @@ START_TEST(a_power_cut_loses_nothing_that_was_promised)
                 char *path = nl_path_join(s.out, tables[i]);
                 struct nl_csv csv;
                 int status = nl_csv_read(path, &csv, NULL);
-                ck_assert_msg(status != NL_BAD, "%d of %d operations, loss %d: '%s' does not fit its checksum", end, logged, (int)loss, tables[i]);
+                ck_assert_msg(status != NL_BAD, "%d of %d operations, loss %d: '%s' does not match its checksum", end, logged, (int)loss, tables[i]);
                 if (status == NL_OK)
                     nl_csv_release(&csv);
                 free(path);

@@ -176,7 +176,7 @@ START_TEST(test_of_another_version)
         {"sed -i '/^# s[eh]a/d; /^made:/,$d' experiment.yaml; touch trials/00000000000000aa.trial", 1,
          "experiment.yaml does not say from what data its trials were made\n"},
         {"sed -i '/^# s[eh]a/d; s/^  groups: 4/  groups: 3/' experiment.yaml; touch trials/00000000000000aa.trial", 1,
-         "norm.groups: 3 -> 4\n'OUT/experiment.yaml' is no legal experiment any more: 3 groups do not divide the 8 channels of model.width; 2 or 4 do\n"},
+         "norm.groups: 3 -> 4\n'OUT/experiment.yaml' is no longer a legal experiment: 3 groups do not divide the 8 channels of model.width; 2 or 4 do\n"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         change(&s, "rm -r trials && cp -r ../all trials && cp ../kept experiment.yaml");

@@ -80,7 +80,7 @@ same killed "killed and started again"
 
 interrupt stopped TERM
 [ $code -eq 130 ]
-grep -q "stopped; done: .* to go on:" stopped.stderr
+grep -q "stopped; done: .* to continue:" stopped.stderr
 grep -q -- "sweep e.yaml train.epochs=$epochs --out stopped --no-plot --quiet -j 2" stopped.stderr
 [ "$(wc -l <stopped/trials.csv)" -gt 3 ]
 sweep stopped -j 1 >/dev/null

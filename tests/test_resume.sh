@@ -70,7 +70,7 @@ killed() { # argument...
         { wait $program || code=$?; } 2>/dev/null # bash says "Killed"
         [ $code -ne 0 ] || return 1
         [ $code -eq "$([ $signal = KILL ] && echo 137 || echo 130)" ] || die "SIG$signal: exit code $code"
-        [ "$1" = sweep ] || [ $i -eq 0 ] || grep -q '^going on from .* after [1-9]' log || die "it does not go on after SIG${signals[i - 1]}"
+        [ "$1" = sweep ] || [ $i -eq 0 ] || grep -q '^resuming from .* after [1-9]' log || die "it does not go on after SIG${signals[i - 1]}"
     done
     # between a trial and its checkpoint a kill leaves the checkpoint of a trial that has ended, which nobody needs
     [ "$1" = run ] || "$NORMLAB_PROGRAM" clean sweep.killed --force >log 2>&1 || die "exit code $? of clean"

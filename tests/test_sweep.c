@@ -38,7 +38,7 @@ START_TEST(test_same_bytes)
         result = sweep(&three, 2);
         nl_sweep_result_release(&result);
         if (round == 0) {
-            char *expected = nl_format("warning: cannot use '%s': it is truncated or damaged (its checksum does not fit); it is set aside as '%s.damaged', "
+            char *expected = nl_format("warning: cannot use '%s': it is truncated or damaged (its checksum does not match); it is set aside as '%s.damaged', "
                                        "and the trial is run again\n6 of 8 trials are done already\n", damaged, damaged);
             ck_assert_str_eq(three.notes.at, expected);
             free(expected);
@@ -119,7 +119,7 @@ START_TEST(test_lock)
     const struct nl_showing showing = showing_of(&s);
     ck_assert_msg(nl_store_open(&first, s.out, &showing, &hidden, &err) == NL_OK, "%s", err.text);
     ck_assert_int_eq(nl_store_open(&second, s.out, &showing, &hidden, &err), NL_FAIL);
-    char *expected = nl_format("cannot work in '%s': another normlab does (process %ld); wait for it or choose another --out", s.out,
+    char *expected = nl_format("cannot work in '%s': another normlab is at work there (process %ld); wait for it or choose another --out", s.out,
                                (long)getpid());
     ck_assert_str_eq(err.text, expected);
     free(expected);

@@ -251,7 +251,7 @@ START_TEST(what_cannot_be_is_said)
         {{"data.name=copy", "data.min_length=20"}, "'data.min_length' 20 is above 'data.length' 8"},
         {{"data.name=adding", "data.length=1"}, "adding needs two numbers at least"},
         {{"data.name=recall", "data.symbols=4"}, "8 pairs need as many keys, and 'data.symbols' is 4"},
-        {{"data.name=digits", "data.as=patches", "data.patch=3"}, "images of 8 x 8 have no whole patches of 3 x 3"},
+        {{"data.name=digits", "data.as=patches", "data.patch=3"}, "images of 8 x 8 cannot be cut into whole patches of 3 x 3"},
         {{"data.name=digits", "data.as=rows", "data.crop=1"}, "'data.crop' is for images, and these data are sequences"},
         {{"data.name=copy", "train.label_noise=0.1"}, "'train.label_noise' is for data with one label a sample, which 'copy' has not"},
         {{"data.name=adding", "train.label_smoothing=0.1"}, "'train.label_smoothing' is for labels, and 'adding' has real targets"},

@@ -136,7 +136,7 @@ static enum download_end judge(CURL *curl, const struct transfer *it, CURLcode c
         return DOWNLOAD_REFUSED;
     }
     if (it->silent) {
-        nl_fail(why, "nothing came for %g s", it->patience);
+        nl_fail(why, "no data for %g s", it->patience);
         return DOWNLOAD_BROKEN;
     }
     switch (code) {
@@ -154,7 +154,7 @@ static enum download_end judge(CURL *curl, const struct transfer *it, CURLcode c
         return DOWNLOAD_REFUSED;
     case CURLE_PARTIAL_FILE:
     case CURLE_RECV_ERROR:
-        nl_fail(why, "the connection broke");
+        nl_fail(why, "the connection was lost");
         return DOWNLOAD_BROKEN;
     default:
         nl_fail(why, "%s", message[0] ? message : lib.curl_easy_strerror(code));

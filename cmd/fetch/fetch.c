@@ -63,7 +63,7 @@ static int check_sum(const char *path, const char *expected, const char *remove,
         return NL_FAIL;
     if (strcmp(hex, expected) != 0)
         return nl_fail(err,
-                       "'%s' is there and is not the published file (its SHA-256 is %.12s..., not %.12s...); remove '%s', or "
+                       "'%s' exists and is not the published file (its SHA-256 is %.12s..., not %.12s...); remove '%s', or "
                        "choose another --dir",
                        path, hex, expected, remove);
     return NL_OK;
@@ -179,7 +179,7 @@ static int check_folder(const char *folder, struct nl_error *err)
     int status = NL_OK;
     if (!text)
         status = nl_fail(err,
-                         "'%s' is there and was not made by data fetch, which cannot tell whether it is whole; remove it, or "
+                         "'%s' exists and was not made by data fetch, which cannot tell whether it is whole; remove it, or "
                          "choose another --dir",
                          folder);
     for (char *line; status == NL_OK && (line = strsep(&rest, "\n")) && *line;) {
@@ -315,7 +315,7 @@ int fetch(const struct remote_set *set, const char *folder, double patience, int
     if (lock < 0)
         status = nl_fail_errno(err, "cannot open '%s'", folder);
     else if (flock(lock, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
-        status = nl_fail(err, "cannot fetch into '%s': another normlab does; wait for it", folder);
+        status = nl_fail(err, "cannot fetch into '%s': another normlab is at work there; wait for it", folder);
     else
         status = fetch_missing(set, folder, patience, fetched, err);
     if (lock >= 0)

@@ -89,7 +89,7 @@ static int take_all(struct target *to, struct archive *from, struct nl_error *er
             continue; /* we make the only folder that is needed */
         if (!name) {
             const char *path = lib.archive_entry_pathname(entry);
-            return nl_fail(err, "cannot unpack '%s': '%s' is no plain file in '%s/'", to->archive, path ? path : "", to->inner);
+            return nl_fail(err, "cannot unpack '%s': '%s' is not a regular file in '%s/'", to->archive, path ? path : "", to->inner);
         }
         if (take_file(to, from, name, err))
             return NL_FAIL;

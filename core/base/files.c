@@ -19,13 +19,13 @@ static int open_to_read(const char *path, bool special, struct stat *info, struc
 {
     int file = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
     if (file < 0 && errno == ENXIO)
-        nl_fail(err, "cannot open '%s': it is no plain file", path);
+        nl_fail(err, "cannot open '%s': it is not a regular file", path);
     else if (file < 0 || fstat(file, info) != 0)
         nl_fail_errno(err, "cannot open '%s'", path);
     else if (S_ISDIR(info->st_mode))
         nl_fail(err, "cannot read '%s': it is a folder", path);
     else if (!S_ISREG(info->st_mode) && !special)
-        nl_fail(err, "cannot read '%s': it is no plain file", path);
+        nl_fail(err, "cannot read '%s': it is not a regular file", path);
     else if (fcntl(file, F_SETFL, O_RDONLY) != 0)
         nl_fail_errno(err, "cannot open '%s'", path);
     else
@@ -92,7 +92,7 @@ int nl_file_open_plain(const char *path, int flags, struct nl_error *err)
     struct stat info;
     int file = open(path, flags | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0666);
     if (file < 0 && (errno == ELOOP || errno == ENXIO)) /* ENXIO: a pipe, or a socket */
-        nl_fail(err, "cannot open '%s': it is no plain file%s", path, errno == ELOOP ? ", but a symbolic link" : "");
+        nl_fail(err, "cannot open '%s': it is not a regular file%s", path, errno == ELOOP ? ", but a symbolic link" : "");
     else if (file < 0)
         nl_fail_errno(err, "cannot open '%s'", path);
     if (file < 0)
@@ -102,7 +102,7 @@ int nl_file_open_plain(const char *path, int flags, struct nl_error *err)
     else if (S_ISREG(info.st_mode))
         return file;
     else
-        nl_fail(err, "cannot open '%s': it is no plain file", path);
+        nl_fail(err, "cannot open '%s': it is not a regular file", path);
     close(file);
     return -1;
 }

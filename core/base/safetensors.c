@@ -423,7 +423,7 @@ static int check_seal(const struct reading *file, const char *bytes, size_t leng
     char hex[NL_HASH_HEX] = "";
     if (found)
         sum_without(bytes, length, (size_t)(found - bytes), hex);
-    return found && strcmp(hex, sum) == 0 ? NL_OK : nl_fail(err, "cannot read '%s': it is damaged (its checksum does not fit)", file->path);
+    return found && strcmp(hex, sum) == 0 ? NL_OK : nl_fail(err, "cannot read '%s': it is damaged (its checksum does not match)", file->path);
 }
 
 int nl_safetensors_read(const char *path, struct nl_tensor_file *out, struct nl_error *err)

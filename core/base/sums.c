@@ -69,7 +69,7 @@ int nl_sums_check(const char *path, const void *bytes, size_t length, struct nl_
         if (!text)
             status = NL_FAIL;
         else if (!has_line(text, line)) {
-            nl_fail(err, "'%s' does not fit its checksum in '%s' (to use it as it is, remove that file)", path, sums);
+            nl_fail(err, "'%s' does not match its checksum in '%s' (to use it as it is, remove that file)", path, sums);
             status = NL_BAD;
         }
         free(line);

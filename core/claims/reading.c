@@ -451,10 +451,10 @@ static void check_side(const struct nl_published_part *part, int side, const str
     for (int k = 0; k < part->cell[side].keys; k++)
         gone = part->cell[side].values[k].count == 0 ? part->cell[side].key[k] : gone;
     if (gone)
-        nl_diagnose(diagnostics, &part->origin, "the command line or quick settings took it away",
-                    "a cell names a '%s' that is not in the sweep any more", gone->name);
+        nl_diagnose(diagnostics, &part->origin, "the command line or quick settings removed it",
+                    "a cell names a '%s' that is no longer in the sweep", gone->name);
     else if (points == 0)
-        nl_diagnose(diagnostics, &part->origin, "sweep.exclude leaves it out", "no run is of the cell {%s}", cell);
+        nl_diagnose(diagnostics, &part->origin, "sweep.exclude leaves it out", "no run is in the cell {%s}", cell);
     else if (twice)
         nl_diagnose(diagnostics, &part->origin, "give a value to each key that varies",
                     "the cell {%s} does not say which of several points it is", cell);

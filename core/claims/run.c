@@ -367,7 +367,7 @@ int nl_claim_run(const char *path, const struct nl_claim_options *options, struc
     if (nl_experiment_load(path, NULL, 0, &experiment, diagnostics))
         return NL_FAIL;
     if (!experiment.published)
-        return nl_fail(err, "'%s' is no claim: it has no section 'claim'", path);
+        return nl_fail(err, "'%s' is not a claim: it has no section 'claim'", path);
     out->name = nl_strdup(experiment.name);
     out->published = experiment.published;
     out->level = experiment.config.plot.level;

@@ -97,11 +97,11 @@ static void check_accumulate(const struct nl_config *config, const struct nl_exp
                     (long long)config->train.accumulate, (long long)config->train.batch);
     for (int i = 0; nl_norms[i]; i++)
         if ((nl_config_norms(config) & 1u << i) && (nl_norms[i]->uses & (NL_USES_WINDOW | NL_USES_HISTORY)))
-            nl_complain(diagnostics, experiment, key, "'%s' cannot be with %s, which has one batch in each step to remember", key, nl_norms[i]->name);
+            nl_complain(diagnostics, experiment, key, "'%s' cannot be combined with %s, which has one batch in each step to remember", key, nl_norms[i]->name);
     if (nl_key_applies(nl_key_find("train.workers"), config))
         nl_complain(diagnostics, experiment, key, "'%s' and 'train.workers' both divide a batch: leave one at 1", key);
     if (config->log.tensors.count > 0)
-        nl_complain(diagnostics, experiment, key, "'%s' cannot be with 'log.tensors', which shows tensors of a whole batch", key);
+        nl_complain(diagnostics, experiment, key, "'%s' cannot be combined with 'log.tensors', which shows tensors of a whole batch", key);
 }
 
 static void check_recurrent(const struct nl_config *config, const struct nl_experiment *experiment, struct nl_diagnostics *diagnostics)
@@ -126,12 +126,12 @@ static void check_stream(const struct nl_config *config, const struct nl_experim
                     nl_data_names[config->data.name]);
     if (streams && !config->train.drop_last)
         nl_complain(diagnostics, experiment, "train.drop_last",
-                    "'data.sampling' stream has whole batches alone: 'train.drop_last' true leaves the last one out");
+                    "'data.sampling' stream needs whole batches: 'train.drop_last' true leaves the last one out");
     if (stateful && !streams)
-        nl_complain(diagnostics, experiment, "model.stateful", "'model.stateful' goes on where the batch before ended: it needs 'data.sampling' stream");
+        nl_complain(diagnostics, experiment, "model.stateful", "'model.stateful' continues where the batch before ended: it needs 'data.sampling' stream");
     if (stateful && config->model.bidirectional)
         nl_complain(diagnostics, experiment, "model.stateful",
-                    "'model.stateful' cannot be with 'model.bidirectional', of which one direction begins at the end");
+                    "'model.stateful' cannot be combined with 'model.bidirectional', of which one direction begins at the end");
 }
 
 static void check_warmup(const struct nl_config *config, const struct nl_experiment *experiment, struct nl_diagnostics *diagnostics)
@@ -160,7 +160,7 @@ void nl_config_check(const struct nl_config *config, const struct nl_experiment 
         nl_complain(diagnostics, experiment, "model.residual", "'model.residual' fixup says how large weights begin, and 'norm.weights' %s says so, too",
                     nl_weight_norm_names[config->norm.weights]);
     if (config->model.arch == NL_LAYERS && config->model.residual > NL_SKIPINIT)
-        nl_complain(diagnostics, experiment, "model.residual", "'model.residual' %s is of 'model.arch' resnet; in 'model.layers' a branch is plain or skipinit",
+        nl_complain(diagnostics, experiment, "model.residual", "'model.residual' %s is for 'model.arch' resnet; in 'model.layers' a branch is plain or skipinit",
                     nl_residual_names[config->model.residual]);
     if (config->model.arch != NL_RESNET && config->model.arch != NL_TRANSFORMER && config->norm.placement == NL_PREACT)
         nl_complain(diagnostics, experiment, "norm.placement", "'norm.placement' cannot be 'preact' without 'model.arch' resnet: before or after");

@@ -11,11 +11,11 @@ static void check_other(const struct nl_config *config, const struct nl_experime
 {
     const char *arch = nl_arch_names[config->model.arch];
     if (is_of_transformer(nl_placement_of(config)))
-        nl_complain(diagnostics, experiment, "norm.placement", "'norm.placement' %s is of 'model.arch' transformer; of %s it is %s",
+        nl_complain(diagnostics, experiment, "norm.placement", "'norm.placement' %s is for 'model.arch' transformer; for %s it is %s",
                     nl_placement_names[config->norm.placement], arch,
                     config->model.arch == NL_RESNET ? "before or preact" : nl_config_is_recurrent(config) ? "auto" : "before or after");
     if (config->model.init == NL_GPT2 || config->model.init == NL_TFIXUP)
-        nl_complain(diagnostics, experiment, "model.init", "'model.init' %s is of 'model.arch' transformer: write he, xavier or normal",
+        nl_complain(diagnostics, experiment, "model.init", "'model.init' %s is for 'model.arch' transformer: write he, xavier or normal",
                     nl_init_names[config->model.init]);
 }
 
@@ -36,7 +36,7 @@ void nl_check_transformer(const struct nl_config *config, const struct nl_experi
         nl_complain(diagnostics, experiment, "norm.depth_scale", "'norm.depth_scale' scales what branches begin with: it needs 'norm.placement' pre, not %s",
                     nl_placement_names[placement]);
     if (config->model.residual > NL_SKIPINIT)
-        nl_complain(diagnostics, experiment, "model.residual", "'model.residual' %s is of 'model.arch' resnet; of a transformer it is plain or skipinit",
+        nl_complain(diagnostics, experiment, "model.residual", "'model.residual' %s is for 'model.arch' resnet; for a transformer it is plain or skipinit",
                     nl_residual_names[config->model.residual]);
     if (placement == NL_DEEPNORM && config->model.init == NL_TFIXUP)
         nl_complain(diagnostics, experiment, "model.init", "'model.init' tfixup and 'norm.placement' deepnorm both say how large weights start");

@@ -42,7 +42,7 @@ const struct nl_key *nl_wanted_key(struct nl_loader *loader, const char *name, c
     const struct nl_key *key = nl_key_of(name);
     if (!key && nl_is_part(name))
         nl_diagnose(loader->diagnostics, at, "name an item and a word of it that takes one value, as in model.layers.stage2.norm.kind or model.layers.3.kernel",
-                    "'%.80s' is no part of 'model.layers' that could be set to one value", name);
+                    "'%.80s' is not a part of 'model.layers' that could be set to one value", name);
     else if (!key)
         nl_report_unknown(loader, at, name, nl_key_nearest(name));
     return key;

@@ -282,7 +282,7 @@ static void add_sweep_definitions(struct nl_text *out)
 {
     add_key_map(out, "axes", "axis.", "a list of values, or a word: bn,gn or 1e-3:1:log:7 (7 values, evenly on the log scale)", "");
     nl_text_add(out, ",\n");
-    add_key_map(out, "point", "", "one value a key", "");
+    add_key_map(out, "point", "", "one value per key", "");
     nl_text_add(out, ",\n");
     struct nl_text beside = {0};
     nl_text_add(&beside, "\n      \"on\": {\"enum\": [\"val_loss\", \"val_error\", \"val_accuracy\"]},\n      \"seeds\": {\"type\": \"integer\", \"minimum\": 1, "

@@ -109,7 +109,7 @@ static void read_value(struct nl_loader *loader, const struct nl_layer_word *wor
     else
         *(int *)out = *(const int64_t *)field == NL_AUTO ? 0 : (int)*(const int64_t *)field;
     if (!strcmp(word->name, "branch") && *(const int *)out > NL_SKIPINIT)
-        nl_diagnose(loader->diagnostics, &value->at, NULL, "'branch' is plain or skipinit: fixup and nf are of 'model.arch' resnet");
+        nl_diagnose(loader->diagnostics, &value->at, NULL, "'branch' is plain or skipinit: fixup and nf are for 'model.arch' resnet");
     if (!strcmp(word->name, "placement") && *(const int *)out != NL_BEFORE && *(const int *)out != NL_AFTER)
         nl_diagnose(loader->diagnostics, &value->at, NULL,
                     "'placement' is before or after: what comes first in a residual the list says");
@@ -190,9 +190,9 @@ static void refuse_item(struct nl_loader *loader, const struct nl_node *node)
         nl_text_add(&hint, "did you mean '%s'?", near);
     }
     if (node->kind == NL_SCALAR)
-        nl_diagnose(loader->diagnostics, &node->at, hint.at, "'%.80s' is no layer", node->text);
+        nl_diagnose(loader->diagnostics, &node->at, hint.at, "'%.80s' is not a layer", node->text);
     else
-        nl_diagnose(loader->diagnostics, &node->at, hint.at, "this is no layer");
+        nl_diagnose(loader->diagnostics, &node->at, hint.at, "this is not a layer");
     nl_text_release(&hint);
 }
 

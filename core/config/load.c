@@ -147,7 +147,7 @@ static void read_file(struct nl_loader *loader, const char *path, const struct n
     out->file[out->files++] = nl_keep_text(path);
     struct nl_node *root = NULL;
     if (depth > MOST_BASES)
-        nl_diagnose(loader->diagnostics, asked_at, NULL, "more than %d base files, one on the other", MOST_BASES);
+        nl_diagnose(loader->diagnostics, asked_at, NULL, "more than %d base files, one on top of the other", MOST_BASES);
     else if (!nl_yaml_read(path, asked_at, &root, loader->diagnostics) && root && !root->blank) {
         file.set_at = nl_alloc((size_t)nl_key_count, sizeof *file.set_at);
         read_base(loader, path, root, &file);

@@ -89,7 +89,7 @@ static const struct nl_key *read_key(struct nl_loader *loader, const struct nl_n
     if (!key)
         return NULL;
     if (!nl_key_is_number(key))
-        nl_diagnose(loader->diagnostics, &value->at, NULL, "'%s' is no number: nothing can be measured along it", key->name);
+        nl_diagnose(loader->diagnostics, &value->at, NULL, "'%s' is not a number: nothing can be measured along it", key->name);
     else if (nl_key_may_vary(loader, key, &value->at))
         return key;
     return NULL;

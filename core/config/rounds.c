@@ -285,7 +285,7 @@ static void check_points(struct nl_loader *loader)
                                 axis->key[other]->name);
             }
             if (!axis)
-                nl_diagnose(loader->diagnostics, &point->origin, NULL, "'sweep.points' names '%s', which is no axis of the grid", point->key[k]->name);
+                nl_diagnose(loader->diagnostics, &point->origin, NULL, "'sweep.points' names '%s', which is not an axis of the grid", point->key[k]->name);
         }
     }
 }

@@ -15,7 +15,7 @@ const struct nl_field nl_sweep_fields[] = {
      "points to leave out: a list of entries; a point is left out if every key of an entry has one of the values there"},
     {"seeds", "integer, 1 to 10000; default 1", "trials of each point, from train.seed on"},
     {"question", "auto, small_batch, lr_tolerance, compare or speed; default auto",
-     "what the sweep is to answer: whether small batches degrade a method, how large a rate it bears, which cells differ, or how many updates they need to plot.target; auto: as plot.kind shows"},
+     "what the sweep is to answer: whether small batches degrade a method, how large a rate it tolerates, which cells differ, or how many updates they need to plot.target; auto: as plot.kind shows"},
     {"baseline", "{norm.kind: none}", "baseline: what the other cells are compared with"},
     {"tune", "{train.lr: 1e-3:1:log:7, on: val_loss, seeds: 3}",
      "keys whose values are chosen on the validation part, for every point of the grid, before the grid is trained; on: val_loss, val_error or "

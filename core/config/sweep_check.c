@@ -134,7 +134,7 @@ static void check_order(struct nl_loader *loader)
             nl_text_add(&kept, "%s%s", kept.length ? ", " : "", name);
         else if (!explained)
             nl_diagnose(loader->diagnostics, at, "name normalizers that the sweep has, as in 'bn, gn, none'",
-                        "'plot.order' names '%.80s', which is no method of the sweep", name);
+                        "'plot.order' names '%.80s', which is not a method of the sweep", name);
     }
     out->config.plot.order = nl_keep_text(kept.at ? kept.at : "");
     nl_text_release(&kept);
@@ -226,7 +226,7 @@ static void check_picture_axis(struct nl_loader *loader, const char *name, char 
         for (int k = 0; k < out->axis[i].keys; k++)
             nl_text_add(&hint, "%s %s", listed++ ? "," : "", out->axis[i].key[k]->name);
     nl_text_add(&hint, "%s", listed ? "" : " there is none");
-    nl_diagnose(loader->diagnostics, at, hint.at, "'%s' is '%.80s', which %s", name, *text, key ? "the sweep does not vary" : "is no such axis");
+    nl_diagnose(loader->diagnostics, at, hint.at, "'%s' is '%.80s', which %s", name, *text, key ? "the sweep does not vary" : "is not a possible axis");
     nl_text_release(&hint);
 }
 

@@ -131,7 +131,7 @@ static int read_real(const struct nl_key *key, const char *text, double *out, st
     if (!nl_number_read(text, &value))
         return wrong_type(key, may_be_auto(key) ? "a number or 'auto'" : "a number", text, err, hint);
     if (nl_number_vanishes(text))
-        return nl_fail(err, "'%s' is too small a number to be told from 0: %.*s", key->name, QUOTED, text);
+        return nl_fail(err, "'%s' is too small to be distinguished from 0: %.*s", key->name, QUOTED, text);
     if (!(value >= key->low && value <= key->high))
         return out_of_range(key, text, err);
     *out = value + 0.0; /* -0 becomes 0: one value, one text */

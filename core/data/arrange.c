@@ -20,7 +20,7 @@ int nl_arranged(struct nl_shape *shape, const struct nl_config *config, struct n
         return NL_OK;
     case NL_AS_PATCHES:
         if (height % side || width % side)
-            return nl_fail(err, "images of %d x %d have no whole patches of %d x %d", height, width, side, side);
+            return nl_fail(err, "images of %d x %d cannot be cut into whole patches of %d x %d", height, width, side, side);
         shape->height = (height / side) * (width / side);
         shape->channels = side * side * channels;
         return NL_OK;

@@ -111,7 +111,7 @@ static int read_image_head(struct part *part, struct nl_shape *shape, struct nl_
     for (int d = 0; d < images->dims; d++) {
         count *= d && images->shape[d] <= LARGEST_SIDE ? images->shape[d] : 1;
         if (images->shape[d] == 0)
-            return nl_fail(err, "cannot use '%s': it holds nothing (its shape has a 0)", path);
+            return nl_fail(err, "cannot use '%s': it is empty (its shape has a 0)", path);
         if (d && (images->shape[d] > LARGEST_SIDE || count > INT32_MAX))
             return nl_fail(err, "cannot use '%s': a sample of it has too many numbers", path);
     }

@@ -72,7 +72,7 @@ static int count_records(const struct layout *layout, struct file *file, struct 
     if (bytes == 0)
         return nl_fail(err, "cannot read '%s': it holds no records", file->path);
     if (bytes % each != 0)
-        return nl_fail(err, "cannot read '%s': %s, which is no whole number of records of %s", file->path, NL_COUNT(bytes, "byte"), NL_COUNT(each, "byte"));
+        return nl_fail(err, "cannot read '%s': %s, which is not a whole number of records of %s", file->path, NL_COUNT(bytes, "byte"), NL_COUNT(each, "byte"));
     if (records > layout->most)
         return nl_fail(err, "cannot read '%s': %s, expected at most %d", file->path, NL_COUNT(records, "record"), layout->most);
     file->records = (int)records;

@@ -271,7 +271,7 @@ static void check_leaks(const struct plan *p)
                name);
     for (int i = 0; batch && i < evals->count && !b->failed; i++)
         if (evals->at[i] == NL_EVAL_BATCH || evals->at[i] == NL_EVAL_ADAPT)
-            refuse(b, "norm.eval", "'norm.eval' %s takes statistics from the text that the model shall predict: in a causal model write running or precise",
+            refuse(b, "norm.eval", "'norm.eval' %s takes statistics from the text that the model is to predict: in a causal model write running or precise",
                    nl_eval_names[evals->at[i]]);
 }
 

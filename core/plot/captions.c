@@ -33,7 +33,7 @@ void nl_caption_means(struct nl_page *page, const struct nl_picture *picture, co
 void nl_caption_diverged(struct nl_page *page, const struct nl_picture *picture, const struct nl_metric_column *metric)
 {
     if (nl_results_runs(picture->results).diverged > 0)
-        nl_caption_add(page, metric->measure.share ? "A diverged run counts at chance." : "A diverged run is in no mean.");
+        nl_caption_add(page, metric->measure.share ? "A diverged run counts at chance." : "A diverged run enters no mean.");
 }
 
 void nl_caption_unseen(struct nl_chart *chart, const char *cut)

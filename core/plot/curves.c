@@ -109,11 +109,11 @@ static void put_caption(struct drawing *d)
     struct nl_page *page = d->page;
     nl_caption_means(page, d->picture, &d->metric, !d->band ? NULL : d->points ? "bars" : "band");
     if (!d->band && d->picture->results->seeds > 1)
-        nl_caption_add(page, "Thin: single seeds, which are too few for a band.");
+        nl_caption_add(page, "Thin lines: single seeds, which are too few for a band.");
     if (strcmp(d->metric.measure.part, "train") == 0)
         nl_caption_add(page, "Training batches as they were seen.");
     if (d->chart.strip.rows > 0)
-        nl_caption_add(page, "Above, ×: where a run diverged or was ended by an error; it is in no mean.");
+        nl_caption_add(page, "Above, ×: a run diverged or ended with an error; it enters no mean.");
     nl_caption_unseen(&d->chart, d->band ? "Bands that reach beyond the y axis are cut." : NULL);
     nl_caption_end(&d->chart);
 }

@@ -196,7 +196,7 @@ static void put_caption(struct drawing *d)
         nl_caption_add(page, "Frame: the best mean of a panel, or all that tie; it need not differ significantly from the others.");
     nl_caption_diverged(page, d->picture, &d->metric);
     if (failed)
-        nl_caption_add(page, "×k: k runs failed (diverged, at chance, or ended by an error).");
+        nl_caption_add(page, "×k: k runs failed (diverged, at chance, or ended with an error).");
     if (hatched)
         nl_caption_add(page, "Hatched: no run has a value.");
     if (gap)

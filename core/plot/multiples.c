@@ -140,7 +140,7 @@ void nl_caption_each(struct nl_chart *chart)
         return;
     }
     int base = common_base(chart, &any);
-    nl_caption_add(chart->page, "Each panel: in colour the method that it is named after; grey: all others.");
+    nl_caption_add(chart->page, "Each panel: its own method in colour, all others in grey.");
     if (any)
         nl_caption_add(chart->page, "Black, dashed: %s%s.", base < 0 ? "its baseline" : chart->arm[base].label, base < 0 ? "" : ", the baseline");
 }

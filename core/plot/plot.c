@@ -87,7 +87,7 @@ static void tell_scripts(const char *plots, struct nl_text *report)
 {
     nl_text_add(
         report,
-        "gnuplot is not installed (Debian package gnuplot-nox), so that '%s' holds no pictures, but the scripts that draw them, here or on another machine: "
+        "gnuplot is not installed (Debian package gnuplot-nox), so that '%s' holds no pictures, only the scripts that draw them, here or on another machine: "
         "gnuplot -e \"format='png'\" NAME.gp (or svg, pdf)\n",
         plots);
 }

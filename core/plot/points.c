@@ -267,13 +267,13 @@ static void put_caption(struct drawing *d, bool seeds)
     if (d->chart.strip.rows == 0 && d->preset->largest)
         nl_caption_add(page, "No run failed.");
     if (d->chart.strip.rows > 0)
-        nl_caption_add(page, "Above: how many runs failed (diverged, at chance, or ended by an error)%s.",
+        nl_caption_add(page, "Above: failed runs (diverged, at chance, or ended with an error)%s.",
                        d->chart.each             ? ", of the panel's method"
                        : d->chart.strip.summed   ? ", of all methods together"
-                       : d->chart.strip.rows > 1 ? ", a row a method as in the legend"
+                       : d->chart.strip.rows > 1 ? ", one row per method as in the legend"
                                                  : "");
     if (d->preset->largest)
-        nl_caption_add(page, "Ring: the largest rate that is usable for half of the seeds (0.95 of the best training accuracy with the same seed).");
+        nl_caption_add(page, "Ring: the largest learning rate usable for half of the seeds (0.95 of the best training accuracy with the same seed).");
     tell_references(d);
     nl_caption_unseen(&d->chart, "Arrows: intervals that reach beyond the y axis.");
     nl_caption_end(&d->chart);
@@ -392,7 +392,7 @@ static int draw_points(const struct nl_picture *picture, const struct preset *pr
 int nl_picture_small_batch(const struct nl_picture *picture, struct nl_page *page, struct nl_error *err)
 {
     static const struct preset preset = {.falls = true, .evaluations = true};
-    return draw_points(picture, &preset, nl_batch_factor(picture->results), "neither train.batch nor norm.stat_batch has several values", page, err);
+    return draw_points(picture, &preset, nl_batch_factor(picture->results), "neither train.batch nor norm.stat_batch has more than one value", page, err);
 }
 
 int nl_picture_lr_tolerance(const struct nl_picture *picture, struct nl_page *page, struct nl_error *err)

@@ -89,12 +89,12 @@ static char *follow(pid_t child, const int *from, struct stream *to, double seco
             if (!why && to[i].failure)
                 why = nl_format("what it printed cannot be read: %s", strerror(to[i].failure));
             if (!why && to[i].text.length > to[i].most)
-                why = nl_format("it printed more than %s, and was killed", nl_bytes_text((double)to[i].most, size));
+                why = nl_format("it printed more than %s and was killed", nl_bytes_text((double)to[i].most, size));
         }
         if (!why && stop && *stop)
             why = nl_strdup("interrupted");
         if (!why && nl_seconds() > until)
-            why = nl_format("it was not done after %g s, and was killed", seconds);
+            why = nl_format("it ran for more than %g s and was killed", seconds);
     }
     kill(-child, SIGKILL);
     while (waitpid(child, state, 0) < 0 && errno == EINTR)

@@ -21,7 +21,7 @@ struct loader {
 /* A run on its way into its cell's series. */
 struct run {
     int trial, seed;
-    bool failed; /* diverged or ended by an error */
+    bool failed; /* diverged or ended with an error */
     const char *eval; /* the statistics that are reported first */
     int last, last_step, window; /* the sighting before (-1: none), and the steps that it is a mean of */
 };

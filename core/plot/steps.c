@@ -112,18 +112,18 @@ static void put_caption(struct drawing *d)
     nl_caption_add(page, "Curves: the share of runs that are not yet at a %s of %g%s%s (product-limit estimate", d->measure.name, config->plot.target,
                    *d->measure.unit ? " " : "", d->measure.unit);
     if (d->band)
-        nl_text_add(&page->caption, "; bands: its %g %% CI, Greenwood's on the log-log scale, from the first run that is there to the last",
+        nl_text_add(&page->caption, "; bands: its %g %% CI, Greenwood's on the log-log scale, from the first run that reaches it to the last",
                     100.0 * config->plot.level);
     nl_text_add(&page->caption, ").");
     if (several && !d->band)
         nl_caption_add(page, d->picture->results->seeds < NL_LEAST_PAIRS ? "The seeds are too few for bands." : "The curves are too many for bands.");
-    nl_caption_add(page, "A run is there from the first evaluation on at which it was (train.eval_every).");
-    nl_caption_add(page, "Marks on the line at 50 %%: medians, where more than half of the runs got there.");
+    nl_caption_add(page, "A run counts from the first evaluation at which it reached the target (train.eval_every).");
+    nl_caption_add(page, "Marks on the line at 50 %%: medians, where more than half of the runs reached the target.");
     if (d->censored > 0)
-        nl_caption_add(page, "+: runs that were never there are censored at the updates they were given (%d of %d; %d diverged).", d->censored, d->runs,
+        nl_caption_add(page, "+: runs that never reached the target are censored at the updates they were given (%d of %d; %d diverged).", d->censored, d->runs,
                        d->diverged);
     if (d->errors > 0)
-        nl_caption_add(page, "Runs that an error ended are left out: %d.", d->errors);
+        nl_caption_add(page, "Runs that ended with an error are left out: %d.", d->errors);
     if (d->chart.y.log)
         nl_caption_add(page, "A share of 0 is not shown on the logarithmic axis.");
     if (d->runs == 0)

@@ -25,7 +25,7 @@ void nl_report_add_unjudged(struct nl_document *document, const struct nl_outcom
 static void add_summary(struct nl_document *document, const struct nl_outcome *outcome, int count)
 {
     static const char *const head[] = {"claim", "outcome", "what the paper says", "source", NULL};
-    nl_document_table(document, "Published claims and what came out here.", 1, head);
+    nl_document_table(document, "Published claims and their outcomes here.", 1, head);
     for (int i = 0; i < count; i++) {
         char *verdict = nl_format("%s%s", nl_outcome_verdict_names[outcome[i].verdict], quick_of(&outcome[i]));
         nl_document_row(document, (const char *const[]){outcome[i].name, verdict, outcome[i].published->says, outcome[i].published->source});
@@ -117,7 +117,7 @@ void nl_report_add_claims(struct nl_document *document, const struct nl_outcome 
                           struct nl_report_figures *figures, const char *command)
 {
     add_summary(document, outcome, count);
-    nl_document_add(document, NL_BLOCK_PARAGRAPH, 0, "What is missing is run, and all is judged anew, by:");
+    nl_document_add(document, NL_BLOCK_PARAGRAPH, 0, "To run what is missing and judge all anew:");
     nl_document_add(document, NL_BLOCK_CODE, 0, "%s", command);
     for (int i = 0; i < count && !(figures->stop && *figures->stop); i++) {
         add_claim(document, &outcome[i]);

@@ -63,7 +63,7 @@ static void add_question(const struct section *s)
         nl_document_add(s->document, NL_BLOCK_PARAGRAPH, 0, "With which methods does the %s get worse as the batch size falls, and by how much?", measure.name);
         break;
     case NL_ASK_LR_TOLERANCE:
-        nl_document_add(s->document, NL_BLOCK_PARAGRAPH, 0, "How large a learning rate does each method bear?");
+        nl_document_add(s->document, NL_BLOCK_PARAGRAPH, 0, "How large a learning rate does each method tolerate?");
         break;
     case NL_ASK_SPEED:
         nl_document_add(s->document, NL_BLOCK_PARAGRAPH, 0, "How many updates does each method need until the %s reaches the target?", measure.name);
@@ -75,7 +75,7 @@ static void add_question(const struct section *s)
     if (baseline)
         nl_document_add(s->document, NL_BLOCK_PARAGRAPH, 0, "The others are compared with the baseline %s.", baseline);
     if (*experiment->config.plot.protocol)
-        nl_document_add(s->document, NL_BLOCK_PARAGRAPH, 0, "Protocol, as the experiment has it: %s.", experiment->config.plot.protocol);
+        nl_document_add(s->document, NL_BLOCK_PARAGRAPH, 0, "Protocol, as the experiment states it: %s.", experiment->config.plot.protocol);
     free(baseline);
 }
 
@@ -189,10 +189,10 @@ static void add_trained(const struct section *s)
     }
     int64_t first = s->experiment->config.train.seed;
     if (s->experiment->seeds == 1)
-        nl_document_add(s->document, NL_BLOCK_ITEM, 0, "Seeds: one trial a cell, train.seed %lld.", (long long)first);
+        nl_document_add(s->document, NL_BLOCK_ITEM, 0, "Seeds: one trial per cell, train.seed %lld.", (long long)first);
     else
         nl_document_add(s->document, NL_BLOCK_ITEM, 0,
-                        "Seeds: %s a cell, train.seed %lld to %lld. The same seed gives every cell the same initial weights and order of samples.",
+                        "Seeds: %s per cell, train.seed %lld to %lld. The same seed gives every cell the same initial weights and order of samples.",
                         NL_COUNT(s->experiment->seeds, "trial"), (long long)first, (long long)(first + s->experiment->seeds - 1));
 }
 
@@ -287,7 +287,7 @@ static int add_same(const struct section *s, struct nl_error *err)
     nl_document_add(s->document, NL_BLOCK_PARAGRAPH, 0, "The grid once more, every point with %s.", values);
     free(values);
     if (!same) {
-        nl_document_add(s->document, NL_BLOCK_WARNING, 0, "Incomplete: this round was not run yet. The sweep's command, again, goes on with it.");
+        nl_document_add(s->document, NL_BLOCK_WARNING, 0, "Incomplete: this round has not run yet. The sweep's command runs it.");
         return NL_OK;
     }
     struct nl_results results;
@@ -315,13 +315,13 @@ static int add_rounds(const struct section *s, struct nl_error *err)
         struct nl_error why = {{0}};
         if (!rounds->tunes || add_tuning(s, &why)) {
             nl_document_add(s->document, NL_BLOCK_PARAGRAPH, 0,
-                            "Chosen, as experiment.yaml has it%s%s:", *why.text ? "; the tuning round cannot be looked at: " : "", why.text);
+                            "Chosen, as experiment.yaml states it%s%s:", *why.text ? "; the tuning round cannot be read: " : "", why.text);
             add_choices(s);
         }
     }
     add_points(s);
     if (rounds->first_seeds)
-        nl_document_add(s->document, NL_BLOCK_PARAGRAPH, 0, "A first stage of %s decided that there are %d, for intervals of at most %g to each side.",
+        nl_document_add(s->document, NL_BLOCK_PARAGRAPH, 0, "A first stage of %s decided on %d, for intervals of at most %g to each side.",
                         NL_COUNT(rounds->first_seeds, "seed"), s->experiment->seeds, rounds->half_width);
     return add_same(s, err);
 }
@@ -361,7 +361,7 @@ static void add_failures(const struct section *s)
         nl_document_add(s->document, NL_BLOCK_PARAGRAPH, 0, "None of %s failed.", NL_COUNT(s->answer->planned - s->answer->missing, "run"));
         return;
     }
-    char *caption = nl_format("%d of %s failed: they diverged, ended at chance, or were stopped by an error.", s->answer->failed,
+    char *caption = nl_format("%d of %s failed: they diverged, ended at chance, or ended with an error.", s->answer->failed,
                               NL_COUNT(s->answer->planned - s->answer->missing, "run"));
     nl_document_table(s->document, caption, 1, head);
     free(caption);

@@ -156,7 +156,7 @@ char *nl_svg_element(const char *svg, size_t length, const char *prefix, const c
         nl_fail(err, "line %lu: %s", (unsigned long)XML_GetCurrentLineNumber(filter.parser), XML_ErrorString(XML_GetErrorCode(filter.parser)));
         nl_text_release(&filter.out);
     } else if (!filter.out.length) {
-        nl_fail(err, "it is no SVG");
+        nl_fail(err, "it is not SVG");
     }
     XML_ParserFree(filter.parser);
     return filter.out.at;

@@ -64,7 +64,7 @@ int nl_report_begin(const char *folder, struct nl_error *err)
     if (is_ours(folder, names[0]))
         return NL_OK;
     struct nl_document document;
-    nl_document_begin(&document, "A report that is not written yet", false);
+    nl_document_begin(&document, "An unfinished report", false);
     nl_document_add(&document, NL_BLOCK_WARNING, 0, "It is being written, or was stopped before its end: the same command writes it.");
     char *page = nl_document_html(&document);
     int status = write_file(folder, names[0], page, err);

@@ -59,7 +59,7 @@ void nl_say_effect(struct nl_text *out, const struct nl_claim *claim, double lev
 /* ", p = 0.012, 8 pairs" ("p = 0.012 (equivalence)" of being the same), then failed runs where there are any: "; failed runs: 3 of 8 at 2, 0 of 8 at 64".
  * names: of the sides; NULL: "with BN", "with no norm", as the claim calls them. */
 void nl_say_proof(struct nl_text *out, const struct nl_claim *claim, const char *const names[2]);
-/* "Failed runs: 3 of 40 (1 diverged, 2 at chance, 0 stopped by an error)." */
+/* "Failed runs: 3 of 40 (1 diverged, 2 at chance, 0 ended with an error)." */
 void nl_say_failures(struct nl_text *out, const struct nl_failures *failures);
 void nl_say_p(struct nl_text *out, double p); /* "p < 0.001", "p = 0.012" */
 /* "12.3" of a share in percent, "0.0123" of a loss. */

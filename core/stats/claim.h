@@ -83,7 +83,7 @@ struct nl_claim {
 /* Judges all claims of an answer as one family. Returns how many tests it holds. */
 int nl_claims_judge(struct nl_claim *claim, int count, double level);
 
-/* Where a trial of these cells is missing or was stopped by an error, that is the claim's obstacle. */
+/* Where a trial of these cells is missing or ended with an error, that is the claim's obstacle. */
 void nl_claim_need_cells(struct nl_claim *claim, const struct nl_cell *const *cell, int count);
 /* Where nothing else is in the way: of so many pairs too many have both values at 0 (at_end[0]), or both at 1, for a change to be seen. */
 void nl_claim_need_room(struct nl_claim *claim, const int at_end[2], int pairs);

@@ -72,7 +72,7 @@ static int parse(struct nl_csv *csv, struct nl_error *err)
             if (!field)
                 return nl_bad(err, "%s:%d: a quote is misplaced or not closed", csv->path, first);
             if (!prints(field))
-                return nl_bad(err, "%s:%d: a field holds control characters, or is no UTF-8", csv->path, first);
+                return nl_bad(err, "%s:%d: a field holds control characters, or is not UTF-8", csv->path, first);
             if (end == '\0')
                 return nl_bad(err, "%s:%d: the last line is cut off", csv->path, first);
             NL_GROW(csv->field, fields, capacity);
@@ -117,7 +117,7 @@ int nl_csv_read(const char *path, struct nl_csv *out, struct nl_error *err)
     if (status == NL_OK && strlen(text) == length)
         return nl_csv_parse(path, text, out, err);
     free(text);
-    return status ? status : nl_bad(err, "'%s' is no text: it holds a zero byte", path);
+    return status ? status : nl_bad(err, "'%s' is not a text: it holds a zero byte", path);
 }
 
 void nl_csv_release(struct nl_csv *csv)
@@ -158,7 +158,7 @@ int nl_csv_number(const struct nl_csv *csv, int row, int column, double *out, st
     char *end;
     *out = nl_double_read(field, &end);
     if (*end != '\0')
-        return nl_bad(err, "%s:%d: '%s' in column '%s' is no number", csv->path, csv->line[row], field,
+        return nl_bad(err, "%s:%d: '%s' in column '%s' is not a number", csv->path, csv->line[row], field,
                        csv->name[column]);
     return NL_OK;
 }

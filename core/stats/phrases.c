@@ -77,7 +77,7 @@ void nl_say_proof(struct nl_text *out, const struct nl_claim *claim, const char 
 void nl_say_failures(struct nl_text *out, const struct nl_failures *failures)
 {
     if (failures->failed)
-        nl_text_add(out, "Failed runs: %d of %d (%d diverged, %d at chance, %d stopped by an error).", failures->failed, failures->runs, failures->diverged,
+        nl_text_add(out, "Failed runs: %d of %d (%d diverged, %d at chance, %d ended with an error).", failures->failed, failures->runs, failures->diverged,
                     failures->dead, failures->failed - failures->diverged - failures->dead);
     else
         nl_text_add(out, "Failed runs: none of %d.", failures->runs);

@@ -552,7 +552,7 @@ void nl_ask_batch(struct nl_answer *answer, const struct nl_results *results, co
     q.metric = nl_metric_column(results, nl_metric_names[experiment->config.plot.metric]);
     if (factor < 0 || q.metric.column < 0) {
         nl_text_add(&answer->headline, "Small-batch degradation cannot be judged: %s.\n",
-                    factor < 0 ? "neither train.batch nor norm.stat_batch has several values" : "the metric was not evaluated");
+                    factor < 0 ? "neither train.batch nor norm.stat_batch has more than one value" : "the metric was not evaluated");
         return;
     }
     q.rule = nl_rule_for(experiment, q.metric.measure.step);

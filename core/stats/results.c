@@ -53,7 +53,7 @@ static int find_factors(struct nl_results *results, int *seed, struct nl_error *
             continue;
         const struct nl_key *key = nl_key_of(csv->name[column]);
         if (!key)
-            return nl_fail(err, "%s:1: column '%s' is no key of a configuration: the file was written by another version",
+            return nl_fail(err, "%s:1: column '%s' is not a key of a configuration: the file was written by another version",
                            csv->path, csv->name[column]);
         add_factor(results, key, column);
     }

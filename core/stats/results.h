@@ -31,7 +31,7 @@ struct nl_cell {
     int *row;   /* [seeds]: row of the table, or -1: no such trial */
     int planned; /* trials that the experiment asks for */
     int trials;  /* that are there; of these */
-    int failed, diverged, dead; /* failed: diverged, dead, or ended by an error. dead is at chance: within 5 points of it on the training part */
+    int failed, diverged, dead; /* failed: diverged, dead, or ended with an error. dead is at chance: within 5 points of it on the training part */
 };
 
 struct nl_results {
@@ -130,7 +130,7 @@ struct nl_metric_column nl_metric_column(const struct nl_results *results, const
 double nl_metric_chance(const struct nl_results *results, const struct nl_measure *measure);
 
 /* out[seeds]: the cell's values, one entry a seed. A diverged run counts at chance; of a loss, which has none, it is NaN. NaN also where
- * there is no trial, it was not evaluated, or it was stopped by an error. A NULL cell is all NaN. */
+ * there is no trial, it was not evaluated, or it ended with an error. A NULL cell is all NaN. */
 void nl_cell_values(const struct nl_results *results, const struct nl_cell *cell, const struct nl_metric_column *metric, double *out);
 
 /* The mean of a cell as tables and pictures show it, with plot.interval and plot.level. Without an interval where

@@ -204,10 +204,10 @@ int nl_table_summary(const struct nl_results *results, const struct nl_experimen
     if (chosen)
         nl_text_add(
             &caption,
-            " %s was chosen for each row by %s of other seeds, without the test part; (edge): the least or the largest of the values that were tried, so that a better one may lie beyond.",
+            " %s was chosen for each row by %s of other seeds, without the test part; (edge): the smallest or the largest of the values tried, so that a better one may lie beyond.",
             chosen == 1 ? "The value before the metric" : "What stands before the metric", nl_metric_names[rounds->tune_on]);
     if (failed)
-        nl_text_add(&caption, " Failed: diverged, at chance, or stopped by an error, with the exact %g %% CI of the share.",
+        nl_text_add(&caption, " Failed: diverged, at chance, or ended with an error, with the exact %g %% CI of the share.",
                     100.0 * experiment->config.plot.level);
     add_best_caption(&caption, &m, "normalizer at this point");
     nl_table_leaks_caption(&m, &caption);

@@ -112,7 +112,7 @@ void nl_table_mean_caption(const struct nl_table_builder *m, struct nl_text *out
         nl_text_add(out, "INCOMPLETE: trials missing: %d of %d. ", results->missing, results->planned);
     nl_table_caption_over(m, out, runs.least, runs.most);
     if (runs.diverged > 0)
-        nl_text_add(out, m->measure.share ? " A diverged run counts at chance." : " A diverged run is in no mean.");
+        nl_text_add(out, m->measure.share ? " A diverged run counts at chance." : " A diverged run enters no mean.");
 }
 
 void nl_table_caption_over(const struct nl_table_builder *m, struct nl_text *out, int least, int most)

@@ -118,7 +118,7 @@ static bool say_single(const struct lint_context *s, struct nl_text *what, bool 
     const struct nl_norm *norm = node ? ((const struct nl_normalize *)node->arguments)->norm : NULL;
     if (node)
         nl_text_add(what, "%s has sets of one element in '%s'%s: %s", norm->name, node->name, where,
-                    norm->centers ? "each element minus its own mean is 0, so the layers after it learn nothing of the input"
+                    norm->centers ? "each element minus its own mean is 0, so the layers after it learn nothing about the input"
                                   : "only the sign of each element is left");
     return node != NULL;
 }
@@ -152,7 +152,7 @@ static bool wide_group(const struct lint_context *s, struct nl_text *what)
         if (!whitening || elements > width)
             continue;
         nl_text_add(what,
-                    "%s whitens groups of %s in '%s' by %s a channel: their covariance has no inverse, and norm.eps "
+                    "%s whitens groups of %s in '%s' by %s a channel: their covariance is singular, and norm.eps "
                     "decides in %s",
                     whitening->set.norm->name, NL_COUNT(whole(width), "channel"), node->name, NL_COUNT(whole(elements), "element"), 
                     NL_COUNT(width - elements + 1, "direction"));
@@ -231,7 +231,7 @@ static bool lag(const struct lint_context *s, struct nl_text *what)
     double left = pow(1.0 - momentum, (double)steps);
     if (!(left > 0.01))
         return false;
-    nl_text_add(what, "after %s, %.0f %% of the running statistics is still what they began as (mean 0, variance 1): (1 - %g)^%lld",
+    nl_text_add(what, "after %s, %.0f %% of the running statistics is still their initial value (mean 0, variance 1): (1 - %g)^%lld",
                 NL_COUNT(whole(steps), "step"), 100 * left, momentum, whole(steps));
     return true;
 }
@@ -259,7 +259,7 @@ static bool running_in_training(const struct lint_context *s, struct nl_text *wh
     if (!s->norm->tracks || as_published || (s->norm->uses & (NL_USES_HISTORY | NL_USES_WINDOW | NL_USES_WHITENING | NL_USES_NEWTON)) ||
         s->config->norm.statistics != NL_OF_RUNNING)
         return false;
-    nl_text_add(what, "a step does not see that it moves the statistics, and may grow what they take away again (Ioffe and Szegedy 2015, section 2)");
+    nl_text_add(what, "a step ignores that it moves the statistics, and may grow what they remove again (Ioffe and Szegedy 2015, section 2)");
     return true;
 }
 
@@ -386,7 +386,7 @@ static bool one_rate(const struct lint_context *s, struct nl_text *what)
         low = batch < low ? batch : low;
         high = batch > high ? batch : high;
     }
-    nl_text_add(what, "batches from %lld to %lld share one learning rate: the batch size then changes every method, also without a normalizer", whole(low),
+    nl_text_add(what, "batches from %lld to %lld share one learning rate: the batch size then affects every method, even without a normalizer", whole(low),
                 whole(high));
     return true;
 }
@@ -466,7 +466,7 @@ static bool both_lengths(const struct lint_context *s, struct nl_text *what)
     nl_config_defaults(&defaults);
     if (s->config->train.steps == NL_AUTO || steps < 0 || epochs < steps || s->config->train.epochs == defaults.train.epochs)
         return false;
-    nl_text_add(what, "train.steps %lld decides how long is trained, and train.epochs %lld does not count", whole(s->config->train.steps),
+    nl_text_add(what, "training ends after train.steps (%lld), and train.epochs (%lld) is ignored", whole(s->config->train.steps),
                 whole(s->config->train.epochs));
     return true;
 }

@@ -39,7 +39,7 @@ bool nl_lint_normalized_fixup(const struct lint_context *s, struct nl_text *what
 {
     if (s->config->model.arch != NL_RESNET || s->config->model.residual != NL_FIXUP || nl_norm_is_none(s->norm))
         return false;
-    nl_text_add(what, "fixup is made for networks without normalizers, and norm.kind is %s: it takes the small scale of a branch's first weights away again",
+    nl_text_add(what, "fixup is made for networks without normalizers, and norm.kind is %s: it undoes the small scale of a branch's first weights",
                 s->norm->name);
     return true;
 }

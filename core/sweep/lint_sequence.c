@@ -13,7 +13,7 @@ bool nl_lint_cold_post(const struct lint_context *s, struct nl_text *what)
     if (config->model.arch != NL_TRANSFORMER || nl_placement_of(config) != NL_POST || nl_norm_is_none(s->norm) || config->model.depth < DEEP_POST || warms_up)
         return false;
     nl_text_add(what,
-                "%s with placement post and no warm-up: gradients are largest near the output at the start, and training may not get away from chance",
+                "%s with placement post and no warm-up: gradients are largest near the output at the start, and training may stay at chance",
                 NL_COUNT(config->model.depth, "block"));
     return true;
 }
@@ -31,6 +31,6 @@ bool nl_lint_seen_label(const struct lint_context *s, struct nl_text *what)
     const struct nl_data_facts facts = nl_data_facts(s->config);
     if (s->config->model.arch != NL_TRANSFORMER || facts.tokens == 0 || nl_is_causal(s->config, &facts.shape))
         return false;
-    nl_text_add(what, "model.causal off shows each position the next token, which it shall predict");
+    nl_text_add(what, "model.causal off shows each position the next token, which it is to predict");
     return true;
 }

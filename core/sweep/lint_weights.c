@@ -68,7 +68,7 @@ bool nl_lint_depthwise_matrix(const struct lint_context *s, struct nl_text *what
         const struct nl_graph_node *maker = builder_of(s, i);
         if (!maker || maker->operation != &nl_spectral_norm_operation || s->graph.node[i].operation != &nl_depthwise_conv_operation)
             continue;
-        nl_text_add(what, "the outputs of the depthwise '%s' see a channel each: the singular values of its weight as one matrix say nothing of it",
+        nl_text_add(what, "the outputs of the depthwise '%s' see one channel each: the singular values of its weight as one matrix say nothing about it",
                     s->graph.node[i].name);
         nl_lint_place(s, i);
         return true;

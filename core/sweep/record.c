@@ -227,7 +227,7 @@ int nl_record_parse(struct nl_record *record, const char *text, size_t length, c
     *record = (struct nl_record){0};
     size_t sealed;
     if (nl_seal_check(text, length, "", &sealed) || sealed == length || sealed < strlen(head) || strlen(text) != length)
-        return nl_fail(err, "it is truncated or damaged (its checksum does not fit)");
+        return nl_fail(err, "it is truncated or damaged (its checksum does not match)");
     if (strncmp(text, head, strlen(head)) != 0)
         return nl_fail(err, "another version of normlab wrote it");
     struct nl_text copy = {0};

@@ -82,7 +82,7 @@ static int start_workers(struct nl_runner *runner)
         nl_runner_stop(runner, NL_STOP_FAILURE);
         runner->broken = true;
         nl_fail(&runner->err, "cannot start worker %d of %d: %s; try a smaller -j", started + 1, workers,
-                code == EAGAIN ? "there is no memory for its thread, or no thread more is allowed" : strerror(code));
+                code == EAGAIN ? "there is no memory for its thread, or no more threads are allowed" : strerror(code));
     }
     pthread_mutex_unlock(&runner->lock);
     return started;

@@ -96,7 +96,7 @@ int nl_store_grid(const char *folder, const struct nl_experiment *experiment, st
     struct nl_diagnostics diagnostics = {0};
     int status = nl_grid_make(experiment, out, &diagnostics);
     if (status) {
-        nl_fail(err, "'%s/experiment.yaml' is no legal experiment any more: %s", folder, diagnostics.at[0].message);
+        nl_fail(err, "'%s/experiment.yaml' is no longer a legal experiment: %s", folder, diagnostics.at[0].message);
         nl_grid_release(out);
     }
     nl_diagnostics_release(&diagnostics);
@@ -154,7 +154,7 @@ static int take_lock(struct nl_store *store, struct nl_error *err)
         bool elsewhere = *machine && strcmp(machine, name_machine(here)) != 0;
         char *who = process ? nl_format(" (process %ld%s%s)", process, elsewhere ? " on " : "", elsewhere ? machine : "") : nl_strdup("");
         if (got >= 0)
-            status = nl_fail(err, "cannot work in '%s': another normlab does%s; wait for it or choose another --out", store->folder, who);
+            status = nl_fail(err, "cannot work in '%s': another normlab is at work there%s; wait for it or choose another --out", store->folder, who);
         else
             status = nl_fail_errno(err, "cannot lock '%s'", path);
         free(who);
@@ -179,7 +179,7 @@ char *nl_store_misfit(const struct nl_store *store, const struct nl_datasets *da
     return nl_format("warning: %s; what does not fit is run again", err.text);
 }
 
-/* NULL: it is no folder, or a link to one. */
+/* NULL: it is not a folder, or a link to one. */
 static DIR *open_folder(const char *path)
 {
     int file = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);

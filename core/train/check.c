@@ -47,7 +47,7 @@ static void check_workers(const struct nl_graph *graph, const struct nl_config *
     if (!nl_key_applies(nl_key_find("train.workers"), config))
         return;
     if (batch % workers != 0) {
-        nl_complain(diagnostics, experiment, "train.workers", "%s have no equal parts of a batch of %lld (train.batch)", NL_COUNT(workers, "worker"), batch);
+        nl_complain(diagnostics, experiment, "train.workers", "%s do not divide a batch of %lld (train.batch)", NL_COUNT(workers, "worker"), batch);
         return;
     }
     if (!config->train.drop_last && samples % batch != 0)
@@ -59,7 +59,7 @@ static void check_workers(const struct nl_graph *graph, const struct nl_config *
             nl_complain(diagnostics, experiment, "norm.sync", "'norm.sync' has statistics of the whole batch, and 'norm.stat_batch' those of %s",
                         NL_COUNT(slice, "sample"));
         else if (slice > 0 && part % slice != 0)
-            nl_complain(diagnostics, experiment, "norm.stat_batch", "%s are no slices of a worker's %lld ('train.batch' by 'train.workers')", NL_COUNT(slice, "sample"),
+            nl_complain(diagnostics, experiment, "norm.stat_batch", "%s do not divide a worker's %lld ('train.batch' by 'train.workers')", NL_COUNT(slice, "sample"),
                         part);
         if (slice > 0 && (config->norm.sync || part % slice != 0))
             return;

@@ -150,7 +150,7 @@ static int compare_source(const struct nl_tensor_file *file, const struct nl_sou
     }
     if (differences.count > DIFFERENCES_SHOWN)
         nl_text_add(&differences.text, "; and %d more", differences.count - DIFFERENCES_SHOWN);
-    int status = differences.count ? nl_fail(err, "cannot go on from '%s': it is of another training: %s", path, differences.text.at) : NL_OK;
+    int status = differences.count ? nl_fail(err, "cannot resume from '%s': it is of another training: %s", path, differences.text.at) : NL_OK;
     nl_text_release(&differences.text);
     return status;
 }
@@ -188,13 +188,13 @@ static int read_checkpoint(const struct nl_source *source, const char *path, str
     const struct nl_tensor_file_entry *counts = find(file, "training.counts", NL_I64, COUNTS, 0), *curve = find(file, "training.curve", NL_F64, 0, COLUMNS);
     const struct nl_tensor_file_entry *metrics = find(file, "training.metrics", NL_F64, 0, METRIC_COLUMNS);
     if (!file->sealed)
-        status = nl_fail(err, "cannot go on from '%s': it has no checksum (another program or an earlier version of normlab wrote it)", path);
+        status = nl_fail(err, "cannot resume from '%s': it has no checksum (another program or an earlier version of normlab wrote it)", path);
     else if (!counts || !curve || !find(file, "training.sums", NL_F64, SUMS, 0) || (source->config->log.tensors.count > 0 && !metrics))
-        status = nl_fail(err, "cannot go on from '%s': it is no checkpoint", path);
+        status = nl_fail(err, "cannot resume from '%s': it is not a checkpoint", path);
     else if (compare_source(file, source, path, err))
         status = NL_FAIL;
     else if (!is_sound(source->config, counts, curve, metrics))
-        status = nl_fail(err, "cannot go on from '%s': it is damaged", path);
+        status = nl_fail(err, "cannot resume from '%s': it is damaged", path);
     if (status)
         nl_safetensors_release(file);
     return status ? NL_BAD : NL_OK;
@@ -247,7 +247,7 @@ static int get_reals(const struct nl_plan *plan, const struct nl_tensor_file *fi
     if (!state)
         return NL_OK;
     if (!entry)
-        return nl_fail(err, "cannot go on from '%s': its '%s' does not fit", path, name);
+        return nl_fail(err, "cannot resume from '%s': its '%s' does not fit", path, name);
     plan->backend->upload(state, entry->data, count * real);
     return NL_OK;
 }

@@ -31,7 +31,7 @@ int nl_checkpoint_save(const struct nl_plan *plan, int replica, const struct nl_
 int nl_checkpoint_load(const struct nl_plan *plan, int replica, const struct nl_source *source, const char *path, struct nl_trial_progress *progress,
                        struct nl_trial_result *result, struct nl_error *err);
 
-/* Whether this training can go on from the file; *steps: done in it. NL_FAIL: it cannot be read; NL_BAD: it is no checkpoint, is damaged, or
+/* Whether this training can go on from the file; *steps: done in it. NL_FAIL: it cannot be read; NL_BAD: it is not a checkpoint, is damaged, or
  * is of another training: err names the keys that differ. */
 int nl_checkpoint_check(const struct nl_source *source, const char *path, int64_t *steps, struct nl_error *err);
 

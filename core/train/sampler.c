@@ -27,9 +27,9 @@ int nl_sampler_alphabet(const struct nl_config *config, const struct nl_tensor_f
 {
     const char *codes = nl_safetensors_metadata(file, "alphabet");
     if (config->data.name == NL_NPY)
-        return nl_fail(err, "'%s' learned your own files (data.name: npy), which do not say for what text their numbers stand", path);
+        return nl_fail(err, "'%s' learned your own files (data.name: npy), which do not say what text their ids stand for", path);
     if (config->data.name != NL_TEXT)
-        return nl_fail(err, "'%s' is no language model: it learned %s (data.name)", path, nl_data_names[config->data.name]);
+        return nl_fail(err, "'%s' is not a language model: it learned %s (data.name)", path, nl_data_names[config->data.name]);
     if (config->data.unit == NL_UNIT_BYTE)
         return nl_alphabet_of("", 0, true, out, err);
     struct nl_text text = {0};
@@ -38,7 +38,7 @@ int nl_sampler_alphabet(const struct nl_config *config, const struct nl_tensor_f
         unsigned long code = strtoul(at, &end, 10);
         if (end == at || code > 0x10ffff) {
             nl_text_release(&text);
-            return nl_fail(err, "'%s' is damaged: its 'alphabet' is no list of characters", path);
+            return nl_fail(err, "'%s' is damaged: its 'alphabet' is not a list of characters", path);
         }
         nl_text_add_code(&text, (uint32_t)code);
     }
@@ -120,7 +120,7 @@ static int check_ahead(const struct nl_sampler *s, const char *path, struct nl_e
     if (status == NL_OK)
         status = predict(s, 0, logits + vocabulary, err);
     if (status == NL_OK && memcmp(logits, logits + vocabulary, (size_t)vocabulary * sizeof *logits) != 0)
-        status = nl_fail(err, "'%s' cannot go on with a text: at each position it has seen what comes after", path);
+        status = nl_fail(err, "'%s' cannot continue a text: each of its positions sees later ones", path);
     free(logits);
     return status;
 }

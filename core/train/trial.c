@@ -289,7 +289,7 @@ static int resume(struct nl_training *c, struct nl_error *err)
         if (path && !nl_file_is_missing(path) && nl_checkpoint_load(&c->plan, i, &r->source, path, &r->now, r->result, err))
             return NL_FAIL;
         if (r->result->steps != c->replica[0].result->steps)
-            return nl_fail(err, "cannot go on from '%s': it is not as far as others that train with it", path ? path : "");
+            return nl_fail(err, "cannot resume from '%s': it is not as far as others that train with it", path ? path : "");
     }
     int64_t steps = c->kept_step = c->replica[0].result->steps;
     int64_t per_epoch = c->step_counts.steps_per_epoch;
