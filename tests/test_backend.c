@@ -79,6 +79,36 @@ START_TEST(scalars_work_in_place)
 }
 END_TEST
 
+/* A NaN is the largest of a window wherever it stands, and gets the gradient; so does the first of two. */
+START_TEST(a_nan_is_not_hidden_by_pooling)
+{
+    enum { CHANNELS = 19 }; /* more than a vector, and a rest */
+    const struct spec spec = {"max-pool", MAX_POOL, .samples = 1, .height = 2, .width = 2, .channels = CHANNELS};
+    for (int b = 0; nl_backends[b]; b++)
+        for (int nans = 1; nans < 16; nans++) { /* bit by bit, the places that are NaN */
+            struct probe p = probe_make(nl_backends[b], 1, spec);
+            int first = 0;
+            while (!(nans >> first & 1))
+                first++;
+            probe_fill(&p, 0, 5);
+            for (size_t i = 0; i < 4 * CHANNELS; i++)
+                if (nans >> i / CHANNELS & 1)
+                    image_set_real(&p.image, 0, p.input[0].value, i, NAN);
+            probe_forward(&p);
+            probe_backward(&p);
+            for (size_t c = 0; c < CHANNELS; c++)
+                ck_assert_msg(isnan(image_real(&p.image, 0, p.y, c)), "%s, places %x: channel %zu is %g", nl_backends[b]->name, (unsigned)nans, c,
+                              image_real(&p.image, 0, p.y, c));
+            for (size_t i = 0; i < 4 * CHANNELS; i++) {
+                double expected = i / CHANNELS == (size_t)first ? image_real(&p.image, 0, p.dy, i % CHANNELS) : 0;
+                double found = image_real(&p.image, 0, p.input[0].gradient, i);
+                ck_assert_msg(found == expected, "%s, places %x: dx[%zu] is %g, not %g", nl_backends[b]->name, (unsigned)nans, i, found, expected);
+            }
+            probe_free(&p);
+        }
+}
+END_TEST
+
 /* As the plan lays out an identity shortcut: y is a forwards; dy, da and db are one place backwards. */
 START_TEST(a_sum_works_in_place)
 {
@@ -227,6 +257,7 @@ int main(void)
     tcase_add_test(operations, normalizer_backward_works_in_place);
     tcase_add_test(operations, scalars_work_in_place);
     tcase_add_test(operations, a_sum_works_in_place);
+    tcase_add_test(operations, a_nan_is_not_hidden_by_pooling);
     tcase_add_test(operations, activations_hold_at_the_ends);
     tcase_add_test(operations, dropout_draws_the_named_stream);
     tcase_add_test(operations, dropout_of_a_part_draws_what_the_batch_draws);

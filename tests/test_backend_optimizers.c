@@ -267,6 +267,59 @@ START_TEST(the_sign_of_nothing_is_nothing)
 }
 END_TEST
 
+/* A gradient is held to its bounds; one that is NaN stays NaN, whichever clip it meets, and no clip makes a number of it. */
+START_TEST(a_clipped_nan_stays_nan)
+{
+    static const double grad[] = {NAN, 1, -1, 0.1, -0.1, INFINITY, -INFINITY, NAN, -NAN};
+    enum { COUNT = sizeof grad / sizeof *grad };
+    for (int b = 0; nl_backends[b]; b++) {
+        struct image image = image_make(nl_backends[b], 1, 1 << 14);
+        struct nl_run run = run_of(&image, 1);
+        struct nl_hyper *hyper = image_field(&image, sizeof *hyper);
+        struct nl_update op = {.optimizer = NL_SGD, .count = COUNT, .hyper = hyper};
+        *hyper = (struct nl_hyper){.lr = 1, .clip_value = 0.25};
+        op.w = image_reals(&image, COUNT);
+        op.grad = image_reals(&image, COUNT);
+        image_put(&image, 0, op.grad, grad, COUNT);
+        nl_backends[b]->update(&run, &op);
+        for (size_t i = 0; i < COUNT; i++) {
+            double found = image_real(&image, 0, op.w, i), clipped = grad[i] > 0.25 ? 0.25 : grad[i] < -0.25 ? -0.25 : grad[i];
+            ck_assert_msg(isnan(clipped) ? isnan(found) : fabs(found + clipped) <= 1e-7, "%s: %g moves a weight to %g", nl_backends[b]->name, grad[i], found);
+        }
+        image_free(&image);
+    }
+}
+END_TEST
+
+/* The norm of weights by which adaptive clipping goes is at least 1e-3, so that weights of zero can be left (Brock et al. 2021). */
+START_TEST(adaptive_clipping_takes_small_weights_for_larger_ones)
+{
+    static const struct {
+        double w, stepped; /* by a gradient of -1, agc 0.5 and lr 1 */
+    } cases[] = {{0, 5e-4}, {1e-5, 1e-5 + 5e-4}, {9e-4, 9e-4 + 5e-4}, {2e-3, 3e-3}, {4, 5}};
+    enum { COUNT = sizeof cases / sizeof *cases };
+    for (int b = 0; nl_backends[b]; b++) {
+        struct image image = image_make(nl_backends[b], 1, 1 << 14);
+        struct nl_run run = run_of(&image, 1);
+        struct nl_update op = update_of(&(struct recipe){.optimizer = NL_SGD, .hyper.agc = 0.5}, &image, 0);
+        *(struct nl_hyper *)image_place(&image, 0, op.hyper) = (struct nl_hyper){.lr = 1, .agc = 0.5};
+        *(struct nl_update_tensor *)image_place(&image, 0, op.tensor) = (struct nl_update_tensor){0, COUNT, NL_WEIGHT, COUNT};
+        op.tensors = 1, op.count = COUNT, op.units = COUNT;
+        for (size_t i = 0; i < COUNT; i++) {
+            image_set_real(&image, 0, op.w, i, cases[i].w);
+            image_set_real(&image, 0, op.grad, i, -1);
+        }
+        nl_backends[b]->update(&run, &op);
+        for (size_t i = 0; i < COUNT; i++) {
+            double found = image_real(&image, 0, op.w, i);
+            ck_assert_msg(fabs(found - cases[i].stepped) <= 2 * epsilon(nl_backends[b]) * cases[i].stepped, "%s: %g goes to %.12g, not %.12g",
+                          nl_backends[b]->name, cases[i].w, found, cases[i].stepped);
+        }
+        image_free(&image);
+    }
+}
+END_TEST
+
 /* The norm of a diverging gradient overflows float32 when squared; clipping must still tame it. */
 START_TEST(clipping_holds_for_huge_gradients)
 {
@@ -298,6 +351,8 @@ int main(void)
     tcase_add_test(steps, lars_takes_any_norm);
     tcase_add_test(steps, the_sign_of_nothing_is_nothing);
     tcase_add_test(steps, clipping_holds_for_huge_gradients);
+    tcase_add_test(steps, a_clipped_nan_stays_nan);
+    tcase_add_test(steps, adaptive_clipping_takes_small_weights_for_larger_ones);
     suite_add_tcase(suite, steps);
     return run_suite(suite);
 }

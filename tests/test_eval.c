@@ -162,16 +162,19 @@ START_TEST(a_network_of_pytorch_has_its_losses)
     };
     static const char *const golden = NORMLAB_TESTS_DIR "/golden/eval.safetensors";
     const char *const overrides[] = {"data.name=npy", "data.dir=" NORMLAB_TESTS_DIR "/golden/arrays/bytes", "model.depth=1", "model.width=8",
-                                     _i ? "device.kind=cpu" : "device.kind=ref", NULL};
-    double bound = _i ? 1e-5 : 1e-12;
+                                     _i / 2 ? "device.kind=cpu" : "device.kind=ref", NULL};
+    double bound = _i / 2 ? 1e-5 : 1e-12;
     struct nl_error err;
     struct nl_config config = configured(overrides);
     struct nl_dataset *dataset = nl_dataset_open(&config, &err);
     struct nl_tensor_file file;
     ck_assert_msg(dataset && nl_safetensors_read(golden, &file, &err) == NL_OK, "%s", err.text);
-    struct nl_scorer *scorer = nl_scorer_open(&config, dataset, &file, golden, 20, &err);
+    int largest = _i % 2 ? 7 : 20; /* where 7 share statistics, there is room for 13 of the 20: then the last 7 */
+    struct nl_scorer *scorer = nl_scorer_open(&config, dataset, &file, golden, largest, &err);
     ck_assert_msg(scorer != NULL, "%s", err.text);
     for (size_t i = 0; i < sizeof expected / sizeof *expected; i++) {
+        if (expected[i].batch > largest)
+            continue;
         char *name = nl_format("training.%s", expected[i].name);
         double loss = *(const double *)nl_safetensors_find(&file, name)->data;
         double found = score(scorer, NL_PART_TEST, expected[i].eval, expected[i].batch, expected[i].order).loss;
@@ -190,7 +193,7 @@ int main(void)
     TCase *tests = tcase_create("eval");
     tcase_add_checked_fixture(tests, make_folder, remove_folder);
     tcase_add_loop_test(tests, a_saved_network_has_the_scores_of_its_trial, 0, (int)(sizeof cases / sizeof *cases));
-    tcase_add_loop_test(tests, a_network_of_pytorch_has_its_losses, 0, 2);
+    tcase_add_loop_test(tests, a_network_of_pytorch_has_its_losses, 0, 4);
     tcase_add_test(tests, order_matters_to_batch_statistics_only);
     suite_add_tcase(suite, tests);
     return run_suite(suite);

@@ -240,6 +240,36 @@ START_TEST(a_divergence_is_a_result_with_its_step)
 }
 END_TEST
 
+/* NaN is no larger than anything. Here a weight is NaN that was loaded, and so is the loss of the first batch. */
+START_TEST(a_loss_that_is_nan_is_a_divergence)
+{
+    char path[] = "/tmp/normlab-nan-XXXXXX";
+    close(mkstemp(path));
+    for (int d = 0; d < 2; d++) {
+        struct nl_tensor_file file;
+        struct nl_error err;
+        char text[100];
+        snprintf(text, sizeof text, "%s norm.kind=none", devices[d]);
+        struct nl_config config = configured(text);
+        struct nl_trial_result result = trained(&config, &(struct nl_trial_options){.save_init = path});
+        ck_assert_int_eq(result.status, NL_DONE);
+        nl_trial_result_release(&result);
+        ck_assert_msg(nl_safetensors_read(path, &file, &err) == NL_OK, "%s", err.text);
+        if (file.entry[0].type == NL_F64)
+            *(double *)file.entry[0].data = NAN;
+        else
+            *(float *)file.entry[0].data = NAN;
+        result = trained(&config, &(struct nl_trial_options){.load = &file});
+        nl_safetensors_release(&file);
+        ck_assert_msg(result.status == NL_DIVERGED, "%s: status %d", text, result.status);
+        ck_assert_int_eq(result.failed_step, 1);
+        ck_assert(isnan(result.row[result.rows - 1].loss));
+        nl_trial_result_release(&result);
+    }
+    remove(path);
+}
+END_TEST
+
 START_TEST(a_network_that_learned_nothing_is_dead)
 {
     struct nl_trial_result result = trained_with(devices[1], "norm.kind=none train.lr=0");
@@ -316,13 +346,13 @@ END_TEST
 /* Where samples know nothing of one another, micro-batches train as their batch does, but for rounding: each sample has its own dropout, and counts as much. */
 START_TEST(micro_batches_make_their_batch)
 {
-    static const char *const nets[] = {"model.dropout=0.3 train.drop_last=true", "model.dropout=0.3 train.drop_last=false",
+    static const char *const nets[] = {"model.dropout=0.3 train.drop_last=true", "model.dropout=0.3 train.drop_last=false data.train=496", /* 16 are left: 12 and 4 */
                                        "data.name=text data.context=4 data.train=480 data.test=20 data.sampling=stream model.arch=lstm model.stateful=true"};
     for (int net = 0; net < 3; net++) {
         struct nl_trial_result result[2];
         for (int parts = 0; parts < 2; parts++) {
             char text[300];
-            snprintf(text, sizeof text, "device.kind=ref norm.kind=ln train.epochs=1 train.batch=48 train.log_every=1 train.accumulate=%d %s", parts ? 3 : 1, nets[net]);
+            snprintf(text, sizeof text, "device.kind=ref norm.kind=ln train.epochs=1 train.batch=48 train.log_every=1 train.accumulate=%d %s", parts ? 4 : 1, nets[net]);
             struct nl_config config = configured(text);
             result[parts] = trained(&config, NULL);
         }
@@ -346,6 +376,54 @@ static void near(double value, double expected)
 {
     ck_assert_msg(fabs(value - expected) <= 1e-12 * fabs(expected) + 1e-15, "%.15g, not %.15g", value, expected);
 }
+
+/* Running statistics start anew after each norm.reset epochs, rounded to steps; not before the first step, nor once they are frozen. */
+START_TEST(statistics_start_anew)
+{
+    static const struct {
+        const char *text, *steps; /* of 30 steps, ten an epoch */
+    } cases[] = {
+        {"norm.reset=0", ""},      {"norm.reset=1", " 10 20"}, {"norm.reset=1.5", " 15"}, {"norm.reset=0.46 norm.freeze=0.6", " 5 10 15"},
+        {"norm.reset=3", ""},      {"norm.reset=0.01 norm.freeze=0.1", " 1 2"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct nl_config config = configured(cases[i].text);
+        struct nl_schedule_of schedule = {&config, 30, 10.0, false};
+        struct nl_text found = {0};
+        nl_text_add(&found, "%s", "");
+        for (int64_t step = 0; step < 30; step++)
+            if (nl_resets_at(&schedule, step))
+                nl_text_add(&found, " %d", (int)step);
+        ck_assert_msg(strcmp(found.at, cases[i].steps) == 0, "%s: steps%s, not%s", cases[i].text, found.at, cases[i].steps);
+        nl_text_release(&found);
+    }
+}
+END_TEST
+
+/* Each epoch has an order of its own, with and without replacement; a seed has the same ones again. */
+START_TEST(each_epoch_has_its_own_order)
+{
+    static const char *const drawing[] = {"data.sampling=shuffle", "data.sampling=replace"};
+    for (int i = 0; i < 2; i++) {
+        struct nl_config config = configured(drawing[i]);
+        struct nl_error err;
+        struct nl_split view;
+        struct nl_dataset *dataset = nl_dataset_open(&config, &err);
+        ck_assert_msg(dataset && nl_split_make(dataset, &config, &view, &err) == NL_OK, "%s", err.text);
+        int32_t order[4][512];
+        ck_assert_int_eq(view.train_count, 512);
+        for (int k = 0; k < 4; k++)
+            nl_epoch_order(&view, k == 3 ? 8 : 7, k % 3, order[k]); /* epochs 0, 1, 2 of seed 7, and 0 of seed 8 */
+        for (int a = 0; a < 4; a++)
+            for (int other = 0; other < a; other++)
+                ck_assert_msg(memcmp(order[a], order[other], sizeof *order) != 0, "%s: orders %d and %d are one", drawing[i], a, other);
+        nl_epoch_order(&view, 7, 1, order[3]);
+        ck_assert(memcmp(order[3], order[1], sizeof *order) == 0);
+        nl_split_release(&view);
+        nl_dataset_free(dataset);
+    }
+}
+END_TEST
 
 START_TEST(schedules)
 {
@@ -406,6 +484,7 @@ int main(void)
     tcase_add_test(cases, the_same_trial_twice_is_the_same_to_the_last_bit);
     tcase_add_test(cases, cpu_follows_ref);
     tcase_add_test(cases, a_divergence_is_a_result_with_its_step);
+    tcase_add_test(cases, a_loss_that_is_nan_is_a_divergence);
     tcase_add_test(cases, a_network_that_learned_nothing_is_dead);
     tcase_add_test(cases, bn_at_batch_one_sees_nothing);
     tcase_add_test(cases, each_kind_of_statistics_gives_its_own_score);
@@ -413,6 +492,8 @@ int main(void)
     tcase_add_test(cases, a_stop_ends_the_trial_early);
     tcase_add_test(cases, micro_batches_make_their_batch);
     tcase_add_test(cases, schedules);
+    tcase_add_test(cases, each_epoch_has_its_own_order);
+    tcase_add_test(cases, statistics_start_anew);
     tcase_add_test(cases, what_does_not_fit_is_said);
     suite_add_tcase(suite, cases);
     return run_suite(suite);
