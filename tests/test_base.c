@@ -14,6 +14,8 @@
 #include "base/hash.h"
 #include "base/memory.h"
 #include "base/random.h"
+#include "base/seal.h"
+#include "base/sums.h"
 #include "base/utf8.h"
 #include "scratch.h"
 #include "suite.h"
@@ -240,6 +242,67 @@ START_TEST(sha256)
     nl_hash_add(hash, "bc", 2);
     nl_hash_finish(hash, hex);
     ck_assert_str_eq(hex, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    char *million = memset(nl_alloc(1000000, 1), 'a', 1000000);
+    nl_hash_bytes(million, 1000000, hex);
+    ck_assert_str_eq(hex, "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0");
+    free(million);
+}
+END_TEST
+
+/* More bytes than any block that is read or hashed at once, in lines. */
+static void add_long_text(struct nl_text *out)
+{
+    for (int i = 0; i < 1500; i++)
+        nl_text_add(out, "line %d\n", i);
+    ck_assert_uint_gt(out->length, 3 * 4096);
+}
+
+/* A text that lost a bit anywhere, in each digit of its seal as well, is not taken for good. */
+START_TEST(a_seal_is_of_the_whole_text)
+{
+    struct nl_text text = {0};
+    size_t sealed;
+    nl_seal_promise(&text, "# ");
+    add_long_text(&text);
+    size_t before = text.length;
+    nl_seal_add(&text, "# ");
+    ck_assert(nl_seal_check(text.at, text.length, "# ", &sealed) == NL_OK && sealed == before);
+    for (size_t at = 0; at < text.length; at += at + 100 < before ? 37 : 1) {
+        text.at[at] ^= 1;
+        ck_assert_msg(nl_seal_check(text.at, text.length, "# ", &sealed) == NL_BAD, "byte %zu of %zu", at, text.length);
+        text.at[at] ^= 1;
+    }
+    nl_text_release(&text);
+}
+END_TEST
+
+/* The same of a file that has a line in SHA256SUMS, and of that line. */
+START_TEST(a_sum_is_of_the_whole_file)
+{
+    struct nl_text text = {0};
+    struct nl_error err;
+    static const char *const name[] = {"a.csv"};
+    char *path = nl_path_join(folder, name[0]), *sums = nl_path_join(folder, nl_sums_file);
+    add_long_text(&text);
+    ck_assert_int_eq(nl_file_write(path, text.at, text.length, &err), NL_OK);
+    ck_assert_msg(nl_sums_write(folder, name, 1, &err) == NL_OK, "%s", err.text);
+    ck_assert_int_eq(nl_sums_check(path, text.at, text.length, &err), NL_OK);
+    for (size_t at = 0; at < text.length; at += 37) {
+        text.at[at] ^= 1;
+        ck_assert_msg(nl_sums_check(path, text.at, text.length, &err) == NL_BAD, "byte %zu", at);
+        text.at[at] ^= 1;
+    }
+    char *line = nl_file_read(sums, NULL, &err);
+    for (size_t at = 0; at < strlen(line); at++) {
+        line[at] ^= 1;
+        ck_assert_int_eq(nl_file_write(sums, line, strlen(line), &err), NL_OK);
+        ck_assert_msg(nl_sums_check(path, text.at, text.length, &err) == NL_BAD, "byte %zu of the line", at);
+        line[at] ^= 1;
+    }
+    free(line);
+    free(sums);
+    free(path);
+    nl_text_release(&text);
 }
 END_TEST
 
@@ -304,6 +367,8 @@ int main(void)
     tcase_add_exit_test(tests, out_of_memory_exits, 1); /* so does the address sanitizer */
     tcase_add_test(tests, gzip_is_unpacked);
     tcase_add_test(tests, sha256);
+    tcase_add_test(tests, a_seal_is_of_the_whole_text);
+    tcase_add_test(tests, a_sum_is_of_the_whole_file);
     suite_add_tcase(suite, tests);
     return run_suite(suite);
 }

@@ -439,6 +439,38 @@ START_TEST(two_decades_have_ticks_between_the_powers_of_ten)
 }
 END_TEST
 
+/* Ticks of logarithmic axes, and which of them are labelled: at both ends, too, where they are powers of ten. */
+START_TEST(ticks_of_decades)
+{
+    static const struct {
+        double low, high;
+        const char *labels, *minor;
+    } cases[] = {
+        {1, 100, " 1 10 100", " 2 3 4 5 6 7 8 9 20 30 40 50 60 70 80 90"},
+        {0.5, 50, " 0.5 1 2 5 10 20 50", " 0.6 0.7 0.8 0.9 3 4 6 7 8 9 30 40"},
+        {0.001, 0.01, " 0.001 0.002 0.005 0.01", " 0.003 0.004 0.006 0.007 0.008 0.009"},
+        {0.1, 100000, " 0.1 1 10 100 1000 10000 1e5", NULL},
+        {2, 30, " 2 5 10 20", " 3 4 6 7 8 9 30"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct nl_ruler ruler = {.log = true, .low = cases[i].low, .high = cases[i].high};
+        struct nl_text labels = {0}, minor = {0};
+        nl_ruler_ticks(&ruler, 100, 10);
+        for (int k = 0; k < ruler.ticks; k++)
+            if (ruler.tick[k].label)
+                nl_text_add(&labels, " %s", ruler.tick[k].label);
+            else
+                nl_text_add(&minor, " %.4g", ruler.tick[k].at);
+        ck_assert_str_eq(labels.at, cases[i].labels);
+        if (cases[i].minor)
+            ck_assert_str_eq(minor.at, cases[i].minor);
+        nl_text_release(&labels);
+        nl_text_release(&minor);
+        nl_ruler_release(&ruler);
+    }
+}
+END_TEST
+
 START_TEST(numbers_are_short_and_readable)
 {
     static const struct {
@@ -567,6 +599,7 @@ int main(void)
     tcase_add_test(tests, rulers_have_few_ticks);
     tcase_add_test(tests, two_decades_have_ticks_between_the_powers_of_ten);
     tcase_add_test(tests, numbers_are_short_and_readable);
+    tcase_add_test(tests, ticks_of_decades);
     tcase_add_test(tests, titles_break_at_commas);
     tcase_add_test(tests, references_are_labelled);
     tcase_add_test(tests, long_names_are_cut_and_numbered);

@@ -1,11 +1,13 @@
 /* The sweep engine: finished trials come back bit for bit, damaged ones never, and what is written does not depend on workers. */
 #include <check.h>
 #include <fcntl.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "stats/csv.h"
 #include "suite.h"
 #include "sweep/merge.h"
 #include "sweep/shards.h"
@@ -228,6 +230,70 @@ static void fill(const struct setting *s, const char *folder, const struct nl_re
     nl_store_close(&store);
 }
 
+/* A trial that could not be run in one folder, and was in another, is the one that was, whichever comes first. */
+START_TEST(test_a_result_replaces_an_error)
+{
+    struct setting s = set_up(small);
+    struct nl_error err;
+    struct nl_sweep_result result = sweep(&s, 1);
+    char *trials = read_result(&s, "trials.csv"), *failed = nl_path_join(s.scratch, "failed");
+    struct nl_record record[8] = {{0}};
+    for (int i = 0; i < 3; i++)
+        record[i] = (struct nl_record){.present = true, .failed = true, .failed_step = -1, .message = nl_strdup("out of memory"), .curve = nl_strdup("")};
+    ck_assert_int_eq(s.grid.trials, 8);
+    fill(&s, failed, record);
+    for (int order = 0; order < 2; order++) {
+        const char *const folders[] = {order ? failed : s.out, order ? s.out : failed};
+        struct nl_merge merge;
+        char *whole = nl_format("%s/whole%d", s.scratch, order), *path = nl_path_join(whole, "trials.csv");
+        ck_assert_msg(nl_merge(folders, 2, whole, "test", &merge, &err) == NL_OK, "%s", err.text);
+        ck_assert(merge.trials == 8 && merge.absent == 0);
+        nl_merge_release(&merge);
+        char *merged = nl_file_read(path, NULL, &err);
+        ck_assert_str_eq(merged, trials);
+        free(merged);
+        free(path);
+        free(whole);
+    }
+    for (int i = 0; i < 3; i++)
+        nl_record_release(&record[i]);
+    free(failed);
+    free(trials);
+    nl_sweep_result_release(&result);
+    tear_down(&s);
+}
+END_TEST
+
+/* In trials.csv, of every part and kind of statistics, an error is 1 less the accuracy. */
+START_TEST(test_errors_are_what_accuracies_lack)
+{
+    struct setting s = set_up("data: {train: 256, test: 64, val: 50}\nmodel: {depth: 1, width: 8}\ntrain: {epochs: 1}\nnorm: {eval: [running, batch]}\n");
+    struct nl_sweep_result result = sweep(&s, 1);
+    char *path = nl_path_join(s.out, "trials.csv");
+    static const int samples[] = {206, 50, 64};
+    static const char *const parts[] = {"train", "val", "test"}, *const statistics[] = {"", "_batch"};
+    struct nl_csv csv;
+    struct nl_error err;
+    ck_assert_msg(nl_csv_read(path, &csv, &err) == NL_OK, "%s", err.text);
+    for (int part = 0; part < 3; part++)
+        for (int i = 0; i < 2; i++) {
+            double accuracy, error;
+            char *of_accuracy = nl_format("%s_accuracy%s", parts[part], statistics[i]), *of_error = nl_format("%s_error%s", parts[part], statistics[i]);
+            ck_assert_int_eq(nl_csv_number(&csv, 0, nl_csv_column(&csv, of_accuracy), &accuracy, &err), NL_OK);
+            ck_assert_int_eq(nl_csv_number(&csv, 0, nl_csv_column(&csv, of_error), &error, &err), NL_OK);
+            double right = accuracy * samples[part];
+            ck_assert_msg(error > 0 && error < 1 && fabs(accuracy + error - 1) <= 1e-15, "%s: %.17g and %.17g", of_error, accuracy, error);
+            ck_assert_msg(fabs(right - round(right)) <= 1e-9, "%s: %.17g of %d", of_accuracy, right, samples[part]);
+            free(of_accuracy);
+            free(of_error);
+        }
+    nl_csv_release(&csv);
+    free(path);
+    nl_sweep_result_release(&result);
+    tear_down(&s);
+}
+END_TEST
+
 #define SMALLER "data: {train: 256, test: 64}\nmodel: {depth: 1, width: 8}\ntrain: {epochs: 1}\n"
 
 /* Shards that were trained on other devices are of one experiment where the grid asks for these: then the tables say which trial ran where. A shard
@@ -311,6 +377,8 @@ int main(void)
     tcase_add_test(tests, test_more_seeds);
     tcase_add_test(tests, test_stop);
     tcase_add_test(tests, test_error_is_retried);
+    tcase_add_test(tests, test_a_result_replaces_an_error);
+    tcase_add_test(tests, test_errors_are_what_accuracies_lack);
     tcase_add_test(tests, test_slow_steps_have_a_pace);
     tcase_add_test(tests, test_shards_of_two_devices);
     suite_add_tcase(suite, tests);

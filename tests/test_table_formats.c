@@ -157,6 +157,19 @@ START_TEST(what_a_table_cannot_show_is_refused)
 }
 END_TEST
 
+/* Each number of an estimate stands under its own name. */
+START_TEST(numbers_have_their_names)
+{
+    struct nl_column column = {.kind = NL_ENTRY_ESTIMATE, .title = "test error", .name = "test_error", .scale = 100};
+    struct nl_entry entry = {.kind = NL_ENTRY_ESTIMATE, .text = "", .raw = "",
+                             .estimate = {.n = 7, .mean = 0.5, .lower = 0.25, .upper = 0.75, .sd = 0.125, .se = 0.0625, .median = 0.375}};
+    struct nl_table table = {.caption = "", .columns = 1, .rows = 1, .column = &column, .entry = &entry};
+    char *json = nl_table_json(&table, NULL);
+    assert_holds(json, "\"n\": 7, \"mean\": 0.5, \"lower\": 0.25, \"upper\": 0.75, \"sd\": 0.125, \"median\": 0.375");
+    free(json);
+}
+END_TEST
+
 START_TEST(texts_are_escaped)
 {
     struct nl_column column = {.kind = NL_ENTRY_WORD, .title = "a_b & 100 %", .name = "a,\"b\"", .scale = 1};
@@ -191,6 +204,7 @@ int main(void)
     tcase_add_test(tests, a_narrow_terminal_gets_blocks);
     tcase_add_test(tests, what_a_table_cannot_show_is_refused);
     tcase_add_test(tests, texts_are_escaped);
+    tcase_add_test(tests, numbers_have_their_names);
     suite_add_tcase(suite, tests);
     return run_suite(suite);
 }

@@ -283,6 +283,31 @@ START_TEST(safetensors_hostile)
 }
 END_TEST
 
+/* A file that lost a bit anywhere, in each digit of its own checksum as well, is damaged. */
+START_TEST(a_checksum_is_of_the_whole_file)
+{
+    struct nl_error err;
+    float weight[3000] = {0};
+    const struct nl_tensor_file_entry entry = {"fc1.weight", NL_F32, 1, {3000}, weight};
+    char *path = nl_path_join(folder, "x.safetensors");
+    struct nl_tensor_file read;
+    size_t length;
+    ck_assert_int_eq(nl_safetensors_write(path, &entry, 1, NULL, &err), NL_OK);
+    char *bytes = nl_file_read(path, &length, &err);
+    ck_assert(nl_safetensors_parse(path, bytes, length, &read, &err) == NL_OK && read.sealed);
+    nl_safetensors_release(&read);
+    const char *sum = strstr(bytes + 8, "normlab_sha256");
+    size_t digits = (size_t)(strchr(strchr(sum, ':'), '"') + 1 - bytes);
+    for (size_t at = digits; at < length; at += at < digits + NL_HASH_HEX ? 1 : 37) {
+        bytes[at] ^= 1;
+        ck_assert_msg(nl_safetensors_parse(path, bytes, length, &read, &err) == NL_BAD, "byte %zu of %zu", at, length);
+        bytes[at] ^= 1;
+    }
+    free(bytes);
+    free(path);
+}
+END_TEST
+
 #define CASES(table) (int)(sizeof table / sizeof table[0])
 
 int main(void)
@@ -294,6 +319,7 @@ int main(void)
     tcase_add_test(tests, npy_as_numpy_writes);
     tcase_add_loop_test(tests, npy_hostile, 0, CASES(npy_cases));
     tcase_add_test(tests, safetensors_round_trip);
+    tcase_add_test(tests, a_checksum_is_of_the_whole_file);
     tcase_add_loop_test(tests, safetensors_hostile, 0, CASES(tensor_cases));
     suite_add_tcase(suite, tests);
     return run_suite(suite);
