@@ -295,6 +295,60 @@ static enum nl_outcome_verdict verdict_of(const char *threshold, double effect, 
     return verdict_by(false, threshold, effect, spread, other);
 }
 
+/* The largest deviation counts on either side of 0. */
+START_TEST(an_identity_holds_on_both_sides)
+{
+    static const struct {
+        double effect, spread, deviation; /* a spread of s: from -3.5 s to 3.5 s around the effect */
+    } cases[] = {{0, 0, 0}, {0.05, 0, 0.05}, {-0.05, 0, 0.05}, {0.2, 0, 0.2}, {-0.2, 0, 0.2}, {-0.02, 0.04, 0.16}, {0.02, 0.04, 0.16}, {-0.02, -0.04, 0.16}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct nl_experiment experiment;
+        struct nl_results results;
+        struct nl_outcome outcome = {0};
+        struct nl_error err;
+        load_text("sweep: {seeds: 8, grid: {norm.kind: [bn, ln]}}\n"
+                  "claim: {says: a, source: b, control: {norm.eps: 1}, parts: [{says: c, measure: {metric: test_loss}, of: {norm.kind: bn}, minus: {norm.kind: ln}, "
+                  "tolerance: 0.1" TAIL, &experiment);
+        make_pairs(cases[i].effect, cases[i].spread, &experiment, &results);
+        const struct nl_claim_evidence evidence = {.main = {.experiment = &experiment, .results = &results}};
+        ck_assert_int_eq(nl_outcome_judge(experiment.published, &evidence, 0.95, false, &outcome, &err), NL_OK);
+        const struct nl_judged *part = &outcome.part[0];
+        ck_assert_msg(fabs(part->deviation - cases[i].deviation) <= 1e-8, "case %zu: %g", i, part->deviation);
+        ck_assert_msg(part->claim.verdict == (cases[i].deviation <= 0.1 ? NL_SUPPORTED : NL_NOT_SUPPORTED), "case %zu: %d", i, part->claim.verdict);
+        nl_outcome_release(&outcome);
+        nl_results_release(&results);
+    }
+}
+END_TEST
+
+/* Where both sides are at an end of the scale in most pairs, a difference could not be seen: at the ceiling as at the floor. */
+START_TEST(shares_at_an_end_give_no_verdict)
+{
+    static const double at[] = {0, 1, 0.5};
+    static const char *const obstacle[] = {"saturated (8 of 8 pairs at 0 %)", "saturated (8 of 8 pairs at 100 %)", NULL};
+    for (int i = 0; i < 3; i++) {
+        struct nl_experiment experiment;
+        struct nl_results results;
+        struct nl_outcome outcome = {0};
+        struct nl_error err;
+        struct nl_text text = {0};
+        load_text("sweep: {seeds: 8, grid: {norm.kind: [bn, ln]}}\n" HEAD
+                  "measure: {metric: test_accuracy}, of: {norm.kind: bn}, minus: {norm.kind: ln}, margin: 1" TAIL, &experiment);
+        nl_text_add(&text, "trial,norm.kind,train.seed,status,failed_step,classes,train_samples,val_samples,test_samples,val_overlap,test_overlap,test_accuracy\n");
+        for (int trial = 0; trial < 16; trial++)
+            nl_text_add(&text, "%d,%s,%d,done,,10,1280,0,389,0,0,%g\n", trial + 1, trial % 2 ? "ln" : "bn", trial / 2 + 1, at[i]);
+        parse_results(text.at, &experiment, &results);
+        const struct nl_claim_evidence evidence = {.main = {.experiment = &experiment, .results = &results}};
+        ck_assert_int_eq(nl_outcome_judge(experiment.published, &evidence, 0.95, false, &outcome, &err), NL_OK);
+        const char *found = outcome.part[0].claim.obstacle;
+        ck_assert_msg(obstacle[i] ? found && strcmp(found, obstacle[i]) == 0 : !found, "at %g: %s", at[i], found ? found : "no obstacle");
+        nl_outcome_release(&outcome);
+        nl_results_release(&results);
+        nl_text_release(&text);
+    }
+}
+END_TEST
+
 /* Eight pairs, all on one side of the threshold, are enough; one on the other side is not. */
 START_TEST(the_exact_test_judges_too)
 {
@@ -490,6 +544,8 @@ int main(void)
     tcase_add_test(cases, identities_hold_and_disturbances_break_them);
     tcase_add_test(cases, a_verdict_needs_the_whole_interval);
     tcase_add_test(cases, the_exact_test_judges_too);
+    tcase_add_test(cases, an_identity_holds_on_both_sides);
+    tcase_add_test(cases, shares_at_an_end_give_no_verdict);
     tcase_add_test(cases, a_control_that_holds_forbids_a_verdict);
     tcase_add_test(cases, one_rate_for_all_is_judged_beside_the_best_of_each);
     tcase_add_test(cases, a_claim_is_declared_by_its_first_run);
