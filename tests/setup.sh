@@ -32,6 +32,7 @@ needs_of_tests() {
     cat <<'END'
 python3-jsonschema  python:jsonschema
 python3-ruamel.yaml python:ruamel.yaml
+python3-yaml        python:yaml
 valgrind            valgrind
 jq                  jq
 shfmt               shfmt

@@ -5,11 +5,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/files.h"
+#include "base/hash.h"
 #include "base/memory.h"
 #include "config/config.h"
 #include "config/keep.h"
 #include "config/nearest.h"
+#include "config/published.h"
 #include "norm/norm.h"
+#include "scratch.h"
 #include "suite.h"
 
 static void set(struct nl_config *config, const char *name, const char *text)
@@ -382,6 +386,73 @@ START_TEST(identity_is_what_is_computed)
 }
 END_TEST
 
+/* YAML 1.1 takes yes, no, on and off for truth values, and writes true and false again. Identities and tables have on and off, as they always had. */
+START_TEST(truth_values_have_many_spellings)
+{
+    static const char *const words[2][8] = {{"false", "no", "off", "False", "FALSE", "NO", "Off", "OFF"}, {"true", "yes", "on", "True", "TRUE", "YES", "On", "ON"}};
+    int switches = 0;
+    for (const struct nl_key *key = nl_keys; key < nl_keys + nl_key_count; key++) {
+        bool is_switch = key->choices == nl_switch_names;
+        for (int i = 0; i < 16 && (is_switch || key->type == NL_TYPE_BOOL); i++) {
+            struct nl_config config;
+            nl_config_defaults(&config);
+            set(&config, key->name, words[i / 8][i % 8]);
+            char *shown = nl_key_text(key, &config), *recorded = nl_key_recorded(key, &config), *value = nl_key_value(key, &config);
+            ck_assert_str_eq(shown, words[i / 8][0]);
+            ck_assert_str_eq(recorded, words[i / 8][is_switch ? 2 : 0]);
+            ck_assert_str_eq(value, recorded);
+            free(shown), free(recorded), free(value);
+        }
+        switches += is_switch;
+    }
+    ck_assert_int_eq(switches, 6);
+    for (int i = 0; i < 16; i++) {
+        struct nl_config config;
+        nl_config_defaults(&config);
+        char *layers = nl_format("[{layers: [{linear: 3, bias: %s}], name: b}, {linear: classes, bias: auto}]", words[i / 8][i % 8]);
+        set(&config, "model.layers", layers);
+        free(layers);
+        char *shown = nl_key_text(nl_key_find("model.layers"), &config), *recorded = nl_key_recorded(nl_key_find("model.layers"), &config);
+        ck_assert_ptr_nonnull(strstr(shown, i < 8 ? "{linear: 3, bias: false}], name: b}, {linear: classes, bias: auto}]"
+                                                  : "{linear: 3, bias: true}], name: b}, {linear: classes, bias: auto}]"));
+        ck_assert_ptr_nonnull(strstr(recorded, i < 8 ? "{linear: 3, bias: off}], name: b}" : "{linear: 3, bias: on}], name: b}"));
+        free(shown), free(recorded);
+    }
+    ck_assert(same_identity("model.bias=false norm.kind=none", "model.bias=off norm.kind=none"));
+    struct nl_config config = config_of("model.bias=false norm.kind=none");
+    char *identity = nl_config_identity_text(&config);
+    ck_assert_ptr_nonnull(strstr(identity, "model.bias: off\n"));
+    free(identity);
+}
+END_TEST
+
+/* A folder remembers the checksum of its claim: other words for the same leave it as it is. */
+START_TEST(a_claim_keeps_its_checksum)
+{
+    static const char *const text[2][5] = {{"on", "[on, off]", "on", "off", "{linear: classes, bias: off}"}, {"by", "[true, false]", "true", "false", "{linear: classes, bias: false}"}};
+    char *folder = scratch_make(), *path = nl_path_join(folder, "a.yaml"), hex[2][NL_HASH_HEX];
+    for (int i = 0; i < 2; i++) {
+        struct nl_experiment experiment;
+        struct nl_diagnostics diagnostics = {0};
+        struct nl_error err;
+        char *file = nl_format("data: {val: 64}\nmodel: {layers: [{linear: 3}, norm, %s], arch: layers}\n"
+                               "sweep: {grid: {model.bias: %s}, tune: {train.lr: [0.1, 1], %s: val_loss}}\n"
+                               "claim:\n  says: a\n  source: b\n  measure: {metric: test_loss}\n"
+                               "  parts: [{says: c, of: {model.bias: %s}, minus: {model.bias: %s}, smallest: 1}]\n",
+                               text[i][4], text[i][1], text[i][0], text[i][2], text[i][3]);
+        ck_assert_msg(nl_file_write(path, file, strlen(file), &err) == NL_OK, "%s", err.text);
+        if (nl_experiment_load(path, NULL, 0, &experiment, &diagnostics))
+            ck_abort_msg("%s", nl_diagnostics_text(&diagnostics));
+        nl_published_hash(&experiment, hex[i]);
+        free(file);
+    }
+    ck_assert_str_eq(hex[0], hex[1]);
+    ck_assert_str_eq(hex[0], "72a7455f73dd6aab023dfce9d3ab01f76ffc973627889748cd8021cdb7f94de8");
+    free(path);
+    scratch_remove(folder);
+}
+END_TEST
+
 START_TEST(combinations_are_checked)
 {
     static const struct {
@@ -552,6 +623,8 @@ int main(void)
     tcase_add_test(tests, nearest_key_is_found);
     tcase_add_test(tests, keys_apply_where_they_matter);
     tcase_add_test(tests, identity_is_what_is_computed);
+    tcase_add_test(tests, truth_values_have_many_spellings);
+    tcase_add_test(tests, a_claim_keeps_its_checksum);
     tcase_add_test(tests, combinations_are_checked);
     tcase_add_test(tests, complaints_about_defaults_say_so);
     suite_add_tcase(suite, tests);

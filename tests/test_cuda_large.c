@@ -39,7 +39,7 @@ static struct training make(const struct nl_backend *backend, const struct net *
     t.config.model.arch = NL_CNN;
     t.config.model.depth = 2;
     t.config.model.width = net->width;
-    t.config.model.bias = NL_BIAS_ON;
+    t.config.model.bias = NL_SWITCH_ON;
     t.config.norm.kind = net->norm;
     t.config.norm.stat_batch = net->stat_batch ? net->stat_batch : NL_AUTO;
     t.config.train.batch = BATCH;

@@ -32,7 +32,7 @@ struct net {
 };
 
 static const struct net nets[] = {
-    {"mlp, bn", NL_MLP, .depth = 3, .width = 32, .norm = NL_NORM_bn, .batch = 16, .optimizer = NL_SGD, .lr = 0.1, .bias = NL_BIAS_ON},
+    {"mlp, bn", NL_MLP, .depth = 3, .width = 32, .norm = NL_NORM_bn, .batch = 16, .optimizer = NL_SGD, .lr = 0.1, .bias = NL_SWITCH_ON},
     {"mlp, ghost bn, dropout", NL_MLP, .depth = 2, .width = 32, .norm = NL_NORM_bn, .batch = 16, .optimizer = NL_SGD, .lr = 0.1, .dropout = 0.2,
      .stat_batch = 8},
     {"mlp, ln, adam", NL_MLP, .depth = 2, .width = 17, .norm = NL_NORM_ln, .batch = 7, .optimizer = NL_ADAM, .lr = 0.003, .clips = true},

@@ -1,28 +1,30 @@
 #!/usr/bin/env bash
-# `normlab schema` before a judge we did not write (python3-jsonschema, with a reader of YAML 1.2): the schema is one, every shipped
-# file and what init writes pass, and what is wrong is refused by the schema and by `normlab check` alike.
+# `normlab schema` before a judge we did not write (python3-jsonschema): the schema is one, every shipped file and what init writes pass, and what is
+# wrong is refused by the schema and by `normlab check` alike. Shipped files mean the same to readers of YAML 1.2 (ruamel.yaml) and 1.1 (PyYAML): what
+# either has loaded passes the schema, and what it dumps again is the same experiment.
 set -euo pipefail
 root=${NORMLAB_ROOT:-$(cd "$(dirname "$0")/.." && pwd)}
 program=${NORMLAB_PROGRAM:-$root/build/normlab}
 
 python=
 for candidate in python3 /usr/bin/python3; do
-    if "$candidate" -c 'import jsonschema, ruamel.yaml' 2>/dev/null; then python=$candidate; break; fi
+    if "$candidate" -c 'import jsonschema, ruamel.yaml, yaml' 2>/dev/null; then python=$candidate; break; fi
 done
-[ -n "$python" ] || { echo "skipped: python3-jsonschema or python3-ruamel.yaml is not there"; exit 77; }
+[ -n "$python" ] || { echo "skipped: python3-jsonschema, python3-ruamel.yaml or python3-yaml is not there"; exit 77; }
 
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 "$program" schema >"$folder/schema.json"
 for kind in single small-batch rate-tolerance; do "$program" init $kind "$folder/$kind.yaml" >/dev/null; done
 
-"$python" - "$program" "$folder" "$root"/configs/*.yaml "$root"/experiments/*.yaml "$root"/experiments/claims/*.yaml "$folder"/*.yaml <<'END'
-import json, subprocess, sys
+"$python" - "$program" "$folder" "$root" "$root"/configs/*.yaml "$root"/experiments/*.yaml "$root"/experiments/claims/*.yaml "$folder"/*.yaml <<'END'
+import io, json, re, subprocess, sys
 from pathlib import Path
+import yaml
 from jsonschema import Draft202012Validator
 from ruamel.yaml import YAML
 
-program, folder, *shipped = sys.argv[1:]
+program, folder, root, *shipped = sys.argv[1:]
 schema = json.loads(Path(folder, "schema.json").read_text())
 Draft202012Validator.check_schema(schema)
 validator = Draft202012Validator(schema)
@@ -37,9 +39,40 @@ def checks(path):
     return subprocess.run([program, "check", str(path)], capture_output=True).returncode == 0
 
 
-for path in shipped:
-    if judge(Path(path).read_text()):
-        failures.append(f"{path}: the schema refuses it: {judge(Path(path).read_text())}")
+def dump_1_2(data):
+    out, writer = io.StringIO(), YAML(typ="safe", pure=True)
+    writer.sort_base_mapping_type_on_output = False  # the order of axes is theirs
+    writer.dump(data, out)
+    return out.getvalue()
+
+
+def normlab(*words):
+    return subprocess.run([program, *map(str, words)], capture_output=True, text=True)
+
+
+def meaning(path):  # the experiment, without the comments that say where values come from, and how the claim is judged
+    claim = normlab("claims", "show", path, "--format", "json").stdout if "/claims/" in str(path) else ""
+    return re.sub(r" *# .*", "", normlab("show", path).stdout), claim.replace(str(path), "")
+
+
+readers = {
+    "ruamel.yaml": (lambda text: YAML(typ="safe", pure=True).load(text), dump_1_2),
+    "PyYAML": (yaml.safe_load, lambda data: yaml.safe_dump(data, sort_keys=False)),
+}
+for reader, (load, dump) in readers.items():
+    again = {}
+    for path in map(Path, shipped):  # beside one another as they are: a base is found by its relative name
+        again[path] = Path(folder, reader, path.relative_to(root) if path.is_relative_to(root) else path.name)
+        again[path].parent.mkdir(parents=True, exist_ok=True)
+        again[path].write_text(dump(load(path.read_text())))
+        errors = [error.message for error in validator.iter_errors(load(path.read_text()))]
+        if errors:
+            failures.append(f"{path}, loaded by {reader}: the schema refuses it: {errors}")
+    for path, copy in again.items():
+        if not meaning(path)[0]:
+            failures.append(f"{path}: normlab does not show it")
+        if meaning(path) != meaning(copy):
+            failures.append(f"{path}, loaded and dumped by {reader}, is another experiment: {normlab('show', copy).stderr}")
 
 right = """
 {}
@@ -48,6 +81,12 @@ data:
 model: {pool: []}
 model: {pool: 2}
 model: {bias: off}
+model: {bias: false}
+model: {causal: true}
+plot: {xlog: true, ylog: no}
+sweep: {grid: {model.bias: [true, false, auto]}}
+sweep: {grid: {model.bias: "true,auto"}}
+train: {lr: "1e-3"}
 norm: {eval: [running, batch]}
 norm: {eval: batch}
 data: {train: auto}
@@ -75,6 +114,7 @@ sweep: {grid: {norm.kind: [bn, ln]}, exclude: [{norm.kind: bn}], baseline: {norm
 sweep.seeds: 4
 {data: {val: 64}, sweep: {grid: {norm.kind: [bn, ln]}, tune: {train.lr: "1e-2:1:log:3"}}}
 {data: {val: 64}, sweep: {grid: {norm.kind: [bn, ln]}, tune: {train.lr: [0.1, 1], train.momentum: [0, 0.9], on: val_accuracy, seeds: 2}}}
+{data: {val: 64}, sweep: {grid: {norm.kind: [bn, ln]}, tune: {train.lr: [0.1, 1], by: val_accuracy, seeds: 2}}}
 {data: {val: 64}, sweep: {grid: {norm.kind: bn}, tune: {train.lr: [0.1, 1]}, chosen: {norm.kind: bn, train.lr: 0.1}, same: {train.lr: 0.1}}}
 {data: {val: 64}, sweep: {grid: {norm.kind: bn}, tune: {train.lr: [0.1, 1]}, chosen: [{norm.kind: bn, train.lr: 0.1}], same: }}
 sweep: {grid: {train.lr: [0.1, 1]}, refine: 1.5}
@@ -172,8 +212,10 @@ sweep: {baseline: {}}
 sweep: {baseline: norm.kind}
 {data: {val: 64}, sweep: {tune: {train.lrr: [0.1, 1]}}}
 {data: {val: 64}, sweep: {tune: {on: val_loss, seeds: 2}}}
+{data: {val: 64}, sweep: {tune: {by: val_loss, seeds: 2}}}
 {data: {val: 64}, sweep: {tune: {}}}
 {data: {val: 64}, sweep: {tune: {train.lr: [0.1, 1], on: test_error}}}
+{data: {val: 64}, sweep: {tune: {train.lr: [0.1, 1], by: test_error}}}
 {data: {val: 64}, sweep: {tune: {train.lr: [0.1, 1], seeds: 0}}}
 {data: {val: 64}, sweep: {tune: {train.lr: [fast]}}}
 {data: {val: 64}, sweep: {tune: [train.lr]}}
@@ -212,6 +254,6 @@ for text, good in [(text, True) for text in right] + [(text, False) for text in 
     if (not errors) != good:
         failures.append(f"{text}: the schema {'refuses' if good else 'accepts'} it {errors}")
 
-print("\n".join(failures) or f"100%: Checks: {len(shipped) + len(right) + len(wrong)}")
+print("\n".join(failures) or f"100%: Checks: {len(readers) * len(shipped) + len(right) + len(wrong)}")
 sys.exit(bool(failures))
 END

@@ -125,7 +125,7 @@ struct point {
  * with the value that is asked for: then it is at its default, which is another (model.residual: plain). */
 static bool config_has(const struct nl_config *config, const struct nl_key *key, const char *asked)
 {
-    char *text = nl_key_text(key, config);
+    char *text = nl_key_value(key, config);
     bool same = asked && strcmp(text, asked) == 0;
     if (!same && !nl_key_applies(key, config))
         same = !asked || !nl_key_would_apply(key, config, asked);

@@ -482,9 +482,9 @@ struct nl_config nl_config_settled(const struct nl_config *config)
     settled.norm.final = nl_has_final_norm(config) ? NL_SWITCH_ON : NL_SWITCH_OFF;
     settled.model.causal = causal_word(config);
     settled.data.sampling = (int)nl_sampling_of(config);
-    if (config->model.bias == NL_BIAS_AUTO && config->model.residual != NL_FIXUP && settled.norm.placement != NL_AFTER && norm.would_cancel_bias &&
+    if (config->model.bias == NL_SWITCH_AUTO && config->model.residual != NL_FIXUP && settled.norm.placement != NL_AFTER && norm.would_cancel_bias &&
         !norm.cancels_bias)
-        settled.model.bias = NL_BIAS_ON;
+        settled.model.bias = NL_SWITCH_ON;
     return settled;
 }
 
@@ -495,7 +495,7 @@ char *nl_config_identity_text(const struct nl_config *config)
     for (int i = 0; i < nl_key_count; i++) {
         if (!nl_key_applies(&nl_keys[i], &settled))
             continue;
-        char *text = nl_key_text(&nl_keys[i], &settled);
+        char *text = nl_key_recorded(&nl_keys[i], &settled);
         nl_text_add(&out, "%s: %s\n", nl_keys[i].name, text);
         free(text);
     }
@@ -509,7 +509,7 @@ char *nl_config_shape_text(const struct nl_config *config)
         bool zero = key->type == NL_TYPE_REAL && *(const double *)(const void *)((const char *)config + key->offset) == 0;
         if (key->in_cohort ? !zero : !nl_key_applies(key, config) && strcmp(key->name, "device.index") != 0)
             continue;
-        char *text = nl_key_text(key, config);
+        char *text = nl_key_recorded(key, config);
         nl_text_add(&out, "%s: %s\n", key->name, text);
         free(text);
     }

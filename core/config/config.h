@@ -37,7 +37,6 @@ enum nl_arch { NL_MLP, NL_CNN, NL_RESNET, NL_LAYERS, NL_TRANSFORMER, NL_RNN, NL_
 enum nl_activation { NL_RELU, NL_SIGMOID, NL_TANH, NL_GELU, NL_SILU };
 enum nl_residual { NL_PLAIN_SUM, NL_SKIPINIT, NL_FIXUP, NL_NF };
 enum nl_gelu { NL_GELU_ERF, NL_GELU_TANH };
-enum nl_bias { NL_BIAS_AUTO, NL_BIAS_ON, NL_BIAS_OFF };
 enum nl_init { NL_HE, NL_XAVIER, NL_NORMAL, NL_GPT2, NL_TFIXUP };
 enum nl_position_kind { NL_LEARNED_POSITIONS, NL_SINUSOIDAL, NL_ROTARY, NL_NO_POSITIONS };
 enum nl_pool_tokens { NL_POOL_MEAN, NL_POOL_CLASS };
@@ -65,7 +64,7 @@ enum nl_gemm { NL_GEMM_OWN, NL_GEMM_OPENBLAS };
 enum nl_conv_algorithm { NL_CONV_WINOGRAD, NL_CONV_DIRECT };
 enum nl_plot_kind { NL_PLOT_SMALL_BATCH, NL_PLOT_LR_TOLERANCE, NL_PLOT_CURVES, NL_PLOT_HEATMAP, NL_PLOT_FIGURE, NL_PLOT_STEPS };
 enum nl_mark { NL_MARK_AUTO, NL_MARK_LINES, NL_MARK_DOTS, NL_MARK_BARS };
-enum nl_switch { NL_SWITCH_AUTO, NL_SWITCH_ON, NL_SWITCH_OFF };
+enum nl_switch { NL_SWITCH_AUTO, NL_SWITCH_ON, NL_SWITCH_OFF }; /* a truth value, or auto */
 enum nl_caption { NL_CAPTION_FILE, NL_CAPTION_PICTURE, NL_CAPTION_BOTH, NL_CAPTION_NONE };
 enum nl_legend { NL_LEGEND_ABOVE, NL_LEGEND_BELOW, NL_LEGEND_RIGHT, NL_LEGEND_NONE };
 enum nl_metric { NL_TEST_ERROR, NL_TEST_ACCURACY, NL_TEST_LOSS, NL_VAL_ERROR, NL_VAL_ACCURACY, NL_VAL_LOSS, NL_TRAIN_ERROR,
@@ -81,7 +80,7 @@ enum nl_quantity { NL_QUANTITY_NORM, NL_QUANTITY_MEAN, NL_QUANTITY_STD, NL_QUANT
 enum nl_question { NL_ASK_AUTO, NL_ASK_SMALL_BATCH, NL_ASK_LR_TOLERANCE, NL_ASK_COMPARE, NL_ASK_SPEED };
 
 extern const char *const nl_data_names[], *const nl_data_as_names[], *const nl_unit_names[], *const nl_sampling_names[], *const nl_arch_names[], *const nl_activation_names[], *const nl_residual_names[], *const nl_gelu_names[],
-    *const nl_bias_names[], *const nl_init_names[], *const nl_recurrent_init_names[], *const nl_gate_bias_names[], *const nl_distribution_names[], *const nl_placement_names[], *const nl_position_names[], *const nl_pool_tokens_names[], *const nl_leaks_names[],
+    *const nl_init_names[], *const nl_recurrent_init_names[], *const nl_gate_bias_names[], *const nl_distribution_names[], *const nl_placement_names[], *const nl_position_names[], *const nl_pool_tokens_names[], *const nl_leaks_names[],
     *const nl_affine_names[], *const nl_over_names[], *const nl_norm_statistics_names[], *const nl_center_names[], *const nl_scale_names[], *const nl_weights_init_names[], *const nl_detach_names[], *const nl_eps_place_names[], *const nl_running_names[], *const nl_momentum_schedule_names[], *const nl_running_var_names[],
     *const nl_whitening_names[],
     *const nl_eval_names[], *const nl_optimizer_names[], *const nl_lr_scale_names[], *const nl_decay_names[],
@@ -166,6 +165,9 @@ int nl_key_set(const struct nl_key *key, struct nl_config *config, const char *t
 
 /* The value as YAML that reads back to it ("0.05", "[1, 3]", "bn", "auto"; a TEXT in quotes where it needs them); new string. */
 char *nl_key_text(const struct nl_key *key, const struct nl_config *config);
+
+/* As it stands in identities, tables and protocols, which last: truth values of keys that have 'auto', too, are on and off there. */
+char *nl_key_recorded(const struct nl_key *key, const struct nl_config *config);
 
 /* The same without quotes. Of a part of model.layers "" where the list says nothing there. */
 char *nl_key_value(const struct nl_key *key, const struct nl_config *config);
@@ -280,7 +282,7 @@ struct nl_match {
 struct nl_rounds {
     int tunes;                    /* sweep.tune: keys whose values are chosen for every point of the grid; 0: none */
     struct nl_axis *tune;         /* [tunes], of one key each */
-    enum nl_metric tune_on;       /* by this metric of the validation part */
+    enum nl_metric tune_by;       /* by this metric of the validation part */
     int tune_seeds;
     struct nl_origin tune_origin;
     int choices;                  /* sweep.chosen: each gives a point of the grid, and values of the tuned keys there */

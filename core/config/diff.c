@@ -31,7 +31,7 @@ static char *value_of(const struct nl_experiment *experiment, const struct nl_ke
         return nl_key_text(key, &experiment->config);
     struct nl_text out = {0};
     for (int point = 0; point < axis->points; point++) {
-        char *value = nl_value_yaml(key, axis->text[point][column]);
+        char *value = nl_value_yaml(key, axis->text[point][column], NL_SHOWN);
         nl_text_add(&out, "%s%s", point ? ", " : "", value);
         free(value);
     }
@@ -96,8 +96,8 @@ void nl_experiment_diff(const struct nl_experiment *a, const struct nl_experimen
                        nl_strdup(nl_question_names[b->question]), &b->question_origin);
     nl_differences_add(out, "sweep.baseline", baseline_of(a), &a->baseline.origin, baseline_of(b), &b->baseline.origin);
     struct nl_round_field of_a[NL_ROUND_FIELDS], of_b[NL_ROUND_FIELDS];
-    nl_rounds_fields(&a->rounds, false, of_a);
-    nl_rounds_fields(&b->rounds, false, of_b);
+    nl_rounds_fields(&a->rounds, false, NL_SHOWN, of_a);
+    nl_rounds_fields(&b->rounds, false, NL_SHOWN, of_b);
     for (int i = 0; i < NL_ROUND_FIELDS; i++) {
         char *name = nl_format("sweep.%s", of_a[i].name);
         nl_differences_add(out, name, of_a[i].value, of_a[i].origin, of_b[i].value, of_b[i].origin);

@@ -19,11 +19,17 @@ static bool is_integer(const struct nl_key *key)
     return key->type != NL_TYPE_REAL && key->type != NL_TYPE_AUTO_REAL;
 }
 
+#define NUMBER "[-+]?[0-9.]+([eE][-+]?[0-9]+)?"
+
+/* The members that say what a number may be. */
 static void add_bounds(struct nl_text *out, const struct nl_key *key)
 {
     nl_text_add(out, "\"type\": \"%s\", \"minimum\": ", is_integer(key) ? "integer" : "number");
     nl_text_add(out, is_integer(key) ? "%.0f, \"maximum\": %.0f" : "%.17g, \"maximum\": %.17g", key->low, key->high);
 }
+
+/* What a truth value may be: words that YAML 1.2 leaves strings, and older readers make truth values. */
+static const char truths[] = "true, false, \"yes\", \"no\", \"on\", \"off\"";
 
 static void add_words(struct nl_text *out, const char *const *words)
 {
@@ -40,20 +46,27 @@ static void add_type(struct nl_text *out, const struct nl_key *key)
 {
     switch (key->type) {
     case NL_TYPE_INT:
-    case NL_TYPE_REAL:
         add_bounds(out, key);
         return;
     case NL_TYPE_AUTO_INT:
-    case NL_TYPE_AUTO_REAL:
         nl_text_add(out, "\"anyOf\": [{\"const\": \"auto\"}, {");
         add_bounds(out, key);
         nl_text_add(out, "}]");
         return;
-    case NL_TYPE_BOOL: /* words that YAML 1.2 leaves strings, and older readers make truth values */
-        nl_text_add(out, "\"enum\": [true, false, \"yes\", \"no\", \"on\", \"off\"]");
+    case NL_TYPE_REAL:
+    case NL_TYPE_AUTO_REAL: /* 1e-3, a number of YAML 1.2, is a text to older readers */
+        nl_text_add(out, "\"anyOf\": [%s{\"type\": \"string\", \"pattern\": \"^" NUMBER "$\"}, {", key->type == NL_TYPE_AUTO_REAL ? "{\"const\": \"auto\"}, " : "");
+        add_bounds(out, key);
+        nl_text_add(out, "}]");
+        return;
+    case NL_TYPE_BOOL:
+        nl_text_add(out, "\"enum\": [%s]", truths);
         return;
     case NL_TYPE_CHOICE:
-        add_words(out, key->choices);
+        if (nl_key_is_switch(key))
+            nl_text_add(out, "\"enum\": [\"auto\", %s]", truths);
+        else
+            add_words(out, key->choices);
         return;
     case NL_TYPE_CHOICES:
         nl_text_add(out, "\"anyOf\": [{\"type\": \"array\", \"minItems\": 1, \"maxItems\": %d, \"uniqueItems\": true, \"items\": {",
@@ -116,8 +129,6 @@ static bool may_vary(const struct nl_key *key)
     return !nl_section_is_aside(key->section) && strcmp(key->name, "train.seed") != 0;
 }
 
-#define NUMBER "[-+]?[0-9.]+([eE][-+]?[0-9]+)?"
-
 /* Values of an axis in one word: "bn,gn", "1e-3:1:log:7". */
 static void add_word_pattern(struct nl_text *out, const struct nl_key *key)
 {
@@ -125,8 +136,8 @@ static void add_word_pattern(struct nl_text *out, const struct nl_key *key)
     if (nl_key_is_number(key)) {
         nl_text_add(out, "^(" NUMBER "|auto)( *[,:] *(" NUMBER "|auto|log))+$");
     } else {
-        static const char *const truth[] = {"true", "false", "yes", "no", "on", "off", NULL};
-        const char *const *words = key->type == NL_TYPE_BOOL ? truth : key->choices;
+        static const char *const truth[] = {"auto", "true", "false", "yes", "no", "on", "off", NULL};
+        const char *const *words = key->type == NL_TYPE_BOOL ? truth + 1 : nl_key_is_switch(key) ? truth : key->choices;
         struct nl_text any = {0};
         for (int i = 0; words[i]; i++)
             nl_text_add(&any, "%s%s", i ? "|" : "", words[i]);
@@ -285,7 +296,7 @@ static void add_sweep_definitions(struct nl_text *out)
     add_key_map(out, "point", "", "one value per key", "");
     nl_text_add(out, ",\n");
     struct nl_text beside = {0};
-    nl_text_add(&beside, "\n      \"on\": {\"enum\": [\"val_loss\", \"val_error\", \"val_accuracy\"]},\n      \"seeds\": {\"type\": \"integer\", \"minimum\": 1, "
+    nl_text_add(&beside, "\n      \"by\": {\"enum\": [\"val_loss\", \"val_error\", \"val_accuracy\"]},\n      \"on\": {\"$ref\": \"#/$defs/tuned/properties/by\"},\n      \"seeds\": {\"type\": \"integer\", \"minimum\": 1, "
                          "\"maximum\": %d}", NL_SEEDS_MAX);
     add_key_map(out, "tuned", "axis.", "the values to choose from", beside.at);
     nl_text_release(&beside);
@@ -296,7 +307,7 @@ static void add_sweep_definitions(struct nl_text *out)
     struct nl_text questions = {0};
     add_words(&questions, nl_question_names);
     const char *const point = "\"anyOf\": [{\"$ref\": \"#/$defs/point\", \"minProperties\": 1}, {\"type\": \"null\"}]";
-    const char *const tune = "\"anyOf\": [{\"$ref\": \"#/$defs/tuned\", \"not\": {\"propertyNames\": {\"enum\": [\"on\", \"seeds\"]}}}, {\"type\": \"null\"}]";
+    const char *const tune = "\"anyOf\": [{\"$ref\": \"#/$defs/tuned\", \"not\": {\"propertyNames\": {\"enum\": [\"by\", \"on\", \"seeds\"]}}}, {\"type\": \"null\"}]";
     const char *const points = "\"anyOf\": [{\"$ref\": \"#/$defs/point\", \"minProperties\": 1}, {\"type\": \"array\", \"items\": {\"$ref\": \"#/$defs/point\", "
                                "\"minProperties\": 1}}, {\"type\": \"null\"}]";
     struct nl_text until = {0};
@@ -341,7 +352,7 @@ static void add_claim_definitions(struct nl_text *out)
     add_part_patterns(out, "axis.");
     nl_text_add(out, "},\n    \"metric\": {\"type\": \"string\", \"pattern\": \"^(train|val|test)_(error|accuracy|loss)(_(running|batch|precise))?$\"},\n"
                      "    \"cell\": {\"$ref\": \"#/$defs/point\", \"minProperties\": 1},\n"
-                     "    \"size\": {\"type\": \"number\", \"minimum\": 0},\n"
+                     "    \"size\": {\"anyOf\": [{\"type\": \"string\", \"pattern\": \"^" NUMBER "$\"}, {\"type\": \"number\", \"minimum\": 0}]},\n"
                      "    \"measure\": {" OBJECT "\"properties\": {\"metric\": {\"anyOf\": [{\"$ref\": \"#/$defs/metric\"}, {\"type\": \"array\", \"minItems\": 2, "
                      "\"maxItems\": 2, \"items\": {\"$ref\": \"#/$defs/metric\"}}]}, \"target\": {\"$ref\": \"#/$defs/size\"}, \"along\": {\"type\": \"string\"}, ");
     add_any_of(out, "take", nl_take_names);

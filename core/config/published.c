@@ -475,12 +475,20 @@ static void read_claim_entry(struct nl_loader *loader, const struct nl_node *nam
     }
 }
 
-static void add_canonical(struct nl_text *out, const struct nl_node *node)
+/* key: whose value the node is, or NULL. Values of keys that are a truth value or auto stand there as in identities. */
+static void add_canonical(struct nl_text *out, const struct nl_node *node, const struct nl_key *key)
 {
     static const char *const open[] = {"\"", "[", "{"}, *const close[] = {"\"", "]", "}"};
-    nl_text_add(out, "%s%s", open[node->kind], node->kind == NL_SCALAR && node->text ? node->text : "");
-    for (int i = 0; node->kind != NL_SCALAR && i < node->count * (node->kind == NL_MAPPING ? 2 : 1); i++)
-        add_canonical(out, node->item[i]);
+    const char *text = node->kind == NL_SCALAR && node->text ? node->text : "";
+    int truth = key && nl_key_is_switch(key) ? nl_truth_read(text) : -1;
+    nl_text_add(out, "%s%s", open[node->kind], truth < 0 ? text : truth ? "on" : "off");
+    for (int i = 0; node->kind == NL_SEQUENCE && i < node->count; i++)
+        add_canonical(out, node->item[i], key);
+    for (int i = 0; node->kind == NL_MAPPING && i < node->count; i++) {
+        const struct nl_node *name = node->item[2 * i];
+        add_canonical(out, name, NULL);
+        add_canonical(out, node->item[2 * i + 1], name->kind == NL_SCALAR && name->text ? nl_key_of(name->text) : NULL);
+    }
     nl_text_add(out, "%s", close[node->kind]);
 }
 
@@ -515,7 +523,7 @@ void nl_read_claim(struct nl_loader *loader, const struct nl_node *map)
     if (loader->diagnostics->count == before)
         check_whole(loader, out);
     struct nl_text canonical = {0};
-    add_canonical(&canonical, map);
+    add_canonical(&canonical, map, NULL);
     out->canonical = nl_keep(canonical.at);
     loader->out->published = out;
 }

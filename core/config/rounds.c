@@ -11,6 +11,8 @@
 
 enum { TUNE_SEEDS = 3 };
 
+/* What names the metric in sweep.tune. It was 'on', which YAML 1.1 takes for true: that is still read, and stands in protocols. */
+static const char *const metric_words[] = {[NL_SHOWN] = "by", [NL_RECORDED] = "on"};
 static const char *const tune_metrics[] = {"val_loss", "val_error", "val_accuracy", NULL};
 
 /* ---- reading ---- */
@@ -44,27 +46,28 @@ static void read_number(struct nl_loader *loader, const char *text, const struct
         nl_diagnose(loader->diagnostics, at, NULL, "'%s' must be a number above %g, not '%.80s'", what, low, text);
 }
 
-static void read_tune_metric(struct nl_loader *loader, const struct nl_node *value)
+/* name: by which of its names it was called. */
+static void read_tune_metric(struct nl_loader *loader, const char *name, const struct nl_node *value)
 {
-    if (!is_scalar(loader, value, "on"))
+    if (!is_scalar(loader, value, name))
         return;
     for (int i = 0; tune_metrics[i]; i++)
         if (strcmp(tune_metrics[i], value->text) == 0) {
             for (int m = 0; nl_metric_names[m]; m++)
                 if (strcmp(nl_metric_names[m], value->text) == 0)
-                    loader->out->rounds.tune_on = (enum nl_metric)m;
+                    loader->out->rounds.tune_by = (enum nl_metric)m;
             return;
         }
     nl_diagnose(loader->diagnostics, &value->at, "the test part must not be looked at before everything is chosen, and the training part does not generalize",
-                "'on' must be val_loss, val_error or val_accuracy, not '%.80s'", value->text);
+                "'%s' must be val_loss, val_error or val_accuracy, not '%.80s'", name, value->text);
 }
 
 static void read_tune_entry(struct nl_loader *loader, const struct nl_node *name, const struct nl_node *value, void *context)
 {
     struct nl_rounds *rounds = &loader->out->rounds;
     (void)context;
-    if (!strcmp(name->text, "on")) {
-        read_tune_metric(loader, value);
+    if (!strcmp(name->text, metric_words[NL_SHOWN]) || !strcmp(name->text, metric_words[NL_RECORDED])) {
+        read_tune_metric(loader, name->text, value);
     } else if (!strcmp(name->text, "seeds")) {
         read_integer(loader, value, "seeds", 1, &rounds->tune_seeds);
     } else {
@@ -88,12 +91,15 @@ static void read_tune(struct nl_loader *loader, const struct nl_node *map)
     int before = loader->diagnostics->count;
     rounds->tunes = 0;
     rounds->tune = nl_keep(nl_alloc(NL_LIST_MAX, sizeof *rounds->tune));
-    rounds->tune_on = NL_VAL_LOSS;
+    rounds->tune_by = NL_VAL_LOSS;
     rounds->tune_seeds = TUNE_SEEDS;
     rounds->tune_origin = map->at;
     nl_each_entry(loader, map, "tune", read_tune_entry, NULL);
+    const struct nl_node *former = nl_yaml_entry(map, metric_words[NL_RECORDED]);
+    if (former && nl_yaml_entry(map, metric_words[NL_SHOWN]))
+        nl_diagnose(loader->diagnostics, &former->at, "'on' is what 'by' was called before", "'sweep.tune' has both 'by' and 'on'");
     if (loader->diagnostics->count == before && !rounds->tunes)
-        nl_diagnose(loader->diagnostics, &map->at, "as in tune: {train.lr: 1e-3:1:log:7, on: val_loss}", "'sweep.tune' names no key");
+        nl_diagnose(loader->diagnostics, &map->at, "as in tune: {train.lr: 1e-3:1:log:7, by: val_loss}", "'sweep.tune' names no key");
 }
 
 static void read_until_entry(struct nl_loader *loader, const struct nl_node *name, const struct nl_node *value, void *context)
@@ -249,7 +255,7 @@ static void check_tune(struct nl_loader *loader)
                     "'sweep.tune' takes the seeds from train.seed + %d on, which are too large", NL_SEEDS_MAX);
     if (rounds->tunes && out->config.data.val < 1)
         nl_diagnose(loader->diagnostics, &rounds->tune_origin, "data.val: 128 sets 128 samples of the training part aside",
-                    "'sweep.tune' chooses by %s, and there is no validation part", nl_metric_names[rounds->tune_on]);
+                    "'sweep.tune' chooses by %s, and there is no validation part", nl_metric_names[rounds->tune_by]);
     if (rounds->tunes && out->config.data.test == 0)
         nl_diagnose(loader->diagnostics, &rounds->tune_origin, NULL, "'sweep.tune' has nothing to choose for: data.test is 0");
     if (rounds->tunes && rounds->refine > 0.0)
@@ -319,27 +325,27 @@ void nl_check_rounds(struct nl_loader *loader)
 
 /* ---- text ---- */
 
-static void add_flow_match(struct nl_text *out, const struct nl_match *match)
+static void add_flow_match(struct nl_text *out, const struct nl_match *match, enum nl_spelling spelling)
 {
-    char *text = nl_match_text(match);
+    char *text = nl_match_spelled(match, spelling);
     nl_text_add(out, "{%s}", text);
     free(text);
 }
 
-static void add_tune(struct nl_text *out, const struct nl_rounds *rounds)
+static void add_tune(struct nl_text *out, const struct nl_rounds *rounds, enum nl_spelling spelling)
 {
     nl_text_add(out, "{");
     for (int i = 0; i < rounds->tunes; i++) {
         const struct nl_axis *axis = &rounds->tune[i];
         nl_text_add(out, "%s: [", axis->key[0]->name);
         for (int point = 0; point < axis->points; point++) {
-            char *value = nl_value_yaml(axis->key[0], axis->text[point][0]);
+            char *value = nl_value_yaml(axis->key[0], axis->text[point][0], spelling);
             nl_text_add(out, "%s%s", point ? ", " : "", value);
             free(value);
         }
         nl_text_add(out, "], ");
     }
-    nl_text_add(out, "on: %s, seeds: %d}", nl_metric_names[rounds->tune_on], rounds->tune_seeds);
+    nl_text_add(out, "%s: %s, seeds: %d}", metric_words[spelling], nl_metric_names[rounds->tune_by], rounds->tune_seeds);
 }
 
 static void add_until(struct nl_text *out, const struct nl_rounds *rounds)
@@ -352,30 +358,30 @@ static void add_until(struct nl_text *out, const struct nl_rounds *rounds)
 }
 
 /* A list, each entry after `before`, and `after` at the end. */
-static void add_list(struct nl_text *out, const struct nl_match *match, int count, const char *before, const char *between)
+static void add_list(struct nl_text *out, const struct nl_match *match, int count, const char *before, const char *between, enum nl_spelling spelling)
 {
     for (int i = 0; i < count; i++) {
         nl_text_add(out, "%s", i ? between : before);
-        add_flow_match(out, &match[i]);
+        add_flow_match(out, &match[i], spelling);
     }
 }
 
-void nl_rounds_fields(const struct nl_rounds *rounds, bool lines, struct nl_round_field out[NL_ROUND_FIELDS])
+void nl_rounds_fields(const struct nl_rounds *rounds, bool lines, enum nl_spelling spelling, struct nl_round_field out[NL_ROUND_FIELDS])
 {
     static const char *const names[NL_ROUND_FIELDS] = {"tune", "refine", "until", "points", "chosen", "same"};
     struct nl_text text[NL_ROUND_FIELDS] = {{0}};
     const char *before = lines ? "\n    - " : "[", *between = lines ? "\n    - " : ", ";
     char number[32];
     if (rounds->tunes)
-        add_tune(&text[0], rounds);
+        add_tune(&text[0], rounds, spelling);
     if (rounds->refine > 0.0)
         nl_text_add(&text[1], "%s", nl_double_text(rounds->refine, number));
     if (rounds->half_width > 0.0)
         add_until(&text[2], rounds);
-    add_list(&text[3], rounds->point, rounds->points, before, between);
-    add_list(&text[4], rounds->chosen, rounds->choices, before, between);
+    add_list(&text[3], rounds->point, rounds->points, before, between, spelling);
+    add_list(&text[4], rounds->chosen, rounds->choices, before, between, spelling);
     if (rounds->has_same)
-        add_flow_match(&text[5], &rounds->same);
+        add_flow_match(&text[5], &rounds->same, spelling);
     for (int i = 3; i < 5 && !lines; i++)
         if (text[i].at)
             nl_text_add(&text[i], "]");

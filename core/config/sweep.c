@@ -17,8 +17,8 @@ const struct nl_field nl_sweep_fields[] = {
     {"question", "auto, small_batch, lr_tolerance, compare or speed; default auto",
      "what the sweep is to answer: whether small batches degrade a method, how large a rate it tolerates, which cells differ, or how many updates they need to plot.target; auto: as plot.kind shows"},
     {"baseline", "{norm.kind: none}", "baseline: what the other cells are compared with"},
-    {"tune", "{train.lr: 1e-3:1:log:7, on: val_loss, seeds: 3}",
-     "keys whose values are chosen on the validation part, for every point of the grid, before the grid is trained; on: val_loss, val_error or "
+    {"tune", "{train.lr: 1e-3:1:log:7, by: val_loss, seeds: 3}",
+     "keys whose values are chosen on the validation part, for every point of the grid, before the grid is trained; by: val_loss, val_error or "
      "val_accuracy; seeds: how many to choose by, none of which the grid uses"},
     {"refine", "1.1", "more learning rates around each method's largest usable one, until every seed's is known within this factor"},
     {"until", "{half_width: 0.5, max_seeds: 64}",

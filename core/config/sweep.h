@@ -4,6 +4,7 @@
 
 #include "config/entries.h"
 #include "config/points.h"
+#include "config/value.h"
 
 /* The `sweep` section of one file, and one entry of it ("sweep.seeds: 5" at top level). */
 void nl_read_sweep(struct nl_loader *loader, const struct nl_node *map);
@@ -30,6 +31,9 @@ bool nl_read_match(struct nl_loader *loader, const struct nl_node *map, const ch
 /* A list of mappings; a single mapping does for a list of one. */
 void nl_each_map(struct nl_loader *loader, const struct nl_node *value, void (*read)(struct nl_loader *loader, const struct nl_node *map));
 
+/* As nl_match_text. */
+char *nl_match_spelled(const struct nl_match *match, enum nl_spelling spelling);
+
 /* The key that a mapping of the sweep section names, or NULL and a diagnostic. */
 const struct nl_key *nl_named_key(struct nl_loader *loader, const struct nl_node *name);
 
@@ -50,7 +54,7 @@ struct nl_round_field {
     char *value;
     const struct nl_origin *origin;
 };
-void nl_rounds_fields(const struct nl_rounds *rounds, bool lines, struct nl_round_field out[NL_ROUND_FIELDS]);
+void nl_rounds_fields(const struct nl_rounds *rounds, bool lines, enum nl_spelling spelling, struct nl_round_field out[NL_ROUND_FIELDS]);
 
 /* key = values as a further condition of match. */
 void nl_match_add(struct nl_match *match, const struct nl_key *key, struct nl_points *values);

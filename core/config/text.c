@@ -44,8 +44,8 @@ static bool beside_layers(const struct nl_experiment *experiment, const struct n
     return strcmp(key->name, "model.layers") ? is_shape && (varies || experiment->config.model.arch == NL_LAYERS) : true;
 }
 
-/* defaults: also of keys that have theirs. */
-static void add_sections(struct page *page, const struct nl_experiment *experiment, bool defaults)
+/* NL_RECORDED: without keys that have their defaults. */
+static void add_sections(struct page *page, const struct nl_experiment *experiment, enum nl_spelling spelling)
 {
     const char *section = "";
     struct nl_config usual;
@@ -54,8 +54,9 @@ static void add_sections(struct page *page, const struct nl_experiment *experime
         const struct nl_key *key = &nl_keys[i];
         if (experiment->origin[i].kind == NL_FROM_DEFAULT && beside_layers(experiment, key))
             continue;
-        char *value = nl_key_text(key, &experiment->config), *without = nl_key_text(key, &usual);
-        bool left_out = !defaults && strcmp(value, without) == 0;
+        char *value = spelling == NL_SHOWN ? nl_key_text(key, &experiment->config) : nl_key_recorded(key, &experiment->config);
+        char *without = nl_key_recorded(key, &usual);
+        bool left_out = spelling == NL_RECORDED && strcmp(value, without) == 0;
         free(without);
         if (left_out) {
             free(value);
@@ -72,12 +73,12 @@ static void add_sections(struct page *page, const struct nl_experiment *experime
     }
 }
 
-static char *yaml_list(const struct nl_key *key, const struct nl_word_list *words)
+static char *yaml_list(const struct nl_key *key, const struct nl_word_list *words, enum nl_spelling spelling)
 {
     struct nl_text out = {0};
     nl_text_add(&out, "[");
     for (int i = 0; i < words->count; i++) {
-        char *value = nl_value_yaml(key, words->at[i]);
+        char *value = nl_value_yaml(key, words->at[i], spelling);
         nl_text_add(&out, "%s%s", i ? ", " : "", value);
         free(value);
     }
@@ -85,18 +86,18 @@ static char *yaml_list(const struct nl_key *key, const struct nl_word_list *word
     return out.at;
 }
 
-static char *column_text(const struct nl_axis *axis, int column)
+static char *column_text(const struct nl_axis *axis, int column, enum nl_spelling spelling)
 {
     struct nl_word_list words = {.count = axis->points, .at = nl_alloc((size_t)axis->points, sizeof *words.at)};
     for (int i = 0; i < axis->points; i++)
         words.at[i] = axis->text[i][column];
-    char *text = yaml_list(axis->key[column], &words);
+    char *text = yaml_list(axis->key[column], &words, spelling);
     free(words.at);
     return text;
 }
 
 /* Axes of one key go into the grid as long as no zip came before: so the order of the axes reads back as it is. */
-static void add_axes(struct page *page, const struct nl_experiment *experiment)
+static void add_axes(struct page *page, const struct nl_experiment *experiment, enum nl_spelling spelling)
 {
     bool zipped = false;
     for (int i = 0; i < experiment->axes; i++) {
@@ -108,7 +109,7 @@ static void add_axes(struct page *page, const struct nl_experiment *experiment)
             zipped = true;
         }
         for (int k = 0; k < axis->keys; k++) {
-            char *values = column_text(axis, k);
+            char *values = column_text(axis, k, spelling);
             const char *indent = !zipped ? "    " : k ? "      " : "    - ";
             add_line(page, nl_format("%s%s: %s", indent, axis->key[k]->name, values), k ? NULL : origin_text(&axis->origin));
             free(values);
@@ -116,22 +117,27 @@ static void add_axes(struct page *page, const struct nl_experiment *experiment)
     }
 }
 
-char *nl_match_text(const struct nl_match *match)
+char *nl_match_spelled(const struct nl_match *match, enum nl_spelling spelling)
 {
     struct nl_text out = {0};
     for (int k = 0; k < match->keys; k++) {
         const struct nl_word_list *values = &match->values[k];
-        char *text = values->count == 1 ? nl_value_yaml(match->key[k], values->at[0]) : yaml_list(match->key[k], values);
+        char *text = values->count == 1 ? nl_value_yaml(match->key[k], values->at[0], spelling) : yaml_list(match->key[k], values, spelling);
         nl_text_add(&out, "%s%s: %s", k ? ", " : "", match->key[k]->name, text);
         free(text);
     }
     return out.at;
 }
 
-static void add_rounds(struct page *page, const struct nl_rounds *rounds)
+char *nl_match_text(const struct nl_match *match)
+{
+    return nl_match_spelled(match, NL_SHOWN);
+}
+
+static void add_rounds(struct page *page, const struct nl_rounds *rounds, enum nl_spelling spelling)
 {
     struct nl_round_field field[NL_ROUND_FIELDS];
-    nl_rounds_fields(rounds, true, field);
+    nl_rounds_fields(rounds, true, spelling, field);
     for (int i = 0; i < NL_ROUND_FIELDS; i++) {
         if (field[i].value)
             add_line(page, nl_format("  %s:%s%s", field[i].name, *field[i].value == '\n' ? "" : " ", field[i].value), NULL);
@@ -139,16 +145,16 @@ static void add_rounds(struct page *page, const struct nl_rounds *rounds)
     }
 }
 
-static void add_sweep(struct page *page, const struct nl_experiment *experiment)
+static void add_sweep(struct page *page, const struct nl_experiment *experiment, enum nl_spelling spelling)
 {
     add_line(page, nl_strdup("sweep:"), NULL);
-    add_axes(page, experiment);
+    add_axes(page, experiment, spelling);
     for (int i = 0; i < experiment->excludes; i++) {
         const struct nl_match *match = &experiment->exclude[i];
         if (i == 0)
             add_line(page, nl_strdup("  exclude:"), NULL);
         for (int k = 0; k < match->keys; k++) {
-            char *values = yaml_list(match->key[k], &match->values[k]);
+            char *values = yaml_list(match->key[k], &match->values[k], spelling);
             add_line(page, nl_format("%s%s: %s", k ? "      " : "    - ", match->key[k]->name, values),
                      k ? NULL : origin_text(&match->origin));
             free(values);
@@ -157,24 +163,24 @@ static void add_sweep(struct page *page, const struct nl_experiment *experiment)
     add_line(page, nl_format("  seeds: %d", experiment->seeds), origin_text(&experiment->seeds_origin));
     if (experiment->question != NL_ASK_AUTO)
         add_line(page, nl_format("  question: %s", nl_question_names[experiment->question]), origin_text(&experiment->question_origin));
-    add_rounds(page, &experiment->rounds);
+    add_rounds(page, &experiment->rounds, spelling);
     if (!experiment->has_baseline)
         return;
     const struct nl_match *baseline = &experiment->baseline;
     add_line(page, nl_strdup("  baseline:"), NULL);
     for (int k = 0; k < baseline->keys; k++) {
-        char *value = nl_value_yaml(baseline->key[k], baseline->values[k].at[0]);
+        char *value = nl_value_yaml(baseline->key[k], baseline->values[k].at[0], spelling);
         add_line(page, nl_format("    %s: %s", baseline->key[k]->name, value), k ? NULL : origin_text(&baseline->origin));
         free(value);
     }
 }
 
-static char *text_of(const struct nl_experiment *experiment, bool defaults, bool with_origins)
+static char *text_of(const struct nl_experiment *experiment, enum nl_spelling spelling, bool with_origins)
 {
     struct page page = {0};
-    add_sections(&page, experiment, defaults);
+    add_sections(&page, experiment, spelling);
     if (experiment->is_sweep)
-        add_sweep(&page, experiment);
+        add_sweep(&page, experiment, spelling);
 
     int column = 0;
     for (int i = 0; i < page.count; i++) {
@@ -197,10 +203,10 @@ static char *text_of(const struct nl_experiment *experiment, bool defaults, bool
 
 char *nl_experiment_text(const struct nl_experiment *experiment, bool with_origins)
 {
-    return text_of(experiment, true, with_origins);
+    return text_of(experiment, NL_SHOWN, with_origins);
 }
 
 char *nl_experiment_protocol(const struct nl_experiment *experiment)
 {
-    return text_of(experiment, false, false);
+    return text_of(experiment, NL_RECORDED, false);
 }

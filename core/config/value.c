@@ -138,8 +138,7 @@ static int read_real(const struct nl_key *key, const char *text, double *out, st
     return NL_OK;
 }
 
-/* 1, 0, or -1: the text is no truth value. */
-static int truth_of(const char *text)
+int nl_truth_read(const char *text)
 {
     static const char *const words[] = {"false", "true", "no", "yes", "off", "on", NULL};
     for (int i = 0; words[i]; i++)
@@ -150,18 +149,24 @@ static int truth_of(const char *text)
 
 static int read_bool(const struct nl_key *key, const char *text, bool *out, struct nl_error *err)
 {
-    int truth = truth_of(text);
+    int truth = nl_truth_read(text);
     if (truth < 0)
         return nl_fail(err, "'%s' must be true or false, not '%.*s'", key->name, QUOTED, text);
     *out = truth;
     return NL_OK;
 }
 
+bool nl_key_is_switch(const struct nl_key *key)
+{
+    return key->choices == nl_switch_names;
+}
+
 static int read_choice(const struct nl_key *key, const char *text, int *out, struct nl_error *err, struct nl_error *hint)
 {
     struct nl_text legal = {0};
+    int truth = nl_key_is_switch(key) ? nl_truth_read(text) : -1;
     for (int i = 0; key->choices[i]; i++) {
-        if (strcmp(key->choices[i], text) == 0) {
+        if (strcmp(key->choices[i], truth < 0 ? text : truth ? "true" : "false") == 0) {
             *out = i;
             nl_text_release(&legal);
             return NL_OK;
@@ -332,6 +337,8 @@ static char *names_text(const struct nl_name_list *list)
     return out.at;
 }
 
+static const char *const recorded_switch[] = {[NL_SWITCH_AUTO] = "auto", [NL_SWITCH_ON] = "on", [NL_SWITCH_OFF] = "off"};
+
 char *nl_value_text(const struct nl_key *key, const struct nl_config *config)
 {
     const void *field = (const char *)config + key->offset;
@@ -352,7 +359,7 @@ char *nl_value_text(const struct nl_key *key, const struct nl_config *config)
     case NL_TYPE_BOOL:
         return nl_strdup(*(const bool *)field ? "true" : "false");
     case NL_TYPE_CHOICE:
-        return nl_strdup(key->choices[*(const int *)field]);
+        return nl_strdup(nl_key_is_switch(key) ? recorded_switch[*(const int *)field] : key->choices[*(const int *)field]);
     case NL_TYPE_CHOICES:
     case NL_TYPE_INTS: {
         const struct nl_int_list *list = field;
@@ -382,7 +389,7 @@ char *nl_value_text(const struct nl_key *key, const struct nl_config *config)
 static bool is_plain(const char *text)
 {
     static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-";
-    return isalnum((unsigned char)text[0]) && !text[strspn(text, plain)] && strcasecmp(text, "null") != 0 && truth_of(text) < 0;
+    return isalnum((unsigned char)text[0]) && !text[strspn(text, plain)] && strcasecmp(text, "null") != 0 && nl_truth_read(text) < 0;
 }
 
 /* "[\"*.weight\", fc1]": a star, or a colon, means something else to YAML. */
@@ -398,8 +405,32 @@ static char *names_yaml(const char *text)
     return out.at;
 }
 
-char *nl_value_yaml(const struct nl_key *key, const char *text)
+/* The canonical text of model.layers with truth values as all readers of YAML take them. */
+static char *layers_yaml(const char *text)
 {
+    static const char word[] = "bias: ";
+    struct nl_text out = {0};
+    for (const char *at; (at = strstr(text, word)); text = at) {
+        at += sizeof word - 1;
+        nl_text_add_bytes(&out, text, (size_t)(at - text));
+        size_t length = strcspn(at, ",}");
+        char *value = nl_format("%.*s", (int)length, at);
+        int truth = nl_truth_read(value);
+        nl_text_add(&out, "%s", truth < 0 ? value : truth ? "true" : "false");
+        free(value);
+        at += length;
+    }
+    nl_text_add(&out, "%s", text);
+    return out.at;
+}
+
+char *nl_value_yaml(const struct nl_key *key, const char *text, enum nl_spelling spelling)
+{
+    int truth = nl_key_is_switch(key) ? nl_truth_read(text) : -1;
+    if (spelling == NL_SHOWN && truth >= 0)
+        return nl_strdup(truth ? "true" : "false");
+    if (spelling == NL_SHOWN && key->type == NL_TYPE_LAYERS)
+        return layers_yaml(text);
     if (key->type == NL_TYPE_NAMES)
         return names_yaml(text);
     if (key->type != NL_TYPE_TEXT || is_plain(text))
@@ -421,12 +452,22 @@ char *nl_key_value(const struct nl_key *key, const struct nl_config *config)
     return listed && !nl_value_read(key, &scratch, listed, NULL, NULL) ? nl_value_text(key, &scratch) : nl_strdup(listed ? listed : "");
 }
 
-char *nl_key_text(const struct nl_key *key, const struct nl_config *config)
+static char *key_yaml(const struct nl_key *key, const struct nl_config *config, enum nl_spelling spelling)
 {
     char *text = nl_key_value(key, config);
-    char *yaml = nl_value_yaml(key, text);
+    char *yaml = nl_value_yaml(key, text, spelling);
     free(text);
     return yaml;
+}
+
+char *nl_key_text(const struct nl_key *key, const struct nl_config *config)
+{
+    return key_yaml(key, config, NL_SHOWN);
+}
+
+char *nl_key_recorded(const struct nl_key *key, const struct nl_config *config)
+{
+    return key_yaml(key, config, NL_RECORDED);
 }
 
 bool nl_pair_at(const char *text, int index, char name[64], char value[96])

@@ -13,8 +13,16 @@ int nl_value_read(const struct nl_key *key, struct nl_config *config, const char
 /* The canonical text that nl_key_set reads back ("0.05", "[1, 3]", a TEXT as it is); new string. */
 char *nl_value_text(const struct nl_key *key, const struct nl_config *config);
 
+/* NL_SHOWN: what readers of every version of YAML take for the same. NL_RECORDED: see nl_key_recorded. */
+enum nl_spelling { NL_SHOWN, NL_RECORDED };
+
 /* What nl_value_text gives, as a YAML scalar or list: a TEXT gets quotes where it needs them; new string. */
-char *nl_value_yaml(const struct nl_key *key, const char *text);
+char *nl_value_yaml(const struct nl_key *key, const char *text, enum nl_spelling spelling);
+
+/* 1, 0, or -1: the text is no truth value. */
+int nl_truth_read(const char *text);
+
+bool nl_key_is_switch(const struct nl_key *key); /* a truth value, or auto */
 
 /* Decimal numbers only: no hexadecimal, infinity, nan, blanks or anything after. One that is too large gives infinity, out of any range. */
 bool nl_number_read(const char *text, double *out);

@@ -128,7 +128,7 @@ static const struct nl_weight_norm *weight_norm_of_head(const struct nl_builder 
 
 void nl_add_head(struct nl_builder *b, const char *name)
 {
-    bool bias = !b->set || b->set->bias != NL_BIAS_OFF; /* model.bias is about hidden layers */
+    bool bias = !b->set || b->set->bias != NL_SWITCH_OFF; /* model.bias is about hidden layers */
     add_linear(b, b->graph->classes, bias, weight_norm_of_head(b), name, 0);
 }
 
@@ -388,8 +388,8 @@ void nl_add_norm_and_activation(struct nl_builder *b, int number)
 
 bool nl_hidden_bias(const struct nl_builder *b, bool sum)
 {
-    if (b->config->model.bias != NL_BIAS_AUTO)
-        return b->config->model.bias == NL_BIAS_ON;
+    if (b->config->model.bias != NL_SWITCH_AUTO)
+        return b->config->model.bias == NL_SWITCH_ON;
     if (b->residual == NL_FIXUP)
         return false; /* its scalars are the biases */
     bool cancelled = nl_config_norm_cancels_bias(b->config) && b->config->norm.placement != NL_AFTER;

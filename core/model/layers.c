@@ -33,7 +33,7 @@ static void add_product(const struct listed *l)
 {
     const struct nl_layer_settings *set = &l->layer->set;
     const char *name = nl_layer_name(l->layer);
-    bool bias = l->config.model.bias == NL_BIAS_AUTO ? !cancels_bias(l) : l->config.model.bias == NL_BIAS_ON;
+    bool bias = l->config.model.bias == NL_SWITCH_AUTO ? !cancels_bias(l) : l->config.model.bias == NL_SWITCH_ON;
     struct nl_conv conv = {.out = set->width, .kernel = set->kernel == NL_UNSAID ? 3 : set->kernel, .stride = l->layer->stride};
     if (l->layer->kind == NL_LAYER_LINEAR && set->width == NL_CLASSES)
         nl_add_head(l->b, name);

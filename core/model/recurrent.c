@@ -97,14 +97,14 @@ static int add_gates(const struct direction *direction, bool of_state, int from)
     snprintf(suffix, NAME, "_%s", name + sizeof "rnn." - 1);
     b->at = from;
     b->module = "rnn", b->suffix = suffix;
-    nl_add_linear(b, gates_of(b) * width, said == NL_BIAS_AUTO ? !normalized : said == NL_BIAS_ON, name, 0);
+    nl_add_linear(b, gates_of(b) * width, said == NL_SWITCH_AUTO ? !normalized : said == NL_SWITCH_ON, name, 0);
     b->module = NULL;
     if (of_state && !b->failed)
         mark_recurrent(b);
     add_norm(direction, of_state ? "norm_hh" : "norm_ih");
     if (of_state || b->failed)
         return b->at;
-    if (normalized && said == NL_BIAS_AUTO && nl_graph_parameter(b->graph, b->at, "bias") == NL_NONE) {
+    if (normalized && said == NL_SWITCH_AUTO && nl_graph_parameter(b->graph, b->at, "bias") == NL_NONE) {
         name_in(direction, "bias", name);
         b->module = "rnn";
         nl_add(b, &nl_bias_operation, NULL, name, 0);

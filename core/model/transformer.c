@@ -241,7 +241,7 @@ static void check_pool(const struct plan *p, const struct nl_shape *shape)
     if (p->config->model.pool_tokens != NL_POOL_CLASS || shape->target == NL_TARGET_EACH)
         return;
     if (p->causal)
-        refuse(b, "model.pool_tokens", "'model.pool_tokens' class puts a token in front, which sees no later position where 'model.causal' is on: write %s",
+        refuse(b, "model.pool_tokens", "'model.pool_tokens' class puts a token in front, which sees no later position where 'model.causal' is true: write %s",
                "mean");
 }
 
@@ -326,7 +326,7 @@ void nl_build_transformer(struct nl_builder *b, const struct nl_shape *shape)
                      .blocks = (int)config->model.depth,
                      .width = (int)config->model.width,
                      .causal = nl_is_causal(config, shape),
-                     .bias = config->model.bias != NL_BIAS_OFF};
+                     .bias = config->model.bias != NL_SWITCH_OFF};
     plan_starts(&p);
     check(&p, shape);
     if (b->failed)

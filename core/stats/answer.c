@@ -107,7 +107,7 @@ static void say_rounds(struct nl_answer *answer, const struct nl_rounds *rounds)
         nl_text_add(out, "Tuned:");
         for (int i = 0; i < rounds->tunes; i++)
             nl_text_add(out, "%s %s", i ? "," : "", rounds->tune[i].key[0]->name);
-        nl_text_add(out, ", for each point by %s over %s; nothing was chosen by the test part.\n", nl_metric_names[rounds->tune_on],
+        nl_text_add(out, ", for each point by %s over %s; nothing was chosen by the test part.\n", nl_metric_names[rounds->tune_by],
                     NL_COUNT(rounds->tune_seeds, "other seed"));
     }
     if (rounds->refine > 0.0 && rounds->points)

@@ -205,7 +205,7 @@ int nl_table_summary(const struct nl_results *results, const struct nl_experimen
         nl_text_add(
             &caption,
             " %s was chosen for each row by %s of other seeds, without the test part; (edge): the smallest or the largest of the values tried, so that a better one may lie beyond.",
-            chosen == 1 ? "The value before the metric" : "What stands before the metric", nl_metric_names[rounds->tune_on]);
+            chosen == 1 ? "The value before the metric" : "What stands before the metric", nl_metric_names[rounds->tune_by]);
     if (failed)
         nl_text_add(&caption, " Failed: diverged, at chance, or ended with an error, with the exact %g %% CI of the share.",
                     100.0 * experiment->config.plot.level);

@@ -16,7 +16,7 @@ static char *value_in(const struct side *side, const struct nl_cell *cell, const
 {
     int factor = nl_results_factor(side->results, key->name);
     if (factor < 0)
-        return nl_key_text(key, &side->experiment->config);
+        return nl_key_recorded(key, &side->experiment->config);
     return nl_strdup(cell->level[factor] == NL_INAPPLICABLE ? "" : side->results->factor[factor].value[cell->level[factor]]);
 }
 

@@ -138,7 +138,7 @@ static char **value_texts(struct nl_axis *axes, int count, const struct nl_key *
 {
     char **text = nl_alloc((size_t)keys + 1, sizeof *text);
     for (int k = 0; k < keys; k++)
-        text[k] = nl_key_applies(key[k], config) || is_default_of_axis(axes, count, key[k], config) ? nl_key_text(key[k], config) : nl_strdup("");
+        text[k] = nl_key_applies(key[k], config) || is_default_of_axis(axes, count, key[k], config) ? nl_key_recorded(key[k], config) : nl_strdup("");
     return text;
 }
 

@@ -491,7 +491,7 @@ static const struct lint {
     {"norm.statistics", running_in_training, "norm.statistics: batch; norm.kind: brn trains with statistics near the running ones", false},
     {"norm.warmup", corrects_at_once, "norm.warmup: 0.3 lets the running statistics settle first", false},
     {"model.dropout", dropout_before, "leave out one of them, or choose ln or gn, which store nothing", false},
-    {"model.bias", redundant_bias, "model.bias: auto leaves them out, and off in a transformer; in model.layers bias: off does", false},
+    {"model.bias", redundant_bias, "model.bias: auto leaves them out, and false in a transformer; in model.layers bias: false does", false},
     {"norm.gamma_init", nl_lint_dead_gamma, "in a residual branch let norm.last_gamma be 0 where no activation follows; else start above 0", false},
     {"model.residual", nl_lint_free_nf, "norm.weights: sws; or model.init_scale: 0.7071, which begins so", false},
     {"model.residual", nl_lint_normalized_fixup, "norm.kind: none, or model.residual: skipinit, which goes with any", false},

@@ -16,7 +16,7 @@ static bool has_overrides(const struct nl_experiment *experiment)
 /* What has its default asks for nothing: a file that `normlab show` wrote sets every key, and an override may take back what a file says. */
 static bool is_default(const struct nl_key *key, const struct nl_config *config)
 {
-    char *text = nl_key_text(key, config);
+    char *text = nl_key_value(key, config);
     bool same = strcmp(text, key->default_text) == 0;
     free(text);
     return same;

@@ -77,7 +77,7 @@ static struct nl_experiment tuning_of(const struct nl_experiment *asked)
     memcpy(out.axis, asked->axis, (size_t)asked->axes * sizeof *out.axis);
     for (int i = 0; i < rounds->tunes; i++)
         out.axis[out.axes++] = rounds->tune[i];
-    out.config.plot.metric = (int)rounds->tune_on;
+    out.config.plot.metric = (int)rounds->tune_by;
     out.config.plot.kind = (struct nl_int_list){.count = 1, .at = {tunes_rate(rounds) ? NL_PLOT_LR_TOLERANCE : NL_PLOT_CURVES}};
     out.config.plot.min_effect = out.config.plot.margin = NL_AUTO;
     out.question = NL_ASK_COMPARE;
@@ -163,7 +163,7 @@ static struct nl_candidate *candidates(const struct tuned *t, int point)
 static struct tuned tuned_of(const struct nl_results *results, const struct nl_rounds *rounds)
 {
     struct tuned t = {.results = results, .rounds = rounds, .values = 1};
-    t.metric = nl_metric_column(results, nl_metric_names[rounds->tune_on]);
+    t.metric = nl_metric_column(results, nl_metric_names[rounds->tune_by]);
     t.factor = nl_alloc((size_t)rounds->tunes, sizeof *t.factor);
     for (int i = 0; i < rounds->tunes; i++) {
         t.factor[i] = nl_results_factor(results, rounds->tune[i].key[0]->name);
@@ -253,7 +253,7 @@ static struct nl_experiment grid_with_choices(const struct nl_experiment *asked,
     set_test_apart(&out);
     out.rounds.choices = 0;
     out.rounds.chosen = nl_keep(nl_alloc((size_t)t.points, sizeof *out.rounds.chosen));
-    nl_text_add(decided, "chosen by %s over %s, without the test part:\n", nl_metric_names[asked->rounds.tune_on], NL_COUNT(asked->rounds.tune_seeds, "seed"));
+    nl_text_add(decided, "chosen by %s over %s, without the test part:\n", nl_metric_names[asked->rounds.tune_by], NL_COUNT(asked->rounds.tune_seeds, "seed"));
     bool differ = false;
     int first = nl_choose(t.candidate, t.values), same = nl_choose_for_all(t.candidate, t.points, t.values);
     for (int p = 0; p < t.points; p++) {
