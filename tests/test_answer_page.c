@@ -1,8 +1,10 @@
-/* All sentences of answers, to be read aloud: made results, and what is said of them, word for word, in tests/answers/QUESTION.txt.
+/* All sentences of answers and of claims' outcomes, to be read aloud: made results, and what is said of them, word for word, in tests/answers/NAME.txt.
  *
  * NORMLAB_ANSWERS_WRITE=1 writes what the program says now into these files: read the difference before committing it.
  */
+#include "claims/outcome.h"
 #include "made.h"
+#include "stats/table.h"
 #include "suite.h"
 
 struct scene {
@@ -293,25 +295,102 @@ static const struct scene speed[] = {
     {"one seed", {SPEED(NO_NORM), good, 0, 389, fast_and_slow}, {"sweep.seeds=1"}},
 };
 
-#define PAGE(name) {#name, name, sizeof name / sizeof *name}
+/* ---- claims ---- */
+
+#define CLAIM(parts)                                                                                                                              \
+    "train: {lr: 0.1}\nsweep: {grid: {norm.kind: [bn, gn, none], train.batch: [64, 16, 4, 2]}, seeds: 8}\nclaim:\n  says: At small batches BN "    \
+    "degrades and GN does not.\n  source: made up\n  measure: {metric: test_error}\n  parts:\n" parts
+#define DEGRADES "    - {says: BN degrades, of: {norm.kind: bn, train.batch: 2}, minus: {norm.kind: bn, train.batch: 64}, smallest: 2}\n"
+#define FLAT "    - {says: GN does not, of: {norm.kind: gn, train.batch: 2}, minus: {norm.kind: gn, train.batch: 64}, margin: 1}\n"
+#define MORE                                                                                                                                       \
+    "    - {says: BN degrades more than GN, of: {norm.kind: bn, train.batch: 2}, minus: {norm.kind: bn, train.batch: 64}, less: {of: {norm.kind: gn, " \
+    "train.batch: 2}, minus: {norm.kind: gn, train.batch: 64}}, smallest: 2}\n"
+#define ORDER "    - {says: the smaller the worse, order: [{norm.kind: bn, train.batch: 2}, {norm.kind: bn, train.batch: 4}, {norm.kind: bn, train.batch: 16}], smallest: 1}\n"
+#define TREND "    - {says: BN has no trend, of: {norm.kind: bn}, slope: train.batch, margin: 1}\n"
+
+static double varies(const char *kind, double x, int seed)
+{
+    return 0.1 + (is(kind, "bn") && x == 2 ? 0.01 * (seed % 6) : 0.0) + noise(kind, x, seed);
+}
+
+static const struct scene claims[] = {
+    {"all parts hold", {CLAIM(DEGRADES FLAT MORE), degrades, 0, 389, NULL}, {0}},
+    {"the same on one test part for all seeds", {CLAIM(DEGRADES FLAT), degrades, 1, 389, NULL}, {0}},
+    {"its only part is false", {CLAIM(DEGRADES), equal_batches, 0, 389, NULL}, {0}},
+    {"parts are false and open", {CLAIM(DEGRADES FLAT ORDER), improves, 0, 389, NULL}, {0}},
+    {"its only part is open", {CLAIM(DEGRADES), varies, 0, 389, NULL}, {0}},
+    {"an ordering and a trend", {CLAIM(ORDER TREND), degrades, 0, 389, NULL}, {0}},
+    {"runs fail", {CLAIM(DEGRADES FLAT MORE), fails_at_small, 0, 389, NULL}, {0}},
+    {"almost no errors to count", {CLAIM(DEGRADES FLAT), never_wrong, 0, 389, NULL}, {0}},
+    {"two seeds", {CLAIM(DEGRADES), degrades, 0, 389, NULL}, {"sweep.seeds=2"}},
+};
+
+/* Controls of differences are the same cells with other seeds. */
+static char *outcome_of(const struct scene *scene)
+{
+    struct made made, other;
+    struct nl_error err;
+    const char *const seeds[] = {"train.seed=101", scene->override[0], NULL};
+    make(&made, &scene->design, scene->override);
+    make(&other, &scene->design, seeds);
+    const struct nl_published *published = made.experiment.published;
+    struct nl_evidence *control = nl_alloc((size_t)published->parts, sizeof *control);
+    for (int i = 0; i < published->parts; i++)
+        if (nl_part_needs_control(published, i))
+            control[i] = (struct nl_evidence){.experiment = &other.experiment, .results = &other.results};
+    const struct nl_claim_evidence evidence = {.main = {.experiment = &made.experiment, .results = &made.results}, .control = control};
+    struct nl_outcome outcome = {.name = nl_strdup("claim"), .planned = made.results.planned, .failures = nl_results_failures(&made.results)};
+    ck_assert_msg(nl_outcome_judge(published, &evidence, 0.95, false, &outcome, &err) == NL_OK, "%s", err.text);
+    char *text = nl_outcomes_text(&outcome, 1, NL_OUTCOME_TEXT);
+    nl_outcome_release(&outcome);
+    free(control);
+    release(&other);
+    release(&made);
+    return text;
+}
+
+/* ---- the pages ---- */
+
+static char *answer_to(const struct scene *scene)
+{
+    struct made made;
+    make(&made, &scene->design, scene->override);
+    char *text = nl_strdup(made.text);
+    release(&made);
+    return text;
+}
+
+/* The summary: its caption, and which rows are marked. */
+static char *table_of(const struct scene *scene)
+{
+    struct made made;
+    struct nl_table table;
+    struct nl_error err;
+    make(&made, &scene->design, scene->override);
+    ck_assert_msg(nl_table_summary(&made.results, &made.experiment, &table, &err) == NL_OK, "%s", err.text);
+    char *text = nl_table_text(&table, 0);
+    nl_table_release(&table);
+    release(&made);
+    return text;
+}
+
+#define PAGE(name, says) {#name, name, sizeof name / sizeof *name, says}
 static const struct {
     const char *name;
     const struct scene *scene;
     size_t scenes;
-} pages[] = {PAGE(small_batch), PAGE(lr_tolerance), PAGE(compare), PAGE(speed)};
-
-/* ---- the pages ---- */
+    char *(*says)(const struct scene *scene);
+} pages[] = {PAGE(small_batch, answer_to), PAGE(lr_tolerance, answer_to), PAGE(compare, answer_to), PAGE(speed, answer_to), PAGE(claims, outcome_of),
+             {"tables", compare, sizeof compare / sizeof *compare, table_of}};
 
 START_TEST(what_is_said_stands_on_the_page)
 {
     struct nl_text page = {0};
     struct nl_error err;
     for (size_t i = 0; i < pages[_i].scenes; i++) {
-        const struct scene *scene = &pages[_i].scene[i];
-        struct made made;
-        make(&made, &scene->design, scene->override);
-        nl_text_add(&page, "%s== %s\n%s", i ? "\n" : "", scene->title, made.text);
-        release(&made);
+        char *text = pages[_i].says(&pages[_i].scene[i]);
+        nl_text_add(&page, "%s== %s\n%s", i ? "\n" : "", pages[_i].scene[i].title, text);
+        free(text);
     }
     char *path = nl_format("%s/answers/%s.txt", NORMLAB_TESTS_DIR, pages[_i].name);
     if (getenv("NORMLAB_ANSWERS_WRITE"))

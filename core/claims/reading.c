@@ -77,16 +77,16 @@ struct nl_part_scale nl_part_scale(const struct nl_published_part *part, const s
         out.share = reading->quantity == NL_QUANTITY_ZEROS;
         out.scale = out.share ? 100.0 : 1.0;
         out.ratio = reading->quantity == NL_QUANTITY_NORM || reading->quantity == NL_QUANTITY_STD;
-        out.unit = out.ratio     ? (part->slope ? "x a doubling" : "x")
-                   : out.share   ? (part->slope ? "points a doubling" : "points")
-                   : part->slope ? "a doubling"
+        out.unit = out.ratio     ? (part->slope ? "x per doubling" : "x")
+                   : out.share   ? (part->slope ? "points per doubling" : "points")
+                   : part->slope ? "per doubling"
                                  : "";
         return out;
     }
     out.sampling = metric.sampling;
     out.fixed = metric.fixed;
     if (ratio) {
-        out.unit = part->slope ? "x a doubling" : "x";
+        out.unit = part->slope ? "x per doubling" : "x";
         out.ratio = true;
         out.step = usable ? largest_step(evidence->results, evidence->experiment, reading->along) : 0.0;
     } else if (along && reading->take == NL_TAKE_WIDTH) {
@@ -95,7 +95,7 @@ struct nl_part_scale nl_part_scale(const struct nl_published_part *part, const s
     } else {
         out.share = failed || metric.measure.share;
         out.scale = out.share ? 100.0 : 1.0;
-        out.unit = part->slope ? (out.share ? "points a doubling" : "nats a doubling") : out.share ? "points" : "nats";
+        out.unit = part->slope ? (out.share ? "points per doubling" : "nats per doubling") : out.share ? "points" : "nats";
     }
     out.fixed &= !failed;
     if (failed)

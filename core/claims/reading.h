@@ -26,7 +26,7 @@ struct nl_span {
 
 /* The unit that a part's numbers are read in, and what becomes of them. */
 struct nl_part_scale {
-    const char *unit;   /* "points", "nats", "x": a ratio, "decades", those with " a doubling" of a slope, or "" */
+    const char *unit;   /* "points", "nats", "x": a ratio, "decades", those with " per doubling" of a slope, or "" */
     double scale;       /* from the numbers that are read to it; of a ratio 1, and the numbers are natural logarithms */
     bool ratio, share;  /* share: differences are of shares */
     bool fixed;         /* all seeds share the part that is evaluated: what is said holds on it */

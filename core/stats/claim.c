@@ -15,7 +15,8 @@ bool nl_is_ratio(const char *unit)
 
 const char *nl_unit_of(double value, const char *unit)
 {
-    static const char *const units[][2] = {{"points", "point"}, {"nats", "nat"}, {"bits", "bit"}, {"decades", "decade"}};
+    static const char *const units[][2] = {{"points", "point"}, {"nats", "nat"}, {"bits", "bit"}, {"decades", "decade"},
+                                        {"points per doubling", "point per doubling"}, {"nats per doubling", "nat per doubling"}};
     for (size_t i = 0; i < sizeof units / sizeof *units; i++)
         if (value == 1.0 && strcmp(units[i][0], unit) == 0)
             return units[i][1];

@@ -55,7 +55,7 @@ struct nl_claim {
 
     struct nl_estimate effect; /* positive: more, of ratios above 1; in the units of trials.csv */
     double scale;              /* to the unit that is read: 100 for points */
-    const char *unit;          /* "points", "nats", "x" or "x a doubling": a ratio */
+    const char *unit;          /* "points", "nats", "x" or "x per doubling": a ratio */
     enum nl_finding candidate; /* what the estimate points to */
     double p;                  /* of the candidate; NaN: no test */
     double clear_p;            /* that no other finding is in question; where it is below p, p */
