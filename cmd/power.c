@@ -98,10 +98,10 @@ static void print_text(const struct page *page, const struct nl_answer *answer, 
     bool floor = false;
     for (int i = 0; i < answer->claims; i++)
         floor |= answer->claim[i].effect.overlap > 0.0;
-    nl_text_add(&words, "Spread over seeds and half widths (at %g %%) are %s%s. To find an effect of %g%s: with a chance of %g it is measured as %g%s or more, and p is below "
-                        "%.3g, the least that %s of the answer %s for each. The spread is an estimate, and so are these numbers.\n",
+    nl_text_add(&words, "Spread over seeds and half widths (at %g %%) are %s%s. To find an effect of %g%s: with a chance of %g it is found to be more than %g%s, "
+                        "with p below %.3g, the share that each of %s has. The spread is an estimate, and so are these numbers.\n",
                 100.0 * answer->level, *times ? "factors" : "in ", *times ? "" : unit, aim->effect, times, aim->chance, rule->smallest, times, aim->alpha,
-                NL_COUNT(answer->tests, "test"), nl_agree(answer->tests, "leaves", "leave"));
+                NL_COUNT(answer->tests, "comparison"));
     if (floor)
         nl_text_add(&words, "No number of seeds makes an interval narrower than 'narrowest': each seed draws its parts anew from the same data, which the test corrects "
                             "for. With data.test_seed all share one test part, and what is said holds on that part.\n");
@@ -184,8 +184,8 @@ const struct command command_power = {
              "to each side, and for finding a true effect of E. Where seeds share data, it also says below which width no number of seeds\n"
              "leads.\n"
              "\n"
-             "      --effect E      the true effect, in points, nats, or as a ratio (default: twice plot.min_effect; for ratios its square). An effect\n"
-             "                      of exactly plot.min_effect is underestimated in every second experiment, whatever the number of seeds\n"
+             "      --effect E      the true effect, in points, nats, or as a ratio (default: twice plot.min_effect; for ratios its square). It must\n"
+             "                      be more than plot.min_effect: no number of seeds shows that an effect of just that size reaches it\n"
              "      --half-width W  half the width of the interval, in the same unit (default: plot.min_effect)\n"
              "      --chance C      power: the probability of finding the effect (default: 0.8)\n"
              "  -f, --format F      text (default), json\n"

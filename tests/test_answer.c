@@ -44,8 +44,8 @@ START_TEST(small_batch_is_answered)
     ck_assert(bn->effect.lower > 0.15 && bn->effect.lower < bn->effect.mean && bn->effect.mean < bn->effect.upper);
     ck_assert_int_eq(bn->effect.n, 8);
     ck_assert_int_eq(bn->doses, 3);
-    holds(&made, "8 pairs: supported.\n    Degradation is found at 4 and below; at 4: +");
-    holds(&made, "p is that of the paired t test, adjusted by Holm over 5 tests");
+    holds(&made, "8 pairs: supported.\n    Degradation of at least 2 points is found at 4 and below; at 4: +");
+    holds(&made, "p is that of the paired t test, times the 5 comparisons (Bonferroni), and significant below 0.05");
     holds(&made, "Each seed splits the data anew and shares 22 % of its test part with another seed, so intervals are those of the corrected resampled t");
     holds(&made, "No number of seeds makes them narrower than 1.03 standard deviations to each side");
     holds(&made, "Failed runs: none of 96.\n");
@@ -141,7 +141,7 @@ START_TEST(no_spread_is_no_certainty)
     const struct nl_claim *bn = claim_of(&made, "BN", NULL), *gn = claim_of(&made, "GN", NULL);
     ck_assert(gn->effect.mean == 0.0 && gn->effect.lower < 0.0 && gn->effect.upper > 0.0);
     ck_assert(bn->effect.lower < bn->effect.mean - 0.01);
-    ck_assert(bn->p > 0.0 && gn->p > 0.0);
+    ck_assert(nl_claim_decides(bn)->p > 0.0 && nl_claim_decides(gn)->p > 0.0);
     release(&made);
 
     /* two seeds: an interval, and no verdict however equal they are */
@@ -207,7 +207,7 @@ START_TEST(the_exact_test_asks_for_its_pairs)
                       *const five[] = {"plot.test=sign_flip", "sweep.seeds=5", NULL};
     make(&made, &(struct design){batches, textbook, 0, 389, NULL}, exact);
     ck_assert_int_eq(claim_of(&made, "BN", NULL)->verdict, NL_SUPPORTED);
-    ck_assert(claim_of(&made, "BN", NULL)->p == 2.0 / 256.0);
+    ck_assert(claim_of(&made, "BN", NULL)->test[NL_DIFFERS].p == 2.0 / 256.0);
     release(&made);
     make(&made, &(struct design){batches, textbook, 0, 389, NULL}, six);
     ck_assert_int_eq(claim_of(&made, "BN", NULL)->verdict, NL_INCONCLUSIVE);
@@ -233,7 +233,8 @@ START_TEST(rates_are_known_no_finer_than_the_grid)
     make(&made, &(struct design){rates, limits, 0, 389, NULL}, NULL);
     const struct nl_claim *bn = claim_of(&made, "BN", "no norm"), *gn = claim_of(&made, "GN", "no norm");
     ck_assert_msg(strncmp(made.text, "BN tolerates 10x the learning rate of no norm (95 % CI ", 55) == 0, "%s", made.text);
-    ck_assert_int_eq(bn->verdict, NL_SUPPORTED);
+    ck_assert(bn->verdict == NL_INCONCLUSIVE && bn->finding == NL_FOUND_MORE && bn->reach == NL_REACH_OPEN);
+    holds(&made, ", perhaps less than 3x");
     ck_assert(bn->effect.mean > 9.9 && bn->effect.mean < 10.1);
     ck_assert(bn->effect.lower < 3.2 && bn->effect.upper > 31.0); /* a step of the grid to each side, at least */
     ck_assert_int_eq(gn->verdict, NL_INCONCLUSIVE); /* one step: the grid cannot tell it from none */
@@ -304,8 +305,8 @@ START_TEST(cells_are_compared_by_one_rule)
 {
     struct made made;
     make(&made, &(struct design){compared, ranked, 0.2165, 389, NULL}, NULL);
-    holds(&made, "Of 3 paired comparisons, 2 show a difference, 1 shows none within 1.5 points, 0 are inconclusive.\n");
-    holds(&made, "adjusted by Holm over 3 tests");
+    holds(&made, "Of 3 paired comparisons, 2 show a difference of at least 2 points, 1 shows none within 1.5 points, 0 are inconclusive.\n");
+    holds(&made, "times the 3 comparisons (Bonferroni)");
     lacks(&made, "told apart");
     ck_assert_int_eq(made.answer.tests, 3);
     release(&made);
@@ -439,54 +440,98 @@ START_TEST(a_headline_stays_readable)
 }
 END_TEST
 
+#define PAIRED(of_difference, of_smallest, of_sameness)                                                                                             \
+    .test = {{"paired t", of_difference, NAN}, {"paired t", of_smallest, NAN}, {"two one-sided t", of_sameness, NAN}}
+
 START_TEST(one_family_shares_one_error_rate)
 {
-    /* Holm, but what leads on keeps its share: 0.05/4 each; the second may take 0.05 (4 - 1)/4/3 */
-    struct nl_claim claim[4] = {{.p = 0.001, .leads_on = true, .candidate = NL_FOUND_MORE, .expected = NL_FOUND_MORE},
-                                {.p = 0.012, .candidate = NL_FOUND_SAME, .expected = NL_FOUND_SAME},
-                                {.p = 0.018, .candidate = NL_FOUND_LESS, .expected = NL_FOUND_MORE},
-                                {.p = NAN}};
-    ck_assert_int_eq(nl_claims_judge(claim, 4, 0.95), 3);
-    ck_assert(fabs(claim[0].adjusted - 0.003) < 1e-15 && claim[0].verdict == NL_SUPPORTED);
-    ck_assert(fabs(claim[1].adjusted - 0.036) < 1e-15 && claim[1].verdict == NL_SUPPORTED);  /* share (3 - 1)/3/2 */
-    ck_assert(fabs(claim[2].adjusted - 0.036) < 1e-15 && claim[2].verdict == NL_NOT_SUPPORTED); /* share (3 - 1)/3/1 = 2/3: 0.027, not below the one before */
-    ck_assert(isnan(claim[3].adjusted) && claim[3].verdict == NL_INCONCLUSIVE);
+    struct nl_claim claim[5] = {{PAIRED(0.001, 0.004, 1.0), .points = NL_FOUND_MORE, .beyond = true, .expected = NL_FOUND_MORE},
+                                {PAIRED(0.8, 0.001, 0.012), .points = NL_FOUND_MORE, .expected = NL_FOUND_SAME},
+                                {PAIRED(0.012, 0.3, 1.0), .points = NL_FOUND_LESS, .beyond = true, .expected = NL_FOUND_MORE},
+                                {PAIRED(0.012, 0.013, 1.0), .points = NL_FOUND_MORE, .beyond = true, .expected = NL_FOUND_MORE},
+                                {.expected = NL_FOUND_MORE}};
+    ck_assert_int_eq(nl_claims_judge(claim, 5, NL_BONFERRONI, 0.95), 4);
+    for (int i = 0; i < 4; i++)
+        for (int k = 0; k < NL_ASKED; k++)
+            ck_assert(claim[i].test[k].adjusted == fmin(1.0, 4.0 * claim[i].test[k].p));
+    ck_assert(claim[0].verdict == NL_SUPPORTED && claim[0].reach == NL_REACH_YES);
+    ck_assert(claim[1].verdict == NL_SUPPORTED && claim[1].finding == NL_FOUND_SAME);
+    ck_assert(claim[2].verdict == NL_NOT_SUPPORTED && claim[2].reach == NL_REACH_OPEN);
+    ck_assert(claim[3].verdict == NL_INCONCLUSIVE && claim[3].finding == NL_FOUND_MORE && claim[3].reach == NL_REACH_OPEN);
+    ck_assert(isnan(claim[4].test[NL_DIFFERS].adjusted) && claim[4].verdict == NL_INCONCLUSIVE);
 }
 END_TEST
 
-START_TEST(a_share_passes_on_only_from_clear_claims)
+START_TEST(parts_that_are_asked_one_thing_are_adjusted_by_holm)
 {
-    /* The first is a difference that may be within the margin: the second gets 0.05/2, as if the first had found nothing. */
-    struct nl_claim claim[2] = {{.p = 0.001, .clear_p = 0.2, .candidate = NL_FOUND_MORE, .expected = NL_FOUND_MORE},
-                                {.p = 0.03, .candidate = NL_FOUND_MORE, .expected = NL_FOUND_MORE}};
-    nl_claims_judge(claim, 2, 0.95);
-    ck_assert(fabs(claim[0].adjusted - 0.002) < 1e-15 && claim[0].finding == NL_FOUND_MORE && !claim[0].clear);
-    ck_assert(fabs(claim[1].adjusted - 0.06) < 1e-15 && claim[1].finding == NL_FOUND_NOTHING);
-    claim[0].clear_p = 0.01;
-    nl_claims_judge(claim, 2, 0.95);
-    ck_assert(claim[0].clear && fabs(claim[1].adjusted - 0.03) < 1e-15 && claim[1].finding == NL_FOUND_MORE);
+    /* statsmodels' multipletests([0.063, 0.278], method="holm") */
+    struct nl_claim claim[2] = {{.test[NL_REACHES] = {"paired t", 0.063, NAN}}, {.test[NL_AGREES] = {"two one-sided t", 0.278, NAN}}};
+    ck_assert_int_eq(nl_claims_judge(claim, 2, NL_HOLM, 0.95), 2);
+    ck_assert(claim[0].test[NL_REACHES].adjusted == 0.126 && claim[1].test[NL_AGREES].adjusted == 0.278);
 }
 END_TEST
 
-START_TEST(clear_is_beyond_the_margin_or_within_the_smallest_effect)
+/* One claim of eight pairs with this mean and a standard deviation of `sd`, judged alone. */
+static struct nl_claim judged(double mean, double sd, const struct nl_rule *rule)
 {
-    double values[] = {2.1, 2.6, 1.9, 2.8, 2.4, 2.2, 2.9, 2.3};
-    struct nl_rule rule = {.smallest = 2.0, .margin = 1.5, .level = 0.95};
-    for (int exact = 0; exact < 2; exact++) {
-        rule.exact = exact;
-        struct nl_claim claim = {
-            .scale = 1.0, .unit = "points", .effect = nl_estimate(values, 8, NL_SCALE_REAL, &(struct nl_sampling){0}, NL_INTERVAL_T, 0.95)};
-        nl_claim_test(&claim, &rule, values, 8, NAN);
-        ck_assert(claim.candidate == NL_FOUND_MORE && claim.clear_p >= claim.p && claim.clear_p < 0.01); /* exact: all 8 are above the margin, 2/256 */
-        rule.margin = 2.2;
-        nl_claim_test(&claim, &rule, values, 8, NAN);
-        ck_assert(claim.candidate == NL_FOUND_MORE && claim.clear_p > 0.05);
-        rule.margin = 1.5;
-    }
-    struct nl_claim claim = {.scale = 1.0, .unit = "points", .effect = nl_estimate(values, 8, NL_SCALE_REAL, &(struct nl_sampling){0}, NL_INTERVAL_T, 0.95)};
-    rule = (struct nl_rule){.smallest = 2.5, .margin = 4.0, .level = 0.95};
-    nl_claim_test(&claim, &rule, values, 8, NAN);
-    ck_assert(claim.candidate == NL_FOUND_SAME && claim.p < 0.001 && claim.clear_p > 0.05);
+    static const double shape[] = {-1.5, -1.0, -0.5, 0.0, 0.0, 0.5, 1.0, 1.5}; /* the sum of squares is 7 */
+    double values[8];
+    for (int i = 0; i < 8; i++)
+        values[i] = mean + sd * shape[i];
+    struct nl_claim claim = {.scale = 1.0, .unit = "points", .expected = mean < 0.0 ? NL_FOUND_LESS : NL_FOUND_MORE, .rate = NAN, .seen_from = NAN,
+                             .effect = nl_estimate(values, 8, NL_SCALE_REAL, &(struct nl_sampling){0}, NL_INTERVAL_T, rule->level)};
+    nl_claim_test(&claim, rule, values, 8, NAN);
+    nl_claims_judge(&claim, 1, NL_BONFERRONI, rule->level);
+    return claim;
+}
+
+/* A finding says what the interval shows: at least 2 points where all of it lies beyond 2, a difference where it leaves out 0. */
+START_TEST(finding_and_interval_agree)
+{
+    const struct nl_rule rules[] = {{2.0, 1.5, 0.95, false}, {0.5, 3.0, 0.9, false}, {0.0, 1.0, 0.95, false}};
+    int seen[NL_FOUND_SAME + 1][NL_REACH_NO + 1] = {{0}};
+    for (int r = 0; r < 3; r++)
+        for (double sd = 0.05; sd < 8.0; sd *= 1.7)
+            for (double mean = -9.03; mean < 9.0; mean += 0.37) {
+                struct nl_claim claim = judged(mean, sd, &rules[r]);
+                double lower = mean < 0.0 ? -claim.effect.upper : claim.effect.lower, upper = mean < 0.0 ? -claim.effect.lower : claim.effect.upper;
+                bool more = claim.finding == NL_FOUND_MORE || claim.finding == NL_FOUND_LESS;
+                if (lower > rules[r].smallest)
+                    ck_assert(more && claim.reach == NL_REACH_YES && claim.verdict == NL_SUPPORTED);
+                else if (lower > 0.0 && claim.finding != NL_FOUND_SAME)
+                    ck_assert(more && claim.reach == (upper < rules[r].smallest ? NL_REACH_NO : NL_REACH_OPEN) && claim.verdict != NL_SUPPORTED);
+                else
+                    ck_assert(!more);
+                ck_assert(!more || claim.finding == claim.points);
+                ck_assert(claim.finding != NL_FOUND_SAME || fabs(mean) < rules[r].margin);
+                seen[claim.finding][more ? claim.reach : 0]++;
+            }
+    ck_assert(seen[NL_FOUND_MORE][NL_REACH_YES] && seen[NL_FOUND_LESS][NL_REACH_YES] && seen[NL_FOUND_MORE][NL_REACH_OPEN] &&
+              seen[NL_FOUND_MORE][NL_REACH_NO] && seen[NL_FOUND_SAME][0] && seen[NL_FOUND_NOTHING][0]);
+}
+END_TEST
+
+START_TEST(what_is_open_about_a_difference_is_said)
+{
+    const struct nl_rule rule = {2.0, 1.5, 0.95, false};
+    struct nl_text out = {0};
+    struct nl_claim claim = judged(7.95, 8.67, &rule); /* 0.7 to 15.2 */
+    ck_assert(claim.effect.lower > 0.0 && claim.effect.lower < 2.0 && claim.verdict == NL_INCONCLUSIVE);
+    nl_say_proof(&out, &claim, NULL);
+    nl_say_reach(&out, &claim);
+    ck_assert_str_eq(out.at, ", p = 0.036 (difference), p = 0.093 (at least 2 points), 8 pairs: there is a difference; whether it reaches 2 points is open");
+    nl_text_release(&out);
+    claim = judged(1.0, 1.6, &rule); /* an interval that is open on both sides of 0 names both tests, too */
+    nl_say_proof(&out, &claim, NULL);
+    ck_assert_str_eq(out.at, ", p = 0.12 (difference), p = 0.20 (equivalence), 8 pairs");
+    nl_text_release(&out);
+    claim = judged(1.75, 0.1, &rule);
+    nl_say_reach(&out, &claim);
+    ck_assert_str_eq(out.at, ": there is a difference, of less than 2 points");
+    nl_text_release(&out);
+    claim = judged(20.0, 1.0, &rule);
+    nl_say_reach(&out, &claim);
+    ck_assert_int_eq(out.length, 0);
 }
 END_TEST
 
@@ -511,8 +556,9 @@ int main(void)
     tcase_add_test(tests, references_are_no_evidence);
     tcase_add_test(tests, a_headline_stays_readable);
     tcase_add_test(tests, one_family_shares_one_error_rate);
-    tcase_add_test(tests, a_share_passes_on_only_from_clear_claims);
-    tcase_add_test(tests, clear_is_beyond_the_margin_or_within_the_smallest_effect);
+    tcase_add_test(tests, parts_that_are_asked_one_thing_are_adjusted_by_holm);
+    tcase_add_test(tests, finding_and_interval_agree);
+    tcase_add_test(tests, what_is_open_about_a_difference_is_said);
     tcase_set_timeout(tests, 300);
     suite_add_tcase(suite, tests);
     return run_suite(suite);

@@ -190,12 +190,13 @@ static void judge_resampled(const struct line *line)
 static void judge_paired(const struct line *line)
 {
     int count;
-    const double *ones = counted(line, 1, 2, 2, &count), *others = ones + count;
+    const double *ones = counted(line, 1, 2, 3, &count), *others = ones + count;
     double difference[MOST];
     for (int i = 0; i < count; i++)
         difference[i] = ones[i] - others[i];
     struct nl_estimate got = nl_estimate(difference, count, NL_SCALE_REAL, &(struct nl_sampling){0}, NL_INTERVAL_T, 0.95);
     judge_ps(line, &got, line->in[0], line->out);
+    same(line, "p of a threshold", nl_threshold_p(&got, line->in[0]), line->out[2], p_close);
 }
 
 static void judge_sign_flip(const struct line *line)

@@ -29,19 +29,21 @@ struct tally {
     int forbidden; /* claims found that failures or gaps forbid; sweeps with gaps that do not say so first */
     int marked;    /* sweeps whose table marks a cell that is not the best */
     double means, means_covered, differences, differences_covered; /* intervals */
-    double more, more_found, same, same_found; /* claims whose truth is at least the smallest effect; is within half the margin */
+    double more, more_found, more_reached, same, same_found; /* claims whose truth is at least the smallest effect; is within half the margin */
     double onsets, onsets_found;
     int by_finding[4], false_onsets; /* claims */
 };
 
 static const double tiny = 1e-9;
 
-/* Whether a finding is false of the effect. At the margin itself `the same` is taken for false. */
-static bool is_false(enum nl_finding finding, double effect, double margin)
+/* Whether what a claim found is false of the effect. At the margin itself `the same` is taken for false. */
+static bool is_false(const struct nl_claim *claim, double effect, double smallest, double margin)
 {
-    switch (finding) {
-    case NL_FOUND_MORE: return effect <= tiny;
-    case NL_FOUND_LESS: return effect >= -tiny;
+    double least = claim->reach == NL_REACH_YES && claim->test[NL_REACHES].name ? fmax(smallest - tiny, tiny) : tiny;
+    bool too_large = claim->reach == NL_REACH_NO && fabs(effect) >= smallest + tiny;
+    switch (claim->finding) {
+    case NL_FOUND_MORE: return effect <= least || too_large;
+    case NL_FOUND_LESS: return effect >= -least || too_large;
     case NL_FOUND_SAME: return fabs(effect) >= margin - tiny;
     case NL_FOUND_NOTHING: break;
     }
@@ -111,7 +113,8 @@ static void fact_of_rates(const struct scenario *s, const struct sweep *sweep, c
 }
 
 /* unseen: failures count even where none is seen. */
-static struct fact fact_of(const struct scenario *s, const struct sweep *sweep, const struct truth *truth, const struct nl_claim *claim, bool unseen)
+static struct fact fact_of(const struct scenario *s, const struct sweep *sweep, const struct truth *truth, const struct nl_claim *claim, double smallest,
+                           bool unseen)
 {
     int m = method_called(s, claim->method), a = method_called(s, claim->against), last = s->points - 1;
     struct fact fact = {.forbidden = !is_rates(s) && (has_gap(s, sweep, m) || has_gap(s, sweep, a))};
@@ -132,7 +135,7 @@ static struct fact fact_of(const struct scenario *s, const struct sweep *sweep, 
     for (int p = 0; a < 0 && p < last; p++) {
         double change = difference_of(s, sweep, truth, unseen, m, p, m, last);
         fact.furthest = fabs(change) > fabs(fact.furthest) ? change : fact.furthest;
-        fact.false_onset |= axis_of(s, p) <= claim->seen_from && change <= tiny; /* seen_from NaN: nothing is said */
+        fact.false_onset |= axis_of(s, p) <= claim->seen_from && change < fmax(smallest - tiny, tiny); /* seen_from NaN: nothing is said */
     }
     return fact;
 }
@@ -160,10 +163,10 @@ static void judge_answer(const struct scenario *s, const struct sweep *sweep, co
         struct nl_rule rule = nl_rule_for(experiment, claim->unit);
         bool ratio = strcmp(claim->unit, "x") == 0, sized = !is_rates(s) || ratio;
         double smallest = ratio ? log(rule.smallest) : rule.smallest / claim->scale, margin = ratio ? log(rule.margin) : rule.margin / claim->scale;
-        struct fact fact = fact_of(s, sweep, truth, claim, false), literal = fact_of(s, sweep, truth, claim, true);
-        bool same = claim->finding == NL_FOUND_SAME, is_wrong = is_false(claim->finding, same ? fact.furthest : fact.effect, margin);
+        struct fact fact = fact_of(s, sweep, truth, claim, smallest, false), literal = fact_of(s, sweep, truth, claim, smallest, true);
+        bool same = claim->finding == NL_FOUND_SAME, is_wrong = is_false(claim, same ? fact.furthest : fact.effect, smallest, margin);
         wrong |= is_wrong || fact.false_onset;
-        unseen |= is_false(claim->finding, same ? literal.furthest : literal.effect, margin) || literal.false_onset;
+        unseen |= is_false(claim, same ? literal.furthest : literal.effect, smallest, margin) || literal.false_onset;
         tally->by_finding[claim->finding] += is_wrong;
         tally->false_onsets += fact.false_onset;
         tally->forbidden += fact.forbidden && claim->finding != NL_FOUND_NOTHING;
@@ -173,8 +176,10 @@ static void judge_answer(const struct scenario *s, const struct sweep *sweep, co
             tally->onsets_found += reach > 1 && claim->seen_from == axis_of(s, reach - 1);
         }
         if (fabs(fact.effect) >= fmax(smallest, 2.0 * tiny) - tiny && sized) {
+            bool found = claim->finding == (fact.effect > 0.0 ? NL_FOUND_MORE : NL_FOUND_LESS);
             tally->more++;
-            tally->more_found += claim->finding == (fact.effect > 0.0 ? NL_FOUND_MORE : NL_FOUND_LESS);
+            tally->more_found += found;
+            tally->more_reached += found && claim->reach == NL_REACH_YES;
         } else if (fabs(fact.furthest) <= 0.5 * margin && sized) {
             tally->same++;
             tally->same_found += same;
@@ -221,12 +226,12 @@ static int index_of(const char *raw, const struct scenario *s, int width)
     ck_abort_msg("no method is %s of width %d", raw, width);
 }
 
-/* Whether another normalizer at the same point is as good as the one that is marked. */
-static bool is_false_mark(const struct scenario *s, const struct truth *truth, int method, int point)
+/* Whether another normalizer at the same point is not worse by the smallest effect than the one that is marked. */
+static bool is_false_mark(const struct scenario *s, const struct truth *truth, int method, int point, double smallest)
 {
     bool beaten = false;
     for (int m = 0; m < methods_of(s); m++)
-        beaten |= m != method && width_of(s, m) == width_of(s, method) && truth->mean[m][point] <= truth->mean[method][point] + tiny;
+        beaten |= m != method && width_of(s, m) == width_of(s, method) && truth->mean[m][point] - truth->mean[method][point] < fmax(smallest - tiny, tiny);
     return beaten;
 }
 
@@ -236,6 +241,7 @@ static void judge_sheets(const struct scenario *s, const struct truth *truth, co
     struct nl_table grid, summary;
     struct nl_error err;
     bool wrong = false;
+    double smallest = nl_rule_for(experiment, s->loss ? "nats" : "points").smallest / (s->loss ? 1.0 : 100.0);
     ck_assert_int_eq(nl_table_grid(results, experiment, NULL, &grid, &err), NL_OK);
     ck_assert_int_eq(nl_table_summary(results, experiment, &summary, &err), NL_OK);
     int marks[2] = {0};
@@ -246,13 +252,13 @@ static void judge_sheets(const struct scenario *s, const struct truth *truth, co
             int p = 0;
             while (s->points > 1 && axis_of(s, p) != atof(nl_table_at(&grid, row, 1)->raw))
                 p++;
-            wrong |= is_false_mark(s, truth, index_of(grid.column[column].name, s, atoi(nl_table_at(&grid, row, 0)->raw)), p);
+            wrong |= is_false_mark(s, truth, index_of(grid.column[column].name, s, atoi(nl_table_at(&grid, row, 0)->raw)), p, smallest);
             marks[0]++;
         }
     for (int row = 0; row < summary.rows; row++) {
         if (!nl_table_at(&summary, row, summary.keys)->marked)
             continue;
-        wrong |= is_false_mark(s, truth, row / s->points, row % s->points);
+        wrong |= is_false_mark(s, truth, row / s->points, row % s->points, smallest);
         marks[1]++;
     }
     ck_assert_int_eq(marks[0], marks[1]); /* both compare the normalizers at each point */
@@ -454,6 +460,7 @@ static void report(const struct scenario *s, const struct nl_experiment *experim
     add_share(&line, t->differences_covered, t->differences);
     nl_text_add(&line, " %5.1f%s |", 100.0 * cover_bound, s->cover_bound > 0.0 ? "*" : " ");
     add_share(&line, t->more_found, t->more);
+    add_share(&line, t->more_reached, t->more);
     add_share(&line, t->same_found, t->same);
     add_share(&line, t->onsets_found, t->onsets);
     printf("%s\n", line.at);
@@ -509,8 +516,8 @@ int main(int argc, char **argv)
     (void)argc;
     sweeps_of_a_scenario = all_of_them() ? 20000 : 800;
     refining = all_of_them() ? 1.0 : 1.0 / 6.0;
-    printf("| %-74s | sweeps | false | bound  | literal | marks | means | diff. | bound  | found |  same | onset |\n", "scenario");
-    printf("|%.76s|-------:|------:|-------:|--------:|------:|------:|------:|-------:|------:|------:|------:|\n",
+    printf("| %-74s | sweeps | false | bound  | literal | marks | means | diff. | bound  | found | reach |  same | onset |\n", "scenario");
+    printf("|%.76s|-------:|------:|-------:|--------:|------:|------:|------:|-------:|------:|------:|------:|------:|\n",
            "----------------------------------------------------------------------------");
     int status = run_scenarios("simulation", findings_are_true, SCENARIOS, argv);
     printf("\nLimits, marked by a star, and controls, marked by !:\n");

@@ -151,35 +151,36 @@ static struct bounds estimate(const struct contrast *contrast, const struct nl_p
 
 /* Of an estimate on the far side of `from` (side: +1 above, -1 below), that it is not: two-sided, so that the whole interval must
  * lie there. 1 where the estimate does not, or is open. */
-static double beyond_p(struct nl_estimate estimate, double from, double side)
+static double beyond_p(const struct nl_estimate *estimate, double from, double side)
 {
-    estimate.mean -= from;
-    return side * estimate.mean > 0.0 ? nl_difference_p(&estimate) : 1.0;
+    return side * (estimate->mean - from) > 0.0 ? nl_threshold_p(estimate, from) : 1.0;
 }
 
-/* Candidate and p: which side of the threshold the effect lies on, and how sure that is. */
+/* Which side of the threshold the effect lies on, and how sure that is: the one test of a part. */
 static void test_part(struct nl_claim *claim, const struct nl_published_part *part, double threshold, const struct bounds *bounds)
 {
-    double centre = bounds->centre.mean, sign = part->fewer ? -1.0 : 1.0;
-    const struct nl_estimate *towards = centre > 0.0 ? &bounds->low : &bounds->high; /* zero's end */
-    if (part->kind == NL_EQUIVALENCE) {
-        bool same = fabs(centre) < threshold, known = fabs(bounds->low.mean) < threshold && fabs(bounds->high.mean) < threshold;
-        claim->candidate = same ? NL_FOUND_SAME : centre > 0.0 ? NL_FOUND_MORE : NL_FOUND_LESS;
-        claim->expected = NL_FOUND_SAME;
-        claim->test = same ? "two one-sided t" : "paired t";
-        claim->p = !same   ? beyond_p(*towards, copysign(threshold, centre), copysign(1.0, centre))
-                   : known ? fmax(nl_equivalence_p(&bounds->low, threshold), nl_equivalence_p(&bounds->high, threshold))
-                           : 1.0;
+    double centre = bounds->centre.mean, sign = part->fewer ? -1.0 : 1.0, p;
+    bool equivalence = part->kind == NL_EQUIVALENCE, same = equivalence && fabs(centre) < threshold;
+    double from = equivalence ? copysign(threshold, centre) : sign * threshold;
+    bool above = equivalence ? centre > 0.0 : (sign * centre >= threshold) == (sign > 0.0);
+    if (same) {
+        bool known = fabs(bounds->low.mean) < threshold && fabs(bounds->high.mean) < threshold;
+        p = known ? fmax(nl_equivalence_p(&bounds->low, threshold), nl_equivalence_p(&bounds->high, threshold)) : 1.0;
     } else {
-        bool reached = sign * centre >= threshold, above = reached == (sign > 0.0);
-        claim->expected = part->fewer ? NL_FOUND_LESS : NL_FOUND_MORE;
-        claim->candidate = above ? NL_FOUND_MORE : NL_FOUND_LESS;
-        claim->test = "paired t";
-        claim->p = beyond_p(above ? bounds->low : bounds->high, sign * threshold, above ? 1.0 : -1.0);
+        p = beyond_p(above ? &bounds->low : &bounds->high, from, above ? 1.0 : -1.0);
     }
-    if (isnan(claim->p) && claim->effect.n >= 2)
-        claim->p = 1.0;
-    claim->clear_p = claim->p;
+    if (isnan(p) && claim->effect.n >= 2)
+        p = 1.0;
+    claim->expected = equivalence ? NL_FOUND_SAME : part->fewer ? NL_FOUND_LESS : NL_FOUND_MORE;
+    claim->points = above ? NL_FOUND_MORE : NL_FOUND_LESS;
+    claim->beyond = true;
+    claim->test[same ? NL_AGREES : NL_REACHES] = (struct nl_asked_test){same ? "two one-sided t" : "paired t", p, NAN};
+}
+
+/* Whether the part is asked for sameness, and the estimate points to it. */
+static bool points_to_sameness(const struct nl_claim *claim)
+{
+    return claim->test[NL_AGREES].name != NULL;
 }
 
 /* The exact test in place of t, of numbers that are known exactly. */
@@ -187,14 +188,14 @@ static void test_exactly(struct nl_claim *claim, const struct nl_published_part 
                          const struct contrast *contrast)
 {
     double *moved = nl_alloc((size_t)contrast->seeds, sizeof *moved);
-    double from = part->kind == NL_EQUIVALENCE ? (claim->candidate == NL_FOUND_MORE ? threshold : -threshold)
-                  : part->fewer                ? -threshold
-                                               : threshold;
+    bool above = claim->points == NL_FOUND_MORE;
+    double from = part->kind == NL_EQUIVALENCE ? (above ? threshold : -threshold) : part->fewer ? -threshold : threshold;
     for (int seed = 0; seed < contrast->seeds; seed++)
-        moved[seed] = claim->candidate == NL_FOUND_MORE ? contrast->at[seed].low - from : contrast->at[seed].high - from;
-    if (claim->p < 1.0)
-        claim->p = claim->clear_p = nl_sign_flip_p(moved, contrast->seeds);
-    claim->test = "exact sign flip";
+        moved[seed] = above ? contrast->at[seed].low - from : contrast->at[seed].high - from;
+    struct nl_asked_test *test = &claim->test[NL_REACHES];
+    if (test->p < 1.0)
+        test->p = nl_sign_flip_p(moved, contrast->seeds);
+    test->name = "exact sign flip";
     claim->exact = true;
     free(moved);
 }
@@ -219,7 +220,7 @@ static int pairs_for(double distance, const struct nl_estimate *estimate, double
 static char *what_decides(const struct nl_claim *claim, const struct nl_published_part *part, const struct bounds *bounds,
                           double threshold, const struct nl_part_scale *scale, double level, int tests)
 {
-    bool above = claim->candidate == NL_FOUND_MORE, same = claim->candidate == NL_FOUND_SAME;
+    bool same = points_to_sameness(claim), above = !same && claim->points == NL_FOUND_MORE;
     double from = part->kind != NL_EQUIVALENCE ? (part->fewer ? -threshold : threshold) : above ? threshold : -threshold;
     double risk = (1.0 - level) / tests, tail = same ? risk : 0.5 * risk,
            overlap = scale->sampling.overlap / (1.0 - scale->sampling.overlap);
@@ -263,7 +264,7 @@ static void need_runs(struct nl_claim *claim, const struct nl_published_part *pa
     nl_claim_need_cells(claim, contrast->cell, contrast->cells);
     if (!claim->obstacle && failed && !counted && !scale->share)
         claim->obstacle = nl_format("%d of its runs failed, and failed runs have no %s to compare", failed, part->reading.tensor ? "tensors" : "loss");
-    else if (!claim->obstacle && failed && !counted && claim->candidate == NL_FOUND_SAME)
+    else if (!claim->obstacle && failed && !counted && points_to_sameness(claim))
         claim->obstacle = nl_format("%d of its runs failed", failed);
     bool of_failures = part->reading.along && part->reading.take == NL_TAKE_FAILED;
     int at_end[2] = {0};
@@ -334,7 +335,7 @@ static void weigh(struct nl_judged *out, struct contrast *contrast, const struct
     claim->effect.lower = isnan(bounds.low.mean) ? -INFINITY : bounds.low.lower;
     claim->effect.upper = isnan(bounds.high.mean) ? INFINITY : bounds.high.upper;
     test_part(claim, part, threshold, &bounds);
-    if (rules->exact && claim->candidate != NL_FOUND_SAME)
+    if (rules->exact && !points_to_sameness(claim))
         test_exactly(claim, part, threshold, contrast);
     need_runs(claim, part, &scale, contrast);
     nl_claim_need_pairs(claim, &(struct nl_rule){.exact = claim->exact});
@@ -352,7 +353,7 @@ static struct nl_judged judged_of(const struct nl_published_part *part)
 {
     return (struct nl_judged){.part = part,
                               .deviation = NAN,
-                              .claim = {.p = NAN, .adjusted = NAN, .scale = 1.0, .unit = "", .rate = NAN, .seen_from = NAN}};
+                              .claim = {.scale = 1.0, .unit = "", .rate = NAN, .seen_from = NAN}};
 }
 
 /* All of them as one family; returns its tests. What is sure needs nothing to decide it. */
@@ -361,7 +362,7 @@ static int judge_family(struct nl_judged *judged, int count, double level)
     struct nl_claim *claim = nl_alloc((size_t)count + 1, sizeof *claim);
     for (int i = 0; i < count; i++)
         claim[i] = judged[i].claim;
-    int tests = nl_claims_judge(claim, count, level);
+    int tests = nl_claims_judge(claim, count, NL_HOLM, level);
     for (int i = 0; i < count; i++) {
         judged[i].claim = claim[i];
         if (judged[i].part->kind == NL_IDENTITY)

@@ -250,8 +250,10 @@ static void add_judged(struct nl_text *out, const struct nl_judged *judged)
         nl_json_member_number(out, "effect", claim->effect.mean * claim->scale);
         nl_json_member_number(out, "lower", claim->effect.lower * claim->scale);
         nl_json_member_number(out, "upper", claim->effect.upper * claim->scale);
-        nl_json_member_number(out, "p", claim->p);
-        nl_json_member_number(out, "p_adjusted", claim->adjusted);
+        const struct nl_asked_test *test = nl_claim_decides(claim);
+        nl_json_member(out, "test", test->name);
+        nl_json_member_number(out, "p", test->p);
+        nl_json_member_number(out, "p_adjusted", test->adjusted);
     }
     nl_text_add(out, ", \"pairs\": %d, \"failures\": [{\"failed\": %d, \"of\": %d}, {\"failed\": %d, \"of\": %d}]}",
                 claim->effect.n, claim->failed[0], claim->runs[0], claim->failed[1], claim->runs[1]);
@@ -277,7 +279,7 @@ static void add_json(struct nl_text *out, const struct nl_outcome *outcome)
     nl_text_add(out, ", \"quick\": %s", outcome->quick ? "true" : "false");
     nl_json_member(out, "declared", declared[outcome->declared]);
     nl_json_member_number(out, "level", outcome->level);
-    nl_text_add(out, ", \"tests\": %d, \"trials\": {\"planned\": %d, \"missing\": %d, \"failed\": %d},\n    \"reason\": ",
+    nl_text_add(out, ", \"tests\": %d, \"adjustment\": \"holm\", \"trials\": {\"planned\": %d, \"missing\": %d, \"failed\": %d},\n    \"reason\": ",
                 outcome->tests, outcome->planned, outcome->missing, outcome->failures.failed);
     nl_json_add(out, outcome->reason.at);
     nl_json_member(out, "says", published->says);

@@ -12,7 +12,7 @@ struct nl_claim *nl_answer_claim(struct nl_answer *answer, const char *method, c
     NL_GROW(answer->claim, answer->claims, answer->capacity);
     struct nl_claim *claim = &answer->claim[answer->claims++];
     *claim = (struct nl_claim){.method = nl_strdup(method), .against = against ? nl_strdup(against) : NULL, .statement = statement,
-                               .expected = expected, .p = NAN, .scale = 1.0, .unit = "", .rate = NAN, .seen_from = NAN};
+                               .expected = expected, .scale = 1.0, .unit = "", .rate = NAN, .seen_from = NAN};
     return claim;
 }
 
@@ -78,8 +78,8 @@ static void say_unseen(struct nl_answer *answer, const struct nl_results *result
 void nl_say_rule(struct nl_answer *answer, const struct nl_rule *rule)
 {
     if (answer->tests > 0)
-        nl_text_add(&answer->notes, "p is that of the %s, adjusted by Holm over %s, and significant below %.3g. Intervals are not adjusted.\n",
-                    rule->exact ? "exact sign-flip test" : "paired t test", NL_COUNT(answer->tests, "test"), 1.0 - rule->level);
+        nl_text_add(&answer->notes, "p is that of the %s, times the %s (Bonferroni), and significant below %.3g. Intervals are not adjusted.\n",
+                    rule->exact ? "exact sign-flip test" : "paired t test", NL_COUNT(answer->tests, "comparison"), 1.0 - rule->level);
 }
 
 void nl_say_parts(struct nl_answer *answer, const struct nl_metric_column *metric, double level)
@@ -182,15 +182,45 @@ char *nl_answer_text(const struct nl_answer *answer, bool notes)
 
 /* ---- JSON ---- */
 
+/* limit: what the test is about, NaN: it is about 0. */
+static void add_test(struct nl_text *out, const char *name, const struct nl_asked_test *test, const char *about, double limit)
+{
+    nl_text_add(out, "\"%s\": ", name);
+    if (!test->name) {
+        nl_text_add(out, "null");
+        return;
+    }
+    nl_text_add(out, "{\"test\": \"%s\"", test->name);
+    if (about)
+        nl_json_member_number(out, about, limit);
+    nl_json_member_number(out, "p", test->p);
+    nl_json_member_number(out, "p_adjusted", test->adjusted);
+    nl_text_add(out, "}");
+}
+
+static void add_tests(struct nl_text *out, const struct nl_claim *claim)
+{
+    nl_text_add(out, ", \"tests\": {");
+    add_test(out, "difference", &claim->test[NL_DIFFERS], NULL, 0.0);
+    nl_text_add(out, ", ");
+    add_test(out, "reaches", &claim->test[NL_REACHES], "smallest", claim->smallest);
+    nl_text_add(out, ", ");
+    add_test(out, "same", &claim->test[NL_AGREES], "margin", claim->margin);
+    nl_text_add(out, "}");
+}
+
 static void add_claim(struct nl_text *out, const struct nl_claim *claim, double level)
 {
-    static const char *const findings[] = {"nothing", "more", "less", "same"};
+    static const char *const findings[] = {"nothing", "more", "less", "same"}, *const reaches[] = {"open", "yes", "no"};
+    const struct nl_asked_test *decides = nl_claim_decides(claim);
     nl_text_add(out, "{\"method\": ");
     nl_json_add(out, claim->method);
     nl_json_member(out, "against", claim->against);
     nl_json_member(out, "statement", claim->statement);
     nl_json_member(out, "verdict", nl_verdict_names[claim->verdict]);
     nl_json_member(out, "finding", findings[claim->finding]);
+    bool effect = claim->finding == NL_FOUND_MORE || claim->finding == NL_FOUND_LESS;
+    nl_json_member(out, "reaches", effect && claim->test[NL_REACHES].name ? reaches[claim->reach] : NULL);
     nl_json_member(out, "obstacle", claim->obstacle);
     double shown = claim->misleads ? NAN : claim->scale;
     nl_json_member_number(out, "effect", claim->effect.mean * shown);
@@ -198,10 +228,11 @@ static void add_claim(struct nl_text *out, const struct nl_claim *claim, double 
     nl_json_member_number(out, "lower", claim->effect.lower * shown);
     nl_json_member_number(out, "upper", claim->effect.upper * shown);
     nl_json_member_number(out, "level", level);
-    nl_json_member(out, "test", claim->test);
-    nl_json_member_number(out, "p", claim->p);
-    nl_json_member_number(out, "p_adjusted", claim->adjusted);
-    bool paired = !claim->test || strcmp(claim->test, "Fisher") != 0;
+    nl_json_member(out, "test", decides->name);
+    nl_json_member_number(out, "p", decides->p);
+    nl_json_member_number(out, "p_adjusted", decides->adjusted);
+    add_tests(out, claim);
+    bool paired = !decides->name || strcmp(decides->name, "Fisher") != 0;
     nl_text_add(out, paired ? ", \"n\": %d, \"pairs\": %d" : ", \"n\": %d, \"pairs\": null", claim->effect.n, claim->effect.n);
     nl_text_add(out, ", \"failures\": [{\"failed\": %d, \"of\": %d}, {\"failed\": %d, \"of\": %d}]", claim->failed[0], claim->runs[0],
                 claim->failed[1], claim->runs[1]);
@@ -217,6 +248,7 @@ static void add_claim(struct nl_text *out, const struct nl_claim *claim, double 
         nl_json_member_number(out, "effect", claim->dose[i].effect.mean * claim->scale);
         nl_json_member_number(out, "lower", claim->dose[i].effect.lower * claim->scale);
         nl_json_member_number(out, "upper", claim->dose[i].effect.upper * claim->scale);
+        nl_json_member_number(out, "p_reaches", nl_threshold_p(&claim->dose[i].effect, claim->smallest / claim->scale));
         nl_text_add(out, ", \"pairs\": %d}%s", claim->dose[i].effect.n, i + 1 == claim->doses ? "]" : "");
     }
     nl_text_add(out, "}");
@@ -243,7 +275,7 @@ void nl_answer_json(struct nl_text *out, const struct nl_answer *answer, int ind
     nl_text_add(out, "{\n%*s\"question\": \"%s\",\n", indent + 2, "", nl_question_names[answer->question]);
     nl_text_add(out, "%*s\"trials\": {\"planned\": %d, \"missing\": %d, \"failed\": %d},\n", indent + 2, "", answer->planned, answer->missing,
                 answer->failed);
-    nl_text_add(out, "%*s\"tests\": %d,\n%*s\"claims\": [", indent + 2, "", answer->tests, indent + 2, "");
+    nl_text_add(out, "%*s\"tests\": %d,\n%*s\"adjustment\": \"bonferroni\",\n%*s\"claims\": [", indent + 2, "", answer->tests, indent + 2, "", indent + 2, "");
     for (int i = 0; i < answer->claims; i++) {
         nl_text_add(out, "%s\n%*s", i ? "," : "", indent + 4, "");
         add_claim(out, &answer->claim[i], answer->level);

@@ -56,9 +56,13 @@ void nl_claim_sides(struct nl_claim *claim, const struct nl_cell *first, const s
 bool nl_tied(double a, double b);
 /* "+67.3 points (95 % CI 60.7 to 74.0)"; below two values "(one seed, no interval)". by: "67.3 points more" needs no sign. */
 void nl_say_effect(struct nl_text *out, const struct nl_claim *claim, double level, bool sign);
-/* ", p = 0.012, 8 pairs" ("p = 0.012 (equivalence)" of being the same), then failed runs where there are any: "; failed runs: 3 of 8 at 2, 0 of 8 at 64".
+/* ", p = 0.012 (difference), p = 0.3 (at least 2 points), 8 pairs": the tests that were made, named; then failed runs where there are any: "; failed runs: 3 of 8 at 2, 0 of 8 at 64".
  * names: of the sides; NULL: "with BN", "with no norm", as the claim calls them. */
 void nl_say_proof(struct nl_text *out, const struct nl_claim *claim, const char *const names[2]);
+/* The tests alone. */
+void nl_say_tests(struct nl_text *out, const struct nl_claim *claim);
+/* What of a difference that was found is open: ": there is a difference; whether it reaches 2 points is open"; nothing where it reaches them. */
+void nl_say_reach(struct nl_text *out, const struct nl_claim *claim);
 /* "Failed runs: 3 of 40 (1 diverged, 2 at chance, 0 ended with an error)." */
 void nl_say_failures(struct nl_text *out, const struct nl_failures *failures);
 void nl_say_p(struct nl_text *out, double p); /* "p < 0.001", "p = 0.012" */

@@ -40,17 +40,14 @@ struct nl_rule nl_rule_for(const struct nl_experiment *experiment, const char *u
     return rule;
 }
 
-/* That a difference, which points beyond the margin, is not within it. */
-static double beyond_p(const struct nl_claim *claim, double margin, const double *values, int count)
+/* Of an effect of `threshold`. */
+static double threshold_p(const struct nl_claim *claim, double threshold, const double *values, int count)
 {
-    double mean = claim->effect.mean;
     if (!claim->exact)
-        return 1.0 - nl_equivalence_p(&claim->effect, margin);
-    if (!(fabs(mean) > margin))
-        return 1.0;
+        return nl_threshold_p(&claim->effect, threshold);
     double *moved = nl_alloc((size_t)count, sizeof *moved);
     for (int i = 0; i < count; i++)
-        moved[i] = values[i] - copysign(margin, mean);
+        moved[i] = values[i] - threshold;
     double p = nl_sign_flip_p(moved, count);
     free(moved);
     return p;
@@ -58,19 +55,17 @@ static double beyond_p(const struct nl_claim *claim, double margin, const double
 
 void nl_claim_test(struct nl_claim *claim, const struct nl_rule *rule, const double *values, int count, double equal_p)
 {
-    double size = claim->effect.mean * claim->scale;
-    bool exact = rule->exact;
-    claim->candidate = size >= rule->smallest ? NL_FOUND_MORE : -size >= rule->smallest ? NL_FOUND_LESS : NL_FOUND_SAME;
-    if (claim->candidate == NL_FOUND_SAME) {
-        claim->p = isnan(equal_p) ? nl_equivalence_p(&claim->effect, rule->margin / claim->scale) : equal_p;
-        claim->test = "two one-sided t";
-        claim->clear_p = rule->margin > rule->smallest ? nl_equivalence_p(&claim->effect, rule->smallest / claim->scale) : claim->p;
-    } else {
-        claim->p = exact ? nl_sign_flip_p(values, count) : nl_difference_p(&claim->effect);
-        claim->test = exact ? "exact sign flip" : "paired t";
-        claim->exact = exact;
-        claim->clear_p = beyond_p(claim, rule->margin / claim->scale, values, count);
-    }
+    double mean = claim->effect.mean, smallest = rule->smallest / claim->scale;
+    const char *name = rule->exact ? "exact sign flip" : "paired t";
+    claim->exact = rule->exact;
+    claim->points = mean < 0.0 ? NL_FOUND_LESS : NL_FOUND_MORE;
+    claim->beyond = fabs(mean) >= smallest;
+    claim->smallest = rule->smallest;
+    claim->margin = rule->margin;
+    claim->test[NL_DIFFERS] = (struct nl_asked_test){name, threshold_p(claim, 0.0, values, count), NAN};
+    claim->test[NL_REACHES] = (struct nl_asked_test){name, threshold_p(claim, copysign(smallest, mean), values, count), NAN};
+    claim->test[NL_AGREES] = (struct nl_asked_test){
+        "two one-sided t", isnan(equal_p) ? nl_equivalence_p(&claim->effect, rule->margin / claim->scale) : equal_p, NAN};
 }
 
 void nl_claim_need_cells(struct nl_claim *claim, const struct nl_cell *const *cell, int count)
@@ -100,63 +95,107 @@ void nl_claim_need_pairs(struct nl_claim *claim, const struct nl_rule *rule)
     int least = rule->exact ? NL_LEAST_FLIPS : NL_LEAST_PAIRS;
     if (!claim->obstacle && claim->effect.n < least)
         claim->obstacle = nl_format("a verdict needs %d pairs", least);
-    if (!claim->obstacle && claim->exact && isnan(claim->p))
+    if (!claim->obstacle && claim->exact && claim->beyond && isnan(nl_claim_decides(claim)->p))
         claim->obstacle = nl_format("the exact test is made for at most %d pairs", NL_SIGN_FLIPS);
 }
 
-/* Holm's procedure as a sequentially rejective one (Bretz et al., Statistics in Medicine 28, 2009; Goeman and Solari, Annals of Statistics
- * 38, 2010): every test has an equal share of the error rate, which goes to the others once its claim is clear. But a claim that leads on
- * keeps its share for what follows it. The claims come sorted by the p-values of being clear; a claim is found with the largest share that it had
- * before its own was free. */
-static void adjust(struct nl_claim *const *claim, int tests, double level)
+static const struct nl_asked_test *first_asked(const struct nl_claim *claim)
 {
-    int kept = 0;
-    double needed = 0.0; /* the error rate at which all claims before are clear */
-    for (int i = 0; i < tests; i++)
-        claim[i]->adjusted = 1.0;
-    for (int i = 0; i < tests; i++) {
-        struct nl_claim *at = claim[i];
-        double share = (double)(tests - kept) / tests / (tests - i);
-        for (int left = i; left < tests; left++) {
-            struct nl_claim *other = claim[left];
-            other->adjusted = fmin(other->adjusted, fmax(needed, other->p / share));
-        }
-        needed = fmax(needed, fmax(at->p, at->clear_p) / share);
-        at->clear = needed < 1.0 - level;
-        kept += at->leads_on && at->clear;
-    }
+    int asked = 0;
+    while (asked < NL_AGREES && !claim->test[asked].name)
+        asked++;
+    return &claim->test[asked];
 }
 
-int nl_claims_judge(struct nl_claim *claim, int count, double level)
+const struct nl_asked_test *nl_claim_decides(const struct nl_claim *claim)
 {
-    struct nl_claim **tested = nl_alloc((size_t)count + 1, sizeof(struct nl_claim *)), **sorted = nl_alloc((size_t)count + 1, sizeof(struct nl_claim *));
-    double *p = nl_alloc((size_t)count + 1, sizeof *p);
-    int *order = nl_alloc((size_t)count + 1, sizeof *order), tests = 0;
-    for (int i = 0; i < count; i++) {
-        claim[i].adjusted = NAN;
-        claim[i].clear = false;
-        if (claim[i].obstacle || isnan(claim[i].p))
-            continue;
-        p[tests] = fmax(claim[i].p, claim[i].clear_p);
-        tested[tests++] = &claim[i];
-    }
-    nl_p_order(p, tests, order);
-    for (int i = 0; i < tests; i++)
-        sorted[i] = tested[order[i]];
-    adjust(sorted, tests, level);
-    free(order);
+    const struct nl_asked_test *first = first_asked(claim);
+    if (claim->finding == NL_FOUND_SAME)
+        return &claim->test[NL_AGREES];
+    return claim->finding != NL_FOUND_NOTHING && claim->reach != NL_REACH_OPEN && claim->test[NL_REACHES].name ? &claim->test[NL_REACHES] : first;
+}
+
+static bool is_tested(const struct nl_claim *claim)
+{
+    bool any = false;
+    for (int i = 0; i < NL_ASKED; i++)
+        any |= claim->test[i].name && !isnan(claim->test[i].p);
+    return any && !claim->obstacle;
+}
+
+static void adjust(struct nl_claim *claim, int count, int tests, enum nl_adjustment adjustment)
+{
+    double *p = nl_alloc((size_t)tests + 1, sizeof *p);
+    int at = 0;
+    for (int i = 0; i < count; i++)
+        for (int k = 0; k < NL_ASKED; k++)
+            claim[i].test[k].adjusted = is_tested(&claim[i]) && claim[i].test[k].name ? fmin(1.0, tests * claim[i].test[k].p) : NAN;
+    for (int i = 0; i < count; i++)
+        if (is_tested(&claim[i]))
+            p[at++] = first_asked(&claim[i])->p;
+    nl_holm(p, tests);
+    for (int i = 0, k = 0; adjustment == NL_HOLM && i < count; i++)
+        if (is_tested(&claim[i]))
+            claim[i].test[first_asked(&claim[i]) - claim[i].test].adjusted = p[k++];
     free(p);
-    free(sorted);
-    free(tested);
+}
+
+static void find(struct nl_claim *claim, double risk)
+{
+    bool found[NL_ASKED];
+    for (int i = 0; i < NL_ASKED; i++)
+        found[i] = !claim->obstacle && claim->test[i].adjusted < risk;
+    bool same = found[NL_AGREES] && !claim->not_same;
+    if (claim->test[NL_REACHES].name)
+        claim->reach = !found[NL_REACHES] ? NL_REACH_OPEN : claim->beyond ? NL_REACH_YES : NL_REACH_NO;
+    else /* any effect counts */
+        claim->reach = found[NL_DIFFERS] ? NL_REACH_YES : NL_REACH_OPEN;
+    if (claim->reach == NL_REACH_YES || (found[NL_DIFFERS] && !same))
+        claim->finding = claim->points;
+    else
+        claim->finding = same ? NL_FOUND_SAME : NL_FOUND_NOTHING;
+}
+
+/* What an exact test of so few pairs cannot find. */
+static void need_more_pairs(struct nl_claim *claim, int tests, double risk)
+{
+    const struct nl_asked_test *first = first_asked(claim);
+    if (!claim->exact || claim->obstacle || claim->finding == NL_FOUND_SAME || (claim->finding == NL_FOUND_NOTHING && !claim->beyond))
+        return;
+    if (tests > 1 && claim->effect.n < NL_LEAST_FLIPS_OF_MANY)
+        claim->obstacle = nl_format("an exact test among several needs %d pairs", NL_LEAST_FLIPS_OF_MANY);
+    else if (first->adjusted >= risk && first->p <= ldexp(1.0, 1 - claim->effect.n))
+        claim->obstacle = nl_format("%s cannot reach p < %.3g in an exact test among %d", NL_COUNT(claim->effect.n, "pair"), risk, tests);
+    if (claim->obstacle)
+        claim->finding = NL_FOUND_NOTHING;
+}
+
+static enum nl_verdict verdict_on(const struct nl_claim *claim)
+{
+    if (claim->finding == NL_FOUND_NOTHING)
+        return NL_INCONCLUSIVE;
+    if (claim->finding == NL_FOUND_SAME)
+        return claim->expected == NL_FOUND_SAME ? NL_SUPPORTED : NL_NOT_SUPPORTED;
+    if (claim->expected == NL_FOUND_SAME)
+        return claim->reach == NL_REACH_YES ? NL_NOT_SUPPORTED : NL_INCONCLUSIVE;
+    if (claim->finding != claim->expected || claim->reach == NL_REACH_NO)
+        return NL_NOT_SUPPORTED;
+    return claim->reach == NL_REACH_YES ? NL_SUPPORTED : NL_INCONCLUSIVE;
+}
+
+int nl_claims_judge(struct nl_claim *claim, int count, enum nl_adjustment adjustment, double level)
+{
+    int tests = 0;
+    for (int i = 0; i < count; i++)
+        tests += is_tested(&claim[i]);
+    adjust(claim, count, tests, adjustment);
     for (int i = 0; i < count; i++) {
         struct nl_claim *at = &claim[i];
-        if (at->exact && tests > 1 && !at->obstacle && at->effect.n < NL_LEAST_FLIPS_OF_MANY)
-            at->obstacle = nl_format("an exact test among several needs %d pairs", NL_LEAST_FLIPS_OF_MANY);
-        else if (at->exact && !at->obstacle && at->adjusted >= 1.0 - level && at->p <= ldexp(1.0, 1 - at->effect.n))
-            at->obstacle = nl_format("%s cannot reach p < %.3g in an exact test among %d", NL_COUNT(at->effect.n, "pair"), 1.0 - level, tests);
-        bool found = !at->obstacle && at->adjusted < 1.0 - level;
-        at->finding = found ? at->candidate : NL_FOUND_NOTHING;
-        at->verdict = !found ? NL_INCONCLUSIVE : at->finding == at->expected ? NL_SUPPORTED : NL_NOT_SUPPORTED;
+        find(at, 1.0 - level);
+        need_more_pairs(at, tests, 1.0 - level);
+        if (!at->obstacle && at->finding == NL_FOUND_NOTHING && at->not_same && at->test[NL_AGREES].adjusted < 1.0 - level)
+            at->obstacle = nl_strdup(at->not_same); /* which alone was in the way */
+        at->verdict = verdict_on(at);
     }
     return tests;
 }
@@ -166,5 +205,6 @@ void nl_claim_release(struct nl_claim *claim)
     free(claim->method);
     free(claim->against);
     free(claim->obstacle);
+    free(claim->not_same);
     free(claim->dose);
 }

@@ -56,13 +56,52 @@ void nl_say_effect(struct nl_text *out, const struct nl_claim *claim, double lev
     nl_text_add(out, ")");
 }
 
+/* "2 points", "3x". */
+static void say_limit(struct nl_text *out, const struct nl_claim *claim, double limit)
+{
+    nl_text_add(out, is_ratio(claim) ? "%gx" : "%g %s", limit, nl_unit_of(limit, claim->unit));
+}
+
+void nl_say_tests(struct nl_text *out, const struct nl_claim *claim)
+{
+    const struct nl_asked_test *differs = &claim->test[NL_DIFFERS], *reaches = &claim->test[NL_REACHES], *agrees = &claim->test[NL_AGREES];
+    bool named = reaches->name || agrees->name, found = claim->finding == NL_FOUND_MORE || claim->finding == NL_FOUND_LESS;
+    bool enough = found && claim->reach == NL_REACH_YES && reaches->name && claim->smallest > 0.0; /* then there is a difference, too */
+    if (!isnan(differs->adjusted) && !enough) {
+        nl_text_add(out, ", ");
+        nl_say_p(out, differs->adjusted);
+        nl_text_add(out, named ? " (difference)" : "");
+    }
+    bool sized = found || (claim->beyond && !differs->name);
+    if (sized && (claim->smallest > 0.0 || !differs->name) && !isnan(reaches->adjusted)) {
+        nl_text_add(out, ", ");
+        nl_say_p(out, reaches->adjusted);
+        if (differs->name) {
+            nl_text_add(out, claim->beyond ? " (at least " : " (below ");
+            say_limit(out, claim, claim->smallest);
+            nl_text_add(out, ")");
+        }
+    }
+    if ((!claim->beyond || !reaches->name) && !(found && claim->reach == NL_REACH_NO) && !isnan(agrees->adjusted)) {
+        nl_text_add(out, ", ");
+        nl_say_p(out, agrees->adjusted);
+        nl_text_add(out, " (equivalence)");
+    }
+}
+
+void nl_say_reach(struct nl_text *out, const struct nl_claim *claim)
+{
+    bool found = claim->finding == NL_FOUND_MORE || claim->finding == NL_FOUND_LESS;
+    if (!found || !claim->test[NL_REACHES].name || claim->reach == NL_REACH_YES)
+        return;
+    nl_text_add(out, claim->reach == NL_REACH_OPEN ? ": there is a difference; whether it reaches " : ": there is a difference, of less than ");
+    say_limit(out, claim, claim->smallest);
+    nl_text_add(out, claim->reach == NL_REACH_OPEN ? " is open" : "");
+}
+
 void nl_say_proof(struct nl_text *out, const struct nl_claim *claim, const char *const names[2])
 {
-    if (!isnan(claim->adjusted)) {
-        nl_text_add(out, ", ");
-        nl_say_p(out, claim->adjusted);
-        nl_text_add(out, claim->candidate == NL_FOUND_SAME ? " (equivalence)" : "");
-    }
+    nl_say_tests(out, claim);
     nl_text_add(out, ", %s", NL_COUNT(claim->effect.n, "pair"));
     if (!claim->failed[0] && !claim->failed[1])
         return;

@@ -35,26 +35,19 @@ static double spread_density(double s, int freedom)
     return 2.0 * exp(0.5 * f * log(0.5 * f) - lgamma(0.5 * f) + power - 0.5 * f * s * s);
 }
 
-/* The chance that s / sigma lies in the range and that the mean, of standard normal error, reaches both `least` and t s / sigma; Simpson's rule. */
-static double chance_between(double from, double to, double effect, double least, double t, int freedom)
-{
-    enum { STEPS = 1000 };
-    double width = (to - from) / STEPS, sum = 0.0;
-    for (int i = 0; i <= STEPS; i++) {
-        double s = from + i * width, weight = i == 0 || i == STEPS ? 1.0 : i % 2 ? 4.0 : 2.0;
-        sum += weight * spread_density(s, freedom) * 0.5 * erfc((fmax(least, t * s) - effect) / M_SQRT2);
-    }
-    return sum * width / 3.0;
-}
-
 double nl_finding_chance(double effect, double smallest, double se, int freedom, double alpha)
 {
+    enum { STEPS = 1000 };
+    double beyond = effect - smallest;
     if (se == 0.0)
-        return effect >= smallest && effect > 0.0 ? 1.0 : 0.0;
-    /* In units of se. Below `bend` the smallest effect is what must be reached, above it the critical value of t, and beyond `end` nothing is left. */
-    double t = nl_t_quantile(1.0 - 0.5 * alpha, freedom), most = 1.0 + 8.0 / sqrt(freedom), bend = fmin(smallest / se / t, most);
-    double end = fmax(bend, fmin((9.0 + effect / se) / t, most));
-    return chance_between(0.0, bend, effect / se, smallest / se, t, freedom) + chance_between(bend, end, effect / se, smallest / se, t, freedom);
+        return beyond > 0.0 ? 1.0 : 0.0;
+    /* In units of se, over s / sigma by Simpson's rule: the mean must reach t s / sigma. Beyond the last s nothing is left. */
+    double t = nl_t_quantile(1.0 - 0.5 * alpha, freedom), most = fmax(0.0, fmin((9.0 + beyond / se) / t, 1.0 + 8.0 / sqrt(freedom))), sum = 0.0;
+    for (int i = 0; i <= STEPS; i++) {
+        double s = i * most / STEPS, weight = i == 0 || i == STEPS ? 1.0 : i % 2 ? 4.0 : 2.0;
+        sum += weight * spread_density(s, freedom) * 0.5 * erfc((t * s - beyond / se) / M_SQRT2);
+    }
+    return sum * most / STEPS / 3.0;
 }
 
 int nl_seeds_for_chance(const struct nl_estimate *now, double effect, double smallest, double alpha, double chance, int most)

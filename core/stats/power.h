@@ -15,8 +15,8 @@ int nl_seeds_for_width(const struct nl_estimate *first, double half_width, doubl
 /* The standard error that N seeds would have with the spread of `now`. */
 double nl_standard_error_at(const struct nl_estimate *now, int seeds);
 
-/* The chance that a mean whose true value is `effect`, with standard error se estimated with `freedom` degrees of freedom, is found: at least `smallest`, and
- * its two-sided t test has p < alpha. With smallest 0 it is the upper tail of the noncentral t distribution. */
+/* The chance that a mean whose true value is `effect`, with standard error se estimated with `freedom` degrees of freedom, is found to reach `smallest`: it
+ * lies above, and its two-sided t test against `smallest` has p < alpha. The upper tail of the noncentral t distribution. */
 double nl_finding_chance(double effect, double smallest, double se, int freedom, double alpha);
 
 /* The fewest seeds, from NL_LEAST_PAIRS to `most`, that give at least this chance; -1: none. */
@@ -27,7 +27,7 @@ struct nl_aim {
     double half_width; /* of the interval */
     double effect;     /* true effect that is to be found */
     double chance;     /* with this chance */
-    double alpha;      /* the least share of the error rate that a claim of the answer has */
+    double alpha;      /* the share of the error rate that a claim of the answer has */
     int most;          /* seeds */
 };
 

@@ -115,10 +115,11 @@ static void add_obstacle(const struct question *q, int method, struct nl_claim *
         return;
     if (!q->metric.measure.share && failed > 0)
         claim->obstacle = nl_format("%d of its runs failed, and failed runs have no loss to compare", failed);
-    else if ((claim->misleads = claim->candidate == NL_FOUND_LESS && claim->failed[1] > 0))
+    else if (claim->points == NL_FOUND_LESS && claim->failed[1] > 0) {
         claim->obstacle = nl_format("%d of %s failed at the largest %s", claim->failed[1], NL_COUNT(claim->runs[1], "run"), axis_name(q));
-    else if (claim->candidate == NL_FOUND_SAME && failed > 0)
-        claim->obstacle = nl_format("%d of its runs failed", failed);
+        claim->misleads = claim->beyond;
+    } else if (failed > 0)
+        claim->not_same = nl_format("%d of its runs failed", failed);
     claim->of_failures = claim->obstacle && q->metric.measure.share;
     if (!claim->obstacle)
         claim->obstacle = saturation(q, method);
@@ -172,7 +173,6 @@ static void add_method_claim(struct question *q, int method)
     claim->other_part = isfinite(claim->effect.mean) ? other_part(q, small, large) : 0.0;
     nl_claim_sides(claim, small, large);
     nl_claim_test(claim, &q->rule, change_at(q, method, 0), q->results->seeds, equality_p(claim, q->rule.margin / claim->scale));
-    claim->leads_on = claim->candidate == NL_FOUND_MORE && claim->doses > 1;
     add_obstacle(q, method, claim);
 }
 
@@ -195,16 +195,20 @@ static void add_interaction_claim(struct question *q, int method, int other)
     for (int i = 0; i < 2; i++) {
         claim->failed[i] = of[i]->failed[0] + of[i]->failed[1];
         claim->runs[i] = of[i]->runs[0] + of[i]->runs[1];
-        if (!claim->obstacle && of[i]->obstacle && (claim->candidate == NL_FOUND_SAME || !of[i]->of_failures))
+        const char *failures = of[i]->of_failures ? of[i]->obstacle : of[i]->not_same;
+        if (!claim->obstacle && of[i]->obstacle && !of[i]->of_failures)
             claim->obstacle = nl_format("with %s, %s", of[i]->method, of[i]->obstacle);
+        if (!claim->not_same && failures)
+            claim->not_same = nl_format("with %s, %s", of[i]->method, failures);
     }
     /* Failures at the largest batch hide a loss: of the other what is claimed, of the method the contrary. */
-    int hidden = claim->candidate == NL_FOUND_MORE ? 1 : 0;
-    claim->misleads = !claim->obstacle && claim->candidate != NL_FOUND_SAME && of[hidden]->failed[1] > 0;
-    if (claim->misleads)
+    int hidden = claim->points == NL_FOUND_MORE ? 1 : 0;
+    if (!claim->obstacle && of[hidden]->failed[1] > 0) {
         claim->obstacle =
             nl_format("%d of %s of %s failed at the largest %s", of[hidden]->failed[1], NL_COUNT(of[hidden]->runs[1], "run"), of[hidden]->method,
                       axis_name(q));
+        claim->misleads = claim->beyond;
+    }
     nl_claim_need_pairs(claim, &q->rule);
     free(values);
 }
@@ -250,7 +254,15 @@ static void say_group(const struct question *q, enum group group)
         if (!claim || group_of(claim) != group)
             continue;
         double mean = claim->effect.mean * measure->scale;
-        name[count++] = sized ? nl_format("%s (by %.*f %s)", claim->method, digits, fabs(mean), measure->step) : nl_strdup(claim->method);
+        struct nl_text size = {0};
+        if (sized)
+            nl_text_add(&size, " (by %.*f %s", digits, fabs(mean), measure->step);
+        if (sized && claim->reach != NL_REACH_YES)
+            nl_text_add(&size, ", %sless than %g", claim->reach == NL_REACH_OPEN ? "perhaps " : "", q->rule.smallest);
+        if (sized)
+            nl_text_add(&size, ")");
+        name[count++] = nl_format("%s%s", claim->method, size.at ? size.at : "");
+        nl_text_release(&size);
         least = fmin(least, fabs(mean));
         most = fmax(most, fabs(mean));
     }
@@ -289,16 +301,20 @@ static void say_headline(const struct question *q)
     nl_text_add(out, "%s.\n", q->metric.fixed && kinds > 0 ? ", on this test part" : "");
 }
 
-/* How many points from the smallest on show a loss in an unbroken row: each is tested at an equal share of the error rate, so p times
- * the number of tests. */
+/* That the loss at a point reaches the smallest effect, adjusted: at the claim's own share of the error rate. */
+static double dose_p(const struct question *q, const struct nl_claim *claim, int point)
+{
+    const struct nl_estimate *effect = &claim->dose[point].effect;
+    double smallest = q->rule.smallest / claim->scale;
+    return effect->mean >= smallest ? fmin(1.0, nl_threshold_p(effect, smallest) * q->tests) : 1.0;
+}
+
+/* How many points from the smallest on show such a loss in an unbroken row. */
 static int loss_reaches(const struct question *q, const struct nl_claim *claim)
 {
     int reached = 1;
-    for (; claim->clear && reached < claim->doses; reached++) {
-        const struct nl_estimate *effect = &claim->dose[reached].effect;
-        if (!(nl_difference_p(effect) * q->tests < 1.0 - q->rule.level) || !(effect->mean * claim->scale >= q->rule.smallest))
-            break;
-    }
+    while (reached < claim->doses && dose_p(q, claim, reached) < 1.0 - q->rule.level)
+        reached++;
     return reached;
 }
 
@@ -309,19 +325,15 @@ static void say_dose(struct nl_text *out, const struct question *q, const struct
     nl_say_effect(out, &at, q->rule.level, true);
     if (tested) {
         nl_text_add(out, ", ");
-        nl_say_p(out, fmin(1.0, nl_difference_p(&at.effect) * q->tests));
+        nl_say_p(out, dose_p(q, claim, point));
     }
 }
 
 /* Where the degradation begins, and whether it grows with every smaller batch. */
 static void say_trend(struct nl_text *out, const struct question *q, const struct nl_claim *claim)
 {
-    if (claim->finding != NL_FOUND_MORE || claim->doses < 2)
+    if (isnan(claim->seen_from) || claim->doses < 2)
         return;
-    if (!claim->clear) {
-        nl_text_add(out, "    The degradation is too close to the margin of %g %s to test where it begins.\n", q->rule.margin, nl_unit_of(q->rule.margin, claim->unit));
-        return;
-    }
     int reached = 1, worst = 0;
     while (claim->dose[reached - 1].x < claim->seen_from)
         reached++;
@@ -330,14 +342,15 @@ static void say_trend(struct nl_text *out, const struct question *q, const struc
         grows &= claim->dose[i].effect.mean <= claim->dose[i - 1].effect.mean;
         worst = claim->dose[i].effect.mean > claim->dose[worst].effect.mean ? i : worst;
     }
-    nl_text_add(out, reached > 1 ? "    Degradation is found at %g and below" : "    Degradation is found at %g alone", claim->dose[reached - 1].x);
+    nl_text_add(out, "    Degradation of at least %g %s is found at %g%s", q->rule.smallest, nl_unit_of(q->rule.smallest, claim->unit),
+                claim->dose[reached - 1].x, reached > 1 ? " and below" : " alone");
     if (reached > 1) {
         nl_text_add(out, "; ");
         say_dose(out, q, claim, reached - 1, true);
     }
     if (reached < claim->doses) { /* a change for the better was not tested */
         nl_text_add(out, "; not ");
-        say_dose(out, q, claim, reached, claim->dose[reached].effect.mean > 0.0);
+        say_dose(out, q, claim, reached, claim->dose[reached].effect.mean * claim->scale >= q->rule.smallest);
     }
     if (grows)
         nl_text_add(out, "; it grows with every smaller size.\n");
@@ -382,10 +395,11 @@ static void say_method(const struct question *q, int method)
         free(small);
         free(large);
     }
-    if (group == OPEN && !claim->obstacle && claim->candidate == NL_FOUND_SAME && worst_dose(claim) > 0) {
+    if (group == OPEN && !claim->obstacle && !claim->beyond && worst_dose(claim) > 0) {
         nl_text_add(out, "; the largest change is ");
         say_dose(out, q, claim, worst_dose(claim), false);
     }
+    nl_say_reach(out, claim);
     if (claim->verdict == NL_SUPPORTED)
         nl_text_add(out, ": supported");
     else if (claim->verdict == NL_NOT_SUPPORTED)
@@ -452,6 +466,7 @@ static void say_interactions(const struct question *q, int first)
         else if (told)
             nl_text_add(out, " %s than with %s", claim->finding == NL_FOUND_MORE ? "larger" : "smaller", claim->against);
         nl_say_proof(out, claim, NULL);
+        nl_say_reach(out, claim);
         nl_text_add(out, claim->verdict == NL_SUPPORTED       ? ": supported.\n"
                          : claim->verdict == NL_NOT_SUPPORTED ? ": contrary to expectation.\n"
                                                               : ".\n");
@@ -574,9 +589,9 @@ void nl_ask_batch(struct nl_answer *answer, const struct nl_results *results, co
             if (q.claim[method] >= 0 && uses_batch(&q, method) && q.claim[other] >= 0 && !uses_batch(&q, other) &&
                 nl_methods_match(&q.view, method, other) && are_asked_about(&q, method, other))
                 add_interaction_claim(&q, method, other);
-    q.tests = answer->tests = nl_claims_judge(answer->claim, answer->claims, q.rule.level);
+    q.tests = answer->tests = nl_claims_judge(answer->claim, answer->claims, NL_BONFERRONI, q.rule.level);
     for (int i = 0; i < interactions; i++)
-        if (answer->claim[i].finding == NL_FOUND_MORE)
+        if (answer->claim[i].finding == NL_FOUND_MORE && answer->claim[i].reach == NL_REACH_YES)
             answer->claim[i].seen_from = answer->claim[i].dose[loss_reaches(&q, &answer->claim[i]) - 1].x;
     say_headline(&q);
     say_methods(&q);

@@ -98,13 +98,12 @@ static void add_claim(struct question *q, int place, int against)
         claim->obstacle = nl_format("%d of their runs failed, and failed runs have no loss to compare", failed);
     else if (!claim->obstacle && (claim->misleads = all_failed(of[0]->cell) && all_failed(of[1]->cell)))
         claim->obstacle = nl_strdup("every run of both failed");
-    else if (!claim->obstacle && failed > 0 && claim->candidate == NL_FOUND_SAME)
-        claim->obstacle = nl_format("%d of their runs failed", failed);
-    else if (q->metric.measure.share)
+    if (failed > 0)
+        claim->not_same = nl_format("%d of their runs failed", failed);
+    if (q->metric.measure.share)
         nl_claim_need_room(claim, ends, count);
     nl_claim_need_pairs(claim, &q->rule);
-    if (claim->candidate != NL_FOUND_SAME)
-        claim->expected = claim->candidate; /* that they differ, either way, is the statement */
+    claim->expected = claim->points; /* that they differ, either way, is the statement */
 }
 
 static void add_pair(void *context, int place, int against)
@@ -156,9 +155,12 @@ static void say_place(const struct question *q, int index)
         nl_say_proof(out, claim, NULL);
         if (claim->finding == NL_FOUND_SAME)
             nl_text_add(out, ": the same within %g %s", q->rule.margin, nl_unit_of(q->rule.margin, claim->unit));
+        else if (claim->finding == NL_FOUND_NOTHING)
+            nl_text_add(out, ": inconclusive%s%s", claim->obstacle ? ", " : "", claim->obstacle ? claim->obstacle : "");
+        else if (claim->reach == NL_REACH_YES)
+            nl_text_add(out, ": a difference, supported");
         else
-            nl_text_add(out, ": %s%s%s", claim->verdict == NL_SUPPORTED ? "a difference, supported" : "inconclusive", claim->obstacle ? ", " : "",
-                        claim->obstacle ? claim->obstacle : "");
+            nl_say_reach(out, claim);
     }
     nl_text_add(out, ".\n");
 }
@@ -166,17 +168,23 @@ static void say_place(const struct question *q, int index)
 static void say_counts(const struct question *q)
 {
     struct nl_text *out = &q->answer->headline;
-    int supported = 0, same = 0, open = 0;
+    int supported = 0, smaller = 0, same = 0, open = 0;
     for (int i = 0; i < q->answer->claims; i++) {
         supported += q->answer->claim[i].verdict == NL_SUPPORTED;
         same += q->answer->claim[i].finding == NL_FOUND_SAME;
         open += q->answer->claim[i].finding == NL_FOUND_NOTHING;
     }
-    if (q->answer->claims > 0)
-        nl_text_add(out, "Of %s%s, %d %s a difference, %d %s none within %g %s, %d %s inconclusive.\n",
-                    NL_COUNT(q->answer->claims, "paired comparison"), q->experiment->has_baseline ? " with the baseline" : "", supported,
-                    nl_agree(supported, "shows", "show"), same, nl_agree(same, "shows", "show"), q->rule.margin, nl_unit_of(q->rule.margin, q->metric.measure.step), open,
-                    nl_agree(open, "is", "are"));
+    smaller = q->answer->claims - supported - same - open;
+    if (q->answer->claims == 0)
+        return;
+    nl_text_add(out, "Of %s%s, %d %s a difference", NL_COUNT(q->answer->claims, "paired comparison"),
+                q->experiment->has_baseline ? " with the baseline" : "", supported, nl_agree(supported, "shows", "show"));
+    if (q->rule.smallest > 0.0)
+        nl_text_add(out, " of at least %g %s", q->rule.smallest, nl_unit_of(q->rule.smallest, q->metric.measure.step));
+    if (smaller)
+        nl_text_add(out, ", %d %s one that may be smaller", smaller, nl_agree(smaller, "shows", "show"));
+    nl_text_add(out, ", %d %s none within %g %s, %d %s inconclusive.\n", same, nl_agree(same, "shows", "show"), q->rule.margin,
+                nl_unit_of(q->rule.margin, q->metric.measure.step), open, nl_agree(open, "is", "are"));
 }
 
 /* "BN has the lowest mean test error: ", "BN and GN have the lowest mean test error, equal: ", "All 3 cells have the same mean test error: ". */
@@ -261,7 +269,7 @@ void nl_ask_compare(struct nl_answer *answer, const struct nl_results *results, 
         q.told[i] = -1;
     if (results->seeds > 1)
         add_claims(&q);
-    answer->tests = nl_claims_judge(answer->claim, answer->claims, q.rule.level);
+    answer->tests = nl_claims_judge(answer->claim, answer->claims, NL_BONFERRONI, q.rule.level);
     say_headline(&q);
     free(q.told);
     free(q.place);

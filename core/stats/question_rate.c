@@ -150,26 +150,46 @@ static void add_obstacle(const struct question *q, struct nl_claim *claim, int c
     nl_claim_need_pairs(claim, &q->rule);
 }
 
-/* P of the candidate: that the least the grid allows is above 1, that the most is below 1, that both are within the smallest effect. */
-static double candidate_p(const struct nl_claim *claim, const struct nl_estimate *least, const struct nl_estimate *largest, double smallest)
+/* Of the least or the largest that the grid allows, on the far side of `from` (side: +1 above, -1 below), that it is not; 1 where it does not lie there, or
+ * is open. */
+static double beyond_p(const struct nl_estimate *end, const double *values, int count, double from, double side, bool exact)
 {
-    double margin = log(smallest);
-    switch (claim->candidate) {
-    case NL_FOUND_MORE: return isnan(least->mean) || !(least->mean > 0.0) ? 1.0 : nl_difference_p(least);
-    case NL_FOUND_LESS: return isnan(largest->mean) || !(largest->mean < 0.0) ? 1.0 : nl_difference_p(largest);
-    case NL_FOUND_SAME:
-        if (isnan(least->mean) || isnan(largest->mean) || !(least->mean > -margin && largest->mean < margin))
-            return 1.0;
-        return fmax(nl_equivalence_p(least, margin), nl_equivalence_p(largest, margin));
-    case NL_FOUND_NOTHING: break;
-    }
-    return NAN;
+    if (!(side * (end->mean - from) > 0.0))
+        return 1.0;
+    if (!exact)
+        return nl_threshold_p(end, from);
+    double *moved = nl_alloc((size_t)count, sizeof *moved);
+    for (int i = 0; i < count; i++)
+        moved[i] = values[i] - from;
+    double p = nl_sign_flip_p(moved, count);
+    free(moved);
+    return p;
+}
+
+/* The tests of a ratio, judged as logarithms by the ends of what the grid allows: [0] the least, [1] the largest. */
+static void test_ratio(struct nl_claim *claim, const struct nl_rule *rule, const struct nl_estimate end[2], const double *const values[2], int count)
+{
+    bool more = !(claim->effect.mean < 1.0);
+    double side = more ? 1.0 : -1.0, smallest = log(rule->smallest);
+    int towards = !more, away = more; /* the end at 1, and the other */
+    const char *name = rule->exact ? "exact sign flip" : "paired t";
+    claim->points = more ? NL_FOUND_MORE : NL_FOUND_LESS;
+    claim->beyond = claim->effect.mean >= rule->smallest || claim->effect.mean <= 1.0 / rule->smallest;
+    claim->smallest = claim->margin = rule->smallest;
+    claim->exact = rule->exact;
+    int decides = claim->beyond ? towards : away;
+    claim->test[NL_DIFFERS] = (struct nl_asked_test){name, beyond_p(&end[towards], values[towards], count, 0.0, side, rule->exact), NAN};
+    claim->test[NL_REACHES] = (struct nl_asked_test){
+        name, beyond_p(&end[decides], values[decides], count, side * smallest, claim->beyond ? side : -side, rule->exact), NAN};
+    bool within = end[0].mean > -smallest && end[1].mean < smallest;
+    double p = within ? fmax(nl_equivalence_p(&end[0], smallest), nl_equivalence_p(&end[1], smallest)) : 1.0;
+    claim->test[NL_AGREES] = (struct nl_asked_test){"two one-sided t", p, NAN};
 }
 
 static void add_ratio_claim(struct question *q, int criterion, int method)
 {
     int seeds = q->results->seeds;
-    double smallest = q->rule.smallest, level = q->rule.level;
+    double level = q->rule.level;
     double *least = nl_alloc((size_t)seeds, 3 * sizeof *least), *largest = least + seeds, *centre = largest + seeds;
     struct nl_sampling sampling = nl_metric_column(q->results, criterion == NL_RATE_BY_ACCURACY ? "train_accuracy" : "val_loss").sampling;
     sampling.floor = hypot(resolution(q, criterion, method), resolution(q, criterion, q->base[method])) / sqrt(12.0);
@@ -188,13 +208,7 @@ static void add_ratio_claim(struct question *q, int criterion, int method)
     claim->unit = "x";
     claim->effect = (struct nl_estimate){.n = count, .mean = exp(mean.mean), .median = exp(mean.median), .sd = mean.sd, .se = mean.se, .overlap = mean.overlap, .freedom = mean.freedom,
                                          .lower = isnan(low.mean) ? 0.0 : exp(low.lower), .upper = isnan(high.mean) ? INFINITY : exp(high.upper)};
-    claim->candidate = claim->effect.mean >= smallest ? NL_FOUND_MORE : claim->effect.mean <= 1.0 / smallest ? NL_FOUND_LESS : NL_FOUND_SAME;
-    claim->p = candidate_p(claim, &low, &high, smallest);
-    claim->exact = q->rule.exact && claim->candidate != NL_FOUND_SAME;
-    if (claim->exact && claim->p < 1.0)
-        claim->p = nl_sign_flip_p(claim->candidate == NL_FOUND_MORE ? least : largest, count);
-    claim->clear_p = claim->candidate == NL_FOUND_SAME ? claim->p : 1.0 - nl_equivalence_p(&mean, log(smallest));
-    claim->test = claim->candidate == NL_FOUND_SAME ? "two one-sided t" : claim->exact ? "exact sign flip" : "paired t";
+    test_ratio(claim, &q->rule, (const struct nl_estimate[]){low, high}, (const double *const[]){least, largest}, count);
     for (int point = 0; point < q->view.points; point++)
         for (int side = 0; side < 2; side++) {
             const struct nl_cell *cell = nl_comparison_cell(&q->view, side ? q->base[method] : method, point);
@@ -261,9 +275,9 @@ static void add_failure_claim(struct question *q, int method)
                                          .median = NAN, .se = NAN, .lower = NAN, .upper = NAN};
     claim->scale = 100.0;
     claim->unit = "points";
-    claim->candidate = share < of_base ? NL_FOUND_LESS : NL_FOUND_MORE;
-    claim->p = nl_fisher_two_sided(cell->failed, cell->trials, base->failed, base->trials);
-    claim->test = "Fisher";
+    claim->points = share < of_base ? NL_FOUND_LESS : NL_FOUND_MORE;
+    claim->test[NL_DIFFERS] =
+        (struct nl_asked_test){"Fisher", nl_fisher_two_sided(cell->failed, cell->trials, base->failed, base->trials), NAN};
     if (!claim->obstacle && claim->effect.n < NL_LEAST_PAIRS)
         claim->obstacle = nl_format("a verdict needs %d runs", NL_LEAST_PAIRS);
 }
@@ -317,6 +331,9 @@ static void say_finding(struct nl_text *out, const struct nl_claim *claim, doubl
         nl_text_add(out, "; %s %s%s%.3gx", claim->method, larger ? "" : "only ", bound, size);
     if (!at_end)
         nl_text_add(out, " (%g %% CI %.3g to %.3g)", 100.0 * level, effect->lower, effect->upper);
+    if (claim->reach != NL_REACH_YES)
+        nl_text_add(out, ", %s%s than %.3gx", claim->reach == NL_REACH_OPEN ? "perhaps " : "", larger ? "less" : "more",
+                    larger ? claim->smallest : 1.0 / claim->smallest);
 }
 
 /* Names of the methods whose claim found this; how many. */
@@ -404,13 +421,11 @@ static void say_rates(const struct question *q)
 
 static void say_verdict(struct nl_text *out, const struct nl_claim *claim)
 {
-    if (!isnan(claim->adjusted)) {
-        nl_text_add(out, ", ");
-        nl_say_p(out, claim->adjusted);
-        nl_text_add(out, claim->candidate == NL_FOUND_SAME ? " (equivalence)" : "");
-    }
+    nl_say_tests(out, claim);
     static const char *const rates[] = {[NL_FOUND_MORE] = "larger", [NL_FOUND_LESS] = "smaller", [NL_FOUND_SAME] = "the same"};
-    if (claim->verdict == NL_NOT_SUPPORTED)
+    if (claim->finding == claim->expected && claim->reach != NL_REACH_YES)
+        nl_say_reach(out, claim);
+    else if (claim->verdict == NL_NOT_SUPPORTED)
         nl_text_add(out, ": %s, contrary to expectation", claim->expected == NL_FOUND_LESS ? "fails more often" : rates[claim->finding]);
     else
         nl_text_add(out, ": %s", nl_verdict_names[claim->verdict]);
@@ -570,7 +585,7 @@ static void ask(struct question *q)
                 add_ratio_claim(q, criterion, method);
         add_failure_claim(q, method);
     }
-    q->answer->tests = nl_claims_judge(q->answer->claim, q->answer->claims, q->rule.level);
+    q->answer->tests = nl_claims_judge(q->answer->claim, q->answer->claims, NL_BONFERRONI, q->rule.level);
     say_headline(q);
     say_rates(q);
     say_methods(q);

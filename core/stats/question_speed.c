@@ -158,24 +158,24 @@ static void add_claim(struct question *q, int place, int against)
     const struct place *mine = &q->place[place], *theirs = &q->place[against];
     struct nl_claim *claim = nl_answer_claim(q->answer, mine->label, theirs->label, "needs fewer updates to the target than", NL_FOUND_MORE);
     struct ratios ratios = ratios_of(mine, theirs, q->results->seeds);
-    double margin = log(q->rule.margin);
+    double margin = log(q->rule.margin), smallest = log(q->rule.smallest);
     if (q->told[place] < 0)
         q->told[place] = q->answer->claims - 1;
     claim->unit = "x";
     estimate(claim, &ratios, q->rule.level);
     nl_claim_sides(claim, mine->cell, theirs->cell);
     double ratio = claim->effect.mean;
-    claim->candidate = ratio >= q->rule.smallest ? NL_FOUND_MORE : ratio <= 1.0 / q->rule.smallest ? NL_FOUND_LESS : NL_FOUND_SAME;
+    bool more = !(ratio < 1.0);
+    struct sides at = sides_of(&ratios, 0.0);
+    claim->points = more ? NL_FOUND_MORE : NL_FOUND_LESS;
+    claim->beyond = ratio >= q->rule.smallest || ratio <= 1.0 / q->rule.smallest;
+    claim->smallest = q->rule.smallest;
+    claim->margin = q->rule.margin;
     claim->exact = true;
-    claim->test = claim->candidate == NL_FOUND_SAME ? "two one-sided sign" : "sign";
-    if (claim->candidate == NL_FOUND_SAME) {
-        claim->p = claim->clear_p = fmax(above_p(&ratios, -margin), below_p(&ratios, margin));
-    } else {
-        struct sides at = sides_of(&ratios, 0.0);
-        bool more = claim->candidate == NL_FOUND_MORE;
-        claim->p = more == (at.above > at.below) ? difference_p(&ratios) : 1.0;
-        claim->clear_p = more ? above_p(&ratios, margin) : below_p(&ratios, -margin);
-    }
+    double from = more ? smallest : -smallest, one_sided = more == claim->beyond ? above_p(&ratios, from) : below_p(&ratios, from);
+    claim->test[NL_DIFFERS] = (struct nl_asked_test){"sign", more == (at.above > at.below) ? difference_p(&ratios) : 1.0, NAN};
+    claim->test[NL_REACHES] = (struct nl_asked_test){"sign", fmin(1.0, 2.0 * one_sided), NAN};
+    claim->test[NL_AGREES] = (struct nl_asked_test){"two one-sided sign", fmax(above_p(&ratios, -margin), below_p(&ratios, margin)), NAN};
     nl_claim_need_cells(claim, (const struct nl_cell *const[]){mine->cell, theirs->cell}, 2);
     if (!claim->obstacle && 2 * mine->reached <= mine->runs && 2 * theirs->reached <= theirs->runs) {
         claim->misleads = true;
@@ -259,12 +259,17 @@ static void say_place(const struct question *q, int index)
         nl_text_add(out, "; ");
         say_ratio(q, place, claim);
         nl_say_proof(out, claim, NULL);
-        nl_text_add(out, ": %s", claim->finding == NL_FOUND_MORE ? "faster, supported"
+        bool differs = claim->finding == NL_FOUND_MORE || claim->finding == NL_FOUND_LESS;
+        nl_text_add(out, ": %s", claim->finding == NL_FOUND_MORE ? "faster"
                                  : claim->finding == NL_FOUND_LESS ? "slower"
                                  : claim->finding == NL_FOUND_SAME ? "as fast"
                                                                    : "inconclusive");
         if (claim->finding == NL_FOUND_SAME)
             nl_text_add(out, " within %gx", q->rule.margin);
+        else if (differs && claim->reach != NL_REACH_YES)
+            nl_text_add(out, ", %sby less than %gx", claim->reach == NL_REACH_OPEN ? "perhaps " : "", q->rule.smallest);
+        else if (claim->verdict == NL_SUPPORTED)
+            nl_text_add(out, ", supported");
         if (claim->obstacle)
             nl_text_add(out, ", %s", claim->obstacle);
     }
@@ -349,9 +354,9 @@ static void say_all(const struct question *q)
                            "sets one test part apart).\n",
                     100.0 * overlap, q->measure.part);
     if (q->answer->tests > 0)
-        nl_text_add(notes, "Ratios of updates are paired by seed; they count from %g on. p is that of the sign test of their median, adjusted by Holm over %s, and "
-                           "significant below %.3g.\n",
-                    q->rule.smallest, NL_COUNT(q->answer->tests, "test"), 1.0 - q->rule.level);
+        nl_text_add(notes, "Ratios of updates are paired by seed; they count from %g on. p is that of the sign test of their median, times the %s "
+                           "(Bonferroni), and significant below %.3g.\n",
+                    q->rule.smallest, NL_COUNT(q->answer->tests, "comparison"), 1.0 - q->rule.level);
 }
 
 /* Its keys have other units than a ratio of rates, and speeds vary less. */
@@ -394,7 +399,7 @@ void nl_ask_speed(struct nl_answer *answer, const struct nl_results *results, co
     char *why = why_no_order(&q);
     if (results->seeds > 1 && !why)
         add_claims(&q);
-    answer->tests = nl_claims_judge(answer->claim, answer->claims, q.rule.level);
+    answer->tests = nl_claims_judge(answer->claim, answer->claims, NL_BONFERRONI, q.rule.level);
     if (why)
         nl_text_add(&answer->headline, "Speed cannot be judged: %s.\n", why);
     else

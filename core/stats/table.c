@@ -1,5 +1,5 @@
-/* Tables from results. Best is marked where it is known: the paired differences to every other of the group are all in its favour, and the
- * largest of their p-values (an intersection-union test), adjusted by Holm over the groups of the table, is small enough. */
+/* Tables from results. Best is marked where it is known: the paired differences to every other of the group reach the smallest effect that counts in its
+ * favour, and the largest of their p-values against it (an intersection-union test), adjusted by Holm over the groups of the table, is small enough. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,7 +20,8 @@ static void find_group(const struct nl_table_builder *m, int method, int but, bo
     }
 }
 
-/* The largest p-value of the cell's differences to the others of its group, all in its favour; NaN: it cannot be the best. */
+/* The largest p-value of the cell's differences to the others of its group against the smallest effect, all beyond it in its favour; NaN: it cannot be the
+ * best. */
 static double best_p(const struct nl_table_builder *m, int method, const bool *in_group)
 {
     const struct nl_cell *cell = nl_table_cell(m, method);
@@ -33,11 +34,12 @@ static double best_p(const struct nl_table_builder *m, int method, const bool *i
         if (!in_group[i] || other == cell)
             continue;
         struct nl_estimate difference = nl_cell_difference(m->results, m->experiment, cell, other, &m->metric);
-        double lead = -m->measure.worse * difference.mean * m->measure.scale;
+        double favour = -m->measure.worse, lead = favour * difference.mean * m->measure.scale;
         bool beaten = lead > 0.0 && lead >= rule.smallest && difference.n >= NL_LEAST_PAIRS && other->trials == other->planned;
         if (!beaten)
             return NAN;
-        largest = fmax(nl_difference_p(&difference), largest); /* of NaN and a number the number */
+        double p = nl_threshold_p(&difference, favour * rule.smallest / m->measure.scale);
+        largest = fmax(p, largest); /* of NaN and a number the number */
     }
     return largest;
 }

@@ -15,7 +15,7 @@ import sys
 import numpy
 import scipy
 import statsmodels
-from scipy import integrate, special, stats
+from scipy import special, stats
 from statsmodels.duration.survfunc import SurvfuncRight
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.power import TTestPower
@@ -45,7 +45,7 @@ COLUMNS = {
     "estimate": "scale level overlap samples floor margin count values... = n mean sd median se lower upper p_difference "
     "p_equivalence (a share has neither p)",
     "resampled": "n_train n_test level margin count values... = se lower upper p_difference p_equivalence",
-    "paired": "margin count ones... others... = p_difference p_equivalence",
+    "paired": "margin count ones... others... = p_difference p_equivalence p_threshold",
     "sign_flip": "count values... = p",
     "staged": "scale level overlap samples first margin count values... = n freedom mean se lower upper p_difference p_equivalence",
     "finding_chance": "effect smallest se freedom alpha = chance",
@@ -176,10 +176,10 @@ def interval(level, n, mean, se):
     return stats.t.interval(level, n - 1, mean, se) if se > 0 else (mean, mean)  # RULE
 
 
-def difference_p(n, mean, se):
+def difference_p(n, mean, se, threshold=0.0):
     if se == 0:
-        return 1.0 if mean == 0 else 0.0  # RULE
-    return 2 * stats.t.sf(abs(mean) / se, n - 1)
+        return 1.0 if mean == threshold else 0.0  # RULE
+    return 2 * stats.t.sf(abs(mean - threshold) / se, n - 1)
 
 
 def equivalence_p(n, mean, se, margin):
@@ -298,8 +298,9 @@ def paired():
             one[n // 2] = NAN
         both = numpy.isfinite(one) & numpy.isfinite(other)
         p = stats.ttest_rel(one, other, nan_policy="omit").pvalue
+        beyond = stats.ttest_1samp((one - other)[both], margin).pvalue
         tost = ttost_paired(one[both], other[both], -margin, margin)[0]
-        add("paired", [margin, n, *one, *other], [p, tost])
+        add("paired", [margin, n, *one, *other], [p, tost, beyond])
 
 
 def sign_flip():
@@ -382,16 +383,8 @@ def staged():
 
 
 def finding_chance(effect, smallest, se, freedom, alpha):
-    """A mean with normal error and an independent s: it is to reach the smallest effect, and the critical value times s."""
-    t = stats.t.isf(alpha / 2, freedom)
-    if smallest == 0:
-        return stats.nct.sf(t, freedom, effect / se)
-    of_s = stats.chi(freedom, scale=se / numpy.sqrt(freedom))
-    reached = lambda s: of_s.pdf(s) * stats.norm.sf(t * s, effect, se)
-    bend, end = smallest / t, max(smallest / t, (effect + 12 * se) / t)
-    end = min(end, max(bend, of_s.isf(1e-18)))
-    above = integrate.quad(reached, bend, end, epsabs=1e-13, epsrel=1e-11, limit=200)[0]
-    return of_s.cdf(bend) * stats.norm.sf(smallest, effect, se) + above
+    """The test against the smallest effect is significant, on its side."""
+    return stats.nct.sf(stats.t.isf(alpha / 2, freedom), freedom, (effect - smallest) / se)
 
 
 def chances():
@@ -400,21 +393,19 @@ def chances():
             for effect, smallest, se in [(1, 0, 0.5), (0, 0, 1), (-1, 0, 0.5), (5, 0, 0.2), (2, 2, 1), (2, 1.5, 0.5), (0, 2, 1), (3, 2, 0.3), (0.02, 0.02, 0.004)]:
                 add("finding_chance", [effect, smallest, se, freedom, alpha], [finding_chance(effect, smallest, se, freedom, alpha)])
     add("finding_chance", [1, 0.5, 0, 4, 0.05], [1])  # RULE: no doubt
-    add("finding_chance", [0.4, 0.5, 0, 4, 0.05], [0])
+    add("finding_chance", [0.5, 0.5, 0, 4, 0.05], [0])
     add("finding_chance", [0, 0, 0, 4, 0.05], [0])
 
 
 def seeds():
     for i, (effect, sd, alpha, chance) in enumerate([(1, 1, 0.05, 0.8), (0.5, 1, 0.05, 0.9), (2, 1, 0.01, 0.8), (1, 1, 0.05 / 6, 0.95), (0.3, 1, 0.1, 0.5), (5, 1, 0.05, 0.8)]):
         for overlap, smallest in [(0.0, 0), (OVERLAPS[1], 0), (0.0, 0.5 * effect), (OVERLAPS[1], 0.9 * effect), (0.0, effect)]:
-            if smallest == effect and chance == 0.5:
-                continue  # half of the means reach their expectation: any number of seeds comes as close as rounding lets it, and none there
             most = (200, 1000)[i % 2]
             suffices = lambda n: finding_chance(effect, smallest, sd * numpy.sqrt(1 / n + overlap / (1 - overlap)), n - 1, alpha) >= chance
             needed = 2 + bisect.bisect_left(range(2, most + 1), True, key=suffices)  # more seeds, more chance
             needed = needed if needed <= most else -1
-            if overlap == 0 and smallest == 0:  # both sides of zero there, one here: the other side has next to nothing
-                n = TTestPower().solve_power(effect_size=effect / sd, alpha=alpha / 2, power=chance, alternative="larger")
+            if overlap == 0 and smallest < effect:
+                n = TTestPower().solve_power(effect_size=(effect - smallest) / sd, alpha=alpha / 2, power=chance, alternative="larger")
                 agree([needed], [max(2, numpy.ceil(n))])
             add("seeds_for_chance", [sd, 5 + i, overlap, effect, smallest, alpha, chance, most], [needed])
     for n, sd, half in [(5, 1, 1), (5, 1, 0.5), (8, 0.03, 0.01), (8, 0.03, 0.02), (8, 0.03, 1), (2, 1, 1), (20, 1, 0.3), (8, 1, 0.7)]:
