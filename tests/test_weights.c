@@ -15,6 +15,7 @@
 #include "operation/parametrize.h"
 #include "operation/standardize.h"
 #include "suite.h"
+#include "sweep/lint.h"
 #include "train/train.h"
 
 static struct nl_tensor_file tensors;
@@ -536,6 +537,33 @@ START_TEST(begun_by_data_the_first_pass_is_that_of_bn)
 }
 END_TEST
 
+/* Behind a normalizer that divides each channel by its spread, a normalizer of weights that neither centres them nor has a gain changes nothing, and a gain
+ * has no effect: so it is warned of, and only so. */
+START_TEST(what_bn_undoes_is_warned_of)
+{
+    double plain = first_loss("norm.kind=bn", "norm.weights=none", "model.arch=mlp");
+    for (int i = 1; nl_weight_norm_names[i]; i++) {
+        const struct nl_weight_norm *norm = nl_weight_norms[i];
+        char *weights = nl_format("norm.weights=%s", norm->name);
+        const char *const words[] = {"norm.kind=bn", weights, "model.arch=mlp"};
+        double loss = first_loss("norm.kind=bn", weights, "model.arch=mlp");
+        bool same = fabs(loss - plain) <= 1e-9 * plain, gains = norm->gain != NL_GAIN_NONE;
+        ck_assert_msg(same == !norm->centers, "%s: the loss is %.17g, and %.17g without", norm->name, loss, plain);
+        struct nl_experiment experiment;
+        struct nl_grid grid;
+        struct nl_diagnostics diagnostics = {0};
+        ck_assert(nl_experiment_load(NULL, words, 3, &experiment, &diagnostics) == NL_OK && nl_grid_make(&experiment, &grid, &diagnostics) == NL_OK);
+        nl_lint_grid(&experiment, &grid, &diagnostics);
+        char *text = nl_diagnostics_text(&diagnostics);
+        ck_assert_msg(!!strstr(text, "divides each channel by its spread") == (same || gains), "%s: %s", norm->name, text);
+        ck_assert_msg(!!strstr(text, "parameters learn nothing") == gains, "%s: %s", norm->name, text);
+        free(text), free(weights);
+        nl_grid_release(&grid);
+        nl_diagnostics_release(&diagnostics);
+    }
+}
+END_TEST
+
 START_TEST(one_weight_has_no_deviation)
 {
     static const char *const kinds[] = {"ws", "sws", "cwn"};
@@ -590,6 +618,7 @@ int main(void)
     tcase_add_loop_test(cases, the_same_seed_gives_the_same_start, 1, kinds);
     tcase_add_test(cases, what_follows_from_a_weight_begins_so);
     tcase_add_test(cases, begun_by_data_the_first_pass_is_that_of_bn);
+    tcase_add_test(cases, what_bn_undoes_is_warned_of);
     tcase_add_test(cases, one_weight_has_no_deviation);
     suite_add_tcase(suite, cases);
     int failed = run_suite(suite);

@@ -255,7 +255,7 @@ static void check_claim(struct nl_loader *loader)
 static void check_target(struct nl_loader *loader, const char *who, const struct nl_origin *at)
 {
     if (loader->out->config.plot.target == NL_AUTO)
-        nl_diagnose(loader->diagnostics, at, "plot: {metric: test_accuracy, target: 90} asks for the updates to 90 %", "%s needs 'plot.target'", who);
+        nl_diagnose(loader->diagnostics, at, "plot.target: 90 with plot.metric: test_accuracy asks for the updates to 90 %", "%s needs 'plot.target'", who);
     if (loader->out->config.plot.metric >= NL_TEST_ERROR_AREA)
         nl_diagnose(loader->diagnostics, at, "an error, an accuracy or a loss", "%s needs a 'plot.metric' that is evaluated on the way, not %s", who,
                     nl_metric_names[loader->out->config.plot.metric]);

@@ -123,14 +123,54 @@ static bool say_single(const struct lint_context *s, struct nl_text *what, bool 
     return node != NULL;
 }
 
+/* What makes a set of a normalizer over the batch as small as it is: the first of these. */
+enum divided { BY_NOTHING, BY_ACCUMULATION, BY_WORKERS, BY_GHOSTS };
+
+static enum divided cause_of_single(const struct lint_context *s)
+{
+    const struct nl_config *config = s->config;
+    int64_t batch = nl_micro_batch(config);
+    if (config->train.batch == 1)
+        return BY_NOTHING;
+    if (batch == 1)
+        return BY_ACCUMULATION;
+    return config->train.workers > 1 && !config->norm.sync && batch / config->train.workers == 1 ? BY_WORKERS : BY_GHOSTS;
+}
+
 static bool single_of_batch(const struct lint_context *s, struct nl_text *what)
 {
-    return s->config->train.batch == 1 && say_single(s, what, of_batch, " (train.batch is 1)");
+    return cause_of_single(s) == BY_NOTHING && say_single(s, what, of_batch, " (a batch is one sample)");
+}
+
+static bool single_of_micro_batch(const struct lint_context *s, struct nl_text *what)
+{
+    return cause_of_single(s) == BY_ACCUMULATION && say_single(s, what, of_batch, " (a micro-batch is one sample)");
+}
+
+static bool single_of_worker(const struct lint_context *s, struct nl_text *what)
+{
+    return cause_of_single(s) == BY_WORKERS && say_single(s, what, of_batch, " (a worker has one sample)");
 }
 
 static bool single_of_ghost(const struct lint_context *s, struct nl_text *what)
 {
-    return s->config->train.batch > 1 && say_single(s, what, of_batch, " (norm.stat_batch is 1)");
+    if (cause_of_single(s) != BY_GHOSTS || !say_single(s, what, of_batch, " (one sample shares statistics with no other)"))
+        return false;
+    if (s->config->norm.stat_batch != 1)
+        nl_lint_place(s, (int)(single_elements(s, of_batch) - s->graph.node));
+    return true;
+}
+
+/* Statistics of a micro-batch that has so few samples, where the batch has more: below 8 to 16 BN degrades (Wu and He 2018). */
+static bool few_in_micro_batch(const struct lint_context *s, struct nl_text *what)
+{
+    enum { FEW = 8 };
+    int64_t batch = nl_micro_batch(s->config);
+    if (!s->norm->tracks || s->config->train.accumulate == 1 || batch == 1 || batch >= FEW || s->config->train.batch < FEW)
+        return false;
+    nl_text_add(what, "%s takes its statistics from micro-batches of %s, not from the batch of %lld", s->norm->name, NL_COUNT(whole(batch), "sample"),
+                whole(s->config->train.batch));
+    return true;
 }
 
 static bool single_of_group(const struct lint_context *s, struct nl_text *what)
@@ -152,7 +192,7 @@ static bool wide_group(const struct lint_context *s, struct nl_text *what)
         if (!whitening || elements > width)
             continue;
         nl_text_add(what,
-                    "%s whitens groups of %s in '%s' by %s a channel: their covariance is singular, and norm.eps "
+                    "%s whitens groups of %s in '%s' by %s a channel: their covariance is singular, and eps "
                     "decides in %s",
                     whitening->set.norm->name, NL_COUNT(whole(width), "channel"), node->name, NL_COUNT(whole(elements), "element"), 
                     NL_COUNT(width - elements + 1, "direction"));
@@ -478,6 +518,9 @@ static const struct lint {
     bool of_sweep;   /* asked once, of the first trial; else of every trial */
 } traps[] = {
     {"train.batch", single_of_batch, "raise train.batch, or normalize within a sample: ln, gn", false},
+    {"train.accumulate", single_of_micro_batch, "lower train.accumulate, or normalize within a sample: ln, gn", false},
+    {"train.accumulate", few_in_micro_batch, "lower train.accumulate, or normalize within a sample: ln, gn", false},
+    {"train.workers", single_of_worker, "norm.sync: true, fewer train.workers, or normalize within a sample: ln, gn", false},
     {"norm.stat_batch", single_of_ghost, "raise norm.stat_batch, or normalize within a sample: ln, gn", false},
     {"norm.groups", single_of_group, "use fewer norm.groups (1 is ln)", false},
     {"norm.groups", wide_group, "use more norm.groups, or raise train.batch", false},
@@ -496,6 +539,7 @@ static const struct lint {
     {"model.residual", nl_lint_free_nf, "norm.weights: sws; or model.init_scale: 0.7071, which begins so", false},
     {"model.residual", nl_lint_normalized_fixup, "norm.kind: none, or model.residual: skipinit, which goes with any", false},
     {"norm.weights", nl_lint_redundant_gain, "norm.weights: ws has no gain; or divide by nothing: norm.kind: meanbn, none", false},
+    {"norm.weights", nl_lint_undone_scale, "norm.weights: none; or divide by nothing: norm.kind: meanbn, none", false},
     {"norm.weights", nl_lint_long_weights, "norm.weights: sws has weights of length 1; or norm.kind: gn", false},
     {"norm.weights", nl_lint_depthwise_matrix, "weights: wn gives each channel of that layer a length of its own", false},
     {"norm.weights_init", nl_lint_start_is_loaded, "leave out norm.weights_init", false},

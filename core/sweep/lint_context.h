@@ -55,6 +55,7 @@ bool nl_lint_no_drop(const struct lint_context *s, struct nl_text *what);
 
 /* lint_weights.c: of normalizers of weights */
 bool nl_lint_redundant_gain(const struct lint_context *s, struct nl_text *what);
+bool nl_lint_undone_scale(const struct lint_context *s, struct nl_text *what);
 bool nl_lint_long_weights(const struct lint_context *s, struct nl_text *what);
 bool nl_lint_depthwise_matrix(const struct lint_context *s, struct nl_text *what);
 bool nl_lint_start_is_loaded(const struct lint_context *s, struct nl_text *what);

@@ -31,6 +31,6 @@ bool nl_lint_seen_label(const struct lint_context *s, struct nl_text *what)
     const struct nl_data_facts facts = nl_data_facts(s->config);
     if (s->config->model.arch != NL_TRANSFORMER || facts.tokens == 0 || nl_is_causal(s->config, &facts.shape))
         return false;
-    nl_text_add(what, "model.causal off shows each position the next token, which it is to predict");
+    nl_text_add(what, "each position sees the next token, which it is to predict");
     return true;
 }

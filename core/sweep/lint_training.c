@@ -24,7 +24,7 @@ static double epochs_of(const struct lint_context *s)
 
 bool nl_lint_only_warmup(const struct lint_context *s, struct nl_text *what)
 {
-    static const char *const never = "the learning rate never reaches train.lr";
+    static const char *const never = "the learning rate never reaches its peak";
     long long by_steps = (long long)s->config->train.warmup_steps, steps = (long long)s->step_counts.steps;
     double by_epochs = s->config->train.warmup_epochs;
     if (by_steps >= steps) {

@@ -23,27 +23,52 @@ static const struct nl_graph_node *builder_of(const struct lint_context *s, int 
     return producer != NL_NONE && s->graph.value[weight].kind == NL_COMPUTED ? &s->graph.node[producer] : NULL;
 }
 
-/* Gains in front of a normalizer that divides each channel by its own spread. */
+/* The normalizer behind node i, where it divides each channel by its own spread and the weight of node i is computed: what the computation does to the
+ * scale of an output's weights is undone. NULL: there is none. */
+static const struct nl_norm *undoes_scale(const struct lint_context *s, int i, const struct nl_weight_norm **of_weights)
+{
+    const struct nl_graph_node *maker = builder_of(s, i), *next = s->graph.node[i].outputs ? node_behind(s, i) : NULL;
+    const struct nl_normalize *n = next && next->operation == &nl_normalize_operation ? next->arguments : NULL;
+    if (!maker || !n || !n->norm->cancels_bias || n->norm->spread == NL_SPREAD_NONE || nl_normalize_keeps_coefficients(n))
+        return NULL;
+    *of_weights = nl_weight_norm_of(maker);
+    return n->norm;
+}
+
 bool nl_lint_redundant_gain(const struct lint_context *s, struct nl_text *what)
 {
-    const struct nl_weight_norm *kind = NULL;
-    const struct nl_norm *norm = NULL;
+    const struct nl_weight_norm *kind = NULL, *of_weights;
+    const struct nl_norm *norm = NULL, *behind;
     int gains = 0;
     for (int i = 0; i + 1 < s->graph.nodes; i++) {
-        const struct nl_graph_node *maker = builder_of(s, i), *next = s->graph.node[i].outputs ? node_behind(s, i) : NULL;
-        const struct nl_normalize *n = next && next->operation == &nl_normalize_operation ? next->arguments : NULL;
-        if (!maker || nl_weight_norm_of(maker)->gain == NL_GAIN_NONE || !n || !n->norm->cancels_bias || n->norm->spread == NL_SPREAD_NONE ||
-            nl_normalize_keeps_coefficients(n))
+        behind = undoes_scale(s, i, &of_weights);
+        if (!behind || of_weights->gain == NL_GAIN_NONE)
             continue;
         if (gains == 0)
             nl_lint_place(s, i);
-        kind = nl_weight_norm_of(maker), norm = n->norm;
+        kind = of_weights, norm = behind;
         gains += s->graph.value[s->graph.node[i].out[0]].extent.channels;
     }
     if (gains == 0)
         return false;
     nl_text_add(what, "%s divides each channel by its spread, which the gain of %s is part of: %s learn nothing", norm->name, kind->name, NL_COUNT(gains, "parameter"));
     return true;
+}
+
+/* Of a normalizer without a gain that does not centre the weights either, nothing is left but the size of steps. */
+bool nl_lint_undone_scale(const struct lint_context *s, struct nl_text *what)
+{
+    const struct nl_weight_norm *of_weights;
+    for (int i = 0; i + 1 < s->graph.nodes; i++) {
+        const struct nl_norm *norm = undoes_scale(s, i, &of_weights);
+        if (!norm || of_weights->gain != NL_GAIN_NONE || of_weights->centers)
+            continue;
+        nl_text_add(what, "%s divides each channel by its spread, which undoes the scale that %s gives the weights: the output is the same without %s", norm->name,
+                    of_weights->name, of_weights->name);
+        nl_lint_place(s, i);
+        return true;
+    }
+    return false;
 }
 
 bool nl_lint_long_weights(const struct lint_context *s, struct nl_text *what)
