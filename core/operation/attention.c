@@ -25,7 +25,7 @@ static int declare(void *arguments, const struct nl_extent *in, struct nl_declar
         return nl_fail(err, "rotary positions need an even number of channels in each head, not %d", width);
     d->output[d->outputs++] = out;
     if (attention->drops)
-        d->state[d->states++] = (struct nl_tensor_spec){.name = "key", .role = NL_STREAM_KEY, .type = NL_TENSOR_UINT32, .dims = 1, .shape = {2}};
+        nl_declare_state(d, (struct nl_tensor_spec){.name = "key", .role = NL_STREAM_KEY, .type = NL_TENSOR_UINT32, .dims = 1, .shape = {2}});
     return NL_OK;
 }
 

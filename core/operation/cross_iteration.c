@@ -17,10 +17,10 @@ static int declare(void *arguments, const struct nl_extent *in, struct nl_declar
     c->first_state = d->states;
     c->input_elements = nl_elements(in[INPUT]);
     struct nl_tensor_spec history = {.name = "statistics", .role = NL_HISTORY, .dims = 2, .shape = {(size_t)c->history, 2 * (size_t)in[X].channels}};
-    d->state[d->states++] = history;
+    nl_declare_state(d, history);
     history.name = "of_weights", history.shape[1] = 3 * c->weights;
     if (c->weights > 0)
-        d->state[d->states++] = history;
+        nl_declare_state(d, history);
     return NL_OK;
 }
 

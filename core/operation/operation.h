@@ -14,7 +14,7 @@
 #include "base/random.h"
 #include "operation/kernel.h"
 
-enum { NL_MOST_SLOTS = 12, NL_MOST_OUTPUTS = 4, NL_MOST_STATES = 8, NL_MOST_SAVED = 4, NL_MOST_DIMS = 4, NL_MOST_ARGUMENTS = 512 /* bytes */ };
+enum { NL_MOST_SLOTS = 12, NL_MOST_OUTPUTS = 4, NL_MOST_STATES = 9, NL_MOST_SAVED = 4, NL_MOST_DIMS = 4, NL_MOST_ARGUMENTS = 512 /* bytes */ };
 
 /* A sample's activations: S = height x width positions of so many channels. */
 struct nl_extent {
@@ -65,6 +65,12 @@ struct nl_declaration {
     int states;
     struct nl_tensor_spec state[NL_MOST_STATES];
 };
+
+static inline void nl_declare_state(struct nl_declaration *declaration, struct nl_tensor_spec spec)
+{
+    NL_ASSERT(declaration->states < NL_MOST_STATES);
+    declaration->state[declaration->states++] = spec;
+}
 
 /* What backward reads beside the gradients of the outputs. Bit i: input i, output i. */
 struct nl_reads {

@@ -14,10 +14,10 @@ static int declare(void *arguments, const struct nl_extent *in, struct nl_declar
     struct nl_tensor_spec vector = {.name = "0._u", .role = NL_RUNNING, .dims = 1, .shape = {(size_t)s->out}, .saved = true};
     (void)in, (void)err;
     nl_declare_original(d, "original", s->kernel, s->in, s->out);
-    d->state[d->states++] = vector;
+    nl_declare_state(d, vector);
     vector.name = "0._v";
     vector.shape[0] = (size_t)nl_weight_taps(s->kernel) * (size_t)s->in;
-    d->state[d->states++] = vector;
+    nl_declare_state(d, vector);
     return NL_OK;
 }
 

@@ -31,7 +31,7 @@ static int declare(void *arguments, const struct nl_extent *in, struct nl_declar
     nl_declare_gamma(d, GAMMA, op->affine_count, &in[X]);
     nl_declare_beta(d, BETA, op->affine_count, &in[X]);
     for (size_t i = 0; i < sizeof states / sizeof *states; i++)
-        d->state[d->states++] = states[i];
+        nl_declare_state(d, states[i]);
     return NL_OK;
 }
 
