@@ -472,13 +472,15 @@ START_TEST(combinations_are_checked)
         {{"train.nesterov=on"},
          "command line: 'train.nesterov' needs a 'train.momentum' above 0\n"
          "      | train.nesterov=on\n"
-         "      |                ^~\n"},
+         "      |                ^~\n"
+         "  'train.momentum' is 0 by default\n"},
         {{"train.nesterov=on", "train.momentum=0.9"}, ""},
         {{"train.nesterov=on", "train.optimizer=adam"}, ""},
         {{"train.lr_min=1", "train.schedule=cosine"},
          "command line: 'train.lr_min' 1 is above 'train.lr' 0.05\n"
          "      | train.lr_min=1\n"
-         "      |              ^\n"},
+         "      |              ^\n"
+         "  'train.lr' is 0.05 by default\n"},
         {{"train.lr_min=1"}, ""},
         {{"train.warmup_steps=9", "train.warmup_epochs=0.5"},
          "command line: 'train.warmup_steps' 9 and 'train.warmup_epochs' 0.5 are two lengths of one warm-up: leave one at 0\n"
@@ -487,12 +489,14 @@ START_TEST(combinations_are_checked)
         {{"train.schedule=inverse_sqrt"},
          "command line: 'train.schedule' inverse_sqrt falls from the end of a warm-up on: it needs 'train.warmup_steps' or 'train.warmup_epochs'\n"
          "      | train.schedule=inverse_sqrt\n"
-         "      |                ^~~~~~~~~~~~\n"},
+         "      |                ^~~~~~~~~~~~\n"
+         "  'train.warmup_epochs' is 0 by default; 'train.warmup_steps' is 0 by default\n"},
         {{"train.schedule=inverse_sqrt", "train.warmup_epochs=0.5"}, ""},
         {{"train.accumulate=5"},
          "command line: 'train.accumulate' 5 does not divide 'train.batch' 32, the samples of all micro-batches together\n"
          "      | train.accumulate=5\n"
-         "      |                  ^\n"},
+         "      |                  ^\n"
+         "  'train.batch' is 32 by default\n"},
         {{"train.accumulate=4", "norm.kind=cbn"},
          "command line: 'train.accumulate' cannot be combined with cbn, which has one batch in each step to remember\n"
          "      | train.accumulate=4\n"
@@ -508,7 +512,8 @@ START_TEST(combinations_are_checked)
         {{"data.sampling=stream"},
          "command line: 'data.sampling' stream goes through one long text: the samples of 'data.name' digits do not follow one another\n"
          "      | data.sampling=stream\n"
-         "      |               ^~~~~~\n"},
+         "      |               ^~~~~~\n"
+         "  'data.name' is digits by default\n"},
         {{"data.name=text", "data.sampling=stream", "train.drop_last=false"},
          "command line: 'data.sampling' stream needs whole batches: 'train.drop_last' true leaves the last one out\n"
          "      | train.drop_last=false\n"
@@ -516,7 +521,8 @@ START_TEST(combinations_are_checked)
         {{"data.name=text", "model.arch=gru", "model.stateful=true"},
          "command line: 'model.stateful' continues where the batch before ended: it needs 'data.sampling' stream\n"
          "      | model.stateful=true\n"
-         "      |                ^~~~\n"},
+         "      |                ^~~~\n"
+         "  'data.sampling' is auto by default\n"},
         {{"data.name=text", "data.sampling=stream", "model.arch=gru", "model.stateful=true", "model.bidirectional=true"},
          "command line: 'model.stateful' cannot be combined with 'model.bidirectional', of which one direction begins at the end\n"
          "      | model.stateful=true\n"
@@ -537,11 +543,13 @@ START_TEST(combinations_are_checked)
         {{"norm.placement=preact"},
          "command line: 'norm.placement' cannot be 'preact' without 'model.arch' resnet: before or after\n"
          "      | norm.placement=preact\n"
-         "      |                ^~~~~~\n"},
+         "      |                ^~~~~~\n"
+         "  'model.arch' is mlp by default\n"},
         {{"norm.placement=peri"},
          "command line: 'norm.placement' peri is for 'model.arch' transformer; for mlp it is before or after\n"
          "      | norm.placement=peri\n"
-         "      |                ^~~~\n"},
+         "      |                ^~~~\n"
+         "  'model.arch' is mlp by default\n"},
         {{"model.arch=lstm", "norm.placement=post"},
          "command line: 'norm.placement' post is for 'model.arch' transformer; for lstm it is auto\n"
          "      | norm.placement=post\n"
@@ -549,7 +557,8 @@ START_TEST(combinations_are_checked)
         {{"model.init=gpt2"},
          "command line: 'model.init' gpt2 is for 'model.arch' transformer: write he, xavier or normal\n"
          "      | model.init=gpt2\n"
-         "      |            ^~~~\n"},
+         "      |            ^~~~\n"
+         "  'model.arch' is mlp by default\n"},
         {{"model.arch=transformer", "norm.placement=deepnorm", "norm.kind=ln", "model.positions=rotary"}, ""},
         {{"model.arch=transformer", "norm.placement=before"},
          "command line: 'norm.placement' cannot be 'before' with 'model.arch' transformer: pre, post, peri, sandwich or deepnorm\n"
@@ -565,7 +574,8 @@ START_TEST(combinations_are_checked)
         {{"model.arch=resnet", "model.depth=8", "model.residual=nf"},
          "command line: 'model.residual' nf needs 'norm.placement' preact: its branches begin with the activation\n"
          "      | model.residual=nf\n"
-         "      |                ^~\n"},
+         "      |                ^~\n"
+         "  'norm.placement' is auto by default\n"},
         {{"model.arch=layers", "model.layers=[{residual: [conv: 4]}, linear: classes]", "model.residual=fixup"},
          "command line: 'model.residual' fixup is for 'model.arch' resnet; in 'model.layers' a branch is plain or skipinit\n"
          "      | model.residual=fixup\n"

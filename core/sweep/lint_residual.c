@@ -31,7 +31,7 @@ bool nl_lint_free_nf(const struct lint_context *s, struct nl_text *what)
     bool halved = s->config->model.init == NL_HE && fabs(s->config->model.init_scale - sqrt(0.5)) < 0.01;
     if (!nf || halved || strcmp(nl_weight_norm_names[s->config->norm.weights], "sws") == 0)
         return false;
-    nl_text_add(what, "nf expects convolutions that keep the variance of their inputs, which norm.weights sws does; model.init he alone doubles it");
+    nl_text_add(what, "nf expects convolutions that keep the variance of their inputs, as scaled weight standardization does; He's initialization alone doubles it");
     return true;
 }
 
