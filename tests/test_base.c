@@ -49,6 +49,29 @@ START_TEST(shortest_numbers)
 }
 END_TEST
 
+START_TEST(counts_agree_with_their_nouns)
+{
+    static const struct {
+        const char *noun, *none, *one, *two;
+    } cases[] = {{"step", "0 steps", "1 step", "2 steps"},
+                 {"class", "0 classes", "1 class", "2 classes"},
+                 {"batch", "0 batches", "1 batch", "2 batches"},
+                 {"training sample", "0 training samples", "1 training sample", "2 training samples"},
+                 {"more point", "0 more points", "1 more point", "2 more points"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        ck_assert_str_eq(NL_COUNT(0, cases[i].noun), cases[i].none);
+        ck_assert_str_eq(NL_COUNT(1, cases[i].noun), cases[i].one);
+        ck_assert_str_eq(NL_COUNT(2, cases[i].noun), cases[i].two);
+    }
+    char *both = nl_format("%s and %s", NL_COUNT(1, "file"), NL_COUNT(INT64_C(9007199254740993), "byte"));
+    ck_assert_str_eq(both, "1 file and 9007199254740993 bytes");
+    free(both);
+    ck_assert_str_eq(nl_agree(0, "is", "are"), "are");
+    ck_assert_str_eq(nl_agree(1, "is", "are"), "is");
+    ck_assert_str_eq(nl_agree(1.5, "is", "are"), "are");
+}
+END_TEST
+
 START_TEST(text_grows)
 {
     struct nl_text text = {0};
@@ -353,6 +376,7 @@ int main(void)
     tcase_add_checked_fixture(tests, setup, teardown);
     tcase_add_test(tests, shortest_numbers);
     tcase_add_test(tests, sizes_in_words);
+    tcase_add_test(tests, counts_agree_with_their_nouns);
     tcase_add_test(tests, text_grows);
     tcase_add_test(tests, files_whole_or_not_at_all);
     tcase_add_test(tests, special_files_stay_what_they_are);
