@@ -95,10 +95,10 @@ static void add_cell(const struct drawing *d, struct rows *rows, int panel, int 
     }
 }
 
-/* Whether the cell can have the best mean: some run of it did not fail. */
+/* Whether the cell can have the best mean: some run of it trained, and did not fail. */
 static bool competes(const struct drawing *d, const struct nl_cell *cell)
 {
-    return has_value(d, cell) && cell->failed < cell->trials;
+    return has_value(d, cell) && cell->failed < cell->trials && !cell->untrained;
 }
 
 /* The best mean of the panel, of those that compete, as value_of with the sign of measure.worse; NAN: all of them have the same. */

@@ -105,7 +105,7 @@ int nl_claims_judge(struct nl_claim *claim, int count, enum nl_adjustment adjust
 /* The test that the finding rests on; where nothing is found, the first that was made. */
 const struct nl_asked_test *nl_claim_decides(const struct nl_claim *claim);
 
-/* Where a trial of these cells is missing or ended with an error, that is the claim's obstacle. */
+/* Where a trial of these cells is missing, ended with an error or has trained nothing, that is the claim's obstacle. */
 void nl_claim_need_cells(struct nl_claim *claim, const struct nl_cell *const *cell, int count);
 /* Where nothing else is in the way: of so many pairs too many have both values at 0 (at_end[0]), or both at 1, for a change to be seen. */
 void nl_claim_need_room(struct nl_claim *claim, const int at_end[2], int pairs);

@@ -45,13 +45,15 @@ static bool all_failed(const struct nl_cell *cell)
     return cell->trials > 0 && cell->failed == cell->trials;
 }
 
-/* Whether no run of any cell trained: what differs then is the networks as they were initialized. */
-static bool none_trained(const struct question *q)
+/* Why no cell trained, so that what differs is the networks as they were initialized; NULL: one did. */
+static const char *why_none_trained(const struct question *q)
 {
-    bool failed = true;
-    for (int i = 0; i < q->places; i++)
+    bool failed = true, untrained = true;
+    for (int i = 0; i < q->places; i++) {
         failed &= q->place[i].cell->trials == 0 || all_failed(q->place[i].cell);
-    return failed;
+        untrained &= q->place[i].cell->untrained;
+    }
+    return untrained ? "train.lr is 0" : failed ? "every run failed" : NULL;
 }
 
 /* How many places, from the first on, have the best mean. */
@@ -220,8 +222,8 @@ static void say_headline(const struct question *q)
         nl_text_add(out, "The %s of %s is ", measure->name, best->label);
         nl_say_value(out, best->mean.mean, measure);
         nl_text_add(out, most > 1 ? " (mean of %d seeds).\n" : " with one seed: its spread is unknown.\n", most);
-    } else if (none_trained(q)) {
-        nl_text_add(out, "No cell trained: every run failed.\n");
+    } else if (why_none_trained(q)) {
+        nl_text_add(out, "No cell trained: %s.\n", why_none_trained(q));
     } else if (most == 1) {
         nl_text_add(out, "One seed in each cell: the %s has no interval, so cells are not ranked; run with sweep.seeds=5 or more.\n", measure->name);
     } else {

@@ -194,6 +194,7 @@ int nl_results_of(struct nl_csv *csv, const struct nl_experiment *experiment, co
     for (int i = 0; i < out->cells; i++) {
         struct nl_cell *cell = &out->cell[i];
         cell->planned = cell->planned > cell->trials ? cell->planned : cell->trials;
+        cell->untrained = status == NL_OK && nl_cell_config(out, experiment, cell).train.lr == 0.0;
         out->planned += cell->planned;
         out->missing += cell->planned - cell->trials;
     }

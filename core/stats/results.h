@@ -32,6 +32,7 @@ struct nl_cell {
     int planned; /* trials that the experiment asks for */
     int trials;  /* that are there; of these */
     int failed, diverged, dead; /* failed: diverged, dead, or ended with an error. dead is at chance: within 5 points of it on the training part */
+    bool untrained; /* its learning rate is 0: what its runs end with is what they began with */
 };
 
 struct nl_results {

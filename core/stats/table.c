@@ -27,7 +27,7 @@ static double best_p(const struct nl_table_builder *m, int method, const bool *i
     const struct nl_cell *cell = nl_table_cell(m, method);
     const struct nl_rule rule = nl_rule_for(m->experiment, m->measure.step);
     double largest = NAN;
-    if (cell->failed > 0 || cell->trials < cell->planned)
+    if (cell->failed > 0 || cell->untrained || cell->trials < cell->planned)
         return NAN;
     for (int i = 0; i < m->view.methods; i++) {
         const struct nl_cell *other = nl_table_cell(m, i);
