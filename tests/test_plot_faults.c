@@ -252,6 +252,22 @@ START_TEST(frames_of_heat_maps_tie)
 }
 END_TEST
 
+START_TEST(targets_that_order_nothing_are_said)
+{
+    static const char *const below[] = {"plot.kind=steps", "plot.metric=test_accuracy", "plot.target=5", NULL},
+                             *const above[] = {"plot.kind=steps", "plot.metric=test_accuracy", "plot.target=50", NULL};
+    struct picture picture = draw(&(struct synthetic){.kind = "small_batch", .seeds = 5}, below, "steps");
+    ck_assert(strstr(picture.caption, "The target is no better than chance"));
+    release(&picture);
+    picture = draw(&(struct synthetic){.kind = "small_batch", .seeds = 5, .once = true}, above, "steps");
+    ck_assert(strstr(picture.caption, "Every run reached the target by its first evaluation"));
+    release(&picture);
+    picture = draw(&(struct synthetic){.kind = "small_batch", .seeds = 5}, above, "steps");
+    ck_assert(!strstr(picture.caption, "do not compare speeds"));
+    release(&picture);
+}
+END_TEST
+
 /* A cross of a run that diverged on its way stands in the strip, in the row of its method: never at a height of the y axis. */
 START_TEST(crosses_stand_in_the_strip)
 {
@@ -368,6 +384,7 @@ int main(void)
     tcase_add_test(tests, pages_grow_with_their_labels);
     tcase_add_test(tests, heat_maps_tell_good_cells_apart);
     tcase_add_test(tests, frames_of_heat_maps_tie);
+    tcase_add_test(tests, targets_that_order_nothing_are_said);
     tcase_add_test(tests, crosses_stand_in_the_strip);
     tcase_add_test(tests, legends_stand_beside_the_axes);
     tcase_add_test(tests, slides_have_lines_of_their_size);

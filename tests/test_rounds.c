@@ -277,6 +277,23 @@ START_TEST(fewest_failures_count_before_the_score)
 }
 END_TEST
 
+/* Of bn 0.1 and 1 have the same error with every seed. */
+static struct score two_are_best(const struct nl_config *config)
+{
+    double off = config->norm.kind == 0 && config->train.lr == 1.0 ? 0.0 : fabs(log10(config->train.lr / 0.1));
+    return (struct score){NL_DONE, 0.1 + 0.1 * off + 0.01 * (double)(config->train.seed % 2)};
+}
+
+START_TEST(a_choice_between_equals_is_said)
+{
+    decides(TUNED "  tune: {train.lr: [0.01, 0.1, 1, 10], on: val_error, seeds: 2}\n", two_are_best,
+            "chosen by val_error over 2 seeds, without the test part:\n"
+            "  norm.kind: bn, train.lr: 0.1; 1 other choice is as good, and the first was taken\n"
+            "  norm.kind: ln, train.lr: 0.1\n",
+            "  chosen:\n    - {norm.kind: bn, train.lr: 0.1}\n    - {norm.kind: ln, train.lr: 0.1}\n");
+}
+END_TEST
+
 /* norm.groups means nothing to bn and ln. */
 static struct score best_groups(const struct nl_config *config)
 {
@@ -367,6 +384,7 @@ int main(void)
     tcase_add_loop_test(tests, the_test_part_is_kept_from_all_that_is_chosen_by, 0, (int)(sizeof sources / sizeof *sources));
     tcase_add_test(tests, a_split_without_test_seed_is_as_it_was);
     tcase_add_test(tests, fewest_failures_count_before_the_score);
+    tcase_add_test(tests, a_choice_between_equals_is_said);
     tcase_add_test(tests, a_key_that_does_not_apply_is_not_in_the_way);
     tcase_add_test(tests, rates_are_refined_until_the_largest_usable_one_is_known);
     tcase_add_loop_test(tests, text_reads_back, 0, (int)(sizeof texts / sizeof *texts));

@@ -14,7 +14,8 @@ struct step_curve {
     struct nl_survival *row; /* [rows] */
     int rows;
     double median;
-    int diverged, errors; /* runs that never got there because of that; of these, errors are in no row */
+    int diverged, errors; /* runs that never reached the target because of that; of these, errors are in no row */
+    int at_once;          /* runs that reached it by their first evaluation */
     bool drawn;
 };
 
@@ -25,7 +26,7 @@ struct drawing {
     struct nl_chart chart;
     struct nl_measure measure;
     bool band;
-    int runs, censored, diverged, errors; /* of the cells that are drawn */
+    int runs, censored, diverged, errors, at_once; /* of the cells that are drawn */
 };
 
 static struct step_curve *step_curve_of(const struct drawing *d, int panel, int arm)
@@ -44,6 +45,7 @@ static void make_step_curve(const struct drawing *d, const struct nl_curves *cur
         const char *status = nl_cell_status(results, cell, seed);
         steps[seed] = nl_steps_to(curves, results, d->picture->experiment, cell, seed, nl_metric_names[config->plot.metric],
                                   config->plot.target / d->measure.scale);
+        out->at_once += steps[seed].low == 0.0 && isfinite(steps[seed].high);
         out->errors += status && strcmp(status, "error") == 0;
         out->diverged += status && strcmp(status, "diverged") == 0 && isinf(steps[seed].high);
     }
@@ -67,6 +69,7 @@ static int measure(struct drawing *d, struct nl_error *err)
         d->runs += step_curve->row[0].at_risk;
         d->diverged += step_curve->diverged;
         d->errors += step_curve->errors;
+        d->at_once += step_curve->at_once;
         for (int i = 0; i < step_curve->rows; i++) {
             d->censored += step_curve->row[i].censored;
             first = fmin(first, step_curve->row[i].at);
@@ -115,6 +118,11 @@ static void put_caption(struct drawing *d)
         nl_text_add(&page->caption, "; bands: its %g %% CI, Greenwood's on the log-log scale, from the first run that reaches it to the last",
                     100.0 * config->plot.level);
     nl_text_add(&page->caption, ").");
+    double chance = nl_metric_chance(d->picture->results, &d->measure);
+    if (d->measure.worse * (config->plot.target / d->measure.scale - chance) >= 0.0)
+        nl_caption_add(page, "The target is no better than chance, so the curves do not compare speeds.");
+    else if (d->runs > 0 && d->at_once == d->runs)
+        nl_caption_add(page, "Every run reached the target by its first evaluation, so the curves do not compare speeds.");
     if (several && !d->band)
         nl_caption_add(page, d->picture->results->seeds < NL_LEAST_PAIRS ? "The seeds are too few for bands." : "The curves are too many for bands.");
     nl_caption_add(page, "A run counts from the first evaluation at which it reached the target (train.eval_every).");

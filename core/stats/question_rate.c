@@ -517,8 +517,8 @@ static void say_failures(const struct question *q, int base)
         if (!claim || first_like(q, method, base) != method)
             continue;
         if (!begun) {
-            nl_text_add(out, "  Failed runs at learning rate %.3g, about 10x the largest usable one of %s: %d of %d with it (", claim->rate, claim->against,
-                        claim->failed[1], claim->runs[1]);
+            nl_text_add(out, "  Failed runs at learning rate %.3g, about 10x the largest usable one of %s: %s %d of %d (", claim->rate, claim->against,
+                        claim->against, claim->failed[1], claim->runs[1]);
             say_share(q, claim, 1);
             nl_text_add(out, ")");
         }
@@ -527,9 +527,9 @@ static void say_failures(const struct question *q, int base)
         for (int i = method; i < q->view.methods; i++)
             if (failure_claim(q, i, base) && first_like(q, i, base) == method)
                 name[alike++] = q->view.method[i].label;
-        nl_text_add(out, "; %d of %d with ", claim->failed[0], claim->runs[0]);
+        nl_text_add(out, "; ");
         nl_say_names(out, name, alike, "method");
-        nl_text_add(out, " (");
+        nl_text_add(out, " %d of %d (", claim->failed[0], claim->runs[0]);
         say_share(q, claim, 0);
         nl_text_add(out, ")");
         say_verdict(out, claim);

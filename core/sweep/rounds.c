@@ -231,13 +231,26 @@ static const char *edge_of(const struct tuned *t, const struct nl_cell *cell, in
     return NULL;
 }
 
+/* How many other cells of the point are as good as that with the value. */
+static int as_good(const struct tuned *t, int p, int value)
+{
+    const struct nl_candidate *of = candidates(t, p), *chosen = &of[value];
+    int count = 0;
+    for (int v = 0; v < t->values; v++)
+        count += t->point[p].cell[v] != t->point[p].cell[value] && of[v].failed == chosen->failed && nl_tied(of[v].score, chosen->score);
+    return count;
+}
+
 /* "norm.kind: bn, train.lr: 0.1" with what is doubtful after it. */
-static void say_choice(struct nl_text *out, const struct tuned *t, const struct tuned_point *point, const struct nl_match *choice, int value)
+static void say_choice(struct nl_text *out, const struct tuned *t, int p, const struct nl_match *choice, int value)
 {
     char *text = nl_match_text(choice);
     nl_text_add(out, "  %s", text);
     free(text);
-    const struct nl_cell *cell = point->cell[value];
+    const struct nl_cell *cell = t->point[p].cell[value];
+    int ties = as_good(t, p, value);
+    if (ties)
+        nl_text_add(out, "; %s %s as good, and the first was taken", NL_COUNT(ties, "other choice"), nl_agree(ties, "is", "are"));
     if (cell->failed)
         nl_text_add(out, "; %d of %s failed with it, and no fewer with any other value", cell->failed, NL_COUNT(cell->trials, "run"));
     const char *edge = edge_of(t, cell, value);
@@ -260,7 +273,7 @@ static struct nl_experiment grid_with_choices(const struct nl_experiment *asked,
         int value = nl_choose(candidates(&t, p), t.values);
         struct nl_match choice = match_of(results, t.point[p].of, is_tuned_factor, &t);
         add_values(&t, &choice, value);
-        say_choice(decided, &t, &t.point[p], &choice, value);
+        say_choice(decided, &t, p, &choice, value);
         out.rounds.chosen[out.rounds.choices++] = choice;
         differ |= value != first;
     }
