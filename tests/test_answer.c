@@ -45,7 +45,7 @@ START_TEST(small_batch_is_answered)
     ck_assert_int_eq(bn->effect.n, 8);
     ck_assert_int_eq(bn->doses, 3);
     holds(&made, "8 pairs: supported.\n    Degradation of at least 2 points is found at 4 and below; at 4: +");
-    holds(&made, "p is that of the paired t test, times the 5 comparisons (Bonferroni), and significant below 0.05");
+    holds(&made, "p is that of the paired t test, times the 5 comparisons (Bonferroni); it is significant below 0.05");
     holds(&made, "Each seed splits the data anew and shares 22 % of its test part with another seed, so intervals are those of the corrected resampled t");
     holds(&made, "No number of seeds makes them narrower than 1.03 standard deviations to each side");
     holds(&made, "Failed runs: none of 96.\n");

@@ -75,11 +75,20 @@ static void say_unseen(struct nl_answer *answer, const struct nl_results *result
                     NL_COUNT(results->seeds, "run"), 100.0 * (1.0 - pow(1.0 - answer->level, 1.0 / results->seeds)), 100.0 * answer->level);
 }
 
+void nl_say_family(struct nl_answer *answer, const char *test, const struct nl_rule *rule)
+{
+    nl_text_add(&answer->notes, "p is that of the %s", test);
+    if (answer->tests > 1)
+        nl_text_add(&answer->notes, ", times the %d comparisons (Bonferroni)", answer->tests);
+    nl_text_add(&answer->notes, "; it is significant below %.3g.", 1.0 - rule->level);
+}
+
 void nl_say_rule(struct nl_answer *answer, const struct nl_rule *rule)
 {
-    if (answer->tests > 0)
-        nl_text_add(&answer->notes, "p is that of the %s, times the %s (Bonferroni), and significant below %.3g. Intervals are not adjusted.\n",
-                    rule->exact ? "exact sign-flip test" : "paired t test", NL_COUNT(answer->tests, "comparison"), 1.0 - rule->level);
+    if (answer->tests == 0)
+        return;
+    nl_say_family(answer, rule->exact ? "exact sign-flip test" : "paired t test", rule);
+    nl_text_add(&answer->notes, " Intervals are not adjusted.\n");
 }
 
 void nl_say_parts(struct nl_answer *answer, const struct nl_metric_column *metric, double level)

@@ -128,7 +128,7 @@ void nl_say_p(struct nl_text *out, double p)
     if (p < 0.001)
         nl_text_add(out, "p < 0.001");
     else
-        nl_text_add(out, p >= 0.1 ? "p = %.2f" : close ? "p = %.3g" : "p = %.2g", p);
+        nl_text_add(out, p >= 0.0995 ? "p = %.2f" : close ? "p = %.3g" : "p = %.2g", p);
 }
 
 void nl_say_interval(struct nl_text *out, const struct nl_config *config, const struct nl_metric_column *metric, int seeds)

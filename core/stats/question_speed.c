@@ -353,10 +353,11 @@ static void say_all(const struct question *q)
         nl_text_add(notes, "Each seed splits the data anew and shares %.0f %% of its %s part with another seed; the sign test takes seeds as independent (data.test_seed "
                            "sets one test part apart).\n",
                     100.0 * overlap, q->measure.part);
-    if (q->answer->tests > 0)
-        nl_text_add(notes, "Ratios of updates are paired by seed; they count from %g on. p is that of the sign test of their median, times the %s "
-                           "(Bonferroni), and significant below %.3g.\n",
-                    q->rule.smallest, NL_COUNT(q->answer->tests, "comparison"), 1.0 - q->rule.level);
+    if (q->answer->tests > 0) {
+        nl_text_add(notes, "Ratios of updates are paired by seed; they count from %g on. ", q->rule.smallest);
+        nl_say_family(q->answer, "sign test of their median", &q->rule);
+        nl_text_add(notes, "\n");
+    }
 }
 
 /* Its keys have other units than a ratio of rates, and speeds vary less. */
