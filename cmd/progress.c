@@ -84,7 +84,7 @@ void show_finished(void *context, const struct nl_grid *grid, int trial, const s
         return;
     clear_line(line);
     char *label = nl_grid_label(grid, &grid->trial[trial]);
-    fprintf(stderr, "trial %d (%s): %s, %s in %.2f s\n", trial + 1, label, nl_record_status(record), NL_COUNT(record->steps, "step"),
+    fprintf(stderr, "trial %d (%s): %s, %s in %.2f s\n", trial + 1, label, nl_outcome_titles[nl_record_outcome(record)], NL_COUNT(record->steps, "step"),
             record->seconds);
     free(label);
 }

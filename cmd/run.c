@@ -52,7 +52,7 @@ static void print_result(const struct nl_record *record, const char *folder, con
 {
     bool observed = trial->config.log.tensors.count > 0;
     print_scores(record);
-    printf("%s", nl_record_status(record));
+    printf("%s", nl_outcome_titles[nl_record_outcome(record)]);
     if (record->failed_step >= 0)
         printf(" at step %lld", (long long)record->failed_step);
     else

@@ -132,7 +132,8 @@ static int end_stopped(const struct plan *plan, const struct nl_sweep_result *re
     if (result->stop == NL_STOP_ASKED)
         return stopped(EXIT_INTERRUPTED, "stopped; done: %d of %s; to continue:", done, NL_COUNT(result->trials, "trial"));
     char *label = nl_grid_label(&plan->grid, &plan->grid.trial[failure]);
-    fail("stopped at a failure: trial %d (%s) is %s", failure + 1, label, nl_record_status(&result->record[failure]));
+    fail("stopped at a failure: trial %d (%s): %s", failure + 1, label,
+         nl_outcome_titles[nl_record_outcome(&result->record[failure])]);
     free(label);
     return stopped(EXIT_FAILED, "done: %d of %s; to continue:", done, NL_COUNT(result->trials, "trial"));
 }
