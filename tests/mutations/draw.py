@@ -1,0 +1,218 @@
+#!/usr/bin/env python3
+"""Draws mutations of core/ and cmd/ and asks the tests of the gate whether one of them sees it.
+
+    tests/mutations/draw.py list             those that are drawn, in their order
+    tests/mutations/draw.py collect          runs each test with coverage: which lines it executes, and how long it takes
+    tests/mutations/draw.py run [COUNT]      builds each mutation and runs the tests that execute its line, the fastest first, until one fails
+
+A mutation changes one place: an operator (a < b, a <= b; a == b, a != b; a + b, a - b; a * b, a / b; a && b, a || b), a bound (a whole number and the next;
+the smaller and the larger), a sign or a negation, a truth value; or it drops a statement. Each kind has the same chance, and so has each place of a kind. Comments,
+strings, the preprocessor's lines, assertions, declarations without a value and statements that only give memory back are left alone.
+
+The seed is SEED, and nothing else is drawn: what comes out of a tree was decided when the tests were written. A mutation that does not compile does not count.
+run writes build-mutations/drawn.txt, a line each; what is there already is not run again."""
+
+import json
+import os
+import random
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from tree import ROOT, Mutation, Tree, target
+
+SEED = 20261125
+COUNT = 100
+SLOW = {"test_readme.sh", "test_rounds.sh", "test_container.sh"}  # asked last, whatever they took
+FOLDER = ROOT / "build-mutations"
+
+SWAPS = {
+    "relation": {"<": "<=", "<=": "<", ">": ">=", ">=": ">", "==": "!=", "!=": "=="},
+    "arithmetic": {"+": "-", "-": "+", "*": "/", "/": "*", "+=": "-=", "-=": "+=", "*=": "/="},
+    "logic": {"&&": "||", "||": "&&"},
+}
+WORDS = {
+    "extreme": {"fmin": "fmax", "fmax": "fmin", "smaller": "larger", "larger": "smaller"},
+    "truth": {"true": "false", "false": "true"},
+}
+RELEASES = re.compile(r"\s*(free|close|fclose|\w+_(release|free|close))\(")
+STATEMENT = re.compile(r"\s+(?!return|break|continue|goto|case|default|else|if|for|while|do\b|NL_ASSERT|NL_BUG|_Static_assert)"
+                       r"(\w+\(|[\w*(][\w\[\].>()*, +-]*? (=|\+=|-=|\*=|/=|\|=|&=) |[\w.>-]+(\[[^]]*\])*(\+\+|--)).*;$")
+DECLARATION = re.compile(r"\s*(const |static |struct |enum |unsigned |extern |typedef |register |\w+ \**\w+(\[.*?\])* ?(=|;|,))")
+
+
+def blank(text):
+    """The text with blanks in place of comments, strings, characters, lines of the preprocessor and assertions."""
+    out = list(text)
+
+    def hide(begin, end):
+        for i in range(begin, end):
+            if out[i] != "\n":
+                out[i] = " "
+
+    for found in re.finditer(r'/\*.*?\*/|//[^\n]*|"(\\.|[^"\\\n])*"|\'(\\.|[^\'\\\n])*\'', text, re.S):
+        hide(*found.span())
+    for found in re.finditer(r"^[ \t]*#(.*\\\n)*.*$", "".join(out), re.M):
+        hide(*found.span())
+    for found in re.finditer(r"\b(NL_ASSERT|NL_BUG|_Static_assert|static_assert|assert)\(", "".join(out)):
+        depth, end = 1, found.end()
+        while depth:
+            depth += {"(": 1, ")": -1}.get(out[end], 0)
+            end += 1
+        hide(found.start(), end)
+    return "".join(out)
+
+
+def places(path):
+    """Of a file: kind, where, how long, what comes there."""
+    text = (ROOT / path).read_text()
+    code = blank(text)
+    for kind, swaps in SWAPS.items():
+        for found in re.finditer(r"(?<= )(?:%s)(?= )" % "|".join(map(re.escape, sorted(swaps, key=len, reverse=True))), code):
+            yield kind, found.start(), len(found[0]), swaps[found[0]]
+    for kind, words in WORDS.items():
+        for found in re.finditer(r"\b(?:%s)\b" % "|".join(words), code):
+            yield kind, found.start(), len(found[0]), words[found[0]]
+    for found in re.finditer(r"(?<=[\w(\[ ])(?<![\w.][eE.])(?<!\{)\b\d+\b(?![\w.])(?!\})", code):
+        yield "bound", found.start(), len(found[0]), str(int(found[0]) + 1)
+    for found in re.finditer(r"(?<=[(\[])-(?=[\w(])|(?<=[=,?:{] )-(?=[\w(])|(?<=return )-(?=[\w(])|(?<=[( ])!(?=[\w(])", code):
+        yield "sign", found.start(), 1, ""
+    start, before = 0, ";"
+    for line in code.split("\n"):
+        if STATEMENT.fullmatch(line) and not DECLARATION.match(line) and not RELEASES.match(line) and before[-1:] in ";{}):" and line.count("(") == line.count(")"):
+            begin = start + len(line) - len(line.lstrip())
+            yield "statement", begin, start + len(line) - begin, ";"
+        before = line.rstrip() or before
+        start += len(line) + 1
+
+
+class Drawn(Mutation):
+    def __init__(self, path, kind, begin, length, new):
+        self.path, self.begin, self.length, self.new = path, begin, length, new
+        text = (ROOT / path).read_text()
+        self.line = text.count("\n", 0, begin) + 1
+        self.what = f"{kind}: '{text[begin:begin + length]}' becomes '{new}' in: {text.splitlines()[self.line - 1].strip()}"
+
+    def of(self, text):
+        return text[: self.begin] + self.new + text[self.begin + self.length :]
+
+    def __str__(self):
+        return f"{self.path}:{self.line}: {self.what}"
+
+
+def drawn():
+    """All that may be needed, in the order in which they are drawn; each place once."""
+    listed = subprocess.run(["git", "-C", ROOT, "ls-files", "core", "cmd"], check=True, capture_output=True, text=True).stdout.split()
+    of = {}
+    for path in sorted(path for path in listed if path.endswith((".c", ".h", ".cu", ".cuh")) and path != "core/data/digits_pixels.h"):
+        for kind, *place in places(path):
+            of.setdefault(kind, []).append((path, kind, *place))
+    generator, seen = random.Random(SEED), set()
+    while len(seen) < 3 * COUNT:
+        place = generator.choice(of[generator.choice(sorted(of))])
+        if place[:1] + place[2:3] not in seen:
+            seen.add(place[:1] + place[2:3])
+            yield Drawn(*place)
+
+
+def gate(tree):
+    tests = sorted(path.name for path in (tree.source / "tests").glob("test_*"))
+    return [name.removesuffix(".c") for name in tests if name.endswith((".c", ".sh")) and name not in ("test_mutations.c", "test_coverage.sh")]
+
+
+def executed(folder, build, source):
+    """The lines that the counters in the folder are of: {path: [line, ...]}."""
+    out = {}
+    for counters in folder.rglob("*.gcda"):
+        notes = (Path("/") / counters.relative_to(folder)).with_suffix(".gcno")
+        if not notes.exists():
+            continue
+        if not counters.with_suffix(".gcno").exists():
+            counters.with_suffix(".gcno").symlink_to(notes)
+        said = subprocess.run(["gcov", "--json-format", "--stdout", counters], capture_output=True, text=True, cwd=folder).stdout
+        for record in said.splitlines():
+            for file in json.loads(record)["files"]:
+                path = os.path.normpath(os.path.join(build, file["file"]))
+                if path.startswith(f"{source}/c"):
+                    lines = out.setdefault(os.path.relpath(path, source), set())
+                    lines.update(line["line_number"] for line in file["lines"] if line["count"])
+    return {path: sorted(lines) for path, lines in out.items()}
+
+
+def collect():
+    tree = Tree(FOLDER / "coverage")
+    os.environ["CFLAGS"] = os.environ["CXXFLAGS"] = "-O1 --coverage -fprofile-update=atomic"
+    tree.configure()
+    if not tree.build(["all"]):
+        sys.exit(f"the source does not build: {tree.log}")
+    out = FOLDER / "executed"
+    out.mkdir(exist_ok=True)
+    for test in gate(tree):
+        if (out / f"{test}.json").exists():
+            continue
+        counters = FOLDER / "counters" / test
+        os.environ["GCOV_PREFIX"] = str(counters)
+        start = time.monotonic()
+        passed = tree.test(test)
+        took = time.monotonic() - start
+        lines = executed(counters, tree.build_folder, tree.source)
+        (out / f"{test}.json").write_text(json.dumps({"seconds": took, "passed": passed, "lines": lines}))
+        print(f"{test}: {took:.1f} s, {sum(map(len, lines.values()))} lines{'' if passed else ', does not pass'}", flush=True)
+
+
+def tests_of(mutation, executed_by):
+    """Those that execute the line, and the line that a statement begins in where gcov counts it there."""
+    near = range(mutation.line - 3, mutation.line + 4)
+    found = [(test in SLOW, of["seconds"], test) for test, of in executed_by.items()
+             if of["passed"] and any(line in of["lines"].get(mutation.path, ()) for line in near)]
+    return [test for _, _, test in sorted(found)]
+
+
+def run(count):
+    executed_by = {path.stem: json.loads(path.read_text()) for path in (FOLDER / "executed").glob("*.json")}
+    for of in executed_by.values():
+        of["lines"] = {path: set(lines) for path, lines in of["lines"].items()}
+    tree = Tree(FOLDER)
+    tree.configure()
+    report = FOLDER / "drawn.txt"
+    done = report.read_text().splitlines() if report.exists() else []
+    counted = sum(": does not compile" not in line for line in done)
+    for i, mutation in enumerate(drawn()):
+        if counted >= count:
+            break
+        if i < len(done):
+            continue
+        start = time.monotonic()
+        with tree.changed(mutation):
+            said = verdict(tree, mutation, tests_of(mutation, executed_by))
+        counted += said != "does not compile"
+        with report.open("a") as file:
+            file.write(f"{mutation}: {said}\n")
+        print(f"{mutation}: {said} ({time.monotonic() - start:.0f} s)", flush=True)
+
+
+def verdict(tree, mutation, tests):
+    if not tests:
+        return "no test executes it"
+    if not tree.build(["libnormlab", "normlab"]):
+        return "does not compile"
+    for test in tests:
+        if not tree.build([target(test)]):
+            return "does not compile"
+        if tree.test(test) is False:
+            return f"caught by {test}"
+    return f"SURVIVES {len(tests)} tests"
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["list"]:
+        for mutation in drawn():
+            print(mutation)
+    elif sys.argv[1:2] == ["collect"]:
+        collect()
+    elif sys.argv[1:2] == ["run"]:
+        run(int(sys.argv[2]) if len(sys.argv) > 2 else COUNT)
+    else:
+        sys.exit(__doc__)
