@@ -1,6 +1,7 @@
 /* Loops over time (graph/loop.h): an LSTM by one is what it is node by node, in all that it computes and keeps; what runs at each
  * time, and what once; and what a loop refuses. test_graph judges its gradients and its memory with those of all networks. */
 #include <check.h>
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -47,7 +48,7 @@ static void start_variant(struct running *run, int variant, bool unrolled)
 static void expect_near(const double *found, const double *wanted, size_t count, const char *what)
 {
     for (size_t i = 0; i < count; i++)
-        ck_assert_msg(fabs(found[i] - wanted[i]) <= 1e-11 * (1 + fabs(wanted[i])), "%s %zu: %.17g, node by node %.17g", what, i,
+        ck_assert_msg(fabs(found[i] - wanted[i]) <= 1e-15 * (1 + fabs(wanted[i])), "%s %zu: %.17g, node by node %.17g", what, i,
                       found[i], wanted[i]);
 }
 
@@ -321,7 +322,7 @@ START_TEST(weights_that_step_on_the_way_back_are_those_that_step_after_it)
     }
     const float *found = on_the_way.plan.parameters, *wanted = after.plan.parameters;
     for (size_t i = 0; i < after.graph.count; i++)
-        ck_assert_msg(fabsf(found[i] - wanted[i]) <= 1e-5f * (1 + fabsf(wanted[i])), "%s: parameter %zu", network->name, i);
+        ck_assert_msg(fabsf(found[i] - wanted[i]) <= FLT_EPSILON * (1 + fabsf(wanted[i])), "%s: parameter %zu", network->name, i);
     training_free(&on_the_way);
     training_free(&after);
 }
