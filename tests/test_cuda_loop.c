@@ -112,6 +112,7 @@ static const struct network *network_with_loops(int i, const struct nl_backend *
 }
 enum { WITH_LOOPS = RECURRENT + 13 };
 
+/* Measured were at most 2e-7 of a loss, 1.3e-6 of a gradient, and 9e-8 of the losses of a training and its evaluations. */
 START_TEST(networks_are_those_of_ref)
 {
     const struct nl_backend *backend;
@@ -124,9 +125,9 @@ START_TEST(networks_are_those_of_ref)
     ck_assert_msg(backend->status(&err) == NL_OK, "%s", err.text);
     for (int r = 0; r < MOST_REPLICAS; r++) {
         double *found = running_get(&run, run.places.gradients, r, run.graph.count), *wanted = running_get(&ref, ref.places.gradients, r, ref.graph.count);
-        ck_assert(fabs(running_loss(&run, r) - running_loss(&ref, r)) <= 1e-4);
+        ck_assert(fabs(running_loss(&run, r) - running_loss(&ref, r)) <= HOST_OR_GPU(2e-6, 1e-4));
         for (size_t i = 0; i < run.graph.count; i++)
-            ck_assert_msg(fabs(found[i] - wanted[i]) <= 2e-4 * (1 + fabs(wanted[i])), "%s: gradient %zu of replica %d: %.9g, ref %.9g", network->name, i, r,
+            ck_assert_msg(fabs(found[i] - wanted[i]) <= HOST_OR_GPU(1e-5, 2e-4) * (1 + fabs(wanted[i])), "%s: gradient %zu of replica %d: %.9g, ref %.9g", network->name, i, r,
                           found[i], wanted[i]);
         free(found);
         free(wanted);
@@ -165,7 +166,7 @@ START_TEST(trainings_are_those_of_ref)
     training_run(&t, TRAINED, 1, found);
     training_run(&judge, TRAINED, 1, wanted);
     for (int step = 0; step < TRAINED; step++)
-        ck_assert_msg(fabs(found[step] - wanted[step]) <= 1e-4 * (1 + fabs(wanted[step])), "%s: the loss of step %d is %.9g, ref's %.9g", network->name, step,
+        ck_assert_msg(fabs(found[step] - wanted[step]) <= HOST_OR_GPU(1e-6, 1e-4) * (1 + fabs(wanted[step])), "%s: the loss of step %d is %.9g, ref's %.9g", network->name, step,
                       found[step], wanted[step]);
     nl_collect_precise(&t.plan, &t.config, EVALUATED);
     nl_collect_precise(&judge.plan, &judge.config, EVALUATED);
@@ -173,7 +174,7 @@ START_TEST(trainings_are_those_of_ref)
         struct nl_score score[2], ref[2];
         nl_evaluate(&t.plan, &t.config, NL_PART_TRAIN, EVALUATED, eval, score);
         nl_evaluate(&judge.plan, &judge.config, NL_PART_TRAIN, EVALUATED, eval, ref);
-        ck_assert_msg(fabs(score[1].loss - ref[1].loss) <= 1e-4 * (1 + ref[1].loss), "%s: evaluation %d says %.9g, ref's %.9g", network->name, eval,
+        ck_assert_msg(fabs(score[1].loss - ref[1].loss) <= HOST_OR_GPU(1e-6, 1e-4) * (1 + ref[1].loss), "%s: evaluation %d says %.9g, ref's %.9g", network->name, eval,
                       score[1].loss, ref[1].loss);
     }
     training_free(&t);

@@ -192,7 +192,7 @@ START_TEST(losses_are_those_of_ref)
     nl_backend_cuda.download(sums, found.plan.sums, sizeof sums);
     nl_backend_ref.download(right, expected.plan.sums, sizeof right);
     for (int step = 0; step < steps; step++) {
-        double bound = 2e-5 * (1 + step) * fmax(1, right[step].loss);
+        double bound = HOST_OR_GPU(5e-7, 2e-5) * (1 + step) * fmax(1, right[step].loss); /* measured: 7.5e-8 */
         ck_assert_msg(fabs(sums[step].loss - right[step].loss) <= bound && sums[step].counted == right[step].counted,
                       "%s %s: the loss of step %d is %.9g, ref's %.9g", net->words[0], net->words[1], step, sums[step].loss, right[step].loss);
     }

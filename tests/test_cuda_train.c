@@ -139,8 +139,8 @@ static struct training make_observed(const struct nl_backend *backend, const str
     return make_with(backend, net, replicas, "*, grad:*, update:*");
 }
 
-/* A float32 training drifts from a float64 one: by rounding in each step, that the steps after it magnify, in the end as chaos does. The
- * bound grows with the steps. */
+/* A float32 training drifts from a float64 one: by rounding in each step, that the steps after it magnify. The bound grows with
+ * the steps; what was measured is at most 6.4e-8 a step. */
 START_TEST(curves_are_those_of_ref)
 {
     const struct net *net = &nets[_i];
@@ -152,7 +152,7 @@ START_TEST(curves_are_those_of_ref)
     ck_assert_msg(nl_backend_cuda.status(&err) == NL_OK, "%s: %s", net->name, err.text);
     double first = 0, last = 0;
     for (int step = 0; step < STEPS; step++) {
-        double bound = (step < 40 ? 2e-5 : 1e-4) * (1 + step) * fmax(1, fabs(expected[step]));
+        double bound = HOST_OR_GPU(5e-7, step < 40 ? 2e-5 : 1e-4) * (1 + step) * fmax(1, fabs(expected[step]));
         ck_assert_msg(fabs(found[step] - expected[step]) <= bound, "%s: the loss of step %d is %.9g, ref's %.9g", net->name, step, found[step], expected[step]);
         if (step < STEPS / 4)
             first += expected[step];
@@ -231,7 +231,9 @@ START_TEST(calls_in_one_go_have_the_bits_of_calls_one_by_one)
 }
 END_TEST
 
-/* What a normalizer takes to zero is rounding in both. */
+/* What a normalizer takes to zero is rounding in both; of the rest at most 6.3e-6 was measured, of an update that is added to a weight near 1. */
+static const double SEEN_BOUND = HOST_OR_GPU(5e-5, 1e-4);
+
 static double relative(double got, double want, double scale)
 {
     return fabs(got - want) / fmax(scale, 0.01);
@@ -254,9 +256,9 @@ START_TEST(observers_see_what_ref_sees)
         for (int i = 0; i < count && step == 0; i++) {
             const struct nl_observed *want = &r.plan.observed[i];
             double norm = sqrt(want->squares);
-            ck_assert_msg(seen[i].elements == want->elements && relative(sqrt(seen[i].squares), norm, norm) <= 1e-4 &&
-                              relative(sqrt(seen[i].deviations), sqrt(want->deviations), norm) <= 1e-4 &&
-                              relative(seen[i].sum, want->sum, norm * sqrt(want->elements)) <= 1e-4,
+            ck_assert_msg(seen[i].elements == want->elements && relative(sqrt(seen[i].squares), norm, norm) <= SEEN_BOUND &&
+                              relative(sqrt(seen[i].deviations), sqrt(want->deviations), norm) <= SEEN_BOUND &&
+                              relative(seen[i].sum, want->sum, norm * sqrt(want->elements)) <= SEEN_BOUND,
                           "%s: %s has a norm of %.9g, not %.9g", net->name, t.plan.observers.at[i].name, sqrt(seen[i].squares), norm);
         }
     }

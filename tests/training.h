@@ -10,6 +10,14 @@
 #include "model/model.h"
 #include "train/plan.h"
 
+/* What rounding may leave in a training on cuda: on the host (tests/host_cuda) ten times what was measured, on a GPU, whose exponentials and orders of
+ * sums are others, more. */
+#ifdef ON_A_GPU
+#define HOST_OR_GPU(host, gpu) (gpu)
+#else
+#define HOST_OR_GPU(host, gpu) (host)
+#endif
+
 struct training {
     struct nl_config config;
     struct nl_dataset dataset;

@@ -2,15 +2,16 @@
 """Draws mutations of core/ and cmd/ and asks the tests of the gate whether one of them sees it.
 
     tests/mutations/draw.py list             those that are drawn, in their order
+    tests/mutations/draw.py near [COUNT]     builds each mutation and runs the tests of its folder (NEAR) until one fails
     tests/mutations/draw.py collect          runs each test with coverage: which lines it executes, and how long it takes
-    tests/mutations/draw.py run [COUNT]      builds each mutation and runs the tests that execute its line, the fastest first, until one fails
+    tests/mutations/draw.py rest             runs all other tests on what passed: those that execute the line, if they were collected, the fastest first
 
 A mutation changes one place: an operator (a < b, a <= b; a == b, a != b; a + b, a - b; a * b, a / b; a && b, a || b), a bound (a whole number and the next;
 the smaller and the larger), a sign or a negation, a truth value; or it drops a statement. Each kind has the same chance, and so has each place of a kind. Comments,
 strings, the preprocessor's lines, assertions, declarations without a value and statements that only give memory back are left alone.
 
 The seed is SEED, and nothing else is drawn: what comes out of a tree was decided when the tests were written. A mutation that does not compile does not count.
-run writes build-mutations/drawn.txt, a line each; what is there already is not run again."""
+build-mutations/drawn.txt has a line for each; what is there already is not run again."""
 
 import json
 import os
@@ -25,7 +26,27 @@ from tree import ROOT, Mutation, Tree, target
 
 SEED = 20261125
 COUNT = 100
-SLOW = {"test_readme.sh", "test_rounds.sh", "test_container.sh"}  # asked last, whatever they took
+NEAR = {
+    "core/backend/cpu": "gemm conv statistics normalize backend backend_ends backend_optimizers norm norm_layers white sequence weights microbatch golden_cbn loop",
+    "core/backend/cuda": "cuda_order cuda_operations cuda_statistics cuda_norm cuda_norm_layers cuda_optimizers cuda_sequence cuda_weights cuda_launches cuda_ends "
+                         "cuda_loop cuda_cohort cuda_train cuda_large cuda_one_launch",
+    "core/backend": "backend backend_ends complex norm graph",
+    "core/base": "base tensor_files team random cgroup table_formats disk batch power_cut data_files",
+    "core/claims": "claims cli simulation_claims",
+    "core/config": "config config_load listed grid identity layers cli schema.sh",
+    "core/data": "data data_files text tasks arrays train",
+    "core/graph": "graph microbatch observe loop hessian golden_observe listed",
+    "core/model": "transformer listed parts train graph weights identity golden_train",
+    "core/norm": "norm normalizers white statistics norm_layers weights golden complex golden_cbn",
+    "core/operation": "graph norm_layers sequence weights complex backend golden_cbn language loop transformer white",
+    "core/plot": "plot plot_faults cli report.sh",
+    "core/report": "report report.sh cli",
+    "core/stats": "stats estimate answer table_formats claims metrics.sh table.sh cli simulation",
+    "core/sweep": "sweep grid forecast refuse record identity rounds disk cli shards.sh rounds.sh",
+    "core/train": "train checkpoint eval sampler observe cohort cli golden_train",
+    "cmd/fetch": "fetch.sh",
+    "cmd": "cli complete.sh hostile.sh report.sh metrics.sh shards.sh",
+}
 FOLDER = ROOT / "build-mutations"
 
 SWAPS = {
@@ -162,48 +183,57 @@ def collect():
         print(f"{test}: {took:.1f} s, {sum(map(len, lines.values()))} lines{'' if passed else ', does not pass'}", flush=True)
 
 
-def tests_of(mutation, executed_by):
-    """Those that execute the line, and the line that a statement begins in where gcov counts it there."""
-    near = range(mutation.line - 3, mutation.line + 4)
-    found = [(test in SLOW, of["seconds"], test) for test, of in executed_by.items()
-             if of["passed"] and any(line in of["lines"].get(mutation.path, ()) for line in near)]
-    return [test for _, _, test in sorted(found)]
+def near(tree, path):
+    """The tests of the deepest folder that NEAR has."""
+    folder = next(folder for folder in sorted(NEAR, key=len, reverse=True) if path.startswith(folder + "/"))
+    names = [f"test_{name}" for name in NEAR[folder].split()]
+    return [name for name in names if name in gate(tree)]
 
 
-def run(count):
-    executed_by = {path.stem: json.loads(path.read_text()) for path in (FOLDER / "executed").glob("*.json")}
-    for of in executed_by.values():
-        of["lines"] = {path: set(lines) for path, lines in of["lines"].items()}
-    tree = Tree(FOLDER)
-    tree.configure()
-    report = FOLDER / "drawn.txt"
-    done = report.read_text().splitlines() if report.exists() else []
-    counted = sum(": does not compile" not in line for line in done)
-    for i, mutation in enumerate(drawn()):
-        if counted >= count:
-            break
-        if i < len(done):
-            continue
-        start = time.monotonic()
-        with tree.changed(mutation):
-            said = verdict(tree, mutation, tests_of(mutation, executed_by))
-        counted += said != "does not compile"
-        with report.open("a") as file:
-            file.write(f"{mutation}: {said}\n")
-        print(f"{mutation}: {said} ({time.monotonic() - start:.0f} s)", flush=True)
+def rest(tree, mutation):
+    """All others; where they were collected those that execute the line, or one beside it, to which gcov counts a statement of several lines."""
+    others, files = [test for test in gate(tree) if test not in near(tree, mutation.path)], {}
+    for path in (FOLDER / "executed").glob("*.json"):
+        files[path.name.removesuffix(".json")] = json.loads(path.read_text())
+    lines = range(mutation.line - 3, mutation.line + 4)
+
+    def may_see(test):
+        of = files.get(test)
+        return not of or of["passed"] and any(line in of["lines"].get(mutation.path, ()) for line in lines)
+
+    return sorted(filter(may_see, others), key=lambda test: files.get(test, {"seconds": 0})["seconds"])
 
 
 def verdict(tree, mutation, tests):
-    if not tests:
-        return "no test executes it"
-    if not tree.build(["libnormlab", "normlab"]):
-        return "does not compile"
-    for test in tests:
-        if not tree.build([target(test)]):
+    with tree.changed(mutation):
+        if not tree.build(["normlab"]):
             return "does not compile"
-        if tree.test(test) is False:
-            return f"caught by {test}"
-    return f"SURVIVES {len(tests)} tests"
+        for test in tests:
+            if not tree.build([target(test)]):
+                return "does not compile"
+            if tree.test(test) is False:
+                return f"caught by {test}"
+    return f"survives {len(tests)} tests"
+
+
+def run(count):
+    """Every line of the report ends with the verdict; `rest` replaces those of what survived the near tests."""
+    tree = Tree(FOLDER)
+    tree.configure()
+    report = FOLDER / "drawn.txt"
+    lines = report.read_text().splitlines() if report.exists() else []
+    for i, mutation in enumerate(drawn()):
+        if sum(not line.endswith("does not compile") for line in lines) >= count and i >= len(lines):
+            break
+        if i < len(lines) and not (count == 0 and " near tests" in lines[i]):
+            continue
+        start = time.monotonic()
+        said = verdict(tree, mutation, rest(tree, mutation) if count == 0 else near(tree, mutation.path))
+        if count:
+            said = said.replace(" tests", " near tests")
+        print(f"{mutation}: {said} ({time.monotonic() - start:.0f} s)", flush=True)
+        lines[i:] = [f"{mutation}: {said}"] + lines[i + 1 :]
+        report.write_text("\n".join(lines) + "\n")
 
 
 if __name__ == "__main__":
@@ -212,7 +242,9 @@ if __name__ == "__main__":
             print(mutation)
     elif sys.argv[1:2] == ["collect"]:
         collect()
-    elif sys.argv[1:2] == ["run"]:
+    elif sys.argv[1:2] == ["near"]:
         run(int(sys.argv[2]) if len(sys.argv) > 2 else COUNT)
+    elif sys.argv[1:2] == ["rest"]:
+        run(0)
     else:
         sys.exit(__doc__)
