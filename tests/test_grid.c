@@ -44,7 +44,7 @@ static const struct {
     {"exclude", "sweep: {grid: {norm.kind: [bn, ln], train.batch: [8, 4, 2]}, exclude: [{norm.kind: bn, train.batch: [2, 4]}]}\n",
      "bn/8/1 ln/8/1 ln/4/1 ln/2/1", "2 of 6 grid points are left out by sweep.exclude\n"},
     {"exclude compares values, not texts", "sweep: {grid: {train.lr: [1e-3, 0.1]}, exclude: [{train.lr: 0.001}]}\n", "0.1/1",
-     "1 of 2 grid points are left out by sweep.exclude\n"},
+     "1 of 2 grid points is left out by sweep.exclude\n"},
     {"what does not apply is run once", "sweep: {grid: {norm.kind: [bn, ln], norm.stat_batch: [16, 8, 4]}, seeds: 2}\n",
      "bn/16/1 bn/16/2 bn/8/1 bn/8/2 bn/4/1 bn/4/2 ln//1x3 ln//2x3",
      "4 grid points are the same run as another (norm.stat_batch does not apply to ln): run once\n"},

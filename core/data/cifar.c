@@ -68,7 +68,7 @@ static int count_records(const struct layout *layout, struct file *file, struct 
         return nl_fail_errno(err, "cannot open '%s'", file->path);
     long long bytes = (long long)info.st_size, records = bytes / each;
     if (!S_ISREG(info.st_mode))
-        return nl_fail(err, "cannot read '%s': it is %s", file->path, S_ISDIR(info.st_mode) ? "a folder" : "no plain file");
+        return nl_fail(err, "cannot read '%s': it is %s", file->path, S_ISDIR(info.st_mode) ? "a folder" : "not a regular file");
     if (bytes == 0)
         return nl_fail(err, "cannot read '%s': it holds no records", file->path);
     if (bytes % each != 0)
