@@ -11,7 +11,7 @@ plurals="($nouns)(s|es)|epochs|updates|batches|nats|bits|decades"
 
 # Limits; what is counted after "of its"; and numbers that are at least 2 by what stands around them.
 never_one='(more than|at most|longer than|at least|needs|below) %(d|lld|zu)|%(d|lld|zu) of (its|their) runs|%d to %d|heads do not divide the %d channels|of %d test|'
-never_one+='mean of %d seeds|The %d rates|about %d seeds instead|Of its %d parts|for the %u samples its header|of %d known from finished trials'
+never_one+='mean of %d seeds|times the %d comparisons|The %d rates|about %d seeds instead|Of its %d parts|for the %u samples its header|of %d known from finished trials'
 
 bad=$(grep -rnE "%(\.?[0-9]*g|d|lld|zu|u) ([a-z-]+ ){0,2}($plurals)\b" core cmd --include=*.c --include=*.h |
     grep -vE "^core/(graph|operation|base|norm|backend)/|$never_one|%g to %g" || true)

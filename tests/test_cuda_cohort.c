@@ -110,7 +110,7 @@ START_TEST(cohorts_fit_the_device)
     nl_cohorts_release(&some);
     some = nl_cohorts_make(&grid, todo, 12, NULL, 6, 2);
     ck_assert(nl_forecast_check(&forecast, &some, 2, ".", &err) == NL_FAIL);
-    ck_assert_msg(strstr(err.text, "12 trials side by side need") && strstr(err.text, "the GPU has") && strstr(err.text, ": 6 fit "), "%s", err.text);
+    ck_assert_msg(strstr(err.text, "12 trials at a time would need") && strstr(err.text, "the GPU has") && strstr(err.text, ": 6 fit "), "%s", err.text);
     nl_cohorts_release(&some);
     host_cuda_room(forecast.trial[0].memory / 2);
     some = nl_cohorts_make(&grid, todo, 12, NULL, 0, 2);

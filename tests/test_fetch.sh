@@ -156,7 +156,7 @@ echo "by a proxy"
 fresh
 try 0 images.txt cut
 right images.txt
-says "the connection was lost, at $(((size + 3) / 4)) of $size bytes; going on"
+says "the connection was lost, at $(((size + 3) / 4)) of $size bytes; resuming"
 requests 4
 logs "cut $images bytes=$(((size + 3) / 4))-"
 fresh
@@ -241,7 +241,7 @@ begin
 [ ! -e out/$images ] || fail "half a file under the final name"
 code=0
 "$NORMLAB_PROGRAM" data fetch mnist --dir out --manifest images.txt --mirror "$host/whole/site" >second 2>&1 || code=$?
-[ $code = 1 ] && grep -q "another normlab does" second || fail "two at once: $code, $(cat second)"
+[ $code = 1 ] && grep -q "another normlab is at work there" second || fail "two at once: $code, $(cat second)"
 kill -INT $client
 code=0
 wait $client || code=$?

@@ -209,7 +209,7 @@ START_TEST(answers_stay_readable)
     const char *none = strstr(answer.evidence.at, "  no norm: "), *dyt = strstr(answer.evidence.at, "  DyT: "), *bn = strstr(answer.evidence.at, "  BN: ");
     ck_assert_msg(none && dyt && bn && dyt < bn, "%s", answer.evidence.at);
     ck_assert(none < dyt); /* 22 points, 20, ..., 0 */
-    ck_assert(strstr(answer.notes.at, "compared with their baselines alone") != NULL);
+    ck_assert(strstr(answer.notes.at, "compared with their baselines only") != NULL);
     ck_assert(nl_table_grid(&results, &experiment, NULL, &table, &err) == NL_OK);
     ck_assert_int_eq(table.rows, METHODS);
     ck_assert_int_eq(table.columns, 4); /* two keys, two batch sizes */

@@ -90,7 +90,7 @@ static enum download_end get_from(const char *url, const char *part, const struc
         before = size_of(part);
         end = download(url, part, file, patience, why);
         if (end == DOWNLOAD_BROKEN && size_of(part) > before)
-            note("%s: %s, at %lld of %s; going on", file->name, why->text, (long long)size_of(part),
+            note("%s: %s, at %lld of %s; resuming", file->name, why->text, (long long)size_of(part),
                  NL_COUNT(file->bytes, "byte"));
     } while (end == DOWNLOAD_BROKEN && size_of(part) > before);
     if (end == DOWNLOAD_REFUSED && first == 0)

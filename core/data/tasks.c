@@ -61,7 +61,7 @@ int nl_task_check(const struct nl_config *config, const char **key, struct nl_er
     if (config->data.name == NL_ADDING && (length < 2 || least == 1))
         return nl_fail(err, "adding needs two numbers at least");
     if (config->data.name == NL_RECALL && length > config->data.symbols)
-        return nl_fail(err, "%s need as many keys, and 'data.symbols' is %lld", NL_COUNT(length, "pair"), (long long)config->data.symbols);
+        return nl_fail(err, "%s %s as many keys, and 'data.symbols' is %lld", NL_COUNT(length, "pair"), nl_agree((double)length, "needs", "need"), (long long)config->data.symbols);
     return NL_OK;
 }
 

@@ -263,7 +263,7 @@ static int check_memory(const struct nl_forecast *forecast, const struct nl_coho
     while (workers > 1 && less.memory > memory)
         less = nl_forecast_demand(forecast, cohorts, --workers);
     int fit = less.memory <= memory ? less.together : (int)(memory / largest);
-    return nl_fail(err, "%s side by side need %s of memory, and %s has %s free: %d %s (-j, --cohort)", NL_COUNT(demand.together, "trial"),
+    return nl_fail(err, "%s at a time would need %s of memory, and %s has %s free: %d %s (-j, --cohort)", NL_COUNT(demand.together, "trial"),
                    nl_bytes_text(demand.memory, needed), where, there, fit, nl_agree(fit, "fits", "fit"));
 }
 

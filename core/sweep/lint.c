@@ -372,7 +372,8 @@ static bool redundant_bias(const struct lint_context *s, struct nl_text *what)
     free(cancelled);
     if (!norm || biases == 0)
         return false;
-    nl_text_add(what, "%s cancels the biases of hidden layers: %s learn nothing", norm->name, NL_COUNT(biases, "parameter"));
+    nl_text_add(what, "%s cancels the biases of hidden layers: %s %s nothing", norm->name, NL_COUNT(biases, "parameter"),
+                nl_agree((double)biases, "learns", "learn"));
     nl_lint_place(s, first);
     return true;
 }

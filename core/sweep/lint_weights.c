@@ -51,7 +51,8 @@ bool nl_lint_redundant_gain(const struct lint_context *s, struct nl_text *what)
     }
     if (gains == 0)
         return false;
-    nl_text_add(what, "%s divides each channel by its spread, which the gain of %s is part of: %s learn nothing", norm->name, kind->name, NL_COUNT(gains, "parameter"));
+    nl_text_add(what, "%s divides each channel by its spread, which the gain of %s is part of: %s %s nothing", norm->name, kind->name,
+                NL_COUNT(gains, "parameter"), nl_agree(gains, "learns", "learn"));
     return true;
 }
 

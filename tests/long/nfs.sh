@@ -84,7 +84,7 @@ YAML
     check "the other machine's ls says that it runs, at once"
     on 2 'normlab run long.yaml --out both -q >two.log 2>&1; [ $? -eq 2 ]'
     check "the other machine is kept out, with exit code 2"
-    grep -q "cannot work in 'both': another normlab does (process $(cat /mnt/export/one.pid) on machine1)" /mnt/export/two.log
+    grep -q "cannot work in 'both': another normlab is at work there (process $(cat /mnt/export/one.pid) on machine1)" /mnt/export/two.log
     check "the other machine is told by whom"
 
     # It is cut off, and the server lets go of its lock.

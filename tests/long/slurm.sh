@@ -212,7 +212,7 @@ cd ..
 time_limit() {
     submit --time 1m
     wait_for "the end" no_jobs
-    turns=$(cat out-slurm/*.log | grep -c 'stopping: what has finished is kept' || true)
+    turns=$(cat out-slurm/*.log | grep -c 'stopping: finished trials are kept' || true)
     [ "$turns" -gt 0 ]
 }
 epochs_for grid time_limit
