@@ -30,7 +30,8 @@ _Static_assert(ROWS > 4 * 512 / 8 * 16 && ROWS <= 4 * 1024 / 8 * 16, "of four bl
 _Static_assert(GHOST * SIZE * SIZE > 512 / 8 * 16 && GHOST * SIZE * SIZE <= 1024 / 8 * 16, "a slice fits the registers of the largest block alone");
 
 /* Of the loss of a step: what float32 loses in sums, and beside it what rounding to 10 and to 7 bits changes. */
-static const double bounds[] = {[NL_FLOAT32] = 1e-4, [NL_TF32] = 5e-3, [NL_BF16] = 5e-2, [NL_3XTF32] = 1e-4};
+static const double bounds[] = {[NL_FLOAT32] = HOST_OR_GPU(5e-7, 1e-4), [NL_TF32] = HOST_OR_GPU(6e-4, 5e-3), [NL_BF16] = HOST_OR_GPU(6e-3, 5e-2),
+                                [NL_3XTF32] = HOST_OR_GPU(5e-7, 1e-4)};
 
 static struct training make(const struct nl_backend *backend, const struct net *net, enum nl_precision precision, int replicas)
 {
