@@ -21,7 +21,7 @@ struct net {
     int depth, width, norm, batch;
     enum nl_optimizer optimizer;
     double lr, dropout;
-    enum nl_bias bias;
+    enum nl_switch bias;
     bool clips;
     int stat_batch;
     const char *layers; /* NULL: no list */

@@ -59,12 +59,11 @@ class Tree:
 
     def test(self, name, seconds=600):
         """Whether it passes; None where it was skipped. A test that does not end has failed."""
-        name, _, case = name.partition(":")
+        name, _, argument = name.partition("/")
         command = ["bash", self.source / "tests" / name] if name.endswith(".sh") else [self.build_folder / name]
+        command += [argument] if argument else []
         words = os.environ | {"NORMLAB_ROOT": str(self.source), "NORMLAB_PROGRAM": str(self.build_folder / "normlab"), "NORMLAB_BUILD": str(self.build_folder),
                               "NORMLAB_ALL": "", "CK_DEFAULT_TIMEOUT": str(seconds)}
-        if case:
-            words["CK_RUN_CASE"] = case
         with self.log.open("w") as log:
             process = subprocess.Popen(command, env=words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, preexec_fn=limit)
             try:
@@ -106,7 +105,7 @@ TARGETS = {"test_fuzz.sh": "all", "test_install.sh": "all", "test_kills.sh": "in
 
 def target(test):
     """What has to be built for it beside the program."""
-    name = test.partition(":")[0]
+    name = test.partition("/")[0]
     return TARGETS.get(name) or ("normlab" if name.endswith(".sh") else name)
 
 
@@ -116,7 +115,7 @@ def read_table(path):
         core/stats/csv.c: what is wrong then
         - what stands there
         + what stands there in its place
-        test_stats test_cli:case
+        test_stats test_cli/commands
     """
     mutations = []
     for block in re.split(r"\n\s*\n", path.read_text()):
