@@ -71,6 +71,6 @@ const struct command command_check = {
              "\n"
              "examples:\n"
              "  normlab check experiments/small_batch.yaml\n"
-             "  normlab check experiments/small_batch.yaml norm.groups=3\n",
+             "  normlab check experiments/small_batch.yaml norm.groups=4\n",
     .run = run,
 };

@@ -265,16 +265,16 @@ static int run(const struct command *self, int argc, char **argv)
 
 const struct command command_eval = {
     .name = "eval",
-    .summary = "score a saved network with running, batch and precise statistics",
+    .summary = "score a saved network with the statistics of your choice",
     .usage = "usage: normlab eval MODEL.safetensors [KEY=VALUE ...] [options]\n"
              "\n"
              "Scores a network that `normlab run --save-final` wrote, or that PyTorch wrote under the same names (core/train/weights.h). The\n"
-             "configuration and the split come from the file. A normalizer with running statistics is scored three times: with the running\n"
-             "statistics, with precise ones (recomputed over the training part), and with those of each batch. The batch size and the order of\n"
-             "samples matter only for the last.\n"
+             "configuration and the split come from the file. A normalizer with running statistics is scored four times: with the running\n"
+             "statistics, with precise ones (recomputed over the training part), with adapted ones (recomputed over the part that is scored,\n"
+             "without its labels), and with those of each batch. The batch size and the order of samples matter only for the last.\n"
              "\n"
              "      --part P         test, val, train, or several with commas (default: test)\n"
-             "      --stats S        running, batch, precise, or several (default: all)\n"
+             "      --stats S        running, batch, precise, adapt, or several (default: all)\n"
              "      --batch N        batch size for --stats batch, or several (default: as trained)\n"
              "      --order O        shuffled, sorted (by class), given, or several: order of the samples (default: shuffled)\n"
              "      --format F       text, csv, json (default: text)\n"

@@ -44,16 +44,21 @@ static int run(const struct command *self, int argc, char **argv)
         return EXIT_BAD_INPUT;
     int code = EXIT_BAD_INPUT;
     if (open_results(self, &arguments, &from)) {
-        struct nl_text report = {0};
+        struct nl_text report = {0}, left_out = {0};
         char *folder = how.out ? nl_strdup(how.out) : nl_path_join(arguments.file, "plots");
         how.out = folder;
         how.report = &report;
+        how.left_out = &left_out;
         if (is_outside_trials("--out", folder) && can_be_made(folder)) {
             int status = nl_plot(from.tables, &from.experiment, &from.planned, &how, &err);
             code = status == NL_BAD ? bad_input(tables_anew, "%s", err.text) : status ? fail("%s", err.text) : EXIT_DONE;
         }
         if (report.at && (how.text || !output.quiet))
             tell(stdout, "%s", report.at);
+        char *rest = left_out.at, *line;
+        while ((line = strsep(&rest, "\n")) && *line)
+            code = fail("%s", line);
+        nl_text_release(&left_out);
         nl_text_release(&report);
         free(folder);
     }

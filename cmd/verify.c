@@ -78,6 +78,6 @@ const struct command command_verify = {
              "\n"
              "examples:\n"
              "  normlab verify results/small_batch\n"
-             "  normlab verify results/* --quiet\n",
+             "  normlab verify results/small_batch results/lr_tolerance --quiet\n",
     .run = run,
 };

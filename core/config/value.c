@@ -190,10 +190,16 @@ char *nl_trimmed(char *text)
     return text;
 }
 
-/* Takes the next item off a list, which is cut in place; NULL: there is none. */
+/* Takes the next item off a list, which is cut in place; NULL: there is none. A word may have quotes, as YAML wants them around a star. */
 static char *next_item(char **rest)
 {
-    return *rest ? nl_trimmed(strsep(rest, ",")) : NULL;
+    char *item = *rest ? nl_trimmed(strsep(rest, ",")) : NULL;
+    size_t length = item ? strlen(item) : 0;
+    if (length >= 2 && (*item == '\'' || *item == '"') && item[length - 1] == *item) {
+        item[length - 1] = '\0';
+        item++;
+    }
+    return item;
 }
 
 /* Where the items of a list begin; NULL: it has none. */

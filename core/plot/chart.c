@@ -413,6 +413,13 @@ const char *nl_drawn_metric(const struct nl_experiment *experiment)
     return nl_measure(config->plot.y, &ignored) ? config->plot.y : nl_metric_names[config->plot.metric];
 }
 
+char *nl_missing_metric(const struct nl_experiment *experiment)
+{
+    const char *metric = nl_drawn_metric(experiment), *key = strcmp(metric, experiment->config.plot.y) == 0 ? "plot.y" : "plot.metric";
+    bool set = nl_origin_of(experiment, key).kind != NL_FROM_DEFAULT;
+    return nl_format("trials.csv has no '%s', which %s %s", metric, key, set ? "names" : "is by default");
+}
+
 int nl_named_factor(const struct nl_results *results, const char *name)
 {
     int factor = strchr(name, '.') ? nl_results_factor(results, name) : -1;

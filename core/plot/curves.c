@@ -185,7 +185,9 @@ int nl_picture_curves(const struct nl_picture *picture, struct nl_page *page, st
     for (int i = 0; i < picture->results->cells; i++)
         sightings += d.series[i].count + d.series[i].failed;
     if (sightings == 0 || d.metric.column < 0) {
-        nl_text_add(picture->note, "curves is not drawn: curves.csv has no %s\n", d.metric.measure.name);
+        char *why = nl_format("curves.csv has no %s", d.metric.measure.name);
+        nl_picture_leave_out(picture, page, why);
+        free(why);
     } else {
         nl_chart_make(picture, -1, -1, NL_ASSIGN_KIND, page, &d.chart);
         status = draw(&d, err);

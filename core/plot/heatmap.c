@@ -269,7 +269,9 @@ int nl_picture_heatmap(const struct nl_picture *picture, struct nl_page *page, s
     int x, y;
     choose_axes(picture, &x, &y);
     if (x < 0 || y < 0 || d.metric.column < 0) {
-        nl_text_add(picture->note, "heatmap is not drawn: %s\n", d.metric.column < 0 ? "plot.metric was not evaluated" : "it needs two keys that vary");
+        char *why = d.metric.column < 0 ? nl_missing_metric(picture->experiment) : nl_strdup("it needs two keys that vary");
+        nl_picture_leave_out(picture, page, why);
+        free(why);
         return NL_OK;
     }
     nl_chart_make(picture, x, y, NL_ASSIGN_TO_PANELS, page, &d.chart);

@@ -1,5 +1,5 @@
-/* The pictures: every one builds the script and the caption of its page from the results, or says in `note` why there is
- * nothing to draw (then page->script stays empty). */
+/* The pictures: every one builds the script and the caption of its page from the results, or says why there is nothing
+ * to draw (nl_picture_leave_out; then page->script stays empty). */
 #ifndef NL_PLOT_PICTURES_H
 #define NL_PLOT_PICTURES_H
 
@@ -10,8 +10,10 @@ struct nl_picture {
     const struct nl_results *results;
     const struct nl_experiment *experiment;
     const char *folder; /* of the results: curves.csv, timing.csv */
-    struct nl_text *note;
+    struct nl_text *note, *left_out;
 };
+
+void nl_picture_leave_out(const struct nl_picture *picture, const struct nl_page *page, const char *why);
 
 /* Means over an axis of the sweep (points.c): one picture, of which small_batch and lr_tolerance are presets. */
 int nl_picture_small_batch(const struct nl_picture *picture, struct nl_page *page, struct nl_error *err);

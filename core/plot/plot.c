@@ -92,15 +92,29 @@ static void tell_scripts(const char *plots, struct nl_text *report)
         plots);
 }
 
+void nl_picture_leave_out(const struct nl_picture *picture, const struct nl_page *page, const char *why)
+{
+    nl_text_add(picture->left_out, "%s is not drawn: %s\n", page->name, why);
+}
+
+static bool is_asked_for(const struct nl_experiment *experiment, int kind)
+{
+    bool asked = false;
+    for (int i = 0; i < experiment->config.plot.kind.count; i++)
+        asked |= experiment->config.plot.kind.at[i] == kind;
+    return asked;
+}
+
 /* All scripts are written before the first is drawn: without gnuplot they are what a user still gets. */
-static int draw_all(const struct nl_picture *picture, const char *plots, const bool *wanted, const struct nl_plot_options *options,
-                    struct nl_error *err)
+static int draw_all(struct nl_picture *picture, const char *plots, const struct nl_plot_options *options, struct nl_error *err)
 {
     struct nl_page page[KINDS] = {0};
     int status = NL_OK;
     for (int kind = 0; status == NL_OK && kind < KINDS; kind++) {
         page[kind] = (struct nl_page){.name = nl_plot_names[kind], .about = kinds[kind].about, .experiment = picture->experiment};
-        if (wanted[kind])
+        bool asked = is_asked_for(picture->experiment, kind);
+        picture->left_out = asked && options->left_out ? options->left_out : picture->note;
+        if (asked || kind == NL_PLOT_CURVES)
             status = kinds[kind].draw(picture, &page[kind], err);
         if (status != NL_OK || page[kind].script.length == 0)
             continue;
@@ -126,13 +140,10 @@ int nl_plot(const char *folder, const struct nl_experiment *experiment, const st
     struct nl_results results;
     if (nl_results_load(folder, experiment, planned, &results, err) != NL_OK)
         return NL_FAIL;
-    bool wanted[KINDS] = {[NL_PLOT_CURVES] = true};
-    for (int i = 0; i < experiment->config.plot.kind.count; i++)
-        wanted[experiment->config.plot.kind.at[i]] = true;
     struct nl_text report = {0};
     char *plots = options->out ? nl_strdup(options->out) : nl_path_join(folder, "plots");
     struct nl_picture picture = {.results = &results, .experiment = experiment, .folder = folder, .note = &report};
-    int status = draw_all(&picture, plots, wanted, options, err);
+    int status = draw_all(&picture, plots, options, err);
     if (options->report && report.length > 0)
         nl_text_add_bytes(options->report, report.at, report.length);
     nl_text_release(&report);

@@ -14,6 +14,7 @@ struct nl_plot_options {
     bool text;              /* draw with characters too, into `report` */
     atomic_int *stop; /* NULL, or becomes non-zero: the drawing is given up, an error */
     bool without;     /* where gnuplot is not installed, `report` says how the scripts are drawn elsewhere, and that is all; else it is an error */
+    struct nl_text *left_out; /* why pictures of plot.kind are not drawn, a line each; NULL: that goes into `report` */
     struct nl_text *report; /* what was written or left out, a line each, and the drawings in characters; NULL: not wanted */
 };
 

@@ -376,7 +376,9 @@ static int draw_points(const struct nl_picture *picture, const struct preset *pr
 {
     struct drawing d = {.picture = picture, .preset = preset, .page = page, .column = nl_drawn_metric(picture->experiment)};
     if (x < 0 || nl_csv_column(&picture->results->csv, d.column) < 0) {
-        nl_text_add(picture->note, "%s is not drawn: %s\n", page->name, x < 0 ? why_not : "plot.metric was not evaluated");
+        char *why = x < 0 ? nl_strdup(why_not) : nl_missing_metric(picture->experiment);
+        nl_picture_leave_out(picture, page, why);
+        free(why);
         return NL_OK;
     }
     d.mark = (enum nl_mark)picture->experiment->config.plot.mark;

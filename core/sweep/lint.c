@@ -499,13 +499,11 @@ static int lateness(const struct nl_experiment *experiment, const char *key)
     return at.kind == NL_FROM_FILE ? experiment->files - file : experiment->files + 1;
 }
 
-/* Steps that are set after epochs are meant; a file that `normlab show` made gives all keys, also the epochs that nobody set. */
+/* Steps that are set after epochs are meant. */
 static bool both_lengths(const struct lint_context *s, struct nl_text *what)
 {
     int epochs = lateness(s->experiment, "train.epochs"), steps = lateness(s->experiment, "train.steps");
-    struct nl_config defaults;
-    nl_config_defaults(&defaults);
-    if (s->config->train.steps == NL_AUTO || steps < 0 || epochs < steps || s->config->train.epochs == defaults.train.epochs)
+    if (s->config->train.steps == NL_AUTO || steps < 0 || epochs < steps || nl_lint_sets_all(s->experiment))
         return false;
     nl_text_add(what, "training ends after train.steps (%lld), and train.epochs (%lld) is ignored", whole(s->config->train.steps),
                 whole(s->config->train.epochs));

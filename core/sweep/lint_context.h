@@ -34,7 +34,9 @@ static inline const struct nl_weight_norm *nl_weight_norm_of(const struct nl_gra
     return *(const struct nl_weight_norm *const *)maker->arguments;
 }
 
-/* lint_idle.c: of keys that are set and have no effect. Adds its warnings by itself. */
+/* lint_idle.c: of keys that are set and have no effect. Adds its warnings by itself. And whether files set every key of `train`, as one that `normlab show`
+ * wrote does: then nothing tells which of them are meant. */
+bool nl_lint_sets_all(const struct nl_experiment *experiment);
 void nl_lint_idle_keys(const struct nl_experiment *experiment, const struct nl_grid *grid, struct nl_diagnostics *warnings);
 
 /* lint_residual.c: of residual networks without normalizers */

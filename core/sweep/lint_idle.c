@@ -13,12 +13,23 @@ static bool has_overrides(const struct nl_experiment *experiment)
     return false;
 }
 
-/* What has its default asks for nothing: a file that `normlab show` wrote sets every key, and an override may take back what a file says. */
+bool nl_lint_sets_all(const struct nl_experiment *experiment)
+{
+    bool all = true;
+    for (const struct nl_key *key = nl_keys; key < nl_keys + nl_key_count; key++)
+        all &= strcmp(key->section, "train") != 0 || nl_origin_of(experiment, key->name).kind == NL_FROM_FILE;
+    return all;
+}
+
+/* What has its default asks for nothing: an override may take back what a file says. */
 static bool is_default(const struct nl_key *key, const struct nl_config *config)
 {
-    char *text = nl_key_value(key, config);
-    bool same = strcmp(text, key->default_text) == 0;
-    free(text);
+    struct nl_config usual;
+    nl_config_defaults(&usual);
+    char *value = nl_key_value(key, config), *without = nl_key_value(key, &usual);
+    bool same = strcmp(value, without) == 0;
+    free(value);
+    free(without);
     return same;
 }
 
@@ -32,12 +43,12 @@ static bool is_read_somewhere(const struct nl_key *key, const struct nl_grid *gr
 
 void nl_lint_idle_keys(const struct nl_experiment *experiment, const struct nl_grid *grid, struct nl_diagnostics *warnings)
 {
-    bool overridden = has_overrides(experiment);
+    bool overridden = has_overrides(experiment), shown = nl_lint_sets_all(experiment);
     for (int i = 0; i < nl_key_count; i++) {
         const struct nl_key *key = &nl_keys[i];
         struct nl_origin at = nl_origin_of(experiment, key->name);
         bool in_file = at.kind == NL_FROM_FILE && strcmp(at.file, experiment->path) == 0; /* and in none of its bases */
-        bool meant = at.kind == NL_FROM_COMMAND_LINE || (in_file && !overridden);
+        bool meant = at.kind == NL_FROM_COMMAND_LINE || (in_file && !overridden && !shown);
         if (!meant || is_default(key, &experiment->config) || is_read_somewhere(key, grid))
             continue;
         char *hint = nl_format("normlab keys %s says where it applies", key->name);
