@@ -551,7 +551,7 @@ START_TEST(what_is_not_there_is_said)
     struct nl_text report = {0};
     static const char *const validation[] = {"plot.metric=val_error", NULL};
     draw(folder, validation, &(struct nl_plot_options){0}, &report);
-    ck_assert_msg(strstr(report.at, "heatmap is not drawn: trials.csv has no 'val_error', which plot.metric names") != NULL, "%s", report.at);
+    ck_assert_msg(strstr(report.at, "heatmap is not drawn: no run has 'val_error', which plot.metric names") != NULL, "%s", report.at);
     ck_assert_msg(strstr(report.at, "curves is not drawn: curves.csv has no validation error") != NULL, "%s", report.at);
     nl_text_release(&report);
 
@@ -559,7 +559,7 @@ START_TEST(what_is_not_there_is_said)
     struct nl_text left_out = {0};
     static const char *const running[] = {"plot.kind=figure", "plot.y=train_loss_running", NULL};
     draw(folder, running, &(struct nl_plot_options){.left_out = &left_out}, &report);
-    ck_assert_str_eq(left_out.at, "figure is not drawn: trials.csv has no 'train_loss_running', which plot.y names\n");
+    ck_assert_str_eq(left_out.at, "figure is not drawn: no run has 'train_loss_running', which plot.y names\n");
     ck_assert_msg(!strstr(report.at, "figure is not drawn"), "%s", report.at);
     nl_text_release(&left_out);
     nl_text_release(&report);

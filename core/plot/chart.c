@@ -413,11 +413,26 @@ const char *nl_drawn_metric(const struct nl_experiment *experiment)
     return nl_measure(config->plot.y, &ignored) ? config->plot.y : nl_metric_names[config->plot.metric];
 }
 
-char *nl_missing_metric(const struct nl_experiment *experiment)
+/* Runs that failed have no metrics, and are drawn all the same. */
+static bool has_metric(const struct nl_csv *csv, const char *metric)
+{
+    int column = nl_csv_column(csv, metric), status = nl_csv_column(csv, "status");
+    bool any = false, found = false;
+    for (int row = 0; column >= 0 && status >= 0 && row < csv->rows; row++)
+        if (strcmp(nl_csv_field(csv, row, status), "done") == 0) {
+            any = true;
+            found |= *nl_csv_field(csv, row, column) != '\0';
+        }
+    return column >= 0 && (found || !any);
+}
+
+char *nl_missing_metric(const struct nl_results *results, const struct nl_experiment *experiment)
 {
     const char *metric = nl_drawn_metric(experiment), *key = strcmp(metric, experiment->config.plot.y) == 0 ? "plot.y" : "plot.metric";
     bool set = nl_origin_of(experiment, key).kind != NL_FROM_DEFAULT;
-    return nl_format("trials.csv has no '%s', which %s %s", metric, key, set ? "names" : "is by default");
+    if (has_metric(&results->csv, metric))
+        return NULL;
+    return nl_format("no run has '%s', which %s %s", metric, key, set ? "names" : "is by default");
 }
 
 int nl_named_factor(const struct nl_results *results, const char *name)

@@ -99,8 +99,8 @@ unsigned nl_scale_colour(double place);
 
 /* The metric that a picture draws: plot.y where it is one, else plot.metric. */
 const char *nl_drawn_metric(const struct nl_experiment *experiment);
-/* Why there is nothing to draw where the results lack that metric: who asks for it. New string. */
-char *nl_missing_metric(const struct nl_experiment *experiment);
+/* NULL; or, where no run of the results has that metric, why there is nothing to draw: who asks for it. New string. */
+char *nl_missing_metric(const struct nl_results *results, const struct nl_experiment *experiment);
 
 /* The factor that a key of the section plot names; -1: auto or none, a word of another picture's, or it does not vary in these results. */
 int nl_named_factor(const struct nl_results *results, const char *name);

@@ -268,8 +268,10 @@ int nl_picture_heatmap(const struct nl_picture *picture, struct nl_page *page, s
     d.metric = nl_metric_column(picture->results, d.column);
     int x, y;
     choose_axes(picture, &x, &y);
-    if (x < 0 || y < 0 || d.metric.column < 0) {
-        char *why = d.metric.column < 0 ? nl_missing_metric(picture->experiment) : nl_strdup("it needs two keys that vary");
+    char *why = nl_missing_metric(picture->results, picture->experiment);
+    if (!why && (x < 0 || y < 0))
+        why = nl_strdup("it needs two keys that vary");
+    if (why) {
         nl_picture_leave_out(picture, page, why);
         free(why);
         return NL_OK;

@@ -375,8 +375,8 @@ static int draw(struct drawing *d, struct nl_error *err)
 static int draw_points(const struct nl_picture *picture, const struct preset *preset, int x, const char *why_not, struct nl_page *page, struct nl_error *err)
 {
     struct drawing d = {.picture = picture, .preset = preset, .page = page, .column = nl_drawn_metric(picture->experiment)};
-    if (x < 0 || nl_csv_column(&picture->results->csv, d.column) < 0) {
-        char *why = x < 0 ? nl_strdup(why_not) : nl_missing_metric(picture->experiment);
+    char *why = x < 0 ? nl_strdup(why_not) : nl_missing_metric(picture->results, picture->experiment);
+    if (why) {
         nl_picture_leave_out(picture, page, why);
         free(why);
         return NL_OK;
