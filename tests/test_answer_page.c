@@ -49,6 +49,11 @@ static double degrades_slightly(const char *kind, double x, int seed)
     return 0.1 + (is(kind, "bn") && x == 2 ? 0.013 : 0.0) + 0.3 * noise(kind, x, seed);
 }
 
+static double all_degrade(const char *kind, double x, int seed)
+{
+    return 0.1 + (x == 2 ? is(kind, "bn") ? 0.02 + 0.008 * (seed % 4) : 0.1 : 0.0) + noise(kind, x, seed);
+}
+
 static double hump(const char *kind, double x, int seed)
 {
     return 0.05 + (x == 4 ? 0.06 : 0.0) + noise(kind, x, seed);
@@ -96,6 +101,8 @@ static const struct scene small_batch[] = {
     {"the same by the loss", {BATCHES(NO_NORM), fails_at_small, 0, 389, NULL}, {"plot.metric=test_loss"}},
     {"trials are missing", {BATCHES(NO_NORM), batches_missing, 0, 389, NULL}, {0}},
     {"one method", {BATCHES(""), degrades, 0, 389, NULL}, {"norm.kind=bn"}},
+    {"many methods", {BATCHES(NO_NORM), degrades, 0, 389, NULL}, {"norm.kind=none,bn,gn,ln,in,rms,brn,l1bn,maxbn"}},
+    {"many methods degrade", {BATCHES(NO_NORM), all_degrade, 0, 389, NULL}, {"norm.kind=none,bn,gn,ln,in,rms,brn,l1bn,maxbn"}},
     {"two seeds", {BATCHES(NO_NORM), degrades, 0, 389, NULL}, {"sweep.seeds=2"}},
     {"one seed", {BATCHES(NO_NORM), degrades, 0, 389, NULL}, {"sweep.seeds=1"}},
     {"one batch size", {BATCHES(NO_NORM), degrades, 0, 389, NULL}, {"train.batch=64"}},
@@ -132,6 +139,12 @@ static double tolerates_the_same(const char *kind, double x, int seed)
     return up_to(x, 0.1);
 }
 
+static double tolerates_up_to_two_rates(const char *kind, double x, int seed)
+{
+    (void)seed;
+    return up_to(x, is(kind, "none") || is(kind, "rms") ? 0.1 : 1.0);
+}
+
 static double never_trains(const char *kind, double x, int seed)
 {
     (void)kind;
@@ -157,6 +170,8 @@ static const struct scene lr_tolerance[] = {
     {"a method tolerates ten times the rate, another one step of the grid more", {RATES(NO_NORM), tolerates, 0, 389, NULL}, {0}},
     {"a method tolerates every rate of the grid", {RATES(NO_NORM), tolerates_all, 0, 389, NULL}, {0}},
     {"a method tolerates less", {RATES(NO_NORM), tolerates_less, 0, 389, NULL}, {0}},
+    {"all methods tolerate the same, on a fine grid", {RATES(NO_NORM), tolerates_the_same, 0, 389, NULL}, {"train.lr=0.05,0.07,0.1,0.14,0.2"}},
+    {"many methods", {RATES(NO_NORM), tolerates_up_to_two_rates, 0, 389, NULL}, {"norm.kind=none,bn,gn,ln,in,rms,brn,l1bn,maxbn", "sweep.seeds=12"}},
     {"all methods tolerate the same", {RATES(NO_NORM), tolerates_the_same, 0, 389, NULL}, {0}},
     {"no run trains", {RATES(NO_NORM), never_trains, 0, 389, NULL}, {0}},
     {"no run fails", {RATES(NO_NORM), never_fails, 0, 389, NULL}, {0}},

@@ -82,6 +82,8 @@ void nl_order_down(const double *key, int count, int *order);
 void nl_say_names(struct nl_text *out, const char *const *name, int count, const char *noun);
 /* "p is that of the paired t test, times the 5 comparisons (Bonferroni); it is significant below 0.05." */
 void nl_say_family(struct nl_answer *answer, const char *test, const struct nl_rule *rule);
+/* "3.2 to 61.4", or "3.2" where both ends read alike. They are taken over. */
+void nl_say_range(struct nl_text *out, char *low, char *high);
 /* The note on p-values and intervals; none where nothing was tested. */
 void nl_say_rule(struct nl_answer *answer, const struct nl_rule *rule);
 /* Notes on how the seeds share data, for an answer about `metric`: overlapping splits, or one part for all. */

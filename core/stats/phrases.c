@@ -1,5 +1,6 @@
 /* The phrases that answers are made of. */
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "stats/answer.h"
@@ -15,6 +16,13 @@ void nl_say_value(struct nl_text *out, double value, const struct nl_measure *me
     nl_say_number(out, value * measure->scale, measure->scale == 100.0, false);
     if (*measure->unit)
         nl_text_add(out, " %s", measure->unit);
+}
+
+void nl_say_range(struct nl_text *out, char *low, char *high)
+{
+    nl_text_add(out, strcmp(low, high) == 0 ? "%s" : "%s to %s", low, high);
+    free(low);
+    free(high);
 }
 
 bool nl_tied(double a, double b)

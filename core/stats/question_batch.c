@@ -245,7 +245,7 @@ static void say_group(const struct question *q, enum group group)
 {
     struct nl_text *out = &q->answer->headline;
     const struct nl_measure *measure = &q->metric.measure;
-    int count = 0, digits = measure->share ? 1 : 3;
+    int count = 0, unsure = 0, digits = measure->share ? 1 : 3;
     bool sized = group == WORSENS || group == IMPROVES;
     double least = INFINITY, most = -INFINITY;
     char **name = nl_alloc((size_t)q->view.methods, sizeof *name);
@@ -254,6 +254,7 @@ static void say_group(const struct question *q, enum group group)
         if (!claim || group_of(claim) != group)
             continue;
         double mean = claim->effect.mean * measure->scale;
+        unsure += claim->reach != NL_REACH_YES;
         struct nl_text size = {0};
         if (sized)
             nl_text_add(&size, " (by %.*f %s", digits, fabs(mean), measure->step);
@@ -267,8 +268,14 @@ static void say_group(const struct question *q, enum group group)
         most = fmax(most, fabs(mean));
     }
     nl_say_names(out, (const char *const *)name, count, "method");
-    if (sized && count > NL_NAMED)
-        nl_text_add(out, " (by %.*f to %.*f %s)", digits, least, digits, most, measure->step);
+    if (sized && count > NL_NAMED) {
+        nl_text_add(out, " (by ");
+        nl_say_range(out, nl_format("%.*f", digits, least), nl_format("%.*f", digits, most));
+        nl_text_add(out, " %s", measure->step);
+        if (unsure > 0)
+            nl_text_add(out, ", %d of them perhaps less than %g", unsure, q->rule.smallest);
+        nl_text_add(out, ")");
+    }
     while (count > 0)
         free(name[--count]);
     free(name);

@@ -354,10 +354,12 @@ static void say_findings(const struct question *q, enum nl_finding finding, int 
     struct nl_text *out = &q->answer->headline;
     double least = INFINITY, most = 0.0;
     bool below = false, above = false;
+    int unsure = 0;
     for (int method = 0; method < q->view.methods; method++) {
         const struct nl_claim *claim = ratio_claim(q, NL_RATE_BY_ACCURACY, method);
         if (!claim || claim->finding != finding)
             continue;
+        unsure += claim->reach != NL_REACH_YES;
         const struct nl_estimate *effect = &claim->effect;
         below |= effect->lower == 0.0;
         above |= isinf(effect->upper);
@@ -365,8 +367,12 @@ static void say_findings(const struct question *q, enum nl_finding finding, int 
         least = fmin(least, size);
         most = fmax(most, size);
     }
-    nl_text_add(out, "%s%d methods tolerate %s%.3g to %s%.3g times the learning rate of %s", out->length ? "; " : "", count, below ? "at most " : "", least,
-                above ? "at least " : "", most, base);
+    nl_text_add(out, "%s%d methods tolerate ", out->length ? "; " : "", count);
+    nl_say_range(out, nl_format("%s%.3g", below ? "at most " : "", least), nl_format("%s%.3g", above ? "at least " : "", most));
+    nl_text_add(out, " times the learning rate of %s", base);
+    if (unsure > 0)
+        nl_text_add(out, ", %d of them perhaps %s than %.3g times", unsure, finding == NL_FOUND_MORE ? "less" : "more",
+                    finding == NL_FOUND_MORE ? q->rule.smallest : 1.0 / q->rule.smallest);
 }
 
 static void say_headline(const struct question *q)
