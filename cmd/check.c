@@ -33,6 +33,21 @@ static void print_observed(const struct nl_grid *grid)
         printf(", %s observed", NL_COUNT(most, "tensor"));
 }
 
+/* Opens what the trials read, and says at its place what is wrong with it. Standard data that were never fetched are missed alone: a file may be checked where
+ * it will not run. */
+static void open_all(struct plan *plan, struct nl_diagnostics *errors, struct nl_diagnostics *warnings)
+{
+    for (int i = 0; i < plan->grid.trials; i++) {
+        struct nl_trial *trial = &plan->grid.trial[i];
+        struct nl_error err;
+        const char *key;
+        if (nl_trial_open(trial, &plan->datasets, &key, &err) == NL_OK)
+            continue;
+        bool absent = nl_data_is_absent(&trial->config);
+        nl_complain(absent ? warnings : errors, &plan->experiment, key, "%s%s", absent ? "warning: " : "", err.text);
+    }
+}
+
 static int run(const struct command *self, int argc, char **argv)
 {
     static const struct option options[] = {{0}};
@@ -44,16 +59,21 @@ static int run(const struct command *self, int argc, char **argv)
         return EXIT_BAD_INPUT;
     bool good = make_plan(self, &arguments, &plan);
     struct nl_round_trials trials;
-    struct nl_diagnostics diagnostics = {0};
+    struct nl_diagnostics diagnostics = {0}, missing = {0};
+    if (good)
+        open_all(&plan, &diagnostics, &missing);
     if (good)
         nl_round_count(&plan.experiment, &plan.grid, &trials, &diagnostics);
     good &= !print_diagnostics(&diagnostics);
     if (good) {
         print_notes(&plan);
+        if (warns())
+            print_diagnostics(&missing);
         print_count(&trials);
         print_observed(&plan.grid);
         printf("\n");
     }
+    nl_diagnostics_release(&missing);
     release_plan(&plan);
     free(arguments.override);
     return good ? EXIT_DONE : EXIT_BAD_INPUT;
@@ -67,7 +87,8 @@ const struct command command_check = {
              "Reads FILE as run and sweep do, expands its grid and checks every trial. Where something is wrong, it prints every mistake with\n"
              "its place on stderr (exit code 2). Otherwise it prints the number of trials, and of tensors that log.tensors observes in each (exit\n"
              "code 0), and warns of known traps. The number of trials is that of all rounds of a sweep; it is an upper bound (\"at most\") where\n"
-             "results decide on later rounds. check trains and writes nothing. Of the data it looks only at .npy arrays of your own.\n"
+             "results decide on later rounds. check trains and writes nothing. It reads the data, and goes on without\n"
+             "standard data that were not fetched yet, with a warning.\n"
              "\n"
              "examples:\n"
              "  normlab check experiments/small_batch.yaml\n"

@@ -166,6 +166,7 @@ struct plan {
 };
 bool make_plan(const struct command *command, const struct arguments *arguments, struct plan *out);
 bool plan_of(const struct nl_experiment *experiment, struct plan *out); /* false: the problems were printed */
+bool warns(void); /* whether warnings are wanted: by options and environment */
 void print_notes(const struct plan *plan); /* what the grid leaves out, and the traps that it is in (sweep/lint.h) */
 bool identify_plan(struct plan *plan); /* opens the data; false: the message was printed */
 void release_plan(struct plan *plan);

@@ -189,14 +189,19 @@ bool plan_of(const struct nl_experiment *experiment, struct plan *out)
     return !print_diagnostics(&diagnostics);
 }
 
+bool warns(void)
+{
+    const char *silent = getenv("NORMLAB_NO_WARNINGS");
+    return !output.quiet && !output.no_warnings && !(silent && *silent);
+}
+
 void print_notes(const struct plan *plan)
 {
     char *notes = nl_grid_notes(&plan->grid);
     struct nl_diagnostics warnings = {0};
     if (!output.quiet)
         fputs(notes, stderr);
-    const char *silent = getenv("NORMLAB_NO_WARNINGS");
-    if (!output.quiet && !output.no_warnings && !(silent && *silent))
+    if (warns())
         nl_lint_grid(&plan->experiment, &plan->grid, &warnings);
     print_diagnostics(&warnings);
     free(notes);

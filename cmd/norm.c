@@ -354,6 +354,22 @@ static bool keeps_input(const struct nl_probe *probe, const struct layout *layou
     return apart;
 }
 
+/* Warns of an output that other numbers give, too. */
+static int warn_of_loss(const struct nl_probe *probe, int sets, int elements, bool ran, struct nl_error *err)
+{
+    const struct nl_norm *norm = nl_norms[probe->config->norm.kind];
+    enum nl_probe_left left = sets && elements == 1 && !probe->of_weights ? (norm->centers ? NL_LEFT_NOTHING : NL_LEFT_SIGNS) : NL_LEFT_SOME;
+    if (!warns() || (ran && nl_probe_left(probe, &left, err)))
+        return warns() ? NL_FAIL : NL_OK;
+    const char *remedy = norm->uses & NL_USES_GROUPS && !probe->of_weights ? "norm.groups: fewer of them are larger; 1 is ln"
+                         : probe->of_weights                                ? "give the output more weights"
+                                                                            : "give more numbers: --input takes arrays of any samples, positions and channels";
+    if (left != NL_LEFT_SOME)
+        tell(stderr, "warning: %s%s: %s\n  %s\n", name_of(probe), sets && elements <= 2 ? elements == 1 ? " has sets of one element" : " has sets of two elements" : "",
+             left == NL_LEFT_NOTHING ? "any numbers give this output" : "other numbers of the same signs and order give the same output", remedy);
+    return NL_OK;
+}
+
 static int probe_numbers(struct nl_probe *probe, const struct settings *settings, const struct tensor_options *options)
 {
     struct layout layout;
@@ -376,6 +392,8 @@ static int probe_numbers(struct nl_probe *probe, const struct settings *settings
     print_head(probe, sets, elements);
     if (settings->values)
         print_found(probe);
+    if (warn_of_loss(probe, sets, elements, !settings->shape, &err))
+        return fail("%s", err.text);
     if (settings->out && !settings->shape && write_found(probe, &layout, settings->out, &err))
         return fail("%s", err.text);
     return EXIT_DONE;

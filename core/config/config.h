@@ -260,10 +260,17 @@ char *nl_json_schema(void);
 
 /* ---- experiments ---- */
 
+/* Another plausible meaning of what was written: what was taken, and how to write the other. Lives as long as the process. */
+struct nl_doubt {
+    struct nl_origin at;
+    char *what, *remedy;
+};
+
 /* One axis of a sweep: points x keys. A grid axis has one key; a zip couples several. */
 struct nl_axis {
     int keys;
     const struct nl_key *key[NL_LIST_MAX];
+    const struct nl_doubt *doubt[NL_LIST_MAX]; /* of each key's values; NULL: none */
     int points;
     char ***text; /* text[point][key]: value as text for nl_key_set */
     struct nl_origin origin;

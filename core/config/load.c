@@ -149,7 +149,10 @@ static void read_file(struct nl_loader *loader, const char *path, const struct n
     struct nl_node *root = NULL;
     if (depth > MOST_BASES)
         nl_diagnose(loader->diagnostics, asked_at, NULL, "more than %d base files, one on top of the other", MOST_BASES);
-    else if (!nl_yaml_read(path, asked_at, &root, loader->diagnostics) && root && !root->blank) {
+    else if (nl_yaml_read(path, asked_at, &root, loader->diagnostics) == NL_OK && (!root || root->blank)) {
+        struct nl_origin whole = {.kind = NL_FROM_FILE, .file = nl_keep_text(path)};
+        nl_diagnose(loader->diagnostics, &whole, "{} in it asks for the defaults; 'normlab init' writes a file to begin with", "the file holds no keys");
+    } else if (root) {
         file.set_at = nl_alloc((size_t)nl_key_count, sizeof *file.set_at);
         read_base(loader, path, root, &file);
         nl_each_entry(loader, root, "a configuration", read_top_entry, &file);

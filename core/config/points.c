@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "config/keep.h"
 #include "config/layers.h"
 #include "config/value.h"
 
@@ -18,6 +19,11 @@ void nl_points_release(struct nl_points *points)
     free(points->text);
     free(points->at);
     *points = (struct nl_points){0};
+}
+
+static bool is_real(const struct nl_key *key)
+{
+    return key->type == NL_TYPE_REAL || key->type == NL_TYPE_AUTO_REAL;
 }
 
 static void add(struct nl_points *out, char *text, const struct nl_origin *at)
@@ -45,9 +51,17 @@ static char *canonical(const struct nl_key *key, const char *text, const struct 
  * digits on a log scale, 12 on a linear one (which hides what the sum start + i step has too much). */
 static char *inner_point(const struct nl_key *key, double value, int digits)
 {
-    if (key->type != NL_TYPE_REAL)
+    if (!is_real(key))
         return nl_format("%" PRId64, (int64_t)llround(value));
     return nl_format("%.*g", digits, value);
+}
+
+/* Takes what over. */
+static void add_doubt(struct nl_points *out, const struct nl_origin *at, char *what, const char *remedy)
+{
+    struct nl_doubt *doubt = nl_keep(nl_alloc(1, sizeof *doubt));
+    *doubt = (struct nl_doubt){.at = *at, .what = nl_keep(what), .remedy = nl_keep_text(remedy)};
+    out->doubt = doubt;
 }
 
 static int log_range(const struct nl_key *key, char *const part[4], struct nl_points *out, const struct nl_origin *at,
@@ -73,6 +87,15 @@ static int log_range(const struct nl_key *key, char *const part[4], struct nl_po
     return NL_OK;
 }
 
+/* How to write what from:to:step may be meant to be: its third number may be how many values are wanted. */
+static void add_remedy(char *const part[3], double from, double to, double step, struct nl_error *hint)
+{
+    if (step >= 2 && step == floor(step) && step <= MOST_POINTS && from > 0 && to > 0 && from != to)
+        nl_fail(hint, "%.80s values on the log scale are written %.80s:%.80s:log:%.80s", part[2], part[0], part[1], part[2]);
+    else
+        nl_fail(hint, "write from:to:step, with a step that leads from the first to the second");
+}
+
 static int linear_range(const struct nl_key *key, char *const part[3], int parts, struct nl_points *out, const struct nl_origin *at,
                         struct nl_error *err, struct nl_error *hint)
 {
@@ -83,22 +106,33 @@ static int linear_range(const struct nl_key *key, char *const part[3], int parts
                        parts == 3 ? part[2] : "");
     }
     bool whole = from == floor(from) && to == floor(to) && step == floor(step);
-    if (!whole && (parts == 2 || key->type != NL_TYPE_REAL)) {
+    if (!whole && (parts == 2 || !is_real(key))) {
         nl_fail(hint, "write from:to:step or from:to:log:count");
         return nl_fail(err, "'%s' has a range of %.80s:%.80s, which are not integers", key->name, part[0], part[1]);
     }
     double steps = (to - from) / step;
     if (!(steps >= 0 && fabs(step) > 0)) {
-        nl_fail(hint, "write from:to:step, with a step that leads from the first to the second");
+        add_remedy(part, from, to, step, hint);
         return nl_fail(err, "'%s' has a range that never gets from %.80s to %.80s", key->name, part[0], part[1]);
+    }
+    if (steps > 0 && steps < 1) {
+        add_remedy(part, from, to, step, hint);
+        return nl_fail(err, "'%s' has a range of one value, %.80s: the step %.80s goes beyond %.80s", key->name, part[0], part[2], part[1]);
     }
     if (steps >= MOST_POINTS)
         return nl_fail(err, "'%s' has a range of more than %d points", key->name, MOST_POINTS);
     double slack = 1e-9 * (1 + steps); /* rounding of the division, not a further point */
     int last = (int)floor(steps + slack);
+    bool arrives = fabs(steps - last) <= slack;
     for (int i = 0; i <= last; i++) {
-        bool is_end = i == last && fabs(steps - last) <= slack;
+        bool is_end = i == last && arrives;
         add(out, i == 0 || is_end ? nl_strdup(part[is_end ? 1 : 0]) : inner_point(key, from + i * step, 12), at);
+    }
+    if (!arrives) {
+        struct nl_error remedy;
+        add_remedy(part, from, to, step, &remedy);
+        add_doubt(out, at, nl_format("%s:%s:%s is read as %d values from %s to %s in steps of %s, without %s", part[0], part[1], part[2], out->count, part[0],
+                                     out->text[last], part[2], part[1]), remedy.text);
     }
     return NL_OK;
 }
@@ -131,8 +165,29 @@ static void expand(const struct nl_key *key, const char *item, const struct nl_o
         if (text)
             add(out, text, at);
     }
+    out->doubt = range.doubt ? range.doubt : out->doubt;
     nl_points_release(&range);
     free(copy);
+}
+
+/* "0,1", which may be one number with a decimal comma: 0 is hardly a value beside another integer, and any other pair is taken as two values. False: it was
+ * refused. */
+static bool settle_comma(const struct nl_key *key, const char *text, const struct nl_origin *at, struct nl_points *out, struct nl_diagnostics *diagnostics)
+{
+    char *pointed = is_real(key) ? nl_with_point(text) : NULL;
+    bool is_zero = pointed && text[0] == '0';
+    if (is_zero) {
+        struct nl_error hint;
+        nl_fail(&hint, "the number is written %.80s; values of 0 and an integer are written as a list, in a file", pointed);
+        nl_diagnose(diagnostics, at, hint.text, "'%s' may be the number %.80s or two values", key->name, pointed);
+    } else if (pointed) {
+        char *remedy = nl_format("the number is written %s", pointed);
+        int first = (int)strcspn(text, ",");
+        add_doubt(out, at, nl_format("%s is read as two values, %.*s and %s", text, first, text, text + first + 1), remedy);
+        free(remedy);
+    }
+    free(pointed);
+    return !is_zero;
 }
 
 /* Equal texts in the order of the points. */
@@ -168,6 +223,8 @@ void nl_points_from_text(const struct nl_key *key, const char *text, const struc
             add(out, value, at);
         return;
     }
+    if (!settle_comma(key, text, at, out, diagnostics))
+        return;
     char *copy = nl_strdup(text), *rest = copy, *item;
     bool exact = at->width == (int)strlen(text); /* text stands in the source as it is: items can be pointed at */
     while ((item = strsep(&rest, ","))) {
@@ -187,9 +244,9 @@ static bool tag_fits(const struct nl_key *key, const struct nl_node *node, struc
     double number;
     bool is_int = node->tag && !strcmp(node->tag, "int"), is_number = is_int || (node->tag && !strcmp(node->tag, "float"));
     bool is_text = node->tag && !strcmp(node->tag, "str"), is_truth = node->tag && !strcmp(node->tag, "bool");
-    bool real = key->type == NL_TYPE_REAL || key->type == NL_TYPE_AUTO_REAL, fits = !node->tag;
+    bool fits = !node->tag;
     if (nl_key_is_number(key) || key->type == NL_TYPE_INTS)
-        fits |= (real ? is_number : is_int) || (is_text && !nl_number_read(node->text, &number));
+        fits |= (is_real(key) ? is_number : is_int) || (is_text && !nl_number_read(node->text, &number));
     else
         fits |= key->type == NL_TYPE_BOOL ? is_truth : is_text;
     if (!fits)

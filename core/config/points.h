@@ -10,9 +10,11 @@ struct nl_points {
     int count, capacity;
     char **text;
     struct nl_origin *at;
+    const struct nl_doubt *doubt; /* the last one; NULL: none */
 };
 
-/* From one word, commas and ranges expanded; problems (values that are not legal, twice the same) go to diagnostics. */
+/* From one word, commas and ranges expanded; problems (values that are not legal, twice the same, a range of one value, a decimal comma) go to
+ * diagnostics. */
 void nl_points_from_text(const struct nl_key *key, const char *text, const struct nl_origin *at, struct nl_points *out,
                          struct nl_diagnostics *diagnostics);
 

@@ -73,6 +73,7 @@ static void add_column(struct nl_axis *axis, const struct nl_key *key, struct nl
         make_room(axis, points->count);
     for (int i = 0; i < points->count; i++)
         axis->text[i][axis->keys] = nl_keep(points->text[i]);
+    axis->doubt[axis->keys] = points->doubt;
     axis->key[axis->keys++] = key;
     points->count = 0;
     nl_points_release(points);

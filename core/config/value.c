@@ -27,11 +27,20 @@ bool nl_key_is_number(const struct nl_key *key)
     return key->type == NL_TYPE_INT || key->type == NL_TYPE_AUTO_INT || key->type == NL_TYPE_REAL || key->type == NL_TYPE_AUTO_REAL;
 }
 
-/* The grammar of YAML 1.2's core schema for floats, without .inf and .nan; strtod alone would also take 0x10, nan and blanks. */
+/* "010": digits alone, after a 0. YAML 1.1 reads an octal number, YAML 1.2 a decimal one. */
+static bool may_be_octal(const char *text)
+{
+    text += *text == '-' || *text == '+';
+    return *text == '0' && text[1] && !text[strspn(text, "0123456789")];
+}
+
+/* The grammar of YAML 1.2's core schema for floats, without .inf, .nan and octal look-alikes; strtod alone would also take 0x10, nan and blanks. */
 bool nl_number_read(const char *text, double *out)
 {
     const char *at = text;
     int digits = 0;
+    if (may_be_octal(text))
+        return false;
     at += *at == '-' || *at == '+';
     for (; isdigit((unsigned char)*at); at++)
         digits++;
@@ -52,6 +61,13 @@ bool nl_number_read(const char *text, double *out)
     return !*at;
 }
 
+char *nl_with_point(const char *text)
+{
+    const char *comma = text + strspn(text, "0123456789");
+    bool is_pair = comma > text && *comma == ',' && comma[1] && !comma[1 + strspn(comma + 1, "0123456789")];
+    return is_pair ? nl_format("%.*s.%s", (int)(comma - text), text, comma + 1) : NULL;
+}
+
 bool nl_number_vanishes(const char *text)
 {
     double value;
@@ -61,7 +77,7 @@ bool nl_number_vanishes(const char *text)
 bool nl_integer_read(const char *text, int64_t *out)
 {
     const char *at = text + (*text == '-' || *text == '+');
-    if (!*at || at[strspn(at, "0123456789")])
+    if (!*at || at[strspn(at, "0123456789")] || may_be_octal(text))
         return false;
     *out = strtoll(text, NULL, 10);
     return true;
@@ -96,13 +112,19 @@ static int out_of_range(const struct nl_key *key, const char *text, struct nl_er
 static int wrong_type(const struct nl_key *key, const char *wanted, const char *text, struct nl_error *err, struct nl_error *hint)
 {
     struct nl_text range = {0};
-    if (key->low < key->high) {
+    char *pointed = nl_with_point(text);
+    if (may_be_octal(text)) {
+        nl_fail(hint, "write it without the 0 in front: YAML 1.1 reads an octal number, YAML 1.2 a decimal one");
+    } else if (pointed) {
+        nl_fail(hint, "a decimal point is '.': %s", pointed);
+    } else if (key->low < key->high) {
         add_bound(&range, key, key->low);
         nl_text_add(&range, " to ");
         add_bound(&range, key, key->high);
         nl_fail(hint, "write it in decimal digits, from %s", range.at);
         nl_text_release(&range);
     }
+    free(pointed);
     return nl_fail(err, "'%s' must be %s, not '%.*s'", key->name, wanted, QUOTED, text);
 }
 

@@ -24,9 +24,11 @@ int nl_truth_read(const char *text);
 
 bool nl_key_is_switch(const struct nl_key *key); /* a truth value, or auto */
 
-/* Decimal numbers only: no hexadecimal, infinity, nan, blanks or anything after. One that is too large gives infinity, out of any range. */
+/* Decimal numbers only: no hexadecimal, infinity, nan, blanks or anything after, and no digits after a 0 ("010"), which is octal in YAML 1.1. One that is
+ * too large gives infinity, out of any range. */
 bool nl_number_read(const char *text, double *out);
 bool nl_number_vanishes(const char *text); /* a number that is not 0, and so small that a double makes it 0 */
+char *nl_with_point(const char *text);     /* "0.1" of "0,1", which may be that number or two; new string. NULL: no other text */
 bool nl_integer_read(const char *text, int64_t *out); /* saturates: too many digits are out of any range */
 
 /* Pair `index` of "name=value, name=value", without blanks around; what is longer is cut. False after the last. */

@@ -184,6 +184,12 @@ static struct nl_node *new_node(struct reader *it, enum nl_node_kind kind, const
     return NULL;
 }
 
+/* As YAML's core schema has it. */
+static bool is_null(const char *text)
+{
+    return !*text || !strcmp(text, "~") || !strcmp(text, "null") || !strcmp(text, "Null") || !strcmp(text, "NULL");
+}
+
 static struct nl_node *read_scalar(struct reader *it, const yaml_event_t *event)
 {
     const char *text = (const char *)event->data.scalar.value;
@@ -194,7 +200,7 @@ static struct nl_node *read_scalar(struct reader *it, const yaml_event_t *event)
         return refuse(it, &node->at, NULL, "a value cannot contain the character NUL");
     bool untagged = !node->tag || !strcmp(node->tag, "null");
     node->text = nl_keep(nl_strdup(text));
-    node->blank = untagged && event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE && (!*text || !strcmp(text, "~") || !strcmp(text, "null"));
+    node->blank = untagged && event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE && is_null(text);
     return node;
 }
 

@@ -110,6 +110,12 @@ bool nl_data_owns(const struct nl_config *config, const char *path);
 struct nl_dataset *nl_dataset_open(const struct nl_config *config, struct nl_error *err);
 void nl_dataset_free(struct nl_dataset *dataset);
 
+/* What the user's own arrays and texts may be meant to be otherwise (integers as floats, a test part in another scale, CRLF): warnings, each with its remedy. */
+void nl_own_doubts(const struct nl_dataset *set, const struct nl_config *config, const struct nl_experiment *experiment, struct nl_diagnostics *warnings);
+
+/* Whether the files of a standard set lie nowhere, and data.dir does not say where they should. */
+bool nl_data_is_absent(const struct nl_config *config);
+
 /* What guessing gives that does not look at x: a class at random, the most frequent label of all positions, or the mean of real targets. */
 struct nl_chance {
     double accuracy; /* NaN of real targets */

@@ -106,6 +106,11 @@ static void check_metric(const struct nl_config *config, const struct nl_shape *
                     name, data);
     if (shape->target == NL_TARGET_REAL && experiment->is_sweep && nl_question_of(experiment) == NL_ASK_LR_TOLERANCE)
         nl_complain(diagnostics, experiment, "data.name", "'sweep.question' lr_tolerance judges rates by what guessing a class gives, and '%s' has real targets", data);
+    bool of_test = strncmp(name, "test", 4) == 0 || strstr(name, "gap"), of_val = strncmp(name, "val", 3) == 0;
+    if (experiment->is_sweep && of_test && config->data.test == 0)
+        nl_complain(diagnostics, experiment, "data.test", "'data.test' is 0, and 'plot.metric' %s is measured on the test part: choose val_error, say", name);
+    if (experiment->is_sweep && of_val && config->data.val == 0)
+        nl_complain(diagnostics, experiment, "plot.metric", "'plot.metric' %s is measured on the validation part: give it samples by 'data.val'", name);
     if (of_tokens && shape->target != NL_TARGET_EACH)
         nl_complain(diagnostics, experiment, "plot.metric", "'plot.metric' %s is of data with a label at each position, which '%s' has not", name, data);
 }
@@ -233,6 +238,15 @@ static char *find_folder(const struct nl_config *config, const char *name, struc
     return NULL;
 }
 
+bool nl_data_is_absent(const struct nl_config *config)
+{
+    bool standard = config->data.name != NL_NPY && *facts[config->data.name].files;
+    char *folder = standard && !config->data.dir[0] ? find_folder(config, nl_data_names[config->data.name], NULL) : NULL;
+    bool absent = standard && !config->data.dir[0] && !folder;
+    free(folder);
+    return absent;
+}
+
 bool nl_data_owns(const struct nl_config *config, const char *path)
 {
     const char *files = facts[config->data.name].files, *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
@@ -276,6 +290,11 @@ struct nl_dataset *nl_dataset_open(const struct nl_config *config, struct nl_err
         set = nl_task_make(config, it.train, it.test, err);
     else
         set = open_folder(config, nl_data_names[config->data.name], err);
+    bool is_own = config->data.name == NL_NPY || (config->data.name == NL_TEXT && config->data.file[0]);
+    if (set && is_own && nl_own_judge(set, err)) {
+        nl_dataset_free(set);
+        return NULL;
+    }
     if (set && (set->pixels || set->values) && nl_config_has_images(config))
         nl_arrange(set, config);
     if (set)

@@ -47,7 +47,8 @@ static int check_arch(const struct nl_config *config, const struct nl_shape *sha
         struct nl_text others = {0};
         for (int i = NL_LAYERS + 1; nl_arch_names[i]; i++) /* architectures of sequences come last */
             nl_text_add(&others, "%s%s", others.length ? ", " : "; these take token ids: ", nl_arch_names[i]);
-        nl_fail(err, "'model.arch' %s takes real numbers, and '%s' has token ids%s", arch, data, others.length ? others.at : "");
+        nl_fail(err, "'model.arch' %s takes real numbers, and '%s' has token ids%s%s", arch, data, others.length ? others.at : "",
+                config->data.name == NL_NPY ? "; for features save x.astype('float32')" : "");
         nl_text_release(&others);
         return NL_FAIL;
     }

@@ -48,7 +48,10 @@ enum { NL_GRID_LIMIT = 100000 }; /* points: beyond it is a slip, not a sweep */
  * problems, and the grid must be released all the same. */
 int nl_grid_make(const struct nl_experiment *experiment, struct nl_grid *out, struct nl_diagnostics *diagnostics);
 
-/* Opens the data (each distinct set once, kept in datasets) and names every trial. */
+/* Opens the data of a trial (each distinct set once, kept in datasets) and the weights that it starts from. Where it fails, *key is that at fault. */
+int nl_trial_open(struct nl_trial *trial, struct nl_datasets *datasets, const char **key, struct nl_error *err);
+
+/* Opens what all trials read, and names them. */
 int nl_grid_identify(struct nl_grid *grid, struct nl_datasets *datasets, struct nl_error *err);
 
 /* Names every trial as in a folder of this experiment that was made so: opens no data. NL_FAIL: `made` does not say from what data. */

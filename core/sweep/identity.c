@@ -60,12 +60,23 @@ const struct nl_trial *nl_grid_find(const struct nl_grid *grid, const char *id)
     return found ? *found : NULL;
 }
 
+int nl_trial_open(struct nl_trial *trial, struct nl_datasets *datasets, const char **key, struct nl_error *err)
+{
+    bool is_text = trial->config.data.name == NL_TEXT;
+    *key = is_text && *trial->config.data.file ? "data.file" : !is_text && *trial->config.data.dir ? "data.dir" : "data.name";
+    trial->dataset = nl_datasets_get(datasets, &trial->config, err);
+    if (!trial->dataset)
+        return NL_FAIL;
+    *key = "model.load";
+    return load_weights(trial, datasets, err);
+}
+
 int nl_grid_identify(struct nl_grid *grid, struct nl_datasets *datasets, struct nl_error *err)
 {
+    const char *key;
     for (int i = 0; i < grid->trials; i++) {
         struct nl_trial *trial = &grid->trial[i];
-        trial->dataset = nl_datasets_get(datasets, &trial->config, err);
-        if (!trial->dataset || load_weights(trial, datasets, err))
+        if (nl_trial_open(trial, datasets, &key, err))
             return NL_FAIL;
         name_trial(trial, trial->dataset->checksum, trial->weights ? trial->weights->checksum : NULL, NL_NUMERICS_VERSION);
     }

@@ -544,6 +544,8 @@ static const struct lint {
     {"norm.weights_init", nl_lint_start_is_loaded, "leave out norm.weights_init", false},
     {"norm.weights_init", nl_lint_start_of_one, "train.batch: 2 or more; or norm.weights_init: weights", false},
     {"train.weight_decay", decays_gamma, "train.weight_decay_on: weights spares gamma, beta and biases", false},
+    {"train.lr", nl_lint_learns_nothing, "choose a rate or scale above 0, a share below 1", false},
+    {"train.batch", nl_lint_partial_batch, "lower train.batch", false},
     {"train.optimizer", nl_lint_adam_decay, "train.optimizer: adamw decays all weights by the same factor", false},
     {"train.optimizer", nl_lint_adamw_is_adam, "train.weight_decay: 0.01 is the default of torch.optim.AdamW; or call it adam", false},
     {"train.warmup_epochs", nl_lint_only_warmup, "train longer, or shorten the warm-up", false},
@@ -597,6 +599,22 @@ static void report(const struct nl_experiment *experiment, const struct nl_grid 
     free(label);
 }
 
+/* Of data that are open: each set once. */
+static void doubt_data(const struct nl_experiment *experiment, const struct nl_grid *grid, struct nl_diagnostics *warnings)
+{
+    const struct nl_dataset **seen = nl_alloc((size_t)grid->trials, sizeof *seen);
+    int sets = 0;
+    for (int i = 0, s; i < grid->trials; i++) {
+        for (s = 0; s < sets && seen[s] != grid->trial[i].dataset; s++)
+            ;
+        if (s < sets || !grid->trial[i].dataset)
+            continue;
+        seen[sets++] = grid->trial[i].dataset;
+        nl_own_doubts(grid->trial[i].dataset, &grid->trial[i].config, experiment, warnings);
+    }
+    free(seen);
+}
+
 void nl_lint_grid(const struct nl_experiment *experiment, const struct nl_grid *grid, struct nl_diagnostics *warnings)
 {
     struct caught caught[TRAPS] = {0};
@@ -617,5 +635,7 @@ void nl_lint_grid(const struct nl_experiment *experiment, const struct nl_grid *
         nl_text_release(&caught[t].what);
         nl_text_release(&caught[t].place);
     }
+    doubt_data(experiment, grid, warnings);
+    nl_lint_doubts(experiment, warnings);
     nl_lint_idle_keys(experiment, grid, warnings);
 }

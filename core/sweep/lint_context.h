@@ -39,6 +39,9 @@ static inline const struct nl_weight_norm *nl_weight_norm_of(const struct nl_gra
 bool nl_lint_sets_all(const struct nl_experiment *experiment);
 void nl_lint_idle_keys(const struct nl_experiment *experiment, const struct nl_grid *grid, struct nl_diagnostics *warnings);
 
+/* lint_idle.c: of values that may be meant otherwise (struct nl_doubt), likewise. */
+void nl_lint_doubts(const struct nl_experiment *experiment, struct nl_diagnostics *warnings);
+
 /* lint_residual.c: of residual networks without normalizers */
 bool nl_lint_dead_gamma(const struct lint_context *s, struct nl_text *what);
 bool nl_lint_free_nf(const struct lint_context *s, struct nl_text *what);
@@ -50,6 +53,8 @@ bool nl_lint_seen_label(const struct lint_context *s, struct nl_text *what);
 bool nl_lint_gated_squash(const struct lint_context *s, struct nl_text *what);
 
 /* lint_training.c: of optimizers and schedules */
+bool nl_lint_learns_nothing(const struct lint_context *s, struct nl_text *what);
+bool nl_lint_partial_batch(const struct lint_context *s, struct nl_text *what);
 bool nl_lint_adam_decay(const struct lint_context *s, struct nl_text *what);
 bool nl_lint_adamw_is_adam(const struct lint_context *s, struct nl_text *what);
 bool nl_lint_only_warmup(const struct lint_context *s, struct nl_text *what);

@@ -1,4 +1,5 @@
-/* Keys that somebody set and that no trial reads: model.heads of a perceptron, say. */
+/* What was written, and not what it may be meant to be: keys that somebody set and that no trial reads (model.heads of a perceptron, say), and values with
+ * another plausible meaning. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -39,6 +40,21 @@ static bool is_read_somewhere(const struct nl_key *key, const struct nl_grid *gr
         if (nl_key_is_read(key, &grid->trial[i].config))
             return true;
     return nl_section_is_aside(key->section) || !strcmp(key->section, "device");
+}
+
+static void say_doubts(const struct nl_axis *axis, struct nl_diagnostics *warnings)
+{
+    for (int k = 0; k < axis->keys; k++)
+        if (axis->doubt[k])
+            nl_diagnose(warnings, &axis->doubt[k]->at, axis->doubt[k]->remedy, "warning: %s", axis->doubt[k]->what);
+}
+
+void nl_lint_doubts(const struct nl_experiment *experiment, struct nl_diagnostics *warnings)
+{
+    for (int a = 0; a < experiment->axes; a++)
+        say_doubts(&experiment->axis[a], warnings);
+    for (int t = 0; t < experiment->rounds.tunes; t++)
+        say_doubts(&experiment->rounds.tune[t], warnings);
 }
 
 void nl_lint_idle_keys(const struct nl_experiment *experiment, const struct nl_grid *grid, struct nl_diagnostics *warnings)

@@ -1,4 +1,6 @@
 /* Traps of optimizers and schedules. */
+#include <string.h>
+
 #include "sweep/lint_context.h"
 
 bool nl_lint_adam_decay(const struct lint_context *s, struct nl_text *what)
@@ -14,6 +16,35 @@ bool nl_lint_adamw_is_adam(const struct lint_context *s, struct nl_text *what)
     if (s->config->train.optimizer != NL_ADAMW || s->config->train.weight_decay > 0)
         return false;
     nl_text_add(what, "adamw without weight decay is adam: train.weight_decay is 0");
+    return true;
+}
+
+bool nl_lint_learns_nothing(const struct lint_context *s, struct nl_text *what)
+{
+    const struct nl_config *config = s->config;
+    const struct {
+        const char *key, *why;
+        bool is;
+    } cases[] = {
+        {"train.lr", "with a learning rate of 0 the weights stay as they begin", !(config->train.lr > 0)},
+        {"train.label_noise", "with all labels replaced by random ones nothing is left to learn", config->train.label_noise >= 1},
+        {"train.label_smoothing", "with labels spread evenly over all classes nothing is left to learn", config->train.label_smoothing >= 1},
+        {"model.init_scale", "with initial weights of 0 all units of a layer stay alike", !(config->model.init_scale > 0)},
+        {"model.init_std", "with initial weights of 0 all units of a layer stay alike", config->model.init == NL_NORMAL && !(config->model.init_std > 0)},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases && !what->at; i++)
+        if (cases[i].is && (strncmp(cases[i].key, "model.", 6) != 0 || !*config->model.load)) {
+            nl_text_add(s->place, "%s", cases[i].key);
+            nl_text_add(what, "%s", cases[i].why);
+        }
+    return what->at != NULL;
+}
+
+bool nl_lint_partial_batch(const struct lint_context *s, struct nl_text *what)
+{
+    if (s->config->train.drop_last || s->config->train.batch <= s->counts.train)
+        return false;
+    nl_text_add(what, "a batch of %lld does not fit the %d training samples: each update takes these", (long long)s->config->train.batch, s->counts.train);
     return true;
 }
 

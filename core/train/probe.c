@@ -1,5 +1,6 @@
 #include "train/probe.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -425,4 +426,49 @@ void nl_probe_release(struct nl_probe *probe)
         free(probe->tensor[i].begun);
         probe->tensor[i].found = probe->tensor[i].begun = NULL;
     }
+}
+
+/* Whether the layer gives the same y, as far as eps lets it, for x with each number changed by up to a hundredth, or turned around. */
+static int gives_same(const struct nl_probe *probe, bool turned, bool *same, struct nl_error *err)
+{
+    const double golden = 0.6180339887498949; /* shares of a hundredth that are all different */
+    size_t elements = elements_of(probe);
+    double *x = nl_alloc(elements, sizeof *x), largest = 0, apart = 0;
+    struct nl_probe other = *probe;
+    for (size_t i = 0; i < elements; i++)
+        x[i] = (turned ? -probe->x[i] : probe->x[i]) * (1 + 0.01 * fmod(golden * (double)(i + 1), 1.0));
+    other.x = x;
+    other.dy = NULL;
+    other.y = other.xhat = other.dx = other.mean = other.var = NULL;
+    for (int i = 0; i < other.tensors; i++)
+        other.tensor[i].begun = other.tensor[i].found = NULL;
+    int status = nl_probe_run(&other, err);
+    for (size_t i = 0; i < elements && status == NL_OK; i++) {
+        largest = fmax(largest, fabs(probe->y[i]));
+        apart = fmax(apart, fabs(other.y[i] - probe->y[i]));
+    }
+    *same = apart <= 1e-4 * largest;
+    nl_probe_release(&other);
+    free(x);
+    return status;
+}
+
+int nl_probe_left(const struct nl_probe *probe, enum nl_probe_left *left, struct nl_error *err)
+{
+    bool same = true, any = false;
+    for (size_t i = 0; i < elements_of(probe); i++)
+        any |= probe->x[i] < 0 || probe->x[i] > 0;
+    *left = NL_LEFT_SOME;
+    if (!any)
+        return NL_OK;
+    if (gives_same(probe, false, &same, err))
+        return NL_FAIL;
+    if (!same)
+        return NL_OK;
+    *left = NL_LEFT_SIGNS;
+    if (gives_same(probe, true, &same, err))
+        return NL_FAIL;
+    if (same)
+        *left = NL_LEFT_NOTHING;
+    return NL_OK;
 }

@@ -51,6 +51,14 @@ struct nl_probe_tensor *nl_probe_find(struct nl_probe *probe, const char *name);
 
 /* Declares the tensors unless they are. NL_FAIL: as nl_probe_declare, or the device cannot be used, or failed: what was found is void. */
 int nl_probe_run(struct nl_probe *probe, struct nl_error *err);
+
+/* How much of x is in y, of a probe that has run: found by running it again with other numbers. */
+enum nl_probe_left {
+    NL_LEFT_SOME,
+    NL_LEFT_SIGNS,  /* other numbers of the same signs and order give the same y: sets of one that divide, sets of two */
+    NL_LEFT_NOTHING /* any numbers do: sets of one that subtract */
+};
+int nl_probe_left(const struct nl_probe *probe, enum nl_probe_left *left, struct nl_error *err);
 void nl_probe_release(struct nl_probe *probe); /* what was found; after a failure as well. What was given stays */
 
 #endif
