@@ -354,19 +354,25 @@ static bool keeps_input(const struct nl_probe *probe, const struct layout *layou
     return apart;
 }
 
-/* Warns of an output that other numbers give, too. */
+/* Warns of sets that are too small, by what is left of the numbers in the output. */
 static int warn_of_loss(const struct nl_probe *probe, int sets, int elements, bool ran, struct nl_error *err)
 {
-    const struct nl_norm *norm = nl_norms[probe->config->norm.kind];
-    enum nl_probe_left left = sets && elements == 1 && !probe->of_weights ? (norm->centers ? NL_LEFT_NOTHING : NL_LEFT_SIGNS) : NL_LEFT_SOME;
-    if (!warns() || (ran && nl_probe_left(probe, &left, err)))
-        return warns() ? NL_FAIL : NL_OK;
-    const char *remedy = norm->uses & NL_USES_GROUPS && !probe->of_weights ? "norm.groups: fewer of them are larger; 1 is ln"
-                         : probe->of_weights                                ? "give the output more weights"
-                                                                            : "give more numbers: --input takes arrays of any samples, positions and channels";
-    if (left != NL_LEFT_SOME)
-        tell(stderr, "warning: %s%s: %s\n  %s\n", name_of(probe), sets && elements <= 2 ? elements == 1 ? " has sets of one element" : " has sets of two elements" : "",
-             left == NL_LEFT_NOTHING ? "any numbers give this output" : "other numbers of the same signs and order give the same output", remedy);
+    static const char *const found[] = {[NL_LEFT_SIGNS] = ": other numbers of the same signs and order give the same output",
+                                        [NL_LEFT_NOTHING] = ": any numbers give this output"};
+    unsigned uses = probe->of_weights ? 0 : nl_norm_of(probe->config)->uses;
+    bool small = sets && elements <= 2;
+    enum nl_probe_left left = NL_LEFT_SOME;
+    if (!warns() || uses & NL_USES_ALPHA) /* a function of each element has no sets */
+        return NL_OK;
+    if (ran && nl_probe_left(probe, &left, err))
+        return NL_FAIL;
+    if (left == NL_LEFT_SOME && (ran || !small || elements > 1))
+        return NL_OK;
+    const char *remedy = probe->of_weights       ? "give the output more weights"
+                         : uses & NL_USES_GROUPS ? "choose fewer norm.groups: 1 is ln"
+                                                 : "give more numbers: --input takes arrays of any samples, positions and channels";
+    tell(stderr, "warning: %s%s%s\n  %s\n", name_of(probe), !small ? "" : elements == 1 ? " has sets of one element" : " has sets of two elements",
+         ran ? found[left] : "", remedy);
     return NL_OK;
 }
 

@@ -12,6 +12,7 @@
 #include "config/keep.h"
 #include "config/nearest.h"
 #include "config/published.h"
+#include "config/value.h"
 #include "norm/norm.h"
 #include "scratch.h"
 #include "suite.h"
@@ -183,7 +184,7 @@ START_TEST(one_value_has_one_text)
     expect_text("train.lr", "1e-3", "0.001");
     expect_text("train.lr", "-0.0", "0");
     expect_text("train.lr", "0.1234567890123456", "0.1234567890123456");
-    expect_text("train.batch", "+032", "32");
+    expect_text("train.batch", "+32", "32");
     expect_text("data.train", "auto", "auto");
     expect_text("train.nesterov", "yes", "true");
     expect_text("train.nesterov", "Off", "false");
@@ -206,13 +207,14 @@ START_TEST(wrong_values_say_what_is_legal)
     refuse("train.lr", "fast", "'train.lr' must be a number, not 'fast'; write it in decimal digits, from 0 to 1e+06");
     refuse("train.lr", "-1", "'train.lr' must be from 0 to 1e+06, not -1");
     refuse("train.lr", "1e999", "'train.lr' must be from 0 to 1e+06, not 1e999");
-    static const char *const no_numbers[] = {"", ".", "e3", "1e", "1.5.", "0x10", ".inf", "inf", ".nan", "nan", " 1", "1 ", "1,5", "1_000",
+    static const char *const no_numbers[] = {"", ".", "e3", "1e", "1.5.", "0x10", ".inf", "inf", ".nan", "nan", " 1", "1 ", "1,5,", "1_000",
                                              "--1", "1e3x", "~"};
     for (size_t i = 0; i < sizeof no_numbers / sizeof *no_numbers; i++) {
         char *message = nl_format("'train.lr' must be a number, not '%s'; write it in decimal digits, from 0 to 1e+06", no_numbers[i]);
         refuse("train.lr", no_numbers[i], message);
         free(message);
     }
+    refuse("train.lr", "1,5", "'train.lr' must be a number, not '1,5'; a decimal point is '.': 1.5");
     refuse("train.epochs", "2.5", "'train.epochs' must be an integer, not '2.5'; write it in decimal digits, from 1 to 1000000");
     refuse("train.epochs", "1e2", "'train.epochs' must be an integer, not '1e2'; write it in decimal digits, from 1 to 1000000");
     refuse("train.epochs", "auto", "'train.epochs' must be an integer, not 'auto'; write it in decimal digits, from 1 to 1000000");
@@ -228,6 +230,32 @@ START_TEST(wrong_values_say_what_is_legal)
     refuse("model.pool", "1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17", "'model.pool' has more than 16 values");
     refuse("model.pool", "[1, 0]", "'model.pool' must be from 1 to 200, not 0");
     refuse("plot.title", "a\nb", "'plot.title' must be one line of text in UTF-8, without control characters");
+}
+END_TEST
+
+/* YAML 1.1 reads 010 as 8 and YAML 1.2 as 10: no key with numbers takes either. */
+START_TEST(octal_look_alikes_are_no_numbers)
+{
+    static const char *const texts[] = {"010", "00", "007", "-010", "+08", "0000000001"};
+    const char *remedy = "write it without the 0 in front: YAML 1.1 reads an octal number, YAML 1.2 a decimal one";
+    int keys = 0;
+    for (int k = 0; k < nl_key_count; k++)
+        for (size_t t = 0; t < sizeof texts / sizeof *texts; t++) {
+            const struct nl_key *key = &nl_keys[k];
+            struct nl_config config;
+            struct nl_error err = {{0}};
+            if (!nl_key_is_number(key) && key->type != NL_TYPE_INTS)
+                continue;
+            nl_config_defaults(&config);
+            ck_assert_msg(nl_key_set(key, &config, texts[t], &err) == NL_FAIL, "%s=%s", key->name, texts[t]);
+            ck_assert_msg(strstr(err.text, remedy) != NULL, "%s=%s: %s", key->name, texts[t], err.text);
+            keys++;
+        }
+    ck_assert_int_gt(keys, 300);
+    expect_text("train.lr", "0.010", "0.01");
+    expect_text("train.lr", "00.5", "0.5");
+    expect_text("train.lr", "0", "0");
+    expect_text("train.seed", "0", "0");
 }
 END_TEST
 
@@ -630,6 +658,7 @@ int main(void)
     tcase_add_test(tests, every_choice_reads_back_and_no_other);
     tcase_add_test(tests, one_value_has_one_text);
     tcase_add_test(tests, wrong_values_say_what_is_legal);
+    tcase_add_test(tests, octal_look_alikes_are_no_numbers);
     tcase_add_test(tests, nearest_key_is_found);
     tcase_add_test(tests, keys_apply_where_they_matter);
     tcase_add_test(tests, identity_is_what_is_computed);

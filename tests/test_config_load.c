@@ -42,7 +42,7 @@ static char *load(const char *text, const char *overrides, struct nl_experiment 
     char *copy = nl_strdup(overrides), *rest = copy, *word;
     while ((word = strsep(&rest, " ")) && *word)
         words[count++] = word;
-    write_file("a.yaml", text);
+    write_file("a.yaml", *text ? text : "{}\n");
     int result = nl_experiment_load("a.yaml", words, count, out, &diagnostics);
     ck_assert_int_eq(result, diagnostics.count ? NL_FAIL : NL_OK);
     char *said = nl_diagnostics_text(&diagnostics);
@@ -310,6 +310,28 @@ static const struct {
      "  write from:to:step, with a step that leads from the first to the second\n"},
     {"", "data.channels=666:668", /* of a range, the first wrong value alone */
      "command line: 'data.channels' must be from 1 to 16, not 666\n      | data.channels=666:668\n      |               ^~~~~~~\n"},
+    {"", "train.lr=1e-3:1:7",
+     "command line: 'train.lr' has a range of one value, 1e-3: the step 7 goes beyond 1\n      | train.lr=1e-3:1:7\n      |          ^~~~~~~~\n"
+     "  7 values on the log scale are written 1e-3:1:log:7\n"},
+    {"", "train.lr=1:0.1:5",
+     "command line: 'train.lr' has a range that never gets from 1 to 0.1\n      | train.lr=1:0.1:5\n      |          ^~~~~~~\n"
+     "  5 values on the log scale are written 1:0.1:log:5\n"},
+    {"", "train.lr=0,1",
+     "command line: 'train.lr' may be the number 0.1 or two values\n      | train.lr=0,1\n      |          ^~~\n"
+     "  the number is written 0.1; values of 0 and an integer are written as a list, in a file\n"},
+    {"", "train.momentum=0,9",
+     "command line: 'train.momentum' may be the number 0.9 or two values\n      | train.momentum=0,9\n      |                ^~~\n"
+     "  the number is written 0.9; values of 0 and an integer are written as a list, in a file\n"},
+    {"sweep: {grid: {norm.momentum: '0,01'}}\n", "",
+     "a.yaml:1:31: 'norm.momentum' may be the number 0.01 or two values\n    1 | sweep: {grid: {norm.momentum: '0,01'}}\n"
+     "      |                               ^~~~~~\n  the number is written 0.01; values of 0 and an integer are written as a list, in a file\n"},
+    {"train: {batch: 010}\n", "",
+     "a.yaml:1:16: 'train.batch' must be an integer, not '010'\n    1 | train: {batch: 010}\n      |                ^~~\n"
+     "  write it without the 0 in front: YAML 1.1 reads an octal number, YAML 1.2 a decimal one\n"},
+    {"data: {dir: NULL, name: Null}\n", "",
+     "a.yaml:1:13: 'data.dir' has no value\n    1 | data: {dir: NULL, name: Null}\n      |             ^~~~\n  write '' for an empty text\n"
+     "a.yaml:1:25: 'data.name' has no value\n    1 | data: {dir: NULL, name: Null}\n      |                         ^~~~\n"
+     "  leave the key out for its default, digits\n"},
     {"", "train.batch=1:100000", "command line: 'train.batch' has a range of more than 10000 points\n"
      "      | train.batch=1:100000\n      |             ^~~~~~~~\n"},
     {"sweep: {zip: {train.lr: [1, 2], train.batch: [2, 4]}}\n", "train.lr=3",
@@ -426,10 +448,30 @@ START_TEST(a_file_replaces_what_it_gives_itself)
 }
 END_TEST
 
-START_TEST(empty_files_are_defaults)
+/* An empty file may be what is left of one, and a base that is empty gives another network without a word. */
+START_TEST(a_file_without_keys_is_refused)
 {
-    static const char *const texts[] = {"", "\n# nothing\n", "---\n", "train:\nnorm: {}\n", "made: {by: [normlab], x: {y: 1}}\n", "{}\n",
-                                        "\xef\xbb\xbftrain:\n"};
+    static const char *const texts[] = {"", "\n", "\n# nothing\n", "---\n", "--- # nothing\n...\n", "~\n", "null\n", "\xef\xbb\xbf", "\r\n\r\n"};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        for (int base = 0; base < 2; base++) {
+            struct nl_experiment experiment;
+            struct nl_diagnostics diagnostics = {0};
+            write_file(base ? "b.yaml" : "a.yaml", texts[i]);
+            if (base)
+                write_file("a.yaml", "base: b.yaml\n");
+            ck_assert_int_eq(nl_experiment_load("a.yaml", NULL, 0, &experiment, &diagnostics), NL_FAIL);
+            char *said = nl_diagnostics_text(&diagnostics);
+            ck_assert_str_eq(said, base ? "b.yaml: the file holds no keys\n  {} in it asks for the defaults; 'normlab init' writes a file to begin with\n"
+                                        : "a.yaml: the file holds no keys\n  {} in it asks for the defaults; 'normlab init' writes a file to begin with\n");
+            free(said);
+            nl_diagnostics_release(&diagnostics);
+        }
+}
+END_TEST
+
+START_TEST(files_that_set_nothing_are_defaults)
+{
+    static const char *const texts[] = {"train:\nnorm: {}\n", "made: {by: [normlab], x: {y: 1}}\n", "{}\n", "\xef\xbb\xbftrain:\n"};
     struct nl_config defaults;
     nl_config_defaults(&defaults);
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
@@ -470,6 +512,8 @@ START_TEST(ranges)
         {"model.dropout=0:0.9:0.25", "model.dropout=0 0.25 0.5 0.75; "},
         {"train.lr=0:1:0.1", "train.lr=0 0.1 0.2 0.3 0.4 0.5 0.6 0.7 0.8 0.9 1; "},
         {"norm.stat_batch=auto,2:3", "norm.stat_batch=auto 2 3; "},
+        {"norm.last_gamma=0.1:10:log:5", "norm.last_gamma=0.1 0.316228 1 3.16228 10; "}, /* 'auto' is legal, too, and makes no integers of these */
+        {"norm.last_gamma=0:1:0.25", "norm.last_gamma=0 0.25 0.5 0.75 1; "},
         {"norm.kind=bn,gn", "norm.kind=bn gn; "},
         {"train.nesterov=off,on", "train.nesterov=false true; "},
     };
@@ -484,6 +528,55 @@ START_TEST(ranges)
         expect_axes(&experiment, rows[i].axes);
         free(file);
     }
+}
+END_TEST
+
+/* Values with another plausible meaning: which was taken stands with the axis, from the command line, a grid, a zip and a tuning round; and goes with it. */
+START_TEST(values_that_may_be_meant_otherwise)
+{
+    static const struct {
+        const char *key, *values, *what, *remedy; /* what NULL: there is one meaning */
+    } rows[] = {
+        {"train.batch", "2:64:7", "2:64:7 is read as 9 values from 2 to 58 in steps of 7, without 64", "7 values on the log scale are written 2:64:log:7"},
+        {"train.lr", "0:1:0.3", "0:1:0.3 is read as 4 values from 0 to 0.9 in steps of 0.3, without 1",
+         "write from:to:step, with a step that leads from the first to the second"},
+        {"train.batch", "4,8:65:7", "8:65:7 is read as 9 values from 8 to 64 in steps of 7, without 65", "7 values on the log scale are written 8:65:log:7"},
+        {"train.batch", "8:64:7", NULL, NULL}, /* it arrives */
+        {"train.batch", "9:2:-3", "9:2:-3 is read as 3 values from 9 to 3 in steps of -3, without 2",
+         "write from:to:step, with a step that leads from the first to the second"},
+        {"train.lr", "1,5", "1,5 is read as two values, 1 and 5", "the number is written 1.5"},
+        {"norm.last_gamma", "1,50", "1,50 is read as two values, 1 and 50", "the number is written 1.50"},
+        {"train.batch", "64,128", NULL, NULL},
+        {"train.lr", "0.1,5", NULL, NULL},
+        {"train.lr", "1,2,5", NULL, NULL},
+        {"train.lr", "1e-3:1:log:7", NULL, NULL},
+        {"train.lr", "0.1:0.5:0.1", NULL, NULL},
+        {"train.batch", "1:9:2", NULL, NULL},
+    };
+    static const struct {
+        const char *before, *after;
+    } forms[] = {{"sweep: {grid: {", "}}\n"}, {"sweep: {zip: {", "}}\n"}, {"sweep: {tune: {", "}}\ndata: {val: 100}\n"}};
+    enum { FORMS = sizeof forms / sizeof *forms };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char *override = nl_format("%s=%s", rows[i].key, rows[i].values);
+        for (int form = 0; form <= FORMS; form++) {
+            bool in_file = form < FORMS;
+            char *file = in_file ? nl_format("%s%s: '%s'%s", forms[form].before, rows[i].key, rows[i].values, forms[form].after) : nl_strdup("{}\n");
+            struct nl_experiment experiment = load_good(file, in_file ? "" : override);
+            const struct nl_axis *axis = experiment.axes ? experiment.axis : experiment.rounds.tune;
+            const struct nl_doubt *doubt = axis->doubt[0];
+            ck_assert_msg(!doubt == !rows[i].what, "%s%s", file, override);
+            if (doubt) {
+                ck_assert_str_eq(doubt->what, rows[i].what);
+                ck_assert_str_eq(doubt->remedy, rows[i].remedy);
+                ck_assert_int_eq(doubt->at.line, 1);
+            }
+            free(file);
+        }
+        free(override);
+    }
+    struct nl_experiment experiment = load_good("sweep: {grid: {train.batch: '2:64:7'}}\n", "train.batch=2,4");
+    ck_assert_ptr_null(experiment.axis[0].doubt[0]);
 }
 END_TEST
 
@@ -569,9 +662,11 @@ int main(void)
     tcase_add_test(tests, long_lines_are_cut_around_the_place);
     tcase_add_test(tests, a_sweep_on_a_base);
     tcase_add_test(tests, a_file_replaces_what_it_gives_itself);
-    tcase_add_test(tests, empty_files_are_defaults);
+    tcase_add_test(tests, a_file_without_keys_is_refused);
+    tcase_add_test(tests, files_that_set_nothing_are_defaults);
     tcase_add_test(tests, aliases_and_quotes_are_plain_values);
     tcase_add_test(tests, ranges);
+    tcase_add_test(tests, values_that_may_be_meant_otherwise);
     tcase_add_test(tests, overrides_make_replace_and_remove_axes);
     tcase_add_test(tests, text_reads_back);
     suite_add_tcase(suite, tests);

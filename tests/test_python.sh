@@ -11,7 +11,7 @@ trap 'rm -rf "$folder"' EXIT
 cd "$folder"
 
 count=0
-echo '# all defaults' >defaults.yaml
+echo '{}' >defaults.yaml
 save() { # [FILE] KEY=VALUE...
     local file=defaults.yaml
     [[ $1 != *.yaml ]] || { file=$1; shift; }

@@ -219,6 +219,7 @@ static void tell_of_targets(const struct telling *t)
 
 static void tell_of_classes(const struct telling *t)
 {
+    enum { FEW = 10 }; /* labels of positions: a text may end with the one line feed that it has */
     const struct nl_dataset *set = t->set;
     struct classes classes = count_classes(set);
     struct nl_text unseen = {0}, untested = {0}, empty = {0};
@@ -227,10 +228,10 @@ static void tell_of_classes(const struct telling *t)
     bool any_unseen = list_classes(&classes, is_of_test_alone, &unseen, &labels) > 0;
     if (any_unseen && of_samples)
         tell(t, "data.test_labels", "give both parts samples of all classes",
-             nl_format("%lld of the %lld test samples are of classes that the training part lacks: %s", (long long)labels, (long long)tested, unseen.at));
-    else if (any_unseen && 100 * labels >= tested)
+             nl_format("test samples of classes that the training part lacks: %lld of %lld (%s)", (long long)labels, (long long)tested, unseen.at));
+    else if (any_unseen && labels >= FEW && 100 * labels >= tested)
         tell(t, "data.test_labels", "let both parts be of one kind",
-             nl_format("%lld of the %lld labels of the test part do not occur in the training part: it cannot teach them", (long long)labels, (long long)tested));
+             nl_format("labels of the test part that do not occur in the training part: %lld of %lld", (long long)labels, (long long)tested));
     if (of_samples && tested > 0 && list_classes(&classes, is_of_training_alone, &untested, &labels))
         tell(t, "data.test_labels", "give both parts samples of all classes",
              nl_format("the test part has no sample of %s: its error says nothing of what the training part has %lld samples of", untested.at, (long long)labels));
@@ -350,10 +351,10 @@ static void tell_of_twins(const struct telling *t)
     }
     if (pool && 100 * twins >= all && twins)
         tell(t, "data.train_images", "leave out what comes again, or give test files",
-             nl_format("%d of %d samples come again, and a test part is taken of them: its error is not that of new samples", twins, all));
+             nl_format("samples that come again: %d of %d, and a test part is taken of them: its error is not that of new samples", twins, all));
     else if (100 * twins >= all && twins)
         tell(t, "data.test_images", "leave them out of one part",
-             nl_format("%d of the %d test samples are in the training part, too: their error is not that of new samples", twins, all));
+             nl_format("test samples that are in the training part, too: %d of %d; their error is not that of new samples", twins, all));
     free(sorted);
 }
 

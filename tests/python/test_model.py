@@ -101,9 +101,10 @@ def run(*words):
 
 def saved(folder, words, kind):
     """A network trained so, what its data are to it, and the program's own loss on the test part."""
+    folder.mkdir(exist_ok=True)
     path, file = folder / "model.safetensors", [word for word in words if word.endswith(".yaml")]
     own = [word for word in words if word not in file]
-    (folder / "defaults.yaml").write_text("# all defaults\n")
+    (folder / "defaults.yaml").write_text("{}\n")
     run("run", *(file or [folder / "defaults.yaml"]), *SMALL, *own, f"device.kind={kind}", "norm.eval=running", "--out", folder / "run", "--save-final", path, "-q")
     config = normlab.model(path).config
     of_data = [f"{key}={value}" for key, value in config.items() if key.startswith("data.") and key != "data.name" and not key.startswith("data_")]
@@ -174,6 +175,51 @@ def test_running_statistics_move_as_batch_norms(tmp_path):
     torch.testing.assert_close(hidden["y"].flatten(1), norm(hidden["x"].flatten(1)), rtol=1e-12, atol=1e-12)
     torch.testing.assert_close(network.norm1.running_var, norm.running_var, rtol=1e-12, atol=0)
     assert network.norm1.num_batches_tracked == norm.num_batches_tracked
+
+
+IMAGES = [*CNN, "data.name=synth", "data.size=8"]  # 8 x 8 x 3
+REFUSED = {
+    "channels first": (IMAGES, lambda x: x.permute(0, 3, 1, 2), ValueError, r"takes \(N, 8, 8, 3\); channels come last: x.permute\(0, 2, 3, 1\)"),
+    "half images": (IMAGES, lambda x: x[:, :4], ValueError, "takes"),
+    "four halves of two": (IMAGES, lambda x: x[:4].reshape(8, 4, 8, 3), ValueError, "takes"),
+    "flat": (IMAGES, lambda x: x.flatten(1), ValueError, "takes"),
+    "one sample": (IMAGES, lambda x: x[0], ValueError, "takes"),
+    "one row more": (IMAGES, lambda x: torch.cat([x, x[:, :1]], 1), ValueError, "takes"),
+    "a number": (IMAGES, lambda x: x.flatten()[0], ValueError, "takes"),
+    "bytes": (IMAGES, lambda x: (x * 9).to(torch.uint8), TypeError, "real numbers"),
+    "a shorter sequence": (LSTM, lambda x: x[:, :4], ValueError, "takes"),
+    "ids of half a window": (GPT, lambda x: x[:, :6], ValueError, r"shape \(N, 12\)"),
+    "ids of two windows": (GPT, lambda x: torch.cat([x, x], 1), ValueError, r"shape \(N, 12\)"),
+    "ids as floats": (GPT, lambda x: x.float(), TypeError, "token ids"),
+    "unknown ids": (GPT, lambda x: x + 1000, ValueError, "this network knows 0 to 64"),
+    "negative ids": (GPT, lambda x: x - 1000, ValueError, "this network knows 0 to 64"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_another_shape_is_refused(name, tmp_path):
+    words, change, kind, said = REFUSED[name]
+    path, arrays, _ = saved(tmp_path, words, "cpu")
+    with pytest.raises(kind, match=said):
+        normlab.model(path)(change(arrays["x"]))
+
+
+def test_lengths_that_do_not_fit_are_refused(tmp_path):
+    path, arrays, _ = saved(tmp_path, CASES["lstm-lengths"], "cpu")
+    network, x, lengths = normlab.model(path), arrays["x"], arrays["lengths"]
+    for wrong in (None, lengths[:-1], lengths[:, None], lengths * 0, lengths + 1000, lengths.float()):
+        with pytest.raises((TypeError, ValueError)):
+            network(x, wrong)
+    path, arrays, _ = saved(tmp_path / "of_one", CASES["mlp-bn"], "cpu")
+    with pytest.raises(TypeError, match="of one length"):
+        normlab.model(path)(arrays["x"], lengths)
+
+
+def test_dimensions_of_one_may_be_left_out(tmp_path):
+    path, arrays, _ = saved(tmp_path, MLP, "cpu")  # digits: 8 x 8 x 1
+    network, x = normlab.model(path), arrays["x"]
+    torch.testing.assert_close(network(x[..., 0]), network(x), rtol=0, atol=0)
+    assert network(x[:0]).shape == (0, 10)
 
 
 def test_what_it_cannot_do_it_refuses_by_name(tmp_path):

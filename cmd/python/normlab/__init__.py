@@ -22,6 +22,7 @@ def model(path: str | os.PathLike[str]) -> Network:
 
     Tensors have the names and shapes of the file. forward(x), of sequences of different lengths forward(x, lengths), takes what `normlab data export`
     writes: samples of (height, width, channels), standardized, or token ids; it returns (samples, classes), or (samples, positions, classes).
+    Another shape, type or length is a ValueError or a TypeError that says what is taken.
     FileNotFoundError, ValueError: the file is not there, or no network of normlab. NotImplementedError: a layer that is not known here, by its name.
     """
     from . import network  # which imports torch

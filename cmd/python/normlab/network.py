@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from typing import Any, Dict, Optional
+from typing import Any, Dict, List, Optional
 
 import safetensors
 import torch
@@ -100,16 +100,50 @@ class Network(nn.Module):
         for value in taken & seen[0].keys():
             values[value] = torch.stack([seen[time][value] for time in range(loop["times"])], 1)
 
+    def _ids(self, x: Tensor, positions: int, value: int) -> Tensor:
+        """Token ids, (N, S)."""
+        if x.dim() != 2 or x.shape[1] != positions:
+            raise ValueError(f"x has shape {tuple(x.shape)}, and this network takes token ids of shape (N, {positions})")
+        if x.is_floating_point() or x.is_complex() or x.dtype == torch.bool:
+            raise TypeError(f"x is {x.dtype}, and this network takes token ids: torch.int64")
+        tables = [node["in"][1] for node in self._graph["nodes"] if node["operation"] == "embedding" and node["in"][0] == value]
+        names = {parameter: name for name, parameter in self._graph["parameters"].items()}
+        vocabulary = min(len(self.get_parameter(names[table])) for table in tables)
+        if x.numel() and not 0 <= int(x.min()) <= int(x.max()) < vocabulary:
+            raise ValueError(f"x has token ids from {int(x.min())} to {int(x.max())}, and this network knows 0 to {vocabulary - 1}")
+        return x
+
+    def _reals(self, x: Tensor, shape: List[int], dtype: torch.dtype) -> Tensor:
+        """Samples of height, width and channels, of which those that are 1 may be missing: (N, H, W) of one channel, (N, S, C) of a sequence, (N, D)."""
+        given = list(x.shape[1:])
+        if x.dim() == 0 or [size for size in given if size != 1] != [size for size in shape if size != 1]:
+            height, width, channels = shape
+            hint = "; channels come last: x.permute(0, 2, 3, 1)" if given == [channels, height, width] else ""
+            raise ValueError(f"x has shape {tuple(x.shape)}, and this network takes (N, {', '.join(map(str, shape))}){hint}")
+        if not x.is_floating_point():
+            raise TypeError(f"x is {x.dtype}, and this network takes real numbers: standardized samples, as 'normlab data export' writes them")
+        return x.to(dtype).reshape(-1, *shape)
+
+    def _lengths(self, lengths: Optional[Tensor], samples: int, positions: int) -> Tensor:
+        if lengths is None:
+            raise TypeError("this network takes sequences of different lengths: forward(x, lengths)")
+        if lengths.is_floating_point() or lengths.shape != (samples,):
+            raise ValueError(f"lengths are {lengths.dtype} of shape {tuple(lengths.shape)}, and of {samples} samples they are integers of shape ({samples},)")
+        if samples and not 1 <= int(lengths.min()) <= int(lengths.max()) <= positions:
+            raise ValueError(f"lengths are {int(lengths.min())} to {int(lengths.max())}, and sequences have 1 to {positions} positions")
+        return lengths
+
     def forward(self, x: Tensor, lengths: Optional[Tensor] = None) -> Tensor:
         like = next(self.parameters())
         values: Values = {value: self.get_parameter(name) for name, value in self._graph["parameters"].items()}
-        for entry in self._graph["inputs"]:
-            if entry["name"] == "lengths":
-                if lengths is None:
-                    raise TypeError("this network takes sequences of different lengths: forward(x, lengths)")
-                values[entry["value"]] = lengths
-            else:
-                values[entry["value"]] = x.to(like.dtype).reshape(-1, *entry["shape"]) if x.is_floating_point() else x.reshape(len(x), -1)
+        inputs = {entry["name"]: entry for entry in self._graph["inputs"]}
+        number, shape = inputs["x"]["value"], inputs["x"]["shape"]
+        embedded = any(node["operation"] == "embedding" and node["in"][0] == number for node in self._graph["nodes"])
+        values[number] = self._ids(x, shape[0], number) if embedded else self._reals(x, shape, like.dtype)
+        if "lengths" in inputs:
+            values[inputs["lengths"]["value"]] = self._lengths(lengths, len(x), shape[0])
+        elif lengths is not None:
+            raise TypeError("this network takes sequences of one length: forward(x)")
         ends = {node["loop"]: node for node in self._graph["nodes"]}  # the last node of each body: what the body takes from outside is there by then
         for node in self._graph["nodes"]:
             if node["loop"] is None:
