@@ -108,7 +108,7 @@ static void check_metric(const struct nl_config *config, const struct nl_shape *
         nl_complain(diagnostics, experiment, "data.name", "'sweep.question' lr_tolerance judges rates by what guessing a class gives, and '%s' has real targets", data);
     bool of_test = strncmp(name, "test", 4) == 0 || strstr(name, "gap"), of_val = strncmp(name, "val", 3) == 0;
     if (experiment->is_sweep && of_test && config->data.test == 0)
-        nl_complain(diagnostics, experiment, "data.test", "'data.test' is 0, and 'plot.metric' %s is measured on the test part: choose val_error, say", name);
+        nl_complain(diagnostics, experiment, "data.test", "'data.test' is 0, and 'plot.metric' %s is measured on the test part: give it samples, or choose a metric of another part", name);
     if (experiment->is_sweep && of_val && config->data.val == 0)
         nl_complain(diagnostics, experiment, "plot.metric", "'plot.metric' %s is measured on the validation part: give it samples by 'data.val'", name);
     if (of_tokens && shape->target != NL_TARGET_EACH)

@@ -219,10 +219,10 @@ static void tell_of_targets(const struct telling *t)
 
 static void tell_of_classes(const struct telling *t)
 {
-    enum { FEW = 10 }; /* labels of positions: a text may end with the one line feed that it has */
+    enum { FEW = 10 }; /* classes; labels of positions, as a text may end with the one line feed that it has */
     const struct nl_dataset *set = t->set;
     struct classes classes = count_classes(set);
-    struct nl_text unseen = {0}, untested = {0}, empty = {0};
+    struct nl_text seen = {0}, unseen = {0}, untested = {0}, empty = {0};
     int64_t labels, tested = labels_of(set).count[TEST];
     bool of_samples = set->shape.target == NL_TARGET_CLASS;
     bool any_unseen = list_classes(&classes, is_of_test_alone, &unseen, &labels) > 0;
@@ -239,6 +239,12 @@ static void tell_of_classes(const struct telling *t)
     if (without)
         tell(t, "data.train_labels", "save numpy.unique(y, return_inverse=True)[1] to number the classes; or say data.classes",
              nl_format("labels up to %d make %d classes, and %d of them have no sample: %s", classes.classes - 1, classes.classes, without, empty.at));
+    int trained = list_classes(&classes, is_of_training, &seen, &labels);
+    if (of_samples && trained >= FEW && 2 * trained > samples_of(set, TRAIN))
+        tell(t, "data.train_labels", "for real targets save y.astype('float32')",
+             nl_format("the labels are integers and taken as classes, and %d samples of the training part are of %d: hardly two of a class",
+                       samples_of(set, TRAIN), trained));
+    nl_text_release(&seen);
     nl_text_release(&unseen);
     nl_text_release(&untested);
     nl_text_release(&empty);

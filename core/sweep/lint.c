@@ -427,6 +427,8 @@ static bool one_rate(const struct lint_context *s, struct nl_text *what)
         low = batch < low ? batch : low;
         high = batch > high ? batch : high;
     }
+    if (low == high) /* an axis of one value, or one whose others are left out */
+        return false;
     nl_text_add(what, "batches from %lld to %lld share one learning rate: the batch size then affects every method, even without a normalizer", whole(low),
                 whole(high));
     return true;
