@@ -1,5 +1,5 @@
-/* The user's own arrays and texts, as a slip of the hand leaves them: what nothing can be learned from is refused by `check`, `sweep` and `run` alike, as they
- * open the data, and what may be meant otherwise is told with its remedy. */
+/* The user's own arrays and texts, as a slip of the hand leaves them: what nothing can be learned from is refused by
+ * `check`, `sweep` and `run` alike, as they open the data, and what may be meant otherwise is told with its remedy. */
 #include <check.h>
 #include <math.h>
 #include <stdio.h>
@@ -35,7 +35,7 @@ struct arrays {
     float train[TRAIN * EACH], test[TEST * EACH];
     double train_label[TRAIN], test_label[TEST];
     enum nl_dtype label_type;
-    int channels;  /* of images of one position; 0: one channel of 2x2 */
+    int channels; /* of images of one position; 0: one channel of 2x2 */
     bool bytes, pool;
 };
 
@@ -66,7 +66,8 @@ static void write_images(const char *path, const struct arrays *a, const float *
     uint8_t bytes[TRAIN * EACH];
     for (size_t i = 0; a->bytes && i < samples * EACH; i++)
         bytes[i] = (uint8_t)values[i];
-    write_array(path, a->bytes ? NL_U8 : NL_F32, a->channels ? 2 : 3, a->channels ? flat : shape, a->bytes ? (const void *)bytes : values);
+    write_array(path, a->bytes ? NL_U8 : NL_F32, a->channels ? 2 : 3, a->channels ? flat : shape,
+                a->bytes ? (const void *)bytes : values);
 }
 
 static void write_labels(const char *path, const struct arrays *a, const double *values, size_t samples)
@@ -102,8 +103,8 @@ static char *say(const char *overrides)
     struct nl_grid grid = {0};
     struct nl_datasets datasets = {0};
     struct nl_error err = {{0}};
-    if (nl_experiment_load(NULL, words, count, &experiment, &diagnostics) == NL_OK && nl_grid_make(&experiment, &grid, &diagnostics) == NL_OK &&
-        nl_grid_identify(&grid, &datasets, &err) == NL_OK)
+    if (nl_experiment_load(NULL, words, count, &experiment, &diagnostics) == NL_OK &&
+        nl_grid_make(&experiment, &grid, &diagnostics) == NL_OK && nl_grid_identify(&grid, &datasets, &err) == NL_OK)
         nl_lint_grid(&experiment, &grid, &diagnostics);
     char *said = *err.text ? nl_strdup(err.text) : nl_diagnostics_text(&diagnostics);
     nl_diagnostics_release(&diagnostics);
@@ -287,29 +288,42 @@ static const struct {
 } slips[] = {
     {"no fault", unchanged, NULL, ""},
     {"no fault, a pool", pool, NULL, ""},
-    {"whole numbers as floats", float_labels, "floats and taken as real targets, and all of them are whole numbers: 4 different ones, from 0 to 3", ""},
+    {"whole numbers as floats", float_labels,
+     "labels that are floats are real targets, and these are all whole: 4 different ones, from 0 to 3", ""},
     {"signs as floats", signs_as_floats, "2 different ones, from -1 to 1\n", ""},
     {"real targets", real_targets, NULL, ""},
     {"whole targets that are no classes", whole_targets_all_different, NULL, ""},
     {"constant targets", constant_targets, "nothing can be learned: all targets of the training part are 2.5", ""},
-    {"as many classes as samples", many_classes, "the labels are integers and taken as classes, and 80 samples of the training part are of 80", ""},
+    {"as many classes as samples", many_classes,
+     "labels that are integers are classes, and 80 training samples have 80 of them", ""},
     {"labels with a gap", gap, "labels up to 9 make 10 classes, and 6 of them have no sample: 3 to 8", ""},
     {"labels with a gap that is meant", gap, NULL, "data.classes=10"},
-    {"classes of the test part alone", other_classes, "the test part has none of the training part's classes: 4 to 7, and these are 0 to 3", ""},
-    {"one class of the test part alone", class_of_test_alone, "test samples of classes that the training part lacks: 10 of 40 (3)", ""},
-    {"the same, where classes are given", class_of_test_alone, "test samples of classes that the training part lacks: 10 of 40 (3)", "data.classes=4"},
-    {"classes of the training part alone", classes_of_training_alone, "the test part has no sample of 2, 3: its error says nothing", ""},
+    {"classes of the test part alone", other_classes,
+     "the test part has none of the training part's classes: 4 to 7, and these are 0 to 3", ""},
+    {"one class of the test part alone", class_of_test_alone,
+     "test samples of classes that the training part lacks: 10 of 40 (3)", ""},
+    {"the same, where classes are given", class_of_test_alone,
+     "test samples of classes that the training part lacks: 10 of 40 (3)", "data.classes=4"},
+    {"classes of the training part alone", classes_of_training_alone,
+     "no test sample is of 2, 3, the classes of 40 training samples", ""},
     {"one class", one_class, "nothing can be learned: all labels of the training part are 3", ""},
-    {"one class of four given", one_class, "nothing can be learned: all labels of the training part are 3", "data.classes=4"},
+    {"one class of four given", one_class, "nothing can be learned: all labels of the training part are 3",
+     "data.classes=4"},
     {"constant images", constant_images, "nothing can be learned: all 80 samples of the training part are equal", ""},
-    {"one image again and again", one_image, "nothing can be learned: all 80 samples of the training part are equal", ""},
-    {"constant features", constant_features, "2 of 4 features are constant over the training part (feature 3, the last of them, is 5)", ""},
-    {"the training part as test part", training_part_again, "test samples that are in the training part, too: 40 of 40", ""},
+    {"one image again and again", one_image, "nothing can be learned: all 80 samples of the training part are equal",
+     ""},
+    {"constant features", constant_features,
+     "constant over the training part: 2 of 4 features; feature 3 is always 5", ""},
+    {"the training part as test part", training_part_again, "test samples that are in the training part, too: 40 of 40",
+     ""},
     {"some of it", three_samples_again, "test samples that are in the training part, too: 3 of 40", ""},
     {"a pool with everything twice", pool_again, "samples that come again: 40 of 80", ""},
-    {"a test part from 0 to 1", smaller_test, "values of the test part lie from 0 to 1, those of the training part from 0 to 255", ""},
-    {"a training part from 0 to 1", smaller_training, "values of the test part lie from 0 to 255, those of the training part from 0 to 1", ""},
-    {"a test part of bits", bits_in_test, "values of the test part lie from 0 to 1, those of the training part from 0 to 255", ""},
+    {"a test part from 0 to 1", smaller_test,
+     "values of the test part lie from 0 to 1, those of the training part from 0 to 255", ""},
+    {"a training part from 0 to 1", smaller_training,
+     "values of the test part lie from 0 to 255, those of the training part from 0 to 1", ""},
+    {"a test part of bits", bits_in_test,
+     "values of the test part lie from 0 to 1, those of the training part from 0 to 255", ""},
     {"a shifted test part", shifted_test, "values of the test part lie from 5000 to 5255", ""},
     {"nan", nan_in_training, "nan at [9, 1, 0], expected finite numbers", ""},
     {"an infinity", infinity_in_test, "an infinity at [9, 1, 0], expected finite numbers", ""},
@@ -321,7 +335,8 @@ START_TEST(slips_with_arrays)
     fill(&a);
     slips[_i].change(&a);
     write_arrays(&a);
-    char *overrides = nl_format("data.name=npy train.batch=8 model.depth=1 model.width=4 norm.kind=none%s%s", *slips[_i].overrides ? " " : "", slips[_i].overrides);
+    char *overrides = nl_format("data.name=npy train.batch=8 model.depth=1 model.width=4 norm.kind=none%s%s",
+                                *slips[_i].overrides ? " " : "", slips[_i].overrides);
     expect(slips[_i].name, overrides, slips[_i].said);
     free(overrides);
 }
@@ -333,14 +348,16 @@ START_TEST(sequences_of_images_have_no_constant_channels)
     struct arrays a = {0};
     fill(&a);
     write_arrays(&a);
-    expect("rows", "data.name=npy data.as=rows model.arch=lstm norm.kind=ln model.depth=1 model.width=4 train.batch=8", NULL);
+    expect("rows", "data.name=npy data.as=rows model.arch=lstm norm.kind=ln model.depth=1 model.width=4 train.batch=8",
+           NULL);
 }
 END_TEST
 
 START_TEST(slips_with_token_ids)
 {
     enum { IDS = 600 };
-    static const char model[] = "data.name=npy model.arch=lstm norm.kind=ln model.depth=1 model.width=4 train.batch=8 data.context=8";
+    static const char model[] =
+        "data.name=npy model.arch=lstm norm.kind=ln model.depth=1 model.width=4 train.batch=8 data.context=8";
     int32_t ids[IDS], labels[IDS / 8];
     size_t whole = IDS, samples[] = {IDS / 8, 8};
     static const struct {
@@ -350,14 +367,18 @@ START_TEST(slips_with_token_ids)
     } rows[] = {
         {"ids", NULL, IDS, 5, 5, false},
         {"one id", "nothing can be learned: all tokens of the training part are 5", 0, 5, 6, false},
-        {"the last tenth is of others", "the test part has none of the training part's classes: 5 to 9, and these are 0 to 4", IDS * 9 / 10, 5, 10, false},
-        {"half of the last tenth", "labels of the test part that do not occur in the training part: 30 of 60", IDS * 19 / 20, 5, 10, false},
+        {"the last tenth is of others",
+         "the test part has none of the training part's classes: 5 to 9, and these are 0 to 4", IDS * 9 / 10, 5, 10,
+         false},
+        {"half of the last tenth", "labels of the test part that do not occur in the training part: 30 of 60",
+         IDS * 19 / 20, 5, 10, false},
         {"samples", NULL, IDS, 5, 5, true},
         {"equal samples", "nothing can be learned: all 75 samples of the training part are equal", IDS, 1, 1, true},
     };
     for (size_t r = 0; r < sizeof rows / sizeof *rows; r++) {
         for (int i = 0; i < IDS; i++)
-            ids[i] = i < rows[r].from ? (i + i / 8 * (i / 8)) % rows[r].first : rows[r].first + i % (rows[r].then - rows[r].first);
+            ids[i] = i < rows[r].from ? (i + i / 8 * (i / 8)) % rows[r].first
+                                      : rows[r].first + i % (rows[r].then - rows[r].first);
         for (int i = 0; i < IDS; i++) /* samples are all different */
             ids[i] += rows[r].of_samples && rows[r].first > 1 ? (i / 8) * (i % 8 == 0) : 0;
         for (int i = 0; i < IDS / 8; i++)
@@ -388,15 +409,19 @@ START_TEST(slips_with_texts)
         const char *name, *before, *line, *end, *after, *said;
     } rows[] = {
         {"a text", "", "a line of it ", "\n", "", NULL},
-        {"lines of Windows", "", "a line of it ", "\r\n", "", "the text has carriage returns, as at the ends of lines of Windows (CRLF): 60 of its 960 characters"},
+        {"lines of Windows", "", "a line of it ", "\r\n", "",
+         "the text has carriage returns, as at the ends of lines of Windows (CRLF): 60 of its 960 characters"},
         {"lines of old systems", "", "a line of it ", "\r", "", "carriage returns"},
-        {"a byte-order mark", "\xef\xbb\xbf", "a line of it ", "\n", "", "the text has a byte-order mark, which is no part of a text: 1 of its 901 characters"},
+        {"a byte-order mark", "\xef\xbb\xbf", "a line of it ", "\n", "",
+         "the text has a byte-order mark, which is no part of a text: 1 of its 901 characters"},
         {"what was not read", "", "a l\xef\xbf\xbdne ", "\n", "", "the text has replacement characters"},
         {"another end", "", "a line of it ", "\n", "XYZXYZXYZXYZXYZXYZXYZXYZXYZXYZXYZXYZXYZXYZ",
          "labels of the test part that do not occur in the training part: 42 of 95"},
         {"a last line feed alone", "", "a line of it ", " ", "\n", NULL},
     };
-    static const char model[] = "data.name=text data.file=t.txt data.context=8 model.arch=lstm norm.kind=ln model.depth=1 model.width=4 train.batch=8 train.steps=40";
+    static const char model[] =
+        "data.name=text data.file=t.txt data.context=8 model.arch=lstm norm.kind=ln model.depth=1 model.width=4 "
+        "train.batch=8 train.steps=40";
     for (size_t r = 0; r < sizeof rows / sizeof *rows; r++) {
         write_text(rows[r].before, rows[r].line, rows[r].end, rows[r].after);
         expect(rows[r].name, model, rows[r].said);
@@ -411,7 +436,8 @@ START_TEST(slips_with_texts)
         halves[2 * i + 1] = '\0';
     }
     ck_assert_int_eq(nl_file_write("t.txt", halves, sizeof halves, NULL), NL_OK);
-    expect("UTF-16", model, "the text has NUL characters, as of UTF-16 or of a file that is no text: 400 of its 800 characters");
+    expect("UTF-16", model,
+           "the text has NUL characters, as of UTF-16 or of a file that is no text: 400 of its 800 characters");
 }
 END_TEST
 

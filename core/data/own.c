@@ -1,4 +1,5 @@
-/* The user's own arrays and texts, once they are read: what nothing can be learned from is refused, and what has another plausible meaning is told. */
+/* The user's own arrays and texts, once they are read: what nothing can be learned from is refused, and what has
+ * another plausible meaning is told. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,8 +18,8 @@ static int samples_of(const struct nl_dataset *set, int part)
 
 /* ---- labels ---- */
 
-/* The labels, or, of one long sequence, the tokens, which are the labels of those before them: those of the training part, and then those of the test part.
- * NULL: targets are real. */
+/* The labels, or, of one long sequence, the tokens, which are the labels of those before them: those of the training
+ * part, and then those of the test part. NULL: targets are real. */
 struct labels {
     const int32_t *at;
     int64_t count[PARTS];
@@ -38,7 +39,8 @@ static struct labels labels_of(const struct nl_dataset *set)
     if (set->window)
         return (struct labels){set->numbers, {set->train_count, (int64_t)set->count + set->window - set->train_count}};
     int64_t width = row ? row->width : 1;
-    return (struct labels){row ? row->at : set->labels, {samples_of(set, TRAIN) * width, samples_of(set, TEST) * width}};
+    return (struct labels){row ? row->at : set->labels,
+                           {samples_of(set, TRAIN) * width, samples_of(set, TEST) * width}};
 }
 
 /* How many labels of a part are each class. */
@@ -65,8 +67,10 @@ static void release_classes(struct classes *classes)
         free(classes->count[part]);
 }
 
-/* "4 to 8", "1, 3 and 3 more": classes c for which is(classes, c). *labels: their labels in both parts. Returns how many. */
-static int list_classes(const struct classes *classes, bool (*is)(const struct classes *classes, int c), struct nl_text *out, int64_t *labels)
+/* "4 to 8", "1, 3 and 3 more": classes c for which is(classes, c). *labels: their labels in both parts. Returns how
+ * many. */
+static int list_classes(const struct classes *classes, bool (*is)(const struct classes *classes, int c),
+                        struct nl_text *out, int64_t *labels)
 {
     enum { LISTED = 6 };
     int found = 0, runs = 0, more = 0;
@@ -80,7 +84,11 @@ static int list_classes(const struct classes *classes, bool (*is)(const struct c
         if (runs++ >= LISTED)
             more += c - first;
         else
-            nl_text_add(out, c - first > 2 ? "%s%d to %d" : c - first > 1 ? "%s%d, %d" : "%s%d", runs > 1 ? ", " : "", first, c - 1);
+            nl_text_add(out,
+                        c - first > 2   ? "%s%d to %d"
+                        : c - first > 1 ? "%s%d, %d"
+                                        : "%s%d",
+                        runs > 1 ? ", " : "", first, c - 1);
     }
     if (more)
         nl_text_add(out, " and %d more", more);
@@ -117,9 +125,11 @@ static int judge_classes(const struct nl_dataset *set, struct nl_error *err)
     int of_test = list_classes(&classes, is_of_test_alone, &tested, &count);
     bool apart = count > 0 && count == labels_of(set).count[TEST];
     if (of_training == 1)
-        status = nl_fail(err, "nothing can be learned: all %s of the training part are %s", set->window ? "tokens" : "labels", trained.at);
+        status = nl_fail(err, "nothing can be learned: all %s of the training part are %s",
+                         set->window ? "tokens" : "labels", trained.at);
     else if (of_test > 0 && apart)
-        status = nl_fail(err, "the test part has none of the training part's classes: %s, and these are %s", tested.at, trained.at);
+        status = nl_fail(err, "the test part has none of the training part's classes: %s, and these are %s", tested.at,
+                         trained.at);
     nl_text_release(&trained);
     nl_text_release(&tested);
     release_classes(&classes);
@@ -137,7 +147,7 @@ static int judge_targets(const struct nl_dataset *set, struct nl_error *err)
 
 /* ---- samples ---- */
 
-/* Pixels, values or token ids, sample after sample. */
+/* Pixels, values or token ids, sample after sample, or of one sample. */
 struct samples {
     const char *at;
     size_t bytes; /* of a sample; 0: windows of one sequence */
@@ -161,7 +171,9 @@ static int judge_samples(const struct nl_dataset *set, struct nl_error *err)
     for (int i = 1; samples.bytes && i < count; i++)
         if (memcmp(samples.at, samples.at + (size_t)i * samples.bytes, samples.bytes) != 0)
             return NL_OK;
-    return samples.bytes && count > 1 ? nl_fail(err, "nothing can be learned: all %d samples of the training part are equal", count) : NL_OK;
+    return samples.bytes && count > 1
+               ? nl_fail(err, "nothing can be learned: all %d samples of the training part are equal", count)
+               : NL_OK;
 }
 
 int nl_own_judge(const struct nl_dataset *set, struct nl_error *err)
@@ -212,8 +224,9 @@ static void tell_of_targets(const struct telling *t)
     }
     if (whole && different <= MOST_CLASSES && 2 * different <= count)
         tell(t, "data.train_labels", "for classes save y.astype('int64')",
-             nl_format("the labels are floats and taken as real targets, and all of them are whole numbers: %d different ones, from %g to %g", different,
-                       (double)sorted[0], (double)sorted[count - 1]));
+             nl_format(
+                 "labels that are floats are real targets, and these are all whole: %d different ones, from %g to %g",
+                 different, (double)sorted[0], (double)sorted[count - 1]));
     free(sorted);
 }
 
@@ -228,22 +241,28 @@ static void tell_of_classes(const struct telling *t)
     bool any_unseen = list_classes(&classes, is_of_test_alone, &unseen, &labels) > 0;
     if (any_unseen && of_samples)
         tell(t, "data.test_labels", "give both parts samples of all classes",
-             nl_format("test samples of classes that the training part lacks: %lld of %lld (%s)", (long long)labels, (long long)tested, unseen.at));
+             nl_format("test samples of classes that the training part lacks: %lld of %lld (%s)", (long long)labels,
+                       (long long)tested, unseen.at));
     else if (any_unseen && labels >= FEW && 100 * labels >= tested)
         tell(t, "data.test_labels", "let both parts be of one kind",
-             nl_format("labels of the test part that do not occur in the training part: %lld of %lld", (long long)labels, (long long)tested));
+             nl_format("labels of the test part that do not occur in the training part: %lld of %lld",
+                       (long long)labels, (long long)tested));
     if (of_samples && tested > 0 && list_classes(&classes, is_of_training_alone, &untested, &labels))
-        tell(t, "data.test_labels", "give both parts samples of all classes",
-             nl_format("the test part has no sample of %s: its error says nothing of what the training part has %lld samples of", untested.at, (long long)labels));
-    int without = of_samples && t->config->data.classes == NL_AUTO ? list_classes(&classes, is_of_neither, &empty, &labels) : 0;
-    if (without)
-        tell(t, "data.train_labels", "save numpy.unique(y, return_inverse=True)[1] to number the classes; or say data.classes",
-             nl_format("labels up to %d make %d classes, and %d of them have no sample: %s", classes.classes - 1, classes.classes, without, empty.at));
-    int trained = list_classes(&classes, is_of_training, &seen, &labels);
-    if (of_samples && trained >= FEW && 2 * trained > samples_of(set, TRAIN))
+        tell(
+            t, "data.test_labels", "give both parts samples of all classes",
+            nl_format("no test sample is of %s, the classes of %lld training samples", untested.at, (long long)labels));
+    bool may_miss = of_samples && t->config->data.classes == NL_AUTO;
+    int missed = may_miss ? list_classes(&classes, is_of_neither, &empty, &labels) : 0;
+    if (missed)
+        tell(t, "data.train_labels",
+             "save numpy.unique(y, return_inverse=True)[1] to number the classes; or say data.classes",
+             nl_format("labels up to %d make %d classes, and %d of them have no sample: %s", classes.classes - 1,
+                       classes.classes, missed, empty.at));
+    int trained = list_classes(&classes, is_of_training, &seen, &labels), samples = samples_of(set, TRAIN);
+    if (of_samples && trained >= FEW && 2 * trained > samples)
         tell(t, "data.train_labels", "for real targets save y.astype('float32')",
-             nl_format("the labels are integers and taken as classes, and %d samples of the training part are of %d: hardly two of a class",
-                       samples_of(set, TRAIN), trained));
+             nl_format("labels that are integers are classes, and %d training samples have %d of them", samples,
+                       trained));
     nl_text_release(&seen);
     nl_text_release(&unseen);
     nl_text_release(&untested);
@@ -264,7 +283,8 @@ static double value_at(const struct nl_dataset *set, size_t i)
 static void measure(const struct nl_dataset *set, int part, size_t channels, struct spread *out)
 {
     size_t each = (size_t)set->shape.height * (size_t)set->shape.width * (size_t)set->shape.channels;
-    size_t from = part == TRAIN ? 0 : (size_t)samples_of(set, TRAIN) * each, end = from + (size_t)samples_of(set, part) * each;
+    size_t from = part == TRAIN ? 0 : (size_t)samples_of(set, TRAIN) * each,
+           end = from + (size_t)samples_of(set, part) * each;
     double count = (double)(end - from) / (double)channels;
     for (size_t c = 0; c < channels; c++)
         out[c] = (struct spread){.least = INFINITY, .largest = -INFINITY};
@@ -302,7 +322,8 @@ static void tell_of_values(const struct telling *t)
     const struct nl_dataset *set = t->set;
     size_t channels = (size_t)(set->colours ? set->colours : set->shape.channels), constant = 0, last = 0, alike = 0;
     struct spread *train = nl_alloc(2 * channels, sizeof *train), *test = train + channels;
-    bool features = set->shape.height == 1 && set->shape.width == 1, tested = samples_of(set, TEST) > 0;
+    const char *name = set->shape.height == 1 && set->shape.width == 1 ? "feature" : "channel";
+    bool tested = samples_of(set, TEST) > 0;
     measure(set, TRAIN, channels, train);
     if (tested)
         measure(set, TEST, channels, test);
@@ -313,27 +334,21 @@ static void tell_of_values(const struct telling *t)
         alike += varies && !differ_in_scale(&train[c], &test[c]);
     }
     if (constant)
-        tell(t, "data.train_images", "leave out what is constant",
-             nl_format("%zu of %zu %s constant over the training part (%s %zu%s is %g): nothing can be learned from %s", constant, channels,
-                       features ? (constant == 1 ? "features is" : "features are") : (constant == 1 ? "channels is" : "channels are"),
-                       features ? "feature" : "channel", last + 1, constant > 1 ? ", the last of them," : "", train[last].mean, constant == 1 ? "it" : "them"));
+        tell(t, "data.train_images", "nothing can be learned from what is constant: leave it out",
+             nl_format("constant over the training part: %zu of %zu %ss; %s %zu is always %g", constant, channels, name,
+                       name, last + 1, train[last].mean));
     if (tested && constant < channels && alike == 0) {
         struct spread of_train = widest(train, channels), of_test = widest(test, channels);
         tell(t, "data.test_images", "scale both parts alike: images are standardized by the training part alone",
-             nl_format("values of the test part lie from %g to %g, those of the training part from %g to %g", of_test.least, of_test.largest, of_train.least,
-                       of_train.largest));
+             nl_format("values of the test part lie from %g to %g, those of the training part from %g to %g",
+                       of_test.least, of_test.largest, of_train.least, of_train.largest));
     }
     free(train);
 }
 
-struct sample {
-    const char *at;
-    size_t bytes;
-};
-
 static int compare_samples(const void *a, const void *b)
 {
-    const struct sample *left = a, *right = b;
+    const struct samples *left = a, *right = b;
     int order = memcmp(left->at, right->at, left->bytes);
     return order ? order : (left->at > right->at) - (left->at < right->at); /* the training part first */
 }
@@ -342,26 +357,28 @@ static int compare_samples(const void *a, const void *b)
 static void tell_of_twins(const struct telling *t)
 {
     const struct nl_dataset *set = t->set;
-    struct samples samples = all_samples(set);
+    struct samples all = all_samples(set), *sorted = nl_alloc((size_t)set->count, sizeof *sorted);
     bool pool = samples_of(set, TEST) == 0;
-    const char *of_test = samples.at + (pool ? 0 : (size_t)samples_of(set, TRAIN) * samples.bytes);
-    struct sample *sorted = samples.bytes ? nl_alloc((size_t)set->count, sizeof *sorted) : NULL;
-    int twins = 0, all = pool ? set->count : samples_of(set, TEST), first = 0;
-    for (int i = 0; sorted && i < set->count; i++)
-        sorted[i] = (struct sample){samples.at + (size_t)i * samples.bytes, samples.bytes};
-    if (sorted)
-        qsort(sorted, (size_t)set->count, sizeof *sorted, compare_samples);
-    for (int i = 1; sorted && i < set->count; i++) {
-        first = memcmp(sorted[first].at, sorted[i].at, samples.bytes) == 0 ? first : i;
+    const char *of_test = all.at + (pool ? 0 : (size_t)samples_of(set, TRAIN) * all.bytes);
+    int twins = 0, judged = pool ? set->count : samples_of(set, TEST);
+    for (int i = 0; i < set->count; i++)
+        sorted[i] = (struct samples){all.at + (size_t)i * all.bytes, all.bytes};
+    qsort(sorted, (size_t)set->count, sizeof *sorted, compare_samples);
+    for (int i = 1, first = 0; i < set->count; i++) {
+        first = memcmp(sorted[first].at, sorted[i].at, all.bytes) == 0 ? first : i;
         twins += first < i && sorted[i].at >= of_test && (pool || sorted[first].at < of_test);
     }
-    if (pool && 100 * twins >= all && twins)
-        tell(t, "data.train_images", "leave out what comes again, or give test files",
-             nl_format("samples that come again: %d of %d, and a test part is taken of them: its error is not that of new samples", twins, all));
-    else if (100 * twins >= all && twins)
-        tell(t, "data.test_images", "leave them out of one part",
-             nl_format("test samples that are in the training part, too: %d of %d; their error is not that of new samples", twins, all));
     free(sorted);
+    if (twins == 0 || 100 * (int64_t)twins < judged)
+        return;
+    if (pool)
+        tell(t, "data.train_images", "leave out what comes again, or give test files",
+             nl_format("samples that come again: %d of %d; a test part that is taken of them has samples of training",
+                       twins, judged));
+    else
+        tell(t, "data.test_images", "leave them out of one part",
+             nl_format("test samples that are in the training part, too: %d of %d; their error is not that of new ones",
+                       twins, judged));
 }
 
 /* What an editor or another system put into a text, each a character that a network learns. */
@@ -371,10 +388,13 @@ static void tell_of_characters(const struct telling *t)
         uint32_t code;
         const char *what, *remedy;
     } strange[] = {
-        {'\r', "carriage returns, as at the ends of lines of Windows (CRLF)", "tr -d '\\r' takes them out; where they end lines alone, tr '\\r' '\\n' makes line feeds of them"},
+        {'\r', "carriage returns, as at the ends of lines of Windows (CRLF)",
+         "tr -d '\\r' takes them out; where they end lines alone, tr '\\r' '\\n' makes line feeds of them"},
         {0xfeff, "a byte-order mark, which is no part of a text", "sed '1s/^\\xef\\xbb\\xbf//' takes it out"},
-        {0, "NUL characters, as of UTF-16 or of a file that is no text", "save the file as UTF-8; data.unit byte takes any file"},
-        {0xfffd, "replacement characters, which stand for what could not be read in another encoding", "save the file as UTF-8 from its source"},
+        {0, "NUL characters, as of UTF-16 or of a file that is no text",
+         "save the file as UTF-8; data.unit byte takes any file"},
+        {0xfffd, "replacement characters, which stand for what could not be read in another encoding",
+         "save the file as UTF-8 from its source"},
     };
     const struct nl_alphabet *alphabet = &t->set->alphabet;
     const int32_t *token = t->set->numbers;
@@ -385,11 +405,14 @@ static void tell_of_characters(const struct telling *t)
             int64_t tokens = (int64_t)t->set->count + t->set->window, found = 0;
             for (int64_t i = 0; i < tokens; i++)
                 found += token[i] == c;
-            tell(t, "data.file", strange[s].remedy, nl_format("the text has %s: %lld of its %lld characters", strange[s].what, (long long)found, (long long)tokens));
+            tell(t, "data.file", strange[s].remedy,
+                 nl_format("the text has %s: %lld of its %lld characters", strange[s].what, (long long)found,
+                           (long long)tokens));
         }
 }
 
-void nl_own_doubts(const struct nl_dataset *set, const struct nl_config *config, const struct nl_experiment *experiment, struct nl_diagnostics *warnings)
+void nl_own_doubts(const struct nl_dataset *set, const struct nl_config *config, const struct nl_experiment *experiment,
+                   struct nl_diagnostics *warnings)
 {
     const struct telling t = {set, config, experiment, warnings};
     bool is_text = config->data.name == NL_TEXT && config->data.file[0];
