@@ -328,6 +328,19 @@ static const struct {
     {"train: {batch: 010}\n", "",
      "a.yaml:1:16: 'train.batch' must be an integer, not '010'\n    1 | train: {batch: 010}\n      |                ^~~\n"
      "  write it without the 0 in front: YAML 1.1 reads an octal number, YAML 1.2 a decimal one\n"},
+    {"model: {arch: layers, layers: [{conv: 010}, {linear: classes}]}\nsweep: {seeds: 05, until: {half_width: 1, max_seeds: 064}}\n", "",
+     "a.yaml:1:39: 'conv' must be a number from 1 to 8192, or depthwise, not '010'\n"
+     "    1 | model: {arch: layers, layers: [{conv: 010}, {linear: classes}]}\n"
+     "      |                                       ^~~\n"
+     "  write it without the 0 in front: YAML 1.1 reads an octal number, YAML 1.2 a decimal one\n"
+     "a.yaml:2:16: 'sweep.seeds' must be an integer from 1 to 10000, not '05'\n"
+     "    2 | sweep: {seeds: 05, until: {half_width: 1, max_seeds: 064}}\n"
+     "      |                ^~\n"
+     "  write it without the 0 in front: YAML 1.1 reads an octal number, YAML 1.2 a decimal one\n"
+     "a.yaml:2:54: 'max_seeds' must be an integer from 2 to 10000, not '064'\n"
+     "    2 | sweep: {seeds: 05, until: {half_width: 1, max_seeds: 064}}\n"
+     "      |                                                      ^~~\n"
+     "  write it without the 0 in front: YAML 1.1 reads an octal number, YAML 1.2 a decimal one\n"},
     {"data: {dir: NULL, name: Null}\n", "",
      "a.yaml:1:13: 'data.dir' has no value\n    1 | data: {dir: NULL, name: Null}\n      |             ^~~~\n  write '' for an empty text\n"
      "a.yaml:1:25: 'data.name' has no value\n    1 | data: {dir: NULL, name: Null}\n      |                         ^~~~\n"

@@ -254,7 +254,7 @@ END_TEST
 START_TEST(texts_are_canonical_and_read_back)
 {
     static const char *const pairs[][2] = {
-        {"[{kernel: 03, conv: 16}, {norm: }, {linear: classes}]", "[{conv: 16, kernel: 3}, norm, {linear: classes}]"},
+        {"[{kernel: +3, conv: 16}, {norm: }, {linear: classes}]", "[{conv: 16, kernel: 3}, norm, {linear: classes}]"},
         {"[norm: gn, {name: x, norm: {groups: 2, kind: gn}}, linear: classes]",
          "[{norm: {kind: gn}}, {norm: {kind: gn, groups: 2}, name: x}, {linear: classes}]"},
         {"[\"norm\",{\"layers\":[{\"conv\":3}],\"repeat\":2},{\"linear\":\"classes\"}]", "[norm, {layers: [{conv: 3}], repeat: 2}, {linear: classes}]"},

@@ -86,7 +86,7 @@ static void read_number(struct nl_loader *loader, const struct nl_layer_word *wo
     else if (nl_integer_read(value->text, &number) && number >= word->low && number <= word->high && (!odd || number % 2))
         *out = (int)number;
     else
-        nl_diagnose(loader->diagnostics, &value->at, NULL, "'%s' must be %s %d to %d%s%s, not '%.80s'", word->name,
+        nl_diagnose(loader->diagnostics, &value->at, nl_octal_hint(value->text), "'%s' must be %s %d to %d%s%s, not '%.80s'", word->name,
                     odd ? "an odd number from" : "a number from", word->low, word->high, word->special ? ", or " : "",
                     word->special ? word->special : "", value->text);
 }

@@ -33,7 +33,7 @@ static void read_integer(struct nl_loader *loader, const struct nl_node *value, 
     if (nl_integer_read(value->text, &number) && number >= low && number <= NL_SEEDS_MAX)
         *out = (int)number;
     else
-        nl_diagnose(loader->diagnostics, &value->at, NULL, "'%s' must be an integer from %d to %d, not '%.80s'", what, low, NL_SEEDS_MAX, value->text);
+        nl_diagnose(loader->diagnostics, &value->at, nl_octal_hint(value->text), "'%s' must be an integer from %d to %d, not '%.80s'", what, low, NL_SEEDS_MAX, value->text);
 }
 
 /* A number above `low`. */

@@ -247,7 +247,7 @@ void nl_read_seeds(struct nl_loader *loader, const char *text, const struct nl_o
 {
     int64_t seeds;
     if (!nl_integer_read(text, &seeds) || seeds < 1 || seeds > NL_SEEDS_MAX) {
-        nl_diagnose(loader->diagnostics, at, NULL, "'sweep.seeds' must be an integer from 1 to %d, not '%.80s'", NL_SEEDS_MAX, text);
+        nl_diagnose(loader->diagnostics, at, nl_octal_hint(text), "'sweep.seeds' must be an integer from 1 to %d, not '%.80s'", NL_SEEDS_MAX, text);
         return;
     }
     loader->out->seeds = (int)seeds;

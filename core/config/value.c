@@ -34,6 +34,11 @@ static bool may_be_octal(const char *text)
     return *text == '0' && text[1] && !text[strspn(text, "0123456789")];
 }
 
+const char *nl_octal_hint(const char *text)
+{
+    return may_be_octal(text) ? "write it without the 0 in front: YAML 1.1 reads an octal number, YAML 1.2 a decimal one" : NULL;
+}
+
 /* The grammar of YAML 1.2's core schema for floats, without .inf, .nan and octal look-alikes; strtod alone would also take 0x10, nan and blanks. */
 bool nl_number_read(const char *text, double *out)
 {
@@ -114,7 +119,7 @@ static int wrong_type(const struct nl_key *key, const char *wanted, const char *
     struct nl_text range = {0};
     char *pointed = nl_with_point(text);
     if (may_be_octal(text)) {
-        nl_fail(hint, "write it without the 0 in front: YAML 1.1 reads an octal number, YAML 1.2 a decimal one");
+        nl_fail(hint, "%s", nl_octal_hint(text));
     } else if (pointed) {
         nl_fail(hint, "a decimal point is '.': %s", pointed);
     } else if (key->low < key->high) {

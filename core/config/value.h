@@ -28,6 +28,7 @@ bool nl_key_is_switch(const struct nl_key *key); /* a truth value, or auto */
  * too large gives infinity, out of any range. */
 bool nl_number_read(const char *text, double *out);
 bool nl_number_vanishes(const char *text); /* a number that is not 0, and so small that a double makes it 0 */
+const char *nl_octal_hint(const char *text); /* what to write in place of "010"; NULL: it is no such text */
 char *nl_with_point(const char *text);     /* "0.1" of "0,1", which may be that number or two; new string. NULL: no other text */
 bool nl_integer_read(const char *text, int64_t *out); /* saturates: too many digits are out of any range */
 
