@@ -86,7 +86,7 @@ static void print_there(const struct look *look, int count)
             present++;
             there[nl_record_outcome(&look->record[i])]++;
         }
-    printf("\ntrials    %d, of which to run: %d; there already: %d", look->grid->trials, count, present);
+    printf("\ntrials    %d, of which to run: %d; finished: %d", look->grid->trials, count, present);
     for (int outcome = 0, listed = 0; outcome < NL_OUTCOMES; outcome++)
         if (there[outcome])
             printf("%s%d %s", listed++ ? ", " : " (", there[outcome], nl_outcome_titles[outcome]);

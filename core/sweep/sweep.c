@@ -93,7 +93,7 @@ static int find_in(const char *folder, bool copy, const struct nl_choice *choice
     if (found_there)
         nl_runner_note(runner, false,
                        nl_format("%d of %s %s %s '%s'", found_there, NL_COUNT(work->grid->trials, "trial"),
-                                 nl_agree(found_there, "is", "are"), copy ? "taken from" : "there already, in", folder));
+                                 nl_agree(found_there, "is", "are"), copy ? "taken from" : "done already in", folder));
     work->present += copy ? found_there : 0;
     return copy && found_there ? nl_store_sync(work->store, err) : NL_OK;
 }
