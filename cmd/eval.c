@@ -94,7 +94,7 @@ static void warn_of_another_split(const struct nl_tensor_file *file, const struc
     static const char *const keys[] = {"train.seed", "data.split_seed", "data.test_seed", "data.train", "data.val"};
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
         const char *there = nl_safetensors_metadata(file, keys[i]);
-        char *here = nl_value_text(nl_key_find(keys[i]), config);
+        char *here = nl_value_text(nl_key_named(keys[i]), config);
         if (there && strcmp(there, here) != 0 && !output.quiet)
             tell(stderr, "warning: %s was %s in training: samples scored here may have been trained on\n", keys[i], there);
         free(here);

@@ -31,7 +31,7 @@ static void refuse(const char *name, const char *text, const char *message)
     struct nl_error err = {{0}};
     nl_config_defaults(&config);
     before = config;
-    ck_assert_int_eq(nl_key_set(nl_key_find(name), &config, text, &err), NL_FAIL);
+    ck_assert_int_eq(nl_key_set(nl_key_named(name), &config, text, &err), NL_FAIL);
     ck_assert_str_eq(err.text, message);
     ck_assert_msg(!memcmp(&config, &before, sizeof config), "a refused value changed the configuration");
 }
@@ -41,7 +41,7 @@ static void expect_text(const char *name, const char *text, const char *canonica
     struct nl_config config;
     nl_config_defaults(&config);
     set(&config, name, text);
-    char *got = nl_key_text(nl_key_find(name), &config);
+    char *got = nl_key_text(nl_key_named(name), &config);
     ck_assert_str_eq(got, canonical);
     free(got);
 }
@@ -82,7 +82,7 @@ START_TEST(every_key_has_a_legal_default_that_reads_back)
         const struct nl_key *key = &nl_keys[i];
         struct nl_config other;
         struct nl_error err;
-        ck_assert_ptr_eq(nl_key_find(key->name), key);
+        ck_assert_ptr_eq(nl_key_named(key->name), key);
         ck_assert_int_eq(nl_key_index(key), i);
         ck_assert_str_eq(nl_key_nearest(key->name), key->name);
         ck_assert_msg(!strncmp(key->name, key->section, strlen(key->section)) && key->name[strlen(key->section)] == '.', "%s", key->name);
@@ -364,7 +364,7 @@ START_TEST(keys_apply_where_they_matter)
             while (rest) {
                 char *settings = strsep(&rest, "|");
                 struct nl_config config = config_of(settings);
-                ck_assert_msg(nl_key_applies(nl_key_find(rows[i].key), &config) == expected, "%s with '%s'", rows[i].key, settings);
+                ck_assert_msg(nl_key_applies(nl_key_named(rows[i].key), &config) == expected, "%s with '%s'", rows[i].key, settings);
             }
             free(copy);
         }

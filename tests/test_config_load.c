@@ -415,7 +415,7 @@ static const char small_batch[] = "base: b.yaml\n"
 
 static const struct nl_origin *origin_of(const struct nl_experiment *experiment, const char *name)
 {
-    return &experiment->origin[nl_key_index(nl_key_find(name))];
+    return &experiment->origin[nl_key_index(nl_key_named(name))];
 }
 
 START_TEST(a_sweep_on_a_base)

@@ -34,7 +34,7 @@ static int probe(const struct nl_config *config, double *dgamma, struct nl_error
     static const double x[] = {1, 2, 4, 8, -1, 3, 5, 9}, dy[] = {1, -1, 2, 0.5, 3, 1, -2, 1};
     struct nl_probe probe = {.config = config, .samples = 2, .extent = {1, 1, 4}, .x = x, .dy = dy};
     int status = nl_probe_run(&probe, err);
-    *dgamma = status == NL_OK ? nl_probe_find(&probe, "gamma")->found[0] : NAN;
+    *dgamma = status == NL_OK ? nl_probe_named(&probe, "gamma")->found[0] : NAN;
     nl_probe_release(&probe);
     return status;
 }

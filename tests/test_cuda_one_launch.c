@@ -67,7 +67,7 @@ static struct training make(const struct nl_backend *backend, const struct net *
         char name[64];
         const char *equals = strchr(net->words[i], '=');
         snprintf(name, sizeof name, "%.*s", (int)(equals - net->words[i]), net->words[i]);
-        ck_assert_msg(nl_key_set(nl_key_find(name), &t.config, equals + 1, NULL) == NL_OK, "%s", net->words[i]);
+        ck_assert_msg(nl_key_set(nl_key_named(name), &t.config, equals + 1, NULL) == NL_OK, "%s", net->words[i]);
     }
     t.config.train.batch = net->batch;
     struct nl_shape shape = {.height = net->size, .width = net->size, .channels = 1, .classes = 10};

@@ -83,7 +83,7 @@ START_TEST(what_has_no_kernel_is_named)
             char name[32];
             const char *equals = strchr(of[i].words[w], '=');
             snprintf(name, sizeof name, "%.*s", (int)(equals - of[i].words[w]), of[i].words[w]);
-            ck_assert(nl_key_set(nl_key_find(name), &config, equals + 1, NULL) == NL_OK);
+            ck_assert(nl_key_set(nl_key_named(name), &config, equals + 1, NULL) == NL_OK);
         }
         ck_assert_msg(nl_model_build(&config, shape, &graph, &key, &err) == NL_OK, "%s", err.text);
         ck_assert_int_eq(nl_graph_check(&graph, &nl_backend_ref, &err), NL_OK);
@@ -99,7 +99,7 @@ static struct training make_with(const struct nl_backend *backend, const struct 
 {
     struct training t = {0};
     nl_config_defaults(&t.config);
-    ck_assert(nl_key_set(nl_key_find("log.tensors"), &t.config, tensors, NULL) == NL_OK);
+    ck_assert(nl_key_set(nl_key_named("log.tensors"), &t.config, tensors, NULL) == NL_OK);
     t.config.model.arch = net->arch;
     t.config.model.depth = net->depth;
     t.config.model.width = net->width;
@@ -107,7 +107,7 @@ static struct training make_with(const struct nl_backend *backend, const struct 
     t.config.model.bias = net->bias;
     t.config.model.stateful = net->stateful;
     if (net->layers)
-        ck_assert(nl_key_set(nl_key_find("model.layers"), &t.config, net->layers, NULL) == NL_OK);
+        ck_assert(nl_key_set(nl_key_named("model.layers"), &t.config, net->layers, NULL) == NL_OK);
     t.config.norm.kind = net->norm;
     t.config.norm.groups = 4;
     t.config.norm.stat_batch = net->stat_batch ? net->stat_batch : NL_AUTO;

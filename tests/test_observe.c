@@ -194,7 +194,7 @@ static int matches(const struct nl_graph *graph, const char *patterns)
 {
     struct nl_config config;
     struct nl_error err;
-    ck_assert_msg(nl_key_set(nl_key_find("log.tensors"), &config, patterns, &err) == NL_OK, "%s", err.text);
+    ck_assert_msg(nl_key_set(nl_key_named("log.tensors"), &config, patterns, &err) == NL_OK, "%s", err.text);
     struct nl_observers found = nl_observers_find(graph, &config.log.tensors);
     int count = found.count;
     nl_observers_release(&found);

@@ -436,7 +436,7 @@ static struct nl_config config_with(const char *weights)
     struct nl_config config;
     struct nl_error err;
     nl_config_defaults(&config);
-    ck_assert(nl_key_set(nl_key_find("norm.weights"), &config, weights, &err) == NL_OK);
+    ck_assert(nl_key_set(nl_key_named("norm.weights"), &config, weights, &err) == NL_OK);
     config.model.arch = NL_CNN;
     config.model.width = 6;
     config.model.depth = 2;
@@ -484,6 +484,126 @@ START_TEST(the_same_seed_gives_the_same_start)
 }
 END_TEST
 
+/* Settings by which weights begin smaller than they are drawn, and a layer of such a network. */
+static const struct {
+    const char *words[6], *layer;
+    double first, last; /* its parts begin so many times as large, the last one `last` times */
+    int parts;
+} starts[] = {
+    {{"model.arch=transformer", "data.as=rows", "model.init=gpt2", "norm.kind=none"}, "transformer.h.1.attn.c_proj", 0.5, 0.5, 1}, /* 1/sqrt(2 L), L = 2 */
+    {{"model.arch=transformer", "data.as=rows", "model.init=gpt2", "norm.kind=none"}, "transformer.h.0.mlp.c_proj", 0.5, 0.5, 1},
+    {{"model.arch=transformer", "data.as=rows", "model.init=gpt2", "norm.kind=none"}, "transformer.h.0.mlp.c_fc", 1, 1, 1},
+    {{"model.arch=transformer", "data.as=rows", "norm.placement=deepnorm", "norm.kind=ln"}, "transformer.h.1.attn.c_attn", 1, 0.5, 3}, /* (8 L)^(-1/4) */
+    {{"model.arch=transformer", "data.as=rows", "norm.placement=deepnorm", "norm.kind=ln"}, "transformer.h.1.mlp.c_fc", 0.5, 0.5, 1},
+    {{"model.arch=transformer", "data.as=rows", "norm.placement=deepnorm", "norm.kind=ln", "model.gated=true"}, "transformer.h.1.mlp.c_fc", 0.5, 0.5, 2},
+    {{"model.arch=transformer", "data.as=rows", "model.init=tfixup", "norm.kind=none"}, "transformer.h.1.attn.c_attn", 1, 0.5634006735005023, 3}, /* 0.67 L^(-1/4) */
+    {{"model.arch=resnet", "model.depth=8", "norm.kind=none", "model.residual=fixup"}, "layer1.0.conv1", 0.5773502691896258, 0.5773502691896258, 1},
+    {{"model.arch=resnet", "model.depth=8", "norm.kind=none", "model.residual=fixup"}, "layer1.0.conv2", 0, 0, 1},
+    {{"model.arch=resnet", "model.depth=8", "norm.kind=none", "model.residual=fixup", "norm.weights_head=true"}, "head", 0, 0, 1},
+    {{"model.arch=resnet", "model.depth=8", "norm.kind=none", "model.residual=skipinit"}, "layer1.0.conv2", 1, 1, 1},
+    {{"model.arch=mlp", "model.init_scale=0.25", "norm.kind=none"}, "fc2", 0.25, 0.25, 1},
+};
+enum { STARTS = sizeof starts / sizeof *starts };
+
+struct begun {
+    struct nl_experiment experiment;
+    struct nl_graph graph;
+    double **values;
+};
+
+static struct begun begin(int start, const char *weights)
+{
+    struct begun begun;
+    struct nl_diagnostics diagnostics = {0};
+    struct nl_error err;
+    const char *words[12] = {"data.name=digits", "model.depth=2", "model.width=8"}, *key;
+    char of_weights[32];
+    int count = 3;
+    snprintf(of_weights, sizeof of_weights, "norm.weights=%s", weights);
+    words[count++] = of_weights;
+    for (int i = 0; i < 6 && starts[start].words[i]; i++)
+        words[count++] = starts[start].words[i];
+    ck_assert_msg(nl_experiment_load(NULL, words, count, &begun.experiment, &diagnostics) == NL_OK, "%s", nl_diagnostics_text(&diagnostics));
+    const struct nl_config *config = &begun.experiment.config;
+    ck_assert_msg(nl_model_build(config, nl_data_facts(config).shape, &begun.graph, &key, &err) == NL_OK, "%s: %s", key, err.text);
+    begun.values = nl_alloc((size_t)begun.graph.tensors, sizeof *begun.values);
+    for (int i = 0; i < begun.graph.tensors; i++)
+        begun.values[i] = begun.graph.tensor[i].spec.type == NL_TENSOR_REAL ? nl_alloc(begun.graph.tensor[i].count, sizeof **begun.values) : NULL;
+    nl_model_init(&begun.graph, config, begun.values);
+    return begun;
+}
+
+static void release(struct begun *begun)
+{
+    for (int i = 0; i < begun->graph.tensors; i++)
+        free(begun->values[i]);
+    free(begun->values);
+    nl_graph_release(&begun->graph);
+}
+
+/* The tensor LAYER.NAME; NULL: there is none. Of a weight: its outputs O and the weights m of each, (m, O). */
+static const double *begun_tensor(const struct begun *begun, const char *layer, const char *name, int *inputs, int *outputs)
+{
+    char whole[96];
+    snprintf(whole, sizeof whole, "%s.%s", layer, name);
+    for (int i = 0; i < begun->graph.tensors; i++)
+        if (strcmp(begun->graph.tensor[i].name, whole) == 0) {
+            *outputs = (int)begun->graph.tensor[i].spec.shape[0];
+            *inputs = (int)begun->graph.tensor[i].count / *outputs;
+            return begun->values[i];
+        }
+    return NULL;
+}
+
+/* The weights of an output that the layer begins with: t of the original, by the formulas of norm/weights.h and the gain. */
+static void begun_weights(const struct nl_weight_norm *norm, const struct begun *begun, const char *layer, int o, double *w)
+{
+    int m = 0, outputs = 0, one;
+    const double *v = begun_tensor(begun, layer, norm->gain == NL_GAIN_LENGTH ? "parametrizations.weight.original1" : "parametrizations.weight.original", &m, &outputs);
+    const double *g = norm->gain == NL_GAIN_NONE ? NULL
+                      : begun_tensor(begun, layer, norm->gain == NL_GAIN_LENGTH ? "parametrizations.weight.original0" : "parametrizations.weight.0.gain", &one, &outputs);
+    double mean = 0, squares = 0;
+    ck_assert(v && (g || norm->gain == NL_GAIN_NONE));
+    for (int i = 0; norm->centers && i < m; i++)
+        mean += v[i * outputs + o] / m;
+    for (int i = 0; i < m; i++)
+        squares += (v[i * outputs + o] - mean) * (v[i * outputs + o] - mean);
+    double size = norm->measure == NL_WEIGHT_DEVIATION ? sqrt(squares / (m - 1)) + 1e-5 : sqrt(squares);
+    for (int i = 0; i < m; i++)
+        w[i] = (v[i * outputs + o] - mean) / size * (g ? g[o] : 1);
+}
+
+/* What makes weights begin smaller reaches the weight that norm.weights computes: of wn it is the one that the layer would have without, of cwn that one
+ * centred, and the outputs of sws have that length. ws and sn have no gain that could begin so, and nothing to judge here. */
+START_TEST(what_makes_weights_smaller_reaches_them)
+{
+    const char *kind = nl_weight_norm_names[_i];
+    const struct nl_weight_norm *norm = nl_weight_norms[_i];
+    for (int s = 0; s < STARTS && norm->gain != NL_GAIN_NONE; s++) {
+        struct begun plain = begin(s, "none"), begun = begin(s, kind);
+        int m = 0, outputs = 0;
+        const double *wanted = begun_tensor(&plain, starts[s].layer, "weight", &m, &outputs);
+        double *w = nl_alloc((size_t)m, sizeof *w);
+        ck_assert_msg(wanted != NULL, "no %s", starts[s].layer);
+        for (int o = 0; o < outputs; o++) {
+            double mean = 0, length = 0, factor = o >= outputs - outputs / starts[s].parts ? starts[s].last : starts[s].first;
+            begun_weights(norm, &begun, starts[s].layer, o, w);
+            for (int i = 0; i < m; i++) {
+                mean += norm->centers ? wanted[i * outputs + o] / m : 0;
+                length += w[i] * w[i];
+            }
+            if (norm->gain == NL_GAIN_ONE)
+                ck_assert_msg(fabs(sqrt(length) - factor) <= 1e-6, "%s, %s, output %d: length %g, not %g", kind, starts[s].layer, o, sqrt(length), factor);
+            for (int i = 0; norm->gain == NL_GAIN_LENGTH && i < m; i++)
+                ck_assert_msg(fabs(w[i] - (wanted[i * outputs + o] - mean)) <= 1e-6 * (1 + fabs(w[i])), "%s, %s, output %d: %g, not %g", kind, starts[s].layer, o, w[i],
+                              wanted[i * outputs + o] - mean);
+        }
+        free(w);
+        release(&plain), release(&begun);
+    }
+}
+END_TEST
+
 /* As PyTorch's begin: wn with |v|; sn after 15 iterations. */
 START_TEST(what_follows_from_a_weight_begins_so)
 {
@@ -505,17 +625,19 @@ START_TEST(what_follows_from_a_weight_begins_so)
 }
 END_TEST
 
-/* The loss of the first step of a network of that kind. */
-static double first_loss(const char *kind, const char *weights, const char *arch)
+/* The loss of the first step of a network of these settings; NULL ends them. */
+static double loss_of(const char *const *settings)
 {
-    const char *const words[] = {kind, weights, arch, "norm.eps=0", "model.bias=on", "norm.weights_init=data", "model.width=16", "train.steps=1", "train.batch=64", "data.train=64",
-                                 "data.test=20", "device.kind=ref"};
+    const char *words[20] = {"model.width=16", "train.steps=1", "train.batch=64", "data.train=64", "data.test=20", "device.kind=ref"};
+    int count = 6;
     struct nl_experiment experiment;
     struct nl_diagnostics diagnostics = {0};
     struct nl_error err;
     struct nl_trial_options options = {0};
     struct nl_trial_result result;
-    ck_assert_msg(nl_experiment_load(NULL, words, sizeof words / sizeof *words, &experiment, &diagnostics) == NL_OK, "%s", nl_diagnostics_text(&diagnostics));
+    for (int i = 0; settings[i]; i++)
+        words[count++] = settings[i];
+    ck_assert_msg(nl_experiment_load(NULL, words, count, &experiment, &diagnostics) == NL_OK, "%s", nl_diagnostics_text(&diagnostics));
     struct nl_dataset *dataset = nl_dataset_open(&experiment.config, &err);
     ck_assert_msg(dataset && nl_trial_run(&experiment.config, dataset, &options, &result, &err) == NL_OK, "%s", err.text);
     double loss = result.row[0].loss;
@@ -523,6 +645,26 @@ static double first_loss(const char *kind, const char *weights, const char *arch
     nl_dataset_free(dataset);
     return loss;
 }
+
+static double first_loss(const char *kind, const char *weights, const char *arch)
+{
+    return loss_of((const char *const[]){kind, weights, arch, "norm.eps=0", "model.bias=on", "norm.weights_init=data", NULL});
+}
+
+/* Weight normalization begins with the function that the network has without it, whatever makes its weights smaller. */
+START_TEST(wn_begins_with_the_same_loss)
+{
+    for (int s = 0; s < STARTS; s++) {
+        const char *words[10] = {"norm.weights=none", "model.depth=2"};
+        for (int i = 0; i < 6; i++)
+            words[2 + i] = starts[s].words[i];
+        double plain = loss_of(words);
+        words[0] = "norm.weights=wn";
+        double found = loss_of(words);
+        ck_assert_msg(fabs(found - plain) <= 1e-6 * plain, "%s: %.9g, and without wn %.9g", starts[s].layer, found, plain);
+    }
+}
+END_TEST
 
 /* Where gain and bias come from the first batch, the first pass is batch normalization's without eps (Salimans and Kingma 2016, section 3). */
 START_TEST(begun_by_data_the_first_pass_is_that_of_bn)
@@ -617,6 +759,8 @@ int main(void)
     tcase_add_loop_test(cases, gain_and_bias_from_a_batch, 0, 2);
     tcase_add_loop_test(cases, the_same_seed_gives_the_same_start, 1, kinds);
     tcase_add_test(cases, what_follows_from_a_weight_begins_so);
+    tcase_add_loop_test(cases, what_makes_weights_smaller_reaches_them, 1, kinds);
+    tcase_add_test(cases, wn_begins_with_the_same_loss);
     tcase_add_test(cases, begun_by_data_the_first_pass_is_that_of_bn);
     tcase_add_test(cases, what_bn_undoes_is_warned_of);
     tcase_add_test(cases, one_weight_has_no_deviation);

@@ -59,13 +59,27 @@ int nl_fail_in(struct nl_error *err, const char *format, ...)
     return NL_FAIL;
 }
 
+static _Noreturn void stop(const char *file, int line, const char *what, const char *format, va_list args)
+{
+    fprintf(stderr, "normlab: bug at %s:%d: %s", file, line, what);
+    vfprintf(stderr, format, args);
+    fputc('\n', stderr);
+    abort();
+}
+
 void nl_bug_at(const char *file, int line, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    fprintf(stderr, "normlab: bug at %s:%d: ", file, line);
-    vfprintf(stderr, format, args);
-    fputc('\n', stderr);
+    stop(file, line, "", format, args);
+}
+
+int nl_found_at(const char *file, int line, int index, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    if (index < 0)
+        stop(file, line, "there is no such thing as ", format, args);
     va_end(args);
-    abort();
+    return index;
 }

@@ -31,6 +31,12 @@ int nl_fail_in(struct nl_error *err, const char *format, ...) __attribute__((for
 /* A broken invariant: prints file:line and the message on stderr and aborts. */
 void nl_bug_at(const char *file, int line, const char *format, ...) __attribute__((noreturn, format(printf, 3, 4)));
 #define NL_BUG(...) nl_bug_at(__FILE__, __LINE__, __VA_ARGS__)
+
+/* The result of a look-up that must find something, where none is a negative number: with none, a bug. The message says what was looked for:
+ *     int factor = NL_FOUND(nl_results_factor(results, name), "a factor '%s'", name); */
+#define NL_FOUND(index, ...) nl_found_at(__FILE__, __LINE__, index, __VA_ARGS__)
+int nl_found_at(const char *file, int line, int index, const char *format, ...) __attribute__((format(printf, 4, 5)));
+
 #define NL_ASSERT(condition) ((condition) ? (void)0 : NL_BUG("assertion failed: %s", #condition))
 
 #endif

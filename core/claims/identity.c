@@ -30,7 +30,7 @@ static void set_up(struct layer *layer, const char *norm, enum nl_device_kind de
 {
     *layer = (struct layer){0};
     nl_config_defaults(&layer->config);
-    nl_key_set(nl_key_find("norm.kind"), &layer->config, norm, NULL);
+    nl_key_set(nl_key_named("norm.kind"), &layer->config, norm, NULL);
     layer->config.device.kind = device;
     fill(layer->x, "identity.x");
     fill(layer->dy, "identity.dy");
@@ -147,7 +147,7 @@ static int bn_of_one(enum nl_device_kind device, bool perturbed, double *deviati
     set_up(&bn, "bn", device, perturbed ? 2 : 1, 1);
     if (declare(&bn, err))
         return NL_FAIL;
-    nl_probe_find(&bn.probe, "beta")->given = beta;
+    nl_probe_named(&bn.probe, "beta")->given = beta;
     int status = run(&bn, err);
     if (status == NL_OK) {
         *deviation = 0.0;
@@ -208,8 +208,8 @@ static int bn_running(enum nl_device_kind device, bool perturbed, double *deviat
     bn.config.norm.running_var = perturbed ? NL_BIASED : NL_UNBIASED;
     if (declare(&bn, err))
         return NL_FAIL;
-    nl_probe_find(&bn.probe, "running_mean")->given = mean;
-    nl_probe_find(&bn.probe, "running_var")->given = var;
+    nl_probe_named(&bn.probe, "running_mean")->given = mean;
+    nl_probe_named(&bn.probe, "running_var")->given = var;
     for (int update = 0; update < UPDATES; update++) {
         if (run(&bn, err)) {
             nl_probe_release(&bn.probe);
@@ -312,7 +312,7 @@ enum { OUTPUTS = ELEMENTS / CHANNELS };
 static void set_up_weights(struct layer *layer, const char *norm, enum nl_device_kind device)
 {
     set_up(layer, "none", device, OUTPUTS, 1);
-    nl_key_set(nl_key_find("norm.weights"), &layer->config, norm, NULL);
+    nl_key_set(nl_key_named("norm.weights"), &layer->config, norm, NULL);
     layer->probe.of_weights = true;
 }
 
@@ -356,8 +356,8 @@ static int sn_largest(enum nl_device_kind device, bool perturbed, double *deviat
     layer.config.norm.iterations = perturbed ? 1 : 1000;
     if (declare(&layer, err))
         return NL_FAIL;
-    nl_probe_find(&layer.probe, "v")->given = layer.dy;
-    nl_probe_find(&layer.probe, "u")->given = layer.dy;
+    nl_probe_named(&layer.probe, "v")->given = layer.dy;
+    nl_probe_named(&layer.probe, "u")->given = layer.dy;
     if (run(&layer, err))
         return NL_FAIL;
     double largest = largest_singular(layer.probe.y), one = 1.0;

@@ -439,7 +439,8 @@ static bool judge_same(struct nl_judged *out, const struct nl_evidence *evidence
     int level = room && nl_takes_best(&part->reading) ? nl_same_level(part, evidence) : -1;
     if (level < 0)
         return false;
-    const struct nl_factor *factor = &evidence->results->factor[nl_results_factor(evidence->results, part->reading.along->name)];
+    const char *along = part->reading.along->name;
+    const struct nl_factor *factor = &evidence->results->factor[NL_FOUND(nl_results_factor(evidence->results, along), "a factor '%s'", along)];
     struct nl_published_part at = *part;
     at.reading.along = NULL;
     for (int side = 0; side < at.sides; side++) {

@@ -67,7 +67,7 @@ static void check_layers(const struct nl_config *config, const struct nl_experim
     }
     if (listed && !config->model.layers->count)
         nl_complain(diagnostics, experiment, "model.arch", "'model.arch' layers needs 'model.layers', the list of them");
-    bool varies = nl_axis_with(experiment->axis, experiment->axes, nl_key_find("model.arch"), NULL);
+    bool varies = nl_axis_with(experiment->axis, experiment->axes, nl_key_named("model.arch"), NULL);
     if (!listed && config->model.layers->count && !varies)
         nl_complain(diagnostics, experiment, "model.layers", "'model.layers' is not read with 'model.arch' %s: write layers",
                     nl_arch_names[config->model.arch]);
@@ -77,7 +77,7 @@ static void check_parts(const struct nl_config *config, const struct nl_experime
 {
     struct nl_norm_setup setup = {0};
     struct nl_error err;
-    const struct nl_key *sets = nl_key_find("norm.sets");
+    const struct nl_key *sets = nl_key_named("norm.sets");
     if (!nl_key_applies(sets, config))
         return;
     if (nl_norm_sets_read(&config->norm.sets, &setup, &err))
@@ -98,7 +98,7 @@ static void check_accumulate(const struct nl_config *config, const struct nl_exp
     for (int i = 0; nl_norms[i]; i++)
         if ((nl_config_norms(config) & 1u << i) && (nl_norms[i]->uses & (NL_USES_WINDOW | NL_USES_HISTORY)))
             nl_complain(diagnostics, experiment, key, "'%s' cannot be combined with %s, which has one batch in each step to remember", key, nl_norms[i]->name);
-    if (nl_key_applies(nl_key_find("train.workers"), config))
+    if (nl_key_applies(nl_key_named("train.workers"), config))
         nl_complain(diagnostics, experiment, key, "'%s' and 'train.workers' both divide a batch: leave one at 1", key);
     if (config->log.tensors.count > 0)
         nl_complain(diagnostics, experiment, key, "'%s' cannot be combined with 'log.tensors', which shows tensors of a whole batch", key);

@@ -141,6 +141,7 @@ extern const struct nl_field {
 } nl_sweep_fields[], nl_claim_fields[]; /* what may stand under `sweep` and `claim`; end with a NULL name */
 
 const struct nl_key *nl_key_find(const char *name);          /* of keys.def; NULL: unknown */
+const struct nl_key *nl_key_named(const char *name);         /* of keys.def; it is there */
 
 /* What a sweep may name: a key of keys.def, or a part of model.layers, "model.layers.stage2.norm.kind" (config/layers.h). The latter is a key with the
  * type and bounds of that value, one for each name, and lives as long as the process; whether a list has such a part it does not say. NULL: unknown, or

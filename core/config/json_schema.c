@@ -231,7 +231,7 @@ static void add_part_definitions(struct nl_text *out)
     for (const struct nl_layer_word *word = nl_layer_words; word->name; word++) {
         if (word->form != NL_WORD_NUMBER)
             continue;
-        struct nl_key key = *nl_key_find("model.width");
+        struct nl_key key = *nl_key_named("model.width");
         char *name = nl_format("part.%s", word->name);
         key.name = name;
         nl_text_add(out, "    \"%s\": {\"type\": \"integer\", \"minimum\": %d, \"maximum\": %d},\n", name, word->low, word->high);

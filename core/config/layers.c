@@ -67,7 +67,7 @@ static bool is_name(const char *text)
 /* Whether the setting is a double; else it is an int. */
 static bool is_real(const struct nl_layer_word *word)
 {
-    return word->key && nl_key_find(word->key)->type == NL_TYPE_REAL;
+    return word->key && nl_key_named(word->key)->type == NL_TYPE_REAL;
 }
 
 static void *setting_of(struct item *item, const struct nl_layer_word *word)
@@ -96,7 +96,7 @@ static void read_value(struct nl_loader *loader, const struct nl_layer_word *wor
 {
     struct nl_config scratch;
     struct nl_error err, hint;
-    const struct nl_key *key = nl_key_find(word->key);
+    const struct nl_key *key = nl_key_named(word->key);
     const void *field = (const char *)&scratch + key->offset;
     if (nl_value_read(key, &scratch, value->text, &err, &hint)) {
         nl_diagnose(loader->diagnostics, &value->at, hint.text, "%s", err.text);

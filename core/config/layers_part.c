@@ -270,7 +270,7 @@ static const struct nl_layer_word *last_word(const char *path)
 
 static struct nl_key key_of(const char *name, const struct nl_layer_word *word)
 {
-    struct nl_key key = *nl_key_find(word->key ? word->key : "model.width"); /* any key of whole numbers */
+    struct nl_key key = *nl_key_named(word->key ? word->key : "model.width"); /* any key of whole numbers */
     key.name = name;
     key.length = strlen(name);
     key.section = "model";

@@ -208,7 +208,7 @@ struct nl_origin nl_origin_of(const struct nl_experiment *experiment, const char
     if (!axis && nl_is_part(name)) {
         if (key && nl_layers_value(layers, key->path, &at))
             return at;
-        key = nl_key_find("model.layers"); /* a layer of an axis */
+        key = nl_key_named("model.layers"); /* a layer of an axis */
         axis = nl_axis_with(experiment->axis, experiment->axes, key, NULL);
     }
     if (!key)

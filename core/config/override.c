@@ -176,7 +176,7 @@ static void override_sweep(struct nl_loader *loader, const char *argument, const
 static void override_part(struct nl_loader *loader, const struct named *named, const char *text)
 {
     struct nl_experiment *out = loader->out;
-    if (nl_axis_with(out->axis, out->axes, nl_key_find("model.layers"), NULL))
+    if (nl_axis_with(out->axis, out->axes, nl_key_named("model.layers"), NULL))
         nl_diagnose(loader->diagnostics, &named->at, "change the lists in the file", "'model.layers' varies: it is not one list that could be changed");
     else
         override_key(loader, named, text);

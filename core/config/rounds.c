@@ -247,10 +247,10 @@ static void check_tune(struct nl_loader *loader)
                         "'%s' is an axis of the grid, and cannot be tuned as well", rounds->tune[i].key[0]->name);
     static const char *const of_test[] = {"data.test", "data.test_seed"};
     for (int i = 0; i < 2 && rounds->tunes; i++)
-        if (nl_axis_with(out->axis, out->axes, nl_key_find(of_test[i]), NULL) || tuned(rounds, nl_key_find(of_test[i])))
+        if (nl_axis_with(out->axis, out->axes, nl_key_named(of_test[i]), NULL) || tuned(rounds, nl_key_named(of_test[i])))
             nl_diagnose(loader->diagnostics, &rounds->tune_origin, "one test part is set apart from all that is chosen by",
                         "'%s' cannot vary in a sweep with 'sweep.tune'", of_test[i]);
-    if (rounds->tunes && (double)out->config.train.seed + NL_SEEDS_MAX + rounds->tune_seeds - 1 > nl_key_find("train.seed")->high)
+    if (rounds->tunes && (double)out->config.train.seed + NL_SEEDS_MAX + rounds->tune_seeds - 1 > nl_key_named("train.seed")->high)
         nl_diagnose(loader->diagnostics, &rounds->tune_origin, "a smaller train.seed leaves room for them",
                     "'sweep.tune' takes the seeds from train.seed + %d on, which are too large", NL_SEEDS_MAX);
     if (rounds->tunes && out->config.data.val < 1)
@@ -302,7 +302,7 @@ void nl_check_rounds(struct nl_loader *loader)
     const struct nl_rounds *rounds = &out->rounds;
     check_tune(loader);
     check_points(loader);
-    if (rounds->refine > 0.0 && !nl_axis_with(out->axis, out->axes, nl_key_find("train.lr"), NULL))
+    if (rounds->refine > 0.0 && !nl_axis_with(out->axis, out->axes, nl_key_named("train.lr"), NULL))
         nl_diagnose(loader->diagnostics, &rounds->refine_origin, "as in grid: {train.lr: 1e-2:10:log:7}",
                     "'sweep.refine' needs train.lr as an axis of the grid");
     if (!(rounds->half_width > 0.0))

@@ -108,9 +108,17 @@ const struct nl_key *nl_key_find(const char *name)
     return NULL;
 }
 
+const struct nl_key *nl_key_named(const char *name)
+{
+    const struct nl_key *key = nl_key_find(name);
+    if (!key)
+        NL_BUG("there is no key '%s'", name);
+    return key;
+}
+
 int nl_key_index(const struct nl_key *key)
 {
-    return (int)((key->path ? nl_key_find("model.layers") : key) - nl_keys);
+    return (int)((key->path ? nl_key_named("model.layers") : key) - nl_keys);
 }
 
 const char *nl_key_field(const struct nl_key *key)

@@ -100,7 +100,7 @@ bool nl_keep_occurring(struct nl_loader *loader, struct nl_match *match, const c
 /* Whether a method can have the name: by norm.kind ("bn", "BN"), or where normalizers do not vary by a varied key ("depth 4"). */
 static bool names_an_arm(const struct nl_experiment *experiment, const char *name)
 {
-    const struct nl_key *kind = nl_key_find("norm.kind");
+    const struct nl_key *kind = nl_key_named("norm.kind");
     for (int i = 0; nl_norm_names[i]; i++)
         if ((!strcmp(nl_norms[i]->name, name) || !strcmp(nl_norms[i]->label, name)) && occurs(experiment, kind, nl_norms[i]->name))
             return true;
@@ -124,8 +124,8 @@ static bool names_an_arm(const struct nl_experiment *experiment, const char *nam
 static void check_order(struct nl_loader *loader)
 {
     struct nl_experiment *out = loader->out;
-    const struct nl_origin *at = &out->origin[nl_key_index(nl_key_find("plot.order"))];
-    bool explained = at->kind != NL_FROM_COMMAND_LINE && overridden(out, nl_key_find("norm.kind"));
+    const struct nl_origin *at = &out->origin[nl_key_index(nl_key_named("plot.order"))];
+    bool explained = at->kind != NL_FROM_COMMAND_LINE && overridden(out, nl_key_named("norm.kind"));
     char *copy = nl_strdup(out->config.plot.order), *rest = *copy ? copy : NULL, *name;
     struct nl_text kept = {0};
     while ((name = strsep(&rest, ","))) {
@@ -164,7 +164,7 @@ static bool anything_overridden(const struct nl_experiment *experiment)
 static void check_pairs(struct nl_loader *loader, const char *key, char **text, const char *part, const char *example)
 {
     const struct nl_experiment *out = loader->out;
-    const struct nl_origin *at = &out->origin[nl_key_index(nl_key_find(key))];
+    const struct nl_origin *at = &out->origin[nl_key_index(nl_key_named(key))];
     bool explained = at->kind != NL_FROM_COMMAND_LINE && anything_overridden(out), colours = strcmp(key, "plot.colours") == 0;
     char name[64], value[96];
     unsigned ignored;
@@ -208,7 +208,7 @@ static bool is_word(const char *text, const char *const *words)
 static void check_picture_axis(struct nl_loader *loader, const char *name, char **text, const char *const *words, bool metrics)
 {
     struct nl_experiment *out = loader->out;
-    const struct nl_origin *at = &out->origin[nl_key_index(nl_key_find(name))];
+    const struct nl_origin *at = &out->origin[nl_key_index(nl_key_named(name))];
     const struct nl_key *key = nl_key_of(*text);
     if (is_word(*text, words) || (metrics && is_metric(*text)) || (key && nl_axis_with(out->axis, out->axes, key, NULL)))
         return;
@@ -265,7 +265,7 @@ static void check_target(struct nl_loader *loader, const char *who, const struct
 static void check_part(struct nl_loader *loader, const struct nl_axis *axis, int column)
 {
     const struct nl_experiment *out = loader->out;
-    const struct nl_key *key = axis->key[column], *whole = nl_key_find("model.layers");
+    const struct nl_key *key = axis->key[column], *whole = nl_key_named("model.layers");
     bool varies = nl_axis_with(out->axis, out->axes, whole, NULL) || nl_axis_with(out->rounds.tune, out->rounds.tunes, whole, NULL);
     if (varies)
         nl_diagnose(loader->diagnostics, &axis->origin, "write the values of the part into the lists",
@@ -311,7 +311,7 @@ void nl_check_sweep(struct nl_loader *loader)
     check_pictures(loader);
     check_claim(loader);
 
-    const struct nl_key *seed = nl_key_find("train.seed");
+    const struct nl_key *seed = nl_key_named("train.seed");
     if ((double)out->config.train.seed + out->seeds - 1 > seed->high)
         nl_diagnose(loader->diagnostics, &out->seeds_origin, NULL, "'sweep.seeds' goes past the largest seed, %.0f", seed->high);
 }

@@ -39,7 +39,7 @@ static char *origin_text(const struct nl_origin *origin)
 /* Whether the key must not stand in a file beside what the experiment has: it says the shape of another network. */
 static bool beside_layers(const struct nl_experiment *experiment, const struct nl_key *key)
 {
-    bool varies = nl_axis_with(experiment->axis, experiment->axes, nl_key_find("model.arch"), NULL);
+    bool varies = nl_axis_with(experiment->axis, experiment->axes, nl_key_named("model.arch"), NULL);
     bool is_shape = !strcmp(key->name, "model.depth") || !strcmp(key->name, "model.width") || !strcmp(key->name, "model.pool");
     return strcmp(key->name, "model.layers") ? is_shape && (varies || experiment->config.model.arch == NL_LAYERS) : true;
 }

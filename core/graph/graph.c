@@ -316,7 +316,7 @@ unsigned nl_filled_slots(const struct nl_graph_node *node)
     return filled;
 }
 
-int nl_graph_parameter(const struct nl_graph *graph, int value, const char *name)
+int nl_graph_find_parameter(const struct nl_graph *graph, int value, const char *name)
 {
     for (int i = 0; i < graph->tensors; i++)
         if (graph->tensor[i].node == graph->value[value].producer && strcmp(graph->tensor[i].spec.name, name) == 0)

@@ -63,9 +63,10 @@ struct nl_tensor {
     char name[80];               /* "fc1.weight"; of a node that computes a weight, "fc1.weight", "fc1.parametrizations.weight.original" */
     int node;                    /* that owns it */
     int times;                   /* of a state: it has so many, one for each of the first times of a loop, the last for all that follow */
-    double factor;               /* of a parameter: its initial values are those of its specification times this */
-    int parts;                   /* of a weight: it is so many matrices of equal sizes, one below the other (queries, keys, values), each drawn by itself */
-    double last;                 /* the last of its parts begins so many times as large as the others */
+    int parts;                   /* of a weight, and of its gains: it is so many matrices of equal sizes, one below the other (queries, keys, values), each
+                                    drawn by itself */
+    double factor;               /* of a parameter: its initial values are those of its specification, or those drawn, times this, */
+    double last;                 /* and in the last of its parts, which may be the only one, times this */
     int squares;                 /* of a weight by which a state goes from one time to the next: it is so many square matrices, one below the other, which are
                                     drawn as model.recurrent_init says; 0: as others */
     struct nl_gates {
@@ -158,7 +159,7 @@ void nl_graph_find_learned(const struct nl_graph *graph, bool *learned);
 void nl_graph_find_used(const struct nl_graph *graph, bool *used);
 
 /* The tensor of that name, within its node, of the node that makes `value`; NL_NONE: it owns none. */
-int nl_graph_parameter(const struct nl_graph *graph, int value, const char *name);
+int nl_graph_find_parameter(const struct nl_graph *graph, int value, const char *name);
 
 /* The first node that takes it, or NL_NONE. */
 int nl_first_consumer(const struct nl_graph *graph, int value);

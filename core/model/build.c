@@ -1,9 +1,11 @@
 #include "model/build.h"
 
+#include <stdalign.h>
+#include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
-#include <stdlib.h>
+#include <string.h>
 
-#include "base/memory.h"
 #include "config/layers.h"
 #include "operation/activate.h"
 #include "operation/add.h"
@@ -14,6 +16,45 @@
 #include "operation/normalizer.h"
 #include "operation/parametrize.h"
 #include "operation/standardize.h"
+
+int nl_build(struct nl_builder *b, void (*network)(struct nl_builder *b))
+{
+    if (setjmp(b->failure))
+        return NL_FAIL;
+    network(b);
+    return NL_OK;
+}
+
+_Noreturn void nl_build_fail(struct nl_builder *b, const char *key)
+{
+    b->key = b->layer ? b->layer->key : key;
+    if (b->layer) /* an item of a repeated list stands for several layers */
+        nl_fail_in(b->err, "layer '%s'", nl_layer_name(b->layer));
+    longjmp(b->failure, 1);
+}
+
+_Noreturn void nl_build_refuse(struct nl_builder *b, const char *key, const char *format, ...)
+{
+    struct nl_error why;
+    va_list args;
+    va_start(args, format);
+    vsnprintf(why.text, sizeof why.text, format, args);
+    va_end(args);
+    nl_fail(b->err, "%s", why.text);
+    nl_build_fail(b, key);
+}
+
+int nl_made(struct nl_builder *b, int result)
+{
+    if (result < 0)
+        nl_build_fail(b, NULL);
+    return result;
+}
+
+const struct nl_graph_node *nl_node_at(const struct nl_builder *b)
+{
+    return &b->graph->node[NL_FOUND(b->graph->value[b->at].producer, "the node that makes value %d", b->at)];
+}
 
 struct nl_extent nl_extent_at(const struct nl_builder *b)
 {
@@ -31,16 +72,11 @@ static void name_node(const struct nl_builder *b, const char *stem, int number, 
 void nl_add_node(struct nl_builder *b, struct nl_new_node node, const char *stem, int number)
 {
     char name[64];
-    if (b->failed)
-        return;
     name_node(b, stem, number, name);
     node.name = name;
     node.module = b->module, node.suffix = b->suffix;
     node.statistics = b->statistics;
-    int out = nl_graph_add(b->graph, &node, b->err);
-    b->failed = out == NL_NONE;
-    if (!b->failed)
-        b->at = out;
+    b->at = nl_made(b, nl_graph_add(b->graph, &node, b->err));
 }
 
 void nl_add_without(struct nl_builder *b, const struct nl_operation *operation, const void *arguments, unsigned without, const char *stem, int number)
@@ -57,7 +93,7 @@ void nl_add(struct nl_builder *b, const struct nl_operation *operation, const vo
 int nl_add_weight(struct nl_builder *b, const struct nl_weight_norm *norm, int kernel, int in, int out, const char *stem, int number)
 {
     char layer[64], name[72];
-    if (!norm || b->failed)
+    if (!norm)
         return NL_NONE;
     name_node(b, stem, number, layer);
     if (b->module)
@@ -71,8 +107,8 @@ int nl_add_weight(struct nl_builder *b, const struct nl_weight_norm *norm, int k
                               &(struct nl_new_node){.operation = spectral ? &nl_spectral_norm_operation : &nl_parametrize_operation,
                                                     .arguments = spectral ? (const void *)&matrix : &columns, .name = name},
                               b->err);
-    b->failed = weight == NL_NONE;
-    b->key = b->failed ? "norm.weights" : NULL;
+    if (weight == NL_NONE)
+        nl_build_fail(b, "norm.weights");
     return weight;
 }
 
@@ -88,8 +124,7 @@ static void add_standardize(struct nl_builder *b, int weight, const char *stem, 
     snprintf(name, sizeof name, "%s.standardize", layer);
     struct nl_new_node first = {.operation = &nl_standardize_operation, .name = name,
                                 .in = {b->at, maker->in[NL_GAIN], node->in[NL_PRODUCT_BIAS]}, .inputs = NL_STANDARDIZE_SLOTS};
-    b->at = nl_graph_add(b->graph, &first, b->err);
-    b->failed = b->at == NL_NONE;
+    b->at = nl_made(b, nl_graph_add(b->graph, &first, b->err));
 }
 
 /* weight: the value, or NL_NONE: the layer's own. */
@@ -98,7 +133,8 @@ static void add_product(struct nl_builder *b, const struct nl_operation *operati
     struct nl_new_node node = {.operation = operation, .arguments = arguments, .in = {b->at, weight}, .inputs = 1 + (weight != NL_NONE),
                                .without = bias ? 0 : 1u << NL_PRODUCT_BIAS};
     nl_add_node(b, node, stem, number);
-    if (!b->failed && weight != NL_NONE && b->config->norm.weights_init == NL_INIT_BY_DATA)
+    b->product = b->graph->value[b->at].producer;
+    if (weight != NL_NONE && b->config->norm.weights_init == NL_INIT_BY_DATA)
         add_standardize(b, weight, stem, number);
 }
 
@@ -167,12 +203,6 @@ static struct nl_own own(double said)
     return (struct nl_own){said >= 0, said};
 }
 
-static void refuse(struct nl_builder *b, const char *key, const char *why, const char *what)
-{
-    b->key = key;
-    b->failed = nl_fail(b->err, why, what);
-}
-
 /* Whether its weight has an element's output channel as the last of its indices, after which nothing but a bias is added. */
 static bool is_product(const struct nl_operation *operation)
 {
@@ -190,16 +220,13 @@ static void add_cross_iteration(struct nl_builder *b, const struct nl_normalize 
                                .inputs = NL_CROSS_ITERATION_SLOTS};
     int producer = graph->value[b->at].producer;
     const struct nl_graph_node *maker = producer == NL_NONE ? NULL : &graph->node[producer];
-    if (normalize->trains_running) {
-        refuse(b, "norm.statistics", "'norm.statistics' running leaves %s no statistics of batches to train with", b->norm->name);
-        return;
-    }
-    if (b->config->norm.compensate && (!maker || !is_product(maker->operation))) {
-        refuse(b, "norm.compensate",
-               "'norm.compensate' needs a linear layer or a convolution right in front of each normalizer, and in front of one stands '%s'; false does without",
-               maker ? maker->name : "x");
-        return;
-    }
+    if (normalize->trains_running)
+        nl_build_refuse(b, "norm.statistics", "'norm.statistics' running leaves %s no statistics of batches to train with", b->norm->name);
+    if (b->config->norm.compensate && (!maker || !is_product(maker->operation)))
+        nl_build_refuse(b, "norm.compensate",
+                        "'norm.compensate' needs a linear layer or a convolution right in front of each normalizer, and in front of one stands '%s'; false does "
+                        "without",
+                        maker ? maker->name : "x");
     if (b->config->norm.compensate) {
         node.in[NL_CROSS_ITERATION_INPUT] = maker->in[NL_PRODUCT_X];
         node.in[NL_CROSS_ITERATION_WEIGHT] = maker->in[NL_PRODUCT_WEIGHT];
@@ -208,30 +235,44 @@ static void add_cross_iteration(struct nl_builder *b, const struct nl_normalize 
     nl_add_node(b, node, stem, number);
 }
 
-/* The tensor that is the weight of the last node, or its gain, or NL_NONE. */
-static int last_weight(const struct nl_builder *b)
+/* The tensor that is the gamma of the last node, a normalizer; NL_NONE: it has none. */
+static int last_gamma(const struct nl_builder *b)
 {
-    int weight = b->failed ? NL_NONE : nl_graph_parameter(b->graph, b->at, "weight");
-    return weight == NL_NONE && !b->failed ? nl_graph_parameter(b->graph, b->at, "g") : weight;
+    int gamma = nl_graph_find_parameter(b->graph, b->at, "weight");
+    return gamma == NL_NONE ? nl_graph_find_parameter(b->graph, b->at, "g") : gamma;
+}
+
+static void scale(struct nl_builder *b, int tensor, double factor)
+{
+    b->graph->tensor[tensor].factor = b->graph->tensor[tensor].last = factor;
 }
 
 void nl_scale_weight(struct nl_builder *b, double factor)
 {
-    int tensor = last_weight(b);
-    if (tensor != NL_NONE)
-        b->graph->tensor[tensor].factor = factor;
+    scale(b, NL_FOUND(nl_graph_find_parameter(b->graph, b->at, "weight"), "the weight of '%s'", nl_node_at(b)->name), factor);
+}
+
+/* The tensor in a slot of the node that computes a weight. */
+static int tensor_in(const struct nl_builder *b, const struct nl_graph_node *node, int slot)
+{
+    int value = NL_FOUND(node->in[slot], "slot %d of '%s'", slot, node->name);
+    return NL_FOUND(b->graph->value[value].tensor, "the tensor in slot %d of '%s'", slot, node->name);
 }
 
 void nl_scale_parts(struct nl_builder *b, int parts, double factor, double last)
 {
-    if (b->failed)
-        return;
-    const struct nl_graph_node *layer = &b->graph->node[b->graph->value[b->at].producer];
-    const struct nl_value *weight = &b->graph->value[layer->in[NL_PRODUCT_WEIGHT]];
-    int tensor = weight->producer == NL_NONE ? weight->tensor : nl_graph_parameter(b->graph, layer->in[NL_PRODUCT_WEIGHT], "original");
-    b->graph->tensor[tensor].parts = parts;
-    b->graph->tensor[tensor].factor = factor;
-    b->graph->tensor[tensor].last = last / factor;
+    const struct nl_graph *graph = b->graph;
+    const struct nl_graph_node *layer = &graph->node[NL_FOUND(b->product, "a layer with a weight")];
+    int maker = graph->value[layer->in[NL_PRODUCT_WEIGHT]].producer;
+    const struct nl_graph_node *owner = maker == NL_NONE ? layer : &graph->node[maker];
+    int drawn = tensor_in(b, owner, maker == NL_NONE ? NL_PRODUCT_WEIGHT : NL_ORIGINAL), scaled = drawn;
+    if (maker != NL_NONE && owner->in[NL_GAIN] != NL_NONE)
+        scaled = tensor_in(b, owner, NL_GAIN);
+    else
+        NL_ASSERT(maker == NL_NONE || (factor != 0 && last != 0)); /* fixup is refused beside norm.weights */
+    graph->tensor[drawn].parts = graph->tensor[scaled].parts = parts;
+    graph->tensor[scaled].factor = factor;
+    graph->tensor[scaled].last = last;
 }
 
 /* Whether norm.skip leaves out the normalizer of that number, from 1. */
@@ -248,7 +289,7 @@ void nl_set_last_gamma(struct nl_builder *b)
 {
     double value = b->config->norm.last_gamma;
     if (value != NL_AUTO && b->last_gamma != NL_NONE)
-        b->graph->tensor[b->last_gamma].factor = value;
+        scale(b, b->last_gamma, value);
 }
 
 /* By its sets. */
@@ -284,8 +325,9 @@ static void add_normalize(struct nl_builder *b, struct nl_own eps, struct nl_own
 static void add_own_operation(struct nl_builder *b, struct nl_own eps, struct nl_own momentum, const char *stem, int number)
 {
     const struct nl_operation *operation = b->norm->operation;
-    struct nl_norm_settings *arguments = nl_alloc(1, operation->arguments);
-    *arguments = (struct nl_norm_settings){
+    alignas(max_align_t) char arguments[NL_MOST_ARGUMENTS] = {0}; /* the operation's own struct */
+    NL_ASSERT(operation->arguments <= sizeof arguments);
+    struct nl_norm_settings settings = {
         .norm = b->norm,
         .affine = (enum nl_affine)b->config->norm.affine,
         .alpha = b->config->norm.alpha,
@@ -304,8 +346,8 @@ static void add_own_operation(struct nl_builder *b, struct nl_own eps, struct nl
         .eps = eps,
         .momentum = momentum,
     };
+    memcpy(arguments, &settings, sizeof settings);
     nl_add_without(b, operation, arguments, b->unbiased ? 1u << NL_NORM_BETA : 0, stem, number);
-    free(arguments);
 }
 
 /* Whether the next normalizer would take in what stands after the ends of sequences: they have different lengths, and it neither leaves that out nor takes each
@@ -332,22 +374,19 @@ void nl_add_norm(struct nl_builder *b, const char *stem, int number)
     b->last_gamma = NL_NONE;
     bool is_next = nl_norm_is_next(b);
     b->norms++;
-    if (b->failed || !is_next)
+    if (!is_next)
         return;
-    if (takes_padding(b)) {
-        refuse(b, "norm.kind", "'norm.kind' cannot be %s where sequences have different lengths: it does not leave out what stands after their ends",
-               b->norm->name);
-        return;
-    }
+    if (takes_padding(b))
+        nl_build_refuse(b, "norm.kind", "'norm.kind' cannot be %s where sequences have different lengths: it does not leave out what stands after their ends",
+                        b->norm->name);
     struct nl_norm_setup setup = nl_norm_setup_of(b->config, 0, 1, nl_extent_at(b).channels);
-    if (nl_norm_check_groups(b->norm, &setup, "", b->err)) {
-        b->failed = true;
-        return;
-    }
+    nl_made(b, nl_norm_check_groups(b->norm, &setup, "", b->err));
     (b->norm->operation ? add_own_operation : add_normalize)(b, eps, momentum, stem, number);
-    nl_scale_weight(b, b->config->norm.gamma_init);
+    int gamma = last_gamma(b);
+    if (gamma != NL_NONE)
+        scale(b, gamma, b->config->norm.gamma_init);
     if (!(b->set && b->set->gamma_init >= 0))
-        b->last_gamma = last_weight(b);
+        b->last_gamma = gamma;
 }
 
 void nl_add_activation(struct nl_builder *b, const char *stem, int number)

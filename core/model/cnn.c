@@ -9,7 +9,7 @@ static bool pools_after(const struct nl_config *config, int layer)
     return false;
 }
 
-int nl_build_cnn(struct nl_builder *b, const char **key, struct nl_error *err)
+void nl_build_cnn(struct nl_builder *b)
 {
     for (int i = 1; i <= b->config->model.depth; i++) {
         nl_add_conv(b, (struct nl_conv){.out = (int)b->config->model.width, .kernel = 3, .stride = 1}, nl_hidden_bias(b, false), "conv", i);
@@ -18,12 +18,9 @@ int nl_build_cnn(struct nl_builder *b, const char **key, struct nl_error *err)
         if (!pools_after(b->config, i))
             continue;
         struct nl_extent maps = nl_extent_at(b);
-        if (maps.height < 2 || maps.width < 2) {
-            *key = "model.pool";
-            return nl_fail(err, "no pooling is possible after layer %d: its maps are %d x %d already", i, maps.height, maps.width);
-        }
+        if (maps.height < 2 || maps.width < 2)
+            nl_build_refuse(b, "model.pool", "no pooling is possible after layer %d: its maps are %d x %d already", i, maps.height, maps.width);
         nl_add_simple(b, "pool", i);
     }
     nl_add_pooled_head(b);
-    return NL_OK;
 }

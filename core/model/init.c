@@ -9,6 +9,7 @@
 #include "model/model.h"
 #include "operation/class_token.h"
 #include "operation/embedding.h"
+#include "operation/parametrize.h"
 #include "operation/positions.h"
 
 size_t nl_tensor_place(const struct nl_tensor *tensor, size_t e)
@@ -118,18 +119,26 @@ static void init_gates(const struct nl_gates *gates, struct nl_stream stream, co
     }
 }
 
+/* A gain that begins as 1, whatever the size of the weights that were drawn: it takes model.init_scale in their place. */
+static bool is_gain_of_one(const struct nl_graph *graph, const struct nl_tensor *tensor)
+{
+    const struct nl_graph_node *node = &graph->node[tensor->node];
+    bool gain = node->operation == &nl_parametrize_operation && tensor->spec.slot == NL_GAIN && nl_is_parameter(tensor->spec.role);
+    return gain && ((const struct nl_parametrize *)node->arguments)->norm->gain == NL_GAIN_ONE;
+}
+
 static void init_tensor(const struct nl_graph *graph, const struct nl_tensor *tensor, const struct nl_config *config, double *out)
 {
     double *value = nl_alloc(tensor->count, sizeof *value);
     for (size_t e = 0; e < tensor->count; e++)
-        value[e] = tensor->spec.initial;
+        value[e] = is_gain_of_one(graph, tensor) ? config->model.init_scale : tensor->spec.initial;
     if (tensor->spec.role == NL_WEIGHT)
         (tensor->squares > 0 ? draw_recurrent : draw)(graph, stream_of(graph, tensor, config), tensor, config, value);
     if (tensor->gates.width > 0)
         init_gates(&tensor->gates, stream_of(graph, tensor, config), config, value);
     size_t last = tensor->count - tensor->count / (size_t)tensor->parts; /* where the last part begins; PyTorch's order has outputs first */
     for (size_t e = 0; e < tensor->count; e++)
-        out[nl_tensor_place(tensor, e)] = (double)(float)((e >= last ? tensor->last * tensor->factor : tensor->factor) * value[e]);
+        out[nl_tensor_place(tensor, e)] = (double)(float)((e >= last ? tensor->last : tensor->factor) * value[e]);
     free(value);
 }
 

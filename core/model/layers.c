@@ -49,14 +49,11 @@ static void add_norm(const struct listed *l)
 {
     struct nl_builder *b = l->b;
     if (l->config.norm.affine == NL_AFFINE_ELEMENT && nl_norm_affine_is_of_channel(b->norm))
-        b->failed =
-            nl_fail(b->err, "'norm.affine' cannot be 'element' with %s: its gamma and beta are one a channel", b->norm->name);
-    else if (l->layer->pair && l->config.norm.placement == NL_AFTER && nl_config_norm_activates(&l->config))
-        b->failed = nl_fail(b->err, "%s", NL_TLU_IS_BEFORE);
-    else {
-        b->activates = l->next && l->next->kind == NL_LAYER_ACTIVATION;
-        nl_add_norm(b, nl_layer_name(l->layer), 0);
-    }
+        nl_build_refuse(b, NULL, "'norm.affine' cannot be 'element' with %s: its gamma and beta are one a channel", b->norm->name);
+    if (l->layer->pair && l->config.norm.placement == NL_AFTER && nl_config_norm_activates(&l->config))
+        nl_build_refuse(b, NULL, "%s", NL_TLU_IS_BEFORE);
+    b->activates = l->next && l->next->kind == NL_LAYER_ACTIVATION;
+    nl_add_norm(b, nl_layer_name(l->layer), 0);
 }
 
 /* Whether the normalizer before it takes its place. */
@@ -154,7 +151,9 @@ static void add_with_settings(struct nl_builder *b, const struct nl_layers *laye
     b->norm = nl_norm_of(&l.config);
     b->set = &l.layer->set;
     b->residual = (enum nl_residual)l.config.model.residual;
+    b->layer = l.layer;
     add_layer(&l, residual);
+    b->layer = NULL;
     b->config = config;
 }
 
@@ -169,17 +168,10 @@ static int place_of(const struct nl_config *config, const struct nl_layers *laye
     return own.norm.placement != NL_AFTER ? i : i == norm ? i + 1 : i - 1;
 }
 
-void nl_build_layers(struct nl_builder *b, const char **key)
+void nl_build_layers(struct nl_builder *b)
 {
     const struct nl_layers *layers = b->config->model.layers;
     struct residual room[DEEPEST], *residual = room - 1;
-    for (int i = 0; i < layers->count && !b->failed; i++) {
-        int place = place_of(b->config, layers, i);
-        add_with_settings(b, layers, place, &residual);
-        if (!b->failed)
-            continue;
-        struct nl_error why = *b->err; /* an item of a repeated list stands for several layers */
-        nl_fail(b->err, "layer '%s': %s", nl_layer_name(&layers->layer[place]), why.text);
-        *key = layers->layer[place].key;
-    }
+    for (int i = 0; i < layers->count; i++)
+        add_with_settings(b, layers, place_of(b->config, layers, i), &residual);
 }

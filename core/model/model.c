@@ -57,10 +57,44 @@ static int check_arch(const struct nl_config *config, const struct nl_shape *sha
     return NL_OK;
 }
 
+/* What has added nothing yet. */
+static struct nl_builder begun(const struct nl_config *config, struct nl_graph *graph, int x, struct nl_error *err)
+{
+    return (struct nl_builder){.graph = graph, .config = config, .norm = nl_norm_of(config), .at = x, .product = NL_NONE, .last_gamma = NL_NONE,
+                               .residual = NL_PLAIN_SUM, .variance = 1, .err = err};
+}
+
 /* Whether model.residual says what they are. */
 static bool has_branches(const struct nl_config *config)
 {
     return config->model.arch == NL_RESNET || config->model.arch == NL_TRANSFORMER;
+}
+
+static void build(struct nl_builder *b)
+{
+    switch ((enum nl_arch)b->config->model.arch) {
+    case NL_MLP:
+        nl_build_mlp(b);
+        return;
+    case NL_CNN:
+        nl_build_cnn(b);
+        return;
+    case NL_RESNET:
+        nl_build_resnet(b);
+        return;
+    case NL_TRANSFORMER:
+        nl_build_transformer(b);
+        return;
+    case NL_RNN:
+    case NL_LSTM:
+    case NL_GRU:
+        nl_build_recurrent(b);
+        return;
+    case NL_LAYERS:
+        nl_build_layers(b);
+        return;
+    }
+    NL_BUG("arch %d", b->config->model.arch);
 }
 
 int nl_model_build(const struct nl_config *config, struct nl_shape shape, struct nl_graph *graph, const char **key, struct nl_error *err)
@@ -76,8 +110,10 @@ int nl_model_build(const struct nl_config *config, struct nl_shape shape, struct
         *key = "model.arch";
         return NL_FAIL;
     }
-    struct nl_builder b = {.graph = graph, .config = config, .norm = nl_norm_of(config), .at = x, .all_norms = norms_of(config), .last_gamma = NL_NONE,
-                           .residual = has_branches(config) ? (enum nl_residual)config->model.residual : NL_PLAIN_SUM, .variance = 1, .err = err};
+    struct nl_builder b = begun(config, graph, x, err);
+    b.shape = &shape;
+    b.all_norms = norms_of(config);
+    b.residual = has_branches(config) ? (enum nl_residual)config->model.residual : NL_PLAIN_SUM;
     struct nl_norm_setup setup = nl_norm_setup_of(config, 0, 1, (int)config->model.width);
     if (config->model.arch != NL_LAYERS && (b.norm->uses & NL_USES_GROUPS) && nl_norm_check_groups(b.norm, &setup, " of model.width", err)) {
         *key = "norm.groups";
@@ -89,33 +125,10 @@ int nl_model_build(const struct nl_config *config, struct nl_shape shape, struct
     }
     if (b.norm->uses & NL_USES_PARTS)
         *key = "norm.sets";
-    int status = NL_OK;
-    switch ((enum nl_arch)config->model.arch) {
-    case NL_MLP:
-        nl_build_mlp(&b);
-        break;
-    case NL_CNN:
-        status = nl_build_cnn(&b, key, err);
-        break;
-    case NL_RESNET:
-        nl_build_resnet(&b);
-        break;
-    case NL_TRANSFORMER:
-        nl_build_transformer(&b, &shape);
-        break;
-    case NL_RNN:
-    case NL_LSTM:
-    case NL_GRU:
-        nl_build_recurrent(&b, &shape);
-        break;
-    case NL_LAYERS:
-        nl_build_layers(&b, key);
-        break;
-    }
-    if (b.failed && b.key && config->model.arch != NL_LAYERS) /* of a list, the layer is */
-        *key = b.key;
-    if (status || b.failed)
+    if (nl_build(&b, build)) {
+        *key = b.key ? b.key : *key;
         return NL_FAIL;
+    }
     if (shape.target == NL_TARGET_REAL)
         nl_graph_end_with(graph, &nl_squared_error_operation, NULL, b.at);
     else
@@ -141,6 +154,11 @@ int nl_stat_batch(const struct nl_config *config)
     return (int)(parts && (own == 0 || part < own) ? part : own);
 }
 
+static void add_norm(struct nl_builder *b)
+{
+    nl_add_norm(b, "norm", 0);
+}
+
 int nl_model_norm(const struct nl_config *config, struct nl_extent extent, bool lengths, struct nl_graph *graph, struct nl_error *err)
 {
     nl_graph_begin(graph);
@@ -148,17 +166,27 @@ int nl_model_norm(const struct nl_config *config, struct nl_extent extent, bool 
     int x = nl_graph_add_input(graph, "x", NL_TENSOR_REAL, extent, of_x);
     struct nl_config alone = *config;
     alone.norm.compensate = false; /* there is no layer in front */
-    struct nl_builder b = {.graph = graph, .config = &alone, .norm = nl_norm_of(config), .activates = true, .at = x, .err = err};
-    nl_add_norm(&b, "norm", 0);
-    return b.failed ? NL_FAIL : NL_OK;
+    struct nl_builder b = begun(&alone, graph, x, err);
+    b.activates = true;
+    return nl_build(&b, add_norm);
+}
+
+struct weight_alone {
+    struct nl_builder b; /* first: a builder of one is the builder in it */
+    int out, in, kernel;
+};
+
+static void add_weight(struct nl_builder *b)
+{
+    const struct weight_alone *alone = (const struct weight_alone *)(const void *)b;
+    nl_add_weight(b, nl_weight_norms[b->config->norm.weights], alone->kernel, alone->in, alone->out, "layer", 0);
 }
 
 int nl_model_weight(const struct nl_config *config, int out, int in, int kernel, struct nl_graph *graph, struct nl_error *err)
 {
     nl_graph_begin(graph);
-    struct nl_builder b = {.graph = graph, .config = config, .err = err};
-    nl_add_weight(&b, nl_weight_norms[config->norm.weights], kernel, in, out, "layer", 0);
-    return b.failed ? NL_FAIL : NL_OK;
+    struct weight_alone alone = {begun(config, graph, NL_NONE, err), out, in, kernel};
+    return nl_build(&alone.b, add_weight);
 }
 
 struct nl_norm_setup nl_norm_setup_of(const struct nl_config *config, int samples, int positions, int channels)

@@ -48,27 +48,29 @@ static int gates_of(const struct nl_builder *b)
     return b->config->model.arch == NL_LSTM ? 4 : b->config->model.arch == NL_GRU ? 3 : 1;
 }
 
-/* A node that takes so many values. Returns its first output, or NL_NONE. */
+/* Times of the open loop. */
+static int times_of(const struct nl_builder *b)
+{
+    return b->graph->loop[NL_FOUND(b->graph->open, "an open loop")].times;
+}
+
+/* A node that takes so many values. Returns its first output. */
 static int add(const struct direction *direction, const struct nl_operation *operation, const void *arguments, const char *what, int inputs, const int *in)
 {
     char name[NAME];
     struct nl_builder *b = direction->b;
     name_in(direction, what, name);
     struct nl_new_node node = {.operation = operation, .arguments = arguments, .name = name, .inputs = inputs};
-    for (int i = 0; i < inputs; i++) {
-        b->failed |= in[i] == NL_NONE;
+    for (int i = 0; i < inputs; i++)
         node.in[i] = in[i];
-    }
-    int out = b->failed ? NL_NONE : nl_graph_add(b->graph, &node, b->err);
-    b->failed |= out == NL_NONE;
-    return out;
+    return nl_made(b, nl_graph_add(b->graph, &node, b->err));
 }
 
 static void add_norm(const struct direction *direction, const char *what)
 {
     char name[NAME];
     struct nl_builder *b = direction->b;
-    int64_t limit = b->config->norm.time_limit, times = b->graph->loop[b->graph->open].times;
+    int64_t limit = b->config->norm.time_limit, times = times_of(b);
     name_in(direction, what, name);
     b->statistics = (int)(limit == NL_AUTO || limit > times ? times : limit);
     nl_add_norm(b, name, 0);
@@ -79,7 +81,7 @@ static void add_norm(const struct direction *direction, const char *what)
 static void mark_recurrent(struct nl_builder *b)
 {
     struct nl_graph *graph = b->graph;
-    int weight = graph->node[graph->value[b->at].producer].in[NL_PRODUCT_WEIGHT], maker = graph->value[weight].producer;
+    int weight = graph->node[b->product].in[NL_PRODUCT_WEIGHT], maker = graph->value[weight].producer;
     for (int i = 0; i < graph->tensors; i++)
         if (graph->tensor[i].spec.role == NL_WEIGHT && (maker == NL_NONE ? i == graph->value[weight].tensor : graph->tensor[i].node == maker))
             graph->tensor[i].squares = gates_of(b);
@@ -99,27 +101,27 @@ static int add_gates(const struct direction *direction, bool of_state, int from)
     b->module = "rnn", b->suffix = suffix;
     nl_add_linear(b, gates_of(b) * width, said == NL_SWITCH_AUTO ? !normalized : said == NL_SWITCH_ON, name, 0);
     b->module = NULL;
-    if (of_state && !b->failed)
+    if (of_state)
         mark_recurrent(b);
     add_norm(direction, of_state ? "norm_hh" : "norm_ih");
-    if (of_state || b->failed)
+    if (of_state)
         return b->at;
-    if (normalized && said == NL_SWITCH_AUTO && nl_graph_parameter(b->graph, b->at, "bias") == NL_NONE) {
+    if (normalized && said == NL_SWITCH_AUTO && nl_graph_find_parameter(b->graph, b->at, "bias") == NL_NONE) {
         name_in(direction, "bias", name);
         b->module = "rnn";
         nl_add(b, &nl_bias_operation, NULL, name, 0);
         b->module = NULL;
     }
-    int bias = b->failed ? NL_NONE : nl_graph_parameter(b->graph, b->at, "bias");
+    int bias = nl_graph_find_parameter(b->graph, b->at, "bias");
     if (bias != NL_NONE && gates_of(b) > 1)
-        b->graph->tensor[bias].gates = (struct nl_gates){(size_t)width, b->graph->loop[b->graph->open].times};
+        b->graph->tensor[bias].gates = (struct nl_gates){(size_t)width, times_of(b)};
     return b->at;
 }
 
 static int state_after(const struct direction *direction, int number)
 {
     const struct nl_graph *graph = direction->b->graph;
-    return direction->b->failed ? NL_NONE : graph->node[graph->nodes - 1].out[number];
+    return graph->node[graph->nodes - 1].out[number];
 }
 
 /* From what x and h give to the gates, and the states before, to those after. */
@@ -170,12 +172,12 @@ static void add_keep(const struct direction *direction, int state, int first, in
     struct nl_builder *b = direction->b;
     struct nl_graph *graph = b->graph;
     name_in(direction, lasts[state], name);
-    int last = nl_loop_last(graph, before, name, b->err), owner = graph->value[first].producer;
+    int last = nl_made(b, nl_loop_last(graph, before, name, b->err)), owner = graph->value[first].producer;
     struct nl_carry carry = *(const struct nl_carry *)graph->node[owner].arguments;
     carry.keeps = true;
     name_in(direction, kept[state], name);
     struct nl_new_node node = {.operation = &nl_carry_operation, .arguments = &carry, .name = name, .in = {last}, .inputs = 1, .states_of = owner + 1};
-    b->failed |= last == NL_NONE || nl_graph_add(graph, &node, b->err) == NL_NONE;
+    nl_made(b, nl_graph_add(graph, &node, b->err));
 }
 
 /* One direction of a layer: the sequence of its states, or the state at its end. */
@@ -187,30 +189,22 @@ static int add_direction(const struct direction *direction, int sequence, bool e
     static const char *const names[] = {"h", "c"};
     for (int i = 0; i < states; i++)
         first[i] = add_first(direction, i);
-    if (b->failed)
-        return NL_NONE;
     nl_loop_begin(b->graph, nl_positions(b->graph->value[sequence].extent), direction->reverse);
     name_in(direction, "x", name);
-    int x = nl_loop_take(b->graph, sequence, name, b->err);
-    b->failed = x == NL_NONE;
-    for (int i = 0; i < states && !b->failed; i++) {
+    int x = nl_made(b, nl_loop_take(b->graph, sequence, name, b->err));
+    for (int i = 0; i < states; i++) {
         name_in(direction, names[i], name);
-        before[i] = after[i] = nl_loop_carry(b->graph, first[i], name, b->err);
-        b->failed = before[i] == NL_NONE;
+        before[i] = after[i] = nl_made(b, nl_loop_carry(b->graph, first[i], name, b->err));
     }
-    if (b->failed)
-        return NL_NONE;
     int of_x = add_gates(direction, false, x), of_h = add_gates(direction, true, before[0]);
     (states == 2 ? add_lstm_cell : b->config->model.arch == NL_GRU ? add_gru_cell : add_rnn_cell)(direction, of_x, of_h, after);
-    for (int i = 0; i < states && !b->failed; i++)
-        b->failed = nl_loop_pass(b->graph, before[i], after[i], b->err) != NL_OK;
-    b->failed = b->failed || nl_loop_end(b->graph, b->err) != NL_OK;
-    for (int i = 0; i < states && !b->failed && b->config->model.stateful; i++)
+    for (int i = 0; i < states; i++)
+        nl_made(b, nl_loop_pass(b->graph, before[i], after[i], b->err));
+    nl_made(b, nl_loop_end(b->graph, b->err));
+    for (int i = 0; i < states && b->config->model.stateful; i++)
         add_keep(direction, i, first[i], before[i]);
-    if (b->failed)
-        return NL_NONE;
     name_in(direction, ends ? "last" : "y", name);
-    return ends ? nl_loop_last(b->graph, before[0], name, b->err) : nl_loop_collect(b->graph, after[0], name, b->err);
+    return nl_made(b, ends ? nl_loop_last(b->graph, before[0], name, b->err) : nl_loop_collect(b->graph, after[0], name, b->err));
 }
 
 static int add_layer(struct nl_builder *b, int layer, int sequence, bool ends)
@@ -222,18 +216,17 @@ static int add_layer(struct nl_builder *b, int layer, int sequence, bool ends)
     return add(&forward, &nl_concat_operation, NULL, "both", 2, (int[]){y, add_direction(&backward, sequence, ends)});
 }
 
-void nl_build_recurrent(struct nl_builder *b, const struct nl_shape *shape)
+void nl_build_recurrent(struct nl_builder *b)
 {
+    const struct nl_shape *shape = b->shape;
     int depth = (int)b->config->model.depth;
     bool each = shape->target == NL_TARGET_EACH;
-    if (each && b->config->model.bidirectional) {
-        b->key = "model.bidirectional";
-        b->failed = nl_fail(b->err, "'model.bidirectional' shows each position what comes after it; data with a label at each position need it off");
-        return;
-    }
+    if (each && b->config->model.bidirectional)
+        nl_build_refuse(b, "model.bidirectional",
+                        "'model.bidirectional' shows each position what comes after it; data with a label at each position need it off");
     if (shape->vocabulary)
         nl_add(b, &nl_embedding_operation, &(struct nl_embedding){.vocabulary = shape->vocabulary, .channels = width_of(b)}, "embedding", 0);
-    for (int layer = 0; layer < depth && !b->failed; layer++) {
+    for (int layer = 0; layer < depth; layer++) {
         bool top = layer + 1 == depth;
         b->at = add_layer(b, layer, b->at, top && !each);
         if (!top)

@@ -30,7 +30,7 @@ void nl_add_fixup_bias(struct nl_builder *b, const char *stem, int number)
 void nl_add_fixup_weights(struct nl_builder *b, double factor)
 {
     if (b->residual == NL_FIXUP)
-        nl_scale_weight(b, factor);
+        nl_scale_parts(b, 1, factor, factor);
 }
 
 /* 1 / the standard deviation of the activation of a standard normal number. */

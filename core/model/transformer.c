@@ -45,12 +45,6 @@ struct plan {
     double table; /* tables of embeddings */
 };
 
-static void refuse(struct nl_builder *b, const char *key, const char *why, const char *what)
-{
-    b->key = key;
-    b->failed = nl_fail(b->err, why, what);
-}
-
 /* A node that takes one value or several. */
 static void add(struct nl_builder *b, const struct nl_operation *operation, const void *arguments, const int *in, int inputs, const char *stem)
 {
@@ -82,10 +76,10 @@ static void add_attention(const struct plan *p)
     bool qk = p->config->norm.qk && !nl_norm_is_none(b->norm);
     struct nl_attention attention = {
         .heads = heads, .causal = p->causal, .rotary = p->config->model.positions == NL_ROTARY, .drops = p->config->model.dropout > 0};
-    if (qk && !b->failed) {
+    if (qk) {
         nl_add(b, &nl_split_operation, &(struct nl_split_channels){.parts = 3, .heads = heads}, "split", 0);
-        for (int i = 0; i < 3 && !b->failed; i++)
-            in[i] = b->graph->node[b->graph->value[b->at].producer].out[i];
+        for (int i = 0; i < 3; i++)
+            in[i] = nl_node_at(b)->out[i];
         b->at = in[NL_ATTENTION_Q];
         nl_add_norm(b, "q_norm", 0);
         in[NL_ATTENTION_Q] = b->at, b->at = in[NL_ATTENTION_K];
@@ -185,19 +179,16 @@ static void add_parallel_block(const struct plan *p, int block)
 /* ---- the ends ---- */
 
 /* Returns the table of an embedding of tokens, or NL_NONE. */
-static int embed(const struct plan *p, const struct nl_shape *shape)
+static int embed(const struct plan *p)
 {
     struct nl_builder *b = p->b;
-    int table = NL_NONE;
-    if (!shape->vocabulary) {
+    if (!b->shape->vocabulary) {
         nl_add_linear(b, p->width, true, "embed", 0);
         return NL_NONE;
     }
-    nl_add(b, &nl_embedding_operation, &(struct nl_embedding){.vocabulary = shape->vocabulary, .channels = p->width}, "wte", 0);
-    if (!b->failed)
-        table = b->graph->node[b->graph->value[b->at].producer].in[NL_EMBEDDING_WEIGHT];
+    nl_add(b, &nl_embedding_operation, &(struct nl_embedding){.vocabulary = b->shape->vocabulary, .channels = p->width}, "wte", 0);
     nl_scale_weight(b, p->table);
-    return table;
+    return nl_node_at(b)->in[NL_EMBEDDING_WEIGHT];
 }
 
 static void add_positions(const struct plan *p)
@@ -207,7 +198,8 @@ static void add_positions(const struct plan *p)
     if (kind != NL_LEARNED_POSITIONS && kind != NL_SINUSOIDAL)
         return;
     nl_add_without(p->b, &nl_positions_operation, &positions, positions.sinusoidal ? 1u << NL_POSITIONS_WEIGHT : 0, "wpe", 0);
-    nl_scale_weight(p->b, p->table);
+    if (!positions.sinusoidal)
+        nl_scale_weight(p->b, p->table);
 }
 
 /* One vector of each sample: that of the class token, or the mean over the positions that count. */
@@ -226,23 +218,18 @@ static void check_heads(const struct plan *p)
 {
     struct nl_builder *b = p->b;
     int heads = (int)p->config->model.heads;
-    b->key = "model.heads";
     if (p->width % heads)
-        b->failed = nl_fail(b->err, "%d heads do not divide the %d channels of 'model.width'", heads, p->width);
-    else if (p->config->model.positions == NL_ROTARY && p->width / heads % 2)
-        b->failed = nl_fail(b->err, "'model.positions' rotary turns pairs of channels, and a head has %d of them", p->width / heads);
-    else
-        b->key = NULL;
+        nl_build_refuse(b, "model.heads", "%d heads do not divide the %d channels of 'model.width'", heads, p->width);
+    if (p->config->model.positions == NL_ROTARY && p->width / heads % 2)
+        nl_build_refuse(b, "model.heads", "'model.positions' rotary turns pairs of channels, and a head has %d of them", p->width / heads);
 }
 
-static void check_pool(const struct plan *p, const struct nl_shape *shape)
+static void check_pool(const struct plan *p)
 {
     struct nl_builder *b = p->b;
-    if (p->config->model.pool_tokens != NL_POOL_CLASS || shape->target == NL_TARGET_EACH)
-        return;
-    if (p->causal)
-        refuse(b, "model.pool_tokens", "'model.pool_tokens' class puts a token in front, which sees no later position where 'model.causal' is true: write %s",
-               "mean");
+    if (p->config->model.pool_tokens == NL_POOL_CLASS && b->shape->target != NL_TARGET_EACH && p->causal)
+        nl_build_refuse(b, "model.pool_tokens",
+                        "'model.pool_tokens' class puts a token in front, which sees no later position where 'model.causal' is true: write mean");
 }
 
 /* Position t of a causal model must not depend on later ones: no set may span positions. In training, norm.leaks may allow the sets of a batch to. */
@@ -256,41 +243,38 @@ static void check_leaks(const struct plan *p)
     if (!p->causal || nl_norm_is_none(b->norm))
         return;
     if (!batch && nl_norm_spans_positions(b->norm, &setup))
-        refuse(b, b->norm->uses & NL_USES_OVER ? "norm.over" : "norm.kind",
-               b->norm->uses & NL_USES_OVER
-                   ? "'%s' over a whole sample lets each position of a causal model see later ones: 'norm.over' must be position"
-                   : "'%s' normalizes over positions, so that each position of a causal model sees later ones; ln, rms, dyt, position, "
-                     "and others that normalize a position by itself do not",
-               name);
-    else if (batch && (!b->norm->tracks || b->norm->mixes_positions))
-        refuse(b, "norm.kind", "'%s' normalizes over positions in evaluation, too, so that each position of a causal model sees later ones", name);
-    else if (batch && p->config->norm.leaks == NL_REFUSE_LEAKS)
-        refuse(b, "norm.kind",
-               "'%s' normalizes over all positions of a batch, so that in training each position of a causal model sees later ones: write ln or rms, or set "
-               "'norm.leaks' to allow",
-               name);
-    for (int i = 0; batch && i < evals->count && !b->failed; i++)
+        nl_build_refuse(b, b->norm->uses & NL_USES_OVER ? "norm.over" : "norm.kind", "'%s' %s", name,
+                        b->norm->uses & NL_USES_OVER
+                            ? "over a whole sample lets each position of a causal model see later ones: 'norm.over' must be position"
+                            : "normalizes over positions, so that each position of a causal model sees later ones; ln, rms, dyt, position, and others "
+                              "that normalize a position by itself do not");
+    if (batch && (!b->norm->tracks || b->norm->mixes_positions))
+        nl_build_refuse(b, "norm.kind", "'%s' normalizes over positions in evaluation, too, so that each position of a causal model sees later ones", name);
+    if (batch && p->config->norm.leaks == NL_REFUSE_LEAKS)
+        nl_build_refuse(b, "norm.kind",
+                        "'%s' normalizes over all positions of a batch, so that in training each position of a causal model sees later ones: write ln or rms, "
+                        "or set 'norm.leaks' to allow",
+                        name);
+    for (int i = 0; batch && i < evals->count; i++)
         if (evals->at[i] == NL_EVAL_BATCH || evals->at[i] == NL_EVAL_ADAPT)
-            refuse(b, "norm.eval", "'norm.eval' %s takes statistics from the text that the model is to predict: in a causal model write running or precise",
-                   nl_eval_names[evals->at[i]]);
+            nl_build_refuse(b, "norm.eval",
+                            "'norm.eval' %s takes statistics from the text that the model is to predict: in a causal model write running or precise",
+                            nl_eval_names[evals->at[i]]);
 }
 
-static void check(const struct plan *p, const struct nl_shape *shape)
+static void check(const struct plan *p)
 {
     struct nl_builder *b = p->b;
+    const struct nl_shape *shape = b->shape;
     bool tokens = shape->vocabulary > 0;
     check_heads(p);
-    if (!b->failed && p->config->model.tied && !(tokens && shape->target == NL_TARGET_EACH && shape->vocabulary == shape->classes))
-        refuse(b, "model.tied", "'model.tied' needs %s as inputs and as labels", "the same tokens");
-    if (!b->failed)
-        check_pool(p, shape);
-    if (!b->failed)
-        check_leaks(p);
+    if (p->config->model.tied && !(tokens && shape->target == NL_TARGET_EACH && shape->vocabulary == shape->classes))
+        nl_build_refuse(b, "model.tied", "'model.tied' needs the same tokens as inputs and as labels");
+    check_pool(p);
+    check_leaks(p);
     const struct nl_norm_setup head = nl_norm_setup_of(p->config, 0, 1, p->width / (int)p->config->model.heads);
-    if (!b->failed && p->config->norm.qk && (b->norm->uses & NL_USES_GROUPS) && nl_norm_check_groups(b->norm, &head, " of a head (norm.qk)", b->err)) {
-        b->key = "norm.groups";
-        b->failed = true;
-    }
+    if (p->config->norm.qk && (b->norm->uses & NL_USES_GROUPS) && nl_norm_check_groups(b->norm, &head, " of a head (norm.qk)", b->err))
+        nl_build_fail(b, "norm.groups");
 }
 
 /* How large weights start (the head of this file). */
@@ -317,9 +301,10 @@ int nl_transformer_norms(const struct nl_config *config)
     return (int)config->model.depth * (a_block + (config->norm.qk ? 2 : 0)) + (placement == NL_PERI) + nl_has_final_norm(config);
 }
 
-void nl_build_transformer(struct nl_builder *b, const struct nl_shape *shape)
+void nl_build_transformer(struct nl_builder *b)
 {
     const struct nl_config *config = b->config;
+    const struct nl_shape *shape = b->shape;
     struct plan p = {.b = b,
                      .config = config,
                      .placement = nl_placement_of(config),
@@ -328,13 +313,11 @@ void nl_build_transformer(struct nl_builder *b, const struct nl_shape *shape)
                      .causal = nl_is_causal(config, shape),
                      .bias = config->model.bias != NL_SWITCH_OFF};
     plan_starts(&p);
-    check(&p, shape);
-    if (b->failed)
-        return;
+    check(&p);
     b->by_position = true;
     b->unbiased = !p.bias;
     snprintf(b->prefix, sizeof b->prefix, "transformer.");
-    int table = embed(&p, shape);
+    int table = embed(&p);
     if (shape->target != NL_TARGET_EACH && config->model.pool_tokens == NL_POOL_CLASS)
         nl_add(b, &nl_class_token_operation, NULL, "class_token", 0);
     add_positions(&p);

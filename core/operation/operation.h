@@ -153,7 +153,7 @@ struct nl_operation {
     void (*prepare)(void *arguments, int capacity, bool evaluates);
     void (*bind)(void *arguments, const struct nl_operands *at);
     /* What parameters and states of reals begin with where it follows from others, or is drawn: parameters by slot, as stored, after the weights are drawn;
-     * states by number. NULL: their specs say it. */
+     * states by number. They hold what their specs, and factors, say. NULL: that is all. */
     void (*begin)(const void *arguments, struct nl_stream stream, double *const *parameter, double *const *state);
     /* filled: the slots that are not absent, bit by bit. */
     struct nl_reads (*reads)(const void *arguments, unsigned filled);     /* NULL: nothing */

@@ -108,7 +108,7 @@ static void backward(const struct nl_run *run, const void *arguments)
 
 NL_KERNEL(parametrize) = {.forward = forward, .backward = backward};
 
-/* The length of each output's weights, where the gain begins so. */
+/* The length of each output's weights, where the gain begins so; times what it began with, which is what the layer's weight begins as many times as large. */
 static void begin(const void *arguments, struct nl_stream stream, double *const *parameter, double *const *state)
 {
     struct nl_parametrize op = *(const struct nl_parametrize *)arguments;
@@ -121,7 +121,7 @@ static void begin(const void *arguments, struct nl_stream stream, double *const 
     op.center = scratch, op.square = square;
     nl_ref_double_parametrize.forward(&nl_once, &op);
     for (size_t o = 0; o < outputs; o++)
-        parameter[NL_GAIN][o] = sqrt(square[o]);
+        parameter[NL_GAIN][o] *= sqrt(square[o]);
     free(scratch);
 }
 

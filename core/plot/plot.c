@@ -64,7 +64,7 @@ static int write_script(const char *plots, bool chosen, const struct nl_page *pa
 static void check_font(const struct nl_config *config, struct nl_text *report)
 {
     const char *font = config->plot.font;
-    char *drawn = strcmp(font, nl_key_find("plot.font")->default_text) != 0 ? nl_font_drawn(font) : NULL;
+    char *drawn = strcmp(font, nl_key_named("plot.font")->default_text) != 0 ? nl_font_drawn(font) : NULL;
     if (drawn && strcasecmp(drawn, font) != 0)
         nl_text_add(report, "plot.font: '%s' is not installed, and drawn as '%s'\n", font, drawn);
     free(drawn);

@@ -140,6 +140,8 @@ int nl_csv_column(const struct nl_csv *csv, const char *name)
 
 const char *nl_csv_field(const struct nl_csv *csv, int row, int column)
 {
+    if (!(row >= 0 && row < csv->rows && column >= 0 && column < csv->columns))
+        NL_BUG("'%s' has no field in row %d, column %d", csv->path, row, column);
     return csv->field[(size_t)row * (size_t)csv->columns + (size_t)column];
 }
 

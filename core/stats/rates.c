@@ -84,7 +84,7 @@ double nl_rate_to_add(const struct nl_rate_range *range, double factor, double s
         return NAN;
     snprintf(text, sizeof text, "%.4g", rate);
     rate = nl_double_read(text, NULL);
-    return rate > 0.0 && rate <= nl_key_find("train.lr")->high ? rate : NAN;
+    return rate > 0.0 && rate <= nl_key_named("train.lr")->high ? rate : NAN;
 }
 
 /* A method's rates, and how good the runs of one seed at them are. */

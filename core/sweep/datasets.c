@@ -24,7 +24,7 @@ char *nl_datasets_key(const struct nl_config *config)
                                                               : any;
     struct nl_text out = {0};
     for (const char *const *name = names; *name; name++) {
-        char *value = nl_key_text(nl_key_find(*name), config);
+        char *value = nl_key_text(nl_key_named(*name), config);
         nl_text_add(&out, "%s: %s\n", *name, value);
         free(value);
     }

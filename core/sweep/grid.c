@@ -22,7 +22,7 @@ static void list_keys(struct nl_grid *grid, const struct nl_experiment *experime
     for (int a = 0; a < experiment->axes; a++)
         for (int k = 0; k < experiment->axis[a].keys; k++)
             grid->key[grid->keys++] = experiment->axis[a].key[k];
-    grid->key[grid->keys++] = nl_key_find("train.seed");
+    grid->key[grid->keys++] = nl_key_named("train.seed");
     const struct nl_rounds *rounds = &experiment->rounds;
     grid->chosen_key = nl_alloc((size_t)rounds->tunes + 1, sizeof *grid->chosen_key);
     for (int i = 0; rounds->choices && i < rounds->tunes; i++)

@@ -55,7 +55,7 @@ static bool varies(const struct lint_context *s, const char *name)
     for (int k = 0; k < s->grid->keys - 1; k++) /* the last is train.seed */
         if (!strcmp(s->grid->key[k]->name, name))
             return true;
-    return nl_axis_with(s->experiment->rounds.tune, s->experiment->rounds.tunes, nl_key_find(name), NULL) != NULL;
+    return nl_axis_with(s->experiment->rounds.tune, s->experiment->rounds.tunes, nl_key_named(name), NULL) != NULL;
 }
 
 /* The normalizer that a node is; NULL: it is none. */
@@ -542,6 +542,7 @@ static const struct lint {
     {"norm.weights", nl_lint_redundant_gain, "norm.weights: ws has no gain; or divide by nothing: norm.kind: meanbn, none", false},
     {"norm.weights", nl_lint_undone_scale, "norm.weights: none; or divide by nothing: norm.kind: meanbn, none", false},
     {"norm.weights", nl_lint_long_weights, "norm.weights: sws has weights of length 1; or norm.kind: gn", false},
+    {"norm.weights", nl_lint_lost_scale, "norm.weights: wn, cwn or sws, whose gain begins so where norm.weights_init is weights", false},
     {"norm.weights", nl_lint_depthwise_matrix, "weights: wn gives each channel of that layer a length of its own", false},
     {"norm.weights_init", nl_lint_start_is_loaded, "leave out norm.weights_init", false},
     {"norm.weights_init", nl_lint_start_of_one, "train.batch: 2 or more; or norm.weights_init: weights", false},

@@ -64,6 +64,7 @@ bool nl_lint_no_drop(const struct lint_context *s, struct nl_text *what);
 bool nl_lint_redundant_gain(const struct lint_context *s, struct nl_text *what);
 bool nl_lint_undone_scale(const struct lint_context *s, struct nl_text *what);
 bool nl_lint_long_weights(const struct lint_context *s, struct nl_text *what);
+bool nl_lint_lost_scale(const struct lint_context *s, struct nl_text *what);
 bool nl_lint_depthwise_matrix(const struct lint_context *s, struct nl_text *what);
 bool nl_lint_start_is_loaded(const struct lint_context *s, struct nl_text *what);
 bool nl_lint_start_of_one(const struct lint_context *s, struct nl_text *what);

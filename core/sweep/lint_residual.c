@@ -15,8 +15,9 @@ bool nl_lint_dead_gamma(const struct lint_context *s, struct nl_text *what)
         const struct nl_graph_node *node = &graph->node[graph->tensor[i].node];
         if (graph->tensor[i].factor != 0 || graph->tensor[i].spec.role != NL_GAMMA || nl_consumers(graph, node->out[0]) != 1)
             continue;
-        const struct nl_graph_node *next = &graph->node[nl_first_consumer(graph, node->out[0])];
-        if (next->operation != &nl_activate_operation || ((const struct nl_activate *)next->arguments)->kind != NL_RELU)
+        int consumer = nl_first_consumer(graph, node->out[0]); /* none: a state of a loop takes it */
+        const struct nl_graph_node *next = consumer == NL_NONE ? NULL : &graph->node[consumer];
+        if (!next || next->operation != &nl_activate_operation || ((const struct nl_activate *)next->arguments)->kind != NL_RELU)
             continue;
         nl_text_add(what, "'%s' starts at 0 in front of a ReLU, which then lets no gradient through: it stays 0", graph->tensor[i].name);
         nl_lint_place(s, graph->tensor[i].node);

@@ -88,6 +88,28 @@ bool nl_lint_long_weights(const struct lint_context *s, struct nl_text *what)
     return false;
 }
 
+/* A weight that shall begin smaller than it was drawn, as model.init, norm.placement or model.residual has it. */
+bool nl_lint_lost_scale(const struct lint_context *s, struct nl_text *what)
+{
+    for (int i = 0; i < s->graph.nodes; i++) {
+        const struct nl_graph_node *maker = builder_of(s, i);
+        bool by_data = s->config->norm.weights_init == NL_INIT_BY_DATA;
+        int gain = maker ? maker->in[NL_GAIN] : NL_NONE, scaled = gain != NL_NONE ? gain : maker ? maker->in[NL_ORIGINAL] : NL_NONE;
+        const struct nl_tensor *tensor = scaled == NL_NONE ? NULL : &s->graph.tensor[s->graph.value[scaled].tensor];
+        if (!tensor || (tensor->factor == 1 && tensor->last == 1) || tensor->last == 0 || (gain != NL_NONE && !by_data))
+            continue;
+        if (gain == NL_NONE)
+            nl_text_add(what, "%s divides a weight by its size and has no gain: that of '%s' does not begin %.3g times as large, as it shall",
+                        nl_weight_norm_of(maker)->name, s->graph.node[i].name, tensor->last);
+        else
+            nl_text_add(what, "the first batch sets the gain of '%s': its weight does not begin %.3g times as large, as it shall", s->graph.node[i].name,
+                        tensor->last);
+        nl_lint_place(s, i);
+        return true;
+    }
+    return false;
+}
+
 bool nl_lint_depthwise_matrix(const struct lint_context *s, struct nl_text *what)
 {
     for (int i = 0; i < s->graph.nodes; i++) {

@@ -310,7 +310,7 @@ static bool is_factor(const void *context, int factor)
 /* Adds the rate to those of the entry of sweep.points that is about the same method, or to a new one. false: the method has it. */
 static bool add_rate(struct nl_rounds *rounds, const struct nl_match *method, double rate)
 {
-    const struct nl_key *key = nl_key_find("train.lr");
+    const struct nl_key *key = nl_key_named("train.lr");
     char number[32], *where = nl_match_text(method);
     nl_double_text(rate, number);
     struct nl_match *entry = NULL;

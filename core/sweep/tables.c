@@ -43,12 +43,12 @@ static void add_key_values(struct nl_text *out, const struct nl_grid *grid, int 
 /* The statistics that a trial's unmarked scores were evaluated with: the first of norm.eval where it has a meaning. */
 static enum nl_eval first_eval(const struct nl_config *config)
 {
-    return nl_key_applies(nl_key_find("norm.eval"), config) ? (enum nl_eval)config->norm.eval.at[0] : NL_EVAL_RUNNING;
+    return nl_key_applies(nl_key_named("norm.eval"), config) ? (enum nl_eval)config->norm.eval.at[0] : NL_EVAL_RUNNING;
 }
 
 static bool evaluated_beside(const struct nl_config *config, enum nl_eval eval)
 {
-    if (!nl_key_applies(nl_key_find("norm.eval"), config))
+    if (!nl_key_applies(nl_key_named("norm.eval"), config))
         return false;
     for (int i = 1; i < config->norm.eval.count; i++)
         if (config->norm.eval.at[i] == eval)

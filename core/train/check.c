@@ -44,7 +44,7 @@ static void check_workers(const struct nl_graph *graph, const struct nl_config *
                           struct nl_diagnostics *diagnostics)
 {
     long long batch = (long long)config->train.batch, workers = (long long)config->train.workers, part = batch / workers;
-    if (!nl_key_applies(nl_key_find("train.workers"), config))
+    if (!nl_key_applies(nl_key_named("train.workers"), config))
         return;
     if (batch % workers != 0) {
         nl_complain(diagnostics, experiment, "train.workers", "%s do not divide a batch of %lld (train.batch)", NL_COUNT(workers, "worker"), batch);

@@ -117,7 +117,7 @@ static void compare(struct differences *differences, const char *what, const cha
 /* What was not observed so far cannot be made up for; what was, and is not asked for any more, does no harm. */
 static void compare_observed(struct differences *differences, const struct nl_tensor_file *file, const struct nl_config *config)
 {
-    const struct nl_key *key = nl_key_find("log.tensors");
+    const struct nl_key *key = nl_key_named("log.tensors");
     const char *there = nl_safetensors_metadata(file, key->name);
     char *here = nl_value_text(key, config);
     if (config->log.tensors.count > 0)

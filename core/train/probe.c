@@ -8,7 +8,7 @@
 #include "base/memory.h"
 #include "model/model.h"
 #include "norm/weights.h"
-#include "operation/normalize.h"
+#include "operation/cross_iteration.h"
 #include "train/schedule.h"
 
 static size_t elements_of(const struct nl_probe *probe)
@@ -101,6 +101,14 @@ struct nl_probe_tensor *nl_probe_find(struct nl_probe *probe, const char *name)
         if (strcmp(probe->tensor[i].name, name) == 0)
             return &probe->tensor[i];
     return NULL;
+}
+
+struct nl_probe_tensor *nl_probe_named(struct nl_probe *probe, const char *name)
+{
+    struct nl_probe_tensor *tensor = nl_probe_find(probe, name);
+    if (!tensor)
+        NL_BUG("the layer has no '%s'", name);
+    return tensor;
 }
 
 /* ---- memory ---- */
@@ -291,6 +299,7 @@ static void lay_out(struct nl_probe *probe, struct workspace *w, struct layer *l
     const struct nl_operation *operation = layer->node->operation;
     struct nl_operands *at = &layer->at;
     at->hyper = put_hyper(w, probe->config);
+    at->producer.backend = w->backend; /* x comes from nowhere else */
     at->in[0] = put_input(probe, w, layer, probe->x);
     at->out[0] = put_input(probe, w, layer, NULL);
     at->d_in[0] = probe->dy ? put_input(probe, w, layer, NULL) : NULL;
@@ -322,16 +331,16 @@ static void find_tensors(struct nl_probe *probe, const struct workspace *w, cons
     for (int slot = 1; slot < layer->node->operation->slots; slot++) {
         const struct nl_tensor *tensor = parameter_in(layer, slot);
         if (tensor)
-            nl_probe_find(probe, shown_name(&tensor->spec))->found = get_tensor(w, tensor, layer->at.d_in[slot]);
+            nl_probe_named(probe, shown_name(&tensor->spec))->found = get_tensor(w, tensor, layer->at.d_in[slot]);
     }
     for (int i = 0; i < layer->node->states; i++) {
         const struct nl_tensor *tensor = &layer->graph->tensor[layer->node->state[i]];
         if (is_shown(tensor))
-            nl_probe_find(probe, shown_name(&tensor->spec))->found = get_tensor(w, tensor, layer->at.state[i]);
+            nl_probe_named(probe, shown_name(&tensor->spec))->found = get_tensor(w, tensor, layer->at.state[i]);
     }
 }
 
-/* What "normalize" knows beside: the statistics of its sets, and xhat, which is y without gamma and beta. */
+/* What "normalize", or a node that begins with one, knows beside: the statistics of its sets, and xhat, which is y without gamma and beta. */
 static void find_statistics(struct nl_probe *probe, const struct workspace *w, const struct nl_kernel *kernel, struct nl_run run, struct nl_normalize *op)
 {
     bool fixed = nl_normalize_is_fixed(op, &run);
@@ -364,7 +373,7 @@ static void normalize(struct nl_probe *probe, const struct workspace *w, const s
         probe->dx = get_output(probe, w, layer, layer->at.d_in[0]);
     }
     find_tensors(probe, w, layer);
-    if (operation == &nl_normalize_operation)
+    if (nl_normalize_of(operation, arguments))
         find_statistics(probe, w, kernel, run, arguments);
 }
 

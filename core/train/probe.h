@@ -46,8 +46,9 @@ int nl_probe_partition(const struct nl_probe *probe, int *sets, int *elements, s
 /* Finds the layer's tensors. NL_FAIL: it cannot be made for these shapes. */
 int nl_probe_declare(struct nl_probe *probe, struct nl_error *err);
 
-/* The tensor of that name; NULL: the layer has none. */
+/* The tensor of that name. nl_probe_find: NULL if the layer has none; nl_probe_named: it has. */
 struct nl_probe_tensor *nl_probe_find(struct nl_probe *probe, const char *name);
+struct nl_probe_tensor *nl_probe_named(struct nl_probe *probe, const char *name);
 
 /* Declares the tensors unless they are. NL_FAIL: as nl_probe_declare, or the device cannot be used, or failed: what was found is void. */
 int nl_probe_run(struct nl_probe *probe, struct nl_error *err);

@@ -120,6 +120,6 @@ int nl_trial_size(const struct nl_config *config, const struct nl_dataset *datas
 void nl_trial_check(const struct nl_config *config, const struct nl_experiment *experiment, struct nl_diagnostics *diagnostics);
 
 /* The version of our numerics: part of a trial's identity, raised when results change. */
-#define NL_NUMERICS_VERSION 8
+#define NL_NUMERICS_VERSION 9
 
 #endif
