@@ -104,6 +104,44 @@ START_TEST(every_normalizer_starts_alike)
 }
 END_TEST
 
+/* Each architecture on images, on a sentence with a label, and on sequences of different lengths of one position or more, with each normalizer: there is such a
+ * network, whose weights can be drawn, or a message at a key. */
+START_TEST(each_network_is_built_or_refused)
+{
+    static const struct nl_shape shapes[] = {
+        {.height = 8, .width = 8, .channels = 2, .classes = 3},
+        {.height = 1, .width = 1, .channels = 1, .classes = 2, .lengths = true},
+        {.height = 4, .width = 1, .channels = 1, .classes = 2, .lengths = true},
+        {.height = 4, .width = 1, .channels = 1, .classes = 5, .vocabulary = 5, .target = NL_TARGET_EACH},
+        {.height = 1, .width = 1, .channels = 1, .classes = 5, .vocabulary = 5, .lengths = true},
+    };
+    struct nl_config config = configured(nl_format("model.arch=%s model.depth=%d model.width=8 norm.groups=4", nl_arch_names[_i], _i == NL_RESNET ? 8 : 2));
+    int built = 0;
+    for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++)
+        for (int form = 0; form < 4; form++)
+            for (config.norm.kind = 0; nl_norms[config.norm.kind]; config.norm.kind++) {
+                struct nl_graph graph;
+                struct nl_error err = {""};
+                const char *key = NULL;
+                config.model.bidirectional = form & 1, config.norm.compensate = form & 2;
+                int status = nl_model_build(&config, shapes[s], &graph, &key, &err);
+                ck_assert_msg(status == NL_OK || (key && nl_key_find(key) && *err.text), "%s with %s, data %zu", nl_arch_names[_i],
+                              nl_norm_names[config.norm.kind], s);
+                built += status == NL_OK;
+                double **values = nl_alloc((size_t)graph.tensors, sizeof *values);
+                for (int i = 0; status == NL_OK && i < graph.tensors; i++)
+                    values[i] = graph.tensor[i].spec.type == NL_TENSOR_REAL ? nl_alloc(graph.tensor[i].count, sizeof **values) : NULL;
+                if (status == NL_OK)
+                    nl_model_init(&graph, &config, values);
+                for (int i = 0; i < graph.tensors; i++)
+                    free(values[i]);
+                free(values);
+                nl_graph_release(&graph);
+            }
+    ck_assert_int_gt(built, 20);
+}
+END_TEST
+
 /* Initial biases of the gates, [gates][64]: on sequences of 28 positions. New array. */
 static double *gates_of(const char *text)
 {
@@ -474,11 +512,21 @@ START_TEST(what_does_not_fit_is_said)
 }
 END_TEST
 
+static int archs(void)
+{
+    int count = 0;
+    while (nl_arch_names[count])
+        count++;
+    return count;
+}
+
 int main(void)
 {
     Suite *suite = suite_create("train");
     TCase *cases = tcase_create("train");
     tcase_add_test(cases, every_normalizer_starts_alike);
+    tcase_add_loop_test(cases, each_network_is_built_or_refused, 0, NL_LAYERS);
+    tcase_add_loop_test(cases, each_network_is_built_or_refused, NL_LAYERS + 1, archs());
     tcase_add_test(cases, gates_start_as_they_are_told);
     tcase_add_test(cases, an_epoch_is_a_permutation_and_a_short_batch_ends_in_minus_one);
     tcase_add_test(cases, the_same_trial_twice_is_the_same_to_the_last_bit);

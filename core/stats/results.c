@@ -81,12 +81,23 @@ static int level_of(struct nl_factor *factor, const char *text)
     return *text ? add_text(&factor->value, &factor->values, text) : NL_INAPPLICABLE;
 }
 
+static bool is_value(const struct nl_key *key, const char *text)
+{
+    struct nl_config config;
+    nl_config_defaults(&config);
+    return key->path || nl_key_set(key, &config, text, NULL) == NL_OK; /* a part of model.layers depends on the list */
+}
+
 static int place_row(struct nl_results *results, int row, int seed, int *level, struct nl_error *err)
 {
     const struct nl_csv *csv = &results->csv;
     for (int i = 0; i < results->factors; i++) {
         struct nl_factor *factor = &results->factor[i];
-        level[i] = factor->column < 0 ? NL_INAPPLICABLE : level_of(factor, nl_csv_field(csv, row, factor->column));
+        const char *text = factor->column < 0 ? "" : nl_csv_field(csv, row, factor->column);
+        int known = factor->values;
+        level[i] = level_of(factor, text);
+        if (factor->values > known && !is_value(factor->key, text))
+            return nl_fail(err, "%s:%d: '%s' cannot be '%s'", csv->path, csv->line[row], factor->key->name, text);
     }
     struct nl_cell *cell = cell_of(results, level);
     int at = find_text(results->seed, results->seeds, nl_csv_field(csv, row, seed));

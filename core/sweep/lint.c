@@ -542,7 +542,7 @@ static const struct lint {
     {"norm.weights", nl_lint_redundant_gain, "norm.weights: ws has no gain; or divide by nothing: norm.kind: meanbn, none", false},
     {"norm.weights", nl_lint_undone_scale, "norm.weights: none; or divide by nothing: norm.kind: meanbn, none", false},
     {"norm.weights", nl_lint_long_weights, "norm.weights: sws has weights of length 1; or norm.kind: gn", false},
-    {"norm.weights", nl_lint_lost_scale, "norm.weights: wn, cwn or sws, whose gain begins so where norm.weights_init is weights", false},
+    {"norm.weights", nl_lint_lost_scale, "norm.weights: wn, cwn or sws have a gain, which takes the factor where norm.weights_init is weights", false},
     {"norm.weights", nl_lint_depthwise_matrix, "weights: wn gives each channel of that layer a length of its own", false},
     {"norm.weights_init", nl_lint_start_is_loaded, "leave out norm.weights_init", false},
     {"norm.weights_init", nl_lint_start_of_one, "train.batch: 2 or more; or norm.weights_init: weights", false},

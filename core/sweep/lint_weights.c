@@ -99,10 +99,10 @@ bool nl_lint_lost_scale(const struct lint_context *s, struct nl_text *what)
         if (!tensor || (tensor->factor == 1 && tensor->last == 1) || tensor->last == 0 || (gain != NL_NONE && !by_data))
             continue;
         if (gain == NL_NONE)
-            nl_text_add(what, "%s divides a weight by its size and has no gain: that of '%s' does not begin %.3g times as large, as it shall",
-                        nl_weight_norm_of(maker)->name, s->graph.node[i].name, tensor->last);
+            nl_text_add(what, "%s divides a weight by its size and has no gain, so that the initial factor %.3g does not reach the weight of '%s'",
+                        nl_weight_norm_of(maker)->name, tensor->last, s->graph.node[i].name);
         else
-            nl_text_add(what, "the first batch sets the gain of '%s': its weight does not begin %.3g times as large, as it shall", s->graph.node[i].name,
+            nl_text_add(what, "the first batch sets the gain of '%s', so that the initial factor %.3g does not reach its weight", s->graph.node[i].name,
                         tensor->last);
         nl_lint_place(s, i);
         return true;
