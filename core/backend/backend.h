@@ -56,6 +56,35 @@ struct nl_update {
     const struct nl_hyper *hyper;
 };
 
+/* What tells optimizers apart where they share code. A new one is an error of the compiler (-Wswitch) until it says so. */
+struct nl_optimizer_form {
+    bool decoupled; /* weight decay multiplies w, and is no part of the gradient */
+    bool by_tensor; /* the rate of a tensor follows from its norms */
+    bool second;    /* a mean of squares is kept */
+};
+
+static inline NL_EVERYWHERE struct nl_optimizer_form nl_optimizer_form_of(enum nl_optimizer optimizer)
+{
+    struct nl_optimizer_form form = {false, false, false};
+    switch (optimizer) {
+    case NL_SGD:
+        break;
+    case NL_ADAM:
+        form.second = true;
+        break;
+    case NL_ADAMW:
+        form.decoupled = form.second = true;
+        break;
+    case NL_LION:
+        form.decoupled = true;
+        break;
+    case NL_LARS:
+        form.by_tensor = true;
+        break;
+    }
+    return form;
+}
+
 /* A kernel of the backend's own, for one operation. */
 struct nl_own_kernel {
     const struct nl_operation *operation;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/sizes.h"
 #include "config/entries.h"
 #include "config/keep.h"
 #include "config/nearest.h"
@@ -382,8 +383,8 @@ static int expand_layers(struct expansion *e, const struct scope *around, const 
 {
     int before = e->loader->diagnostics->count, reduced = 1;
     for (int turn = 0; turn < (item->repeat == NL_UNSAID ? 1 : item->repeat) && e->loader->diagnostics->count == before; turn++)
-        reduced *= expand_turn(e, item->list, around, item, item->repeat == NL_UNSAID ? NL_UNSAID : turn,
-                               turn == 0 ? item->stride : NL_UNSAID);
+        reduced = nl_int_times(reduced, expand_turn(e, item->list, around, item, item->repeat == NL_UNSAID ? NL_UNSAID : turn,
+                                                    turn == 0 ? item->stride : NL_UNSAID));
     return reduced;
 }
 
@@ -431,10 +432,19 @@ static int expand_item(struct expansion *e, const struct scope *scope, struct it
     case NL_LAYER_NORM_ACTIVATION:
         add_pair(e, scope, item);
         return 1;
-    default:
+#define LAYER(operation, ...) case NL_LAYER_##operation:
+#include "config/layers.def"
+    case NL_LAYER_DROPOUT:
+    case NL_LAYER_NORM:
+    case NL_LAYER_ACTIVATION:
         add(e, scope, item, item->kind, "");
         return written[item->kind].divides;
+    case NL_LAYER_SHORTCUT:
+    case NL_LAYER_ADD:
+    case NL_LAYER_KINDS:
+        break;
     }
+    NL_BUG("an item of kind %d", item->kind);
 }
 
 static int expand_list(struct expansion *e, const struct nl_node *list, const struct scope *scope)
@@ -445,7 +455,7 @@ static int expand_list(struct expansion *e, const struct nl_node *list, const st
     for (int i = 0; i < list->count && !e->full; i++) {
         struct item item;
         if (read_item(e->loader, list->item[i], &item))
-            reduced *= expand_item(e, scope, &item);
+            reduced = nl_int_times(reduced, expand_item(e, scope, &item));
     }
     return reduced;
 }

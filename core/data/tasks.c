@@ -6,6 +6,17 @@
 #include "base/memory.h"
 #include "data/sources.h"
 
+/* Data sets that are no tasks. */
+#define OTHER_DATA       \
+    case NL_DIGITS:       \
+    case NL_SYNTH:        \
+    case NL_MNIST:        \
+    case NL_FASHION_MNIST: \
+    case NL_CIFAR10:      \
+    case NL_CIFAR100:     \
+    case NL_NPY:          \
+    case NL_TEXT
+
 /* Positions of a sequence of that length. */
 static int64_t positions_of(const struct nl_config *config, int64_t length)
 {
@@ -16,9 +27,13 @@ static int64_t positions_of(const struct nl_config *config, int64_t length)
         return 2 * length;
     case NL_RECALL:
         return 2 * length + 2;
-    default:
+    case NL_ADDING:
+    case NL_PARITY:
         return length;
+    OTHER_DATA:
+        break;
     }
+    NL_BUG("data %d", config->data.name);
 }
 
 struct nl_shape nl_task_shape(const struct nl_config *config)
@@ -45,7 +60,7 @@ struct nl_shape nl_task_shape(const struct nl_config *config)
     case NL_PARITY:
         shape.vocabulary = shape.classes = 2;
         break;
-    default:
+    OTHER_DATA:
         NL_BUG("data %d", config->data.name);
     }
     return shape;
@@ -164,8 +179,11 @@ static void make_sample(enum nl_data_name task, const struct sample *s)
     case NL_RECALL:
         make_recall(s);
         break;
-    default:
+    case NL_PARITY:
         make_parity(s);
+        break;
+    OTHER_DATA:
+        NL_BUG("data %d", task);
     }
 }
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/sizes.h"
 #include "operation/cross_entropy.h"
 #include "operation/hold.h"
 #include "operation/transpose.h"
@@ -35,7 +36,7 @@ static int add_tensor(struct nl_graph *graph, int node, const struct nl_new_node
     *tensor = (struct nl_tensor){.spec = *spec, .node = node, .times = 1, .factor = 1, .parts = 1, .last = 1, .count = 1};
     name_tensor(&graph->node[node], new, tensor);
     for (int d = 0; d < spec->dims; d++)
-        tensor->count *= spec->shape[d];
+        tensor->count = nl_size_times(tensor->count, spec->shape[d]);
     return graph->tensors++;
 }
 
@@ -196,6 +197,31 @@ static int add_outputs(struct nl_graph *graph, int number, const struct nl_decla
     return NL_OK;
 }
 
+/* Kernels count the numbers of a sample, and those of a parameter, in int. */
+static int check_count(const char *name, const char *what, const size_t *shape, int dims, struct nl_error *err)
+{
+    size_t count = 1;
+    for (int i = 0; i < dims; i++)
+        count = nl_size_times(count, shape[i]);
+    return count <= INT_MAX ? NL_OK : nl_fail(err, "'%s' has more than %d numbers in %s", name, INT_MAX, what);
+}
+
+static int check_extent(const char *name, struct nl_extent extent, struct nl_error *err)
+{
+    const size_t shape[] = {(size_t)extent.height, (size_t)extent.width, (size_t)extent.channels};
+    return check_count(name, "a sample", shape, 3, err);
+}
+
+static int check_sizes(const struct nl_graph_node *node, const struct nl_declaration *declaration, struct nl_error *err)
+{
+    int status = NL_OK;
+    for (int i = 0; i < declaration->outputs && status == NL_OK; i++)
+        status = check_extent(node->name, declaration->output[i], err);
+    for (int i = 0; i < declaration->parameters && status == NL_OK; i++)
+        status = check_count(node->name, declaration->parameter[i].name, declaration->parameter[i].shape, declaration->parameter[i].dims, err);
+    return status;
+}
+
 static int add_node(struct nl_graph *graph, const struct nl_new_node *new, struct nl_error *err)
 {
     const struct nl_operation *operation = new->operation;
@@ -215,7 +241,8 @@ static int add_node(struct nl_graph *graph, const struct nl_new_node *new, struc
     struct nl_declaration declaration = {0};
     bool computes = operation->span == NL_SPAN_PARAMETERS;
     node->loop = computes ? NL_NONE : graph->open; /* once a step, whoever takes it */
-    if (check_types(graph, node, err) || check_loop(graph, node, err) || operation->declare(node->arguments, in, &declaration, err))
+    if (check_types(graph, node, err) || check_loop(graph, node, err) || operation->declare(node->arguments, in, &declaration, err) ||
+        check_sizes(node, &declaration, err))
         return NL_FAIL;
     add_parameters(graph, number, new, &declaration);
     add_states(graph, number, new, &declaration);

@@ -1,15 +1,11 @@
 /* Memory: which buffers lie in one place, and where, by the time in which each is needed. */
 #include "base/memory.h"
+#include "base/sizes.h"
 #include "graph/list.h"
 
 #include <stdlib.h>
 
 enum { ALIGNMENT = 64, PAGE = 4096 }; /* ALIGNMENT: a cache line, and a vector of 512 bits */
-
-static size_t round_up(size_t at, size_t to)
-{
-    return (at + to - 1) / to * to;
-}
 
 static bool is_known(const struct nl_buffer *buffer)
 {
@@ -41,10 +37,10 @@ static int places_of(const struct nl_list *list, const struct nl_buffer *buffer)
 
 static size_t size_of(const struct nl_list *list, const struct nl_buffer *buffer)
 {
-    size_t bytes = buffer->bytes * (size_t)buffer->places;
+    size_t bytes = nl_size_times(buffer->bytes, (size_t)buffer->places);
     if (!buffer->per_sample)
         return bytes;
-    return bytes * (size_t)(buffer->whole ? list->capacity : list->chain[buffer->first_chain].micro);
+    return nl_size_times(bytes, (size_t)(buffer->whole ? list->capacity : list->chain[buffer->first_chain].micro));
 }
 
 /* Whether other samples, or another time, are still to come to the first instructions of the chain when its last ones have been called, and need
@@ -117,7 +113,7 @@ static void share(const struct nl_list *list, const struct nl_share *share)
 static size_t aligned(const struct nl_buffer *buffer, size_t at)
 {
     /* Convolutions are some percent slower where the lines of an image straddle pages. */
-    return round_up(at, buffer->per_sample && buffer->bytes >= PAGE ? PAGE : ALIGNMENT);
+    return nl_size_up(at, buffer->per_sample && buffer->bytes >= PAGE ? PAGE : ALIGNMENT);
 }
 
 static bool meets(struct nl_chain a, struct nl_chain b)
@@ -139,13 +135,14 @@ static size_t place(const struct nl_list *list, struct nl_buffer *buffer, struct
     qsort(placed, (size_t)count, sizeof(struct nl_buffer *), by_offset);
     buffer->offset = aligned(buffer, at);
     for (int i = 0; i < count; i++) {
-        if (!meets(time, time_of(list, placed[i])) || placed[i]->offset + size_of(list, placed[i]) <= buffer->offset)
+        size_t end = nl_size_plus(placed[i]->offset, size_of(list, placed[i]));
+        if (!meets(time, time_of(list, placed[i])) || end <= buffer->offset)
             continue;
-        if (buffer->offset + size <= placed[i]->offset)
+        if (nl_size_plus(buffer->offset, size) <= placed[i]->offset)
             break;
-        buffer->offset = aligned(buffer, placed[i]->offset + size_of(list, placed[i]));
+        buffer->offset = aligned(buffer, end);
     }
-    return buffer->offset + size;
+    return nl_size_plus(buffer->offset, size);
 }
 
 size_t nl_list_lay_out(struct nl_list *list, size_t at)
@@ -171,7 +168,7 @@ size_t nl_list_lay_out(struct nl_list *list, size_t at)
         }
     }
     free(placed);
-    return round_up(kept, ALIGNMENT);
+    return nl_size_up(kept, ALIGNMENT);
 }
 
 void nl_share_places(struct nl_list *list)

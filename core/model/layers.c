@@ -133,9 +133,16 @@ static void add_layer(const struct listed *l, struct residual **residual)
     case NL_LAYER_ADD:
         add_sum(l, *(*residual)--);
         return;
-    default:
+#define LAYER(operation, ...) case NL_LAYER_##operation:
+#include "config/layers.def"
         nl_add(b, simple[l->layer->kind].operation, NULL, name, 0);
+        return;
+    case NL_LAYER_NORM_ACTIVATION: /* two layers */
+    case NL_LAYER_LAYERS:
+    case NL_LAYER_KINDS:
+        break;
     }
+    NL_BUG("a layer of kind %d", l->layer->kind);
 }
 
 static void add_with_settings(struct nl_builder *b, const struct nl_layers *layers, int i, struct residual **residual)

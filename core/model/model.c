@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
+#include "base/sizes.h"
 #include "model/build.h"
 #include "operation/squared_error.h"
 
@@ -35,6 +36,13 @@ static int check_skipped(const struct nl_config *config, int norms, struct nl_er
         if (skip->at[i] == 0 || llabs(skip->at[i]) > norms)
             return nl_fail(err, "there is no normalizer %lld: they are 1 to %d, or -1 to %d from the last", (long long)skip->at[i], norms, -norms);
     return NL_OK;
+}
+
+/* Kernels count the numbers of a sample in int. */
+static int check_sample(const struct nl_shape *shape, struct nl_error *err)
+{
+    size_t pixels = nl_size_times((size_t)shape->height, (size_t)shape->width);
+    return nl_size_times(pixels, (size_t)shape->channels) <= INT_MAX ? NL_OK : nl_fail(err, "a sample has more than %d numbers", INT_MAX);
 }
 
 /* Whether the architecture takes what the data are. */
@@ -106,6 +114,10 @@ int nl_model_build(const struct nl_config *config, struct nl_shape shape, struct
                                (struct nl_extent){shape.height, shape.width, shape.channels}, lengths);
     graph->classes = shape.classes;
     graph->matrices_first = config->train.weight_decay_on == NL_DECAY_MATRICES;
+    if (check_sample(&shape, err)) {
+        *key = "data.name";
+        return NL_FAIL;
+    }
     if (check_arch(config, &shape, err)) {
         *key = "model.arch";
         return NL_FAIL;

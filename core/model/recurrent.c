@@ -45,7 +45,21 @@ static int width_of(const struct nl_builder *b)
 
 static int gates_of(const struct nl_builder *b)
 {
-    return b->config->model.arch == NL_LSTM ? 4 : b->config->model.arch == NL_GRU ? 3 : 1;
+    switch ((enum nl_arch)b->config->model.arch) {
+    case NL_LSTM:
+        return 4;
+    case NL_GRU:
+        return 3;
+    case NL_RNN:
+        return 1;
+    case NL_MLP:
+    case NL_CNN:
+    case NL_RESNET:
+    case NL_TRANSFORMER:
+    case NL_LAYERS:
+        break;
+    }
+    NL_BUG("arch %d has no gates", b->config->model.arch);
 }
 
 /* Times of the open loop. */

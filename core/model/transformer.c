@@ -37,6 +37,7 @@
 struct plan {
     struct nl_builder *b;
     const struct nl_config *config;
+    bool norm_first, norm_out, norm_last; /* normalizers in front of a branch, at its end, and after the sum: norm.placement */
     enum nl_placement placement;
     int blocks, width;
     bool causal, bias;
@@ -119,11 +120,6 @@ static void perceive(const struct plan *p, int block)
     nl_add_dropout(b, "dropout", 0);
 }
 
-static bool is_around(const struct plan *p)
-{
-    return p->placement == NL_PERI || p->placement == NL_SANDWICH;
-}
-
 static void add_first_norm(const struct plan *p, int block, int number)
 {
     set_prefix(p->b, block, "");
@@ -138,7 +134,7 @@ static void add_branch(const struct plan *p, int block, int x, int number)
 {
     struct nl_builder *b = p->b;
     set_prefix(b, block, "");
-    if (is_around(p)) {
+    if (p->norm_out) {
         nl_add_norm(b, number == 1 ? "ln_1_out" : "ln_2_out", 0);
         nl_set_last_gamma(b);
     }
@@ -152,13 +148,12 @@ static void add_branch(const struct plan *p, int block, int x, int number)
 
 static void add_sublayer(const struct plan *p, int block, int number)
 {
-    bool norm_is_last = p->placement == NL_POST || p->placement == NL_DEEPNORM;
     int x = p->b->at;
-    if (!norm_is_last)
+    if (p->norm_first)
         add_first_norm(p, block, number);
     (number == 1 ? attend : perceive)(p, block);
     add_branch(p, block, x, number);
-    if (norm_is_last)
+    if (p->norm_last)
         add_first_norm(p, block, number);
 }
 
@@ -277,6 +272,30 @@ static void check(const struct plan *p)
         nl_build_fail(b, "norm.groups");
 }
 
+static void place_norms(struct plan *p)
+{
+    switch (p->placement) {
+    case NL_PERI:
+    case NL_SANDWICH:
+        p->norm_out = true;
+        p->norm_first = true;
+        return;
+    case NL_PRE:
+        p->norm_first = true;
+        return;
+    case NL_POST:
+    case NL_DEEPNORM:
+        p->norm_last = true;
+        return;
+    case NL_PLACEMENT_AUTO:
+    case NL_BEFORE:
+    case NL_AFTER:
+    case NL_PREACT:
+        break;
+    }
+    NL_BUG("placement %d in a transformer", p->placement);
+}
+
 /* How large weights start (the head of this file). */
 static void plan_starts(struct plan *p)
 {
@@ -312,6 +331,7 @@ void nl_build_transformer(struct nl_builder *b)
                      .width = (int)config->model.width,
                      .causal = nl_is_causal(config, shape),
                      .bias = config->model.bias != NL_SWITCH_OFF};
+    place_norms(&p);
     plan_starts(&p);
     check(&p);
     b->by_position = true;

@@ -21,9 +21,13 @@ int nl_evaluation_group(const struct nl_config *config, enum nl_statistics stati
         return (int)(stat_batch > 0 && stat_batch < batch ? stat_batch : batch);
     case NL_STATS_COLLECT:
         return (int)config->norm.precise_batch;
-    default:
+    case NL_STATS_TRAIN:
+    case NL_STATS_FROZEN:
+    case NL_STATS_RUNNING:
+    case NL_STATS_PRECISE:
         return EVALUATION_BATCH;
     }
+    NL_BUG("statistics %d", statistics);
 }
 
 static int largest_part(const struct nl_split *view)

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/sizes.h"
 
 /* Layout runs twice over the same code: with no arena, to learn the size; then with the arena, to get the places. */
 struct layout {
@@ -17,13 +18,13 @@ enum { ALIGNMENT = 64 }; /* a cache line, and a vector of 512 bits */
 static void *take(struct layout *l, size_t bytes)
 {
     size_t place = l->at;
-    l->at += (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    l->at = nl_size_plus(l->at, nl_size_up(bytes, ALIGNMENT));
     return l->base ? l->base + place : NULL;
 }
 
 static void *take_reals(struct layout *l, size_t count)
 {
-    return take(l, count * l->real);
+    return take(l, nl_size_times(count, l->real));
 }
 
 /* Arrays that an optimizer walks along side by side: a load from one waits for a store to another where their addresses are equal modulo the
@@ -80,7 +81,7 @@ static void *lay_out_parameters(struct nl_plan *plan, struct layout *l, const st
                                       .hyper = plan->hyper};
     if (optimizer != NL_SGD || config->train.momentum > 0)
         plan->update.first = take_beside(l, first, 2, graph->count);
-    if (optimizer == NL_ADAM || optimizer == NL_ADAMW)
+    if (nl_optimizer_form_of(optimizer).second)
         plan->update.second = take_beside(l, first, 3, graph->count);
     return gradients;
 }
@@ -180,7 +181,7 @@ static void lay_out_pass(struct nl_plan *plan, struct layout *l, struct nl_pass 
     places.input = input;
     for (int i = 0, row = 0; i < graph->inputs; i++) {
         const struct nl_value *value = &graph->value[graph->input[i].value];
-        input[i] = take(l, (size_t)pass->capacity * value->count * nl_type_bytes(value->type, plan->backend));
+        input[i] = take(l, nl_size_times((size_t)pass->capacity * nl_type_bytes(value->type, plan->backend), value->count));
         if (is_sample(graph, i))
             pass->gather.x = input[i];
         else
@@ -273,7 +274,7 @@ static int measure(struct nl_plan *plan, const struct nl_backend *backend, const
     struct layout sizes = {.real = backend->real};
     lay_out(plan, &sizes, config, view);
     plan->stride = sizes.at;
-    plan->arena_bytes = plan->stride * (size_t)plan->replicas;
+    plan->arena_bytes = nl_size_times(plan->stride, (size_t)plan->replicas);
     return NL_OK;
 }
 

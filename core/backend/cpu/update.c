@@ -154,7 +154,7 @@ static void adam(size_t count, struct scalars a, float *restrict w, const float 
 
 static struct scalars scalars_of(const struct nl_update *op, const struct nl_hyper *hyper, double t, double decay, float clip)
 {
-    bool decoupled = op->optimizer != NL_ADAM;
+    bool decoupled = nl_optimizer_form_of(op->optimizer).decoupled;
     return (struct scalars){
         .clip = clip,
         .lr = (float)hyper->lr,
@@ -261,7 +261,7 @@ static void clip_fractions(const struct nl_update *op, size_t at)
 static void step_all(const struct nl_run *run, const struct nl_update *op, size_t at, float clip)
 {
     const struct nl_hyper *hyper = NL_AT(op->hyper, at);
-    if (op->optimizer == NL_LARS) {
+    if (nl_optimizer_form_of(op->optimizer).by_tensor) {
         const struct nl_update_tensor *tensor = NL_AT(op->tensor, at);
         for (int i = 0; i < op->tensors; i++)
             step_tensor(op, at, &tensor[i]);
@@ -271,6 +271,21 @@ static void step_all(const struct nl_run *run, const struct nl_update *op, size_
     double t = (double)run->step + 1;
     step((struct range){.op = op, .at = at, .from = op->stepped, .t = t, .decay = hyper->weight_decay, .clip = clip}, op->decayed);
     step((struct range){.op = op, .at = at, .from = rest, .t = t, .clip = clip}, op->count);
+}
+
+/* Whether its loop multiplies gradients by the factor of clipping. */
+static bool takes_clip(enum nl_optimizer optimizer)
+{
+    switch (optimizer) {
+    case NL_ADAM:
+    case NL_ADAMW:
+    case NL_LION:
+        return true;
+    case NL_SGD:
+    case NL_LARS:
+        return false;
+    }
+    NL_BUG("optimizer %d", optimizer);
 }
 
 /* By what gradients are multiplied so that their norm is `most` at most. NaN leaves them as they are. */
@@ -291,7 +306,7 @@ void nl_cpu_update(const struct nl_run *run, const struct nl_update *op)
             if (tensor[i].units > 0)
                 clip_units(&tensor[i], hyper->agc, (const float *)NL_AT(op->w, at) + tensor[i].offset, grad + tensor[i].offset);
         float clip = hyper->clip_norm > 0 ? norm_factor(hyper->clip_norm, op->count, grad) : 1.0f;
-        if (clip < 1 && (hyper->clip_value > 0 || op->optimizer == NL_SGD || op->optimizer == NL_LARS)) {
+        if (clip < 1 && (hyper->clip_value > 0 || !takes_clip(op->optimizer))) {
             scale(op->count, clip, grad);
             clip = 1.0f;
         }

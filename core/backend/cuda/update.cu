@@ -127,14 +127,15 @@ static __global__ void clip_fractions(struct nl_update op, size_t stride)
 static void step(const struct nl_run *run, const struct nl_update *op)
 {
     int parts = nl_norm_parts(op->count);
-    size_t shares_of_tensors = op->optimizer == NL_LARS ? (size_t)op->tensors * parts : 0;
+    bool by_tensor = nl_optimizer_form_of(op->optimizer).by_tensor;
+    size_t shares_of_tensors = by_tensor ? (size_t)op->tensors * parts : 0;
     double *part = (double *)nl_cuda_scratch((size_t)run->replicas * (parts * sizeof *part + shares_of_tensors * sizeof(struct squares)));
     dim3 shares((unsigned)parts, 1, (unsigned)run->replicas);
     if (op->units > 0)
         NL_LAUNCH(clip_units, dim3(nl_blocks(op->units, ACROSS), (unsigned)op->tensors, (unsigned)run->replicas), NL_THREADS, *op, run->stride);
     if (op->clips)
         NL_LAUNCH(squares_of_all, shares, NL_THREADS, (const float *)op->grad, run->stride, op->count, part);
-    if (op->optimizer == NL_LARS) {
+    if (by_tensor) {
         struct squares *found = (struct squares *)(part + (size_t)run->replicas * parts);
         dim3 grid((unsigned)parts, (unsigned)op->tensors, (unsigned)run->replicas);
         NL_LAUNCH(squares_of_tensors, grid, NL_THREADS, *op, run->stride, part, parts, found);
