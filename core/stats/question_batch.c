@@ -463,7 +463,8 @@ static void say_interactions(const struct question *q, int first)
             nl_text_add(out, "  From %g to %g the change with %s is ", nl_comparison_x(&q->view, q->view.points - 1), nl_comparison_x(&q->view, 0),
                         claim->method);
         else if (claim->finding == NL_FOUND_SAME)
-            nl_text_add(out, "  %s and %s change alike, within %g %s: ", claim->method, claim->against, q->rule.margin, nl_unit_of(q->rule.margin, claim->unit));
+            nl_text_add(out, "  %s and %s change alike, within %g %s: ", claim->method, claim->against, q->rule.margin,
+                        nl_unit_of(q->rule.margin, claim->unit));
         else
             nl_text_add(out, "  Whether %s degrades more than %s is inconclusive: %s%s", claim->method, claim->against,
                         claim->obstacle ? claim->obstacle : "", claim->obstacle ? "; " : "");

@@ -244,9 +244,10 @@ static void say_headline(const struct question *q)
         nl_text_add(&q->answer->notes, "A difference counts from %g %s on.\n", q->rule.smallest, nl_unit_of(q->rule.smallest, measure->step));
     nl_say_rule(q->answer, &q->rule);
     if (most > 1 && q->answer->claims == 0 && q->places > 1)
-        nl_text_add(&q->answer->notes, q->experiment->has_baseline
-                                           ? "Nothing is compared: no cell has a counterpart in the baseline.\n"
-                                           : "Nothing is compared: there are too many cells to compare all pairs; sweep.baseline names what to compare with.\n");
+        nl_text_add(&q->answer->notes,
+                    q->experiment->has_baseline
+                        ? "Nothing is compared: no cell has a counterpart in the baseline.\n"
+                        : "Nothing is compared: there are too many cells to compare all pairs; sweep.baseline names what to compare with.\n");
     if (most > 1)
         nl_say_parts(q->answer, &q->metric, q->rule.level);
 }

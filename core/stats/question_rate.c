@@ -543,14 +543,17 @@ static void say_failures(const struct question *q, int base)
     free(name);
     nl_text_add(out, begun ? ".\n" : "");
     if (compared && !begun && !isnan(tenfold(q, base)))
-        nl_text_add(out, "  Failed runs are not compared: no learning rate near 10x that of %s was run with every method compared with it.\n", q->view.method[base].label);
+        nl_text_add(out, "  Failed runs are not compared: no learning rate near 10x that of %s was run with every method compared with it.\n",
+                    q->view.method[base].label);
 }
 
 static void say_method_of_judging(const struct question *q)
 {
     struct nl_text *out = &q->answer->notes;
-    nl_text_add(out, "A learning rate is usable if the run does not fail and reaches 0.95 of the method's best training accuracy with the same seed%s. Rates are geometric means.\n",
-                q->there[NL_RATE_BY_LOSS] ? " (by validation loss: 0.95 of the fall from chance)" : "");
+    nl_text_add(
+        out,
+        "A learning rate is usable if the run does not fail and reaches 0.95 of the method's best training accuracy with the same seed%s. Rates are geometric means.\n",
+        q->there[NL_RATE_BY_LOSS] ? " (by validation loss: 0.95 of the fall from chance)" : "");
     double first = nl_comparison_x(&q->view, 0), last = nl_comparison_x(&q->view, q->view.points - 1);
     if (q->experiment->rounds.refine > 0.0)
         nl_text_add(out, "A seed is judged by the rates of the grid and those added for it. ");

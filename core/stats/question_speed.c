@@ -346,13 +346,16 @@ static void say_all(const struct question *q)
         say_place(q, i);
     if (q->places > SHOWN)
         nl_text_add(&q->answer->evidence, "  %s in curves.csv.\n", NL_COUNT(q->places - SHOWN, "more cell"));
-    nl_text_add(notes, "A run that does not reach the target counts as needing more updates than it was given. When a run reaches it is known only to within two "
-                       "evaluations (train.eval_every).\n");
+    nl_text_add(notes,
+                "A run that does not reach the target counts as needing more updates than it was given. When a run reaches it is known only to within two "
+                "evaluations (train.eval_every).\n");
     double overlap = nl_metric_column(q->results, nl_metric_names[q->experiment->config.plot.metric]).sampling.overlap;
     if (overlap > 0.0)
-        nl_text_add(notes, "Each seed splits the data anew and shares %.0f %% of its %s part with another seed; the sign test takes seeds as independent (data.test_seed "
-                           "sets one test part apart).\n",
-                    100.0 * overlap, q->measure.part);
+        nl_text_add(
+            notes,
+            "Each seed splits the data anew and shares %.0f %% of its %s part with another seed; the sign test takes seeds as independent (data.test_seed "
+            "sets one test part apart).\n",
+            100.0 * overlap, q->measure.part);
     if (q->answer->tests > 0) {
         nl_text_add(notes, "Ratios of updates are paired by seed; they count from %g on. ", q->rule.smallest);
         nl_say_family(q->answer, "sign test of their median", &q->rule);

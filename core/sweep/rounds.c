@@ -371,7 +371,8 @@ static bool refine(struct nl_experiment *experiment, const struct nl_results *re
     free(range);
     nl_comparison_release(&view);
     if (added)
-        nl_text_add(decided, "refined: %s, so that each seed's largest usable one is known within a factor of %g\n", NL_COUNT(added, "more rate"), experiment->rounds.refine);
+        nl_text_add(decided, "refined: %s, so that each seed's largest usable one is known within a factor of %g\n", NL_COUNT(added, "more rate"),
+                    experiment->rounds.refine);
     return added > 0;
 }
 
