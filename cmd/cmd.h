@@ -55,6 +55,8 @@ void vtell(FILE *out, const char *format, va_list args) __attribute__((format(pr
 
 /* ---- messages: "normlab: ..." on stderr; each returns its exit code ---- */
 
+/* A loss as tables show it, "2.303"; one that is no number in words. */
+const char *loss_text(double loss, char out[32]);
 double printable(double value); /* for printf, which would show the sign of zero, and of NaN */
 int fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 int bad_input(const char *hint, const char *format, ...) __attribute__((format(printf, 2, 3))); /* hint: NULL, or a second line */

@@ -111,6 +111,14 @@ struct row {
     struct nl_score score;
 };
 
+/* Of a CSV: empty where there is no number. */
+static void field_text(double value, char out[32])
+{
+    *out = '\0';
+    if (isfinite(value))
+        nl_double_text(value, out);
+}
+
 static void print_row(enum format format, const struct row *row, bool first)
 {
     char loss[32], accuracy[32], error[32], batch[16] = "";
@@ -119,13 +127,13 @@ static void print_row(enum format format, const struct row *row, bool first)
     if (row->batch > 0)
         snprintf(batch, sizeof batch, "%d", row->batch);
     bool counts = !isnan(row->score.accuracy); /* real targets have none */
-    nl_double_text(row->score.loss, loss);
-    nl_double_text(row->score.accuracy, accuracy);
-    nl_double_text(1 - row->score.accuracy, error);
+    field_text(row->score.loss, loss);
+    field_text(row->score.accuracy, accuracy);
+    field_text(1 - row->score.accuracy, error);
     switch (format) {
     case TABLE:
         printf("%-5s  %-10s  %-8s  %7s  ", part, eval, *order ? order : "-", *batch ? batch : "-");
-        printf("%10.4g  ", printable(row->score.loss));
+        printf("%10s  ", loss_text(row->score.loss, loss));
         if (counts)
             printf("%7.2f %%\n", 100 * (1 - row->score.accuracy));
         else

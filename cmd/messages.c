@@ -13,6 +13,13 @@
 #include "cmd.h"
 #include "config/nearest.h"
 
+const char *loss_text(double loss, char out[32])
+{
+    if (isfinite(loss))
+        snprintf(out, 32, "%.4g", printable(loss));
+    return isfinite(loss) ? out : isnan(loss) ? "undefined" : "infinite";
+}
+
 double printable(double value)
 {
     return isnan(value) ? (double)NAN : value + 0.0;

@@ -25,8 +25,9 @@ static int failed_trials(const struct nl_progress *progress)
 static void add_state(struct nl_text *out, const struct nl_progress *progress)
 {
     int done = progress->present + progress->finished, failed = failed_trials(progress);
+    char loss[32];
     if (progress->total == 1)
-        nl_text_add(out, "step %lld/%lld  loss %.4g", (long long)progress->step, (long long)progress->steps, progress->loss);
+        nl_text_add(out, "step %lld/%lld  loss %s", (long long)progress->step, (long long)progress->steps, loss_text(progress->loss, loss));
     else
         nl_text_add(out, "%d/%d done, %d running", done, progress->total, progress->running);
     if (failed && progress->total > 1)

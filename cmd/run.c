@@ -31,10 +31,12 @@ static const struct option options[] = {
 /* Real targets have no error. */
 static void print_score(const char *part, const char *eval, struct nl_score score)
 {
+    char loss[32];
+    printf("%-6s %-8s %10s", part, eval, loss_text(score.loss, loss));
     if (isnan(score.accuracy))
-        printf("%-6s %-8s %10.4g %9s\n", part, eval, score.loss, "-");
+        printf(" %9s\n", "-");
     else
-        printf("%-6s %-8s %10.4g %7.2f %%\n", part, eval, score.loss, 100 * (1 - score.accuracy));
+        printf(" %7.2f %%\n", 100 * (1 - score.accuracy));
 }
 
 static void print_scores(const struct nl_record *record)

@@ -56,8 +56,8 @@ static void put_means(struct drawing *d, int panel, int arm, const struct nl_ser
             nl_text_add(&rows, "\n"); /* a gap, not a line across it */
             continue;
         }
-        double row[] = {x / (next - i), mean.mean * scale, (mean.n > 1 ? mean.lower : mean.mean) * scale,
-                        (mean.n > 1 ? mean.upper : mean.mean) * scale, mean.n};
+        bool wide = !isnan(mean.lower); /* where there is no interval an end at the mean draws none */
+        double row[] = {x / (next - i), mean.mean * scale, (wide ? mean.lower : mean.mean) * scale, (wide ? mean.upper : mean.mean) * scale, mean.n};
         nl_page_row(&rows, row, 5);
         see(d, row[0], row[1]);
         if (d->band && is_point(series)) /* whose bar has the whole room of the y axis */
@@ -76,7 +76,9 @@ static void put_seeds(struct drawing *d, int panel, int arm, const struct nl_ser
     struct nl_text rows = {0};
     for (int seed = 0; seed < d->picture->results->seeds; seed++) {
         for (int i = 0; i < series->count; i++)
-            if (series->at[i].seed == seed) {
+            if (series->at[i].seed == seed && !isfinite(series->at[i].value)) {
+                nl_text_add(&rows, "\n"); /* a gap */
+            } else if (series->at[i].seed == seed) {
                 nl_page_row(&rows, (const double[]){series->at[i].x, series->at[i].value}, 2);
                 see(d, series->at[i].x, series->at[i].value);
             }

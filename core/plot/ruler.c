@@ -12,9 +12,15 @@ static const double most_of_intervals = 0.3, most_on_log = 0.1; /* of the values
 enum { MOST_TICKS = 10 };                   /* with labels, on a large page, too */
 static const double decade = 12.0;          /* values over more than that ratio are far apart */
 
+/* The room around a larger number would be no number. */
+static bool can_be_drawn(double value)
+{
+    return fabs(value) < 1e150;
+}
+
 void nl_span_add(struct nl_span *span, double value)
 {
-    if (!isfinite(value))
+    if (!can_be_drawn(value))
         return;
     if (!span->any)
         *span = (struct nl_span){.any = true, .low = value, .high = value, .least = INFINITY, .lowest = value, .highest = value};
@@ -26,8 +32,8 @@ void nl_span_add(struct nl_span *span, double value)
 
 void nl_span_add_interval(struct nl_span *span, double lower, double upper)
 {
-    span->lowest = fmin(span->lowest, lower);
-    span->highest = fmax(span->highest, upper);
+    span->lowest = can_be_drawn(lower) ? fmin(span->lowest, lower) : span->lowest;
+    span->highest = can_be_drawn(upper) ? fmax(span->highest, upper) : span->highest;
 }
 
 void nl_ruler_release(struct nl_ruler *ruler)

@@ -83,14 +83,15 @@ static int measure(struct drawing *d, struct nl_error *err)
                : nl_chart_fit_training(&d->chart, first / 1.2, 1.03 * end, true, err);
 }
 
-/* $line: from the left end of the axis on. */
+/* $line: from the left end of the axis on. Where there is no interval its ends are at the share. */
 static void put_line(struct drawing *d, int panel, int arm, const struct step_curve *step_curve)
 {
     struct nl_text rows = {0};
-    nl_page_row(&rows, (const double[]){d->chart.x.low, 100.0, NAN, NAN, step_curve->row[0].at_risk, 0, 0}, 7);
+    nl_page_row(&rows, (const double[]){d->chart.x.low, 100.0, 100.0, 100.0, step_curve->row[0].at_risk, 0, 0}, 7);
     for (int i = 0; i < step_curve->rows; i++) {
         const struct nl_survival *at = &step_curve->row[i];
-        nl_page_row(&rows, (const double[]){at->at, 100.0 * at->share, 100.0 * at->lower, 100.0 * at->upper, at->at_risk, at->happened, at->censored}, 7);
+        double share = 100.0 * at->share, lower = isnan(at->lower) ? share : 100.0 * at->lower, upper = isnan(at->upper) ? share : 100.0 * at->upper;
+        nl_page_row(&rows, (const double[]){at->at, share, lower, upper, at->at_risk, at->happened, at->censored}, 7);
     }
     nl_page_block(d->page, "line", panel + 1, arm + 1, "updates share lower upper at_risk happened censored", d->chart.arm[arm].label, &rows);
 }

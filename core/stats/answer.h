@@ -69,6 +69,8 @@ void nl_say_p(struct nl_text *out, double p); /* "p < 0.001", "p = 0.012" */
 /* "12.3" of a share in percent, "0.0123" of a loss. */
 void nl_say_number(struct nl_text *out, double scaled, bool percent, bool sign);
 void nl_say_value(struct nl_text *out, double value, const struct nl_measure *measure); /* "2.31 %" */
+/* "2.1 to 3.4" of the mean of a measure; nothing where there is no interval. */
+void nl_say_interval_of(struct nl_text *out, const struct nl_estimate *mean, const struct nl_measure *measure);
 /* What kind of interval nl_cell_mean gives to the mean of so many seeds: "t, corrected for overlapping splits". */
 void nl_say_interval(struct nl_text *out, const struct nl_config *config, const struct nl_metric_column *metric, int seeds);
 /* The separator before item `index` of `count` of a list in words: "a", "a and b", "a, b and c". */

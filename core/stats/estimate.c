@@ -119,6 +119,12 @@ struct nl_estimate nl_estimate(const double *values, int count, enum nl_scale sc
         }
     }
     free(kept);
+    if (!isfinite(out.mean)) /* the sum is no number, or there is none */
+        out = (struct nl_estimate){.mean = NAN, .sd = NAN, .median = NAN, .se = NAN, .overlap = sampling->overlap, .freedom = -1, .lower = NAN, .upper = NAN};
+    else if (out.n > 1 && !(isfinite(out.sd) && isfinite(out.lower) && isfinite(out.upper))) {
+        out.sd = out.se = out.lower = out.upper = NAN;
+        out.freedom = 0;
+    }
     return out;
 }
 

@@ -1,6 +1,7 @@
 /* Estimates over seeds: means with their intervals, and the p-values that belong to them.
  *
- * A value that is not finite is missing: it is left out, and n counts what is left. So a paired difference is a plain difference of two
+ * A value that is not finite is missing: it is left out, and n counts what is left. Values so large that their sum or their squares leave the range of
+ * numbers have no mean, or no spread. So a paired difference is a plain difference of two
  * vectors with one entry a seed.
  *
  * Every interval is mean +- t(n - 1) se, and every p-value is of mean / se (where the number of seeds was decided by a first stage, with the spread and

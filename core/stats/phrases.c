@@ -8,7 +8,10 @@
 void nl_say_number(struct nl_text *out, double scaled, bool percent, bool sign)
 {
     int digits = percent ? (fabs(scaled) < 9.995 ? 2 : 1) : fabs(scaled) < 0.1 ? 4 : 3;
-    nl_text_add(out, sign ? "%+.*f" : "%.*f", digits, scaled);
+    if (fabs(scaled) >= 1e7)
+        nl_text_add(out, sign ? "%+.4g" : "%.4g", scaled);
+    else
+        nl_text_add(out, sign ? "%+.*f" : "%.*f", digits, scaled);
 }
 
 void nl_say_value(struct nl_text *out, double value, const struct nl_measure *measure)
@@ -30,6 +33,15 @@ bool nl_tied(double a, double b)
     return a == b || fabs(a - b) <= 1e-12 * fmax(fabs(a), fabs(b));
 }
 
+void nl_say_interval_of(struct nl_text *out, const struct nl_estimate *mean, const struct nl_measure *measure)
+{
+    if (isnan(mean->lower) || isnan(mean->upper))
+        return;
+    nl_say_number(out, mean->lower * measure->scale, measure->scale == 100.0, false);
+    nl_text_add(out, " to ");
+    nl_say_number(out, mean->upper * measure->scale, measure->scale == 100.0, false);
+}
+
 static bool is_ratio(const struct nl_claim *claim)
 {
     return nl_is_ratio(claim->unit);
@@ -48,8 +60,8 @@ void nl_say_effect(struct nl_text *out, const struct nl_claim *claim, double lev
     const struct nl_estimate *effect = &claim->effect;
     say_scaled(out, claim, sign || is_ratio(claim) ? effect->mean : fabs(effect->mean), sign);
     nl_text_add(out, is_ratio(claim) || !*claim->unit ? "%s" : " %s", claim->unit);
-    if (effect->n < 2) {
-        nl_text_add(out, " (one seed: no interval)");
+    if (effect->n < 2 || isnan(effect->lower) || isnan(effect->upper)) {
+        nl_text_add(out, effect->n < 2 ? " (one seed: no interval)" : " (no interval)");
         return;
     }
     bool turned = !sign && effect->mean < 0.0 && !is_ratio(claim); /* "loses 3 points less (1 to 5)" */

@@ -140,9 +140,7 @@ static void say_place(const struct question *q, int index)
     nl_say_value(out, place->mean.mean, &q->metric.measure);
     if (!isnan(place->mean.lower)) {
         nl_text_add(out, " (");
-        nl_say_number(out, place->mean.lower * q->metric.measure.scale, q->metric.measure.scale == 100.0, false);
-        nl_text_add(out, " to ");
-        nl_say_number(out, place->mean.upper * q->metric.measure.scale, q->metric.measure.scale == 100.0, false);
+        nl_say_interval_of(out, &place->mean, &q->metric.measure);
         nl_text_add(out, ")");
     }
     nl_text_add(out, ", n = %d", place->mean.n);
@@ -229,11 +227,13 @@ static void say_headline(const struct question *q)
     } else {
         say_best(q);
         nl_say_value(out, best->mean.mean, measure);
-        nl_text_add(out, " (%g %% CI ", 100.0 * q->rule.level);
-        nl_say_number(out, best->mean.lower * measure->scale, measure->scale == 100.0, false);
-        nl_text_add(out, " to ");
-        nl_say_number(out, best->mean.upper * measure->scale, measure->scale == 100.0, false);
-        nl_text_add(out, ", n = %d)%s.\n", best->mean.n, q->metric.fixed ? ", on this part of the data" : "");
+        nl_text_add(out, " (");
+        if (!isnan(best->mean.lower)) {
+            nl_text_add(out, "%g %% CI ", 100.0 * q->rule.level);
+            nl_say_interval_of(out, &best->mean, measure);
+            nl_text_add(out, ", ");
+        }
+        nl_text_add(out, "n = %d)%s.\n", best->mean.n, q->metric.fixed ? ", on this part of the data" : "");
         say_counts(q);
     }
     for (int i = 0; most > 0 && i < q->places && i < SHOWN; i++)

@@ -46,7 +46,9 @@ static const struct style plain = {"-", "", "", "", " [", ", ", "]", add_plain},
 static void add_number(struct nl_text *out, const struct nl_column *column, double value)
 {
     double scaled = value * column->scale;
-    if (column->scale == 1 && scaled == floor(scaled) && !column->sign)
+    if (fabs(scaled) >= 1e7)
+        nl_text_add(out, column->sign ? "%+.4g" : "%.4g", scaled);
+    else if (column->scale == 1 && scaled == floor(scaled) && !column->sign)
         nl_text_add(out, "%.0f", scaled);
     else if (column->scale == 1)
         nl_text_add(out, column->sign ? "%+.*f" : "%.*f", fabs(scaled) < 10 ? 4 : 2, scaled); /* losses, and perplexities */

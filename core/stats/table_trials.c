@@ -56,7 +56,7 @@ int nl_table_trials(const struct nl_results *results, const struct nl_experiment
         for (int i = 0; i < scores; i++) {
             *entry = (struct nl_entry){.kind = NL_ENTRY_NUMBER};
             nl_csv_number(csv, row, score[i], &entry->number, NULL);
-            entry->kind = isnan(entry->number) ? NL_ENTRY_EMPTY : NL_ENTRY_NUMBER;
+            entry->kind = isfinite(entry->number) ? NL_ENTRY_NUMBER : NL_ENTRY_EMPTY;
             entry++;
         }
     }
