@@ -290,14 +290,16 @@ static void measure(const struct nl_dataset *set, int part, size_t channels, str
         out[c] = (struct spread){.least = INFINITY, .largest = -INFINITY};
     for (size_t i = from, c = 0; i < end; i++, c = c + 1 < channels ? c + 1 : 0) {
         double value = value_at(set, i);
-        out[c].mean += value / count;
-        out[c].least = fmin(out[c].least, value);
-        out[c].largest = fmax(out[c].largest, value);
+        out[c].mean += value;
+        out[c].least = value < out[c].least ? value : out[c].least;
+        out[c].largest = value > out[c].largest ? value : out[c].largest;
     }
-    for (size_t i = from, c = 0; i < end; i++, c = c + 1 < channels ? c + 1 : 0)
-        out[c].deviation += (value_at(set, i) - out[c].mean) * (value_at(set, i) - out[c].mean) / count;
     for (size_t c = 0; c < channels; c++)
-        out[c].deviation = sqrt(out[c].deviation);
+        out[c].mean /= count;
+    for (size_t i = from, c = 0; i < end; i++, c = c + 1 < channels ? c + 1 : 0)
+        out[c].deviation += (value_at(set, i) - out[c].mean) * (value_at(set, i) - out[c].mean);
+    for (size_t c = 0; c < channels; c++)
+        out[c].deviation = sqrt(out[c].deviation / count);
 }
 
 static bool differ_in_scale(const struct spread *train, const struct spread *test)
