@@ -25,7 +25,7 @@ const struct nl_field nl_claim_fields[] = {
      "part, is best), usable "
      "(the largest usable learning rate), width (decades of the key within 5 points of the best), failed (the share of failed "
      "runs)"},
-    {"parts", "[{says: BN loses more, of: {norm.kind: bn}, minus: {norm.kind: ln}, smallest: 2}]",
+    {"parts", "[{says: BN degrades more, of: {norm.kind: bn}, minus: {norm.kind: ln}, smallest: 2}]",
      "what must hold, all of it. of, minus: one value for each key that varies; less: {of, minus}, a second difference to take "
      "off the first; order: "
      "a list of cells, each above the next; slope: a key, over whose base-2 logarithm the slope of `of` is taken; measure. One "

@@ -108,7 +108,7 @@ static void add_claim(struct nl_document *document, const struct nl_outcome *out
         nl_text_release(&failures);
     }
     if (outcome->one_part)
-        nl_document_add(document, NL_BLOCK_PARAGRAPH, 0, "All seeds share one test part: what is said holds on it.");
+        nl_document_add(document, NL_BLOCK_PARAGRAPH, 0, "All seeds share one test part: findings hold for that part.");
     add_if(document, "What differs from the paper's protocol", published->differs);
     add_if(document, "Objection of the paper", published->objection);
 }

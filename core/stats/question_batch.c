@@ -1,7 +1,7 @@
 /* sweep.question: small_batch. Does the metric get worse as the batch gets smaller?
  *
  * A change is the metric at a batch size less that at the largest, paired by seed, positive is worse. What is expected: a method with batch
- * statistics worsens, and loses more than those without, which stay flat. Worse and better are judged at the smallest batch; flat means at
+ * statistics worsens, and degrades more than those without, which stay flat. Worse and better are judged at the smallest batch; flat means at
  * every batch size (an intersection-union test: the largest of the p-values). Where a loss is found at the smallest batch, the next larger ones
  * are tested in order until one shows none, each at that claim's equal share of the error rate: so it is known where the loss begins.
  *
