@@ -124,6 +124,32 @@ assert diverged == sum(t["status"] == "diverged" for t in trials) > 0
 assert len(rows(folder / "trials.csv")) == len(json.loads((folder / "trials.json").read_text())["rows"]) == 30
 assert [r["train.lr"] for r in rows(folder / "grid.csv")] == ["0.1", "1e+06"] and json.loads((folder / "grid.json").read_text())
 
+
+
+def holm(p, tests):
+    """Holm's step-down procedure; what is not listed has p = 1."""
+    adjusted, largest = {}, 0.0
+    for rank, at in enumerate(sorted(range(len(p)), key=p.__getitem__)):
+        largest = max(largest, min(1.0, (tests - rank) * p[at]))
+        adjusted[at] = largest
+    return [adjusted[at] for at in range(len(p))]
+
+
+# Adjusted p-values follow from the raw ones and the size of their family, which stand beside them.
+answer = parsed["answer"]
+assert answer["adjustment"] == "bonferroni"
+compared = [c for c in answer["claims"] if any(t and t["p_adjusted"] is not None for t in c["tests"].values())]
+assert answer["tests"] == len(compared) > 0
+for claim in compared:
+    for test in claim["tests"].values():
+        assert test is None or test["p"] is None or test["p_adjusted"] == min(1.0, answer["tests"] * test["p"]), claim
+    assert claim["p"] in [t["p"] for t in claim["tests"].values() if t]
+marks = [r["test_error"] for r in parsed["rows"] if r["test_error"].get("p") is not None]
+assert parsed["adjustment"] == "holm" and [m["p_adjusted"] for m in marks] == holm([m["p"] for m in marks], parsed["tests"])
+for flat, nested in zip(summary, parsed["rows"]):
+    same(flat["test_error_p"], nested["test_error"]["p"])
+    same(flat["test_error_p_adjusted"], nested["test_error"]["p_adjusted"])
+
 for what in ("summary", "grid", "trials"):
     lines = [l for l in (folder / f"{what}.md").read_text().splitlines() if l.startswith("|")]
     assert len(lines) > 3 and len({len(re.findall(r"(?<!\\)\|", l)) for l in lines}) == 1

@@ -85,7 +85,7 @@ START_TEST(best_only_where_it_is_known)
     ck_assert(fabs(entry->estimate.mean - (3 * 0.9 + 5 * entry->finished.mean) / 8) < 1e-12);
     char *text = nl_table_entry_text(&table, 1, 3), *csv = nl_table_csv(&table), *json = nl_table_json(&table, NULL);
     assert_holds(text, "] (3/8: 9 to 76 %; 2.");
-    assert_holds(csv, ",ln,ln_lower,ln_upper,ln_failed,ln_failed_of,ln_failed_lower,ln_failed_upper,ln_finished,ln_finished_lower,ln_finished_upper,");
+    assert_holds(csv, ",ln,ln_lower,ln_upper,ln_p,ln_p_adjusted,ln_failed,ln_failed_of,ln_failed_lower,ln_failed_upper,ln_finished,ln_finished_lower,ln_finished_upper,");
     assert_holds(csv, ",3,8,0.0852"); /* scipy.stats.binomtest(3, 8).proportion_ci(0.95, "exact") */
     assert_holds(json, "\"failed\": {\"count\": 3, \"of\": 8, \"lower\": 0.0852");
     assert_holds(json, "\"finished\": {\"n\": 5, \"mean\": 0.02");

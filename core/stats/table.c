@@ -44,8 +44,21 @@ static double best_p(const struct nl_table_builder *m, int method, const bool *i
     return largest;
 }
 
-/* marked[methods]: those that are the best of their group. Groups differ in the levels of all factors but one. */
-static void mark_best(const struct nl_table_builder *m, int but, bool *marked)
+struct mark {
+    bool tested, best; /* tested: it leads its group */
+    double p, adjusted;
+};
+
+static void set_mark(struct nl_entry *entry, const struct mark *mark)
+{
+    entry->marked = mark->best;
+    entry->tested = mark->tested;
+    entry->p = mark->p;
+    entry->adjusted = mark->adjusted;
+}
+
+/* mark[methods]: which are the best of their group. Groups differ in the levels of all factors but one. */
+static void mark_best(const struct nl_table_builder *m, int but, struct mark *mark)
 {
     int methods = m->view.methods, groups = 0;
     bool *in_group = nl_alloc((size_t)methods, sizeof *in_group), *seen = nl_alloc((size_t)methods, sizeof *seen);
@@ -69,10 +82,16 @@ static void mark_best(const struct nl_table_builder *m, int but, bool *marked)
         }
         groups += size > 1;
     }
-    nl_holm(p, groups);
     for (int i = 0; i < groups; i++)
         if (candidate[i] >= 0)
-            marked[candidate[i]] = p[i] < 1.0 - m->experiment->config.plot.level;
+            mark[candidate[i]].p = p[i];
+    nl_holm(p, groups);
+    m->out->tests = groups;
+    for (int i = 0; i < groups; i++)
+        if (candidate[i] >= 0) {
+            struct mark *of = &mark[candidate[i]];
+            *of = (struct mark){true, p[i] < 1.0 - m->experiment->config.plot.level, of->p, p[i]};
+        }
     free(candidate);
     free(p);
     free(seen);
@@ -155,7 +174,9 @@ int nl_table_summary(const struct nl_results *results, const struct nl_experimen
     int chosen = rounds->choices ? rounds->tunes : 0;
     for (int i = 0; i < chosen; i++)
         nl_table_column(&m, NL_ENTRY_WORD, nl_strdup(nl_key_title(rounds->tune[i].key[0])), rounds->tune[i].key[0]->name)->right = true;
-    nl_table_column(&m, NL_ENTRY_ESTIMATE, nl_table_title(&m), results->csv.name[m.metric.column])->scale = m.measure.scale;
+    struct nl_column *metric = nl_table_column(&m, NL_ENTRY_ESTIMATE, nl_table_title(&m), results->csv.name[m.metric.column]);
+    metric->scale = m.measure.scale;
+    metric->tested = true;
     nl_table_column(&m, NL_ENTRY_NUMBER, nl_strdup("n"), "n");
     bool failed = any_failed(&m);
     if (failed)
@@ -172,8 +193,8 @@ int nl_table_summary(const struct nl_results *results, const struct nl_experimen
     nl_table_column(&m, NL_ENTRY_SHARE, nl_strdup("diverged"), "diverged");
 
     int kind = nl_results_factor(results, "norm.kind");
-    bool *marked = nl_alloc((size_t)m.view.methods, sizeof *marked);
-    mark_best(&m, kind, marked);
+    struct mark *mark = nl_alloc((size_t)m.view.methods, sizeof *mark);
+    mark_best(&m, kind, mark);
     for (int method = 0; method < m.view.methods; method++) {
         const struct nl_cell *cell = nl_table_cell(&m, method), *base = nl_cell_baseline(results, experiment, cell);
         struct nl_estimate mean = nl_cell_mean(results, experiment, cell, &m.metric);
@@ -183,7 +204,7 @@ int nl_table_summary(const struct nl_results *results, const struct nl_experimen
         for (int i = 0; i < chosen; i++)
             *entry++ = chosen_entry(results, &rounds->tune[i], cell);
         *entry = nl_estimate_entry(&mean);
-        entry->marked = marked[method];
+        set_mark(entry, &mark[method]);
         *++entry = (struct nl_entry){.kind = NL_ENTRY_NUMBER, .number = mean.n};
         if (failed) {
             struct nl_estimate finished = nl_cell_finished(results, experiment, cell, &m.metric);
@@ -197,7 +218,7 @@ int nl_table_summary(const struct nl_results *results, const struct nl_experimen
         *++entry = (struct nl_entry){.kind = NL_ENTRY_SHARE, .count = cell->failed, .of = cell->trials};
         *++entry = (struct nl_entry){.kind = NL_ENTRY_SHARE, .count = cell->diverged, .of = cell->trials};
     }
-    free(marked);
+    free(mark);
 
     struct nl_text caption = {0};
     nl_table_mean_caption(&m, &caption);
@@ -278,10 +299,11 @@ int nl_table_grid(const struct nl_results *results, const struct nl_experiment *
         struct nl_column *column = nl_table_column(&m, NL_ENTRY_ESTIMATE, title, name);
         column->scale = m.measure.scale;
         column->failures = any_failed(&m);
+        column->tested = true;
     }
-    bool *placed = nl_alloc((size_t)methods, sizeof *placed), *marked = nl_alloc((size_t)methods, sizeof *marked),
-         *in_group = nl_alloc((size_t)methods, sizeof *in_group);
-    mark_best(&m, rivals, marked);
+    bool *placed = nl_alloc((size_t)methods, sizeof *placed), *in_group = nl_alloc((size_t)methods, sizeof *in_group);
+    struct mark *mark = nl_alloc((size_t)methods, sizeof *mark);
+    mark_best(&m, rivals, mark);
     for (int first; (first = next_row(&m, factor, placed)) >= 0;) {
         struct nl_entry *row = nl_table_row(&m), *entry = row;
         for (int f = 0; f < results->factors; f++)
@@ -297,7 +319,7 @@ int nl_table_grid(const struct nl_results *results, const struct nl_experiment *
                 i++;
             struct nl_estimate mean = nl_cell_mean(results, experiment, cell, &m.metric);
             entry[i] = nl_estimate_entry(&mean);
-            entry[i].marked = marked[method];
+            set_mark(&entry[i], &mark[method]);
             entry[i].count = cell->failed;
             entry[i].of = cell->trials;
             entry[i].finished = nl_cell_finished(results, experiment, cell, &m.metric);
@@ -305,7 +327,7 @@ int nl_table_grid(const struct nl_results *results, const struct nl_experiment *
         }
     }
     free(placed);
-    free(marked);
+    free(mark);
     free(in_group);
     free(level);
 

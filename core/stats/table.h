@@ -23,6 +23,8 @@ struct nl_entry {
     int count, of; /* SHARE; of an ESTIMATE in a column with failures: the failed runs of its cell, */
     struct nl_estimate finished; /* and the mean of the others */
     bool marked; /* best of its group, or a difference that is not chance: as the caption says */
+    bool tested; /* p: of the test that marks, and adjusted by Holm over the `tests` of the table; of 1 where there is none */
+    double p, adjusted;
 };
 
 struct nl_column {
@@ -32,6 +34,7 @@ struct nl_column {
                      failures, NAME_failed as such a share and NAME_finished as such an estimate */
     bool right;  /* numbers: aligned to the right */
     bool sign;   /* a difference: +0.3 */
+    bool tested; /* CSV and JSON have the p-values of its marks: NAME_p and NAME_p_adjusted */
     bool failures; /* of means: beside each stands how many runs of its cell failed */
     double scale;
 };
@@ -42,6 +45,7 @@ struct nl_table {
     int columns, rows;
     struct nl_column *column;
     struct nl_entry *entry;    /* [rows][columns] */
+    int tests;                 /* that p-values are adjusted over */
     enum nl_interval interval; /* of all estimates, */
     double level;              /* and its confidence level */
 };

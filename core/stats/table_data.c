@@ -34,6 +34,15 @@ static void add_csv_header(struct nl_text *out, const struct nl_table *table)
             add_csv_names(out, column->name, "", column->kind == NL_ENTRY_SHARE);
         else
             nl_csv_add(out, column->name);
+        if (column->tested) {
+            char *name = nl_format("%s_p", column->name), *adjusted = nl_format("%s_p_adjusted", column->name);
+            nl_text_add(out, ",");
+            nl_csv_add(out, name);
+            nl_text_add(out, ",");
+            nl_csv_add(out, adjusted);
+            free(name);
+            free(adjusted);
+        }
         for (int share = 1; share >= 0 && column->failures; share--) {
             nl_text_add(out, ",");
             add_csv_names(out, column->name, share ? "_failed" : "_finished", share);
@@ -80,6 +89,12 @@ char *nl_table_csv(const struct nl_table *table)
                 add_csv_share(&out, entry, table->level);
             else if (column->kind == NL_ENTRY_ESTIMATE)
                 add_csv_estimate(&out, there ? &entry->estimate : NULL);
+            if (column->tested) {
+                nl_text_add(&out, ",");
+                nl_csv_add_number(&out, entry->tested ? entry->p : NAN);
+                nl_text_add(&out, ",");
+                nl_csv_add_number(&out, entry->tested ? entry->adjusted : NAN);
+            }
             if (column->failures) {
                 nl_text_add(&out, ",");
                 add_csv_share(&out, entry, table->level);
@@ -143,6 +158,10 @@ static void add_json_entry(struct nl_text *out, const struct nl_table *table, in
     case NL_ENTRY_ESTIMATE:
         add_json_estimate(out, &entry->estimate);
         nl_text_add(out, ", \"best\": %s", entry->marked ? "true" : "false");
+        if (table->column[column].tested) {
+            nl_json_member_number(out, "p", entry->tested ? entry->p : NAN);
+            nl_json_member_number(out, "p_adjusted", entry->tested ? entry->adjusted : NAN);
+        }
         if (failures) {
             nl_text_add(out, ", \"failed\": ");
             add_json_share(out, entry, table->level);
@@ -165,7 +184,7 @@ char *nl_table_json(const struct nl_table *table, const struct nl_answer *answer
     nl_json_add(&out, table->caption);
     nl_text_add(&out, ",\n  \"interval\": {\"kind\": \"%s\", \"level\": ", nl_interval_names[table->interval]);
     nl_json_add_number(&out, table->level);
-    nl_text_add(&out, "},\n  \"rows\": [");
+    nl_text_add(&out, "},\n  \"tests\": %d,\n  \"adjustment\": \"holm\",\n  \"rows\": [", table->tests);
     for (int row = 0; row < table->rows; row++) {
         nl_text_add(&out, "%s\n    {", row ? "," : "");
         for (int c = 0; c < table->columns; c++) {

@@ -117,14 +117,18 @@ static void mark_differences(struct nl_table_builder *m)
     for (int pass = 0; pass < 2; pass++) {
         for (int row = 0; row < table->rows; row++) {
             struct nl_entry *entry = &table->entry[(row + 1) * table->columns - 2];
-            if (pass == 0)
-                p[row] = entry->kind == NL_ENTRY_ESTIMATE && entry->estimate.n >= NL_LEAST_PAIRS ? nl_difference_p(&entry->estimate) : 1.0;
-            else
+            if (pass == 0) {
+                entry->tested = entry->kind == NL_ENTRY_ESTIMATE && entry->estimate.n >= NL_LEAST_PAIRS;
+                p[row] = entry->p = entry->tested ? nl_difference_p(&entry->estimate) : 1.0;
+            } else {
+                entry->adjusted = p[row];
                 entry->marked = p[row] < 1.0 - table->level;
+            }
         }
         if (pass == 0)
             nl_holm(p, table->rows);
     }
+    table->tests = table->rows;
     free(p);
 }
 
@@ -144,7 +148,7 @@ int nl_table_diff(const struct nl_results *a, const struct nl_experiment *experi
         nl_table_column(&m, NL_ENTRY_ESTIMATE, nl_strdup(titles[i]), names[i])->scale = m.measure.scale;
     struct nl_column *difference = nl_table_column(&m, NL_ENTRY_ESTIMATE, nl_format("difference, %s", m.measure.step), "difference");
     difference->scale = m.measure.scale;
-    difference->sign = true;
+    difference->sign = difference->tested = true;
     nl_table_column(&m, NL_ENTRY_NUMBER, nl_strdup("n"), "n");
 
     count_trials(a, &overlap->trials[0]);
