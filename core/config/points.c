@@ -131,8 +131,8 @@ static int linear_range(const struct nl_key *key, char *const part[3], int parts
     if (!arrives) {
         struct nl_error remedy;
         add_remedy(part, from, to, step, &remedy);
-        add_doubt(out, at, nl_format("%s:%s:%s is read as %d values from %s to %s in steps of %s, without %s", part[0], part[1], part[2], out->count, part[0],
-                                     out->text[last], part[2], part[1]), remedy.text);
+        add_doubt(out, at, nl_format("%s:%s:%s is read as %s from %s to %s in steps of %s, without %s", part[0], part[1], part[2],
+                                     NL_COUNT(out->count, "value"), part[0], out->text[last], part[2], part[1]), remedy.text);
     }
     return NL_OK;
 }

@@ -172,7 +172,7 @@ static int judge_samples(const struct nl_dataset *set, struct nl_error *err)
         if (memcmp(samples.at, samples.at + (size_t)i * samples.bytes, samples.bytes) != 0)
             return NL_OK;
     return samples.bytes && count > 1
-               ? nl_fail(err, "nothing can be learned: all %d samples of the training part are equal", count)
+               ? nl_fail(err, "nothing can be learned: all %s of the training part are equal", NL_COUNT(count, "sample"))
                : NL_OK;
 }
 
@@ -250,19 +250,19 @@ static void tell_of_classes(const struct telling *t)
     if (of_samples && tested > 0 && list_classes(&classes, is_of_training_alone, &untested, &labels))
         tell(
             t, "data.test_labels", "give both parts samples of all classes",
-            nl_format("no test sample is of %s, the classes of %lld training samples", untested.at, (long long)labels));
+            nl_format("no test sample is of %s, the classes of %s", untested.at, NL_COUNT(labels, "training sample")));
     bool may_miss = of_samples && t->config->data.classes == NL_AUTO;
     int missed = may_miss ? list_classes(&classes, is_of_neither, &empty, &labels) : 0;
     if (missed)
         tell(t, "data.train_labels",
              "save numpy.unique(y, return_inverse=True)[1] to number the classes; or say data.classes",
-             nl_format("labels up to %d make %d classes, and %d of them have no sample: %s", classes.classes - 1,
-                       classes.classes, missed, empty.at));
+             nl_format("labels up to %d make %s, and %d of them %s no sample: %s", classes.classes - 1,
+                       NL_COUNT(classes.classes, "class"), missed, nl_agree(missed, "has", "have"), empty.at));
     int trained = list_classes(&classes, is_of_training, &seen, &labels), samples = samples_of(set, TRAIN);
     if (of_samples && trained >= FEW && 2 * trained > samples)
         tell(t, "data.train_labels", "for real targets save y.astype('float32')",
-             nl_format("labels that are integers are classes, and %d training samples have %d of them", samples,
-                       trained));
+             nl_format("labels that are integers are classes, and %s have %d of them",
+                       NL_COUNT(samples, "training sample"), trained));
     nl_text_release(&seen);
     nl_text_release(&unseen);
     nl_text_release(&untested);
@@ -408,8 +408,8 @@ static void tell_of_characters(const struct telling *t)
             for (int64_t i = 0; i < tokens; i++)
                 found += token[i] == c;
             tell(t, "data.file", strange[s].remedy,
-                 nl_format("the text has %s: %lld of its %lld characters", strange[s].what, (long long)found,
-                           (long long)tokens));
+                 nl_format("the text has %s: %lld of its %s", strange[s].what, (long long)found,
+                           NL_COUNT(tokens, "character")));
         }
 }
 

@@ -67,8 +67,8 @@ static int read_file(struct tokens *tokens, int which, int dims, struct nl_error
     if (array->count == 0)
         return nl_fail(err, "cannot use '%s': it is empty", path);
     if (which % 2 == 0 && is_token_type(array->type) && array->dims > dims)
-        return nl_fail(err, "cannot use '%s': %s of %d dimensions, which are neither token ids, (T) or (N,S), nor images, uint8 or float32; save x.astype('uint8') "
-                            "or x.astype('float32')", path, nl_dtype_name(array->type), array->dims);
+        return nl_fail(err, "cannot use '%s': %s of %s, which are neither token ids, (T) or (N,S), nor images, uint8 or float32; save x.astype('uint8') "
+                            "or x.astype('float32')", path, nl_dtype_name(array->type), NL_COUNT(array->dims, "dimension"));
     if (!is_token_type(array->type) || array->dims < 1 || array->dims > dims || array->count > INT32_MAX)
         return nl_fail(err, "cannot use '%s': %s of %s, expected int32, int64 or uint16, %s", path, nl_dtype_name(array->type), NL_COUNT(array->dims, "dimension"), dims == 1 ? "(N)" : which == TRAIN_X ? "(T) or (N,S)" : "(N) or (N,S)");
     for (size_t i = 0; i < array->count; i++)

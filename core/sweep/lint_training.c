@@ -44,7 +44,8 @@ bool nl_lint_partial_batch(const struct lint_context *s, struct nl_text *what)
 {
     if (s->config->train.drop_last || s->config->train.batch <= s->counts.train)
         return false;
-    nl_text_add(what, "a batch of %lld does not fit the %d training samples: each update takes these", (long long)s->config->train.batch, s->counts.train);
+    nl_text_add(what, "a batch of %lld does not fit the %s: each update takes these", (long long)s->config->train.batch,
+                NL_COUNT(s->counts.train, "training sample"));
     return true;
 }
 
