@@ -283,11 +283,11 @@ END_TEST
  * there is to train on, rates and seeds are no shape: the trials of a round that tunes tell of the grid's. */
 START_TEST(test_finished_trials_tell)
 {
-    static const char *const of_tuning[] = {"model.width=8",  "data.train=300",    "data.val=50",     "data.test=0",
+    static const char *const of_tuning[] = {"model.width=8",  "data.train=300",    "data.val=50",     "data.test=0", "plot.metric=val_error",
                                             "train.epochs=1", "norm.kind=bn,none", "train.lr=0.1,1e6"};
     static const char *const of_grid[] = {"model.width=8",  "data.train=200",       "data.val=50", "data.test=70",
                                           "train.epochs=3", "norm.kind=bn,none,ln", "train.seed=7"};
-    struct setting tuning = set_up(of_tuning, 7), s = set_up(of_grid, 7);
+    struct setting tuning = set_up(of_tuning, 8), s = set_up(of_grid, 7);
     ck_assert(tuning.grid.trials == 4 && s.grid.trials == 3);
     const struct nl_record record[4] = {
         {.present = true, .status = NL_DONE, .seconds = 2},
