@@ -136,8 +136,6 @@ START_TEST(messages_name_what_was_set)
         char value[40][32];
         if (strncmp(key->name, "log.", 4) == 0 || strcmp(key->name, "data.name") == 0)
             continue;
-        if (strstr(around[_i], "transformer") && strcmp(key->name, "norm.weights") == 0)
-            continue;
         for (int i = 0, count = values_of(key, value); i < count; i++) {
             char *set = nl_format("%s %s=%s", around[_i], key->name, value[i]);
             try(set, &wrong);

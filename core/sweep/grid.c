@@ -238,11 +238,17 @@ static bool axes_are_legal(const struct nl_experiment *experiment, struct nl_dia
     return legal;
 }
 
+/* A network is built only of what is legal: values that cannot be combined are refused before. */
 static void check_trial(const struct nl_experiment *experiment, const struct nl_config *config, struct nl_diagnostics *diagnostics)
 {
-    nl_config_check(config, experiment, diagnostics);
-    nl_data_check(config, experiment, diagnostics);
-    nl_trial_check(config, experiment, diagnostics);
+    struct nl_diagnostics own = {0}; /* what an earlier trial was refused for is not told again */
+    nl_config_check(config, experiment, &own);
+    nl_data_check(config, experiment, &own);
+    if (own.count == 0)
+        nl_trial_check(config, experiment, &own);
+    for (int i = 0; i < own.count; i++)
+        nl_diagnose(diagnostics, &own.at[i].origin, own.at[i].hint, "%s", own.at[i].message);
+    nl_diagnostics_release(&own);
 }
 
 /* A list that an axis made of another one: it is read once, however many points have it. */
