@@ -159,6 +159,22 @@ START_TEST(bars_are_solid)
 }
 END_TEST
 
+/* The ends of an error bar lie on either side of its mean. */
+START_TEST(bars_reach_to_both_ends_of_an_interval)
+{
+    char *script = script_of(&(struct synthetic){.kind = "small_batch", .seeds = 5}, NULL, "small_batch");
+    int rows = 0;
+    for (const char *block = script; (block = strstr(block, "# x mean lower upper n: ")); block++) {
+        const char *row = strstr(block, "<< EOD\n") + strlen("<< EOD\n");
+        double x, mean, lower, upper;
+        for (int n; sscanf(row, "%lf %lf %lf %lf %d\n", &x, &mean, &lower, &upper, &n) == 5; rows++, row = strchr(row, '\n') + 1)
+            ck_assert_msg(n == 5 && 0 <= lower && lower < mean - 1e-3 && mean + 1e-3 < upper && upper <= 100, "%g: %g to %g", mean, lower, upper);
+    }
+    ck_assert_int_eq(rows, 10); /* five lines of two batches */
+    free(script);
+}
+END_TEST
+
 START_TEST(few_seeds_are_drawn_singly)
 {
     for (int seeds = 4; seeds <= 5; seeds++) {
@@ -594,6 +610,7 @@ int main(void)
     tcase_add_test(tests, an_arm_keeps_its_colour);
     tcase_add_test(tests, failed_runs_are_counted_above);
     tcase_add_test(tests, bars_are_solid);
+    tcase_add_test(tests, bars_reach_to_both_ends_of_an_interval);
     tcase_add_test(tests, few_seeds_are_drawn_singly);
     tcase_add_test(tests, one_evaluation_is_a_point);
     tcase_add_test(tests, runs_on_their_way_are_steps);
