@@ -147,25 +147,16 @@ static int by_p(const void *left, const void *right)
     return a->index - b->index;
 }
 
-void nl_p_order(const double *p, int count, int *order)
+void nl_holm(double *p, int count)
 {
     struct ranked *ranked = nl_alloc((size_t)count + 1, sizeof *ranked);
+    double largest = 0.0;
     for (int i = 0; i < count; i++)
         ranked[i] = (struct ranked){p[i], i};
     qsort(ranked, (size_t)count, sizeof *ranked, by_p);
-    for (int i = 0; i < count; i++)
-        order[i] = ranked[i].index;
-    free(ranked);
-}
-
-void nl_holm(double *p, int count)
-{
-    int *order = nl_alloc((size_t)count + 1, sizeof *order);
-    double largest = 0.0;
-    nl_p_order(p, count, order);
     for (int i = 0; i < count; i++) {
-        largest = fmax(largest, fmin(1.0, (count - i) * p[order[i]]));
-        p[order[i]] = largest;
+        largest = fmax(largest, fmin(1.0, (count - i) * ranked[i].p));
+        p[ranked[i].index] = largest;
     }
-    free(order);
+    free(ranked);
 }

@@ -14,9 +14,6 @@ void nl_exact_interval(int k, int n, double level, double *lower, double *upper)
  * are at most as likely as this one. */
 double nl_fisher_two_sided(int a, int m, int b, int n);
 
-/* order[count]: the indices of p-values from the smallest up, equal ones in their own order. */
-void nl_p_order(const double *p, int count, int *order);
-
 /* Holm's step-down adjustment of `count` p-values, in place: family-wise error without assuming independence. */
 void nl_holm(double *p, int count);
 
