@@ -130,10 +130,10 @@ static bool tells_time(const char *path)
     return false;
 }
 
-/* What may lie about where removing it failed: normlab clean knows the first two. */
+/* What may lie about where removing it failed: normlab clean knows both. */
 static bool is_scrap(const char *path)
 {
-    return ends(path, ".checkpoint") || ends(path, ".tmp") || strstr(path, ".normlab-");
+    return ends(path, ".checkpoint") || ends(path, ".tmp");
 }
 
 /* The first file that differs; NULL: none. */
