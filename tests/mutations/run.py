@@ -3,6 +3,7 @@
 
     tests/mutations/run.py            all of them
     tests/mutations/run.py WORD...    those whose block has one of the words
+    tests/mutations/run.py --places   only looks whether each has its place, and its tests are there
 
 A mutation whose place is gone, or is not the only one, does not compile, or passes is a failure. So is a test that fails without any."""
 
@@ -14,7 +15,7 @@ from tree import ROOT, Tree, read_table, target
 
 
 def main():
-    words = sys.argv[1:]
+    words = [word for word in sys.argv[1:] if word != "--places"]
     mutations = [m for m in read_table(Path(__file__).with_name("table.txt"))
                  if not words or any(w in " ".join([m.path, m.what, m.old, m.new, *m.tests]) for w in words)]
     if not mutations:
@@ -25,8 +26,13 @@ def main():
             mutation.of((ROOT / mutation.path).read_text())
         except (OSError, ValueError) as problem:
             gone.append(str(problem))
+        names = [test.partition("/")[0] for test in mutation.tests]
+        gone += [f"{mutation.path}: there is no {name}" for name in names if not (ROOT / "tests" / (name if name.endswith(".sh") else f"{name}.c")).exists()]
     if gone:
         sys.exit("\n".join(gone))
+    if "--places" in sys.argv:
+        print(f"100%: Checks: {len(mutations)}")
+        return
     tree = Tree(ROOT / "build-mutations")
     tree.configure()
     tests = sorted({test for m in mutations for test in m.tests})
