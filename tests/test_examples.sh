@@ -44,7 +44,7 @@ unset NORMLAB_DATA XDG_DATA_HOME
 # ---- what the examples name ----
 cd stage
 cp -r ../share/normlab/configs ../share/normlab/experiments .
-mkdir results && cp "$root/results/README.md" results/
+mkdir results; cp "$root/results/README.md" results/
 prepare() {
     "$@" >>../log 2>&1 || { echo "$*"; cat ../log; exit 1; }
 }
@@ -56,7 +56,7 @@ for day in monday tuesday; do prepare normlab run mlp_digits -q --out results/$d
 for where in here:1 there:2; do prepare normlab sweep lr_tolerance --shard ${where#*:}/2 --no-plot -q --out ${where%:*}/lr_tolerance; done
 prepare normlab run mlp_digits -q --out results/a_model --save-final model.safetensors
 prepare normlab norm ln --values 2,4,8,10 --out arrays
-cp arrays/y.npy x.npy && cp arrays/y.npy dy.npy
+cp arrays/y.npy x.npy; cp arrays/y.npy dy.npy
 prepare normlab claims run r_spectral_normalization --quick
 cd ..
 
@@ -85,7 +85,7 @@ for command in $commands manual complete; do
     case $command in help | version) continue ;; esac
     examples=$(normlab help "$command" | sed -n '/^examples:/,/^$/s/^  //p')
     [ -n "$examples" ] || { echo "normlab help $command has no example"; exit 1; }
-    rm -rf work && cp -r stage work
+    rm -rf work; cp -r stage work
     # The examples of one command follow one another: what one makes, the next takes.
     while read -r example; do try "$example"; done <<<"$examples"
 done
@@ -147,7 +147,7 @@ while read -r name && read -r form && read -r _; do
         claim.parts) claim="${claim%parts:*}parts: $form" ;;
         claim.*) claim="$claim, ${name#claim.}: $form" ;;
     esac
-    [[ $name == claim.* ]] && sweep=${sweep/, train.batch: \[1, 2\]/}
+    [[ $name != claim.* ]] || sweep=${sweep/, train.batch: \[1, 2\]/}
     printf 'data: {val: 64}\nsweep: {%s}\n' "$sweep" >one.yaml
     [[ $name == sweep.* ]] || printf 'claim: {%s}\n' "$claim" >>one.yaml
     normlab check one.yaml >log 2>&1 || { cat one.yaml log; echo "normlab keys $name shows what is refused"; exit 1; }
