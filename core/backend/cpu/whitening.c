@@ -1,5 +1,6 @@
-/* Whitening of groups of channels. Rows come in chunks: what is multiplied with a matrix, or summed to one, is copied next to one another and goes through
- * the matrix product in float, and sums over chunks go on in double. What becomes of a group's covariance is computed in double, by one thread a group.
+/* Whitening of groups of channels. Rows come in chunks: what is multiplied with a matrix is copied next to one another and goes through the matrix product
+ * in float. Products of channels are summed in double: W divides by the roots of the covariance's eigenvalues, of which a sum in float loses those below
+ * 1e-7 of the largest one, as those of a few samples are. What becomes of a group's covariance is computed in double, too, by one thread a group.
  * Of x its mean, rounded to float, is subtracted before anything else.
  * Narrow groups go through a product together, a block of channels: the matrix of a block has those of its groups along the diagonal, and zeros. */
 #include "operation/whitening.h"
@@ -10,7 +11,7 @@
 #include "backend/cpu/cpu.h"
 #include "base/team.h"
 
-enum { CHUNK = 128 }; /* rows: few enough that a float keeps the digits of a sum of products */
+enum { CHUNK = 128 }; /* rows */
 enum { BLOCK = 16 };  /* channels of a block, if it has several groups: at most */
 enum { WORK = NL_WHITENING_SCRATCH + 2 };
 
@@ -29,7 +30,7 @@ struct task {
     float *shift, *dy_shift;   /* (C): the mean of x, and of dy where the mean is no constant, else 0 */
     float *start, *factor;     /* (C), (blocks, 2 width, width): a row of out is start + [x - shift] factor, or start + [dy - dy_shift, x - shift] factor */
     double *sums;              /* (chunks, C) */
-    float *products;           /* (chunks, blocks, width, width) */
+    double *products;          /* (chunks, groups, d, d) */
     double *work;              /* (groups, WORK, d, d) */
     float *buffers;            /* (threads, CHUNK, 3 width) */
 };
@@ -51,7 +52,7 @@ static size_t lay_out(struct task *task, char *memory)
     task->start = take(&at, task->channels * sizeof(float));
     task->factor = take(&at, 2 * of_blocks * sizeof(float));
     task->sums = take(&at, task->chunks * task->channels * sizeof(double));
-    task->products = take(&at, task->chunks * of_blocks * sizeof(float));
+    task->products = take(&at, task->chunks * matrices * sizeof(double));
     task->work = take(&at, WORK * matrices * sizeof(double));
     task->buffers = take(&at, (size_t)nl_team_threads() * CHUNK * 3 * task->width * sizeof(float));
     task->mean = task->fixed ? take(&at, task->channels * sizeof(double)) : NL_AT(task->op->mean, task->at);
@@ -113,7 +114,7 @@ static void sum_chunks(void *context, size_t first, size_t end, int thread)
     (void)thread;
     for (size_t chunk = first; chunk < end; chunk++) {
         double *sums = task->sums + chunk * task->channels;
-        float *part = (float *)(task->products + chunk * task->channels * task->width); /* not in use yet; (C) at least */
+        float *part = (float *)(task->products + chunk * task->channels * task->d); /* not in use yet; (C) at least */
         for (size_t c = 0; c < task->channels; c++)
             sums[c] = 0;
         for (size_t row = 0; row < rows_of(task, chunk); row += NL_BLOCK_ROWS) {
@@ -153,20 +154,30 @@ static float *buffer_of(const struct task *task, int thread)
     return task->buffers + (size_t)thread * CHUNK * 3 * task->width;
 }
 
-/* t' t of each block, or dy' t. */
+/* out(d, d) += left(rows, d)' t(rows, d) */
+NL_CLONES
+static void add_products(size_t rows, size_t d, const float *left, const float *t, double *restrict out)
+{
+    for (size_t row = 0; row < rows; row++, left += d, t += d)
+        for (size_t i = 0; i < d; i++)
+            for (size_t j = 0; j < d; j++)
+                out[i * d + j] += (double)left[i] * (double)t[j];
+}
+
+/* t' t of each group, or dy' t. */
 static void multiply_chunks(void *context, size_t first, size_t end, int thread)
 {
     struct task *task = context;
-    size_t width = task->width;
-    float *t = buffer_of(task, thread), *left = t + CHUNK * width;
+    size_t d = task->d, square = d * d;
+    float *t = buffer_of(task, thread), *left = t + CHUNK * d;
     for (size_t chunk = first; chunk < end; chunk++)
-        for (size_t block = 0; block < task->blocks; block++) {
-            size_t rows = rows_of(task, chunk), at = chunk * CHUNK * task->channels + block * width;
-            copy_columns(rows, width, task->x + at, task->channels, task->shift + block * width, t, width);
+        for (size_t g = 0; g < task->groups; g++) {
+            size_t rows = rows_of(task, chunk), at = chunk * CHUNK * task->channels + g * d;
+            double *products = memset(task->products + (chunk * task->groups + g) * square, 0, square * sizeof *products);
+            copy_columns(rows, d, task->x + at, task->channels, task->shift + g * d, t, d);
             if (task->backward)
-                copy_columns(rows, width, task->dy + at, task->channels, NULL, left, width);
-            nl_cpu_gemm(NL_GEMM_OWN, &(struct nl_cpu_gemm){NL_TRANSPOSED_A, width, width, rows, .a = task->backward ? left : t, .b = t,
-                                                           .c = task->products + (chunk * task->blocks + block) * width * width});
+                copy_columns(rows, d, task->dy + at, task->channels, NULL, left, d);
+            add_products(rows, d, task->backward ? left : t, t, products);
         }
 }
 
@@ -190,15 +201,12 @@ static void part_groups(struct task *task, const double *sums)
 /* The sum of a group's products over the chunks. */
 static void join_products(const struct task *task, size_t g, double *out)
 {
-    size_t d = task->d, width = task->width;
-    for (size_t e = 0; e < d * d; e++)
+    size_t square = task->d * task->d;
+    for (size_t e = 0; e < square; e++)
         out[e] = 0;
-    for (size_t chunk = 0; chunk < task->chunks; chunk++) {
-        const float *product = task->products + chunk * task->channels * width + place_of(task, g, width);
-        for (size_t i = 0; i < d; i++)
-            for (size_t j = 0; j < d; j++)
-                out[i * d + j] += product[i * width + j];
-    }
+    for (size_t chunk = 0; chunk < task->chunks; chunk++)
+        for (size_t e = 0; e < square; e++)
+            out[e] += task->products[(chunk * task->groups + g) * square + e];
 }
 
 /* ---- rows of the result ---- */
@@ -346,7 +354,7 @@ static void find_statistics(struct task *task)
         task->shift[c] = (float)task->mean[c];
     }
     part_groups(task, sums);
-    on_chunks(task, multiply_chunks, 2.0 * (double)(task->width * task->channels));
+    on_chunks(task, multiply_chunks, 2.0 * d * (double)task->channels);
     nl_parallel_for(task->groups, nl_cpu_grain(100 * d * d * d), find_groups, task);
 }
 
@@ -439,7 +447,7 @@ static void whitening_backward(const struct nl_run *run, const void *arguments)
         for (size_t c = 0; c < task.channels; c++)
             task.dy_shift[c] = task.fixed ? 0.0f : (float)(sums[c] / (double)task.rows);
         part_groups(&task, sums);
-        on_chunks(&task, multiply_chunks, 2.0 * (double)(task.width * task.channels));
+        on_chunks(&task, multiply_chunks, 2.0 * d * (double)task.channels);
         clear_factors(&task);
         nl_parallel_for(task.groups, nl_cpu_grain(100 * d * d * d), find_gradients, &task);
         if (task.out)
