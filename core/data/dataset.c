@@ -157,6 +157,9 @@ void nl_data_check(const struct nl_config *config, const struct nl_experiment *e
     if (config->data.test > it.test)
         nl_complain(diagnostics, experiment, "data.test", "'data.test' is %lld, but '%s' has %s", (long long)config->data.test,
                     name, NL_COUNT(it.test, "test sample"));
+    if (config->data.name == NL_NPY && nl_sampling_of(config) == NL_SAMPLE_STREAM && it.tokens == 0)
+        nl_complain(diagnostics, experiment, "data.sampling",
+                    "'data.sampling' stream goes through one long sequence of token ids, (T): the samples of these arrays do not follow one another");
     if (config->train.label_noise > 0 && it.shape.target != NL_TARGET_CLASS)
         nl_complain(diagnostics, experiment, "train.label_noise", "'train.label_noise' is for data with one label a sample, which '%s' has not", name);
     if (config->train.label_smoothing > 0 && it.shape.target == NL_TARGET_REAL)

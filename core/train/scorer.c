@@ -25,6 +25,8 @@ static int lay_out(struct nl_scorer *s, int largest_batch, struct nl_error *err)
         nl_device_begin((enum nl_device_kind)config->device.kind, (int)config->device.index, (enum nl_gemm)config->device.gemm, err);
     if (!backend)
         return NL_FAIL;
+    const struct nl_counts counts = {.train = s->view.train_count, .val = s->view.val_count, .test = s->view.test_count};
+    const int64_t steps = nl_trial_step_counts(config, counts).steps; /* of the training, before its configuration becomes that of a scorer */
     /* All statistics may be asked for, with groups up to the largest batch; the training pass needs no room. */
     s->config.norm.eval = (struct nl_int_list){.count = NL_EVALS, .at = {NL_EVAL_RUNNING, NL_EVAL_BATCH, NL_EVAL_PRECISE, NL_EVAL_ADAPT}};
     s->config.norm.stat_batch = NL_AUTO;
@@ -37,7 +39,7 @@ static int lay_out(struct nl_scorer *s, int largest_batch, struct nl_error *err)
         return NL_FAIL;
     nl_plan_write(&s->plan, 0, &s->config, &s->view);
     struct nl_hyper hyper = {.norm_eps = s->config.norm.eps};
-    nl_norm_numbers_at(&(struct nl_schedule_of){.config = &s->config, .steps = 1}, 1, hyper.norm_numbers); /* as at the end of training */
+    nl_norm_numbers_at(&(struct nl_schedule_of){.config = config, .steps = steps}, steps > 0 ? steps - 1 : 0, hyper.norm_numbers); /* as in the last step */
     backend->upload(s->plan.hyper, &hyper, sizeof hyper);
     return NL_OK;
 }
