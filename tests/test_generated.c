@@ -11,14 +11,12 @@
  *
  * A finding is printed with its number, and the fewest of its keys that still show it, as YAML.
  *
- * Up to rounding: an error of cpu, the difference of its loss from that of ref, is judged where it is over BASE. The configuration is trained again and again
- * with other inputs and initial weights, which differ from the first ones by what rounding to float32 changes: each weight by a random share of 2^-24, and
- * some inputs by the next number of float32. The error may be TIMES the largest change that this makes on ref; so an ill-conditioned case (variances of
- * two samples that are nearly equal, say) may differ by much, and any other may not. Inputs and weights do not tell what rounding makes of numbers in
- * between that are 0 because others cancel: the gradient of a bias before a normalizer, say, of which Adam makes a whole step. So the error may
- * also be TIMES that of the reference's own formulas in float32, which round what they store and compute in float64. Where gradients of values cancel in
- * those of weights to the last digits (sets of equal samples have large gradients, whose sum over the samples is none), an update is not judged: its
- * share of rounding is not small. These cases are counted.
+ * Up to rounding: a loss of cpu that is further from that of ref than BASE needs a cause (enum cause). First the configuration is trained on ref again and
+ * again with other inputs and initial weights, which differ from the first ones by what rounding to float32 changes: each weight by a random share of
+ * 2^-24, and some inputs by the next number of float32. The error of cpu may be TIMES the largest change that this makes. So an ill-conditioned case
+ * (variances of two samples that are nearly equal, say) may differ by much, and any other may not. Inputs and weights do not tell what rounding makes of
+ * numbers in between that are 0 because others cancel: the gradient of a bias before a normalizer, say, of which Adam makes a whole step. That is what the
+ * other causes are for, and how often each was found is printed.
  */
 #include <errno.h>
 #include <float.h>
@@ -45,6 +43,18 @@ enum { CASES = 432, RUNS = 8, TIMES = 10, JUDGED_STEPS = 2, CPU_SECONDS = 60, SM
 static const double BASE = 1e-5;      /* of a loss, or of 1 */
 static const double CANCELLED = 1e-3; /* of a gradient: rounding */
 
+/* What accounts for an error of cpu, the difference of its loss from that of ref. */
+enum cause {
+    ALIKE,        /* there is none over BASE */
+    ROUNDING,     /* it is TIMES what rounding inputs and initial weights changes on ref, at most */
+    FORMULAS,     /* or TIMES the error of the reference's formulas in float32, which round what they store and compute in float64 */
+    CANCELLATION, /* gradients of values cancel in those of weights to the last digits, of which the first update is made */
+    DIVISION,     /* the optimizer divides by the size of a gradient's elements, however small; with sgd there is another cause */
+    NONE,
+    CAUSES
+};
+static const char *const cause_names[] = {"alike", "rounding", "formulas in float32", "cancelling gradients", "steps of small gradients"};
+
 /* Keys of which each word is to be run. */
 static const char *const covered[] = {"model.arch", "norm.kind", "norm.weights", "train.optimizer", "train.schedule"};
 enum { COVERED = sizeof covered / sizeof *covered, MOST_WORDS = 64 };
@@ -55,11 +65,9 @@ struct report {
     char doing[128];   /* what was being done; "" at the end */
     char found[2048];  /* what is wrong; "" nothing, or it crashed */
     bool fits;         /* network and data fit together: it was run */
-    bool alike;        /* ref and cpu differ by no more than BASE */
-    bool cancels;      /* they do by more, and rounding is a part of the first update */
-    double ratio[2];   /* else: error of cpu in changes of ref by rounding, and in errors of the formulas in float32 */
+    enum cause cause;  /* of the error of cpu */
+    double ratio[CAUSES]; /* of that error to the rounding of each cause */
 };
-enum { BY_REF, BY_FORMULAS };
 static struct shared {
     struct report report;
     int runs[COVERED][MOST_WORDS]; /* of all cases so far, by word */
@@ -265,7 +273,7 @@ static double error_of(const struct nl_curve_row *ref, const struct nl_curve_row
     return equal || fabs(ref->loss) > sqrt(FLT_MAX) || ref->step > JUDGED_STEPS ? 0 : isnan(error) ? INFINITY : error;
 }
 
-/* Whether it stands after the first update: a row of the first batch, by its own statistics, does not. */
+/* Whether it stands after the first update: that of the first batch does not. */
 static bool is_after_update(const struct nl_trial_result *result, int row)
 {
     return !(result->row[row].eval < 0 && result->row[row].step == 1);
@@ -286,53 +294,67 @@ static int worst_row(const struct nl_trial_result *ref, const struct nl_trial_re
     return worst;
 }
 
-/* Whether the gradients of values cancel in those of weights by more than float32 holds, so that rounding is a part of the first update: of any weight, where
- * the optimizer divides by the size of its gradient, or else of all of them. */
+/* Whether the gradients of values cancel in those of weights by more than float32 holds, so that rounding is a part of the first update. */
 static bool gradients_cancel(struct nl_config ref, const struct nl_dataset *dataset, const char *initial)
 {
-    char *all[] = {"grad:*"};
+    char all[] = "grad:*";
     struct nl_tensor_file weights = read_tensors(initial);
-    ref.log.tensors = (struct nl_name_list){1, {all[0]}};
+    ref.log.tensors = (struct nl_name_list){1, {all}};
     ref.train.log_every = 1;
     struct nl_trial_result result = trained(&ref, dataset, NULL);
-    bool divides = ref.train.optimizer != NL_SGD;
-    double of_values = 0, least = INFINITY, most = 0;
+    double of_values = 0, of_weights = 0;
     for (int i = 0; i < result.observations && result.observation[i].step == 1; i++) {
         const struct nl_observation *seen = &result.observation[i];
-        double norm = sqrt(seen->squares);
-        if (nl_safetensors_find(&weights, strchr(result.tensor[seen->tensor], ':') + 1)) {
-            least = fmin(least, norm);
-            most = fmax(most, norm);
-        } else {
-            of_values = fmax(of_values, norm);
-        }
+        bool weight = nl_safetensors_find(&weights, strchr(result.tensor[seen->tensor], ':') + 1);
+        double *most = weight ? &of_weights : &of_values;
+        *most = fmax(*most, sqrt(seen->squares));
     }
     nl_trial_result_release(&result);
     nl_safetensors_release(&weights);
-    return of_values * FLT_EPSILON > CANCELLED * (divides ? least : most);
+    return of_values * FLT_EPSILON > CANCELLED * of_weights;
+}
+
+/* Finds the row whose error nothing accounts for; returns what does. */
+static enum cause cause_of(const struct nl_config *ref, const struct nl_config *cpu, const struct nl_dataset *dataset, const char *initial,
+                           const struct nl_trial_result *by_ref, const struct nl_trial_result *by_cpu, int *row, double ratio[CAUSES])
+{
+    double change[MOST_ROWS] = {0};
+    *row = worst_row(by_ref, by_cpu, change, &ratio[ALIKE]);
+    if (ratio[ALIKE] == 0)
+        return ALIKE;
+    measure_rounding(ref, dataset, initial, by_ref, change);
+    *row = worst_row(by_ref, by_cpu, change, &ratio[ROUNDING]);
+    if (ratio[ROUNDING] <= TIMES)
+        return ROUNDING;
+    by_formulas = true;
+    measure_rounding(cpu, dataset, initial, by_ref, change);
+    by_formulas = false;
+    *row = worst_row(by_ref, by_cpu, change, &ratio[FORMULAS]);
+    if (ratio[FORMULAS] <= TIMES)
+        return FORMULAS;
+    return is_after_update(by_ref, *row) && gradients_cancel(*ref, dataset, initial) ? CANCELLATION : NONE;
 }
 
 static void compare_backends(const struct nl_config *ref, const struct nl_config *cpu, const struct nl_dataset *dataset, const char *initial,
                              const struct nl_trial_result *by_ref, const struct nl_trial_result *by_cpu)
 {
-    double none[MOST_ROWS] = {0}, of_ref[MOST_ROWS], of_formulas[MOST_ROWS];
-    worst_row(by_ref, by_cpu, none, &report->ratio[BY_REF]);
-    report->alike = report->ratio[BY_REF] == 0;
-    if (report->alike)
-        return;
-    measure_rounding(ref, dataset, initial, by_ref, of_ref);
-    worst_row(by_ref, by_cpu, of_ref, &report->ratio[BY_REF]);
-    if (report->ratio[BY_REF] <= TIMES)
-        return;
-    by_formulas = true;
-    measure_rounding(cpu, dataset, initial, by_ref, of_formulas);
-    by_formulas = false;
-    int i = worst_row(by_ref, by_cpu, of_formulas, &report->ratio[BY_FORMULAS]);
-    report->cancels = report->ratio[BY_FORMULAS] > TIMES && is_after_update(by_ref, i) && gradients_cancel(*ref, dataset, initial);
-    if (report->ratio[BY_FORMULAS] > TIMES && !report->cancels)
-        find("loss of %s after %lld steps, row %d: %.9g on ref, %.9g on cpu; rounding inputs and weights changes that of ref by %.3g at most, and the formulas in "
-             "float32 by %.3g", nl_part_names[by_ref->row[i].part], (long long)by_ref->row[i].step, i, by_ref->row[i].loss, by_cpu->row[i].loss, of_ref[i],
-             of_formulas[i]);
+    int row;
+    report->cause = cause_of(ref, cpu, dataset, initial, by_ref, by_cpu, &row, report->ratio);
+    if (report->cause == NONE && ref->train.optimizer != NL_SGD && is_after_update(by_ref, row)) {
+        struct nl_config ref_sgd = *ref, cpu_sgd = *cpu;
+        double ratio[CAUSES];
+        int other_row;
+        ref_sgd.train.optimizer = cpu_sgd.train.optimizer = NL_SGD;
+        struct nl_trial_result ref_result = trained(&ref_sgd, dataset, NULL), cpu_result = trained(&cpu_sgd, dataset, NULL);
+        if (cause_of(&ref_sgd, &cpu_sgd, dataset, initial, &ref_result, &cpu_result, &other_row, ratio) != NONE)
+            report->cause = DIVISION;
+        nl_trial_result_release(&ref_result);
+        nl_trial_result_release(&cpu_result);
+    }
+    if (report->cause == NONE)
+        find("loss of %s after %lld steps, row %d: %.9g on ref, %.9g on cpu: %.3g changes of ref by rounding inputs and weights, %.3g errors of the formulas in "
+             "float32", nl_part_names[by_ref->row[row].part], (long long)by_ref->row[row].step, row, by_ref->row[row].loss, by_cpu->row[row].loss,
+             report->ratio[ROUNDING], report->ratio[FORMULAS]);
 }
 
 /* ---- a case ---- */
@@ -673,8 +695,8 @@ static void make_files(void)
 int main(int argc, char **argv)
 {
     uint64_t first = argc > 1 ? strtoull(argv[1], NULL, 10) : 0, count = argc > 2 ? strtoull(argv[2], NULL, 10) : argc > 1 ? 1 : CASES;
-    int run = 0, alike = 0, formulas = 0, cancel = 0, findings = 0;
-    double worst[2] = {0, 0};
+    int run = 0, findings = 0, causes[CAUSES] = {0};
+    double worst[CAUSES] = {0};
     const char *root = getenv("TMPDIR");
     char *folder = nl_format("%s/normlab-test-XXXXXX", root && root[0] ? root : "/tmp");
     shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -685,19 +707,16 @@ int main(int argc, char **argv)
     for (uint64_t seed = first; seed < first + count; seed++) {
         if (judged(NULL, seed)) {
             run += report->fits;
-            alike += report->fits && report->alike;
-            formulas += report->ratio[BY_FORMULAS] > 0 && !report->cancels;
-            cancel += report->cancels;
-            if (!report->cancels)
-                worst[report->ratio[BY_FORMULAS] > 0] = fmax(worst[report->ratio[BY_FORMULAS] > 0], report->ratio[report->ratio[BY_FORMULAS] > 0]);
+            causes[report->cause] += report->fits;
+            worst[report->cause] = fmax(worst[report->cause], report->ratio[report->cause]);
         } else {
             tell(seed, count == 1);
             findings++;
         }
     }
     findings += argc == 1 ? print_missing() : 0;
-    printf("errors of cpu: %d times within %g, %d times within %.2g changes of ref by rounding, %d times within %.2g errors of the formulas in float32, %d times "
-           "of an update that is rounding itself\n", alike, BASE, run - alike - formulas - cancel, worst[BY_REF], formulas, worst[BY_FORMULAS], cancel);
+    for (int cause = 0; cause < NONE; cause++)
+        printf("errors of cpu: %-24s %5d times, %.2g at most\n", cause_names[cause], causes[cause], worst[cause]);
     printf("%llu configurations: %d run, %d refused, %d findings\n", (unsigned long long)count, run, (int)count - run - findings, findings);
     if (chdir("/") == 0)
         scratch_remove(folder);
