@@ -40,20 +40,19 @@
 #include "train/train.h"
 
 enum { CASES = 432, RUNS = 8, TIMES = 10, JUDGED_STEPS = 2, CPU_SECONDS = 60, SMALL_SECONDS = 2 };
-static const double BASE = 1e-5;      /* of a loss, or of 1 */
-static const double CANCELLED = 1e-3; /* of a gradient: rounding */
+static const double BASE = 1e-5; /* of a loss, or of 1 */
 
 /* What accounts for an error of cpu, the difference of its loss from that of ref. */
 enum cause {
     ALIKE,        /* there is none over BASE */
     ROUNDING,     /* it is TIMES what rounding inputs and initial weights changes on ref, at most */
     FORMULAS,     /* or TIMES the error of the reference's formulas in float32, which round what they store and compute in float64 */
-    CANCELLATION, /* gradients of values cancel in those of weights to the last digits, of which the first update is made */
+    CANCELLATION, /* or TIMES what rounding of its gradients makes of the first update (rounding_of_update) */
     DIVISION,     /* the optimizer divides by the size of a gradient's elements, however small; with sgd there is another cause */
     NONE,
     CAUSES
 };
-static const char *const cause_names[] = {"alike", "rounding", "formulas in float32", "cancelling gradients", "steps of small gradients"};
+static const char *const cause_names[] = {"alike", "rounding", "formulas in float32", "rounding of gradients", "steps of small gradients"};
 
 /* Keys of which each word is to be run. */
 static const char *const covered[] = {"model.arch", "norm.kind", "norm.weights", "train.optimizer", "train.schedule"};
@@ -294,8 +293,10 @@ static int worst_row(const struct nl_trial_result *ref, const struct nl_trial_re
     return worst;
 }
 
-/* Whether the gradients of values cancel in those of weights by more than float32 holds, so that rounding is a part of the first update. */
-static bool gradients_cancel(struct nl_config ref, const struct nl_dataset *dataset, const char *initial)
+/* What rounding of the first update's gradients may change a loss by, to first order: the gradients of weights are sums of products with those of values, which
+ * may be much larger and cancel, and so have errors of 2^-23 of the largest of these; the update has them times the learning rate, and the loss times its
+ * gradient. */
+static double rounding_of_update(struct nl_config ref, const struct nl_dataset *dataset, const char *initial)
 {
     char all[] = "grad:*";
     struct nl_tensor_file weights = read_tensors(initial);
@@ -303,15 +304,18 @@ static bool gradients_cancel(struct nl_config ref, const struct nl_dataset *data
     ref.train.log_every = 1;
     struct nl_trial_result result = trained(&ref, dataset, NULL);
     double of_values = 0, of_weights = 0;
-    for (int i = 0; i < result.observations && result.observation[i].step == 1; i++) {
+    for (int i = 0; i < result.observations && result.observation[i].step <= JUDGED_STEPS; i++) {
         const struct nl_observation *seen = &result.observation[i];
         bool weight = nl_safetensors_find(&weights, strchr(result.tensor[seen->tensor], ':') + 1);
-        double *most = weight ? &of_weights : &of_values;
-        *most = fmax(*most, sqrt(seen->squares));
+        if (weight)
+            of_weights = fmax(of_weights, sqrt(seen->squares));
+        else if (seen->step == 1)
+            of_values = fmax(of_values, sqrt(seen->squares));
     }
+    double rate = result.rows > 0 ? result.row[0].lr : 0;
     nl_trial_result_release(&result);
     nl_safetensors_release(&weights);
-    return of_values * FLT_EPSILON > CANCELLED * of_weights;
+    return rate * of_weights * of_values * FLT_EPSILON;
 }
 
 /* Finds the row whose error nothing accounts for; returns what does. */
@@ -332,7 +336,11 @@ static enum cause cause_of(const struct nl_config *ref, const struct nl_config *
     *row = worst_row(by_ref, by_cpu, change, &ratio[FORMULAS]);
     if (ratio[FORMULAS] <= TIMES)
         return FORMULAS;
-    return is_after_update(by_ref, *row) && gradients_cancel(*ref, dataset, initial) ? CANCELLATION : NONE;
+    if (!is_after_update(by_ref, *row))
+        return NONE;
+    change[*row] = rounding_of_update(*ref, dataset, initial);
+    ratio[CANCELLATION] = error_of(&by_ref->row[*row], &by_cpu->row[*row]) / change[*row];
+    return ratio[CANCELLATION] <= TIMES ? CANCELLATION : NONE;
 }
 
 static void compare_backends(const struct nl_config *ref, const struct nl_config *cpu, const struct nl_dataset *dataset, const char *initial,
@@ -353,8 +361,8 @@ static void compare_backends(const struct nl_config *ref, const struct nl_config
     }
     if (report->cause == NONE)
         find("loss of %s after %lld steps, row %d: %.9g on ref, %.9g on cpu: %.3g changes of ref by rounding inputs and weights, %.3g errors of the formulas in "
-             "float32", nl_part_names[by_ref->row[row].part], (long long)by_ref->row[row].step, row, by_ref->row[row].loss, by_cpu->row[row].loss,
-             report->ratio[ROUNDING], report->ratio[FORMULAS]);
+             "float32, %.3g times the rounding of the update", nl_part_names[by_ref->row[row].part], (long long)by_ref->row[row].step, row, by_ref->row[row].loss, by_cpu->row[row].loss,
+             report->ratio[ROUNDING], report->ratio[FORMULAS], report->ratio[CANCELLATION]);
 }
 
 /* ---- a case ---- */
@@ -377,6 +385,8 @@ static void check_cohort(const struct nl_config *config, const struct nl_dataset
     nl_trial_result_release(&together[1]);
 }
 
+#define CHECKPOINT "checkpoint.safetensors"
+
 static void stop_there(void *context, int64_t step, int64_t steps, double loss)
 {
     (void)step, (void)steps, (void)loss;
@@ -386,7 +396,7 @@ static void stop_there(void *context, int64_t step, int64_t steps, double loss)
 static void check_resumed(const struct nl_config *config, const struct nl_dataset *dataset, const struct nl_trial_result *whole, const char *final)
 {
     atomic_int stop = 0;
-    struct nl_trial_options how = {.checkpoint = "checkpoint.safetensors", .stop = &stop, .progress = stop_there, .context = &stop};
+    struct nl_trial_options how = {.checkpoint = CHECKPOINT, .stop = &stop, .progress = stop_there, .context = &stop};
     struct nl_trial_result result = trained(config, dataset, &how);
     if (result.status == NL_STOPPED) {
         nl_trial_result_release(&result);
@@ -395,7 +405,6 @@ static void check_resumed(const struct nl_config *config, const struct nl_datase
         compare_files("stopped and gone on", final, "resumed.safetensors");
     }
     nl_trial_result_release(&result);
-    remove(how.checkpoint);
 }
 
 static void check_loaded(const struct nl_config *config, const struct nl_dataset *dataset, const struct nl_trial_result *whole, const char *initial,
@@ -417,7 +426,10 @@ static void check_scored(const struct nl_config *config, const struct nl_dataset
     struct nl_tensor_file file = read_tensors(final);
     struct nl_error err = {{0}};
     struct nl_scorer *scorer = NULL;
-    if (whole->status != NL_DIVERGED && (eval == NL_EVAL_RUNNING || eval == NL_EVAL_PRECISE)) {
+    bool finite = true;
+    for (int i = 0; i < file.count; i++)
+        finite &= isfinite(size_of(&file.entry[i]));
+    if (finite && whole->status != NL_DIVERGED && (eval == NL_EVAL_RUNNING || eval == NL_EVAL_PRECISE)) {
         scorer = nl_scorer_open(config, dataset, &file, final, (int)nl_micro_batch(config), &err);
         if (!scorer)
             find("the saved network is not taken: %s", err.text);
@@ -547,6 +559,7 @@ static bool judged(const struct generated *given, uint64_t seed)
 {
     const rlim_t seconds = given ? SMALL_SECONDS : CPU_SECONDS;
     memset(report, 0, sizeof *report);
+    remove(CHECKPOINT);
     fflush(NULL);
     pid_t child = fork();
     if (child == 0) {
@@ -623,12 +636,14 @@ static void tell(uint64_t seed, bool alone)
                 continue;
             fewer.at[i] = fewer.at[--fewer.count];
             if (!judged(&fewer, 0) && strcmp(report->doing, first.doing) == 0) {
+                free(g.at[i].text);
                 g = fewer;
                 first = *report;
             }
         }
     }
     char *yaml = yaml_of(&g);
+    drop_from(&g, 0);
     printf("%s: %s\n%s\n", smaller ? "its fewest keys" : "found only when it is drawn", first.found, yaml);
     free(yaml);
 }

@@ -81,7 +81,7 @@ static int read_file(struct tokens *tokens, int which, int dims, struct nl_error
 static int read_samples(struct tokens *tokens, int which, struct nl_error *err)
 {
     const struct nl_npy *x = &tokens->file[which], *y = &tokens->file[which + 1], *like = tokens->file;
-    if (read_file(tokens, which, 2, err))
+    if (!x->data && read_file(tokens, which, 2, err)) /* the training part's are read already */
         return NL_FAIL;
     if (x->dims != 2 || x->shape[1] != like->shape[1])
         return nl_fail(err, "cannot use '%s': its samples are not as long as those of '%s'", tokens->path[which], tokens->path[TRAIN_X]);

@@ -19,7 +19,7 @@ static int load_weights(struct nl_trial *trial, struct nl_datasets *datasets, st
     trial->weights = nl_datasets_weights(datasets, path, err);
     if (!trial->weights || nl_model_build(&trial->config, trial->dataset->shape, &graph, &key, err))
         return NL_FAIL;
-    int status = nl_weights_check(&graph, trial->weights, path, err);
+    int status = nl_weights_check(&graph, trial->weights, path, true, err);
     nl_graph_release(&graph);
     return status;
 }

@@ -259,7 +259,7 @@ int nl_checkpoint_load(const struct nl_plan *plan, int replica, const struct nl_
     struct nl_tensor_file file;
     if (read_checkpoint(source, path, &file, err))
         return NL_FAIL;
-    int status = nl_weights_check(plan->graph, &file, path, err);
+    int status = nl_weights_check(plan->graph, &file, path, false, err); /* a training may be on its way to diverge */
     if (status == NL_OK)
         status = get_reals(plan, &file, "training.first", nl_place_in(plan, plan->update.first, replica), plan->graph->count, path, err);
     if (status == NL_OK)

@@ -51,7 +51,7 @@ struct nl_scorer *nl_scorer_open(const struct nl_config *config, const struct nl
     const char *key = NULL;
     s->config = *config;
     if (nl_split_make(dataset, config, &s->view, err) || nl_model_build(config, dataset->shape, &s->graph, &key, err) ||
-        nl_weights_check(&s->graph, weights, path, err) || lay_out(s, largest_batch, err)) {
+        nl_weights_check(&s->graph, weights, path, true, err) || lay_out(s, largest_batch, err)) {
         nl_scorer_free(s);
         return NULL;
     }

@@ -147,7 +147,7 @@ static bool all_finite(const struct nl_tensor_file_entry *entry)
     return true;
 }
 
-static void compare(struct misfits *misfits, const struct nl_tensor_file_entry *wanted, const struct nl_tensor_file_entry *found)
+static void compare(struct misfits *misfits, const struct nl_tensor_file_entry *wanted, const struct nl_tensor_file_entry *found, bool finite)
 {
     if (!found) {
         add_misfit(misfits, nl_format("'%s' is missing", wanted->name));
@@ -156,7 +156,7 @@ static void compare(struct misfits *misfits, const struct nl_tensor_file_entry *
     bool same = wanted->dims == found->dims && (wanted->type == NL_I64) == (found->type == NL_I64);
     for (int d = 0; same && d < wanted->dims; d++)
         same = wanted->shape[d] == found->shape[d];
-    if (same && all_finite(found))
+    if (same && (!finite || all_finite(found)))
         return;
     if (same) {
         add_misfit(misfits, nl_format("'%s' holds numbers that are not finite", wanted->name));
@@ -173,14 +173,14 @@ static bool is_training_state(const char *name)
     return strncmp(name, "training.", strlen("training.")) == 0;
 }
 
-int nl_weights_check(const struct nl_graph *graph, const struct nl_tensor_file *file, const char *path, struct nl_error *err)
+int nl_weights_check(const struct nl_graph *graph, const struct nl_tensor_file *file, const char *path, bool finite, struct nl_error *err)
 {
     struct nl_tensor_file wanted = {.entry = nl_alloc((size_t)graph->tensors, sizeof *wanted.entry)};
     struct misfits misfits = {0};
     for (const struct nl_tensor *tensor = NULL; (tensor = next_saved(graph, tensor));)
         wanted.entry[wanted.count++] = described(tensor, NL_F64);
     for (int i = 0; i < wanted.count; i++)
-        compare(&misfits, &wanted.entry[i], nl_safetensors_find(file, wanted.entry[i].name));
+        compare(&misfits, &wanted.entry[i], nl_safetensors_find(file, wanted.entry[i].name), finite);
     for (int i = 0; i < file->count; i++)
         if (!is_training_state(file->entry[i].name) && !nl_safetensors_find(&wanted, file->entry[i].name))
             add_misfit(&misfits, nl_format("'%s' is not in the network", file->entry[i].name));

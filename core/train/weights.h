@@ -33,8 +33,9 @@ struct nl_source {
 int nl_weights_save(const struct nl_plan *plan, int replica, const struct nl_source *source, const char *path, struct nl_error *err);
 
 /* Whether the file has every tensor of the graph that is saved, each in its shape, and no other; what stands after "training." (train/checkpoint.h)
- * is not looked at. NL_FAIL: err names what is missing, too much, or of another shape. path: for the message. */
-int nl_weights_check(const struct nl_graph *graph, const struct nl_tensor_file *file, const char *path, struct nl_error *err);
+ * is not looked at. NL_FAIL: err names what is missing, too much, or of another shape; or, if `finite`, what holds numbers that are not finite. path: for
+ * the message. */
+int nl_weights_check(const struct nl_graph *graph, const struct nl_tensor_file *file, const char *path, bool finite, struct nl_error *err);
 
 /* Takes weights and statistics from a file that nl_weights_check found right for the graph. */
 void nl_weights_load(const struct nl_plan *plan, int replica, const struct nl_tensor_file *file);
