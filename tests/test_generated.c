@@ -41,6 +41,7 @@
 
 enum { CASES = 432, RUNS = 8, TIMES = 10, CPU_SECONDS = 60, SMALL_SECONDS = 2 };
 static const double BASE = 1e-5; /* of a loss, or of 1 */
+static const double DIVERGED = 1e6;
 
 /* What accounts for an error of cpu, the difference of its loss from that of ref. */
 enum cause {
@@ -267,10 +268,11 @@ static void measure_rounding(const struct nl_config *config, const struct nl_dat
     }
 }
 
-/* Of the loss of a batch, or of an evaluation: with all weights after one update at most. */
+/* Of the loss of a batch, or of an evaluation: with all weights after one update at most, which did not make the training diverge. */
 static bool is_judged(const struct nl_curve_row *row)
 {
-    return row->step <= (row->eval < 0 ? 2 : 1);
+    bool first = row->step == 1 && row->eval < 0;
+    return first || (row->step <= (row->eval < 0 ? 2 : 1) && fabs(row->loss) < DIVERGED);
 }
 
 /* An error of cpu that is to be judged; 0: there is none, or the row is not judged, or its numbers are beyond float32. */
