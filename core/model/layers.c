@@ -8,8 +8,11 @@
 
 /* Residuals may stand in one another: what each adds, and, once its branch has ended, what the branch gave. */
 enum { DEEPEST = 32 };
-struct residual {
-    int input, branch;
+struct residuals {
+    int open; /* so many have begun and not ended */
+    struct residual {
+        int input, branch;
+    } at[DEEPEST];
 };
 
 /* A layer, and the builder with its settings. */
@@ -102,7 +105,7 @@ static void add_sum(const struct listed *l, struct residual ended)
     nl_add_shortcut(b, shortcut, l->layer->stride, nl_layer_name(l->layer));
 }
 
-static void add_layer(const struct listed *l, struct residual **residual)
+static void add_layer(const struct listed *l, struct residuals *residuals)
 {
     struct nl_builder *b = l->b;
     const char *name = nl_layer_name(l->layer);
@@ -122,16 +125,17 @@ static void add_layer(const struct listed *l, struct residual **residual)
         nl_add_dropout(b, name, 0);
         return;
     case NL_LAYER_RESIDUAL:
-        *++*residual = (struct residual){b->at, NL_NONE};
+        NL_ASSERT(residuals->open < DEEPEST);
+        residuals->at[residuals->open++] = (struct residual){b->at, NL_NONE};
         b->last_gamma = NL_NONE;
         return;
     case NL_LAYER_SHORTCUT:
         nl_set_last_gamma(b);
-        (*residual)->branch = b->at;
-        b->at = (*residual)->input;
+        residuals->at[residuals->open - 1].branch = b->at;
+        b->at = residuals->at[residuals->open - 1].input;
         return;
     case NL_LAYER_ADD:
-        add_sum(l, *(*residual)--);
+        add_sum(l, residuals->at[--residuals->open]);
         return;
 #define LAYER(operation, ...) case NL_LAYER_##operation:
 #include "config/layers.def"
@@ -145,7 +149,7 @@ static void add_layer(const struct listed *l, struct residual **residual)
     NL_BUG("a layer of kind %d", l->layer->kind);
 }
 
-static void add_with_settings(struct nl_builder *b, const struct nl_layers *layers, int i, struct residual **residual)
+static void add_with_settings(struct nl_builder *b, const struct nl_layers *layers, int i, struct residuals *residuals)
 {
     const struct nl_config *config = b->config;
     struct listed l = {.b = b,
@@ -159,7 +163,7 @@ static void add_with_settings(struct nl_builder *b, const struct nl_layers *laye
     b->set = &l.layer->set;
     b->residual = (enum nl_residual)l.config.model.residual;
     b->layer = l.layer;
-    add_layer(&l, residual);
+    add_layer(&l, residuals);
     b->layer = NULL;
     b->config = config;
 }
@@ -178,7 +182,7 @@ static int place_of(const struct nl_config *config, const struct nl_layers *laye
 void nl_build_layers(struct nl_builder *b)
 {
     const struct nl_layers *layers = b->config->model.layers;
-    struct residual room[DEEPEST], *residual = room - 1;
+    struct residuals residuals = {.open = 0};
     for (int i = 0; i < layers->count; i++)
-        add_with_settings(b, layers, place_of(b->config, layers, i), &residual);
+        add_with_settings(b, layers, place_of(b->config, layers, i), &residuals);
 }

@@ -61,12 +61,13 @@ static const char *skip_string(const char *at, const char *end)
     return at + 1;
 }
 
-/* A number, or a word that is ours; what is behind it. */
-static const char *skip_word(const char *at, const char *end)
+/* A number, or a word that is ours; what is behind it. In data 1/2 is a word, too: how many runs of how many failed. */
+static const char *skip_word(const char *at, const char *end, bool data)
 {
     const char *start = at;
     bool number = isdigit((unsigned char)*at), block = at[-1] == '$';
-    while (at < end && (isalnum((unsigned char)*at) || *at == '_' || (number && (*at == '.' || (strchr("+-", *at) && at[-1] == 'e')))))
+    while (at < end && (isalnum((unsigned char)*at) || *at == '_' ||
+                        (number && (*at == '.' || (strchr("+-", *at) && at[-1] == 'e') || (data && *at == '/' && isdigit((unsigned char)at[1]))))))
         at++;
     if (!number && !block && !is_known(start, (size_t)(at - start)))
         NL_BUG("a script has the word '%.*s'", (int)(at - start), start);
@@ -76,19 +77,20 @@ static const char *skip_word(const char *at, const char *end)
 /* In blocks of data stand numbers, strings and marks alone. */
 static void check_line(const char *at, const char *end, bool data)
 {
+    const char *line = at;
     for (const char *byte = at; byte < end; byte++)
         NL_ASSERT((unsigned char)*byte >= 32 && *byte != 127 && *byte != '`');
     while (at < end && *at != '#') {
         if (*at == '"' || *at == '\'')
             at = skip_string(at, end);
         else if (isalnum((unsigned char)*at) || *at == '_')
-            at = skip_word(at, end);
+            at = skip_word(at, end, data);
         else if (strchr(data ? " .-+" : " .-+*/=<>!?:;,()[]{}$%&|\\", *at))
             at++;
         else if (data && mark_at(at))
             at += mark_at(at);
         else
-            NL_BUG("a script has the character '%c'", *at);
+            NL_BUG("a script has the character '%c': %.*s", *at, (int)(end - line), line);
     }
     NL_ASSERT(at == end || end[-1] != '\\'); /* a comment goes not on in the next line */
 }
