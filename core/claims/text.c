@@ -57,17 +57,44 @@ void nl_say_beside(struct nl_text *out, const struct nl_judged *judged)
                     judged->same, judged->part->reading.by);
 }
 
-/* p, pairs, and failed runs of each side, which is called by its cell where it is one. */
+static bool has_values(const struct nl_match *cell, const struct nl_key *key, const struct nl_word_list *values)
+{
+    for (int k = 0; k < cell->keys; k++) {
+        bool same = cell->key[k] == key && cell->values[k].count == values->count;
+        for (int i = 0; same && i < values->count; i++)
+            same = strcmp(cell->values[k].at[i], values->at[i]) == 0;
+        if (same)
+            return true;
+    }
+    return false;
+}
+
+/* "of {train.warmup_steps: 100}": the settings that tell a side's cell from the other one. New string; NULL where none do, or where they are
+ * longer than a reader takes in, as lists of layers are. */
+static char *side_name(const struct nl_match *cell, const struct nl_match *other)
+{
+    enum { LONGEST = 60 };
+    struct nl_match apart = {0};
+    for (int k = 0; k < cell->keys; k++)
+        if (!has_values(other, cell->key[k], &cell->values[k])) {
+            apart.key[apart.keys] = cell->key[k];
+            apart.values[apart.keys++] = cell->values[k];
+        }
+    char *text = apart.keys > 0 ? nl_match_text(&apart) : NULL;
+    char *name = text && strlen(text) <= LONGEST ? nl_format("of {%s}", text) : NULL;
+    free(text);
+    return name;
+}
+
+/* p, pairs, and failed runs of each side, named by its cell where it is one. */
 static void say_proof(struct nl_text *out, const struct nl_judged *judged)
 {
+    const struct nl_match *cell = judged->part->cell;
     bool cells = judged->part->sides == 2 && !judged->control;
-    char *name[2];
-    for (int side = 0; side < 2; side++) {
-        char *cell = cells ? nl_match_text(&judged->part->cell[side]) : nl_strdup("");
-        name[side] = cells ? nl_format("of {%s}", cell) : nl_strdup(side ? "on the other side" : "on one side");
-        free(cell);
-    }
-    nl_say_proof(out, &judged->claim, (const char *const[]){name[0], name[1]});
+    char *name[2] = {cells ? side_name(&cell[0], &cell[1]) : NULL, cells ? side_name(&cell[1], &cell[0]) : NULL};
+    bool named = name[0] && name[1];
+    nl_say_proof(out, &judged->claim,
+                 (const char *const[]){named ? name[0] : "on one side", named ? name[1] : "on the other side"});
     free(name[0]);
     free(name[1]);
 }

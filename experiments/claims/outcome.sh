@@ -33,10 +33,11 @@ section() { awk -v title="## $2:" '/^## / { on = index($0, title) == 1 } on' "$1
 
 {
     cat <<'END'
-# What came out of the claims
+# Outcomes of the claims
 
 Below stands what came of each claim by its full protocol, first in short, then part by part. `experiments/claims/outcome.sh` writes this file. Each claim was
-run by the commit that stands beside it. Times are those of the trials, one by one, with controls and objections; other programs may have run beside them.
+judged by the commit that stands beside it, on trials with that commit's version of the numerics. Times are those of the trials, one by one, with controls and
+objections; other programs may have run beside them.
 
 | claim | outcome | took | commit | what the paper says |
 |---|---|---|---|---|
