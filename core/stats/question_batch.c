@@ -333,6 +333,8 @@ static void say_dose(struct nl_text *out, const struct question *q, const struct
     if (tested) {
         nl_text_add(out, ", ");
         nl_say_p(out, dose_p(q, claim, point));
+        if (q->rule.smallest > 0.0)
+            nl_text_add(out, " (at least %g %s)", q->rule.smallest, nl_unit_of(q->rule.smallest, claim->unit));
     }
 }
 
@@ -356,7 +358,7 @@ static void say_trend(struct nl_text *out, const struct question *q, const struc
         say_dose(out, q, claim, reached - 1, true);
     }
     if (reached < claim->doses) { /* a change for the better was not tested */
-        nl_text_add(out, "; not ");
+        nl_text_add(out, "; not found ");
         say_dose(out, q, claim, reached, claim->dose[reached].effect.mean * claim->scale >= q->rule.smallest);
     }
     if (grows)
