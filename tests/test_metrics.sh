@@ -23,8 +23,9 @@ says() { grep -qF -- "$1" log || { cat log >&2; fail "not said: $1"; }; }
 # Without it there is no such table; and its trials are the same ones.
 sweep --out plain
 [ ! -e plain/metrics.csv ] || fail "a table that nobody asked for"
-sweep --out one 'log.tensors=[norm1, "grad:fc?.weight"]' 2>/dev/null && fail "quotes are no part of a name"
 sweep --out one 'log.tensors=norm1,grad:fc?.weight'
+sweep --out listed 'log.tensors=[norm1, "grad:fc?.weight"]'
+cmp one/metrics.csv listed/metrics.csv
 cmp plain/trials.csv one/trials.csv
 cmp plain/curves.csv one/curves.csv
 [ "$(cd plain/trials && ls)" = "$(cd one/trials && ls)" ]
