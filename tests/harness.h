@@ -108,7 +108,8 @@ static inline void image_check_gaps(const struct image *image, const char *what)
 /* ---- operations ---- */
 
 enum kind { LINEAR, CONV, DEPTHWISE, NORMALIZE, ACTIVATE, MAX_POOL, MEAN_POOL, ADD, SCALARS, DROPOUT };
-enum fill { NORMAL, FAR, CONSTANT, SORTED }; /* FAR: mean 10^4 times the deviation; SORTED: rises, to ten deviations, from the first sample to the last */
+/* FAR: mean 10^4 times the deviation; SORTED: rises, to ten deviations, from the first sample to the last; RECTIFIED: those below 0 are 0 */
+enum fill { NORMAL, FAR, CONSTANT, SORTED, RECTIFIED };
 
 struct spec {
     const char *name;
@@ -332,6 +333,8 @@ static inline void probe_fill(struct probe *p, int replica, uint64_t seed)
                 value = (float)(10.0 * (double)i / (double)p->input[k].capacity + value);
             if (k == 0 && p->spec.fill == CONSTANT)
                 value = 3.7f;
+            if (k == 0 && p->spec.fill == RECTIFIED)
+                value = fmax(value, 0);
             image_set_real(&p->image, replica, p->input[k].value, i, value);
         }
     for (size_t i = 0; i < p->y_capacity; i++)

@@ -48,6 +48,7 @@ static const struct spec specs[] = {
     {"maxbn with residual", NORMALIZE, .norm = &nl_norm_maxbn, .samples = 13, .height = 4, .width = 10, .channels = 7, .relu = true, .residual = true},
     {"maxbn far from zero", NORMALIZE, .norm = &nl_norm_maxbn, .samples = 33, .height = 3, .width = 3, .channels = 3, .fill = FAR},
     {"maxbn of a constant", NORMALIZE, .norm = &nl_norm_maxbn, .samples = 3, .channels = 3, .fill = CONSTANT},
+    {"maxbn of three that ReLU left", NORMALIZE, .norm = &nl_norm_maxbn, .samples = 3, .channels = 65, .fill = RECTIFIED},
     {"maxbn of one", NORMALIZE, .norm = &nl_norm_maxbn, .samples = 1, .channels = 20},
     {"maxbn, detached center", NORMALIZE, .norm = &nl_norm_maxbn, .samples = 9, .channels = 65, .detached = NL_DETACH_CENTER},
     {"maxbn, detached spread", NORMALIZE, .norm = &nl_norm_maxbn, .samples = 9, .channels = 65, .detached = NL_DETACH_SPREAD, .fill = SORTED},

@@ -1,5 +1,8 @@
 #include "backend/cpu/normalize_general.h"
 
+#include <float.h>
+#include <math.h>
+
 #include "norm/coefficients.h"
 
 bool nl_general_has_signs(const struct nl_normalize *op)
@@ -197,18 +200,24 @@ static void set_slopes(const struct nl_norm_call *call, const struct nl_cpu_bloc
     }
 }
 
+/* The next smaller float. Subnormal numbers are none: the processor compares them as 0. */
+static float next_below(float x)
+{
+    return x == 0 ? -FLT_MIN : x == FLT_MIN ? 0 : nextafterf(x, -INFINITY);
+}
+
 /* The float that elements above the center are larger than, and no others. */
 static float above_center(double center)
 {
     float found = (float)center;
-    return found > center ? nextafterf(found, -INFINITY) : found;
+    return found > center ? next_below(found) : found;
 }
 
 /* The same of elements that are `distance` above it. They are a float, which center and distance lead back to; infinity where there are none. */
 static float above_others(double center, double distance)
 {
     float found = (float)(center + distance);
-    return found - center == distance ? nextafterf(found, -INFINITY) : INFINITY;
+    return found - center == distance ? next_below(found) : INFINITY;
 }
 
 /* The sums of h and |h|. */
