@@ -378,6 +378,7 @@ START_TEST(what_cannot_be_a_loop_is_refused)
     struct nl_graph graph;
     nl_graph_begin(&graph);
     int input = nl_graph_add_input(&graph, "x", NL_TENSOR_REAL, (struct nl_extent){1, STEPS, CLASSES}, NL_NONE);
+    int before = through(&graph, input);
     nl_loop_begin(&graph, STEPS + 1, false);
     expect_refused(nl_loop_take(&graph, input, "take", &err) == NL_NONE, "a sequence of 5 positions is none of 6 times");
     graph.open = NL_NONE;
@@ -385,6 +386,7 @@ START_TEST(what_cannot_be_a_loop_is_refused)
     int x = nl_loop_take(&graph, input, "take", &err), h = nl_loop_carry(&graph, input, "h", &err);
     expect_refused(through(&graph, input) == NL_NONE, "'act' takes activations of outside of the loop");
     expect_refused(nl_loop_pass(&graph, h, x, &err) != NL_OK, "a state becomes a value of its own");
+    expect_refused(nl_loop_pass(&graph, h, before, &err) != NL_OK, "a state becomes a value of its own");
     expect_refused(nl_loop_pass(&graph, h, through(&graph, x), &err) != NL_OK,
                    "a state becomes a value of its own, of its shape");
     expect_refused(nl_loop_end(&graph, &err) != NL_OK, "state 0 of a loop is not passed on");
