@@ -111,7 +111,7 @@ struct row {
     struct nl_score score;
 };
 
-/* Of a CSV: empty where there is no number. */
+/* A field of a CSV is empty where there is no number. */
 static void field_text(double value, char out[32])
 {
     *out = '\0';

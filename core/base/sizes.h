@@ -25,7 +25,7 @@ static inline size_t nl_size_up(size_t at, size_t to)
     return nl_size_plus(at, to - 1) / to * to;
 }
 
-/* Of numbers that are not negative. */
+/* a and b are not negative. */
 static inline int nl_int_times(int a, int b)
 {
     int out;

@@ -1,3 +1,4 @@
+/* Half-written files and folders of the running program, known by their names and their locks. */
 #include "base/temporary.h"
 
 #include <dirent.h>

@@ -149,13 +149,6 @@ static struct bounds estimate(const struct contrast *contrast, const struct nl_p
     return out;
 }
 
-/* Of an estimate on the far side of `from` (side: +1 above, -1 below), that it is not: two-sided, so that the whole interval must
- * lie there. 1 where the estimate does not, or is open. */
-static double beyond_p(const struct nl_estimate *estimate, double from, double side)
-{
-    return side * (estimate->mean - from) > 0.0 ? nl_threshold_p(estimate, from) : 1.0;
-}
-
 /* Which side of the threshold the effect lies on, and how sure that is: the one test of a part. */
 static void test_part(struct nl_claim *claim, const struct nl_published_part *part, double threshold, const struct bounds *bounds)
 {
@@ -167,7 +160,7 @@ static void test_part(struct nl_claim *claim, const struct nl_published_part *pa
         bool known = fabs(bounds->low.mean) < threshold && fabs(bounds->high.mean) < threshold;
         p = known ? fmax(nl_equivalence_p(&bounds->low, threshold), nl_equivalence_p(&bounds->high, threshold)) : 1.0;
     } else {
-        p = beyond_p(above ? &bounds->low : &bounds->high, from, above ? 1.0 : -1.0);
+        p = nl_beyond_p(above ? &bounds->low : &bounds->high, NULL, 0, from, above ? 1.0 : -1.0, false);
     }
     if (isnan(p) && claim->effect.n >= 2)
         p = 1.0;

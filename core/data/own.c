@@ -9,7 +9,7 @@
 
 enum { TRAIN, TEST, PARTS };
 
-/* Of a pool, of which each seed takes another test part, all samples count as the training part. */
+/* All samples of a pool count as the training part, since each seed takes another test part of it. */
 static int samples_of(const struct nl_dataset *set, int part)
 {
     int train = set->train_count ? set->train_count : set->count;

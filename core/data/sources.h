@@ -46,7 +46,7 @@ struct nl_dataset *nl_tokens_open(const struct nl_config *config, struct nl_erro
 int nl_text_facts(const struct nl_config *config, struct nl_data_facts *out, const char **key, struct nl_error *err);
 struct nl_dataset *nl_text_open(const struct nl_config *config, struct nl_error *err);
 
-/* Of the user's own arrays and texts: NL_FAIL where nothing can be learned from them. */
+/* Judges the user's own arrays and texts: NL_FAIL where nothing can be learned from them. */
 int nl_own_judge(const struct nl_dataset *set, struct nl_error *err);
 
 struct nl_dataset *nl_cifar_open(const char *name, const char *folder, int classes, struct nl_error *err);

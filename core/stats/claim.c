@@ -40,17 +40,22 @@ struct nl_rule nl_rule_for(const struct nl_experiment *experiment, const char *u
     return rule;
 }
 
-/* Of an effect of `threshold`. */
-static double threshold_p(const struct nl_claim *claim, double threshold, const double *values, int count)
+/* The p-value against an effect of `threshold`, two-sided. exact: by the sign-flip test of the values[count] that it was estimated from. */
+static double effect_p(const struct nl_estimate *effect, const double *values, int count, double threshold, bool exact)
 {
-    if (!claim->exact)
-        return nl_threshold_p(&claim->effect, threshold);
+    if (!exact)
+        return nl_threshold_p(effect, threshold);
     double *moved = nl_alloc((size_t)count, sizeof *moved);
     for (int i = 0; i < count; i++)
         moved[i] = values[i] - threshold;
     double p = nl_sign_flip_p(moved, count);
     free(moved);
     return p;
+}
+
+double nl_beyond_p(const struct nl_estimate *effect, const double *values, int count, double from, double side, bool exact)
+{
+    return side * (effect->mean - from) > 0.0 ? effect_p(effect, values, count, from, exact) : 1.0;
 }
 
 void nl_claim_test(struct nl_claim *claim, const struct nl_rule *rule, const double *values, int count, double equal_p)
@@ -62,8 +67,9 @@ void nl_claim_test(struct nl_claim *claim, const struct nl_rule *rule, const dou
     claim->beyond = fabs(mean) >= smallest;
     claim->smallest = rule->smallest;
     claim->margin = rule->margin;
-    claim->test[NL_DIFFERS] = (struct nl_asked_test){name, threshold_p(claim, 0.0, values, count), NAN};
-    claim->test[NL_REACHES] = (struct nl_asked_test){name, threshold_p(claim, copysign(smallest, mean), values, count), NAN};
+    claim->test[NL_DIFFERS] = (struct nl_asked_test){name, effect_p(&claim->effect, values, count, 0.0, rule->exact), NAN};
+    claim->test[NL_REACHES] = (struct nl_asked_test){
+        name, effect_p(&claim->effect, values, count, copysign(smallest, mean), rule->exact), NAN};
     claim->test[NL_AGREES] = (struct nl_asked_test){
         "two one-sided t", isnan(equal_p) ? nl_equivalence_p(&claim->effect, rule->margin / claim->scale) : equal_p, NAN};
 }

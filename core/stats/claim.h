@@ -112,6 +112,10 @@ void nl_claim_need_room(struct nl_claim *claim, const int at_end[2], int pairs);
 /* Where nothing else is in the way: too few pairs. */
 void nl_claim_need_pairs(struct nl_claim *claim, const struct nl_rule *rule);
 
+/* The p-value that an effect does not lie above `from` (side: +1) or below it (side: -1); 1 where its estimate does not. The test is two-sided, so that the
+ * whole interval must lie there. exact: the sign-flip test of values[count], which it was estimated from; else the t test, and values may be NULL. */
+double nl_beyond_p(const struct nl_estimate *effect, const double *values, int count, double from, double side, bool exact);
+
 /* Sets what the estimate points to, and the tests, of a claim whose effect is set. values: the pairs that it was estimated from. equal_p: of the same, where
  * more than one point must be; NaN: that of effect. */
 void nl_claim_test(struct nl_claim *claim, const struct nl_rule *rule, const double *values, int count, double equal_p);

@@ -78,11 +78,10 @@ static void mean_and_sd(const double *values, int n, double *mean, double *sd)
     *sd = n > 1 ? sqrt(squares / (n - 1)) : NAN;
 }
 
-/* Mean, se and ends. The spread is that of `stage`, [out->freedom + 1] of the values. */
-static void t_interval(const double *values, const double *stage, double least, double level, struct nl_estimate *out)
+/* The standard error and the ends, of a mean that is set. The spread is that of `stage`, [out->freedom + 1] of the values. */
+static void t_interval(const double *stage, double least, double level, struct nl_estimate *out)
 {
     double sd, stage_mean;
-    mean_and_sd(values, out->n, &out->mean, &out->sd);
     if (out->freedom < 1)
         return;
     mean_and_sd(stage, out->freedom + 1, &stage_mean, &sd);
@@ -92,12 +91,10 @@ static void t_interval(const double *values, const double *stage, double least, 
     out->upper = out->mean + half;
 }
 
-static double least_sd(const double *values, int n, enum nl_scale scale, const struct nl_sampling *sampling)
+static double least_sd(double mean, enum nl_scale scale, const struct nl_sampling *sampling)
 {
-    double mean, sd;
     if (scale == NL_SCALE_REAL)
         return sampling->floor;
-    mean_and_sd(values, n, &mean, &sd);
     return sampling->samples > 0 ? nl_counting_sd(mean, sampling->samples) : 0.0;
 }
 
@@ -110,7 +107,8 @@ struct nl_estimate nl_estimate(const double *values, int count, enum nl_scale sc
     out.freedom = nl_finite_values(values, sampling->first > 0 && sampling->first < count ? sampling->first : count, stage) - 1;
     out.median = nl_median_sorted(kept, out.n);
     if (out.n > 0) {
-        t_interval(kept, stage, least_sd(kept, out.n, scale, sampling), level, &out);
+        mean_and_sd(kept, out.n, &out.mean, &out.sd);
+        t_interval(stage, least_sd(out.mean, scale, sampling), level, &out);
         if (kind == NL_INTERVAL_BOOTSTRAP && out.sd > 0.0) /* resampling equal values shows no spread; counting does */
             bootstrap(kept, out.n, level, &out.lower, &out.upper);
         if (scale != NL_SCALE_REAL && out.n > 1) {

@@ -1,8 +1,7 @@
 /* Estimates over seeds: means with their intervals, and the p-values that belong to them.
  *
- * A value that is not finite is missing: it is left out, and n counts what is left. Values so large that their sum or their squares leave the range of
- * numbers have no mean, or no spread. So a paired difference is a plain difference of two
- * vectors with one entry a seed.
+ * A value that is not finite is missing: it is left out, and n counts what is left. So a paired difference is a plain difference of two vectors
+ * with one entry a seed. Values so large that their sum or their squares leave the range of numbers have no mean, or no spread.
  *
  * Every interval is mean +- t(n - 1) se, and every p-value is of mean / se (where the number of seeds was decided by a first stage, with the spread and
  * the degrees of freedom of that stage alone), with
@@ -65,9 +64,9 @@ double nl_test_part_sd(double a, double b, double samples);
  * 1/2 for a mean that is just the margin.
  * Of a mean of 0, two-sided (of paired differences: the paired t test). */
 double nl_difference_p(const struct nl_estimate *difference);
-/* Of a mean of `threshold`, two-sided. */
+/* The p-value against a mean of `threshold`, two-sided. */
 double nl_threshold_p(const struct nl_estimate *difference, double threshold);
-/* Of a mean outside +-margin: the larger of the two one-sided tests (TOST, Schuirmann 1987). */
+/* The p-value against a mean outside +-margin: the larger of the two one-sided tests (TOST, Schuirmann 1987). */
 double nl_equivalence_p(const struct nl_estimate *difference, double margin);
 
 /* The exact two-sided sign-flip test of symmetry about 0: the share of the 2^n sign patterns whose mean is at least as far from 0.

@@ -311,9 +311,8 @@ static void say_headline(const struct question *q)
 /* That the loss at a point reaches the smallest effect, adjusted: at the claim's own share of the error rate. */
 static double dose_p(const struct question *q, const struct nl_claim *claim, int point)
 {
-    const struct nl_estimate *effect = &claim->dose[point].effect;
-    double smallest = q->rule.smallest / claim->scale;
-    return effect->mean >= smallest ? fmin(1.0, nl_threshold_p(effect, smallest) * q->tests) : 1.0;
+    double p = nl_beyond_p(&claim->dose[point].effect, NULL, 0, q->rule.smallest / claim->scale, 1.0, false);
+    return fmin(1.0, p * q->tests);
 }
 
 /* How many points from the smallest on show such a loss in an unbroken row. */

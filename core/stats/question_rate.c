@@ -150,22 +150,6 @@ static void add_obstacle(const struct question *q, struct nl_claim *claim, int c
     nl_claim_need_pairs(claim, &q->rule);
 }
 
-/* Of the least or the largest that the grid allows, on the far side of `from` (side: +1 above, -1 below), that it is not; 1 where it does not lie there, or
- * is open. */
-static double beyond_p(const struct nl_estimate *end, const double *values, int count, double from, double side, bool exact)
-{
-    if (!(side * (end->mean - from) > 0.0))
-        return 1.0;
-    if (!exact)
-        return nl_threshold_p(end, from);
-    double *moved = nl_alloc((size_t)count, sizeof *moved);
-    for (int i = 0; i < count; i++)
-        moved[i] = values[i] - from;
-    double p = nl_sign_flip_p(moved, count);
-    free(moved);
-    return p;
-}
-
 /* The tests of a ratio, judged as logarithms by the ends of what the grid allows: [0] the least, [1] the largest. */
 static void test_ratio(struct nl_claim *claim, const struct nl_rule *rule, const struct nl_estimate end[2], const double *const values[2], int count)
 {
@@ -178,9 +162,9 @@ static void test_ratio(struct nl_claim *claim, const struct nl_rule *rule, const
     claim->smallest = claim->margin = rule->smallest;
     claim->exact = rule->exact;
     int decides = claim->beyond ? towards : away;
-    claim->test[NL_DIFFERS] = (struct nl_asked_test){name, beyond_p(&end[towards], values[towards], count, 0.0, side, rule->exact), NAN};
+    claim->test[NL_DIFFERS] = (struct nl_asked_test){name, nl_beyond_p(&end[towards], values[towards], count, 0.0, side, rule->exact), NAN};
     claim->test[NL_REACHES] = (struct nl_asked_test){
-        name, beyond_p(&end[decides], values[decides], count, side * smallest, claim->beyond ? side : -side, rule->exact), NAN};
+        name, nl_beyond_p(&end[decides], values[decides], count, side * smallest, claim->beyond ? side : -side, rule->exact), NAN};
     bool within = end[0].mean > -smallest && end[1].mean < smallest;
     double p = within ? fmax(nl_equivalence_p(&end[0], smallest), nl_equivalence_p(&end[1], smallest)) : 1.0;
     claim->test[NL_AGREES] = (struct nl_asked_test){"two one-sided t", p, NAN};

@@ -602,7 +602,7 @@ static void report(const struct nl_experiment *experiment, const struct nl_grid 
     free(label);
 }
 
-/* Of data that are open: each set once. */
+/* What is said about data that are open: each set once. */
 static void doubt_data(const struct nl_experiment *experiment, const struct nl_grid *grid, struct nl_diagnostics *warnings)
 {
     const struct nl_dataset **seen = nl_alloc((size_t)grid->trials, sizeof *seen);

@@ -56,7 +56,7 @@ bool nl_lint_redundant_gain(const struct lint_context *s, struct nl_text *what)
     return true;
 }
 
-/* Of a normalizer without a gain that does not centre the weights either, nothing is left but the size of steps. */
+/* A normalizer of weights without a gain that does not centre them either changes nothing but the size of steps. */
 bool nl_lint_undone_scale(const struct lint_context *s, struct nl_text *what)
 {
     const struct nl_weight_norm *of_weights;
