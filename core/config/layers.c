@@ -496,7 +496,7 @@ static void write_value(struct nl_text *out, const struct nl_layer_word *word, c
         nl_text_add(out, "%s", nl_double_text(nl_double_read(value->text, NULL) + 0.0, digits));
     else if (nl_integer_read(value->text, &number))
         nl_text_add(out, "%" PRId64, number);
-    else if (word->key && nl_key_is_switch(nl_key_find(word->key)) && nl_truth_read(value->text) >= 0)
+    else if (word->key && nl_key_is_switch(nl_key_named(word->key)) && nl_truth_read(value->text) >= 0)
         nl_text_add(out, nl_truth_read(value->text) ? "on" : "off"); /* as identities have had them */
     else
         nl_text_add(out, "%s", value->text);

@@ -146,6 +146,9 @@ static inline NL_EVERYWHERE float nl_standardized(float value, double mean, doub
     return (float)(((double)value - mean) * scale);
 }
 
+/* The rows that the data set has for that input of a network; NULL: it has none. */
+const struct nl_sample_rows *nl_dataset_row(const struct nl_dataset *dataset, const char *input);
+
 /* What the data have for that input of a network: labels, the view's, one a sample, unless the data set has others. width 0: nothing. */
 struct nl_sample_rows nl_split_rows(const struct nl_split *view, const char *input);
 

@@ -176,6 +176,14 @@ static void add_int(struct nl_hash *hash, int32_t value)
     nl_hash_add(hash, bytes, sizeof bytes);
 }
 
+const struct nl_sample_rows *nl_dataset_row(const struct nl_dataset *dataset, const char *input)
+{
+    for (int i = 0; i < dataset->rows; i++)
+        if (strcmp(dataset->row[i].input, input) == 0)
+            return &dataset->row[i];
+    return NULL;
+}
+
 static void add_rows(struct nl_hash *hash, const struct nl_dataset *set)
 {
     const struct nl_shape *shape = &set->shape;

@@ -25,17 +25,9 @@ struct labels {
     int64_t count[PARTS];
 };
 
-static const struct nl_sample_rows *row_of(const struct nl_dataset *set, const char *input)
-{
-    for (int i = 0; i < set->rows; i++)
-        if (strcmp(set->row[i].input, input) == 0)
-            return &set->row[i];
-    return NULL;
-}
-
 static struct labels labels_of(const struct nl_dataset *set)
 {
-    const struct nl_sample_rows *row = row_of(set, "labels");
+    const struct nl_sample_rows *row = nl_dataset_row(set, "labels");
     if (set->window)
         return (struct labels){set->numbers, {set->train_count, (int64_t)set->count + set->window - set->train_count}};
     int64_t width = row ? row->width : 1;
@@ -138,7 +130,7 @@ static int judge_classes(const struct nl_dataset *set, struct nl_error *err)
 
 static int judge_targets(const struct nl_dataset *set, struct nl_error *err)
 {
-    const float *target = row_of(set, "targets")->at;
+    const float *target = nl_dataset_row(set, "targets")->at;
     for (int i = 1; i < samples_of(set, TRAIN); i++)
         if (target[i] != target[0])
             return NL_OK;
@@ -160,7 +152,7 @@ static struct samples all_samples(const struct nl_dataset *set)
         return (struct samples){(const char *)set->pixels, numbers};
     if (set->values)
         return (struct samples){(const char *)set->values, numbers * sizeof *set->values};
-    const struct nl_sample_rows *row = row_of(set, "x");
+    const struct nl_sample_rows *row = nl_dataset_row(set, "x");
     return (struct samples){row->at, set->window ? 0 : (size_t)row->width * sizeof(int32_t)};
 }
 
@@ -215,7 +207,7 @@ static void tell_of_targets(const struct telling *t)
     enum { MOST_CLASSES = 1000 };
     int count = t->set->count, different = 1;
     float *sorted = nl_alloc((size_t)count, sizeof *sorted);
-    memcpy(sorted, row_of(t->set, "targets")->at, (size_t)count * sizeof *sorted);
+    memcpy(sorted, nl_dataset_row(t->set, "targets")->at, (size_t)count * sizeof *sorted);
     qsort(sorted, (size_t)count, sizeof *sorted, compare_floats);
     bool whole = true;
     for (int i = 0; i < count; i++) {

@@ -312,9 +312,9 @@ void nl_split_release(struct nl_split *view)
 
 struct nl_sample_rows nl_split_rows(const struct nl_split *view, const char *input)
 {
-    for (int i = 0; i < view->dataset->rows; i++)
-        if (strcmp(view->dataset->row[i].input, input) == 0)
-            return view->dataset->row[i];
+    const struct nl_sample_rows *row = nl_dataset_row(view->dataset, input);
+    if (row)
+        return *row;
     bool labels = strcmp(input, "labels") == 0;
     return (struct nl_sample_rows){.input = input, .width = labels, .step = labels, .at = labels ? view->labels : NULL};
 }

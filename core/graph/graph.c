@@ -29,14 +29,20 @@ static void name_tensor(const struct nl_graph_node *node, const struct nl_new_no
         snprintf(tensor->name, sizeof tensor->name, "%s.%s", node->name, tensor->spec.name);
 }
 
+static size_t count_of(const struct nl_tensor_spec *spec)
+{
+    size_t count = 1;
+    for (int d = 0; d < spec->dims; d++)
+        count = nl_size_times(count, spec->shape[d]);
+    return count;
+}
+
 static int add_tensor(struct nl_graph *graph, int node, const struct nl_new_node *new, const struct nl_tensor_spec *spec)
 {
     NL_GROW(graph->tensor, graph->tensors, graph->tensors_capacity);
     struct nl_tensor *tensor = &graph->tensor[graph->tensors];
-    *tensor = (struct nl_tensor){.spec = *spec, .node = node, .times = 1, .factor = 1, .parts = 1, .last = 1, .count = 1};
+    *tensor = (struct nl_tensor){.spec = *spec, .node = node, .times = 1, .factor = 1, .parts = 1, .last = 1, .count = count_of(spec)};
     name_tensor(&graph->node[node], new, tensor);
-    for (int d = 0; d < spec->dims; d++)
-        tensor->count = nl_size_times(tensor->count, spec->shape[d]);
     return graph->tensors++;
 }
 
@@ -198,27 +204,18 @@ static int add_outputs(struct nl_graph *graph, int number, const struct nl_decla
 }
 
 /* Kernels count the numbers of a sample, and those of a parameter, in int. */
-static int check_count(const char *name, const char *what, const size_t *shape, int dims, struct nl_error *err)
+static int check_count(const char *name, const char *what, size_t count, struct nl_error *err)
 {
-    size_t count = 1;
-    for (int i = 0; i < dims; i++)
-        count = nl_size_times(count, shape[i]);
     return count <= INT_MAX ? NL_OK : nl_fail(err, "'%s' has more than %d numbers in %s", name, INT_MAX, what);
-}
-
-static int check_extent(const char *name, struct nl_extent extent, struct nl_error *err)
-{
-    const size_t shape[] = {(size_t)extent.height, (size_t)extent.width, (size_t)extent.channels};
-    return check_count(name, "a sample", shape, 3, err);
 }
 
 static int check_sizes(const struct nl_graph_node *node, const struct nl_declaration *declaration, struct nl_error *err)
 {
     int status = NL_OK;
     for (int i = 0; i < declaration->outputs && status == NL_OK; i++)
-        status = check_extent(node->name, declaration->output[i], err);
+        status = check_count(node->name, "a sample", nl_elements(declaration->output[i]), err);
     for (int i = 0; i < declaration->parameters && status == NL_OK; i++)
-        status = check_count(node->name, declaration->parameter[i].name, declaration->parameter[i].shape, declaration->parameter[i].dims, err);
+        status = check_count(node->name, declaration->parameter[i].name, count_of(&declaration->parameter[i]), err);
     return status;
 }
 

@@ -3,7 +3,6 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
-#include "base/sizes.h"
 #include "model/build.h"
 #include "operation/squared_error.h"
 
@@ -41,8 +40,8 @@ static int check_skipped(const struct nl_config *config, int norms, struct nl_er
 /* Kernels count the numbers of a sample in int. */
 static int check_sample(const struct nl_shape *shape, struct nl_error *err)
 {
-    size_t pixels = nl_size_times((size_t)shape->height, (size_t)shape->width);
-    return nl_size_times(pixels, (size_t)shape->channels) <= INT_MAX ? NL_OK : nl_fail(err, "a sample has more than %d numbers", INT_MAX);
+    size_t numbers = nl_elements((struct nl_extent){shape->height, shape->width, shape->channels});
+    return numbers <= INT_MAX ? NL_OK : nl_fail(err, "a sample has more than %d numbers", INT_MAX);
 }
 
 /* Whether the architecture takes what the data are. */

@@ -4,7 +4,7 @@
  * Forward     t = v - mean(v), w = g t / |t|.
  * Backward    dg = sum(dw t) / |t|, dv = g / |t| (dw - mean(dw) - t sum(dw t) / |t|^2).
  * State       v (parametrizations.weight.original1, drawn as the plain weight would be), g (original0), which begins as |t|;
- *             where a weight shall begin smaller, so many times that, as wn's does.
+ *             a factor on the initial weight (model.init gpt2, deepnorm) multiplies g, as with wn.
  * Conventions wn of centred weights, and named like it. g begins as wn's does, so that w begins as t. The authors' code adds 1e-3 to |t| in
  *             convolutions. Constant weights have w = 0 and no gradient.
  *             Weight decay pulls at v and g; train.weight_decay_on: weights spares g.

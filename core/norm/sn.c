@@ -6,7 +6,7 @@
  * Backward    dV = dW / sigma - sum(dW V) / sigma^2 a b': a and b are constants to the gradient.
  * State       V (parametrizations.weight.original, drawn as the plain weight would be); a and b (parametrizations.weight.0._u and 0._v), saved with the
  *             weights. b is drawn, and 15 iterations follow before training.
- *             There is no gain: a weight that shall begin smaller (model.init gpt2, deepnorm) does not.
+ *             There is no gain, so a factor on the initial weight (model.init gpt2, deepnorm) has no effect.
  * Conventions torch.nn.utils.parametrizations.spectral_norm. A length counts as at least 1e-12. V = 0 has W = 0 and no gradient; PyTorch has NaN.
  * Source      Miyato, Kataoka, Koyama and Yoshida, Spectral Normalization for Generative Adversarial Networks, ICLR 2018, algorithm 1.
  * Used        discriminators of generative networks; where a bound of the Lipschitz constant is wanted.

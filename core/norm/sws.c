@@ -4,7 +4,7 @@
  * Forward     t = v - mean(v), w = gain t / sqrt(max(m var, 1e-4)), with m var = sum t^2: w has the length |gain|.
  * Backward    as cwn; where 1e-4 is the larger, dv = gain (dw - mean(dw)) / sqrt(1e-4).
  * State       v (parametrizations.weight.original, drawn as the plain weight would be), gain (parametrizations.weight.0.gain), which begins as 1,
- *             times model.init_scale and what else a weight shall begin smaller by.
+ *             times model.init_scale and any other factor on the initial weight (model.init gpt2, deepnorm).
  * Conventions the authors' code (haiku): biased variance, eps as a lower bound of m var. PyTorch Image Models (ScaledStdConv2d) adds 1e-6 to var.
  *             The authors scale activations (sqrt(2 / (1 - 1 / pi)) = 1.71 of a ReLU), so that their variance is 1; here a gain must learn that.
  *             Weight decay pulls at v and gain; train.weight_decay_on: weights spares the gain.

@@ -5,7 +5,7 @@
  * Backward    dg = sum(dw v) / |v|, dv = g / |v| (dw - v sum(dw v) / |v|^2): dv is orthogonal to v, so that plain steps only lengthen v, and shrink
  *             what the next ones turn.
  * State       v (parametrizations.weight.original1, drawn as the plain weight would be), g (original0), which begins as |v|: w begins as v.
- *             Where a weight shall begin smaller (model.init gpt2, deepnorm), v is drawn as ever, and g begins so many times as large.
+ *             A factor on the initial weight (model.init gpt2, deepnorm) multiplies g; v is drawn as without it.
  * Conventions torch.nn.utils.parametrizations.weight_norm with dim = 0. An output without weights (v = 0) has w = 0 and no gradient; PyTorch has NaN.
  *             Weight decay pulls at v and g; train.weight_decay_on: weights spares g.
  * Source      Salimans and Kingma, Weight Normalization, NeurIPS 2016, equations 2 and 3.

@@ -4,7 +4,7 @@
  * Forward     t = v - mean(v), s = sqrt(sum t^2 / (m - 1)), w = t / (s + 1e-5).
  * Backward    dv = (dw - mean(dw)) / (s + 1e-5) - t sum(dw t) / ((m - 1) s (s + 1e-5)^2).
  * State       v (parametrizations.weight.original, drawn as the plain weight would be). There is no gain: a normalizer after it has one.
- *             So a weight that shall begin smaller (model.init gpt2, deepnorm) does not.
+ *             So a factor on the initial weight (model.init gpt2, deepnorm) has no effect.
  * Conventions as the authors' code: the unbiased deviation (torch.std), and eps added to it. PyTorch Image Models (StdConv2d) takes the biased variance
  *             and adds 1e-6 under the root, since it calls F.batch_norm; of m weights that is w sqrt(m / (m - 1)). Constant weights have w = 0.
  * Source      Qiao, Wang, Liu, Shen and Yuille, Micro-Batch Training with Batch-Channel Normalization and Weight Standardization, 2019, equation 6.

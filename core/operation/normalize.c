@@ -39,9 +39,9 @@ static int declare(void *arguments, const struct nl_extent *in, struct nl_declar
     add_state(d, (struct nl_tensor_spec){.name = "precise_var", .role = NL_PRECISE, .type = NL_TENSOR_DOUBLE}, channels);
     add_state(d, (struct nl_tensor_spec){.name = "precise_count", .role = NL_PRECISE_COUNT, .type = NL_TENSOR_DOUBLE}, 0);
     if (n->learns_momentum)
-        nl_declare_state(d, (struct nl_tensor_spec){ .name = "learned_momentum", .role = NL_RUNNING, .saved = true, .dims = 2, .shape = {NL_MOMENTUM_ROWS, channels}});
+        nl_declare_state(d, (struct nl_tensor_spec){.name = "learned_momentum", .role = NL_RUNNING, .saved = true, .dims = 2, .shape = {NL_MOMENTUM_ROWS, channels}});
     if (n->history > 0)
-        nl_declare_state(d, (struct nl_tensor_spec){ .name = "history", .role = NL_RUNNING, .saved = true, .dims = 3, .shape = {2, (size_t)n->history, channels}});
+        nl_declare_state(d, (struct nl_tensor_spec){.name = "history", .role = NL_RUNNING, .saved = true, .dims = 3, .shape = {2, (size_t)n->history, channels}});
     return NL_OK;
 }
 

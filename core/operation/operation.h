@@ -12,6 +12,7 @@
 
 #include "base/error.h"
 #include "base/random.h"
+#include "base/sizes.h"
 #include "operation/kernel.h"
 
 enum { NL_MOST_SLOTS = 12, NL_MOST_OUTPUTS = 4, NL_MOST_STATES = 9, NL_MOST_SAVED = 4, NL_MOST_DIMS = 4, NL_MOST_ARGUMENTS = 512 /* bytes */ };
@@ -26,9 +27,10 @@ static inline int nl_positions(struct nl_extent extent)
     return extent.height * extent.width;
 }
 
+/* Numbers of a sample; the largest size where they are more (base/sizes.h). */
 static inline size_t nl_elements(struct nl_extent extent)
 {
-    return (size_t)extent.height * (size_t)extent.width * (size_t)extent.channels;
+    return nl_size_times(nl_size_times((size_t)extent.height, (size_t)extent.width), (size_t)extent.channels);
 }
 
 /* REAL: the backend's element. Of values there are REAL and INT32. */

@@ -290,7 +290,7 @@ static void say_first(const struct question *q)
     nl_text_add(out, " %s a %s of ", nl_agree(tied, "reaches", "reach"), q->measure.name);
     nl_say_value(out, q->target, &q->measure);
     nl_text_add(out, "%s after %g %s (median of %s).\n", tied < q->places ? " first," : tied > 1 ? ", all" : "", first->median,
-                nl_agree(first->median, "update", "updates"),                NL_COUNT(first->runs, "seed"));
+                nl_agree(first->median, "update", "updates"), NL_COUNT(first->runs, "seed"));
 }
 
 /* Why the target orders nothing; NULL: it does. New string. */

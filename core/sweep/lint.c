@@ -194,7 +194,7 @@ static bool wide_group(const struct lint_context *s, struct nl_text *what)
         nl_text_add(what,
                     "%s whitens groups of %s in '%s' by %s a channel: their covariance is singular, and eps "
                     "decides in %s",
-                    whitening->set.norm->name, NL_COUNT(whole(width), "channel"), node->name, NL_COUNT(whole(elements), "element"), 
+                    whitening->set.norm->name, NL_COUNT(whole(width), "channel"), node->name, NL_COUNT(whole(elements), "element"),
                     NL_COUNT(width - elements + 1, "direction"));
         nl_lint_place(s, i);
         return true;

@@ -88,7 +88,7 @@ bool nl_lint_long_weights(const struct lint_context *s, struct nl_text *what)
     return false;
 }
 
-/* A weight that shall begin smaller than it was drawn, as model.init, norm.placement or model.residual has it. */
+/* A weight that is to begin smaller than it was drawn, as model.init, norm.placement or model.residual has it. */
 bool nl_lint_lost_scale(const struct lint_context *s, struct nl_text *what)
 {
     for (int i = 0; i < s->graph.nodes; i++) {
