@@ -1,4 +1,5 @@
-/* norm.kind: custom. Each simple normalizer is a line of it: the same numbers forward, backward, of states and in evaluation, on every backend. */
+/* norm.kind: custom. Each simple normalizer is a line of it: the same numbers forward, backward, of states and in evaluation, on every backend. Every backend
+ * has the numbers of ref with each center, scale and list of sets, in shapes for which cpu has kernels of their own. */
 #include <check.h>
 #include <float.h>
 #include <math.h>
@@ -11,7 +12,14 @@
 #include "suite.h"
 #include "train/probe.h"
 
-enum { SAMPLES = 5, HEIGHT = 3, WIDTH = 2, CHANNELS = 8, ELEMENTS = SAMPLES * HEIGHT * WIDTH * CHANNELS };
+enum { SAMPLES = 5, HEIGHT = 3, WIDTH = 2, CHANNELS = 8, ELEMENTS = SAMPLES * HEIGHT * WIDTH * CHANNELS, MOST = 17 * 32 };
+
+static const struct shape {
+    int samples;
+    struct nl_extent extent;
+} images = {SAMPLES, {HEIGHT, WIDTH, CHANNELS}},
+  shapes[] = {{SAMPLES, {HEIGHT, WIDTH, CHANNELS}}, {2, {1, 1, 16}}, {16, {1, 1, 32}}, {17, {1, 1, 32}}, {7, {1, 1, 17}}};
+enum { SHAPES = sizeof shapes / sizeof *shapes };
 
 static const struct {
     const char *words[4], *custom[4];
@@ -60,11 +68,11 @@ static struct nl_config configured(const char *const *words, const char *first)
 }
 
 /* A beta of 0 for what has none leaves the two comparable. */
-static void run(struct nl_probe *probe, const struct nl_config *config, const struct nl_backend *backend, bool eval, const double *x, const double *dy,
-                double given[][HEIGHT * WIDTH * CHANNELS])
+static void run(struct nl_probe *probe, const struct nl_config *config, const struct nl_backend *backend, const struct shape *shape, bool eval,
+                const double *x, const double *dy, double given[][HEIGHT * WIDTH * CHANNELS])
 {
     struct nl_error err;
-    *probe = (struct nl_probe){.config = config, .backend = backend, .samples = SAMPLES, .extent = {HEIGHT, WIDTH, CHANNELS}, .eval = eval, .x = x, .dy = dy};
+    *probe = (struct nl_probe){.config = config, .backend = backend, .samples = shape->samples, .extent = shape->extent, .eval = eval, .x = x, .dy = dy};
     ck_assert(nl_probe_declare(probe, &err) == NL_OK);
     static const char *const names[] = {"gamma", "running_mean", "running_var"};
     for (int i = 0; i < 3; i++) {
@@ -75,14 +83,22 @@ static void run(struct nl_probe *probe, const struct nl_config *config, const st
     ck_assert_msg(nl_probe_run(probe, &err) == NL_OK, "%s", err.text);
 }
 
-static void expect_same(int line, const char *what, const double *got, const double *want, size_t count, double bound)
+/* scale: of the numbers that are summed; theirs, if they are larger. */
+static void expect_same(const char *layer, const char *what, const double *got, const double *want, size_t count, double scale, double bound)
 {
-    double scale = 0;
     for (size_t i = 0; i < count; i++)
         scale = fmax(scale, fabs(want[i]));
     for (size_t i = 0; i < count; i++)
-        ck_assert_msg(fabs(got[i] - want[i]) <= bound * scale, "%s as %s: %s[%zu] is %.9g, not %.9g", lines[line].words[0], lines[line].custom[0], what, i,
-                      got[i], want[i]);
+        ck_assert_msg(fabs(got[i] - want[i]) <= bound * scale, "%s: %s[%zu] is %.9g, not %.9g", layer, what, i, got[i], want[i]);
+}
+
+static void expect_same_tensors(const char *layer, struct nl_probe *got, const struct nl_probe *want, double scale, double bound)
+{
+    for (int i = 0; i < want->tensors; i++) {
+        const struct nl_probe_tensor *same = nl_probe_find(got, want->tensor[i].name);
+        ck_assert(same && same->count == want->tensor[i].count);
+        expect_same(layer, same->name, same->found, want->tensor[i].found, same->count, scale, bound);
+    }
 }
 
 static void check_line(int line, const struct nl_backend *backend, bool eval)
@@ -97,16 +113,12 @@ static void check_line(int line, const struct nl_backend *backend, bool eval)
         fill(given[i], "custom.given", HEIGHT * WIDTH * CHANNELS);
     for (size_t i = 0; i < HEIGHT * WIDTH * CHANNELS; i++)
         given[2][i] = 0.5 + given[2][i] * given[2][i];
-    run(&one, &simple, backend, eval, x, dy, given);
-    run(&other, &custom, backend, eval, x, dy, given);
-    expect_same(line, "y", other.y, one.y, ELEMENTS, bound);
-    expect_same(line, "dx", other.dx, one.dx, ELEMENTS, bound);
+    run(&one, &simple, backend, &images, eval, x, dy, given);
+    run(&other, &custom, backend, &images, eval, x, dy, given);
+    expect_same(lines[line].words[0], "y", other.y, one.y, ELEMENTS, 0, bound);
+    expect_same(lines[line].words[0], "dx", other.dx, one.dx, ELEMENTS, 0, bound);
     ck_assert_int_eq(one.tensors + lines[line].no_beta, other.tensors);
-    for (int i = 0; i < one.tensors; i++) {
-        const struct nl_probe_tensor *same = nl_probe_find(&other, one.tensor[i].name);
-        ck_assert(same && same->count == one.tensor[i].count);
-        expect_same(line, same->name, same->found, one.tensor[i].found, same->count, bound);
-    }
+    expect_same_tensors(lines[line].words[0], &other, &one, 0, bound);
     nl_probe_release(&one);
     nl_probe_release(&other);
 }
@@ -116,6 +128,58 @@ START_TEST(simple_normalizers_are_lines_of_it)
     for (int b = 0; nl_backends[b]; b++)
         for (int eval = 0; eval < 2; eval++)
             check_line(_i, nl_backends[b], eval);
+}
+END_TEST
+
+static const char *const sets[] = {"norm.sets=[samples,height,width]", "norm.sets=[samples]", "norm.sets=[samples,channels]", "norm.sets=[height,width]",
+                                   "norm.sets=[channels]", "norm.sets=[samples,height,width,channels]"};
+enum { SETS = sizeof sets / sizeof *sets };
+
+static void check_parts(const char *layer, const struct nl_config *config, const struct shape *shape, bool eval)
+{
+    static double x[MOST], dy[MOST], given[3][HEIGHT * WIDTH * CHANNELS];
+    size_t elements = (size_t)shape->samples * nl_elements(shape->extent);
+    struct nl_probe ref, one;
+    fill(x, "custom.x", elements);
+    fill(dy, "custom.dy", elements);
+    for (int i = 0; i < 3; i++)
+        fill(given[i], "custom.given", HEIGHT * WIDTH * CHANNELS);
+    for (size_t i = 0; i < HEIGHT * WIDTH * CHANNELS; i++)
+        given[2][i] = 0.5 + given[2][i] * given[2][i];
+    run(&ref, config, &nl_backend_ref, shape, eval, x, dy, given);
+    for (int b = 0; nl_backends[b]; b++) {
+        run(&one, config, nl_backends[b], shape, eval, x, dy, given);
+        expect_same(layer, "y", one.y, ref.y, elements, 0, 64 * FLT_EPSILON);
+        expect_same(layer, "dx", one.dx, ref.dx, elements, 1, 64 * FLT_EPSILON);
+        expect_same_tensors(layer, &one, &ref, 1, 64 * FLT_EPSILON);
+        nl_probe_release(&one);
+    }
+    nl_probe_release(&ref);
+}
+
+START_TEST(every_backend_has_the_numbers_of_ref)
+{
+    static const char *const centers[] = {"mean", "kept", "none"}, *const scales[] = {"std", "l1", "max", "none"};
+    for (int s = 0; s < 4; s++)
+        for (int i = 0; i < SETS; i++) {
+            char *center = nl_format("norm.center=%s", centers[_i]), *scale = nl_format("norm.scale=%s", scales[s]);
+            const char *const words[] = {center, scale, sets[i], "norm.kind=custom"};
+            struct nl_experiment experiment;
+            struct nl_diagnostics diagnostics = {0};
+            ck_assert(nl_experiment_load(NULL, words, 4, &experiment, &diagnostics) == NL_OK);
+            nl_config_check(&experiment.config, &experiment, &diagnostics);
+            bool has = _i != 1 || s == 0 || s == 2; /* the mean is kept with std and max */
+            ck_assert_int_eq(diagnostics.count, !has);
+            for (int shape = 0; has && shape < SHAPES; shape++)
+                for (int eval = 0; eval < 2; eval++) {
+                    char *layer = nl_format("%s %s %s, shape %d%s", center, scale, sets[i], shape, eval ? " in evaluation" : "");
+                    check_parts(layer, &experiment.config, &shapes[shape], eval);
+                    free(layer);
+                }
+            nl_diagnostics_release(&diagnostics);
+            free(center);
+            free(scale);
+        }
 }
 END_TEST
 
@@ -153,6 +217,7 @@ int main(void)
     Suite *suite = suite_create("custom");
     TCase *cases = tcase_create("sets, center and scale");
     tcase_add_loop_test(cases, simple_normalizers_are_lines_of_it, 0, LINES);
+    tcase_add_loop_test(cases, every_backend_has_the_numbers_of_ref, 0, 3);
     tcase_add_test(cases, sets_may_be_new);
     suite_add_tcase(suite, cases);
     return run_suite(suite);

@@ -15,8 +15,9 @@
  * again with other inputs and initial weights, which differ from the first ones by what rounding to float32 changes: each weight by a random share of
  * 2^-24, and some inputs by the next number of float32. The error of cpu may be TIMES the largest change that this makes. So an ill-conditioned case
  * (variances of two samples that are nearly equal, say) may differ by much, and any other may not. Inputs and weights do not tell what rounding makes of
- * numbers in between that are 0 because others cancel: the gradient of a bias before a normalizer, say, of which Adam makes a whole step. That is what the
- * other causes are for, and how often each was found is printed.
+ * numbers in between that are 0 because others cancel: of a unit that is 0 in every sample before a normalizer, say, or of the gradient of a bias before
+ * one, of which Adam makes a whole step. On cpu the same changes of inputs and weights make other numbers of these. A formula that is wrong on cpu is as
+ * wrong each time, and its error is no such change.
  */
 #include <errno.h>
 #include <float.h>
@@ -35,12 +36,11 @@
 #include "base/npy.h"
 #include "base/safetensors.h"
 #include "generated.h"
-#include "operation/whitening.h"
 #include "scratch.h"
 #include "train/scorer.h"
 #include "train/train.h"
 
-enum { CASES = 432, RUNS = 8, TIMES = 10, TIMES_OF_FORMULAS = 20, CPU_SECONDS = 600, SMALL_SECONDS = 2 };
+enum { CASES = 432, RUNS = 8, TIMES = 10, CPU_SECONDS = 600, SMALL_SECONDS = 2 };
 static const double BASE = 1e-5; /* of a loss, or of 1 */
 static const double DIVERGED = 1e6;
 
@@ -48,15 +48,12 @@ static const double DIVERGED = 1e6;
 enum cause {
     ALIKE,        /* there is none over BASE */
     ROUNDING,     /* it is TIMES what rounding inputs and initial weights changes on ref, at most */
-    FORMULAS,     /* or TIMES_OF_FORMULAS the error of the reference's formulas in float32, which round what they store and compute in float64 */
-    SUMS,         /* or TIMES what initial weights change that differ by rounding_of_sums, too */
-    CANCELLATION, /* or TIMES what initial weights change that differ by what rounding may move them by in the first update (rounding_of_update) */
-    DIVISION,     /* the optimizer divides by the size of a gradient's elements, however small; with sgd there is another cause */
-    BEYOND,       /* a number between is so large on ref that its square is beyond float32 */
+    CANCELLATION, /* or TIMES what that changes on cpu */
+    BEYOND,       /* or a number between is so large that its square is beyond float32 (is_beyond_float32) */
     NONE,
     CAUSES
 };
-static const char *const cause_names[] = {"alike", "rounding", "formulas in float32", "rounding of sums", "rounding of gradients", "steps of small gradients", "numbers beyond float32"};
+static const char *const cause_names[] = {"alike", "rounding", "rounding of what cancels", "numbers beyond float32"};
 
 /* Keys of which each word is to be run. */
 static const char *const covered[] = {"model.arch", "norm.kind", "norm.weights", "train.optimizer", "train.schedule"};
@@ -166,20 +163,6 @@ static double size_of(const struct nl_tensor_file_entry *entry)
     return largest;
 }
 
-/* Where no number of ref is so large that a square of it is beyond float32, cpu has none that is not finite; and ref has none where cpu has none. */
-static void compare_finiteness(const char *ref, const char *cpu)
-{
-    struct nl_tensor_file a = read_tensors(ref), b = read_tensors(cpu);
-    double largest = 0;
-    for (int i = 0; i < a.count; i++)
-        largest = fmax(largest, size_of(&a.entry[i]));
-    for (int i = 0; i < a.count && i < b.count; i++)
-        if ((largest < sqrt(FLT_MAX) && isinf(size_of(&b.entry[i]))) || (isinf(size_of(&a.entry[i])) && isfinite(size_of(&b.entry[i]))))
-            find("'%s' is finite on %s alone", a.entry[i].name, isinf(size_of(&b.entry[i])) ? "ref" : "cpu");
-    nl_safetensors_release(&a);
-    nl_safetensors_release(&b);
-}
-
 /* ---- rounding ---- */
 
 /* The data as the network sees them, some of them the next number of float32: up or down of one in eight each. Ids stay. */
@@ -217,27 +200,6 @@ static void other_weights(struct nl_tensor_file *file, double more, struct nl_st
         }
 }
 
-/* Whether cpu has no kernels of its own, but the reference's formulas in float32. */
-static bool by_formulas;
-
-const struct nl_backend *__real_nl_device_begin(enum nl_device_kind kind, int device, enum nl_gemm gemm, struct nl_error *err);
-const struct nl_backend *__wrap_nl_device_begin(enum nl_device_kind kind, int device, enum nl_gemm gemm, struct nl_error *err);
-
-const struct nl_backend *__wrap_nl_device_begin(enum nl_device_kind kind, int device, enum nl_gemm gemm, struct nl_error *err)
-{
-    static struct nl_backend formulas;
-    const struct nl_backend *backend = __real_nl_device_begin(kind, device, gemm, err);
-    if (!backend || kind != NL_CPU || !by_formulas)
-        return backend;
-    formulas = nl_backend_ref;
-    formulas.element = backend->element;
-    formulas.real = backend->real;
-    formulas.put_reals = backend->put_reals;
-    formulas.get_reals = backend->get_reals;
-    formulas.update = backend->update;
-    return &formulas;
-}
-
 /* With other inputs and weights; config is of ref, or of cpu. */
 static struct nl_trial_result trained_otherwise(struct nl_config config, const struct nl_dataset *dataset, const char *initial, double more, int run)
 {
@@ -256,17 +218,15 @@ static struct nl_trial_result trained_otherwise(struct nl_config config, const s
 
 enum { MOST_ROWS = 64 };
 
-/* Each row's largest difference from that of ref in RUNS trainings otherwise; INFINITY where a loss is NaN. */
-static void measure_rounding(const struct nl_config *config, const struct nl_dataset *dataset, const char *initial, double more,
-                             const struct nl_trial_result *ref, double change[MOST_ROWS])
+/* Each row's largest difference from that of `first` in RUNS trainings otherwise; those whose loss is NaN are left out. */
+static void measure_rounding(const struct nl_config *config, const struct nl_dataset *dataset, const char *initial, const struct nl_trial_result *first,
+                             double change[MOST_ROWS])
 {
     memset(change, 0, MOST_ROWS * sizeof *change);
     for (int run = 0; run < RUNS; run++) {
-        struct nl_trial_result other = trained_otherwise(*config, dataset, initial, more, run);
-        for (int i = 0; i < ref->rows && i < other.rows && i < MOST_ROWS; i++) {
-            double error = fabs(other.row[i].loss - ref->row[i].loss);
-            change[i] = isnan(error) ? INFINITY : fmax(change[i], error);
-        }
+        struct nl_trial_result other = trained_otherwise(*config, dataset, initial, 0, run);
+        for (int i = 0; i < first->rows && i < other.rows && i < MOST_ROWS; i++)
+            change[i] = fmax(change[i], fabs(other.row[i].loss - first->row[i].loss));
         nl_trial_result_release(&other);
     }
 }
@@ -286,19 +246,13 @@ static double error_of(const struct nl_curve_row *ref, const struct nl_curve_row
     return equal || fabs(ref->loss) > sqrt(FLT_MAX) || !is_judged(ref) ? 0 : isnan(error) ? INFINITY : error;
 }
 
-/* Whether it stands after the first update: that of the first batch does not. */
-static bool is_after_update(const struct nl_trial_result *result, int row)
-{
-    return !(result->row[row].eval < 0 && result->row[row].step == 1);
-}
-
 /* The row whose error is the largest in changes, and that ratio. */
 static int worst_row(const struct nl_trial_result *ref, const struct nl_trial_result *cpu, const double change[MOST_ROWS], double *ratio)
 {
     int worst = 0;
     *ratio = 0;
     for (int i = 0; i < ref->rows && i < cpu->rows && i < MOST_ROWS; i++) {
-        double error = error_of(&ref->row[i], &cpu->row[i]), own = error == 0 || isinf(change[i]) ? 0 : error / change[i];
+        double error = error_of(&ref->row[i], &cpu->row[i]), own = error == 0 ? 0 : error / change[i];
         if (own > *ratio) {
             *ratio = own;
             worst = i;
@@ -307,46 +261,46 @@ static int worst_row(const struct nl_trial_result *ref, const struct nl_trial_re
     return worst;
 }
 
-/* Whether a tensor or a gradient of the first step has a norm whose square is beyond float32. */
-static bool is_beyond_float32(struct nl_config ref, const struct nl_dataset *dataset)
+/* The largest sum of squares of a tensor or a gradient in the first two steps; NaN is none. */
+static double largest_squares(struct nl_config config, const struct nl_dataset *dataset, const char *initial, double more, int run)
 {
     char values[] = "*", gradients[] = "grad:*";
-    ref.log.tensors = (struct nl_name_list){2, {values, gradients}};
-    ref.train.log_every = 1;
-    struct nl_trial_result result = trained(&ref, dataset, NULL);
-    bool found = false;
-    for (int i = 0; i < result.observations && result.observation[i].step == 1; i++)
-        found = found || !(result.observation[i].squares < FLT_MAX);
+    double largest = 0;
+    config.log.tensors = (struct nl_name_list){2, {values, gradients}};
+    config.train.log_every = 1;
+    struct nl_trial_result result = trained_otherwise(config, dataset, initial, more, run);
+    for (int i = 0; i < result.observations && result.observation[i].step <= 2; i++)
+        largest = fmax(largest, result.observation[i].squares);
     nl_trial_result_release(&result);
-    return found;
+    return largest;
 }
 
-/* What rounding may move a weight by in the first update: the gradients of weights are sums of products with those of values, which may be much larger and
- * cancel, and so have errors of 2^-23 of the largest of these. */
-static double rounding_of_update(struct nl_config ref, const struct nl_dataset *dataset, const char *initial)
+/* Whether a number between is so large that its square is beyond float32: on ref; on ref once the initial weights differ by 2^-24, also those that are 0; or on
+ * cpu, where it is nothing but rounding, and another when inputs and weights are rounded otherwise. A unit that is 0 in every sample on ref is what rounding
+ * makes of it elsewhere, and normalizers multiply that. */
+static bool is_beyond_float32(const struct nl_config *ref, const struct nl_config *cpu, const struct nl_dataset *dataset, const char *initial)
 {
-    char all[] = "grad:*";
-    struct nl_tensor_file weights = read_tensors(initial);
-    ref.log.tensors = (struct nl_name_list){1, {all}};
-    ref.train.log_every = 1;
-    struct nl_trial_result result = trained(&ref, dataset, NULL);
-    double of_values = 0, rate = result.rows > 0 ? result.row[0].lr : 0;
-    for (int i = 0; i < result.observations && result.observation[i].step == 1; i++) {
-        const struct nl_observation *seen = &result.observation[i];
-        if (!nl_safetensors_find(&weights, strchr(result.tensor[seen->tensor], ':') + 1))
-            of_values = fmax(of_values, sqrt(seen->squares));
+    for (int run = 0; run < 2; run++)
+        if (largest_squares(*ref, dataset, initial, run * FLT_EPSILON / 2, run) >= FLT_MAX)
+            return true;
+    double one = largest_squares(*cpu, dataset, initial, 0, 0), other = largest_squares(*cpu, dataset, initial, 0, 1);
+    return fmin(one, other) >= FLT_MAX && fmax(one, other) >= 2 * fmin(one, other);
+}
+
+/* After the first update a tensor is finite on ref and on cpu, or on neither; unless a number between is beyond float32. */
+static void compare_finiteness(const struct nl_config *ref, const struct nl_config *cpu, const struct nl_dataset *dataset, const char *initial)
+{
+    struct nl_tensor_file a = read_tensors("ref_final.safetensors"), b = read_tensors("final.safetensors");
+    for (int i = 0; i < a.count && i < b.count; i++) {
+        bool finite = isfinite(size_of(&a.entry[i]));
+        if (finite == isfinite(size_of(&b.entry[i])))
+            continue;
+        if (finite && is_beyond_float32(ref, cpu, dataset, initial))
+            break;
+        find("'%s' is finite on %s alone", a.entry[i].name, finite ? "ref" : "cpu");
     }
-    nl_trial_result_release(&result);
-    nl_safetensors_release(&weights);
-    return rate * of_values * FLT_EPSILON;
-}
-
-/* What rounding may add to a sum of numbers near 1 that cancel, of which 2^-24 is lost: a unit that is 0 in every sample, say, is not before the next
- * normalizer. Biases, which begin as 0, have it too. The matrix of a whitening multiplies with up to 1 / sqrt(eps) what it is rounded by. */
-static double rounding_of_sums(const struct nl_config *config)
-{
-    bool whitens = nl_norm_of(config)->operation == &nl_whitening_operation;
-    return FLT_EPSILON / 2 / (whitens ? fmax(1e-4, fmin(1, sqrt(config->norm.eps))) : 1);
+    nl_safetensors_release(&a);
+    nl_safetensors_release(&b);
 }
 
 /* Finds the row whose error nothing accounts for; returns what does. */
@@ -357,25 +311,15 @@ static enum cause cause_of(const struct nl_config *ref, const struct nl_config *
     *row = worst_row(by_ref, by_cpu, change, &ratio[ALIKE]);
     if (ratio[ALIKE] == 0)
         return ALIKE;
-    measure_rounding(ref, dataset, initial, 0, by_ref, change);
+    measure_rounding(ref, dataset, initial, by_ref, change);
     *row = worst_row(by_ref, by_cpu, change, &ratio[ROUNDING]);
     if (ratio[ROUNDING] <= TIMES)
         return ROUNDING;
-    by_formulas = true;
-    measure_rounding(cpu, dataset, initial, 0, by_ref, change);
-    by_formulas = false;
-    *row = worst_row(by_ref, by_cpu, change, &ratio[FORMULAS]);
-    if (ratio[FORMULAS] <= TIMES_OF_FORMULAS)
-        return FORMULAS;
-    measure_rounding(ref, dataset, initial, rounding_of_sums(ref), by_ref, change);
-    *row = worst_row(by_ref, by_cpu, change, &ratio[SUMS]);
-    if (ratio[SUMS] <= TIMES)
-        return SUMS;
-    if (!is_after_update(by_ref, *row))
-        return NONE;
-    measure_rounding(ref, dataset, initial, rounding_of_update(*ref, dataset, initial), by_ref, change);
+    measure_rounding(cpu, dataset, initial, by_cpu, change);
     *row = worst_row(by_ref, by_cpu, change, &ratio[CANCELLATION]);
-    return ratio[CANCELLATION] <= TIMES ? CANCELLATION : NONE;
+    if (ratio[CANCELLATION] <= TIMES)
+        return CANCELLATION;
+    return is_beyond_float32(ref, cpu, dataset, initial) ? BEYOND : NONE;
 }
 
 static void compare_backends(const struct nl_config *ref, const struct nl_config *cpu, const struct nl_dataset *dataset, const char *initial,
@@ -383,23 +327,10 @@ static void compare_backends(const struct nl_config *ref, const struct nl_config
 {
     int row;
     report->cause = cause_of(ref, cpu, dataset, initial, by_ref, by_cpu, &row, report->ratio);
-    if (report->cause == NONE && ref->train.optimizer != NL_SGD && is_after_update(by_ref, row)) {
-        struct nl_config ref_sgd = *ref, cpu_sgd = *cpu;
-        double ratio[CAUSES];
-        int other_row;
-        ref_sgd.train.optimizer = cpu_sgd.train.optimizer = NL_SGD;
-        struct nl_trial_result ref_result = trained(&ref_sgd, dataset, NULL), cpu_result = trained(&cpu_sgd, dataset, NULL);
-        if (cause_of(&ref_sgd, &cpu_sgd, dataset, initial, &ref_result, &cpu_result, &other_row, ratio) != NONE)
-            report->cause = DIVISION;
-        nl_trial_result_release(&ref_result);
-        nl_trial_result_release(&cpu_result);
-    }
-    if (report->cause == NONE && is_beyond_float32(*ref, dataset))
-        report->cause = BEYOND;
     if (report->cause == NONE)
-        find("loss of %s after %lld steps, row %d: %.9g on ref, %.9g on cpu: %.3g changes of ref by rounding inputs and weights, %.3g errors of the formulas in "
-             "float32, %.3g changes by rounding of sums, %.3g by that of the update", nl_part_names[by_ref->row[row].part], (long long)by_ref->row[row].step, row, by_ref->row[row].loss, by_cpu->row[row].loss,
-             report->ratio[ROUNDING], report->ratio[FORMULAS], report->ratio[SUMS], report->ratio[CANCELLATION]);
+        find("loss of %s after %lld steps, row %d: %.9g on ref, %.9g on cpu: %.3g changes of ref by rounding inputs and weights, %.3g of cpu",
+             nl_part_names[by_ref->row[row].part], (long long)by_ref->row[row].step, row, by_ref->row[row].loss, by_cpu->row[row].loss,
+             report->ratio[ROUNDING], report->ratio[CANCELLATION]);
 }
 
 /* ---- a case ---- */
@@ -566,7 +497,7 @@ static void judge(const struct generated *g)
     doing("ref and cpu are compared");
     compare_backends(&ref, &cpu, dataset, "ref_initial.safetensors", &by_ref, &by_cpu);
     if (by_ref.steps == by_cpu.steps && by_ref.steps == 1 && report->cause != BEYOND)
-        compare_finiteness("ref_final.safetensors", "final.safetensors");
+        compare_finiteness(&ref, &cpu, dataset, "ref_initial.safetensors");
     doing("two train together");
     check_cohort(&cpu, dataset, &by_cpu);
     doing("it is stopped and goes on");

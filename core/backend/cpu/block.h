@@ -91,7 +91,7 @@ struct nl_block_kernels {
     nl_column_sums *column_signs;     /* sum: of h; product: of |h| */
     nl_column_kernel *column_dx_of_signs;
     nl_column_spread *column_spread;  /* x (sets) becomes (C): what its set has, in each channel */
-    /* Columns of NL_SMALL_BATCH rows at most, C a multiple of NL_LANES, width 1. Forward: mean, var, y. Backward: part_gamma, part_beta, dx. */
+    /* Centered columns of NL_SMALL_BATCH rows at most, C a multiple of NL_LANES, width 1. Forward: mean, var, y. Backward: part_gamma, part_beta, dx. */
     nl_block_kernel *small_batch_forward, *small_batch_backward;
     nl_block_kernel *row_forward;  /* mean, var, y */
     nl_block_kernel *row_backward; /* part_gamma, part_beta, dx */

@@ -98,9 +98,11 @@ static void forward_blocks(void *context, size_t first, size_t end, int thread)
 }
 
 /* Once all blocks have their coefficients, which running statistics may have a part in. */
-static void track_blocks(const struct nl_norm_call *call)
+static void track_call(const struct nl_norm_call *call)
 {
     struct nl_cpu_block b = call->block;
+    if (!call->op->norm->tracks || call->phase == NL_NORM_APPLY || call->fixed || !is_complete(call))
+        return;
     for (size_t i = 0; i < call->blocks; i++) {
         nl_norm_move_block(call, &b, i);
         track(call->op, call->at, call->statistics, &b, call->phase == NL_NORM_REDUCE ? call->all * call->positions : b.rows,
@@ -127,15 +129,29 @@ static void forward_replica(const struct nl_run *run, const struct nl_normalize 
         return;
     nl_norm_begin(&call, run, op, r, phase);
     share_blocks(&call, forward_blocks);
-    if (op->norm->tracks && phase != NL_NORM_APPLY && !call.fixed && is_complete(&call))
-        track_blocks(&call);
+    track_call(&call);
+}
+
+/* The two halves of forward_replica. */
+static void normalize_replica(const struct nl_run *run, const struct nl_normalize *op, int r, enum nl_norm_phase phase)
+{
+    struct nl_norm_call call;
+    nl_norm_begin(&call, run, op, r, phase);
+    share_blocks(&call, forward_blocks);
+}
+
+static void track_replica(const struct nl_run *run, const struct nl_normalize *op, int r, enum nl_norm_phase phase)
+{
+    struct nl_norm_call call;
+    nl_norm_begin(&call, run, op, r, phase);
+    track_call(&call);
 }
 
 static void forward(const struct nl_run *run, const struct nl_normalize *op, enum nl_norm_phase phase)
 {
     for (int r = 0; r < run->replicas; r++)
         if (nl_normalize_leaves_out(op))
-            nl_lengths_forward(run, op, r, phase, forward_replica);
+            nl_lengths_forward(run, op, r, phase, normalize_replica, track_replica);
         else
             forward_replica(run, op, r, phase);
 }

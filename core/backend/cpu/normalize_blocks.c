@@ -253,7 +253,7 @@ bool nl_norm_small_batch(struct nl_cpu_block *b, const struct nl_run *run, const
         op->batches || (size_t)op->affine_count != channels)
         return false;
     struct nl_partition partition = op->norm->partition(&op->setup); /* of as many samples as may come, or of slices */
-    if (columns ? channels % NL_LANES || partition.samples < run->samples : partition.samples > 1)
+    if (columns ? channels % NL_LANES || !op->norm->centers || partition.samples < run->samples : partition.samples > 1)
         return false;
     set_block(b, op, at, &partition, false);
     b->rows = rows;

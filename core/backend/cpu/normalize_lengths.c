@@ -115,7 +115,20 @@ static void clear_y(const struct nl_run *run, const struct group *g, int r)
             y[i] = residual && !(g->op->relu && residual[i] < 0) ? residual[i] : 0.0f;
 }
 
-void nl_lengths_forward(const struct nl_run *run, const struct nl_normalize *op, int r, enum nl_norm_phase phase, nl_norm_pass *forward)
+static void track_groups(const struct nl_run *run, const struct nl_normalize *op, int r, enum nl_norm_phase phase, nl_norm_pass *track)
+{
+    struct nl_run alone = *run;
+    alone.samples = 1;
+    for (int first = 0, end; first < run->samples; first = end) {
+        struct group g = group_at(run, op, r, first);
+        struct nl_normalize one = as_sample(op, &g);
+        end = g.end;
+        if (g.rows > 0)
+            track(&alone, &one, r, phase);
+    }
+}
+
+void nl_lengths_forward(const struct nl_run *run, const struct nl_normalize *op, int r, enum nl_norm_phase phase, nl_norm_pass *normalize, nl_norm_pass *track)
 {
     struct nl_run alone = *run;
     alone.samples = 1;
@@ -128,11 +141,12 @@ void nl_lengths_forward(const struct nl_run *run, const struct nl_normalize *op,
             continue;
         struct at_rows x = take_rows(run, &g, r, op->x, true), residual = take_rows(run, &g, r, op->residual, true), y = take_rows(run, &g, r, op->y, false);
         one.x = x.own, one.residual = residual.own, one.y = y.own;
-        forward(&alone, &one, r, phase);
+        normalize(&alone, &one, r, phase);
         give_rows(run, &g, r, &x, false);
         give_rows(run, &g, r, &residual, false);
         give_rows(run, &g, r, &y, true);
     }
+    track_groups(run, op, r, phase, track);
 }
 
 /* There dx is 0, too, and the residual's gradient what comes through the ReLU. */
