@@ -132,6 +132,7 @@ static const struct {
     {"model.depth=2 norm.qk=true", NULL},
     {"model.positions=sinusoidal norm.final=on", NULL},
     {"model.positions=rotary norm.qk=true model.tied=true", NULL},
+    {"model.tied=true norm.weights=wn norm.weights_init=data", NULL}, /* the head's weight is no layer's own */
     {"model.positions=none norm.final=off", NULL},
     {"model.gated=true model.activation=silu model.dropout=0.3", NULL},
     {"model.bias=off model.residual=skipinit norm.skip=1", NULL},

@@ -117,7 +117,7 @@ static void add_standardize(struct nl_builder *b, int weight, const char *stem, 
 {
     char layer[64], name[80];
     const struct nl_graph *graph = b->graph;
-    const struct nl_graph_node *node = &graph->node[graph->nodes - 1], *maker = &graph->node[graph->value[weight].producer];
+    const struct nl_graph_node *node = &graph->node[graph->nodes - 1], *maker = &graph->node[NL_FOUND(graph->value[weight].producer, "what computes a weight")];
     if (maker->in[NL_GAIN] == NL_NONE)
         return;
     name_node(b, stem, number, layer);
@@ -134,7 +134,8 @@ static void add_product(struct nl_builder *b, const struct nl_operation *operati
                                .without = bias ? 0 : 1u << NL_PRODUCT_BIAS};
     nl_add_node(b, node, stem, number);
     b->product = b->graph->value[b->at].producer;
-    if (weight != NL_NONE && b->config->norm.weights_init == NL_INIT_BY_DATA)
+    bool computed = weight != NL_NONE && b->graph->value[weight].kind == NL_COMPUTED; /* a tied head's is the table */
+    if (computed && b->config->norm.weights_init == NL_INIT_BY_DATA)
         add_standardize(b, weight, stem, number);
 }
 
