@@ -512,68 +512,71 @@ static bool both_lengths(const struct lint_context *s, struct nl_text *what)
     return true;
 }
 
-static const struct lint {
+struct lint {
     const char *key; /* where it is shown; NULL: at sweep.seeds */
     bool (*catches)(const struct lint_context *context, struct nl_text *what);
     const char *remedy;
-    bool of_sweep;   /* asked once, of the first trial; else of every trial */
-} traps[] = {
-    {"train.batch", single_of_batch, "raise train.batch, or normalize within a sample: ln, gn", false},
-    {"train.accumulate", single_of_micro_batch, "lower train.accumulate, or normalize within a sample: ln, gn", false},
-    {"train.accumulate", few_in_micro_batch, "lower train.accumulate, or normalize within a sample: ln, gn", false},
-    {"train.workers", single_of_worker, "norm.sync: true, fewer train.workers, or normalize within a sample: ln, gn", false},
-    {"norm.stat_batch", single_of_ghost, "raise norm.stat_batch, or normalize within a sample: ln, gn", false},
-    {"norm.groups", single_of_group, "use fewer norm.groups (1 is ln)", false},
-    {"norm.groups", wide_group, "use more norm.groups, or raise train.batch", false},
-    {"norm.kind", single_of_channel, "choose ln, or gn with fewer groups than channels", false},
-    {"norm.learn_eps", frn_of_one, "norm.learn_eps: auto learns how large eps is", false},
-    {"train.drop_last", last_batch, "train.drop_last: true leaves it out; another train.batch may also help", false},
-    {"norm.stat_batch", last_ghost, "let norm.stat_batch divide train.batch", false},
-    {"norm.momentum", lag, "train longer, raise norm.momentum, or set norm.running: cumulative or norm.eval: [precise]", false},
-    {"norm.momentum", other_momentum, "momentum is PyTorch's here: what TensorFlow calls 0.99 is 0.01", false},
-    {"norm.eval", training_mode, "name running or precise first in norm.eval", false},
-    {"norm.statistics", running_in_training, "norm.statistics: batch; norm.kind: brn trains with statistics near the running ones", false},
-    {"norm.warmup", corrects_at_once, "norm.warmup: 0.3 lets the running statistics settle first", false},
-    {"model.dropout", dropout_before, "leave out one of them, or choose ln or gn, which store nothing", false},
-    {"model.bias", redundant_bias, "model.bias: auto leaves them out, and false in a transformer; in model.layers bias: false does", false},
-    {"norm.gamma_init", nl_lint_dead_gamma, "in a residual branch let norm.last_gamma be 0 where no activation follows; else start above 0", false},
-    {"model.residual", nl_lint_free_nf, "norm.weights: sws; or model.init_scale: 0.7071, which begins so", false},
-    {"model.residual", nl_lint_normalized_fixup, "norm.kind: none, or model.residual: skipinit, which goes with any", false},
-    {"norm.weights", nl_lint_redundant_gain, "norm.weights: ws has no gain; or divide by nothing: norm.kind: meanbn, none", false},
-    {"norm.weights", nl_lint_undone_scale, "norm.weights: none; or divide by nothing: norm.kind: meanbn, none", false},
-    {"norm.weights", nl_lint_long_weights, "norm.weights: sws has weights of length 1; or norm.kind: gn", false},
-    {"norm.weights", nl_lint_lost_scale, "norm.weights: wn, cwn or sws have a gain, which takes the factor where norm.weights_init is weights", false},
-    {"norm.weights", nl_lint_depthwise_matrix, "weights: wn gives each channel of that layer a length of its own", false},
-    {"norm.weights_init", nl_lint_start_is_loaded, "leave out norm.weights_init", false},
-    {"norm.weights_init", nl_lint_start_of_one, "train.batch: 2 or more; or norm.weights_init: weights", false},
-    {"train.weight_decay", decays_gamma, "train.weight_decay_on: weights spares gamma, beta and biases", false},
-    {"train.lr", nl_lint_learns_nothing, "choose a rate or scale above 0, a share below 1", false},
-    {"train.batch", nl_lint_partial_batch, "lower train.batch", false},
-    {"train.optimizer", nl_lint_adam_decay, "train.optimizer: adamw decays all weights by the same factor", false},
-    {"train.optimizer", nl_lint_adamw_is_adam, "train.weight_decay: 0.01 is the default of torch.optim.AdamW; or call it adam", false},
-    {"train.warmup_epochs", nl_lint_only_warmup, "train longer, or shorten the warm-up", false},
-    {"norm.placement", nl_lint_cold_post, "train.warmup_steps: 100, say; or norm.placement: pre", false},
-    {"model.causal", nl_lint_seen_label, "model.causal: auto", false},
-    {"model.gated", nl_lint_gated_squash, "model.gated: false; or norm.kind: rms", false},
-    {"train.step_epochs", nl_lint_no_drop, "lower train.step_epochs, or train longer", false},
-    {"train.epochs", both_lengths, "leave out one of them", true},
-    {NULL, one_seed, "sweep.seeds: 5 or more gives intervals", true},
-    {"train.batch", one_rate, "train.lr_scale: linear (or sqrt), or train.lr as an axis of its own", true},
-    {"train.batch", mixed_budgets, "train.steps: equal updates; train.samples or train.epochs: equal samples", true},
-    {"plot.min_effect", small_test, "more samples in that part, more seeds, or a larger plot.min_effect", true},
 };
-enum { TRAPS = sizeof traps / sizeof *traps };
+
+static const struct lint of_trials[] = {
+    {"train.batch", single_of_batch, "raise train.batch, or normalize within a sample: ln, gn"},
+    {"train.accumulate", single_of_micro_batch, "lower train.accumulate, or normalize within a sample: ln, gn"},
+    {"train.accumulate", few_in_micro_batch, "lower train.accumulate, or normalize within a sample: ln, gn"},
+    {"train.workers", single_of_worker, "norm.sync: true, fewer train.workers, or normalize within a sample: ln, gn"},
+    {"norm.stat_batch", single_of_ghost, "raise norm.stat_batch, or normalize within a sample: ln, gn"},
+    {"norm.groups", single_of_group, "use fewer norm.groups (1 is ln)"},
+    {"norm.groups", wide_group, "use more norm.groups, or raise train.batch"},
+    {"norm.kind", single_of_channel, "choose ln, or gn with fewer groups than channels"},
+    {"norm.learn_eps", frn_of_one, "norm.learn_eps: auto learns how large eps is"},
+    {"train.drop_last", last_batch, "train.drop_last: true leaves it out; another train.batch may also help"},
+    {"norm.stat_batch", last_ghost, "let norm.stat_batch divide train.batch"},
+    {"norm.momentum", lag, "train longer, raise norm.momentum, or set norm.running: cumulative or norm.eval: [precise]"},
+    {"norm.momentum", other_momentum, "momentum is PyTorch's here: what TensorFlow calls 0.99 is 0.01"},
+    {"norm.eval", training_mode, "name running or precise first in norm.eval"},
+    {"norm.statistics", running_in_training, "norm.statistics: batch; norm.kind: brn trains with statistics near the running ones"},
+    {"norm.warmup", corrects_at_once, "norm.warmup: 0.3 lets the running statistics settle first"},
+    {"model.dropout", dropout_before, "leave out one of them, or choose ln or gn, which store nothing"},
+    {"model.bias", redundant_bias, "model.bias: auto leaves them out, and false in a transformer; in model.layers bias: false does"},
+    {"norm.gamma_init", nl_lint_dead_gamma, "in a residual branch let norm.last_gamma be 0 where no activation follows; else start above 0"},
+    {"model.residual", nl_lint_free_nf, "norm.weights: sws; or model.init_scale: 0.7071, which begins so"},
+    {"model.residual", nl_lint_normalized_fixup, "norm.kind: none, or model.residual: skipinit, which goes with any"},
+    {"norm.weights", nl_lint_redundant_gain, "norm.weights: ws has no gain; or divide by nothing: norm.kind: meanbn, none"},
+    {"norm.weights", nl_lint_undone_scale, "norm.weights: none; or divide by nothing: norm.kind: meanbn, none"},
+    {"norm.weights", nl_lint_long_weights, "norm.weights: sws has weights of length 1; or norm.kind: gn"},
+    {"norm.weights", nl_lint_lost_scale, "norm.weights: wn, cwn or sws have a gain, which takes the factor where norm.weights_init is weights"},
+    {"norm.weights", nl_lint_depthwise_matrix, "weights: wn gives each channel of that layer a length of its own"},
+    {"norm.weights_init", nl_lint_start_is_loaded, "leave out norm.weights_init"},
+    {"norm.weights_init", nl_lint_start_of_one, "train.batch: 2 or more; or norm.weights_init: weights"},
+    {"train.weight_decay", decays_gamma, "train.weight_decay_on: weights spares gamma, beta and biases"},
+    {"train.lr", nl_lint_learns_nothing, "choose a rate or scale above 0, a share below 1"},
+    {"train.batch", nl_lint_partial_batch, "lower train.batch"},
+    {"train.optimizer", nl_lint_adam_decay, "train.optimizer: adamw decays all weights by the same factor"},
+    {"train.optimizer", nl_lint_adamw_is_adam, "train.weight_decay: 0.01 is the default of torch.optim.AdamW; or call it adam"},
+    {"train.warmup_epochs", nl_lint_only_warmup, "train longer, or shorten the warm-up"},
+    {"norm.placement", nl_lint_cold_post, "train.warmup_steps: 100, say; or norm.placement: pre"},
+    {"model.causal", nl_lint_seen_label, "model.causal: auto"},
+    {"model.gated", nl_lint_gated_squash, "model.gated: false; or norm.kind: rms"},
+    {"train.step_epochs", nl_lint_no_drop, "lower train.step_epochs, or train longer"},
+};
+
+/* Asked once, of the first trial. */
+static const struct lint of_sweep[] = {
+    {"train.epochs", both_lengths, "leave out one of them"},
+    {NULL, one_seed, "sweep.seeds: 5 or more gives intervals"},
+    {"train.batch", one_rate, "train.lr_scale: linear (or sqrt), or train.lr as an axis of its own"},
+    {"train.batch", mixed_budgets, "train.steps: equal updates; train.samples or train.epochs: equal samples"},
+    {"plot.min_effect", small_test, "more samples in that part, more seeds, or a larger plot.min_effect"},
+};
+enum { OF_TRIALS = sizeof of_trials / sizeof *of_trials, OF_SWEEP = sizeof of_sweep / sizeof *of_sweep };
 
 struct caught {
     struct nl_text what, place; /* said of the first trial */
     int first, trials;
 };
 
-static void look(struct lint_context *context, int trial, struct caught *caught)
+static void look(struct lint_context *context, int trial, const struct lint *traps, int count, struct caught *caught)
 {
-    for (int t = 0; t < TRAPS; t++) {
-        if (traps[t].of_sweep && trial > 0)
-            continue;
+    for (int t = 0; t < count; t++) {
         struct nl_text what = {0}, place = {0};
         context->place = &place;
         if (traps[t].catches(context, &what) && caught[t].trials++ == 0) {
@@ -587,12 +590,13 @@ static void look(struct lint_context *context, int trial, struct caught *caught)
     }
 }
 
-static void report(const struct nl_experiment *experiment, const struct nl_grid *grid, const struct lint *trap, const struct caught *caught,
-                   struct nl_diagnostics *warnings)
+/* all: it is said of all trials. */
+static void report_trap(const struct nl_experiment *experiment, const struct nl_grid *grid, const struct lint *trap, const struct caught *caught, bool all,
+                        struct nl_diagnostics *warnings)
 {
     const char *key = caught->place.at ? caught->place.at : trap->key;
     struct nl_origin at = key ? nl_origin_of(experiment, key) : experiment->seeds_origin;
-    if (trap->of_sweep || caught->trials == grid->trials) {
+    if (all) {
         nl_diagnose(warnings, &at, trap->remedy, "warning: %s", caught->what.at);
         return;
     }
@@ -600,6 +604,17 @@ static void report(const struct nl_experiment *experiment, const struct nl_grid 
     nl_diagnose(warnings, &at, trap->remedy, "warning: %s; so in %d of %s, first in %s", caught->what.at, caught->trials,
                 NL_COUNT(grid->trials, "trial"), label);
     free(label);
+}
+
+static void report(const struct nl_experiment *experiment, const struct nl_grid *grid, const struct lint *traps, int count, struct caught *caught,
+                   int trials, struct nl_diagnostics *warnings)
+{
+    for (int t = 0; t < count; t++) {
+        if (caught[t].trials)
+            report_trap(experiment, grid, &traps[t], &caught[t], caught[t].trials == trials, warnings);
+        nl_text_release(&caught[t].what);
+        nl_text_release(&caught[t].place);
+    }
 }
 
 /* What is said about data that are open: each set once. */
@@ -620,7 +635,7 @@ static void doubt_data(const struct nl_experiment *experiment, const struct nl_g
 
 void nl_lint_grid(const struct nl_experiment *experiment, const struct nl_grid *grid, struct nl_diagnostics *warnings)
 {
-    struct caught caught[TRAPS] = {0};
+    struct caught by_trials[OF_TRIALS] = {0}, by_sweep[OF_SWEEP] = {0};
     for (int i = 0; i < grid->trials; i++) {
         const struct nl_config *config = &grid->trial[i].config;
         struct lint_context context = {.experiment = experiment, .grid = grid, .config = config, .norm = norm_of(config)};
@@ -628,16 +643,14 @@ void nl_lint_grid(const struct nl_experiment *experiment, const struct nl_grid *
         const char *key;
         context.counts = nl_data_counts(config);
         context.step_counts = nl_trial_step_counts(config, context.counts);
-        if (nl_model_build(config, nl_data_facts(config).shape, &context.graph, &key, &err) == NL_OK)
-            look(&context, i, caught);
+        if (nl_model_build(config, nl_data_facts(config).shape, &context.graph, &key, &err) == NL_OK) {
+            look(&context, i, of_trials, OF_TRIALS, by_trials);
+            look(&context, i, of_sweep, i == 0 ? OF_SWEEP : 0, by_sweep);
+        }
         nl_graph_release(&context.graph);
     }
-    for (int t = 0; t < TRAPS; t++) {
-        if (caught[t].trials)
-            report(experiment, grid, &traps[t], &caught[t], warnings);
-        nl_text_release(&caught[t].what);
-        nl_text_release(&caught[t].place);
-    }
+    report(experiment, grid, of_trials, OF_TRIALS, by_trials, grid->trials, warnings);
+    report(experiment, grid, of_sweep, OF_SWEEP, by_sweep, 1, warnings);
     doubt_data(experiment, grid, warnings);
     nl_lint_doubts(experiment, warnings);
     nl_lint_idle_keys(experiment, grid, warnings);
