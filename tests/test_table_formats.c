@@ -1,6 +1,7 @@
 /* Tables: the same numbers as the estimates, marked where that is known, escaped for where they go. */
 #include <check.h>
 
+#include "stats/claim.h"
 #include "stats/table.h"
 #include "stats/csv.h"
 #include "suite.h"
@@ -93,6 +94,46 @@ START_TEST(best_only_where_it_is_known)
     free(text);
     free(csv);
     free(json);
+    nl_table_release(&table);
+    release(&made);
+}
+END_TEST
+
+/* Of the methods at a rate: the largest p-value of the cell's differences to the others against the smallest effect. */
+static double largest_p(const struct made *made, const struct nl_cell *best, const struct nl_metric_column *metric, int *others)
+{
+    const struct nl_results *results = &made->results;
+    double largest = 0.0;
+    int rate = nl_results_factor(results, "train.lr");
+    *others = 0;
+    for (int i = 0; i < results->cells; i++) {
+        const struct nl_cell *other = &results->cell[i];
+        if (other == best || other->level[rate] != best->level[rate])
+            continue;
+        struct nl_estimate lead = nl_cell_difference(results, &made->experiment, best, other, metric);
+        largest = fmax(largest, nl_threshold_p(&lead, -nl_rule_for(&made->experiment, "points").smallest / 100));
+        ++*others;
+    }
+    return largest;
+}
+
+/* Whoever is the best has to be better than each of the others. */
+START_TEST(the_best_has_the_largest_p_of_its_differences)
+{
+    struct made made;
+    make(&made, &(struct synthetic){.kind = "lr_tolerance", .seeds = 5}, (const char *[]){"plot.metric=train_error", NULL});
+    struct nl_table table = grid(&made, NULL);
+    const struct nl_metric_column metric = nl_metric_column(&made.results, nl_metric_names[made.experiment.config.plot.metric]);
+    const struct nl_entry *best = nl_table_at(&table, 2, 2); /* bn at the last rate */
+    int others = 0;
+    ck_assert(best->tested);
+    for (int i = 0; i < made.results.cells; i++) {
+        const struct nl_cell *cell = &made.results.cell[i];
+        bool is_best = cell->level[nl_results_factor(&made.results, "train.lr")] == 2 && cell->level[nl_results_factor(&made.results, "norm.kind")] == 0;
+        double p = is_best ? largest_p(&made, cell, &metric, &others) : best->p;
+        ck_assert_msg(fabs(best->p - p) <= 1e-12, "%.17g, not %.17g", best->p, p);
+    }
+    ck_assert_int_eq(others, 2);
     nl_table_release(&table);
     release(&made);
 }
@@ -200,6 +241,7 @@ int main(void)
     Suite *suite = suite_create("sheet");
     TCase *tests = tcase_create("sheet");
     tcase_add_test(tests, best_only_where_it_is_known);
+    tcase_add_test(tests, the_best_has_the_largest_p_of_its_differences);
     tcase_add_test(tests, keys_that_do_not_apply_have_a_row_of_their_own);
     tcase_add_test(tests, a_narrow_terminal_gets_blocks);
     tcase_add_test(tests, what_a_table_cannot_show_is_refused);
