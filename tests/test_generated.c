@@ -39,7 +39,7 @@
 #include "train/scorer.h"
 #include "train/train.h"
 
-enum { CASES = 432, RUNS = 8, TIMES = 10, CPU_SECONDS = 1800, SMALL_SECONDS = 2 };
+enum { CASES = 432, RUNS = 8, TIMES = 10, TIMES_OF_FORMULAS = 20, CPU_SECONDS = 1800, SMALL_SECONDS = 2 };
 static const double BASE = 1e-5; /* of a loss, or of 1 */
 static const double DIVERGED = 1e6;
 
@@ -48,13 +48,14 @@ enum cause {
     ALIKE,        /* there is none over BASE */
     ROUNDING,     /* it is TIMES what rounding inputs and initial weights changes on ref, at most */
     CANCELLATION, /* or TIMES what that changes on cpu */
+    FORMULAS,     /* or TIMES_OF_FORMULAS the error of the reference's formulas in float32, which round what they store and compute in float64 */
     DIVISION,     /* or the optimizer divides by the size of a gradient, and with sgd there is another cause: a gradient of 0 by its formula, as that of a bias
                      before a normalizer, is nothing but rounding, of which Adam makes a whole step */
     BEYOND,       /* or a number between is so large that its square is beyond float32 (is_beyond_float32) */
     NONE,
     CAUSES
 };
-static const char *const cause_names[] = {"alike", "rounding", "rounding of what cancels", "steps of gradients of 0", "numbers beyond float32"};
+static const char *const cause_names[] = {"alike", "rounding", "rounding of what cancels", "formulas in float32", "steps of gradients of 0", "numbers beyond float32"};
 
 /* Keys of which each word is to be run. */
 static const char *const covered[] = {"model.arch", "norm.kind", "norm.weights", "train.optimizer", "train.schedule"};
@@ -201,6 +202,27 @@ static void other_weights(struct nl_tensor_file *file, double more, struct nl_st
         }
 }
 
+/* Whether cpu has no kernels of its own, but the reference's formulas in float32. */
+static bool by_formulas;
+
+const struct nl_backend *__real_nl_device_begin(enum nl_device_kind kind, int device, enum nl_gemm gemm, struct nl_error *err);
+const struct nl_backend *__wrap_nl_device_begin(enum nl_device_kind kind, int device, enum nl_gemm gemm, struct nl_error *err);
+
+const struct nl_backend *__wrap_nl_device_begin(enum nl_device_kind kind, int device, enum nl_gemm gemm, struct nl_error *err)
+{
+    static struct nl_backend formulas;
+    const struct nl_backend *backend = __real_nl_device_begin(kind, device, gemm, err);
+    if (!backend || kind != NL_CPU || !by_formulas)
+        return backend;
+    formulas = nl_backend_ref;
+    formulas.element = backend->element;
+    formulas.real = backend->real;
+    formulas.put_reals = backend->put_reals;
+    formulas.get_reals = backend->get_reals;
+    formulas.update = backend->update;
+    return &formulas;
+}
+
 /* With other inputs and weights; config is of ref, or of cpu. */
 static struct nl_trial_result trained_otherwise(struct nl_config config, const struct nl_dataset *dataset, const char *initial, double more, int run)
 {
@@ -320,6 +342,12 @@ static enum cause cause_of(const struct nl_config *ref, const struct nl_config *
     *row = worst_row(by_ref, by_cpu, change, &ratio[CANCELLATION]);
     if (ratio[CANCELLATION] <= TIMES)
         return CANCELLATION;
+    by_formulas = true;
+    measure_rounding(cpu, dataset, initial, by_ref, change);
+    by_formulas = false;
+    *row = worst_row(by_ref, by_cpu, change, &ratio[FORMULAS]);
+    if (ratio[FORMULAS] <= TIMES_OF_FORMULAS)
+        return FORMULAS;
     return is_beyond_float32(ref, cpu, dataset, initial) ? BEYOND : NONE;
 }
 
@@ -341,9 +369,10 @@ static void compare_backends(const struct nl_config *ref, const struct nl_config
         nl_trial_result_release(&cpu_result);
     }
     if (report->cause == NONE)
-        find("loss of %s after %lld steps, row %d: %.9g on ref, %.9g on cpu: %.3g changes of ref by rounding inputs and weights, %.3g of cpu",
+        find("loss of %s after %lld steps, row %d: %.9g on ref, %.9g on cpu: %.3g changes of ref by rounding inputs and weights, %.3g of cpu, "
+             "%.3g errors of the formulas in float32",
              nl_part_names[by_ref->row[row].part], (long long)by_ref->row[row].step, row, by_ref->row[row].loss, by_cpu->row[row].loss,
-             report->ratio[ROUNDING], report->ratio[CANCELLATION]);
+             report->ratio[ROUNDING], report->ratio[CANCELLATION], report->ratio[FORMULAS]);
 }
 
 /* ---- a case ---- */
