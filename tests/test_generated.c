@@ -35,6 +35,7 @@
 #include "base/npy.h"
 #include "base/safetensors.h"
 #include "generated.h"
+#include "operation/whitening.h"
 #include "scratch.h"
 #include "train/scorer.h"
 #include "train/train.h"
@@ -49,13 +50,14 @@ enum cause {
     ROUNDING,     /* it is TIMES what rounding inputs and initial weights changes on ref, at most */
     CANCELLATION, /* or TIMES what that changes on cpu */
     FORMULAS,     /* or TIMES_OF_FORMULAS the error of the reference's formulas in float32, which round what they store and compute in float64 */
+    SUMS,         /* or TIMES what initial weights change on ref that differ by rounding_of_sums, too */
     DIVISION,     /* or the optimizer divides by the size of a gradient, and with sgd there is another cause: a gradient of 0 by its formula, as that of a bias
                      before a normalizer, is nothing but rounding, of which Adam makes a whole step */
     BEYOND,       /* or a number between is so large that its square is beyond float32 (is_beyond_float32) */
     NONE,
     CAUSES
 };
-static const char *const cause_names[] = {"alike", "rounding", "rounding of what cancels", "formulas in float32", "steps of gradients of 0", "numbers beyond float32"};
+static const char *const cause_names[] = {"alike", "rounding", "rounding of what cancels", "formulas in float32", "rounding of sums", "steps of gradients of 0", "numbers beyond float32"};
 
 /* Keys of which each word is to be run. */
 static const char *const covered[] = {"model.arch", "norm.kind", "norm.weights", "train.optimizer", "train.schedule"};
@@ -242,12 +244,12 @@ static struct nl_trial_result trained_otherwise(struct nl_config config, const s
 enum { MOST_ROWS = 64 };
 
 /* Each row's largest difference from that of `first` in RUNS trainings otherwise; those whose loss is NaN are left out. */
-static void measure_rounding(const struct nl_config *config, const struct nl_dataset *dataset, const char *initial, const struct nl_trial_result *first,
-                             double change[MOST_ROWS])
+static void measure_rounding(const struct nl_config *config, const struct nl_dataset *dataset, const char *initial, double more,
+                             const struct nl_trial_result *first, double change[MOST_ROWS])
 {
     memset(change, 0, MOST_ROWS * sizeof *change);
     for (int run = 0; run < RUNS; run++) {
-        struct nl_trial_result other = trained_otherwise(*config, dataset, initial, 0, run);
+        struct nl_trial_result other = trained_otherwise(*config, dataset, initial, more, run);
         for (int i = 0; i < first->rows && i < other.rows && i < MOST_ROWS; i++)
             change[i] = fmax(change[i], fabs(other.row[i].loss - first->row[i].loss));
         nl_trial_result_release(&other);
@@ -326,6 +328,14 @@ static void compare_finiteness(const struct nl_config *ref, const struct nl_conf
     nl_safetensors_release(&b);
 }
 
+/* What rounding may add to a sum of numbers near 1 that cancel, of which 2^-24 is lost: a unit that is 0 in every sample, say, is not before the next
+ * normalizer. Biases, which begin as 0, have it too. The matrix of a whitening multiplies with up to 1 / sqrt(eps) what it is rounded by. */
+static double rounding_of_sums(const struct nl_config *config)
+{
+    bool whitens = nl_norm_of(config)->operation == &nl_whitening_operation;
+    return FLT_EPSILON / 2 / (whitens ? fmax(1e-4, fmin(1, sqrt(config->norm.eps))) : 1);
+}
+
 /* Finds the row whose error nothing accounts for; returns what does. */
 static enum cause cause_of(const struct nl_config *ref, const struct nl_config *cpu, const struct nl_dataset *dataset, const char *initial,
                            const struct nl_trial_result *by_ref, const struct nl_trial_result *by_cpu, int *row, double ratio[CAUSES])
@@ -334,20 +344,24 @@ static enum cause cause_of(const struct nl_config *ref, const struct nl_config *
     *row = worst_row(by_ref, by_cpu, change, &ratio[ALIKE]);
     if (ratio[ALIKE] == 0)
         return ALIKE;
-    measure_rounding(ref, dataset, initial, by_ref, change);
+    measure_rounding(ref, dataset, initial, 0, by_ref, change);
     *row = worst_row(by_ref, by_cpu, change, &ratio[ROUNDING]);
     if (ratio[ROUNDING] <= TIMES)
         return ROUNDING;
-    measure_rounding(cpu, dataset, initial, by_cpu, change);
+    measure_rounding(cpu, dataset, initial, 0, by_cpu, change);
     *row = worst_row(by_ref, by_cpu, change, &ratio[CANCELLATION]);
     if (ratio[CANCELLATION] <= TIMES)
         return CANCELLATION;
     by_formulas = true;
-    measure_rounding(cpu, dataset, initial, by_ref, change);
+    measure_rounding(cpu, dataset, initial, 0, by_ref, change);
     by_formulas = false;
     *row = worst_row(by_ref, by_cpu, change, &ratio[FORMULAS]);
     if (ratio[FORMULAS] <= TIMES_OF_FORMULAS)
         return FORMULAS;
+    measure_rounding(ref, dataset, initial, rounding_of_sums(ref), by_ref, change);
+    *row = worst_row(by_ref, by_cpu, change, &ratio[SUMS]);
+    if (ratio[SUMS] <= TIMES)
+        return SUMS;
     return is_beyond_float32(ref, cpu, dataset, initial) ? BEYOND : NONE;
 }
 
@@ -370,9 +384,9 @@ static void compare_backends(const struct nl_config *ref, const struct nl_config
     }
     if (report->cause == NONE)
         find("loss of %s after %lld steps, row %d: %.9g on ref, %.9g on cpu: %.3g changes of ref by rounding inputs and weights, %.3g of cpu, "
-             "%.3g errors of the formulas in float32",
+             "%.3g errors of the formulas in float32, %.3g changes by rounding of sums",
              nl_part_names[by_ref->row[row].part], (long long)by_ref->row[row].step, row, by_ref->row[row].loss, by_cpu->row[row].loss,
-             report->ratio[ROUNDING], report->ratio[CANCELLATION], report->ratio[FORMULAS]);
+             report->ratio[ROUNDING], report->ratio[CANCELLATION], report->ratio[FORMULAS], report->ratio[SUMS]);
 }
 
 /* ---- a case ---- */
