@@ -286,14 +286,19 @@ static int worst_row(const struct nl_trial_result *ref, const struct nl_trial_re
     return worst;
 }
 
-/* The largest sum of squares of a tensor or a gradient in the first two steps; NaN is none. */
-static double largest_squares(struct nl_config config, const struct nl_dataset *dataset, const char *initial, double more, int run)
+/* The configuration, but every tensor and gradient of each step is observed. */
+static struct nl_config observed(struct nl_config config)
 {
-    char values[] = "*", gradients[] = "grad:*";
-    double largest = 0;
+    static char values[] = "*", gradients[] = "grad:*";
     config.log.tensors = (struct nl_name_list){2, {values, gradients}};
     config.train.log_every = 1;
-    struct nl_trial_result result = trained_otherwise(config, dataset, initial, more, run);
+    return config;
+}
+
+/* The largest sum of squares of a tensor or a gradient in the first two steps; NaN is none. The result is released. */
+static double largest_squares(struct nl_trial_result result)
+{
+    double largest = 0;
     for (int i = 0; i < result.observations && result.observation[i].step <= 2; i++)
         largest = fmax(largest, result.observation[i].squares);
     nl_trial_result_release(&result);
@@ -305,10 +310,10 @@ static double largest_squares(struct nl_config config, const struct nl_dataset *
  * makes of it elsewhere, and normalizers multiply that. */
 static bool is_beyond_float32(const struct nl_config *ref, const struct nl_config *cpu, const struct nl_dataset *dataset, const char *initial)
 {
-    for (int run = 0; run < 2; run++)
-        if (largest_squares(*ref, dataset, initial, run * FLT_EPSILON / 2, run) >= FLT_MAX)
-            return true;
-    double one = largest_squares(*cpu, dataset, initial, 0, 0), other = largest_squares(*cpu, dataset, initial, 0, 1);
+    const struct nl_config by_ref = observed(*ref), by_cpu = observed(*cpu);
+    if (largest_squares(trained(&by_ref, dataset, NULL)) >= FLT_MAX || largest_squares(trained_otherwise(by_ref, dataset, initial, FLT_EPSILON / 2, 1)) >= FLT_MAX)
+        return true;
+    double one = largest_squares(trained_otherwise(by_cpu, dataset, initial, 0, 0)), other = largest_squares(trained_otherwise(by_cpu, dataset, initial, 0, 1));
     return fmin(one, other) >= FLT_MAX && fmax(one, other) >= 2 * fmin(one, other);
 }
 
