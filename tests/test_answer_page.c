@@ -91,6 +91,7 @@ static const struct scene small_batch[] = {
     {"the same on one test part for all seeds", {BATCHES(NO_NORM), degrades, 1, 389, NULL}, {0}},
     {"a degradation that may be less than 2 points", {BATCHES(NO_NORM), degrades_somewhat, 0, 389, NULL}, {0}},
     {"a degradation of less than 2 points", {BATCHES(NO_NORM), degrades_slightly, 0, 389, NULL}, {0}},
+    {"any difference counts", {BATCHES(NO_NORM), degrades, 0.2165, 389, NULL}, {"plot.min_effect=0"}},
     {"one method improves, another varies", {BATCHES(NO_NORM), improves, 0, 389, NULL}, {0}},
     {"worse at a batch size between the ends", {BATCHES(NO_NORM), hump, 0, 389, NULL}, {0}},
     {"all methods equal in every run", {BATCHES(NO_NORM), equal_batches, 0, 389, NULL}, {0}},

@@ -102,7 +102,8 @@ void nl_say_tests(struct nl_text *out, const struct nl_claim *claim)
             nl_text_add(out, ")");
         }
     }
-    if ((!claim->beyond || !reaches->name) && !(found && claim->reach == NL_REACH_NO) && !isnan(agrees->adjusted)) {
+    bool counts_any = !(claim->smallest > 0.0), small = !claim->beyond || !reaches->name || (counts_any && !found);
+    if (small && !(found && claim->reach == NL_REACH_NO) && !isnan(agrees->adjusted)) {
         nl_text_add(out, ", ");
         nl_say_p(out, agrees->adjusted);
         nl_text_add(out, " (equivalence)");

@@ -350,8 +350,10 @@ static void say_trend(struct nl_text *out, const struct question *q, const struc
         grows &= claim->dose[i].effect.mean <= claim->dose[i - 1].effect.mean;
         worst = claim->dose[i].effect.mean > claim->dose[worst].effect.mean ? i : worst;
     }
-    nl_text_add(out, "    Degradation of at least %g %s is found at %g%s", q->rule.smallest, nl_unit_of(q->rule.smallest, claim->unit),
-                claim->dose[reached - 1].x, reached > 1 ? " and below" : " alone");
+    nl_text_add(out, "    Degradation");
+    if (q->rule.smallest > 0.0)
+        nl_text_add(out, " of at least %g %s", q->rule.smallest, nl_unit_of(q->rule.smallest, claim->unit));
+    nl_text_add(out, " is found at %g%s", claim->dose[reached - 1].x, reached > 1 ? " and below" : " alone");
     if (reached > 1) {
         nl_text_add(out, "; ");
         say_dose(out, q, claim, reached - 1, true);
