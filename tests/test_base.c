@@ -12,6 +12,7 @@
 
 #include "base/files.h"
 #include "base/hash.h"
+#include "base/json.h"
 #include "base/memory.h"
 #include "base/random.h"
 #include "base/seal.h"
@@ -191,6 +192,15 @@ START_TEST(reads_that_fail_are_errors)
     ck_assert_ptr_null(nl_file_read_gz("/proc/self/mem", 0, &length, &err));
     ck_assert_ptr_null(nl_file_read_gz("/nowhere", 0, &length, &err));
     ck_assert_msg(strstr(err.text, "cannot open '/nowhere'") != NULL, "%s", err.text);
+}
+END_TEST
+
+START_TEST(json_escapes_what_it_must)
+{
+    struct nl_text text = {0};
+    nl_json_add(&text, "a b\t\"c\"\\\x1f\xc3\xa4");
+    ck_assert_str_eq(text.at, "\"a b\\u0009\\\"c\\\"\\\\\\u001f\xc3\xa4\"");
+    nl_text_release(&text);
 }
 END_TEST
 
@@ -383,6 +393,7 @@ int main(void)
     tcase_add_test(tests, characters_that_print);
     tcase_add_test(tests, full_disk_leaves_the_old_file);
     tcase_add_test(tests, reads_that_fail_are_errors);
+    tcase_add_test(tests, json_escapes_what_it_must);
     tcase_add_test(tests, errors_gain_context);
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
     tcase_add_test(tests, short_memory_is_an_error);

@@ -432,6 +432,40 @@ START_TEST(rulers_have_few_ticks)
 }
 END_TEST
 
+/* Ticks of a linear axis are apart by 1, 2 or 5 times a power of ten, and the axis has intervals that reach little beyond its values. */
+START_TEST(linear_axes_have_round_ticks)
+{
+    static const struct {
+        double low, high, lowest, highest;
+        const char *labels;
+    } axes[] = {
+        {30, 70, 30, 70, " 30 40 50 60 70"},
+        {30, 70, 21, 70, " 20 30 40 50 60 70"},
+        {0.012, 0.019, 0.012, 0.0205, " 0.012 0.014 0.016 0.018 0.02"},
+        {2000, 9000, 2000, 9000, " 0 2000 4000 6000 8000"},
+    };
+    struct nl_experiment experiment = {0};
+    nl_config_defaults(&experiment.config);
+    experiment.config.plot.ylog = NL_SWITCH_OFF;
+    for (size_t i = 0; i < sizeof axes / sizeof *axes; i++) {
+        struct nl_ruler ruler = {0};
+        struct nl_span span = {0};
+        struct nl_text labels = {0};
+        nl_span_add(&span, axes[i].low);
+        nl_span_add(&span, axes[i].high);
+        nl_span_add_interval(&span, axes[i].lowest, axes[i].highest);
+        ck_assert_int_eq(nl_ruler_fit(&ruler, &span, &(struct nl_measure){.scale = 1.0}, false, &experiment.config, NULL), NL_OK);
+        nl_ruler_ticks(&ruler, 120, 20);
+        for (int k = 0; k < ruler.ticks; k++)
+            nl_text_add(&labels, " %s", ruler.tick[k].label);
+        ck_assert_str_eq(labels.at, axes[i].labels);
+        ck_assert(ruler.low <= axes[i].lowest && ruler.high >= axes[i].highest);
+        nl_text_release(&labels);
+        nl_ruler_release(&ruler);
+    }
+}
+END_TEST
+
 /* Errors from 0.5 to 73 %: 1 and 10 alone would not say where 73 is. */
 START_TEST(two_decades_have_ticks_between_the_powers_of_ten)
 {
@@ -623,6 +657,7 @@ int main(void)
     tcase_add_test(tests, small_pages_hold_few_panels);
     tcase_add_test(tests, the_last_label_has_room);
     tcase_add_test(tests, rulers_have_few_ticks);
+    tcase_add_test(tests, linear_axes_have_round_ticks);
     tcase_add_test(tests, two_decades_have_ticks_between_the_powers_of_ten);
     tcase_add_test(tests, numbers_are_short_and_readable);
     tcase_add_test(tests, ticks_of_decades);
