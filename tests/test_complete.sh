@@ -51,6 +51,8 @@ sweep,one.yaml,--o|--out
 sweep,one.yaml,--out,r|results/ 
 sweep,one.yaml,--out=r|--out=results/ 
 sweep,--out,x,o|one.yaml 
+sweep,--unknown,o|one.yaml 
+sweep,one.yaml,--unknown,c|
 sweep,one.yaml,--retry,failed;di|failed,diverged 
 check,one.yaml,--color,|auto always never 
 table,results/|results/done results/other/ 
