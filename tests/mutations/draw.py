@@ -27,21 +27,21 @@ from tree import ROOT, Mutation, Tree, target
 SEED = 20261125
 COUNT = 100
 NEAR = {
-    "core/backend/cpu": "gemm conv statistics normalize backend backend_ends backend_optimizers norm norm_layers white sequence weights microbatch golden_cbn loop",
+    "core/backend/cpu": "gemm conv statistics normalize backend backend_ends backend_optimizers norm norm_layers white sequence weights microbatch golden_cbn loop graph custom",
     "core/backend/cuda": "cuda_order cuda_operations cuda_statistics cuda_norm cuda_norm_layers cuda_optimizers cuda_sequence cuda_weights cuda_launches cuda_ends "
-                         "cuda_loop cuda_cohort cuda_train cuda_large cuda_one_launch",
+                         "cuda_loop cuda_cohort cuda_train cuda_large cuda_one_launch cuda_upload",
     "core/backend": "backend backend_ends complex norm graph",
     "core/base": "base tensor_files team random cgroup table_formats disk batch power_cut data_files",
     "core/claims": "claims cli simulation_claims",
     "core/config": "config config_load listed grid identity layers cli schema.sh",
     "core/data": "data data_files text tasks arrays train",
-    "core/graph": "graph microbatch observe loop hessian golden_observe listed",
+    "core/graph": "graph microbatch observe loop hessian golden_observe listed cuda_launches python.sh",
     "core/model": "transformer listed parts train graph weights identity golden_train",
-    "core/norm": "norm normalizers white statistics norm_layers weights golden complex golden_cbn",
+    "core/norm": "norm normalizers white statistics norm_layers weights golden complex golden_cbn transformer custom",
     "core/operation": "graph norm_layers sequence weights complex backend golden_cbn language loop transformer white",
     "core/plot": "plot plot_faults cli report.sh",
     "core/report": "report report.sh cli",
-    "core/stats": "stats estimate answer table_formats claims metrics.sh table.sh cli simulation",
+    "core/stats": "stats estimate answer answer_page table_formats claims metrics.sh table.sh cli simulation",
     "core/sweep": "sweep grid forecast refuse record identity rounds disk cli shards.sh rounds.sh",
     "core/train": "train checkpoint eval sampler observe cohort cli golden_train",
     "cmd/fetch": "fetch.sh",
