@@ -46,15 +46,17 @@ class Sequences(layer.Layer):
         rows = [self.mask & (torch.arange(n) == i)[:, None] for i in range(n)]
         return [(r, slice(c, c + width)) for r in rows for c in range(0, channels, width)]
 
-    def normalize(self, z, channel, training):
-        eps, s = self.case.number("eps", 1e-5), self.states
+    def normalize(self, z, channel, training, s):
+        """s: the states before the batch."""
+        eps = self.case.number("eps", 1e-5)
         mean = 0 if self.kind == "rms" else z.mean()
         t = z - mean
         spread = {"l1bn": lambda: t.abs().mean(), "maxbn": lambda: t.abs().amax()}.get(self.kind, lambda: (t ** 2).mean())()
         power = 1 if self.kind in ("l1bn", "maxbn") else 2
-        if self.states and not training:
-            mean, spread, t = s["running_mean"][channel], s["running_var"][channel], z - s["running_mean"][channel]
-        if power == 1:
+        if s and (not training or self.case.key.get("statistics") == "running"):
+            y = (z - s["running_mean"][channel]) / (s["running_var"][channel] + eps) ** (1 / power)
+            y = y * (math.sqrt(2 / math.pi) if self.kind == "l1bn" else 1)
+        elif power == 1:
             y = t / (spread + eps) * (math.sqrt(2 / math.pi) if self.kind == "l1bn" else 1)
         elif self.kind == "bn" and training and z.numel() > 1 and eps > 0:
             y = F.batch_norm(z.reshape(-1, 1), None, None, None, None, True, 0.0, eps).reshape(z.shape)
@@ -65,12 +67,12 @@ class Sequences(layer.Layer):
     def forward(self, x, training):
         p, n, positions, channels = self.parameters, self.case.shape[0], self.case.shape[2], self.case.shape[3]
         rows, y = x[:, 0], torch.zeros_like(x[:, 0])
-        momentum, found = self.case.number("momentum", 0.1), []
+        momentum, before = self.case.number("momentum", 0.1), dict(self.states)
         for mask, of in self.sets(training):
             if not mask.any():
                 continue
             z = rows[:, :, of][mask]
-            xhat, mean, spread = self.normalize(z, of.start, training)
+            xhat, mean, spread = self.normalize(z, of.start, training, before)
             m = z.numel()
             block = torch.zeros(n, positions, z.shape[1]).index_put(mask.nonzero(as_tuple=True), xhat)
             y = y + (block if of == slice(None) else F.pad(block, (of.start, channels - of.start - block.shape[2])))
