@@ -146,6 +146,11 @@ static double tolerates_up_to_two_rates(const char *kind, double x, int seed)
     return up_to(x, is(kind, "none") || is(kind, "rms") ? 0.1 : 1.0);
 }
 
+static double tolerates_less_than_the_grid(const char *kind, double x, int seed)
+{
+    return up_to(x, is(kind, "gn") ? (seed % 2 ? 0.01 : 0.0005) : is(kind, "none") ? (seed == 3 ? 0.0005 : 0.0316) : 0.1);
+}
+
 static double never_trains(const char *kind, double x, int seed)
 {
     (void)kind;
@@ -171,6 +176,7 @@ static const struct scene lr_tolerance[] = {
     {"a method tolerates ten times the rate, another one step of the grid more", {RATES(NO_NORM), tolerates, 0, 389, NULL}, {0}},
     {"a method tolerates every rate of the grid", {RATES(NO_NORM), tolerates_all, 0, 389, NULL}, {0}},
     {"a method tolerates less", {RATES(NO_NORM), tolerates_less, 0, 389, NULL}, {0}},
+    {"a method tolerates no rate of the grid with half of the seeds", {RATES(NO_NORM), tolerates_less_than_the_grid, 0, 389, NULL}, {0}},
     {"all methods tolerate the same, on a fine grid", {RATES(NO_NORM), tolerates_the_same, 0, 389, NULL}, {"train.lr=0.05,0.07,0.1,0.14,0.2"}},
     {"many methods", {RATES(NO_NORM), tolerates_up_to_two_rates, 0, 389, NULL}, {"norm.kind=none,bn,gn,ln,in,rms,brn,l1bn,maxbn", "sweep.seeds=12"}},
     {"all methods tolerate the same", {RATES(NO_NORM), tolerates_the_same, 0, 389, NULL}, {0}},
