@@ -27,7 +27,8 @@ struct nl_layout nl_cuda_layout_of(const struct nl_run *run, const struct nl_nor
 
 bool nl_cuda_has_own_kernels(const struct nl_normalize *op)
 {
-    return nl_normalize_is_standard(op) && !op->detached && !nl_normalize_leaves_out(op);
+    bool columns_are_centered = op->norm->centers || !op->norm->tracks;
+    return nl_normalize_is_standard(op) && columns_are_centered && !op->detached && !nl_normalize_leaves_out(op);
 }
 
 static void launch_normalize_forward(const struct nl_run *run, const void *arguments)
