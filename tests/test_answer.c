@@ -247,6 +247,32 @@ START_TEST(rates_are_known_no_finer_than_the_grid)
 }
 END_TEST
 
+static const char *lacking;
+
+/* With even seeds this kind diverges at every rate, with odd ones at all but the least; the others train up to 0.1. */
+static double below_the_grid(const char *kind, double x, int seed)
+{
+    double limit = strcmp(kind, lacking) != 0 ? 0.1 : seed % 2 ? 0.01 : 0.001;
+    return x <= limit ? 0.01 : NAN;
+}
+
+/* Such a seed counts as one step below the grid, on either side of a ratio. */
+START_TEST(a_rate_below_the_grid_counts_as_one_step_below)
+{
+    const double ratio = 0.01 / sqrt(0.0316 / 0.01) / 0.1;
+    struct made made;
+    lacking = "gn";
+    make(&made, &(struct design){rates, below_the_grid, 0, 389, NULL}, NULL);
+    ck_assert_double_eq_tol(claim_of(&made, "GN", "no norm")->effect.mean, ratio, 1e-9);
+    ck_assert_double_eq_tol(claim_of(&made, "BN", "no norm")->effect.mean, 1.0, 1e-9);
+    release(&made);
+    lacking = "none";
+    make(&made, &(struct design){rates, below_the_grid, 0, 389, NULL}, NULL);
+    ck_assert_double_eq_tol(claim_of(&made, "GN", "no norm")->effect.mean, 1.0 / ratio, 1e-7);
+    release(&made);
+}
+END_TEST
+
 static double bn_missing(const char *kind, double x, int seed)
 {
     return strcmp(kind, "bn") == 0 && x > 0.5 ? -1.0 : limits(kind, x, seed);
@@ -547,6 +573,7 @@ int main(void)
     tcase_add_test(tests, what_is_missing_comes_first_and_is_not_judged);
     tcase_add_test(tests, the_exact_test_asks_for_its_pairs);
     tcase_add_test(tests, rates_are_known_no_finer_than_the_grid);
+    tcase_add_test(tests, a_rate_below_the_grid_counts_as_one_step_below);
     tcase_add_test(tests, the_end_of_the_grid_and_what_is_missing_are_no_limit);
     tcase_add_test(tests, failures_are_compared_at_a_rate_that_all_have);
     tcase_add_test(tests, cells_are_compared_by_one_rule);

@@ -99,6 +99,36 @@ START_TEST(channels_of_a_group_come_out_without_correlation)
 }
 END_TEST
 
+/* ---- directions that the data lack ---- */
+
+/* The last channel is the sum of the others: a direction has no variance but that of rounding. */
+START_TEST(what_has_no_variance_but_rounding_is_left_out)
+{
+    draw(10);
+    for (int row = 0; row < ROWS; row++) {
+        x[row * CHANNELS + CHANNELS - 1] = 0;
+        for (int c = 0; c < CHANNELS - 1; c++)
+            x[row * CHANNELS + CHANNELS - 1] += x[row * CHANNELS + c];
+    }
+    for (int whitening = NL_WHITEN_ZCA; whitening <= NL_WHITEN_PCA; whitening++) {
+        struct nl_config config = config_of(NL_NORM_dbn, 1);
+        config.norm.whitening = whitening;
+        struct nl_probe probe = run(&config, &nl_backend_ref);
+        double variance = 0;
+        for (int c = 0; c < CHANNELS; c++)
+            variance += covariance(probe.y, c, c);
+        ck_assert_msg(fabs(variance - (CHANNELS - 1)) <= 1e-10, "%d: variances add up to %.17g", whitening, variance);
+        for (int row = 0; row < ROWS; row++) {
+            double sum = -probe.dx[row * CHANNELS + CHANNELS - 1];
+            for (int c = 0; c < CHANNELS - 1; c++)
+                sum += probe.dx[row * CHANNELS + c];
+            ck_assert_msg(fabs(sum) <= 1e-10, "%d: dx has %.3g of it in row %d", whitening, sum, row);
+        }
+        nl_probe_release(&probe);
+    }
+}
+END_TEST
+
 /* ---- what becomes of one another ---- */
 
 START_TEST(one_channel_a_group_is_bn)
@@ -168,6 +198,7 @@ int main(void)
     Suite *suite = suite_create("whitening");
     TCase *cases = tcase_create("whitening");
     tcase_add_test(cases, channels_of_a_group_come_out_without_correlation);
+    tcase_add_test(cases, what_has_no_variance_but_rounding_is_left_out);
     tcase_add_test(cases, one_channel_a_group_is_bn);
     tcase_add_test(cases, iterations_lead_to_zca);
     tcase_add_test(cases, nan_comes_through);
