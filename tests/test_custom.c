@@ -17,8 +17,7 @@ enum { SAMPLES = 5, HEIGHT = 3, WIDTH = 2, CHANNELS = 8, ELEMENTS = SAMPLES * HE
 static const struct shape {
     int samples;
     struct nl_extent extent;
-} images = {SAMPLES, {HEIGHT, WIDTH, CHANNELS}},
-  shapes[] = {{SAMPLES, {HEIGHT, WIDTH, CHANNELS}}, {2, {1, 1, 16}}, {16, {1, 1, 32}}, {17, {1, 1, 32}}, {7, {1, 1, 17}}};
+} shapes[] = {{SAMPLES, {HEIGHT, WIDTH, CHANNELS}}, {2, {1, 1, 16}}, {16, {1, 1, 32}}, {17, {1, 1, 32}}, {7, {1, 1, 17}}};
 enum { SHAPES = sizeof shapes / sizeof *shapes };
 
 static const struct {
@@ -67,11 +66,18 @@ static struct nl_config configured(const char *const *words, const char *first)
     return experiment.config;
 }
 
-/* A beta of 0 for what has none leaves the two comparable. */
-static void run(struct nl_probe *probe, const struct nl_config *config, const struct nl_backend *backend, const struct shape *shape, bool eval,
-                const double *x, const double *dy, double given[][HEIGHT * WIDTH * CHANNELS])
+/* x, gradients, parameters and states are the same for every normalizer of a shape; a beta of 0 for what has none leaves two comparable. */
+static void run(struct nl_probe *probe, const struct nl_config *config, const struct nl_backend *backend, const struct shape *shape, bool eval)
 {
+    static double x[MOST], dy[MOST], given[3][HEIGHT * WIDTH * CHANNELS];
+    size_t elements = (size_t)shape->samples * nl_elements(shape->extent);
     struct nl_error err;
+    fill(x, "custom.x", elements);
+    fill(dy, "custom.dy", elements);
+    for (int i = 0; i < 3; i++)
+        fill(given[i], "custom.given", HEIGHT * WIDTH * CHANNELS);
+    for (size_t i = 0; i < HEIGHT * WIDTH * CHANNELS; i++)
+        given[2][i] = 0.5 + given[2][i] * given[2][i];
     *probe = (struct nl_probe){.config = config, .backend = backend, .samples = shape->samples, .extent = shape->extent, .eval = eval, .x = x, .dy = dy};
     ck_assert(nl_probe_declare(probe, &err) == NL_OK);
     static const char *const names[] = {"gamma", "running_mean", "running_var"};
@@ -103,18 +109,11 @@ static void expect_same_tensors(const char *layer, struct nl_probe *got, const s
 
 static void check_line(int line, const struct nl_backend *backend, bool eval)
 {
-    static double x[ELEMENTS], dy[ELEMENTS], given[3][HEIGHT * WIDTH * CHANNELS];
     const struct nl_config simple = configured(lines[line].words, NULL), custom = configured(lines[line].custom, "norm.kind=custom");
     struct nl_probe one, other;
     double bound = backend->element == NL_ELEMENT_DOUBLE ? 0 : 16 * FLT_EPSILON; /* kernels of another order of sums */
-    fill(x, "custom.x", ELEMENTS);
-    fill(dy, "custom.dy", ELEMENTS);
-    for (int i = 0; i < 3; i++)
-        fill(given[i], "custom.given", HEIGHT * WIDTH * CHANNELS);
-    for (size_t i = 0; i < HEIGHT * WIDTH * CHANNELS; i++)
-        given[2][i] = 0.5 + given[2][i] * given[2][i];
-    run(&one, &simple, backend, &images, eval, x, dy, given);
-    run(&other, &custom, backend, &images, eval, x, dy, given);
+    run(&one, &simple, backend, &shapes[0], eval);
+    run(&other, &custom, backend, &shapes[0], eval);
     expect_same(lines[line].words[0], "y", other.y, one.y, ELEMENTS, 0, bound);
     expect_same(lines[line].words[0], "dx", other.dx, one.dx, ELEMENTS, 0, bound);
     ck_assert_int_eq(one.tensors + lines[line].no_beta, other.tensors);
@@ -137,18 +136,11 @@ enum { SETS = sizeof sets / sizeof *sets };
 
 static void check_parts(const char *layer, const struct nl_config *config, const struct shape *shape, bool eval)
 {
-    static double x[MOST], dy[MOST], given[3][HEIGHT * WIDTH * CHANNELS];
     size_t elements = (size_t)shape->samples * nl_elements(shape->extent);
     struct nl_probe ref, one;
-    fill(x, "custom.x", elements);
-    fill(dy, "custom.dy", elements);
-    for (int i = 0; i < 3; i++)
-        fill(given[i], "custom.given", HEIGHT * WIDTH * CHANNELS);
-    for (size_t i = 0; i < HEIGHT * WIDTH * CHANNELS; i++)
-        given[2][i] = 0.5 + given[2][i] * given[2][i];
-    run(&ref, config, &nl_backend_ref, shape, eval, x, dy, given);
+    run(&ref, config, &nl_backend_ref, shape, eval);
     for (int b = 0; nl_backends[b]; b++) {
-        run(&one, config, nl_backends[b], shape, eval, x, dy, given);
+        run(&one, config, nl_backends[b], shape, eval);
         expect_same(layer, "y", one.y, ref.y, elements, 0, 64 * FLT_EPSILON);
         expect_same(layer, "dx", one.dx, ref.dx, elements, 1, 64 * FLT_EPSILON);
         expect_same_tensors(layer, &one, &ref, 1, 64 * FLT_EPSILON);

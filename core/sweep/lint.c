@@ -518,6 +518,7 @@ struct lint {
     const char *remedy;
 };
 
+/* Asked of every trial. */
 static const struct lint of_trials[] = {
     {"train.batch", single_of_batch, "raise train.batch, or normalize within a sample: ln, gn"},
     {"train.accumulate", single_of_micro_batch, "lower train.accumulate, or normalize within a sample: ln, gn"},

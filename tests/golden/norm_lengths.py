@@ -53,15 +53,13 @@ class Sequences(layer.Layer):
         t = z - mean
         spread = {"l1bn": lambda: t.abs().mean(), "maxbn": lambda: t.abs().amax()}.get(self.kind, lambda: (t ** 2).mean())()
         power = 1 if self.kind in ("l1bn", "maxbn") else 2
-        if s and (not training or self.case.key.get("statistics") == "running"):
-            y = (z - s["running_mean"][channel]) / (s["running_var"][channel] + eps) ** (1 / power)
-            y = y * (math.sqrt(2 / math.pi) if self.kind == "l1bn" else 1)
-        elif power == 1:
-            y = t / (spread + eps) * (math.sqrt(2 / math.pi) if self.kind == "l1bn" else 1)
-        elif self.kind == "bn" and training and z.numel() > 1 and eps > 0:
+        fixed = s and (not training or self.case.key.get("statistics") == "running")
+        if self.kind == "bn" and not fixed and z.numel() > 1 and eps > 0:
             y = F.batch_norm(z.reshape(-1, 1), None, None, None, None, True, 0.0, eps).reshape(z.shape)
         else:
-            y = t / (spread + eps).sqrt()
+            by = s["running_var"][channel] if fixed else spread
+            y = (z - s["running_mean"][channel] if fixed else t) / (by + eps) ** (1 / power)
+            y = y * math.sqrt(2 / math.pi) if self.kind == "l1bn" else y
         return (y, mean, spread)
 
     def forward(self, x, training):

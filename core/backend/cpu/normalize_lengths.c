@@ -27,16 +27,19 @@ static int rows_of(const struct group *g, int n)
     return nl_length_from(g->lengths, n, g->time, g->op->setup.positions);
 }
 
-static struct group group_at(const struct nl_run *run, const struct nl_normalize *op, int r, int first)
+/* Moves g to the samples after it; {0} is before the first. false: there are none. */
+static bool next_group(const struct nl_run *run, const struct nl_normalize *op, int r, struct group *g)
 {
     struct nl_norm_setup setup = op->setup;
     setup.samples = run->samples;
-    int samples = op->norm->partition(&setup).samples;
-    struct group g = {.op = op, .lengths = NL_AT(op->lengths, (size_t)r * run->stride), .time = run->time, .first = first, .packs = samples > 1};
-    g.end = first + samples < run->samples ? first + samples : run->samples;
-    for (int n = first; n < g.end; n++)
-        g.rows += rows_of(&g, n);
-    return g;
+    int first = g->end, samples = op->norm->partition(&setup).samples;
+    if (first == run->samples)
+        return false;
+    *g = (struct group){.op = op, .lengths = NL_AT(op->lengths, (size_t)r * run->stride), .time = run->time, .first = first, .packs = samples > 1};
+    g->end = first + samples < run->samples ? first + samples : run->samples;
+    for (int n = first; n < g->end; n++)
+        g->rows += rows_of(g, n);
+    return true;
 }
 
 /* The first element of sample n's row. */
@@ -119,10 +122,8 @@ static void track_groups(const struct nl_run *run, const struct nl_normalize *op
 {
     struct nl_run alone = *run;
     alone.samples = 1;
-    for (int first = 0, end; first < run->samples; first = end) {
-        struct group g = group_at(run, op, r, first);
+    for (struct group g = {0}; next_group(run, op, r, &g);) {
         struct nl_normalize one = as_sample(op, &g);
-        end = g.end;
         if (g.rows > 0)
             track(&alone, &one, r, phase);
     }
@@ -132,10 +133,8 @@ void nl_lengths_forward(const struct nl_run *run, const struct nl_normalize *op,
 {
     struct nl_run alone = *run;
     alone.samples = 1;
-    for (int first = 0, end; first < run->samples; first = end) {
-        struct group g = group_at(run, op, r, first);
+    for (struct group g = {0}; next_group(run, op, r, &g);) {
         struct nl_normalize one = as_sample(op, &g);
-        end = g.end;
         clear_y(run, &g, r);
         if (g.rows == 0)
             continue;
@@ -146,7 +145,8 @@ void nl_lengths_forward(const struct nl_run *run, const struct nl_normalize *op,
         give_rows(run, &g, r, &residual, false);
         give_rows(run, &g, r, &y, true);
     }
-    track_groups(run, op, r, phase, track);
+    if (op->norm->tracks)
+        track_groups(run, op, r, phase, track);
 }
 
 /* There dx is 0, too, and the residual's gradient what comes through the ReLU. */
@@ -184,10 +184,8 @@ void nl_lengths_backward(const struct nl_run *run, const struct nl_normalize *op
     alone.first = 1; /* what comes is added */
     if (run->first == 0)
         clear_gradients(op, at, gradients, sums);
-    for (int first = 0, end; first < run->samples; first = end) {
-        struct group g = group_at(run, op, r, first);
+    for (struct group g = {0}; next_group(run, op, r, &g);) {
         struct nl_normalize one = as_sample(op, &g);
-        end = g.end;
         clear_dx(run, &g, r);
         if (g.rows == 0)
             continue;
