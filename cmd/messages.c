@@ -11,7 +11,7 @@
 #include "base/utf8.h"
 #include "base/wrap.h"
 #include "cmd.h"
-#include "config/nearest.h"
+#include "base/nearest.h"
 
 const char *loss_text(double loss, char out[32])
 {

@@ -7,7 +7,7 @@
 #include "base/memory.h"
 #include "cmd.h"
 #include "config/keep.h"
-#include "config/nearest.h"
+#include "base/nearest.h"
 #include "usage.h"
 
 enum { HELP = 'h', QUIET = 'q', VERBOSE = 'v', COLOUR = 1000, NO_WARNINGS, MOST_OPTIONS = 95 };

@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "base/npy.h"
 #include "data/data.h"
+#include "operation/gather.h"
 #include "suite.h"
 #include "train/train.h"
 

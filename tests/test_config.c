@@ -10,7 +10,7 @@
 #include "base/memory.h"
 #include "config/config.h"
 #include "config/keep.h"
-#include "config/nearest.h"
+#include "base/nearest.h"
 #include "config/published.h"
 #include "config/value.h"
 #include "norm/norm.h"

@@ -9,6 +9,7 @@
 
 #include "base/memory.h"
 #include "base/random.h"
+#include "config/config.h"
 #include "suite.h"
 #include "train/probe.h"
 

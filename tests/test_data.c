@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "base/npy.h"
 #include "datasets.h"
+#include "operation/gather.h"
 #include "scratch.h"
 #include "suite.h"
 

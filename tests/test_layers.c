@@ -8,8 +8,8 @@
 
 #include "suite.h"
 
-static const char *const stages[] = {"base",  "norm",  "config", "data",   "operation", "backend", "graph", "model",
-                                     "train", "stats", "sweep",  "claims", "plot",      "report",  NULL};
+static const char *const stages[] = {"base",  "norm",  "operation", "backend", "graph", "config", "data", "model",
+                                     "train", "stats", "sweep",     "claims",  "plot",  "report", NULL};
 
 static int stage_index(const char *name, size_t length)
 {

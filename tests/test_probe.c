@@ -9,6 +9,7 @@
 #include "base/random.h"
 #include "norm/norm.h"
 #include "norm/weights.h"
+#include "config/config.h"
 #include "suite.h"
 #include "train/probe.h"
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
+#include "config/config.h"
 #include "suite.h"
 #include "train/probe.h"
 

@@ -6,7 +6,7 @@
 #define NL_BACKEND_BACKEND_H
 
 #include "base/error.h"
-#include "config/config.h"
+#include "base/choices.h"
 #include "operation/operation.h"
 
 /* The order of epoch run->epoch in each replica: what nl_epoch_order (data/data.h) says of its seed and training part. */

@@ -10,22 +10,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/choices.h"
+#include "base/lists.h"
 #include "config/diagnostics.h"
 
 struct nl_norm;       /* norm/norm.h */
 struct nl_norm_setup;
 
-enum { NL_AUTO = -1, NL_LIST_MAX = 16, NL_SEEDS_MAX = 10000 };
-
-struct nl_int_list {
-    int count;
-    int64_t at[NL_LIST_MAX];
-};
-
-struct nl_name_list {
-    int count;
-    char *at[NL_LIST_MAX];
-};
+enum { NL_AUTO = -1, NL_SEEDS_MAX = 10000 };
 
 /* Values of the CHOICE keys, in the order of the name lists below. norm.kind is an index into nl_norms (norm/norm.h), norm.weights
  * into nl_weight_norms (norm/weights.h). */
@@ -34,9 +26,7 @@ enum nl_data_as { NL_AS_IMAGE, NL_AS_ROWS, NL_AS_PIXELS, NL_AS_PATCHES };
 enum nl_unit { NL_UNIT_CHAR, NL_UNIT_BYTE };
 enum nl_order_of_epoch { NL_SAMPLE_AUTO, NL_SAMPLE_SHUFFLE, NL_SAMPLE_REPLACE, NL_SAMPLE_STREAM };
 enum nl_arch { NL_MLP, NL_CNN, NL_RESNET, NL_LAYERS, NL_TRANSFORMER, NL_RNN, NL_LSTM, NL_GRU };
-enum nl_activation { NL_RELU, NL_SIGMOID, NL_TANH, NL_GELU, NL_SILU };
 enum nl_residual { NL_PLAIN_SUM, NL_SKIPINIT, NL_FIXUP, NL_NF };
-enum nl_gelu { NL_GELU_ERF, NL_GELU_TANH };
 enum nl_init { NL_HE, NL_XAVIER, NL_NORMAL, NL_GPT2, NL_TFIXUP };
 enum nl_position_kind { NL_LEARNED_POSITIONS, NL_SINUSOIDAL, NL_ROTARY, NL_NO_POSITIONS };
 enum nl_pool_tokens { NL_POOL_MEAN, NL_POOL_CLASS };
@@ -46,7 +36,6 @@ enum nl_recurrent_init { NL_RECURRENT_ORTHOGONAL, NL_RECURRENT_IDENTITY, NL_RECU
 enum nl_distribution { NL_DRAW_NORMAL, NL_DRAW_UNIFORM };
 enum nl_placement { NL_PLACEMENT_AUTO, NL_BEFORE, NL_AFTER, NL_PREACT, NL_PRE, NL_POST, NL_PERI, NL_SANDWICH, NL_DEEPNORM };
 enum nl_eps_place { NL_EPS_INSIDE, NL_EPS_OUTSIDE };
-enum nl_affine { NL_AFFINE_CHANNEL, NL_AFFINE_ELEMENT, NL_AFFINE_NONE };
 enum nl_over { NL_OVER_AUTO, NL_OVER_SAMPLE, NL_OVER_POSITION };
 enum nl_norm_statistics { NL_OF_BATCH, NL_OF_RUNNING };
 enum nl_weights_init { NL_INIT_BY_WEIGHTS, NL_INIT_BY_DATA };
@@ -54,17 +43,11 @@ enum nl_running { NL_EMA, NL_CUMULATIVE, NL_LEARNED };
 enum nl_momentum_schedule { NL_MOMENTUM_CONSTANT, NL_MOMENTUM_LINEAR, NL_MOMENTUM_COSINE };
 enum nl_running_var { NL_UNBIASED, NL_BIASED };
 enum nl_eval { NL_EVAL_RUNNING, NL_EVAL_BATCH, NL_EVAL_PRECISE, NL_EVAL_ADAPT, NL_EVALS };
-enum nl_optimizer { NL_SGD, NL_ADAM, NL_ADAMW, NL_LION, NL_LARS };
 enum nl_lr_scale { NL_LR_FIXED, NL_LR_LINEAR, NL_LR_SQRT };
 enum nl_decay_on { NL_DECAY_ALL, NL_DECAY_WEIGHTS, NL_DECAY_MATRICES };
 enum nl_schedule { NL_CONSTANT, NL_STEP, NL_COSINE, NL_LINEAR, NL_INVERSE_SQRT };
-enum nl_device_kind { NL_CPU, NL_REF, NL_CUDA };
-enum nl_precision { NL_FLOAT32, NL_TF32, NL_BF16, NL_3XTF32 };
-enum nl_gemm { NL_GEMM_OWN, NL_GEMM_OPENBLAS };
-enum nl_conv_algorithm { NL_CONV_WINOGRAD, NL_CONV_DIRECT };
 enum nl_plot_kind { NL_PLOT_SMALL_BATCH, NL_PLOT_LR_TOLERANCE, NL_PLOT_CURVES, NL_PLOT_HEATMAP, NL_PLOT_FIGURE, NL_PLOT_STEPS };
 enum nl_mark { NL_MARK_AUTO, NL_MARK_LINES, NL_MARK_DOTS, NL_MARK_BARS };
-enum nl_switch { NL_SWITCH_AUTO, NL_SWITCH_ON, NL_SWITCH_OFF }; /* a truth value, or auto */
 enum nl_caption { NL_CAPTION_FILE, NL_CAPTION_PICTURE, NL_CAPTION_BOTH, NL_CAPTION_NONE };
 enum nl_legend { NL_LEGEND_ABOVE, NL_LEGEND_BELOW, NL_LEGEND_RIGHT, NL_LEGEND_NONE };
 enum nl_metric { NL_TEST_ERROR, NL_TEST_ACCURACY, NL_TEST_LOSS, NL_VAL_ERROR, NL_VAL_ACCURACY, NL_VAL_LOSS, NL_TRAIN_ERROR,
@@ -74,20 +57,17 @@ enum nl_metric { NL_TEST_ERROR, NL_TEST_ACCURACY, NL_TEST_LOSS, NL_VAL_ERROR, NL
 enum nl_x { NL_X_STEP, NL_X_EPOCH, NL_X_SAMPLES, NL_X_SECONDS };
 enum nl_interval { NL_INTERVAL_T, NL_INTERVAL_BOOTSTRAP };
 enum nl_test { NL_TEST_T, NL_TEST_SIGN_FLIP };
-/* What log.tensors has of a tensor: a quantity of metrics.csv. */
-enum nl_quantity { NL_QUANTITY_NORM, NL_QUANTITY_MEAN, NL_QUANTITY_STD, NL_QUANTITY_ZEROS, NL_QUANTITIES };
 /* What a sweep is asked; auto: what plot.kind shows, small_batch or lr_tolerance, or else compare. */
 enum nl_question { NL_ASK_AUTO, NL_ASK_SMALL_BATCH, NL_ASK_LR_TOLERANCE, NL_ASK_COMPARE, NL_ASK_SPEED };
 
-extern const char *const nl_data_names[], *const nl_data_as_names[], *const nl_unit_names[], *const nl_sampling_names[], *const nl_arch_names[], *const nl_activation_names[], *const nl_residual_names[], *const nl_gelu_names[],
-    *const nl_init_names[], *const nl_recurrent_init_names[], *const nl_gate_bias_names[], *const nl_distribution_names[], *const nl_placement_names[], *const nl_position_names[], *const nl_pool_tokens_names[], *const nl_leaks_names[],
-    *const nl_affine_names[], *const nl_over_names[], *const nl_norm_statistics_names[], *const nl_center_names[], *const nl_scale_names[], *const nl_weights_init_names[], *const nl_detach_names[], *const nl_eps_place_names[], *const nl_running_names[], *const nl_momentum_schedule_names[], *const nl_running_var_names[],
+extern const char *const nl_data_names[], *const nl_data_as_names[], *const nl_unit_names[], *const nl_sampling_names[], *const nl_arch_names[], *const nl_residual_names[],
+    *const nl_init_names[], *const nl_recurrent_init_names[], *const nl_gate_bias_names[], *const nl_distribution_names[], *const nl_placement_names[], *const nl_position_names[], *const nl_pool_tokens_names[], *const nl_leaks_names[], *const nl_over_names[], *const nl_norm_statistics_names[], *const nl_center_names[], *const nl_scale_names[], *const nl_weights_init_names[], *const nl_detach_names[], *const nl_eps_place_names[], *const nl_running_names[], *const nl_momentum_schedule_names[], *const nl_running_var_names[],
     *const nl_whitening_names[],
-    *const nl_eval_names[], *const nl_optimizer_names[], *const nl_lr_scale_names[], *const nl_decay_names[],
-    *const nl_schedule_names[], *const nl_device_names[], *const nl_precision_names[], *const nl_gemm_names[], *const nl_conv_algorithm_names[],
-    *const nl_plot_names[], *const nl_mark_names[], *const nl_switch_names[], *const nl_caption_names[], *const nl_legend_names[],
+    *const nl_eval_names[], *const nl_lr_scale_names[], *const nl_decay_names[],
+    *const nl_schedule_names[],
+    *const nl_plot_names[], *const nl_mark_names[], *const nl_caption_names[], *const nl_legend_names[],
     *const nl_metric_names[], *const nl_x_names[],
-    *const nl_interval_names[], *const nl_test_names[], *const nl_question_names[], *const nl_quantity_names[];
+    *const nl_interval_names[], *const nl_test_names[], *const nl_question_names[];
 
 #define NL_FIELD_INT int64_t
 #define NL_FIELD_AUTO_INT int64_t

@@ -8,7 +8,7 @@
 #include "base/memory.h"
 #include "config/keep.h"
 #include "config/layers.h"
-#include "config/nearest.h"
+#include "base/nearest.h"
 #include "config/override.h"
 #include "config/sweep.h"
 

@@ -7,7 +7,7 @@
 
 #include "base/memory.h"
 #include "config/keep.h"
-#include "config/nearest.h"
+#include "base/nearest.h"
 #include "config/sweep.h"
 #include "config/value.h"
 

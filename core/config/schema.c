@@ -6,7 +6,7 @@
 
 #include "base/error.h"
 #include "config/config.h"
-#include "config/nearest.h"
+#include "base/nearest.h"
 #include "norm/norm.h"
 #include "norm/weights.h"
 
@@ -16,9 +16,7 @@ const char *const nl_data_as_names[] = {"image", "rows", "pixels", "patches", NU
 const char *const nl_unit_names[] = {"char", "byte", NULL};
 const char *const nl_sampling_names[] = {"auto", "shuffle", "replace", "stream", NULL};
 const char *const nl_arch_names[] = {"mlp", "cnn", "resnet", "layers", "transformer", "rnn", "lstm", "gru", NULL};
-const char *const nl_activation_names[] = {"relu", "sigmoid", "tanh", "gelu", "silu", NULL};
 const char *const nl_residual_names[] = {"plain", "skipinit", "fixup", "nf", NULL};
-const char *const nl_gelu_names[] = {"none", "tanh", NULL};
 const char *const nl_init_names[] = {"he", "xavier", "normal", "gpt2", "tfixup", NULL};
 const char *const nl_gate_bias_names[] = {"constant", "chrono", NULL};
 const char *const nl_recurrent_init_names[] = {"orthogonal", "identity", "same", NULL};
@@ -27,7 +25,6 @@ const char *const nl_placement_names[] = {"auto", "before", "after", "preact", "
 const char *const nl_position_names[] = {"learned", "sinusoidal", "rotary", "none", NULL};
 const char *const nl_pool_tokens_names[] = {"mean", "class", NULL};
 const char *const nl_leaks_names[] = {"refuse", "allow", NULL};
-const char *const nl_affine_names[] = {"channel", "element", "none", NULL};
 const char *const nl_over_names[] = {"auto", "sample", "position", NULL};
 const char *const nl_center_names[] = {"mean", "kept", "none", NULL};
 const char *const nl_scale_names[] = {"std", "l1", "max", "none", NULL};
@@ -40,17 +37,11 @@ const char *const nl_running_names[] = {"ema", "cumulative", "learned", NULL};
 const char *const nl_momentum_schedule_names[] = {"constant", "linear", "cosine", NULL};
 const char *const nl_running_var_names[] = {"unbiased", "biased", NULL};
 const char *const nl_eval_names[] = {"running", "batch", "precise", "adapt", NULL};
-const char *const nl_optimizer_names[] = {"sgd", "adam", "adamw", "lion", "lars", NULL};
 const char *const nl_lr_scale_names[] = {"fixed", "linear", "sqrt", NULL};
 const char *const nl_decay_names[] = {"all", "weights", "matrices", NULL};
 const char *const nl_schedule_names[] = {"constant", "step", "cosine", "linear", "inverse_sqrt", NULL};
-const char *const nl_device_names[] = {"cpu", "ref", "cuda", NULL};
-const char *const nl_precision_names[] = {"float32", "tf32", "bf16", "3xtf32", NULL};
-const char *const nl_gemm_names[] = {"own", "openblas", NULL};
-const char *const nl_conv_algorithm_names[] = {"winograd", "direct", NULL};
 const char *const nl_plot_names[] = {"small_batch", "lr_tolerance", "curves", "heatmap", "figure", "steps", NULL};
 const char *const nl_mark_names[] = {"auto", "lines", "dots", "bars", NULL};
-const char *const nl_switch_names[] = {"auto", "true", "false", NULL};
 const char *const nl_caption_names[] = {"file", "picture", "both", "none", NULL};
 const char *const nl_legend_names[] = {"above", "below", "right", "none", NULL};
 const char *const nl_metric_names[] = {"test_error", "test_accuracy", "test_loss", "val_error", "val_accuracy",
@@ -61,7 +52,6 @@ const char *const nl_x_names[] = {"step", "epoch", "samples", "seconds", NULL};
 const char *const nl_interval_names[] = {"t", "bootstrap", NULL};
 const char *const nl_test_names[] = {"t", "sign_flip", NULL};
 const char *const nl_question_names[] = {"auto", "small_batch", "lr_tolerance", "compare", "speed", NULL};
-const char *const nl_quantity_names[] = {"norm", "mean", "std", "zeros", NULL};
 
 const struct nl_section nl_sections[] = {
 #define SECTION(name, help) {#name, help},

@@ -13,7 +13,7 @@
 #include "base/utf8.h"
 #include "config/keep.h"
 #include "config/layers.h"
-#include "config/nearest.h"
+#include "base/nearest.h"
 
 enum { QUOTED = 80 }; /* of what the user wrote, at most so much is repeated in a message */
 

@@ -2,7 +2,7 @@
  * its standardization.
  *
  * What a network sees of pixel byte u in channel c is table[c][u] = (float)((u - mean[c]) / deviation[c]), and of float32 v
- * nl_standardized(v, mean[c], 1 / deviation[c]): float32 on every backend, so that ref and cpu start from the same numbers.
+ * nl_standardized(v, mean[c], 1 / deviation[c]) (operation/gather.h): float32 on every backend, so that ref and cpu start from the same numbers.
  */
 #ifndef NL_DATA_DATA_H
 #define NL_DATA_DATA_H
@@ -141,11 +141,6 @@ struct nl_split {
 int nl_split_make(const struct nl_dataset *dataset, const struct nl_config *config, struct nl_split *view, struct nl_error *err);
 void nl_split_release(struct nl_split *view);
 
-static inline NL_EVERYWHERE float nl_standardized(float value, double mean, double scale)
-{
-    return (float)(((double)value - mean) * scale);
-}
-
 /* The rows that the data set has for that input of a network; NULL: it has none. */
 const struct nl_sample_rows *nl_dataset_row(const struct nl_dataset *dataset, const char *input);
 
@@ -158,20 +153,6 @@ void nl_split_sample(const struct nl_split *view, int index, float *x);
 /* order[train_count]: the training samples (indices into the data set) of an epoch (from 0), stream "order": a permutation, or, with data.sampling
  * replace, each drawn from all; of a text, from all windows that lie in the training part (row epoch, position i). */
 void nl_epoch_order(const struct nl_split *view, uint64_t seed, int64_t epoch, int32_t *order);
-
-/* Augmentation of sample `sample` in epoch `epoch`: stream "augment". Offsets are -crop..crop, flip is 0 or 1. */
-struct nl_augmentation { int dy, dx, flip; };
-static inline NL_EVERYWHERE struct nl_augmentation nl_augment(uint64_t seed, int64_t epoch, int32_t sample, int crop, bool flip)
-{
-    uint32_t words[4]; /* one block a sample: its words decide independently */
-    nl_stream_block(nl_stream(seed, "augment"), (uint64_t)sample, (uint64_t)epoch, words);
-    uint64_t places = 2 * (uint64_t)crop + 1;
-    struct nl_augmentation moved;
-    moved.dy = (int)(words[0] * places >> 32) - crop;
-    moved.dx = (int)(words[1] * places >> 32) - crop;
-    moved.flip = flip ? (int)(words[2] >> 31) : 0;
-    return moved;
-}
 
 /* `normlab data export`: <part>_x.npy (float32, n,H,W,C as the trainer sees them, or int64 token ids, n,S), <part>_y.npy (int64, n or n,S; float32 of
  * real targets),

@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "base/random.h"
 #include "data/sources.h"
+#include "operation/gather.h"
 
 enum { LEVELS = 256 };
 

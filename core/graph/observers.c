@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "config/nearest.h"
+#include "base/nearest.h"
 
 static const char *const prefixes[NL_ASPECTS] = {"", "grad:", "update:"};
 

@@ -10,7 +10,7 @@
 #ifndef NL_GRAPH_OBSERVERS_H
 #define NL_GRAPH_OBSERVERS_H
 
-#include "config/config.h"
+#include "base/lists.h"
 #include "graph/graph.h"
 
 enum nl_aspect { NL_VALUE, NL_GRADIENT, NL_UPDATE, NL_ASPECTS };

@@ -1,7 +1,7 @@
 #ifndef NL_OPERATION_ACTIVATE_H
 #define NL_OPERATION_ACTIVATE_H
 
-#include "config/config.h"
+#include "base/choices.h"
 #include "operation/operation.h"
 
 /* y = f(x), element by element. */

@@ -2,7 +2,7 @@
 #ifndef NL_OPERATION_ACTIVATION_H
 #define NL_OPERATION_ACTIVATION_H
 
-#include "config/config.h"
+#include "base/choices.h"
 #include "operation/reference.h"
 
 static const double nl_root_half = 0.70710678118654752440, nl_root_2_over_pi = 0.79788456080286535588, nl_gelu_cubic = 0.044715;

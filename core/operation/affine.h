@@ -2,7 +2,7 @@
 #ifndef NL_OPERATION_AFFINE_H
 #define NL_OPERATION_AFFINE_H
 
-#include "config/config.h"
+#include "base/choices.h"
 #include "operation/operation.h"
 
 /* How many gammas a layer of activations x has: C, S C, or 0. */

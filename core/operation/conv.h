@@ -1,7 +1,7 @@
 #ifndef NL_OPERATION_CONV_H
 #define NL_OPERATION_CONV_H
 
-#include "config/config.h"
+#include "base/choices.h"
 #include "operation/operation.h"
 
 /* y[n, i, j, o] = b[o] + sum over (p, q, c) of x[n, i stride + p - pad, j stride + q - pad, c] w[p, q, c, o]; zeros outside.

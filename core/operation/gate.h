@@ -1,7 +1,7 @@
 #ifndef NL_OPERATION_GATE_H
 #define NL_OPERATION_GATE_H
 
-#include "config/config.h"
+#include "base/choices.h"
 #include "operation/operation.h"
 
 /* y = f(a) b of x = a | b (Shazeer 2020): SwiGLU with f = silu, GEGLU with f = gelu. torch.nn.functional.glu has the halves the other way round.

@@ -1,7 +1,6 @@
 /* A batch of samples, standardized and augmented. No node of a graph: what a step begins with. */
 #include "operation/gather.h"
 
-#include "data/data.h"
 #include "operation/reference.h"
 
 static void gather_rows(const struct nl_run *run, const struct nl_rows *rows, const int32_t *index, int r)

@@ -1,6 +1,7 @@
 #ifndef NL_OPERATION_GATHER_H
 #define NL_OPERATION_GATHER_H
 
+#include "base/random.h"
 #include "operation/operation.h"
 
 /* Numbers of each sample: its label or labels, token ids, its length, all int32; or a real target. */
@@ -14,7 +15,7 @@ struct nl_rows {
 };
 
 /* A batch: x[n] = sample index[n] standardized, cropped and mirrored if run->augment; row[i].to[n] = the W numbers from row[i].of[index[n] step] on. A data set
- * of bytes has `pixels`, which go through the table; one of float32 has `values`, v becoming nl_standardized(v, mean[c], scale[c]) (data/data.h): a
+ * of bytes has `pixels`, which go through the table; one of float32 has `values`, v becoming nl_standardized(v, mean[c], scale[c]): a
  * subtraction and a multiplication in double, rounded to float, the same bits everywhere. Exactly one of the two is not NULL, unless x is. Where
  * `standardized` is not NULL, both may be left alone: it is what they become.
  * Crop: pixel (i, j) is taken from (i + dy, j + dx), 0 outside; flip first mirrors the image (crop of the mirrored one). */
@@ -29,11 +30,30 @@ struct nl_gather {
     const int32_t *next;   /* (run->samples) likewise: of the batch after this one, or NULL. A hint: what it needs may be fetched early */
     int crop;              /* offsets are -crop..crop */
     bool flip;
-    const uint64_t *seed;  /* (1) of the stream "augment" (data/data.h: nl_augment) */
+    const uint64_t *seed;  /* (1) of the stream "augment" (nl_augment) */
     void *x;               /* real (capacity, H, W, C); NULL: the network takes rows alone */
     int rows;
     struct nl_rows row[NL_MOST_INPUTS];
 };
+
+static inline NL_EVERYWHERE float nl_standardized(float value, double mean, double scale)
+{
+    return (float)(((double)value - mean) * scale);
+}
+
+/* How sample `sample` is moved in epoch `epoch`, drawn from the stream "augment". Offsets are -crop..crop, flip is 0 or 1. */
+struct nl_augmentation { int dy, dx, flip; };
+static inline NL_EVERYWHERE struct nl_augmentation nl_augment(uint64_t seed, int64_t epoch, int32_t sample, int crop, bool flip)
+{
+    uint32_t words[4]; /* one block a sample: its words decide independently */
+    nl_stream_block(nl_stream(seed, "augment"), (uint64_t)sample, (uint64_t)epoch, words);
+    uint64_t places = 2 * (uint64_t)crop + 1;
+    struct nl_augmentation moved;
+    moved.dy = (int)(words[0] * places >> 32) - crop;
+    moved.dx = (int)(words[1] * places >> 32) - crop;
+    moved.flip = flip ? (int)(words[2] >> 31) : 0;
+    return moved;
+}
 
 extern const struct nl_operation nl_gather_operation;
 

@@ -1,7 +1,7 @@
 #ifndef NL_OPERATION_LINEAR_H
 #define NL_OPERATION_LINEAR_H
 
-#include "config/config.h"
+#include "base/choices.h"
 #include "operation/operation.h"
 
 /* y = x w + b. w is stored (I, O): the transpose of PyTorch's (O, I). An embedding's table (V, C) is stored the same way, so that it is a head's weight as

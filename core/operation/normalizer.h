@@ -2,7 +2,7 @@
 #ifndef NL_OPERATION_NORMALIZER_H
 #define NL_OPERATION_NORMALIZER_H
 
-#include "config/config.h"
+#include "base/choices.h"
 #include "norm/norm.h"
 #include "operation/operation.h"
 

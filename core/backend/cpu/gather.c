@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "backend/cpu/cpu.h"
-#include "data/data.h"
 #include "operation/gather.h"
 
 /* The data and how they are standardized, in one replica. */

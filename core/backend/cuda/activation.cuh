@@ -3,7 +3,7 @@
 #define NL_BACKEND_CUDA_ACTIVATION_CUH
 
 #include "backend/cuda/cuda.h"
-#include "config/config.h"
+#include "base/choices.h"
 
 #define NL_ROOT_HALF 0.70710678118654752440f
 #define NL_ROOT_2_OVER_PI 0.79788456080286535588f

@@ -20,7 +20,7 @@ extern "C" {
 #endif
 
 #include "backend/backend.h"
-#include "data/data.h"
+#include "operation/gather.h"
 
 /* memory.cu */
 int nl_cuda_devices(struct nl_error *err);

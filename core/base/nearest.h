@@ -1,6 +1,6 @@
 /* 'Did you mean': the nearest word by edit distance. */
-#ifndef NL_CONFIG_NEAREST_H
-#define NL_CONFIG_NEAREST_H
+#ifndef NL_BASE_NEAREST_H
+#define NL_BASE_NEAREST_H
 
 enum { NL_FAR = 1 << 30 }; /* more than any word has letters */
 

@@ -1,0 +1,41 @@
+/* What a computation can be told to be, and the word for each choice. Keys of the configuration (config/keys.def) and kernels have these enumerations in
+ * common, and nothing else: numbers know no keys. The words stand in the order of the enumeration and end with NULL.
+ */
+#ifndef NL_BASE_CHOICES_H
+#define NL_BASE_CHOICES_H
+
+enum nl_activation { NL_RELU, NL_SIGMOID, NL_TANH, NL_GELU, NL_SILU };
+extern const char *const nl_activation_names[];
+
+enum nl_gelu { NL_GELU_ERF, NL_GELU_TANH };
+extern const char *const nl_gelu_names[];
+
+enum nl_affine { NL_AFFINE_CHANNEL, NL_AFFINE_ELEMENT, NL_AFFINE_NONE };
+extern const char *const nl_affine_names[];
+
+enum nl_optimizer { NL_SGD, NL_ADAM, NL_ADAMW, NL_LION, NL_LARS };
+extern const char *const nl_optimizer_names[];
+
+enum nl_device_kind { NL_CPU, NL_REF, NL_CUDA };
+extern const char *const nl_device_names[];
+
+/* Of the inputs of matrix products and convolutions. */
+enum nl_precision { NL_FLOAT32, NL_TF32, NL_BF16, NL_3XTF32 };
+extern const char *const nl_precision_names[];
+
+/* Whose matrix products are called. */
+enum nl_gemm { NL_GEMM_OWN, NL_GEMM_OPENBLAS };
+extern const char *const nl_gemm_names[];
+
+enum nl_conv_algorithm { NL_CONV_WINOGRAD, NL_CONV_DIRECT };
+extern const char *const nl_conv_algorithm_names[];
+
+/* What is measured of a tensor. */
+enum nl_quantity { NL_QUANTITY_NORM, NL_QUANTITY_MEAN, NL_QUANTITY_STD, NL_QUANTITY_ZEROS, NL_QUANTITIES };
+extern const char *const nl_quantity_names[];
+
+/* A truth value, or auto. */
+enum nl_switch { NL_SWITCH_AUTO, NL_SWITCH_ON, NL_SWITCH_OFF };
+extern const char *const nl_switch_names[];
+
+#endif
