@@ -178,6 +178,27 @@ START_TEST(full_disk_leaves_the_old_file)
 }
 END_TEST
 
+START_TEST(the_start_of_a_file_is_no_more_than_was_asked_for)
+{
+    enum { LENGTH = 3 * NL_READ_BLOCK };
+    static const size_t wanted[] = {0, 1, 3, NL_READ_BLOCK - 1, NL_READ_BLOCK, NL_READ_BLOCK + 1, LENGTH - 1, LENGTH, LENGTH + 1};
+    struct nl_error err = {{0}};
+    char *path = nl_path_join(folder, "start"), *bytes = nl_alloc(LENGTH, 1);
+    memset(bytes, 'a', LENGTH);
+    ck_assert_int_eq(nl_file_write(path, bytes, LENGTH, &err), NL_OK);
+    for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
+        size_t total = 0;
+        char *start = nl_file_read_start(path, wanted[i], &total, &err);
+        ck_assert_ptr_nonnull(start);
+        ck_assert_uint_eq(strlen(start), wanted[i] < LENGTH ? wanted[i] : LENGTH);
+        ck_assert_uint_eq(total, LENGTH);
+        free(start);
+    }
+    free(bytes);
+    free(path);
+}
+END_TEST
+
 /* Linux's /proc/self/mem opens, and cannot be read at its start. */
 START_TEST(reads_that_fail_are_errors)
 {
@@ -392,6 +413,7 @@ int main(void)
     tcase_add_test(tests, special_files_stay_what_they_are);
     tcase_add_test(tests, characters_that_print);
     tcase_add_test(tests, full_disk_leaves_the_old_file);
+    tcase_add_test(tests, the_start_of_a_file_is_no_more_than_was_asked_for);
     tcase_add_test(tests, reads_that_fail_are_errors);
     tcase_add_test(tests, json_escapes_what_it_must);
     tcase_add_test(tests, errors_gain_context);

@@ -227,6 +227,11 @@ static const struct {
     {"{" TENSOR("a", "[0,8]") "}", -1, 8, NULL},
     {" { " TENSOR("a", "[ 0 , 8 ]") "}  ", -1, 8, NULL},
     {"{\"__metadata__\":{\"a\":\"\\u1234\\n\"}," TENSOR("b", "[8,16]") "," TENSOR("a", "[0,8]") "}", -1, 16, NULL},
+    {"{\"a\":{\"shape\":[2],\"data_offsets\":[0,8],\"dtype\":\"F32\"}}", -1, 8, NULL}, /* in any order */
+    {"{\"a\":{\"data_offsets\":[0,8],\"dtype\":\"F32\",\"shape\":[2]}}", -1, 8, NULL},
+    {"{\"a\":{\"dtype\":\"F32\",\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}", -1, 8, NEEDS}, /* each once */
+    {"{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"shape\":[2],\"data_offsets\":[0,8]}}", -1, 8, NEEDS},
+    {"{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8],\"data_offsets\":[0,8]}}", -1, 8, NEEDS},
     {"{" TENSOR("a", "[0,8]") "}", -1, 7, "7 bytes of data, expected 8"},
     {"{" TENSOR("a", "[0,8]") "}", -1, 9, "9 bytes of data, expected 8"},
     {"{}", 100, 0, "not a safetensors file, or it ends inside its header"},
