@@ -106,6 +106,34 @@ START_TEST(every_normalizer_of_activations)
 }
 END_TEST
 
+/* Whether model.bias auto leaves a bias out follows from what is said of the kind: so it must hold, and be said of each kind of which it holds. */
+START_TEST(what_cancels_a_bias_says_so)
+{
+    enum { SAMPLES = 8, CHANNELS = 4, ELEMENTS = SAMPLES * 6 * CHANNELS };
+    struct nl_config config;
+    nl_config_defaults(&config);
+    config.norm.kind = _i;
+    config.norm.groups = 2;
+    config.norm.r_max = 1; /* of brn what remains without its correction, by statistics that follow the bias */
+    config.norm.d_max = 0;
+    double *x = drawn("x", ELEMENTS), *shifted = nl_alloc(ELEMENTS, sizeof *shifted);
+    for (int i = 0; i < ELEMENTS; i++)
+        shifted[i] = x[i] + 0.25 * (i % CHANNELS + 1);
+    struct nl_probe plain = {.config = &config, .samples = SAMPLES, .extent = {2, 3, CHANNELS}, .x = x};
+    struct nl_probe biased = plain;
+    biased.x = shifted;
+    ck_assert(run(&plain, &nl_backend_ref, nl_norms[_i]->name) && run(&biased, &nl_backend_ref, nl_norms[_i]->name));
+    double most = 0;
+    for (int i = 0; i < ELEMENTS; i++)
+        most = fmax(most, fabs(biased.y[i] - plain.y[i]));
+    ck_assert_msg((most < 1e-9) == nl_config_norm_cancels_bias(&config), "%s: a bias changes y by %g", nl_norms[_i]->name, most);
+    nl_probe_release(&plain);
+    nl_probe_release(&biased);
+    free(shifted);
+    free(x);
+}
+END_TEST
+
 START_TEST(every_normalizer_of_weights)
 {
     struct nl_config config;
@@ -126,6 +154,7 @@ int main(void)
     Suite *suite = suite_create("probe");
     TCase *tests = tcase_create("every kind");
     tcase_add_loop_test(tests, every_normalizer_of_activations, 0, kinds);
+    tcase_add_loop_test(tests, what_cancels_a_bias_says_so, 0, kinds);
     tcase_add_loop_test(tests, every_normalizer_of_weights, 1, of_weights);
     suite_add_tcase(suite, tests);
     return run_suite(suite);
