@@ -95,7 +95,8 @@ class Changed:
 
 
 def limit():
-    """Of what a mutated program may take: it may ask for any memory, and write without end."""
+    """Of what a mutated program may take: it may ask for any memory, write and run without end, in a group of processes of its own."""
+    resource.setrlimit(resource.RLIMIT_CPU, (1200, 1200))
     resource.setrlimit(resource.RLIMIT_AS, (32 << 30, 32 << 30))
     resource.setrlimit(resource.RLIMIT_FSIZE, (2 << 30, 2 << 30))
 
