@@ -8,10 +8,10 @@
 
 #include "base/files.h"
 #include "base/memory.h"
+#include "base/nearest.h"
 #include "base/temporary.h"
 #include "cmd.h"
 #include "config/keep.h"
-#include "base/nearest.h"
 #include "sweep/lint.h"
 
 /* Whether a file can be written there: errno says why not. More than the folder's mode says so (a read-only file system, a quota). */

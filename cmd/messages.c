@@ -8,10 +8,10 @@
 #include <unistd.h>
 
 #include "base/memory.h"
+#include "base/nearest.h"
 #include "base/utf8.h"
 #include "base/wrap.h"
 #include "cmd.h"
-#include "base/nearest.h"
 
 const char *loss_text(double loss, char out[32])
 {

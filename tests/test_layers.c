@@ -119,11 +119,12 @@ START_TEST(the_check_sees_a_violation)
 {
     struct tally tally = {0};
     check_line("core/base/x.c", 0, "#include \"train/train.h\"\n", &tally);
+    check_line("core/backend/cpu/x.c", stage_index("backend", strlen("backend")), "#include \"config/config.h\"\n", &tally);
     check_line("core/sweep/x.c", 8, "#include <cuda_runtime.h>\n", &tally);
     check_line("core/sweep/x.c", 8, "    exit(1);\n", &tally);
     check_line("core/backend/cpu/x.c", 5, "const struct nl_kernel nl_cpu_x = {0};\n", &tally);
     check_line("core/train/x.c", 7, "    default:\n", &tally);
-    ck_assert_int_eq(tally.violations, 5);
+    ck_assert_int_eq(tally.violations, 6);
 }
 END_TEST
 

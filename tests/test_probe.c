@@ -7,9 +7,9 @@
 
 #include "base/memory.h"
 #include "base/random.h"
+#include "config/config.h"
 #include "norm/norm.h"
 #include "norm/weights.h"
-#include "config/config.h"
 #include "suite.h"
 #include "train/probe.h"
 

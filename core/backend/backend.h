@@ -5,8 +5,8 @@
 #ifndef NL_BACKEND_BACKEND_H
 #define NL_BACKEND_BACKEND_H
 
-#include "base/error.h"
 #include "base/choices.h"
+#include "base/error.h"
 #include "operation/operation.h"
 
 /* The order of epoch run->epoch in each replica: what nl_epoch_order (data/data.h) says of its seed and training part. */

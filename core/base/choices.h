@@ -19,7 +19,7 @@ extern const char *const nl_optimizer_names[];
 enum nl_device_kind { NL_CPU, NL_REF, NL_CUDA };
 extern const char *const nl_device_names[];
 
-/* Of the inputs of matrix products and convolutions. */
+/* To what the inputs of matrix products and convolutions are rounded. */
 enum nl_precision { NL_FLOAT32, NL_TF32, NL_BF16, NL_3XTF32 };
 extern const char *const nl_precision_names[];
 

@@ -7,10 +7,10 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/nearest.h"
 #include "base/sizes.h"
 #include "config/entries.h"
 #include "config/keep.h"
-#include "base/nearest.h"
 #include "config/value.h"
 
 enum { MOST_LAYERS = 1000, LONGEST_NAME = 40, PREFIX = sizeof "model.layers." - 1 };

@@ -6,9 +6,9 @@
 
 #include "base/files.h"
 #include "base/memory.h"
+#include "base/nearest.h"
 #include "config/keep.h"
 #include "config/layers.h"
-#include "base/nearest.h"
 #include "config/override.h"
 #include "config/sweep.h"
 

@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "config/keep.h"
 #include "base/nearest.h"
+#include "config/keep.h"
 #include "config/sweep.h"
 #include "config/value.h"
 

@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "config/config.h"
 #include "base/nearest.h"
+#include "config/config.h"
 #include "norm/norm.h"
 #include "norm/weights.h"
 

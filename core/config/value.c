@@ -10,10 +10,10 @@
 #include <strings.h>
 
 #include "base/memory.h"
+#include "base/nearest.h"
 #include "base/utf8.h"
 #include "config/keep.h"
 #include "config/layers.h"
-#include "base/nearest.h"
 
 enum { QUOTED = 80 }; /* of what the user wrote, at most so much is repeated in a message */
 
