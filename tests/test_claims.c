@@ -8,6 +8,7 @@
 #include "claims/identity.h"
 #include "claims/run.h"
 #include "scratch.h"
+#include "stats/distribution.h"
 #include "stats/rates.h"
 #include "suite.h"
 
@@ -349,6 +350,38 @@ START_TEST(shares_at_an_end_give_no_verdict)
 }
 END_TEST
 
+/* A difference of differences of shares, equal in all seeds, is as uncertain as counting over the test part leaves its two differences, each with its own share. */
+START_TEST(an_interaction_counts_each_of_its_differences)
+{
+    static const struct {
+        const char *kind;
+        int batch;
+        double accuracy;
+    } cells[] = {{"bn", 4, 0.6}, {"ln", 4, 0.9}, {"bn", 64, 0.95}, {"ln", 64, 0.9}};
+    struct nl_experiment experiment;
+    struct nl_results results;
+    struct nl_outcome outcome = {0};
+    struct nl_error err;
+    struct nl_text text = {0};
+    load_text("sweep: {seeds: 8, grid: {norm.kind: [bn, ln], train.batch: [4, 64]}}\n" HEAD
+              "measure: {metric: test_accuracy}, of: {norm.kind: bn, train.batch: 4}, minus: {norm.kind: ln, train.batch: 4}, "
+              "less: {of: {norm.kind: bn, train.batch: 64}, minus: {norm.kind: ln, train.batch: 64}}, smallest: 1" TAIL, &experiment);
+    nl_text_add(&text, "trial,norm.kind,train.batch,train.seed,status,failed_step,classes,train_samples,val_samples,test_samples,val_overlap,test_overlap,test_accuracy\n");
+    for (int trial = 0; trial < 32; trial++)
+        nl_text_add(&text, "%d,%s,%d,%d,done,,10,1280,0,389,0,0,%g\n", trial + 1, cells[trial % 4].kind, cells[trial % 4].batch, trial / 4 + 1, cells[trial % 4].accuracy);
+    parse_results(text.at, &experiment, &results);
+    const struct nl_claim_evidence evidence = {.main = {.experiment = &experiment, .results = &results}};
+    ck_assert_int_eq(nl_outcome_judge(experiment.published, &evidence, 0.95, false, &outcome, &err), NL_OK);
+    const struct nl_estimate *effect = &outcome.part[0].claim.effect;
+    double half = nl_t_quantile(0.975, 7) / sqrt(8) * hypot(nl_counting_sd(0.3, 389), nl_counting_sd(0.05, 389));
+    ck_assert_msg(fabs(effect->mean + 0.35) < 1e-12 && fabs(effect->upper - effect->mean - half) < 1e-9, "%g [%g, %g], expected half a width of %g", effect->mean,
+                  effect->lower, effect->upper, half);
+    nl_outcome_release(&outcome);
+    nl_results_release(&results);
+    nl_text_release(&text);
+}
+END_TEST
+
 /* Eight pairs, all on one side of the threshold, are enough; one on the other side is not. */
 START_TEST(the_exact_test_judges_too)
 {
@@ -546,6 +579,7 @@ int main(void)
     tcase_add_test(cases, the_exact_test_judges_too);
     tcase_add_test(cases, an_identity_holds_on_both_sides);
     tcase_add_test(cases, shares_at_an_end_give_no_verdict);
+    tcase_add_test(cases, an_interaction_counts_each_of_its_differences);
     tcase_add_test(cases, a_control_that_holds_forbids_a_verdict);
     tcase_add_test(cases, one_rate_for_all_is_judged_beside_the_best_of_each);
     tcase_add_test(cases, a_claim_is_declared_by_its_first_run);

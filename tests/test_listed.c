@@ -275,6 +275,47 @@ START_TEST(texts_are_canonical_and_read_back)
 }
 END_TEST
 
+/* Only layers may stand without a value, and what of them has a default. */
+START_TEST(a_word_without_its_value_is_refused)
+{
+    static const char *const blank[] = {"conv", "linear", "norm-activation", "dropout", "norm", "activation", "max-pool", "mean-pool", "position"};
+    for (int of_norm = 0; of_norm < 2; of_norm++)
+        for (const struct nl_layer_word *word = of_norm ? nl_layer_norm_words : nl_layer_words; word->name; word++) {
+            bool may = false;
+            for (size_t i = 0; !of_norm && i < sizeof blank / sizeof *blank; i++)
+                may |= strcmp(word->name, blank[i]) == 0;
+            int host = 0; /* an item that may have the word */
+            while (!(word->items >> host & 1))
+                host++;
+            bool alone = of_norm || word - nl_layer_words < NL_LAYER_ITEMS;
+            const char *list = nl_layer_words[host].form == NL_WORD_LIST ? "[norm]" : "null";
+            char *item = alone ? nl_strdup("") : nl_format("%s: %s, ", nl_layer_words[host].name, list);
+            char *text = nl_format(of_norm ? "[%s{norm: {%s: null}}, mean-pool, linear: classes]" : "[{%s%s: null}, mean-pool, linear: classes]", item, word->name);
+            char *expected = nl_format(word->form == NL_WORD_LIST ? "'%s' must be a list of layers" : "'%s' needs one value", word->name);
+            struct nl_error err = {""};
+            const struct nl_layers *layers = nl_layers_parse(text, &err, NULL);
+            ck_assert_msg((!layers && strcmp(err.text, expected) == 0) == !may, "%s: %s", text, layers ? "accepted" : err.text);
+            free(expected);
+            free(text);
+            free(item);
+        }
+}
+END_TEST
+
+START_TEST(a_part_that_no_layer_can_have_is_not_there)
+{
+    static const char *const parts[] = {"2.norm.bogus", "2.norm.kernel", "2.norm.kind.x", "1.conv.kind", "1.bogus", "2.kind", "9.norm", "0.norm", "norm", "2"};
+    struct nl_error err = {""};
+    const struct nl_layers *layers = nl_layers_parse("[{conv: 4}, {norm: bn}, mean-pool, {linear: classes}]", &err, NULL);
+    ck_assert_msg(layers != NULL, "%s", err.text);
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        char *expected = nl_format("'model.layers' has no '%s'", parts[i]);
+        ck_assert_msg(!nl_layers_with(layers, parts[i], "3", &err) && strcmp(err.text, expected) == 0, "%s: %s", parts[i], err.text);
+        free(expected);
+    }
+}
+END_TEST
+
 START_TEST(what_is_wrong_is_said)
 {
     static const char *const wrong[][2] = {
@@ -314,6 +355,8 @@ int main(void)
     tcase_add_test(tc, each_layer_has_what_is_said_nearest_to_it);
     tcase_add_test(tc, a_layer_has_no_bias_where_the_list_says_so);
     tcase_add_test(tc, texts_are_canonical_and_read_back);
+    tcase_add_test(tc, a_word_without_its_value_is_refused);
+    tcase_add_test(tc, a_part_that_no_layer_can_have_is_not_there);
     tcase_add_test(tc, what_is_wrong_is_said);
     suite_add_tcase(suite, tc);
     return run_suite(suite);

@@ -61,6 +61,36 @@ START_TEST(test_same_bytes)
 }
 END_TEST
 
+static void keep_progress(void *context, const struct nl_progress *progress)
+{
+    *(struct nl_progress *)context = *progress;
+}
+
+/* At the end the trials of before and those of this call are all that there are. */
+START_TEST(progress_counts_what_was_there_before)
+{
+    struct setting s = set_up(small);
+    for (int lost = 8; lost >= 1; lost -= 7) {
+        struct nl_error err = {0};
+        struct nl_sweep_result result;
+        struct nl_progress last = {0};
+        struct nl_sweep_options options = {.folder = s.out, .command = "test", .runner = {.workers = 2, .progress = keep_progress, .context = &last}};
+        ck_assert_msg(nl_sweep(&s.experiment, &s.grid, &s.datasets, &options, &result, &err) == NL_OK, "%s", err.text);
+        nl_sweep_result_release(&result);
+        ck_assert_msg(last.total == 8 && last.finished == lost && last.present == 8 - lost && last.running == 0, "%d there, %d finished, %d running of %d",
+                      last.present, last.finished, last.running, last.total);
+        int outcomes = 0;
+        for (int i = 0; i < NL_OUTCOMES; i++)
+            outcomes += last.outcome[i];
+        ck_assert_int_eq(outcomes, 8);
+        char *path = trial_file(&s, 3);
+        ck_assert_int_eq(unlink(path), 0);
+        free(path);
+    }
+    tear_down(&s);
+}
+END_TEST
+
 /* Whatever byte of whatever file changes: nl_store_verify says that it is damaged. */
 START_TEST(test_every_changed_byte_is_found)
 {
@@ -371,6 +401,7 @@ int main(void)
     Suite *suite = suite_create("sweep");
     TCase *tests = tcase_create("sweep");
     tcase_add_test(tests, test_same_bytes);
+    tcase_add_test(tests, progress_counts_what_was_there_before);
     tcase_add_test(tests, test_every_changed_byte_is_found);
     tcase_add_test(tests, test_temporaries);
     tcase_add_test(tests, test_lock);

@@ -153,6 +153,32 @@ START_TEST(keys_that_do_not_apply_have_a_row_of_their_own)
 }
 END_TEST
 
+/* What a mark means stands below each table that has one, and below no other. */
+START_TEST(marks_are_explained_where_there_are_any)
+{
+    int with = 0, without = 0;
+    for (int seeds = 1; seeds <= 5; seeds += 4) {
+        struct made made;
+        make(&made, &(struct synthetic){.kind = "lr_tolerance", .seeds = seeds}, (const char *[]){"plot.metric=train_error", NULL});
+        for (int form = 0; form < 3; form++) {
+            struct nl_table table;
+            struct nl_error err = {{0}};
+            if (form == 0)
+                ck_assert_msg(nl_table_summary(&made.results, &made.experiment, &table, &err) == NL_OK, "%s", err.text);
+            else
+                table = grid(&made, form == 1 ? NULL : "train.lr");
+            bool said = strstr(table.caption, form == 1 ? " Marked: better than every other of its row, by " : " Marked: better than every other normalizer at this point, by ");
+            ck_assert_msg(said == (marked(&table) > 0), "form %d, %d seeds: %d marked, but: %s", form, seeds, marked(&table), table.caption);
+            with += said;
+            without += !said;
+            nl_table_release(&table);
+        }
+        release(&made);
+    }
+    ck_assert_msg(with == 2 && without == 4, "%d with, %d without", with, without);
+}
+END_TEST
+
 START_TEST(a_narrow_terminal_gets_blocks)
 {
     struct made made;
@@ -243,6 +269,7 @@ int main(void)
     tcase_add_test(tests, best_only_where_it_is_known);
     tcase_add_test(tests, the_best_has_the_largest_p_of_its_differences);
     tcase_add_test(tests, keys_that_do_not_apply_have_a_row_of_their_own);
+    tcase_add_test(tests, marks_are_explained_where_there_are_any);
     tcase_add_test(tests, a_narrow_terminal_gets_blocks);
     tcase_add_test(tests, what_a_table_cannot_show_is_refused);
     tcase_add_test(tests, texts_are_escaped);
