@@ -24,10 +24,10 @@ from pathlib import Path
 
 from tree import ROOT, Mutation, Tree, target
 
-SEED = 20261126
+SEED = 20261127
 COUNT = 100
 NEAR = {
-    "core/backend/cpu": "gemm conv statistics normalize backend backend_ends backend_optimizers norm norm_layers white sequence weights microbatch golden_cbn loop graph custom",
+    "core/backend/cpu": "gemm conv team statistics normalize backend backend_ends backend_optimizers norm norm_layers white sequence weights microbatch golden_cbn loop graph custom",
     "core/backend/cuda": "cuda_order cuda_operations cuda_statistics cuda_norm cuda_norm_layers cuda_optimizers cuda_sequence cuda_weights cuda_launches cuda_ends "
                          "cuda_loop cuda_cohort cuda_train cuda_large cuda_one_launch cuda_upload",
     "core/backend": "backend backend_ends backend_optimizers complex norm graph",
@@ -41,7 +41,7 @@ NEAR = {
     "core/operation": "graph norm_layers sequence weights complex backend golden_cbn language loop transformer white",
     "core/plot": "plot plot_faults cli report.sh",
     "core/report": "report report.sh cli",
-    "core/stats": "stats estimate answer answer_page table_formats claims metrics.sh table.sh cli simulation",
+    "core/stats": "stats estimate answer answer_page table_formats report claims metrics.sh table.sh cli simulation",
     "core/sweep": "sweep grid forecast refuse record identity rounds disk cli shards.sh rounds.sh",
     "core/train": "train checkpoint eval sampler observe cohort cli golden_train",
     "cmd/fetch": "fetch.sh",
