@@ -6,6 +6,7 @@
 
 #include "base/memory.h"
 #include "cmd.h"
+#include "config/network.h"
 #include "config/value.h"
 #include "model/model.h"
 #include "norm/norm.h"

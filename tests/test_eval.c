@@ -7,6 +7,7 @@
 
 #include "base/files.h"
 #include "base/memory.h"
+#include "config/network.h"
 #include "norm/norm.h"
 #include "scratch.h"
 #include "suite.h"

@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "base/random.h"
 #include "config/config.h"
+#include "config/network.h"
 #include "norm/norm.h"
 #include "norm/weights.h"
 #include "suite.h"

@@ -1,6 +1,7 @@
 /* What single keys cannot say: values that are legal alone and not together. Needs neither data nor model. */
 #include "config/check.h"
 #include "config/layers.h"
+#include "config/network.h"
 #include "config/sweep.h"
 #include "config/value.h"
 #include "norm/norm.h"

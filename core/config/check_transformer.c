@@ -1,5 +1,6 @@
 /* What single keys of a transformer cannot say, and where its keys' words do not belong. */
 #include "config/check.h"
+#include "config/network.h"
 
 static bool is_of_transformer(enum nl_placement placement)
 {

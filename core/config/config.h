@@ -87,7 +87,7 @@ struct nl_layers; /* config/layers.h */
  * as long as the process (configurations are few and small). A plain struct copy is a copy. */
 struct nl_config {
 #define SECTION(name, help) struct {
-#define KEY(section, field, type, default_text, low, high, choices, help) NL_FIELD_##type field;
+#define KEY(section, field, type, ...) NL_FIELD_##type field;
 #define END(name) } name;
 #include "config/keys.def"
 #undef SECTION
@@ -96,6 +96,13 @@ struct nl_config {
 };
 
 enum nl_type { NL_TYPE_INT, NL_TYPE_AUTO_INT, NL_TYPE_REAL, NL_TYPE_AUTO_REAL, NL_TYPE_BOOL, NL_TYPE_CHOICE, NL_TYPE_CHOICES, NL_TYPE_INTS, NL_TYPE_NAMES, NL_TYPE_TEXT, NL_TYPE_LAYERS };
+
+/* Whether a key stands in the identity of a trial that reads it. */
+enum nl_recorded {
+    NL_KEY_RECORDED,
+    NL_KEY_CHANGED, /* unless it has its default: so are keys that are younger than the identities */
+    NL_KEY_ASIDE    /* never: it changes no trial, or names a file whose checksum stands there, or is a permission */
+};
 
 struct nl_key {
     const char *name;    /* "train.lr" */
@@ -106,6 +113,7 @@ struct nl_key {
     const char *default_text;
     double low, high;
     const char *const *choices; /* NULL-terminated, or NULL */
+    enum nl_recorded recorded;
     bool in_cohort;      /* trials that advance together may differ in it */
     const char *path;    /* of a part of model.layers: "stage2.norm.kind"; NULL: a key of keys.def */
     const char *help;
@@ -153,12 +161,15 @@ char *nl_key_recorded(const struct nl_key *key, const struct nl_config *config);
 /* The same without quotes. Of a part of model.layers "" where the list says nothing there. */
 char *nl_key_value(const struct nl_key *key, const struct nl_config *config);
 
+/* Whether the value is the key's default. */
+bool nl_key_is_default(const struct nl_key *key, const struct nl_config *config);
+
 /* Whether the key can change what a trial computes, given the other values: norm.groups does not unless norm.kind is gn, norm.*
  * does not with none, train.nesterov not with adam, ... Keys of `log` and `plot` never do, nor do device.index, data.dir and other names of files: what
  * was read from there is in a trial's identity by its checksum. */
 bool nl_key_applies(const struct nl_key *key, const struct nl_config *config);
 
-/* Whether a trial reads the key: it applies, or it names a file whose contents are in the identity, or permits what the others ask for (norm.leaks). */
+/* Whether somebody reads the key: it applies, or it is one that never stands in an identity, and its condition holds. */
 bool nl_key_is_read(const struct nl_key *key, const struct nl_config *config);
 
 /* Whether it would apply with that value, were it legal. A key that does not apply, but would with another value, is at its default (model.residual: plain). */
@@ -167,29 +178,6 @@ bool nl_key_would_apply(const struct nl_key *key, const struct nl_config *config
 /* Whether keys of that section ("log", "plot") say what is done with trials, and nothing of what they are: none of them changes a trial, names one, or
  * can be an axis. */
 bool nl_section_is_aside(const char *section);
-
-/* The normalizers of the network, bit by bit of norm.kind: one, or all of the list's (model.layers). And whether one keeps statistics to
- * evaluate with. */
-unsigned nl_config_norms(const struct nl_config *config);
-
-/* What any of them uses: enum nl_norm_uses. */
-unsigned nl_config_norm_uses(const struct nl_config *config);
-
-/* Whether the network goes along sequences with a state: model.arch rnn, lstm or gru. */
-bool nl_config_is_recurrent(const struct nl_config *config);
-
-/* Whether the normalizer of norm.kind takes the place of the activation function right after it (frn with norm.tlu). It cannot stand after
- * that function then. */
-bool nl_config_norm_activates(const struct nl_config *config);
-#define NL_TLU_IS_BEFORE "'norm.placement' cannot be 'after' with norm.kind frn: its TLU takes the place of the activation; or set norm.tlu to false"
-
-bool nl_config_tracks(const struct nl_config *config);
-
-/* Whether the normalizer of norm.kind subtracts again what a bias before it adds, in training. */
-bool nl_config_norm_cancels_bias(const struct nl_config *config);
-
-/* The normalizers of its weights, bit by bit of norm.weights; "none" is not among them. */
-unsigned nl_config_weight_norms(const struct nl_config *config);
 
 /* The normalizer of norm.kind; and that of another kind, an index into nl_norms. custom is as norm.sets, center and scale say. */
 const struct nl_norm *nl_norm_of(const struct nl_config *config);

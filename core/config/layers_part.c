@@ -276,6 +276,7 @@ static struct nl_key key_of(const char *name, const struct nl_layer_word *word)
     key.section = "model";
     key.path = name + strlen(NL_PART);
     key.default_text = "";
+    key.recorded = NL_KEY_RECORDED;
     key.in_cohort = false;
     key.help = word->help;
     if (word->form == NL_WORD_NUMBER) {

@@ -24,7 +24,7 @@ struct open_file {
 /* The words that may stand at the top of a file. */
 static const char *const top_words[] = {
 #define SECTION(name, help) #name,
-#define KEY(section, field, type, default_text, low, high, choices, help)
+#define KEY(...)
 #define END(name)
 #include "config/keys.def"
 #undef SECTION

@@ -55,7 +55,7 @@ const char *const nl_question_names[] = {"auto", "small_batch", "lr_tolerance", 
 
 const struct nl_section nl_sections[] = {
 #define SECTION(name, help) {#name, help},
-#define KEY(section, field, type, default_text, low, high, choices, help)
+#define KEY(...)
 #define END(name)
 #include "config/keys.def"
 #undef SECTION
@@ -65,20 +65,23 @@ const struct nl_section nl_sections[] = {
 
 const struct nl_key nl_keys[] = {
 #define SECTION(name, help)
-#define ROW(in, field, kind, default_value, least, most, names, what, differs) \
-    {.name = #in "." #field,                                               \
-     .length = sizeof #in "." #field - 1,                                  \
-     .section = #in,                                                       \
-     .type = NL_TYPE_##kind,                                               \
-     .offset = offsetof(struct nl_config, in.field),                       \
-     .default_text = default_value,                                        \
-     .low = least,                                                         \
-     .high = most,                                                         \
-     .choices = names,                                                     \
-     .in_cohort = differs,                                                 \
+#define ROW(in, field, kind, default_value, least, most, names, in_identity, what, differs) \
+    {.name = #in "." #field,                                                         \
+     .length = sizeof #in "." #field - 1,                                            \
+     .section = #in,                                                                 \
+     .type = NL_TYPE_##kind,                                                         \
+     .offset = offsetof(struct nl_config, in.field),                                 \
+     .default_text = default_value,                                                  \
+     .low = least,                                                                   \
+     .high = most,                                                                   \
+     .choices = names,                                                               \
+     .recorded = NL_KEY_##in_identity,                                                     \
+     .in_cohort = differs,                                                           \
      .help = what},
-#define KEY(in, field, kind, default_value, least, most, names, what) ROW(in, field, kind, default_value, least, most, names, what, false)
-#define COHORT_KEY(in, field, kind, default_value, least, most, names, what) ROW(in, field, kind, default_value, least, most, names, what, true)
+#define KEY(in, field, kind, default_value, least, most, names, recorded, condition, what) \
+    ROW(in, field, kind, default_value, least, most, names, recorded, what, false)
+#define COHORT_KEY(in, field, kind, default_value, least, most, names, recorded, condition, what) \
+    ROW(in, field, kind, default_value, least, most, names, recorded, what, true)
 #define END(name)
 #include "config/keys.def"
 #undef SECTION

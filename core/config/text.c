@@ -48,20 +48,13 @@ static bool beside_layers(const struct nl_experiment *experiment, const struct n
 static void add_sections(struct page *page, const struct nl_experiment *experiment, enum nl_spelling spelling)
 {
     const char *section = "";
-    struct nl_config usual;
-    nl_config_defaults(&usual);
     for (int i = 0; i < nl_key_count; i++) {
         const struct nl_key *key = &nl_keys[i];
         if (experiment->origin[i].kind == NL_FROM_DEFAULT && beside_layers(experiment, key))
             continue;
-        char *value = spelling == NL_SHOWN ? nl_key_text(key, &experiment->config) : nl_key_recorded(key, &experiment->config);
-        char *without = nl_key_recorded(key, &usual);
-        bool left_out = spelling == NL_RECORDED && strcmp(value, without) == 0;
-        free(without);
-        if (left_out) {
-            free(value);
+        if (spelling == NL_RECORDED && nl_key_is_default(key, &experiment->config))
             continue;
-        }
+        char *value = spelling == NL_SHOWN ? nl_key_text(key, &experiment->config) : nl_key_recorded(key, &experiment->config);
         if (strcmp(section, key->section) != 0)
             add_line(page, nl_format("%s:", section = key->section), NULL);
         char *origin = origin_text(&experiment->origin[i]);

@@ -503,6 +503,17 @@ char *nl_key_recorded(const struct nl_key *key, const struct nl_config *config)
     return key_yaml(key, config, NL_RECORDED);
 }
 
+bool nl_key_is_default(const struct nl_key *key, const struct nl_config *config)
+{
+    struct nl_config defaults;
+    nl_config_defaults(&defaults);
+    char *value = nl_key_value(key, config), *usual = nl_key_value(key, &defaults);
+    bool same = strcmp(value, usual) == 0;
+    free(value);
+    free(usual);
+    return same;
+}
+
 bool nl_pair_at(const char *text, int index, char name[64], char value[96])
 {
     for (; index > 0 && *text; index--) {

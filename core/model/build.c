@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "config/layers.h"
+#include "config/network.h"
 #include "operation/activate.h"
 #include "operation/add.h"
 #include "operation/affine.h"

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "config/network.h"
 #include "model/build.h"
 
 /* Residuals may stand in one another: what each adds, and, once its branch has ended, what the branch gave. */

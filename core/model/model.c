@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
+#include "config/network.h"
 #include "model/build.h"
 #include "operation/squared_error.h"
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/files.h"
+#include "config/network.h"
 #include "norm/norm.h"
 #include "stats/steps.h"
 

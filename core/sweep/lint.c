@@ -9,6 +9,7 @@
 
 #include "base/memory.h"
 #include "config/layers.h"
+#include "config/network.h"
 #include "config/sweep.h"
 #include "model/model.h"
 #include "operation/cross_iteration.h"

@@ -22,22 +22,12 @@ bool nl_lint_sets_all(const struct nl_experiment *experiment)
     return all;
 }
 
-/* A key that has its default asks for nothing: an override may take back what a file says. */
-static bool is_default(const struct nl_key *key, const struct nl_config *config, const struct nl_config *defaults)
-{
-    char *value = nl_key_value(key, config), *without = nl_key_value(key, defaults);
-    bool same = strcmp(value, without) == 0;
-    free(value);
-    free(without);
-    return same;
-}
-
 static bool is_read_somewhere(const struct nl_key *key, const struct nl_grid *grid)
 {
     for (int i = 0; i < grid->trials; i++)
         if (nl_key_is_read(key, &grid->trial[i].config))
             return true;
-    return nl_section_is_aside(key->section) || !strcmp(key->section, "device");
+    return !strcmp(key->section, "device");
 }
 
 static void say_doubts(const struct nl_axis *axis, struct nl_diagnostics *warnings)
@@ -58,14 +48,12 @@ void nl_lint_doubts(const struct nl_experiment *experiment, struct nl_diagnostic
 void nl_lint_idle_keys(const struct nl_experiment *experiment, const struct nl_grid *grid, struct nl_diagnostics *warnings)
 {
     bool overridden = has_overrides(experiment), shown = nl_lint_sets_all(experiment);
-    struct nl_config defaults;
-    nl_config_defaults(&defaults);
     for (int i = 0; i < nl_key_count; i++) {
         const struct nl_key *key = &nl_keys[i];
         struct nl_origin at = nl_origin_of(experiment, key->name);
         bool in_file = at.kind == NL_FROM_FILE && strcmp(at.file, experiment->path) == 0; /* and in none of its bases */
         bool meant = at.kind == NL_FROM_COMMAND_LINE || (in_file && !overridden && !shown);
-        if (!meant || is_default(key, &experiment->config, &defaults) || is_read_somewhere(key, grid))
+        if (!meant || nl_key_is_default(key, &experiment->config) || is_read_somewhere(key, grid)) /* a default asks for nothing: an override may take back what a file says */
             continue;
         char *hint = nl_format("normlab keys %s says where it applies", key->name);
         nl_diagnose(warnings, &at, hint, "warning: %s has no effect: it does not apply to %s", key->name,

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
+#include "config/network.h"
 #include "model/model.h"
 
 enum { EVALUATION_BATCH = 256 };

@@ -2,6 +2,8 @@
 
 #include <math.h>
 
+#include "config/network.h"
+
 double nl_lr_base(const struct nl_config *config)
 {
     double ratio = (double)config->train.batch / (double)config->train.lr_base_batch;

@@ -1,6 +1,7 @@
 /* A trial before it is run: steps, rows, work and memory, from the configuration alone. */
 #include <math.h>
 
+#include "config/network.h"
 #include "train/evaluate.h"
 #include "train/train.h"
 

@@ -1,0 +1,86 @@
+/* What a configuration says of its network: its normalizers, what they use and do. */
+#include "config/network.h"
+
+#include "config/config.h"
+#include "config/layers.h"
+#include "norm/norm.h"
+
+unsigned nl_config_norms(const struct nl_config *config)
+{
+    const struct nl_layers *layers = config->model.layers;
+    unsigned used = config->model.arch == NL_LAYERS ? 0 : 1u << config->norm.kind;
+    for (int i = 0; config->model.arch == NL_LAYERS && i < layers->count; i++)
+        if (layers->layer[i].kind == NL_LAYER_NORM)
+            used |= 1u << (layers->layer[i].set.norm == NL_UNSAID ? config->norm.kind : layers->layer[i].set.norm);
+    return used;
+}
+
+unsigned nl_config_weight_norms(const struct nl_config *config)
+{
+    const struct nl_layers *layers = config->model.layers;
+    unsigned used = config->model.arch == NL_LAYERS ? 0 : 1u << config->norm.weights;
+    for (int i = 0; config->model.arch == NL_LAYERS && i < layers->count; i++)
+        if (layers->layer[i].kind == NL_LAYER_CONV || layers->layer[i].kind == NL_LAYER_LINEAR)
+            used |= 1u << (layers->layer[i].set.weights == NL_UNSAID ? config->norm.weights : layers->layer[i].set.weights);
+    return used & ~1u;
+}
+
+/* Whether norm.statistics says what training normalizes with. */
+static bool chooses(const struct nl_norm *norm)
+{
+    return norm->tracks && !(norm->uses & (NL_USES_HISTORY | NL_USES_WHITENING | NL_USES_NEWTON));
+}
+
+/* The mean of running statistics is a constant to the gradient. */
+static bool cancels_bias(const struct nl_norm *norm, const struct nl_config *config)
+{
+    return norm->cancels_bias && !(chooses(norm) && config->norm.statistics == NL_OF_RUNNING);
+}
+
+struct nl_traits nl_traits_of(const struct nl_config *config)
+{
+    struct nl_traits out = {0};
+    unsigned used = nl_config_norms(config);
+    for (int i = 0; nl_norms[i]; i++) {
+        const struct nl_norm *norm = nl_norm_of_kind(config, i);
+        if (!(used & 1u << i) || nl_norm_is_none(norm))
+            continue;
+        out.any = true;
+        out.uses |= norm->uses;
+        out.tracks |= norm->tracks;
+        out.tracks_variance |= norm->tracks && !(norm->uses & (NL_USES_WHITENING | NL_USES_NEWTON));
+        out.chooses |= chooses(norm);
+        out.cancels_bias |= cancels_bias(norm, config);
+        out.would_cancel_bias |= norm->cancels_bias;
+        out.has_sets |= norm->partition != NULL;
+        out.has_root |= nl_norm_takes_root(norm);
+        out.has_eps |= !(norm->uses & NL_LACKS_EPS);
+        out.has_affine |= !(norm->uses & NL_LACKS_AFFINE);
+    }
+    return out;
+}
+
+unsigned nl_config_norm_uses(const struct nl_config *config)
+{
+    return nl_traits_of(config).uses;
+}
+
+bool nl_config_is_recurrent(const struct nl_config *config)
+{
+    return config->model.arch == NL_RNN || config->model.arch == NL_LSTM || config->model.arch == NL_GRU;
+}
+
+bool nl_config_norm_activates(const struct nl_config *config)
+{
+    return (nl_norms[config->norm.kind]->uses & NL_USES_TLU) && config->norm.tlu;
+}
+
+bool nl_config_norm_cancels_bias(const struct nl_config *config)
+{
+    return cancels_bias(nl_norm_of(config), config);
+}
+
+bool nl_config_tracks(const struct nl_config *config)
+{
+    return nl_traits_of(config).tracks;
+}

@@ -1,0 +1,44 @@
+/* What a configuration says of its network: its normalizers, what they use and do. */
+#ifndef NL_CONFIG_NETWORK_H
+#define NL_CONFIG_NETWORK_H
+
+#include <stdbool.h>
+
+struct nl_config; /* config/config.h */
+
+/* What at least one normalizer of the network is or does. Where there is none, nothing is true. */
+struct nl_traits {
+    unsigned uses;                        /* enum nl_norm_uses, of all of them */
+    bool any;                             /* there is one */
+    bool tracks;                          /* it keeps running statistics, */
+    bool tracks_variance;                 /* among them a variance for each channel, and no matrix */
+    bool chooses;                         /* norm.statistics says what training normalizes with */
+    bool cancels_bias, would_cancel_bias; /* of the layer before; but for norm.statistics */
+    bool has_sets, has_root, has_eps, has_affine;
+};
+struct nl_traits nl_traits_of(const struct nl_config *config);
+
+/* The normalizers of the network, bit by bit of norm.kind: one, or all of the list's (model.layers). */
+unsigned nl_config_norms(const struct nl_config *config);
+
+/* The normalizers of its weights, bit by bit of norm.weights; "none" is not among them. */
+unsigned nl_config_weight_norms(const struct nl_config *config);
+
+/* What any of its normalizers uses: enum nl_norm_uses. */
+unsigned nl_config_norm_uses(const struct nl_config *config);
+
+/* Whether one of them keeps running statistics, to evaluate with. */
+bool nl_config_tracks(const struct nl_config *config);
+
+/* Whether the network goes along sequences with a state: model.arch rnn, lstm or gru. */
+bool nl_config_is_recurrent(const struct nl_config *config);
+
+/* Whether the normalizer of norm.kind takes the place of the activation function right after it (frn with norm.tlu). It cannot stand after
+ * that function then. */
+bool nl_config_norm_activates(const struct nl_config *config);
+#define NL_TLU_IS_BEFORE "'norm.placement' cannot be 'after' with norm.kind frn: its TLU takes the place of the activation; or set norm.tlu to false"
+
+/* Whether the normalizer of norm.kind subtracts again what a bias before it adds, in training. */
+bool nl_config_norm_cancels_bias(const struct nl_config *config);
+
+#endif
