@@ -220,7 +220,7 @@ END_TEST
 /* Runs that ended at chance are told of as bearing on nothing only where all parts are read of first steps. */
 START_TEST(runs_at_chance_do_not_bear_on_first_steps)
 {
-    struct nl_published_part first = {.reading = {.tensor = "grad:h.*", .first = true}}, last = {.reading = {.tensor = "grad:h.*"}};
+    struct nl_published_part first = {.reading = {.tensor = "grad:h.*", .step = NL_FIRST_STEP}}, last = {.reading = {.tensor = "grad:h.*"}};
     struct nl_judged judged[2] = {{.part = &first}, {.part = &first}};
     struct nl_outcome outcome = {.parts = 2, .part = judged, .failures = {.failed = 3, .dead = 3, .runs = 4}};
     for (int i = 0; i < 3; i++) {

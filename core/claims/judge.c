@@ -253,7 +253,7 @@ static void need_runs(struct nl_claim *claim, const struct nl_published_part *pa
                       const struct contrast *contrast)
 {
     int failed = claim->failed[0] + claim->failed[1];
-    bool counted = part->reading.along || !isnan(part->reading.target) || (part->reading.tensor && part->reading.first);
+    bool counted = part->reading.along || !isnan(part->reading.target) || (nl_reads_first_step(&part->reading));
     nl_claim_need_cells(claim, contrast->cell, contrast->cells);
     if (!claim->obstacle && failed && !counted && !scale->share)
         claim->obstacle = nl_format("%d of its runs failed, and failed runs have no %s to compare", failed, part->reading.tensor ? "tensors" : "loss");

@@ -42,7 +42,7 @@ double nl_read_tensor(const struct nl_reading *reading, const struct nl_curves *
         if (strcmp(nl_csv_field(csv, row, quantities), nl_quantity_names[reading->quantity]) != 0 || !nl_is_observed(&pattern, name))
             continue;
         int order = last ? order_of(name, last) : 1;
-        if (order > 0 || (order == 0 && !reading->first)) {
+        if (order > 0 || (order == 0 && reading->step == NL_LAST_STEP)) {
             last = name;
             if (nl_csv_number(csv, row, values, &value, NULL))
                 value = NAN;

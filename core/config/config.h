@@ -124,9 +124,21 @@ extern const struct nl_section {
 } nl_sections[];                      /* in the order of keys.def; ends with a NULL name */
 extern const struct nl_key nl_keys[]; /* likewise */
 extern const int nl_key_count;
-extern const struct nl_field {
-    const char *name, *form, *help;   /* form: what is written there, for example */
-} nl_sweep_fields[], nl_claim_fields[]; /* what may stand under `sweep` and `claim`; end with a NULL name */
+
+struct nl_loader; /* config/entries.h, for these */
+struct nl_node;   /* config/yaml.h */
+
+/* What may stand under `sweep` and `claim`, and in mappings there: how it is read and what it is for. Tables of them end with a NULL name. */
+struct nl_field {
+    const char *name, *form, *help; /* form: what is written there, for example */
+    /* Reads the value into `to`, which lies `offset` into the struct that the table is of; a diagnostic says what is wrong. */
+    void (*read)(struct nl_loader *loader, const struct nl_field *field, const struct nl_node *value, void *to);
+    size_t offset;
+    const char *const *words;       /* legal ones, for a reader that takes a word */
+    /* sweep.FIELD=TEXT on the command line; NULL: that cannot be. */
+    void (*set)(struct nl_loader *loader, const char *text, const struct nl_origin *at);
+};
+extern const struct nl_field nl_sweep_fields[], nl_claim_fields[];
 
 const struct nl_key *nl_key_find(const char *name);          /* of keys.def; NULL: unknown */
 const struct nl_key *nl_key_named(const char *name);         /* of keys.def; it is there */

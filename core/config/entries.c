@@ -1,7 +1,10 @@
 #include "config/entries.h"
 
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
+#include "base/nearest.h"
 #include "config/layers.h"
 
 enum { MOST_ENTRIES = 1000 }; /* of a mapping: each is compared with those before it */
@@ -82,4 +85,41 @@ void nl_each_entry(struct nl_loader *loader, const struct nl_node *map, const ch
         }
         entry(loader, name, map->item[2 * i + 1], context);
     }
+}
+
+void nl_read_field(struct nl_loader *loader, const struct nl_node *name, const struct nl_node *value, const char *field, const char *path,
+                   const struct nl_field *fields, void *into)
+{
+    const char *names[32] = {NULL};
+    int count = 0;
+    for (const struct nl_field *row = fields; row->name; row++) {
+        if (!strcmp(field, row->name)) {
+            row->read(loader, row, value, (char *)into + row->offset);
+            return;
+        }
+        names[count++] = row->name;
+    }
+    const char *near = nl_nearest(field, names);
+    char *full = nl_format("%s.%s", path, field), *full_near = near ? nl_format("%s.%s", path, near) : NULL;
+    nl_report_unknown(loader, &name->at, full, full_near);
+    free(full);
+    free(full_near);
+}
+
+struct fields_reading {
+    const char *path;
+    const struct nl_field *fields;
+    void *into;
+};
+
+static void read_entry(struct nl_loader *loader, const struct nl_node *name, const struct nl_node *value, void *context)
+{
+    struct fields_reading *reading = context;
+    nl_read_field(loader, name, value, name->text, reading->path, reading->fields, reading->into);
+}
+
+void nl_read_fields(struct nl_loader *loader, const struct nl_node *map, const char *what, const char *path, const struct nl_field *fields, void *into)
+{
+    struct fields_reading reading = {path, fields, into};
+    nl_each_entry(loader, map, what, read_entry, &reading);
 }

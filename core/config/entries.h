@@ -23,6 +23,13 @@ struct nl_loader {
 typedef void nl_entry(struct nl_loader *loader, const struct nl_node *name, const struct nl_node *value, void *context);
 void nl_each_entry(struct nl_loader *loader, const struct nl_node *map, const char *what, nl_entry *entry, void *context);
 
+/* The value of a field by its row in the table; another name: a diagnostic. path: what the fields stand under ("claim.parts"). */
+void nl_read_field(struct nl_loader *loader, const struct nl_node *name, const struct nl_node *value, const char *field, const char *path,
+                   const struct nl_field *fields, void *into);
+
+/* All fields of a mapping. what: for messages ("a part"). */
+void nl_read_fields(struct nl_loader *loader, const struct nl_node *map, const char *what, const char *path, const struct nl_field *fields, void *into);
+
 /* The key of that name, as nl_key_of; NULL, and a diagnostic, for another. */
 const struct nl_key *nl_wanted_key(struct nl_loader *loader, const char *name, const struct nl_origin *at);
 

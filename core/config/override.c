@@ -129,23 +129,22 @@ static void override_key(struct nl_loader *loader, const struct named *named, co
 }
 
 /* sweep.baseline=norm.kind=none; nothing after the first '=' takes the baseline away. */
-static void override_baseline(struct nl_loader *loader, const char *argument, const char *text)
+void nl_set_baseline(struct nl_loader *loader, const char *text, const struct nl_origin *at)
 {
     const char *equals = strchr(text, '=');
-    struct nl_origin at = place(argument, text, strlen(text));
     loader->out->has_baseline = false;
     if (!*text)
         return;
     char *name = equals ? nl_format("%.*s", (int)(equals - text), text) : NULL;
-    const struct nl_key *key = name ? nl_wanted_key(loader, name, &at) : NULL;
+    const struct nl_key *key = name ? nl_wanted_key(loader, name, at) : NULL;
     if (!name)
-        nl_diagnose(loader->diagnostics, &at, "write sweep.baseline=norm.kind=none", "'sweep.baseline' must be KEY=VALUE");
-    else if (key && nl_key_may_vary(loader, key, &at)) {
+        nl_diagnose(loader->diagnostics, at, "write sweep.baseline=norm.kind=none", "'sweep.baseline' must be KEY=VALUE");
+    else if (key && nl_key_may_vary(loader, key, at)) {
         struct nl_config scratch;
         struct nl_error err, hint;
-        struct nl_match match = {.origin = at};
+        struct nl_match match = {.origin = *at};
         if (nl_value_read(key, &scratch, equals + 1, &err, &hint)) {
-            nl_diagnose(loader->diagnostics, &at, hint.text, "%s", err.text);
+            nl_diagnose(loader->diagnostics, at, hint.text, "%s", err.text);
         } else {
             struct nl_points value = {.count = 1, .text = nl_alloc(1, sizeof *value.text)};
             value.text[0] = nl_value_text(key, &scratch);
@@ -157,19 +156,17 @@ static void override_baseline(struct nl_loader *loader, const char *argument, co
     free(name);
 }
 
-static void override_sweep(struct nl_loader *loader, const char *argument, const char *name, const char *text)
+static void override_sweep(struct nl_loader *loader, const struct named *named, const char *text)
 {
-    struct nl_origin at = place(argument, text, strlen(text)), name_at = place(argument, argument, strlen(name));
+    const struct nl_field *field = nl_sweep_fields;
+    while (field->name && strcmp(field->name, named->name + strlen("sweep.")) != 0)
+        field++;
     loader->out->is_sweep = true;
-    if (!strcmp(name, "sweep.seeds"))
-        nl_read_seeds(loader, text, &at);
-    else if (!strcmp(name, "sweep.question"))
-        nl_read_question(loader, text, &at);
-    else if (!strcmp(name, "sweep.baseline"))
-        override_baseline(loader, argument, text);
-    else if (!nl_override_rounds(loader, name + strlen("sweep."), text, &at))
-        nl_diagnose(loader->diagnostics, &name_at, "give a key several values to make an axis of it: norm.kind=bn,gn",
-                    "'%s' cannot be set on the command line", name);
+    if (field->set)
+        field->set(loader, text, &named->value_at);
+    else
+        nl_diagnose(loader->diagnostics, &named->at, "give a key several values to make an axis of it: norm.kind=bn,gn",
+                    "'%s' cannot be set on the command line", named->name);
 }
 
 /* model.layers.stage2.norm.kind=gn, or =bn,gn */
@@ -199,7 +196,7 @@ void nl_apply_override(struct nl_loader *loader, const char *given)
     else if (named.key)
         override_key(loader, &named, text);
     else if (!strncmp(name, "sweep.", 6))
-        override_sweep(loader, argument, name, text);
+        override_sweep(loader, &named, text);
     else
         nl_report_unknown(loader, &name_at, name, nl_key_nearest(name));
     free(name);

@@ -11,34 +11,6 @@
 #include "config/sweep.h"
 #include "config/value.h"
 
-const struct nl_field nl_claim_fields[] = {
-    {"says", "a sentence", "what the paper says"},
-    {"source", "Ioffe and Szegedy 2015, section 4.2", "where it says so: paper, section, table or figure"},
-    {"figures", "a sentence", "the paper's own numbers"},
-    {"differs", "a sentence", "in what this protocol differs from the paper's"},
-    {"objection", "a sentence", "what the paper would object to, where the outcome is another one"},
-    {"measure", "{metric: test_accuracy, along: train.lr, take: best, by: val_loss}",
-     "what is read of the runs, unless a part says otherwise. metric: a column of trials.csv, or two, of the first and the "
-     "second cell; target: "
-     "steps until its curve is there; tensor: in place of a metric, a name or pattern of log.tensors, with its quantity "
-     "(norm, mean, std, zeros) at a step (first, last) of those logged, of the last tensor that it names; along: a key, over whose runs with one seed is taken: best (where `by`, of the validation "
-     "part, is best), usable "
-     "(the largest usable learning rate), width (decades of the key within 5 points of the best), failed (the share of failed "
-     "runs)"},
-    {"parts", "[{says: BN degrades more, of: {norm.kind: bn}, minus: {norm.kind: ln}, smallest: 2}]",
-     "what must hold, all of it. of, minus: one value for each key that varies; less: {of, minus}, a second difference to take "
-     "off the first; order: "
-     "a list of cells, each above the next; slope: a key, over whose base-2 logarithm the slope of `of` is taken; measure. One "
-     "threshold: smallest "
-     "(points, nats, a ratio or decades; expect: less where the effect is to be below), margin (the same within it), tolerance. "
-     "identity: a formula "
-     "in place of cells, with the tolerances of ref and cpu"},
-    {"control", "{norm.eps: 1e-3}", "of an identity of two runs: settings with which the second one must deviate. Other controls need no word"},
-    {"objections", "[{says: the training is too short, set: {train.epochs: 40}}]", "what can be tried before the claim is called contradicted"},
-    {"quick", "{cost: 20 s of one core, set: {sweep.seeds: 5}}", "a shorter protocol, and what it takes"},
-    {"waiting_for", "transformers", "what must be there before the claim can be measured; such a claim has no parts"},
-    {NULL, NULL, NULL}};
-
 const char *const nl_identity_names[] = {"gn_is_ln",  "gn_is_in",   "rms_is_ln",     "bn_of_one",      "bn_scale",
                                          "bn_shift",  "bn_running", "bn_batchmates", "frn_batchmates", "sync_is_bn",
                                          "brn_is_bn", "dbn_white",  "wn_orthogonal", "sn_largest",     NULL};
@@ -48,55 +20,56 @@ const double nl_side_signs[NL_SIDES] = {1.0, -1.0, -1.0, 1.0};
 
 /* ---- values ---- */
 
-static const char *read_text(struct nl_loader *loader, const char *name, const struct nl_node *value)
+/* Readers of a table of fields. Each knows what `to` points to: */
+
+/* const char *: a text, */
+static void read_text(struct nl_loader *loader, const struct nl_field *field, const struct nl_node *value, void *to)
 {
     if (value->kind == NL_SCALAR && !value->blank && *value->text)
-        return nl_keep_text(value->text);
-    nl_diagnose(loader->diagnostics, &value->at, NULL, "'%s' must be a text", name);
-    return NULL;
+        *(const char **)to = nl_keep_text(value->text);
+    else
+        nl_diagnose(loader->diagnostics, &value->at, NULL, "'%s' must be a text", field->name);
 }
 
-static double read_number(struct nl_loader *loader, const char *name, const struct nl_node *value)
+/* double: a number of at least 0, */
+static void read_number(struct nl_loader *loader, const struct nl_field *field, const struct nl_node *value, void *to)
 {
-    double number = NAN;
-    if (value->kind != NL_SCALAR || value->blank || !nl_number_read(value->text, &number) || number < 0.0) {
-        nl_diagnose(loader->diagnostics, &value->at, NULL, "'%s' must be a number of at least 0", name);
-        return NAN;
-    }
-    return number;
+    double *number = to;
+    if (value->kind == NL_SCALAR && !value->blank && nl_number_read(value->text, number) && *number >= 0.0)
+        return;
+    nl_diagnose(loader->diagnostics, &value->at, NULL, "'%s' must be a number of at least 0", field->name);
+    *number = NAN;
 }
 
-/* The word's place among names, or -1 and a diagnostic. */
-static int read_word(struct nl_loader *loader, const char *name, const struct nl_node *value, const char *const *names)
+/* int: a word's place among those of the field, */
+static void read_word(struct nl_loader *loader, const struct nl_field *field, const struct nl_node *value, void *to)
 {
     struct nl_text legal = {0};
-    for (int i = 0; names[i]; i++) {
-        if (value->kind == NL_SCALAR && !strcmp(value->text, names[i])) {
+    for (int i = 0; field->words[i]; i++) {
+        if (value->kind == NL_SCALAR && !strcmp(value->text, field->words[i])) {
+            *(int *)to = i;
             nl_text_release(&legal);
-            return i;
+            return;
         }
-        nl_text_add(&legal, "%s%s", i ? ", " : "one of ", names[i]);
+        nl_text_add(&legal, "%s%s", i ? ", " : "one of ", field->words[i]);
     }
-    nl_diagnose(loader->diagnostics, &value->at, legal.at, "'%s' does not know '%.80s'", name,
-                value->kind == NL_SCALAR ? value->text : "this");
+    nl_diagnose(loader->diagnostics, &value->at, legal.at, "'%s' does not know '%.80s'", field->name, value->kind == NL_SCALAR ? value->text : "this");
     nl_text_release(&legal);
-    return -1;
 }
 
-static const struct nl_key *read_key(struct nl_loader *loader, const struct nl_node *value)
+/* const struct nl_key *: a key of numbers, which may vary, */
+static void read_key(struct nl_loader *loader, const struct nl_field *field, const struct nl_node *value, void *to)
 {
+    (void)field;
     const struct nl_key *key = nl_wanted_key(loader, value->kind == NL_SCALAR ? value->text : "a list", &value->at);
-    if (!key)
-        return NULL;
-    if (!nl_key_is_number(key))
+    if (key && !nl_key_is_number(key))
         nl_diagnose(loader->diagnostics, &value->at, NULL, "'%s' is not a number: nothing can be measured along it", key->name);
-    else if (nl_key_may_vary(loader, key, &value->at))
-        return key;
-    return NULL;
+    else if (key && nl_key_may_vary(loader, key, &value->at))
+        *(const struct nl_key **)to = key;
 }
 
-/* A column of trials.csv: "test_accuracy", "val_loss", "test_error_precise". */
-static const char *read_metric(struct nl_loader *loader, const char *name, const struct nl_node *value)
+/* const char *: a column of trials.csv: "test_accuracy", "val_loss", "test_error_precise", */
+static void read_metric(struct nl_loader *loader, const struct nl_field *field, const struct nl_node *value, void *to)
 {
     for (int i = 0; value->kind == NL_SCALAR && nl_metric_names[i]; i++) {
         size_t length = strlen(nl_metric_names[i]);
@@ -104,26 +77,17 @@ static const char *read_metric(struct nl_loader *loader, const char *name, const
             continue;
         const char *rest = value->text + length;
         for (int eval = -1; eval < NL_EVALS; eval++)
-            if (eval < 0 ? !*rest : *rest == '_' && !strcmp(rest + 1, nl_eval_names[eval]))
-                return nl_keep_text(value->text);
+            if (eval < 0 ? !*rest : *rest == '_' && !strcmp(rest + 1, nl_eval_names[eval])) {
+                *(const char **)to = nl_keep_text(value->text);
+                return;
+            }
     }
     const char *text = value->kind == NL_SCALAR ? value->text : "a list", *near = nl_nearest(text, nl_metric_names);
     char *hint = near ? nl_format("did you mean '%s'?", near) : NULL;
     nl_diagnose(loader->diagnostics, &value->at,
                 hint ? hint : "as in test_accuracy, val_loss, train_error, test_accuracy_precise",
-                "'%s' does not know the metric '%.80s'", name, text);
+                "'%s' does not know the metric '%.80s'", field->name, text);
     free(hint);
-    return NULL;
-}
-
-static void report_field(struct nl_loader *loader, const struct nl_node *name, const char *where, const char *const *names)
-{
-    char *full = nl_format("%s.%s", where, name->text);
-    const char *near = nl_nearest(name->text, names);
-    char *full_near = near ? nl_format("%s.%s", where, near) : NULL;
-    nl_report_unknown(loader, &name->at, full, full_near);
-    free(full);
-    free(full_near);
 }
 
 /* ---- settings: {train.epochs: 5, norm.kind: [bn, ln], sweep.seeds: 5} ---- */
@@ -154,51 +118,49 @@ static void read_setting(struct nl_loader *loader, const struct nl_node *name, c
     nl_text_release(&text);
 }
 
-static struct nl_settings read_settings(struct nl_loader *loader, const char *name, const struct nl_node *value)
+/* struct nl_settings: overrides. */
+static void read_settings(struct nl_loader *loader, const struct nl_field *field, const struct nl_node *value, void *to)
 {
-    struct nl_settings out = {0};
-    nl_each_entry(loader, value, name, read_setting, &out);
-    nl_keep((void *)out.at);
-    return out;
+    struct nl_settings *out = to;
+    nl_each_entry(loader, value, field->name, read_setting, out);
+    nl_keep((void *)out->at);
 }
 
 /* ---- measures ---- */
 
-static void read_reading_entry(struct nl_loader *loader, const struct nl_node *name, const struct nl_node *value, void *context)
+/* One metric for both cells, or one each. */
+static void read_metrics(struct nl_loader *loader, const struct nl_field *field, const struct nl_node *value, void *to)
 {
-    static const char *const names[] = {"metric", "target", "tensor", "quantity", "step", "along", "take", "by", NULL}, *const steps[] = {"last", "first",
-                                                                                                                                          NULL};
-    struct nl_reading *out = context;
-    if (!strcmp(name->text, "metric")) {
-        bool two = value->kind == NL_SEQUENCE && value->count == 2;
-        for (int i = 0; i < 2; i++)
-            out->metric[i] = i && !two ? out->metric[0] : read_metric(loader, "measure.metric", two ? value->item[i] : value);
-    } else if (!strcmp(name->text, "target")) {
-        out->target = read_number(loader, "measure.target", value);
-    } else if (!strcmp(name->text, "tensor")) {
-        out->tensor = read_text(loader, "measure.tensor", value);
-    } else if (!strcmp(name->text, "quantity")) {
-        int quantity = read_word(loader, "measure.quantity", value, nl_quantity_names);
-        out->quantity = quantity < 0 ? out->quantity : (enum nl_quantity)quantity;
-    } else if (!strcmp(name->text, "step")) {
-        out->first = read_word(loader, "measure.step", value, steps) == 1;
-    } else if (!strcmp(name->text, "along")) {
-        out->along = read_key(loader, value);
-    } else if (!strcmp(name->text, "take")) {
-        int take = read_word(loader, "measure.take", value, nl_take_names);
-        out->take = take < 0 ? out->take : (enum nl_take)take;
-    } else if (!strcmp(name->text, "by")) {
-        out->by = read_metric(loader, "measure.by", value);
-    } else {
-        report_field(loader, name, "claim.measure", names);
-    }
+    const char **metric = to;
+    bool two = value->kind == NL_SEQUENCE && value->count == 2;
+    read_metric(loader, field, two ? value->item[0] : value, &metric[0]);
+    if (two)
+        read_metric(loader, field, value->item[1], &metric[1]);
+    else
+        metric[1] = metric[0];
 }
 
-static void read_reading(struct nl_loader *loader, const struct nl_node *value, struct nl_reading *out)
+static const char *const steps[] = {"last", "first", NULL};
+
+#define OF(struct, member, reader) .read = reader, .offset = offsetof(struct, member)
+static const struct nl_field reading_fields[] = {
+    {"metric", OF(struct nl_reading, metric, read_metrics)},
+    {"target", OF(struct nl_reading, target, read_number)},
+    {"tensor", OF(struct nl_reading, tensor, read_text)},
+    {"quantity", OF(struct nl_reading, quantity, read_word), .words = nl_quantity_names},
+    {"step", OF(struct nl_reading, step, read_word), .words = steps},
+    {"along", OF(struct nl_reading, along, read_key)},
+    {"take", OF(struct nl_reading, take, read_word), .words = nl_take_names},
+    {"by", OF(struct nl_reading, by, read_metric)},
+    {0}};
+
+static void read_reading(struct nl_loader *loader, const struct nl_field *field, const struct nl_node *value, void *to)
 {
+    struct nl_reading *out = to;
     int before = loader->diagnostics->count;
+    (void)field;
     *out = (struct nl_reading){.target = NAN};
-    nl_each_entry(loader, value, "claim.measure", read_reading_entry, out);
+    nl_read_fields(loader, value, "claim.measure", "claim.measure", reading_fields, out);
     if (loader->diagnostics->count > before)
         return;
     bool taken = nl_yaml_entry(value, "take"), best = taken && out->take == NL_TAKE_BEST;
@@ -240,58 +202,100 @@ static void read_cell(struct nl_loader *loader, struct parts *parts, const struc
     nl_read_match(loader, value, "a cell", false, &parts->part.cell[side]);
 }
 
-static void read_less(struct nl_loader *loader, const struct nl_node *name, const struct nl_node *value, void *context)
+static void read_of(struct nl_loader *loader, const struct nl_field *field, const struct nl_node *value, void *to)
 {
-    static const char *const names[] = {"of", "minus", NULL};
-    if (!strcmp(name->text, "of") || !strcmp(name->text, "minus"))
-        read_cell(loader, context, value, *name->text == 'o' ? 2 : 3);
-    else
-        report_field(loader, name, "claim.parts.less", names);
+    (void)field;
+    read_cell(loader, to, value, 0);
 }
 
-static void read_threshold(struct nl_loader *loader, struct parts *parts, const struct nl_node *name, const struct nl_node *value)
+static void read_minus(struct nl_loader *loader, const struct nl_field *field, const struct nl_node *value, void *to)
 {
+    (void)field;
+    read_cell(loader, to, value, 1);
+}
+
+static void read_less_of(struct nl_loader *loader, const struct nl_field *field, const struct nl_node *value, void *to)
+{
+    (void)field;
+    read_cell(loader, to, value, 2);
+}
+
+static void read_less_minus(struct nl_loader *loader, const struct nl_field *field, const struct nl_node *value, void *to)
+{
+    (void)field;
+    read_cell(loader, to, value, 3);
+}
+
+static void read_less(struct nl_loader *loader, const struct nl_field *field, const struct nl_node *value, void *to)
+{
+    static const struct nl_field less_fields[] = {{"of", .read = read_less_of}, {"minus", .read = read_less_minus}, {0}};
+    nl_read_fields(loader, value, field->name, "claim.parts.less", less_fields, to);
+}
+
+static void read_order(struct nl_loader *loader, const struct nl_field *field, const struct nl_node *value, void *to)
+{
+    (void)loader;
+    (void)field;
+    ((struct parts *)to)->order = value;
+}
+
+static void read_smallest(struct nl_loader *loader, const struct nl_field *field, const struct nl_node *value, void *to)
+{
+    struct parts *parts = to;
     parts->thresholds++;
-    if (!strcmp(name->text, "tolerance")) {
-        parts->part.kind = NL_IDENTITY;
-        parts->tolerance = value;
-        return;
-    }
-    parts->part.kind = !strcmp(name->text, "margin") ? NL_EQUIVALENCE : parts->part.kind;
-    parts->part.threshold = read_number(loader, name->text, value);
+    read_number(loader, field, value, &parts->part.threshold);
 }
 
-static void read_part_entry(struct nl_loader *loader, const struct nl_node *name, const struct nl_node *value, void *context)
+static void read_margin(struct nl_loader *loader, const struct nl_field *field, const struct nl_node *value, void *to)
 {
-    static const char *const names[] = {"says",     "of",     "minus",     "less",   "order",    "slope", "measure",
-                                        "smallest", "margin", "tolerance", "expect", "identity", NULL},
-                             *const directions[] = {"more", "less", NULL};
-    struct parts *parts = context;
-    struct nl_published_part *part = &parts->part;
-    const char *field = name->text;
-    if (!strcmp(field, "says"))
-        part->says = read_text(loader, "says", value);
-    else if (!strcmp(field, "of") || !strcmp(field, "minus"))
-        read_cell(loader, parts, value, *field == 'm');
-    else if (!strcmp(field, "less"))
-        nl_each_entry(loader, value, "less", read_less, parts);
-    else if (!strcmp(field, "order"))
-        parts->order = value;
-    else if (!strcmp(field, "slope"))
-        part->slope = read_key(loader, value);
-    else if (!strcmp(field, "measure"))
-        read_reading(loader, value, &part->reading);
-    else if (!strcmp(field, "smallest") || !strcmp(field, "margin") || !strcmp(field, "tolerance"))
-        read_threshold(loader, parts, name, value);
-    else if (!strcmp(field, "identity"))
-        part->identity = (enum nl_identity)(read_word(loader, "identity", value, nl_identity_names) + 1);
-    else if (!strcmp(field, "expect")) {
-        part->fewer = read_word(loader, "expect", value, directions) == 1;
-        parts->expects = true;
-    } else {
-        report_field(loader, name, "claim.parts", names);
-    }
+    ((struct parts *)to)->part.kind = NL_EQUIVALENCE;
+    read_smallest(loader, field, value, to);
 }
+
+static void read_tolerance(struct nl_loader *loader, const struct nl_field *field, const struct nl_node *value, void *to)
+{
+    struct parts *parts = to;
+    (void)loader;
+    (void)field;
+    parts->thresholds++;
+    parts->part.kind = NL_IDENTITY;
+    parts->tolerance = value;
+}
+
+static void read_identity(struct nl_loader *loader, const struct nl_field *field, const struct nl_node *value, void *to)
+{
+    int identity = NL_NO_IDENTITY - 1;
+    read_word(loader, field, value, &identity);
+    ((struct parts *)to)->part.identity = (enum nl_identity)(identity + 1);
+}
+
+static void read_direction(struct nl_loader *loader, const struct nl_field *field, const struct nl_node *value, void *to)
+{
+    struct parts *parts = to;
+    int direction = 0;
+    read_word(loader, field, value, &direction);
+    parts->part.fewer = direction == 1;
+    parts->expects = true;
+}
+
+static const char *const directions[] = {"more", "less", NULL};
+
+static const struct nl_field part_fields[] = {
+    {"says", OF(struct parts, part.says, read_text)},
+    {"of", .read = read_of},
+    {"minus", .read = read_minus},
+    {"less", .read = read_less},
+    {"order", .read = read_order},
+    {"slope", OF(struct parts, part.slope, read_key)},
+    {"measure", OF(struct parts, part.reading, read_reading)},
+    {"smallest", .read = read_smallest},
+    {"margin", .read = read_margin},
+    {"tolerance", .read = read_tolerance},
+    {"expect", .read = read_direction, .words = directions},
+    {"identity", .read = read_identity, .words = nl_identity_names},
+    {0}};
+
+static const struct nl_field tolerance = {"tolerance", .read = read_number};
 
 static void add_part(struct parts *parts, const struct nl_published_part *part)
 {
@@ -322,7 +326,7 @@ static void add_identity(struct nl_loader *loader, struct parts *parts)
     parts->part.reading = (struct nl_reading){.target = NAN};
     for (int i = 0; two && i < 2; i++) {
         parts->part.device = devices[i];
-        parts->part.threshold = read_number(loader, "tolerance", parts->tolerance->item[i]);
+        read_number(loader, &tolerance, parts->tolerance->item[i], &parts->part.threshold);
         add_part(parts, &parts->part);
     }
 }
@@ -368,7 +372,7 @@ static void read_part(struct nl_loader *loader, const struct nl_node *node, stru
     parts->order = parts->tolerance = NULL;
     parts->thresholds = 0;
     parts->expects = false;
-    nl_each_entry(loader, node, "a part", read_part_entry, parts);
+    nl_read_fields(loader, node, "a part", "claim.parts", part_fields, parts);
     if (loader->diagnostics->count > before)
         return;
     struct nl_published_part *part = &parts->part;
@@ -385,7 +389,7 @@ static void read_part(struct nl_loader *loader, const struct nl_node *node, stru
         return;
     }
     if (part->kind == NL_IDENTITY)
-        part->threshold = read_number(loader, "tolerance", parts->tolerance);
+        read_number(loader, &tolerance, parts->tolerance, &part->threshold);
     else if (part->kind == NL_DIFFERENCE)
         part->kind = part->slope ? NL_TREND : part->sides == NL_SIDES ? NL_INTERACTION : NL_DIFFERENCE;
     if (parts->order)
@@ -408,20 +412,13 @@ static void read_parts(struct nl_loader *loader, const struct nl_node *list, str
 
 /* ---- the section ---- */
 
-static void read_objection_entry(struct nl_loader *loader, const struct nl_node *name, const struct nl_node *value, void *context)
-{
-    static const char *const names[] = {"says", "set", NULL};
-    struct nl_objection *out = context;
-    if (!strcmp(name->text, "says"))
-        out->says = read_text(loader, "says", value);
-    else if (!strcmp(name->text, "set"))
-        out->set = read_settings(loader, "set", value);
-    else
-        report_field(loader, name, "claim.objections", names);
-}
+static const struct nl_field objection_fields[] = {
+    {"says", OF(struct nl_objection, says, read_text)}, {"set", OF(struct nl_objection, set, read_settings)}, {0}};
 
-static void read_objections(struct nl_loader *loader, const struct nl_node *list, struct nl_published *out)
+static void read_objections(struct nl_loader *loader, const struct nl_field *field, const struct nl_node *list, void *to)
 {
+    struct nl_published *out = to;
+    (void)field;
     if (list->kind != NL_SEQUENCE) {
         nl_diagnose(loader->diagnostics, &list->at, NULL, "'claim.objections' must be a list");
         return;
@@ -429,51 +426,67 @@ static void read_objections(struct nl_loader *loader, const struct nl_node *list
     out->tried = nl_keep(nl_alloc((size_t)list->count, sizeof *out->tried));
     out->objections = list->count;
     for (int i = 0; i < list->count; i++) {
-        nl_each_entry(loader, list->item[i], "an objection", read_objection_entry, &out->tried[i]);
+        nl_read_fields(loader, list->item[i], "an objection", "claim.objections", objection_fields, &out->tried[i]);
         if (!out->tried[i].says || !out->tried[i].set.count)
             nl_diagnose(loader->diagnostics, &list->item[i]->at, NULL, "an objection has 'says' and 'set'");
     }
 }
 
-static void read_quick_entry(struct nl_loader *loader, const struct nl_node *name, const struct nl_node *value, void *context)
+static void read_quick(struct nl_loader *loader, const struct nl_field *field, const struct nl_node *value, void *to)
 {
-    static const char *const names[] = {"cost", "set", NULL};
-    struct nl_published *out = context;
-    if (!strcmp(name->text, "cost"))
-        out->quick_cost = read_text(loader, "cost", value);
-    else if (!strcmp(name->text, "set"))
-        out->quick = read_settings(loader, "set", value);
-    else
-        report_field(loader, name, "claim.quick", names);
+    static const struct nl_field quick_fields[] = {
+        {"cost", OF(struct nl_published, quick_cost, read_text)}, {"set", OF(struct nl_published, quick, read_settings)}, {0}};
+    ((struct nl_published *)to)->has_quick = true;
+    nl_read_fields(loader, value, field->name, "claim.quick", quick_fields, to);
 }
 
-static void read_claim_entry(struct nl_loader *loader, const struct nl_node *name, const struct nl_node *value, void *context)
+/* Measure and parts are read after all else: a part takes over the claim's measure, wherever that stands. */
+static void read_later(struct nl_loader *loader, const struct nl_field *field, const struct nl_node *value, void *to)
 {
-    struct nl_published *out = context;
-    const struct {
-        const char *name;
-        const char **text;
-    } texts[] = {{"says", &out->says},       {"source", &out->source},       {"figures", &out->figures},
-                 {"differs", &out->differs}, {"objection", &out->objection}, {"waiting_for", &out->waiting_for}};
-    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
-        if (!strcmp(name->text, texts[i].name)) {
-            *texts[i].text = read_text(loader, name->text, value);
-            return;
-        }
-    if (!strcmp(name->text, "control")) {
-        out->control = read_settings(loader, "control", value);
-    } else if (!strcmp(name->text, "objections")) {
-        read_objections(loader, value, out);
-    } else if (!strcmp(name->text, "quick")) {
-        out->has_quick = true;
-        nl_each_entry(loader, value, "quick", read_quick_entry, out);
-    } else if (strcmp(name->text, "measure") != 0 && strcmp(name->text, "parts") != 0) {
-        const char *names[sizeof nl_claim_fields / sizeof *nl_claim_fields];
-        for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-            names[i] = nl_claim_fields[i].name;
-        report_field(loader, name, "claim", names);
-    }
+    (void)loader;
+    (void)field;
+    (void)value;
+    (void)to;
 }
+
+const struct nl_field nl_claim_fields[] = {
+    {"says", "a sentence", "what the paper says",
+     OF(struct nl_published, says, read_text)},
+    {"source", "Ioffe and Szegedy 2015, section 4.2", "where it says so: paper, section, table or figure",
+     OF(struct nl_published, source, read_text)},
+    {"figures", "a sentence", "the paper's own numbers",
+     OF(struct nl_published, figures, read_text)},
+    {"differs", "a sentence", "in what this protocol differs from the paper's",
+     OF(struct nl_published, differs, read_text)},
+    {"objection", "a sentence", "what the paper would object to, where the outcome is another one",
+     OF(struct nl_published, objection, read_text)},
+    {"measure", "{metric: test_accuracy, along: train.lr, take: best, by: val_loss}",
+     "what is read of the runs, unless a part says otherwise. metric: a column of trials.csv, or two, of the first and the "
+     "second cell; target: "
+     "steps until its curve is there; tensor: in place of a metric, a name or pattern of log.tensors, with its quantity "
+     "(norm, mean, std, zeros) at a step (first, last) of those logged, of the last tensor that it names; along: a key, over whose runs with one seed is taken: best (where `by`, of the validation "
+     "part, is best), usable "
+     "(the largest usable learning rate), width (decades of the key within 5 points of the best), failed (the share of failed "
+     "runs)",
+     .read = read_later},
+    {"parts", "[{says: BN degrades more, of: {norm.kind: bn}, minus: {norm.kind: ln}, smallest: 2}]",
+     "what must hold, all of it. of, minus: one value for each key that varies; less: {of, minus}, a second difference to take "
+     "off the first; order: "
+     "a list of cells, each above the next; slope: a key, over whose base-2 logarithm the slope of `of` is taken; measure. One "
+     "threshold: smallest "
+     "(points, nats, a ratio or decades; expect: less where the effect is to be below), margin (the same within it), tolerance. "
+     "identity: a formula "
+     "in place of cells, with the tolerances of ref and cpu",
+     .read = read_later},
+    {"control", "{norm.eps: 1e-3}", "of an identity of two runs: settings with which the second one must deviate. Other controls need no word",
+     OF(struct nl_published, control, read_settings)},
+    {"objections", "[{says: the training is too short, set: {train.epochs: 40}}]", "what can be tried before the claim is called contradicted",
+     .read = read_objections},
+    {"quick", "{cost: 20 s of one core, set: {sweep.seeds: 5}}", "a shorter protocol, and what it takes",
+     .read = read_quick},
+    {"waiting_for", "transformers", "what must be there before the claim can be measured; such a claim has no parts",
+     OF(struct nl_published, waiting_for, read_text)},
+    {0}};
 
 /* key: whose value the node is, or NULL. Values of keys that are a truth value or auto stand there as in identities. */
 static void add_canonical(struct nl_text *out, const struct nl_node *node, const struct nl_key *key)
@@ -514,10 +527,10 @@ void nl_read_claim(struct nl_loader *loader, const struct nl_node *map)
     struct nl_reading reading = {.target = NAN};
     int before = loader->diagnostics->count;
     *out = (struct nl_published){.origin = map->at};
-    nl_each_entry(loader, map, "claim", read_claim_entry, out);
+    nl_read_fields(loader, map, "claim", "claim", nl_claim_fields, out);
     const struct nl_node *measure = nl_yaml_entry(map, "measure"), *parts = nl_yaml_entry(map, "parts");
     if (measure)
-        read_reading(loader, measure, &reading);
+        read_reading(loader, NULL, measure, &reading);
     if (parts && loader->diagnostics->count == before)
         read_parts(loader, parts, out, &reading);
     if (loader->diagnostics->count == before)

@@ -30,13 +30,15 @@ enum nl_take {
 };
 extern const char *const nl_take_names[];
 
+enum nl_logged_step { NL_LAST_STEP, NL_FIRST_STEP };
+
 struct nl_reading {
     const char *metric[2];    /* columns of trials.csv: of the first and the second of two cells */
     double target;            /* not NaN: steps until the curve of the metric reaches it; a ratio */
     const char *tensor;       /* not NULL: in place of a metric, a quantity of the last tensor that this pattern of log.tensors names; of norm and std
                                  a ratio */
     enum nl_quantity quantity;
-    bool first;               /* of the first step that is logged; else of the last */
+    enum nl_logged_step step; /* of those that are logged */
     const struct nl_key *along; /* NULL: of one run */
     enum nl_take take;
     const char *by;           /* of NL_TAKE_BEST, and of NL_TAKE_USABLE where it is not by training accuracy; else NULL */
@@ -45,7 +47,7 @@ struct nl_reading {
 /* That a run ended at chance says nothing of what is read of its first step. */
 static inline bool nl_reads_first_step(const struct nl_reading *reading)
 {
-    return reading->tensor && reading->first;
+    return reading->tensor && reading->step == NL_FIRST_STEP;
 }
 
 enum nl_part_kind { NL_DIFFERENCE, NL_EQUIVALENCE, NL_INTERACTION, NL_ORDERING, NL_TREND, NL_IDENTITY };

@@ -85,50 +85,53 @@ static void read_tune_entry(struct nl_loader *loader, const struct nl_node *name
     }
 }
 
-static void read_tune(struct nl_loader *loader, const struct nl_node *map)
+NL_READER(nl_read_tune)
 {
-    struct nl_rounds *rounds = &loader->out->rounds;
+    struct nl_rounds *rounds = &((struct nl_experiment *)to)->rounds;
     int before = loader->diagnostics->count;
     rounds->tunes = 0;
+    if (value->blank)
+        return;
     rounds->tune = nl_keep(nl_alloc(NL_LIST_MAX, sizeof *rounds->tune));
     rounds->tune_by = NL_VAL_LOSS;
     rounds->tune_seeds = TUNE_SEEDS;
-    rounds->tune_origin = map->at;
-    nl_each_entry(loader, map, "tune", read_tune_entry, NULL);
-    const struct nl_node *former = nl_yaml_entry(map, metric_words[NL_RECORDED]);
-    if (former && nl_yaml_entry(map, metric_words[NL_SHOWN]))
+    rounds->tune_origin = value->at;
+    nl_each_entry(loader, value, field->name, read_tune_entry, NULL);
+    const struct nl_node *former = nl_yaml_entry(value, metric_words[NL_RECORDED]);
+    if (former && nl_yaml_entry(value, metric_words[NL_SHOWN]))
         nl_diagnose(loader->diagnostics, &former->at, "'on' is what 'by' was called before", "'sweep.tune' has both 'by' and 'on'");
     if (loader->diagnostics->count == before && !rounds->tunes)
-        nl_diagnose(loader->diagnostics, &map->at, "as in tune: {train.lr: 1e-3:1:log:7, by: val_loss}", "'sweep.tune' names no key");
+        nl_diagnose(loader->diagnostics, &value->at, "as in tune: {train.lr: 1e-3:1:log:7, by: val_loss}", "'sweep.tune' names no key");
 }
 
-static void read_until_entry(struct nl_loader *loader, const struct nl_node *name, const struct nl_node *value, void *context)
+static void read_half_width(struct nl_loader *loader, const struct nl_field *field, const struct nl_node *value, void *to)
 {
-    static const char *const names[] = {"half_width", "max_seeds", "first_seeds", NULL};
-    struct nl_rounds *rounds = &loader->out->rounds;
-    (void)context;
-    if (!strcmp(name->text, names[0])) {
-        if (is_scalar(loader, value, names[0]))
-            read_number(loader, value->text, &value->at, names[0], 0.0, &rounds->half_width);
-    } else if (!strcmp(name->text, names[1])) {
-        read_integer(loader, value, names[1], 2, &rounds->max_seeds);
-    } else if (!strcmp(name->text, names[2])) {
-        read_integer(loader, value, names[2], 2, &rounds->first_seeds);
-    } else {
-        nl_report_unknown(loader, &name->at, name->text, nl_nearest(name->text, names));
-    }
+    if (is_scalar(loader, value, field->name))
+        read_number(loader, value->text, &value->at, field->name, 0.0, to);
 }
 
-static void read_until(struct nl_loader *loader, const struct nl_node *map)
+static void read_some_seeds(struct nl_loader *loader, const struct nl_field *field, const struct nl_node *value, void *to)
 {
-    struct nl_rounds *rounds = &loader->out->rounds;
+    read_integer(loader, value, field->name, 2, to);
+}
+
+NL_READER(nl_read_until)
+{
+    static const struct nl_field until_fields[] = {
+        {"half_width", .read = read_half_width, .offset = offsetof(struct nl_rounds, half_width)},
+        {"max_seeds", .read = read_some_seeds, .offset = offsetof(struct nl_rounds, max_seeds)},
+        {"first_seeds", .read = read_some_seeds, .offset = offsetof(struct nl_rounds, first_seeds)},
+        {0}};
+    struct nl_rounds *rounds = &((struct nl_experiment *)to)->rounds;
     rounds->half_width = 0.0;
+    if (value->blank)
+        return;
     rounds->max_seeds = rounds->first_seeds = 0;
-    rounds->until_origin = map->at;
+    rounds->until_origin = value->at;
     int before = loader->diagnostics->count;
-    nl_each_entry(loader, map, "until", read_until_entry, NULL);
+    nl_read_fields(loader, value, field->name, "sweep.until", until_fields, rounds);
     if (loader->diagnostics->count == before && (!(rounds->half_width > 0.0) || !rounds->max_seeds))
-        nl_diagnose(loader->diagnostics, &map->at, "as in until: {half_width: 0.5, max_seeds: 64}", "'sweep.until' needs half_width and max_seeds");
+        nl_diagnose(loader->diagnostics, &value->at, "as in until: {half_width: 0.5, max_seeds: 64}", "'sweep.until' needs half_width and max_seeds");
 }
 
 static void add_match(struct nl_match **list, int *count, const struct nl_match *match)
@@ -153,69 +156,75 @@ static void read_chosen(struct nl_loader *loader, const struct nl_node *map)
         add_match(&rounds->chosen, &rounds->choices, &match);
 }
 
-bool nl_read_rounds_entry(struct nl_loader *loader, const struct nl_node *value, const char *field)
+NL_READER(nl_read_refine)
 {
-    struct nl_rounds *rounds = &loader->out->rounds;
-    if (!strcmp(field, "tune")) {
-        rounds->tunes = 0;
-        if (!value->blank)
-            read_tune(loader, value);
-    } else if (!strcmp(field, "until")) {
-        rounds->half_width = 0.0;
-        if (!value->blank)
-            read_until(loader, value);
-    } else if (!strcmp(field, "refine")) {
-        rounds->refine = 0.0;
-        rounds->refine_origin = value->at;
-        if (!value->blank && is_scalar(loader, value, "sweep.refine"))
-            read_number(loader, value->text, &value->at, "sweep.refine", 1.0, &rounds->refine);
-    } else if (!strcmp(field, "points")) {
-        rounds->points = 0;
-        if (!value->blank)
-            nl_each_map(loader, value, read_point);
-    } else if (!strcmp(field, "chosen")) {
-        rounds->choices = 0;
-        if (!value->blank)
-            nl_each_map(loader, value, read_chosen);
-    } else if (!strcmp(field, "same")) {
-        rounds->has_same = !value->blank && nl_read_match(loader, value, "same", false, &rounds->same);
-    } else {
-        return false;
-    }
-    return true;
+    struct nl_rounds *rounds = &((struct nl_experiment *)to)->rounds;
+    (void)field;
+    rounds->refine = 0.0;
+    rounds->refine_origin = value->at;
+    if (!value->blank && is_scalar(loader, value, "sweep.refine"))
+        read_number(loader, value->text, &value->at, "sweep.refine", 1.0, &rounds->refine);
 }
 
-bool nl_override_rounds(struct nl_loader *loader, const char *field, const char *text, const struct nl_origin *at)
+NL_READER(nl_read_points)
+{
+    (void)field;
+    ((struct nl_experiment *)to)->rounds.points = 0;
+    if (!value->blank)
+        nl_each_map(loader, value, read_point);
+}
+
+NL_READER(nl_read_chosen)
+{
+    (void)field;
+    ((struct nl_experiment *)to)->rounds.choices = 0;
+    if (!value->blank)
+        nl_each_map(loader, value, read_chosen);
+}
+
+NL_READER(nl_read_same)
+{
+    struct nl_rounds *rounds = &((struct nl_experiment *)to)->rounds;
+    rounds->has_same = !value->blank && nl_read_match(loader, value, field->name, false, &rounds->same);
+}
+
+NL_SETTER(nl_set_refine)
 {
     struct nl_rounds *rounds = &loader->out->rounds;
-    if (!strcmp(field, "refine")) {
-        rounds->refine = 0.0;
-        rounds->refine_origin = *at;
-        if (*text)
-            read_number(loader, text, at, "sweep.refine", 1.0, &rounds->refine);
-    } else if (!strcmp(field, "until")) {
-        const char *colon = strchr(text, ':');
-        int64_t most = 0;
-        rounds->half_width = 0.0;
-        rounds->max_seeds = rounds->first_seeds = 0;
-        rounds->until_origin = *at;
-        if (!*text)
-            return true;
-        char *width = nl_format("%.*s", (int)(colon ? colon - text : 0), text);
-        if (!colon || !nl_integer_read(colon + 1, &most) || most < 2 || most > NL_SEEDS_MAX)
-            nl_diagnose(loader->diagnostics, at, "sweep.until=0.5:64 is a half width of 0.5 with at most 64 seeds",
-                        "'sweep.until' must be HALF_WIDTH:MAX_SEEDS, not '%.80s'", text);
-        else
-            read_number(loader, width, at, "half_width", 0.0, &rounds->half_width);
-        rounds->max_seeds = (int)most;
-        free(width);
-    } else if (!strcmp(field, "tune") && !*text) {
-        rounds->tunes = rounds->choices = 0;
-        rounds->has_same = false;
-    } else {
-        return false;
-    }
-    return true;
+    rounds->refine = 0.0;
+    rounds->refine_origin = *at;
+    if (*text)
+        read_number(loader, text, at, "sweep.refine", 1.0, &rounds->refine);
+}
+
+NL_SETTER(nl_set_until)
+{
+    struct nl_rounds *rounds = &loader->out->rounds;
+    const char *colon = strchr(text, ':');
+    int64_t most = 0;
+    rounds->half_width = 0.0;
+    rounds->max_seeds = rounds->first_seeds = 0;
+    rounds->until_origin = *at;
+    if (!*text)
+        return;
+    char *width = nl_format("%.*s", (int)(colon ? colon - text : 0), text);
+    if (!colon || !nl_integer_read(colon + 1, &most) || most < 2 || most > NL_SEEDS_MAX)
+        nl_diagnose(loader->diagnostics, at, "sweep.until=0.5:64 is a half width of 0.5 with at most 64 seeds",
+                    "'sweep.until' must be HALF_WIDTH:MAX_SEEDS, not '%.80s'", text);
+    else
+        read_number(loader, width, at, "half_width", 0.0, &rounds->half_width);
+    rounds->max_seeds = (int)most;
+    free(width);
+}
+
+/* Nothing but none can be written in a word. */
+NL_SETTER(nl_set_tune)
+{
+    struct nl_rounds *rounds = &loader->out->rounds;
+    if (*text)
+        nl_diagnose(loader->diagnostics, at, "sweep.tune= takes it away; what to choose from stands in the file", "'sweep.tune' cannot be set on the command line");
+    rounds->tunes = rounds->choices = 0;
+    rounds->has_same = false;
 }
 
 /* ---- what fits together ---- */

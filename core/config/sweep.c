@@ -8,26 +8,6 @@
 #include "config/sweep.h"
 #include "config/value.h"
 
-const struct nl_field nl_sweep_fields[] = {
-    {"grid", "{norm.kind: [bn, gn], train.lr: 1e-3:1:log:7}", "axes, each a key with a list or range of values; every combination is a point"},
-    {"zip", "{train.batch: [32, 8], train.lr: [0.1, 0.025]}", "keys that advance together: lists of the same length, or a list of several such groups"},
-    {"exclude", "[{norm.kind: bn, train.batch: [1, 2]}]",
-     "points to leave out: a list of entries; a point is left out if every key of an entry has one of the values there"},
-    {"seeds", "integer, 1 to 10000; default 1", "trials of each point, from train.seed on"},
-    {"question", "auto, small_batch, lr_tolerance, compare or speed; default auto",
-     "what the sweep is to answer: whether small batches degrade a method, how large a rate it tolerates, which cells differ, or how many updates they need to plot.target; auto: as plot.kind shows"},
-    {"baseline", "{norm.kind: none}", "baseline: what the other cells are compared with"},
-    {"tune", "{train.lr: 1e-3:1:log:7, by: val_loss, seeds: 3}",
-     "keys whose values are chosen on the validation part, for every point of the grid, before the grid is trained; by: val_loss, val_error or "
-     "val_accuracy; seeds: how many to choose by, none of which the grid uses"},
-    {"refine", "1.1", "more learning rates around each method's largest usable one, until every seed's is known within this factor"},
-    {"until", "{half_width: 0.5, max_seeds: 64}",
-     "more seeds, until the intervals of the answer reach at most so far to each side, in the unit of plot.min_effect; sweep.seeds is the first stage"},
-    {"points", "[{norm.kind: bn, train.batch: 256}]", "more points than the grid's: a list; an entry replaces the values of the axes that it names"},
-    {"chosen", "[{norm.kind: bn, train.lr: 0.3}]", "what tune chose, written into results: a list of points of the grid, each with the tuned keys' values"},
-    {"same", "{train.lr: 0.1}", "what tune chose for all points together, written into results"},
-    {NULL, NULL, NULL}};
-
 bool nl_key_may_vary(struct nl_loader *loader, const struct nl_key *key, const struct nl_origin *at)
 {
     if (nl_section_is_aside(key->section))
@@ -243,7 +223,7 @@ void nl_each_map(struct nl_loader *loader, const struct nl_node *value,
         read(loader, value->item[i]);
 }
 
-void nl_read_seeds(struct nl_loader *loader, const char *text, const struct nl_origin *at)
+static void set_seeds(struct nl_loader *loader, const char *text, const struct nl_origin *at)
 {
     int64_t seeds;
     if (!nl_integer_read(text, &seeds) || seeds < 1 || seeds > NL_SEEDS_MAX) {
@@ -254,7 +234,7 @@ void nl_read_seeds(struct nl_loader *loader, const char *text, const struct nl_o
     loader->out->seeds_origin = *at;
 }
 
-void nl_read_question(struct nl_loader *loader, const char *text, const struct nl_origin *at)
+static void set_question(struct nl_loader *loader, const char *text, const struct nl_origin *at)
 {
     for (int i = 0; nl_question_names[i]; i++)
         if (strcmp(nl_question_names[i], text) == 0) {
@@ -282,60 +262,106 @@ enum nl_question nl_question_of(const struct nl_experiment *experiment)
     return NL_ASK_COMPARE;
 }
 
-void nl_read_sweep_entry(struct nl_loader *loader, const struct nl_node *name, const struct nl_node *value, const char *field)
+/* ---- the fields: a blank value takes back what a base file says ---- */
+
+static void read_grid(struct nl_loader *loader, const struct nl_field *field, const struct nl_node *value, void *to)
 {
-    struct nl_experiment *out = loader->out;
-    out->is_sweep = true;
-    if (!strcmp(field, "grid")) {
-        loader->zip_first = loader->zip.count && !loader->grid.count;
-        loader->grid.count = 0;
-        if (!value->blank)
-            nl_each_entry(loader, value, "a grid", read_grid_entry, NULL);
-    } else if (!strcmp(field, "zip")) {
-        loader->zip_first &= loader->zip.count > 0;
-        loader->zip.count = 0;
-        if (!value->blank)
-            nl_each_map(loader, value, read_zip_map);
-    } else if (!strcmp(field, "exclude")) {
-        out->excludes = 0;
-        if (!value->blank)
-            nl_each_map(loader, value, read_exclude);
-    } else if (!strcmp(field, "baseline")) {
-        out->has_baseline = !value->blank && nl_read_match(loader, value, "a baseline", false, &out->baseline);
-    } else if (!strcmp(field, "question")) {
-        if (value->kind == NL_SCALAR && (!value->tag || !strcmp(value->tag, "str")))
-            nl_read_question(loader, value->text, &value->at);
-        else
-            nl_diagnose(loader->diagnostics, &value->at, NULL, "'sweep.question' must be one word");
-    } else if (!strcmp(field, "seeds")) {
-        if (value->kind == NL_SCALAR && (!value->tag || !strcmp(value->tag, "int")))
-            nl_read_seeds(loader, value->text, &value->at);
-        else
-            nl_diagnose(loader->diagnostics, &value->at, "train.seed is the first of them", "'sweep.seeds' must be a number of seeds");
-    } else if (!nl_read_rounds_entry(loader, value, field)) {
-        char *full = nl_format("sweep.%s", field);
-        const char *names[sizeof nl_sweep_fields / sizeof *nl_sweep_fields];
-        for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-            names[i] = nl_sweep_fields[i].name;
-        const char *near = nl_nearest(field, names);
-        char *full_near = near ? nl_format("sweep.%s", near) : NULL;
-        nl_report_unknown(loader, &name->at, full, full_near);
-        free(full);
-        free(full_near);
-    }
+    (void)field;
+    (void)to;
+    loader->zip_first = loader->zip.count && !loader->grid.count;
+    loader->grid.count = 0;
+    if (!value->blank)
+        nl_each_entry(loader, value, "a grid", read_grid_entry, NULL);
 }
 
-static void read_entry(struct nl_loader *loader, const struct nl_node *name, const struct nl_node *value, void *context)
+static void read_zip(struct nl_loader *loader, const struct nl_field *field, const struct nl_node *value, void *to)
 {
-    (void)context;
-    nl_read_sweep_entry(loader, name, value, name->text);
+    (void)field;
+    (void)to;
+    loader->zip_first &= loader->zip.count > 0;
+    loader->zip.count = 0;
+    if (!value->blank)
+        nl_each_map(loader, value, read_zip_map);
+}
+
+static void read_excludes(struct nl_loader *loader, const struct nl_field *field, const struct nl_node *value, void *to)
+{
+    (void)field;
+    ((struct nl_experiment *)to)->excludes = 0;
+    if (!value->blank)
+        nl_each_map(loader, value, read_exclude);
+}
+
+static void read_baseline(struct nl_loader *loader, const struct nl_field *field, const struct nl_node *value, void *to)
+{
+    struct nl_experiment *out = to;
+    (void)field;
+    out->has_baseline = !value->blank && nl_read_match(loader, value, "a baseline", false, &out->baseline);
+}
+
+static void read_question(struct nl_loader *loader, const struct nl_field *field, const struct nl_node *value, void *to)
+{
+    (void)field;
+    (void)to;
+    if (value->kind == NL_SCALAR && (!value->tag || !strcmp(value->tag, "str")))
+        set_question(loader, value->text, &value->at);
+    else
+        nl_diagnose(loader->diagnostics, &value->at, NULL, "'sweep.question' must be one word");
+}
+
+static void read_seeds(struct nl_loader *loader, const struct nl_field *field, const struct nl_node *value, void *to)
+{
+    (void)field;
+    (void)to;
+    if (value->kind == NL_SCALAR && (!value->tag || !strcmp(value->tag, "int")))
+        set_seeds(loader, value->text, &value->at);
+    else
+        nl_diagnose(loader->diagnostics, &value->at, "train.seed is the first of them", "'sweep.seeds' must be a number of seeds");
+}
+
+const struct nl_field nl_sweep_fields[] = {
+    {"grid", "{norm.kind: [bn, gn], train.lr: 1e-3:1:log:7}", "axes, each a key with a list or range of values; every combination is a point",
+     .read = read_grid},
+    {"zip", "{train.batch: [32, 8], train.lr: [0.1, 0.025]}", "keys that advance together: lists of the same length, or a list of several such groups",
+     .read = read_zip},
+    {"exclude", "[{norm.kind: bn, train.batch: [1, 2]}]",
+     "points to leave out: a list of entries; a point is left out if every key of an entry has one of the values there",
+     .read = read_excludes},
+    {"seeds", "integer, 1 to 10000; default 1", "trials of each point, from train.seed on",
+     .read = read_seeds, .set = set_seeds},
+    {"question", "auto, small_batch, lr_tolerance, compare or speed; default auto",
+     "what the sweep is to answer: whether small batches degrade a method, how large a rate it tolerates, which cells differ, or how many updates they need to plot.target; auto: as plot.kind shows",
+     .read = read_question, .set = set_question},
+    {"baseline", "{norm.kind: none}", "baseline: what the other cells are compared with",
+     .read = read_baseline, .set = nl_set_baseline},
+    {"tune", "{train.lr: 1e-3:1:log:7, by: val_loss, seeds: 3}",
+     "keys whose values are chosen on the validation part, for every point of the grid, before the grid is trained; by: val_loss, val_error or "
+     "val_accuracy; seeds: how many to choose by, none of which the grid uses",
+     .read = nl_read_tune, .set = nl_set_tune},
+    {"refine", "1.1", "more learning rates around each method's largest usable one, until every seed's is known within this factor",
+     .read = nl_read_refine, .set = nl_set_refine},
+    {"until", "{half_width: 0.5, max_seeds: 64}",
+     "more seeds, until the intervals of the answer reach at most so far to each side, in the unit of plot.min_effect; sweep.seeds is the first stage",
+     .read = nl_read_until, .set = nl_set_until},
+    {"points", "[{norm.kind: bn, train.batch: 256}]", "more points than the grid's: a list; an entry replaces the values of the axes that it names",
+     .read = nl_read_points},
+    {"chosen", "[{norm.kind: bn, train.lr: 0.3}]", "what tune chose, written into results: a list of points of the grid, each with the tuned keys' values",
+     .read = nl_read_chosen},
+    {"same", "{train.lr: 0.1}", "what tune chose for all points together, written into results",
+     .read = nl_read_same},
+    {0}};
+
+void nl_read_sweep_entry(struct nl_loader *loader, const struct nl_node *name, const struct nl_node *value, const char *field)
+{
+    loader->out->is_sweep = true;
+    nl_read_field(loader, name, value, field, "sweep", nl_sweep_fields, loader->out);
 }
 
 void nl_read_sweep(struct nl_loader *loader, const struct nl_node *map)
 {
     loader->out->is_sweep = true;
     if (!map->blank)
-        nl_each_entry(loader, map, "sweep", read_entry, NULL);
+        nl_read_fields(loader, map, "sweep", "sweep", nl_sweep_fields, loader->out);
 }
 
 static void move_axes(struct nl_loader *loader, const struct nl_axis_list *from)

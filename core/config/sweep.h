@@ -13,12 +13,6 @@ void nl_read_sweep_entry(struct nl_loader *loader, const struct nl_node *name, c
 /* The grid's and the zip's axes become those of the experiment. */
 void nl_join_axes(struct nl_loader *loader);
 
-/* Reads `text` as the value of sweep.seeds. */
-void nl_read_seeds(struct nl_loader *loader, const char *text, const struct nl_origin *at);
-
-/* Reads `text` as the value of sweep.question. */
-void nl_read_question(struct nl_loader *loader, const char *text, const struct nl_origin *at);
-
 /* An axis of one key over points, whose texts it takes over. */
 struct nl_axis nl_axis_of(const struct nl_key *key, struct nl_points *points, const struct nl_origin *at);
 
@@ -39,10 +33,21 @@ const struct nl_key *nl_named_key(struct nl_loader *loader, const struct nl_node
 
 /* ---- rounds (rounds.c) ---- */
 
-/* tune, chosen, same, refine, points and until; false: field is none of them. */
-bool nl_read_rounds_entry(struct nl_loader *loader, const struct nl_node *value, const char *field);
-/* sweep.refine=1.1, sweep.until=0.5:64, sweep.tune= (none); false: another field. */
-bool nl_override_rounds(struct nl_loader *loader, const char *field, const char *text, const struct nl_origin *at);
+/* Readers of fields of the section, and what the command line sets: sweep.refine=1.1, sweep.until=0.5:64, sweep.tune= (none), sweep.baseline=norm.kind=none
+ * (override.c). */
+#define NL_READER(name) void name(struct nl_loader *loader, const struct nl_field *field, const struct nl_node *value, void *to)
+#define NL_SETTER(name) void name(struct nl_loader *loader, const char *text, const struct nl_origin *at)
+NL_READER(nl_read_tune);
+NL_READER(nl_read_refine);
+NL_READER(nl_read_until);
+NL_READER(nl_read_points);
+NL_READER(nl_read_chosen);
+NL_READER(nl_read_same);
+NL_SETTER(nl_set_tune);
+NL_SETTER(nl_set_refine);
+NL_SETTER(nl_set_until);
+NL_SETTER(nl_set_baseline);
+
 /* Whether a value of a tuned key is the least or the largest of its numbers: a better one may lie beyond. */
 bool nl_is_at_edge(const struct nl_axis *tuned, const char *value);
 /* What fits together and what does not. */
@@ -61,10 +66,6 @@ void nl_match_add(struct nl_match *match, const struct nl_key *key, struct nl_po
 
 /* The axis that varies key, and the key's place in it; NULL: none does. */
 struct nl_axis *nl_axis_with(struct nl_axis *axes, int count, const struct nl_key *key, int *column);
-
-/* One value for each of some keys, as in a baseline; with `many`, lists of them. what: for messages. False, and a diagnostic, for one without a
- * legal condition. */
-bool nl_read_match(struct nl_loader *loader, const struct nl_node *map, const char *what, bool many, struct nl_match *out);
 
 /* Takes values that do not occur in the sweep out of match, with a diagnostic where no override explains it; false when match can hold
  * nowhere. */
