@@ -5,7 +5,6 @@
 
 #include "base/memory.h"
 #include "base/nearest.h"
-#include "config/layers.h"
 
 enum { MOST_ENTRIES = 1000 }; /* of a mapping: each is compared with those before it */
 
@@ -38,17 +37,6 @@ void nl_report_unknown(struct nl_loader *loader, const struct nl_origin *at, con
     else
         nl_fail(&hint, "normlab keys lists all there are");
     nl_diagnose(loader->diagnostics, at, hint.text, "unknown key '%.80s'", shown);
-}
-
-const struct nl_key *nl_wanted_key(struct nl_loader *loader, const char *name, const struct nl_origin *at)
-{
-    const struct nl_key *key = nl_key_of(name);
-    if (!key && nl_is_part(name))
-        nl_diagnose(loader->diagnostics, at, "name an item and a word of it that takes one value, as in model.layers.stage2.norm.kind or model.layers.3.kernel",
-                    "'%.80s' is not a part of 'model.layers' that could be set to one value", name);
-    else if (!key)
-        nl_report_unknown(loader, at, name, nl_key_nearest(name));
-    return key;
 }
 
 void nl_each_entry(struct nl_loader *loader, const struct nl_node *map, const char *what, nl_entry *entry, void *context)

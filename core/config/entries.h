@@ -30,9 +30,6 @@ void nl_read_field(struct nl_loader *loader, const struct nl_node *name, const s
 /* All fields of a mapping. what: for messages ("a part"). */
 void nl_read_fields(struct nl_loader *loader, const struct nl_node *map, const char *what, const char *path, const struct nl_field *fields, void *into);
 
-/* The key of that name, as nl_key_of; NULL, and a diagnostic, for another. */
-const struct nl_key *nl_wanted_key(struct nl_loader *loader, const char *name, const struct nl_origin *at);
-
 /* An unknown key, with `near` as a hint, or what to do where nothing is near (NULL); shown is the whole name. */
 void nl_report_unknown(struct nl_loader *loader, const struct nl_origin *at, const char *shown, const char *near);
 

@@ -1,4 +1,4 @@
-/* What auto stands for, and the texts that a trial's identity is the hash of, and that a cohort has in common. */
+/* The texts that a trial's identity is the hash of, and that a cohort has in common. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -6,48 +6,6 @@
 #include "config/config.h"
 #include "config/network.h"
 #include "norm/norm.h"
-
-int64_t nl_micro_batch(const struct nl_config *config)
-{
-    int64_t samples = config->train.batch / config->train.accumulate;
-    return samples > 0 ? samples : 1; /* more micro-batches than samples are refused (config/check.c) */
-}
-
-double nl_beta2(const struct nl_config *config)
-{
-    double usual = config->train.optimizer == NL_LION ? 0.99 : 0.999;
-    return config->train.beta2 == NL_AUTO ? usual : config->train.beta2;
-}
-
-enum nl_placement nl_placement_of(const struct nl_config *config)
-{
-    enum nl_placement usual = config->model.arch == NL_TRANSFORMER ? NL_PRE : NL_BEFORE;
-    return config->norm.placement == NL_PLACEMENT_AUTO ? usual : (enum nl_placement)config->norm.placement;
-}
-
-enum nl_over nl_over_of(const struct nl_config *config)
-{
-    enum nl_over usual = config->model.arch == NL_TRANSFORMER ? NL_OVER_POSITION : NL_OVER_SAMPLE;
-    return config->norm.over == NL_OVER_AUTO ? usual : (enum nl_over)config->norm.over;
-}
-
-bool nl_has_final_norm(const struct nl_config *config)
-{
-    enum nl_placement placement = nl_placement_of(config);
-    bool usual = placement == NL_PRE || placement == NL_PERI;
-    return config->norm.final == NL_SWITCH_AUTO ? usual : config->norm.final == NL_SWITCH_ON;
-}
-
-bool nl_config_has_images(const struct nl_config *config)
-{
-    return config->data.name <= NL_NPY;
-}
-
-enum nl_order_of_epoch nl_sampling_of(const struct nl_config *config)
-{
-    enum nl_order_of_epoch usual = config->data.name == NL_TEXT ? NL_SAMPLE_REPLACE : NL_SAMPLE_SHUFFLE;
-    return config->data.sampling == NL_SAMPLE_AUTO ? usual : (enum nl_order_of_epoch)config->data.sampling;
-}
 
 /* The other way round than the rest: auto is the word for on where it stands for it, and for off. What auto stands for with the user's own files only they say.
  */

@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "config/config.h"
 
 /* Reachable from here until the end, so that a leak checker sees what is kept on purpose as kept. */
 struct list {
@@ -15,6 +14,7 @@ struct list {
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct list blocks, texts;
+static struct nl_kept for_good;
 
 static void *add(struct list *list, void *block)
 {
@@ -45,24 +45,27 @@ char *nl_keep_text(const char *text)
 
 struct nl_kept nl_kept_now(void)
 {
-    struct nl_config defaults;
-    nl_config_defaults(&defaults); /* what they point to is kept from the first call on, and must stay */
     pthread_mutex_lock(&lock);
     struct nl_kept now = {.blocks = blocks.count, .texts = texts.count};
     pthread_mutex_unlock(&lock);
     return now;
 }
 
-static void shorten(struct list *list, int count)
+void nl_keep_for_good(void)
 {
-    while (list->count > count)
+    for_good = nl_kept_now();
+}
+
+static void shorten(struct list *list, int count, int least)
+{
+    while (list->count > count && list->count > least)
         free(list->at[--list->count]);
 }
 
 void nl_keep_no_more(struct nl_kept before)
 {
     pthread_mutex_lock(&lock);
-    shorten(&blocks, before.blocks);
-    shorten(&texts, before.texts);
+    shorten(&blocks, before.blocks, for_good.blocks);
+    shorten(&texts, before.texts, for_good.texts);
     pthread_mutex_unlock(&lock);
 }

@@ -11,6 +11,7 @@ struct nl_kept {
     int blocks, texts;
 };
 struct nl_kept nl_kept_now(void);
+void nl_keep_for_good(void); /* nothing that is kept by now is ever freed */
 void nl_keep_no_more(struct nl_kept before); /* frees all that was kept since, by whatever thread */
 
 #endif

@@ -99,7 +99,7 @@ static void read_value(struct nl_loader *loader, const struct nl_layer_word *wor
     struct nl_error err, hint;
     const struct nl_key *key = nl_key_named(word->key);
     const void *field = (const char *)&scratch + key->offset;
-    if (nl_value_read(key, &scratch, value->text, &err, &hint)) {
+    if (nl_plain_value_read(key, &scratch, value->text, &err, &hint)) {
         nl_diagnose(loader->diagnostics, &value->at, hint.text, "%s", err.text);
         return;
     }

@@ -88,6 +88,9 @@ const struct nl_layers *nl_layers_parse(const char *text, struct nl_error *err, 
 #define NL_PART "model.layers." /* what the name of a part's key begins with (nl_key_of) */
 bool nl_is_part(const char *name);
 
+/* The key of that name, as nl_key_of; NULL, and a diagnostic, for another. */
+const struct nl_key *nl_wanted_key(struct nl_loader *loader, const char *name, const struct nl_origin *at);
+
 /* What is written there, and where (at may be NULL); NULL: nothing, or no single value. */
 const char *nl_layers_value(const struct nl_layers *layers, const char *path, struct nl_origin *at);
 

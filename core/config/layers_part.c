@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "config/entries.h"
 #include "config/keep.h"
 #include "config/layers.h"
 #include "config/value.h"
@@ -313,4 +314,15 @@ const struct nl_key *nl_key_of(const char *name)
 bool nl_is_part(const char *name)
 {
     return !strncmp(name, NL_PART, strlen(NL_PART));
+}
+
+const struct nl_key *nl_wanted_key(struct nl_loader *loader, const char *name, const struct nl_origin *at)
+{
+    const struct nl_key *key = nl_key_of(name);
+    if (!key && nl_is_part(name))
+        nl_diagnose(loader->diagnostics, at, "name an item and a word of it that takes one value, as in model.layers.stage2.norm.kind or model.layers.3.kernel",
+                    "'%.80s' is not a part of 'model.layers' that could be set to one value", name);
+    else if (!key)
+        nl_report_unknown(loader, at, name, nl_key_nearest(name));
+    return key;
 }

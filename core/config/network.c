@@ -1,4 +1,4 @@
-/* What a configuration says of its network: its normalizers, what they use and do. */
+/* What a configuration says of its network: its normalizers, what they use and do; and what auto stands for. */
 #include "config/network.h"
 
 #include "config/config.h"
@@ -83,4 +83,48 @@ bool nl_config_norm_cancels_bias(const struct nl_config *config)
 bool nl_config_tracks(const struct nl_config *config)
 {
     return nl_traits_of(config).tracks;
+}
+
+/* ---- what auto stands for ---- */
+
+int64_t nl_micro_batch(const struct nl_config *config)
+{
+    int64_t samples = config->train.batch / config->train.accumulate;
+    return samples > 0 ? samples : 1; /* more micro-batches than samples are refused (config/check.c) */
+}
+
+double nl_beta2(const struct nl_config *config)
+{
+    double usual = config->train.optimizer == NL_LION ? 0.99 : 0.999;
+    return config->train.beta2 == NL_AUTO ? usual : config->train.beta2;
+}
+
+enum nl_placement nl_placement_of(const struct nl_config *config)
+{
+    enum nl_placement usual = config->model.arch == NL_TRANSFORMER ? NL_PRE : NL_BEFORE;
+    return config->norm.placement == NL_PLACEMENT_AUTO ? usual : (enum nl_placement)config->norm.placement;
+}
+
+enum nl_over nl_over_of(const struct nl_config *config)
+{
+    enum nl_over usual = config->model.arch == NL_TRANSFORMER ? NL_OVER_POSITION : NL_OVER_SAMPLE;
+    return config->norm.over == NL_OVER_AUTO ? usual : (enum nl_over)config->norm.over;
+}
+
+bool nl_has_final_norm(const struct nl_config *config)
+{
+    enum nl_placement placement = nl_placement_of(config);
+    bool usual = placement == NL_PRE || placement == NL_PERI;
+    return config->norm.final == NL_SWITCH_AUTO ? usual : config->norm.final == NL_SWITCH_ON;
+}
+
+bool nl_config_has_images(const struct nl_config *config)
+{
+    return config->data.name <= NL_NPY;
+}
+
+enum nl_order_of_epoch nl_sampling_of(const struct nl_config *config)
+{
+    enum nl_order_of_epoch usual = config->data.name == NL_TEXT ? NL_SAMPLE_REPLACE : NL_SAMPLE_SHUFFLE;
+    return config->data.sampling == NL_SAMPLE_AUTO ? usual : (enum nl_order_of_epoch)config->data.sampling;
 }

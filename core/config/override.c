@@ -128,34 +128,6 @@ static void override_key(struct nl_loader *loader, const struct named *named, co
     nl_points_release(&points);
 }
 
-/* sweep.baseline=norm.kind=none; nothing after the first '=' takes the baseline away. */
-void nl_set_baseline(struct nl_loader *loader, const char *text, const struct nl_origin *at)
-{
-    const char *equals = strchr(text, '=');
-    loader->out->has_baseline = false;
-    if (!*text)
-        return;
-    char *name = equals ? nl_format("%.*s", (int)(equals - text), text) : NULL;
-    const struct nl_key *key = name ? nl_wanted_key(loader, name, at) : NULL;
-    if (!name)
-        nl_diagnose(loader->diagnostics, at, "write sweep.baseline=norm.kind=none", "'sweep.baseline' must be KEY=VALUE");
-    else if (key && nl_key_may_vary(loader, key, at)) {
-        struct nl_config scratch;
-        struct nl_error err, hint;
-        struct nl_match match = {.origin = *at};
-        if (nl_value_read(key, &scratch, equals + 1, &err, &hint)) {
-            nl_diagnose(loader->diagnostics, at, hint.text, "%s", err.text);
-        } else {
-            struct nl_points value = {.count = 1, .text = nl_alloc(1, sizeof *value.text)};
-            value.text[0] = nl_value_text(key, &scratch);
-            nl_match_add(&match, key, &value);
-            loader->out->baseline = match;
-            loader->out->has_baseline = true;
-        }
-    }
-    free(name);
-}
-
 static void override_sweep(struct nl_loader *loader, const struct named *named, const char *text)
 {
     const struct nl_field *field = nl_sweep_fields;

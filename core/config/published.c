@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "base/nearest.h"
 #include "config/keep.h"
+#include "config/layers.h"
 #include "config/sweep.h"
 #include "config/value.h"
 

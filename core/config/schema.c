@@ -1,6 +1,5 @@
 /* The schema as a table: keys.def turned into rows, the names of the choices, and finding a key by name or nearly so. */
 #include <ctype.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -213,22 +212,4 @@ const char *nl_key_nearest(const char *name)
     const char *called = key_called(name, &in_section);
     int distance = best ? most + 1 : NL_FAR;
     return called && distance > 0 && (in_section || distance > 1) ? called : best;
-}
-
-static struct nl_config defaults;
-
-static void read_defaults(void)
-{
-    for (int i = 0; i < nl_key_count; i++) {
-        struct nl_error err;
-        if (nl_key_set(&nl_keys[i], &defaults, nl_keys[i].default_text, &err))
-            NL_BUG("keys.def: default of '%s': %s", nl_keys[i].name, err.text);
-    }
-}
-
-void nl_config_defaults(struct nl_config *config)
-{
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    pthread_once(&once, read_defaults);
-    *config = defaults;
 }

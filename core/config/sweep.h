@@ -16,6 +16,12 @@ void nl_join_axes(struct nl_loader *loader);
 /* An axis of one key over points, whose texts it takes over. */
 struct nl_axis nl_axis_of(const struct nl_key *key, struct nl_points *points, const struct nl_origin *at);
 
+/* A further key of an axis, which has as many points already or none. Takes over the texts. */
+void nl_axis_add(struct nl_axis *axis, const struct nl_key *key, struct nl_points *points);
+
+/* The values that an entry lists; false: together with those before they are too many, as was said. */
+bool nl_points_listed(struct nl_loader *loader, const struct nl_key *key, const struct nl_node *value, struct nl_points *out);
+
 /* Whether the key can be an axis or stand in exclude and baseline; a diagnostic if not. */
 bool nl_key_may_vary(struct nl_loader *loader, const struct nl_key *key, const struct nl_origin *at);
 
@@ -25,6 +31,9 @@ bool nl_read_match(struct nl_loader *loader, const struct nl_node *map, const ch
 /* A list of mappings; a single mapping does for a list of one. */
 void nl_each_map(struct nl_loader *loader, const struct nl_node *value, void (*read)(struct nl_loader *loader, const struct nl_node *map));
 
+/* "[bn, gn]": values as YAML; new string. */
+char *nl_values_yaml(const struct nl_key *key, const struct nl_word_list *words, enum nl_spelling spelling);
+
 /* As nl_match_text. */
 char *nl_match_spelled(const struct nl_match *match, enum nl_spelling spelling);
 
@@ -33,8 +42,7 @@ const struct nl_key *nl_named_key(struct nl_loader *loader, const struct nl_node
 
 /* ---- rounds (rounds.c) ---- */
 
-/* Readers of fields of the section, and what the command line sets: sweep.refine=1.1, sweep.until=0.5:64, sweep.tune= (none), sweep.baseline=norm.kind=none
- * (override.c). */
+/* Readers of fields of the section, and what the command line sets: sweep.refine=1.1, sweep.until=0.5:64, sweep.tune= (none). */
 #define NL_READER(name) void name(struct nl_loader *loader, const struct nl_field *field, const struct nl_node *value, void *to)
 #define NL_SETTER(name) void name(struct nl_loader *loader, const char *text, const struct nl_origin *at)
 NL_READER(nl_read_tune);
@@ -46,7 +54,6 @@ NL_READER(nl_read_same);
 NL_SETTER(nl_set_tune);
 NL_SETTER(nl_set_refine);
 NL_SETTER(nl_set_until);
-NL_SETTER(nl_set_baseline);
 
 /* Whether a value of a tuned key is the least or the largest of its numbers: a better one may lie beyond. */
 bool nl_is_at_edge(const struct nl_axis *tuned, const char *value);

@@ -66,25 +66,12 @@ static void add_sections(struct page *page, const struct nl_experiment *experime
     }
 }
 
-static char *yaml_list(const struct nl_key *key, const struct nl_word_list *words, enum nl_spelling spelling)
-{
-    struct nl_text out = {0};
-    nl_text_add(&out, "[");
-    for (int i = 0; i < words->count; i++) {
-        char *value = nl_value_yaml(key, words->at[i], spelling);
-        nl_text_add(&out, "%s%s", i ? ", " : "", value);
-        free(value);
-    }
-    nl_text_add(&out, "]");
-    return out.at;
-}
-
 static char *column_text(const struct nl_axis *axis, int column, enum nl_spelling spelling)
 {
     struct nl_word_list words = {.count = axis->points, .at = nl_alloc((size_t)axis->points, sizeof *words.at)};
     for (int i = 0; i < axis->points; i++)
         words.at[i] = axis->text[i][column];
-    char *text = yaml_list(axis->key[column], &words, spelling);
+    char *text = nl_values_yaml(axis->key[column], &words, spelling);
     free(words.at);
     return text;
 }
@@ -110,23 +97,6 @@ static void add_axes(struct page *page, const struct nl_experiment *experiment, 
     }
 }
 
-char *nl_match_spelled(const struct nl_match *match, enum nl_spelling spelling)
-{
-    struct nl_text out = {0};
-    for (int k = 0; k < match->keys; k++) {
-        const struct nl_word_list *values = &match->values[k];
-        char *text = values->count == 1 ? nl_value_yaml(match->key[k], values->at[0], spelling) : yaml_list(match->key[k], values, spelling);
-        nl_text_add(&out, "%s%s: %s", k ? ", " : "", match->key[k]->name, text);
-        free(text);
-    }
-    return out.at;
-}
-
-char *nl_match_text(const struct nl_match *match)
-{
-    return nl_match_spelled(match, NL_SHOWN);
-}
-
 static void add_rounds(struct page *page, const struct nl_rounds *rounds, enum nl_spelling spelling)
 {
     struct nl_round_field field[NL_ROUND_FIELDS];
@@ -147,7 +117,7 @@ static void add_sweep(struct page *page, const struct nl_experiment *experiment,
         if (i == 0)
             add_line(page, nl_strdup("  exclude:"), NULL);
         for (int k = 0; k < match->keys; k++) {
-            char *values = yaml_list(match->key[k], &match->values[k], spelling);
+            char *values = nl_values_yaml(match->key[k], &match->values[k], spelling);
             add_line(page, nl_format("%s%s: %s", k ? "      " : "    - ", match->key[k]->name, values),
                      k ? NULL : origin_text(&match->origin));
             free(values);

@@ -315,7 +315,7 @@ static int read_text(const struct nl_key *key, const char *text, char **out, str
     return NL_OK;
 }
 
-int nl_value_read(const struct nl_key *key, struct nl_config *config, const char *text, struct nl_error *err, struct nl_error *hint)
+int nl_plain_value_read(const struct nl_key *key, struct nl_config *config, const char *text, struct nl_error *err, struct nl_error *hint)
 {
     void *field = (char *)config + key->offset;
     if (hint)
@@ -338,26 +338,10 @@ int nl_value_read(const struct nl_key *key, struct nl_config *config, const char
         return read_names(key, text, field, err, hint);
     case NL_TYPE_TEXT:
         return read_text(key, text, field, err);
-    case NL_TYPE_LAYERS: {
-        const struct nl_layers *layers = nl_layers_parse(text, err, hint);
-        *(const struct nl_layers **)field = layers ? layers : &nl_no_layers;
-        return layers ? NL_OK : NL_FAIL;
+    case NL_TYPE_LAYERS:
+        break; /* a list of them, which is not plain */
     }
-    }
-    NL_BUG("key '%s' has no type", key->name);
-}
-
-int nl_key_set(const struct nl_key *key, struct nl_config *config, const char *text, struct nl_error *err)
-{
-    struct nl_error what = {{0}}, hint = {{0}};
-    if (key->path) {
-        const struct nl_layers *layers = nl_layers_with(config->model.layers, key->path, text, err);
-        config->model.layers = layers ? layers : config->model.layers;
-        return layers ? NL_OK : NL_FAIL;
-    }
-    if (!nl_value_read(key, config, text, &what, &hint))
-        return NL_OK;
-    return nl_fail(err, "%s%s%s", what.text, hint.text[0] ? "; " : "", hint.text);
+    NL_BUG("key '%s' has no plain type", key->name);
 }
 
 static char *names_text(const struct nl_name_list *list)
@@ -474,44 +458,6 @@ char *nl_value_yaml(const struct nl_key *key, const char *text, enum nl_spelling
         nl_text_add(&out, *text == '"' || *text == '\\' ? "\\%c" : "%c", *text);
     nl_text_add(&out, "\"");
     return out.at;
-}
-
-char *nl_key_value(const struct nl_key *key, const struct nl_config *config)
-{
-    struct nl_config scratch;
-    const char *listed = key->path ? nl_layers_value(config->model.layers, key->path, NULL) : NULL;
-    if (!key->path)
-        return nl_value_text(key, config);
-    return listed && !nl_value_read(key, &scratch, listed, NULL, NULL) ? nl_value_text(key, &scratch) : nl_strdup(listed ? listed : "");
-}
-
-static char *key_yaml(const struct nl_key *key, const struct nl_config *config, enum nl_spelling spelling)
-{
-    char *text = nl_key_value(key, config);
-    char *yaml = nl_value_yaml(key, text, spelling);
-    free(text);
-    return yaml;
-}
-
-char *nl_key_text(const struct nl_key *key, const struct nl_config *config)
-{
-    return key_yaml(key, config, NL_SHOWN);
-}
-
-char *nl_key_recorded(const struct nl_key *key, const struct nl_config *config)
-{
-    return key_yaml(key, config, NL_RECORDED);
-}
-
-bool nl_key_is_default(const struct nl_key *key, const struct nl_config *config)
-{
-    struct nl_config defaults;
-    nl_config_defaults(&defaults);
-    char *value = nl_key_value(key, config), *usual = nl_key_value(key, &defaults);
-    bool same = strcmp(value, usual) == 0;
-    free(value);
-    free(usual);
-    return same;
 }
 
 bool nl_pair_at(const char *text, int index, char name[64], char value[96])
