@@ -57,8 +57,20 @@ enum nl_metric { NL_TEST_ERROR, NL_TEST_ACCURACY, NL_TEST_LOSS, NL_VAL_ERROR, NL
 enum nl_x { NL_X_STEP, NL_X_EPOCH, NL_X_SAMPLES, NL_X_SECONDS };
 enum nl_interval { NL_INTERVAL_T, NL_INTERVAL_BOOTSTRAP };
 enum nl_test { NL_TEST_T, NL_TEST_SIGN_FLIP };
-/* What a sweep is asked; auto: what plot.kind shows, small_batch or lr_tolerance, or else compare. */
-enum nl_question { NL_ASK_AUTO, NL_ASK_SMALL_BATCH, NL_ASK_LR_TOLERANCE, NL_ASK_COMPARE, NL_ASK_SPEED };
+/* What a sweep is asked; auto: the question of the name of a plot.kind, or else compare. */
+enum nl_question {
+    NL_ASK_AUTO,
+#define QUESTION(name, word, what, help, sentence) NL_ASK_##name,
+#include "config/questions.def"
+#undef QUESTION
+};
+
+/* What a question is about, and what it needs. */
+enum {
+    NL_ASKS_MEANS = 1,   /* means over seeds, in which a run that diverged counts at chance */
+    NL_ASKS_CLASSES = 2, /* what guessing a class gives */
+    NL_ASKS_TARGET = 4   /* plot.target */
+};
 
 extern const char *const nl_data_names[], *const nl_data_as_names[], *const nl_unit_names[], *const nl_sampling_names[], *const nl_arch_names[], *const nl_residual_names[],
     *const nl_init_names[], *const nl_recurrent_init_names[], *const nl_gate_bias_names[], *const nl_distribution_names[], *const nl_placement_names[], *const nl_position_names[], *const nl_pool_tokens_names[], *const nl_leaks_names[], *const nl_over_names[], *const nl_norm_statistics_names[], *const nl_center_names[], *const nl_scale_names[], *const nl_weights_init_names[], *const nl_detach_names[], *const nl_eps_place_names[], *const nl_running_names[], *const nl_momentum_schedule_names[], *const nl_running_var_names[],
@@ -313,6 +325,10 @@ struct nl_experiment {
 
 /* The question that the experiment is asked: never NL_ASK_AUTO. */
 enum nl_question nl_question_of(const struct nl_experiment *experiment);
+
+/* Whether it is one that NL_ASKS_... is said of; and the sentence that asks it, with the metric's name for a %s. */
+bool nl_question_asks(enum nl_question question, unsigned what);
+extern const char *const nl_question_sentences[];
 
 /* What an experiment points to lives as long as the process. Of the sweep section a file inherits from its base what it does not
  * give itself: grid, zip, exclude, seeds, question, baseline and those of the rounds are each replaced as a whole, and so is the claim. Where an

@@ -319,7 +319,7 @@ void nl_check_rounds(struct nl_loader *loader)
     if (out->config.plot.test == NL_TEST_SIGN_FLIP || out->config.plot.interval == NL_INTERVAL_BOOTSTRAP)
         nl_diagnose(loader->diagnostics, &rounds->until_origin, NULL, "'sweep.until' is made for t intervals: with plot.%s the number of seeds must be fixed",
                     out->config.plot.test == NL_TEST_SIGN_FLIP ? "test: sign_flip" : "interval: bootstrap");
-    if (nl_question_of(out) == NL_ASK_LR_TOLERANCE || nl_question_of(out) == NL_ASK_SPEED)
+    if (!nl_question_asks(nl_question_of(out), NL_ASKS_MEANS))
         nl_diagnose(loader->diagnostics, &rounds->until_origin, NULL, "'sweep.until' is made for differences, and the question is %s",
                     nl_question_names[nl_question_of(out)]);
     if (rounds->max_seeds < out->seeds)

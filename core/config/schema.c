@@ -50,7 +50,17 @@ const char *const nl_metric_names[] = {"test_error", "test_accuracy", "test_loss
 const char *const nl_x_names[] = {"step", "epoch", "samples", "seconds", NULL};
 const char *const nl_interval_names[] = {"t", "bootstrap", NULL};
 const char *const nl_test_names[] = {"t", "sign_flip", NULL};
-const char *const nl_question_names[] = {"auto", "small_batch", "lr_tolerance", "compare", "speed", NULL};
+
+#define QUESTION(name, word, what, help, sentence) [NL_ASK_##name] = #word,
+const char *const nl_question_names[] = {"auto",
+#include "config/questions.def"
+                                         NULL};
+#undef QUESTION
+#define QUESTION(name, word, what, help, sentence) [NL_ASK_##name] = sentence,
+const char *const nl_question_sentences[] = {
+#include "config/questions.def"
+};
+#undef QUESTION
 
 const struct nl_section nl_sections[] = {
 #define SECTION(name, help) {#name, help},

@@ -146,13 +146,21 @@ enum nl_question nl_question_of(const struct nl_experiment *experiment)
     if (experiment->question != NL_ASK_AUTO)
         return experiment->question;
     const struct nl_int_list *kinds = &experiment->config.plot.kind;
-    for (int i = 0; i < kinds->count; i++) {
-        if (kinds->at[i] == NL_PLOT_SMALL_BATCH)
-            return NL_ASK_SMALL_BATCH;
-        if (kinds->at[i] == NL_PLOT_LR_TOLERANCE)
-            return NL_ASK_LR_TOLERANCE;
-    }
+    for (int i = 0; i < kinds->count; i++)
+        for (int q = NL_ASK_AUTO + 1; nl_question_names[q]; q++)
+            if (strcmp(nl_question_names[q], nl_plot_names[kinds->at[i]]) == 0)
+                return (enum nl_question)q;
     return NL_ASK_COMPARE;
+}
+
+bool nl_question_asks(enum nl_question question, unsigned what)
+{
+    static const unsigned of[] = {
+#define QUESTION(name, word, what, help, sentence) [NL_ASK_##name] = what,
+#include "config/questions.def"
+#undef QUESTION
+    };
+    return of[question] & what;
 }
 
 static void move_axes(struct nl_loader *loader, const struct nl_axis_list *from)

@@ -302,8 +302,11 @@ void nl_check_sweep(struct nl_loader *loader)
         out->has_baseline = nl_keep_occurring(loader, &out->baseline, "baseline");
     check_order(loader);
     nl_check_rounds(loader);
-    if (nl_question_of(out) == NL_ASK_SPEED)
-        check_target(loader, "'sweep.question' speed", &out->question_origin);
+    if (nl_question_asks(nl_question_of(out), NL_ASKS_TARGET)) {
+        char *who = nl_format("'sweep.question' %s", nl_question_names[nl_question_of(out)]);
+        check_target(loader, who, &out->question_origin);
+        free(who);
+    }
     struct nl_origin kind = nl_origin_of(out, "plot.kind");
     for (int i = 0; i < out->config.plot.kind.count; i++)
         if (out->config.plot.kind.at[i] == NL_PLOT_STEPS)

@@ -108,10 +108,14 @@ static void set_question(struct nl_loader *loader, const char *text, const struc
             loader->out->question_origin = *at;
             return;
         }
+    struct nl_text legal = {0};
+    for (int i = 0; nl_question_names[i]; i++)
+        nl_text_add(&legal, "%s%s", !i ? "" : nl_question_names[i + 1] ? ", " : " or ", nl_question_names[i]);
     const char *near = nl_nearest(text, nl_question_names);
     char *hint = near ? nl_format("did you mean '%s'?", near) : NULL;
-    nl_diagnose(loader->diagnostics, at, hint, "'sweep.question' must be auto, small_batch, lr_tolerance, compare or speed, not '%.80s'", text);
+    nl_diagnose(loader->diagnostics, at, hint, "'sweep.question' must be %s, not '%.80s'", legal.at, text);
     free(hint);
+    nl_text_release(&legal);
 }
 
 /* sweep.baseline=norm.kind=none; nothing after the first '=' takes the baseline away. */
@@ -209,8 +213,17 @@ const struct nl_field nl_sweep_fields[] = {
      .read = read_excludes},
     {"seeds", "integer, 1 to 10000; default 1", "trials of each point, from train.seed on",
      .read = read_seeds, .set = set_seeds},
-    {"question", "auto, small_batch, lr_tolerance, compare or speed; default auto",
-     "what the sweep is to answer: whether small batches degrade a method, how large a rate it tolerates, which cells differ, or how many updates they need to plot.target; auto: as plot.kind shows",
+    {"question",
+     "auto"
+#define QUESTION(name, word, what, help, sentence) ", " #word
+#include "config/questions.def"
+#undef QUESTION
+     "; default auto",
+     "what the sweep is to answer: "
+#define QUESTION(name, word, what, help, sentence) #word ", " help "; "
+#include "config/questions.def"
+#undef QUESTION
+     "auto: as plot.kind shows, or else compare",
      .read = read_question, .set = set_question},
     {"baseline", "{norm.kind: none}", "baseline: what the other cells are compared with",
      .read = read_baseline, .set = set_baseline},

@@ -104,8 +104,9 @@ static void check_metric(const struct nl_config *config, const struct nl_shape *
     if (counts && shape->target == NL_TARGET_REAL && experiment->is_sweep)
         nl_complain(diagnostics, experiment, "plot.metric", "'plot.metric' %s counts right answers, and '%s' has real targets: test_loss is their mean squared error",
                     name, data);
-    if (shape->target == NL_TARGET_REAL && experiment->is_sweep && nl_question_of(experiment) == NL_ASK_LR_TOLERANCE)
-        nl_complain(diagnostics, experiment, "data.name", "'sweep.question' lr_tolerance judges rates by what guessing a class gives, and '%s' has real targets", data);
+    if (shape->target == NL_TARGET_REAL && experiment->is_sweep && nl_question_asks(nl_question_of(experiment), NL_ASKS_CLASSES))
+        nl_complain(diagnostics, experiment, "data.name", "'sweep.question' %s judges runs by what guessing a class gives, and '%s' has real targets",
+                    nl_question_names[nl_question_of(experiment)], data);
     bool of_test = strncmp(name, "test", 4) == 0 || strstr(name, "gap"), of_val = strncmp(name, "val", 3) == 0;
     if (experiment->is_sweep && of_test && config->data.test == 0)
         nl_complain(diagnostics, experiment, "data.test", "'data.test' is 0, and 'plot.metric' %s is measured on the test part: give it samples, or choose a metric of another part", name);

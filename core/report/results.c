@@ -58,20 +58,7 @@ static void add_question(const struct section *s)
     nl_measure(nl_metric_names[experiment->config.plot.metric], &measure);
     char *baseline = experiment->has_baseline ? nl_match_text(&experiment->baseline) : NULL;
     add_heading(s, "Question");
-    switch (nl_question_of(experiment)) {
-    case NL_ASK_SMALL_BATCH:
-        nl_document_add(s->document, NL_BLOCK_PARAGRAPH, 0, "With which methods does the %s get worse as the batch size falls, and by how much?", measure.name);
-        break;
-    case NL_ASK_LR_TOLERANCE:
-        nl_document_add(s->document, NL_BLOCK_PARAGRAPH, 0, "How large a learning rate does each method tolerate?");
-        break;
-    case NL_ASK_SPEED:
-        nl_document_add(s->document, NL_BLOCK_PARAGRAPH, 0, "How many updates does each method need until the %s reaches the target?", measure.name);
-        break;
-    case NL_ASK_COMPARE:
-    case NL_ASK_AUTO:
-        nl_document_add(s->document, NL_BLOCK_PARAGRAPH, 0, "Which of the compared settings differ in the %s, and by how much?", measure.name);
-    }
+    nl_document_add(s->document, NL_BLOCK_PARAGRAPH, 0, nl_question_sentences[nl_question_of(experiment)], measure.name);
     if (baseline)
         nl_document_add(s->document, NL_BLOCK_PARAGRAPH, 0, "The others are compared with the baseline %s.", baseline);
     if (*experiment->config.plot.protocol)

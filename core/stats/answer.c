@@ -56,7 +56,7 @@ static void say_failures(struct nl_answer *answer, const struct nl_results *resu
     struct nl_failures failures = nl_results_failures(results);
     answer->failed = failures.failed;
     nl_say_failures(&answer->notes, &failures);
-    bool counted = failures.diverged && (answer->question == NL_ASK_SMALL_BATCH || answer->question == NL_ASK_COMPARE); /* else it is a failure */
+    bool counted = failures.diverged && nl_question_asks(answer->question, NL_ASKS_MEANS); /* else it is a failure */
     if (counted && metric->measure.share && !isnan(metric->chance))
         nl_text_add(&answer->notes, " A diverged run counts at chance, %.3g %%.", 100.0 * metric->chance);
     else if (counted && !metric->measure.share)
@@ -70,7 +70,7 @@ static void say_unseen(struct nl_answer *answer, const struct nl_results *result
     bool found = false;
     for (int i = 0; i < answer->claims; i++)
         found |= answer->claim[i].finding != NL_FOUND_NOTHING && answer->claim[i].failed[0] + answer->claim[i].failed[1] == 0;
-    if (found && answer->question != NL_ASK_LR_TOLERANCE && answer->question != NL_ASK_SPEED)
+    if (found && nl_question_asks(answer->question, NL_ASKS_MEANS))
         nl_text_add(&answer->notes, "Where none of %s failed, up to %.0f %% may still fail (%g %% bound): findings are about runs that do not fail.\n",
                     NL_COUNT(results->seeds, "run"), 100.0 * (1.0 - pow(1.0 - answer->level, 1.0 / results->seeds)), 100.0 * answer->level);
 }
@@ -150,7 +150,10 @@ void nl_answer_pairs(const struct nl_results *results, const struct nl_experimen
 void nl_answer_make(const struct nl_results *results, const struct nl_experiment *experiment, struct nl_answer *out)
 {
     static void (*const ask[])(struct nl_answer *, const struct nl_results *, const struct nl_experiment *) = {
-        [NL_ASK_SMALL_BATCH] = nl_ask_batch, [NL_ASK_LR_TOLERANCE] = nl_ask_rate, [NL_ASK_COMPARE] = nl_ask_compare, [NL_ASK_SPEED] = nl_ask_speed};
+#define QUESTION(name, word, what, help, sentence) [NL_ASK_##name] = nl_ask_##word,
+#include "config/questions.def"
+#undef QUESTION
+    };
     *out = (struct nl_answer){
         .question = nl_question_of(experiment), .level = experiment->config.plot.level, .planned = results->planned, .missing = results->missing};
     if (results->missing > 0)

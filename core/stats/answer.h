@@ -1,7 +1,6 @@
 /* The answer of an experiment: what was measured, with intervals, and no more than that.
  *
- * One question a sweep (sweep.question), one file a question: question_batch.c, question_rate.c,
- * question_compare.c, question_speed.c. Each adds its claims,
+ * One question a sweep (sweep.question, config/questions.def), one file a question: question_WORD.c. Each adds its claims,
  * which are judged together (stats/claim.h), and its sentences.
  */
 #ifndef NL_STATS_ANSWER_H
@@ -35,10 +34,10 @@ void nl_answer_json(struct nl_text *out, const struct nl_answer *answer, int ind
 
 /* ---- for the questions ---- */
 
-void nl_ask_batch(struct nl_answer *answer, const struct nl_results *results, const struct nl_experiment *experiment);
-void nl_ask_rate(struct nl_answer *answer, const struct nl_results *results, const struct nl_experiment *experiment);
-void nl_ask_speed(struct nl_answer *answer, const struct nl_results *results, const struct nl_experiment *experiment);
-void nl_ask_compare(struct nl_answer *answer, const struct nl_results *results, const struct nl_experiment *experiment);
+#define QUESTION(name, word, what, help, sentence) \
+    void nl_ask_##word(struct nl_answer *answer, const struct nl_results *results, const struct nl_experiment *experiment);
+#include "config/questions.def"
+#undef QUESTION
 
 /* A further claim; valid until the next one. Takes no strings over. against may be NULL. */
 struct nl_claim *nl_answer_claim(struct nl_answer *answer, const char *method, const char *against, const char *statement,

@@ -571,7 +571,7 @@ static void say_method_of_judging(const struct question *q)
     nl_say_parts(q->answer, &q->metric, q->rule.level);
 }
 
-void nl_ask_batch(struct nl_answer *answer, const struct nl_results *results, const struct nl_experiment *experiment)
+void nl_ask_small_batch(struct nl_answer *answer, const struct nl_results *results, const struct nl_experiment *experiment)
 {
     struct question q = {.answer = answer, .results = results, .experiment = experiment};
     int factor = nl_batch_factor(results);

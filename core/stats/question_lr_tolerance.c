@@ -587,7 +587,7 @@ static void ask(struct question *q)
     say_method_of_judging(q);
 }
 
-void nl_ask_rate(struct nl_answer *answer, const struct nl_results *results, const struct nl_experiment *experiment)
+void nl_ask_lr_tolerance(struct nl_answer *answer, const struct nl_results *results, const struct nl_experiment *experiment)
 {
     struct question q = {.answer = answer, .results = results, .experiment = experiment, .rule = nl_rule_for(experiment, "x")};
     const char *why = "there is no training accuracy";
