@@ -25,22 +25,32 @@ static const struct recipe recipes[] = {
     {"lion", NL_LION, .hyper = {.lr = 1e-2, .beta1 = 0.9, .beta2 = 0.99}},
     {"lion with decay and clips", NL_LION, .hyper = {.lr = 1e-2, .beta1 = 0.8, .beta2 = 0.95, .weight_decay = 0.1, .clip_norm = 2, .clip_value = 0.2}},
     {"lars", NL_LARS, .hyper = {.lr = 0.5, .momentum = 0.9, .trust = 0.05}},
+    {"rmsprop", NL_RMSPROP, .hyper = {.lr = 1e-2, .beta2 = 0.99, .adam_eps = 1e-8}},
+    {"rmsprop with momentum, decay and clips", NL_RMSPROP,
+     .hyper = {.lr = 1e-2, .momentum = 0.9, .beta2 = 0.9, .adam_eps = 1e-3, .weight_decay = 0.1, .clip_norm = 2, .clip_value = 0.2}},
     {"lars with decay and clips", NL_LARS, .hyper = {.lr = 0.5, .momentum = 0.5, .trust = 0.05, .weight_decay = 0.1, .clip_norm = 2, .clip_value = 0.2}},
 };
 enum { RECIPES = sizeof recipes / sizeof *recipes, WEIGHTS = 37, DECAYED = 20, STEPS = 5 };
 
 static const struct nl_update_tensor parts[] = {
-    {0, 11, NL_WEIGHT, 0}, {11, 9, NL_WEIGHT, 3}, {20, 9, NL_BIAS, 1}, {29, 3, NL_FRACTION, 1}, {32, 5, NL_BETA, 1}};
+    {0, 11, NL_WEIGHT, 0, 0}, {11, 9, NL_WEIGHT, 3, 0}, {20, 9, NL_BIAS, 1, 0}, {29, 3, NL_FRACTION, 1, 0}, {32, 5, NL_BETA, 1, 0}};
 enum { PARTS = sizeof parts / sizeof *parts };
+
+static bool computes(const struct nl_backend *backend, const struct recipe *recipe)
+{
+    return !backend->devices || nl_optimizers[recipe->optimizer]->on_cuda;
+}
 
 static struct nl_update update_of(const struct recipe *recipe, struct image *image, size_t decayed)
 {
-    bool adam = recipe->optimizer == NL_ADAM || recipe->optimizer == NL_ADAMW, mean = recipe->optimizer != NL_SGD || recipe->momentum_buffer;
+    const struct nl_optimizer_form *form = nl_optimizers[recipe->optimizer];
+    int kept = form->kept_for_momentum && !recipe->momentum_buffer ? 0 : form->kept;
     struct nl_update_tensor *tensor = image_field(image, sizeof parts);
     for (int r = 0; r < image->replicas; r++)
         memcpy(image_place(image, r, tensor), parts, sizeof parts);
     return (struct nl_update){.optimizer = recipe->optimizer,
                               .nesterov = recipe->nesterov,
+                              .decoupled = form->decoupled,
                               .count = WEIGHTS,
                               .decayed = decayed,
                               .clips = recipe->hyper.clip_norm > 0,
@@ -51,8 +61,8 @@ static struct nl_update update_of(const struct recipe *recipe, struct image *ima
                               .hyper = image_field(image, sizeof(struct nl_hyper)),
                               .w = image_reals(image, WEIGHTS),
                               .grad = image_reals(image, WEIGHTS),
-                              .first = mean ? image_reals(image, WEIGHTS) : NULL,
-                              .second = adam ? image_reals(image, WEIGHTS) : NULL};
+                              .first = kept > 0 ? image_reals(image, WEIGHTS) : NULL,
+                              .second = kept > 1 ? image_reals(image, WEIGHTS) : NULL};
 }
 
 /* Brock et al. 2021, equation 3, of the unit that has weight i; w and g are as they were before. */
@@ -108,6 +118,12 @@ static double stepped(const struct recipe *recipe, const struct nl_hyper *h, int
         *first = h->momentum * *first + h->lr * rate * (g + decay * w);
         return w - *first;
     }
+    if (recipe->optimizer == NL_RMSPROP) {
+        g += decay * w;
+        *first = h->beta2 * *first + (1 - h->beta2) * g * g;
+        *second = h->momentum * *second + g / (sqrt(*first) + h->adam_eps);
+        return w - h->lr * *second;
+    }
     if (recipe->optimizer == NL_ADAMW)
         w -= h->lr * decay * w;
     else
@@ -129,6 +145,8 @@ START_TEST(optimizers_follow_their_formulas)
     const struct recipe *recipe = &recipes[_i];
     for (int b = 0; nl_backends[b]; b++) {
         enum { REPLICAS = 2 };
+        if (!computes(nl_backends[b], recipe))
+            continue;
         struct image image = image_make(nl_backends[b], REPLICAS, 1 << 14);
         struct nl_run run = run_of(&image, 1);
         struct nl_update op = update_of(recipe, &image, DECAYED);
@@ -186,6 +204,8 @@ START_TEST(no_decay_leaves_an_infinite_weight_alone)
 {
     const struct recipe *recipe = &recipes[_i];
     for (int b = 0; nl_backends[b]; b++) {
+        if (!computes(nl_backends[b], recipe))
+            continue;
         struct image image = image_make(nl_backends[b], 1, 1 << 14);
         struct nl_run run = run_of(&image, 1);
         struct nl_update op = update_of(recipe, &image, WEIGHTS);
@@ -194,7 +214,7 @@ START_TEST(no_decay_leaves_an_infinite_weight_alone)
         double w[WEIGHTS], grad[WEIGHTS];
         *hyper = recipe->hyper;
         hyper->weight_decay = 0;
-        *whole = (struct nl_update_tensor){0, WEIGHTS, NL_GAMMA, 1}; /* the rate of a weight follows from its norm */
+        *whole = (struct nl_update_tensor){0, WEIGHTS, NL_GAMMA, 1, 0}; /* the rate of a weight follows from its norm */
         op.tensors = 1;
         for (int i = 0; i < WEIGHTS; i++) {
             w[i] = i % 2 ? INFINITY : -INFINITY;
@@ -235,7 +255,7 @@ START_TEST(lars_takes_any_norm)
             struct nl_run run = run_of(&image, 1);
             struct nl_update op = update_of(&(struct recipe){.optimizer = NL_LARS}, &image, 0);
             *(struct nl_hyper *)image_place(&image, 0, op.hyper) = (struct nl_hyper){.lr = 1, .trust = 0.5};
-            *(struct nl_update_tensor *)image_place(&image, 0, op.tensor) = (struct nl_update_tensor){0, 2, NL_WEIGHT, 1};
+            *(struct nl_update_tensor *)image_place(&image, 0, op.tensor) = (struct nl_update_tensor){0, 2, NL_WEIGHT, 1, 0};
             op.tensors = 1;
             image_put(&image, 0, op.w, cases[i].w, 2);
             image_put(&image, 0, op.grad, cases[i].grad, 2);
@@ -267,6 +287,14 @@ START_TEST(the_sign_of_nothing_is_nothing)
 }
 END_TEST
 
+/* SGD of one tensor. */
+static struct nl_update whole(struct image *image, size_t count, const struct nl_hyper *hyper)
+{
+    struct nl_update_tensor *tensor = image_field(image, sizeof *tensor);
+    *tensor = (struct nl_update_tensor){0, count, NL_BIAS, 0, 0};
+    return (struct nl_update){.optimizer = NL_SGD, .count = count, .tensors = 1, .tensor = tensor, .hyper = hyper};
+}
+
 /* A gradient is held to its bounds; one that is NaN stays NaN, whichever clip it meets, and no clip makes a number of it. */
 START_TEST(a_clipped_nan_stays_nan)
 {
@@ -276,7 +304,7 @@ START_TEST(a_clipped_nan_stays_nan)
         struct image image = image_make(nl_backends[b], 1, 1 << 14);
         struct nl_run run = run_of(&image, 1);
         struct nl_hyper *hyper = image_field(&image, sizeof *hyper);
-        struct nl_update op = {.optimizer = NL_SGD, .count = COUNT, .hyper = hyper};
+        struct nl_update op = whole(&image, COUNT, hyper);
         *hyper = (struct nl_hyper){.lr = 1, .clip_value = 0.25};
         op.w = image_reals(&image, COUNT);
         op.grad = image_reals(&image, COUNT);
@@ -303,7 +331,7 @@ START_TEST(adaptive_clipping_takes_small_weights_for_larger_ones)
         struct nl_run run = run_of(&image, 1);
         struct nl_update op = update_of(&(struct recipe){.optimizer = NL_SGD, .hyper.agc = 0.5}, &image, 0);
         *(struct nl_hyper *)image_place(&image, 0, op.hyper) = (struct nl_hyper){.lr = 1, .agc = 0.5};
-        *(struct nl_update_tensor *)image_place(&image, 0, op.tensor) = (struct nl_update_tensor){0, COUNT, NL_WEIGHT, COUNT};
+        *(struct nl_update_tensor *)image_place(&image, 0, op.tensor) = (struct nl_update_tensor){0, COUNT, NL_WEIGHT, COUNT, 0};
         op.tensors = 1, op.count = COUNT, op.units = COUNT;
         for (size_t i = 0; i < COUNT; i++) {
             image_set_real(&image, 0, op.w, i, cases[i].w);
@@ -327,7 +355,8 @@ START_TEST(clipping_holds_for_huge_gradients)
         struct image image = image_make(nl_backends[b], 1, 1 << 14);
         struct nl_run run = run_of(&image, 1);
         struct nl_hyper *hyper = image_field(&image, sizeof *hyper);
-        struct nl_update op = {.optimizer = NL_SGD, .count = 2, .clips = true, .hyper = hyper};
+        struct nl_update op = whole(&image, 2, hyper);
+        op.clips = true;
         *hyper = (struct nl_hyper){.lr = 1, .clip_norm = 5};
         op.w = image_reals(&image, 2);
         op.grad = image_reals(&image, 2);

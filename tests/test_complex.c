@@ -170,7 +170,8 @@ static const struct optimizer {
     bool nesterov;
     double clip_norm, agc;
 } optimizers[] = {{NL_SGD, false, 0, 0},      {NL_SGD, true, 0.5, 0},   {NL_SGD, false, 0, 0.3},  {NL_ADAM, false, 0, 0},
-                  {NL_ADAMW, false, 0.5, 0}, {NL_LION, false, 0.5, 0}, {NL_LARS, false, 0.5, 0}, {NL_LARS, false, 0, 0.3}};
+                  {NL_ADAMW, false, 0.5, 0}, {NL_LION, false, 0.5, 0}, {NL_LARS, false, 0.5, 0}, {NL_LARS, false, 0, 0.3},
+                  {NL_RMSPROP, false, 0.5, 0}};
 
 enum { WEIGHTS = 40, UPDATES = 3 };
 
@@ -182,8 +183,8 @@ static void weights_after(const struct nl_backend *backend, const struct optimiz
     *hyper = (struct nl_hyper){.lr = 0.1, .momentum = 0.9, .weight_decay = 0.01, .beta1 = 0.9, .beta2 = 0.99, .adam_eps = 1e-3, .trust = 0.5,
                                .agc = optimizer->agc, .clip_norm = optimizer->clip_norm};
     struct nl_update_tensor *tensor = image_field(&image, 2 * sizeof *tensor);
-    tensor[0] = (struct nl_update_tensor){0, WEIGHTS / 2, NL_WEIGHT, 4};
-    tensor[1] = (struct nl_update_tensor){WEIGHTS / 2, WEIGHTS / 2, NL_BIAS, 1};
+    tensor[0] = (struct nl_update_tensor){0, WEIGHTS / 2, NL_WEIGHT, 4, 0};
+    tensor[1] = (struct nl_update_tensor){WEIGHTS / 2, WEIGHTS / 2, NL_BIAS, 1, 0};
     struct nl_update op = {.optimizer = optimizer->kind, .nesterov = optimizer->nesterov, .count = WEIGHTS, .decayed = WEIGHTS / 2,
                            .units = optimizer->agc > 0 ? 4 : 0, .tensors = 2, .tensor = tensor, .hyper = hyper};
     op.w = image_reals(&image, WEIGHTS);

@@ -8,7 +8,7 @@
 
 #include "suite.h"
 
-static const char *const stages[] = {"base",  "norm",  "operation", "backend", "graph", "config", "data", "model",
+static const char *const stages[] = {"base",  "norm",  "operation", "optimizer", "backend", "graph", "config", "data", "model",
                                      "train", "stats", "sweep",     "claims",  "plot",  "report", NULL};
 
 static int stage_index(const char *name, size_t length)

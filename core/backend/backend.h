@@ -8,6 +8,7 @@
 #include "base/choices.h"
 #include "base/error.h"
 #include "operation/operation.h"
+#include "optimizer/optimizer.h"
 
 /* The order of epoch run->epoch in each replica: what nl_epoch_order (data/data.h) says of its seed and training part. */
 struct nl_order {
@@ -17,73 +18,6 @@ struct nl_order {
     uint32_t draws;         /* each of the order is drawn from so many; 0: it is a permutation */
     int32_t *order;         /* (count) */
 };
-
-/* One of the tensors that the parameters are made of: [offset, offset + count). */
-struct nl_update_tensor {
-    size_t offset, count;
-    enum nl_role role;
-    size_t units; /* of adaptive clipping: a weight's outputs, which lie side by side; 1: the tensor is one; 0: it is not clipped */
-};
-
-/* The optimizer's step over all parameters: [0, decayed) with weight decay, [decayed, count) without, no tensor across; [0, stepped) are left
- * to the backward passes of their layers. Clipping comes first: adaptive gradient clipping, then that of torch.nn.utils (norm over all gradients with
- * 1e-6 added to it, then value).
- *
- * Adaptive gradient clipping (Brock et al. 2021, equation 3) makes the gradient G of a unit, whose weights are W, agc max(||W||, 1e-3) / ||G|| times as
- * large where it is longer than agc max(||W||, 1e-3). A unit is what makes one output of a layer; a bias, gamma or beta is one as a whole, as in the authors'
- * code. The head, from which the loss is computed, is not clipped.
- *
- * SGD, Adam and AdamW are those of torch.optim. With g a gradient, wd the weight decay (0 outside of [0, decayed)) and m = first:
- *
- *     Lion (Chen et al. 2023)                  u = sign(beta1 m + (1 - beta1) g);  w = w - lr (u + wd w);  m = beta2 m + (1 - beta2) g
- *     LARS (You, Gitman and Ginsburg 2017)     m = momentum m + lr rate (g + wd w);  w = w - m
- *
- * where sign(0) is 0, and rate is trust ||w|| / (||g|| + wd ||w||) of each weight, by the norms of its whole tensor; it is 1 where one of the two
- * norms is 0, and of biases, gammas and betas. The squares are summed in double, in an order that depends on the tensor's size alone.
- *
- * After the step fractions are clipped to [0, 1]. */
-struct nl_update {
-    enum nl_optimizer optimizer;
-    bool nesterov;
-    size_t count, decayed, stepped;
-    bool clips;               /* by the norm over all gradients: in all replicas, or in none */
-    size_t units;             /* adaptive gradient clipping: the most units of a tensor; 0: it is off, in all replicas */
-    int tensors;
-    const struct nl_update_tensor *tensor; /* (tensors) in the state, the same in each: all parameters. LARS, adaptive clipping and fractions need it */
-    bool has_fractions;       /* one of them is an NL_FRACTION */
-    void *w, *grad;           /* real (count) */
-    void *first, *second;     /* real (count): momentum buffer or mean; mean of squares; NULL where not needed */
-    const struct nl_hyper *hyper;
-};
-
-/* What tells optimizers apart where they share code. A new one is an error of the compiler (-Wswitch) until it says so. */
-struct nl_optimizer_form {
-    bool decoupled; /* weight decay multiplies w, and is no part of the gradient */
-    bool by_tensor; /* the rate of a tensor follows from its norms */
-    bool second;    /* a mean of squares is kept */
-};
-
-static inline NL_EVERYWHERE struct nl_optimizer_form nl_optimizer_form_of(enum nl_optimizer optimizer)
-{
-    struct nl_optimizer_form form = {false, false, false};
-    switch (optimizer) {
-    case NL_SGD:
-        break;
-    case NL_ADAM:
-        form.second = true;
-        break;
-    case NL_ADAMW:
-        form.decoupled = form.second = true;
-        break;
-    case NL_LION:
-        form.decoupled = true;
-        break;
-    case NL_LARS:
-        form.by_tensor = true;
-        break;
-    }
-    return form;
-}
 
 /* A kernel of the backend's own, for one operation. */
 struct nl_own_kernel {

@@ -13,8 +13,12 @@ extern const char *const nl_gelu_names[];
 enum nl_affine { NL_AFFINE_CHANNEL, NL_AFFINE_ELEMENT, NL_AFFINE_NONE };
 extern const char *const nl_affine_names[];
 
-enum nl_optimizer { NL_SGD, NL_ADAM, NL_ADAMW, NL_LION, NL_LARS };
+enum nl_optimizer {
+#define OPTIMIZER(NAME, word, help) NL_##NAME,
+#include "base/optimizers.def"
+};
 extern const char *const nl_optimizer_names[];
+extern const char nl_optimizer_help[];
 
 enum nl_device_kind { NL_CPU, NL_REF, NL_CUDA };
 extern const char *const nl_device_names[];

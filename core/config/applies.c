@@ -6,6 +6,7 @@
 #include "config/network.h"
 #include "norm/norm.h"
 #include "norm/weights.h"
+#include "optimizer/optimizer.h"
 
 /* ---- what conditions ask ---- */
 
@@ -101,7 +102,7 @@ static bool has_gamma(const struct nl_config *config)
 #define RECURRENT nl_config_is_recurrent(config)
 #define NORM(trait) (nl_traits_of(config).trait)
 #define USES(word) (nl_config_norm_uses(config) & NL_USES_##word)
-#define OPTIMIZER(word) (config->train.optimizer == NL_##word)
+#define OPTIMIZER_HAS(word) (nl_optimizers[config->train.optimizer]->keys & NL_BY_##word)
 #define SCHEDULE(word) (config->train.schedule == NL_##word)
 
 #define SECTION(name, help)

@@ -6,6 +6,7 @@
 #include "config/value.h"
 #include "norm/norm.h"
 #include "norm/weights.h"
+#include "optimizer/optimizer.h"
 
 #include <ctype.h>
 #include <math.h>
@@ -170,7 +171,7 @@ void nl_config_check(const struct nl_config *config, const struct nl_experiment 
     if (config->norm.affine == NL_AFFINE_ELEMENT && nl_norm_affine_is_of_channel(norm))
         nl_complain(diagnostics, experiment, "norm.affine",
                     "'norm.affine' cannot be 'element' with 'norm.kind' %s: its gamma and beta are one a channel", norm->name);
-    if (config->train.nesterov && config->train.optimizer == NL_SGD && !(config->train.momentum > 0))
+    if (config->train.nesterov && (nl_optimizers[config->train.optimizer]->keys & NL_BY_NESTEROV) && !(config->train.momentum > 0))
         nl_complain(diagnostics, experiment, "train.nesterov", "'train.nesterov' needs a 'train.momentum' above 0");
     if ((config->train.schedule == NL_COSINE || config->train.schedule == NL_LINEAR) && config->train.lr_min > config->train.lr)
         nl_complain(diagnostics, experiment, "train.lr_min", "'train.lr_min' %g is above 'train.lr' %g", config->train.lr_min,

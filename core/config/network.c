@@ -4,6 +4,7 @@
 #include "config/config.h"
 #include "config/layers.h"
 #include "norm/norm.h"
+#include "optimizer/optimizer.h"
 
 unsigned nl_config_norms(const struct nl_config *config)
 {
@@ -95,8 +96,7 @@ int64_t nl_micro_batch(const struct nl_config *config)
 
 double nl_beta2(const struct nl_config *config)
 {
-    double usual = config->train.optimizer == NL_LION ? 0.99 : 0.999;
-    return config->train.beta2 == NL_AUTO ? usual : config->train.beta2;
+    return config->train.beta2 == NL_AUTO ? nl_optimizers[config->train.optimizer]->beta2 : config->train.beta2;
 }
 
 enum nl_placement nl_placement_of(const struct nl_config *config)

@@ -395,7 +395,7 @@ static bool decays_gamma(const struct lint_context *s, struct nl_text *what)
     const struct nl_tensor *gamma = s->graph.tensor, *end = gamma + s->graph.tensors;
     while (gamma < end && (gamma->spec.role != NL_GAMMA || s->graph.node[gamma->node].operation == &nl_scalars_operation))
         gamma++;
-    if (!(s->config->train.weight_decay > 0) || s->config->train.weight_decay_on != NL_DECAY_ALL || s->config->train.optimizer == NL_LARS ||
+    if (!(s->config->train.weight_decay > 0) || s->config->train.weight_decay_on != NL_DECAY_ALL || nl_optimizers[s->config->train.optimizer]->spares_all_but_weights ||
         gamma == end || !normalizers_vary(s)) /* one normalizer alone may follow a published recipe */
         return false;
     const struct nl_graph_node *owner = &s->graph.node[gamma->node];

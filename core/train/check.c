@@ -89,6 +89,9 @@ void nl_trial_check(const struct nl_config *config, const struct nl_experiment *
     if (nl_model_build(config, facts.shape, &graph, &key, &err) != NL_OK)
         nl_complain(diagnostics, experiment, key, "%s", err.text);
     const struct nl_backend *backend = nl_backend_of((enum nl_device_kind)config->device.kind);
+    if (backend && backend->devices && !nl_optimizers[config->train.optimizer]->on_cuda)
+        nl_complain(diagnostics, experiment, "train.optimizer", "%s cannot compute 'train.optimizer' %s", backend->name,
+                    nl_optimizer_names[config->train.optimizer]);
     if (backend && nl_graph_check(&graph, backend, &err) != NL_OK)
         nl_complain(diagnostics, experiment, "device.kind", "%s", err.text);
     check_slices(&graph, config, experiment, diagnostics);

@@ -57,20 +57,22 @@ static bool steps_in_backward(const struct nl_plan *plan, const struct nl_config
 /* How many of the parameters, the first ones, weight decay pulls at. */
 static size_t decayed(const struct nl_graph *graph, const struct nl_config *config)
 {
-    bool weights = config->train.weight_decay_on == NL_DECAY_WEIGHTS || config->train.optimizer == NL_LARS;
+    bool weights = config->train.weight_decay_on == NL_DECAY_WEIGHTS || nl_optimizers[config->train.optimizer]->spares_all_but_weights;
     return weights ? graph->weights : config->train.weight_decay_on == NL_DECAY_MATRICES ? graph->matrices : graph->count;
 }
 
 static void *lay_out_parameters(struct nl_plan *plan, struct layout *l, const struct nl_config *config)
 {
     const struct nl_graph *graph = plan->graph;
-    enum nl_optimizer optimizer = (enum nl_optimizer)config->train.optimizer;
+    const struct nl_optimizer_form *form = nl_optimizers[config->train.optimizer];
+    int kept = form->kept_for_momentum && !(config->train.momentum > 0) ? 0 : form->kept;
     size_t first = l->at;
     plan->parameters = take_reals(l, graph->count);
     void *gradients = take_beside(l, first, 1, graph->count);
     if (plan->mean)
         plan->mean_gradient = (struct nl_mean_gradient){graph->count, gradients, take_reals(l, graph->count), take(l, sizeof(double))};
-    plan->update = (struct nl_update){.optimizer = optimizer,
+    plan->update = (struct nl_update){.optimizer = (enum nl_optimizer)config->train.optimizer,
+                                      .decoupled = form->decoupled,
                                       .nesterov = config->train.nesterov,
                                       .count = graph->count,
                                       .decayed = decayed(graph, config),
@@ -79,9 +81,9 @@ static void *lay_out_parameters(struct nl_plan *plan, struct layout *l, const st
                                       .w = plan->parameters,
                                       .grad = plan->mean ? plan->mean_gradient.mean : gradients,
                                       .hyper = plan->hyper};
-    if (optimizer != NL_SGD || config->train.momentum > 0)
+    if (kept > 0)
         plan->update.first = take_beside(l, first, 2, graph->count);
-    if (nl_optimizer_form_of(optimizer).second)
+    if (kept > 1)
         plan->update.second = take_beside(l, first, 3, graph->count);
     return gradients;
 }

@@ -4,6 +4,7 @@
 
 #include "base/memory.h"
 #include "base/random.h"
+#include "operation/embedding.h"
 #include "train/plan.h"
 
 void *nl_place_in(const struct nl_plan *plan, const void *place, int replica)
@@ -125,6 +126,13 @@ size_t nl_plan_units(const struct nl_plan *plan, const struct nl_tensor *tensor)
     return tensor->spec.role == NL_WEIGHT ? tensor->spec.shape[0] : 1;
 }
 
+/* Of a hidden layer's matrix: not of the head, and not of an embedding, whose rows are looked up. */
+static size_t columns_of(const struct nl_plan *plan, const struct nl_tensor *tensor)
+{
+    bool hidden = tensor->spec.role == NL_WEIGHT && tensor->spec.dims > 1 && nl_plan_units(plan, tensor) > 0;
+    return hidden && plan->graph->node[tensor->node].operation != &nl_embedding_operation ? tensor->spec.shape[0] : 0;
+}
+
 static void write_parameter_list(const struct nl_plan *plan, int replica)
 {
     const struct nl_graph *graph = plan->graph;
@@ -132,7 +140,7 @@ static void write_parameter_list(const struct nl_plan *plan, int replica)
     for (int freezes = 0; freezes < 2; freezes++) /* in the order of their offsets */
         for (const struct nl_tensor *tensor = graph->tensor; tensor < graph->tensor + graph->tensors; tensor++)
             if (nl_is_parameter(tensor->spec.role) && tensor->spec.freezes == freezes)
-                *end++ = (struct nl_update_tensor){tensor->offset, tensor->count, tensor->spec.role, nl_plan_units(plan, tensor)};
+                *end++ = (struct nl_update_tensor){tensor->offset, tensor->count, tensor->spec.role, nl_plan_units(plan, tensor), columns_of(plan, tensor)};
     plan->backend->upload(nl_place_in(plan, plan->update.tensor, replica), list, (size_t)(end - list) * sizeof *list);
     free(list);
 }

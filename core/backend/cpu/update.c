@@ -1,4 +1,4 @@
-/* Optimizers: torch.optim.SGD, Adam and AdamW, Lion and LARS (backend.h), after gradient clipping. */
+/* The update: gradient clipping, then loops for SGD, Adam, AdamW, Lion and LARS; other optimizers take the step of their file (optimizer/optimizer.h). */
 #include <math.h>
 #include <string.h>
 
@@ -54,7 +54,7 @@ static void scale_each(size_t units, const float *restrict factor, float *restri
         row[unit] *= factor[unit];
 }
 
-/* Adaptive gradient clipping (backend.h). */
+/* Adaptive gradient clipping (optimizer/optimizer.h). */
 static void clip_units(const struct nl_update_tensor *tensor, double agc, const float *w, float *grad)
 {
     size_t units = tensor->units, room = units * (2 * sizeof(double) + sizeof(float));
@@ -154,7 +154,7 @@ static void adam(size_t count, struct scalars a, float *restrict w, const float 
 
 static struct scalars scalars_of(const struct nl_update *op, const struct nl_hyper *hyper, double t, double decay, float clip)
 {
-    bool decoupled = nl_optimizer_form_of(op->optimizer).decoupled;
+    bool decoupled = op->decoupled;
     return (struct scalars){
         .clip = clip,
         .lr = (float)hyper->lr,
@@ -211,22 +211,15 @@ static void on_range(void *context, size_t begin, size_t end, int thread)
     float *w = (float *)NL_AT(op->w, range->at) + from, *grad = (float *)NL_AT(op->grad, range->at) + from;
     float *first = op->first ? (float *)NL_AT(op->first, range->at) + from : NULL;
     (void)thread;
-    switch (op->optimizer) {
-    case NL_SGD: {
+    if (op->optimizer == NL_SGD) {
         struct nl_cpu_sgd sgd = sgd_from(op, range->at, from, range->decay);
         nl_cpu_sgd_step(&sgd, count, grad);
-        break;
-    }
-    case NL_ADAM:
-    case NL_ADAMW:
+    } else if (op->optimizer == NL_ADAM || op->optimizer == NL_ADAMW) {
         adam(count, scalars_of(op, hyper, range->t, range->decay, range->clip), w, grad, first, (float *)NL_AT(op->second, range->at) + from);
-        break;
-    case NL_LION:
+    } else if (op->optimizer == NL_LION) {
         lion(count, scalars_of(op, hyper, range->t, range->decay, range->clip), w, grad, first);
-        break;
-    case NL_LARS:
+    } else {
         lars(count, (float)range->rate, (float)range->decay, (float)hyper->momentum, w, grad, first);
-        break;
     }
 }
 
@@ -258,10 +251,53 @@ static void clip_fractions(const struct nl_update *op, size_t at)
             w[k] = w[k] < 0.0f ? 0.0f : w[k] > 1.0f ? 1.0f : w[k]; /* NaN stays NaN */
 }
 
+/* c (m, n) = a (m, k) b (k, n), or b' (n, k). */
+static void multiply(size_t m, size_t n, size_t k, const void *a, const void *b, bool transposed, void *c)
+{
+    nl_cpu_gemm(NL_GEMM_OWN, &(struct nl_cpu_gemm){.transposed = transposed ? NL_TRANSPOSED_B : NL_PLAIN, .m = m, .n = n, .k = k, .a = a, .b = b, .c = c});
+}
+
+/* The tensors of a replica, by the step that the optimizer's file has. */
+struct tensors {
+    const struct nl_update *op;
+    size_t at;
+    int64_t step;
+};
+
+static void on_tensors(void *context, size_t begin, size_t end, int thread)
+{
+    const struct tensors *tensors = context;
+    const struct nl_update *op = tensors->op;
+    const struct nl_update_tensor *tensor = NL_AT(op->tensor, tensors->at);
+    (void)thread;
+    for (size_t i = begin; i < end; i++) {
+        struct nl_tensor_step step = nl_tensor_step_of(op, tensors->at, sizeof(float), &tensor[i], tensors->step, multiply);
+        nl_optimizers[op->optimizer]->step[NL_ELEMENT_FLOAT](&step);
+    }
+}
+
+/* What cpu has for an optimizer. */
+enum way {
+    BY_FILE,  /* no loop */
+    PLAIN,    /* a loop over all parameters */
+    CLIPPING, /* which multiplies gradients by the factor of clipping, too */
+    BY_TENSOR /* a loop over each tensor, whose rate follows from its norms */
+};
+static const enum way ways[] = {[NL_SGD] = PLAIN, [NL_ADAM] = CLIPPING, [NL_ADAMW] = CLIPPING, [NL_LION] = CLIPPING, [NL_LARS] = BY_TENSOR};
+
+static enum way way_of(enum nl_optimizer optimizer)
+{
+    return (size_t)optimizer < sizeof ways / sizeof *ways ? ways[optimizer] : BY_FILE;
+}
+
 static void step_all(const struct nl_run *run, const struct nl_update *op, size_t at, float clip)
 {
     const struct nl_hyper *hyper = NL_AT(op->hyper, at);
-    if (nl_optimizer_form_of(op->optimizer).by_tensor) {
+    if (way_of(op->optimizer) == BY_FILE) {
+        nl_parallel_for((size_t)op->tensors, 1, on_tensors, &(struct tensors){op, at, run->step});
+        return;
+    }
+    if (way_of(op->optimizer) == BY_TENSOR) {
         const struct nl_update_tensor *tensor = NL_AT(op->tensor, at);
         for (int i = 0; i < op->tensors; i++)
             step_tensor(op, at, &tensor[i]);
@@ -271,21 +307,6 @@ static void step_all(const struct nl_run *run, const struct nl_update *op, size_
     double t = (double)run->step + 1;
     step((struct range){.op = op, .at = at, .from = op->stepped, .t = t, .decay = hyper->weight_decay, .clip = clip}, op->decayed);
     step((struct range){.op = op, .at = at, .from = rest, .t = t, .clip = clip}, op->count);
-}
-
-/* Whether its loop multiplies gradients by the factor of clipping. */
-static bool takes_clip(enum nl_optimizer optimizer)
-{
-    switch (optimizer) {
-    case NL_ADAM:
-    case NL_ADAMW:
-    case NL_LION:
-        return true;
-    case NL_SGD:
-    case NL_LARS:
-        return false;
-    }
-    NL_BUG("optimizer %d", optimizer);
 }
 
 /* By what gradients are multiplied so that their norm is `most` at most. NaN leaves them as they are. */
@@ -306,7 +327,7 @@ void nl_cpu_update(const struct nl_run *run, const struct nl_update *op)
             if (tensor[i].units > 0)
                 clip_units(&tensor[i], hyper->agc, (const float *)NL_AT(op->w, at) + tensor[i].offset, grad + tensor[i].offset);
         float clip = hyper->clip_norm > 0 ? norm_factor(hyper->clip_norm, op->count, grad) : 1.0f;
-        if (clip < 1 && (hyper->clip_value > 0 || !takes_clip(op->optimizer))) {
+        if (clip < 1 && (hyper->clip_value > 0 || way_of(op->optimizer) != CLIPPING)) {
             scale(op->count, clip, grad);
             clip = 1.0f;
         }

@@ -54,7 +54,7 @@ static __device__ struct scalars scalars_of(const struct nl_update &op, const st
     s.keep = 1.0f;
     if (op.optimizer == NL_SGD || op.optimizer == NL_LARS)
         return s;
-    if (nl_optimizer_form_of(op.optimizer).decoupled) {
+    if (op.decoupled) {
         s.keep = (float)(1.0 - hyper->lr * hyper->weight_decay);
         s.decay = 0.0f;
     }
@@ -111,28 +111,20 @@ static __device__ inline struct parameter stepped(const struct nl_update &op, co
     if (decays && s.decay != 0) /* not even 0 times a weight that has become infinite */
         g += s.decay * p.w;
     float kept = decays ? p.w * s.keep : p.w;
-    switch (op.optimizer) {
-    case NL_LION: { /* NaN stays NaN */
+    if (op.optimizer == NL_LION) { /* NaN stays NaN */
         float u = s.beta1 * p.first + s.rest1 * g;
         p.first = s.beta2 * p.first + s.rest2 * g;
         p.w = kept - s.lr * (u > 0 ? 1.0f : u < 0 ? -1.0f : u);
-        break;
-    }
-    case NL_ADAM:
-    case NL_ADAMW:
+    } else if (op.optimizer == NL_ADAM || op.optimizer == NL_ADAMW) {
         p.first = s.beta1 * p.first + s.rest1 * g;
         p.second = s.beta2 * p.second + s.rest2 * (g * g);
         p.w = kept - s.rate * (p.first / (sqrtf(p.second) * s.root + s.eps));
-        break;
-    case NL_SGD:
+    } else if (op.optimizer == NL_SGD) {
         if (op.first) {
             p.first = s.momentum * p.first + g;
             g = op.nesterov ? g + s.momentum * p.first : p.first;
         }
         p.w -= s.lr * g;
-        break;
-    case NL_LARS: /* update_tensors */
-        break;
     }
     return p;
 }
