@@ -43,6 +43,8 @@ static const char *const cases[][20] = {
     {SMALL, "train.optimizer=adam", "train.lr=0.01", "model.dropout=0.3", "norm.kind=ln", NULL},
     {SMALL, "train.optimizer=adamw", "train.weight_decay=0.1", "norm.running=cumulative", "train.drop_last=false", "device.kind=ref", NULL},
     {SMALL, "train.optimizer=lion", "train.lr=0.001", "train.weight_decay=0.1", NULL},
+    {SMALL, "train.optimizer=rmsprop", "train.lr=0.001", "train.momentum=0.9", NULL},
+    {SMALL, "train.optimizer=muon", "train.lr=0.01", "train.momentum=0.9", NULL},
     {SMALL, "train.optimizer=lars", "train.lr=5", "train.momentum=0.9", "train.weight_decay=0.001", "train.clip_norm=1", NULL},
     {SMALL, "model.arch=cnn", "data.name=synth", "data.size=8", "data.crop=2", "data.flip=true", "norm.stat_batch=4", "norm.eval=precise", NULL},
     {SMALL, "model.arch=resnet", "model.depth=8", "model.width=4", "train.momentum=0.9", "train.nesterov=true", "train.warmup_epochs=1", "train.eval_every=7",

@@ -27,6 +27,8 @@ static const char *const nets[][20] = {
     {SMALL, "norm.kind=gn", "norm.groups=4", "train.optimizer=adam", "train.beta1=0.8", NULL},
     {SMALL, "train.optimizer=lion", "train.weight_decay=0.1", "train.weight_decay_on=matrices", NULL},
     {SMALL, "train.optimizer=lars", "train.weight_decay=0.001", "train.clip_norm=1", NULL},
+    {SMALL, "train.optimizer=rmsprop", "train.momentum=0.9", "train.clip_value=0.1", NULL},
+    {SMALL, "train.optimizer=muon", "train.momentum=0.9", "train.nesterov=true", "train.weight_decay=0.1", NULL},
     {SMALL, "norm.freeze=0.4", "norm.freeze_affine=true", "norm.running=learned", "norm.momentum_lr=0.3", "norm.reset=0.5", "train.workers=4", NULL},
     {SMALL, "norm.freeze=0.7", "norm.momentum_schedule=cosine", "train.workers=2", "norm.sync=true", "norm.eval=adapt,running,precise", NULL},
     {"data.train=160", "data.test=60", "train.batch=16", "train.epochs=2", "train.log_every=5", "model.dropout=0.1", "train.momentum=0.9",

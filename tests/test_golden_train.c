@@ -33,6 +33,7 @@ static const struct {
     {"train_transformer", 35, 0},
     {"train_recurrent", 25, 0},
     {"train_lengths", 17, 0},
+    {"train_optimizers", 10, 0},
 };
 enum { FILES = sizeof files / sizeof *files };
 static struct golden goldens[FILES]; /* its cases are numbered one file after the other */

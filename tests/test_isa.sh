@@ -50,6 +50,8 @@ same model.arch=mlp model.width=80 train.batch=2 train.momentum=0.9 train.nester
 same model.arch=mlp model.activation=gelu model.dropout=0.3 train.optimizer=adamw
 same model.arch=mlp norm.kind=ln train.optimizer=lion train.weight_decay=0.1
 same model.arch=cnn train.optimizer=lars train.lr=5 train.momentum=0.9 train.weight_decay=0.01
+same model.arch=mlp norm.kind=ln train.optimizer=rmsprop train.lr=0.001 train.momentum=0.9
+same model.arch=cnn train.optimizer=muon train.lr=0.01 train.momentum=0.9 train.nesterov=true
 same model.arch=mlp model.activation=gelu model.gelu_approximate=tanh
 same model.arch=mlp model.activation=tanh
 same model.arch=mlp model.activation=sigmoid

@@ -244,6 +244,7 @@ static const char *const trainings[][8] = {
     {"model.arch=cnn", "model.depth=3", "model.width=32", "train.batch=8", "norm.kind=bn", "norm.stat_batch=4"},
     {"model.arch=mlp", "model.depth=2", "model.width=512", "train.batch=64", "norm.kind=bn"},
     {"model.arch=mlp", "model.depth=2", "model.width=300", "train.batch=61", "norm.kind=ln", "train.optimizer=adam"},
+    {"model.arch=mlp", "model.depth=3", "model.width=200", "train.batch=8", "norm.kind=ln", "train.optimizer=muon"},
 };
 enum { TRAININGS = sizeof trainings / sizeof *trainings };
 
