@@ -4,11 +4,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "base/files.h"
 #include "base/memory.h"
 #include "base/npy.h"
 #include "data/data.h"
 #include "operation/gather.h"
+#include "scratch.h"
 #include "suite.h"
 #include "train/train.h"
 
@@ -167,6 +170,35 @@ START_TEST(floats_are_real_targets)
 END_TEST
 
 /* What is in the files names the data, not where they lie. */
+/* The heads of files are read before anything of them: a side that is too long, and sides whose product is. */
+START_TEST(samples_with_too_many_numbers_are_refused)
+{
+    static const struct {
+        const char *shape;
+        int64_t bytes;
+    } files[] = {{"(1, 1048577)", 1048577}, {"(1, 1048576, 4096)", (int64_t)1 << 32}, {"(1, 50000, 50000)", 2500000000}};
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        char *folder = scratch_make(), *path = nl_path_join(folder, "train_images.npy");
+        char *head = nl_format("{'descr': '|u1', 'fortran_order': False, 'shape': %s, }", files[i].shape);
+        char *file = nl_format("%c%s%c%c%c%c%-117s\n", 0x93, "NUMPY", 1, 1, 118, 1, head); /* bytes 7 and 9 are 0, put in below */
+        size_t length = strlen(file);
+        struct nl_error err;
+        file[7] = file[9] = 0;
+        ck_assert_msg(nl_file_write(path, file, length, &err) == NL_OK, "%s", err.text);
+        ck_assert(truncate(path, 128 + files[i].bytes) == 0); /* a hole */
+        const char *more[] = {NULL};
+        struct nl_config config = configured("bytes", more);
+        config.data.dir = folder;
+        ck_assert_ptr_null(nl_dataset_open(&config, &err));
+        ck_assert_msg(strstr(err.text, "a sample of it has too many numbers"), "%s: %s", files[i].shape, err.text);
+        free(file);
+        free(head);
+        free(path);
+        scratch_remove(folder);
+    }
+}
+END_TEST
+
 START_TEST(checksums_are_of_the_content)
 {
     static const char *const by_name[] = {"data.train_images=train_images.npy", NULL}, *const three[] = {"data.classes=3", NULL};
@@ -192,6 +224,7 @@ int main(void)
     tcase_add_test(tests, features_are_standardized_one_by_one);
     tcase_add_loop_test(tests, own_data_train, 0, (int)(sizeof trainings / sizeof *trainings));
     tcase_add_test(tests, floats_are_real_targets);
+    tcase_add_test(tests, samples_with_too_many_numbers_are_refused);
     tcase_add_test(tests, checksums_are_of_the_content);
     suite_add_tcase(suite, tests);
     return run_suite(suite);

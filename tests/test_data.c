@@ -1,11 +1,16 @@
 /* data: the sets that need no files, a trial's view of one, export, the check of the data section. */
 #include <check.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/files.h"
 #include "base/memory.h"
 #include "base/npy.h"
+#include "data/sources.h"
 #include "datasets.h"
 #include "operation/gather.h"
 #include "scratch.h"
@@ -151,6 +156,66 @@ START_TEST(synth_too_large_for_any_machine)
     ck_assert_ptr_nonnull(strstr(err.text, "cannot hold 'synth': 100001024 samples are 73242.9 GiB of pixels, and there are"));
 }
 END_TEST
+
+/* What is generated stays what it was, bit by bit: results are compared over versions by it. A change of these checksums is a change of the data. */
+START_TEST(generated_sets_are_as_ever)
+{
+    static const struct {
+        const char *settings, *checksum;
+    } sets[] = {
+        {"data.name=synth",
+         "5fd4bf33884ab424cceed959473472c4c62a0f703ca7eb578e30b128385822dd"},
+        {"data.name=synth data.difficulty=0.9 data.size=7 data.channels=1 data.train=100 data.test=20",
+         "c93b1d5825d177a4ba6c02cb7f64a329a3a11680a54b26b724b25f415d8340b1"},
+        {"data.name=copy",
+         "91975c0c018d79796035c5b27229309a3d0839d055d063aa87c92dd212c682f4"},
+        {"data.name=copy data.length=5 data.min_length=2 data.symbols=3 data.train=50",
+         "5d3c8c7a766099c78844fc886f84005f7ac1eb24aec7c220ebe252946c4a33b3"},
+        {"data.name=adding",
+         "062827de0de2d1c669299c518acd8cb8f5f23cca290e93d6666ef95178f8be23"},
+        {"data.name=adding data.length=20 data.min_length=3",
+         "484b1f2038af0cde9abc7bd217d5ea5f3b0f9460aaa4a5bb131bbf7583b73424"},
+        {"data.name=sort data.symbols=30",
+         "9fc44c5e30d5d1f9ec76459b0f20e5f84868bfe9223d2fa03ccfea935125b8e2"},
+        {"data.name=recall data.length=4",
+         "d90d7db8ad204a362e834989f12af532a2d77079a4666a592fde12b00e8f5139"},
+        {"data.name=parity data.length=11 data.min_length=1",
+         "66beaa1132294f49e52b4a2ded81c03a3433a79034a1e61730bcefaca4d7f192"},
+    };
+    for (size_t i = 0; i < sizeof sets / sizeof *sets; i++) {
+        struct nl_experiment experiment;
+        struct nl_diagnostics diagnostics = {0};
+        const char *words[8];
+        int count = 0;
+        char *copy = nl_strdup(sets[i].settings);
+        for (char *rest = copy, *word; (word = strsep(&rest, " "));)
+            words[count++] = word;
+        ck_assert_msg(nl_experiment_load(NULL, words, count, &experiment, &diagnostics) == NL_OK, "%s", nl_diagnostics_text(&diagnostics));
+        struct nl_dataset *set = open_set(&experiment.config);
+        ck_assert_msg(strcmp(set->checksum, sets[i].checksum) == 0, "%s: %s", sets[i].settings, set->checksum);
+        nl_dataset_free(set);
+        free(copy);
+    }
+}
+END_TEST
+
+/* Numbers that there is room for in the machine, and not in the process. (AddressSanitizer takes more address space than that for itself.) */
+#ifndef __SANITIZE_ADDRESS__
+START_TEST(a_set_that_gets_no_memory_is_refused)
+{
+    pid_t child = fork();
+    if (child == 0) {
+        struct nl_error err = {{0}};
+        const struct rlimit most = {1 << 30, 1 << 30};
+        const struct nl_shape shape = {.height = 1000, .width = 1, .channels = 1, .classes = 2};
+        _exit(setrlimit(RLIMIT_AS, &most) == 0 && !nl_dataset_new_rows("adding", shape, 1000000, 10, true, &err) && strstr(err.text, "cannot hold 'adding'") ? 0 : 1);
+    }
+    int status;
+    ck_assert(child > 0 && waitpid(child, &status, 0) == child);
+    ck_assert_int_eq(status, 0);
+}
+END_TEST
+#endif
 
 /* ---- views ---- */
 
@@ -443,6 +508,8 @@ int main(void)
     tcase_add_test(tests, synth_classes_differ_by_texture_only);
     tcase_add_test(tests, synth_at_the_ends_of_its_settings);
     tcase_add_test(tests, synth_too_large_for_any_machine);
+    tcase_add_test(tests, generated_sets_are_as_ever);
+    tcase_add_test(tests, a_set_that_gets_no_memory_is_refused);
     tcase_add_test(tests, split_is_disjoint_and_seeded);
     tcase_add_test(tests, given_test_part_stays_test);
     tcase_add_test(tests, view_refuses_what_is_not_there);

@@ -9,6 +9,7 @@
 #include "base/memory.h"
 #include "base/npy.h"
 #include "base/random.h"
+#include "config/sweep.h"
 #include "data/data.h"
 #include "norm/norm.h"
 #include "scratch.h"
@@ -358,6 +359,37 @@ static const char *const texts[] = {
     "data: {test: 0, test_seed: 4}\n",
 };
 
+/* The least and the largest of the numbers to choose from, in whatever order they stand; a better one may lie beyond. */
+START_TEST(edges_are_the_least_and_the_largest_number)
+{
+    static const struct {
+        const char *key, *values, *edges, *inside;
+    } axes[] = {
+        {"train.lr", "0.1 0.01 1 0.3", "0.01 1", "0.1 0.3"},
+        {"train.lr", "1 0.3 0.1 0.01", "0.01 1", "0.1 0.3"},
+        {"train.weight_decay", "0 1e-4 1e-2", "0 1e-2", "1e-4"},
+        {"norm.groups", "8 2 4", "2 8", "4"},
+        {"train.lr", "0.1", "", "0.1"},        /* nothing was chosen */
+        {"norm.kind", "bn gn ln", "", "bn gn ln"}, /* words have no order */
+    };
+    for (size_t i = 0; i < sizeof axes / sizeof *axes; i++) {
+        char *value[8][1], **points[8], *copy = nl_strdup(axes[i].values);
+        struct nl_axis axis = {.keys = 1, .key = {nl_key_named(axes[i].key)}, .text = points};
+        for (char *rest = copy, *word; (word = strsep(&rest, " ")); axis.points++) {
+            value[axis.points][0] = word;
+            points[axis.points] = value[axis.points];
+        }
+        for (int inside = 0; inside < 2; inside++) {
+            char *asked = nl_strdup(inside ? axes[i].inside : axes[i].edges);
+            for (char *rest = asked, *word; (word = strsep(&rest, " "));)
+                ck_assert_msg(!*word || nl_is_at_edge(&axis, word) == !inside, "%s of %s: %s", axes[i].key, axes[i].values, word);
+            free(asked);
+        }
+        free(copy);
+    }
+}
+END_TEST
+
 START_TEST(text_reads_back)
 {
     struct nl_experiment experiment = load(texts[_i]);
@@ -387,6 +419,7 @@ int main(void)
     tcase_add_test(tests, a_choice_between_equals_is_said);
     tcase_add_test(tests, a_key_that_does_not_apply_is_not_in_the_way);
     tcase_add_test(tests, rates_are_refined_until_the_largest_usable_one_is_known);
+    tcase_add_test(tests, edges_are_the_least_and_the_largest_number);
     tcase_add_loop_test(tests, text_reads_back, 0, (int)(sizeof texts / sizeof *texts));
     suite_add_tcase(suite, tests);
     return run_suite(suite);
