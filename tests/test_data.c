@@ -509,7 +509,9 @@ int main(void)
     tcase_add_test(tests, synth_at_the_ends_of_its_settings);
     tcase_add_test(tests, synth_too_large_for_any_machine);
     tcase_add_test(tests, generated_sets_are_as_ever);
+#ifndef __SANITIZE_ADDRESS__
     tcase_add_test(tests, a_set_that_gets_no_memory_is_refused);
+#endif
     tcase_add_test(tests, split_is_disjoint_and_seeded);
     tcase_add_test(tests, given_test_part_stays_test);
     tcase_add_test(tests, view_refuses_what_is_not_there);
