@@ -131,4 +131,8 @@ int nl_backend_status(const struct nl_backend *backend, struct nl_error *err);
 /* After such a failure: whether all other work of this program on such a device will fail, too. */
 bool nl_device_is_lost(enum nl_device_kind kind);
 
+/* What computes an operation with these arguments on a backend: its own kernel, or, where it computes on the host, the reference's.
+ * NULL: nothing does. */
+const struct nl_kernel *nl_kernel_of(const struct nl_backend *backend, const struct nl_operation *operation, const void *arguments);
+
 #endif

@@ -80,11 +80,12 @@ static void *place_of(const struct nl_list *list, char *base, const struct nl_pl
 
 static struct nl_producer producer_of(const struct nl_list *list, const struct nl_graph_node *node)
 {
-    struct nl_producer out = {.backend = list->backend};
+    struct nl_producer out = {0};
     int number = node && node->in[0] != NL_NONE ? list->graph.value[node->in[0]].producer : NL_NONE;
     if (number != NL_NONE) {
         out.operation = list->graph.node[number].operation;
         out.arguments = list->graph.node[number].arguments;
+        out.kernel = nl_kernel_of(list->backend, out.operation, out.arguments);
     }
     return out;
 }

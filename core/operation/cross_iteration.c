@@ -189,28 +189,25 @@ static void remember(const struct nl_run *run, const struct nl_cross_iteration *
     }
 }
 
-static const struct nl_kernel *kernel_of(const struct nl_cross_iteration *op)
-{
-    return nl_kernel_of(op->producer.backend, &nl_normalize_operation, &op->normalize);
-}
+NL_DECLARE_REFERENCES(normalize);
 
 static void forward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_cross_iteration *op = arguments;
-    kernel_of(op)->forward(run, &op->normalize); /* which finds the batch's statistics, and tracks them */
+    NL_REFERENCE(normalize).forward(run, &op->normalize); /* which finds the batch's statistics, and tracks them */
     if (run->statistics != NL_STATS_TRAIN)
         return;
     find_window(run, op);
     remember(run, op);
     struct nl_normalize n = nl_by_window(run, op, sizeof(accumulator));
-    kernel_of(op)->apply(run, &n);
+    NL_REFERENCE(normalize).apply(run, &n);
 }
 
 static void backward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_cross_iteration *op = arguments;
     struct nl_normalize n = nl_by_window(run, op, sizeof(accumulator));
-    kernel_of(op)->backward(run, &n);
+    NL_REFERENCE(normalize).backward(run, &n);
 }
 
 static void describe(const void *arguments, struct nl_text *json)

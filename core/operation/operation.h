@@ -88,19 +88,14 @@ struct nl_sharing {
 };
 
 struct nl_operation;
-struct nl_backend; /* backend/backend.h */
 struct nl_text;    /* base/memory.h */
 
 /* The node that makes a node's first input, without places, for kernels that call its kernels (operation/producer.h); no operation: an input of the network. */
 struct nl_producer {
-    const struct nl_backend *backend; /* that computes both */
     const struct nl_operation *operation;
+    const struct nl_kernel *kernel; /* that the backend of both has for it */
     const void *arguments;
 };
-
-/* What computes an operation with these arguments on a backend: its own kernel, or, where it computes on the host, the reference's.
- * NULL: nothing does. */
-const struct nl_kernel *nl_kernel_of(const struct nl_backend *backend, const struct nl_operation *operation, const void *arguments);
 
 /* Places of what a kernel reads and writes, by slot. NULL: it is absent, or not wanted; of several outputs, the gradient of one on which the
  * loss does not depend. */

@@ -19,7 +19,7 @@ static inline void nl_weight_gradient(const struct nl_run *run, const struct nl_
     at.in[NL_PRODUCT_X] = x, at.in[NL_PRODUCT_WEIGHT] = w, at.d_in[NL_PRODUCT_WEIGHT] = dw, at.d_out[0] = dy;
     memcpy(&arguments, producer->arguments, producer->operation->arguments);
     producer->operation->bind(&arguments, &at);
-    nl_kernel_of(producer->backend, producer->operation, &arguments)->backward(run, &arguments);
+    producer->kernel->backward(run, &arguments);
 }
 
 #endif

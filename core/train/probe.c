@@ -299,7 +299,6 @@ static void lay_out(struct nl_probe *probe, struct workspace *w, struct layer *l
     const struct nl_operation *operation = layer->node->operation;
     struct nl_operands *at = &layer->at;
     at->hyper = put_hyper(w, probe->config);
-    at->producer.backend = w->backend; /* x comes from nowhere else */
     at->in[0] = put_input(probe, w, layer, probe->x);
     at->out[0] = put_input(probe, w, layer, NULL);
     at->d_in[0] = probe->dy ? put_input(probe, w, layer, NULL) : NULL;
