@@ -85,6 +85,7 @@ static const struct {
     {"train.workers", false, "2|4"},
     {"train.log_every", false, "1"},
     {"train.eval_every", false, "1"},
+    {"train.optimizer", false, "sgd|adam|adamw|lion|lars"}, /* of the others cpu has no loop: it takes the reference's step */
     {"log.tensors", false, "['*']|['grad:*']|['update:*', '*.weight']"},
 };
 

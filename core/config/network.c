@@ -96,7 +96,8 @@ int64_t nl_micro_batch(const struct nl_config *config)
 
 double nl_beta2(const struct nl_config *config)
 {
-    return config->train.beta2 == NL_AUTO ? nl_optimizers[config->train.optimizer]->beta2 : config->train.beta2;
+    double own = nl_optimizers[config->train.optimizer]->beta2, usual = own > 0 ? own : 0.999;
+    return config->train.beta2 == NL_AUTO ? usual : config->train.beta2;
 }
 
 enum nl_placement nl_placement_of(const struct nl_config *config)

@@ -69,7 +69,6 @@ NL_STEP(muon)
 }
 
 NL_OPTIMIZER(muon) = {.keys = NL_BY_MOMENTUM | NL_BY_NESTEROV | NL_BY_BETA1 | NL_BY_BETA2 | NL_BY_EPS,
-                      .beta2 = 0.999,
                       .kept = 2,
                       .decoupled = true,
                       .step = NL_STEPS(muon)};

@@ -70,7 +70,7 @@ enum {
 
 struct nl_optimizer_form {
     unsigned keys;            /* NL_BY_... */
-    double beta2;             /* what train.beta2 auto stands for */
+    double beta2;             /* what train.beta2 auto stands for; 0: 0.999 */
     int kept;                 /* numbers kept of a parameter: first, and second */
     bool kept_for_momentum;   /* none without a momentum */
     bool decoupled;           /* weight decay multiplies w, and is no part of the gradient */
