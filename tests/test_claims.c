@@ -322,25 +322,31 @@ START_TEST(an_identity_holds_on_both_sides)
 }
 END_TEST
 
+/* The outcome of a claim on a made trials.csv; to be released with the results. */
+static void judge_made(const char *claim, const char *trials, struct nl_results *results, struct nl_outcome *out)
+{
+    struct nl_experiment experiment;
+    struct nl_error err;
+    load_text(claim, &experiment);
+    parse_results(trials, &experiment, results);
+    const struct nl_claim_evidence evidence = {.main = {.experiment = &experiment, .results = results}};
+    ck_assert_msg(nl_outcome_judge(experiment.published, &evidence, 0.95, false, out, &err) == NL_OK, "%s", err.text);
+}
+
 /* Where both sides are at an end of the scale in most pairs, a difference could not be seen: at the ceiling as at the floor. */
 START_TEST(shares_at_an_end_give_no_verdict)
 {
     static const double at[] = {0, 1, 0.5};
     static const char *const obstacle[] = {"saturated (8 of 8 pairs at 0 %)", "saturated (8 of 8 pairs at 100 %)", NULL};
     for (int i = 0; i < 3; i++) {
-        struct nl_experiment experiment;
         struct nl_results results;
         struct nl_outcome outcome = {0};
-        struct nl_error err;
         struct nl_text text = {0};
-        load_text("sweep: {seeds: 8, grid: {norm.kind: [bn, ln]}}\n" HEAD
-                  "measure: {metric: test_accuracy}, of: {norm.kind: bn}, minus: {norm.kind: ln}, margin: 1" TAIL, &experiment);
         nl_text_add(&text, "trial,norm.kind,train.seed,status,failed_step,classes,train_samples,val_samples,test_samples,val_overlap,test_overlap,test_accuracy\n");
         for (int trial = 0; trial < 16; trial++)
             nl_text_add(&text, "%d,%s,%d,done,,10,1280,0,389,0,0,%g\n", trial + 1, trial % 2 ? "ln" : "bn", trial / 2 + 1, at[i]);
-        parse_results(text.at, &experiment, &results);
-        const struct nl_claim_evidence evidence = {.main = {.experiment = &experiment, .results = &results}};
-        ck_assert_int_eq(nl_outcome_judge(experiment.published, &evidence, 0.95, false, &outcome, &err), NL_OK);
+        judge_made("sweep: {seeds: 8, grid: {norm.kind: [bn, ln]}}\n" HEAD
+                   "measure: {metric: test_accuracy}, of: {norm.kind: bn}, minus: {norm.kind: ln}, margin: 1" TAIL, text.at, &results, &outcome);
         const char *found = outcome.part[0].claim.obstacle;
         ck_assert_msg(obstacle[i] ? found && strcmp(found, obstacle[i]) == 0 : !found, "at %g: %s", at[i], found ? found : "no obstacle");
         nl_outcome_release(&outcome);
@@ -358,20 +364,15 @@ START_TEST(an_interaction_counts_each_of_its_differences)
         int batch;
         double accuracy;
     } cells[] = {{"bn", 4, 0.6}, {"ln", 4, 0.9}, {"bn", 64, 0.95}, {"ln", 64, 0.9}};
-    struct nl_experiment experiment;
     struct nl_results results;
     struct nl_outcome outcome = {0};
-    struct nl_error err;
     struct nl_text text = {0};
-    load_text("sweep: {seeds: 8, grid: {norm.kind: [bn, ln], train.batch: [4, 64]}}\n" HEAD
-              "measure: {metric: test_accuracy}, of: {norm.kind: bn, train.batch: 4}, minus: {norm.kind: ln, train.batch: 4}, "
-              "less: {of: {norm.kind: bn, train.batch: 64}, minus: {norm.kind: ln, train.batch: 64}}, smallest: 1" TAIL, &experiment);
     nl_text_add(&text, "trial,norm.kind,train.batch,train.seed,status,failed_step,classes,train_samples,val_samples,test_samples,val_overlap,test_overlap,test_accuracy\n");
     for (int trial = 0; trial < 32; trial++)
         nl_text_add(&text, "%d,%s,%d,%d,done,,10,1280,0,389,0,0,%g\n", trial + 1, cells[trial % 4].kind, cells[trial % 4].batch, trial / 4 + 1, cells[trial % 4].accuracy);
-    parse_results(text.at, &experiment, &results);
-    const struct nl_claim_evidence evidence = {.main = {.experiment = &experiment, .results = &results}};
-    ck_assert_int_eq(nl_outcome_judge(experiment.published, &evidence, 0.95, false, &outcome, &err), NL_OK);
+    judge_made("sweep: {seeds: 8, grid: {norm.kind: [bn, ln], train.batch: [4, 64]}}\n" HEAD
+               "measure: {metric: test_accuracy}, of: {norm.kind: bn, train.batch: 4}, minus: {norm.kind: ln, train.batch: 4}, "
+               "less: {of: {norm.kind: bn, train.batch: 64}, minus: {norm.kind: ln, train.batch: 64}}, smallest: 1" TAIL, text.at, &results, &outcome);
     const struct nl_estimate *effect = &outcome.part[0].claim.effect;
     double half = nl_t_quantile(0.975, 7) / sqrt(8) * hypot(nl_counting_sd(0.3, 389), nl_counting_sd(0.05, 389));
     ck_assert_msg(fabs(effect->mean + 0.35) < 1e-12 && fabs(effect->upper - effect->mean - half) < 1e-9, "%g [%g, %g], expected half a width of %g", effect->mean,

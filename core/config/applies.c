@@ -116,7 +116,7 @@ static bool has_gamma(const struct nl_config *config)
 #include "config/keys.def"
 #undef KEY
 
-/* Of each key, in the order of nl_keys. */
+/* The condition of each key, in the order of nl_keys. */
 static bool (*const conditions[])(const struct nl_config *config) = {
 #define KEY(section, field, ...) section##_##field,
 #include "config/keys.def"

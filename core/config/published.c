@@ -197,39 +197,17 @@ struct parts {
     int capacity;
 };
 
-static void read_cell(struct nl_loader *loader, struct parts *parts, const struct nl_node *value, int side)
-{
-    parts->part.sides = side + 1 > parts->part.sides ? side + 1 : parts->part.sides;
-    nl_read_match(loader, value, "a cell", false, &parts->part.cell[side]);
-}
-
-static void read_of(struct nl_loader *loader, const struct nl_field *field, const struct nl_node *value, void *to)
+/* struct nl_match: one value for each of some keys. */
+static void read_cell(struct nl_loader *loader, const struct nl_field *field, const struct nl_node *value, void *to)
 {
     (void)field;
-    read_cell(loader, to, value, 0);
-}
-
-static void read_minus(struct nl_loader *loader, const struct nl_field *field, const struct nl_node *value, void *to)
-{
-    (void)field;
-    read_cell(loader, to, value, 1);
-}
-
-static void read_less_of(struct nl_loader *loader, const struct nl_field *field, const struct nl_node *value, void *to)
-{
-    (void)field;
-    read_cell(loader, to, value, 2);
-}
-
-static void read_less_minus(struct nl_loader *loader, const struct nl_field *field, const struct nl_node *value, void *to)
-{
-    (void)field;
-    read_cell(loader, to, value, 3);
+    nl_read_match(loader, value, "a cell", false, to);
 }
 
 static void read_less(struct nl_loader *loader, const struct nl_field *field, const struct nl_node *value, void *to)
 {
-    static const struct nl_field less_fields[] = {{"of", .read = read_less_of}, {"minus", .read = read_less_minus}, {0}};
+    static const struct nl_field less_fields[] = {
+        {"of", OF(struct parts, part.cell[2], read_cell)}, {"minus", OF(struct parts, part.cell[3], read_cell)}, {0}};
     nl_read_fields(loader, value, field->name, "claim.parts.less", less_fields, to);
 }
 
@@ -283,8 +261,8 @@ static const char *const directions[] = {"more", "less", NULL};
 
 static const struct nl_field part_fields[] = {
     {"says", OF(struct parts, part.says, read_text)},
-    {"of", .read = read_of},
-    {"minus", .read = read_minus},
+    {"of", OF(struct parts, part.cell[0], read_cell)},
+    {"minus", OF(struct parts, part.cell[1], read_cell)},
     {"less", .read = read_less},
     {"order", .read = read_order},
     {"slope", OF(struct parts, part.slope, read_key)},
@@ -309,9 +287,10 @@ static void add_order(struct nl_loader *loader, struct parts *parts)
 {
     const struct nl_node *order = parts->order;
     parts->part.kind = NL_ORDERING;
+    parts->part.sides = 2;
     for (int i = 0; i + 1 < order->count; i++) {
-        read_cell(loader, parts, order->item[i], 0);
-        read_cell(loader, parts, order->item[i + 1], 1);
+        read_cell(loader, NULL, order->item[i], &parts->part.cell[0]);
+        read_cell(loader, NULL, order->item[i + 1], &parts->part.cell[1]);
         add_part(parts, &parts->part);
     }
 }
@@ -377,6 +356,9 @@ static void read_part(struct nl_loader *loader, const struct nl_node *node, stru
     if (loader->diagnostics->count > before)
         return;
     struct nl_published_part *part = &parts->part;
+    for (int side = 0; side < NL_SIDES; side++)
+        if (part->cell[side].keys)
+            part->sides = side + 1;
     const char *problem = problem_with(parts);
     bool formula = part->identity != NL_NO_IDENTITY, unread = !part->reading.metric[0] && !part->reading.tensor && !part->reading.along;
     if (!problem && !formula && unread)

@@ -10,7 +10,7 @@
  * model.layers is read as the value that it has, into a configuration from which nl_value_text alone takes it again. */
 int nl_value_read(const struct nl_key *key, struct nl_config *config, const char *text, struct nl_error *err, struct nl_error *hint);
 
-/* The same for a key of any type but LAYERS. */
+/* Reads a value as nl_value_read does, of any type but LAYERS. */
 int nl_plain_value_read(const struct nl_key *key, struct nl_config *config, const char *text, struct nl_error *err, struct nl_error *hint);
 
 /* The canonical text that nl_key_set reads back ("0.05", "[1, 3]", a TEXT as it is); new string. */

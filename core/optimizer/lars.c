@@ -18,4 +18,4 @@ NL_STEP(lars)
 }
 
 NL_OPTIMIZER(lars) = {
-    .keys = NL_BY_MOMENTUM | NL_BY_TRUST, .kept = 1, .by_tensor = true, .spares_all_but_weights = true, .on_cuda = true, .step = NL_STEPS(lars)};
+    .keys = NL_BY_MOMENTUM | NL_BY_TRUST, .kept = 1, .spares_all_but_weights = true, .on_cuda = true, .step = NL_STEPS(lars)};

@@ -22,7 +22,7 @@ static void transpose(size_t rows, size_t columns, const real *from, real *to)
             to[j * rows + i] = from[i * columns + j];
 }
 
-/* x (rows, columns), of no more rows than columns, in place. room: of as many numbers, and of 3 rows x rows. */
+/* x (rows, columns), of no more rows than columns, in place. room: of as many numbers, and of 2 rows x rows more. */
 static void orthogonalize(const struct nl_tensor_step *step, size_t rows, size_t columns, real *x, real *room)
 {
     size_t count = rows * columns;

@@ -28,7 +28,7 @@ struct nl_update_tensor {
 struct nl_update {
     enum nl_optimizer optimizer;
     bool nesterov;
-    bool decoupled;           /* as struct nl_optimizer has it */
+    bool decoupled;           /* as struct nl_optimizer_form has it: a GPU cannot ask that */
     size_t count, decayed, stepped;
     bool clips;               /* by the norm over all gradients: in all replicas, or in none */
     size_t units;             /* adaptive gradient clipping: the most units of a tensor; 0: it is off, in all replicas */
@@ -54,7 +54,7 @@ struct nl_tensor_step {
     bool nesterov;
     int64_t number;           /* of steps, with this one */
     const struct nl_hyper *hyper;
-    nl_matrix_product *multiply;     /* the backend's */
+    nl_matrix_product *multiply; /* the backend's */
 };
 typedef void nl_optimizer_step(const struct nl_tensor_step *step);
 
@@ -74,7 +74,6 @@ struct nl_optimizer_form {
     int kept;                 /* numbers kept of a parameter: first, and second */
     bool kept_for_momentum;   /* none without a momentum */
     bool decoupled;           /* weight decay multiplies w, and is no part of the gradient */
-    bool by_tensor;           /* a step depends on the whole tensor */
     bool spares_all_but_weights; /* biases, gammas and betas never decay */
     bool on_cuda;             /* update.cuh computes it */
     nl_optimizer_step *step[NL_ELEMENTS];
@@ -95,8 +94,8 @@ static inline struct nl_tensor_step nl_tensor_step_of(const struct nl_update *op
 }
 
 /* Defines an optimizer: NL_OPTIMIZER(lion) = {.keys = ..., .step = NL_STEPS(lion)}; its step is NL_STEP(lion). */
-#define NL_STEPS(name)                              \
-    {                                               \
+#define NL_STEPS(name)                                 \
+    {                                                  \
         [NL_ELEMENT_DOUBLE] = nl_step_double_##name,   \
         [NL_ELEMENT_FLOAT] = nl_step_float_##name,     \
         [NL_ELEMENT_COMPLEX] = nl_step_complex_##name, \

@@ -126,7 +126,8 @@ size_t nl_plan_units(const struct nl_plan *plan, const struct nl_tensor *tensor)
     return tensor->spec.role == NL_WEIGHT ? tensor->spec.shape[0] : 1;
 }
 
-/* Of a hidden layer's matrix: not of the head, and not of an embedding, whose rows are looked up. */
+/* Outputs of a hidden layer's weight, which lie side by side. 0: the parameter is something else, such as the head's weight, or an embedding, whose rows are
+ * looked up. */
 static size_t columns_of(const struct nl_plan *plan, const struct nl_tensor *tensor)
 {
     bool hidden = tensor->spec.role == NL_WEIGHT && tensor->spec.dims > 1 && nl_plan_units(plan, tensor) > 0;

@@ -124,7 +124,7 @@ static bool encode_step(struct encoder *e, const struct nl_step *from)
 {
     const struct nl_gather *gather = from->gather;
     const struct nl_update *update = from->update;
-    bool done = gather->crop == 0 && !gather->flip && !nl_optimizers[update->optimizer]->by_tensor && update->units == 0 && !update->has_fractions;
+    bool done = gather->crop == 0 && !gather->flip && update->optimizer != NL_LARS && update->units == 0 && !update->has_fractions;
     for (int i = 0; done && i < from->calls; i++)
         done = encode(e, &from->call[i]);
     return done;

@@ -127,7 +127,7 @@ static __global__ void clip_fractions(struct nl_update op, size_t stride)
 static void step(const struct nl_run *run, const struct nl_update *op)
 {
     int parts = nl_norm_parts(op->count);
-    bool by_tensor = nl_optimizers[op->optimizer]->by_tensor;
+    bool by_tensor = op->optimizer == NL_LARS;
     size_t shares_of_tensors = by_tensor ? (size_t)op->tensors * parts : 0;
     double *part = (double *)nl_cuda_scratch((size_t)run->replicas * (parts * sizeof *part + shares_of_tensors * sizeof(struct squares)));
     dim3 shares((unsigned)parts, 1, (unsigned)run->replicas);
