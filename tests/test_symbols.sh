@@ -2,7 +2,8 @@
 # What object files use of one another: nothing of a later stage, as with includes (tests/test_layers.c), and no circles among the files of a folder
 # that is free of them. A name that is declared in one stage and defined in a later one escapes the includes.
 set -euo pipefail
-build=${NORMLAB_BUILD:?}
+root=$(cd "$(dirname "$0")/.." && pwd)
+build=$(dirname "${NORMLAB_PROGRAM:-$root/build/normlab}") # whose objects
 stages="base norm operation optimizer backend graph config data model train stats sweep claims plot report"
 free_of_circles="config operation optimizer"
 scratch=$(mktemp -d)
@@ -44,4 +45,5 @@ done
 if circle config "$scratch/made" >/dev/null; then bad=1; fi
 echo "graph/a train/b z" >"$scratch/made"
 if later "$scratch/made" >/dev/null; then bad=1; fi
+echo "$(wc -l <"$scratch/uses") uses of one file by another"
 exit "$bad"
