@@ -24,7 +24,7 @@ from pathlib import Path
 
 from tree import ROOT, Mutation, Tree, target
 
-SEED = 20261127
+SEED = 20261128
 COUNT = 100
 NEAR = {
     "core/backend/cpu": "gemm conv team statistics normalize backend backend_ends backend_optimizers norm norm_layers white sequence weights microbatch golden_cbn loop graph custom",
@@ -34,7 +34,7 @@ NEAR = {
     "core/base": "base tensor_files team random cgroup table_formats disk batch power_cut data_files",
     "core/claims": "claims cli simulation_claims",
     "core/config": "tasks config config_load listed grid identity layers cli schema.sh",
-    "core/data": "data data_files text tasks arrays train",
+    "core/data": "data data_files text tasks arrays train identity",
     "core/graph": "graph microbatch observe loop hessian golden_observe listed cuda_launches python.sh",
     "core/model": "transformer listed parts train graph weights identity golden_train",
     "core/norm": "norm normalizers white statistics norm_layers weights golden complex golden_cbn transformer custom probe",
