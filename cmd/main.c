@@ -131,7 +131,7 @@ static void hold_standard_streams(void)
             _exit(EXIT_FAILED);
 }
 
-/* What the deepest calls need, and threads, whose stacks are as large (tests/test_limits.sh). A smaller one would end in a crash. */
+/* What the deepest calls need, and threads, whose stacks are as large (tests/store/test_writers.sh). A smaller one would end in a crash. */
 static bool has_stack(void)
 {
     enum { LEAST = 64 * 1024 };

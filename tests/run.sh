@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Passes the tests: installs what is missing, builds, runs every test program and script.
 #
-#   tests/run.sh          six minutes of two processors after the build
+#   tests/run.sh          some minutes
 #   tests/run.sh --all    also what takes longer
-#   tests/run.sh NAME...  only tests whose name contains one of the words
+#   tests/run.sh WORD...  only tests with one of the words in their folder or name: kernels, golden_train
 #
 # NORMLAB_DATA names a folder with mnist/ and cifar10/ for the tests on real data; without it they are skipped, and counted so.
 set -euo pipefail
@@ -32,7 +32,7 @@ wanted() {
 
 passed=0 failed=0 skipped=0 failures=()
 logs=$build/test-logs
-mkdir -p "$logs/long"
+mkdir -p "$logs"
 
 # What a test says of itself: how many checks it made, else its last line.
 summary() { # log
@@ -42,15 +42,16 @@ summary() { # log
 }
 
 # A test is a program or script: exit 0 passes, 77 says that it was skipped (and why, on its last line).
-run_test() { # name
-    local start=$SECONDS code=0 command=("$build/$1")
-    [[ $1 != *.sh ]] || command=(bash "$root/tests/$1")
-    "${command[@]}" >"$logs/$1.log" 2>&1 </dev/null || code=$?
-    echo "$code $((SECONDS - start))" >"$logs/$1.end"
+run_test() { # folder/name
+    local name=${1##*/} start=$SECONDS code=0
+    local command=("$build/$name")
+    [[ $name != *.sh ]] || command=(bash "$root/tests/$1")
+    "${command[@]}" >"$logs/$name.log" 2>&1 </dev/null || code=$?
+    echo "$code $((SECONDS - start))" >"$logs/$name.end"
 }
 
-report_test() { # name
-    local name=$1 code took
+report_test() { # folder/name
+    local name=${1##*/} code took
     read -r code took <"$logs/$name.end"
     while read -r line; do
         skipped=$((skipped + 1))
@@ -67,7 +68,7 @@ report_test() { # name
     esac
 }
 
-run_tests() { # how many at a time, names
+run_tests() { # how many at a time, folder/name...
     local -A running=()
     local at_once=$1 name pid
     shift
@@ -96,7 +97,7 @@ names() { # files
 
 export NORMLAB_PROGRAM=$build/normlab NORMLAB_ROOT=$root NORMLAB_ALL=$all
 # shellcheck disable=SC2046
-run_tests "$(nproc)" $(names "$root"/tests/test_*.c "$root"/tests/test_*.sh)
+run_tests "$(nproc)" $(names "$root"/tests/*/test_*.c "$root"/tests/*/test_*.sh)
 # shellcheck disable=SC2046
 [ -z "$all" ] || run_tests 1 $(names "$root"/tests/long/*.sh)
 

@@ -16,7 +16,7 @@ struct nl_stream {
     uint32_t key[2];
 };
 
-/* Philox4x32-10. Our own lines, so that the same ones run on a GPU; Random123's known answers judge them (tests/test_random.c). */
+/* Philox4x32-10. Our own lines, so that the same ones run on a GPU; Random123's known answers judge them (tests/base/test_random.c). */
 static inline NL_EVERYWHERE void nl_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4])
 {
     uint32_t a = counter[0], b = counter[1], c = counter[2], d = counter[3], k0 = key[0], k1 = key[1];

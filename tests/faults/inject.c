@@ -2,9 +2,9 @@
  * it at one by which it changes files. What the C library does inside of a call is not seen, but what other libraries call is. A call that fails does
  * what it must for the caller to notice, and otherwise leaves things as they were: a file that cannot be closed is closed all the same, as on Linux.
  *
- *     NORMLAB_INJECTION=FILE  a struct injection: what fails (tests/test_faults.c)
- *     NORMLAB_KILL_AT=N       SIGKILL at the N-th call that changes files, which is not made; a write is made by half (tests/test_kills.sh)
- *     NORMLAB_KILL_AT=CALL:N  the same at the N-th call of that name (tests/test_writers.sh) */
+ *     NORMLAB_INJECTION=FILE  a struct injection: what fails (tests/store/test_faults.c)
+ *     NORMLAB_KILL_AT=N       SIGKILL at the N-th call that changes files, which is not made; a write is made by half (tests/store/test_kills.sh)
+ *     NORMLAB_KILL_AT=CALL:N  the same at the N-th call of that name (tests/store/test_writers.sh) */
 #include "inject.h"
 
 #include <dirent.h>
@@ -214,7 +214,7 @@ ssize_t write(int file, const void *bytes, size_t length)
     return fails(IO, "write") ? -1 : real(file, bytes, length);
 }
 
-/* The disk need not be waited for: what is lost without it is told by tests/test_disk.c. */
+/* The disk need not be waited for: what is lost without it is told by tests/store/test_disk.c. */
 int fsync(int file)
 {
     (void)file;

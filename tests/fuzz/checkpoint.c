@@ -8,7 +8,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "../training.h"
+#include "../engine/training.h"
 #include "base/hash.h"
 #include "fuzz.h"
 #include "train/checkpoint.h"

@@ -5,7 +5,7 @@
 #                                                  or so many executions: 20000x
 #
 # A finding stops the target, is made small and lies in corpus/TARGET/ as found-HASH: with its cure it is committed and from then on a case of
-# tests/test_fuzz.sh. What a run learned besides stays in build/fuzz/learned/TARGET/.
+# tests/shell/test_fuzz.sh. What a run learned besides stays in build/fuzz/learned/TARGET/.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
 target=${1:-all} length=${2:-600}

@@ -1,6 +1,6 @@
 """Arrays as users have them, by NumPy.
 
-    python tests/golden/arrays.py        writes tests/golden/arrays/, which tests/test_arrays.c and tests/cli/own_data.txt read
+    python tests/golden/arrays.py        writes tests/golden/arrays/, which tests/engine/test_arrays.c and tests/shell/cli/own_data.txt read
 
 Classes can be learned: each shifts its samples. bytes/ has all four files; features/ has training files only, (N, D) in float32 with
 a mean of 1e4 deviations, and standardized.npy, what a network must see of them if all are trained on; grey/ has names of its own

@@ -4,7 +4,7 @@
 
 The networks, the optimizer and the data are those of train.py, from the program's weights and order. Of each case are stored <case>/losses,
 <case>/train and <case>/test (loss, accuracy in evaluation mode); of cbn.cases, which are a few steps, also every tensor after them,
-<case>/final.<tensor>; cbn_train.cases are 200 steps. tests/test_golden_cbn.c reads both. The program must agree to 1e-8, in the first steps to 1e-10.
+<case>/final.<tensor>; cbn_train.cases are 200 steps. tests/golden/test_golden_cbn.c reads both. The program must agree to 1e-8, in the first steps to 1e-10.
 """
 
 import pathlib

@@ -1,6 +1,6 @@
 """A network that PyTorch made, and what PyTorch says of it in evaluation, for `normlab eval`.
 
-    python tests/golden/eval.py        writes tests/golden/eval.safetensors, which tests/test_eval.c reads
+    python tests/golden/eval.py        writes tests/golden/eval.safetensors, which tests/engine/test_eval.c reads
 
 fc1, norm1, relu, head on tests/golden/arrays/bytes (arrays.py), in float64: a state_dict under PyTorch's names, weights and running
 statistics drawn at random, and the mean losses of the test part:

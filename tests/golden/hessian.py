@@ -1,6 +1,6 @@
 """Products of the Hessian with a vector, by PyTorch's autograd in float64, for the networks of hessian.cases.
 
-    python tests/golden/hessian.py build/normlab      writes tests/golden/hessian.safetensors, which tests/test_hessian.c reads
+    python tests/golden/hessian.py build/normlab      writes tests/golden/hessian.safetensors, which tests/golden/test_hessian.c reads
 
 The loss is that of the first batch at the initial weights. The vector has sin(e + 1) for element e of each parameter. Of the product
 H v two numbers a parameter are stored under <case>/<parameter>: its norm, and the sum of (H v)[e] cos(e).

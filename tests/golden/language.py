@@ -1,6 +1,6 @@
 """Loss, gradients and products of the Hessian with a vector of causal language models, by PyTorch in float64.
 
-    python tests/golden/language.py      writes tests/golden/language.safetensors, which tests/test_language.c reads
+    python tests/golden/language.py      writes tests/golden/language.safetensors, which tests/engine/test_language.c reads
 
 Parameters, ids, labels and lengths are formulas, which the test has too. Element e of parameter number i is sin(e + 1 + 100 i) / 2, in the order
 of named_parameters(); the vector has cos(e + 1 + 100 i). The loss is the mean over the positions that count.

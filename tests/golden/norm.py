@@ -1,6 +1,6 @@
 """Golden vectors: every normalizer, forward and backward, by PyTorch in float64.
 
-    python tests/golden/norm.py        writes tests/golden/norm.safetensors, which tests/test_golden.c reads
+    python tests/golden/norm.py        writes tests/golden/norm.safetensors, which tests/golden/test_golden.c reads
 
 A case is named <kind>.<what>; its tensors are <case>/<tensor>:
 

@@ -1,6 +1,6 @@
 """Moving average batch normalization: mabn. Here with the batch's own statistics, as before its history is full; running.py has the averages.
 
-    python tests/golden/norm_average.py        writes norm_average.safetensors, which tests/test_norm_layers.c reads (layer.py says what is in it)
+    python tests/golden/norm_average.py        writes norm_average.safetensors, which tests/kernels/test_norm_layers.c reads (layer.py says what is in it)
 
 By the paper (Yan et al. 2020): y = gamma r x / sqrt(chi + eps) + beta with chi the mean of x^2 over a channel and r, a constant to the gradient, what is
 clipped to bring it to the running mean of squares.

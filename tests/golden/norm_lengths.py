@@ -1,6 +1,6 @@
 """Normalizers by sets over sequences of different lengths.
 
-    python tests/golden/norm_lengths.py        writes norm_lengths.safetensors, which tests/test_norm_layers.c reads (layer.py says what is in it)
+    python tests/golden/norm_lengths.py        writes norm_lengths.safetensors, which tests/kernels/test_norm_layers.c reads (layer.py says what is in it)
 
 Each set is the elements that count of some samples and channels, taken out of x by a mask: what stands after the ends of sequences is in no sum, and is 0 in y
 and dx. PyTorch's batch_norm judges bn on those elements, the formulas of the papers the others. A case has its lengths by their names: lengths:5,2,0.

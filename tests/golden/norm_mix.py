@@ -1,6 +1,6 @@
 """Mixtures of normalizers: switch, bin and bcn.
 
-    python tests/golden/norm_mix.py        writes norm_mix.safetensors, which tests/test_norm_layers.c reads (layer.py says what is in it)
+    python tests/golden/norm_mix.py        writes norm_mix.safetensors, which tests/kernels/test_norm_layers.c reads (layer.py says what is in it)
 
 The formulas of the papers (Luo et al. 2019, Nam and Kim 2018, Qiao et al. 2019), differentiated by autograd. The statistics of each set are taken by
 themselves, never made of those of smaller sets, so that what the program derives is checked.

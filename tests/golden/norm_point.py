@@ -1,6 +1,6 @@
 """Functions of each element in place of a normalizer: dyt, derf, hardtanh.
 
-    python tests/golden/norm_point.py        writes norm_point.safetensors, which tests/test_norm_layers.c reads (layer.py says what is in it)
+    python tests/golden/norm_point.py        writes norm_point.safetensors, which tests/kernels/test_norm_layers.c reads (layer.py says what is in it)
 
 DyT is the module of its authors (Zhu et al. 2025): gamma tanh(alpha x) + beta with one alpha; derf (Chen et al. 2025) has erf(alpha x + shift);
 hardtanh is torch.nn.functional.hardtanh(alpha x).

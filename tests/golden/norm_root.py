@@ -1,6 +1,6 @@
 """Normalizers with eps outside the root (norm.eps_place = outside): y = gamma (x - mean) / (sqrt(var) + eps) + beta.
 
-    python tests/golden/norm_root.py        writes norm_root.safetensors, which tests/test_norm_layers.c reads (layer.py says what is in it)
+    python tests/golden/norm_root.py        writes norm_root.safetensors, which tests/kernels/test_norm_layers.c reads (layer.py says what is in it)
 
 The formula, differentiated by autograd. Where a set has no spread, the root has no derivative: it counts as 0, as the square's at its least.
 """

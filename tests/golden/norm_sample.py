@@ -1,6 +1,6 @@
 """Normalizers of a sample that are operations of their own: frn, scalenorm, prms, lrn.
 
-    python tests/golden/norm_sample.py        writes norm_sample.safetensors, which tests/test_norm_layers.c reads (layer.py says what is in it)
+    python tests/golden/norm_sample.py        writes norm_sample.safetensors, which tests/kernels/test_norm_layers.c reads (layer.py says what is in it)
 
 FRN and TLU are the formulas of Singh and Krishnan (2020), ScaleNorm the module of Nguyen and Salazar (2019), pRMSNorm the formula of Zhang and
 Sennrich (2019); LRN is torch.nn.functional.local_response_norm, but where k is 0: PyTorch has NaN in a window of zeros, and the cases have none.

@@ -1,6 +1,6 @@
 """Whitening: dbn (ZCA and PCA) and iternorm.
 
-    python tests/golden/norm_white.py        writes norm_white.safetensors and norm_steep.safetensors, which tests/test_norm_layers.c reads (layer.py says what
+    python tests/golden/norm_white.py        writes norm_white.safetensors and norm_steep.safetensors, which tests/kernels/test_norm_layers.c reads (layer.py says what
                                              is in them)
 
 Huang et al. 2018 and 2019, in the batch's own words: S = cov + eps I by groups of channels, xhat = W (x - mean), differentiated by autograd. ZCA and PCA

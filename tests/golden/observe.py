@@ -1,6 +1,6 @@
 """What observers see in the first steps of every case in observe.cases, by hooks of PyTorch in float64.
 
-    python tests/golden/observe.py build/normlab        writes tests/golden/observe.safetensors, which tests/test_golden_observe.c reads
+    python tests/golden/observe.py build/normlab        writes tests/golden/observe.safetensors, which tests/golden/test_golden_observe.c reads
 
 The program trains on `ref` and says what it started from, as for train.py, whose networks these are. Stored is PyTorch's: <case>/<tensor>
 (rows, 5), a row of step, norm, mean, std (torch.std) and share of zeros for each logged step; the tensor is named as in log.tensors. Both must

@@ -1,6 +1,6 @@
 """As train.py, of every case in residual.cases: residual networks without normalizers, and gammas and gradients as their papers want them.
 
-    python tests/golden/residual.py build/normlab        writes tests/golden/residual.safetensors, which tests/test_golden_train.c reads
+    python tests/golden/residual.py build/normlab        writes tests/golden/residual.safetensors, which tests/golden/test_golden_train.c reads
 
 The modules follow De and Smith 2020 (SkipInit), Zhang, Dauphin and Ma 2019 (Fixup), Brock, De and Smith 2021 (NF-ResNets) and Brock et al. 2021 (adaptive gradient
 clipping). What the program starts from is checked, too: it must be what a plain network starts from, changed as the paper says.

@@ -193,7 +193,7 @@ def adapt(case, state, x, y):
 
 
 def run_loaded(program, folder, overrides):
-    """norm.freeze=0 begins with a network that has been trained: for 60 steps, as tests/test_golden_train.c has it."""
+    """norm.freeze=0 begins with a network that has been trained: for 60 steps, as tests/golden/test_golden_train.c has it."""
     if "norm.freeze=0" not in overrides:
         return run(program, folder, overrides)
     config, loaded = folder / "first.yaml", folder / "loaded.safetensors"

@@ -1,6 +1,6 @@
 """Loss and gradients of networks of the operations of sequences, by PyTorch in float64.
 
-    python tests/golden/sequence.py      writes tests/golden/sequence.safetensors, which tests/test_sequence.c reads
+    python tests/golden/sequence.py      writes tests/golden/sequence.safetensors, which tests/engine/test_sequence.c reads
 
 Parameters and inputs are formulas, which the test has too: element e of parameter number i, in the order of the layers, is
 sin(e + 1 + 100 i) / sqrt(its last dimension). The loss is the mean over the positions that count.

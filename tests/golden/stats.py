@@ -1,4 +1,4 @@
-"""What scipy, statsmodels and numpy say of the statistics: writes tests/golden/stats.txt, which tests/test_estimate.c reads.
+"""What scipy, statsmodels and numpy say of the statistics: writes tests/golden/stats.txt, which tests/statistics/test_estimate.c reads.
 
     python tests/golden/stats.py
 

@@ -1,6 +1,6 @@
 """200 training steps of every case in train.cases, repeated by PyTorch in float64 from our weights and our order.
 
-    python tests/golden/train.py build/normlab        writes tests/golden/train.safetensors, which tests/test_golden_train.c reads
+    python tests/golden/train.py build/normlab        writes tests/golden/train.safetensors, which tests/golden/test_golden_train.c reads
 
 The program trains on `ref` and says what it started from: --save-init (weights), --save-order (the samples of each step) and
 `data export` (the arrays as it sees them). From these the same network is built of torch.nn's modules, trained by torch.optim,

@@ -1,6 +1,6 @@
 """Trainings on sequences of different lengths, repeated by PyTorch as train.py does.
 
-    python tests/golden/train_lengths.py build/normlab [CASE ...]        writes tests/golden/train_lengths.safetensors, which tests/test_golden_train.c reads
+    python tests/golden/train_lengths.py build/normlab [CASE ...]        writes tests/golden/train_lengths.safetensors, which tests/golden/test_golden_train.c reads
 
 Recurrent networks without a normalizer are torch.nn.LSTM, GRU and RNN on packed sequences. With one, the cells of train_recurrent.py run as many times as each
 sequence has positions. Transformers are transformer_model.py, where attention has a mask of the positions that count; a normalizer over several positions is

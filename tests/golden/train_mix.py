@@ -1,6 +1,6 @@
 """As train.py, of every case in train_mix.cases: switch, bin and bcn, by the formulas of norm_mix.py.
 
-    python tests/golden/train_mix.py build/normlab        writes tests/golden/train_mix.safetensors, which tests/test_golden_train.c reads
+    python tests/golden/train_mix.py build/normlab        writes tests/golden/train_mix.safetensors, which tests/golden/test_golden_train.c reads
 """
 
 import torch

@@ -1,6 +1,6 @@
 """Trainings of recurrent networks, repeated by PyTorch as train.py does.
 
-    python tests/golden/train_recurrent.py build/normlab [CASE ...]        writes tests/golden/train_recurrent.safetensors, which tests/test_golden_train.c reads
+    python tests/golden/train_recurrent.py build/normlab [CASE ...]        writes tests/golden/train_recurrent.safetensors, which tests/golden/test_golden_train.c reads
 
 Without a normalizer they are torch.nn.LSTM, GRU and RNN themselves, which take our weights by load_state_dict. With one the cell is written out: of Ba et al.
 2016 (equations 20 to 22), or of Cooijmans et al. 2017, where each of the first times has running statistics of its own.

@@ -1,6 +1,6 @@
 """Trainings with the normalizers of a sample, frn, position, scalenorm, prms and lrn, repeated by PyTorch as train.py does.
 
-    python tests/golden/train_sample.py build/normlab        writes tests/golden/train_sample.safetensors, which tests/test_golden_train.c reads
+    python tests/golden/train_sample.py build/normlab        writes tests/golden/train_sample.safetensors, which tests/golden/test_golden_train.c reads
 
 The formulas are those of norm_sample.py. A TLU takes the place of the activation right after its normalizer: its output is marked, and the activation lets
 what is marked pass.

@@ -1,6 +1,6 @@
 """Transformers, repeated by PyTorch as train.py does: the module is transformer_model.py.
 
-    python tests/golden/train_transformer.py build/normlab    writes tests/golden/train_transformer.safetensors, which tests/test_golden_train.c reads
+    python tests/golden/train_transformer.py build/normlab    writes tests/golden/train_transformer.safetensors, which tests/golden/test_golden_train.c reads
 
 Where torch.nn.TransformerEncoderLayer says the same (pre and post, one branch after the other, nothing gated), each block is held against it before the training.
 Initial weights are looked at, too: those that model.init and norm.placement scale have the standard deviations of the papers.

@@ -1,7 +1,7 @@
 """Normalizers of weights by PyTorch in float64: alone, and in trainings.
 
-    python tests/golden/weights.py build/normlab    writes tests/golden/weights.safetensors, which tests/test_weights.c reads,
-                                                    and weights_train.safetensors of weights_train.cases, for tests/test_golden_train.c
+    python tests/golden/weights.py build/normlab    writes tests/golden/weights.safetensors, which tests/kernels/test_weights.c reads,
+                                                    and weights_train.safetensors of weights_train.cases, for tests/golden/test_golden_train.c
 
 A case alone is named <kind>.<what>; its tensors are <case>/<tensor>:
 

@@ -13,7 +13,6 @@
 #include <functional>
 #include <math.h>
 #include <pthread.h>
-#include <setjmp.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -51,11 +50,12 @@ template <typename T> static inline T max(T a, T b) { return a < b ? b : a; }
 
 enum { HOST_CUDA_STACK = 256 << 10, HOST_CUDA_THREADS = 1024, HOST_CUDA_WARP = 32, HOST_CUDA_ROOM = 227 << 10 /* of a block */ };
 
-/* A place to go on from. swapcontext makes two system calls a switch, so it only starts a fiber, which then serves block after block;
- * the sanitizer, which wants to know where the stack is, gets it for every switch. */
+/* A place to go on from. swapcontext makes two system calls a switch, so it only starts a fiber, which then serves block after block: all other
+ * switches are the compiler's own setjmp and longjmp, which save three registers. The sanitizer, which wants to know where the stack is, gets
+ * swapcontext for every switch. */
 struct host_cuda_fiber {
     ucontext_t start;
-    jmp_buf at;
+    void *at[5];
     void *stack; /* NULL: not started */
     bool done;
 };
@@ -66,10 +66,10 @@ static inline void host_cuda_switch(host_cuda_fiber *from, host_cuda_fiber *to, 
     (void)starts;
     swapcontext(&from->start, &to->start);
 #else
-    if (_setjmp(from->at) != 0)
+    if (__builtin_setjmp(from->at) != 0)
         return;
     if (!starts)
-        _longjmp(to->at, 1);
+        __builtin_longjmp(to->at, 1);
     ucontext_t left;
     swapcontext(&left, &to->start);
 #endif

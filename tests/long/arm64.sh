@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Another architecture: built for arm64, every warning an error, and run in an emulator. The test programs pass there, and whole trainings leave
-# the same bytes as here (tests/test_isa.sh). build/arm64 keeps what is compiled against, so that it is fetched once.
+# the same bytes as here (tests/kernels/test_isa.sh). build/arm64 keeps what is compiled against, so that it is fetched once.
 set -euo pipefail
 . "$(dirname "$0")/../debian.sh"
 needs aarch64-linux-gnu-gcc aarch64-linux-gnu-g++ qemu-aarch64-static
@@ -28,7 +28,7 @@ cmake --build "$build" -j "$(nproc)"
 
 export NORMLAB_GOLDEN_STEPS=20 CK_TIMEOUT_MULTIPLIER=100 CK_EXCLUDE_TAGS=threads_at_once # threads that spin for one another take minutes
 ran=0
-for source in "$root"/tests/test_*.c; do
+for source in "$root"/tests/*/test_*.c; do
     name=$(basename "$source" .c)
     case $name in
         test_cli) continue ;;    # it starts the program, which the kernel here cannot
@@ -45,5 +45,5 @@ for source in "$root"/tests/test_*.c; do
     echo "  $name $((SECONDS - start)) s"
     ran=$((ran + 1))
 done
-NORMLAB_ELSEWHERE=$build/elsewhere bash "$root/tests/test_isa.sh"
+NORMLAB_ELSEWHERE=$build/elsewhere bash "$root/tests/kernels/test_isa.sh"
 echo "$("$build/elsewhere" --version), arm64: $ran test programs; whole trainings leave the same bytes as here"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# 10,000 random configurations (tests/test_generated.c) in a build with the address and undefined-behaviour sanitizers, on two processors.
+# 10,000 random configurations (tests/engine/test_generated.c) in a build with the address and undefined-behaviour sanitizers, on two processors.
 #
 #   tests/long/generated.sh [FIRST [COUNT]]   these numbers; FIRST 1 replays a finding
 set -euo pipefail

@@ -22,7 +22,7 @@ if [ "${1:-}" = inside ]; then
     exec >"$folder/inside.log" 2>&1 </dev/null
     ending() { sync; echo o >/proc/sysrq-trigger; sleep infinity; } # until the power is off
     trap ending EXIT
-    . "$root/tests/rounds.sh"
+    . "$root/tests/store/rounds.sh"
     for module in nfsd nfsv4 nfsv3 veth; do modprobe -d "$folder" $module || die "no module $module"; done
     mkdir -p /var/lib/nfs/{v4recovery,rpc_pipefs,sm,sm.bak} /mnt/export /mnt/here /run/netns
     touch /var/lib/nfs/{etab,rmtab}

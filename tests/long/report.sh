@@ -13,7 +13,7 @@ done
 
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
-. "$root/tests/report_folders.sh"
+. "$root/tests/plots/report_folders.sh"
 make_results
 mkdir "$folder/claims"
 (cd "$root" && "$program" report "${reported[@]}" --claims="$folder/claims" --out "$folder/report" -q >/dev/null)

@@ -5,7 +5,7 @@
 set -euo pipefail
 root=${NORMLAB_ROOT:-$(cd "$(dirname "$0")/../.." && pwd)}
 program=$(realpath "${NORMLAB_PROGRAM:-$root/build/normlab}")
-. "$root/tests/rounds.sh"
+. "$root/tests/store/rounds.sh"
 skip() { echo "skipped: $*"; exit 77; }
 . /etc/os-release
 [ "$(id -u)" -eq 0 ] || skip "only root can run Slurm's daemons"

@@ -109,7 +109,7 @@ for name in "${tests[@]}"; do
     NORMLAB_PROGRAM=$build/normlab "$build/$name" >"$build/$name.log" 2>&1 </dev/null || { tail -n 20 "$build/$name.log"; fail "$name fails with musl"; }
     echo "  $name $((SECONDS - start)) s"
 done
-NORMLAB_ELSEWHERE=$build/normlab bash "$root/tests/test_isa.sh"
+NORMLAB_ELSEWHERE=$build/normlab bash "$root/tests/kernels/test_isa.sh"
 
 # ---- macOS and FreeBSD ----
 

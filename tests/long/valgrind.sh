@@ -20,7 +20,7 @@ wanted() { # WORD...
 }
 
 ran=0 failed=0
-for source in "$root"/tests/test_*.c; do
+for source in "$root"/tests/*/test_*.c; do
     name=$(basename "$source" .c)
     wanted "$@" || continue
     start=$SECONDS code=0

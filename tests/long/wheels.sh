@@ -47,9 +47,9 @@ PYTHON
 make_wheel aarch64 arm64
 printf '#!/bin/sh\nexec qemu-aarch64-static -L %s %s "$@"\n' "$build/aarch64" "$program" >"$folder/elsewhere"
 chmod +x "$folder/elsewhere"
-NORMLAB_ELSEWHERE=$folder/elsewhere bash "$root/tests/test_isa.sh"
+NORMLAB_ELSEWHERE=$folder/elsewhere bash "$root/tests/kernels/test_isa.sh"
 make_wheel x86_64 amd64
-NORMLAB_ELSEWHERE=$program bash "$root/tests/test_isa.sh"
+NORMLAB_ELSEWHERE=$program bash "$root/tests/kernels/test_isa.sh"
 
 # A clean Debian 11, which has no compiler and none of the libraries.
 clean=$folder/root

@@ -15,11 +15,13 @@ build-mutations/drawn.txt has a line for each; what is there already is not run 
 
 import json
 import os
+import queue
 import random
 import re
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tree import ROOT, Mutation, Tree, target
@@ -139,7 +141,7 @@ def drawn():
 
 
 def gate(tree):
-    tests = sorted(path.name for path in (tree.source / "tests").glob("test_*"))
+    tests = sorted(path.name for path in (tree.source / "tests").glob("*/test_*"))
     return [name.removesuffix(".c") for name in tests if name.endswith((".c", ".sh")) and name != "test_mutation_places.sh"]
 
 
@@ -217,23 +219,33 @@ def verdict(tree, mutation, tests):
 
 
 def run(count):
-    """Every line of the report ends with the verdict; `rest` replaces those of what survived the near tests."""
-    tree = Tree(FOLDER)
-    tree.configure()
+    """Every line of the report ends with the verdict; `rest` (count 0) replaces those of what survived the near tests. As many at a time as there are processors."""
     report = FOLDER / "drawn.txt"
     lines = report.read_text().splitlines() if report.exists() else []
-    for i, mutation in enumerate(drawn()):
-        if sum(not line.endswith("does not compile") for line in lines) >= count and i >= len(lines):
-            break
-        if i < len(lines) and not (count == 0 and " near tests" in lines[i]):
-            continue
-        start = time.monotonic()
-        said = verdict(tree, mutation, rest(tree, mutation) if count == 0 else near(tree, mutation.path))
+    trees = queue.SimpleQueue()
+    for worker in range(os.cpu_count()):
+        tree = Tree(FOLDER / str(worker))
+        tree.configure()
+        trees.put(tree)
+
+    def judge(mutation):
+        tree, start = trees.get(), time.monotonic()
+        said = verdict(tree, mutation, near(tree, mutation.path) if count else rest(tree, mutation))
+        trees.put(tree)
         if count:
             said = said.replace(" tests", " near tests")
         print(f"{mutation}: {said} ({time.monotonic() - start:.0f} s)", flush=True)
-        lines[i:] = [f"{mutation}: {said}"] + lines[i + 1 :]
-        report.write_text("\n".join(lines) + "\n")
+        return f"{mutation}: {said}"
+
+    mutations = list(drawn())
+    with ThreadPoolExecutor(os.cpu_count()) as workers:
+        for i, line in enumerate(workers.map(lambda pair: judge(pair[0]) if " near tests" in pair[1] else pair[1], zip(mutations, lines)) if not count else ()):
+            lines[i] = line
+            report.write_text("\n".join(lines) + "\n")
+        while (left := count - sum(not line.endswith("does not compile") for line in lines)) > 0:
+            for line in workers.map(judge, mutations[len(lines) : len(lines) + min(left, 8)]):
+                lines.append(line)
+                report.write_text("\n".join(lines) + "\n")
 
 
 if __name__ == "__main__":

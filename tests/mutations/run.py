@@ -27,7 +27,7 @@ def main():
         except (OSError, ValueError) as problem:
             gone.append(str(problem))
         names = [test.partition("/")[0] for test in mutation.tests]
-        gone += [f"{mutation.path}: there is no {name}" for name in names if not (ROOT / "tests" / (name if name.endswith(".sh") else f"{name}.c")).exists()]
+        gone += [f"{mutation.path}: there is no {name}" for name in names if not any((ROOT / "tests").glob(f"*/{name}" if name.endswith(".sh") else f"*/{name}.c"))]
     if gone:
         sys.exit("\n".join(gone))
     if "--places" in sys.argv:

@@ -1,3 +1,0 @@
-/* tests/test_probe.c on the kernels for a GPU, executed by the host (tests/host_cuda). */
-#include "on_cuda.h"
-#include "test_probe.c"
