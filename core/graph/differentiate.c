@@ -96,6 +96,11 @@ struct nl_instruction nl_blank(const struct nl_operation *operation, const void 
     return instruction;
 }
 
+struct nl_instruction nl_nodeless(const struct nl_list *list, const struct nl_operation *operation, const void *arguments)
+{
+    return nl_blank(operation, arguments, nl_kernel_of(list->backend, operation, arguments)->forward);
+}
+
 /* written: which of what it writes it really does: outputs forward, gradients of inputs backward. */
 void nl_append(struct nl_list *list, struct nl_instruction instruction, enum direction direction, unsigned written)
 {
@@ -185,7 +190,7 @@ static void append_observe(struct emission *e, int number, int buffer, int befor
         observe.first = (size_t)observer->element;
         observe.count = 1;
     }
-    struct nl_instruction instruction = nl_blank(&nl_observe_operation, &observe, nl_kernel_of(e->list->backend, &nl_observe_operation, &observe)->forward);
+    struct nl_instruction instruction = nl_nodeless(e->list, &nl_observe_operation, &observe);
     instruction.in[0] = buffer;
     instruction.in[1] = before;
     instruction.observer = number;
@@ -242,8 +247,7 @@ static void observe_parameters(struct emission *e, int *before)
             continue;
         size_t count = list->graph.value[o->value].count;
         struct nl_copy arguments = {.count = count};
-        struct nl_instruction copy =
-            nl_blank(&nl_copy_operation, &arguments, nl_kernel_of(list->backend, &nl_copy_operation, &arguments)->forward);
+        struct nl_instruction copy = nl_nodeless(list, &nl_copy_operation, &arguments);
         copy.in[0] = e->buffer[o->value];
         copy.out[0] = before[i] = nl_add_buffer(list, count * list->backend->real, false);
         nl_append(list, copy, FORWARD, NL_EVERYTHING);
@@ -335,7 +339,7 @@ void nl_emit_forward(struct emission *e, int number)
 {
     struct nl_list *list = e->list;
     const struct nl_graph_node *node = &list->graph.node[number];
-    const struct nl_kernel *kernel = nl_kernel_of(list->backend, node->operation, node->arguments);
+    const struct nl_kernel *kernel = node->kernel;
     add_workspace(e, number);
     join_chain(e, number);
     struct nl_instruction instruction = of_node(e, number, e->calls[number].reduces ? kernel->apply : kernel->forward);
@@ -374,7 +378,7 @@ void nl_add_up(struct emission *e, int value, int a, int b)
     bool activations = v->kind == NL_ACTIVATIONS;
     const struct nl_operation *operation = activations ? &nl_add_operation : &nl_accumulate_operation;
     const void *arguments = activations ? (const void *)&sum : &sum_of_weights;
-    struct nl_instruction instruction = nl_blank(operation, arguments, nl_kernel_of(list->backend, operation, arguments)->forward);
+    struct nl_instruction instruction = nl_nodeless(list, operation, arguments);
     instruction.in[0] = instruction.out[0] = a;
     list->buffer[a].summed = true;
     instruction.in[1] = b;
@@ -391,7 +395,7 @@ static void recompute(struct emission *e, int number, unsigned inputs)
         if (producer == NL_NONE || !e->calls[producer].recomputed)
             continue;
         const struct nl_graph_node *maker = &list->graph.node[producer];
-        struct nl_instruction again = of_node(e, producer, nl_kernel_of(list->backend, maker->operation, maker->arguments)->apply);
+        struct nl_instruction again = of_node(e, producer, maker->kernel->apply);
         for (int slot = 0; slot < NL_MOST_SLOTS; slot++)
             again.in[slot] = maker->in[slot] == NL_NONE ? NL_NONE : e->buffer[maker->in[slot]];
         again.out[0] = e->buffer[maker->out[0]] = nl_buffer_for(list, maker->out[0]);
@@ -441,7 +445,7 @@ void nl_append_backward(struct emission *e, int number, unsigned slots)
 {
     struct nl_list *list = e->list;
     const struct nl_graph_node *node = &list->graph.node[number];
-    const struct nl_kernel *kernel = nl_kernel_of(list->backend, node->operation, node->arguments);
+    const struct nl_kernel *kernel = node->kernel;
     struct nl_reads reads = node->operation->reads ? node->operation->reads(node->arguments, nl_filled_slots(node)) : (struct nl_reads){0};
     recompute(e, number, reads.inputs);
     struct nl_instruction instruction = of_node(e, number, e->calls[number].reduces ? kernel->backward_apply : kernel->backward);

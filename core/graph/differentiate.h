@@ -34,6 +34,9 @@ void nl_open_chain(struct emission *e, const struct nl_calls *calls);
 /* Without operands, with arguments of its own. */
 struct nl_instruction nl_blank(const struct nl_operation *operation, const void *arguments, nl_kernel_function *call);
 
+/* Of no node: an operation's forward, which the list needs beside those of the graph. */
+struct nl_instruction nl_nodeless(const struct nl_list *list, const struct nl_operation *operation, const void *arguments);
+
 /* To the open chain. written: which of what it writes it really does: outputs forward, gradients of inputs backward. */
 void nl_append(struct nl_list *list, struct nl_instruction instruction, enum direction direction, unsigned written);
 

@@ -74,8 +74,7 @@ static void append_zero(struct emission *e, int value, int buffer)
 {
     const struct nl_value *v = &e->list->graph.value[value];
     struct nl_zero zero = {.count = v->count, .per_sample = v->kind == NL_ACTIVATIONS};
-    struct nl_instruction instruction =
-        nl_blank(&nl_zero_operation, &zero, nl_kernel_of(e->list->backend, &nl_zero_operation, &zero)->forward);
+    struct nl_instruction instruction = nl_nodeless(e->list, &nl_zero_operation, &zero);
     instruction.out[0] = buffer;
     nl_append(e->list, instruction, BACKWARD, NL_EVERYTHING);
     e->gradient[value] = buffer;
@@ -87,7 +86,7 @@ static void pack_weights(struct emission *e, enum direction direction)
     struct nl_list *list = e->list;
     for (int i = 0; i < list->graph.nodes; i++) {
         const struct nl_graph_node *node = &list->graph.node[i];
-        const struct nl_kernel *kernel = nl_kernel_of(list->backend, node->operation, node->arguments);
+        const struct nl_kernel *kernel = node->kernel;
         e->packed[i] = NL_NONE;
         if (node->loop != e->loop || e->calls[i].together || !kernel->packed_bytes || kernel->packed_bytes(node->arguments) == 0)
             continue;

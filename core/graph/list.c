@@ -7,10 +7,12 @@
 
 /* ---- made ---- */
 
-void nl_prepare(const struct nl_graph_node *node, const struct nl_list_setup *setup, int samples)
+void nl_prepare(struct nl_graph_node *node, const struct nl_list_setup *setup, int samples)
 {
     if (node->operation->prepare)
         node->operation->prepare(node->arguments, samples, !setup->trains && !setup->initializes);
+    node->kernel = nl_kernel_of(setup->backend, node->operation, node->arguments);
+    NL_ASSERT(node->kernel);
 }
 
 int nl_list_make(struct nl_list *list, const struct nl_list_setup *setup, struct nl_error *err)
@@ -80,14 +82,11 @@ static void *place_of(const struct nl_list *list, char *base, const struct nl_pl
 
 static struct nl_producer producer_of(const struct nl_list *list, const struct nl_graph_node *node)
 {
-    struct nl_producer out = {0};
     int number = node && node->in[0] != NL_NONE ? list->graph.value[node->in[0]].producer : NL_NONE;
-    if (number != NL_NONE) {
-        out.operation = list->graph.node[number].operation;
-        out.arguments = list->graph.node[number].arguments;
-        out.kernel = nl_kernel_of(list->backend, out.operation, out.arguments);
-    }
-    return out;
+    if (number == NL_NONE)
+        return (struct nl_producer){0};
+    const struct nl_graph_node *maker = &list->graph.node[number];
+    return (struct nl_producer){maker->operation, maker->kernel, maker->arguments};
 }
 
 static void bind(const struct nl_list *list, struct nl_instruction *i, char *base, const struct nl_places *places)

@@ -147,8 +147,8 @@ int nl_list_calls(const struct nl_list *list, struct nl_call *call);
 
 /* ---- the passes ---- */
 
-/* For calls of so many samples at most. */
-void nl_prepare(const struct nl_graph_node *node, const struct nl_list_setup *setup, int samples);
+/* For calls of so many samples at most: its arguments are complete then, and its kernel is known. */
+void nl_prepare(struct nl_graph_node *node, const struct nl_list_setup *setup, int samples);
 
 void nl_fuse(struct nl_graph *graph, const struct nl_backend *backend, bool trains);
 

@@ -27,13 +27,12 @@ static bool takes_weight(const struct nl_graph *graph, const struct nl_graph_nod
 
 static struct nl_micro micro_of(const struct nl_list *list, const struct nl_graph_node *node, bool fixed)
 {
-    const struct nl_kernel *kernel = nl_kernel_of(list->backend, node->operation, node->arguments);
     if (node->loop != NL_NONE)
         return (struct nl_micro){0};
     if (is_fixed(node, fixed))
         return (struct nl_micro){.unit = 1};
-    if (kernel->micro)
-        return kernel->micro(node->arguments);
+    if (node->kernel->micro)
+        return node->kernel->micro(node->arguments);
     bool sums = list->trains && takes_weight(&list->graph, node); /* the gradient of a weight, and nobody says in what order */
     return (struct nl_micro){.unit = node->operation->span == NL_SPAN_SAMPLE && !sums};
 }
@@ -258,7 +257,7 @@ void nl_find_together(const struct nl_list *list, const struct nl_list_setup *se
         for (int s = 0; s < graph->loop[i].carried; s++)
             looped[graph->loop[i].state[s].before] = true;
     for (int i = 0; i < graph->nodes; i++) {
-        const struct nl_graph_node *node = &graph->node[i];
+        struct nl_graph_node *node = &graph->node[i];
         if (node->loop == NL_NONE)
             continue;
         calls[i].together = is_together(list, node, calls[i].micro > 0 ? calls[i].micro : list->capacity, looped);

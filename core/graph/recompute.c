@@ -19,8 +19,7 @@ static bool may_be_remade(const struct nl_graph *graph, int value)
 static bool is_recomputed(const struct nl_list *list, int number, bool joined)
 {
     const struct nl_graph_node *node = &list->graph.node[number];
-    const struct nl_kernel *kernel = nl_kernel_of(list->backend, node->operation, node->arguments);
-    if ((list->backend->micro_bytes == 0 && !joined) || node->loop != NL_NONE || !kernel->apply || !may_be_remade(&list->graph, node->out[0]))
+    if ((list->backend->micro_bytes == 0 && !joined) || node->loop != NL_NONE || !node->kernel->apply || !may_be_remade(&list->graph, node->out[0]))
         return false;
     /* What apply takes is there in backward if backward takes it, too. */
     unsigned filled = nl_filled_slots(node);
