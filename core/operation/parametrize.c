@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "operation/describe.h"
 #include "operation/original.h"
+#include "operation/product.h"
 
 enum { CENTER, SQUARE, SAVED };
 
@@ -48,19 +49,24 @@ static size_t saved_bytes(const void *arguments, int number, int samples, size_t
 
 /* ---- the reference ---- */
 
-/* Mean, or 0, and sum of squares of the centred weights of output o. */
-static void measure(const struct nl_parametrize *op, const real *v, int o, accumulator *center, accumulator *square)
+/* Outputs lie side by side: sums over the weights of an output are made for a block of outputs at a time, row by row. */
+
+/* Mean, or 0, and sum of squares of the centred weights of outputs [first, end). */
+static void measure(const struct nl_parametrize *op, const real *v, int first, int end, accumulator *center, accumulator *square)
 {
     int m = nl_weight_taps(op->kernel) * op->in;
-    accumulator sum = 0, squares = 0;
+    for (int o = first; o < end; o++)
+        center[o] = square[o] = 0;
+    for (int i = 0; op->norm->centers && i < m; i++)
+        for (int o = first; o < end; o++)
+            center[o] += v[(size_t)i * op->out + o];
+    for (int o = first; o < end; o++)
+        center[o] /= m;
     for (int i = 0; i < m; i++)
-        sum += v[(size_t)i * op->out + o];
-    *center = op->norm->centers ? sum / m : 0;
-    for (int i = 0; i < m; i++) {
-        accumulator t = v[(size_t)i * op->out + o] - *center;
-        squares += t * t;
-    }
-    *square = squares;
+        for (int o = first; o < end; o++) {
+            accumulator t = v[(size_t)i * op->out + o] - center[o];
+            square[o] += t * t;
+        }
 }
 
 static void forward(const struct nl_run *run, const void *arguments)
@@ -71,11 +77,15 @@ static void forward(const struct nl_run *run, const void *arguments)
         const real *v = nl_in_replica(run, op->v, r), *g = nl_in_replica(run, op->g, r);
         accumulator *center = nl_in_replica(run, op->center, r), *square = nl_in_replica(run, op->square, r);
         real *w = nl_in_replica(run, op->w, r);
-        for (int o = 0; o < op->out; o++) {
-            measure(op, v, o, &center[o], &square[o]);
-            accumulator scale = nl_weight_scale_of(op->norm->measure, op->norm->eps, square[o], m).scale;
+        for (int first = 0, end; first < op->out; first = end) {
+            accumulator scale[NL_PRODUCT_BLOCK];
+            end = nl_block_end(first, op->out);
+            measure(op, v, first, end, center, square);
+            for (int o = first; o < end; o++)
+                scale[o - first] = nl_weight_scale_of(op->norm->measure, op->norm->eps, square[o], m).scale;
             for (int i = 0; i < m; i++)
-                w[(size_t)i * op->out + o] = (v[(size_t)i * op->out + o] - center[o]) * scale * (g ? g[o] : 1);
+                for (int o = first; o < end; o++)
+                    w[(size_t)i * op->out + o] = (v[(size_t)i * op->out + o] - center[o]) * scale[o - first] * (g ? g[o] : 1);
         }
     }
 }
@@ -88,20 +98,28 @@ static void backward(const struct nl_run *run, const void *arguments)
         const real *v = nl_in_replica(run, op->v, r), *g = nl_in_replica(run, op->g, r), *dw = nl_in_replica(run, op->dw, r);
         const accumulator *center = nl_in_replica(run, op->center, r), *square = nl_in_replica(run, op->square, r);
         real *dv = nl_in_replica(run, op->dv, r), *dg = nl_in_replica(run, op->dg, r);
-        for (int o = 0; o < op->out; o++) {
-            struct nl_weight_scale of = nl_weight_scale_of(op->norm->measure, op->norm->eps, square[o], m);
-            accumulator sum = 0, product = 0, gain = g ? g[o] : 1;
-            for (int i = 0; i < m; i++) {
-                sum += dw[(size_t)i * op->out + o];
-                product += dw[(size_t)i * op->out + o] * (v[(size_t)i * op->out + o] - center[o]);
+        for (int first = 0, end; first < op->out; first = end) {
+            accumulator mean[NL_PRODUCT_BLOCK] = {0}, product[NL_PRODUCT_BLOCK] = {0}, scale[NL_PRODUCT_BLOCK], slope[NL_PRODUCT_BLOCK];
+            end = nl_block_end(first, op->out);
+            for (int i = 0; i < m; i++)
+                for (int o = first; o < end; o++) {
+                    size_t at = (size_t)i * op->out + o;
+                    mean[o - first] += dw[at];
+                    product[o - first] += dw[at] * (v[at] - center[o]);
+                }
+            for (int o = first; o < end; o++) {
+                struct nl_weight_scale of = nl_weight_scale_of(op->norm->measure, op->norm->eps, square[o], m);
+                mean[o - first] = op->norm->centers ? mean[o - first] / m : 0;
+                scale[o - first] = of.scale;
+                slope[o - first] = of.slope * product[o - first];
+                if (dg)
+                    dg[o] = of.scale * product[o - first];
             }
-            accumulator mean = op->norm->centers ? sum / m : 0;
-            if (dg)
-                dg[o] = of.scale * product;
-            for (int i = 0; i < m; i++) {
-                accumulator t = v[(size_t)i * op->out + o] - center[o];
-                dv[(size_t)i * op->out + o] = gain * (of.scale * (dw[(size_t)i * op->out + o] - mean) - of.slope * product * t);
-            }
+            for (int i = 0; i < m; i++)
+                for (int o = first; o < end; o++) {
+                    size_t at = (size_t)i * op->out + o;
+                    dv[at] = (g ? g[o] : 1) * (scale[o - first] * (dw[at] - mean[o - first]) - slope[o - first] * (v[at] - center[o]));
+                }
         }
     }
 }
