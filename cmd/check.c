@@ -18,7 +18,8 @@ static void print_count(const struct nl_round_trials *trials)
     printf("ok: %s%s", at_most ? "at most " : "", NL_COUNT(sum, "trial"));
     for (int kind = 0, listed = 0; rounds > 1 && kind < NL_ROUND_KINDS; kind++)
         if (trials->count[kind])
-            printf("%s%s %s%d", listed++ ? ", " : ": ", nl_round_names[kind], trials->at_most[kind] ? "at most " : "", trials->count[kind]);
+            printf("%s%s %s%d", listed++ ? ", " : ": ", nl_round_names[kind], trials->at_most[kind] ? "at most " : "",
+                   trials->count[kind]);
     printf("%s", trials->refines ? "; more at the rates that sweep.refine adds" : "");
 }
 
@@ -33,8 +34,8 @@ static void print_observed(const struct nl_grid *grid)
         printf(", %s observed", NL_COUNT(most, "tensor"));
 }
 
-/* Opens what the trials read, and says at its place what is wrong with it. Standard data that were never fetched are missed alone: a file may be checked where
- * it will not run. */
+/* Opens what the trials read, and says at its place what is wrong with it. Standard data that were never fetched are
+ * missed alone: a file may be checked where it will not run. */
 static void open_all(struct plan *plan, struct nl_diagnostics *errors, struct nl_diagnostics *warnings)
 {
     for (int i = 0; i < plan->grid.trials; i++) {
@@ -82,16 +83,17 @@ static int run(const struct command *self, int argc, char **argv)
 const struct command command_check = {
     .name = "check",
     .summary = "validate a file and every trial of its grid, without training",
-    .usage = "usage: normlab check FILE [KEY=VALUE ...]\n"
-             "\n"
-             "Reads FILE as run and sweep do, expands its grid and checks every trial. Where something is wrong, it prints every mistake with\n"
-             "its place on stderr (exit code 2). Otherwise it prints the number of trials, and of tensors that log.tensors observes in each (exit\n"
-             "code 0), and warns of known traps. The number of trials is that of all rounds of a sweep; it is an upper bound (\"at most\") where\n"
-             "results decide on later rounds. check trains and writes nothing. It reads the data, and goes on without\n"
-             "standard data that were not fetched yet, with a warning.\n"
-             "\n"
-             "examples:\n"
-             "  normlab check experiments/small_batch.yaml\n"
-             "  normlab check experiments/small_batch.yaml norm.groups=4\n",
+    .usage =
+        "usage: normlab check FILE [KEY=VALUE ...]\n"
+        "\n"
+        "Reads FILE as run and sweep do, expands its grid and checks every trial. Where something is wrong, it prints every mistake with\n"
+        "its place on stderr (exit code 2). Otherwise it prints the number of trials, and of tensors that log.tensors observes in each (exit\n"
+        "code 0), and warns of known traps. The number of trials is that of all rounds of a sweep; it is an upper bound (\"at most\") where\n"
+        "results decide on later rounds. check trains and writes nothing. It reads the data, and goes on without\n"
+        "standard data that were not fetched yet, with a warning.\n"
+        "\n"
+        "examples:\n"
+        "  normlab check experiments/small_batch.yaml\n"
+        "  normlab check experiments/small_batch.yaml norm.groups=4\n",
     .run = run,
 };

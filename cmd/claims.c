@@ -11,8 +11,9 @@
 enum { OUT = 'o', JOBS = 'j', QUICK = 256, FAIL_IF };
 
 static const struct option options[] = {
-    {"out", required_argument, NULL, OUT},    {"jobs", required_argument, NULL, JOBS},       {"quick", no_argument, NULL, QUICK},
-    {"format", required_argument, NULL, 'f'}, {"fail-if", required_argument, NULL, FAIL_IF}, {0},
+    {"out", required_argument, NULL, OUT},         {"jobs", required_argument, NULL, JOBS},
+    {"quick", no_argument, NULL, QUICK},           {"format", required_argument, NULL, 'f'},
+    {"fail-if", required_argument, NULL, FAIL_IF}, {0},
 };
 
 static const char *const formats[] = {"text", "md", "json", NULL}, *const verbs[] = {"list", "show", "run", NULL};
@@ -86,7 +87,8 @@ static void list_name(void *context, const char *name)
     nl_text_add(out, "%s%s", out->at ? ", " : "there are ", name);
 }
 
-/* Those that are named, or all. Each must be there and be a claim before anything is run; false: the message was printed. */
+/* The claims that are named, or all. Each must be there and be a claim before anything is run; false: the message was
+ * printed. */
 static bool choose_claims(int argc, char **argv, struct claims *out)
 {
     *out = (struct claims){0};
@@ -97,7 +99,8 @@ static bool choose_claims(int argc, char **argv, struct claims *out)
     out->outcome = nl_alloc((size_t)out->count + 1, sizeof *out->outcome);
     bool good = out->count > 0;
     if (!good)
-        bad_input("claim files lie in experiments/claims of the current folder, or come with the program", "there are no claims");
+        bad_input("claim files lie in experiments/claims of the current folder, or come with the program",
+                  "there are no claims");
     for (int i = 0; i < out->count && good; i++) {
         struct nl_experiment experiment;
         if (!nl_file_exists(out->path[i]) && optind < argc) {
@@ -244,7 +247,8 @@ static int run(const struct command *self, int argc, char **argv)
     if (settings.fail_if && (list || show))
         return bad_input(NULL, "--fail-if is an option of claims run");
     int code = choose_claims(argc, argv, &claims) ? EXIT_DONE : EXIT_BAD_INPUT;
-    for (int i = 0; i < claims.count && code == EXIT_DONE; i++) /* before a run: what is wrong with a file is said before anything is started */
+    for (int i = 0; i < claims.count && code == EXIT_DONE;
+         i++) /* before a run: what is wrong with a file is said before anything is started */
         code = find_outcome(claims.path[i], &settings, false, &claims.outcome[i]);
     if (code == EXIT_DONE && list)
         list_claims(&claims);
@@ -259,28 +263,29 @@ static int run(const struct command *self, int argc, char **argv)
 const struct command command_claims = {
     .name = "claims",
     .summary = "test what papers claim about normalization",
-    .usage = "usage: normlab claims [list] [--quick]\n"
-             "       normlab claims show CLAIM ...\n"
-             "       normlab claims run [CLAIM ...] [--quick] [--out DIR] [-j N] [options]\n"
-             "\n"
-             "A claim file says what a paper claims, how it is measured here, and which result reproduces it. It is written before\n"
-             "anything is run. list prints all claims with their state. show says how a claim is judged, and what is known about it. run trains\n"
-             "what is missing and judges each claim: reproduced, contradicted, inconclusive, waiting (for something the program lacks), or not\n"
-             "testable here. It gives the reason, the paper's own figures, and what would decide an open claim. CLAIM is a name that list\n"
-             "prints, or a file. Finished trials are kept: the same command continues.\n"
-             "\n"
-             "      --quick          the shorter protocols: all claims in a quarter of an hour\n"
-             "  -o, --out DIR        results go to DIR/CLAIM (default: results/claims, or results/claims_quick with --quick)\n"
-             "  -j, --jobs N         trials at a time (default: the number of cores)\n"
-             "  -f, --format F       text (default), md (GitHub), json\n"
-             "      --fail-if LIST   of run, exit with 1 if a claim is one of (several with commas): incomplete (trials are "
-             "missing; always),\n"
-             "                       contradicted, inconclusive, failed (runs failed)\n"
-             "\n"
-             "examples:\n"
-             "  normlab claims\n"
-             "  normlab claims run b_small_batch --quick\n"
-             "  normlab claims run --quick --format md > OUTCOME.md\n"
-             "  normlab claims show experiments/claims/m_groups.yaml --format json\n",
+    .usage =
+        "usage: normlab claims [list] [--quick]\n"
+        "       normlab claims show CLAIM ...\n"
+        "       normlab claims run [CLAIM ...] [--quick] [--out DIR] [-j N] [options]\n"
+        "\n"
+        "A claim file says what a paper claims, how it is measured here, and which result reproduces it. It is written before\n"
+        "anything is run. list prints all claims with their state. show says how a claim is judged, and what is known about it. run trains\n"
+        "what is missing and judges each claim: reproduced, contradicted, inconclusive, waiting (for something the program lacks), or not\n"
+        "testable here. It gives the reason, the paper's own figures, and what would decide an open claim. CLAIM is a name that list\n"
+        "prints, or a file. Finished trials are kept: the same command continues.\n"
+        "\n"
+        "      --quick          the shorter protocols: all claims in a quarter of an hour\n"
+        "  -o, --out DIR        results go to DIR/CLAIM (default: results/claims, or results/claims_quick with --quick)\n"
+        "  -j, --jobs N         trials at a time (default: the number of cores)\n"
+        "  -f, --format F       text (default), md (GitHub), json\n"
+        "      --fail-if LIST   of run, exit with 1 if a claim is one of (several with commas): incomplete (trials are "
+        "missing; always),\n"
+        "                       contradicted, inconclusive, failed (runs failed)\n"
+        "\n"
+        "examples:\n"
+        "  normlab claims\n"
+        "  normlab claims run b_small_batch --quick\n"
+        "  normlab claims run --quick --format md > OUTCOME.md\n"
+        "  normlab claims show experiments/claims/m_groups.yaml --format json\n",
     .run = run,
 };

@@ -10,7 +10,8 @@
 
 enum { DRY_RUN = 'n', FORCE = 'f' };
 
-static const struct option options[] = {{"dry-run", no_argument, NULL, DRY_RUN}, {"force", no_argument, NULL, FORCE}, {0}};
+static const struct option options[] = {
+    {"dry-run", no_argument, NULL, DRY_RUN}, {"force", no_argument, NULL, FORCE}, {0}};
 
 static double print_leftovers(const struct nl_leftovers *leftovers)
 {
@@ -60,15 +61,16 @@ static int clean(const struct nl_store *store, const struct nl_grid *grid, bool 
     else if (dry_run)
         tell(stdout, "%s could be removed from '%s'\n", what, store->folder);
     else if (!force && !isatty(STDIN_FILENO))
-        code = bad_input("--force removes without asking, --dry-run only lists them", "%s would be removed from '%s', and there is no terminal to ask on",
-                         what, store->folder);
+        code = bad_input("--force removes without asking, --dry-run only lists them",
+                         "%s would be removed from '%s', and there is no terminal to ask on", what, store->folder);
     else if (force || yes("remove them?"))
         code = remove_all(&leftovers);
     nl_leftovers_release(&leftovers);
     return code;
 }
 
-/* The names of trials depend on numerics and data: only with those of the folder is a name that the grid does not have a stale one. */
+/* The names of trials depend on numerics and data: only with those of the folder is a name that the grid does not have
+ * a stale one. */
 static int open_and_clean(const char *folder, bool dry_run, bool force)
 {
     struct nl_experiment experiment;
@@ -118,18 +120,19 @@ static int run(const struct command *self, int argc, char **argv)
 const struct command command_clean = {
     .name = "clean",
     .summary = "remove leftover files from a results folder",
-    .usage = "usage: normlab clean RESULTS [--dry-run | --force]\n"
-             "\n"
-             "Removes from RESULTS what its tables do not show: half-written files of a killed program, damaged trials, and trials that are no\n"
-             "longer in the grid. (A sweep that asks for such trials again would reuse them.) It lists the files and asks before it removes them.\n"
-             "It changes nothing while another normlab works in the folder. The other rounds of a sweep, RESULTS/tuning and RESULTS/same, are\n"
-             "cleaned, too.\n"
-             "\n"
-             "  -n, --dry-run    only list the files\n"
-             "  -f, --force      do not ask\n"
-             "\n"
-             "examples:\n"
-             "  normlab clean results/small_batch --dry-run\n"
-             "  normlab clean results/small_batch --force\n",
+    .usage =
+        "usage: normlab clean RESULTS [--dry-run | --force]\n"
+        "\n"
+        "Removes from RESULTS what its tables do not show: half-written files of a killed program, damaged trials, and trials that are no\n"
+        "longer in the grid. (A sweep that asks for such trials again would reuse them.) It lists the files and asks before it removes them.\n"
+        "It changes nothing while another normlab works in the folder. The other rounds of a sweep, RESULTS/tuning and RESULTS/same, are\n"
+        "cleaned, too.\n"
+        "\n"
+        "  -n, --dry-run    only list the files\n"
+        "  -f, --force      do not ask\n"
+        "\n"
+        "examples:\n"
+        "  normlab clean results/small_batch --dry-run\n"
+        "  normlab clean results/small_batch --force\n",
     .run = run,
 };

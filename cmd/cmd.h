@@ -1,7 +1,7 @@
 /* The program: one table of commands, one file a command. What they share: exit codes, messages, arguments.
  *
- * Data goes to stdout, everything else to stderr. Core returns errors; here they are printed and become exit codes.
- */
+ * Data goes to stdout, everything else to stderr. Core returns errors; here they are printed and become exit
+ * codes. */
 #ifndef NL_CMD_CMD_H
 #define NL_CMD_CMD_H
 
@@ -30,9 +30,10 @@ struct command {
     int (*run)(const struct command *self, int argc, char **argv); /* argv[0] is the command's name */
 };
 
-extern const struct command command_run, command_sweep, command_submit, command_plot, command_check, command_show, command_keys, command_data, command_norm,
-    command_norms, command_init, command_schema, command_info, command_table, command_diff, command_eval, command_sample, command_claims, command_ls,
-    command_merge, command_verify, command_clean, command_power, command_report;
+extern const struct command command_run, command_sweep, command_submit, command_plot, command_check, command_show,
+    command_keys, command_data, command_norm, command_norms, command_init, command_schema, command_info, command_table,
+    command_diff, command_eval, command_sample, command_claims, command_ls, command_merge, command_verify,
+    command_clean, command_power, command_report;
 
 /* In the order of a day's work; the last one has no title. */
 enum { MOST_COMMANDS = 8 };
@@ -49,7 +50,8 @@ extern const char *command_line; /* as typed, quoted for a shell */
 extern const char *program_name; /* its first word */
 char *quote_words(int count, const char *const *word); /* as a shell would take them again; new string */
 
-/* As fprintf, of text that a terminal must not obey, whoever wrote it: names of files, what stands in them, arguments (nl_text_add_shown). */
+/* As fprintf, of text that a terminal must not obey, whoever wrote it: names of files, what stands in them, arguments
+ * (nl_text_add_shown). */
 void tell(FILE *out, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void vtell(FILE *out, const char *format, va_list args) __attribute__((format(printf, 2, 0)));
 
@@ -59,7 +61,8 @@ void vtell(FILE *out, const char *format, va_list args) __attribute__((format(pr
 const char *loss_text(double loss, char out[32]);
 double printable(double value); /* for printf, which would show the sign of zero, and of NaN */
 int fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
-int bad_input(const char *hint, const char *format, ...) __attribute__((format(printf, 2, 3))); /* hint: NULL, or a second line */
+int bad_input(const char *hint, const char *format, ...)
+    __attribute__((format(printf, 2, 3))); /* hint: NULL, or a second line */
 /* A second line points to the command's help. */
 int misused(const struct command *command, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* What was stopped, and under it the command line that goes on; returns code. */
@@ -87,10 +90,12 @@ void print_usage(const struct command *command);
 
 enum { OPTION_END = -1, OPTION_BAD = '?' };
 
-/* getopt_long with messages that name the nearest option. OPTION_BAD: the message was printed. Options that all commands share
- * (-q, -v, --color, --no-warnings) are taken here into `output`; -h and --help print the command's usage and exit. letters as for getopt, options
- * ended by a zero row; both without the shared ones. */
-int next_option(const struct command *command, int argc, char **argv, const char *letters, const struct option *options);
+/* getopt_long with messages that name the nearest option. OPTION_BAD: the message was printed. Options that all
+ * commands share
+ * (-q, -v, --color, --no-warnings) are taken here into `output`; -h and --help print the command's usage and exit.
+ * letters as for getopt, options ended by a zero row; both without the shared ones. */
+int next_option(const struct command *command, int argc, char **argv, const char *letters,
+                const struct option *options);
 
 /* Whether a word is KEY=VALUE. What has a '/' before the '=' is a path: results/lr=0.1 */
 bool is_override(const char *word);
@@ -102,16 +107,18 @@ struct arguments {
     int overrides;
 };
 
-/* Sorts argv[optind..]; false: there is a second file (the message was printed). what: what the file is, for messages. */
+/* Sorts argv[optind..]; false: there is a second file (the message was printed). what: what the file is, for
+ * messages. */
 bool sort_arguments(const struct command *command, const char *what, int argc, char **argv, struct arguments *out);
 
 enum { MOST_JOBS = 1024 }; /* -j */
 
-/* --device KIND[:INDEX] as overrides of device.kind and device.index: where the option stood in argv is room for them. NULL: none. */
+/* --device KIND[:INDEX] as overrides of device.kind and device.index: where the option stood in argv is room for them.
+ * NULL: none. */
 void add_device(struct arguments *arguments, const char *device);
 
-/* Whether a file can be written there; says what is wrong with the place. For what is written at the end: nobody trains for an hour to learn
- * that there is no such folder. path may be NULL. */
+/* Whether a file can be written there; says what is wrong with the place. For what is written at the end: nobody trains
+ * for an hour to learn that there is no such folder. path may be NULL. */
 bool can_be_written(const char *path);
 
 /* A file that a command reads or writes. */
@@ -124,10 +131,12 @@ struct used_file {
 /* Whether no file is written that is another one of these; false: the message was printed (apart.c). */
 bool are_apart(const struct used_file *place, int count);
 
-/* Whether a file or folder that is to be made lies in no trials/ of a results folder; false: the message was printed (apart.c). */
+/* Whether a file or folder that is to be made lies in no trials/ of a results folder; false: the message was printed
+ * (apart.c). */
 bool is_outside_trials(const char *what, const char *path);
 
-/* Whether the folder is there and can be written in, or could be made; nothing is touched. false: the message was printed. */
+/* Whether the folder is there and can be written in, or could be made; nothing is touched. false: the message was
+ * printed. */
 bool can_be_made(const char *folder);
 
 /* Makes the folder, with those above it; false: files cannot be written there (the message was printed). */
@@ -139,19 +148,21 @@ bool read_count(const char *option, const char *text, int low, int high, int *ou
 /* "90", "45s", "30m", "1h30m": seconds; false: the message was printed. */
 bool read_duration(const char *option, const char *text, double *seconds);
 
-/* The value of --checkpoint-every: a duration, or "5epochs", the other is left alone; false: the message was printed. */
+/* The value of --checkpoint-every: a duration, or "5epochs", the other is left alone; false: the message was
+ * printed. */
 bool read_checkpoint_every(const char *text, double *seconds, int64_t *epochs);
 
 /* One of names (ends with NULL), as its index; what: for messages ("format"). false: the message was printed. */
 bool read_word(const char *what, const char *text, const char *const *names, int *index);
 
-/* Words separated by commas, each one of names (ends with NULL), as bits in the order of names; what: for messages ("format").
- * false: the message was printed. */
+/* Words separated by commas, each one of names (ends with NULL), as bits in the order of names; what: for messages
+ * ("format"). false: the message was printed. */
 bool read_words(const char *what, const char *text, const char *const *names, unsigned *bits);
 
 /* ---- experiments ---- */
 
-/* The name nearest to path's in its folder, among those that fit, as path with it at its end; new string, NULL: none is near. */
+/* The name nearest to path's in its folder, among those that fit, as path with it at its end; new string, NULL: none is
+ * near. */
 char *nearest_beside(const char *path, bool (*fits)(const char *path));
 
 /* Loads file (NULL: defaults) and overrides; false: the problems were printed. */
@@ -173,17 +184,20 @@ void print_notes(const struct plan *plan); /* what the grid leaves out, and the 
 bool identify_plan(struct plan *plan); /* opens the data; false: the message was printed */
 void release_plan(struct plan *plan);
 
-/* What differs between the trials: "norm.kind (4), train.batch (6), 8 seeds", each axis with its number of values; new string. */
+/* What differs between the trials: "norm.kind (4), train.batch (6), 8 seeds", each axis with its number of values; new
+ * string. */
 char *what_varies(const struct nl_experiment *experiment);
 
 /* results/<name of the experiment>, or the folder that was given; new string. */
 char *results_folder(const char *given, const struct nl_experiment *experiment);
 
-/* What a shell makes the folders of all shards of: results/small_batch-[1-9]*of3/tuning, where round is "/tuning"; new string. */
+/* What a shell makes the folders of all shards of: results/small_batch-[1-9]*of3/tuning, where round is "/tuning"; new
+ * string. */
 char *shards_pattern(const char *whole, int shards, const char *round);
 
 /* Why the folder is not given to the experiment: text, what differs, and how to go on; returns its exit code. */
-int refuse_folder(const char *folder, const struct nl_experiment *experiment, const struct nl_hidden *hidden, const char *text);
+int refuse_folder(const char *folder, const struct nl_experiment *experiment, const struct nl_hidden *hidden,
+                  const char *text);
 
 /* "0:07", "12:30", "1:02:03" */
 char *time_text(double seconds, char out[32]);
@@ -192,16 +206,20 @@ char *seconds_text(double seconds); /* of a time that is not known exactly: "0.0
 extern const double forecast_budget; /* seconds that a command measures steps for */
 
 /* What a sweep would do, on stdout (dry_run.c); here and below, an exit code. */
-int check_showing(const struct plan *plan, const char *folder, bool replace); /* what a sweep would say of it, and be refused for */
-int dry_run(const struct plan *plan, const char *folder, const struct nl_choice *choice, bool replace, int workers, int cohort);
+int check_showing(const struct plan *plan, const char *folder,
+                  bool replace); /* what a sweep would say of it, and be refused for */
+int dry_run(const struct plan *plan, const char *folder, const struct nl_choice *choice, bool replace, int workers,
+            int cohort);
 
 /* "integer, 1 to 64; default 8": what a key may be (keys.c); new string. */
 char *key_range(const struct nl_key *key);
 
 /* ---- what came with the program (share.c) ---- */
 
-char *share_folder(void); /* that holds experiments/ and configs/; NULL: it cannot be found, errno says why. New string */
-/* Word as a path if there is such a file, else that of the experiment or configuration named so (without its ending), else word. New string. */
+char *
+share_folder(void); /* that holds experiments/ and configs/; NULL: it cannot be found, errno says why. New string */
+/* Word as a path if there is such a file, else that of the experiment or configuration named so (without its ending),
+ * else word. New string. */
 char *find_configuration(const char *word);
 void each_shipped(void (*visit)(void *context, const char *name), void *context);
 /* Word as a path, or else that of the claim file named so, be it there or not. New string. */
@@ -210,7 +228,8 @@ void each_claim(void (*visit)(void *context, const char *name), void *context);
 
 /* ---- tables (page.c) ---- */
 
-/* Columns as wide as their widest field; numbers stand to the right. A row may end early, with NULL; its last field counts in no width. */
+/* Columns as wide as their widest field; numbers stand to the right. A row may end early, with NULL; its last field
+ * counts in no width. */
 struct page {
     int columns, rows, capacity;
     const bool *left; /* [columns] */
@@ -224,11 +243,12 @@ void release_page(struct page *page);
 
 bool holds_results(const char *folder); /* false: the message was printed */
 
-/* The folder with trials.csv, curves.csv and timing.csv of the results in `folder`: itself, or, while a sweep is not at its end, one with
- * those of the trials that are. NULL: the message was printed. Kept. */
+/* The folder with trials.csv, curves.csv and timing.csv of the results in `folder`: itself, or, while a sweep is not at
+ * its end, one with those of the trials that are. NULL: the message was printed. Kept. */
 const char *results_tables(const char *folder);
 /* planned as nl_results_load; false: the message was printed. */
-bool load_results(const char *tables, const struct nl_experiment *experiment, const struct nl_planned *planned, struct nl_results *out);
+bool load_results(const char *tables, const struct nl_experiment *experiment, const struct nl_planned *planned,
+                  struct nl_results *out);
 
 extern const char tables_anew[]; /* the hint where a table is bad */
 
@@ -239,13 +259,13 @@ struct results_folder {
     struct nl_planned planned; /* of grid */
 };
 
-/* The results folder arguments->file, with overrides of plot.*, sweep.baseline and sweep.question alone; false: the message was printed.
- * Release in both cases. */
+/* The results folder arguments->file, with overrides of plot.*, sweep.baseline and sweep.question alone; false: the
+ * message was printed. Release in both cases. */
 void release_results(struct results_folder *from);
 bool open_results(const struct command *command, const struct arguments *arguments, struct results_folder *out);
 
-/* Writes the tables of a sweep that is not at its end to a new folder under TMPDIR, which is gone when the program ends (temporary.c).
- * NULL: the message was printed. Kept. */
+/* Writes the tables of a sweep that is not at its end to a new folder under TMPDIR, which is gone when the program ends
+ * (temporary.c). NULL: the message was printed. Kept. */
 const char *write_temporary_tables(const struct nl_partial *partial);
 
 /* ---- progress (progress.c) ---- */
@@ -260,13 +280,15 @@ struct progress_line {
 void begin_progress(struct progress_line *line);
 void show_progress(void *line, const struct nl_progress *progress);
 void show_note(void *line, bool warning, const char *text);
-void show_finished(void *line, const struct nl_grid *grid, int trial, const struct nl_record *record); /* a line with --verbose */
+void show_finished(void *line, const struct nl_grid *grid, int trial,
+                   const struct nl_record *record); /* a line with --verbose */
 void end_progress(struct progress_line *line);
 
 /* ---- interruption (interrupt.c) ---- */
 
 extern atomic_int interrupted;
-void catch_interrupts(void); /* the first SIGINT, SIGTERM or SIGHUP (unless ignored) sets interrupted, a second SIGINT or SIGTERM exits */
+void catch_interrupts(
+    void); /* the first SIGINT, SIGTERM or SIGHUP (unless ignored) sets interrupted, a second SIGINT or SIGTERM exits */
 
 /* ---- results ---- */
 
@@ -283,9 +305,10 @@ struct report {
 bool read_report_format(const char *text, struct report *out); /* here and below, false: the message was printed */
 bool read_fail_if(const char *text, struct report *out);
 bool report_is_text(const struct report *report);
-/* name: of the results folder, for labels; tables: the folder with its tables. An exit code: EXIT_FAILED where --fail-if says so. */
-int print_report(const struct report *report, const char *name, const char *tables, const struct nl_experiment *experiment,
-                 const struct nl_planned *planned);
+/* name: of the results folder, for labels; tables: the folder with its tables. An exit code: EXIT_FAILED where
+ * --fail-if says so. */
+int print_report(const struct report *report, const char *name, const char *tables,
+                 const struct nl_experiment *experiment, const struct nl_planned *planned);
 
 int terminal_width(FILE *stream); /* in characters; 0: no terminal */
 

@@ -14,7 +14,8 @@
 #include "config/keep.h"
 #include "sweep/lint.h"
 
-/* Whether a file can be written there: errno says why not. More than the folder's mode says so (a read-only file system, a quota). */
+/* Whether a file can be written there: errno says why not. More than the folder's mode says so (a read-only file
+ * system, a quota). */
 static bool can_be_created(const char *path)
 {
     char *half;
@@ -135,7 +136,8 @@ static bool is_yaml(const char *path)
     return ending && (strcmp(ending, ".yaml") == 0 || strcmp(ending, ".yml") == 0);
 }
 
-/* Says that there is no such file, with the one that was meant; a word alone may be a name of what came with the program, too. */
+/* Says that there is no such file, with the one that was meant; a word alone may be a name of what came with the
+ * program, too. */
 static void report_missing(const char *file)
 {
     char *with_ending = nl_format("%s.yaml", file);
@@ -178,7 +180,8 @@ bool make_plan(const struct command *command, const struct arguments *arguments,
         return false;
     }
     struct nl_experiment experiment;
-    return load_experiment(arguments->file, arguments->override, arguments->overrides, &experiment) && plan_of(&experiment, out);
+    return load_experiment(arguments->file, arguments->override, arguments->overrides, &experiment) &&
+           plan_of(&experiment, out);
 }
 
 bool plan_of(const struct nl_experiment *experiment, struct plan *out)
@@ -248,7 +251,8 @@ char *shards_pattern(const char *whole, int shards, const char *round)
     return pattern;
 }
 
-/* A folder beside it that is not there yet: results/small_batch-2. "." and ".." have no such name: one in results/. New string. */
+/* A folder beside it that is not there yet: results/small_batch-2. "." and ".." have no such name: one in results/. New
+ * string. */
 static char *free_folder(const char *folder, const struct nl_experiment *experiment)
 {
     char *base = nl_strdup(folder), *path = NULL;
@@ -267,7 +271,8 @@ static char *free_folder(const char *folder, const struct nl_experiment *experim
     return path;
 }
 
-int refuse_folder(const char *folder, const struct nl_experiment *experiment, const struct nl_hidden *hidden, const char *text)
+int refuse_folder(const char *folder, const struct nl_experiment *experiment, const struct nl_hidden *hidden,
+                  const char *text)
 {
     struct nl_text hint = {0};
     for (const char *line = hidden->why.at; line && *line; line = strchr(line, '\n') + 1)
@@ -276,7 +281,8 @@ int refuse_folder(const char *folder, const struct nl_experiment *experiment, co
         const char *other = free_folder(folder, experiment);
         char *quoted = quote_words(1, &other);
         nl_text_add(&hint, "--out %s keeps both\n  ", quoted);
-        nl_text_add(&hint, "--replace lets this folder show the new experiment; what was trained before stays in its trials/");
+        nl_text_add(&hint,
+                    "--replace lets this folder show the new experiment; what was trained before stays in its trials/");
         free(quoted);
         free((char *)other);
     }

@@ -1,5 +1,6 @@
-/* normlab complete: what may stand at the end of a command line, for the completions of bash, zsh and fish (cmd/install). Commands,
- * options and arguments are read from the usage texts, keys and values from the schema: there is no second list of them. */
+/* normlab complete: what may stand at the end of a command line, for the completions of bash, zsh and fish
+ * (cmd/install). Commands, options and arguments are read from the usage texts, keys and values from the schema: there
+ * is no second list of them. */
 #include <ctype.h>
 #include <dirent.h>
 #include <stdint.h>
@@ -32,7 +33,8 @@ static struct nl_text offered = {0}; /* a line each: several synopses may offer 
 static void offer(const struct typed *typed, const char *candidate, const char *about)
 {
     char *line = nl_format("\n%s\n", candidate);
-    bool fits = strncmp(candidate, rest_of(typed), strlen(rest_of(typed))) == 0 && !(offered.at && strstr(offered.at, line));
+    bool fits =
+        strncmp(candidate, rest_of(typed), strlen(rest_of(typed))) == 0 && !(offered.at && strstr(offered.at, line));
     if (fits)
         nl_text_add(&offered, "%s", line);
     free(line);
@@ -52,7 +54,7 @@ static void offer_words(const struct typed *typed, const char *const *words)
         offer(typed, *words, NULL);
 }
 
-/* Of a list with commas the last word is completed. */
+/* Completes the last word of a list with commas. */
 static struct typed last_of_list(struct typed typed)
 {
     const char *comma = strrchr(rest_of(&typed), ',');
@@ -88,14 +90,16 @@ static void offer_paths(const struct typed *typed, enum path_kind kind)
 {
     const char *slash = strrchr(rest_of(typed), '/');
     struct typed in_folder = {slash ? (int)(slash + 1 - typed->word) : typed->kept, typed->word};
-    char *folder = slash ? nl_format("%.*s", (int)(slash + 1 - rest_of(typed)), rest_of(typed)) : nl_strdup("."); /* "/" has no other name */
+    char *folder = slash ? nl_format("%.*s", (int)(slash + 1 - rest_of(typed)), rest_of(typed))
+                         : nl_strdup("."); /* "/" has no other name */
     struct dirent **entry;
     int count = scandir(folder, &entry, NULL, alphasort);
     for (int i = 0; i < count; i++) {
         const char *name = entry[i]->d_name;
         struct stat status;
         char *path = nl_path_join(folder, name);
-        if ((name[0] != '.' || rest_of(&in_folder)[0] == '.') && strcmp(name, ".") != 0 && strcmp(name, "..") != 0 && stat(path, &status) == 0) {
+        if ((name[0] != '.' || rest_of(&in_folder)[0] == '.') && strcmp(name, ".") != 0 && strcmp(name, "..") != 0 &&
+            stat(path, &status) == 0) {
             bool results = kind == RESULTS || kind == CONFIGURATIONS_OR_RESULTS;
             char *open = nl_format("%s/", name);
             if (!S_ISDIR(status.st_mode) ? file_fits(name, kind) : results && nl_store_exists(path))
@@ -309,7 +313,8 @@ static void offer_options(const struct command *command, const struct typed *typ
 
 /* ---- arguments ---- */
 
-/* A place of a synopsis: "FILE", "[KEY=VALUE ...]" (which may be left out, and repeated), "[SECTION | KEY]" (which may be either). */
+/* A place of a synopsis: "FILE", "[KEY=VALUE ...]" (which may be left out, and repeated), "[SECTION | KEY]" (which may
+ * be either). */
 struct place {
     const char *name[MOST_WORDS];
     size_t length[MOST_WORDS];
@@ -352,7 +357,8 @@ static int read_synopsis(const char *at, struct place place[MOST_PLACES])
 
 static bool is_literal(const struct place *place)
 {
-    return islower((unsigned char)*place->name[0]) && !memchr(place->name[0], '=', place->length[0]) && !place->optional;
+    return islower((unsigned char)*place->name[0]) && !memchr(place->name[0], '=', place->length[0]) &&
+           !place->optional;
 }
 
 /* before: the words in front of the typed one, without options. */
@@ -433,12 +439,13 @@ static int run(const struct command *self, int argc, char **argv)
 const struct command command_complete = {
     .name = "complete",
     .summary = "print completions of a command line",
-    .usage = "usage: normlab complete -- [WORD ...]\n"
-             "\n"
-             "Prints how the last WORD of a normlab command line may be completed: one candidate a line, with a tab and its meaning after it.\n"
-             "The completions of bash, zsh and fish call it.\n"
-             "\n"
-             "examples:\n"
-             "  normlab complete -- sweep experiments/small_batch.yaml norm.kind=\n",
+    .usage =
+        "usage: normlab complete -- [WORD ...]\n"
+        "\n"
+        "Prints how the last WORD of a normlab command line may be completed: one candidate a line, with a tab and its meaning after it.\n"
+        "The completions of bash, zsh and fish call it.\n"
+        "\n"
+        "examples:\n"
+        "  normlab complete -- sweep experiments/small_batch.yaml norm.kind=\n",
     .run = run,
 };

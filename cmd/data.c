@@ -38,9 +38,11 @@ static int list(void)
             printf("%-14s %-12s %7s %7s %7s  %s\n", nl_data_names[name], "-", "-", "-", "-", facts.title);
             continue;
         }
-        char *shape = facts.shape.width > 1 ? nl_format("%dx%dx%d", facts.shape.height, facts.shape.width, facts.shape.channels)
-                                            : nl_format("%dx%d", facts.shape.height, facts.shape.channels);
-        printf("%-14s %-12s %7d %7d %7d  %s\n", nl_data_names[name], shape, facts.shape.classes, facts.train, facts.test, facts.title);
+        char *shape = facts.shape.width > 1
+                          ? nl_format("%dx%dx%d", facts.shape.height, facts.shape.width, facts.shape.channels)
+                          : nl_format("%dx%d", facts.shape.height, facts.shape.channels);
+        printf("%-14s %-12s %7d %7d %7d  %s\n", nl_data_names[name], shape, facts.shape.classes, facts.train,
+               facts.test, facts.title);
         free(shape);
     }
     return EXIT_DONE;
@@ -49,15 +51,20 @@ static int list(void)
 static void info_of_text(const struct nl_config *config, const struct nl_data_facts *facts)
 {
     int context = (int)config->data.context;
-    int64_t used = ((int64_t)facts->train + facts->test) * context + 2; /* after the last window of each part, its last label */
-    printf("shape    windows of %s, %d different ones; the label at each is the next\n", NL_COUNT(context, "token"), facts->shape.vocabulary);
-    printf("samples  %s side by side train, %d test; %lld of the %s are left over after them\n", NL_COUNT(facts->train, "window"), facts->test,
-           (long long)(facts->tokens - used), NL_COUNT(facts->tokens, "token"));
+    int64_t used =
+        ((int64_t)facts->train + facts->test) * context + 2; /* after the last window of each part, its last label */
+    printf("shape    windows of %s, %d different ones; the label at each is the next\n", NL_COUNT(context, "token"),
+           facts->shape.vocabulary);
+    printf("samples  %s side by side train, %d test; %lld of the %s are left over after them\n",
+           NL_COUNT(facts->train, "window"), facts->test, (long long)(facts->tokens - used),
+           NL_COUNT(facts->tokens, "token"));
 }
 
 static void print_shape(const struct nl_shape *shape)
 {
-    static const char *const targets[] = {[NL_TARGET_CLASS] = "a class", [NL_TARGET_EACH] = "a class at each position", [NL_TARGET_REAL] = "a real number"};
+    static const char *const targets[] = {[NL_TARGET_CLASS] = "a class",
+                                          [NL_TARGET_EACH] = "a class at each position",
+                                          [NL_TARGET_REAL] = "a real number"};
     if (shape->width > 1 || shape->height == 1)
         printf("shape    %d x %d pixels, %s, %s\n", shape->height, shape->width, NL_COUNT(shape->channels, "channel"),
                NL_COUNT(shape->classes, "class"));
@@ -163,11 +170,13 @@ static bool choose_remote(const char *name, const struct how *how, struct remote
     const char *mirror = how->mirror ? how->mirror : getenv("NORMLAB_MIRROR");
     struct nl_error err;
     if (!set) {
-        bad_input("data fetch knows mnist, fashion_mnist, cifar10 and cifar100", "there is nothing to fetch for '%s'", name);
+        bad_input("data fetch knows mnist, fashion_mnist, cifar10 and cifar100", "there is nothing to fetch for '%s'",
+                  name);
         return false;
     }
     *out = *set;
-    if ((mirror && *mirror && use_mirrors(mirror, out, &err)) || (how->manifest && read_manifest(how->manifest, out, &err))) {
+    if ((mirror && *mirror && use_mirrors(mirror, out, &err)) ||
+        (how->manifest && read_manifest(how->manifest, out, &err))) {
         bad_input(NULL, "%s", err.text);
         return false;
     }
@@ -237,7 +246,8 @@ static int run(const struct command *self, int argc, char **argv)
     const char *verb = optind < argc ? argv[optind++] : NULL;
     if (!verb)
         return misused(self, "data needs one of list, info, fetch, export");
-    bool is_list = strcmp(verb, "list") == 0, is_fetch = strcmp(verb, "fetch") == 0, is_export = strcmp(verb, "export") == 0;
+    bool is_list = strcmp(verb, "list") == 0, is_fetch = strcmp(verb, "fetch") == 0,
+         is_export = strcmp(verb, "export") == 0;
     if (!is_list && !is_fetch && !is_export && strcmp(verb, "info") != 0)
         return unknown_word("word after data:", verb, verbs);
     if (!fits(self, verb, &how))
@@ -269,35 +279,36 @@ static int run(const struct command *self, int argc, char **argv)
 const struct command command_data = {
     .name = "data",
     .summary = "list data sets; describe, download or export one",
-    .usage = "usage: normlab data list\n"
-             "       normlab data info NAME [KEY=VALUE ...]\n"
-             "       normlab data fetch NAME [--dir DIR] [--mirror URL]\n"
-             "       normlab data export NAME --out DIR [KEY=VALUE ...]\n"
-             "\n"
-             "list prints the data sets with their shapes and sizes. info says where a data set comes from, its licence, and the files it needs.\n"
-             "\n"
-             "fetch downloads mnist, fashion_mnist, cifar10 or cifar100 to where training looks for it: $NORMLAB_DATA/NAME, or else\n"
-             "normlab/NAME in $XDG_DATA_HOME (~/.local/share). Every file is checked by its SHA-256. Files that are there and correct are not\n"
-             "downloaded again. After Ctrl-C or a broken connection the same command resumes the download. Proxies are those of curl\n"
-             "(https_proxy, no_proxy).\n"
-             "\n"
-             "  -d, --dir DIR        another folder, for data.dir\n"
-             "  -m, --mirror URL     from URL/NAME/FILE instead of the known servers; several, separated by blanks, are tried in turn\n"
-             "                       (default: NORMLAB_MIRROR)\n"
-             "      --manifest FILE  list of files in place of the published one: lines \"SHA-256 BYTES FILE\"\n"
-             "      --timeout TIME   give up on a server that sends nothing for this long (default: 30s)\n"
-             "\n"
-             "export writes the arrays as the trainer sees them, for each PART of train, val and test: PART_x.npy (float32, standardized;\n"
-             "samples, height, width, channels; or token ids), PART_y.npy (labels), PART_lengths.npy (of sequences) and PART_index.npy (index\n"
-             "of each sample in the whole set; of a text, the token that the window begins with). The split is that of train.seed. The\n"
-             "sizes are data.train, data.val and data.test.\n"
-             "\n"
-             "  -o, --out DIR        folder for the arrays\n"
-             "\n"
-             "examples:\n"
-             "  normlab data list\n"
-             "  normlab data info mnist\n"
-             "  normlab data fetch mnist && normlab run configs/mlp_mnist.yaml\n"
-             "  normlab data export digits --out results/digits train.seed=3 data.val=200\n",
+    .usage =
+        "usage: normlab data list\n"
+        "       normlab data info NAME [KEY=VALUE ...]\n"
+        "       normlab data fetch NAME [--dir DIR] [--mirror URL]\n"
+        "       normlab data export NAME --out DIR [KEY=VALUE ...]\n"
+        "\n"
+        "list prints the data sets with their shapes and sizes. info says where a data set comes from, its licence, and the files it needs.\n"
+        "\n"
+        "fetch downloads mnist, fashion_mnist, cifar10 or cifar100 to where training looks for it: $NORMLAB_DATA/NAME, or else\n"
+        "normlab/NAME in $XDG_DATA_HOME (~/.local/share). Every file is checked by its SHA-256. Files that are there and correct are not\n"
+        "downloaded again. After Ctrl-C or a broken connection the same command resumes the download. Proxies are those of curl\n"
+        "(https_proxy, no_proxy).\n"
+        "\n"
+        "  -d, --dir DIR        another folder, for data.dir\n"
+        "  -m, --mirror URL     from URL/NAME/FILE instead of the known servers; several, separated by blanks, are tried in turn\n"
+        "                       (default: NORMLAB_MIRROR)\n"
+        "      --manifest FILE  list of files in place of the published one: lines \"SHA-256 BYTES FILE\"\n"
+        "      --timeout TIME   give up on a server that sends nothing for this long (default: 30s)\n"
+        "\n"
+        "export writes the arrays as the trainer sees them, for each PART of train, val and test: PART_x.npy (float32, standardized;\n"
+        "samples, height, width, channels; or token ids), PART_y.npy (labels), PART_lengths.npy (of sequences) and PART_index.npy (index\n"
+        "of each sample in the whole set; of a text, the token that the window begins with). The split is that of train.seed. The\n"
+        "sizes are data.train, data.val and data.test.\n"
+        "\n"
+        "  -o, --out DIR        folder for the arrays\n"
+        "\n"
+        "examples:\n"
+        "  normlab data list\n"
+        "  normlab data info mnist\n"
+        "  normlab data fetch mnist && normlab run configs/mlp_mnist.yaml\n"
+        "  normlab data export digits --out results/digits train.seed=3 data.val=200\n",
     .run = run,
 };

@@ -25,7 +25,8 @@ static char *origin_text(const struct nl_origin *origin)
     const char *comment = origin->line_text ? strstr(origin->line_text, "  # ") : NULL;
     if (!comment)
         return nl_format("%s:%d:%d", origin->file, origin->line, origin->column);
-    return nl_format("%s:%d:%d (%.*s)", origin->file, origin->line, origin->column, (int)strcspn(comment + 4, ";\r\n"), comment + 4);
+    return nl_format("%s:%d:%d (%.*s)", origin->file, origin->line, origin->column, (int)strcspn(comment + 4, ";\r\n"),
+                     comment + 4);
 }
 
 enum { WIDEST = 44 }; /* origins after longer values do not line up */
@@ -43,8 +44,8 @@ static void print_difference(const struct nl_difference *difference)
     printf("%s\n", difference->name);
     for (int i = 0; i < 2; i++) {
         const char *value = difference->value[i];
-        printf("  %s%c %-*s%s", coloured(stdout) ? colours[i] : "", "-+"[i], value ? width : 0, value ? value : "(not there)",
-               coloured(stdout) ? "\033[0m" : "");
+        printf("  %s%c %-*s%s", coloured(stdout) ? colours[i] : "", "-+"[i], value ? width : 0,
+               value ? value : "(not there)", coloured(stdout) ? "\033[0m" : "");
         char *origin = value ? origin_text(&difference->origin[i]) : NULL;
         tell(stdout, origin ? "  %s\n" : "\n", origin);
         free(origin);
@@ -58,14 +59,16 @@ static void add_scores(const struct operand operand[2], struct nl_differences *o
     struct nl_origin at_a = operand_origin(&operand[0]), at_b = operand_origin(&operand[1]);
     for (int column = operand[0].results.status; column < a->columns; column++) {
         int other = nl_csv_column(b, a->name[column]);
-        const char *left = nl_csv_field(a, operand[0].row, column), *right = other < 0 ? "" : nl_csv_field(b, operand[1].row, other);
+        const char *left = nl_csv_field(a, operand[0].row, column),
+                   *right = other < 0 ? "" : nl_csv_field(b, operand[1].row, other);
         if (other >= 0)
-            nl_differences_add(out, a->name[column], *left ? nl_strdup(left) : NULL, &at_a, *right ? nl_strdup(right) : NULL, &at_b);
+            nl_differences_add(out, a->name[column], *left ? nl_strdup(left) : NULL, &at_a,
+                               *right ? nl_strdup(right) : NULL, &at_b);
     }
 }
 
-static void print_all(const struct operand operand[2], const struct nl_differences *differences, const struct nl_table *table,
-                      const struct nl_overlap *overlap)
+static void print_all(const struct operand operand[2], const struct nl_differences *differences,
+                      const struct nl_table *table, const struct nl_overlap *overlap)
 {
     tell(stdout, "--- %s\n+++ %s\n", operand[0].word, operand[1].word);
     for (int i = 0; i < differences->count; i++)
@@ -95,7 +98,8 @@ static int compare(const struct operand operand[2])
         if (operand[0].row >= 0 && operand[1].row >= 0)
             add_scores(operand, &differences);
         else if (operand[0].row < 0 && operand[1].row < 0 &&
-                 nl_table_diff(&operand[0].results, &operand[0].experiment, &operand[1].results, &operand[1].experiment, &table, &overlap, &err))
+                 nl_table_diff(&operand[0].results, &operand[0].experiment, &operand[1].results, &operand[1].experiment,
+                               &table, &overlap, &err))
             code = bad_input(NULL, "%s", err.text);
     }
     bool all_there = overlap.trials[0] == overlap.common && overlap.trials[1] == overlap.common;
@@ -127,19 +131,20 @@ static int run(const struct command *self, int argc, char **argv)
 const struct command command_diff = {
     .name = "diff",
     .summary = "print how two configurations, results or trials differ",
-    .usage = "usage: normlab diff A B\n"
-             "\n"
-             "Prints every key whose value differs, and where each value was set. For two results folders it also prints what made them\n"
-             "(version, commit, machine, data), and the cells whose plot.metric differs: over the seeds that both have, paired by seed. For two\n"
-             "trials it prints the scores. A and B are each a configuration, a results folder, or FOLDER:N for trial N of a folder. Of a sweep\n"
-             "that is still running it uses the trials so far.\n"
-             "\n"
-             "exit codes as those of diff: 0 nothing differs, 1 something does, 2 wrong input\n"
-             "\n"
-             "examples:\n"
-             "  normlab diff configs/mlp_digits.yaml configs/cnn_digits.yaml\n"
-             "  normlab diff experiments/small_batch.yaml results/small_batch\n"
-             "  normlab diff results/monday results/tuesday\n"
-             "  normlab diff results/small_batch:1 results/small_batch:192\n",
+    .usage =
+        "usage: normlab diff A B\n"
+        "\n"
+        "Prints every key whose value differs, and where each value was set. For two results folders it also prints what made them\n"
+        "(version, commit, machine, data), and the cells whose plot.metric differs: over the seeds that both have, paired by seed. For two\n"
+        "trials it prints the scores. A and B are each a configuration, a results folder, or FOLDER:N for trial N of a folder. Of a sweep\n"
+        "that is still running it uses the trials so far.\n"
+        "\n"
+        "exit codes as those of diff: 0 nothing differs, 1 something does, 2 wrong input\n"
+        "\n"
+        "examples:\n"
+        "  normlab diff configs/mlp_digits.yaml configs/cnn_digits.yaml\n"
+        "  normlab diff experiments/small_batch.yaml results/small_batch\n"
+        "  normlab diff results/monday results/tuesday\n"
+        "  normlab diff results/small_batch:1 results/small_batch:192\n",
     .run = run,
 };

@@ -21,14 +21,15 @@ struct look {
     const bool *runs; /* [trials] */
 };
 
-/* "to run", "done", "diverged, again"; what neither is there nor runs belongs to another shard. In the last column, so that colours do not
- * count in widths. */
+/* "to run", "done", "diverged, again"; what neither is there nor runs belongs to another shard. In the last column, so
+ * that colours do not count in widths. */
 static char *state_text(const struct nl_record *record, bool runs)
 {
     if (!record->present)
         return nl_strdup(runs ? "to run" : "other shard");
     bool colour = coloured(stdout) && nl_record_outcome(record) != NL_DONE;
-    return nl_format("%s%s%s%s", colour ? "\033[33m" : "", nl_record_status(record), runs ? ", again" : "", colour ? "\033[0m" : "");
+    return nl_format("%s%s%s%s", colour ? "\033[33m" : "", nl_record_status(record), runs ? ", again" : "",
+                     colour ? "\033[0m" : "");
 }
 
 static void add_trial(struct page *page, const struct look *look, int i)
@@ -97,29 +98,34 @@ static void print_excluded(const struct nl_grid *grid, const struct nl_experimen
 {
     for (int e = 0; e < experiment->excludes; e++) {
         char *rule = nl_match_text(&experiment->exclude[e]);
-        printf("%s  %d of %s: %s\n", e ? "        " : "left out", grid->excluded_by[e], NL_COUNT(grid->points, "grid point"), rule);
+        printf("%s  %d of %s: %s\n", e ? "        " : "left out", grid->excluded_by[e],
+               NL_COUNT(grid->points, "grid point"), rule);
         free(rule);
     }
 }
 
-static void print_demand(const struct nl_forecast *forecast, const struct nl_cohorts *cohorts, int workers, const char *folder)
+static void print_demand(const struct nl_forecast *forecast, const struct nl_cohorts *cohorts, int workers,
+                         const char *folder)
 {
     struct nl_demand demand = nl_forecast_demand(forecast, cohorts, workers);
     const struct nl_expected *first = &forecast->trial[cohorts->at[0].trial[0]];
     char size[32], room[32], *time = seconds_text(demand.seconds), *work = seconds_text(demand.work);
-    char *known = forecast->finished ? nl_format(", of %d known from finished trials", forecast->finished) : nl_strdup("");
-    printf("time      about %s with -j %d (%s of work), measured one by one on %d of %s%s\n", time, workers, work, forecast->measured,
-           NL_COUNT(forecast->shapes, "shape"), known);
+    char *known =
+        forecast->finished ? nl_format(", of %d known from finished trials", forecast->finished) : nl_strdup("");
+    printf("time      about %s with -j %d (%s of work), measured one by one on %d of %s%s\n", time, workers, work,
+           forecast->measured, NL_COUNT(forecast->shapes, "shape"), known);
     free(known);
-    printf("memory    %s for %s at a time; %s free\n", nl_bytes_text(demand.memory, size), NL_COUNT(demand.together, "trial"),
+    printf("memory    %s for %s at a time; %s free\n", nl_bytes_text(demand.memory, size),
+           NL_COUNT(demand.together, "trial"),
            nl_bytes_text(nl_device_memory(first->device, first->device_index), room));
-    tell(stdout, "disk      about %s in '%s'; %s free\n", nl_bytes_text(demand.disk, size), folder, nl_bytes_text(nl_disk_available(folder), room));
+    tell(stdout, "disk      about %s in '%s'; %s free\n", nl_bytes_text(demand.disk, size), folder,
+         nl_bytes_text(nl_disk_available(folder), room));
     free(time);
     free(work);
 }
 
-static int forecast_and_print(const struct plan *plan, const char *folder, const struct nl_record *record, const int *todo, int count,
-                              int workers, int cohort)
+static int forecast_and_print(const struct plan *plan, const char *folder, const struct nl_record *record,
+                              const int *todo, int count, int workers, int cohort)
 {
     struct nl_error err = {0};
     struct nl_forecast forecast;
@@ -159,19 +165,22 @@ static void warn(const void *context, const char *text)
 
 int check_showing(const struct plan *plan, const char *folder, bool replace)
 {
-    const struct nl_showing showing = {.experiment = &plan->experiment, .grid = &plan->grid, .datasets = &plan->datasets, .replace = replace};
+    const struct nl_showing showing = {
+        .experiment = &plan->experiment, .grid = &plan->grid, .datasets = &plan->datasets, .replace = replace};
     struct nl_hidden hidden;
     struct nl_error err = {0};
     int code = EXIT_DONE;
     if (nl_store_refuse(folder, &showing, &hidden, &err))
         code = refuse_folder(folder, &plan->experiment, &hidden, err.text);
     else if (hidden.trials && !output.quiet)
-        tell(stderr, "%s would disappear from the tables of '%s', and stay in '%s/trials'\n", NL_COUNT(hidden.trials, "trained trial"), folder, folder);
+        tell(stderr, "%s would disappear from the tables of '%s', and stay in '%s/trials'\n",
+             NL_COUNT(hidden.trials, "trained trial"), folder, folder);
     nl_hidden_release(&hidden);
     return code;
 }
 
-int dry_run(const struct plan *plan, const char *folder, const struct nl_choice *choice, bool replace, int workers, int cohort)
+int dry_run(const struct plan *plan, const char *folder, const struct nl_choice *choice, bool replace, int workers,
+            int cohort)
 {
     const struct nl_store store = nl_store_at(folder);
     int code = check_showing(plan, folder, replace);

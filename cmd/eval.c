@@ -17,8 +17,9 @@
 enum { CONFIG = 'c', PART = 256, STATS, BATCH, ORDER, FORMAT, OTHER_DATA, MOST_BATCHES = 64, LARGEST_BATCH = 1000000 };
 
 static const struct option options[] = {
-    {"config", required_argument, NULL, CONFIG}, {"part", required_argument, NULL, PART},     {"stats", required_argument, NULL, STATS},
-    {"batch", required_argument, NULL, BATCH},   {"order", required_argument, NULL, ORDER},   {"format", required_argument, NULL, FORMAT},
+    {"config", required_argument, NULL, CONFIG},   {"part", required_argument, NULL, PART},
+    {"stats", required_argument, NULL, STATS},     {"batch", required_argument, NULL, BATCH},
+    {"order", required_argument, NULL, ORDER},     {"format", required_argument, NULL, FORMAT},
     {"other-data", no_argument, NULL, OTHER_DATA}, {0},
 };
 
@@ -67,8 +68,8 @@ static bool read_option(int option, struct request *out)
 
 /* ---- the network and its data ---- */
 
-static bool load_config(const struct request *request, const struct arguments *arguments, const struct nl_tensor_file *file,
-                        struct nl_experiment *out)
+static bool load_config(const struct request *request, const struct arguments *arguments,
+                        const struct nl_tensor_file *file, struct nl_experiment *out)
 {
     if (!load_saved(request->config, arguments, file, "eval scores", out))
         return false;
@@ -79,13 +80,14 @@ static bool load_config(const struct request *request, const struct arguments *a
     return !print_diagnostics(&diagnostics);
 }
 
-static bool same_data(const struct request *request, const char *path, const struct nl_tensor_file *file, const struct nl_dataset *dataset)
+static bool same_data(const struct request *request, const char *path, const struct nl_tensor_file *file,
+                      const struct nl_dataset *dataset)
 {
     const char *checksum = nl_safetensors_metadata(file, "data_sha256");
     if (!checksum || request->other_data || strcmp(checksum, dataset->checksum) == 0)
         return true;
-    bad_input("--other-data scores it on them nevertheless", "'%s' was trained on other data (sha256 %.12s..., here %.12s...)", path, checksum,
-              dataset->checksum);
+    bad_input("--other-data scores it on them nevertheless",
+              "'%s' was trained on other data (sha256 %.12s..., here %.12s...)", path, checksum, dataset->checksum);
     return false;
 }
 
@@ -97,7 +99,8 @@ static void warn_of_another_split(const struct nl_tensor_file *file, const struc
         const char *there = nl_safetensors_metadata(file, keys[i]);
         char *here = nl_value_text(nl_key_named(keys[i]), config);
         if (there && strcmp(there, here) != 0 && !output.quiet)
-            tell(stderr, "warning: %s was %s in training: samples scored here may have been trained on\n", keys[i], there);
+            tell(stderr, "warning: %s was %s in training: samples scored here may have been trained on\n", keys[i],
+                 there);
         free(here);
     }
 }
@@ -144,10 +147,12 @@ static void print_row(enum format format, const struct row *row, bool first)
         printf("%s,%s,%s,%s,%d,%s,%s,%s\n", part, eval, order, batch, row->samples, loss, accuracy, error);
         break;
     case JSON:
-        printf("%s\n  {\"part\": \"%s\", \"statistics\": \"%s\", \"order\": %s%s%s, \"batch\": %s, \"samples\": %d, \"loss\": %s, \"accuracy\": %s, "
-               "\"error\": %s}",
-               first ? "" : ",", part, eval, *order ? "\"" : "", *order ? order : "null", *order ? "\"" : "", *batch ? batch : "null",
-               row->samples, isfinite(row->score.loss) ? loss : "null", counts ? accuracy : "null", counts ? error : "null");
+        printf(
+            "%s\n  {\"part\": \"%s\", \"statistics\": \"%s\", \"order\": %s%s%s, \"batch\": %s, \"samples\": %d, \"loss\": %s, \"accuracy\": %s, "
+            "\"error\": %s}",
+            first ? "" : ",", part, eval, *order ? "\"" : "", *order ? order : "null", *order ? "\"" : "",
+            *batch ? batch : "null", row->samples, isfinite(row->score.loss) ? loss : "null",
+            counts ? accuracy : "null", counts ? error : "null");
         break;
     }
 }
@@ -160,7 +165,8 @@ static void print_head(enum format format)
         printf("%s", format == CSV ? "part,statistics,order,batch,samples,loss,accuracy,error\n" : "[");
 }
 
-static int score_part(struct nl_scorer *scorer, const struct request *request, bool tracks, enum nl_part part, bool *first)
+static int score_part(struct nl_scorer *scorer, const struct request *request, bool tracks, enum nl_part part,
+                      bool *first)
 {
     for (int eval = 0; eval < NL_EVALS; eval++) {
         if (!(request->stats >> eval & 1) || (!tracks && eval != NL_EVAL_RUNNING))
@@ -170,7 +176,10 @@ static int score_part(struct nl_scorer *scorer, const struct request *request, b
             for (int b = 0; b < (batched ? request->batches : 1); b++) {
                 if (batched && !(request->orders >> order & 1))
                     continue;
-                struct row row = {.part = part, .eval = eval, .batch = batched ? request->batch[b] : -1, .order = batched ? order : -1,
+                struct row row = {.part = part,
+                                  .eval = eval,
+                                  .batch = batched ? request->batch[b] : -1,
+                                  .order = batched ? order : -1,
                                   .samples = nl_scorer_samples(scorer, part)};
                 struct nl_error err;
                 if (nl_scorer_score(scorer, part, eval, request->batch[b], order, &row.score, &err))
@@ -199,8 +208,8 @@ static int print_scores(struct nl_scorer *scorer, const struct request *request,
     return code;
 }
 
-static int score(const char *path, struct request *request, const struct nl_config *config, const struct nl_tensor_file *file,
-                 const struct nl_dataset *dataset)
+static int score(const char *path, struct request *request, const struct nl_config *config,
+                 const struct nl_tensor_file *file, const struct nl_dataset *dataset)
 {
     struct nl_error err = {0};
     int largest = 1;
@@ -223,14 +232,16 @@ static int score(const char *path, struct request *request, const struct nl_conf
     return code;
 }
 
-/* Statistics of what is scored would show a causal network what it shall predict: they are left out, or refused where they are asked for. */
+/* Statistics of what is scored would show a causal network what it shall predict: they are left out, or refused where
+ * they are asked for. */
 static bool leave_out_leaks(struct request *request, const struct nl_config *config, const struct nl_dataset *dataset)
 {
     unsigned leaks = 1u << NL_EVAL_BATCH | 1u << NL_EVAL_ADAPT;
     if (!nl_sees_ahead(config, &dataset->shape))
         return true;
     if (request->stats != ALL_STATS && (request->stats & leaks)) {
-        bad_input("--stats running or precise takes none from it", "'--stats' batch and adapt take statistics from the text that the network is to predict");
+        bad_input("--stats running or precise takes none from it",
+                  "'--stats' batch and adapt take statistics from the text that the network is to predict");
         return false;
     }
     request->stats &= ~leaks;
@@ -249,7 +260,8 @@ static int evaluate(const struct arguments *arguments, struct request *request)
         struct nl_dataset *dataset = nl_dataset_open(&experiment.config, &err);
         if (!dataset)
             bad_input(NULL, "%s", err.text);
-        else if (same_data(request, arguments->file, &file, dataset) && leave_out_leaks(request, &experiment.config, dataset))
+        else if (same_data(request, arguments->file, &file, dataset) &&
+                 leave_out_leaks(request, &experiment.config, dataset))
             code = score(arguments->file, request, &experiment.config, &file, dataset);
         nl_dataset_free(dataset);
     }
@@ -266,8 +278,9 @@ static int run(const struct command *self, int argc, char **argv)
     struct arguments arguments;
     if (!sort_arguments(self, "model", argc, argv, &arguments))
         return EXIT_BAD_INPUT;
-    int code = arguments.file ? evaluate(&arguments, &request)
-                              : bad_input("normlab run FILE --save-final MODEL.safetensors makes one", "eval needs a model file");
+    int code = arguments.file
+                   ? evaluate(&arguments, &request)
+                   : bad_input("normlab run FILE --save-final MODEL.safetensors makes one", "eval needs a model file");
     free(arguments.override);
     return code;
 }
@@ -275,24 +288,25 @@ static int run(const struct command *self, int argc, char **argv)
 const struct command command_eval = {
     .name = "eval",
     .summary = "score a saved network with the statistics of your choice",
-    .usage = "usage: normlab eval MODEL.safetensors [KEY=VALUE ...] [options]\n"
-             "\n"
-             "Scores a network that `normlab run --save-final` wrote, or that PyTorch wrote under the same names (core/train/weights.h). The\n"
-             "configuration and the split come from the file. A normalizer with running statistics is scored four times: with the running\n"
-             "statistics, with precise ones (recomputed over the training part), with adapted ones (recomputed over the part that is scored,\n"
-             "without its labels), and with those of each batch. The batch size and the order of samples matter only for the last.\n"
-             "\n"
-             "      --part P         test, val, train, or several with commas (default: test)\n"
-             "      --stats S        running, batch, precise, adapt, or several (default: all)\n"
-             "      --batch N        batch size for --stats batch, or several (default: as trained)\n"
-             "      --order O        shuffled, sorted (by class), given, or several: order of the samples (default: shuffled)\n"
-             "      --format F       text, csv, json (default: text)\n"
-             "  -c, --config FILE    the configuration, where the model file has none\n"
-             "      --other-data     allow data that the network was not trained on\n"
-             "\n"
-             "examples:\n"
-             "  normlab run configs/mlp_digits.yaml --save-final model.safetensors\n"
-             "  normlab eval model.safetensors --part train,test\n"
-             "  normlab eval model.safetensors --stats batch --batch 1,2,8,64 --order shuffled,sorted\n",
+    .usage =
+        "usage: normlab eval MODEL.safetensors [KEY=VALUE ...] [options]\n"
+        "\n"
+        "Scores a network that `normlab run --save-final` wrote, or that PyTorch wrote under the same names (core/train/weights.h). The\n"
+        "configuration and the split come from the file. A normalizer with running statistics is scored four times: with the running\n"
+        "statistics, with precise ones (recomputed over the training part), with adapted ones (recomputed over the part that is scored,\n"
+        "without its labels), and with those of each batch. The batch size and the order of samples matter only for the last.\n"
+        "\n"
+        "      --part P         test, val, train, or several with commas (default: test)\n"
+        "      --stats S        running, batch, precise, adapt, or several (default: all)\n"
+        "      --batch N        batch size for --stats batch, or several (default: as trained)\n"
+        "      --order O        shuffled, sorted (by class), given, or several: order of the samples (default: shuffled)\n"
+        "      --format F       text, csv, json (default: text)\n"
+        "  -c, --config FILE    the configuration, where the model file has none\n"
+        "      --other-data     allow data that the network was not trained on\n"
+        "\n"
+        "examples:\n"
+        "  normlab run configs/mlp_digits.yaml --save-final model.safetensors\n"
+        "  normlab eval model.safetensors --part train,test\n"
+        "  normlab eval model.safetensors --stats batch --batch 1,2,8,64 --order shuffled,sorted\n",
     .run = run,
 };

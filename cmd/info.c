@@ -28,14 +28,15 @@ static int run(const struct command *self, int argc, char **argv)
 const struct command command_info = {
     .name = "info",
     .summary = "print version, compiler, processor, limits and devices",
-    .usage = "usage: normlab info\n"
-             "\n"
-             "Prints as YAML what this program is and what it can run on: version, commit, compiler and BLAS; the processors and the memory\n"
-             "that it may use, and the control group or the variable of Slurm that limits them, if any; and the devices of each kind (device.kind), numbered as\n"
-             "device.index counts them. The last line is the folder of the installed experiments and configurations.\n"
-             "\n"
-             "examples:\n"
-             "  normlab info\n"
-             "  normlab info | grep -A3 ^cuda\n",
+    .usage =
+        "usage: normlab info\n"
+        "\n"
+        "Prints as YAML what this program is and what it can run on: version, commit, compiler and BLAS; the processors and the memory\n"
+        "that it may use, and the control group or the variable of Slurm that limits them, if any; and the devices of each kind (device.kind), numbered as\n"
+        "device.index counts them. The last line is the folder of the installed experiments and configurations.\n"
+        "\n"
+        "examples:\n"
+        "  normlab info\n"
+        "  normlab info | grep -A3 ^cuda\n",
     .run = run,
 };

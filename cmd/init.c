@@ -1,4 +1,5 @@
-/* Starter files: what `normlab init` writes is what a newcomer reads first, so each is short, commented and runs in seconds. */
+/* Starter files: what `normlab init` writes is what a newcomer reads first, so each is short, commented and runs in
+ * seconds. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -173,16 +174,17 @@ static int run(const struct command *self, int argc, char **argv)
 const struct command command_init = {
     .name = "init",
     .summary = "write a commented configuration to start from",
-    .usage = "usage: normlab init [single | small-batch | rate-tolerance] [FILE] [--force]\n"
-             "\n"
-             "Writes a short, commented configuration that runs in seconds on the built-in digits: one training (single, the default), or a\n"
-             "sweep that answers a question (small-batch, rate-tolerance). FILE is KIND.yaml by default; - writes to stdout.\n"
-             "\n"
-             "  -f, --force      overwrite an existing file\n"
-             "\n"
-             "examples:\n"
-             "  normlab init\n"
-             "  normlab init small-batch my.yaml && normlab sweep my.yaml\n"
-             "  normlab init rate-tolerance - | less\n",
+    .usage =
+        "usage: normlab init [single | small-batch | rate-tolerance] [FILE] [--force]\n"
+        "\n"
+        "Writes a short, commented configuration that runs in seconds on the built-in digits: one training (single, the default), or a\n"
+        "sweep that answers a question (small-batch, rate-tolerance). FILE is KIND.yaml by default; - writes to stdout.\n"
+        "\n"
+        "  -f, --force      overwrite an existing file\n"
+        "\n"
+        "examples:\n"
+        "  normlab init\n"
+        "  normlab init small-batch my.yaml && normlab sweep my.yaml\n"
+        "  normlab init rate-tolerance - | less\n",
     .run = run,
 };

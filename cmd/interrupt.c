@@ -34,7 +34,8 @@ void catch_interrupts(void)
         sigaddset(&action.sa_mask, signals[i]); /* each waits for the others */
     for (int i = 0; i < SIGNALS; i++) {
         struct sigaction before;
-        bool ignored = signals[i] == SIGHUP && sigaction(SIGHUP, NULL, &before) == 0 && before.sa_handler == SIG_IGN; /* nohup */
+        bool ignored =
+            signals[i] == SIGHUP && sigaction(SIGHUP, NULL, &before) == 0 && before.sa_handler == SIG_IGN; /* nohup */
         if (!ignored)
             sigaction(signals[i], &action, NULL);
     }

@@ -10,9 +10,12 @@ char *key_range(const struct nl_key *key)
 {
     struct nl_text out = {0};
     static const char *const types[] = {
-        [NL_TYPE_INT] = "integer", [NL_TYPE_AUTO_INT] = "integer or auto", [NL_TYPE_REAL] = "number", [NL_TYPE_AUTO_REAL] = "number or auto", [NL_TYPE_BOOL] = "true or false",
-        [NL_TYPE_CHOICE] = "one of", [NL_TYPE_CHOICES] = "list of", [NL_TYPE_INTS] = "list of integers", [NL_TYPE_NAMES] = "list of names",
-        [NL_TYPE_TEXT] = "text", [NL_TYPE_LAYERS] = "list of layers",
+        [NL_TYPE_INT] = "integer",           [NL_TYPE_AUTO_INT] = "integer or auto",
+        [NL_TYPE_REAL] = "number",           [NL_TYPE_AUTO_REAL] = "number or auto",
+        [NL_TYPE_BOOL] = "true or false",    [NL_TYPE_CHOICE] = "one of",
+        [NL_TYPE_CHOICES] = "list of",       [NL_TYPE_INTS] = "list of integers",
+        [NL_TYPE_NAMES] = "list of names",   [NL_TYPE_TEXT] = "text",
+        [NL_TYPE_LAYERS] = "list of layers",
     };
     nl_text_add(&out, "%s", types[key->type]);
     for (int i = 0; key->choices && key->choices[i]; i++)
@@ -31,7 +34,8 @@ static bool means(const char *word, enum way way, const char *name)
 {
     size_t section = (size_t)(strchr(name, '.') - name);
     if (way == BY_NAME)
-        return !*word || strcmp(word, name) == 0 || strcmp(word, name + section + 1) == 0 || (strlen(word) == section && strncmp(word, name, section) == 0);
+        return !*word || strcmp(word, name) == 0 || strcmp(word, name + section + 1) == 0 ||
+               (strlen(word) == section && strncmp(word, name, section) == 0);
     return nl_key_is_called(name, word, way == BY_BEGINNING && strlen(word) >= LEAST_BEGINNING);
 }
 
@@ -41,7 +45,8 @@ static void print_key(int *printed, const char *name, const char *range, const c
 }
 
 /* What may stand under a section that has no keys of a configuration. */
-static void print_fields(int *printed, const char *word, enum way way, const char *section, const struct nl_field *field)
+static void print_fields(int *printed, const char *word, enum way way, const char *section,
+                         const struct nl_field *field)
 {
     for (; field->name; field++) {
         char *name = nl_format("%s.%s", section, field->name);
@@ -76,7 +81,8 @@ static int unknown_key(const char *word)
         nl_text_add(&hint, "did you mean '%s'?", near);
     else
         for (const struct nl_section *section = nl_sections; section->name; section++)
-            nl_text_add(&hint, "%s%s%s", hint.at ? ", " : "sections: ", section->name, section[1].name ? "" : ", sweep, claim");
+            nl_text_add(&hint, "%s%s%s", hint.at ? ", " : "sections: ", section->name,
+                        section[1].name ? "" : ", sweep, claim");
     bad_input(hint.at, "no section or key '%s'", word);
     nl_text_release(&hint);
     return EXIT_BAD_INPUT;
@@ -102,16 +108,17 @@ static int run(const struct command *self, int argc, char **argv)
 const struct command command_keys = {
     .name = "keys",
     .summary = "explain the keys of a configuration: meaning, range, default",
-    .usage = "usage: normlab keys [SECTION | KEY | WORD ...]\n"
-             "\n"
-             "Explains the keys of a configuration: type, range, default and meaning. A key is named SECTION.KEY. Section sweep says what\n"
-             "an experiment varies, and section claim what a paper says about it. WORD is what PyTorch, TensorFlow or a paper calls the\n"
-             "key, or a value that the key can have (npy).\n"
-             "\n"
-             "examples:\n"
-             "  normlab keys norm\n"
-             "  normlab keys train.lr_scale\n"
-             "  normlab keys learning rate\n"
-             "  normlab keys ghost\n",
+    .usage =
+        "usage: normlab keys [SECTION | KEY | WORD ...]\n"
+        "\n"
+        "Explains the keys of a configuration: type, range, default and meaning. A key is named SECTION.KEY. Section sweep says what\n"
+        "an experiment varies, and section claim what a paper says about it. WORD is what PyTorch, TensorFlow or a paper calls the\n"
+        "key, or a value that the key can have (npy).\n"
+        "\n"
+        "examples:\n"
+        "  normlab keys norm\n"
+        "  normlab keys train.lr_scale\n"
+        "  normlab keys learning rate\n"
+        "  normlab keys ghost\n",
     .run = run,
 };

@@ -39,8 +39,10 @@ static void count_record(struct line *line, const struct nl_record *record)
         line->outcome[nl_record_outcome(record)]++;
 }
 
-/* Trials one by one: trials.csv is written when a sweep ends or is stopped, and one that runs or was killed has none yet, or an old one. */
-static int count_finished(struct line *line, const struct nl_experiment *experiment, const struct nl_provenance *made, struct nl_error *err)
+/* Trials one by one: trials.csv is written when a sweep ends or is stopped, and one that runs or was killed has none
+ * yet, or an old one. */
+static int count_finished(struct line *line, const struct nl_experiment *experiment, const struct nl_provenance *made,
+                          struct nl_error *err)
 {
     struct nl_partial partial;
     if (nl_partial_load(line->folder, experiment, made, &partial, err))
@@ -74,7 +76,8 @@ static int count_rows(struct line *line, const struct nl_experiment *experiment,
     return status;
 }
 
-static int count_trials(struct line *line, const struct nl_experiment *experiment, const struct nl_provenance *made, struct nl_error *err)
+static int count_trials(struct line *line, const struct nl_experiment *experiment, const struct nl_provenance *made,
+                        struct nl_error *err)
 {
     char *path = nl_path_join(line->folder, "trials.csv");
     line->running = nl_store_in_use(line->folder);
@@ -93,8 +96,8 @@ static char *shard_round(const char *whole, int shard, int shards, int round)
 }
 
 /* Each trial where a shard has it, or else the folder where they are put together: what is there no shard trains. */
-static int count_in_shards(struct line *line, const char *whole, int round, const struct nl_experiment *experiment, const struct nl_grid *grid,
-                           struct nl_error *err)
+static int count_in_shards(struct line *line, const char *whole, int round, const struct nl_experiment *experiment,
+                           const struct nl_grid *grid, struct nl_error *err)
 {
     int folders = line->shards + 1, status = NL_OK;
     char **folder = nl_alloc((size_t)folders, sizeof *folder);
@@ -155,7 +158,9 @@ static void add(struct listing *listing, char *from, const char *whole, int shar
     NL_GROW(listing->at, listing->count, listing->capacity);
     struct line *line = &listing->at[listing->count++];
     const char *of_round = shards ? strchr(from + strlen(whole), '/') : NULL;
-    *line = (struct line){.folder = shards ? nl_format("%s-*of%d%s", whole, shards, of_round ? of_round : "") : nl_strdup(from), .shards = shards};
+    *line = (struct line){.folder = shards ? nl_format("%s-*of%d%s", whole, shards, of_round ? of_round : "")
+                                           : nl_strdup(from),
+                          .shards = shards};
     struct nl_kept before = nl_kept_now();
     if (describe(line, from, whole, round, &err))
         line->problem = nl_strdup(err.text);
@@ -288,7 +293,8 @@ static int run(const struct command *self, int argc, char **argv)
     const char *folder = optind < argc ? argv[optind] : "results";
     struct listing listing = {0};
     if (!collect(folder, &listing))
-        return bad_input(errno == ENOENT ? "normlab run and sweep make one" : NULL, "cannot list '%s': %s", folder, strerror(errno));
+        return bad_input(errno == ENOENT ? "normlab run and sweep make one" : NULL, "cannot list '%s': %s", folder,
+                         strerror(errno));
     if (listing.count) {
         qsort(listing.at, (size_t)listing.count, sizeof *listing.at, by_date);
         print(&listing);
@@ -310,17 +316,18 @@ static int run(const struct command *self, int argc, char **argv)
 const struct command command_ls = {
     .name = "ls",
     .summary = "list results folders",
-    .usage = "usage: normlab ls [DIR]\n"
-             "\n"
-             "Lists the results folders in DIR (default: results), newest first. A line says when the folder was made (UTC), how many trials of\n"
-             "the grid are done, whether a program is running more of them, how they ended, and which keys vary, with their number of values.\n"
-             "Shards of one sweep, DIR/NAME-1of8 and so on, are one line with the trials of all; 3 running means three of them. DIR may also be a\n"
-             "results folder itself. The other rounds of a sweep, DIR/tuning and DIR/same, follow it. On a terminal, lines are\n"
-             "cut to its width. For a folder that cannot be read, the line says why, and the exit code is 1.\n"
-             "\n"
-             "examples:\n"
-             "  normlab ls\n"
-             "  normlab ls results/small_batch\n"
-             "  watch normlab ls\n",
+    .usage =
+        "usage: normlab ls [DIR]\n"
+        "\n"
+        "Lists the results folders in DIR (default: results), newest first. A line says when the folder was made (UTC), how many trials of\n"
+        "the grid are done, whether a program is running more of them, how they ended, and which keys vary, with their number of values.\n"
+        "Shards of one sweep, DIR/NAME-1of8 and so on, are one line with the trials of all; 3 running means three of them. DIR may also be a\n"
+        "results folder itself. The other rounds of a sweep, DIR/tuning and DIR/same, follow it. On a terminal, lines are\n"
+        "cut to its width. For a folder that cannot be read, the line says why, and the exit code is 1.\n"
+        "\n"
+        "examples:\n"
+        "  normlab ls\n"
+        "  normlab ls results/small_batch\n"
+        "  watch normlab ls\n",
     .run = run,
 };

@@ -19,7 +19,9 @@
 const struct command_group command_groups[] = {
     {"before a run", {&command_init, &command_check, &command_show, &command_keys, &command_schema, &command_info}},
     {"train", {&command_run, &command_sweep, &command_submit}},
-    {"answers", {&command_table, &command_plot, &command_power, &command_diff, &command_eval, &command_sample, &command_claims, &command_report}},
+    {"answers",
+     {&command_table, &command_plot, &command_power, &command_diff, &command_eval, &command_sample, &command_claims,
+      &command_report}},
     {"results folders", {&command_ls, &command_merge, &command_verify, &command_clean}},
     {"data and parts", {&command_data, &command_norm, &command_norms}},
     {NULL, {NULL}},
@@ -88,7 +90,8 @@ static int unknown_command(const char *name)
     names[count++] = "help";
     names[count++] = "version";
     if (*name == '-')
-        return bad_input("options come after the command: normlab run FILE --out DIR", "there is no option '%s' before a command", name);
+        return bad_input("options come after the command: normlab run FILE --out DIR",
+                         "there is no option '%s' before a command", name);
     return unknown_word("command", name, names);
 }
 
@@ -122,8 +125,8 @@ static int dispatch(int argc, char **argv)
     return command ? command->run(command, argc - 1, argv + 1) : unknown_command(name);
 }
 
-/* A descriptor that is closed would be given to the next file that is opened, and what is printed would be written there. What takes its place can
- * be neither read nor written, so that nobody takes it for one. */
+/* A descriptor that is closed would be given to the next file that is opened, and what is printed would be written
+ * there. What takes its place can be neither read nor written, so that nobody takes it for one. */
 static void hold_standard_streams(void)
 {
     for (int stream = STDIN_FILENO; stream <= STDERR_FILENO; stream++)
@@ -131,23 +134,27 @@ static void hold_standard_streams(void)
             _exit(EXIT_FAILED);
 }
 
-/* What the deepest calls need, and threads, whose stacks are as large (tests/store/test_writers.sh). A smaller one would end in a crash. */
+/* What the deepest calls need, and threads, whose stacks are as large (tests/store/test_writers.sh). A smaller one
+ * would end in a crash. */
 static bool has_stack(void)
 {
     enum { LEAST = 64 * 1024 };
     struct rlimit stack;
     bool enough = getrlimit(RLIMIT_STACK, &stack) != 0 || stack.rlim_cur == RLIM_INFINITY || stack.rlim_cur >= LEAST;
     if (!enough)
-        bad_input("ulimit -s shows the limit", "the stack is limited to %llu KiB, and normlab needs %d KiB", (unsigned long long)stack.rlim_cur / 1024, LEAST / 1024);
+        bad_input("ulimit -s shows the limit", "the stack is limited to %llu KiB, and normlab needs %d KiB",
+                  (unsigned long long)stack.rlim_cur / 1024, LEAST / 1024);
     return enough;
 }
 
 int main(int argc, char **argv)
 {
     hold_standard_streams();
-    nl_keep_freed_memory(); /* trials take and free the same megabytes one after another: they need not be cleared and mapped by the kernel each time */
+    nl_keep_freed_memory();   /* trials take and free the same megabytes one after another: they need not be cleared and
+                                 mapped by the kernel each time */
     signal(SIGXFSZ, SIG_IGN); /* a file beyond the limit (ulimit -f) is an error of write, which is told of */
-    signal(SIGPIPE, SIG_DFL); /* a reader that has enough (`| head`) ends us quietly, also where a parent ignores the signal */
+    signal(SIGPIPE,
+           SIG_DFL); /* a reader that has enough (`| head`) ends us quietly, also where a parent ignores the signal */
     char *words = quote_words(argc, (const char *const *)argv);
     char *word = quote_words(argc > 0, (const char *const *)argv);
     command_line = words;
@@ -156,7 +163,8 @@ int main(int argc, char **argv)
     /* results that could not be printed are a failure, not a success */
     errno = 0;
     if (fflush(stdout) != 0 || ferror(stdout))
-        code = errno ? fail("cannot write to the standard output: %s", strerror(errno)) : fail("cannot write to the standard output");
+        code = errno ? fail("cannot write to the standard output: %s", strerror(errno))
+                     : fail("cannot write to the standard output");
     free(words);
     free(word);
     return code;

@@ -15,8 +15,14 @@ static void add_text(struct nl_text *out, const char *text)
 {
     bool line_start = true;
     for (; *text; text++) {
-        const char *special = *text == '\\' ? "\\e" : *text == '-' ? "\\-" : *text == '`' ? "\\(ga" : *text == '^' ? "\\(ha"
-                            : *text == '~' ? "\\(ti" : *text == '\'' ? "\\(aq" : *text == '.' && line_start ? "\\&." : NULL;
+        const char *special = *text == '\\'                ? "\\e"
+                              : *text == '-'               ? "\\-"
+                              : *text == '`'               ? "\\(ga"
+                              : *text == '^'               ? "\\(ha"
+                              : *text == '~'               ? "\\(ti"
+                              : *text == '\''              ? "\\(aq"
+                              : *text == '.' && line_start ? "\\&."
+                                                           : NULL;
         line_start = *text == '\n';
         if (special)
             nl_text_add(out, "%s", special);
@@ -72,8 +78,8 @@ static void add_verbatim(struct nl_text *out, const char *text)
 /* Every page begins so. name: "normlab-sweep". */
 static void add_title(struct nl_text *out, const char *name, int section, const char *date, const char *summary)
 {
-    nl_text_add(out, ".TH \"%s\" %d \"%s\" \"normlab " NORMLAB_VERSION "\" \"normlab manual\"\n.nh\n.ad l\n", name, section,
-                date); /* commands are not broken */
+    nl_text_add(out, ".TH \"%s\" %d \"%s\" \"normlab " NORMLAB_VERSION "\" \"normlab manual\"\n.nh\n.ad l\n", name,
+                section, date); /* commands are not broken */
     add_heading(out, "NAME");
     nl_text_add(out, "%s \\- ", name);
     add_text(out, summary);
@@ -144,9 +150,11 @@ static char *program_page(const char *date)
                        "       normlab help [COMMAND]\n"
                        "       normlab --version\n");
     add_heading(&out, "DESCRIPTION");
-    add_paragraph(&out, "From YAML files normlab trains the same network with different normalizers over grids of batch size, learning rate, "
-                        "placement and seed, logs every loss curve to CSV, draws the pictures, and says in words, with confidence intervals, "
-                        "which claims hold.");
+    add_paragraph(
+        &out,
+        "From YAML files normlab trains the same network with different normalizers over grids of batch size, learning rate, "
+        "placement and seed, logs every loss curve to CSV, draws the pictures, and says in words, with confidence intervals, "
+        "which claims hold.");
     add_paragraph(&out, override_help);
     add_heading(&out, "COMMANDS");
     for (const struct command_group *group = command_groups; group->title; group++) {
@@ -161,11 +169,15 @@ static char *program_page(const char *date)
     add_heading(&out, "EXIT STATUS");
     add_parts(&out, exit_codes, DESCRIPTION);
     add_heading(&out, "ENVIRONMENT");
-    add_item(&out, "NORMLAB_DATA", "folder of the data sets: the files of a set are in $NORMLAB_DATA/<name>, unless data.dir is set");
-    add_item(&out, "XDG_DATA_HOME", "if NORMLAB_DATA is not set, data sets are in $XDG_DATA_HOME/normlab/<name> (default: ~/.local/share)");
+    add_item(&out, "NORMLAB_DATA",
+             "folder of the data sets: the files of a set are in $NORMLAB_DATA/<name>, unless data.dir is set");
+    add_item(&out, "XDG_DATA_HOME",
+             "if NORMLAB_DATA is not set, data sets are in $XDG_DATA_HOME/normlab/<name> (default: ~/.local/share)");
     add_item(&out, "NORMLAB_MIRROR", "servers of normlab data fetch, as its option --mirror");
-    add_item(&out, "NORMLAB_ISA", "avx512, avx2 or plain: the largest instruction set to use; results are the same bits");
-    add_item(&out, "NORMLAB_NO_WARNINGS", "if not empty, no warnings of known traps are printed, as with --no-warnings");
+    add_item(&out, "NORMLAB_ISA",
+             "avx512, avx2 or plain: the largest instruction set to use; results are the same bits");
+    add_item(&out, "NORMLAB_NO_WARNINGS",
+             "if not empty, no warnings of known traps are printed, as with --no-warnings");
     add_item(&out, "NO_COLOR", "if it is set and not empty, nothing is coloured unless --color=always says so");
     add_heading(&out, "SEE ALSO");
     nl_text_add(
@@ -203,9 +215,11 @@ static char *config_page(const char *date)
     struct nl_text out = {0};
     add_title(&out, "normlab-config", 5, date, "configurations and experiments of normlab");
     add_heading(&out, "DESCRIPTION");
-    add_paragraph(&out, "A configuration is YAML: sections of keys, each with a default. A file that names another one as its base holds what "
-                        "it changes. With a section sweep it is an experiment: the trials are all combinations of the values under grid, for "
-                        "each seed.");
+    add_paragraph(
+        &out,
+        "A configuration is YAML: sections of keys, each with a default. A file that names another one as its base holds what "
+        "it changes. With a section sweep it is an experiment: the trials are all combinations of the values under grid, for "
+        "each seed.");
     add_verbatim(&out, "base: ../configs/mlp_digits.yaml\n"
                        "norm:  {kind: bn, momentum: 0.1}\n"
                        "train: {batch: 32, lr: 0.05}\n"
@@ -215,19 +229,22 @@ static char *config_page(const char *date)
                        "    train.lr: \"1e-3:1:log:7\"\n"
                        "  seeds: 8\n"
                        "  baseline: {norm.kind: none}");
-    add_paragraph(&out, "On the command line a key is set as norm.kind=bn; several values, norm.kind=bn,gn or train.lr=1e-3:1:log:7 (seven from "
-                        "0.001 to 1, evenly on the log scale) or train.batch=1:8, make an axis.");
+    add_paragraph(
+        &out,
+        "On the command line a key is set as norm.kind=bn; several values, norm.kind=bn,gn or train.lr=1e-3:1:log:7 (seven from "
+        "0.001 to 1, evenly on the log scale) or train.batch=1:8, make an axis.");
     add_heading(&out, "KEYS");
     for (const struct nl_section *section = nl_sections; section->name; section++)
         add_keys(&out, section->name, section->help);
     add_fields(&out, "sweep", "what varies", nl_sweep_fields);
     add_fields(&out, "claim", "what a paper says of it", nl_claim_fields);
     add_heading(&out, "SEE ALSO");
-    nl_text_add(&out, ".BR normlab (1),\n.BR normlab\\-keys (1),\n.BR normlab\\-check (1),\n.BR normlab\\-schema (1)\n");
+    nl_text_add(&out,
+                ".BR normlab (1),\n.BR normlab\\-keys (1),\n.BR normlab\\-check (1),\n.BR normlab\\-schema (1)\n");
     return out.at;
 }
 
-/* ---- pages from Markdown: headings, paragraphs, tables of which the first column is a term, lists, indented code ---- */
+/* -- pages from Markdown: headings, paragraphs, tables of which the first column is a term, lists, indented code -- */
 
 /* The line without the marks of code, bold and links; new string. */
 static char *plain(const char *line, size_t length)
@@ -303,7 +320,8 @@ static void add_markdown(struct nl_text *out, const char *markdown)
             add_heading(out, text + 3);
         else if (is_row(line) && in_table && strncmp(line, "| --- |", 7) != 0)
             add_row_item(out, text); /* the first row is the head of the table */
-        else if (length && !is_row(line) && *line != '#' && strncmp(line, "<!--", 4) != 0 && strncmp(line, "![", 2) != 0)
+        else if (length && !is_row(line) && *line != '#' && strncmp(line, "<!--", 4) != 0 &&
+                 strncmp(line, "![", 2) != 0)
             nl_text_add(&paragraph, "%s%s", paragraph.length ? " " : "", text + strspn(text, " "));
         in_table = is_row(line);
         free(text);
@@ -320,7 +338,10 @@ static char *markdown_page(const char *name, const char *path, const char *date)
     char *markdown = nl_file_read(path, NULL, &err);
     const char *dot = strrchr(name, '.');
     if (!markdown || strncmp(markdown, "# ", 2) != 0 || !dot) {
-        bad_input(NULL, "%s", !markdown ? err.text : !dot ? "a page is named like normlab-results.5" : "a page begins with its title, after '# '");
+        bad_input(NULL, "%s",
+                  !markdown ? err.text
+                  : !dot    ? "a page is named like normlab-results.5"
+                            : "a page begins with its title, after '# '");
         free(markdown);
         return NULL;
     }
@@ -374,7 +395,9 @@ static int run(const struct command *self, int argc, char **argv)
         const char *equals = strchr(argv[optind], '=');
         char *name = equals ? nl_format("%.*s", (int)(equals - argv[optind]), argv[optind]) : NULL;
         char *page = equals ? markdown_page(name, equals + 1, date) : NULL;
-        code = page ? write_page(folder, name, page) : equals ? EXIT_BAD_INPUT : misused(self, "'%s' is not PAGE=FILE", argv[optind]);
+        code = page     ? write_page(folder, name, page)
+               : equals ? EXIT_BAD_INPUT
+                        : misused(self, "'%s' is not PAGE=FILE", argv[optind]);
         free(name);
     }
     return code;
@@ -383,15 +406,16 @@ static int run(const struct command *self, int argc, char **argv)
 const struct command command_manual = {
     .name = "manual",
     .summary = "write the manual pages",
-    .usage = "usage: normlab manual DIR [PAGE.SECTION=FILE.md ...] [--date DATE]\n"
-             "\n"
-             "Writes the manual pages to DIR: normlab(1), a page of section 1 for every command, and normlab-config(5). They are made from the\n"
-             "texts of help and keys, further pages from Markdown files. The installation calls it.\n"
-             "\n"
-             "  -d, --date DATE    at the foot of the pages (default: none)\n"
-             "\n"
-             "examples:\n"
-             "  normlab manual man && man -l man/normlab-sweep.1\n"
-             "  normlab manual man normlab-results.5=results/README.md\n",
+    .usage =
+        "usage: normlab manual DIR [PAGE.SECTION=FILE.md ...] [--date DATE]\n"
+        "\n"
+        "Writes the manual pages to DIR: normlab(1), a page of section 1 for every command, and normlab-config(5). They are made from the\n"
+        "texts of help and keys, further pages from Markdown files. The installation calls it.\n"
+        "\n"
+        "  -d, --date DATE    at the foot of the pages (default: none)\n"
+        "\n"
+        "examples:\n"
+        "  normlab manual man && man -l man/normlab-sweep.1\n"
+        "  normlab manual man normlab-results.5=results/README.md\n",
     .run = run,
 };

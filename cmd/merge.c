@@ -38,7 +38,8 @@ static int run(const struct command *self, int argc, char **argv)
         return EXIT_BAD_INPUT;
     struct nl_merge merge;
     struct nl_error err = {0};
-    int status = nl_merge((const char *const *)argv + optind, folders, out, command_line, &merge, &err), code = EXIT_DONE;
+    int status = nl_merge((const char *const *)argv + optind, folders, out, command_line, &merge, &err),
+        code = EXIT_DONE;
     print_lines("warning: ", merge.warnings.at);
     if (status) {
         code = merge.refused ? bad_input(NULL, "%s", err.text) : fail("%s", err.text);
@@ -58,17 +59,18 @@ static int run(const struct command *self, int argc, char **argv)
 const struct command command_merge = {
     .name = "merge",
     .summary = "merge results folders of one experiment: shards, more seeds",
-    .usage = "usage: normlab merge RESULTS RESULTS ... --out DIR\n"
-             "\n"
-             "Writes the trials of all folders to DIR, with the same tables, byte for byte, that one sweep would have written. The folders must be\n"
-             "comparable: the same axes and values, the same value of every other key that matters, the same first stage of sweep.until, the\n"
-             "same data and numerics. Their seeds may differ. If they are not comparable, it says what differs and writes nothing (exit code 2).\n"
-             "Trials that are in several folders must agree. If DIR holds results already, they are merged, too.\n"
-             "\n"
-             "  -o, --out DIR    folder of the merged results\n"
-             "\n"
-             "examples:\n"
-             "  normlab merge results/small_batch-?of3 --out results/small_batch\n"
-             "  normlab merge here/lr_tolerance there/lr_tolerance --out results/both\n",
+    .usage =
+        "usage: normlab merge RESULTS RESULTS ... --out DIR\n"
+        "\n"
+        "Writes the trials of all folders to DIR, with the same tables, byte for byte, that one sweep would have written. The folders must be\n"
+        "comparable: the same axes and values, the same value of every other key that matters, the same first stage of sweep.until, the\n"
+        "same data and numerics. Their seeds may differ. If they are not comparable, it says what differs and writes nothing (exit code 2).\n"
+        "Trials that are in several folders must agree. If DIR holds results already, they are merged, too.\n"
+        "\n"
+        "  -o, --out DIR    folder of the merged results\n"
+        "\n"
+        "examples:\n"
+        "  normlab merge results/small_batch-?of3 --out results/small_batch\n"
+        "  normlab merge here/lr_tolerance there/lr_tolerance --out results/both\n",
     .run = run,
 };

@@ -111,7 +111,9 @@ char *quote_words(int count, const char *const *word)
 {
     struct nl_text out = {0};
     for (int i = 0; i < count; i++) {
-        bool plain = *word[i] && strspn(word[i], "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./:=,+%@-") == strlen(word[i]);
+        bool plain =
+            *word[i] && strspn(word[i], "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./:=,+%@-") ==
+                            strlen(word[i]);
         nl_text_add(&out, "%s", i ? " " : "");
         if (plain)
             nl_text_add(&out, "%s", word[i]);

@@ -74,7 +74,8 @@ static double *read_array(const char *option, const char *text, size_t expected,
     if (!values) {
         struct nl_npy array;
         if (nl_npy_read(text, &array, &err)) {
-            bad_input("expected numbers separated by commas, or an .npy file", "cannot read the value of '%s': %s", option, err.text);
+            bad_input("expected numbers separated by commas, or an .npy file", "cannot read the value of '%s': %s",
+                      option, err.text);
             return NULL;
         }
         if (layout) {
@@ -109,20 +110,23 @@ static bool set_shape(struct nl_probe *probe, const struct layout *layout)
     for (int i = 0; (flat || image) && i < layout->dims; i++)
         count *= (double)shape[i];
     if ((!flat && !image) || count < 1 || count > 2e9) {
-        bad_input(NULL, "the input must have shape %s, with at least one element", probe->of_weights ? "O,I or O,I,k,k" : "N,C or N,H,W,C");
+        bad_input(NULL, "the input must have shape %s, with at least one element",
+                  probe->of_weights ? "O,I or O,I,k,k" : "N,C or N,H,W,C");
         return false;
     }
     probe->samples = (int)shape[0];
     if (probe->of_weights) {
         probe->extent = (struct nl_extent){image ? (int)shape[2] : 1, image ? (int)shape[3] : 1, (int)shape[1]};
-        return probe->extent.height == probe->extent.width || !bad_input(NULL, "a kernel is as high as it is wide: O,I,k,k");
+        return probe->extent.height == probe->extent.width ||
+               !bad_input(NULL, "a kernel is as high as it is wide: O,I,k,k");
     }
-    probe->extent = (struct nl_extent){image ? (int)shape[1] : 1, image ? (int)shape[2] : 1, (int)shape[layout->dims - 1]};
+    probe->extent =
+        (struct nl_extent){image ? (int)shape[1] : 1, image ? (int)shape[2] : 1, (int)shape[layout->dims - 1]};
     return true;
 }
 
-/* --values: the weights of one output; or N samples of one channel for what normalizes over samples, S positions of one channel for in, else one
- * sample of C channels. */
+/* --values: the weights of one output; or N samples of one channel for what normalizes over samples, S positions of one
+ * channel for in, else one sample of C channels. */
 static void set_shape_of_list(struct nl_probe *probe, const struct nl_norm *norm, size_t count, struct layout *layout)
 {
     *layout = (struct layout){.dims = 4, .shape = {1, 1, 1, 1}};
@@ -161,7 +165,8 @@ static bool read_input(struct nl_probe *probe, const struct settings *settings, 
         size_t count;
         probe->x = read_list(settings->values, &count);
         if (!probe->x) {
-            bad_input(NULL, "bad value '%s' of option '--values': expected numbers separated by commas", settings->values);
+            bad_input(NULL, "bad value '%s' of option '--values': expected numbers separated by commas",
+                      settings->values);
             return false;
         }
         set_shape_of_list(probe, norm, count, layout);
@@ -179,12 +184,14 @@ static size_t elements_of(const struct nl_probe *probe)
 
 static const char *name_of(const struct nl_probe *probe)
 {
-    return probe->of_weights ? nl_weight_norm_names[probe->config->norm.weights] : nl_norm_names[probe->config->norm.kind];
+    return probe->of_weights ? nl_weight_norm_names[probe->config->norm.weights]
+                             : nl_norm_names[probe->config->norm.kind];
 }
 
 static const char *title_of(const struct nl_probe *probe)
 {
-    return probe->of_weights ? nl_weight_norms[probe->config->norm.weights]->title : nl_norms[probe->config->norm.kind]->title;
+    return probe->of_weights ? nl_weight_norms[probe->config->norm.weights]->title
+                             : nl_norms[probe->config->norm.kind]->title;
 }
 
 /* What is given of the layer's tensors. */
@@ -207,7 +214,8 @@ static bool read_tensors(struct nl_probe *probe, const struct settings *settings
     return true;
 }
 
-static bool read_parameters(struct nl_probe *probe, const struct settings *settings, const struct tensor_options *options)
+static bool read_parameters(struct nl_probe *probe, const struct settings *settings,
+                            const struct tensor_options *options)
 {
     struct nl_error err = {0};
     if (settings->grad && !(probe->dy = read_array("--grad", settings->grad, elements_of(probe), NULL)))
@@ -274,8 +282,8 @@ static void print_found(const struct nl_probe *probe)
 }
 
 /* In the backend's own type: float64 from ref, float32 from cpu. */
-static int write_array(const char *folder, const char *name, const struct nl_backend *backend, int dims, const size_t *shape,
-                       const double *values, struct nl_error *err)
+static int write_array(const char *folder, const char *name, const struct nl_backend *backend, int dims,
+                       const size_t *shape, const double *values, struct nl_error *err)
 {
     if (!values)
         return NL_OK;
@@ -306,7 +314,8 @@ struct found_file {
 };
 enum { MOST_FOUND = 4 + NL_PROBE_TENSORS };
 
-static int list_found(const struct nl_probe *probe, const struct layout *layout, const size_t *sets, struct found_file *file)
+static int list_found(const struct nl_probe *probe, const struct layout *layout, const size_t *sets,
+                      struct found_file *file)
 {
     int count = 0;
     file[count++] = (struct found_file){"y.npy", layout->dims, layout->shape, probe->y};
@@ -323,7 +332,8 @@ static int list_found(const struct nl_probe *probe, const struct layout *layout,
     return count;
 }
 
-static int write_found(const struct nl_probe *probe, const struct layout *layout, const char *folder, struct nl_error *err)
+static int write_found(const struct nl_probe *probe, const struct layout *layout, const char *folder,
+                       struct nl_error *err)
 {
     struct found_file file[MOST_FOUND];
     size_t sets = (size_t)probe->sets;
@@ -335,9 +345,11 @@ static int write_found(const struct nl_probe *probe, const struct layout *layout
 }
 
 /* Whether no array that is read is written over; false: the message was printed. */
-static bool keeps_input(const struct nl_probe *probe, const struct layout *layout, const struct settings *settings, const struct tensor_options *options)
+static bool keeps_input(const struct nl_probe *probe, const struct layout *layout, const struct settings *settings,
+                        const struct tensor_options *options)
 {
-    struct used_file place[2 + MOST_NAMES + MOST_FOUND] = {{"--input", settings->input, false}, {"--grad", settings->grad, false}};
+    struct used_file place[2 + MOST_NAMES + MOST_FOUND] = {{"--input", settings->input, false},
+                                                           {"--grad", settings->grad, false}};
     struct found_file file[MOST_FOUND];
     char *path[MOST_FOUND], flag[MOST_NAMES][40];
     size_t sets = 0;
@@ -357,7 +369,8 @@ static bool keeps_input(const struct nl_probe *probe, const struct layout *layou
 /* Warns of sets that are too small, by what is left of the numbers in the output. */
 static int warn_of_loss(const struct nl_probe *probe, int sets, int elements, bool ran, struct nl_error *err)
 {
-    static const char *const found[] = {[NL_LEFT_SIGNS] = ": other numbers of the same signs and order give the same output",
+    static const char *const found[] = {[NL_LEFT_SIGNS] =
+                                            ": other numbers of the same signs and order give the same output",
                                         [NL_LEFT_NOTHING] = ": any numbers give this output"};
     unsigned uses = probe->of_weights ? 0 : nl_norm_of(probe->config)->uses;
     bool small = sets && elements <= 2;
@@ -368,10 +381,14 @@ static int warn_of_loss(const struct nl_probe *probe, int sets, int elements, bo
         return NL_FAIL;
     if (left == NL_LEFT_SOME && (ran || !small || elements > 1))
         return NL_OK;
-    const char *remedy = probe->of_weights       ? "give the output more weights"
-                         : uses & NL_USES_GROUPS ? "choose fewer norm.groups: 1 is ln"
-                                                 : "give more numbers: --input takes arrays of any samples, positions and channels";
-    tell(stderr, "warning: %s%s%s\n  %s\n", name_of(probe), !small ? "" : elements == 1 ? " has sets of one element" : " has sets of two elements",
+    const char *remedy = probe->of_weights ? "give the output more weights"
+                         : uses & NL_USES_GROUPS
+                             ? "choose fewer norm.groups: 1 is ln"
+                             : "give more numbers: --input takes arrays of any samples, positions and channels";
+    tell(stderr, "warning: %s%s%s\n  %s\n", name_of(probe),
+         !small          ? ""
+         : elements == 1 ? " has sets of one element"
+                         : " has sets of two elements",
          ran ? found[left] : "", remedy);
     return NL_OK;
 }
@@ -390,7 +407,8 @@ static int probe_numbers(struct nl_probe *probe, const struct settings *settings
     if (!read_parameters(probe, settings, options))
         return EXIT_BAD_INPUT;
     if (!settings->shape) {
-        if ((settings->out && (!keeps_input(probe, &layout, settings, options) || !is_outside_trials("--out", settings->out) || !make_writable(settings->out))))
+        if ((settings->out && (!keeps_input(probe, &layout, settings, options) ||
+                               !is_outside_trials("--out", settings->out) || !make_writable(settings->out))))
             return EXIT_BAD_INPUT;
         if (nl_probe_run(probe, &err))
             return fail("%s", err.text);
@@ -428,7 +446,7 @@ static void add_tensor_options(struct tensor_options *options, const struct nl_c
         add_tensor_option(options, probe.tensor[i].name);
 }
 
-/* Of all kinds, as layers of a few channels have them. */
+/* Finds the options of the tensors of all kinds, as layers of a few channels have them. */
 static void find_tensor_options(struct tensor_options *options)
 {
     struct nl_config config;
@@ -440,7 +458,8 @@ static void find_tensor_options(struct tensor_options *options)
         add_tensor_options(options, &config, true);
 }
 
-static bool read_settings(const struct command *self, int argc, char **argv, const struct tensor_options *tensors, struct settings *out)
+static bool read_settings(const struct command *self, int argc, char **argv, const struct tensor_options *tensors,
+                          struct settings *out)
 {
     struct option options[FIXED + MOST_NAMES + 1] = {{0}};
     memcpy(options, fixed_options, sizeof fixed_options);
@@ -477,10 +496,12 @@ static bool load_norm(const struct arguments *arguments, const char *device, str
         misused(&command_norm, "norm needs the kind of a normalizer");
         return false;
     }
-    if (!read_word("normalizer", arguments->file, norm_kinds(), &index) || !read_word("device", device, nl_device_names, &index))
+    if (!read_word("normalizer", arguments->file, norm_kinds(), &index) ||
+        !read_word("device", device, nl_device_names, &index))
         return false;
     const char **override = nl_alloc((size_t)arguments->overrides + 2, sizeof *override);
-    char *kind = nl_format("norm.%s=%s", is_of_weights(arguments) ? "weights" : "kind", arguments->file), *place = nl_format("device.kind=%s", device);
+    char *kind = nl_format("norm.%s=%s", is_of_weights(arguments) ? "weights" : "kind", arguments->file),
+         *place = nl_format("device.kind=%s", device);
     bool good = true;
     for (int i = 0; i < arguments->overrides && good; i++) {
         good = strncmp(arguments->override[i], "norm.", strlen("norm.")) == 0;
@@ -512,11 +533,13 @@ static int run(const struct command *self, int argc, char **argv)
     struct arguments arguments;
     struct nl_experiment experiment;
     find_tensor_options(&options);
-    if (!read_settings(self, argc, argv, &options, &settings) || !sort_arguments(self, "normalizer", argc, argv, &arguments))
+    if (!read_settings(self, argc, argv, &options, &settings) ||
+        !sort_arguments(self, "normalizer", argc, argv, &arguments))
         return EXIT_BAD_INPUT;
     int code = EXIT_BAD_INPUT;
     if (load_norm(&arguments, settings.device, &experiment)) {
-        struct nl_probe probe = {.config = &experiment.config, .eval = settings.eval, .of_weights = is_of_weights(&arguments)};
+        struct nl_probe probe = {
+            .config = &experiment.config, .eval = settings.eval, .of_weights = is_of_weights(&arguments)};
         code = probe_numbers(&probe, &settings, &options);
         free((void *)probe.x);
         free((void *)probe.dy);
@@ -531,36 +554,37 @@ static int run(const struct command *self, int argc, char **argv)
 const struct command command_norm = {
     .name = "norm",
     .summary = "apply one normalizer to given numbers: statistics, output, gradients",
-    .usage = "usage: normlab norm KIND --values A,B,... [options] [norm.KEY=VALUE ...]\n"
-             "       normlab norm KIND --input x.npy --out DIR [options] [norm.KEY=VALUE ...]\n"
-             "       normlab norm KIND --shape N,H,W,C [norm.KEY=VALUE ...]\n"
-             "\n"
-             "Runs the normalizer KIND (`normlab norms` lists them) with the kernels that training uses, in training mode.\n"
-             "\n"
-             "--values are N samples of one channel for what normalizes over samples (bn), S positions of one channel for in, and one sample of C\n"
-             "channels for the others. The statistics, xhat and y are printed. --input has shape N,C or N,H,W,C (float32 or float64). DIR gets, as\n"
-             ".npy, float64 from ref and float32 from cpu: y dx, dNAME of each parameter NAME (dgamma dbeta), each state after the update\n"
-             "(running_mean running_var), and, of what normalizes over sets, mean and var: an entry for each set, in order of samples, positions,\n"
-             "channels. var is biased (for rms it is the mean of squares). With --eval, a normalizer with running statistics uses them as mean and\n"
-             "var. --shape says how a tensor is split into sets, without any numbers. A warning tells of sets so small that other numbers give the same\n"
-             "output.\n"
-             "\n"
-             "Of a normalizer of weights (wn ws sws cwn sn) x is the original weight of a layer, O,I or O,I,k,k, y the weight that the layer uses, and dw\n"
-             "the gradient of the original; --values are the weights of one output.\n"
-             "\n"
-             "      --values A      x: numbers separated by commas\n"
-             "      --input FILE    x: an .npy file\n"
-             "      --shape DIMS    of x: N,C or N,H,W,C\n"
-             "      --grad A        gradient of y: adds dx, and dNAME of each parameter\n"
-             "      --NAME A        a parameter or a state, by name: --gamma --beta --running-mean --running-var --alpha ...\n"
-             "                      A: numbers separated by commas (a single one for all), or an .npy file\n"
-             "      --eval          evaluation: running statistics, where the normalizer has them\n"
-             "      --device KIND   ref (float64; default), cpu (float32)\n"
-             "  -o, --out DIR       folder for the arrays\n"
-             "\n"
-             "examples:\n"
-             "  normlab norm ln --values 2,4,8,10 --gamma 2 --beta 1 norm.eps=0\n"
-             "  normlab norm bn --shape 32,28,28,64\n"
-             "  normlab norm gn --input x.npy --grad dy.npy --device cpu --out results/gn norm.groups=4\n",
+    .usage =
+        "usage: normlab norm KIND --values A,B,... [options] [norm.KEY=VALUE ...]\n"
+        "       normlab norm KIND --input x.npy --out DIR [options] [norm.KEY=VALUE ...]\n"
+        "       normlab norm KIND --shape N,H,W,C [norm.KEY=VALUE ...]\n"
+        "\n"
+        "Runs the normalizer KIND (`normlab norms` lists them) with the kernels that training uses, in training mode.\n"
+        "\n"
+        "--values are N samples of one channel for what normalizes over samples (bn), S positions of one channel for in, and one sample of C\n"
+        "channels for the others. The statistics, xhat and y are printed. --input has shape N,C or N,H,W,C (float32 or float64). DIR gets, as\n"
+        ".npy, float64 from ref and float32 from cpu: y dx, dNAME of each parameter NAME (dgamma dbeta), each state after the update\n"
+        "(running_mean running_var), and, of what normalizes over sets, mean and var: an entry for each set, in order of samples, positions,\n"
+        "channels. var is biased (for rms it is the mean of squares). With --eval, a normalizer with running statistics uses them as mean and\n"
+        "var. --shape says how a tensor is split into sets, without any numbers. A warning tells of sets so small that other numbers give the same\n"
+        "output.\n"
+        "\n"
+        "Of a normalizer of weights (wn ws sws cwn sn) x is the original weight of a layer, O,I or O,I,k,k, y the weight that the layer uses, and dw\n"
+        "the gradient of the original; --values are the weights of one output.\n"
+        "\n"
+        "      --values A      x: numbers separated by commas\n"
+        "      --input FILE    x: an .npy file\n"
+        "      --shape DIMS    of x: N,C or N,H,W,C\n"
+        "      --grad A        gradient of y: adds dx, and dNAME of each parameter\n"
+        "      --NAME A        a parameter or a state, by name: --gamma --beta --running-mean --running-var --alpha ...\n"
+        "                      A: numbers separated by commas (a single one for all), or an .npy file\n"
+        "      --eval          evaluation: running statistics, where the normalizer has them\n"
+        "      --device KIND   ref (float64; default), cpu (float32)\n"
+        "  -o, --out DIR       folder for the arrays\n"
+        "\n"
+        "examples:\n"
+        "  normlab norm ln --values 2,4,8,10 --gamma 2 --beta 1 norm.eps=0\n"
+        "  normlab norm bn --shape 32,28,28,64\n"
+        "  normlab norm gn --input x.npy --grad dy.npy --device cpu --out results/gn norm.groups=4\n",
     .run = run,
 };

@@ -64,15 +64,21 @@ static size_t numbers(const struct nl_config *config, bool learned, int channels
     return count;
 }
 
-/* The polynomial of the channels that has these values at 16, 32 and 64: "2 C + 1", "C^2/8 + C"; "-": none. New string. */
+/* The polynomial of the channels that has these values at 16, 32 and 64: "2 C + 1", "C^2/8 + C"; "-": none. New
+ * string. */
 static char *polynomial(const double at[3])
 {
-    double square = ((at[2] - at[1]) / 32 - (at[1] - at[0]) / 16) / 48, slope = (at[1] - at[0]) / 16 - 48 * square, rest = at[0] - 16 * slope - 256 * square;
+    double square = ((at[2] - at[1]) / 32 - (at[1] - at[0]) / 16) / 48, slope = (at[1] - at[0]) / 16 - 48 * square,
+           rest = at[0] - 16 * slope - 256 * square;
     struct nl_text out = {0};
     if (square > 0)
         nl_text_add(&out, square < 1 ? "C^2/%g" : "%g C^2", square < 1 ? 1 / square : square);
     if (slope > 0)
-        nl_text_add(&out, slope == 1 ? "%sC" : slope < 1 ? "%sC/%g" : "%s%g C", out.length ? " + " : "", slope < 1 ? 1 / slope : slope);
+        nl_text_add(&out,
+                    slope == 1  ? "%sC"
+                    : slope < 1 ? "%sC/%g"
+                                : "%s%g C",
+                    out.length ? " + " : "", slope < 1 ? 1 / slope : slope);
     if (rest > 0)
         nl_text_add(&out, "%s%g", out.length ? " + " : "", rest);
     return out.length ? out.at : nl_strdup("-");
@@ -118,8 +124,12 @@ static void print_table(void)
     printf(line, "kind", "name", "learned", "kept", "work", "depends on", "a set is");
     for (int i = 0; nl_norms[i]; i++) {
         const struct nl_norm *norm = nl_norms[i];
-        char *set = clause_of(head_of(norm->name), "\nSets"), *numbers[] = {counted(i, learned), counted(i, kept), counted(i, work)};
-        const char *on = nl_norm_is_none(norm) ? "-" : norm->uses & NL_USES_PARTS ? "its sets" : nl_norm_spans_batch(norm) ? "the batch" : "the sample";
+        char *set = clause_of(head_of(norm->name), "\nSets"),
+             *numbers[] = {counted(i, learned), counted(i, kept), counted(i, work)};
+        const char *on = nl_norm_is_none(norm)        ? "-"
+                         : norm->uses & NL_USES_PARTS ? "its sets"
+                         : nl_norm_spans_batch(norm)  ? "the batch"
+                                                      : "the sample";
         printf(line, norm->name, norm->title, numbers[0], numbers[1], numbers[2], on, set);
         free(set);
         for (int n = 0; n < 3; n++)
@@ -133,15 +143,18 @@ static void print_table(void)
 /* Beside the weight, that it is computed from. */
 static void print_weights(void)
 {
-    printf("\nof weights (norm.weights), with any of the above:\n\n%-6s  %-34s  %-7s  %-9s  %s\n", "kind", "name", "learned", "kept", "a set is");
+    printf("\nof weights (norm.weights), with any of the above:\n\n%-6s  %-34s  %-7s  %-9s  %s\n", "kind", "name",
+           "learned", "kept", "a set is");
     for (int i = 1; nl_weight_norm_names[i]; i++) {
         const struct nl_weight_norm *norm = nl_weight_norms[i];
         char *set = clause_of(head_of(norm->name), "\nSets");
         bool spectral = norm->measure == NL_WEIGHT_SPECTRAL;
-        printf("%-6s  %-34s  %-7s  %-9s  %s\n", norm->name, norm->title, norm->gain == NL_GAIN_NONE ? "-" : "C", spectral ? "C + I k k" : "-", set);
+        printf("%-6s  %-34s  %-7s  %-9s  %s\n", norm->name, norm->title, norm->gain == NL_GAIN_NONE ? "-" : "C",
+               spectral ? "C + I k k" : "-", set);
         free(set);
     }
-    printf("\nlearned: a gain for each of C outputs, beside the weight that it computes the layer's from; kept: vectors of power iteration.\n");
+    printf(
+        "\nlearned: a gain for each of C outputs, beside the weight that it computes the layer's from; kept: vectors of power iteration.\n");
 }
 
 /* The lines of a head as a section of a page: its labels in bold, what continues a line after it. */
@@ -156,7 +169,8 @@ static void print_markdown(const char *head)
         if (indent > 0)
             printf(" %.*s", (int)(length - indent), line + indent);
         else
-            printf("\n\n**%.*s** %.*s", (int)label, line, (int)(length - label - strspn(line + label, " ")), line + label + strspn(line + label, " "));
+            printf("\n\n**%.*s** %.*s", (int)label, line, (int)(length - label - strspn(line + label, " ")),
+                   line + label + strspn(line + label, " "));
     }
     printf("\n\n");
 }
@@ -190,7 +204,8 @@ static int run(const struct command *self, int argc, char **argv)
         print_weights();
         return EXIT_DONE;
     }
-    printf("# Normalizers\n\nN samples, S positions, C channels; a set has m elements, and dxhat = dy gamma. Means run over a set.\n\n");
+    printf(
+        "# Normalizers\n\nN samples, S positions, C channels; a set has m elements, and dxhat = dy gamma. Means run over a set.\n\n");
     for (const char *const *kind = norm_kinds(); *kind; kind++)
         print_markdown(head_of(*kind));
     return EXIT_DONE;
@@ -199,18 +214,19 @@ static int run(const struct command *self, int argc, char **argv)
 const struct command command_norms = {
     .name = "norms",
     .summary = "list the normalizers, or explain one: sets, formulas, state, source, traps",
-    .usage = "usage: normlab norms [KIND ...] [--markdown]\n"
-             "\n"
-             "Lists what norm.kind may be: over which elements each normalizes, how many numbers a layer learns and keeps, and whether a sample's\n"
-             "output depends on the others of its batch; and what norm.weights may be. With KIND it says forward and backward formulas, state,\n"
-             "conventions, source, where it is used and what goes wrong with it.\n"
-             "\n"
-             "options:\n"
-             "  --markdown  as a page of Markdown; of all normalizers without KIND\n"
-             "\n"
-             "examples:\n"
-             "  normlab norms\n"
-             "  normlab norms gn brn\n"
-             "  normlab norms --markdown >normalizers.md\n",
+    .usage =
+        "usage: normlab norms [KIND ...] [--markdown]\n"
+        "\n"
+        "Lists what norm.kind may be: over which elements each normalizes, how many numbers a layer learns and keeps, and whether a sample's\n"
+        "output depends on the others of its batch; and what norm.weights may be. With KIND it says forward and backward formulas, state,\n"
+        "conventions, source, where it is used and what goes wrong with it.\n"
+        "\n"
+        "options:\n"
+        "  --markdown  as a page of Markdown; of all normalizers without KIND\n"
+        "\n"
+        "examples:\n"
+        "  normlab norms\n"
+        "  normlab norms gn brn\n"
+        "  normlab norms --markdown >normalizers.md\n",
     .run = run,
 };

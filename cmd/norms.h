@@ -1,4 +1,5 @@
-/* The head comments of core/norm/KIND.c, of normalizers and of those of weights, which the build puts into the program (norms.cmake). */
+/* The head comments of core/norm/KIND.c, of normalizers and of those of weights, which the build puts into the program
+ * (norms.cmake). */
 #ifndef NL_CMD_NORMS_H
 #define NL_CMD_NORMS_H
 

@@ -15,8 +15,12 @@ static bool at_end(const struct operand *operand)
 
 struct nl_origin operand_origin(const struct operand *operand)
 {
-    return (struct nl_origin){.kind = NL_FROM_FILE, .file = nl_keep_text(at_end(operand) ? operand->results.path : operand->word),
-                              .line = at_end(operand) ? operand->results.csv.line[operand->row] : 0, .column = 1, .width = 1, .line_text = ""};
+    return (struct nl_origin){.kind = NL_FROM_FILE,
+                              .file = nl_keep_text(at_end(operand) ? operand->results.path : operand->word),
+                              .line = at_end(operand) ? operand->results.csv.line[operand->row] : 0,
+                              .column = 1,
+                              .width = 1,
+                              .line_text = ""};
 }
 
 /* Row `number` of trials.csv in place of the sweep: its values, fixed, with that line as their origin. */
@@ -28,8 +32,8 @@ static bool become_trial(struct operand *operand, const char *number)
     while (row < csv->rows && strcmp(nl_csv_field(csv, row, column), number) != 0)
         row++;
     if (row == csv->rows) {
-        bad_input("trials are numbered in the first column of trials.csv", "'%s' has no trial %s%s", at_end(operand) ? csv->path : operand->folder,
-                  number, at_end(operand) ? "" : " that has ended");
+        bad_input("trials are numbered in the first column of trials.csv", "'%s' has no trial %s%s",
+                  at_end(operand) ? csv->path : operand->folder, number, at_end(operand) ? "" : " that has ended");
         return false;
     }
     struct nl_experiment *experiment = &operand->experiment;
@@ -66,12 +70,14 @@ bool open_operand(const char *word, struct operand *out)
     }
     out->file = out->folder ? nl_path_join(out->folder, "experiment.yaml") : find_configuration(word);
     if (!nl_file_exists(out->file)) {
-        bad_input("expected a configuration, the folder of results, or FOLDER:N for trial N of it", "cannot find '%s'", out->file);
+        bad_input("expected a configuration, the folder of results, or FOLDER:N for trial N of it", "cannot find '%s'",
+                  out->file);
         return false;
     }
     if (!load_experiment(out->file, NULL, 0, &out->experiment))
         return false;
-    if (out->folder && (!(out->tables = results_tables(out->folder)) || !load_results(out->tables, &out->experiment, NULL, &out->results)))
+    if (out->folder && (!(out->tables = results_tables(out->folder)) ||
+                        !load_results(out->tables, &out->experiment, NULL, &out->results)))
         return false;
     out->has_results = out->folder != NULL;
     return !number || become_trial(out, number);
@@ -100,7 +106,8 @@ bool load_file_or_trial(const struct arguments *arguments, struct nl_experiment 
     if (!word || !is_trial(word))
         return load_experiment(word, arguments->override, arguments->overrides, out);
     if (arguments->overrides) {
-        char *quoted = quote_words(1, &word), *hint = nl_format("normlab show %s > one.yaml makes a file of it, whose keys can be set", quoted);
+        char *quoted = quote_words(1, &word),
+             *hint = nl_format("normlab show %s > one.yaml makes a file of it, whose keys can be set", quoted);
         bad_input(hint, "trial '%s' is fixed: '%s' cannot change it", word, arguments->override[0]);
         free(hint);
         free(quoted);

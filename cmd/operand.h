@@ -1,4 +1,5 @@
-/* What a word on the command line names where results may stand for a configuration: a file, the folder of results, or a trial of them. */
+/* What a word on the command line names where results may stand for a configuration: a file, the folder of results, or
+ * a trial of them. */
 #ifndef NL_CMD_OPERAND_H
 #define NL_CMD_OPERAND_H
 
@@ -19,8 +20,9 @@ struct operand {
 bool open_operand(const char *word, struct operand *out);
 void close_operand(struct operand *operand);
 
-/* The experiment of arguments->file with its overrides: a file, or trial N of results (FOLDER:N), which takes no overrides. The name of a trial is
- * that of its folder and its number, small_batch-17. False: the message was printed. */
+/* The experiment of arguments->file with its overrides: a file, or trial N of results (FOLDER:N), which takes no
+ * overrides. The name of a trial is that of its folder and its number, small_batch-17. False: the message was
+ * printed. */
 bool load_file_or_trial(const struct arguments *arguments, struct nl_experiment *out);
 
 /* The line of trials.csv that the operand is; of a sweep that is not at its end, the word. */

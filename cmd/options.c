@@ -33,7 +33,8 @@ void print_usage(const struct command *command)
     free(text);
 }
 
-/* A key that was written like an option, --lr 0.1, or after one, --set train.lr=0.1: how it is written; NULL: no key is meant. */
+/* A key that was written like an option, --lr 0.1, or after one, --set train.lr=0.1: how it is written; NULL: no key is
+ * meant. */
 static char *key_behind_file(const char *word, const char *next)
 {
     size_t length = strcspn(word, "=");
@@ -52,7 +53,8 @@ static char *key_behind_file(const char *word, const char *next)
 }
 
 /* word: what was typed; next: the argument after it, or NULL */
-static void unknown_option(const struct command *command, const char *word, const char *next, const struct option *options)
+static void unknown_option(const struct command *command, const char *word, const char *next,
+                           const struct option *options)
 {
     char *typed = nl_strdup(word), *names[MOST_OPTIONS + 1];
     int count = 0;
@@ -62,7 +64,9 @@ static void unknown_option(const struct command *command, const char *word, cons
     names[count] = NULL;
     const char *nearest = nl_nearest(typed, (const char *const *)names);
     bool takes_keys = strstr(command->usage, "KEY=VALUE");
-    char *hint = nearest ? nl_format("did you mean '%s'?", nearest) : takes_keys ? key_behind_file(word + strspn(word, "-"), next) : NULL;
+    char *hint = nearest      ? nl_format("did you mean '%s'?", nearest)
+                 : takes_keys ? key_behind_file(word + strspn(word, "-"), next)
+                              : NULL;
     if (hint)
         bad_input(hint, "unknown option '%s' of %s", typed, command->name);
     else
@@ -81,7 +85,8 @@ static const struct option shared_options[] = {
     {"no-warnings", no_argument, NULL, NO_WARNINGS},
 };
 
-static const char *const colour_names[] = {[COLOUR_AUTO] = "auto", [COLOUR_ALWAYS] = "always", [COLOUR_NEVER] = "never", NULL};
+static const char *const colour_names[] = {
+    [COLOUR_AUTO] = "auto", [COLOUR_ALWAYS] = "always", [COLOUR_NEVER] = "never", NULL};
 
 /* What getopt_long returned, when it is an option that all commands share; the others go to the caller. */
 static bool take_shared_option(const struct command *command, int found, bool *good)
@@ -128,7 +133,8 @@ int next_option(const struct command *command, int argc, char **argv, const char
         found = getopt_long(argc, argv, short_options, all, NULL);
     while (take_shared_option(command, found, &good) && good);
     free(short_options);
-    if (good && found != OPTION_END && found != '?' && optarg && !*optarg) /* an unset variable of a script, most often */
+    if (good && found != OPTION_END && found != '?' && optarg &&
+        !*optarg) /* an unset variable of a script, most often */
         found = ':';
     if (good && found != '?' && found != ':')
         return found;
@@ -150,7 +156,8 @@ bool sort_arguments(const struct command *command, const char *what, int argc, c
         if (is_override(argv[i])) {
             out->override[out->overrides++] = argv[i];
         } else if (out->file) {
-            bad_input("a key is set with KEY=VALUE, without blanks", "%s takes one %s: '%s' is one too many", command->name, what, argv[i]);
+            bad_input("a key is set with KEY=VALUE, without blanks", "%s takes one %s: '%s' is one too many",
+                      command->name, what, argv[i]);
             free(out->override);
             return false;
         } else {

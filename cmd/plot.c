@@ -10,8 +10,10 @@
 
 enum { TEXT = 't', FORMAT = 'f', OUT = 'o' };
 
-static const struct option options[] = {
-    {"out", required_argument, NULL, OUT}, {"text", no_argument, NULL, TEXT}, {"format", required_argument, NULL, FORMAT}, {0}};
+static const struct option options[] = {{"out", required_argument, NULL, OUT},
+                                        {"text", no_argument, NULL, TEXT},
+                                        {"format", required_argument, NULL, FORMAT},
+                                        {0}};
 
 /* "svg,png": those and no others; false: the message was printed. */
 static bool read_formats(const char *text, struct nl_plot_options *how)
@@ -51,7 +53,9 @@ static int run(const struct command *self, int argc, char **argv)
         how.left_out = &left_out;
         if (is_outside_trials("--out", folder) && can_be_made(folder)) {
             int status = nl_plot(from.tables, &from.experiment, &from.planned, &how, &err);
-            code = status == NL_BAD ? bad_input(tables_anew, "%s", err.text) : status ? fail("%s", err.text) : EXIT_DONE;
+            code = status == NL_BAD ? bad_input(tables_anew, "%s", err.text)
+                   : status         ? fail("%s", err.text)
+                                    : EXIT_DONE;
         }
         if (report.at && (how.text || !output.quiet))
             tell(stdout, "%s", report.at);
@@ -70,21 +74,22 @@ static int run(const struct command *self, int argc, char **argv)
 const struct command command_plot = {
     .name = "plot",
     .summary = "draw the plots of a results folder",
-    .usage = "usage: normlab plot RESULTS [plot.KEY=VALUE ...] [--out DIR] [--text] [--format svg,png,pdf]\n"
-             "\n"
-             "Writes a self-contained gnuplot script and a caption for each picture to RESULTS/plots, and renders the pictures. `normlab keys\n"
-             "plot` lists what can be set. Of a sweep that is still running it draws the trials so far. A picture of plot.kind for which there is\n"
-             "nothing to draw is a failure (exit code 1).\n"
-             "\n"
-             "  -o, --out DIR    another folder (default: RESULTS/plots)\n"
-             "  -f, --format F   svg, png, pdf (or several with commas; default: all)\n"
-             "  -t, --text       draw on the terminal, too\n"
-             "\n"
-             "examples:\n"
-             "  normlab plot results/small_batch\n"
-             "  normlab plot results/small_batch plot.metric=test_loss plot.width=17 --format pdf\n"
-             "  normlab plot results/mine plot.kind=figure plot.x=norm.kind plot.facet=train.batch plot.mark=bars\n"
-             "  normlab plot results/mine plot.kind=steps plot.metric=test_accuracy plot.target=90\n"
-             "  normlab plot results/lr_tolerance --text\n",
+    .usage =
+        "usage: normlab plot RESULTS [plot.KEY=VALUE ...] [--out DIR] [--text] [--format svg,png,pdf]\n"
+        "\n"
+        "Writes a self-contained gnuplot script and a caption for each picture to RESULTS/plots, and renders the pictures. `normlab keys\n"
+        "plot` lists what can be set. Of a sweep that is still running it draws the trials so far. A picture of plot.kind for which there is\n"
+        "nothing to draw is a failure (exit code 1).\n"
+        "\n"
+        "  -o, --out DIR    another folder (default: RESULTS/plots)\n"
+        "  -f, --format F   svg, png, pdf (or several with commas; default: all)\n"
+        "  -t, --text       draw on the terminal, too\n"
+        "\n"
+        "examples:\n"
+        "  normlab plot results/small_batch\n"
+        "  normlab plot results/small_batch plot.metric=test_loss plot.width=17 --format pdf\n"
+        "  normlab plot results/mine plot.kind=figure plot.x=norm.kind plot.facet=train.batch plot.mark=bars\n"
+        "  normlab plot results/mine plot.kind=steps plot.metric=test_accuracy plot.target=90\n"
+        "  normlab plot results/lr_tolerance --text\n",
     .run = run,
 };

@@ -32,7 +32,8 @@ static bool read_above(const char *option, const char *text, double low, double 
 {
     if (nl_number_read(text, out) && *out > low && *out < high)
         return true;
-    bad_input(NULL, "bad value '%s' of option '%s': expected a number above %g%s", text, option, low, high < INFINITY ? " and below 1" : "");
+    bad_input(NULL, "bad value '%s' of option '%s': expected a number above %g%s", text, option, low,
+              high < INFINITY ? " and below 1" : "");
     return false;
 }
 
@@ -56,7 +57,8 @@ static bool read_request(const struct command *self, int argc, char **argv, stru
 static char *comparison(const struct nl_claim *claim)
 {
     const char *by = strstr(claim->statement, ", by "); /* several claims of the same two differ in that */
-    return nl_format("%s%s%s%s", claim->method, claim->against ? " and " : "", claim->against ? claim->against : "", by ? by : "");
+    return nl_format("%s%s%s%s", claim->method, claim->against ? " and " : "", claim->against ? claim->against : "",
+                     by ? by : "");
 }
 
 static char *seeds_text(int seeds)
@@ -79,8 +81,14 @@ static void add_text_row(struct page *page, const struct nl_claim *claim, const 
 
 static void print_json_row(struct nl_text *out, const struct nl_claim *claim, const struct nl_need *need)
 {
-    const struct { const char *name; double value; } numbers[] = {{"spread", need->spread}, {"half_width", need->half_width}, {"narrowest", need->narrowest},
-        {"seeds_for_width", need->for_width < 0 ? NAN : need->for_width}, {"seeds_for_effect", need->for_effect < 0 ? NAN : need->for_effect}};
+    const struct {
+        const char *name;
+        double value;
+    } numbers[] = {{"spread", need->spread},
+                   {"half_width", need->half_width},
+                   {"narrowest", need->narrowest},
+                   {"seeds_for_width", need->for_width < 0 ? NAN : need->for_width},
+                   {"seeds_for_effect", need->for_effect < 0 ? NAN : need->for_effect}};
     nl_text_add(out, "    {\"method\": ");
     nl_json_add(out, claim->method);
     nl_json_member(out, "against", claim->against);
@@ -91,20 +99,25 @@ static void print_json_row(struct nl_text *out, const struct nl_claim *claim, co
     nl_text_add(out, "}");
 }
 
-static void print_text(const struct page *page, const struct nl_answer *answer, const struct nl_aim *aim, const struct nl_rule *rule, const char *unit)
+static void print_text(const struct page *page, const struct nl_answer *answer, const struct nl_aim *aim,
+                       const struct nl_rule *rule, const char *unit)
 {
     const char *times = strcmp(unit, "x") == 0 ? "x" : "";
     struct nl_text words = {0}, wrapped = {0};
     bool floor = false;
     for (int i = 0; i < answer->claims; i++)
         floor |= answer->claim[i].effect.overlap > 0.0;
-    nl_text_add(&words, "Spread over seeds and half widths (at %g %%) are %s%s. To find an effect of %g%s: with a chance of %g it is found to be more than %g%s, "
-                        "with p below %.3g, the share that each of %s has. The spread is an estimate, and so are these numbers.\n",
-                100.0 * answer->level, *times ? "factors" : "in ", *times ? "" : unit, aim->effect, times, aim->chance, rule->smallest, times, aim->alpha,
-                NL_COUNT(answer->tests, "comparison"));
+    nl_text_add(
+        &words,
+        "Spread over seeds and half widths (at %g %%) are %s%s. To find an effect of %g%s: with a chance of %g it is found to be more than %g%s, "
+        "with p below %.3g, the share that each of %s has. The spread is an estimate, and so are these numbers.\n",
+        100.0 * answer->level, *times ? "factors" : "in ", *times ? "" : unit, aim->effect, times, aim->chance,
+        rule->smallest, times, aim->alpha, NL_COUNT(answer->tests, "comparison"));
     if (floor)
-        nl_text_add(&words, "No number of seeds makes an interval narrower than 'narrowest': each seed draws its parts anew from the same data, which the test corrects "
-                            "for. With data.test_seed all share one test part, and what is said holds on that part.\n");
+        nl_text_add(
+            &words,
+            "No number of seeds makes an interval narrower than 'narrowest': each seed draws its parts anew from the same data, which the test corrects "
+            "for. With data.test_seed all share one test part, and what is said holds on that part.\n");
     nl_text_add(&words, "none: no number of seeds up to %d.\n", aim->most);
     nl_text_add_wrapped(&wrapped, words.at, terminal_width(stdout) ? terminal_width(stdout) : PAGE_WIDTH, 0);
     print_page(page, 0);
@@ -114,7 +127,8 @@ static void print_text(const struct page *page, const struct nl_answer *answer, 
 }
 
 /* Effect, half width and smallest effect in one unit: that of the answer's claims. */
-static int report(const struct nl_results *results, const struct nl_experiment *experiment, const struct request *request)
+static int report(const struct nl_results *results, const struct nl_experiment *experiment,
+                  const struct request *request)
 {
     static const bool left[COLUMNS] = {true};
     struct page page = {.columns = COLUMNS, .left = left};
@@ -124,14 +138,21 @@ static int report(const struct nl_results *results, const struct nl_experiment *
     const char *unit = answer.claims ? answer.claim[0].unit : "";
     struct nl_rule rule = nl_rule_for(experiment, unit);
     bool ratio = strcmp(unit, "x") == 0;
-    struct nl_aim aim = {.effect = request->effect > 0.0 ? request->effect : ratio ? pow(rule.smallest, 2) : 2.0 * rule.smallest,
+    struct nl_aim aim = {.effect = request->effect > 0.0 ? request->effect
+                                   : ratio               ? pow(rule.smallest, 2)
+                                                         : 2.0 * rule.smallest,
                          .half_width = request->half_width > 0.0 ? request->half_width : rule.smallest,
                          .chance = request->chance,
                          .alpha = (1.0 - rule.level) / (answer.tests > 0 ? answer.tests : 1),
                          .most = NL_SEEDS_MAX};
     char **title = nl_alloc(COLUMNS, sizeof *title);
-    char *titles[COLUMNS] = {nl_strdup("comparison"), nl_strdup("seeds"), nl_strdup("spread"), nl_strdup("half width"), nl_strdup("narrowest"),
-                             nl_format("seeds for half width %g", aim.half_width), nl_format("seeds to find %g", aim.effect)};
+    char *titles[COLUMNS] = {nl_strdup("comparison"),
+                             nl_strdup("seeds"),
+                             nl_strdup("spread"),
+                             nl_strdup("half width"),
+                             nl_strdup("narrowest"),
+                             nl_format("seeds for half width %g", aim.half_width),
+                             nl_format("seeds to find %g", aim.effect)};
     memcpy(title, titles, sizeof titles);
     add_row(&page, title);
     int rows = 0;
@@ -145,10 +166,12 @@ static int report(const struct nl_results *results, const struct nl_experiment *
     }
     int code = EXIT_DONE;
     if (!rows)
-        code = bad_input("a comparison needs several points of the grid and at least two seeds", "nothing in '%s' has a spread to go by", results->path);
+        code = bad_input("a comparison needs several points of the grid and at least two seeds",
+                         "nothing in '%s' has a spread to go by", results->path);
     else if (request->format == JSON)
-        printf("{\"effect\": %.17g, \"half_width\": %.17g, \"chance\": %g, \"alpha\": %.6g, \"comparisons\": [\n%s\n]}\n", aim.effect, aim.half_width,
-               aim.chance, aim.alpha, json.at);
+        printf(
+            "{\"effect\": %.17g, \"half_width\": %.17g, \"chance\": %g, \"alpha\": %.6g, \"comparisons\": [\n%s\n]}\n",
+            aim.effect, aim.half_width, aim.chance, aim.alpha, json.at);
     else
         print_text(&page, &answer, &aim, &rule, unit);
     release_page(&page);
@@ -178,21 +201,22 @@ static int run(const struct command *self, int argc, char **argv)
 const struct command command_power = {
     .name = "power",
     .summary = "say how many seeds a comparison needs",
-    .usage = "usage: normlab power RESULTS [--effect E] [--half-width W] [--chance C] [plot.KEY=VALUE ...]\n"
-             "\n"
-             "Says how many seeds each comparison of the answer needs, from the spread of those that have run: for an interval that reaches W\n"
-             "to each side, and for finding a true effect of E. Where seeds share data, it also says below which width no number of seeds\n"
-             "leads.\n"
-             "\n"
-             "      --effect E      the true effect, in points, nats, or as a ratio (default: twice plot.min_effect; for ratios its square). It must\n"
-             "                      be more than plot.min_effect: no number of seeds shows that an effect of just that size reaches it\n"
-             "      --half-width W  half the width of the interval, in the same unit (default: plot.min_effect)\n"
-             "      --chance C      power: the probability of finding the effect (default: 0.8)\n"
-             "  -f, --format F      text (default), json\n"
-             "\n"
-             "examples:\n"
-             "  normlab power results/small_batch\n"
-             "  normlab power results/small_batch --effect 3 --chance 0.9\n"
-             "  normlab sweep experiments/small_batch.yaml sweep.until=1:64\n",
+    .usage =
+        "usage: normlab power RESULTS [--effect E] [--half-width W] [--chance C] [plot.KEY=VALUE ...]\n"
+        "\n"
+        "Says how many seeds each comparison of the answer needs, from the spread of those that have run: for an interval that reaches W\n"
+        "to each side, and for finding a true effect of E. Where seeds share data, it also says below which width no number of seeds\n"
+        "leads.\n"
+        "\n"
+        "      --effect E      the true effect, in points, nats, or as a ratio (default: twice plot.min_effect; for ratios its square). It must\n"
+        "                      be more than plot.min_effect: no number of seeds shows that an effect of just that size reaches it\n"
+        "      --half-width W  half the width of the interval, in the same unit (default: plot.min_effect)\n"
+        "      --chance C      power: the probability of finding the effect (default: 0.8)\n"
+        "  -f, --format F      text (default), json\n"
+        "\n"
+        "examples:\n"
+        "  normlab power results/small_batch\n"
+        "  normlab power results/small_batch --effect 3 --chance 0.9\n"
+        "  normlab sweep experiments/small_batch.yaml sweep.until=1:64\n",
     .run = run,
 };

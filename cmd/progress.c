@@ -27,7 +27,8 @@ static void add_state(struct nl_text *out, const struct nl_progress *progress)
     int done = progress->present + progress->finished, failed = failed_trials(progress);
     char loss[32];
     if (progress->total == 1)
-        nl_text_add(out, "step %lld/%lld  loss %s", (long long)progress->step, (long long)progress->steps, loss_text(progress->loss, loss));
+        nl_text_add(out, "step %lld/%lld  loss %s", (long long)progress->step, (long long)progress->steps,
+                    loss_text(progress->loss, loss));
     else
         nl_text_add(out, "%d/%d done, %d running", done, progress->total, progress->running);
     if (failed && progress->total > 1)
@@ -85,8 +86,8 @@ void show_finished(void *context, const struct nl_grid *grid, int trial, const s
         return;
     clear_line(line);
     char *label = nl_grid_label(grid, &grid->trial[trial]);
-    fprintf(stderr, "trial %d (%s): %s, %s in %.2f s\n", trial + 1, label, nl_outcome_titles[nl_record_outcome(record)], NL_COUNT(record->steps, "step"),
-            record->seconds);
+    fprintf(stderr, "trial %d (%s): %s, %s in %.2f s\n", trial + 1, label, nl_outcome_titles[nl_record_outcome(record)],
+            NL_COUNT(record->steps, "step"), record->seconds);
     free(label);
 }
 

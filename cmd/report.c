@@ -11,8 +11,10 @@
 
 enum { OUT = 'o', CLAIMS = 256, QUICK };
 
-static const struct option options[] = {
-    {"out", required_argument, NULL, OUT}, {"claims", optional_argument, NULL, CLAIMS}, {"quick", no_argument, NULL, QUICK}, {0}};
+static const struct option options[] = {{"out", required_argument, NULL, OUT},
+                                        {"claims", optional_argument, NULL, CLAIMS},
+                                        {"quick", no_argument, NULL, QUICK},
+                                        {0}};
 
 /* A results folder with all that the report asks of it. */
 struct reported {
@@ -70,20 +72,27 @@ static bool read_request(const struct command *self, int argc, char **argv, stru
 static char *command_again(const char *folder, const struct nl_experiment *experiment)
 {
     char *path = nl_path_join(folder, "experiment.yaml"), *again = nl_format("%s-again", folder);
-    char *words = quote_words(5, (const char *const[]){"normlab", experiment->is_sweep ? "sweep" : "run", path, "--out", again});
+    char *words =
+        quote_words(5, (const char *const[]){"normlab", experiment->is_sweep ? "sweep" : "run", path, "--out", again});
     free(path);
     free(again);
     return words;
 }
 
-static struct nl_report_source source_of(const char *folder, const struct results_folder *from, const struct nl_provenance *made)
+static struct nl_report_source source_of(const char *folder, const struct results_folder *from,
+                                         const struct nl_provenance *made)
 {
-    return (struct nl_report_source){.folder = folder, .tables = from->tables, .experiment = &from->experiment, .grid = &from->grid,
-                                     .planned = &from->planned, .made = made};
+    return (struct nl_report_source){.folder = folder,
+                                     .tables = from->tables,
+                                     .experiment = &from->experiment,
+                                     .grid = &from->grid,
+                                     .planned = &from->planned,
+                                     .made = made};
 }
 
 /* The round with the same values for all, where it was begun. */
-static bool open_same(const struct command *self, const struct request *request, const char *folder, struct reported *out)
+static bool open_same(const struct command *self, const struct request *request, const char *folder,
+                      struct reported *out)
 {
     out->same_folder = nl_path_join(folder, "same");
     if (!out->from.experiment.rounds.has_same || !nl_store_exists(out->same_folder))
@@ -96,7 +105,8 @@ static bool open_same(const struct command *self, const struct request *request,
     return good;
 }
 
-static bool open_folder(const struct command *self, const struct request *request, const char *folder, struct reported *out)
+static bool open_folder(const struct command *self, const struct request *request, const char *folder,
+                        struct reported *out)
 {
     struct arguments arguments = request->with;
     struct nl_diagnostics diagnostics = {0};
@@ -126,9 +136,11 @@ static void add_claim(void *context, const char *name)
 /* What came out so far of every claim; nothing is run. */
 static bool find_outcomes(struct request *request)
 {
-    const struct nl_claim_options how = {.folder = request->claims, .quick = request->quick, .runner = {.workers = 1, .stop = &interrupted}};
+    const struct nl_claim_options how = {
+        .folder = request->claims, .quick = request->quick, .runner = {.workers = 1, .stop = &interrupted}};
     if (!nl_folder_exists(request->claims)) {
-        bad_input("normlab claims run makes them", "there are no results of claims: there is no folder '%s'", request->claims);
+        bad_input("normlab claims run makes them", "there are no results of claims: there is no folder '%s'",
+                  request->claims);
         return false;
     }
     each_claim(add_claim, request);
@@ -202,10 +214,12 @@ static void begin_section(struct nl_document *document, const char *title)
     document->above = 1;
 }
 
-static int add_folder(struct nl_document *document, const struct request *request, int number, int *undrawn, struct nl_error *err)
+static int add_folder(struct nl_document *document, const struct request *request, int number, int *undrawn,
+                      struct nl_error *err)
 {
     const struct nl_report_source *source = &request->reported[number].source;
-    struct nl_report_figures figures = {.folder = request->out, .name = nl_report_name(source->folder, number + 1), .stop = &interrupted};
+    struct nl_report_figures figures = {
+        .folder = request->out, .name = nl_report_name(source->folder, number + 1), .stop = &interrupted};
     char *title = nl_report_title(source);
     begin_section(document, title);
     int status = nl_report_add_results(document, source, &figures, err);
@@ -231,8 +245,10 @@ static int fill(struct nl_document *document, const struct request *request, int
 {
     static const char claims[] = "Published claims";
     int sections = request->folders + (request->claims != NULL);
-    char *title = sections > 1 ? nl_format("Report on %s%s", NL_COUNT(request->folders, "results folder"), request->claims ? " and published claims" : "")
-                  : request->claims ? nl_strdup(claims) : nl_report_title(&request->reported[0].source);
+    char *title = sections > 1      ? nl_format("Report on %s%s", NL_COUNT(request->folders, "results folder"),
+                                           request->claims ? " and published claims" : "")
+                  : request->claims ? nl_strdup(claims)
+                                    : nl_report_title(&request->reported[0].source);
     nl_document_begin(document, title, sections > 1);
     free(title);
     int status = add_missing(document, request, err);
@@ -303,23 +319,24 @@ static int run(const struct command *self, int argc, char **argv)
 const struct command command_report = {
     .name = "report",
     .summary = "write a report: question, answer, figures, tables, protocol, provenance",
-    .usage = "usage: normlab report RESULTS [RESULTS ...] --out DIR [--claims] [plot.KEY=VALUE ...]\n"
-             "       normlab report --claims [--quick] --out DIR\n"
-             "\n"
-             "Writes a report on results folders as one self-contained page (DIR/index.html), and the same as DIR/report.md and DIR/report.tex:\n"
-             "question and answer, figures, tables, what was trained and how it differs from the defaults, failed runs, what earlier rounds\n"
-             "decided, provenance, and how to repeat it. Missing trials are reported first. DIR is a new folder, or that of an earlier report,\n"
-             "which is replaced. It is an error if DIR holds anything else.\n"
-             "\n"
-             "  -o, --out DIR    the report's folder\n"
-             "      --claims     add the outcomes of published claims, with figures, from results/claims, where normlab claims\n"
-             "                   run puts them; --claims=DIR: from another folder\n"
-             "      --quick      the outcomes of the quick protocols, from results/claims_quick\n"
-             "\n"
-             "examples:\n"
-             "  normlab report results/small_batch --out report\n"
-             "  normlab report results/small_batch results/lr_tolerance --out report plot.metric=test_loss\n"
-             "  normlab report --claims --quick --out report\n"
-             "  cd report && pdflatex report.tex\n",
+    .usage =
+        "usage: normlab report RESULTS [RESULTS ...] --out DIR [--claims] [plot.KEY=VALUE ...]\n"
+        "       normlab report --claims [--quick] --out DIR\n"
+        "\n"
+        "Writes a report on results folders as one self-contained page (DIR/index.html), and the same as DIR/report.md and DIR/report.tex:\n"
+        "question and answer, figures, tables, what was trained and how it differs from the defaults, failed runs, what earlier rounds\n"
+        "decided, provenance, and how to repeat it. Missing trials are reported first. DIR is a new folder, or that of an earlier report,\n"
+        "which is replaced. It is an error if DIR holds anything else.\n"
+        "\n"
+        "  -o, --out DIR    the report's folder\n"
+        "      --claims     add the outcomes of published claims, with figures, from results/claims, where normlab claims\n"
+        "                   run puts them; --claims=DIR: from another folder\n"
+        "      --quick      the outcomes of the quick protocols, from results/claims_quick\n"
+        "\n"
+        "examples:\n"
+        "  normlab report results/small_batch --out report\n"
+        "  normlab report results/small_batch results/lr_tolerance --out report plot.metric=test_loss\n"
+        "  normlab report --claims --quick --out report\n"
+        "  cd report && pdflatex report.tex\n",
     .run = run,
 };

@@ -1,4 +1,5 @@
-/* Results as commands that look at them see them: the tables of the folder, or of a sweep that is not at its end those of the trials that are. */
+/* Results as commands that look at them see them: the tables of the folder, or of a sweep that is not at its end those
+ * of the trials that are. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,7 +24,8 @@ static const char *look_in_between(const char *folder, bool running)
     struct nl_partial partial;
     struct nl_error err = {0};
     const char *tables = NULL;
-    if (nl_store_read(folder, &experiment, &made, &err) || nl_partial_load(folder, &experiment, &made, &partial, &err)) {
+    if (nl_store_read(folder, &experiment, &made, &err) ||
+        nl_partial_load(folder, &experiment, &made, &partial, &err)) {
         bad_input(NULL, "%s", err.text);
         return NULL;
     }
@@ -48,7 +50,8 @@ const char *results_tables(const char *folder)
 
 const char tables_anew[] = "start the run or sweep again to rewrite the tables";
 
-bool load_results(const char *tables, const struct nl_experiment *experiment, const struct nl_planned *planned, struct nl_results *out)
+bool load_results(const char *tables, const struct nl_experiment *experiment, const struct nl_planned *planned,
+                  struct nl_results *out)
 {
     struct nl_error err = {0};
     if (nl_results_load(tables, experiment, planned, out, &err) == NL_OK)
@@ -67,7 +70,8 @@ static bool check_tables(const struct results_folder *from)
     return good;
 }
 
-/* The experiment is one that ran. What its grid complains of, such as data that are not there any more, does not matter to a reader. */
+/* The experiment is one that ran. What its grid complains of, such as data that are not there any more, does not matter
+ * to a reader. */
 static void make_planned(struct results_folder *out)
 {
     struct nl_diagnostics ignored = {0};
@@ -112,12 +116,14 @@ bool open_results(const struct command *command, const struct arguments *argumen
         if (strncmp(arguments->override[i], "plot.", strlen("plot.")) != 0 &&
             strncmp(arguments->override[i], "sweep.baseline=", strlen("sweep.baseline=")) != 0 &&
             strncmp(arguments->override[i], "sweep.question=", strlen("sweep.question=")) != 0) {
-            bad_input("what was trained is fixed: normlab sweep trains", "%s takes keys of the plot section, sweep.baseline and sweep.question only: '%s'",
-                      command->name, arguments->override[i]);
+            bad_input("what was trained is fixed: normlab sweep trains",
+                      "%s takes keys of the plot section, sweep.baseline and sweep.question only: '%s'", command->name,
+                      arguments->override[i]);
             return false;
         }
     char *path = nl_path_join(folder, "experiment.yaml");
-    bool good = holds_results(folder) && load_experiment(path, arguments->override, arguments->overrides, &out->experiment) &&
+    bool good = holds_results(folder) &&
+                load_experiment(path, arguments->override, arguments->overrides, &out->experiment) &&
                 (out->tables = results_tables(folder));
     free(path);
     if (good)

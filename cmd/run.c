@@ -10,7 +10,18 @@
 #include "operand.h"
 #include "train/checkpoint.h"
 
-enum { OUT = 'o', JOBS = 'j', LOAD = 256, DEVICE, CHECKPOINT, CHECKPOINT_EVERY, SAVE_INIT, SAVE_FINAL, SAVE_ORDER, REPLACE };
+enum {
+    OUT = 'o',
+    JOBS = 'j',
+    LOAD = 256,
+    DEVICE,
+    CHECKPOINT,
+    CHECKPOINT_EVERY,
+    SAVE_INIT,
+    SAVE_FINAL,
+    SAVE_ORDER,
+    REPLACE
+};
 
 enum { CHECKPOINT_SECONDS = 600 };
 
@@ -58,7 +69,8 @@ static void print_result(const struct nl_record *record, const char *folder, con
     if (record->failed_step >= 0)
         printf(" at step %lld", (long long)record->failed_step);
     else
-        printf(" after %s (%.4g %s)", NL_COUNT(record->steps, "step"), record->epochs, nl_agree(record->epochs, "epoch", "epochs"));
+        printf(" after %s (%.4g %s)", NL_COUNT(record->steps, "step"), record->epochs,
+               nl_agree(record->epochs, "epoch", "epochs"));
     printf(", %s, %.2f s\n", NL_COUNT(record->parameters, "parameter"), record->seconds);
     if (nl_sees_ahead(&trial->config, &trial->dataset->shape))
         puts("in training, statistics of a batch let each position see later ones (norm.leaks)");
@@ -66,7 +78,8 @@ static void print_result(const struct nl_record *record, const char *folder, con
         printf("%s of each epoch %s left out (train.drop_last)\n", NL_COUNT(record->left_out, "training sample"),
                nl_agree(record->left_out, "is", "are"));
     if (!output.quiet)
-        tell(stdout, "curve and scores: %s/curves.csv, %s/trials.csv%s\n", folder, folder, observed ? "; tensors: metrics.csv" : "");
+        tell(stdout, "curve and scores: %s/curves.csv, %s/trials.csv%s\n", folder, folder,
+             observed ? "; tensors: metrics.csv" : "");
 }
 
 static bool keeps_state(const struct nl_runner_options *how)
@@ -74,7 +87,8 @@ static bool keeps_state(const struct nl_runner_options *how)
     return how->checkpoint || how->checkpoint_seconds > 0 || how->checkpoint_epochs > 0;
 }
 
-/* Says that the run goes on from its checkpoint, if it is there; false: it cannot, or could not be kept (the message was printed). */
+/* Says that the run goes on from its checkpoint, if it is there; false: it cannot, or could not be kept (the message
+ * was printed). */
 static bool check_checkpoint(const struct nl_trial *trial, const char *path)
 {
     const struct nl_source source = {&trial->config, trial->dataset, trial->weights};
@@ -94,11 +108,13 @@ static bool check_checkpoint(const struct nl_trial *trial, const char *path)
     return true;
 }
 
-/* Whether a file that is written is none of a standard data set, and none of a trial; false: the message was printed. */
+/* Whether a file that is written is none of a standard data set, and none of a trial; false: the message was
+ * printed. */
 static bool is_free(const struct nl_config *config, const struct used_file *file)
 {
     if (nl_data_owns(config, file->path))
-        bad_input(NULL, "'%s' (%s) is a file of the data set '%s'", file->path, file->what, nl_data_names[config->data.name]);
+        bad_input(NULL, "'%s' (%s) is a file of the data set '%s'", file->path, file->what,
+                  nl_data_names[config->data.name]);
     else
         return is_outside_trials(file->what, file->path);
     return false;
@@ -123,7 +139,8 @@ static bool check_places(const struct plan *plan, const struct nl_runner_options
     for (int i = 0; i < plan->experiment.files && count < MOST; i++)
         place[count++] = (struct used_file){"the configuration", plan->experiment.file[i], false};
     for (int i = 0; nl_store_files[i] && count < MOST; i++)
-        place[count++] = (struct used_file){"of the results", made[strings++] = nl_path_join(folder, nl_store_files[i]), false};
+        place[count++] =
+            (struct used_file){"of the results", made[strings++] = nl_path_join(folder, nl_store_files[i]), false};
     bool apart = is_outside_trials("--out", folder) && are_apart(place, count);
     for (int i = 0; i < count && apart; i++)
         apart = !place[i].written || !place[i].path || is_free(config, &place[i]);
@@ -144,12 +161,15 @@ static int run_plan(const struct plan *plan, struct nl_sweep_options *how)
     end_progress(&line);
     int code = EXIT_DONE;
     if (status)
-        code = result.started ? fail("%s", err.text) : refuse_folder(how->folder, &plan->experiment, &result.hidden, err.text);
+        code = result.started ? fail("%s", err.text)
+                              : refuse_folder(how->folder, &plan->experiment, &result.hidden, err.text);
     else if (print_errors(&plan->grid, &result))
         code = EXIT_FAILED;
     else if (result.left)
-        code = stopped(EXIT_INTERRUPTED, keeps_state(&how->runner) ? "stopped; to continue:"
-                                                                   : "stopped: an unfinished run is kept only with --checkpoint; to start it again:");
+        code = stopped(EXIT_INTERRUPTED,
+                       keeps_state(&how->runner)
+                           ? "stopped; to continue:"
+                           : "stopped: an unfinished run is kept only with --checkpoint; to start it again:");
     else
         print_result(&result.record[0], how->folder, &plan->grid.trial[0]);
     nl_sweep_result_release(&result);
@@ -212,9 +232,9 @@ static int run(const struct command *self, int argc, char **argv)
         char *folder = results_folder(out, &plan.experiment);
         if (plan.grid.trials != 1)
             refuse_sweep(&plan, arguments.file);
-        else if (check_places(&plan, &how.runner, folder) && can_be_written(how.runner.save_init) && can_be_written(how.runner.save_final) &&
-                 can_be_written(how.runner.save_order) && identify_plan(&plan) &&
-                 check_checkpoint(&plan.grid.trial[0], how.runner.checkpoint)) {
+        else if (check_places(&plan, &how.runner, folder) && can_be_written(how.runner.save_init) &&
+                 can_be_written(how.runner.save_final) && can_be_written(how.runner.save_order) &&
+                 identify_plan(&plan) && check_checkpoint(&plan.grid.trial[0], how.runner.checkpoint)) {
             print_notes(&plan);
             how.folder = folder;
             code = run_plan(&plan, &how);
@@ -230,32 +250,33 @@ static int run(const struct command *self, int argc, char **argv)
 const struct command command_run = {
     .name = "run",
     .summary = "train one network",
-    .usage = "usage: normlab run FILE [KEY=VALUE ...] [--out DIR] [options]\n"
-             "       normlab run RESULTS:N [--out DIR] [options]\n"
-             "\n"
-             "Trains the network that FILE and the arguments describe, and prints its final scores. DIR gets experiment.yaml, trials.csv,\n"
-             "curves.csv, summary.csv and timing.csv, and metrics.csv where log.tensors asks for it. A run that DIR already holds is not\n"
-             "trained again. A different run needs another DIR, or --replace. RESULTS:N is trial N of a results folder, as numbered in\n"
-             "trials.csv; it is trained again, into a folder of its own.\n"
-             "\n"
-             "  -o, --out DIR          results folder (default: results/NAME for NAME.yaml, results/RESULTS-N for RESULTS:N)\n"
-             "  -j, --jobs N           cores to train on (default: all; small networks use one); results do not depend on it\n"
-             "      --device KIND      cpu, ref, cuda (cuda:1 is the second GPU): as device.kind and device.index; see normlab info\n"
-             "      --replace          let the tables of DIR show this run. Earlier trials stay in DIR/trials; their own command with --replace\n"
-             "                         shows them again\n"
-             "      --load FILE        start from the weights and running statistics in FILE (.safetensors); same as model.load=FILE\n"
-             "      --checkpoint FILE  keep the state of the training in it, so that the same command goes on from there after Ctrl-C or a\n"
-             "                         crash, to the same bits; it is removed at the end, and 'normlab eval FILE' scores it\n"
-             "      --checkpoint-every T   how often: a time (90s, 30m), or epochs (5epochs) (default: 10m); without --checkpoint, in DIR/trials\n"
-             "      --save-init FILE   write the initial weights and statistics (.safetensors)\n"
-             "      --save-final FILE  write the trained weights and statistics\n"
-             "      --save-order FILE  write the sample indices of every step (.npy, int32; -1 fills short batches)\n"
-             "\n"
-             "examples:\n"
-             "  normlab run configs/mlp_digits.yaml\n"
-             "  normlab run configs/mlp_digits.yaml train.lr=0.1 norm.kind=gn --out results/one\n"
-             "  normlab run results/small_batch:17 --save-final model.safetensors\n"
-             "  normlab run configs/mlp_digits.yaml --load model.safetensors train.lr=0.001 --out results/tuned\n"
-             "  normlab run configs/mlp_digits.yaml device.kind=ref --save-init a.safetensors --save-order order.npy --out results/ref\n",
+    .usage =
+        "usage: normlab run FILE [KEY=VALUE ...] [--out DIR] [options]\n"
+        "       normlab run RESULTS:N [--out DIR] [options]\n"
+        "\n"
+        "Trains the network that FILE and the arguments describe, and prints its final scores. DIR gets experiment.yaml, trials.csv,\n"
+        "curves.csv, summary.csv and timing.csv, and metrics.csv where log.tensors asks for it. A run that DIR already holds is not\n"
+        "trained again. A different run needs another DIR, or --replace. RESULTS:N is trial N of a results folder, as numbered in\n"
+        "trials.csv; it is trained again, into a folder of its own.\n"
+        "\n"
+        "  -o, --out DIR          results folder (default: results/NAME for NAME.yaml, results/RESULTS-N for RESULTS:N)\n"
+        "  -j, --jobs N           cores to train on (default: all; small networks use one); results do not depend on it\n"
+        "      --device KIND      cpu, ref, cuda (cuda:1 is the second GPU): as device.kind and device.index; see normlab info\n"
+        "      --replace          let the tables of DIR show this run. Earlier trials stay in DIR/trials; their own command with --replace\n"
+        "                         shows them again\n"
+        "      --load FILE        start from the weights and running statistics in FILE (.safetensors); same as model.load=FILE\n"
+        "      --checkpoint FILE  keep the state of the training in it, so that the same command goes on from there after Ctrl-C or a\n"
+        "                         crash, to the same bits; it is removed at the end, and 'normlab eval FILE' scores it\n"
+        "      --checkpoint-every T   how often: a time (90s, 30m), or epochs (5epochs) (default: 10m); without --checkpoint, in DIR/trials\n"
+        "      --save-init FILE   write the initial weights and statistics (.safetensors)\n"
+        "      --save-final FILE  write the trained weights and statistics\n"
+        "      --save-order FILE  write the sample indices of every step (.npy, int32; -1 fills short batches)\n"
+        "\n"
+        "examples:\n"
+        "  normlab run configs/mlp_digits.yaml\n"
+        "  normlab run configs/mlp_digits.yaml train.lr=0.1 norm.kind=gn --out results/one\n"
+        "  normlab run results/small_batch:17 --save-final model.safetensors\n"
+        "  normlab run configs/mlp_digits.yaml --load model.safetensors train.lr=0.001 --out results/tuned\n"
+        "  normlab run configs/mlp_digits.yaml device.kind=ref --save-init a.safetensors --save-order order.npy --out results/ref\n",
     .run = run,
 };

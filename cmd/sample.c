@@ -13,8 +13,12 @@
 enum { CONFIG = 'c', PROMPT = 256, TOKENS, TEMPERATURE, TOP_K, SEED, MOST_TOKENS = 100000000 };
 
 static const struct option options[] = {
-    {"config", required_argument, NULL, CONFIG},           {"prompt", required_argument, NULL, PROMPT}, {"tokens", required_argument, NULL, TOKENS},
-    {"temperature", required_argument, NULL, TEMPERATURE}, {"top-k", required_argument, NULL, TOP_K},   {"seed", required_argument, NULL, SEED},
+    {"config", required_argument, NULL, CONFIG},
+    {"prompt", required_argument, NULL, PROMPT},
+    {"tokens", required_argument, NULL, TOKENS},
+    {"temperature", required_argument, NULL, TEMPERATURE},
+    {"top-k", required_argument, NULL, TOP_K},
+    {"seed", required_argument, NULL, SEED},
     {0},
 };
 
@@ -28,7 +32,8 @@ static bool read_temperature(const char *text, double *out)
 {
     if (nl_number_read(text, out) && isfinite(*out) && *out >= 0)
         return true;
-    bad_input("0 takes the likeliest token each time, 1 draws from the network's distribution", "'--temperature' must be a number from 0 up, not '%s'", text);
+    bad_input("0 takes the likeliest token each time, 1 draws from the network's distribution",
+              "'--temperature' must be a number from 0 up, not '%s'", text);
     return false;
 }
 
@@ -61,7 +66,8 @@ static int print_tokens(const struct nl_alphabet *alphabet, const int32_t *token
     return fflush(stdout);
 }
 
-static int go_on(const struct nl_sampler *sampler, const struct nl_alphabet *alphabet, const struct request *request, int32_t *tokens, int64_t given)
+static int go_on(const struct nl_sampler *sampler, const struct nl_alphabet *alphabet, const struct request *request,
+                 int32_t *tokens, int64_t given)
 {
     struct nl_error err;
     double *logits = nl_alloc((size_t)alphabet->count, sizeof *logits);
@@ -79,12 +85,14 @@ static int go_on(const struct nl_sampler *sampler, const struct nl_alphabet *alp
     return code;
 }
 
-static int sample(const char *path, const struct request *request, const struct nl_config *config, const struct nl_tensor_file *file)
+static int sample(const char *path, const struct request *request, const struct nl_config *config,
+                  const struct nl_tensor_file *file)
 {
     struct nl_error err;
     struct nl_alphabet alphabet;
     if (nl_sampler_alphabet(config, file, path, &alphabet, &err))
-        return bad_input("normlab run gpt_shakespeare --save-final MODEL.safetensors makes one that knows a text", "%s", err.text);
+        return bad_input("normlab run gpt_shakespeare --save-final MODEL.safetensors makes one that knows a text", "%s",
+                         err.text);
     int64_t given = 0;
     int32_t *tokens = nl_alphabet_encode(&alphabet, request->prompt, strlen(request->prompt), &given, &err);
     struct nl_sampler *sampler = NULL;
@@ -130,22 +138,23 @@ static int run(const struct command *self, int argc, char **argv)
 const struct command command_sample = {
     .name = "sample",
     .summary = "continue a text with a saved language model",
-    .usage = "usage: normlab sample MODEL.safetensors [KEY=VALUE ...] [options]\n"
-             "\n"
-             "Prints the prompt and what a network writes after it, token by token. The network is one that `normlab run --save-final` wrote after\n"
-             "training on a text (data.name: text), or a checkpoint of such a training (--checkpoint). The file says which characters it knows; the\n"
-             "text itself is not needed. It sees at most the last data.context tokens. The same seed gives the same text on every processor.\n"
-             "\n"
-             "      --prompt TEXT    what the text begins with (default: a line feed)\n"
-             "      --tokens N       tokens to add (default: 500)\n"
-             "      --temperature T  divides the logits: below 1 likely tokens become likelier; 0 takes the likeliest (default: 1)\n"
-             "      --top-k K        draw from the K likeliest tokens only (default: from all)\n"
-             "      --seed S         of the draws (default: 1)\n"
-             "  -c, --config FILE    the configuration, where the model file has none\n"
-             "\n"
-             "examples:\n"
-             "  normlab run gpt_shakespeare --save-final model.safetensors\n"
-             "  normlab sample model.safetensors --prompt 'ROMEO:' --tokens 200 --temperature 0.8\n"
-             "  normlab sample model.safetensors --temperature 0 --tokens 100\n",
+    .usage =
+        "usage: normlab sample MODEL.safetensors [KEY=VALUE ...] [options]\n"
+        "\n"
+        "Prints the prompt and what a network writes after it, token by token. The network is one that `normlab run --save-final` wrote after\n"
+        "training on a text (data.name: text), or a checkpoint of such a training (--checkpoint). The file says which characters it knows; the\n"
+        "text itself is not needed. It sees at most the last data.context tokens. The same seed gives the same text on every processor.\n"
+        "\n"
+        "      --prompt TEXT    what the text begins with (default: a line feed)\n"
+        "      --tokens N       tokens to add (default: 500)\n"
+        "      --temperature T  divides the logits: below 1 likely tokens become likelier; 0 takes the likeliest (default: 1)\n"
+        "      --top-k K        draw from the K likeliest tokens only (default: from all)\n"
+        "      --seed S         of the draws (default: 1)\n"
+        "  -c, --config FILE    the configuration, where the model file has none\n"
+        "\n"
+        "examples:\n"
+        "  normlab run gpt_shakespeare --save-final model.safetensors\n"
+        "  normlab sample model.safetensors --prompt 'ROMEO:' --tokens 200 --temperature 0.8\n"
+        "  normlab sample model.safetensors --temperature 0 --tokens 100\n",
     .run = run,
 };

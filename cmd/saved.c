@@ -11,7 +11,8 @@ bool read_saved(const char *path, struct nl_tensor_file *out)
     struct nl_error err = {0};
     if (nl_safetensors_read(path, out, &err) == NL_OK)
         return true;
-    bad_input(nl_folder_exists(path) ? "normlab run FILE --save-final MODEL.safetensors makes one" : NULL, "%s", err.text);
+    bad_input(nl_folder_exists(path) ? "normlab run FILE --save-final MODEL.safetensors makes one" : NULL, "%s",
+              err.text);
     return false;
 }
 
@@ -24,7 +25,8 @@ static bool is_given(const struct arguments *arguments, const char *key)
     return false;
 }
 
-bool load_saved(const char *config, const struct arguments *arguments, const struct nl_tensor_file *file, const char *what, struct nl_experiment *out)
+bool load_saved(const char *config, const struct arguments *arguments, const struct nl_tensor_file *file,
+                const char *what, struct nl_experiment *out)
 {
     char **override = nl_alloc((size_t)(nl_key_count + arguments->overrides), sizeof *override);
     int own = 0, count = 0;
@@ -39,7 +41,8 @@ bool load_saved(const char *config, const struct arguments *arguments, const str
     if (good)
         good = load_experiment(config, (const char *const *)override, own + count, out);
     else
-        bad_input("give the one it was trained with: --config FILE", "'%s' does not say which configuration it belongs to", arguments->file);
+        bad_input("give the one it was trained with: --config FILE",
+                  "'%s' does not say which configuration it belongs to", arguments->file);
     for (int i = 0; i < own + count; i++)
         free(override[i]);
     free(override);

@@ -19,18 +19,19 @@ static int run(const struct command *self, int argc, char **argv)
 const struct command command_schema = {
     .name = "schema",
     .summary = "print a JSON Schema, for editors that complete and check configurations",
-    .usage = "usage: normlab schema\n"
-             "\n"
-             "Prints the JSON Schema (2020-12) of configurations and experiments: the meaning, type, range and default of every key. Editors\n"
-             "with yaml-language-server (VS Code, Neovim, Emacs, ...) use it in files whose first line is\n"
-             "\n"
-             "  # yaml-language-server: $schema=normlab.schema.json\n"
-             "\n"
-             "`normlab init` writes that line; its path is relative to the file. A mistake that involves several keys is found only by\n"
-             "`normlab check`.\n"
-             "\n"
-             "examples:\n"
-             "  normlab schema > normlab.schema.json\n"
-             "  normlab schema | jq '.[\"$defs\"][\"train.lr\"]'\n",
+    .usage =
+        "usage: normlab schema\n"
+        "\n"
+        "Prints the JSON Schema (2020-12) of configurations and experiments: the meaning, type, range and default of every key. Editors\n"
+        "with yaml-language-server (VS Code, Neovim, Emacs, ...) use it in files whose first line is\n"
+        "\n"
+        "  # yaml-language-server: $schema=normlab.schema.json\n"
+        "\n"
+        "`normlab init` writes that line; its path is relative to the file. A mistake that involves several keys is found only by\n"
+        "`normlab check`.\n"
+        "\n"
+        "examples:\n"
+        "  normlab schema > normlab.schema.json\n"
+        "  normlab schema | jq '.[\"$defs\"][\"train.lr\"]'\n",
     .run = run,
 };

@@ -1,5 +1,5 @@
-/* What came with the program: share/normlab beside bin/ where it is installed, else the repository that it was built from, to which its build
- * folder has a link. */
+/* What came with the program: share/normlab beside bin/ where it is installed, else the repository that it was built
+ * from, to which its build folder has a link. */
 #include <dirent.h>
 #include <stdlib.h>
 #include <string.h>
@@ -73,7 +73,8 @@ void each_shipped(void (*visit)(void *context, const char *name), void *context)
     free(share);
 }
 
-/* experiments/claims in the current folder, or else that which came with the program; NULL: there is none. New string. */
+/* experiments/claims in the current folder, or else that which came with the program; NULL: there is none. New
+ * string. */
 static char *claims_folder(void)
 {
     static const char name[] = "experiments/claims";

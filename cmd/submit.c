@@ -1,5 +1,5 @@
-/* A sweep on a cluster: shards as the tasks of a job array, and a job after them that puts them together. All that Slurm is given is a script of
- * ordinary commands, which --script-only prints. */
+/* A sweep on a cluster: shards as the tasks of a job array, and a job after them that puts them together. All that
+ * Slurm is given is a script of ordinary commands, which --script-only prints. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,8 +26,8 @@ static const struct option options[] = {
 
 /* ---- what there is to do ---- */
 
-/* Whether the folder of a shard shows this round. In one that shows the round before there may be nothing left to train, but merge wants all to show
- * the same. false: the message was printed. */
+/* Whether the folder of a shard shows this round. In one that shows the round before there may be nothing left to
+ * train, but merge wants all to show the same. false: the message was printed. */
 static bool compare_shown(const char *folder, const struct nl_experiment *experiment, bool *same)
 {
     struct nl_experiment shown;
@@ -44,8 +44,10 @@ static bool compare_shown(const char *folder, const struct nl_experiment *experi
     return true;
 }
 
-/* Which trials, of those that the round's folder lacks, the folders of its shards have: their records come into record. */
-static bool look_into_shards(const struct request *request, struct left *left, const int *todo, int count, struct nl_record *record)
+/* Which trials, of those that the round's folder lacks, the folders of its shards have: their records come into
+ * record. */
+static bool look_into_shards(const struct request *request, struct left *left, const int *todo, int count,
+                             struct nl_record *record)
 {
     const char *round = left->round.folder + strlen(left->whole);
     char **of_round = nl_alloc((size_t)request->tasks, sizeof *of_round);
@@ -64,7 +66,8 @@ static bool look_into_shards(const struct request *request, struct left *left, c
             free(path);
         free(folder);
     }
-    int *holder = good ? nl_shards_holders(&left->plan.grid, (const char *const *)of_round, request->tasks, NULL, &err) : NULL;
+    int *holder =
+        good ? nl_shards_holders(&left->plan.grid, (const char *const *)of_round, request->tasks, NULL, &err) : NULL;
     if (good && !holder)
         good = fail("%s", err.text) == EXIT_DONE;
     for (int i = 0; i < count && good; i++) {
@@ -107,7 +110,8 @@ static bool can_be_merged(const struct left *left)
 }
 
 /* record: of the round's folder. */
-static bool count_left(const struct request *request, struct left *left, struct nl_record *record, const int *todo, int count)
+static bool count_left(const struct request *request, struct left *left, struct nl_record *record, const int *todo,
+                       int count)
 {
     const struct nl_choice all = {0};
     if (!can_be_merged(left) || !look_into_shards(request, left, todo, count, record))
@@ -125,7 +129,8 @@ static bool go_on(const struct nl_experiment *asked, struct left *left, const st
     struct nl_round next;
     struct nl_error err;
     int status;
-    *more = nl_has_rounds(asked) && nl_round_next(asked, left->whole, &left->round, &left->plan.grid, record, &next, &status, &err);
+    *more = nl_has_rounds(asked) &&
+            nl_round_next(asked, left->whole, &left->round, &left->plan.grid, record, &next, &status, &err);
     if (nl_has_rounds(asked) && status) {
         fail("%s", err.text);
         return false;
@@ -139,7 +144,8 @@ static bool go_on(const struct nl_experiment *asked, struct left *left, const st
     return true;
 }
 
-/* The first round whose trials are not all in its folder, and what is left of it; after the last one nothing is. false: the message was printed. */
+/* The first round whose trials are not all in its folder, and what is left of it; after the last one nothing is. false:
+ * the message was printed. */
 static bool find_left(const struct request *request, const struct nl_experiment *asked, struct left *left)
 {
     nl_round_first(asked, left->whole, &left->round);
@@ -182,7 +188,8 @@ static int run_script(const char *script)
 
 static int submit(const struct request *request, const struct nl_experiment *experiment)
 {
-    struct left left = {.whole = results_folder(request->out, experiment), .shard = nl_alloc((size_t)request->tasks + 1, sizeof *left.shard)};
+    struct left left = {.whole = results_folder(request->out, experiment),
+                        .shard = nl_alloc((size_t)request->tasks + 1, sizeof *left.shard)};
     int code = EXIT_BAD_INPUT;
     if (!request->script_only && system("command -v sbatch >/dev/null 2>&1") != 0)
         bad_input("--script-only prints what would be submitted", "there is no Slurm here: no 'sbatch' in the PATH");
@@ -201,7 +208,8 @@ static int submit(const struct request *request, const struct nl_experiment *exp
         } else if (!output.quiet) {
             const char *const folder = left.whole;
             char *quoted = quote_words(1, &folder);
-            tell(stderr, "all trials are in '%s': there is nothing to submit\n  %s table %s\n", left.whole, program_name, quoted);
+            tell(stderr, "all trials are in '%s': there is nothing to submit\n  %s table %s\n", left.whole,
+                 program_name, quoted);
             free(quoted);
         }
     }
@@ -228,7 +236,8 @@ static bool read_time(const char *text, int *minutes)
     return true;
 }
 
-/* What the scripts say themselves, sbatch is not told otherwise: a limit that the tasks do not know of ends them without a checkpoint. */
+/* What the scripts say themselves, sbatch is not told otherwise: a limit that the tasks do not know of ends them
+ * without a checkpoint. */
 static bool may_be_given(const char *const *word, int words)
 {
     static const struct {
@@ -275,7 +284,8 @@ static bool read_request(const struct command *self, int argc, char **argv, stru
         case SCRIPT_ONLY: out->script_only = true; break;
         default: good = false;
         }
-    return good && may_be_given(out->sbatch, out->sbatch_words) && sort_arguments(self, "file", argc, argv, &out->arguments);
+    return good && may_be_given(out->sbatch, out->sbatch_words) &&
+           sort_arguments(self, "file", argc, argv, &out->arguments);
 }
 
 static int run(const struct command *self, int argc, char **argv)
@@ -303,30 +313,31 @@ static int run(const struct command *self, int argc, char **argv)
 const struct command command_submit = {
     .name = "submit",
     .summary = "train a grid on a cluster with Slurm",
-    .usage = "usage: normlab submit FILE [KEY=VALUE[,VALUE...] ...] [--tasks N] [--time TIME] [options] [-- SBATCH-OPTION ...]\n"
-             "\n"
-             "Submits the sweep of FILE to Slurm: a job array in which every task trains a shard (normlab sweep --shard), and a job after it that\n"
-             "merges the shards into DIR, prints the answer and draws the plots. Run it in a folder that all nodes see, on the machine where\n"
-             "sbatch is. The longest trials begin first. normlab ls counts the trials that are done. Of a sweep in rounds, the merging job\n"
-             "submits the next round.\n"
-             "How long trials take is measured here on a few steps, or known from trials that have finished (DIR-slurm/forecast.csv). By it they are\n"
-             "dealt out to the tasks, and a warning says where --time is too short for a task.\n"
-             "A task that is preempted or comes to its time limit saves its trials at a checkpoint, and goes on when it is queued again. After a\n"
-             "failure the same command submits what is missing. The tables are the bytes of a sweep on one machine.\n"
-             "\n"
-             "  -o, --out DIR        results folder (default: results/NAME for NAME.yaml); the shards are in DIR-1ofN and so on, what the jobs\n"
-             "                       print is in DIR-slurm\n"
-             "      --tasks N        shards (default: 16). The same command with another N does not find the earlier shards\n"
-             "      --time TIME      time limit of a job (default: 1h): 30m, 2h. A task that needs more is queued again a minute before\n"
-             "      --gpus N         0 or 1: train on a GPU; each task gets one (default: 0)\n"
-             "      --checkpoint-every T   save the state of unfinished trials at this interval (30m, 5epochs; default: 5m)\n"
-             "      --script-only    submit nothing; write the forecast and print the script, a bash script of commands that can be typed\n"
-             "\n"
-             "What follows -- is given to sbatch as it is, for all jobs: the account, the partition, processors and memory of a task.\n"
-             "\n"
-             "examples:\n"
-             "  normlab submit small_batch --tasks 8 --time 30m -- --partition=short --cpus-per-task=4 --mem=8G\n"
-             "  normlab submit small_batch_cifar10 --tasks 20 --time 4h --gpus 1 -- --account=lab\n"
-             "  normlab submit small_batch --script-only | less\n",
+    .usage =
+        "usage: normlab submit FILE [KEY=VALUE[,VALUE...] ...] [--tasks N] [--time TIME] [options] [-- SBATCH-OPTION ...]\n"
+        "\n"
+        "Submits the sweep of FILE to Slurm: a job array in which every task trains a shard (normlab sweep --shard), and a job after it that\n"
+        "merges the shards into DIR, prints the answer and draws the plots. Run it in a folder that all nodes see, on the machine where\n"
+        "sbatch is. The longest trials begin first. normlab ls counts the trials that are done. Of a sweep in rounds, the merging job\n"
+        "submits the next round.\n"
+        "How long trials take is measured here on a few steps, or known from trials that have finished (DIR-slurm/forecast.csv). By it they are\n"
+        "dealt out to the tasks, and a warning says where --time is too short for a task.\n"
+        "A task that is preempted or comes to its time limit saves its trials at a checkpoint, and goes on when it is queued again. After a\n"
+        "failure the same command submits what is missing. The tables are the bytes of a sweep on one machine.\n"
+        "\n"
+        "  -o, --out DIR        results folder (default: results/NAME for NAME.yaml); the shards are in DIR-1ofN and so on, what the jobs\n"
+        "                       print is in DIR-slurm\n"
+        "      --tasks N        shards (default: 16). The same command with another N does not find the earlier shards\n"
+        "      --time TIME      time limit of a job (default: 1h): 30m, 2h. A task that needs more is queued again a minute before\n"
+        "      --gpus N         0 or 1: train on a GPU; each task gets one (default: 0)\n"
+        "      --checkpoint-every T   save the state of unfinished trials at this interval (30m, 5epochs; default: 5m)\n"
+        "      --script-only    submit nothing; write the forecast and print the script, a bash script of commands that can be typed\n"
+        "\n"
+        "What follows -- is given to sbatch as it is, for all jobs: the account, the partition, processors and memory of a task.\n"
+        "\n"
+        "examples:\n"
+        "  normlab submit small_batch --tasks 8 --time 30m -- --partition=short --cpus-per-task=4 --mem=8G\n"
+        "  normlab submit small_batch_cifar10 --tasks 20 --time 4h --gpus 1 -- --account=lab\n"
+        "  normlab submit small_batch --script-only | less\n",
     .run = run,
 };

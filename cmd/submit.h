@@ -35,8 +35,9 @@ int turn_seconds(const struct request *request);
 /* The script, for bash; new string. rounds: other rounds may follow. */
 char *submit_script(const struct request *request, const struct left *left, bool rounds);
 
-/* Finds out how long the trials todo[left->trials] take, deals them out, and says how long a task takes, and whether --time is enough. Fills
- * left->forecast, and left->shard where a shard has one of them. false: the message was printed. */
+/* Finds out how long the trials todo[left->trials] take, deals them out, and says how long a task takes, and whether
+ * --time is enough. Fills left->forecast, and left->shard where a shard has one of them. false: the message was
+ * printed. */
 bool submit_forecast(const struct request *request, struct left *left, const int *todo);
 
 #endif

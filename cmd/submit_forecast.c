@@ -1,4 +1,5 @@
-/* How long the tasks of a submitted sweep take. Trials are dealt out by it, and it is held against the tasks' time limit before anything is submitted. */
+/* How long the tasks of a submitted sweep take. Trials are dealt out by it, and it is held against the tasks' time
+ * limit before anything is submitted. */
 #include "submit.h"
 
 #include <math.h>
@@ -22,8 +23,8 @@ static bool are_devices_here(const struct left *left, const int *todo)
     return true;
 }
 
-/* Seconds of each trial of the grid, 0 where it is not in todo, by finished trials and a few steps of the other shapes: new array. NULL with NL_OK: this
- * machine cannot tell, and err says why. */
+/* Seconds of each trial of the grid, 0 where it is not in todo, by finished trials and a few steps of the other shapes:
+ * new array. NULL with NL_OK: this machine cannot tell, and err says why. */
 static int measure(const struct left *left, const int *todo, double **seconds, struct nl_error *err)
 {
     const struct nl_grid *grid = &left->plan.grid;
@@ -71,7 +72,8 @@ static int processors(const struct request *request)
 static double longest_task(const struct left *left, const double *seconds, const int *todo, int tasks, int workers)
 {
     const struct nl_grid *grid = &left->plan.grid;
-    struct nl_forecast forecast = {.trials = grid->trials, .trial = nl_alloc((size_t)grid->trials, sizeof *forecast.trial)};
+    struct nl_forecast forecast = {.trials = grid->trials,
+                                   .trial = nl_alloc((size_t)grid->trials, sizeof *forecast.trial)};
     int *shard = nl_shards(grid, seconds, tasks), *of_task = nl_alloc((size_t)left->trials, sizeof *of_task);
     int *first = nl_alloc((size_t)tasks + 2, sizeof *first);
     double longest = 0;
@@ -101,7 +103,8 @@ static double longest_task(const struct left *left, const double *seconds, const
 }
 
 /* The fewest tasks, about, that need no second turn; 0: a trial alone needs one. */
-static int enough_tasks(const struct request *request, const struct left *left, const double *seconds, const int *todo, int workers)
+static int enough_tasks(const struct request *request, const struct left *left, const double *seconds, const int *todo,
+                        int workers)
 {
     double all = 0, longest = 0, turn = turn_seconds(request);
     for (int i = 0; i < left->trials; i++) {
@@ -124,7 +127,8 @@ static char *enough_time(double seconds)
     minutes = minutes > HOUR ? (minutes + 9) / 10 * 10 : minutes;
     if (minutes < HOUR)
         return nl_format("%lldm", (long long)minutes);
-    return minutes % HOUR ? nl_format("%lldh%lldm", (long long)(minutes / HOUR), (long long)(minutes % HOUR)) : nl_format("%lldh", (long long)(minutes / HOUR));
+    return minutes % HOUR ? nl_format("%lldh%lldm", (long long)(minutes / HOUR), (long long)(minutes % HOUR))
+                          : nl_format("%lldh", (long long)(minutes / HOUR));
 }
 
 /* Says how long a task takes, and what comes of it where its time limit is shorter. */
@@ -136,21 +140,26 @@ static void tell_times(const struct request *request, const struct left *left, c
     if (output.quiet)
         return;
     char *time = seconds_text(longest);
-    tell(stderr, "by '%s' a task takes up to about %s, with %s\n", left->forecast, time, NL_COUNT(workers, "processor"));
+    tell(stderr, "by '%s' a task takes up to about %s, with %s\n", left->forecast, time,
+         NL_COUNT(workers, "processor"));
     free(time);
     if (longest <= turn)
         return;
     double turns = ceil(longest / turn);
     int tasks = enough_tasks(request, left, seconds, todo, workers);
     char *longer = enough_time(longest), *more = tasks ? nl_format("--tasks %d or ", tasks) : nl_strdup("");
-    tell(stderr, "warning: --time %s leaves it %s, so that it will be queued again %.0f time%s; %s--time %s is enough for one turn\n", request->time,
-         time_text(turn, limit), turns - 1, turns > 2 ? "s" : "", more, longer);
+    tell(
+        stderr,
+        "warning: --time %s leaves it %s, so that it will be queued again %.0f time%s; %s--time %s is enough for one turn\n",
+        request->time, time_text(turn, limit), turns - 1, turns > 2 ? "s" : "", more, longer);
     free(longer);
     free(more);
 }
 
-/* As measure. The file of before is kept as long as it has every trial: tasks that are begun again find theirs in their folders. */
-static int read_or_measure(const struct left *left, const char *path, const int *todo, double **seconds, struct nl_error *err)
+/* As measure. The file of before is kept as long as it has every trial: tasks that are begun again find theirs in their
+ * folders. */
+static int read_or_measure(const struct left *left, const char *path, const int *todo, double **seconds,
+                           struct nl_error *err)
 {
     const struct nl_grid *grid = &left->plan.grid;
     int unlisted;

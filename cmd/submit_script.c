@@ -1,4 +1,5 @@
-/* The script that has Slurm do a sweep, of ordinary commands: a job array, in which a shard is a task, and a job after it that puts the shards together. */
+/* The script that has Slurm do a sweep, of ordinary commands: a job array, in which a shard is a task, and a job after
+ * it that puts the shards together. */
 #include "submit.h"
 
 #include <stdlib.h>
@@ -44,8 +45,10 @@ static char *own_command(const struct request *request)
     return out.at;
 }
 
-/* sbatch, up to the script that it reads. log: what the file with the output is called in the folder of logs, in sbatch's own pattern. */
-static void add_sbatch(struct nl_text *out, const struct request *request, const char *whole, const char *ending, const char *log)
+/* sbatch, up to the script that it reads. log: what the file with the output is called in the folder of logs, in
+ * sbatch's own pattern. */
+static void add_sbatch(struct nl_text *out, const struct request *request, const char *whole, const char *ending,
+                       const char *log)
 {
     struct nl_text log_file = {0};
     nl_text_add(&log_file, "--output=");
@@ -95,15 +98,19 @@ int turn_seconds(const struct request *request)
 static void add_tasks(struct nl_text *out, const struct request *request, const struct left *left)
 {
     int tasks = request->tasks;
-    nl_text_add(out, "# %s to train: a shard is a task. One that is restarted continues from its finished trials and its checkpoints.\ntasks=",
-                NL_COUNT(left->trials, "trial"));
+    nl_text_add(
+        out,
+        "# %s to train: a shard is a task. One that is restarted continues from its finished trials and its checkpoints.\ntasks=",
+        NL_COUNT(left->trials, "trial"));
     add_sbatch(out, request, left->whole, "", "%A_%a.log");
-    nl_text_add(out, " <<'TASK'\n#!/bin/bash\n#SBATCH --time=%d --requeue --open-mode=append --array=", request->minutes);
+    nl_text_add(out,
+                " <<'TASK'\n#!/bin/bash\n#SBATCH --time=%d --requeue --open-mode=append --array=", request->minutes);
     add_shards(out, left->shard, tasks);
     if (request->gpus)
         nl_text_add(out, "\n#SBATCH --gres=gpu:%d", request->gpus);
-    nl_text_add(out, "\ntrap : TERM # preempted: normlab gets the signal, too, and ends at a checkpoint\ntimeout %d %s sweep", turn_seconds(request),
-                program_name);
+    nl_text_add(
+        out, "\ntrap : TERM # preempted: normlab gets the signal, too, and ends at a checkpoint\ntimeout %d %s sweep",
+        turn_seconds(request), program_name);
     add_experiment(out, request);
     if (request->gpus)
         nl_text_add(out, " --device cuda");
@@ -116,23 +123,27 @@ static void add_tasks(struct nl_text *out, const struct request *request, const 
     if (left->forecast)
         add_words(out, (const char *const[]){"--forecast", left->forecast}, 2);
     add_words(out, (const char *const[]){"--checkpoint-every", request->checkpoint}, 2);
-    nl_text_add(out, "\ncode=$?\n"
-                     "[ $code -ne 124 ] || scontrol requeue \"$SLURM_JOB_ID\" # the time limit is near: it goes on in another turn\n"
-                     "exit $code\n"
-                     "TASK\n"
-                     ")\n\n");
+    nl_text_add(
+        out,
+        "\ncode=$?\n"
+        "[ $code -ne 124 ] || scontrol requeue \"$SLURM_JOB_ID\" # the time limit is near: it goes on in another turn\n"
+        "exit $code\n"
+        "TASK\n"
+        ")\n\n");
 }
 
 static void add_merge(struct nl_text *out, const struct request *request, const struct left *left, bool rounds)
 {
     const char *const folder = left->round.folder;
-    char *pattern = shards_pattern(left->whole, request->tasks, folder + strlen(left->whole)), *quoted = quote_words(1, &folder), *again = own_command(request);
+    char *pattern = shards_pattern(left->whole, request->tasks, folder + strlen(left->whole)),
+         *quoted = quote_words(1, &folder), *again = own_command(request);
     char *hint = nl_format("to train what is missing: %s", again);
     nl_text_add(out, "# The shards are put together.\nmerge=");
     add_sbatch(out, request, left->whole, "-merge", "%j.log");
     nl_text_add(out, "%s <<'MERGE'\n#!/bin/bash\n#SBATCH --time=%d --requeue --open-mode=append\nset -e\n",
                 has_tasks(request, left) ? " --dependency=\"afterany:${tasks%%;*}\"" : "", request->minutes);
-    nl_text_add(out, "%s merge %s --out %s &&\n    %s table %s --fail-if incomplete || {\n    echo", program_name, pattern, quoted, program_name, quoted);
+    nl_text_add(out, "%s merge %s --out %s &&\n    %s table %s --fail-if incomplete || {\n    echo", program_name,
+                pattern, quoted, program_name, quoted);
     add_word(out, hint);
     nl_text_add(out, "\n    exit 1\n}\n%s plot %s\n", program_name, quoted);
     if (rounds)
@@ -159,17 +170,21 @@ char *submit_script(const struct request *request, const struct left *left, bool
 {
     struct nl_text out = {0};
     const char *const name = left->whole;
-    char *logs = nl_format("%s-slurm", name), *again = own_command(request), *above = nl_path_folder(name), *quoted = quote_words(1, &name);
+    char *logs = nl_format("%s-slurm", name), *again = own_command(request), *above = nl_path_folder(name),
+         *quoted = quote_words(1, &name);
     char *ls = nl_format("%s ls", program_name);
     nl_text_add(&out, "#!/bin/bash\n# %s\nset -e\nmkdir -p", again);
     add_word(&out, logs);
-    nl_text_add(&out, "\nqueued=$(squeue --noheader --me --states=PENDING,RUNNING,SUSPENDED --name=%s)\n"
-                      "[ -z \"$queued\" ] || { printf 'it is in the queue already:\\n%%s\\n' \"$queued\" >&2; exit 1; }\n\n", quoted);
+    nl_text_add(&out,
+                "\nqueued=$(squeue --noheader --me --states=PENDING,RUNNING,SUSPENDED --name=%s)\n"
+                "[ -z \"$queued\" ] || { printf 'it is in the queue already:\\n%%s\\n' \"$queued\" >&2; exit 1; }\n\n",
+                quoted);
     bool tasks = has_tasks(request, left);
     if (tasks)
         add_tasks(&out, request, left);
     add_merge(&out, request, left, rounds);
-    nl_text_add(&out, "echo \"submitted: %s$merge, which puts the shards together; to watch them:\"\n", tasks ? "$tasks, an array of tasks, and after it " : "");
+    nl_text_add(&out, "echo \"submitted: %s$merge, which puts the shards together; to watch them:\"\n",
+                tasks ? "$tasks, an array of tasks, and after it " : "");
     add_echo(&out, ls, above, "");
     add_echo(&out, "tail", logs, "/*");
     free(ls);

@@ -10,7 +10,22 @@
 #include "sweep/shards.h"
 #include "sweep/times.h"
 
-enum { OUT = 'o', JOBS = 'j', DRY_RUN = 'n', NO_PLOT = 256, DEVICE, RETRY, FAIL_FAST, MAX_TIME, SHARD, FORECAST, CHECKPOINT_EVERY, COHORT, FAIL_IF, REPLACE };
+enum {
+    OUT = 'o',
+    JOBS = 'j',
+    DRY_RUN = 'n',
+    NO_PLOT = 256,
+    DEVICE,
+    RETRY,
+    FAIL_FAST,
+    MAX_TIME,
+    SHARD,
+    FORECAST,
+    CHECKPOINT_EVERY,
+    COHORT,
+    FAIL_IF,
+    REPLACE
+};
 enum { MOST_COHORT = 10000 };
 
 static const struct option options[] = {
@@ -46,7 +61,8 @@ struct settings {
 static int draw(const char *folder, const struct nl_experiment *experiment, const struct nl_planned *planned, FILE *out)
 {
     struct nl_text report = {0};
-    struct nl_plot_options how = {.svg = true, .png = true, .pdf = true, .stop = &interrupted, .without = true, .report = &report};
+    struct nl_plot_options how = {
+        .svg = true, .png = true, .pdf = true, .stop = &interrupted, .without = true, .report = &report};
     struct nl_error err = {0};
     int status = nl_plot(folder, experiment, planned, &how, &err);
     if (report.at && out)
@@ -61,7 +77,10 @@ static int draw(const char *folder, const struct nl_experiment *experiment, cons
 static int conclude(const char *folder, const struct plan *plan, const struct settings *settings)
 {
     struct nl_planned planned = nl_grid_planned(&plan->grid);
-    FILE *out = output.quiet ? NULL : report_is_text(&settings->report) ? stdout : stderr; /* other formats are for programs, which read nothing else */
+    FILE *out = output.quiet ? NULL
+                : report_is_text(&settings->report)
+                    ? stdout
+                    : stderr; /* other formats are for programs, which read nothing else */
     int judged = print_report(&settings->report, folder, folder, &plan->experiment, &planned), drawn = EXIT_DONE;
     fflush(stdout);
     if (out)
@@ -73,7 +92,7 @@ static int conclude(const char *folder, const struct plan *plan, const struct se
     return drawn ? drawn : judged;
 }
 
-/* Of a round that only decides on the next: its pictures. */
+/* Draws the pictures of a round that only decides on the next. */
 static int conclude_tuning(const char *folder, const struct plan *plan, const struct settings *settings)
 {
     struct nl_planned planned = nl_grid_planned(&plan->grid);
@@ -87,8 +106,8 @@ struct rounds {
     const struct nl_experiment *asked;
     const struct settings *settings;
     char *folder;     /* of the results */
-    char *whole;      /* where all shards are put together, whether it is there yet or not; NULL: this is no shard, or the name of its folder does
-                       * not say */
+    char *whole; /* where all shards are put together, whether it is there yet or not; NULL: this is no shard, or the
+                  * name of its folder does not say */
     struct nl_round round;
     struct plan plan; /* of the round */
     double *seconds;  /* [trials of it], of the file of --forecast; NULL: none was given */
@@ -108,13 +127,17 @@ static int end_shard(const struct nl_sweep_result *result, const struct rounds *
     const char *folder = rounds->round.folder;
     if (output.quiet)
         return EXIT_DONE;
-    bool goes_on = nl_has_rounds(rounds->asked) && rounds->round.kind != NL_ROUND_SAME; /* where all trials of the round are in its own folder */
-    char *whole = rounds->whole ? whole_of(rounds) : nl_strdup(goes_on ? folder : "DIR"), *quoted = quote_words(1, (const char *const[]){whole});
+    bool goes_on = nl_has_rounds(rounds->asked) &&
+                   rounds->round.kind != NL_ROUND_SAME; /* where all trials of the round are in its own folder */
+    char *whole = rounds->whole ? whole_of(rounds) : nl_strdup(goes_on ? folder : "DIR"),
+         *quoted = quote_words(1, (const char *const[]){whole});
     char *own = quote_words(1, &folder);
-    char *others = rounds->whole ? shards_pattern(rounds->whole, rounds->settings->choice.shards, folder + strlen(rounds->folder))
-                                 : nl_format("%s FOLDER ...", own);
-    tell(stdout, "%d of %s %s in '%s'; when the other shards are done, too:\n  normlab merge %s --out %s\n", result->trials - result->absent,
-         NL_COUNT(result->trials, "trial"), nl_agree(result->trials - result->absent, "is", "are"), folder, others, quoted);
+    char *others = rounds->whole
+                       ? shards_pattern(rounds->whole, rounds->settings->choice.shards, folder + strlen(rounds->folder))
+                       : nl_format("%s FOLDER ...", own);
+    tell(stdout, "%d of %s %s in '%s'; when the other shards are done, too:\n  normlab merge %s --out %s\n",
+         result->trials - result->absent, NL_COUNT(result->trials, "trial"),
+         nl_agree(result->trials - result->absent, "is", "are"), folder, others, quoted);
     free(whole);
     free(quoted);
     free(own);
@@ -128,9 +151,11 @@ static int end_stopped(const struct plan *plan, const struct nl_sweep_result *re
 {
     int done = result->trials - result->absent;
     if (result->stop == NL_STOP_TIME)
-        return stopped(EXIT_TIME_IS_UP, "the time is up; done: %d of %s; to continue:", done, NL_COUNT(result->trials, "trial"));
+        return stopped(EXIT_TIME_IS_UP, "the time is up; done: %d of %s; to continue:", done,
+                       NL_COUNT(result->trials, "trial"));
     if (result->stop == NL_STOP_ASKED)
-        return stopped(EXIT_INTERRUPTED, "stopped; done: %d of %s; to continue:", done, NL_COUNT(result->trials, "trial"));
+        return stopped(EXIT_INTERRUPTED, "stopped; done: %d of %s; to continue:", done,
+                       NL_COUNT(result->trials, "trial"));
     char *label = nl_grid_label(&plan->grid, &plan->grid.trial[failure]);
     fail("stopped at a failure: trial %d (%s): %s", failure + 1, label,
          nl_outcome_titles[nl_record_outcome(&result->record[failure])]);
@@ -147,7 +172,8 @@ static int look_ahead(struct rounds *rounds, const struct nl_record *record)
     rounds->last_of_grid = true;
     if (!nl_has_rounds(rounds->asked))
         return EXIT_DONE;
-    rounds->more = nl_round_next(rounds->asked, rounds->folder, &rounds->round, &rounds->plan.grid, record, &rounds->next, &status, &err);
+    rounds->more = nl_round_next(rounds->asked, rounds->folder, &rounds->round, &rounds->plan.grid, record,
+                                 &rounds->next, &status, &err);
     rounds->last_of_grid = !rounds->more || rounds->next.kind == NL_ROUND_SAME;
     return status ? fail("%s", err.text) : EXIT_DONE;
 }
@@ -176,7 +202,8 @@ static bool has_all_files(const struct nl_store *store, const struct nl_grid *gr
     return all;
 }
 
-/* Whether all trials of the round are there already, here or (then *in_whole) where the shards were put together; then what follows is looked up. */
+/* Whether all trials of the round are there already, here or (then *in_whole) where the shards were put together; then
+ * what follows is looked up. */
 static bool is_there(struct rounds *rounds, bool *in_whole, int *code)
 {
     const struct nl_grid *grid = &rounds->plan.grid;
@@ -246,7 +273,8 @@ static int run_round(struct rounds *rounds, bool *complete)
     int code = EXIT_DONE;
     *complete = false;
     if (status) {
-        code = result.started ? fail("%s", err.text) : refuse_folder(folder, &plan->experiment, &result.hidden, err.text);
+        code =
+            result.started ? fail("%s", err.text) : refuse_folder(folder, &plan->experiment, &result.hidden, err.text);
     } else {
         int errors = print_errors(&plan->grid, &result);
         if (result.left)
@@ -257,7 +285,8 @@ static int run_round(struct rounds *rounds, bool *complete)
             code = look_ahead(rounds, result.record);
         *complete = !result.left && !result.absent && (!errors || !nl_has_rounds(rounds->asked));
         if (errors && nl_has_rounds(rounds->asked))
-            code = fail("the next round begins once all trials of this one have run: the same command tries them again");
+            code =
+                fail("the next round begins once all trials of this one have run: the same command tries them again");
         else if (errors && code == EXIT_DONE)
             code = EXIT_FAILED;
     }
@@ -273,8 +302,11 @@ static void announce(const struct rounds *rounds)
         return;
     if (rounds->round.decided.at)
         fputs(rounds->round.decided.at, stderr);
-    fprintf(stderr, "round %d, %s: %s in '%s'%s\n", rounds->round.number, nl_round_names[rounds->round.kind], NL_COUNT(rounds->plan.grid.trials, "trial"),
-            rounds->round.folder, rounds->settings->dry_run && !rounds->more && rounds->round.kind != NL_ROUND_SAME ? "; its results decide what follows" : "");
+    fprintf(stderr, "round %d, %s: %s in '%s'%s\n", rounds->round.number, nl_round_names[rounds->round.kind],
+            NL_COUNT(rounds->plan.grid.trials, "trial"), rounds->round.folder,
+            rounds->settings->dry_run && !rounds->more && rounds->round.kind != NL_ROUND_SAME
+                ? "; its results decide what follows"
+                : "");
 }
 
 /* Prepares the round: its grid, and how long its trials take. false: the message was printed. */
@@ -334,7 +366,8 @@ static int run_rounds(struct rounds *rounds)
             free(whole);
             return EXIT_DONE;
         }
-        /* The tables of a tuning round are its own: killed before they were written, it must not be passed over. Of a shard's, merge wrote them. */
+        /* The tables of a tuning round are its own: killed before they were written, it must not be passed over. Of a
+         * shard's, merge wrote them. */
         bool written = rounds->round.kind != NL_ROUND_TUNING || rounds->whole || rounds->settings->dry_run;
         if (there && !rounds->last_of_grid && written)
             continue;
@@ -342,8 +375,8 @@ static int run_rounds(struct rounds *rounds)
         print_notes(&rounds->plan);
         if (rounds->settings->dry_run) {
             const struct nl_choice choice = choice_of(rounds);
-            code = dry_run(&rounds->plan, rounds->round.folder, &choice, rounds->settings->replace, rounds->settings->jobs,
-                           rounds->settings->cohort);
+            code = dry_run(&rounds->plan, rounds->round.folder, &choice, rounds->settings->replace,
+                           rounds->settings->jobs, rounds->settings->cohort);
             if (code != EXIT_DONE || !there || !rounds->more)
                 return code;
             continue;
@@ -381,7 +414,8 @@ static bool read_shard(const char *text, struct nl_choice *choice)
     char *slash, *end;
     long shard = strtol(text, &slash, 10), shards = *slash == '/' ? strtol(slash + 1, &end, 10) : 0;
     if (slash == text || shards < 1 || *end || shards > NL_SHARDS_MAX || shard < 1 || shard > shards) {
-        bad_input("the second of three shards is 2/3", "bad value '%s' of option '--shard': expected NUMBER/SHARDS", text);
+        bad_input("the second of three shards is 2/3", "bad value '%s' of option '--shard': expected NUMBER/SHARDS",
+                  text);
         return false;
     }
     choice->shard = (int)shard;
@@ -405,7 +439,9 @@ static bool read_settings(const struct command *self, int argc, char **argv, str
         case COHORT: good = read_count("--cohort", optarg, 1, MOST_COHORT, &out->cohort); break;
         case RETRY: good = read_retry(optarg, &out->choice.retry); break;
         case MAX_TIME: good = read_duration("--max-time", optarg, &out->max_seconds); break;
-        case CHECKPOINT_EVERY: good = read_checkpoint_every(optarg, &out->checkpoint_seconds, &out->checkpoint_epochs); break;
+        case CHECKPOINT_EVERY:
+            good = read_checkpoint_every(optarg, &out->checkpoint_seconds, &out->checkpoint_epochs);
+            break;
         case SHARD: good = read_shard(optarg, &out->choice); break;
         case FORECAST: out->forecast = optarg; break;
         case 'f': good = read_report_format(optarg, &out->report); break;
@@ -419,7 +455,8 @@ static bool read_settings(const struct command *self, int argc, char **argv, str
     return good;
 }
 
-/* The folder of the results, and that of all shards: results/NAME-2of3 and results/NAME, or --out DIR-2of3 and DIR. New strings. */
+/* The folder of the results, and that of all shards: results/NAME-2of3 and results/NAME, or --out DIR-2of3 and DIR. New
+ * strings. */
 static void name_folders(struct rounds *rounds)
 {
     const struct settings *settings = rounds->settings;
@@ -468,39 +505,40 @@ static int run(const struct command *self, int argc, char **argv)
 const struct command command_sweep = {
     .name = "sweep",
     .summary = "train every trial of a grid, draw the plots, answer the question",
-    .usage = "usage: normlab sweep FILE [KEY=VALUE[,VALUE...] ...] [--out DIR] [-j N] [options]\n"
-             "\n"
-             "Trains every trial of FILE's grid, one on each core, the longest first. Writes tables and plots to DIR, and answers the question\n"
-             "of the sweep in words, with confidence intervals. A key with several values, or with a range, becomes an axis of the grid.\n"
-             "Finished trials are kept: after Ctrl-C, a crash, or with more seeds, the same command trains only what is missing. A training\n"
-             "that diverges is a result. A sweep is refused where the tables of DIR would lose trained trials (see --replace).\n"
-             "\n"
-             "  -o, --out DIR        results folder (default: results/NAME for NAME.yaml, results/NAME-2of3 for its shard 2/3)\n"
-             "  -j, --jobs N         trials at a time (default: the number of cores); the last ones share the cores\n"
-             "      --device KIND    cpu, ref, cuda (cuda:1 is the second GPU): as device.kind and device.index; see normlab info\n"
-             "      --cohort N       trials of equal shapes that advance together, step by step (default: 1; on a GPU as many as it holds);\n"
-             "                       results do not depend on it\n"
-             "  -n, --dry-run        train nothing; list the trials with parameters, memory, time (from a few steps of each\n"
-             "                       shape) and disk, and what is done already; long tables are cut (--verbose: all of it, with ids)\n"
-             "      --retry WHAT     failed, diverged, dead, done, all (or several with commas): train again the trials that ended so. dead: at\n"
-             "                       chance; failed: diverged or dead. What could not be run (status error) is always tried again\n"
-             "      --fail-fast      stop at the first trial that diverges, ends at chance or cannot be run (exit code 1)\n"
-             "      --max-time TIME  start no trial after this time (90s, 30m, 1h30m); those that run are finished (exit code 3 if\n"
-             "                       trials are left; the same command goes on)\n"
-             "      --shard I/N      run only part I of N parts of about equal cost; normlab merge puts the parts together\n"
-             "      --forecast FILE  equal in time, as FILE says how long each trial takes: the forecast.csv that normlab submit makes\n"
-             "      --checkpoint-every T   save the state of unfinished trials at this interval (30m, 5epochs) and at Ctrl-C: they\n"
-             "                       resume from it, bit for bit\n"
-             "      --replace        let the tables of DIR show this experiment. Earlier trials stay in DIR/trials; their own command\n"
-             "                       with --replace shows them again\n"
-             "      --no-plot        draw no pictures\n"
-             "  -f, --format F       text (default), md, latex, csv (the table alone), json: answer and table as normlab table prints them\n"
-             "      --fail-if LIST   exit with 1 if the answer is one of (several with commas): incomplete (trials are missing), failed (runs\n"
-             "                       failed), contradicted (a claim is not supported), inconclusive (nothing is found)\n"
-             "\n"
-             "examples:\n"
-             "  normlab sweep experiments/small_batch.yaml norm.kind=bn,gn sweep.seeds=3 --out results/sb\n"
-             "  normlab sweep configs/mlp_digits.yaml train.lr=1e-3:1:log:7 sweep.seeds=5 -n\n"
-             "  normlab sweep experiments/small_batch.yaml --shard 2/3\n",
+    .usage =
+        "usage: normlab sweep FILE [KEY=VALUE[,VALUE...] ...] [--out DIR] [-j N] [options]\n"
+        "\n"
+        "Trains every trial of FILE's grid, one on each core, the longest first. Writes tables and plots to DIR, and answers the question\n"
+        "of the sweep in words, with confidence intervals. A key with several values, or with a range, becomes an axis of the grid.\n"
+        "Finished trials are kept: after Ctrl-C, a crash, or with more seeds, the same command trains only what is missing. A training\n"
+        "that diverges is a result. A sweep is refused where the tables of DIR would lose trained trials (see --replace).\n"
+        "\n"
+        "  -o, --out DIR        results folder (default: results/NAME for NAME.yaml, results/NAME-2of3 for its shard 2/3)\n"
+        "  -j, --jobs N         trials at a time (default: the number of cores); the last ones share the cores\n"
+        "      --device KIND    cpu, ref, cuda (cuda:1 is the second GPU): as device.kind and device.index; see normlab info\n"
+        "      --cohort N       trials of equal shapes that advance together, step by step (default: 1; on a GPU as many as it holds);\n"
+        "                       results do not depend on it\n"
+        "  -n, --dry-run        train nothing; list the trials with parameters, memory, time (from a few steps of each\n"
+        "                       shape) and disk, and what is done already; long tables are cut (--verbose: all of it, with ids)\n"
+        "      --retry WHAT     failed, diverged, dead, done, all (or several with commas): train again the trials that ended so. dead: at\n"
+        "                       chance; failed: diverged or dead. What could not be run (status error) is always tried again\n"
+        "      --fail-fast      stop at the first trial that diverges, ends at chance or cannot be run (exit code 1)\n"
+        "      --max-time TIME  start no trial after this time (90s, 30m, 1h30m); those that run are finished (exit code 3 if\n"
+        "                       trials are left; the same command goes on)\n"
+        "      --shard I/N      run only part I of N parts of about equal cost; normlab merge puts the parts together\n"
+        "      --forecast FILE  equal in time, as FILE says how long each trial takes: the forecast.csv that normlab submit makes\n"
+        "      --checkpoint-every T   save the state of unfinished trials at this interval (30m, 5epochs) and at Ctrl-C: they\n"
+        "                       resume from it, bit for bit\n"
+        "      --replace        let the tables of DIR show this experiment. Earlier trials stay in DIR/trials; their own command\n"
+        "                       with --replace shows them again\n"
+        "      --no-plot        draw no pictures\n"
+        "  -f, --format F       text (default), md, latex, csv (the table alone), json: answer and table as normlab table prints them\n"
+        "      --fail-if LIST   exit with 1 if the answer is one of (several with commas): incomplete (trials are missing), failed (runs\n"
+        "                       failed), contradicted (a claim is not supported), inconclusive (nothing is found)\n"
+        "\n"
+        "examples:\n"
+        "  normlab sweep experiments/small_batch.yaml norm.kind=bn,gn sweep.seeds=3 --out results/sb\n"
+        "  normlab sweep configs/mlp_digits.yaml train.lr=1e-3:1:log:7 sweep.seeds=5 -n\n"
+        "  normlab sweep experiments/small_batch.yaml --shard 2/3\n",
     .run = run,
 };

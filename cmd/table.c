@@ -8,7 +8,8 @@
 #include "stats/answer.h"
 #include "stats/table.h"
 
-static const char *const formats[] = {"text", "md", "latex", "csv", "json", NULL}, *const kinds[] = {"grid", "summary", "trials", NULL};
+static const char *const formats[] = {"text", "md", "latex", "csv", "json", NULL}, *const kinds[] = {"grid", "summary",
+                                                                                                     "trials", NULL};
 enum format { FORMAT_TEXT, FORMAT_MARKDOWN, FORMAT_LATEX, FORMAT_CSV, FORMAT_JSON };
 enum kind { KIND_GRID, KIND_SUMMARY, KIND_TRIALS };
 
@@ -68,8 +69,8 @@ static bool read_request(const struct command *self, int argc, char **argv, stru
     return false;
 }
 
-static int make_sheet(const struct report *report, const struct nl_results *results, const struct nl_experiment *experiment,
-                      struct nl_table *out, struct nl_error *err)
+static int make_sheet(const struct report *report, const struct nl_results *results,
+                      const struct nl_experiment *experiment, struct nl_table *out, struct nl_error *err)
 {
     switch ((enum kind)report->kind) {
     case KIND_GRID: return nl_table_grid(results, experiment, report->across, out, err);
@@ -97,7 +98,8 @@ static void print_text(const struct nl_table *table, const char *answer, const c
     }
 }
 
-static void print_sheet(const struct report *report, const struct nl_table *table, const struct nl_answer *answer, const char *name)
+static void print_sheet(const struct report *report, const struct nl_table *table, const struct nl_answer *answer,
+                        const char *name)
 {
     char *words = answer ? nl_answer_text(answer, false) : NULL, *text = NULL;
     const char *notes = answer ? answer->notes.at : NULL;
@@ -129,13 +131,14 @@ static int judge(const struct report *report, const struct nl_answer *answer)
     if ((report->fail_if & CONTRADICTED) && contradicted)
         return fail("--fail-if contradicted: claims not supported: %d of %d", contradicted, answer->claims);
     if ((report->fail_if & INCONCLUSIVE) && inconclusive)
-        return answer->claims ? fail("--fail-if inconclusive: inconclusive claims: %d of %d", inconclusive, answer->claims)
-                              : fail("--fail-if inconclusive: nothing is claimed");
+        return answer->claims
+                   ? fail("--fail-if inconclusive: inconclusive claims: %d of %d", inconclusive, answer->claims)
+                   : fail("--fail-if inconclusive: nothing is claimed");
     return EXIT_DONE;
 }
 
-int print_report(const struct report *report, const char *name, const char *tables, const struct nl_experiment *experiment,
-                 const struct nl_planned *planned)
+int print_report(const struct report *report, const char *name, const char *tables,
+                 const struct nl_experiment *experiment, const struct nl_planned *planned)
 {
     struct nl_results results;
     struct nl_table table = {0};
@@ -151,7 +154,9 @@ int print_report(const struct report *report, const char *name, const char *tabl
         nl_answer_make(&results, experiment, &answer);
         print_sheet(report, &table, report->kind == KIND_TRIALS ? NULL : &answer, path ? strrchr(path, '/') + 1 : name);
         if (report->warns && !output.quiet && results.seeds == 1 && results.cells > 1 && report->kind != KIND_TRIALS)
-            fputs("warning: one seed per cell: without intervals these numbers rank nothing; run again with sweep.seeds=5 or more\n", stderr);
+            fputs(
+                "warning: one seed per cell: without intervals these numbers rank nothing; run again with sweep.seeds=5 or more\n",
+                stderr);
         code = judge(report, &answer);
         nl_answer_release(&answer);
         free(path);
@@ -179,25 +184,26 @@ static int run(const struct command *self, int argc, char **argv)
 const struct command command_table = {
     .name = "table",
     .summary = "print the answer and its table: as text, LaTeX, Markdown, CSV or JSON",
-    .usage = "usage: normlab table RESULTS [--format F] [--what T] [--columns KEY] [--fail-if LIST] [plot.KEY=VALUE ...]\n"
-             "\n"
-             "Prints the answer to sweep.question in words, and the numbers that the plots draw: the mean of plot.metric with its interval\n"
-             "over seeds, the difference to sweep.baseline (paired by seed), and the failed runs. A value is marked as best only where it is\n"
-             "better than every other by the paired test, adjusted for all comparisons. Of a sweep that is still running it uses the trials\n"
-             "so far.\n"
-             "\n"
-             "  -f, --format F      text (default), md (GitHub), latex (booktabs), csv (the table alone), json. In csv and json, shares are\n"
-             "                      from 0 to 1, and claims in points\n"
-             "  -w, --what T        summary (a row for each cell of the grid; default), grid (methods side by side), trials (every run)\n"
-             "  -c, --columns KEY   with grid: the key whose values are the columns (default: norm.kind)\n"
-             "      --fail-if LIST  exit with 1 if the answer is one of (several with commas): incomplete (trials are missing), failed (runs\n"
-             "                      failed), contradicted (a claim is not supported), inconclusive (nothing is found)\n"
-             "\n"
-             "examples:\n"
-             "  normlab table results/small_batch\n"
-             "  normlab table results/small_batch --what grid --format latex plot.metric=test_loss > table.tex\n"
-             "  normlab table results/lr_tolerance --columns train.lr sweep.baseline=norm.kind=ln\n"
-             "  normlab table results/small_batch sweep.question=compare plot.metric=train_loss\n"
-             "  normlab table results/small_batch --format json | jq '.answer.claims[] | [.method, .effect, .verdict]'\n",
+    .usage =
+        "usage: normlab table RESULTS [--format F] [--what T] [--columns KEY] [--fail-if LIST] [plot.KEY=VALUE ...]\n"
+        "\n"
+        "Prints the answer to sweep.question in words, and the numbers that the plots draw: the mean of plot.metric with its interval\n"
+        "over seeds, the difference to sweep.baseline (paired by seed), and the failed runs. A value is marked as best only where it is\n"
+        "better than every other by the paired test, adjusted for all comparisons. Of a sweep that is still running it uses the trials\n"
+        "so far.\n"
+        "\n"
+        "  -f, --format F      text (default), md (GitHub), latex (booktabs), csv (the table alone), json. In csv and json, shares are\n"
+        "                      from 0 to 1, and claims in points\n"
+        "  -w, --what T        summary (a row for each cell of the grid; default), grid (methods side by side), trials (every run)\n"
+        "  -c, --columns KEY   with grid: the key whose values are the columns (default: norm.kind)\n"
+        "      --fail-if LIST  exit with 1 if the answer is one of (several with commas): incomplete (trials are missing), failed (runs\n"
+        "                      failed), contradicted (a claim is not supported), inconclusive (nothing is found)\n"
+        "\n"
+        "examples:\n"
+        "  normlab table results/small_batch\n"
+        "  normlab table results/small_batch --what grid --format latex plot.metric=test_loss > table.tex\n"
+        "  normlab table results/lr_tolerance --columns train.lr sweep.baseline=norm.kind=ln\n"
+        "  normlab table results/small_batch sweep.question=compare plot.metric=train_loss\n"
+        "  normlab table results/small_batch --format json | jq '.answer.claims[] | [.method, .effect, .verdict]'\n",
     .run = run,
 };

@@ -1,4 +1,5 @@
-/* Tables for as long as the program runs: written for its readers, who take files, and gone when it ends, be it by a signal. */
+/* Tables for as long as the program runs: written for its readers, who take files, and gone when it ends, be it by a
+ * signal. */
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -57,7 +58,8 @@ static char *make_folder(void)
     }
     char *folder = nl_temporary_folder(place, nl_table_files, NL_TABLES);
     if (!folder) {
-        bad_input("set TMPDIR to a folder for temporary files", "cannot make a folder in '%s': %s", place, strerror(errno));
+        bad_input("set TMPDIR to a folder for temporary files", "cannot make a folder in '%s': %s", place,
+                  strerror(errno));
         return NULL;
     }
     nl_keep(folder);

@@ -50,7 +50,8 @@ bool next_usage_part(const char **at, struct usage_part *part)
         return false;
     size_t indent = indent_of(*at);
     struct nl_text text = {0};
-    if (strncmp(*at, "usage: ", SYNOPSIS_INDENT) == 0 || (indent == SYNOPSIS_INDENT && strncmp(*at + indent, "normlab ", 8) == 0)) {
+    if (strncmp(*at, "usage: ", SYNOPSIS_INDENT) == 0 ||
+        (indent == SYNOPSIS_INDENT && strncmp(*at + indent, "normlab ", 8) == 0)) {
         part->kind = USAGE_SYNOPSIS;
         *at += SYNOPSIS_INDENT;
         join_line(&text, at);
@@ -96,9 +97,11 @@ char *wrapped_usage(const char *usage, int width)
     struct nl_text out = {0};
     struct usage_part part;
     for (int before = -1; next_usage_part(&usage, &part); before = (int)part.kind) {
-        bool together = before < 0 || (before == (int)part.kind && part.kind != USAGE_PARAGRAPH) || before == USAGE_HEADING;
+        bool together =
+            before < 0 || (before == (int)part.kind && part.kind != USAGE_PARAGRAPH) || before == USAGE_HEADING;
         nl_text_add(&out, "%s", together ? "" : "\n");
-        char *line = part.kind == USAGE_SYNOPSIS ? nl_format("%s%s\n", before < 0 ? "usage: " : "       ", part.text) : NULL;
+        char *line =
+            part.kind == USAGE_SYNOPSIS ? nl_format("%s%s\n", before < 0 ? "usage: " : "       ", part.text) : NULL;
         switch (part.kind) {
         case USAGE_SYNOPSIS: nl_text_add_wrapped(&out, line, width, before < 0 ? SYNOPSIS_INDENT + 2 : 2); break;
         case USAGE_PARAGRAPH: nl_text_add_wrapped(&out, part.text, width, 0); break;

@@ -66,18 +66,19 @@ static int run(const struct command *self, int argc, char **argv)
 const struct command command_verify = {
     .name = "verify",
     .summary = "check the checksums of results folders",
-    .usage = "usage: normlab verify RESULTS ...\n"
-             "\n"
-             "Checks the checksums of all files in RESULTS: experiment.yaml, the tables, every finished trial and every checkpoint, also of the\n"
-             "sweep's other rounds, RESULTS/tuning and RESULTS/same. Prints a line for each folder, and one for each file that is damaged or\n"
-             "missing; with --quiet, it prints nothing where all is good. It counts the trials of the grid that have not run. It changes nothing,\n"
-             "and may be used while a sweep runs there. To repair a folder, start its sweep again: it trains damaged and missing trials and\n"
-             "rewrites the tables.\n"
-             "\n"
-             "exit codes: 0 all is good, 1 something is damaged, 2 wrong input\n"
-             "\n"
-             "examples:\n"
-             "  normlab verify results/small_batch\n"
-             "  normlab verify results/small_batch results/lr_tolerance --quiet\n",
+    .usage =
+        "usage: normlab verify RESULTS ...\n"
+        "\n"
+        "Checks the checksums of all files in RESULTS: experiment.yaml, the tables, every finished trial and every checkpoint, also of the\n"
+        "sweep's other rounds, RESULTS/tuning and RESULTS/same. Prints a line for each folder, and one for each file that is damaged or\n"
+        "missing; with --quiet, it prints nothing where all is good. It counts the trials of the grid that have not run. It changes nothing,\n"
+        "and may be used while a sweep runs there. To repair a folder, start its sweep again: it trains damaged and missing trials and\n"
+        "rewrites the tables.\n"
+        "\n"
+        "exit codes: 0 all is good, 1 something is damaged, 2 wrong input\n"
+        "\n"
+        "examples:\n"
+        "  normlab verify results/small_batch\n"
+        "  normlab verify results/small_batch results/lr_tolerance --quiet\n",
     .run = run,
 };

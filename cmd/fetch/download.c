@@ -12,7 +12,13 @@
 #include "fetch/fetch.h"
 #include "fetch/libraries.h"
 
-enum { MOST_REDIRECTS = 5, HTTP_RANGE_NOT_SATISFIABLE = 416, HTTP_TIMEOUT = 408, HTTP_TOO_MANY = 429, HTTP_SERVER_ERRORS = 500 };
+enum {
+    MOST_REDIRECTS = 5,
+    HTTP_RANGE_NOT_SATISFIABLE = 416,
+    HTTP_TIMEOUT = 408,
+    HTTP_TOO_MANY = 429,
+    HTTP_SERVER_ERRORS = 500
+};
 static const double redraw_seconds = 0.1;
 
 struct transfer {
@@ -55,14 +61,15 @@ static void draw(struct transfer *it)
     if (!it->terminal || now - it->drawn < redraw_seconds || it->have == it->first)
         return;
     char have[32], whole[32], speed[32], left[32];
-    fprintf(stderr, "\r%s  %3d %%  %s of %s  %s/s  %s left\033[K", it->file->name, (int)(100 * it->have / it->file->bytes),
-            nl_bytes_text((double)it->have, have), nl_bytes_text((double)it->file->bytes, whole), nl_bytes_text(rate, speed),
+    fprintf(stderr, "\r%s  %3d %%  %s of %s  %s/s  %s left\033[K", it->file->name,
+            (int)(100 * it->have / it->file->bytes), nl_bytes_text((double)it->have, have),
+            nl_bytes_text((double)it->file->bytes, whole), nl_bytes_text(rate, speed),
             time_text((double)(it->file->bytes - it->have) / rate, left));
     it->drawn = now;
 }
 
-/* Called by curl at least once a second, also while nothing comes; not 0 ends the transfer. Not CURLOPT_LOW_SPEED_TIME: it takes
- * the mean over several seconds, and does not count connecting. */
+/* Called by curl at least once a second, also while nothing comes; not 0 ends the transfer. Not CURLOPT_LOW_SPEED_TIME:
+ * it takes the mean over several seconds, and does not count connecting. */
 static int look_up(void *context, curl_off_t total, curl_off_t got, curl_off_t upload_total, curl_off_t uploaded)
 {
     (void)total, (void)got, (void)upload_total, (void)uploaded;
@@ -106,7 +113,8 @@ static CURLcode perform(CURL *curl, struct transfer *it, long *status)
     CURLcode code = lib.curl_easy_perform(curl);
     *status = 0;
     lib.curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, status);
-    bool no_range = code == CURLE_RANGE_ERROR || (code == CURLE_HTTP_RETURNED_ERROR && *status == HTTP_RANGE_NOT_SATISFIABLE);
+    bool no_range =
+        code == CURLE_RANGE_ERROR || (code == CURLE_HTTP_RETURNED_ERROR && *status == HTTP_RANGE_NOT_SATISFIABLE);
     if (!no_range || it->first == 0)
         return code;
     if (ftruncate(it->descriptor, 0) != 0) {
@@ -144,7 +152,8 @@ static enum download_end judge(CURL *curl, const struct transfer *it, CURLcode c
         if (it->have == it->file->bytes)
             return DOWNLOAD_WHOLE;
         nl_fail(why, "it sent %lld of %s", (long long)it->have, NL_COUNT(it->file->bytes, "byte"));
-        return announced < 0 ? DOWNLOAD_BROKEN : DOWNLOAD_REFUSED; /* all that it announced, and too little: another file */
+        return announced < 0 ? DOWNLOAD_BROKEN
+                             : DOWNLOAD_REFUSED; /* all that it announced, and too little: another file */
     case CURLE_HTTP_RETURNED_ERROR:
         nl_fail(why, "HTTP status %ld", status);
         return status >= HTTP_SERVER_ERRORS || status == HTTP_TIMEOUT || status == HTTP_TOO_MANY ? DOWNLOAD_BROKEN
@@ -158,7 +167,8 @@ static enum download_end judge(CURL *curl, const struct transfer *it, CURLcode c
         return DOWNLOAD_BROKEN;
     default:
         nl_fail(why, "%s", message[0] ? message : lib.curl_easy_strerror(code));
-        return code == CURLE_URL_MALFORMAT || code == CURLE_UNSUPPORTED_PROTOCOL || code == CURLE_PEER_FAILED_VERIFICATION
+        return code == CURLE_URL_MALFORMAT || code == CURLE_UNSUPPORTED_PROTOCOL ||
+                       code == CURLE_PEER_FAILED_VERIFICATION
                    ? DOWNLOAD_REFUSED
                    : DOWNLOAD_BROKEN;
     }

@@ -62,10 +62,11 @@ static int check_sum(const char *path, const char *expected, const char *remove,
     if (sum_of(path, hex, err))
         return NL_FAIL;
     if (strcmp(hex, expected) != 0)
-        return nl_fail(err,
-                       "'%s' exists and is not the published file (its SHA-256 is %.12s..., not %.12s...); remove '%s', or "
-                       "choose another --dir",
-                       path, hex, expected, remove);
+        return nl_fail(
+            err,
+            "'%s' exists and is not the published file (its SHA-256 is %.12s..., not %.12s...); remove '%s', or "
+            "choose another --dir",
+            path, hex, expected, remove);
     return NL_OK;
 }
 
@@ -155,7 +156,8 @@ static int get(const struct remote_set *set, const struct remote_file *file, con
 
 /* ---- an archive and its folder ---- */
 
-/* Removes what an unpacking that did not end has left: only a folder itself, since one that a link leads to is somebody's. */
+/* Removes what an unpacking that did not end has left: only a folder itself, since one that a link leads to is
+ * somebody's. */
 static void remove_folder(const char *folder)
 {
     int descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -178,10 +180,11 @@ static int check_folder(const char *folder, struct nl_error *err)
     char *text = nl_file_exists(list) ? nl_file_read(list, NULL, err) : NULL, *rest = text;
     int status = NL_OK;
     if (!text)
-        status = nl_fail(err,
-                         "'%s' exists and was not made by data fetch, which cannot tell whether it is whole; remove it, or "
-                         "choose another --dir",
-                         folder);
+        status =
+            nl_fail(err,
+                    "'%s' exists and was not made by data fetch, which cannot tell whether it is whole; remove it, or "
+                    "choose another --dir",
+                    folder);
     for (char *line; status == NL_OK && (line = strsep(&rest, "\n")) && *line;) {
         char sum[NL_HASH_HEX], name[64];
         if (sscanf(line, "%64s %63s", sum, name) != 2) {
@@ -287,7 +290,8 @@ static int fetch_one(const struct remote_set *set, const char *folder, int file,
     return status;
 }
 
-static int fetch_missing(const struct remote_set *set, const char *folder, double patience, int *fetched, struct nl_error *err)
+static int fetch_missing(const struct remote_set *set, const char *folder, double patience, int *fetched,
+                         struct nl_error *err)
 {
     unsigned missing;
     if (look(set, folder, &missing, err))
@@ -309,8 +313,8 @@ int fetch(const struct remote_set *set, const char *folder, double patience, int
     *fetched = 0;
     if (load_libraries(err) || nl_make_folders(folder, err))
         return NL_FAIL;
-    int lock =
-        open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC); /* the folder itself: nothing to clean up, whatever ends the program */
+    int lock = open(folder, O_RDONLY | O_DIRECTORY |
+                                O_CLOEXEC); /* the folder itself: nothing to clean up, whatever ends the program */
     int status = NL_OK;
     if (lock < 0)
         status = nl_fail_errno(err, "cannot open '%s'", folder);

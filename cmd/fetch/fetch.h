@@ -6,9 +6,9 @@
  *     unpack.c     an archive into a folder (libarchive)
  *     absent.c     instead of the last three, in a build without these libraries
  *
- * A file is known by its sum: so a broken download goes on from another mirror too, and whatever comes from wherever is either
- * the published file or not used. A file has its final name only once it is whole, checked and on the disk; until then it is
- * NAME.part.
+ * A file is known by its sum: so a broken download goes on from another mirror too, and whatever comes from wherever is
+ * either the published file or not used. A file has its final name only once it is whole, checked and on the disk;
+ * until then it is NAME.part.
  */
 #ifndef NL_CMD_FETCH_FETCH_H
 #define NL_CMD_FETCH_FETCH_H
@@ -43,11 +43,13 @@ const struct remote_set *find_remote_set(const char *name); /* NULL: there is no
 /* Puts the files of a manifest in the place of set's: lines "SHA-256 BYTES NAME", # starts a comment. */
 int read_manifest(const char *path, struct remote_set *set, struct nl_error *err);
 
-/* Puts mirrors of the user's own in the place of set's: base URLs separated by blanks, each of which holds <data set>/<file>. */
+/* Puts mirrors of the user's own in the place of set's: base URLs separated by blanks, each of which holds <data
+ * set>/<file>. */
 int use_mirrors(const char *urls, struct remote_set *set, struct nl_error *err);
 
-/* Makes folder hold the files of set; *fetched: how many were not there before. patience: seconds without a byte after which a
- * server is given up. NL_FAIL, too, where `interrupted` was set: what had come is kept, and the same call goes on. */
+/* Makes folder hold the files of set; *fetched: how many were not there before. patience: seconds without a byte after
+ * which a server is given up. NL_FAIL, too, where `interrupted` was set: what had come is kept, and the same call goes
+ * on. */
 int fetch(const struct remote_set *set, const char *folder, double patience, int *fetched, struct nl_error *err);
 
 /* ---- the parts ---- */
@@ -63,8 +65,8 @@ enum download_end {
 enum download_end download(const char *url, const char *part, const struct remote_file *file, double patience,
                            struct nl_error *why);
 
-/* Unpacks archive (.tar.gz) into the new folder `into`: regular files directly in its folder `inner`, anything else is refused.
- * Adds SHA256SUMS, as sha256sum -c reads it. limit: bytes, at most. */
+/* Unpacks archive (.tar.gz) into the new folder `into`: regular files directly in its folder `inner`, anything else is
+ * refused. Adds SHA256SUMS, as sha256sum -c reads it. limit: bytes, at most. */
 int unpack(const char *archive, const char *inner, const char *into, int64_t limit, struct nl_error *err);
 
 #endif

@@ -21,10 +21,12 @@ int load_libraries(struct nl_error *err)
 {
     for (size_t i = 0; i < sizeof functions / sizeof *functions; i++) {
         const struct function *f = &functions[i];
-        void *library = dlopen(f->library, RTLD_NOW), *function = library ? dlsym(library, f->name) : NULL; /* the same one each time */
+        void *library = dlopen(f->library, RTLD_NOW),
+             *function = library ? dlsym(library, f->name) : NULL; /* the same one each time */
         if (!function)
             return nl_fail(err, "cannot load %s, which fetches and unpacks: %s", f->library, dlerror());
-        memcpy((char *)&lib + f->place, &function, sizeof function); /* POSIX says that a function fits; ISO C has no conversion */
+        memcpy((char *)&lib + f->place, &function,
+               sizeof function); /* POSIX says that a function fits; ISO C has no conversion */
     }
     return NL_OK;
 }

@@ -1,5 +1,5 @@
-/* An archive into a folder, with libarchive. Only what a data set's archive holds is taken: regular files directly in one known
- * folder. A path that leads elsewhere, a link or a device is refused, not mended. */
+/* An archive into a folder, with libarchive. Only what a data set's archive holds is taken: regular files directly in
+ * one known folder. A path that leads elsewhere, a link or a device is refused, not mended. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -19,7 +19,8 @@ struct target {
     struct nl_text sums; /* of SHA256SUMS */
 };
 
-/* The file's own name, or NULL: no regular file directly in the archive's folder, or one whose name SHA256SUMS could not tell, or is. */
+/* The file's own name, or NULL: no regular file directly in the archive's folder, or one whose name SHA256SUMS could
+ * not tell, or is. */
 static const char *plain_name(const struct target *to, struct archive_entry *entry)
 {
     const char *path = lib.archive_entry_pathname(entry);
@@ -28,7 +29,8 @@ static const char *plain_name(const struct target *to, struct archive_entry *ent
         return NULL;
     const char *name = path + length + 1;
     bool regular = lib.archive_entry_filetype(entry) == AE_IFREG && !lib.archive_entry_hardlink(entry);
-    bool plain = strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-") == strlen(name) && strcmp(name, nl_sums_file) != 0;
+    bool plain = strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-") == strlen(name) &&
+                 strcmp(name, nl_sums_file) != 0;
     return regular && plain && *name && *name != '.' ? name : NULL;
 }
 
@@ -43,7 +45,8 @@ static int put(int file, const char *path, const char *bytes, size_t length, str
     return NL_OK;
 }
 
-static int copy(struct target *to, struct archive *from, int file, const char *path, struct nl_hash *hash, struct nl_error *err)
+static int copy(struct target *to, struct archive *from, int file, const char *path, struct nl_hash *hash,
+                struct nl_error *err)
 {
     char block[NL_READ_BLOCK];
     for (la_ssize_t got; (got = lib.archive_read_data(from, block, sizeof block)) != 0;) {
@@ -89,7 +92,8 @@ static int take_all(struct target *to, struct archive *from, struct nl_error *er
             continue; /* we make the only folder that is needed */
         if (!name) {
             const char *path = lib.archive_entry_pathname(entry);
-            return nl_fail(err, "cannot unpack '%s': '%s' is not a regular file in '%s/'", to->archive, path ? path : "", to->inner);
+            return nl_fail(err, "cannot unpack '%s': '%s' is not a regular file in '%s/'", to->archive,
+                           path ? path : "", to->inner);
         }
         if (take_file(to, from, name, err))
             return NL_FAIL;

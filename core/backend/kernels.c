@@ -1,6 +1,8 @@
+/* Looks a kernel up: the backend's own comes before the reference's. */
 #include "backend/backend.h"
 
-const struct nl_kernel *nl_kernel_of(const struct nl_backend *backend, const struct nl_operation *operation, const void *arguments)
+const struct nl_kernel *nl_kernel_of(const struct nl_backend *backend, const struct nl_operation *operation,
+                                     const void *arguments)
 {
     bool on_host = !backend->devices;
     for (const struct nl_own_kernel *own = backend->kernels; own && own->operation; own++)

@@ -31,7 +31,8 @@ int nl_device_check(enum nl_device_kind kind, int device, struct nl_error *err)
     if (count == 0)
         return NL_FAIL;
     if (device >= count)
-        return nl_fail(err, "there is no device %d of kind %s: this machine has %d, counted from 0", device, backend->name, count);
+        return nl_fail(err, "there is no device %d of kind %s: this machine has %d, counted from 0", device,
+                       backend->name, count);
     return NL_OK;
 }
 
@@ -47,7 +48,8 @@ int nl_precision_check(enum nl_device_kind kind, int device, enum nl_precision p
     if (precision == NL_FLOAT32)
         return NL_OK;
     if (!backend->multiplies)
-        return nl_fail(err, "%s has no products of %s: only cuda has (device.kind)", backend->name, nl_precision_names[precision]);
+        return nl_fail(err, "%s has no products of %s: only cuda has (device.kind)", backend->name,
+                       nl_precision_names[precision]);
     return backend->multiplies(device, precision, err);
 }
 

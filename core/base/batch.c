@@ -1,3 +1,4 @@
+/* Reads what Slurm gave to the process from its environment variables. */
 #include "base/batch.h"
 
 #include <math.h>
@@ -28,6 +29,7 @@ struct nl_batch_limits nl_batch_limits_read(void)
     lower(&found.cores, number_of("SLURM_CPUS_ON_NODE"), "SLURM_CPUS_ON_NODE");
     lower(&found.cores, number_of("SLURM_CPUS_PER_TASK"), "SLURM_CPUS_PER_TASK");
     lower(&found.memory, number_of("SLURM_MEM_PER_NODE") * MEBIBYTE, "SLURM_MEM_PER_NODE");
-    lower(&found.memory, number_of("SLURM_MEM_PER_CPU") * MEBIBYTE * number_of("SLURM_CPUS_ON_NODE"), "SLURM_MEM_PER_CPU");
+    lower(&found.memory, number_of("SLURM_MEM_PER_CPU") * MEBIBYTE * number_of("SLURM_CPUS_ON_NODE"),
+          "SLURM_MEM_PER_CPU");
     return found;
 }

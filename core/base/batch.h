@@ -1,5 +1,5 @@
-/* What a batch system gave to this process, as its environment says: not every one of them has control groups hold its tasks to it. Slurm's words
- * are those of sbatch(1) and srun(1). */
+/* What a batch system gave to this process, as its environment says: not every one of them has control groups hold its
+ * tasks to it. Slurm's words are those of sbatch(1) and srun(1). */
 #ifndef NL_BASE_BATCH_H
 #define NL_BASE_BATCH_H
 

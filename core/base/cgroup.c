@@ -1,3 +1,4 @@
+/* Walks from the process's groups (versions 1 and 2) to the root, and keeps the least limit of each kind. */
 #include "base/cgroup.h"
 
 #include <math.h>
@@ -9,7 +10,8 @@
 #include "base/memory.h"
 #include "base/mounts.h"
 
-/* Of memory. Version 1 has no word for "no limit", and shows the largest multiple of a page instead. */
+/* A limit of memory that is none. Version 1 has no word for "no limit", and shows the largest multiple of a page
+ * instead. */
 static const double UNLIMITED = 0x1p62;
 
 /* Where to look, and what was found. */
@@ -57,14 +59,16 @@ static double read_line(const char *folder, const char *file, const char *name)
     size_t length = strlen(name);
     for (const char *line = text; line; line = strchr(line, '\n')) {
         line += *line == '\n';
-        if (strncmp(line, name, length) == 0 && line[length] == ' ' && take_number(&(const char *){line + length + 1}, &value))
+        if (strncmp(line, name, length) == 0 && line[length] == ' ' &&
+            take_number(&(const char *){line + length + 1}, &value))
             break;
     }
     free(text);
     return value;
 }
 
-static void lower(const struct search *search, struct nl_group_limit *limit, double value, const char *folder, const char *name)
+static void lower(const struct search *search, struct nl_group_limit *limit, double value, const char *folder,
+                  const char *name)
 {
     if (!(value < limit->value))
         return;
@@ -123,7 +127,8 @@ static bool lists(const char *list, size_t length, const char *name)
     return false;
 }
 
-/* The process's group in the hierarchy that has the controller (version 1), or in the unified one; new string, NULL: in none. */
+/* The process's group in the hierarchy that has the controller (version 1), or in the unified one; new string, NULL: in
+ * none. */
 static char *group_of(const struct search *search, const char *controller, bool unified)
 {
     for (const char *line = search->memberships, *next; *line; line = next) {
@@ -142,9 +147,9 @@ static bool goes_up(const char *path)
     return strncmp(path, "/..", 3) == 0 && (!path[3] || path[3] == '/');
 }
 
-/* A group's path below the folder that a mount shows; "": that folder is the group, or an ancestor of it. NULL: the mount shows
- * other groups. Both paths begin at the root of the control group namespace; what lies above it has no names in there, and begins
- * with "/..". */
+/* A group's path below the folder that a mount shows; "": that folder is the group, or an ancestor of it. NULL: the
+ * mount shows other groups. Both paths begin at the root of the control group namespace; what lies above it has no
+ * names in there, and begins with "/..". */
 static const char *below(const char *group, const char *shown)
 {
     for (; goes_up(group) && goes_up(shown); group += 3)
@@ -165,7 +170,8 @@ static const char *below(const char *group, const char *shown)
 }
 
 /* The group and its ancestors up to where the mount begins. */
-static void climb(struct search *search, const struct controller *controller, const char *mount, const char *group, bool unified)
+static void climb(struct search *search, const struct controller *controller, const char *mount, const char *group,
+                  bool unified)
 {
     char *folder = nl_format("%s%s%s", search->root, mount, group);
     size_t top = strlen(search->root) + strlen(mount);
@@ -185,7 +191,9 @@ static void look_at_mount(struct search *search, const struct nl_mount *mount)
         return;
     for (size_t i = 0; i < sizeof controllers / sizeof *controllers; i++) {
         const struct controller *controller = &controllers[i];
-        char *group = unified || lists(mount->options, strlen(mount->options), controller->name) ? group_of(search, controller->name, unified) : NULL;
+        char *group = unified || lists(mount->options, strlen(mount->options), controller->name)
+                          ? group_of(search, controller->name, unified)
+                          : NULL;
         const char *path = group ? below(group, mount->root) : NULL;
         if (path)
             climb(search, controller, mount->point, path, unified);
@@ -196,11 +204,13 @@ static void look_at_mount(struct search *search, const struct nl_mount *mount)
 struct nl_group_limits nl_group_limits_read(const char *root)
 {
     char *folder = nl_format("%s/proc/self", root), *mounts = read_in(folder, "mountinfo");
-    struct search search = {
-        .root = root, .memberships = read_in(folder, "cgroup"), .found = {{INFINITY, NULL}, {INFINITY, NULL}, INFINITY}};
+    struct search search = {.root = root,
+                            .memberships = read_in(folder, "cgroup"),
+                            .found = {{INFINITY, NULL}, {INFINITY, NULL}, INFINITY}};
     struct nl_mount mount;
     char *at = NULL;
-    for (char *line = search.memberships && mounts ? strtok_r(mounts, "\n", &at) : NULL; line; line = strtok_r(NULL, "\n", &at))
+    for (char *line = search.memberships && mounts ? strtok_r(mounts, "\n", &at) : NULL; line;
+         line = strtok_r(NULL, "\n", &at))
         if (nl_mount_read(line, &mount))
             look_at_mount(&search, &mount);
     free(mounts);

@@ -1,5 +1,6 @@
-/* What a computation can be told to be, and the word for each choice. Keys of the configuration (config/keys.def) and kernels have these enumerations in
- * common, and nothing else: numbers know no keys. The words stand in the order of the enumeration and end with NULL.
+/* What a computation can be told to be, and the word for each choice. Keys of the configuration (config/keys.def) and
+ * kernels have these enumerations in common, and nothing else: numbers know no keys. The words stand in the order of
+ * the enumeration and end with NULL.
  */
 #ifndef NL_BASE_CHOICES_H
 #define NL_BASE_CHOICES_H

@@ -1,3 +1,4 @@
+/* Formats the message of an error. */
 #include "base/error.h"
 
 #include <errno.h>

@@ -1,3 +1,4 @@
+/* Escapes text for HTML, Markdown and LaTeX, a character at a time. */
 #include "base/escape.h"
 
 #include <ctype.h>
@@ -49,7 +50,8 @@ void nl_html_add(struct nl_text *out, const char *text)
 void nl_markdown_add(struct nl_text *out, const char *text)
 {
     for (; *text; text++) {
-        bool special = strchr("\\|*_<`~$", *text) || (*text == '&' && (text[1] == '#' || isalpha((unsigned char)text[1]))) ||
+        bool special = strchr("\\|*_<`~$", *text) ||
+                       (*text == '&' && (text[1] == '#' || isalpha((unsigned char)text[1]))) ||
                        (*text == ']' && text[1] && strchr("([:", text[1]));
         nl_text_add(out, special ? "\\%c" : "%c", *text);
     }
@@ -77,10 +79,28 @@ static bool is_latin(uint32_t code)
 void nl_latex_add(struct nl_text *out, const char *text)
 {
     static const char *const commands[][2] = {
-        {"\\", "\\textbackslash{}"}, {"~", "\\textasciitilde{}"}, {"^", "\\textasciicircum{}"}, {"`", "\\textasciigrave{}"}, {"<", "$<$"},
-        {">", "$>$"}, {"|", "$|$"}, {"\"", "\\char34{}"}, {"--", "-{}-{}"}, {"±", "$\\pm$"}, {"×", "$\\times$"},
-        {"–", "--"}, {"—", "---"}, {"−", "$-$"}, {"≤", "$\\le$"}, {"≥", "$\\ge$"}, {"→", "$\\to$"}, {"…", "\\dots{}"}, {"·", "$\\cdot$"},
-        {"µ", "$\\mu$"}, {"°", "$^\\circ$"}, {"\xc2\xa0", "~"},
+        {"\\", "\\textbackslash{}"},
+        {"~", "\\textasciitilde{}"},
+        {"^", "\\textasciicircum{}"},
+        {"`", "\\textasciigrave{}"},
+        {"<", "$<$"},
+        {">", "$>$"},
+        {"|", "$|$"},
+        {"\"", "\\char34{}"},
+        {"--", "-{}-{}"},
+        {"±", "$\\pm$"},
+        {"×", "$\\times$"},
+        {"–", "--"},
+        {"—", "---"},
+        {"−", "$-$"},
+        {"≤", "$\\le$"},
+        {"≥", "$\\ge$"},
+        {"→", "$\\to$"},
+        {"…", "\\dots{}"},
+        {"·", "$\\cdot$"},
+        {"µ", "$\\mu$"},
+        {"°", "$^\\circ$"},
+        {"\xc2\xa0", "~"},
     };
     for (size_t bytes; *text; text += bytes) {
         size_t i = 0, count = sizeof commands / sizeof *commands;

@@ -1,4 +1,5 @@
-/* Text of others in the markup of three formats: whatever it holds, a reader sees these characters, and nothing of it is markup. */
+/* Text of others in the markup of three formats: whatever it holds, a reader sees these characters, and nothing of it
+ * is markup. */
 #ifndef NL_BASE_ESCAPE_H
 #define NL_BASE_ESCAPE_H
 
@@ -9,7 +10,8 @@ void nl_html_add(struct nl_text *out, const char *text);     /* also as an attri
 void nl_markdown_add(struct nl_text *out, const char *text); /* GitHub's; within a line, or in a table */
 void nl_latex_add(struct nl_text *out, const char *text);    /* for pdflatex; what its fonts lack stands as [U+4E2D] */
 
-/* The text as one line of UTF-8: a blank for each line break or other control character, U+FFFD for what is no UTF-8. New string. */
+/* The text as one line of UTF-8: a blank for each line break or other control character, U+FFFD for what is no UTF-8.
+ * New string. */
 char *nl_one_line(const char *text);
 
 /* The text with a sign for "+-"; new string. */

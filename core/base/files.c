@@ -1,3 +1,4 @@
+/* Reads and writes files by POSIX calls: a file is written beside its name, synced, and renamed. */
 #include "base/files.h"
 
 #include <errno.h>
@@ -14,7 +15,8 @@
 #include "base/system.h"
 #include "base/temporary.h"
 
-/* The descriptor, or -1 on error. To open a pipe takes no writer here, but to read from it one is waited for. special: pipes and devices will do. */
+/* The descriptor, or -1 on error. To open a pipe takes no writer here, but to read from it one is waited for. special:
+ * pipes and devices will do. */
 static int open_to_read(const char *path, bool special, struct stat *info, struct nl_error *err)
 {
     int file = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
@@ -92,7 +94,8 @@ int nl_file_open_plain(const char *path, int flags, struct nl_error *err)
     struct stat info;
     int file = open(path, flags | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0666);
     if (file < 0 && (errno == ELOOP || errno == ENXIO)) /* ENXIO: a pipe, or a socket */
-        nl_fail(err, "cannot open '%s': it is not a regular file%s", path, errno == ELOOP ? ", but a symbolic link" : "");
+        nl_fail(err, "cannot open '%s': it is not a regular file%s", path,
+                errno == ELOOP ? ", but a symbolic link" : "");
     else if (file < 0)
         nl_fail_errno(err, "cannot open '%s'", path);
     if (file < 0)
@@ -218,7 +221,8 @@ static int put(const char *path, const void *bytes, size_t length, bool sync, st
     if (file < 0)
         return nl_fail_errno(err, "cannot create '%s'", path);
     bool good = write_all(file, bytes, length) && (!sync || sync_all(file)), ours = nl_temporary_is_same(file, half);
-    int why = errno, held = dup(file), status = NL_OK; /* closing tells of failures to write, and the lock stays until the file has its name */
+    int why = errno, held = dup(file),
+        status = NL_OK; /* closing tells of failures to write, and the lock stays until the file has its name */
     if (close(file) != 0 && good) {
         good = false;
         why = errno;
@@ -239,7 +243,8 @@ static int put(const char *path, const void *bytes, size_t length, bool sync, st
 static int sync_path(const char *path, int flags, struct nl_error *err)
 {
     int file = open(path, O_RDONLY | O_CLOEXEC | flags);
-    bool good = file >= 0 ? sync_all(file) : flags & O_DIRECTORY && errno == EACCES; /* a folder that may be written, but not read */
+    bool good = file >= 0 ? sync_all(file)
+                          : flags & O_DIRECTORY && errno == EACCES; /* a folder that may be written, but not read */
     if (!good)
         nl_fail_errno(err, "cannot write '%s'", path);
     if (file >= 0)
@@ -260,7 +265,9 @@ int nl_folder_sync(const char *path, struct nl_error *err)
 int nl_disk_sync(const char *folder, struct nl_error *err)
 {
     int file = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    int status = file >= 0 && nl_sync_file_system(file) == 0 ? NL_OK : nl_fail_errno(err, "cannot write to the disk of '%s'", folder);
+    int status = file >= 0 && nl_sync_file_system(file) == 0
+                     ? NL_OK
+                     : nl_fail_errno(err, "cannot write to the disk of '%s'", folder);
     if (file >= 0)
         close(file);
     return status;

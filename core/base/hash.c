@@ -1,3 +1,4 @@
+/* Wraps Nettle's SHA-256. */
 #include "base/hash.h"
 
 #include <nettle/sha2.h>

@@ -1,3 +1,4 @@
+/* Escapes strings and writes numbers and members of JSON objects. */
 #include "base/json.h"
 
 #include <math.h>

@@ -4,7 +4,7 @@
 
 #include "base/memory.h"
 
-void nl_json_add(struct nl_text *out, const char *text);         /* "text", in quotes and escaped; UTF-8 stays as it is */
+void nl_json_add(struct nl_text *out, const char *text); /* "text", in quotes and escaped; UTF-8 stays as it is */
 void nl_json_add_number(struct nl_text *out, double value);      /* null where it is not finite */
 
 /* A further member of an object: , "name": value. A NULL text is null. */

@@ -1,3 +1,4 @@
+/* Judges a lock by the type of the file system and its mount options. */
 #include "base/locks.h"
 
 #include <stdbool.h>
@@ -15,7 +16,8 @@ static const struct {
     const char *type, *option; /* NULL: with any */
 } local[] = {
     {"nfs", "local_lock=all"}, {"nfs", "local_lock=flock"}, /* of version 4 (nfs4) locks are never local */
-    {"lustre", "localflock"},  {"ocfs2", "localflocks"},    {"gfs2", "localflocks"}, {"cifs", "nobrl"}, {"smb3", "nobrl"}, {"fuse.sshfs", NULL},
+    {"lustre", "localflock"},  {"ocfs2", "localflocks"},    {"gfs2", "localflocks"},
+    {"cifs", "nobrl"},         {"smb3", "nobrl"},           {"fuse.sshfs", NULL},
 };
 
 static bool has_option(const char *options, const char *option)
@@ -30,8 +32,10 @@ static bool has_option(const char *options, const char *option)
 static char *judge(const struct nl_mount *mount)
 {
     for (size_t i = 0; i < sizeof local / sizeof *local; i++)
-        if (strcmp(mount->type, local[i].type) == 0 && (!local[i].option || has_option(mount->options, local[i].option)))
-            return nl_format("%s%s%s", mount->type, local[i].option ? ", " : "", local[i].option ? local[i].option : "");
+        if (strcmp(mount->type, local[i].type) == 0 &&
+            (!local[i].option || has_option(mount->options, local[i].option)))
+            return nl_format("%s%s%s", mount->type, local[i].option ? ", " : "",
+                             local[i].option ? local[i].option : "");
     return NULL;
 }
 
@@ -39,7 +43,8 @@ char *nl_lock_is_local(int file, const char *root)
 {
     struct stat info;
     struct nl_mount mount;
-    char *path = nl_format("%s/proc/self/mountinfo", root), *mounts = fstat(file, &info) == 0 ? nl_file_read(path, NULL, NULL) : NULL, *why = NULL, *at = NULL;
+    char *path = nl_format("%s/proc/self/mountinfo", root),
+         *mounts = fstat(file, &info) == 0 ? nl_file_read(path, NULL, NULL) : NULL, *why = NULL, *at = NULL;
     char *device = mounts ? nl_device_text(info.st_dev) : NULL;
     for (char *line = mounts ? strtok_r(mounts, "\n", &at) : NULL; line && !why; line = strtok_r(NULL, "\n", &at))
         if (nl_mount_read(line, &mount) && strcmp(mount.device, device) == 0)

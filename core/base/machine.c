@@ -1,3 +1,4 @@
+/* Asks the system for cores, memory and disk, and takes the least that any limit leaves. */
 #include "base/machine.h"
 
 #include <math.h>
@@ -15,7 +16,8 @@
 
 int nl_cores(void)
 {
-    int allowed = nl_allowed_cores(), cores = allowed > 0 ? allowed : (int)fmax(1, (double)sysconf(_SC_NPROCESSORS_ONLN));
+    int allowed = nl_allowed_cores(),
+        cores = allowed > 0 ? allowed : (int)fmax(1, (double)sysconf(_SC_NPROCESSORS_ONLN));
     struct nl_group_limits limits = nl_group_limits_read("");
     double most = fmin(limits.cores.value, nl_batch_limits_read().cores.value);
     nl_group_limits_release(&limits);

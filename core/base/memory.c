@@ -1,3 +1,4 @@
+/* Allocates, or stops with a message; and the growable text, which all others write into. */
 #include "base/memory.h"
 
 #include <locale.h>
@@ -202,8 +203,9 @@ char *nl_double_text(double value, char out[32])
         return strcpy(out, "nan");
     if (isinf(value))
         return strcpy(out, value < 0 ? "-inf" : "inf");
-    /* A decimal of up to 15 digits that reads back as value is the beginning of its 15 digits, so that none need be searched for. %g leaves out its
-     * zeros at the end; from a million on those before the point, too, if they are more than six digits. */
+    /* A decimal of up to 15 digits that reads back as value is the beginning of its 15 digits, so that none need be
+     * searched for. %g leaves out its zeros at the end; from a million on those before the point, too, if they are more
+     * than six digits. */
     locale_t before = begin_plain();
     bool small = fabs(value) < 1e6;
     snprintf(out, 32, small ? "%.15g" : "%.14e", value);

@@ -1,7 +1,8 @@
 /* Small allocations and growable text.
  *
- * Small allocations do not fail in a way a caller could mend: they stop the program with a message (as git's xmalloc), or, in a thread that is
- * inside of nl_memory_rescue, only what runs there. Large ones (arenas, data sets) use malloc themselves and report an error.
+ * Small allocations do not fail in a way a caller could mend: they stop the program with a message (as git's xmalloc),
+ * or, in a thread that is inside of nl_memory_rescue, only what runs there. Large ones (arenas, data sets) use malloc
+ * themselves and report an error.
  */
 #ifndef NL_BASE_MEMORY_H
 #define NL_BASE_MEMORY_H
@@ -12,7 +13,7 @@
 #include "base/error.h"
 
 void *nl_alloc(size_t count, size_t size);                 /* zeroed; never NULL; free() it */
-void *nl_alloc_aligned(size_t alignment, size_t bytes);    /* bytes: a multiple of it; not zeroed; never NULL; free() it */
+void *nl_alloc_aligned(size_t alignment, size_t bytes); /* bytes: a multiple of it; not zeroed; never NULL; free() it */
 void *nl_realloc(void *old, size_t count, size_t size);    /* never NULL */
 char *nl_strdup(const char *text);                         /* never NULL */
 char *nl_format(const char *format, ...) __attribute__((format(printf, 1, 2))); /* a new string; free() it */
@@ -20,8 +21,9 @@ char *nl_format(const char *format, ...) __attribute__((format(printf, 1, 2))); 
 /* What an allocation that fails does; for those of libraries, too, which do not say how many bytes it was: 0. */
 _Noreturn void nl_out_of_memory(size_t bytes);
 
-/* Calls body, and returns what it does. An allocation of this thread that fails inside leaves body at once: NL_FAIL. What body holds then, memory
- * too, it holds no more, but for what context leads to: that is the caller's to release. So body may not allocate while it holds a lock. */
+/* Calls body, and returns what it does. An allocation of this thread that fails inside leaves body at once: NL_FAIL.
+ * What body holds then, memory too, it holds no more, but for what context leads to: that is the caller's to release.
+ * So body may not allocate while it holds a lock. */
 int nl_memory_rescue(int (*body)(void *context, struct nl_error *err), void *context, struct nl_error *err);
 
 /* Makes room for one more item at the end of a growing array: items, count and capacity are the caller's. */
@@ -33,7 +35,8 @@ int nl_memory_rescue(int (*body)(void *context, struct nl_error *err), void *con
         }                                                                                                \
     } while (0)
 
-/* Text that grows: {0} is the empty one. at is always terminated once something was added; free with nl_text_release. */
+/* Text that grows: {0} is the empty one. at is always terminated once something was added; free with
+ * nl_text_release. */
 struct nl_text {
     char *at;
     size_t length, capacity;
@@ -57,6 +60,7 @@ double nl_double_read(const char *text, char **end);
  * -inf in small letters. Writes at most 32 bytes to out and returns it. */
 char *nl_double_text(double value, char out[32]);
 
-char *nl_bytes_text(double bytes, char out[32]); /* "12 MiB", "3.4 GiB"; of INFINITY, which stands for what the system does not tell: "an unknown amount" */
+char *nl_bytes_text(double bytes, char out[32]); /* "12 MiB", "3.4 GiB"; of INFINITY, which stands for what the system
+                                                    does not tell: "an unknown amount" */
 
 #endif

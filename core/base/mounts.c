@@ -1,3 +1,4 @@
+/* Parses a line of /proc/self/mountinfo, whose fields escape blanks as octal numbers. */
 #include "base/mounts.h"
 
 #include <stddef.h>
@@ -37,6 +38,10 @@ bool nl_mount_read(char *line, struct nl_mount *mount)
     *rest = '\0';
     if (!take_words(line, before, 5) || !take_words(rest + strlen(mark), after, 3))
         return false;
-    *mount = (struct nl_mount){.device = before[2], .root = unescape(before[3]), .point = unescape(before[4]), .type = after[0], .options = after[2]};
+    *mount = (struct nl_mount){.device = before[2],
+                               .root = unescape(before[3]),
+                               .point = unescape(before[4]),
+                               .type = after[0],
+                               .options = after[2]};
     return true;
 }

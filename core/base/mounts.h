@@ -13,7 +13,8 @@ struct nl_mount {
     const char *options; /* of the file system, with commas between them */
 };
 
-/* Takes the line "36 35 98:0 /root /mnt rw,noatime master:1 - ext4 /dev/root rw,errors=continue" apart, in place. False: it is none. */
+/* Takes the line "36 35 98:0 /root /mnt rw,noatime master:1 - ext4 /dev/root rw,errors=continue" apart, in place.
+ * False: it is none. */
 bool nl_mount_read(char *line, struct nl_mount *mount);
 
 #endif

@@ -1,3 +1,4 @@
+/* Computes the edit distance of two words, with the transposition of neighbours as one edit. */
 #include "base/nearest.h"
 
 #include <ctype.h>
@@ -26,7 +27,8 @@ static unsigned letters_of(const char *word)
     return letters;
 }
 
-/* Letters that only one of the words has; a slip takes away one of them at most in each word. Most words are told apart by it, at little cost. */
+/* Letters that only one of the words has; a slip takes away one of them at most in each word. Most words are told apart
+ * by it, at little cost. */
 static int unshared(const char *a, const char *b)
 {
     unsigned of_a = letters_of(a), of_b = letters_of(b);
@@ -46,7 +48,8 @@ int nl_edit_distance(const char *a, const char *b, int most)
                 cost[i][j] = i + j;
                 continue;
             }
-            cost[i][j] = least(least(cost[i - 1][j], cost[i][j - 1]) + 1, cost[i - 1][j - 1] + !same(a[i - 1], b[j - 1]));
+            cost[i][j] =
+                least(least(cost[i - 1][j], cost[i][j - 1]) + 1, cost[i - 1][j - 1] + !same(a[i - 1], b[j - 1]));
             if (i > 1 && j > 1 && same(a[i - 1], b[j - 2]) && same(a[i - 2], b[j - 1]))
                 cost[i][j] = least(cost[i][j], cost[i - 2][j - 2] + 1);
         }

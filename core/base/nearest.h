@@ -4,12 +4,13 @@
 
 enum { NL_FAR = 1 << 30 }; /* more than any word has letters */
 
-/* Damerau and Levenshtein's distance (optimal string alignment): insertions, deletions, substitutions and swaps of neighbours;
- * letters of either case are the same.
- * NL_FAR where it is more than `most`, or a word is too long to be a slip of anything here. */
+/* Damerau and Levenshtein's distance (optimal string alignment): insertions, deletions, substitutions and swaps of
+ * neighbours; letters of either case are the same. NL_FAR where it is more than `most`, or a word is too long to be a
+ * slip of anything here. */
 int nl_edit_distance(const char *a, const char *b, int most);
 
-/* The same, but a word of three letters or more that b begins with is one slip away: "optim" is near "optimizer". */
+/* How many slips away a word is, as the edit distance; but a word of three letters or more that b begins with is one
+ * slip away: "optim" is near "optimizer". */
 int nl_slips(const char *word, const char *b, int most);
 
 /* The nearest of words (ends with NULL); NULL where none is near: one slip, or one for every three letters. */

@@ -1,5 +1,5 @@
-/* The header of a .npy file is a Python dictionary in text: {'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }.
- * It is read here as strictly as numpy.save writes it: any order of the three keys, each once, nothing else. */
+/* The header of a .npy file is a Python dictionary in text: {'descr': '<f4', 'fortran_order': False, 'shape': (2, 3),
+ * }. It is read here as strictly as numpy.save writes it: any order of the three keys, each once, nothing else. */
 #include "base/npy.h"
 
 #include <stdbool.h>
@@ -11,7 +11,8 @@
 #include "base/memory.h"
 #include "base/scan.h"
 
-_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "arrays are written as they lie in memory, and files are little endian");
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
+               "arrays are written as they lie in memory, and files are little endian");
 
 static const char magic[] = "\x93NUMPY";
 enum { MAGIC = 6, FIXED = 10 }; /* bytes of the magic; bytes before the text in format 1.0 */
@@ -20,9 +21,10 @@ static const struct {
     size_t size;
     const char *descr, *name;
 } types[] = {
-    [NL_U8] = {1, "|u1", "uint8"},   [NL_U16] = {2, "<u2", "uint16"}, [NL_U32] = {4, "<u4", "uint32"}, [NL_U64] = {8, "<u8", "uint64"},
-    [NL_I8] = {1, "|i1", "int8"},    [NL_I16] = {2, "<i2", "int16"},  [NL_I32] = {4, "<i4", "int32"},  [NL_I64] = {8, "<i8", "int64"},
-    [NL_F32] = {4, "<f4", "float32"}, [NL_F64] = {8, "<f8", "float64"},
+    [NL_U8] = {1, "|u1", "uint8"},    [NL_U16] = {2, "<u2", "uint16"}, [NL_U32] = {4, "<u4", "uint32"},
+    [NL_U64] = {8, "<u8", "uint64"},  [NL_I8] = {1, "|i1", "int8"},    [NL_I16] = {2, "<i2", "int16"},
+    [NL_I32] = {4, "<i4", "int32"},   [NL_I64] = {8, "<i8", "int64"},  [NL_F32] = {4, "<f4", "float32"},
+    [NL_F64] = {8, "<f8", "float64"},
 };
 
 size_t nl_dtype_size(enum nl_dtype type)
@@ -69,7 +71,9 @@ static int read_type(const char *descr, const char *path, enum nl_dtype *type, s
             return NL_OK;
         }
     if (descr[0] == '>')
-        return nl_fail(err, "cannot read '%s': its numbers are big endian ('%s'); save x.astype(x.dtype.newbyteorder('<'))", path, descr);
+        return nl_fail(err,
+                       "cannot read '%s': its numbers are big endian ('%s'); save x.astype(x.dtype.newbyteorder('<'))",
+                       path, descr);
     return nl_fail(err, "cannot read '%s': its type is '%s', expected float32, float64 or integers", path, descr);
 }
 
@@ -93,21 +97,25 @@ static int read_header(struct nl_scan scan, const char *path, struct nl_npy *out
             good = nl_scan_next(&scan, '}');
     }
     if (!good || !nl_scan_end(&scan) || !has_descr || !has_order || !has_shape)
-        return nl_fail(err, "cannot read '%s': its header is not one of a plain array (type, order and shape of at most %d dimensions)",
-                       path, NL_NPY_MAX_DIMS);
+        return nl_fail(
+            err,
+            "cannot read '%s': its header is not one of a plain array (type, order and shape of at most %d dimensions)",
+            path, NL_NPY_MAX_DIMS);
     if (fortran)
         return nl_fail(err, "cannot read '%s': it is in Fortran order; save numpy.ascontiguousarray(x)", path);
     return read_type(descr, path, &out->type, err);
 }
 
 /* bytes of the header's text and where it starts; NL_FAIL where the file is shorter. */
-static int find_header(const unsigned char *bytes, size_t length, const char *path, size_t *start, size_t *size, struct nl_error *err)
+static int find_header(const unsigned char *bytes, size_t length, const char *path, size_t *start, size_t *size,
+                       struct nl_error *err)
 {
     if (length < FIXED || memcmp(bytes, magic, MAGIC) != 0)
         return nl_fail(err, "cannot read '%s': not a .npy file", path);
     unsigned version = bytes[MAGIC];
     if (version < 1 || version > 3 || bytes[MAGIC + 1] != 0)
-        return nl_fail(err, "cannot read '%s': .npy format %u.%u, expected 1.0 to 3.0", path, version, bytes[MAGIC + 1]);
+        return nl_fail(err, "cannot read '%s': .npy format %u.%u, expected 1.0 to 3.0", path, version,
+                       bytes[MAGIC + 1]);
     *start = version == 1 ? FIXED : FIXED + 2;
     for (size_t i = *start; i > MAGIC + 2 && length >= *start; i--)
         *size = *size << 8 | bytes[i - 1];
@@ -117,7 +125,8 @@ static int find_header(const unsigned char *bytes, size_t length, const char *pa
 }
 
 /* What the first `length` of the file's `total` bytes say of it; *start: where the data begins. */
-static int read_start(const char *bytes, size_t length, size_t total, const char *path, struct nl_npy *out, size_t *start, struct nl_error *err)
+static int read_start(const char *bytes, size_t length, size_t total, const char *path, struct nl_npy *out,
+                      size_t *start, struct nl_error *err)
 {
     size_t size = 0, expected;
     if (find_header((const unsigned char *)bytes, length, path, start, &size, err))
@@ -200,7 +209,8 @@ double nl_npy_get(const struct nl_npy *array, size_t index)
     NL_BUG("no such type: %d", (int)array->type);
 }
 
-int nl_npy_write(const char *path, enum nl_dtype type, int dims, const size_t *shape, const void *data, struct nl_error *err)
+int nl_npy_write(const char *path, enum nl_dtype type, int dims, const size_t *shape, const void *data,
+                 struct nl_error *err)
 {
     NL_ASSERT(dims >= 0 && dims <= NL_NPY_MAX_DIMS);
     struct nl_text file = {0};

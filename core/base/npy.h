@@ -29,6 +29,7 @@ void nl_npy_release(struct nl_npy *array);
 double nl_npy_get(const struct nl_npy *array, size_t index); /* any type, as double */
 
 /* Writes atomically. */
-int nl_npy_write(const char *path, enum nl_dtype type, int dims, const size_t *shape, const void *data, struct nl_error *err);
+int nl_npy_write(const char *path, enum nl_dtype type, int dims, const size_t *shape, const void *data,
+                 struct nl_error *err);
 
 #endif

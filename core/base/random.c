@@ -1,3 +1,4 @@
+/* Draws bits, uniform and normal numbers and permutations from a position in a named stream. */
 #include "base/random.h"
 
 #include <math.h>
@@ -35,8 +36,9 @@ double nl_stream_normal(struct nl_stream stream, uint64_t row, uint64_t index)
     return value;
 }
 
-/* order = the indices of `keys` by ascending key, equal ones by index. Linear: the keys are uniform, so that with as many buckets as
- * keys for their leading bits, what the insertion sort finds is a place or two from where it belongs. */
+/* order = the indices of `keys` by ascending key, equal ones by index. Linear: the keys are uniform, so that with as
+ * many buckets as keys for their leading bits, what the insertion sort finds is a place or two from where it
+ * belongs. */
 static void sort_by_key(const uint64_t *keys, int32_t *order, int32_t count)
 {
     int bits = 1;

@@ -1,8 +1,8 @@
 /* Random numbers as functions, not as state: Philox4x32-10 (Salmon et al., SC 2011; Random123).
  *
- * A stream is named: its key is made of the trial's seed and a hash of the name, its counter is the caller's position. So
- * the same seed gives every normalizer the same initial weights ("init.fc1.weight"), the same batches ("order"), the same
- * augmentation ("augment"), whatever else draws numbers, on any backend, at any resume point.
+ * A stream is named: its key is made of the trial's seed and a hash of the name, its counter is the caller's position.
+ * So the same seed gives every normalizer the same initial weights ("init.fc1.weight"), the same batches ("order"), the
+ * same augmentation ("augment"), whatever else draws numbers, on any backend, at any resume point.
  */
 #ifndef NL_BASE_RANDOM_H
 #define NL_BASE_RANDOM_H
@@ -16,7 +16,8 @@ struct nl_stream {
     uint32_t key[2];
 };
 
-/* Philox4x32-10. Our own lines, so that the same ones run on a GPU; Random123's known answers judge them (tests/base/test_random.c). */
+/* Philox4x32-10. Our own lines, so that the same ones run on a GPU; Random123's known answers judge them
+ * (tests/base/test_random.c). */
 static inline NL_EVERYWHERE void nl_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4])
 {
     uint32_t a = counter[0], b = counter[1], c = counter[2], d = counter[3], k0 = key[0], k1 = key[1];
@@ -35,8 +36,8 @@ static inline NL_EVERYWHERE void nl_philox(const uint32_t counter[4], const uint
     out[3] = d;
 }
 
-/* The name is folded to 64 bits by FNV-1a; one Philox block over (seed, name) makes the key, so that near seeds and near
- * names give unrelated keys. */
+/* The name is folded to 64 bits by FNV-1a; one Philox block over (seed, name) makes the key, so that near seeds and
+ * near names give unrelated keys. */
 static inline NL_EVERYWHERE struct nl_stream nl_stream(uint64_t seed, const char *name)
 {
     uint64_t hash = 1469598103934665603u;
@@ -65,7 +66,7 @@ static inline NL_EVERYWHERE uint64_t nl_stream_bits(struct nl_stream stream, uin
     return (uint64_t)block[1] << 32 | block[0];
 }
 
-/* The same at positions first to first + count - 1. */
+/* The bits at positions first to first + count - 1. */
 void nl_stream_bits_from(struct nl_stream stream, uint64_t row, uint64_t first, int32_t count, uint64_t *out);
 
 /* Uniform in (0, 1), 53 bits, never 0 or 1. */
@@ -83,17 +84,20 @@ static inline NL_EVERYWHERE double nl_stream_uniform(struct nl_stream stream, ui
 /* Standard normal (Box and Muller 1958: the cosine half of one pair a position). */
 double nl_stream_normal(struct nl_stream stream, uint64_t row, uint64_t index);
 
-/* The same at positions first to first + count - 1. */
+/* Normal numbers at positions first to first + count - 1. */
 void nl_stream_normals(struct nl_stream stream, uint64_t row, uint64_t first, size_t count, double *out);
 
-/* An integer in 0 .. below-1: 64 bits times the range, high word. The bias is below 2^-32 for every range that fits 32 bits. */
-static inline NL_EVERYWHERE uint32_t nl_stream_below(struct nl_stream stream, uint64_t row, uint64_t index, uint32_t below)
+/* An integer in 0 .. below-1: 64 bits times the range, high word. The bias is below 2^-32 for every range that fits 32
+ * bits. */
+static inline NL_EVERYWHERE uint32_t nl_stream_below(struct nl_stream stream, uint64_t row, uint64_t index,
+                                                     uint32_t below)
 {
     uint64_t bits = nl_stream_bits(stream, row, index), low = (bits & 0xffffffffu) * below;
     return (uint32_t)(((bits >> 32) * below + (low >> 32)) >> 32);
 }
 
-/* order[0..count-1]: a permutation of 0..count-1, a function of (stream, row): indices sorted by their 64 random bits. */
+/* order[0..count-1]: a permutation of 0..count-1, a function of (stream, row): indices sorted by their 64 random
+ * bits. */
 void nl_stream_permutation(struct nl_stream stream, uint64_t row, int32_t *order, int32_t count);
 
 #endif

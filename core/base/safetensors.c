@@ -1,6 +1,6 @@
-/* The header is one JSON object: {"name": {"dtype": "F32", "shape": [2, 3], "data_offsets": [0, 24]}, ...}, offsets from the end of
- * the header. The reader takes exactly that JSON and nothing wider, and insists, as the format does, that the tensors fill
- * the data without gap or overlap. */
+/* The header is one JSON object: {"name": {"dtype": "F32", "shape": [2, 3], "data_offsets": [0, 24]}, ...}, offsets
+ * from the end of the header. The reader takes exactly that JSON and nothing wider, and insists, as the format does,
+ * that the tensors fill the data without gap or overlap. */
 #include "base/safetensors.h"
 
 #include <stdbool.h>
@@ -13,7 +13,8 @@
 #include "base/memory.h"
 #include "base/scan.h"
 
-_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "tensors are written as they lie in memory, and files are little endian");
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
+               "tensors are written as they lie in memory, and files are little endian");
 
 enum { LENGTH = 8, MAX_DIMS = 4 }; /* bytes of the header's length; dimensions of an entry */
 
@@ -77,8 +78,8 @@ static void add_metadata(struct nl_text *text, const char *const *metadata)
     nl_text_add(text, "}");
 }
 
-int nl_safetensors_write(const char *path, const struct nl_tensor_file_entry *entries, int count, const char *const *metadata,
-                         struct nl_error *err)
+int nl_safetensors_write(const char *path, const struct nl_tensor_file_entry *entries, int count,
+                         const char *const *metadata, struct nl_error *err)
 {
     struct nl_text file = {0}, data = {0};
     nl_text_add_bytes(&file, "\0\0\0\0\0\0\0\0", LENGTH);
@@ -113,7 +114,8 @@ int nl_safetensors_write(const char *path, const struct nl_tensor_file_entry *en
 
 /* ---- reading ---- */
 
-/* After an item of a list or an object: a comma goes on, `close` ends it; anything else is an error, which *good tells. */
+/* After an item of a list or an object: a comma goes on, `close` ends it; anything else is an error, which *good
+ * tells. */
 static bool more(struct nl_scan *scan, const char *close, bool *good)
 {
     if (!*good || nl_scan_take(scan, close))
@@ -322,8 +324,8 @@ static int read_tensor(struct reading *file, struct nl_scan *scan, struct nl_err
     struct place place = {0};
     size_t expected;
     if (!take_word(scan, entry.name, sizeof entry.name))
-        return nl_fail(err, "cannot read '%s': tensor %d has no name, or one longer than %zu bytes or with escapes", file->path,
-                       file->count + 1, sizeof entry.name - 1);
+        return nl_fail(err, "cannot read '%s': tensor %d has no name, or one longer than %zu bytes or with escapes",
+                       file->path, file->count + 1, sizeof entry.name - 1);
     if (!nl_scan_take(scan, ":"))
         return nl_fail(err, "cannot read '%s': its header is not JSON after \"%s\"", file->path, entry.name);
     if (strcmp(entry.name, "__metadata__") == 0) {
@@ -335,15 +337,18 @@ static int read_tensor(struct reading *file, struct nl_scan *scan, struct nl_err
         if (strcmp(file->entries[i].name, entry.name) == 0)
             return nl_fail(err, "cannot read '%s': it has two tensors '%s'", file->path, entry.name);
     if (!take_entry(scan, &entry, &place))
-        return nl_fail(err, "cannot read '%s': tensor '%s' needs dtype (F32, F64 or I64), shape (at most %d dimensions) and data_offsets",
+        return nl_fail(err,
+                       "cannot read '%s': tensor '%s' needs dtype (F32, F64 or I64), shape (at most %d dimensions) and "
+                       "data_offsets",
                        file->path, entry.name, MAX_DIMS);
     expected = nl_dtype_size(entry.type);
     for (int i = 0; i < entry.dims; i++)
         if (__builtin_mul_overflow(expected, entry.shape[i], &expected))
-            return nl_fail(err, "cannot read '%s': tensor '%s' has more bytes than a file can hold", file->path, entry.name);
+            return nl_fail(err, "cannot read '%s': tensor '%s' has more bytes than a file can hold", file->path,
+                           entry.name);
     if (place.end < place.begin || place.end - place.begin != expected)
-        return nl_fail(err, "cannot read '%s': tensor '%s' has data_offsets [%zu,%zu], expected %zu bytes", file->path, entry.name,
-                       place.begin, place.end, expected);
+        return nl_fail(err, "cannot read '%s': tensor '%s' has data_offsets [%zu,%zu], expected %zu bytes", file->path,
+                       entry.name, place.begin, place.end, expected);
     int places = file->count;
     NL_GROW(file->places, places, file->place_capacity);
     NL_GROW(file->entries, file->count, file->capacity);
@@ -384,7 +389,8 @@ static int check_places(const struct reading *file, size_t length, struct nl_err
     int status = NL_OK;
     for (int i = 0; i < file->count && status == NL_OK; i++) {
         if (sorted[i].begin != at)
-            status = nl_fail(err, "cannot read '%s': its tensors overlap or leave a gap at byte %zu of the data", file->path, at);
+            status = nl_fail(err, "cannot read '%s': its tensors overlap or leave a gap at byte %zu of the data",
+                             file->path, at);
         at = sorted[i].end;
     }
     if (status == NL_OK && at != length)
@@ -401,7 +407,8 @@ static int read_tensors(struct reading *file, const char *bytes, size_t length, 
     if (length < LENGTH || header > length - LENGTH)
         return nl_fail(err, "cannot read '%s': not a safetensors file, or it ends inside its header", file->path);
     const char *data = bytes + LENGTH + header;
-    if (read_header(file, (struct nl_scan){bytes + LENGTH, data}, err) || check_places(file, length - LENGTH - header, err))
+    if (read_header(file, (struct nl_scan){bytes + LENGTH, data}, err) ||
+        check_places(file, length - LENGTH - header, err))
         return NL_FAIL;
     for (int i = 0; i < file->count; i++) {
         size_t size = file->places[i].end - file->places[i].begin;
@@ -423,7 +430,9 @@ static int check_seal(const struct reading *file, const char *bytes, size_t leng
     char hex[NL_HASH_HEX] = "";
     if (found)
         sum_without(bytes, length, (size_t)(found - bytes), hex);
-    return found && strcmp(hex, sum) == 0 ? NL_OK : nl_fail(err, "cannot read '%s': it is damaged (its checksum does not match)", file->path);
+    return found && strcmp(hex, sum) == 0
+               ? NL_OK
+               : nl_fail(err, "cannot read '%s': it is damaged (its checksum does not match)", file->path);
 }
 
 int nl_safetensors_read(const char *path, struct nl_tensor_file *out, struct nl_error *err)
@@ -435,16 +444,19 @@ int nl_safetensors_read(const char *path, struct nl_tensor_file *out, struct nl_
     return status;
 }
 
-int nl_safetensors_parse(const char *path, const char *bytes, size_t length, struct nl_tensor_file *out, struct nl_error *err)
+int nl_safetensors_parse(const char *path, const char *bytes, size_t length, struct nl_tensor_file *out,
+                         struct nl_error *err)
 {
     *out = (struct nl_tensor_file){0};
     struct reading file = {.path = path};
     bool sealed = false;
-    int status = read_tensors(&file, bytes, length, err) || check_seal(&file, bytes, length, &sealed, err) ? NL_BAD : NL_OK;
+    int status =
+        read_tensors(&file, bytes, length, err) || check_seal(&file, bytes, length, &sealed, err) ? NL_BAD : NL_OK;
     char checksum[NL_HASH_HEX];
     nl_hash_bytes(bytes, length, checksum);
     free(file.places);
-    *out = (struct nl_tensor_file){.count = file.count, .entry = file.entries, .metadata = file.metadata, .sealed = sealed};
+    *out = (struct nl_tensor_file){
+        .count = file.count, .entry = file.entries, .metadata = file.metadata, .sealed = sealed};
     memcpy(out->checksum, checksum, sizeof checksum);
     if (status)
         nl_safetensors_release(out);

@@ -1,8 +1,8 @@
-/* Writer and reader of the safetensors format (an 8-byte length, a JSON header, raw little-endian data), which PyTorch users
- * load with safetensors.torch.load_file. Types: F32, F64, I64.
+/* Writer and reader of the safetensors format (an 8-byte length, a JSON header, raw little-endian data), which PyTorch
+ * users load with safetensors.torch.load_file. Types: F32, F64, I64.
  *
- * What is written here is sealed: its metadata hold "normlab_sha256", the checksum of the whole file with zeros in this one's place. Files of other
- * programs have none, and are read without. */
+ * What is written here is sealed: its metadata hold "normlab_sha256", the checksum of the whole file with zeros in this
+ * one's place. Files of other programs have none, and are read without. */
 #ifndef NL_BASE_SAFETENSORS_H
 #define NL_BASE_SAFETENSORS_H
 
@@ -31,15 +31,17 @@ struct nl_tensor_file {
 };
 
 /* metadata: NULL or key, value, key, value, ..., NULL, put under "__metadata__". */
-int nl_safetensors_write(const char *path, const struct nl_tensor_file_entry *entries, int count, const char *const *metadata,
-                         struct nl_error *err);
+int nl_safetensors_write(const char *path, const struct nl_tensor_file_entry *entries, int count,
+                         const char *const *metadata, struct nl_error *err);
 /* NL_FAIL: it cannot be read; NL_BAD: it was, and is no such file, or damaged (its own checksum does not fit). */
 int nl_safetensors_read(const char *path, struct nl_tensor_file *out, struct nl_error *err);
-/* The same from what the file holds; path: for messages. */
-int nl_safetensors_parse(const char *path, const char *bytes, size_t length, struct nl_tensor_file *out, struct nl_error *err);
+/* Parses what a file holds; path: for messages. */
+int nl_safetensors_parse(const char *path, const char *bytes, size_t length, struct nl_tensor_file *out,
+                         struct nl_error *err);
 void nl_safetensors_release(struct nl_tensor_file *file);
 
-const struct nl_tensor_file_entry *nl_safetensors_find(const struct nl_tensor_file *file, const char *name); /* NULL: no such tensor */
-const char *nl_safetensors_metadata(const struct nl_tensor_file *file, const char *key);                    /* NULL: no such key */
+const struct nl_tensor_file_entry *nl_safetensors_find(const struct nl_tensor_file *file,
+                                                       const char *name);                /* NULL: no such tensor */
+const char *nl_safetensors_metadata(const struct nl_tensor_file *file, const char *key); /* NULL: no such key */
 
 #endif

@@ -1,3 +1,4 @@
+/* Takes tokens and sizes off the front of a header. */
 #include "base/scan.h"
 
 #include <string.h>
@@ -35,7 +36,8 @@ bool nl_scan_size(struct nl_scan *scan, size_t *out)
     size_t value = 0;
     const char *at = scan->at;
     for (; at < scan->end && *at >= '0' && *at <= '9'; at++)
-        if (__builtin_mul_overflow(value, (size_t)10, &value) || __builtin_add_overflow(value, (size_t)(*at - '0'), &value))
+        if (__builtin_mul_overflow(value, (size_t)10, &value) ||
+            __builtin_add_overflow(value, (size_t)(*at - '0'), &value))
             return false;
     if (at == scan->at)
         return false;

@@ -1,3 +1,4 @@
+/* Writes and checks the checksum in the last line of a text. */
 #include "base/seal.h"
 
 #include <stdbool.h>

@@ -1,5 +1,5 @@
-/* Sizes that a file can name, which may be too large for any machine: a product or a sum that does not fit its type is the largest number of the type. What
- * comes out is compared with a limit, or asked of memory, and refused there. */
+/* Sizes that a file can name, which may be too large for any machine: a product or a sum that does not fit its type is
+ * the largest number of the type. What comes out is compared with a limit, or asked of memory, and refused there. */
 #ifndef NL_BASE_SIZES_H
 #define NL_BASE_SIZES_H
 

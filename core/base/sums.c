@@ -1,3 +1,4 @@
+/* Writes SHA256SUMS, and checks the files that it lists. */
 #include "base/sums.h"
 
 #include <stdbool.h>

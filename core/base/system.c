@@ -1,3 +1,4 @@
+/* Calls each system by its own functions: the path of the program, cores, freed memory, pipes. */
 #ifdef __APPLE__
 #define _REENTRANT /* math.h has lgamma_r then */
 #endif
@@ -85,7 +86,8 @@ void nl_keep_freed_memory(void)
 int nl_pipe(int ends[2])
 {
 #ifdef __APPLE__ /* without pipe2: between the calls another thread might start a program */
-    return pipe(ends) == 0 && fcntl(ends[0], F_SETFD, FD_CLOEXEC) == 0 && fcntl(ends[1], F_SETFD, FD_CLOEXEC) == 0 ? 0 : -1;
+    return pipe(ends) == 0 && fcntl(ends[0], F_SETFD, FD_CLOEXEC) == 0 && fcntl(ends[1], F_SETFD, FD_CLOEXEC) == 0 ? 0
+                                                                                                                   : -1;
 #else
     return pipe2(ends, O_CLOEXEC);
 #endif

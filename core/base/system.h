@@ -1,5 +1,6 @@
-/* What the systems have different names for, or only one of them has: Linux (glibc and musl), macOS, FreeBSD. Nothing else in core or cmd asks which
- * system it is compiled for (tests/long/systems.sh); instruction sets are for base/clones.h and backend/cpu/isa.h. */
+/* What the systems have different names for, or only one of them has: Linux (glibc and musl), macOS, FreeBSD. Nothing
+ * else in core or cmd asks which system it is compiled for (tests/long/systems.sh); instruction sets are for
+ * base/clones.h and backend/cpu/isa.h. */
 #ifndef NL_BASE_SYSTEM_H
 #define NL_BASE_SYSTEM_H
 
@@ -28,7 +29,8 @@
 /* Where the program that runs lies, links resolved. New string; NULL: it cannot be found. */
 char *nl_program_path(void);
 
-/* How many processors this process may run on, whatever its groups have time for. -1: the system does not say, or has no way to keep a thread on one. */
+/* How many processors this process may run on, whatever its groups have time for. -1: the system does not say, or has
+ * no way to keep a thread on one. */
 int nl_allowed_cores(void);
 
 /* Keeps the calling thread on one of them: number 0, 1, ... A refusal costs only speed. */
@@ -40,7 +42,8 @@ void nl_keep_freed_memory(void);
 /* As pipe(2); a program that is started inherits neither end. */
 int nl_pipe(int ends[2]);
 
-/* In a child that was forked: it is killed when `parent` ends, where the kernel can do that. False: it has ended already. */
+/* In a child that was forked: it is killed when `parent` ends, where the kernel can do that. False: it has ended
+ * already. */
 bool nl_end_with(pid_t parent);
 
 /* A condition, to be waited for with nl_condition_wait(). */

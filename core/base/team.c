@@ -1,9 +1,9 @@
-/* A loop is cut into chunks, and each thread owns some neighbouring ones (the same part of the batch in every loop: it lies in that
- * core's cache). An owner takes its chunks from the front; who has none left takes the others' from the back. So a helper that
- * sleeps, or that the system has put aside, is not waited for: only for the chunk it has begun.
+/* A loop is cut into chunks, and each thread owns some neighbouring ones (the same part of the batch in every loop: it
+ * lies in that core's cache). An owner takes its chunks from the front; who has none left takes the others' from the
+ * back. So a helper that sleeps, or that the system has put aside, is not waited for: only for the chunk it has begun.
  *
- * A chunk is taken by exchanging one word. It holds the loop's number, so that a word read in one loop is worth nothing in the
- * next; and as the leader waits for all chunks of a loop, who has taken one may read what the loop is.
+ * A chunk is taken by exchanging one word. It holds the loop's number, so that a word read in one loop is worth nothing
+ * in the next; and as the leader waits for all chunks of a loop, who has taken one may read what the loop is.
  */
 #include "base/team.h"
 
@@ -114,7 +114,8 @@ static int run_range(void *context, struct nl_error *err)
     return NL_OK;
 }
 
-/* A chunk for which there is no memory is given up, whoever has it: the leader ends with that when the others are done. */
+/* A chunk for which there is no memory is given up, whoever has it: the leader ends with that when the others are
+ * done. */
 static void work(struct nl_team *team, int thread)
 {
     size_t chunk;
@@ -163,7 +164,8 @@ void nl_parallel_for(size_t count, size_t grain, nl_parallel_body *body, void *c
     uint64_t number = (uint64_t)atomic_load_explicit(&team->loop, memory_order_relaxed) + 1;
     atomic_store_explicit(&team->left, chunks, memory_order_relaxed);
     for (size_t i = 0; i < threads; i++)
-        atomic_store_explicit(&team->part[i].chunks, number << 32 | (i + 1) * chunks / threads << 16 | i * chunks / threads,
+        atomic_store_explicit(&team->part[i].chunks,
+                              number << 32 | (i + 1) * chunks / threads << 16 | i * chunks / threads,
                               memory_order_release);
     wake(team);
     leads = NULL; /* a loop of the body is the body's own */
@@ -208,7 +210,8 @@ static void wait_for_next(struct nl_team *team, uint32_t seen)
         pause_spinning();
     }
     pthread_mutex_lock(&team->lock);
-    atomic_fetch_add(&team->sleeping, 1); /* before the loop's number is read again: either we see it, or the leader sees us */
+    atomic_fetch_add(&team->sleeping,
+                     1); /* before the loop's number is read again: either we see it, or the leader sees us */
     while (atomic_load(&team->loop) == seen)
         pthread_cond_wait(&team->woken, &team->lock);
     atomic_fetch_sub(&team->sleeping, 1);

@@ -29,11 +29,12 @@ bool nl_temporary_is_named(const char *name)
 bool nl_temporary_is_same(int file, const char *name)
 {
     struct stat opened, named;
-    return fstat(file, &opened) == 0 && lstat(name, &named) == 0 && opened.st_dev == named.st_dev && opened.st_ino == named.st_ino;
+    return fstat(file, &opened) == 0 && lstat(name, &named) == 0 && opened.st_dev == named.st_dev &&
+           opened.st_ino == named.st_ino;
 }
 
-/* Takes the lock of what is left under this name. The descriptor that has it; -1: it is held, or that cannot be told; -2: nobody can hold it, since
- * it is a link or cannot be opened because of what it is. */
+/* Takes the lock of what is left under this name. The descriptor that has it; -1: it is held, or that cannot be told;
+ * -2: nobody can hold it, since it is a link or cannot be opened because of what it is. */
 static int take(const char *path)
 {
     const int flags = O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
@@ -167,8 +168,10 @@ char *nl_temporary_folder(const char *place, const char *const *names, int count
             errno = why;
             return NULL;
         }
-        int file = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC); /* open to the end of the program: it has the lock */
-        while (file >= 0 && flock(file, LOCK_SH) != 0 && errno == EINTR) /* NFS gives no other lock on what is only read */
+        int file =
+            open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC); /* open to the end of the program: it has the lock */
+        while (file >= 0 && flock(file, LOCK_SH) != 0 &&
+               errno == EINTR) /* NFS gives no other lock on what is only read */
             continue;
         if (file < 0 || nl_temporary_is_same(file, folder)) /* not held, it may be removed under us, which is told of */
             return folder;

@@ -1,3 +1,4 @@
+/* Decodes, counts and escapes characters. */
 #include "base/utf8.h"
 
 int nl_characters(const char *text, size_t bytes)
@@ -37,9 +38,9 @@ size_t nl_character_read(const char *text, size_t bytes, uint32_t *code)
 bool nl_character_prints(const char *text, size_t bytes)
 {
     uint32_t code;
-    return nl_character_bytes(text) == bytes && nl_character_read(text, bytes, &code) == bytes && code >= 0x20 && !(code >= 0x7f && code < 0xa0) &&
-           code != 0x2028 && code != 0x2029 && code != 0xfeff && code != 0xfffe && code != 0xffff && !(code >= 0x202a && code <= 0x202e) &&
-           !(code >= 0x2066 && code <= 0x2069);
+    return nl_character_bytes(text) == bytes && nl_character_read(text, bytes, &code) == bytes && code >= 0x20 &&
+           !(code >= 0x7f && code < 0xa0) && code != 0x2028 && code != 0x2029 && code != 0xfeff && code != 0xfffe &&
+           code != 0xffff && !(code >= 0x202a && code <= 0x202e) && !(code >= 0x2066 && code <= 0x2069);
 }
 
 void nl_text_add_code(struct nl_text *out, uint32_t code)

@@ -1,3 +1,4 @@
+/* Breaks prose into lines of a width, with an indentation. */
 #include "base/wrap.h"
 
 #include <string.h>

@@ -1,3 +1,4 @@
+/* Runs a normalizer on drawn numbers, in both forms that an identity says are equal, and measures their distance. */
 #include "claims/identity.h"
 
 #include <math.h>
@@ -112,14 +113,15 @@ static int gn_is_in(enum nl_device_kind device, bool perturbed, double *deviatio
     return groups_are("in", CHANNELS, device, perturbed, deviation, err);
 }
 
-/* RMSNorm is LN where each sample's mean is 0; its gradient, too, where that of y has mean 0 (Zhang and Sennrich 2019, section
- * 4). */
+/* RMSNorm is LN where each sample's mean is 0; its gradient, too, where that of y has mean 0 (Zhang and Sennrich 2019,
+ * section 4). */
 static int rms_is_ln(enum nl_device_kind device, bool perturbed, double *deviation, struct nl_error *err)
 {
     struct layer rms, ln;
     set_up(&rms, "rms", device, SAMPLES, POSITIONS);
     for (int sample = 0; sample < SAMPLES; sample++) {
-        double *x = rms.x + sample * POSITIONS * CHANNELS, *dy = rms.dy + sample * POSITIONS * CHANNELS, sum = 0.0, dsum = 0.0;
+        double *x = rms.x + sample * POSITIONS * CHANNELS, *dy = rms.dy + sample * POSITIONS * CHANNELS, sum = 0.0,
+               dsum = 0.0;
         for (int i = 0; i < POSITIONS * CHANNELS; i++) {
             sum += x[i] / (POSITIONS * CHANNELS);
             dsum += dy[i] / (POSITIONS * CHANNELS);
@@ -137,8 +139,8 @@ static int rms_is_ln(enum nl_device_kind device, bool perturbed, double *deviati
     return agree(&rms, &ln, 1.0, deviation, err);
 }
 
-/* One value a channel in training: xhat is 0, so y is beta whatever x is, and no gradient goes below (from the definition of
- * Ioffe and Szegedy 2015). */
+/* One value a channel in training: xhat is 0, so y is beta whatever x is, and no gradient goes below (from the
+ * definition of Ioffe and Szegedy 2015). */
 static int bn_of_one(enum nl_device_kind device, bool perturbed, double *deviation, struct nl_error *err)
 {
     static const double beta[CHANNELS] = {-2.0, -1.0, -0.5, 0.0, 0.25, 0.5, 1.0, 2.0};
@@ -158,7 +160,8 @@ static int bn_of_one(enum nl_device_kind device, bool perturbed, double *deviati
     return status;
 }
 
-/* BN((aW)u) = BN(Wu), and the gradient by aW is that by W over a (Ioffe and Szegedy 2015, section 3.3). Exact for eps = 0. */
+/* BN((aW)u) = BN(Wu), and the gradient by aW is that by W over a (Ioffe and Szegedy 2015, section 3.3). Exact for eps =
+ * 0. */
 static int bn_scale(enum nl_device_kind device, bool perturbed, double *deviation, struct nl_error *err)
 {
     const double factor = 3.0;
@@ -171,7 +174,8 @@ static int bn_scale(enum nl_device_kind device, bool perturbed, double *deviatio
     return agree(&bn, &scaled, factor, deviation, err);
 }
 
-/* A bias before BN changes nothing, so its gradient, the sum of dx over its channel, is 0 (Ioffe and Szegedy 2015, section 3.2).
+/* A bias before BN changes nothing, so its gradient, the sum of dx over its channel, is 0 (Ioffe and Szegedy 2015,
+ * section 3.2).
  */
 static int bn_shift(enum nl_device_kind device, bool perturbed, double *deviation, struct nl_error *err)
 {
@@ -191,8 +195,8 @@ static int bn_shift(enum nl_device_kind device, bool perturbed, double *deviatio
     return NL_OK;
 }
 
-/* Running statistics after k equal batches: (1 - m)^k of what they began with, the rest the batch's, its variance with 1/(count -
- * 1) (the convention of torch.nn.BatchNorm1d; momentum 0.9 of TensorFlow is 0.1 here). */
+/* Running statistics after k equal batches: (1 - m)^k of what they began with, the rest the batch's, its variance with
+ * 1/(count - 1) (the convention of torch.nn.BatchNorm1d; momentum 0.9 of TensorFlow is 0.1 here). */
 static int bn_running(enum nl_device_kind device, bool perturbed, double *deviation, struct nl_error *err)
 {
     enum { UPDATES = 20 };
@@ -230,7 +234,8 @@ static int bn_running(enum nl_device_kind device, bool perturbed, double *deviat
 }
 
 /* The first sample's output where the others change. */
-static int batchmates_of(const char *norm, bool eval, enum nl_device_kind device, double *deviation, struct nl_error *err)
+static int batchmates_of(const char *norm, bool eval, enum nl_device_kind device, double *deviation,
+                         struct nl_error *err)
 {
     struct layer one, other;
     set_up(&one, norm, device, SAMPLES, POSITIONS);
@@ -284,7 +289,8 @@ static int brn_is_bn(enum nl_device_kind device, bool perturbed, double *deviati
     return agree(&bn, &brn, 1.0, deviation, err);
 }
 
-/* DBN's output has the identity for the covariance of a group's channels (Huang et al. 2018, equation 6). Exact for eps = 0. */
+/* DBN's output has the identity for the covariance of a group's channels (Huang et al. 2018, equation 6). Exact for eps
+ * = 0. */
 static int dbn_white(enum nl_device_kind device, bool perturbed, double *deviation, struct nl_error *err)
 {
     enum { GROUPS = 2, WIDTH = CHANNELS / GROUPS, VECTORS = SAMPLES * POSITIONS };
@@ -316,8 +322,8 @@ static void set_up_weights(struct layer *layer, const char *norm, enum nl_device
     layer->probe.of_weights = true;
 }
 
-/* Of weight normalization the gradient of an output's original weights is orthogonal to them, so that plain steps never shorten them (Salimans and Kingma
- * 2016, section 2.1). */
+/* The gradient of an output's original weights is orthogonal to them with weight normalization, so that plain steps
+ * never shorten them (Salimans and Kingma 2016, section 2.1). */
 static int wn_orthogonal(enum nl_device_kind device, bool perturbed, double *deviation, struct nl_error *err)
 {
     struct layer layer;
@@ -348,7 +354,8 @@ static double largest_singular(const double *weight)
     return sqrt(largest);
 }
 
-/* Spectral normalization, once its iterations have converged, leaves a weight whose largest singular value is 1 (Miyato et al. 2018, equation 8). */
+/* Spectral normalization, once its iterations have converged, leaves a weight whose largest singular value is 1 (Miyato
+ * et al. 2018, equation 8). */
 static int sn_largest(enum nl_device_kind device, bool perturbed, double *deviation, struct nl_error *err)
 {
     struct layer layer;

@@ -105,7 +105,8 @@ static void read_null(struct contrast *out, const struct nl_published_part *part
 
 /* ---- estimates ---- */
 
-/* Of the least that is known, the largest, and what lies between; NaN means where an end is open. */
+/* Estimates from the least that is known, from the largest, and from what lies between; NaN means where an end is
+ * open. */
 struct bounds {
     struct nl_estimate low, high, centre;
 };
@@ -134,9 +135,10 @@ static struct bounds estimate(const struct contrast *contrast, const struct nl_p
     bool difference = scale->share && part->sides == 2 && !part->slope;
     struct nl_sampling sampling = scale->sampling;
     if (!difference && scale->share && sampling.samples > 0)
-        sampling.floor = part->slope ? nl_counting_sd(scale->range * mean_of(centre, count), sampling.samples) / scale->range
-                                     : hypot(nl_counting_sd(mean_of(contrast->half[0], seeds), sampling.samples),
-                                             nl_counting_sd(mean_of(contrast->half[1], seeds), sampling.samples));
+        sampling.floor = part->slope
+                             ? nl_counting_sd(scale->range * mean_of(centre, count), sampling.samples) / scale->range
+                             : hypot(nl_counting_sd(mean_of(contrast->half[0], seeds), sampling.samples),
+                                     nl_counting_sd(mean_of(contrast->half[1], seeds), sampling.samples));
     else if (scale->step > 0.0)
         sampling.floor = scale->step * sqrt(part->sides / 12.0);
     enum nl_scale kind = difference ? NL_SCALE_DIFFERENCE : NL_SCALE_REAL;
@@ -150,7 +152,8 @@ static struct bounds estimate(const struct contrast *contrast, const struct nl_p
 }
 
 /* Which side of the threshold the effect lies on, and how sure that is: the one test of a part. */
-static void test_part(struct nl_claim *claim, const struct nl_published_part *part, double threshold, const struct bounds *bounds)
+static void test_part(struct nl_claim *claim, const struct nl_published_part *part, double threshold,
+                      const struct bounds *bounds)
 {
     double centre = bounds->centre.mean, sign = part->fewer ? -1.0 : 1.0, p;
     bool equivalence = part->kind == NL_EQUIVALENCE, same = equivalence && fabs(centre) < threshold;
@@ -182,7 +185,9 @@ static void test_exactly(struct nl_claim *claim, const struct nl_published_part 
 {
     double *moved = nl_alloc((size_t)contrast->seeds, sizeof *moved);
     bool above = claim->points == NL_FOUND_MORE;
-    double from = part->kind == NL_EQUIVALENCE ? (above ? threshold : -threshold) : part->fewer ? -threshold : threshold;
+    double from = part->kind == NL_EQUIVALENCE ? (above ? threshold : -threshold)
+                  : part->fewer                ? -threshold
+                                               : threshold;
     for (int seed = 0; seed < contrast->seeds; seed++)
         moved[seed] = above ? contrast->at[seed].low - from : contrast->at[seed].high - from;
     struct nl_asked_test *test = &claim->test[NL_REACHES];
@@ -193,8 +198,8 @@ static void test_exactly(struct nl_claim *claim, const struct nl_published_part 
     free(moved);
 }
 
-/* The number of pairs at which an interval around the estimate would be narrower than `distance`, if its spread stayed; 0:
- * MOST_SEEDS are too few. */
+/* The number of pairs at which an interval around the estimate would be narrower than `distance`, if its spread stayed;
+ * 0: MOST_SEEDS are too few. */
 static int pairs_for(double distance, const struct nl_estimate *estimate, double tail, double overlap)
 {
     double spread = estimate->se / sqrt(1.0 / estimate->n + overlap);
@@ -210,11 +215,14 @@ static int pairs_for(double distance, const struct nl_estimate *estimate, double
 }
 
 /* What it would take, at the level of one of `tests`. */
-static char *what_decides(const struct nl_claim *claim, const struct nl_published_part *part, const struct bounds *bounds,
-                          double threshold, const struct nl_part_scale *scale, double level, int tests)
+static char *what_decides(const struct nl_claim *claim, const struct nl_published_part *part,
+                          const struct bounds *bounds, double threshold, const struct nl_part_scale *scale,
+                          double level, int tests)
 {
     bool same = points_to_sameness(claim), above = !same && claim->points == NL_FOUND_MORE;
-    double from = part->kind != NL_EQUIVALENCE ? (part->fewer ? -threshold : threshold) : above ? threshold : -threshold;
+    double from = part->kind != NL_EQUIVALENCE ? (part->fewer ? -threshold : threshold)
+                  : above                      ? threshold
+                                               : -threshold;
     double risk = (1.0 - level) / tests, tail = same ? risk : 0.5 * risk,
            overlap = scale->sampling.overlap / (1.0 - scale->sampling.overlap);
     const struct nl_estimate *end = above                                                  ? &bounds->low
@@ -247,8 +255,8 @@ static void count_runs(struct nl_claim *claim, const struct contrast *contrast, 
     }
 }
 
-/* Failed runs are what some measures count; of shares they count at chance. Losses they have not, and sameness is not found among
- * them. */
+/* Failed runs are what some measures count; of shares they count at chance. Losses they have not, and sameness is not
+ * found among them. */
 static void need_runs(struct nl_claim *claim, const struct nl_published_part *part, const struct nl_part_scale *scale,
                       const struct contrast *contrast)
 {
@@ -256,7 +264,8 @@ static void need_runs(struct nl_claim *claim, const struct nl_published_part *pa
     bool counted = part->reading.along || !isnan(part->reading.target) || (nl_reads_first_step(&part->reading));
     nl_claim_need_cells(claim, contrast->cell, contrast->cells);
     if (!claim->obstacle && failed && !counted && !scale->share)
-        claim->obstacle = nl_format("%d of its runs failed, and failed runs have no %s to compare", failed, part->reading.tensor ? "tensors" : "loss");
+        claim->obstacle = nl_format("%d of its runs failed, and failed runs have no %s to compare", failed,
+                                    part->reading.tensor ? "tensors" : "loss");
     else if (!claim->obstacle && failed && !counted && points_to_sameness(claim))
         claim->obstacle = nl_format("%d of its runs failed", failed);
     bool of_failures = part->reading.along && part->reading.take == NL_TAKE_FAILED;
@@ -282,8 +291,9 @@ static void judge_runs_identity(struct nl_judged *out, const struct contrast *co
         }
     nl_claim_need_cells(&out->claim, contrast->cell, contrast->cells);
     if (!out->claim.obstacle && compared < contrast->seeds)
-        out->claim.obstacle = nl_format("%d of %s of runs %s no value", contrast->seeds - compared, NL_COUNT(contrast->seeds, "pair"),
-                                          nl_agree(contrast->seeds - compared, "has", "have"));
+        out->claim.obstacle =
+            nl_format("%d of %s of runs %s no value", contrast->seeds - compared, NL_COUNT(contrast->seeds, "pair"),
+                      nl_agree(contrast->seeds - compared, "has", "have"));
     out->claim.effect.n = compared;
 }
 
@@ -387,8 +397,8 @@ static int judge_part(struct nl_judged *out, const struct nl_claim_evidence *evi
 }
 
 /* The control of a part; false: it has none. */
-static int judge_control(struct nl_judged *out, int index, const struct nl_claim_evidence *evidence, const struct rules *rules,
-                         bool *there, struct nl_error *err)
+static int judge_control(struct nl_judged *out, int index, const struct nl_claim_evidence *evidence,
+                         const struct rules *rules, bool *there, struct nl_error *err)
 {
     const struct nl_published_part *part = out->part;
     const struct nl_evidence *main = &evidence->main, *other = evidence->control ? &evidence->control[index] : NULL;
@@ -408,7 +418,8 @@ static int judge_control(struct nl_judged *out, int index, const struct nl_claim
         read_part(&contrast, part, main);
         for (int seed = 0; seed < contrast.seeds; seed++)
             sum += isfinite(contrast.at[seed].low) ? contrast.at[seed].low : 0.0;
-        handicap = copysign(2.0 * nl_part_threshold(part, &scale), sum); /* away from 0: towards it, it would hide a difference */
+        handicap = copysign(2.0 * nl_part_threshold(part, &scale),
+                            sum); /* away from 0: towards it, it would hide a difference */
     } else if (part->kind == NL_IDENTITY) {
         out->control = "with the settings of the control on one side";
         add_side(&contrast, part, 0, 1.0, main);
@@ -433,7 +444,8 @@ static bool judge_same(struct nl_judged *out, const struct nl_evidence *evidence
     if (level < 0)
         return false;
     const char *along = part->reading.along->name;
-    const struct nl_factor *factor = &evidence->results->factor[NL_FOUND(nl_results_factor(evidence->results, along), "a factor '%s'", along)];
+    const struct nl_factor *factor =
+        &evidence->results->factor[NL_FOUND(nl_results_factor(evidence->results, along), "a factor '%s'", along)];
     struct nl_published_part at = *part;
     at.reading.along = NULL;
     for (int side = 0; side < at.sides; side++) {
@@ -471,11 +483,12 @@ static void conclude(struct nl_outcome *out)
         nl_text_add(&out->reason, "Its only part %s.", held ? "holds" : denied ? "is false here" : "is open");
     else
         nl_text_add(&out->reason, "Of its %d parts, %d %s, %d %s false here, %d %s open.", out->parts, held,
-                    nl_agree(held, "holds", "hold"), denied, nl_agree(denied, "is", "are"), open, nl_agree(open, "is", "are"));
+                    nl_agree(held, "holds", "hold"), denied, nl_agree(denied, "is", "are"), open,
+                    nl_agree(open, "is", "are"));
 }
 
-int nl_outcome_judge(const struct nl_published *published, const struct nl_claim_evidence *evidence, double level, bool exact,
-                     struct nl_outcome *out, struct nl_error *err)
+int nl_outcome_judge(const struct nl_published *published, const struct nl_claim_evidence *evidence, double level,
+                     bool exact, struct nl_outcome *out, struct nl_error *err)
 {
     const struct rules rules = {level, exact, published->parts}, alone = {level, exact, 1};
     int status = NL_OK;
@@ -488,8 +501,9 @@ int nl_outcome_judge(const struct nl_published *published, const struct nl_claim
         struct nl_judged *part = &out->part[out->parts++], *control = &out->control[out->controls];
         bool there = false;
         *part = *control = judged_of(&published->part[i]);
-        status = judge_part(part, evidence, &rules, err) || judge_control(control, i, evidence, &alone, &there, err) ? NL_FAIL
-                                                                                                                      : NL_OK;
+        status = judge_part(part, evidence, &rules, err) || judge_control(control, i, evidence, &alone, &there, err)
+                     ? NL_FAIL
+                     : NL_OK;
         out->controls += there;
         out->same[out->sames] = judged_of(&published->part[i]);
         out->sames += status == NL_OK && judge_same(&out->same[out->sames], &evidence->main, &rules);

@@ -7,17 +7,17 @@
  *     not testable here  something is missing on this machine: a data set
  *     incomplete         trials are missing: no verdict
  *
- * A part is a claim of the statistics (stats/claim.h), judged there, all parts as one family. What is tested is the side of the
- * threshold that the effect lies on. A difference holds where the whole interval lies beyond the smallest effect, and is false
- * where the whole interval stays below it; sameness holds by two one-sided tests, and is false where the whole interval lies
- * beyond the margin. So of a true effect just below the threshold at most one claim in twenty (at 95 %) is called reproduced, of
- * one just above it at most one contradicted.
+ * A part is a claim of the statistics (stats/claim.h), judged there, all parts as one family. What is tested is the
+ * side of the threshold that the effect lies on. A difference holds where the whole interval lies beyond the smallest
+ * effect, and is false where the whole interval stays below it; sameness holds by two one-sided tests, and is false
+ * where the whole interval lies beyond the margin. So of a true effect just below the threshold at most one claim in
+ * twenty (at 95 %) is called reproduced, of one just above it at most one contradicted.
  *
- * Where a part compares the best runs along a key, each side has a value of its own. What comes out with one value for all sides
- * is judged too, in a family of its own, and said beside the part. The verdict does not depend on it.
+ * Where a part compares the best runs along a key, each side has a value of its own. What comes out with one value for
+ * all sides is judged too, in a family of its own, and said beside the part. The verdict does not depend on it.
  *
- * Controls must not hold: of the first part with a smallest effect, the same cells with other seeds in place of what it is
- * compared with; of a sameness, a handicap of twice the margin on one side; of an identity, a disturbance.
+ * Controls must not hold: of the first part with a smallest effect, the same cells with other seeds in place of what it
+ * is compared with; of a sameness, a handicap of twice the margin on one side; of an identity, a disturbance.
  */
 #ifndef NL_CLAIMS_OUTCOME_H
 #define NL_CLAIMS_OUTCOME_H
@@ -31,8 +31,9 @@ extern const char *const nl_outcome_verdict_names[]; /* "reproduced", ..., in th
 /* A part, or a control of it, or the part at one value of the key along which it takes the best, as it came out. */
 struct nl_judged {
     const struct nl_published_part *part;
-    struct nl_claim claim;  /* effect, interval, p, pairs, failed runs, obstacle; verdict: NL_SUPPORTED: it holds, NL_NOT_SUPPORTED: it is false.
-                               Of a ratio, effect is one. Of an identity it has the verdict and the obstacle alone */
+    struct nl_claim
+        claim; /* effect, interval, p, pairs, failed runs, obstacle; verdict: NL_SUPPORTED: it holds, NL_NOT_SUPPORTED:
+                  it is false. Of a ratio, effect is one. Of an identity it has the verdict and the obstacle alone */
     double deviation;       /* of an identity: the largest; else NaN */
     const char *control;    /* what makes it one that must not hold; NULL: it is a part */
     char *same;             /* "0.1": the value that serves all sides best, which all have here; NULL: not so */
@@ -79,16 +80,16 @@ struct nl_claim_evidence {
 /* Whether that part's control needs runs: of the first part with a smallest effect, and of identities of two runs. */
 bool nl_part_needs_control(const struct nl_published *published, int part);
 
-/* Fills in parts, controls, sames, tests and verdict with its reason, as if nothing was missing and nobody objected. NL_FAIL: a
- * device cannot be used. */
-int nl_outcome_judge(const struct nl_published *published, const struct nl_claim_evidence *evidence, double level, bool exact, struct nl_outcome *out,
-                     struct nl_error *err);
+/* Fills in parts, controls, sames, tests and verdict with its reason, as if nothing was missing and nobody objected.
+ * NL_FAIL: a device cannot be used. */
+int nl_outcome_judge(const struct nl_published *published, const struct nl_claim_evidence *evidence, double level,
+                     bool exact, struct nl_outcome *out, struct nl_error *err);
 void nl_outcome_release(struct nl_outcome *outcome);
 
 /* ---- words (text.c) ---- */
 
-/* What makes of a part what is judged beside it: "control, against itself with other seeds", "with one train.lr for all (0.1,
- * chosen by val_loss) in place of the best of each". */
+/* What makes of a part what is judged beside it: "control, against itself with other seeds", "with one train.lr for all
+ * (0.1, chosen by val_loss) in place of the best of each". */
 void nl_say_beside(struct nl_text *out, const struct nl_judged *judged);
 
 /* "Failed runs: 48 of 48 (...)." and whether what is read of them depends on that. */

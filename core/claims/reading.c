@@ -1,3 +1,4 @@
+/* Reads a number for each seed from trials.csv, curves.csv or metrics.csv, and an interval where it is censored. */
 #include "claims/reading.h"
 
 #include <math.h>
@@ -37,7 +38,8 @@ static struct nl_metric_column column_of(const struct nl_evidence *evidence, con
 /* ---- units ---- */
 
 /* The largest factor between neighbouring values of the key, as a logarithm. */
-static double largest_step(const struct nl_results *results, const struct nl_experiment *experiment, const struct nl_key *key)
+static double largest_step(const struct nl_results *results, const struct nl_experiment *experiment,
+                           const struct nl_key *key)
 {
     int factor = nl_results_factor(results, key->name);
     if (factor < 0)
@@ -91,18 +93,22 @@ struct nl_part_scale nl_part_scale(const struct nl_published_part *part, const s
         out.step = usable ? largest_step(evidence->results, evidence->experiment, reading->along) : 0.0;
     } else if (along && reading->take == NL_TAKE_WIDTH) {
         out.unit = "decades";
-        out.step = largest_step(evidence->results, evidence->experiment, reading->along) / log(10.0) * sqrt(2.0); /* two ends */
+        out.step = largest_step(evidence->results, evidence->experiment, reading->along) / log(10.0) *
+                   sqrt(2.0); /* two ends */
     } else {
         out.share = failed || metric.measure.share;
         out.scale = out.share ? 100.0 : 1.0;
-        out.unit = part->slope ? (out.share ? "points per doubling" : "nats per doubling") : out.share ? "points" : "nats";
+        out.unit = part->slope ? (out.share ? "points per doubling" : "nats per doubling")
+                   : out.share ? "points"
+                               : "nats";
     }
     out.fixed &= !failed;
     if (failed)
         out.sampling = (struct nl_sampling){
-            .samples = nl_results_factor(evidence->results, reading->along->name) < 0
-                           ? 1
-                           : evidence->results->factor[nl_results_factor(evidence->results, reading->along->name)].values};
+            .samples =
+                nl_results_factor(evidence->results, reading->along->name) < 0
+                    ? 1
+                    : evidence->results->factor[nl_results_factor(evidence->results, reading->along->name)].values};
     return out;
 }
 
@@ -121,8 +127,9 @@ struct point {
     double slope, along;
 };
 
-/* Whether the configuration is one that the cell means. A key that does not apply tells nothing apart (norm.placement of "none"), unless it would apply
- * with the value that is asked for: then it is at its default, which is another (model.residual: plain). */
+/* Whether the configuration is one that the cell means. A key that does not apply tells nothing apart (norm.placement
+ * of "none"), unless it would apply with the value that is asked for: then it is at its default, which is another
+ * (model.residual: plain). */
 static bool config_has(const struct nl_config *config, const struct nl_key *key, const char *asked)
 {
     char *text = nl_key_value(key, config);
@@ -161,7 +168,8 @@ static int by_place(const void *left, const void *right)
 }
 
 /* The side's cells, sorted; new array. */
-static struct point *points_of(const struct nl_published_part *part, int side, const struct nl_evidence *evidence, int *count)
+static struct point *points_of(const struct nl_published_part *part, int side, const struct nl_evidence *evidence,
+                               int *count)
 {
     const struct nl_results *results = evidence->results;
     struct point *point = nl_alloc((size_t)results->cells + 1, sizeof *point);
@@ -169,8 +177,8 @@ static struct point *points_of(const struct nl_published_part *part, int side, c
     for (int i = 0; i < results->cells; i++) {
         const struct nl_cell *cell = &results->cell[i];
         if (is_of(evidence, cell, &part->cell[side]))
-            point[(*count)++] =
-                (struct point){cell, place_along(results, cell, part->slope), place_along(results, cell, part->reading.along)};
+            point[(*count)++] = (struct point){cell, place_along(results, cell, part->slope),
+                                               place_along(results, cell, part->reading.along)};
     }
     qsort(point, (size_t)*count, sizeof *point, by_place);
     return point;
@@ -179,11 +187,13 @@ static struct point *points_of(const struct nl_published_part *part, int side, c
 /* ---- one run ---- */
 
 /* The logarithm of the updates after which the run is at the target; one is the least. */
-static struct nl_span steps_to(const struct nl_evidence *evidence, const struct nl_cell *cell, int seed, const char *metric, double target)
+static struct nl_span steps_to(const struct nl_evidence *evidence, const struct nl_cell *cell, int seed,
+                               const char *metric, double target)
 {
     if (!evidence->curves)
         return (struct nl_span){NAN, NAN};
-    struct nl_steps steps = nl_steps_to(evidence->curves, evidence->results, evidence->experiment, cell, seed, metric, target);
+    struct nl_steps steps =
+        nl_steps_to(evidence->curves, evidence->results, evidence->experiment, cell, seed, metric, target);
     return isnan(steps.low) ? (struct nl_span){NAN, NAN} : (struct nl_span){log(fmax(1.0, steps.low)), log(steps.high)};
 }
 
@@ -192,8 +202,8 @@ static struct nl_span exactly(double value)
     return (struct nl_span){value, value};
 }
 
-static struct nl_span read_run(const struct nl_evidence *evidence, const struct nl_cell *cell, int seed, const char *metric,
-                               double target)
+static struct nl_span read_run(const struct nl_evidence *evidence, const struct nl_cell *cell, int seed,
+                               const char *metric, double target)
 {
     if (!isnan(target))
         return steps_to(evidence, cell, seed, metric, target);
@@ -206,8 +216,8 @@ static struct nl_span read_run(const struct nl_evidence *evidence, const struct 
 }
 
 /* What the part reads of a run. */
-static struct nl_span read_value(const struct nl_reading *reading, const struct nl_evidence *evidence, const struct nl_cell *cell, int seed,
-                                 const char *metric)
+static struct nl_span read_value(const struct nl_reading *reading, const struct nl_evidence *evidence,
+                                 const struct nl_cell *cell, int seed, const char *metric)
 {
     return reading->tensor ? exactly(nl_read_tensor(reading, evidence->metrics, evidence->results, cell, seed))
                            : read_run(evidence, cell, seed, metric, reading->target);
@@ -221,8 +231,8 @@ static bool run_is_there(const struct nl_evidence *evidence, const struct nl_cel
     return status && strcmp(status, "error") != 0;
 }
 
-/* The metric of the run that is best by another: by its score, or by its steps to the target. Runs that failed are best only
- * among themselves. */
+/* The metric of the run that is best by another: by its score, or by its steps to the target. Runs that failed are best
+ * only among themselves. */
 static struct nl_span read_best(const struct nl_published_part *part, const struct nl_evidence *evidence,
                                 const struct point *point, int points, int seed, const char *metric)
 {
@@ -266,7 +276,8 @@ static struct nl_span read_width(const struct nl_evidence *evidence, const struc
     if (!whole)
         return exactly(NAN);
     return (struct nl_span){log10(point[last].along / point[first].along),
-                            first == 0 || last == points - 1 ? INFINITY : log10(point[last + 1].along / point[first - 1].along)};
+                            first == 0 || last == points - 1 ? INFINITY
+                                                             : log10(point[last + 1].along / point[first - 1].along)};
 }
 
 static struct nl_span read_failed(const struct nl_evidence *evidence, const struct point *point, int points, int seed)
@@ -281,13 +292,13 @@ static struct nl_span read_failed(const struct nl_evidence *evidence, const stru
 }
 
 /* As the answers have it; of all seeds. */
-static void read_usable(const struct nl_published_part *part, const struct nl_evidence *evidence, const struct nl_cell *cell,
-                        struct nl_span *out)
+static void read_usable(const struct nl_published_part *part, const struct nl_evidence *evidence,
+                        const struct nl_cell *cell, struct nl_span *out)
 {
     struct nl_comparison view;
     struct nl_rate_range *range = nl_alloc((size_t)evidence->results->seeds, sizeof *range);
-    nl_comparison_make(evidence->results, evidence->experiment, nl_results_factor(evidence->results, part->reading.along->name),
-                       -1, &view);
+    nl_comparison_make(evidence->results, evidence->experiment,
+                       nl_results_factor(evidence->results, part->reading.along->name), -1, &view);
     int method = 0;
     for (int i = 0; i < view.methods; i++)
         for (int p = 0; p < view.points; p++)
@@ -327,8 +338,8 @@ static void add_scaled(struct nl_span *sum, double factor, struct nl_span span)
     sum->high += factor * (factor < 0.0 ? span.low : span.high);
 }
 
-void nl_side_spans(const struct nl_published_part *part, int side, const struct nl_evidence *evidence, struct nl_span *out,
-                   const struct nl_cell **used, int *count)
+void nl_side_spans(const struct nl_published_part *part, int side, const struct nl_evidence *evidence,
+                   struct nl_span *out, const struct nl_cell **used, int *count)
 {
     int points, seeds = evidence->results->seeds, places = 0;
     struct point *point = points_of(part, side, evidence, &points);
@@ -395,7 +406,8 @@ int nl_same_level(const struct nl_published_part *part, const struct nl_evidence
     if (factor < 0)
         return -1;
     int values = results->factor[factor].values;
-    struct nl_candidate *candidate = nl_alloc((size_t)part->sides * (size_t)results->cells * (size_t)values, sizeof *candidate);
+    struct nl_candidate *candidate =
+        nl_alloc((size_t)part->sides * (size_t)results->cells * (size_t)values, sizeof *candidate);
     for (int side = 0; side < part->sides; side++) {
         int points;
         struct point *point = points_of(part, side, evidence, &points);
@@ -435,7 +447,8 @@ static void check_side(const struct nl_published_part *part, int side, const str
     for (int i = 0; i < grid->trials; i++) {
         const struct nl_config *config = &grid->trial[i].config;
         if (config->train.seed == first_seed && config_is_of(&part->cell[side], config))
-            point[points++] = (struct point){NULL, number_of(part->slope, config), number_of(part->reading.along, config)};
+            point[points++] =
+                (struct point){NULL, number_of(part->slope, config), number_of(part->reading.along, config)};
     }
     qsort(point, (size_t)points, sizeof *point, by_place);
     for (int i = 0; i < points; i++) {
@@ -476,22 +489,24 @@ static void check_metric(const struct nl_published_part *part, const char *metri
         nl_diagnose(diagnostics, &part->origin, "norm.eval lists the statistics of evaluation",
                     "'%s' is not evaluated: norm.eval has no '%s'", metric, nl_eval_names[eval]);
     else if (metric && strncmp(metric, "val_", 4) == 0 && config->data.val == 0)
-        nl_diagnose(diagnostics, &part->origin, "data.val gives it samples", "'%s' is not evaluated: there is no validation part",
-                    metric);
+        nl_diagnose(diagnostics, &part->origin, "data.val gives it samples",
+                    "'%s' is not evaluated: there is no validation part", metric);
 }
 
 /* Whether the tensor is logged. */
-static void check_tensor(const struct nl_published_part *part, const struct nl_config *config, struct nl_diagnostics *diagnostics)
+static void check_tensor(const struct nl_published_part *part, const struct nl_config *config,
+                         struct nl_diagnostics *diagnostics)
 {
     bool there = !part->reading.tensor;
     for (int i = 0; i < config->log.tensors.count; i++)
         there |= part->reading.tensor && strcmp(config->log.tensors.at[i], part->reading.tensor) == 0;
     if (!there)
-        nl_diagnose(diagnostics, &part->origin, "log.tensors lists what is logged", "'%s' is not logged: log.tensors has no such name",
-                    part->reading.tensor);
+        nl_diagnose(diagnostics, &part->origin, "log.tensors lists what is logged",
+                    "'%s' is not logged: log.tensors has no such name", part->reading.tensor);
 }
 
-int nl_cells_check(const struct nl_experiment *experiment, const struct nl_grid *grid, struct nl_diagnostics *diagnostics)
+int nl_cells_check(const struct nl_experiment *experiment, const struct nl_grid *grid,
+                   struct nl_diagnostics *diagnostics)
 {
     const struct nl_published *published = experiment->published;
     int before = diagnostics->count;

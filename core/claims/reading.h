@@ -1,7 +1,8 @@
 /* What is read of the runs of a claim's cell, seed by seed.
  *
- * A number may be known between two ends only: a largest usable rate lies between two rates of the grid, a target was reached between two
- * evaluations, and a run that failed or never reached it is censored at the number of steps that it was given, never at its own last one.
+ * A number may be known between two ends only: a largest usable rate lies between two rates of the grid, a target was
+ * reached between two evaluations, and a run that failed or never reached it is censored at the number of steps that it
+ * was given, never at its own last one.
  */
 #ifndef NL_CLAIMS_READING_H
 #define NL_CLAIMS_READING_H
@@ -40,19 +41,22 @@ struct nl_part_scale nl_part_scale(const struct nl_published_part *part, const s
 /* The threshold in the numbers that are read. */
 double nl_part_threshold(const struct nl_published_part *part, const struct nl_part_scale *scale);
 
-/* out[seeds] of one side of the part. used, count: the cells that were read are added to them, used having room for all of the results. */
-void nl_side_spans(const struct nl_published_part *part, int side, const struct nl_evidence *evidence, struct nl_span *out,
-                   const struct nl_cell **used, int *count);
+/* out[seeds] of one side of the part. used, count: the cells that were read are added to them, used having room for all
+ * of the results. */
+void nl_side_spans(const struct nl_published_part *part, int side, const struct nl_evidence *evidence,
+                   struct nl_span *out, const struct nl_cell **used, int *count);
 
 /* Whether the reading takes, on each side for itself, the run that is best along a key. */
 bool nl_takes_best(const struct nl_reading *reading);
 
-/* Of a part that does: the level of that key which serves all its sides best, by what the best run is chosen by: with the fewest
- * runs that failed, or never reached the target, and then the least sum of distances from each side's best mean. -1: no value is
- * there for all. */
+/* The level of the key that a part varies along which serves all of the part's sides best, by what the best run is
+ * chosen by: with the fewest runs that failed, or never reached the target, and then the least sum of distances from
+ * each side's best mean. -1: no value is there for all. */
 int nl_same_level(const struct nl_published_part *part, const struct nl_evidence *evidence);
 
-/* Whether every cell of the claim is there in the experiment's grid, once, and every metric is evaluated: complaints where its part was written. */
-int nl_cells_check(const struct nl_experiment *experiment, const struct nl_grid *grid, struct nl_diagnostics *diagnostics);
+/* Whether every cell of the claim is there in the experiment's grid, once, and every metric is evaluated: complaints
+ * where its part was written. */
+int nl_cells_check(const struct nl_experiment *experiment, const struct nl_grid *grid,
+                   struct nl_diagnostics *diagnostics);
 
 #endif

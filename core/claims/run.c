@@ -1,3 +1,4 @@
+/* Plans the trials of a claim and of its controls, runs those that are missing, and judges its parts. */
 #include "claims/run.h"
 
 #include <math.h>
@@ -39,7 +40,8 @@ static void job_release(struct job *job)
 
 static void add_override(struct job *job, char *text)
 {
-    job->overrides.at = nl_realloc((void *)job->overrides.at, (size_t)job->overrides.count + 1, sizeof *job->overrides.at);
+    job->overrides.at =
+        nl_realloc((void *)job->overrides.at, (size_t)job->overrides.count + 1, sizeof *job->overrides.at);
     job->overrides.at[job->overrides.count++] = text;
 }
 
@@ -81,14 +83,16 @@ static int train(struct job *job, const struct nl_claim_options *options, enum n
     struct nl_sweep_result result;
     const struct nl_sweep_options how = {.folder = job->folder, .command = options->command, .runner = options->runner};
     if (nl_grid_identify(&job->grid, &datasets, err)) {
-        job->absent = nl_format("The data set %s cannot be opened here", nl_data_names[job->experiment.config.data.name]);
+        job->absent =
+            nl_format("The data set %s cannot be opened here", nl_data_names[job->experiment.config.data.name]);
         nl_runner_note(&options->runner, true, nl_strdup(err->text));
         nl_datasets_release(&datasets);
         return NL_OK;
     }
     int status = nl_sweep(&job->experiment, &job->grid, &datasets, &how, &result, err);
     if (status && result.hidden.may_replace)
-        nl_fail(err, "'%s' holds results of another protocol of the claim: give it another --out, or move the folder away",
+        nl_fail(err,
+                "'%s' holds results of another protocol of the claim: give it another --out, or move the folder away",
                 job->folder);
     if (status && !result.started)
         status = NL_BAD; /* nothing was run */
@@ -98,7 +102,7 @@ static int train(struct job *job, const struct nl_claim_options *options, enum n
     return status;
 }
 
-/* Of results that were made some time ago: whether they are of this protocol. */
+/* Whether results that were made some time ago are of this protocol. */
 static void compare_protocol(struct job *job)
 {
     struct nl_experiment stored;
@@ -140,8 +144,8 @@ static int load(struct job *job, struct nl_error *err)
 }
 
 /* The sweep of the file with the job's overrides. claim: its cells must be there. */
-static int do_job(struct job *job, const char *path, bool claim, const struct nl_claim_options *options, enum nl_stop *stop,
-                  struct nl_diagnostics *diagnostics, struct nl_error *err)
+static int do_job(struct job *job, const char *path, bool claim, const struct nl_claim_options *options,
+                  enum nl_stop *stop, struct nl_diagnostics *diagnostics, struct nl_error *err)
 {
     if (nl_experiment_load(path, job->overrides.at, job->overrides.count, &job->experiment, diagnostics) ||
         nl_grid_make(&job->experiment, &job->grid, diagnostics) ||
@@ -226,8 +230,8 @@ static void work_release(struct work *work)
 }
 
 /* The claim's own sweep and those of its controls. extra: further overrides of all; suffix: of the folder. */
-static int do_work(struct work *work, const char *name, const char *suffix, const struct nl_settings *extra, bool controlled,
-                   struct nl_diagnostics *diagnostics, struct nl_error *err)
+static int do_work(struct work *work, const char *name, const char *suffix, const struct nl_settings *extra,
+                   bool controlled, struct nl_diagnostics *diagnostics, struct nl_error *err)
 {
     struct job *main = &work->main;
     main->folder = nl_format("%s/%s%s", work->options->folder, name, suffix);
@@ -239,7 +243,8 @@ static int do_work(struct work *work, const char *name, const char *suffix, cons
     const struct nl_published *published = main->experiment.published;
     work->controls = published->parts;
     work->control = nl_alloc((size_t)work->controls, sizeof *work->control);
-    for (int i = 0; i < work->controls && controlled && !main->absent && !main->other && work->stop == NL_NOT_STOPPED && status == NL_OK;
+    for (int i = 0; i < work->controls && controlled && !main->absent && !main->other && work->stop == NL_NOT_STOPPED &&
+                    status == NL_OK;
          i++) {
         struct job *job = &work->control[i];
         if (!nl_part_needs_control(published, i))
@@ -312,7 +317,8 @@ static enum nl_declared declared(const struct job *job)
 }
 
 /* What the paper would object to is tried; where it changes the outcome, the claim is open. */
-static int try_objections(struct work *work, struct nl_outcome *out, struct nl_diagnostics *diagnostics, struct nl_error *err)
+static int try_objections(struct work *work, struct nl_outcome *out, struct nl_diagnostics *diagnostics,
+                          struct nl_error *err)
 {
     const struct nl_published *published = out->published;
     out->tried = nl_alloc((size_t)published->objections, sizeof *out->tried);
@@ -329,7 +335,8 @@ static int try_objections(struct work *work, struct nl_outcome *out, struct nl_d
             nl_text_add(&out->reason, " Under an objection: %s", outcome.reason.at);
         } else if (status == NL_OK && outcome.verdict != NL_CONTRADICTED) {
             out->verdict = NL_UNDECIDED;
-            nl_text_add(&out->reason, " But under the objection (%s) it is %s.", published->tried[i].says, nl_outcome_verdict_names[outcome.verdict]);
+            nl_text_add(&out->reason, " But under the objection (%s) it is %s.", published->tried[i].says,
+                        nl_outcome_verdict_names[outcome.verdict]);
         }
         nl_outcome_release(&outcome);
         work_release(&other);
@@ -340,7 +347,8 @@ static int try_objections(struct work *work, struct nl_outcome *out, struct nl_d
     return NL_OK;
 }
 
-static int judge_runs(struct work *work, struct nl_outcome *out, struct nl_diagnostics *diagnostics, struct nl_error *err)
+static int judge_runs(struct work *work, struct nl_outcome *out, struct nl_diagnostics *diagnostics,
+                      struct nl_error *err)
 {
     static const struct nl_settings nothing = {0};
     int status = needs_runs(out->published) ? do_work(work, out->name, "", &nothing, true, diagnostics, err) : NL_OK;

@@ -6,7 +6,8 @@
 #include "claims/outcome.h"
 #include "stats/answer.h"
 
-static const char *const states[] = {[NL_SUPPORTED] = "holds", [NL_NOT_SUPPORTED] = "is false here", [NL_INCONCLUSIVE] = "open"},
+static const char *const states[] =
+    {[NL_SUPPORTED] = "holds", [NL_NOT_SUPPORTED] = "is false here", [NL_INCONCLUSIVE] = "open"},
                          *const control_states[] = {[NL_SUPPORTED] = "holds, but must not",
                                                     [NL_NOT_SUPPORTED] = "is false, as it should be",
                                                     [NL_INCONCLUSIVE] = "is not found, as it should be"};
@@ -20,7 +21,11 @@ static void say_effect(struct nl_text *out, const struct nl_claim *claim, double
         nl_say_effect(out, claim, level, !ratio);
         return;
     }
-    nl_text_add(out, ratio ? "%.3g%s" : *claim->unit ? "%+.3g %s" : "%+.3g%s", claim->effect.mean * claim->scale, claim->unit);
+    nl_text_add(out,
+                ratio          ? "%.3g%s"
+                : *claim->unit ? "%+.3g %s"
+                               : "%+.3g%s",
+                claim->effect.mean * claim->scale, claim->unit);
     if (claim->effect.n < 2)
         nl_text_add(out, " (no interval)");
     else if (isfinite(lower) && !(ratio && lower == 0.0))
@@ -53,8 +58,8 @@ void nl_say_beside(struct nl_text *out, const struct nl_judged *judged)
     if (judged->control)
         nl_text_add(out, "control, %s", judged->control);
     else
-        nl_text_add(out, "with one %s for all (%s, chosen by %s) in place of the best of each", judged->part->reading.along->name,
-                    judged->same, judged->part->reading.by);
+        nl_text_add(out, "with one %s for all (%s, chosen by %s) in place of the best of each",
+                    judged->part->reading.along->name, judged->same, judged->part->reading.by);
 }
 
 static bool has_values(const struct nl_match *cell, const struct nl_key *key, const struct nl_word_list *values)
@@ -69,8 +74,8 @@ static bool has_values(const struct nl_match *cell, const struct nl_key *key, co
     return false;
 }
 
-/* "of {train.warmup_steps: 100}": the settings that tell a side's cell from the other one. New string; NULL where none do, or where they are
- * longer than a reader takes in, as lists of layers are. */
+/* "of {train.warmup_steps: 100}": the settings that tell a side's cell from the other one. New string; NULL where none
+ * do, or where they are longer than a reader takes in, as lists of layers are. */
 static char *side_name(const struct nl_match *cell, const struct nl_match *other)
 {
     enum { LONGEST = 60 };
@@ -128,8 +133,8 @@ void nl_say_judged(struct nl_text *out, const struct nl_judged *judged, double l
 }
 
 /* What of these is judged beside the part. */
-static void say_beside(struct nl_text *out, const struct nl_judged *judged, int count, const struct nl_judged *part, double level,
-                       const char *indent)
+static void say_beside(struct nl_text *out, const struct nl_judged *judged, int count, const struct nl_judged *part,
+                       double level, const char *indent)
 {
     for (int i = 0; i < count; i++)
         if (judged[i].part == part->part) {
@@ -169,8 +174,9 @@ static void say_background(struct nl_text *out, const struct nl_published *publi
 {
     const struct {
         const char *name, *text;
-    } lines[] = {
-        {"The paper", published->figures}, {"Here", published->differs}, {"Objection of the paper", published->objection}};
+    } lines[] = {{"The paper", published->figures},
+                 {"Here", published->differs},
+                 {"Objection of the paper", published->objection}};
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
         if (lines[i].text)
             nl_text_add(out, "%s%s: %s\n", item, lines[i].name, lines[i].text);
@@ -306,7 +312,9 @@ static void add_json(struct nl_text *out, const struct nl_outcome *outcome)
     nl_text_add(out, ", \"quick\": %s", outcome->quick ? "true" : "false");
     nl_json_member(out, "declared", declared[outcome->declared]);
     nl_json_member_number(out, "level", outcome->level);
-    nl_text_add(out, ", \"tests\": %d, \"adjustment\": \"holm\", \"trials\": {\"planned\": %d, \"missing\": %d, \"failed\": %d},\n    \"reason\": ",
+    nl_text_add(out,
+                ", \"tests\": %d, \"adjustment\": \"holm\", \"trials\": {\"planned\": %d, \"missing\": %d, \"failed\": "
+                "%d},\n    \"reason\": ",
                 outcome->tests, outcome->planned, outcome->missing, outcome->failures.failed);
     nl_json_add(out, outcome->reason.at);
     nl_json_member(out, "says", published->says);

@@ -1,4 +1,5 @@
-/* Which keys matter, given the values of the others: the conditions of keys.def, and the words that they are written in. */
+/* Which keys matter, given the values of the others: the conditions of keys.def, and the words that they are written
+ * in. */
 #include <string.h>
 
 #include "config/config.h"
@@ -37,15 +38,16 @@ static bool any_weights(const struct nl_config *config, bool (*are)(const struct
     return any;
 }
 
-/* Whether an architecture with activation functions everywhere has one left: a residual block that begins with its convolution ends with one after the
- * sum, which no normalizer takes the place of. */
+/* Whether an architecture with activation functions everywhere has one left: a residual block that begins with its
+ * convolution ends with one after the sum, which no normalizer takes the place of. */
 static bool has_activation(const struct nl_config *config)
 {
     if (config->model.arch == NL_TRANSFORMER)
         return true;
     if (nl_config_is_recurrent(config))
         return config->model.arch == NL_RNN;
-    return !nl_config_norm_activates(config) || (config->model.arch == NL_RESNET && nl_placement_of(config) == NL_BEFORE);
+    return !nl_config_norm_activates(config) ||
+           (config->model.arch == NL_RESNET && nl_placement_of(config) == NL_BEFORE);
 }
 
 /* Whether the network has that activation function. */
@@ -55,7 +57,8 @@ static bool activates(const struct nl_config *config, enum nl_activation wanted)
     bool found = config->model.arch != NL_LAYERS && has_activation(config) && config->model.activation == (int)wanted;
     for (int i = 0; config->model.arch == NL_LAYERS && i < layers->count; i++) {
         int own = layers->layer[i].set.activation;
-        found |= layers->layer[i].kind == NL_LAYER_ACTIVATION && (own == NL_UNSAID ? config->model.activation : own) == (int)wanted;
+        found |= layers->layer[i].kind == NL_LAYER_ACTIVATION &&
+                 (own == NL_UNSAID ? config->model.activation : own) == (int)wanted;
     }
     return found;
 }
@@ -84,7 +87,8 @@ static bool leaves_order(const struct nl_config *config)
 static bool ends_with_norm(const struct nl_config *config)
 {
     enum nl_placement placement = nl_placement_of(config);
-    return config->model.arch == NL_TRANSFORMER ? placement == NL_PERI || placement == NL_SANDWICH : placement != NL_PREACT;
+    return config->model.arch == NL_TRANSFORMER ? placement == NL_PERI || placement == NL_SANDWICH
+                                                : placement != NL_PREACT;
 }
 
 static bool has_gamma(const struct nl_config *config)
@@ -127,7 +131,8 @@ static bool (*const conditions[])(const struct nl_config *config) = {
 
 bool nl_key_is_read(const struct nl_key *key, const struct nl_config *config)
 {
-    return conditions[nl_key_index(key)](config) && (key->recorded != NL_KEY_CHANGED || !nl_key_is_default(key, config));
+    return conditions[nl_key_index(key)](config) &&
+           (key->recorded != NL_KEY_CHANGED || !nl_key_is_default(key, config));
 }
 
 bool nl_key_applies(const struct nl_key *key, const struct nl_config *config)

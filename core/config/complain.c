@@ -46,14 +46,17 @@ static bool names_key(const char *text, const struct nl_key *key)
 }
 
 /* What a message speaks of was not written by anybody: says what it is. */
-static void add_default(struct nl_text *hint, const struct nl_experiment *experiment, const char *name, const struct nl_key *key)
+static void add_default(struct nl_text *hint, const struct nl_experiment *experiment, const char *name,
+                        const struct nl_key *key)
 {
     char *text = nl_key_text(key, &experiment->config);
-    nl_text_add(hint, "%s'%s' is %s%s", hint->length ? "; " : "", name, *key->default_text ? text : "not set", *key->default_text ? " by default" : "");
+    nl_text_add(hint, "%s'%s' is %s%s", hint->length ? "; " : "", name, *key->default_text ? text : "not set",
+                *key->default_text ? " by default" : "");
     free(text);
 }
 
-void nl_complain(struct nl_diagnostics *diagnostics, const struct nl_experiment *experiment, const char *name, const char *format, ...)
+void nl_complain(struct nl_diagnostics *diagnostics, const struct nl_experiment *experiment, const char *name,
+                 const char *format, ...)
 {
     struct nl_origin at = nl_origin_of(experiment, name);
     struct nl_text message = {0}, hint = {0};

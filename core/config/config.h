@@ -19,9 +19,23 @@ struct nl_norm_setup;
 
 enum { NL_AUTO = -1, NL_SEEDS_MAX = 10000 };
 
-/* Values of the CHOICE keys, in the order of the name lists below. norm.kind is an index into nl_norms (norm/norm.h), norm.weights
- * into nl_weight_norms (norm/weights.h). */
-enum nl_data_name { NL_DIGITS, NL_SYNTH, NL_MNIST, NL_FASHION_MNIST, NL_CIFAR10, NL_CIFAR100, NL_NPY, NL_TEXT, NL_COPYING, NL_ADDING, NL_SORTING, NL_RECALL, NL_PARITY };
+/* Values of the CHOICE keys, in the order of the name lists below. norm.kind is an index into nl_norms (norm/norm.h),
+ * norm.weights into nl_weight_norms (norm/weights.h). */
+enum nl_data_name {
+    NL_DIGITS,
+    NL_SYNTH,
+    NL_MNIST,
+    NL_FASHION_MNIST,
+    NL_CIFAR10,
+    NL_CIFAR100,
+    NL_NPY,
+    NL_TEXT,
+    NL_COPYING,
+    NL_ADDING,
+    NL_SORTING,
+    NL_RECALL,
+    NL_PARITY
+};
 enum nl_data_as { NL_AS_IMAGE, NL_AS_ROWS, NL_AS_PIXELS, NL_AS_PATCHES };
 enum nl_unit { NL_UNIT_CHAR, NL_UNIT_BYTE };
 enum nl_order_of_epoch { NL_SAMPLE_AUTO, NL_SAMPLE_SHUFFLE, NL_SAMPLE_REPLACE, NL_SAMPLE_STREAM };
@@ -34,7 +48,17 @@ enum nl_leaks { NL_REFUSE_LEAKS, NL_ALLOW_LEAKS };
 enum nl_gate_bias { NL_GATES_CONSTANT, NL_GATES_CHRONO };
 enum nl_recurrent_init { NL_RECURRENT_ORTHOGONAL, NL_RECURRENT_IDENTITY, NL_RECURRENT_SAME };
 enum nl_distribution { NL_DRAW_NORMAL, NL_DRAW_UNIFORM };
-enum nl_placement { NL_PLACEMENT_AUTO, NL_BEFORE, NL_AFTER, NL_PREACT, NL_PRE, NL_POST, NL_PERI, NL_SANDWICH, NL_DEEPNORM };
+enum nl_placement {
+    NL_PLACEMENT_AUTO,
+    NL_BEFORE,
+    NL_AFTER,
+    NL_PREACT,
+    NL_PRE,
+    NL_POST,
+    NL_PERI,
+    NL_SANDWICH,
+    NL_DEEPNORM
+};
 enum nl_eps_place { NL_EPS_INSIDE, NL_EPS_OUTSIDE };
 enum nl_over { NL_OVER_AUTO, NL_OVER_SAMPLE, NL_OVER_POSITION };
 enum nl_norm_statistics { NL_OF_BATCH, NL_OF_RUNNING };
@@ -46,14 +70,40 @@ enum nl_eval { NL_EVAL_RUNNING, NL_EVAL_BATCH, NL_EVAL_PRECISE, NL_EVAL_ADAPT, N
 enum nl_lr_scale { NL_LR_FIXED, NL_LR_LINEAR, NL_LR_SQRT };
 enum nl_decay_on { NL_DECAY_ALL, NL_DECAY_WEIGHTS, NL_DECAY_MATRICES };
 enum nl_schedule { NL_CONSTANT, NL_STEP, NL_COSINE, NL_LINEAR, NL_INVERSE_SQRT };
-enum nl_plot_kind { NL_PLOT_SMALL_BATCH, NL_PLOT_LR_TOLERANCE, NL_PLOT_CURVES, NL_PLOT_HEATMAP, NL_PLOT_FIGURE, NL_PLOT_STEPS };
+enum nl_plot_kind {
+    NL_PLOT_SMALL_BATCH,
+    NL_PLOT_LR_TOLERANCE,
+    NL_PLOT_CURVES,
+    NL_PLOT_HEATMAP,
+    NL_PLOT_FIGURE,
+    NL_PLOT_STEPS
+};
 enum nl_mark { NL_MARK_AUTO, NL_MARK_LINES, NL_MARK_DOTS, NL_MARK_BARS };
 enum nl_caption { NL_CAPTION_FILE, NL_CAPTION_PICTURE, NL_CAPTION_BOTH, NL_CAPTION_NONE };
 enum nl_legend { NL_LEGEND_ABOVE, NL_LEGEND_BELOW, NL_LEGEND_RIGHT, NL_LEGEND_NONE };
-enum nl_metric { NL_TEST_ERROR, NL_TEST_ACCURACY, NL_TEST_LOSS, NL_VAL_ERROR, NL_VAL_ACCURACY, NL_VAL_LOSS, NL_TRAIN_ERROR,
-                 NL_TRAIN_ACCURACY, NL_TRAIN_LOSS, NL_TEST_ERROR_AREA, NL_TEST_LOSS_AREA, NL_VAL_ERROR_AREA, NL_VAL_LOSS_AREA, NL_ERROR_GAP,
-                 NL_LOSS_GAP, NL_TEST_PERPLEXITY, NL_VAL_PERPLEXITY, NL_TRAIN_PERPLEXITY, NL_TEST_BITS_PER_CHAR, NL_VAL_BITS_PER_CHAR,
-                 NL_TRAIN_BITS_PER_CHAR };
+enum nl_metric {
+    NL_TEST_ERROR,
+    NL_TEST_ACCURACY,
+    NL_TEST_LOSS,
+    NL_VAL_ERROR,
+    NL_VAL_ACCURACY,
+    NL_VAL_LOSS,
+    NL_TRAIN_ERROR,
+    NL_TRAIN_ACCURACY,
+    NL_TRAIN_LOSS,
+    NL_TEST_ERROR_AREA,
+    NL_TEST_LOSS_AREA,
+    NL_VAL_ERROR_AREA,
+    NL_VAL_LOSS_AREA,
+    NL_ERROR_GAP,
+    NL_LOSS_GAP,
+    NL_TEST_PERPLEXITY,
+    NL_VAL_PERPLEXITY,
+    NL_TRAIN_PERPLEXITY,
+    NL_TEST_BITS_PER_CHAR,
+    NL_VAL_BITS_PER_CHAR,
+    NL_TRAIN_BITS_PER_CHAR
+};
 enum nl_x { NL_X_STEP, NL_X_EPOCH, NL_X_SAMPLES, NL_X_SECONDS };
 enum nl_interval { NL_INTERVAL_T, NL_INTERVAL_BOOTSTRAP };
 enum nl_test { NL_TEST_T, NL_TEST_SIGN_FLIP };
@@ -72,14 +122,17 @@ enum {
     NL_ASKS_TARGET = 4   /* plot.target */
 };
 
-extern const char *const nl_data_names[], *const nl_data_as_names[], *const nl_unit_names[], *const nl_sampling_names[], *const nl_arch_names[], *const nl_residual_names[],
-    *const nl_init_names[], *const nl_recurrent_init_names[], *const nl_gate_bias_names[], *const nl_distribution_names[], *const nl_placement_names[], *const nl_position_names[], *const nl_pool_tokens_names[], *const nl_leaks_names[], *const nl_over_names[], *const nl_norm_statistics_names[], *const nl_center_names[], *const nl_scale_names[], *const nl_weights_init_names[], *const nl_detach_names[], *const nl_eps_place_names[], *const nl_running_names[], *const nl_momentum_schedule_names[], *const nl_running_var_names[],
-    *const nl_whitening_names[],
-    *const nl_eval_names[], *const nl_lr_scale_names[], *const nl_decay_names[],
-    *const nl_schedule_names[],
+extern const char *const nl_data_names[], *const nl_data_as_names[], *const nl_unit_names[],
+    *const nl_sampling_names[], *const nl_arch_names[], *const nl_residual_names[], *const nl_init_names[],
+    *const nl_recurrent_init_names[], *const nl_gate_bias_names[], *const nl_distribution_names[],
+    *const nl_placement_names[], *const nl_position_names[], *const nl_pool_tokens_names[], *const nl_leaks_names[],
+    *const nl_over_names[], *const nl_norm_statistics_names[], *const nl_center_names[], *const nl_scale_names[],
+    *const nl_weights_init_names[], *const nl_detach_names[], *const nl_eps_place_names[], *const nl_running_names[],
+    *const nl_momentum_schedule_names[], *const nl_running_var_names[], *const nl_whitening_names[],
+    *const nl_eval_names[], *const nl_lr_scale_names[], *const nl_decay_names[], *const nl_schedule_names[],
     *const nl_plot_names[], *const nl_mark_names[], *const nl_caption_names[], *const nl_legend_names[],
-    *const nl_metric_names[], *const nl_x_names[],
-    *const nl_interval_names[], *const nl_test_names[], *const nl_question_names[];
+    *const nl_metric_names[], *const nl_x_names[], *const nl_interval_names[], *const nl_test_names[],
+    *const nl_question_names[];
 
 #define NL_FIELD_INT int64_t
 #define NL_FIELD_AUTO_INT int64_t
@@ -95,8 +148,9 @@ extern const char *const nl_data_names[], *const nl_data_as_names[], *const nl_u
 
 struct nl_layers; /* config/layers.h */
 
-/* cfg.train.lr, cfg.norm.kind, ...: one field for each row of keys.def. TEXT and LAYERS fields are never NULL; what they, and NAMES, point to lives
- * as long as the process (configurations are few and small). A plain struct copy is a copy. */
+/* cfg.train.lr, cfg.norm.kind, ...: one field for each row of keys.def. TEXT and LAYERS fields are never NULL; what
+ * they, and NAMES, point to lives as long as the process (configurations are few and small). A plain struct copy is a
+ * copy. */
 struct nl_config {
 #define SECTION(name, help) struct {
 #define KEY(section, field, type, ...) NL_FIELD_##type field;
@@ -107,7 +161,19 @@ struct nl_config {
 #undef END
 };
 
-enum nl_type { NL_TYPE_INT, NL_TYPE_AUTO_INT, NL_TYPE_REAL, NL_TYPE_AUTO_REAL, NL_TYPE_BOOL, NL_TYPE_CHOICE, NL_TYPE_CHOICES, NL_TYPE_INTS, NL_TYPE_NAMES, NL_TYPE_TEXT, NL_TYPE_LAYERS };
+enum nl_type {
+    NL_TYPE_INT,
+    NL_TYPE_AUTO_INT,
+    NL_TYPE_REAL,
+    NL_TYPE_AUTO_REAL,
+    NL_TYPE_BOOL,
+    NL_TYPE_CHOICE,
+    NL_TYPE_CHOICES,
+    NL_TYPE_INTS,
+    NL_TYPE_NAMES,
+    NL_TYPE_TEXT,
+    NL_TYPE_LAYERS
+};
 
 /* Whether a key stands in the identity of a trial that reads it. */
 enum nl_recorded {
@@ -140,10 +206,12 @@ extern const int nl_key_count;
 struct nl_loader; /* config/entries.h, for these */
 struct nl_node;   /* config/yaml.h */
 
-/* What may stand under `sweep` and `claim`, and in mappings there: how it is read and what it is for. Tables of them end with a NULL name. */
+/* What may stand under `sweep` and `claim`, and in mappings there: how it is read and what it is for. Tables of them
+ * end with a NULL name. */
 struct nl_field {
     const char *name, *form, *help; /* form: what is written there, for example */
-    /* Reads the value into `to`, which lies `offset` into the struct that the table is of; a diagnostic says what is wrong. */
+    /* Reads the value into `to`, which lies `offset` into the struct that the table is of; a diagnostic says what is
+     * wrong. */
     void (*read)(struct nl_loader *loader, const struct nl_field *field, const struct nl_node *value, void *to);
     size_t offset;
     const char *const *words;       /* legal ones, for a reader that takes a word */
@@ -155,55 +223,65 @@ extern const struct nl_field nl_sweep_fields[], nl_claim_fields[];
 const struct nl_key *nl_key_find(const char *name);          /* of keys.def; NULL: unknown */
 const struct nl_key *nl_key_named(const char *name);         /* of keys.def; it is there */
 
-/* What a sweep may name: a key of keys.def, or a part of model.layers, "model.layers.stage2.norm.kind" (config/layers.h). The latter is a key with the
- * type and bounds of that value, one for each name, and lives as long as the process; whether a list has such a part it does not say. NULL: unknown, or
- * a part that is no single value. */
+/* What a sweep may name: a key of keys.def, or a part of model.layers, "model.layers.stage2.norm.kind"
+ * (config/layers.h). The latter is a key with the type and bounds of that value, one for each name, and lives as long
+ * as the process; whether a list has such a part it does not say. NULL: unknown, or a part that is no single value. */
 const struct nl_key *nl_key_of(const char *name);
 
 /* The name without its section: "placement" of norm.placement, "stage2.norm.kind" of a part of model.layers. */
 const char *nl_key_field(const struct nl_key *key);
 
-const char *nl_key_nearest(const char *name);                /* by edit distance, or by what it is called elsewhere (synonyms.def); NULL: none */
+const char *
+nl_key_nearest(const char *name); /* by edit distance, or by what it is called elsewhere (synonyms.def); NULL: none */
 int nl_key_index(const struct nl_key *key); /* of a key of keys.def; of a part that of model.layers */
 
-/* Whether the key `name` ("train.batch", "sweep.seeds") is called `word`: by its part after the dot, by a synonym, or by a word that it may be set
- * to ("npy" for data.name). Case, blanks, '_' and '-' do not matter. beginning: it suffices that such a name begins with word. */
+/* Whether the key `name` ("train.batch", "sweep.seeds") is called `word`: by its part after the dot, by a synonym, or
+ * by a word that it may be set to ("npy" for data.name). Case, blanks, '_' and '-' do not matter. beginning: it
+ * suffices that such a name begins with word. */
 bool nl_key_is_called(const char *name, const char *word, bool beginning);
 
 /* What word stands for in other programs, where normlab has no such key ("early stopping"); NULL: nothing known. */
 const char *nl_key_absent(const char *word);
 
-/* Reads `text` as key's type into config; the list of a part becomes another one. On failure returns NL_FAIL and says in err what is legal. */
+/* Reads `text` as key's type into config; the list of a part becomes another one. On failure returns NL_FAIL and says
+ * in err what is legal. */
 int nl_key_set(const struct nl_key *key, struct nl_config *config, const char *text, struct nl_error *err);
 
-/* The value as YAML that reads back to it ("0.05", "[1, 3]", "bn", "auto"; a TEXT in quotes where it needs them); new string. */
+/* The value as YAML that reads back to it ("0.05", "[1, 3]", "bn", "auto"; a TEXT in quotes where it needs them); new
+ * string. */
 char *nl_key_text(const struct nl_key *key, const struct nl_config *config);
 
-/* As it stands in identities, tables and protocols, which last: truth values of keys that have 'auto', too, are on and off there. */
+/* As it stands in identities, tables and protocols, which last: truth values of keys that have 'auto', too, are on and
+ * off there. */
 char *nl_key_recorded(const struct nl_key *key, const struct nl_config *config);
 
-/* The same without quotes. Of a part of model.layers "" where the list says nothing there. */
+/* A key's value as text, without quotes; "" for a part of model.layers about which the list says nothing. New
+ * string. */
 char *nl_key_value(const struct nl_key *key, const struct nl_config *config);
 
 /* Whether the value is the key's default. */
 bool nl_key_is_default(const struct nl_key *key, const struct nl_config *config);
 
-/* Whether the key can change what a trial computes, given the other values: norm.groups does not unless norm.kind is gn, norm.*
- * does not with none, train.nesterov not with adam, ... Keys of `log` and `plot` never do, nor do device.index, data.dir and other names of files: what
- * was read from there is in a trial's identity by its checksum. */
+/* Whether the key can change what a trial computes, given the other values: norm.groups does not unless norm.kind is
+ * gn, norm.* does not with none, train.nesterov not with adam, ... Keys of `log` and `plot` never do, nor do
+ * device.index, data.dir and other names of files: what was read from there is in a trial's identity by its
+ checksum. */
 bool nl_key_applies(const struct nl_key *key, const struct nl_config *config);
 
-/* Whether somebody reads the key: it applies, or it is one that never stands in an identity, and its condition holds. */
+/* Whether somebody reads the key: it applies, or it is one that never stands in an identity, and its condition
+ holds. */
 bool nl_key_is_read(const struct nl_key *key, const struct nl_config *config);
 
-/* Whether it would apply with that value, were it legal. A key that does not apply, but would with another value, is at its default (model.residual: plain). */
+/* Whether it would apply with that value, were it legal. A key that does not apply, but would with another value, is at
+ * its default (model.residual: plain). */
 bool nl_key_would_apply(const struct nl_key *key, const struct nl_config *config, const char *text);
 
-/* Whether keys of that section ("log", "plot") say what is done with trials, and nothing of what they are: none of them changes a trial, names one, or
- * can be an axis. */
+/* Whether keys of that section ("log", "plot") say what is done with trials, and nothing of what they are: none of them
+ * changes a trial, names one, or can be an axis. */
 bool nl_section_is_aside(const char *section);
 
-/* The normalizer of norm.kind; and that of another kind, an index into nl_norms. custom is as norm.sets, center and scale say. */
+/* The normalizer of norm.kind; and that of another kind, an index into nl_norms. custom is as norm.sets, center and
+ * scale say. */
 const struct nl_norm *nl_norm_of(const struct nl_config *config);
 const struct nl_norm *nl_norm_of_kind(const struct nl_config *config, int kind);
 
@@ -235,25 +313,29 @@ bool nl_has_final_norm(const struct nl_config *config);
 /* data.sampling, or what is usual for the data where it is auto. */
 enum nl_order_of_epoch nl_sampling_of(const struct nl_config *config);
 
-/* The same configuration with values where 'auto' stands for one that follows from another key: train.beta2, data.sampling, norm.placement, norm.over;
- * and model.bias, which is on before a normalizer that would cancel it but for norm.statistics. model.causal is auto where it says what auto stands for. */
+/* The configuration with values where 'auto' stands for one that follows from another key: train.beta2,
+ * data.sampling, norm.placement, norm.over; and model.bias, which is on before a normalizer that would cancel it but
+ * for norm.statistics. model.causal is auto where it says what auto stands for. */
 struct nl_config nl_config_settled(const struct nl_config *config);
 
-/* "key: value" lines of all keys that apply, settled, in the order of keys.def: the text whose hash is the trial's identity. */
+/* "key: value" lines of all keys that apply, settled, in the order of keys.def: the text whose hash is the trial's
+ * identity. */
 char *nl_config_identity_text(const struct nl_config *config);
 
-/* The same without what may differ in a cohort: configurations of equal texts, with the same data and weights to start from, can advance
- * together (nl_cohort_run). New string. */
+/* The identity text without what may differ in a cohort: configurations of equal texts, with the same data and
+ * weights to start from, can advance together (nl_cohort_run). New string. */
 char *nl_config_shape_text(const struct nl_config *config);
 
 void nl_config_defaults(struct nl_config *config);
 
-/* The JSON Schema (2020-12) of a configuration or experiment, for editors and validators; new string (config/json_schema.c). */
+/* The JSON Schema (2020-12) of a configuration or experiment, for editors and validators; new string
+ * (config/json_schema.c). */
 char *nl_json_schema(void);
 
 /* ---- experiments ---- */
 
-/* Another plausible meaning of what was written: what was taken, and how to write the other. Lives as long as the process. */
+/* Another plausible meaning of what was written: what was taken, and how to write the other. Lives as long as the
+ * process. */
 struct nl_doubt {
     struct nl_origin at;
     char *what, *remedy;
@@ -277,8 +359,8 @@ struct nl_match {
     struct nl_origin origin;
 };
 
-/* What of a sweep is decided by its own earlier results (sweep/rounds.h). What was decided stands beside the wish, so that an experiment with
- * it is a grid like any other. */
+/* What of a sweep is decided by its own earlier results (sweep/rounds.h). What was decided stands beside the wish, so
+ * that an experiment with it is a grid like any other. */
 struct nl_rounds {
     int tunes;                    /* sweep.tune: keys whose values are chosen for every point of the grid; 0: none */
     struct nl_axis *tune;         /* [tunes], of one key each */
@@ -290,13 +372,15 @@ struct nl_rounds {
     bool has_same;                /* sweep.same: the values that serve all points best */
     struct nl_match same;
 
-    double refine;                /* sweep.refine: the largest usable rate is to be known within this factor; 0: as the grid has it */
+    double refine; /* sweep.refine: the largest usable rate is to be known within this factor; 0: as the grid has it */
     struct nl_origin refine_origin;
-    int points;                   /* sweep.points: more points than the grid's; each replaces the axes of the keys that it names */
+    int points; /* sweep.points: more points than the grid's; each replaces the axes of the keys that it names */
     struct nl_match *point;
 
-    double half_width;            /* sweep.until: of the intervals of the answer, in the unit of plot.min_effect; 0: sweep.seeds decides */
-    int max_seeds, first_seeds;   /* first_seeds: the stage that the spread is estimated from; 0: no stage has been decided on */
+    double half_width; /* sweep.until: of the intervals of the answer, in the unit of plot.min_effect; 0: sweep.seeds
+                          decides */
+    int max_seeds,
+        first_seeds; /* first_seeds: the stage that the spread is estimated from; 0: no stage has been decided on */
     struct nl_origin until_origin;
 };
 
@@ -330,39 +414,42 @@ enum nl_question nl_question_of(const struct nl_experiment *experiment);
 bool nl_question_asks(enum nl_question question, unsigned what);
 extern const char *const nl_question_sentences[];
 
-/* What an experiment points to lives as long as the process. Of the sweep section a file inherits from its base what it does not
- * give itself: grid, zip, exclude, seeds, question, baseline and those of the rounds are each replaced as a whole, and so is the claim. Where an
- * override changes the values of a key, entries of exclude, a baseline and cells of a claim that name other values of it are void. train.seed and the keys of
- * log and plot are never axes.
+/* What an experiment points to lives as long as the process. Of the sweep section a file inherits from its base what it
+ * does not give itself: grid, zip, exclude, seeds, question, baseline and those of the rounds are each replaced as a
+ * whole, and so is the claim. Where an override changes the values of a key, entries of exclude, a baseline and cells
+ * of a claim that name other values of it are void. train.seed and the keys of log and plot are never axes.
  *
- * Reads a file, with its base files, and the overrides of the command line ("train.lr=0.1"; several values, "norm.kind=bn,gn",
- * "train.lr=1e-3:1:log:7" (7 values from 1e-3 to 1, evenly on the log scale), "train.batch=1:8" or "1:9:2" (step), make or
- * replace an axis, one value takes the axis away; "sweep.seeds=5", "sweep.baseline=norm.kind=none"; of two for the same key the last
- * holds). path NULL: defaults and overrides only. Every problem goes to diagnostics; returns NL_FAIL if there was
- * one. A section `made` (provenance, in results) is allowed and skipped. */
+ * Reads a file, with its base files, and the overrides of the command line ("train.lr=0.1"; several values,
+ * "norm.kind=bn,gn", "train.lr=1e-3:1:log:7" (7 values from 1e-3 to 1, evenly on the log scale), "train.batch=1:8" or
+ * "1:9:2" (step), make or replace an axis, one value takes the axis away; "sweep.seeds=5",
+ * "sweep.baseline=norm.kind=none"; of two for the same key the last holds). path NULL: defaults and overrides only.
+ * Every problem goes to diagnostics; returns NL_FAIL if there was one. A section `made` (provenance, in results) is
+ * allowed and skipped. */
 int nl_experiment_load(const char *path, const char *const *overrides, int count, struct nl_experiment *out,
                        struct nl_diagnostics *diagnostics);
 
-/* The resolved experiment as YAML that nl_experiment_load reads back to the same; with_origins puts "# default", "# configs/a.yaml:3"
- * or "# command line" after each value. New string. */
+/* The resolved experiment as YAML that nl_experiment_load reads back to the same; with_origins puts "# default", "#
+ * configs/a.yaml:3" or "# command line" after each value. New string. */
 char *nl_experiment_text(const struct nl_experiment *experiment, bool with_origins);
 
-/* The same without keys that have their defaults: a key that is added in a later version changes nothing. */
+/* The experiment as YAML without keys that have their defaults, so that a key that is added in a later version
+ * changes nothing. New string. */
 char *nl_experiment_protocol(const struct nl_experiment *experiment);
 
 /* "norm.kind: bn, train.batch: [1, 2]"; new string. */
 char *nl_match_text(const struct nl_match *match);
 
-/* Complains about values that are legal alone and not together (affine element with bn, nesterov without momentum, ...), as far as
- * neither data nor model is needed to know. config is a trial's, or experiment's own. */
-void nl_config_check(const struct nl_config *config, const struct nl_experiment *experiment, struct nl_diagnostics *diagnostics);
+/* Complains about values that are legal alone and not together (affine element with bn, nesterov without momentum,
+ * ...), as far as neither data nor model is needed to know. config is a trial's, or experiment's own. */
+void nl_config_check(const struct nl_config *config, const struct nl_experiment *experiment,
+                     struct nl_diagnostics *diagnostics);
 
 /* Where key's value, or axis, was written; a default's place is the file alone. */
 struct nl_origin nl_origin_of(const struct nl_experiment *experiment, const char *key);
 
-/* A problem with key's value that only a later stage can see (groups and channels, say): reported where the value was set. The key of a layer
- * (config/layers.h) stands for where it was written. */
-void nl_complain(struct nl_diagnostics *diagnostics, const struct nl_experiment *experiment, const char *key, const char *format, ...)
-    __attribute__((format(printf, 4, 5)));
+/* A problem with key's value that only a later stage can see (groups and channels, say): reported where the value was
+ * set. The key of a layer (config/layers.h) stands for where it was written. */
+void nl_complain(struct nl_diagnostics *diagnostics, const struct nl_experiment *experiment, const char *key,
+                 const char *format, ...) __attribute__((format(printf, 4, 5)));
 
 #endif

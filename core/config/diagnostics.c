@@ -1,3 +1,4 @@
+/* Collects problems, sorts them by place, and prints each with its source line and a caret. */
 #include "config/diagnostics.h"
 
 #include <stdarg.h>
@@ -7,7 +8,8 @@
 #include "base/memory.h"
 #include "base/utf8.h"
 
-/* Of a longer source line only a window around the place is shown; of more problems the first. As many are kept as make it sure which those are. */
+/* A window of a long source line is shown, around the place, and the first problems of many. Enough problems are
+ * kept to be sure which ones come first. */
 enum { SHOWN_COLUMNS = 120, SHOWN = 20, KEPT = 1000 };
 
 static int kept(const struct nl_diagnostics *diagnostics)
@@ -24,7 +26,8 @@ static bool same_place(const struct nl_origin *a, const struct nl_origin *b)
     return strcmp(of_a ? of_a : "", of_b ? of_b : "") == 0;
 }
 
-void nl_diagnose(struct nl_diagnostics *diagnostics, const struct nl_origin *origin, const char *hint, const char *format, ...)
+void nl_diagnose(struct nl_diagnostics *diagnostics, const struct nl_origin *origin, const char *hint,
+                 const char *format, ...)
 {
     struct nl_text message = {0};
     va_list args;
@@ -44,8 +47,8 @@ void nl_diagnose(struct nl_diagnostics *diagnostics, const struct nl_origin *ori
         return;
     }
     NL_GROW(diagnostics->at, diagnostics->count, diagnostics->capacity);
-    diagnostics->at[diagnostics->count++] =
-        (struct nl_diagnostic){.origin = *origin, .message = message.at, .hint = hint && *hint ? nl_strdup(hint) : NULL};
+    diagnostics->at[diagnostics->count++] = (struct nl_diagnostic){
+        .origin = *origin, .message = message.at, .hint = hint && *hint ? nl_strdup(hint) : NULL};
 }
 
 void nl_diagnostics_release(struct nl_diagnostics *diagnostics)

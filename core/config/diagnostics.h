@@ -36,8 +36,8 @@ struct nl_diagnostics {
 };
 
 /* Adds a problem; the same message at the same place is kept once. */
-void nl_diagnose(struct nl_diagnostics *diagnostics, const struct nl_origin *origin, const char *hint, const char *format, ...)
-    __attribute__((format(printf, 4, 5)));
+void nl_diagnose(struct nl_diagnostics *diagnostics, const struct nl_origin *origin, const char *hint,
+                 const char *format, ...) __attribute__((format(printf, 4, 5)));
 
 /* As above, in order of file and line: the first 20, and how many more there are; new string. */
 char *nl_diagnostics_text(const struct nl_diagnostics *diagnostics);

@@ -1,3 +1,4 @@
+/* Compares two experiments key by key, then axes, excluded points and rounds. */
 #include "config/diff.h"
 
 #include <stdlib.h>
@@ -67,19 +68,21 @@ static char *baseline_of(const struct nl_experiment *experiment)
     return out.at;
 }
 
-static void add_key(struct nl_differences *out, const struct nl_experiment *a, const struct nl_experiment *b, const struct nl_key *key)
+static void add_key(struct nl_differences *out, const struct nl_experiment *a, const struct nl_experiment *b,
+                    const struct nl_key *key)
 {
     struct nl_origin at_a = nl_origin_of(a, key->name), at_b = nl_origin_of(b, key->name);
     nl_differences_add(out, key->name, value_of(a, key), &at_a, value_of(b, key), &at_b);
 }
 
 /* Parts of model.layers that vary in `of`, and not in `not_in`. */
-static void add_parts(struct nl_differences *out, const struct nl_experiment *a, const struct nl_experiment *b, const struct nl_experiment *of,
-                      const struct nl_experiment *not_in)
+static void add_parts(struct nl_differences *out, const struct nl_experiment *a, const struct nl_experiment *b,
+                      const struct nl_experiment *of, const struct nl_experiment *not_in)
 {
     for (int i = 0; i < of->axes; i++)
         for (int k = 0; k < of->axis[i].keys; k++)
-            if (of->axis[i].key[k]->path && !(not_in && nl_axis_with(not_in->axis, not_in->axes, of->axis[i].key[k], NULL)))
+            if (of->axis[i].key[k]->path &&
+                !(not_in && nl_axis_with(not_in->axis, not_in->axes, of->axis[i].key[k], NULL)))
                 add_key(out, a, b, of->axis[i].key[k]);
 }
 
@@ -91,7 +94,8 @@ void nl_experiment_diff(const struct nl_experiment *a, const struct nl_experimen
     add_parts(out, a, b, b, a);
     nl_differences_add(out, "sweep.exclude", excludes_of(a), a->excludes ? &a->exclude[0].origin : NULL, excludes_of(b),
                        b->excludes ? &b->exclude[0].origin : NULL);
-    nl_differences_add(out, "sweep.seeds", nl_format("%d", a->seeds), &a->seeds_origin, nl_format("%d", b->seeds), &b->seeds_origin);
+    nl_differences_add(out, "sweep.seeds", nl_format("%d", a->seeds), &a->seeds_origin, nl_format("%d", b->seeds),
+                       &b->seeds_origin);
     nl_differences_add(out, "sweep.question", nl_strdup(nl_question_names[a->question]), &a->question_origin,
                        nl_strdup(nl_question_names[b->question]), &b->question_origin);
     nl_differences_add(out, "sweep.baseline", baseline_of(a), &a->baseline.origin, baseline_of(b), &b->baseline.origin);
@@ -115,7 +119,8 @@ static void add_made(struct nl_differences *out, const char *name, const struct 
     free(full);
 }
 
-void nl_made_diff(const char *path_a, const char *path_b, struct nl_differences *out, struct nl_diagnostics *diagnostics)
+void nl_made_diff(const char *path_a, const char *path_b, struct nl_differences *out,
+                  struct nl_diagnostics *diagnostics)
 {
     struct nl_node *a = NULL, *b = NULL;
     if (nl_yaml_read(path_a, NULL, &a, diagnostics) || nl_yaml_read(path_b, NULL, &b, diagnostics))

@@ -1,3 +1,4 @@
+/* Walks over the entries of a mapping, reports unknown and repeated names, and reads fields by their table. */
 #include "config/entries.h"
 
 #include <stdlib.h>
@@ -39,13 +40,15 @@ void nl_report_unknown(struct nl_loader *loader, const struct nl_origin *at, con
     nl_diagnose(loader->diagnostics, at, hint.text, "unknown key '%.80s'", shown);
 }
 
-void nl_each_entry(struct nl_loader *loader, const struct nl_node *map, const char *what, nl_entry *entry, void *context)
+void nl_each_entry(struct nl_loader *loader, const struct nl_node *map, const char *what, nl_entry *entry,
+                   void *context)
 {
     if (map->kind != NL_MAPPING) {
         const struct nl_key *first = first_of_section(what, strlen(what));
         struct nl_error hint;
         if (first && map->kind == NL_SCALAR)
-            nl_fail(&hint, "its keys stand in braces, or indented below it: %s: {%s: %s}", what, first->name + strlen(what) + 1, first->default_text);
+            nl_fail(&hint, "its keys stand in braces, or indented below it: %s: {%s: %s}", what,
+                    first->name + strlen(what) + 1, first->default_text);
         else
             nl_fail(&hint, "write 'key: value', with a space after the colon");
         nl_diagnose(loader->diagnostics, &map->at, hint.text, "%s must be a mapping of keys to values", what);
@@ -75,8 +78,8 @@ void nl_each_entry(struct nl_loader *loader, const struct nl_node *map, const ch
     }
 }
 
-void nl_read_field(struct nl_loader *loader, const struct nl_node *name, const struct nl_node *value, const char *field, const char *path,
-                   const struct nl_field *fields, void *into)
+void nl_read_field(struct nl_loader *loader, const struct nl_node *name, const struct nl_node *value, const char *field,
+                   const char *path, const struct nl_field *fields, void *into)
 {
     const char *names[32] = {NULL};
     int count = 0;
@@ -106,7 +109,8 @@ static void read_entry(struct nl_loader *loader, const struct nl_node *name, con
     nl_read_field(loader, name, value, name->text, reading->path, reading->fields, reading->into);
 }
 
-void nl_read_fields(struct nl_loader *loader, const struct nl_node *map, const char *what, const char *path, const struct nl_field *fields, void *into)
+void nl_read_fields(struct nl_loader *loader, const struct nl_node *map, const char *what, const char *path,
+                    const struct nl_field *fields, void *into)
 {
     struct fields_reading reading = {path, fields, into};
     nl_each_entry(loader, map, what, read_entry, &reading);

@@ -7,7 +7,8 @@
 #include "config/network.h"
 #include "norm/norm.h"
 
-/* The other way round than the rest: auto is the word for on where it stands for it, and for off. What auto stands for with the user's own files only they say.
+/* The other way round than the rest: auto is the word for on where it stands for it, and for off. What auto stands for
+ * with the user's own files only they say.
  */
 static int causal_word(const struct nl_config *config)
 {
@@ -26,8 +27,8 @@ struct nl_config nl_config_settled(const struct nl_config *config)
     settled.norm.final = nl_has_final_norm(config) ? NL_SWITCH_ON : NL_SWITCH_OFF;
     settled.model.causal = causal_word(config);
     settled.data.sampling = (int)nl_sampling_of(config);
-    if (config->model.bias == NL_SWITCH_AUTO && config->model.residual != NL_FIXUP && settled.norm.placement != NL_AFTER && norm.would_cancel_bias &&
-        !norm.cancels_bias)
+    if (config->model.bias == NL_SWITCH_AUTO && config->model.residual != NL_FIXUP &&
+        settled.norm.placement != NL_AFTER && norm.would_cancel_bias && !norm.cancels_bias)
         settled.model.bias = NL_SWITCH_ON;
     return settled;
 }
@@ -50,7 +51,8 @@ char *nl_config_shape_text(const struct nl_config *config)
 {
     struct nl_text out = {0};
     for (const struct nl_key *key = nl_keys; key < nl_keys + nl_key_count; key++) {
-        bool zero = key->type == NL_TYPE_REAL && *(const double *)(const void *)((const char *)config + key->offset) == 0;
+        bool zero =
+            key->type == NL_TYPE_REAL && *(const double *)(const void *)((const char *)config + key->offset) == 0;
         if (key->in_cohort ? !zero : !nl_key_applies(key, config) && strcmp(key->name, "device.index") != 0)
             continue;
         char *text = nl_key_recorded(key, config);

@@ -1,7 +1,7 @@
 /* keys.def as a JSON Schema (2020-12), with which an editor completes and checks configurations while they are written.
  *
- * It says what single keys, sections and the sweep may be. What depends on several keys together (check.c, the grid) and
- * words for the shell (`eval: running,batch`) are beyond it: it refuses nothing that the documentation writes, and
+ * It says what single keys, sections and the sweep may be. What depends on several keys together (check.c, the grid)
+ * and words for the shell (`eval: running,batch`) are beyond it: it refuses nothing that the documentation writes, and
  * `normlab check` has the last word.
  */
 #include <inttypes.h>
@@ -55,7 +55,8 @@ static void add_type(struct nl_text *out, const struct nl_key *key)
         return;
     case NL_TYPE_REAL:
     case NL_TYPE_AUTO_REAL: /* 1e-3, a number of YAML 1.2, is a text to older readers */
-        nl_text_add(out, "\"anyOf\": [%s{\"type\": \"string\", \"pattern\": \"^" NUMBER "$\"}, {", key->type == NL_TYPE_AUTO_REAL ? "{\"const\": \"auto\"}, " : "");
+        nl_text_add(out, "\"anyOf\": [%s{\"type\": \"string\", \"pattern\": \"^" NUMBER "$\"}, {",
+                    key->type == NL_TYPE_AUTO_REAL ? "{\"const\": \"auto\"}, " : "");
         add_bounds(out, key);
         nl_text_add(out, "}]");
         return;
@@ -69,29 +70,37 @@ static void add_type(struct nl_text *out, const struct nl_key *key)
             add_words(out, key->choices);
         return;
     case NL_TYPE_CHOICES:
-        nl_text_add(out, "\"anyOf\": [{\"type\": \"array\", \"minItems\": 1, \"maxItems\": %d, \"uniqueItems\": true, \"items\": {",
-                    NL_LIST_MAX);
+        nl_text_add(
+            out,
+            "\"anyOf\": [{\"type\": \"array\", \"minItems\": 1, \"maxItems\": %d, \"uniqueItems\": true, \"items\": {",
+            NL_LIST_MAX);
         add_words(out, key->choices);
         nl_text_add(out, "}}, {");
         add_words(out, key->choices);
         nl_text_add(out, "}]");
         return;
     case NL_TYPE_INTS:
-        nl_text_add(out, "\"anyOf\": [{\"type\": \"array\", \"maxItems\": %d, \"uniqueItems\": true, \"items\": {", NL_LIST_MAX);
+        nl_text_add(out, "\"anyOf\": [{\"type\": \"array\", \"maxItems\": %d, \"uniqueItems\": true, \"items\": {",
+                    NL_LIST_MAX);
         add_bounds(out, key);
         nl_text_add(out, "}}, {");
         add_bounds(out, key);
         nl_text_add(out, "}]");
         return;
     case NL_TYPE_NAMES:
-        nl_text_add(out, "\"anyOf\": [{\"type\": \"array\", \"maxItems\": %d, \"uniqueItems\": true, \"items\": {", NL_LIST_MAX);
-        nl_text_add(out, "\"type\": \"string\", \"pattern\": \"^[%s]+$\"}}, {\"type\": \"string\", \"pattern\": \"^[%s]+$\"}]", nl_name_characters,
-                    nl_name_characters);
+        nl_text_add(out, "\"anyOf\": [{\"type\": \"array\", \"maxItems\": %d, \"uniqueItems\": true, \"items\": {",
+                    NL_LIST_MAX);
+        nl_text_add(
+            out, "\"type\": \"string\", \"pattern\": \"^[%s]+$\"}}, {\"type\": \"string\", \"pattern\": \"^[%s]+$\"}]",
+            nl_name_characters, nl_name_characters);
         return;
-    case NL_TYPE_TEXT: /* `title: 2024` is a text too, though YAML reads a number; of a font as check.c has it, and else as base/utf8.c */
+    case NL_TYPE_TEXT: /* `title: 2024` is a text too, though YAML reads a number; of a font as check.c has it, and else
+                          as base/utf8.c */
         nl_text_add(out,
                     "\"type\": [\"string\", \"number\"], "
-                    "\"pattern\": \"^[^%s\\\\u0000-\\\\u001f\\\\u007f-\\\\u009f\\\\u2028-\\\\u202e\\\\u2066-\\\\u2069\\\\ufeff\\\\ufffe\\\\uffff]*$\"",
+                    "\"pattern\": "
+                    "\"^[^%s\\\\u0000-\\\\u001f\\\\u007f-\\\\u009f\\\\u2028-\\\\u202e\\\\u2066-"
+                    "\\\\u2069\\\\ufeff\\\\ufffe\\\\uffff]*$\"",
                     strcmp(key->name, "plot.font") == 0 ? "!-,/:-@\\\\u005b-\\\\u005e`{-~" : "");
         return;
     case NL_TYPE_LAYERS:
@@ -104,8 +113,8 @@ static void add_default(struct nl_text *out, const struct nl_key *key)
 {
     const char *text = key->default_text;
     bool list = nl_key_is_list(key);
-    bool bare = key->type == NL_TYPE_BOOL || (nl_key_is_number(key) && strcmp(text, "auto") != 0) || key->type == NL_TYPE_INTS ||
-                key->type == NL_TYPE_LAYERS;
+    bool bare = key->type == NL_TYPE_BOOL || (nl_key_is_number(key) && strcmp(text, "auto") != 0) ||
+                key->type == NL_TYPE_INTS || key->type == NL_TYPE_LAYERS;
     nl_text_add(out, "\"default\": ");
     if (list && !bare) { /* "[samples, height]": words in brackets */
         char *words = nl_format("%.*s", (int)strlen(text) - 2, text + 1), *rest;
@@ -216,8 +225,11 @@ static void add_layer_definitions(struct nl_text *out)
 /* $defs: the values of an axis over a key, whose own definition is there. */
 static void add_axis_definition(struct nl_text *out, const struct nl_key *key)
 {
-    nl_text_add(out, "    \"axis.%s\": {\"anyOf\": [{\"type\": \"array\", \"minItems\": 1, \"items\": {\"$ref\": \"#/$defs/%s\"}}, "
-                     "{\"$ref\": \"#/$defs/%s\"}", key->name, key->name, key->name);
+    nl_text_add(
+        out,
+        "    \"axis.%s\": {\"anyOf\": [{\"type\": \"array\", \"minItems\": 1, \"items\": {\"$ref\": \"#/$defs/%s\"}}, "
+        "{\"$ref\": \"#/$defs/%s\"}",
+        key->name, key->name, key->name);
     if (!nl_key_is_list(key) && key->type != NL_TYPE_TEXT) {
         nl_text_add(out, ", ");
         add_word_pattern(out, key);
@@ -234,7 +246,8 @@ static void add_part_definitions(struct nl_text *out)
         struct nl_key key = *nl_key_named("model.width");
         char *name = nl_format("part.%s", word->name);
         key.name = name;
-        nl_text_add(out, "    \"%s\": {\"type\": \"integer\", \"minimum\": %d, \"maximum\": %d},\n", name, word->low, word->high);
+        nl_text_add(out, "    \"%s\": {\"type\": \"integer\", \"minimum\": %d, \"maximum\": %d},\n", name, word->low,
+                    word->high);
         add_axis_definition(out, &key);
         free(name);
     }
@@ -248,8 +261,9 @@ static void add_part_patterns(struct nl_text *out, const char *prefix)
         for (const struct nl_layer_word *word = of_norm ? nl_layer_norm_words : nl_layer_words; word->name; word++) {
             if (word->form != NL_WORD_VALUE && word->form != NL_WORD_NUMBER)
                 continue;
-            nl_text_add(out, "%s\n      \"^model\\\\.layers\\\\..+%s\\\\.%s$\": {\"$ref\": \"#/$defs/%s%s%s\"}", between, of_norm ? "\\\\.norm" : "", word->name, prefix,
-                        word->key ? "" : "part.", word->key ? word->key : word->name);
+            nl_text_add(out, "%s\n      \"^model\\\\.layers\\\\..+%s\\\\.%s$\": {\"$ref\": \"#/$defs/%s%s%s\"}",
+                        between, of_norm ? "\\\\.norm" : "", word->name, prefix, word->key ? "" : "part.",
+                        word->key ? word->key : word->name);
             between = ",";
         }
     nl_text_add(out, "\n    }");
@@ -276,14 +290,16 @@ static void add_definitions(struct nl_text *out)
 }
 
 /* A mapping from keys that may vary to `prefix` + the key's definition; more: further properties, or "". */
-static void add_key_map(struct nl_text *out, const char *name, const char *prefix, const char *description, const char *more)
+static void add_key_map(struct nl_text *out, const char *name, const char *prefix, const char *description,
+                        const char *more)
 {
     nl_text_add(out, "    \"%s\": {\"description\": ", name);
     nl_json_add(out, description);
     nl_text_add(out, ", \"type\": \"object\", \"additionalProperties\": false, \"properties\": {%s", more);
     for (int i = 0, used = *more != '\0'; i < nl_key_count; i++)
         if (may_vary(&nl_keys[i]))
-            nl_text_add(out, "%s\n      \"%s\": {\"$ref\": \"#/$defs/%s%s\"}", used++ ? "," : "", nl_keys[i].name, prefix, nl_keys[i].name);
+            nl_text_add(out, "%s\n      \"%s\": {\"$ref\": \"#/$defs/%s%s\"}", used++ ? "," : "", nl_keys[i].name,
+                        prefix, nl_keys[i].name);
     nl_text_add(out, "\n    }");
     add_part_patterns(out, prefix);
     nl_text_add(out, "}");
@@ -291,33 +307,55 @@ static void add_key_map(struct nl_text *out, const char *name, const char *prefi
 
 static void add_sweep_definitions(struct nl_text *out)
 {
-    add_key_map(out, "axes", "axis.", "a list of values, or a word: bn,gn or 1e-3:1:log:7 (7 values, evenly on the log scale)", "");
+    add_key_map(out, "axes", "axis.",
+                "a list of values, or a word: bn,gn or 1e-3:1:log:7 (7 values, evenly on the log scale)", "");
     nl_text_add(out, ",\n");
     add_key_map(out, "point", "", "one value per key", "");
     nl_text_add(out, ",\n");
     struct nl_text beside = {0};
-    nl_text_add(&beside, "\n      \"by\": {\"enum\": [\"val_loss\", \"val_error\", \"val_accuracy\"]},\n      \"on\": {\"$ref\": \"#/$defs/tuned/properties/by\"},\n      \"seeds\": {\"type\": \"integer\", \"minimum\": 1, "
-                         "\"maximum\": %d}", NL_SEEDS_MAX);
+    nl_text_add(
+        &beside,
+        "\n      \"by\": {\"enum\": [\"val_loss\", \"val_error\", \"val_accuracy\"]},\n      \"on\": {\"$ref\": "
+        "\"#/$defs/tuned/properties/by\"},\n      \"seeds\": {\"type\": \"integer\", \"minimum\": 1, "
+        "\"maximum\": %d}",
+        NL_SEEDS_MAX);
     add_key_map(out, "tuned", "axis.", "the values to choose from", beside.at);
     nl_text_release(&beside);
-    nl_text_add(out, ",\n    \"some_axes\": {\"$ref\": \"#/$defs/axes\", \"minProperties\": 1, \"maxProperties\": %d},\n", NL_LIST_MAX);
-    nl_text_add(out, "    \"one_or_more\": {\"anyOf\": [{\"$ref\": \"#/$defs/some_axes\"}, {\"type\": \"array\", \"items\": {\"$ref\": "
+    nl_text_add(out,
+                ",\n    \"some_axes\": {\"$ref\": \"#/$defs/axes\", \"minProperties\": 1, \"maxProperties\": %d},\n",
+                NL_LIST_MAX);
+    nl_text_add(out, "    \"one_or_more\": {\"anyOf\": [{\"$ref\": \"#/$defs/some_axes\"}, {\"type\": \"array\", "
+                     "\"items\": {\"$ref\": "
                      "\"#/$defs/some_axes\"}}, {\"type\": \"null\"}]},\n");
     /* in the order of nl_sweep_fields */
     struct nl_text questions = {0};
     add_words(&questions, nl_question_names);
     const char *const point = "\"anyOf\": [{\"$ref\": \"#/$defs/point\", \"minProperties\": 1}, {\"type\": \"null\"}]";
-    const char *const tune = "\"anyOf\": [{\"$ref\": \"#/$defs/tuned\", \"not\": {\"propertyNames\": {\"enum\": [\"by\", \"on\", \"seeds\"]}}}, {\"type\": \"null\"}]";
-    const char *const points = "\"anyOf\": [{\"$ref\": \"#/$defs/point\", \"minProperties\": 1}, {\"type\": \"array\", \"items\": {\"$ref\": \"#/$defs/point\", "
+    const char *const tune = "\"anyOf\": [{\"$ref\": \"#/$defs/tuned\", \"not\": {\"propertyNames\": {\"enum\": "
+                             "[\"by\", \"on\", \"seeds\"]}}}, {\"type\": \"null\"}]";
+    const char *const points = "\"anyOf\": [{\"$ref\": \"#/$defs/point\", \"minProperties\": 1}, {\"type\": \"array\", "
+                               "\"items\": {\"$ref\": \"#/$defs/point\", "
                                "\"minProperties\": 1}}, {\"type\": \"null\"}]";
     struct nl_text until = {0};
-    nl_text_add(&until, "\"type\": [\"object\", \"null\"], \"additionalProperties\": false, \"required\": [\"half_width\", \"max_seeds\"], "
-                        "\"properties\": {\"half_width\": {\"type\": \"number\", \"exclusiveMinimum\": 0}, \"max_seeds\": {\"type\": \"integer\", "
-                        "\"minimum\": 2, \"maximum\": %d}, \"first_seeds\": {\"type\": \"integer\", \"minimum\": 2}}", NL_SEEDS_MAX);
-    const char *const legal[] = {"\"anyOf\": [{\"$ref\": \"#/$defs/axes\"}, {\"type\": \"null\"}]", "\"$ref\": \"#/$defs/one_or_more\"",
-                                        "\"$ref\": \"#/$defs/one_or_more\"", NULL, questions.at,
-                                        point, tune, "\"type\": [\"number\", \"null\"], \"exclusiveMinimum\": 1", until.at,
-                                        "\"$ref\": \"#/$defs/one_or_more\"", points, point};
+    nl_text_add(&until,
+                "\"type\": [\"object\", \"null\"], \"additionalProperties\": false, \"required\": [\"half_width\", "
+                "\"max_seeds\"], "
+                "\"properties\": {\"half_width\": {\"type\": \"number\", \"exclusiveMinimum\": 0}, \"max_seeds\": "
+                "{\"type\": \"integer\", "
+                "\"minimum\": 2, \"maximum\": %d}, \"first_seeds\": {\"type\": \"integer\", \"minimum\": 2}}",
+                NL_SEEDS_MAX);
+    const char *const legal[] = {"\"anyOf\": [{\"$ref\": \"#/$defs/axes\"}, {\"type\": \"null\"}]",
+                                 "\"$ref\": \"#/$defs/one_or_more\"",
+                                 "\"$ref\": \"#/$defs/one_or_more\"",
+                                 NULL,
+                                 questions.at,
+                                 point,
+                                 tune,
+                                 "\"type\": [\"number\", \"null\"], \"exclusiveMinimum\": 1",
+                                 until.at,
+                                 "\"$ref\": \"#/$defs/one_or_more\"",
+                                 points,
+                                 point};
     for (int i = 0; nl_sweep_fields[i].name; i++) {
         nl_text_add(out, "    \"sweep.%s\": {\"description\": ", nl_sweep_fields[i].name);
         nl_json_add(out, nl_sweep_fields[i].help);
@@ -344,35 +382,58 @@ static void add_any_of(struct nl_text *out, const char *name, const char *const 
 /* What the fields of a claim are made of (config/published.h). */
 static void add_claim_definitions(struct nl_text *out)
 {
-    nl_text_add(out, ",\n    \"settings\": {" OBJECT "\"properties\": {\"sweep.seeds\": {\"$ref\": \"#/$defs/sweep.seeds\"}");
+    nl_text_add(out, ",\n    \"settings\": {" OBJECT
+                     "\"properties\": {\"sweep.seeds\": {\"$ref\": \"#/$defs/sweep.seeds\"}");
     for (int i = 0; i < nl_key_count; i++)
         if (may_vary(&nl_keys[i]))
             nl_text_add(out, ",\n      \"%s\": {\"$ref\": \"#/$defs/axis.%s\"}", nl_keys[i].name, nl_keys[i].name);
     nl_text_add(out, "\n    }");
     add_part_patterns(out, "axis.");
-    nl_text_add(out, "},\n    \"metric\": {\"type\": \"string\", \"pattern\": \"^(train|val|test)_(error|accuracy|loss)(_(running|batch|precise))?$\"},\n"
+    nl_text_add(out, "},\n    \"metric\": {\"type\": \"string\", \"pattern\": "
+                     "\"^(train|val|test)_(error|accuracy|loss)(_(running|batch|precise))?$\"},\n"
                      "    \"cell\": {\"$ref\": \"#/$defs/point\", \"minProperties\": 1},\n"
-                     "    \"size\": {\"anyOf\": [{\"type\": \"string\", \"pattern\": \"^" NUMBER "$\"}, {\"type\": \"number\", \"minimum\": 0}]},\n"
-                     "    \"measure\": {" OBJECT "\"properties\": {\"metric\": {\"anyOf\": [{\"$ref\": \"#/$defs/metric\"}, {\"type\": \"array\", \"minItems\": 2, "
-                     "\"maxItems\": 2, \"items\": {\"$ref\": \"#/$defs/metric\"}}]}, \"target\": {\"$ref\": \"#/$defs/size\"}, \"along\": {\"type\": \"string\"}, ");
+                     "    \"size\": {\"anyOf\": [{\"type\": \"string\", \"pattern\": \"^" NUMBER
+                     "$\"}, {\"type\": \"number\", \"minimum\": 0}]},\n"
+                     "    \"measure\": {" OBJECT "\"properties\": {\"metric\": {\"anyOf\": [{\"$ref\": "
+                                                 "\"#/$defs/metric\"}, {\"type\": \"array\", \"minItems\": 2, "
+                     "\"maxItems\": 2, \"items\": {\"$ref\": \"#/$defs/metric\"}}]}, \"target\": {\"$ref\": "
+                     "\"#/$defs/size\"}, \"along\": {\"type\": \"string\"}, ");
     add_any_of(out, "take", nl_take_names);
-    nl_text_add(out, ", \"by\": {\"$ref\": \"#/$defs/metric\"}, \"tensor\": {\"type\": \"string\"}, \"step\": {\"enum\": [\"last\", \"first\"]}, ");
+    nl_text_add(out, ", \"by\": {\"$ref\": \"#/$defs/metric\"}, \"tensor\": {\"type\": \"string\"}, \"step\": "
+                     "{\"enum\": [\"last\", \"first\"]}, ");
     add_any_of(out, "quantity", nl_quantity_names);
-    nl_text_add(out, "}, \"dependentRequired\": {\"tensor\": [\"quantity\"], \"quantity\": [\"tensor\"], \"step\": [\"tensor\"]}},\n"
-                     "    \"part\": {" OBJECT "\"required\": [\"says\"], \"properties\": {\"says\": " WORDS ", \"of\": {\"$ref\": \"#/$defs/cell\"}, \"minus\": "
-                     "{\"$ref\": \"#/$defs/cell\"}, \"less\": {" OBJECT "\"required\": [\"of\", \"minus\"], \"properties\": {\"of\": {\"$ref\": \"#/$defs/cell\"}, "
-                     "\"minus\": {\"$ref\": \"#/$defs/cell\"}}}, \"order\": {\"type\": \"array\", \"minItems\": 2, \"items\": {\"$ref\": \"#/$defs/cell\"}}, "
-                     "\"slope\": {\"type\": \"string\"}, \"measure\": {\"$ref\": \"#/$defs/measure\"}, \"smallest\": {\"$ref\": \"#/$defs/size\"}, \"margin\": "
-                     "{\"$ref\": \"#/$defs/size\"}, \"tolerance\": {\"anyOf\": [{\"$ref\": \"#/$defs/size\"}, {\"type\": \"array\", \"minItems\": 2, \"maxItems\": 2, "
-                     "\"items\": {\"$ref\": \"#/$defs/size\"}}]}, \"expect\": {\"enum\": [\"more\", \"less\"]}, ");
+    nl_text_add(
+        out,
+        "}, \"dependentRequired\": {\"tensor\": [\"quantity\"], \"quantity\": [\"tensor\"], \"step\": [\"tensor\"]}},\n"
+        "    \"part\": {" OBJECT "\"required\": [\"says\"], \"properties\": {\"says\": " WORDS
+        ", \"of\": {\"$ref\": \"#/$defs/cell\"}, \"minus\": "
+        "{\"$ref\": \"#/$defs/cell\"}, \"less\": {" OBJECT
+        "\"required\": [\"of\", \"minus\"], \"properties\": {\"of\": {\"$ref\": \"#/$defs/cell\"}, "
+        "\"minus\": {\"$ref\": \"#/$defs/cell\"}}}, \"order\": {\"type\": \"array\", \"minItems\": 2, \"items\": "
+        "{\"$ref\": \"#/$defs/cell\"}}, "
+        "\"slope\": {\"type\": \"string\"}, \"measure\": {\"$ref\": \"#/$defs/measure\"}, \"smallest\": {\"$ref\": "
+        "\"#/$defs/size\"}, \"margin\": "
+        "{\"$ref\": \"#/$defs/size\"}, \"tolerance\": {\"anyOf\": [{\"$ref\": \"#/$defs/size\"}, {\"type\": \"array\", "
+        "\"minItems\": 2, \"maxItems\": 2, "
+        "\"items\": {\"$ref\": \"#/$defs/size\"}}]}, \"expect\": {\"enum\": [\"more\", \"less\"]}, ");
     add_any_of(out, "identity", nl_identity_names);
-    nl_text_add(out, "},\n      \"oneOf\": [{\"required\": [\"smallest\"]}, {\"required\": [\"margin\"]}, {\"required\": [\"tolerance\"]}]},\n");
+    nl_text_add(out, "},\n      \"oneOf\": [{\"required\": [\"smallest\"]}, {\"required\": [\"margin\"]}, "
+                     "{\"required\": [\"tolerance\"]}]},\n");
     /* in the order of nl_claim_fields */
     static const char *const legal[] = {
-        WORDS, WORDS, WORDS, WORDS, WORDS, "{\"$ref\": \"#/$defs/measure\"}", "{\"type\": \"array\", \"minItems\": 1, \"items\": {\"$ref\": \"#/$defs/part\"}}",
+        WORDS,
+        WORDS,
+        WORDS,
+        WORDS,
+        WORDS,
+        "{\"$ref\": \"#/$defs/measure\"}",
+        "{\"type\": \"array\", \"minItems\": 1, \"items\": {\"$ref\": \"#/$defs/part\"}}",
         "{\"$ref\": \"#/$defs/settings\"}",
-        "{\"type\": \"array\", \"items\": {" OBJECT "\"required\": [\"says\", \"set\"], \"properties\": {\"says\": " WORDS ", \"set\": {\"$ref\": \"#/$defs/settings\"}}}}",
-        "{" OBJECT "\"properties\": {\"cost\": " WORDS ", \"set\": {\"$ref\": \"#/$defs/settings\"}}}", WORDS};
+        "{\"type\": \"array\", \"items\": {" OBJECT
+        "\"required\": [\"says\", \"set\"], \"properties\": {\"says\": " WORDS
+        ", \"set\": {\"$ref\": \"#/$defs/settings\"}}}}",
+        "{" OBJECT "\"properties\": {\"cost\": " WORDS ", \"set\": {\"$ref\": \"#/$defs/settings\"}}}",
+        WORDS};
     for (int i = 0; nl_claim_fields[i].name; i++) {
         nl_text_add(out, "    \"claim.%s\": {\"description\": ", nl_claim_fields[i].name);
         nl_json_add(out, nl_claim_fields[i].help);
@@ -392,26 +453,35 @@ static void add_section(struct nl_text *out, const struct nl_section *section)
     begin_section(out, section->name, section->help);
     for (int i = 0, used = 0; i < nl_key_count; i++)
         if (strcmp(nl_keys[i].section, section->name) == 0)
-            nl_text_add(out, "%s\n      \"%s\": {\"$ref\": \"#/$defs/%s\"}", used++ ? "," : "", nl_key_field(&nl_keys[i]), nl_keys[i].name);
+            nl_text_add(out, "%s\n      \"%s\": {\"$ref\": \"#/$defs/%s\"}", used++ ? "," : "",
+                        nl_key_field(&nl_keys[i]), nl_keys[i].name);
     nl_text_add(out, "\n    }},\n");
 }
 
 static void add_sections(struct nl_text *out)
 {
-    nl_text_add(out, "  \"properties\": {\n"
-                     "    \"base\": {\"description\": \"a configuration that this one changes; relative to this file\", \"type\": "
-                     "\"string\", \"minLength\": 1},\n");
+    nl_text_add(
+        out,
+        "  \"properties\": {\n"
+        "    \"base\": {\"description\": \"a configuration that this one changes; relative to this file\", \"type\": "
+        "\"string\", \"minLength\": 1},\n");
     for (const struct nl_section *section = nl_sections; section->name; section++)
         add_section(out, section);
     begin_section(out, "sweep", "what to vary");
     for (int i = 0; nl_sweep_fields[i].name; i++)
-        nl_text_add(out, "%s\n      \"%s\": {\"$ref\": \"#/$defs/sweep.%s\"}", i ? "," : "", nl_sweep_fields[i].name, nl_sweep_fields[i].name);
-    nl_text_add(out, "\n    }},\n    \"claim\": {\"description\": \"what a paper says, and the parts that it is judged by\", " OBJECT
-                     "\"required\": [\"says\", \"source\"], \"oneOf\": [{\"required\": [\"parts\"]}, {\"required\": [\"waiting_for\"]}], \"properties\": {");
+        nl_text_add(out, "%s\n      \"%s\": {\"$ref\": \"#/$defs/sweep.%s\"}", i ? "," : "", nl_sweep_fields[i].name,
+                    nl_sweep_fields[i].name);
+    nl_text_add(
+        out,
+        "\n    }},\n    \"claim\": {\"description\": \"what a paper says, and the parts that it is judged by\", " OBJECT
+        "\"required\": [\"says\", \"source\"], \"oneOf\": [{\"required\": [\"parts\"]}, {\"required\": "
+        "[\"waiting_for\"]}], \"properties\": {");
     for (int i = 0; nl_claim_fields[i].name; i++)
-        nl_text_add(out, "%s\n      \"%s\": {\"$ref\": \"#/$defs/claim.%s\"}", i ? "," : "", nl_claim_fields[i].name, nl_claim_fields[i].name);
-    nl_text_add(out, "\n    }},\n"
-                     "    \"made\": {\"description\": \"written into results: what made them; skipped when read\"}\n  },\n");
+        nl_text_add(out, "%s\n      \"%s\": {\"$ref\": \"#/$defs/claim.%s\"}", i ? "," : "", nl_claim_fields[i].name,
+                    nl_claim_fields[i].name);
+    nl_text_add(out,
+                "\n    }},\n"
+                "    \"made\": {\"description\": \"written into results: what made them; skipped when read\"}\n  },\n");
 }
 
 /* `train.lr: 0.1` at the top is legal too. As patterns, so that editors accept it and do not offer a hundred words. */
@@ -419,10 +489,11 @@ static void add_dotted(struct nl_text *out)
 {
     nl_text_add(out, "  \"patternProperties\": {\n");
     for (int i = 0; i < nl_key_count; i++)
-        nl_text_add(out, "    \"^%s\\\\.%s$\": {\"$ref\": \"#/$defs/%s\"},\n", nl_keys[i].section, nl_key_field(&nl_keys[i]), nl_keys[i].name);
+        nl_text_add(out, "    \"^%s\\\\.%s$\": {\"$ref\": \"#/$defs/%s\"},\n", nl_keys[i].section,
+                    nl_key_field(&nl_keys[i]), nl_keys[i].name);
     for (int i = 0; nl_sweep_fields[i].name; i++)
-        nl_text_add(out, "    \"^sweep\\\\.%s$\": {\"$ref\": \"#/$defs/sweep.%s\"}%s\n", nl_sweep_fields[i].name, nl_sweep_fields[i].name,
-                    nl_sweep_fields[i + 1].name ? "," : "");
+        nl_text_add(out, "    \"^sweep\\\\.%s$\": {\"$ref\": \"#/$defs/sweep.%s\"}%s\n", nl_sweep_fields[i].name,
+                    nl_sweep_fields[i].name, nl_sweep_fields[i + 1].name ? "," : "");
     nl_text_add(out, "  },\n");
 }
 

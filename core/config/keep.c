@@ -1,3 +1,4 @@
+/* Keeps a list of all that was allocated for configurations, under a lock. */
 #include "config/keep.h"
 
 #include <pthread.h>

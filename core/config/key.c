@@ -9,7 +9,8 @@
 #include "config/layers.h"
 #include "config/value.h"
 
-int nl_value_read(const struct nl_key *key, struct nl_config *config, const char *text, struct nl_error *err, struct nl_error *hint)
+int nl_value_read(const struct nl_key *key, struct nl_config *config, const char *text, struct nl_error *err,
+                  struct nl_error *hint)
 {
     if (key->type != NL_TYPE_LAYERS)
         return nl_plain_value_read(key, config, text, err, hint);
@@ -37,7 +38,8 @@ char *nl_key_value(const struct nl_key *key, const struct nl_config *config)
     const char *listed = key->path ? nl_layers_value(config->model.layers, key->path, NULL) : NULL;
     if (!key->path)
         return nl_value_text(key, config);
-    return listed && !nl_value_read(key, &scratch, listed, NULL, NULL) ? nl_value_text(key, &scratch) : nl_strdup(listed ? listed : "");
+    return listed && !nl_value_read(key, &scratch, listed, NULL, NULL) ? nl_value_text(key, &scratch)
+                                                                       : nl_strdup(listed ? listed : "");
 }
 
 static char *key_yaml(const struct nl_key *key, const struct nl_config *config, enum nl_spelling spelling)

@@ -17,8 +17,9 @@ enum { MOST_LAYERS = 1000, LONGEST_NAME = 40, PREFIX = sizeof "model.layers." - 
 
 const struct nl_layers nl_no_layers = {.text = "[]"};
 
-static const struct nl_layer_settings unsaid = {NL_UNSAID, NL_UNSAID, NL_UNSAID, NL_UNSAID, NL_UNSAID, NL_UNSAID, NL_UNSAID, NL_UNSAID, NL_UNSAID,
-                                                NL_UNSAID, NL_UNSAID, NL_UNSAID, NL_UNSAID, NL_UNSAID, NL_UNSAID, NL_UNSAID};
+static const struct nl_layer_settings unsaid = {NL_UNSAID, NL_UNSAID, NL_UNSAID, NL_UNSAID, NL_UNSAID, NL_UNSAID,
+                                                NL_UNSAID, NL_UNSAID, NL_UNSAID, NL_UNSAID, NL_UNSAID, NL_UNSAID,
+                                                NL_UNSAID, NL_UNSAID, NL_UNSAID, NL_UNSAID};
 
 const char *nl_layer_name(const struct nl_layer *layer)
 {
@@ -78,22 +79,26 @@ static void *setting_of(struct item *item, const struct nl_layer_word *word)
     return strcmp(word->name, "repeat") == 0 ? &item->repeat : &item->stride;
 }
 
-static void read_number(struct nl_loader *loader, const struct nl_layer_word *word, const struct nl_node *value, int *out)
+static void read_number(struct nl_loader *loader, const struct nl_layer_word *word, const struct nl_node *value,
+                        int *out)
 {
     int64_t number;
     bool odd = strcmp(word->name, "kernel") == 0;
     if (word->special && !strcmp(value->text, word->special))
         *out = 0;
-    else if (nl_integer_read(value->text, &number) && number >= word->low && number <= word->high && (!odd || number % 2))
+    else if (nl_integer_read(value->text, &number) && number >= word->low && number <= word->high &&
+             (!odd || number % 2))
         *out = (int)number;
     else
-        nl_diagnose(loader->diagnostics, &value->at, nl_octal_hint(value->text), "'%s' must be %s %d to %d%s%s, not '%.80s'", word->name,
+        nl_diagnose(loader->diagnostics, &value->at, nl_octal_hint(value->text),
+                    "'%s' must be %s %d to %d%s%s, not '%.80s'", word->name,
                     odd ? "an odd number from" : "a number from", word->low, word->high, word->special ? ", or " : "",
                     word->special ? word->special : "", value->text);
 }
 
 /* As the key of that name reads it. */
-static void read_value(struct nl_loader *loader, const struct nl_layer_word *word, const struct nl_node *value, void *out)
+static void read_value(struct nl_loader *loader, const struct nl_layer_word *word, const struct nl_node *value,
+                       void *out)
 {
     struct nl_config scratch;
     struct nl_error err, hint;
@@ -110,7 +115,8 @@ static void read_value(struct nl_loader *loader, const struct nl_layer_word *wor
     else
         *(int *)out = *(const int64_t *)field == NL_AUTO ? 0 : (int)*(const int64_t *)field;
     if (!strcmp(word->name, "branch") && *(const int *)out > NL_SKIPINIT)
-        nl_diagnose(loader->diagnostics, &value->at, NULL, "'branch' is plain or skipinit: fixup and nf are for 'model.arch' resnet");
+        nl_diagnose(loader->diagnostics, &value->at, NULL,
+                    "'branch' is plain or skipinit: fixup and nf are for 'model.arch' resnet");
     if (!strcmp(word->name, "placement") && *(const int *)out != NL_BEFORE && *(const int *)out != NL_AFTER)
         nl_diagnose(loader->diagnostics, &value->at, NULL,
                     "'placement' is before or after: what comes first in a residual the list says");
@@ -137,10 +143,12 @@ static void read_norm(struct nl_loader *loader, const struct nl_node *value, str
         nl_each_entry(loader, value, "'norm' of a layer", read_word, &reading);
 }
 
-static void read_form(struct nl_loader *loader, const struct nl_layer_word *word, const struct nl_node *value, struct item *item)
+static void read_form(struct nl_loader *loader, const struct nl_layer_word *word, const struct nl_node *value,
+                      struct item *item)
 {
     bool blank = value->kind == NL_SCALAR && value->blank;
-    if (blank && (word->blank || word->form == NL_WORD_NOTHING || (word->form == NL_WORD_SECTION && item->kind == NL_LAYER_NORM)))
+    if (blank && (word->blank || word->form == NL_WORD_NOTHING ||
+                  (word->form == NL_WORD_SECTION && item->kind == NL_LAYER_NORM)))
         return;
     if (word->form == NL_WORD_SECTION && !blank) {
         read_norm(loader, value, item);
@@ -207,8 +215,8 @@ static bool find_kind(struct nl_loader *loader, const struct nl_node *node, enum
         if (!here || (found && i >= NL_LAYER_NORM && !(i == NL_LAYER_ACTIVATION && *kind == NL_LAYER_NORM)))
             continue; /* beside another word, norm and activation are what that one is told */
         if (found++)
-            nl_diagnose(loader->diagnostics, &node->at, "each is an item of its own", "'%s' and '%s' cannot be in one item",
-                        nl_layer_words[*kind].name, nl_layer_words[i].name);
+            nl_diagnose(loader->diagnostics, &node->at, "each is an item of its own",
+                        "'%s' and '%s' cannot be in one item", nl_layer_words[*kind].name, nl_layer_words[i].name);
         else
             *kind = (enum nl_layer_kind)i;
     }
@@ -246,7 +254,8 @@ struct expansion {
     bool full; /* there were more than there may be, as diagnostics say: no more are read */
 };
 
-static void inherit_words(const struct nl_layer_word *words, struct nl_layer_settings *out, const struct nl_layer_settings *around)
+static void inherit_words(const struct nl_layer_word *words, struct nl_layer_settings *out,
+                          const struct nl_layer_settings *around)
 {
     for (const struct nl_layer_word *word = words; word->name; word++) {
         if ((word->form != NL_WORD_NUMBER && word->form != NL_WORD_VALUE) || word->offset == NL_NO_SETTING)
@@ -299,8 +308,8 @@ static bool is_part_of_residual(enum nl_layer_kind kind)
 }
 
 /* suffix: ".norm" of a pair with a name. NULL: it cannot be added, as diagnostics say. */
-static struct nl_layer *add(struct expansion *e, const struct scope *scope, const struct item *item, enum nl_layer_kind kind,
-                            const char *suffix)
+static struct nl_layer *add(struct expansion *e, const struct scope *scope, const struct item *item,
+                            enum nl_layer_kind kind, const char *suffix)
 {
     struct nl_layer layer = {.kind = kind, .set = inherit(&item->set, &scope->set), .stride = 1, .at = item->node->at};
     bool head = kind == NL_LAYER_LINEAR && item->set.width == NL_CLASSES;
@@ -358,8 +367,8 @@ static void add_pair(struct expansion *e, const struct scope *scope, const struc
 static int expand_list(struct expansion *e, const struct nl_node *list, const struct scope *scope);
 
 /* `layers`, once; turn: NL_UNSAID where it is not repeated. */
-static int expand_turn(struct expansion *e, const struct nl_node *list, const struct scope *around, const struct item *item,
-                       int turn, int stride)
+static int expand_turn(struct expansion *e, const struct nl_node *list, const struct scope *around,
+                       const struct item *item, int turn, int stride)
 {
     int numbers[NL_LAYER_KINDS] = {0}, own = stride != NL_UNSAID ? stride : 1;
     struct scope scope = *around;
@@ -375,16 +384,19 @@ static int expand_turn(struct expansion *e, const struct nl_node *list, const st
         scope.stride = &own;
     int before = e->loader->diagnostics->count, reduced = expand_list(e, list, &scope);
     if (own != 1 && e->loader->diagnostics->count == before)
-        nl_diagnose(e->loader->diagnostics, &item->node->at, NULL, "no convolution is in it that could have the 'stride'");
+        nl_diagnose(e->loader->diagnostics, &item->node->at, NULL,
+                    "no convolution is in it that could have the 'stride'");
     return reduced;
 }
 
 static int expand_layers(struct expansion *e, const struct scope *around, const struct item *item)
 {
     int before = e->loader->diagnostics->count, reduced = 1;
-    for (int turn = 0; turn < (item->repeat == NL_UNSAID ? 1 : item->repeat) && e->loader->diagnostics->count == before; turn++)
-        reduced = nl_int_times(reduced, expand_turn(e, item->list, around, item, item->repeat == NL_UNSAID ? NL_UNSAID : turn,
-                                                    turn == 0 ? item->stride : NL_UNSAID));
+    for (int turn = 0; turn < (item->repeat == NL_UNSAID ? 1 : item->repeat) && e->loader->diagnostics->count == before;
+         turn++)
+        reduced =
+            nl_int_times(reduced, expand_turn(e, item->list, around, item, item->repeat == NL_UNSAID ? NL_UNSAID : turn,
+                                              turn == 0 ? item->stride : NL_UNSAID));
     return reduced;
 }
 
@@ -396,8 +408,8 @@ static int expand_residual(struct expansion *e, const struct scope *around, stru
     int numbers[NL_LAYER_KINDS] = {0};
     struct scope scope = *around;
     if (item->name)
-        snprintf(scope.prefix, sizeof scope.prefix, "%.*s%.*s.", (int)sizeof scope.prefix - LONGEST_NAME - 2, around->prefix,
-                 LONGEST_NAME, item->name);
+        snprintf(scope.prefix, sizeof scope.prefix, "%.*s%.*s.", (int)sizeof scope.prefix - LONGEST_NAME - 2,
+                 around->prefix, LONGEST_NAME, item->name);
     if (item->name)
         scope.numbers = numbers;
     struct item inner = *item;
@@ -507,7 +519,8 @@ static void write_list(struct nl_text *out, const struct nl_node *list)
     nl_text_add(out, "[");
     for (int i = 0; i < list->count; i++) {
         const struct nl_node *item = list->item[i];
-        bool bare = item->kind == NL_MAPPING && item->count == 1 && item->item[1]->kind == NL_SCALAR && item->item[1]->blank;
+        bool bare =
+            item->kind == NL_MAPPING && item->count == 1 && item->item[1]->kind == NL_SCALAR && item->item[1]->blank;
         nl_text_add(out, "%s", i ? ", " : "");
         if (item->kind == NL_MAPPING && !bare)
             write_map(out, nl_layer_words, item);
@@ -524,7 +537,8 @@ const struct nl_layers *nl_layers_read(const struct nl_node *root, struct nl_dia
     if (root->kind == NL_SEQUENCE && root->count == 0)
         return &nl_no_layers;
     if (root->kind != NL_SEQUENCE) {
-        nl_diagnose(diagnostics, &root->at, "write a list: [{conv: 16}, norm, activation, mean-pool, {linear: classes}]",
+        nl_diagnose(diagnostics, &root->at,
+                    "write a list: [{conv: 16}, norm, activation, mean-pool, {linear: classes}]",
                     "'model.layers' must be a list of layers");
         return NULL;
     }

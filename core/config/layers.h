@@ -7,27 +7,30 @@
  *     - {residual: [conv, norm], shortcut: [{conv: , kernel: 1}], stride: 2}
  *     - {layers: [conv, norm-activation], repeat: 3, name: stage2, width: 32, norm: {kind: gn}}
  *
- * What `layers` and `residual` say of width, kernel, bias, weights, norm, activation, branch and placement holds for all that is in them and does not say
- * it itself; what nobody says is the configuration's (norm.kind, norm.eps, model.activation, ...), the kernel 3. Their stride is that of
- * the first convolution in them that has none, of a residual's shortcut too, and the first time of a repeated list alone. A
- * residual without a shortcut adds its input, subsampled and with zeros for new channels. A bias is left out, unless said, where the
- * next layer is a normalizer that cancels it.
+ * What `layers` and `residual` say of width, kernel, bias, weights, norm, activation, branch and placement holds for
+ * all that is in them and does not say it itself; what nobody says is the configuration's (norm.kind, norm.eps,
+ * model.activation, ...), the kernel 3. Their stride is that of the first convolution in them that has none, of a
+ * residual's shortcut too, and the first time of a repeated list alone. A residual without a shortcut adds its input,
+ * subsampled and with zeros for new channels. A bias is left out, unless said, where the next layer is a normalizer
+ * that cancels it.
  *
- * Layers are called by kind and number, conv1, norm1, act1, fc1, drop1, pool1, avgpool1, add1 and head, or by their name. A `layers` or
- * `residual` with a name puts it before the names in it ("stem.conv1"), with the turn if it is repeated ("stage2.0.conv1").
+ * Layers are called by kind and number, conv1, norm1, act1, fc1, drop1, pool1, avgpool1, add1 and head, or by their
+ * name. A `layers` or `residual` with a name puts it before the names in it ("stem.conv1"), with the turn if it is
+ * repeated ("stage2.0.conv1").
  *
- * The list is one value: a file's replaces its base's, and its canonical text is in the identity of the trial. A command line may change a part of
- * it, model.layers.stage2.norm.kind=gn, and a sweep may vary whole lists, or such a part: the trial is the one whose list is written out so.
- * Identities go by what is written, not by what it makes: lists that make the same network in two ways (a `norm: none` in another place, groups of
- * a bn) are two trials.
- */
+ * The list is one value: a file's replaces its base's, and its canonical text is in the identity of the trial. A
+ * command line may change a part of it, model.layers.stage2.norm.kind=gn, and a sweep may vary whole lists, or such a
+ * part: the trial is the one whose list is written out so. Identities go by what is written, not by what it makes:
+ * lists that make the same network in two ways (a `norm: none` in another place, groups of a bn) are two
+ * trials. */
 #ifndef NL_CONFIG_LAYERS_H
 #define NL_CONFIG_LAYERS_H
 
 #include "config/config.h"
 #include "config/yaml.h"
 
-/* What a layer is, and what an item of the list is, which may stand for several layers. The word of the same place in nl_layer_words names an item. */
+/* What a layer is, and what an item of the list is, which may stand for several layers. The word of the same place in
+ * nl_layer_words names an item. */
 enum nl_layer_kind {
     NL_LAYER_CONV,
     NL_LAYER_LINEAR,
@@ -47,8 +50,8 @@ enum nl_layer_kind {
 
 enum { NL_UNSAID = -1, NL_DEPTHWISE = 0, NL_CLASSES = 0 };
 
-/* What a layer is told, and what `layers` and `residual` tell those in them: values of the keys of these names, or NL_UNSAID. Of a stat_batch auto
- * is 0. */
+/* What a layer is told, and what `layers` and `residual` tell those in them: values of the keys of these names, or
+ * NL_UNSAID. Of a stat_batch auto is 0. */
 struct nl_layer_settings {
     int width;  /* also NL_DEPTHWISE of a convolution, NL_CLASSES of a linear layer */
     int kernel, bias, weights, norm, groups, over, affine, activation, placement, stat_batch, branch;
@@ -77,13 +80,15 @@ extern const struct nl_layers nl_no_layers; /* "[]", the default */
 /* "layer1.0.conv1" */
 const char *nl_layer_name(const struct nl_layer *layer);
 
-/* The list that a YAML node is; it lives as long as the process. NULL: it is none, and diagnostics say why and where. */
+/* The list that a YAML node is; it lives as long as the process. NULL: it is none, and diagnostics say why and
+ * where. */
 const struct nl_layers *nl_layers_read(const struct nl_node *root, struct nl_diagnostics *diagnostics);
 
-/* The same of a text; NULL: err and hint (or NULL) say why. */
+/* Reads the list from a text. NULL: err and hint (or NULL) say why it is none. */
 const struct nl_layers *nl_layers_parse(const char *text, struct nl_error *err, struct nl_error *hint);
 
-/* ---- a part of the list (layers_part.c): a path, "stage2.norm.kind" or "3.kernel": items by name or by number from 1, then a word of the item ---- */
+/* ---- a part of the list (layers_part.c): a path, "stage2.norm.kind" or "3.kernel": items by name or by number from 1,
+ * then a word of the item ---- */
 
 #define NL_PART "model.layers." /* what the name of a part's key begins with (nl_key_of) */
 bool nl_is_part(const char *name);
@@ -98,9 +103,11 @@ const char *nl_layers_value(const struct nl_layers *layers, const char *path, st
 bool nl_layers_same_part(const struct nl_layers *layers, const char *path, const char *other);
 
 /* The list with another value there; NULL: it cannot be, and diagnostics say why. */
-const struct nl_layers *nl_layers_change(const struct nl_layers *layers, const char *path, const struct nl_origin *path_at, const char *value,
-                                         const struct nl_origin *at, struct nl_diagnostics *diagnostics);
-const struct nl_layers *nl_layers_with(const struct nl_layers *layers, const char *path, const char *value, struct nl_error *err);
+const struct nl_layers *nl_layers_change(const struct nl_layers *layers, const char *path,
+                                         const struct nl_origin *path_at, const char *value, const struct nl_origin *at,
+                                         struct nl_diagnostics *diagnostics);
+const struct nl_layers *nl_layers_with(const struct nl_layers *layers, const char *path, const char *value,
+                                       struct nl_error *err);
 
 /* The layer with that key; NULL: none. */
 const struct nl_layer *nl_layers_find(const struct nl_layers *layers, const char *key);
@@ -124,8 +131,10 @@ struct nl_layer_word {
     const char *help;
 };
 enum { NL_NO_SETTING = 1000 };
-extern const struct nl_layer_word nl_layer_words[], nl_layer_norm_words[]; /* of an item; of `norm` in it. End with a NULL name */
+extern const struct nl_layer_word nl_layer_words[],
+    nl_layer_norm_words[]; /* of an item; of `norm` in it. End with a NULL name */
 
-const struct nl_layer_word *nl_layer_word_find(const struct nl_layer_word *words, const char *name); /* NULL: no such word */
+const struct nl_layer_word *nl_layer_word_find(const struct nl_layer_word *words,
+                                               const char *name); /* NULL: no such word */
 
 #endif

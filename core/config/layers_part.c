@@ -1,5 +1,5 @@
-/* A part of the list, which the command line changes and a sweep varies: "stage2.norm.kind". The tree as it was written is never
- * touched: what leads to the change is copied. */
+/* A part of the list, which the command line changes and a sweep varies: "stage2.norm.kind". The tree as it was written
+ * is never touched: what leads to the change is copied. */
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +14,8 @@ enum { DEEPEST = 64, LONGEST_PATH = 200, MOST_NAMES = 12 };
 
 /* ---- finding it ---- */
 
-/* The way from the list to an item: child[i] of node[i] is node[i + 1], the last of them the item; and what is meant of it. */
+/* The way from the list to an item: child[i] of node[i] is node[i + 1], the last of them the item; and what is meant of
+ * it. */
 struct place {
     int depth;
     const struct nl_node *node[DEEPEST];
@@ -161,7 +162,8 @@ static struct nl_node *scalar(const char *text, const struct nl_origin *at)
     return node;
 }
 
-/* A mapping with one more entry, or another value of the one it has. A word alone, `norm`, is a mapping of it to nothing. */
+/* A mapping with one more entry, or another value of the one it has. A word alone, `norm`, is a mapping of it to
+ * nothing. */
 static const struct nl_node *with_entry(const struct nl_node *map, const char *name, const struct nl_node *value)
 {
     struct nl_node *out = copy_of(map, 2 * map->count + 4);
@@ -220,11 +222,14 @@ static void list_names(struct nl_text *out, const struct nl_node *list, int *nam
     }
 }
 
-static void refuse_path(const struct nl_layers *layers, const char *path, const struct nl_origin *at, struct nl_diagnostics *diagnostics)
+static void refuse_path(const struct nl_layers *layers, const char *path, const struct nl_origin *at,
+                        struct nl_diagnostics *diagnostics)
 {
     struct nl_text hint = {0};
     int names = 0;
-    nl_text_add(&hint, "%s", "items are named by their 'name' or by their number, from 1, as in model.layers.stage2.norm.kind or model.layers.3.kernel");
+    nl_text_add(&hint, "%s",
+                "items are named by their 'name' or by their number, from 1, as in model.layers.stage2.norm.kind or "
+                "model.layers.3.kernel");
     if (layers->root)
         list_names(&hint, layers->root, &names);
     nl_text_add(&hint, "%s", names > MOST_NAMES ? ", ..." : "");
@@ -232,8 +237,9 @@ static void refuse_path(const struct nl_layers *layers, const char *path, const 
     nl_text_release(&hint);
 }
 
-const struct nl_layers *nl_layers_change(const struct nl_layers *layers, const char *path, const struct nl_origin *path_at,
-                                         const char *value, const struct nl_origin *at, struct nl_diagnostics *diagnostics)
+const struct nl_layers *nl_layers_change(const struct nl_layers *layers, const char *path,
+                                         const struct nl_origin *path_at, const char *value, const struct nl_origin *at,
+                                         struct nl_diagnostics *diagnostics)
 {
     struct place place;
     const struct nl_node *node = nl_yaml_parse(value, at, diagnostics);
@@ -246,7 +252,8 @@ const struct nl_layers *nl_layers_change(const struct nl_layers *layers, const c
     return NULL;
 }
 
-const struct nl_layers *nl_layers_with(const struct nl_layers *layers, const char *path, const char *value, struct nl_error *err)
+const struct nl_layers *nl_layers_with(const struct nl_layers *layers, const char *path, const char *value,
+                                       struct nl_error *err)
 {
     struct nl_diagnostics diagnostics = {0};
     const struct nl_origin nowhere = {.line_text = ""};
@@ -265,7 +272,8 @@ static const struct nl_layer_word *last_word(const char *path)
     const char *dot = strrchr(path, '.');
     size_t before = dot ? (size_t)(dot - path) : 0; /* an item stands before */
     bool of_norm = before > 5 && !strncmp(dot - 5, ".norm", 5);
-    const struct nl_layer_word *word = before ? nl_layer_word_find(of_norm ? nl_layer_norm_words : nl_layer_words, dot + 1) : NULL;
+    const struct nl_layer_word *word =
+        before ? nl_layer_word_find(of_norm ? nl_layer_norm_words : nl_layer_words, dot + 1) : NULL;
     return word && (word->form == NL_WORD_VALUE || word->form == NL_WORD_NUMBER) ? word : NULL;
 }
 
@@ -295,7 +303,8 @@ const struct nl_key *nl_key_of(const char *name)
         struct nl_key key;
         struct part *next;
     } *parts;
-    const struct nl_layer_word *word = nl_is_part(name) && strlen(name) <= LONGEST_PATH ? last_word(name + strlen(NL_PART)) : NULL;
+    const struct nl_layer_word *word =
+        nl_is_part(name) && strlen(name) <= LONGEST_PATH ? last_word(name + strlen(NL_PART)) : NULL;
     if (!word)
         return nl_key_find(name);
     pthread_mutex_lock(&lock);
@@ -320,7 +329,9 @@ const struct nl_key *nl_wanted_key(struct nl_loader *loader, const char *name, c
 {
     const struct nl_key *key = nl_key_of(name);
     if (!key && nl_is_part(name))
-        nl_diagnose(loader->diagnostics, at, "name an item and a word of it that takes one value, as in model.layers.stage2.norm.kind or model.layers.3.kernel",
+        nl_diagnose(loader->diagnostics, at,
+                    "name an item and a word of it that takes one value, as in model.layers.stage2.norm.kind or "
+                    "model.layers.3.kernel",
                     "'%.80s' is not a part of 'model.layers' that could be set to one value", name);
     else if (!key)
         nl_report_unknown(loader, at, name, nl_key_nearest(name));

@@ -10,32 +10,46 @@ enum { AROUND = IN(RESIDUAL) | IN(LAYERS) };
 
 const struct nl_layer_word nl_layer_words[] = {
     [NL_LAYER_CONV] = {"conv", IN(CONV), NL_WORD_NUMBER, NULL, "depthwise", true, 1, 8192, SETTING(width),
-                      "convolution with so many channels, or a kernel for each channel of its input; blank: width"},
+                       "convolution with so many channels, or a kernel for each channel of its input; blank: width"},
     [NL_LAYER_LINEAR] = {"linear", IN(LINEAR), NL_WORD_NUMBER, NULL, "classes", true, 1, 8192, SETTING(width),
-                        "linear layer with so many units, or one for each class; blank: width"},
-    [NL_LAYER_NORM_ACTIVATION] = {"norm-activation", IN(NORM_ACTIVATION), NL_WORD_NOTHING, .help = "normalizer and activation, in the order of placement"},
-#define LAYER(operation, word, stem, divides, key, text) [NL_LAYER_##operation] = {word, IN(operation), NL_WORD_NOTHING, .help = text},
+                         "linear layer with so many units, or one for each class; blank: width"},
+    [NL_LAYER_NORM_ACTIVATION] = {"norm-activation", IN(NORM_ACTIVATION), NL_WORD_NOTHING,
+                                  .help = "normalizer and activation, in the order of placement"},
+#define LAYER(operation, word, stem, divides, key, text)                                                               \
+    [NL_LAYER_##operation] = {word, IN(operation), NL_WORD_NOTHING, .help = text},
 #include "config/layers.def"
     [NL_LAYER_DROPOUT] = {"dropout", IN(DROPOUT), NL_WORD_VALUE, "model.dropout", NULL, true, 0, 0, SETTING(dropout),
-                        "with this probability, or blank with model.dropout; none where it is 0"},
-    [NL_LAYER_RESIDUAL] = {"residual", IN(RESIDUAL), NL_WORD_LIST, .help = "layers whose output is added to their input"},
+                          "with this probability, or blank with model.dropout; none where it is 0"},
+    [NL_LAYER_RESIDUAL] = {"residual", IN(RESIDUAL), NL_WORD_LIST,
+                           .help = "layers whose output is added to their input"},
     [NL_LAYER_LAYERS] = {"layers", IN(LAYERS), NL_WORD_LIST, .help = "layers that have something in common"},
-    [NL_LAYER_NORM] = {"norm", IN(NORM) | IN(NORM_ACTIVATION) | AROUND, NL_WORD_SECTION, .help = "the normalizer: its kind, or a mapping"},
-    [NL_LAYER_ACTIVATION] = {"activation", IN(ACTIVATION) | IN(NORM_ACTIVATION) | AROUND, NL_WORD_VALUE, "model.activation", NULL, true, 0, 0,
-                            SETTING(activation), "the nonlinearity"},
+    [NL_LAYER_NORM] = {"norm", IN(NORM) | IN(NORM_ACTIVATION) | AROUND, NL_WORD_SECTION,
+                       .help = "the normalizer: its kind, or a mapping"},
+    [NL_LAYER_ACTIVATION] = {"activation", IN(ACTIVATION) | IN(NORM_ACTIVATION) | AROUND, NL_WORD_VALUE,
+                             "model.activation", NULL, true, 0, 0, SETTING(activation), "the nonlinearity"},
     {"shortcut", IN(RESIDUAL), NL_WORD_LIST, .help = "layers that the input goes through before it is added"},
     {"name", (1u << NL_LAYER_ITEMS) - 1, NL_WORD_NAME, .help = "a letter, then letters, digits, '_' and '-'"},
     {"repeat", IN(LAYERS), NL_WORD_NUMBER, NULL, NULL, false, 1, 1000, NL_NO_SETTING, "times, one after the other"},
-    {"width", AROUND, NL_WORD_NUMBER, NULL, NULL, false, 1, 8192, SETTING(width), "channels or units of the layers in it that give none"},
-    {"kernel", IN(CONV) | AROUND, NL_WORD_NUMBER, NULL, NULL, false, 1, 7, SETTING(kernel), "height and width of a convolution's kernel: 1, 3, 5 or 7"},
-    {"stride", IN(CONV) | AROUND, NL_WORD_NUMBER, NULL, NULL, false, 1, 16, NL_NO_SETTING, "of the convolution; around it: of the first one in it"},
-    {"bias", IN(CONV) | IN(LINEAR) | AROUND, NL_WORD_VALUE, "model.bias", NULL, false, 0, 0, SETTING(bias), "as model.bias"},
-    {"weights", IN(CONV) | IN(LINEAR) | AROUND, NL_WORD_VALUE, "norm.weights", NULL, false, 0, 0, SETTING(weights), "as norm.weights; where it is said, the last layer has it, too"},
-    {"branch", AROUND, NL_WORD_VALUE, "model.residual", NULL, false, 0, 0, SETTING(branch), "plain or skipinit, as model.residual"},
-    {"placement", IN(NORM_ACTIVATION) | AROUND, NL_WORD_VALUE, "norm.placement", NULL, false, 0, 0, SETTING(placement), "before or after"},
+    {"width", AROUND, NL_WORD_NUMBER, NULL, NULL, false, 1, 8192, SETTING(width),
+     "channels or units of the layers in it that give none"},
+    {"kernel", IN(CONV) | AROUND, NL_WORD_NUMBER, NULL, NULL, false, 1, 7, SETTING(kernel),
+     "height and width of a convolution's kernel: 1, 3, 5 or 7"},
+    {"stride", IN(CONV) | AROUND, NL_WORD_NUMBER, NULL, NULL, false, 1, 16, NL_NO_SETTING,
+     "of the convolution; around it: of the first one in it"},
+    {"bias", IN(CONV) | IN(LINEAR) | AROUND, NL_WORD_VALUE, "model.bias", NULL, false, 0, 0, SETTING(bias),
+     "as model.bias"},
+    {"weights", IN(CONV) | IN(LINEAR) | AROUND, NL_WORD_VALUE, "norm.weights", NULL, false, 0, 0, SETTING(weights),
+     "as norm.weights; where it is said, the last layer has it, too"},
+    {"branch", AROUND, NL_WORD_VALUE, "model.residual", NULL, false, 0, 0, SETTING(branch),
+     "plain or skipinit, as model.residual"},
+    {"placement", IN(NORM_ACTIVATION) | AROUND, NL_WORD_VALUE, "norm.placement", NULL, false, 0, 0, SETTING(placement),
+     "before or after"},
     {0}};
 
-#define NORM_WORD(name) {#name, IN(NORM), NL_WORD_VALUE, "norm." #name, NULL, false, 0, 0, SETTING(name), "as norm." #name}
+#define NORM_WORD(name)                                                                                                \
+    {                                                                                                                  \
+#name, IN(NORM), NL_WORD_VALUE, "norm." #name, NULL, false, 0, 0, SETTING(name), "as norm." #name              \
+    }
 
 const struct nl_layer_word nl_layer_norm_words[] = {
     {"kind", IN(NORM), NL_WORD_VALUE, "norm.kind", NULL, false, 0, 0, SETTING(norm), "as norm.kind"},
@@ -43,7 +57,8 @@ const struct nl_layer_word nl_layer_norm_words[] = {
     NORM_WORD(over),
     NORM_WORD(affine),
     NORM_WORD(eps),
-    {"momentum", IN(NORM), NL_WORD_VALUE, "norm.momentum", NULL, false, 0, 0, SETTING(momentum), "as norm.momentum, whatever norm.running says"},
+    {"momentum", IN(NORM), NL_WORD_VALUE, "norm.momentum", NULL, false, 0, 0, SETTING(momentum),
+     "as norm.momentum, whatever norm.running says"},
     NORM_WORD(stat_batch),
     NORM_WORD(gamma_init),
     {0}};

@@ -1,4 +1,5 @@
-/* From files to an experiment: the chain of base files, their sections, and what must be known of all of them together. */
+/* From files to an experiment: the chain of base files, their sections, and what must be known of all of them
+ * together. */
 #include <ctype.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -40,8 +41,8 @@ static bool is_section(const char *name)
     return section->name;
 }
 
-static void set_key(struct nl_loader *loader, struct open_file *file, const struct nl_key *key, const struct nl_node *name,
-                    const struct nl_node *value)
+static void set_key(struct nl_loader *loader, struct open_file *file, const struct nl_key *key,
+                    const struct nl_node *name, const struct nl_node *value)
 {
     int index = nl_key_index(key);
     if (file->set_at[index]) {
@@ -60,7 +61,8 @@ struct section {
     struct open_file *file;
 };
 
-static void read_section_entry(struct nl_loader *loader, const struct nl_node *name, const struct nl_node *value, void *context)
+static void read_section_entry(struct nl_loader *loader, const struct nl_node *name, const struct nl_node *value,
+                               void *context)
 {
     const struct section *section = context;
     char *full = nl_format("%s.%s", section->name, name->text);
@@ -72,7 +74,8 @@ static void read_section_entry(struct nl_loader *loader, const struct nl_node *n
     free(full);
 }
 
-static void read_top_entry(struct nl_loader *loader, const struct nl_node *name, const struct nl_node *value, void *context)
+static void read_top_entry(struct nl_loader *loader, const struct nl_node *name, const struct nl_node *value,
+                           void *context)
 {
     struct open_file *file = context;
     const char *word = name->text;
@@ -89,15 +92,18 @@ static void read_top_entry(struct nl_loader *loader, const struct nl_node *name,
         nl_read_sweep_entry(loader, name, value, word + 6);
     } else if (!strcmp(word, "claim")) {
         nl_read_claim(loader, value);
-    } else if (strcmp(word, "base") != 0 && strcmp(word, "made") != 0) { /* base: read before; made: provenance in results */
+    } else if (strcmp(word, "base") != 0 &&
+               strcmp(word, "made") != 0) { /* base: read before; made: provenance in results */
         const char *near = strchr(word, '.') ? nl_key_nearest(word) : nl_nearest(word, top_words);
         nl_report_unknown(loader, &name->at, word, near ? near : nl_key_nearest(word));
     }
 }
 
-static void read_file(struct nl_loader *loader, const char *path, const struct nl_origin *asked_at, const struct open_file *user);
+static void read_file(struct nl_loader *loader, const char *path, const struct nl_origin *asked_at,
+                      const struct open_file *user);
 
-/* "experiments/../configs/a.yaml" becomes "configs/a.yaml" for messages, unless a symbolic link makes that another file. */
+/* "experiments/../configs/a.yaml" becomes "configs/a.yaml" for messages, unless a symbolic link makes that another
+ * file. */
 static char *shorten(char *path)
 {
     char *out = nl_strdup(path), *dots;
@@ -117,7 +123,8 @@ static char *shorten(char *path)
     return same ? out : path;
 }
 
-static void read_base(struct nl_loader *loader, const char *path, const struct nl_node *root, const struct open_file *file)
+static void read_base(struct nl_loader *loader, const char *path, const struct nl_node *root,
+                      const struct open_file *file)
 {
     const struct nl_node *value = nl_yaml_entry(root, "base"); /* a second one is reported as a duplicate */
     if (!value)
@@ -133,7 +140,8 @@ static void read_base(struct nl_loader *loader, const char *path, const struct n
     free(base);
 }
 
-static void read_file(struct nl_loader *loader, const char *path, const struct nl_origin *asked_at, const struct open_file *user)
+static void read_file(struct nl_loader *loader, const char *path, const struct nl_origin *asked_at,
+                      const struct open_file *user)
 {
     struct open_file file = {.user = user, .real_path = realpath(path, NULL)};
     int depth = 0;
@@ -148,10 +156,13 @@ static void read_file(struct nl_loader *loader, const char *path, const struct n
     out->file[out->files++] = nl_keep_text(path);
     struct nl_node *root = NULL;
     if (depth > MOST_BASES)
-        nl_diagnose(loader->diagnostics, asked_at, NULL, "more than %d base files, one on top of the other", MOST_BASES);
+        nl_diagnose(loader->diagnostics, asked_at, NULL, "more than %d base files, one on top of the other",
+                    MOST_BASES);
     else if (nl_yaml_read(path, asked_at, &root, loader->diagnostics) == NL_OK && (!root || root->blank)) {
         struct nl_origin whole = {.kind = NL_FROM_FILE, .file = nl_keep_text(path)};
-        nl_diagnose(loader->diagnostics, &whole, "{} in it asks for the defaults; 'normlab init' writes a file to begin with", "the file holds no keys");
+        nl_diagnose(loader->diagnostics, &whole,
+                    "{} in it asks for the defaults; 'normlab init' writes a file to begin with",
+                    "the file holds no keys");
     } else if (root) {
         file.set_at = nl_alloc((size_t)nl_key_count, sizeof *file.set_at);
         read_base(loader, path, root, &file);

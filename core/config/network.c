@@ -22,7 +22,8 @@ unsigned nl_config_weight_norms(const struct nl_config *config)
     unsigned used = config->model.arch == NL_LAYERS ? 0 : 1u << config->norm.weights;
     for (int i = 0; config->model.arch == NL_LAYERS && i < layers->count; i++)
         if (layers->layer[i].kind == NL_LAYER_CONV || layers->layer[i].kind == NL_LAYER_LINEAR)
-            used |= 1u << (layers->layer[i].set.weights == NL_UNSAID ? config->norm.weights : layers->layer[i].set.weights);
+            used |=
+                1u << (layers->layer[i].set.weights == NL_UNSAID ? config->norm.weights : layers->layer[i].set.weights);
     return used & ~1u;
 }
 

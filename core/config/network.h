@@ -33,10 +33,12 @@ bool nl_config_tracks(const struct nl_config *config);
 /* Whether the network goes along sequences with a state: model.arch rnn, lstm or gru. */
 bool nl_config_is_recurrent(const struct nl_config *config);
 
-/* Whether the normalizer of norm.kind takes the place of the activation function right after it (frn with norm.tlu). It cannot stand after
- * that function then. */
+/* Whether the normalizer of norm.kind takes the place of the activation function right after it (frn with norm.tlu). It
+ * cannot stand after that function then. */
 bool nl_config_norm_activates(const struct nl_config *config);
-#define NL_TLU_IS_BEFORE "'norm.placement' cannot be 'after' with norm.kind frn: its TLU takes the place of the activation; or set norm.tlu to false"
+#define NL_TLU_IS_BEFORE                                                                                               \
+    "'norm.placement' cannot be 'after' with norm.kind frn: its TLU takes the place of the activation; or set "        \
+    "norm.tlu to false"
 
 /* Whether the normalizer of norm.kind subtracts again what a bias before it adds, in training. */
 bool nl_config_norm_cancels_bias(const struct nl_config *config);

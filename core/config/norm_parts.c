@@ -1,4 +1,5 @@
-/* norm.kind: custom, that is its sets and the normalizer that they make with norm.center and norm.scale; and what auto stands for. */
+/* norm.kind: custom, that is its sets and the normalizer that they make with norm.center and norm.scale; and what auto
+ * stands for. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -33,10 +34,13 @@ int nl_norm_sets_read(const struct nl_name_list *sets, struct nl_norm_setup *set
     setup->channel_groups = 0;
     for (int i = 0; i < sets->count; i++)
         if (!read_word(sets->at[i], setup, &height, &width))
-            return nl_fail(err, "'norm.sets' cannot have '%s': it lists samples, height, width and channels, or channels/8 for 8 groups of channels",
+            return nl_fail(err,
+                           "'norm.sets' cannot have '%s': it lists samples, height, width and channels, or channels/8 "
+                           "for 8 groups of channels",
                            sets->at[i]);
     if (height != width)
-        return nl_fail(err, "'norm.sets' has %s without %s: they go together", height ? "height" : "width", height ? "width" : "height");
+        return nl_fail(err, "'norm.sets' has %s without %s: they go together", height ? "height" : "width",
+                       height ? "width" : "height");
     if (sets->count == 0)
         return nl_fail(err, "'norm.sets' is empty: a set of one number has no spread");
     setup->over_positions = height;
@@ -49,7 +53,8 @@ const struct nl_norm *nl_norm_of_kind(const struct nl_config *config, int kind)
     struct nl_error err;
     const struct nl_norm *norm = NULL;
     if (kind == NL_NORM_custom && nl_norm_sets_read(&config->norm.sets, &setup, &err) == NL_OK)
-        norm = nl_norm_by_parts((enum nl_norm_center)config->norm.center, (enum nl_norm_scale)config->norm.scale, &setup);
+        norm =
+            nl_norm_by_parts((enum nl_norm_center)config->norm.center, (enum nl_norm_scale)config->norm.scale, &setup);
     return norm ? norm : nl_norms[kind];
 }
 

@@ -67,8 +67,9 @@ static struct nl_axis *axis_of(const struct nl_experiment *out, const struct nam
         for (int k = 0; k < out->axis[a].keys; k++) {
             const struct nl_key *key = out->axis[a].key[k];
             *column = k;
-            if (key == named->key || (key->path && nl_is_part(named->name) &&
-                                      nl_layers_same_part(out->config.model.layers, key->path, named->name + strlen(NL_PART))))
+            if (key == named->key ||
+                (key->path && nl_is_part(named->name) &&
+                 nl_layers_same_part(out->config.model.layers, key->path, named->name + strlen(NL_PART))))
                 return &out->axis[a];
         }
     return NULL;
@@ -76,14 +77,15 @@ static struct nl_axis *axis_of(const struct nl_experiment *out, const struct nam
 
 static bool is_several(const struct nl_key *key, const char *text)
 {
-    return key && !nl_key_is_list(key) && key->type != NL_TYPE_TEXT && (strchr(text, ',') || (nl_key_is_number(key) && strchr(text, ':')));
+    return key && !nl_key_is_list(key) && key->type != NL_TYPE_TEXT &&
+           (strchr(text, ',') || (nl_key_is_number(key) && strchr(text, ':')));
 }
 
 static void set_part(struct nl_loader *loader, const struct named *named, const char *text)
 {
     struct nl_config *config = &loader->out->config;
-    const struct nl_layers *changed =
-        nl_layers_change(config->model.layers, named->name + strlen(NL_PART), &named->at, text, &named->value_at, loader->diagnostics);
+    const struct nl_layers *changed = nl_layers_change(config->model.layers, named->name + strlen(NL_PART), &named->at,
+                                                       text, &named->value_at, loader->diagnostics);
     config->model.layers = changed ? changed : config->model.layers;
 }
 
@@ -95,8 +97,8 @@ static void override_key(struct nl_loader *loader, const struct named *named, co
     int column = 0;
     struct nl_axis *axis = axis_of(out, named, &column);
     if (axis && axis->keys > 1) {
-        nl_diagnose(loader->diagnostics, name_at, "change the zip in the file", "'%s' is coupled with '%s' in a zip", named->name,
-                    axis->key[column ? 0 : 1]->name);
+        nl_diagnose(loader->diagnostics, name_at, "change the zip in the file", "'%s' is coupled with '%s' in a zip",
+                    named->name, axis->key[column ? 0 : 1]->name);
         return;
     }
     if (!is_several(key, text)) {
@@ -146,7 +148,8 @@ static void override_part(struct nl_loader *loader, const struct named *named, c
 {
     struct nl_experiment *out = loader->out;
     if (nl_axis_with(out->axis, out->axes, nl_key_named("model.layers"), NULL))
-        nl_diagnose(loader->diagnostics, &named->at, "change the lists in the file", "'model.layers' varies: it is not one list that could be changed");
+        nl_diagnose(loader->diagnostics, &named->at, "change the lists in the file",
+                    "'model.layers' varies: it is not one list that could be changed");
     else
         override_key(loader, named, text);
 }
@@ -162,7 +165,8 @@ void nl_apply_override(struct nl_loader *loader, const char *given)
     }
     char *name = nl_format("%.*s", (int)length, argument);
     const char *text = equals + 1;
-    const struct named named = {.name = name, .key = nl_key_of(name), .at = name_at, .value_at = place(argument, text, strlen(text))};
+    const struct named named = {
+        .name = name, .key = nl_key_of(name), .at = name_at, .value_at = place(argument, text, strlen(text))};
     if (nl_is_part(name))
         override_part(loader, &named, text);
     else if (named.key)

@@ -1,3 +1,4 @@
+/* Expands ranges and lists into the texts of an axis's values. */
 #include "config/points.h"
 
 #include <inttypes.h>
@@ -36,7 +37,8 @@ static void add(struct nl_points *out, char *text, const struct nl_origin *at)
 }
 
 /* Canonical text of a legal value, else a diagnostic. */
-static char *canonical(const struct nl_key *key, const char *text, const struct nl_origin *at, struct nl_diagnostics *diagnostics)
+static char *canonical(const struct nl_key *key, const char *text, const struct nl_origin *at,
+                       struct nl_diagnostics *diagnostics)
 {
     struct nl_config scratch;
     struct nl_error err, hint;
@@ -47,8 +49,8 @@ static char *canonical(const struct nl_key *key, const char *text, const struct 
     return nl_value_text(key, &scratch);
 }
 
-/* The i-th of the points between the two ends of a range, rounded so that tables stay readable: an integer for integer keys, 6
- * digits on a log scale, 12 on a linear one (which hides what the sum start + i step has too much). */
+/* The i-th of the points between the two ends of a range, rounded so that tables stay readable: an integer for integer
+ * keys, 6 digits on a log scale, 12 on a linear one (which hides what the sum start + i step has too much). */
 static char *inner_point(const struct nl_key *key, double value, int digits)
 {
     if (!is_real(key))
@@ -72,12 +74,14 @@ static int log_range(const struct nl_key *key, char *const part[4], struct nl_po
     if (!nl_number_read(part[0], &from) || !nl_number_read(part[1], &to) || strcmp(part[2], "log") != 0 ||
         !nl_integer_read(part[3], &count)) {
         nl_fail(hint, "a range on the log scale is written from:to:log:count, as in 1e-3:1:log:7");
-        return nl_fail(err, "'%s' cannot read the range '%.80s:%.80s:%.80s:%.80s'", key->name, part[0], part[1], part[2], part[3]);
+        return nl_fail(err, "'%s' cannot read the range '%.80s:%.80s:%.80s:%.80s'", key->name, part[0], part[1],
+                       part[2], part[3]);
     }
     if (!(from > 0 && to > 0 && from != to))
         return nl_fail(err, "'%s' needs two different ends above 0 for a range on the log scale", key->name);
     if (count < 2 || count > MOST_POINTS)
-        return nl_fail(err, "'%s' has a range with a count of %.80s: it must be from 2 to %d", key->name, part[3], MOST_POINTS);
+        return nl_fail(err, "'%s' has a range with a count of %.80s: it must be from 2 to %d", key->name, part[3],
+                       MOST_POINTS);
     for (int i = 0; i < count; i++) {
         if (i == 0 || i == count - 1)
             add(out, nl_strdup(part[i ? 1 : 0]), at);
@@ -91,19 +95,21 @@ static int log_range(const struct nl_key *key, char *const part[4], struct nl_po
 static void add_remedy(char *const part[3], double from, double to, double step, struct nl_error *hint)
 {
     if (step >= 2 && step == floor(step) && step <= MOST_POINTS && from > 0 && to > 0 && from != to)
-        nl_fail(hint, "%.80s values on the log scale are written %.80s:%.80s:log:%.80s", part[2], part[0], part[1], part[2]);
+        nl_fail(hint, "%.80s values on the log scale are written %.80s:%.80s:log:%.80s", part[2], part[0], part[1],
+                part[2]);
     else
         nl_fail(hint, "write from:to:step, with a step that leads from the first to the second");
 }
 
-static int linear_range(const struct nl_key *key, char *const part[3], int parts, struct nl_points *out, const struct nl_origin *at,
-                        struct nl_error *err, struct nl_error *hint)
+static int linear_range(const struct nl_key *key, char *const part[3], int parts, struct nl_points *out,
+                        const struct nl_origin *at, struct nl_error *err, struct nl_error *hint)
 {
     double from, to, step = 1;
-    if (!nl_number_read(part[0], &from) || !nl_number_read(part[1], &to) || (parts == 3 && !nl_number_read(part[2], &step))) {
+    if (!nl_number_read(part[0], &from) || !nl_number_read(part[1], &to) ||
+        (parts == 3 && !nl_number_read(part[2], &step))) {
         nl_fail(hint, "a range is written from:to (integers), from:to:step or from:to:log:count, as in 1e-3:1:log:7");
-        return nl_fail(err, "'%s' cannot read the range '%.80s:%.80s%s%.80s'", key->name, part[0], part[1], parts == 3 ? ":" : "",
-                       parts == 3 ? part[2] : "");
+        return nl_fail(err, "'%s' cannot read the range '%.80s:%.80s%s%.80s'", key->name, part[0], part[1],
+                       parts == 3 ? ":" : "", parts == 3 ? part[2] : "");
     }
     bool whole = from == floor(from) && to == floor(to) && step == floor(step);
     if (!whole && (parts == 2 || !is_real(key))) {
@@ -117,7 +123,8 @@ static int linear_range(const struct nl_key *key, char *const part[3], int parts
     }
     if (steps > 0 && steps < 1) {
         add_remedy(part, from, to, step, hint);
-        return nl_fail(err, "'%s' has a range of one value, %.80s: the step %.80s goes beyond %.80s", key->name, part[0], part[2], part[1]);
+        return nl_fail(err, "'%s' has a range of one value, %.80s: the step %.80s goes beyond %.80s", key->name,
+                       part[0], part[2], part[1]);
     }
     if (steps >= MOST_POINTS)
         return nl_fail(err, "'%s' has a range of more than %d points", key->name, MOST_POINTS);
@@ -131,8 +138,10 @@ static int linear_range(const struct nl_key *key, char *const part[3], int parts
     if (!arrives) {
         struct nl_error remedy;
         add_remedy(part, from, to, step, &remedy);
-        add_doubt(out, at, nl_format("%s:%s:%s is read as %s from %s to %s in steps of %s, without %s", part[0], part[1], part[2],
-                                     NL_COUNT(out->count, "value"), part[0], out->text[last], part[2], part[1]), remedy.text);
+        add_doubt(out, at,
+                  nl_format("%s:%s:%s is read as %s from %s to %s in steps of %s, without %s", part[0], part[1],
+                            part[2], NL_COUNT(out->count, "value"), part[0], out->text[last], part[2], part[1]),
+                  remedy.text);
     }
     return NL_OK;
 }
@@ -153,14 +162,16 @@ static void expand(const struct nl_key *key, const char *item, const struct nl_o
         nl_fail(&hint, "a range is written from:to, from:to:step or from:to:log:count");
         result = nl_fail(&err, "'%s' cannot read the range '%.80s'", key->name, item);
     } else {
-        result = parts == 4 ? log_range(key, part, &range, at, &err, &hint) : linear_range(key, part, parts, &range, at, &err, &hint);
+        result = parts == 4 ? log_range(key, part, &range, at, &err, &hint)
+                            : linear_range(key, part, parts, &range, at, &err, &hint);
     }
     if (result)
         nl_diagnose(diagnostics, at, hint.text, "%s", err.text);
     if (out->count + range.count > MOST_POINTS)
         nl_diagnose(diagnostics, at, NULL, "'%s' has more than %d values", key->name, MOST_POINTS);
     char *text = NULL;
-    for (int i = 0; i < range.count && out->count < MOST_POINTS && (i == 0 || text); i++) { /* of a range, the first wrong value says enough */
+    for (int i = 0; i < range.count && out->count < MOST_POINTS && (i == 0 || text);
+         i++) { /* of a range, the first wrong value says enough */
         text = canonical(key, range.text[i], at, diagnostics);
         if (text)
             add(out, text, at);
@@ -170,20 +181,23 @@ static void expand(const struct nl_key *key, const char *item, const struct nl_o
     free(copy);
 }
 
-/* "0,1", which may be one number with a decimal comma: 0 is hardly a value beside another integer, and any other pair is taken as two values. False: it was
- * refused. */
-static bool settle_comma(const struct nl_key *key, const char *text, const struct nl_origin *at, struct nl_points *out, struct nl_diagnostics *diagnostics)
+/* "0,1", which may be one number with a decimal comma: 0 is hardly a value beside another integer, and any other pair
+ * is taken as two values. False: it was refused. */
+static bool settle_comma(const struct nl_key *key, const char *text, const struct nl_origin *at, struct nl_points *out,
+                         struct nl_diagnostics *diagnostics)
 {
     char *pointed = is_real(key) ? nl_with_point(text) : NULL;
     bool is_zero = pointed && text[0] == '0';
     if (is_zero) {
         struct nl_error hint;
-        nl_fail(&hint, "the number is written %.80s; values of 0 and an integer are written as a list, in a file", pointed);
+        nl_fail(&hint, "the number is written %.80s; values of 0 and an integer are written as a list, in a file",
+                pointed);
         nl_diagnose(diagnostics, at, hint.text, "'%s' may be the number %.80s or two values", key->name, pointed);
     } else if (pointed) {
         char *remedy = nl_format("the number is written %s", pointed);
         int first = (int)strcspn(text, ",");
-        add_doubt(out, at, nl_format("%s is read as two values, %.*s and %s", text, first, text, text + first + 1), remedy);
+        add_doubt(out, at, nl_format("%s is read as two values, %.*s and %s", text, first, text, text + first + 1),
+                  remedy);
         free(remedy);
     }
     free(pointed);
@@ -198,7 +212,8 @@ static int by_text(const void *a, const void *b)
     return order ? order : (*left > *right) - (*left < *right);
 }
 
-void nl_points_refuse_twins(const struct nl_key *key, const struct nl_points *points, struct nl_diagnostics *diagnostics)
+void nl_points_refuse_twins(const struct nl_key *key, const struct nl_points *points,
+                            struct nl_diagnostics *diagnostics)
 {
     char ***sorted = nl_alloc((size_t)points->count, sizeof *sorted);
     bool *is_second = nl_alloc((size_t)points->count, sizeof *is_second);
@@ -209,7 +224,8 @@ void nl_points_refuse_twins(const struct nl_key *key, const struct nl_points *po
         is_second[sorted[i] - points->text] = strcmp(*sorted[i], *sorted[i - 1]) == 0;
     for (int i = 0; i < points->count; i++)
         if (is_second[i])
-            nl_diagnose(diagnostics, &points->at[i], NULL, "'%s' has the value '%.80s' twice", key->name, points->text[i]);
+            nl_diagnose(diagnostics, &points->at[i], NULL, "'%s' has the value '%.80s' twice", key->name,
+                        points->text[i]);
     free(sorted);
     free(is_second);
 }
@@ -238,11 +254,13 @@ void nl_points_from_text(const struct nl_key *key, const char *text, const struc
     free(copy);
 }
 
-/* Whether the tag of a scalar, if it has one, is of the key's type; a diagnostic where it is not. 'auto', and a word for several values, are texts. */
+/* Whether the tag of a scalar, if it has one, is of the key's type; a diagnostic where it is not. 'auto', and a word
+ * for several values, are texts. */
 static bool tag_fits(const struct nl_key *key, const struct nl_node *node, struct nl_diagnostics *diagnostics)
 {
     double number;
-    bool is_int = node->tag && !strcmp(node->tag, "int"), is_number = is_int || (node->tag && !strcmp(node->tag, "float"));
+    bool is_int = node->tag && !strcmp(node->tag, "int"),
+         is_number = is_int || (node->tag && !strcmp(node->tag, "float"));
     bool is_text = node->tag && !strcmp(node->tag, "str"), is_truth = node->tag && !strcmp(node->tag, "bool");
     bool fits = !node->tag;
     if (nl_key_is_number(key) || key->type == NL_TYPE_INTS)
@@ -250,12 +268,13 @@ static bool tag_fits(const struct nl_key *key, const struct nl_node *node, struc
     else
         fits |= key->type == NL_TYPE_BOOL ? is_truth : is_text;
     if (!fits)
-        nl_diagnose(diagnostics, &node->at, "values are written without tags", "'%s' cannot have the tag '!!%s'", key->name, node->tag);
+        nl_diagnose(diagnostics, &node->at, "values are written without tags", "'%s' cannot have the tag '!!%s'",
+                    key->name, node->tag);
     return fits;
 }
 
-/* The text that nl_value_read takes for a YAML value: a scalar's own, a list's items with commas between; NULL and diagnostics where
- * the node is something else or one of the items is not legal. New string. */
+/* The text that nl_value_read takes for a YAML value: a scalar's own, a list's items with commas between; NULL and
+ * diagnostics where the node is something else or one of the items is not legal. New string. */
 static char *node_text(const struct nl_key *key, const struct nl_node *node, struct nl_diagnostics *diagnostics)
 {
     int before = diagnostics->count;
@@ -276,7 +295,8 @@ static char *node_text(const struct nl_key *key, const struct nl_node *node, str
         return NULL;
     }
     if (!nl_key_is_list(key)) {
-        nl_diagnose(diagnostics, &node->at, "to try several values, list them under sweep: grid:", "'%s' takes one value, not a list",
+        nl_diagnose(diagnostics, &node->at,
+                    "to try several values, list them under sweep: grid:", "'%s' takes one value, not a list",
                     key->name);
         return NULL;
     }
@@ -298,7 +318,8 @@ static char *node_text(const struct nl_key *key, const struct nl_node *node, str
     return text.at;
 }
 
-int nl_key_set_node(const struct nl_key *key, const struct nl_node *node, struct nl_config *config, struct nl_diagnostics *diagnostics)
+int nl_key_set_node(const struct nl_key *key, const struct nl_node *node, struct nl_config *config,
+                    struct nl_diagnostics *diagnostics)
 {
     struct nl_error err, hint;
     if (key->type == NL_TYPE_LAYERS && node->kind == NL_SEQUENCE) {
@@ -323,7 +344,8 @@ char *nl_point_from_node(const struct nl_key *key, const struct nl_node *node, s
     return nl_key_set_node(key, node, &scratch, diagnostics) ? NULL : nl_value_text(key, &scratch);
 }
 
-void nl_points_from_node(const struct nl_key *key, const struct nl_node *node, struct nl_points *out, struct nl_diagnostics *diagnostics)
+void nl_points_from_node(const struct nl_key *key, const struct nl_node *node, struct nl_points *out,
+                         struct nl_diagnostics *diagnostics)
 {
     if (node->kind == NL_SCALAR && !node->blank) {
         if (tag_fits(key, node, diagnostics))
@@ -331,7 +353,8 @@ void nl_points_from_node(const struct nl_key *key, const struct nl_node *node, s
         return;
     }
     if (node->kind != NL_SEQUENCE) {
-        nl_diagnose(diagnostics, &node->at, nl_key_is_number(key) ? "write [a, b, c], from:to:step or from:to:log:count" : "write [a, b, c]",
+        nl_diagnose(diagnostics, &node->at,
+                    nl_key_is_number(key) ? "write [a, b, c], from:to:step or from:to:log:count" : "write [a, b, c]",
                     "'%s' needs a list of values%s", key->name, nl_key_is_number(key) ? " or a range" : "");
         return;
     }

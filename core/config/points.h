@@ -1,4 +1,5 @@
-/* The values of an axis: written as a YAML list, or in one word for the shell: "bn,gn", "1:8", "0:1:0.25", "1e-3:1:log:7". */
+/* The values of an axis: written as a YAML list, or in one word for the shell: "bn,gn", "1:8", "0:1:0.25",
+ * "1e-3:1:log:7". */
 #ifndef NL_CONFIG_POINTS_H
 #define NL_CONFIG_POINTS_H
 
@@ -13,8 +14,8 @@ struct nl_points {
     const struct nl_doubt *doubt; /* the last one; NULL: none */
 };
 
-/* From one word, commas and ranges expanded; problems (values that are not legal, twice the same, a range of one value, a decimal comma) go to
- * diagnostics. */
+/* From one word, commas and ranges expanded; problems (values that are not legal, twice the same, a range of one value,
+ * a decimal comma) go to diagnostics. */
 void nl_points_from_text(const struct nl_key *key, const char *text, const struct nl_origin *at, struct nl_points *out,
                          struct nl_diagnostics *diagnostics);
 
@@ -30,7 +31,8 @@ int nl_key_set_node(const struct nl_key *key, const struct nl_node *node, struct
                     struct nl_diagnostics *diagnostics);
 
 /* The second of two equal values is a problem. */
-void nl_points_refuse_twins(const struct nl_key *key, const struct nl_points *points, struct nl_diagnostics *diagnostics);
+void nl_points_refuse_twins(const struct nl_key *key, const struct nl_points *points,
+                            struct nl_diagnostics *diagnostics);
 
 void nl_points_release(struct nl_points *points);
 

@@ -16,7 +16,8 @@ const char *const nl_identity_names[] = {"gn_is_ln",  "gn_is_in",   "rms_is_ln",
                                          "bn_shift",  "bn_running", "bn_batchmates", "frn_batchmates", "sync_is_bn",
                                          "brn_is_bn", "dbn_white",  "wn_orthogonal", "sn_largest",     NULL};
 const char *const nl_take_names[] = {"best", "usable", "width", "failed", NULL};
-const char *const nl_part_kind_names[] = {"difference", "equivalence", "interaction", "ordering", "trend", "identity", NULL};
+const char *const nl_part_kind_names[] = {"difference", "equivalence", "interaction", "ordering",
+                                          "trend",      "identity",    NULL};
 const double nl_side_signs[NL_SIDES] = {1.0, -1.0, -1.0, 1.0};
 
 /* ---- values ---- */
@@ -54,7 +55,8 @@ static void read_word(struct nl_loader *loader, const struct nl_field *field, co
         }
         nl_text_add(&legal, "%s%s", i ? ", " : "one of ", field->words[i]);
     }
-    nl_diagnose(loader->diagnostics, &value->at, legal.at, "'%s' does not know '%.80s'", field->name, value->kind == NL_SCALAR ? value->text : "this");
+    nl_diagnose(loader->diagnostics, &value->at, legal.at, "'%s' does not know '%.80s'", field->name,
+                value->kind == NL_SCALAR ? value->text : "this");
     nl_text_release(&legal);
 }
 
@@ -64,7 +66,8 @@ static void read_key(struct nl_loader *loader, const struct nl_field *field, con
     (void)field;
     const struct nl_key *key = nl_wanted_key(loader, value->kind == NL_SCALAR ? value->text : "a list", &value->at);
     if (key && !nl_key_is_number(key))
-        nl_diagnose(loader->diagnostics, &value->at, NULL, "'%s' is not a number: nothing can be measured along it", key->name);
+        nl_diagnose(loader->diagnostics, &value->at, NULL, "'%s' is not a number: nothing can be measured along it",
+                    key->name);
     else if (key && nl_key_may_vary(loader, key, &value->at))
         *(const struct nl_key **)to = key;
 }
@@ -93,7 +96,8 @@ static void read_metric(struct nl_loader *loader, const struct nl_field *field, 
 
 /* ---- settings: {train.epochs: 5, norm.kind: [bn, ln], sweep.seeds: 5} ---- */
 
-static void read_setting(struct nl_loader *loader, const struct nl_node *name, const struct nl_node *value, void *context)
+static void read_setting(struct nl_loader *loader, const struct nl_node *name, const struct nl_node *value,
+                         void *context)
 {
     struct nl_settings *out = context;
     bool seeded = !strcmp(name->text, "sweep.seeds");
@@ -104,7 +108,8 @@ static void read_setting(struct nl_loader *loader, const struct nl_node *name, c
         if (value->kind == NL_SCALAR && nl_integer_read(value->text, &seeds) && seeds >= 1 && seeds <= NL_SEEDS_MAX)
             nl_text_add(&text, "sweep.seeds=%s", value->text);
         else
-            nl_diagnose(loader->diagnostics, &value->at, NULL, "'sweep.seeds' must be an integer from 1 to %d", NL_SEEDS_MAX);
+            nl_diagnose(loader->diagnostics, &value->at, NULL, "'sweep.seeds' must be an integer from 1 to %d",
+                        NL_SEEDS_MAX);
     } else if (key && nl_key_may_vary(loader, key, &name->at)) {
         struct nl_points points = {0};
         nl_points_from_node(key, value, &points, loader->diagnostics);
@@ -166,7 +171,8 @@ static void read_reading(struct nl_loader *loader, const struct nl_field *field,
         return;
     bool taken = nl_yaml_entry(value, "take"), best = taken && out->take == NL_TAKE_BEST;
     if (taken != !!out->along)
-        nl_diagnose(loader->diagnostics, &value->at, "as in {metric: test_accuracy, along: train.lr, take: best, by: val_loss}",
+        nl_diagnose(loader->diagnostics, &value->at,
+                    "as in {metric: test_accuracy, along: train.lr, take: best, by: val_loss}",
                     "a measure has both of 'along' and 'take', or none");
     else if (best && (!out->by || strncmp(out->by, "val_", 4) != 0))
         nl_diagnose(loader->diagnostics, &value->at, "what is chosen by the test part cannot be judged on it",
@@ -174,15 +180,18 @@ static void read_reading(struct nl_loader *loader, const struct nl_field *field,
     else if (taken && out->take == NL_TAKE_USABLE && strcmp(out->along->name, "train.lr") != 0)
         nl_diagnose(loader->diagnostics, &value->at, NULL, "usable rates are taken along train.lr");
     else if (out->by && !best && !(taken && out->take == NL_TAKE_USABLE && !strcmp(out->by, "val_loss")))
-        nl_diagnose(loader->diagnostics, &value->at, NULL, "'by' chooses the best run, or says by: val_loss of usable rates");
+        nl_diagnose(loader->diagnostics, &value->at, NULL,
+                    "'by' chooses the best run, or says by: val_loss of usable rates");
     else if (!isnan(out->target) && taken && !best)
         nl_diagnose(loader->diagnostics, &value->at, NULL, "steps to a target are counted in one run, or in the best");
     else if (!!out->tensor != !!nl_yaml_entry(value, "quantity") || (nl_yaml_entry(value, "step") && !out->tensor))
         nl_diagnose(loader->diagnostics, &value->at, "as in {tensor: 'grad:*.weight', quantity: norm, step: first}",
                     "a measure has both of 'tensor' and 'quantity', or none; 'step' goes with them");
     else if (out->tensor && (out->metric[0] || (taken && !best)))
-        nl_diagnose(loader->diagnostics, &value->at, NULL, "a tensor stands in place of a metric, of one run or of the best");
-    else if (!out->metric[0] && !out->tensor && !(taken && (out->take == NL_TAKE_USABLE || out->take == NL_TAKE_FAILED)))
+        nl_diagnose(loader->diagnostics, &value->at, NULL,
+                    "a tensor stands in place of a metric, of one run or of the best");
+    else if (!out->metric[0] && !out->tensor &&
+             !(taken && (out->take == NL_TAKE_USABLE || out->take == NL_TAKE_FAILED)))
         nl_diagnose(loader->diagnostics, &value->at, NULL, "a measure needs a 'metric'");
 }
 
@@ -231,7 +240,8 @@ static void read_margin(struct nl_loader *loader, const struct nl_field *field, 
     read_smallest(loader, field, value, to);
 }
 
-static void read_tolerance(struct nl_loader *loader, const struct nl_field *field, const struct nl_node *value, void *to)
+static void read_tolerance(struct nl_loader *loader, const struct nl_field *field, const struct nl_node *value,
+                           void *to)
 {
     struct parts *parts = to;
     (void)loader;
@@ -248,7 +258,8 @@ static void read_identity(struct nl_loader *loader, const struct nl_field *field
     ((struct parts *)to)->part.identity = (enum nl_identity)(identity + 1);
 }
 
-static void read_direction(struct nl_loader *loader, const struct nl_field *field, const struct nl_node *value, void *to)
+static void read_direction(struct nl_loader *loader, const struct nl_field *field, const struct nl_node *value,
+                           void *to)
 {
     struct parts *parts = to;
     int direction = 0;
@@ -295,7 +306,8 @@ static void add_order(struct nl_loader *loader, struct parts *parts)
     }
 }
 
-/* A formula is computed twice, each time with a tolerance of its own. It reads no runs, whatever the claim's measure is. */
+/* A formula is computed twice, each time with a tolerance of its own. It reads no runs, whatever the claim's measure
+ * is. */
 static void add_identity(struct nl_loader *loader, struct parts *parts)
 {
     static const enum nl_device_kind devices[] = {NL_REF, NL_CPU};
@@ -317,7 +329,8 @@ static const char *problem_with(const struct parts *parts)
     const struct nl_published_part *part = &parts->part;
     bool listed = parts->order, runs = part->identity == NL_NO_IDENTITY;
     bool ratio = !isnan(part->reading.target) || (part->reading.along && part->reading.take == NL_TAKE_USABLE) ||
-                 (part->reading.tensor && (part->reading.quantity == NL_QUANTITY_NORM || part->reading.quantity == NL_QUANTITY_STD));
+                 (part->reading.tensor &&
+                  (part->reading.quantity == NL_QUANTITY_NORM || part->reading.quantity == NL_QUANTITY_STD));
     if (!part->says)
         return "a part needs a sentence: says";
     if (parts->thresholds != 1)
@@ -345,7 +358,8 @@ static const char *problem_with(const struct parts *parts)
     return NULL;
 }
 
-static void read_part(struct nl_loader *loader, const struct nl_node *node, struct parts *parts, const struct nl_reading *reading)
+static void read_part(struct nl_loader *loader, const struct nl_node *node, struct parts *parts,
+                      const struct nl_reading *reading)
 {
     int before = loader->diagnostics->count;
     parts->part = (struct nl_published_part){.origin = node->at, .reading = *reading};
@@ -360,11 +374,13 @@ static void read_part(struct nl_loader *loader, const struct nl_node *node, stru
         if (part->cell[side].keys)
             part->sides = side + 1;
     const char *problem = problem_with(parts);
-    bool formula = part->identity != NL_NO_IDENTITY, unread = !part->reading.metric[0] && !part->reading.tensor && !part->reading.along;
+    bool formula = part->identity != NL_NO_IDENTITY,
+         unread = !part->reading.metric[0] && !part->reading.tensor && !part->reading.along;
     if (!problem && !formula && unread)
         problem = "nothing says what is read of the runs: measure: {metric: test_accuracy}";
     if (problem) {
-        nl_diagnose(loader->diagnostics, &node->at, "normlab keys claim.parts says how parts are written", "%s", problem);
+        nl_diagnose(loader->diagnostics, &node->at, "normlab keys claim.parts says how parts are written", "%s",
+                    problem);
         return;
     }
     if (formula) {
@@ -398,7 +414,8 @@ static void read_parts(struct nl_loader *loader, const struct nl_node *list, str
 static const struct nl_field objection_fields[] = {
     {"says", OF(struct nl_objection, says, read_text)}, {"set", OF(struct nl_objection, set, read_settings)}, {0}};
 
-static void read_objections(struct nl_loader *loader, const struct nl_field *field, const struct nl_node *list, void *to)
+static void read_objections(struct nl_loader *loader, const struct nl_field *field, const struct nl_node *list,
+                            void *to)
 {
     struct nl_published *out = to;
     (void)field;
@@ -417,8 +434,9 @@ static void read_objections(struct nl_loader *loader, const struct nl_field *fie
 
 static void read_quick(struct nl_loader *loader, const struct nl_field *field, const struct nl_node *value, void *to)
 {
-    static const struct nl_field quick_fields[] = {
-        {"cost", OF(struct nl_published, quick_cost, read_text)}, {"set", OF(struct nl_published, quick, read_settings)}, {0}};
+    static const struct nl_field quick_fields[] = {{"cost", OF(struct nl_published, quick_cost, read_text)},
+                                                   {"set", OF(struct nl_published, quick, read_settings)},
+                                                   {0}};
     ((struct nl_published *)to)->has_quick = true;
     nl_read_fields(loader, value, field->name, "claim.quick", quick_fields, to);
 }
@@ -433,38 +451,44 @@ static void read_later(struct nl_loader *loader, const struct nl_field *field, c
 }
 
 const struct nl_field nl_claim_fields[] = {
-    {"says", "a sentence", "what the paper says",
-     OF(struct nl_published, says, read_text)},
+    {"says", "a sentence", "what the paper says", OF(struct nl_published, says, read_text)},
     {"source", "Ioffe and Szegedy 2015, section 4.2", "where it says so: paper, section, table or figure",
      OF(struct nl_published, source, read_text)},
-    {"figures", "a sentence", "the paper's own numbers",
-     OF(struct nl_published, figures, read_text)},
+    {"figures", "a sentence", "the paper's own numbers", OF(struct nl_published, figures, read_text)},
     {"differs", "a sentence", "in what this protocol differs from the paper's",
      OF(struct nl_published, differs, read_text)},
     {"objection", "a sentence", "what the paper would object to, where the outcome is another one",
      OF(struct nl_published, objection, read_text)},
     {"measure", "{metric: test_accuracy, along: train.lr, take: best, by: val_loss}",
-     "what is read of the runs, unless a part says otherwise. metric: a column of trials.csv, or two, of the first and the "
+     "what is read of the runs, unless a part says otherwise. metric: a column of trials.csv, or two, of the first and "
+     "the "
      "second cell; target: "
-     "steps until its curve is there; tensor: in place of a metric, a name or pattern of log.tensors, with its quantity "
-     "(norm, mean, std, zeros) at a step (first, last) of those logged, of the last tensor that it names; along: a key, over whose runs with one seed is taken: best (where `by`, of the validation "
+     "steps until its curve is there; tensor: in place of a metric, a name or pattern of log.tensors, with its "
+     "quantity "
+     "(norm, mean, std, zeros) at a step (first, last) of those logged, of the last tensor that it names; along: a "
+     "key, over whose runs with one seed is taken: best (where `by`, of the validation "
      "part, is best), usable "
-     "(the largest usable learning rate), width (decades of the key within 5 points of the best), failed (the share of failed "
+     "(the largest usable learning rate), width (decades of the key within 5 points of the best), failed (the share of "
+     "failed "
      "runs)",
      .read = read_later},
     {"parts", "[{says: BN degrades more, of: {norm.kind: bn}, minus: {norm.kind: ln}, smallest: 2}]",
-     "what must hold, all of it. of, minus: one value for each key that varies; less: {of, minus}, a second difference to take "
+     "what must hold, all of it. of, minus: one value for each key that varies; less: {of, minus}, a second difference "
+     "to take "
      "off the first; order: "
-     "a list of cells, each above the next; slope: a key, over whose base-2 logarithm the slope of `of` is taken; measure. One "
+     "a list of cells, each above the next; slope: a key, over whose base-2 logarithm the slope of `of` is taken; "
+     "measure. One "
      "threshold: smallest "
-     "(points, nats, a ratio or decades; expect: less where the effect is to be below), margin (the same within it), tolerance. "
+     "(points, nats, a ratio or decades; expect: less where the effect is to be below), margin (the same within it), "
+     "tolerance. "
      "identity: a formula "
      "in place of cells, with the tolerances of ref and cpu",
      .read = read_later},
-    {"control", "{norm.eps: 1e-3}", "of an identity of two runs: settings with which the second one must deviate. Other controls need no word",
+    {"control", "{norm.eps: 1e-3}",
+     "of an identity of two runs: settings with which the second one must deviate. Other controls need no word",
      OF(struct nl_published, control, read_settings)},
-    {"objections", "[{says: the training is too short, set: {train.epochs: 40}}]", "what can be tried before the claim is called contradicted",
-     .read = read_objections},
+    {"objections", "[{says: the training is too short, set: {train.epochs: 40}}]",
+     "what can be tried before the claim is called contradicted", .read = read_objections},
     {"quick", "{cost: 20 s of one core, set: {sweep.seeds: 5}}", "a shorter protocol, and what it takes",
      .read = read_quick},
     {"waiting_for", "transformers", "what must be there before the claim can be measured; such a claim has no parts",
@@ -495,8 +519,8 @@ static void check_whole(struct nl_loader *loader, const struct nl_published *out
     if (!out->says || !out->source)
         problem = "a claim needs 'says' and 'source'";
     else if (!out->parts == !out->waiting_for)
-        problem =
-            out->parts ? "a claim that waits for something has no parts" : "a claim needs 'parts', or what it is 'waiting_for'";
+        problem = out->parts ? "a claim that waits for something has no parts"
+                             : "a claim needs 'parts', or what it is 'waiting_for'";
     for (int i = 0; i < out->parts && !problem; i++)
         if (out->part[i].kind == NL_IDENTITY && out->part[i].identity == NL_NO_IDENTITY && !out->control.count)
             problem = "an identity of two runs needs a 'control': settings with which they must differ";

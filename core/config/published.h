@@ -1,12 +1,13 @@
-/* A published claim: the `claim` section of an experiment, which makes a claim file of it (experiments/claims/README.md).
+/* A published claim: the `claim` section of an experiment, which makes a claim file of it
+ * (experiments/claims/README.md).
  *
- * What a paper says, where, with which figures; and its parts, each a number with a threshold that was written down before anything was run.
- * A part compares cells of the sweep seed by seed. Its kind follows from what it has:
+ * What a paper says, where, with which figures; and its parts, each a number with a threshold that was written down
+ * before anything was run. A part compares cells of the sweep seed by seed. Its kind follows from what it has:
  *
  *     difference    of - minus, at least `smallest`                 equivalence   of - minus, within `margin`
- *     interaction   (of - minus) - (less.of - less.minus)           ordering      a chain of differences (each becomes a part)
- *     trend         the slope of `of` over log2 of the key `slope`  identity      the largest deviation is at most `tolerance`: of two runs with
- *                                                                                 the same seed, or of a formula (nl_identity_names)
+ *     interaction   (of - minus) - (less.of - less.minus)           ordering      a chain of differences (each becomes
+ * a part) trend         the slope of `of` over log2 of the key `slope`  identity      the largest deviation is at most
+ * `tolerance`: of two runs with the same seed, or of a formula (nl_identity_names)
  */
 #ifndef NL_CONFIG_PUBLISHED_H
 #define NL_CONFIG_PUBLISHED_H
@@ -16,8 +17,21 @@
 
 /* In this order core/claims/identity.c computes them. */
 enum nl_identity {
-    NL_NO_IDENTITY, NL_GN_IS_LN, NL_GN_IS_IN, NL_RMS_IS_LN, NL_BN_OF_ONE, NL_BN_SCALE, NL_BN_SHIFT, NL_BN_RUNNING, NL_BN_BATCHMATES,
-    NL_FRN_BATCHMATES, NL_SYNC_IS_BN, NL_BRN_IS_BN, NL_DBN_WHITE, NL_WN_ORTHOGONAL, NL_SN_LARGEST,
+    NL_NO_IDENTITY,
+    NL_GN_IS_LN,
+    NL_GN_IS_IN,
+    NL_RMS_IS_LN,
+    NL_BN_OF_ONE,
+    NL_BN_SCALE,
+    NL_BN_SHIFT,
+    NL_BN_RUNNING,
+    NL_BN_BATCHMATES,
+    NL_FRN_BATCHMATES,
+    NL_SYNC_IS_BN,
+    NL_BRN_IS_BN,
+    NL_DBN_WHITE,
+    NL_WN_ORTHOGONAL,
+    NL_SN_LARGEST,
 };
 extern const char *const nl_identity_names[]; /* from NL_GN_IS_LN on; ends with NULL */
 
@@ -35,13 +49,13 @@ enum nl_logged_step { NL_LAST_STEP, NL_FIRST_STEP };
 struct nl_reading {
     const char *metric[2];    /* columns of trials.csv: of the first and the second of two cells */
     double target;            /* not NaN: steps until the curve of the metric reaches it; a ratio */
-    const char *tensor;       /* not NULL: in place of a metric, a quantity of the last tensor that this pattern of log.tensors names; of norm and std
-                                 a ratio */
+    const char *tensor;       /* not NULL: in place of a metric, a quantity of the last tensor that this pattern of
+                                 log.tensors names; of norm and std       a ratio */
     enum nl_quantity quantity;
     enum nl_logged_step step; /* of those that are logged */
     const struct nl_key *along; /* NULL: of one run */
     enum nl_take take;
-    const char *by;           /* of NL_TAKE_BEST, and of NL_TAKE_USABLE where it is not by training accuracy; else NULL */
+    const char *by; /* of NL_TAKE_BEST, and of NL_TAKE_USABLE where it is not by training accuracy; else NULL */
 };
 
 /* That a run ended at chance says nothing of what is read of its first step. */
@@ -65,7 +79,8 @@ struct nl_published_part {
     struct nl_reading reading;
     const struct nl_key *slope;     /* of a trend */
     bool fewer;                     /* the effect is at most -smallest, or at most 1 / smallest where it is a ratio */
-    double threshold;               /* smallest effect or margin: points, nats, a ratio, decades, or no unit (of a mean). Tolerance: in the metric's own unit */
+    double threshold; /* smallest effect or margin: points, nats, a ratio, decades, or no unit (of a mean). Tolerance:
+                         in the metric's own unit */
     enum nl_identity identity;      /* of a formula, */
     enum nl_device_kind device;     /* and what computes it */
 };
@@ -97,7 +112,8 @@ struct nl_published {
     const char *canonical; /* the section without comments and layout */
 };
 
-/* What is declared by the claim and the protocol under it, as a checksum: the section, and the experiment with its overrides. */
+/* What is declared by the claim and the protocol under it, as a checksum: the section, and the experiment with its
+ * overrides. */
 void nl_published_hash(const struct nl_experiment *experiment, char hex[NL_HASH_HEX]);
 
 #endif

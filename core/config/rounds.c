@@ -1,4 +1,5 @@
-/* What of a sweep is decided by its own earlier results: tune, refine, until, and what was decided: chosen, same, points. */
+/* What of a sweep is decided by its own earlier results: tune, refine, until, and what was decided: chosen, same,
+ * points. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +12,8 @@
 
 enum { TUNE_SEEDS = 3 };
 
-/* What names the metric in sweep.tune. It was 'on', which YAML 1.1 takes for true: that is still read, and stands in protocols. */
+/* What names the metric in sweep.tune. It was 'on', which YAML 1.1 takes for true: that is still read, and stands in
+ * protocols. */
 static const char *const metric_words[] = {[NL_SHOWN] = "by", [NL_RECORDED] = "on"};
 static const char *const tune_metrics[] = {"val_loss", "val_error", "val_accuracy", NULL};
 
@@ -33,11 +35,13 @@ static void read_integer(struct nl_loader *loader, const struct nl_node *value, 
     if (nl_integer_read(value->text, &number) && number >= low && number <= NL_SEEDS_MAX)
         *out = (int)number;
     else
-        nl_diagnose(loader->diagnostics, &value->at, nl_octal_hint(value->text), "'%s' must be an integer from %d to %d, not '%.80s'", what, low, NL_SEEDS_MAX, value->text);
+        nl_diagnose(loader->diagnostics, &value->at, nl_octal_hint(value->text),
+                    "'%s' must be an integer from %d to %d, not '%.80s'", what, low, NL_SEEDS_MAX, value->text);
 }
 
 /* A number above `low`. */
-static void read_number(struct nl_loader *loader, const char *text, const struct nl_origin *at, const char *what, double low, double *out)
+static void read_number(struct nl_loader *loader, const char *text, const struct nl_origin *at, const char *what,
+                        double low, double *out)
 {
     double number;
     if (nl_number_read(text, &number) && isfinite(number) && number > low)
@@ -58,11 +62,14 @@ static void read_tune_metric(struct nl_loader *loader, const char *name, const s
                     loader->out->rounds.tune_by = (enum nl_metric)m;
             return;
         }
-    nl_diagnose(loader->diagnostics, &value->at, "the test part must not be looked at before everything is chosen, and the training part does not generalize",
-                "'%s' must be val_loss, val_error or val_accuracy, not '%.80s'", name, value->text);
+    nl_diagnose(
+        loader->diagnostics, &value->at,
+        "the test part must not be looked at before everything is chosen, and the training part does not generalize",
+        "'%s' must be val_loss, val_error or val_accuracy, not '%.80s'", name, value->text);
 }
 
-static void read_tune_entry(struct nl_loader *loader, const struct nl_node *name, const struct nl_node *value, void *context)
+static void read_tune_entry(struct nl_loader *loader, const struct nl_node *name, const struct nl_node *value,
+                            void *context)
 {
     struct nl_rounds *rounds = &loader->out->rounds;
     (void)context;
@@ -99,18 +106,22 @@ NL_READER(nl_read_tune)
     nl_each_entry(loader, value, field->name, read_tune_entry, NULL);
     const struct nl_node *former = nl_yaml_entry(value, metric_words[NL_RECORDED]);
     if (former && nl_yaml_entry(value, metric_words[NL_SHOWN]))
-        nl_diagnose(loader->diagnostics, &former->at, "'on' is what 'by' was called before", "'sweep.tune' has both 'by' and 'on'");
+        nl_diagnose(loader->diagnostics, &former->at, "'on' is what 'by' was called before",
+                    "'sweep.tune' has both 'by' and 'on'");
     if (loader->diagnostics->count == before && !rounds->tunes)
-        nl_diagnose(loader->diagnostics, &value->at, "as in tune: {train.lr: 1e-3:1:log:7, by: val_loss}", "'sweep.tune' names no key");
+        nl_diagnose(loader->diagnostics, &value->at, "as in tune: {train.lr: 1e-3:1:log:7, by: val_loss}",
+                    "'sweep.tune' names no key");
 }
 
-static void read_half_width(struct nl_loader *loader, const struct nl_field *field, const struct nl_node *value, void *to)
+static void read_half_width(struct nl_loader *loader, const struct nl_field *field, const struct nl_node *value,
+                            void *to)
 {
     if (is_scalar(loader, value, field->name))
         read_number(loader, value->text, &value->at, field->name, 0.0, to);
 }
 
-static void read_some_seeds(struct nl_loader *loader, const struct nl_field *field, const struct nl_node *value, void *to)
+static void read_some_seeds(struct nl_loader *loader, const struct nl_field *field, const struct nl_node *value,
+                            void *to)
 {
     read_integer(loader, value, field->name, 2, to);
 }
@@ -131,7 +142,8 @@ NL_READER(nl_read_until)
     int before = loader->diagnostics->count;
     nl_read_fields(loader, value, field->name, "sweep.until", until_fields, rounds);
     if (loader->diagnostics->count == before && (!(rounds->half_width > 0.0) || !rounds->max_seeds))
-        nl_diagnose(loader->diagnostics, &value->at, "as in until: {half_width: 0.5, max_seeds: 64}", "'sweep.until' needs half_width and max_seeds");
+        nl_diagnose(loader->diagnostics, &value->at, "as in until: {half_width: 0.5, max_seeds: 64}",
+                    "'sweep.until' needs half_width and max_seeds");
 }
 
 static void add_match(struct nl_match **list, int *count, const struct nl_match *match)
@@ -222,7 +234,8 @@ NL_SETTER(nl_set_tune)
 {
     struct nl_rounds *rounds = &loader->out->rounds;
     if (*text)
-        nl_diagnose(loader->diagnostics, at, "sweep.tune= takes it away; what to choose from stands in the file", "'sweep.tune' cannot be set on the command line");
+        nl_diagnose(loader->diagnostics, at, "sweep.tune= takes it away; what to choose from stands in the file",
+                    "'sweep.tune' cannot be set on the command line");
     rounds->tunes = rounds->choices = 0;
     rounds->has_same = false;
 }
@@ -256,30 +269,37 @@ static void check_tune(struct nl_loader *loader)
                         "'%s' is an axis of the grid, and cannot be tuned as well", rounds->tune[i].key[0]->name);
     static const char *const of_test[] = {"data.test", "data.test_seed"};
     for (int i = 0; i < 2 && rounds->tunes; i++)
-        if (nl_axis_with(out->axis, out->axes, nl_key_named(of_test[i]), NULL) || tuned(rounds, nl_key_named(of_test[i])))
-            nl_diagnose(loader->diagnostics, &rounds->tune_origin, "one test part is set apart from all that is chosen by",
+        if (nl_axis_with(out->axis, out->axes, nl_key_named(of_test[i]), NULL) ||
+            tuned(rounds, nl_key_named(of_test[i])))
+            nl_diagnose(loader->diagnostics, &rounds->tune_origin,
+                        "one test part is set apart from all that is chosen by",
                         "'%s' cannot vary in a sweep with 'sweep.tune'", of_test[i]);
-    if (rounds->tunes && (double)out->config.train.seed + NL_SEEDS_MAX + rounds->tune_seeds - 1 > nl_key_named("train.seed")->high)
+    if (rounds->tunes &&
+        (double)out->config.train.seed + NL_SEEDS_MAX + rounds->tune_seeds - 1 > nl_key_named("train.seed")->high)
         nl_diagnose(loader->diagnostics, &rounds->tune_origin, "a smaller train.seed leaves room for them",
                     "'sweep.tune' takes the seeds from train.seed + %d on, which are too large", NL_SEEDS_MAX);
     if (rounds->tunes && out->config.data.val < 1)
-        nl_diagnose(loader->diagnostics, &rounds->tune_origin, "data.val: 128 sets 128 samples of the training part aside",
+        nl_diagnose(loader->diagnostics, &rounds->tune_origin,
+                    "data.val: 128 sets 128 samples of the training part aside",
                     "'sweep.tune' chooses by %s, and there is no validation part", nl_metric_names[rounds->tune_by]);
     if (rounds->tunes && out->config.data.test == 0)
-        nl_diagnose(loader->diagnostics, &rounds->tune_origin, NULL, "'sweep.tune' has nothing to choose for: data.test is 0");
+        nl_diagnose(loader->diagnostics, &rounds->tune_origin, NULL,
+                    "'sweep.tune' has nothing to choose for: data.test is 0");
     if (rounds->tunes && rounds->refine > 0.0)
-        nl_diagnose(loader->diagnostics, &rounds->refine_origin, NULL, "'sweep.refine' and 'sweep.tune' cannot both decide on rates");
+        nl_diagnose(loader->diagnostics, &rounds->refine_origin, NULL,
+                    "'sweep.refine' and 'sweep.tune' cannot both decide on rates");
     for (int c = 0; c < rounds->choices; c++) {
         int set = 0;
         for (int k = 0; k < rounds->chosen[c].keys; k++) {
             const struct nl_key *key = rounds->chosen[c].key[k];
             set += tuned(rounds, key) != NULL;
             if (!tuned(rounds, key) && !nl_axis_with(out->axis, out->axes, key, NULL))
-                nl_diagnose(loader->diagnostics, &rounds->chosen[c].origin, NULL, "'sweep.chosen' names '%s', which is neither varied nor tuned", key->name);
+                nl_diagnose(loader->diagnostics, &rounds->chosen[c].origin, NULL,
+                            "'sweep.chosen' names '%s', which is neither varied nor tuned", key->name);
         }
         if (set != rounds->tunes)
-            nl_diagnose(loader->diagnostics, &rounds->chosen[c].origin, NULL, "an entry of 'sweep.chosen' gives %d of %d tuned keys a value", set,
-                        rounds->tunes);
+            nl_diagnose(loader->diagnostics, &rounds->chosen[c].origin, NULL,
+                        "an entry of 'sweep.chosen' gives %d of %d tuned keys a value", set, rounds->tunes);
     }
 }
 
@@ -296,11 +316,13 @@ static void check_points(struct nl_loader *loader)
                     named |= point->key[n] == axis->key[other] && point->values[n].count == 1;
                 if (axis->keys > 1 && !named)
                     nl_diagnose(loader->diagnostics, &point->origin, NULL,
-                                "an entry of 'sweep.points' names '%s', and must give one value of '%s', which advances with it", point->key[k]->name,
-                                axis->key[other]->name);
+                                "an entry of 'sweep.points' names '%s', and must give one value of '%s', which "
+                                "advances with it",
+                                point->key[k]->name, axis->key[other]->name);
             }
             if (!axis)
-                nl_diagnose(loader->diagnostics, &point->origin, NULL, "'sweep.points' names '%s', which is not an axis of the grid", point->key[k]->name);
+                nl_diagnose(loader->diagnostics, &point->origin, NULL,
+                            "'sweep.points' names '%s', which is not an axis of the grid", point->key[k]->name);
         }
     }
 }
@@ -317,19 +339,23 @@ void nl_check_rounds(struct nl_loader *loader)
     if (!(rounds->half_width > 0.0))
         return;
     if (out->config.plot.test == NL_TEST_SIGN_FLIP || out->config.plot.interval == NL_INTERVAL_BOOTSTRAP)
-        nl_diagnose(loader->diagnostics, &rounds->until_origin, NULL, "'sweep.until' is made for t intervals: with plot.%s the number of seeds must be fixed",
+        nl_diagnose(loader->diagnostics, &rounds->until_origin, NULL,
+                    "'sweep.until' is made for t intervals: with plot.%s the number of seeds must be fixed",
                     out->config.plot.test == NL_TEST_SIGN_FLIP ? "test: sign_flip" : "interval: bootstrap");
     if (!nl_question_asks(nl_question_of(out), NL_ASKS_MEANS))
-        nl_diagnose(loader->diagnostics, &rounds->until_origin, NULL, "'sweep.until' is made for differences, and the question is %s",
+        nl_diagnose(loader->diagnostics, &rounds->until_origin, NULL,
+                    "'sweep.until' is made for differences, and the question is %s",
                     nl_question_names[nl_question_of(out)]);
     if (rounds->max_seeds < out->seeds)
-        nl_diagnose(loader->diagnostics, &rounds->until_origin, NULL, "'sweep.until' allows %s at most, fewer than sweep.seeds, %d", NL_COUNT(rounds->max_seeds, "seed"),
+        nl_diagnose(loader->diagnostics, &rounds->until_origin, NULL,
+                    "'sweep.until' allows %s at most, fewer than sweep.seeds, %d", NL_COUNT(rounds->max_seeds, "seed"),
                     out->seeds);
     if (out->seeds < 2)
         nl_diagnose(loader->diagnostics, &rounds->until_origin, "sweep.seeds: 8 makes a first stage of 8",
                     "'sweep.until' estimates the spread from a first stage of at least 2 seeds");
     if (rounds->first_seeds > out->seeds)
-        nl_diagnose(loader->diagnostics, &rounds->until_origin, NULL, "'first_seeds' of 'sweep.until' is more than sweep.seeds");
+        nl_diagnose(loader->diagnostics, &rounds->until_origin, NULL,
+                    "'first_seeds' of 'sweep.until' is more than sweep.seeds");
 }
 
 /* ---- text ---- */
@@ -354,7 +380,8 @@ static void add_tune(struct nl_text *out, const struct nl_rounds *rounds, enum n
         }
         nl_text_add(out, "], ");
     }
-    nl_text_add(out, "%s: %s, seeds: %d}", metric_words[spelling], nl_metric_names[rounds->tune_by], rounds->tune_seeds);
+    nl_text_add(out, "%s: %s, seeds: %d}", metric_words[spelling], nl_metric_names[rounds->tune_by],
+                rounds->tune_seeds);
 }
 
 static void add_until(struct nl_text *out, const struct nl_rounds *rounds)
@@ -367,7 +394,8 @@ static void add_until(struct nl_text *out, const struct nl_rounds *rounds)
 }
 
 /* A list, each entry after `before`, and `after` at the end. */
-static void add_list(struct nl_text *out, const struct nl_match *match, int count, const char *before, const char *between, enum nl_spelling spelling)
+static void add_list(struct nl_text *out, const struct nl_match *match, int count, const char *before,
+                     const char *between, enum nl_spelling spelling)
 {
     for (int i = 0; i < count; i++) {
         nl_text_add(out, "%s", i ? between : before);
@@ -375,7 +403,8 @@ static void add_list(struct nl_text *out, const struct nl_match *match, int coun
     }
 }
 
-void nl_rounds_fields(const struct nl_rounds *rounds, bool lines, enum nl_spelling spelling, struct nl_round_field out[NL_ROUND_FIELDS])
+void nl_rounds_fields(const struct nl_rounds *rounds, bool lines, enum nl_spelling spelling,
+                      struct nl_round_field out[NL_ROUND_FIELDS])
 {
     static const char *const names[NL_ROUND_FIELDS] = {"tune", "refine", "until", "points", "chosen", "same"};
     struct nl_text text[NL_ROUND_FIELDS] = {{0}};
@@ -394,9 +423,12 @@ void nl_rounds_fields(const struct nl_rounds *rounds, bool lines, enum nl_spelli
     for (int i = 3; i < 5 && !lines; i++)
         if (text[i].at)
             nl_text_add(&text[i], "]");
-    const struct nl_origin *const origins[NL_ROUND_FIELDS] = {&rounds->tune_origin, &rounds->refine_origin, &rounds->until_origin,
+    const struct nl_origin *const origins[NL_ROUND_FIELDS] = {&rounds->tune_origin,
+                                                              &rounds->refine_origin,
+                                                              &rounds->until_origin,
                                                               rounds->points ? &rounds->point[0].origin : NULL,
-                                                              rounds->choices ? &rounds->chosen[0].origin : NULL, &rounds->same.origin};
+                                                              rounds->choices ? &rounds->chosen[0].origin : NULL,
+                                                              &rounds->same.origin};
     for (int i = 0; i < NL_ROUND_FIELDS; i++)
         out[i] = (struct nl_round_field){.name = names[i], .value = text[i].at, .origin = origins[i]};
 }

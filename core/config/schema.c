@@ -1,4 +1,5 @@
-/* The schema as a table: keys.def turned into rows, the names of the choices, and finding a key by name or nearly so. */
+/* The schema as a table: keys.def turned into rows, the names of the choices, and finding a key by name or nearly
+ * so. */
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,7 +21,8 @@ const char *const nl_init_names[] = {"he", "xavier", "normal", "gpt2", "tfixup",
 const char *const nl_gate_bias_names[] = {"constant", "chrono", NULL};
 const char *const nl_recurrent_init_names[] = {"orthogonal", "identity", "same", NULL};
 const char *const nl_distribution_names[] = {"normal", "uniform", NULL};
-const char *const nl_placement_names[] = {"auto", "before", "after", "preact", "pre", "post", "peri", "sandwich", "deepnorm", NULL};
+const char *const nl_placement_names[] = {"auto", "before", "after",    "preact",   "pre",
+                                          "post", "peri",   "sandwich", "deepnorm", NULL};
 const char *const nl_position_names[] = {"learned", "sinusoidal", "rotary", "none", NULL};
 const char *const nl_pool_tokens_names[] = {"mean", "class", NULL};
 const char *const nl_leaks_names[] = {"refuse", "allow", NULL};
@@ -43,10 +45,28 @@ const char *const nl_plot_names[] = {"small_batch", "lr_tolerance", "curves", "h
 const char *const nl_mark_names[] = {"auto", "lines", "dots", "bars", NULL};
 const char *const nl_caption_names[] = {"file", "picture", "both", "none", NULL};
 const char *const nl_legend_names[] = {"above", "below", "right", "none", NULL};
-const char *const nl_metric_names[] = {"test_error", "test_accuracy", "test_loss", "val_error", "val_accuracy",
-                                       "val_loss", "train_error", "train_accuracy", "train_loss", "test_error_area", "test_loss_area",
-                                       "val_error_area", "val_loss_area", "error_gap", "loss_gap", "test_perplexity", "val_perplexity", "train_perplexity",
-                                       "test_bits_per_char", "val_bits_per_char", "train_bits_per_char", NULL};
+const char *const nl_metric_names[] = {"test_error",
+                                       "test_accuracy",
+                                       "test_loss",
+                                       "val_error",
+                                       "val_accuracy",
+                                       "val_loss",
+                                       "train_error",
+                                       "train_accuracy",
+                                       "train_loss",
+                                       "test_error_area",
+                                       "test_loss_area",
+                                       "val_error_area",
+                                       "val_loss_area",
+                                       "error_gap",
+                                       "loss_gap",
+                                       "test_perplexity",
+                                       "val_perplexity",
+                                       "train_perplexity",
+                                       "test_bits_per_char",
+                                       "val_bits_per_char",
+                                       "train_bits_per_char",
+                                       NULL};
 const char *const nl_x_names[] = {"step", "epoch", "samples", "seconds", NULL};
 const char *const nl_interval_names[] = {"t", "bootstrap", NULL};
 const char *const nl_test_names[] = {"t", "sign_flip", NULL};
@@ -147,7 +167,8 @@ static const struct {
 };
 enum { SYNONYMS = sizeof synonyms / sizeof *synonyms };
 
-/* Whether the letters are the same, whatever their case and what stands between them; or those that `name` begins with. */
+/* Whether the letters are the same, whatever their case and what stands between them; or those that `name` begins
+ * with. */
 static bool alike(const char *word, const char *name, bool beginning)
 {
     static const char between[] = " _-";
@@ -195,9 +216,9 @@ static const char *key_called(const char *name, bool *in_section)
     return first;
 }
 
-/* Ways to be near: a slip in the whole name, the beginning of a field in its section, or the right field in a wrong or missing section (which
- * counts as one slip). A synonym of a key of that section goes before them, one of another section before
- * what is more than a slip away. */
+/* Ways to be near: a slip in the whole name, the beginning of a field in its section, or the right field in a wrong or
+ * missing section (which counts as one slip). A synonym of a key of that section goes before them, one of another
+ * section before what is more than a slip away. */
 const char *nl_key_nearest(const char *name)
 {
     const struct nl_key *itself = nl_key_find(field_of(name)); /* train: {train.lr: 1} */

@@ -12,7 +12,8 @@
 bool nl_key_may_vary(struct nl_loader *loader, const struct nl_key *key, const struct nl_origin *at)
 {
     if (nl_section_is_aside(key->section))
-        nl_diagnose(loader->diagnostics, at, NULL, "'%s' cannot vary in a sweep: keys of '%s' change no trial", key->name, key->section);
+        nl_diagnose(loader->diagnostics, at, NULL, "'%s' cannot vary in a sweep: keys of '%s' change no trial",
+                    key->name, key->section);
     else if (!strcmp(key->name, "train.seed"))
         nl_diagnose(loader->diagnostics, at, "'sweep.seeds' of 5 takes train.seed and the four after it",
                     "'train.seed' cannot vary like other keys");
@@ -68,7 +69,8 @@ struct nl_axis nl_axis_of(const struct nl_key *key, struct nl_points *points, co
 
 enum { MOST_VALUES = 20000 }; /* of all axes and excludes: each of the latter is compared with those of an axis */
 
-bool nl_points_listed(struct nl_loader *loader, const struct nl_key *key, const struct nl_node *value, struct nl_points *out)
+bool nl_points_listed(struct nl_loader *loader, const struct nl_key *key, const struct nl_node *value,
+                      struct nl_points *out)
 {
     if (loader->values > MOST_VALUES)
         return false;
@@ -97,7 +99,8 @@ void nl_match_add(struct nl_match *match, const struct nl_key *key, struct nl_po
     nl_points_release(values);
 }
 
-static void read_match_entry(struct nl_loader *loader, const struct nl_node *name, const struct nl_node *value, void *context)
+static void read_match_entry(struct nl_loader *loader, const struct nl_node *name, const struct nl_node *value,
+                             void *context)
 {
     struct match_reading *reading = context;
     const struct nl_key *key = nl_named_key(loader, name);
@@ -121,7 +124,8 @@ static void read_match_entry(struct nl_loader *loader, const struct nl_node *nam
     nl_points_release(&values);
 }
 
-bool nl_read_match(struct nl_loader *loader, const struct nl_node *map, const char *what, bool many, struct nl_match *out)
+bool nl_read_match(struct nl_loader *loader, const struct nl_node *map, const char *what, bool many,
+                   struct nl_match *out)
 {
     struct match_reading reading = {.match.origin = map->at, .many = many};
     int before = loader->diagnostics->count;
@@ -206,7 +210,8 @@ char *nl_match_spelled(const struct nl_match *match, enum nl_spelling spelling)
     struct nl_text out = {0};
     for (int k = 0; k < match->keys; k++) {
         const struct nl_word_list *values = &match->values[k];
-        char *text = values->count == 1 ? nl_value_yaml(match->key[k], values->at[0], spelling) : nl_values_yaml(match->key[k], values, spelling);
+        char *text = values->count == 1 ? nl_value_yaml(match->key[k], values->at[0], spelling)
+                                        : nl_values_yaml(match->key[k], values, spelling);
         nl_text_add(&out, "%s%s: %s", k ? ", " : "", match->key[k]->name, text);
         free(text);
     }

@@ -52,7 +52,7 @@ static char *occurring(const struct nl_experiment *experiment, const struct nl_k
     return out.at;
 }
 
-/* Of the grid; after them those that are tuned. */
+/* The axes of the grid, and after them those that are tuned. */
 static const struct nl_axis *axis_at(const struct nl_experiment *experiment, int i)
 {
     return i < experiment->axes ? &experiment->axis[i] : &experiment->rounds.tune[i - experiment->axes];
@@ -68,7 +68,8 @@ static void refuse_other_name(struct nl_loader *loader, const struct nl_key *key
             if (other == key)
                 return;
             if (other->path && nl_layers_same_part(out->config.model.layers, other->path, key->path))
-                nl_diagnose(loader->diagnostics, at, "call it by one name", "'%s' is '%s' by another name", key->name, other->name);
+                nl_diagnose(loader->diagnostics, at, "call it by one name", "'%s' is '%s' by another name", key->name,
+                            other->name);
         }
 }
 
@@ -86,8 +87,9 @@ bool nl_keep_occurring(struct nl_loader *loader, struct nl_match *match, const c
                 values->at[kept++] = values->at[i];
             else if (!explained) {
                 char *hint = occurring(loader->out, match->key[k]);
-                nl_diagnose(loader->diagnostics, &match->origin, hint, "%s names '%s' = %s, which does not occur in the sweep", what,
-                            match->key[k]->name, values->at[i]);
+                nl_diagnose(loader->diagnostics, &match->origin, hint,
+                            "%s names '%s' = %s, which does not occur in the sweep", what, match->key[k]->name,
+                            values->at[i]);
                 free(hint);
             }
         }
@@ -97,12 +99,14 @@ bool nl_keep_occurring(struct nl_loader *loader, struct nl_match *match, const c
     return possible;
 }
 
-/* Whether a method can have the name: by norm.kind ("bn", "BN"), or where normalizers do not vary by a varied key ("depth 4"). */
+/* Whether a method can have the name: by norm.kind ("bn", "BN"), or where normalizers do not vary by a varied key
+ * ("depth 4"). */
 static bool names_an_arm(const struct nl_experiment *experiment, const char *name)
 {
     const struct nl_key *kind = nl_key_named("norm.kind");
     for (int i = 0; nl_norm_names[i]; i++)
-        if ((!strcmp(nl_norms[i]->name, name) || !strcmp(nl_norms[i]->label, name)) && occurs(experiment, kind, nl_norms[i]->name))
+        if ((!strcmp(nl_norms[i]->name, name) || !strcmp(nl_norms[i]->label, name)) &&
+            occurs(experiment, kind, nl_norms[i]->name))
             return true;
     const struct nl_axis *axis = experiment->axis;
     for (int i = 0; i < experiment->axes && !nl_axis_with(experiment->axis, experiment->axes, kind, NULL); i++, axis++)
@@ -113,14 +117,16 @@ static bool names_an_arm(const struct nl_experiment *experiment, const char *nam
                 const char *value = axis->text[point][k];
                 if (!strncmp(name, field, length) && name[length] == ' ' &&
                     (!strcmp(name + length + 1, value) ||
-                     (axis->key[k]->type == NL_TYPE_REAL && nl_double_read(name + length + 1, NULL) == nl_double_read(value, NULL))))
+                     (axis->key[k]->type == NL_TYPE_REAL &&
+                      nl_double_read(name + length + 1, NULL) == nl_double_read(value, NULL))))
                     return true;
             }
         }
     return false;
 }
 
-/* As for exclude and baseline: where the command line decided which normalizers there are, names of others are void, not wrong. */
+/* As for exclude and baseline: where the command line decided which normalizers there are, names of others are void,
+ * not wrong. */
 static void check_order(struct nl_loader *loader)
 {
     struct nl_experiment *out = loader->out;
@@ -160,22 +166,26 @@ static bool anything_overridden(const struct nl_experiment *experiment)
     return false;
 }
 
-/* plot.labels and plot.colours: what they name must be there; where the command line took it away they are void, and left out. */
+/* plot.labels and plot.colours: what they name must be there; where the command line took it away they are void, and
+ * left out. */
 static void check_pairs(struct nl_loader *loader, const char *key, char **text, const char *part, const char *example)
 {
     const struct nl_experiment *out = loader->out;
     const struct nl_origin *at = &out->origin[nl_key_index(nl_key_named(key))];
-    bool explained = at->kind != NL_FROM_COMMAND_LINE && anything_overridden(out), colours = strcmp(key, "plot.colours") == 0;
+    bool explained = at->kind != NL_FROM_COMMAND_LINE && anything_overridden(out),
+         colours = strcmp(key, "plot.colours") == 0;
     char name[64], value[96];
     unsigned ignored;
     struct nl_text kept = {0};
     for (int i = 0; nl_pair_at(*text, i, name, value); i++) {
         if (!*name || !*value || (colours && !nl_colour_read(value, &ignored)))
-            nl_diagnose(loader->diagnostics, at, example, "'%s' must be pairs of a value and its %s, with commas between", key, part);
+            nl_diagnose(loader->diagnostics, at, example,
+                        "'%s' must be pairs of a value and its %s, with commas between", key, part);
         else if (names_a_value(out, name))
             nl_text_add(&kept, "%s%s=%s", kept.length ? ", " : "", name, value);
         else if (!explained)
-            nl_diagnose(loader->diagnostics, at, "name a value of the sweep, as in 'bn'", "'%s' names '%s', which does not occur in the sweep", key, name);
+            nl_diagnose(loader->diagnostics, at, "name a value of the sweep, as in 'bn'",
+                        "'%s' names '%s', which does not occur in the sweep", key, name);
     }
     *text = nl_keep_text(kept.at ? kept.at : "");
     nl_text_release(&kept);
@@ -204,13 +214,16 @@ static bool is_word(const char *text, const char *const *words)
     return false;
 }
 
-/* What says an axis of a picture is one of `words`, or a key that the sweep varies. Where the command line gave that key one value, it is auto. */
-static void check_picture_axis(struct nl_loader *loader, const char *name, char **text, const char *const *words, bool metrics)
+/* What says an axis of a picture is one of `words`, or a key that the sweep varies. Where the command line gave that
+ * key one value, it is auto. */
+static void check_picture_axis(struct nl_loader *loader, const char *name, char **text, const char *const *words,
+                               bool metrics)
 {
     struct nl_experiment *out = loader->out;
     const struct nl_origin *at = &out->origin[nl_key_index(nl_key_named(name))];
     const struct nl_key *key = nl_key_of(*text);
-    if (is_word(*text, words) || (metrics && is_metric(*text)) || (key && nl_axis_with(out->axis, out->axes, key, NULL)))
+    if (is_word(*text, words) || (metrics && is_metric(*text)) ||
+        (key && nl_axis_with(out->axis, out->axes, key, NULL)))
         return;
     if (key && at->kind != NL_FROM_COMMAND_LINE && overridden(out, key)) {
         *text = nl_keep_text("auto");
@@ -226,7 +239,8 @@ static void check_picture_axis(struct nl_loader *loader, const char *name, char 
         for (int k = 0; k < out->axis[i].keys; k++)
             nl_text_add(&hint, "%s %s", listed++ ? "," : "", out->axis[i].key[k]->name);
     nl_text_add(&hint, "%s", listed ? "" : " there is none");
-    nl_diagnose(loader->diagnostics, at, hint.at, "'%s' is '%.80s', which %s", name, *text, key ? "the sweep does not vary" : "is not a possible axis");
+    nl_diagnose(loader->diagnostics, at, hint.at, "'%s' is '%.80s', which %s", name, *text,
+                key ? "the sweep does not vary" : "is not a possible axis");
     nl_text_release(&hint);
 }
 
@@ -237,7 +251,8 @@ static void check_pictures(struct nl_loader *loader)
     check_picture_axis(loader, "plot.x", &config->plot.x, times, false);
     check_picture_axis(loader, "plot.y", &config->plot.y, (const char *const[]){"auto", NULL}, true);
     check_picture_axis(loader, "plot.colour", &config->plot.colour, (const char *const[]){"auto", NULL}, false);
-    check_picture_axis(loader, "plot.facet", &config->plot.facet, (const char *const[]){"auto", "each", "none", NULL}, false);
+    check_picture_axis(loader, "plot.facet", &config->plot.facet, (const char *const[]){"auto", "each", "none", NULL},
+                       false);
     check_pairs(loader, "plot.labels", &config->plot.labels, "name", "as in 'bn=Batch norm, none=No normalizer'");
     check_pairs(loader, "plot.colours", &config->plot.colours, "colour", "as in 'bn=#D55E00, gn=#009E73'");
 }
@@ -255,9 +270,12 @@ static void check_claim(struct nl_loader *loader)
 static void check_target(struct nl_loader *loader, const char *who, const struct nl_origin *at)
 {
     if (loader->out->config.plot.target == NL_AUTO)
-        nl_diagnose(loader->diagnostics, at, "plot.target: 90 with plot.metric: test_accuracy asks for the updates to 90 %", "%s needs 'plot.target'", who);
+        nl_diagnose(loader->diagnostics, at,
+                    "plot.target: 90 with plot.metric: test_accuracy asks for the updates to 90 %",
+                    "%s needs 'plot.target'", who);
     if (loader->out->config.plot.metric >= NL_TEST_ERROR_AREA)
-        nl_diagnose(loader->diagnostics, at, "an error, an accuracy or a loss", "%s needs a 'plot.metric' that is evaluated on the way, not %s", who,
+        nl_diagnose(loader->diagnostics, at, "an error, an accuracy or a loss",
+                    "%s needs a 'plot.metric' that is evaluated on the way, not %s", who,
                     nl_metric_names[loader->out->config.plot.metric]);
 }
 
@@ -266,12 +284,14 @@ static void check_part(struct nl_loader *loader, const struct nl_axis *axis, int
 {
     const struct nl_experiment *out = loader->out;
     const struct nl_key *key = axis->key[column], *whole = nl_key_named("model.layers");
-    bool varies = nl_axis_with(out->axis, out->axes, whole, NULL) || nl_axis_with(out->rounds.tune, out->rounds.tunes, whole, NULL);
+    bool varies = nl_axis_with(out->axis, out->axes, whole, NULL) ||
+                  nl_axis_with(out->rounds.tune, out->rounds.tunes, whole, NULL);
     if (varies)
         nl_diagnose(loader->diagnostics, &axis->origin, "write the values of the part into the lists",
                     "'%s' is a part of 'model.layers', which varies as a whole", key->name);
     for (int point = 0; !varies && point < axis->points; point++)
-        if (!nl_layers_change(out->config.model.layers, key->path, &axis->origin, axis->text[point][column], &axis->origin, loader->diagnostics))
+        if (!nl_layers_change(out->config.model.layers, key->path, &axis->origin, axis->text[point][column],
+                              &axis->origin, loader->diagnostics))
             return;
 }
 
@@ -316,5 +336,6 @@ void nl_check_sweep(struct nl_loader *loader)
 
     const struct nl_key *seed = nl_key_named("train.seed");
     if ((double)out->config.train.seed + out->seeds - 1 > seed->high)
-        nl_diagnose(loader->diagnostics, &out->seeds_origin, NULL, "'sweep.seeds' goes past the largest seed, %.0f", seed->high);
+        nl_diagnose(loader->diagnostics, &out->seeds_origin, NULL, "'sweep.seeds' goes past the largest seed, %.0f",
+                    seed->high);
 }

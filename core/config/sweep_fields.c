@@ -14,7 +14,8 @@ static void add_axis(struct nl_axis_list *list, const struct nl_axis *axis)
     list->at[list->count++] = *axis;
 }
 
-static void read_grid_entry(struct nl_loader *loader, const struct nl_node *name, const struct nl_node *value, void *context)
+static void read_grid_entry(struct nl_loader *loader, const struct nl_node *name, const struct nl_node *value,
+                            void *context)
 {
     (void)context;
     const struct nl_key *key = nl_named_key(loader, name);
@@ -30,7 +31,8 @@ static void read_grid_entry(struct nl_loader *loader, const struct nl_node *name
     nl_points_release(&points);
 }
 
-static void read_zip_entry(struct nl_loader *loader, const struct nl_node *name, const struct nl_node *value, void *context)
+static void read_zip_entry(struct nl_loader *loader, const struct nl_node *name, const struct nl_node *value,
+                           void *context)
 {
     struct nl_axis *axis = context;
     const struct nl_key *key = nl_named_key(loader, name);
@@ -42,8 +44,10 @@ static void read_zip_entry(struct nl_loader *loader, const struct nl_node *name,
     else if (axis->keys == NL_LIST_MAX)
         nl_diagnose(loader->diagnostics, &name->at, NULL, "more than %d keys in one zip", NL_LIST_MAX);
     else if (axis->keys && points.count != axis->points)
-        nl_diagnose(loader->diagnostics, &value->at, "keys of a zip advance together: give all the same number of values",
-                    "'%s' has %s, but '%s' has %d", key->name, NL_COUNT(points.count, "value"), axis->key[0]->name, axis->points);
+        nl_diagnose(loader->diagnostics, &value->at,
+                    "keys of a zip advance together: give all the same number of values",
+                    "'%s' has %s, but '%s' has %d", key->name, NL_COUNT(points.count, "value"), axis->key[0]->name,
+                    axis->points);
     else if (points.count)
         nl_axis_add(axis, key, &points);
     nl_points_release(&points);
@@ -57,7 +61,8 @@ static void refuse_twin_rows(struct nl_loader *loader, const struct nl_axis *axi
             while (same < axis->keys && !strcmp(axis->text[i][same], axis->text[j][same]))
                 same++;
             if (same == axis->keys) {
-                nl_diagnose(loader->diagnostics, &axis->origin, NULL, "points %d and %d of the zip are the same", j + 1, i + 1);
+                nl_diagnose(loader->diagnostics, &axis->origin, NULL, "points %d and %d of the zip are the same", j + 1,
+                            i + 1);
                 return;
             }
         }
@@ -93,7 +98,8 @@ static void set_seeds(struct nl_loader *loader, const char *text, const struct n
 {
     int64_t seeds;
     if (!nl_integer_read(text, &seeds) || seeds < 1 || seeds > NL_SEEDS_MAX) {
-        nl_diagnose(loader->diagnostics, at, nl_octal_hint(text), "'sweep.seeds' must be an integer from 1 to %d, not '%.80s'", NL_SEEDS_MAX, text);
+        nl_diagnose(loader->diagnostics, at, nl_octal_hint(text),
+                    "'sweep.seeds' must be an integer from 1 to %d, not '%.80s'", NL_SEEDS_MAX, text);
         return;
     }
     loader->out->seeds = (int)seeds;
@@ -128,7 +134,8 @@ static void set_baseline(struct nl_loader *loader, const char *text, const struc
     char *name = equals ? nl_format("%.*s", (int)(equals - text), text) : NULL;
     const struct nl_key *key = name ? nl_wanted_key(loader, name, at) : NULL;
     if (!name)
-        nl_diagnose(loader->diagnostics, at, "write sweep.baseline=norm.kind=none", "'sweep.baseline' must be KEY=VALUE");
+        nl_diagnose(loader->diagnostics, at, "write sweep.baseline=norm.kind=none",
+                    "'sweep.baseline' must be KEY=VALUE");
     else if (key && nl_key_may_vary(loader, key, at)) {
         struct nl_config scratch;
         struct nl_error err, hint;
@@ -200,19 +207,20 @@ static void read_seeds(struct nl_loader *loader, const struct nl_field *field, c
     if (value->kind == NL_SCALAR && (!value->tag || !strcmp(value->tag, "int")))
         set_seeds(loader, value->text, &value->at);
     else
-        nl_diagnose(loader->diagnostics, &value->at, "train.seed is the first of them", "'sweep.seeds' must be a number of seeds");
+        nl_diagnose(loader->diagnostics, &value->at, "train.seed is the first of them",
+                    "'sweep.seeds' must be a number of seeds");
 }
 
 const struct nl_field nl_sweep_fields[] = {
-    {"grid", "{norm.kind: [bn, gn], train.lr: 1e-3:1:log:7}", "axes, each a key with a list or range of values; every combination is a point",
-     .read = read_grid},
-    {"zip", "{train.batch: [32, 8], train.lr: [0.1, 0.025]}", "keys that advance together: lists of the same length, or a list of several such groups",
-     .read = read_zip},
+    {"grid", "{norm.kind: [bn, gn], train.lr: 1e-3:1:log:7}",
+     "axes, each a key with a list or range of values; every combination is a point", .read = read_grid},
+    {"zip", "{train.batch: [32, 8], train.lr: [0.1, 0.025]}",
+     "keys that advance together: lists of the same length, or a list of several such groups", .read = read_zip},
     {"exclude", "[{norm.kind: bn, train.batch: [1, 2]}]",
      "points to leave out: a list of entries; a point is left out if every key of an entry has one of the values there",
      .read = read_excludes},
-    {"seeds", "integer, 1 to 10000; default 1", "trials of each point, from train.seed on",
-     .read = read_seeds, .set = set_seeds},
+    {"seeds", "integer, 1 to 10000; default 1", "trials of each point, from train.seed on", .read = read_seeds,
+     .set = set_seeds},
     {"question",
      "auto"
 #define QUESTION(name, word, what, help, sentence) ", " #word
@@ -225,26 +233,31 @@ const struct nl_field nl_sweep_fields[] = {
 #undef QUESTION
      "auto: as plot.kind shows, or else compare",
      .read = read_question, .set = set_question},
-    {"baseline", "{norm.kind: none}", "baseline: what the other cells are compared with",
-     .read = read_baseline, .set = set_baseline},
+    {"baseline", "{norm.kind: none}", "baseline: what the other cells are compared with", .read = read_baseline,
+     .set = set_baseline},
     {"tune", "{train.lr: 1e-3:1:log:7, by: val_loss, seeds: 3}",
-     "keys whose values are chosen on the validation part, for every point of the grid, before the grid is trained; by: val_loss, val_error or "
+     "keys whose values are chosen on the validation part, for every point of the grid, before the grid is trained; "
+     "by: val_loss, val_error or "
      "val_accuracy; seeds: how many to choose by, none of which the grid uses",
      .read = nl_read_tune, .set = nl_set_tune},
-    {"refine", "1.1", "more learning rates around each method's largest usable one, until every seed's is known within this factor",
+    {"refine", "1.1",
+     "more learning rates around each method's largest usable one, until every seed's is known within this factor",
      .read = nl_read_refine, .set = nl_set_refine},
     {"until", "{half_width: 0.5, max_seeds: 64}",
-     "more seeds, until the intervals of the answer reach at most so far to each side, in the unit of plot.min_effect; sweep.seeds is the first stage",
+     "more seeds, until the intervals of the answer reach at most so far to each side, in the unit of plot.min_effect; "
+     "sweep.seeds is the first stage",
      .read = nl_read_until, .set = nl_set_until},
-    {"points", "[{norm.kind: bn, train.batch: 256}]", "more points than the grid's: a list; an entry replaces the values of the axes that it names",
+    {"points", "[{norm.kind: bn, train.batch: 256}]",
+     "more points than the grid's: a list; an entry replaces the values of the axes that it names",
      .read = nl_read_points},
-    {"chosen", "[{norm.kind: bn, train.lr: 0.3}]", "what tune chose, written into results: a list of points of the grid, each with the tuned keys' values",
+    {"chosen", "[{norm.kind: bn, train.lr: 0.3}]",
+     "what tune chose, written into results: a list of points of the grid, each with the tuned keys' values",
      .read = nl_read_chosen},
-    {"same", "{train.lr: 0.1}", "what tune chose for all points together, written into results",
-     .read = nl_read_same},
+    {"same", "{train.lr: 0.1}", "what tune chose for all points together, written into results", .read = nl_read_same},
     {0}};
 
-void nl_read_sweep_entry(struct nl_loader *loader, const struct nl_node *name, const struct nl_node *value, const char *field)
+void nl_read_sweep_entry(struct nl_loader *loader, const struct nl_node *name, const struct nl_node *value,
+                         const char *field)
 {
     loader->out->is_sweep = true;
     nl_read_field(loader, name, value, field, "sweep", nl_sweep_fields, loader->out);

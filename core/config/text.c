@@ -40,8 +40,10 @@ static char *origin_text(const struct nl_origin *origin)
 static bool beside_layers(const struct nl_experiment *experiment, const struct nl_key *key)
 {
     bool varies = nl_axis_with(experiment->axis, experiment->axes, nl_key_named("model.arch"), NULL);
-    bool is_shape = !strcmp(key->name, "model.depth") || !strcmp(key->name, "model.width") || !strcmp(key->name, "model.pool");
-    return strcmp(key->name, "model.layers") ? is_shape && (varies || experiment->config.model.arch == NL_LAYERS) : true;
+    bool is_shape =
+        !strcmp(key->name, "model.depth") || !strcmp(key->name, "model.width") || !strcmp(key->name, "model.pool");
+    return strcmp(key->name, "model.layers") ? is_shape && (varies || experiment->config.model.arch == NL_LAYERS)
+                                             : true;
 }
 
 /* NL_RECORDED: without keys that have their defaults. */
@@ -54,7 +56,8 @@ static void add_sections(struct page *page, const struct nl_experiment *experime
             continue;
         if (spelling == NL_RECORDED && nl_key_is_default(key, &experiment->config))
             continue;
-        char *value = spelling == NL_SHOWN ? nl_key_text(key, &experiment->config) : nl_key_recorded(key, &experiment->config);
+        char *value =
+            spelling == NL_SHOWN ? nl_key_text(key, &experiment->config) : nl_key_recorded(key, &experiment->config);
         if (strcmp(section, key->section) != 0)
             add_line(page, nl_format("%s:", section = key->section), NULL);
         char *origin = origin_text(&experiment->origin[i]);
@@ -91,7 +94,8 @@ static void add_axes(struct page *page, const struct nl_experiment *experiment, 
         for (int k = 0; k < axis->keys; k++) {
             char *values = column_text(axis, k, spelling);
             const char *indent = !zipped ? "    " : k ? "      " : "    - ";
-            add_line(page, nl_format("%s%s: %s", indent, axis->key[k]->name, values), k ? NULL : origin_text(&axis->origin));
+            add_line(page, nl_format("%s%s: %s", indent, axis->key[k]->name, values),
+                     k ? NULL : origin_text(&axis->origin));
             free(values);
         }
     }
@@ -103,7 +107,8 @@ static void add_rounds(struct page *page, const struct nl_rounds *rounds, enum n
     nl_rounds_fields(rounds, true, spelling, field);
     for (int i = 0; i < NL_ROUND_FIELDS; i++) {
         if (field[i].value)
-            add_line(page, nl_format("  %s:%s%s", field[i].name, *field[i].value == '\n' ? "" : " ", field[i].value), NULL);
+            add_line(page, nl_format("  %s:%s%s", field[i].name, *field[i].value == '\n' ? "" : " ", field[i].value),
+                     NULL);
         free(field[i].value);
     }
 }
@@ -125,7 +130,8 @@ static void add_sweep(struct page *page, const struct nl_experiment *experiment,
     }
     add_line(page, nl_format("  seeds: %d", experiment->seeds), origin_text(&experiment->seeds_origin));
     if (experiment->question != NL_ASK_AUTO)
-        add_line(page, nl_format("  question: %s", nl_question_names[experiment->question]), origin_text(&experiment->question_origin));
+        add_line(page, nl_format("  question: %s", nl_question_names[experiment->question]),
+                 origin_text(&experiment->question_origin));
     add_rounds(page, &experiment->rounds, spelling);
     if (!experiment->has_baseline)
         return;
@@ -133,7 +139,8 @@ static void add_sweep(struct page *page, const struct nl_experiment *experiment,
     add_line(page, nl_strdup("  baseline:"), NULL);
     for (int k = 0; k < baseline->keys; k++) {
         char *value = nl_value_yaml(baseline->key[k], baseline->values[k].at[0], spelling);
-        add_line(page, nl_format("    %s: %s", baseline->key[k]->name, value), k ? NULL : origin_text(&baseline->origin));
+        add_line(page, nl_format("    %s: %s", baseline->key[k]->name, value),
+                 k ? NULL : origin_text(&baseline->origin));
         free(value);
     }
 }

@@ -1,3 +1,4 @@
+/* Reads a value by the type and the bounds of its key, and writes it in its canonical form. */
 #include "config/value.h"
 
 #include <ctype.h>
@@ -19,12 +20,14 @@ enum { QUOTED = 80 }; /* of what the user wrote, at most so much is repeated in 
 
 bool nl_key_is_list(const struct nl_key *key)
 {
-    return key->type == NL_TYPE_INTS || key->type == NL_TYPE_CHOICES || key->type == NL_TYPE_NAMES || key->type == NL_TYPE_LAYERS;
+    return key->type == NL_TYPE_INTS || key->type == NL_TYPE_CHOICES || key->type == NL_TYPE_NAMES ||
+           key->type == NL_TYPE_LAYERS;
 }
 
 bool nl_key_is_number(const struct nl_key *key)
 {
-    return key->type == NL_TYPE_INT || key->type == NL_TYPE_AUTO_INT || key->type == NL_TYPE_REAL || key->type == NL_TYPE_AUTO_REAL;
+    return key->type == NL_TYPE_INT || key->type == NL_TYPE_AUTO_INT || key->type == NL_TYPE_REAL ||
+           key->type == NL_TYPE_AUTO_REAL;
 }
 
 /* "010": digits alone, after a 0. YAML 1.1 reads an octal number, YAML 1.2 a decimal one. */
@@ -36,10 +39,13 @@ static bool may_be_octal(const char *text)
 
 const char *nl_octal_hint(const char *text)
 {
-    return may_be_octal(text) ? "write it without the 0 in front: YAML 1.1 reads an octal number, YAML 1.2 a decimal one" : NULL;
+    return may_be_octal(text)
+               ? "write it without the 0 in front: YAML 1.1 reads an octal number, YAML 1.2 a decimal one"
+               : NULL;
 }
 
-/* The grammar of YAML 1.2's core schema for floats, without .inf, .nan and octal look-alikes; strtod alone would also take 0x10, nan and blanks. */
+/* The grammar of YAML 1.2's core schema for floats, without .inf, .nan and octal look-alikes; strtod alone would also
+ * take 0x10, nan and blanks. */
 bool nl_number_read(const char *text, double *out)
 {
     const char *at = text;
@@ -114,7 +120,8 @@ static int out_of_range(const struct nl_key *key, const char *text, struct nl_er
     return NL_FAIL;
 }
 
-static int wrong_type(const struct nl_key *key, const char *wanted, const char *text, struct nl_error *err, struct nl_error *hint)
+static int wrong_type(const struct nl_key *key, const char *wanted, const char *text, struct nl_error *err,
+                      struct nl_error *hint)
 {
     struct nl_text range = {0};
     char *pointed = nl_with_point(text);
@@ -133,7 +140,8 @@ static int wrong_type(const struct nl_key *key, const char *wanted, const char *
     return nl_fail(err, "'%s' must be %s, not '%.*s'", key->name, wanted, QUOTED, text);
 }
 
-static int read_integer(const struct nl_key *key, const char *text, int64_t *out, struct nl_error *err, struct nl_error *hint)
+static int read_integer(const struct nl_key *key, const char *text, int64_t *out, struct nl_error *err,
+                        struct nl_error *hint)
 {
     int64_t value;
     if (key->type == NL_TYPE_AUTO_INT && strcmp(text, "auto") == 0) {
@@ -148,7 +156,8 @@ static int read_integer(const struct nl_key *key, const char *text, int64_t *out
     return NL_OK;
 }
 
-static int read_real(const struct nl_key *key, const char *text, double *out, struct nl_error *err, struct nl_error *hint)
+static int read_real(const struct nl_key *key, const char *text, double *out, struct nl_error *err,
+                     struct nl_error *hint)
 {
     double value;
     if (key->type == NL_TYPE_AUTO_REAL && strcmp(text, "auto") == 0) {
@@ -188,7 +197,8 @@ bool nl_key_is_switch(const struct nl_key *key)
     return key->choices == nl_switch_names;
 }
 
-static int read_choice(const struct nl_key *key, const char *text, int *out, struct nl_error *err, struct nl_error *hint)
+static int read_choice(const struct nl_key *key, const char *text, int *out, struct nl_error *err,
+                       struct nl_error *hint)
 {
     struct nl_text legal = {0};
     int truth = nl_key_is_switch(key) ? nl_truth_read(text) : -1;
@@ -217,7 +227,8 @@ char *nl_trimmed(char *text)
     return text;
 }
 
-/* Takes the next item off a list, which is cut in place; NULL: there is none. A word may have quotes, as YAML wants them around a star. */
+/* Takes the next item off a list, which is cut in place; NULL: there is none. A word may have quotes, as YAML wants
+ * them around a star. */
 static char *next_item(char **rest)
 {
     char *item = *rest ? nl_trimmed(strsep(rest, ",")) : NULL;
@@ -250,7 +261,8 @@ static int refuse_item(const struct nl_key *key, const char *item, bool twice, i
     return count == NL_LIST_MAX ? nl_fail(err, "'%s' has more than %d values", key->name, NL_LIST_MAX) : NL_OK;
 }
 
-static int read_list(const struct nl_key *key, const char *text, struct nl_int_list *out, struct nl_error *err, struct nl_error *hint)
+static int read_list(const struct nl_key *key, const char *text, struct nl_int_list *out, struct nl_error *err,
+                     struct nl_error *hint)
 {
     struct nl_int_list list = {0};
     char *copy = items_of(text), *rest = first_item(copy), *item;
@@ -281,7 +293,8 @@ static int read_list(const struct nl_key *key, const char *text, struct nl_int_l
 
 const char nl_name_characters[] = "a-zA-Z0-9_./:*?-";
 
-static int read_names(const struct nl_key *key, const char *text, struct nl_name_list *out, struct nl_error *err, struct nl_error *hint)
+static int read_names(const struct nl_key *key, const char *text, struct nl_name_list *out, struct nl_error *err,
+                      struct nl_error *hint)
 {
     struct nl_name_list list = {0};
     char *copy = items_of(text), *rest = first_item(copy), *item;
@@ -293,7 +306,8 @@ static int read_names(const struct nl_key *key, const char *text, struct nl_name
         for (int i = 0; i < list.count; i++)
             twice |= strcmp(list.at[i], item) == 0;
         if (!good) {
-            nl_fail(hint, "letters, digits, '_', '-', '.', '/' and ':' stand for themselves, '*' for any characters and '?' for one");
+            nl_fail(hint, "letters, digits, '_', '-', '.', '/' and ':' stand for themselves, '*' for any characters "
+                          "and '?' for one");
             result = nl_fail(err, "'%s' cannot have the name '%.*s'", key->name, QUOTED, item);
         } else if (!(result = refuse_item(key, item, twice, list.count, err))) {
             list.at[list.count++] = nl_keep_text(item);
@@ -315,7 +329,8 @@ static int read_text(const struct nl_key *key, const char *text, char **out, str
     return NL_OK;
 }
 
-int nl_plain_value_read(const struct nl_key *key, struct nl_config *config, const char *text, struct nl_error *err, struct nl_error *hint)
+int nl_plain_value_read(const struct nl_key *key, struct nl_config *config, const char *text, struct nl_error *err,
+                        struct nl_error *hint)
 {
     void *field = (char *)config + key->offset;
     if (hint)
@@ -354,7 +369,8 @@ static char *names_text(const struct nl_name_list *list)
     return out.at;
 }
 
-static const char *const recorded_switch[] = {[NL_SWITCH_AUTO] = "auto", [NL_SWITCH_ON] = "on", [NL_SWITCH_OFF] = "off"};
+static const char *const recorded_switch[] = {
+    [NL_SWITCH_AUTO] = "auto", [NL_SWITCH_ON] = "on", [NL_SWITCH_OFF] = "off"};
 
 char *nl_value_text(const struct nl_key *key, const struct nl_config *config)
 {
@@ -376,7 +392,8 @@ char *nl_value_text(const struct nl_key *key, const struct nl_config *config)
     case NL_TYPE_BOOL:
         return nl_strdup(*(const bool *)field ? "true" : "false");
     case NL_TYPE_CHOICE:
-        return nl_strdup(nl_key_is_switch(key) ? recorded_switch[*(const int *)field] : key->choices[*(const int *)field]);
+        return nl_strdup(nl_key_is_switch(key) ? recorded_switch[*(const int *)field]
+                                               : key->choices[*(const int *)field]);
     case NL_TYPE_CHOICES:
     case NL_TYPE_INTS: {
         const struct nl_int_list *list = field;
@@ -406,7 +423,8 @@ char *nl_value_text(const struct nl_key *key, const struct nl_config *config)
 static bool is_plain(const char *text)
 {
     static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-";
-    return isalnum((unsigned char)text[0]) && !text[strspn(text, plain)] && strcasecmp(text, "null") != 0 && nl_truth_read(text) < 0;
+    return isalnum((unsigned char)text[0]) && !text[strspn(text, plain)] && strcasecmp(text, "null") != 0 &&
+           nl_truth_read(text) < 0;
 }
 
 /* "[\"*.weight\", fc1]": a star, or a colon, means something else to YAML. */

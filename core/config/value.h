@@ -6,12 +6,15 @@
 
 #include "config/config.h"
 
-/* As nl_key_set, for a key of keys.def, with what is wrong and what is legal apart, as diagnostics show them. hint is "" where err says it all. A part of
- * model.layers is read as the value that it has, into a configuration from which nl_value_text alone takes it again. */
-int nl_value_read(const struct nl_key *key, struct nl_config *config, const char *text, struct nl_error *err, struct nl_error *hint);
+/* As nl_key_set, for a key of keys.def, with what is wrong and what is legal apart, as diagnostics show them. hint is
+ * "" where err says it all. A part of model.layers is read as the value that it has, into a configuration from which
+ * nl_value_text alone takes it again. */
+int nl_value_read(const struct nl_key *key, struct nl_config *config, const char *text, struct nl_error *err,
+                  struct nl_error *hint);
 
 /* Reads a value as nl_value_read does, of any type but LAYERS. */
-int nl_plain_value_read(const struct nl_key *key, struct nl_config *config, const char *text, struct nl_error *err, struct nl_error *hint);
+int nl_plain_value_read(const struct nl_key *key, struct nl_config *config, const char *text, struct nl_error *err,
+                        struct nl_error *hint);
 
 /* The canonical text that nl_key_set reads back ("0.05", "[1, 3]", a TEXT as it is); new string. */
 char *nl_value_text(const struct nl_key *key, const struct nl_config *config);
@@ -27,12 +30,13 @@ int nl_truth_read(const char *text);
 
 bool nl_key_is_switch(const struct nl_key *key); /* a truth value, or auto */
 
-/* Decimal numbers only: no hexadecimal, infinity, nan, blanks or anything after, and no digits after a 0 ("010"), which is octal in YAML 1.1. One that is
- * too large gives infinity, out of any range. */
+/* Decimal numbers only: no hexadecimal, infinity, nan, blanks or anything after, and no digits after a 0 ("010"), which
+ * is octal in YAML 1.1. One that is too large gives infinity, out of any range. */
 bool nl_number_read(const char *text, double *out);
 bool nl_number_vanishes(const char *text); /* a number that is not 0, and so small that a double makes it 0 */
 const char *nl_octal_hint(const char *text); /* what to write in place of "010"; NULL: it is no such text */
-char *nl_with_point(const char *text);     /* "0.1" of "0,1", which may be that number or two; new string. NULL: no other text */
+char *
+nl_with_point(const char *text); /* "0.1" of "0,1", which may be that number or two; new string. NULL: no other text */
 bool nl_integer_read(const char *text, int64_t *out); /* saturates: too many digits are out of any range */
 
 /* Pair `index` of "name=value, name=value", without blanks around; what is longer is cut. False after the last. */

@@ -1,3 +1,4 @@
+/* Builds the tree from libyaml's events, and turns the parser's errors into diagnostics with a remedy. */
 #include "config/yaml.h"
 
 #include <stdlib.h>
@@ -10,8 +11,8 @@
 #include "base/utf8.h"
 #include "config/keep.h"
 
-/* Bytes of a file, collections in one another, nodes with what aliases stand for, anchors. Beyond it a file was given by mistake, or is to
- * keep us busy: libyaml takes time as the square of the depth. */
+/* Bytes of a file, collections in one another, nodes with what aliases stand for, anchors. Beyond it a file was given
+ * by mistake, or is to keep us busy: libyaml takes time as the square of the depth. */
 enum { LARGEST = 256 * 1024, DEEPEST = 32, MOST_NODES = 200000, MOST_ANCHORS = 256 };
 
 struct source {
@@ -77,7 +78,8 @@ static const char *remedy(const yaml_parser_t *parser, const struct nl_origin *a
     static const struct {
         const char *problem, *remedy;
     } known[] = {
-        {"mapping values are not allowed", "write 'key: value', with a space after the colon; a text that holds ': ' needs quotes"},
+        {"mapping values are not allowed",
+         "write 'key: value', with a space after the colon; a text that holds ': ' needs quotes"},
         {"did not find expected ',' or ']'", "a list is written [a, b]"},
         {"did not find expected ',' or '}'", "a mapping is written {key: value, key: value}"},
         {"did not find expected key", "indent the keys of a section alike"},
@@ -93,7 +95,8 @@ static const char *remedy(const yaml_parser_t *parser, const struct nl_origin *a
     if (at->line_text[strspn(at->line_text, " ")] == '\t')
         return "indent with spaces: YAML allows no tabs";
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-        if (strstr(parser->problem, known[i].problem) || strstr(parser->context ? parser->context : "", known[i].problem))
+        if (strstr(parser->problem, known[i].problem) ||
+            strstr(parser->context ? parser->context : "", known[i].problem))
             return known[i].remedy;
     return NULL;
 }
@@ -160,7 +163,8 @@ static const char *behind_core_schema(const char *tag)
 /* The short name of a tag of YAML's core schema ("int"), as it stays in memory; NULL: it is another tag. */
 static const char *core_tag(enum nl_node_kind kind, const char *tag)
 {
-    static const char *const scalars[] = {"str", "int", "float", "bool", "null", NULL}, *const sequences[] = {"seq", NULL}, *const mappings[] = {"map", NULL};
+    static const char *const scalars[] = {"str", "int", "float", "bool", "null", NULL},
+                             *const sequences[] = {"seq", NULL}, *const mappings[] = {"map", NULL};
     const char *const *known = kind == NL_SCALAR ? scalars : kind == NL_SEQUENCE ? sequences : mappings;
     if (!strcmp(tag, "!")) /* what is written is meant as it is */
         return known[0];
@@ -180,7 +184,8 @@ static struct nl_node *new_node(struct reader *it, enum nl_node_kind kind, const
     if (!tag || (node->tag = core_tag(kind, tag)))
         return node;
     const char *name = behind_core_schema(tag);
-    nl_diagnose(it->diagnostics, &node->at, "values are written without tags", "the tag '%s%.80s' does not fit here", name ? "!!" : "", name ? name : tag);
+    nl_diagnose(it->diagnostics, &node->at, "values are written without tags", "the tag '%s%.80s' does not fit here",
+                name ? "!!" : "", name ? name : tag);
     return NULL;
 }
 
@@ -221,7 +226,8 @@ static struct nl_node *read_alias(struct reader *it, const yaml_event_t *event)
         return refuse(it, &at, "*name stands for what was marked &name before; a text that begins with * needs quotes",
                       "not valid YAML: found undefined alias");
     it->nodes += anchor->nodes;
-    return it->nodes > MOST_NODES ? refuse(it, &at, NULL, "too many values for a configuration: aliases multiply them") : anchor->node;
+    return it->nodes > MOST_NODES ? refuse(it, &at, NULL, "too many values for a configuration: aliases multiply them")
+                                  : anchor->node;
 }
 
 static struct nl_node *read_node(struct reader *it, yaml_event_t *event);
@@ -302,7 +308,8 @@ static struct nl_node *read_documents(struct reader *it)
             struct nl_origin at = place(it->source, &event.start_mark, NULL);
             more = documents++ == 0;
             if (!more)
-                nl_diagnose(it->diagnostics, &at, "put it into a file of its own", "a second YAML document starts here");
+                nl_diagnose(it->diagnostics, &at, "put it into a file of its own",
+                            "a second YAML document starts here");
         } else if (event.type != YAML_STREAM_START_EVENT && event.type != YAML_DOCUMENT_END_EVENT) {
             root = read_node(it, &event);
             more = root != NULL;
@@ -323,7 +330,8 @@ static void parse(const struct source *source, size_t length, struct nl_node **r
     yaml_parser_delete(&it.parser);
 }
 
-int nl_yaml_read(const char *path, const struct nl_origin *asked_at, struct nl_node **root, struct nl_diagnostics *diagnostics)
+int nl_yaml_read(const char *path, const struct nl_origin *asked_at, struct nl_node **root,
+                 struct nl_diagnostics *diagnostics)
 {
     int before = diagnostics->count;
     size_t length;
@@ -332,25 +340,30 @@ int nl_yaml_read(const char *path, const struct nl_origin *asked_at, struct nl_n
     *root = NULL;
     char *text = nl_file_read_start(path, LARGEST + 1, &length, &err);
     if (!text) {
-        const char *hint = asked_at && !nl_file_exists(path) ? "a base is named as seen from the folder of the file that names it" : NULL;
+        const char *hint = asked_at && !nl_file_exists(path)
+                               ? "a base is named as seen from the folder of the file that names it"
+                               : NULL;
         nl_diagnose(diagnostics, asked_at ? asked_at : &nowhere, hint, "%s", err.text);
         return NL_FAIL;
     }
     if (length > LARGEST) {
-        nl_diagnose(diagnostics, asked_at ? asked_at : &nowhere, NULL, "'%s' is too large for a configuration: %s, at most %d",
-                    path, NL_COUNT(length, "byte"), LARGEST);
+        nl_diagnose(diagnostics, asked_at ? asked_at : &nowhere, NULL,
+                    "'%s' is too large for a configuration: %s, at most %d", path, NL_COUNT(length, "byte"), LARGEST);
         free(text);
         return NL_FAIL;
     }
     if (length > 1 && (!memcmp(text, "\xff\xfe", 2) || !memcmp(text, "\xfe\xff", 2))) {
-        nl_diagnose(diagnostics, asked_at ? asked_at : &nowhere, "save the file as UTF-8", "'%s' is written in UTF-16", path);
+        nl_diagnose(diagnostics, asked_at ? asked_at : &nowhere, "save the file as UTF-8", "'%s' is written in UTF-16",
+                    path);
         free(text);
         return NL_FAIL;
     }
     size_t whole = length;
     if (nl_seal_check(text, whole, "# ", &length)) {
-        nl_diagnose(diagnostics, asked_at ? asked_at : &nowhere, "without the lines that tell of a checksum, the first and the last, it is read as it is",
-                    "'%s' is damaged, or was changed: the checksum in its last line %s", path, length < whole ? "does not fit" : "is missing");
+        nl_diagnose(diagnostics, asked_at ? asked_at : &nowhere,
+                    "without the lines that tell of a checksum, the first and the last, it is read as it is",
+                    "'%s' is damaged, or was changed: the checksum in its last line %s", path,
+                    length < whole ? "does not fit" : "is missing");
         free(text);
         return NL_FAIL;
     }

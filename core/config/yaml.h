@@ -1,5 +1,5 @@
-/* A YAML file as a tree in which every node knows its place. libyaml does the parsing; aliases are followed. What is too large, too deep or
- * tagged with a type that YAML's core schema does not know is refused. */
+/* A YAML file as a tree in which every node knows its place. libyaml does the parsing; aliases are followed. What is
+ * too large, too deep or tagged with a type that YAML's core schema does not know is refused. */
 #ifndef NL_CONFIG_YAML_H
 #define NL_CONFIG_YAML_H
 
@@ -17,9 +17,10 @@ struct nl_node {
     struct nl_origin at;
 };
 
-/* *root is NULL for an empty file. Problems (unreadable, not YAML) go to diagnostics; asked_at is where the file was named (a
- * `base` value), NULL for the first one. The tree lives as long as the process. */
-int nl_yaml_read(const char *path, const struct nl_origin *asked_at, struct nl_node **root, struct nl_diagnostics *diagnostics);
+/* *root is NULL for an empty file. Problems (unreadable, not YAML) go to diagnostics; asked_at is where the file was
+ * named (a `base` value), NULL for the first one. The tree lives as long as the process. */
+int nl_yaml_read(const char *path, const struct nl_origin *asked_at, struct nl_node **root,
+                 struct nl_diagnostics *diagnostics);
 
 /* The tree of a text, all of which stands at that place; NULL: it is empty, or not YAML. */
 const struct nl_node *nl_yaml_parse(const char *text, const struct nl_origin *at, struct nl_diagnostics *diagnostics);

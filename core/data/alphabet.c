@@ -1,3 +1,4 @@
+/* Numbers the characters or bytes of a text in the order of their code points. */
 #include "data/alphabet.h"
 
 #include <stdlib.h>
@@ -72,7 +73,8 @@ static int32_t *tokens_of(const struct nl_alphabet *alphabet)
     return token;
 }
 
-int32_t *nl_alphabet_encode(const struct nl_alphabet *alphabet, const char *text, size_t length, int64_t *count, struct nl_error *err)
+int32_t *nl_alphabet_encode(const struct nl_alphabet *alphabet, const char *text, size_t length, int64_t *count,
+                            struct nl_error *err)
 {
     int32_t *out = nl_alloc(length, sizeof *out), *token = alphabet->bytes ? NULL : tokens_of(alphabet);
     *count = 0;
@@ -82,7 +84,8 @@ int32_t *nl_alphabet_encode(const struct nl_alphabet *alphabet, const char *text
             width = nl_character_read(text + at, length - at, &code);
         out[*count] = token && width > 0 ? token[code] : (int32_t)code;
         if (width == 0 || out[*count] < 0) {
-            width == 0 ? fail_utf8(text, length, at, err) : fail_at(text, length, at, "does not occur in the text", err);
+            width == 0 ? fail_utf8(text, length, at, err)
+                       : fail_at(text, length, at, "does not occur in the text", err);
             free(out);
             out = NULL;
         }

@@ -20,8 +20,10 @@ struct nl_alphabet {
 int nl_alphabet_of(const char *text, size_t length, bool bytes, struct nl_alphabet *out, struct nl_error *err);
 void nl_alphabet_release(struct nl_alphabet *alphabet);
 
-/* The tokens of a text, *count of them; free() it. NULL: a character of it is none of the alphabet, or it is no UTF-8; err says which. */
-int32_t *nl_alphabet_encode(const struct nl_alphabet *alphabet, const char *text, size_t length, int64_t *count, struct nl_error *err);
+/* The tokens of a text, *count of them; free() it. NULL: a character of it is none of the alphabet, or it is no UTF-8;
+ * err says which. */
+int32_t *nl_alphabet_encode(const struct nl_alphabet *alphabet, const char *text, size_t length, int64_t *count,
+                            struct nl_error *err);
 
 /* Adds what a token is, as the text had it: bytes of UTF-8, or the byte. */
 void nl_alphabet_add(const struct nl_alphabet *alphabet, int32_t token, struct nl_text *out);

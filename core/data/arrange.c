@@ -1,4 +1,5 @@
-/* Images as sequences (data.as). Their numbers stay in memory what they are, but for patches and permuted pixels, which are moved once. */
+/* Images as sequences (data.as). Their numbers stay in memory what they are, but for patches and permuted pixels, which
+ * are moved once. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,7 +21,8 @@ int nl_arranged(struct nl_shape *shape, const struct nl_config *config, struct n
         return NL_OK;
     case NL_AS_PATCHES:
         if (height % side || width % side)
-            return nl_fail(err, "images of %d x %d cannot be cut into whole patches of %d x %d", height, width, side, side);
+            return nl_fail(err, "images of %d x %d cannot be cut into whole patches of %d x %d", height, width, side,
+                           side);
         shape->height = (height / side) * (width / side);
         shape->channels = side * side * channels;
         return NL_OK;

@@ -1,13 +1,13 @@
 /* npy: the user's own arrays, as numpy.save writes them.
  *
- *     images   (N, H, W, C), (N, H, W) of one channel, or (N, D): D features, each a channel of one position, standardized by itself;
- *              uint8, or float32, finite
- *     labels   (N) integers of any type, 0 to classes - 1; or float32 or float64, finite: real targets
+ *     images   (N, H, W, C), (N, H, W) of one channel, or (N, D): D features, each a channel of one position,
+ * standardized by itself; uint8, or float32, finite labels   (N) integers of any type, 0 to classes - 1; or float32 or
+ * float64, finite: real targets
  *
  * Arrays of int32, int64 or uint16 in place of images are token ids (tokens.c).
  *
- * The keys name the files; where they do not, they are train_images.npy and so on. Without test files the training files are one pool,
- * of which the seed makes a fifth the test part.
+ * The keys name the files; where they do not, they are train_images.npy and so on. Without test files the training
+ * files are one pool, of which the seed makes a fifth the test part.
  */
 #include <inttypes.h>
 #include <math.h>
@@ -48,7 +48,8 @@ static char *path_of(const struct nl_config *config, const char *given, const ch
 
 static void name_files(struct arrays *arrays, const struct nl_config *config)
 {
-    const char *train_images = config->data.train_images, *test_images = config->data.test_images, *test_labels = config->data.test_labels;
+    const char *train_images = config->data.train_images, *test_images = config->data.test_images,
+               *test_labels = config->data.test_labels;
     arrays->train = (struct part){.image_key = train_images[0] ? "data.train_images" : "data.dir",
                                   .label_key = config->data.train_labels[0] ? "data.train_labels" : "data.dir",
                                   .image_path = path_of(config, train_images, "train_images.npy"),
@@ -59,7 +60,8 @@ static void name_files(struct arrays *arrays, const struct nl_config *config)
                                  .image_path = path_of(config, test_images, "test_images.npy"),
                                  .label_path = path_of(config, test_labels, "test_labels.npy")};
     /* Not given and not there is no test part; half of one is a mistake, and said so when it is opened. */
-    arrays->test.present = test_images[0] || test_labels[0] || nl_file_exists(arrays->test.image_path) || nl_file_exists(arrays->test.label_path);
+    arrays->test.present = test_images[0] || test_labels[0] || nl_file_exists(arrays->test.image_path) ||
+                           nl_file_exists(arrays->test.label_path);
 }
 
 void nl_data_files(const struct nl_config *config, char *path[NL_DATA_FILES])
@@ -84,8 +86,8 @@ static void release(struct arrays *arrays)
     }
 }
 
-/* Whether images seem to be (N,C,H,W), as PyTorch has them: few rows of pixels with more channels than a picture has. A single row may be a signal, unless
- * what follows is square. */
+/* Whether images seem to be (N,C,H,W), as PyTorch has them: few rows of pixels with more channels than a picture has. A
+ * single row may be a signal, unless what follows is square. */
 static bool is_channels_first(const struct nl_npy *images)
 {
     const size_t *shape = images->shape;
@@ -101,12 +103,17 @@ static int read_image_head(struct part *part, struct nl_shape *shape, struct nl_
     if (nl_npy_read_head(path, images, err))
         return NL_FAIL;
     if (images->type != NL_U8 && images->type != NL_F32)
-        return nl_fail(err, "cannot use '%s': images of %s, expected uint8 or float32; save x.astype('float32')", path, nl_dtype_name(images->type));
+        return nl_fail(err, "cannot use '%s': images of %s, expected uint8 or float32; save x.astype('float32')", path,
+                       nl_dtype_name(images->type));
     if (images->dims < 2 || images->dims > 4)
-        return nl_fail(err, "cannot use '%s': an array of %s, expected (N,H,W,C), (N,H,W) or (N,D)", path, NL_COUNT(images->dims, "dimension"));
+        return nl_fail(err, "cannot use '%s': an array of %s, expected (N,H,W,C), (N,H,W) or (N,D)", path,
+                       NL_COUNT(images->dims, "dimension"));
     if (is_channels_first(images))
-        return nl_fail(err, "cannot use '%s': images of shape (%zu,%zu,%zu,%zu), which look like (N,C,H,W), expected (N,H,W,C); "
-                            "save x.transpose(0, 2, 3, 1)", path, images->shape[0], images->shape[1], images->shape[2], images->shape[3]);
+        return nl_fail(
+            err,
+            "cannot use '%s': images of shape (%zu,%zu,%zu,%zu), which look like (N,C,H,W), expected (N,H,W,C); "
+            "save x.transpose(0, 2, 3, 1)",
+            path, images->shape[0], images->shape[1], images->shape[2], images->shape[3]);
     size_t count = 1;
     for (int d = 0; d < images->dims; d++) {
         count *= d && images->shape[d] <= LARGEST_SIDE ? images->shape[d] : 1;
@@ -127,13 +134,17 @@ static int check_layout(const struct part *part, struct nl_error *err)
     const struct nl_npy *labels = &part->labels;
     const size_t *shape = labels->shape;
     if (labels->dims == 2 && shape[1] == 1)
-        return nl_fail(err, "cannot use '%s': labels of shape (%zu,1), expected (N); save y.ravel()", part->label_path, shape[0]);
+        return nl_fail(err, "cannot use '%s': labels of shape (%zu,1), expected (N); save y.ravel()", part->label_path,
+                       shape[0]);
     if (labels->dims == 2)
-        return nl_fail(err, "cannot use '%s': labels of shape (%zu,%zu), which look one-hot, expected (N), the number of each sample's class; "
-                            "save y.argmax(axis=1)", part->label_path, shape[0], shape[1]);
+        return nl_fail(err,
+                       "cannot use '%s': labels of shape (%zu,%zu), which look one-hot, expected (N), the number of "
+                       "each sample's class; "
+                       "save y.argmax(axis=1)",
+                       part->label_path, shape[0], shape[1]);
     if (labels->dims != 1)
-        return nl_fail(err, "cannot use '%s': an array of %s, expected (N): the number of each sample's class", part->label_path,
-                       NL_COUNT(labels->dims, "dimension"));
+        return nl_fail(err, "cannot use '%s': an array of %s, expected (N): the number of each sample's class",
+                       part->label_path, NL_COUNT(labels->dims, "dimension"));
     return NL_OK;
 }
 
@@ -144,8 +155,8 @@ static int read_labels(struct part *part, struct nl_error *err)
     if (nl_npy_read(path, labels, err) || check_layout(part, err))
         return NL_FAIL;
     if (labels->count != part->images.shape[0])
-        return nl_fail(err, "cannot use '%s': %s, expected %zu, as many as '%s' has images", path, NL_COUNT(labels->count, "label"), part->images.shape[0],
-                       part->image_path);
+        return nl_fail(err, "cannot use '%s': %s, expected %zu, as many as '%s' has images", path,
+                       NL_COUNT(labels->count, "label"), part->images.shape[0], part->image_path);
     return NL_OK;
 }
 
@@ -158,7 +169,8 @@ static int check_targets(const struct part *part, struct nl_error *err)
 {
     for (size_t i = 0; i < part->labels.count; i++)
         if (!isfinite((float)nl_npy_get(&part->labels, i)))
-            return nl_fail(err, "cannot use '%s': %g at [%zu], expected finite numbers that float32 holds", part->label_path, nl_npy_get(&part->labels, i), i);
+            return nl_fail(err, "cannot use '%s': %g at [%zu], expected finite numbers that float32 holds",
+                           part->label_path, nl_npy_get(&part->labels, i), i);
     return NL_OK;
 }
 
@@ -166,7 +178,7 @@ struct labels {
     double least, largest;
 };
 
-/* Of both parts; without a test part, of the training part. */
+/* The range of the labels in both parts, or, without a test part, in the training part. */
 static struct labels label_range(const struct arrays *arrays)
 {
     struct labels range = {.least = INFINITY};
@@ -181,15 +193,17 @@ static struct labels label_range(const struct arrays *arrays)
 }
 
 /* Labels from 1 are said to be so, unless data.classes says that class 0 is there, and no sample of it. */
-static int check_labels(const struct part *part, const struct labels *range, int classes, bool given, struct nl_error *err)
+static int check_labels(const struct part *part, const struct labels *range, int classes, bool given,
+                        struct nl_error *err)
 {
     if (range->least == 1 && (!given || range->largest == classes))
-        return nl_fail(err, "cannot use '%s': labels from 1 to %.0f, expected 0 to %.0f; save y - 1", part->label_path, range->largest,
-                       range->largest - 1);
+        return nl_fail(err, "cannot use '%s': labels from 1 to %.0f, expected 0 to %.0f; save y - 1", part->label_path,
+                       range->largest, range->largest - 1);
     for (size_t i = 0; i < part->labels.count; i++) {
         double label = nl_npy_get(&part->labels, i);
         if (!(label >= 0 && label < classes))
-            return nl_fail(err, "cannot use '%s': label %.0f of sample %zu, expected 0 to %d", part->label_path, label, i, classes - 1);
+            return nl_fail(err, "cannot use '%s': label %.0f of sample %zu, expected 0 to %d", part->label_path, label,
+                           i, classes - 1);
     }
     return NL_OK;
 }
@@ -211,12 +225,16 @@ static int check_answers(struct arrays *arrays, const struct nl_config *config, 
     const char *type = nl_dtype_name(train->labels.type);
     arrays->key = test->label_key;
     if (test->present && is_real(&test->labels) != real)
-        return nl_fail(err, "cannot use '%s': labels of %s, but '%s' has %s: both are integers, the numbers of classes, or both floats, real targets",
+        return nl_fail(err,
+                       "cannot use '%s': labels of %s, but '%s' has %s: both are integers, the numbers of classes, or "
+                       "both floats, real targets",
                        test->label_path, nl_dtype_name(test->labels.type), train->label_path, type);
     if (real) {
         arrays->key = "data.classes";
         if (given)
-            return nl_fail(err, "'%s' has labels of %s, which are real targets and no classes; for classes save y.astype('int64')", train->label_path, type);
+            return nl_fail(
+                err, "'%s' has labels of %s, which are real targets and no classes; for classes save y.astype('int64')",
+                train->label_path, type);
         arrays->shape.classes = 1;
         arrays->shape.target = NL_TARGET_REAL;
         arrays->key = train->label_key;
@@ -229,7 +247,8 @@ static int check_answers(struct arrays *arrays, const struct nl_config *config, 
     double classes = given ? (double)config->data.classes : 1 + range.largest;
     arrays->key = train->label_key;
     if (classes < 2 || classes > MOST_CLASSES)
-        return nl_fail(err, "cannot use '%s': its largest label is %.0f, expected 1 to %d", train->label_path, classes - 1, MOST_CLASSES - 1);
+        return nl_fail(err, "cannot use '%s': its largest label is %.0f, expected 1 to %d", train->label_path,
+                       classes - 1, MOST_CLASSES - 1);
     arrays->shape.classes = (int)classes;
     if (check_labels(train, &range, arrays->shape.classes, given, err))
         return NL_FAIL;
@@ -249,11 +268,13 @@ static int read_heads(struct arrays *arrays, const struct nl_config *config, str
         if (read_part(arrays, test, &other, err))
             return NL_FAIL;
         arrays->key = test->image_key;
-        if (test->images.type != train->images.type || test->images.dims != train->images.dims || other.height != arrays->shape.height ||
-            other.width != arrays->shape.width || other.channels != arrays->shape.channels)
-            return nl_fail(err, "cannot use '%s': images of %dx%dx%d, %s, but '%s' has %dx%dx%d, %s", test->image_path, other.height, other.width,
-                           other.channels, nl_dtype_name(test->images.type), train->image_path, arrays->shape.height, arrays->shape.width,
-                           arrays->shape.channels, nl_dtype_name(train->images.type));
+        if (test->images.type != train->images.type || test->images.dims != train->images.dims ||
+            other.height != arrays->shape.height || other.width != arrays->shape.width ||
+            other.channels != arrays->shape.channels)
+            return nl_fail(err, "cannot use '%s': images of %dx%dx%d, %s, but '%s' has %dx%dx%d, %s", test->image_path,
+                           other.height, other.width, other.channels, nl_dtype_name(test->images.type),
+                           train->image_path, arrays->shape.height, arrays->shape.width, arrays->shape.channels,
+                           nl_dtype_name(train->images.type));
     }
     if (train->images.shape[0] + (test->present ? test->images.shape[0] : 0) > INT32_MAX)
         return nl_fail(err, "cannot use '%s': more than %d samples", train->image_path, INT32_MAX);
@@ -264,8 +285,8 @@ static int read_heads(struct arrays *arrays, const struct nl_config *config, str
     arrays->pool_test = train->images.shape[0] / POOL_SHARE;
     arrays->key = train->image_key;
     if (arrays->pool_test == 0)
-        return nl_fail(err, "cannot use '%s': %s are too few to take a test part from; give test files", train->image_path,
-                       NL_COUNT(train->images.shape[0], "sample"));
+        return nl_fail(err, "cannot use '%s': %s are too few to take a test part from; give test files",
+                       train->image_path, NL_COUNT(train->images.shape[0], "sample"));
     return NL_OK;
 }
 
@@ -274,11 +295,12 @@ void nl_add_file_version(struct nl_text *out, const char *path)
     struct stat info = {0};
     stat(path, &info);
     struct timespec modified = nl_time_modified(&info);
-    nl_text_add(out, "%s %ju %ju %jd %jd.%09ld\n", path, (uintmax_t)info.st_dev, (uintmax_t)info.st_ino, (intmax_t)info.st_size,
-                (intmax_t)modified.tv_sec, modified.tv_nsec);
+    nl_text_add(out, "%s %ju %ju %jd %jd.%09ld\n", path, (uintmax_t)info.st_dev, (uintmax_t)info.st_ino,
+                (intmax_t)info.st_size, (intmax_t)modified.tv_sec, modified.tv_nsec);
 }
 
-/* Each trial of a grid asks for the facts several times, and to know them all labels are read: those of the last files are remembered. */
+/* Each trial of a grid asks for the facts several times, and to know them all labels are read: those of the last files
+ * are remembered. */
 static struct {
     pthread_mutex_t lock;
     char *files; /* their versions, and the keys that say how they are read */
@@ -376,13 +398,15 @@ static int copy_part(struct part *part, struct nl_dataset *set, size_t first, st
     size_t rows = head.shape[0];
     if (nl_npy_read(part->image_path, &part->images, err))
         return NL_FAIL;
-    if (part->images.type != head.type || part->images.dims != head.dims || part->images.shape[0] != rows || part->images.count != head.count)
+    if (part->images.type != head.type || part->images.dims != head.dims || part->images.shape[0] != rows ||
+        part->images.count != head.count)
         return nl_fail(err, "cannot use '%s': it changed while it was read", part->image_path);
     const float *values = part->images.data;
     for (size_t i = 0; set->values && i < part->images.count; i++)
         if (!isfinite(values[i])) {
             char *index = index_text(&part->images, i);
-            nl_fail(err, "cannot use '%s': %s at %s, expected finite numbers", part->image_path, isnan(values[i]) ? "nan" : "an infinity", index);
+            nl_fail(err, "cannot use '%s': %s at %s, expected finite numbers", part->image_path,
+                    isnan(values[i]) ? "nan" : "an infinity", index);
             free(index);
             return NL_FAIL;
         }
@@ -408,7 +432,8 @@ struct nl_dataset *nl_arrays_open(const struct nl_config *config, struct nl_erro
         return nl_tokens_open(config, err);
     if (read_heads(&arrays, config, err) == NL_OK) {
         size_t train = arrays.train.images.shape[0], test = arrays.test.present ? arrays.test.images.shape[0] : 0;
-        set = nl_dataset_new("npy", arrays.train.images.type, arrays.shape, (int64_t)(train + test), test ? (int64_t)train : 0, err);
+        set = nl_dataset_new("npy", arrays.train.images.type, arrays.shape, (int64_t)(train + test),
+                             test ? (int64_t)train : 0, err);
         if (set)
             set->pool_test = (int)arrays.pool_test;
         if (set && (copy_part(&arrays.train, set, 0, err) || (test && copy_part(&arrays.test, set, train, err)))) {

@@ -3,8 +3,8 @@
  *     a record of cifar10:  label, then 32x32 pixels of red, of green, of blue
  *     of cifar100:          coarse label, fine label (the one that counts), pixels
  *
- * A file may hold fewer records than the standard one, and cifar10 may end with an earlier training batch: a subset.
- */
+ * A file may hold fewer records than the standard one, and cifar10 may end with an earlier training batch: a
+ * subset. */
 #include <stdlib.h>
 #include <sys/stat.h>
 
@@ -26,14 +26,20 @@ struct layout {
 static const struct layout cifar10 = {
     .folder = "cifar-10-batches-bin",
     .files = 6,
-    .file = {"data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin", "data_batch_4.bin", "data_batch_5.bin", "test_batch.bin"},
+    .file = {"data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin", "data_batch_4.bin", "data_batch_5.bin",
+             "test_batch.bin"},
     .most = 10000,
     .labels = 1,
     .classes = 10,
 };
 
 static const struct layout cifar100 = {
-    .folder = "cifar-100-binary", .files = 2, .file = {"train.bin", "test.bin"}, .most = 50000, .labels = 2, .classes = 100,
+    .folder = "cifar-100-binary",
+    .files = 2,
+    .file = {"train.bin", "test.bin"},
+    .most = 50000,
+    .labels = 2,
+    .classes = 100,
 };
 
 struct file {
@@ -68,13 +74,16 @@ static int count_records(const struct layout *layout, struct file *file, struct 
         return nl_fail_errno(err, "cannot open '%s'", file->path);
     long long bytes = (long long)info.st_size, records = bytes / each;
     if (!S_ISREG(info.st_mode))
-        return nl_fail(err, "cannot read '%s': it is %s", file->path, S_ISDIR(info.st_mode) ? "a folder" : "not a regular file");
+        return nl_fail(err, "cannot read '%s': it is %s", file->path,
+                       S_ISDIR(info.st_mode) ? "a folder" : "not a regular file");
     if (bytes == 0)
         return nl_fail(err, "cannot read '%s': it holds no records", file->path);
     if (bytes % each != 0)
-        return nl_fail(err, "cannot read '%s': %s, which is not a whole number of records of %s", file->path, NL_COUNT(bytes, "byte"), NL_COUNT(each, "byte"));
+        return nl_fail(err, "cannot read '%s': %s, which is not a whole number of records of %s", file->path,
+                       NL_COUNT(bytes, "byte"), NL_COUNT(each, "byte"));
     if (records > layout->most)
-        return nl_fail(err, "cannot read '%s': %s, expected at most %d", file->path, NL_COUNT(records, "record"), layout->most);
+        return nl_fail(err, "cannot read '%s': %s, expected at most %d", file->path, NL_COUNT(records, "record"),
+                       layout->most);
     file->records = (int)records;
     return NL_OK;
 }
@@ -89,7 +98,8 @@ static int find_files(const struct layout *layout, const char *folder, struct fi
         if (!exists && (i == 0 || i == test))
             return nl_fail(err, "cannot find '%s' in '%s' (or its '%s')", layout->file[i], folder, layout->folder);
         if (exists && i != test && missing >= 0)
-            return nl_fail(err, "cannot find '%s' in '%s', where '%s' is", layout->file[missing], folder, layout->file[i]);
+            return nl_fail(err, "cannot find '%s' in '%s', where '%s' is", layout->file[missing], folder,
+                           layout->file[i]);
         if (!exists)
             missing = i;
         else if (count_records(layout, &file[i], err))
@@ -99,7 +109,8 @@ static int find_files(const struct layout *layout, const char *folder, struct fi
 }
 
 /* Records of one file to samples from `first` on: channels first becomes channels last. */
-static int read_records(const struct layout *layout, const struct file *file, struct nl_dataset *set, int first, struct nl_error *err)
+static int read_records(const struct layout *layout, const struct file *file, struct nl_dataset *set, int first,
+                        struct nl_error *err)
 {
     size_t length, each = (size_t)record_bytes(layout);
     char *bytes = nl_file_read(file->path, &length, err);
@@ -107,18 +118,19 @@ static int read_records(const struct layout *layout, const struct file *file, st
         return NL_FAIL;
     int status = NL_OK;
     if (length != each * (size_t)file->records)
-        status = nl_fail(err, "cannot read '%s': %s, expected %zu: it changed meanwhile", file->path, NL_COUNT(length, "byte"),
-                         each * (size_t)file->records);
+        status = nl_fail(err, "cannot read '%s': %s, expected %zu: it changed meanwhile", file->path,
+                         NL_COUNT(length, "byte"), each * (size_t)file->records);
     for (int i = 0; i < file->records && status == NL_OK; i++) {
         const unsigned char *record = (const unsigned char *)bytes + (size_t)i * each;
         const unsigned char *plane = record + layout->labels; /* (channels, positions) */
         uint8_t *pixels = set->pixels + (size_t)(first + i) * POSITIONS * CHANNELS;
         int label = record[layout->labels - 1];
         if (label >= layout->classes)
-            status = nl_fail(err, "cannot read '%s': label %d of record %d, expected 0 to %d", file->path, label, i, layout->classes - 1);
+            status = nl_fail(err, "cannot read '%s': label %d of record %d, expected 0 to %d", file->path, label, i,
+                             layout->classes - 1);
         else if (layout->labels == 2 && record[0] >= COARSE_CLASSES)
-            status = nl_fail(err, "cannot read '%s': coarse label %d of record %d, expected 0 to %d", file->path, record[0], i,
-                             COARSE_CLASSES - 1);
+            status = nl_fail(err, "cannot read '%s': coarse label %d of record %d, expected 0 to %d", file->path,
+                             record[0], i, COARSE_CLASSES - 1);
         set->labels[first + i] = label;
         for (int p = 0; p < POSITIONS; p++)
             for (int c = 0; c < CHANNELS; c++)
@@ -128,7 +140,8 @@ static int read_records(const struct layout *layout, const struct file *file, st
     return status;
 }
 
-static struct nl_dataset *read_files(const struct layout *layout, const char *name, const struct file *file, struct nl_error *err)
+static struct nl_dataset *read_files(const struct layout *layout, const char *name, const struct file *file,
+                                     struct nl_error *err)
 {
     int count = 0, test = layout->files - 1, first = 0;
     for (int i = 0; i < layout->files; i++)

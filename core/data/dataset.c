@@ -8,40 +8,57 @@
 #include "data/sources.h"
 #include "data/tasks.h"
 
-static const char mnist_files[] = "train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte, t10k-labels-idx1-ubyte; each "
-                                  "plain or .gz";
+static const char mnist_files[] =
+    "train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte, t10k-labels-idx1-ubyte; each "
+    "plain or .gz";
 
 /* In the order of enum nl_data_name. */
 static const struct nl_data_facts facts[] = {
-    [NL_DIGITS] = {.shape = {.height = 8, .width = 8, .channels = 1, .classes = 10}, .train = NL_DIGITS_TRAIN, .test = NL_DIGITS_TEST, .pool = true,
+    [NL_DIGITS] = {.shape = {.height = 8, .width = 8, .channels = 1, .classes = 10},
+                   .train = NL_DIGITS_TRAIN,
+                   .test = NL_DIGITS_TEST,
+                   .pool = true,
                    .title = "handwritten digits, 8x8, 17 grey levels, in the program",
-                   .source = "E. Alpaydin and C. Kaynak, Optical Recognition of Handwritten Digits (the test part), UCI Machine Learning Repository, "
+                   .source = "E. Alpaydin and C. Kaynak, Optical Recognition of Handwritten Digits (the test part), "
+                             "UCI Machine Learning Repository, "
                              "1998, https://doi.org/10.24432/C50P49",
                    .licence = "CC BY 4.0, https://creativecommons.org/licenses/by/4.0/",
                    .files = ""},
-    [NL_SYNTH] = {.shape = {.height = 16, .width = 16, .channels = 3, .classes = 10}, .train = NL_SYNTH_TRAIN, .test = NL_SYNTH_TEST,
-                  .title = "generated colour textures: stripes, checks, rings and dots; size, number and difficulty as set",
+    [NL_SYNTH] = {.shape = {.height = 16, .width = 16, .channels = 3, .classes = 10},
+                  .train = NL_SYNTH_TRAIN,
+                  .test = NL_SYNTH_TEST,
+                  .title =
+                      "generated colour textures: stripes, checks, rings and dots; size, number and difficulty as set",
                   .source = "normlab, core/data/synth.c",
                   .licence = "none needed: generated",
                   .files = ""},
-    [NL_MNIST] = {.shape = {.height = 28, .width = 28, .channels = 1, .classes = 10}, .train = 60000, .test = 10000,
+    [NL_MNIST] = {.shape = {.height = 28, .width = 28, .channels = 1, .classes = 10},
+                  .train = 60000,
+                  .test = 10000,
                   .title = "MNIST: handwritten digits, 28x28, grey",
                   .source = "Y. LeCun, C. Cortes and C. J. C. Burges, The MNIST database of handwritten digits, 1998",
                   .licence = "not stated by the authors, often given as CC BY-SA 3.0",
                   .files = mnist_files},
-    [NL_FASHION_MNIST] = {.shape = {.height = 28, .width = 28, .channels = 1, .classes = 10}, .train = 60000, .test = 10000,
+    [NL_FASHION_MNIST] = {.shape = {.height = 28, .width = 28, .channels = 1, .classes = 10},
+                          .train = 60000,
+                          .test = 10000,
                           .title = "Fashion-MNIST: articles of clothing, 28x28, grey",
                           .source = "H. Xiao, K. Rasul and R. Vollgraf, Fashion-MNIST, arXiv:1708.07747, 2017, "
                                     "https://github.com/zalandoresearch/fashion-mnist",
                           .licence = "MIT",
                           .files = mnist_files},
-    [NL_CIFAR10] = {.shape = {.height = 32, .width = 32, .channels = 3, .classes = 10}, .train = 50000, .test = 10000,
+    [NL_CIFAR10] = {.shape = {.height = 32, .width = 32, .channels = 3, .classes = 10},
+                    .train = 50000,
+                    .test = 10000,
                     .title = "CIFAR-10: natural images of 10 classes, 32x32, colour",
                     .source = "A. Krizhevsky, Learning Multiple Layers of Features from Tiny Images, 2009, "
                               "https://www.cs.toronto.edu/~kriz/cifar.html (binary version)",
                     .licence = "not stated by the authors",
-                    .files = "data_batch_1.bin to data_batch_5.bin (a subset: the first of them), test_batch.bin; there or in cifar-10-batches-bin/"},
-    [NL_CIFAR100] = {.shape = {.height = 32, .width = 32, .channels = 3, .classes = 100}, .train = 50000, .test = 10000,
+                    .files = "data_batch_1.bin to data_batch_5.bin (a subset: the first of them), test_batch.bin; "
+                             "there or in cifar-10-batches-bin/"},
+    [NL_CIFAR100] = {.shape = {.height = 32, .width = 32, .channels = 3, .classes = 100},
+                     .train = 50000,
+                     .test = 10000,
                      .title = "CIFAR-100: natural images of 100 classes (the fine labels), 32x32, colour",
                      .source = "A. Krizhevsky, Learning Multiple Layers of Features from Tiny Images, 2009, "
                                "https://www.cs.toronto.edu/~kriz/cifar.html (binary version)",
@@ -50,18 +67,30 @@ static const struct nl_data_facts facts[] = {
     [NL_NPY] = {.title = "your own images or token ids, and labels, .npy files",
                 .source = "given by data.dir, data.train_images and so on",
                 .licence = "yours",
-                .files = "train_images.npy (N,H,W,C or N,H,W or N,D; uint8 or float32; token ids N,S or T; int32, int64 or uint16), train_labels.npy (integers, or floats: real targets); test_images.npy and "
+                .files = "train_images.npy (N,H,W,C or N,H,W or N,D; uint8 or float32; token ids N,S or T; int32, "
+                         "int64 or uint16), train_labels.npy (integers, or floats: real targets); test_images.npy and "
                          "test_labels.npy, without which a fifth of the training files is the test part"},
     [NL_TEXT] = {.title = "the plays of Shakespeare in the program, or data.file: of each character the next one",
-                 .source = "tinyshakespeare: A. Karpathy, char-rnn, 2015, https://github.com/karpathy/char-rnn, of plays by W. Shakespeare",
+                 .source = "tinyshakespeare: A. Karpathy, char-rnn, 2015, https://github.com/karpathy/char-rnn, of "
+                           "plays by W. Shakespeare",
                  .licence = "public domain",
                  .files = ""},
-#define TASK(name, what, origin) [name] = {.train = NL_TASK_TRAIN, .test = NL_TASK_TEST, .title = what, .source = origin, .licence = "none needed: generated", .files = ""}
-    TASK(NL_COPYING, "ten symbols, to be copied after data.length steps", "S. Hochreiter and J. Schmidhuber 1997; M. Arjovsky, A. Shah and Y. Bengio 2016"),
-    TASK(NL_ADDING, "data.length real numbers, two of them marked, whose sum is the target", "S. Hochreiter and J. Schmidhuber 1997; M. Arjovsky, A. Shah and Y. Bengio 2016"),
+#define TASK(name, what, origin)                                                                                       \
+    [name] = {.train = NL_TASK_TRAIN,                                                                                  \
+              .test = NL_TASK_TEST,                                                                                    \
+              .title = what,                                                                                           \
+              .source = origin,                                                                                        \
+              .licence = "none needed: generated",                                                                     \
+              .files = ""}
+    TASK(NL_COPYING, "ten symbols, to be copied after data.length steps",
+         "S. Hochreiter and J. Schmidhuber 1997; M. Arjovsky, A. Shah and Y. Bengio 2016"),
+    TASK(NL_ADDING, "data.length real numbers, two of them marked, whose sum is the target",
+         "S. Hochreiter and J. Schmidhuber 1997; M. Arjovsky, A. Shah and Y. Bengio 2016"),
     TASK(NL_SORTING, "data.length symbols, to be put out in their order", "normlab, core/data/tasks.h"),
-    TASK(NL_RECALL, "data.length pairs of key and value, then a key whose value is the class", "J. Ba et al., Using Fast Weights to Attend to the Recent Past, 2016"),
-    TASK(NL_PARITY, "data.length bits: whether the number of ones is odd", "M. Minsky and S. Papert, Perceptrons, 1969"),
+    TASK(NL_RECALL, "data.length pairs of key and value, then a key whose value is the class",
+         "J. Ba et al., Using Fast Weights to Attend to the Recent Past, 2016"),
+    TASK(NL_PARITY, "data.length bits: whether the number of ones is odd",
+         "M. Minsky and S. Papert, Perceptrons, 1969"),
 #undef TASK
 };
 
@@ -96,45 +125,60 @@ struct nl_data_facts nl_data_facts(const struct nl_config *config)
 }
 
 /* Real targets have neither accuracy nor error, and only labels at each position have a perplexity. */
-static void check_metric(const struct nl_config *config, const struct nl_shape *shape, const struct nl_experiment *experiment, struct nl_diagnostics *diagnostics)
+static void check_metric(const struct nl_config *config, const struct nl_shape *shape,
+                         const struct nl_experiment *experiment, struct nl_diagnostics *diagnostics)
 {
     enum nl_metric metric = (enum nl_metric)config->plot.metric;
     const char *name = nl_metric_names[metric], *data = nl_data_names[config->data.name];
     bool counts = strstr(name, "error") || strstr(name, "accuracy"), of_tokens = metric >= NL_TEST_PERPLEXITY;
     if (counts && shape->target == NL_TARGET_REAL && experiment->is_sweep)
-        nl_complain(diagnostics, experiment, "plot.metric", "'plot.metric' %s counts right answers, and '%s' has real targets: test_loss is their mean squared error",
-                    name, data);
-    if (shape->target == NL_TARGET_REAL && experiment->is_sweep && nl_question_asks(nl_question_of(experiment), NL_ASKS_CLASSES))
-        nl_complain(diagnostics, experiment, "data.name", "'sweep.question' %s judges runs by what guessing a class gives, and '%s' has real targets",
+        nl_complain(
+            diagnostics, experiment, "plot.metric",
+            "'plot.metric' %s counts right answers, and '%s' has real targets: test_loss is their mean squared error",
+            name, data);
+    if (shape->target == NL_TARGET_REAL && experiment->is_sweep &&
+        nl_question_asks(nl_question_of(experiment), NL_ASKS_CLASSES))
+        nl_complain(diagnostics, experiment, "data.name",
+                    "'sweep.question' %s judges runs by what guessing a class gives, and '%s' has real targets",
                     nl_question_names[nl_question_of(experiment)], data);
     bool of_test = strncmp(name, "test", 4) == 0 || strstr(name, "gap"), of_val = strncmp(name, "val", 3) == 0;
     if (experiment->is_sweep && of_test && config->data.test == 0)
-        nl_complain(diagnostics, experiment, "data.test", "'data.test' is 0, and 'plot.metric' %s is measured on the test part: give it samples, or choose a metric of another part", name);
+        nl_complain(diagnostics, experiment, "data.test",
+                    "'data.test' is 0, and 'plot.metric' %s is measured on the test part: give it samples, or choose a "
+                    "metric of another part",
+                    name);
     if (experiment->is_sweep && of_val && config->data.val == 0)
-        nl_complain(diagnostics, experiment, "plot.metric", "'plot.metric' %s is measured on the validation part: give it samples by 'data.val'", name);
+        nl_complain(diagnostics, experiment, "plot.metric",
+                    "'plot.metric' %s is measured on the validation part: give it samples by 'data.val'", name);
     if (of_tokens && shape->target != NL_TARGET_EACH)
-        nl_complain(diagnostics, experiment, "plot.metric", "'plot.metric' %s is of data with a label at each position, which '%s' has not", name, data);
+        nl_complain(diagnostics, experiment, "plot.metric",
+                    "'plot.metric' %s is of data with a label at each position, which '%s' has not", name, data);
 }
 
 /* Augmentation is for images. */
-static void check_augmentation(const struct nl_config *config, struct nl_shape shape, const struct nl_experiment *experiment, struct nl_diagnostics *diagnostics)
+static void check_augmentation(const struct nl_config *config, struct nl_shape shape,
+                               const struct nl_experiment *experiment, struct nl_diagnostics *diagnostics)
 {
     const char *name = nl_data_names[config->data.name];
     bool images = nl_config_has_images(config);
     int side = shape.width < shape.height ? shape.width : shape.height;
     if (!images || config->data.as != NL_AS_IMAGE) {
         if (config->data.crop > 0 || config->data.flip)
-            nl_complain(diagnostics, experiment, config->data.crop > 0 ? "data.crop" : "data.flip", "'%s' is for images, and these data are sequences",
+            nl_complain(diagnostics, experiment, config->data.crop > 0 ? "data.crop" : "data.flip",
+                        "'%s' is for images, and these data are sequences",
                         config->data.crop > 0 ? "data.crop" : "data.flip");
     } else if (config->data.crop >= side) {
-        nl_complain(diagnostics, experiment, "data.crop", "'data.crop' is %lld and can move a %dx%d image out of sight; at most %d fits",
+        nl_complain(diagnostics, experiment, "data.crop",
+                    "'data.crop' is %lld and can move a %dx%d image out of sight; at most %d fits",
                     (long long)config->data.crop, shape.width, shape.height, side - 1);
     }
     if (config->data.flip && (config->data.name == NL_DIGITS || config->data.name == NL_MNIST))
-        nl_complain(diagnostics, experiment, "data.flip", "'data.flip' does not fit '%s': a mirrored digit is not a digit", name);
+        nl_complain(diagnostics, experiment, "data.flip",
+                    "'data.flip' does not fit '%s': a mirrored digit is not a digit", name);
 }
 
-void nl_data_check(const struct nl_config *config, const struct nl_experiment *experiment, struct nl_diagnostics *diagnostics)
+void nl_data_check(const struct nl_config *config, const struct nl_experiment *experiment,
+                   struct nl_diagnostics *diagnostics)
 {
     struct nl_data_facts it = facts_of(config);
     const char *name = nl_data_names[config->data.name], *key = NULL;
@@ -144,27 +188,31 @@ void nl_data_check(const struct nl_config *config, const struct nl_experiment *e
         nl_complain(diagnostics, experiment, key, "%s", err.text);
         return;
     }
-    if ((nl_config_has_images(config) && nl_arranged(&it.shape, config, &err)) || (nl_is_task(config) && nl_task_check(config, &key, &err))) {
+    if ((nl_config_has_images(config) && nl_arranged(&it.shape, config, &err)) ||
+        (nl_is_task(config) && nl_task_check(config, &key, &err))) {
         nl_complain(diagnostics, experiment, key ? key : "data.patch", "%s", err.text);
         return;
     }
     int64_t train = config->data.train == NL_AUTO ? it.train : config->data.train;
     if (train > it.train)
-        nl_complain(diagnostics, experiment, "data.train", "'data.train' is %lld, but '%s' has %s", (long long)train, name,
-                    NL_COUNT(it.train, "training sample"));
+        nl_complain(diagnostics, experiment, "data.train", "'data.train' is %lld, but '%s' has %s", (long long)train,
+                    name, NL_COUNT(it.train, "training sample"));
     else if (config->data.val >= train)
         nl_complain(diagnostics, experiment, "data.val", "'data.val' takes %lld of the %s and leaves none to train on",
                     (long long)config->data.val, NL_COUNT(train, "training sample"));
     if (config->data.test > it.test)
-        nl_complain(diagnostics, experiment, "data.test", "'data.test' is %lld, but '%s' has %s", (long long)config->data.test,
-                    name, NL_COUNT(it.test, "test sample"));
+        nl_complain(diagnostics, experiment, "data.test", "'data.test' is %lld, but '%s' has %s",
+                    (long long)config->data.test, name, NL_COUNT(it.test, "test sample"));
     if (config->data.name == NL_NPY && nl_sampling_of(config) == NL_SAMPLE_STREAM && it.tokens == 0)
         nl_complain(diagnostics, experiment, "data.sampling",
-                    "'data.sampling' stream goes through one long sequence of token ids, (T): the samples of these arrays do not follow one another");
+                    "'data.sampling' stream goes through one long sequence of token ids, (T): the samples of these "
+                    "arrays do not follow one another");
     if (config->train.label_noise > 0 && it.shape.target != NL_TARGET_CLASS)
-        nl_complain(diagnostics, experiment, "train.label_noise", "'train.label_noise' is for data with one label a sample, which '%s' has not", name);
+        nl_complain(diagnostics, experiment, "train.label_noise",
+                    "'train.label_noise' is for data with one label a sample, which '%s' has not", name);
     if (config->train.label_smoothing > 0 && it.shape.target == NL_TARGET_REAL)
-        nl_complain(diagnostics, experiment, "train.label_smoothing", "'train.label_smoothing' is for labels, and '%s' has real targets", name);
+        nl_complain(diagnostics, experiment, "train.label_smoothing",
+                    "'train.label_smoothing' is for labels, and '%s' has real targets", name);
     check_metric(config, &it.shape, experiment, diagnostics);
     check_augmentation(config, it.shape, experiment, diagnostics);
 }
@@ -173,7 +221,8 @@ void nl_data_check(const struct nl_config *config, const struct nl_experiment *e
 static void add_int(struct nl_hash *hash, int32_t value)
 {
     uint32_t bits = (uint32_t)value;
-    unsigned char bytes[4] = {(unsigned char)bits, (unsigned char)(bits >> 8), (unsigned char)(bits >> 16), (unsigned char)(bits >> 24)};
+    unsigned char bytes[4] = {(unsigned char)bits, (unsigned char)(bits >> 8), (unsigned char)(bits >> 16),
+                              (unsigned char)(bits >> 24)};
     nl_hash_add(hash, bytes, sizeof bytes);
 }
 
@@ -198,14 +247,17 @@ static void add_rows(struct nl_hash *hash, const struct nl_dataset *set)
     }
 }
 
-/* Height, width, channels, classes, samples, samples of the training part; the pixels or values; the labels; the rows. */
+/* Height, width, channels, classes, samples, samples of the training part; the pixels or values; the labels; the
+ * rows. */
 static void set_checksum(struct nl_dataset *set)
 {
     struct nl_hash *hash = nl_hash_start();
-    int32_t head[] = {set->shape.height, set->shape.width, set->shape.channels, set->shape.classes, set->count, set->train_count};
+    int32_t head[] = {set->shape.height,  set->shape.width, set->shape.channels,
+                      set->shape.classes, set->count,       set->train_count};
     for (size_t i = 0; i < sizeof head / sizeof head[0]; i++)
         add_int(hash, head[i]);
-    size_t elements = (size_t)set->count * (size_t)set->shape.height * (size_t)set->shape.width * (size_t)set->shape.channels;
+    size_t elements =
+        (size_t)set->count * (size_t)set->shape.height * (size_t)set->shape.width * (size_t)set->shape.channels;
     if (set->pixels)
         nl_hash_add(hash, set->pixels, elements);
     else if (set->values)
@@ -243,9 +295,9 @@ static char *find_folder(const struct nl_config *config, const char *name, struc
     char *folder = given ? nl_strdup(config->data.dir) : nl_data_folder(name, err);
     if (!folder || nl_folder_exists(folder))
         return folder;
-    nl_fail(err, "cannot find '%s': there is no folder '%s' (%s); 'normlab data fetch %s%s%s' downloads it; files: %s", name, folder,
-            given ? "data.dir" : "data.dir or NORMLAB_DATA set another", name, given ? " --dir " : "", given ? folder : "",
-            facts[config->data.name].files);
+    nl_fail(err, "cannot find '%s': there is no folder '%s' (%s); 'normlab data fetch %s%s%s' downloads it; files: %s",
+            name, folder, given ? "data.dir" : "data.dir or NORMLAB_DATA set another", name, given ? " --dir " : "",
+            given ? folder : "", facts[config->data.name].files);
     free(folder);
     return NULL;
 }
@@ -253,7 +305,8 @@ static char *find_folder(const struct nl_config *config, const char *name, struc
 bool nl_data_is_absent(const struct nl_config *config)
 {
     bool standard = config->data.name != NL_NPY && *facts[config->data.name].files;
-    char *folder = standard && !config->data.dir[0] ? find_folder(config, nl_data_names[config->data.name], NULL) : NULL;
+    char *folder =
+        standard && !config->data.dir[0] ? find_folder(config, nl_data_names[config->data.name], NULL) : NULL;
     bool absent = standard && !config->data.dir[0] && !folder;
     free(folder);
     return absent;
@@ -266,7 +319,8 @@ bool nl_data_owns(const struct nl_config *config, const char *path)
     size_t length = strlen(name);
     if (!standard || !(mnist ? strstr(name, "-ubyte") != NULL : length > 4 && !strcmp(name + length - 4, ".bin")))
         return false;
-    char *data = find_folder(config, nl_data_names[config->data.name], NULL), *folder = nl_path_folder(path), *above = nl_path_join(folder, "..");
+    char *data = find_folder(config, nl_data_names[config->data.name], NULL), *folder = nl_path_folder(path),
+         *above = nl_path_join(folder, "..");
     bool owns = data && (nl_path_same(folder, data) || nl_path_same(above, data)); /* above: cifar-10-batches-bin/ */
     free(data);
     free(folder);

@@ -1,4 +1,5 @@
-/* digits: the 1797 images that the program carries, as one pool that the seed splits. Pixel bytes keep the original's 0..16. */
+/* digits: the 1797 images that the program carries, as one pool that the seed splits. Pixel bytes keep the original's
+ * 0..16. */
 #include "data/digits_pixels.h"
 #include "data/sources.h"
 

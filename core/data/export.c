@@ -8,8 +8,8 @@
 
 enum { LEVELS = 256 };
 
-static int write_array(const char *folder, const char *part, const char *what, enum nl_dtype type, int dims, const size_t *shape,
-                       const void *data, struct nl_error *err)
+static int write_array(const char *folder, const char *part, const char *what, enum nl_dtype type, int dims,
+                       const size_t *shape, const void *data, struct nl_error *err)
 {
     char *name = nl_format("%s_%s.npy", part, what);
     char *path = nl_path_join(folder, name);
@@ -19,8 +19,8 @@ static int write_array(const char *folder, const char *part, const char *what, e
     return status;
 }
 
-static int export_pixels(const struct nl_split *view, const char *part, const int32_t *index, int count, const char *folder,
-                         struct nl_error *err)
+static int export_pixels(const struct nl_split *view, const char *part, const int32_t *index, int count,
+                         const char *folder, struct nl_error *err)
 {
     const struct nl_shape *image = &view->dataset->shape;
     size_t shape[] = {(size_t)count, (size_t)image->height, (size_t)image->width, (size_t)image->channels};
@@ -36,8 +36,8 @@ static int export_pixels(const struct nl_split *view, const char *part, const in
 }
 
 /* Numbers of the samples: (n, width), or (n) where there is one each. */
-static int export_rows(const struct nl_sample_rows *rows, const char *part, const char *what, const int32_t *index, int count, const char *folder,
-                       struct nl_error *err)
+static int export_rows(const struct nl_sample_rows *rows, const char *part, const char *what, const int32_t *index,
+                       int count, const char *folder, struct nl_error *err)
 {
     size_t shape[] = {(size_t)count, (size_t)rows->width}, all = shape[0] * shape[1];
     int64_t *whole = nl_alloc(all, sizeof *whole);
@@ -49,14 +49,15 @@ static int export_rows(const struct nl_sample_rows *rows, const char *part, cons
         else
             whole[e] = ((const int32_t *)rows->at)[from];
     }
-    int status = write_array(folder, part, what, rows->real ? NL_F32 : NL_I64, rows->width > 1 ? 2 : 1, shape, rows->real ? (void *)real : whole, err);
+    int status = write_array(folder, part, what, rows->real ? NL_F32 : NL_I64, rows->width > 1 ? 2 : 1, shape,
+                             rows->real ? (void *)real : whole, err);
     free(whole);
     free(real);
     return status;
 }
 
-static int export_part(const struct nl_split *view, const char *part, const int32_t *index, int count, const char *folder,
-                       struct nl_error *err)
+static int export_part(const struct nl_split *view, const char *part, const int32_t *index, int count,
+                       const char *folder, struct nl_error *err)
 {
     struct nl_sample_rows x = nl_split_rows(view, "x"), lengths = nl_split_rows(view, "lengths");
     struct nl_sample_rows y = nl_split_rows(view, view->dataset->shape.target == NL_TARGET_REAL ? "targets" : "labels");
@@ -64,7 +65,8 @@ static int export_part(const struct nl_split *view, const char *part, const int3
     int64_t *samples = nl_alloc(shape[0], sizeof *samples);
     for (int i = 0; i < count; i++)
         samples[i] = index[i];
-    int status = x.at ? export_rows(&x, part, "x", index, count, folder, err) : export_pixels(view, part, index, count, folder, err);
+    int status = x.at ? export_rows(&x, part, "x", index, count, folder, err)
+                      : export_pixels(view, part, index, count, folder, err);
     if (status == NL_OK)
         status = export_rows(&y, part, "y", index, count, folder, err);
     if (status == NL_OK && lengths.at)

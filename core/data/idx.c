@@ -37,7 +37,8 @@ static char *find_file(const char *folder, const char *part, const char *kind, s
     } spellings[] = {{"-", ""}, {"-", ".gz"}, {".", ""}, {".", ".gz"}};
     const char *dash = strchr(kind, '-'); /* "images-idx3" */
     for (size_t i = 0; i < sizeof spellings / sizeof spellings[0]; i++) {
-        char *name = nl_format("%s-%.*s%s%s-ubyte%s", part, (int)(dash - kind), kind, spellings[i].join, dash + 1, spellings[i].ending);
+        char *name = nl_format("%s-%.*s%s%s-ubyte%s", part, (int)(dash - kind), kind, spellings[i].join, dash + 1,
+                               spellings[i].ending);
         char *path = nl_path_join(folder, name);
         free(name);
         if (nl_file_exists(path))
@@ -49,7 +50,8 @@ static char *find_file(const char *folder, const char *part, const char *kind, s
 }
 
 /* The file whole, if it is an IDX file of this magic number with `header` bytes of header and `each` bytes a sample. */
-static unsigned char *read_file(const char *path, uint32_t magic, size_t header, size_t each, int most, int *count, struct nl_error *err)
+static unsigned char *read_file(const char *path, uint32_t magic, size_t header, size_t each, int most, int *count,
+                                struct nl_error *err)
 {
     size_t length;
     unsigned char *bytes = (unsigned char *)nl_file_read_gz(path, header + each * (size_t)most, &length, err);
@@ -62,12 +64,14 @@ static unsigned char *read_file(const char *path, uint32_t magic, size_t header,
         nl_fail(err, "cannot read '%s': it starts with 0x%08x, expected 0x%08x (%s)", path, big_endian(bytes), magic,
                 magic == IMAGES_MAGIC ? "images" : "labels");
     else if (magic == IMAGES_MAGIC && (big_endian(bytes + 8) != SIZE || big_endian(bytes + 12) != SIZE))
-        nl_fail(err, "cannot read '%s': images of %ux%u, expected %dx%d", path, big_endian(bytes + 8), big_endian(bytes + 12), SIZE, SIZE);
+        nl_fail(err, "cannot read '%s': images of %ux%u, expected %dx%d", path, big_endian(bytes + 8),
+                big_endian(bytes + 12), SIZE, SIZE);
     else if (big_endian(bytes + 4) == 0)
         nl_fail(err, "cannot read '%s': it holds no samples", path);
     else if ((uint64_t)big_endian(bytes + 4) * each != length - header)
-        nl_fail(err, "cannot read '%s': %s of data, expected %llu for the %u samples its header promises", path, NL_COUNT(length - header, "byte"),
-                (unsigned long long)big_endian(bytes + 4) * each, big_endian(bytes + 4));
+        nl_fail(err, "cannot read '%s': %s of data, expected %llu for the %u samples its header promises", path,
+                NL_COUNT(length - header, "byte"), (unsigned long long)big_endian(bytes + 4) * each,
+                big_endian(bytes + 4));
     else
         good = true;
     if (!good) {
@@ -94,8 +98,8 @@ static int read_part(struct part *part, const char *folder, struct nl_error *err
     if (!part->labels)
         return NL_FAIL;
     if (labels != part->count)
-        return nl_fail(err, "cannot read '%s': %s, expected %d, as many as '%s' has images", part->label_path, NL_COUNT(labels, "label"), part->count,
-                       part->image_path);
+        return nl_fail(err, "cannot read '%s': %s, expected %d, as many as '%s' has images", part->label_path,
+                       NL_COUNT(labels, "label"), part->count, part->image_path);
     for (int i = 0; i < part->count; i++)
         if (part->labels[LABELS_HEADER + i] >= CLASSES)
             return nl_fail(err, "cannot read '%s': label %d of sample %d, expected 0 to %d", part->label_path,

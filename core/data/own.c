@@ -163,9 +163,9 @@ static int judge_samples(const struct nl_dataset *set, struct nl_error *err)
     for (int i = 1; samples.bytes && i < count; i++)
         if (memcmp(samples.at, samples.at + (size_t)i * samples.bytes, samples.bytes) != 0)
             return NL_OK;
-    return samples.bytes && count > 1
-               ? nl_fail(err, "nothing can be learned: all %s of the training part are equal", NL_COUNT(count, "sample"))
-               : NL_OK;
+    return samples.bytes && count > 1 ? nl_fail(err, "nothing can be learned: all %s of the training part are equal",
+                                                NL_COUNT(count, "sample"))
+                                      : NL_OK;
 }
 
 int nl_own_judge(const struct nl_dataset *set, struct nl_error *err)

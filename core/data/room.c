@@ -6,14 +6,14 @@
 #include "base/memory.h"
 #include "data/sources.h"
 
-struct nl_dataset *nl_dataset_new(const char *name, enum nl_dtype type, struct nl_shape shape, int64_t count, int64_t train_count,
-                                  struct nl_error *err)
+struct nl_dataset *nl_dataset_new(const char *name, enum nl_dtype type, struct nl_shape shape, int64_t count,
+                                  int64_t train_count, struct nl_error *err)
 {
     double bytes = (double)count * shape.height * shape.width * shape.channels * (double)nl_dtype_size(type);
     double memory = nl_memory_total();
     if (count > INT32_MAX || bytes > memory) {
-        nl_fail(err, "cannot hold '%s': %s are %.1f GiB of pixels, and there are %.1f GiB of memory here", name, NL_COUNT(count, "sample"),
-                bytes / 0x1p30, memory / 0x1p30);
+        nl_fail(err, "cannot hold '%s': %s are %.1f GiB of pixels, and there are %.1f GiB of memory here", name,
+                NL_COUNT(count, "sample"), bytes / 0x1p30, memory / 0x1p30);
         return NULL;
     }
     struct nl_dataset *set = nl_alloc(1, sizeof *set);
@@ -35,12 +35,14 @@ struct nl_dataset *nl_dataset_new(const char *name, enum nl_dtype type, struct n
     if (shape.target == NL_TARGET_REAL) {
         set->numbers = set->labels;
         set->labels = NULL;
-        set->row[set->rows++] = (struct nl_sample_rows){.input = "targets", .width = 1, .step = 1, .real = true, .at = set->numbers};
+        set->row[set->rows++] =
+            (struct nl_sample_rows){.input = "targets", .width = 1, .step = 1, .real = true, .at = set->numbers};
     }
     return set;
 }
 
-struct nl_dataset *nl_dataset_new_rows(const char *name, struct nl_shape shape, int64_t count, int64_t numbers, bool values, struct nl_error *err)
+struct nl_dataset *nl_dataset_new_rows(const char *name, struct nl_shape shape, int64_t count, int64_t numbers,
+                                       bool values, struct nl_error *err)
 {
     int64_t elements = values ? count * shape.height * shape.width * shape.channels : 0;
     double bytes = (double)(numbers + elements) * sizeof(int32_t), memory = nl_memory_total();
@@ -53,8 +55,8 @@ struct nl_dataset *nl_dataset_new_rows(const char *name, struct nl_shape shape, 
     set->values = fits && values ? calloc((size_t)elements, sizeof *set->values) : NULL;
     if (set->numbers && (set->values || !values))
         return set;
-    nl_fail(err, "cannot hold '%s': %s are %.1f GiB of numbers, and there are %.1f GiB of memory here", name, NL_COUNT(count, "sample"),
-            bytes / 0x1p30, memory / 0x1p30);
+    nl_fail(err, "cannot hold '%s': %s are %.1f GiB of numbers, and there are %.1f GiB of memory here", name,
+            NL_COUNT(count, "sample"), bytes / 0x1p30, memory / 0x1p30);
     nl_dataset_free(set);
     return NULL;
 }

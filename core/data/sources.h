@@ -10,24 +10,28 @@
 
 enum { NL_DIGITS_TRAIN = 1408, NL_DIGITS_TEST = 389, NL_SYNTH_TRAIN = 2048, NL_SYNTH_TEST = 1024 };
 
-/* Room for `count` samples of type NL_U8 (pixels) or NL_F32 (values), the first `train_count` of them the training part; and for a label of
- * each, or, where shape.target says so, a real target, which is a row. NULL with an error where the machine's memory
- * cannot hold them. The checksum is set by nl_dataset_open. */
-struct nl_dataset *nl_dataset_new(const char *name, enum nl_dtype type, struct nl_shape shape, int64_t count, int64_t train_count,
-                                  struct nl_error *err);
+/* Room for `count` samples of type NL_U8 (pixels) or NL_F32 (values), the first `train_count` of them the training
+ * part; and for a label of each, or, where shape.target says so, a real target, which is a row. NULL with an error
+ * where the machine's memory cannot hold them. The checksum is set by nl_dataset_open. */
+struct nl_dataset *nl_dataset_new(const char *name, enum nl_dtype type, struct nl_shape shape, int64_t count,
+                                  int64_t train_count, struct nl_error *err);
 
-/* Samples of rows, and values if `values`: so many int32 or float for the rows, in ->numbers, zeros. NULL with an error where there is no room. */
-struct nl_dataset *nl_dataset_new_rows(const char *name, struct nl_shape shape, int64_t count, int64_t numbers, bool values, struct nl_error *err);
+/* Samples of rows, and values if `values`: so many int32 or float for the rows, in ->numbers, zeros. NULL with an error
+ * where there is no room. */
+struct nl_dataset *nl_dataset_new_rows(const char *name, struct nl_shape shape, int64_t count, int64_t numbers,
+                                       bool values, struct nl_error *err);
 
 /* Adds what a file is, as far as the system says without reading it; absent ones are alike. */
 void nl_add_file_version(struct nl_text *out, const char *path);
 
 struct nl_dataset *nl_digits_make(struct nl_error *err);
-struct nl_dataset *nl_synth_make(struct nl_shape shape, double difficulty, int64_t train, int64_t test, struct nl_error *err);
+struct nl_dataset *nl_synth_make(struct nl_shape shape, double difficulty, int64_t train, int64_t test,
+                                 struct nl_error *err);
 
-/* The shape of images becomes that of the sequences that data.as makes of them. NL_FAIL: they have no whole patches, and err says so. */
+/* The shape of images becomes that of the sequences that data.as makes of them. NL_FAIL: they have no whole patches,
+ * and err says so. */
 int nl_arranged(struct nl_shape *shape, const struct nl_config *config, struct nl_error *err);
-/* The same for all samples of a set, which nl_arranged takes. */
+/* Arranges all samples of a set, which nl_arranged takes. */
 void nl_arrange(struct nl_dataset *set, const struct nl_config *config);
 
 /* folder: existing. */

@@ -13,11 +13,11 @@ enum { LEVELS = 256 };
 
 __extension__ typedef unsigned __int128 wide; /* of gcc and clang, not of ISO C */
 
-/* Rows of stream "split": of data.split_seed 0 the training part (or the pool) and 1 the test part; of data.test_seed the same, and then 2 of
- * data.split_seed is what the test part leaves of a pool. */
+/* Rows of stream "split": of data.split_seed 0 the training part (or the pool) and 1 the test part; of data.test_seed
+ * the same, and then 2 of data.split_seed is what the test part leaves of a pool. */
 enum { ROW_TRAIN, ROW_TEST, ROW_REST };
 
-/* Of a text: the windows of each part, side by side. */
+/* Cuts a text into the windows of each part, side by side. */
 static void cut(struct nl_split *view)
 {
     const struct nl_dataset *set = view->dataset;
@@ -42,7 +42,8 @@ static void split(struct nl_split *view, const struct nl_config *config)
         cut(view);
         return;
     }
-    struct nl_stream stream = nl_stream(split_seed, "split"), of_test = apart ? nl_stream((uint64_t)config->data.test_seed, "split") : stream;
+    struct nl_stream stream = nl_stream(split_seed, "split"),
+                     of_test = apart ? nl_stream((uint64_t)config->data.test_seed, "split") : stream;
     if (set->train_count) {
         view->train_count = set->train_count;
         view->test_count = set->count - set->train_count;
@@ -98,11 +99,11 @@ static int reduce(struct nl_split *view, const struct nl_config *config, struct 
 {
     const char *name = view->dataset->name;
     if (config->data.train > view->train_count)
-        return nl_fail(err, "cannot split '%s': data.train is %lld, but it has %s here", name, (long long)config->data.train,
-                       NL_COUNT(view->train_count, "training sample"));
+        return nl_fail(err, "cannot split '%s': data.train is %lld, but it has %s here", name,
+                       (long long)config->data.train, NL_COUNT(view->train_count, "training sample"));
     if (config->data.test > view->test_count)
-        return nl_fail(err, "cannot split '%s': data.test is %lld, but it has %s here", name, (long long)config->data.test,
-                       NL_COUNT(view->test_count, "test sample"));
+        return nl_fail(err, "cannot split '%s': data.test is %lld, but it has %s here", name,
+                       (long long)config->data.test, NL_COUNT(view->test_count, "test sample"));
     if (config->data.train != NL_AUTO)
         view->train_count = (int)config->data.train;
     if (config->data.test != NL_AUTO)
@@ -117,8 +118,8 @@ static int reduce(struct nl_split *view, const struct nl_config *config, struct 
     return NL_OK;
 }
 
-/* The share of the training samples, rounded, gets a class drawn from all (Zhang et al., ICLR 2017): a tenth of ten classes
- * keeps its label by chance. Rows of stream "label_noise": 0 says which samples, 1 which class. */
+/* The share of the training samples, rounded, gets a class drawn from all (Zhang et al., ICLR 2017): a tenth of ten
+ * classes keeps its label by chance. Rows of stream "label_noise": 0 says which samples, 1 which class. */
 static void add_label_noise(struct nl_split *view, double share, uint64_t seed)
 {
     struct nl_stream stream = nl_stream(seed, "label_noise");
@@ -127,7 +128,8 @@ static void add_label_noise(struct nl_split *view, double share, uint64_t seed)
     nl_stream_permutation(stream, 0, order, view->train_count);
     for (int i = 0; i < noisy; i++) {
         int32_t sample = view->train[order[i]];
-        view->labels[sample] = (int32_t)nl_stream_below(stream, 1, (uint64_t)sample, (uint32_t)view->dataset->shape.classes);
+        view->labels[sample] =
+            (int32_t)nl_stream_below(stream, 1, (uint64_t)sample, (uint32_t)view->dataset->shape.classes);
     }
     free(order);
 }
@@ -154,7 +156,8 @@ static void add_image(const uint8_t *restrict pixel, size_t bytes, uint32_t *res
     }
 }
 
-/* Mean and deviation (1/n) of each channel over the training part. Sums of bytes are exact integers: no order of samples, no rounding. */
+/* Mean and deviation (1/n) of each channel over the training part. Sums of bytes are exact integers: no order of
+ * samples, no rounding. */
 static void measure_pixels(struct nl_split *view)
 {
     const struct nl_dataset *set = view->dataset;
@@ -162,7 +165,9 @@ static void measure_pixels(struct nl_split *view)
     size_t channels = (size_t)colours_of(set), positions = pixels_of(set), bytes = positions * channels;
     uint32_t *sums = nl_alloc(2 * bytes, sizeof *sums), *squares = sums + bytes;
     uint64_t *of_channel = nl_alloc(2 * channels, sizeof *of_channel);
-    bool *trains = nl_alloc((size_t)set->count, sizeof *trains); /* images as they lie in memory, so that they are there before they are asked for */
+    bool *trains =
+        nl_alloc((size_t)set->count,
+                 sizeof *trains); /* images as they lie in memory, so that they are there before they are asked for */
     for (int i = 0; i < view->train_count; i++)
         trains[view->train[i]] = true;
     for (int i = 0; i < set->count;) {
@@ -202,7 +207,7 @@ static void sum_values(const struct nl_split *view, const double *center, int po
     }
 }
 
-/* Of values: the second pass is around the mean of the first. */
+/* Measures mean and deviation of values: the second pass is around the mean of the first. */
 static void measure_values(struct nl_split *view)
 {
     int colours = colours_of(view->dataset);
@@ -229,7 +234,7 @@ static double variance_of(const struct nl_split *view)
     return square;
 }
 
-/* Of the labels of positions, those of windows too, the share of the most frequent one. */
+/* The share of the most frequent label, of positions and windows too. */
 static struct nl_chance chance_of(const struct nl_split *view)
 {
     const struct nl_dataset *set = view->dataset;
@@ -255,7 +260,8 @@ static struct nl_chance chance_of(const struct nl_split *view)
     return chance;
 }
 
-int nl_split_make(const struct nl_dataset *dataset, const struct nl_config *config, struct nl_split *view, struct nl_error *err)
+int nl_split_make(const struct nl_dataset *dataset, const struct nl_config *config, struct nl_split *view,
+                  struct nl_error *err)
 {
     *view = (struct nl_split){.dataset = dataset};
     uint64_t seed = (uint64_t)config->train.seed;
@@ -269,7 +275,8 @@ int nl_split_make(const struct nl_dataset *dataset, const struct nl_config *conf
         view->columns = (int)config->train.batch;
         if (!dataset->window) {
             nl_split_release(view);
-            return nl_fail(err, "'%s' has no windows that follow one another, as 'data.sampling' stream reads them", dataset->name);
+            return nl_fail(err, "'%s' has no windows that follow one another, as 'data.sampling' stream reads them",
+                           dataset->name);
         }
     }
     if (nl_sampling_of(config) == NL_SAMPLE_REPLACE)
@@ -323,12 +330,14 @@ struct nl_sample_rows nl_split_rows(const struct nl_split *view, const char *inp
 void nl_split_sample(const struct nl_split *view, int index, float *x)
 {
     const struct nl_dataset *set = view->dataset;
-    size_t channels = (size_t)set->shape.channels, values = (size_t)set->shape.height * (size_t)set->shape.width * channels;
+    size_t channels = (size_t)set->shape.channels,
+           values = (size_t)set->shape.height * (size_t)set->shape.width * channels;
     const uint8_t *pixels = set->pixels ? set->pixels + (size_t)index * values : NULL;
     for (size_t c = 0; c < channels; c++)
         for (size_t v = c; v < values; v += channels)
             x[v] = pixels ? view->table[c * LEVELS + pixels[v]]
-                          : nl_standardized(set->values[(size_t)index * values + v], view->mean[c], 1 / view->deviation[c]);
+                          : nl_standardized(set->values[(size_t)index * values + v], view->mean[c],
+                                            1 / view->deviation[c]);
 }
 
 void nl_epoch_order(const struct nl_split *view, uint64_t seed, int64_t epoch, int32_t *order)

@@ -1,17 +1,17 @@
 /* synth: ten classes of texture, made from nothing, so that convolutional sweeps need no download.
  *
- * A pixel of a colour channel is base + contrast x (colour x [(1 - d) texture + 0.7 d distractor] + 1.6 d noise), cut to a byte,
- * where d is data.difficulty: at 0 the texture stands alone, at 1 there is none. Base, contrast and colour (its sign too),
- * place and phase are random, and every texture has mean 0 and deviation 1 over the image: no class is given away by a
- * mean, a colour or a fixed pixel, so that what is learned must be the texture. The distractor is the texture of a random
- * class. With 2048 training samples of 16x16x3 a small CNN with BN reaches 100 % at d = 0.2 and 86 % at 0.5, a linear
- * classifier 20 % and chance.
+ * A pixel of a colour channel is base + contrast x (colour x [(1 - d) texture + 0.7 d distractor] + 1.6 d noise), cut
+ * to a byte, where d is data.difficulty: at 0 the texture stands alone, at 1 there is none. Base, contrast and colour
+ * (its sign too), place and phase are random, and every texture has mean 0 and deviation 1 over the image: no class is
+ * given away by a mean, a colour or a fixed pixel, so that what is learned must be the texture. The distractor is the
+ * texture of a random class. With 2048 training samples of 16x16x3 a small CNN with BN reaches 100 % at d = 0.2 and 86
+ * % at 0.5, a linear classifier 20 % and chance.
  *
- * Textures are measured in pixels, not in image widths: a larger image shows more of the same. None changes its class when
- * mirrored, so that data.flip is sound.
+ * Textures are measured in pixels, not in image widths: a larger image shows more of the same. None changes its class
+ * when mirrored, so that data.flip is sound.
  *
- * Sample i of a part is a function of (part, i, size, channels, difficulty): streams "synth" (training part) and "synth_test",
- * seed 0, row i. Its class is i mod 10. A larger set begins with the samples of a smaller one.
+ * Sample i of a part is a function of (part, i, size, channels, difficulty): streams "synth" (training part) and
+ * "synth_test", seed 0, row i. Its class is i mod 10. A larger set begins with the samples of a smaller one.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -41,7 +41,8 @@ struct wave {
 
 static struct wave make_wave(struct source *source, double turns, double period)
 {
-    return (struct wave){TURN * cos(TURN * turns) / period, TURN * sin(TURN * turns) / period, uniform(source, 0, TURN)};
+    return (struct wave){TURN * cos(TURN * turns) / period, TURN * sin(TURN * turns) / period,
+                         uniform(source, 0, TURN)};
 }
 
 static double wave_at(const struct wave *wave, int x, int y)
@@ -123,7 +124,8 @@ static void draw_noise(struct source *source, double out[4])
     uint32_t block[4];
     nl_stream_block(source->stream, source->next++, source->row, block);
     for (int i = 0; i < 4; i++) {
-        int sum = (int)(block[i] & 255) + (int)(block[i] >> 8 & 255) + (int)(block[i] >> 16 & 255) + (int)(block[i] >> 24);
+        int sum =
+            (int)(block[i] & 255) + (int)(block[i] >> 8 & 255) + (int)(block[i] >> 16 & 255) + (int)(block[i] >> 24);
         out[i] = (sum - 510) / 147.80; /* sqrt(4 (256^2 - 1) / 12) */
     }
 }
@@ -154,7 +156,8 @@ static void make_sample(struct source source, int class, int size, int channels,
         }
 }
 
-struct nl_dataset *nl_synth_make(struct nl_shape shape, double difficulty, int64_t train, int64_t test, struct nl_error *err)
+struct nl_dataset *nl_synth_make(struct nl_shape shape, double difficulty, int64_t train, int64_t test,
+                                 struct nl_error *err)
 {
     int size = shape.height;
     struct nl_dataset *set = nl_dataset_new("synth", NL_U8, shape, train + test, train, err);
@@ -167,8 +170,9 @@ struct nl_dataset *nl_synth_make(struct nl_shape shape, double difficulty, int64
         bool trains = i < set->train_count;
         uint64_t row = (uint64_t)(trains ? i : i - set->train_count);
         set->labels[i] = (int32_t)(row % CLASSES);
-        make_sample((struct source){.stream = nl_stream(0, trains ? "synth" : "synth_test"), .row = row}, set->labels[i], size,
-                    shape.channels, difficulty, texture, distractor, set->pixels + (size_t)i * bytes);
+        make_sample((struct source){.stream = nl_stream(0, trains ? "synth" : "synth_test"), .row = row},
+                    set->labels[i], size, shape.channels, difficulty, texture, distractor,
+                    set->pixels + (size_t)i * bytes);
     }
     free(texture);
     free(distractor);

@@ -1,3 +1,4 @@
+/* Draws the samples of copy, adding, parity, sort and the other tasks, one function each. */
 #include "data/tasks.h"
 
 #include <stdlib.h>
@@ -39,8 +40,10 @@ static int64_t positions_of(const struct nl_config *config, int64_t length)
 struct nl_shape nl_task_shape(const struct nl_config *config)
 {
     int symbols = (int)config->data.symbols;
-    struct nl_shape shape = {
-        .height = (int)positions_of(config, config->data.length), .width = 1, .channels = 1, .lengths = config->data.min_length != NL_AUTO};
+    struct nl_shape shape = {.height = (int)positions_of(config, config->data.length),
+                             .width = 1,
+                             .channels = 1,
+                             .lengths = config->data.min_length != NL_AUTO};
     switch ((enum nl_data_name)config->data.name) {
     case NL_COPYING:
     case NL_SORTING:
@@ -76,7 +79,8 @@ int nl_task_check(const struct nl_config *config, const char **key, struct nl_er
     if (config->data.name == NL_ADDING && (length < 2 || least == 1))
         return nl_fail(err, "adding needs two numbers at least");
     if (config->data.name == NL_RECALL && length > config->data.symbols)
-        return nl_fail(err, "%s %s as many keys, and 'data.symbols' is %lld", NL_COUNT(length, "pair"), nl_agree((double)length, "needs", "need"), (long long)config->data.symbols);
+        return nl_fail(err, "%s %s as many keys, and 'data.symbols' is %lld", NL_COUNT(length, "pair"),
+                       nl_agree((double)length, "needs", "need"), (long long)config->data.symbols);
     return NL_OK;
 }
 
@@ -113,7 +117,8 @@ static void make_copy(const struct sample *s)
 
 static void make_adding(const struct sample *s)
 {
-    int first = draw(s, s->longest + 1, s->length / 2), second = s->length / 2 + draw(s, s->longest + 2, s->length - s->length / 2);
+    int first = draw(s, s->longest + 1, s->length / 2),
+        second = s->length / 2 + draw(s, s->longest + 2, s->length - s->length / 2);
     for (int i = 0; i < s->length; i++) {
         s->value[2 * i] = (float)nl_stream_uniform(s->stream, s->row, (uint64_t)(1 + i));
         s->value[2 * i + 1] = i == first || i == second;
@@ -191,7 +196,8 @@ static void make_sample(enum nl_data_name task, const struct sample *s)
 static int32_t *add_row(struct nl_dataset *set, const char *input, int width, bool real, int32_t **at)
 {
     int32_t *row = *at;
-    set->row[set->rows++] = (struct nl_sample_rows){.input = input, .width = width, .step = width, .real = real, .at = row};
+    set->row[set->rows++] =
+        (struct nl_sample_rows){.input = input, .width = width, .step = width, .real = real, .at = row};
     *at += (size_t)set->count * (size_t)width;
     return row;
 }
@@ -204,7 +210,8 @@ struct nl_dataset *nl_task_make(const struct nl_config *config, int train, int t
     int width = shape.target == NL_TARGET_EACH ? shape.height : 1, longest = (int)config->data.length;
     int least = shape.lengths ? (int)config->data.min_length : longest;
     int64_t count = (int64_t)train + test;
-    struct nl_dataset *set = nl_dataset_new_rows(name, shape, count, count * (shape.height + width + 1), task == NL_ADDING, err);
+    struct nl_dataset *set =
+        nl_dataset_new_rows(name, shape, count, count * (shape.height + width + 1), task == NL_ADDING, err);
     if (!set)
         return NULL;
     int32_t *at = set->numbers, *lengths = shape.lengths ? add_row(set, "lengths", 1, false, &at) : NULL;
@@ -214,8 +221,12 @@ struct nl_dataset *nl_task_make(const struct nl_config *config, int train, int t
     set->train_count = train;
     for (int i = 0; i < set->count; i++) {
         bool trains = i < train;
-        struct sample s = {.stream = nl_stream(0, trains ? name : of_test), .row = (uint64_t)(trains ? i : i - train), .longest = longest,
-                           .symbols = (int)config->data.symbols, .label = labels + (size_t)i * (size_t)width, .target = (float *)(void *)(labels + i)};
+        struct sample s = {.stream = nl_stream(0, trains ? name : of_test),
+                           .row = (uint64_t)(trains ? i : i - train),
+                           .longest = longest,
+                           .symbols = (int)config->data.symbols,
+                           .label = labels + (size_t)i * (size_t)width,
+                           .target = (float *)(void *)(labels + i)};
         s.length = least + draw(&s, 0, longest - least + 1);
         s.x = x ? x + (size_t)i * (size_t)shape.height : NULL;
         s.value = set->values ? set->values + (size_t)i * (size_t)shape.height * 2 : NULL;

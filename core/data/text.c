@@ -1,8 +1,10 @@
-/* text: one long text, of which a network learns to predict each next token. tinyshakespeare, or the user's own file, plain or gzip.
+/* text: one long text, of which a network learns to predict each next token. tinyshakespeare, or the user's own file,
+ * plain or gzip.
  *
- * Sample i is the window of data.context tokens from token i on: x is its tokens, and the label at each position the token after it. The first nine
- * tenths of the tokens, rounded down, are the training part, the rest is the test part. Counts of samples (data.train, val, test) are of windows side by
- * side: so many fit before the part's last token, which is only a label. What is left behind them is not read.
+ * Sample i is the window of data.context tokens from token i on: x is its tokens, and the label at each position the
+ * token after it. The first nine tenths of the tokens, rounded down, are the training part, the rest is the test part.
+ * Counts of samples (data.train, val, test) are of windows side by side: so many fit before the part's last token,
+ * which is only a label. What is left behind them is not read.
  */
 #include <pthread.h>
 #include <stdlib.h>
@@ -51,9 +53,10 @@ static int read_corpus(const struct nl_config *config, struct corpus *out, struc
     free(text);
     if (!out->token)
         return nl_fail(err, "cannot use '%s': %s; data.unit byte takes any file", name_of(config), why.text);
-    return out->tokens >= LEAST_TOKENS && out->alphabet.count > 1 ? NL_OK
-           : nl_fail(err, "cannot use '%s': %s, of which %d are different, are no text to learn from", name_of(config), NL_COUNT(out->tokens, "character"),
-                     out->alphabet.count);
+    return out->tokens >= LEAST_TOKENS && out->alphabet.count > 1
+               ? NL_OK
+               : nl_fail(err, "cannot use '%s': %s, of which %d are different, are no text to learn from",
+                         name_of(config), NL_COUNT(out->tokens, "character"), out->alphabet.count);
 }
 
 /* Each trial of a grid asks for the facts several times: those of the last text are remembered. */
@@ -122,7 +125,11 @@ static int64_t training_tokens(int64_t tokens)
 
 static struct nl_shape shape_of(const struct nl_config *config, int vocabulary)
 {
-    return (struct nl_shape){.height = (int)config->data.context, .width = 1, .channels = 1, .classes = vocabulary, .vocabulary = vocabulary,
+    return (struct nl_shape){.height = (int)config->data.context,
+                             .width = 1,
+                             .channels = 1,
+                             .classes = vocabulary,
+                             .vocabulary = vocabulary,
                              .target = NL_TARGET_EACH};
 }
 
@@ -134,14 +141,15 @@ int nl_text_facts(const struct nl_config *config, struct nl_data_facts *out, con
     key = key ? key : &ignored;
     *key = "data.file";
     if (config->data.file[0])
-        out->title = "your own text: of each character the next one", out->source = config->data.file, out->licence = "yours";
+        out->title = "your own text: of each character the next one", out->source = config->data.file,
+        out->licence = "yours";
     if (measure(config, &tokens, &vocabulary, err))
         return NL_FAIL;
     int64_t train = training_tokens(tokens), test = tokens - train;
     *key = "data.context";
     if (test <= context)
-        return nl_fail(err, "windows of %lld do not fit the last tenth of '%s', which has %s: at most %lld do", (long long)context, name_of(config),
-                       NL_COUNT(test, "token"), (long long)test - 1);
+        return nl_fail(err, "windows of %lld do not fit the last tenth of '%s', which has %s: at most %lld do",
+                       (long long)context, name_of(config), NL_COUNT(test, "token"), (long long)test - 1);
     out->shape = shape_of(config, vocabulary);
     out->train = (int)nl_windows(train, (int)context);
     out->test = (int)nl_windows(test, (int)context);
@@ -155,15 +163,18 @@ struct nl_dataset *nl_text_open(const struct nl_config *config, struct nl_error 
     int context = (int)config->data.context;
     struct nl_dataset *set = NULL;
     if (read_corpus(config, &corpus, err) == NL_OK && corpus.tokens <= context)
-        nl_fail(err, "cannot use '%s': it has %s, and a window %d", name_of(config), NL_COUNT(corpus.tokens, "token"), context);
+        nl_fail(err, "cannot use '%s': it has %s, and a window %d", name_of(config), NL_COUNT(corpus.tokens, "token"),
+                context);
     else if (corpus.token)
-        set = nl_dataset_new_rows("text", shape_of(config, corpus.alphabet.count), corpus.tokens - context, corpus.tokens, false, err);
+        set = nl_dataset_new_rows("text", shape_of(config, corpus.alphabet.count), corpus.tokens - context,
+                                  corpus.tokens, false, err);
     if (set) {
         int32_t *token = memcpy(set->numbers, corpus.token, (size_t)corpus.tokens * sizeof *token);
         set->window = context;
         set->train_count = (int)training_tokens(corpus.tokens);
         set->row[set->rows++] = (struct nl_sample_rows){.input = "x", .width = context, .step = 1, .at = token};
-        set->row[set->rows++] = (struct nl_sample_rows){.input = "labels", .width = context, .step = 1, .at = token + 1};
+        set->row[set->rows++] =
+            (struct nl_sample_rows){.input = "labels", .width = context, .step = 1, .at = token + 1};
         set->alphabet = corpus.alphabet;
         corpus.alphabet = (struct nl_alphabet){0};
     }

@@ -1,9 +1,9 @@
 /* npy: the user's own token ids, int32, int64 or uint16, from 0.
  *
- *     (T)      one long sequence, cut in windows of data.context as a text is; the label at each position is the next id. Without test files
- *              the last tenth is the test part
- *     (N,S)    samples of S ids. Labels (N): a class each; or (N,S): a class at each position. Without test files the training files are one pool,
- *              of which the seed makes a fifth the test part
+ *     (T)      one long sequence, cut in windows of data.context as a text is; the label at each position is the next
+ * id. Without test files the last tenth is the test part (N,S)    samples of S ids. Labels (N): a class each; or (N,S):
+ * a class at each position. Without test files the training files are one pool, of which the seed makes a fifth the
+ * test part
  *
  * The vocabulary is the largest id of both parts plus one.
  */
@@ -14,7 +14,8 @@
 #include "data/sources.h"
 
 enum { TRAIN_X, TRAIN_Y, TEST_X, TEST_Y, MOST_TOKENS = 1 << 24, POOL_SHARE = 5, TENTHS = 9 };
-static const char *const key_of[NL_DATA_FILES] = {"data.train_images", "data.train_labels", "data.test_images", "data.test_labels"};
+static const char *const key_of[NL_DATA_FILES] = {"data.train_images", "data.train_labels", "data.test_images",
+                                                  "data.test_labels"};
 
 struct tokens {
     char *path[NL_DATA_FILES];
@@ -67,13 +68,21 @@ static int read_file(struct tokens *tokens, int which, int dims, struct nl_error
     if (array->count == 0)
         return nl_fail(err, "cannot use '%s': it is empty", path);
     if (which % 2 == 0 && is_token_type(array->type) && array->dims > dims)
-        return nl_fail(err, "cannot use '%s': %s of %s, which are neither token ids, (T) or (N,S), nor images, uint8 or float32; save x.astype('uint8') "
-                            "or x.astype('float32')", path, nl_dtype_name(array->type), NL_COUNT(array->dims, "dimension"));
+        return nl_fail(err,
+                       "cannot use '%s': %s of %s, which are neither token ids, (T) or (N,S), nor images, uint8 or "
+                       "float32; save x.astype('uint8') "
+                       "or x.astype('float32')",
+                       path, nl_dtype_name(array->type), NL_COUNT(array->dims, "dimension"));
     if (!is_token_type(array->type) || array->dims < 1 || array->dims > dims || array->count > INT32_MAX)
-        return nl_fail(err, "cannot use '%s': %s of %s, expected int32, int64 or uint16, %s", path, nl_dtype_name(array->type), NL_COUNT(array->dims, "dimension"), dims == 1 ? "(N)" : which == TRAIN_X ? "(T) or (N,S)" : "(N) or (N,S)");
+        return nl_fail(err, "cannot use '%s': %s of %s, expected int32, int64 or uint16, %s", path,
+                       nl_dtype_name(array->type), NL_COUNT(array->dims, "dimension"),
+                       dims == 1          ? "(N)"
+                       : which == TRAIN_X ? "(T) or (N,S)"
+                                          : "(N) or (N,S)");
     for (size_t i = 0; i < array->count; i++)
         if (!(nl_npy_get(array, i) >= 0 && nl_npy_get(array, i) < MOST_TOKENS))
-            return nl_fail(err, "cannot use '%s': number %.0f at %zu, expected 0 to %d", path, nl_npy_get(array, i), i, MOST_TOKENS - 1);
+            return nl_fail(err, "cannot use '%s': number %.0f at %zu, expected 0 to %d", path, nl_npy_get(array, i), i,
+                           MOST_TOKENS - 1);
     return NL_OK;
 }
 
@@ -84,11 +93,13 @@ static int read_samples(struct tokens *tokens, int which, struct nl_error *err)
     if (!x->data && read_file(tokens, which, 2, err)) /* the training part's are read already */
         return NL_FAIL;
     if (x->dims != 2 || x->shape[1] != like->shape[1])
-        return nl_fail(err, "cannot use '%s': its samples are not as long as those of '%s'", tokens->path[which], tokens->path[TRAIN_X]);
+        return nl_fail(err, "cannot use '%s': its samples are not as long as those of '%s'", tokens->path[which],
+                       tokens->path[TRAIN_X]);
     if (read_file(tokens, which + 1, 2, err))
         return NL_FAIL;
     if (y->shape[0] != x->shape[0] || (y->dims == 2 && y->shape[1] != x->shape[1]) || y->dims != like[TRAIN_Y].dims)
-        return nl_fail(err, "cannot use '%s': its shape does not fit '%s', expected (N) or (N,S)", tokens->path[which + 1], tokens->path[which]);
+        return nl_fail(err, "cannot use '%s': its shape does not fit '%s', expected (N) or (N,S)",
+                       tokens->path[which + 1], tokens->path[which]);
     return NL_OK;
 }
 
@@ -106,7 +117,8 @@ static int read_all(const struct nl_config *config, struct tokens *out, struct n
     out->at = TRAIN_X;
     return out->tests || out->file[TRAIN_X].shape[0] >= POOL_SHARE
                ? NL_OK
-               : nl_fail(err, "cannot use '%s': too few samples to take a test part from; give test files", out->path[TRAIN_X]);
+               : nl_fail(err, "cannot use '%s': too few samples to take a test part from; give test files",
+                         out->path[TRAIN_X]);
 }
 
 /* Numbers of a file and of the same file of the test part, of samples or of a long sequence. */
@@ -140,7 +152,8 @@ static int64_t training_tokens(const struct tokens *tokens)
     return tokens->tests ? given : given * TENTHS / 10;
 }
 
-static int measure(const struct nl_config *config, const struct tokens *tokens, struct nl_data_facts *out, const char **key, struct nl_error *err)
+static int measure(const struct nl_config *config, const struct tokens *tokens, struct nl_data_facts *out,
+                   const char **key, struct nl_error *err)
 {
     int64_t samples = (int64_t)tokens->file[TRAIN_X].shape[0];
     out->shape = shape_of(config, tokens);
@@ -148,9 +161,11 @@ static int measure(const struct nl_config *config, const struct tokens *tokens, 
         *key = "data.as";
         return nl_fail(err, "'data.as' is for images, and '%s' holds token ids", tokens->path[TRAIN_X]);
     }
-    if (out->shape.classes < 2 || largest(&tokens->file[TRAIN_Y]) >= out->shape.classes || largest(&tokens->file[TEST_Y]) >= out->shape.classes) {
+    if (out->shape.classes < 2 || largest(&tokens->file[TRAIN_Y]) >= out->shape.classes ||
+        largest(&tokens->file[TEST_Y]) >= out->shape.classes) {
         *key = "data.classes";
-        return nl_fail(err, "the labels of '%s' are none of %s", tokens->path[TRAIN_Y], NL_COUNT(out->shape.classes, "class"));
+        return nl_fail(err, "the labels of '%s' are none of %s", tokens->path[TRAIN_Y],
+                       NL_COUNT(out->shape.classes, "class"));
     }
     if (tokens->file[TRAIN_X].dims == 2) {
         out->test = (int)(tokens->tests ? (int64_t)tokens->file[TEST_X].shape[0] : samples / POOL_SHARE);
@@ -164,9 +179,10 @@ static int measure(const struct nl_config *config, const struct tokens *tokens, 
     out->test = (int)nl_windows(test, context);
     out->tokens = train + test;
     *key = "data.context";
-    return out->train > 0 && out->test > 0 ? NL_OK
-           : nl_fail(err, "windows of %d do not fit '%s': it has %lld ids to train on and %lld for the test part", context, tokens->path[TRAIN_X],
-                     (long long)train, (long long)test);
+    return out->train > 0 && out->test > 0
+               ? NL_OK
+               : nl_fail(err, "windows of %d do not fit '%s': it has %lld ids to train on and %lld for the test part",
+                         context, tokens->path[TRAIN_X], (long long)train, (long long)test);
 }
 
 int nl_tokens_facts(const struct nl_config *config, struct nl_data_facts *out, const char **key, struct nl_error *err)
@@ -210,8 +226,10 @@ struct nl_dataset *nl_tokens_open(const struct nl_config *config, struct nl_erro
             set->window = windows ? width : 0;
             set->train_count = windows ? (int)training_tokens(&tokens) : tokens.tests ? facts.train : 0;
             set->pool_test = facts.pool ? facts.test : 0;
-            set->row[set->rows++] = (struct nl_sample_rows){.input = "x", .width = width, .step = windows ? 1 : width, .at = x};
-            set->row[set->rows++] = (struct nl_sample_rows){.input = "labels", .width = labels, .step = windows ? 1 : labels, .at = y};
+            set->row[set->rows++] =
+                (struct nl_sample_rows){.input = "x", .width = width, .step = windows ? 1 : width, .at = x};
+            set->row[set->rows++] =
+                (struct nl_sample_rows){.input = "labels", .width = labels, .step = windows ? 1 : labels, .at = y};
         }
     }
     release(&tokens);

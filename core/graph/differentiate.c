@@ -1,5 +1,5 @@
-/* The graph becomes instructions: forward, and backward, where the gradients of a value that several nodes take are added up. What observers ask for is
- * read as soon as it is there. */
+/* The graph becomes instructions: forward, and backward, where the gradients of a value that several nodes take are
+ * added up. What observers ask for is read as soon as it is there. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,8 +14,13 @@
 int nl_add_buffer(struct nl_list *list, size_t bytes, bool per_sample)
 {
     NL_GROW(list->buffer, list->buffers, list->buffers_capacity);
-    list->buffer[list->buffers] =
-        (struct nl_buffer){.bytes = bytes, .per_sample = per_sample, .value = NL_NONE, .first = NL_NONE, .loop = NL_NONE, .places = 1, .leader = list->buffers};
+    list->buffer[list->buffers] = (struct nl_buffer){.bytes = bytes,
+                                                     .per_sample = per_sample,
+                                                     .value = NL_NONE,
+                                                     .first = NL_NONE,
+                                                     .loop = NL_NONE,
+                                                     .places = 1,
+                                                     .leader = list->buffers};
     return list->buffers++;
 }
 
@@ -84,7 +89,8 @@ static void join_chain(struct emission *e, int node)
 
 struct nl_instruction nl_blank(const struct nl_operation *operation, const void *arguments, nl_kernel_function *call)
 {
-    struct nl_instruction instruction = {.call = call, .operation = operation, .sums = NL_NONE, .packed = NL_NONE, .observer = NL_NONE};
+    struct nl_instruction instruction = {
+        .call = call, .operation = operation, .sums = NL_NONE, .packed = NL_NONE, .observer = NL_NONE};
     for (int i = 0; i < NL_MOST_SLOTS; i++)
         instruction.in[i] = instruction.d_in[i] = NL_NONE;
     for (int i = 0; i < NL_MOST_OUTPUTS; i++)
@@ -96,7 +102,8 @@ struct nl_instruction nl_blank(const struct nl_operation *operation, const void 
     return instruction;
 }
 
-struct nl_instruction nl_nodeless(const struct nl_list *list, const struct nl_operation *operation, const void *arguments)
+struct nl_instruction nl_nodeless(const struct nl_list *list, const struct nl_operation *operation,
+                                  const void *arguments)
 {
     return nl_blank(operation, arguments, nl_kernel_of(list->backend, operation, arguments)->forward);
 }
@@ -131,7 +138,7 @@ static int samples_as_one(const struct emission *e, int number)
     return e->calls[number].together ? graph->loop[graph->node[number].loop].times : 1;
 }
 
-/* Of a node: without operands but for what its calls leave one another. */
+/* An instruction of a node, without operands but for what the node's calls leave one another. */
 static struct nl_instruction of_node(const struct emission *e, int number, nl_kernel_function *call)
 {
     const struct nl_graph_node *node = &e->list->graph.node[number];
@@ -155,8 +162,8 @@ static struct nl_instruction twin(const struct nl_instruction *of, nl_kernel_fun
 }
 
 /* The call of a barrier before the one that ends with it: its first part, after which a new chain begins. */
-static void append_first_part(struct emission *e, int number, const struct nl_instruction *whole, nl_kernel_function *call, enum direction direction,
-                              unsigned written)
+static void append_first_part(struct emission *e, int number, const struct nl_instruction *whole,
+                              nl_kernel_function *call, enum direction direction, unsigned written)
 {
     nl_append(e->list, twin(whole, call), direction, written);
     nl_open_chain(e, &e->calls[number]);
@@ -212,8 +219,9 @@ static bool is_stepped(const struct emission *e, int value)
     return e->setup->steps && v->kind == NL_PARAMETER && e->list->graph.tensor[v->tensor].spec.role == NL_WEIGHT;
 }
 
-/* Of such a parameter the gradient is made once more, before the instruction that steps it. */
-static void observe_before_step(struct emission *e, const struct nl_graph_node *node, const struct nl_instruction *whole)
+/* Makes the gradient of a parameter that backward steps once more, before the instruction that steps it. */
+static void observe_before_step(struct emission *e, const struct nl_graph_node *node,
+                                const struct nl_instruction *whole)
 {
     int number;
     for (int slot = 0; slot < NL_MOST_SLOTS; slot++) {
@@ -281,7 +289,8 @@ static void add_workspace(struct emission *e, int number)
     for (int i = 0; i < NL_MOST_SAVED; i++)
         e->saved[number][i] = NL_NONE;
     for (int i = 0; i < node->operation->saved; i++) {
-        size_t bytes = node->operation->saved_bytes(node->arguments, i, list->capacity * samples_as_one(e, number), list->backend->statistic);
+        size_t bytes = node->operation->saved_bytes(node->arguments, i, list->capacity * samples_as_one(e, number),
+                                                    list->backend->statistic);
         if (bytes == 0)
             continue;
         e->saved[number][i] = nl_add_buffer(list, bytes, false);
@@ -292,7 +301,8 @@ static void add_workspace(struct emission *e, int number)
 
 static struct nl_sharing sharing_of(const struct nl_graph_node *node)
 {
-    return node->operation->sharing ? node->operation->sharing(node->arguments, nl_filled_slots(node)) : (struct nl_sharing){0};
+    return node->operation->sharing ? node->operation->sharing(node->arguments, nl_filled_slots(node))
+                                    : (struct nl_sharing){0};
 }
 
 /* Where the gradient of a value is written first. */
@@ -300,14 +310,17 @@ int nl_first_gradient(const struct emission *e, int value)
 {
     if (e->home[value] != NL_NONE)
         return e->home[value];
-    return e->list->graph.value[value].kind == NL_PARAMETER ? known_buffer(e->list, value, true) : nl_buffer_for(e->list, value);
+    return e->list->graph.value[value].kind == NL_PARAMETER ? known_buffer(e->list, value, true)
+                                                            : nl_buffer_for(e->list, value);
 }
 
-/* Where a kernel writes the gradient of a slot: the value's own place, or one from which it is added to what is there. */
+/* Where a kernel writes the gradient of a slot: the value's own place, or one from which it is added to what is
+ * there. */
 static int gradient_of_slot(struct emission *e, const struct nl_graph_node *node, int slot)
 {
     int value = node->in[slot];
-    if (value == NL_NONE || e->list->graph.value[value].type != NL_TENSOR_REAL || (node->operation->constants & 1u << slot))
+    if (value == NL_NONE || e->list->graph.value[value].type != NL_TENSOR_REAL ||
+        (node->operation->constants & 1u << slot))
         return NL_NONE;
     if (!e->wanted[value]) /* nobody asks but the kernel, if it cannot leave it out */
         return node->operation->skips & 1u << slot ? NL_NONE : nl_buffer_for(e->list, value);
@@ -321,11 +334,13 @@ static int gradient_of_slot(struct emission *e, const struct nl_graph_node *node
 static bool adds_to_gradient(const struct emission *e, const struct nl_graph_node *node, int slot)
 {
     int value = node->in[slot];
-    bool able = e->list->backend->adds_gradients && node->operation->adds & 1u << slot && value != NL_NONE && node->loop == NL_NONE;
-    return able && e->list->graph.value[value].kind == NL_ACTIVATIONS && e->home[value] == NL_NONE && e->gradient[value] != NL_NONE;
+    bool able = e->list->backend->adds_gradients && node->operation->adds & 1u << slot && value != NL_NONE &&
+                node->loop == NL_NONE;
+    return able && e->list->graph.value[value].kind == NL_ACTIVATIONS && e->home[value] == NL_NONE &&
+           e->gradient[value] != NL_NONE;
 }
 
-/* Of what the loss takes: with them backward begins. */
+/* Adds the gradients of what the loss takes: backward begins with them. */
 static void begin_gradients(struct emission *e, const struct nl_graph_node *loss, struct nl_instruction *instruction)
 {
     for (int i = 0; i < NL_MOST_SLOTS; i++) {
@@ -359,7 +374,8 @@ void nl_emit_forward(struct emission *e, int number)
     unsigned shared = sharing_of(node).output;
     for (int i = 0; i < NL_MOST_SLOTS; i++)
         if (shared & 1u << i)
-            add_share(list, (struct nl_share){instruction.in[i], instruction.out[0], first, list->instructions - 1, false});
+            add_share(list,
+                      (struct nl_share){instruction.in[i], instruction.out[0], first, list->instructions - 1, false});
     if (node->loop == NL_NONE)
         nl_observe_outputs(e, node, NL_VALUE);
 }
@@ -391,7 +407,8 @@ static void recompute(struct emission *e, int number, unsigned inputs)
     struct nl_list *list = e->list;
     const struct nl_graph_node *node = &list->graph.node[number];
     for (int i = 0; i < NL_MOST_SLOTS; i++) {
-        int producer = node->in[i] == NL_NONE || !(inputs & 1u << i) ? NL_NONE : list->graph.value[node->in[i]].producer;
+        int producer =
+            node->in[i] == NL_NONE || !(inputs & 1u << i) ? NL_NONE : list->graph.value[node->in[i]].producer;
         if (producer == NL_NONE || !e->calls[producer].recomputed)
             continue;
         const struct nl_graph_node *maker = &list->graph.node[producer];
@@ -404,21 +421,24 @@ static void recompute(struct emission *e, int number, unsigned inputs)
     }
 }
 
-static void collect_gradients(struct emission *e, const struct nl_graph_node *node, const struct nl_instruction *instruction)
+static void collect_gradients(struct emission *e, const struct nl_graph_node *node,
+                              const struct nl_instruction *instruction)
 {
     for (int i = 0; i < NL_MOST_SLOTS; i++) {
         int value = node->in[i];
         if (instruction->d_in[i] == NL_NONE || !e->wanted[value] || instruction->adds & 1u << i)
             continue;
         int before = e->gradient[value], now = instruction->d_in[i];
-        bool stays = before != NL_NONE && (e->list->graph.value[value].kind != NL_ACTIVATIONS || e->home[value] != NL_NONE);
+        bool stays =
+            before != NL_NONE && (e->list->graph.value[value].kind != NL_ACTIVATIONS || e->home[value] != NL_NONE);
         e->gradient[value] = stays ? before : now;
         if (before != NL_NONE)
             nl_add_up(e, value, e->gradient[value], stays ? now : before);
     }
 }
 
-static void share_gradients(struct nl_list *list, const struct nl_graph_node *node, const struct nl_instruction *instruction, int first)
+static void share_gradients(struct nl_list *list, const struct nl_graph_node *node,
+                            const struct nl_instruction *instruction, int first)
 {
     struct nl_sharing sharing = sharing_of(node);
     int until = list->instructions - 1;
@@ -446,9 +466,11 @@ void nl_append_backward(struct emission *e, int number, unsigned slots)
     struct nl_list *list = e->list;
     const struct nl_graph_node *node = &list->graph.node[number];
     const struct nl_kernel *kernel = node->kernel;
-    struct nl_reads reads = node->operation->reads ? node->operation->reads(node->arguments, nl_filled_slots(node)) : (struct nl_reads){0};
+    struct nl_reads reads =
+        node->operation->reads ? node->operation->reads(node->arguments, nl_filled_slots(node)) : (struct nl_reads){0};
     recompute(e, number, reads.inputs);
-    struct nl_instruction instruction = of_node(e, number, e->calls[number].reduces ? kernel->backward_apply : kernel->backward);
+    struct nl_instruction instruction =
+        of_node(e, number, e->calls[number].reduces ? kernel->backward_apply : kernel->backward);
     bool any = false;
     for (int i = 0; i < NL_MOST_SLOTS; i++) {
         bool read = node->in[i] != NL_NONE && (reads.inputs & 1u << i);

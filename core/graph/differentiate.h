@@ -1,4 +1,5 @@
-/* Private to core/graph: how a graph becomes instructions (differentiate.c), and how its loops do (differentiate_loop.c). */
+/* Private to core/graph: how a graph becomes instructions (differentiate.c), and how its loops do
+ * (differentiate_loop.c). */
 #ifndef NL_GRAPH_DIFFERENTIATE_H
 #define NL_GRAPH_DIFFERENTIATE_H
 
@@ -10,9 +11,9 @@ struct emission {
     const struct nl_list_setup *setup;
     int *buffer, *gradient; /* of each value, or NL_NONE */
     bool *wanted;           /* whether the value depends on a parameter */
-    int *home;              /* of each value: the buffer that its gradient is written to first, whatever is added; NL_NONE: any */
+    int *home; /* of each value: the buffer that its gradient is written to first, whatever is added; NL_NONE: any */
     int (*saved)[NL_MOST_SAVED], *sums; /* of each node */
-    int *packed;                        /* of each node: its weights as the direction that is being emitted takes them, or NL_NONE */
+    int *packed; /* of each node: its weights as the direction that is being emitted takes them, or NL_NONE */
     int group;                          /* of the open chain */
     int loop;                           /* the loop whose body is being emitted, or NL_NONE */
 };
@@ -25,7 +26,7 @@ enum direction { FORWARD, BACKWARD };
 
 int nl_buffer_for(struct nl_list *list, int value);
 
-/* Of no value. */
+/* Adds a buffer that belongs to no value. */
 int nl_add_buffer(struct nl_list *list, size_t bytes, bool per_sample);
 
 /* For nodes that are called so; NULL: for all samples. */
@@ -34,8 +35,10 @@ void nl_open_chain(struct emission *e, const struct nl_calls *calls);
 /* Without operands, with arguments of its own. */
 struct nl_instruction nl_blank(const struct nl_operation *operation, const void *arguments, nl_kernel_function *call);
 
-/* Of no node: an operation's forward, which the list needs beside those of the graph. */
-struct nl_instruction nl_nodeless(const struct nl_list *list, const struct nl_operation *operation, const void *arguments);
+/* An instruction that belongs to no node: the forward call of an operation that the list needs beside those of the
+ * graph. */
+struct nl_instruction nl_nodeless(const struct nl_list *list, const struct nl_operation *operation,
+                                  const void *arguments);
 
 /* To the open chain. written: which of what it writes it really does: outputs forward, gradients of inputs backward. */
 void nl_append(struct nl_list *list, struct nl_instruction instruction, enum direction direction, unsigned written);

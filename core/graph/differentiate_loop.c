@@ -1,5 +1,5 @@
-/* Loops over time become instructions: where their states lie, what begins and ends them, and what they leave to one call for all
- * times. */
+/* Loops over time become instructions: where their states lie, what begins and ends them, and what they leave to one
+ * call for all times. */
 #include "graph/differentiate.h"
 #include "operation/zero.h"
 
@@ -88,9 +88,11 @@ static void pack_weights(struct emission *e, enum direction direction)
         const struct nl_graph_node *node = &list->graph.node[i];
         const struct nl_kernel *kernel = node->kernel;
         e->packed[i] = NL_NONE;
-        if (node->loop != e->loop || e->calls[i].together || !kernel->packed_bytes || kernel->packed_bytes(node->arguments) == 0)
+        if (node->loop != e->loop || e->calls[i].together || !kernel->packed_bytes ||
+            kernel->packed_bytes(node->arguments) == 0)
             continue;
-        struct nl_instruction pack = nl_blank(node->operation, node->arguments, direction == FORWARD ? kernel->pack : kernel->backward_pack);
+        struct nl_instruction pack =
+            nl_blank(node->operation, node->arguments, direction == FORWARD ? kernel->pack : kernel->backward_pack);
         for (int slot = 0; slot < NL_MOST_SLOTS; slot++)
             if (node->in[slot] != NL_NONE && list->graph.value[node->in[slot]].kind != NL_ACTIVATIONS)
                 pack.in[slot] = e->buffer[node->in[slot]];
@@ -99,7 +101,8 @@ static void pack_weights(struct emission *e, enum direction direction)
     }
 }
 
-/* What the body's nodes add to at each time begins with 0; and what they add to for each part of the batch, where there are several. */
+/* What the body's nodes add to at each time begins with 0; and what they add to for each part of the batch, where there
+ * are several. */
 static void clear_sums(struct emission *e)
 {
     const struct nl_graph *graph = &e->list->graph;
@@ -108,7 +111,8 @@ static void clear_sums(struct emission *e)
         const struct nl_graph_node *node = &graph->node[i];
         for (int slot = 0; slot < NL_MOST_SLOTS && node->loop == e->loop; slot++) {
             int value = node->in[slot];
-            bool weight = value != NL_NONE && graph->value[value].kind != NL_ACTIVATIONS, waits = e->calls[i].together || nl_waiting_slots(e, i) & 1u << slot;
+            bool weight = value != NL_NONE && graph->value[value].kind != NL_ACTIVATIONS,
+                 waits = e->calls[i].together || nl_waiting_slots(e, i) & 1u << slot;
             if (weight && (in_parts || !waits) && e->wanted[value] && e->gradient[value] == NL_NONE)
                 append_zero(e, value, nl_first_gradient(e, value));
         }

@@ -1,5 +1,5 @@
-/* Fusion: a table of patterns. Each is a node and the only node that takes its output; one that does both takes the place of the second, where
- * all that either needs is there. */
+/* Fusion: a table of patterns. Each is a node and the only node that takes its output; one that does both takes the
+ * place of the second, where all that either needs is there. */
 #include <stdlib.h>
 
 #include "graph/list.h"
@@ -75,8 +75,8 @@ static bool normalize_add(const struct pair *p)
     enum { A, B, RESIDUAL = NL_NORMALIZE_RESIDUAL };
     struct nl_normalize *normalize = p->first->arguments;
     const struct nl_add *add = p->second->arguments;
-    if (!is_normalize(p->first) || normalize->relu || p->first->in[RESIDUAL] != NL_NONE || !is(p->second, &nl_add_operation) ||
-        p->second->in[A] != p->first->out[0] || !nl_add_is_identity(add))
+    if (!is_normalize(p->first) || normalize->relu || p->first->in[RESIDUAL] != NL_NONE ||
+        !is(p->second, &nl_add_operation) || p->second->in[A] != p->first->out[0] || !nl_add_is_identity(add))
         return false;
     normalize->relu = add->relu;
     p->first->in[RESIDUAL] = p->second->in[B];
@@ -91,8 +91,8 @@ static bool linear_activate(const struct pair *p)
     struct nl_linear *linear = p->first->arguments;
     const struct nl_activate *activate = p->second->arguments;
     int y = p->second->out[0], third = nl_first_consumer(p->graph, y);
-    if (!p->backend->fuses_activations || !is(p->first, &nl_linear_operation) || !is_activation(p->second) || p->first->loop != NL_NONE ||
-        nl_consumers(p->graph, y) != 1 || third == NL_NONE)
+    if (!p->backend->fuses_activations || !is(p->first, &nl_linear_operation) || !is_activation(p->second) ||
+        p->first->loop != NL_NONE || nl_consumers(p->graph, y) != 1 || third == NL_NONE)
         return false;
     struct nl_graph_node *taker = &p->graph->node[third];
     if (!is(taker, &nl_linear_operation) || taker->in[X] != y)
@@ -102,7 +102,8 @@ static bool linear_activate(const struct pair *p)
     linear->activation = activate->kind;
     linear->gelu = activate->gelu;
     if (linear->activates && p->trains) {
-        taker->in[NL_LINEAR_SLOPE] = p->first->out[p->first->outputs++] = nl_graph_add_value(p->graph, p->graph->value[y]);
+        taker->in[NL_LINEAR_SLOPE] = p->first->out[p->first->outputs++] =
+            nl_graph_add_value(p->graph, p->graph->value[y]);
         p->graph->value[taker->in[NL_LINEAR_SLOPE]].observed = false;
     }
     take_place(p->first, p->second);
@@ -116,7 +117,9 @@ static pattern *const patterns[] = {add_relu, normalize_add, normalize_relu, lin
 static int fuse_once(struct nl_graph *graph, const struct nl_backend *backend, bool trains, int number)
 {
     struct nl_graph_node *node = &graph->node[number];
-    int next = node->operation && node->outputs > 0 && nl_consumers(graph, node->out[0]) == 1 ? nl_first_consumer(graph, node->out[0]) : NL_NONE;
+    int next = node->operation && node->outputs > 0 && nl_consumers(graph, node->out[0]) == 1
+                   ? nl_first_consumer(graph, node->out[0])
+                   : NL_NONE;
     if (next == NL_NONE)
         return NL_NONE;
     struct pair pair = {graph, backend, trains, node, &graph->node[next]};

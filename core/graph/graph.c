@@ -1,3 +1,4 @@
+/* Adds inputs, nodes and tensors to a graph, orders its tensors, and answers questions about it. */
 #include "graph/graph.h"
 
 #include <stdio.h>
@@ -17,14 +18,16 @@ int nl_graph_add_value(struct nl_graph *graph, struct nl_value value)
     return graph->values++;
 }
 
-/* Those of a node that computes a weight, "fc1.weight", are named as PyTorch's parametrizations name them. */
+/* Names a tensor. Tensors of a node that computes a weight, "fc1.weight", are named as PyTorch's parametrizations
+ * name them. */
 static void name_tensor(const struct nl_graph_node *node, const struct nl_new_node *new, struct nl_tensor *tensor)
 {
     const char *dot = strrchr(node->name, '.');
     if (new->module)
         snprintf(tensor->name, sizeof tensor->name, "%s.%s%s", new->module, tensor->spec.name, new->suffix);
     else if (node->operation->span == NL_SPAN_PARAMETERS && dot)
-        snprintf(tensor->name, sizeof tensor->name, "%.*s.parametrizations%s.%s", (int)(dot - node->name), node->name, dot, tensor->spec.name);
+        snprintf(tensor->name, sizeof tensor->name, "%.*s.parametrizations%s.%s", (int)(dot - node->name), node->name,
+                 dot, tensor->spec.name);
     else
         snprintf(tensor->name, sizeof tensor->name, "%s.%s", node->name, tensor->spec.name);
 }
@@ -37,11 +40,13 @@ static size_t count_of(const struct nl_tensor_spec *spec)
     return count;
 }
 
-static int add_tensor(struct nl_graph *graph, int node, const struct nl_new_node *new, const struct nl_tensor_spec *spec)
+static int add_tensor(struct nl_graph *graph, int node, const struct nl_new_node *new,
+                      const struct nl_tensor_spec *spec)
 {
     NL_GROW(graph->tensor, graph->tensors, graph->tensors_capacity);
     struct nl_tensor *tensor = &graph->tensor[graph->tensors];
-    *tensor = (struct nl_tensor){.spec = *spec, .node = node, .times = 1, .factor = 1, .parts = 1, .last = 1, .count = count_of(spec)};
+    *tensor = (struct nl_tensor){
+        .spec = *spec, .node = node, .times = 1, .factor = 1, .parts = 1, .last = 1, .count = count_of(spec)};
     name_tensor(&graph->node[node], new, tensor);
     return graph->tensors++;
 }
@@ -49,18 +54,27 @@ static int add_tensor(struct nl_graph *graph, int node, const struct nl_new_node
 void nl_graph_begin(struct nl_graph *graph)
 {
     *graph = (struct nl_graph){.open = NL_NONE};
-    nl_graph_add_value(graph, (struct nl_value){.loop = NL_NONE, .lengths = NL_NONE, .producer = NL_NONE, .tensor = NL_NONE}); /* number 0 (struct nl_graph) */
+    nl_graph_add_value(graph, (struct nl_value){.loop = NL_NONE,
+                                                .lengths = NL_NONE,
+                                                .producer = NL_NONE,
+                                                .tensor = NL_NONE}); /* number 0 (struct nl_graph) */
 }
 
-int nl_graph_add_input(struct nl_graph *graph, const char *name, enum nl_tensor_type type, struct nl_extent extent, int lengths)
+int nl_graph_add_input(struct nl_graph *graph, const char *name, enum nl_tensor_type type, struct nl_extent extent,
+                       int lengths)
 {
     NL_ASSERT(graph->inputs < NL_MOST_INPUTS);
-    NL_ASSERT(lengths == NL_NONE || (graph->value[lengths].type == NL_TENSOR_INT32 && graph->value[lengths].count == 1));
+    NL_ASSERT(lengths == NL_NONE ||
+              (graph->value[lengths].type == NL_TENSOR_INT32 && graph->value[lengths].count == 1));
     struct nl_graph_input *input = &graph->input[graph->inputs++];
     snprintf(input->name, sizeof input->name, "%s", name);
-    input->value = nl_graph_add_value(
-        graph, (struct nl_value){
-                   .type = type, .loop = NL_NONE, .extent = extent, .lengths = lengths, .count = nl_elements(extent), .producer = NL_NONE, .tensor = NL_NONE});
+    input->value = nl_graph_add_value(graph, (struct nl_value){.type = type,
+                                                               .loop = NL_NONE,
+                                                               .extent = extent,
+                                                               .lengths = lengths,
+                                                               .count = nl_elements(extent),
+                                                               .producer = NL_NONE,
+                                                               .tensor = NL_NONE});
     return input->value;
 }
 
@@ -83,7 +97,8 @@ void nl_graph_release(struct nl_graph *graph)
     *graph = (struct nl_graph){0};
 }
 
-static void add_parameters(struct nl_graph *graph, int number, const struct nl_new_node *new, const struct nl_declaration *declaration)
+static void add_parameters(struct nl_graph *graph, int number, const struct nl_new_node *new,
+                           const struct nl_declaration *declaration)
 {
     struct nl_graph_node *node = &graph->node[number];
     for (int i = 0; i < declaration->parameters; i++) {
@@ -91,13 +106,17 @@ static void add_parameters(struct nl_graph *graph, int number, const struct nl_n
         if (node->in[spec->slot] != NL_NONE || (new->without & 1u << spec->slot))
             continue;
         int tensor = add_tensor(graph, number, new, spec);
-        node->in[spec->slot] = nl_graph_add_value(
-            graph, (struct nl_value){
-                       .kind = NL_PARAMETER, .loop = NL_NONE, .lengths = NL_NONE, .count = graph->tensor[tensor].count, .producer = NL_NONE, .tensor = tensor});
+        node->in[spec->slot] = nl_graph_add_value(graph, (struct nl_value){.kind = NL_PARAMETER,
+                                                                           .loop = NL_NONE,
+                                                                           .lengths = NL_NONE,
+                                                                           .count = graph->tensor[tensor].count,
+                                                                           .producer = NL_NONE,
+                                                                           .tensor = tensor});
     }
 }
 
-static void add_states(struct nl_graph *graph, int number, const struct nl_new_node *new, const struct nl_declaration *declaration)
+static void add_states(struct nl_graph *graph, int number, const struct nl_new_node *new,
+                       const struct nl_declaration *declaration)
 {
     struct nl_graph_node *node = &graph->node[number];
     if (new->states_of) {
@@ -120,8 +139,8 @@ static void add_states(struct nl_graph *graph, int number, const struct nl_new_n
     }
 }
 
-/* Activations of a loop's body stay in it, and those of outside come in only as sequences and states; but for the copies that do just that, and the
- * lengths of the sequences. */
+/* Activations of a loop's body stay in it, and those of outside come in only as sequences and states; but for the
+ * copies that do just that, and the lengths of the sequences. */
 static int check_loop(const struct nl_graph *graph, const struct nl_graph_node *node, struct nl_error *err)
 {
     for (int i = 0; i < NL_MOST_SLOTS; i++) {
@@ -129,8 +148,8 @@ static int check_loop(const struct nl_graph *graph, const struct nl_graph_node *
         bool may = node->operation == &nl_transpose_operation || node->operation == &nl_transpose_int32_operation ||
                    (i > 0 && i == node->operation->lengths);
         if (value && value->kind == NL_ACTIVATIONS && value->loop != node->loop && !may)
-            return nl_fail(err, "'%s' takes activations of %s the loop, which are neither a sequence nor a state", node->name,
-                           node->loop == NL_NONE ? "the body of" : "outside of");
+            return nl_fail(err, "'%s' takes activations of %s the loop, which are neither a sequence nor a state",
+                           node->name, node->loop == NL_NONE ? "the body of" : "outside of");
     }
     return NL_OK;
 }
@@ -145,7 +164,8 @@ static void fill_slots(const struct nl_graph *graph, struct nl_graph_node *node,
     }
     int lengths = new->operation->lengths;
     if (lengths && node->in[lengths] == NL_NONE && node->in[0] != NL_NONE)
-        node->in[lengths] = graph->open == NL_NONE ? graph->value[node->in[0]].lengths : graph->loop[graph->open].lengths;
+        node->in[lengths] =
+            graph->open == NL_NONE ? graph->value[node->in[0]].lengths : graph->loop[graph->open].lengths;
 }
 
 static const char *name_of(const struct nl_graph *graph, int value)
@@ -162,14 +182,17 @@ static int check_types(const struct nl_graph *graph, const struct nl_graph_node 
     for (int i = 0; i < NL_MOST_SLOTS; i++) {
         bool int32 = node->operation->takes_int32 & 1u << i;
         if (node->in[i] != NL_NONE && (graph->value[node->in[i]].type == NL_TENSOR_INT32) != int32)
-            return nl_fail(err, "'%s' (%s) takes %s numbers, and those of '%s' are %s", node->name, node->operation->name, int32 ? "int32" : "real",
-                           name_of(graph, node->in[i]), int32 ? "real" : "int32");
+            return nl_fail(err, "'%s' (%s) takes %s numbers, and those of '%s' are %s", node->name,
+                           node->operation->name, int32 ? "int32" : "real", name_of(graph, node->in[i]),
+                           int32 ? "real" : "int32");
     }
     return NL_OK;
 }
 
-/* Of the sequences that have as many positions as an output. Two that do not agree are an error. */
-static int find_lengths(const struct nl_graph *graph, const struct nl_graph_node *node, struct nl_extent output, int *lengths, struct nl_error *err)
+/* Finds the lengths of an output: those of the inputs that have as many positions. Two inputs that do not agree are
+ * an error. */
+static int find_lengths(const struct nl_graph *graph, const struct nl_graph_node *node, struct nl_extent output,
+                        int *lengths, struct nl_error *err)
 {
     *lengths = NL_NONE;
     for (int i = 0; i < NL_MOST_SLOTS; i++) {
@@ -177,18 +200,21 @@ static int find_lengths(const struct nl_graph *graph, const struct nl_graph_node
         if (!in || in->lengths == NL_NONE || nl_positions(in->extent) != nl_positions(output))
             continue;
         if (*lengths != NL_NONE && *lengths != in->lengths)
-            return nl_fail(err, "'%s' (%s) takes sequences of the lengths '%s' and '%s'", node->name, node->operation->name, name_of(graph, *lengths),
-                           name_of(graph, in->lengths));
+            return nl_fail(err, "'%s' (%s) takes sequences of the lengths '%s' and '%s'", node->name,
+                           node->operation->name, name_of(graph, *lengths), name_of(graph, in->lengths));
         *lengths = in->lengths;
     }
     return NL_OK;
 }
 
-static int add_outputs(struct nl_graph *graph, int number, const struct nl_declaration *declaration, struct nl_error *err)
+static int add_outputs(struct nl_graph *graph, int number, const struct nl_declaration *declaration,
+                       struct nl_error *err)
 {
     struct nl_graph_node *node = &graph->node[number];
-    struct nl_value value = {
-        .kind = node->operation->span == NL_SPAN_PARAMETERS ? NL_COMPUTED : NL_ACTIVATIONS, .producer = number, .tensor = NL_NONE, .loop = node->loop};
+    struct nl_value value = {.kind = node->operation->span == NL_SPAN_PARAMETERS ? NL_COMPUTED : NL_ACTIVATIONS,
+                             .producer = number,
+                             .tensor = NL_NONE,
+                             .loop = node->loop};
     for (int i = 0; i < declaration->outputs; i++) {
         value.type = node->operation->makes_int32 & 1u << i ? NL_TENSOR_INT32 : NL_TENSOR_REAL;
         value.extent = declaration->output[i];
@@ -238,8 +264,8 @@ static int add_node(struct nl_graph *graph, const struct nl_new_node *new, struc
     struct nl_declaration declaration = {0};
     bool computes = operation->span == NL_SPAN_PARAMETERS;
     node->loop = computes ? NL_NONE : graph->open; /* once a step, whoever takes it */
-    if (check_types(graph, node, err) || check_loop(graph, node, err) || operation->declare(node->arguments, in, &declaration, err) ||
-        check_sizes(node, &declaration, err))
+    if (check_types(graph, node, err) || check_loop(graph, node, err) ||
+        operation->declare(node->arguments, in, &declaration, err) || check_sizes(node, &declaration, err))
         return NL_FAIL;
     add_parameters(graph, number, new, &declaration);
     add_states(graph, number, new, &declaration);
@@ -262,13 +288,15 @@ static void add_loss(struct nl_graph *graph, const struct nl_operation *operatio
         wanted.channels = 1;
     if (input == NL_NONE)
         input = nl_graph_add_input(graph, name, labels ? NL_TENSOR_INT32 : NL_TENSOR_REAL, wanted, NL_NONE);
-    struct nl_new_node loss = {.operation = operation, .arguments = arguments, .name = "loss", .in = {value, input}, .inputs = 2};
+    struct nl_new_node loss = {
+        .operation = operation, .arguments = arguments, .name = "loss", .in = {value, input}, .inputs = 2};
     int status = add_node(graph, &loss, &err);
     NL_ASSERT(status == NL_OK);
 }
 
-/* Weights, which have two dimensions or more, are first, so that an optimizer's decay that spares everything else covers one range, and so does one
- * that spares vectors; what freezes is last, so that what does not is one range, too. */
+/* Weights, which have two dimensions or more, are first, so that an optimizer's decay that spares everything else
+ * covers one range, and so does one that spares vectors; what freezes is last, so that what does not is one range,
+ * too. */
 enum rank { WEIGHTS, MATRICES, OTHERS, FREEZING };
 
 static enum rank rank_of(const struct nl_graph *graph, const struct nl_tensor_spec *spec)
@@ -326,7 +354,8 @@ struct nl_graph nl_graph_copy(const struct nl_graph *graph)
     copy.node = copied(graph->node, graph->nodes, sizeof *copy.node);
     copy.tensor = copied(graph->tensor, graph->tensors, sizeof *copy.tensor);
     copy.loop = copied(graph->loop, graph->loops, sizeof *copy.loop);
-    copy.values_capacity = copy.values, copy.nodes_capacity = copy.nodes, copy.tensors_capacity = copy.tensors, copy.loops_capacity = copy.loops;
+    copy.values_capacity = copy.values, copy.nodes_capacity = copy.nodes, copy.tensors_capacity = copy.tensors,
+    copy.loops_capacity = copy.loops;
     for (int i = 0; i < copy.nodes; i++)
         copy.node[i].arguments = copied(graph->node[i].arguments, 1, graph->node[i].operation->arguments);
     return copy;
@@ -475,7 +504,8 @@ int nl_graph_check(const struct nl_graph *graph, const struct nl_backend *backen
 {
     for (int i = 0; i < graph->nodes; i++)
         if (!nl_kernel_of(backend, graph->node[i].operation, graph->node[i].arguments))
-            return nl_fail(err, "%s cannot compute '%s' (%s)", backend->name, graph->node[i].operation->name, graph->node[i].name);
+            return nl_fail(err, "%s cannot compute '%s' (%s)", backend->name, graph->node[i].operation->name,
+                           graph->node[i].name);
     return NL_OK;
 }
 
@@ -494,7 +524,8 @@ double nl_graph_work(const struct nl_graph *graph)
     double work = 0;
     for (int i = 0; i < graph->nodes; i++)
         if (graph->node[i].operation->work)
-            work += graph->node[i].operation->work(graph->node[i].arguments) * (graph->node[i].loop == NL_NONE ? 1 : graph->loop[graph->node[i].loop].times);
+            work += graph->node[i].operation->work(graph->node[i].arguments) *
+                    (graph->node[i].loop == NL_NONE ? 1 : graph->loop[graph->node[i].loop].times);
     return work;
 }
 

@@ -1,3 +1,4 @@
+/* Makes a list by its passes, binds its instructions to their places, and runs its chains. */
 #include "graph/list.h"
 
 #include <stdlib.h>
@@ -91,9 +92,12 @@ static struct nl_producer producer_of(const struct nl_list *list, const struct n
 
 static void bind(const struct nl_list *list, struct nl_instruction *i, char *base, const struct nl_places *places)
 {
-    i->at = (struct nl_operands){.hyper = places->hyper, .update = i->only_gradient ? NULL : places->update, .producer = producer_of(list, i->node),
-                              .adds = i->adds};
-    i->at.sums = i->observer == NL_NONE ? place_of(list, base, places, i->sums) : (void *)(places->observed + i->observer);
+    i->at = (struct nl_operands){.hyper = places->hyper,
+                                 .update = i->only_gradient ? NULL : places->update,
+                                 .producer = producer_of(list, i->node),
+                                 .adds = i->adds};
+    i->at.sums =
+        i->observer == NL_NONE ? place_of(list, base, places, i->sums) : (void *)(places->observed + i->observer);
     for (int slot = 0; slot < NL_MOST_SLOTS; slot++) {
         i->at.in[slot] = place_of(list, base, places, i->in[slot]);
         i->at.d_in[slot] = place_of(list, base, places, i->d_in[slot]);
@@ -128,10 +132,12 @@ static void *state_at(const struct nl_list *list, const struct nl_graph_node *no
         return place;
     const struct nl_loop *loop = &list->graph.loop[node->loop];
     int run = loop->reverse ? loop->times - 1 - time : time, number = run < tensor->times ? run : tensor->times - 1;
-    return (char *)place + tensor->count * nl_type_bytes(tensor->spec.type, list->backend) / (size_t)tensor->times * (size_t)number;
+    return (char *)place +
+           tensor->count * nl_type_bytes(tensor->spec.type, list->backend) / (size_t)tensor->times * (size_t)number;
 }
 
-struct nl_operands nl_operands_at(const struct nl_list *list, const struct nl_instruction *i, const struct nl_run *run, int samples)
+struct nl_operands nl_operands_at(const struct nl_list *list, const struct nl_instruction *i, const struct nl_run *run,
+                                  int samples)
 {
     struct nl_operands at = i->at;
     for (int slot = 0; slot < i->operation->slots; slot++) {
@@ -155,7 +161,8 @@ struct nl_operands nl_operands_at(const struct nl_list *list, const struct nl_in
 }
 
 /* Arguments of the instruction for a part of the samples, or for a time. */
-static void bind_part(const struct nl_list *list, const struct nl_instruction *i, const struct nl_run *run, int samples, void *arguments)
+static void bind_part(const struct nl_list *list, const struct nl_instruction *i, const struct nl_run *run, int samples,
+                      void *arguments)
 {
     struct nl_operands at = nl_operands_at(list, i, run, samples);
     memcpy(arguments, i->arguments, i->operation->arguments);
@@ -177,7 +184,8 @@ static struct nl_call call_of(const struct nl_list *list, int number)
 {
     const struct nl_instruction *i = &list->instruction[number];
     int makes = i->d_in[0] != NL_NONE ? i->d_in[0] : i->out[0];
-    return (struct nl_call){i->operation, i->call, i->arguments, &i->at, makes == NL_NONE ? 0 : list->buffer[makes].last - number};
+    return (struct nl_call){i->operation, i->call, i->arguments, &i->at,
+                            makes == NL_NONE ? 0 : list->buffer[makes].last - number};
 }
 
 void nl_list_bind(struct nl_list *list, char *base, const struct nl_places *places)
@@ -195,7 +203,8 @@ void nl_list_bind(struct nl_list *list, char *base, const struct nl_places *plac
 /* ---- run ---- */
 
 /* seen: the run as the kernel sees it. */
-static void call_for_part(const struct nl_list *list, const struct nl_instruction *i, const struct nl_run *run, int samples, const struct nl_run *seen)
+static void call_for_part(const struct nl_list *list, const struct nl_instruction *i, const struct nl_run *run,
+                          int samples, const struct nl_run *seen)
 {
     union {
         char bytes[NL_MOST_ARGUMENTS];

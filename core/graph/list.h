@@ -6,26 +6,30 @@
  *     differentiate.c   the graph becomes instructions, forward and backward, in chains
  *     memory.c          every buffer gets its place, by the time in which it is needed
  *
- * An instruction is a kernel with its arguments. A chain is a row of instructions that is called for all samples at once, or, micro-batch by
- * micro-batch, for a few samples at a time: what one instruction leaves in a core's cache the next finds there.
+ * An instruction is a kernel with its arguments. A chain is a row of instructions that is called for all samples at
+ * once, or, micro-batch by micro-batch, for a few samples at a time: what one instruction leaves in a core's cache the
+ * next finds there.
  *
- * An operation that reduces over the batch (batch normalization) is a barrier: it needs its whole input before it has an output. There a chain
- * ends with its first part, `reduce`, and the next one begins with its second, `apply`:
+ * An operation that reduces over the batch (batch normalization) is a barrier: it needs its whole input before it has
+ * an output. There a chain ends with its first part, `reduce`, and the next one begins with its second, `apply`:
  *
  *     forward     apply of a normalizer; convolution; reduce of the next one
  *     backward    apply of a normalizer's backward; convolution; reduce of the next one's
  *
- * What is computed is the same to the last bit. A backend to which calls are dear is given such a chain whole, for all samples (`run_calls`).
+ * What is computed is the same to the last bit. A backend to which calls are dear is given such a chain whole, for all
+ * samples (`run_calls`).
  *
- * The body of a loop (loop.h) is a chain, too, that is run once for each time, and in backward once more, in the other order. A value of
- * the body has a place for each time where another chain needs it: what backward reads is kept. Gradients of a weight that the
- * body's nodes take at each time are added up, or made after the loop in one call, from x and dy of all times.
+ * The body of a loop (loop.h) is a chain, too, that is run once for each time, and in backward once more, in the other
+ * order. A value of the body has a place for each time where another chain needs it: what backward reads is kept.
+ * Gradients of a weight that the body's nodes take at each time are added up, or made after the loop in one call, from
+ * x and dy of all times.
  *
- * A loop over a large batch leaves more than a cache holds before it comes to the next time. Where samples know nothing of one another, its chains and those
- * that copy its sequences are a row: all of them are run for a few samples, then for the next. The gradient of a weight is then the sum over such parts.
+ * A loop over a large batch leaves more than a cache holds before it comes to the next time. Where samples know nothing
+ * of one another, its chains and those that copy its sequences are a row: all of them are run for a few samples, then
+ * for the next. The gradient of a weight is then the sum over such parts.
  *
- * A list may have observers: instructions that read tensors for a log, and change none. They keep what they read from being fused away, or made
- * again; so a step that is not logged has a list without them.
+ * A list may have observers: instructions that read tensors for a log, and change none. They keep what they read from
+ * being fused away, or made again; so a step that is not logged has a list without them.
  */
 #ifndef NL_GRAPH_LIST_H
 #define NL_GRAPH_LIST_H
@@ -57,7 +61,8 @@ struct nl_instruction {
     const struct nl_operation *operation;
     const struct nl_graph_node *node;        /* NULL: of none, it adds up gradients or packs weights */
     void *arguments;                   /* with places, for whole batches; the list's own */
-    char *timed;                       /* the same at each time of its chain, one after the other; NULL: it has no times, or is called for parts of a batch */
+    char *timed; /* the same at each time of its chain, one after the other; NULL: it has no times, or is called for
+                    parts of a batch */
     int in[NL_MOST_SLOTS], d_in[NL_MOST_SLOTS];     /* buffers, or NL_NONE */
     int out[NL_MOST_OUTPUTS], d_out[NL_MOST_OUTPUTS];
     int saved[NL_MOST_SAVED], sums, packed;
@@ -65,20 +70,22 @@ struct nl_instruction {
     int observer;                      /* of "observe": whose; else NL_NONE */
     bool only_gradient;                /* it makes no step of the weights, whoever else does */
     struct nl_operands at;             /* places in the first replica's state, for whole batches and the first time */
-    int saved_rows;                    /* what it saves of a sample, as of so many, lies after that of the samples before; 0: it does not */
+    int saved_rows; /* what it saves of a sample, as of so many, lies after that of the samples before; 0: it does
+                     not */
 };
 
 /* `to` may lie where `from` does. */
 struct nl_share {
     int from, to;      /* buffers */
-    int first, until;  /* instructions of the node that turns the one into the other: nothing after may touch the first */
+    int first,
+        until; /* instructions of the node that turns the one into the other: nothing after may touch the first */
     bool same;         /* both hold the same numbers */
 };
 
 struct nl_chain {
     int first, end; /* instructions [first, end) */
     int micro;      /* samples at a time; 0: all */
-    int times;      /* it is run so often, with the places of each time; 0: once, with places that are always the same */
+    int times; /* it is run so often, with the places of each time; 0: once, with places that are always the same */
     bool reverse;   /* the last time first */
     int together;   /* where it has times: so many are one, a call with as many times the samples; else 1 */
     int row;        /* neighbours of one row are all run for a few samples, then for the next; 0: it is of no row */
@@ -108,7 +115,8 @@ struct nl_list_setup {
     int capacity;
     bool trains;
     bool fixed;    /* evaluation with statistics that are fixed: no operation needs more than a sample */
-    bool initializes; /* the call before the first step, in which operations set parameters from the batch; there is no backward pass */
+    bool initializes; /* the call before the first step, in which operations set parameters from the batch; there is no
+                         backward pass */
     bool steps;    /* linear layers step their weights in backward: gradients of these need not be there afterwards */
     const struct nl_observers *observers; /* of a list that trains; NULL: none */
 };
@@ -134,15 +142,17 @@ size_t nl_list_lay_out(struct nl_list *list, size_t at);
 void nl_list_bind(struct nl_list *list, char *base, const struct nl_places *places);
 
 /* An instruction's places for the samples from run->first on, at run->time; samples: of the whole batch. */
-struct nl_operands nl_operands_at(const struct nl_list *list, const struct nl_instruction *instruction, const struct nl_run *run, int samples);
+struct nl_operands nl_operands_at(const struct nl_list *list, const struct nl_instruction *instruction,
+                                  const struct nl_run *run, int samples);
 
-/* Forward ends with the loss, which adds to run->sums and, in a list that trains, makes the gradient with which backward begins. */
+/* Forward ends with the loss, which adds to run->sums and, in a list that trains, makes the gradient with which
+ * backward begins. */
 void nl_list_forward(const struct nl_list *list, const struct nl_run *run);
 void nl_list_backward(const struct nl_list *list, const struct nl_run *run);
 void nl_list_after_step(const struct nl_list *list, const struct nl_run *run); /* what observes the optimizer's step */
 
-/* The calls of forward and backward, one after the other, to call[list->instructions]. Returns how many; 0: they are not each made once for all samples, or
- * something follows the optimizer's step. */
+/* The calls of forward and backward, one after the other, to call[list->instructions]. Returns how many; 0: they are
+ * not each made once for all samples, or something follows the optimizer's step. */
 int nl_list_calls(const struct nl_list *list, struct nl_call *call);
 
 /* ---- the passes ---- */
@@ -152,7 +162,7 @@ void nl_prepare(struct nl_graph_node *node, const struct nl_list_setup *setup, i
 
 void nl_fuse(struct nl_graph *graph, const struct nl_backend *backend, bool trains);
 
-/* Of each node: how it is called. */
+/* How a node is called. */
 struct nl_calls {
     int group;        /* nodes of one group are called for the same micro-batches; 0: for all samples */
     int micro;        /* samples at a time */

@@ -1,3 +1,4 @@
+/* Builds loops: what is taken at each time, what is carried from one to the next, what leaves. */
 #include "graph/loop.h"
 
 #include <stdio.h>
@@ -29,8 +30,11 @@ static int copy(struct nl_graph *graph, int value, int times, bool leaves, const
     graph->open = NL_NONE;
     int out =
         nl_graph_add(graph,
-                     &(struct nl_new_node){
-                         .operation = int32 ? &nl_transpose_int32_operation : &nl_transpose_operation, .arguments = &transpose, .name = name, .in = {value}, .inputs = 1},
+                     &(struct nl_new_node){.operation = int32 ? &nl_transpose_int32_operation : &nl_transpose_operation,
+                                           .arguments = &transpose,
+                                           .name = name,
+                                           .in = {value},
+                                           .inputs = 1},
                      err);
     graph->open = open;
     return out;
@@ -72,8 +76,10 @@ int nl_loop_carry(struct nl_graph *graph, int first, const char *name, struct nl
     last.producer = before.producer = NL_NONE;
     before.loop = graph->open;
     struct nl_carried *state = &loop->state[loop->carried++];
-    *state = (struct nl_carried){
-        .first = begins, .before = nl_graph_add_value(graph, before), .after = NL_NONE, .last = nl_graph_add_value(graph, last)};
+    *state = (struct nl_carried){.first = begins,
+                                 .before = nl_graph_add_value(graph, before),
+                                 .after = NL_NONE,
+                                 .last = nl_graph_add_value(graph, last)};
     return state->before;
 }
 
@@ -94,8 +100,10 @@ static int hold(struct nl_graph *graph, int before, int after, struct nl_error *
     if (lengths == NL_NONE)
         return after;
     snprintf(name, sizeof name, "%.*s.held", (int)sizeof name - 6, graph->node[graph->value[after].producer].name);
-    struct nl_new_node node = {
-        .operation = &nl_hold_operation, .name = name, .in = {[NL_HOLD_X] = after, [NL_HOLD_BEFORE] = before, [NL_HOLD_LENGTHS] = lengths}, .inputs = NL_HOLD_SLOTS};
+    struct nl_new_node node = {.operation = &nl_hold_operation,
+                               .name = name,
+                               .in = {[NL_HOLD_X] = after, [NL_HOLD_BEFORE] = before, [NL_HOLD_LENGTHS] = lengths},
+                               .inputs = NL_HOLD_SLOTS};
     return nl_graph_add(graph, &node, err);
 }
 

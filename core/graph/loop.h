@@ -11,36 +11,38 @@
  *     y  = nl_loop_collect(graph, h1, "rnn.y", err);      (N, T, H)
  *     hT = nl_loop_last(graph, h, "rnn.last", err);       (N, H)
  *
- * A node of the body has its parameters once: each time takes the same ones. Of its states it has one, or one for each of the
- * first times (nl_new_node.statistics), counted in the order in which they run. Dropout draws anew at each time.
+ * A node of the body has its parameters once: each time takes the same ones. Of its states it has one, or one for each
+ * of the first times (nl_new_node.statistics), counted in the order in which they run. Dropout draws anew at each time.
  *
- * In memory a sequence of the body lies in time-major order, so that its part of one time is a dense (N, C), as kernels want it,
- * and that all of it is a dense (T N, C). A state has T + 1 places: time t reads place t and writes place t + 1; in a reverse
- * loop the other way.
+ * In memory a sequence of the body lies in time-major order, so that its part of one time is a dense (N, C), as kernels
+ * want it, and that all of it is a dense (T N, C). A state has T + 1 places: time t reads place t and writes place t +
+ * 1; in a reverse loop the other way.
  *
- * Where the sequences that a loop takes have lengths, positions after a sample's end do not move its states, in a reverse loop as well, and what is collected
- * has the lengths.
+ * Where the sequences that a loop takes have lengths, positions after a sample's end do not move its states, in a
+ * reverse loop as well, and what is collected has the lengths.
  *
- * The nodes that do not depend on a state run for all times at once, before the loop, unless a cache cannot hold what they make; and the
- * gradients of weights are made for all times at once, after it (nl_operation.together).
+ * The nodes that do not depend on a state run for all times at once, before the loop, unless a cache cannot hold what
+ * they make; and the gradients of weights are made for all times at once, after it (nl_operation.together).
  */
 #ifndef NL_GRAPH_LOOP_H
 #define NL_GRAPH_LOOP_H
 
 #include "graph/graph.h"
 
-/* Opens a loop. What it takes and carries comes before the first node of its body. reverse: it begins with the last position. */
+/* Opens a loop. What it takes and carries comes before the first node of its body. reverse: it begins with the last
+ * position. */
 void nl_loop_begin(struct nl_graph *graph, int times, bool reverse);
 
-/* What the body sees of a sequence, real or int32: the position of that time. NL_NONE: it has not as many positions as there are times, or
- * other lengths than those before, and err says so. */
+/* What the body sees of a sequence, real or int32: the position of that time. NL_NONE: it has not as many positions as
+ * there are times, or other lengths than those before, and err says so. */
 int nl_loop_take(struct nl_graph *graph, int sequence, const char *name, struct nl_error *err);
 
-/* What the body sees of a state that begins with `first`: what it is before that time. NL_NONE: there are too many, and err says
- * so. */
+/* What the body sees of a state that begins with `first`: what it is before that time. NL_NONE: there are too many, and
+ * err says so. */
 int nl_loop_carry(struct nl_graph *graph, int first, const char *name, struct nl_error *err);
 
-/* What becomes of a state. NL_FAIL: `after` is not a value of its own, of the state's shape, that a node of the body puts out. */
+/* What becomes of a state. NL_FAIL: `after` is not a value of its own, of the state's shape, that a node of the body
+ * puts out. */
 int nl_loop_pass(struct nl_graph *graph, int before, int after, struct nl_error *err);
 
 /* Closes it. NL_FAIL: a state was not passed on. */

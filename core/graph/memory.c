@@ -21,14 +21,17 @@ static bool is_in_row(const struct nl_list *list, int first_chain, int last_chai
     return one;
 }
 
-/* Whether all samples are in it at once: it goes from chain to chain, other than those of a row, or its chain is called for all. */
+/* Whether all samples are in it at once: it goes from chain to chain, other than those of a row, or its chain is called
+ * for all. */
 static bool is_whole(const struct nl_list *list, const struct nl_buffer *buffer)
 {
-    bool passes = buffer->first_chain == buffer->last_chain || (buffer->first != NL_NONE && is_in_row(list, buffer->first_chain, buffer->last_chain));
-    return is_known(buffer) || buffer->carried || !buffer->per_sample || !passes || list->chain[buffer->first_chain].micro == 0;
+    bool passes = buffer->first_chain == buffer->last_chain ||
+                  (buffer->first != NL_NONE && is_in_row(list, buffer->first_chain, buffer->last_chain));
+    return is_known(buffer) || buffer->carried || !buffer->per_sample || !passes ||
+           list->chain[buffer->first_chain].micro == 0;
 }
 
-/* Of a value of a loop's body: one does where the body alone touches it, each time anew. */
+/* How many places a buffer has. A value of a loop's body that the body alone touches, each time anew, has one. */
 static int places_of(const struct nl_list *list, const struct nl_buffer *buffer)
 {
     bool passes = buffer->first_chain == buffer->last_chain && list->chain[buffer->first_chain].times > 1;
@@ -43,12 +46,13 @@ static size_t size_of(const struct nl_list *list, const struct nl_buffer *buffer
     return nl_size_times(bytes, (size_t)(buffer->whole ? list->capacity : list->chain[buffer->first_chain].micro));
 }
 
-/* Whether other samples, or another time, are still to come to the first instructions of the chain when its last ones have been called, and need
- * what is in the buffer; or all are called in one go. */
+/* Whether other samples, or another time, are still to come to the first instructions of the chain when its last ones
+ * have been called, and need what is in the buffer; or all are called in one go. */
 static bool outlasts(const struct nl_list *list, const struct nl_buffer *buffer, int chain)
 {
     const struct nl_chain *c = &list->chain[chain];
-    return c->joined || (c->micro > 0 && buffer->whole) || (c->times > 1 && (buffer->first_chain != buffer->last_chain || buffer->places > 1));
+    return c->joined || (c->micro > 0 && buffer->whole) ||
+           (c->times > 1 && (buffer->first_chain != buffer->last_chain || buffer->places > 1));
 }
 
 static struct nl_chain time_of(const struct nl_list *list, const struct nl_buffer *buffer)
@@ -98,8 +102,8 @@ static void lead(struct nl_buffer *leader, const struct nl_buffer *other)
 static void share(const struct nl_list *list, const struct nl_share *share)
 {
     struct nl_buffer *from = leader_of(list, share->from), *to = leader_of(list, share->to);
-    bool fits = !from->carried && !to->carried && !is_known(from) && !is_known(to) && from != to && from->whole == to->whole &&
-                size_of(list, from) == size_of(list, to);
+    bool fits = !from->carried && !to->carried && !is_known(from) && !is_known(to) && from != to &&
+                from->whole == to->whole && size_of(list, from) == size_of(list, to);
     bool dead = from->last <= share->until && to->first >= share->first;
     bool same = share->same && !list->buffer[share->from].summed && !list->buffer[share->to].summed;
     if (!fits || !(dead || same))
@@ -128,7 +132,8 @@ static int by_offset(const void *left, const void *right)
 }
 
 /* The first gap, from `at` on, among the placed buffers that are needed at the same time. Returns its end. */
-static size_t place(const struct nl_list *list, struct nl_buffer *buffer, struct nl_buffer **placed, int count, size_t at)
+static size_t place(const struct nl_list *list, struct nl_buffer *buffer, struct nl_buffer **placed, int count,
+                    size_t at)
 {
     struct nl_chain time = time_of(list, buffer);
     size_t size = size_of(list, buffer);

@@ -1,5 +1,5 @@
-/* How nodes are called: in groups for a few samples at a time, as many as the backend says its caches hold; or, in the body of a loop, for
- * all times at once. */
+/* How nodes are called: in groups for a few samples at a time, as many as the backend says its caches hold; or, in the
+ * body of a loop, for all times at once. */
 #include <stdlib.h>
 
 #include "base/divisor.h"
@@ -33,7 +33,8 @@ static struct nl_micro micro_of(const struct nl_list *list, const struct nl_grap
         return (struct nl_micro){.unit = 1};
     if (node->kernel->micro)
         return node->kernel->micro(node->arguments);
-    bool sums = list->trains && takes_weight(&list->graph, node); /* the gradient of a weight, and nobody says in what order */
+    bool sums =
+        list->trains && takes_weight(&list->graph, node); /* the gradient of a weight, and nobody says in what order */
     return (struct nl_micro){.unit = node->operation->span == NL_SPAN_SAMPLE && !sums};
 }
 
@@ -58,14 +59,16 @@ static bool lies_in_loop(const struct nl_graph *graph, int value)
     bool any = value != NL_NONE && graph->value[value].loop != NL_NONE;
     for (int i = 0; i < graph->loops; i++)
         for (int s = 0; s < graph->loop[i].carried; s++)
-            any |= value != NL_NONE && (value == graph->loop[i].state[s].first || value == graph->loop[i].state[s].last);
+            any |=
+                value != NL_NONE && (value == graph->loop[i].state[s].first || value == graph->loop[i].state[s].last);
     return any;
 }
 
 /* Whether the node copies to a loop or from it. */
 static bool copies(const struct nl_graph *graph, const struct nl_graph_node *node)
 {
-    return node->loop == NL_NONE && node->outputs > 0 && (lies_in_loop(graph, node->in[0]) || lies_in_loop(graph, node->out[0]));
+    return node->loop == NL_NONE && node->outputs > 0 &&
+           (lies_in_loop(graph, node->in[0]) || lies_in_loop(graph, node->out[0]));
 }
 
 /* Whether it computes a weight, before all others. */
@@ -137,7 +140,8 @@ static bool shares_parameters(const struct nl_graph *graph, const struct nl_grap
 {
     bool any = false;
     for (int i = 0; i < NL_MOST_SLOTS; i++)
-        any |= node->in[i] != NL_NONE && graph->value[node->in[i]].kind != NL_ACTIVATIONS && gradients_of(graph, node->in[i]) > 1;
+        any |= node->in[i] != NL_NONE && graph->value[node->in[i]].kind != NL_ACTIVATIONS &&
+               gradients_of(graph, node->in[i]) > 1;
     return any;
 }
 
@@ -166,12 +170,14 @@ static bool make_group(const struct nl_list *list, bool fixed, int first, int en
         return false;
     for (int i = first; i < end; i++) {
         struct nl_micro micro = micro_of(list, &list->graph.node[i], fixed);
-        calls[i] = (struct nl_calls){.group = group, .micro = (int)fit, .reduces = micro.reduces, .sums = list->trains ? micro.sums : 0};
+        calls[i] = (struct nl_calls){
+            .group = group, .micro = (int)fit, .reduces = micro.reduces, .sums = list->trains ? micro.sums : 0};
     }
     return true;
 }
 
-/* On a backend that makes several calls in one go: what joins with its neighbours, and, of what reduces, what takes the output of such a node. */
+/* On a backend that makes several calls in one go: what joins with its neighbours, and, of what reduces, what takes the
+ * output of such a node. */
 static void find_joined(const struct nl_list *list, struct nl_calls *calls)
 {
     const struct nl_graph *graph = &list->graph;
@@ -204,7 +210,8 @@ void nl_find_microbatches(const struct nl_list *list, bool fixed, bool steps, st
     }
 }
 
-/* Whether a cache still holds what a node makes for all times when the loop takes it. A call for each time leaves it there. */
+/* Whether a cache still holds what a node makes for all times when the loop takes it. A call for each time leaves it
+ * there. */
 static bool stays_in_cache(const struct nl_list *list, const struct nl_graph_node *node, int samples)
 {
     enum { MOST_BYTES = 1 << 20 };
@@ -212,7 +219,8 @@ static bool stays_in_cache(const struct nl_list *list, const struct nl_graph_nod
     return (size_t)samples * times * list->graph.value[node->out[0]].count * list->backend->real <= MOST_BYTES;
 }
 
-/* Whether a normalizer is called for all times at once: not where what counts depends on the time (measured: 5 % of a step at batch 1, and -3 % at 16). */
+/* Whether a normalizer is called for all times at once: not where what counts depends on the time (measured: 5 % of a
+ * step at batch 1, and -3 % at 16). */
 static bool normalizes_together(const struct nl_list *list, const struct nl_graph_node *node, int samples)
 {
     int lengths = node->operation->lengths;
@@ -229,21 +237,23 @@ static size_t weight_bytes(const struct nl_list *list, const struct nl_graph_nod
     return largest * list->backend->real;
 }
 
-/* Whether a product is called for each time, though it could be for all: where what it makes does not stay in the cache, the samples are enough for the weight,
- * and the cache keeps the weight from time to time, beside that of the states. Its gradient comes from all times at once (measured: 2 to 4 % of a step). */
+/* Whether a product is called for each time, though it could be for all: where what it makes does not stay in the
+ * cache, the samples are enough for the weight, and the cache keeps the weight from time to time, beside that of the
+ * states. Its gradient comes from all times at once (measured: 2 to 4 % of a step). */
 static bool multiplies_apart(const struct nl_list *list, const struct nl_graph_node *node, int samples)
 {
     bool keeps_weight = 2 * weight_bytes(list, node) <= list->backend->micro_bytes;
     return node->operation->together && keeps_weight && samples >= UNIT && !stays_in_cache(list, node, samples);
 }
 
-/* What does not depend on a state may be made for all times at once, as if they were so many samples. looped: [values] those that are not. */
+/* What does not depend on a state may be made for all times at once, as if they were so many samples. looped: [values]
+ * those that are not. */
 static bool is_together(const struct nl_list *list, const struct nl_graph_node *node, int samples, const bool *looped)
 {
     const struct nl_operation *operation = node->operation;
     bool may = normalizes_together(list, node, samples) ||
-               (operation->span == NL_SPAN_SAMPLE && !operation->prepare && operation->saved == 0 && node->states == 0 &&
-                !multiplies_apart(list, node, samples));
+               (operation->span == NL_SPAN_SAMPLE && !operation->prepare && operation->saved == 0 &&
+                node->states == 0 && !multiplies_apart(list, node, samples));
     for (int slot = 0; slot < NL_MOST_SLOTS; slot++)
         may &= node->in[slot] == NL_NONE || !looped[node->in[slot]];
     return may;

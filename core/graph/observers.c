@@ -1,3 +1,4 @@
+/* Matches patterns with the names of a graph's tensors. */
 #include "graph/observers.h"
 
 #include <fnmatch.h>
@@ -13,7 +14,8 @@ static const char *const prefixes[NL_ASPECTS] = {"", "grad:", "update:"};
 bool nl_is_observed(const struct nl_name_list *patterns, const char *name)
 {
     for (int i = 0; i < patterns->count; i++)
-        if (!strchr(patterns->at[i], ':') == !strchr(name, ':') && fnmatch(patterns->at[i], name, 0) == 0) /* '*' is no prefix */
+        if (!strchr(patterns->at[i], ':') == !strchr(name, ':') &&
+            fnmatch(patterns->at[i], name, 0) == 0) /* '*' is no prefix */
             return true;
     return false;
 }
@@ -51,10 +53,11 @@ static struct nl_observers everything(const struct nl_graph *graph)
                  first = value->producer != NL_NONE && graph->node[value->producer].out[0] == i;
             if (value->producer != NL_NONE && graph->node[value->producer].operation->initializes)
                 continue; /* no step has it */
-            if ((!parameter && !first) || value->type != NL_TENSOR_REAL || (aspect == NL_GRADIENT && !(learned[i] && used[i])) ||
-                (aspect == NL_UPDATE && !parameter))
+            if ((!parameter && !first) || value->type != NL_TENSOR_REAL ||
+                (aspect == NL_GRADIENT && !(learned[i] && used[i])) || (aspect == NL_UPDATE && !parameter))
                 continue;
-            add(&out, i, NL_NONE, aspect, parameter ? graph->tensor[value->tensor].name : graph->node[value->producer].name);
+            add(&out, i, NL_NONE, aspect,
+                parameter ? graph->tensor[value->tensor].name : graph->node[value->producer].name);
             if (parameter && aspect == NL_VALUE)
                 add_elements(&out, graph, i);
         }

@@ -4,8 +4,8 @@
  *     grad:NAME     its gradient, before any clipping
  *     update:NAME   of a parameter: what the optimizer's step adds to it
  *
- * In NAME, * stands for any characters, dots too, and ? for one. A parameter that names its elements (struct nl_tensor_spec) can be looked at element
- * by element: norm1.mean_weight.bn.
+ * In NAME, * stands for any characters, dots too, and ? for one. A parameter that names its elements (struct
+ * nl_tensor_spec) can be looked at element by element: norm1.mean_weight.bn.
  */
 #ifndef NL_GRAPH_OBSERVERS_H
 #define NL_GRAPH_OBSERVERS_H

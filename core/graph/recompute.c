@@ -1,5 +1,6 @@
-/* What is not kept for backward. The output of a quick node (a normalizer's `apply`) that a single node takes is made again there, if that node allows
- * it, from the input, which the quick node's own backward reads next: writing it to memory and reading it there would take longer. */
+/* What is not kept for backward. The output of a quick node (a normalizer's `apply`) that a single node takes is made
+ * again there, if that node allows it, from the input, which the quick node's own backward reads next: writing it to
+ * memory and reading it there would take longer. */
 #include "graph/list.h"
 
 /* Whether the only node that takes the value lets it be made again. */
@@ -19,7 +20,8 @@ static bool may_be_remade(const struct nl_graph *graph, int value)
 static bool is_recomputed(const struct nl_list *list, int number, bool joined)
 {
     const struct nl_graph_node *node = &list->graph.node[number];
-    if ((list->backend->micro_bytes == 0 && !joined) || node->loop != NL_NONE || !node->kernel->apply || !may_be_remade(&list->graph, node->out[0]))
+    if ((list->backend->micro_bytes == 0 && !joined) || node->loop != NL_NONE || !node->kernel->apply ||
+        !may_be_remade(&list->graph, node->out[0]))
         return false;
     /* What apply takes is there in backward if backward takes it, too. */
     unsigned filled = nl_filled_slots(node);

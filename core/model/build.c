@@ -1,3 +1,4 @@
+/* Adds the nodes that architectures share, and leaves the builder by longjmp where one cannot be. */
 #include "model/build.h"
 
 #include <stdalign.h>
@@ -80,18 +81,25 @@ void nl_add_node(struct nl_builder *b, struct nl_new_node node, const char *stem
     b->at = nl_made(b, nl_graph_add(b->graph, &node, b->err));
 }
 
-void nl_add_without(struct nl_builder *b, const struct nl_operation *operation, const void *arguments, unsigned without, const char *stem, int number)
+void nl_add_without(struct nl_builder *b, const struct nl_operation *operation, const void *arguments, unsigned without,
+                    const char *stem, int number)
 {
-    nl_add_node(b, (struct nl_new_node){.operation = operation, .arguments = arguments, .in = {b->at}, .inputs = 1, .without = without}, stem, number);
+    nl_add_node(b,
+                (struct nl_new_node){
+                    .operation = operation, .arguments = arguments, .in = {b->at}, .inputs = 1, .without = without},
+                stem, number);
 }
 
-void nl_add(struct nl_builder *b, const struct nl_operation *operation, const void *arguments, const char *stem, int number)
+void nl_add(struct nl_builder *b, const struct nl_operation *operation, const void *arguments, const char *stem,
+            int number)
 {
     nl_add_without(b, operation, arguments, 0, stem, number);
 }
 
-/* The weight of a layer as norm.weights has it, computed from another; NL_NONE: the layer learns its own. kernel: 0 of a linear layer. */
-int nl_add_weight(struct nl_builder *b, const struct nl_weight_norm *norm, int kernel, int in, int out, const char *stem, int number)
+/* The weight of a layer as norm.weights has it, computed from another; NL_NONE: the layer learns its own. kernel: 0 of
+ * a linear layer. */
+int nl_add_weight(struct nl_builder *b, const struct nl_weight_norm *norm, int kernel, int in, int out,
+                  const char *stem, int number)
 {
     char layer[64], name[72];
     if (!norm)
@@ -102,12 +110,15 @@ int nl_add_weight(struct nl_builder *b, const struct nl_weight_norm *norm, int k
     else
         snprintf(name, sizeof name, "%s.weight", layer);
     struct nl_parametrize columns = {.norm = norm, .kernel = kernel, .in = in, .out = out};
-    struct nl_spectral_norm matrix = {.norm = norm, .kernel = kernel, .in = in, .out = out, .iterations = nl_norm_iterations(b->config, 1)};
+    struct nl_spectral_norm matrix = {
+        .norm = norm, .kernel = kernel, .in = in, .out = out, .iterations = nl_norm_iterations(b->config, 1)};
     bool spectral = norm->measure == NL_WEIGHT_SPECTRAL;
-    int weight = nl_graph_add(b->graph,
-                              &(struct nl_new_node){.operation = spectral ? &nl_spectral_norm_operation : &nl_parametrize_operation,
-                                                    .arguments = spectral ? (const void *)&matrix : &columns, .name = name},
-                              b->err);
+    int weight = nl_graph_add(
+        b->graph,
+        &(struct nl_new_node){.operation = spectral ? &nl_spectral_norm_operation : &nl_parametrize_operation,
+                              .arguments = spectral ? (const void *)&matrix : &columns,
+                              .name = name},
+        b->err);
     if (weight == NL_NONE)
         nl_build_fail(b, "norm.weights");
     return weight;
@@ -118,20 +129,27 @@ static void add_standardize(struct nl_builder *b, int weight, const char *stem, 
 {
     char layer[64], name[80];
     const struct nl_graph *graph = b->graph;
-    const struct nl_graph_node *node = &graph->node[graph->nodes - 1], *maker = &graph->node[NL_FOUND(graph->value[weight].producer, "what computes a weight")];
+    const struct nl_graph_node *node = &graph->node[graph->nodes - 1],
+                               *maker = &graph->node[NL_FOUND(graph->value[weight].producer, "what computes a weight")];
     if (maker->in[NL_GAIN] == NL_NONE)
         return;
     name_node(b, stem, number, layer);
     snprintf(name, sizeof name, "%s.standardize", layer);
-    struct nl_new_node first = {.operation = &nl_standardize_operation, .name = name,
-                                .in = {b->at, maker->in[NL_GAIN], node->in[NL_PRODUCT_BIAS]}, .inputs = NL_STANDARDIZE_SLOTS};
+    struct nl_new_node first = {.operation = &nl_standardize_operation,
+                                .name = name,
+                                .in = {b->at, maker->in[NL_GAIN], node->in[NL_PRODUCT_BIAS]},
+                                .inputs = NL_STANDARDIZE_SLOTS};
     b->at = nl_made(b, nl_graph_add(b->graph, &first, b->err));
 }
 
 /* weight: the value, or NL_NONE: the layer's own. */
-static void add_product(struct nl_builder *b, const struct nl_operation *operation, const void *arguments, int weight, bool bias, const char *stem, int number)
+static void add_product(struct nl_builder *b, const struct nl_operation *operation, const void *arguments, int weight,
+                        bool bias, const char *stem, int number)
 {
-    struct nl_new_node node = {.operation = operation, .arguments = arguments, .in = {b->at, weight}, .inputs = 1 + (weight != NL_NONE),
+    struct nl_new_node node = {.operation = operation,
+                               .arguments = arguments,
+                               .in = {b->at, weight},
+                               .inputs = 1 + (weight != NL_NONE),
                                .without = bias ? 0 : 1u << NL_PRODUCT_BIAS};
     nl_add_node(b, node, stem, number);
     b->product = b->graph->value[b->at].producer;
@@ -140,9 +158,13 @@ static void add_product(struct nl_builder *b, const struct nl_operation *operati
         add_standardize(b, weight, stem, number);
 }
 
-static void add_linear(struct nl_builder *b, int out, bool bias, const struct nl_weight_norm *norm, const char *stem, int number)
+static void add_linear(struct nl_builder *b, int out, bool bias, const struct nl_weight_norm *norm, const char *stem,
+                       int number)
 {
-    struct nl_linear linear = {.gemm = b->config->device.gemm, .precision = b->config->device.precision, .by_position = b->by_position, .out = out};
+    struct nl_linear linear = {.gemm = b->config->device.gemm,
+                               .precision = b->config->device.precision,
+                               .by_position = b->by_position,
+                               .out = out};
     struct nl_extent x = nl_extent_at(b);
     int weight = nl_add_weight(b, norm, 0, b->by_position ? x.channels : (int)nl_elements(x), out, stem, number);
     add_product(b, &nl_linear_operation, &linear, weight, bias, stem, number);
@@ -172,21 +194,26 @@ void nl_add_head(struct nl_builder *b, const char *name)
 
 void nl_add_token_head(struct nl_builder *b, int table, const char *name)
 {
-    struct nl_linear linear = {.gemm = b->config->device.gemm, .precision = b->config->device.precision, .by_position = true, .out = b->graph->classes};
+    struct nl_linear linear = {.gemm = b->config->device.gemm,
+                               .precision = b->config->device.precision,
+                               .by_position = true,
+                               .out = b->graph->classes};
     if (table == NL_NONE)
         add_linear(b, b->graph->classes, false, weight_norm_of_head(b), name, 0);
     else
         add_product(b, &nl_linear_operation, &linear, table, false, name, 0);
 }
 
-static void add_conv(struct nl_builder *b, const struct nl_operation *operation, struct nl_conv shape, bool bias, const char *stem, int number)
+static void add_conv(struct nl_builder *b, const struct nl_operation *operation, struct nl_conv shape, bool bias,
+                     const char *stem, int number)
 {
     bool depthwise = operation == &nl_depthwise_conv_operation;
     int channels = nl_extent_at(b).channels;
     shape.gemm = b->config->device.gemm;
     shape.algorithm = b->config->device.conv;
     shape.precision = b->config->device.precision;
-    int weight = nl_add_weight(b, weight_norm(b), shape.kernel, depthwise ? 1 : channels, depthwise ? channels : shape.out, stem, number);
+    int weight = nl_add_weight(b, weight_norm(b), shape.kernel, depthwise ? 1 : channels,
+                               depthwise ? channels : shape.out, stem, number);
     add_product(b, operation, &shape, weight, bias, stem, number);
 }
 
@@ -205,14 +232,18 @@ static struct nl_own own(double said)
     return (struct nl_own){said >= 0, said};
 }
 
-/* Whether its weight has an element's output channel as the last of its indices, after which nothing but a bias is added. */
+/* Whether its weight has an element's output channel as the last of its indices, after which nothing but a bias is
+ * added. */
 static bool is_product(const struct nl_operation *operation)
 {
-    return operation == &nl_linear_operation || operation == &nl_conv_operation || operation == &nl_depthwise_conv_operation;
+    return operation == &nl_linear_operation || operation == &nl_conv_operation ||
+           operation == &nl_depthwise_conv_operation;
 }
 
-/* With the statistics of earlier batches, and, to compensate for what the weights have changed since, the producer's input and weight. */
-static void add_cross_iteration(struct nl_builder *b, const struct nl_normalize *normalize, const char *stem, int number)
+/* With the statistics of earlier batches, and, to compensate for what the weights have changed since, the producer's
+ * input and weight. */
+static void add_cross_iteration(struct nl_builder *b, const struct nl_normalize *normalize, const char *stem,
+                                int number)
 {
     const struct nl_graph *graph = b->graph;
     struct nl_cross_iteration window = {.normalize = *normalize, .history = nl_norm_history(b->config, b->norm)};
@@ -223,10 +254,12 @@ static void add_cross_iteration(struct nl_builder *b, const struct nl_normalize 
     int producer = graph->value[b->at].producer;
     const struct nl_graph_node *maker = producer == NL_NONE ? NULL : &graph->node[producer];
     if (normalize->trains_running)
-        nl_build_refuse(b, "norm.statistics", "'norm.statistics' running leaves %s no statistics of batches to train with", b->norm->name);
+        nl_build_refuse(b, "norm.statistics",
+                        "'norm.statistics' running leaves %s no statistics of batches to train with", b->norm->name);
     if (b->config->norm.compensate && (!maker || !is_product(maker->operation)))
         nl_build_refuse(b, "norm.compensate",
-                        "'norm.compensate' needs a linear layer or a convolution right in front of each normalizer, and in front of one stands '%s'; false does "
+                        "'norm.compensate' needs a linear layer or a convolution right in front of each normalizer, "
+                        "and in front of one stands '%s'; false does "
                         "without",
                         maker ? maker->name : "x");
     if (b->config->norm.compensate) {
@@ -251,7 +284,8 @@ static void scale(struct nl_builder *b, int tensor, double factor)
 
 void nl_scale_weight(struct nl_builder *b, double factor)
 {
-    scale(b, NL_FOUND(nl_graph_find_parameter(b->graph, b->at, "weight"), "the weight of '%s'", nl_node_at(b)->name), factor);
+    scale(b, NL_FOUND(nl_graph_find_parameter(b->graph, b->at, "weight"), "the weight of '%s'", nl_node_at(b)->name),
+          factor);
 }
 
 /* The tensor in a slot of the node that computes a weight. */
@@ -302,19 +336,20 @@ static void add_normalize(struct nl_builder *b, struct nl_own eps, struct nl_own
     bool averages = b->norm->uses & NL_USES_HISTORY;
     int workers = config->train.workers > 1 && (b->norm->uses & NL_USES_STAT_BATCH) ? (int)config->train.workers : 1;
     struct nl_norm_setup setup = nl_norm_setup_of(config, 0, nl_positions(x), x.channels);
-    struct nl_normalize normalize = {.setup = setup,
-                                     .norm = b->norm,
-                                     .unbiased = config->norm.running_var == NL_UNBIASED,
-                                     .detached = (unsigned)config->norm.detach,
-                                     .eps_outside = config->norm.eps_place == NL_EPS_OUTSIDE && nl_norm_takes_root(b->norm),
-                                     .learns_momentum = b->norm->tracks && config->norm.running == NL_LEARNED,
-                                     .freezes = b->norm->tracks && config->norm.freeze < 1 && config->norm.freeze_affine,
-                                     .trains_running = b->norm->tracks && !averages && config->norm.statistics == NL_OF_RUNNING,
-                                     .workers = config->norm.sync && nl_norm_spread_is_variance(b->norm) ? workers : 1,
-                                     .history = averages ? nl_norm_history(config, b->norm) : 0,
-                                     .affine_count = (int)nl_affine_count((enum nl_affine)config->norm.affine, &x),
-                                     .eps = eps,
-                                     .momentum = momentum};
+    struct nl_normalize normalize = {
+        .setup = setup,
+        .norm = b->norm,
+        .unbiased = config->norm.running_var == NL_UNBIASED,
+        .detached = (unsigned)config->norm.detach,
+        .eps_outside = config->norm.eps_place == NL_EPS_OUTSIDE && nl_norm_takes_root(b->norm),
+        .learns_momentum = b->norm->tracks && config->norm.running == NL_LEARNED,
+        .freezes = b->norm->tracks && config->norm.freeze < 1 && config->norm.freeze_affine,
+        .trains_running = b->norm->tracks && !averages && config->norm.statistics == NL_OF_RUNNING,
+        .workers = config->norm.sync && nl_norm_spread_is_variance(b->norm) ? workers : 1,
+        .history = averages ? nl_norm_history(config, b->norm) : 0,
+        .affine_count = (int)nl_affine_count((enum nl_affine)config->norm.affine, &x),
+        .eps = eps,
+        .momentum = momentum};
     if (workers > 1 && !config->norm.sync)
         normalize.followed = (int)nl_micro_batch(config) / workers / normalize.setup.stat_batch;
     if (b->norm->uses & NL_USES_WINDOW)
@@ -324,7 +359,8 @@ static void add_normalize(struct nl_builder *b, struct nl_own eps, struct nl_own
 }
 
 /* By an operation of its own, whose arguments begin with the settings. */
-static void add_own_operation(struct nl_builder *b, struct nl_own eps, struct nl_own momentum, const char *stem, int number)
+static void add_own_operation(struct nl_builder *b, struct nl_own eps, struct nl_own momentum, const char *stem,
+                              int number)
 {
     const struct nl_operation *operation = b->norm->operation;
     alignas(max_align_t) char arguments[NL_MOST_ARGUMENTS] = {0}; /* the operation's own struct */
@@ -337,7 +373,8 @@ static void add_own_operation(struct nl_builder *b, struct nl_own eps, struct nl
         .tlu = b->activates && nl_config_norm_activates(b->config),
         .learn_eps = (enum nl_switch)b->config->norm.learn_eps,
         .share = b->config->norm.share,
-        .lrn = {(int)b->config->norm.lrn_size, b->config->norm.lrn_alpha, b->config->norm.lrn_beta, b->config->norm.lrn_k},
+        .lrn = {(int)b->config->norm.lrn_size, b->config->norm.lrn_alpha, b->config->norm.lrn_beta,
+                b->config->norm.lrn_k},
         .groups = (int)b->config->norm.groups,
         .unbiased = b->config->norm.running_var == NL_UNBIASED,
         .trains_running = b->norm->tracks && b->config->norm.statistics == NL_OF_RUNNING,
@@ -352,8 +389,8 @@ static void add_own_operation(struct nl_builder *b, struct nl_own eps, struct nl
     nl_add_without(b, operation, arguments, b->unbiased ? 1u << NL_NORM_BETA : 0, stem, number);
 }
 
-/* Whether the next normalizer would take in what stands after the ends of sequences: they have different lengths, and it neither leaves that out nor takes each
- * position by itself. A time of a loop is one position. */
+/* Whether the next normalizer would take in what stands after the ends of sequences: they have different lengths, and
+ * it neither leaves that out nor takes each position by itself. A time of a loop is one position. */
 static bool takes_padding(const struct nl_builder *b)
 {
     const struct nl_graph *graph = b->graph;
@@ -379,7 +416,9 @@ void nl_add_norm(struct nl_builder *b, const char *stem, int number)
     if (!is_next)
         return;
     if (takes_padding(b))
-        nl_build_refuse(b, "norm.kind", "'norm.kind' cannot be %s where sequences have different lengths: it does not leave out what stands after their ends",
+        nl_build_refuse(b, "norm.kind",
+                        "'norm.kind' cannot be %s where sequences have different lengths: it does not leave out what "
+                        "stands after their ends",
                         b->norm->name);
     struct nl_norm_setup setup = nl_norm_setup_of(b->config, 0, 1, nl_extent_at(b).channels);
     nl_made(b, nl_norm_check_groups(b->norm, &setup, "", b->err));
@@ -408,7 +447,10 @@ void nl_add_dropout(struct nl_builder *b, const char *stem, int number)
 void nl_add_shortcut(struct nl_builder *b, int shortcut, int stride, const char *stem)
 {
     struct nl_add add = {.stride = stride};
-    nl_add_node(b, (struct nl_new_node){.operation = &nl_add_operation, .arguments = &add, .in = {b->at, shortcut}, .inputs = 2}, stem, 0);
+    nl_add_node(
+        b,
+        (struct nl_new_node){.operation = &nl_add_operation, .arguments = &add, .in = {b->at, shortcut}, .inputs = 2},
+        stem, 0);
 }
 
 void nl_add_norm_and_activation(struct nl_builder *b, int number)
@@ -418,7 +460,8 @@ void nl_add_norm_and_activation(struct nl_builder *b, int number)
     b->activates = !after;
     if (!after)
         nl_add_norm(b, "norm", number);
-    bool activated = b->at != before && nl_config_norm_activates(b->config); /* norm.skip leaves out a normalizer, not the activation */
+    bool activated = b->at != before &&
+                     nl_config_norm_activates(b->config); /* norm.skip leaves out a normalizer, not the activation */
     nl_add_fixup_bias(b, "bias_act", number);
     if (!activated)
         nl_add_activation(b, "act", number);

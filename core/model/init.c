@@ -1,5 +1,5 @@
-/* Initial parameters: He et al. 2015 (kaiming), Glorot and Bengio 2010 (xavier), or a normal of given standard deviation. What is larger or smaller than that
- * has a factor (struct nl_tensor). */
+/* Initial parameters: He et al. 2015 (kaiming), Glorot and Bengio 2010 (xavier), or a normal of given standard
+ * deviation. What is larger or smaller than that has a factor (struct nl_tensor). */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,13 +26,16 @@ size_t nl_tensor_place(const struct nl_tensor *tensor, size_t e)
 static bool is_table(const struct nl_graph *graph, const struct nl_tensor *tensor)
 {
     const struct nl_operation *operation = graph->node[tensor->node].operation;
-    return operation == &nl_embedding_operation || operation == &nl_positions_operation || operation == &nl_class_token_operation;
+    return operation == &nl_embedding_operation || operation == &nl_positions_operation ||
+           operation == &nl_class_token_operation;
 }
 
-static double standard_deviation(const struct nl_graph *graph, const struct nl_tensor *tensor, const struct nl_config *config)
+static double standard_deviation(const struct nl_graph *graph, const struct nl_tensor *tensor,
+                                 const struct nl_config *config)
 {
     double taps = tensor->spec.dims == 4 ? (double)(tensor->spec.shape[2] * tensor->spec.shape[3]) : 1.0;
-    double fan_out = (double)tensor->spec.shape[0] / tensor->parts * taps, fan_in = (double)tensor->spec.shape[1] * taps;
+    double fan_out = (double)tensor->spec.shape[0] / tensor->parts * taps,
+           fan_in = (double)tensor->spec.shape[1] * taps;
     bool table = is_table(graph, tensor);
     switch ((enum nl_init)config->model.init) {
     case NL_HE:
@@ -48,8 +51,10 @@ static double standard_deviation(const struct nl_graph *graph, const struct nl_t
     NL_BUG("init %d", config->model.init);
 }
 
-/* Of a weight, named after it; of an original weight, after the weight that is computed from it. */
-static struct nl_stream stream_of(const struct nl_graph *graph, const struct nl_tensor *tensor, const struct nl_config *config)
+/* The stream that a weight is drawn from: named after the weight, or, of an original weight, after the weight that
+ * is computed from it. */
+static struct nl_stream stream_of(const struct nl_graph *graph, const struct nl_tensor *tensor,
+                                  const struct nl_config *config)
 {
     char name[96];
     const struct nl_graph_node *node = &graph->node[tensor->node];
@@ -58,7 +63,8 @@ static struct nl_stream stream_of(const struct nl_graph *graph, const struct nl_
 }
 
 /* weight[count] */
-static void draw(const struct nl_graph *graph, struct nl_stream stream, const struct nl_tensor *tensor, const struct nl_config *config, double *weight)
+static void draw(const struct nl_graph *graph, struct nl_stream stream, const struct nl_tensor *tensor,
+                 const struct nl_config *config, double *weight)
 {
     double scale = config->model.init_scale * standard_deviation(graph, tensor, config);
     bool uniform = config->model.init_distribution == NL_DRAW_UNIFORM;
@@ -68,8 +74,8 @@ static void draw(const struct nl_graph *graph, struct nl_stream stream, const st
         weight[e] = uniform ? scale * sqrt(3.0) * (2.0 * nl_stream_uniform(stream, 0, e) - 1.0) : scale * weight[e];
 }
 
-/* The rows of each square become an orthonormal basis, by Gram and Schmidt, one after the other: of normal numbers any orthogonal matrix is as likely as
- * another. */
+/* The rows of each square become an orthonormal basis, by Gram and Schmidt, one after the other: of normal numbers any
+ * orthogonal matrix is as likely as another. */
 static void make_orthogonal(int squares, size_t width, double *weight)
 {
     for (size_t row = 0; row < (size_t)squares * width; row++) {
@@ -90,8 +96,8 @@ static void make_orthogonal(int squares, size_t width, double *weight)
 }
 
 /* As model.recurrent_init says. */
-static void draw_recurrent(const struct nl_graph *graph, struct nl_stream stream, const struct nl_tensor *tensor, const struct nl_config *config,
-                           double *weight)
+static void draw_recurrent(const struct nl_graph *graph, struct nl_stream stream, const struct nl_tensor *tensor,
+                           const struct nl_config *config, double *weight)
 {
     size_t width = tensor->spec.shape[1];
     if (config->model.recurrent_init == NL_RECURRENT_SAME) {
@@ -101,12 +107,15 @@ static void draw_recurrent(const struct nl_graph *graph, struct nl_stream stream
     nl_stream_normals(stream, 0, 0, tensor->count, weight);
     make_orthogonal(tensor->squares, width, weight);
     for (size_t e = 0; e < tensor->count; e++)
-        weight[e] = config->model.init_scale * (config->model.recurrent_init == NL_RECURRENT_IDENTITY ? e / width % width == e % width : weight[e]);
+        weight[e] =
+            config->model.init_scale *
+            (config->model.recurrent_init == NL_RECURRENT_IDENTITY ? e / width % width == e % width : weight[e]);
 }
 
-/* The forget gates of an LSTM and the update gates of a GRU come second. By chrono initialization (Tallec and Ollivier 2018) a unit shall forget after u
- * positions. */
-static void init_gates(const struct nl_gates *gates, struct nl_stream stream, const struct nl_config *config, double *bias)
+/* The forget gates of an LSTM and the update gates of a GRU come second. By chrono initialization (Tallec and Ollivier
+ * 2018) a unit shall forget after u positions. */
+static void init_gates(const struct nl_gates *gates, struct nl_stream stream, const struct nl_config *config,
+                       double *bias)
 {
     bool lstm = config->model.arch == NL_LSTM, chrono = config->model.gate_bias == NL_GATES_CHRONO;
     double longest = gates->positions > 2 ? gates->positions - 1 : 1;
@@ -119,15 +128,18 @@ static void init_gates(const struct nl_gates *gates, struct nl_stream stream, co
     }
 }
 
-/* A gain that begins as 1, whatever the size of the weights that were drawn: it takes model.init_scale in their place. */
+/* A gain that begins as 1, whatever the size of the weights that were drawn: it takes model.init_scale in their
+ * place. */
 static bool is_gain_of_one(const struct nl_graph *graph, const struct nl_tensor *tensor)
 {
     const struct nl_graph_node *node = &graph->node[tensor->node];
-    bool gain = node->operation == &nl_parametrize_operation && tensor->spec.slot == NL_GAIN && nl_is_parameter(tensor->spec.role);
+    bool gain = node->operation == &nl_parametrize_operation && tensor->spec.slot == NL_GAIN &&
+                nl_is_parameter(tensor->spec.role);
     return gain && ((const struct nl_parametrize *)node->arguments)->norm->gain == NL_GAIN_ONE;
 }
 
-static void init_tensor(const struct nl_graph *graph, const struct nl_tensor *tensor, const struct nl_config *config, double *out)
+static void init_tensor(const struct nl_graph *graph, const struct nl_tensor *tensor, const struct nl_config *config,
+                        double *out)
 {
     double *value = nl_alloc(tensor->count, sizeof *value);
     for (size_t e = 0; e < tensor->count; e++)
@@ -136,14 +148,17 @@ static void init_tensor(const struct nl_graph *graph, const struct nl_tensor *te
         (tensor->squares > 0 ? draw_recurrent : draw)(graph, stream_of(graph, tensor, config), tensor, config, value);
     if (tensor->gates.width > 0)
         init_gates(&tensor->gates, stream_of(graph, tensor, config), config, value);
-    size_t last = tensor->count - tensor->count / (size_t)tensor->parts; /* where the last part begins; PyTorch's order has outputs first */
+    size_t last =
+        tensor->count -
+        tensor->count / (size_t)tensor->parts; /* where the last part begins; PyTorch's order has outputs first */
     for (size_t e = 0; e < tensor->count; e++)
         out[nl_tensor_place(tensor, e)] = (double)(float)((e >= last ? tensor->last : tensor->factor) * value[e]);
     free(value);
 }
 
 /* What follows from the weights that were drawn. */
-static void begin_node(const struct nl_graph *graph, const struct nl_graph_node *node, const struct nl_config *config, double *const *out)
+static void begin_node(const struct nl_graph *graph, const struct nl_graph_node *node, const struct nl_config *config,
+                       double *const *out)
 {
     char name[96];
     double *parameter[NL_MOST_SLOTS] = {NULL}, *state[NL_MOST_STATES] = {NULL};

@@ -38,7 +38,8 @@ static void add_product(const struct listed *l)
     const struct nl_layer_settings *set = &l->layer->set;
     const char *name = nl_layer_name(l->layer);
     bool bias = l->config.model.bias == NL_SWITCH_AUTO ? !cancels_bias(l) : l->config.model.bias == NL_SWITCH_ON;
-    struct nl_conv conv = {.out = set->width, .kernel = set->kernel == NL_UNSAID ? 3 : set->kernel, .stride = l->layer->stride};
+    struct nl_conv conv = {
+        .out = set->width, .kernel = set->kernel == NL_UNSAID ? 3 : set->kernel, .stride = l->layer->stride};
     if (l->layer->kind == NL_LAYER_LINEAR && set->width == NL_CLASSES)
         nl_add_head(l->b, name);
     else if (l->layer->kind == NL_LAYER_LINEAR)
@@ -53,7 +54,8 @@ static void add_norm(const struct listed *l)
 {
     struct nl_builder *b = l->b;
     if (l->config.norm.affine == NL_AFFINE_ELEMENT && nl_norm_affine_is_of_channel(b->norm))
-        nl_build_refuse(b, NULL, "'norm.affine' cannot be 'element' with %s: its gamma and beta are one a channel", b->norm->name);
+        nl_build_refuse(b, NULL, "'norm.affine' cannot be 'element' with %s: its gamma and beta are one a channel",
+                        b->norm->name);
     if (l->layer->pair && l->config.norm.placement == NL_AFTER && nl_config_norm_activates(&l->config))
         nl_build_refuse(b, NULL, "%s", NL_TLU_IS_BEFORE);
     b->activates = l->next && l->next->kind == NL_LAYER_ACTIVATION;
@@ -73,7 +75,7 @@ static bool is_taken(const struct listed *l)
 #define LAYER(operation, ...) extern const struct nl_operation nl_##operation##_operation;
 #include "config/layers.def"
 
-/* Of the layers that are told nothing. */
+/* The operation and the name of each layer that takes no settings. */
 static const struct {
     const struct nl_operation *operation;
     const char *stem;
@@ -169,7 +171,7 @@ static void add_with_settings(struct nl_builder *b, const struct nl_layers *laye
     b->config = config;
 }
 
-/* Of a pair placed after its activation, the second comes first. */
+/* Where item i stands among the nodes: the second of a pair that is placed after its activation comes first. */
 static int place_of(const struct nl_config *config, const struct nl_layers *layers, int i)
 {
     struct nl_config own = *config;

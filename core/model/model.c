@@ -1,3 +1,4 @@
+/* Calls the builder of an architecture, after it has checked that the data fit. */
 #include "model/model.h"
 
 #include <stdlib.h>
@@ -7,7 +8,8 @@
 #include "model/build.h"
 #include "operation/squared_error.h"
 
-/* Normalizers that norm.skip counts; 0: it is not read. A residual network of 6n + 2 layers has 6n + 1, wherever they are placed. */
+/* Normalizers that norm.skip counts; 0: it is not read. A residual network of 6n + 2 layers has 6n + 1, wherever they
+ * are placed. */
 static int norms_of(const struct nl_config *config)
 {
     switch ((enum nl_arch)config->model.arch) {
@@ -34,7 +36,8 @@ static int check_skipped(const struct nl_config *config, int norms, struct nl_er
     const struct nl_int_list *skip = &config->norm.skip;
     for (int i = 0; norms > 0 && i < skip->count; i++)
         if (skip->at[i] == 0 || llabs(skip->at[i]) > norms)
-            return nl_fail(err, "there is no normalizer %lld: they are 1 to %d, or -1 to %d from the last", (long long)skip->at[i], norms, -norms);
+            return nl_fail(err, "there is no normalizer %lld: they are 1 to %d, or -1 to %d from the last",
+                           (long long)skip->at[i], norms, -norms);
     return NL_OK;
 }
 
@@ -55,7 +58,8 @@ static int check_arch(const struct nl_config *config, const struct nl_shape *sha
         struct nl_text others = {0};
         for (int i = NL_LAYERS + 1; nl_arch_names[i]; i++) /* architectures of sequences come last */
             nl_text_add(&others, "%s%s", others.length ? ", " : "; these take token ids: ", nl_arch_names[i]);
-        nl_fail(err, "'model.arch' %s takes real numbers, and '%s' has token ids%s%s", arch, data, others.length ? others.at : "",
+        nl_fail(err, "'model.arch' %s takes real numbers, and '%s' has token ids%s%s", arch, data,
+                others.length ? others.at : "",
                 config->data.name == NL_NPY ? "; for features save x.astype('float32')" : "");
         nl_text_release(&others);
         return NL_FAIL;
@@ -68,8 +72,15 @@ static int check_arch(const struct nl_config *config, const struct nl_shape *sha
 /* What has added nothing yet. */
 static struct nl_builder begun(const struct nl_config *config, struct nl_graph *graph, int x, struct nl_error *err)
 {
-    return (struct nl_builder){.graph = graph, .config = config, .norm = nl_norm_of(config), .at = x, .product = NL_NONE, .last_gamma = NL_NONE,
-                               .residual = NL_PLAIN_SUM, .variance = 1, .err = err};
+    return (struct nl_builder){.graph = graph,
+                               .config = config,
+                               .norm = nl_norm_of(config),
+                               .at = x,
+                               .product = NL_NONE,
+                               .last_gamma = NL_NONE,
+                               .residual = NL_PLAIN_SUM,
+                               .variance = 1,
+                               .err = err};
 }
 
 /* Whether model.residual says what they are. */
@@ -105,11 +116,14 @@ static void build(struct nl_builder *b)
     NL_BUG("arch %d", b->config->model.arch);
 }
 
-int nl_model_build(const struct nl_config *config, struct nl_shape shape, struct nl_graph *graph, const char **key, struct nl_error *err)
+int nl_model_build(const struct nl_config *config, struct nl_shape shape, struct nl_graph *graph, const char **key,
+                   struct nl_error *err)
 {
     nl_graph_begin(graph);
     *key = "norm.kind"; /* most of what cannot be is a normalizer of layers of that size */
-    int lengths = shape.lengths ? nl_graph_add_input(graph, "lengths", NL_TENSOR_INT32, (struct nl_extent){1, 1, 1}, NL_NONE) : NL_NONE;
+    int lengths = shape.lengths
+                      ? nl_graph_add_input(graph, "lengths", NL_TENSOR_INT32, (struct nl_extent){1, 1, 1}, NL_NONE)
+                      : NL_NONE;
     int x = nl_graph_add_input(graph, "x", shape.vocabulary ? NL_TENSOR_INT32 : NL_TENSOR_REAL,
                                (struct nl_extent){shape.height, shape.width, shape.channels}, lengths);
     graph->classes = shape.classes;
@@ -127,7 +141,8 @@ int nl_model_build(const struct nl_config *config, struct nl_shape shape, struct
     b.all_norms = norms_of(config);
     b.residual = has_branches(config) ? (enum nl_residual)config->model.residual : NL_PLAIN_SUM;
     struct nl_norm_setup setup = nl_norm_setup_of(config, 0, 1, (int)config->model.width);
-    if (config->model.arch != NL_LAYERS && (b.norm->uses & NL_USES_GROUPS) && nl_norm_check_groups(b.norm, &setup, " of model.width", err)) {
+    if (config->model.arch != NL_LAYERS && (b.norm->uses & NL_USES_GROUPS) &&
+        nl_norm_check_groups(b.norm, &setup, " of model.width", err)) {
         *key = "norm.groups";
         return NL_FAIL;
     }
@@ -150,17 +165,20 @@ int nl_model_build(const struct nl_config *config, struct nl_shape shape, struct
 
 bool nl_is_causal(const struct nl_config *config, const struct nl_shape *shape)
 {
-    return config->model.causal == NL_SWITCH_AUTO ? shape->target == NL_TARGET_EACH : config->model.causal == NL_SWITCH_ON;
+    return config->model.causal == NL_SWITCH_AUTO ? shape->target == NL_TARGET_EACH
+                                                  : config->model.causal == NL_SWITCH_ON;
 }
 
 bool nl_sees_ahead(const struct nl_config *config, const struct nl_shape *shape)
 {
-    return config->model.arch == NL_TRANSFORMER && nl_norm_spans_batch(nl_norm_of(config)) && nl_is_causal(config, shape);
+    return config->model.arch == NL_TRANSFORMER && nl_norm_spans_batch(nl_norm_of(config)) &&
+           nl_is_causal(config, shape);
 }
 
 int nl_stat_batch(const struct nl_config *config)
 {
-    int64_t own = config->norm.stat_batch == NL_AUTO ? 0 : config->norm.stat_batch, part = nl_micro_batch(config) / config->train.workers;
+    int64_t own = config->norm.stat_batch == NL_AUTO ? 0 : config->norm.stat_batch,
+            part = nl_micro_batch(config) / config->train.workers;
     bool parts = config->train.workers > 1 && !config->norm.sync;
     part = part > 0 ? part : 1; /* more workers than samples are refused later */
     return (int)(parts && (own == 0 || part < own) ? part : own);
@@ -171,10 +189,12 @@ static void add_norm(struct nl_builder *b)
     nl_add_norm(b, "norm", 0);
 }
 
-int nl_model_norm(const struct nl_config *config, struct nl_extent extent, bool lengths, struct nl_graph *graph, struct nl_error *err)
+int nl_model_norm(const struct nl_config *config, struct nl_extent extent, bool lengths, struct nl_graph *graph,
+                  struct nl_error *err)
 {
     nl_graph_begin(graph);
-    int of_x = lengths ? nl_graph_add_input(graph, "lengths", NL_TENSOR_INT32, (struct nl_extent){1, 1, 1}, NL_NONE) : NL_NONE;
+    int of_x =
+        lengths ? nl_graph_add_input(graph, "lengths", NL_TENSOR_INT32, (struct nl_extent){1, 1, 1}, NL_NONE) : NL_NONE;
     int x = nl_graph_add_input(graph, "x", NL_TENSOR_REAL, extent, of_x);
     struct nl_config alone = *config;
     alone.norm.compensate = false; /* there is no layer in front */
@@ -194,7 +214,8 @@ static void add_weight(struct nl_builder *b)
     nl_add_weight(b, nl_weight_norms[b->config->norm.weights], alone->kernel, alone->in, alone->out, "layer", 0);
 }
 
-int nl_model_weight(const struct nl_config *config, int out, int in, int kernel, struct nl_graph *graph, struct nl_error *err)
+int nl_model_weight(const struct nl_config *config, int out, int in, int kernel, struct nl_graph *graph,
+                    struct nl_error *err)
 {
     nl_graph_begin(graph);
     struct weight_alone alone = {begun(config, graph, NL_NONE, err), out, in, kernel};

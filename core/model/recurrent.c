@@ -1,12 +1,14 @@
-/* Recurrent: [layer along the sequence, dropout] x depth, linear from the last state, or, where there is a label for each position, from the state there.
- * Token ids have an embedding as wide as the layers in front. A layer is torch.nn.RNN, LSTM or GRU, and its weights have the names and shapes of theirs.
+/* Recurrent: [layer along the sequence, dropout] x depth, linear from the last state, or, where there is a label for
+ * each position, from the state there. Token ids have an embedding as wide as the layers in front. A layer is
+ * torch.nn.RNN, LSTM or GRU, and its weights have the names and shapes of theirs.
  *
- * Normalizers stand where Ba et al. 2016 (equations 20 to 22) and Cooijmans et al. 2017 have them: after W_ih x, after W_hh h, and of an LSTM after the
- * cell, in front of the tanh:
+ * Normalizers stand where Ba et al. 2016 (equations 20 to 22) and Cooijmans et al. 2017 have them: after W_ih x, after
+ * W_hh h, and of an LSTM after the cell, in front of the tanh:
  *
  *     i, f, g, o = norm_ih(W_ih x) + norm_hh(W_hh h)     c' = f c + i g     h' = o tanh(norm_c(c'))
  *
- * Those two have another bias b beside the betas; here the betas are the bias, and b is there where a normalizer has no beta. */
+ * Those two have another bias b beside the betas; here the betas are the bias, and b is there where a normalizer has no
+ * beta. */
 #include "model/build.h"
 
 #include <stdio.h>
@@ -69,7 +71,8 @@ static int times_of(const struct nl_builder *b)
 }
 
 /* A node that takes so many values. Returns its first output. */
-static int add(const struct direction *direction, const struct nl_operation *operation, const void *arguments, const char *what, int inputs, const int *in)
+static int add(const struct direction *direction, const struct nl_operation *operation, const void *arguments,
+               const char *what, int inputs, const int *in)
 {
     char name[NAME];
     struct nl_builder *b = direction->b;
@@ -97,7 +100,8 @@ static void mark_recurrent(struct nl_builder *b)
     struct nl_graph *graph = b->graph;
     int weight = graph->node[b->product].in[NL_PRODUCT_WEIGHT], maker = graph->value[weight].producer;
     for (int i = 0; i < graph->tensors; i++)
-        if (graph->tensor[i].spec.role == NL_WEIGHT && (maker == NL_NONE ? i == graph->value[weight].tensor : graph->tensor[i].node == maker))
+        if (graph->tensor[i].spec.role == NL_WEIGHT &&
+            (maker == NL_NONE ? i == graph->value[weight].tensor : graph->tensor[i].node == maker))
             graph->tensor[i].squares = gates_of(b);
 }
 
@@ -148,7 +152,8 @@ static void add_lstm_cell(const struct direction *direction, int x, int h, int s
     state[1] = b->at = state_after(direction, NL_LSTM_AFTER);
     add_norm(direction, "norm_c");
     if (cell.opens)
-        state[0] = add(direction, &nl_lstm_output_operation, NULL, "out", NL_LSTM_OUTPUT_SLOTS, (int[]){state[0], b->at});
+        state[0] =
+            add(direction, &nl_lstm_output_operation, NULL, "out", NL_LSTM_OUTPUT_SLOTS, (int[]){state[0], b->at});
 }
 
 static void add_gru_cell(const struct direction *direction, int x, int h, int state[2])
@@ -175,7 +180,8 @@ static int add_first(const struct direction *direction, int state)
     struct nl_builder *b = direction->b;
     if (!b->config->model.stateful)
         return add(direction, &nl_zero_operation, &(struct nl_zero){.channels = width_of(b)}, what, 0, NULL);
-    return add(direction, &nl_carry_operation, &(struct nl_carry){.rows = (int)b->config->train.batch, .width = width_of(b)}, what, 0, NULL);
+    return add(direction, &nl_carry_operation,
+               &(struct nl_carry){.rows = (int)b->config->train.batch, .width = width_of(b)}, what, 0, NULL);
 }
 
 /* The state after the last time is kept by what `first` puts out. */
@@ -190,7 +196,12 @@ static void add_keep(const struct direction *direction, int state, int first, in
     struct nl_carry carry = *(const struct nl_carry *)graph->node[owner].arguments;
     carry.keeps = true;
     name_in(direction, kept[state], name);
-    struct nl_new_node node = {.operation = &nl_carry_operation, .arguments = &carry, .name = name, .in = {last}, .inputs = 1, .states_of = owner + 1};
+    struct nl_new_node node = {.operation = &nl_carry_operation,
+                               .arguments = &carry,
+                               .name = name,
+                               .in = {last},
+                               .inputs = 1,
+                               .states_of = owner + 1};
     nl_made(b, nl_graph_add(graph, &node, b->err));
 }
 
@@ -211,14 +222,17 @@ static int add_direction(const struct direction *direction, int sequence, bool e
         before[i] = after[i] = nl_made(b, nl_loop_carry(b->graph, first[i], name, b->err));
     }
     int of_x = add_gates(direction, false, x), of_h = add_gates(direction, true, before[0]);
-    (states == 2 ? add_lstm_cell : b->config->model.arch == NL_GRU ? add_gru_cell : add_rnn_cell)(direction, of_x, of_h, after);
+    (states == 2                       ? add_lstm_cell
+     : b->config->model.arch == NL_GRU ? add_gru_cell
+                                       : add_rnn_cell)(direction, of_x, of_h, after);
     for (int i = 0; i < states; i++)
         nl_made(b, nl_loop_pass(b->graph, before[i], after[i], b->err));
     nl_made(b, nl_loop_end(b->graph, b->err));
     for (int i = 0; i < states && b->config->model.stateful; i++)
         add_keep(direction, i, first[i], before[i]);
     name_in(direction, ends ? "last" : "y", name);
-    return nl_made(b, ends ? nl_loop_last(b->graph, before[0], name, b->err) : nl_loop_collect(b->graph, after[0], name, b->err));
+    return nl_made(b, ends ? nl_loop_last(b->graph, before[0], name, b->err)
+                           : nl_loop_collect(b->graph, after[0], name, b->err));
 }
 
 static int add_layer(struct nl_builder *b, int layer, int sequence, bool ends)
@@ -237,9 +251,11 @@ void nl_build_recurrent(struct nl_builder *b)
     bool each = shape->target == NL_TARGET_EACH;
     if (each && b->config->model.bidirectional)
         nl_build_refuse(b, "model.bidirectional",
-                        "'model.bidirectional' shows each position what comes after it; data with a label at each position need it off");
+                        "'model.bidirectional' shows each position what comes after it; data with a label at each "
+                        "position need it off");
     if (shape->vocabulary)
-        nl_add(b, &nl_embedding_operation, &(struct nl_embedding){.vocabulary = shape->vocabulary, .channels = width_of(b)}, "embedding", 0);
+        nl_add(b, &nl_embedding_operation,
+               &(struct nl_embedding){.vocabulary = shape->vocabulary, .channels = width_of(b)}, "embedding", 0);
     for (int layer = 0; layer < depth; layer++) {
         bool top = layer + 1 == depth;
         b->at = add_layer(b, layer, b->at, top && !each);

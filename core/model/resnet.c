@@ -1,12 +1,14 @@
-/* Residual network in the form for CIFAR, 6n + 2 layers: a convolution, three stages of n blocks with width, 2 width and 4 width
- * channels, mean, linear. A block is two 3x3 convolutions and a shortcut around them. The first block of stages 2 and 3 has stride 2;
- * its shortcut takes every other pixel, and 0 for the new channels (option A: no parameters).
+/* Residual network in the form for CIFAR, 6n + 2 layers: a convolution, three stages of n blocks with width, 2 width
+ * and 4 width channels, mean, linear. A block is two 3x3 convolutions and a shortcut around them. The first block of
+ * stages 2 and 3 has stride 2; its shortcut takes every other pixel, and 0 for the new channels (option A: no
+ * parameters).
  *
  *     norm.placement  before: conv norm relu conv norm + relu                   He et al. 2015, section 4.2
- *                     preact: norm relu conv norm relu conv +, and at the       He et al. 2016, "Identity mappings in deep
- *                             end of the last stage norm relu                   residual networks"
+ *                     preact: norm relu conv norm relu conv +, and at the       He et al. 2016, "Identity mappings in
+ * deep end of the last stage norm relu                   residual networks"
  *
- * model.residual says what is done to the branches (residual.c). Dropout stands before the second convolution of a block (Zagoruyko and Komodakis 2016).
+ * model.residual says what is done to the branches (residual.c). Dropout stands before the second convolution of a
+ * block (Zagoruyko and Komodakis 2016).
  */
 #include <math.h>
 #include <stdio.h>
@@ -17,7 +19,8 @@
 static void add_conv(struct nl_builder *b, int out, int stride, bool sum, int number)
 {
     bool preact = b->config->norm.placement == NL_PREACT;
-    nl_add_conv(b, (struct nl_conv){.out = out, .kernel = 3, .stride = stride}, nl_hidden_bias(b, sum && preact), "conv", number);
+    nl_add_conv(b, (struct nl_conv){.out = out, .kernel = 3, .stride = stride}, nl_hidden_bias(b, sum && preact),
+                "conv", number);
 }
 
 /* fixup: what the weights of its first convolution are multiplied by (residual.c). */

@@ -1,22 +1,23 @@
-/* Transformer: tokens or vectors, positions, blocks of attention and a perceptron, and a head. With a label at each position, and where model.causal says so,
- * it is GPT-2 (Radford et al. 2019), and its modules have the names of nanoGPT; with a label a sample it is an encoder, of patches of an image ViT
- * (Dosovitskiy et al. 2021).
+/* Transformer: tokens or vectors, positions, blocks of attention and a perceptron, and a head. With a label at each
+ * position, and where model.causal says so, it is GPT-2 (Radford et al. 2019), and its modules have the names of
+ * nanoGPT; with a label a sample it is an encoder, of patches of an image ViT (Dosovitskiy et al. 2021).
  *
  * A block has two branches, f1 attention and f2 the perceptron. norm.placement says where the normalizers n stand:
  *
- *     pre        x + f(n(x)), and n after the last block                          Radford et al. 2019, Xiong et al. 2020
- *     post       n(x + f(x))                                                       Vaswani et al. 2017
- *     peri       x + n'(f(n(x))), and n after the embedding and the last block    Kim et al. 2025
- *     sandwich   peri without the latter two                                       Ding et al. 2021
- *     deepnorm   n(alpha x + f(x)), alpha = (2 L)^(1/4); the weights of f but those of queries and keys start (8 L)^(-1/4) times as large
- *                                                                                  Wang et al. 2022, for L blocks of a decoder or an encoder alone
+ *     pre        x + f(n(x)), and n after the last block                          Radford et al. 2019, Xiong et al.
+ * 2020 post       n(x + f(x))                                                       Vaswani et al. 2017 peri       x +
+ * n'(f(n(x))), and n after the embedding and the last block    Kim et al. 2025 sandwich   peri without the latter two
+ * Ding et al. 2021 deepnorm   n(alpha x + f(x)), alpha = (2 L)^(1/4); the weights of f but those of queries and keys
+ * start (8 L)^(-1/4) times as large Wang et al. 2022, for L blocks of a decoder or an encoder alone
  *
- * model.gated: the perceptron's hidden units are act(a) b of two products a and b (Shazeer 2020). model.parallel: x + f1(n(x)) + f2(n(x)), with one normalizer
- * (Wang and Komatsuzaki 2021). norm.depth_scale: after each normalizer of block l = 1, 2, ... stands the factor 1 / sqrt(l) (Sun et al. 2025). norm.qk: queries
- * and keys are normalized, each head by itself (Henry et al. 2020, Dehghani et al. 2023).
+ * model.gated: the perceptron's hidden units are act(a) b of two products a and b (Shazeer 2020). model.parallel: x +
+ * f1(n(x)) + f2(n(x)), with one normalizer (Wang and Komatsuzaki 2021). norm.depth_scale: after each normalizer of
+ * block l = 1, 2, ... stands the factor 1 / sqrt(l) (Sun et al. 2025). norm.qk: queries and keys are normalized, each
+ * head by itself (Henry et al. 2020, Dehghani et al. 2023).
  *
- * model.init gpt2: standard deviation 0.02, of the last weights of branches 0.02 / sqrt(2 L) (Radford et al. 2019). tfixup, for norm.kind none: xavier; the
- * weights of f but those of queries and keys start 0.67 L^(-1/4) times as large, tables of embeddings (9 L)^(-1/4) times (Huang et al. 2020). */
+ * model.init gpt2: standard deviation 0.02, of the last weights of branches 0.02 / sqrt(2 L) (Radford et al. 2019).
+ * tfixup, for norm.kind none: xavier; the weights of f but those of queries and keys start 0.67 L^(-1/4) times as
+ * large, tables of embeddings (9 L)^(-1/4) times (Huang et al. 2020). */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,7 +38,8 @@
 struct plan {
     struct nl_builder *b;
     const struct nl_config *config;
-    bool norm_first, norm_out, norm_last; /* normalizers in front of a branch, at its end, and after the sum: norm.placement */
+    bool norm_first, norm_out,
+        norm_last; /* normalizers in front of a branch, at its end, and after the sum: norm.placement */
     enum nl_placement placement;
     int blocks, width;
     bool causal, bias;
@@ -47,7 +49,8 @@ struct plan {
 };
 
 /* A node that takes one value or several. */
-static void add(struct nl_builder *b, const struct nl_operation *operation, const void *arguments, const int *in, int inputs, const char *stem)
+static void add(struct nl_builder *b, const struct nl_operation *operation, const void *arguments, const int *in,
+                int inputs, const char *stem)
 {
     struct nl_new_node node = {.operation = operation, .arguments = arguments, .inputs = inputs};
     for (int i = 0; i < inputs; i++)
@@ -69,14 +72,16 @@ static void set_prefix(struct nl_builder *b, int block, const char *module)
 
 /* ---- a block ---- */
 
-/* Of the queries and keys of each head. */
+/* Adds attention, with normalizers of the queries and keys of each head where they are asked for. */
 static void add_attention(const struct plan *p)
 {
     struct nl_builder *b = p->b;
     int heads = (int)p->config->model.heads, in[] = {b->at, NL_NONE, NL_NONE, b->graph->value[b->at].lengths};
     bool qk = p->config->norm.qk && !nl_norm_is_none(b->norm);
-    struct nl_attention attention = {
-        .heads = heads, .causal = p->causal, .rotary = p->config->model.positions == NL_ROTARY, .drops = p->config->model.dropout > 0};
+    struct nl_attention attention = {.heads = heads,
+                                     .causal = p->causal,
+                                     .rotary = p->config->model.positions == NL_ROTARY,
+                                     .drops = p->config->model.dropout > 0};
     if (qk) {
         nl_add(b, &nl_split_operation, &(struct nl_split_channels){.parts = 3, .heads = heads}, "split", 0);
         for (int i = 0; i < 3; i++)
@@ -112,7 +117,9 @@ static void perceive(const struct plan *p, int block)
     nl_add_linear(b, gated ? 2 * hidden : hidden, p->bias, "c_fc", 0);
     nl_scale_parts(b, gated ? 2 : 1, p->inner, p->inner);
     if (gated)
-        nl_add(b, &nl_gate_operation, &(struct nl_gate){.kind = p->config->model.activation, .gelu = p->config->model.gelu_approximate}, "act", 0);
+        nl_add(b, &nl_gate_operation,
+               &(struct nl_gate){.kind = p->config->model.activation, .gelu = p->config->model.gelu_approximate}, "act",
+               0);
     else
         nl_add_activation(b, "act", 0);
     nl_add_linear(b, p->width, p->bias, "c_proj", 0);
@@ -143,7 +150,8 @@ static void add_branch(const struct plan *p, int block, int x, int number)
     b->at = x;
     if (p->placement == NL_DEEPNORM)
         add_factor(b, pow(2 * p->blocks, 0.25), number == 1 ? "alpha_1" : "alpha_2");
-    add(b, &nl_add_operation, &(struct nl_add){.stride = 1}, (int[]){branch, b->at}, 2, number == 1 ? "add_1" : "add_2");
+    add(b, &nl_add_operation, &(struct nl_add){.stride = 1}, (int[]){branch, b->at}, 2,
+        number == 1 ? "add_1" : "add_2");
 }
 
 static void add_sublayer(const struct plan *p, int block, int number)
@@ -181,7 +189,8 @@ static int embed(const struct plan *p)
         nl_add_linear(b, p->width, true, "embed", 0);
         return NL_NONE;
     }
-    nl_add(b, &nl_embedding_operation, &(struct nl_embedding){.vocabulary = b->shape->vocabulary, .channels = p->width}, "wte", 0);
+    nl_add(b, &nl_embedding_operation, &(struct nl_embedding){.vocabulary = b->shape->vocabulary, .channels = p->width},
+           "wte", 0);
     nl_scale_weight(b, p->table);
     return nl_node_at(b)->in[NL_EMBEDDING_WEIGHT];
 }
@@ -192,7 +201,8 @@ static void add_positions(const struct plan *p)
     struct nl_position_encoding positions = {.sinusoidal = kind == NL_SINUSOIDAL};
     if (kind != NL_LEARNED_POSITIONS && kind != NL_SINUSOIDAL)
         return;
-    nl_add_without(p->b, &nl_positions_operation, &positions, positions.sinusoidal ? 1u << NL_POSITIONS_WEIGHT : 0, "wpe", 0);
+    nl_add_without(p->b, &nl_positions_operation, &positions, positions.sinusoidal ? 1u << NL_POSITIONS_WEIGHT : 0,
+                   "wpe", 0);
     if (!positions.sinusoidal)
         nl_scale_weight(p->b, p->table);
 }
@@ -216,7 +226,8 @@ static void check_heads(const struct plan *p)
     if (p->width % heads)
         nl_build_refuse(b, "model.heads", "%d heads do not divide the %d channels of 'model.width'", heads, p->width);
     if (p->config->model.positions == NL_ROTARY && p->width / heads % 2)
-        nl_build_refuse(b, "model.heads", "'model.positions' rotary turns pairs of channels, and a head has %d of them", p->width / heads);
+        nl_build_refuse(b, "model.heads", "'model.positions' rotary turns pairs of channels, and a head has %d of them",
+                        p->width / heads);
 }
 
 static void check_pool(const struct plan *p)
@@ -224,10 +235,12 @@ static void check_pool(const struct plan *p)
     struct nl_builder *b = p->b;
     if (p->config->model.pool_tokens == NL_POOL_CLASS && b->shape->target != NL_TARGET_EACH && p->causal)
         nl_build_refuse(b, "model.pool_tokens",
-                        "'model.pool_tokens' class puts a token in front, which sees no later position where 'model.causal' is true: write mean");
+                        "'model.pool_tokens' class puts a token in front, which sees no later position where "
+                        "'model.causal' is true: write mean");
 }
 
-/* Position t of a causal model must not depend on later ones: no set may span positions. In training, norm.leaks may allow the sets of a batch to. */
+/* Position t of a causal model must not depend on later ones: no set may span positions. In training, norm.leaks may
+ * allow the sets of a batch to. */
 static void check_leaks(const struct plan *p)
 {
     struct nl_builder *b = p->b;
@@ -239,21 +252,27 @@ static void check_leaks(const struct plan *p)
         return;
     if (!batch && nl_norm_spans_positions(b->norm, &setup))
         nl_build_refuse(b, b->norm->uses & NL_USES_OVER ? "norm.over" : "norm.kind", "'%s' %s", name,
-                        b->norm->uses & NL_USES_OVER
-                            ? "over a whole sample lets each position of a causal model see later ones: 'norm.over' must be position"
-                            : "normalizes over positions, so that each position of a causal model sees later ones; ln, rms, dyt, position, and others "
-                              "that normalize a position by itself do not");
+                        b->norm->uses & NL_USES_OVER ? "over a whole sample lets each position of a causal model see "
+                                                       "later ones: 'norm.over' must be position"
+                                                     : "normalizes over positions, so that each position of a causal "
+                                                       "model sees later ones; ln, rms, dyt, position, and others "
+                                                       "that normalize a position by itself do not");
     if (batch && (!b->norm->tracks || b->norm->mixes_positions))
-        nl_build_refuse(b, "norm.kind", "'%s' normalizes over positions in evaluation, too, so that each position of a causal model sees later ones", name);
+        nl_build_refuse(b, "norm.kind",
+                        "'%s' normalizes over positions in evaluation, too, so that each position of a causal model "
+                        "sees later ones",
+                        name);
     if (batch && p->config->norm.leaks == NL_REFUSE_LEAKS)
         nl_build_refuse(b, "norm.kind",
-                        "'%s' normalizes over all positions of a batch, so that in training each position of a causal model sees later ones: write ln or rms, "
+                        "'%s' normalizes over all positions of a batch, so that in training each position of a causal "
+                        "model sees later ones: write ln or rms, "
                         "or set 'norm.leaks' to allow",
                         name);
     for (int i = 0; batch && i < evals->count; i++)
         if (evals->at[i] == NL_EVAL_BATCH || evals->at[i] == NL_EVAL_ADAPT)
             nl_build_refuse(b, "norm.eval",
-                            "'norm.eval' %s takes statistics from the text that the model is to predict: in a causal model write running or precise",
+                            "'norm.eval' %s takes statistics from the text that the model is to predict: in a causal "
+                            "model write running or precise",
                             nl_eval_names[evals->at[i]]);
 }
 
@@ -268,7 +287,8 @@ static void check(const struct plan *p)
     check_pool(p);
     check_leaks(p);
     const struct nl_norm_setup head = nl_norm_setup_of(p->config, 0, 1, p->width / (int)p->config->model.heads);
-    if (p->config->norm.qk && (b->norm->uses & NL_USES_GROUPS) && nl_norm_check_groups(b->norm, &head, " of a head (norm.qk)", b->err))
+    if (p->config->norm.qk && (b->norm->uses & NL_USES_GROUPS) &&
+        nl_norm_check_groups(b->norm, &head, " of a head (norm.qk)", b->err))
         nl_build_fail(b, "norm.groups");
 }
 
@@ -317,7 +337,8 @@ int nl_transformer_norms(const struct nl_config *config)
 {
     enum nl_placement placement = nl_placement_of(config);
     int a_block = config->model.parallel ? 1 : placement == NL_PERI || placement == NL_SANDWICH ? 4 : 2;
-    return (int)config->model.depth * (a_block + (config->norm.qk ? 2 : 0)) + (placement == NL_PERI) + nl_has_final_norm(config);
+    return (int)config->model.depth * (a_block + (config->norm.qk ? 2 : 0)) + (placement == NL_PERI) +
+           nl_has_final_norm(config);
 }
 
 void nl_build_transformer(struct nl_builder *b)

@@ -8,25 +8,28 @@
  *     xhat   = u factor + offset
  *     y      = gamma xhat + beta
  *
- * By the standard coefficients shift = center, scale = (spread + eps)^(-1/p), 1 / (spread + eps) or 1, factor = 1 and offset = 0; with eps outside the root
- * (norm.eps_place) scale = 1 / (sqrt(spread) + eps) at p = 2. A normalizer may have
- * coefficients of its own: a factor and an offset that correct u (Batch Renorm), or shift and scale of other statistics than the batch's. The latter
- * are constants to the gradient: its `backward` says which means are 0, or what stands in their place.
+ * By the standard coefficients shift = center, scale = (spread + eps)^(-1/p), 1 / (spread + eps) or 1, factor = 1 and
+ * offset = 0; with eps outside the root (norm.eps_place) scale = 1 / (sqrt(spread) + eps) at p = 2. A normalizer may
+ * have coefficients of its own: a factor and an offset that correct u (Batch Renorm), or shift and scale of other
+ * statistics than the batch's. The latter are constants to the gradient: its `backward` says which means are 0, or what
+ * stands in their place.
  *
  * Backward, with du = dy gamma factor and means over the set:
  *
  *     dx = scale (du - mean(du) - (h - mean(h)) mean(du u))
- *     h  = sign(w) |w|^(p-1) with w = t scale (NL_SPREAD_POWER; w itself at p = 2), m / k sign(t) where |t| is the largest of the set and 0 elsewhere
- *          (NL_SPREAD_LARGEST), 0 (NL_SPREAD_NONE)
+ *     h  = sign(w) |w|^(p-1) with w = t scale (NL_SPREAD_POWER; w itself at p = 2), m / k sign(t) where |t| is the
+ * largest of the set and 0 elsewhere (NL_SPREAD_LARGEST), 0 (NL_SPREAD_NONE)
  *
  * With eps outside the root mean(du u) is multiplied with 1 + eps / sqrt(spread), since d sqrt(spread)/dx has no eps.
  *
- * Here sign(0) = 0, and k elements that are the largest together share the gradient equally, as torch.amax has it. Without a center the terms mean(du)
- * and mean(h) are absent, and mean(h) is 0 at p = 2. A factor and an offset are constants to the gradient. Statistics that are detached, or fixed by
- * evaluation, have no part in it: the first or the second mean is 0. A normalizer may replace the two means by its own.
+ * Here sign(0) = 0, and k elements that are the largest together share the gradient equally, as torch.amax has it.
+ * Without a center the terms mean(du) and mean(h) are absent, and mean(h) is 0 at p = 2. A factor and an offset are
+ * constants to the gradient. Statistics that are detached, or fixed by evaluation, have no part in it: the first or the
+ * second mean is 0. A normalizer may replace the two means by its own.
  *
- * A file with coefficients of its own is compiled for real numbers, for complex ones and for a GPU (norm/own.h). Its functions bear NL_EVERYWHERE and
- * name their numbers nl_number; NL_OWN_COEFFICIENTS makes them known; its descriptor stands in #ifdef NL_REAL_ON_HOST.
+ * A file with coefficients of its own is compiled for real numbers, for complex ones and for a GPU (norm/own.h). Its
+ * functions bear NL_EVERYWHERE and name their numbers nl_number; NL_OWN_COEFFICIENTS makes them known; its descriptor
+ * stands in #ifdef NL_REAL_ON_HOST.
  */
 #ifndef NL_NORM_COEFFICIENTS_H
 #define NL_NORM_COEFFICIENTS_H
@@ -48,10 +51,16 @@ typedef double nl_number;
 #define NL_COEFFICIENTS nl_real_coefficients
 #define NL_COEFFICIENTS_OF(norm) (norm)->coefficients
 #ifdef __cplusplus /* for a GPU: backend/cuda/normalize_coefficients.cuh */
-#define NL_OWN_COEFFICIENTS(name, forward, backward)                                                                                               \
-    struct nl_##name##_device {                                                                                                                    \
-        static NL_EVERYWHERE nl_set_coefficients coefficients(const nl_norm *norm, const nl_set_statistics *set) { return forward(norm, set); }    \
-        static NL_EVERYWHERE nl_set_means means(const nl_set_statistics *set, nl_set_means means) { return backward(set, means); }                 \
+#define NL_OWN_COEFFICIENTS(name, forward, backward)                                                                   \
+    struct nl_##name##_device {                                                                                        \
+        static NL_EVERYWHERE nl_set_coefficients coefficients(const nl_norm *norm, const nl_set_statistics *set)       \
+        {                                                                                                              \
+            return forward(norm, set);                                                                                 \
+        }                                                                                                              \
+        static NL_EVERYWHERE nl_set_means means(const nl_set_statistics *set, nl_set_means means)                      \
+        {                                                                                                              \
+            return backward(set, means);                                                                               \
+        }                                                                                                              \
     }
 #else
 #define NL_REAL_ON_HOST
@@ -114,7 +123,8 @@ static inline NL_EVERYWHERE nl_number nl_spread_of(const struct nl_norm *norm, n
 }
 
 /* By that spread, with the set's eps. 0 where there is nothing to divide by. */
-static inline NL_EVERYWHERE nl_number nl_standard_scale(const struct nl_norm *norm, const struct nl_set_statistics *set, nl_number spread)
+static inline NL_EVERYWHERE nl_number nl_standard_scale(const struct nl_norm *norm, const struct nl_set_statistics *set,
+                                                        nl_number spread)
 {
     double p = norm->spread == NL_SPREAD_LARGEST ? 1 : nl_power(norm), eps = set->eps;
     if (norm->spread == NL_SPREAD_NONE)
@@ -126,13 +136,15 @@ static inline NL_EVERYWHERE nl_number nl_standard_scale(const struct nl_norm *no
     return p == 1 ? 1.0 / (spread + eps) : pow(spread + eps, -1 / p);
 }
 
-static inline NL_EVERYWHERE struct nl_set_coefficients nl_standard_coefficients(const struct nl_norm *norm, const struct nl_set_statistics *set)
+static inline NL_EVERYWHERE struct nl_set_coefficients nl_standard_coefficients(const struct nl_norm *norm,
+                                                                                const struct nl_set_statistics *set)
 {
     struct nl_set_coefficients standard = {set->center, nl_standard_scale(norm, set, set->spread), 1, 0};
     return standard;
 }
 
-static inline NL_EVERYWHERE struct nl_set_means nl_standard_means(const struct nl_set_statistics *set, struct nl_set_means means)
+static inline NL_EVERYWHERE struct nl_set_means nl_standard_means(const struct nl_set_statistics *set,
+                                                                  struct nl_set_means means)
 {
     if (set->eps_outside && nl_real_part(set->spread) > 0)
         means.product *= 1 + set->eps / sqrt(set->spread);
@@ -140,7 +152,8 @@ static inline NL_EVERYWHERE struct nl_set_means nl_standard_means(const struct n
 }
 
 /* h of an element; of NL_SPREAD_LARGEST before it is multiplied with m / k. */
-static inline NL_EVERYWHERE nl_number nl_spread_slope(const struct nl_norm *norm, nl_number t, nl_number scale, nl_number spread)
+static inline NL_EVERYWHERE nl_number nl_spread_slope(const struct nl_norm *norm, nl_number t, nl_number scale,
+                                                      nl_number spread)
 {
     double p = nl_power(norm);
     nl_number w = t * scale;
@@ -161,7 +174,8 @@ static inline NL_EVERYWHERE bool nl_centers_slope(const struct nl_norm *norm, un
 }
 
 /* The means without those that are detached. */
-static inline NL_EVERYWHERE struct nl_set_means nl_attached(const struct nl_norm *norm, unsigned detached, struct nl_set_means means)
+static inline NL_EVERYWHERE struct nl_set_means nl_attached(const struct nl_norm *norm, unsigned detached,
+                                                            struct nl_set_means means)
 {
     if (!norm->centers || (detached & NL_DETACH_CENTER))
         means.gradient = 0;

@@ -1,18 +1,23 @@
 /* custom: a normalizer put together from its parts.
  *
- * Sets        what norm.sets lists: samples, height, width, channels, or channels/8, an eighth of the channels (8 groups of consecutive
- *             ones); what is not listed is apart. [samples, height, width] is BN, [height, width, channels] LN, [channels] LN of a
- *             position, [height, width] IN, [height, width, channels/8] GN with 8 groups.
- * Forward     y = gamma (x - center) / scale + beta. norm.center: mean; kept, as mean, but the mean stays in; none, and the scale is measured from 0.
- *             norm.scale: std, the root of the mean square distance from the center and eps; l1, sqrt(pi/2) times the mean distance; max, the largest
- *             distance; none, 1.
+ * Sets        what norm.sets lists: samples, height, width, channels, or channels/8, an eighth of the channels (8
+ *             groups of consecutive ones); what is not listed is apart. [samples, height, width] is BN, [height, width,
+ *             channels] LN, [channels] LN of a position, [height, width] IN, [height, width, channels/8] GN with 8
+ *             groups.
+ * Forward     y = gamma (x - center) / scale + beta. norm.center: mean; kept, as mean, but the mean stays in; none, and
+ *             the scale is measured from 0. norm.scale: std, the root of the mean square distance from the center and
+ *             eps; l1, sqrt(pi/2) times the mean distance; max, the largest distance; none, 1.
  * Backward    that of the general form, through center and scale, unless norm.detach takes one or both for constants.
- * State       gamma (1), beta (0); of channels over samples and positions (BN's sets) running mean (0) and running scale (1), as BN.
- * Conventions height and width go together. Sets over samples that are not BN's have no running statistics: evaluation takes the batch's own.
- *             norm.statistics, norm.momentum and norm.running matter where there are running statistics, as they do for BN.
- * Source      the general form of bn, ln, gn, in, position, rms (without its missing beta), meanbn, varbn, l1bn and maxbn.
+ * State       gamma (1), beta (0); of channels over samples and positions (BN's sets) running mean (0) and running
+ *             scale (1), as BN.
+ * Conventions height and width go together. Sets over samples that are not BN's have no running statistics: evaluation
+ *             takes the batch's own. norm.statistics, norm.momentum and norm.running matter where there are running
+ *             statistics, as they do for BN.
+ * Source      the general form of bn, ln, gn, in, position, rms (without its missing beta), meanbn, varbn, l1bn and
+ *             maxbn.
  * Used        questions that no paper asked.
- * Trap        sets over samples and channels mix all that there is: a network that evaluates with such statistics depends on its batch.
+ * Trap        sets over samples and channels mix all that there is: a network that evaluates with such statistics
+ *             depends on its batch.
  */
 #include <stddef.h>
 
@@ -28,7 +33,9 @@ static struct nl_partition sets(const struct nl_norm_setup *setup)
                                  .channels = setup->channel_groups > 0 ? setup->channels / setup->channel_groups : 1};
 }
 
-#define NAMES .name = "custom", .title = "normalization by parts", .label = "custom", .partition = sets, .shifts = true, .uses = NL_USES_PARTS
+#define NAMES                                                                                                          \
+    .name = "custom", .title = "normalization by parts", .label = "custom", .partition = sets, .shifts = true,         \
+    .uses = NL_USES_PARTS
 #define STD .spread = NL_SPREAD_POWER
 #define L1 .power = 1, .coefficients = &nl_l1bn_real, .complex_coefficients = &nl_l1bn_complex
 #define MAX .spread = NL_SPREAD_LARGEST
@@ -36,7 +43,13 @@ static struct nl_partition sets(const struct nl_norm_setup *setup)
 #define KEPT .centers = true, .coefficients = &nl_varbn_real, .complex_coefficients = &nl_varbn_complex
 
 /* With sets of several channels, of one, and those of BN. */
-#define VARIANTS(cancels, ...) {{NAMES, __VA_ARGS__}, {NAMES, .cancels_bias = cancels, __VA_ARGS__}, {NAMES, .cancels_bias = cancels, .tracks = true, __VA_ARGS__}}
+#define VARIANTS(cancels, ...)                                                                                         \
+    {                                                                                                                  \
+        {NAMES, __VA_ARGS__}, {NAMES, .cancels_bias = cancels, __VA_ARGS__},                                           \
+        {                                                                                                              \
+            NAMES, .cancels_bias = cancels, .tracks = true, __VA_ARGS__                                                \
+        }                                                                                                              \
+    }
 
 static const struct nl_norm custom[NL_CENTERS][NL_SCALINGS][3] = {
     [NL_CENTER_MEAN] = {
@@ -57,7 +70,8 @@ static const struct nl_norm custom[NL_CENTERS][NL_SCALINGS][3] = {
     },
 };
 
-const struct nl_norm *nl_norm_by_parts(enum nl_norm_center center, enum nl_norm_scale scale, const struct nl_norm_setup *setup)
+const struct nl_norm *nl_norm_by_parts(enum nl_norm_center center, enum nl_norm_scale scale,
+                                       const struct nl_norm_setup *setup)
 {
     int variant = setup->channel_groups > 0 ? 0 : setup->over_samples && setup->over_positions ? 2 : 1;
     const struct nl_norm *norm = &custom[center][scale][variant];

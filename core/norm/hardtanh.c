@@ -6,10 +6,11 @@
  *             dgamma = sum dy clip(alpha x), dbeta = sum dy.
  * State       alpha (norm.alpha, 0.5), gamma (1), beta (0); training and evaluation are the same.
  * Conventions the derivative at -1 and 1 is 0, as that of torch.nn.Hardtanh.
- * Source      Zhu, Chen, He, LeCun and Liu, Transformers without Normalization, CVPR 2025, section 6.1: one of the functions that tanh is
- *             compared with.
+ * Source      Zhu, Chen, He, LeCun and Liu, Transformers without Normalization, CVPR 2025, section 6.1: one of the
+ *             functions that tanh is compared with.
  * Used        that comparison; hardware without tanh.
- * Trap        elements beyond the bounds have no gradient: a layer whose numbers have all grown beyond them learns nothing more.
+ * Trap        elements beyond the bounds have no gradient: a layer whose numbers have all grown beyond them learns
+ *             nothing more.
  */
 #include "norm/norm.h"
 #include "operation/squash.h"

@@ -1,8 +1,8 @@
 /* l1bn: batch normalization by the mean absolute deviation.
  *
  * Sets        one channel over all samples and positions of the batch, as bn.
- * Forward     y = gamma (x - mu) / (sqrt(pi/2) (s + eps)) + beta, with s = 1/m sum |x - mu|. Of normally distributed numbers sqrt(pi/2) s is the
- *             standard deviation.
+ * Forward     y = gamma (x - mu) / (sqrt(pi/2) (s + eps)) + beta, with s = 1/m sum |x - mu|. Of normally distributed
+ *             numbers sqrt(pi/2) s is the standard deviation.
  * Backward    with u = (x - mu) / (s + eps), h = sign(x - mu) and du = dxhat sqrt(2/pi):
  *             dx = (du - mean(du) - (h - mean(h)) mean(du u)) / (s + eps).
  * State       as BN; the running variance holds the running s.
@@ -13,7 +13,8 @@
  */
 #include "norm/coefficients.h"
 
-static inline NL_EVERYWHERE struct nl_set_coefficients l1bn_forward(const struct nl_norm *norm, const struct nl_set_statistics *set)
+static inline NL_EVERYWHERE struct nl_set_coefficients l1bn_forward(const struct nl_norm *norm,
+                                                                    const struct nl_set_statistics *set)
 {
     struct nl_set_coefficients c = nl_standard_coefficients(norm, set);
     c.factor = 0.79788456080286535588; /* sqrt(2 / pi) */

@@ -5,7 +5,8 @@
  * Backward    dx = dy.
  * State       none. The layer before keeps its bias.
  * Used        as the control of every comparison.
- * Trap        deep networks need an initialization and a learning rate that suit them; a diverged run is an answer, too.
+ * Trap        deep networks need an initialization and a learning rate that suit them; a diverged run is an answer,
+ *             too.
  */
 #include "norm/norm.h"
 

@@ -1,7 +1,7 @@
 /* The normalizers: one formula, many partitions.
  *
- * The activations of a layer are x[N][S][C]: N samples, S positions (H x W of an image, 1 in a fully connected layer), C
- * channels, channels last. A normalizer splits them into disjoint sets of m elements and does the same to each:
+ * The activations of a layer are x[N][S][C]: N samples, S positions (H x W of an image, 1 in a fully connected layer),
+ * C channels, channels last. A normalizer splits them into disjoint sets of m elements and does the same to each:
  *
  *     mu = 1/m sum x     var = 1/m sum (x - mu)^2     xhat = (x - mu) / sqrt(var + eps)     y = gamma xhat + beta
  *
@@ -12,14 +12,14 @@
  *
  * Where var + eps is 0 (norm.eps = 0 and a set without spread, or of one element) xhat and dx are 0.
  *
- * Some differ in one place: what they subtract, by which measure of spread they divide, how they correct the result. The general form is that of
- * norm/coefficients.h, of which the above is a case.
+ * Some differ in one place: what they subtract, by which measure of spread they divide, how they correct the result.
+ * The general form is that of norm/coefficients.h, of which the above is a case.
  *
  * Most sets are blocks: `samples` consecutive samples x `positions` positions x `channels` consecutive channels. So a
- * normalizer is a row of the table below: its block, its center and spread, its coefficients where they are its own, and what state it has. The file
- * of each (bn.c, ln.c, ...) states sets, formulas, conventions and source; the walk over the sets is the backends'. What fits no block, or does more than
- * that, is computed by an operation of its own.
- */
+ * normalizer is a row of the table below: its block, its center and spread, its coefficients where they are its own,
+ * and what state it has. The file of each (bn.c, ln.c, ...) states sets, formulas, conventions and source; the walk
+ * over the sets is the backends'. What fits no block, or does more than that, is computed by an operation of its
+ * own. */
 #ifndef NL_NORM_NORM_H
 #define NL_NORM_NORM_H
 
@@ -47,39 +47,59 @@ struct nl_norm_setup {
 };
 
 /* Keys of the norm section that matter to some only; eps and affine matter to most. */
-enum nl_norm_uses { NL_USES_GROUPS = 1, NL_USES_STAT_BATCH = 2, NL_USES_OVER = 4, NL_USES_RATIO = 8, NL_USES_ALPHA = 16, NL_LACKS_EPS = 32, NL_LACKS_AFFINE = 64,
-                    NL_USES_PARTS = 128, NL_USES_SHIFT = 256, NL_USES_HISTORY = 512, NL_USES_WINDOW = 1024,
-                    NL_USES_TLU = 2048, NL_USES_SHARE = 4096, NL_USES_LRN = 8192, NL_AFFINE_OF_CHANNEL = 16384,
-                    NL_USES_WHITENING = 1 << 15, NL_USES_NEWTON = 1 << 16, NL_HAS_GAIN = 1 << 17 /* in place of gamma and beta */ };
+enum nl_norm_uses {
+    NL_USES_GROUPS = 1,
+    NL_USES_STAT_BATCH = 2,
+    NL_USES_OVER = 4,
+    NL_USES_RATIO = 8,
+    NL_USES_ALPHA = 16,
+    NL_LACKS_EPS = 32,
+    NL_LACKS_AFFINE = 64,
+    NL_USES_PARTS = 128,
+    NL_USES_SHIFT = 256,
+    NL_USES_HISTORY = 512,
+    NL_USES_WINDOW = 1024,
+    NL_USES_TLU = 2048,
+    NL_USES_SHARE = 4096,
+    NL_USES_LRN = 8192,
+    NL_AFFINE_OF_CHANNEL = 16384,
+    NL_USES_WHITENING = 1 << 15,
+    NL_USES_NEWTON = 1 << 16,
+    NL_HAS_GAIN = 1 << 17 /* in place of gamma and beta */
+};
 
 struct nl_operation; /* operation/operation.h */
 struct nl_error;
 
 /* What a set is divided by: a measure of how far its elements lie from the center. t = x - center. */
 enum nl_spread {
-    NL_SPREAD_POWER,   /* (mean |t|^p + eps)^(1/p): the standard deviation at p = 2, the mean absolute deviation at p = 1 */
+    NL_SPREAD_POWER, /* (mean |t|^p + eps)^(1/p): the standard deviation at p = 2, the mean absolute deviation at p =
+                      1 */
     NL_SPREAD_LARGEST, /* max |t| + eps */
     NL_SPREAD_NONE,    /* 1 */
 };
 
-/* Numbers that a normalizer may go by beside eps and momentum, of each replica and step: the bounds of norm.r_max and norm.d_max as they are then, and
- * the batches in the window of norm.history at most, this one included; norm.momentum_lr. */
+/* Numbers that a normalizer may go by beside eps and momentum, of each replica and step: the bounds of norm.r_max and
+ * norm.d_max as they are then, and the batches in the window of norm.history at most, this one included;
+ * norm.momentum_lr. */
 enum nl_norm_number { NL_R_MAX, NL_D_MAX, NL_WINDOW, NL_MOMENTUM_RATE, NL_NORM_NUMBERS };
 
 struct nl_norm {
     const char *name;  /* norm.kind: "bn" */
     const char *title; /* "batch normalization" */
     const char *label; /* "BN": legends and tables */
-    struct nl_partition (*partition)(const struct nl_norm_setup *setup); /* its sets; NULL: they are no blocks, or it has none */
-    const struct nl_operation *operation; /* that computes it (operation/normalizer.h); NULL: "normalize", by the sets; in a window
-                                              of batches "cross_iteration" (NL_USES_WINDOW) */
+    struct nl_partition (*partition)(
+        const struct nl_norm_setup *setup); /* its sets; NULL: they are no blocks, or it has none */
+    const struct nl_operation *operation; /* that computes it (operation/normalizer.h); NULL: "normalize", by the sets;
+                                             in a window of batches "cross_iteration" (NL_USES_WINDOW) */
     int variant;         /* of that operation, if it computes several */
     bool mixes_samples;  /* of that operation: what becomes of a sample depends on the others of its batch */
-    bool mixes_positions; /* of that operation: what becomes of a position depends on the others of its sample, in evaluation, too */
+    bool mixes_positions; /* of that operation: what becomes of a position depends on the others of its sample, in
+                             evaluation, too */
     bool centers;        /* the center is the mean; else 0, and var is the mean of squares (RMSNorm) */
     enum nl_spread spread;
     double power;        /* p of NL_SPREAD_POWER; 0: 2 */
-    const struct nl_real_coefficients *coefficients;          /* its own (norm/coefficients.h); NULL: the standard ones */
+    const struct nl_real_coefficients *coefficients; /* its own (norm/coefficients.h); NULL: the standard ones */
     const struct nl_complex_coefficients *complex_coefficients; /* the same, in complex numbers */
     bool shifts;         /* has beta beside gamma */
     bool tracks;         /* keeps running statistics and evaluates with them */
@@ -108,7 +128,8 @@ static inline bool nl_norm_is_none(const struct nl_norm *norm)
     return !norm->partition && !norm->operation;
 }
 
-/* Whether gamma and beta are one a channel whatever norm.affine would have: where a set is one channel, elements of it share no scale across samples. */
+/* Whether gamma and beta are one a channel whatever norm.affine would have: where a set is one channel, elements of it
+ * share no scale across samples. */
 static inline bool nl_norm_affine_is_of_channel(const struct nl_norm *norm)
 {
     return norm->cancels_bias || (norm->uses & NL_AFFINE_OF_CHANNEL);
@@ -129,8 +150,8 @@ static inline NL_EVERYWHERE double nl_rstd(double var, double eps)
 /* Which statistics a gradient does not go through, bit by bit: they are constants to it (torch.Tensor.detach). */
 enum nl_detached { NL_DETACH_CENTER = 1, NL_DETACH_SPREAD = 2 };
 
-/* How the matrix that whitens is found (norm/whitening.h): by eigenvectors, back in the channels' own axes or left in the principal ones, as
- * norm.whitening says; or by Newton's iterations. */
+/* How the matrix that whitens is found (norm/whitening.h): by eigenvectors, back in the channels' own axes or left in
+ * the principal ones, as norm.whitening says; or by Newton's iterations. */
 enum nl_whitening_kind { NL_WHITEN_ZCA, NL_WHITEN_PCA, NL_WHITEN_NEWTON };
 
 static inline NL_EVERYWHERE double nl_power(const struct nl_norm *norm)
@@ -141,7 +162,8 @@ static inline NL_EVERYWHERE double nl_power(const struct nl_norm *norm)
 /* Whether it is divided by a root, so that eps may stand inside or outside. */
 static inline NL_EVERYWHERE bool nl_norm_takes_root(const struct nl_norm *norm)
 {
-    return norm->partition && norm->spread == NL_SPREAD_POWER && nl_power(norm) == 2 && !(norm->uses & (NL_USES_WINDOW | NL_USES_HISTORY));
+    return norm->partition && norm->spread == NL_SPREAD_POWER && nl_power(norm) == 2 &&
+           !(norm->uses & (NL_USES_WINDOW | NL_USES_HISTORY));
 }
 
 /* Whether its spread is a variance, which m / (m - 1) makes unbiased. */
@@ -150,7 +172,8 @@ static inline NL_EVERYWHERE bool nl_norm_spread_is_variance(const struct nl_norm
     return norm->centers && norm->spread != NL_SPREAD_LARGEST && nl_power(norm) == 2;
 }
 
-/* Sets of normalizers: a channel of a slice of norm.stat_batch samples, or of the batch; a sample, or with norm.over = position one of its positions. */
+/* Sets of normalizers: a channel of a slice of norm.stat_batch samples, or of the batch; a sample, or with norm.over =
+ * position one of its positions. */
 struct nl_partition nl_sets_of_batch(const struct nl_norm_setup *setup);
 struct nl_partition nl_sets_of_sample(const struct nl_norm_setup *setup);
 
@@ -159,10 +182,13 @@ enum nl_norm_center { NL_CENTER_MEAN, NL_CENTER_KEPT, NL_CENTER_NONE, NL_CENTERS
 enum nl_norm_scale { NL_BY_STD, NL_BY_L1, NL_BY_MAX, NL_BY_NOTHING, NL_SCALINGS };
 
 /* The normalizer of these parts, with setup's sets. NULL: kept goes with std and max alone. */
-const struct nl_norm *nl_norm_by_parts(enum nl_norm_center center, enum nl_norm_scale scale, const struct nl_norm_setup *setup);
+const struct nl_norm *nl_norm_by_parts(enum nl_norm_center center, enum nl_norm_scale scale,
+                                       const struct nl_norm_setup *setup);
 
-/* NL_FAIL: setup's channels, which are `whose` (" of model.width"), cannot be split into its groups, and err says what could be. */
-int nl_norm_check_groups(const struct nl_norm *norm, const struct nl_norm_setup *setup, const char *whose, struct nl_error *err);
+/* NL_FAIL: setup's channels, which are `whose` (" of model.width"), cannot be split into its groups, and err says what
+ * could be. */
+int nl_norm_check_groups(const struct nl_norm *norm, const struct nl_norm_setup *setup, const char *whose,
+                         struct nl_error *err);
 
 /* Number of sets, and elements of the full ones, for a batch of setup->samples. */
 int nl_partition_sets(const struct nl_partition *partition, const struct nl_norm_setup *setup);

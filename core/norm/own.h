@@ -1,4 +1,5 @@
-/* The normalizers that have coefficients of their own, for those who compile them for other numbers: the reference for complex ones, cuda for a GPU. */
+/* The normalizers that have coefficients of their own, for those who compile them for other numbers: the reference for
+ * complex ones, cuda for a GPU. */
 #ifndef NL_NORM_OWN_H
 #define NL_NORM_OWN_H
 

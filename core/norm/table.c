@@ -71,10 +71,14 @@ int nl_partition_sets(const struct nl_partition *partition, const struct nl_norm
     return sample_blocks * (setup->positions / partition->positions) * (setup->channels / partition->channels);
 }
 
-int nl_norm_check_groups(const struct nl_norm *norm, const struct nl_norm_setup *setup, const char *whose, struct nl_error *err)
+int nl_norm_check_groups(const struct nl_norm *norm, const struct nl_norm_setup *setup, const char *whose,
+                         struct nl_error *err)
 {
     bool parts = norm->uses & NL_USES_PARTS;
-    int groups = parts ? setup->channel_groups : norm->uses & NL_USES_GROUPS ? setup->groups : 0, channels = setup->channels;
+    int groups = parts                         ? setup->channel_groups
+                 : norm->uses & NL_USES_GROUPS ? setup->groups
+                                               : 0,
+        channels = setup->channels;
     if (groups == 0 || channels % groups == 0)
         return NL_OK;
     int below = groups < channels ? groups : channels, above = groups;
@@ -82,6 +86,7 @@ int nl_norm_check_groups(const struct nl_norm *norm, const struct nl_norm_setup 
         below--;
     while (above < channels && channels % above)
         above++;
-    const char *fits = above < channels ? "%d groups do not divide the %d channels%s; %d or %d do" : "%d groups do not divide the %d channels%s; %d does";
+    const char *fits = above < channels ? "%d groups do not divide the %d channels%s; %d or %d do"
+                                        : "%d groups do not divide the %d channels%s; %d does";
     return nl_fail(err, fits, groups, channels, parts ? " (norm.sets)" : whose, below, above);
 }

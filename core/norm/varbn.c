@@ -2,7 +2,8 @@
  *
  * Sets        one channel over all samples and positions of the batch, as bn.
  * Forward     y = gamma x / sqrt(var + eps) + beta. The variance is that around the mean, which is not subtracted.
- * Backward    with u = x / sqrt(var + eps) and t = x - mu: dx = (dxhat - t / sqrt(var + eps) mean(dxhat u)) / sqrt(var + eps).
+ * Backward    with u = x / sqrt(var + eps) and t = x - mu: dx = (dxhat - t / sqrt(var + eps) mean(dxhat u)) / sqrt(var
+ *             + eps).
  * State       as BN; the running mean is kept and not used.
  * Conventions a bias before it is not redundant.
  * Source      the half of Ioffe and Szegedy 2015 that meanbn leaves out.
@@ -11,14 +12,16 @@
  */
 #include "norm/coefficients.h"
 
-static inline NL_EVERYWHERE struct nl_set_coefficients varbn_forward(const struct nl_norm *norm, const struct nl_set_statistics *set)
+static inline NL_EVERYWHERE struct nl_set_coefficients varbn_forward(const struct nl_norm *norm,
+                                                                     const struct nl_set_statistics *set)
 {
     struct nl_set_coefficients c = nl_standard_coefficients(norm, set);
     c.shift = 0;
     return c;
 }
 
-static inline NL_EVERYWHERE struct nl_set_means varbn_backward(const struct nl_set_statistics *set, struct nl_set_means means)
+static inline NL_EVERYWHERE struct nl_set_means varbn_backward(const struct nl_set_statistics *set,
+                                                               struct nl_set_means means)
 {
     means.gradient = 0;
     return nl_standard_means(set, means);

@@ -1,4 +1,5 @@
-/* From the weights of an output to what they are multiplied with, and back (norm/weights.h). Of the numbers that norm/coefficients.h names. */
+/* From the weights of an output to what they are multiplied with, and back (norm/weights.h). Of the numbers that
+ * norm/coefficients.h names. */
 #ifndef NL_NORM_WEIGHT_SCALE_H
 #define NL_NORM_WEIGHT_SCALE_H
 
@@ -9,7 +10,8 @@ struct nl_weight_scale {
     nl_number scale, slope;
 };
 
-static inline NL_EVERYWHERE struct nl_weight_scale nl_weight_scale_of(enum nl_weight_measure measure, double eps, nl_number q, int m)
+static inline NL_EVERYWHERE struct nl_weight_scale nl_weight_scale_of(enum nl_weight_measure measure, double eps,
+                                                                      nl_number q, int m)
 {
     struct nl_weight_scale of = {0, 0};
     if (measure == NL_WEIGHT_DEVIATION) {

@@ -1,6 +1,8 @@
-/* Normalizers of weights: a layer learns an original weight v, and multiplies by a weight w that is computed from it once a step.
+/* Normalizers of weights: a layer learns an original weight v, and multiplies by a weight w that is computed from it
+ * once a step.
  *
- * An output of a linear layer or a convolution has m weights: I inputs, or I inputs x k x k taps. A normalizer of each output's weights is
+ * An output of a linear layer or a convolution has m weights: I inputs, or I inputs x k x k taps. A normalizer of each
+ * output's weights is
  *
  *     t = v - mean(v), or v     q = sum t^2     w = g scale(q) t
  *
@@ -8,8 +10,8 @@
  *
  *     dv = g (scale (dw - mean(dw)) - slope sum(dw t) t)     dg = scale sum(dw t)     slope = -2 d scale / dq
  *
- * without mean(dw) where there is no mean. Where the measure is 0 scale and slope are 0: so is w. Spectral normalization (sn.c) divides the whole weight
- * by one number.
+ * without mean(dw) where there is no mean. Where the measure is 0 scale and slope are 0: so is w. Spectral
+ * normalization (sn.c) divides the whole weight by one number.
  */
 #ifndef NL_NORM_WEIGHTS_H
 #define NL_NORM_WEIGHTS_H
@@ -44,7 +46,8 @@ struct nl_weight_norm {
 #define WEIGHT_NORM(kind) extern const struct nl_weight_norm nl_weight_norm_##kind;
 #include "norm/weights.def"
 
-extern const struct nl_weight_norm *const nl_weight_norms[]; /* the first, "none", is NULL; as many as there are names */
+extern const struct nl_weight_norm
+    *const nl_weight_norms[]; /* the first, "none", is NULL; as many as there are names */
 extern const char *const nl_weight_norm_names[];             /* norm.weights is an index into both; ends with NULL */
 
 #endif

@@ -1,30 +1,36 @@
-/* From the covariance of a group of channels to the matrix W that whitens it, xhat = W (x - mean), and back. Of d channels, with S = covariance + eps I:
+/* From the covariance of a group of channels to the matrix W that whitens it, xhat = W (x - mean), and back. Of d
+ * channels, with S = covariance + eps I:
  *
  *     NL_WHITEN_ZCA     W = S^(-1/2) = U D^(-1/2) U', where S = U D U' and the columns of U are eigenvectors
- *     NL_WHITEN_PCA     W = D^(-1/2) U', eigenvalues in descending order; of each eigenvector the component that is largest in magnitude is positive
- *     NL_WHITEN_NEWTON  W = P_T / sqrt(tr S) with P_0 = I, P_(k+1) = (3 P_k - P_k^3 S_N) / 2 and S_N = S / tr S, which tends to S^(-1/2) as T grows
+ *     NL_WHITEN_PCA     W = D^(-1/2) U', eigenvalues in descending order; of each eigenvector the component that is
+ * largest in magnitude is positive NL_WHITEN_NEWTON  W = P_T / sqrt(tr S) with P_0 = I, P_(k+1) = (3 P_k - P_k^3 S_N) /
+ * 2 and S_N = S / tr S, which tends to S^(-1/2) as T grows
  *
- * The last is computed as P_(k+1) = M_k P_k and Y_(k+1) = Y_k M_k, with Y_0 = S_N and M_k = (3 I - P_k Y_k) / 2. These are the same numbers, for Y_k = S_N P_k,
- * but rounding stays where it is; in P_k^3 S_N it grows with each iteration by half the condition of S (Higham, Functions of Matrices, section 6.4).
+ * The last is computed as P_(k+1) = M_k P_k and Y_(k+1) = Y_k M_k, with Y_0 = S_N and M_k = (3 I - P_k Y_k) / 2. These
+ * are the same numbers, for Y_k = S_N P_k, but rounding stays where it is; in P_k^3 S_N it grows with each iteration by
+ * half the condition of S (Higham, Functions of Matrices, section 6.4).
  *
- * Backward, from dW to dS, of which only the symmetric part counts. With H = U' dW U, r the inverse roots of the eigenvalues, and products element by
- * element where an index says so:
+ * Backward, from dW to dS, of which only the symmetric part counts. With H = U' dW U, r the inverse roots of the
+ * eigenvalues, and products element by element where an index says so:
  *
- *     NL_WHITEN_ZCA     dS = U X U', X_ij = -r_i^2 r_j^2 / (r_i + r_j) H_ij: the divided difference of s^(-1/2), in which no difference of eigenvalues
- *                       stands, so that equal ones are no trouble
- *     NL_WHITEN_PCA     dS = U X U', X_ij = r_j (U' dW')_ij / (s_j - s_i), X_jj = -r_j^3 (U' dW')_jj / 2. Of two equal eigenvalues the eigenvectors have no
+ *     NL_WHITEN_ZCA     dS = U X U', X_ij = -r_i^2 r_j^2 / (r_i + r_j) H_ij: the divided difference of s^(-1/2), in
+ * which no difference of eigenvalues stands, so that equal ones are no trouble NL_WHITEN_PCA     dS = U X U', X_ij =
+ * r_j (U' dW')_ij / (s_j - s_i), X_jj = -r_j^3 (U' dW')_jj / 2. Of two equal eigenvalues the eigenvectors have no
  *                       derivative: X_ij is 0 there, and as large as 1 / (s_j - s_i) where they are nearly equal
- *     NL_WHITEN_NEWTON  dP_T = dW / sqrt(tr S), dY_T = 0, then from k = T - 1 down to 0: dM = dP_(k+1) P_k + Y_k dY_(k+1), dP_k = M_k dP_(k+1) - dM Y_k / 2,
- *                       dY_k = dY_(k+1) M_k - P_k dM / 2; last dS = dY_0 / tr S - (tr(dY_0 S_N) / tr S + tr(dW P_T) / (2 (tr S)^(3/2))) I
+ *     NL_WHITEN_NEWTON  dP_T = dW / sqrt(tr S), dY_T = 0, then from k = T - 1 down to 0: dM = dP_(k+1) P_k + Y_k
+ * dY_(k+1), dP_k = M_k dP_(k+1) - dM Y_k / 2, dY_k = dY_(k+1) M_k - P_k dM / 2; last dS = dY_0 / tr S - (tr(dY_0 S_N) /
+ * tr S + tr(dW P_T) / (2 (tr S)^(3/2))) I
  *
- * Eigenvalues of the covariance that rounding may have made (below d 2^-52 of the largest) are 0. Where an eigenvalue + eps is 0, r is 0: nothing comes of
- * a direction in which the batch does not vary, forward or backward, as nl_rstd has it. So it is with NL_WHITEN_NEWTON where tr S is 0.
+ * Eigenvalues of the covariance that rounding may have made (below d 2^-52 of the largest) are 0. Where an eigenvalue +
+ * eps is 0, r is 0: nothing comes of a direction in which the batch does not vary, forward or backward, as nl_rstd has
+ * it. So it is with NL_WHITEN_NEWTON where tr S is 0.
  *
- * Eigenvalues come from cyclic Jacobi rotations. They are exact to rounding, and in complex numbers they leave the imaginary part of the matrix in the
- * basis of the real part's eigenvectors. What is off the diagonal there is a perturbation of first order, which is all of it at 1e-100.
+ * Eigenvalues come from cyclic Jacobi rotations. They are exact to rounding, and in complex numbers they leave the
+ * imaginary part of the matrix in the basis of the real part's eigenvectors. What is off the diagonal there is a
+ * perturbation of first order, which is all of it at 1e-100.
  *
- * This file is compiled for real numbers, for complex ones and for a GPU. There the threads of a block share each loop NL_SHARE; all of them come to
- * NL_MEET.
+ * This file is compiled for real numbers, for complex ones and for a GPU. There the threads of a block share each loop
+ * NL_SHARE; all of them come to NL_MEET.
  */
 #ifndef NL_NORM_WHITENING_H
 #define NL_NORM_WHITENING_H
@@ -60,8 +66,8 @@ struct nl_whitening_form {
 enum { NL_WHITENING_SCRATCH = 4 };  /* of work, in matrices */
 enum { NL_MOST_SWEEPS = 40 };   /* over all pairs of rows and columns. Measured: 8 with 16 channels, 11 with 256 */
 
-/* Numbers that forward leaves to backward: of an eigendecomposition U' and U' S U, whose diagonal are the eigenvalues without eps; else P, Y and M of
- * each iteration, P_T and tr S. */
+/* Numbers that forward leaves to backward: of an eigendecomposition U' and U' S U, whose diagonal are the eigenvalues
+ * without eps; else P, Y and M of each iteration, P_T and tr S. */
 static inline size_t nl_whitening_factors(enum nl_whitening_kind kind, int width, int iterations)
 {
     size_t square = (size_t)width * (size_t)width;
@@ -149,7 +155,8 @@ struct nl_rotation {
 };
 
 /* That after which a_pq is 0 (Golub and Van Loan, Matrix Computations, algorithm 8.5.1). false: it is 0 to rounding. */
-static inline NL_ON_DEVICE bool nl_find_rotation(int d, const nl_number *a, int p, int q, double negligible, struct nl_rotation *rotation)
+static inline NL_ON_DEVICE bool nl_find_rotation(int d, const nl_number *a, int p, int q, double negligible,
+                                                 struct nl_rotation *rotation)
 {
     double off = nl_real_part(a[p * d + q]), apart = nl_real_part(a[q * (d + 1)]) - nl_real_part(a[p * (d + 1)]);
     if (!(fabs(off) > negligible))
@@ -163,7 +170,8 @@ static inline NL_ON_DEVICE bool nl_find_rotation(int d, const nl_number *a, int 
 
 #ifdef __cplusplus
 /* Makes a_pq 0 for each q > p, one after the other. true: there was something to rotate. */
-static inline NL_ON_DEVICE bool nl_clear_row(int d, nl_number *a, nl_number *vectors, int p, double negligible, nl_number *scratch)
+static inline NL_ON_DEVICE bool nl_clear_row(int d, nl_number *a, nl_number *vectors, int p, double negligible,
+                                             nl_number *scratch)
 {
     bool rotated = false;
     (void)scratch;
@@ -191,7 +199,8 @@ static inline NL_ON_DEVICE bool nl_clear_row(int d, nl_number *a, nl_number *vec
 enum { NL_ROTATED_ROWS = 4 }; /* at a time */
 
 /* The columns of so many rows, one rotation after the other. */
-static inline void nl_rotate_columns(int d, nl_number *a, int rows, int p, const struct nl_rotation *rotation, int count)
+static inline void nl_rotate_columns(int d, nl_number *a, int rows, int p, const struct nl_rotation *rotation,
+                                     int count)
 {
     nl_number at_p[NL_ROTATED_ROWS];
     for (int r = 0; r < rows; r++)
@@ -219,8 +228,8 @@ static inline int nl_rows_of_block(int first, int end)
     return end - first < NL_ROTATED_ROWS ? end - first : NL_ROTATED_ROWS;
 }
 
-/* The same numbers in the same order. But the columns of row q wait until a_pq is looked at: then they take all rotations before, and the later ones at the
- * end, so that memory is read along rows. scratch: (4 d). */
+/* Clears a row by the same numbers in the same order. But the columns of row q wait until a_pq is looked at: then
+ * they take all rotations before, and the later ones at the end, so that memory is read along rows. scratch: (4 d). */
 static inline bool nl_clear_row(int d, nl_number *a, nl_number *vectors, int p, double negligible, nl_number *scratch)
 {
     struct nl_rotation *rotation = (struct nl_rotation *)scratch;
@@ -250,7 +259,8 @@ static inline bool nl_clear_row(int d, nl_number *a, nl_number *vectors, int p, 
 }
 #endif
 
-/* Makes a symmetric matrix diagonal by rotations: a becomes vectors a vectors', the rows of `vectors` are the eigenvectors. scratch: (4 d). */
+/* Makes a symmetric matrix diagonal by rotations: a becomes vectors a vectors', the rows of `vectors` are the
+ * eigenvectors. scratch: (4 d). */
 static inline NL_ON_DEVICE void nl_diagonalize(int d, nl_number *a, nl_number *vectors, nl_number *scratch)
 {
     double negligible = ldexp(nl_real_part(nl_trace(d, a)), -56);
@@ -265,7 +275,8 @@ static inline NL_ON_DEVICE void nl_diagonalize(int d, nl_number *a, nl_number *v
 }
 
 /* The eigenvalues, with eps, and their inverse roots: (d) each. */
-static inline NL_ON_DEVICE void nl_find_roots(const struct nl_whitening_form *form, const nl_number *rotated, nl_number *values, nl_number *roots)
+static inline NL_ON_DEVICE void nl_find_roots(const struct nl_whitening_form *form, const nl_number *rotated,
+                                              nl_number *values, nl_number *roots)
 {
     double noise = form->width * ldexp(nl_largest_eigenvalue(form->width, rotated), -52);
     NL_SHARE(i, form->width)
@@ -300,18 +311,21 @@ static inline nl_number nl_root_curvature(nl_number a, nl_number b, nl_number c)
 }
 
 /* What the imaginary part off the diagonal adds to X_ij. */
-static inline nl_number nl_perturbation(int d, const nl_number *roots, const nl_number *rotated, const nl_number *h, int i, int j)
+static inline nl_number nl_perturbation(int d, const nl_number *roots, const nl_number *rotated, const nl_number *h,
+                                        int i, int j)
 {
     nl_number sum = 0;
     for (int k = 0; k < d; k++) {
-        nl_number left = k == i ? 0 : nl_imaginary(rotated[i * d + k]) * h[k * d + j], right = k == j ? 0 : h[i * d + k] * nl_imaginary(rotated[k * d + j]);
+        nl_number left = k == i ? 0 : nl_imaginary(rotated[i * d + k]) * h[k * d + j],
+                  right = k == j ? 0 : h[i * d + k] * nl_imaginary(rotated[k * d + j]);
         sum += nl_root_curvature(roots[i], roots[k], roots[j]) * (left + right);
     }
     return sum;
 }
 
 /* D^(-1/2) U' with what the imaginary part off the diagonal adds to D^(-1/2). */
-static inline void nl_perturb_scaled(int d, const nl_number *roots, const nl_number *rotated, const nl_number *vectors, nl_number *scaled)
+static inline void nl_perturb_scaled(int d, const nl_number *roots, const nl_number *rotated, const nl_number *vectors,
+                                     nl_number *scaled)
 {
     for (int i = 0; i < d; i++)
         for (int j = 0; j < d; j++) {
@@ -369,12 +383,12 @@ static inline NL_ON_DEVICE void nl_order_axes(int d, nl_number *rotated, nl_numb
     NL_MEET();
 }
 
-static inline NL_ON_DEVICE void nl_whiten_by_axes(const struct nl_whitening_form *form, const nl_number *cov, nl_number *factors, nl_number *w,
-                                                  nl_number *scratch)
+static inline NL_ON_DEVICE void nl_whiten_by_axes(const struct nl_whitening_form *form, const nl_number *cov,
+                                                  nl_number *factors, nl_number *w, nl_number *scratch)
 {
     int d = form->width, square = d * d;
-    nl_number *vectors = factors, *rotated = factors + square, *scaled = form->kind == NL_WHITEN_PCA ? w : scratch, *values = scratch + square,
-              *roots = scratch + 2 * square;
+    nl_number *vectors = factors, *rotated = factors + square, *scaled = form->kind == NL_WHITEN_PCA ? w : scratch,
+              *values = scratch + square, *roots = scratch + 2 * square;
     NL_SHARE(e, square) rotated[e] = cov[e];
     NL_MEET();
     nl_diagonalize(d, rotated, vectors, scratch);
@@ -396,7 +410,8 @@ static inline NL_ON_DEVICE void nl_whiten_by_axes(const struct nl_whitening_form
 }
 
 /* X_ij of PCA, from H = U' dW'. */
-static inline NL_ON_DEVICE nl_number nl_axis_back(const nl_number *values, const nl_number *roots, nl_number h, int i, int j)
+static inline NL_ON_DEVICE nl_number nl_axis_back(const nl_number *values, const nl_number *roots, nl_number h, int i,
+                                                  int j)
 {
     nl_number apart = values[j] - values[i];
     if (i == j)
@@ -404,13 +419,14 @@ static inline NL_ON_DEVICE nl_number nl_axis_back(const nl_number *values, const
     return nl_real_part(apart) == 0 ? 0 : roots[j] * h / apart;
 }
 
-static inline NL_ON_DEVICE void nl_whiten_by_axes_back(const struct nl_whitening_form *form, const nl_number *factors, nl_number *dw, nl_number *dcov,
-                                                       nl_number *scratch)
+static inline NL_ON_DEVICE void nl_whiten_by_axes_back(const struct nl_whitening_form *form, const nl_number *factors,
+                                                       nl_number *dw, nl_number *dcov, nl_number *scratch)
 {
     int d = form->width, square = d * d;
     bool zca = form->kind == NL_WHITEN_ZCA;
     const nl_number *vectors = factors, *rotated = factors + square;
-    nl_number *turned = scratch, *product = scratch + square, *h = scratch + 2 * square, *values = scratch + 3 * square, *roots = dcov; /* (d) each */
+    nl_number *turned = scratch, *product = scratch + square, *h = scratch + 2 * square, *values = scratch + 3 * square,
+              *roots = dcov; /* (d) each */
     if (zca) {
         nl_make_symmetric(d, dw);
         nl_transpose(d, vectors, turned);
@@ -449,7 +465,8 @@ static inline NL_ON_DEVICE struct nl_newton nl_newton_at(int square, nl_number *
     return at;
 }
 
-static inline NL_ON_DEVICE void nl_whiten_by_newton(const struct nl_whitening_form *form, const nl_number *cov, nl_number *factors, nl_number *w)
+static inline NL_ON_DEVICE void nl_whiten_by_newton(const struct nl_whitening_form *form, const nl_number *cov,
+                                                    nl_number *factors, nl_number *w)
 {
     int d = form->width, square = d * d, last = form->iterations;
     nl_number trace = nl_trace(d, cov) + d * form->eps, root = 0;
@@ -479,12 +496,13 @@ static inline NL_ON_DEVICE void nl_whiten_by_newton(const struct nl_whitening_fo
     NL_MEET();
 }
 
-static inline NL_ON_DEVICE void nl_whiten_by_newton_back(const struct nl_whitening_form *form, nl_number *factors, nl_number *dw, nl_number *dcov,
-                                                         nl_number *scratch)
+static inline NL_ON_DEVICE void nl_whiten_by_newton_back(const struct nl_whitening_form *form, nl_number *factors,
+                                                         nl_number *dw, nl_number *dcov, nl_number *scratch)
 {
     int d = form->width, square = d * d, last = form->iterations;
     struct nl_newton at = nl_newton_at(square, factors, last);
-    nl_number trace = at.y[0], root = 0, *dp = dw, *dy = dcov, *dm = scratch, *one = scratch + square, *other = scratch + 2 * square;
+    nl_number trace = at.y[0], root = 0, *dp = dw, *dy = dcov, *dm = scratch, *one = scratch + square,
+              *other = scratch + 2 * square;
     if (nl_real_part(trace) != 0)
         root = 1.0 / sqrt(trace);
     nl_number inverse = root * root, shift = nl_dot(square, dw, at.p) * inverse * root / 2;
@@ -520,7 +538,8 @@ static inline NL_ON_DEVICE void nl_whiten_by_newton_back(const struct nl_whiteni
 /* ---- both ---- */
 
 /* cov: of the group, without eps. w: the matrix. factors: for backward. scratch: (NL_WHITENING_SCRATCH d d). */
-static inline NL_ON_DEVICE void nl_whiten(const struct nl_whitening_form *form, const nl_number *cov, nl_number *factors, nl_number *w, nl_number *scratch)
+static inline NL_ON_DEVICE void nl_whiten(const struct nl_whitening_form *form, const nl_number *cov,
+                                          nl_number *factors, nl_number *w, nl_number *scratch)
 {
     if (form->kind == NL_WHITEN_NEWTON)
         nl_whiten_by_newton(form, cov, factors, w);
@@ -529,7 +548,8 @@ static inline NL_ON_DEVICE void nl_whiten(const struct nl_whitening_form *form, 
 }
 
 /* dcov from dw, which is overwritten. */
-static inline NL_ON_DEVICE void nl_whiten_back(const struct nl_whitening_form *form, nl_number *factors, nl_number *dw, nl_number *dcov, nl_number *scratch)
+static inline NL_ON_DEVICE void nl_whiten_back(const struct nl_whitening_form *form, nl_number *factors, nl_number *dw,
+                                               nl_number *dcov, nl_number *scratch)
 {
     if (form->kind == NL_WHITEN_NEWTON)
         nl_whiten_by_newton_back(form, factors, dw, dcov, scratch);
@@ -537,19 +557,24 @@ static inline NL_ON_DEVICE void nl_whiten_back(const struct nl_whitening_form *f
         nl_whiten_by_axes_back(form, factors, dw, dcov, scratch);
 }
 
-/* Merges a batch's moments, of `rows` elements, into the precise ones, of `count`: Chan, Golub and LeVeque 1979. Real parts alone. */
-static inline NL_ON_DEVICE void nl_whitening_collect(int d, double rows, double count, const nl_number *mean, const nl_number *cov, double *precise_mean,
-                                                     double *precise_cov)
+/* Merges a batch's moments, of `rows` elements, into the precise ones, of `count`: Chan, Golub and LeVeque 1979. Real
+ * parts alone. */
+static inline NL_ON_DEVICE void nl_whitening_collect(int d, double rows, double count, const nl_number *mean,
+                                                     const nl_number *cov, double *precise_mean, double *precise_cov)
 {
     double share = rows / (count + rows); /* of this batch; 1: the first, whatever was there before */
     NL_SHARE(e, d * d)
     {
         int i = e / d, j = e % d;
         double between = (nl_real_part(mean[i]) - precise_mean[i]) * (nl_real_part(mean[j]) - precise_mean[j]);
-        precise_cov[e] = count == 0 ? nl_real_part(cov[e]) : (1 - share) * precise_cov[e] + share * nl_real_part(cov[e]) + share * (1 - share) * between;
+        precise_cov[e] =
+            count == 0 ? nl_real_part(cov[e])
+                       : (1 - share) * precise_cov[e] + share * nl_real_part(cov[e]) + share * (1 - share) * between;
     }
     NL_MEET();
-    NL_SHARE(i, d) precise_mean[i] = count == 0 ? nl_real_part(mean[i]) : precise_mean[i] + share * (nl_real_part(mean[i]) - precise_mean[i]);
+    NL_SHARE(i, d)
+    precise_mean[i] =
+        count == 0 ? nl_real_part(mean[i]) : precise_mean[i] + share * (nl_real_part(mean[i]) - precise_mean[i]);
     NL_MEET();
 }
 

@@ -5,7 +5,8 @@
 #include "base/choices.h"
 #include "operation/reference.h"
 
-static const double nl_root_half = 0.70710678118654752440, nl_root_2_over_pi = 0.79788456080286535588, nl_gelu_cubic = 0.044715;
+static const double nl_root_half = 0.70710678118654752440, nl_root_2_over_pi = 0.79788456080286535588,
+                    nl_gelu_cubic = 0.044715;
 
 static inline accumulator nl_activation_of(enum nl_activation kind, enum nl_gelu gelu, accumulator x)
 {
@@ -26,7 +27,7 @@ static inline accumulator nl_activation_of(enum nl_activation kind, enum nl_gelu
     NL_BUG("activation %d", kind);
 }
 
-/* Its derivative. */
+/* The derivative of the activation. */
 static inline accumulator nl_activation_slope(enum nl_activation kind, enum nl_gelu gelu, accumulator x)
 {
     switch (kind) {

@@ -13,8 +13,8 @@ static int declare(void *arguments, const struct nl_extent *in, struct nl_declar
     struct nl_add *add = arguments;
     int stride = add->stride, height = (in[B].height - 1) / stride + 1, width = (in[B].width - 1) / stride + 1;
     if (height != in[A].height || width != in[A].width || in[B].channels > in[A].channels)
-        return nl_fail(err, "%d x %d x %d numbers cannot be added to %d x %d x %d", height, width, in[B].channels, in[A].height, in[A].width,
-                       in[A].channels);
+        return nl_fail(err, "%d x %d x %d numbers cannot be added to %d x %d x %d", height, width, in[B].channels,
+                       in[A].height, in[A].width, in[A].channels);
     add->height = in[A].height, add->width = in[A].width, add->channels = in[A].channels;
     add->from_height = in[B].height, add->from_width = in[B].width, add->from_channels = in[B].channels;
     d->output[d->outputs++] = in[A];
@@ -41,7 +41,8 @@ static struct nl_sharing sharing(const void *arguments, unsigned filled)
     const struct nl_add *add = arguments;
     (void)filled;
     bool identity = nl_add_is_identity(add);
-    return (struct nl_sharing){.output = identity ? 1u << A | 1u << B : 0, .gradient = 1u << A, .same = identity ? 1u << B : 0};
+    return (struct nl_sharing){
+        .output = identity ? 1u << A | 1u << B : 0, .gradient = 1u << A, .same = identity ? 1u << B : 0};
 }
 
 static double work(const void *arguments)

@@ -7,8 +7,8 @@
  *
  *     y[n, i, j, c] = a[n, i, j, c] + b[n, i stride, j stride, c], without the second term where b has no channel c
  *
- * Backward takes the mask of the ReLU from y. da may be dy; y may be a or b, and db may be da, where the shortcut is the identity
- * (stride 1, as many channels). */
+ * Backward takes the mask of the ReLU from y. da may be dy; y may be a or b, and db may be da, where the shortcut is
+ * the identity (stride 1, as many channels). */
 struct nl_add {
     int height, width, channels;                /* of a and y */
     int from_height, from_width, from_channels; /* of b; at most `channels` */

@@ -12,7 +12,8 @@ static inline size_t nl_affine_count(enum nl_affine affine, const struct nl_exte
 }
 
 /* Declares a gamma or beta of count (nl_affine_count) numbers; nothing where it is 0. */
-static inline void nl_declare_affine(struct nl_declaration *d, struct nl_tensor_spec spec, size_t count, const struct nl_extent *x)
+static inline void nl_declare_affine(struct nl_declaration *d, struct nl_tensor_spec spec, size_t count,
+                                     const struct nl_extent *x)
 {
     bool elements = count > (size_t)x->channels;
     size_t shape[] = {(size_t)x->height, (size_t)x->width, (size_t)x->channels};
@@ -25,7 +26,8 @@ static inline void nl_declare_affine(struct nl_declaration *d, struct nl_tensor_
 
 static inline void nl_declare_gamma(struct nl_declaration *d, int slot, size_t count, const struct nl_extent *x)
 {
-    nl_declare_affine(d, (struct nl_tensor_spec){.name = "weight", .role = NL_GAMMA, .slot = slot, .initial = 1}, count, x);
+    nl_declare_affine(d, (struct nl_tensor_spec){.name = "weight", .role = NL_GAMMA, .slot = slot, .initial = 1}, count,
+                      x);
 }
 
 static inline void nl_declare_beta(struct nl_declaration *d, int slot, size_t count, const struct nl_extent *x)
@@ -34,9 +36,11 @@ static inline void nl_declare_beta(struct nl_declaration *d, int slot, size_t co
 }
 
 /* Declares a parameter of one number. */
-static inline void nl_declare_scalar(struct nl_declaration *d, const char *name, enum nl_role role, int slot, double initial)
+static inline void nl_declare_scalar(struct nl_declaration *d, const char *name, enum nl_role role, int slot,
+                                     double initial)
 {
-    d->parameter[d->parameters++] = (struct nl_tensor_spec){.name = name, .role = role, .slot = slot, .dims = 1, .shape = {1}, .initial = initial};
+    d->parameter[d->parameters++] =
+        (struct nl_tensor_spec){.name = name, .role = role, .slot = slot, .dims = 1, .shape = {1}, .initial = initial};
 }
 
 /* Backward reads all that forward takes. For descriptors. */

@@ -25,7 +25,9 @@ static int declare(void *arguments, const struct nl_extent *in, struct nl_declar
         return nl_fail(err, "rotary positions need an even number of channels in each head, not %d", width);
     d->output[d->outputs++] = out;
     if (attention->drops)
-        nl_declare_state(d, (struct nl_tensor_spec){.name = "key", .role = NL_STREAM_KEY, .type = NL_TENSOR_UINT32, .dims = 1, .shape = {2}});
+        nl_declare_state(d,
+                         (struct nl_tensor_spec){
+                             .name = "key", .role = NL_STREAM_KEY, .type = NL_TENSOR_UINT32, .dims = 1, .shape = {2}});
     return NL_OK;
 }
 
@@ -116,7 +118,8 @@ static void load(const struct nl_run *run, const struct nl_attention *op, int r,
 {
     head->length = nl_length_of(nl_in_replica(run, op->lengths, r), n, op->positions);
     for (int i = 0; i < 3; i++) {
-        const real *x = (const real *)nl_in_replica(run, nl_attention_part(op, op->x, i, sizeof(real)), r) + offset(op, n, h);
+        const real *x =
+            (const real *)nl_in_replica(run, nl_attention_part(op, op->x, i, sizeof(real)), r) + offset(op, n, h);
         for (int s = 0; s < head->positions; s++)
             for (int c = 0; c < head->width; c++)
                 head->of[i][s * head->width + c] = x[s * nl_attention_line(op) + c];
@@ -128,7 +131,8 @@ static void load(const struct nl_run *run, const struct nl_attention *op, int r,
 static void store(const struct nl_run *run, const struct nl_attention *op, int r, int n, int h, const struct head *head)
 {
     for (int i = 0; i < 3; i++) {
-        real *dx = (real *)nl_in_replica(run, nl_attention_part(op, (const void *const *)op->dx, i, sizeof(real)), r) + offset(op, n, h);
+        real *dx = (real *)nl_in_replica(run, nl_attention_part(op, (const void *const *)op->dx, i, sizeof(real)), r) +
+                   offset(op, n, h);
         if (op->rotary && i != V)
             turn(head, -1, head->gradient[i]);
         for (int s = 0; s < head->positions; s++)
@@ -144,11 +148,15 @@ static void drop(const struct nl_run *run, const struct nl_attention *op, int r,
     const uint32_t *key = nl_in_replica(run, op->key, r);
     double p = op->drops && nl_is_step(run->statistics) ? nl_own_or(op->p, hyper->dropout) : 0;
     size_t positions = (size_t)op->positions;
-    uint64_t before = nl_elements_before(run, (size_t)op->heads * positions * positions) + (((size_t)n * op->heads + h) * positions + t) * positions;
+    uint64_t before = nl_elements_before(run, (size_t)op->heads * positions * positions) +
+                      (((size_t)n * op->heads + h) * positions + t) * positions;
     for (int s = 0; s < op->positions; s++) {
         head->kept[s] = 1;
         if (p > 0)
-            head->kept[s] = nl_stream_uniform((struct nl_stream){{key[0], key[1]}}, (uint64_t)run->step, before + (uint64_t)s) >= p ? 1 / (1 - p) : 0;
+            head->kept[s] =
+                nl_stream_uniform((struct nl_stream){{key[0], key[1]}}, (uint64_t)run->step, before + (uint64_t)s) >= p
+                    ? 1 / (1 - p)
+                    : 0;
     }
 }
 
@@ -165,7 +173,8 @@ static void attend(const struct head *head, int t, int reach)
 {
     accumulator largest = -INFINITY, sum = 0;
     for (int s = 0; s < reach; s++) {
-        head->p[s] = dot(head->width, head->of[Q] + t * head->width, head->of[K] + s * head->width) / sqrt((double)head->width);
+        head->p[s] =
+            dot(head->width, head->of[Q] + t * head->width, head->of[K] + s * head->width) / sqrt((double)head->width);
         largest = real_part(head->p[s]) > real_part(largest) ? head->p[s] : largest;
     }
     for (int s = 0; s < reach; s++)
@@ -227,7 +236,8 @@ static void backward(const struct nl_run *run, const void *arguments)
     int heads = op->heads, positions = op->positions, width = head.width;
     for (int at = 0; at < run->replicas * run->samples * heads; at++) {
         int r = at / (run->samples * heads), n = at / heads % run->samples, h = at % heads;
-        const real *dy = (const real *)nl_in_replica(run, op->dy, r) + (size_t)n * positions * op->channels + (size_t)h * width;
+        const real *dy =
+            (const real *)nl_in_replica(run, op->dy, r) + (size_t)n * positions * op->channels + (size_t)h * width;
         load(run, op, r, n, h, &head);
         for (int i = 0; i < 3; i++)
             for (int e = 0; e < positions * width; e++)

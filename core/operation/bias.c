@@ -12,8 +12,8 @@ static int declare(void *arguments, const struct nl_extent *in, struct nl_declar
     bias->positions = nl_positions(in[X]);
     bias->channels = in[X].channels;
     d->output[d->outputs++] = in[X];
-    d->parameter[d->parameters++] =
-        (struct nl_tensor_spec){.name = "bias", .role = NL_BIAS, .slot = B, .dims = 1, .shape = {(size_t)in[X].channels}};
+    d->parameter[d->parameters++] = (struct nl_tensor_spec){
+        .name = "bias", .role = NL_BIAS, .slot = B, .dims = 1, .shape = {(size_t)in[X].channels}};
     return NL_OK;
 }
 

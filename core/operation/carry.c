@@ -7,7 +7,9 @@ static int declare(void *arguments, const struct nl_extent *in, struct nl_declar
 {
     const struct nl_carry *carry = arguments;
     (void)in, (void)err;
-    nl_declare_state(d, (struct nl_tensor_spec){.name = "state", .role = NL_HISTORY, .dims = 2, .shape = {(size_t)carry->rows, (size_t)carry->width}});
+    nl_declare_state(
+        d, (struct nl_tensor_spec){
+               .name = "state", .role = NL_HISTORY, .dims = 2, .shape = {(size_t)carry->rows, (size_t)carry->width}});
     if (!carry->keeps)
         d->output[d->outputs++] = (struct nl_extent){1, 1, carry->width};
     return NL_OK;

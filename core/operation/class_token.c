@@ -3,7 +3,13 @@
 
 #include "operation/reference.h"
 
-enum { X = NL_CLASS_TOKEN_X, WEIGHT = NL_CLASS_TOKEN_WEIGHT, LENGTHS = NL_CLASS_TOKEN_LENGTHS, Y = NL_CLASS_TOKEN_Y, Y_LENGTHS = NL_CLASS_TOKEN_Y_LENGTHS };
+enum {
+    X = NL_CLASS_TOKEN_X,
+    WEIGHT = NL_CLASS_TOKEN_WEIGHT,
+    LENGTHS = NL_CLASS_TOKEN_LENGTHS,
+    Y = NL_CLASS_TOKEN_Y,
+    Y_LENGTHS = NL_CLASS_TOKEN_Y_LENGTHS
+};
 
 static int declare(void *arguments, const struct nl_extent *in, struct nl_declaration *d, struct nl_error *err)
 {

@@ -4,8 +4,9 @@
 #include "operation/lengths.h"
 #include "operation/operation.h"
 
-/* y[n, 0] = the token, y[n, s + 1] = x[n, s]: a learned vector in front of each sequence (Devlin et al. 2019; Dosovitskiy et al. 2021). Where sequences have
- * different lengths, those of y, one more than those of x, are the second output. */
+/* y[n, 0] = the token, y[n, s + 1] = x[n, s]: a learned vector in front of each sequence (Devlin et al. 2019;
+ * Dosovitskiy et al. 2021). Where sequences have different lengths, those of y, one more than those of x, are the
+ * second output. */
 struct nl_class_token {
     int positions, channels;  /* of x: S, C */
     const void *x;            /* real (capacity, S, C) */

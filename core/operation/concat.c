@@ -12,7 +12,8 @@ static int declare(void *arguments, const struct nl_extent *in, struct nl_declar
     concat->positions = nl_positions(in[0]);
     for (int i = 0; i < SLOTS; i++) {
         if (in[i].channels > 0 && (in[i].height != out.height || in[i].width != out.width))
-            return nl_fail(err, "values of %d x %d and of %d x %d positions cannot stand side by side", out.height, out.width, in[i].height, in[i].width);
+            return nl_fail(err, "values of %d x %d and of %d x %d positions cannot stand side by side", out.height,
+                           out.width, in[i].height, in[i].width);
         out.channels += concat->channels[i] = in[i].channels;
     }
     d->output[d->outputs++] = out;

@@ -1,4 +1,5 @@
-/* Convolution, and depthwise convolution: one kernel for each channel. The padding keeps the size where the stride is 1 and the kernel odd. */
+/* Convolution, and depthwise convolution: one kernel for each channel. The padding keeps the size where the stride is 1
+ * and the kernel odd. */
 #include "operation/conv.h"
 
 #include "operation/describe.h"
@@ -27,7 +28,8 @@ static int declare(void *arguments, const struct nl_extent *in, struct nl_declar
     return declare_grouped(arguments, 1, in, d);
 }
 
-static int declare_depthwise(void *arguments, const struct nl_extent *in, struct nl_declaration *d, struct nl_error *err)
+static int declare_depthwise(void *arguments, const struct nl_extent *in, struct nl_declaration *d,
+                             struct nl_error *err)
 {
     struct nl_conv *conv = arguments;
     (void)err;
@@ -48,7 +50,8 @@ static void bind(void *arguments, const struct nl_operands *at)
 static double work(const void *arguments)
 {
     const struct nl_conv *conv = arguments;
-    return (double)(conv->kernel * conv->kernel) * (conv->out_height * conv->out_width) * (conv->in / conv->groups) * conv->out;
+    return (double)(conv->kernel * conv->kernel) * (conv->out_height * conv->out_width) * (conv->in / conv->groups) *
+           conv->out;
 }
 
 /* ---- the reference ---- */
@@ -72,7 +75,8 @@ static bool tap_of(const struct nl_conv *op, int i, int j, int p, int q, int *ro
 }
 
 /* y of output pixel (i, j) of sample n, channels [first, end). */
-static void convolve(const struct nl_conv *op, const real *x, const real *w, const real *b, int n, int i, int j, int first, int end, real *y)
+static void convolve(const struct nl_conv *op, const real *x, const real *w, const real *b, int n, int i, int j,
+                     int first, int end, real *y)
 {
     accumulator sum[NL_PRODUCT_BLOCK];
     int row, column;
@@ -82,7 +86,8 @@ static void convolve(const struct nl_conv *op, const real *x, const real *w, con
         for (int q = 0; q < op->kernel; q++) {
             if (!tap_of(op, i, j, p, q, &row, &column))
                 continue;
-            const real *from = x + pixel_in(op, n, row, column) * op->in, *tap = w + (size_t)(p * op->kernel + q) * op->in * op->out;
+            const real *from = x + pixel_in(op, n, row, column) * op->in,
+                       *tap = w + (size_t)(p * op->kernel + q) * op->in * op->out;
             for (int c = 0; c < op->in; c++)
                 for (int o = first; o < end; o++)
                     sum[o - first] += (accumulator)from[c] * tap[(size_t)c * op->out + o];
@@ -103,12 +108,14 @@ static void forward(const struct nl_run *run, const void *arguments)
             for (int i = 0; i < op->out_height; i++)
                 for (int j = 0; j < op->out_width; j++)
                     for (int first = 0; first < op->out; first = nl_block_end(first, op->out))
-                        convolve(op, x, w, b, n, i, j, first, nl_block_end(first, op->out), y + pixel_out(op, n, i, j) * op->out);
+                        convolve(op, x, w, b, n, i, j, first, nl_block_end(first, op->out),
+                                 y + pixel_out(op, n, i, j) * op->out);
     }
 }
 
 /* dw of kernel position (p, q), channel c of x and channels [first, end) of y. */
-static void conv_dw(const struct nl_conv *op, int samples, const real *x, const real *dy, int p, int q, int c, int first, int end, real *dw)
+static void conv_dw(const struct nl_conv *op, int samples, const real *x, const real *dy, int p, int q, int c,
+                    int first, int end, real *dw)
 {
     accumulator sum[NL_PRODUCT_BLOCK] = {0};
     int row, column;
@@ -137,7 +144,8 @@ static bool output_of(const struct nl_conv *op, int row, int column, int p, int 
     return !between && *i >= 0 && *i < op->out_height && *j >= 0 && *j < op->out_width;
 }
 
-/* dx of input pixel (row, column) of sample n, channel c: from all output pixels that take it, the last kernel position's first. */
+/* dx of input pixel (row, column) of sample n, channel c: from all output pixels that take it, the last kernel
+ * position's first. */
 static accumulator conv_dx(const struct nl_conv *op, const real *dy, const real *w, int n, int row, int column, int c)
 {
     accumulator sum = 0;
@@ -146,7 +154,8 @@ static accumulator conv_dx(const struct nl_conv *op, const real *dy, const real 
             int i, j;
             if (!output_of(op, row, column, p, q, &i, &j))
                 continue;
-            sum += nl_gradient_of_input(op->out, dy + pixel_out(op, n, i, j) * op->out, w + ((size_t)(p * op->kernel + q) * op->in + c) * op->out);
+            sum += nl_gradient_of_input(op->out, dy + pixel_out(op, n, i, j) * op->out,
+                                        w + ((size_t)(p * op->kernel + q) * op->in + c) * op->out);
         }
     return sum;
 }
@@ -158,7 +167,8 @@ static void backward(const struct nl_run *run, const void *arguments)
         const real *x = nl_in_replica(run, op->x, r);
         const real *w = nl_in_replica(run, op->w, r);
         const real *dy = nl_in_replica(run, op->dy, r);
-        real *dx = nl_in_replica(run, op->dx, r), *dw = nl_in_replica(run, op->dw, r), *db = nl_in_replica(run, op->db, r);
+        real *dx = nl_in_replica(run, op->dx, r), *dw = nl_in_replica(run, op->dw, r),
+             *db = nl_in_replica(run, op->db, r);
         for (int p = 0; p < op->kernel; p++)
             for (int q = 0; q < op->kernel; q++)
                 for (int c = 0; c < op->in; c++)
@@ -190,14 +200,16 @@ static void depthwise_forward(const struct nl_run *run, const void *arguments)
                         accumulator sum = b ? b[c] : 0;
                         for (int tap = 0; tap < op->kernel * op->kernel; tap++)
                             if (tap_of(op, i, j, tap / op->kernel, tap % op->kernel, &row, &column))
-                                sum += (accumulator)x[pixel_in(op, n, row, column) * channels + c] * w[(size_t)tap * channels + c];
+                                sum += (accumulator)x[pixel_in(op, n, row, column) * channels + c] *
+                                       w[(size_t)tap * channels + c];
                         y[pixel_out(op, n, i, j) * channels + c] = sum;
                     }
     }
 }
 
 /* dw of tap (p, q), channel c. */
-static accumulator depthwise_dw(const struct nl_conv *op, int samples, const real *x, const real *dy, int p, int q, int c)
+static accumulator depthwise_dw(const struct nl_conv *op, int samples, const real *x, const real *dy, int p, int q,
+                                int c)
 {
     accumulator sum = 0;
     int row, column;
@@ -205,12 +217,14 @@ static accumulator depthwise_dw(const struct nl_conv *op, int samples, const rea
         for (int i = 0; i < op->out_height; i++)
             for (int j = 0; j < op->out_width; j++)
                 if (tap_of(op, i, j, p, q, &row, &column))
-                    sum += (accumulator)x[pixel_in(op, n, row, column) * op->in + c] * dy[pixel_out(op, n, i, j) * op->out + c];
+                    sum += (accumulator)x[pixel_in(op, n, row, column) * op->in + c] *
+                           dy[pixel_out(op, n, i, j) * op->out + c];
     return sum;
 }
 
 /* dx of input pixel (row, column) of sample n, channel c. */
-static accumulator depthwise_dx(const struct nl_conv *op, const real *dy, const real *w, int n, int row, int column, int c)
+static accumulator depthwise_dx(const struct nl_conv *op, const real *dy, const real *w, int n, int row, int column,
+                                int c)
 {
     accumulator sum = 0;
     int i, j;
@@ -228,10 +242,12 @@ static void depthwise_backward(const struct nl_run *run, const void *arguments)
         const real *x = nl_in_replica(run, op->x, r);
         const real *w = nl_in_replica(run, op->w, r);
         const real *dy = nl_in_replica(run, op->dy, r);
-        real *dx = nl_in_replica(run, op->dx, r), *dw = nl_in_replica(run, op->dw, r), *db = nl_in_replica(run, op->db, r);
+        real *dx = nl_in_replica(run, op->dx, r), *dw = nl_in_replica(run, op->dw, r),
+             *db = nl_in_replica(run, op->db, r);
         for (int tap = 0; tap < op->kernel * op->kernel; tap++)
             for (int c = 0; c < channels; c++)
-                dw[(size_t)tap * channels + c] = depthwise_dw(op, run->samples, x, dy, tap / op->kernel, tap % op->kernel, c);
+                dw[(size_t)tap * channels + c] =
+                    depthwise_dw(op, run->samples, x, dy, tap / op->kernel, tap % op->kernel, c);
         if (db)
             nl_sum_rows((size_t)run->samples * op->out_height * op->out_width, channels, dy, db);
         for (int n = 0; dx && n < run->samples; n++)

@@ -4,10 +4,11 @@
 #include "base/choices.h"
 #include "operation/operation.h"
 
-/* y[n, i, j, o] = b[o] + sum over (p, q, c) of x[n, i stride + p - pad, j stride + q - pad, c] w[p, q, c, o]; zeros outside.
- * w is stored (kernel, kernel, I, O): PyTorch's (O, I, kernel, kernel) permuted by (2, 3, 1, 0).
+/* y[n, i, j, o] = b[o] + sum over (p, q, c) of x[n, i stride + p - pad, j stride + q - pad, c] w[p, q, c, o]; zeros
+ * outside. w is stored (kernel, kernel, I, O): PyTorch's (O, I, kernel, kernel) permuted by (2, 3, 1, 0).
  *
- * "conv" has one group. "depthwise_conv" has as many groups as channels: output o sees input o alone, and w is (kernel, kernel, 1, O). */
+ * "conv" has one group. "depthwise_conv" has as many groups as channels: output o sees input o alone, and w is (kernel,
+ * kernel, 1, O). */
 struct nl_conv {
     int height, width, in;          /* of x */
     int out_height, out_width, out; /* of y */

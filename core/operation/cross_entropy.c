@@ -1,4 +1,5 @@
-/* Softmax cross-entropy, the loss that a network ends with: of each sample, or of each position that the sample's length counts. */
+/* Softmax cross-entropy, the loss that a network ends with: of each sample, or of each position that the sample's
+ * length counts. */
 #include "operation/cross_entropy.h"
 
 #include "operation/reference.h"
@@ -11,7 +12,8 @@ static int declare(void *arguments, const struct nl_extent *in, struct nl_declar
     (void)d;
     loss->positions = nl_positions(in[LOGITS]), loss->classes = in[LOGITS].channels;
     if (nl_elements(in[LABELS]) != (size_t)loss->positions)
-        return nl_fail(err, "it has labels for %zu of the logits' %d positions", nl_elements(in[LABELS]), loss->positions);
+        return nl_fail(err, "it has labels for %zu of the logits' %d positions", nl_elements(in[LABELS]),
+                       loss->positions);
     return NL_OK;
 }
 
@@ -53,7 +55,9 @@ static void forward(const struct nl_run *run, const void *arguments)
                 sums->correct += best == labels[row] && !isnan(real_part(largest));
             }
             for (int k = 0; dlogits && k < classes; k++)
-                dlogits[(size_t)row * classes + k] = counts ? (exp(logits[k] - largest) / sum - ((1 - smoothing) * (k == labels[row]) + each)) / counted : 0;
+                dlogits[(size_t)row * classes + k] =
+                    counts ? (exp(logits[k] - largest) / sum - ((1 - smoothing) * (k == labels[row]) + each)) / counted
+                           : 0;
         }
     }
 }

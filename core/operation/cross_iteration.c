@@ -16,7 +16,8 @@ static int declare(void *arguments, const struct nl_extent *in, struct nl_declar
         return NL_FAIL;
     c->first_state = d->states;
     c->input_elements = nl_elements(in[INPUT]);
-    struct nl_tensor_spec history = {.name = "statistics", .role = NL_HISTORY, .dims = 2, .shape = {(size_t)c->history, 2 * (size_t)in[X].channels}};
+    struct nl_tensor_spec history = {
+        .name = "statistics", .role = NL_HISTORY, .dims = 2, .shape = {(size_t)c->history, 2 * (size_t)in[X].channels}};
     nl_declare_state(d, history);
     history.name = "of_weights", history.shape[1] = 3 * c->weights;
     if (c->weights > 0)
@@ -57,7 +58,8 @@ static size_t saved_bytes(const void *arguments, int number, int samples, size_t
 {
     const struct nl_cross_iteration *c = arguments;
     if (number == NL_NORMALIZE_SAVED)
-        return (2 * (size_t)c->normalize.setup.channels + 1 + c->weights) * statistic; /* a statistic is no smaller than a real */
+        return (2 * (size_t)c->normalize.setup.channels + 1 + c->weights) *
+               statistic; /* a statistic is no smaller than a real */
     return nl_normalize_operation.saved_bytes(&c->normalize, number, samples, statistic);
 }
 
@@ -102,8 +104,9 @@ struct moments {
     accumulator mean, var;
 };
 
-/* Those of an earlier step, as they would be with the weight of today. */
-static struct moments earlier(const struct nl_run *run, const struct nl_cross_iteration *op, int r, int64_t step, size_t c)
+/* The moments of an earlier step, as they would be with the weight of today. */
+static struct moments earlier(const struct nl_run *run, const struct nl_cross_iteration *op, int r, int64_t step,
+                              size_t c)
 {
     size_t channels = channels_of(op);
     const real *then = statistics_of(run, op, r, step), *w = nl_in_replica(run, op->weight, r);
@@ -121,8 +124,9 @@ static struct moments earlier(const struct nl_run *run, const struct nl_cross_it
     return m;
 }
 
-/* Those of the window, of so many batches. scratch: (batches) */
-static struct moments of_window(const struct nl_run *run, const struct nl_cross_iteration *op, int r, int batches, size_t c, struct moments *scratch)
+/* The moments of the window, of so many batches. scratch: (batches) */
+static struct moments of_window(const struct nl_run *run, const struct nl_cross_iteration *op, int r, int batches,
+                                size_t c, struct moments *scratch)
 {
     struct moments window = {0, 0};
     scratch[0].mean = ((const accumulator *)nl_in_replica(run, op->normalize.mean, r))[c];
@@ -175,17 +179,20 @@ static void remember(const struct nl_run *run, const struct nl_cross_iteration *
     size_t channels = channels_of(op);
     for (int r = 0; r < run->replicas; r++) {
         real *now = statistics_of(run, op, r, run->step);
-        const accumulator *mean = nl_in_replica(run, op->normalize.mean, r), *var = nl_in_replica(run, op->normalize.var, r);
+        const accumulator *mean = nl_in_replica(run, op->normalize.mean, r),
+                          *var = nl_in_replica(run, op->normalize.var, r);
         for (size_t c = 0; c < channels; c++) {
             now[c] = mean[c];
             now[channels + c] = var[c];
         }
         if (op->weights > 0)
-            memcpy(weights_of(run, op, r, run->step) + 2 * op->weights, nl_in_replica(run, op->weight, r), op->weights * sizeof(real));
+            memcpy(weights_of(run, op, r, run->step) + 2 * op->weights, nl_in_replica(run, op->weight, r),
+                   op->weights * sizeof(real));
     }
     for (int of_var = 0; op->weights > 0 && of_var < 2; of_var++) {
         put_dy(run, op, of_var);
-        nl_weight_gradient(run, &op->producer, op->input, op->weight, op->normalize.y, weights_of(run, op, 0, run->step) + (size_t)of_var * op->weights);
+        nl_weight_gradient(run, &op->producer, op->input, op->weight, op->normalize.y,
+                           weights_of(run, op, 0, run->step) + (size_t)of_var * op->weights);
     }
 }
 

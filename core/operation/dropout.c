@@ -11,7 +11,8 @@ static int declare(void *arguments, const struct nl_extent *in, struct nl_declar
     (void)err;
     dropout->count = nl_elements(in[0]);
     d->output[d->outputs++] = in[0];
-    nl_declare_state(d, (struct nl_tensor_spec){.name = "key", .role = NL_STREAM_KEY, .type = NL_TENSOR_UINT32, .dims = 1, .shape = {2}});
+    nl_declare_state(d, (struct nl_tensor_spec){
+                            .name = "key", .role = NL_STREAM_KEY, .type = NL_TENSOR_UINT32, .dims = 1, .shape = {2}});
     return NL_OK;
 }
 

@@ -3,7 +3,11 @@
 
 #include "operation/reference.h"
 
-enum { IDS = NL_EMBEDDING_IDS, WEIGHT = NL_EMBEDDING_WEIGHT, BLOCK = 64 /* channels whose sums are made side by side */ };
+enum {
+    IDS = NL_EMBEDDING_IDS,
+    WEIGHT = NL_EMBEDDING_WEIGHT,
+    BLOCK = 64 /* channels whose sums are made side by side */
+};
 
 static int declare(void *arguments, const struct nl_extent *in, struct nl_declaration *d, struct nl_error *err)
 {
@@ -12,11 +16,12 @@ static int declare(void *arguments, const struct nl_extent *in, struct nl_declar
         return nl_fail(err, "a position has one token id, not %d", in[IDS].channels);
     embedding->positions = nl_positions(in[IDS]);
     d->output[d->outputs++] = (struct nl_extent){in[IDS].height, in[IDS].width, embedding->channels};
-    d->parameter[d->parameters++] = (struct nl_tensor_spec){.name = "weight",
-                                                            .role = NL_WEIGHT,
-                                                            .slot = WEIGHT,
-                                                            .dims = 2,
-                                                            .shape = {(size_t)embedding->vocabulary, (size_t)embedding->channels}};
+    d->parameter[d->parameters++] =
+        (struct nl_tensor_spec){.name = "weight",
+                                .role = NL_WEIGHT,
+                                .slot = WEIGHT,
+                                .dims = 2,
+                                .shape = {(size_t)embedding->vocabulary, (size_t)embedding->channels}};
     return NL_OK;
 }
 
@@ -55,7 +60,8 @@ static void forward(const struct nl_run *run, const void *arguments)
 }
 
 /* dw[first .. end - 1, id] */
-static void sum_of_id(const struct nl_embedding *op, int rows, const int32_t *x, const real *dy, int id, int first, int end, real *dw)
+static void sum_of_id(const struct nl_embedding *op, int rows, const int32_t *x, const real *dy, int id, int first,
+                      int end, real *dw)
 {
     accumulator sum[BLOCK] = {0};
     for (int row = 0; row < rows; row++)
@@ -71,8 +77,9 @@ static void backward(const struct nl_run *run, const void *arguments)
     for (int r = 0; r < run->replicas && op->dw; r++)
         for (int id = 0; id < op->vocabulary; id++)
             for (int first = 0; first < op->channels; first += BLOCK)
-                sum_of_id(op, run->samples * op->positions, nl_in_replica(run, op->x, r), nl_in_replica(run, op->dy, r), id, first,
-                          op->channels - first < BLOCK ? op->channels : first + BLOCK, nl_in_replica(run, op->dw, r));
+                sum_of_id(op, run->samples * op->positions, nl_in_replica(run, op->x, r), nl_in_replica(run, op->dy, r),
+                          id, first, op->channels - first < BLOCK ? op->channels : first + BLOCK,
+                          nl_in_replica(run, op->dw, r));
 }
 
 NL_KERNEL(embedding) = {.forward = forward, .backward = backward};

@@ -3,8 +3,8 @@
 
 #include "operation/operation.h"
 
-/* y[n, s] = row x[n, s] of the table: torch.nn.Embedding. The table is PyTorch's (V, C), stored as every matrix is, (C, V): a linear layer to V outputs
- * takes it as its weight (a tied head).
+/* y[n, s] = row x[n, s] of the table: torch.nn.Embedding. The table is PyTorch's (V, C), stored as every matrix is, (C,
+ * V): a linear layer to V outputs takes it as its weight (a tied head).
  *
  * Backward: row v of dw is the sum of dy over the positions whose id is v, in their order. */
 struct nl_embedding {

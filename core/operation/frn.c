@@ -31,8 +31,10 @@ static int declare(void *arguments, const struct nl_extent *in, struct nl_declar
 static void bind(void *arguments, const struct nl_operands *at)
 {
     struct nl_frn *op = arguments;
-    op->x = at->in[X], op->gamma = at->in[GAMMA], op->beta = at->in[BETA], op->tau = at->in[TAU], op->learned_eps = at->in[LEARNED_EPS];
-    op->dx = at->d_in[X], op->dgamma = at->d_in[GAMMA], op->dbeta = at->d_in[BETA], op->dtau = at->d_in[TAU], op->dlearned_eps = at->d_in[LEARNED_EPS];
+    op->x = at->in[X], op->gamma = at->in[GAMMA], op->beta = at->in[BETA], op->tau = at->in[TAU],
+    op->learned_eps = at->in[LEARNED_EPS];
+    op->dx = at->d_in[X], op->dgamma = at->d_in[GAMMA], op->dbeta = at->d_in[BETA], op->dtau = at->d_in[TAU],
+    op->dlearned_eps = at->d_in[LEARNED_EPS];
     op->z = at->out[0], op->dz = at->d_out[0];
     op->hyper = at->hyper;
 }
@@ -53,7 +55,8 @@ struct channel {
 
 static struct channel channel_of(const struct nl_run *run, const struct nl_frn *op, int r, int c)
 {
-    const real *gamma = nl_in_replica(run, op->gamma, r), *beta = nl_in_replica(run, op->beta, r), *tau = nl_in_replica(run, op->tau, r);
+    const real *gamma = nl_in_replica(run, op->gamma, r), *beta = nl_in_replica(run, op->beta, r),
+               *tau = nl_in_replica(run, op->tau, r);
     return (struct channel){gamma ? gamma[c] : 1, beta ? beta[c] : 0, tau ? tau[c] : 0, tau != NULL};
 }
 
@@ -89,7 +92,9 @@ static void forward(const struct nl_run *run, const void *arguments)
             accumulator scale = scale_of(op, x, eps);
             for (int s = 0; s < op->positions; s++) {
                 accumulator y = channel.gamma * (x[s * op->channels] * scale) + channel.beta;
-                z[s * op->channels] = (real)(channel.has_tau && real_part(y) < real_part(channel.tau) ? channel.tau : y); /* NaN stays NaN */
+                z[s * op->channels] =
+                    (real)(channel.has_tau && real_part(y) < real_part(channel.tau) ? channel.tau
+                                                                                    : y); /* NaN stays NaN */
             }
         }
     }
@@ -107,7 +112,8 @@ static double share_of(const struct channel *channel, accumulator u)
     return !channel->has_tau || above > 0 ? 1 : above < 0 ? 0 : 0.5;
 }
 
-static struct sums sums_of(const struct nl_frn *op, const struct channel *channel, const real *x, const real *dz, accumulator scale)
+static struct sums sums_of(const struct nl_frn *op, const struct channel *channel, const real *x, const real *dz,
+                           accumulator scale)
 {
     struct sums sums = {0};
     for (int i = 0; i < op->positions * op->channels; i += op->channels) {
@@ -124,18 +130,21 @@ static struct sums sums_of(const struct nl_frn *op, const struct channel *channe
 static accumulator backward_channel(const struct nl_run *run, const struct nl_frn *op, int r, int c, accumulator eps)
 {
     struct channel channel = channel_of(run, op, r, c);
-    real *dgamma = nl_in_replica(run, op->dgamma, r), *dbeta = nl_in_replica(run, op->dbeta, r), *dtau = nl_in_replica(run, op->dtau, r);
+    real *dgamma = nl_in_replica(run, op->dgamma, r), *dbeta = nl_in_replica(run, op->dbeta, r),
+         *dtau = nl_in_replica(run, op->dtau, r);
     struct sums total = {0};
     accumulator deps = 0;
     for (int n = 0; n < run->samples; n++) {
         size_t first = (size_t)n * (size_t)op->positions * (size_t)op->channels + (size_t)c;
-        const real *x = (const real *)nl_in_replica(run, op->x, r) + first, *dz = (const real *)nl_in_replica(run, op->dz, r) + first;
+        const real *x = (const real *)nl_in_replica(run, op->x, r) + first,
+                   *dz = (const real *)nl_in_replica(run, op->dz, r) + first;
         real *dx = op->dx ? (real *)nl_in_replica(run, op->dx, r) + first : NULL;
         accumulator scale = scale_of(op, x, eps);
         struct sums sums = sums_of(op, &channel, x, dz, scale);
         for (int i = 0; dx && i < op->positions * op->channels; i += op->channels) {
             accumulator u = x[i] * scale;
-            dx[i] = (real)(scale * (dz[i] * share_of(&channel, u) * channel.gamma - u * (sums.product / op->positions)));
+            dx[i] =
+                (real)(scale * (dz[i] * share_of(&channel, u) * channel.gamma - u * (sums.product / op->positions)));
         }
         total.gamma += sums.gamma, total.beta += sums.beta, total.tau += sums.tau;
         deps -= sums.product * scale * scale / 2;

@@ -3,12 +3,13 @@
 
 #include "operation/normalizer.h"
 
-/* Filter response normalization, over the positions of each channel of each sample: nu2 = mean x^2, u = x / sqrt(nu2 + eps), y = gamma u + beta,
- * z = max(y, tau). eps is norm.eps, and the size of learned_eps more where there is one. Backward, with dy = dz where y > tau, dz / 2 where
- * y = tau, else 0, and du = dy gamma:
+/* Filter response normalization, over the positions of each channel of each sample: nu2 = mean x^2, u = x / sqrt(nu2 +
+ * eps), y = gamma u + beta, z = max(y, tau). eps is norm.eps, and the size of learned_eps more where there is one.
+ * Backward, with dy = dz where y > tau, dz / 2 where y = tau, else 0, and du = dy gamma:
  *
  *     dx = (du - u mean(du u)) / sqrt(nu2 + eps)
- *     dgamma = sum dy u     dbeta = sum dy     dtau = sum (dz - dy)     dlearned_eps = -sign(learned_eps) / 2 sum du u / (nu2 + eps)
+ *     dgamma = sum dy u     dbeta = sum dy     dtau = sum (dz - dy)     dlearned_eps = -sign(learned_eps) / 2 sum du u
+ * / (nu2 + eps)
  *
  * Where nu2 + eps is 0, u and dx are 0. */
 struct nl_frn {

@@ -4,7 +4,8 @@
 #include "base/choices.h"
 #include "operation/operation.h"
 
-/* y = f(a) b of x = a | b (Shazeer 2020): SwiGLU with f = silu, GEGLU with f = gelu. torch.nn.functional.glu has the halves the other way round.
+/* y = f(a) b of x = a | b (Shazeer 2020): SwiGLU with f = silu, GEGLU with f = gelu. torch.nn.functional.glu has the
+ * halves the other way round.
  *
  *     da = dy b f'(a)     db = dy f(a)
  */

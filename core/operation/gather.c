@@ -22,7 +22,7 @@ static void forward(const struct nl_run *run, const void *arguments)
     const struct nl_gather *op = arguments;
     int height = op->height, width = op->width, channels = op->channels;
     for (int r = 0; r < run->replicas; r++) {
-        const float *table = nl_in_replica(run, op->table, r);                                             /* (C, 256) */
+        const float *table = nl_in_replica(run, op->table, r);                                           /* (C, 256) */
         const double *mean = nl_in_replica(run, op->mean, r), *scale = nl_in_replica(run, op->scale, r); /* (C) */
         const int32_t *index = nl_in_replica(run, op->index, r);
         const uint64_t *seed = nl_in_replica(run, op->seed, r);
@@ -44,7 +44,8 @@ static void forward(const struct nl_run *run, const void *arguments)
                         if (out)
                             *x++ = 0;
                         else
-                            *x++ = (real)(op->pixels ? table[c * 256 + op->pixels[at]] : nl_standardized(op->values[at], mean[c], scale[c]));
+                            *x++ = (real)(op->pixels ? table[c * 256 + op->pixels[at]]
+                                                     : nl_standardized(op->values[at], mean[c], scale[c]));
                     }
         }
     }

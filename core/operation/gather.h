@@ -7,18 +7,20 @@
 /* Numbers of each sample: its label or labels, token ids, its length, all int32; or a real target. */
 struct nl_rows {
     int width;         /* W: numbers a sample */
-    int step;          /* from the first of a sample to that of the next: W, or less where samples overlap, as windows of a text do */
+    int step; /* from the first of a sample to that of the next: W, or less where samples overlap, as windows of a text
+                 do */
     bool shared;       /* all replicas read the same ones */
     bool real;         /* float become the backend's reals; else int32 stay what they are */
     const void *of;    /* ((count - 1) step + W); in the state, unless shared: label noise is a replica's own */
     void *to;          /* (capacity, W) */
 };
 
-/* A batch: x[n] = sample index[n] standardized, cropped and mirrored if run->augment; row[i].to[n] = the W numbers from row[i].of[index[n] step] on. A data set
- * of bytes has `pixels`, which go through the table; one of float32 has `values`, v becoming nl_standardized(v, mean[c], scale[c]): a
- * subtraction and a multiplication in double, rounded to float, the same bits everywhere. Exactly one of the two is not NULL, unless x is. Where
- * `standardized` is not NULL, both may be left alone: it is what they become.
- * Crop: pixel (i, j) is taken from (i + dy, j + dx), 0 outside; flip first mirrors the image (crop of the mirrored one). */
+/* A batch: x[n] = sample index[n] standardized, cropped and mirrored if run->augment; row[i].to[n] = the W numbers from
+ * row[i].of[index[n] step] on. A data set of bytes has `pixels`, which go through the table; one of float32 has
+ * `values`, v becoming nl_standardized(v, mean[c], scale[c]): a subtraction and a multiplication in double, rounded to
+ * float, the same bits everywhere. Exactly one of the two is not NULL, unless x is. Where `standardized` is not NULL,
+ * both may be left alone: it is what they become. Crop: pixel (i, j) is taken from (i + dy, j + dx), 0 outside; flip
+ * first mirrors the image (crop of the mirrored one). */
 struct nl_gather {
     int height, width, channels;
     const uint8_t *pixels; /* (count, H, W, C) shared by all replicas (share), or NULL */
@@ -27,7 +29,8 @@ struct nl_gather {
     const float *table;    /* (C, 256) in the state; with pixels */
     const double *mean, *scale; /* (C) in the state; with values */
     const int32_t *index;  /* (capacity) in the state */
-    const int32_t *next;   /* (run->samples) likewise: of the batch after this one, or NULL. A hint: what it needs may be fetched early */
+    const int32_t *next; /* (run->samples) likewise: of the batch after this one, or NULL. A hint: what it needs may be
+                            fetched early */
     int crop;              /* offsets are -crop..crop */
     bool flip;
     const uint64_t *seed;  /* (1) of the stream "augment" (nl_augment) */
@@ -41,9 +44,11 @@ static inline NL_EVERYWHERE float nl_standardized(float value, double mean, doub
     return (float)(((double)value - mean) * scale);
 }
 
-/* How sample `sample` is moved in epoch `epoch`, drawn from the stream "augment". Offsets are -crop..crop, flip is 0 or 1. */
+/* How sample `sample` is moved in epoch `epoch`, drawn from the stream "augment". Offsets are -crop..crop, flip is 0
+ * or 1. */
 struct nl_augmentation { int dy, dx, flip; };
-static inline NL_EVERYWHERE struct nl_augmentation nl_augment(uint64_t seed, int64_t epoch, int32_t sample, int crop, bool flip)
+static inline NL_EVERYWHERE struct nl_augmentation nl_augment(uint64_t seed, int64_t epoch, int32_t sample, int crop,
+                                                              bool flip)
 {
     uint32_t words[4]; /* one block a sample: its words decide independently */
     nl_stream_block(nl_stream(seed, "augment"), (uint64_t)sample, (uint64_t)epoch, words);

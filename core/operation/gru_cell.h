@@ -3,7 +3,8 @@
 
 #include "operation/operation.h"
 
-/* One time of a GRU (Cho et al. 2014), as torch.nn.GRU has it. Of a, what the input gives to the gates, b, what h gives, and h before:
+/* One time of a GRU (Cho et al. 2014), as torch.nn.GRU has it. Of a, what the input gives to the gates, b, what h
+ * gives, and h before:
  *
  *     r = sigmoid(a_r + b_r)     z = sigmoid(a_z + b_z)     n = tanh(a_n + r b_n)     h' = (1 - z) n + z h
  *

@@ -3,8 +3,9 @@
 
 #include "operation/operation.h"
 
-/* In the body of a loop: y[n] = x[n] where the position of this time (run->time) counts in sample n, and before[n] where it lies after the sample's end.
- * A state that is held so is not moved by padding, as in torch.nn.utils.rnn.pack_padded_sequence. */
+/* In the body of a loop: y[n] = x[n] where the position of this time (run->time) counts in sample n, and before[n]
+ * where it lies after the sample's end. A state that is held so is not moved by padding, as in
+ * torch.nn.utils.rnn.pack_padded_sequence. */
 struct nl_hold {
     size_t count;             /* elements of a sample */
     const void *x, *before;   /* real (N, count) */

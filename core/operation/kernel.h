@@ -1,18 +1,19 @@
 /* What a kernel is: a function that computes an operation on a backend, and what it is told.
  *
- * Dimension letters: R replicas, N samples, S positions (S = H W), H W height and width, C channels, I O channels in and
- * out, K classes. Activations are [N][S][C], channels last. `real` is the backend's element: double or float.
+ * Dimension letters: R replicas, N samples, S positions (S = H W), H W height and width, C channels, I O channels in
+ * and out, K classes. Activations are [N][S][C], channels last. `real` is the backend's element: double or float.
  *
- * Replicas. A cohort of R trials with equal shapes advances together. Each has its state in memory (parameters, gradients, the optimizer's,
- * statistics, activations, indices), all laid out alike: that of replica r begins r * run->stride bytes after the first. Every pointer in
- * an operation's arguments points into the state of replica 0. Only a data set's pixels or values stand outside.
+ * Replicas. A cohort of R trials with equal shapes advances together. Each has its state in memory (parameters,
+ * gradients, the optimizer's, statistics, activations, indices), all laid out alike: that of replica r begins r *
+ * run->stride bytes after the first. Every pointer in an operation's arguments points into the state of replica 0. Only
+ * a data set's pixels or values stand outside.
  *
  * Batches. Operations are laid out for a capacity; a call works on the first run->samples of it, so that a last partial
  * batch needs no second plan.
  *
  * Gradients are assigned, not added: those of a value that several operations take are added up by the graph
- * (graph/differentiate.c). A NULL dx says that nobody asks for it (the first layer), a NULL bias that there is none.
- */
+ * (graph/differentiate.c). A NULL dx says that nobody asks for it (the first layer), a NULL bias that there is
+ * none. */
 #ifndef NL_OPERATION_KERNEL_H
 #define NL_OPERATION_KERNEL_H
 
@@ -45,9 +46,21 @@ static inline NL_EVERYWHERE bool nl_is_step(enum nl_statistics statistics)
     return statistics == NL_STATS_TRAIN || statistics == NL_STATS_FROZEN;
 }
 
-/* What a tensor of a network is for. The first five are parameters: learned, with a gradient. The others are states. A fraction is a gamma that the
- * optimizer's step keeps between 0 and 1. */
-enum nl_role { NL_WEIGHT, NL_BIAS, NL_GAMMA, NL_BETA, NL_FRACTION, NL_RUNNING, NL_UPDATES, NL_HISTORY, NL_PRECISE, NL_PRECISE_COUNT, NL_STREAM_KEY };
+/* What a tensor of a network is for. The first five are parameters: learned, with a gradient. The others are states. A
+ * fraction is a gamma that the optimizer's step keeps between 0 and 1. */
+enum nl_role {
+    NL_WEIGHT,
+    NL_BIAS,
+    NL_GAMMA,
+    NL_BETA,
+    NL_FRACTION,
+    NL_RUNNING,
+    NL_UPDATES,
+    NL_HISTORY,
+    NL_PRECISE,
+    NL_PRECISE_COUNT,
+    NL_STREAM_KEY
+};
 
 static inline bool nl_is_parameter(enum nl_role role)
 {
@@ -77,33 +90,34 @@ struct nl_run {
     bool augment;                  /* crop and flip as the gather operation says; off in evaluation */
     bool observes;                 /* a step of training whose tensors are observed */
     struct nl_loss_sums *sums;     /* in the state: the loss adds to it */
-    int first, batch;              /* a part of a batch (struct nl_micro): the samples before it, from whose sums its own go on, and those in
-                                      all. 0, 0: not a part */
-    int before;                    /* of a batch that is computed in micro-batches (train.accumulate): samples in those before this one, */
+    int first, batch; /* a part of a batch (struct nl_micro): the samples before it, from whose sums its own go on, and
+                         those in all. 0, 0: not a part */
+    int before; /* of a batch that is computed in micro-batches (train.accumulate): samples in those before this one, */
     bool adds;                     /* and whether more come after it, so that no step is made yet */
     bool begins;                   /* it is of the first step of an epoch */
     int time;                      /* in the body of a loop (graph/loop.h): the position in the sequences; else 0 */
 };
 
-/* The number of the call's first element, of so many in a sample, in a row of a random stream: each sample and time has numbers of its own,
- * in whatever parts they are computed. */
+/* The number of the call's first element, of so many in a sample, in a row of a random stream: each sample and time has
+ * numbers of its own, in whatever parts they are computed. */
 static inline NL_EVERYWHERE uint64_t nl_elements_before(const struct nl_run *run, size_t count)
 {
     return ((uint64_t)run->time << 40) + (uint64_t)(run->before + run->first) * count;
 }
 
-/* What an operation asks for to be called for a part of a batch at a time, with the same bits. Where samples know nothing of one another,
- * forward alone takes any number of them. */
+/* What an operation asks for to be called for a part of a batch at a time, with the same bits. Where samples know
+ * nothing of one another, forward alone takes any number of them. */
 struct nl_micro {
     int unit;     /* samples come in multiples of it until the last part; 0: all of them at once */
     size_t sums;  /* bytes of memory for backward to keep between the parts */
     bool reduces; /* over all samples of the batch: struct nl_kernel says how it is called */
     bool rereads; /* each part reads a matrix of weights again, which small parts do not pay for */
-    bool joins;   /* on a backend that makes several calls in one go (run_calls): with those of its neighbours, for all samples; one that reduces comes
-                     in its two parts */
+    bool joins;   /* on a backend that makes several calls in one go (run_calls): with those of its neighbours, for all
+                     samples; one that reduces comes   in its two parts */
 };
 
-/* Numbers that may differ from replica to replica, in the state of each; all double. The trainer writes them before a step. */
+/* Numbers that may differ from replica to replica, in the state of each; all double. The trainer writes them before a
+ * step. */
 struct nl_hyper {
     double lr, momentum, weight_decay, beta1, beta2, adam_eps;
     double trust;                   /* LARS: eta */
@@ -133,13 +147,14 @@ struct nl_kernel {
     bool (*suits)(const void *arguments);   /* whether it computes an operation with these arguments; NULL: with all */
     nl_kernel_function *forward, *backward; /* backward NULL: no gradient goes through it */
     /* Where there are micro_bytes, or calls that are made in one go: */
-    struct nl_micro (*micro)(const void *arguments);      /* NULL: where samples know nothing of one another, and no gradient of a weight sums
-                                                             over them, any number will do */
-    nl_kernel_function *reduce, *apply;                   /* of an operation that reduces over the batch: forward is reduce for each part, then
-                                                             apply for each part */
+    struct nl_micro (*micro)(const void *arguments); /* NULL: where samples know nothing of one another, and no gradient
+                                                        of a weight sums over them, any number will do */
+    nl_kernel_function *reduce, *apply; /* of an operation that reduces over the batch: forward is reduce for each part,
+                                           then apply for each part */
     nl_kernel_function *backward_reduce, *backward_apply; /* backward likewise */
-    /* In a loop, whose times all take the same weights: these are packed once, in front of it, for forward and for backward, into so many bytes in each
-     * replica's state (operands' `packed`). NULL, or 0 bytes: they are taken as they are. */
+    /* In a loop, whose times all take the same weights: these are packed once, in front of it, for forward and for
+     * backward, into so many bytes in each replica's state (operands' `packed`). NULL, or 0 bytes: they are taken as
+     * they are. */
     size_t (*packed_bytes)(const void *arguments);
     nl_kernel_function *pack, *backward_pack;
 };

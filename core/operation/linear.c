@@ -12,7 +12,8 @@ static int declare(void *arguments, const struct nl_extent *in, struct nl_declar
     (void)err;
     linear->positions = linear->by_position ? nl_positions(in[X]) : 1;
     linear->in = (int)nl_elements(in[X]) / linear->positions;
-    d->output[d->outputs++] = linear->by_position ? (struct nl_extent){in[X].height, in[X].width, linear->out} : (struct nl_extent){1, 1, linear->out};
+    d->output[d->outputs++] = linear->by_position ? (struct nl_extent){in[X].height, in[X].width, linear->out}
+                                                  : (struct nl_extent){1, 1, linear->out};
     nl_declare_product(d, 2, (size_t[]){(size_t)linear->out, (size_t)linear->in});
     return NL_OK;
 }
@@ -85,7 +86,8 @@ static void backward(const struct nl_run *run, const void *arguments)
         const real *x = nl_in_replica(run, op->x, r);
         const real *w = nl_in_replica(run, op->w, r);
         const real *dy = nl_in_replica(run, op->dy, r);
-        real *dx = nl_in_replica(run, op->dx, r), *dw = nl_in_replica(run, op->dw, r), *db = nl_in_replica(run, op->db, r);
+        real *dx = nl_in_replica(run, op->dx, r), *dw = nl_in_replica(run, op->dw, r),
+             *db = nl_in_replica(run, op->db, r);
         for (int i = 0; dw && i < in; i++)
             for (int first = 0, end; first < out; first = end) {
                 accumulator sum[NL_PRODUCT_BLOCK] = {0};

@@ -4,18 +4,20 @@
 #include "base/choices.h"
 #include "operation/operation.h"
 
-/* y = x w + b. w is stored (I, O): the transpose of PyTorch's (O, I). An embedding's table (V, C) is stored the same way, so that it is a head's weight as
- * it is.
+/* y = x w + b. w is stored (I, O): the transpose of PyTorch's (O, I). An embedding's table (V, C) is stored the same
+ * way, so that it is a head's weight as it is.
  *
- * Where `by_position` is set, x is the channels of a position, as for torch.nn.Linear, and y has as many positions. Else x is all of a sample's numbers, in
- * height, width, channel order.
+ * Where `by_position` is set, x is the channels of a position, as for torch.nn.Linear, and y has as many positions.
+ * Else x is all of a sample's numbers, in height, width, channel order.
  *
- * Where `relu` is set, y = relu(x w + b); `masks` says that x is such a y, and that dx is wanted in front of the ReLU: 0 where x is. Where `activates` is set,
- * y = f(x w + b) of another activation f, and `slope` becomes f'(x w + b). A layer that takes such a y takes that slope as well, and dx is wanted in front of
- * f: times the slope. For backends that say so (fuses_activations). dy is what comes after this layer's activation, mask or slope already in it.
+ * Where `relu` is set, y = relu(x w + b); `masks` says that x is such a y, and that dx is wanted in front of the ReLU:
+ * 0 where x is. Where `activates` is set, y = f(x w + b) of another activation f, and `slope` becomes f'(x w + b). A
+ * layer that takes such a y takes that slope as well, and dx is wanted in front of f: times the slope. For backends
+ * that say so (fuses_activations). dy is what comes after this layer's activation, mask or slope already in it.
  *
- * Where `update` is set and dw is not NULL, backward makes the optimizer's step on w as well, and dw need not hold a gradient afterwards: for
- * backends that say so (steps_weights), and SGD without clipping. It saves the gradient's way to memory and back. */
+ * Where `update` is set and dw is not NULL, backward makes the optimizer's step on w as well, and dw need not hold a
+ * gradient afterwards: for backends that say so (steps_weights), and SGD without clipping. It saves the gradient's way
+ * to memory and back. */
 struct nl_linear {
     enum nl_gemm gemm;
     enum nl_precision precision;    /* of x, w and dy in products; those that the backend `multiplies` */

@@ -72,9 +72,11 @@ static void backward(const struct nl_run *run, const void *arguments)
     for (int r = 0; r < run->replicas && op->dx; r++) {
         const real *x = nl_in_replica(run, op->x, r), *dy = nl_in_replica(run, op->dy, r);
         real *dx = nl_in_replica(run, op->dx, r);
-        for (int row = 0; row < run->samples * op->positions; row++, x += op->channels, dy += op->channels, dx += op->channels)
+        for (int row = 0; row < run->samples * op->positions;
+             row++, x += op->channels, dy += op->channels, dx += op->channels)
             for (int j = 0; j < op->channels; j++)
-                dx[j] = (real)(dy[j] * inverse_power(divisor_of(op, x, j), op->set.lrn.beta) - of_divisors(op, x, dy, j));
+                dx[j] =
+                    (real)(dy[j] * inverse_power(divisor_of(op, x, j), op->set.lrn.beta) - of_divisors(op, x, dy, j));
     }
 }
 

@@ -3,10 +3,11 @@
 
 #include "operation/normalizer.h"
 
-/* Local response normalization: y_c = x_c / D_c^b with D_c = k + a / n sum x_j^2 over the window of c, the channels j from c - floor(n / 2) to
- * c + floor((n - 1) / 2) that exist, at each position. n, a, b, k: set.lrn. Backward:
+/* Local response normalization: y_c = x_c / D_c^b with D_c = k + a / n sum x_j^2 over the window of c, the channels j
+ * from c - floor(n / 2) to c + floor((n - 1) / 2) that exist, at each position. n, a, b, k: set.lrn. Backward:
  *
- *     dx_j = dy_j / D_j^b - 2 a b / n x_j sum dy_c x_c / D_c^(b + 1) over the channels c whose window holds j: the reversed window of j
+ *     dx_j = dy_j / D_j^b - 2 a b / n x_j sum dy_c x_c / D_c^(b + 1) over the channels c whose window holds j: the
+ * reversed window of j
  *
  * Where D is 0, y and dx are 0. */
 struct nl_lrn {

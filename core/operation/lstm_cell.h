@@ -3,14 +3,14 @@
 
 #include "operation/operation.h"
 
-/* One time of an LSTM (Hochreiter and Schmidhuber 1997, with the forget gate of Gers et al. 2000), as torch.nn.LSTM has it. Of a, what the input gives to
- * the gates, b, what h gives, and the cell c before:
+/* One time of an LSTM (Hochreiter and Schmidhuber 1997, with the forget gate of Gers et al. 2000), as torch.nn.LSTM has
+ * it. Of a, what the input gives to the gates, b, what h gives, and the cell c before:
  *
  *     i = sigmoid(a_i + b_i)     f = sigmoid(a_f + b_f)     g = tanh(a_g + b_g)     o = sigmoid(a_o + b_o)
  *     c' = f c + i g             h' = o tanh(c')
  *
- * a and b hold i, f, g and o one after the other. Where `opens` is set the third output is o in place of h': "lstm_output" makes h' of it, after a
- * normalizer of c'. */
+ * a and b hold i, f, g and o one after the other. Where `opens` is set the third output is o in place of h':
+ * "lstm_output" makes h' of it, after a normalizer of c'. */
 struct nl_lstm_cell {
     int width;              /* H */
     bool opens;

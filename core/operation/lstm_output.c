@@ -10,7 +10,8 @@ static int declare(void *arguments, const struct nl_extent *in, struct nl_declar
     struct nl_lstm_output *output = arguments;
     output->width = (int)nl_elements(in[C]);
     if (nl_elements(in[O]) != nl_elements(in[C]))
-        return nl_fail(err, "the output gates of a cell of %d units are as many, not %zu", output->width, nl_elements(in[O]));
+        return nl_fail(err, "the output gates of a cell of %d units are as many, not %zu", output->width,
+                       nl_elements(in[O]));
     d->output[d->outputs++] = in[C];
     return NL_OK;
 }
@@ -52,7 +53,8 @@ static void backward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_lstm_output *op = arguments;
     for (int r = 0; r < run->replicas; r++) {
-        const real *o = nl_in_replica(run, op->o, r), *c = nl_in_replica(run, op->c, r), *dh = nl_in_replica(run, op->dh, r);
+        const real *o = nl_in_replica(run, op->o, r), *c = nl_in_replica(run, op->c, r),
+                   *dh = nl_in_replica(run, op->dh, r);
         real *d_o = nl_in_replica(run, op->d_o, r), *dc = nl_in_replica(run, op->dc, r);
         for (size_t at = 0; at < (size_t)run->samples * (size_t)op->width; at++) {
             accumulator squashed = tanh((accumulator)c[at]), above = dh[at];

@@ -36,7 +36,8 @@ static double work(const void *arguments)
 
 /* ---- the reference ---- */
 
-/* Place in x of the first largest of the window of output pixel (i, j), channel c of sample n. A NaN counts as largest. */
+/* Place in x of the first largest of the window of output pixel (i, j), channel c of sample n. A NaN counts as
+ * largest. */
 static size_t largest(const struct nl_max_pool *op, const real *x, int n, int i, int j, int c)
 {
     size_t best = (((size_t)n * op->height + 2 * i) * op->width + 2 * j) * op->channels + c;

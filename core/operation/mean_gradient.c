@@ -1,4 +1,5 @@
-/* The gradients of micro-batches become that of their batch. The trainer calls it (train/step.c); it is no node of a graph. */
+/* The gradients of micro-batches become that of their batch. The trainer calls it (train/step.c); it is no node of a
+ * graph. */
 #include "operation/mean_gradient.h"
 
 #include "operation/reference.h"

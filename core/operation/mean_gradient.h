@@ -3,12 +3,14 @@
 
 #include "operation/operation.h"
 
-/* What the micro-batches of a batch (train.accumulate) have in common: forward takes the gradient of one of them into their mean,
+/* What the micro-batches of a batch (train.accumulate) have in common: forward takes the gradient of one of them into
+ * their mean,
  *
  *     mean = mean + (n / m) (grad - mean)
  *
- * where n is how many losses run->sums counted in this one, and m how many in it and those before it. The first (run->before = 0) becomes the mean as it is.
- * After the last the mean is that over the batch, whatever counts in which part. */
+ * where n is how many losses run->sums counted in this one, and m how many in it and those before it. The first
+ * (run->before = 0) becomes the mean as it is. After the last the mean is that over the batch, whatever counts in which
+ * part. */
 struct nl_mean_gradient {
     size_t count;
     const void *grad;  /* real (count) */

@@ -66,7 +66,8 @@ static void backward(const struct nl_run *run, const void *arguments)
             int length = nl_length_of(lengths, n, op->positions);
             for (int s = 0; s < op->positions; s++)
                 for (int c = 0; c < op->channels; c++)
-                    dx[((size_t)n * op->positions + s) * op->channels + c] = s < length ? dy[(size_t)n * op->channels + c] / length : 0;
+                    dx[((size_t)n * op->positions + s) * op->channels + c] =
+                        s < length ? dy[(size_t)n * op->channels + c] / length : 0;
         }
     }
 }

@@ -11,7 +11,11 @@
 NL_DECLARE_REFERENCES(normalize);
 
 enum { X = NL_NORMALIZE_X, GAMMA = NL_NORMALIZE_GAMMA, OWN = NL_MIXTURE_OWN };
-enum { USED = NL_NORMALIZE_SAVED - 1, INSTANCE, SAVED }; /* it keeps nothing of its batch normalization but the statistics */
+enum {
+    USED = NL_NORMALIZE_SAVED - 1,
+    INSTANCE,
+    SAVED
+}; /* it keeps nothing of its batch normalization but the statistics */
 
 static void declare_own(const struct nl_mixture *op, struct nl_declaration *d, const struct nl_extent *x)
 {
@@ -20,18 +24,28 @@ static void declare_own(const struct nl_mixture *op, struct nl_declaration *d, c
     switch (nl_mixture_kind_of(op)) {
     case NL_MIXTURE_SWITCH:
         for (int i = 0; i < 2; i++)
-            d->parameter[d->parameters++] = (struct nl_tensor_spec){
-                .name = switched[i], .role = NL_GAMMA, .slot = OWN + i, .dims = 1, .shape = {NL_SHARES}, .initial = 1, .numbers = shares};
+            d->parameter[d->parameters++] = (struct nl_tensor_spec){.name = switched[i],
+                                                                    .role = NL_GAMMA,
+                                                                    .slot = OWN + i,
+                                                                    .dims = 1,
+                                                                    .shape = {NL_SHARES},
+                                                                    .initial = 1,
+                                                                    .numbers = shares};
         return;
     case NL_MIXTURE_BIN:
-        d->parameter[d->parameters++] =
-            (struct nl_tensor_spec){.name = "rho", .role = NL_FRACTION, .slot = OWN, .dims = 1, .shape = {channels}, .initial = 1};
+        d->parameter[d->parameters++] = (struct nl_tensor_spec){
+            .name = "rho", .role = NL_FRACTION, .slot = OWN, .dims = 1, .shape = {channels}, .initial = 1};
         return;
     case NL_MIXTURE_BCN:
-        nl_declare_affine(d, (struct nl_tensor_spec){.name = "batch_weight", .role = NL_GAMMA, .slot = OWN, .initial = 1, .freezes = op->set.freezes},
-                          (size_t)op->batch.affine_count, x);
-        nl_declare_affine(d, (struct nl_tensor_spec){.name = "batch_bias", .role = NL_BETA, .slot = OWN + 1, .freezes = op->set.freezes},
-                          (size_t)op->batch.affine_count, x);
+        nl_declare_affine(
+            d,
+            (struct nl_tensor_spec){
+                .name = "batch_weight", .role = NL_GAMMA, .slot = OWN, .initial = 1, .freezes = op->set.freezes},
+            (size_t)op->batch.affine_count, x);
+        nl_declare_affine(
+            d,
+            (struct nl_tensor_spec){.name = "batch_bias", .role = NL_BETA, .slot = OWN + 1, .freezes = op->set.freezes},
+            (size_t)op->batch.affine_count, x);
         return;
     }
     NL_BUG("mixture %d", (int)nl_mixture_kind_of(op));
@@ -156,9 +170,12 @@ static void find_instances(const struct layer *l, accumulator *mean, accumulator
 static struct nl_moments batch_of(const struct nl_run *run, const struct nl_mixture *op, int r, int c)
 {
     const struct nl_normalize *batch = &op->batch;
-    const accumulator *mean = nl_in_replica(run, batch->mean, r), *var = nl_in_replica(run, batch->var, r), *used = nl_in_replica(run, op->used, r);
-    const real *running_mean = nl_in_replica(run, batch->running_mean, r), *running_var = nl_in_replica(run, batch->running_var, r);
-    const double *precise_mean = nl_in_replica(run, batch->precise_mean, r), *precise_var = nl_in_replica(run, batch->precise_var, r);
+    const accumulator *mean = nl_in_replica(run, batch->mean, r), *var = nl_in_replica(run, batch->var, r),
+                      *used = nl_in_replica(run, op->used, r);
+    const real *running_mean = nl_in_replica(run, batch->running_mean, r),
+               *running_var = nl_in_replica(run, batch->running_var, r);
+    const double *precise_mean = nl_in_replica(run, batch->precise_mean, r),
+                 *precise_var = nl_in_replica(run, batch->precise_var, r);
     if (run->statistics == NL_STATS_PRECISE)
         return (struct nl_moments){precise_mean[c], precise_var[c]};
     if (nl_normalize_is_fixed(batch, run))
@@ -182,14 +199,17 @@ static void find_channels(const struct nl_run *run, const struct nl_mixture *op,
     }
     for (int c = 0; c < l->channels; c++) {
         struct nl_moments batch = batch_of(run, op, r, c);
-        l->channel[c] = (struct nl_mixture_channel){
-            batch, nl_mixture_rstd(batch.var, l->own.eps), {!switches && first ? first[c] : 1, !switches && second ? second[c] : 0}};
+        l->channel[c] =
+            (struct nl_mixture_channel){batch,
+                                        nl_mixture_rstd(batch.var, l->own.eps),
+                                        {!switches && first ? first[c] : 1, !switches && second ? second[c] : 0}};
     }
     for (int n = 0; n < l->samples; n++) {
         for (int c = 0; c < l->channels; c++)
             group_of(l, n, c)->mean += nl_mixture_seen(&l->own, &l->channel[c], instance_of(l, n, c)).mean / l->width;
         for (int c = 0; c < l->channels; c++) {
-            struct nl_moments seen = nl_mixture_seen(&l->own, &l->channel[c], instance_of(l, n, c)), *group = group_of(l, n, c);
+            struct nl_moments seen = nl_mixture_seen(&l->own, &l->channel[c], instance_of(l, n, c)),
+                              *group = group_of(l, n, c);
             group->var += (seen.var + (seen.mean - group->mean) * (seen.mean - group->mean)) / l->width;
         }
     }
@@ -244,10 +264,12 @@ static void apply(const struct layer *l, real *y)
 static void forward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_mixture *op = arguments;
-    NL_REFERENCE(normalize).forward(run, &op->batch); /* for the batch's statistics, which it follows, too; y is written over */
+    NL_REFERENCE(normalize).forward(
+        run, &op->batch); /* for the batch's statistics, which it follows, too; y is written over */
     for (int r = 0; r < run->replicas; r++) {
         accumulator *used = nl_in_replica(run, op->used, r);
-        const real *running_mean = nl_in_replica(run, op->batch.running_mean, r), *running_var = nl_in_replica(run, op->batch.running_var, r);
+        const real *running_mean = nl_in_replica(run, op->batch.running_mean, r),
+                   *running_var = nl_in_replica(run, op->batch.running_var, r);
         size_t channels = (size_t)op->batch.setup.channels;
         for (size_t c = 0; nl_mixture_keeps_used(op, run) && c < channels; c++)
             used[c] = running_mean[c], used[channels + c] = running_var[c];
@@ -259,7 +281,7 @@ static void forward(const struct nl_run *run, const void *arguments)
 
 /* ---- backward ---- */
 
-/* Of dxhat, over the positions. */
+/* The sums of dxhat and of dxhat xhat over the positions of a sample's channel. */
 static struct nl_mixture_sums sums_of(const struct layer *l, int n, int c)
 {
     struct nl_mixture_sums sums = {0, 0};
@@ -279,13 +301,15 @@ static void find_gradients(const struct layer *l, struct nl_mixture_gradients *g
         for (int g = 0; g < l->groups; g++)
             d_group[g] = (struct nl_moments){0, 0};
         for (int c = 0; c < l->channels; c++) {
-            struct nl_moments d = nl_mixture_to_group(&l->own, &l->channel[c], *group_of(l, n, c), instance_of(l, n, c), sums_of(l, n, c));
+            struct nl_moments d = nl_mixture_to_group(&l->own, &l->channel[c], *group_of(l, n, c), instance_of(l, n, c),
+                                                      sums_of(l, n, c));
             d_group[c / l->width].mean += d.mean / l->width;
             d_group[c / l->width].var += d.var / l->width;
         }
         for (int c = 0; c < l->channels; c++)
             gradients[n * l->channels + c] =
-                nl_mixture_backward(&l->own, &l->channel[c], *group_of(l, n, c), d_group[c / l->width], instance_of(l, n, c), sums_of(l, n, c));
+                nl_mixture_backward(&l->own, &l->channel[c], *group_of(l, n, c), d_group[c / l->width],
+                                    instance_of(l, n, c), sums_of(l, n, c));
     }
     free(d_group);
 }
@@ -330,7 +354,8 @@ static void backward_own(const struct layer *l, const struct nl_mixture_gradient
 }
 
 /* constant: the batch's statistics are not made of x. */
-static void write_dx(const struct layer *l, const struct nl_mixture_gradients *gradients, bool constant, int c, real *dx)
+static void write_dx(const struct layer *l, const struct nl_mixture_gradients *gradients, bool constant, int c,
+                     real *dx)
 {
     struct nl_moments batch = {0, 0};
     for (int n = 0; !constant && n < l->samples; n++) {
@@ -340,7 +365,8 @@ static void write_dx(const struct layer *l, const struct nl_mixture_gradients *g
     for (int n = 0; n < l->samples; n++) {
         struct nl_moments instance = instance_of(l, n, c), own = gradients[n * l->channels + c].instance;
         accumulator scale = map_of(l, n, c).scale * (l->gamma ? l->gamma[c] : 1);
-        accumulator d_mean = own.mean + batch.mean + 2 * batch.var * (instance.mean - l->channel[c].batch.mean), d_var = own.var + batch.var;
+        accumulator d_mean = own.mean + batch.mean + 2 * batch.var * (instance.mean - l->channel[c].batch.mean),
+                    d_var = own.var + batch.var;
         for (int s = 0; s < l->positions; s++) {
             size_t at = place(l, n, s, c);
             dx[at] = (real)(l->dy[at] * scale + (d_mean + 2 * d_var * (l->x[at] - instance.mean)) / l->positions);
@@ -351,7 +377,8 @@ static void write_dx(const struct layer *l, const struct nl_mixture_gradients *g
 static void backward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_mixture *op = arguments;
-    struct nl_mixture_gradients *gradients = nl_alloc((size_t)run->samples * (size_t)op->batch.setup.channels, sizeof *gradients);
+    struct nl_mixture_gradients *gradients =
+        nl_alloc((size_t)run->samples * (size_t)op->batch.setup.channels, sizeof *gradients);
     for (int r = 0; r < run->replicas; r++) {
         struct layer l = begin(run, op, r, false);
         real *dx = nl_in_replica(run, op->batch.dx, r);

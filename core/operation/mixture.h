@@ -1,17 +1,20 @@
-/* Normalizers that mix what a channel of a sample, a group of channels of a sample and a channel of the batch know: switch, bin and bcn.
+/* Normalizers that mix what a channel of a sample, a group of channels of a sample and a channel of the batch know:
+ * switch, bin and bcn.
  *
- * All of them are functions of two moments of each channel of each sample, its mean m and variance v over the positions, which instance normalization is
- * made of. The moments of larger sets follow from these (Luo et al. 2019), in differences, so that no digits are lost:
+ * All of them are functions of two moments of each channel of each sample, its mean m and variance v over the
+ * positions, which instance normalization is made of. The moments of larger sets follow from these (Luo et al. 2019),
+ * in differences, so that no digits are lost:
  *
  *     of a channel of the batch      mean = mean_n m        var = mean_n (v + (m - mean)^2)
  *     of a group of n channels       mean = mean_c m'       var = mean_c (v' + (m' - mean)^2)
  *
- * where m' and v' are the moments of what the groups see: x itself, or of bcn x after its batch normalization. What is left to do to an element is a map
- * of its channel and sample, y = gamma xhat + beta with xhat = (x - m) scale + offset. So forward reads x twice, and backward reads x and dy twice,
- * whatever is mixed; the rest is done once a channel and sample, by the functions below. Backward, with dxhat = dy gamma and S positions:
+ * where m' and v' are the moments of what the groups see: x itself, or of bcn x after its batch normalization. What is
+ * left to do to an element is a map of its channel and sample, y = gamma xhat + beta with xhat = (x - m) scale +
+ * offset. So forward reads x twice, and backward reads x and dy twice, whatever is mixed; the rest is done once a
+ * channel and sample, by the functions below. Backward, with dxhat = dy gamma and S positions:
  *
- *     P = sum dxhat     Q = sum dxhat (x - m)     over the positions; of these nl_mixture_backward makes dm and dv, gradients of m and v
- *     dx = dxhat scale + (dm + 2 dv (x - m)) / S
+ *     P = sum dxhat     Q = sum dxhat (x - m)     over the positions; of these nl_mixture_backward makes dm and dv,
+ * gradients of m and v dx = dxhat scale + (dm + 2 dv (x - m)) / S
  */
 #ifndef NL_OPERATION_MIXTURE_H
 #define NL_OPERATION_MIXTURE_H
@@ -26,16 +29,19 @@ enum nl_mixture_kind { NL_MIXTURE_SWITCH, NL_MIXTURE_BIN, NL_MIXTURE_BCN };
 /* Slots after those of "normalize", whose gamma and beta are the mixture's, and of whose residual there is none. */
 enum { NL_MIXTURE_OWN = NL_NORMALIZE_SLOTS, NL_MIXTURE_SLOTS = NL_MIXTURE_OWN + 2 };
 
-/* A mixture of nl_mixture_kind. Its batch normalization is a "normalize", whose state it has, and whose statistics: mean and var of each channel. Training
- * with running statistics (trains_running) takes the batch in first, and normalizes with what they are then: algorithm 1 of Qiao et al. 2019. */
+/* A mixture of nl_mixture_kind. Its batch normalization is a "normalize", whose state it has, and whose statistics:
+ * mean and var of each channel. Training with running statistics (trains_running) takes the batch in first, and
+ * normalizes with what they are then: algorithm 1 of Qiao et al. 2019. */
 struct nl_mixture {
     struct nl_norm_settings set;
     struct nl_normalize batch;
     int groups;                /* of channels of a sample, as far as the variant has any; else 1 */
-    const void *own[2];        /* real: switch: mean_weight, var_weight (3); bin: rho (C); bcn: batch_weight, batch_bias (C), or NULL */
+    const void *own[2]; /* real: switch: mean_weight, var_weight (3); bin: rho (C); bcn: batch_weight, batch_bias (C),
+                           or NULL */
     void *down[2];             /* their gradients */
     void *instance;            /* statistic (2, N, C): mean and variance of each channel of each sample */
-    void *used;                /* statistic (2, C): with trains_running, the batch's mean and variance that forward normalized with; else NULL */
+    void *used; /* statistic (2, C): with trains_running, the batch's mean and variance that forward normalized with;
+                   else NULL */
 };
 
 static inline enum nl_mixture_kind nl_mixture_kind_of(const struct nl_mixture *op)
@@ -57,7 +63,7 @@ struct nl_moments {
     nl_number mean, var;
 };
 
-/* Of the layer: switch's shares of instance, layer and batch. */
+/* What a layer has: its kind, and the shares of instance, layer and batch in `switch`. */
 enum { NL_SHARE_INSTANCE, NL_SHARE_LAYER, NL_SHARE_BATCH, NL_SHARES };
 struct nl_mixture_layer {
     enum nl_mixture_kind kind;
@@ -65,7 +71,7 @@ struct nl_mixture_layer {
     nl_number mean_share[NL_SHARES], var_share[NL_SHARES];
 };
 
-/* Of a channel: bin's rho; bcn's first gamma and beta. */
+/* What a channel has: its moments, the rho of `bin`, the first gamma and beta of `bcn`. */
 struct nl_mixture_channel {
     struct nl_moments batch;
     nl_number rstd;          /* 1 / sqrt(batch.var + eps), or 0; not of switch */
@@ -86,7 +92,8 @@ struct nl_mixture_sums {
 enum { NL_MIXTURE_OWN_GRADIENTS = 6 };
 struct nl_mixture_gradients {
     struct nl_moments instance, batch;
-    nl_number own[NL_MIXTURE_OWN_GRADIENTS]; /* switch: by the shares of the means, then of the variances (nl_mixture_logits); else of channel.own */
+    nl_number own[NL_MIXTURE_OWN_GRADIENTS]; /* switch: by the shares of the means, then of the variances
+                                                (nl_mixture_logits); else of channel.own */
 };
 
 static inline NL_EVERYWHERE nl_number nl_mixture_rstd(nl_number var, double eps)
@@ -108,26 +115,32 @@ static inline NL_EVERYWHERE void nl_mixture_softmax(const nl_number weight[NL_SH
 }
 
 /* m' and v': the moments of what the groups see. */
-static inline NL_EVERYWHERE struct nl_moments nl_mixture_seen(const struct nl_mixture_layer *layer, const struct nl_mixture_channel *channel,
+static inline NL_EVERYWHERE struct nl_moments nl_mixture_seen(const struct nl_mixture_layer *layer,
+                                                              const struct nl_mixture_channel *channel,
                                                               struct nl_moments instance)
 {
     if (layer->kind != NL_MIXTURE_BCN)
         return instance;
     nl_number slope = channel->own[0] * channel->rstd;
-    struct nl_moments seen = {slope * (instance.mean - channel->batch.mean) + channel->own[1], slope * slope * instance.var};
+    struct nl_moments seen = {slope * (instance.mean - channel->batch.mean) + channel->own[1],
+                              slope * slope * instance.var};
     return seen;
 }
 
-static inline NL_EVERYWHERE struct nl_mixture_map nl_mixture_map_of(const struct nl_mixture_layer *layer, const struct nl_mixture_channel *channel,
+static inline NL_EVERYWHERE struct nl_mixture_map nl_mixture_map_of(const struct nl_mixture_layer *layer,
+                                                                    const struct nl_mixture_channel *channel,
                                                                     struct nl_moments group, struct nl_moments instance)
 {
     struct nl_mixture_map map;
     nl_number apart = instance.mean - channel->batch.mean;
     if (layer->kind == NL_MIXTURE_SWITCH) {
         const nl_number *w = layer->var_share;
-        nl_number var = w[NL_SHARE_INSTANCE] * instance.var + w[NL_SHARE_LAYER] * group.var + w[NL_SHARE_BATCH] * channel->batch.var;
+        nl_number var = w[NL_SHARE_INSTANCE] * instance.var + w[NL_SHARE_LAYER] * group.var +
+                        w[NL_SHARE_BATCH] * channel->batch.var;
         map.scale = nl_mixture_rstd(var, layer->eps);
-        map.offset = (layer->mean_share[NL_SHARE_LAYER] * (instance.mean - group.mean) + layer->mean_share[NL_SHARE_BATCH] * apart) * map.scale;
+        map.offset = (layer->mean_share[NL_SHARE_LAYER] * (instance.mean - group.mean) +
+                      layer->mean_share[NL_SHARE_BATCH] * apart) *
+                     map.scale;
     } else if (layer->kind == NL_MIXTURE_BIN) {
         nl_number of_batch = channel->own[0] * channel->rstd;
         map.scale = of_batch + (1 - channel->own[0]) * nl_mixture_rstd(instance.var, layer->eps);
@@ -141,8 +154,10 @@ static inline NL_EVERYWHERE struct nl_mixture_map nl_mixture_map_of(const struct
 }
 
 /* What it adds to the gradients of its group's mean and variance. */
-static inline NL_EVERYWHERE struct nl_moments nl_mixture_to_group(const struct nl_mixture_layer *layer, const struct nl_mixture_channel *channel,
-                                                                  struct nl_moments group, struct nl_moments instance, struct nl_mixture_sums sums)
+static inline NL_EVERYWHERE struct nl_moments nl_mixture_to_group(const struct nl_mixture_layer *layer,
+                                                                  const struct nl_mixture_channel *channel,
+                                                                  struct nl_moments group, struct nl_moments instance,
+                                                                  struct nl_mixture_sums sums)
 {
     struct nl_mixture_map map = nl_mixture_map_of(layer, channel, group, instance);
     nl_number product = map.scale * sums.product + map.offset * sums.gradient; /* the sum of dxhat xhat */
@@ -158,22 +173,27 @@ static inline NL_EVERYWHERE struct nl_moments nl_mixture_to_group(const struct n
     return d;
 }
 
-/* Both gradients of nl_mixture_to_group, summed over the group and divided by its number of channels, arrive as d_group. */
+/* Both gradients of nl_mixture_to_group, summed over the group and divided by its number of channels, arrive as
+ * d_group. */
 struct nl_mixture_backward_terms {
     struct nl_moments instance, group, d_group;
     nl_number gradient, product; /* P, Q */
     nl_number apart, around;     /* instance.mean - batch.mean; sum dxhat (x - batch.mean) */
 };
 
-static inline NL_EVERYWHERE struct nl_mixture_gradients nl_switch_backward(const struct nl_mixture_layer *layer, const struct nl_mixture_channel *channel,
+static inline NL_EVERYWHERE struct nl_mixture_gradients nl_switch_backward(const struct nl_mixture_layer *layer,
+                                                                           const struct nl_mixture_channel *channel,
                                                                            const struct nl_mixture_backward_terms *b)
 {
     const nl_number *m = layer->mean_share, *v = layer->var_share;
     struct nl_mixture_gradients d;
     struct nl_mixture_map map = nl_mixture_map_of(layer, channel, b->group, b->instance);
-    nl_number from_group = b->instance.mean - b->group.mean, from_mean = m[NL_SHARE_LAYER] * from_group + m[NL_SHARE_BATCH] * b->apart;
-    nl_number var = v[NL_SHARE_INSTANCE] * b->instance.var + v[NL_SHARE_LAYER] * b->group.var + v[NL_SHARE_BATCH] * channel->batch.var;
-    nl_number d_mean = -map.scale * b->gradient, d_var = -0.5 * map.scale * map.scale * map.scale * (b->product + b->gradient * from_mean);
+    nl_number from_group = b->instance.mean - b->group.mean,
+              from_mean = m[NL_SHARE_LAYER] * from_group + m[NL_SHARE_BATCH] * b->apart;
+    nl_number var = v[NL_SHARE_INSTANCE] * b->instance.var + v[NL_SHARE_LAYER] * b->group.var +
+                    v[NL_SHARE_BATCH] * channel->batch.var;
+    nl_number d_mean = -map.scale * b->gradient,
+              d_var = -0.5 * map.scale * map.scale * map.scale * (b->product + b->gradient * from_mean);
     d.instance.mean = m[NL_SHARE_INSTANCE] * d_mean + b->d_group.mean + 2 * b->d_group.var * from_group;
     d.instance.var = v[NL_SHARE_INSTANCE] * d_var + b->d_group.var;
     d.batch.mean = m[NL_SHARE_BATCH] * d_mean;
@@ -187,11 +207,13 @@ static inline NL_EVERYWHERE struct nl_mixture_gradients nl_switch_backward(const
     return d;
 }
 
-static inline NL_EVERYWHERE struct nl_mixture_gradients nl_bin_backward(const struct nl_mixture_layer *layer, const struct nl_mixture_channel *channel,
+static inline NL_EVERYWHERE struct nl_mixture_gradients nl_bin_backward(const struct nl_mixture_layer *layer,
+                                                                        const struct nl_mixture_channel *channel,
                                                                         const struct nl_mixture_backward_terms *b)
 {
     struct nl_mixture_gradients d;
-    nl_number rho = channel->own[0], of_batch = channel->rstd, of_instance = nl_mixture_rstd(b->instance.var, layer->eps);
+    nl_number rho = channel->own[0], of_batch = channel->rstd,
+              of_instance = nl_mixture_rstd(b->instance.var, layer->eps);
     d.instance.mean = -(1 - rho) * of_instance * b->gradient;
     d.instance.var = -0.5 * (1 - rho) * of_instance * of_instance * of_instance * b->product;
     d.batch.mean = -rho * of_batch * b->gradient;
@@ -200,14 +222,17 @@ static inline NL_EVERYWHERE struct nl_mixture_gradients nl_bin_backward(const st
     return d;
 }
 
-static inline NL_EVERYWHERE struct nl_mixture_gradients nl_bcn_backward(const struct nl_mixture_layer *layer, const struct nl_mixture_channel *channel,
+static inline NL_EVERYWHERE struct nl_mixture_gradients nl_bcn_backward(const struct nl_mixture_layer *layer,
+                                                                        const struct nl_mixture_channel *channel,
                                                                         const struct nl_mixture_backward_terms *b)
 {
     struct nl_mixture_gradients d;
     struct nl_moments seen = nl_mixture_seen(layer, channel, b->instance);
     nl_number slope = channel->own[0] * channel->rstd, of_group = nl_mixture_rstd(b->group.var, layer->eps);
-    nl_number of_statistics = b->d_group.mean + 2 * b->d_group.var * (seen.mean - b->group.mean); /* what comes to z by its group's moments */
-    nl_number d_z = of_group * b->gradient + of_statistics, d_slope = of_group * b->product + d_z * b->apart + 2 * b->d_group.var * slope * b->instance.var;
+    nl_number of_statistics =
+        b->d_group.mean + 2 * b->d_group.var * (seen.mean - b->group.mean); /* what comes to z by its group's moments */
+    nl_number d_z = of_group * b->gradient + of_statistics,
+              d_slope = of_group * b->product + d_z * b->apart + 2 * b->d_group.var * slope * b->instance.var;
     d.instance.mean = slope * of_statistics;
     d.instance.var = slope * slope * b->d_group.var;
     d.batch.mean = -slope * d_z;
@@ -217,11 +242,13 @@ static inline NL_EVERYWHERE struct nl_mixture_gradients nl_bcn_backward(const st
     return d;
 }
 
-static inline NL_EVERYWHERE struct nl_mixture_gradients nl_mixture_backward(const struct nl_mixture_layer *layer, const struct nl_mixture_channel *channel,
-                                                                            struct nl_moments group, struct nl_moments d_group,
-                                                                            struct nl_moments instance, struct nl_mixture_sums sums)
+static inline NL_EVERYWHERE struct nl_mixture_gradients
+nl_mixture_backward(const struct nl_mixture_layer *layer, const struct nl_mixture_channel *channel,
+                    struct nl_moments group, struct nl_moments d_group, struct nl_moments instance,
+                    struct nl_mixture_sums sums)
 {
-    struct nl_mixture_backward_terms b = {instance, group, d_group, sums.gradient, sums.product, instance.mean - channel->batch.mean, 0};
+    struct nl_mixture_backward_terms b = {
+        instance, group, d_group, sums.gradient, sums.product, instance.mean - channel->batch.mean, 0};
     b.around = b.product + b.gradient * b.apart;
     if (layer->kind == NL_MIXTURE_SWITCH)
         return nl_switch_backward(layer, channel, &b);

@@ -1,4 +1,5 @@
-/* A normalizer whose sets are blocks (norm/norm.h), with the sum at the end of a residual block and the ReLU that fusion may put into it. */
+/* A normalizer whose sets are blocks (norm/norm.h), with the sum at the end of a residual block and the ReLU that
+ * fusion may put into it. */
 #include "operation/normalize.h"
 
 #include "norm/momentum.h"
@@ -6,7 +7,13 @@
 #include "operation/describe.h"
 #include "operation/reference.h"
 
-enum { X = NL_NORMALIZE_X, GAMMA = NL_NORMALIZE_GAMMA, BETA = NL_NORMALIZE_BETA, RESIDUAL = NL_NORMALIZE_RESIDUAL, LENGTHS = NL_NORMALIZE_LENGTHS };
+enum {
+    X = NL_NORMALIZE_X,
+    GAMMA = NL_NORMALIZE_GAMMA,
+    BETA = NL_NORMALIZE_BETA,
+    RESIDUAL = NL_NORMALIZE_RESIDUAL,
+    LENGTHS = NL_NORMALIZE_LENGTHS
+};
 enum { MEAN, VAR, COEFFICIENTS };
 
 static void add_state(struct nl_declaration *d, struct nl_tensor_spec spec, size_t count)
@@ -33,15 +40,30 @@ static int declare(void *arguments, const struct nl_extent *in, struct nl_declar
     if (!n->norm->tracks)
         return NL_OK;
     add_state(d, (struct nl_tensor_spec){.name = "running_mean", .role = NL_RUNNING, .saved = true}, channels);
-    add_state(d, (struct nl_tensor_spec){.name = "running_var", .role = NL_RUNNING, .initial = 1, .saved = true}, channels);
-    add_state(d, (struct nl_tensor_spec){.name = "num_batches_tracked", .role = NL_UPDATES, .type = NL_TENSOR_INT64, .saved = true}, 0);
-    add_state(d, (struct nl_tensor_spec){.name = "precise_mean", .role = NL_PRECISE, .type = NL_TENSOR_DOUBLE}, channels);
-    add_state(d, (struct nl_tensor_spec){.name = "precise_var", .role = NL_PRECISE, .type = NL_TENSOR_DOUBLE}, channels);
-    add_state(d, (struct nl_tensor_spec){.name = "precise_count", .role = NL_PRECISE_COUNT, .type = NL_TENSOR_DOUBLE}, 0);
+    add_state(d, (struct nl_tensor_spec){.name = "running_var", .role = NL_RUNNING, .initial = 1, .saved = true},
+              channels);
+    add_state(d,
+              (struct nl_tensor_spec){
+                  .name = "num_batches_tracked", .role = NL_UPDATES, .type = NL_TENSOR_INT64, .saved = true},
+              0);
+    add_state(d, (struct nl_tensor_spec){.name = "precise_mean", .role = NL_PRECISE, .type = NL_TENSOR_DOUBLE},
+              channels);
+    add_state(d, (struct nl_tensor_spec){.name = "precise_var", .role = NL_PRECISE, .type = NL_TENSOR_DOUBLE},
+              channels);
+    add_state(d, (struct nl_tensor_spec){.name = "precise_count", .role = NL_PRECISE_COUNT, .type = NL_TENSOR_DOUBLE},
+              0);
     if (n->learns_momentum)
-        nl_declare_state(d, (struct nl_tensor_spec){.name = "learned_momentum", .role = NL_RUNNING, .saved = true, .dims = 2, .shape = {NL_MOMENTUM_ROWS, channels}});
+        nl_declare_state(d, (struct nl_tensor_spec){.name = "learned_momentum",
+                                                    .role = NL_RUNNING,
+                                                    .saved = true,
+                                                    .dims = 2,
+                                                    .shape = {NL_MOMENTUM_ROWS, channels}});
     if (n->history > 0)
-        nl_declare_state(d, (struct nl_tensor_spec){.name = "history", .role = NL_RUNNING, .saved = true, .dims = 3, .shape = {2, (size_t)n->history, channels}});
+        nl_declare_state(d, (struct nl_tensor_spec){.name = "history",
+                                                    .role = NL_RUNNING,
+                                                    .saved = true,
+                                                    .dims = 3,
+                                                    .shape = {2, (size_t)n->history, channels}});
     return NL_OK;
 }
 
@@ -57,7 +79,8 @@ static void bind(void *arguments, const struct nl_operands *at)
 {
     struct nl_normalize *n = arguments;
     n->x = at->in[X], n->gamma = at->in[GAMMA], n->beta = at->in[BETA];
-    n->residual = at->in[RESIDUAL] ? at->in[RESIDUAL] : at->d_in[RESIDUAL]; /* backward asks only whether there is one */
+    n->residual =
+        at->in[RESIDUAL] ? at->in[RESIDUAL] : at->d_in[RESIDUAL]; /* backward asks only whether there is one */
     n->y = at->out[0], n->dy = at->d_out[0];
     n->dx = at->d_in[X], n->dgamma = at->d_in[GAMMA], n->dbeta = at->d_in[BETA], n->dresidual = at->d_in[RESIDUAL];
     n->running_mean = at->state[0], n->running_var = at->state[1], n->updates = at->state[2];
@@ -74,7 +97,8 @@ static void bind(void *arguments, const struct nl_operands *at)
 static struct nl_reads reads(const void *arguments, unsigned filled)
 {
     (void)arguments;
-    return (struct nl_reads){.inputs = 1u << X | 1u << GAMMA | 1u << BETA | 1u << LENGTHS, .outputs = (filled & 1u << RESIDUAL) != 0};
+    return (struct nl_reads){.inputs = 1u << X | 1u << GAMMA | 1u << BETA | 1u << LENGTHS,
+                             .outputs = (filled & 1u << RESIDUAL) != 0};
 }
 
 static struct nl_sharing sharing(const void *arguments, unsigned filled)
@@ -110,22 +134,27 @@ static double work(const void *arguments)
     return 4.0 * n->setup.positions * n->setup.channels;
 }
 
-/* Its sets, and the general form of norm/coefficients.h: what evaluation subtracts of the center, and multiplies with. `standard` says that training has
- * nothing more to know but momentum. */
+/* Describes the sets and the general form of norm/coefficients.h: what evaluation subtracts of the center, and
+ * multiplies with. `standard` says that training has nothing more to know but momentum. */
 static void describe(const void *arguments, struct nl_text *json)
 {
-    static const char *const spreads[] = {[NL_SPREAD_POWER] = "power", [NL_SPREAD_LARGEST] = "largest", [NL_SPREAD_NONE] = "none"};
+    static const char *const spreads[] = {
+        [NL_SPREAD_POWER] = "power", [NL_SPREAD_LARGEST] = "largest", [NL_SPREAD_NONE] = "none"};
     const struct nl_normalize *n = arguments;
     const struct nl_norm *norm = n->norm;
     struct nl_norm_setup setup = n->setup;
     setup.samples = 2, setup.stat_batch = 0; /* as evaluation has it: more than a sample's own */
     struct nl_partition sets = norm->partition(&setup);
     struct nl_set_coefficients c = {1, 1, 1, 0};
-    struct nl_set_statistics ones = {
-        .center = 1, .spread = 1, .running_center = 1, .running_spread = 1, .numbers = (const double[NL_NORM_NUMBERS]){[NL_R_MAX] = 1}};
+    struct nl_set_statistics ones = {.center = 1,
+                                     .spread = 1,
+                                     .running_center = 1,
+                                     .running_spread = 1,
+                                     .numbers = (const double[NL_NORM_NUMBERS]){[NL_R_MAX] = 1}};
     if (NL_COEFFICIENTS_OF(norm))
         c = NL_COEFFICIENTS_OF(norm)->forward(norm, &ones);
-    bool varies = n->setup.stat_batch || n->detached || n->learns_momentum || n->freezes || n->trains_running || n->workers > 1 || n->history;
+    bool varies = n->setup.stat_batch || n->detached || n->learns_momentum || n->freezes || n->trains_running ||
+                  n->workers > 1 || n->history;
     nl_json_member(json, "kind", norm->name);
     nl_json_member_number(json, "samples", sets.samples > 1);
     nl_json_member_number(json, "positions", sets.positions);

@@ -10,7 +10,8 @@
 #include "norm/own.h"
 #endif
 
-/* The elements of one set: samples [n0, n1) x positions [s0, s1) x channels [c0, c1), of which those count that lie before the ends of their samples. */
+/* The elements of one set: samples [n0, n1) x positions [s0, s1) x channels [c0, c1), of which those count that lie
+ * before the ends of their samples. */
 struct set {
     int n0, n1, s0, s1, c0, c1;
     const int32_t *lengths; /* NULL: all count */
@@ -43,10 +44,17 @@ static struct set set_at(const struct sets *sets, int index)
     const struct nl_partition *p = &sets->partition;
     const struct nl_norm_setup *setup = sets->setup;
     int channel_blocks = setup->channels / p->channels, position_blocks = setup->positions / p->positions;
-    int c = index % channel_blocks, s = index / channel_blocks % position_blocks, n = index / channel_blocks / position_blocks;
+    int c = index % channel_blocks, s = index / channel_blocks % position_blocks,
+        n = index / channel_blocks / position_blocks;
     int n0 = n * p->samples, n1 = n0 + p->samples;
-    return (struct set){n0, n1 < sets->samples ? n1 : sets->samples, s * p->positions, (s + 1) * p->positions, c * p->channels, (c + 1) * p->channels,
-                        sets->lengths, sets->time};
+    return (struct set){n0,
+                        n1 < sets->samples ? n1 : sets->samples,
+                        s * p->positions,
+                        (s + 1) * p->positions,
+                        c * p->channels,
+                        (c + 1) * p->channels,
+                        sets->lengths,
+                        sets->time};
 }
 
 /* The position of sample n where the set's elements that count end. */
@@ -70,7 +78,7 @@ static double set_size(const struct set *set)
             for (int c = (set).c0; c < (set).c1; c++)                         \
                 for (size_t at = ((size_t)n * (setup).positions + s) * (setup).channels + c, once = 1; once; once = 0)
 
-/* Those that count, and those that do not. */
+/* Loops over the elements of a set that count, and over those that do not. */
 #define FOR_SET(set, setup) FOR_POSITIONS(set, setup, (set).s0, end_of(&(set), n))
 #define FOR_PADDING(set, setup) FOR_POSITIONS(set, setup, end_of(&(set), n), (set).s1)
 
@@ -80,21 +88,23 @@ static size_t affine_at(const struct nl_normalize *op, int s, int c)
 }
 
 /* A channel's learned momentum, after it has seen the batch's statistics. */
-static double learn(const struct nl_normalize *op, const struct nl_hyper *hyper, real *learned, int c, const struct nl_prediction *prediction)
+static double learn(const struct nl_normalize *op, const struct nl_hyper *hyper, real *learned, int c,
+                    const struct nl_prediction *prediction)
 {
     struct nl_learned_momentum own;
     int channels = op->setup.channels;
     for (int row = 0; row < NL_MOMENTUM_ROWS; row++)
         own.row[row] = real_part(learned[row * channels + c]);
-    double momentum = nl_learn_momentum(&own, prediction, nl_own_or(op->momentum, hyper->norm_momentum), hyper->norm_numbers[NL_MOMENTUM_RATE],
-                                        nl_own_or(op->eps, hyper->norm_eps));
+    double momentum = nl_learn_momentum(&own, prediction, nl_own_or(op->momentum, hyper->norm_momentum),
+                                        hyper->norm_numbers[NL_MOMENTUM_RATE], nl_own_or(op->eps, hyper->norm_eps));
     for (int row = 0; row < NL_MOMENTUM_ROWS; row++)
         learned[row * channels + c] = own.row[row];
     return momentum;
 }
 
 /* running = (1 - momentum) running + momentum batch; cumulative: momentum = 1 / updates, this one counted. */
-static void track(const struct nl_run *run, const struct nl_normalize *op, int r, const accumulator *mean, const accumulator *var, const struct sets *sets)
+static void track(const struct nl_run *run, const struct nl_normalize *op, int r, const accumulator *mean,
+                  const accumulator *var, const struct sets *sets)
 {
     const struct nl_hyper *hyper = nl_in_replica(run, op->hyper, r);
     real *running_mean = nl_in_replica(run, op->running_mean, r), *running_var = nl_in_replica(run, op->running_var, r);
@@ -112,7 +122,8 @@ static void track(const struct nl_run *run, const struct nl_normalize *op, int r
         for (int c = 0; c < op->setup.channels; c++) {
             int index = slice * op->setup.channels + c;
             accumulator batch_var = unbiased && m > 1 ? var[index] * m / (m - 1) : var[index];
-            struct nl_prediction prediction = {real_part(running_mean[c]), real_part(running_var[c]), real_part(mean[index]), real_part(batch_var)};
+            struct nl_prediction prediction = {real_part(running_mean[c]), real_part(running_var[c]),
+                                               real_part(mean[index]), real_part(batch_var)};
             if (learned)
                 momentum = learn(op, hyper, learned, c, &prediction);
             running_mean[c] = (1 - momentum) * running_mean[c] + momentum * mean[index];
@@ -122,7 +133,8 @@ static void track(const struct nl_run *run, const struct nl_normalize *op, int r
 }
 
 /* mean and var of `count` elements (0: none yet) become those of these and m others: Chan, Golub and LeVeque 1979. */
-static void merge(double count, accumulator *mean, accumulator *var, double m, accumulator more_mean, accumulator more_var)
+static void merge(double count, accumulator *mean, accumulator *var, double m, accumulator more_mean,
+                  accumulator more_var)
 {
     double total = count + m;
     accumulator delta = more_mean - *mean;
@@ -136,8 +148,8 @@ static void merge(double count, accumulator *mean, accumulator *var, double m, a
 }
 
 /* Merges the sets' moments into the precise ones. One count serves all channels. */
-static void collect(const struct nl_normalize *op, double *precise_mean, double *precise_var, double *count, const accumulator *mean,
-                    const accumulator *var, const struct sets *sets)
+static void collect(const struct nl_normalize *op, double *precise_mean, double *precise_var, double *count,
+                    const accumulator *mean, const accumulator *var, const struct sets *sets)
 {
     int channels = op->setup.channels;
     for (int slice = 0; slice < sets->count / channels; slice++) {
@@ -164,11 +176,14 @@ struct normalized {
     struct nl_set_coefficients coefficients;
 };
 
-static struct nl_set_statistics statistics_of(const struct nl_run *run, const struct nl_normalize *op, int r, int index, int channel)
+static struct nl_set_statistics statistics_of(const struct nl_run *run, const struct nl_normalize *op, int r, int index,
+                                              int channel)
 {
     const struct nl_hyper *hyper = nl_in_replica(run, op->hyper, r);
-    struct nl_set_statistics set = {
-        .running_spread = 1, .eps = nl_own_or(op->eps, hyper->norm_eps), .eps_outside = op->eps_outside, .numbers = hyper->norm_numbers};
+    struct nl_set_statistics set = {.running_spread = 1,
+                                    .eps = nl_own_or(op->eps, hyper->norm_eps),
+                                    .eps_outside = op->eps_outside,
+                                    .numbers = hyper->norm_numbers};
     if (op->norm->tracks) {
         set.running_center = ((const real *)nl_in_replica(run, op->running_mean, r))[channel];
         set.running_spread = ((const real *)nl_in_replica(run, op->running_var, r))[channel];
@@ -192,7 +207,8 @@ static struct nl_set_coefficients coefficients_of(const struct nl_normalize *op,
     return own ? own->forward(op->norm, set) : nl_standard_coefficients(op->norm, set);
 }
 
-static void find_moments(const struct nl_normalize *op, const real *x, const struct set *set, accumulator *center, accumulator *spread)
+static void find_moments(const struct nl_normalize *op, const real *x, const struct set *set, accumulator *center,
+                         accumulator *spread)
 {
     double m = set_size(set);
     accumulator sum = 0, distances = 0, largest = 0;
@@ -208,8 +224,9 @@ static void find_moments(const struct nl_normalize *op, const real *x, const str
     *spread = op->norm->spread == NL_SPREAD_LARGEST ? largest : distances / m;
 }
 
-/* Of the parts of the workers, which are merged. */
-static void find_statistics(const struct nl_normalize *op, const real *x, const struct set *set, accumulator *center, accumulator *spread)
+/* Finds a set's center and spread: those of the workers' parts are merged. */
+static void find_statistics(const struct nl_normalize *op, const real *x, const struct set *set, accumulator *center,
+                            accumulator *spread)
 {
     int workers = op->workers > 1 ? op->workers : 1, samples = (set->n1 - set->n0) / workers;
     double count = 0;
@@ -226,8 +243,10 @@ static void find_statistics(const struct nl_normalize *op, const real *x, const 
     }
 }
 
-/* A number of a channel, of the batch that came after so many others, averaged with those of the batches before (0: var, 1: mean of products). */
-static accumulator averaged(const struct nl_normalize *op, real *history, int which, int64_t before, int c, accumulator number)
+/* A number of a channel, of the batch that came after so many others, averaged with those of the batches before (0:
+ * var, 1: mean of products). */
+static accumulator averaged(const struct nl_normalize *op, real *history, int which, int64_t before, int c,
+                            accumulator number)
 {
     int channels = op->setup.channels;
     real *of = history + (size_t)which * op->history * channels + c;
@@ -268,7 +287,7 @@ static void write_y(const struct normalized *b, const struct set *set, const rea
     }
 }
 
-/* Of those that do not count, whose gamma xhat + beta is 0. */
+/* Sets y where an element does not count: its gamma xhat + beta is 0. */
 static void clear_y(const struct nl_normalize *op, const struct set *set, const real *residual, real *y)
 {
     FOR_PADDING(*set, op->setup) y[at] = residual && !(op->relu && real_part(residual[at]) < 0) ? residual[at] : 0;
@@ -290,7 +309,8 @@ static void normalize(const struct nl_run *run, const struct nl_normalize *op, i
         if (finds && !nl_normalize_is_fixed(op, run))
             find_statistics(op, b.x, &set, &mean[index], &var[index]);
         if (finds && nl_normalize_averages(op, run))
-            var[index] = averaged(op, nl_in_replica(run, op->averaged, r), 0, *(const int64_t *)nl_in_replica(run, op->updates, r), set.c0, var[index]);
+            var[index] = averaged(op, nl_in_replica(run, op->averaged, r), 0,
+                                  *(const int64_t *)nl_in_replica(run, op->updates, r), set.c0, var[index]);
         b.statistics = statistics_of(run, op, r, index, set.c0);
         b.coefficients = kept && !finds ? kept[index] : coefficients_of(op, &b.statistics);
         if (kept)
@@ -300,8 +320,8 @@ static void normalize(const struct nl_run *run, const struct nl_normalize *op, i
     if (finds && op->norm->tracks && run->statistics == NL_STATS_TRAIN)
         track(run, op, r, mean, var, &sets);
     if (finds && op->norm->tracks && run->statistics == NL_STATS_COLLECT)
-        collect(op, nl_in_replica(run, op->precise_mean, r), nl_in_replica(run, op->precise_var, r), nl_in_replica(run, op->precise_count, r), mean, var,
-                &sets);
+        collect(op, nl_in_replica(run, op->precise_mean, r), nl_in_replica(run, op->precise_var, r),
+                nl_in_replica(run, op->precise_count, r), mean, var, &sets);
 }
 
 static void forward(const struct nl_run *run, const void *arguments)
@@ -357,11 +377,13 @@ static struct sums sums_of(const struct normalized *b, const struct set *set)
 }
 
 /* The general form of norm/coefficients.h. */
-static void write_dx(const struct normalized *b, const struct set *set, const struct sums *sums, bool fixed, double batches, real *dx)
+static void write_dx(const struct normalized *b, const struct set *set, const struct sums *sums, bool fixed,
+                     double batches, real *dx)
 {
     const struct nl_norm *norm = b->op->norm;
     const struct NL_COEFFICIENTS *own = NL_COEFFICIENTS_OF(norm);
-    double m = set_size(set), all = m * batches, share = norm->spread == NL_SPREAD_LARGEST && sums->largest > 0 ? m / sums->largest : 1;
+    double m = set_size(set), all = m * batches,
+           share = norm->spread == NL_SPREAD_LARGEST && sums->largest > 0 ? m / sums->largest : 1;
     struct nl_set_means means = {fixed ? 0 : sums->gradient / all, fixed ? 0 : sums->product / all};
     accumulator mean_h = nl_centers_slope(norm, b->op->detached) ? share * sums->h / m : 0;
     if (!fixed)
@@ -374,7 +396,7 @@ static void write_dx(const struct normalized *b, const struct set *set, const st
     }
 }
 
-/* Of the elements that do not count, whose gradient goes to the residual alone. */
+/* Sets dx where an element does not count: its gradient goes to the residual alone. */
 static void clear_dx(const struct normalized *b, const struct set *set, real *dx, real *dresidual)
 {
     const struct nl_normalize *op = b->op;
@@ -394,9 +416,11 @@ static void backward(const struct nl_run *run, const void *arguments)
     bool fixed = nl_normalize_is_constant(op, run);
     for (int r = 0; r < run->replicas; r++) {
         struct sets sets = sets_of(run, op, r);
-        real *dx = nl_in_replica(run, op->dx, r), *dresidual = op->residual ? nl_in_replica(run, op->dresidual, r) : NULL;
+        real *dx = nl_in_replica(run, op->dx, r),
+             *dresidual = op->residual ? nl_in_replica(run, op->dresidual, r) : NULL;
         real *dgamma = nl_in_replica(run, op->dgamma, r), *dbeta = nl_in_replica(run, op->dbeta, r);
-        const struct nl_set_coefficients *kept = nl_normalize_is_fixed(op, run) ? NULL : nl_in_replica(run, op->coefficients, r);
+        const struct nl_set_coefficients *kept =
+            nl_normalize_is_fixed(op, run) ? NULL : nl_in_replica(run, op->coefficients, r);
         const double *batches = nl_in_replica(run, op->batches, r);
         struct normalized b = {.op = op,
                                .x = nl_in_replica(run, op->x, r),
@@ -404,7 +428,8 @@ static void backward(const struct nl_run *run, const void *arguments)
                                .gamma = nl_in_replica(run, op->gamma, r),
                                .beta = nl_in_replica(run, op->beta, r),
                                .y = dresidual ? nl_in_replica(run, op->y, r) : NULL};
-        accumulator *sum_gamma = nl_alloc(2 * (size_t)op->affine_count, sizeof *sum_gamma), *sum_beta = sum_gamma + op->affine_count;
+        accumulator *sum_gamma = nl_alloc(2 * (size_t)op->affine_count, sizeof *sum_gamma),
+                    *sum_beta = sum_gamma + op->affine_count;
         for (int index = 0; index < sets.count; index++) {
             struct set set = set_at(&sets, index);
             clear_dx(&b, &set, dx, dresidual);
@@ -414,7 +439,8 @@ static void backward(const struct nl_run *run, const void *arguments)
             b.coefficients = kept ? kept[index] : coefficients_of(op, &b.statistics);
             struct sums sums = sums_of(&b, &set);
             if (nl_normalize_averages(op, run)) /* forward has counted the batch */
-                sums.product = set_size(&set) * averaged(op, nl_in_replica(run, op->averaged, r), 1, *(const int64_t *)nl_in_replica(run, op->updates, r) - 1,
+                sums.product = set_size(&set) * averaged(op, nl_in_replica(run, op->averaged, r), 1,
+                                                         *(const int64_t *)nl_in_replica(run, op->updates, r) - 1,
                                                          set.c0, sums.product / set_size(&set));
             FOR_SET(set, op->setup)
             {

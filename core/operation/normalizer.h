@@ -9,7 +9,8 @@
 /* The slots that all of them have, as "normalize" has: of x, gamma and beta. */
 enum { NL_NORM_X, NL_NORM_GAMMA, NL_NORM_BETA };
 
-/* The first member of the arguments of each such operation: the norm section of the configuration, as far as it is about one layer. */
+/* The first member of the arguments of each such operation: the norm section of the configuration, as far as it is
+ * about one layer. */
 struct nl_norm_settings {
     const struct nl_norm *norm;
     enum nl_affine affine;

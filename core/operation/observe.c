@@ -42,7 +42,8 @@ static void forward(const struct nl_run *run, const void *arguments)
     const struct nl_observe *op = arguments;
     size_t rows = op->per_sample ? (size_t)run->samples : 1;
     for (int r = 0; r < run->replicas; r++) {
-        const real *x = (const real *)nl_in_replica(run, op->x, r) + op->first, *before = nl_in_replica(run, op->before, r);
+        const real *x = (const real *)nl_in_replica(run, op->x, r) + op->first,
+                   *before = nl_in_replica(run, op->before, r);
         struct nl_observed *seen = nl_in_replica(run, op->seen, r);
         if (run->before + run->first == 0)
             *seen = (struct nl_observed){0};

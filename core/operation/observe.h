@@ -7,7 +7,8 @@
 /* What is seen of a tensor, for a log. */
 struct nl_observed {
     double elements, sum, squares;
-    double deviations; /* sum of the squared deviations from the mean: of numbers far from zero, `squares` would have lost them */
+    double deviations; /* sum of the squared deviations from the mean: of numbers far from zero, `squares` would have
+                          lost them */
     double zeros;
 };
 
@@ -25,8 +26,8 @@ static inline NL_EVERYWHERE struct nl_observed nl_seen_together(struct nl_observ
     return a;
 }
 
-/* Each row is looked at by itself, and joins those before it: a call for a part of a batch goes on from the parts before it with the same bits.
- * Where `before` is set, it is x - before that is observed. */
+/* Each row is looked at by itself, and joins those before it: a call for a part of a batch goes on from the parts
+ * before it with the same bits. Where `before` is set, it is x - before that is observed. */
 struct nl_observe {
     size_t first, count; /* elements of a row: those looked at; first is 0 unless there is one row */
     bool per_sample;     /* the rows are the run's samples; else there is one */

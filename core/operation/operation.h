@@ -1,11 +1,12 @@
-/* Operations: what a network is made of. Each stands in a file of its own (conv.c, add.c, ...). Its descriptor says what it makes of its inputs,
- * what it learns and keeps, and what its backward pass reads. Its kernels in the reference (reference.h) are the specification of what it computes; faster
- * ones belong to the backends.
+/* Operations: what a network is made of. Each stands in a file of its own (conv.c, add.c, ...). Its descriptor says
+ * what it makes of its inputs, what it learns and keeps, and what its backward pass reads. Its kernels in the reference
+ * (reference.h) are the specification of what it computes; faster ones belong to the backends.
  *
- * Inputs stand in numbered slots, activations and parameters alike: a convolution has x, its weight and its bias. A parameter that
- * nobody puts into its slot is made with the node.
+ * Inputs stand in numbered slots, activations and parameters alike: a convolution has x, its weight and its bias. A
+ * parameter that nobody puts into its slot is made with the node.
  *
- * These files are compiled once for each element of the reference: what they define beside descriptor and kernels is static, or inline in a header.
+ * These files are compiled once for each element of the reference: what they define beside descriptor and kernels is
+ * static, or inline in a header.
  */
 #ifndef NL_OPERATION_OPERATION_H
 #define NL_OPERATION_OPERATION_H
@@ -15,7 +16,14 @@
 #include "base/sizes.h"
 #include "operation/kernel.h"
 
-enum { NL_MOST_SLOTS = 12, NL_MOST_OUTPUTS = 4, NL_MOST_STATES = 9, NL_MOST_SAVED = 4, NL_MOST_DIMS = 4, NL_MOST_ARGUMENTS = 512 /* bytes */ };
+enum {
+    NL_MOST_SLOTS = 12,
+    NL_MOST_OUTPUTS = 4,
+    NL_MOST_STATES = 9,
+    NL_MOST_SAVED = 4,
+    NL_MOST_DIMS = 4,
+    NL_MOST_ARGUMENTS = 512 /* bytes */
+};
 
 /* A sample's activations: S = height x width positions of so many channels. */
 struct nl_extent {
@@ -45,7 +53,8 @@ struct nl_tensor_spec {
     int dims;
     size_t shape[NL_MOST_DIMS]; /* as PyTorch has it */
     double initial;            /* value of every element; of a weight: drawn (model.init) */
-    const char *const *numbers; /* of a parameter: names of its elements, for logs ("norm1.mean_weight.bn"), ended by NULL; NULL: they have none */
+    const char *const *numbers; /* of a parameter: names of its elements, for logs ("norm1.mean_weight.bn"), ended by
+                                   NULL; NULL: they have none */
     bool identity;             /* of square matrices, the last two dimensions: it begins as identities instead */
     bool saved;                /* with the weights, in files */
     bool freezes;              /* of a parameter: it is updated only until statistics are frozen (NL_STATS_FROZEN) */
@@ -83,31 +92,32 @@ struct nl_reads {
 struct nl_sharing {
     unsigned output;    /* bit i: the first output may take the place of input i */
     unsigned gradient;  /* bit i: the gradient of input i may take the place of the first output's */
-    unsigned read;      /* bit i: the gradient of input i may take the place of the first output, which backward reads */
+    unsigned read; /* bit i: the gradient of input i may take the place of the first output, which backward reads */
     unsigned same;      /* bit i: the gradient of input i is that of input 0, number for number */
 };
 
 struct nl_operation;
 struct nl_text;    /* base/memory.h */
 
-/* The node that makes a node's first input, without places, for kernels that call its kernels (operation/producer.h); no operation: an input of the network. */
+/* The node that makes a node's first input, without places, for kernels that call its kernels (operation/producer.h);
+ * no operation: an input of the network. */
 struct nl_producer {
     const struct nl_operation *operation;
     const struct nl_kernel *kernel; /* that the backend of both has for it */
     const void *arguments;
 };
 
-/* Places of what a kernel reads and writes, by slot. NULL: it is absent, or not wanted; of several outputs, the gradient of one on which the
- * loss does not depend. */
+/* Places of what a kernel reads and writes, by slot. NULL: it is absent, or not wanted; of several outputs, the
+ * gradient of one on which the loss does not depend. */
 struct nl_operands {
     void *in[NL_MOST_SLOTS], *d_in[NL_MOST_SLOTS];
     void *out[NL_MOST_OUTPUTS], *d_out[NL_MOST_OUTPUTS];
     void *state[NL_MOST_STATES], *saved[NL_MOST_SAVED];
     void *sums;                        /* struct nl_micro; of "observe": its result */
-    void *packed;                      /* in a loop: weights as forward, or backward, takes them (struct nl_kernel); or NULL */
+    void *packed; /* in a loop: weights as forward, or backward, takes them (struct nl_kernel); or NULL */
     const struct nl_hyper *hyper;
     const struct nl_update *update;    /* the optimizer's step that backward makes by itself, or NULL */
-    unsigned adds;                     /* bit i: the gradient of input i is added to what is at its place (struct nl_operation) */
+    unsigned adds; /* bit i: the gradient of input i is added to what is at its place (struct nl_operation) */
     struct nl_producer producer;
 };
 
@@ -126,46 +136,62 @@ struct nl_operation {
     enum nl_span span;
     int slots;
     int saved;          /* buffers that forward leaves to backward */
-    unsigned reduced;   /* bit i: of a barrier, the gradient of input i is there after the first part of backward; of the others after the second */
-    unsigned skips;     /* bit i: backward leaves out the gradient of input i where its place is NULL; all others have one, but for int32 */
+    unsigned reduced; /* bit i: of a barrier, the gradient of input i is there after the first part of backward; of the
+                         others after the second */
+    unsigned skips; /* bit i: backward leaves out the gradient of input i where its place is NULL; all others have one,
+                       but for int32 */
     unsigned adds;      /* bit i: backward heeds that bit of operands' `adds`, on backends that say so */
-    unsigned together;  /* bit i: the gradient of input i is a sum over samples, and backward leaves those of all these bits out where their
-                           places are NULL: of a loop's body, they are made after the loop, in one call for all times */
-    unsigned remakes;   /* bit i: input i may be made again for backward, where its producer is quick, instead of being kept: of operations that do so much
-                           with each number that reading it from memory would take longer */
-    bool passes_constants; /* what is added to a channel of an input is added to that channel of the output, and nothing else changes */
+    unsigned together;  /* bit i: the gradient of input i is a sum over samples, and backward leaves those of all these
+                           bits out where their  places are NULL: of a loop's body, they are made after the loop, in one
+                           call for all times */
+    unsigned
+        remakes; /* bit i: input i may be made again for backward, where its producer is quick, instead of being kept:
+                    of operations that do so much with each number that reading it from memory would take longer */
+    bool passes_constants; /* what is added to a channel of an input is added to that channel of the output, and nothing
+                              else changes */
     bool steps_weight;  /* backward heeds operands' `update`, on backends that say so */
     unsigned constants; /* bit i: input i is a constant to the gradient: backward makes none */
     unsigned takes_int32, makes_int32; /* bit i: input i, output i is int32, and has no gradient; all others are real */
-    int lengths;        /* the slot of the lengths of input 0 (struct nl_value), or, in a loop, of its sequences: where it is empty and there are some, it takes
-                           them; 0: none */
-    int new_lengths;    /* the output that holds the lengths of output 0, where there is one; 0: output 0 has those of an input (nl_graph_add) */
-    bool initializes;   /* forward sets the parameters in its slots from a batch, and puts out what input 0 becomes with them. It stands in the list of
-                           the call before the first step alone (nl_list_setup): in others input 0 takes the place of its output */
-    bool is_loss;       /* what a network ends with: it has no output, and forward makes the gradients of its inputs, where they have places */
+    int lengths; /* the slot of the lengths of input 0 (struct nl_value), or, in a loop, of its sequences: where it is
+                    empty and there are some, it takes them; 0: none */
+    int new_lengths;  /* the output that holds the lengths of output 0, where there is one; 0: output 0 has those of an
+                         input (nl_graph_add) */
+    bool initializes; /* forward sets the parameters in its slots from a batch, and puts out what input 0 becomes with
+                         them. It stands in the list of the call before the first step alone (nl_list_setup): in others
+                         input 0 takes the place of its output */
+    bool is_loss; /* what a network ends with: it has no output, and forward makes the gradients of its inputs, where
+                     they have places */
 
-    /* Completes the sizes from those of the inputs and says what the node is. NL_FAIL: it cannot be, and err says why. */
-    int (*declare)(void *arguments, const struct nl_extent *in, struct nl_declaration *declaration, struct nl_error *err);
-    /* NULL: nothing depends on the pass. For a pass of so many samples at most; evaluates: one that is not trained with. */
+    /* Completes the sizes from those of the inputs and says what the node is. NL_FAIL: it cannot be, and err says
+     * why. */
+    int (*declare)(void *arguments, const struct nl_extent *in, struct nl_declaration *declaration,
+                   struct nl_error *err);
+    /* NULL: nothing depends on the pass. For a pass of so many samples at most; evaluates: one that is not trained
+     * with. */
     void (*prepare)(void *arguments, int capacity, bool evaluates);
     void (*bind)(void *arguments, const struct nl_operands *at);
-    /* What parameters and states of reals begin with where it follows from others, or is drawn: parameters by slot, as stored, after the weights are drawn;
-     * states by number. They hold what their specs, and factors, say. NULL: that is all. */
+    /* What parameters and states of reals begin with where it follows from others, or is drawn: parameters by slot, as
+     * stored, after the weights are drawn; states by number. They hold what their specs, and factors, say. NULL: that
+     * is all. */
     void (*begin)(const void *arguments, struct nl_stream stream, double *const *parameter, double *const *state);
     /* filled: the slots that are not absent, bit by bit. */
     struct nl_reads (*reads)(const void *arguments, unsigned filled);     /* NULL: nothing */
     struct nl_sharing (*sharing)(const void *arguments, unsigned filled); /* NULL: nothing shares a place */
-    size_t (*saved_bytes)(const void *arguments, int number, int samples, size_t statistic); /* 0: this one is not needed */
-    bool (*is_apart)(const void *arguments);             /* whether, with these arguments, a sample knows nothing of another after all; NULL: as `span` says */
-    bool (*may_be_fixed)(const void *arguments);         /* whether evaluation may fix its statistics; NULL: it has none */
-    double (*work)(const void *arguments);               /* multiply-adds of a sample, forward; NULL: too few to count */
-    /* Adds members to a JSON object (", \"stride\": 2"): what says, with shapes and parameters, what it computes. NULL: these say it. */
+    size_t (*saved_bytes)(const void *arguments, int number, int samples,
+                          size_t statistic); /* 0: this one is not needed */
+    bool (*is_apart)(const void *arguments); /* whether, with these arguments, a sample knows nothing of another after
+                                                all; NULL: as `span` says */
+    bool (*may_be_fixed)(const void *arguments); /* whether evaluation may fix its statistics; NULL: it has none */
+    double (*work)(const void *arguments);       /* multiply-adds of a sample, forward; NULL: too few to count */
+    /* Adds members to a JSON object (", \"stride\": 2"): what says, with shapes and parameters, what it computes. NULL:
+     * these say it. */
     void (*describe)(const void *arguments, struct nl_text *json);
-    const struct nl_kernel *reference[NL_ELEMENTS];      /* what it is: its kernels in the reference, by enum nl_element */
+    const struct nl_kernel *reference[NL_ELEMENTS]; /* what it is: its kernels in the reference, by enum nl_element */
 };
 
-/* Those kernels (reference.h has them defined), and what `reference` is then. */
-#define NL_DECLARE_REFERENCES(name) extern const struct nl_kernel nl_ref_double_##name, nl_ref_float_##name, nl_ref_complex_##name
+/* Declares the kernels of the reference, which reference.h defines, and lists them for a descriptor. */
+#define NL_DECLARE_REFERENCES(name)                                                                                    \
+    extern const struct nl_kernel nl_ref_double_##name, nl_ref_float_##name, nl_ref_complex_##name
 #define NL_REFERENCES(name)                            \
     {                                                  \
         [NL_ELEMENT_DOUBLE] = &nl_ref_double_##name,   \

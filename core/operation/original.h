@@ -1,4 +1,5 @@
-/* What the operations that compute a weight have in common: the original weight, and how a step on the host is made of their reference. */
+/* What the operations that compute a weight have in common: the original weight, and how a step on the host is made of
+ * their reference. */
 #ifndef NL_OPERATION_ORIGINAL_H
 #define NL_OPERATION_ORIGINAL_H
 

@@ -22,7 +22,10 @@ static int declare(void *arguments, const struct nl_extent *in, struct nl_declar
     int m = nl_weight_taps(p->kernel) * p->in;
     (void)in;
     if (norm->centers && m < 2)
-        return nl_fail(err, "%s has nothing to go by where an output has one weight: its mean is the weight itself; wn is for that", norm->name);
+        return nl_fail(
+            err,
+            "%s has nothing to go by where an output has one weight: its mean is the weight itself; wn is for that",
+            norm->name);
     nl_declare_original(d, norm->gain == NL_GAIN_LENGTH ? "original1" : "original", p->kernel, p->in, p->out);
     if (norm->gain == NL_GAIN_NONE)
         return NL_OK;
@@ -49,10 +52,12 @@ static size_t saved_bytes(const void *arguments, int number, int samples, size_t
 
 /* ---- the reference ---- */
 
-/* Outputs lie side by side: sums over the weights of an output are made for a block of outputs at a time, row by row. */
+/* Outputs lie side by side: sums over the weights of an output are made for a block of outputs at a time, row by
+ * row. */
 
 /* Mean, or 0, and sum of squares of the centred weights of outputs [first, end). */
-static void measure(const struct nl_parametrize *op, const real *v, int first, int end, accumulator *center, accumulator *square)
+static void measure(const struct nl_parametrize *op, const real *v, int first, int end, accumulator *center,
+                    accumulator *square)
 {
     int m = nl_weight_taps(op->kernel) * op->in;
     for (int o = first; o < end; o++)
@@ -85,7 +90,8 @@ static void forward(const struct nl_run *run, const void *arguments)
                 scale[o - first] = nl_weight_scale_of(op->norm->measure, op->norm->eps, square[o], m).scale;
             for (int i = 0; i < m; i++)
                 for (int o = first; o < end; o++)
-                    w[(size_t)i * op->out + o] = (v[(size_t)i * op->out + o] - center[o]) * scale[o - first] * (g ? g[o] : 1);
+                    w[(size_t)i * op->out + o] =
+                        (v[(size_t)i * op->out + o] - center[o]) * scale[o - first] * (g ? g[o] : 1);
         }
     }
 }
@@ -95,11 +101,13 @@ static void backward(const struct nl_run *run, const void *arguments)
     const struct nl_parametrize *op = arguments;
     int m = nl_weight_taps(op->kernel) * op->in;
     for (int r = 0; r < run->replicas; r++) {
-        const real *v = nl_in_replica(run, op->v, r), *g = nl_in_replica(run, op->g, r), *dw = nl_in_replica(run, op->dw, r);
+        const real *v = nl_in_replica(run, op->v, r), *g = nl_in_replica(run, op->g, r),
+                   *dw = nl_in_replica(run, op->dw, r);
         const accumulator *center = nl_in_replica(run, op->center, r), *square = nl_in_replica(run, op->square, r);
         real *dv = nl_in_replica(run, op->dv, r), *dg = nl_in_replica(run, op->dg, r);
         for (int first = 0, end; first < op->out; first = end) {
-            accumulator mean[NL_PRODUCT_BLOCK] = {0}, product[NL_PRODUCT_BLOCK] = {0}, scale[NL_PRODUCT_BLOCK], slope[NL_PRODUCT_BLOCK];
+            accumulator mean[NL_PRODUCT_BLOCK] = {0}, product[NL_PRODUCT_BLOCK] = {0}, scale[NL_PRODUCT_BLOCK],
+                        slope[NL_PRODUCT_BLOCK];
             end = nl_block_end(first, op->out);
             for (int i = 0; i < m; i++)
                 for (int o = first; o < end; o++) {
@@ -118,7 +126,8 @@ static void backward(const struct nl_run *run, const void *arguments)
             for (int i = 0; i < m; i++)
                 for (int o = first; o < end; o++) {
                     size_t at = (size_t)i * op->out + o;
-                    dv[at] = (g ? g[o] : 1) * (scale[o - first] * (dw[at] - mean[o - first]) - slope[o - first] * (v[at] - center[o]));
+                    dv[at] = (g ? g[o] : 1) *
+                             (scale[o - first] * (dw[at] - mean[o - first]) - slope[o - first] * (v[at] - center[o]));
                 }
         }
     }
@@ -126,7 +135,8 @@ static void backward(const struct nl_run *run, const void *arguments)
 
 NL_KERNEL(parametrize) = {.forward = forward, .backward = backward};
 
-/* The length of each output's weights, where the gain begins so; times what it began with, which is what the layer's weight begins as many times as large. */
+/* The length of each output's weights, where the gain begins so; times what it began with, which is what the layer's
+ * weight begins as many times as large. */
 static void begin(const void *arguments, struct nl_stream stream, double *const *parameter, double *const *state)
 {
     struct nl_parametrize op = *(const struct nl_parametrize *)arguments;
@@ -145,7 +155,8 @@ static void begin(const void *arguments, struct nl_stream stream, double *const 
 
 static void describe(const void *arguments, struct nl_text *json)
 {
-    static const char *const measures[] = {[NL_WEIGHT_LENGTH] = "length", [NL_WEIGHT_DEVIATION] = "deviation", [NL_WEIGHT_BOUNDED] = "bounded"};
+    static const char *const measures[] = {
+        [NL_WEIGHT_LENGTH] = "length", [NL_WEIGHT_DEVIATION] = "deviation", [NL_WEIGHT_BOUNDED] = "bounded"};
     const struct nl_parametrize *op = arguments;
     nl_json_member(json, "kind", op->norm->name);
     nl_json_member(json, "measure", measures[op->norm->measure]);

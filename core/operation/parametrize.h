@@ -4,11 +4,12 @@
 #include "norm/weights.h"
 #include "operation/operation.h"
 
-/* The weight of a linear layer or a convolution, computed from an original one (norm/weights.h): "parametrize" by the weights of each output,
- * "spectral_norm" by a singular value. Weights are stored as the layers store them, (taps, I, O), with m = taps I rows: what belongs to an output
- * is a column.
+/* The weight of a linear layer or a convolution, computed from an original one (norm/weights.h): "parametrize" by the
+ * weights of each output, "spectral_norm" by a singular value. Weights are stored as the layers store them, (taps, I,
+ * O), with m = taps I rows: what belongs to an output is a column.
  *
- * A node is called after the weight that it computes, "fc1.weight"; PyTorch's names of its tensors then follow, "fc1.parametrizations.weight.original". */
+ * A node is called after the weight that it computes, "fc1.weight"; PyTorch's names of its tensors then follow,
+ * "fc1.parametrizations.weight.original". */
 struct nl_parametrize {
     const struct nl_weight_norm *norm;
     int kernel;            /* of a convolution; 0: a linear layer */
@@ -20,8 +21,9 @@ struct nl_parametrize {
     void *dv, *dg;
 };
 
-/* w = v / sigma, sigma = a' v b, where v is taken as a matrix (O, m) of PyTorch's order: row (tap, i) here is column (i, tap) there, and element i taps + tap
- * of b. A step of training first iterates a = v b / |v b|, b = v' a / |v' a|, each length at least norm->eps. */
+/* w = v / sigma, sigma = a' v b, where v is taken as a matrix (O, m) of PyTorch's order: row (tap, i) here is column
+ * (i, tap) there, and element i taps + tap of b. A step of training first iterates a = v b / |v b|, b = v' a / |v' a|,
+ * each length at least norm->eps. */
 struct nl_spectral_norm {
     const struct nl_weight_norm *norm;
     int kernel, in, out;   /* as in struct nl_parametrize */

@@ -13,11 +13,12 @@ static int declare(void *arguments, const struct nl_extent *in, struct nl_declar
     encoding->positions = nl_positions(in[X]), encoding->channels = in[X].channels;
     d->output[d->outputs++] = in[X];
     if (!encoding->sinusoidal)
-        d->parameter[d->parameters++] = (struct nl_tensor_spec){.name = "weight",
-                                                                .role = NL_WEIGHT,
-                                                                .slot = WEIGHT,
-                                                                .dims = 2,
-                                                                .shape = {(size_t)encoding->positions, (size_t)encoding->channels}};
+        d->parameter[d->parameters++] =
+            (struct nl_tensor_spec){.name = "weight",
+                                    .role = NL_WEIGHT,
+                                    .slot = WEIGHT,
+                                    .dims = 2,
+                                    .shape = {(size_t)encoding->positions, (size_t)encoding->channels}};
     return NL_OK;
 }
 

@@ -3,11 +3,13 @@
 
 #include "operation/operation.h"
 
-/* y[n, s] = x[n, s] + p[s]: where in the sequence a position stands. p is learned, or sinusoidal (Vaswani et al. 2017, section 3.5):
+/* y[n, s] = x[n, s] + p[s]: where in the sequence a position stands. p is learned, or sinusoidal (Vaswani et al. 2017,
+ * section 3.5):
  *
  *     p[s, 2 i] = sin(s / 10000^(2 i / C))     p[s, 2 i + 1] = cos(s / 10000^(2 i / C))
  *
- * The table that is learned is PyTorch's (S, C), stored as every matrix is, (C, S). dp[s] is the sum of dy[n, s] over the samples. */
+ * The table that is learned is PyTorch's (S, C), stored as every matrix is, (C, S). dp[s] is the sum of dy[n, s] over
+ * the samples. */
 struct nl_position_encoding {
     bool sinusoidal;
     int positions, channels;

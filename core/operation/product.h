@@ -12,8 +12,8 @@ static inline void nl_declare_product(struct nl_declaration *d, int dims, const 
     for (int i = 0; i < dims; i++)
         weight.shape[i] = shape[i];
     d->parameter[d->parameters++] = weight;
-    d->parameter[d->parameters++] =
-        (struct nl_tensor_spec){.name = "bias", .role = NL_BIAS, .slot = NL_PRODUCT_BIAS, .dims = 1, .shape = {shape[0]}};
+    d->parameter[d->parameters++] = (struct nl_tensor_spec){
+        .name = "bias", .role = NL_BIAS, .slot = NL_PRODUCT_BIAS, .dims = 1, .shape = {shape[0]}};
 }
 
 static inline struct nl_reads nl_product_reads(const void *arguments, unsigned filled)

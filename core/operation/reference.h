@@ -1,5 +1,5 @@
-/* The reference: the mathematics, one plain loop nest each. It is the specification: what it computes is what the others must compute, to the
- * rounding of their type. Speed is not its business; reading it is.
+/* The reference: the mathematics, one plain loop nest each. It is the specification: what it computes is what the
+ * others must compute, to the rounding of their type. Speed is not its business; reading it is.
  *
  * Its sources name their numbers by two types alone, and are compiled for three elements:
  *
@@ -8,8 +8,8 @@
  *     FLOAT             float                        double            for an operation of which `cpu` has no kernel
  *     COMPLEX           double _Complex              double _Complex   derivatives (complex.h)
  *
- * A number is compared by its real part, since complex numbers have no order. exp, log, tanh and sqrt are those of the argument's type
- * (tgmath.h).
+ * A number is compared by its real part, since complex numbers have no order. exp, log, tanh and sqrt are those of the
+ * argument's type (tgmath.h).
  */
 #ifndef NL_OPERATION_REFERENCE_H
 #define NL_OPERATION_REFERENCE_H
@@ -40,7 +40,8 @@ typedef double _Complex accumulator;
 
 #ifdef NL_REFERENCE_COMPLEX
 #define real_part(x) creal(x)
-/* libm has no error function of a complex number. To first order it is erf(a) + i b erf'(a), which is exact at b = 1e-100: the next term is b^2. */
+/* libm has no error function of a complex number. To first order it is erf(a) + i b erf'(a), which is exact at b =
+ * 1e-100: the next term is b^2. */
 static inline accumulator error_function(accumulator x)
 {
     double a = creal(x), b = cimag(x);
@@ -62,7 +63,8 @@ static inline void *nl_in_replica(const struct nl_run *run, const void *place, i
     NL_DECLARE_REFERENCES(name); \
     const struct nl_kernel NL_REFERENCE(name)
 
-/* Defines the descriptor of an operation: NL_OPERATION(copy) = {.name = "copy", ...}. It is the same for all elements, and the program has it once. */
+/* Defines the descriptor of an operation: NL_OPERATION(copy) = {.name = "copy", ...}. It is the same for all elements,
+ * and the program has it once. */
 #ifdef NL_REFERENCE_DOUBLE
 #define NL_OPERATION(name) const struct nl_operation nl_##name##_operation
 #else

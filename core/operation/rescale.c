@@ -73,7 +73,7 @@ struct factor {
     accumulator scale, slope;
 };
 
-/* Of the set that begins with element `first`. */
+/* The factor of the set that begins with element `first`. */
 static struct factor factor_of(const struct nl_rescale *op, const struct numbers *n, size_t first)
 {
     accumulator squares = 0;
@@ -81,7 +81,8 @@ static struct factor factor_of(const struct nl_rescale *op, const struct numbers
     for (size_t i = first; i < first + n->elements; i++)
         if (is_counted(op, i))
             squares += (accumulator)n->x[i] * n->x[i];
-    bool of_length = nl_rescale_measure_of(op) == NL_RESCALE_LENGTH, is_held = of_length && real_part(squares) < n->eps * n->eps;
+    bool of_length = nl_rescale_measure_of(op) == NL_RESCALE_LENGTH,
+         is_held = of_length && real_part(squares) < n->eps * n->eps;
     accumulator size = is_held ? n->eps : of_length ? sqrt(squares) : sqrt(squares / counted + n->eps);
     accumulator scale = real_part(size) == 0 ? 0 : 1 / size;
     return (struct factor){scale, is_held ? 0 : scale * scale * scale / (of_length ? 1 : counted)};

@@ -9,11 +9,13 @@ enum nl_rescale_measure {
     NL_RESCALE_PARTIAL, /* sqrt(mean x^2 + eps) over the first `counted` channels of the set */
 };
 
-/* y = gamma x s with one s a set: a sample, or one of its positions. Backward, with du = dy gamma and sums over the set:
+/* y = gamma x s with one s a set: a sample, or one of its positions. Backward, with du = dy gamma and sums over the
+ * set:
  *
  *     dx = s du - x slope sum(du x) in the channels that are counted, s du in the others     dgamma = sum dy x s
  *
- * slope: s^3 of a length, 0 where eps holds it; s^3 over the number of elements counted of a mean. Where there is nothing to divide by, s is 0. */
+ * slope: s^3 of a length, 0 where eps holds it; s^3 over the number of elements counted of a mean. Where there is
+ * nothing to divide by, s is 0. */
 struct nl_rescale {
     struct nl_norm_settings set;
     int positions, channels;

@@ -69,7 +69,8 @@ static void backward(const struct nl_run *run, const void *arguments)
     const struct nl_scalars *op = arguments;
     for (int r = 0; r < run->replicas; r++) {
         const real *x = nl_in_replica(run, op->x, r), *dy = nl_in_replica(run, op->dy, r);
-        real *dx = nl_in_replica(run, op->dx, r), *dweight = nl_in_replica(run, op->dweight, r), *dbias = nl_in_replica(run, op->dbias, r);
+        real *dx = nl_in_replica(run, op->dx, r), *dweight = nl_in_replica(run, op->dweight, r),
+             *dbias = nl_in_replica(run, op->dbias, r);
         accumulator a = slope(op, nl_in_replica(run, op->weight, r)), of_products = 0, of_dy = 0;
         for (int n = 0; n < run->samples; n++) {
             accumulator products = 0, sum = 0;

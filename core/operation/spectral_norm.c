@@ -1,4 +1,5 @@
-/* The weight of a layer computed from an original one: divided by its largest singular value, which power iteration follows from step to step. */
+/* The weight of a layer computed from an original one: divided by its largest singular value, which power iteration
+ * follows from step to step. */
 #include <stdlib.h>
 
 #include "base/memory.h"
@@ -11,7 +12,8 @@ enum { WARM_UP = 15 };
 static int declare(void *arguments, const struct nl_extent *in, struct nl_declaration *d, struct nl_error *err)
 {
     struct nl_spectral_norm *s = arguments;
-    struct nl_tensor_spec vector = {.name = "0._u", .role = NL_RUNNING, .dims = 1, .shape = {(size_t)s->out}, .saved = true};
+    struct nl_tensor_spec vector = {
+        .name = "0._u", .role = NL_RUNNING, .dims = 1, .shape = {(size_t)s->out}, .saved = true};
     (void)in, (void)err;
     nl_declare_original(d, "original", s->kernel, s->in, s->out);
     nl_declare_state(d, vector);

@@ -14,8 +14,9 @@ static int declare(void *arguments, const struct nl_extent *in, struct nl_declar
     if (heads > 0 && split->channels % heads)
         return nl_fail(err, "%d channels are not split into %d heads", split->channels, heads);
     for (int i = 0; i < parts; i++)
-        d->output[d->outputs++] = heads > 0 && i < parts - 1 ? (struct nl_extent){split->positions, heads, split->channels / heads}
-                                                             : (struct nl_extent){in[0].height, in[0].width, split->channels};
+        d->output[d->outputs++] = heads > 0 && i < parts - 1
+                                      ? (struct nl_extent){split->positions, heads, split->channels / heads}
+                                      : (struct nl_extent){in[0].height, in[0].width, split->channels};
     return NL_OK;
 }
 

@@ -5,8 +5,9 @@
 
 /* One value of k C channels becomes k values of C: torch.chunk of the channels.
  *
- * Where `heads` is not 0, all parts but the last have heads times as many positions of C / heads channels: a normalizer of a position then normalizes a head of
- * queries or keys (Dehghani et al. 2023), and attention takes them as they are. */
+ * Where `heads` is not 0, all parts but the last have heads times as many positions of C / heads channels: a normalizer
+ * of a position then normalizes a head of queries or keys (Dehghani et al. 2023), and attention takes them as they
+ * are. */
 struct nl_split_channels {
     int parts;                        /* k, at most NL_MOST_OUTPUTS */
     int heads;

@@ -4,10 +4,11 @@
 #include "operation/lengths.h"
 #include "operation/operation.h"
 
-/* The squared error of real targets at each position that counts, with the sum in run->sums: torch.nn.MSELoss over the counted positions. An error is the mean
- * over the position's K numbers. Nothing is right or wrong: `correct` stays.
+/* The squared error of real targets at each position that counts, with the sum in run->sums: torch.nn.MSELoss over the
+ * counted positions. An error is the mean over the position's K numbers. Nothing is right or wrong: `correct` stays.
  *
- * doutputs = 2 (output - target) / (K counted) unless NULL, and 0 where a position does not count; counted: in this call. */
+ * doutputs = 2 (output - target) / (K counted) unless NULL, and 0 where a position does not count; counted: in this
+ * call. */
 struct nl_squared_error {
     int positions, channels;   /* S, K */
     const void *outputs;       /* real (capacity, S, K) */

@@ -25,8 +25,10 @@ static int declare(void *arguments, const struct nl_extent *in, struct nl_declar
 static void bind(void *arguments, const struct nl_operands *at)
 {
     struct nl_squash *op = arguments;
-    op->x = at->in[X], op->gamma = at->in[GAMMA], op->beta = at->in[BETA], op->alpha = at->in[ALPHA], op->shift = at->in[SHIFT];
-    op->dx = at->d_in[X], op->dgamma = at->d_in[GAMMA], op->dbeta = at->d_in[BETA], op->dalpha = at->d_in[ALPHA], op->dshift = at->d_in[SHIFT];
+    op->x = at->in[X], op->gamma = at->in[GAMMA], op->beta = at->in[BETA], op->alpha = at->in[ALPHA],
+    op->shift = at->in[SHIFT];
+    op->dx = at->d_in[X], op->dgamma = at->d_in[GAMMA], op->dbeta = at->d_in[BETA], op->dalpha = at->d_in[ALPHA],
+    op->dshift = at->d_in[SHIFT];
     op->y = at->out[0], op->dy = at->d_out[0];
     op->sums = at->sums;
 }
@@ -109,7 +111,8 @@ static void forward(const struct nl_run *run, const void *arguments)
 }
 
 /* dgamma and dbeta of element a of gamma. */
-static void backward_affine(const struct nl_squash *op, const struct numbers *n, const real *dy, size_t a, real *dgamma, real *dbeta)
+static void backward_affine(const struct nl_squash *op, const struct numbers *n, const real *dy, size_t a, real *dgamma,
+                            real *dbeta)
 {
     accumulator product = 0, sum = 0;
     for (size_t i = a; i < n->count; i += op->affine_count) {
@@ -127,7 +130,8 @@ static void backward(const struct nl_run *run, const void *arguments)
     for (int r = 0; r < run->replicas; r++) {
         struct numbers n = numbers_of(run, op, r);
         const real *dy = nl_in_replica(run, op->dy, r);
-        real *dx = nl_in_replica(run, op->dx, r), *dalpha = nl_in_replica(run, op->dalpha, r), *dshift = nl_in_replica(run, op->dshift, r);
+        real *dx = nl_in_replica(run, op->dx, r), *dalpha = nl_in_replica(run, op->dalpha, r),
+             *dshift = nl_in_replica(run, op->dshift, r);
         accumulator product = 0, sum = 0;
         for (size_t a = 0; a < op->affine_count; a++)
             backward_affine(op, &n, dy, a, nl_in_replica(run, op->dgamma, r), nl_in_replica(run, op->dbeta, r));

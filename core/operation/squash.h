@@ -10,7 +10,8 @@ enum nl_squash_function {
     NL_SQUASH_HARDTANH, /* u held between -1 and 1; its derivative is 0 at both, as that of torch.nn.Hardtanh */
 };
 
-/* y = gamma f(u) + beta with u = alpha x + shift, element by element. Backward, with du = dy gamma f'(u) and sums over all elements:
+/* y = gamma f(u) + beta with u = alpha x + shift, element by element. Backward, with du = dy gamma f'(u) and sums over
+ * all elements:
  *
  *     dx = alpha du     dalpha = sum du x     dshift = sum du     dgamma = sum dy f(u)     dbeta = sum dy
  */

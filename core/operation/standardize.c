@@ -43,9 +43,11 @@ static void forward(const struct nl_run *run, const void *arguments)
     const struct nl_standardize *op = arguments;
     for (int r = 0; r < run->replicas; r++) {
         const real *x = nl_in_replica(run, op->x, r);
-        real *gain = nl_in_replica(run, op->gain, r), *bias = nl_in_replica(run, op->bias, r), *y = nl_in_replica(run, op->y, r);
+        real *gain = nl_in_replica(run, op->gain, r), *bias = nl_in_replica(run, op->bias, r),
+             *y = nl_in_replica(run, op->y, r);
         for (int c = 0; c < op->channels; c++)
-            standardize((size_t)run->samples * op->positions, op->channels, x + c, gain + c, bias ? bias + c : NULL, y + c);
+            standardize((size_t)run->samples * op->positions, op->channels, x + c, gain + c, bias ? bias + c : NULL,
+                        y + c);
     }
 }
 

@@ -3,8 +3,9 @@
 
 #include "operation/operation.h"
 
-/* Before the first step: gain and bias, in which x is linear, become those with which each channel of the first batch has mean 0 and variance 1
- * (Salimans and Kingma 2016, section 3); y is x with them. A channel without variance keeps its gain. Without a bias the mean stays. */
+/* Before the first step: gain and bias, in which x is linear, become those with which each channel of the first batch
+ * has mean 0 and variance 1 (Salimans and Kingma 2016, section 3); y is x with them. A channel without variance keeps
+ * its gain. Without a bias the mean stays. */
 struct nl_standardize {
     int positions, channels;
     const void *x;      /* real (capacity, S, C) */

@@ -1,7 +1,7 @@
 /* Sequences from sample-major to time-major order and back: where a loop over time begins and ends (graph/loop.h).
  *
- * One copy there lets every kernel of the body keep its dense (N, C), and lets one call take all times of a sequence as so many
- * samples. */
+ * One copy there lets every kernel of the body keep its dense (N, C), and lets one call take all times of a sequence as
+ * so many samples. */
 #include "operation/transpose.h"
 
 #include <string.h>
@@ -67,7 +67,8 @@ static void backward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_transpose *op = arguments;
     size_t samples = (size_t)run->samples, times = (size_t)op->times;
-    turn(run, op->leaves ? samples : times, op->leaves ? times : samples, (size_t)op->channels * sizeof(real), op->dy, op->dx);
+    turn(run, op->leaves ? samples : times, op->leaves ? times : samples, (size_t)op->channels * sizeof(real), op->dy,
+         op->dx);
 }
 
 NL_KERNEL(transpose) = {.forward = forward, .backward = backward};

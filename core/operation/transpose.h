@@ -3,8 +3,9 @@
 
 #include "operation/operation.h"
 
-/* Sequences of `times` positions from x[n][t] to y[t][n], or, where `leaves` is set, from x[t][n] to y[n][t]. Both are dense for
- * the run's samples N, whatever the capacity. "transpose_int32" is the same of int32, which has no gradient. */
+/* Sequences of `times` positions from x[n][t] to y[t][n], or, where `leaves` is set, from x[t][n] to y[n][t]. Both are
+ * dense for the run's samples N, whatever the capacity. "transpose_int32" is the same of int32, which has no
+ * gradient. */
 struct nl_transpose {
     int times, channels;
     bool leaves;

@@ -21,10 +21,20 @@ static int declare(void *arguments, const struct nl_extent *in, struct nl_declar
     size_t channels = (size_t)op->channels, groups = (size_t)op->set.groups, width = channels / groups;
     const struct nl_tensor_spec states[] = {
         [RUNNING_MEAN] = {.name = "running_mean", .role = NL_RUNNING, .dims = 1, .shape = {channels}, .saved = true},
-        [RUNNING_W] = {.name = "running_whitening", .role = NL_RUNNING, .dims = 3, .shape = {groups, width, width}, .identity = true, .saved = true},
+        [RUNNING_W] = {.name = "running_whitening",
+                       .role = NL_RUNNING,
+                       .dims = 3,
+                       .shape = {groups, width, width},
+                       .identity = true,
+                       .saved = true},
         [UPDATES] = {.name = "num_batches_tracked", .role = NL_UPDATES, .type = NL_TENSOR_INT64, .saved = true},
-        [PRECISE_MEAN] = {.name = "precise_mean", .role = NL_PRECISE, .type = NL_TENSOR_DOUBLE, .dims = 1, .shape = {channels}},
-        [PRECISE_COV] = {.name = "precise_cov", .role = NL_PRECISE, .type = NL_TENSOR_DOUBLE, .dims = 3, .shape = {groups, width, width}},
+        [PRECISE_MEAN] =
+            {.name = "precise_mean", .role = NL_PRECISE, .type = NL_TENSOR_DOUBLE, .dims = 1, .shape = {channels}},
+        [PRECISE_COV] = {.name = "precise_cov",
+                         .role = NL_PRECISE,
+                         .type = NL_TENSOR_DOUBLE,
+                         .dims = 3,
+                         .shape = {groups, width, width}},
         [PRECISE_COUNT] = {.name = "precise_count", .role = NL_PRECISE_COUNT, .type = NL_TENSOR_DOUBLE},
     };
     d->output[d->outputs++] = in[X];
@@ -42,7 +52,8 @@ static void bind(void *arguments, const struct nl_operands *at)
     op->dx = at->d_in[X], op->dgamma = at->d_in[GAMMA], op->dbeta = at->d_in[BETA];
     op->y = at->out[0], op->dy = at->d_out[0];
     op->running_mean = at->state[RUNNING_MEAN], op->running_w = at->state[RUNNING_W], op->updates = at->state[UPDATES];
-    op->precise_mean = at->state[PRECISE_MEAN], op->precise_cov = at->state[PRECISE_COV], op->precise_count = at->state[PRECISE_COUNT];
+    op->precise_mean = at->state[PRECISE_MEAN], op->precise_cov = at->state[PRECISE_COV],
+    op->precise_count = at->state[PRECISE_COUNT];
     op->mean = at->saved[MEAN], op->w = at->saved[W], op->factors = at->saved[FACTORS];
     op->hyper = at->hyper;
 }
@@ -57,7 +68,9 @@ static size_t saved_bytes(const void *arguments, int number, int samples, size_t
 {
     const struct nl_whitening *op = arguments;
     size_t channels = (size_t)op->channels, width = (size_t)nl_whitening_width(op);
-    size_t count = number == MEAN ? channels : number == W ? channels * width : (size_t)op->set.groups * nl_whitening_factors_of(op);
+    size_t count = number == MEAN ? channels
+                   : number == W  ? channels * width
+                                  : (size_t)op->set.groups * nl_whitening_factors_of(op);
     (void)samples;
     return count * statistic;
 }
@@ -89,7 +102,8 @@ struct group {
     accumulator *cov, *scratch;    /* of work: (d, d), (NL_WHITENING_SCRATCH, d, d) */
 };
 
-/* Numbers of work that a group needs: cov and scratch, dW and dcov in backward, and mean, W and factors where statistics are fixed. */
+/* Numbers of work that a group needs: cov and scratch, dW and dcov in backward, and mean, W and factors where
+ * statistics are fixed. */
 static size_t work_numbers(const struct nl_whitening *op)
 {
     size_t width = (size_t)nl_whitening_width(op), square = width * width;
@@ -128,10 +142,16 @@ static void take_precise(struct group *g)
 }
 
 /* work: (work_numbers) */
-static struct group group_at(const struct nl_run *run, const struct nl_whitening *op, int r, int index, accumulator *work)
+static struct group group_at(const struct nl_run *run, const struct nl_whitening *op, int r, int index,
+                             accumulator *work)
 {
     int d = nl_whitening_width(op);
-    struct group g = {.op = op, .run = run, .replica = r, .first = index * d, .d = d, .rows = (size_t)run->samples * (size_t)op->positions};
+    struct group g = {.op = op,
+                      .run = run,
+                      .replica = r,
+                      .first = index * d,
+                      .d = d,
+                      .rows = (size_t)run->samples * (size_t)op->positions};
     g.form = nl_whitening_form_of(op, nl_in_replica(run, op->hyper, r));
     g.x = reals_of(&g, op->x, 1), g.gamma = reals_of(&g, op->gamma, 1);
     g.cov = work, work += d * d;
@@ -167,7 +187,8 @@ static void find_moments(struct group *g)
 /* running = (1 - momentum) running + momentum batch; cumulative: momentum = 1 / updates, this one counted. */
 static void track(const struct group *g, double momentum)
 {
-    real *mean = nl_in_replica(g->run, g->op->running_mean, g->replica), *w = nl_in_replica(g->run, g->op->running_w, g->replica);
+    real *mean = nl_in_replica(g->run, g->op->running_mean, g->replica),
+         *w = nl_in_replica(g->run, g->op->running_w, g->replica);
     mean += g->first, w += g->first * g->d;
     for (int i = 0; i < g->d; i++)
         mean[i] = (1 - momentum) * mean[i] + momentum * g->mean[i];
@@ -177,7 +198,8 @@ static void track(const struct group *g, double momentum)
 
 static void collect(const struct group *g, double count)
 {
-    double *mean = nl_in_replica(g->run, g->op->precise_mean, g->replica), *cov = nl_in_replica(g->run, g->op->precise_cov, g->replica);
+    double *mean = nl_in_replica(g->run, g->op->precise_mean, g->replica),
+           *cov = nl_in_replica(g->run, g->op->precise_cov, g->replica);
     nl_whitening_collect(g->d, (double)g->rows, count, g->mean, g->cov, mean + g->first, cov + g->first * g->d);
 }
 
@@ -201,7 +223,8 @@ static void forward(const struct nl_run *run, const void *arguments)
     for (int r = 0; r < run->replicas; r++) {
         const struct nl_hyper *hyper = nl_in_replica(run, op->hyper, r);
         int64_t *updates = nl_in_replica(run, op->updates, r);
-        double *count = nl_in_replica(run, op->precise_count, r), momentum = nl_own_or(op->set.momentum, hyper->norm_momentum);
+        double *count = nl_in_replica(run, op->precise_count, r),
+               momentum = nl_own_or(op->set.momentum, hyper->norm_momentum);
         if (run->statistics == NL_STATS_TRAIN)
             ++*updates;
         for (int index = 0; index < op->set.groups; index++) {
@@ -239,7 +262,8 @@ static void sum_gradients(const struct group *g, const real *dy, accumulator *su
 }
 
 /* dcov NULL: mean and W are constants. row: (d) of work. */
-static void write_dx(const struct group *g, const real *dy, const accumulator *sum, const accumulator *dcov, accumulator *du, real *dx)
+static void write_dx(const struct group *g, const real *dy, const accumulator *sum, const accumulator *dcov,
+                     accumulator *du, real *dx)
 {
     int d = g->d;
     double m = (double)g->rows;
@@ -263,10 +287,11 @@ static void backward(const struct nl_run *run, const void *arguments)
     const struct nl_whitening *op = arguments;
     int d = nl_whitening_width(op);
     bool fixed = nl_are_fixed(run->statistics);
-    accumulator *work = nl_alloc(work_numbers(op), sizeof *work), *sum = nl_alloc(2 * (size_t)(d + d * d), sizeof *sum), *row = sum + d, *dw = row + d,
-                *dcov = dw + d * d;
+    accumulator *work = nl_alloc(work_numbers(op), sizeof *work), *sum = nl_alloc(2 * (size_t)(d + d * d), sizeof *sum),
+                *row = sum + d, *dw = row + d, *dcov = dw + d * d;
     for (int r = 0; r < run->replicas; r++) {
-        real *dx = nl_in_replica(run, op->dx, r), *dgamma = nl_in_replica(run, op->dgamma, r), *dbeta = nl_in_replica(run, op->dbeta, r);
+        real *dx = nl_in_replica(run, op->dx, r), *dgamma = nl_in_replica(run, op->dgamma, r),
+             *dbeta = nl_in_replica(run, op->dbeta, r);
         for (int index = 0; index < op->set.groups; index++) {
             struct group g = group_at(run, op, r, index, work);
             const real *dy = reals_of(&g, op->dy, 1);

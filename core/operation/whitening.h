@@ -4,11 +4,13 @@
 #include "norm/whitening.h"
 #include "operation/normalizer.h"
 
-/* Whitening of groups of d = C / groups consecutive channels over all samples and positions of a batch, m elements a channel:
+/* Whitening of groups of d = C / groups consecutive channels over all samples and positions of a batch, m elements a
+ * channel:
  *
  *     cov = 1/m sum (x - mean) (x - mean)'     xhat = W (x - mean)     y = gamma xhat + beta
  *
- * where W is made of cov as norm/whitening.h says. Backward, with du = dy gamma, dW = sum du (x - mean)' and dcov of dW as said there:
+ * where W is made of cov as norm/whitening.h says. Backward, with du = dy gamma, dW = sum du (x - mean)' and dcov of dW
+ * as said there:
  *
  *     dx = W' (du - mean(du)) + 2/m dcov (x - mean)     dgamma = sum dy xhat     dbeta = sum dy
  *
@@ -20,7 +22,7 @@ struct nl_whitening {
     const void *x;                    /* real (capacity, S, C) */
     const void *gamma, *beta;         /* real (affine_count) */
     void *y;
-    void *mean, *w;                   /* statistic (C), (groups, d, d): of the last forward call with statistics of its batch */
+    void *mean, *w; /* statistic (C), (groups, d, d): of the last forward call with statistics of its batch */
     void *factors;                    /* statistic (groups, nl_whitening_factors): of the same */
     void *running_mean, *running_w;   /* real (C), (groups, d, d) */
     int64_t *updates;                 /* (1) number of updates so far */
@@ -44,11 +46,12 @@ static inline enum nl_whitening_kind nl_whitening_kind_of(const struct nl_norm_s
 
 static inline struct nl_whitening_form nl_whitening_form_of(const struct nl_whitening *op, const struct nl_hyper *hyper)
 {
-    struct nl_whitening_form form = {nl_whitening_kind_of(&op->set), nl_whitening_width(op), op->set.iterations, nl_own_or(op->set.eps, hyper->norm_eps)};
+    struct nl_whitening_form form = {nl_whitening_kind_of(&op->set), nl_whitening_width(op), op->set.iterations,
+                                     nl_own_or(op->set.eps, hyper->norm_eps)};
     return form;
 }
 
-/* Of one group. */
+/* How many factors a group keeps. */
 static inline size_t nl_whitening_factors_of(const struct nl_whitening *op)
 {
     return nl_whitening_factors(nl_whitening_kind_of(&op->set), nl_whitening_width(op), op->set.iterations);

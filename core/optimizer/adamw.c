@@ -6,4 +6,8 @@ NL_STEP(adamw)
     nl_step_by_moments(step, true);
 }
 
-NL_OPTIMIZER(adamw) = {.keys = NL_BY_BETA1 | NL_BY_BETA2 | NL_BY_EPS, .kept = 2, .decoupled = true, .on_cuda = true, .step = NL_STEPS(adamw)};
+NL_OPTIMIZER(adamw) = {.keys = NL_BY_BETA1 | NL_BY_BETA2 | NL_BY_EPS,
+                       .kept = 2,
+                       .decoupled = true,
+                       .on_cuda = true,
+                       .step = NL_STEPS(adamw)};

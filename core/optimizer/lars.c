@@ -1,6 +1,7 @@
-/* LARS (You, Gitman and Ginsburg 2017, algorithm 1): m = momentum m + lr rate (g + wd w);  w = w - m, where rate is trust ||w|| / (||g|| + wd ||w||) of each
- * weight, by the norms of its whole tensor. It is 1 where one of the two norms is 0, and of biases, gammas and betas. The squares are summed in double, in
- * an order that depends on the tensor's size alone. */
+/* LARS (You, Gitman and Ginsburg 2017, algorithm 1): m = momentum m + lr rate (g + wd w);  w = w - m, where rate is
+ * trust ||w|| / (||g|| + wd ||w||) of each weight, by the norms of its whole tensor. It is 1 where one of the two norms
+ * is 0, and of biases, gammas and betas. The squares are summed in double, in an order that depends on the tensor's
+ * size alone. */
 #include "optimizer/step.h"
 
 NL_STEP(lars)
@@ -17,5 +18,8 @@ NL_STEP(lars)
     }
 }
 
-NL_OPTIMIZER(lars) = {
-    .keys = NL_BY_MOMENTUM | NL_BY_TRUST, .kept = 1, .spares_all_but_weights = true, .on_cuda = true, .step = NL_STEPS(lars)};
+NL_OPTIMIZER(lars) = {.keys = NL_BY_MOMENTUM | NL_BY_TRUST,
+                      .kept = 1,
+                      .spares_all_but_weights = true,
+                      .on_cuda = true,
+                      .step = NL_STEPS(lars)};

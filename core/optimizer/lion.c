@@ -1,4 +1,5 @@
-/* Lion (Chen et al. 2023, algorithm 2): u = sign(beta1 m + (1 - beta1) g);  w = w - lr (u + wd w);  m = beta2 m + (1 - beta2) g. sign(0) is 0. */
+/* Lion (Chen et al. 2023, algorithm 2): u = sign(beta1 m + (1 - beta1) g);  w = w - lr (u + wd w);  m = beta2 m + (1 -
+ * beta2) g. sign(0) is 0. */
 #include "optimizer/step.h"
 
 /* NaN stays NaN. */
@@ -19,4 +20,9 @@ NL_STEP(lion)
     }
 }
 
-NL_OPTIMIZER(lion) = {.keys = NL_BY_BETA1 | NL_BY_BETA2, .beta2 = 0.99, .kept = 1, .decoupled = true, .on_cuda = true, .step = NL_STEPS(lion)};
+NL_OPTIMIZER(lion) = {.keys = NL_BY_BETA1 | NL_BY_BETA2,
+                      .beta2 = 0.99,
+                      .kept = 1,
+                      .decoupled = true,
+                      .on_cuda = true,
+                      .step = NL_STEPS(lion)};

@@ -1,4 +1,5 @@
-/* What Adam and AdamW have in common: the step by both moments, each corrected for its start at 0 (Kingma and Ba 2015, algorithm 1). */
+/* What Adam and AdamW have in common: the step by both moments, each corrected for its start at 0 (Kingma and Ba 2015,
+ * algorithm 1). */
 #ifndef NL_OPTIMIZER_MOMENTS_H
 #define NL_OPTIMIZER_MOMENTS_H
 
@@ -10,7 +11,8 @@ static inline void nl_step_by_moments(const struct nl_tensor_step *step, bool de
     const struct nl_hyper *hyper = step->hyper;
     const real *grad = step->grad;
     real *w = step->w, *first = step->first, *second = step->second;
-    double correction1 = 1.0 - pow(hyper->beta1, (double)step->number), correction2 = 1.0 - pow(hyper->beta2, (double)step->number);
+    double correction1 = 1.0 - pow(hyper->beta1, (double)step->number),
+           correction2 = 1.0 - pow(hyper->beta2, (double)step->number);
     for (size_t i = 0; i < step->count; i++) {
         accumulator g = grad[i];
         if (decoupled)

@@ -1,11 +1,13 @@
-/* torch.optim.Muon (Jordan et al. 2024) for the weights of hidden layers, and AdamW for all else, with the same learning rate: embeddings, the head, biases,
- * gammas and betas. A convolution's weight is the matrix of its outputs by all its inputs.
+/* torch.optim.Muon (Jordan et al. 2024) for the weights of hidden layers, and AdamW for all else, with the same
+ * learning rate: embeddings, the head, biases, gammas and betas. A convolution's weight is the matrix of its outputs by
+ * all its inputs.
  *
  *     m = momentum m + (1 - momentum) g;  u = m, or with nesterov (1 - momentum) g + momentum m
  *     w = w (1 - lr wd) - lr sqrt(max(1, outputs / inputs)) orthogonal(u)
  *
- * orthogonal(u) is near to the orthogonal matrix that is nearest to u: X = u / ||u||, then five times X = a X + (b A + c A A) X with A = X X', which take all
- * singular values to about 1 (Newton and Schulz; a, b and c are those of the authors). */
+ * orthogonal(u) is near to the orthogonal matrix that is nearest to u: X = u / ||u||, then five times X = a X + (b A +
+ * c A A) X with A = X X', which take all singular values to about 1 (Newton and Schulz; a, b and c are those of the
+ * authors). */
 #include <stdlib.h>
 
 #include "base/memory.h"
@@ -48,9 +50,11 @@ NL_STEP(muon)
         nl_step_by_moments(step, true);
         return;
     }
-    size_t count = step->count, outputs = step->columns, inputs = count / outputs, rows = outputs < inputs ? outputs : inputs;
+    size_t count = step->count, outputs = step->columns, inputs = count / outputs,
+           rows = outputs < inputs ? outputs : inputs;
     const real *grad = step->grad;
-    real *w = step->w, *mean = step->first, *turned = nl_alloc(3 * count + 2 * rows * rows, sizeof *turned), *u = turned + count, *room = u + count;
+    real *w = step->w, *mean = step->first, *turned = nl_alloc(3 * count + 2 * rows * rows, sizeof *turned),
+         *u = turned + count, *room = u + count;
     for (size_t i = 0; i < count; i++) {
         mean[i] += (1.0 - hyper->momentum) * (grad[i] - mean[i]);
         u[i] = step->nesterov ? grad[i] + hyper->momentum * (mean[i] - grad[i]) : mean[i];

@@ -1,6 +1,7 @@
-/* The optimizers: how a step of training changes the parameters. One file each (base/optimizers.def): what it keeps of a parameter, by which keys it goes,
- * and its step of one tensor, in the two types of the reference (operation/reference.h). A backend may have a faster loop of its own for one of them; where
- * cpu has none, it takes the step compiled for float.
+/* The optimizers: how a step of training changes the parameters. One file each (base/optimizers.def): what it keeps of
+ * a parameter, by which keys it goes, and its step of one tensor, in the two types of the reference
+ * (operation/reference.h). A backend may have a faster loop of its own for one of them; where cpu has none, it takes
+ * the step compiled for float.
  */
 #ifndef NL_OPTIMIZER_OPTIMIZER_H
 #define NL_OPTIMIZER_OPTIMIZER_H
@@ -12,17 +13,20 @@
 struct nl_update_tensor {
     size_t offset, count;
     enum nl_role role;
-    size_t units; /* of adaptive clipping: a weight's outputs, which lie side by side; 1: the tensor is one; 0: it is not clipped */
-    size_t columns; /* of a hidden layer's weight, a matrix of so many outputs side by side for each of its inputs; 0: it is no such matrix */
+    size_t units;   /* of adaptive clipping: a weight's outputs, which lie side by side; 1: the tensor is one; 0: it is
+                       not clipped */
+    size_t columns; /* of a hidden layer's weight, a matrix of so many outputs side by side for each of its inputs; 0:
+                       it is no such matrix */
 };
 
-/* The optimizer's step over all parameters: [0, decayed) with weight decay, [decayed, count) without, no tensor across; [0, stepped) are left
- * to the backward passes of their layers. Clipping comes first: adaptive gradient clipping, then that of torch.nn.utils (norm over all gradients with
- * 1e-6 added to it, then value).
+/* The optimizer's step over all parameters: [0, decayed) with weight decay, [decayed, count) without, no tensor across;
+ * [0, stepped) are left to the backward passes of their layers. Clipping comes first: adaptive gradient clipping, then
+ * that of torch.nn.utils (norm over all gradients with 1e-6 added to it, then value).
  *
- * Adaptive gradient clipping (Brock et al. 2021, equation 3) makes the gradient G of a unit, whose weights are W, agc max(||W||, 1e-3) / ||G|| times as
- * large where it is longer than agc max(||W||, 1e-3). A unit is what makes one output of a layer; a bias, gamma or beta is one as a whole, as in the authors'
- * code. The head, from which the loss is computed, is not clipped.
+ * Adaptive gradient clipping (Brock et al. 2021, equation 3) makes the gradient G of a unit, whose weights are W, agc
+ * max(||W||, 1e-3) / ||G|| times as large where it is longer than agc max(||W||, 1e-3). A unit is what makes one output
+ * of a layer; a bias, gamma or beta is one as a whole, as in the authors' code. The head, from which the loss is
+ * computed, is not clipped.
  *
  * After the step fractions are clipped to [0, 1]. */
 struct nl_update {
@@ -31,7 +35,7 @@ struct nl_update {
     bool decoupled;           /* as struct nl_optimizer_form has it: a GPU cannot ask that */
     size_t count, decayed, stepped;
     bool clips;               /* by the norm over all gradients: in all replicas, or in none */
-    size_t units;             /* adaptive gradient clipping: the most units of a tensor; 0: it is off, in all replicas */
+    size_t units; /* adaptive gradient clipping: the most units of a tensor; 0: it is off, in all replicas */
     int tensors;
     const struct nl_update_tensor *tensor; /* (tensors) in the state, the same in each: all parameters */
     bool has_fractions;       /* one of them is an NL_FRACTION */
@@ -81,15 +85,24 @@ struct nl_optimizer_form {
 extern const struct nl_optimizer_form *const nl_optimizers[]; /* by enum nl_optimizer */
 
 /* The step of a tensor of a replica whose state begins `at` bytes after the first's. bytes: of a number. */
-static inline struct nl_tensor_step nl_tensor_step_of(const struct nl_update *op, size_t at, size_t bytes, const struct nl_update_tensor *tensor, int64_t step,
+static inline struct nl_tensor_step nl_tensor_step_of(const struct nl_update *op, size_t at, size_t bytes,
+                                                      const struct nl_update_tensor *tensor, int64_t step,
                                                       nl_matrix_product *multiply)
 {
 #define NL_IN_TENSOR(place) ((place) ? (char *)(place) + at + tensor->offset * bytes : NULL)
     const struct nl_hyper *hyper = (const struct nl_hyper *)(const void *)((const char *)op->hyper + at);
-    return (struct nl_tensor_step){
-        .role = tensor->role, .count = tensor->count, .columns = tensor->columns,
-        .w = NL_IN_TENSOR(op->w), .grad = NL_IN_TENSOR(op->grad), .first = NL_IN_TENSOR(op->first), .second = NL_IN_TENSOR(op->second),
-        .decay = tensor->offset < op->decayed ? hyper->weight_decay : 0.0, .nesterov = op->nesterov, .number = step + 1, .hyper = hyper, .multiply = multiply};
+    return (struct nl_tensor_step){.role = tensor->role,
+                                   .count = tensor->count,
+                                   .columns = tensor->columns,
+                                   .w = NL_IN_TENSOR(op->w),
+                                   .grad = NL_IN_TENSOR(op->grad),
+                                   .first = NL_IN_TENSOR(op->first),
+                                   .second = NL_IN_TENSOR(op->second),
+                                   .decay = tensor->offset < op->decayed ? hyper->weight_decay : 0.0,
+                                   .nesterov = op->nesterov,
+                                   .number = step + 1,
+                                   .hyper = hyper,
+                                   .multiply = multiply};
 #undef NL_IN_TENSOR
 }
 

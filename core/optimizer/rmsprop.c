@@ -1,5 +1,6 @@
-/* torch.optim.RMSprop (Hinton 2012, lecture 6e), not centered: v = alpha v + (1 - alpha) g^2;  w = w - lr g / (sqrt(v) + eps), where alpha is train.beta2 and
- * eps is train.adam_eps. With a momentum: m = momentum m + g / (sqrt(v) + eps);  w = w - lr m. */
+/* torch.optim.RMSprop (Hinton 2012, lecture 6e), not centered: v = alpha v + (1 - alpha) g^2;  w = w - lr g / (sqrt(v)
+ * + eps), where alpha is train.beta2 and eps is train.adam_eps. With a momentum: m = momentum m + g / (sqrt(v) + eps);
+ * w = w - lr m. */
 #include "optimizer/step.h"
 
 NL_STEP(rmsprop)
@@ -16,4 +17,5 @@ NL_STEP(rmsprop)
     }
 }
 
-NL_OPTIMIZER(rmsprop) = {.keys = NL_BY_MOMENTUM | NL_BY_BETA2 | NL_BY_EPS, .beta2 = 0.99, .kept = 2, .step = NL_STEPS(rmsprop)};
+NL_OPTIMIZER(rmsprop) = {
+    .keys = NL_BY_MOMENTUM | NL_BY_BETA2 | NL_BY_EPS, .beta2 = 0.99, .kept = 2, .step = NL_STEPS(rmsprop)};

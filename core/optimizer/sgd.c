@@ -1,4 +1,5 @@
-/* torch.optim.SGD with dampening 0: a buffer that starts at zero gives the same as one that starts as the first gradient. */
+/* torch.optim.SGD with dampening 0: a buffer that starts at zero gives the same as one that starts as the first
+ * gradient. */
 #include "optimizer/step.h"
 
 NL_STEP(sgd)
@@ -16,4 +17,8 @@ NL_STEP(sgd)
     }
 }
 
-NL_OPTIMIZER(sgd) = {.keys = NL_BY_MOMENTUM | NL_BY_NESTEROV, .kept = 1, .kept_for_momentum = true, .on_cuda = true, .step = NL_STEPS(sgd)};
+NL_OPTIMIZER(sgd) = {.keys = NL_BY_MOMENTUM | NL_BY_NESTEROV,
+                     .kept = 1,
+                     .kept_for_momentum = true,
+                     .on_cuda = true,
+                     .step = NL_STEPS(sgd)};

@@ -17,7 +17,8 @@
 #define NL_OPTIMIZER(name) __attribute__((unused)) static const struct nl_optimizer_form name##_again
 #endif
 
-/* The gradient with what weight decay adds. Without decay there is no term of it, as in PyTorch: not even 0 times a weight that has become infinite. */
+/* The gradient with what weight decay adds. Without decay there is no term of it, as in PyTorch: not even 0 times a
+ * weight that has become infinite. */
 static inline accumulator nl_decayed(accumulator grad, double decay, accumulator w)
 {
     return decay != 0 ? grad + decay * w : grad;

@@ -16,7 +16,8 @@ void nl_caption_seeds(struct nl_page *page, const struct nl_picture *picture, co
         nl_caption_add(page, "%s of %s", what, NL_COUNT(runs.most, "seed"));
 }
 
-void nl_caption_means(struct nl_page *page, const struct nl_picture *picture, const struct nl_metric_column *metric, const char *drawn)
+void nl_caption_means(struct nl_page *page, const struct nl_picture *picture, const struct nl_metric_column *metric,
+                      const char *drawn)
 {
     const struct nl_results *results = picture->results;
     const struct nl_config *config = &picture->experiment->config;
@@ -33,7 +34,8 @@ void nl_caption_means(struct nl_page *page, const struct nl_picture *picture, co
 void nl_caption_diverged(struct nl_page *page, const struct nl_picture *picture, const struct nl_metric_column *metric)
 {
     if (nl_results_runs(picture->results).diverged > 0)
-        nl_caption_add(page, metric->measure.share ? "A diverged run counts at chance." : "A diverged run enters no mean.");
+        nl_caption_add(page,
+                       metric->measure.share ? "A diverged run counts at chance." : "A diverged run enters no mean.");
 }
 
 void nl_caption_unseen(struct nl_chart *chart, const char *cut)
@@ -49,13 +51,16 @@ void nl_caption_unseen(struct nl_chart *chart, const char *cut)
 void nl_caption_end(struct nl_chart *chart)
 {
     const struct nl_picture *picture = chart->picture;
-    const char *protocol = picture->experiment->config.plot.protocol, *leaks = nl_results_leaks(picture->results, picture->experiment);
+    const char *protocol = picture->experiment->config.plot.protocol,
+               *leaks = nl_results_leaks(picture->results, picture->experiment);
     nl_caption_each(chart);
     if (leaks)
         nl_caption_add(chart->page, "%s", leaks);
     if (chart->panels < chart->all_panels) {
-        nl_caption_add(chart->page, "Shown: %d of %s, evenly over the values.", chart->panels, NL_COUNT(chart->all_panels, "panel"));
-        nl_text_add(chart->picture->note, "%s: %d of %s drawn, evenly over the values; plot.facet and plot.colour deal keys out otherwise\n",
+        nl_caption_add(chart->page, "Shown: %d of %s, evenly over the values.", chart->panels,
+                       NL_COUNT(chart->all_panels, "panel"));
+        nl_text_add(chart->picture->note,
+                    "%s: %d of %s drawn, evenly over the values; plot.facet and plot.colour deal keys out otherwise\n",
                     chart->page->name, chart->panels, NL_COUNT(chart->all_panels, "panel"));
     }
     if (*protocol)

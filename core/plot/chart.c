@@ -1,3 +1,4 @@
+/* Deals keys out to the axis, to colours and to panels, and writes a chart's legend, panels and data blocks. */
 #include "plot/chart.h"
 
 #include <math.h>
@@ -20,7 +21,8 @@ static const struct {
 enum { STYLES = sizeof styles / sizeof *styles };
 
 /* viridis (van der Walt and Smith 2015), of which gnuplot makes the same scale from these points. */
-static const unsigned viridis[] = {0x440154, 0x472D7B, 0x3B528B, 0x2C728E, 0x21918C, 0x28AE80, 0x5EC962, 0xADDC30, 0xFDE725};
+static const unsigned viridis[] = {0x440154, 0x472D7B, 0x3B528B, 0x2C728E, 0x21918C,
+                                   0x28AE80, 0x5EC962, 0xADDC30, 0xFDE725};
 enum { VIRIDIS = sizeof viridis / sizeof *viridis };
 
 unsigned nl_scale_colour(double place)
@@ -79,7 +81,8 @@ char *nl_factor_title(const struct nl_factor *factor)
     return plain;
 }
 
-/* "BN, placement after": the values of some factors, each with its key's title, but for normalizers and what the user named. New string. */
+/* "BN, placement after": the values of some factors, each with its key's title, but for normalizers and what the user
+ * named. New string. */
 static char *words_of(const struct nl_picture *picture, const int *level, const bool *which, int base_norm)
 {
     const struct nl_results *results = picture->results;
@@ -130,11 +133,13 @@ static int distinct(const struct nl_comparison *view, const bool *which, int *fi
     return count;
 }
 
-static struct assignment assign(const struct nl_picture *picture, const struct nl_comparison *view, enum nl_assignment rule)
+static struct assignment assign(const struct nl_picture *picture, const struct nl_comparison *view,
+                                enum nl_assignment rule)
 {
     const struct nl_results *results = picture->results;
     const struct nl_config *config = &picture->experiment->config;
-    int colour = rule == NL_ASSIGN_TO_PANELS ? -1 : nl_named_factor(results, config->plot.colour), panel = nl_named_factor(results, config->plot.facet);
+    int colour = rule == NL_ASSIGN_TO_PANELS ? -1 : nl_named_factor(results, config->plot.colour),
+        panel = nl_named_factor(results, config->plot.facet);
     int kind = nl_results_factor(results, "norm.kind"), first = -1;
     size_t factors = (size_t)results->factors + 1;
     struct assignment assignment = {nl_alloc(factors, sizeof(bool)), nl_alloc(factors, sizeof(bool)), -1, false, false};
@@ -149,11 +154,13 @@ static struct assignment assign(const struct nl_picture *picture, const struct n
     assignment.is_auto = strcmp(config->plot.facet, "auto") == 0 && colour < 0 && rule != NL_ASSIGN_TO_PANELS;
     bool one = assignment.each || strcmp(config->plot.facet, "none") == 0;
     int *ignored = nl_alloc((size_t)view->methods, sizeof *ignored);
-    bool to_panels =
-        rule == NL_ASSIGN_TO_PANELS || (!one && panel < 0 && (colour >= 0 || rule == NL_ASSIGN_KIND || distinct(view, free_one, ignored) > NL_MOST_COLOURS));
+    bool to_panels = rule == NL_ASSIGN_TO_PANELS ||
+                     (!one && panel < 0 &&
+                      (colour >= 0 || rule == NL_ASSIGN_KIND || distinct(view, free_one, ignored) > NL_MOST_COLOURS));
     free(ignored);
     for (int i = 0; i < results->factors; i++) {
-        bool is_colour = i == colour || (i != panel && !(to_panels && (colour >= 0 || i != first || rule == NL_ASSIGN_TO_PANELS)));
+        bool is_colour =
+            i == colour || (i != panel && !(to_panels && (colour >= 0 || i != first || rule == NL_ASSIGN_TO_PANELS)));
         if (rule == NL_ASSIGN_KIND && assignment.is_auto && nl_factor_is_optional(results, i))
             is_colour = true; /* a method without it would be in every panel, on the place of one that has it */
         assignment.colour[i] = free_one[i] && is_colour;
@@ -184,7 +191,7 @@ static bool is_taken(int style, const struct nl_factor *factor)
     return taken;
 }
 
-/* Of a normalizer that has no style of its own: in turn those that no other value of the factor has. */
+/* The style of a normalizer that has none of its own: in turn those that no other value of the factor has. */
 static int style_left_for(const struct nl_factor *factor, int level)
 {
     int before = 0, left[STYLES], count = 0;
@@ -197,14 +204,16 @@ static int style_left_for(const struct nl_factor *factor, int level)
 }
 
 /* The colour that the user gives the value. */
-static void take_colour(const struct nl_picture *picture, const struct nl_factor *factor, int level, struct nl_style *style)
+static void take_colour(const struct nl_picture *picture, const struct nl_factor *factor, int level,
+                        struct nl_style *style)
 {
     char text[96];
     if (paired(picture->experiment->config.plot.colours, factor, level, text))
         nl_colour_read(text, &style->colour);
 }
 
-/* The colour of a value: the same in every picture for the usual normalizers, light to dark for numbers, and in turn for words. */
+/* The colour of a value: the same in every picture for the usual normalizers, light to dark for numbers, and in turn
+ * for words. */
 static struct nl_style style_of_level(const struct nl_picture *picture, const struct nl_factor *factor, int level)
 {
     int own = is_kind(factor) ? style_of_norm(factor->value[level]) : level % STYLES;
@@ -227,9 +236,13 @@ static void make_arms(struct nl_chart *chart, const struct assignment *assignmen
         struct nl_arm *arm = &chart->arm[i];
         int level = assignment->main < 0 ? NL_INAPPLICABLE : method->level[assignment->main], before = 0;
         bool norm_varies = nl_results_factor(results, "norm.kind") >= 0;
-        *arm =
-            (struct nl_arm){.level = method->level, .norm = method->norm, .tracks = method->tracks, .reference = method->reference, .style = {0x404040, 7, 1}};
-        char *label = words_of(chart->picture, method->level, assignment->colour, norm_varies && assignment->main < 0 ? -1 : method->norm);
+        *arm = (struct nl_arm){.level = method->level,
+                               .norm = method->norm,
+                               .tracks = method->tracks,
+                               .reference = method->reference,
+                               .style = {0x404040, 7, 1}};
+        char *label = words_of(chart->picture, method->level, assignment->colour,
+                               norm_varies && assignment->main < 0 ? -1 : method->norm);
         arm->label = nl_format("%s%s", label, method->leaks ? NL_LEAKS_MARK : "");
         free(label);
         if (level != NL_INAPPLICABLE)
@@ -253,7 +266,8 @@ static bool is_in_panel(const struct nl_comparison *view, const int *method, con
     return true;
 }
 
-/* Keeps every so many-th value of the key that has most, until few enough combinations are left. keep: [factors][values]. */
+/* Keeps every so many-th value of the key that has most, until few enough combinations are left. keep:
+ * [factors][values]. */
 static void thin(const struct nl_results *results, const bool *which, int most_panels, bool **keep)
 {
     int *left = nl_alloc((size_t)results->factors + 1, sizeof *left);
@@ -272,7 +286,9 @@ static void thin(const struct nl_results *results, const bool *which, int most_p
     for (int i = 0; i < results->factors; i++) {
         int values = results->factor[i].values;
         for (int k = 0; k < left[i]; k++)
-            keep[i][left[i] == values ? k : left[i] == 1 ? 0 : (int)lround((double)k * (values - 1) / (left[i] - 1))] = true;
+            keep[i][left[i] == values ? k
+                    : left[i] == 1    ? 0
+                                      : (int)lround((double)k * (values - 1) / (left[i] - 1))] = true;
     }
     free(left);
 }
@@ -285,7 +301,8 @@ static void make_panels(struct nl_chart *chart, const bool *which, bool small)
     for (int i = 0; i < count; i++) { /* what belongs to other panels needs none of its own */
         bool elsewhere = false;
         for (int other = 0; other < count && !elsewhere; other++)
-            elsewhere = other != i && is_in_panel(view, view->method[first[i]].level, view->method[first[other]].level, which) &&
+            elsewhere = other != i &&
+                        is_in_panel(view, view->method[first[i]].level, view->method[first[other]].level, which) &&
                         !is_in_panel(view, view->method[first[other]].level, view->method[first[i]].level, which);
         if (!elsewhere)
             first[chart->all_panels++] = first[i];
@@ -302,7 +319,8 @@ static void make_panels(struct nl_chart *chart, const bool *which, bool small)
         for (int k = 0; k < results->factors && chart->all_panels > most; k++)
             kept = kept && (!which[k] || level[k] == NL_INAPPLICABLE || keep[k][level[k]]);
         if (kept)
-            chart->panel[chart->panels++] = (struct nl_panel){words_of(chart->picture, level, which, -1), level, -1, -1};
+            chart->panel[chart->panels++] =
+                (struct nl_panel){words_of(chart->picture, level, which, -1), level, -1, -1};
     }
     for (int i = 0; i < results->factors; i++)
         free(keep[i]);
@@ -310,8 +328,9 @@ static void make_panels(struct nl_chart *chart, const bool *which, bool small)
     free(first);
 }
 
-/* Several methods may share a place, with cells at different points: where normalizers are the x axis, and placements the panels, those of "none"
- * are of a method to which placements do not apply. What is of the panel itself comes first. */
+/* Several methods may share a place, with cells at different points: where normalizers are the x axis, and placements
+ * the panels, those of "none" are of a method to which placements do not apply. What is of the panel itself comes
+ * first. */
 static void place_methods(struct nl_chart *chart, const struct assignment *assignment)
 {
     const struct nl_comparison *view = &chart->view;
@@ -324,7 +343,8 @@ static void place_methods(struct nl_chart *chart, const struct assignment *assig
         for (int pass = 0; pass < 2; pass++)
             for (int i = 0; i < view->methods; i++) {
                 const int *level = view->method[i].level;
-                if (!same_levels(view->results, level, arm, assignment->colour) || !is_in_panel(view, level, panel, assignment->panel) ||
+                if (!same_levels(view->results, level, arm, assignment->colour) ||
+                    !is_in_panel(view, level, panel, assignment->panel) ||
                     same_levels(view->results, level, panel, assignment->panel) != (pass == 0))
                     continue;
                 if (chart->method[place] < 0)
@@ -343,8 +363,8 @@ static void release_arms(struct nl_chart *chart)
     free(chart->arm);
 }
 
-/* Where the styles do not suffice: small multiples; or where panels stand for other keys, these become the colours, and normalizers the panels. Whether
- * panels are small. */
+/* Where the styles do not suffice: small multiples; or where panels stand for other keys, these become the colours, and
+ * normalizers the panels. Whether panels are small. */
 static bool tell_apart(struct nl_chart *chart, struct assignment *assignment)
 {
     int factors = chart->view.results->factors, others = 0;
@@ -366,7 +386,8 @@ static bool tell_apart(struct nl_chart *chart, struct assignment *assignment)
     return true;
 }
 
-void nl_chart_make(const struct nl_picture *picture, int x, int y, enum nl_assignment rule, struct nl_page *page, struct nl_chart *out)
+void nl_chart_make(const struct nl_picture *picture, int x, int y, enum nl_assignment rule, struct nl_page *page,
+                   struct nl_chart *out)
 {
     *out = (struct nl_chart){.picture = picture, .page = page};
     nl_comparison_make(picture->results, picture->experiment, x, y, &out->view);
@@ -428,7 +449,8 @@ static bool has_metric(const struct nl_csv *csv, const char *metric)
 
 char *nl_missing_metric(const struct nl_results *results, const struct nl_experiment *experiment)
 {
-    const char *metric = nl_drawn_metric(experiment), *key = strcmp(metric, experiment->config.plot.y) == 0 ? "plot.y" : "plot.metric";
+    const char *metric = nl_drawn_metric(experiment),
+               *key = strcmp(metric, experiment->config.plot.y) == 0 ? "plot.y" : "plot.metric";
     bool set = nl_origin_of(experiment, key).kind != NL_FROM_DEFAULT;
     if (has_metric(&results->csv, metric))
         return NULL;
@@ -445,8 +467,9 @@ char *nl_metric_label(const struct nl_metric_column *metric, const char *column)
 {
     const char *eval = strrchr(column, '_');
     bool suffix = strcmp(eval, "_batch") == 0 || strcmp(eval, "_precise") == 0 || strcmp(eval, "_running") == 0;
-    return nl_format("%s%s%s%s%s%s%s", metric->measure.name, suffix ? ", " : "", suffix ? eval + 1 : "", suffix ? " statistics" : "",
-                     *metric->measure.unit ? " (" : "", metric->measure.unit, *metric->measure.unit ? ")" : "");
+    return nl_format("%s%s%s%s%s%s%s", metric->measure.name, suffix ? ", " : "", suffix ? eval + 1 : "",
+                     suffix ? " statistics" : "", *metric->measure.unit ? " (" : "", metric->measure.unit,
+                     *metric->measure.unit ? ")" : "");
 }
 
 int nl_chart_fit_points(struct nl_chart *chart, bool y, bool lattice, bool prefers_log, struct nl_error *err)
@@ -460,9 +483,11 @@ int nl_chart_fit_points(struct nl_chart *chart, bool y, bool lattice, bool prefe
     char **label = nl_alloc((size_t)count, sizeof *label);
     for (int i = 0; i < count; i++) {
         at[i] = words ? i : y ? nl_comparison_y(view, i) : nl_comparison_x(view, i);
-        label[i] = words ? nl_level_label(experiment, factor, y ? view->y[i] : view->x[i]) : nl_number_label(at[i], lattice ? 3 : 4);
+        label[i] = words ? nl_level_label(experiment, factor, y ? view->y[i] : view->x[i])
+                         : nl_number_label(at[i], lattice ? 3 : 4);
     }
-    int status = nl_ruler_points(y ? &chart->y : &chart->x, at, label, count, words || lattice, prefers_log, &experiment->config, err);
+    int status = nl_ruler_points(y ? &chart->y : &chart->x, at, label, count, words || lattice, prefers_log,
+                                 &experiment->config, err);
     if (!y)
         nl_ruler_fit_labels(&chart->x, nl_page_panel_width(chart->page), chart->page->small);
     free(at);
@@ -561,8 +586,10 @@ static struct nl_text failed_rows(const struct nl_chart *chart, int panel)
 
 int nl_chart_frame(struct nl_chart *chart, const char *x_label, const char *y_label, struct nl_error *err)
 {
-    double small = chart->page->small, overhang = nl_ruler_label_overhang(&chart->x, nl_page_panel_width(chart->page), small);
-    return nl_page_frame(chart->page, x_label, y_label, nl_ruler_label_height(&chart->x, small), overhang, nl_ruler_label_width(&chart->y, small), err);
+    double small = chart->page->small,
+           overhang = nl_ruler_label_overhang(&chart->x, nl_page_panel_width(chart->page), small);
+    return nl_page_frame(chart->page, x_label, y_label, nl_ruler_label_height(&chart->x, small), overhang,
+                         nl_ruler_label_width(&chart->y, small), err);
 }
 
 static void put_strip(struct nl_chart *chart, int panel)
@@ -574,12 +601,19 @@ static void put_strip(struct nl_chart *chart, int panel)
     box.top = box.bottom + strip_row * chart->strip.rows * page->small;
     bool any = nl_page_block(page, "failed", panel + 1, 0, "x row runs colour: failed runs", NULL, &rows);
     nl_page_margins(page, &box);
-    nl_text_add(out, "set object rectangle from graph 0,0 to graph 1,1 behind fillcolor rgb '#F0F0F0' fillstyle solid noborder\n");
+    nl_text_add(
+        out,
+        "set object rectangle from graph 0,0 to graph 1,1 behind fillcolor rgb '#F0F0F0' fillstyle solid noborder\n");
     if (nl_page_is_first(page, panel))
-        nl_page_label(page, "failed", box.left - 0.4 * page->small, (box.bottom + box.top) / 2, strip_text * page->small, "right");
-    nl_text_add(out, "unset border; unset xtics; unset ytics; unset logscale y; set yrange [0.5:%d.5]\nplot NaN notitle", chart->strip.rows);
+        nl_page_label(page, "failed", box.left - 0.4 * page->small, (box.bottom + box.top) / 2,
+                      strip_text * page->small, "right");
+    nl_text_add(out,
+                "unset border; unset xtics; unset ytics; unset logscale y; set yrange [0.5:%d.5]\nplot NaN notitle",
+                chart->strip.rows);
     if (any)
-        nl_page_plot(out, "$failed%d using 1:2:3:4 with labels font sprintf(',%%.3g', %.3g * pt) textcolor rgb variable", panel + 1, strip_text * page->small);
+        nl_page_plot(out,
+                     "$failed%d using 1:2:3:4 with labels font sprintf(',%%.3g', %.3g * pt) textcolor rgb variable",
+                     panel + 1, strip_text * page->small);
     nl_text_add(out, "\nset border 3 linewidth 0.7\n");
     nl_page_end_panel(page);
 }

@@ -1,11 +1,11 @@
 /* What varies, assigned out over a picture: an x axis (of a heat map a y axis, too), colours and panels.
  *
- * A method of the view along the axes is one colour in one panel. A method to which the key of the panels does not apply (norm.placement to
- * "none") stands in every panel.
+ * A method of the view along the axes is one colour in one panel. A method to which the key of the panels does not
+ * apply (norm.placement to "none") stands in every panel.
  *
- * More methods than there are styles to tell them apart, or plot.facet = each, make small multiples: each method has a panel, in which it is drawn in
- * colour, over its baseline, black and dashed, and over all others, thin and grey.
- */
+ * More methods than there are styles to tell them apart, or plot.facet = each, make small multiples: each method has a
+ * panel, in which it is drawn in colour, over its baseline, black and dashed, and over all others, thin and
+ * grey. */
 #ifndef NL_PLOT_CHART_H
 #define NL_PLOT_CHART_H
 
@@ -17,8 +17,9 @@ enum { NL_MOST_COLOURS = 8 }; /* in one panel, where the user says nothing */
 /* Where keys go that are neither axis nor plot.colour nor plot.facet. */
 enum nl_assignment {
     NL_ASSIGN_TO_COLOURS, /* to colours; but for normalizers to panels, where they would be too many */
-    NL_ASSIGN_KIND,    /* to panels, but for normalizers, or else the first key that varies, and for keys that a part of the runs of a normalizer has */
-    NL_ASSIGN_TO_PANELS,  /* all to panels */
+    NL_ASSIGN_KIND, /* to panels, but for normalizers, or else the first key that varies, and for keys that a part of
+                       the runs of a normalizer has */
+    NL_ASSIGN_TO_PANELS, /* all to panels */
 };
 
 /* What an arm is in a panel. */
@@ -56,15 +57,18 @@ struct nl_chart {
     struct nl_comparison view;
     int arms;
     struct nl_arm *arm;
-    int panels, all_panels; /* drawn, and there: of more than the page has room for some are left out, evenly over the values of their keys */
+    int panels, all_panels; /* drawn, and there: of more than the page has room for some are left out, evenly over the
+                               values of their keys */
     struct nl_panel {
         char *title;
         const int *level;
-        int own, base; /* of small multiples: the arm whose panel it is, and that one's baseline, -1: it has none, or is it */
+        int own, base; /* of small multiples: the arm whose panel it is, and that one's baseline, -1: it has none, or is
+                          it */
     } *panel;
     bool each; /* small multiples */
     const struct nl_cell **cell; /* [panels][arms][y][x]; NULL: not in the grid */
-    int *method;            /* [panels][arms]: index into the view's of the one that has most in common with the panel, -1: there is none */
+    int *method; /* [panels][arms]: index into the view's of the one that has most in common with the panel, -1: there
+                    is none */
     struct nl_strip strip;
     struct nl_ruler x, y;
     struct nl_span span; /* of the values along y */
@@ -72,7 +76,8 @@ struct nl_chart {
 };
 
 /* Opens the page, too. x, y: factors of the results, or -1. */
-void nl_chart_make(const struct nl_picture *picture, int x, int y, enum nl_assignment rule, struct nl_page *page, struct nl_chart *out);
+void nl_chart_make(const struct nl_picture *picture, int x, int y, enum nl_assignment rule, struct nl_page *page,
+                   struct nl_chart *out);
 void nl_chart_release(struct nl_chart *chart);
 /* ---- small multiples (multiples.c) ---- */
 
@@ -84,7 +89,7 @@ void nl_chart_find_baselines(struct nl_chart *chart);
 enum nl_role nl_chart_role(const struct nl_chart *chart, int panel, int arm);
 /* The panel whose blocks have an arm's numbers: of small multiples, which all show the same, the first. */
 int nl_chart_block(const struct nl_chart *chart, int panel);
-/* Of small multiples: how what stands behind is drawn, "linewidth ... dashtype ..."; NULL: in its own style. */
+/* How what stands behind small multiples is drawn, "linewidth ... dashtype ..."; NULL: in its own style. */
 const char *nl_role_line(enum nl_role role);
 /* point: y * points + x of the view. NULL: there is none. */
 const struct nl_cell *nl_chart_cell(const struct nl_chart *chart, int panel, int arm, int point);
@@ -102,12 +107,14 @@ const char *nl_drawn_metric(const struct nl_experiment *experiment);
 /* NULL; or, where no run of the results has that metric, why there is nothing to draw: who asks for it. New string. */
 char *nl_missing_metric(const struct nl_results *results, const struct nl_experiment *experiment);
 
-/* The factor that a key of the section plot names; -1: auto or none, a word of another picture's, or it does not vary in these results. */
+/* The factor that a key of the section plot names; -1: auto or none, a word of another picture's, or it does not vary
+ * in these results. */
 int nl_named_factor(const struct nl_results *results, const char *name);
 
 /* ---- the axes ---- */
 
-/* The x axis, or the y axis, of the view's points: numbers where they belong, or words. lattice: side by side, numbers or not. */
+/* The x axis, or the y axis, of the view's points: numbers where they belong, or words. lattice: side by side, numbers
+ * or not. */
 int nl_chart_fit_points(struct nl_chart *chart, bool y, bool lattice, bool prefers_log, struct nl_error *err);
 /* Takes a value along y into the axis. */
 void nl_chart_see(struct nl_chart *chart, double value);
@@ -120,9 +127,10 @@ int nl_chart_fit_training(struct nl_chart *chart, double least, double most, boo
 
 /* An entry for each arm, with a mark or a line alone. */
 void nl_chart_legend(struct nl_chart *chart, bool mark);
-/* Of small multiples: an entry for the baseline alone. Arms have their line styles before. */
+/* Adds a legend entry for the baseline of small multiples alone. Arms have their line styles before. */
 void nl_chart_legend_of_each(struct nl_chart *chart);
-/* Of the runs of an arm that stand at x, panel by panel, so many failed, 0 or more; trials 0: it is one that failed there, on its way. */
+/* Notes that so many runs of an arm, 0 or more, failed at x in a panel; trials 0: it is one that failed there, on
+ * its way. */
 void nl_chart_fail(struct nl_chart *chart, int panel, int arm, double x, int failed, int trials);
 /* Sets what the strip needs: after all nl_chart_fail calls, before nl_chart_fit_y. */
 void nl_chart_make_strip(struct nl_chart *chart);
@@ -138,11 +146,14 @@ void nl_chart_put_axes(struct nl_chart *chart, int panel);
 /* What is missing, and "WHAT of 5 seeds", without an end; or that one seed has no interval. */
 void nl_caption_seeds(struct nl_page *page, const struct nl_picture *picture, const char *what);
 /* That, and what the means are of. drawn: how intervals are drawn; NULL: they are not. */
-void nl_caption_means(struct nl_page *page, const struct nl_picture *picture, const struct nl_metric_column *metric, const char *drawn);
+void nl_caption_means(struct nl_page *page, const struct nl_picture *picture, const struct nl_metric_column *metric,
+                      const char *drawn);
 void nl_caption_diverged(struct nl_page *page, const struct nl_picture *picture, const struct nl_metric_column *metric);
-/* What of the values is not in sight. cut: the sentence where intervals reach beyond the y axis; NULL: there are none. */
+/* What of the values is not in sight. cut: the sentence where intervals reach beyond the y axis; NULL: there are
+ * none. */
 void nl_caption_unseen(struct nl_chart *chart, const char *cut);
-/* How small multiples are read, and which methods share a style; "12 of 54 panels are drawn; ...", which the note says, too; plot.protocol. */
+/* How small multiples are read, and which methods share a style; "12 of 54 panels are drawn; ...", which the note says,
+ * too; plot.protocol. */
 void nl_caption_end(struct nl_chart *chart);
 /* How small multiples are read; or else which arms are drawn alike. Part of nl_caption_end. */
 void nl_caption_each(struct nl_chart *chart);

@@ -13,7 +13,8 @@ struct drawing {
     struct nl_page *page;
     struct nl_series *series; /* [cells] */
     struct nl_chart chart;
-    struct nl_metric_column metric; /* of a training curve, which is a mean over the batches of a window, without counts */
+    struct nl_metric_column
+        metric;        /* of a training curve, which is a mean over the batches of a window, without counts */
     bool band;         /* enough seeds for an interval; else each is drawn by itself */
     bool points;       /* an arm was evaluated once: neither a line nor a band would show that */
     double first, end; /* of x, above 0 */
@@ -50,14 +51,15 @@ static void put_means(struct drawing *d, int panel, int arm, const struct nl_ser
             x += series->at[next].x;
             values[next - i] = series->at[next].value / scale;
         }
-        struct nl_estimate mean = nl_estimate(values, next - i, measure->share ? NL_SCALE_SHARE : NL_SCALE_REAL, &d->metric.sampling,
-                                              config->plot.interval, config->plot.level);
+        struct nl_estimate mean = nl_estimate(values, next - i, measure->share ? NL_SCALE_SHARE : NL_SCALE_REAL,
+                                              &d->metric.sampling, config->plot.interval, config->plot.level);
         if (mean.n == 0) {
             nl_text_add(&rows, "\n"); /* a gap, not a line across it */
             continue;
         }
         bool wide = !isnan(mean.lower); /* where there is no interval an end at the mean draws none */
-        double row[] = {x / (next - i), mean.mean * scale, (wide ? mean.lower : mean.mean) * scale, (wide ? mean.upper : mean.mean) * scale, mean.n};
+        double row[] = {x / (next - i), mean.mean * scale, (wide ? mean.lower : mean.mean) * scale,
+                        (wide ? mean.upper : mean.mean) * scale, mean.n};
         nl_page_row(&rows, row, 5);
         see(d, row[0], row[1]);
         if (d->band && is_point(series)) /* whose bar has the whole room of the y axis */
@@ -141,15 +143,19 @@ static void put_panel(struct drawing *d, int panel)
             if (behind)
                 continue;
             if (pass == 0 && d->band && point)
-                nl_page_plot(out, "$line%d_%d using 1:2:($3 > floor ? $3 : floor):4 with yerrorbars linestyle %d", a, b, b);
+                nl_page_plot(out, "$line%d_%d using 1:2:($3 > floor ? $3 : floor):4 with yerrorbars linestyle %d", a, b,
+                             b);
             else if (pass == 0 && d->band)
                 nl_page_plot(out,
-                             "$line%d_%d using 1:($3 > floor ? $3 : floor):4 with filledcurves fillstyle transparent solid 0.18 noborder linecolor rgb '#%06x'",
+                             "$line%d_%d using 1:($3 > floor ? $3 : floor):4 with filledcurves fillstyle transparent "
+                             "solid 0.18 noborder linecolor rgb '#%06x'",
                              a, b, style->colour);
             else if (pass == 0)
-                nl_page_plot(out, "$seeds%d_%d using 1:2 with %s linewidth 0.5 linecolor rgb '#90%06x'", a, b, sign, style->colour);
+                nl_page_plot(out, "$seeds%d_%d using 1:2 with %s linewidth 0.5 linecolor rgb '#90%06x'", a, b, sign,
+                             style->colour);
             else
-                nl_page_plot(out, "$line%d_%d using 1:2 with %s linestyle %d dashtype %d", a, b, point ? "points" : "lines", b, style->dash);
+                nl_page_plot(out, "$line%d_%d using 1:2 with %s linestyle %d dashtype %d", a, b,
+                             point ? "points" : "lines", b, style->dash);
         }
     nl_text_add(out, "\n");
     nl_page_end_panel(page);
@@ -161,7 +167,8 @@ static int draw(struct drawing *d, struct nl_error *err)
     put_blocks(d);
     nl_chart_legend(&d->chart, d->points);
     double end = d->points ? 1.02 * d->end : d->end; /* room for a sign at the end */
-    if (nl_chart_fit_y(&d->chart, &d->metric.measure, false, err) != NL_OK || nl_chart_fit_training(&d->chart, d->first, end, false, err) != NL_OK)
+    if (nl_chart_fit_y(&d->chart, &d->metric.measure, false, err) != NL_OK ||
+        nl_chart_fit_training(&d->chart, d->first, end, false, err) != NL_OK)
         return NL_FAIL;
     put_caption(d);
     enum nl_x x = nl_series_x(d->picture->experiment);
@@ -169,7 +176,8 @@ static int draw(struct drawing *d, struct nl_error *err)
     int status = nl_chart_frame(&d->chart, x == NL_X_SECONDS ? "seconds" : nl_x_names[x], y_label, err);
     free(y_label);
     if (status == NL_OK)
-        nl_text_add(&page->script, "floor = %.6g # of the y axis: bands that reach below it are cut there\n", d->chart.y.low);
+        nl_text_add(&page->script, "floor = %.6g # of the y axis: bands that reach below it are cut there\n",
+                    d->chart.y.low);
     for (int panel = 0; status == NL_OK && panel < d->chart.panels; panel++)
         put_panel(d, panel);
     return status;
@@ -177,7 +185,8 @@ static int draw(struct drawing *d, struct nl_error *err)
 
 int nl_picture_curves(const struct nl_picture *picture, struct nl_page *page, struct nl_error *err)
 {
-    struct drawing d = {.picture = picture, .page = page, .band = picture->results->seeds >= NL_LEAST_PAIRS, .first = INFINITY};
+    struct drawing d = {
+        .picture = picture, .page = page, .band = picture->results->seeds >= NL_LEAST_PAIRS, .first = INFINITY};
     d.metric = nl_metric_column(picture->results, nl_series_metric(picture->experiment));
     if (strcmp(d.metric.measure.part, "train") == 0)
         d.metric.sampling = (struct nl_sampling){0};

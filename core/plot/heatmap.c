@@ -1,4 +1,5 @@
-/* Heat maps: the metric over two keys of the sweep, a panel for each combination of the others, one colour scale for all. */
+/* Heat maps: the metric over two keys of the sweep, a panel for each combination of the others, one colour scale for
+ * all. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -101,7 +102,8 @@ static bool competes(const struct drawing *d, const struct nl_cell *cell)
     return has_value(d, cell) && cell->failed < cell->trials && !cell->untrained;
 }
 
-/* The best mean of the panel, of those that compete, as value_of with the sign of measure.worse; NAN: all of them have the same. */
+/* The best mean of the panel, of those that compete, as value_of with the sign of measure.worse; NAN: all of them have
+ * the same. */
 static double best_of(const struct drawing *d, int panel)
 {
     const struct nl_comparison *view = &d->chart.view;
@@ -148,14 +150,21 @@ static void put_panel(struct drawing *d, int panel)
     nl_chart_put_axes(&d->chart, panel);
     nl_text_add(out, "plot NaN notitle");
     if (cells)
-        nl_page_plot(out, "$cell%d using 1:2:(0.5):(0.5):3 with boxxyerror fillstyle solid noborder linecolor palette", panel + 1);
+        nl_page_plot(out, "$cell%d using 1:2:(0.5):(0.5):3 with boxxyerror fillstyle solid noborder linecolor palette",
+                     panel + 1);
     if (hatched)
-        nl_page_plot(out, "$hatched%d using 1:2:(0.5):(0.5) with boxxyerror fillstyle pattern 4 noborder linecolor rgb '#808080'", panel + 1);
+        nl_page_plot(
+            out,
+            "$hatched%d using 1:2:(0.5):(0.5) with boxxyerror fillstyle pattern 4 noborder linecolor rgb '#808080'",
+            panel + 1);
     if (best)
-        nl_page_plot(out, "$best%d using 1:2:(0.46):(0.46) with boxxyerror fillstyle empty linecolor rgb '#000000' linewidth 1.6", panel + 1);
+        nl_page_plot(
+            out,
+            "$best%d using 1:2:(0.46):(0.46) with boxxyerror fillstyle empty linecolor rgb '#000000' linewidth 1.6",
+            panel + 1);
     if (texts)
-        nl_page_plot(out, "$text%d using 1:2:3:4 with labels font sprintf(',%%.3g', %.3g * pt) textcolor rgb variable", panel + 1,
-                     fmax(size, 0.5 * page->small));
+        nl_page_plot(out, "$text%d using 1:2:3:4 with labels font sprintf(',%%.3g', %.3g * pt) textcolor rgb variable",
+                     panel + 1, fmax(size, 0.5 * page->small));
     nl_text_add(out, "\nunset colorbox\n"); /* one scale for all panels */
     nl_page_end_panel(page);
 }
@@ -168,10 +177,11 @@ static void put_scale(struct drawing *d, const char *label)
     area.top -= page->title;
     nl_text_add(out, "# the scale of colours: viridis, light is good\nset palette defined (");
     for (int i = 0; i <= 8; i++)
-        nl_text_add(out, "%s%d '#%06x'", i ? ", " : "", i, nl_scale_colour((d->metric.measure.worse > 0 ? 8 - i : i) / 8.0));
+        nl_text_add(out, "%s%d '#%06x'", i ? ", " : "", i,
+                    nl_scale_colour((d->metric.measure.worse > 0 ? 8 - i : i) / 8.0));
     nl_text_add(out, ")\nset colorbox user origin screen %.4f, screen %.4f size screen %.4f, screen %.4f noborder\n",
-                (area.right + 0.9 * page->font) / page->width, area.bottom / page->height, 0.9 * page->font / page->width,
-                (area.top - area.bottom) / page->height);
+                (area.right + 0.9 * page->font) / page->width, area.bottom / page->height,
+                0.9 * page->font / page->width, (area.top - area.bottom) / page->height);
     nl_ruler_put(&d->colours, out, "cb", true);
     nl_page_upright_label(page, label, page->width - 0.9 * page->font, (area.bottom + area.top) / 2);
 }
@@ -193,7 +203,9 @@ static void put_caption(struct drawing *d)
     }
     nl_caption_means(page, d->picture, &d->metric, NULL);
     if (framed)
-        nl_caption_add(page, "Frame: the best mean of a panel, or all that tie; it need not differ significantly from the others.");
+        nl_caption_add(
+            page,
+            "Frame: the best mean of a panel, or all that tie; it need not differ significantly from the others.");
     nl_caption_diverged(page, d->picture, &d->metric);
     if (failed)
         nl_caption_add(page, "×k: k runs failed (diverged, at chance, or ended with an error).");
@@ -216,16 +228,19 @@ static int draw(struct drawing *d, struct nl_error *err)
             if (has_value(d, cell))
                 nl_chart_see(&d->chart, value_of(d, cell));
         }
-    if (nl_ruler_fit(&d->colours, &d->chart.span, &d->metric.measure, false, &d->picture->experiment->config, err) != NL_OK)
+    if (nl_ruler_fit(&d->colours, &d->chart.span, &d->metric.measure, false, &d->picture->experiment->config, err) !=
+        NL_OK)
         return NL_FAIL;
     nl_ruler_ticks(&d->colours, page->rows * nl_page_panel_height(page), 1.7 * page->font);
     page->bar = 3.4 * page->font + nl_ruler_label_width(&d->colours, page->small);
     /* Cells are squares of a lattice, since rates and batches are anything but evenly spaced. */
-    if (nl_chart_fit_points(&d->chart, false, true, false, err) != NL_OK || nl_chart_fit_points(&d->chart, true, true, false, err) != NL_OK)
+    if (nl_chart_fit_points(&d->chart, false, true, false, err) != NL_OK ||
+        nl_chart_fit_points(&d->chart, true, true, false, err) != NL_OK)
         return NL_FAIL;
     put_caption(d);
     const struct nl_results *results = d->picture->results;
-    char *x_label = nl_factor_title(&results->factor[view->x_factor]), *y_label = nl_factor_title(&results->factor[view->y_factor]);
+    char *x_label = nl_factor_title(&results->factor[view->x_factor]),
+         *y_label = nl_factor_title(&results->factor[view->y_factor]);
     char *label = nl_metric_label(&d->metric, d->column);
     page->least_height = fmax(page->least_height, nl_text_width(label, page->font));
     int status = nl_chart_frame(&d->chart, x_label, y_label, err);

@@ -30,7 +30,8 @@ void nl_chart_make_each(struct nl_chart *chart)
     chart->panels = chart->arms < most ? chart->arms : most;
     chart->panel = nl_alloc((size_t)chart->panels, sizeof *chart->panel);
     for (int i = 0; i < chart->panels; i++) {
-        int own = chart->panels < chart->arms ? (int)lround((double)i * (chart->arms - 1) / fmax(1.0, chart->panels - 1)) : i;
+        int own =
+            chart->panels < chart->arms ? (int)lround((double)i * (chart->arms - 1) / fmax(1.0, chart->panels - 1)) : i;
         struct nl_arm *arm = &chart->arm[own];
         chart->panel[i] = (struct nl_panel){nl_strdup(arm->label), level, own, -1};
         if (arm->style.colour == baseline_style.colour && !nl_norm_is_none(nl_norms[arm->norm]))
@@ -42,7 +43,8 @@ void nl_chart_make_each(struct nl_chart *chart)
 static int base_of(const struct nl_chart *chart, int arm)
 {
     const struct nl_experiment *experiment = chart->picture->experiment;
-    int method = chart->method[arm], base = experiment->has_baseline && method >= 0 ? nl_comparison_baseline(&chart->view, experiment, method) : -1;
+    int method = chart->method[arm],
+        base = experiment->has_baseline && method >= 0 ? nl_comparison_baseline(&chart->view, experiment, method) : -1;
     for (int i = 0; base >= 0 && i < chart->arms; i++)
         if (i != arm && chart->method[i] == base)
             return i;
@@ -142,5 +144,6 @@ void nl_caption_each(struct nl_chart *chart)
     int base = common_base(chart, &any);
     nl_caption_add(chart->page, "Each panel: its own method in colour, all others in grey.");
     if (any)
-        nl_caption_add(chart->page, "Black, dashed: %s%s.", base < 0 ? "its baseline" : chart->arm[base].label, base < 0 ? "" : ", the baseline");
+        nl_caption_add(chart->page, "Black, dashed: %s%s.", base < 0 ? "its baseline" : chart->arm[base].label,
+                       base < 0 ? "" : ", the baseline");
 }

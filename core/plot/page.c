@@ -1,3 +1,4 @@
+/* Lays a page out: margins, panels in rows and columns, legend and caption, with gnuplot's terminals. */
 #include "plot/page.h"
 
 #include <math.h>
@@ -69,7 +70,8 @@ void nl_page_row(struct nl_text *rows, const double *value, int count)
     nl_text_add(rows, "\n");
 }
 
-bool nl_page_block(struct nl_page *page, const char *name, int panel, int index, const char *about, const char *label, struct nl_text *rows)
+bool nl_page_block(struct nl_page *page, const char *name, int panel, int index, const char *about, const char *label,
+                   struct nl_text *rows)
 {
     bool any = rows->length > 0;
     if (any) {
@@ -97,7 +99,10 @@ double nl_text_width(const char *text, double size)
     double width = 0;
     for (; *text; text++)
         if (((unsigned char)*text & 0xC0) != 0x80)
-            width += strchr("iljI.,:;'|! ", *text) ? 0.32 : strchr("frt()[]/-", *text) ? 0.40 : strchr("mwMW%@", *text) ? 0.92 : 0.64;
+            width += strchr("iljI.,:;'|! ", *text) ? 0.32
+                     : strchr("frt()[]/-", *text)  ? 0.40
+                     : strchr("mwMW%@", *text)     ? 0.92
+                                                   : 0.64;
     return width * size;
 }
 
@@ -114,9 +119,12 @@ static int choose_columns(const struct nl_page *page)
     for (int columns = 1; columns <= page->panels; columns++) {
         int rows = rows_of(page->panels, columns);
         bool many = page->panels > MOST_PANELS;
-        double width = page->width / columns, wanted = page->height > 0 ? page->aspect * page->height / rows : (many ? small_panel : narrow_panel) * cm;
+        double width = page->width / columns, wanted = page->height > 0 ? page->aspect * page->height / rows
+                                                                        : (many ? small_panel : narrow_panel) * cm;
         double cost = fabs(log(width / wanted)) + 3.0 * (columns * rows - page->panels) / page->panels;
-        if (many && page->height == 0.0) /* title and failed runs above a panel take about as much as its height lacks to its width */
+        if (many &&
+            page->height ==
+                0.0) /* title and failed runs above a panel take about as much as its height lacks to its width */
             cost += fmax(0.0, log(rows * width / (highest * cm)));
         if (cost < least) {
             least = cost;
@@ -130,7 +138,10 @@ int nl_page_most_panels(const struct nl_config *config, bool many)
 {
     double font = config->plot.font_size, width = (config->plot.width != NL_AUTO ? config->plot.width : 17.8) * cm;
     double columns = fmax(1.0, floor((width - 4.5 * font) / (6.2 * font)));
-    double rows = config->plot.height != NL_AUTO ? fmax(1.0, floor((config->plot.height * cm - 6.0 * font) / (6.5 * font))) : many ? 12.0 : 4.0;
+    double rows = config->plot.height != NL_AUTO
+                      ? fmax(1.0, floor((config->plot.height * cm - 6.0 * font) / (6.5 * font)))
+                  : many ? 12.0
+                         : 4.0;
     return (int)fmin(many ? 60.0 : MOST_PANELS, columns * rows);
 }
 
@@ -164,28 +175,35 @@ static void put_terminals(const struct nl_page *page, struct nl_text *out)
     double scale = page->font / 8.0; /* lines and points grow with the font: on a slide, too */
     double pixels = 96.0 / 72.0, dots = (double)config->plot.dpi / 72.0;
     nl_page_comment(out, "", page->about);
-    nl_text_add(out, "# Draw it:  gnuplot -e \"format='png'\" %s.gp   (svg, png, pdf, or txt on the terminal; svg if not said)\n"
-                     "# It needs nothing but this file: the numbers stand in the blocks below.\n"
-                     "reset\n"
-                     "set encoding utf8\n"
-                     "if (!exists('format')) format = 'svg'\n"
-                     "pt = format eq 'svg' ? 96.0 / 72.0 : 1.0 # svg sizes are pixels\n"
-                     "up = format eq 'svg' ? 1.5 : 1.2         # and its lines are higher: labels move towards the axis\n"
-                     "ticks = sprintf(',%%.3g', %.3g * pt)\n",
-                name, page->small);
+    nl_text_add(
+        out,
+        "# Draw it:  gnuplot -e \"format='png'\" %s.gp   (svg, png, pdf, or txt on the terminal; svg if not said)\n"
+        "# It needs nothing but this file: the numbers stand in the blocks below.\n"
+        "reset\n"
+        "set encoding utf8\n"
+        "if (!exists('format')) format = 'svg'\n"
+        "pt = format eq 'svg' ? 96.0 / 72.0 : 1.0 # svg sizes are pixels\n"
+        "up = format eq 'svg' ? 1.5 : 1.2         # and its lines are higher: labels move towards the axis\n"
+        "ticks = sprintf(',%%.3g', %.3g * pt)\n",
+        name, page->small);
     struct nl_text svg = {0}, font = {0}; /* cairo's fonts are points at 96 dots an inch */
-    char *family[] = {nl_format("%s,%.4g", config->plot.font, page->font * pixels), nl_format("%s,%.4g", config->plot.font, page->font)};
+    char *family[] = {nl_format("%s,%.4g", config->plot.font, page->font * pixels),
+                      nl_format("%s,%.4g", config->plot.font, page->font)};
     nl_page_quote(&svg, family[0]);
     nl_page_quote(&font, family[1]);
-    nl_text_add(out, "if (format eq 'svg') { set terminal svg noenhanced size %.0f,%.0f background 'white' linewidth %.3g fontscale 1 font %s }\n"
-                     "if (format eq 'png') { set terminal pngcairo noenhanced size %.0f,%.0f fontscale %.4g linewidth %.4g pointscale %.4g font %s }\n"
-                     "if (format eq 'pdf') { set terminal pdfcairo noenhanced size %.4gcm,%.4gcm fontscale 0.75 linewidth %.4g pointscale %.4g font %s }\n"
-                     "if (format eq 'txt') { set terminal dumb noenhanced mono size 100,36 }\n"
-                     "if (!exists('picture')) picture = format eq 'txt' ? '' : '%s.'.format # '': the standard output\n"
-                     "if (picture ne '') { set output picture }\n\n",
-                page->width * pixels, page->height * pixels, 0.75 * pixels * scale, svg.at, page->width * dots, page->height * dots,
-                (double)config->plot.dpi / 96.0, 0.75 * dots * scale, 0.85 * dots * scale, font.at, page->width / cm, page->height / cm, 1.5 * scale,
-                0.68 * scale, font.at, name);
+    nl_text_add(out,
+                "if (format eq 'svg') { set terminal svg noenhanced size %.0f,%.0f background 'white' linewidth %.3g "
+                "fontscale 1 font %s }\n"
+                "if (format eq 'png') { set terminal pngcairo noenhanced size %.0f,%.0f fontscale %.4g linewidth %.4g "
+                "pointscale %.4g font %s }\n"
+                "if (format eq 'pdf') { set terminal pdfcairo noenhanced size %.4gcm,%.4gcm fontscale 0.75 linewidth "
+                "%.4g pointscale %.4g font %s }\n"
+                "if (format eq 'txt') { set terminal dumb noenhanced mono size 100,36 }\n"
+                "if (!exists('picture')) picture = format eq 'txt' ? '' : '%s.'.format # '': the standard output\n"
+                "if (picture ne '') { set output picture }\n\n",
+                page->width * pixels, page->height * pixels, 0.75 * pixels * scale, svg.at, page->width * dots,
+                page->height * dots, (double)config->plot.dpi / 96.0, 0.75 * dots * scale, 0.85 * dots * scale, font.at,
+                page->width / cm, page->height / cm, 1.5 * scale, 0.68 * scale, font.at, name);
     nl_text_release(&svg);
     nl_text_release(&font);
     free(family[0]);
@@ -208,15 +226,16 @@ bool nl_styles_are_alike(const struct nl_style *a, const struct nl_style *b)
 
 int nl_page_style(struct nl_page *page, const struct nl_style *style)
 {
-    nl_text_add(&page->script, "set style line %d linecolor rgb '#%06x' linewidth 1.3 pointtype %d pointsize 0.55\n", ++page->styles, style->colour,
-                style->marker);
+    nl_text_add(&page->script, "set style line %d linecolor rgb '#%06x' linewidth 1.3 pointtype %d pointsize 0.55\n",
+                ++page->styles, style->colour, style->marker);
     return page->styles;
 }
 
 void nl_page_legend(struct nl_page *page, const struct nl_style *style, const char *label, bool line, bool mark)
 {
     page->legend = nl_realloc(page->legend, (size_t)page->entries + 1, sizeof *page->legend);
-    page->legend[page->entries++] = (struct nl_page_entry){nl_strdup(label), nl_page_style(page, style), style->dash, line, mark};
+    page->legend[page->entries++] =
+        (struct nl_page_entry){nl_strdup(label), nl_page_style(page, style), style->dash, line, mark};
 }
 
 static int characters_in(double width, double size)
@@ -265,8 +284,8 @@ void nl_page_label(struct nl_page *page, const char *text, double x, double y, d
 {
     nl_text_add(&page->script, "set label ");
     nl_page_quote(&page->script, text);
-    nl_text_add(&page->script, " at screen %.4f, screen %.4f %s noenhanced font sprintf(',%%.3g', %.3g * pt)\n", x / page->width,
-                y / page->height, how, size);
+    nl_text_add(&page->script, " at screen %.4f, screen %.4f %s noenhanced font sprintf(',%%.3g', %.3g * pt)\n",
+                x / page->width, y / page->height, how, size);
 }
 
 void nl_page_upright_label(struct nl_page *page, const char *text, double x, double y)
@@ -275,7 +294,8 @@ void nl_page_upright_label(struct nl_page *page, const char *text, double x, dou
     double length = nl_text_width(text, page->font), size = page->font * fmin(1.0, page->height / length);
     length = fmin(length, page->height);
     nl_text_add(&page->script, "if (format eq 'txt') {\n    ");
-    nl_page_label(page, text, right ? page->width : 0.0, page->area.top + 0.4 * page->font, page->font, right ? "right" : "left");
+    nl_page_label(page, text, right ? page->width : 0.0, page->area.top + 0.4 * page->font, page->font,
+                  right ? "right" : "left");
     nl_text_add(&page->script, "} else {\n    ");
     nl_page_label(page, text, x, fmin(fmax(y, length / 2), page->height - length / 2), size, "center rotate by 90");
     nl_text_add(&page->script, "}\n");
@@ -300,7 +320,8 @@ static int count_lines(const char *text, double width, double size)
 }
 
 /* The lowest line at `y`. */
-static void put_lines(struct nl_page *page, const char *text, double width, double x, double y, double size, const char *how)
+static void put_lines(struct nl_page *page, const char *text, double width, double x, double y, double size,
+                      const char *how)
 {
     struct nl_text lines = {0};
     int count = break_lines(text, width, size, &lines);
@@ -341,11 +362,13 @@ static void put_entry(struct nl_page *page, const struct nl_page_entry *entry, d
 {
     double end = x + sample * page->small;
     if (entry->line)
-        nl_text_add(&page->script, "set arrow from screen %.4f, screen %.4f to screen %.4f, screen %.4f nohead linestyle %d dashtype %d\n",
-                    x / page->width, y / page->height, end / page->width, y / page->height, entry->style, entry->dash);
+        nl_text_add(
+            &page->script,
+            "set arrow from screen %.4f, screen %.4f to screen %.4f, screen %.4f nohead linestyle %d dashtype %d\n",
+            x / page->width, y / page->height, end / page->width, y / page->height, entry->style, entry->dash);
     if (entry->mark)
-        nl_text_add(&page->script, "set label '' at screen %.4f, screen %.4f point linestyle %d\n", (x + end) / 2 / page->width,
-                    y / page->height, entry->style);
+        nl_text_add(&page->script, "set label '' at screen %.4f, screen %.4f point linestyle %d\n",
+                    (x + end) / 2 / page->width, y / page->height, entry->style);
     nl_page_label(page, entry->label, end + sample_gap * page->small, y, page->small, "left");
 }
 
@@ -375,7 +398,8 @@ struct frame {
     struct nl_box margin;
 };
 
-static struct frame measure_frame(const struct nl_page *page, double x_ticks, double x_overhang, double y_ticks, bool x_label, bool y_label)
+static struct frame measure_frame(const struct nl_page *page, double x_ticks, double x_overhang, double y_ticks,
+                                  bool x_label, bool y_label)
 {
     const struct nl_config *config = &page->experiment->config;
     double gap = edge * page->font;
@@ -399,7 +423,8 @@ static struct frame measure_frame(const struct nl_page *page, double x_ticks, do
     if (frame.place == NL_LEGEND_RIGHT)
         frame.margin.right += frame.width + 0.75 * page->font;
     if (caption_inside(page))
-        frame.caption = count_lines(page->caption.at, page->width - 2 * gap, page->small) * line_height * page->small + gap;
+        frame.caption =
+            count_lines(page->caption.at, page->width - 2 * gap, page->small) * line_height * page->small + gap;
     frame.below = 0.45 * page->small + x_ticks + (x_label ? 1.1 * page->font : 0.0) + gap;
     frame.margin.bottom = frame.caption + frame.below + (frame.place == NL_LEGEND_BELOW ? frame.height + gap : 0.0);
     return frame;
@@ -437,23 +462,29 @@ static void put_frame(struct nl_page *page, const struct frame *frame, const cha
         top -= line_height * page->font;
     }
     if (frame->place == NL_LEGEND_ABOVE)
-        put_legend(page, fmax(gap, fmin(middle - frame->width / 2, page->width - gap - frame->width)), top, frame->columns, frame->widths);
+        put_legend(page, fmax(gap, fmin(middle - frame->width / 2, page->width - gap - frame->width)), top,
+                   frame->columns, frame->widths);
     else if (frame->place == NL_LEGEND_RIGHT)
-        put_legend(page, page->width - frame->width - gap, page->area.top - page->title - page->strip, 1, frame->widths);
+        put_legend(page, page->width - frame->width - gap, page->area.top - page->title - page->strip, 1,
+                   frame->widths);
     else if (frame->place == NL_LEGEND_BELOW)
-        put_legend(page, fmax(gap, middle - frame->width / 2), frame->caption + gap + frame->height, frame->columns, frame->widths);
+        put_legend(page, fmax(gap, middle - frame->width / 2), frame->caption + gap + frame->height, frame->columns,
+                   frame->widths);
     nl_text_add(&page->script, "# axis labels\n");
     if (*x_label)
-        nl_page_label(page, x_label, middle, page->area.bottom - frame->below + gap + 0.6 * page->font, page->font, "center");
+        nl_page_label(page, x_label, middle, page->area.bottom - frame->below + gap + 0.6 * page->font, page->font,
+                      "center");
     if (*y_label)
-        nl_page_upright_label(page, y_label, gap + 0.5 * page->font, (page->area.bottom + page->area.top - page->title - page->strip) / 2);
+        nl_page_upright_label(page, y_label, gap + 0.5 * page->font,
+                              (page->area.bottom + page->area.top - page->title - page->strip) / 2);
     if (caption_inside(page)) {
         nl_text_add(&page->script, "# caption\n");
         put_lines(page, page->caption.at, page->width - 2 * gap, gap, gap, page->small, "left");
     }
 }
 
-int nl_page_frame(struct nl_page *page, const char *x_label, const char *y_label, double x_ticks, double x_overhang, double y_ticks, struct nl_error *err)
+int nl_page_frame(struct nl_page *page, const char *x_label, const char *y_label, double x_ticks, double x_overhang,
+                  double y_ticks, struct nl_error *err)
 {
     if (page->strip > 0 && page->rows > 1) /* its word stands beside the label of the y axis */
         y_ticks = fmax(y_ticks, nl_text_width("failed", 0.75 * page->small));
@@ -462,13 +493,18 @@ int nl_page_frame(struct nl_page *page, const char *x_label, const char *y_label
     width = (width - (page->columns - 1) * gap_x(page)) / page->columns;
     double around = frame.margin.top + frame.margin.bottom + page->rows * above + (page->rows - 1) * gap_y(page);
     if (page->height == 0.0)
-        page->height = fmin(highest * cm, fmax(fmax(page->least_height, nl_text_width(y_label, page->font)), around + page->rows * width / page->aspect));
+        page->height = fmin(highest * cm, fmax(fmax(page->least_height, nl_text_width(y_label, page->font)),
+                                               around + page->rows * width / page->aspect));
     double height = (page->height - around) / page->rows;
-    page->area = (struct nl_box){frame.margin.left, page->width - frame.margin.right, frame.margin.bottom, page->height - frame.margin.top};
-    int status = width < least_panel || height < least_panel
-                     ? nl_fail(err, "%s has no room for its panels on %.3g x %.3g cm, %.3g x %.3g cm each: a larger plot.width or plot.height, a smaller plot.font_size, or plot.legend = none",
-                               page->name, page->width / cm, page->height / cm, fmax(0.0, width / cm), fmax(0.0, height / cm))
-                     : NL_OK;
+    page->area = (struct nl_box){frame.margin.left, page->width - frame.margin.right, frame.margin.bottom,
+                                 page->height - frame.margin.top};
+    int status =
+        width < least_panel || height < least_panel
+            ? nl_fail(err,
+                      "%s has no room for its panels on %.3g x %.3g cm, %.3g x %.3g cm each: a larger plot.width or "
+                      "plot.height, a smaller plot.font_size, or plot.legend = none",
+                      page->name, page->width / cm, page->height / cm, fmax(0.0, width / cm), fmax(0.0, height / cm))
+            : NL_OK;
     if (status == NL_OK) {
         struct nl_text whole = {0};
         put_terminals(page, &whole);
@@ -503,11 +539,14 @@ bool nl_page_is_lowest(const struct nl_page *page, int panel)
 
 void nl_page_margins(struct nl_page *page, const struct nl_box *box)
 {
-    nl_text_add(&page->script, "set lmargin at screen %.4f; set rmargin at screen %.4f; set bmargin at screen %.4f; set tmargin at screen %.4f\n",
+    nl_text_add(&page->script,
+                "set lmargin at screen %.4f; set rmargin at screen %.4f; set bmargin at screen %.4f; set tmargin at "
+                "screen %.4f\n",
                 box->left / page->width, box->right / page->width, box->bottom / page->height, box->top / page->height);
 }
 
-/* A title that breaks at its commas: what stands between two of them has no-break spaces if it fits on a line. New string. */
+/* A title that breaks at its commas: what stands between two of them has no-break spaces if it fits on a line. New
+ * string. */
 static char *broken_at_commas(const struct nl_page *page, const char *title)
 {
     int most = characters_in(nl_page_panel_width(page), page->small);
@@ -540,7 +579,8 @@ void nl_page_title(struct nl_page *page, int panel, const char *title)
     struct nl_box box = nl_page_box(page, panel);
     char *broken = broken_at_commas(page, title);
     if (*title)
-        put_lines(page, broken, nl_page_panel_width(page), (box.left + box.right) / 2, box.top + page->strip + 0.3 * page->small, page->small, "center");
+        put_lines(page, broken, nl_page_panel_width(page), (box.left + box.right) / 2,
+                  box.top + page->strip + 0.3 * page->small, page->small, "center");
     free(broken);
 }
 

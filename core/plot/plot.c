@@ -1,3 +1,4 @@
+/* Chooses the kind of a picture, has it drawn, and writes its script. */
 #include "plot/plot.h"
 
 #include <stdlib.h>
@@ -24,8 +25,8 @@ static const struct {
 static const double most_seconds = 600; /* for one picture: a gnuplot that hangs */
 enum { KINDS = sizeof kinds / sizeof *kinds };
 
-static int write_beside(const char *plots, const struct nl_page *page, const char *ending, const struct nl_text *text, struct nl_text *report,
-                        struct nl_error *err)
+static int write_beside(const char *plots, const struct nl_page *page, const char *ending, const struct nl_text *text,
+                        struct nl_text *report, struct nl_error *err)
 {
     char *path = nl_format("%s/%s.%s", plots, page->name, ending);
     int status = nl_file_write(path, text->at, text->length, err);
@@ -43,14 +44,17 @@ static int write_caption(const char *plots, const struct nl_page *page, struct n
     nl_text_add(&latex, "\\caption{");
     nl_latex_add(&latex, page->caption.at);
     nl_text_add(&latex, "}\n");
-    int status = write_beside(plots, page, "txt", &plain, NULL, err) != NL_OK ? NL_FAIL : write_beside(plots, page, "tex", &latex, NULL, err);
+    int status = write_beside(plots, page, "txt", &plain, NULL, err) != NL_OK
+                     ? NL_FAIL
+                     : write_beside(plots, page, "tex", &latex, NULL, err);
     nl_text_release(&plain);
     nl_text_release(&latex);
     return status;
 }
 
 /* chosen: plots is the user's own choice, which may be a link. */
-static int write_script(const char *plots, bool chosen, const struct nl_page *page, struct nl_text *report, struct nl_error *err)
+static int write_script(const char *plots, bool chosen, const struct nl_page *page, struct nl_text *report,
+                        struct nl_error *err)
 {
     int caption = page->experiment->config.plot.caption;
     if (chosen ? nl_make_folders(plots, err) : nl_make_folder(plots, err))
@@ -60,7 +64,8 @@ static int write_script(const char *plots, bool chosen, const struct nl_page *pa
     return write_beside(plots, page, "gp", &page->script, report, err);
 }
 
-/* A font of the user's that is not installed is drawn as another; of the default one, which stands for what looks like it, nothing is said. */
+/* A font of the user's that is not installed is drawn as another; of the default one, which stands for what looks like
+ * it, nothing is said. */
 static void check_font(const struct nl_config *config, struct nl_text *report)
 {
     const char *font = config->plot.font;
@@ -70,14 +75,16 @@ static void check_font(const struct nl_config *config, struct nl_text *report)
     free(drawn);
 }
 
-static int render(const char *plots, const char *name, const struct nl_plot_options *options, struct nl_text *report, struct nl_error *err)
+static int render(const char *plots, const char *name, const struct nl_plot_options *options, struct nl_text *report,
+                  struct nl_error *err)
 {
     const struct {
         bool wanted;
         const char *format;
     } formats[] = {{options->svg, "svg"}, {options->png, "png"}, {options->pdf, "pdf"}, {options->text, "txt"}};
     for (int i = 0; i < 4; i++)
-        if (formats[i].wanted && nl_render(plots, name, formats[i].format, most_seconds, options->stop, report, err) != NL_OK)
+        if (formats[i].wanted &&
+            nl_render(plots, name, formats[i].format, most_seconds, options->stop, report, err) != NL_OK)
             return NL_FAIL;
     return NL_OK;
 }
@@ -85,11 +92,11 @@ static int render(const char *plots, const char *name, const struct nl_plot_opti
 /* How scripts are drawn where gnuplot is. */
 static void tell_scripts(const char *plots, struct nl_text *report)
 {
-    nl_text_add(
-        report,
-        "gnuplot is not installed (Debian package gnuplot-nox), so that '%s' holds no pictures, only the scripts that draw them, here or on another machine: "
-        "gnuplot -e \"format='png'\" NAME.gp (or svg, pdf)\n",
-        plots);
+    nl_text_add(report,
+                "gnuplot is not installed (Debian package gnuplot-nox), so that '%s' holds no pictures, only the "
+                "scripts that draw them, here or on another machine: "
+                "gnuplot -e \"format='png'\" NAME.gp (or svg, pdf)\n",
+                plots);
 }
 
 void nl_picture_leave_out(const struct nl_picture *picture, const struct nl_page *page, const char *why)
@@ -106,12 +113,14 @@ static bool is_asked_for(const struct nl_experiment *experiment, int kind)
 }
 
 /* All scripts are written before the first is drawn: without gnuplot they are what a user still gets. */
-static int draw_all(struct nl_picture *picture, const char *plots, const struct nl_plot_options *options, struct nl_error *err)
+static int draw_all(struct nl_picture *picture, const char *plots, const struct nl_plot_options *options,
+                    struct nl_error *err)
 {
     struct nl_page page[KINDS] = {0};
     int status = NL_OK;
     for (int kind = 0; status == NL_OK && kind < KINDS; kind++) {
-        page[kind] = (struct nl_page){.name = nl_plot_names[kind], .about = kinds[kind].about, .experiment = picture->experiment};
+        page[kind] = (struct nl_page){
+            .name = nl_plot_names[kind], .about = kinds[kind].about, .experiment = picture->experiment};
         bool asked = is_asked_for(picture->experiment, kind);
         picture->left_out = asked && options->left_out ? options->left_out : picture->note;
         if (asked || kind == NL_PLOT_CURVES)

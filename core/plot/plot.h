@@ -1,4 +1,5 @@
-/* Pictures of a results folder: self-contained gnuplot scripts with their numbers inside, and what gnuplot makes of them. */
+/* Pictures of a results folder: self-contained gnuplot scripts with their numbers inside, and what gnuplot makes of
+ * them. */
 #ifndef NL_PLOT_PLOT_H
 #define NL_PLOT_PLOT_H
 
@@ -13,15 +14,17 @@ struct nl_plot_options {
     bool svg, png, pdf;     /* which files are rendered; PNG has plot.dpi dots an inch */
     bool text;              /* draw with characters too, into `report` */
     atomic_int *stop; /* NULL, or becomes non-zero: the drawing is given up, an error */
-    bool without;     /* where gnuplot is not installed, `report` says how the scripts are drawn elsewhere, and that is all; else it is an error */
+    bool without; /* where gnuplot is not installed, `report` says how the scripts are drawn elsewhere, and that is all;
+                     else it is an error */
     struct nl_text *left_out; /* why pictures of plot.kind are not drawn, a line each; NULL: that goes into `report` */
-    struct nl_text *report; /* what was written or left out, a line each, and the drawings in characters; NULL: not wanted */
+    struct nl_text
+        *report; /* what was written or left out, a line each, and the drawings in characters; NULL: not wanted */
 };
 
-/* Writes NAME.gp for every kind in plot.kind, and always for `curves`, and as plot.caption wants it NAME.txt and NAME.tex; renders each by running gnuplot.
- * Anything that gnuplot says, or a picture that is missing or not whole, is an error; the scripts are there then all the same. Without gnuplot and
- * with no format wanted, only scripts are written. planned as nl_results_load: a picture says what is missing. NL_BAD: a
- * table does not match its checksum. */
+/* Writes NAME.gp for every kind in plot.kind, and always for `curves`, and as plot.caption wants it NAME.txt and
+ * NAME.tex; renders each by running gnuplot. Anything that gnuplot says, or a picture that is missing or not whole, is
+ * an error; the scripts are there then all the same. Without gnuplot and with no format wanted, only scripts are
+ * written. planned as nl_results_load: a picture says what is missing. NL_BAD: a table does not match its checksum. */
 int nl_plot(const char *folder, const struct nl_experiment *experiment, const struct nl_planned *planned,
             const struct nl_plot_options *options, struct nl_error *err);
 

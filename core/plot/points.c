@@ -1,4 +1,5 @@
-/* Means over an axis of the sweep: with intervals, single seeds faint behind, and failed runs counted in a strip above. */
+/* Means over an axis of the sweep: with intervals, single seeds faint behind, and failed runs counted in a strip
+ * above. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -75,11 +76,11 @@ static char *label_of(const struct drawing *d, const struct line *line)
     const struct nl_arm *arm = &d->chart.arm[line->arm];
     const struct nl_int_list *evals = &d->picture->experiment->config.norm.eval;
     bool several = d->preset->evaluations && arm->tracks && evals->count > 1;
-    return nl_format("%s%s%s%s", arm->label, several && *arm->label ? ", " : "", several ? nl_eval_names[evals->at[line->eval]] : "",
-                     arm->reference ? " (reference)" : "");
+    return nl_format("%s%s%s%s", arm->label, several && *arm->label ? ", " : "",
+                     several ? nl_eval_names[evals->at[line->eval]] : "", arm->reference ? " (reference)" : "");
 }
 
-/* Of small multiples: what is the same in all panels. */
+/* The legend of small multiples: what is the same in all panels. */
 static void put_legend_of_each(struct drawing *d)
 {
     const struct nl_int_list *evals = &d->picture->experiment->config.norm.eval;
@@ -131,11 +132,14 @@ static int make_x(struct drawing *d, struct nl_error *err)
         x->low = x->high;
         x->high = low;
     }
-    /* Lines stand side by side, near one another; bars touch. Of small multiples each has a panel for itself and its evaluations. */
+    /* Lines stand side by side, near one another; bars touch. Of small multiples each has a panel for itself and its
+     * evaluations. */
     int beside = 1;
     for (int i = 0; i < d->lines; i++)
         beside = beside > beside_of(d, i) ? beside : beside_of(d, i) + 1;
-    d->shift = d->mark == NL_MARK_BARS ? 0.8 * apart / beside : fmin(0.55 * apart / beside, 0.55 * d->page->font / nl_page_panel_width(d->page));
+    d->shift = d->mark == NL_MARK_BARS
+                   ? 0.8 * apart / beside
+                   : fmin(0.55 * apart / beside, 0.55 * d->page->font / nl_page_panel_width(d->page));
     d->start = -0.5 * d->shift * (beside - 1);
     return status;
 }
@@ -144,7 +148,8 @@ static int make_x(struct drawing *d, struct nl_error *err)
 static double shifted(const struct drawing *d, int point, int i, double part)
 {
     bool reference = d->chart.arm[d->line[i].arm].reference;
-    return nl_ruler_value(&d->chart.x, nl_ruler_place(&d->chart.x, x_of(d, point)) + (reference ? 0.0 : d->start + d->shift * (beside_of(d, i) + part)));
+    return nl_ruler_value(&d->chart.x, nl_ruler_place(&d->chart.x, x_of(d, point)) +
+                                           (reference ? 0.0 : d->start + d->shift * (beside_of(d, i) + part)));
 }
 
 static void put_x(struct nl_text *out, double x)
@@ -165,8 +170,8 @@ static bool put_means(struct drawing *d, int panel, int i, struct nl_span *span)
             continue; /* a point that sweep.points gives to other methods is no gap in this one's line */
         if (mean.n > 0) {
             /* Where there is no interval an end at the mean draws none. */
-            double row[] = {mean.mean * scale, (isnan(mean.lower) ? mean.mean : mean.lower) * scale, (isnan(mean.upper) ? mean.mean : mean.upper) * scale,
-                            mean.n};
+            double row[] = {mean.mean * scale, (isnan(mean.lower) ? mean.mean : mean.lower) * scale,
+                            (isnan(mean.upper) ? mean.mean : mean.upper) * scale, mean.n};
             put_x(&rows, shifted(d, point, i, 0.0));
             for (int k = 0; k < 4; k++)
                 nl_page_number(&rows, row[k]);
@@ -180,7 +185,8 @@ static bool put_means(struct drawing *d, int panel, int i, struct nl_span *span)
         nl_text_add(&rows, "\n"); /* a gap where there is no value, not a line across it */
     }
     char *label = label_of(d, line);
-    nl_page_block(d->page, "mean", panel + 1, i + 1, d->mark == NL_MARK_BARS ? "x mean lower upper n left right" : "x mean lower upper n", label, &rows);
+    nl_page_block(d->page, "mean", panel + 1, i + 1,
+                  d->mark == NL_MARK_BARS ? "x mean lower upper n left right" : "x mean lower upper n", label, &rows);
     free(label);
     return any;
 }
@@ -215,7 +221,8 @@ static bool put_largest(struct drawing *d, int panel, int i)
     int point = d->preset->largest && method >= 0 ? nl_median_rate(&d->chart.view, method) : -1;
     const struct nl_metric_column *metric = &d->line[i].metric;
     struct nl_estimate mean =
-        nl_cell_mean(d->picture->results, d->picture->experiment, point < 0 ? NULL : nl_comparison_cell(&d->chart.view, method, point), metric);
+        nl_cell_mean(d->picture->results, d->picture->experiment,
+                     point < 0 ? NULL : nl_comparison_cell(&d->chart.view, method, point), metric);
     if (mean.n > 0) {
         put_x(&rows, shifted(d, point, i, 0.0));
         nl_page_row(&rows, (const double[]){mean.mean * metric->measure.scale}, 1);
@@ -243,11 +250,13 @@ static void tell_references(struct drawing *d)
         if (!d->chart.arm[arm].reference)
             continue;
         if (!any)
-            nl_caption_add(d->page, "Reference: %s does not apply, one set of runs.", d->picture->results->factor[d->chart.view.x_factor].key->name);
+            nl_caption_add(d->page, "Reference: %s does not apply, one set of runs.",
+                           d->picture->results->factor[d->chart.view.x_factor].key->name);
         any = true;
         int failed = 0, trials = 0;
         for (int panel = 0; panel < d->chart.panels; panel++) {
-            const struct nl_cell *cell = nl_chart_block(&d->chart, panel) == panel ? nl_chart_cell(&d->chart, panel, arm, 0) : NULL;
+            const struct nl_cell *cell =
+                nl_chart_block(&d->chart, panel) == panel ? nl_chart_cell(&d->chart, panel, arm, 0) : NULL;
             failed += cell ? cell->failed : 0;
             trials += cell ? cell->trials : 0;
         }
@@ -273,7 +282,8 @@ static void put_caption(struct drawing *d, bool seeds)
                        : d->chart.strip.rows > 1 ? ", one row per method as in the legend"
                                                  : "");
     if (d->preset->largest)
-        nl_caption_add(page, "Ring: the largest learning rate usable for half of the seeds (0.95 of the best training accuracy with the same seed).");
+        nl_caption_add(page, "Ring: the largest learning rate usable for half of the seeds (0.95 of the best training "
+                             "accuracy with the same seed).");
     tell_references(d);
     nl_caption_unseen(&d->chart, "Arrows: intervals that reach beyond the y axis.");
     nl_caption_end(&d->chart);
@@ -284,20 +294,28 @@ static void put_intervals(const struct drawing *d, int panel, int i, const struc
 {
     struct nl_text *out = &d->page->script;
     double head = 0.4 * d->page->font / d->page->width;
-    nl_page_plot(out, "$mean%d_%d using 1:($3 > floor ? $3 : floor):(0):($4 - ($3 > floor ? $3 : floor)) with vectors nohead linestyle %d", panel, i, i);
+    nl_page_plot(out,
+                 "$mean%d_%d using 1:($3 > floor ? $3 : floor):(0):($4 - ($3 > floor ? $3 : floor)) with vectors "
+                 "nohead linestyle %d",
+                 panel, i, i);
     if (span->lowest < d->chart.y.low)
-        nl_page_plot(out, "$mean%d_%d using 1:($3 < floor && $2 > floor ? $2 : NaN):(0):(floor - $2) with vectors filled size screen %.4f,25 linestyle %d",
+        nl_page_plot(out,
+                     "$mean%d_%d using 1:($3 < floor && $2 > floor ? $2 : NaN):(0):(floor - $2) with vectors filled "
+                     "size screen %.4f,25 linestyle %d",
                      panel, i, head, i);
     if (span->highest > d->chart.y.high)
-        nl_page_plot(out, "$mean%d_%d using 1:($4 > top && $2 < top ? $2 : NaN):(0):(top - $2) with vectors filled size screen %.4f,25 linestyle %d", panel, i,
-                     head, i);
+        nl_page_plot(out,
+                     "$mean%d_%d using 1:($4 > top && $2 < top ? $2 : NaN):(0):(top - $2) with vectors filled size "
+                     "screen %.4f,25 linestyle %d",
+                     panel, i, head, i);
 }
 
-/* Of small multiples the baseline and the others: their means alone. */
+/* Draws what stands behind a panel of small multiples: the means of the baseline and of the others. */
 static void put_behind(const struct drawing *d, enum nl_role role, int panel, int i)
 {
     bool lines = role == NL_ROLE_BASELINE || d->mark == NL_MARK_LINES || d->chart.arm[d->line[i].arm].reference;
-    nl_page_plot(&d->page->script, "$mean%d_%d using 1:2 with %s %s", panel, i, lines ? "lines" : "points pointtype 7 pointsize 0.2", nl_role_line(role));
+    nl_page_plot(&d->page->script, "$mean%d_%d using 1:2 with %s %s", panel, i,
+                 lines ? "lines" : "points pointtype 7 pointsize 0.2", nl_role_line(role));
 }
 
 /* The signs over one another: bars, seeds, lines, intervals, marks, rings. */
@@ -312,9 +330,12 @@ static void put_line(const struct drawing *d, int pass, int panel, int i, const 
         if (has->means && d->line[i].eval == 0 && pass == (role == NL_ROLE_BEHIND ? 0 : 2))
             put_behind(d, role, a, b);
     } else if (pass == 0 && d->mark == NL_MARK_BARS && has->means)
-        nl_page_plot(out, "$mean%d_%d using 1:2:6:7:(0):2 with boxxyerror fillstyle solid 0.45 noborder linecolor rgb '#%06x'", a, b, style->colour);
+        nl_page_plot(
+            out, "$mean%d_%d using 1:2:6:7:(0):2 with boxxyerror fillstyle solid 0.45 noborder linecolor rgb '#%06x'",
+            a, b, style->colour);
     else if (pass == 1 && has->seeds)
-        nl_page_plot(out, "$seeds%d_%d using 1:2 with points pointtype 7 pointsize 0.25 linecolor rgb '#A0%06x'", a, b, style->colour);
+        nl_page_plot(out, "$seeds%d_%d using 1:2 with points pointtype 7 pointsize 0.25 linecolor rgb '#A0%06x'", a, b,
+                     style->colour);
     else if (pass == 2 && has->means && (reference || d->mark == NL_MARK_LINES))
         nl_page_plot(out, "$mean%d_%d using 1:2 with lines linestyle %d dashtype %d", a, b, b, style->dash);
     else if (pass == 3 && has->means && !reference)
@@ -322,7 +343,9 @@ static void put_line(const struct drawing *d, int pass, int panel, int i, const 
     else if (pass == 4 && has->means && !reference && d->mark != NL_MARK_BARS)
         nl_page_plot(out, "$mean%d_%d using 1:2 with points linestyle %d", a, b, b);
     else if (pass == 5 && has->largest)
-        nl_page_plot(out, "$largest%d_%d using 1:2 with points pointtype 6 pointsize 1.3 linewidth 1 linecolor rgb '#%06x'", a, b, style->colour);
+        nl_page_plot(out,
+                     "$largest%d_%d using 1:2 with points pointtype 6 pointsize 1.3 linewidth 1 linecolor rgb '#%06x'",
+                     a, b, style->colour);
 }
 
 static void put_panel(struct drawing *d, int panel, const struct blocks *blocks)
@@ -357,7 +380,8 @@ static int draw(struct drawing *d, struct nl_error *err)
     int status = nl_chart_fit_y(&d->chart, &d->line[0].metric.measure, d->mark == NL_MARK_BARS, err);
     if (status == NL_OK) {
         put_caption(d, seeds);
-        char *x_title = nl_factor_title(&d->picture->results->factor[d->chart.view.x_factor]), *y_label = nl_metric_label(&d->line[0].metric, d->column);
+        char *x_title = nl_factor_title(&d->picture->results->factor[d->chart.view.x_factor]),
+             *y_label = nl_metric_label(&d->line[0].metric, d->column);
         char *x_label = nl_format("%s%s", x_title, d->preset->falls ? ", from large to small" : "");
         status = nl_chart_frame(&d->chart, x_label, y_label, err);
         free(x_title);
@@ -365,16 +389,20 @@ static int draw(struct drawing *d, struct nl_error *err)
         free(x_label);
     }
     if (status == NL_OK)
-        nl_text_add(&page->script, "floor = %.6g; top = %.6g # of the y axis: intervals that reach beyond are cut there\n", d->chart.y.low, d->chart.y.high);
+        nl_text_add(&page->script,
+                    "floor = %.6g; top = %.6g # of the y axis: intervals that reach beyond are cut there\n",
+                    d->chart.y.low, d->chart.y.high);
     for (int panel = 0; status == NL_OK && panel < d->chart.panels; panel++)
         put_panel(d, panel, blocks);
     free(blocks);
     return status;
 }
 
-static int draw_points(const struct nl_picture *picture, const struct preset *preset, int x, const char *why_not, struct nl_page *page, struct nl_error *err)
+static int draw_points(const struct nl_picture *picture, const struct preset *preset, int x, const char *why_not,
+                       struct nl_page *page, struct nl_error *err)
 {
-    struct drawing d = {.picture = picture, .preset = preset, .page = page, .column = nl_drawn_metric(picture->experiment)};
+    struct drawing d = {
+        .picture = picture, .preset = preset, .page = page, .column = nl_drawn_metric(picture->experiment)};
     char *why = x < 0 ? nl_strdup(why_not) : nl_missing_metric(picture->results, picture->experiment);
     if (why) {
         nl_picture_leave_out(picture, page, why);
@@ -394,7 +422,8 @@ static int draw_points(const struct nl_picture *picture, const struct preset *pr
 int nl_picture_small_batch(const struct nl_picture *picture, struct nl_page *page, struct nl_error *err)
 {
     static const struct preset preset = {.falls = true, .evaluations = true};
-    return draw_points(picture, &preset, nl_batch_factor(picture->results), "neither train.batch nor norm.stat_batch has more than one value", page, err);
+    return draw_points(picture, &preset, nl_batch_factor(picture->results),
+                       "neither train.batch nor norm.stat_batch has more than one value", page, err);
 }
 
 int nl_picture_lr_tolerance(const struct nl_picture *picture, struct nl_page *page, struct nl_error *err)

@@ -1,3 +1,4 @@
+/* Runs gnuplot on a script, with a time limit, and checks what it wrote. */
 #include "plot/render.h"
 
 #include <errno.h>
@@ -23,8 +24,8 @@ struct stream {
     int failure; /* errno of reading it; 0: none */
 };
 
-/* The absolute path of the first program of this name in PATH, NULL where there is none. A relative folder there would be another one where gnuplot
- * runs: what is in such a one goes to *passed, a new string, NULL: nothing. */
+/* The absolute path of the first program of this name in PATH, NULL where there is none. A relative folder there would
+ * be another one where gnuplot runs: what is in such a one goes to *passed, a new string, NULL: nothing. */
 static char *find_program(const char *name, char **passed)
 {
     *passed = NULL;
@@ -50,8 +51,10 @@ static char *find_program(const char *name, char **passed)
 
 extern char **environ; /* not every system's unistd.h says so */
 
-/* In the child: only calls that are safe after fork in a program with threads. The group is the program's own, to be killed with all that is in it. */
-static _Noreturn void become_program(const char *folder, char *const *argv, char *const *environment, pid_t parent, int out, int err)
+/* In the child: only calls that are safe after fork in a program with threads. The group is the program's own, to be
+ * killed with all that is in it. */
+static _Noreturn void become_program(const char *folder, char *const *argv, char *const *environment, pid_t parent,
+                                     int out, int err)
 {
     int nothing = open("/dev/null", O_RDONLY);
     bool good = setpgid(0, 0) == 0 && nl_end_with(parent) && chdir(folder) == 0;
@@ -72,8 +75,8 @@ static bool read_some(int from, struct stream *to)
     return got > 0 || again;
 }
 
-/* Reads both pipes at once, as gnuplot must not block on one while we wait for the other, until gnuplot has ended. NULL, or why it was killed
- * before: a new string. */
+/* Reads both pipes at once, as gnuplot must not block on one while we wait for the other, until gnuplot has ended.
+ * NULL, or why it was killed before: a new string. */
 static char *follow(pid_t child, const int *from, struct stream *to, double seconds, atomic_int *stop, int *state)
 {
     struct pollfd open[2] = {{.fd = from[0], .events = POLLIN}, {.fd = from[1], .events = POLLIN}};
@@ -102,8 +105,8 @@ static char *follow(pid_t child, const int *from, struct stream *to, double seco
     return why;
 }
 
-/* The environment in the C locale with UTF-8: decimal points whatever the user's language, and no warning from gnuplot where
- * there is no locale at all. */
+/* The environment in the C locale with UTF-8: decimal points whatever the user's language, and no warning from gnuplot
+ * where there is no locale at all. */
 static char **c_environment(void)
 {
     int count = 0, kept = 0;
@@ -118,8 +121,8 @@ static char **c_environment(void)
 }
 
 /* why: NULL, or why it was killed; a new string. */
-static int run(const char *folder, char *const *argv, double seconds, atomic_int *stop, struct stream *to, int *code, char **why,
-               struct nl_error *err)
+static int run(const char *folder, char *const *argv, double seconds, atomic_int *stop, struct stream *to, int *code,
+               char **why, struct nl_error *err)
 {
     int out[2], bad[2], state = 0;
     if (nl_pipe(out) != 0)
@@ -174,7 +177,8 @@ static bool is_whole(const char *format, const struct nl_text *picture)
         length--;
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (strcmp(known[i].format, format) == 0)
-            return length >= known[i].length && memcmp(picture->at + length - known[i].length, known[i].end, known[i].length) == 0;
+            return length >= known[i].length &&
+                   memcmp(picture->at + length - known[i].length, known[i].end, known[i].length) == 0;
     return false;
 }
 
@@ -203,7 +207,8 @@ bool nl_gnuplot_is_missing(void)
 int nl_render(const char *folder, const char *name, const char *format, double seconds, atomic_int *stop,
               struct nl_text *drawn, struct nl_error *err)
 {
-    char *passed, *program = find_program("gnuplot", &passed), *file = nl_format("%s/%s.%s", folder, name, format), *why = NULL;
+    char *passed, *program = find_program("gnuplot", &passed), *file = nl_format("%s/%s.%s", folder, name, format),
+                  *why = NULL;
     char *script = nl_format("%s.gp", name), *setting = nl_format("format='%s'; picture=''", format);
     char *argv[] = {program, "--default-settings", "-e", setting, script, NULL}; /* no file of the user's in between */
     struct stream to[2] = {{.most = 64 << 20}, {.most = 1 << 20}};
@@ -212,11 +217,15 @@ int nl_render(const char *folder, const char *name, const char *format, double s
     if (program)
         status = run(folder, argv, seconds, stop, to, &code, &why, err);
     else if (passed)
-        status = nl_fail(err, "cannot draw '%s': relative folders in PATH are not used, and gnuplot is only in one ('%s'); the scripts are in '%s'", file,
-                         passed, folder);
+        status = nl_fail(err,
+                         "cannot draw '%s': relative folders in PATH are not used, and gnuplot is only in one ('%s'); "
+                         "the scripts are in '%s'",
+                         file, passed, folder);
     else
-        status = nl_fail(err, "cannot draw '%s': gnuplot is not installed; install the package 'gnuplot-nox' (or 'gnuplot'); the scripts are in '%s': "
-                              "gnuplot -e \"format='%s'\" %s draws one",
+        status = nl_fail(err,
+                         "cannot draw '%s': gnuplot is not installed; install the package 'gnuplot-nox' (or "
+                         "'gnuplot'); the scripts are in '%s': "
+                         "gnuplot -e \"format='%s'\" %s draws one",
                          file, folder, format, script);
     drop_fontconfig(complaint);
     if (status == NL_OK && why)
@@ -229,9 +238,10 @@ int nl_render(const char *folder, const char *name, const char *format, double s
     else if (status == NL_OK && strcmp(format, "svg") == 0)
         mend_svg(printed);
     if (status == NL_OK && strcmp(format, "txt") != 0)
-        status = !printed->length            ? nl_fail(err, "gnuplot wrote no picture '%s' and gave no reason", file)
-                 : is_whole(format, printed) ? nl_file_write(file, printed->at, printed->length, err)
-                                             : nl_fail(err, "gnuplot wrote only a part of the picture '%s' and gave no reason", file);
+        status = !printed->length ? nl_fail(err, "gnuplot wrote no picture '%s' and gave no reason", file)
+                 : is_whole(format, printed)
+                     ? nl_file_write(file, printed->at, printed->length, err)
+                     : nl_fail(err, "gnuplot wrote only a part of the picture '%s' and gave no reason", file);
     nl_text_release(printed);
     nl_text_release(complaint);
     free(program);
@@ -249,7 +259,8 @@ char *nl_font_drawn(const char *font)
     char *argv[] = {program, "--format=%{family[0]}", (char *)font, NULL};
     struct stream to[2] = {{.most = 1 << 20}, {.most = 1 << 20}};
     int code = 0;
-    if (program && run("/", argv, 60, NULL, to, &code, &why, NULL) == NL_OK && !why && code == 0 && to[0].text.length > 0)
+    if (program && run("/", argv, 60, NULL, to, &code, &why, NULL) == NL_OK && !why && code == 0 &&
+        to[0].text.length > 0)
         drawn = nl_strdup(to[0].text.at);
     nl_text_release(&to[0].text);
     nl_text_release(&to[1].text);

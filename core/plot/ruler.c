@@ -1,3 +1,4 @@
+/* Chooses the range and the ticks of an axis. */
 #include "plot/ruler.h"
 
 #include <math.h>
@@ -8,7 +9,9 @@
 #include "plot/page.h"
 
 static const double margin = 0.04;          /* of the axis, beyond the values */
-static const double most_of_intervals = 0.3, most_on_log = 0.1; /* of the values' part of the axis, by which intervals may lengthen it at an end */
+static const double most_of_intervals = 0.3,
+                    most_on_log =
+                        0.1; /* of the values' part of the axis, by which intervals may lengthen it at an end */
 enum { MOST_TICKS = 10 };                   /* with labels, on a large page, too */
 static const double decade = 12.0;          /* values over more than that ratio are far apart */
 
@@ -23,7 +26,8 @@ void nl_span_add(struct nl_span *span, double value)
     if (!can_be_drawn(value))
         return;
     if (!span->any)
-        *span = (struct nl_span){.any = true, .low = value, .high = value, .least = INFINITY, .lowest = value, .highest = value};
+        *span = (struct nl_span){
+            .any = true, .low = value, .high = value, .least = INFINITY, .lowest = value, .highest = value};
     span->low = fmin(span->low, value);
     span->high = fmax(span->high, value);
     span->least = value > 0 ? fmin(span->least, value) : span->least;
@@ -66,13 +70,15 @@ static void add_tick(struct nl_ruler *ruler, double at, char *label)
 /* The user's ends where they are not auto. */
 static int take_ends(struct nl_ruler *ruler, char axis, const struct nl_config *config, struct nl_error *err)
 {
-    const char *texts[] = {axis == 'x' ? config->plot.xmin : config->plot.ymin, axis == 'x' ? config->plot.xmax : config->plot.ymax};
+    const char *texts[] = {axis == 'x' ? config->plot.xmin : config->plot.ymin,
+                           axis == 'x' ? config->plot.xmax : config->plot.ymax};
     double *ends[] = {&ruler->low, &ruler->high};
     for (int i = 0; i < 2; i++)
         if (strcmp(texts[i], "auto") != 0 && !nl_number_read(texts[i], ends[i]))
             return nl_fail(err, "plot.%c%s is '%s': a number is expected, or auto", axis, i ? "max" : "min", texts[i]);
     if (!(ruler->low < ruler->high) || (ruler->log && !(ruler->low > 0)))
-        return nl_fail(err, "plot.%cmin and plot.%cmax leave nothing of the %c axis, which goes from %g to %g", axis, axis, axis, ruler->low, ruler->high);
+        return nl_fail(err, "plot.%cmin and plot.%cmax leave nothing of the %c axis, which goes from %g to %g", axis,
+                       axis, axis, ruler->low, ruler->high);
     return NL_OK;
 }
 
@@ -82,8 +88,9 @@ static bool is_linear_by_end(const char *end)
     return nl_number_read(end, &low) && !(low > 0);
 }
 
-/* Lengthens a range of values by a margin and by what intervals need, on the scale of the axis. An end that would need too much gets nothing: a t interval
- * of three seeds can be as long as the axis, and would press the values together. */
+/* Lengthens a range of values by a margin and by what intervals need, on the scale of the axis. An end that would need
+ * too much gets nothing: a t interval of three seeds can be as long as the axis, and would press the values
+ * together. */
 static void lengthen(double *low, double *high, double lowest, double highest, double part)
 {
     double length = *high - *low, most = part * length;
@@ -94,8 +101,8 @@ static void lengthen(double *low, double *high, double lowest, double highest, d
     *high += margin * length;
 }
 
-int nl_ruler_fit(struct nl_ruler *ruler, const struct nl_span *span, const struct nl_measure *measure, bool from_zero, const struct nl_config *config,
-                 struct nl_error *err)
+int nl_ruler_fit(struct nl_ruler *ruler, const struct nl_span *span, const struct nl_measure *measure, bool from_zero,
+                 const struct nl_config *config, struct nl_error *err)
 {
     const bool share = measure->scale == 100.0;
     enum nl_switch asked = (enum nl_switch)config->plot.ylog;
@@ -103,10 +110,12 @@ int nl_ruler_fit(struct nl_ruler *ruler, const struct nl_span *span, const struc
     const struct nl_span none = {.any = true, .high = whole, .least = whole, .highest = whole};
     span = span->any ? span : &none;
     bool positive = isfinite(span->least) && !from_zero && !is_linear_by_end(config->plot.ymin);
-    ruler->log = positive && (asked == NL_SWITCH_ON || (asked == NL_SWITCH_AUTO && measure->worse > 0 && span->low > 0 && span->high / span->low >= decade));
+    ruler->log = positive && (asked == NL_SWITCH_ON || (asked == NL_SWITCH_AUTO && measure->worse > 0 &&
+                                                        span->low > 0 && span->high / span->low >= decade));
     if (ruler->log) {
         double low = log(span->least), high = log(span->high > span->least ? span->high : 2.0 * span->least);
-        lengthen(&low, &high, span->lowest > 0 ? log(span->lowest) : -INFINITY, log(fmax(span->highest, span->high)), most_on_log);
+        lengthen(&low, &high, span->lowest > 0 ? log(span->lowest) : -INFINITY, log(fmax(span->highest, span->high)),
+                 most_on_log);
         ruler->low = exp(low);
         ruler->high = exp(high);
     } else {
@@ -115,7 +124,8 @@ int nl_ruler_fit(struct nl_ruler *ruler, const struct nl_span *span, const struc
         double low = span->low - flat, high = span->high + flat;
         if (from_zero || (span->low >= 0 && span->low < 0.25 * span->high)) /* what comes near 0 is shown from there */
             low = 0.0;
-        lengthen(&low, &high, fmax(span->lowest, span->low >= 0 ? 0.0 : -INFINITY), share ? fmin(span->highest, 100.0) : span->highest, most_of_intervals);
+        lengthen(&low, &high, fmax(span->lowest, span->low >= 0 ? 0.0 : -INFINITY),
+                 share ? fmin(span->highest, 100.0) : span->highest, most_of_intervals);
         ruler->low = from_zero ? 0.0 : low;
         ruler->high = high;
     }
@@ -124,10 +134,12 @@ int nl_ruler_fit(struct nl_ruler *ruler, const struct nl_span *span, const struc
     return take_ends(ruler, 'y', config, err);
 }
 
-int nl_ruler_from_zero(struct nl_ruler *ruler, double least, double most, bool may_be_log, const struct nl_config *config, struct nl_error *err)
+int nl_ruler_from_zero(struct nl_ruler *ruler, double least, double most, bool may_be_log,
+                       const struct nl_config *config, struct nl_error *err)
 {
     enum nl_switch asked = (enum nl_switch)config->plot.xlog;
-    bool wanted = asked == NL_SWITCH_ON || (asked == NL_SWITCH_AUTO && may_be_log && most / least >= decade && !is_linear_by_end(config->plot.xmin));
+    bool wanted = asked == NL_SWITCH_ON || (asked == NL_SWITCH_AUTO && may_be_log && most / least >= decade &&
+                                            !is_linear_by_end(config->plot.xmin));
     ruler->log = wanted && least > 0 && least < most;
     ruler->low = ruler->log ? least : 0.0;
     ruler->high = most > 0 ? most : 1.0;
@@ -180,8 +192,8 @@ static bool is_spaced_by_ratio(const double *at, int count)
     return least > 0 && (even || most / least >= decade);
 }
 
-int nl_ruler_points(struct nl_ruler *ruler, const double *at, char **labels, int count, bool words, bool prefers_log, const struct nl_config *config,
-                    struct nl_error *err)
+int nl_ruler_points(struct nl_ruler *ruler, const double *at, char **labels, int count, bool words, bool prefers_log,
+                    const struct nl_config *config, struct nl_error *err)
 {
     for (int i = 0; i < count; i++)
         add_tick(ruler, words ? i : at[i], labels[i]);
@@ -193,7 +205,8 @@ int nl_ruler_points(struct nl_ruler *ruler, const double *at, char **labels, int
     }
     enum nl_switch asked = (enum nl_switch)config->plot.xlog;
     bool positive = at[0] > 0 && at[count - 1] > 0 && !is_linear_by_end(config->plot.xmin);
-    ruler->log = positive && (asked == NL_SWITCH_ON || (asked == NL_SWITCH_AUTO && (prefers_log || is_spaced_by_ratio(at, count))));
+    ruler->log = positive &&
+                 (asked == NL_SWITCH_ON || (asked == NL_SWITCH_AUTO && (prefers_log || is_spaced_by_ratio(at, count))));
     double low = ruler->log ? log(at[0]) : at[0], high = ruler->log ? log(at[count - 1]) : at[count - 1];
     double beyond = count > 1 ? 0.45 * (high - low) / (count - 1) : 0.5;
     ruler->low = ruler->log ? exp(low - beyond) : low - beyond;
@@ -206,12 +219,16 @@ void nl_ruler_fit_labels(struct nl_ruler *ruler, double room, double size)
     double widest = nl_ruler_label_width(ruler, size), gap = 0.7 * size;
     size_t longest = 0;
     for (int i = 0; i < ruler->ticks; i++)
-        longest = ruler->tick[i].label && strlen(ruler->tick[i].label) > longest ? strlen(ruler->tick[i].label) : longest;
+        longest =
+            ruler->tick[i].label && strlen(ruler->tick[i].label) > longest ? strlen(ruler->tick[i].label) : longest;
     int most = (int)fmax(1.0, room / (widest + gap));
     if (ruler->words) {
         for (int i = 1; i < ruler->ticks; i++) /* neighbours meet */
-            ruler->upright = ruler->upright || (nl_text_width(ruler->tick[i - 1].label, size) + nl_text_width(ruler->tick[i].label, size)) / 2 + 0.5 * size >
-                                                   room / ruler->ticks;
+            ruler->upright =
+                ruler->upright ||
+                (nl_text_width(ruler->tick[i - 1].label, size) + nl_text_width(ruler->tick[i].label, size)) / 2 +
+                        0.5 * size >
+                    room / ruler->ticks;
         most = ruler->upright ? (int)fmax(1.0, room / (1.3 * size)) : ruler->ticks;
     } else if (ruler->log && ruler->ticks > 2 && (ruler->ticks > most || longest > 4)) {
         nl_ruler_ticks(ruler, room, nl_text_width("0.001", size) + gap);
@@ -268,8 +285,11 @@ double nl_ruler_label_overhang(const struct nl_ruler *ruler, double length, doub
 
 void nl_ruler_put(const struct nl_ruler *ruler, struct nl_text *script, const char *axis, bool labels)
 {
-    nl_text_add(script, "%s logscale %s\nset %srange [%.9g:%.9g]\nset %stics nomirror out offset %s %s (", ruler->log ? "set" : "unset", axis, axis, ruler->low,
-                ruler->high, axis, *axis == 'x' && !ruler->upright ? "0,0.5*up" : *axis == 'y' ? "0.9,0" : "0,0",
+    nl_text_add(script, "%s logscale %s\nset %srange [%.9g:%.9g]\nset %stics nomirror out offset %s %s (",
+                ruler->log ? "set" : "unset", axis, axis, ruler->low, ruler->high, axis,
+                *axis == 'x' && !ruler->upright ? "0,0.5*up"
+                : *axis == 'y'                  ? "0.9,0"
+                                                : "0,0",
                 ruler->upright ? "rotate by 90 right" : "norotate");
     for (int i = 0; i < ruler->ticks; i++) {
         const char *label = ruler->tick[i].label;

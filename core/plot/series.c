@@ -1,3 +1,4 @@
+/* Computes the points of a line: means, intervals, seeds and failed runs. */
 #include "plot/series.h"
 
 #include <math.h>
@@ -85,16 +86,21 @@ static int find_columns(struct loader *loader, const char *metric, struct nl_err
     const struct {
         const char *name;
         int *column;
-    } needed[] = {{"step", &loader->step}, {x_columns[nl_series_x(loader->picture->experiment)], &loader->x}, {"split", &loader->split},
-                  {"eval", &loader->eval}, {nl_measure_column(measure), &loader->value}};
+    } needed[] = {{"step", &loader->step},
+                  {x_columns[nl_series_x(loader->picture->experiment)], &loader->x},
+                  {"split", &loader->split},
+                  {"eval", &loader->eval},
+                  {nl_measure_column(measure), &loader->value}};
     for (size_t i = 0; i < sizeof needed / sizeof *needed; i++)
         if (nl_csv_need(&loader->curves.csv, needed[i].name, needed[i].column, err) != NL_OK)
             return NL_BAD;
     return NL_OK;
 }
 
-/* The last window of training batches may be shorter than the others, and so noisier: a spike that is none. It is joined with the one before. */
-static void add_sighting(struct loader *loader, struct run *run, struct nl_series *series, const struct nl_sighting *sighting)
+/* The last window of training batches may be shorter than the others, and so noisier: a spike that is none. It is
+ * joined with the one before. */
+static void add_sighting(struct loader *loader, struct run *run, struct nl_series *series,
+                         const struct nl_sighting *sighting)
 {
     int window = sighting->step - run->last_step;
     struct nl_sighting *before = run->last < 0 ? NULL : &series->at[run->last];
@@ -121,15 +127,20 @@ static int take_run(struct loader *loader, struct run *run, struct nl_series *se
     double x = NAN, value;
     int step, first = loader->curves.first[run->trial];
     for (int row = first; row < first + loader->curves.rows[run->trial]; row++) {
-        if (nl_csv_whole(csv, row, loader->step, 0, &step, err) != NL_OK || nl_csv_number(csv, row, loader->x, &x, err) != NL_OK)
+        if (nl_csv_whole(csv, row, loader->step, 0, &step, err) != NL_OK ||
+            nl_csv_number(csv, row, loader->x, &x, err) != NL_OK)
             return NL_BAD;
         x *= loader->pace ? loader->pace[run->trial] : 1.0;
-        if (run->failed || strcmp(nl_csv_field(csv, row, loader->split), loader->part) != 0 || strcmp(nl_csv_field(csv, row, loader->eval), eval) != 0)
+        if (run->failed || strcmp(nl_csv_field(csv, row, loader->split), loader->part) != 0 ||
+            strcmp(nl_csv_field(csv, row, loader->eval), eval) != 0)
             continue;
         if (nl_csv_number(csv, row, loader->value, &value, err) != NL_OK)
             return NL_BAD;
         add_sighting(loader, run, series,
-                     &(struct nl_sighting){.step = step, .x = x, .value = loader->measure.scale * nl_measure_read(&loader->measure, value), .seed = run->seed});
+                     &(struct nl_sighting){.step = step,
+                                           .x = x,
+                                           .value = loader->measure.scale * nl_measure_read(&loader->measure, value),
+                                           .seed = run->seed});
     }
     if (run->failed && isfinite(x)) {
         series->failed_x = nl_realloc(series->failed_x, (size_t)series->failed + 1, sizeof(double));
@@ -188,7 +199,8 @@ static int check_known(const struct loader *loader, struct nl_error *err)
     const struct nl_curves *curves = &loader->curves;
     for (int trial = 0; trial <= curves->trials; trial++)
         if (curves->rows[trial] > 0 && !loader->known[trial])
-            return nl_bad(err, "%s:%d: trial %d is not in trials.csv", curves->csv.path, curves->csv.line[curves->first[trial]], trial);
+            return nl_bad(err, "%s:%d: trial %d is not in trials.csv", curves->csv.path,
+                          curves->csv.line[curves->first[trial]], trial);
     return NL_OK;
 }
 

@@ -1,4 +1,5 @@
-/* How long runs take to plot.target: the share that is not yet there against the weight updates, as a step curve for each method (Kaplan and Meier 1958). */
+/* How long runs take to plot.target: the share that is not yet there against the weight updates, as a step curve for
+ * each method (Kaplan and Meier 1958). */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,7 +10,7 @@
 
 enum { MOST_BANDS = 3 }; /* curves in one panel: the bands of more are one grey */
 
-/* Of one cell. */
+/* The curve of a cell. */
 struct step_curve {
     struct nl_survival *row; /* [rows] */
     int rows;
@@ -36,15 +37,16 @@ static struct step_curve *step_curve_of(const struct drawing *d, int panel, int 
     return step_curve && step_curve->rows > 0 ? step_curve : NULL;
 }
 
-static void make_step_curve(const struct drawing *d, const struct nl_curves *curves, const struct nl_cell *cell, struct step_curve *out)
+static void make_step_curve(const struct drawing *d, const struct nl_curves *curves, const struct nl_cell *cell,
+                            struct step_curve *out)
 {
     const struct nl_results *results = d->picture->results;
     const struct nl_config *config = &d->picture->experiment->config;
     struct nl_steps *steps = nl_alloc((size_t)results->seeds, sizeof *steps);
     for (int seed = 0; seed < results->seeds; seed++) {
         const char *status = nl_cell_status(results, cell, seed);
-        steps[seed] = nl_steps_to(curves, results, d->picture->experiment, cell, seed, nl_metric_names[config->plot.metric],
-                                  config->plot.target / d->measure.scale);
+        steps[seed] = nl_steps_to(curves, results, d->picture->experiment, cell, seed,
+                                  nl_metric_names[config->plot.metric], config->plot.target / d->measure.scale);
         out->at_once += steps[seed].low == 0.0 && isfinite(steps[seed].high);
         out->errors += status && strcmp(status, "error") == 0;
         out->diverged += status && strcmp(status, "diverged") == 0 && isinf(steps[seed].high);
@@ -90,10 +92,12 @@ static void put_line(struct drawing *d, int panel, int arm, const struct step_cu
     nl_page_row(&rows, (const double[]){d->chart.x.low, 100.0, 100.0, 100.0, step_curve->row[0].at_risk, 0, 0}, 7);
     for (int i = 0; i < step_curve->rows; i++) {
         const struct nl_survival *at = &step_curve->row[i];
-        double share = 100.0 * at->share, lower = isnan(at->lower) ? share : 100.0 * at->lower, upper = isnan(at->upper) ? share : 100.0 * at->upper;
+        double share = 100.0 * at->share, lower = isnan(at->lower) ? share : 100.0 * at->lower,
+               upper = isnan(at->upper) ? share : 100.0 * at->upper;
         nl_page_row(&rows, (const double[]){at->at, share, lower, upper, at->at_risk, at->happened, at->censored}, 7);
     }
-    nl_page_block(d->page, "line", panel + 1, arm + 1, "updates share lower upper at_risk happened censored", d->chart.arm[arm].label, &rows);
+    nl_page_block(d->page, "line", panel + 1, arm + 1, "updates share lower upper at_risk happened censored",
+                  d->chart.arm[arm].label, &rows);
 }
 
 /* $band: its corners. */
@@ -102,7 +106,10 @@ static bool put_band(struct drawing *d, int panel, int arm, const struct step_cu
     struct nl_text rows = {0};
     for (int i = 0; d->band && i + 1 < step_curve->rows; i++)
         for (int side = 0; side < 2 && isfinite(step_curve->row[i].lower); side++)
-            nl_page_row(&rows, (const double[]){step_curve->row[i + side].at, 100.0 * step_curve->row[i].lower, 100.0 * step_curve->row[i].upper}, 3);
+            nl_page_row(&rows,
+                        (const double[]){step_curve->row[i + side].at, 100.0 * step_curve->row[i].lower,
+                                         100.0 * step_curve->row[i].upper},
+                        3);
     return nl_page_block(d->page, "band", panel + 1, arm + 1, "updates lower upper", NULL, &rows);
 }
 
@@ -113,24 +120,30 @@ static void put_caption(struct drawing *d)
     bool several = d->picture->results->seeds > 1;
     nl_caption_seeds(page, d->picture, "Runs");
     nl_text_add(&page->caption, several ? "." : "");
-    nl_caption_add(page, "Curves: the share of runs that are not yet at a %s of %g%s%s (product-limit estimate", d->measure.name, config->plot.target,
-                   *d->measure.unit ? " " : "", d->measure.unit);
+    nl_caption_add(page, "Curves: the share of runs that are not yet at a %s of %g%s%s (product-limit estimate",
+                   d->measure.name, config->plot.target, *d->measure.unit ? " " : "", d->measure.unit);
     if (d->band)
-        nl_text_add(&page->caption, "; bands: its %g %% CI, Greenwood's on the log-log scale, from the first run that reaches it to the last",
-                    100.0 * config->plot.level);
+        nl_text_add(
+            &page->caption,
+            "; bands: its %g %% CI, Greenwood's on the log-log scale, from the first run that reaches it to the last",
+            100.0 * config->plot.level);
     nl_text_add(&page->caption, ").");
     double chance = nl_metric_chance(d->picture->results, &d->measure);
     if (d->measure.worse * (config->plot.target / d->measure.scale - chance) >= 0.0)
         nl_caption_add(page, "The target is no better than chance, so the curves do not compare speeds.");
     else if (d->runs > 0 && d->at_once == d->runs)
-        nl_caption_add(page, "Every run reached the target by its first evaluation, so the curves do not compare speeds.");
+        nl_caption_add(page,
+                       "Every run reached the target by its first evaluation, so the curves do not compare speeds.");
     if (several && !d->band)
-        nl_caption_add(page, d->picture->results->seeds < NL_LEAST_PAIRS ? "The seeds are too few for bands." : "The curves are too many for bands.");
+        nl_caption_add(page, d->picture->results->seeds < NL_LEAST_PAIRS ? "The seeds are too few for bands."
+                                                                         : "The curves are too many for bands.");
     nl_caption_add(page, "A run counts from the first evaluation at which it reached the target (train.eval_every).");
     nl_caption_add(page, "Marks on the line at 50 %%: medians, where more than half of the runs reached the target.");
     if (d->censored > 0)
-        nl_caption_add(page, "+: runs that never reached the target are censored at the updates they were given (%d of %d; %d diverged).", d->censored, d->runs,
-                       d->diverged);
+        nl_caption_add(page,
+                       "+: runs that never reached the target are censored at the updates they were given (%d of %d; "
+                       "%d diverged).",
+                       d->censored, d->runs, d->diverged);
     if (d->errors > 0)
         nl_caption_add(page, "Runs that ended with an error are left out: %d.", d->errors);
     if (d->chart.y.log)
@@ -157,15 +170,20 @@ static void put_panel(struct drawing *d, int panel)
         if (first)
             put_line(d, panel, arm, step_curve);
         if (behind) {
-            nl_page_plot(&signs[nl_chart_role(&d->chart, panel, arm) == NL_ROLE_BASELINE], "$line%d_%d using 1:2 with steps %s", a, b, behind);
+            nl_page_plot(&signs[nl_chart_role(&d->chart, panel, arm) == NL_ROLE_BASELINE],
+                         "$line%d_%d using 1:2 with steps %s", a, b, behind);
             continue;
         }
         if (put_band(d, a - 1, arm, step_curve))
-            nl_page_plot(&signs[0], "$band%d_%d using 1:2:3 with filledcurves fillstyle transparent solid 0.12 noborder linecolor rgb '#%06x'", a, b,
-                         style->colour);
+            nl_page_plot(&signs[0],
+                         "$band%d_%d using 1:2:3 with filledcurves fillstyle transparent solid 0.12 noborder linecolor "
+                         "rgb '#%06x'",
+                         a, b, style->colour);
         nl_page_plot(&signs[1], "$line%d_%d using 1:2 with steps linestyle %d dashtype %d", a, b, b, style->dash);
-        nl_page_plot(&signs[2], "$line%d_%d using 1:($7 > 0 ? $2 : NaN) with points pointtype 1 pointsize 0.9 linewidth 1 linecolor rgb '#%06x'", a, b,
-                     style->colour);
+        nl_page_plot(&signs[2],
+                     "$line%d_%d using 1:($7 > 0 ? $2 : NaN) with points pointtype 1 pointsize 0.9 linewidth 1 "
+                     "linecolor rgb '#%06x'",
+                     a, b, style->colour);
         if (isfinite(step_curve->median)) {
             nl_text_add(out, "# the median\n$median%d_%d << EOD\n %.9g 50\nEOD\n", a, b, step_curve->median);
             nl_page_plot(&signs[2], "$median%d_%d using 1:2 with points linestyle %d", a, b, b);

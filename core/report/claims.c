@@ -17,8 +17,9 @@ void nl_report_add_unjudged(struct nl_document *document, const struct nl_outcom
         if (outcome[i].verdict == NL_INCOMPLETE)
             nl_text_add(&names, incomplete++ ? ", %s" : "%s", outcome[i].name);
     if (incomplete)
-        nl_document_add(document, NL_BLOCK_WARNING, 0, "INCOMPLETE: trials are missing for %d of %s, which have no verdict: %s.", incomplete, NL_COUNT(count, "claim"),
-                        names.at);
+        nl_document_add(document, NL_BLOCK_WARNING, 0,
+                        "INCOMPLETE: trials are missing for %d of %s, which have no verdict: %s.", incomplete,
+                        NL_COUNT(count, "claim"), names.at);
     nl_text_release(&names);
 }
 
@@ -28,7 +29,8 @@ static void add_summary(struct nl_document *document, const struct nl_outcome *o
     nl_document_table(document, "Published claims and their outcomes here.", 1, head);
     for (int i = 0; i < count; i++) {
         char *verdict = nl_format("%s%s", nl_outcome_verdict_names[outcome[i].verdict], quick_of(&outcome[i]));
-        nl_document_row(document, (const char *const[]){outcome[i].name, verdict, outcome[i].published->says, outcome[i].published->source});
+        nl_document_row(document, (const char *const[]){outcome[i].name, verdict, outcome[i].published->says,
+                                                        outcome[i].published->source});
         free(verdict);
     }
 }
@@ -37,12 +39,14 @@ static void add_part(struct nl_document *document, const struct nl_judged *part,
 {
     struct nl_text text = {0};
     nl_say_judged(&text, part, level);
-    nl_document_add(document, NL_BLOCK_ITEM, 0, "%s (%s): %s", part->part->says, nl_part_kind_names[part->part->kind], text.at);
+    nl_document_add(document, NL_BLOCK_ITEM, 0, "%s (%s): %s", part->part->says, nl_part_kind_names[part->part->kind],
+                    text.at);
     nl_text_release(&text);
 }
 
 /* What of these is judged beside the part. */
-static void add_beside(struct nl_document *document, const struct nl_judged *judged, int count, const struct nl_judged *part, double level)
+static void add_beside(struct nl_document *document, const struct nl_judged *judged, int count,
+                       const struct nl_judged *part, double level)
 {
     for (int i = 0; i < count; i++) {
         struct nl_text text = {0};
@@ -61,14 +65,16 @@ static void add_parts(struct nl_document *document, const struct nl_outcome *out
 {
     const struct nl_published *published = outcome->published;
     if (published->parts)
-        nl_document_add(document, NL_BLOCK_PARAGRAPH, 0, outcome->parts ? "Here, part by part:" : "Its parts, none of which was judged:");
+        nl_document_add(document, NL_BLOCK_PARAGRAPH, 0,
+                        outcome->parts ? "Here, part by part:" : "Its parts, none of which was judged:");
     for (int i = 0; i < outcome->parts; i++) {
         add_part(document, &outcome->part[i], outcome->level);
         add_beside(document, outcome->same, outcome->sames, &outcome->part[i], outcome->level);
         add_beside(document, outcome->control, outcome->controls, &outcome->part[i], outcome->level);
     }
     for (int i = 0; i < published->parts && !outcome->parts; i++)
-        nl_document_add(document, NL_BLOCK_ITEM, 0, "%s (%s)", published->part[i].says, nl_part_kind_names[published->part[i].kind]);
+        nl_document_add(document, NL_BLOCK_ITEM, 0, "%s (%s)", published->part[i].says,
+                        nl_part_kind_names[published->part[i].kind]);
     for (int i = 0; i < outcome->tries; i++)
         nl_document_add(document, NL_BLOCK_ITEM, 0, "Under the objection (%s): %s.", outcome->tried[i].says,
                         nl_outcome_verdict_names[outcome->tried[i].verdict]);
@@ -80,7 +86,8 @@ static void add_if(struct nl_document *document, const char *what, const char *t
         nl_document_add(document, NL_BLOCK_PARAGRAPH, 0, "%s: %s", what, text);
 }
 
-static void add_figures(struct nl_document *document, const struct nl_report_source *source, int number, struct nl_report_figures *figures)
+static void add_figures(struct nl_document *document, const struct nl_report_source *source, int number,
+                        struct nl_report_figures *figures)
 {
     char *name = nl_report_name(source->folder, number);
     figures->name = nl_format("claim-%s", name);
@@ -92,9 +99,11 @@ static void add_figures(struct nl_document *document, const struct nl_report_sou
 static void add_claim(struct nl_document *document, const struct nl_outcome *outcome)
 {
     const struct nl_published *published = outcome->published;
-    nl_document_add(document, NL_BLOCK_HEADING, 0, "%s: %s%s", outcome->name, nl_outcome_verdict_names[outcome->verdict], quick_of(outcome));
+    nl_document_add(document, NL_BLOCK_HEADING, 0, "%s: %s%s", outcome->name,
+                    nl_outcome_verdict_names[outcome->verdict], quick_of(outcome));
     if (outcome->declared == NL_DECLARED_OTHERWISE)
-        nl_document_add(document, NL_BLOCK_WARNING, 0, "The claim or its protocol was changed after its first trial was run.");
+        nl_document_add(document, NL_BLOCK_WARNING, 0,
+                        "The claim or its protocol was changed after its first trial was run.");
     else if (outcome->declared == NL_NOT_DECLARED)
         nl_document_add(document, NL_BLOCK_WARNING, 0, "The claim was not declared before its trials were run.");
     nl_document_lines(document, outcome->reason.at);
@@ -113,8 +122,9 @@ static void add_claim(struct nl_document *document, const struct nl_outcome *out
     add_if(document, "Objection of the paper", published->objection);
 }
 
-void nl_report_add_claims(struct nl_document *document, const struct nl_outcome *outcome, int count, const struct nl_report_source *const *source,
-                          struct nl_report_figures *figures, const char *command)
+void nl_report_add_claims(struct nl_document *document, const struct nl_outcome *outcome, int count,
+                          const struct nl_report_source *const *source, struct nl_report_figures *figures,
+                          const char *command)
 {
     add_summary(document, outcome, count);
     nl_document_add(document, NL_BLOCK_PARAGRAPH, 0, "To run what is missing and judge all anew:");

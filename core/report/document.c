@@ -1,3 +1,4 @@
+/* Adds headings, paragraphs, tables and figures to a document. */
 #include "report/document.h"
 
 #include <stdlib.h>
@@ -63,8 +64,8 @@ void nl_document_lines(struct nl_document *document, const char *lines)
     while (lines && *lines) {
         int length = (int)strcspn(lines, "\n"), indent = (int)strspn(lines, " ");
         if (length > indent)
-            nl_document_add(document, indent ? NL_BLOCK_ITEM : NL_BLOCK_PARAGRAPH, indent ? indent / 2 - 1 : 0, "%.*s", length - indent,
-                            lines + indent);
+            nl_document_add(document, indent ? NL_BLOCK_ITEM : NL_BLOCK_PARAGRAPH, indent ? indent / 2 - 1 : 0, "%.*s",
+                            length - indent, lines + indent);
         lines += length + (lines[length] == '\n');
     }
 }
@@ -89,13 +90,15 @@ void nl_document_row(struct nl_document *document, const char *const *field)
     struct nl_block *block = &document->block[document->count - 1];
     block->field = nl_realloc(block->field, (size_t)((block->rows + 1) * block->columns), sizeof *block->field);
     for (int c = 0; c < block->columns; c++)
-        block->field[block->rows * block->columns + c] = (struct nl_document_field){.text = kept(field[c] ? field[c] : "")};
+        block->field[block->rows * block->columns + c] =
+            (struct nl_document_field){.text = kept(field[c] ? field[c] : "")};
     block->rows++;
 }
 
 void nl_document_sheet(struct nl_document *document, const struct nl_table *table)
 {
-    char **head = nl_alloc((size_t)table->columns + 1, sizeof *head), **field = nl_alloc((size_t)table->columns, sizeof *field);
+    char **head = nl_alloc((size_t)table->columns + 1, sizeof *head),
+         **field = nl_alloc((size_t)table->columns, sizeof *field);
     for (int c = 0; c < table->columns; c++)
         head[c] = nl_format("%s%s", table->column[c].right ? ">" : "", table->column[c].title);
     nl_document_table(document, table->caption, table->keys, (const char *const *)head);
@@ -115,7 +118,8 @@ void nl_document_sheet(struct nl_document *document, const struct nl_table *tabl
     free(field);
 }
 
-void nl_document_figure(struct nl_document *document, const char *caption, const char *alt, const char *file, char *drawing)
+void nl_document_figure(struct nl_document *document, const char *caption, const char *alt, const char *file,
+                        char *drawing)
 {
     struct nl_block *block = add_block(document, NL_BLOCK_FIGURE);
     block->text = kept(caption);

@@ -1,7 +1,7 @@
 /* A document: what a report says, said once. html.c, markdown.c and latex.c each write all of it.
  *
- * It is a list of blocks. Texts are plain, one line each (nl_one_line is applied to them, and "+-" becomes a sign), and the writers escape
- * them: what comes from files and arguments is never markup.
+ * It is a list of blocks. Texts are plain, one line each (nl_one_line is applied to them, and "+-" becomes a sign), and
+ * the writers escape them: what comes from files and arguments is never markup.
  */
 #ifndef NL_REPORT_DOCUMENT_H
 #define NL_REPORT_DOCUMENT_H
@@ -11,7 +11,15 @@
 
 #include "stats/table.h"
 
-enum nl_block_kind { NL_BLOCK_HEADING, NL_BLOCK_PARAGRAPH, NL_BLOCK_WARNING, NL_BLOCK_ITEM, NL_BLOCK_CODE, NL_BLOCK_TABLE, NL_BLOCK_FIGURE };
+enum nl_block_kind {
+    NL_BLOCK_HEADING,
+    NL_BLOCK_PARAGRAPH,
+    NL_BLOCK_WARNING,
+    NL_BLOCK_ITEM,
+    NL_BLOCK_CODE,
+    NL_BLOCK_TABLE,
+    NL_BLOCK_FIGURE
+};
 
 struct nl_document_field {
     char *text;
@@ -23,12 +31,12 @@ struct nl_block {
     int level;  /* of a heading: from 2 (1 is the title); of an item: from 0, deeper ones belong to the one before */
     char *text; /* of a table or a figure: its caption; code may have several lines */
 
-    /* Of a figure. */
+    /* What a figure has. */
     char *alt;     /* what is seen, for who does not see it */
     char *file;    /* FILE.svg and FILE.pdf, relative to the document */
     char *drawing; /* an SVG element for a page (report/svg.h) */
 
-    /* Of a table. */
+    /* What a table has. */
     int columns, rows, keys; /* keys: the first columns, which name the row */
     bool *right;             /* [columns]: numbers */
     char **head;             /* [columns] */
@@ -46,20 +54,23 @@ struct nl_document {
 void nl_document_begin(struct nl_document *document, const char *title, bool contents);
 void nl_document_release(struct nl_document *document);
 
-/* A heading, a paragraph, a warning, an item or code. level: of an item; of a heading its depth below the section that is being written. */
+/* A heading, a paragraph, a warning, an item or code. level: of an item; of a heading its depth below the section that
+ * is being written. */
 void nl_document_add(struct nl_document *document, enum nl_block_kind kind, int level, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
 /* Lines as answers have them: a paragraph each, or an item where the line is indented. */
 void nl_document_lines(struct nl_document *document, const char *lines);
 
-/* A table with these columns (ends with NULL), its rows to be added next. A title that begins with '>' is of a column of numbers. */
+/* A table with these columns (ends with NULL), its rows to be added next. A title that begins with '>' is of a column
+ * of numbers. */
 void nl_document_table(struct nl_document *document, const char *caption, int keys, const char *const *head);
 void nl_document_row(struct nl_document *document, const char *const *field); /* [columns]; NULL: an empty one */
 void nl_document_sheet(struct nl_document *document, const struct nl_table *table);
 
 /* Takes drawing over. */
-void nl_document_figure(struct nl_document *document, const char *caption, const char *alt, const char *file, char *drawing);
+void nl_document_figure(struct nl_document *document, const char *caption, const char *alt, const char *file,
+                        char *drawing);
 
 /* Each the whole file; new string. The first lines of each say that it is a report of this program (nl_is_report). */
 char *nl_document_html(const struct nl_document *document);

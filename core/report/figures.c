@@ -1,4 +1,5 @@
-/* The figures of a report, drawn anew from the results, each with a caption and with a text for those who do not see it. */
+/* The figures of a report, drawn anew from the results, each with a caption and with a text for those who do not see
+ * it. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,8 +17,8 @@ struct shown {
     const char *x;    /* its horizontal axis; NULL: a key of the sweep */
     const char *y;    /* its vertical axis; NULL: the metric */
     const char *each; /* what stands for the methods; NULL: panels, and colours for the metric */
-    const char *
-        tells; /* in a caption, after "The test error against the batch size", or after "The test error" where x is said here */
+    const char *tells; /* in a caption, after "The test error against the batch size", or after "The test error" where x
+                          is said here */
 };
 
 static const struct shown *shown_as(const char *name)
@@ -25,7 +26,8 @@ static const struct shown *shown_as(const char *name)
     static const struct shown all[] = {
         {"small_batch", "Line chart", NULL, NULL, "Lines", ", a line for each method"},
         {"lr_tolerance", "Line chart", NULL, NULL, "Lines", ", a line for each method, with the runs that failed"},
-        {"curves", "Line chart", "training time", NULL, "Lines", " during training, a line for each setting that is compared"},
+        {"curves", "Line chart", "training time", NULL, "Lines",
+         " during training, a line for each setting that is compared"},
         {"steps", "Step chart", "weight updates", "runs not yet at the target (%)", "Lines",
          " against its target: the share of runs that are not yet there"},
         {"heatmap", "Heat map", "a key of the sweep", "another key of the sweep", NULL,
@@ -39,13 +41,15 @@ static const struct shown *shown_as(const char *name)
 }
 
 /* The key along a picture's x axis; -1: none of the sweep. */
-static int x_factor_of(const struct nl_results *results, const struct nl_experiment *experiment, const struct shown *shown)
+static int x_factor_of(const struct nl_results *results, const struct nl_experiment *experiment,
+                       const struct shown *shown)
 {
     if (shown->x)
         return -1;
     if (strcmp(shown->name, "small_batch") == 0)
         return nl_batch_factor(results);
-    return nl_results_factor(results, strcmp(shown->name, "lr_tolerance") == 0 ? "train.lr" : experiment->config.plot.x);
+    return nl_results_factor(results,
+                             strcmp(shown->name, "lr_tolerance") == 0 ? "train.lr" : experiment->config.plot.x);
 }
 
 /* What the picture shows: kind of chart, axes, methods. Without its findings, which the answer says. */
@@ -77,20 +81,22 @@ static char *caption_of(const struct shown *shown, const char *metric, const cha
     return nl_format("The %s%s%s%s. %s", metric, shown->x ? "" : " against the ", shown->x ? "" : x, shown->tells, how);
 }
 
-static void add_figure(struct nl_document *document, const struct nl_report_source *source, const struct nl_results *results,
-                       struct nl_report_figures *figures, const char *name)
+static void add_figure(struct nl_document *document, const struct nl_report_source *source,
+                       const struct nl_results *results, struct nl_report_figures *figures, const char *name)
 {
     char *file = nl_format("figures/%s/%s", figures->name, name), *path = nl_format("%s/%s.svg", figures->folder, file);
     char *beside = nl_format("%s/%s.txt", figures->folder, file), *how = nl_file_read_plain(beside, NULL, NULL);
     char *prefix = nl_format("%s-%s-", figures->name, name);
     const struct shown *shown = shown_as(name);
     int factor = x_factor_of(results, source->experiment, shown);
-    const char *x = shown->x ? shown->x : factor >= 0 ? nl_key_title(results->factor[factor].key) : "first key of the sweep";
+    const char *x = shown->x      ? shown->x
+                    : factor >= 0 ? nl_key_title(results->factor[factor].key)
+                                  : "first key of the sweep";
     struct nl_measure measure;
     nl_measure(nl_metric_names[source->experiment->config.plot.metric], &measure);
     char *y = nl_format("%s%s%s%s", measure.name, *measure.unit ? " (" : "", measure.unit, *measure.unit ? ")" : "");
-    char *alt = alt_of(results, source->experiment, shown, x, y), *caption = caption_of(shown, measure.name, x, how ? how : ""),
-         *drawing = NULL;
+    char *alt = alt_of(results, source->experiment, shown, x, y),
+         *caption = caption_of(shown, measure.name, x, how ? how : ""), *drawing = NULL;
     size_t length;
     struct nl_error err = {{0}};
     bool scripts = nl_gnuplot_is_missing();
@@ -117,8 +123,8 @@ static void add_figure(struct nl_document *document, const struct nl_report_sour
 }
 
 /* What nl_plot says it did: a figure for each script that it wrote, a sentence for what it left out. */
-static void add_drawn(struct nl_document *document, const struct nl_report_source *source, const struct nl_results *results,
-                      struct nl_report_figures *figures, const char *report)
+static void add_drawn(struct nl_document *document, const struct nl_report_source *source,
+                      const struct nl_results *results, struct nl_report_figures *figures, const char *report)
 {
     static const char mark[] = "plot: ";
     for (const char *line = report; line && *line;) {
@@ -135,13 +141,15 @@ static void add_drawn(struct nl_document *document, const struct nl_report_sourc
     }
 }
 
-void nl_report_add_figures(struct nl_document *document, const struct nl_report_source *source, struct nl_report_figures *figures)
+void nl_report_add_figures(struct nl_document *document, const struct nl_report_source *source,
+                           struct nl_report_figures *figures)
 {
     struct nl_text report = {0};
     struct nl_error err = {{0}};
     struct nl_results results;
     char *folder = nl_format("%s/figures/%s", figures->folder, figures->name);
-    const struct nl_plot_options how = {.out = folder, .svg = true, .pdf = true, .stop = figures->stop, .without = true, .report = &report};
+    const struct nl_plot_options how = {
+        .out = folder, .svg = true, .pdf = true, .stop = figures->stop, .without = true, .report = &report};
     struct nl_experiment untitled = *source->experiment; /* the section has the title */
     untitled.config.plot.title = "";
     untitled.config.plot.caption = NL_CAPTION_FILE;

@@ -6,37 +6,49 @@
 
 /* Text has a contrast of 7 and more in both schemes. Pictures keep their white paper. */
 static const char style[] =
-    ":root { color-scheme: light dark; --text: #1b1f24; --soft: #4a535d; --page: #ffffff; --panel: #f4f6f8; --line: #cfd6dd; --link: #0b4f9e;\n"
+    ":root { color-scheme: light dark; --text: #1b1f24; --soft: #4a535d; --page: #ffffff; --panel: #f4f6f8; --line: "
+    "#cfd6dd; --link: #0b4f9e;\n"
     "  --alert: #fff4d6; --edge: #b06f00 }\n"
-    "@media (prefers-color-scheme: dark) { :root { --text: #e6eaee; --soft: #b4bec8; --page: #14181c; --panel: #1f252b; --line: #3b454f;\n"
+    "@media (prefers-color-scheme: dark) { :root { --text: #e6eaee; --soft: #b4bec8; --page: #14181c; --panel: "
+    "#1f252b; --line: #3b454f;\n"
     "  --link: #8ec2ff; --alert: #3a2e10; --edge: #e0a63a } }\n"
     "* { box-sizing: border-box }\n"
     "body { margin: 0 auto; padding: 1.5rem 1rem 4rem; max-width: 62rem; background: var(--page); color: var(--text);\n"
-    "  font: 1rem/1.55 system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif; overflow-wrap: anywhere }\n"
+    "  font: 1rem/1.55 system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif; "
+    "overflow-wrap: anywhere }\n"
     "h1, h2, h3, h4 { line-height: 1.25; margin: 2em 0 .6em }\n"
     "h1 { font-size: 1.9rem; margin-top: .5em }\n"
     "h2 { font-size: 1.45rem; padding-top: .6em; border-top: 1px solid var(--line) }\n"
     "h3 { font-size: 1.15rem } h4 { font-size: 1rem }\n"
-    "p, li { max-width: 46rem } p { margin: .7em 0 } ul { padding-left: 1.3rem; margin: .5em 0 } li { margin: .25em 0 }\n"
+    "p, li { max-width: 46rem } p { margin: .7em 0 } ul { padding-left: 1.3rem; margin: .5em 0 } li { margin: .25em 0 "
+    "}\n"
     "a { color: var(--link) }\n"
-    ".alert { background: var(--alert); border-left: .3rem solid var(--edge); padding: .6rem .9rem; border-radius: .2rem }\n"
+    ".alert { background: var(--alert); border-left: .3rem solid var(--edge); padding: .6rem .9rem; border-radius: "
+    ".2rem }\n"
     ".caption, figcaption, footer { color: var(--soft); font-size: .9rem }\n"
     ".wide { overflow-x: auto; margin: .5rem 0 1.5rem; border: 1px solid var(--line); border-radius: .3rem }\n"
     ".wide:focus-visible { outline: 2px solid var(--link) }\n"
-    "table { border-collapse: collapse; width: 100%; font-size: .9rem; font-variant-numeric: tabular-nums; overflow-wrap: normal }\n"
+    "table { border-collapse: collapse; width: 100%; font-size: .9rem; font-variant-numeric: tabular-nums; "
+    "overflow-wrap: normal }\n"
     "th, td { padding: .35rem .7rem; text-align: left; vertical-align: top; border-bottom: 1px solid var(--line) }\n"
-    "tr:last-child > * { border-bottom: 0 } tbody th { font-weight: 500 } thead th { background: var(--panel); white-space: nowrap }\n"
+    "tr:last-child > * { border-bottom: 0 } tbody th { font-weight: 500 } thead th { background: var(--panel); "
+    "white-space: nowrap }\n"
     ".number { text-align: right; white-space: nowrap } td.long { min-width: 14rem; overflow-wrap: anywhere }\n"
-    "pre { background: var(--panel); padding: .7rem .9rem; border-radius: .3rem; white-space: pre-wrap; font-size: .85rem }\n"
+    "pre { background: var(--panel); padding: .7rem .9rem; border-radius: .3rem; white-space: pre-wrap; font-size: "
+    ".85rem }\n"
     "figure { margin: 1.2rem 0 1.8rem }\n"
-    ".paper { background: #ffffff; border: 1px solid var(--line); border-radius: .3rem; padding: .5rem; max-width: 46rem }\n"
+    ".paper { background: #ffffff; border: 1px solid var(--line); border-radius: .3rem; padding: .5rem; max-width: "
+    "46rem }\n"
     ".paper svg { display: block; margin: 0 auto; max-width: 100%; min-width: min(100%, 32rem); height: auto }\n"
     "footer { margin-top: 3rem; border-top: 1px solid var(--line) }\n"
-    "@media print { :root { color-scheme: light; --text: #000000; --soft: #333333; --page: #ffffff; --panel: #f4f6f8; --line: #999999;\n"
+    "@media print { :root { color-scheme: light; --text: #000000; --soft: #333333; --page: #ffffff; --panel: #f4f6f8; "
+    "--line: #999999;\n"
     "    --link: #000000; --alert: #ffffff; --edge: #000000 }\n"
-    "  body { max-width: none; padding: 0; font-size: 10pt } .wide { overflow: visible; border: 0 } table { font-size: 8pt }\n"
+    "  body { max-width: none; padding: 0; font-size: 10pt } .wide { overflow: visible; border: 0 } table { font-size: "
+    "8pt }\n"
     "  .number, thead th { white-space: normal } th, td { padding: .2rem .4rem }\n"
-    "  h1, h2, h3, h4 { break-after: avoid } figure, tr, pre, .alert { break-inside: avoid } .paper { max-width: 14cm; border: 0 } }\n";
+    "  h1, h2, h3, h4 { break-after: avoid } figure, tr, pre, .alert { break-inside: avoid } .paper { max-width: 14cm; "
+    "border: 0 } }\n";
 
 static void add_element(struct nl_text *out, const char *open, const char *text, const char *close)
 {
@@ -81,7 +93,8 @@ static int add_items(struct nl_text *out, const struct nl_document *document, in
 
 enum { LONG_FIELD = 40 }; /* characters: it gets room of its own */
 
-static void add_field(struct nl_text *out, const struct nl_block *block, int column, const struct nl_document_field *field)
+static void add_field(struct nl_text *out, const struct nl_block *block, int column,
+                      const struct nl_document_field *field)
 {
     const char *element = column < block->keys ? "th" : "td";
     nl_text_add(out, "<%s%s%s>", element, column < block->keys ? " scope=\"row\"" : "",
@@ -94,10 +107,13 @@ static void add_table(struct nl_text *out, const struct nl_block *block, int num
 {
     nl_text_add(out, "<p class=\"caption\" id=\"t%d\">", number);
     add_element(out, "", block->text, "</p>");
-    nl_text_add(out, "<div class=\"wide\" role=\"region\" tabindex=\"0\" aria-labelledby=\"t%d\"><table aria-labelledby=\"t%d\">\n<thead><tr>\n",
+    nl_text_add(out,
+                "<div class=\"wide\" role=\"region\" tabindex=\"0\" aria-labelledby=\"t%d\"><table "
+                "aria-labelledby=\"t%d\">\n<thead><tr>\n",
                 number, number);
     for (int c = 0; c < block->columns; c++)
-        add_element(out, block->right[c] ? "<th scope=\"col\" class=\"number\">" : "<th scope=\"col\">", block->head[c], "</th>");
+        add_element(out, block->right[c] ? "<th scope=\"col\" class=\"number\">" : "<th scope=\"col\">", block->head[c],
+                    "</th>");
     nl_text_add(out, "</tr></thead>\n<tbody>\n");
     for (int row = 0; row < block->rows; row++) {
         nl_text_add(out, "<tr>\n");
@@ -134,10 +150,13 @@ char *nl_document_html(const struct nl_document *document)
 {
     struct nl_text out = {0};
     bool listed = !document->contents;
-    nl_text_add(&out, "<!DOCTYPE html>\n<!-- %s -->\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\"/>\n", nl_report_mark);
+    nl_text_add(&out, "<!DOCTYPE html>\n<!-- %s -->\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\"/>\n",
+                nl_report_mark);
     /* Should markup slip in all the same, it runs and loads nothing. */
-    nl_text_add(&out, "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; img-src data:; style-src 'unsafe-inline'\"/>\n");
-    nl_text_add(&out, "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>\n<link rel=\"icon\" href=\"data:,\"/>\n");
+    nl_text_add(&out, "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; img-src data:; "
+                      "style-src 'unsafe-inline'\"/>\n");
+    nl_text_add(&out, "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>\n<link rel=\"icon\" "
+                      "href=\"data:,\"/>\n");
     add_element(&out, "<title>", document->title, "</title>");
     nl_text_add(&out, "<style>\n%s</style>\n</head>\n<body>\n<main>\n", style);
     add_element(&out, "<h1>", document->title, "</h1>");

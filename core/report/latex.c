@@ -12,15 +12,17 @@ enum {
     LONG_FIELD = 34, /* a column of words that is wider may be broken */
 };
 
-static const char preamble[] = "\\documentclass[a4paper]{article}\n"
-                               "\\usepackage[utf8]{inputenc}\n"
-                               "\\IfFileExists{lmodern.sty}{\\usepackage[T1]{fontenc}\\usepackage{lmodern}}{}\n"
-                               "\\usepackage[margin=2.2cm]{geometry}\n"
-                               "\\usepackage{graphicx,array,longtable}\n"
-                               "\\usepackage[hidelinks]{hyperref}\n"
-                               "\\setlength{\\parindent}{0pt}\\setlength{\\parskip}{.5\\baselineskip}\\emergencystretch=3em\n"
-                               "\\setlength{\\LTleft}{0pt}\\setlength{\\LTright}{0pt plus 1fill}\\setlength{\\tabcolsep}{4pt}\\renewcommand{\\arraystretch}{1.15}\n"
-                               "\\setcounter{secnumdepth}{0}\\setcounter{tocdepth}{1}\n";
+static const char preamble[] =
+    "\\documentclass[a4paper]{article}\n"
+    "\\usepackage[utf8]{inputenc}\n"
+    "\\IfFileExists{lmodern.sty}{\\usepackage[T1]{fontenc}\\usepackage{lmodern}}{}\n"
+    "\\usepackage[margin=2.2cm]{geometry}\n"
+    "\\usepackage{graphicx,array,longtable}\n"
+    "\\usepackage[hidelinks]{hyperref}\n"
+    "\\setlength{\\parindent}{0pt}\\setlength{\\parskip}{.5\\baselineskip}\\emergencystretch=3em\n"
+    "\\setlength{\\LTleft}{0pt}\\setlength{\\LTright}{0pt plus "
+    "1fill}\\setlength{\\tabcolsep}{4pt}\\renewcommand{\\arraystretch}{1.15}\n"
+    "\\setcounter{secnumdepth}{0}\\setcounter{tocdepth}{1}\n";
 
 static void add_line(struct nl_text *out, const char *before, const char *text, const char *behind)
 {
@@ -112,7 +114,8 @@ static void add_row(struct nl_text *out, const struct nl_block *block, int row, 
 }
 
 /* Key columns, and the others from `from` to before `to`. */
-static void add_columns(struct nl_text *out, const struct nl_block *block, const int *width, const bool *broken, int from, int to)
+static void add_columns(struct nl_text *out, const struct nl_block *block, const int *width, const bool *broken,
+                        int from, int to)
 {
     nl_text_add(out, "{\\footnotesize\\begin{longtable}{@{}");
     for (int c = 0; c < to; c++) {
@@ -154,7 +157,9 @@ static void add_table(struct nl_text *out, const struct nl_block *block)
 
 static void add_figure(struct nl_text *out, const struct nl_block *block)
 {
-    nl_text_add(out, "\\begin{minipage}{\\linewidth}\\centering\n\\includegraphics[width=.8\\linewidth,height=.42\\textheight,keepaspectratio]{%s.pdf}",
+    nl_text_add(out,
+                "\\begin{minipage}{\\linewidth}\\centering\n\\includegraphics[width=.8\\linewidth,height=."
+                "42\\textheight,keepaspectratio]{%s.pdf}",
                 block->file);
     add_line(out, "\\par\\smallskip\n{\\small ", block->text, "\\par}\n\\end{minipage}\\par\\bigskip\n\n");
 }
@@ -188,7 +193,9 @@ static int add_block(struct nl_text *out, const struct nl_document *document, in
         add_breakable(out, block->text);
         nl_text_add(out, "\n\n");
         break;
-    case NL_BLOCK_WARNING: add_line(out, "\\fbox{\\parbox{.96\\linewidth}{\\raggedright ", block->text, "}}\n\n"); break;
+    case NL_BLOCK_WARNING:
+        add_line(out, "\\fbox{\\parbox{.96\\linewidth}{\\raggedright ", block->text, "}}\n\n");
+        break;
     case NL_BLOCK_ITEM: return add_items(out, document, number);
     case NL_BLOCK_CODE: add_code(out, block->text); break;
     case NL_BLOCK_TABLE: add_table(out, block); break;

@@ -11,7 +11,8 @@ static void add_field(struct nl_text *out, const char *before, const char *text,
     nl_text_add(out, "%s", behind);
 }
 
-/* Bytes before the character that would make a list, a heading, a rule or a quotation of the line ("1.", "#", "-", ">"); -1: there is none. */
+/* Bytes before the character that would make a list, a heading, a rule or a quotation of the line ("1.", "#", "-",
+ * ">"); -1: there is none. */
 static int line_mark(const char *text)
 {
     if (*text && strchr("#>-+=", *text))

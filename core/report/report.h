@@ -31,29 +31,37 @@ struct nl_report_figures {
 
 /* What a report calls the results: plot.title, or else the folder's name. New string. */
 char *nl_report_title(const struct nl_report_source *source);
-/* The folder's name with a number before it, as a file or folder can be called anywhere: "1-small_batch"; new string. */
+/* The folder's name with a number before it, as a file or folder can be called anywhere: "1-small_batch"; new
+ * string. */
 char *nl_report_name(const char *folder, int number);
 
-/* Adds a warning that names those of several results that are incomplete, if there are any. NL_FAIL: they cannot be read. */
-int nl_report_add_missing(struct nl_document *document, const struct nl_report_source *const *source, int count, struct nl_error *err);
-
-/* Adds the results. Figures that cannot be drawn are said in the document. NL_FAIL: the results cannot be read. */
-int nl_report_add_results(struct nl_document *document, const struct nl_report_source *source, struct nl_report_figures *figures,
+/* Adds a warning that names those of several results that are incomplete, if there are any. NL_FAIL: they cannot be
+ * read. */
+int nl_report_add_missing(struct nl_document *document, const struct nl_report_source *const *source, int count,
                           struct nl_error *err);
 
+/* Adds the results. Figures that cannot be drawn are said in the document. NL_FAIL: the results cannot be read. */
+int nl_report_add_results(struct nl_document *document, const struct nl_report_source *source,
+                          struct nl_report_figures *figures, struct nl_error *err);
+
 /* Draws the figures of the results and adds them. Those that cannot be drawn are said in the document. */
-void nl_report_add_figures(struct nl_document *document, const struct nl_report_source *source, struct nl_report_figures *figures);
+void nl_report_add_figures(struct nl_document *document, const struct nl_report_source *source,
+                           struct nl_report_figures *figures);
 
 /* Adds a warning that names those of the claims that have no verdict for want of trials, if there are any. */
 void nl_report_add_unjudged(struct nl_document *document, const struct nl_outcome *outcome, int count);
 
-/* Adds the outcomes of published claims. source: [count] their results, for the figures; NULL: it did not run. command: that runs what is missing. */
-void nl_report_add_claims(struct nl_document *document, const struct nl_outcome *outcome, int count, const struct nl_report_source *const *source,
-                          struct nl_report_figures *figures, const char *command);
+/* Adds the outcomes of published claims. source: [count] their results, for the figures; NULL: it did not run. command:
+ * that runs what is missing. */
+void nl_report_add_claims(struct nl_document *document, const struct nl_outcome *outcome, int count,
+                          const struct nl_report_source *const *source, struct nl_report_figures *figures,
+                          const char *command);
 
-/* Whether a report may be written to the folder: it is not there, is empty, or holds an earlier report and nothing else. NL_FAIL says what is there. */
+/* Whether a report may be written to the folder: it is not there, is empty, or holds an earlier report and nothing
+ * else. NL_FAIL says what is there. */
 int nl_report_check_folder(const char *folder, struct nl_error *err);
-/* Makes it a report's folder, before the first figure is drawn: where there is no page, one that says that it is not written yet. */
+/* Makes it a report's folder, before the first figure is drawn: where there is no page, one that says that it is not
+ * written yet. */
 int nl_report_begin(const char *folder, struct nl_error *err);
 int nl_report_write(const struct nl_document *document, const char *folder, struct nl_error *err);
 

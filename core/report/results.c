@@ -28,7 +28,8 @@ static void add_heading(const struct section *s, const char *text)
 
 static char *last_of(const char *folder)
 {
-    char *path = realpath(folder, NULL), *name = nl_strdup(path && strrchr(path, '/')[1] ? strrchr(path, '/') + 1 : folder);
+    char *path = realpath(folder, NULL),
+         *name = nl_strdup(path && strrchr(path, '/')[1] ? strrchr(path, '/') + 1 : folder);
     free(path);
     return name;
 }
@@ -58,11 +59,13 @@ static void add_question(const struct section *s)
     nl_measure(nl_metric_names[experiment->config.plot.metric], &measure);
     char *baseline = experiment->has_baseline ? nl_match_text(&experiment->baseline) : NULL;
     add_heading(s, "Question");
-    nl_document_add(s->document, NL_BLOCK_PARAGRAPH, 0, nl_question_sentences[nl_question_of(experiment)], measure.name);
+    nl_document_add(s->document, NL_BLOCK_PARAGRAPH, 0, nl_question_sentences[nl_question_of(experiment)],
+                    measure.name);
     if (baseline)
         nl_document_add(s->document, NL_BLOCK_PARAGRAPH, 0, "The others are compared with the baseline %s.", baseline);
     if (*experiment->config.plot.protocol)
-        nl_document_add(s->document, NL_BLOCK_PARAGRAPH, 0, "Protocol, as the experiment states it: %s.", experiment->config.plot.protocol);
+        nl_document_add(s->document, NL_BLOCK_PARAGRAPH, 0, "Protocol, as the experiment states it: %s.",
+                        experiment->config.plot.protocol);
     free(baseline);
 }
 
@@ -160,7 +163,8 @@ static void add_trained(const struct section *s)
         {"Network", {"model.arch", "model.layers", "model.depth", "model.width", "model.activation", "model.dropout"}},
         {"Normalizers", {"norm.kind", "norm.placement", "norm.groups", "norm.stat_batch", "norm.eval"}},
         {"Training",
-         {"train.optimizer", "train.lr", "train.lr_scale", "train.momentum", "train.weight_decay", "train.batch", "train.epochs", "train.schedule"}},
+         {"train.optimizer", "train.lr", "train.lr_scale", "train.momentum", "train.weight_decay", "train.batch",
+          "train.epochs", "train.schedule"}},
         {"Computed by", {"device.kind", "device.precision"}},
     };
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
@@ -179,8 +183,10 @@ static void add_trained(const struct section *s)
         nl_document_add(s->document, NL_BLOCK_ITEM, 0, "Seeds: one trial per cell, train.seed %lld.", (long long)first);
     else
         nl_document_add(s->document, NL_BLOCK_ITEM, 0,
-                        "Seeds: %s per cell, train.seed %lld to %lld. The same seed gives every cell the same initial weights and order of samples.",
-                        NL_COUNT(s->experiment->seeds, "trial"), (long long)first, (long long)(first + s->experiment->seeds - 1));
+                        "Seeds: %s per cell, train.seed %lld to %lld. The same seed gives every cell the same initial "
+                        "weights and order of samples.",
+                        NL_COUNT(s->experiment->seeds, "trial"), (long long)first,
+                        (long long)(first + s->experiment->seeds - 1));
 }
 
 static void add_differences(const struct section *s)
@@ -191,8 +197,11 @@ static void add_differences(const struct section *s)
     struct nl_differences differences = {0};
     if (nl_experiment_load(NULL, NULL, 0, &defaults, &diagnostics) == NL_OK) /* the defaults are no problem */
         nl_experiment_diff(&defaults, s->experiment, &differences);
-    nl_document_table(s->document, differences.count ? "What differs from the defaults. experiment.yaml in the results folder has every value."
-                                                     : "Nothing differs from the defaults.", 1, head);
+    nl_document_table(s->document,
+                      differences.count
+                          ? "What differs from the defaults. experiment.yaml in the results folder has every value."
+                          : "Nothing differs from the defaults.",
+                      1, head);
     for (int i = 0; i < differences.count; i++) {
         const struct nl_difference *at = &differences.at[i];
         const struct nl_key *key = nl_key_of(at->name);
@@ -200,7 +209,8 @@ static void add_differences(const struct section *s)
         for (const struct nl_field *field = nl_sweep_fields; field->name && !help; field++)
             if (strncmp(at->name, "sweep.", 6) == 0 && strcmp(at->name + 6, field->name) == 0)
                 help = field->help;
-        nl_document_row(s->document, (const char *const[]){at->name, at->value[1], at->value[0] ? at->value[0] : "–", help});
+        nl_document_row(s->document,
+                        (const char *const[]){at->name, at->value[1], at->value[0] ? at->value[0] : "–", help});
     }
     nl_differences_release(&differences);
     nl_diagnostics_release(&diagnostics);
@@ -215,7 +225,8 @@ static void add_protocol(const struct section *s)
 
 /* ---- rounds ---- */
 
-/* What the tuning round chose, worked out from its results once more; they are there, for the grid could not have been run without. */
+/* What the tuning round chose, worked out from its results once more; they are there, for the grid could not have been
+ * run without. */
 static int add_tuning(const struct section *s, struct nl_error *err)
 {
     struct nl_round done = {.kind = NL_ROUND_TUNING, .number = 1}, next;
@@ -256,7 +267,9 @@ static void add_points(const struct section *s)
     if (!rounds->points)
         return;
     nl_document_add(s->document, NL_BLOCK_PARAGRAPH, 0,
-                    rounds->refine > 0.0 ? "Added to the grid, to know the largest usable rates within a factor of %g:" : "Added to the grid:", rounds->refine);
+                    rounds->refine > 0.0 ? "Added to the grid, to know the largest usable rates within a factor of %g:"
+                                         : "Added to the grid:",
+                    rounds->refine);
     for (int i = 0; i < rounds->points; i++) {
         char *text = nl_match_text(&rounds->point[i]);
         nl_document_add(s->document, NL_BLOCK_ITEM, 0, "%s", text);
@@ -274,7 +287,8 @@ static int add_same(const struct section *s, struct nl_error *err)
     nl_document_add(s->document, NL_BLOCK_PARAGRAPH, 0, "The grid once more, every point with %s.", values);
     free(values);
     if (!same) {
-        nl_document_add(s->document, NL_BLOCK_WARNING, 0, "Incomplete: this round has not run yet. The sweep's command runs it.");
+        nl_document_add(s->document, NL_BLOCK_WARNING, 0,
+                        "Incomplete: this round has not run yet. The sweep's command runs it.");
         return NL_OK;
     }
     struct nl_results results;
@@ -301,14 +315,15 @@ static int add_rounds(const struct section *s, struct nl_error *err)
     if (rounds->choices) {
         struct nl_error why = {{0}};
         if (!rounds->tunes || add_tuning(s, &why)) {
-            nl_document_add(s->document, NL_BLOCK_PARAGRAPH, 0,
-                            "Chosen, as experiment.yaml states it%s%s:", *why.text ? "; the tuning round cannot be read: " : "", why.text);
+            nl_document_add(s->document, NL_BLOCK_PARAGRAPH, 0, "Chosen, as experiment.yaml states it%s%s:",
+                            *why.text ? "; the tuning round cannot be read: " : "", why.text);
             add_choices(s);
         }
     }
     add_points(s);
     if (rounds->first_seeds)
-        nl_document_add(s->document, NL_BLOCK_PARAGRAPH, 0, "A first stage of %s decided on %d, for intervals of at most %g to each side.",
+        nl_document_add(s->document, NL_BLOCK_PARAGRAPH, 0,
+                        "A first stage of %s decided on %d, for intervals of at most %g to each side.",
                         NL_COUNT(rounds->first_seeds, "seed"), s->experiment->seeds, rounds->half_width);
     return add_same(s, err);
 }
@@ -320,7 +335,8 @@ static char *cell_name(const struct nl_results *results, const struct nl_cell *c
     struct nl_text out = {0};
     for (int f = 0; f < results->factors; f++)
         if (cell->level[f] != NL_INAPPLICABLE)
-            nl_text_add(&out, "%s%s=%s", out.length ? " " : "", results->factor[f].key->name, results->factor[f].value[cell->level[f]]);
+            nl_text_add(&out, "%s%s=%s", out.length ? " " : "", results->factor[f].key->name,
+                        results->factor[f].value[cell->level[f]]);
     return out.at ? out.at : nl_strdup("all");
 }
 
@@ -333,7 +349,8 @@ static void say_outcome(struct nl_text *out, const struct nl_results *results, c
         const char *status = nl_cell_status(results, cell, seed);
         if (!status || strcmp(status, nl_outcome_names[outcome]) != 0)
             continue;
-        nl_text_add(out, "%s%s%s%s", out->length && !any ? "; " : "", any ? ", " : nl_outcome_titles[outcome], any ? "" : ": seeds ", results->seed[seed]);
+        nl_text_add(out, "%s%s%s%s", out->length && !any ? "; " : "", any ? ", " : nl_outcome_titles[outcome],
+                    any ? "" : ": seeds ", results->seed[seed]);
         const char *at = step < 0 ? "" : nl_csv_field(&results->csv, cell->row[seed], step);
         nl_text_add(out, *at ? " (step %s)" : "%s", at);
         any = true;
@@ -345,11 +362,12 @@ static void add_failures(const struct section *s)
     static const char *const head[] = {"where", ">failed", "how, and which seeds", NULL};
     add_heading(s, "Failures");
     if (!s->answer->failed) {
-        nl_document_add(s->document, NL_BLOCK_PARAGRAPH, 0, "None of %s failed.", NL_COUNT(s->answer->planned - s->answer->missing, "run"));
+        nl_document_add(s->document, NL_BLOCK_PARAGRAPH, 0, "None of %s failed.",
+                        NL_COUNT(s->answer->planned - s->answer->missing, "run"));
         return;
     }
-    char *caption = nl_format("%d of %s failed: they diverged, ended at chance, or ended with an error.", s->answer->failed,
-                              NL_COUNT(s->answer->planned - s->answer->missing, "run"));
+    char *caption = nl_format("%d of %s failed: they diverged, ended at chance, or ended with an error.",
+                              s->answer->failed, NL_COUNT(s->answer->planned - s->answer->missing, "run"));
     nl_document_table(s->document, caption, 1, head);
     free(caption);
     for (int i = 0; i < s->results->cells; i++) {
@@ -375,7 +393,8 @@ static void add_provenance(const struct section *s)
     const struct nl_provenance *made = s->source->made;
     add_heading(s, "Provenance");
     if (!made->count) {
-        nl_document_add(s->document, NL_BLOCK_WARNING, 0, "experiment.yaml does not say what the results were made with.");
+        nl_document_add(s->document, NL_BLOCK_WARNING, 0,
+                        "experiment.yaml does not say what the results were made with.");
         return;
     }
     nl_document_table(s->document, "What the results were made with.", 1, head);
@@ -392,20 +411,25 @@ static void add_again(const struct section *s)
         nl_document_add(s->document, NL_BLOCK_PARAGRAPH, 0, "The command that made the results:");
         nl_document_add(s->document, NL_BLOCK_CODE, 0, "%s", command);
     }
-    nl_document_add(s->document, NL_BLOCK_PARAGRAPH, 0, "The same trials from what the folder records, into a folder of their own%s:",
+    nl_document_add(s->document, NL_BLOCK_PARAGRAPH, 0,
+                    "The same trials from what the folder records, into a folder of their own%s:",
                     s->experiment->rounds.choices ? ", with the values that were chosen" : "");
     nl_document_add(s->document, NL_BLOCK_CODE, 0, "%s", s->source->again);
 }
 
-int nl_report_add_results(struct nl_document *document, const struct nl_report_source *source, struct nl_report_figures *figures,
-                          struct nl_error *err)
+int nl_report_add_results(struct nl_document *document, const struct nl_report_source *source,
+                          struct nl_report_figures *figures, struct nl_error *err)
 {
     struct nl_results results;
     struct nl_answer answer;
     if (nl_results_load(source->tables, source->experiment, source->planned, &results, err))
         return NL_FAIL;
     nl_answer_make(&results, source->experiment, &answer);
-    const struct section s = {.document = document, .source = source, .experiment = source->experiment, .results = &results, .answer = &answer};
+    const struct section s = {.document = document,
+                              .source = source,
+                              .experiment = source->experiment,
+                              .results = &results,
+                              .answer = &answer};
     add_incomplete(document, &answer);
     add_question(&s);
     add_heading(&s, "Answer");
@@ -424,7 +448,8 @@ int nl_report_add_results(struct nl_document *document, const struct nl_report_s
     return status;
 }
 
-int nl_report_add_missing(struct nl_document *document, const struct nl_report_source *const *source, int count, struct nl_error *err)
+int nl_report_add_missing(struct nl_document *document, const struct nl_report_source *const *source, int count,
+                          struct nl_error *err)
 {
     struct nl_text names = {0};
     int incomplete = 0;
@@ -441,7 +466,8 @@ int nl_report_add_missing(struct nl_document *document, const struct nl_report_s
         nl_results_release(&results);
     }
     if (incomplete)
-        nl_document_add(document, NL_BLOCK_WARNING, 0, "INCOMPLETE: %d of %s, with trials missing: %s.", incomplete, NL_COUNT(count, "result"), names.at);
+        nl_document_add(document, NL_BLOCK_WARNING, 0, "INCOMPLETE: %d of %s, with trials missing: %s.", incomplete,
+                        NL_COUNT(count, "result"), names.at);
     nl_text_release(&names);
     return NL_OK;
 }

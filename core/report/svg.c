@@ -1,3 +1,4 @@
+/* Parses an SVG with expat, and writes again only the elements and attributes that are known to be harmless. */
 #include "report/svg.h"
 
 #include <expat.h>
@@ -27,10 +28,29 @@ static bool is_one_of(const char *name, const char *const *names)
 
 static bool is_shape(const char *name)
 {
-    static const char *const shapes[] = {"svg",  "g",        "defs",    "use",           "path",           "rect",           "circle",
-                                         "ellipse", "line",  "polyline", "polygon",      "text",           "tspan",          "image",
-                                         "clipPath", "pattern", "stop", "linearGradient", "radialGradient", "filter",         "feFlood",
-                                         "feComposite", NULL};
+    static const char *const shapes[] = {"svg",
+                                         "g",
+                                         "defs",
+                                         "use",
+                                         "path",
+                                         "rect",
+                                         "circle",
+                                         "ellipse",
+                                         "line",
+                                         "polyline",
+                                         "polygon",
+                                         "text",
+                                         "tspan",
+                                         "image",
+                                         "clipPath",
+                                         "pattern",
+                                         "stop",
+                                         "linearGradient",
+                                         "radialGradient",
+                                         "filter",
+                                         "feFlood",
+                                         "feComposite",
+                                         NULL};
     return is_one_of(name, shapes);
 }
 
@@ -83,8 +103,9 @@ static void add_attribute(struct filter *filter, const char *element, const char
     if (is_link && is_local(element, value)) {
         nl_text_add(&filter->out, " href=\"");
         add_target(filter, value);
-    } else if (!is_link && strncasecmp(name, "on", 2) != 0 && strncasecmp(name, "aria", 4) != 0 && strncasecmp(name, "xmlns", 5) != 0 &&
-               !strchr(name, ':') && !is_one_of(name, dropped) && is_harmless(value)) {
+    } else if (!is_link && strncasecmp(name, "on", 2) != 0 && strncasecmp(name, "aria", 4) != 0 &&
+               strncasecmp(name, "xmlns", 5) != 0 && !strchr(name, ':') && !is_one_of(name, dropped) &&
+               is_harmless(value)) {
         nl_text_add(&filter->out, " %s=\"%s", name, is_id ? filter->prefix : "");
         add_value(filter, value);
     } else {
@@ -136,8 +157,9 @@ static void XMLCALL characters(void *data, const XML_Char *text, int length)
     free(part);
 }
 
-/* It could define entities. */
-static void XMLCALL refuse_document_type(void *data, const XML_Char *name, const XML_Char *system, const XML_Char *public, int internal)
+/* Refuses a document type, which could define entities. */
+static void XMLCALL refuse_document_type(void *data, const XML_Char *name, const XML_Char *system,
+                                         const XML_Char *public, int internal)
 {
     struct filter *filter = data;
     (void)name, (void)system, (void)public, (void)internal;
@@ -153,7 +175,8 @@ char *nl_svg_element(const char *svg, size_t length, const char *prefix, const c
     XML_SetCharacterDataHandler(filter.parser, characters);
     XML_SetStartDoctypeDeclHandler(filter.parser, refuse_document_type);
     if (length > 1u << 30 || XML_Parse(filter.parser, svg, (int)length, XML_TRUE) != XML_STATUS_OK) {
-        nl_fail(err, "line %lu: %s", (unsigned long)XML_GetCurrentLineNumber(filter.parser), XML_ErrorString(XML_GetErrorCode(filter.parser)));
+        nl_fail(err, "line %lu: %s", (unsigned long)XML_GetCurrentLineNumber(filter.parser),
+                XML_ErrorString(XML_GetErrorCode(filter.parser)));
         nl_text_release(&filter.out);
     } else if (!filter.out.length) {
         nl_fail(err, "it is not SVG");

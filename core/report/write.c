@@ -24,7 +24,8 @@ static bool is_ours(const char *folder, const char *name)
     return ours;
 }
 
-/* Whether an earlier report may have left it: one of its files, what LaTeX made beside report.tex, or the folder of its figures. */
+/* Whether an earlier report may have left it: one of its files, what LaTeX made beside report.tex, or the folder of its
+ * figures. */
 static bool may_be_replaced(const char *folder, const char *name)
 {
     for (int i = 0; i < FILES; i++)
@@ -33,7 +34,8 @@ static bool may_be_replaced(const char *folder, const char *name)
     bool half = false;
     for (int i = 0; i < FILES; i++)
         half |= strncmp(name, names[i], strlen(names[i])) == 0 && nl_temporary_is_named(name);
-    return half || (is_ours(folder, names[0]) && (strcmp(name, "figures") == 0 || strncmp(name, "report.", strlen("report.")) == 0));
+    return half || (is_ours(folder, names[0]) &&
+                    (strcmp(name, "figures") == 0 || strncmp(name, "report.", strlen("report.")) == 0));
 }
 
 int nl_report_check_folder(const char *folder, struct nl_error *err)
@@ -43,7 +45,8 @@ int nl_report_check_folder(const char *folder, struct nl_error *err)
         return errno == ENOENT ? NL_OK : nl_fail_errno(err, "cannot look into '%s'", folder);
     int status = NL_OK;
     for (struct dirent *entry; status == NL_OK && (entry = readdir(entries));)
-        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 && !may_be_replaced(folder, entry->d_name))
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 &&
+            !may_be_replaced(folder, entry->d_name))
             status = nl_fail(err, "'%s' holds something else than a report: '%s'", folder, entry->d_name);
     closedir(entries);
     return status;
@@ -65,7 +68,8 @@ int nl_report_begin(const char *folder, struct nl_error *err)
         return NL_OK;
     struct nl_document document;
     nl_document_begin(&document, "An unfinished report", false);
-    nl_document_add(&document, NL_BLOCK_WARNING, 0, "It is being written, or was stopped before its end: the same command writes it.");
+    nl_document_add(&document, NL_BLOCK_WARNING, 0,
+                    "It is being written, or was stopped before its end: the same command writes it.");
     char *page = nl_document_html(&document);
     int status = write_file(folder, names[0], page, err);
     free(page);

@@ -1,3 +1,4 @@
+/* Finds the claims of a question, judges them together, and writes the answer in words. */
 #include "stats/answer.h"
 
 #include <math.h>
@@ -6,13 +7,19 @@
 
 #include "stats/distribution.h"
 
-struct nl_claim *nl_answer_claim(struct nl_answer *answer, const char *method, const char *against, const char *statement,
-                                 enum nl_finding expected)
+struct nl_claim *nl_answer_claim(struct nl_answer *answer, const char *method, const char *against,
+                                 const char *statement, enum nl_finding expected)
 {
     NL_GROW(answer->claim, answer->claims, answer->capacity);
     struct nl_claim *claim = &answer->claim[answer->claims++];
-    *claim = (struct nl_claim){.method = nl_strdup(method), .against = against ? nl_strdup(against) : NULL, .statement = statement,
-                               .expected = expected, .scale = 1.0, .unit = "", .rate = NAN, .seen_from = NAN};
+    *claim = (struct nl_claim){.method = nl_strdup(method),
+                               .against = against ? nl_strdup(against) : NULL,
+                               .statement = statement,
+                               .expected = expected,
+                               .scale = 1.0,
+                               .unit = "",
+                               .rate = NAN,
+                               .seen_from = NAN};
     return claim;
 }
 
@@ -34,7 +41,8 @@ static void say_missing(struct nl_text *out, const struct nl_results *results)
         empty += results->cell[i].trials == 0;
         part += results->cell[i].trials > 0 && results->cell[i].trials < results->cell[i].planned;
     }
-    nl_text_add(out, "INCOMPLETE: trials missing: %d of %d. Claims that need them are not judged.\n", results->missing, results->planned);
+    nl_text_add(out, "INCOMPLETE: trials missing: %d of %d. Claims that need them are not judged.\n", results->missing,
+                results->planned);
     for (int i = 0, shown = 0; i < results->cells && shown < SHOWN; i++) {
         const struct nl_cell *cell = &results->cell[i];
         if (cell->trials == cell->planned)
@@ -42,7 +50,8 @@ static void say_missing(struct nl_text *out, const struct nl_results *results)
         nl_text_add(out, shown ? "; " : "  missing: ");
         for (int f = 0, written = 0; f < results->factors; f++)
             if (cell->level[f] != NL_INAPPLICABLE)
-                nl_text_add(out, "%s%s=%s", written++ ? " " : "", results->factor[f].key->name, results->factor[f].value[cell->level[f]]);
+                nl_text_add(out, "%s%s=%s", written++ ? " " : "", results->factor[f].key->name,
+                            results->factor[f].value[cell->level[f]]);
         nl_text_add(out, " (%d of %d)", cell->planned - cell->trials, cell->planned);
         shown++;
     }
@@ -51,7 +60,8 @@ static void say_missing(struct nl_text *out, const struct nl_results *results)
     nl_text_add(out, "  Run the same sweep again to train them, or add other shards with normlab merge.\n");
 }
 
-static void say_failures(struct nl_answer *answer, const struct nl_results *results, const struct nl_metric_column *metric)
+static void say_failures(struct nl_answer *answer, const struct nl_results *results,
+                         const struct nl_metric_column *metric)
 {
     struct nl_failures failures = nl_results_failures(results);
     answer->failed = failures.failed;
@@ -64,15 +74,20 @@ static void say_failures(struct nl_answer *answer, const struct nl_results *resu
     nl_text_add(&answer->notes, "\n");
 }
 
-/* Failures that may be there though no run has shown one: 1 - 0.05^(1/n) of the runs at 95 %, exact (Clopper and Pearson). */
+/* Failures that may be there though no run has shown one: 1 - 0.05^(1/n) of the runs at 95 %, exact (Clopper and
+ * Pearson). */
 static void say_unseen(struct nl_answer *answer, const struct nl_results *results)
 {
     bool found = false;
     for (int i = 0; i < answer->claims; i++)
-        found |= answer->claim[i].finding != NL_FOUND_NOTHING && answer->claim[i].failed[0] + answer->claim[i].failed[1] == 0;
+        found |= answer->claim[i].finding != NL_FOUND_NOTHING &&
+                 answer->claim[i].failed[0] + answer->claim[i].failed[1] == 0;
     if (found && nl_question_asks(answer->question, NL_ASKS_MEANS))
-        nl_text_add(&answer->notes, "Where none of %s failed, up to %.0f %% may still fail (%g %% bound): findings are about runs that do not fail.\n",
-                    NL_COUNT(results->seeds, "run"), 100.0 * (1.0 - pow(1.0 - answer->level, 1.0 / results->seeds)), 100.0 * answer->level);
+        nl_text_add(&answer->notes,
+                    "Where none of %s failed, up to %.0f %% may still fail (%g %% bound): findings are about runs that "
+                    "do not fail.\n",
+                    NL_COUNT(results->seeds, "run"), 100.0 * (1.0 - pow(1.0 - answer->level, 1.0 / results->seeds)),
+                    100.0 * answer->level);
 }
 
 void nl_say_family(struct nl_answer *answer, const char *test, const struct nl_rule *rule)
@@ -96,14 +111,17 @@ void nl_say_parts(struct nl_answer *answer, const struct nl_metric_column *metri
     const char *part = strcmp(metric->measure.part, "val") == 0 ? "validation" : metric->measure.part;
     double z = nl_normal_quantile(0.5 * (1.0 + level)), overlap = metric->sampling.overlap;
     if (metric->fixed)
-        nl_text_add(&answer->notes, "All seeds share one %s part: findings hold for that part, and intervals cover the seeds alone.\n",
+        nl_text_add(&answer->notes,
+                    "All seeds share one %s part: findings hold for that part, and intervals cover the seeds alone.\n",
                     part);
     else if (strcmp(metric->measure.part, "train") == 0)
         nl_text_add(&answer->notes, "Findings on the training part hold for these data, which the seeds share.\n");
     else if (overlap > 0.0)
         nl_text_add(&answer->notes,
-                    "Each seed splits the data anew and shares %.0f %% of its %s part with another seed, so intervals are those of the corrected resampled t"
-                    " (Nadeau and Bengio 2003). No number of seeds makes them narrower than %.2f standard deviations to each side."
+                    "Each seed splits the data anew and shares %.0f %% of its %s part with another seed, so intervals "
+                    "are those of the corrected resampled t"
+                    " (Nadeau and Bengio 2003). No number of seeds makes them narrower than %.2f standard deviations "
+                    "to each side."
                     " data.split_seed fixes the split.\n",
                     100.0 * overlap, part, z * sqrt(overlap / (1.0 - overlap)));
 }
@@ -116,13 +134,18 @@ static void say_rounds(struct nl_answer *answer, const struct nl_rounds *rounds)
         nl_text_add(out, "Tuned:");
         for (int i = 0; i < rounds->tunes; i++)
             nl_text_add(out, "%s %s", i ? "," : "", rounds->tune[i].key[0]->name);
-        nl_text_add(out, ", for each point by %s over %s; nothing was chosen by the test part.\n", nl_metric_names[rounds->tune_by],
-                    NL_COUNT(rounds->tune_seeds, "other seed"));
+        nl_text_add(out, ", for each point by %s over %s; nothing was chosen by the test part.\n",
+                    nl_metric_names[rounds->tune_by], NL_COUNT(rounds->tune_seeds, "other seed"));
     }
     if (rounds->refine > 0.0 && rounds->points)
-        nl_text_add(out, "The rates were refined around each method's largest usable one, to be known within a factor of %g for each seed.\n", rounds->refine);
+        nl_text_add(out,
+                    "The rates were refined around each method's largest usable one, to be known within a factor of %g "
+                    "for each seed.\n",
+                    rounds->refine);
     if (rounds->first_seeds)
-        nl_text_add(out, "The number of seeds was decided by the spread of the first %d (Stein 1945), which intervals and p use, too.\n",
+        nl_text_add(out,
+                    "The number of seeds was decided by the spread of the first %d (Stein 1945), which intervals and p "
+                    "use, too.\n",
                     rounds->first_seeds);
 }
 
@@ -134,12 +157,14 @@ static int place_of(const struct nl_cell *const *cell, int count, const struct n
     return -1;
 }
 
-void nl_answer_pairs(const struct nl_results *results, const struct nl_experiment *experiment, const struct nl_cell *const *cell, int count, int most,
+void nl_answer_pairs(const struct nl_results *results, const struct nl_experiment *experiment,
+                     const struct nl_cell *const *cell, int count, int most,
                      void (*pair)(void *context, int place, int against), void *context)
 {
     bool all_pairs = !experiment->has_baseline && count <= most;
     for (int i = 0; i < count; i++) {
-        int base = experiment->has_baseline ? place_of(cell, count, nl_cell_baseline(results, experiment, cell[i])) : -1;
+        int base =
+            experiment->has_baseline ? place_of(cell, count, nl_cell_baseline(results, experiment, cell[i])) : -1;
         if (base >= 0 && base != i)
             pair(context, i, base);
         for (int before = 0; all_pairs && before < i; before++)
@@ -154,8 +179,10 @@ void nl_answer_make(const struct nl_results *results, const struct nl_experiment
 #include "config/questions.def"
 #undef QUESTION
     };
-    *out = (struct nl_answer){
-        .question = nl_question_of(experiment), .level = experiment->config.plot.level, .planned = results->planned, .missing = results->missing};
+    *out = (struct nl_answer){.question = nl_question_of(experiment),
+                              .level = experiment->config.plot.level,
+                              .planned = results->planned,
+                              .missing = results->missing};
     if (results->missing > 0)
         say_missing(&out->incomplete, results);
     ask[out->question](out, results, experiment);
@@ -163,7 +190,8 @@ void nl_answer_make(const struct nl_results *results, const struct nl_experiment
     say_failures(out, results, &metric);
     say_unseen(out, results);
     if (experiment->config.plot.interval == NL_INTERVAL_BOOTSTRAP && results->seeds < NL_BOOTSTRAP_SEEDS)
-        nl_text_add(&out->notes, "The bootstrap intervals of tables and pictures undercover below %d seeds; no claim uses them.\n",
+        nl_text_add(&out->notes,
+                    "The bootstrap intervals of tables and pictures undercover below %d seeds; no claim uses them.\n",
                     NL_BOOTSTRAP_SEEDS);
     say_rounds(out, &experiment->rounds);
     if (*experiment->config.plot.protocol)
@@ -195,7 +223,8 @@ char *nl_answer_text(const struct nl_answer *answer, bool notes)
 /* ---- JSON ---- */
 
 /* limit: what the test is about, NaN: it is about 0. */
-static void add_test(struct nl_text *out, const char *name, const struct nl_asked_test *test, const char *about, double limit)
+static void add_test(struct nl_text *out, const char *name, const struct nl_asked_test *test, const char *about,
+                     double limit)
 {
     nl_text_add(out, "\"%s\": ", name);
     if (!test->name) {
@@ -245,9 +274,10 @@ static void add_claim(struct nl_text *out, const struct nl_claim *claim, double 
     nl_json_member_number(out, "p_adjusted", decides->adjusted);
     add_tests(out, claim);
     bool paired = !decides->name || strcmp(decides->name, "Fisher") != 0;
-    nl_text_add(out, paired ? ", \"n\": %d, \"pairs\": %d" : ", \"n\": %d, \"pairs\": null", claim->effect.n, claim->effect.n);
-    nl_text_add(out, ", \"failures\": [{\"failed\": %d, \"of\": %d}, {\"failed\": %d, \"of\": %d}]", claim->failed[0], claim->runs[0],
-                claim->failed[1], claim->runs[1]);
+    nl_text_add(out, paired ? ", \"n\": %d, \"pairs\": %d" : ", \"n\": %d, \"pairs\": null", claim->effect.n,
+                claim->effect.n);
+    nl_text_add(out, ", \"failures\": [{\"failed\": %d, \"of\": %d}, {\"failed\": %d, \"of\": %d}]", claim->failed[0],
+                claim->runs[0], claim->failed[1], claim->runs[1]);
     if (claim->other_part > 0.0)
         nl_json_member_number(out, "other_part", claim->other_part * claim->scale);
     if (!isnan(claim->rate))
@@ -285,9 +315,10 @@ static void add_lines(struct nl_text *out, const char *name, const struct nl_tex
 void nl_answer_json(struct nl_text *out, const struct nl_answer *answer, int indent)
 {
     nl_text_add(out, "{\n%*s\"question\": \"%s\",\n", indent + 2, "", nl_question_names[answer->question]);
-    nl_text_add(out, "%*s\"trials\": {\"planned\": %d, \"missing\": %d, \"failed\": %d},\n", indent + 2, "", answer->planned, answer->missing,
-                answer->failed);
-    nl_text_add(out, "%*s\"tests\": %d,\n%*s\"adjustment\": \"bonferroni\",\n%*s\"claims\": [", indent + 2, "", answer->tests, indent + 2, "", indent + 2, "");
+    nl_text_add(out, "%*s\"trials\": {\"planned\": %d, \"missing\": %d, \"failed\": %d},\n", indent + 2, "",
+                answer->planned, answer->missing, answer->failed);
+    nl_text_add(out, "%*s\"tests\": %d,\n%*s\"adjustment\": \"bonferroni\",\n%*s\"claims\": [", indent + 2, "",
+                answer->tests, indent + 2, "", indent + 2, "");
     for (int i = 0; i < answer->claims; i++) {
         nl_text_add(out, "%s\n%*s", i ? "," : "", indent + 4, "");
         add_claim(out, &answer->claim[i], answer->level);

@@ -1,7 +1,7 @@
 /* The answer of an experiment: what was measured, with intervals, and no more than that.
  *
- * One question a sweep (sweep.question, config/questions.def), one file a question: question_WORD.c. Each adds its claims,
- * which are judged together (stats/claim.h), and its sentences.
+ * One question a sweep (sweep.question, config/questions.def), one file a question: question_WORD.c. Each adds its
+ * claims, which are judged together (stats/claim.h), and its sentences.
  */
 #ifndef NL_STATS_ANSWER_H
 #define NL_STATS_ANSWER_H
@@ -34,18 +34,20 @@ void nl_answer_json(struct nl_text *out, const struct nl_answer *answer, int ind
 
 /* ---- for the questions ---- */
 
-#define QUESTION(name, word, what, help, sentence) \
-    void nl_ask_##word(struct nl_answer *answer, const struct nl_results *results, const struct nl_experiment *experiment);
+#define QUESTION(name, word, what, help, sentence)                                                                     \
+    void nl_ask_##word(struct nl_answer *answer, const struct nl_results *results,                                     \
+                       const struct nl_experiment *experiment);
 #include "config/questions.def"
 #undef QUESTION
 
 /* A further claim; valid until the next one. Takes no strings over. against may be NULL. */
-struct nl_claim *nl_answer_claim(struct nl_answer *answer, const char *method, const char *against, const char *statement,
-                                 enum nl_finding expected);
+struct nl_claim *nl_answer_claim(struct nl_answer *answer, const char *method, const char *against,
+                                 const char *statement, enum nl_finding expected);
 
-/* Calls pair for what is compared of cell[count], by places in it: each cell with its counterpart in sweep.baseline, or, where there is no baseline and
- * there are at most `most` cells, each with all before it. */
-void nl_answer_pairs(const struct nl_results *results, const struct nl_experiment *experiment, const struct nl_cell *const *cell, int count, int most,
+/* Calls pair for what is compared of cell[count], by places in it: each cell with its counterpart in sweep.baseline,
+ * or, where there is no baseline and there are at most `most` cells, each with all before it. */
+void nl_answer_pairs(const struct nl_results *results, const struct nl_experiment *experiment,
+                     const struct nl_cell *const *cell, int count, int most,
                      void (*pair)(void *context, int place, int against), void *context);
 
 /* Counts failed runs of both sides into the claim. */
@@ -53,14 +55,17 @@ void nl_claim_sides(struct nl_claim *claim, const struct nl_cell *first, const s
 
 /* Whether two means of the same kind are equal but for rounding: neither is the better one. */
 bool nl_tied(double a, double b);
-/* "+67.3 points (95 % CI 60.7 to 74.0)"; below two values "(one seed, no interval)". by: "67.3 points more" needs no sign. */
+/* "+67.3 points (95 % CI 60.7 to 74.0)"; below two values "(one seed, no interval)". by: "67.3 points more" needs no
+ * sign. */
 void nl_say_effect(struct nl_text *out, const struct nl_claim *claim, double level, bool sign);
-/* ", p = 0.012 (difference), p = 0.3 (at least 2 points), 8 pairs": the tests that were made, named; then failed runs where there are any: "; failed runs: 3 of 8 at 2, 0 of 8 at 64".
- * names: of the sides; NULL: "with BN", "with no norm", as the claim calls them. */
+/* ", p = 0.012 (difference), p = 0.3 (at least 2 points), 8 pairs": the tests that were made, named; then failed runs
+ * where there are any: "; failed runs: 3 of 8 at 2, 0 of 8 at 64". names: of the sides; NULL: "with BN", "with no
+ * norm", as the claim calls them. */
 void nl_say_proof(struct nl_text *out, const struct nl_claim *claim, const char *const names[2]);
 /* The tests alone. */
 void nl_say_tests(struct nl_text *out, const struct nl_claim *claim);
-/* What of a difference that was found is open: ": there is a difference; whether it reaches 2 points is open"; nothing where it reaches them. */
+/* What of a difference that was found is open: ": there is a difference; whether it reaches 2 points is open"; nothing
+ * where it reaches them. */
 void nl_say_reach(struct nl_text *out, const struct nl_claim *claim);
 /* "Failed runs: 3 of 40 (1 diverged, 2 at chance, 0 ended with an error)." */
 void nl_say_failures(struct nl_text *out, const struct nl_failures *failures);
@@ -71,14 +76,18 @@ void nl_say_value(struct nl_text *out, double value, const struct nl_measure *me
 /* "2.1 to 3.4" of the mean of a measure; nothing where there is no interval. */
 void nl_say_interval_of(struct nl_text *out, const struct nl_estimate *mean, const struct nl_measure *measure);
 /* What kind of interval nl_cell_mean gives to the mean of so many seeds: "t, corrected for overlapping splits". */
-void nl_say_interval(struct nl_text *out, const struct nl_config *config, const struct nl_metric_column *metric, int seeds);
+void nl_say_interval(struct nl_text *out, const struct nl_config *config, const struct nl_metric_column *metric,
+                     int seeds);
 /* The separator before item `index` of `count` of a list in words: "a", "a and b", "a, b and c". */
 void nl_say_comma(struct nl_text *out, int index, int count);
-/* Names as such a list, with semicolons where a name has a comma itself; more than NL_NAMED are counted: "9 methods", by their noun. */
+/* Names as such a list, with semicolons where a name has a comma itself; more than NL_NAMED are counted: "9 methods",
+ * by their noun. */
 enum { NL_NAMED = 6 };
-/* More methods than this are many: answers and tables have a line for each, in order of its change, and compare each with its baseline alone. */
+/* More methods than this are many: answers and tables have a line for each, in order of its change, and compare each
+ * with its baseline alone. */
 enum { NL_MANY = 8 };
-/* The places 0 .. count - 1 in order of key, from large to small; those without a number last; equal ones as they are. */
+/* The places 0 .. count - 1 in order of key, from large to small; those without a number last; equal ones as they
+ * are. */
 void nl_order_down(const double *key, int count, int *order);
 void nl_say_names(struct nl_text *out, const char *const *name, int count, const char *noun);
 /* "p is that of the paired t test, times the 5 comparisons (Bonferroni); it is significant below 0.05." */

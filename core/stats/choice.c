@@ -1,3 +1,4 @@
+/* Compares the values of a key by a metric, point by point and over all points. */
 #include "stats/choice.h"
 
 #include <math.h>

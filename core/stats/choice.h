@@ -2,7 +2,7 @@
 #ifndef NL_STATS_CHOICE_H
 #define NL_STATS_CHOICE_H
 
-/* Of a point with a value: how many of its runs failed, and their mean score. */
+/* A value at a point: how many of its runs failed, and their mean score. */
 struct nl_candidate {
     int failed;   /* -1: the point has not this value */
     double score; /* smaller is better; NaN: none */
@@ -11,8 +11,8 @@ struct nl_candidate {
 /* candidate[values] of one point: with the fewest failures, and of those the best score. -1: the point has no value. */
 int nl_choose(const struct nl_candidate *candidate, int values);
 
-/* candidate[points][values]: with the fewest failures in all, and of those the least sum of distances from each point's best
- * score. -1: no value is there for all points. */
+/* candidate[points][values]: with the fewest failures in all, and of those the least sum of distances from each point's
+ * best score. -1: no value is there for all points. */
 int nl_choose_for_all(const struct nl_candidate *candidate, int points, int values);
 
 #endif

@@ -1,3 +1,4 @@
+/* Computes a claim's effect, interval and tests, corrects them for all claims of an answer, and reaches a verdict. */
 #include "stats/claim.h"
 
 #include <math.h>
@@ -15,8 +16,12 @@ bool nl_is_ratio(const char *unit)
 
 const char *nl_unit_of(double value, const char *unit)
 {
-    static const char *const units[][2] = {{"points", "point"}, {"nats", "nat"}, {"bits", "bit"}, {"decades", "decade"},
-                                        {"points per doubling", "point per doubling"}, {"nats per doubling", "nat per doubling"}};
+    static const char *const units[][2] = {{"points", "point"},
+                                           {"nats", "nat"},
+                                           {"bits", "bit"},
+                                           {"decades", "decade"},
+                                           {"points per doubling", "point per doubling"},
+                                           {"nats per doubling", "nat per doubling"}};
     for (size_t i = 0; i < sizeof units / sizeof *units; i++)
         if (value == 1.0 && strcmp(units[i][0], unit) == 0)
             return units[i][1];
@@ -28,10 +33,16 @@ struct nl_rule nl_rule_for(const struct nl_experiment *experiment, const char *u
     static const struct {
         const char *unit;
         double smallest, margin;
-    } automatic[] = {{"points", 2.0, 1.5}, {"nats", 0.05, 0.04}, {"bits", 0.07, 0.055}, {"of perplexity", 0.2, 0.15}, {NL_SQUARED_STEP, 0.01, 0.0075},
+    } automatic[] = {{"points", 2.0, 1.5},
+                     {"nats", 0.05, 0.04},
+                     {"bits", 0.07, 0.055},
+                     {"of perplexity", 0.2, 0.15},
+                     {NL_SQUARED_STEP, 0.01, 0.0075},
                      {"x", 3.0, 3.0}};
-    struct nl_rule rule = {.smallest = experiment->config.plot.min_effect, .margin = experiment->config.plot.margin,
-                           .level = experiment->config.plot.level, .exact = experiment->config.plot.test == NL_TEST_SIGN_FLIP};
+    struct nl_rule rule = {.smallest = experiment->config.plot.min_effect,
+                           .margin = experiment->config.plot.margin,
+                           .level = experiment->config.plot.level,
+                           .exact = experiment->config.plot.test == NL_TEST_SIGN_FLIP};
     for (size_t i = 0; i < sizeof automatic / sizeof *automatic; i++)
         if (strcmp(automatic[i].unit, unit) == 0) {
             rule.smallest = rule.smallest == NL_AUTO ? automatic[i].smallest : rule.smallest;
@@ -40,7 +51,8 @@ struct nl_rule nl_rule_for(const struct nl_experiment *experiment, const char *u
     return rule;
 }
 
-/* The p-value against an effect of `threshold`, two-sided. exact: by the sign-flip test of the values[count] that it was estimated from. */
+/* The p-value against an effect of `threshold`, two-sided. exact: by the sign-flip test of the values[count] that it
+ * was estimated from. */
 static double effect_p(const struct nl_estimate *effect, const double *values, int count, double threshold, bool exact)
 {
     if (!exact)
@@ -53,7 +65,8 @@ static double effect_p(const struct nl_estimate *effect, const double *values, i
     return p;
 }
 
-double nl_beyond_p(const struct nl_estimate *effect, const double *values, int count, double from, double side, bool exact)
+double nl_beyond_p(const struct nl_estimate *effect, const double *values, int count, double from, double side,
+                   bool exact)
 {
     return side * (effect->mean - from) > 0.0 ? effect_p(effect, values, count, from, exact) : 1.0;
 }
@@ -67,11 +80,13 @@ void nl_claim_test(struct nl_claim *claim, const struct nl_rule *rule, const dou
     claim->beyond = fabs(mean) >= smallest;
     claim->smallest = rule->smallest;
     claim->margin = rule->margin;
-    claim->test[NL_DIFFERS] = (struct nl_asked_test){name, effect_p(&claim->effect, values, count, 0.0, rule->exact), NAN};
+    claim->test[NL_DIFFERS] =
+        (struct nl_asked_test){name, effect_p(&claim->effect, values, count, 0.0, rule->exact), NAN};
     claim->test[NL_REACHES] = (struct nl_asked_test){
         name, effect_p(&claim->effect, values, count, copysign(smallest, mean), rule->exact), NAN};
     claim->test[NL_AGREES] = (struct nl_asked_test){
-        "two one-sided t", isnan(equal_p) ? nl_equivalence_p(&claim->effect, rule->margin / claim->scale) : equal_p, NAN};
+        "two one-sided t", isnan(equal_p) ? nl_equivalence_p(&claim->effect, rule->margin / claim->scale) : equal_p,
+        NAN};
 }
 
 void nl_claim_need_cells(struct nl_claim *claim, const struct nl_cell *const *cell, int count)
@@ -122,7 +137,9 @@ const struct nl_asked_test *nl_claim_decides(const struct nl_claim *claim)
     const struct nl_asked_test *first = first_asked(claim);
     if (claim->finding == NL_FOUND_SAME)
         return &claim->test[NL_AGREES];
-    return claim->finding != NL_FOUND_NOTHING && claim->reach != NL_REACH_OPEN && claim->test[NL_REACHES].name ? &claim->test[NL_REACHES] : first;
+    return claim->finding != NL_FOUND_NOTHING && claim->reach != NL_REACH_OPEN && claim->test[NL_REACHES].name
+               ? &claim->test[NL_REACHES]
+               : first;
 }
 
 static bool is_tested(const struct nl_claim *claim)
@@ -139,7 +156,8 @@ static void adjust(struct nl_claim *claim, int count, int tests, enum nl_adjustm
     int at = 0;
     for (int i = 0; i < count; i++)
         for (int k = 0; k < NL_ASKED; k++)
-            claim[i].test[k].adjusted = is_tested(&claim[i]) && claim[i].test[k].name ? fmin(1.0, tests * claim[i].test[k].p) : NAN;
+            claim[i].test[k].adjusted =
+                is_tested(&claim[i]) && claim[i].test[k].name ? fmin(1.0, tests * claim[i].test[k].p) : NAN;
     for (int i = 0; i < count; i++)
         if (is_tested(&claim[i]))
             p[at++] = first_asked(&claim[i])->p;
@@ -170,12 +188,14 @@ static void find(struct nl_claim *claim, double risk)
 static void need_more_pairs(struct nl_claim *claim, int tests, double risk)
 {
     const struct nl_asked_test *first = first_asked(claim);
-    if (!claim->exact || claim->obstacle || claim->finding == NL_FOUND_SAME || (claim->finding == NL_FOUND_NOTHING && !claim->beyond))
+    if (!claim->exact || claim->obstacle || claim->finding == NL_FOUND_SAME ||
+        (claim->finding == NL_FOUND_NOTHING && !claim->beyond))
         return;
     if (tests > 1 && claim->effect.n < NL_LEAST_FLIPS_OF_MANY)
         claim->obstacle = nl_format("an exact test among several needs %d pairs", NL_LEAST_FLIPS_OF_MANY);
     else if (first->adjusted >= risk && first->p <= ldexp(1.0, 1 - claim->effect.n))
-        claim->obstacle = nl_format("%s cannot reach p < %.3g in an exact test among %d", NL_COUNT(claim->effect.n, "pair"), risk, tests);
+        claim->obstacle = nl_format("%s cannot reach p < %.3g in an exact test among %d",
+                                    NL_COUNT(claim->effect.n, "pair"), risk, tests);
     if (claim->obstacle)
         claim->finding = NL_FOUND_NOTHING;
 }
@@ -203,7 +223,8 @@ int nl_claims_judge(struct nl_claim *claim, int count, enum nl_adjustment adjust
         struct nl_claim *at = &claim[i];
         find(at, 1.0 - level);
         need_more_pairs(at, tests, 1.0 - level);
-        if (!at->obstacle && at->finding == NL_FOUND_NOTHING && at->not_same && at->test[NL_AGREES].adjusted < 1.0 - level)
+        if (!at->obstacle && at->finding == NL_FOUND_NOTHING && at->not_same &&
+            at->test[NL_AGREES].adjusted < 1.0 - level)
             at->obstacle = nl_strdup(at->not_same); /* which alone was in the way */
         at->verdict = verdict_on(at);
     }

@@ -1,17 +1,19 @@
 /* Claims: statements that the data are asked about, each with its effect, interval, tests, and verdict.
  *
- * One rule for all of them. Up to three tests say what a claim finds: whether there is an effect at all; on which side of the smallest effect that
- * counts (plot.min_effect) it lies; whether it is within the margin (plot.margin), by two one-sided tests. A claim of an answer may state several of
- * these things, and where a loss begins besides. So its share of the error rate stays its own, and each of its p-values is multiplied by the number of
- * claims that are tested (Bonferroni): at most one in twenty answers (at plot.level 0.95) holds a finding that is false, however many claims it makes.
- * A part of a published claim is asked one thing, and those p-values are adjusted by Holm's procedure.
+ * One rule for all of them. Up to three tests say what a claim finds: whether there is an effect at all; on which side
+ * of the smallest effect that counts (plot.min_effect) it lies; whether it is within the margin (plot.margin), by two
+ * one-sided tests. A claim of an answer may state several of these things, and where a loss begins besides. So its
+ * share of the error rate stays its own, and each of its p-values is multiplied by the number of claims that are tested
+ * (Bonferroni): at most one in twenty answers (at plot.level 0.95) holds a finding that is false, however many claims
+ * it makes. A part of a published claim is asked one thing, and those p-values are adjusted by Holm's procedure.
  *
  *   more, less     there is an effect, of this sign; it reaches the smallest one, does not, or may
  *   the same       it is within the margin
  *
  *   supported      what was expected is found, and of a difference that it reaches the smallest effect that counts
  *   not supported  something else is found
- *   inconclusive   neither, or an obstacle forbids to look: missing trials, fewer than five pairs, failed runs, saturation
+ *   inconclusive   neither, or an obstacle forbids to look: missing trials, fewer than five pairs, failed runs,
+ * saturation
  */
 #ifndef NL_STATS_CLAIM_H
 #define NL_STATS_CLAIM_H
@@ -20,7 +22,11 @@
 #include "base/memory.h"
 #include "stats/results.h"
 
-enum { NL_LEAST_PAIRS = 5, NL_LEAST_FLIPS = 6, NL_LEAST_FLIPS_OF_MANY = 8 }; /* pairs that a t test, an exact test alone, one among several needs at least */
+enum {
+    NL_LEAST_PAIRS = 5,
+    NL_LEAST_FLIPS = 6,
+    NL_LEAST_FLIPS_OF_MANY = 8
+}; /* pairs that a t test, an exact test alone, one among several needs at least */
 
 #define NL_SATURATED 0.75 /* of the runs at one end of the scale: no change can be seen */
 
@@ -75,17 +81,21 @@ struct nl_claim {
     struct nl_estimate effect; /* positive: more, of ratios above 1; in the units of trials.csv */
     double scale;              /* to the unit that is read: 100 for points */
     const char *unit;          /* "points", "nats", "x" or "x per doubling": a ratio */
-    enum nl_finding points;    /* the sign of the estimate: NL_FOUND_MORE or NL_FOUND_LESS; of a part of a published claim the side of its threshold */
+    enum nl_finding points; /* the sign of the estimate: NL_FOUND_MORE or NL_FOUND_LESS; of a part of a published claim
+                               the side of its threshold */
     bool beyond;               /* the estimate reaches the smallest effect */
     double smallest, margin;   /* that the tests are about, in the unit that is read */
     struct nl_asked_test test[NL_ASKED];
-    bool exact;                /* its tests of a difference are exact, and ask for more pairs where several claims share the error rate */
+    bool exact; /* its tests of a difference are exact, and ask for more pairs where several claims share the error
+                 rate */
     int failed[2], runs[2];    /* on both sides of the comparison */
     double other_part;         /* half the 95 % width that another test part would add; 0 where each seed has its own */
     char *obstacle;            /* why nothing may be found; NULL: nothing is in the way */
     char *not_same;            /* why it may not be found to be the same; NULL: it may */
-    bool of_failures;          /* the obstacle is runs that failed, which count at chance: in another comparison they may count */
-    bool misleads;             /* failures at the point that changes are taken from make the effect look like something else: it is not shown */
+    bool
+        of_failures; /* the obstacle is runs that failed, which count at chance: in another comparison they may count */
+    bool misleads; /* failures at the point that changes are taken from make the effect look like something else: it is
+                      not shown */
     struct nl_dose *dose;      /* [doses]: the effect along the axis */
     int doses;
     double rate; /* of failed runs: the learning rate at which they were counted; NaN: no such claim */
@@ -95,11 +105,12 @@ struct nl_claim {
     enum nl_reach reach; /* of more and less */
     enum nl_verdict verdict;
 
-    double seen_from; /* a loss that reaches the smallest effect: at this point of the axis and at every smaller one it does; NaN: no such claim */
+    double seen_from; /* a loss that reaches the smallest effect: at this point of the axis and at every smaller one it
+                         does; NaN: no such claim */
 };
 
-/* Judges claims as one family. Returns how many of them are tested: without an obstacle, and with a p-value. Holm's procedure is for claims that are asked
- * one thing each. */
+/* Judges claims as one family. Returns how many of them are tested: without an obstacle, and with a p-value. Holm's
+ * procedure is for claims that are asked one thing each. */
 int nl_claims_judge(struct nl_claim *claim, int count, enum nl_adjustment adjustment, double level);
 
 /* The test that the finding rests on; where nothing is found, the first that was made. */
@@ -107,17 +118,20 @@ const struct nl_asked_test *nl_claim_decides(const struct nl_claim *claim);
 
 /* Where a trial of these cells is missing, ended with an error or has trained nothing, that is the claim's obstacle. */
 void nl_claim_need_cells(struct nl_claim *claim, const struct nl_cell *const *cell, int count);
-/* Where nothing else is in the way: of so many pairs too many have both values at 0 (at_end[0]), or both at 1, for a change to be seen. */
+/* Where nothing else is in the way: of so many pairs too many have both values at 0 (at_end[0]), or both at 1, for a
+ * change to be seen. */
 void nl_claim_need_room(struct nl_claim *claim, const int at_end[2], int pairs);
 /* Where nothing else is in the way: too few pairs. */
 void nl_claim_need_pairs(struct nl_claim *claim, const struct nl_rule *rule);
 
-/* The p-value that an effect does not lie above `from` (side: +1) or below it (side: -1); 1 where its estimate does not. The test is two-sided, so that the
- * whole interval must lie there. exact: the sign-flip test of values[count], which it was estimated from; else the t test, and values may be NULL. */
-double nl_beyond_p(const struct nl_estimate *effect, const double *values, int count, double from, double side, bool exact);
+/* The p-value that an effect does not lie above `from` (side: +1) or below it (side: -1); 1 where its estimate does
+ * not. The test is two-sided, so that the whole interval must lie there. exact: the sign-flip test of values[count],
+ * which it was estimated from; else the t test, and values may be NULL. */
+double nl_beyond_p(const struct nl_estimate *effect, const double *values, int count, double from, double side,
+                   bool exact);
 
-/* Sets what the estimate points to, and the tests, of a claim whose effect is set. values: the pairs that it was estimated from. equal_p: of the same, where
- * more than one point must be; NaN: that of effect. */
+/* Sets what the estimate points to, and the tests, of a claim whose effect is set. values: the pairs that it was
+ * estimated from. equal_p: of the same, where more than one point must be; NaN: that of effect. */
 void nl_claim_test(struct nl_claim *claim, const struct nl_rule *rule, const double *values, int count, double equal_p);
 
 void nl_claim_release(struct nl_claim *claim);

@@ -1,3 +1,4 @@
+/* Sorts the levels of the axes, and finds the methods and their labels. */
 #include "stats/comparison.h"
 
 #include <stdlib.h>
@@ -57,7 +58,8 @@ static const char *short_name(const struct nl_results *results, const bool *grou
 {
     const struct nl_key *key = results->factor[factor].key;
     for (int i = 0; i < results->factors; i++)
-        if (i != factor && grouped[i] && results->factor[i].values > 1 && strcmp(nl_key_field(results->factor[i].key), nl_key_field(key)) == 0)
+        if (i != factor && grouped[i] && results->factor[i].values > 1 &&
+            strcmp(nl_key_field(results->factor[i].key), nl_key_field(key)) == 0)
             return key->name;
     return nl_key_field(key);
 }
@@ -146,11 +148,14 @@ static void sort_methods(struct nl_comparison *view, const char *order)
     }
 }
 
-void nl_comparison_make(const struct nl_results *results, const struct nl_experiment *experiment, int x_factor, int y_factor,
-                  struct nl_comparison *out)
+void nl_comparison_make(const struct nl_results *results, const struct nl_experiment *experiment, int x_factor,
+                        int y_factor, struct nl_comparison *out)
 {
-    *out = (struct nl_comparison){.results = results, .experiment = experiment, .x_factor = x_factor, .y_factor = y_factor,
-                            .whole_batch = (int)experiment->config.train.batch};
+    *out = (struct nl_comparison){.results = results,
+                                  .experiment = experiment,
+                                  .x_factor = x_factor,
+                                  .y_factor = y_factor,
+                                  .whole_batch = (int)experiment->config.train.batch};
     out->x = sorted_levels(results, x_factor, out->whole_batch, &out->points);
     out->y = sorted_levels(results, y_factor, out->whole_batch, &out->rows);
     bool *grouped = out->apart = nl_alloc((size_t)results->factors, sizeof *grouped);
@@ -168,8 +173,12 @@ void nl_comparison_make(const struct nl_results *results, const struct nl_experi
             const struct nl_norm *norm = nl_norm_of_kind(&config, nl_cell_norm(results, cell));
             bool leaks = nl_cell_leaks(results, experiment, cell);
             out->method[out->methods++] = (struct nl_method){
-                .label = label_of(results, cell, grouped, leaks), .norm = nl_cell_norm(results, cell), .level = cell->level,
-                .mixes_samples = nl_norm_spans_batch(norm), .tracks = norm->tracks, .leaks = leaks,
+                .label = label_of(results, cell, grouped, leaks),
+                .norm = nl_cell_norm(results, cell),
+                .level = cell->level,
+                .mixes_samples = nl_norm_spans_batch(norm),
+                .tracks = norm->tracks,
+                .leaks = leaks,
                 .cell = nl_alloc((size_t)out->points * (size_t)out->rows, sizeof *out->method[0].cell)};
         }
         put_cell(out, &out->method[at], cell);

@@ -1,4 +1,5 @@
-/* A view of the results: one axis (or two) to vary along, and methods, which are the combinations of all other varied keys. */
+/* A view of the results: one axis (or two) to vary along, and methods, which are the combinations of all other varied
+ * keys. */
 #ifndef NL_STATS_COMPARISON_H
 #define NL_STATS_COMPARISON_H
 
@@ -7,7 +8,8 @@
 struct nl_method {
     char *label;      /* "BN", "BN (placement after)" */
     int norm;         /* index into nl_norms */
-    bool mixes_samples, tracks; /* of its normalizer: a sample's output depends on its batch; it keeps running statistics */
+    bool mixes_samples,
+        tracks; /* of its normalizer: a sample's output depends on its batch; it keeps running statistics */
     bool leaks;                 /* nl_cell_leaks; the label says so */
     bool reference;   /* the axis does not apply to it: one cell, the same at every point */
     const int *level; /* of one of its cells */
@@ -27,8 +29,8 @@ struct nl_comparison {
 };
 
 /* Keys that follow the x or y axis one to one (a zip of batch and rate) are no methods of their own. */
-void nl_comparison_make(const struct nl_results *results, const struct nl_experiment *experiment, int x_factor, int y_factor,
-                  struct nl_comparison *out);
+void nl_comparison_make(const struct nl_results *results, const struct nl_experiment *experiment, int x_factor,
+                        int y_factor, struct nl_comparison *out);
 void nl_comparison_release(struct nl_comparison *view);
 
 /* Keys that change along the x axis with it, "train.lr"; NULL: none. New string. */
@@ -36,7 +38,8 @@ char *nl_comparison_along(const struct nl_comparison *view);
 
 double nl_comparison_x(const struct nl_comparison *view, int point);
 double nl_comparison_y(const struct nl_comparison *view, int row);
-const struct nl_cell *nl_comparison_cell(const struct nl_comparison *view, int method, int point); /* of a view along x alone */
+const struct nl_cell *nl_comparison_cell(const struct nl_comparison *view, int method,
+                                         int point); /* of a view along x alone */
 
 /* The varied key that says how many samples share statistics: train.batch or norm.stat_batch; -1: neither varies. */
 int nl_batch_factor(const struct nl_results *results);

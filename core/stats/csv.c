@@ -1,3 +1,4 @@
+/* Parses and writes CSV. */
 #include "stats/csv.h"
 
 #include <math.h>
@@ -22,8 +23,8 @@ static bool prints(const char *field)
     return true;
 }
 
-/* Takes one field off *at, unquoting in place, and ends it with a zero byte. The byte that ended it goes to *end: ',', '\n'
- * or 0 where the text is cut off. NULL: a quote is misplaced or stays open. */
+/* Takes one field off *at, unquoting in place, and ends it with a zero byte. The byte that ended it goes to *end: ',',
+ * '\n' or 0 where the text is cut off. NULL: a quote is misplaced or stays open. */
 static char *take_field(char **at, int *line, char *end)
 {
     char *read = *at, *field = read, *write = read;
@@ -171,7 +172,8 @@ int nl_csv_whole(const struct nl_csv *csv, int row, int column, int least, int *
     if (nl_csv_number(csv, row, column, &number, err) != NL_OK)
         return NL_BAD;
     if (!(number >= least && number <= 1e9 && number == floor(number)))
-        return nl_bad(err, "%s:%d: '%s' is no number of a %s", csv->path, csv->line[row], nl_csv_field(csv, row, column), csv->name[column]);
+        return nl_bad(err, "%s:%d: '%s' is no number of a %s", csv->path, csv->line[row],
+                      nl_csv_field(csv, row, column), csv->name[column]);
     *out = (int)number;
     return NL_OK;
 }

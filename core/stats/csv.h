@@ -1,5 +1,5 @@
-/* CSV tables: a header line, then rows; fields may be quoted (RFC 4180). Read strictly: a row of another length, a quote
- * that stays open or a last line that was cut off is an error with file:line. */
+/* CSV tables: a header line, then rows; fields may be quoted (RFC 4180). Read strictly: a row of another length, a
+ * quote that stays open or a last line that was cut off is an error with file:line. */
 #ifndef NL_STATS_CSV_H
 #define NL_STATS_CSV_H
 
@@ -15,9 +15,10 @@ struct nl_csv {
     int *line;     /* [rows]: line of the file */
 };
 
-/* NL_BAD: it is malformed, or not the file that the SHA256SUMS beside it, if there is one, was made of (base/sums.h). */
+/* NL_BAD: it is malformed, or not the file that the SHA256SUMS beside it, if there is one, was made of
+ * (base/sums.h). */
 int nl_csv_read(const char *path, struct nl_csv *out, struct nl_error *err);
-/* The same of a text that is in memory; it is taken over, on NL_BAD too. path: as errors name it. */
+/* Parses a text in memory, which is taken over, on NL_BAD too. path: as errors name it. */
 int nl_csv_parse(const char *path, char *text, struct nl_csv *out, struct nl_error *err);
 void nl_csv_release(struct nl_csv *csv);
 
@@ -33,7 +34,8 @@ int nl_csv_number(const struct nl_csv *csv, int row, int column, double *out, st
 /* The field as a whole number from `least` to 1e9, such as that of a trial or a step. NL_BAD: it is none. */
 int nl_csv_whole(const struct nl_csv *csv, int row, int column, int least, int *out, struct nl_error *err);
 
-/* Adds one field, quoted where it needs to be, or a number, NaN as an empty one; the caller puts the commas and line ends. */
+/* Adds one field, quoted where it needs to be, or a number, NaN as an empty one; the caller puts the commas and line
+ * ends. */
 void nl_csv_add(struct nl_text *text, const char *field);
 void nl_csv_add_number(struct nl_text *text, double value);
 

@@ -1,3 +1,4 @@
+/* Computes beta, Student's t, normal and hypergeometric distributions, and Holm's correction. */
 #include "stats/distribution.h"
 
 #include <math.h>
@@ -6,7 +7,8 @@
 #include "base/memory.h"
 #include "base/system.h"
 
-/* The continued fraction of I_x(a, b) (DLMF 8.17.22) by Lentz's method; converges fast for x < (a + 1) / (a + b + 2). */
+/* The continued fraction of I_x(a, b) (DLMF 8.17.22) by Lentz's method; converges fast for x < (a + 1) / (a + b +
+ * 2). */
 static double beta_fraction(double x, double a, double b)
 {
     const double tiny = 1e-300;
@@ -44,8 +46,8 @@ double nl_beta_cdf(double x, double a, double b)
 
 double nl_t_two_sided(double t, double freedom)
 {
-    /* Of the two arguments that sum to 1 the one is taken that keeps its digits for t near 0 and for large t; they change where
-     * the fraction of nl_beta_cdf does, so that a small tail is never what a sum leaves of 1. */
+    /* Takes the one of two arguments, which sum to 1, that keeps its digits for t near 0 and for large t. They
+     * change where the fraction of nl_beta_cdf does, so that a small tail is never what a sum leaves of 1. */
     double square = t * t;
     if (square * (freedom + 2.0) < 3.0 * freedom)
         return 1.0 - nl_beta_cdf(square / (freedom + square), 0.5, 0.5 * freedom);

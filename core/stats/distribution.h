@@ -7,7 +7,8 @@ double nl_t_two_sided(double t, double freedom);           /* P(|T| >= |t|), Stu
 double nl_t_quantile(double probability, double freedom);  /* t with P(T <= t) = probability, 0 < probability < 1 */
 double nl_normal_quantile(double probability);
 
-/* The exact interval of a share, k of n counted (Clopper and Pearson 1934): from 0 at k = 0, to 1 at k = n. NaN for n = 0. */
+/* The exact interval of a share, k of n counted (Clopper and Pearson 1934): from 0 at k = 0, to 1 at k = n. NaN for n =
+ * 0. */
 void nl_exact_interval(int k, int n, double level, double *lower, double *upper);
 
 /* Two-sided Fisher exact test of failures a of m against b of n: the probability, given the margins, of all tables that

@@ -1,3 +1,4 @@
+/* Computes means, intervals (t, bootstrap, exact) and p-values (t, sign flips) over seeds. */
 #include "stats/estimate.h"
 
 #include <math.h>
@@ -78,7 +79,8 @@ static void mean_and_sd(const double *values, int n, double *mean, double *sd)
     *sd = n > 1 ? sqrt(squares / (n - 1)) : NAN;
 }
 
-/* The standard error and the ends, of a mean that is set. The spread is that of `stage`, [out->freedom + 1] of the values. */
+/* The standard error and the ends, of a mean that is set. The spread is that of `stage`, [out->freedom + 1] of the
+ * values. */
 static void t_interval(const double *stage, double least, double level, struct nl_estimate *out)
 {
     double sd, stage_mean;
@@ -98,13 +100,15 @@ static double least_sd(double mean, enum nl_scale scale, const struct nl_samplin
     return sampling->samples > 0 ? nl_counting_sd(mean, sampling->samples) : 0.0;
 }
 
-struct nl_estimate nl_estimate(const double *values, int count, enum nl_scale scale, const struct nl_sampling *sampling, enum nl_interval kind,
-                               double level)
+struct nl_estimate nl_estimate(const double *values, int count, enum nl_scale scale, const struct nl_sampling *sampling,
+                               enum nl_interval kind, double level)
 {
-    struct nl_estimate out = {.mean = NAN, .sd = NAN, .median = NAN, .se = NAN, .overlap = sampling->overlap, .lower = NAN, .upper = NAN};
+    struct nl_estimate out = {
+        .mean = NAN, .sd = NAN, .median = NAN, .se = NAN, .overlap = sampling->overlap, .lower = NAN, .upper = NAN};
     double *kept = nl_alloc(2 * (size_t)count + 1, sizeof *kept), *stage = kept + count;
     out.n = nl_finite_values(values, count, kept);
-    out.freedom = nl_finite_values(values, sampling->first > 0 && sampling->first < count ? sampling->first : count, stage) - 1;
+    out.freedom =
+        nl_finite_values(values, sampling->first > 0 && sampling->first < count ? sampling->first : count, stage) - 1;
     out.median = nl_median_sorted(kept, out.n);
     if (out.n > 0) {
         mean_and_sd(kept, out.n, &out.mean, &out.sd);
@@ -118,7 +122,14 @@ struct nl_estimate nl_estimate(const double *values, int count, enum nl_scale sc
     }
     free(kept);
     if (!isfinite(out.mean)) /* the sum is no number, or there is none */
-        out = (struct nl_estimate){.mean = NAN, .sd = NAN, .median = NAN, .se = NAN, .overlap = sampling->overlap, .freedom = -1, .lower = NAN, .upper = NAN};
+        out = (struct nl_estimate){.mean = NAN,
+                                   .sd = NAN,
+                                   .median = NAN,
+                                   .se = NAN,
+                                   .overlap = sampling->overlap,
+                                   .freedom = -1,
+                                   .lower = NAN,
+                                   .upper = NAN};
     else if (out.n > 1 && !(isfinite(out.sd) && isfinite(out.lower) && isfinite(out.upper))) {
         out.sd = out.se = out.lower = out.upper = NAN;
         out.freedom = 0;
@@ -142,12 +153,15 @@ double nl_difference_p(const struct nl_estimate *difference)
 
 double nl_threshold_p(const struct nl_estimate *difference, double threshold)
 {
-    return difference->freedom < 1 ? NAN : 2.0 * upper_tail(fabs(difference->mean - threshold), difference->se, difference->freedom);
+    return difference->freedom < 1
+               ? NAN
+               : 2.0 * upper_tail(fabs(difference->mean - threshold), difference->se, difference->freedom);
 }
 
 double nl_equivalence_p(const struct nl_estimate *difference, double margin)
 {
-    return difference->freedom < 1 ? NAN : upper_tail(margin - fabs(difference->mean), difference->se, difference->freedom);
+    return difference->freedom < 1 ? NAN
+                                   : upper_tail(margin - fabs(difference->mean), difference->se, difference->freedom);
 }
 
 double nl_sign_flip_p(const double *values, int count)

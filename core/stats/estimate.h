@@ -1,19 +1,22 @@
 /* Estimates over seeds: means with their intervals, and the p-values that belong to them.
  *
- * A value that is not finite is missing: it is left out, and n counts what is left. So a paired difference is a plain difference of two vectors
- * with one entry a seed. Values so large that their sum or their squares leave the range of numbers have no mean, or no spread.
+ * A value that is not finite is missing: it is left out, and n counts what is left. So a paired difference is a plain
+ * difference of two vectors with one entry a seed. Values so large that their sum or their squares leave the range of
+ * numbers have no mean, or no spread.
  *
- * Every interval is mean +- t(n - 1) se, and every p-value is of mean / se (where the number of seeds was decided by a first stage, with the spread and
- * the degrees of freedom of that stage alone), with
+ * Every interval is mean +- t(n - 1) se, and every p-value is of mean / se (where the number of seeds was decided by a
+ * first stage, with the spread and the degrees of freedom of that stage alone), with
  *
  *     se^2 = sd^2 (1/n + overlap / (1 - overlap))
  *
- * `overlap` is the share of one seed's evaluated samples that another seed's part is expected to hold too. Where the seeds split one pool
- * anew, n_test / (n_test + n_train): the correction of Nadeau and Bengio (Machine Learning 52, 2003), n_test / n_train. It is 0 where the
- * seeds are independent, or where all share one part and the sentence speaks of that part alone.
+ * `overlap` is the share of one seed's evaluated samples that another seed's part is expected to hold too. Where the
+ * seeds split one pool anew, n_test / (n_test + n_train): the correction of Nadeau and Bengio (Machine Learning 52,
+ * 2003), n_test / n_train. It is 0 where the seeds are independent, or where all share one part and the sentence speaks
+ * of that part alone.
  *
- * Means are arithmetic ones. `sd` is the spread over seeds, but of shares never less than what counting them over the samples of the part would give
- * alone: eight seeds without an error, or all with the same, are no certainty. The interval of a share ends at 0 and at 1.
+ * Means are arithmetic ones. `sd` is the spread over seeds, but of shares never less than what counting them over the
+ * samples of the part would give alone: eight seeds without an error, or all with the same, are no certainty. The
+ * interval of a share ends at 0 and at 1.
  */
 #ifndef NL_STATS_ESTIMATE_H
 #define NL_STATS_ESTIMATE_H
@@ -33,7 +36,8 @@ struct nl_sampling {
     double overlap; /* in [0, 1) */
     double samples; /* m: that a share was counted over; 0: unknown */
     double floor;   /* the least standard deviation, of NL_SCALE_REAL */
-    int first;      /* the spread is that of so many first values, a stage that decided how many follow (Stein 1945); 0: of all */
+    int first; /* the spread is that of so many first values, a stage that decided how many follow (Stein 1945); 0: of
+                  all */
 };
 
 struct nl_estimate {
@@ -47,44 +51,48 @@ struct nl_estimate {
     double lower, upper; /* inside what is possible; NaN below n = 2: one seed has no interval */
 };
 
-/* kind: the t interval, or the percentile bootstrap of the mean (NL_RESAMPLES resamples of a fixed Philox stream: the same values give the
- * same interval everywhere; it knows nothing of overlap or floors, and where all values are equal it is the t interval). */
-struct nl_estimate nl_estimate(const double *values, int count, enum nl_scale scale, const struct nl_sampling *sampling, enum nl_interval kind,
-                               double level);
+/* kind: the t interval, or the percentile bootstrap of the mean (NL_RESAMPLES resamples of a fixed Philox stream: the
+ * same values give the same interval everywhere; it knows nothing of overlap or floors, and where all values are equal
+ * it is the t interval). */
+struct nl_estimate nl_estimate(const double *values, int count, enum nl_scale scale, const struct nl_sampling *sampling,
+                               enum nl_interval kind, double level);
 
-/* The standard deviation that counting alone gives a share, or a difference of shares, of mean `mean` over m samples: sqrt(q (1 - q) / m) with
- * q = (|mean| m + 1/2) / (m + 1). Of a difference it is a lower bound: at least |mean| of the samples are judged differently. */
+/* The standard deviation that counting alone gives a share, or a difference of shares, of mean `mean` over m samples:
+ * sqrt(q (1 - q) / m) with q = (|mean| m + 1/2) / (m + 1). Of a difference it is a lower bound: at least |mean| of the
+ * samples are judged differently. */
 double nl_counting_sd(double mean, double samples);
 
-/* The largest standard deviation that another test part of m samples would give a difference b - a of two shares: where as few samples as
- * possible are misjudged by both. */
+/* The largest standard deviation that another test part of m samples would give a difference b - a of two shares: where
+ * as few samples as possible are misjudged by both. */
 double nl_test_part_sd(double a, double b, double samples);
 
-/* P values of an estimate that has a t interval, of NL_SCALE_REAL or NL_SCALE_DIFFERENCE; NaN below n = 2. Where se is 0 there is no doubt: 0 or 1, and
- * 1/2 for a mean that is just the margin.
- * Of a mean of 0, two-sided (of paired differences: the paired t test). */
+/* P values of an estimate that has a t interval, of NL_SCALE_REAL or NL_SCALE_DIFFERENCE; NaN below n = 2. Where se is
+ * 0 there is no doubt: 0 or 1, and 1/2 for a mean that is just the margin. Of a mean of 0, two-sided (of paired
+ * differences: the paired t test). */
 double nl_difference_p(const struct nl_estimate *difference);
 /* The p-value against a mean of `threshold`, two-sided. */
 double nl_threshold_p(const struct nl_estimate *difference, double threshold);
 /* The p-value against a mean outside +-margin: the larger of the two one-sided tests (TOST, Schuirmann 1987). */
 double nl_equivalence_p(const struct nl_estimate *difference, double margin);
 
-/* The exact two-sided sign-flip test of symmetry about 0: the share of the 2^n sign patterns whose mean is at least as far from 0.
- * NaN below n = 1 and above NL_SIGN_FLIPS. */
+/* The exact two-sided sign-flip test of symmetry about 0: the share of the 2^n sign patterns whose mean is at least as
+ * far from 0. NaN below n = 1 and above NL_SIGN_FLIPS. */
 enum { NL_SIGN_FLIPS = 20 };
 double nl_sign_flip_p(const double *values, int count);
 
-/* The product-limit estimate (Kaplan and Meier 1958): the share for which a thing has not yet happened by `at`, a time at which it happened to some,
- * or from which on nothing is known of some. */
+/* The product-limit estimate (Kaplan and Meier 1958): the share for which a thing has not yet happened by `at`, a time
+ * at which it happened to some, or from which on nothing is known of some. */
 struct nl_survival {
     double at;
     int at_risk, happened, censored; /* just before; of these, at that time: who is censored there is at risk there */
     double share, lower, upper; /* Greenwood's interval of log(-log(share)); NaN where the share is 0 or 1 */
 };
 
-/* time[count]: when it happened, or until when it had not; NaN: missing. out[count] is filled in order of time; how many there are. */
+/* time[count]: when it happened, or until when it had not; NaN: missing. out[count] is filled in order of time; how
+ * many there are. */
 int nl_survival(const double *time, const bool *happened, int count, double level, struct nl_survival *out);
-/* When the share falls below 1/2; where it is 1/2 for a while, the middle of that. INFINITY: it never does; NaN of nothing. */
+/* When the share falls below 1/2; where it is 1/2 for a while, the middle of that. INFINITY: it never does; NaN of
+ * nothing. */
 double nl_survival_median(const struct nl_survival *curve, int rows);
 
 int nl_finite_values(const double *values, int count, double *out); /* those that are finite, sorted; how many */

@@ -84,9 +84,12 @@ static void say_limit(struct nl_text *out, const struct nl_claim *claim, double 
 
 void nl_say_tests(struct nl_text *out, const struct nl_claim *claim)
 {
-    const struct nl_asked_test *differs = &claim->test[NL_DIFFERS], *reaches = &claim->test[NL_REACHES], *agrees = &claim->test[NL_AGREES];
-    bool named = reaches->name || agrees->name, found = claim->finding == NL_FOUND_MORE || claim->finding == NL_FOUND_LESS;
-    bool enough = found && claim->reach == NL_REACH_YES && reaches->name && claim->smallest > 0.0; /* then there is a difference, too */
+    const struct nl_asked_test *differs = &claim->test[NL_DIFFERS], *reaches = &claim->test[NL_REACHES],
+                               *agrees = &claim->test[NL_AGREES];
+    bool named = reaches->name || agrees->name,
+         found = claim->finding == NL_FOUND_MORE || claim->finding == NL_FOUND_LESS;
+    bool enough = found && claim->reach == NL_REACH_YES && reaches->name &&
+                  claim->smallest > 0.0; /* then there is a difference, too */
     if (!isnan(differs->adjusted) && !enough) {
         nl_text_add(out, ", ");
         nl_say_p(out, differs->adjusted);
@@ -115,7 +118,8 @@ void nl_say_reach(struct nl_text *out, const struct nl_claim *claim)
     bool found = claim->finding == NL_FOUND_MORE || claim->finding == NL_FOUND_LESS;
     if (!found || !claim->test[NL_REACHES].name || claim->reach == NL_REACH_YES)
         return;
-    nl_text_add(out, claim->reach == NL_REACH_OPEN ? ": there is a difference; whether it reaches " : ": there is a difference, of less than ");
+    nl_text_add(out, claim->reach == NL_REACH_OPEN ? ": there is a difference; whether it reaches "
+                                                   : ": there is a difference, of less than ");
     say_limit(out, claim, claim->smallest);
     nl_text_add(out, claim->reach == NL_REACH_OPEN ? " is open" : "");
 }
@@ -137,25 +141,29 @@ void nl_say_proof(struct nl_text *out, const struct nl_claim *claim, const char 
 void nl_say_failures(struct nl_text *out, const struct nl_failures *failures)
 {
     if (failures->failed)
-        nl_text_add(out, "Failed runs: %d of %d (%d diverged, %d at chance, %d ended with an error).", failures->failed, failures->runs, failures->diverged,
-                    failures->dead, failures->failed - failures->diverged - failures->dead);
+        nl_text_add(out, "Failed runs: %d of %d (%d diverged, %d at chance, %d ended with an error).", failures->failed,
+                    failures->runs, failures->diverged, failures->dead,
+                    failures->failed - failures->diverged - failures->dead);
     else
         nl_text_add(out, "Failed runs: none of %d.", failures->runs);
 }
 
 void nl_say_p(struct nl_text *out, double p)
 {
-    bool close = fabs(p - 0.05) < 0.0015 || fabs(p - 0.01) < 0.0003; /* to a level that is often asked for: one digit more */
+    bool close =
+        fabs(p - 0.05) < 0.0015 || fabs(p - 0.01) < 0.0003; /* to a level that is often asked for: one digit more */
     if (p < 0.001)
         nl_text_add(out, "p < 0.001");
     else
         nl_text_add(out, p >= 0.0995 ? "p = %.2f" : close ? "p = %.3g" : "p = %.2g", p);
 }
 
-void nl_say_interval(struct nl_text *out, const struct nl_config *config, const struct nl_metric_column *metric, int seeds)
+void nl_say_interval(struct nl_text *out, const struct nl_config *config, const struct nl_metric_column *metric,
+                     int seeds)
 {
     if (config->plot.interval == NL_INTERVAL_BOOTSTRAP)
-        nl_text_add(out, "percentile bootstrap%s", seeds < NL_BOOTSTRAP_SEEDS ? ", which undercovers with so few seeds" : "");
+        nl_text_add(out, "percentile bootstrap%s",
+                    seeds < NL_BOOTSTRAP_SEEDS ? ", which undercovers with so few seeds" : "");
     else
         nl_text_add(out, "t%s", metric->sampling.overlap > 0.0 ? ", corrected for overlapping splits" : "");
 }

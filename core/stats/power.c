@@ -1,3 +1,4 @@
+/* Predicts widths and chances for a number of seeds from the spread that was seen. */
 #include "stats/power.h"
 
 #include <math.h>
@@ -5,7 +6,7 @@
 
 #include "stats/distribution.h"
 
-/* Of one value; the overlap is in every mean of them. */
+/* The standard deviation of one value. The overlap of the seeds' parts is in every mean of them. */
 static double spread_of(const struct nl_estimate *estimate)
 {
     return estimate->se / sqrt(1.0 / estimate->n + estimate->overlap / (1.0 - estimate->overlap));
@@ -41,8 +42,10 @@ double nl_finding_chance(double effect, double smallest, double se, int freedom,
     double beyond = effect - smallest;
     if (se == 0.0)
         return beyond > 0.0 ? 1.0 : 0.0;
-    /* In units of se, over s / sigma by Simpson's rule: the mean must reach t s / sigma. Beyond the last s nothing is left. */
-    double t = nl_t_quantile(1.0 - 0.5 * alpha, freedom), most = fmax(0.0, fmin((9.0 + beyond / se) / t, 1.0 + 8.0 / sqrt(freedom))), sum = 0.0;
+    /* In units of se, over s / sigma by Simpson's rule: the mean must reach t s / sigma. Beyond the last s nothing is
+     * left. */
+    double t = nl_t_quantile(1.0 - 0.5 * alpha, freedom),
+           most = fmax(0.0, fmin((9.0 + beyond / se) / t, 1.0 + 8.0 / sqrt(freedom))), sum = 0.0;
     for (int i = 0; i <= STEPS; i++) {
         double s = i * most / STEPS, weight = i == 0 || i == STEPS ? 1.0 : i % 2 ? 4.0 : 2.0;
         sum += weight * spread_density(s, freedom) * 0.5 * erfc((t * s - beyond / se) / M_SQRT2);
@@ -50,7 +53,8 @@ double nl_finding_chance(double effect, double smallest, double se, int freedom,
     return sum * most / STEPS / 3.0;
 }
 
-int nl_seeds_for_chance(const struct nl_estimate *now, double effect, double smallest, double alpha, double chance, int most)
+int nl_seeds_for_chance(const struct nl_estimate *now, double effect, double smallest, double alpha, double chance,
+                        int most)
 {
     if (now->n < 2)
         return -1;
@@ -60,16 +64,19 @@ int nl_seeds_for_chance(const struct nl_estimate *now, double effect, double sma
     return -1;
 }
 
-bool nl_claim_need(const struct nl_claim *claim, const struct nl_rule *rule, const struct nl_aim *aim, struct nl_need *out)
+bool nl_claim_need(const struct nl_claim *claim, const struct nl_rule *rule, const struct nl_aim *aim,
+                   struct nl_need *out)
 {
     const struct nl_estimate *now = &claim->effect;
     bool ratio = nl_is_ratio(claim->unit); /* judged as logarithms */
     double scale = ratio ? 1.0 : claim->scale;
     if (now->freedom < 1 || !(now->se > 0.0))
         return false;
-    double width = ratio ? log(aim->half_width) : aim->half_width / scale, effect = ratio ? log(aim->effect) : aim->effect / scale;
+    double width = ratio ? log(aim->half_width) : aim->half_width / scale,
+           effect = ratio ? log(aim->effect) : aim->effect / scale;
     double smallest = ratio ? log(rule->smallest) : rule->smallest / scale;
-    double t = nl_t_quantile(0.5 * (1.0 + rule->level), now->freedom), z = nl_normal_quantile(0.5 * (1.0 + rule->level));
+    double t = nl_t_quantile(0.5 * (1.0 + rule->level), now->freedom),
+           z = nl_normal_quantile(0.5 * (1.0 + rule->level));
     double read[] = {spread_of(now), t * now->se, z * spread_of(now) * sqrt(now->overlap / (1.0 - now->overlap))};
     for (int i = 0; i < 3; i++)
         read[i] = ratio ? exp(read[i]) : read[i] * scale;

@@ -1,7 +1,8 @@
 /* sweep.question: compare. Which cells differ, and from what?
  *
- * With sweep.baseline each cell is compared with its counterpart there; without, every cell with every other. Comparisons are paired by seed, and
- * their p-values are adjusted over all of them: a cell that was picked because it came out best is compared as often as it could have been.
+ * With sweep.baseline each cell is compared with its counterpart there; without, every cell with every other.
+ * Comparisons are paired by seed, and their p-values are adjusted over all of them: a cell that was picked because it
+ * came out best is compared as often as it could have been.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -133,8 +134,8 @@ static void say_place(const struct question *q, int index)
     const struct place *place = &q->place[index];
     nl_text_add(out, "  %s: ", place->label);
     if (place->mean.n == 0) {
-        nl_text_add(out, "no value; %d of %s failed, %d missing.\n", place->cell->failed, NL_COUNT(place->cell->trials, "run"),
-                    place->cell->planned - place->cell->trials);
+        nl_text_add(out, "no value; %d of %s failed, %d missing.\n", place->cell->failed,
+                    NL_COUNT(place->cell->trials, "run"), place->cell->planned - place->cell->trials);
         return;
     }
     nl_say_value(out, place->mean.mean, &q->metric.measure);
@@ -178,16 +179,18 @@ static void say_counts(const struct question *q)
     if (q->answer->claims == 0)
         return;
     nl_text_add(out, "Of %s%s, %d %s a difference", NL_COUNT(q->answer->claims, "paired comparison"),
-                q->experiment->has_baseline ? " with the baseline" : "", supported, nl_agree(supported, "shows", "show"));
+                q->experiment->has_baseline ? " with the baseline" : "", supported,
+                nl_agree(supported, "shows", "show"));
     if (q->rule.smallest > 0.0)
         nl_text_add(out, " of at least %g %s", q->rule.smallest, nl_unit_of(q->rule.smallest, q->metric.measure.step));
     if (smaller)
         nl_text_add(out, ", %d %s one that may be smaller", smaller, nl_agree(smaller, "shows", "show"));
-    nl_text_add(out, ", %d %s none within %g %s, %d %s inconclusive.\n", same, nl_agree(same, "shows", "show"), q->rule.margin,
-                nl_unit_of(q->rule.margin, q->metric.measure.step), open, nl_agree(open, "is", "are"));
+    nl_text_add(out, ", %d %s none within %g %s, %d %s inconclusive.\n", same, nl_agree(same, "shows", "show"),
+                q->rule.margin, nl_unit_of(q->rule.margin, q->metric.measure.step), open, nl_agree(open, "is", "are"));
 }
 
-/* "BN has the lowest mean test error: ", "BN and GN have the lowest mean test error, equal: ", "All 3 cells have the same mean test error: ". */
+/* "BN has the lowest mean test error: ", "BN and GN have the lowest mean test error, equal: ", "All 3 cells have the
+ * same mean test error: ". */
 static void say_best(const struct question *q)
 {
     struct nl_text *out = &q->answer->headline;
@@ -202,8 +205,8 @@ static void say_best(const struct question *q)
         name[i] = q->place[i].label;
     nl_say_names(out, name, tied, "cell");
     free(name);
-    nl_text_add(out, " %s the %s mean %s%s: ", nl_agree(tied, "has", "have"), measure->worse > 0 ? "lowest" : "highest", measure->name,
-                tied > 1 ? ", equal" : "");
+    nl_text_add(out, " %s the %s mean %s%s: ", nl_agree(tied, "has", "have"), measure->worse > 0 ? "lowest" : "highest",
+                measure->name, tied > 1 ? ", equal" : "");
 }
 
 static void say_headline(const struct question *q)
@@ -223,7 +226,10 @@ static void say_headline(const struct question *q)
     } else if (why_none_trained(q)) {
         nl_text_add(out, "No cell trained: %s.\n", why_none_trained(q));
     } else if (most == 1) {
-        nl_text_add(out, "One seed in each cell: the %s has no interval, so cells are not ranked; run with sweep.seeds=5 or more.\n", measure->name);
+        nl_text_add(
+            out,
+            "One seed in each cell: the %s has no interval, so cells are not ranked; run with sweep.seeds=5 or more.\n",
+            measure->name);
     } else {
         say_best(q);
         nl_say_value(out, best->mean.mean, measure);
@@ -241,13 +247,14 @@ static void say_headline(const struct question *q)
     if (most > 0 && q->places > SHOWN)
         nl_text_add(&q->answer->evidence, "  %s in summary.csv.\n", NL_COUNT(q->places - SHOWN, "more cell"));
     if (most > 1 && q->answer->tests > 0)
-        nl_text_add(&q->answer->notes, "A difference counts from %g %s on.\n", q->rule.smallest, nl_unit_of(q->rule.smallest, measure->step));
+        nl_text_add(&q->answer->notes, "A difference counts from %g %s on.\n", q->rule.smallest,
+                    nl_unit_of(q->rule.smallest, measure->step));
     nl_say_rule(q->answer, &q->rule);
     if (most > 1 && q->answer->claims == 0 && q->places > 1)
-        nl_text_add(&q->answer->notes,
-                    q->experiment->has_baseline
-                        ? "Nothing is compared: no cell has a counterpart in the baseline.\n"
-                        : "Nothing is compared: there are too many cells to compare all pairs; sweep.baseline names what to compare with.\n");
+        nl_text_add(&q->answer->notes, q->experiment->has_baseline
+                                           ? "Nothing is compared: no cell has a counterpart in the baseline.\n"
+                                           : "Nothing is compared: there are too many cells to compare all pairs; "
+                                             "sweep.baseline names what to compare with.\n");
     if (most > 1)
         nl_say_parts(q->answer, &q->metric, q->rule.level);
 }

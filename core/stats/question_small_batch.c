@@ -1,12 +1,13 @@
 /* sweep.question: small_batch. Does the metric get worse as the batch gets smaller?
  *
- * A change is the metric at a batch size less that at the largest, paired by seed, positive is worse. What is expected: a method with batch
- * statistics worsens, and degrades more than those without, which stay flat. Worse and better are judged at the smallest batch; flat means at
- * every batch size (an intersection-union test: the largest of the p-values). Where a loss is found at the smallest batch, the next larger ones
- * are tested in order until one shows none, each at that claim's equal share of the error rate: so it is known where the loss begins.
+ * A change is the metric at a batch size less that at the largest, paired by seed, positive is worse. What is expected:
+ * a method with batch statistics worsens, and degrades more than those without, which stay flat. Worse and better are
+ * judged at the smallest batch; flat means at every batch size (an intersection-union test: the largest of the
+ * p-values). Where a loss is found at the smallest batch, the next larger ones are tested in order until one shows
+ * none, each at that claim's equal share of the error rate: so it is known where the loss begins.
  *
- * A failed run counts at chance. So failures at the largest batch could be taken for an improvement, and failures anywhere for flatness:
- * neither is said then.
+ * A failed run counts at chance. So failures at the largest batch could be taken for an improvement, and failures
+ * anywhere for flatness: neither is said then.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -51,15 +52,16 @@ static void changes(const struct question *q, int method, int point, const struc
     free(largest);
 }
 
-static struct nl_estimate estimate(const struct question *q, const double *values, const struct nl_metric_column *metric)
+static struct nl_estimate estimate(const struct question *q, const double *values,
+                                   const struct nl_metric_column *metric)
 {
-    return nl_estimate(values, q->results->seeds, metric->measure.share ? NL_SCALE_DIFFERENCE : NL_SCALE_REAL, &metric->sampling, NL_INTERVAL_T,
-                       q->rule.level);
+    return nl_estimate(values, q->results->seeds, metric->measure.share ? NL_SCALE_DIFFERENCE : NL_SCALE_REAL,
+                       &metric->sampling, NL_INTERVAL_T, q->rule.level);
 }
 
-/* Of the differences of two changes, whose means are these. */
-static struct nl_estimate estimate_difference(const struct question *q, const double *values, const struct nl_metric_column *metric, double mean_a,
-                                              double mean_b)
+/* Estimates the difference of two changes, whose means are given. */
+static struct nl_estimate estimate_difference(const struct question *q, const double *values,
+                                              const struct nl_metric_column *metric, double mean_a, double mean_b)
 {
     struct nl_sampling sampling = metric->sampling;
     if (sampling.samples > 0)
@@ -79,7 +81,8 @@ static const char *axis_name(const struct question *q)
     return strcmp(key->name, "norm.stat_batch") == 0 ? "number of samples that share statistics" : nl_key_title(key);
 }
 
-/* Whether most runs of the method are at the same end of the scale: then no change can be seen. New string: what to say. */
+/* Whether most runs of the method are at the same end of the scale: then no change can be seen. New string: what to
+ * say. */
 static char *saturation(const struct question *q, int method)
 {
     int seeds = q->results->seeds, values = 0, at_end[2] = {0};
@@ -116,7 +119,8 @@ static void add_obstacle(const struct question *q, int method, struct nl_claim *
     if (!q->metric.measure.share && failed > 0)
         claim->obstacle = nl_format("%d of its runs failed, and failed runs have no loss to compare", failed);
     else if (claim->points == NL_FOUND_LESS && claim->failed[1] > 0) {
-        claim->obstacle = nl_format("%d of %s failed at the largest %s", claim->failed[1], NL_COUNT(claim->runs[1], "run"), axis_name(q));
+        claim->obstacle = nl_format("%d of %s failed at the largest %s", claim->failed[1],
+                                    NL_COUNT(claim->runs[1], "run"), axis_name(q));
         claim->misleads = claim->beyond;
     } else if (failed > 0)
         claim->not_same = nl_format("%d of its runs failed", failed);
@@ -142,7 +146,8 @@ static double mean_of(const struct question *q, const struct nl_cell *cell)
 {
     double *values = nl_alloc((size_t)q->results->seeds, sizeof *values);
     nl_cell_values(q->results, cell, &q->metric, values);
-    struct nl_estimate mean = nl_estimate(values, q->results->seeds, NL_SCALE_REAL, &(struct nl_sampling){0}, NL_INTERVAL_T, 0.95);
+    struct nl_estimate mean =
+        nl_estimate(values, q->results->seeds, NL_SCALE_REAL, &(struct nl_sampling){0}, NL_INTERVAL_T, 0.95);
     free(values);
     return mean.mean;
 }
@@ -162,17 +167,20 @@ static void add_method_claim(struct question *q, int method)
     const struct nl_cell *small = at->cell[0], *large = at->cell[q->view.points - 1];
     bool batch = uses_batch(q, method);
     q->claim[method] = q->answer->claims;
-    struct nl_claim *claim = nl_answer_claim(q->answer, at->label, NULL, batch ? "worsens" : "stays flat", batch ? NL_FOUND_MORE : NL_FOUND_SAME);
+    struct nl_claim *claim = nl_answer_claim(q->answer, at->label, NULL, batch ? "worsens" : "stays flat",
+                                             batch ? NL_FOUND_MORE : NL_FOUND_SAME);
     claim->scale = q->metric.measure.scale;
     claim->unit = q->metric.measure.step;
     claim->doses = q->view.points - 1;
     claim->dose = nl_alloc((size_t)claim->doses + 1, sizeof *claim->dose);
     for (int point = 0; point < claim->doses; point++)
-        claim->dose[point] = (struct nl_dose){nl_comparison_x(&q->view, point), estimate(q, change_at(q, method, point), &q->metric)};
+        claim->dose[point] =
+            (struct nl_dose){nl_comparison_x(&q->view, point), estimate(q, change_at(q, method, point), &q->metric)};
     claim->effect = claim->dose[0].effect;
     claim->other_part = isfinite(claim->effect.mean) ? other_part(q, small, large) : 0.0;
     nl_claim_sides(claim, small, large);
-    nl_claim_test(claim, &q->rule, change_at(q, method, 0), q->results->seeds, equality_p(claim, q->rule.margin / claim->scale));
+    nl_claim_test(claim, &q->rule, change_at(q, method, 0), q->results->seeds,
+                  equality_p(claim, q->rule.margin / claim->scale));
     add_obstacle(q, method, claim);
 }
 
@@ -184,8 +192,8 @@ static void add_interaction_claim(struct question *q, int method, int other)
     double *values = nl_alloc((size_t)seeds, sizeof *values);
     for (int i = 0; i < seeds; i++)
         values[i] = left[i] - right[i];
-    struct nl_claim *claim =
-        nl_answer_claim(q->answer, q->view.method[method].label, q->view.method[other].label, "degrades more than", NL_FOUND_MORE);
+    struct nl_claim *claim = nl_answer_claim(q->answer, q->view.method[method].label, q->view.method[other].label,
+                                             "degrades more than", NL_FOUND_MORE);
     const struct nl_claim *of[] = {&q->answer->claim[q->claim[method]], &q->answer->claim[q->claim[other]]};
     claim->scale = q->metric.measure.scale;
     claim->unit = q->metric.measure.step;
@@ -204,9 +212,8 @@ static void add_interaction_claim(struct question *q, int method, int other)
     /* Failures at the largest batch hide a loss: of the other what is claimed, of the method the contrary. */
     int hidden = claim->points == NL_FOUND_MORE ? 1 : 0;
     if (!claim->obstacle && of[hidden]->failed[1] > 0) {
-        claim->obstacle =
-            nl_format("%d of %s of %s failed at the largest %s", of[hidden]->failed[1], NL_COUNT(of[hidden]->runs[1], "run"), of[hidden]->method,
-                      axis_name(q));
+        claim->obstacle = nl_format("%d of %s of %s failed at the largest %s", of[hidden]->failed[1],
+                                    NL_COUNT(of[hidden]->runs[1], "run"), of[hidden]->method, axis_name(q));
         claim->misleads = claim->beyond;
     }
     nl_claim_need_pairs(claim, &q->rule);
@@ -240,7 +247,8 @@ static enum group group_of(const struct nl_claim *claim)
     return OPEN;
 }
 
-/* "BN (by 61.4 points) and LN"; "8 methods (by 3.2 to 61.4 points)" where a list would hide the sentence: the lines below have them. */
+/* "BN (by 61.4 points) and LN"; "8 methods (by 3.2 to 61.4 points)" where a list would hide the sentence: the lines
+ * below have them. */
 static void say_group(const struct question *q, enum group group)
 {
     struct nl_text *out = &q->answer->headline;
@@ -283,12 +291,14 @@ static void say_group(const struct question *q, enum group group)
 
 static void say_headline(const struct question *q)
 {
-    static const char *const verbs[GROUPS] = {"worsens with", "stays flat with", "improves with", "shows no conclusive change with"};
+    static const char *const verbs[GROUPS] = {"worsens with", "stays flat with", "improves with",
+                                              "shows no conclusive change with"};
     const struct nl_comparison *view = &q->view;
     struct nl_text *out = &q->answer->headline;
     char *along = nl_comparison_along(view);
-    nl_text_add(out, "As the %s falls from %g to %g%s%s%s, the %s ", axis_name(q), nl_comparison_x(view, view->points - 1), nl_comparison_x(view, 0),
-                along ? ", and with it " : "", along ? along : "", along ? " changes" : "", q->metric.measure.name);
+    nl_text_add(out, "As the %s falls from %g to %g%s%s%s, the %s ", axis_name(q),
+                nl_comparison_x(view, view->points - 1), nl_comparison_x(view, 0), along ? ", and with it " : "",
+                along ? along : "", along ? " changes" : "", q->metric.measure.name);
     free(along);
     int counts[GROUPS] = {0}, kinds = 0, used = 0;
     for (int method = 0; method < view->methods; method++)
@@ -324,7 +334,8 @@ static int loss_reaches(const struct question *q, const struct nl_claim *claim)
     return reached;
 }
 
-static void say_dose(struct nl_text *out, const struct question *q, const struct nl_claim *claim, int point, bool tested)
+static void say_dose(struct nl_text *out, const struct question *q, const struct nl_claim *claim, int point,
+                     bool tested)
 {
     struct nl_claim at = {.effect = claim->dose[point].effect, .scale = claim->scale, .unit = claim->unit};
     nl_text_add(out, "at %g: ", claim->dose[point].x);
@@ -397,7 +408,8 @@ static void say_method(const struct question *q, int method)
     if (group == OPEN && claim->obstacle)
         nl_text_add(out, ": %s", claim->obstacle);
     if (claim->effect.n > 0 && !claim->misleads) {
-        char *small = nl_format("at %g", nl_comparison_x(&q->view, 0)), *large = nl_format("at %g", nl_comparison_x(&q->view, q->view.points - 1));
+        char *small = nl_format("at %g", nl_comparison_x(&q->view, 0)),
+             *large = nl_format("at %g", nl_comparison_x(&q->view, q->view.points - 1));
         bool sized = group == WORSENS || group == IMPROVES;
         nl_text_add(out, sized ? " by " : group == OPEN && claim->obstacle ? "; " : ": ");
         nl_say_effect(out, claim, q->rule.level, !sized);
@@ -424,7 +436,9 @@ static void say_methods(const struct question *q)
     int methods = q->view.methods, *order = nl_alloc((size_t)methods, sizeof *order);
     double *change = nl_alloc((size_t)methods, sizeof *change);
     for (int method = 0; method < methods; method++)
-        change[method] = methods <= NL_MANY ? 0.0 : q->claim[method] < 0 ? NAN : q->answer->claim[q->claim[method]].effect.mean;
+        change[method] = methods <= NL_MANY     ? 0.0
+                         : q->claim[method] < 0 ? NAN
+                                                : q->answer->claim[q->claim[method]].effect.mean;
     nl_order_down(change, methods, order);
     for (int i = 0; i < methods; i++)
         say_method(q, order[i]);
@@ -434,7 +448,8 @@ static void say_methods(const struct question *q)
 
 enum { MOST_LINES = 12 }; /* of each with each; with baselines alone there are no more than methods */
 
-/* Whether both methods of an interaction were found to worsen: a larger change may otherwise be that of the other, which improves. */
+/* Whether both methods of an interaction were found to worsen: a larger change may otherwise be that of the other,
+ * which improves. */
 static bool both_degrade(const struct question *q, const struct nl_claim *claim)
 {
     int degrade = 0;
@@ -453,18 +468,20 @@ static void say_interactions(const struct question *q, int first)
     int said = 0, most = against_baselines(q) ? q->answer->claims : MOST_LINES;
     for (int i = first; i < q->answer->claims && said < most; i++, said++) {
         const struct nl_claim *claim = &q->answer->claim[i];
-        bool told = claim->finding == NL_FOUND_MORE || claim->finding == NL_FOUND_LESS, degrade = told && both_degrade(q, claim);
+        bool told = claim->finding == NL_FOUND_MORE || claim->finding == NL_FOUND_LESS,
+             degrade = told && both_degrade(q, claim);
         if (claim->effect.n == 0)
             continue;
         if (claim->misleads) {
-            nl_text_add(out, "  Whether %s degrades more than %s cannot be said: %s.\n", claim->method, claim->against, claim->obstacle);
+            nl_text_add(out, "  Whether %s degrades more than %s cannot be said: %s.\n", claim->method, claim->against,
+                        claim->obstacle);
             continue;
         }
         if (degrade)
             nl_text_add(out, "  %s degrades by ", claim->method);
         else if (told)
-            nl_text_add(out, "  From %g to %g the change with %s is ", nl_comparison_x(&q->view, q->view.points - 1), nl_comparison_x(&q->view, 0),
-                        claim->method);
+            nl_text_add(out, "  From %g to %g the change with %s is ", nl_comparison_x(&q->view, q->view.points - 1),
+                        nl_comparison_x(&q->view, 0), claim->method);
         else if (claim->finding == NL_FOUND_SAME)
             nl_text_add(out, "  %s and %s change alike, within %g %s: ", claim->method, claim->against, q->rule.margin,
                         nl_unit_of(q->rule.margin, claim->unit));
@@ -475,7 +492,8 @@ static void say_interactions(const struct question *q, int first)
         if (degrade)
             nl_text_add(out, " %s than %s", claim->finding == NL_FOUND_MORE ? "more" : "less", claim->against);
         else if (told)
-            nl_text_add(out, " %s than with %s", claim->finding == NL_FOUND_MORE ? "larger" : "smaller", claim->against);
+            nl_text_add(out, " %s than with %s", claim->finding == NL_FOUND_MORE ? "larger" : "smaller",
+                        claim->against);
         nl_say_proof(out, claim, NULL);
         nl_say_reach(out, claim);
         nl_text_add(out, claim->verdict == NL_SUPPORTED       ? ": supported.\n"
@@ -486,11 +504,11 @@ static void say_interactions(const struct question *q, int first)
         nl_text_add(out, "  %s: see --format json.\n", NL_COUNT(q->answer->claims - first - said, "more comparison"));
 }
 
-/* The same weights, evaluated with other statistics: intervals, and no verdict. */
+/* Says what the same weights score with other statistics: intervals, and no verdict. */
 static void say_evaluations(const struct question *q, int method)
 {
-    static const char *const phrases[NL_EVALS] = {"running statistics", "the statistics of each batch", "precise statistics",
-                                                  "statistics of the evaluated part"};
+    static const char *const phrases[NL_EVALS] = {"running statistics", "the statistics of each batch",
+                                                  "precise statistics", "statistics of the evaluated part"};
     const struct nl_int_list *evals = &config_of(q)->norm.eval;
     const struct nl_claim *claim = &q->answer->claim[q->claim[method]];
     int seeds = q->results->seeds;
@@ -512,7 +530,8 @@ static void say_evaluations(const struct question *q, int method)
         shown.effect = estimate_difference(q, values, &metric, shown.effect.mean, claim->effect.mean);
         nl_text_add(&q->answer->evidence, ", which is ");
         nl_say_effect(&q->answer->evidence, &shown, q->rule.level, false);
-        nl_text_add(&q->answer->evidence, " %s than with %s statistics.\n", shown.effect.mean >= 0.0 ? "more" : "less", nl_eval_names[evals->at[0]]);
+        nl_text_add(&q->answer->evidence, " %s than with %s statistics.\n", shown.effect.mean >= 0.0 ? "more" : "less",
+                    nl_eval_names[evals->at[0]]);
     }
     free(values);
 }
@@ -525,7 +544,8 @@ static void range_of_done(const struct nl_results *results, const char *name, do
     range[1] = -INFINITY;
     for (int row = 0; column >= 0 && row < results->csv.rows; row++) {
         double value;
-        if (strcmp(nl_csv_field(&results->csv, row, results->status), "diverged") == 0 || nl_csv_number(&results->csv, row, column, &value, NULL))
+        if (strcmp(nl_csv_field(&results->csv, row, results->status), "diverged") == 0 ||
+            nl_csv_number(&results->csv, row, column, &value, NULL))
             continue;
         range[0] = fmin(range[0], value);
         range[1] = fmax(range[1], value);
@@ -543,14 +563,15 @@ static void say_budget(const struct question *q)
     if (!(steps[0] < INFINITY) || steps[0] == steps[1])
         return;
     if (samples[1] <= 1.1 * samples[0])
-        nl_text_add(
-            &q->answer->notes,
-            "All batch sizes see the same number of samples but make %g to %g updates, so an effect of the batch size may be an effect of the number of updates "
-            "(train.steps makes it equal).\n",
-            steps[0], steps[1]);
+        nl_text_add(&q->answer->notes,
+                    "All batch sizes see the same number of samples but make %g to %g updates, so an effect of the "
+                    "batch size may be an effect of the number of updates "
+                    "(train.steps makes it equal).\n",
+                    steps[0], steps[1]);
     else
         nl_text_add(&q->answer->notes,
-                    "Neither updates nor samples are equal (%g to %g updates, %g to %g samples), so an effect of the batch size may be an effect of either.\n",
+                    "Neither updates nor samples are equal (%g to %g updates, %g to %g samples), so an effect of the "
+                    "batch size may be an effect of either.\n",
                     steps[0], steps[1], samples[0], samples[1]);
 }
 
@@ -560,25 +581,30 @@ static void say_method_of_judging(const struct question *q)
     const struct nl_measure *measure = &q->metric.measure;
     const char *ends[] = {measure->worse > 0 ? "smallest" : "largest", measure->worse > 0 ? "largest" : "smallest"};
     nl_text_add(out,
-                "A change is the %s at the %s %s minus that at the %s, paired by seed; positive is worse. It counts from %g %s on. Flat: within %g %s at"
+                "A change is the %s at the %s %s minus that at the %s, paired by seed; positive is worse. It counts "
+                "from %g %s on. Flat: within %g %s at"
                 " every %s (two one-sided tests, the largest p).\n",
                 measure->name, ends[0], axis_name(q), ends[1], q->rule.smallest,
-                nl_unit_of(q->rule.smallest, measure->step), q->rule.margin, nl_unit_of(q->rule.margin, measure->step), axis_name(q));
+                nl_unit_of(q->rule.smallest, measure->step), q->rule.margin, nl_unit_of(q->rule.margin, measure->step),
+                axis_name(q));
     if (against_baselines(q))
-        nl_text_add(out, "More than %d methods are compared with their baselines only, not with one another.\n", NL_MANY);
+        nl_text_add(out, "More than %d methods are compared with their baselines only, not with one another.\n",
+                    NL_MANY);
     say_budget(q);
     nl_say_rule(q->answer, &q->rule);
     nl_say_parts(q->answer, &q->metric, q->rule.level);
 }
 
-void nl_ask_small_batch(struct nl_answer *answer, const struct nl_results *results, const struct nl_experiment *experiment)
+void nl_ask_small_batch(struct nl_answer *answer, const struct nl_results *results,
+                        const struct nl_experiment *experiment)
 {
     struct question q = {.answer = answer, .results = results, .experiment = experiment};
     int factor = nl_batch_factor(results);
     q.metric = nl_metric_column(results, nl_metric_names[experiment->config.plot.metric]);
     if (factor < 0 || q.metric.column < 0) {
         nl_text_add(&answer->headline, "Small-batch degradation cannot be judged: %s.\n",
-                    factor < 0 ? "neither train.batch nor norm.stat_batch has more than one value" : "the metric was not evaluated");
+                    factor < 0 ? "neither train.batch nor norm.stat_batch has more than one value"
+                               : "the metric was not evaluated");
         return;
     }
     q.rule = nl_rule_for(experiment, q.metric.measure.step);

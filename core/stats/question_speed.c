@@ -1,10 +1,11 @@
 /* sweep.question: speed. How many weight updates does each cell need until plot.metric is at plot.target?
  *
- * Cells are compared as in question_compare.c: with their counterpart in sweep.baseline, or each with each. What is compared is a ratio of updates, seed by
- * seed. It is known between two ends only (stats/steps.h), and of runs that never got there from one side. So it is judged by its median over the seeds: the
- * sign test asks whether that is 1, and a seed speaks only if both ends of its ratio lie on one side. The interval of the median is that of order statistics,
- * of the lower ends and of the upper ones (Conover, Practical Nonparametric Statistics, 1999, chapter 3).
- */
+ * Cells are compared as in question_compare.c: with their counterpart in sweep.baseline, or each with each. What is
+ * compared is a ratio of updates, seed by seed. It is known between two ends only (stats/steps.h), and of runs that
+ * never got there from one side. So it is judged by its median over the seeds: the sign test asks whether that is 1,
+ * and a seed speaks only if both ends of its ratio lie on one side. The interval of the median is that of order
+ * statistics, of the lower ends and of the upper ones (Conover, Practical Nonparametric Statistics, 1999, chapter
+ * 3). */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,11 +54,15 @@ static struct place place_of(const struct question *q, const struct nl_curves *c
 {
     const struct nl_cell *cell = q->view.method[method].cell[0];
     int seeds = q->results->seeds;
-    struct place place = {.cell = cell, .label = q->view.method[method].label, .steps = nl_alloc((size_t)seeds, sizeof *place.steps), .order = method};
+    struct place place = {.cell = cell,
+                          .label = q->view.method[method].label,
+                          .steps = nl_alloc((size_t)seeds, sizeof *place.steps),
+                          .order = method};
     struct nl_survival *curve = nl_alloc((size_t)seeds, sizeof *curve);
     place.given = nl_steps_given(q->results, q->experiment, cell);
     for (int seed = 0; seed < seeds; seed++)
-        place.steps[seed] = nl_steps_to(curves, q->results, q->experiment, cell, seed, nl_metric_names[q->experiment->config.plot.metric], q->target);
+        place.steps[seed] = nl_steps_to(curves, q->results, q->experiment, cell, seed,
+                                        nl_metric_names[q->experiment->config.plot.metric], q->target);
     int rows = nl_steps_survival(place.steps, seeds, q->rule.level, curve);
     for (int i = 0; i < rows; i++)
         place.reached += curve[i].happened;
@@ -91,7 +96,8 @@ static struct ratios ratios_of(const struct place *place, const struct place *ba
         if (isnan(mine->low) || isnan(theirs->low))
             continue;
         bool neither = isinf(mine->high) && isinf(theirs->high);
-        out.low[out.pairs] = neither ? -INFINITY : log(theirs->low / mine->high); /* of nothing by the first evaluation: -INFINITY */
+        out.low[out.pairs] =
+            neither ? -INFINITY : log(theirs->low / mine->high); /* of nothing by the first evaluation: -INFINITY */
         out.high[out.pairs++] = neither ? INFINITY : log(theirs->high / mine->low);
     }
     qsort(out.low, (size_t)out.pairs, sizeof *out.low, by_number);
@@ -132,7 +138,8 @@ static double below_p(const struct ratios *r, double value)
     return coins(sides_of(r, value).below, r->pairs);
 }
 
-/* Between which ends the median lies: out[0] -INFINITY, or out[1] INFINITY, where runs that never got there leave it open. */
+/* Between which ends the median lies: out[0] -INFINITY, or out[1] INFINITY, where runs that never got there leave it
+ * open. */
 static void middle_of(const struct ratios *r, double out[2])
 {
     int n = r->pairs;
@@ -140,7 +147,8 @@ static void middle_of(const struct ratios *r, double out[2])
     out[1] = n ? 0.5 * (r->high[(n - 1) / 2] + r->high[n / 2]) : NAN;
 }
 
-/* The interval of the median, and its estimate: the middle between its ends; where one end is open, the other one, a bound; where both are, NaN. */
+/* The interval of the median, and its estimate: the middle between its ends; where one end is open, the other one, a
+ * bound; where both are, NaN. */
 static void estimate(struct nl_claim *claim, const struct ratios *r, double level)
 {
     int n = r->pairs, k = 0;
@@ -148,15 +156,24 @@ static void estimate(struct nl_claim *claim, const struct ratios *r, double leve
         k++;
     double middle[2];
     middle_of(r, middle);
-    double median = isfinite(middle[0]) && isfinite(middle[1]) ? 0.5 * (middle[0] + middle[1]) : isfinite(middle[0]) ? middle[0] : isfinite(middle[1]) ? middle[1] : NAN;
-    claim->effect = (struct nl_estimate){.n = n, .mean = exp(median), .median = exp(median), .sd = NAN, .se = NAN,
-                                         .lower = k > 0 ? exp(r->low[k - 1]) : 0.0, .upper = k > 0 ? exp(r->high[n - k]) : INFINITY};
+    double median = isfinite(middle[0]) && isfinite(middle[1]) ? 0.5 * (middle[0] + middle[1])
+                    : isfinite(middle[0])                      ? middle[0]
+                    : isfinite(middle[1])                      ? middle[1]
+                                                               : NAN;
+    claim->effect = (struct nl_estimate){.n = n,
+                                         .mean = exp(median),
+                                         .median = exp(median),
+                                         .sd = NAN,
+                                         .se = NAN,
+                                         .lower = k > 0 ? exp(r->low[k - 1]) : 0.0,
+                                         .upper = k > 0 ? exp(r->high[n - k]) : INFINITY};
 }
 
 static void add_claim(struct question *q, int place, int against)
 {
     const struct place *mine = &q->place[place], *theirs = &q->place[against];
-    struct nl_claim *claim = nl_answer_claim(q->answer, mine->label, theirs->label, "needs fewer updates to the target than", NL_FOUND_MORE);
+    struct nl_claim *claim =
+        nl_answer_claim(q->answer, mine->label, theirs->label, "needs fewer updates to the target than", NL_FOUND_MORE);
     struct ratios ratios = ratios_of(mine, theirs, q->results->seeds);
     double margin = log(q->rule.margin), smallest = log(q->rule.smallest);
     if (q->told[place] < 0)
@@ -172,10 +189,13 @@ static void add_claim(struct question *q, int place, int against)
     claim->smallest = q->rule.smallest;
     claim->margin = q->rule.margin;
     claim->exact = true;
-    double from = more ? smallest : -smallest, one_sided = more == claim->beyond ? above_p(&ratios, from) : below_p(&ratios, from);
-    claim->test[NL_DIFFERS] = (struct nl_asked_test){"sign", more == (at.above > at.below) ? difference_p(&ratios) : 1.0, NAN};
+    double from = more ? smallest : -smallest,
+           one_sided = more == claim->beyond ? above_p(&ratios, from) : below_p(&ratios, from);
+    claim->test[NL_DIFFERS] =
+        (struct nl_asked_test){"sign", more == (at.above > at.below) ? difference_p(&ratios) : 1.0, NAN};
     claim->test[NL_REACHES] = (struct nl_asked_test){"sign", fmin(1.0, 2.0 * one_sided), NAN};
-    claim->test[NL_AGREES] = (struct nl_asked_test){"two one-sided sign", fmax(above_p(&ratios, -margin), below_p(&ratios, margin)), NAN};
+    claim->test[NL_AGREES] =
+        (struct nl_asked_test){"two one-sided sign", fmax(above_p(&ratios, -margin), below_p(&ratios, margin)), NAN};
     nl_claim_need_cells(claim, (const struct nl_cell *const[]){mine->cell, theirs->cell}, 2);
     if (!claim->obstacle && 2 * mine->reached <= mine->runs && 2 * theirs->reached <= theirs->runs) {
         claim->misleads = true;
@@ -185,7 +205,7 @@ static void add_claim(struct question *q, int place, int against)
     free(ratios.low);
 }
 
-/* Of two that stand side by side the faster one comes first, and is what is spoken of. */
+/* Adds a pair of methods that stand side by side: the faster one comes first, and is what is spoken of. */
 static void add_pair(void *context, int place, int against)
 {
     const struct question *q = context;
@@ -221,7 +241,8 @@ static int place_named(const struct question *q, const char *label)
     return place;
 }
 
-/* "BN needs 3x as many (95 % CI 2 to 4)"; "at least" and "at most" where the median of the ratios is known from one side alone. */
+/* "BN needs 3x as many (95 % CI 2 to 4)"; "at least" and "at most" where the median of the ratios is known from one
+ * side alone. */
 static void say_ratio(const struct question *q, const struct place *place, const struct nl_claim *claim)
 {
     struct nl_text *out = &q->answer->evidence;
@@ -231,10 +252,14 @@ static void say_ratio(const struct question *q, const struct place *place, const
     middle_of(&ratios, middle);
     free(ratios.low);
     if (isnan(ratio->mean)) {
-        nl_text_add(out, "its ratio to %s is unknown: runs reached the target by their first evaluation, or never", claim->against);
+        nl_text_add(out, "its ratio to %s is unknown: runs reached the target by their first evaluation, or never",
+                    claim->against);
         return;
     }
-    nl_text_add(out, "%s needs %s", claim->against, isinf(middle[1]) ? "at least " : isinf(middle[0]) ? "at most " : "");
+    nl_text_add(out, "%s needs %s", claim->against,
+                isinf(middle[1])   ? "at least "
+                : isinf(middle[0]) ? "at most "
+                                   : "");
     if (isinf(ratio->upper) && ratio->lower <= 0.0)
         nl_text_add(out, "%.3gx as many (no interval)", ratio->mean);
     else if (isinf(ratio->upper))
@@ -251,7 +276,8 @@ static void say_place(const struct question *q, int index)
     const struct place *place = &q->place[index];
     nl_text_add(out, "  %s: ", place->label);
     say_median(out, place);
-    nl_text_add(out, " %s (median; %d of %s reached the target)", nl_agree(place->median, "update", "updates"), place->reached, NL_COUNT(place->runs, "run"));
+    nl_text_add(out, " %s (median; %d of %s reached the target)", nl_agree(place->median, "update", "updates"),
+                place->reached, NL_COUNT(place->runs, "run"));
     const struct nl_claim *claim = q->told[index] < 0 ? NULL : &q->answer->claim[q->told[index]];
     if (claim && claim->misleads) {
         nl_text_add(out, "; not compared with %s: %s", claim->against, claim->obstacle);
@@ -276,7 +302,8 @@ static void say_place(const struct question *q, int index)
     nl_text_add(out, ".\n");
 }
 
-/* "BN reaches a test accuracy of 90 % first, after 150 updates (median of 8 seeds)"; all that have the same median are named. */
+/* "BN reaches a test accuracy of 90 % first, after 150 updates (median of 8 seeds)"; all that have the same median are
+ * named. */
 static void say_first(const struct question *q)
 {
     struct nl_text *out = &q->answer->headline;
@@ -289,8 +316,11 @@ static void say_first(const struct question *q)
     free(name);
     nl_text_add(out, " %s a %s of ", nl_agree(tied, "reaches", "reach"), q->measure.name);
     nl_say_value(out, q->target, &q->measure);
-    nl_text_add(out, "%s after %g %s (median of %s).\n", tied < q->places ? " first," : tied > 1 ? ", all" : "", first->median,
-                nl_agree(first->median, "update", "updates"), NL_COUNT(first->runs, "seed"));
+    nl_text_add(out, "%s after %g %s (median of %s).\n",
+                tied < q->places ? " first,"
+                : tied > 1       ? ", all"
+                                 : "",
+                first->median, nl_agree(first->median, "update", "updates"), NL_COUNT(first->runs, "seed"));
 }
 
 /* Why the target orders nothing; NULL: it does. New string. */
@@ -315,7 +345,8 @@ static char *why_no_order(const struct question *q)
         nl_say_value(&out, chance, &q->measure);
         nl_text_add(&out, ")");
     } else {
-        nl_text_add(&out, " by its first evaluation (a harder plot.target, or a smaller train.eval_every, tells them apart)");
+        nl_text_add(&out,
+                    " by its first evaluation (a harder plot.target, or a smaller train.eval_every, tells them apart)");
     }
     return out.at;
 }
@@ -330,7 +361,8 @@ static void say_all(const struct question *q)
         same += q->answer->claim[i].finding == NL_FOUND_SAME;
     }
     if (q->places > 1 && q->results->seeds == 1) {
-        nl_text_add(out, "One seed in each cell: speeds have no interval, so cells are not ranked; run with sweep.seeds=6 or more.\n");
+        nl_text_add(out, "One seed in each cell: speeds have no interval, so cells are not ranked; run with "
+                         "sweep.seeds=6 or more.\n");
     } else if (isfinite(q->place[0].median)) {
         say_first(q);
     } else {
@@ -340,22 +372,22 @@ static void say_all(const struct question *q)
     }
     if (q->answer->claims)
         nl_text_add(out, "Of %s, %d %s faster, %d slower, %d as fast within %gx and %d inconclusive.\n",
-                    NL_COUNT(q->answer->claims, "comparison"), faster, nl_agree(faster, "is", "are"), slower, same, q->rule.margin,
-                    q->answer->claims - faster - slower - same);
+                    NL_COUNT(q->answer->claims, "comparison"), faster, nl_agree(faster, "is", "are"), slower, same,
+                    q->rule.margin, q->answer->claims - faster - slower - same);
     for (int i = 0; i < q->places && i < SHOWN; i++)
         say_place(q, i);
     if (q->places > SHOWN)
         nl_text_add(&q->answer->evidence, "  %s in curves.csv.\n", NL_COUNT(q->places - SHOWN, "more cell"));
-    nl_text_add(notes,
-                "A run that does not reach the target counts as needing more updates than it was given. When a run reaches it is known only to within two "
-                "evaluations (train.eval_every).\n");
+    nl_text_add(notes, "A run that does not reach the target counts as needing more updates than it was given. When a "
+                       "run reaches it is known only to within two "
+                       "evaluations (train.eval_every).\n");
     double overlap = nl_metric_column(q->results, nl_metric_names[q->experiment->config.plot.metric]).sampling.overlap;
     if (overlap > 0.0)
-        nl_text_add(
-            notes,
-            "Each seed splits the data anew and shares %.0f %% of its %s part with another seed; the sign test takes seeds as independent (data.test_seed "
-            "sets one test part apart).\n",
-            100.0 * overlap, q->measure.part);
+        nl_text_add(notes,
+                    "Each seed splits the data anew and shares %.0f %% of its %s part with another seed; the sign test "
+                    "takes seeds as independent (data.test_seed "
+                    "sets one test part apart).\n",
+                    100.0 * overlap, q->measure.part);
     if (q->answer->tests > 0) {
         nl_text_add(notes, "Ratios of updates are paired by seed; they count from %g on. ", q->rule.smallest);
         nl_say_family(q->answer, "sign test of their median", &q->rule);
@@ -363,7 +395,7 @@ static void say_all(const struct question *q)
     }
 }
 
-/* Its keys have other units than a ratio of rates, and speeds vary less. */
+/* The rule of this question: its keys have other units than a ratio of rates, and speeds vary less. */
 static struct nl_rule rule_of(const struct nl_experiment *experiment)
 {
     enum { SMALLEST = 2 };

@@ -1,3 +1,4 @@
+/* Finds the largest usable rate of each method and seed on the grid of rates. */
 #include "stats/rates.h"
 
 #include <math.h>
@@ -33,10 +34,10 @@ bool nl_rate_criterion_there(const struct nl_results *results, enum nl_rate_crit
     return false;
 }
 
-/* How good the run at each of the method's rates is, from 0 (chance or failed) up; NaN: it is not there. at_chance: the loss of guessing, in
- * nats. */
-static void goodness(const struct nl_results *results, const struct nl_cell *const *cell, int rates, int seed, enum nl_rate_criterion criterion,
-                     double at_chance, double *out)
+/* How good the run at each of the method's rates is, from 0 (chance or failed) up; NaN: it is not there. at_chance: the
+ * loss of guessing, in nats. */
+static void goodness(const struct nl_results *results, const struct nl_cell *const *cell, int rates, int seed,
+                     enum nl_rate_criterion criterion, double at_chance, double *out)
 {
     int column = nl_csv_column(&results->csv, criterion == NL_RATE_BY_ACCURACY ? "train_accuracy" : "val_loss");
     for (int i = 0; i < rates; i++) {
@@ -117,8 +118,9 @@ static bool is_of_grid(const struct nl_comparison *view, double x)
     const struct nl_experiment *experiment = view->experiment;
     for (int a = 0; a < experiment->axes; a++)
         for (int k = 0; k < experiment->axis[a].keys; k++)
-            for (int i = 0;
-                 experiment->axis[a].key[k] == view->results->factor[view->x_factor].key && i < experiment->axis[a].points; i++)
+            for (int i = 0; experiment->axis[a].key[k] == view->results->factor[view->x_factor].key &&
+                            i < experiment->axis[a].points;
+                 i++)
                 if (nl_double_read(experiment->axis[a].text[i][k], NULL) == x)
                     return true;
     return false;
@@ -140,7 +142,8 @@ static struct nl_rate_range refined_range(struct ladder *ladder, const struct nl
     }
 }
 
-void nl_usable_rates(const struct nl_comparison *view, int method, enum nl_rate_criterion criterion, struct nl_rate_range *out)
+void nl_usable_rates(const struct nl_comparison *view, int method, enum nl_rate_criterion criterion,
+                     struct nl_rate_range *out)
 {
     const struct nl_results *results = view->results;
     bool refined = view->experiment->rounds.refine > 0.0;

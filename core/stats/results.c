@@ -1,3 +1,4 @@
+/* Reads trials.csv, finds the keys that vary, and sorts the trials into cells. */
 #include "stats/results.h"
 
 #include <math.h>
@@ -53,7 +54,8 @@ static int find_factors(struct nl_results *results, int *seed, struct nl_error *
             continue;
         const struct nl_key *key = nl_key_of(csv->name[column]);
         if (!key)
-            return nl_fail(err, "%s:1: column '%s' is not a key of a configuration: the file was written by another version",
+            return nl_fail(err,
+                           "%s:1: column '%s' is not a key of a configuration: the file was written by another version",
                            csv->path, csv->name[column]);
         add_factor(results, key, column);
     }
@@ -115,7 +117,8 @@ static int place_row(struct nl_results *results, int row, int seed, int *level, 
     return NL_OK;
 }
 
-/* Where points were added to the grid, not all cells have the same numbers: they are put in order before cells are named by them. */
+/* Where points were added to the grid, not all cells have the same numbers: they are put in order before cells are
+ * named by them. */
 static void order_levels(struct nl_results *results, const struct nl_planned *planned)
 {
     for (int i = 0; i < results->factors; i++) {
@@ -157,7 +160,8 @@ static void place_planned(struct nl_results *results, const struct nl_planned *p
 /* So that later reads cannot fail. */
 static int check_numbers(const struct nl_results *results, struct nl_error *err)
 {
-    static const char *const counts[] = {"classes", "train_samples", "val_samples", "test_samples", "val_overlap", "test_overlap"};
+    static const char *const counts[] = {"classes",      "train_samples", "val_samples",
+                                         "test_samples", "val_overlap",   "test_overlap"};
     const struct nl_csv *csv = &results->csv;
     int status = NL_OK;
     for (int column = 0; column < csv->columns; column++) {
@@ -172,8 +176,8 @@ static int check_numbers(const struct nl_results *results, struct nl_error *err)
     return status;
 }
 
-int nl_results_of(struct nl_csv *csv, const struct nl_experiment *experiment, const struct nl_planned *planned, struct nl_results *out,
-                  struct nl_error *err)
+int nl_results_of(struct nl_csv *csv, const struct nl_experiment *experiment, const struct nl_planned *planned,
+                  struct nl_results *out, struct nl_error *err)
 {
     *out = (struct nl_results){.path = nl_strdup(csv->path), .csv = *csv, .base_norm = experiment->config.norm.kind,
                                 .first_seeds = experiment->rounds.first_seeds};
@@ -214,8 +218,8 @@ int nl_results_of(struct nl_csv *csv, const struct nl_experiment *experiment, co
     return status;
 }
 
-int nl_results_load(const char *folder, const struct nl_experiment *experiment, const struct nl_planned *planned, struct nl_results *out,
-                    struct nl_error *err)
+int nl_results_load(const char *folder, const struct nl_experiment *experiment, const struct nl_planned *planned,
+                    struct nl_results *out, struct nl_error *err)
 {
     struct nl_csv csv;
     char *path = nl_path_join(folder, "trials.csv");
@@ -268,7 +272,8 @@ int nl_cell_norm(const struct nl_results *results, const struct nl_cell *cell)
     return results->base_norm;
 }
 
-struct nl_config nl_cell_config(const struct nl_results *results, const struct nl_experiment *experiment, const struct nl_cell *cell)
+struct nl_config nl_cell_config(const struct nl_results *results, const struct nl_experiment *experiment,
+                                const struct nl_cell *cell)
 {
     struct nl_config config = experiment->config;
     for (int i = 0; i < results->factors; i++)
@@ -293,8 +298,9 @@ const char *nl_results_leaks(const struct nl_results *results, const struct nl_e
         leaking += nl_cell_leaks(results, experiment, &results->cell[i]);
     if (leaking == 0)
         return NULL;
-    return leaking < results->cells ? "[sees ahead]: in training, statistics of a batch let each position see later ones (norm.leaks)."
-                                    : "In training, statistics of a batch let each position see later ones (norm.leaks).";
+    return leaking < results->cells
+               ? "[sees ahead]: in training, statistics of a batch let each position see later ones (norm.leaks)."
+               : "In training, statistics of a batch let each position see later ones (norm.leaks).";
 }
 
 double nl_factor_number(const struct nl_factor *factor, int level)
@@ -311,7 +317,8 @@ bool nl_factor_is_optional(const struct nl_results *results, int factor)
 {
     for (int a = 0; a < results->cells; a++)
         for (int b = 0; b < a; b++)
-            if ((results->cell[a].level[factor] == NL_INAPPLICABLE) != (results->cell[b].level[factor] == NL_INAPPLICABLE) &&
+            if ((results->cell[a].level[factor] == NL_INAPPLICABLE) !=
+                    (results->cell[b].level[factor] == NL_INAPPLICABLE) &&
                 nl_cell_norm(results, &results->cell[a]) == nl_cell_norm(results, &results->cell[b]))
                 return true;
     return false;
@@ -346,10 +353,10 @@ struct nl_runs nl_results_runs(const struct nl_results *results)
     return out;
 }
 
-/* Whether cell `other` is the baseline's counterpart of `cell`: the baseline's keys have its values, where one that does not apply counts as its default
- * (norm.weights: none); the others are equal or do not apply to the baseline. */
-static bool is_counterpart(const struct nl_results *results, const struct nl_match *baseline, const struct nl_cell *cell,
-                           const struct nl_cell *other)
+/* Whether cell `other` is the baseline's counterpart of `cell`: the baseline's keys have its values, where one that
+ * does not apply counts as its default (norm.weights: none); the others are equal or do not apply to the baseline. */
+static bool is_counterpart(const struct nl_results *results, const struct nl_match *baseline,
+                           const struct nl_cell *cell, const struct nl_cell *other)
 {
     for (int i = 0; i < results->factors; i++) {
         const struct nl_factor *factor = &results->factor[i];
@@ -359,7 +366,8 @@ static bool is_counterpart(const struct nl_results *results, const struct nl_mat
                 named = k;
         if (named >= 0) {
             const struct nl_word_list *legal = &baseline->values[named];
-            const char *value = other->level[i] == NL_INAPPLICABLE ? factor->key->default_text : factor->value[other->level[i]];
+            const char *value =
+                other->level[i] == NL_INAPPLICABLE ? factor->key->default_text : factor->value[other->level[i]];
             if (find_text(legal->at, legal->count, value) < 0)
                 return false;
         } else if (other->level[i] != cell->level[i] && other->level[i] != NL_INAPPLICABLE) {
@@ -389,9 +397,12 @@ static bool derived_measure(const char *column, struct nl_measure *out)
     static const struct {
         const char *column, *name, *part;
         bool error;
-    } known[] = {{"test_error_area", "test error along the curve", "test", true}, {"test_loss_area", "test loss along the curve", "test", false},
-                 {"val_error_area", "validation error along the curve", "val", true}, {"val_loss_area", "validation loss along the curve", "val", false},
-                 {"error_gap", "gap of test and training error", "test", true}, {"loss_gap", "gap of test and training loss", "test", false}};
+    } known[] = {{"test_error_area", "test error along the curve", "test", true},
+                 {"test_loss_area", "test loss along the curve", "test", false},
+                 {"val_error_area", "validation error along the curve", "val", true},
+                 {"val_loss_area", "validation loss along the curve", "val", false},
+                 {"error_gap", "gap of test and training error", "test", true},
+                 {"loss_gap", "gap of test and training loss", "test", false}};
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (strcmp(known[i].column, column) == 0) {
             *out = (struct nl_measure){.unit = known[i].error ? "%" : "", .step = known[i].error ? "points" : "nats",
@@ -408,10 +419,24 @@ static const struct {
     struct nl_measure is;
 } kinds[] = {
     {"loss", "loss", {.unit = "", .step = "nats", .scale = 1.0, .worse = 1, .reading = NL_READ_LOSS}},
-    {"accuracy", "accuracy", {.unit = "%", .step = "points", .scale = 100.0, .worse = -1, .share = true, .reading = NL_READ_ACCURACY}},
-    {"error", "error", {.unit = "%", .step = "points", .scale = 100.0, .worse = 1, .share = true, .error = true, .reading = NL_READ_ERROR}},
-    {"perplexity", "perplexity", {.unit = "", .step = "of perplexity", .scale = 1.0, .worse = 1, .reading = NL_READ_PERPLEXITY}},
-    {"bits_per_char", "bits per character", {.unit = "", .step = "bits", .scale = 1.0, .worse = 1, .reading = NL_READ_BITS}},
+    {"accuracy",
+     "accuracy",
+     {.unit = "%", .step = "points", .scale = 100.0, .worse = -1, .share = true, .reading = NL_READ_ACCURACY}},
+    {"error",
+     "error",
+     {.unit = "%",
+      .step = "points",
+      .scale = 100.0,
+      .worse = 1,
+      .share = true,
+      .error = true,
+      .reading = NL_READ_ERROR}},
+    {"perplexity",
+     "perplexity",
+     {.unit = "", .step = "of perplexity", .scale = 1.0, .worse = 1, .reading = NL_READ_PERPLEXITY}},
+    {"bits_per_char",
+     "bits per character",
+     {.unit = "", .step = "bits", .scale = 1.0, .worse = 1, .reading = NL_READ_BITS}},
 };
 
 bool nl_measure(const char *column, struct nl_measure *out)
@@ -505,7 +530,8 @@ double nl_metric_chance(const struct nl_results *results, const struct nl_measur
     return NAN;
 }
 
-void nl_cell_values(const struct nl_results *results, const struct nl_cell *cell, const struct nl_metric_column *metric, double *out)
+void nl_cell_values(const struct nl_results *results, const struct nl_cell *cell, const struct nl_metric_column *metric,
+                    double *out)
 {
     for (int i = 0; i < results->seeds; i++) {
         const char *status = nl_cell_status(results, cell, i);
@@ -519,28 +545,29 @@ void nl_cell_values(const struct nl_results *results, const struct nl_cell *cell
     }
 }
 
-static struct nl_estimate mean_of(const struct nl_results *results, const struct nl_experiment *experiment, const struct nl_cell *cell,
-                                  const struct nl_metric_column *metric, bool finished)
+static struct nl_estimate mean_of(const struct nl_results *results, const struct nl_experiment *experiment,
+                                  const struct nl_cell *cell, const struct nl_metric_column *metric, bool finished)
 {
     double *values = nl_alloc((size_t)results->seeds, sizeof *values);
     nl_cell_values(results, cell, metric, values);
     for (int seed = 0; finished && seed < results->seeds; seed++)
         if (!isnan(values[seed]) && strcmp(nl_cell_status(results, cell, seed), "done") != 0)
             values[seed] = NAN;
-    struct nl_estimate out = nl_estimate(values, results->seeds, metric->measure.share ? NL_SCALE_SHARE : NL_SCALE_REAL, &metric->sampling,
-                                         experiment->config.plot.interval, experiment->config.plot.level);
+    struct nl_estimate out =
+        nl_estimate(values, results->seeds, metric->measure.share ? NL_SCALE_SHARE : NL_SCALE_REAL, &metric->sampling,
+                    experiment->config.plot.interval, experiment->config.plot.level);
     free(values);
     return out;
 }
 
-struct nl_estimate nl_cell_finished(const struct nl_results *results, const struct nl_experiment *experiment, const struct nl_cell *cell,
-                                    const struct nl_metric_column *metric)
+struct nl_estimate nl_cell_finished(const struct nl_results *results, const struct nl_experiment *experiment,
+                                    const struct nl_cell *cell, const struct nl_metric_column *metric)
 {
     return mean_of(results, experiment, cell, metric, true);
 }
 
-struct nl_estimate nl_cell_mean(const struct nl_results *results, const struct nl_experiment *experiment, const struct nl_cell *cell,
-                                const struct nl_metric_column *metric)
+struct nl_estimate nl_cell_mean(const struct nl_results *results, const struct nl_experiment *experiment,
+                                const struct nl_cell *cell, const struct nl_metric_column *metric)
 {
     struct nl_estimate out = mean_of(results, experiment, cell, metric, false);
     if (cell && cell->trials > 0 && cell->diverged == cell->trials) /* nothing was measured */
@@ -548,16 +575,18 @@ struct nl_estimate nl_cell_mean(const struct nl_results *results, const struct n
     return out;
 }
 
-struct nl_estimate nl_cell_difference(const struct nl_results *results, const struct nl_experiment *experiment, const struct nl_cell *cell,
-                                      const struct nl_cell *minus, const struct nl_metric_column *metric)
+struct nl_estimate nl_cell_difference(const struct nl_results *results, const struct nl_experiment *experiment,
+                                      const struct nl_cell *cell, const struct nl_cell *minus,
+                                      const struct nl_metric_column *metric)
 {
     double *values = nl_alloc((size_t)results->seeds, 2 * sizeof *values), *other = values + results->seeds;
     nl_cell_values(results, cell, metric, values);
     nl_cell_values(results, minus, metric, other);
     for (int i = 0; i < results->seeds; i++)
         values[i] -= other[i];
-    struct nl_estimate out = nl_estimate(values, results->seeds, metric->measure.share ? NL_SCALE_DIFFERENCE : NL_SCALE_REAL, &metric->sampling,
-                                         NL_INTERVAL_T, experiment->config.plot.level);
+    struct nl_estimate out =
+        nl_estimate(values, results->seeds, metric->measure.share ? NL_SCALE_DIFFERENCE : NL_SCALE_REAL,
+                    &metric->sampling, NL_INTERVAL_T, experiment->config.plot.level);
     free(values);
     return out;
 }

@@ -10,7 +10,8 @@
 
 enum { NL_INAPPLICABLE = -1 }; /* the key does not apply to the cell (norm.stat_batch to ln): an empty field */
 
-/* The trials that the experiment asks for, whether they are there or not: what is missing must be known before anything is judged. */
+/* The trials that the experiment asks for, whether they are there or not: what is missing must be known before anything
+ * is judged. */
 struct nl_planned {
     int keys; /* varied keys, train.seed last */
     const struct nl_key *const *key;
@@ -31,7 +32,8 @@ struct nl_cell {
     int *row;   /* [seeds]: row of the table, or -1: no such trial */
     int planned; /* trials that the experiment asks for */
     int trials;  /* that are there; of these */
-    int failed, diverged, dead; /* failed: diverged, dead, or ended with an error. dead is at chance: within 5 points of it on the training part */
+    int failed, diverged, dead; /* failed: diverged, dead, or ended with an error. dead is at chance: within 5 points of
+                                   it on the training part */
     bool untrained; /* its learning rate is 0: what its runs end with is what they began with */
 };
 
@@ -42,7 +44,8 @@ struct nl_results {
     struct nl_factor *factor;
     int seeds;
     char **seed; /* texts of train.seed, in the order of the grid */
-    int first_seeds; /* of a first stage (sweep.until), whose spread decided how many there are; 0: their number was fixed */
+    int first_seeds; /* of a first stage (sweep.until), whose spread decided how many there are; 0: their number was
+                        fixed */
     int cells;
     struct nl_cell *cell; /* in the order of the grid */
     int planned, missing; /* trials that the experiment asks for; those of them that are not there */
@@ -51,24 +54,28 @@ struct nl_results {
 };
 
 /* planned NULL: what is there is all that was asked for. */
-int nl_results_load(const char *folder, const struct nl_experiment *experiment, const struct nl_planned *planned, struct nl_results *out,
-                    struct nl_error *err);
-/* The same of a table that was read; it is taken over, on NL_FAIL too. */
-int nl_results_of(struct nl_csv *csv, const struct nl_experiment *experiment, const struct nl_planned *planned, struct nl_results *out,
-                  struct nl_error *err);
+int nl_results_load(const char *folder, const struct nl_experiment *experiment, const struct nl_planned *planned,
+                    struct nl_results *out, struct nl_error *err);
+/* Takes results from a table that was read. The table is taken over, on NL_FAIL too. */
+int nl_results_of(struct nl_csv *csv, const struct nl_experiment *experiment, const struct nl_planned *planned,
+                  struct nl_results *out, struct nl_error *err);
 void nl_results_release(struct nl_results *results);
 
 int nl_results_factor(const struct nl_results *results, const char *key); /* -1: it does not vary */
-/* Whether cells are told apart by it: it has several values, or one that some cells of a normalizer have, and others do not. */
+/* Whether cells are told apart by it: it has several values, or one that some cells of a normalizer have, and others do
+ * not. */
 bool nl_factor_distinguishes(const struct nl_results *results, int factor);
 /* Whether some cells of a normalizer have it, and others do not. */
 bool nl_factor_is_optional(const struct nl_results *results, int factor);
 int nl_cell_norm(const struct nl_results *results, const struct nl_cell *cell); /* index into nl_norms */
 
 /* The experiment's configuration with the cell's values. */
-struct nl_config nl_cell_config(const struct nl_results *results, const struct nl_experiment *experiment, const struct nl_cell *cell);
-/* Whether its networks see ahead in training, through statistics of a batch that norm.leaks allows: what it is called ends with NL_LEAKS_MARK. */
-bool nl_cell_leaks(const struct nl_results *results, const struct nl_experiment *experiment, const struct nl_cell *cell);
+struct nl_config nl_cell_config(const struct nl_results *results, const struct nl_experiment *experiment,
+                                const struct nl_cell *cell);
+/* Whether its networks see ahead in training, through statistics of a batch that norm.leaks allows: what it is called
+ * ends with NL_LEAKS_MARK. */
+bool nl_cell_leaks(const struct nl_results *results, const struct nl_experiment *experiment,
+                   const struct nl_cell *cell);
 #define NL_LEAKS_MARK " [sees ahead]"
 /* A sentence for each table and picture of them; NULL: no network does. */
 const char *nl_results_leaks(const struct nl_results *results, const struct nl_experiment *experiment);
@@ -83,7 +90,8 @@ struct nl_failures nl_results_failures(const struct nl_results *results);
 /* "done", "diverged", "dead", "error"; NULL: the trial is not there. */
 const char *nl_cell_status(const struct nl_results *results, const struct nl_cell *cell, int seed);
 
-/* The trials of the cell that has least, and most; a shard, or a sweep that did not end, has not every seed of every cell. Diverged ones of all. */
+/* The trials of the cell that has least, and most; a shard, or a sweep that did not end, has not every seed of every
+ * cell. Diverged ones of all. */
 struct nl_runs {
     int least, most, diverged;
 };
@@ -106,7 +114,13 @@ struct nl_measure {
     bool error;       /* a share of errors */
     const char *part; /* "train", "val", "test" */
     const char *statistics; /* "batch" of "test_error_batch"; "": those that come first */
-    enum nl_curve_reading { NL_READ_LOSS, NL_READ_ACCURACY, NL_READ_ERROR, NL_READ_PERPLEXITY, NL_READ_BITS } reading; /* of curves.csv */
+    enum nl_curve_reading {
+        NL_READ_LOSS,
+        NL_READ_ACCURACY,
+        NL_READ_ERROR,
+        NL_READ_PERPLEXITY,
+        NL_READ_BITS
+    } reading; /* of curves.csv */
 };
 
 /* The column of curves.csv that it is read from, and what it is there. */
@@ -120,8 +134,9 @@ bool nl_measure(const char *column, struct nl_measure *out); /* false: no such m
 struct nl_metric_column {
     int column; /* -1: it was not evaluated */
     struct nl_measure measure;
-    struct nl_sampling sampling; /* of its values: shares were counted over so many samples, and overlap as in estimate.h. Independent where the
-                                    part is the training part: a sentence on that is about these data */
+    struct nl_sampling
+        sampling;  /* of its values: shares were counted over so many samples, and overlap as in estimate.h. Independent
+                      where the  part is the training part: a sentence on that is about these data */
     bool fixed;    /* all seeds were evaluated on the same samples: what is said holds for this part of the data */
     double chance; /* what guessing gives, 1 / classes or 1 less that; NaN for a loss */
 };
@@ -130,21 +145,23 @@ struct nl_metric_column nl_metric_column(const struct nl_results *results, const
 /* What guessing gives of any measure, losses too: ln(classes) nats; NaN: the data have no classes. */
 double nl_metric_chance(const struct nl_results *results, const struct nl_measure *measure);
 
-/* out[seeds]: the cell's values, one entry a seed. A diverged run counts at chance; of a loss, which has none, it is NaN. NaN also where
- * there is no trial, it was not evaluated, or it ended with an error. A NULL cell is all NaN. */
-void nl_cell_values(const struct nl_results *results, const struct nl_cell *cell, const struct nl_metric_column *metric, double *out);
+/* out[seeds]: the cell's values, one entry a seed. A diverged run counts at chance; of a loss, which has none, it is
+ * NaN. NaN also where there is no trial, it was not evaluated, or it ended with an error. A NULL cell is all NaN. */
+void nl_cell_values(const struct nl_results *results, const struct nl_cell *cell, const struct nl_metric_column *metric,
+                    double *out);
 
 /* The mean of a cell as tables and pictures show it, with plot.interval and plot.level. Without an interval where
  * all runs diverged: they count at chance, and nothing was measured. */
-struct nl_estimate nl_cell_mean(const struct nl_results *results, const struct nl_experiment *experiment, const struct nl_cell *cell,
-                                const struct nl_metric_column *metric);
+struct nl_estimate nl_cell_mean(const struct nl_results *results, const struct nl_experiment *experiment,
+                                const struct nl_cell *cell, const struct nl_metric_column *metric);
 
 /* The mean of its runs that came to their end above chance, likewise; n = 0 where all failed. */
-struct nl_estimate nl_cell_finished(const struct nl_results *results, const struct nl_experiment *experiment, const struct nl_cell *cell,
-                                    const struct nl_metric_column *metric);
+struct nl_estimate nl_cell_finished(const struct nl_results *results, const struct nl_experiment *experiment,
+                                    const struct nl_cell *cell, const struct nl_metric_column *metric);
 
 /* The paired difference cell - minus, with its t interval at plot.level. minus NULL: none, n = 0. */
-struct nl_estimate nl_cell_difference(const struct nl_results *results, const struct nl_experiment *experiment, const struct nl_cell *cell,
-                                      const struct nl_cell *minus, const struct nl_metric_column *metric);
+struct nl_estimate nl_cell_difference(const struct nl_results *results, const struct nl_experiment *experiment,
+                                      const struct nl_cell *cell, const struct nl_cell *minus,
+                                      const struct nl_metric_column *metric);
 
 #endif

@@ -1,3 +1,4 @@
+/* Reads curves.csv, and finds for each seed the evaluations between which a target was reached. */
 #include "stats/steps.h"
 
 #include <math.h>
@@ -64,7 +65,8 @@ void nl_curves_release(struct nl_curves *curves)
     *curves = (struct nl_curves){0};
 }
 
-bool nl_curves_rows(const struct nl_curves *curves, const struct nl_results *results, const struct nl_cell *cell, int seed, int *first, int *rows)
+bool nl_curves_rows(const struct nl_curves *curves, const struct nl_results *results, const struct nl_cell *cell,
+                    int seed, int *first, int *rows)
 {
     const char *status = nl_cell_status(results, cell, seed);
     double number;
@@ -77,7 +79,8 @@ bool nl_curves_rows(const struct nl_curves *curves, const struct nl_results *res
     return true;
 }
 
-double nl_steps_given(const struct nl_results *results, const struct nl_experiment *experiment, const struct nl_cell *cell)
+double nl_steps_given(const struct nl_results *results, const struct nl_experiment *experiment,
+                      const struct nl_cell *cell)
 {
     struct nl_config config = experiment->config;
     for (int i = 0; i < results->factors; i++)
@@ -91,8 +94,9 @@ double nl_steps_given(const struct nl_results *results, const struct nl_experime
     return train >= 1.0 ? (double)nl_trial_step_counts(&config, (struct nl_counts){.train = (int)train}).steps : NAN;
 }
 
-struct nl_steps nl_steps_to(const struct nl_curves *curves, const struct nl_results *results, const struct nl_experiment *experiment,
-                            const struct nl_cell *cell, int seed, const char *metric, double target)
+struct nl_steps nl_steps_to(const struct nl_curves *curves, const struct nl_results *results,
+                            const struct nl_experiment *experiment, const struct nl_cell *cell, int seed,
+                            const char *metric, double target)
 {
     const struct nl_csv *csv = &curves->csv;
     struct nl_measure measure;
@@ -104,9 +108,10 @@ struct nl_steps nl_steps_to(const struct nl_curves *curves, const struct nl_resu
         column = nl_csv_column(csv, nl_measure_column(&measure));
     for (int row = first; row < first + rows; row++) {
         const char *statistics = nl_csv_field(csv, row, eval);
-        bool evaluated = *statistics && (!*measure.statistics || strcmp(statistics, measure.statistics) == 0); /* else a mean over steps on the way */
-        if (!evaluated || strcmp(nl_csv_field(csv, row, split), measure.part) != 0 || nl_csv_number(csv, row, column, &value, NULL) ||
-            nl_csv_number(csv, row, steps, &step, NULL))
+        bool evaluated = *statistics && (!*measure.statistics || strcmp(statistics, measure.statistics) ==
+                                                                     0); /* else a mean over steps on the way */
+        if (!evaluated || strcmp(nl_csv_field(csv, row, split), measure.part) != 0 ||
+            nl_csv_number(csv, row, column, &value, NULL) || nl_csv_number(csv, row, steps, &step, NULL))
             continue;
         value = nl_measure_read(&measure, value);
         if (measure.worse * (value - target) <= 0.0)

@@ -1,3 +1,4 @@
+/* Writes summary.csv. */
 #include "stats/summary.h"
 
 #include <stdlib.h>
@@ -40,7 +41,8 @@ static void add_row(struct nl_text *out, const struct nl_results *results, const
     nl_text_add(out, ",%s", nl_interval_names[experiment->config.plot.interval]);
     add_number(out, experiment->config.plot.level);
 
-    struct nl_estimate difference = nl_cell_difference(results, experiment, cell, nl_cell_baseline(results, experiment, cell), metric);
+    struct nl_estimate difference =
+        nl_cell_difference(results, experiment, cell, nl_cell_baseline(results, experiment, cell), metric);
     add_number(out, difference.mean);
     add_number(out, difference.lower);
     add_number(out, difference.upper);
@@ -60,7 +62,8 @@ static void add_row(struct nl_text *out, const struct nl_results *results, const
     nl_text_add(out, "\n");
 }
 
-int nl_summary_write(const char *folder, const struct nl_experiment *experiment, const struct nl_planned *planned, struct nl_error *err)
+int nl_summary_write(const char *folder, const struct nl_experiment *experiment, const struct nl_planned *planned,
+                     struct nl_error *err)
 {
     struct nl_results results;
     if (nl_results_load(folder, experiment, planned, &results, err) != NL_OK)
@@ -68,8 +71,9 @@ int nl_summary_write(const char *folder, const struct nl_experiment *experiment,
     struct nl_text out = {0};
     for (int i = 0; i < results.factors; i++)
         nl_text_add(&out, "%s,", results.factor[i].key->name);
-    nl_text_add(&out, "metric,n,failed,mean,lower,upper,sd,median,interval,level,difference,difference_lower,difference_upper,"
-                      "pairs,runs,failed_lower,failed_upper,finished,finished_mean,finished_lower,finished_upper\n");
+    nl_text_add(
+        &out, "metric,n,failed,mean,lower,upper,sd,median,interval,level,difference,difference_lower,difference_upper,"
+              "pairs,runs,failed_lower,failed_upper,finished,finished_mean,finished_lower,finished_upper\n");
     struct nl_metric_column *measured = nl_alloc((size_t)results.csv.columns, sizeof *measured);
     struct nl_measure measure;
     int count = 0;

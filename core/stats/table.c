@@ -1,5 +1,6 @@
-/* Tables from results. Best is marked where it is known: the paired differences to every other of the group reach the smallest effect that counts in its
- * favour, and the largest of their p-values against it (an intersection-union test), adjusted by Holm over the groups of the table, is small enough. */
+/* Tables from results. Best is marked where it is known: the paired differences to every other of the group reach the
+ * smallest effect that counts in its favour, and the largest of their p-values against it (an intersection-union test),
+ * adjusted by Holm over the groups of the table, is small enough. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,8 +21,8 @@ static void find_group(const struct nl_table_builder *m, int method, int but, bo
     }
 }
 
-/* The largest p-value of the cell's differences to the others of its group against the smallest effect, all beyond it in its favour; NaN: it cannot be the
- * best. */
+/* The largest p-value of the cell's differences to the others of its group against the smallest effect, all beyond it
+ * in its favour; NaN: it cannot be the best. */
 static double best_p(const struct nl_table_builder *m, int method, const bool *in_group)
 {
     const struct nl_cell *cell = nl_table_cell(m, method);
@@ -35,7 +36,8 @@ static double best_p(const struct nl_table_builder *m, int method, const bool *i
             continue;
         struct nl_estimate difference = nl_cell_difference(m->results, m->experiment, cell, other, &m->metric);
         double favour = -m->measure.worse, lead = favour * difference.mean * m->measure.scale;
-        bool beaten = lead > 0.0 && lead >= rule.smallest && difference.n >= NL_LEAST_PAIRS && other->trials == other->planned;
+        bool beaten =
+            lead > 0.0 && lead >= rule.smallest && difference.n >= NL_LEAST_PAIRS && other->trials == other->planned;
         if (!beaten)
             return NAN;
         double p = nl_threshold_p(&difference, favour * rule.smallest / m->measure.scale);
@@ -142,13 +144,16 @@ static void add_best_caption(struct nl_text *out, const struct nl_table_builder 
 {
     if (any_best(m->out)) {
         double smallest = nl_rule_for(m->experiment, m->measure.step).smallest;
-        nl_text_add(out, " Marked: better than every other %s, by %g %s or more (paired t, Holm over the rows that are compared), and none of its runs failed.",
+        nl_text_add(out,
+                    " Marked: better than every other %s, by %g %s or more (paired t, Holm over the rows that are "
+                    "compared), and none of its runs failed.",
                     rivals, smallest, nl_unit_of(smallest, m->measure.step));
     }
 }
 
 /* The value that sweep.tune chose for the cell; at the end of what it could choose from it says so. */
-static struct nl_entry chosen_entry(const struct nl_results *results, const struct nl_axis *tuned, const struct nl_cell *cell)
+static struct nl_entry chosen_entry(const struct nl_results *results, const struct nl_axis *tuned,
+                                    const struct nl_cell *cell)
 {
     int column = nl_csv_column(&results->csv, tuned->key[0]->name), row = -1;
     for (int seed = 0; seed < results->seeds && row < 0; seed++)
@@ -163,7 +168,8 @@ static struct nl_entry chosen_entry(const struct nl_results *results, const stru
     return entry;
 }
 
-int nl_table_summary(const struct nl_results *results, const struct nl_experiment *experiment, struct nl_table *out, struct nl_error *err)
+int nl_table_summary(const struct nl_results *results, const struct nl_experiment *experiment, struct nl_table *out,
+                     struct nl_error *err)
 {
     struct nl_table_builder m = {.results = results, .experiment = experiment, .out = out};
     if (nl_table_begin(&m, err))
@@ -173,8 +179,11 @@ int nl_table_summary(const struct nl_results *results, const struct nl_experimen
     const struct nl_rounds *rounds = &experiment->rounds;
     int chosen = rounds->choices ? rounds->tunes : 0;
     for (int i = 0; i < chosen; i++)
-        nl_table_column(&m, NL_ENTRY_WORD, nl_strdup(nl_key_title(rounds->tune[i].key[0])), rounds->tune[i].key[0]->name)->right = true;
-    struct nl_column *metric = nl_table_column(&m, NL_ENTRY_ESTIMATE, nl_table_title(&m), results->csv.name[m.metric.column]);
+        nl_table_column(&m, NL_ENTRY_WORD, nl_strdup(nl_key_title(rounds->tune[i].key[0])),
+                        rounds->tune[i].key[0]->name)
+            ->right = true;
+    struct nl_column *metric =
+        nl_table_column(&m, NL_ENTRY_ESTIMATE, nl_table_title(&m), results->csv.name[m.metric.column]);
     metric->scale = m.measure.scale;
     metric->tested = true;
     nl_table_column(&m, NL_ENTRY_NUMBER, nl_strdup("n"), "n");
@@ -184,7 +193,8 @@ int nl_table_summary(const struct nl_results *results, const struct nl_experimen
     bool compared = any_baseline(&m);
     char *baseline = compared ? baseline_title(&m) : NULL;
     if (compared) {
-        struct nl_column *column = nl_table_column(&m, NL_ENTRY_ESTIMATE, nl_format("minus %s, %s", baseline, m.measure.step), "difference");
+        struct nl_column *column =
+            nl_table_column(&m, NL_ENTRY_ESTIMATE, nl_format("minus %s, %s", baseline, m.measure.step), "difference");
         column->scale = m.measure.scale;
         column->sign = true;
         nl_table_column(&m, NL_ENTRY_NUMBER, nl_strdup("pairs"), "pairs");
@@ -211,9 +221,11 @@ int nl_table_summary(const struct nl_results *results, const struct nl_experimen
             *++entry = nl_estimate_entry(&finished);
         }
         if (compared) {
-            struct nl_estimate difference = nl_cell_difference(results, experiment, cell, base != cell ? base : NULL, &m.metric);
+            struct nl_estimate difference =
+                nl_cell_difference(results, experiment, cell, base != cell ? base : NULL, &m.metric);
             *++entry = nl_estimate_entry(&difference);
-            *++entry = (struct nl_entry){.kind = difference.n > 0 ? NL_ENTRY_NUMBER : NL_ENTRY_EMPTY, .number = difference.n};
+            *++entry =
+                (struct nl_entry){.kind = difference.n > 0 ? NL_ENTRY_NUMBER : NL_ENTRY_EMPTY, .number = difference.n};
         }
         *++entry = (struct nl_entry){.kind = NL_ENTRY_SHARE, .count = cell->failed, .of = cell->trials};
         *++entry = (struct nl_entry){.kind = NL_ENTRY_SHARE, .count = cell->diverged, .of = cell->trials};
@@ -223,14 +235,18 @@ int nl_table_summary(const struct nl_results *results, const struct nl_experimen
     struct nl_text caption = {0};
     nl_table_mean_caption(&m, &caption);
     if (compared && results->seeds > 1)
-        nl_text_add(&caption, " The difference to %s is a mean over pairs of the same seed, with the CI of the paired t.", baseline);
+        nl_text_add(&caption,
+                    " The difference to %s is a mean over pairs of the same seed, with the CI of the paired t.",
+                    baseline);
     if (chosen)
-        nl_text_add(
-            &caption,
-            " %s was chosen for each row by %s of other seeds, without the test part; (edge): the smallest or the largest of the values tried, so that a better one may lie beyond.",
-            chosen == 1 ? "The value before the metric" : "What stands before the metric", nl_metric_names[rounds->tune_by]);
+        nl_text_add(&caption,
+                    " %s was chosen for each row by %s of other seeds, without the test part; (edge): the smallest or "
+                    "the largest of the values tried, so that a better one may lie beyond.",
+                    chosen == 1 ? "The value before the metric" : "What stands before the metric",
+                    nl_metric_names[rounds->tune_by]);
     if (failed)
-        nl_text_add(&caption, " Failed: diverged, at chance, or ended with an error, with the exact %g %% CI of the share.",
+        nl_text_add(&caption,
+                    " Failed: diverged, at chance, or ended with an error, with the exact %g %% CI of the share.",
                     100.0 * experiment->config.plot.level);
     add_best_caption(&caption, &m, "normalizer at this point");
     nl_table_leaks_caption(&m, &caption);
@@ -252,12 +268,14 @@ static int find_across(const struct nl_results *results, const char *across, str
     struct nl_text keys = {0};
     for (int f = 0; f < results->factors; f++)
         nl_text_add(&keys, "%s%s", f ? ", " : "", results->factor[f].key->name);
-    nl_fail(err, "'%s' does not vary in '%s': its columns can be %s", across, results->path, keys.at ? keys.at : "nothing, for it holds one cell");
+    nl_fail(err, "'%s' does not vary in '%s': its columns can be %s", across, results->path,
+            keys.at ? keys.at : "nothing, for it holds one cell");
     nl_text_release(&keys);
     return -2;
 }
 
-/* The method that is not placed yet whose levels come first in the order of the grid, column apart; -1: all are placed. */
+/* The method that is not placed yet whose levels come first in the order of the grid, column apart; -1: all are
+ * placed. */
 static int next_row(const struct nl_table_builder *m, int but, const bool *placed)
 {
     int next = -1;
@@ -266,15 +284,16 @@ static int next_row(const struct nl_table_builder *m, int but, const bool *place
         int f = 0;
         while (least && f < m->results->factors && (f == but || level[f] == least[f]))
             f++;
-        bool before = !least || (f < m->results->factors && level[f] != NL_INAPPLICABLE && (least[f] == NL_INAPPLICABLE || level[f] < least[f]));
+        bool before = !least || (f < m->results->factors && level[f] != NL_INAPPLICABLE &&
+                                 (least[f] == NL_INAPPLICABLE || level[f] < least[f]));
         if (!placed[i] && before)
             next = i;
     }
     return next;
 }
 
-int nl_table_grid(const struct nl_results *results, const struct nl_experiment *experiment, const char *across, struct nl_table *out,
-                  struct nl_error *err)
+int nl_table_grid(const struct nl_results *results, const struct nl_experiment *experiment, const char *across,
+                  struct nl_table *out, struct nl_error *err)
 {
     struct nl_table_builder m = {.results = results, .experiment = experiment, .out = out};
     int factor = find_across(results, across, err), kind = nl_results_factor(results, "norm.kind");
@@ -294,8 +313,12 @@ int nl_table_grid(const struct nl_results *results, const struct nl_experiment *
         if (i < levels)
             continue;
         level[levels++] = at;
-        char *title = factor < 0 ? nl_table_title(&m) : at == NL_INAPPLICABLE ? nl_strdup("-") : nl_cell_level_text(&m, nl_table_cell(&m, method), factor);
-        const char *name = factor < 0 ? results->csv.name[m.metric.column] : at == NL_INAPPLICABLE ? "" : results->factor[factor].value[at];
+        char *title = factor < 0              ? nl_table_title(&m)
+                      : at == NL_INAPPLICABLE ? nl_strdup("-")
+                                              : nl_cell_level_text(&m, nl_table_cell(&m, method), factor);
+        const char *name = factor < 0              ? results->csv.name[m.metric.column]
+                           : at == NL_INAPPLICABLE ? ""
+                                                   : results->factor[factor].value[at];
         struct nl_column *column = nl_table_column(&m, NL_ENTRY_ESTIMATE, title, name);
         column->scale = m.measure.scale;
         column->failures = any_failed(&m);
@@ -334,7 +357,9 @@ int nl_table_grid(const struct nl_results *results, const struct nl_experiment *
     struct nl_text caption = {0};
     nl_table_mean_caption(&m, &caption);
     if (any_failed(&m))
-        nl_text_add(&caption, " (k/n: a to b %%; m): k of n runs failed, with the exact %g %% CI of that share; m is the mean of the others.",
+        nl_text_add(&caption,
+                    " (k/n: a to b %%; m): k of n runs failed, with the exact %g %% CI of that share; m is the mean of "
+                    "the others.",
                     100.0 * experiment->config.plot.level);
     if (factor >= 0 && strcmp(results->factor[factor].key->name, "norm.kind") != 0)
         nl_text_add(&caption, " Columns: %s.", nl_key_title(results->factor[factor].key));

@@ -1,3 +1,4 @@
+/* Adds titles, columns, rows and cells to a table. */
 #include "stats/table_builder.h"
 
 #include <stdlib.h>
@@ -11,10 +12,12 @@
 int nl_table_begin(struct nl_table_builder *m, struct nl_error *err)
 {
     const char *metric = nl_metric_names[m->experiment->config.plot.metric];
-    *m->out = (struct nl_table){.interval = m->experiment->config.plot.interval, .level = m->experiment->config.plot.level};
+    *m->out =
+        (struct nl_table){.interval = m->experiment->config.plot.interval, .level = m->experiment->config.plot.level};
     m->metric = nl_metric_column(m->results, metric);
     m->measure = m->metric.measure;
-    int survivors = 0, values = 0; /* a diverged trial has no score: without any other that is the result, not a wrong question */
+    int survivors = 0,
+        values = 0; /* a diverged trial has no score: without any other that is the result, not a wrong question */
     for (int i = 0; i < m->results->cells; i++)
         survivors += m->results->cell[i].trials - m->results->cell[i].failed + m->results->cell[i].dead;
     for (int row = 0; m->metric.column >= 0 && row < m->results->csv.rows; row++)
@@ -88,7 +91,8 @@ struct nl_entry nl_key_entry(const struct nl_table_builder *m, const struct nl_c
     int level = cell->level[factor];
     const struct nl_factor *from = &m->results->factor[factor];
     return level == NL_INAPPLICABLE ? (struct nl_entry){0}
-                                    : (struct nl_entry){.kind = NL_ENTRY_WORD, .text = nl_cell_level_text(m, cell, factor),
+                                    : (struct nl_entry){.kind = NL_ENTRY_WORD,
+                                                        .text = nl_cell_level_text(m, cell, factor),
                                                         .raw = nl_strdup(from->value[level])};
 }
 
@@ -118,7 +122,8 @@ void nl_table_mean_caption(const struct nl_table_builder *m, struct nl_text *out
 void nl_table_caption_over(const struct nl_table_builder *m, struct nl_text *out, int least, int most)
 {
     const struct nl_config *config = &m->experiment->config;
-    nl_text_add(out, "%c%s%s%s", m->measure.name[0] - 'a' + 'A', m->measure.name + 1, *m->measure.unit ? " in " : "", m->measure.unit);
+    nl_text_add(out, "%c%s%s%s", m->measure.name[0] - 'a' + 'A', m->measure.name + 1, *m->measure.unit ? " in " : "",
+                m->measure.unit);
     if (most < 2) {
         nl_text_add(out, ": one seed, so no interval.");
         return;

@@ -29,7 +29,7 @@ char *nl_table_title(const struct nl_table_builder *m); /* "test error, %"; new 
 struct nl_entry *nl_table_row(struct nl_table_builder *m);
 
 char *nl_level_text(const struct nl_factor *factor, int level); /* "BN", "0.03162"; new string */
-/* The same of a cell that has one; a normalizer that leaks is marked. */
+/* The text of a cell's level, where it has one; a normalizer that leaks is marked. New string. */
 char *nl_cell_level_text(const struct nl_table_builder *m, const struct nl_cell *cell, int factor);
 /* Adds a sentence where networks see ahead. */
 void nl_table_leaks_caption(const struct nl_table_builder *m, struct nl_text *out);
@@ -38,7 +38,7 @@ struct nl_entry nl_estimate_entry(const struct nl_estimate *of);
 
 /* "Test error in %, with its 95 % CI: ...": which mean, which interval, over how many seeds; and what is missing. */
 void nl_table_mean_caption(const struct nl_table_builder *m, struct nl_text *out);
-/* The same of means over so many seeds, of which nothing is missing. */
+/* Captions means over so many seeds, of which nothing is missing. */
 void nl_table_caption_over(const struct nl_table_builder *m, struct nl_text *out, int least, int most);
 
 #endif

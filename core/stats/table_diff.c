@@ -1,3 +1,4 @@
+/* Makes the table that compares two results folders, trial by trial and cell by cell. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +18,8 @@ static char *value_in(const struct side *side, const struct nl_cell *cell, const
     int factor = nl_results_factor(side->results, key->name);
     if (factor < 0)
         return nl_key_recorded(key, &side->experiment->config);
-    return nl_strdup(cell->level[factor] == NL_INAPPLICABLE ? "" : side->results->factor[factor].value[cell->level[factor]]);
+    return nl_strdup(cell->level[factor] == NL_INAPPLICABLE ? ""
+                                                            : side->results->factor[factor].value[cell->level[factor]]);
 }
 
 /* Same values of all keys that either side varies; a key that does not apply says nothing. */
@@ -62,9 +64,10 @@ static void count_trials(const struct nl_results *results, int *out)
         *out += results->cell[i].trials;
 }
 
-/* Values of a and b over the seeds of a, those of seeds that b lacks NaN in both; false: all trials that are in both are the same. */
-static bool compare(const struct side side[2], const struct nl_metric_column column[2], const struct nl_cell *a, const struct nl_cell *b, double *values_a,
-                    double *values_b, struct nl_overlap *overlap)
+/* Values of a and b over the seeds of a, those of seeds that b lacks NaN in both; false: all trials that are in both
+ * are the same. */
+static bool compare(const struct side side[2], const struct nl_metric_column column[2], const struct nl_cell *a,
+                    const struct nl_cell *b, double *values_a, double *values_b, struct nl_overlap *overlap)
 {
     const struct nl_results *left = side[0].results, *right = side[1].results;
     double *all_b = nl_alloc((size_t)right->seeds, sizeof *all_b);
@@ -90,17 +93,20 @@ static bool compare(const struct side side[2], const struct nl_metric_column col
     return differ;
 }
 
-static void add_comparison(struct nl_table_builder *m, const struct nl_cell *cell, const double *values_a, double *values_b)
+static void add_comparison(struct nl_table_builder *m, const struct nl_cell *cell, const double *values_a,
+                           double *values_b)
 {
     const struct nl_config *config = &m->experiment->config;
     const struct nl_sampling *sampling = &m->metric.sampling;
     enum nl_scale scale = m->measure.share ? NL_SCALE_SHARE : NL_SCALE_REAL;
     int seeds = m->results->seeds;
-    struct nl_estimate of[3] = {nl_estimate(values_a, seeds, scale, sampling, config->plot.interval, config->plot.level),
-                                nl_estimate(values_b, seeds, scale, sampling, config->plot.interval, config->plot.level)};
+    struct nl_estimate of[3] = {
+        nl_estimate(values_a, seeds, scale, sampling, config->plot.interval, config->plot.level),
+        nl_estimate(values_b, seeds, scale, sampling, config->plot.interval, config->plot.level)};
     for (int i = 0; i < seeds; i++)
         values_b[i] -= values_a[i];
-    of[2] = nl_estimate(values_b, seeds, m->measure.share ? NL_SCALE_DIFFERENCE : NL_SCALE_REAL, sampling, NL_INTERVAL_T, config->plot.level);
+    of[2] = nl_estimate(values_b, seeds, m->measure.share ? NL_SCALE_DIFFERENCE : NL_SCALE_REAL, sampling,
+                        NL_INTERVAL_T, config->plot.level);
     struct nl_entry *entry = nl_table_row(m);
     for (int f = 0; f < m->results->factors; f++)
         *entry++ = nl_key_entry(m, cell, f);
@@ -109,7 +115,8 @@ static void add_comparison(struct nl_table_builder *m, const struct nl_cell *cel
     *entry = (struct nl_entry){.kind = NL_ENTRY_NUMBER, .number = of[2].n};
 }
 
-/* Marks the differences that are more than chance: paired t, Holm over the rows. They stand before n, the last column. */
+/* Marks the differences that are more than chance: paired t, Holm over the rows. They stand before n, the last
+ * column. */
 static void mark_differences(struct nl_table_builder *m)
 {
     struct nl_table *table = m->out;
@@ -133,7 +140,8 @@ static void mark_differences(struct nl_table_builder *m)
 }
 
 int nl_table_diff(const struct nl_results *a, const struct nl_experiment *experiment_a, const struct nl_results *b,
-                  const struct nl_experiment *experiment_b, struct nl_table *out, struct nl_overlap *overlap, struct nl_error *err)
+                  const struct nl_experiment *experiment_b, struct nl_table *out, struct nl_overlap *overlap,
+                  struct nl_error *err)
 {
     struct side side[2] = {{a, experiment_a}, {b, experiment_b}};
     struct nl_table_builder m = {.results = a, .experiment = experiment_a, .out = out};
@@ -146,7 +154,8 @@ int nl_table_diff(const struct nl_results *a, const struct nl_experiment *experi
     static const char *const titles[] = {"-", "+"}, *const names[] = {"a", "b"};
     for (int i = 0; i < 2; i++)
         nl_table_column(&m, NL_ENTRY_ESTIMATE, nl_strdup(titles[i]), names[i])->scale = m.measure.scale;
-    struct nl_column *difference = nl_table_column(&m, NL_ENTRY_ESTIMATE, nl_format("difference, %s", m.measure.step), "difference");
+    struct nl_column *difference =
+        nl_table_column(&m, NL_ENTRY_ESTIMATE, nl_format("difference, %s", m.measure.step), "difference");
     difference->scale = m.measure.scale;
     difference->sign = difference->tested = true;
     nl_table_column(&m, NL_ENTRY_NUMBER, nl_strdup("n"), "n");
@@ -170,8 +179,10 @@ int nl_table_diff(const struct nl_results *a, const struct nl_experiment *experi
     }
     nl_table_caption_over(&m, &caption, least, most);
     if (a->seeds > 1)
-        nl_text_add(&caption, " Over the seeds in both; the difference is paired by seed. Marked: not 0, by the paired t with at least %d pairs, adjusted by"
-                              " Holm over the rows.", NL_LEAST_PAIRS);
+        nl_text_add(&caption,
+                    " Over the seeds in both; the difference is paired by seed. Marked: not 0, by the paired t with "
+                    "at least %d pairs, adjusted by Holm over the rows.",
+                    NL_LEAST_PAIRS);
     nl_table_leaks_caption(&m, &caption);
     out->caption = caption.at;
     nl_comparison_release(&m.view);

@@ -40,7 +40,8 @@ static void add_latex(struct nl_text *out, const char *text)
 }
 
 /* In a paper the intervals are smaller than the means: four columns of them fit on a page. */
-static const struct style plain = {"-", "", "", "", " [", ", ", "]", add_plain}, markdown = {"–", "", "**", "**", " [", ", ", "]", add_markdown},
+static const struct style plain = {"-", "", "", "", " [", ", ", "]", add_plain},
+                          markdown = {"–", "", "**", "**", " [", ", ", "]", add_markdown},
                           latex = {"--", "$", "\\mathbf{", "}", "\\,{\\scriptstyle[", ",\\,", "]}", add_latex};
 
 static void add_number(struct nl_text *out, const struct nl_column *column, double value)
@@ -51,7 +52,8 @@ static void add_number(struct nl_text *out, const struct nl_column *column, doub
     else if (column->scale == 1 && scaled == floor(scaled) && !column->sign)
         nl_text_add(out, "%.0f", scaled);
     else if (column->scale == 1)
-        nl_text_add(out, column->sign ? "%+.*f" : "%.*f", fabs(scaled) < 10 ? 4 : 2, scaled); /* losses, and perplexities */
+        nl_text_add(out, column->sign ? "%+.*f" : "%.*f", fabs(scaled) < 10 ? 4 : 2,
+                    scaled); /* losses, and perplexities */
     else
         nl_say_number(out, scaled, true, column->sign); /* percent, as an answer says it */
 }
@@ -76,7 +78,8 @@ static void add_estimate(struct nl_text *out, const struct style *style, const s
 }
 
 /* "25 to 63 %": the exact interval of a share. */
-static void add_share_interval(struct nl_text *out, const struct style *style, const struct nl_entry *entry, double level)
+static void add_share_interval(struct nl_text *out, const struct style *style, const struct nl_entry *entry,
+                               double level)
 {
     double lower, upper;
     nl_exact_interval(entry->count, entry->of, level, &lower, &upper);
@@ -86,8 +89,8 @@ static void add_share_interval(struct nl_text *out, const struct style *style, c
 }
 
 /* " (2/8: 3 to 65 %; 0.40)": the failed runs of a mean's cell, and the mean of the others. */
-static void add_failures(struct nl_text *out, const struct style *style, const struct nl_column *column, const struct nl_entry *entry,
-                         double level)
+static void add_failures(struct nl_text *out, const struct style *style, const struct nl_column *column,
+                         const struct nl_entry *entry, double level)
 {
     if (!column->failures || entry->count == 0)
         return;
@@ -148,14 +151,15 @@ static void add_padded(struct nl_text *out, const char *text, int width, bool ri
 }
 
 /* Key columns, and the others from `from` to before `to`. */
-static void add_block(struct nl_text *out, const struct nl_table *table, char *const *text, const int *width, int from, int to)
+static void add_block(struct nl_text *out, const struct nl_table *table, char *const *text, const int *width, int from,
+                      int to)
 {
     for (int row = -1; row < table->rows; row++) {
         struct nl_text line = {0};
         for (int c = 0; c < to; c++)
             if (c < table->keys || c >= from)
-                add_padded(&line, row < 0 ? table->column[c].title : text[row * table->columns + c], width[c], table->column[c].right,
-                           line.length == 0);
+                add_padded(&line, row < 0 ? table->column[c].title : text[row * table->columns + c], width[c],
+                           table->column[c].right, line.length == 0);
         while (line.length > 0 && line.at[line.length - 1] == ' ')
             line.at[--line.length] = '\0';
         nl_text_add(out, "%s\n", line.at ? line.at : "");
@@ -175,7 +179,10 @@ char *nl_table_text(const struct nl_table *table, int width)
         widths[c] = (int)strlen(table->column[c].title);
         for (int row = 0; row < table->rows; row++) {
             char *entry = entry_text(&plain, table, row, c);
-            text[row * table->columns + c] = nl_format("%s%s", entry, !marks ? "" : nl_table_at(table, row, c)->marked ? "*" : " ");
+            text[row * table->columns + c] = nl_format("%s%s", entry,
+                                                       !marks                               ? ""
+                                                       : nl_table_at(table, row, c)->marked ? "*"
+                                                                                            : " ");
             free(entry);
             int length = (int)strlen(text[row * table->columns + c]);
             widths[c] = length > widths[c] ? length : widths[c];
@@ -298,7 +305,8 @@ static void add_latex_title(struct nl_text *out, const struct nl_table *table, i
         word += length + (word[length] == ' ');
     }
     if (broken)
-        nl_text_add(out, "\\begin{tabular}[b]{@{}%c@{}}%s\\end{tabular}", table->column[column].right ? 'r' : 'l', lines.at);
+        nl_text_add(out, "\\begin{tabular}[b]{@{}%c@{}}%s\\end{tabular}", table->column[column].right ? 'r' : 'l',
+                    lines.at);
     else
         nl_text_add(out, "%s", lines.at ? lines.at : "");
     nl_text_release(&lines);
@@ -307,7 +315,8 @@ static void add_latex_title(struct nl_text *out, const struct nl_table *table, i
 char *nl_table_latex(const struct nl_table *table, const char *answer, const char *notes, const char *label)
 {
     struct nl_text out = {0};
-    nl_text_add(&out, "%% \\usepackage{booktabs}\n\\begin{table}\n  \\centering\\footnotesize\\setlength{\\tabcolsep}{3pt}\n  \\caption{");
+    nl_text_add(&out, "%% \\usepackage{booktabs}\n\\begin{table}\n  "
+                      "\\centering\\footnotesize\\setlength{\\tabcolsep}{3pt}\n  \\caption{");
     add_latex(&out, table->caption);
     nl_text_add(&out, "}\n  \\label{tab:");
     for (; *label; label++)

@@ -1,3 +1,4 @@
+/* Makes the table of all trials of a results folder. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -6,12 +7,15 @@
 
 static struct nl_entry word(const char *text)
 {
-    return *text ? (struct nl_entry){.kind = NL_ENTRY_WORD, .text = nl_strdup(text), .raw = nl_strdup(text)} : (struct nl_entry){0};
+    return *text ? (struct nl_entry){.kind = NL_ENTRY_WORD, .text = nl_strdup(text), .raw = nl_strdup(text)}
+                 : (struct nl_entry){0};
 }
 
-int nl_table_trials(const struct nl_results *results, const struct nl_experiment *experiment, struct nl_table *out, struct nl_error *err)
+int nl_table_trials(const struct nl_results *results, const struct nl_experiment *experiment, struct nl_table *out,
+                    struct nl_error *err)
 {
-    static const char *const parts[] = {"train", "val", "test"}, *const plain[] = {"trial", "train.seed", "status", "failed_step"};
+    static const char *const parts[] = {"train", "val", "test"}, *const plain[] = {"trial", "train.seed", "status",
+                                                                                   "failed_step"};
     struct nl_table_builder m = {.results = results, .experiment = experiment, .out = out};
     const struct nl_csv *csv = &results->csv;
     if (nl_table_begin(&m, err))

@@ -1,3 +1,4 @@
+/* Sorts trials by their shapes, and cuts each shape into cohorts that fit the device's memory. */
 #include "sweep/cohort.h"
 
 #include <stdlib.h>
@@ -9,8 +10,8 @@
 /* On a GPU a launch costs the same for one and for many; past this the device is full with any network. */
 enum { MOST_ON_A_GPU = 1024 };
 
-/* Of a device's free memory, what goes to the trials' images: the rest is for the data set and what a kernel needs for itself. Where that
- * is not enough the runner halves a cohort. */
+/* The share of a device's free memory that goes to the trials' images: the rest is for the data set and what a
+ * kernel needs for itself. Where that is not enough the runner halves a cohort. */
 static const double IMAGES = 0.8;
 
 struct member {
@@ -83,9 +84,11 @@ static void cut(struct nl_cohorts *out, const struct nl_grid *grid, const int *t
     }
 }
 
-struct nl_cohorts nl_cohorts_make(const struct nl_grid *grid, const int *todo, int count, const int64_t *steps, int most, int workers)
+struct nl_cohorts nl_cohorts_make(const struct nl_grid *grid, const int *todo, int count, const int64_t *steps,
+                                  int most, int workers)
 {
-    struct nl_cohorts out = {.at = nl_alloc((size_t)count, sizeof *out.at), .trial = nl_alloc((size_t)count, sizeof *out.trial)};
+    struct nl_cohorts out = {.at = nl_alloc((size_t)count, sizeof *out.at),
+                             .trial = nl_alloc((size_t)count, sizeof *out.trial)};
     struct member *member = nl_alloc((size_t)count, sizeof *member);
     for (int i = 0; i < count; i++) {
         const struct nl_trial *trial = &grid->trial[todo[i]];

@@ -1,3 +1,4 @@
+/* Compares two experiments by the keys that decide what their trials compute. */
 #include "sweep/comparable.h"
 
 #include <stdlib.h>
@@ -46,8 +47,8 @@ static char *axes_text(const struct nl_experiment *experiment)
     return out.at;
 }
 
-/* Points may have been added since: whoever pools the folders sees whether each trial has its place in the whole. Seeds may differ. The baseline and plots are
- * about what is made of the results. Other keys count where they matter. */
+/* Points may have been added since: whoever pools the folders sees whether each trial has its place in the whole. Seeds
+ * may differ. The baseline and plots are about what is made of the results. Other keys count where they matter. */
 static bool decides(const char *name, const struct nl_experiment *a, const struct nl_experiment *b)
 {
     const struct nl_key *key = nl_key_of(name);
@@ -56,8 +57,8 @@ static bool decides(const char *name, const struct nl_experiment *a, const struc
     return strcmp(name, "train.seed") != 0 && (matters(a, key) || matters(b, key));
 }
 
-void nl_compare_experiments(const struct nl_experiment *a, const char *a_name, const struct nl_experiment *b, const char *b_name,
-                            struct nl_text *differences)
+void nl_compare_experiments(const struct nl_experiment *a, const char *a_name, const struct nl_experiment *b,
+                            const char *b_name, struct nl_text *differences)
 {
     if (!same_axes(a, b)) {
         char *a_axes = axes_text(a), *b_axes = axes_text(b);
@@ -71,8 +72,8 @@ void nl_compare_experiments(const struct nl_experiment *a, const char *a_name, c
         const struct nl_difference *difference = &all.at[i];
         const char *value_a = difference->value[0], *value_b = difference->value[1];
         if (decides(difference->name, a, b))
-            nl_text_add(differences, "%s: %s in '%s', %s in '%s'\n", difference->name, value_a ? value_a : "nothing", a_name,
-                        value_b ? value_b : "nothing", b_name);
+            nl_text_add(differences, "%s: %s in '%s', %s in '%s'\n", difference->name, value_a ? value_a : "nothing",
+                        a_name, value_b ? value_b : "nothing", b_name);
     }
     nl_differences_release(&all);
 }

@@ -1,3 +1,4 @@
+/* Opens each data set and each file of weights of a sweep once. */
 #include "sweep/datasets.h"
 
 #include <stdlib.h>
@@ -6,16 +7,19 @@
 #include "base/memory.h"
 #include "data/tasks.h"
 
-/* What nl_dataset_open looks at. The other keys of the section act on a trial's own view of the set; only what is generated
- * depends on how many samples are asked for. */
+/* What nl_dataset_open looks at. The other keys of the section act on a trial's own view of the set; only what is
+ * generated depends on how many samples are asked for. */
 char *nl_datasets_key(const struct nl_config *config)
 {
     static const char *const any[] = {"data.name", "data.dir", "data.as", "data.patch", "data.permute", NULL};
-    static const char *const generated[] = {"data.name",       "data.size",  "data.channels",
-                                            "data.difficulty", "data.train", "data.test", "data.as", "data.patch", "data.permute", NULL};
-    static const char *const arrays[] = {"data.name",        "data.dir",         "data.train_images", "data.train_labels",
-                                         "data.test_images", "data.test_labels", "data.classes", "data.context", "data.as", "data.patch", "data.permute", NULL};
-    static const char *const task[] = {"data.name", "data.length", "data.min_length", "data.symbols", "data.train", "data.test", NULL};
+    static const char *const generated[] = {"data.name", "data.size", "data.channels", "data.difficulty", "data.train",
+                                            "data.test", "data.as",   "data.patch",    "data.permute",    NULL};
+    static const char *const arrays[] = {"data.name",         "data.dir",         "data.train_images",
+                                         "data.train_labels", "data.test_images", "data.test_labels",
+                                         "data.classes",      "data.context",     "data.as",
+                                         "data.patch",        "data.permute",     NULL};
+    static const char *const task[] = {"data.name", "data.length", "data.min_length", "data.symbols", "data.train",
+                                       "data.test", NULL};
     static const char *const text[] = {"data.name", "data.file", "data.unit", "data.context", NULL};
     const char *const *names = config->data.name == NL_SYNTH  ? generated
                                : config->data.name == NL_NPY  ? arrays
@@ -31,7 +35,8 @@ char *nl_datasets_key(const struct nl_config *config)
     return out.at;
 }
 
-const struct nl_dataset *nl_datasets_get(struct nl_datasets *datasets, const struct nl_config *config, struct nl_error *err)
+const struct nl_dataset *nl_datasets_get(struct nl_datasets *datasets, const struct nl_config *config,
+                                         struct nl_error *err)
 {
     char *key = nl_datasets_key(config);
     for (int i = 0; i < datasets->count; i++)
@@ -43,7 +48,8 @@ const struct nl_dataset *nl_datasets_get(struct nl_datasets *datasets, const str
     if (!dataset) {
         const char *name = nl_data_names[config->data.name];
         struct nl_error what = *err;
-        if (*nl_data_facts(config).files && config->data.name != NL_NPY && strncmp(what.text, "cannot find", strlen("cannot find")) != 0)
+        if (*nl_data_facts(config).files && config->data.name != NL_NPY &&
+            strncmp(what.text, "cannot find", strlen("cannot find")) != 0)
             nl_fail(err, "%s; 'normlab data fetch %s' gets it anew", what.text, name);
         free(key);
         return NULL;

@@ -1,4 +1,5 @@
-/* What the trials of a sweep read: each distinct data set, and each file of weights to start from, is opened once and shared by all. */
+/* What the trials of a sweep read: each distinct data set, and each file of weights to start from, is opened once and
+ * shared by all. */
 #ifndef NL_SWEEP_DATASETS_H
 #define NL_SWEEP_DATASETS_H
 
@@ -23,7 +24,8 @@ struct nl_datasets {
 char *nl_datasets_key(const struct nl_config *config);
 
 /* The data set that config asks for; NULL on error. It belongs to datasets. */
-const struct nl_dataset *nl_datasets_get(struct nl_datasets *datasets, const struct nl_config *config, struct nl_error *err);
+const struct nl_dataset *nl_datasets_get(struct nl_datasets *datasets, const struct nl_config *config,
+                                         struct nl_error *err);
 
 /* The weights in the file; NULL on error. They belong to datasets. */
 const struct nl_tensor_file *nl_datasets_weights(struct nl_datasets *datasets, const char *path, struct nl_error *err);

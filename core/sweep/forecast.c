@@ -1,3 +1,4 @@
+/* Measures a step of each shape, or takes the times of finished trials, and adds up time, memory and disk. */
 #include "sweep/forecast.h"
 
 #include <math.h>
@@ -9,8 +10,8 @@
 #include "base/machine.h"
 #include "base/memory.h"
 
-/* Bytes of what is written: a row of a curve as numbers, what a row of the tables begins with for each key, and a trial's file and
- * table rows without its curve (measured on the shipped experiments). */
+/* Bytes of what is written: a row of a curve as numbers, what a row of the tables begins with for each key, and a
+ * trial's file and table rows without its curve (measured on the shipped experiments). */
 enum { CURVE_ROW = 66, KEY = 6, TRIAL = 3200 };
 
 int nl_forecast_sizes(const struct nl_grid *grid, struct nl_forecast *out, struct nl_error *err)
@@ -48,7 +49,8 @@ static int64_t smaller(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
-/* The trial cut down to some steps on a small part of its data; with a rate of 0, which costs the same and never diverges. */
+/* The trial cut down to some steps on a small part of its data; with a rate of 0, which costs the same and never
+ * diverges. */
 static struct nl_config probe_of(const struct nl_config *config, int64_t steps)
 {
     struct nl_counts counts = nl_data_counts(config);
@@ -83,9 +85,10 @@ static int measure(const struct nl_trial *trial, int together, int64_t steps, st
     return status;
 }
 
-/* A first step says how many fit into `seconds`; those count, unless one is too many already. They are made in parts, of which the quickest is taken:
- * what else the machine does now and then is no part of a step. */
-static int measure_shape(const struct nl_trial *trial, int together, double seconds, struct shape *shape, struct nl_error *err)
+/* A first step says how many fit into `seconds`; those count, unless one is too many already. They are made in parts,
+ * of which the quickest is taken: what else the machine does now and then is no part of a step. */
+static int measure_shape(const struct nl_trial *trial, int together, double seconds, struct shape *shape,
+                         struct nl_error *err)
 {
     enum { PARTS = 5 };
     if (measure(trial, together, 1, shape, err))
@@ -119,7 +122,8 @@ static double seconds_of(const struct shape *shape, const struct nl_expected *ex
     const struct nl_step_counts *counts = &expected->step_counts;
     if (shape->rate > 0)
         return shape->rate * nl_cost_total(cost);
-    return shape->set_up + shape->step * (double)counts->steps + shape->sample * (double)(counts->on_the_way.samples + counts->at_the_end.samples);
+    return shape->set_up + shape->step * (double)counts->steps +
+           shape->sample * (double)(counts->on_the_way.samples + counts->at_the_end.samples);
 }
 
 /* Fills seconds of the known shapes' trials, and of the others by cost. */
@@ -142,8 +146,8 @@ static void apply(const struct nl_cohorts *cohorts, const struct shape *const *s
     }
 }
 
-int nl_forecast_times(const struct nl_grid *grid, const struct nl_cohorts *cohorts, const struct nl_times *finished, double budget,
-                      struct nl_forecast *forecast, struct nl_error *err)
+int nl_forecast_times(const struct nl_grid *grid, const struct nl_cohorts *cohorts, const struct nl_times *finished,
+                      double budget, struct nl_forecast *forecast, struct nl_error *err)
 {
     int count = cohorts->count, distinct = 0, last = 0, status = NL_OK;
     struct shape *shapes = nl_alloc((size_t)count, sizeof *shapes);
@@ -243,8 +247,9 @@ struct nl_demand nl_forecast_demand(const struct nl_forecast *forecast, const st
     return out;
 }
 
-/* Of cohorts that share one memory. */
-static int check_memory(const struct nl_forecast *forecast, const struct nl_cohorts *cohorts, int workers, struct nl_error *err)
+/* Checks whether cohorts that run side by side fit the memory that they share. */
+static int check_memory(const struct nl_forecast *forecast, const struct nl_cohorts *cohorts, int workers,
+                        struct nl_error *err)
 {
     const struct nl_expected *first = &forecast->trial[cohorts->at[0].trial[0]];
     double memory = nl_device_memory(first->device, first->device_index), largest = 0;
@@ -263,17 +268,21 @@ static int check_memory(const struct nl_forecast *forecast, const struct nl_coho
     while (workers > 1 && less.memory > memory)
         less = nl_forecast_demand(forecast, cohorts, --workers);
     int fit = less.memory <= memory ? less.together : (int)(memory / largest);
-    return nl_fail(err, "%s at a time would need %s of memory, and %s has %s free: %d %s (-j, --cohort)", NL_COUNT(demand.together, "trial"),
-                   nl_bytes_text(demand.memory, needed), where, there, fit, nl_agree(fit, "fits", "fit"));
+    return nl_fail(err, "%s at a time would need %s of memory, and %s has %s free: %d %s (-j, --cohort)",
+                   NL_COUNT(demand.together, "trial"), nl_bytes_text(demand.memory, needed), where, there, fit,
+                   nl_agree(fit, "fits", "fit"));
 }
 
-int nl_forecast_check(const struct nl_forecast *forecast, const struct nl_cohorts *cohorts, int workers, const char *folder, struct nl_error *err)
+int nl_forecast_check(const struct nl_forecast *forecast, const struct nl_cohorts *cohorts, int workers,
+                      const char *folder, struct nl_error *err)
 {
     double needed = nl_forecast_demand(forecast, cohorts, workers).disk, disk = nl_disk_available(folder);
     char size[32], there[32];
     if (needed > disk)
-        return nl_fail(err, "the results would take about %s, and '%s' has room for %s: raise train.log_every, or choose another --out",
-                       nl_bytes_text(needed, size), folder, nl_bytes_text(disk, there));
+        return nl_fail(
+            err,
+            "the results would take about %s, and '%s' has room for %s: raise train.log_every, or choose another --out",
+            nl_bytes_text(needed, size), folder, nl_bytes_text(disk, there));
     int status = NL_OK;
     struct nl_cohorts those = {.at = nl_alloc((size_t)cohorts->count, sizeof *those.at)};
     for (int gpu = 0; gpu < 2 && status == NL_OK; gpu++) {

@@ -17,17 +17,19 @@ struct nl_forecast {
         double seconds; /* after nl_forecast_times */
     } *trial; /* [grid->trials] */
     int trials;
-    int shapes, measured, finished; /* different shapes among todo; how many of them were measured, and how many finished trials have */
+    int shapes, measured,
+        finished; /* different shapes among todo; how many of them were measured, and how many finished trials have */
 };
 
 /* Everything but times. The grid's data sets are open. NL_FAIL: a network cannot be built. */
 int nl_forecast_sizes(const struct nl_grid *grid, struct nl_forecast *out, struct nl_error *err);
 
-/* Times, for one cohort at a time on an idle machine, a trial's share of it. A shape of which trials have finished (finished: NULL: none) takes
- * what these took. Each other one that is among todo (network, normalizer, batch, data: what a step costs) is trained for some steps and evaluated. Takes about
- * `budget` seconds, more if single steps do; where it is up, the rest follows from nl_trial_cost. NL_FAIL: a training could not be run. */
-int nl_forecast_times(const struct nl_grid *grid, const struct nl_cohorts *cohorts, const struct nl_times *finished, double budget,
-                      struct nl_forecast *forecast, struct nl_error *err);
+/* Times, for one cohort at a time on an idle machine, a trial's share of it. A shape of which trials have finished
+ * (finished: NULL: none) takes what these took. Each other one that is among todo (network, normalizer, batch, data:
+ * what a step costs) is trained for some steps and evaluated. Takes about `budget` seconds, more if single steps do;
+ * where it is up, the rest follows from nl_trial_cost. NL_FAIL: a training could not be run. */
+int nl_forecast_times(const struct nl_grid *grid, const struct nl_cohorts *cohorts, const struct nl_times *finished,
+                      double budget, struct nl_forecast *forecast, struct nl_error *err);
 
 /* What the cohorts take, so many side by side, the longest first. */
 struct nl_demand {
@@ -38,7 +40,8 @@ struct nl_demand {
 struct nl_demand nl_forecast_demand(const struct nl_forecast *forecast, const struct nl_cohorts *cohorts, int workers);
 
 /* NL_FAIL: the memory of a device, or the disk of folder, cannot hold it. */
-int nl_forecast_check(const struct nl_forecast *forecast, const struct nl_cohorts *cohorts, int workers, const char *folder, struct nl_error *err);
+int nl_forecast_check(const struct nl_forecast *forecast, const struct nl_cohorts *cohorts, int workers,
+                      const char *folder, struct nl_error *err);
 
 void nl_forecast_release(struct nl_forecast *forecast);
 

@@ -1,3 +1,4 @@
+/* Expands axes, zipped keys, points and seeds into trials, and leaves out what is excluded. */
 #include "sweep/grid.h"
 
 #include <math.h>
@@ -12,7 +13,8 @@
 #include "sweep/observed.h"
 #include "train/train.h"
 
-/* The varied keys, and train.seed, which is no axis of its own (the loader refuses it): sweep.seeds varies it everywhere. */
+/* The varied keys, and train.seed, which is no axis of its own (the loader refuses it): sweep.seeds varies it
+ * everywhere. */
 static void list_keys(struct nl_grid *grid, const struct nl_experiment *experiment)
 {
     int capacity = 1;
@@ -47,7 +49,8 @@ struct point {
     int *at; /* [axes] */
 };
 
-/* The key's value there, in the one form that the loader gives it: 1e-3 and 0.001 are the same. NULL: no axis has the key. */
+/* The key's value there, in the one form that the loader gives it: 1e-3 and 0.001 are the same. NULL: no axis has the
+ * key. */
 static const char *text_at(const struct point *point, const struct nl_key *key)
 {
     for (int a = 0; a < point->axes; a++)
@@ -57,7 +60,7 @@ static const char *text_at(const struct point *point, const struct nl_key *key)
     return NULL;
 }
 
-/* Of a key that is fixed the loader has left the one value that it has. */
+/* Whether a point matches. The loader has left of a key that is fixed the one value that it has. */
 static bool matches(const struct nl_match *match, const struct point *point)
 {
     for (int k = 0; k < match->keys; k++) {
@@ -80,7 +83,8 @@ static bool is_chosen(const struct nl_grid *grid, const struct nl_key *key)
 }
 
 /* Gives the tuned keys the values of the first entry of sweep.chosen that is about this point; false: none is. */
-static bool set_chosen(const struct nl_grid *grid, const struct nl_rounds *rounds, const struct point *point, struct nl_config *config)
+static bool set_chosen(const struct nl_grid *grid, const struct nl_rounds *rounds, const struct point *point,
+                       struct nl_config *config)
 {
     for (int c = 0; c < rounds->choices; c++) {
         const struct nl_match *entry = &rounds->chosen[c];
@@ -122,8 +126,10 @@ static int *find_slot(const struct seen *seen, const struct nl_grid *grid, const
     return &seen->slot[place];
 }
 
-/* Whether the key applies with another value of its axis: then it is at its default, which is one of those compared (norm.statistics: batch). */
-static bool is_default_of_axis(struct nl_axis *axes, int count, const struct nl_key *key, const struct nl_config *config)
+/* Whether the key applies with another value of its axis: then it is at its default, which is one of those compared
+ * (norm.statistics: batch). */
+static bool is_default_of_axis(struct nl_axis *axes, int count, const struct nl_key *key,
+                               const struct nl_config *config)
 {
     int column;
     const struct nl_axis *axis = nl_axis_with(axes, count, key, &column);
@@ -134,11 +140,14 @@ static bool is_default_of_axis(struct nl_axis *axes, int count, const struct nl_
 }
 
 /* The values of keys that these axes vary; "" where a key does not apply. */
-static char **value_texts(struct nl_axis *axes, int count, const struct nl_key *const *key, int keys, const struct nl_config *config)
+static char **value_texts(struct nl_axis *axes, int count, const struct nl_key *const *key, int keys,
+                          const struct nl_config *config)
 {
     char **text = nl_alloc((size_t)keys + 1, sizeof *text);
     for (int k = 0; k < keys; k++)
-        text[k] = nl_key_applies(key[k], config) || is_default_of_axis(axes, count, key[k], config) ? nl_key_recorded(key[k], config) : nl_strdup("");
+        text[k] = nl_key_applies(key[k], config) || is_default_of_axis(axes, count, key[k], config)
+                      ? nl_key_recorded(key[k], config)
+                      : nl_strdup("");
     return text;
 }
 
@@ -149,7 +158,8 @@ static void release_texts(char **text, int count)
     free(text);
 }
 
-static void add_trial(struct nl_grid *grid, const struct nl_experiment *experiment, struct seen *seen, const struct nl_config *config)
+static void add_trial(struct nl_grid *grid, const struct nl_experiment *experiment, struct seen *seen,
+                      const struct nl_config *config)
 {
     char *identity = nl_config_identity_text(config);
     int *slot = find_slot(seen, grid, identity);
@@ -164,10 +174,12 @@ static void add_trial(struct nl_grid *grid, const struct nl_experiment *experime
     trial->identity = identity;
     trial->points = 1;
     trial->text = value_texts(experiment->axis, experiment->axes, grid->key, grid->keys, config);
-    trial->chosen_text = value_texts(experiment->rounds.tune, experiment->rounds.tunes, grid->chosen_key, grid->chosen, config);
+    trial->chosen_text =
+        value_texts(experiment->rounds.tune, experiment->rounds.tunes, grid->chosen_key, grid->chosen, config);
 }
 
-/* The axes of an entry of sweep.points: those that it names have its values alone. New array; the texts are the entry's. */
+/* The axes of an entry of sweep.points: those that it names have its values alone. New array; the texts are the
+ * entry's. */
 static struct nl_axis *axes_at(const struct nl_experiment *experiment, const struct nl_match *entry)
 {
     struct nl_axis *axis = nl_alloc((size_t)experiment->axes, sizeof *axis);
@@ -208,8 +220,9 @@ static int count_points(const struct nl_experiment *experiment, struct nl_diagno
         free(axis);
     }
     if (points > NL_GRID_LIMIT) {
-        nl_diagnose(diagnostics, experiment->axes ? &experiment->axis[experiment->axes - 1].origin : &experiment->seeds_origin,
-                    "split it into several experiments", "the grid has %.0f points, more than %d", points, NL_GRID_LIMIT);
+        nl_diagnose(
+            diagnostics, experiment->axes ? &experiment->axis[experiment->axes - 1].origin : &experiment->seeds_origin,
+            "split it into several experiments", "the grid has %.0f points, more than %d", points, NL_GRID_LIMIT);
         return 0;
     }
     return (int)points;
@@ -217,8 +230,8 @@ static int count_points(const struct nl_experiment *experiment, struct nl_diagno
 
 static bool names_files(const struct nl_key *key)
 {
-    static const char *const names[] = {"data.dir", "data.train_images", "data.train_labels", "data.test_images", "data.test_labels",
-                                        "model.load"};
+    static const char *const names[] = {"data.dir",         "data.train_images", "data.train_labels",
+                                        "data.test_images", "data.test_labels",  "model.load"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (strcmp(key->name, names[i]) == 0)
             return true;
@@ -232,14 +245,16 @@ static bool axes_are_legal(const struct nl_experiment *experiment, struct nl_dia
         for (int k = 0; k < experiment->axis[a].keys; k++)
             if (names_files(experiment->axis[a].key[k])) {
                 nl_diagnose(diagnostics, &experiment->axis[a].origin, "make an experiment for each",
-                            "%s cannot be an axis: where files lie is no part of a trial's identity", experiment->axis[a].key[k]->name);
+                            "%s cannot be an axis: where files lie is no part of a trial's identity",
+                            experiment->axis[a].key[k]->name);
                 legal = false;
             }
     return legal;
 }
 
 /* A network is built only of what is legal: values that cannot be combined are refused before. */
-static void check_trial(const struct nl_experiment *experiment, const struct nl_config *config, struct nl_diagnostics *diagnostics)
+static void check_trial(const struct nl_experiment *experiment, const struct nl_config *config,
+                        struct nl_diagnostics *diagnostics)
 {
     struct nl_diagnostics own = {0}; /* what an earlier trial was refused for is not told again */
     nl_config_check(config, experiment, &own);
@@ -267,7 +282,8 @@ struct unfolding {
     struct nl_diagnostics *diagnostics;
 };
 
-static int set_value(struct unfolding *u, const struct nl_key *key, const char *text, struct nl_config *config, struct nl_error *err)
+static int set_value(struct unfolding *u, const struct nl_key *key, const char *text, struct nl_config *config,
+                     struct nl_error *err)
 {
     struct variant new = {.from = config->model.layers, .key = key, .text = text};
     for (int i = 0; key->path && i < u->variants; i++)
@@ -302,7 +318,8 @@ static void unfold(struct unfolding *u, const struct nl_axis *axes)
     const struct nl_experiment *experiment = u->experiment;
     struct nl_grid *out = u->grid;
     int points = (int)size_of(experiment, axes);
-    struct point place = {.axis = axes, .axes = experiment->axes, .at = nl_alloc((size_t)experiment->axes, sizeof *place.at)};
+    struct point place = {
+        .axis = axes, .axes = experiment->axes, .at = nl_alloc((size_t)experiment->axes, sizeof *place.at)};
     for (int point = 0; point < points; point++) {
         struct nl_config config = experiment->config;
         int rest = point / experiment->seeds;
@@ -319,7 +336,8 @@ static void unfold(struct unfolding *u, const struct nl_axis *axes)
             continue;
         }
         if (!set_chosen(out, &experiment->rounds, &place, &config))
-            nl_diagnose(u->diagnostics, &experiment->rounds.chosen[0].origin, "write sweep.tune without 'chosen' to choose anew",
+            nl_diagnose(u->diagnostics, &experiment->rounds.chosen[0].origin,
+                        "write sweep.tune without 'chosen' to choose anew",
                         "'sweep.chosen' has no values for a point of the grid");
         check_trial(experiment, &config, u->diagnostics);
         add_trial(out, experiment, &u->seen, &config);
@@ -327,7 +345,8 @@ static void unfold(struct unfolding *u, const struct nl_axis *axes)
     free(place.at);
 }
 
-/* How the values of an axis are ordered: as written, but where sweep.points adds values to a list of numbers that rises or falls, these are put between them.
+/* How the values of an axis are ordered: as written, but where sweep.points adds values to a list of numbers that rises
+ * or falls, these are put between them.
  */
 struct value_order {
     const struct nl_axis *axis;
@@ -343,7 +362,8 @@ static struct value_order value_order(const struct nl_experiment *experiment, co
         return order;
     int rises = 0, falls = 0;
     for (int i = 1; i < order.axis->points; i++) {
-        double step = nl_double_read(order.axis->text[i][order.column], NULL) - nl_double_read(order.axis->text[i - 1][order.column], NULL);
+        double step = nl_double_read(order.axis->text[i][order.column], NULL) -
+                      nl_double_read(order.axis->text[i - 1][order.column], NULL);
         rises += step > 0;
         falls += step < 0;
     }
@@ -362,7 +382,8 @@ static double value_rank(const struct value_order *order, const char *text)
 }
 
 /* Whether the trial comes after the other one. */
-static bool comes_after(const struct nl_grid *grid, const struct value_order *order, const struct nl_trial *trial, const struct nl_trial *other)
+static bool comes_after(const struct nl_grid *grid, const struct value_order *order, const struct nl_trial *trial,
+                        const struct nl_trial *other)
 {
     for (int k = 0; k < grid->keys - 1; k++) {
         double here = value_rank(&order[k], trial->text[k]), there = value_rank(&order[k], other->text[k]);
@@ -456,8 +477,8 @@ char *nl_grid_notes(const struct nl_grid *grid)
     struct nl_text out = {0};
     nl_text_add(&out, "%s", "");
     if (grid->excluded)
-        nl_text_add(&out, "%d of %s %s left out by sweep.exclude\n", grid->excluded, NL_COUNT(grid->points, "grid point"),
-                    nl_agree(grid->excluded, "is", "are"));
+        nl_text_add(&out, "%d of %s %s left out by sweep.exclude\n", grid->excluded,
+                    NL_COUNT(grid->points, "grid point"), nl_agree(grid->excluded, "is", "are"));
     int same = grid->points - grid->excluded - grid->trials;
     if (same) {
         nl_text_add(&out, "%s %s the same run as another", NL_COUNT(same, "grid point"), nl_agree(same, "is", "are"));

@@ -27,8 +27,8 @@ static int load_weights(struct nl_trial *trial, struct nl_datasets *datasets, st
 /* weights: NULL where none are given. */
 static void name_trial(struct nl_trial *trial, const char *data, const char *weights, long numerics)
 {
-    char *whole = nl_format("%sdata checksum: %s\n%s%s%snumerics: %ld\n", trial->identity, data, weights ? "weights checksum: " : "",
-                            weights ? weights : "", weights ? "\n" : "", numerics);
+    char *whole = nl_format("%sdata checksum: %s\n%s%s%snumerics: %ld\n", trial->identity, data,
+                            weights ? "weights checksum: " : "", weights ? weights : "", weights ? "\n" : "", numerics);
     char hex[NL_HASH_HEX];
     nl_hash_bytes(whole, strlen(whole), hex);
     memcpy(trial->id, hex, NL_TRIAL_ID - 1);
@@ -56,14 +56,17 @@ static int compare_with_id(const void *id, const void *trial)
 
 const struct nl_trial *nl_grid_find(const struct nl_grid *grid, const char *id)
 {
-    const struct nl_trial *const *found = grid->by_id ? bsearch(id, grid->by_id, (size_t)grid->trials, sizeof *grid->by_id, compare_with_id) : NULL;
+    const struct nl_trial *const *found =
+        grid->by_id ? bsearch(id, grid->by_id, (size_t)grid->trials, sizeof *grid->by_id, compare_with_id) : NULL;
     return found ? *found : NULL;
 }
 
 int nl_trial_open(struct nl_trial *trial, struct nl_datasets *datasets, const char **key, struct nl_error *err)
 {
     bool is_text = trial->config.data.name == NL_TEXT;
-    *key = is_text && *trial->config.data.file ? "data.file" : !is_text && *trial->config.data.dir ? "data.dir" : "data.name";
+    *key = is_text && *trial->config.data.file   ? "data.file"
+           : !is_text && *trial->config.data.dir ? "data.dir"
+                                                 : "data.name";
     trial->dataset = nl_datasets_get(datasets, &trial->config, err);
     if (!trial->dataset)
         return NL_FAIL;
@@ -78,7 +81,8 @@ int nl_grid_identify(struct nl_grid *grid, struct nl_datasets *datasets, struct 
         struct nl_trial *trial = &grid->trial[i];
         if (nl_trial_open(trial, datasets, &key, err))
             return NL_FAIL;
-        name_trial(trial, trial->dataset->checksum, trial->weights ? trial->weights->checksum : NULL, NL_NUMERICS_VERSION);
+        name_trial(trial, trial->dataset->checksum, trial->weights ? trial->weights->checksum : NULL,
+                   NL_NUMERICS_VERSION);
     }
     sort_by_id(grid);
     return NL_OK;
@@ -127,7 +131,8 @@ int nl_grid_recognize(struct nl_grid *grid, const struct nl_provenance *made, st
         const char *of_data = checksum_of(made, "data", &data, nl_datasets_key(&trial->config));
         const char *of_weights = *load ? checksum_of(made, "weights", &weights, nl_strdup(load)) : NULL;
         if (!of_data || (*load && !of_weights))
-            status = nl_fail(err, "experiment.yaml does not say from what %s its trials were made", of_data ? "weights" : "data");
+            status = nl_fail(err, "experiment.yaml does not say from what %s its trials were made",
+                             of_data ? "weights" : "data");
         else
             name_trial(trial, of_data, of_weights, numerics);
     }

@@ -1,6 +1,6 @@
-/* One table of traps: which key decides, what a trial must look like, what to do. Sources: Ioffe and Szegedy 2015 (bias, batches),
- * Wu and He 2018 (small batches), Goyal et al. 2017 (learning rate, gamma), Wu and Johnson 2021 (precise statistics), Loshchilov and
- * Hutter 2019 (AdamW), Li et al. 2019 (dropout). */
+/* One table of traps: which key decides, what a trial must look like, what to do. Sources: Ioffe and Szegedy 2015
+ * (bias, batches), Wu and He 2018 (small batches), Goyal et al. 2017 (learning rate, gamma), Wu and Johnson 2021
+ * (precise statistics), Loshchilov and Hutter 2019 (AdamW), Li et al. 2019 (dropout). */
 #include "sweep/lint.h"
 
 #include <math.h>
@@ -82,7 +82,8 @@ static const struct nl_normalize *tracking_at(const struct lint_context *s, int 
 /* ---- sets that are too small ---- */
 
 /* The first normalizer of those meant whose sets are single elements; NULL: none. */
-static const struct nl_graph_node *single_elements(const struct lint_context *s, bool (*meant)(const struct nl_norm *norm))
+static const struct nl_graph_node *single_elements(const struct lint_context *s,
+                                                   bool (*meant)(const struct nl_norm *norm))
 {
     for (int i = 0; i < s->graph.nodes; i++) {
         const struct nl_graph_node *node = &s->graph.node[i];
@@ -113,14 +114,16 @@ static bool of_samples(const struct nl_norm *norm)
     return !of_batch(norm) && !of_groups(norm);
 }
 
-static bool say_single(const struct lint_context *s, struct nl_text *what, bool (*meant)(const struct nl_norm *norm), const char *where)
+static bool say_single(const struct lint_context *s, struct nl_text *what, bool (*meant)(const struct nl_norm *norm),
+                       const char *where)
 {
     const struct nl_graph_node *node = single_elements(s, meant);
     const struct nl_norm *norm = node ? ((const struct nl_normalize *)node->arguments)->norm : NULL;
     if (node)
         nl_text_add(what, "%s has sets of one element in '%s'%s: %s", norm->name, node->name, where,
-                    norm->centers ? "each element minus its own mean is 0, so the layers after it learn nothing about the input"
-                                  : "only the sign of each element is left");
+                    norm->centers
+                        ? "each element minus its own mean is 0, so the layers after it learn nothing about the input"
+                        : "only the sign of each element is left");
     return node != NULL;
 }
 
@@ -135,7 +138,8 @@ static enum divided cause_of_single(const struct lint_context *s)
         return BY_NOTHING;
     if (batch == 1)
         return BY_ACCUMULATION;
-    return config->train.workers > 1 && !config->norm.sync && batch / config->train.workers == 1 ? BY_WORKERS : BY_GHOSTS;
+    return config->train.workers > 1 && !config->norm.sync && batch / config->train.workers == 1 ? BY_WORKERS
+                                                                                                 : BY_GHOSTS;
 }
 
 static bool single_of_batch(const struct lint_context *s, struct nl_text *what)
@@ -155,22 +159,25 @@ static bool single_of_worker(const struct lint_context *s, struct nl_text *what)
 
 static bool single_of_ghost(const struct lint_context *s, struct nl_text *what)
 {
-    if (cause_of_single(s) != BY_GHOSTS || !say_single(s, what, of_batch, " (one sample shares statistics with no other)"))
+    if (cause_of_single(s) != BY_GHOSTS ||
+        !say_single(s, what, of_batch, " (one sample shares statistics with no other)"))
         return false;
     if (s->config->norm.stat_batch != 1)
         nl_lint_place(s, (int)(single_elements(s, of_batch) - s->graph.node));
     return true;
 }
 
-/* Statistics of a micro-batch that has so few samples, where the batch has more: below 8 to 16 BN degrades (Wu and He 2018). */
+/* Statistics of a micro-batch that has so few samples, where the batch has more: below 8 to 16 BN degrades (Wu and He
+ * 2018). */
 static bool few_in_micro_batch(const struct lint_context *s, struct nl_text *what)
 {
     enum { FEW = 8 };
     int64_t batch = nl_micro_batch(s->config);
-    if (!s->norm->tracks || s->config->train.accumulate == 1 || batch == 1 || batch >= FEW || s->config->train.batch < FEW)
+    if (!s->norm->tracks || s->config->train.accumulate == 1 || batch == 1 || batch >= FEW ||
+        s->config->train.batch < FEW)
         return false;
-    nl_text_add(what, "%s takes its statistics from micro-batches of %s, not from the batch of %lld", s->norm->name, NL_COUNT(whole(batch), "sample"),
-                whole(s->config->train.batch));
+    nl_text_add(what, "%s takes its statistics from micro-batches of %s, not from the batch of %lld", s->norm->name,
+                NL_COUNT(whole(batch), "sample"), whole(s->config->train.batch));
     return true;
 }
 
@@ -181,7 +188,9 @@ static bool single_of_group(const struct lint_context *s, struct nl_text *what)
 
 static bool single_of_channel(const struct lint_context *s, struct nl_text *what)
 {
-    return say_single(s, what, of_samples, s->config->model.arch == NL_MLP ? " (a fully connected layer has one position)" : " (one position is left)");
+    return say_single(s, what, of_samples,
+                      s->config->model.arch == NL_MLP ? " (a fully connected layer has one position)"
+                                                      : " (one position is left)");
 }
 
 static bool wide_group(const struct lint_context *s, struct nl_text *what)
@@ -189,14 +198,15 @@ static bool wide_group(const struct lint_context *s, struct nl_text *what)
     for (int i = 0; i < s->graph.nodes; i++) {
         const struct nl_graph_node *node = &s->graph.node[i];
         const struct nl_whitening *whitening = node->operation == &nl_whitening_operation ? node->arguments : NULL;
-        int64_t elements = whitening ? nl_micro_batch(s->config) * whitening->positions : 0, width = whitening ? nl_whitening_width(whitening) : 0;
+        int64_t elements = whitening ? nl_micro_batch(s->config) * whitening->positions : 0,
+                width = whitening ? nl_whitening_width(whitening) : 0;
         if (!whitening || elements > width)
             continue;
         nl_text_add(what,
                     "%s whitens groups of %s in '%s' by %s a channel: their covariance is singular, and eps "
                     "decides in %s",
-                    whitening->set.norm->name, NL_COUNT(whole(width), "channel"), node->name, NL_COUNT(whole(elements), "element"),
-                    NL_COUNT(width - elements + 1, "direction"));
+                    whitening->set.norm->name, NL_COUNT(whole(width), "channel"), node->name,
+                    NL_COUNT(whole(elements), "element"), NL_COUNT(width - elements + 1, "direction"));
         nl_lint_place(s, i);
         return true;
     }
@@ -209,7 +219,8 @@ static bool frn_of_one(const struct lint_context *s, struct nl_text *what)
         const struct nl_frn *frn = s->graph.node[i].operation == &nl_frn_operation ? s->graph.node[i].arguments : NULL;
         if (!frn || frn->positions > 1 || frn->set.learn_eps != NL_SWITCH_OFF)
             continue;
-        nl_text_add(what, "frn has sets of one element in '%s': only the sign of each element is left", s->graph.node[i].name);
+        nl_text_add(what, "frn has sets of one element in '%s': only the sign of each element is left",
+                    s->graph.node[i].name);
         nl_lint_place(s, i);
         return true;
     }
@@ -221,8 +232,10 @@ static bool last_batch(const struct lint_context *s, struct nl_text *what)
     int64_t batch = nl_micro_batch(s->config), rest = s->counts.train % batch;
     if (!s->norm->tracks || s->config->train.drop_last || batch <= 2 || rest < 1 || rest > 2)
         return false;
-    nl_text_add(what, "%s make batches of %lld and a last one of %lld; %s normalizes that one by itself, right before an evaluation",
-                NL_COUNT(s->counts.train, "training sample"), whole(batch), whole(rest), s->norm->name);
+    nl_text_add(
+        what,
+        "%s make batches of %lld and a last one of %lld; %s normalizes that one by itself, right before an evaluation",
+        NL_COUNT(s->counts.train, "training sample"), whole(batch), whole(rest), s->norm->name);
     return true;
 }
 
@@ -234,7 +247,8 @@ static bool last_ghost(const struct lint_context *s, struct nl_text *what)
         int share = n ? n->setup.stat_batch : 0;
         if (share <= 2 || batch % share < 1 || batch % share > 2)
             continue;
-        nl_text_add(what, "a batch of %d in parts of %d leaves a last part of %d, which %s normalizes by itself", batch, share, batch % share, n->norm->name);
+        nl_text_add(what, "a batch of %d in parts of %d leaves a last part of %d, which %s normalizes by itself", batch,
+                    share, batch % share, n->norm->name);
         if (share != s->config->norm.stat_batch)
             nl_lint_place(s, i);
         return true;
@@ -265,15 +279,17 @@ static int find_momentum(const struct lint_context *s, bool largest, double *mom
 static bool lag(const struct lint_context *s, struct nl_text *what)
 {
     double momentum = 0;
-    if (!evaluates_running(s) || *s->config->model.load || s->config->norm.reset > 0 || s->config->norm.running == NL_LEARNED ||
-        find_momentum(s, false, &momentum) < 0)
+    if (!evaluates_running(s) || *s->config->model.load || s->config->norm.reset > 0 ||
+        s->config->norm.running == NL_LEARNED || find_momentum(s, false, &momentum) < 0)
         return false;
     int64_t steps = (int64_t)ceil(s->config->norm.freeze * (double)s->step_counts.steps);
     double left = pow(1.0 - momentum, (double)steps);
     if (!(left > 0.01))
         return false;
-    nl_text_add(what, "after %s, %.0f %% of the running statistics is still their initial value (mean 0, variance 1): (1 - %g)^%lld",
-                NL_COUNT(whole(steps), "step"), 100 * left, momentum, whole(steps));
+    nl_text_add(
+        what,
+        "after %s, %.0f %% of the running statistics is still their initial value (mean 0, variance 1): (1 - %g)^%lld",
+        NL_COUNT(whole(steps), "step"), 100 * left, momentum, whole(steps));
     return true;
 }
 
@@ -290,17 +306,22 @@ static bool training_mode(const struct lint_context *s, struct nl_text *what)
 {
     if (!s->norm->tracks || s->config->norm.eval.at[0] != NL_EVAL_BATCH)
         return false;
-    nl_text_add(what, "the first evaluation of %s is in training mode: the result for a sample depends on the rest of its batch", s->norm->name);
+    nl_text_add(
+        what,
+        "the first evaluation of %s is in training mode: the result for a sample depends on the rest of its batch",
+        s->norm->name);
     return true;
 }
 
 static bool running_in_training(const struct lint_context *s, struct nl_text *what)
 {
     bool as_published = s->norm == &nl_norm_bcn;
-    if (!s->norm->tracks || as_published || (s->norm->uses & (NL_USES_HISTORY | NL_USES_WINDOW | NL_USES_WHITENING | NL_USES_NEWTON)) ||
+    if (!s->norm->tracks || as_published ||
+        (s->norm->uses & (NL_USES_HISTORY | NL_USES_WINDOW | NL_USES_WHITENING | NL_USES_NEWTON)) ||
         s->config->norm.statistics != NL_OF_RUNNING)
         return false;
-    nl_text_add(what, "a step ignores that it moves the statistics, and may grow what they remove again (Ioffe and Szegedy 2015, section 2)");
+    nl_text_add(what, "a step ignores that it moves the statistics, and may grow what they remove again (Ioffe and "
+                      "Szegedy 2015, section 2)");
     return true;
 }
 
@@ -320,7 +341,9 @@ static bool dropout_before(const struct lint_context *s, struct nl_text *what)
         dropped |= node->operation == &nl_dropout_operation;
         if (!dropped || !tracking_at(s, i))
             continue;
-        nl_text_add(what, "dropout before '%s': the running variance is measured with dropped units, but evaluation drops none", node->name);
+        nl_text_add(
+            what, "dropout before '%s': the running variance is measured with dropped units, but evaluation drops none",
+            node->name);
         nl_lint_place(s, i);
         return true;
     }
@@ -329,7 +352,8 @@ static bool dropout_before(const struct lint_context *s, struct nl_text *what)
 
 /* ---- parameters and their training ---- */
 
-/* Whether it subtracts a constant that is added to a channel in front of it: the mean has it in it, unless it is one of earlier batches. */
+/* Whether it subtracts a constant that is added to a channel in front of it: the mean has it in it, unless it is one of
+ * earlier batches. */
 static bool subtracts_again(const struct nl_graph_node *node)
 {
     const struct nl_norm *norm = norm_at(node);
@@ -339,8 +363,8 @@ static bool subtracts_again(const struct nl_graph_node *node)
     return norm && norm->cancels_bias && !running && !of_window;
 }
 
-/* Whether a constant that is added to a channel of each value is gone after it, whichever way it takes: a normalizer subtracts it again. Returns the
- * first that does. */
+/* Whether a constant that is added to a channel of each value is gone after it, whichever way it takes: a normalizer
+ * subtracts it again. Returns the first that does. */
 static const struct nl_norm *find_cancelled(const struct nl_graph *graph, bool *cancelled)
 {
     const struct nl_norm *first = NULL;
@@ -373,8 +397,8 @@ static bool redundant_bias(const struct lint_context *s, struct nl_text *what)
     free(cancelled);
     if (!norm || biases == 0)
         return false;
-    nl_text_add(what, "%s cancels the biases of hidden layers: %s %s nothing", norm->name, NL_COUNT(biases, "parameter"),
-                nl_agree((double)biases, "learns", "learn"));
+    nl_text_add(what, "%s cancels the biases of hidden layers: %s %s nothing", norm->name,
+                NL_COUNT(biases, "parameter"), nl_agree((double)biases, "learns", "learn"));
     nl_lint_place(s, first);
     return true;
 }
@@ -393,17 +417,23 @@ static bool normalizers_vary(const struct lint_context *s)
 static bool decays_gamma(const struct lint_context *s, struct nl_text *what)
 {
     const struct nl_tensor *gamma = s->graph.tensor, *end = gamma + s->graph.tensors;
-    while (gamma < end && (gamma->spec.role != NL_GAMMA || s->graph.node[gamma->node].operation == &nl_scalars_operation))
+    while (gamma < end &&
+           (gamma->spec.role != NL_GAMMA || s->graph.node[gamma->node].operation == &nl_scalars_operation))
         gamma++;
-    if (!(s->config->train.weight_decay > 0) || s->config->train.weight_decay_on != NL_DECAY_ALL || nl_optimizers[s->config->train.optimizer]->spares_all_but_weights ||
-        gamma == end || !normalizers_vary(s)) /* one normalizer alone may follow a published recipe */
+    if (!(s->config->train.weight_decay > 0) || s->config->train.weight_decay_on != NL_DECAY_ALL ||
+        nl_optimizers[s->config->train.optimizer]->spares_all_but_weights || gamma == end ||
+        !normalizers_vary(s)) /* one normalizer alone may follow a published recipe */
         return false;
     const struct nl_graph_node *owner = &s->graph.node[gamma->node];
     if (owner->operation == &nl_parametrize_operation)
-        nl_text_add(what, "weight decay also pulls the gain of %s to 0: normalizers then also differ in what is decayed", nl_weight_norm_of(owner)->name);
+        nl_text_add(what,
+                    "weight decay also pulls the gain of %s to 0: normalizers then also differ in what is decayed",
+                    nl_weight_norm_of(owner)->name);
     else
-        nl_text_add(what, "weight decay also pulls the gamma and beta of %s to 0: normalizers then also differ in what is decayed",
-                    norm_at(owner) ? norm_at(owner)->name : s->norm->name);
+        nl_text_add(
+            what,
+            "weight decay also pulls the gamma and beta of %s to 0: normalizers then also differ in what is decayed",
+            norm_at(owner) ? norm_at(owner)->name : s->norm->name);
     return true;
 }
 
@@ -419,8 +449,8 @@ static bool one_seed(const struct lint_context *s, struct nl_text *what)
 
 static bool one_rate(const struct lint_context *s, struct nl_text *what)
 {
-    if (!varies(s, "train.batch") || varies(s, "train.lr") || varies(s, "train.lr_scale") || s->config->train.lr_scale != NL_LR_FIXED ||
-        s->config->train.optimizer != NL_SGD)
+    if (!varies(s, "train.batch") || varies(s, "train.lr") || varies(s, "train.lr_scale") ||
+        s->config->train.lr_scale != NL_LR_FIXED || s->config->train.optimizer != NL_SGD)
         return false;
     int64_t low = s->config->train.batch, high = low;
     for (int i = 0; i < s->grid->trials; i++) {
@@ -430,21 +460,25 @@ static bool one_rate(const struct lint_context *s, struct nl_text *what)
     }
     if (low == high) /* an axis of one value, or one whose others are left out */
         return false;
-    nl_text_add(what, "batches from %lld to %lld share one learning rate: the batch size then affects every method, even without a normalizer", whole(low),
-                whole(high));
+    nl_text_add(what,
+                "batches from %lld to %lld share one learning rate: the batch size then affects every method, even "
+                "without a normalizer",
+                whole(low), whole(high));
     return true;
 }
 
-/* Samples that the error of a method is counted on, over all seeds: what is drawn anew with each seed counts each time, but never more than
- * there is. 0: the metric is no share of samples, or the one seed is trap enough. */
+/* Samples that the error of a method is counted on, over all seeds: what is drawn anew with each seed counts each time,
+ * but never more than there is. 0: the metric is no share of samples, or the one seed is trap enough. */
 static int64_t judged_samples(const struct lint_context *s)
 {
     int metric = s->config->plot.metric, seeds = s->experiment->seeds;
     bool validation = metric == NL_VAL_ERROR || metric == NL_VAL_ACCURACY;
-    if ((!validation && metric != NL_TEST_ERROR && metric != NL_TEST_ACCURACY) || seeds == 1 || s->grid->trials <= seeds)
+    if ((!validation && metric != NL_TEST_ERROR && metric != NL_TEST_ACCURACY) || seeds == 1 ||
+        s->grid->trials <= seeds)
         return 0;
     int64_t samples = validation ? s->counts.val : s->counts.test;
-    bool redrawn = validation ? s->config->data.split_seed == NL_AUTO : s->counts.test_overlap < 1.0 && s->config->data.name == NL_DIGITS;
+    bool redrawn = validation ? s->config->data.split_seed == NL_AUTO
+                              : s->counts.test_overlap < 1.0 && s->config->data.name == NL_DIGITS;
     int64_t all = s->counts.train + s->counts.val + (validation ? 0 : s->counts.test);
     if (!redrawn)
         return samples;
@@ -453,7 +487,8 @@ static int64_t judged_samples(const struct lint_context *s)
 
 static bool small_test(const struct lint_context *s, struct nl_text *what)
 {
-    const double usual = 0.1; /* an error that many networks here have; at 2 % the deviation is half as large, at 50 % 1.7 times */
+    const double usual =
+        0.1; /* an error that many networks here have; at 2 % the deviation is half as large, at 50 % 1.7 times */
     double asked = nl_rule_for(s->experiment, "points").smallest;
     int64_t samples = judged_samples(s);
     for (int i = 0; i < s->config->plot.kind.count; i++)
@@ -463,13 +498,15 @@ static bool small_test(const struct lint_context *s, struct nl_text *what)
     if (!(asked > 0) || !(2 * deviation > asked))
         return false;
     nl_text_add(what,
-                "errors are counted on %s: at an error of 10 %%, chance alone moves it by %.1f points (binomial standard error), and plot.min_effect "
+                "errors are counted on %s: at an error of 10 %%, chance alone moves it by %.1f points (binomial "
+                "standard error), and plot.min_effect "
                 "is %g",
                 NL_COUNT(whole(samples), "sample"), deviation, asked);
     return true;
 }
 
-/* Batch sizes that differ both in how often the weights are updated and in how many samples are seen: what they are compared in is neither. */
+/* Batch sizes that differ both in how often the weights are updated and in how many samples are seen: what they are
+ * compared in is neither. */
 static bool mixed_budgets(const struct lint_context *s, struct nl_text *what)
 {
     int64_t steps[2] = {INT64_MAX, 0}, samples[2] = {INT64_MAX, 0};
@@ -477,15 +514,19 @@ static bool mixed_budgets(const struct lint_context *s, struct nl_text *what)
         return false;
     for (int i = 0; i < s->grid->trials; i++) {
         const struct nl_config *config = &s->grid->trial[i].config;
-        int64_t trained = nl_trial_step_counts(config, nl_data_counts(config)).steps, seen = trained * config->train.batch;
+        int64_t trained = nl_trial_step_counts(config, nl_data_counts(config)).steps,
+                seen = trained * config->train.batch;
         steps[0] = trained < steps[0] ? trained : steps[0];
         steps[1] = trained > steps[1] ? trained : steps[1];
         samples[0] = seen < samples[0] ? seen : samples[0];
         samples[1] = seen > samples[1] ? seen : samples[1];
     }
-    if (steps[0] == steps[1] || (double)samples[1] <= 1.1 * (double)samples[0]) /* a last partial batch is left out or joins */
+    if (steps[0] == steps[1] ||
+        (double)samples[1] <= 1.1 * (double)samples[0]) /* a last partial batch is left out or joins */
         return false;
-    nl_text_add(what, "trials differ in updates (%lld to %lld) and in samples seen (%lld to %lld): an effect of train.batch may be an effect of either",
+    nl_text_add(what,
+                "trials differ in updates (%lld to %lld) and in samples seen (%lld to %lld): an effect of train.batch "
+                "may be an effect of either",
                 whole(steps[0]), whole(steps[1]), whole(samples[0]), whole(samples[1]));
     return true;
 }
@@ -508,8 +549,8 @@ static bool both_lengths(const struct lint_context *s, struct nl_text *what)
     int epochs = lateness(s->experiment, "train.epochs"), steps = lateness(s->experiment, "train.steps");
     if (s->config->train.steps == NL_AUTO || steps < 0 || epochs < steps || nl_lint_sets_all(s->experiment))
         return false;
-    nl_text_add(what, "training ends after train.steps (%lld), and train.epochs (%lld) is ignored", whole(s->config->train.steps),
-                whole(s->config->train.epochs));
+    nl_text_add(what, "training ends after train.steps (%lld), and train.epochs (%lld) is ignored",
+                whole(s->config->train.steps), whole(s->config->train.epochs));
     return true;
 }
 
@@ -532,20 +573,26 @@ static const struct lint of_trials[] = {
     {"norm.learn_eps", frn_of_one, "norm.learn_eps: auto learns how large eps is"},
     {"train.drop_last", last_batch, "train.drop_last: true leaves it out; another train.batch may also help"},
     {"norm.stat_batch", last_ghost, "let norm.stat_batch divide train.batch"},
-    {"norm.momentum", lag, "train longer, raise norm.momentum, or set norm.running: cumulative or norm.eval: [precise]"},
+    {"norm.momentum", lag,
+     "train longer, raise norm.momentum, or set norm.running: cumulative or norm.eval: [precise]"},
     {"norm.momentum", other_momentum, "momentum is PyTorch's here: what TensorFlow calls 0.99 is 0.01"},
     {"norm.eval", training_mode, "name running or precise first in norm.eval"},
-    {"norm.statistics", running_in_training, "norm.statistics: batch; norm.kind: brn trains with statistics near the running ones"},
+    {"norm.statistics", running_in_training,
+     "norm.statistics: batch; norm.kind: brn trains with statistics near the running ones"},
     {"norm.warmup", corrects_at_once, "norm.warmup: 0.3 lets the running statistics settle first"},
     {"model.dropout", dropout_before, "leave out one of them, or choose ln or gn, which store nothing"},
-    {"model.bias", redundant_bias, "model.bias: auto leaves them out, and false in a transformer; in model.layers bias: false does"},
-    {"norm.gamma_init", nl_lint_dead_gamma, "in a residual branch let norm.last_gamma be 0 where no activation follows; else start above 0"},
+    {"model.bias", redundant_bias,
+     "model.bias: auto leaves them out, and false in a transformer; in model.layers bias: false does"},
+    {"norm.gamma_init", nl_lint_dead_gamma,
+     "in a residual branch let norm.last_gamma be 0 where no activation follows; else start above 0"},
     {"model.residual", nl_lint_free_nf, "norm.weights: sws; or model.init_scale: 0.7071, which begins so"},
     {"model.residual", nl_lint_normalized_fixup, "norm.kind: none, or model.residual: skipinit, which goes with any"},
-    {"norm.weights", nl_lint_redundant_gain, "norm.weights: ws has no gain; or divide by nothing: norm.kind: meanbn, none"},
+    {"norm.weights", nl_lint_redundant_gain,
+     "norm.weights: ws has no gain; or divide by nothing: norm.kind: meanbn, none"},
     {"norm.weights", nl_lint_undone_scale, "norm.weights: none; or divide by nothing: norm.kind: meanbn, none"},
     {"norm.weights", nl_lint_long_weights, "norm.weights: sws has weights of length 1; or norm.kind: gn"},
-    {"norm.weights", nl_lint_lost_scale, "norm.weights: wn, cwn or sws have a gain, which takes the factor where norm.weights_init is weights"},
+    {"norm.weights", nl_lint_lost_scale,
+     "norm.weights: wn, cwn or sws have a gain, which takes the factor where norm.weights_init is weights"},
     {"norm.weights", nl_lint_depthwise_matrix, "weights: wn gives each channel of that layer a length of its own"},
     {"norm.weights_init", nl_lint_start_is_loaded, "leave out norm.weights_init"},
     {"norm.weights_init", nl_lint_start_of_one, "train.batch: 2 or more; or norm.weights_init: weights"},
@@ -553,7 +600,8 @@ static const struct lint of_trials[] = {
     {"train.lr", nl_lint_learns_nothing, "choose a rate or scale above 0, a share below 1"},
     {"train.batch", nl_lint_partial_batch, "lower train.batch"},
     {"train.optimizer", nl_lint_adam_decay, "train.optimizer: adamw decays all weights by the same factor"},
-    {"train.optimizer", nl_lint_adamw_is_adam, "train.weight_decay: 0.01 is the default of torch.optim.AdamW; or call it adam"},
+    {"train.optimizer", nl_lint_adamw_is_adam,
+     "train.weight_decay: 0.01 is the default of torch.optim.AdamW; or call it adam"},
     {"train.warmup_epochs", nl_lint_only_warmup, "train longer, or shorten the warm-up"},
     {"norm.placement", nl_lint_cold_post, "train.warmup_steps: 100, say; or norm.placement: pre"},
     {"model.causal", nl_lint_seen_label, "model.causal: auto"},
@@ -593,8 +641,8 @@ static void look(struct lint_context *context, int trial, const struct lint *tra
 }
 
 /* all: it is said of all trials. */
-static void report_trap(const struct nl_experiment *experiment, const struct nl_grid *grid, const struct lint *trap, const struct caught *caught, bool all,
-                        struct nl_diagnostics *warnings)
+static void report_trap(const struct nl_experiment *experiment, const struct nl_grid *grid, const struct lint *trap,
+                        const struct caught *caught, bool all, struct nl_diagnostics *warnings)
 {
     const char *key = caught->place.at ? caught->place.at : trap->key;
     struct nl_origin at = key ? nl_origin_of(experiment, key) : experiment->seeds_origin;
@@ -603,13 +651,13 @@ static void report_trap(const struct nl_experiment *experiment, const struct nl_
         return;
     }
     char *label = nl_grid_label(grid, &grid->trial[caught->first]);
-    nl_diagnose(warnings, &at, trap->remedy, "warning: %s; so in %d of %s, first in %s", caught->what.at, caught->trials,
-                NL_COUNT(grid->trials, "trial"), label);
+    nl_diagnose(warnings, &at, trap->remedy, "warning: %s; so in %d of %s, first in %s", caught->what.at,
+                caught->trials, NL_COUNT(grid->trials, "trial"), label);
     free(label);
 }
 
-static void report(const struct nl_experiment *experiment, const struct nl_grid *grid, const struct lint *traps, int count, struct caught *caught,
-                   int trials, struct nl_diagnostics *warnings)
+static void report(const struct nl_experiment *experiment, const struct nl_grid *grid, const struct lint *traps,
+                   int count, struct caught *caught, int trials, struct nl_diagnostics *warnings)
 {
     for (int t = 0; t < count; t++) {
         if (caught[t].trials)
@@ -620,7 +668,8 @@ static void report(const struct nl_experiment *experiment, const struct nl_grid 
 }
 
 /* What is said about data that are open: each set once. */
-static void doubt_data(const struct nl_experiment *experiment, const struct nl_grid *grid, struct nl_diagnostics *warnings)
+static void doubt_data(const struct nl_experiment *experiment, const struct nl_grid *grid,
+                       struct nl_diagnostics *warnings)
 {
     const struct nl_dataset **seen = nl_alloc((size_t)grid->trials, sizeof *seen);
     int sets = 0;
@@ -640,7 +689,8 @@ void nl_lint_grid(const struct nl_experiment *experiment, const struct nl_grid *
     struct caught by_trials[OF_TRIALS] = {0}, by_sweep[OF_SWEEP] = {0};
     for (int i = 0; i < grid->trials; i++) {
         const struct nl_config *config = &grid->trial[i].config;
-        struct lint_context context = {.experiment = experiment, .grid = grid, .config = config, .norm = norm_of(config)};
+        struct lint_context context = {
+            .experiment = experiment, .grid = grid, .config = config, .norm = norm_of(config)};
         struct nl_error err;
         const char *key;
         context.counts = nl_data_counts(config);

@@ -28,16 +28,17 @@ static inline void nl_lint_place(const struct lint_context *s, int node)
         nl_text_add(s->place, NL_PART "%s", s->graph.node[node].name);
 }
 
-/* Of a node that computes a weight: the operations begin their arguments with it. */
+/* The normalizer of a node that computes a weight: the operations begin their arguments with it. */
 static inline const struct nl_weight_norm *nl_weight_norm_of(const struct nl_graph_node *maker)
 {
     return *(const struct nl_weight_norm *const *)maker->arguments;
 }
 
-/* lint_idle.c: of keys that are set and have no effect. Adds its warnings by itself. And whether files set every key of `train`, as one that `normlab show`
- * wrote does: then nothing tells which of them are meant. */
+/* lint_idle.c: of keys that are set and have no effect. Adds its warnings by itself. And whether files set every key of
+ * `train`, as one that `normlab show` wrote does: then nothing tells which of them are meant. */
 bool nl_lint_sets_all(const struct nl_experiment *experiment);
-void nl_lint_idle_keys(const struct nl_experiment *experiment, const struct nl_grid *grid, struct nl_diagnostics *warnings);
+void nl_lint_idle_keys(const struct nl_experiment *experiment, const struct nl_grid *grid,
+                       struct nl_diagnostics *warnings);
 
 /* lint_idle.c: of values that may be meant otherwise (struct nl_doubt), likewise. */
 void nl_lint_doubts(const struct nl_experiment *experiment, struct nl_diagnostics *warnings);

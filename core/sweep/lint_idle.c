@@ -1,11 +1,12 @@
-/* What was written, and not what it may be meant to be: keys that somebody set and that no trial reads (model.heads of a perceptron, say), and values with
- * another plausible meaning. */
+/* What was written, and not what it may be meant to be: keys that somebody set and that no trial reads (model.heads of
+ * a perceptron, say), and values with another plausible meaning. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "sweep/lint_context.h"
 
-/* A file is meant as it stands; with overrides it is a base, most of whose keys an override may well leave without effect. */
+/* A file is meant as it stands; with overrides it is a base, most of whose keys an override may well leave without
+ * effect. */
 static bool has_overrides(const struct nl_experiment *experiment)
 {
     for (int i = 0; i < nl_key_count; i++)
@@ -45,7 +46,8 @@ void nl_lint_doubts(const struct nl_experiment *experiment, struct nl_diagnostic
         say_doubts(&experiment->rounds.tune[t], warnings);
 }
 
-void nl_lint_idle_keys(const struct nl_experiment *experiment, const struct nl_grid *grid, struct nl_diagnostics *warnings)
+void nl_lint_idle_keys(const struct nl_experiment *experiment, const struct nl_grid *grid,
+                       struct nl_diagnostics *warnings)
 {
     bool overridden = has_overrides(experiment), shown = nl_lint_sets_all(experiment);
     for (int i = 0; i < nl_key_count; i++) {
@@ -53,7 +55,8 @@ void nl_lint_idle_keys(const struct nl_experiment *experiment, const struct nl_g
         struct nl_origin at = nl_origin_of(experiment, key->name);
         bool in_file = at.kind == NL_FROM_FILE && strcmp(at.file, experiment->path) == 0; /* and in none of its bases */
         bool meant = at.kind == NL_FROM_COMMAND_LINE || (in_file && !overridden && !shown);
-        if (!meant || nl_key_is_default(key, &experiment->config) || is_read_somewhere(key, grid)) /* a default asks for nothing: an override may take back what a file says */
+        if (!meant || nl_key_is_default(key, &experiment->config) ||
+            is_read_somewhere(key, grid)) /* a default asks for nothing: an override may take back what a file says */
             continue;
         char *hint = nl_format("normlab keys %s says where it applies", key->name);
         nl_diagnose(warnings, &at, hint, "warning: %s has no effect: it does not apply to %s", key->name,

@@ -7,7 +7,8 @@ bool nl_lint_adam_decay(const struct lint_context *s, struct nl_text *what)
 {
     if (s->config->train.optimizer != NL_ADAM || !(s->config->train.weight_decay > 0))
         return false;
-    nl_text_add(what, "adam adds weight decay to the gradient and divides the sum by the gradient's size: where gradients are large, little decay is left");
+    nl_text_add(what, "adam adds weight decay to the gradient and divides the sum by the gradient's size: where "
+                      "gradients are large, little decay is left");
     return true;
 }
 
@@ -27,10 +28,14 @@ bool nl_lint_learns_nothing(const struct lint_context *s, struct nl_text *what)
         bool is;
     } cases[] = {
         {"train.lr", "with a learning rate of 0 the weights stay as they begin", !(config->train.lr > 0)},
-        {"train.label_noise", "with all labels replaced by random ones nothing is left to learn", config->train.label_noise >= 1},
-        {"train.label_smoothing", "with labels spread evenly over all classes nothing is left to learn", config->train.label_smoothing >= 1},
-        {"model.init_scale", "with initial weights of 0 all units of a layer stay alike", !(config->model.init_scale > 0)},
-        {"model.init_std", "with initial weights of 0 all units of a layer stay alike", config->model.init == NL_NORMAL && !(config->model.init_std > 0)},
+        {"train.label_noise", "with all labels replaced by random ones nothing is left to learn",
+         config->train.label_noise >= 1},
+        {"train.label_smoothing", "with labels spread evenly over all classes nothing is left to learn",
+         config->train.label_smoothing >= 1},
+        {"model.init_scale", "with initial weights of 0 all units of a layer stay alike",
+         !(config->model.init_scale > 0)},
+        {"model.init_std", "with initial weights of 0 all units of a layer stay alike",
+         config->model.init == NL_NORMAL && !(config->model.init_std > 0)},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases && !what->at; i++)
         if (cases[i].is && (strncmp(cases[i].key, "model.", 6) != 0 || !*config->model.load)) {
@@ -63,7 +68,8 @@ bool nl_lint_only_warmup(const struct lint_context *s, struct nl_text *what)
         nl_text_add(s->place, "train.warmup_steps");
         nl_text_add(what, "the warm-up takes %s and the training %lld: %s", NL_COUNT(by_steps, "step"), steps, never);
     } else if (by_epochs > 0 && by_epochs >= epochs_of(s)) {
-        nl_text_add(what, "the warm-up takes %g %s and the training %.4g: %s", by_epochs, nl_agree(by_epochs, "epoch", "epochs"), epochs_of(s), never);
+        nl_text_add(what, "the warm-up takes %g %s and the training %.4g: %s", by_epochs,
+                    nl_agree(by_epochs, "epoch", "epochs"), epochs_of(s), never);
     }
     return what->at != NULL;
 }

@@ -23,13 +23,14 @@ static const struct nl_graph_node *builder_of(const struct lint_context *s, int 
     return producer != NL_NONE && s->graph.value[weight].kind == NL_COMPUTED ? &s->graph.node[producer] : NULL;
 }
 
-/* The normalizer behind node i, where it divides each channel by its own spread and the weight of node i is computed: what the computation does to the
- * scale of an output's weights is undone. NULL: there is none. */
+/* The normalizer behind node i, where it divides each channel by its own spread and the weight of node i is computed:
+ * what the computation does to the scale of an output's weights is undone. NULL: there is none. */
 static const struct nl_norm *undoes_scale(const struct lint_context *s, int i, const struct nl_weight_norm **of_weights)
 {
     const struct nl_graph_node *maker = builder_of(s, i), *next = s->graph.node[i].outputs ? node_behind(s, i) : NULL;
     const struct nl_normalize *n = next && next->operation == &nl_normalize_operation ? next->arguments : NULL;
-    if (!maker || !n || !n->norm->cancels_bias || n->norm->spread == NL_SPREAD_NONE || nl_normalize_keeps_coefficients(n))
+    if (!maker || !n || !n->norm->cancels_bias || n->norm->spread == NL_SPREAD_NONE ||
+        nl_normalize_keeps_coefficients(n))
         return NULL;
     *of_weights = nl_weight_norm_of(maker);
     return n->norm;
@@ -51,8 +52,8 @@ bool nl_lint_redundant_gain(const struct lint_context *s, struct nl_text *what)
     }
     if (gains == 0)
         return false;
-    nl_text_add(what, "%s divides each channel by its spread, which the gain of %s is part of: %s %s nothing", norm->name, kind->name,
-                NL_COUNT(gains, "parameter"), nl_agree(gains, "learns", "learn"));
+    nl_text_add(what, "%s divides each channel by its spread, which the gain of %s is part of: %s %s nothing",
+                norm->name, kind->name, NL_COUNT(gains, "parameter"), nl_agree(gains, "learns", "learn"));
     return true;
 }
 
@@ -64,8 +65,10 @@ bool nl_lint_undone_scale(const struct lint_context *s, struct nl_text *what)
         const struct nl_norm *norm = undoes_scale(s, i, &of_weights);
         if (!norm || of_weights->gain != NL_GAIN_NONE || of_weights->centers)
             continue;
-        nl_text_add(what, "%s divides each channel by its spread, which undoes the scale that %s gives the weights: the output is the same without %s", norm->name,
-                    of_weights->name, of_weights->name);
+        nl_text_add(what,
+                    "%s divides each channel by its spread, which undoes the scale that %s gives the weights: the "
+                    "output is the same without %s",
+                    norm->name, of_weights->name, of_weights->name);
         nl_lint_place(s, i);
         return true;
     }
@@ -80,8 +83,8 @@ bool nl_lint_long_weights(const struct lint_context *s, struct nl_text *what)
         const struct nl_graph_node *maker = builder_of(s, i);
         if (!maker || nl_weight_norm_of(maker)->measure != NL_WEIGHT_DEVIATION)
             continue;
-        nl_text_add(what,
-                    "the weights of an output have the length sqrt(m - 1) with ws, of m inputs: without a normalizer activations grow from layer to layer");
+        nl_text_add(what, "the weights of an output have the length sqrt(m - 1) with ws, of m inputs: without a "
+                          "normalizer activations grow from layer to layer");
         nl_lint_place(s, i);
         return true;
     }
@@ -94,16 +97,22 @@ bool nl_lint_lost_scale(const struct lint_context *s, struct nl_text *what)
     for (int i = 0; i < s->graph.nodes; i++) {
         const struct nl_graph_node *maker = builder_of(s, i);
         bool by_data = s->config->norm.weights_init == NL_INIT_BY_DATA;
-        int gain = maker ? maker->in[NL_GAIN] : NL_NONE, scaled = gain != NL_NONE ? gain : maker ? maker->in[NL_ORIGINAL] : NL_NONE;
+        int gain = maker ? maker->in[NL_GAIN] : NL_NONE, scaled = gain != NL_NONE ? gain
+                                                                  : maker         ? maker->in[NL_ORIGINAL]
+                                                                                  : NL_NONE;
         const struct nl_tensor *tensor = scaled == NL_NONE ? NULL : &s->graph.tensor[s->graph.value[scaled].tensor];
         if (!tensor || (tensor->factor == 1 && tensor->last == 1) || tensor->last == 0 || (gain != NL_NONE && !by_data))
             continue;
         if (gain == NL_NONE)
-            nl_text_add(what, "%s divides a weight by its size and has no gain, so that the initial factor %.3g does not reach the weight of '%s'",
+            nl_text_add(what,
+                        "%s divides a weight by its size and has no gain, so that the initial factor %.3g does not "
+                        "reach the weight of '%s'",
                         nl_weight_norm_of(maker)->name, tensor->last, s->graph.node[i].name);
         else
-            nl_text_add(what, "the first batch sets the gain of '%s', so that the initial factor %.3g does not reach its weight", s->graph.node[i].name,
-                        tensor->last);
+            nl_text_add(
+                what,
+                "the first batch sets the gain of '%s', so that the initial factor %.3g does not reach its weight",
+                s->graph.node[i].name, tensor->last);
         nl_lint_place(s, i);
         return true;
     }
@@ -114,9 +123,12 @@ bool nl_lint_depthwise_matrix(const struct lint_context *s, struct nl_text *what
 {
     for (int i = 0; i < s->graph.nodes; i++) {
         const struct nl_graph_node *maker = builder_of(s, i);
-        if (!maker || maker->operation != &nl_spectral_norm_operation || s->graph.node[i].operation != &nl_depthwise_conv_operation)
+        if (!maker || maker->operation != &nl_spectral_norm_operation ||
+            s->graph.node[i].operation != &nl_depthwise_conv_operation)
             continue;
-        nl_text_add(what, "the outputs of the depthwise '%s' see one channel each: the singular values of its weight as one matrix say nothing about it",
+        nl_text_add(what,
+                    "the outputs of the depthwise '%s' see one channel each: the singular values of its weight as one "
+                    "matrix say nothing about it",
                     s->graph.node[i].name);
         nl_lint_place(s, i);
         return true;
@@ -144,9 +156,12 @@ bool nl_lint_start_of_one(const struct lint_context *s, struct nl_text *what)
 {
     for (int i = 0; i < s->graph.nodes; i++) {
         const struct nl_graph_node *node = &s->graph.node[i];
-        if (node->operation != &nl_standardize_operation || nl_micro_batch(s->config) > 1 || nl_positions(s->graph.value[node->in[0]].extent) > 1)
+        if (node->operation != &nl_standardize_operation || nl_micro_batch(s->config) > 1 ||
+            nl_positions(s->graph.value[node->in[0]].extent) > 1)
             continue;
-        nl_text_add(what, "a first batch of one sample has no variance: it sets biases to what makes each output 0, and no gain");
+        nl_text_add(
+            what,
+            "a first batch of one sample has no variance: it sets biases to what makes each output 0, and no gain");
         return true;
     }
     return false;

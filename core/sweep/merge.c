@@ -1,3 +1,4 @@
+/* Checks that results folders belong together, joins their trials, and writes the tables anew. */
 #include "sweep/merge.h"
 
 #include <inttypes.h>
@@ -25,10 +26,11 @@ static void compare_made(const struct source *a, const struct source *b, struct 
     for (int i = 0; i < b->made.count; i++) {
         const char *name = b->made.name[i], *here = b->made.value[i], *there = nl_provenance_get(&a->made, name);
         bool decides = strcmp(name, "numerics") == 0 || names_data(name);
-        bool tells = strcmp(name, "processor") == 0 || (strcmp(name, "blas_core") == 0 && *there); /* none: it was not used */
+        bool tells =
+            strcmp(name, "processor") == 0 || (strcmp(name, "blas_core") == 0 && *there); /* none: it was not used */
         if ((decides || tells) && strcmp(here, there) != 0)
-            nl_text_add(decides ? &merge->differences : &merge->warnings, "%s: %s in '%s', %s in '%s'%s\n", name, there, a->folder, here,
-                        b->folder, decides ? "" : ": results may differ in the last bits");
+            nl_text_add(decides ? &merge->differences : &merge->warnings, "%s: %s in '%s', %s in '%s'%s\n", name, there,
+                        a->folder, here, b->folder, decides ? "" : ": results may differ in the last bits");
     }
 }
 
@@ -39,13 +41,15 @@ static void compare_claims(const struct source *source, int sources, struct nl_m
     snprintf(merge->begun.claim, sizeof merge->begun.claim, "%s", claim);
     for (int i = 1; i < sources; i++)
         if (strcmp(claim, nl_provenance_get(&source[i].made, "claim_sha256")) != 0) {
-            nl_text_add(&merge->warnings, "not the same claim was declared before '%s' and '%s' were run: the whole has none\n", source[0].folder,
-                        source[i].folder);
+            nl_text_add(&merge->warnings,
+                        "not the same claim was declared before '%s' and '%s' were run: the whole has none\n",
+                        source[0].folder, source[i].folder);
             merge->begun.claim[0] = '\0';
         }
 }
 
-/* The seeds of all folders, from the first to the last. A number of seeds that one of them had decided by a first stage is no fixed number in the whole. */
+/* The seeds of all folders, from the first to the last. A number of seeds that one of them had decided by a first stage
+ * is no fixed number in the whole. */
 static int join_seeds(struct nl_experiment *whole, const struct source *source, struct nl_error *err)
 {
     const struct nl_experiment *other = &source->experiment;
@@ -56,7 +60,9 @@ static int join_seeds(struct nl_experiment *whole, const struct source *source, 
     if (other_end > end)
         end = other_end;
     if (end - first > NL_SEEDS_MAX)
-        return nl_fail(err, "the results cannot be pooled: with those of '%s' the seeds are %" PRId64 " to %" PRId64 ", and a sweep has at most %d",
+        return nl_fail(err,
+                       "the results cannot be pooled: with those of '%s' the seeds are %" PRId64 " to %" PRId64
+                       ", and a sweep has at most %d",
                        source->folder, first, end - 1, NL_SEEDS_MAX);
     whole->config.train.seed = first;
     whole->seeds = (int)(end - first);
@@ -66,8 +72,9 @@ static int join_seeds(struct nl_experiment *whole, const struct source *source, 
     return NL_OK;
 }
 
-/* The spread is estimated from the first stage alone: the seeds that decided how many follow. In the whole they must be the first ones, and the same for all
- * folders; another folder's stage has decided on that folder's seeds by a spread that the whole would not be judged by. */
+/* The spread is estimated from the first stage alone: the seeds that decided how many follow. In the whole they must be
+ * the first ones, and the same for all folders; another folder's stage has decided on that folder's seeds by a spread
+ * that the whole would not be judged by. */
 static void compare_stages(const struct source *source, int sources, struct nl_merge *merge)
 {
     const struct nl_experiment *whole = &merge->experiment;
@@ -76,14 +83,16 @@ static void compare_stages(const struct source *source, int sources, struct nl_m
         int first = of->rounds.first_seeds;
         if (first && (first != whole->rounds.first_seeds || of->config.train.seed != whole->config.train.seed))
             nl_text_add(&merge->differences,
-                        "sweep.until: the first stage of '%s' is %s from %" PRId64 " on, that of the whole would be %d from %" PRId64 " on\n",
-                        source[i].folder, NL_COUNT(first, "seed"), of->config.train.seed, whole->rounds.first_seeds, whole->config.train.seed);
+                        "sweep.until: the first stage of '%s' is %s from %" PRId64
+                        " on, that of the whole would be %d from %" PRId64 " on\n",
+                        source[i].folder, NL_COUNT(first, "seed"), of->config.train.seed, whole->rounds.first_seeds,
+                        whole->config.train.seed);
     }
 }
 
 /* Takes what source has into record, or finds that it disagrees with what `from` says another folder had. */
-static int take_records(const struct source *source, const struct nl_grid *grid, struct nl_record *record, const char **from,
-                        struct nl_merge *merge, struct nl_error *err)
+static int take_records(const struct source *source, const struct nl_grid *grid, struct nl_record *record,
+                        const char **from, struct nl_merge *merge, struct nl_error *err)
 {
     const struct nl_store store = nl_store_at(source->folder);
     struct nl_store_listing listing;
@@ -95,7 +104,8 @@ static int take_records(const struct source *source, const struct nl_grid *grid,
             nl_text_add(&merge->warnings, "%s\n", err->text);
         if (!found.present)
             continue;
-        if (!record[i].present || record[i].failed) { /* a trial that could not be run says nothing about one that could */
+        if (!record[i].present ||
+            record[i].failed) { /* a trial that could not be run says nothing about one that could */
             nl_record_release(&record[i]);
             record[i] = found;
             from[i] = source->folder;
@@ -107,8 +117,9 @@ static int take_records(const struct source *source, const struct nl_grid *grid,
         nl_record_release(&found);
         if (!agree) {
             char *label = nl_grid_label(grid, &grid->trial[i]);
-            status = nl_fail(err, "trial %d (%s) has one result in '%s' and another in '%s': one of them is not what it says it is", i + 1, label,
-                             from[i], source->folder);
+            status = nl_fail(
+                err, "trial %d (%s) has one result in '%s' and another in '%s': one of them is not what it says it is",
+                i + 1, label, from[i], source->folder);
             free(label);
         }
     }
@@ -116,8 +127,8 @@ static int take_records(const struct source *source, const struct nl_grid *grid,
     return status == NL_FAIL ? NL_FAIL : NL_OK;
 }
 
-static int write_all(const struct nl_store *store, const struct nl_grid *grid, const struct nl_datasets *datasets, const char *command,
-                     const struct nl_record *record, struct nl_merge *merge, struct nl_error *err)
+static int write_all(const struct nl_store *store, const struct nl_grid *grid, const struct nl_datasets *datasets,
+                     const char *command, const struct nl_record *record, struct nl_merge *merge, struct nl_error *err)
 {
     if (nl_store_freeze(store, &merge->experiment, datasets, command, &merge->begun, err))
         return NL_FAIL;
@@ -145,9 +156,10 @@ static int has_only(const struct source *source, const struct nl_grid *grid, boo
     return NL_OK;
 }
 
-/* Each trial that a folder shows has its place in the whole, so that none is lost in silence. What a folder with others shows must be unfolded, which takes
- * seconds for a large grid: of a thousand shards none has any. */
-static int check_places(const struct source *source, const struct nl_showing *showing, struct nl_merge *merge, struct nl_error *err)
+/* Each trial that a folder shows has its place in the whole, so that none is lost in silence. What a folder with others
+ * shows must be unfolded, which takes seconds for a large grid: of a thousand shards none has any. */
+static int check_places(const struct source *source, const struct nl_showing *showing, struct nl_merge *merge,
+                        struct nl_error *err)
 {
     bool only;
     if (has_only(source, showing->grid, &only, err))
@@ -159,15 +171,17 @@ static int check_places(const struct source *source, const struct nl_showing *sh
     only_look.replace = true;
     int status = nl_store_refuse(source->folder, &only_look, &lost, err);
     if (status == NL_OK && lost.trials) {
-        status = nl_fail(err, "the results cannot be pooled: %s of '%s' would have no place in the whole", NL_COUNT(lost.trials, "trained trial"), source->folder);
+        status = nl_fail(err, "the results cannot be pooled: %s of '%s' would have no place in the whole",
+                         NL_COUNT(lost.trials, "trained trial"), source->folder);
         nl_text_add(&merge->differences, "%s", lost.why.at ? lost.why.at : "");
     }
     nl_hidden_release(&lost);
     return status;
 }
 
-static int pool(const struct source *source, int sources, const char *out, const char *command, const struct nl_grid *grid,
-                const struct nl_datasets *datasets, struct nl_merge *merge, struct nl_error *err)
+static int pool(const struct source *source, int sources, const char *out, const char *command,
+                const struct nl_grid *grid, const struct nl_datasets *datasets, struct nl_merge *merge,
+                struct nl_error *err)
 {
     struct nl_store store;
     struct nl_record *record = nl_alloc((size_t)grid->trials, sizeof *record);
@@ -201,17 +215,20 @@ static int read_and_compare(struct source *source, int sources, struct nl_merge 
         nl_provenance_earlier(&source[i].made, &merge->begun.earlier);
     merge->experiment = source[0].experiment;
     for (int i = 1; i < sources; i++) {
-        nl_compare_experiments(&source[0].experiment, source[0].folder, &source[i].experiment, source[i].folder, &merge->differences);
+        nl_compare_experiments(&source[0].experiment, source[0].folder, &source[i].experiment, source[i].folder,
+                               &merge->differences);
         compare_made(&source[0], &source[i], merge);
         if (join_seeds(&merge->experiment, &source[i], err))
             return NL_FAIL;
     }
     compare_claims(source, sources, merge);
     compare_stages(source, sources, merge);
-    return merge->differences.length ? nl_fail(err, "the results cannot be pooled: they are not of the same experiment") : NL_OK;
+    return merge->differences.length ? nl_fail(err, "the results cannot be pooled: they are not of the same experiment")
+                                     : NL_OK;
 }
 
-int nl_merge(const char *const *folder, int folders, const char *out, const char *command, struct nl_merge *merge, struct nl_error *err)
+int nl_merge(const char *const *folder, int folders, const char *out, const char *command, struct nl_merge *merge,
+             struct nl_error *err)
 {
     *merge = (struct nl_merge){.refused = true};
     struct source *source = nl_alloc((size_t)folders + 1, sizeof *source);

@@ -1,3 +1,4 @@
+/* Writes metrics.csv, a row for each step and tensor. */
 #include "sweep/metrics.h"
 
 #include <inttypes.h>
@@ -113,8 +114,8 @@ static void add_quantities(const struct nl_measured *measured, const struct nl_t
     free(copy);
 }
 
-void nl_metrics_add_rows(const struct nl_metrics *metrics, const struct nl_name_list *patterns, const struct nl_text *start,
-                         struct nl_text *out)
+void nl_metrics_add_rows(const struct nl_metrics *metrics, const struct nl_name_list *patterns,
+                         const struct nl_text *start, struct nl_text *out)
 {
     for (int i = 0; i < metrics->count; i++)
         if (nl_is_observed(patterns, metrics->at[i].tensor))

@@ -6,7 +6,7 @@
 #include "config/config.h"
 #include "train/train.h"
 
-/* Of one tensor: a row "step,norm,mean,std,zeros" for each step that was observed. */
+/* What was measured of a tensor: a row "step,norm,mean,std,zeros" for each step that was observed. */
 struct nl_measured {
     char *tensor; /* its name: "grad:fc1.weight" */
     int64_t rows;
@@ -22,7 +22,8 @@ struct nl_metrics {
 struct nl_metrics nl_metrics_of(const struct nl_trial_result *result);
 void nl_metrics_release(struct nl_metrics *metrics);
 
-const struct nl_measured *nl_metrics_get(const struct nl_metrics *metrics, const char *tensor); /* NULL: it was not measured */
+const struct nl_measured *nl_metrics_get(const struct nl_metrics *metrics,
+                                         const char *tensor); /* NULL: it was not measured */
 
 /* Whether both say the same of the tensors that both have. */
 bool nl_metrics_agree(const struct nl_metrics *a, const struct nl_metrics *b);
@@ -30,9 +31,10 @@ bool nl_metrics_agree(const struct nl_metrics *a, const struct nl_metrics *b);
 /* Adds copies of what only `from` has. */
 void nl_metrics_join(struct nl_metrics *metrics, const struct nl_metrics *from);
 
-/* Adds rows of metrics.csv, each with `start` before it: step, tensor, quantity, value; of the tensors that the patterns name. */
-void nl_metrics_add_rows(const struct nl_metrics *metrics, const struct nl_name_list *patterns, const struct nl_text *start,
-                         struct nl_text *out);
+/* Adds rows of metrics.csv, each with `start` before it: step, tensor, quantity, value; of the tensors that the
+ * patterns name. */
+void nl_metrics_add_rows(const struct nl_metrics *metrics, const struct nl_name_list *patterns,
+                         const struct nl_text *start, struct nl_text *out);
 
 /* As a record's file has them: "tensor NAME ROWS" lines, and rows, one tensor's after the other's. */
 void nl_metrics_add_heads(const struct nl_metrics *metrics, struct nl_text *out);

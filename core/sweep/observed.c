@@ -1,3 +1,4 @@
+/* Builds a trial's network to see which tensors log.tensors names, and reports patterns that name none. */
 #include "sweep/observed.h"
 
 #include <stdlib.h>
@@ -30,7 +31,8 @@ static void leave_unmatched(const struct nl_graph *graph, struct nl_name_list *p
     patterns->count = left;
 }
 
-void nl_check_observed(const struct nl_grid *grid, const struct nl_experiment *experiment, struct nl_diagnostics *diagnostics)
+void nl_check_observed(const struct nl_grid *grid, const struct nl_experiment *experiment,
+                       struct nl_diagnostics *diagnostics)
 {
     struct nl_name_list left = experiment->config.log.tensors;
     struct nl_graph graph;

@@ -6,7 +6,8 @@
 #include "sweep/record.h"
 
 /* Complains about each pattern that names a tensor of no trial, with what may have been meant. */
-void nl_check_observed(const struct nl_grid *grid, const struct nl_experiment *experiment, struct nl_diagnostics *diagnostics);
+void nl_check_observed(const struct nl_grid *grid, const struct nl_experiment *experiment,
+                       struct nl_diagnostics *diagnostics);
 
 /* Tensors that are observed in the trial with the fewest, and in that with the most. */
 void nl_count_observed(const struct nl_grid *grid, int *least, int *most);

@@ -1,9 +1,10 @@
+/* Loads the trials of an unfinished sweep as a table in memory. */
 #include "sweep/partial.h"
 
 #include "sweep/store.h"
 
-int nl_partial_load(const char *folder, const struct nl_experiment *experiment, const struct nl_provenance *made, struct nl_partial *out,
-                    struct nl_error *err)
+int nl_partial_load(const char *folder, const struct nl_experiment *experiment, const struct nl_provenance *made,
+                    struct nl_partial *out, struct nl_error *err)
 {
     const struct nl_store store = nl_store_at(folder);
     *out = (struct nl_partial){0};
@@ -13,7 +14,7 @@ int nl_partial_load(const char *folder, const struct nl_experiment *experiment, 
         nl_grid_release(&out->grid);
         return NL_FAIL;
     }
-    /* Of a damaged file the sweep that runs its trial again says why. */
+    /* A damaged file is left out here; the sweep that runs its trial again says why. */
     out->record = nl_store_load_all(&store, &out->grid, NULL, NULL, &out->present, err);
     if (!out->record)
         nl_grid_release(&out->grid);

@@ -1,3 +1,4 @@
+/* Writes and reads the section `made` of experiment.yaml: version, machine, compiler, data, command line. */
 #include "sweep/provenance.h"
 
 #include <errno.h>
@@ -41,7 +42,8 @@ static void add(struct nl_text *out, const char *name, const char *value)
     nl_text_add(out, "\"\n");
 }
 
-/* The first "model name" of /proc/cpuinfo, or the machine's architecture where there is none, with what is in the way of reading it. */
+/* The first "model name" of /proc/cpuinfo, or the machine's architecture where there is none, with what is in the way
+ * of reading it. */
 static void add_processor(struct nl_text *out, const struct utsname *system)
 {
     char line[512], model[512] = "";
@@ -114,7 +116,8 @@ static void add_backend(struct nl_text *out, enum nl_device_kind kind)
     }
 }
 
-/* What this process may use, and which file of a control group, or variable of a batch system, says so; without them it is the machine that ends it. */
+/* What this process may use, and which file of a control group, or variable of a batch system, says so; without them it
+ * is the machine that ends it. */
 static void add_limits(struct nl_text *out)
 {
     struct nl_group_limits groups = nl_group_limits_read("");
@@ -193,7 +196,8 @@ static void add_earlier(struct nl_text *out, const struct nl_text *earlier)
     }
 }
 
-char *nl_provenance_text(const struct nl_datasets *datasets, const char *command, const char *claim, const struct nl_text *earlier)
+char *nl_provenance_text(const struct nl_datasets *datasets, const char *command, const char *claim,
+                         const struct nl_text *earlier)
 {
     struct nl_text out = {0};
     nl_text_add(&out, "made:\n");
@@ -243,19 +247,22 @@ const char *nl_provenance_get(const struct nl_provenance *provenance, const char
     return "";
 }
 
-int nl_provenance_check(const struct nl_provenance *provenance, const struct nl_datasets *datasets, const char *folder, struct nl_error *err)
+int nl_provenance_check(const struct nl_provenance *provenance, const struct nl_datasets *datasets, const char *folder,
+                        struct nl_error *err)
 {
     const char *numerics = nl_provenance_get(provenance, "numerics");
     if (strtol(numerics, NULL, 10) != NL_NUMERICS_VERSION)
-        return nl_fail(err, "'%s' was made by another version of normlab (numerics %s, here %d): its trials are not those of this one", folder,
-                       *numerics ? numerics : "unknown", NL_NUMERICS_VERSION);
+        return nl_fail(
+            err,
+            "'%s' was made by another version of normlab (numerics %s, here %d): its trials are not those of this one",
+            folder, *numerics ? numerics : "unknown", NL_NUMERICS_VERSION);
     int status = NL_OK;
     char *name, *here;
     for (int i = 0; status == NL_OK && describe(datasets, i, &name, &here); i++) {
         const char *there = nl_provenance_get(provenance, name);
         if (strcmp(there, here) != 0)
-            status = nl_fail(err, "'%s' was made from other %s (%s; here: %s)", folder, i < datasets->count ? "data" : "weights",
-                             *there ? there : "unknown", here);
+            status = nl_fail(err, "'%s' was made from other %s (%s; here: %s)", folder,
+                             i < datasets->count ? "data" : "weights", *there ? there : "unknown", here);
         free(name);
         free(here);
     }

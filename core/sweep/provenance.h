@@ -12,10 +12,12 @@ struct nl_provenance {
     const char **name, **value;
 };
 
-/* Version, commit, numerics, compiler, BLAS (if it was used), processor, machine, date, command, checksums of the data (data_1, data_2, ...)
- * and of the weights that trials start from (weights_1, ...); claim: the checksum of what was declared before the first of its trials was run
- * (nl_published_hash), or ""; earlier: what nl_provenance_earlier found, as earlier_1, earlier_2, ... New string. */
-char *nl_provenance_text(const struct nl_datasets *datasets, const char *command, const char *claim, const struct nl_text *earlier);
+/* Version, commit, numerics, compiler, BLAS (if it was used), processor, machine, date, command, checksums of the data
+ * (data_1, data_2, ...) and of the weights that trials start from (weights_1, ...); claim: the checksum of what was
+ * declared before the first of its trials was run (nl_published_hash), or ""; earlier: what nl_provenance_earlier
+ * found, as earlier_1, earlier_2, ... New string. */
+char *nl_provenance_text(const struct nl_datasets *datasets, const char *command, const char *claim,
+                         const struct nl_text *earlier);
 
 /* The program as `normlab info` shows it: what the section says of it, what it may use of the machine, and the
  * backends with their devices; YAML, new string. */
@@ -28,10 +30,13 @@ const char *nl_commit(void);
 int nl_provenance_read(const char *path, struct nl_provenance *out, struct nl_diagnostics *diagnostics);
 const char *nl_provenance_get(const struct nl_provenance *provenance, const char *name); /* "": it is not there */
 
-/* Adds the other builds of the program that made what is there, a line each: those that trained the trials that are kept. Other numerics keep none. */
+/* Adds the other builds of the program that made what is there, a line each: those that trained the trials that are
+ * kept. Other numerics keep none. */
 void nl_provenance_earlier(const struct nl_provenance *made, struct nl_text *earlier);
 
-/* NL_FAIL: the results were made with other numerics or data than this program sees, so their trials have other names here. */
-int nl_provenance_check(const struct nl_provenance *provenance, const struct nl_datasets *datasets, const char *folder, struct nl_error *err);
+/* NL_FAIL: the results were made with other numerics or data than this program sees, so their trials have other names
+ * here. */
+int nl_provenance_check(const struct nl_provenance *provenance, const struct nl_datasets *datasets, const char *folder,
+                        struct nl_error *err);
 
 #endif

@@ -1,3 +1,4 @@
+/* Writes a finished trial as text and reads it back, to the last bit. */
 #include "sweep/record.h"
 
 #include <errno.h>
@@ -34,9 +35,9 @@ static char *curve_text(const struct nl_trial_result *result)
         const struct nl_curve_row *row = &result->row[i];
         if (!(row->lr == rate))
             nl_double_text(rate = row->lr, lr);
-        nl_text_add(&out, "%" PRId64 ",%s,%" PRId64 ",%s,%s,%s,%s,%s\n", row->step, nl_double_text(row->epoch, epoch), row->samples,
-                    nl_part_names[row->part], row->eval < 0 ? "" : nl_eval_names[row->eval], lr, nl_double_text(row->loss, loss),
-                    nl_double_text(row->accuracy, accuracy));
+        nl_text_add(&out, "%" PRId64 ",%s,%" PRId64 ",%s,%s,%s,%s,%s\n", row->step, nl_double_text(row->epoch, epoch),
+                    row->samples, nl_part_names[row->part], row->eval < 0 ? "" : nl_eval_names[row->eval], lr,
+                    nl_double_text(row->loss, loss), nl_double_text(row->accuracy, accuracy));
     }
     return out.at;
 }
@@ -72,7 +73,9 @@ char *nl_record_text(const struct nl_record *record, const char *id, const char 
         line += length + (line[length] == '\n');
     }
     nl_text_add(&out, "id %s\nstatus %s\n", id, nl_record_status(record));
-    nl_text_add(&out, "failed_step %" PRId64 "\nsteps %" PRId64 "\nsamples %" PRId64 "\nleft_out %" PRId64 "\nparameters %" PRId64 "\n",
+    nl_text_add(&out,
+                "failed_step %" PRId64 "\nsteps %" PRId64 "\nsamples %" PRId64 "\nleft_out %" PRId64
+                "\nparameters %" PRId64 "\n",
                 record->failed_step, record->steps, record->samples, record->left_out, record->parameters);
     nl_text_add(&out, "epochs %s\n", nl_double_text(record->epochs, real));
     for (int part = 0; part < NL_PARTS; part++)
@@ -83,7 +86,8 @@ char *nl_record_text(const struct nl_record *record, const char *id, const char 
                         nl_double_text(record->score[part][eval].accuracy, accuracy));
         }
     nl_text_add(&out, "seconds %s\n", nl_double_text(record->seconds, real));
-    nl_text_add(&out, "memory %" PRId64 "\nstarted %" PRId64 "\nworker %d\n", record->memory, record->started, record->worker);
+    nl_text_add(&out, "memory %" PRId64 "\nstarted %" PRId64 "\nworker %d\n", record->memory, record->started,
+                record->worker);
     nl_text_add(&out, "message %s\n", record->message ? record->message : "");
     nl_metrics_add_heads(&record->metrics, &out);
     nl_text_add(&out, "rows %d\n%s", record->rows, record->curve);
@@ -117,7 +121,8 @@ void nl_record_join(struct nl_record *record, const struct nl_record *other)
         nl_metrics_join(&record->metrics, &other->metrics);
 }
 
-/* Takes "key " and the rest of the line, which is terminated in place, off the front. NULL: another key stands there. */
+/* Takes "key " and the rest of the line, which is terminated in place, off the front. NULL: another key stands
+ * there. */
 static char *take(char **at, const char *key)
 {
     size_t length = strlen(key);
@@ -198,9 +203,9 @@ static bool take_all(char *at, const char *id, struct nl_record *record)
     if (!take_status(&at, record) || !take_integer(&at, "failed_step", &record->failed_step) ||
         !take_integer(&at, "steps", &record->steps) || !take_integer(&at, "samples", &record->samples) ||
         !take_integer(&at, "left_out", &record->left_out) || !take_integer(&at, "parameters", &record->parameters) ||
-        !take_real(&at, "epochs", &record->epochs) || !take_scores(&at, record) || !take_real(&at, "seconds", &record->seconds) ||
-        !take_integer(&at, "memory", &record->memory) || !take_integer(&at, "started", &record->started) ||
-        !take_integer(&at, "worker", &worker))
+        !take_real(&at, "epochs", &record->epochs) || !take_scores(&at, record) ||
+        !take_real(&at, "seconds", &record->seconds) || !take_integer(&at, "memory", &record->memory) ||
+        !take_integer(&at, "started", &record->started) || !take_integer(&at, "worker", &worker))
         return false;
     const char *message = take(&at, "message");
     char *tensor;

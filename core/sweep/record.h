@@ -1,8 +1,8 @@
 /* What is kept of a finished trial, in memory and as a file.
  *
- * The file is text:  a head line with the format's version, the identity in comment lines, "key value" lines, the rows of
- * the curve, those of tensors that were observed, and in the last line the SHA-256 of all before it (base/seal.h). Numbers are written so that they read back
- * to the same bits.
+ * The file is text:  a head line with the format's version, the identity in comment lines, "key value" lines, the rows
+ * of the curve, those of tensors that were observed, and in the last line the SHA-256 of all before it (base/seal.h).
+ * Numbers are written so that they read back to the same bits.
  */
 #ifndef NL_SWEEP_RECORD_H
 #define NL_SWEEP_RECORD_H
@@ -22,7 +22,7 @@ struct nl_record {
     double epochs;
     struct nl_score score[NL_PARTS][NL_EVALS];
     int rows;
-    char *curve;            /* rows of curves.csv from the column `step` on, each ended by a newline; never NULL if present */
+    char *curve; /* rows of curves.csv from the column `step` on, each ended by a newline; never NULL if present */
     struct nl_metrics metrics; /* what log.tensors asked for when it was run, and what was measured before */
     double seconds;
     int64_t memory, started; /* bytes of the arena; Unix time */
@@ -31,7 +31,8 @@ struct nl_record {
 
 /* How a trial ended: as the training says (enum nl_status), or it could not be run. */
 enum { NL_ERROR = NL_DEAD + 1, NL_OUTCOMES };
-extern const char *const nl_outcome_names[]; /* as in trials.csv: "done", "diverged", "dead", "error"; NULL at the end */
+extern const char
+    *const nl_outcome_names[]; /* as in trials.csv: "done", "diverged", "dead", "error"; NULL at the end */
 extern const char *const nl_outcome_titles[]; /* as a reader is told: "at chance" for dead */
 
 int nl_record_outcome(const struct nl_record *record); /* of a present one */

@@ -55,15 +55,16 @@ static int count_strangers(const struct shown *shown, const struct nl_grid *new,
         char id[NL_TRIAL_ID];
         const char *path = leftovers.at[i].path, *name = strrchr(path, '/') + 1, *ending = strrchr(name, '.');
         snprintf(id, sizeof id, "%s", name);
-        strangers += strcmp(leftovers.at[i].why, "not in the grid") == 0 && strcmp(ending, ".trial") == 0 && !nl_grid_find(new, id);
+        strangers += strcmp(leftovers.at[i].why, "not in the grid") == 0 && strcmp(ending, ".trial") == 0 &&
+                     !nl_grid_find(new, id);
     }
     nl_leftovers_release(&leftovers);
     return strangers;
 }
 
-/* Where nobody can tell which trials the folder shows, each that is there may be one. Another version of the program may have
- * named them otherwise (it did not know a key, say): then those that seem to be missing may be among those that neither grid has.
- * -1: the folder cannot be read. */
+/* Where nobody can tell which trials the folder shows, each that is there may be one. Another version of the program
+ * may have named them otherwise (it did not know a key, say): then those that seem to be missing may be among those
+ * that neither grid has. -1: the folder cannot be read. */
 static int count_lost(struct shown *shown, const struct nl_grid *grid, struct nl_error *err)
 {
     int absent = 0, hidden = 0, strangers = 0;
@@ -74,7 +75,8 @@ static int count_lost(struct shown *shown, const struct nl_grid *grid, struct nl
     if (!*shown->unknown.text && strangers > 0) {
         strangers = strangers < absent ? strangers : absent;
         nl_fail(&shown->unknown,
-                "'%s' was made by another version of normlab (%s, %s; here %s, %s), which may have named its trials otherwise",
+                "'%s' was made by another version of normlab (%s, %s; here %s, %s), which may have named its trials "
+                "otherwise",
                 shown->folder, nl_provenance_get(&shown->made, "version"), nl_provenance_get(&shown->made, "commit"),
                 NORMLAB_VERSION, nl_commit());
     }
@@ -94,8 +96,8 @@ static bool decides(const char *name, const struct nl_grid *a, const struct nl_g
 {
     const struct nl_key *key = nl_key_of(name);
     if (!key)
-        return strcmp(name, "sweep.exclude") == 0 || strcmp(name, "sweep.seeds") == 0 || strcmp(name, "sweep.points") == 0 ||
-               strcmp(name, "sweep.chosen") == 0;
+        return strcmp(name, "sweep.exclude") == 0 || strcmp(name, "sweep.seeds") == 0 ||
+               strcmp(name, "sweep.points") == 0 || strcmp(name, "sweep.chosen") == 0;
     return applies_in(a, key) || applies_in(b, key);
 }
 
@@ -157,13 +159,15 @@ static int refuse_axes(const struct shown *shown, const struct nl_showing *showi
     char *old = nl_grid_axes(&shown->experiment), *new = nl_grid_axes(showing->experiment);
     int status = NL_OK;
     if (strcmp(old, new) != 0)
-        status = nl_fail(err, "'%s' holds the results of another experiment (its axes: %s; here: %s)", shown->folder, old, new);
+        status = nl_fail(err, "'%s' holds the results of another experiment (its axes: %s; here: %s)", shown->folder,
+                         old, new);
     free(old);
     free(new);
     return status;
 }
 
-int nl_store_refuse(const char *folder, const struct nl_showing *showing, struct nl_hidden *hidden, struct nl_error *err)
+int nl_store_refuse(const char *folder, const struct nl_showing *showing, struct nl_hidden *hidden,
+                    struct nl_error *err)
 {
     struct shown shown = {.folder = folder};
     struct nl_error unknown;
@@ -171,8 +175,10 @@ int nl_store_refuse(const char *folder, const struct nl_showing *showing, struct
     if (!nl_store_exists(folder))
         return NL_OK;
     if (nl_store_read(folder, &shown.experiment, &shown.made, &unknown))
-        return nl_fail(err, "%s; choose another --out, or rename '%s/experiment.yaml': the command that made it finds its trials again",
-                       unknown.text, folder);
+        return nl_fail(
+            err,
+            "%s; choose another --out, or rename '%s/experiment.yaml': the command that made it finds its trials again",
+            unknown.text, folder);
     shown.other_version = strcmp(nl_provenance_get(&shown.made, "version"), NORMLAB_VERSION) != 0 ||
                           strcmp(nl_provenance_get(&shown.made, "commit"), nl_commit()) != 0;
     if (nl_store_grid(folder, &shown.experiment, &shown.grid, &shown.unknown) == NL_OK)
@@ -187,7 +193,8 @@ int nl_store_refuse(const char *folder, const struct nl_showing *showing, struct
     if (hidden->trials)
         explain(&shown, showing, &hidden->why);
     if (status == NL_OK && hidden->trials && !showing->replace)
-        status = nl_fail(err, "%s would disappear from the tables of '%s'", NL_COUNT(hidden->trials, "trained trial"), folder);
+        status = nl_fail(err, "%s would disappear from the tables of '%s'", NL_COUNT(hidden->trials, "trained trial"),
+                         folder);
     hidden->may_replace = status != NL_OK;
     nl_grid_release(&shown.grid);
     return status;

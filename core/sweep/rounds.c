@@ -1,3 +1,4 @@
+/* Decides by the results of one round whether another follows, and what it trains. */
 #include "sweep/rounds.h"
 
 #include <math.h>
@@ -17,7 +18,8 @@
 
 enum { MOST_ROUNDS = 40 };
 
-const char *const nl_round_names[NL_ROUND_KINDS] = {[NL_ROUND_TUNING] = "tuning", [NL_ROUND_GRID] = "the grid", [NL_ROUND_SAME] = "the same values for all"};
+const char *const nl_round_names[NL_ROUND_KINDS] = {
+    [NL_ROUND_TUNING] = "tuning", [NL_ROUND_GRID] = "the grid", [NL_ROUND_SAME] = "the same values for all"};
 static const char *const folders[NL_ROUND_FOLDERS] = {"", "tuning", "same"};
 
 static char *folder_in(const char *folder, const char *round)
@@ -37,7 +39,8 @@ char *nl_round_folder(const char *folder, int i)
 bool nl_has_rounds(const struct nl_experiment *experiment)
 {
     const struct nl_rounds *rounds = &experiment->rounds;
-    return (rounds->tunes && !rounds->choices) || rounds->has_same || rounds->refine > 0.0 || (rounds->half_width > 0.0 && !rounds->first_seeds);
+    return (rounds->tunes && !rounds->choices) || rounds->has_same || rounds->refine > 0.0 ||
+           (rounds->half_width > 0.0 && !rounds->first_seeds);
 }
 
 void nl_round_release(struct nl_round *round)
@@ -78,7 +81,8 @@ static struct nl_experiment tuning_of(const struct nl_experiment *asked)
     for (int i = 0; i < rounds->tunes; i++)
         out.axis[out.axes++] = rounds->tune[i];
     out.config.plot.metric = (int)rounds->tune_by;
-    out.config.plot.kind = (struct nl_int_list){.count = 1, .at = {tunes_rate(rounds) ? NL_PLOT_LR_TOLERANCE : NL_PLOT_CURVES}};
+    out.config.plot.kind =
+        (struct nl_int_list){.count = 1, .at = {tunes_rate(rounds) ? NL_PLOT_LR_TOLERANCE : NL_PLOT_CURVES}};
     out.config.plot.min_effect = out.config.plot.margin = NL_AUTO;
     out.question = NL_ASK_COMPARE;
     out.rounds = (struct nl_rounds){0};
@@ -102,7 +106,7 @@ struct tuned {
     struct nl_candidate *candidate; /* [points][values]: the mean of the metric over seeds is its score */
 };
 
-/* Of a combination of the tuned keys' values, the last key fastest. */
+/* The value of a key in a combination of the tuned keys' values, the last key fastest. */
 static const char *value_text(const struct tuned *t, int value, int key)
 {
     for (int i = t->rounds->tunes - 1; i > key; i--)
@@ -144,7 +148,8 @@ static struct tuned_point *point_of(struct tuned *t, const struct nl_cell *cell)
     return point;
 }
 
-/* The mean over seeds, signed so that smaller is better; NaN where a run has no such score (a loss of a diverged one). */
+/* The mean over seeds, signed so that smaller is better; NaN where a run has no such score (a loss of a diverged
+ * one). */
 static double score_of(const struct tuned *t, const struct nl_cell *cell)
 {
     double *value = nl_alloc((size_t)t->results->seeds, sizeof *value), sum = 0.0;
@@ -180,7 +185,8 @@ static struct tuned tuned_of(const struct nl_results *results, const struct nl_r
     for (int p = 0; p < t.points; p++)
         for (int v = 0; v < t.values; v++) {
             const struct nl_cell *cell = t.point[p].cell[v];
-            candidates(&t, p)[v] = cell ? (struct nl_candidate){cell->failed, score_of(&t, cell)} : (struct nl_candidate){-1, NAN};
+            candidates(&t, p)[v] =
+                cell ? (struct nl_candidate){cell->failed, score_of(&t, cell)} : (struct nl_candidate){-1, NAN};
         }
     return t;
 }
@@ -202,7 +208,8 @@ static void add_condition(struct nl_match *match, const struct nl_key *key, cons
 }
 
 /* The levels of a cell's factors as conditions, but for those in `but`. */
-static struct nl_match match_of(const struct nl_results *results, const struct nl_cell *cell, bool (*but)(const void *context, int factor), const void *context)
+static struct nl_match match_of(const struct nl_results *results, const struct nl_cell *cell,
+                                bool (*but)(const void *context, int factor), const void *context)
 {
     struct nl_match match = {.origin = {.kind = NL_FROM_DEFAULT}};
     for (int f = 0; f < results->factors; f++)
@@ -237,7 +244,8 @@ static int as_good(const struct tuned *t, int p, int value)
     const struct nl_candidate *of = candidates(t, p), *chosen = &of[value];
     int count = 0;
     for (int v = 0; v < t->values; v++)
-        count += t->point[p].cell[v] != t->point[p].cell[value] && of[v].failed == chosen->failed && nl_tied(of[v].score, chosen->score);
+        count += t->point[p].cell[v] != t->point[p].cell[value] && of[v].failed == chosen->failed &&
+                 nl_tied(of[v].score, chosen->score);
     return count;
 }
 
@@ -250,23 +258,27 @@ static void say_choice(struct nl_text *out, const struct tuned *t, int p, const 
     const struct nl_cell *cell = t->point[p].cell[value];
     int ties = as_good(t, p, value);
     if (ties)
-        nl_text_add(out, "; %s %s as good, and the first was taken", NL_COUNT(ties, "other choice"), nl_agree(ties, "is", "are"));
+        nl_text_add(out, "; %s %s as good, and the first was taken", NL_COUNT(ties, "other choice"),
+                    nl_agree(ties, "is", "are"));
     if (cell->failed)
-        nl_text_add(out, "; %d of %s failed with it, and no fewer with any other value", cell->failed, NL_COUNT(cell->trials, "run"));
+        nl_text_add(out, "; %d of %s failed with it, and no fewer with any other value", cell->failed,
+                    NL_COUNT(cell->trials, "run"));
     const char *edge = edge_of(t, cell, value);
     if (edge)
         nl_text_add(out, "; at the edge of the values of %s: a better one may lie beyond", edge);
     nl_text_add(out, "\n");
 }
 
-static struct nl_experiment grid_with_choices(const struct nl_experiment *asked, const struct nl_results *results, struct nl_text *decided)
+static struct nl_experiment grid_with_choices(const struct nl_experiment *asked, const struct nl_results *results,
+                                              struct nl_text *decided)
 {
     struct nl_experiment out = *asked;
     struct tuned t = tuned_of(results, &asked->rounds);
     set_test_apart(&out);
     out.rounds.choices = 0;
     out.rounds.chosen = nl_keep(nl_alloc((size_t)t.points, sizeof *out.rounds.chosen));
-    nl_text_add(decided, "chosen by %s over %s, without the test part:\n", nl_metric_names[asked->rounds.tune_by], NL_COUNT(asked->rounds.tune_seeds, "seed"));
+    nl_text_add(decided, "chosen by %s over %s, without the test part:\n", nl_metric_names[asked->rounds.tune_by],
+                NL_COUNT(asked->rounds.tune_seeds, "seed"));
     bool differ = false;
     int first = nl_choose(t.candidate, t.values), same = nl_choose_for_all(t.candidate, t.points, t.values);
     for (int p = 0; p < t.points; p++) {
@@ -295,8 +307,10 @@ static struct nl_experiment grid_with_same(const struct nl_experiment *chosen)
     struct nl_experiment out = *chosen;
     for (int k = 0; k < out.rounds.same.keys; k++)
         nl_key_set(out.rounds.same.key[k], &out.config, out.rounds.same.values[k].at[0], NULL);
-    out.rounds = (struct nl_rounds){.half_width = chosen->rounds.half_width, .max_seeds = chosen->rounds.max_seeds,
-                                    .first_seeds = chosen->rounds.first_seeds, .until_origin = chosen->rounds.until_origin};
+    out.rounds = (struct nl_rounds){.half_width = chosen->rounds.half_width,
+                                    .max_seeds = chosen->rounds.max_seeds,
+                                    .first_seeds = chosen->rounds.first_seeds,
+                                    .until_origin = chosen->rounds.until_origin};
     return out;
 }
 
@@ -307,7 +321,8 @@ static bool is_factor(const void *context, int factor)
     return *(const int *)context == factor;
 }
 
-/* Adds the rate to those of the entry of sweep.points that is about the same method, or to a new one. false: the method has it. */
+/* Adds the rate to those of the entry of sweep.points that is about the same method, or to a new one. false: the method
+ * has it. */
 static bool add_rate(struct nl_rounds *rounds, const struct nl_match *method, double rate)
 {
     const struct nl_key *key = nl_key_named("train.lr");
@@ -325,7 +340,8 @@ static bool add_rate(struct nl_rounds *rounds, const struct nl_match *method, do
     }
     free(where);
     if (!entry) {
-        struct nl_match *more = nl_keep(nl_alloc((size_t)rounds->points + 1, sizeof *more)); /* the earlier round keeps its own */
+        struct nl_match *more =
+            nl_keep(nl_alloc((size_t)rounds->points + 1, sizeof *more)); /* the earlier round keeps its own */
         if (rounds->points)
             memcpy(more, rounds->point, (size_t)rounds->points * sizeof *more);
         rounds->point = more;
@@ -371,8 +387,8 @@ static bool refine(struct nl_experiment *experiment, const struct nl_results *re
     free(range);
     nl_comparison_release(&view);
     if (added)
-        nl_text_add(decided, "refined: %s, so that each seed's largest usable one is known within a factor of %g\n", NL_COUNT(added, "more rate"),
-                    experiment->rounds.refine);
+        nl_text_add(decided, "refined: %s, so that each seed's largest usable one is known within a factor of %g\n",
+                    NL_COUNT(added, "more rate"), experiment->rounds.refine);
     return added > 0;
 }
 
@@ -386,10 +402,12 @@ static void decide_seeds(struct nl_experiment *experiment, const struct nl_resul
     int needed = experiment->seeds, never = 0;
     for (int i = 0; i < answer.claims; i++) {
         const struct nl_claim *claim = &answer.claim[i];
-        int seeds = nl_seeds_for_width(&claim->effect, rounds->half_width / claim->scale, answer.level, rounds->max_seeds);
+        int seeds =
+            nl_seeds_for_width(&claim->effect, rounds->half_width / claim->scale, answer.level, rounds->max_seeds);
         if (seeds < 0)
             nl_text_add(decided,
-                        "%s%s%s: no number of seeds makes this interval so narrow, because each draws its parts anew from the same data (data.test_seed: 1 "
+                        "%s%s%s: no number of seeds makes this interval so narrow, because each draws its parts anew "
+                        "from the same data (data.test_seed: 1 "
                         "sets one test part apart for all)\n",
                         claim->method, claim->against ? " and " : "", claim->against ? claim->against : "");
         never += seeds < 0;
@@ -399,8 +417,8 @@ static void decide_seeds(struct nl_experiment *experiment, const struct nl_resul
     if (!answer.claims)
         nl_text_add(decided, "the answer compares nothing: sweep.until has nothing to narrow\n");
     else if (needed > experiment->seeds)
-        nl_text_add(decided, "%s, for intervals of at most %g to each side%s\n", NL_COUNT(needed, "seed"), rounds->half_width,
-                    needed == rounds->max_seeds ? " as far as max_seeds allows" : "");
+        nl_text_add(decided, "%s, for intervals of at most %g to each side%s\n", NL_COUNT(needed, "seed"),
+                    rounds->half_width, needed == rounds->max_seeds ? " as far as max_seeds allows" : "");
     else if (!never)
         nl_text_add(decided, "the first stage of %s suffices\n", NL_COUNT(experiment->seeds, "seed"));
     experiment->seeds = needed;
@@ -417,7 +435,8 @@ void nl_round_first(const struct nl_experiment *experiment, const char *folder, 
     out->folder = folder_in(folder, folders[tunes ? 1 : 0]);
 }
 
-int nl_round_count(const struct nl_experiment *experiment, const struct nl_grid *grid, struct nl_round_trials *out, struct nl_diagnostics *diagnostics)
+int nl_round_count(const struct nl_experiment *experiment, const struct nl_grid *grid, struct nl_round_trials *out,
+                   struct nl_diagnostics *diagnostics)
 {
     const struct nl_rounds *rounds = &experiment->rounds;
     int cells = grid->trials / experiment->seeds;
@@ -440,7 +459,8 @@ int nl_round_count(const struct nl_experiment *experiment, const struct nl_grid 
 }
 
 /* What the grid's own results decide. Returns whether there is more of it to run. */
-static bool continue_grid(struct nl_experiment *experiment, int number, const struct nl_results *results, struct nl_text *decided)
+static bool continue_grid(struct nl_experiment *experiment, int number, const struct nl_results *results,
+                          struct nl_text *decided)
 {
     struct nl_rounds *rounds = &experiment->rounds;
     if (rounds->refine > 0.0 && number < MOST_ROUNDS && refine(experiment, results, decided))
@@ -451,8 +471,9 @@ static bool continue_grid(struct nl_experiment *experiment, int number, const st
     return true;
 }
 
-bool nl_round_next(const struct nl_experiment *experiment, const char *folder, const struct nl_round *done, const struct nl_grid *grid,
-                   const struct nl_record *record, struct nl_round *next, int *status, struct nl_error *err)
+bool nl_round_next(const struct nl_experiment *experiment, const char *folder, const struct nl_round *done,
+                   const struct nl_grid *grid, const struct nl_record *record, struct nl_round *next, int *status,
+                   struct nl_error *err)
 {
     struct nl_csv csv;
     struct nl_results results;
@@ -461,7 +482,8 @@ bool nl_round_next(const struct nl_experiment *experiment, const char *folder, c
     *status = NL_OK;
     if (done->kind == NL_ROUND_SAME)
         return false;
-    if (nl_csv_parse("trials.csv", nl_trials_csv(grid, record), &csv, err) || nl_results_of(&csv, &done->experiment, &planned, &results, err)) {
+    if (nl_csv_parse("trials.csv", nl_trials_csv(grid, record), &csv, err) ||
+        nl_results_of(&csv, &done->experiment, &planned, &results, err)) {
         nl_planned_release(&planned);
         *status = NL_FAIL;
         return false;

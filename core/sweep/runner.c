@@ -1,3 +1,4 @@
+/* Starts the workers, waits for them, and reports progress. */
 #include "sweep/runner.h"
 
 #include <errno.h>
@@ -14,10 +15,11 @@
 #include "train/checkpoint.h"
 
 enum { REPORTS_PER_SECOND = 6 };
-static const double SYNC_SECONDS = 0.5; /* with the pause between two looks, less than a second of finished trials is not on the disk */
+static const double SYNC_SECONDS =
+    0.5; /* with the pause between two looks, less than a second of finished trials is not on the disk */
 
-/* The longest trials come first: what is left of the work counts, not of the trials. Work that shows no progress, as the evaluation at the end, takes the time
- * that it was expected to take. */
+/* The longest trials come first: what is left of the work counts, not of the trials. Work that shows no progress, as
+ * the evaluation at the end, takes the time that it was expected to take. */
 static double seconds_left(struct nl_runner *runner, const struct nl_progress *progress)
 {
     if (progress->cost_done > runner->cost_seen) {
@@ -40,13 +42,15 @@ static void report(struct nl_runner *runner)
     pthread_mutex_unlock(&runner->lock); /* the caller may take its time; what has ended does not change any more */
     for (; runner->told < progress.finished; runner->told++)
         if (options->finished)
-            options->finished(options->context, runner->grid, runner->ended[runner->told], &runner->record[runner->ended[runner->told]]);
+            options->finished(options->context, runner->grid, runner->ended[runner->told],
+                              &runner->record[runner->ended[runner->told]]);
     if (options->progress)
         options->progress(options->context, &progress);
     pthread_mutex_lock(&runner->lock);
 }
 
-/* Trials that ended are brought to the disk together: to wait for it after each would take longer than a short trial does. The lock is held. */
+/* Trials that ended are brought to the disk together: to wait for it after each would take longer than a short trial
+ * does. The lock is held. */
 static void sync_ended(struct nl_runner *runner)
 {
     struct nl_error err;
@@ -65,7 +69,8 @@ static void sync_ended(struct nl_runner *runner)
     }
 }
 
-/* Returns how many were started. The lock is held meanwhile: no worker counts itself out before all have been counted in. */
+/* Returns how many were started. The lock is held meanwhile: no worker counts itself out before all have been counted
+ * in. */
 static int start_workers(struct nl_runner *runner)
 {
     int workers = runner->options->workers, code = 0;
@@ -73,7 +78,8 @@ static int start_workers(struct nl_runner *runner)
     pthread_mutex_lock(&runner->lock);
     while (runner->active < workers && code == 0) {
         struct nl_worker *worker = &runner->worker[runner->active];
-        *worker = (struct nl_worker){.runner = runner, .number = runner->active, .stays = fill, .team = nl_team_new(runner->cores)};
+        *worker = (struct nl_worker){
+            .runner = runner, .number = runner->active, .stays = fill, .team = nl_team_new(runner->cores)};
         code = pthread_create(&worker->thread, NULL, nl_worker_run, worker);
         runner->active += code == 0;
     }
@@ -88,7 +94,8 @@ static int start_workers(struct nl_runner *runner)
     return started;
 }
 
-/* The interval between two reports is waited for on the condition, so that the end is noticed at once. The last report has all of them. */
+/* The interval between two reports is waited for on the condition, so that the end is noticed at once. The last report
+ * has all of them. */
 static void wait_for_workers(struct nl_runner *runner)
 {
     pthread_mutex_lock(&runner->lock);
@@ -113,8 +120,8 @@ void nl_runner_note(const struct nl_runner_options *options, bool warning, char 
     free(line);
 }
 
-/* Steps that lie in the trial's checkpoint: only those that are equally far can go on together. One that is bad is set aside, unless it is
- * the user's own; of that, and of one that cannot be read, running the trial says what is wrong. */
+/* Steps that lie in the trial's checkpoint: only those that are equally far can go on together. One that is bad is set
+ * aside, unless it is the user's own; of that, and of one that cannot be read, running the trial says what is wrong. */
 static int64_t steps_done(const struct nl_runner *runner, const struct nl_trial *trial)
 {
     const struct nl_source source = {&trial->config, trial->dataset, trial->weights};
@@ -124,7 +131,8 @@ static int64_t steps_done(const struct nl_runner *runner, const struct nl_trial 
     int status = path && !nl_file_is_missing(path) ? nl_checkpoint_check(&source, path, &steps, &err) : NL_OK;
     char *aside = status == NL_BAD && !runner->options->checkpoint ? nl_file_set_aside(path, NULL) : NULL;
     if (aside)
-        nl_runner_note(runner->options, true, nl_format("%s; it is set aside as '%s', and the trial begins anew", err.text, aside));
+        nl_runner_note(runner->options, true,
+                       nl_format("%s; it is set aside as '%s', and the trial begins anew", err.text, aside));
     else if (status)
         steps = -1;
     free(aside);
@@ -156,11 +164,17 @@ static void make_queue(struct nl_runner *runner, const int *todo, int count)
     free(steps);
 }
 
-int nl_run_trials(const struct nl_grid *grid, const struct nl_store *store, struct nl_record *record, const int *todo, int count,
-                  const struct nl_runner_options *options, enum nl_stop *stop, int *left, struct nl_error *err)
+int nl_run_trials(const struct nl_grid *grid, const struct nl_store *store, struct nl_record *record, const int *todo,
+                  int count, const struct nl_runner_options *options, enum nl_stop *stop, int *left,
+                  struct nl_error *err)
 {
-    struct nl_runner runner = {
-        .grid = grid, .store = store, .record = record, .options = options, .cores = nl_cores(), .began = nl_seconds(), .synced_at = nl_seconds()};
+    struct nl_runner runner = {.grid = grid,
+                               .store = store,
+                               .record = record,
+                               .options = options,
+                               .cores = nl_cores(),
+                               .began = nl_seconds(),
+                               .synced_at = nl_seconds()};
     pthread_mutex_init(&runner.lock, NULL);
     nl_condition_init(&runner.idle);
     runner.worker = nl_alloc((size_t)options->workers, sizeof *runner.worker);

@@ -1,3 +1,4 @@
+/* Deals trials out to shards, the longest first. */
 #include "sweep/shards.h"
 
 #include <stdio.h>
@@ -27,7 +28,8 @@ int *nl_shards(const struct nl_grid *grid, const double *seconds, int shards)
     double *load = nl_alloc((size_t)shards, sizeof *load);
     int *out = nl_alloc((size_t)grid->trials, sizeof *out);
     for (int i = 0; i < grid->trials; i++)
-        deck[i] = (struct card){.trial = i, .takes = seconds ? seconds[i] : nl_cost_total(nl_trial_cost(&grid->trial[i].config))};
+        deck[i] = (struct card){.trial = i,
+                                .takes = seconds ? seconds[i] : nl_cost_total(nl_trial_cost(&grid->trial[i].config))};
     qsort(deck, (size_t)grid->trials, sizeof *deck, longest_first);
     for (int i = 0; i < grid->trials; i++) {
         int least = 0;
@@ -42,7 +44,8 @@ int *nl_shards(const struct nl_grid *grid, const double *seconds, int shards)
     return out;
 }
 
-int *nl_shards_holders(const struct nl_grid *grid, const char *const *folder, int count, int *strangers, struct nl_error *err)
+int *nl_shards_holders(const struct nl_grid *grid, const char *const *folder, int count, int *strangers,
+                       struct nl_error *err)
 {
     int *out = nl_alloc((size_t)grid->trials, sizeof *out), status = NL_OK;
     for (int i = 0; i < grid->trials; i++)
@@ -75,8 +78,8 @@ char *nl_shard_folder(const char *whole, int shard, int shards)
 bool nl_shard_parse(const char *folder, int *whole, int *shard, int *shards)
 {
     const char *dash = strrchr(folder, '-');
-    if (!dash || dash == folder || dash[-1] == '/' || sscanf(dash, "-%5dof%5d", shard, shards) != 2 || *shard < 1 || *shard > *shards ||
-        *shards > NL_SHARDS_MAX)
+    if (!dash || dash == folder || dash[-1] == '/' || sscanf(dash, "-%5dof%5d", shard, shards) != 2 || *shard < 1 ||
+        *shard > *shards || *shards > NL_SHARDS_MAX)
         return false;
     *whole = (int)(dash - folder);
     char *name = nl_format("%.*s", *whole, folder), *again = nl_shard_folder(name, *shard, *shards);

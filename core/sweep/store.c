@@ -1,3 +1,4 @@
+/* Names, lists, reads and writes the files of a results folder, under its lock. */
 #include "sweep/store.h"
 
 #include <dirent.h>
@@ -23,7 +24,8 @@
 #include "sweep/comparable.h"
 
 const char *const nl_table_files[NL_TABLES] = {"trials.csv", "curves.csv", "timing.csv", "summary.csv", "metrics.csv"};
-const char *const nl_store_files[] = {"experiment.yaml", "trials.csv", "curves.csv", "timing.csv", "summary.csv", "metrics.csv", nl_sums_file, ".lock", NULL};
+const char *const nl_store_files[] = {"experiment.yaml", "trials.csv", "curves.csv", "timing.csv", "summary.csv",
+                                      "metrics.csv",     nl_sums_file, ".lock",      NULL};
 
 struct nl_store nl_store_at(const char *folder)
 {
@@ -57,14 +59,16 @@ bool nl_store_exists(const char *folder)
     return exists;
 }
 
-int nl_store_read(const char *folder, struct nl_experiment *experiment, struct nl_provenance *made, struct nl_error *err)
+int nl_store_read(const char *folder, struct nl_experiment *experiment, struct nl_provenance *made,
+                  struct nl_error *err)
 {
     struct nl_diagnostics diagnostics = {0};
     char *path = nl_path_join(folder, "experiment.yaml");
     int status = NL_OK;
     if (!nl_file_is_plain(path)) {
         status = nl_fail(err, "'%s' holds no results: there is no '%s'", folder, path);
-    } else if (nl_experiment_load(path, NULL, 0, experiment, &diagnostics) || nl_provenance_read(path, made, &diagnostics)) {
+    } else if (nl_experiment_load(path, NULL, 0, experiment, &diagnostics) ||
+               nl_provenance_read(path, made, &diagnostics)) {
         char *text = nl_diagnostics_text(&diagnostics);
         text[strcspn(text, "\n")] = '\0';
         status = nl_fail(err, "cannot tell what results '%s' holds: %s", folder, text);
@@ -138,7 +142,8 @@ static const char *name_machine(char name[OWNER])
     return name;
 }
 
-/* flock, not a file that is there or not: the kernel lets go of it however the program ends, and a file server when the machine is gone. */
+/* flock, not a file that is there or not: the kernel lets go of it however the program ends, and a file server when the
+ * machine is gone. */
 static int take_lock(struct nl_store *store, struct nl_error *err)
 {
     char *path = in_folder(store, ".lock");
@@ -152,9 +157,13 @@ static int take_lock(struct nl_store *store, struct nl_error *err)
         ssize_t got = errno == EWOULDBLOCK ? pread(store->lock, owner, sizeof owner - 1, 0) : -1;
         sscanf(owner, "%ld %299s", &process, machine);
         bool elsewhere = *machine && strcmp(machine, name_machine(here)) != 0;
-        char *who = process ? nl_format(" (process %ld%s%s)", process, elsewhere ? " on " : "", elsewhere ? machine : "") : nl_strdup("");
+        char *who = process
+                        ? nl_format(" (process %ld%s%s)", process, elsewhere ? " on " : "", elsewhere ? machine : "")
+                        : nl_strdup("");
         if (got >= 0)
-            status = nl_fail(err, "cannot work in '%s': another normlab is at work there%s; wait for it or choose another --out", store->folder, who);
+            status = nl_fail(
+                err, "cannot work in '%s': another normlab is at work there%s; wait for it or choose another --out",
+                store->folder, who);
         else
             status = nl_fail_errno(err, "cannot lock '%s'", path);
         free(who);
@@ -162,7 +171,8 @@ static int take_lock(struct nl_store *store, struct nl_error *err)
         char here[OWNER];
         store->local_lock = nl_lock_is_local(store->lock, "");
         /* Other machines read what a file server has. */
-        if (ftruncate(store->lock, 0) != 0 || dprintf(store->lock, "%ld %s\n", (long)getpid(), name_machine(here)) < 0 || nl_sync_data(store->lock) != 0)
+        if (ftruncate(store->lock, 0) != 0 ||
+            dprintf(store->lock, "%ld %s\n", (long)getpid(), name_machine(here)) < 0 || nl_sync_data(store->lock) != 0)
             status = nl_fail_errno(err, "cannot write '%s'", path);
     }
     free(path);
@@ -174,7 +184,8 @@ char *nl_store_misfit(const struct nl_store *store, const struct nl_datasets *da
     struct nl_experiment there;
     struct nl_provenance made;
     struct nl_error err = {0};
-    if (nl_store_read(store->folder, &there, &made, &err) || !made.count || !nl_provenance_check(&made, datasets, store->folder, &err))
+    if (nl_store_read(store->folder, &there, &made, &err) || !made.count ||
+        !nl_provenance_check(&made, datasets, store->folder, &err))
         return NULL;
     return nl_format("warning: %s; what does not fit is run again", err.text);
 }
@@ -214,28 +225,33 @@ int nl_store_lock(struct nl_store *store, const char *folder, struct nl_error *e
     return status;
 }
 
-int nl_store_open(struct nl_store *store, const char *folder, const struct nl_showing *showing, struct nl_hidden *hidden, struct nl_error *err)
+int nl_store_open(struct nl_store *store, const char *folder, const struct nl_showing *showing,
+                  struct nl_hidden *hidden, struct nl_error *err)
 {
     *store = (struct nl_store){.lock = -1};
     *hidden = (struct nl_hidden){0};
-    /* Leaves a folder that is not ours as it is; where another program works, that is the reason, and what it has there changes. */
+    /* Leaves a folder that is not ours as it is; where another program works, that is the reason, and what it has there
+     * changes. */
     if (!nl_store_in_use(folder) && nl_store_refuse(folder, showing, hidden, err))
         return NL_FAIL;
     char *trials = nl_path_join(folder, "trials");
     bool were_there[] = {nl_folder_exists(trials), nl_folder_exists(folder)};
     int status = nl_make_folder(trials, err);
-    if (status == NL_OK && (status = nl_store_lock(store, folder, err)) != NL_OK && !nl_store_in_use(folder)) { /* nobody can begin there */
+    if (status == NL_OK && (status = nl_store_lock(store, folder, err)) != NL_OK &&
+        !nl_store_in_use(folder)) { /* nobody can begin there */
         if (!were_there[0])
             rmdir(trials);
         if (!were_there[1])
             rmdir(folder);
     }
     nl_hidden_release(hidden);
-    if (status == NL_OK && (status = nl_store_refuse(folder, showing, hidden, err)) != NL_OK) /* until it was locked another one may have been there */
+    if (status == NL_OK && (status = nl_store_refuse(folder, showing, hidden, err)) !=
+                               NL_OK) /* until it was locked another one may have been there */
         nl_store_close(store);
     if (status == NL_OK) {
         char *plots = nl_path_join(folder, "plots");
-        store->swept = sweep_away_temporaries(opendir(folder), folder) + sweep_away_temporaries(open_folder(trials), trials) +
+        store->swept = sweep_away_temporaries(opendir(folder), folder) +
+                       sweep_away_temporaries(open_folder(trials), trials) +
                        sweep_away_temporaries(open_folder(plots), plots);
         free(plots);
     }
@@ -297,8 +313,9 @@ void nl_store_begun(const char *folder, const struct nl_experiment *experiment, 
     }
 }
 
-int nl_store_freeze(const struct nl_store *store, const struct nl_experiment *experiment, const struct nl_datasets *datasets,
-                    const char *command, const struct nl_begun *begun, struct nl_error *err)
+int nl_store_freeze(const struct nl_store *store, const struct nl_experiment *experiment,
+                    const struct nl_datasets *datasets, const char *command, const struct nl_begun *begun,
+                    struct nl_error *err)
 {
     char *resolved = nl_experiment_text(experiment, true);
     char *made = nl_provenance_text(datasets, command, begun->claim, &begun->earlier);
@@ -312,7 +329,8 @@ int nl_store_freeze(const struct nl_store *store, const struct nl_experiment *ex
     return write_text(store, "experiment.yaml", whole.at, err);
 }
 
-int nl_store_load(const struct nl_store *store, const struct nl_trial *trial, struct nl_record *record, struct nl_error *err)
+int nl_store_load(const struct nl_store *store, const struct nl_trial *trial, struct nl_record *record,
+                  struct nl_error *err)
 {
     *record = (struct nl_record){0};
     char *path = nl_store_trial_path(store, trial);
@@ -376,8 +394,8 @@ bool nl_store_lists(const struct nl_store_listing *listing, const struct nl_tria
     return listing->count && bsearch(trial->id, listing->id, (size_t)listing->count, sizeof *listing->id, by_id);
 }
 
-int nl_store_load_listed(const struct nl_store *store, const struct nl_store_listing *listing, const struct nl_trial *trial, struct nl_record *record,
-                         struct nl_error *err)
+int nl_store_load_listed(const struct nl_store *store, const struct nl_store_listing *listing,
+                         const struct nl_trial *trial, struct nl_record *record, struct nl_error *err)
 {
     *record = (struct nl_record){0};
     return nl_store_lists(listing, trial) ? nl_store_load(store, trial, record, err) : NL_OK;
@@ -386,7 +404,8 @@ int nl_store_load_listed(const struct nl_store *store, const struct nl_store_lis
 /* The damaged file of a trial that is run again, with what became of it; new string. */
 static char *put_aside(const struct nl_store *store, const struct nl_trial *trial, const struct nl_error *damage)
 {
-    char *path = nl_store_trial_path(store, trial), *aside = store->lock < 0 ? NULL : nl_file_set_aside(path, NULL), *line;
+    char *path = nl_store_trial_path(store, trial), *aside = store->lock < 0 ? NULL : nl_file_set_aside(path, NULL),
+         *line;
     if (aside)
         line = nl_format("%s; it is set aside as '%s', and the trial is run again", damage->text, aside);
     else
@@ -396,8 +415,9 @@ static char *put_aside(const struct nl_store *store, const struct nl_trial *tria
     return line;
 }
 
-struct nl_record *nl_store_load_all(const struct nl_store *store, const struct nl_grid *grid, void (*warn)(const void *context, const char *text),
-                                    const void *context, int *present, struct nl_error *err)
+struct nl_record *nl_store_load_all(const struct nl_store *store, const struct nl_grid *grid,
+                                    void (*warn)(const void *context, const char *text), const void *context,
+                                    int *present, struct nl_error *err)
 {
     struct nl_store_listing listing;
     *present = 0;
@@ -422,7 +442,8 @@ struct nl_record *nl_store_load_all(const struct nl_store *store, const struct n
     return record;
 }
 
-int nl_store_save(const struct nl_store *store, const struct nl_trial *trial, const struct nl_record *record, bool durable, struct nl_error *err)
+int nl_store_save(const struct nl_store *store, const struct nl_trial *trial, const struct nl_record *record,
+                  bool durable, struct nl_error *err)
 {
     char *text = nl_record_text(record, trial->id, trial->identity);
     char *path = nl_store_trial_path(store, trial);
@@ -438,10 +459,11 @@ int nl_store_sync(const struct nl_store *store, struct nl_error *err)
     return nl_disk_sync(store->folder, err);
 }
 
-int nl_store_assemble(const struct nl_store *store, const struct nl_grid *grid, const struct nl_record *record, struct nl_error *err)
+int nl_store_assemble(const struct nl_store *store, const struct nl_grid *grid, const struct nl_record *record,
+                      struct nl_error *err)
 {
-    static char *(*const make[NL_TABLES])(const struct nl_grid *, const struct nl_record *) = {nl_trials_csv, nl_curves_csv, nl_timing_csv, NULL,
-                                                                                              nl_metrics_csv};
+    static char *(*const make[NL_TABLES])(const struct nl_grid *, const struct nl_record *) = {
+        nl_trials_csv, nl_curves_csv, nl_timing_csv, NULL, nl_metrics_csv};
     for (int i = 0; i < NL_TABLES; i++) {
         char *text = make[i] ? make[i](grid, record) : NULL;
         if (text && write_text(store, nl_table_files[i], text, err))
@@ -450,8 +472,8 @@ int nl_store_assemble(const struct nl_store *store, const struct nl_grid *grid, 
     return NL_OK;
 }
 
-int nl_store_write_tables(const struct nl_store *store, const struct nl_experiment *experiment, const struct nl_grid *grid,
-                          const struct nl_record *record, struct nl_error *err)
+int nl_store_write_tables(const struct nl_store *store, const struct nl_experiment *experiment,
+                          const struct nl_grid *grid, const struct nl_record *record, struct nl_error *err)
 {
     bool any = false;
     for (int i = 0; i < grid->trials; i++)
@@ -470,7 +492,8 @@ static void add_leftover(struct nl_leftovers *out, const char *folder, const cha
     struct stat info;
     char *path = nl_path_join(folder, name);
     NL_GROW(out->at, out->count, out->capacity);
-    out->at[out->count++] = (struct nl_leftover){.path = path, .why = why, .bytes = stat(path, &info) == 0 ? info.st_size : 0};
+    out->at[out->count++] =
+        (struct nl_leftover){.path = path, .why = why, .bytes = stat(path, &info) == 0 ? info.st_size : 0};
 }
 
 /* The trial whose file this is; NULL: it is no trial of the grid. */
@@ -494,7 +517,8 @@ static bool is_set_aside(const char *name)
 }
 
 /* *why: NULL where the file of trials/ is of use. NL_FAIL: that cannot be told. */
-static int why_useless(const struct nl_store *store, const struct nl_grid *grid, const char *name, const char **why, struct nl_error *err)
+static int why_useless(const struct nl_store *store, const struct nl_grid *grid, const char *name, const char **why,
+                       struct nl_error *err)
 {
     bool checkpoint = nl_store_is_trial_file(name, ".checkpoint");
     const struct nl_trial *trial = trial_of(grid, name);
@@ -530,8 +554,8 @@ static const char *why_temporary(const char *folder, const char *name)
 }
 
 /* grid: NULL but for trials/; elsewhere only what is half-written is ours. */
-static int look_in(const struct nl_store *store, const struct nl_grid *grid, const char *folder, DIR *directory, struct nl_leftovers *out,
-                   struct nl_error *err)
+static int look_in(const struct nl_store *store, const struct nl_grid *grid, const char *folder, DIR *directory,
+                   struct nl_leftovers *out, struct nl_error *err)
 {
     int status = directory || errno == ENOENT ? NL_OK : nl_fail_errno(err, "cannot read the folder '%s'", folder);
     for (struct dirent *entry; directory && status == NL_OK;) {
@@ -552,7 +576,8 @@ static int look_in(const struct nl_store *store, const struct nl_grid *grid, con
     return status;
 }
 
-int nl_store_leftovers(const struct nl_store *store, const struct nl_grid *grid, struct nl_leftovers *out, struct nl_error *err)
+int nl_store_leftovers(const struct nl_store *store, const struct nl_grid *grid, struct nl_leftovers *out,
+                       struct nl_error *err)
 {
     char *trials = in_folder(store, "trials"), *plots = in_folder(store, "plots");
     *out = (struct nl_leftovers){0};

@@ -1,3 +1,4 @@
+/* Runs what a results folder lacks of a grid, and says what it found there. */
 #include "sweep/sweep.h"
 
 #include <stdlib.h>
@@ -12,8 +13,8 @@ static void warn(const void *runner, const char *text)
 }
 
 /* What is not run, and what is run although it is there. */
-static void tell_what_is_there(const struct nl_runner_options *runner, const struct nl_grid *grid, const struct nl_record *record,
-                               const int *todo, int count, int present)
+static void tell_what_is_there(const struct nl_runner_options *runner, const struct nl_grid *grid,
+                               const struct nl_record *record, const int *todo, int count, int present)
 {
     int errors = 0, again = 0, lacking = 0;
     for (int i = 0; i < count; i++) {
@@ -28,19 +29,24 @@ static void tell_what_is_there(const struct nl_runner_options *runner, const str
         nl_runner_note(runner, false, nl_strdup("the trial is done already"));
     else if (present)
         nl_runner_note(runner, false,
-                       nl_format("%d of %s %s done already", present, NL_COUNT(grid->trials, "trial"), nl_agree(present, "is", "are")));
+                       nl_format("%d of %s %s done already", present, NL_COUNT(grid->trials, "trial"),
+                                 nl_agree(present, "is", "are")));
     if (errors)
-        nl_runner_note(runner, false, nl_format("%s could not be run last time and %s tried again", NL_COUNT(errors, "trial"),
-                                                nl_agree(errors, "is", "are")));
+        nl_runner_note(runner, false,
+                       nl_format("%s could not be run last time and %s tried again", NL_COUNT(errors, "trial"),
+                                 nl_agree(errors, "is", "are")));
     if (lacking)
-        nl_runner_note(runner, false, nl_format("%s %s what log.tensors asks for and %s run again", NL_COUNT(lacking, "finished trial"),
-                                                nl_agree(lacking, "lacks", "lack"), nl_agree(lacking, "is", "are")));
+        nl_runner_note(runner, false,
+                       nl_format("%s %s what log.tensors asks for and %s run again",
+                                 NL_COUNT(lacking, "finished trial"), nl_agree(lacking, "lacks", "lack"),
+                                 nl_agree(lacking, "is", "are")));
     if (again && grid->trials > 1)
-        nl_runner_note(runner, false, nl_format("%s %s run again", NL_COUNT(again, "trial"), nl_agree(again, "is", "are")));
+        nl_runner_note(runner, false,
+                       nl_format("%s %s run again", NL_COUNT(again, "trial"), nl_agree(again, "is", "are")));
 }
 
-static int check_room(const struct nl_store *store, const struct nl_grid *grid, const int *todo, int count, const struct nl_runner_options *runner,
-                      struct nl_error *err)
+static int check_room(const struct nl_store *store, const struct nl_grid *grid, const int *todo, int count,
+                      const struct nl_runner_options *runner, struct nl_error *err)
 {
     struct nl_forecast forecast;
     if (nl_forecast_sizes(grid, &forecast, err))
@@ -61,9 +67,10 @@ struct work {
     int present;              /* that are there */
 };
 
-/* Takes those out of todo that the other folder has with a result: to the store they are copied, or else they stay where they are. */
-static int find_in(const char *folder, bool copy, const struct nl_choice *choice, struct work *work, const struct nl_runner_options *runner,
-                   struct nl_error *err)
+/* Takes those out of todo that the other folder has with a result: to the store they are copied, or else they stay
+ * where they are. */
+static int find_in(const char *folder, bool copy, const struct nl_choice *choice, struct work *work,
+                   const struct nl_runner_options *runner, struct nl_error *err)
 {
     const struct nl_store other = nl_store_at(folder);
     struct nl_store_listing listing;
@@ -98,25 +105,30 @@ static int find_in(const char *folder, bool copy, const struct nl_choice *choice
     return copy && found_there ? nl_store_sync(work->store, err) : NL_OK;
 }
 
-static int find_elsewhere(const struct nl_experiment *experiment, const struct nl_sweep_options *options, struct work *work, struct nl_error *err)
+static int find_elsewhere(const struct nl_experiment *experiment, const struct nl_sweep_options *options,
+                          struct work *work, struct nl_error *err)
 {
-    if (options->whole && nl_store_fits(options->whole, experiment) && find_in(options->whole, false, &options->choice, work, &options->runner, err))
+    if (options->whole && nl_store_fits(options->whole, experiment) &&
+        find_in(options->whole, false, &options->choice, work, &options->runner, err))
         return NL_FAIL;
     return options->borrow ? find_in(options->borrow, true, &options->choice, work, &options->runner, err) : NL_OK;
 }
 
-static int run_and_write(const struct nl_store *store, const struct nl_experiment *experiment, const struct nl_grid *grid,
-                         const struct nl_datasets *datasets, const struct nl_sweep_options *options, struct nl_sweep_result *result,
-                         struct nl_error *err)
+static int run_and_write(const struct nl_store *store, const struct nl_experiment *experiment,
+                         const struct nl_grid *grid, const struct nl_datasets *datasets,
+                         const struct nl_sweep_options *options, struct nl_sweep_result *result, struct nl_error *err)
 {
     struct work work = {.store = store, .grid = grid};
     struct nl_begun begun;
     const struct nl_runner_options *runner = &options->runner;
     if (store->swept)
-        nl_runner_note(runner, false, nl_format("removed %s of a program that was killed", NL_COUNT(store->swept, "half-written file")));
+        nl_runner_note(
+            runner, false,
+            nl_format("removed %s of a program that was killed", NL_COUNT(store->swept, "half-written file")));
     if (store->local_lock)
         nl_runner_note(runner, true,
-                       nl_format("'%s' is locked on this machine alone (%s): let no other machine work there meanwhile", store->folder, store->local_lock));
+                       nl_format("'%s' is locked on this machine alone (%s): let no other machine work there meanwhile",
+                                 store->folder, store->local_lock));
     result->record = work.record = nl_store_load_all(store, grid, warn, runner, &work.present, err);
     if (!result->record) {
         result->started = true; /* nothing to choose otherwise: the disk fails */
@@ -136,18 +148,22 @@ static int run_and_write(const struct nl_store *store, const struct nl_experimen
     nl_store_begun(store->folder, experiment, &begun);
     if (work.present && begun.earlier.at)
         nl_runner_note(runner, false,
-                       nl_format("trials that are there may be of another build of normlab: 'made' in '%s/experiment.yaml' lists all of them", store->folder));
+                       nl_format("trials that are there may be of another build of normlab: 'made' in "
+                                 "'%s/experiment.yaml' lists all of them",
+                                 store->folder));
     int status = check_room(store, grid, work.todo, work.count, runner, err), hidden = result->hidden.trials;
     result->started = status == NL_OK;
     if (result->started && hidden)
-        nl_runner_note(runner, false, nl_format("%s %s from the tables of '%s'; %s in '%s/trials'", NL_COUNT(hidden, "trained trial"),
-                                                nl_agree(hidden, "disappears", "disappear"), store->folder,
-                                                nl_agree(hidden, "it stays", "they stay"), store->folder));
+        nl_runner_note(runner, false,
+                       nl_format("%s %s from the tables of '%s'; %s in '%s/trials'", NL_COUNT(hidden, "trained trial"),
+                                 nl_agree(hidden, "disappears", "disappear"), store->folder,
+                                 nl_agree(hidden, "it stays", "they stay"), store->folder));
     if (status == NL_OK)
         status = nl_store_freeze(store, experiment, datasets, options->command, &begun, err);
     nl_text_release(&begun.earlier);
     if (status == NL_OK)
-        status = nl_run_trials(grid, store, result->record, work.todo, work.count, runner, &result->stop, &result->left, err);
+        status = nl_run_trials(grid, store, result->record, work.todo, work.count, runner, &result->stop, &result->left,
+                               err);
     free(work.todo);
     if (status)
         return NL_FAIL;
@@ -162,7 +178,8 @@ int nl_sweep(const struct nl_experiment *experiment, const struct nl_grid *grid,
              const struct nl_sweep_options *options, struct nl_sweep_result *result, struct nl_error *err)
 {
     struct nl_store store;
-    const struct nl_showing showing = {.experiment = experiment, .grid = grid, .datasets = datasets, .replace = options->replace};
+    const struct nl_showing showing = {
+        .experiment = experiment, .grid = grid, .datasets = datasets, .replace = options->replace};
     *result = (struct nl_sweep_result){0};
     if (nl_store_open(&store, options->folder, &showing, &result->hidden, err))
         return NL_FAIL;

@@ -9,7 +9,8 @@ struct nl_sweep_options {
     const char *folder;  /* OUT */
     const char *command; /* the words of the command line, for experiment.yaml */
     struct nl_choice choice;
-    const char *whole;   /* of a shard: where the shards are put together. What is there already is not run; NULL: this is no shard, or nobody knows */
+    const char *whole; /* of a shard: where the shards are put together. What is there already is not run; NULL: this is
+                          no shard, or nobody knows */
     const char *borrow;  /* a folder that may hold trials that are to be run, which are copied from there; NULL: none */
     bool replace;        /* what the folder shows may disappear from view (sweep/store.h) */
     struct nl_runner_options runner;

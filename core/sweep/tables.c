@@ -62,7 +62,8 @@ static void add_real(struct nl_text *out, double value)
     nl_csv_add_number(out, value);
 }
 
-/* What is not a number was not evaluated (no such part, a training that diverged): its field is empty, and status says why. */
+/* What is not a number was not evaluated (no such part, a training that diverged): its field is empty, and status says
+ * why. */
 static void add_scores(struct nl_text *out, const struct nl_record *record, enum nl_eval eval, bool evaluated)
 {
     for (int part = 0; part < NL_PARTS; part++) {
@@ -75,7 +76,8 @@ static void add_scores(struct nl_text *out, const struct nl_record *record, enum
     }
 }
 
-/* What the scores were counted over: statistics need it. Real targets have no classes. Empty where the data are files that are not there any more. */
+/* What the scores were counted over: statistics need it. Real targets have no classes. Empty where the data are files
+ * that are not there any more. */
 static void add_parts(struct nl_text *out, const struct nl_config *config)
 {
     struct nl_counts counts = nl_data_counts(config);
@@ -123,7 +125,8 @@ static void find_areas(const struct nl_record *record, enum nl_eval eval, struct
             field[i] = strsep(&line, ",");
         for (int part = 0; part < NL_PARTS && field[ACCURACY]; part++)
             if (strcmp(field[SPLIT], nl_part_names[part]) == 0 && strcmp(field[EVAL], nl_eval_names[eval]) == 0)
-                add_evaluation(&area[part], nl_double_read(field[STEP], NULL), nl_double_read(field[LOSS], NULL), 1.0 - nl_double_read(field[ACCURACY], NULL));
+                add_evaluation(&area[part], nl_double_read(field[STEP], NULL), nl_double_read(field[LOSS], NULL),
+                               1.0 - nl_double_read(field[ACCURACY], NULL));
     }
     free(copy);
 }
@@ -139,7 +142,8 @@ static void add_derived(struct nl_text *out, const struct nl_record *record, enu
         find_areas(record, eval, area);
     for (int part = NL_PART_VAL; part <= NL_PART_TEST; part++) {
         double steps = area[part].last - area[part].first;
-        add_real(out, steps > 0 ? area[part].error / steps : area[part].last_error); /* one evaluation is its own mean */
+        add_real(out,
+                 steps > 0 ? area[part].error / steps : area[part].last_error); /* one evaluation is its own mean */
         add_real(out, steps > 0 ? area[part].loss / steps : area[part].last_loss);
     }
     struct nl_score train = record->score[NL_PART_TRAIN][eval], test = record->score[NL_PART_TEST][eval];
@@ -147,7 +151,7 @@ static void add_derived(struct nl_text *out, const struct nl_record *record, enu
     add_real(out, whole ? test.loss - train.loss : NAN);
 }
 
-/* Of labels at each position: what the losses come to. */
+/* Whether losses are of tokens: there are labels at each position. */
 static bool is_of_tokens(const struct nl_config *config)
 {
     return nl_data_facts(config).shape.target == NL_TARGET_EACH;
@@ -177,13 +181,16 @@ char *nl_trials_csv(const struct nl_grid *grid, const struct nl_record *record)
     add_key_names(&out, grid);
     nl_text_add(&out, ",status,failed_step");
     add_chosen_names(&out, grid);
-    nl_text_add(&out, ",steps,epochs,samples,parameters,classes,train_samples,val_samples,test_samples,val_overlap,test_overlap");
+    nl_text_add(
+        &out,
+        ",steps,epochs,samples,parameters,classes,train_samples,val_samples,test_samples,val_overlap,test_overlap");
     for (int eval = -1; eval < NL_EVALS; eval++)
         for (int part = 0; part < NL_PARTS; part++)
             if (eval < 0 || beside[eval]) {
-                const char *name = nl_part_names[part], *mark = eval < 0 ? "" : "_", *suffix = eval < 0 ? "" : nl_eval_names[eval];
-                nl_text_add(&out, ",%s_loss%s%s,%s_accuracy%s%s,%s_error%s%s", name, mark, suffix, name, mark, suffix, name, mark,
-                            suffix);
+                const char *name = nl_part_names[part], *mark = eval < 0 ? "" : "_",
+                           *suffix = eval < 0 ? "" : nl_eval_names[eval];
+                nl_text_add(&out, ",%s_loss%s%s,%s_accuracy%s%s,%s_error%s%s", name, mark, suffix, name, mark, suffix,
+                            name, mark, suffix);
             }
     nl_text_add(&out, ",val_error_area,val_loss_area,test_error_area,test_loss_area,error_gap,loss_gap");
     for (int part = 0; part < NL_PARTS && tokens; part++)
@@ -201,8 +208,8 @@ char *nl_trials_csv(const struct nl_grid *grid, const struct nl_record *record)
         if (row->failed_step >= 0)
             nl_text_add(&out, "%" PRId64, row->failed_step);
         add_chosen_values(&out, grid, i);
-        nl_text_add(&out, ",%" PRId64 ",%s,%" PRId64 ",%" PRId64, row->steps, nl_double_text(row->epochs, number), row->samples,
-                    row->parameters);
+        nl_text_add(&out, ",%" PRId64 ",%s,%" PRId64 ",%" PRId64, row->steps, nl_double_text(row->epochs, number),
+                    row->samples, row->parameters);
         add_parts(&out, config);
         add_scores(&out, row, first_eval(config), true);
         for (int eval = 0; eval < NL_EVALS; eval++)
@@ -248,8 +255,8 @@ char *nl_timing_csv(const struct nl_grid *grid, const struct nl_record *record)
             continue;
         bool timed = row->seconds > 0;
         nl_text_add(&out, "%d,%.6f,%.6g,%.6g,%" PRId64 ",%d,%" PRId64 "\n", i + 1, row->seconds,
-                    timed ? (double)row->samples / row->seconds : 0, timed ? (double)row->steps / row->seconds : 0, row->memory,
-                    row->worker, row->started);
+                    timed ? (double)row->samples / row->seconds : 0, timed ? (double)row->steps / row->seconds : 0,
+                    row->memory, row->worker, row->started);
     }
     return out.at;
 }

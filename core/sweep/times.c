@@ -1,3 +1,4 @@
+/* Keeps the seconds of finished trials by shape, and writes them as a file. */
 #include "sweep/times.h"
 
 #include <math.h>

@@ -1,3 +1,4 @@
+/* Selects the trials that a call is to run. */
 #include "sweep/todo.h"
 
 #include <stdlib.h>
@@ -14,7 +15,8 @@ bool nl_is_wanted(const struct nl_trial *trial, const struct nl_record *record, 
 
 int *nl_todo(const struct nl_grid *grid, const struct nl_record *record, const struct nl_choice *choice, int *count)
 {
-    int *out = nl_alloc((size_t)grid->trials, sizeof *out), *shard = choice->shards ? nl_shards(grid, choice->seconds, choice->shards) : NULL;
+    int *out = nl_alloc((size_t)grid->trials, sizeof *out),
+        *shard = choice->shards ? nl_shards(grid, choice->seconds, choice->shards) : NULL;
     *count = 0;
     for (int i = 0; i < grid->trials; i++)
         if ((!shard || shard[i] == choice->shard) && nl_is_wanted(&grid->trial[i], &record[i], choice))

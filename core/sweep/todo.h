@@ -1,4 +1,5 @@
-/* Which trials of a grid a call is to run: what is missing, what lacks a measurement, what is wanted again, one shard of it all. */
+/* Which trials of a grid a call is to run: what is missing, what lacks a measurement, what is wanted again, one shard
+ * of it all. */
 #ifndef NL_SWEEP_TODO_H
 #define NL_SWEEP_TODO_H
 
@@ -8,7 +9,8 @@
 enum { NL_ALL_OUTCOMES = (1 << NL_OUTCOMES) - 1 };
 
 struct nl_choice {
-    unsigned retry;    /* bits 1 << outcome: trials that ended so are run again; those that could not be run (NL_ERROR) always are */
+    unsigned retry;    /* bits 1 << outcome: trials that ended so are run again; those that could not be run (NL_ERROR)
+                          always are */
     int shard, shards; /* the shard-th (from 1) of so many; shards = 0: the whole grid */
     const double *seconds; /* by which they are dealt (nl_shards); NULL: by cost */
 };

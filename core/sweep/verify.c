@@ -1,3 +1,4 @@
+/* Checks the seal or the checksum of each file in a results folder. */
 #include "sweep/verify.h"
 
 #include <dirent.h>
@@ -29,7 +30,8 @@ static void add_unsealed(struct nl_verified *out, const char *what)
 /* ---- experiment.yaml ---- */
 
 /* Whether it could be read. */
-static bool check_experiment(const char *folder, struct nl_experiment *experiment, struct nl_provenance *made, struct nl_verified *out)
+static bool check_experiment(const char *folder, struct nl_experiment *experiment, struct nl_provenance *made,
+                             struct nl_verified *out)
 {
     struct nl_error err;
     char *path = nl_path_join(folder, "experiment.yaml");
@@ -78,7 +80,8 @@ static void check_table(const char *folder, const char *name, const char *sums, 
     free(end);
 }
 
-/* A sweep may take the tables away, or write them, in between: SHA256SUMS is another then, and they are looked at anew. */
+/* A sweep may take the tables away, or write them, in between: SHA256SUMS is another then, and they are looked at
+ * anew. */
 static void check_tables(const char *folder, struct nl_verified *out)
 {
     enum { TRIES = 3 };
@@ -138,7 +141,8 @@ static void check_file(const char *folder, const char *name, struct nl_verified 
     if (bytes || !nl_file_is_missing(path)) { /* a checkpoint goes when its trial is finished */
         out->trials += trial;
         out->checkpoints += checkpoint;
-        if (!bytes || (trial ? check_trial(path, name, bytes, length, &err) : check_checkpoint(path, bytes, length, &err)))
+        if (!bytes ||
+            (trial ? check_trial(path, name, bytes, length, &err) : check_checkpoint(path, bytes, length, &err)))
             add_problem(out, &err);
     }
     free(bytes);
@@ -150,7 +154,8 @@ static void check_trials(const char *folder, struct nl_verified *out)
     struct nl_error err;
     struct dirent **entry;
     char *trials = nl_path_join(folder, "trials");
-    int file = open(trials, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), count = file < 0 ? -1 : scandir(trials, &entry, NULL, alphasort);
+    int file = open(trials, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC),
+        count = file < 0 ? -1 : scandir(trials, &entry, NULL, alphasort);
     if (count < 0) {
         nl_fail_errno(&err, "cannot read the folder '%s'", trials);
         add_problem(out, &err);
@@ -183,8 +188,10 @@ static bool is_absent(const char *path, struct nl_verified *out)
     return absent;
 }
 
-/* Looks for the trials of the grid by their names. Another version of the program may have given others: then nobody can tell. */
-static void count_absent(const char *folder, const struct nl_experiment *experiment, const struct nl_provenance *made, struct nl_verified *out)
+/* Looks for the trials of the grid by their names. Another version of the program may have given others: then nobody
+ * can tell. */
+static void count_absent(const char *folder, const struct nl_experiment *experiment, const struct nl_provenance *made,
+                         struct nl_verified *out)
 {
     const struct nl_store store = nl_store_at(folder);
     struct nl_grid grid;
@@ -212,7 +219,8 @@ static void check_whole(const char *folder, struct nl_verified *out)
     if (nl_store_in_use(folder))
         return;
     if (out->rows > there) {
-        nl_fail(&err, "trials are missing in '%s/trials': 'trials.csv' has %d, and there are %d", folder, out->rows, there);
+        nl_fail(&err, "trials are missing in '%s/trials': 'trials.csv' has %d, and there are %d", folder, out->rows,
+                there);
         add_problem(out, &err);
     }
     if (out->planned && !out->absent && !out->tables) {

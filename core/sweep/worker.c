@@ -1,3 +1,4 @@
+/* Runs cohorts from the queue, and lends its thread to others when the queue is empty. */
 #include "sweep/worker.h"
 
 #include <stdlib.h>
@@ -45,7 +46,8 @@ static double cost_left(const struct nl_worker *worker)
     return worker->running * nl_cost_total(worker->cost) - nl_worker_cost_done(worker);
 }
 
-/* Whether a worker shall start the next cohort. It looks for a Ctrl-C itself: until the main thread looks again, many short trials may end. */
+/* Whether a worker shall start the next cohort. It looks for a Ctrl-C itself: until the main thread looks again, many
+ * short trials may end. */
 static bool goes_on(struct nl_runner *runner)
 {
     nl_runner_look_outside(runner);
@@ -92,13 +94,15 @@ static struct nl_worker *most_in_need(const struct nl_runner *runner)
 /* When no trial is left to start, those still running go on with the cores that are free. The lock is held. */
 static void help_others(struct nl_runner *runner)
 {
-    bool able = true; /* to work on the leader's device: if not, asking again would be all it does until the sweep ends */
+    bool able =
+        true; /* to work on the leader's device: if not, asking again would be all it does until the sweep ends */
     for (struct nl_worker *leader; able && (leader = most_in_need(runner));) {
         leader->helpers++;
         const struct nl_config *config = &leader->trial->config;
         pthread_mutex_unlock(&runner->lock);
         struct nl_error err;
-        able = nl_device_begin((enum nl_device_kind)config->device.kind, (int)config->device.index, (enum nl_gemm)config->device.gemm, &err) != NULL;
+        able = nl_device_begin((enum nl_device_kind)config->device.kind, (int)config->device.index,
+                               (enum nl_gemm)config->device.gemm, &err) != NULL;
         if (able)
             nl_team_help(leader->team);
         pthread_mutex_lock(&runner->lock);
@@ -126,11 +130,15 @@ static void break_off(struct nl_runner *runner, const struct nl_error *err)
     runner->broken = true;
 }
 
-/* A device that does no more work for this program fails no trial: those that it has not finished can be run by another call. */
+/* A device that does no more work for this program fails no trial: those that it has not finished can be run by another
+ * call. */
 static void lose_device(struct nl_runner *runner, const struct nl_error *why)
 {
     struct nl_error err;
-    nl_fail(&err, "%s; the device does no more work for this program: finished trials are kept, and the same command runs the others", why->text);
+    nl_fail(&err,
+            "%s; the device does no more work for this program: finished trials are kept, and the same command runs "
+            "the others",
+            why->text);
     pthread_mutex_lock(&runner->lock);
     break_off(runner, &err);
     pthread_mutex_unlock(&runner->lock);
@@ -146,7 +154,8 @@ static void finish(struct nl_worker *worker, int index)
     record->worker = worker->number;
     record->started = worker->started;
     char *checkpoint = nl_runner_checkpoint(runner, trial);
-    bool kept = checkpoint && !record->failed && !nl_file_is_missing(checkpoint); /* which goes when the result is on the disk, not before */
+    bool kept = checkpoint && !record->failed &&
+                !nl_file_is_missing(checkpoint); /* which goes when the result is on the disk, not before */
     bool saved = nl_store_save(runner->store, trial, record, kept, &err) == NL_OK;
     if (checkpoint && !record->failed && saved)
         nl_file_remove(checkpoint);
@@ -191,7 +200,8 @@ static void fail_trial(struct nl_worker *worker, int index, const char *message)
         return;
     }
     nl_record_release(record);
-    *record = (struct nl_record){.present = true, .failed = true, .failed_step = -1, .message = nl_strdup(message), .curve = nl_strdup("")};
+    *record = (struct nl_record){
+        .present = true, .failed = true, .failed_step = -1, .message = nl_strdup(message), .curve = nl_strdup("")};
     for (char *at = record->message; *at; at++)
         if (*at == '\n') /* records are lines */
             *at = ' ';
@@ -254,8 +264,8 @@ static void run_members(struct nl_worker *worker, const int *member, int count)
     free(unfinished);
 }
 
-/* A core each, so that caches stay warm. Only where the workers fill the machine, with a trial each: two small sweeps side by side
- * must not end up on the same core. */
+/* A core each, so that caches stay warm. Only where the workers fill the machine, with a trial each: two small sweeps
+ * side by side must not end up on the same core. */
 static void pin(const struct nl_worker *worker)
 {
     if (worker->stays)
@@ -274,7 +284,9 @@ void *nl_worker_run(void *argument)
         worker->running = cohort->count;
         worker->trained = 0;
         runner->progress.running += cohort->count;
-        nl_team_begin(worker->team); /* before the lock is let go: who finds nothing left to start sees at once whom it can help */
+        nl_team_begin(
+            worker
+                ->team); /* before the lock is let go: who finds nothing left to start sees at once whom it can help */
         worker->trial = &runner->grid->trial[cohort->trial[0]];
         pthread_mutex_unlock(&runner->lock);
         run_members(worker, cohort->trial, cohort->count);

@@ -1,5 +1,5 @@
-/* A worker of a sweep (sweep/runner.h): a thread that takes cohorts off the queue, runs and saves them, and helps others when there are no
- * more. */
+/* A worker of a sweep (sweep/runner.h): a thread that takes cohorts off the queue, runs and saves them, and helps
+ * others when there are no more. */
 #ifndef NL_SWEEP_WORKER_H
 #define NL_SWEEP_WORKER_H
 
@@ -42,13 +42,15 @@ struct nl_runner {
     struct nl_cohorts queue; /* to run, longest first */
     int cores;
     double began;
-    double cost_seen, seen_at; /* how much work was done when progress was last seen, and seconds since the call began */
+    double cost_seen,
+        seen_at; /* how much work was done when progress was last seen, and seconds since the call began */
 
     pthread_mutex_t lock;
     pthread_cond_t idle; /* a worker has no more to do */
     int next;
     int active; /* workers */
-    int *ended, told; /* trials in the order of their ends, and how many of them were reported: progress.finished are there */
+    int *ended,
+        told; /* trials in the order of their ends, and how many of them were reported: progress.finished are there */
     int synced;       /* and how many are on the disk, */
     double synced_at; /* since when */
     atomic_int stop; /* running trials are abandoned */
@@ -61,7 +63,7 @@ struct nl_runner {
 /* The thread: ends when there is nothing left to start or to help with, and signals `idle`. */
 void *nl_worker_run(void *worker);
 
-/* Of the cohort that the worker runs, in the units of nl_trial_cost; the lock is held. */
+/* How much of its cohort the worker has run, in the units of nl_trial_cost; the lock is held. */
 double nl_worker_cost_done(const struct nl_worker *worker);
 
 /* Running trials are abandoned, for the first reason given. The lock is held. */

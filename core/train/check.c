@@ -16,9 +16,10 @@ static bool evaluates_batches(const struct nl_config *config)
     return found;
 }
 
-/* How many samples share statistics: norm.stat_batch, or a layer's own. Evaluation in batches has one size of them for all normalizers. */
-static void check_slices(const struct nl_graph *graph, const struct nl_config *config, const struct nl_experiment *experiment,
-                         struct nl_diagnostics *diagnostics)
+/* How many samples share statistics: norm.stat_batch, or a layer's own. Evaluation in batches has one size of them for
+ * all normalizers. */
+static void check_slices(const struct nl_graph *graph, const struct nl_config *config,
+                         const struct nl_experiment *experiment, struct nl_diagnostics *diagnostics)
 {
     long long batch = (long long)nl_micro_batch(config);
     int common = nl_stat_batch(config);
@@ -34,51 +35,61 @@ static void check_slices(const struct nl_graph *graph, const struct nl_config *c
                         config->train.accumulate > 1 ? "train.batch by train.accumulate" : "train.batch");
         else if (slice != common && evaluates_batches(config))
             nl_complain(diagnostics, experiment, layer,
-                        "'norm.eval' batch needs one 'norm.stat_batch' for all normalizers, and '%s' has its own", node->name);
+                        "'norm.eval' batch needs one 'norm.stat_batch' for all normalizers, and '%s' has its own",
+                        node->name);
         free(layer);
     }
 }
 
 /* Each worker has an equal part of every batch, and whole slices of it. */
-static void check_workers(const struct nl_graph *graph, const struct nl_config *config, int64_t samples, const struct nl_experiment *experiment,
-                          struct nl_diagnostics *diagnostics)
+static void check_workers(const struct nl_graph *graph, const struct nl_config *config, int64_t samples,
+                          const struct nl_experiment *experiment, struct nl_diagnostics *diagnostics)
 {
-    long long batch = (long long)config->train.batch, workers = (long long)config->train.workers, part = batch / workers;
+    long long batch = (long long)config->train.batch, workers = (long long)config->train.workers,
+              part = batch / workers;
     if (!nl_key_applies(nl_key_named("train.workers"), config))
         return;
     if (batch % workers != 0) {
-        nl_complain(diagnostics, experiment, "train.workers", "%s do not divide a batch of %lld (train.batch)", NL_COUNT(workers, "worker"), batch);
+        nl_complain(diagnostics, experiment, "train.workers", "%s do not divide a batch of %lld (train.batch)",
+                    NL_COUNT(workers, "worker"), batch);
         return;
     }
     if (!config->train.drop_last && samples % batch != 0)
-        nl_complain(diagnostics, experiment, "train.workers", "%s need whole batches: 'train.drop_last' true leaves the last one out", NL_COUNT(workers, "worker"));
+        nl_complain(diagnostics, experiment, "train.workers",
+                    "%s need whole batches: 'train.drop_last' true leaves the last one out",
+                    NL_COUNT(workers, "worker"));
     for (const struct nl_graph_node *node = graph->node; node < graph->node + graph->nodes; node++) {
         const struct nl_normalize *normalize = node->operation == &nl_normalize_operation ? node->arguments : NULL;
         int slice = normalize && (normalize->norm->uses & NL_USES_STAT_BATCH) ? normalize->setup.stat_batch : 0;
         if (slice > 0 && config->norm.sync)
-            nl_complain(diagnostics, experiment, "norm.sync", "'norm.sync' has statistics of the whole batch, and 'norm.stat_batch' those of %s",
+            nl_complain(diagnostics, experiment, "norm.sync",
+                        "'norm.sync' has statistics of the whole batch, and 'norm.stat_batch' those of %s",
                         NL_COUNT(slice, "sample"));
         else if (slice > 0 && part % slice != 0)
-            nl_complain(diagnostics, experiment, "norm.stat_batch", "%s do not divide a worker's %lld ('train.batch' by 'train.workers')", NL_COUNT(slice, "sample"),
-                        part);
+            nl_complain(diagnostics, experiment, "norm.stat_batch",
+                        "%s do not divide a worker's %lld ('train.batch' by 'train.workers')",
+                        NL_COUNT(slice, "sample"), part);
         if (slice > 0 && (config->norm.sync || part % slice != 0))
             return;
     }
 }
 
-static void check_device(const struct nl_config *config, const struct nl_experiment *experiment, struct nl_diagnostics *diagnostics)
+static void check_device(const struct nl_config *config, const struct nl_experiment *experiment,
+                         struct nl_diagnostics *diagnostics)
 {
     struct nl_error err;
     enum nl_device_kind kind = (enum nl_device_kind)config->device.kind;
     if (nl_device_check(kind, (int)config->device.index, &err) != NL_OK)
         nl_complain(diagnostics, experiment, "device.kind", "%s", err.text);
-    else if (nl_precision_check(kind, (int)config->device.index, (enum nl_precision)config->device.precision, &err) != NL_OK)
+    else if (nl_precision_check(kind, (int)config->device.index, (enum nl_precision)config->device.precision, &err) !=
+             NL_OK)
         nl_complain(diagnostics, experiment, "device.precision", "%s", err.text);
     if (nl_gemm_check(kind, (enum nl_gemm)config->device.gemm, &err) != NL_OK)
         nl_complain(diagnostics, experiment, "device.gemm", "%s", err.text);
 }
 
-void nl_trial_check(const struct nl_config *config, const struct nl_experiment *experiment, struct nl_diagnostics *diagnostics)
+void nl_trial_check(const struct nl_config *config, const struct nl_experiment *experiment,
+                    struct nl_diagnostics *diagnostics)
 {
     struct nl_graph graph;
     struct nl_error err;

@@ -1,3 +1,4 @@
+/* Writes the state of a training into a file of weights, and takes it up again. */
 #include "train/checkpoint.h"
 
 #include <limits.h>
@@ -11,12 +12,25 @@
 #include "config/value.h"
 #include "train/train.h"
 
-enum { COUNTS = 2, SUMS = 7, COLUMNS = 8, STEP = 0, SAMPLES = 2, PART = 3, EVAL = 4, METRIC_COLUMNS = 7, TENSOR = 1, MOST_EXTRA = 6, DIFFERENCES_SHOWN = 4 };
+enum {
+    COUNTS = 2,
+    SUMS = 7,
+    COLUMNS = 8,
+    STEP = 0,
+    SAMPLES = 2,
+    PART = 3,
+    EVAL = 4,
+    METRIC_COLUMNS = 7,
+    TENSOR = 1,
+    MOST_EXTRA = 6,
+    DIFFERENCES_SHOWN = 4
+};
 
 /* ---- writing ---- */
 
 /* Takes data over. */
-static void add(struct nl_tensor_file *file, const char *name, enum nl_dtype type, size_t rows, size_t columns, void *data)
+static void add(struct nl_tensor_file *file, const char *name, enum nl_dtype type, size_t rows, size_t columns,
+                void *data)
 {
     struct nl_tensor_file_entry entry = {.type = type, .dims = columns ? 2 : 1, .shape = {rows, columns}, .data = data};
     strncpy(entry.name, name, sizeof entry.name - 1);
@@ -27,8 +41,8 @@ static double *curve_numbers(const struct nl_trial_result *result)
 {
     double *numbers = nl_alloc((size_t)result->rows * COLUMNS, sizeof *numbers), *at = numbers;
     for (const struct nl_curve_row *row = result->row; row < result->row + result->rows; row++, at += COLUMNS) {
-        const double columns[COLUMNS] = {(double)row->step, row->epoch, (double)row->samples, row->part, row->eval, row->lr,
-                                         row->loss, row->accuracy};
+        const double columns[COLUMNS] = {(double)row->step, row->epoch, (double)row->samples, row->part, row->eval,
+                                         row->lr,           row->loss,  row->accuracy};
         memcpy(at, columns, sizeof columns);
     }
     return numbers;
@@ -37,14 +51,17 @@ static double *curve_numbers(const struct nl_trial_result *result)
 static double *metric_numbers(const struct nl_trial_result *result)
 {
     double *numbers = nl_alloc((size_t)result->observations * METRIC_COLUMNS, sizeof *numbers), *at = numbers;
-    for (const struct nl_observation *m = result->observation; m < result->observation + result->observations; m++, at += METRIC_COLUMNS) {
-        const double columns[METRIC_COLUMNS] = {(double)m->step, m->tensor, m->elements, m->sum, m->squares, m->deviations, m->zeros};
+    for (const struct nl_observation *m = result->observation; m < result->observation + result->observations;
+         m++, at += METRIC_COLUMNS) {
+        const double columns[METRIC_COLUMNS] = {(double)m->step, m->tensor,     m->elements, m->sum,
+                                                m->squares,      m->deviations, m->zeros};
         memcpy(at, columns, sizeof columns);
     }
     return numbers;
 }
 
-static void add_reals(struct nl_tensor_file *file, const struct nl_plan *plan, const char *name, const void *state, size_t count)
+static void add_reals(struct nl_tensor_file *file, const struct nl_plan *plan, const char *name, const void *state,
+                      size_t count)
 {
     if (!state)
         return;
@@ -69,8 +86,9 @@ static const char *history_name(const struct nl_tensor *tensor, char name[NAME_S
     return name;
 }
 
-int nl_checkpoint_save(const struct nl_plan *plan, int replica, const struct nl_source *source, const struct nl_trial_progress *progress,
-                       const struct nl_trial_result *result, const char *path, struct nl_error *err)
+int nl_checkpoint_save(const struct nl_plan *plan, int replica, const struct nl_source *source,
+                       const struct nl_trial_progress *progress, const struct nl_trial_result *result, const char *path,
+                       struct nl_error *err)
 {
     char name[NAME_SIZE];
     struct nl_tensor_file file = nl_weights_file(plan, replica, source, MOST_EXTRA);
@@ -94,10 +112,12 @@ int nl_checkpoint_save(const struct nl_plan *plan, int replica, const struct nl_
 /* ---- reading ---- */
 
 /* The tensor, if it has this type and shape (rows 0: any number of them). */
-static const struct nl_tensor_file_entry *find(const struct nl_tensor_file *file, const char *name, enum nl_dtype type, size_t rows, size_t columns)
+static const struct nl_tensor_file_entry *find(const struct nl_tensor_file *file, const char *name, enum nl_dtype type,
+                                               size_t rows, size_t columns)
 {
     const struct nl_tensor_file_entry *entry = nl_safetensors_find(file, name);
-    bool good = entry && entry->type == type && entry->dims == (columns ? 2 : 1) && (!columns || entry->shape[1] == columns);
+    bool good =
+        entry && entry->type == type && entry->dims == (columns ? 2 : 1) && (!columns || entry->shape[1] == columns);
     return good && (!rows || entry->shape[0] == rows) ? entry : NULL;
 }
 
@@ -111,11 +131,13 @@ static void compare(struct differences *differences, const char *what, const cha
     if (strcmp(there, here) == 0)
         return;
     if (differences->count++ < DIFFERENCES_SHOWN)
-        nl_text_add(&differences->text, "%s%s is '%s' there and '%s' here", differences->count > 1 ? "; " : "", what, there, here);
+        nl_text_add(&differences->text, "%s%s is '%s' there and '%s' here", differences->count > 1 ? "; " : "", what,
+                    there, here);
 }
 
 /* What was not observed so far cannot be made up for; what was, and is not asked for any more, does no harm. */
-static void compare_observed(struct differences *differences, const struct nl_tensor_file *file, const struct nl_config *config)
+static void compare_observed(struct differences *differences, const struct nl_tensor_file *file,
+                             const struct nl_config *config)
 {
     const struct nl_key *key = nl_key_named("log.tensors");
     const char *there = nl_safetensors_metadata(file, key->name);
@@ -126,15 +148,17 @@ static void compare_observed(struct differences *differences, const struct nl_te
 }
 
 /* Only keys that matter here are compared: what makes another one matter there is a difference itself. */
-static int compare_source(const struct nl_tensor_file *file, const struct nl_source *source, const char *path, struct nl_error *err)
+static int compare_source(const struct nl_tensor_file *file, const struct nl_source *source, const char *path,
+                          struct nl_error *err)
 {
     const struct nl_config settled = nl_config_settled(source->config);
     struct differences differences = {0};
     char numerics[16];
     snprintf(numerics, sizeof numerics, "%d", NL_NUMERICS_VERSION);
-    const char *const read[][3] = {{"data_sha256", "the data's sha256", source->dataset->checksum},
-                                   {"load_sha256", "the sha256 of model.load", source->load ? source->load->checksum : ""},
-                                   {"numerics", "the version of normlab's numerics", numerics}};
+    const char *const read[][3] = {
+        {"data_sha256", "the data's sha256", source->dataset->checksum},
+        {"load_sha256", "the sha256 of model.load", source->load ? source->load->checksum : ""},
+        {"numerics", "the version of normlab's numerics", numerics}};
     for (int i = 0; i < nl_key_count; i++) {
         const char *there = nl_safetensors_metadata(file, nl_keys[i].name);
         if (!nl_key_applies(&nl_keys[i], &settled))
@@ -150,7 +174,9 @@ static int compare_source(const struct nl_tensor_file *file, const struct nl_sou
     }
     if (differences.count > DIFFERENCES_SHOWN)
         nl_text_add(&differences.text, "; and %d more", differences.count - DIFFERENCES_SHOWN);
-    int status = differences.count ? nl_fail(err, "cannot resume from '%s': it is of another training: %s", path, differences.text.at) : NL_OK;
+    int status = differences.count
+                     ? nl_fail(err, "cannot resume from '%s': it is of another training: %s", path, differences.text.at)
+                     : NL_OK;
     nl_text_release(&differences.text);
     return status;
 }
@@ -160,14 +186,15 @@ static bool is_whole(double value, double low, double high)
     return value >= low && value <= high && value == floor(value);
 }
 
-/* Counts that this training comes to, parts and statistics that there are: what is read as numbers is used to count and to index. Whoever made
- * the file may have given it a checksum that fits. */
-static bool is_sound(const struct nl_config *config, const struct nl_tensor_file_entry *counts, const struct nl_tensor_file_entry *curve,
-                     const struct nl_tensor_file_entry *metrics)
+/* Counts that this training comes to, parts and statistics that there are: what is read as numbers is used to count and
+ * to index. Whoever made the file may have given it a checksum that fits. */
+static bool is_sound(const struct nl_config *config, const struct nl_tensor_file_entry *counts,
+                     const struct nl_tensor_file_entry *curve, const struct nl_tensor_file_entry *metrics)
 {
     const int64_t *count = counts->data;
     const double *row = curve->data;
-    bool sound = count[0] >= 0 && count[0] <= nl_trial_step_counts(config, nl_data_counts(config)).steps && count[1] >= count[0];
+    bool sound =
+        count[0] >= 0 && count[0] <= nl_trial_step_counts(config, nl_data_counts(config)).steps && count[1] >= count[0];
     for (size_t i = 0; i < curve->shape[0]; i++, row += COLUMNS)
         sound &= is_whole(row[STEP], 0, (double)count[0]) && is_whole(row[SAMPLES], 0, (double)count[1]) &&
                  is_whole(row[PART], 0, NL_PARTS - 1) && is_whole(row[EVAL], -1, NL_EVALS - 1);
@@ -177,7 +204,8 @@ static bool is_sound(const struct nl_config *config, const struct nl_tensor_file
     return sound;
 }
 
-static int read_checkpoint(const struct nl_source *source, const char *path, struct nl_tensor_file *file, struct nl_error *err)
+static int read_checkpoint(const struct nl_source *source, const char *path, struct nl_tensor_file *file,
+                           struct nl_error *err)
 {
     size_t length;
     char *bytes = nl_file_read_plain(path, &length, err);
@@ -185,11 +213,16 @@ static int read_checkpoint(const struct nl_source *source, const char *path, str
     free(bytes);
     if (status)
         return status;
-    const struct nl_tensor_file_entry *counts = find(file, "training.counts", NL_I64, COUNTS, 0), *curve = find(file, "training.curve", NL_F64, 0, COLUMNS);
+    const struct nl_tensor_file_entry *counts = find(file, "training.counts", NL_I64, COUNTS, 0),
+                                      *curve = find(file, "training.curve", NL_F64, 0, COLUMNS);
     const struct nl_tensor_file_entry *metrics = find(file, "training.metrics", NL_F64, 0, METRIC_COLUMNS);
     if (!file->sealed)
-        status = nl_fail(err, "cannot resume from '%s': it has no checksum (another program or an earlier version of normlab wrote it)", path);
-    else if (!counts || !curve || !find(file, "training.sums", NL_F64, SUMS, 0) || (source->config->log.tensors.count > 0 && !metrics))
+        status = nl_fail(
+            err,
+            "cannot resume from '%s': it has no checksum (another program or an earlier version of normlab wrote it)",
+            path);
+    else if (!counts || !curve || !find(file, "training.sums", NL_F64, SUMS, 0) ||
+             (source->config->log.tensors.count > 0 && !metrics))
         status = nl_fail(err, "cannot resume from '%s': it is not a checkpoint", path);
     else if (compare_source(file, source, path, err))
         status = NL_FAIL;
@@ -227,7 +260,7 @@ static void get_curve(const struct nl_tensor_file_entry *curve, struct nl_trial_
     }
 }
 
-/* Of tensors that are still observed: all, or none is. */
+/* Takes the metrics of tensors that are still observed: all, or none is. */
 static void get_metrics(const struct nl_tensor_file_entry *metrics, struct nl_trial_result *result)
 {
     const double *at = metrics ? metrics->data : NULL;
@@ -235,12 +268,13 @@ static void get_metrics(const struct nl_tensor_file_entry *metrics, struct nl_tr
         if (at[TENSOR] >= result->tensors)
             continue;
         NL_GROW(result->observation, result->observations, result->observations_capacity);
-        result->observation[result->observations++] = (struct nl_observation){(int64_t)at[STEP], (int)at[TENSOR], at[2], at[3], at[4], at[5], at[6]};
+        result->observation[result->observations++] =
+            (struct nl_observation){(int64_t)at[STEP], (int)at[TENSOR], at[2], at[3], at[4], at[5], at[6]};
     }
 }
 
-static int get_reals(const struct nl_plan *plan, const struct nl_tensor_file *file, const char *name, void *state, size_t count, const char *path,
-                     struct nl_error *err)
+static int get_reals(const struct nl_plan *plan, const struct nl_tensor_file *file, const char *name, void *state,
+                     size_t count, const char *path, struct nl_error *err)
 {
     size_t real = plan->backend->real;
     const struct nl_tensor_file_entry *entry = find(file, name, real == sizeof(double) ? NL_F64 : NL_F32, count, 0);
@@ -252,8 +286,8 @@ static int get_reals(const struct nl_plan *plan, const struct nl_tensor_file *fi
     return NL_OK;
 }
 
-int nl_checkpoint_load(const struct nl_plan *plan, int replica, const struct nl_source *source, const char *path, struct nl_trial_progress *progress,
-                       struct nl_trial_result *result, struct nl_error *err)
+int nl_checkpoint_load(const struct nl_plan *plan, int replica, const struct nl_source *source, const char *path,
+                       struct nl_trial_progress *progress, struct nl_trial_result *result, struct nl_error *err)
 {
     char name[NAME_SIZE];
     struct nl_tensor_file file;
@@ -261,9 +295,11 @@ int nl_checkpoint_load(const struct nl_plan *plan, int replica, const struct nl_
         return NL_FAIL;
     int status = nl_weights_check(plan->graph, &file, path, false, err); /* a training may be on its way to diverge */
     if (status == NL_OK)
-        status = get_reals(plan, &file, "training.first", nl_place_in(plan, plan->update.first, replica), plan->graph->count, path, err);
+        status = get_reals(plan, &file, "training.first", nl_place_in(plan, plan->update.first, replica),
+                           plan->graph->count, path, err);
     if (status == NL_OK)
-        status = get_reals(plan, &file, "training.second", nl_place_in(plan, plan->update.second, replica), plan->graph->count, path, err);
+        status = get_reals(plan, &file, "training.second", nl_place_in(plan, plan->update.second, replica),
+                           plan->graph->count, path, err);
     for (const struct nl_tensor *t = plan->graph->tensor; status == NL_OK && (t = history_from(plan->graph, t)); t++)
         status = get_reals(plan, &file, history_name(t, name), nl_tensor_in(plan, replica, t), t->count, path, err);
     if (status == NL_OK) {
@@ -272,7 +308,8 @@ int nl_checkpoint_load(const struct nl_plan *plan, int replica, const struct nl_
         nl_weights_load(plan, replica, &file);
         result->steps = counts[0];
         result->samples = counts[1];
-        *progress = (struct nl_trial_progress){.first_loss = sums[0], .loss_sum = sums[1], .correct = sums[2], .seen = sums[3]};
+        *progress =
+            (struct nl_trial_progress){.first_loss = sums[0], .loss_sum = sums[1], .correct = sums[2], .seen = sums[3]};
         result->seconds = sums[4];
         result->training = sums[5];
         result->evaluation = sums[6];

@@ -1,3 +1,4 @@
+/* Feeds a part of the data through the network, and collects precise statistics first where they are asked for. */
 #include "train/evaluate.h"
 
 #include <math.h>
@@ -57,7 +58,8 @@ int nl_evaluation_capacity(const struct nl_config *config, const struct nl_split
 }
 
 /* Feeds a part in groups; with a batch's own statistics a rest smaller than a group joins the last one. */
-static void feed(const struct nl_plan *plan, const struct nl_config *config, enum nl_part part, int count, enum nl_statistics statistics)
+static void feed(const struct nl_plan *plan, const struct nl_config *config, enum nl_part part, int count,
+                 enum nl_statistics statistics)
 {
     struct nl_pass pass = plan->eval;
     int group = smaller(nl_evaluation_group(config, statistics), pass.capacity);
@@ -66,7 +68,10 @@ static void feed(const struct nl_plan *plan, const struct nl_config *config, enu
         int samples = smaller(group, count - at);
         if (joins && count - at - samples < group)
             samples = smaller(count - at, pass.capacity);
-        struct nl_run run = {.replicas = plan->replicas, .stride = plan->stride, .samples = samples, .statistics = statistics,
+        struct nl_run run = {.replicas = plan->replicas,
+                             .stride = plan->stride,
+                             .samples = samples,
+                             .statistics = statistics,
                              .sums = plan->eval_sums};
         pass.gather.index = plan->part[part] + at;
         nl_plan_forward(plan, &pass, &run);
@@ -99,11 +104,13 @@ void nl_collect_precise(const struct nl_plan *plan, const struct nl_config *conf
     collect(plan, config, NL_PART_TRAIN, train_count);
 }
 
-void nl_evaluate(const struct nl_plan *plan, const struct nl_config *config, enum nl_part part, int count, enum nl_eval eval,
-                 struct nl_score *score)
+void nl_evaluate(const struct nl_plan *plan, const struct nl_config *config, enum nl_part part, int count,
+                 enum nl_eval eval, struct nl_score *score)
 {
-    static const enum nl_statistics statistics_of[NL_EVALS] = {
-        [NL_EVAL_RUNNING] = NL_STATS_RUNNING, [NL_EVAL_BATCH] = NL_STATS_BATCH, [NL_EVAL_PRECISE] = NL_STATS_PRECISE, [NL_EVAL_ADAPT] = NL_STATS_PRECISE};
+    static const enum nl_statistics statistics_of[NL_EVALS] = {[NL_EVAL_RUNNING] = NL_STATS_RUNNING,
+                                                               [NL_EVAL_BATCH] = NL_STATS_BATCH,
+                                                               [NL_EVAL_PRECISE] = NL_STATS_PRECISE,
+                                                               [NL_EVAL_ADAPT] = NL_STATS_PRECISE};
     struct nl_loss_sums *sums = nl_alloc((size_t)plan->replicas, sizeof *sums);
     if (eval == NL_EVAL_ADAPT)
         collect(plan, config, part, count);

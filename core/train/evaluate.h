@@ -9,17 +9,18 @@
 int nl_evaluation_group(const struct nl_config *config, enum nl_statistics statistics);
 
 /* The batch that evaluation needs room for. Running and precise statistics do not care how samples are grouped; with a
- * batch's own the group is a micro-batch, or norm.stat_batch where that is smaller, and a last smaller rest joins the group before it. */
+ * batch's own the group is a micro-batch, or norm.stat_batch where that is smaller, and a last smaller rest joins the
+ * group before it. */
 int nl_evaluation_capacity(const struct nl_config *config, const struct nl_split *view);
 
-/* score[plan->replicas]: mean loss and accuracy of the first `count` samples of a part (all of it). NL_EVAL_ADAPT takes the
- * statistics of these samples first, in place of precise ones (AdaBN: Li et al. 2016). NL_EVAL_PRECISE: after
+/* score[plan->replicas]: mean loss and accuracy of the first `count` samples of a part (all of it). NL_EVAL_ADAPT takes
+ * the statistics of these samples first, in place of precise ones (AdaBN: Li et al. 2016). NL_EVAL_PRECISE: after
  * nl_collect_precise. config: any replica's. */
-void nl_evaluate(const struct nl_plan *plan, const struct nl_config *config, enum nl_part part, int count, enum nl_eval eval,
-                 struct nl_score *score);
+void nl_evaluate(const struct nl_plan *plan, const struct nl_config *config, enum nl_part part, int count,
+                 enum nl_eval eval, struct nl_score *score);
 
-/* Takes the statistics of the whole training part anew with frozen weights, in batches of norm.precise_batch: the mean of the batches' moments
- * merged as those of one population (PreciseBN: Wu and Johnson 2021). */
+/* Takes the statistics of the whole training part anew with frozen weights, in batches of norm.precise_batch: the mean
+ * of the batches' moments merged as those of one population (PreciseBN: Wu and Johnson 2021). */
 void nl_collect_precise(const struct nl_plan *plan, const struct nl_config *config, int train_count);
 
 #endif

@@ -1,3 +1,4 @@
+/* Lays out the state of a replica, makes the lists of training and evaluation, and binds them to the arena. */
 #include "train/plan.h"
 
 #include <stdlib.h>
@@ -27,8 +28,8 @@ static void *take_reals(struct layout *l, size_t count)
     return take(l, nl_size_times(count, l->real));
 }
 
-/* Arrays that an optimizer walks along side by side: a load from one waits for a store to another where their addresses are equal modulo the
- * ALIAS, or a little more. So they are put a quarter of it apart. */
+/* Arrays that an optimizer walks along side by side: a load from one waits for a store to another where their addresses
+ * are equal modulo the ALIAS, or a little more. So they are put a quarter of it apart. */
 enum { ALIAS = 4096, SIDE_BY_SIDE = 4 };
 
 static void *take_beside(struct layout *l, size_t first, int number, size_t count)
@@ -40,13 +41,14 @@ static void *take_beside(struct layout *l, size_t first, int number, size_t coun
 
 /* ---- what outlives a step ---- */
 
-/* Whether linear layers may step their weights themselves: they are all the weights there are, each takes one of its own, and they need
- * nothing but its gradient. */
+/* Whether linear layers may step their weights themselves: they are all the weights there are, each takes one of its
+ * own, and they need nothing but its gradient. */
 static bool steps_in_backward(const struct nl_plan *plan, const struct nl_config *config)
 {
     const struct nl_graph *graph = plan->graph;
     bool clips = config->train.agc > 0 || config->train.clip_norm > 0 || config->train.clip_value > 0;
-    bool plain = plan->backend->steps_weights && config->train.optimizer == NL_SGD && !clips && config->train.accumulate == 1;
+    bool plain =
+        plan->backend->steps_weights && config->train.optimizer == NL_SGD && !clips && config->train.accumulate == 1;
     for (int i = 0; plain && i < graph->tensors; i++)
         plain = graph->tensor[i].spec.role != NL_WEIGHT || graph->node[graph->tensor[i].node].operation->steps_weight;
     for (int i = 0; plain && i < graph->values; i++)
@@ -57,8 +59,11 @@ static bool steps_in_backward(const struct nl_plan *plan, const struct nl_config
 /* How many of the parameters, the first ones, weight decay pulls at. */
 static size_t decayed(const struct nl_graph *graph, const struct nl_config *config)
 {
-    bool weights = config->train.weight_decay_on == NL_DECAY_WEIGHTS || nl_optimizers[config->train.optimizer]->spares_all_but_weights;
-    return weights ? graph->weights : config->train.weight_decay_on == NL_DECAY_MATRICES ? graph->matrices : graph->count;
+    bool weights = config->train.weight_decay_on == NL_DECAY_WEIGHTS ||
+                   nl_optimizers[config->train.optimizer]->spares_all_but_weights;
+    return weights                                              ? graph->weights
+           : config->train.weight_decay_on == NL_DECAY_MATRICES ? graph->matrices
+                                                                : graph->count;
 }
 
 static void *lay_out_parameters(struct nl_plan *plan, struct layout *l, const struct nl_config *config)
@@ -70,7 +75,8 @@ static void *lay_out_parameters(struct nl_plan *plan, struct layout *l, const st
     plan->parameters = take_reals(l, graph->count);
     void *gradients = take_beside(l, first, 1, graph->count);
     if (plan->mean)
-        plan->mean_gradient = (struct nl_mean_gradient){graph->count, gradients, take_reals(l, graph->count), take(l, sizeof(double))};
+        plan->mean_gradient =
+            (struct nl_mean_gradient){graph->count, gradients, take_reals(l, graph->count), take(l, sizeof(double))};
     plan->update = (struct nl_update){.optimizer = (enum nl_optimizer)config->train.optimizer,
                                       .decoupled = form->decoupled,
                                       .nesterov = config->train.nesterov,
@@ -126,7 +132,8 @@ static bool is_sample(const struct nl_graph *graph, int input)
 }
 
 /* How pixels or values are seen. */
-static void lay_out_samples(const struct nl_plan *plan, struct layout *l, struct nl_gather *gather, const struct nl_extent *x, const struct nl_split *view)
+static void lay_out_samples(const struct nl_plan *plan, struct layout *l, struct nl_gather *gather,
+                            const struct nl_extent *x, const struct nl_split *view)
 {
     const struct nl_dataset *dataset = view->dataset;
     size_t channels = (size_t)x->channels, samples = (size_t)dataset->count * nl_elements(*x) * sizeof(float);
@@ -143,14 +150,19 @@ static void lay_out_samples(const struct nl_plan *plan, struct layout *l, struct
 static struct nl_rows lay_out_rows(struct layout *l, const struct nl_split *view, const char *input)
 {
     struct nl_sample_rows from = nl_split_rows(view, input);
-    struct nl_rows rows = {.width = from.width, .step = from.step, .real = from.real, .shared = from.at && from.at != view->labels, .of = from.at};
+    struct nl_rows rows = {.width = from.width,
+                           .step = from.step,
+                           .real = from.real,
+                           .shared = from.at && from.at != view->labels,
+                           .of = from.at};
     if (!rows.shared)
         rows.of = take(l, nl_rows_bytes(&from, view->dataset->count));
     return rows;
 }
 
 /* Which samples there are, and what fills the inputs: the same in both passes. */
-static struct nl_gather lay_out_data(struct nl_plan *plan, struct layout *l, const struct nl_config *config, const struct nl_split *view)
+static struct nl_gather lay_out_data(struct nl_plan *plan, struct layout *l, const struct nl_config *config,
+                                     const struct nl_split *view)
 {
     const struct nl_graph *graph = plan->graph;
     struct nl_gather gather = {.crop = (int)config->data.crop, .flip = config->data.flip};
@@ -169,7 +181,8 @@ static struct nl_gather lay_out_data(struct nl_plan *plan, struct layout *l, con
     const int counts[3] = {view->train_count, view->val_count, view->test_count};
     for (int i = 0; i < 3; i++)
         plan->part[i] = take(l, (size_t)counts[i] * sizeof(int32_t));
-    plan->ordering = (struct nl_order){.count = view->train_count, .seed = seed, .draws = (uint32_t)view->draws, .order = plan->order};
+    plan->ordering = (struct nl_order){
+        .count = view->train_count, .seed = seed, .draws = (uint32_t)view->draws, .order = plan->order};
     plan->ordering.samples = view->draws && view->dataset->window ? NULL : plan->part[0];
     return gather;
 }
@@ -183,13 +196,15 @@ static void lay_out_pass(struct nl_plan *plan, struct layout *l, struct nl_pass 
     places.input = input;
     for (int i = 0, row = 0; i < graph->inputs; i++) {
         const struct nl_value *value = &graph->value[graph->input[i].value];
-        input[i] = take(l, nl_size_times((size_t)pass->capacity * nl_type_bytes(value->type, plan->backend), value->count));
+        input[i] =
+            take(l, nl_size_times((size_t)pass->capacity * nl_type_bytes(value->type, plan->backend), value->count));
         if (is_sample(graph, i))
             pass->gather.x = input[i];
         else
             pass->gather.row[row++].to = input[i];
     }
-    struct nl_list *const lists[] = {&pass->list, &pass->batch_list, &pass->observed_list, &pass->first_list}; /* one at a time: they lie in the same place */
+    struct nl_list *const lists[] = {&pass->list, &pass->batch_list, &pass->observed_list,
+                                     &pass->first_list}; /* one at a time: they lie in the same place */
     size_t begin = l->at;
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
         size_t end = nl_list_lay_out(lists[i], begin);
@@ -232,7 +247,8 @@ static int make_lists(struct nl_plan *plan, const struct nl_config *config, int 
     setup.observers = &plan->observers;
     if (plan->observers.count > 0 && nl_list_make(&plan->train.observed_list, &setup, err))
         return NL_FAIL;
-    setup = (struct nl_list_setup){.backend = plan->backend, .graph = plan->graph, .capacity = batch, .initializes = true};
+    setup =
+        (struct nl_list_setup){.backend = plan->backend, .graph = plan->graph, .capacity = batch, .initializes = true};
     if (nl_graph_initializes(plan->graph) && nl_list_make(&plan->train.first_list, &setup, err))
         return NL_FAIL;
     setup = (struct nl_list_setup){.backend = plan->backend, .graph = plan->graph, .capacity = eval_capacity};
@@ -255,21 +271,23 @@ static int check_inputs(const struct nl_graph *graph, const struct nl_split *vie
         bool has_x = view->dataset->pixels || view->dataset->values;
         size_t pixels = has_x ? (size_t)shape->height * (size_t)shape->width * (size_t)shape->channels : 0;
         if (value->count != (is_sample(graph, i) ? pixels : rows.real == real ? (size_t)rows.width : 0))
-            return nl_fail(err, "%s has no '%s' (%s, %zu a sample), which the network takes", view->dataset->name, name, real ? "real" : "int32",
-                           value->count);
+            return nl_fail(err, "%s has no '%s' (%s, %zu a sample), which the network takes", view->dataset->name, name,
+                           real ? "real" : "int32", value->count);
     }
     return NL_OK;
 }
 
 /* Shapes and sizes, no places. To be released either way. */
-static int measure(struct nl_plan *plan, const struct nl_backend *backend, const struct nl_graph *graph, const struct nl_config *config,
-                   const struct nl_split *view, int eval_capacity, int replicas, struct nl_error *err)
+static int measure(struct nl_plan *plan, const struct nl_backend *backend, const struct nl_graph *graph,
+                   const struct nl_config *config, const struct nl_split *view, int eval_capacity, int replicas,
+                   struct nl_error *err)
 {
     *plan = (struct nl_plan){.backend = backend, .graph = graph, .replicas = replicas,
                              .gather = nl_kernel_of(backend, &nl_gather_operation, &plan->train.gather)};
     plan->state = nl_alloc((size_t)graph->tensors, sizeof *plan->state);
     plan->update.stepped = steps_in_backward(plan, config) ? graph->weights : 0;
-    plan->mean = config->train.accumulate > 1 ? nl_kernel_of(backend, &nl_mean_gradient_operation, &plan->mean_gradient) : NULL;
+    plan->mean =
+        config->train.accumulate > 1 ? nl_kernel_of(backend, &nl_mean_gradient_operation, &plan->mean_gradient) : NULL;
     plan->observers = nl_observers_find(graph, &config->log.tensors);
     if (check_inputs(graph, view, err) || make_lists(plan, config, eval_capacity, err))
         return NL_FAIL;
@@ -280,8 +298,8 @@ static int measure(struct nl_plan *plan, const struct nl_backend *backend, const
     return NL_OK;
 }
 
-int nl_plan_bytes(const struct nl_backend *backend, const struct nl_graph *graph, const struct nl_config *config, const struct nl_split *view,
-                  int eval_capacity, size_t *bytes, struct nl_error *err)
+int nl_plan_bytes(const struct nl_backend *backend, const struct nl_graph *graph, const struct nl_config *config,
+                  const struct nl_split *view, int eval_capacity, size_t *bytes, struct nl_error *err)
 {
     struct nl_plan plan;
     int status = measure(&plan, backend, graph, config, view, eval_capacity, 1, err);
@@ -300,7 +318,8 @@ static int bring_samples(struct nl_plan *plan, const struct nl_dataset *dataset,
 {
     const struct nl_shape *shape = &dataset->shape;
     struct nl_gather *gather = &plan->train.gather;
-    size_t count = (size_t)dataset->count * (size_t)shape->height * (size_t)shape->width * (size_t)shape->channels, bytes = count;
+    size_t count = (size_t)dataset->count * (size_t)shape->height * (size_t)shape->width * (size_t)shape->channels,
+           bytes = count;
     bool there = true;
     if (dataset->pixels)
         there = (gather->pixels = share(plan, 0, dataset->pixels, bytes)) != NULL;
@@ -314,22 +333,26 @@ static int bring_samples(struct nl_plan *plan, const struct nl_dataset *dataset,
         plan->eval.gather.row[i].of = rows->of;
     }
     plan->eval.gather.pixels = gather->pixels, plan->eval.gather.values = gather->values;
-    return there ? NL_OK : nl_fail(err, "not enough memory: the samples of %s need %.1f MiB", dataset->name, (double)bytes / 1048576);
+    return there ? NL_OK
+                 : nl_fail(err, "not enough memory: the samples of %s need %.1f MiB", dataset->name,
+                           (double)bytes / 1048576);
 }
 
-static int allocate(struct nl_plan *plan, const struct nl_config *config, const struct nl_split *view, struct nl_error *err)
+static int allocate(struct nl_plan *plan, const struct nl_config *config, const struct nl_split *view,
+                    struct nl_error *err)
 {
     plan->arena = plan->backend->alloc(plan->arena_bytes);
     if (!plan->arena)
-        return nl_fail(err, "not enough memory: the network at batch %lld needs %.1f MiB", (long long)config->train.batch,
-                       (double)plan->arena_bytes / 1048576);
+        return nl_fail(err, "not enough memory: the network at batch %lld needs %.1f MiB",
+                       (long long)config->train.batch, (double)plan->arena_bytes / 1048576);
     struct layout places = {.base = plan->arena, .real = plan->backend->real};
     lay_out(plan, &places, config, view);
     return plan->backend->share ? bring_samples(plan, view->dataset, err) : NL_OK;
 }
 
-int nl_plan_make(struct nl_plan *plan, const struct nl_backend *backend, const struct nl_graph *graph, const struct nl_config *config,
-                 const struct nl_split *view, int eval_capacity, int replicas, struct nl_error *err)
+int nl_plan_make(struct nl_plan *plan, const struct nl_backend *backend, const struct nl_graph *graph,
+                 const struct nl_config *config, const struct nl_split *view, int eval_capacity, int replicas,
+                 struct nl_error *err)
 {
     int status = measure(plan, backend, graph, config, view, eval_capacity, replicas, err);
     if (status == NL_OK)

@@ -1,11 +1,11 @@
-/* The plan: a network laid out over one arena, once. A step is a loop over a flat list of instructions (graph/list.h): no search, no
- * allocation, no lock.
+/* The plan: a network laid out over one arena, once. A step is a loop over a flat list of instructions (graph/list.h):
+ * no search, no allocation, no lock.
  *
- *     state of a replica:  table, rows, indices | loss sums, rates | hyper | parameters | gradients | optimizer | states | list of parameters |
- *                          activations of the training pass | activations of the evaluation pass
+ *     state of a replica:  table, rows, indices | loss sums, rates | hyper | parameters | gradients | optimizer |
+ * states | list of parameters | activations of the training pass | activations of the evaluation pass
  *
- * All that a step of training works on, but for the data, lies in one row, so that it can be moved as a whole. Both passes share the parameters. The plan
- * deals in sizes and places; only the backend knows what a number is.
+ * All that a step of training works on, but for the data, lies in one row, so that it can be moved as a whole. Both
+ * passes share the parameters. The plan deals in sizes and places; only the backend knows what a number is.
  */
 #ifndef NL_TRAIN_PLAN_H
 #define NL_TRAIN_PLAN_H
@@ -39,7 +39,8 @@ struct nl_plan {
     size_t arena_bytes;
     size_t stride;             /* bytes of a replica's state, */
     size_t state_bytes;        /* of which the first so many outlive a step: all but activations */
-    /* Pixels or values, and rows that all replicas read, on the backend's device; NULL where they need not be brought there. */
+    /* Pixels or values, and rows that all replicas read, on the backend's device; NULL where they need not be brought
+     * there. */
     const void *shared[1 + NL_MOST_INPUTS];
     struct nl_pass train, eval;
     const struct nl_kernel *mean;  /* of gradients, where a batch has several micro-batches; else NULL */
@@ -59,22 +60,27 @@ struct nl_plan {
     char *step_end;            /* a step works on [hyper, step_end), */
     struct nl_program *program; /* and the backend can make many of them in one go; NULL: it cannot, */
     bool compiled;             /* if it was asked */
-    struct nl_tape *tape[2][2]; /* the backend's recordings of the step; the second of one that is observed, and of one with frozen statistics */
+    struct nl_tape *tape[2][2]; /* the backend's recordings of the step; the second of one that is observed, and of one
+                                   with frozen statistics */
 };
 
-/* Lays everything out and allocates. config, view: any replica's, since their shapes are equal. nl_plan_write comes next. */
-int nl_plan_make(struct nl_plan *plan, const struct nl_backend *backend, const struct nl_graph *graph, const struct nl_config *config,
-                 const struct nl_split *view, int eval_capacity, int replicas, struct nl_error *err);
+/* Lays everything out and allocates. config, view: any replica's, since their shapes are equal. nl_plan_write comes
+ * next. */
+int nl_plan_make(struct nl_plan *plan, const struct nl_backend *backend, const struct nl_graph *graph,
+                 const struct nl_config *config, const struct nl_split *view, int eval_capacity, int replicas,
+                 struct nl_error *err);
 void nl_plan_release(struct nl_plan *plan);
 
-/* Bytes of the arena that nl_plan_make would allocate. Of view the counts are enough. NL_FAIL: the backend lacks an operation. */
-int nl_plan_bytes(const struct nl_backend *backend, const struct nl_graph *graph, const struct nl_config *config, const struct nl_split *view,
-                  int eval_capacity, size_t *bytes, struct nl_error *err);
+/* Bytes of the arena that nl_plan_make would allocate. Of view the counts are enough. NL_FAIL: the backend lacks an
+ * operation. */
+int nl_plan_bytes(const struct nl_backend *backend, const struct nl_graph *graph, const struct nl_config *config,
+                  const struct nl_split *view, int eval_capacity, size_t *bytes, struct nl_error *err);
 
 /* ---- replicas' state (state.c) ---- */
 
 /* What a trial begins with: indices, labels, tables, seeds, initial parameters and statistics. */
-void nl_plan_write(const struct nl_plan *plan, int replica, const struct nl_config *config, const struct nl_split *view);
+void nl_plan_write(const struct nl_plan *plan, int replica, const struct nl_config *config,
+                   const struct nl_split *view);
 
 /* Bytes of a tensor. */
 size_t nl_tensor_bytes(const struct nl_plan *plan, const struct nl_tensor *tensor);
@@ -103,20 +109,22 @@ void nl_plan_drop(struct nl_plan *plan, int replica);
 
 /* ---- passes (step.c) ---- */
 
-/* A step of training: forward, backward, update. Of pass train, whose gather.index says which batch; its loss goes to run->sums. Of a batch in several
- * micro-batches (train.accumulate) there is a call for each, and the last (run->adds is not set) updates. Where
- * run->observes is set, plan->observed holds afterwards what observers saw; the step's bits are the same. */
+/* A step of training: forward, backward, update. Of pass train, whose gather.index says which batch; its loss goes to
+ * run->sums. Of a batch in several micro-batches (train.accumulate) there is a call for each, and the last (run->adds
+ * is not set) updates. Where run->observes is set, plan->observed holds afterwards what observers saw; the step's bits
+ * are the same. */
 void nl_plan_step(struct nl_plan *plan, const struct nl_run *run);
 
 /* Whether nl_plan_steps can make this training's steps. */
 bool nl_plan_has_program(struct nl_plan *plan);
 
-/* So many steps in one go, at most a ring of them, with the bits of nl_plan_step for each: of whole batches that follow one another from that of pass train's
- * gather.index on, in training mode, none observed; their losses go to the ring from run->sums on. rates: plan->rates, where each step has its own, or NULL. */
+/* So many steps in one go, at most a ring of them, with the bits of nl_plan_step for each: of whole batches that follow
+ * one another from that of pass train's gather.index on, in training mode, none observed; their losses go to the ring
+ * from run->sums on. rates: plan->rates, where each step has its own, or NULL. */
 void nl_plan_steps(struct nl_plan *plan, const struct nl_run *run, const struct nl_hyper *rates, int steps);
 
-/* The call before the first step: operations that say so set their parameters from the batch that pass train's gather.index names. Nothing happens where
- * there are none. What follows may be loaded over it. */
+/* The call before the first step: operations that say so set their parameters from the batch that pass train's
+ * gather.index names. Nothing happens where there are none. What follows may be loaded over it. */
 void nl_plan_initialize(const struct nl_plan *plan, const struct nl_run *run);
 
 /* Batch in, loss out: gather, then every instruction forward, of which the last adds the loss to run->sums. */

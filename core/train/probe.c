@@ -1,3 +1,4 @@
+/* Builds a graph of one normalizer, and calls its kernels on the numbers that were given. */
 #include "train/probe.h"
 
 #include <math.h>
@@ -30,7 +31,8 @@ int nl_probe_partition(const struct nl_probe *probe, int *sets, int *elements, s
         return NL_OK;
     }
     const struct nl_norm *norm = nl_norm_of(probe->config);
-    struct nl_norm_setup setup = nl_norm_setup_of(probe->config, probe->samples, nl_positions(probe->extent), probe->extent.channels);
+    struct nl_norm_setup setup =
+        nl_norm_setup_of(probe->config, probe->samples, nl_positions(probe->extent), probe->extent.channels);
     *sets = *elements = 0;
     if (nl_norm_check_groups(norm, &setup, "", err))
         return NL_FAIL;
@@ -44,7 +46,8 @@ int nl_probe_partition(const struct nl_probe *probe, int *sets, int *elements, s
 
 /* ---- the layer's tensors ---- */
 
-/* Those that somebody may want to see, or to give: not what evaluation alone makes. An original weight is x. */
+/* Whether somebody may want to see the tensor, or to give it: not what evaluation alone makes. An original weight is
+ * x. */
 static bool is_shown(const struct nl_tensor *tensor)
 {
     if (tensor->spec.role == NL_WEIGHT)
@@ -72,7 +75,8 @@ static void declare(struct nl_probe *probe, const struct nl_graph *graph)
         if (!is_shown(tensor))
             continue;
         struct nl_probe_tensor *shown = &probe->tensor[probe->tensors++];
-        *shown = (struct nl_probe_tensor){.learned = nl_is_parameter(tensor->spec.role), .dims = tensor->spec.dims, .count = tensor->count};
+        *shown = (struct nl_probe_tensor){
+            .learned = nl_is_parameter(tensor->spec.role), .dims = tensor->spec.dims, .count = tensor->count};
         memcpy(shown->shape, tensor->spec.shape, sizeof shown->shape);
         snprintf(shown->name, sizeof shown->name, "%s", shown_name(&tensor->spec));
     }
@@ -207,7 +211,8 @@ static double *get_tensor(const struct workspace *w, const struct nl_tensor *ten
 {
     if (!place)
         return NULL;
-    double *stored = tensor->spec.type == NL_TENSOR_DOUBLE ? get_doubles(w, place, tensor->count) : get(w, place, tensor->count);
+    double *stored =
+        tensor->spec.type == NL_TENSOR_DOUBLE ? get_doubles(w, place, tensor->count) : get(w, place, tensor->count);
     double *values = nl_alloc(tensor->count, sizeof *values);
     for (size_t e = 0; e < tensor->count; e++)
         values[e] = stored[nl_tensor_place(tensor, e)];
@@ -221,7 +226,8 @@ static void *put_hyper(struct workspace *w, const struct nl_config *config)
         .norm_eps = config->norm.eps,
         .norm_momentum = config->norm.running == NL_CUMULATIVE ? -1 : config->norm.momentum,
     };
-    nl_norm_numbers_at(&(struct nl_schedule_of){.config = config, .steps = 1}, 1, hyper.norm_numbers); /* as at the end of training */
+    nl_norm_numbers_at(&(struct nl_schedule_of){.config = config, .steps = 1}, 1,
+                       hyper.norm_numbers); /* as at the end of training */
     void *memory = take(w, sizeof hyper);
     if (memory)
         w->backend->upload(memory, &hyper, sizeof hyper);
@@ -277,7 +283,8 @@ static void begin_tensors(struct nl_probe *probe, const struct layer *layer)
         for (int s = 0; s < layer->node->states; s++)
             state[s] = layer->node->state[s] == i ? shown->begun : state[s];
     }
-    operation->begin(layer->node->arguments, nl_stream((uint64_t)probe->config->train.seed, operation->name), parameter, state);
+    operation->begin(layer->node->arguments, nl_stream((uint64_t)probe->config->train.seed, operation->name), parameter,
+                     state);
     free(parameter[0]);
 }
 
@@ -288,7 +295,8 @@ static void *put_input(struct nl_probe *probe, struct workspace *w, const struct
     return original && values ? put_tensor(w, original, values) : put(w, values, elements_of(probe));
 }
 
-static double *get_output(const struct nl_probe *probe, const struct workspace *w, const struct layer *layer, const void *place)
+static double *get_output(const struct nl_probe *probe, const struct workspace *w, const struct layer *layer,
+                          const void *place)
 {
     const struct nl_tensor *original = parameter_in(layer, 0);
     return original ? get_tensor(w, original, place) : get(w, place, elements_of(probe));
@@ -339,8 +347,10 @@ static void find_tensors(struct nl_probe *probe, const struct workspace *w, cons
     }
 }
 
-/* What "normalize", or a node that begins with one, knows beside: the statistics of its sets, and xhat, which is y without gamma and beta. */
-static void find_statistics(struct nl_probe *probe, const struct workspace *w, const struct nl_kernel *kernel, struct nl_run run, struct nl_normalize *op)
+/* What "normalize", or a node that begins with one, knows beside: the statistics of its sets, and xhat, which is y
+ * without gamma and beta. */
+static void find_statistics(struct nl_probe *probe, const struct workspace *w, const struct nl_kernel *kernel,
+                            struct nl_run run, struct nl_normalize *op)
 {
     bool fixed = nl_normalize_is_fixed(op, &run);
     size_t channels = (size_t)probe->extent.channels;
@@ -385,7 +395,8 @@ static void pass_through(struct nl_probe *probe, struct workspace *w)
         probe->dx = get(w, put(w, probe->dy, elements), elements);
 }
 
-static int run_on(struct nl_probe *probe, const struct nl_backend *backend, const struct nl_graph *graph, struct nl_error *err)
+static int run_on(struct nl_probe *probe, const struct nl_backend *backend, const struct nl_graph *graph,
+                  struct nl_error *err)
 {
     struct workspace w = {.backend = backend};
     if (graph->nodes > 0 && nl_graph_check(graph, backend, err))
@@ -413,7 +424,8 @@ int nl_probe_run(struct nl_probe *probe, struct nl_error *err)
         return NL_FAIL;
     const struct nl_backend *backend = probe->backend;
     if (!backend)
-        backend = nl_device_begin((enum nl_device_kind)config->device.kind, (int)config->device.index, (enum nl_gemm)config->device.gemm, err);
+        backend = nl_device_begin((enum nl_device_kind)config->device.kind, (int)config->device.index,
+                                  (enum nl_gemm)config->device.gemm, err);
     if (!backend)
         return NL_FAIL;
     if (make_graph(probe, &graph, err) == NL_OK)
@@ -436,7 +448,8 @@ void nl_probe_release(struct nl_probe *probe)
     }
 }
 
-/* Whether the layer gives the same y, as far as eps lets it, for x with each number changed by up to a hundredth, or turned around. */
+/* Whether the layer gives the same y, as far as eps lets it, for x with each number changed by up to a hundredth, or
+ * turned around. */
 static int gives_same(const struct nl_probe *probe, bool turned, bool *same, struct nl_error *err)
 {
     const double golden = 0.6180339887498949; /* shares of a hundredth that are all different */

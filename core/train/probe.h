@@ -1,5 +1,6 @@
-/* One normalizer on given numbers: what `normlab norm` shows. It runs the very kernels that training runs. Of a normalizer of weights x is the original
- * weight of a layer, (O, I) or (O, I, k, k), and y the one that the layer uses: O stands for N, k for height and width. */
+/* One normalizer on given numbers: what `normlab norm` shows. It runs the very kernels that training runs. Of a
+ * normalizer of weights x is the original weight of a layer, (O, I) or (O, I, k, k), and y the one that the layer uses:
+ * O stands for N, k for height and width. */
 #ifndef NL_TRAIN_PROBE_H
 #define NL_TRAIN_PROBE_H
 
@@ -15,7 +16,7 @@ struct nl_probe_tensor {
     size_t shape[NL_MOST_DIMS], count;
     const double *given; /* (count), to be set between nl_probe_declare and nl_probe_run; NULL: as a layer begins */
     double *begun;       /* (count), owned: as a layer begins, where that follows from x; or NULL */
-    double *found;       /* (count), owned: of a parameter its gradient, NULL without dy; of a state what it is afterwards */
+    double *found; /* (count), owned: of a parameter its gradient, NULL without dy; of a state what it is afterwards */
 };
 
 enum { NL_PROBE_TENSORS = NL_MOST_SLOTS + NL_MOST_STATES };
@@ -36,11 +37,12 @@ struct nl_probe {
 
     /* Found by nl_probe_run; owned; NULL where the normalizer has none, or where it was not asked for. */
     double *y, *xhat, *dx;            /* (N, S, C) */
-    double *mean, *var;               /* (sets): those it was normalized with; var biased, without centering the mean of squares */
+    double *mean, *var; /* (sets): those it was normalized with; var biased, without centering the mean of squares */
     int sets;
 };
 
-/* Sets, elements of a full one; sets = 0: they are no blocks, or it has none. NL_FAIL: it cannot be made for these shapes (groups). */
+/* Sets, elements of a full one; sets = 0: they are no blocks, or it has none. NL_FAIL: it cannot be made for these
+ * shapes (groups). */
 int nl_probe_partition(const struct nl_probe *probe, int *sets, int *elements, struct nl_error *err);
 
 /* Finds the layer's tensors. NL_FAIL: it cannot be made for these shapes. */
@@ -50,13 +52,14 @@ int nl_probe_declare(struct nl_probe *probe, struct nl_error *err);
 struct nl_probe_tensor *nl_probe_find(struct nl_probe *probe, const char *name);
 struct nl_probe_tensor *nl_probe_named(struct nl_probe *probe, const char *name);
 
-/* Declares the tensors unless they are. NL_FAIL: as nl_probe_declare, or the device cannot be used, or failed: what was found is void. */
+/* Declares the tensors unless they are. NL_FAIL: as nl_probe_declare, or the device cannot be used, or failed: what was
+ * found is void. */
 int nl_probe_run(struct nl_probe *probe, struct nl_error *err);
 
 /* How much of x is in y, of a probe that has run: found by running it again with other numbers. */
 enum nl_probe_left {
     NL_LEFT_SOME,
-    NL_LEFT_SIGNS,  /* other numbers of the same signs and order give the same y: sets of one that divide, sets of two */
+    NL_LEFT_SIGNS, /* other numbers of the same signs and order give the same y: sets of one that divide, sets of two */
     NL_LEFT_NOTHING /* any numbers do: sets of one that subtract */
 };
 int nl_probe_left(const struct nl_probe *probe, enum nl_probe_left *left, struct nl_error *err);

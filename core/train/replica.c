@@ -1,3 +1,4 @@
+/* Follows one trial: its rates, the rows of its curve, whether it has diverged. */
 #include "train/replica.h"
 
 #include <math.h>
@@ -29,7 +30,8 @@ struct nl_hyper nl_replica_hyper(const struct nl_replica *replica, int64_t step)
 
 int nl_replica_batch(const struct nl_replica *replica, int64_t step)
 {
-    int64_t batch = replica->config->train.batch, steps = replica->step_counts.steps_per_epoch, samples = replica->view.train_count;
+    int64_t batch = replica->config->train.batch, steps = replica->step_counts.steps_per_epoch,
+            samples = replica->view.train_count;
     if (steps * batch <= samples || step % steps < steps - 1)
         return (int)batch;
     return (int)(samples - (steps - 1) * batch);
@@ -74,7 +76,8 @@ void nl_replica_take(struct nl_replica *replica, int64_t step, int64_t end, cons
             now->first_loss = loss;
         result->samples += nl_replica_batch(replica, s);
         result->steps = s + 1;
-        bool failed = !(loss <= 1000.0 * fmax(now->first_loss, replica->view.chance.loss)); /* NaN is no smaller than anything */
+        bool failed =
+            !(loss <= 1000.0 * fmax(now->first_loss, replica->view.chance.loss)); /* NaN is no smaller than anything */
         if (failed) /* its row is that batch alone, so that the curve shows what happened */
             now->loss_sum = now->correct = now->seen = 0;
         now->loss_sum += sum->loss;
@@ -94,8 +97,8 @@ void nl_replica_observe(struct nl_replica *replica, int64_t steps, const struct 
     struct nl_trial_result *result = replica->result;
     for (int i = 0; i < result->tensors && result->steps == steps; i++) {
         NL_GROW(result->observation, result->observations, result->observations_capacity);
-        result->observation[result->observations++] =
-            (struct nl_observation){steps, i, seen[i].elements, seen[i].sum, seen[i].squares, seen[i].deviations, seen[i].zeros};
+        result->observation[result->observations++] = (struct nl_observation){
+            steps, i, seen[i].elements, seen[i].sum, seen[i].squares, seen[i].deviations, seen[i].zeros};
     }
 }
 
@@ -105,7 +108,8 @@ void nl_replica_remember(struct nl_replica *replica, int64_t epoch)
         return;
     int64_t batch = replica->config->train.batch, steps = replica->step_counts.steps_per_epoch;
     const int32_t *index = replica->shares_data_with ? replica->shares_data_with->order : replica->order;
-    for (int64_t step = epoch * steps; step < (epoch + 1) * steps && step < replica->step_counts.steps; step++, index += batch) {
+    for (int64_t step = epoch * steps; step < (epoch + 1) * steps && step < replica->step_counts.steps;
+         step++, index += batch) {
         int samples = nl_replica_batch(replica, step);
         for (int64_t n = 0; n < batch; n++)
             replica->saved_order[step * batch + n] = n < samples ? index[n] : -1;

@@ -1,4 +1,5 @@
-/* What the host knows of one trial while it trains: its data, its rates, its curve. Its numbers lie in a replica's state (train/plan.h). */
+/* What the host knows of one trial while it trains: its data, its rates, its curve. Its numbers lie in a replica's
+ * state (train/plan.h). */
 #ifndef NL_TRAIN_REPLICA_H
 #define NL_TRAIN_REPLICA_H
 
@@ -17,7 +18,8 @@ struct nl_replica {
     struct nl_trial_result *result;
     struct nl_trial_progress now;
 
-    const struct nl_replica *shares_data_with; /* NULL, or one with the same seed and data: view and order are that one's */
+    const struct nl_replica
+        *shares_data_with; /* NULL, or one with the same seed and data: view and order are that one's */
     struct nl_split view;
     int32_t *order;                     /* of the epoch */
     int32_t *saved_order;               /* (steps, batch), or NULL */
@@ -39,7 +41,8 @@ void nl_replica_log(struct nl_replica *replica, int64_t step);
  * batch as the last row. */
 void nl_replica_take(struct nl_replica *replica, int64_t step, int64_t end, const struct nl_loss_sums *sums);
 
-/* Keeps what observers saw in the last of so many steps, as the plan has it. A trial that ended before it has not seen it. */
+/* Keeps what observers saw in the last of so many steps, as the plan has it. A trial that ended before it has not seen
+ * it. */
 void nl_replica_observe(struct nl_replica *replica, int64_t steps, const struct nl_observed *seen);
 
 /* The batches of that epoch, whose order is there, go to saved_order, if they are to be saved. */

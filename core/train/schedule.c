@@ -1,3 +1,4 @@
+/* Computes learning rates and a normalizer's numbers as functions of the step. */
 #include "train/schedule.h"
 
 #include <math.h>
@@ -21,7 +22,8 @@ double nl_lr_base(const struct nl_config *config)
 int64_t nl_warmup_steps(const struct nl_schedule_of *schedule)
 {
     const struct nl_config *config = schedule->config;
-    return config->train.warmup_steps > 0 ? config->train.warmup_steps : llround(config->train.warmup_epochs * schedule->steps_per_epoch);
+    return config->train.warmup_steps > 0 ? config->train.warmup_steps
+                                          : llround(config->train.warmup_epochs * schedule->steps_per_epoch);
 }
 
 double nl_lr_at(const struct nl_schedule_of *schedule, int64_t t)
@@ -40,7 +42,8 @@ double nl_lr_at(const struct nl_schedule_of *schedule, int64_t t)
     case NL_CONSTANT:
         return base;
     case NL_STEP:
-        return base * pow(config->train.gamma, floor((double)t / (config->train.step_epochs * schedule->steps_per_epoch)));
+        return base *
+               pow(config->train.gamma, floor((double)t / (config->train.step_epochs * schedule->steps_per_epoch)));
     case NL_COSINE:
         return low + (base - low) * 0.5 * (1.0 + cos(3.14159265358979323846 * done));
     case NL_LINEAR:
@@ -53,7 +56,8 @@ double nl_lr_at(const struct nl_schedule_of *schedule, int64_t t)
 
 bool nl_norm_changes(const struct nl_config *config)
 {
-    return (nl_config_norm_uses(config) & (NL_USES_RATIO | NL_USES_SHIFT | NL_USES_WINDOW)) || config->norm.momentum_schedule != NL_MOMENTUM_CONSTANT;
+    return (nl_config_norm_uses(config) & (NL_USES_RATIO | NL_USES_SHIFT | NL_USES_WINDOW)) ||
+           config->norm.momentum_schedule != NL_MOMENTUM_CONSTANT;
 }
 
 void nl_norm_numbers_at(const struct nl_schedule_of *schedule, int64_t t, double numbers[NL_NORM_NUMBERS])
@@ -93,5 +97,6 @@ bool nl_is_frozen_at(const struct nl_schedule_of *schedule, int64_t t)
 bool nl_resets_at(const struct nl_schedule_of *schedule, int64_t t)
 {
     int64_t every = llround(schedule->config->norm.reset * schedule->steps_per_epoch);
-    return schedule->config->norm.reset > 0 && t > 0 && t % (every > 0 ? every : 1) == 0 && !nl_is_frozen_at(schedule, t);
+    return schedule->config->norm.reset > 0 && t > 0 && t % (every > 0 ? every : 1) == 0 &&
+           !nl_is_frozen_at(schedule, t);
 }

@@ -1,3 +1,4 @@
+/* Loads a network, and scores samples of a part of the data. */
 #include "train/scorer.h"
 
 #include <stdlib.h>
@@ -11,7 +12,8 @@
 const char *const nl_sample_order_names[] = {"shuffled", "sorted", "given", NULL};
 
 struct nl_scorer {
-    struct nl_config config; /* as the plan is laid out: train.batch is the group of batch statistics, and nothing is trained */
+    struct nl_config
+        config; /* as the plan is laid out: train.batch is the group of batch statistics, and nothing is trained */
     struct nl_split view;
     struct nl_graph graph;
     struct nl_plan plan;
@@ -21,14 +23,17 @@ struct nl_scorer {
 static int lay_out(struct nl_scorer *s, int largest_batch, struct nl_error *err)
 {
     const struct nl_config *config = &s->config;
-    const struct nl_backend *backend =
-        nl_device_begin((enum nl_device_kind)config->device.kind, (int)config->device.index, (enum nl_gemm)config->device.gemm, err);
+    const struct nl_backend *backend = nl_device_begin(
+        (enum nl_device_kind)config->device.kind, (int)config->device.index, (enum nl_gemm)config->device.gemm, err);
     if (!backend)
         return NL_FAIL;
-    const struct nl_counts counts = {.train = s->view.train_count, .val = s->view.val_count, .test = s->view.test_count};
-    const int64_t steps = nl_trial_step_counts(config, counts).steps; /* of the training, before its configuration becomes that of a scorer */
+    const struct nl_counts counts = {
+        .train = s->view.train_count, .val = s->view.val_count, .test = s->view.test_count};
+    const int64_t steps = nl_trial_step_counts(config, counts)
+                              .steps; /* of the training, before its configuration becomes that of a scorer */
     /* All statistics may be asked for, with groups up to the largest batch; the training pass needs no room. */
-    s->config.norm.eval = (struct nl_int_list){.count = NL_EVALS, .at = {NL_EVAL_RUNNING, NL_EVAL_BATCH, NL_EVAL_PRECISE, NL_EVAL_ADAPT}};
+    s->config.norm.eval =
+        (struct nl_int_list){.count = NL_EVALS, .at = {NL_EVAL_RUNNING, NL_EVAL_BATCH, NL_EVAL_PRECISE, NL_EVAL_ADAPT}};
     s->config.norm.stat_batch = NL_AUTO;
     s->config.train.workers = 1;
     s->config.train.accumulate = 1;
@@ -39,13 +44,15 @@ static int lay_out(struct nl_scorer *s, int largest_batch, struct nl_error *err)
         return NL_FAIL;
     nl_plan_write(&s->plan, 0, &s->config, &s->view);
     struct nl_hyper hyper = {.norm_eps = s->config.norm.eps};
-    nl_norm_numbers_at(&(struct nl_schedule_of){.config = config, .steps = steps}, steps > 0 ? steps - 1 : 0, hyper.norm_numbers); /* as in the last step */
+    nl_norm_numbers_at(&(struct nl_schedule_of){.config = config, .steps = steps}, steps > 0 ? steps - 1 : 0,
+                       hyper.norm_numbers); /* as in the last step */
     backend->upload(s->plan.hyper, &hyper, sizeof hyper);
     return NL_OK;
 }
 
-struct nl_scorer *nl_scorer_open(const struct nl_config *config, const struct nl_dataset *dataset, const struct nl_tensor_file *weights,
-                                 const char *path, int largest_batch, struct nl_error *err)
+struct nl_scorer *nl_scorer_open(const struct nl_config *config, const struct nl_dataset *dataset,
+                                 const struct nl_tensor_file *weights, const char *path, int largest_batch,
+                                 struct nl_error *err)
 {
     struct nl_scorer *s = nl_alloc(1, sizeof *s);
     const char *key = NULL;
@@ -88,7 +95,8 @@ struct place {
 static int by_rank(const void *left, const void *right)
 {
     const struct place *a = left, *b = right;
-    return a->rank != b->rank ? (a->rank > b->rank) - (a->rank < b->rank) : (a->sample > b->sample) - (a->sample < b->sample);
+    return a->rank != b->rank ? (a->rank > b->rank) - (a->rank < b->rank)
+                              : (a->sample > b->sample) - (a->sample < b->sample);
 }
 
 static void arrange(const struct nl_scorer *scorer, enum nl_part part, enum nl_sample_order order)
@@ -98,7 +106,9 @@ static void arrange(const struct nl_scorer *scorer, enum nl_part part, enum nl_s
     struct place *places = nl_alloc((size_t)count, sizeof *places);
     int32_t *arranged = nl_alloc((size_t)count, sizeof *arranged);
     for (int i = 0; i < count; i++) {
-        int32_t rank = order == NL_ORDER_SHUFFLED ? i : order == NL_ORDER_SORTED && scorer->view.labels ? scorer->view.labels[sample[i]] : sample[i];
+        int32_t rank = order == NL_ORDER_SHUFFLED                        ? i
+                       : order == NL_ORDER_SORTED && scorer->view.labels ? scorer->view.labels[sample[i]]
+                                                                         : sample[i];
         places[i] = (struct place){sample[i], rank};
     }
     qsort(places, (size_t)count, sizeof *places, by_rank);
@@ -109,8 +119,8 @@ static void arrange(const struct nl_scorer *scorer, enum nl_part part, enum nl_s
     free(arranged);
 }
 
-int nl_scorer_score(struct nl_scorer *scorer, enum nl_part part, enum nl_eval eval, int batch, enum nl_sample_order order, struct nl_score *score,
-                    struct nl_error *err)
+int nl_scorer_score(struct nl_scorer *scorer, enum nl_part part, enum nl_eval eval, int batch,
+                    enum nl_sample_order order, struct nl_score *score, struct nl_error *err)
 {
     if (eval == NL_EVAL_PRECISE && !scorer->precise) {
         arrange(scorer, NL_PART_TRAIN, NL_ORDER_SHUFFLED);

@@ -6,23 +6,26 @@
 #include "train/train.h"
 
 /* In which order samples form batches. It matters to a batch's own statistics only.
- * shuffled: as training evaluates them; sorted: by class, so that most batches hold one (given, where samples have no class); given: as in the data set. */
+ * shuffled: as training evaluates them; sorted: by class, so that most batches hold one (given, where samples have no
+ * class); given: as in the data set. */
 enum nl_sample_order { NL_ORDER_SHUFFLED, NL_ORDER_SORTED, NL_ORDER_GIVEN, NL_SAMPLE_ORDERS };
 extern const char *const nl_sample_order_names[];
 
 struct nl_scorer;
 
-/* weights: a file's (train/weights.h), path its name for messages; they are copied. largest_batch: that will be asked for. NL_FAIL, NULL:
- * the weights do not fit the network, or memory. nl_data_check and nl_trial_check found the configuration good. */
-struct nl_scorer *nl_scorer_open(const struct nl_config *config, const struct nl_dataset *dataset, const struct nl_tensor_file *weights,
-                                 const char *path, int largest_batch, struct nl_error *err);
+/* weights: a file's (train/weights.h), path its name for messages; they are copied. largest_batch: that will be asked
+ * for. NL_FAIL, NULL: the weights do not fit the network, or memory. nl_data_check and nl_trial_check found the
+ * configuration good. */
+struct nl_scorer *nl_scorer_open(const struct nl_config *config, const struct nl_dataset *dataset,
+                                 const struct nl_tensor_file *weights, const char *path, int largest_batch,
+                                 struct nl_error *err);
 void nl_scorer_free(struct nl_scorer *scorer);
 
 int nl_scorer_samples(const struct nl_scorer *scorer, enum nl_part part); /* 0: there is no such part */
 
-/* Mean loss and accuracy over the whole part. batch: samples that share statistics with NL_EVAL_BATCH; a last smaller rest joins the
- * group before it. NL_FAIL: the device failed. */
-int nl_scorer_score(struct nl_scorer *scorer, enum nl_part part, enum nl_eval eval, int batch, enum nl_sample_order order, struct nl_score *score,
-                    struct nl_error *err);
+/* Mean loss and accuracy over the whole part. batch: samples that share statistics with NL_EVAL_BATCH; a last smaller
+ * rest joins the group before it. NL_FAIL: the device failed. */
+int nl_scorer_score(struct nl_scorer *scorer, enum nl_part part, enum nl_eval eval, int batch,
+                    enum nl_sample_order order, struct nl_score *score, struct nl_error *err);
 
 #endif

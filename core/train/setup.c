@@ -1,4 +1,5 @@
-/* Training set up: which trials share their data, how many steps there are, the network, and the plan with a state for each. */
+/* Training set up: which trials share their data, how many steps there are, the network, and the plan with a state for
+ * each. */
 #include "train/training.h"
 
 #include <stdlib.h>
@@ -9,8 +10,8 @@
 /* Configurations of a cohort. */
 static bool same_data(const struct nl_config *a, const struct nl_config *b)
 {
-    return a->train.seed == b->train.seed && a->data.split_seed == b->data.split_seed && a->data.test_seed == b->data.test_seed &&
-           a->data.standardize == b->data.standardize &&
+    return a->train.seed == b->train.seed && a->data.split_seed == b->data.split_seed &&
+           a->data.test_seed == b->data.test_seed && a->data.standardize == b->data.standardize &&
            a->train.label_noise == b->train.label_noise;
 }
 
@@ -39,7 +40,8 @@ static int set_up_steps(struct nl_training *c, struct nl_error *err)
     c->counts[NL_PART_TEST] = counts.test;
     c->step_counts = nl_trial_step_counts(c->config, counts);
     if (c->step_counts.steps_per_epoch < 1)
-        return nl_fail(err, "a batch of %lld does not fit the %s", (long long)c->config->train.batch, NL_COUNT(counts.train, "training sample"));
+        return nl_fail(err, "a batch of %lld does not fit the %s", (long long)c->config->train.batch,
+                       NL_COUNT(counts.train, "training sample"));
     return NL_OK;
 }
 
@@ -47,10 +49,13 @@ static void set_up_trial(struct nl_training *c, struct nl_replica *r)
 {
     nl_plan_write(&c->plan, r->number, r->config, &r->view);
     r->step_counts = c->step_counts;
-    r->schedule = (struct nl_schedule_of){r->config, c->step_counts.steps, (double)c->step_counts.steps_per_epoch, nl_norm_changes(r->config)};
+    r->schedule = (struct nl_schedule_of){r->config, c->step_counts.steps, (double)c->step_counts.steps_per_epoch,
+                                          nl_norm_changes(r->config)};
     if (r->options->save_order)
-        r->saved_order = nl_alloc((size_t)c->step_counts.steps * (size_t)r->config->train.batch, sizeof *r->saved_order);
-    r->result->left_out = r->config->train.drop_last ? r->view.train_count - c->step_counts.steps_per_epoch * r->config->train.batch : 0;
+        r->saved_order =
+            nl_alloc((size_t)c->step_counts.steps * (size_t)r->config->train.batch, sizeof *r->saved_order);
+    r->result->left_out =
+        r->config->train.drop_last ? r->view.train_count - c->step_counts.steps_per_epoch * r->config->train.batch : 0;
     r->result->parameters = (int64_t)c->graph.count;
     r->result->memory = c->plan.stride;
     r->result->tensors = c->plan.observers.count;
@@ -69,10 +74,11 @@ int nl_training_set_up(struct nl_training *c, const struct nl_dataset *dataset, 
     if (set_up_steps(c, err) || nl_model_build(c->config, dataset->shape, &c->graph, &key, err))
         return NL_FAIL;
     const struct nl_config *config = c->config;
-    const struct nl_backend *backend =
-        nl_device_begin((enum nl_device_kind)config->device.kind, (int)config->device.index, (enum nl_gemm)config->device.gemm, err);
+    const struct nl_backend *backend = nl_device_begin(
+        (enum nl_device_kind)config->device.kind, (int)config->device.index, (enum nl_gemm)config->device.gemm, err);
     const struct nl_split *view = &c->replica[0].view;
-    if (!backend || nl_plan_make(&c->plan, backend, &c->graph, c->config, view, nl_evaluation_capacity(c->config, view), c->trials, err))
+    if (!backend || nl_plan_make(&c->plan, backend, &c->graph, c->config, view, nl_evaluation_capacity(c->config, view),
+                                 c->trials, err))
         return NL_FAIL;
     for (int i = 0; i < c->trials; i++)
         set_up_trial(c, &c->replica[i]);

@@ -20,11 +20,13 @@ size_t nl_tensor_bytes(const struct nl_plan *plan, const struct nl_tensor *tenso
 void *nl_tensor_in(const struct nl_plan *plan, int replica, const struct nl_tensor *tensor)
 {
     bool learned = nl_is_parameter(tensor->spec.role);
-    void *first = learned ? (char *)plan->parameters + tensor->offset * plan->backend->real : plan->state[tensor->offset];
+    void *first =
+        learned ? (char *)plan->parameters + tensor->offset * plan->backend->real : plan->state[tensor->offset];
     return nl_place_in(plan, first, replica);
 }
 
-/* How samples are seen: as a table of their bytes, or by mean and scale; and, where the backend is better off so, all of them. */
+/* How samples are seen: as a table of their bytes, or by mean and scale; and, where the backend is better off so, all
+ * of them. */
 static void write_samples(const struct nl_plan *plan, int replica, const struct nl_split *view)
 {
     const struct nl_backend *backend = plan->backend;
@@ -56,7 +58,8 @@ static void write_rows(const struct nl_plan *plan, int replica, const struct nl_
         const struct nl_rows *row = &gather->row[i];
         struct nl_sample_rows from = nl_split_rows(view, plan->row_input[i]);
         if (!row->shared)
-            plan->backend->upload(nl_place_in(plan, row->of, replica), from.at, nl_rows_bytes(&from, view->dataset->count));
+            plan->backend->upload(nl_place_in(plan, row->of, replica), from.at,
+                                  nl_rows_bytes(&from, view->dataset->count));
     }
 }
 
@@ -82,7 +85,8 @@ static void write_initial(const struct nl_plan *plan, int replica, const struct 
 void nl_plan_reset_statistics(const struct nl_plan *plan)
 {
     static const int64_t none = 0;
-    for (const struct nl_tensor *tensor = plan->graph->tensor; tensor < plan->graph->tensor + plan->graph->tensors; tensor++)
+    for (const struct nl_tensor *tensor = plan->graph->tensor; tensor < plan->graph->tensor + plan->graph->tensors;
+         tensor++)
         for (int r = 0; r < plan->replicas; r++) {
             if (tensor->spec.role == NL_RUNNING)
                 write_initial(plan, r, tensor);
@@ -118,7 +122,8 @@ size_t nl_plan_units(const struct nl_plan *plan, const struct nl_tensor *tensor)
     int logits = graph->node[graph->nodes - 1].in[0], head = graph->value[logits].producer;
     bool of_head = tensor->node == head;
     for (int i = 0; head != NL_NONE && i < NL_MOST_SLOTS; i++) {
-        const struct nl_value *value = graph->node[head].in[i] != NL_NONE ? &graph->value[graph->node[head].in[i]] : NULL;
+        const struct nl_value *value =
+            graph->node[head].in[i] != NL_NONE ? &graph->value[graph->node[head].in[i]] : NULL;
         of_head |= value && value->kind == NL_COMPUTED && value->producer == tensor->node;
     }
     if (of_head)
@@ -126,8 +131,8 @@ size_t nl_plan_units(const struct nl_plan *plan, const struct nl_tensor *tensor)
     return tensor->spec.role == NL_WEIGHT ? tensor->spec.shape[0] : 1;
 }
 
-/* Outputs of a hidden layer's weight, which lie side by side. 0: the parameter is something else, such as the head's weight, or an embedding, whose rows are
- * looked up. */
+/* Outputs of a hidden layer's weight, which lie side by side. 0: the parameter is something else, such as the head's
+ * weight, or an embedding, whose rows are looked up. */
 static size_t columns_of(const struct nl_plan *plan, const struct nl_tensor *tensor)
 {
     bool hidden = tensor->spec.role == NL_WEIGHT && tensor->spec.dims > 1 && nl_plan_units(plan, tensor) > 0;
@@ -141,7 +146,8 @@ static void write_parameter_list(const struct nl_plan *plan, int replica)
     for (int freezes = 0; freezes < 2; freezes++) /* in the order of their offsets */
         for (const struct nl_tensor *tensor = graph->tensor; tensor < graph->tensor + graph->tensors; tensor++)
             if (nl_is_parameter(tensor->spec.role) && tensor->spec.freezes == freezes)
-                *end++ = (struct nl_update_tensor){tensor->offset, tensor->count, tensor->spec.role, nl_plan_units(plan, tensor), columns_of(plan, tensor)};
+                *end++ = (struct nl_update_tensor){tensor->offset, tensor->count, tensor->spec.role,
+                                                   nl_plan_units(plan, tensor), columns_of(plan, tensor)};
     plan->backend->upload(nl_place_in(plan, plan->update.tensor, replica), list, (size_t)(end - list) * sizeof *list);
     free(list);
 }

@@ -55,7 +55,8 @@ void nl_plan_step(struct nl_plan *plan, const struct nl_run *run)
 {
     const struct step step = {plan, run};
     if (plan->backend->replay)
-        plan->backend->replay(&plan->tape[run->observes][run->statistics == NL_STATS_FROZEN], run, plan->train.gather.index, make_step, &step);
+        plan->backend->replay(&plan->tape[run->observes][run->statistics == NL_STATS_FROZEN], run,
+                              plan->train.gather.index, make_step, &step);
     else
         make_step(&step);
 }
@@ -64,11 +65,19 @@ bool nl_plan_has_program(struct nl_plan *plan)
 {
     if (plan->compiled || !plan->rates || plan->mean)
         return plan->program != NULL;
-    const struct nl_run run = {
-        .replicas = plan->replicas, .stride = plan->stride, .samples = plan->train.capacity, .statistics = NL_STATS_TRAIN, .augment = true};
+    const struct nl_run run = {.replicas = plan->replicas,
+                               .stride = plan->stride,
+                               .samples = plan->train.capacity,
+                               .statistics = NL_STATS_TRAIN,
+                               .augment = true};
     struct nl_call *call = nl_alloc((size_t)plan->train.list.instructions, sizeof *call);
-    const struct nl_step step = {.gather = &plan->train.gather, .calls = nl_list_calls(&plan->train.list, call), .call = call, .update = &plan->update,
-                                 .begin = (char *)plan->hyper, .kept = (char *)plan->arena + plan->state_bytes, .end = plan->step_end};
+    const struct nl_step step = {.gather = &plan->train.gather,
+                                 .calls = nl_list_calls(&plan->train.list, call),
+                                 .call = call,
+                                 .update = &plan->update,
+                                 .begin = (char *)plan->hyper,
+                                 .kept = (char *)plan->arena + plan->state_bytes,
+                                 .end = plan->step_end};
     plan->program = step.calls > 0 ? plan->backend->compile(&step, &run) : NULL;
     plan->compiled = true;
     free(call);

@@ -13,8 +13,8 @@
 
 /* A failed training is a result, not an error.
  * diverged: a loss of a batch was NaN or infinite, or over 1000 times the larger of the first one and ln(classes).
- * dead: it ended within 5 points of chance on the training part; of positions with a label each, a twentieth of the way from there to 1; of real
- * targets, its error is over 0.95 of their variance. */
+ * dead: it ended within 5 points of chance on the training part; of positions with a label each, a twentieth of the way
+ * from there to 1; of real targets, its error is over 0.95 of their variance. */
 enum nl_status { NL_DONE, NL_DIVERGED, NL_DEAD, NL_STOPPED };
 extern const char *const nl_status_names[]; /* "done", "diverged", "dead", "stopped" */
 
@@ -33,7 +33,8 @@ struct nl_curve_row {
     double loss, accuracy; /* accuracy in 0 .. 1; NaN of real targets, of which none is right or wrong */
 };
 
-/* What was seen of a tensor (log.tensors) in a step that is logged: of the batch, and of the parameters as they were before the update. */
+/* What was seen of a tensor (log.tensors) in a step that is logged: of the batch, and of the parameters as they were
+ * before the update. */
 struct nl_observation {
     int64_t step;
     int tensor;      /* of the result's */
@@ -54,7 +55,8 @@ struct nl_trial_result {
     double epochs;
     int64_t left_out;      /* training samples an epoch leaves out (drop_last) */
     int64_t parameters;    /* learned numbers */
-    struct nl_score score[NL_PARTS][NL_EVALS]; /* after the last step; a normalizer without running statistics has NL_EVAL_RUNNING only */
+    struct nl_score score[NL_PARTS][NL_EVALS]; /* after the last step; a normalizer without running statistics has
+                                                  NL_EVAL_RUNNING only */
     int rows, capacity;
     struct nl_curve_row *row; /* owned */
     int tensors;           /* that were observed, */
@@ -67,31 +69,36 @@ struct nl_trial_result {
 };
 
 struct nl_trial_options {
-    const struct nl_tensor_file *load;  /* weights and statistics to start from; NULL: drawn. They fit (nl_weights_check) */
+    const struct nl_tensor_file
+        *load; /* weights and statistics to start from; NULL: drawn. They fit (nl_weights_check) */
     const char *save_init, *save_final; /* .safetensors, NULL: no. Names and layouts: train/weights.h */
-    const char *save_order;             /* .npy, int32 (steps, batch): indices into the data set, -1 where a batch is short */
+    const char *save_order; /* .npy, int32 (steps, batch): indices into the data set, -1 where a batch is short */
     atomic_int *stop;                  /* NULL, or becomes non-zero: end early with NL_STOPPED */
-    const char *checkpoint;             /* NULL, or a file (train/checkpoint.h): if it is there, the training goes on from it; and it is */
+    const char
+        *checkpoint; /* NULL, or a file (train/checkpoint.h): if it is there, the training goes on from it; and it is */
     double checkpoint_seconds;          /* written at a stop and now and then: after so many seconds, 0: never, */
     int64_t checkpoint_epochs;          /* or so many epochs, 0: never. The caller removes it in the end */
     void (*progress)(void *context, int64_t step, int64_t steps, double loss); /* NULL, or now and then (at log rows) */
-    void (*ended)(void *context, int number);      /* NULL, or told when a trial of a cohort has ended: its result is whole */
+    void (*ended)(void *context,
+                  int number); /* NULL, or told when a trial of a cohort has ended: its result is whole */
     void *context;
 };
 
 /* Runs the trial. NL_FAIL: it could not (memory, a file); a training that fails is a result. */
-int nl_trial_run(const struct nl_config *config, const struct nl_dataset *dataset, const struct nl_trial_options *options,
-                 struct nl_trial_result *result, struct nl_error *err);
+int nl_trial_run(const struct nl_config *config, const struct nl_dataset *dataset,
+                 const struct nl_trial_options *options, struct nl_trial_result *result, struct nl_error *err);
 
-/* Runs trials of equal shapes (nl_config_shape_text) as a cohort, in which each step is one for all: result[i] has the bits that
- * nl_trial_run gives for config[i]. One that diverges ends early. Of options[trials], load, save_* and checkpoint are each trial's own, the
- * rest is the same in all; checkpoints that are there are equally far. NL_FAIL: it could not be run; results of those that have not been
- * told as ended are void. */
-int nl_cohort_run(const struct nl_config *const config[], const struct nl_dataset *dataset, const struct nl_trial_options options[], int trials,
-                  struct nl_trial_result result[], struct nl_error *err);
+/* Runs trials of equal shapes (nl_config_shape_text) as a cohort, in which each step is one for all: result[i] has the
+ * bits that nl_trial_run gives for config[i]. One that diverges ends early. Of options[trials], load, save_* and
+ * checkpoint are each trial's own, the rest is the same in all; checkpoints that are there are equally far. NL_FAIL: it
+ * could not be run; results of those that have not been told as ended are void. */
+int nl_cohort_run(const struct nl_config *const config[], const struct nl_dataset *dataset,
+                  const struct nl_trial_options options[], int trials, struct nl_trial_result result[],
+                  struct nl_error *err);
 void nl_trial_result_release(struct nl_trial_result *result);
 
-/* The statistics that a trial is judged with first: the first of norm.eval, or NL_EVAL_RUNNING where nothing is tracked. */
+/* The statistics that a trial is judged with first: the first of norm.eval, or NL_EVAL_RUNNING where nothing is
+ * tracked. */
 enum nl_eval nl_primary_eval(const struct nl_config *config);
 
 /* A trial before it is run (step_counts.c). Evaluation counts the collection of precise statistics, too. */
@@ -113,11 +120,14 @@ struct nl_cost {
 struct nl_cost nl_trial_cost(const struct nl_config *config);
 double nl_cost_total(struct nl_cost cost);
 
-/* Numbers learned, and bytes of memory that the trial takes beside its data set. NL_FAIL: the network cannot be built. */
-int nl_trial_size(const struct nl_config *config, const struct nl_dataset *dataset, int64_t *parameters, size_t *bytes, struct nl_error *err);
+/* Numbers learned, and bytes of memory that the trial takes beside its data set. NL_FAIL: the network cannot be
+ * built. */
+int nl_trial_size(const struct nl_config *config, const struct nl_dataset *dataset, int64_t *parameters, size_t *bytes,
+                  struct nl_error *err);
 
 /* What model, normalizer and training cannot do with this data: complaints at the keys. */
-void nl_trial_check(const struct nl_config *config, const struct nl_experiment *experiment, struct nl_diagnostics *diagnostics);
+void nl_trial_check(const struct nl_config *config, const struct nl_experiment *experiment,
+                    struct nl_diagnostics *diagnostics);
 
 /* The version of our numerics: part of a trial's identity, raised when results change. */
 #define NL_NUMERICS_VERSION 9

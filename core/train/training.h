@@ -22,8 +22,8 @@ struct nl_training {
     int64_t kept_step;
 };
 
-/* Data, step counts, network and plan of the trials: training->replica says what each is. NL_FAIL: there is no room for them, or the data do not
- * fit the network. To be released either way. */
+/* Data, step counts, network and plan of the trials: training->replica says what each is. NL_FAIL: there is no room for
+ * them, or the data do not fit the network. To be released either way. */
 int nl_training_set_up(struct nl_training *training, const struct nl_dataset *dataset, struct nl_error *err);
 void nl_training_release(struct nl_training *training);
 

@@ -1,6 +1,6 @@
-/* Trials from start to end: data and network are laid out, steps run in short chunks between readings of the loss, the network is
- * evaluated now and then, and curves and scores come out. Trials of equal shapes do this together, as a cohort; one alone is a cohort of
- * one. Who diverges leaves, and the others close up. */
+/* Trials from start to end: data and network are laid out, steps run in short chunks between readings of the loss, the
+ * network is evaluated now and then, and curves and scores come out. Trials of equal shapes do this together, as a
+ * cohort; one alone is a cohort of one. Who diverges leaves, and the others close up. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -63,7 +63,8 @@ static void evaluate_on_the_way(struct nl_training *c, int64_t step)
     add_evaluation_time(c, start);
 }
 
-/* Whether it is better than guessing by more than a little. Where most positions have the same label, 5 points may be more than there is to be won. */
+/* Whether it is better than guessing by more than a little. Where most positions have the same label, 5 points may be
+ * more than there is to be won. */
 static bool has_learned(const struct nl_split *view, struct nl_score score)
 {
     double chance = view->chance.accuracy;
@@ -96,7 +97,8 @@ static void evaluate_at_the_end(struct nl_training *c)
 
 /* ---- steps ---- */
 
-/* The host's order is the specification; a backend that can make it saves the way, and then the host needs it only to be saved. */
+/* The host's order is the specification; a backend that can make it saves the way, and then the host needs it only to
+ * be saved. */
 static void begin_epoch(struct nl_training *c, int64_t epoch)
 {
     const struct nl_backend *backend = c->plan.backend;
@@ -115,7 +117,8 @@ static void begin_epoch(struct nl_training *c, int64_t epoch)
     size_t bytes = (size_t)c->counts[NL_PART_TRAIN] * sizeof(int32_t);
     char *rows = nl_alloc((size_t)c->plan.replicas, bytes);
     for (int i = 0; i < c->plan.replicas; i++)
-        memcpy(rows + (size_t)i * bytes, c->active[i]->shares_data_with ? c->active[i]->shares_data_with->order : c->active[i]->order, bytes);
+        memcpy(rows + (size_t)i * bytes,
+               c->active[i]->shares_data_with ? c->active[i]->shares_data_with->order : c->active[i]->order, bytes);
     nl_plan_put(&c->plan, c->plan.order, rows, bytes);
     free(rows);
 }
@@ -138,7 +141,8 @@ static bool set_rates(struct nl_training *c, int64_t step)
     return changed;
 }
 
-/* Of steps that are made in one go. Returns where they are; NULL: they are constant, and nothing was sent. */
+/* Puts the rates of steps that are made in one go. Returns where they are; NULL: they are constant, and nothing was
+ * sent. */
 static const struct nl_hyper *put_rates_of(struct nl_training *c, int64_t step, int64_t steps)
 {
     size_t replicas = (size_t)c->plan.replicas, each = (size_t)steps;
@@ -171,19 +175,22 @@ static int64_t next_multiple(int64_t step, int64_t of)
     return (step / of + 1) * of;
 }
 
-/* How many steps from `step` on, up to `end`, can be made in one go; 0: this one stands alone. Resets and the freezing step are the same in all replicas. */
+/* How many steps from `step` on, up to `end`, can be made in one go; 0: this one stands alone. Resets and the freezing
+ * step are the same in all replicas. */
 static int64_t steps_in_one_go(struct nl_training *c, int64_t step, int64_t end)
 {
     const struct nl_schedule_of *schedule = &c->active[0]->schedule;
     int64_t next = step;
     end = smaller(end, next_multiple(step, c->step_counts.steps_per_epoch));
-    while (next < end && !observes(c, next + 1) && !nl_is_frozen_at(schedule, next) && (next == step || !nl_resets_at(schedule, next)) &&
+    while (next < end && !observes(c, next + 1) && !nl_is_frozen_at(schedule, next) &&
+           (next == step || !nl_resets_at(schedule, next)) &&
            nl_replica_batch(c->active[0], next) == c->config->train.batch)
         next++;
     return nl_plan_has_program(&c->plan) ? next - step : 0;
 }
 
-/* Steps from `step` on, whose losses go to `slot` of the ring and on: one, or as many up to `end` as can be made in one go. Returns how many. */
+/* Steps from `step` on, whose losses go to `slot` of the ring and on: one, or as many up to `end` as can be made in one
+ * go. Returns how many. */
 static int64_t train_steps(struct nl_training *c, int64_t step, int64_t end, int slot)
 {
     struct nl_plan *plan = &c->plan;
@@ -193,10 +200,17 @@ static int64_t train_steps(struct nl_training *c, int64_t step, int64_t end, int
     const struct nl_schedule_of *schedule = &c->active[0]->schedule;
     if (nl_resets_at(schedule, step))
         nl_plan_reset_statistics(plan);
-    struct nl_run run = {.replicas = plan->replicas, .stride = plan->stride, .step = step,
-                         .epoch = epoch, .statistics = nl_is_frozen_at(schedule, step) ? NL_STATS_FROZEN : NL_STATS_TRAIN, .augment = true, .observes = observes(c, step + 1),
-                         .begins = in_epoch == 0, .sums = plan->sums + slot};
-    int first = (int)(in_epoch * c->config->train.batch), last = first + nl_replica_batch(c->active[0], step), micro = plan->train.capacity;
+    struct nl_run run = {.replicas = plan->replicas,
+                         .stride = plan->stride,
+                         .step = step,
+                         .epoch = epoch,
+                         .statistics = nl_is_frozen_at(schedule, step) ? NL_STATS_FROZEN : NL_STATS_TRAIN,
+                         .augment = true,
+                         .observes = observes(c, step + 1),
+                         .begins = in_epoch == 0,
+                         .sums = plan->sums + slot};
+    int first = (int)(in_epoch * c->config->train.batch), last = first + nl_replica_batch(c->active[0], step),
+        micro = plan->train.capacity;
     int64_t steps = steps_in_one_go(c, step, end);
     if (steps > 0) {
         run.samples = micro;
@@ -262,7 +276,8 @@ static bool must_keep(const struct nl_training *c, int64_t step)
     if (!options->checkpoint)
         return false;
     bool late = options->checkpoint_seconds > 0 && nl_seconds() - c->kept_at >= options->checkpoint_seconds;
-    bool far = options->checkpoint_epochs > 0 && (step - c->kept_step) / c->step_counts.steps_per_epoch >= options->checkpoint_epochs;
+    bool far = options->checkpoint_epochs > 0 &&
+               (step - c->kept_step) / c->step_counts.steps_per_epoch >= options->checkpoint_epochs;
     return stop_asked(c) || ((late || far) && step < c->step_counts.steps);
 }
 
@@ -286,10 +301,12 @@ static int resume(struct nl_training *c, struct nl_error *err)
     for (int i = 0; i < c->trials; i++) {
         struct nl_replica *r = &c->replica[i];
         const char *path = r->options->checkpoint;
-        if (path && !nl_file_is_missing(path) && nl_checkpoint_load(&c->plan, i, &r->source, path, &r->now, r->result, err))
+        if (path && !nl_file_is_missing(path) &&
+            nl_checkpoint_load(&c->plan, i, &r->source, path, &r->now, r->result, err))
             return NL_FAIL;
         if (r->result->steps != c->replica[0].result->steps)
-            return nl_fail(err, "cannot resume from '%s': it is not as far as others that train with it", path ? path : "");
+            return nl_fail(err, "cannot resume from '%s': it is not as far as others that train with it",
+                           path ? path : "");
     }
     int64_t steps = c->kept_step = c->replica[0].result->steps;
     int64_t per_epoch = c->step_counts.steps_per_epoch;
@@ -345,7 +362,8 @@ static int train(struct nl_training *c, struct nl_error *err)
 {
     int64_t steps = c->step_counts.steps;
     for (int64_t step = c->replica[0].result->steps; step < steps;) {
-        int64_t log_at = next_multiple(step, c->step_counts.log_every), eval_at = next_multiple(step, c->step_counts.eval_every);
+        int64_t log_at = next_multiple(step, c->step_counts.log_every),
+                eval_at = next_multiple(step, c->step_counts.eval_every);
         int64_t end = smaller(smaller(steps, step + NL_SUMS_RING), smaller(log_at, eval_at));
         train_chunk(c, step, end);
         step = end;
@@ -369,13 +387,18 @@ static int train(struct nl_training *c, struct nl_error *err)
     return NL_OK;
 }
 
-/* What training starts from: numbers that are drawn, what operations make of the first batch, and what was loaded, which replaces both. */
+/* What training starts from: numbers that are drawn, what operations make of the first batch, and what was loaded,
+ * which replaces both. */
 static void initialize(struct nl_training *c)
 {
     struct nl_plan *plan = &c->plan;
     if (plan->train.first_list.instructions > 0) {
-        struct nl_run run = {.replicas = plan->replicas, .stride = plan->stride, .samples = (int)smaller(plan->train.capacity, nl_replica_batch(c->active[0], 0)),
-                             .statistics = NL_STATS_BATCH, .augment = true, .sums = plan->sums};
+        struct nl_run run = {.replicas = plan->replicas,
+                             .stride = plan->stride,
+                             .samples = (int)smaller(plan->train.capacity, nl_replica_batch(c->active[0], 0)),
+                             .statistics = NL_STATS_BATCH,
+                             .augment = true,
+                             .sums = plan->sums};
         begin_epoch(c, 0);
         plan->train.gather.index = plan->order;
         for (int i = 0; i < c->trials; i++)
@@ -412,8 +435,9 @@ static int run_cohort(void *context, struct nl_error *err)
     return nl_backend_status(c->plan.backend, err) || end_trials(c, true, err) ? NL_FAIL : NL_OK;
 }
 
-int nl_cohort_run(const struct nl_config *const config[], const struct nl_dataset *dataset, const struct nl_trial_options options[], int trials,
-                  struct nl_trial_result result[], struct nl_error *err)
+int nl_cohort_run(const struct nl_config *const config[], const struct nl_dataset *dataset,
+                  const struct nl_trial_options options[], int trials, struct nl_trial_result result[],
+                  struct nl_error *err)
 {
     size_t count = (size_t)trials;
     struct nl_training c = {.options = options, .config = config[0], .trials = trials, .clock = nl_seconds()};
@@ -426,7 +450,10 @@ int nl_cohort_run(const struct nl_config *const config[], const struct nl_datase
         for (int part = 0; part < NL_PARTS; part++)
             for (int eval = 0; eval < NL_EVALS; eval++)
                 result[i].score[part][eval] = (struct nl_score){NAN, NAN};
-        c.replica[i] = (struct nl_replica){.number = i, .config = config[i], .options = &options[i], .result = &result[i],
+        c.replica[i] = (struct nl_replica){.number = i,
+                                           .config = config[i],
+                                           .options = &options[i],
+                                           .result = &result[i],
                                            .source = {config[i], dataset, options[i].load}};
     }
     int status = nl_memory_rescue(run_cohort, &c, err);
@@ -434,8 +461,8 @@ int nl_cohort_run(const struct nl_config *const config[], const struct nl_datase
     return status;
 }
 
-int nl_trial_run(const struct nl_config *config, const struct nl_dataset *dataset, const struct nl_trial_options *options,
-                 struct nl_trial_result *result, struct nl_error *err)
+int nl_trial_run(const struct nl_config *config, const struct nl_dataset *dataset,
+                 const struct nl_trial_options *options, struct nl_trial_result *result, struct nl_error *err)
 {
     static const struct nl_trial_options none;
     return nl_cohort_run(&config, dataset, options ? options : &none, 1, result, err);

@@ -1,3 +1,4 @@
+/* Converts between the layouts of the backends and of PyTorch, and reads and writes safetensors. */
 #include "train/weights.h"
 
 #include <math.h>
@@ -32,7 +33,8 @@ static const struct nl_tensor *next_saved(const struct nl_graph *graph, const st
 /* Name, type (`real` for what a backend computes with) and shape, without data. */
 static struct nl_tensor_file_entry described(const struct nl_tensor *tensor, enum nl_dtype real)
 {
-    struct nl_tensor_file_entry entry = {.type = tensor->spec.type == NL_TENSOR_INT64 ? NL_I64 : real, .dims = tensor->spec.dims};
+    struct nl_tensor_file_entry entry = {.type = tensor->spec.type == NL_TENSOR_INT64 ? NL_I64 : real,
+                                         .dims = tensor->spec.dims};
     snprintf(entry.name, sizeof entry.name, "%s", tensor->name);
     for (int d = 0; d < entry.dims; d++)
         entry.shape[d] = tensor->spec.shape[d];
@@ -73,7 +75,8 @@ static double *get_values(const struct nl_tensor_file_entry *entry)
     return values;
 }
 
-static void get_tensor(const struct nl_plan *plan, int replica, const struct nl_tensor *tensor, struct nl_tensor_file_entry *entry)
+static void get_tensor(const struct nl_plan *plan, int replica, const struct nl_tensor *tensor,
+                       struct nl_tensor_file_entry *entry)
 {
     const void *place = nl_tensor_in(plan, replica, tensor);
     if (entry->type == NL_I64) {
@@ -90,7 +93,8 @@ static void get_tensor(const struct nl_plan *plan, int replica, const struct nl_
     free(ordered);
 }
 
-static void put_tensor(const struct nl_plan *plan, int replica, const struct nl_tensor *tensor, const struct nl_tensor_file_entry *entry)
+static void put_tensor(const struct nl_plan *plan, int replica, const struct nl_tensor *tensor,
+                       const struct nl_tensor_file_entry *entry)
 {
     void *place = nl_tensor_in(plan, replica, tensor);
     if (entry->type == NL_I64) {
@@ -142,12 +146,14 @@ static bool all_finite(const struct nl_tensor_file_entry *entry)
 {
     size_t count = count_of(entry);
     for (size_t i = 0; i < count && entry->type != NL_I64; i++)
-        if (!isfinite(entry->type == NL_F64 ? ((const double *)entry->data)[i] : (double)((const float *)entry->data)[i]))
+        if (!isfinite(entry->type == NL_F64 ? ((const double *)entry->data)[i]
+                                            : (double)((const float *)entry->data)[i]))
             return false;
     return true;
 }
 
-static void compare(struct misfits *misfits, const struct nl_tensor_file_entry *wanted, const struct nl_tensor_file_entry *found, bool finite)
+static void compare(struct misfits *misfits, const struct nl_tensor_file_entry *wanted,
+                    const struct nl_tensor_file_entry *found, bool finite)
 {
     if (!found) {
         add_misfit(misfits, nl_format("'%s' is missing", wanted->name));
@@ -173,7 +179,8 @@ static bool is_training_state(const char *name)
     return strncmp(name, "training.", strlen("training.")) == 0;
 }
 
-int nl_weights_check(const struct nl_graph *graph, const struct nl_tensor_file *file, const char *path, bool finite, struct nl_error *err)
+int nl_weights_check(const struct nl_graph *graph, const struct nl_tensor_file *file, const char *path, bool finite,
+                     struct nl_error *err)
 {
     struct nl_tensor_file wanted = {.entry = nl_alloc((size_t)graph->tensors, sizeof *wanted.entry)};
     struct misfits misfits = {0};
@@ -209,13 +216,17 @@ static char **metadata_of(const struct nl_graph *graph, const struct nl_source *
     int count = 0;
     char numerics[16];
     snprintf(numerics, sizeof numerics, "%d", NL_NUMERICS_VERSION);
-    const char *const fixed[] = {"format", "pt", "producer", "normlab " NORMLAB_VERSION, "data_sha256", source->dataset->checksum,
-                                 "load_sha256", source->load ? source->load->checksum : "", "numerics", numerics};
+    const char *const fixed[] = {"format",      "pt",
+                                 "producer",    "normlab " NORMLAB_VERSION,
+                                 "data_sha256", source->dataset->checksum,
+                                 "load_sha256", source->load ? source->load->checksum : "",
+                                 "numerics",    numerics};
     char **pairs = nl_alloc(2 * (size_t)nl_key_count + sizeof fixed / sizeof *fixed + 5, sizeof *pairs);
     for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++)
         pairs[count++] = nl_strdup(fixed[i]);
     for (int i = 0; i < nl_key_count; i++) {
-        bool observes = &nl_keys[i] == nl_key_named("log.tensors") && source->config->log.tensors.count > 0; /* a checkpoint goes on with them */
+        bool observes = &nl_keys[i] == nl_key_named("log.tensors") &&
+                        source->config->log.tensors.count > 0; /* a checkpoint goes on with them */
         bool unlisted = nl_keys[i].type == NL_TYPE_LAYERS && !source->config->model.layers->count;
         if ((nl_section_is_aside(nl_keys[i].section) && !observes) || unlisted)
             continue;
@@ -231,7 +242,8 @@ static char **metadata_of(const struct nl_graph *graph, const struct nl_source *
     return pairs;
 }
 
-struct nl_tensor_file nl_weights_file(const struct nl_plan *plan, int replica, const struct nl_source *source, int extra)
+struct nl_tensor_file nl_weights_file(const struct nl_plan *plan, int replica, const struct nl_source *source,
+                                      int extra)
 {
     enum nl_dtype real = plan->backend->real == sizeof(double) ? NL_F64 : NL_F32;
     struct nl_tensor_file file = {.metadata = metadata_of(plan->graph, source)};
@@ -243,7 +255,8 @@ struct nl_tensor_file nl_weights_file(const struct nl_plan *plan, int replica, c
     return file;
 }
 
-int nl_weights_save(const struct nl_plan *plan, int replica, const struct nl_source *source, const char *path, struct nl_error *err)
+int nl_weights_save(const struct nl_plan *plan, int replica, const struct nl_source *source, const char *path,
+                    struct nl_error *err)
 {
     struct nl_tensor_file file = nl_weights_file(plan, replica, source, 0);
     int status = nl_safetensors_write(path, file.entry, file.count, (const char *const *)file.metadata, err);

@@ -6,7 +6,8 @@
  *     norm1.running_mean, norm1.running_var (C)  norm1.num_batches_tracked ()  int64
  *     head.weight (K, I)  head.bias (K)
  *
- * A fully connected layer on an image takes it flattened in height, width, channel order. float64 from ref, float32 from cpu.
+ * A fully connected layer on an image takes it flattened in height, width, channel order. float64 from ref, float32
+ * from cpu.
  *
  * The file's metadata are the configuration, each key but those of plot with its value ("train.lr": "0.05"), and
  *
@@ -30,17 +31,20 @@ struct nl_source {
     const struct nl_tensor_file *load; /* weights it started from, or NULL */
 };
 
-int nl_weights_save(const struct nl_plan *plan, int replica, const struct nl_source *source, const char *path, struct nl_error *err);
+int nl_weights_save(const struct nl_plan *plan, int replica, const struct nl_source *source, const char *path,
+                    struct nl_error *err);
 
-/* Whether the file has every tensor of the graph that is saved, each in its shape, and no other; what stands after "training." (train/checkpoint.h)
- * is not looked at. NL_FAIL: err names what is missing, too much, or of another shape; or, if `finite`, what holds numbers that are not finite. path: for
- * the message. */
-int nl_weights_check(const struct nl_graph *graph, const struct nl_tensor_file *file, const char *path, bool finite, struct nl_error *err);
+/* Whether the file has every tensor of the graph that is saved, each in its shape, and no other; what stands after
+ * "training." (train/checkpoint.h) is not looked at. NL_FAIL: err names what is missing, too much, or of another shape;
+ * or, if `finite`, what holds numbers that are not finite. path: for the message. */
+int nl_weights_check(const struct nl_graph *graph, const struct nl_tensor_file *file, const char *path, bool finite,
+                     struct nl_error *err);
 
 /* Takes weights and statistics from a file that nl_weights_check found right for the graph. */
 void nl_weights_load(const struct nl_plan *plan, int replica, const struct nl_tensor_file *file);
 
 /* What nl_weights_save writes: tensors, with room for `extra` more, and metadata. nl_safetensors_release frees it. */
-struct nl_tensor_file nl_weights_file(const struct nl_plan *plan, int replica, const struct nl_source *source, int extra);
+struct nl_tensor_file nl_weights_file(const struct nl_plan *plan, int replica, const struct nl_source *source,
+                                      int extra);
 
 #endif

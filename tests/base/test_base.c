@@ -125,7 +125,8 @@ START_TEST(special_files_stay_what_they_are)
     struct nl_error err = {{0}};
     char *pipe = nl_path_join(folder, "pipe"), *beside = nl_format("%s.0.tmp", pipe), read_back[8] = "";
     ck_assert_int_eq(mkfifo(pipe, 0600), 0);
-    ck_assert(nl_file_is_special(pipe) && nl_file_is_special("/dev/null") && !nl_file_is_special(folder) && !nl_file_is_special(beside));
+    ck_assert(nl_file_is_special(pipe) && nl_file_is_special("/dev/null") && !nl_file_is_special(folder) &&
+              !nl_file_is_special(beside));
     int reader = open(pipe, O_RDONLY | O_NONBLOCK); /* else the writer would wait for one */
     ck_assert_int_eq(nl_output_write(pipe, "three", 5, &err), NL_OK);
     ck_assert_int_eq(read(reader, read_back, sizeof read_back), 5);
@@ -139,7 +140,8 @@ END_TEST
 
 START_TEST(characters_that_print)
 {
-    static const char *const good[] = {"a", "~", " ", "\xc2\xa0", "\xc3\xa9", "\xe2\x82\xac", "\xef\xbf\xbd", "\xf0\x9f\x98\x80"};
+    static const char *const good[] = {
+        "a", "~", " ", "\xc2\xa0", "\xc3\xa9", "\xe2\x82\xac", "\xef\xbf\xbd", "\xf0\x9f\x98\x80"};
     static const char *const bad[] = {
         "\n", "\t", "\x7f", "\xc2\x85",             /* control characters of both kinds */
         "\xe2\x80\xa8", "\xe2\x80\xa9", "\xef\xbb\xbf", /* line, paragraph, byte-order mark */
@@ -156,7 +158,8 @@ START_TEST(characters_that_print)
 }
 END_TEST
 
-/* A disk that is full, played by a limit on the size of files: the old file stays as it was, and nothing lies beside it. */
+/* A disk that is full, played by a limit on the size of files: the old file stays as it was, and nothing lies beside
+ * it. */
 START_TEST(full_disk_leaves_the_old_file)
 {
     struct nl_error err = {{0}};
@@ -181,7 +184,8 @@ END_TEST
 START_TEST(the_start_of_a_file_is_no_more_than_was_asked_for)
 {
     enum { LENGTH = 3 * NL_READ_BLOCK };
-    static const size_t wanted[] = {0, 1, 3, NL_READ_BLOCK - 1, NL_READ_BLOCK, NL_READ_BLOCK + 1, LENGTH - 1, LENGTH, LENGTH + 1};
+    static const size_t wanted[] = {0,          1,      3,         NL_READ_BLOCK - 1, NL_READ_BLOCK, NL_READ_BLOCK + 1,
+                                    LENGTH - 1, LENGTH, LENGTH + 1};
     struct nl_error err = {{0}};
     char *path = nl_path_join(folder, "start"), *bytes = nl_alloc(LENGTH, 1);
     memset(bytes, 'a', LENGTH);

@@ -1,4 +1,5 @@
-/* What a cluster says of itself: the limits that Slurm puts into the environment, locks of shared file systems, names of shards. */
+/* What a cluster says of itself: the limits that Slurm puts into the environment, locks of shared file systems, names
+ * of shards. */
 #include <check.h>
 #include <fcntl.h>
 #include <math.h>
@@ -17,7 +18,8 @@
 #include "sweep/shards.h"
 
 enum { VARIABLES = 5 };
-static const char *const variables[VARIABLES] = {"SLURM_JOB_ID", "SLURM_CPUS_ON_NODE", "SLURM_CPUS_PER_TASK", "SLURM_MEM_PER_NODE", "SLURM_MEM_PER_CPU"};
+static const char *const variables[VARIABLES] = {"SLURM_JOB_ID", "SLURM_CPUS_ON_NODE", "SLURM_CPUS_PER_TASK",
+                                                 "SLURM_MEM_PER_NODE", "SLURM_MEM_PER_CPU"};
 #define MIB 1048576.0
 
 static const struct job {
@@ -89,12 +91,15 @@ START_TEST(a_lock_of_one_machine)
     const struct mount *mount = &mounts[_i];
     struct stat info;
     struct nl_error err;
-    char *root = scratch_make(), *path = nl_format("%s/file", root), *proc = nl_format("%s/proc/self", root), *table = nl_path_join(proc, "mountinfo");
+    char *root = scratch_make(), *path = nl_format("%s/file", root), *proc = nl_format("%s/proc/self", root),
+         *table = nl_path_join(proc, "mountinfo");
     int file = open(path, O_RDWR | O_CREAT, 0600);
     ck_assert(file >= 0 && fstat(file, &info) == 0);
     ck_assert(nl_lock_is_local(file, root) == NULL); /* there is no table */
-    char *text = nl_format("22 1 %u:%u / / rw - nfs server:/ rw,local_lock=all\n36 35 %u:%u /a /b rw,noatime master:1 - %s server:/a %s\n",
-                           major(info.st_dev) + 1, minor(info.st_dev), major(info.st_dev), minor(info.st_dev), mount->type, mount->options);
+    char *text = nl_format(
+        "22 1 %u:%u / / rw - nfs server:/ rw,local_lock=all\n36 35 %u:%u /a /b rw,noatime master:1 - %s server:/a %s\n",
+        major(info.st_dev) + 1, minor(info.st_dev), major(info.st_dev), minor(info.st_dev), mount->type,
+        mount->options);
     ck_assert(nl_make_folders(proc, &err) == NL_OK && nl_file_put(table, text, strlen(text), &err) == NL_OK);
     char *found = nl_lock_is_local(file, root);
     ck_assert_msg(same_name(found, mount->local), "%s %s: %s", mount->type, mount->options, found);
@@ -131,7 +136,8 @@ START_TEST(names_of_shards)
     ck_assert_msg(is_shard == (folder->whole > 0), "%s", folder->name);
     if (!is_shard)
         return;
-    ck_assert_msg(whole == folder->whole && shard == folder->shard && shards == folder->shards, "%s: %d, %d of %d", folder->name, whole, shard, shards);
+    ck_assert_msg(whole == folder->whole && shard == folder->shard && shards == folder->shards, "%s: %d, %d of %d",
+                  folder->name, whole, shard, shards);
     char *name = nl_format("%.*s", whole, folder->name), *again = nl_shard_folder(name, shard, shards);
     ck_assert_str_eq(again, folder->name);
     free(name), free(again);

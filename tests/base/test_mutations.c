@@ -1,5 +1,6 @@
-/* Files of each kind that the program reads, changed at random (the same each time): cut, bytes turned, bytes put in, numbers made huge. A reader says
- * what is wrong or takes what is good; it does not crash or hang, and no file is lost. What has a checksum is never taken for good. NORMLAB_ALL: 10,000. */
+/* Files of each kind that the program reads, changed at random (the same each time): cut, bytes turned, bytes put in,
+ * numbers made huge. A reader says what is wrong or takes what is good; it does not crash or hang, and no file is lost.
+ * What has a checksum is never taken for good. NORMLAB_ALL: 10,000. */
 #include <check.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -123,16 +124,19 @@ static void put(const char *name, const void *bytes, size_t length)
 
 static void make_files(void)
 {
-    static const char text[] = "data: {train: 64, test: 32}\nmodel: {depth: 1, width: 4}\ntrain: {steps: 4, lr: 0.05}\nsweep: {grid: {norm.kind: [bn, none]}}\n"
+    static const char text[] = "data: {train: 64, test: 32}\nmodel: {depth: 1, width: 4}\ntrain: {steps: 4, lr: "
+                               "0.05}\nsweep: {grid: {norm.kind: [bn, none]}}\n"
                                "plot: {title: \"a \\u00e9\", kind: [curves]}\n";
-    unsigned char images[16 + 2 * 784] = {0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 28, 0, 0, 0, 28}, labels[] = {0, 0, 8, 1, 0, 0, 0, 2, 3, 9};
+    unsigned char images[16 + 2 * 784] = {0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 28, 0, 0, 0, 28},
+                                  labels[] = {0, 0, 8, 1, 0, 0, 0, 2, 3, 9};
     folder = scratch_make();
     put("a.yaml", text, strlen(text));
     put("train-images-idx3-ubyte", images, sizeof images);
     put("t10k-images-idx3-ubyte", images, sizeof images);
     put("train-labels-idx1-ubyte", labels, sizeof labels);
     put("t10k-labels-idx1-ubyte", labels, sizeof labels);
-    char *command = nl_format("cd %s && { %s sweep a.yaml --no-plot -q --out r && %s run a.yaml norm.kind=bn -q --out o --save-final w.safetensors && "
+    char *command = nl_format("cd %s && { %s sweep a.yaml --no-plot -q --out r && %s run a.yaml norm.kind=bn -q --out "
+                              "o --save-final w.safetensors && "
                               "%s data export digits data.train=64 --out .; } >log 2>&1",
                               folder, NORMLAB_PROGRAM, NORMLAB_PROGRAM, NORMLAB_PROGRAM);
     ck_assert_int_eq(system(command), 0);
@@ -153,7 +157,8 @@ static char *path_of(const struct kind *kind)
     return nl_strdup(line);
 }
 
-static void insert(struct nl_text *out, const char *bytes, size_t length, size_t at, const char *more, size_t count, size_t skipped)
+static void insert(struct nl_text *out, const char *bytes, size_t length, size_t at, const char *more, size_t count,
+                   size_t skipped)
 {
     nl_text_add_bytes(out, bytes, at);
     nl_text_add_bytes(out, more, count);
@@ -213,7 +218,8 @@ START_TEST(changed_files_are_refused_or_read)
         int status = kind->read(path, &err);
         refused += status != NL_OK;
         ck_assert_msg(status == NL_OK || err.text[0], "%s, round %d: refused without a word", kind->file, round);
-        ck_assert_msg(!kind->sealed || same || status != NL_OK, "%s, round %d: a change was not noticed", kind->file, round);
+        ck_assert_msg(!kind->sealed || same || status != NL_OK, "%s, round %d: a change was not noticed", kind->file,
+                      round);
         nl_text_release(&changed);
     }
     nl_file_put(path, bytes, length, &err);

@@ -15,7 +15,10 @@ START_TEST(philox_known_answers)
     } vectors[] = {
         {0, 0, {0, 0}, {0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8}},
         {UINT64_MAX, UINT64_MAX, {0xffffffff, 0xffffffff}, {0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd}},
-        {0x85a308d3243f6a88, 0x0370734413198a2e, {0xa4093822, 0x299f31d0}, {0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1}},
+        {0x85a308d3243f6a88,
+         0x0370734413198a2e,
+         {0xa4093822, 0x299f31d0},
+         {0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1}},
     };
     uint32_t out[4];
     for (size_t i = 0; i < sizeof vectors / sizeof vectors[0]; i++) {
@@ -50,7 +53,8 @@ START_TEST(normals_are_what_they_say)
     for (uint64_t i = 0; i < COUNT; i++) {
         uint32_t block[4];
         nl_stream_block(stream, 5 + i, 4, block);
-        double radius = nl_uniform_of((uint64_t)block[1] << 32 | block[0]), turns = nl_uniform_of((uint64_t)block[3] << 32 | block[2]);
+        double radius = nl_uniform_of((uint64_t)block[1] << 32 | block[0]),
+               turns = nl_uniform_of((uint64_t)block[3] << 32 | block[2]);
         double wanted = sqrt(-2 * log(radius)) * cos(2 * acos(-1) * turns);
         ck_assert(fabs(many[i] - wanted) <= 1e-14);
         ck_assert(many[i] == nl_stream_normal(stream, 4, 5 + i));
@@ -64,7 +68,8 @@ START_TEST(elementary_functions)
         double turns = i / 4096.0;
         ck_assert(fabs(nl_cos_of_turns(turns) - cos(2 * acos(-1) * turns)) <= 1e-15);
     }
-    ck_assert(nl_cos_of_turns(0) == 1 && nl_cos_of_turns(0.25) == 0 && nl_cos_of_turns(0.5) == -1 && nl_cos_of_turns(0.75) == 0);
+    ck_assert(nl_cos_of_turns(0) == 1 && nl_cos_of_turns(0.25) == 0 && nl_cos_of_turns(0.5) == -1 &&
+              nl_cos_of_turns(0.75) == 0);
     for (double x = 0x1p-54; x < 0x1p54; x *= 1.37)
         ck_assert(fabs(nl_log(x) - log(x)) <= 4e-16 * fabs(log(x)));
     ck_assert(nl_log(1) == 0);
@@ -86,7 +91,8 @@ START_TEST(permutation_is_one)
         ck_assert(!seen[order[i]]);
         seen[order[i]] = true;
         if (i > 0) /* what it is: the indices sorted by their bits */
-            ck_assert_uint_lt(nl_stream_bits(stream, 0, (uint64_t)order[i - 1]), nl_stream_bits(stream, 0, (uint64_t)order[i]));
+            ck_assert_uint_lt(nl_stream_bits(stream, 0, (uint64_t)order[i - 1]),
+                              nl_stream_bits(stream, 0, (uint64_t)order[i]));
         same += order[i] == other[i];
         fixed += order[i] == i;
     }

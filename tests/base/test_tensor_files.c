@@ -68,9 +68,9 @@ END_TEST
 /* What numpy 1.24 writes for numpy.arange(3, dtype='<i4'). */
 START_TEST(npy_as_numpy_writes)
 {
-    static const char numpy[] =
-        "\x93NUMPY\x01\x00v\x00{'descr': '<i4', 'fortran_order': False, 'shape': (3,), }                                          "
-        "                  \n\x00\x00\x00\x00\x01\x00\x00\x00\x02\x00\x00\x00";
+    static const char numpy[] = "\x93NUMPY\x01\x00v\x00{'descr': '<i4', 'fortran_order': False, 'shape': (3,), }       "
+                                "                                   "
+                                "                  \n\x00\x00\x00\x00\x01\x00\x00\x00\x02\x00\x00\x00";
     struct nl_error err = {{0}};
     char *path = nl_path_join(folder, "x.npy");
     size_t shape[] = {3}, length = 0;
@@ -117,7 +117,8 @@ static const struct {
     {NULL, SHAPED("(4294967296, 4294967296)"), 24, "its header promises more elements than a file can hold"},
     {NULL, SHAPED("(4611686018427387904,)"), 24, "its header promises more bytes than a file can hold"},
     {NULL, SHAPED("(1152921504606846976,)"), 24, "24 bytes of data, expected 4611686018427387904"},
-    {NULL, "{'descr': '<f4', 'fortran_order': True, 'shape': (2, 3)}", 24, "it is in Fortran order; save numpy.ascontiguousarray(x)"},
+    {NULL, "{'descr': '<f4', 'fortran_order': True, 'shape': (2, 3)}", 24,
+     "it is in Fortran order; save numpy.ascontiguousarray(x)"},
     {NULL, "{'descr': '>f4', 'fortran_order': False, 'shape': (6,)}", 24,
      "its numbers are big endian ('>f4'); save x.astype(x.dtype.newbyteorder('<'))"},
     {NULL, "{'descr': '|O', 'fortran_order': False, 'shape': (6,)}", 24,
@@ -229,7 +230,8 @@ static const struct {
     {"{\"__metadata__\":{\"a\":\"\\u1234\\n\"}," TENSOR("b", "[8,16]") "," TENSOR("a", "[0,8]") "}", -1, 16, NULL},
     {"{\"a\":{\"shape\":[2],\"data_offsets\":[0,8],\"dtype\":\"F32\"}}", -1, 8, NULL}, /* in any order */
     {"{\"a\":{\"data_offsets\":[0,8],\"dtype\":\"F32\",\"shape\":[2]}}", -1, 8, NULL},
-    {"{\"a\":{\"dtype\":\"F32\",\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}", -1, 8, NEEDS}, /* each once */
+    {"{\"a\":{\"dtype\":\"F32\",\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}", -1, 8,
+     NEEDS}, /* each once */
     {"{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"shape\":[2],\"data_offsets\":[0,8]}}", -1, 8, NEEDS},
     {"{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8],\"data_offsets\":[0,8]}}", -1, 8, NEEDS},
     {"{" TENSOR("a", "[0,8]") "}", -1, 7, "7 bytes of data, expected 8"},
@@ -242,7 +244,8 @@ static const struct {
     {"{" TENSOR("a", "[0,8]"), -1, 8, "its header is not one JSON object"},
     {"{" TENSOR("a", "[0,8]") ",}", -1, 8, "tensor 2 has no name, or one longer than 95 bytes or with escapes"},
     {"{" TENSOR("a", "[0,8]") "," TENSOR("a", "[8,16]") "}", -1, 16, "it has two tensors 'a'"},
-    {"{" TENSOR("a", "[0,8]") "," TENSOR("b", "[4,12]") "}", -1, 12, "its tensors overlap or leave a gap at byte 8 of the data"},
+    {"{" TENSOR("a", "[0,8]") "," TENSOR("b", "[4,12]") "}", -1, 12,
+     "its tensors overlap or leave a gap at byte 8 of the data"},
     {"{" TENSOR("a", "[4,12]") "}", -1, 12, "its tensors overlap or leave a gap at byte 0 of the data"},
     {"{" TENSOR("a", "[0,4]") "}", -1, 4, "tensor 'a' has data_offsets [0,4], expected 8 bytes"},
     {"{" TENSOR("a", "[8,0]") "}", -1, 8, "tensor 'a' has data_offsets [8,0], expected 8 bytes"},
@@ -254,7 +257,8 @@ static const struct {
     {"{\"a\":{\"dtype\":\"F32\",\"shape\":[2]}}", -1, 8, NEEDS},
     {"{\"a\":{\"dtype\":\"F32\",\"shape\":[4294967296,4294967296],\"data_offsets\":[0,0]}}", -1, 0,
      "tensor 'a' has more bytes than a file can hold"},
-    {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1073741824],\"data_offsets\":[0,4294967296]}}", -1, 8, "8 bytes of data, expected 4294967296"},
+    {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1073741824],\"data_offsets\":[0,4294967296]}}", -1, 8,
+     "8 bytes of data, expected 4294967296"},
     {"{\"__metadata__\":{\"a\":1}}", -1, 0, "its __metadata__ is not an object of strings"},
     {"{\"a\"}", -1, 0, "its header is not JSON after \"a\""},
 };

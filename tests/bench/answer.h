@@ -1,5 +1,5 @@
-/* How a competitor of race.py answers: first a line of JSON with numbers that must be everybody's, then, for each line with a
- * number of seconds on standard input, the microseconds that a call took over about so long. */
+/* How a competitor of race.py answers: first a line of JSON with numbers that must be everybody's, then, for each line
+ * with a number of seconds on standard input, the microseconds that a call took over about so long. */
 #ifndef NL_BENCH_ANSWER_H
 #define NL_BENCH_ANSWER_H
 

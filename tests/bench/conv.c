@@ -1,9 +1,10 @@
-/* GFLOP/s of the convolutions beside the peak of this core, counting only taps inside the image. Built with -DNORMLAB_BENCH=ON.
+/* GFLOP/s of the convolutions beside the peak of this core, counting only taps inside the image. Built with
+ * -DNORMLAB_BENCH=ON.
  *
  *     bench_conv [SECONDS]     time for each number, 0.1 by default; NORMLAB_ISA=avx2|plain holds it at a lower level
  *
- * Each number is the median of runs that alternate between the three products; the peak is measured before and after.
- */
+ * Each number is the median of runs that alternate between the three products; the peak is measured before and
+ * after. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -82,7 +83,9 @@ static double peak(void)
 {
     double found[RUNS];
     for (int k = 0; k < RUNS; k++)
-        found[k] = nl_cpu_isa() == NL_ISA_AVX512 ? chains_512(2000000) : nl_cpu_isa() == NL_ISA_AVX2 ? chains(4000000) : 0.0;
+        found[k] = nl_cpu_isa() == NL_ISA_AVX512 ? chains_512(2000000)
+                   : nl_cpu_isa() == NL_ISA_AVX2 ? chains(4000000)
+                                                 : 0.0;
     return median(found);
 }
 #else
@@ -99,9 +102,9 @@ struct shape {
 };
 
 static const struct shape shapes[] = {
-    {16, 16, 32, 3, 1}, {32, 32, 16, 3, 1}, {64, 64, 8, 3, 1}, {3, 16, 32, 3, 1},  {16, 32, 32, 3, 2}, {32, 64, 16, 3, 2},
-    {1, 16, 28, 3, 1},  {16, 16, 8, 3, 1},  {32, 32, 8, 3, 1}, {10, 10, 16, 3, 1}, {17, 17, 16, 3, 1}, {48, 48, 8, 3, 1},
-    {16, 32, 32, 1, 2}, {64, 64, 8, 1, 1},
+    {16, 16, 32, 3, 1}, {32, 32, 16, 3, 1}, {64, 64, 8, 3, 1},  {3, 16, 32, 3, 1}, {16, 32, 32, 3, 2},
+    {32, 64, 16, 3, 2}, {1, 16, 28, 3, 1},  {16, 16, 8, 3, 1},  {32, 32, 8, 3, 1}, {10, 10, 16, 3, 1},
+    {17, 17, 16, 3, 1}, {48, 48, 8, 3, 1},  {16, 32, 32, 1, 2}, {64, 64, 8, 1, 1},
 };
 static const int batches[BATCHES] = {1, 8, 32, 128};
 
@@ -118,7 +121,8 @@ static double inside_taps(const struct nl_conv *op, int outputs, int size)
 
 static double flops(const struct nl_conv *op, int samples)
 {
-    return 2.0 * samples * op->in * op->out * inside_taps(op, op->out_height, op->height) * inside_taps(op, op->out_width, op->width);
+    return 2.0 * samples * op->in * op->out * inside_taps(op, op->out_height, op->height) *
+           inside_taps(op, op->out_width, op->width);
 }
 
 static float *numbers(size_t count)
@@ -156,20 +160,34 @@ static void bench(struct shape shape, int samples, double seconds)
 {
     struct nl_run run = {.replicas = 1, .samples = samples};
     int pad = shape.kernel / 2, outputs = (shape.size + 2 * pad - shape.kernel) / shape.stride + 1;
-    size_t x_count = (size_t)(samples * shape.size * shape.size * shape.in), y_count = (size_t)(samples * outputs * outputs * shape.out);
+    size_t x_count = (size_t)(samples * shape.size * shape.size * shape.in),
+           y_count = (size_t)(samples * outputs * outputs * shape.out);
     size_t w_count = (size_t)(shape.kernel * shape.kernel * shape.in * shape.out);
-    float *x = numbers(x_count), *y = numbers(y_count), *w = numbers(w_count), *dx = numbers(x_count), *dw = numbers(w_count);
+    float *x = numbers(x_count), *y = numbers(y_count), *w = numbers(w_count), *dx = numbers(x_count),
+          *dw = numbers(w_count);
     float *dy = numbers(y_count);
-    struct nl_conv op = {.height = shape.size, .width = shape.size, .in = shape.in, .out_height = outputs, .out_width = outputs,
-                         .out = shape.out, .kernel = shape.kernel, .stride = shape.stride, .pad = pad, .x = x, .w = w, .y = y,
-                         .dy = dy, .dx = dx, .dw = dw};
+    struct nl_conv op = {.height = shape.size,
+                         .width = shape.size,
+                         .in = shape.in,
+                         .out_height = outputs,
+                         .out_width = outputs,
+                         .out = shape.out,
+                         .kernel = shape.kernel,
+                         .stride = shape.stride,
+                         .pad = pad,
+                         .x = x,
+                         .w = w,
+                         .y = y,
+                         .dy = dy,
+                         .dx = dx,
+                         .dw = dw};
     double times[PRODUCTS][RUNS], work = flops(&op, samples) * 1e-9;
     for (int k = 0; k < RUNS; k++)
         for (int product = 0; product < PRODUCTS; product++)
             times[product][k] = measure((enum product)product, &run, op, seconds / RUNS);
     double forward = median(times[FORWARD]), weights = median(times[WEIGHTS]), both = median(times[BOTH]);
-    printf("%d -> %d, %dx%d, kernel %d, stride %d | %d | %.0f | %.0f | %.0f\n", shape.in, shape.out, shape.size, shape.size,
-           shape.kernel, shape.stride, samples, work / forward, work / (both - weights), work / weights);
+    printf("%d -> %d, %dx%d, kernel %d, stride %d | %d | %.0f | %.0f | %.0f\n", shape.in, shape.out, shape.size,
+           shape.size, shape.kernel, shape.stride, samples, work / forward, work / (both - weights), work / weights);
     fflush(stdout);
     nl_backend_cpu.free(x, x_count * sizeof *x);
     nl_backend_cpu.free(dx, x_count * sizeof *dx);

@@ -1,10 +1,10 @@
-/* A step of the fully connected network 64-64-64-10 without normalizer in FANN (Debian's libfann, float), answers as answer.h
- * tells:
+/* A step of the fully connected network 64-64-64-10 without normalizer in FANN (Debian's libfann, float), answers as
+ * answer.h tells:
  *
  *     fann BATCH
  *
- * FANN has neither ReLU nor cross-entropy: the hidden units are its piecewise linear ones, which are as cheap, and the loss is
- * the squared error. So its losses, shown here, are nobody else's; the multiplications are.
+ * FANN has neither ReLU nor cross-entropy: the hidden units are its piecewise linear ones, which are as cheap, and the
+ * loss is the squared error. So its losses, shown here, are nobody else's; the multiplications are.
  */
 #include "answer.h"
 
@@ -33,7 +33,8 @@ int main(int argc, char **argv)
         return 2;
     }
     unsigned batch = (unsigned)atoi(argv[1]);
-    struct training t = {fann_create_standard(4, INPUTS, WIDTH, WIDTH, CLASSES), fann_create_train(batch, INPUTS, CLASSES)};
+    struct training t = {fann_create_standard(4, INPUTS, WIDTH, WIDTH, CLASSES),
+                         fann_create_train(batch, INPUTS, CLASSES)};
     fann_set_activation_function_hidden(t.net, FANN_LINEAR_PIECE_SYMMETRIC);
     fann_set_activation_function_output(t.net, FANN_LINEAR);
     fann_set_training_algorithm(t.net, FANN_TRAIN_BATCH);

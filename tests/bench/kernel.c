@@ -1,9 +1,11 @@
 /* Times one kernel of the backend:
  *
  *     kernel KIND SAMPLES SIZE CHANNELS forward|backward     a normalizer with the ReLU after it, images SIZE x SIZE
- *     kernel conv SAMPLES SIZE CHANNELS forward|dx|dw        a 3x3 convolution, as many channels out as in; dx: what it adds to dw
+ *     kernel conv SAMPLES SIZE CHANNELS forward|dx|dw        a 3x3 convolution, as many channels out as in; dx: what it
+ * adds to dw
  *
- *     ... traffic                                            the bytes that the normalizer moves, see move; it answers with the normalizer's numbers
+ *     ... traffic                                            the bytes that the normalizer moves, see move; it answers
+ * with the normalizer's numbers
  *     ... direct                                             a convolution under device.conv: direct
  *     ... cuda                                               the same on the first GPU
  *
@@ -150,8 +152,9 @@ static void write_dx(size_t count, const uint32_t *restrict x, uint32_t *restric
         dx[i] += x[i];
 }
 
-/* The bytes that a normalizer moves, without its arithmetic: of all images that share statistics, or of one, x, and of the backward pass dy, once for the sums;
- * then both again for y, or for dx in the place of dy, from what was read last on. */
+/* The bytes that a normalizer moves, without its arithmetic: of all images that share statistics, or of one, x, and of
+ * the backward pass dy, once for the sums; then both again for y, or for dx in the place of dy, from what was read last
+ * on. */
 static void move(const struct normalization *n, bool forward)
 {
     enum { STRETCH = 4096 };
@@ -184,7 +187,8 @@ static void move_backward(void *context)
     move(context, false);
 }
 
-static void convolve(const struct nl_run *run, int size, int channels, const char *way, enum nl_conv_algorithm algorithm)
+static void convolve(const struct nl_run *run, int size, int channels, const char *way,
+                     enum nl_conv_algorithm algorithm)
 {
     size_t count = (size_t)run->samples * (size_t)(size * size * channels),
            weights = (size_t)(KERNEL * KERNEL * channels * channels);
@@ -227,7 +231,8 @@ static void convolve(const struct nl_run *run, int size, int channels, const cha
     }
 }
 
-static void normalize(const struct nl_run *run, const struct nl_norm *norm, int size, int channels, const char *way, bool moves)
+static void normalize(const struct nl_run *run, const struct nl_norm *norm, int size, int channels, const char *way,
+                      bool moves)
 {
     int samples = run->samples;
     size_t count = (size_t)samples * (size_t)(size * size * channels), wide = (size_t)channels;
@@ -259,7 +264,8 @@ static void normalize(const struct nl_run *run, const struct nl_norm *norm, int 
             },
     };
     n.kernel = nl_kernel_of(backend, &nl_normalize_operation, &n.op);
-    n.op.dy = n.op.dx = numbers(count, FACTOR_DY); /* as a training lays them out; what they grow to with every call takes no longer */
+    n.op.dy = n.op.dx =
+        numbers(count, FACTOR_DY); /* as a training lays them out; what they grow to with every call takes no longer */
     size_t sets = (size_t)nl_normalize_sets(&n.op, samples);
     n.op.mean = need(sets * backend->statistic);
     n.op.var = need(sets * backend->statistic);
@@ -267,7 +273,9 @@ static void normalize(const struct nl_run *run, const struct nl_norm *norm, int 
     normalize_forward(&n);
     normalize_backward(&n);
     show_first(forward ? n.op.y : n.op.dx);
-    void (*call)(void *) = moves ? (forward ? move_forward : move_backward) : forward ? normalize_forward : normalize_backward;
+    void (*call)(void *) = moves     ? (forward ? move_forward : move_backward)
+                           : forward ? normalize_forward
+                                     : normalize_backward;
     char line[64];
     while (fgets(line, sizeof line, stdin)) {
         printf("%.4f\n", 1e6 * seconds_of(call, &n, atof(line)));

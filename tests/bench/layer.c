@@ -3,7 +3,8 @@
  *     layer kinds                                            all kinds, one a line
  *     layer KIND SAMPLES SIZE CHANNELS forward|backward      as a layer begins: answers as answer.h tells, y or dx
  *
- * cbn is timed in a full window, whose other batches were 0, and without compensation: no layer stands in front, whose work that is.
+ * cbn is timed in a full window, whose other batches were 0, and without compensation: no layer stands in front, whose
+ * work that is.
  */
 #include "answer.h"
 
@@ -131,7 +132,8 @@ int main(int argc, char **argv)
     struct layer layer = {.run = {.replicas = 1, .samples = atoi(argv[2]), .step = 1000, .statistics = NL_STATS_TRAIN}};
     config.norm.compensate = false;
     if (!nl_norm_names[config.norm.kind] || backend->thread_begin(0, &err) != NL_OK ||
-        nl_model_norm(&config, (struct nl_extent){size, size, channels}, false, &layer.graph, &err) != NL_OK || layer.graph.nodes != 1)
+        nl_model_norm(&config, (struct nl_extent){size, size, channels}, false, &layer.graph, &err) != NL_OK ||
+        layer.graph.nodes != 1)
         die("there is no such layer");
     lay_out(&layer, &config, (size_t)layer.run.samples * (size_t)(size * size * channels));
     forward(&layer);

@@ -3,8 +3,9 @@
  *     onednn bn   SAMPLES SIZE CHANNELS forward|backward blocked|nhwc     with its fused ReLU
  *     onednn conv SAMPLES SIZE CHANNELS forward|dx|dw    blocked|nhwc|winograd
  *
- * blocked: nChw16c, oneDNN's own layout; winograd: the same, by its Winograd F(4x4, 3x3), which computes fewer products and rounds
- * more; the others convolve directly. Weights are in whatever layout it prefers. Bringing tensors into a layout is not timed.
+ * blocked: nChw16c, oneDNN's own layout; winograd: the same, by its Winograd F(4x4, 3x3), which computes fewer products
+ * and rounds more; the others convolve directly. Weights are in whatever layout it prefers. Bringing tensors into a
+ * layout is not timed.
  */
 #include "answer.h"
 
@@ -113,8 +114,8 @@ static void make(struct call *call, dnnl_primitive_desc_t pd)
     execute(call);
 }
 
-static struct call convolution(dnnl_dim_t samples, dnnl_dim_t size, int channels, const char *way, dnnl_alg_kind_t algorithm,
-                               dnnl_format_tag_t tag)
+static struct call convolution(dnnl_dim_t samples, dnnl_dim_t size, int channels, const char *way,
+                               dnnl_alg_kind_t algorithm, dnnl_format_tag_t tag)
 {
     const dnnl_dim_t image[] = {samples, channels, size, size}, kernel[] = {channels, channels, KERNEL, KERNEL};
     const dnnl_dim_t stride[] = {1, 1}, pad[] = {KERNEL / 2, KERNEL / 2};
@@ -161,10 +162,12 @@ static struct call batch_norm(dnnl_dim_t samples, dnnl_dim_t size, int channels,
     must(dnnl_batch_normalization_forward_desc_init(&forward, dnnl_forward_training, &x, 1e-5f, flags), "batch norm");
     dnnl_primitive_desc_t hint = plan(&forward, NULL);
     struct call first = {0};
-    dnnl_memory_t source = add(&first, hint, DNNL_ARG_SRC, &plain, FACTOR_X), made = add(&first, hint, DNNL_ARG_DST, NULL, 0);
+    dnnl_memory_t source = add(&first, hint, DNNL_ARG_SRC, &plain, FACTOR_X),
+                  made = add(&first, hint, DNNL_ARG_DST, NULL, 0);
     dnnl_memory_t workspace = add(&first, hint, DNNL_ARG_WORKSPACE, NULL, 0),
                   gamma = add_filled(&first, DNNL_ARG_SCALE, channels, 1.5f);
-    dnnl_memory_t mean = add_filled(&first, DNNL_ARG_MEAN, channels, 0), var = add_filled(&first, DNNL_ARG_VARIANCE, channels, 0);
+    dnnl_memory_t mean = add_filled(&first, DNNL_ARG_MEAN, channels, 0),
+                  var = add_filled(&first, DNNL_ARG_VARIANCE, channels, 0);
     dnnl_memory_t beta = add_filled(&first, DNNL_ARG_SHIFT, channels, 0.25f);
     make(&first, hint);
     if (!strcmp(way, "forward")) {

@@ -1,5 +1,5 @@
-/* What one core of this machine can do: its peak of fused multiply-adds, and the rate of a plain copy in each level of the cache.
- * Prints one line of JSON. Times are read against these, and a run during which they moved is thrown away.
+/* What one core of this machine can do: its peak of fused multiply-adds, and the rate of a plain copy in each level of
+ * the cache. Prints one line of JSON. Times are read against these, and a run during which they moved is thrown away.
  *
  *     cc -O3 -march=native -fno-tree-loop-distribute-patterns probe.c -o probe && taskset -c 1 ./probe
  */
@@ -95,8 +95,8 @@ static double peak(size_t unused)
 
 int main(void)
 {
-    printf("{\"fma_gflops\": %.1f, \"l1_gbs\": %.1f, \"l2_gbs\": %.1f, \"l3_gbs\": %.1f, \"dram_gbs\": %.1f}\n", best(peak, 0),
-           best(copy_rate, (size_t)24 << 10), best(copy_rate, (size_t)512 << 10), best(copy_rate, (size_t)8 << 20),
-           best(copy_rate, (size_t)128 << 20));
+    printf("{\"fma_gflops\": %.1f, \"l1_gbs\": %.1f, \"l2_gbs\": %.1f, \"l3_gbs\": %.1f, \"dram_gbs\": %.1f}\n",
+           best(peak, 0), best(copy_rate, (size_t)24 << 10), best(copy_rate, (size_t)512 << 10),
+           best(copy_rate, (size_t)8 << 20), best(copy_rate, (size_t)128 << 20));
     return 0;
 }

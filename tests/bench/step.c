@@ -2,11 +2,12 @@
  *
  *     step [--replicas R] FILE [KEY=VALUE ...]      FILE is a configuration as for `normlab run`
  *
- * With replicas, R trainings advance as a cohort, each with a seed of its own, the first with that of FILE; a time is then a replica's.
+ * With replicas, R trainings advance as a cohort, each with a seed of its own, the first with that of FILE; a time is
+ * then a replica's.
  *
- * It answers as every competitor of bench.py does: first a line of JSON with the losses of the first steps, then, for each line with a number of
- * seconds read from standard input, the microseconds that a step took over about so long.
- */
+ * It answers as every competitor of bench.py does: first a line of JSON with the losses of the first steps, then, for
+ * each line with a number of seconds read from standard input, the microseconds that a step took over about so
+ * long. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,7 +54,8 @@ static void die(const char *what)
 }
 
 /* All replicas from start to end; result: the first one's. */
-static void train(const struct nl_config *config, const struct nl_dataset *dataset, const struct nl_trial_options *options, struct nl_trial_result *result)
+static void train(const struct nl_config *config, const struct nl_dataset *dataset,
+                  const struct nl_trial_options *options, struct nl_trial_result *result)
 {
     size_t count = (size_t)replicas;
     struct nl_config *own = nl_alloc(count, sizeof *own);

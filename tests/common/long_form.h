@@ -4,7 +4,8 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
-/* Whether a test takes all of its cases: where `tests/run.sh --all` runs it, and on a GPU. Otherwise it takes some of them. */
+/* Whether a test takes all of its cases: where `tests/run.sh --all` runs it, and on a GPU. Otherwise it takes some of
+ * them. */
 static inline bool is_long_form(void)
 {
 #ifdef ON_A_GPU

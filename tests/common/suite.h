@@ -8,7 +8,8 @@
 
 #include "long_form.h"
 
-/* Seconds after which check ends a test. They catch a test that hangs, on any machine, and judge no speed: the longest takes some seconds. */
+/* Seconds after which check ends a test. They catch a test that hangs, on any machine, and judge no speed: the longest
+ * takes some seconds. */
 #define WATCHDOG "900"
 
 /* Before main, where check reads it as it makes the cases; its own default is 4 seconds. */

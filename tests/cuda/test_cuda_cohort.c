@@ -1,4 +1,5 @@
-/* Cohorts on the kernels for a GPU, run by the host: whole trainings through the trainer, steps recorded and replayed. */
+/* Cohorts on the kernels for a GPU, run by the host: whole trainings through the trainer, steps recorded and
+ * replayed. */
 #include "cohorts.h"
 
 #include "backend/backend.h"
@@ -11,16 +12,33 @@
 extern atomic_int host_cuda_launches_left;
 
 static const char *const variants[][2] = {
-    {"train.optimizer=sgd", "norm.kind=bn"},     {"train.optimizer=lion", "norm.kind=bn"}, {"train.optimizer=lars", "norm.kind=bn"},
-    {"train.accumulate=3", "norm.kind=bn"},      {"train.label_smoothing=0.1", "train.accumulate=4"},
-    {"train.optimizer=sgd", "norm.kind=switch"}, {"train.optimizer=sgd", "norm.kind=bin"}, {"norm.groups=4", "norm.kind=bcn"},
+    {"train.optimizer=sgd", "norm.kind=bn"},
+    {"train.optimizer=lion", "norm.kind=bn"},
+    {"train.optimizer=lars", "norm.kind=bn"},
+    {"train.accumulate=3", "norm.kind=bn"},
+    {"train.label_smoothing=0.1", "train.accumulate=4"},
+    {"train.optimizer=sgd", "norm.kind=switch"},
+    {"train.optimizer=sgd", "norm.kind=bin"},
+    {"norm.groups=4", "norm.kind=bcn"},
 };
 enum { VARIANTS = sizeof variants / sizeof *variants };
 
 START_TEST(together_as_alone)
 {
-    const char *const base[] = {variants[_i][0], variants[_i][1], "device.kind=cuda", "data.train=48", "data.test=20", "train.batch=12", "train.epochs=3", "train.log_every=2", "model.depth=1",
-                                       "model.width=8", "model.dropout=0.1", "train.momentum=0.9", "norm.eval=running,precise", NULL};
+    const char *const base[] = {variants[_i][0],
+                                variants[_i][1],
+                                "device.kind=cuda",
+                                "data.train=48",
+                                "data.test=20",
+                                "train.batch=12",
+                                "train.epochs=3",
+                                "train.log_every=2",
+                                "model.depth=1",
+                                "model.width=8",
+                                "model.dropout=0.1",
+                                "train.momentum=0.9",
+                                "norm.eval=running,precise",
+                                NULL};
     ck_assert_ptr_eq(nl_backend_of(NL_CUDA), &nl_backend_cuda);
     check_cohort(base);
 }
@@ -30,8 +48,21 @@ END_TEST
 START_TEST(every_normalizer_with_an_operation)
 {
     char *kind = nl_format("norm.kind=%s", nl_norms[_i]->name);
-    const char *const net[] = {kind, "device.kind=cuda", "data.name=synth", "data.size=4", "data.train=24", "data.test=12", "train.batch=12", "train.epochs=1",
-                               "train.log_every=1", "model.arch=cnn", "model.depth=2", "model.width=8", "model.dropout=0.1", "train.momentum=0.9", NULL};
+    const char *const net[] = {kind,
+                               "device.kind=cuda",
+                               "data.name=synth",
+                               "data.size=4",
+                               "data.train=24",
+                               "data.test=12",
+                               "train.batch=12",
+                               "train.epochs=1",
+                               "train.log_every=1",
+                               "model.arch=cnn",
+                               "model.depth=2",
+                               "model.width=8",
+                               "model.dropout=0.1",
+                               "train.momentum=0.9",
+                               NULL};
     if (nl_norms[_i]->operation)
         check_cohort(net);
     free(kind);
@@ -39,7 +70,8 @@ START_TEST(every_normalizer_with_an_operation)
 END_TEST
 
 /* Trains all members; returns how many launches that were. */
-static int launches_of(const struct nl_config config[MEMBERS], struct nl_dataset *dataset, struct nl_trial_result result[MEMBERS])
+static int launches_of(const struct nl_config config[MEMBERS], struct nl_dataset *dataset,
+                       struct nl_trial_result result[MEMBERS])
 {
     enum { ENOUGH = 1 << 30 };
     const struct nl_config *configs[MEMBERS];
@@ -54,12 +86,15 @@ static int launches_of(const struct nl_config config[MEMBERS], struct nl_dataset
     return launches;
 }
 
-/* Rates that change or not, a short batch at the end of an epoch, tensors that are observed now and then: curves and scores are those of launches. */
+/* Rates that change or not, a short batch at the end of an epoch, tensors that are observed now and then: curves and
+ * scores are those of launches. */
 START_TEST(in_one_launch_as_in_many)
 {
-    static const char *const of[] = {"norm.kind=bn", "norm.kind=ln", "train.drop_last=false", "log.tensors=[fc1, grad:fc1.weight]"};
-    const char *const base[] = {of[_i], "device.kind=cuda", "data.train=50", "data.test=20", "train.batch=6", "train.epochs=4", "train.log_every=5", "model.depth=1", "model.width=8",
-                                "model.dropout=0.1", "train.momentum=0.9", NULL};
+    static const char *const of[] = {"norm.kind=bn", "norm.kind=ln", "train.drop_last=false",
+                                     "log.tensors=[fc1, grad:fc1.weight]"};
+    const char *const base[] = {of[_i],          "device.kind=cuda",  "data.train=50",      "data.test=20",
+                                "train.batch=6", "train.epochs=4",    "train.log_every=5",  "model.depth=1",
+                                "model.width=8", "model.dropout=0.1", "train.momentum=0.9", NULL};
     struct nl_config config[MEMBERS];
     struct nl_trial_result many[MEMBERS], one[MEMBERS];
     struct nl_error err;
@@ -80,11 +115,13 @@ START_TEST(in_one_launch_as_in_many)
 }
 END_TEST
 
-/* As many as the device has room for, a share for each worker; without them the time of a cohort would be told of another one. */
+/* As many as the device has room for, a share for each worker; without them the time of a cohort would be told of
+ * another one. */
 START_TEST(cohorts_fit_the_device)
 {
-    static const char *const words[] = {"device.kind=cuda", "data.train=40", "data.test=20", "train.batch=20", "train.epochs=1", "model.depth=1", "model.width=8",
-                                        "train.lr=0.1,0.2,0.3", "sweep.seeds=4"};
+    static const char *const words[] = {"device.kind=cuda", "data.train=40",        "data.test=20",
+                                        "train.batch=20",   "train.epochs=1",       "model.depth=1",
+                                        "model.width=8",    "train.lr=0.1,0.2,0.3", "sweep.seeds=4"};
     struct nl_error err;
     struct nl_experiment experiment;
     struct nl_diagnostics diagnostics = {0};
@@ -92,7 +129,8 @@ START_TEST(cohorts_fit_the_device)
     struct nl_datasets datasets = {0};
     struct nl_forecast forecast;
     ck_assert(nl_experiment_load(NULL, words, sizeof words / sizeof *words, &experiment, &diagnostics) == NL_OK);
-    ck_assert(nl_grid_make(&experiment, &grid, &diagnostics) == NL_OK && nl_grid_identify(&grid, &datasets, &err) == NL_OK);
+    ck_assert(nl_grid_make(&experiment, &grid, &diagnostics) == NL_OK &&
+              nl_grid_identify(&grid, &datasets, &err) == NL_OK);
     ck_assert_msg(nl_forecast_sizes(&grid, &forecast, &err) == NL_OK, "%s", err.text);
     int todo[12];
     for (int i = 0; i < 12; i++)
@@ -100,7 +138,8 @@ START_TEST(cohorts_fit_the_device)
     struct nl_cohorts all = nl_cohorts_make(&grid, todo, 12, NULL, 0, 2);
     ck_assert_int_eq(all.count, 1);
     ck_assert_msg(nl_forecast_times(&grid, &all, NULL, 0.5, &forecast, &err) == NL_OK, "%s", err.text);
-    ck_assert(forecast.shapes == 1 && forecast.measured == 1 && forecast.trial[0].seconds > 0 && forecast.trial[0].seconds == forecast.trial[11].seconds);
+    ck_assert(forecast.shapes == 1 && forecast.measured == 1 && forecast.trial[0].seconds > 0 &&
+              forecast.trial[0].seconds == forecast.trial[11].seconds);
     nl_cohorts_release(&all);
 
     host_cuda_room(forecast.trial[0].memory * 10); /* 0.8 of it for two workers: four trials each */
@@ -110,7 +149,9 @@ START_TEST(cohorts_fit_the_device)
     nl_cohorts_release(&some);
     some = nl_cohorts_make(&grid, todo, 12, NULL, 6, 2);
     ck_assert(nl_forecast_check(&forecast, &some, 2, ".", &err) == NL_FAIL);
-    ck_assert_msg(strstr(err.text, "12 trials at a time would need") && strstr(err.text, "the GPU has") && strstr(err.text, ": 6 fit "), "%s", err.text);
+    ck_assert_msg(strstr(err.text, "12 trials at a time would need") && strstr(err.text, "the GPU has") &&
+                      strstr(err.text, ": 6 fit "),
+                  "%s", err.text);
     nl_cohorts_release(&some);
     host_cuda_room(forecast.trial[0].memory / 2);
     some = nl_cohorts_make(&grid, todo, 12, NULL, 0, 2);

@@ -1,4 +1,5 @@
-/* Division by a number that the launch knows, as the kernels for a GPU do it (core/backend/cuda/division.cuh): that of C. */
+/* Division by a number that the launch knows, as the kernels for a GPU do it (core/backend/cuda/division.cuh): that of
+ * C. */
 #include <check.h>
 #include <limits.h>
 
@@ -10,7 +11,8 @@ static void check(uint32_t n, int by)
 {
     uint32_t quotient, rest;
     host_cuda_divide(n, by, &quotient, &rest);
-    ck_assert_msg(quotient == n / (uint32_t)by && rest == n % (uint32_t)by, "%u by %d is %u, rest %u", n, by, quotient, rest);
+    ck_assert_msg(quotient == n / (uint32_t)by && rest == n % (uint32_t)by, "%u by %d is %u, rest %u", n, by, quotient,
+                  rest);
 }
 
 /* On both sides of multiples, where a rounded quotient would be off by one, and anywhere. */
@@ -22,7 +24,8 @@ static void check_by(int by)
     check(0, by);
     check(most, by);
     for (int i = 0; i < DRAWS; i++) {
-        uint32_t multiple = (i == 0 ? multiples : nl_stream_below(stream, (uint64_t)by, (uint64_t)i, multiples) + 1) * (uint32_t)by;
+        uint32_t multiple =
+            (i == 0 ? multiples : nl_stream_below(stream, (uint64_t)by, (uint64_t)i, multiples) + 1) * (uint32_t)by;
         check(multiple, by);
         check(multiple - 1, by);
         check((uint32_t)(nl_stream_bits(stream, (uint64_t)by, (uint64_t)(DRAWS + i)) % INT_MAX), by);

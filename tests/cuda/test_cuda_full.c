@@ -1,4 +1,5 @@
-/* A GPU whose memory runs out at the first, second, third ... allocation: who asked is told so each time, and never given numbers that are none. */
+/* A GPU whose memory runs out at the first, second, third ... allocation: who asked is told so each time, and never
+ * given numbers that are none. */
 #include <check.h>
 #include <math.h>
 #include <stdlib.h>
@@ -19,7 +20,8 @@ enum { MOST_ALLOCATIONS = 60 };
 
 static struct nl_config configured(const char *kind, const char *norm)
 {
-    const char *const words[] = {kind, norm, "data.train=64", "data.test=40", "train.epochs=1", "model.depth=1", "model.width=8"};
+    const char *const words[] = {
+        kind, norm, "data.train=64", "data.test=40", "train.epochs=1", "model.depth=1", "model.width=8"};
     struct nl_experiment experiment;
     struct nl_diagnostics diagnostics = {0};
     ck_assert_ptr_eq(nl_backend_of(NL_CUDA), &nl_backend_cuda);
@@ -39,11 +41,13 @@ static int probe(const struct nl_config *config, double *dgamma, struct nl_error
     return status;
 }
 
-static int score(const struct nl_config *config, const struct nl_dataset *dataset, const struct nl_tensor_file *file, double *loss, struct nl_error *err)
+static int score(const struct nl_config *config, const struct nl_dataset *dataset, const struct nl_tensor_file *file,
+                 double *loss, struct nl_error *err)
 {
     struct nl_score found = {NAN, NAN};
     struct nl_scorer *scorer = nl_scorer_open(config, dataset, file, "weights", 40, err);
-    int status = scorer ? nl_scorer_score(scorer, NL_PART_TEST, NL_EVAL_BATCH, 40, NL_ORDER_GIVEN, &found, err) : NL_FAIL;
+    int status =
+        scorer ? nl_scorer_score(scorer, NL_PART_TEST, NL_EVAL_BATCH, 40, NL_ORDER_GIVEN, &found, err) : NL_FAIL;
     nl_scorer_free(scorer);
     *loss = found.loss;
     return status;
@@ -61,7 +65,8 @@ static bool is_refused(int left, int status, const struct nl_error *err)
 START_TEST(a_normalizer_is_shown_whole_or_not_at_all)
 {
     static const char *const norms[] = {"norm.kind=ln", "norm.kind=bn"};
-    struct nl_config on_ref = configured("device.kind=ref", norms[_i]), on_cuda = configured("device.kind=cuda", norms[_i]);
+    struct nl_config on_ref = configured("device.kind=ref", norms[_i]),
+                     on_cuda = configured("device.kind=cuda", norms[_i]);
     struct nl_error err = {{0}};
     double expected, found;
     ck_assert_msg(probe(&on_ref, &expected, &err) == NL_OK, "%s", err.text);
@@ -70,7 +75,8 @@ START_TEST(a_normalizer_is_shown_whole_or_not_at_all)
         status = probe(&on_cuda, &found, &err);
         if (is_refused(left, status, &err))
             continue;
-        ck_assert_msg(fabs(found - expected) <= 1e-5 * fabs(expected), "with %d allocations %g, not %g", left, found, expected);
+        ck_assert_msg(fabs(found - expected) <= 1e-5 * fabs(expected), "with %d allocations %g, not %g", left, found,
+                      expected);
     }
 }
 END_TEST
@@ -78,13 +84,16 @@ END_TEST
 START_TEST(a_network_is_scored_right_or_not_at_all)
 {
     char *folder = scratch_make(), *path = nl_path_join(folder, "model.safetensors");
-    struct nl_config on_ref = configured("device.kind=ref", "norm.kind=bn"), on_cuda = configured("device.kind=cuda", "norm.kind=bn");
+    struct nl_config on_ref = configured("device.kind=ref", "norm.kind=bn"),
+                     on_cuda = configured("device.kind=cuda", "norm.kind=bn");
     struct nl_error err = {{0}};
     struct nl_tensor_file file;
     struct nl_trial_result result;
     struct nl_dataset *dataset = nl_dataset_open(&on_ref, &err);
     ck_assert_msg(dataset != NULL, "%s", err.text);
-    ck_assert_msg(nl_trial_run(&on_ref, dataset, &(struct nl_trial_options){.save_final = path}, &result, &err) == NL_OK, "%s", err.text);
+    ck_assert_msg(nl_trial_run(&on_ref, dataset, &(struct nl_trial_options){.save_final = path}, &result, &err) ==
+                      NL_OK,
+                  "%s", err.text);
     ck_assert_msg(nl_safetensors_read(path, &file, &err) == NL_OK, "%s", err.text);
     double expected, found;
     ck_assert_msg(score(&on_ref, dataset, &file, &expected, &err) == NL_OK, "%s", err.text);
@@ -93,7 +102,8 @@ START_TEST(a_network_is_scored_right_or_not_at_all)
         status = score(&on_cuda, dataset, &file, &found, &err);
         if (is_refused(left, status, &err))
             continue;
-        ck_assert_msg(fabs(found - expected) <= 1e-5 * fabs(expected), "with %d allocations a loss of %g, not %g", left, found, expected);
+        ck_assert_msg(fabs(found - expected) <= 1e-5 * fabs(expected), "with %d allocations a loss of %g, not %g", left,
+                      found, expected);
     }
     nl_safetensors_release(&file);
     nl_trial_result_release(&result);

@@ -1,4 +1,5 @@
-/* How many launches a step of training is: what a small step costs on a GPU is their number, more than a microsecond each. */
+/* How many launches a step of training is: what a small step costs on a GPU is their number, more than a microsecond
+ * each. */
 #include <check.h>
 
 #include "../host_cuda/count.h"
@@ -9,7 +10,11 @@ static void make_step(const void *context)
 {
     const struct training *t = context;
     const struct nl_plan *plan = &t->plan;
-    struct nl_run run = {.replicas = 1, .stride = plan->stride, .samples = (int)t->config.train.batch, .statistics = NL_STATS_TRAIN, .augment = true,
+    struct nl_run run = {.replicas = 1,
+                         .stride = plan->stride,
+                         .samples = (int)t->config.train.batch,
+                         .statistics = NL_STATS_TRAIN,
+                         .augment = true,
                          .sums = plan->sums};
     nl_plan_forward(plan, &plan->train, &run);
     nl_plan_backward(plan, &run);
@@ -26,10 +31,11 @@ static struct training make(enum nl_arch arch, int depth, int width, int norm, i
     t.config.norm.kind = norm;
     t.config.train.batch = batch;
     t.config.train.momentum = 0.9;
-    const char *trouble = training_make(&t, &nl_backend_cuda, 1,
-                                        arch == NL_MLP ? (struct nl_shape){.height = 8, .width = 8, .channels = 1, .classes = 10}
-                                                       : (struct nl_shape){.height = 32, .width = 32, .channels = 3, .classes = 10},
-                                        64);
+    const char *trouble =
+        training_make(&t, &nl_backend_cuda, 1,
+                      arch == NL_MLP ? (struct nl_shape){.height = 8, .width = 8, .channels = 1, .classes = 10}
+                                     : (struct nl_shape){.height = 32, .width = 32, .channels = 3, .classes = 10},
+                      64);
     ck_assert_msg(!trouble, "%s", trouble);
     return t;
 }
@@ -59,8 +65,12 @@ static void make_steps(const void *context)
 {
     const struct training *t = context;
     struct nl_plan plan = t->plan;
-    struct nl_run run = {
-        .replicas = 1, .stride = plan.stride, .samples = (int)t->config.train.batch, .statistics = NL_STATS_TRAIN, .augment = true, .sums = plan.sums};
+    struct nl_run run = {.replicas = 1,
+                         .stride = plan.stride,
+                         .samples = (int)t->config.train.batch,
+                         .statistics = NL_STATS_TRAIN,
+                         .augment = true,
+                         .sums = plan.sums};
     plan.train.gather.index = plan.order;
     nl_plan_steps(&plan, &run, NULL, NL_SUMS_RING);
 }
@@ -80,7 +90,8 @@ END_TEST
 START_TEST(a_step_is_few_launches)
 {
     int found = launches(steps[_i].arch, steps[_i].depth, steps[_i].width, steps[_i].norm, steps[_i].batch);
-    ck_assert_msg(found > 0 && found <= steps[_i].most, "a step of %s is %d launches, more than %d", steps[_i].name, found, steps[_i].most);
+    ck_assert_msg(found > 0 && found <= steps[_i].most, "a step of %s is %d launches, more than %d", steps[_i].name,
+                  found, steps[_i].most);
 }
 END_TEST
 

@@ -1,5 +1,5 @@
-/* Loops over time on the kernels for a GPU: recurrent networks, some with operations that normlab has not. Run by the host (tests/host_cuda) and by
- * tests/gpu/run.sh on a device. */
+/* Loops over time on the kernels for a GPU: recurrent networks, some with operations that normlab has not. Run by the
+ * host (tests/host_cuda) and by tests/gpu/run.sh on a device. */
 #include <check.h>
 #include <math.h>
 #include <stdlib.h>
@@ -32,34 +32,64 @@ static int add(struct nl_graph *graph, struct nl_new_node node)
     return out;
 }
 
-/* h = dropout(tanh(BN(u x + w h))), each time with its own statistics, over sequences of different lengths; the head takes the last state and the mean. */
+/* h = dropout(tanh(BN(u x + w h))), each time with its own statistics, over sequences of different lengths; the head
+ * takes the last state and the mean. */
 static void build_recurrent(struct nl_graph *graph, bool reverse)
 {
     nl_graph_begin(graph);
     int lengths = nl_graph_add_input(graph, "lengths", NL_TENSOR_INT32, (struct nl_extent){1, 1, 1}, NL_NONE);
     int x = nl_graph_add_input(graph, "x", NL_TENSOR_REAL, (struct nl_extent){1, STEPS, 3}, lengths);
-    int h0 = add(graph, (struct nl_new_node){.operation = &nl_zero_operation, .arguments = &(struct nl_zero){.channels = WIDTH}, .name = "h0"});
+    int h0 = add(graph, (struct nl_new_node){.operation = &nl_zero_operation,
+                                             .arguments = &(struct nl_zero){.channels = WIDTH},
+                                             .name = "h0"});
     nl_loop_begin(graph, STEPS, reverse);
     x = nl_loop_take(graph, x, "take", &err);
     int before = nl_loop_carry(graph, h0, "h", &err);
     struct nl_linear map = {.out = WIDTH};
-    int u = add(graph, (struct nl_new_node){.operation = &nl_linear_operation, .arguments = &map, .name = "u", .in = {x}, .inputs = 1});
-    int w = add(graph, (struct nl_new_node){.operation = &nl_linear_operation, .arguments = &map, .name = "w", .in = {before}, .inputs = 1});
-    int sum =
-        add(graph, (struct nl_new_node){.operation = &nl_add_operation, .arguments = &(struct nl_add){.stride = 1}, .name = "sum", .in = {u, w}, .inputs = 2});
+    int u = add(graph, (struct nl_new_node){
+                           .operation = &nl_linear_operation, .arguments = &map, .name = "u", .in = {x}, .inputs = 1});
+    int w =
+        add(graph, (struct nl_new_node){
+                       .operation = &nl_linear_operation, .arguments = &map, .name = "w", .in = {before}, .inputs = 1});
+    int sum = add(graph, (struct nl_new_node){.operation = &nl_add_operation,
+                                              .arguments = &(struct nl_add){.stride = 1},
+                                              .name = "sum",
+                                              .in = {u, w},
+                                              .inputs = 2});
     struct nl_normalize bn = {.norm = &nl_norm_bn, .affine_count = WIDTH};
-    int y = add(graph, (struct nl_new_node){.operation = &nl_normalize_operation, .arguments = &bn, .name = "norm", .in = {sum}, .inputs = 1, .statistics = 3});
-    y = add(graph, (struct nl_new_node){
-                       .operation = &nl_activate_operation, .arguments = &(struct nl_activate){.kind = NL_TANH}, .name = "act", .in = {y}, .inputs = 1});
-    y = add(graph, (struct nl_new_node){.operation = &nl_dropout_operation, .arguments = &(struct nl_dropout){0}, .name = "drop", .in = {y}, .inputs = 1});
+    int y = add(graph, (struct nl_new_node){.operation = &nl_normalize_operation,
+                                            .arguments = &bn,
+                                            .name = "norm",
+                                            .in = {sum},
+                                            .inputs = 1,
+                                            .statistics = 3});
+    y = add(graph, (struct nl_new_node){.operation = &nl_activate_operation,
+                                        .arguments = &(struct nl_activate){.kind = NL_TANH},
+                                        .name = "act",
+                                        .in = {y},
+                                        .inputs = 1});
+    y = add(graph, (struct nl_new_node){.operation = &nl_dropout_operation,
+                                        .arguments = &(struct nl_dropout){0},
+                                        .name = "drop",
+                                        .in = {y},
+                                        .inputs = 1});
     ck_assert(nl_loop_pass(graph, before, y, &err) == NL_OK && nl_loop_end(graph, &err) == NL_OK);
     int all = nl_loop_collect(graph, y, "all", &err), last = nl_loop_last(graph, before, "last", &err);
-    all = add(graph,
-              (struct nl_new_node){.operation = &nl_mean_pool_operation, .arguments = &(struct nl_mean_pool){0}, .name = "pool", .in = {all}, .inputs = 1});
-    y = add(graph,
-            (struct nl_new_node){.operation = &nl_add_operation, .arguments = &(struct nl_add){.stride = 1}, .name = "end", .in = {all, last}, .inputs = 2});
+    all = add(graph, (struct nl_new_node){.operation = &nl_mean_pool_operation,
+                                          .arguments = &(struct nl_mean_pool){0},
+                                          .name = "pool",
+                                          .in = {all},
+                                          .inputs = 1});
+    y = add(graph, (struct nl_new_node){.operation = &nl_add_operation,
+                                        .arguments = &(struct nl_add){.stride = 1},
+                                        .name = "end",
+                                        .in = {all, last},
+                                        .inputs = 2});
     map.out = CLASSES;
-    nl_graph_end(graph, add(graph, (struct nl_new_node){.operation = &nl_linear_operation, .arguments = &map, .name = "head", .in = {y}, .inputs = 1}));
+    nl_graph_end(
+        graph,
+        add(graph, (struct nl_new_node){
+                       .operation = &nl_linear_operation, .arguments = &map, .name = "head", .in = {y}, .inputs = 1}));
 }
 
 static void forwards(struct nl_graph *graph)
@@ -72,16 +102,19 @@ static void backwards(struct nl_graph *graph)
     build_recurrent(graph, true);
 }
 
-static const struct network recurrent[] = {{"recurrent", forwards, 6, 0, false}, {"recurrent, in reverse", backwards, 6, 0, false}};
+static const struct network recurrent[] = {{"recurrent", forwards, 6, 0, false},
+                                           {"recurrent, in reverse", backwards, 6, 0, false}};
 enum { RECURRENT = sizeof recurrent / sizeof *recurrent };
 
 /* ---- and of the tests ---- */
 
-static const struct nl_operation *const of_the_tests[] = {&slice_operation, &before_operation, &cell_operation, &tied_operation};
+static const struct nl_operation *const of_the_tests[] = {&slice_operation, &before_operation, &cell_operation,
+                                                          &tied_operation};
 enum { OF_THE_TESTS = sizeof of_the_tests / sizeof *of_the_tests, MOST = 64 };
 
 static struct nl_own_kernel kernels[MOST];
-static struct nl_backend with_tests; /* the kernels for the GPU, and of the tests' operations those of the reference, which a replay would leave out */
+static struct nl_backend with_tests; /* the kernels for the GPU, and of the tests' operations those of the reference,
+                                        which a replay would leave out */
 
 static void make_backend(void)
 {
@@ -100,8 +133,9 @@ static void make_backend(void)
 /* Number i of all networks with loops, and of sequences. */
 static const struct network *network_with_loops(int i, const struct nl_backend **backend)
 {
-    static const char *const names[] = {"lstm", "lstm with bn", "reverse lstm", "bidirectional", "one time", "padded", "cells", "plain lstm", "row by row",
-                                        "attention", "language", "bigram", "encoder"};
+    static const char *const names[] = {"lstm",     "lstm with bn", "reverse lstm", "bidirectional", "one time",
+                                        "padded",   "cells",        "plain lstm",   "row by row",    "attention",
+                                        "language", "bigram",       "encoder"};
     *backend = i < RECURRENT ? nl_backends[0] : &with_tests;
     if (i < RECURRENT)
         return &recurrent[i];
@@ -112,7 +146,8 @@ static const struct network *network_with_loops(int i, const struct nl_backend *
 }
 enum { WITH_LOOPS = RECURRENT + 13 };
 
-/* Measured were at most 2e-7 of a loss, 1.3e-6 of a gradient, and 9e-8 of the losses of a training and its evaluations. */
+/* Measured were at most 2e-7 of a loss, 1.3e-6 of a gradient, and 9e-8 of the losses of a training and its
+ * evaluations. */
 START_TEST(networks_are_those_of_ref)
 {
     const struct nl_backend *backend;
@@ -124,11 +159,12 @@ START_TEST(networks_are_those_of_ref)
     running_step(&ref, true);
     ck_assert_msg(backend->status(&err) == NL_OK, "%s", err.text);
     for (int r = 0; r < MOST_REPLICAS; r++) {
-        double *found = running_get(&run, run.places.gradients, r, run.graph.count), *wanted = running_get(&ref, ref.places.gradients, r, ref.graph.count);
+        double *found = running_get(&run, run.places.gradients, r, run.graph.count),
+               *wanted = running_get(&ref, ref.places.gradients, r, ref.graph.count);
         ck_assert(fabs(running_loss(&run, r) - running_loss(&ref, r)) <= HOST_OR_GPU(2e-6, 1e-4));
         for (size_t i = 0; i < run.graph.count; i++)
-            ck_assert_msg(fabs(found[i] - wanted[i]) <= HOST_OR_GPU(1e-5, 2e-4) * (1 + fabs(wanted[i])), "%s: gradient %zu of replica %d: %.9g, ref %.9g", network->name, i, r,
-                          found[i], wanted[i]);
+            ck_assert_msg(fabs(found[i] - wanted[i]) <= HOST_OR_GPU(1e-5, 2e-4) * (1 + fabs(wanted[i])),
+                          "%s: gradient %zu of replica %d: %.9g, ref %.9g", network->name, i, r, found[i], wanted[i]);
         free(found);
         free(wanted);
     }
@@ -166,16 +202,16 @@ START_TEST(trainings_are_those_of_ref)
     training_run(&t, TRAINED, 1, found);
     training_run(&judge, TRAINED, 1, wanted);
     for (int step = 0; step < TRAINED; step++)
-        ck_assert_msg(fabs(found[step] - wanted[step]) <= HOST_OR_GPU(1e-6, 1e-4) * (1 + fabs(wanted[step])), "%s: the loss of step %d is %.9g, ref's %.9g", network->name, step,
-                      found[step], wanted[step]);
+        ck_assert_msg(fabs(found[step] - wanted[step]) <= HOST_OR_GPU(1e-6, 1e-4) * (1 + fabs(wanted[step])),
+                      "%s: the loss of step %d is %.9g, ref's %.9g", network->name, step, found[step], wanted[step]);
     nl_collect_precise(&t.plan, &t.config, EVALUATED);
     nl_collect_precise(&judge.plan, &judge.config, EVALUATED);
     for (enum nl_eval eval = 0; eval < NL_EVALS; eval++) {
         struct nl_score score[2], ref[2];
         nl_evaluate(&t.plan, &t.config, NL_PART_TRAIN, EVALUATED, eval, score);
         nl_evaluate(&judge.plan, &judge.config, NL_PART_TRAIN, EVALUATED, eval, ref);
-        ck_assert_msg(fabs(score[1].loss - ref[1].loss) <= HOST_OR_GPU(1e-6, 1e-4) * (1 + ref[1].loss), "%s: evaluation %d says %.9g, ref's %.9g", network->name, eval,
-                      score[1].loss, ref[1].loss);
+        ck_assert_msg(fabs(score[1].loss - ref[1].loss) <= HOST_OR_GPU(1e-6, 1e-4) * (1 + ref[1].loss),
+                      "%s: evaluation %d says %.9g, ref's %.9g", network->name, eval, score[1].loss, ref[1].loss);
     }
     training_free(&t);
     training_free(&judge);
@@ -200,7 +236,8 @@ START_TEST(ids_are_turned)
         for (int n = 0; n < SAMPLES; n++)
             for (int t = 0; t < TIMES; t++)
                 for (int c = 0; c < CHANNELS; c++)
-                    ck_assert_int_eq(at[r][1][(t * SAMPLES + n) * CHANNELS + c], at[r][0][(n * TIMES + t) * CHANNELS + c]);
+                    ck_assert_int_eq(at[r][1][(t * SAMPLES + n) * CHANNELS + c],
+                                     at[r][0][(n * TIMES + t) * CHANNELS + c]);
         ck_assert_int_eq(memcmp(at[r][2], at[r][0], sizeof at[r][0]), 0);
     }
     backend->free(at, 2 * sizeof *at);

@@ -1,5 +1,5 @@
-/* A GPU that is lost in the middle of a sweep, as after a kernel that reached beyond its memory: the sweep ends and says so, no trial is blamed, and the next
- * call goes on. */
+/* A GPU that is lost in the middle of a sweep, as after a kernel that reached beyond its memory: the sweep ends and
+ * says so, no trial is blamed, and the next call goes on. */
 #include <check.h>
 #include <string.h>
 
@@ -12,15 +12,18 @@
 
 extern _Atomic int host_cuda_launches_left, host_cuda_context;
 
-static const char yaml[] = "data: {train: 64, test: 32}\nmodel: {depth: 1, width: 8}\ntrain: {epochs: 2, lr: 0.1, batch: 16}\n"
-                           "device: {kind: cuda}\nsweep: {grid: {norm.kind: [bn, ln, rms]}, seeds: 2}\n";
+static const char yaml[] =
+    "data: {train: 64, test: 32}\nmodel: {depth: 1, width: 8}\ntrain: {epochs: 2, lr: 0.1, batch: 16}\n"
+    "device: {kind: cuda}\nsweep: {grid: {norm.kind: [bn, ln, rms]}, seeds: 2}\n";
 
 /* Each trial by itself, one after the other. */
-static int sweep(const struct nl_experiment *experiment, const char *folder, int workers, struct nl_sweep_result *result, struct nl_error *err)
+static int sweep(const struct nl_experiment *experiment, const char *folder, int workers,
+                 struct nl_sweep_result *result, struct nl_error *err)
 {
     struct nl_grid grid = unfold(experiment);
     struct nl_datasets datasets = {0};
-    const struct nl_sweep_options options = {.folder = folder, .command = "test", .runner = {.workers = workers, .cohort = 1}};
+    const struct nl_sweep_options options = {
+        .folder = folder, .command = "test", .runner = {.workers = workers, .cohort = 1}};
     ck_assert_msg(nl_grid_identify(&grid, &datasets, err) == NL_OK, "%s", err->text);
     int status = nl_sweep(experiment, &grid, &datasets, &options, result, err);
     nl_grid_release(&grid);
@@ -38,7 +41,9 @@ START_TEST(the_sweep_stops_and_goes_on)
     struct nl_sweep_result result;
     host_cuda_launches_left = 100; /* some trials end before, none of the last ones begins */
     ck_assert_int_eq(sweep(&experiment, out, workers, &result, &err), NL_FAIL);
-    ck_assert_msg(strstr(err.text, "an illegal memory access was encountered") && strstr(err.text, "the same command runs the others"), "%s", err.text);
+    ck_assert_msg(strstr(err.text, "an illegal memory access was encountered") &&
+                      strstr(err.text, "the same command runs the others"),
+                  "%s", err.text);
     int kept = 0;
     for (int i = 0; i < result.trials; i++) {
         ck_assert(!result.record[i].present || !result.record[i].failed);

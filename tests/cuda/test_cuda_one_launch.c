@@ -1,5 +1,5 @@
-/* Steps of training that are made many in one launch, against the launches of each step, bit for bit, and against ref. Run by the host (tests/host_cuda) and by
- * tests/gpu/run.sh on a device. */
+/* Steps of training that are made many in one launch, against the launches of each step, bit for bit, and against ref.
+ * Run by the host (tests/host_cuda) and by tests/gpu/run.sh on a device. */
 #include <check.h>
 #include <math.h>
 #include <stdio.h>
@@ -24,18 +24,31 @@ struct net {
 /* All kinds of operations that a block does, in sizes that are multiples of four and in others. */
 static const struct net nets[] = {
     {{"model.width=16", "norm.kind=bn", "train.momentum=0.9"}, .size = 4, .batch = 8},
-    {{"model.width=64", "norm.kind=bn", "train.momentum=0.9", "train.nesterov=true", "train.weight_decay=0.01"}, .size = 8, .batch = 32},
-    {{"model.width=36", "norm.kind=bn", "norm.stat_batch=4", "norm.momentum_schedule=constant"}, .size = 3, .batch = 10},
+    {{"model.width=64", "norm.kind=bn", "train.momentum=0.9", "train.nesterov=true", "train.weight_decay=0.01"},
+     .size = 8,
+     .batch = 32},
+    {{"model.width=36", "norm.kind=bn", "norm.stat_batch=4", "norm.momentum_schedule=constant"},
+     .size = 3,
+     .batch = 10},
     {{"model.width=17", "norm.kind=ln", "train.optimizer=adam", "train.clip_norm=0.5"}, .size = 3, .batch = 7},
-    {{"model.width=64", "norm.kind=ln", "norm.affine=none", "model.activation=gelu", "train.optimizer=adamw"}, .size = 4, .batch = 8},
-    {{"model.width=24", "norm.kind=gn", "norm.groups=4", "train.optimizer=lion", "model.activation=tanh"}, .size = 4, .batch = 5},
-    {{"model.width=32", "norm.kind=rms", "model.dropout=0.3", "train.clip_value=0.01", "model.activation=silu"}, .size = 4, .batch = 6},
-    {{"model.width=20", "norm.kind=none", "model.depth=3", "model.activation=sigmoid", "train.label_smoothing=0.1"}, .size = 5, .batch = 2},
+    {{"model.width=64", "norm.kind=ln", "norm.affine=none", "model.activation=gelu", "train.optimizer=adamw"},
+     .size = 4,
+     .batch = 8},
+    {{"model.width=24", "norm.kind=gn", "norm.groups=4", "train.optimizer=lion", "model.activation=tanh"},
+     .size = 4,
+     .batch = 5},
+    {{"model.width=32", "norm.kind=rms", "model.dropout=0.3", "train.clip_value=0.01", "model.activation=silu"},
+     .size = 4,
+     .batch = 6},
+    {{"model.width=20", "norm.kind=none", "model.depth=3", "model.activation=sigmoid", "train.label_smoothing=0.1"},
+     .size = 5,
+     .batch = 2},
     {{"model.width=40", "norm.kind=none", "model.depth=1"}, .size = 4, .batch = 128},
     {{"model.width=16", "norm.kind=bn", "train.lr=0.01"}, .size = 4, .batch = 8, .real = true},
 #ifndef ON_A_GPU /* there lists of layers cannot be read: gpu/without_yaml.c */
     {{"model.arch=layers", "train.momentum=0.9",
-      "model.layers=[{linear: 24}, {residual: [norm, activation, {linear: 24}]}, {residual: [{linear: 24}, {norm: {kind: ln}}]}, {linear: classes}]"},
+      "model.layers=[{linear: 24}, {residual: [norm, activation, {linear: 24}]}, {residual: [{linear: 24}, {norm: "
+      "{kind: ln}}]}, {linear: classes}]"},
      .size = 4,
      .batch = 9},
 #endif
@@ -103,11 +116,17 @@ static void run_steps(struct training *t, int each, const struct nl_hyper *rates
         backend->upload(training_place(t, plan->order, r), t->order, (size_t)t->view.train_count * sizeof *t->order);
     for (int step = 0, next; step < steps; step = next) {
         next = each == 0 ? step + 1 : step + each < steps ? step + each : steps;
-        struct nl_run run = {.replicas = t->replicas, .stride = plan->stride, .samples = batch, .step = step, .statistics = NL_STATS_TRAIN, .augment = true,
+        struct nl_run run = {.replicas = t->replicas,
+                             .stride = plan->stride,
+                             .samples = batch,
+                             .step = step,
+                             .statistics = NL_STATS_TRAIN,
+                             .augment = true,
                              .sums = plan->sums + step};
         plan->train.gather.index = plan->order + step * batch;
         for (int r = 0; rates && r < t->replicas; r++)
-            backend->upload(training_place(t, each > 0 ? plan->rates : plan->hyper, r), rates + r * steps + step, (size_t)(next - step) * sizeof *rates);
+            backend->upload(training_place(t, each > 0 ? plan->rates : plan->hyper, r), rates + r * steps + step,
+                            (size_t)(next - step) * sizeof *rates);
         if (each > 0)
             nl_plan_steps(plan, &run, rates ? plan->rates : NULL, next - step);
         else
@@ -121,7 +140,8 @@ static void run_steps(struct training *t, int each, const struct nl_hyper *rates
 static char *kept_of(const struct training *t, int replica, size_t *bytes)
 {
     const struct nl_plan *plan = &t->plan;
-    size_t sums = NL_SUMS_RING * sizeof *plan->sums, state = plan->state_bytes - (size_t)((char *)plan->hyper - (char *)plan->arena);
+    size_t sums = NL_SUMS_RING * sizeof *plan->sums,
+           state = plan->state_bytes - (size_t)((char *)plan->hyper - (char *)plan->arena);
     char *all = nl_alloc(sums + state, 1);
     plan->backend->download(all, training_place(t, plan->sums, replica), sums);
     plan->backend->download(all + sums, training_place(t, plan->hyper, replica), state);
@@ -194,7 +214,8 @@ START_TEST(losses_are_those_of_ref)
     for (int step = 0; step < steps; step++) {
         double bound = HOST_OR_GPU(5e-7, 2e-5) * (1 + step) * fmax(1, right[step].loss); /* measured: 7.5e-8 */
         ck_assert_msg(fabs(sums[step].loss - right[step].loss) <= bound && sums[step].counted == right[step].counted,
-                      "%s %s: the loss of step %d is %.9g, ref's %.9g", net->words[0], net->words[1], step, sums[step].loss, right[step].loss);
+                      "%s %s: the loss of step %d is %.9g, ref's %.9g", net->words[0], net->words[1], step,
+                      sums[step].loss, right[step].loss);
     }
     training_free(&found);
     training_free(&expected);

@@ -1,5 +1,5 @@
-/* Whole trainings on the kernels for a GPU: curves beside those of `ref`, and replicas beside trials of their own, bit for bit. Run by the
- * host (tests/host_cuda) and by tests/gpu/run.sh on a device. */
+/* Whole trainings on the kernels for a GPU: curves beside those of `ref`, and replicas beside trials of their own, bit
+ * for bit. Run by the host (tests/host_cuda) and by tests/gpu/run.sh on a device. */
 #include <check.h>
 #include <math.h>
 #include <stdio.h>
@@ -32,34 +32,44 @@ struct net {
 };
 
 static const struct net nets[] = {
-    {"mlp, bn", NL_MLP, .depth = 3, .width = 32, .norm = NL_NORM_bn, .batch = 16, .optimizer = NL_SGD, .lr = 0.1, .bias = NL_SWITCH_ON},
-    {"mlp, ghost bn, dropout", NL_MLP, .depth = 2, .width = 32, .norm = NL_NORM_bn, .batch = 16, .optimizer = NL_SGD, .lr = 0.1, .dropout = 0.2,
-     .stat_batch = 8},
-    {"mlp, ln, adam", NL_MLP, .depth = 2, .width = 17, .norm = NL_NORM_ln, .batch = 7, .optimizer = NL_ADAM, .lr = 0.003, .clips = true},
-    {"mlp, none, adamw", NL_MLP, .depth = 2, .width = 64, .norm = NL_NORM_none, .batch = 2, .optimizer = NL_ADAMW, .lr = 0.003},
+    {"mlp, bn", NL_MLP, .depth = 3, .width = 32, .norm = NL_NORM_bn, .batch = 16, .optimizer = NL_SGD, .lr = 0.1,
+     .bias = NL_SWITCH_ON},
+    {"mlp, ghost bn, dropout", NL_MLP, .depth = 2, .width = 32, .norm = NL_NORM_bn, .batch = 16, .optimizer = NL_SGD,
+     .lr = 0.1, .dropout = 0.2, .stat_batch = 8},
+    {"mlp, ln, adam", NL_MLP, .depth = 2, .width = 17, .norm = NL_NORM_ln, .batch = 7, .optimizer = NL_ADAM,
+     .lr = 0.003, .clips = true},
+    {"mlp, none, adamw", NL_MLP, .depth = 2, .width = 64, .norm = NL_NORM_none, .batch = 2, .optimizer = NL_ADAMW,
+     .lr = 0.003},
     {"cnn, gn", NL_CNN, .depth = 2, .width = 8, .norm = NL_NORM_gn, .batch = 4, .optimizer = NL_SGD, .lr = 0.05},
     {"cnn, rms", NL_CNN, .depth = 2, .width = 8, .norm = NL_NORM_rms, .batch = 3, .optimizer = NL_SGD, .lr = 0.05},
     {"resnet, bn", NL_RESNET, .depth = 8, .width = 4, .norm = NL_NORM_bn, .batch = 8, .optimizer = NL_SGD, .lr = 0.05},
     {"mlp, cbn", NL_MLP, .depth = 2, .width = 17, .norm = NL_NORM_cbn, .batch = 7, .optimizer = NL_SGD, .lr = 0.05},
-    {"resnet, cbn", NL_RESNET, .depth = 8, .width = 4, .norm = NL_NORM_cbn, .batch = 8, .optimizer = NL_SGD, .lr = 0.02},
+    {"resnet, cbn", NL_RESNET, .depth = 8, .width = 4, .norm = NL_NORM_cbn, .batch = 8, .optimizer = NL_SGD,
+     .lr = 0.02},
     {"resnet, ln", NL_RESNET, .depth = 8, .width = 4, .norm = NL_NORM_ln, .batch = 2, .optimizer = NL_SGD, .lr = 0.05},
-    {"mlp, ln, lion", NL_MLP, .depth = 2, .width = 17, .norm = NL_NORM_ln, .batch = 7, .optimizer = NL_LION, .lr = 0.003, .clips = true},
-    {"cnn, bn, lars", NL_CNN, .depth = 2, .width = 8, .norm = NL_NORM_bn, .batch = 8, .optimizer = NL_LARS, .lr = 5, .clips = true},
-    {"resnet, skipinit, clipped by units", NL_RESNET, .depth = 8, .width = 4, .norm = NL_NORM_none, .batch = 8, .optimizer = NL_SGD, .lr = 0.05,
-     .residual = NL_SKIPINIT, .agc = 0.02},
-    {"resnet, fixup", NL_RESNET, .depth = 8, .width = 4, .norm = NL_NORM_none, .batch = 3, .optimizer = NL_SGD, .lr = 0.05, .residual = NL_FIXUP},
-    {"resnet, nf, clipped in every way", NL_RESNET, .depth = 14, .width = 4, .norm = NL_NORM_none, .batch = 8, .optimizer = NL_LARS, .lr = 1, .clips = true,
-     .residual = NL_NF, .agc = 0.1},
+    {"mlp, ln, lion", NL_MLP, .depth = 2, .width = 17, .norm = NL_NORM_ln, .batch = 7, .optimizer = NL_LION,
+     .lr = 0.003, .clips = true},
+    {"cnn, bn, lars", NL_CNN, .depth = 2, .width = 8, .norm = NL_NORM_bn, .batch = 8, .optimizer = NL_LARS, .lr = 5,
+     .clips = true},
+    {"resnet, skipinit, clipped by units", NL_RESNET, .depth = 8, .width = 4, .norm = NL_NORM_none, .batch = 8,
+     .optimizer = NL_SGD, .lr = 0.05, .residual = NL_SKIPINIT, .agc = 0.02},
+    {"resnet, fixup", NL_RESNET, .depth = 8, .width = 4, .norm = NL_NORM_none, .batch = 3, .optimizer = NL_SGD,
+     .lr = 0.05, .residual = NL_FIXUP},
+    {"resnet, nf, clipped in every way", NL_RESNET, .depth = 14, .width = 4, .norm = NL_NORM_none, .batch = 8,
+     .optimizer = NL_LARS, .lr = 1, .clips = true, .residual = NL_NF, .agc = 0.1},
 #ifndef ON_A_GPU /* there lists of layers cannot be read: gpu/without_yaml.c */
-    {"layers with numbers of their own", NL_LAYERS, .norm = NL_NORM_bn, .batch = 8, .optimizer = NL_SGD, .lr = 0.05, .dropout = 0.5,
-     .layers =
-         "[{conv: 4}, {norm: {eps: 0.1, momentum: 0.5}}, activation, {conv: 4}, {norm: {kind: gn, eps: 0.3}}, activation, mean-pool, {dropout: 0.2}, {linear: classes}]"},
+    {"layers with numbers of their own", NL_LAYERS, .norm = NL_NORM_bn, .batch = 8, .optimizer = NL_SGD, .lr = 0.05,
+     .dropout = 0.5,
+     .layers = "[{conv: 4}, {norm: {eps: 0.1, momentum: 0.5}}, activation, {conv: 4}, {norm: {kind: gn, eps: 0.3}}, "
+               "activation, mean-pool, {dropout: 0.2}, {linear: classes}]"},
 #endif
-    {"transformer, ln, adamw", NL_TRANSFORMER, .depth = 1, .width = 8, .norm = NL_NORM_ln, .batch = 3, .optimizer = NL_ADAMW, .lr = 0.01, .dropout = 0.1,
-     .size = 3},
+    {"transformer, ln, adamw", NL_TRANSFORMER, .depth = 1, .width = 8, .norm = NL_NORM_ln, .batch = 3,
+     .optimizer = NL_ADAMW, .lr = 0.01, .dropout = 0.1, .size = 3},
     /* A norm of w x would multiply rounding where x is nearly 0: test_cuda_loop has those. */
-    {"lstm", NL_LSTM, .depth = 1, .width = 8, .norm = NL_NORM_none, .batch = 3, .optimizer = NL_SGD, .lr = 0.1, .clips = true, .size = 3},
-    {"lstm, stateful", NL_LSTM, .depth = 1, .width = 8, .norm = NL_NORM_none, .batch = 3, .optimizer = NL_SGD, .lr = 0.1, .size = 3, .stateful = true},
+    {"lstm", NL_LSTM, .depth = 1, .width = 8, .norm = NL_NORM_none, .batch = 3, .optimizer = NL_SGD, .lr = 0.1,
+     .clips = true, .size = 3},
+    {"lstm, stateful", NL_LSTM, .depth = 1, .width = 8, .norm = NL_NORM_none, .batch = 3, .optimizer = NL_SGD,
+     .lr = 0.1, .size = 3, .stateful = true},
 };
 enum { NETS = sizeof nets / sizeof *nets, SEQUENCES = 3 };
 
@@ -70,7 +80,8 @@ START_TEST(what_has_no_kernel_is_named)
     static const struct {
         const char *words[3], *why;
     } of[] = {
-        {{"model.arch=layers", "model.layers=[conv: depthwise, mean-pool, linear: classes]"}, "cuda cannot compute 'depthwise_conv' (conv1)"},
+        {{"model.arch=layers", "model.layers=[conv: depthwise, mean-pool, linear: classes]"},
+         "cuda cannot compute 'depthwise_conv' (conv1)"},
     };
     const struct nl_shape shape = {.height = 8, .width = 8, .channels = 3, .classes = 10};
     for (size_t i = 0; i < sizeof of / sizeof *of; i++) {
@@ -95,7 +106,8 @@ START_TEST(what_has_no_kernel_is_named)
 END_TEST
 #endif
 
-static struct training make_with(const struct nl_backend *backend, const struct net *net, int replicas, const char *tensors)
+static struct training make_with(const struct nl_backend *backend, const struct net *net, int replicas,
+                                 const char *tensors)
 {
     struct training t = {0};
     nl_config_defaults(&t.config);
@@ -123,7 +135,8 @@ static struct training make_with(const struct nl_backend *backend, const struct 
     t.config.data.crop = 1;
     t.config.data.flip = true;
     int size = net->size ? net->size : 8;
-    const char *trouble = training_make(&t, backend, replicas, (struct nl_shape){.height = size, .width = size, .channels = 3, .classes = 10}, 128);
+    const char *trouble = training_make(
+        &t, backend, replicas, (struct nl_shape){.height = size, .width = size, .channels = 3, .classes = 10}, 128);
     ck_assert_msg(!trouble, "%s: %s", net->name, trouble);
     training_rates(&t);
     return t;
@@ -139,8 +152,8 @@ static struct training make_observed(const struct nl_backend *backend, const str
     return make_with(backend, net, replicas, "*, grad:*, update:*");
 }
 
-/* A float32 training drifts from a float64 one: by rounding in each step, that the steps after it magnify. The bound grows with
- * the steps; what was measured is at most 6.4e-8 a step. */
+/* A float32 training drifts from a float64 one: by rounding in each step, that the steps after it magnify. The bound
+ * grows with the steps; what was measured is at most 6.4e-8 a step. */
 START_TEST(curves_are_those_of_ref)
 {
     const struct net *net = &nets[_i];
@@ -154,13 +167,15 @@ START_TEST(curves_are_those_of_ref)
     double first = 0, last = 0;
     for (int step = 0; step < steps; step++) {
         double bound = HOST_OR_GPU(5e-7, step < 40 ? 2e-5 : 1e-4) * (1 + step) * fmax(1, fabs(expected[step]));
-        ck_assert_msg(fabs(found[step] - expected[step]) <= bound, "%s: the loss of step %d is %.9g, ref's %.9g", net->name, step, found[step], expected[step]);
+        ck_assert_msg(fabs(found[step] - expected[step]) <= bound, "%s: the loss of step %d is %.9g, ref's %.9g",
+                      net->name, step, found[step], expected[step]);
         if (step < steps / 4)
             first += expected[step];
         if (step >= steps - steps / 4)
             last += expected[step];
     }
-    ck_assert_msg(steps < 40 || last < first, "%s learns nothing: the mean loss goes from %g to %g", net->name, first * 4 / steps, last * 4 / steps);
+    ck_assert_msg(steps < 40 || last < first, "%s learns nothing: the mean loss goes from %g to %g", net->name,
+                  first * 4 / steps, last * 4 / steps);
     training_free(&t);
     training_free(&r);
 }
@@ -183,7 +198,8 @@ START_TEST(replicas_are_trials_of_their_own)
         char *one = nl_alloc(bytes, 1), *of_three = nl_alloc(bytes, 1);
         nl_backend_cuda.download(one, alone.plan.parameters, bytes);
         nl_backend_cuda.download(of_three, training_place(&together, together.plan.parameters, r), bytes);
-        ck_assert_msg(memcmp(one, of_three, bytes) == 0, "%s: replica %d of %d is not what it is alone", net->name, r, REPLICAS);
+        ck_assert_msg(memcmp(one, of_three, bytes) == 0, "%s: replica %d of %d is not what it is alone", net->name, r,
+                      REPLICAS);
         free(one);
         free(of_three);
         training_free(&alone);
@@ -212,8 +228,8 @@ static char *parameters_after(const struct nl_backend *backend, const struct net
     return found;
 }
 
-/* A convolution with what batch normalization does beside it, and both of its gradients, in one launch: of a small tile, and of a large one where there are
- * replicas to fill a device. */
+/* A convolution with what batch normalization does beside it, and both of its gradients, in one launch: of a small
+ * tile, and of a large one where there are replicas to fill a device. */
 START_TEST(calls_in_one_go_have_the_bits_of_calls_one_by_one)
 {
     static const int replicas[] = {1, 40};
@@ -225,14 +241,16 @@ START_TEST(calls_in_one_go_have_the_bits_of_calls_one_by_one)
         nl_cuda_let(NL_CUDA_PAIRS, false);
         char *other = parameters_after(&apart, &nets[6], 1, &bytes);
         nl_cuda_let(NL_CUDA_PAIRS, true);
-        ck_assert_msg(memcmp(one, other, bytes) == 0, "of %d replicas the first is another training where calls are made in one go", replicas[i]);
+        ck_assert_msg(memcmp(one, other, bytes) == 0,
+                      "of %d replicas the first is another training where calls are made in one go", replicas[i]);
         free(one);
         free(other);
     }
 }
 END_TEST
 
-/* What a normalizer takes to zero is rounding in both; of the rest at most 6.3e-6 was measured, of an update that is added to a weight near 1. */
+/* What a normalizer takes to zero is rounding in both; of the rest at most 6.3e-6 was measured, of an update that is
+ * added to a weight near 1. */
 static const double SEEN_BOUND = HOST_OR_GPU(5e-5, 1e-4);
 
 static double relative(double got, double want, double scale)
@@ -246,7 +264,8 @@ START_TEST(observers_see_what_ref_sees)
     enum { FEW = 3 };
     static const int few[] = {0, 4, 6}; /* one of each architecture */
     const struct net *net = &nets[few[_i]];
-    struct training t = make_observed(&nl_backend_cuda, net, 2), r = make_observed(&nl_backend_ref, net, 1), plain = make(&nl_backend_cuda, net, 2);
+    struct training t = make_observed(&nl_backend_cuda, net, 2), r = make_observed(&nl_backend_ref, net, 1),
+                    plain = make(&nl_backend_cuda, net, 2);
     int count = t.plan.observers.count;
     struct nl_observed *seen = nl_alloc((size_t)count, sizeof *seen);
     for (int64_t step = 0; step < FEW; step++) {
@@ -257,10 +276,12 @@ START_TEST(observers_see_what_ref_sees)
         for (int i = 0; i < count && step == 0; i++) {
             const struct nl_observed *want = &r.plan.observed[i];
             double norm = sqrt(want->squares);
-            ck_assert_msg(seen[i].elements == want->elements && relative(sqrt(seen[i].squares), norm, norm) <= SEEN_BOUND &&
+            ck_assert_msg(seen[i].elements == want->elements &&
+                              relative(sqrt(seen[i].squares), norm, norm) <= SEEN_BOUND &&
                               relative(sqrt(seen[i].deviations), sqrt(want->deviations), norm) <= SEEN_BOUND &&
                               relative(seen[i].sum, want->sum, norm * sqrt(want->elements)) <= SEEN_BOUND,
-                          "%s: %s has a norm of %.9g, not %.9g", net->name, t.plan.observers.at[i].name, sqrt(seen[i].squares), norm);
+                          "%s: %s has a norm of %.9g, not %.9g", net->name, t.plan.observers.at[i].name,
+                          sqrt(seen[i].squares), norm);
         }
     }
     ck_assert(seen[0].squares > 0);
@@ -316,7 +337,8 @@ int main(void)
     tcase_add_test(tests, what_has_no_kernel_is_named);
 #endif
     tcase_add_loop_test(tests, curves_are_those_of_ref, 0, NETS);
-    tcase_add_loop_test(tests, replicas_are_trials_of_their_own, 0, NETS - SEQUENCES); /* of these test_cuda_loop has them */
+    tcase_add_loop_test(tests, replicas_are_trials_of_their_own, 0,
+                        NETS - SEQUENCES); /* of these test_cuda_loop has them */
     tcase_add_loop_test(tests, observers_see_what_ref_sees, 0, 3);
     tcase_add_test(tests, calls_in_one_go_have_the_bits_of_calls_one_by_one);
 #ifndef ON_A_GPU

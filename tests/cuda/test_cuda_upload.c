@@ -1,5 +1,6 @@
-/* What is uploaded to a GPU arrives, whatever its size, though it goes by way of a room that is used again and again, and though the host's memory changes
- * right after. Run by the host (tests/host_cuda) and by tests/gpu/run.sh on a device. */
+/* What is uploaded to a GPU arrives, whatever its size, though it goes by way of a room that is used again and again,
+ * and though the host's memory changes right after. Run by the host (tests/host_cuda) and by tests/gpu/run.sh on a
+ * device. */
 #include <check.h>
 #include <string.h>
 

@@ -23,7 +23,8 @@ static inline int begin(struct nl_graph *graph, int height, int width, int chann
 static inline int begin_ids(struct nl_graph *graph, int positions, bool lengths)
 {
     nl_graph_begin(graph);
-    int of = lengths ? nl_graph_add_input(graph, "lengths", NL_TENSOR_INT32, (struct nl_extent){1, 1, 1}, NL_NONE) : NL_NONE;
+    int of =
+        lengths ? nl_graph_add_input(graph, "lengths", NL_TENSOR_INT32, (struct nl_extent){1, 1, 1}, NL_NONE) : NL_NONE;
     return nl_graph_add_input(graph, "x", NL_TENSOR_INT32, (struct nl_extent){1, positions, 1}, of);
 }
 
@@ -35,8 +36,8 @@ static inline int add_node(struct nl_graph *graph, struct nl_new_node node)
     return out;
 }
 
-static inline int add(struct nl_graph *graph, const struct nl_operation *operation, const void *arguments, const char *name, int inputs,
-               const int *in, unsigned without)
+static inline int add(struct nl_graph *graph, const struct nl_operation *operation, const void *arguments,
+                      const char *name, int inputs, const int *in, unsigned without)
 {
     struct nl_new_node node = {
         .operation = operation, .arguments = arguments, .name = name, .inputs = inputs, .without = without};
@@ -54,7 +55,8 @@ static inline int linear(struct nl_graph *graph, int x, int out, const char *nam
 static inline int conv(struct nl_graph *graph, int x, int out, int kernel, const char *name)
 {
     return add(graph, &nl_conv_operation,
-               &(struct nl_conv){.out = out, .kernel = kernel, .stride = 1, .algorithm = NL_CONV_DIRECT}, name, 1, (int[]){x}, 0);
+               &(struct nl_conv){.out = out, .kernel = kernel, .stride = 1, .algorithm = NL_CONV_DIRECT}, name, 1,
+               (int[]){x}, 0);
 }
 
 static inline int activate(struct nl_graph *graph, int x, enum nl_activation kind, const char *name)

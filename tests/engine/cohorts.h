@@ -13,19 +13,23 @@
 enum { MEMBERS = 7, MOST_OVERRIDES = 32 };
 
 /* What a REAL of 0 would keep apart. */
-static const char *const common[] = {"train.warmup_epochs=0.01", "train.label_noise=0.001",     "train.weight_decay=0.00001",
-                                     "train.lr_min=0.0001",      "train.label_smoothing=0.001", NULL};
+static const char *const common[] = {"train.warmup_epochs=0.01",    "train.label_noise=0.001",
+                                     "train.weight_decay=0.00001",  "train.lr_min=0.0001",
+                                     "train.label_smoothing=0.001", NULL};
 
 /* The third diverges at once; the sixth while its rate rises, with bn in a later chunk of steps. */
 static const char *const members[MEMBERS][8] = {
     {"train.seed=1"},
-    {"train.seed=1", "train.lr=0.2", "train.weight_decay=0.001", "norm.eps=0.001", "train.trust=0.02", "train.beta2=0.9", "model.forget_bias=3"},
+    {"train.seed=1", "train.lr=0.2", "train.weight_decay=0.001", "norm.eps=0.001", "train.trust=0.02",
+     "train.beta2=0.9", "model.forget_bias=3"},
     {"train.seed=2", "train.lr=100000"},
     {"train.seed=3", "train.schedule=cosine", "train.lr_min=0.001", "norm.momentum=0.01", "model.dropout=0.4"},
-    {"train.seed=4", "train.momentum=0.5", "train.label_noise=0.3", "data.split_seed=9", "train.schedule=step", "train.step_epochs=0.5"},
-    {"train.seed=1", "model.init=normal", "model.init_std=0.3", "train.lr_scale=linear", "train.lr=300", "train.warmup_epochs=3"},
-    {"train.seed=2", "train.lr=0.01", "model.init_scale=30", "data.standardize=false", "train.trust=0.1", "train.label_smoothing=0.4",
-     "model.gate_bias=chrono"},
+    {"train.seed=4", "train.momentum=0.5", "train.label_noise=0.3", "data.split_seed=9", "train.schedule=step",
+     "train.step_epochs=0.5"},
+    {"train.seed=1", "model.init=normal", "model.init_std=0.3", "train.lr_scale=linear", "train.lr=300",
+     "train.warmup_epochs=3"},
+    {"train.seed=2", "train.lr=0.01", "model.init_scale=30", "data.standardize=false", "train.trust=0.1",
+     "train.label_smoothing=0.4", "model.gate_bias=chrono"},
 };
 
 static inline void add(const char **all, int *count, const char *const *words)
@@ -57,19 +61,21 @@ static inline void configure(const char *const *base, struct nl_config config[ME
 
 static inline void check_same(const struct nl_trial_result *a, const struct nl_trial_result *b, int member)
 {
-    ck_assert_msg(a->status == b->status && a->failed_step == b->failed_step && a->steps == b->steps && a->samples == b->samples && a->epochs == b->epochs,
-                  "member %d is %s after %lld steps, not %s after %lld", member, nl_status_names[b->status], (long long)b->steps,
-                  nl_status_names[a->status], (long long)a->steps);
+    ck_assert_msg(a->status == b->status && a->failed_step == b->failed_step && a->steps == b->steps &&
+                      a->samples == b->samples && a->epochs == b->epochs,
+                  "member %d is %s after %lld steps, not %s after %lld", member, nl_status_names[b->status],
+                  (long long)b->steps, nl_status_names[a->status], (long long)a->steps);
     ck_assert(a->left_out == b->left_out && a->parameters == b->parameters && a->memory == b->memory);
     ck_assert_msg(memcmp(a->score, b->score, sizeof a->score) == 0, "member %d has other scores", member);
     ck_assert_int_eq(a->rows, b->rows);
     for (int i = 0; i < a->rows; i++) {
         const struct nl_curve_row *x = &a->row[i], *y = &b->row[i];
-        ck_assert_msg(x->step == y->step && x->epoch == y->epoch && x->samples == y->samples && x->part == y->part && x->eval == y->eval &&
-                          memcmp(&x->lr, &y->lr, sizeof x->lr) == 0 && memcmp(&x->loss, &y->loss, sizeof x->loss) == 0 &&
+        ck_assert_msg(x->step == y->step && x->epoch == y->epoch && x->samples == y->samples && x->part == y->part &&
+                          x->eval == y->eval && memcmp(&x->lr, &y->lr, sizeof x->lr) == 0 &&
+                          memcmp(&x->loss, &y->loss, sizeof x->loss) == 0 &&
                           memcmp(&x->accuracy, &y->accuracy, sizeof x->accuracy) == 0,
-                      "member %d, row %d: step %lld, loss %.17g, not step %lld, loss %.17g", member, i, (long long)y->step, y->loss, (long long)x->step,
-                      x->loss);
+                      "member %d, row %d: step %lld, loss %.17g, not step %lld, loss %.17g", member, i,
+                      (long long)y->step, y->loss, (long long)x->step, x->loss);
     }
 }
 

@@ -1,8 +1,9 @@
 /* Configurations drawn at random, with tiny sizes: a seed decides everything.
  *
- * What a key may be comes from the schema: its type, default, bounds and words. The table below adds the sizes that keep a case small, and values that
- * no type tells. What does not go together is not described here: it is drawn, and whatever the program's own check refuses is taken back. So a new key,
- * normalizer or architecture is drawn as soon as it is in the schema.
+ * What a key may be comes from the schema: its type, default, bounds and words. The table below adds the sizes that
+ * keep a case small, and values that no type tells. What does not go together is not described here: it is drawn, and
+ * whatever the program's own check refuses is taken back. So a new key, normalizer or architecture is drawn as soon as
+ * it is in the schema.
  */
 #ifndef TESTS_GENERATED_H
 #define TESTS_GENERATED_H
@@ -51,8 +52,8 @@ static inline int draw(struct draws *draws, int below)
     return (int)nl_stream_below(draws->stream, 0, draws->at++, (uint32_t)below);
 }
 
-/* Values separated by '|', in place of those that the type gives. `shape`: the key is drawn anew each time that network and data did not fit together;
- * all others are drawn once these stand. */
+/* Values separated by '|', in place of those that the type gives. `shape`: the key is drawn anew each time that network
+ * and data did not fit together; all others are drawn once these stand. */
 static const struct {
     const char *key;
     bool shape;
@@ -79,13 +80,16 @@ static const struct {
     {"data.val", false, "0|3|8"},
     {"data.crop", false, "0|1|2"},
     {"model.mlp_ratio", false, "0.5|1|4"},
-    {"norm.sets", false, "[samples]|[samples, height, width]|[channels]|[height, width]|[samples, height, width, channels]|[height, width, channels/2]"},
+    {"norm.sets", false,
+     "[samples]|[samples, height, width]|[channels]|[height, width]|[samples, height, width, channels]|[height, width, "
+     "channels/2]"},
     {"norm.precise_batch", false, "2|5|32"},
     {"train.accumulate", false, "2|3|4"},
     {"train.workers", false, "2|4"},
     {"train.log_every", false, "1"},
     {"train.eval_every", false, "1"},
-    {"train.optimizer", false, "sgd|adam|adamw|lion|lars"}, /* of the others cpu has no loop: it takes the reference's step */
+    {"train.optimizer", false,
+     "sgd|adam|adamw|lion|lars"}, /* of the others cpu has no loop: it takes the reference's step */
     {"log.tensors", false, "['*']|['grad:*']|['update:*', '*.weight']"},
 };
 
@@ -180,7 +184,8 @@ static inline char *draw_value(struct draws *draws, const struct nl_key *key)
 
 /* ---- model.layers ---- */
 
-static inline void draw_word_of_layer(struct draws *draws, const struct nl_layer_word *word, int depth, struct nl_text *out)
+static inline void draw_word_of_layer(struct draws *draws, const struct nl_layer_word *word, int depth,
+                                      struct nl_text *out)
 {
     char *value = NULL;
     switch (word->form) {
@@ -188,7 +193,9 @@ static inline void draw_word_of_layer(struct draws *draws, const struct nl_layer
     case NL_WORD_LIST: value = draw_layers(draws, depth + 1); break;
     case NL_WORD_NAME: value = nl_format("n%d", draw(draws, 1000)); break;
     case NL_WORD_SECTION: value = nl_strdup(draw_choice(draws, nl_norm_names)); break;
-    case NL_WORD_NUMBER: value = nl_format("%d", draw(draws, 2) ? 2 * draw(draws, 4) + 1 : draw(draws, 3) + word->low); break;
+    case NL_WORD_NUMBER:
+        value = nl_format("%d", draw(draws, 2) ? 2 * draw(draws, 4) + 1 : draw(draws, 3) + word->low);
+        break;
     case NL_WORD_VALUE: value = draw_value(draws, nl_key_find(word->key)); break;
     }
     if (word->special && draw(draws, 4) == 0) {
@@ -275,11 +282,12 @@ static inline char *yaml_of(const struct generated *g)
     return out.at;
 }
 
-/* NULL, or told of each configuration before it is checked: the last one is at fault if the program does not come back. */
+/* NULL, or told of each configuration before it is checked: the last one is at fault if the program does not come
+ * back. */
 static void (*before_check)(const struct generated *g);
 
-/* What `normlab check` does: reads it and checks the only trial of its grid, warnings too. False: it was refused, and *why, unless NULL, says why (new
- * string). */
+/* What `normlab check` does: reads it and checks the only trial of its grid, warnings too. False: it was refused, and
+ * *why, unless NULL, says why (new string). */
 static inline bool is_accepted(const struct generated *g, struct nl_experiment *experiment, char **why)
 {
     char *words[MOST_SETTINGS];
@@ -309,7 +317,8 @@ static inline bool is_accepted(const struct generated *g, struct nl_experiment *
     return good;
 }
 
-/* Adds those of more[count] that are accepted together with what is there: all at once, or else each half by itself. What stays belongs to g. */
+/* Adds those of more[count] that are accepted together with what is there: all at once, or else each half by itself.
+ * What stays belongs to g. */
 static inline void add_accepted(struct generated *g, const struct setting *more, int count)
 {
     struct nl_experiment experiment;
@@ -340,7 +349,8 @@ static inline bool draw_shape(struct draws *draws, const char *arch, const char 
         set(g, "norm.kind", nl_strdup(norm));
         bool listed = strcmp(arch, "layers") == 0;
         for (size_t i = 0; i < sizeof limits / sizeof *limits; i++)
-            if (limits[i].shape && !(listed && (!strcmp(limits[i].key, "model.depth") || !strcmp(limits[i].key, "model.width"))))
+            if (limits[i].shape &&
+                !(listed && (!strcmp(limits[i].key, "model.depth") || !strcmp(limits[i].key, "model.width"))))
                 set(g, limits[i].key, draw_word(draws, limits[i].values));
         if (listed)
             set(g, "model.layers", draw_layers(draws, 0));
@@ -355,8 +365,8 @@ static inline bool draw_shape(struct draws *draws, const char *arch, const char 
     return false;
 }
 
-/* Configuration number `seed`. Numbers that follow one another go through all pairs of architecture and normalizer. False: none was found that the
- * program takes, and g is the last that was tried. */
+/* Configuration number `seed`. Numbers that follow one another go through all pairs of architecture and normalizer.
+ * False: none was found that the program takes, and g is the last that was tried. */
 static inline bool generate(uint64_t seed, struct generated *g)
 {
     struct draws draws = {nl_stream(seed, "generated"), 0};
@@ -366,12 +376,14 @@ static inline bool generate(uint64_t seed, struct generated *g)
     while (nl_norm_names[norms])
         norms++;
     *g = (struct generated){0};
-    bool fits = draw_shape(&draws, nl_arch_names[seed % (uint64_t)archs], nl_norm_names[seed / (uint64_t)archs % (uint64_t)norms], g);
+    bool fits = draw_shape(&draws, nl_arch_names[seed % (uint64_t)archs],
+                           nl_norm_names[seed / (uint64_t)archs % (uint64_t)norms], g);
     struct setting more[MOST_SETTINGS];
     int count = 0, often = 2 + draw(&draws, 8); /* one key in so many */
     for (int i = 0; i < nl_key_count && fits; i++) {
         const struct nl_key *key = &nl_keys[i];
-        bool is_set = strcmp(key->name, "device.kind") == 0 || !strcmp(key->name, "model.layers") || !strcmp(key->section, "plot");
+        bool is_set = strcmp(key->name, "device.kind") == 0 || !strcmp(key->name, "model.layers") ||
+                      !strcmp(key->section, "plot");
         for (int j = 0; j < g->count; j++)
             is_set |= g->at[j].key == key;
         if (is_set || draw(&draws, often))

@@ -43,9 +43,11 @@ static void tied_head(struct nl_graph *graph)
                             (int[]){hidden, taken(graph, embedded, 1)}, 0));
 }
 
-static int parametrized(struct nl_graph *graph, const struct nl_weight_norm *norm, int kernel, int in, int out, const char *name)
+static int parametrized(struct nl_graph *graph, const struct nl_weight_norm *norm, int kernel, int in, int out,
+                        const char *name)
 {
-    return add(graph, &nl_parametrize_operation, &(struct nl_parametrize){.norm = norm, .kernel = kernel, .in = in, .out = out}, name, 0, (int[]){0}, 0);
+    return add(graph, &nl_parametrize_operation,
+               &(struct nl_parametrize){.norm = norm, .kernel = kernel, .in = in, .out = out}, name, 0, (int[]){0}, 0);
 }
 
 /* A layer with each, the first a convolution. */
@@ -53,7 +55,8 @@ static void weight_normed(struct nl_graph *graph)
 {
     static const struct nl_weight_norm *const norms[] = {&nl_weight_norm_wn, &nl_weight_norm_sws, &nl_weight_norm_cwn};
     int x = begin(graph, 2, 2, 2), w = parametrized(graph, &nl_weight_norm_ws, 3, 2, 3, "conv.weight");
-    x = add(graph, &nl_conv_operation, &(struct nl_conv){.out = 3, .kernel = 3, .stride = 1}, "conv", 2, (int[]){x, w}, 0);
+    x = add(graph, &nl_conv_operation, &(struct nl_conv){.out = 3, .kernel = 3, .stride = 1}, "conv", 2, (int[]){x, w},
+            0);
     x = activate(graph, x, NL_TANH, "act");
     for (int i = 0, in = 12; i < 3; i++, in = 6) {
         char name[16];
@@ -73,7 +76,8 @@ static int initialized_layer(struct nl_graph *graph, int x, int in, int out, int
     snprintf(name, sizeof name, "wn%d", number);
     int w = parametrized(graph, &nl_weight_norm_wn, 0, in, out, name), gain = taken(graph, w, 1);
     snprintf(name, sizeof name, "fc%d", number);
-    int y = add(graph, &nl_linear_operation, &(struct nl_linear){.out = out}, name, 2, (int[]){x, w}, 0), bias = taken(graph, y, 2);
+    int y = add(graph, &nl_linear_operation, &(struct nl_linear){.out = out}, name, 2, (int[]){x, w}, 0),
+        bias = taken(graph, y, 2);
     snprintf(name, sizeof name, "first%d", number);
     return add(graph, &nl_standardize_operation, &(struct nl_standardize){0}, name, 3, (int[]){y, gain, bias}, 0);
 }
@@ -85,7 +89,8 @@ static void initialized(struct nl_graph *graph)
     nl_graph_end(graph, linear(graph, hidden, CLASSES, "head", 0));
 }
 
-static int whiten(struct nl_graph *graph, const struct nl_norm *norm, enum nl_whitening_kind axes, int groups, int x, const char *name)
+static int whiten(struct nl_graph *graph, const struct nl_norm *norm, enum nl_whitening_kind axes, int groups, int x,
+                  const char *name)
 {
     struct nl_whitening whitening = {.set = {.norm = norm, .groups = groups, .whitening = axes, .iterations = 4}};
     return add(graph, &nl_whitening_operation, &whitening, name, 1, (int[]){x}, 0);
@@ -94,8 +99,10 @@ static int whiten(struct nl_graph *graph, const struct nl_norm *norm, enum nl_wh
 static void whitened(struct nl_graph *graph)
 {
     int a = whiten(graph, &nl_norm_dbn, NL_WHITEN_ZCA, 1, conv(graph, begin(graph, 2, 2, 2), 3, 3, "conv1"), "norm1");
-    int b = whiten(graph, &nl_norm_dbn, NL_WHITEN_PCA, 2, conv(graph, activate(graph, a, NL_TANH, "act1"), 4, 1, "conv2"), "norm2");
-    int c = whiten(graph, &nl_norm_iternorm, NL_WHITEN_ZCA, 1, conv(graph, activate(graph, b, NL_TANH, "act2"), 3, 1, "conv3"), "norm3");
+    int b = whiten(graph, &nl_norm_dbn, NL_WHITEN_PCA, 2,
+                   conv(graph, activate(graph, a, NL_TANH, "act1"), 4, 1, "conv2"), "norm2");
+    int c = whiten(graph, &nl_norm_iternorm, NL_WHITEN_ZCA, 1,
+                   conv(graph, activate(graph, b, NL_TANH, "act2"), 3, 1, "conv3"), "norm3");
     nl_graph_end(graph, linear(graph, activate(graph, c, NL_GELU, "act3"), CLASSES, "head", 0));
 }
 
@@ -104,8 +111,8 @@ static void concatenate(struct nl_graph *graph, int size, int width)
 {
     int a = activate(graph, conv(graph, begin(graph, size, size, width), width, 3, "conv1"), NL_RELU, "act1");
     int b = normalize(graph, &nl_norm_bn, conv(graph, a, width, 3, "conv2"), "norm2");
-    int c =
-        add(graph, &nl_dropout_operation, &(struct nl_dropout){0}, "drop", 1, (int[]){activate(graph, b, NL_GELU, "act2")}, 0);
+    int c = add(graph, &nl_dropout_operation, &(struct nl_dropout){0}, "drop", 1,
+                (int[]){activate(graph, b, NL_GELU, "act2")}, 0);
     int d = sum(graph, conv(graph, c, width, 3, "conv3"), a, "add1"),
         e = sum(graph, normalize(graph, &nl_norm_gn, d, "norm3"), b, "add2");
     int all = add(graph, &nl_concat_operation, NULL, "concat", 3, (int[]){a, e, c}, 0);
@@ -125,31 +132,37 @@ static void concatenated_wide(struct nl_graph *graph)
     concatenate(graph, 8, 16);
 }
 
-/* Normalizers that are a descriptor and no kernel (normalizers.h), one after the other. Without corrections the first is batch normalization, whose
- * loss does not depend on the running statistics that a call leaves behind: only so can differences judge it here. */
+/* Normalizers that are a descriptor and no kernel (normalizers.h), one after the other. Without corrections the first
+ * is batch normalization, whose loss does not depend on the running statistics that a call leaves behind: only so can
+ * differences judge it here. */
 static void normalized_anew(struct nl_graph *graph)
 {
-    int a = activate(graph, normalize(graph, &corrected, conv(graph, begin(graph, 3, 3, 2), 4, 3, "conv1"), "norm1"), NL_TANH, "act1");
+    int a = activate(graph, normalize(graph, &corrected, conv(graph, begin(graph, 3, 3, 2), 4, 3, "conv1"), "norm1"),
+                     NL_TANH, "act1");
     int b = activate(graph, normalize(graph, &mad, conv(graph, a, 4, 3, "conv2"), "norm2"), NL_GELU, "act2");
     int pooled = add(graph, &nl_mean_pool_operation, &(struct nl_mean_pool){0}, "pool", 1, (int[]){b}, 0);
     nl_graph_end(graph, linear(graph, pooled, CLASSES, "head", 0));
 }
 
-/* With the statistics of three batches, and what the weight of the layer in front has changed since. What they are derived by are states, and 0 here: so
- * differences can judge it. */
+/* With the statistics of three batches, and what the weight of the layer in front has changed since. What they are
+ * derived by are states, and 0 here: so differences can judge it. */
 static int normalize_by_window(struct nl_graph *graph, int x, const char *name)
 {
     int weight = taken(graph, x, NL_PRODUCT_WEIGHT);
-    struct nl_cross_iteration window = {.normalize = {.norm = &nl_norm_cbn, .setup = {.groups = 1}, .affine_count = graph->value[x].extent.channels},
-                                        .history = 3, .weights = graph->value[weight].count};
+    struct nl_cross_iteration window = {
+        .normalize = {.norm = &nl_norm_cbn, .setup = {.groups = 1}, .affine_count = graph->value[x].extent.channels},
+        .history = 3,
+        .weights = graph->value[weight].count};
     return add(graph, &nl_cross_iteration_operation, &window, name, NL_CROSS_ITERATION_SLOTS,
                (int[]){x, NL_NONE, NL_NONE, NL_NONE, NL_NONE, taken(graph, x, NL_PRODUCT_X), weight}, 0);
 }
 
 static void normalized_by_window(struct nl_graph *graph)
 {
-    int a = activate(graph, normalize_by_window(graph, conv(graph, begin(graph, 3, 3, 2), 4, 3, "conv1"), "norm1"), NL_TANH, "act1");
-    int b = add(graph, &nl_depthwise_conv_operation, &(struct nl_conv){.kernel = 3, .stride = 1}, "conv2", 1, (int[]){a}, 0);
+    int a = activate(graph, normalize_by_window(graph, conv(graph, begin(graph, 3, 3, 2), 4, 3, "conv1"), "norm1"),
+                     NL_TANH, "act1");
+    int b = add(graph, &nl_depthwise_conv_operation, &(struct nl_conv){.kernel = 3, .stride = 1}, "conv2", 1,
+                (int[]){a}, 0);
     int c = activate(graph, normalize_by_window(graph, b, "norm2"), NL_GELU, "act2");
     int pooled = add(graph, &nl_mean_pool_operation, &(struct nl_mean_pool){0}, "pool", 1, (int[]){c}, 0);
     int d = activate(graph, normalize_by_window(graph, linear(graph, pooled, 6, "fc", 0), "norm3"), NL_TANH, "act3");
@@ -163,10 +176,12 @@ static void scaled(struct nl_graph *graph)
     const struct nl_scalars one = {.factor = 1}, half = {.factor = 0.5};
     int a = activate(graph, conv(graph, begin(graph, 3, 3, 2), 4, 3, "conv1"), NL_TANH, "act1");
     int b = add(graph, &nl_scalars_operation, &one, "scale1", 1, (int[]){a}, 0);
-    int c = sum(graph, conv(graph, b, 4, 3, "conv2"), add(graph, &nl_scalars_operation, &half, "half", 1, (int[]){a}, NO_WEIGHT | NO_BIAS), "add1");
+    int c = sum(graph, conv(graph, b, 4, 3, "conv2"),
+                add(graph, &nl_scalars_operation, &half, "half", 1, (int[]){a}, NO_WEIGHT | NO_BIAS), "add1");
     int d = add(graph, &nl_scalars_operation, &half, "scale2", 1, (int[]){conv(graph, c, 4, 3, "conv3")}, NO_BIAS);
     int e = sum(graph, d, add(graph, &nl_scalars_operation, &one, "shift", 1, (int[]){c}, NO_WEIGHT), "add2");
-    int pooled = add(graph, &nl_mean_pool_operation, &(struct nl_mean_pool){0}, "pool", 1, (int[]){activate(graph, e, NL_GELU, "act2")}, 0);
+    int pooled = add(graph, &nl_mean_pool_operation, &(struct nl_mean_pool){0}, "pool", 1,
+                     (int[]){activate(graph, e, NL_GELU, "act2")}, 0);
     nl_graph_end(graph, linear(graph, pooled, CLASSES, "head", 0));
 }
 
@@ -233,8 +248,12 @@ static int gates(struct nl_graph *graph, const struct lstm *lstm, int x, int h, 
                                                  .in = {sum(graph, of_x, of_h, "gates"), p->gamma, p->beta},
                                                  .inputs = p->made ? 3 : 1,
                                                  .statistics = lstm->unrolled ? 0 : lstm->statistics});
-    *p = (struct shared){
-        true, taken(graph, of_x, 1), taken(graph, of_x, 2), taken(graph, of_h, 1), taken(graph, y, 1), taken(graph, y, 2)};
+    *p = (struct shared){true,
+                         taken(graph, of_x, 1),
+                         taken(graph, of_x, 2),
+                         taken(graph, of_h, 1),
+                         taken(graph, y, 1),
+                         taken(graph, y, 2)};
     return y;
 }
 
@@ -305,14 +324,15 @@ static void lstm_reverse(struct nl_graph *graph)
     network_lstm(graph, &(struct lstm){.norm = &nl_norm_bn, .reverse = true});
 }
 
-/* h = tanh(u + w [h, h, u]), of which dropout leaves a part outside; u knows nothing of h. *end: the last h. Returns the sequence
- * of what is left. */
+/* h = tanh(u + w [h, h, u]), of which dropout leaves a part outside; u knows nothing of h. *end: the last h. Returns
+ * the sequence of what is left. */
 static int elman(struct nl_graph *graph, int sequence, int first, int w, bool reverse, int *end_state)
 {
     const char *u_name = reverse ? "u_reverse" : "u", *w_name = reverse ? "w_reverse" : "w";
     nl_loop_begin(graph, nl_positions(graph->value[sequence].extent), reverse);
     int x = taken_sequence(graph, sequence, "take"), h = carried(graph, first, "h");
-    int u = activate(graph, add(graph, &nl_linear_operation, &(struct nl_linear){.out = WIDTH}, u_name, 2, (int[]){x, w}, 0),
+    int u = activate(graph,
+                     add(graph, &nl_linear_operation, &(struct nl_linear){.out = WIDTH}, u_name, 2, (int[]){x, w}, 0),
                      NL_GELU, "act");
     int twice = add(graph, &nl_concat_operation, NULL, "twice", 3, (int[]){h, h, u}, 0);
     int after = activate(graph, sum(graph, u, linear(graph, twice, WIDTH, w_name, 0), "sum"), NL_TANH, "tanh");
@@ -323,9 +343,9 @@ static int elman(struct nl_graph *graph, int sequence, int first, int w, bool re
     return collected(graph, left, "collect");
 }
 
-/* Both directions with the same computed weight, and a second layer: it begins where the first one ends, one state goes to the
- * other, another knows nothing of the times before, and a weight is taken in each step by two operations, of which one wants it
- * turned. */
+/* Both directions with the same computed weight, and a second layer: it begins where the first one ends, one state goes
+ * to the other, another knows nothing of the times before, and a weight is taken in each step by two operations, of
+ * which one wants it turned. */
 static void bidirectional(struct nl_graph *graph)
 {
     int input = begin(graph, 1, STEPS, 3);
@@ -340,7 +360,8 @@ static void bidirectional(struct nl_graph *graph)
     int x = taken_sequence(graph, both, "take"), a = carried(graph, ends[1], "a"), b = carried(graph, zero, "b"),
         unread = carried(graph, ends[0], "unread"), d = carried(graph, zero, "d");
     int down = linear(graph, x, WIDTH, "down", 0);
-    int back = add(graph, &tied_operation, &(struct tied){.out = 2 * WIDTH + 3}, "tied", 2, (int[]){a, taken(graph, down, 1)}, 0);
+    int back = add(graph, &tied_operation, &(struct tied){.out = 2 * WIDTH + 3}, "tied", 2,
+                   (int[]){a, taken(graph, down, 1)}, 0);
     int next = activate(graph, sum(graph, down, linear(graph, back, WIDTH, "up", 0), "sum"), NL_TANH, "tanh");
     int other = sum(graph, linear(graph, next, WIDTH, "other", 0), a, "shift");
     int out = sum(graph, other, sum(graph, b, d, "b and d"), "out");
@@ -349,8 +370,8 @@ static void bidirectional(struct nl_graph *graph)
     pass(graph, unread, down);
     pass(graph, d, activate(graph, other, NL_TANH, "tanh of other"));
     end(graph);
-    int pooled =
-        add(graph, &nl_mean_pool_operation, &(struct nl_mean_pool){0}, "pool", 1, (int[]){collected(graph, out, "collect")}, 0);
+    int pooled = add(graph, &nl_mean_pool_operation, &(struct nl_mean_pool){0}, "pool", 1,
+                     (int[]){collected(graph, out, "collect")}, 0);
     int ended = sum(graph, last(graph, unread, "last unread"), last(graph, d, "last d"), "ended");
     nl_graph_end(graph, linear(graph, sum(graph, pooled, ended, "end"), CLASSES, "head", 0));
 }
@@ -369,7 +390,8 @@ static void row_by_row(struct nl_graph *graph)
 {
     enum { SIZE = 8, CHANNELS = 16 };
     int input = begin(graph, SIZE, SIZE, CHANNELS);
-    int a = activate(graph, normalize(graph, &nl_norm_bn, conv(graph, input, CHANNELS, 3, "conv1"), "norm1"), NL_RELU, "act1");
+    int a = activate(graph, normalize(graph, &nl_norm_bn, conv(graph, input, CHANNELS, 3, "conv1"), "norm1"), NL_RELU,
+                     "act1");
     int row = slice(graph, conv(graph, a, CHANNELS, 3, "conv2"), 0, SIZE, "row");
     int h0 = linear(graph, row, CHANNELS, "h0", 0);
     nl_loop_begin(graph, SIZE, false);
@@ -378,12 +400,13 @@ static void row_by_row(struct nl_graph *graph)
     int next = normalize(graph, &nl_norm_ln, gate, "norm"), y = activate(graph, next, NL_RELU, "act");
     pass(graph, h, next);
     end(graph);
-    int pooled =
-        add(graph, &nl_mean_pool_operation, &(struct nl_mean_pool){0}, "pool", 1, (int[]){collected(graph, y, "collect")}, 0);
+    int pooled = add(graph, &nl_mean_pool_operation, &(struct nl_mean_pool){0}, "pool", 1,
+                     (int[]){collected(graph, y, "collect")}, 0);
     nl_graph_end(graph, linear(graph, sum(graph, pooled, last(graph, h, "last"), "end"), CLASSES, "head", 0));
 }
 
-/* An LSTM whose cell is normalized, then a GRU in the other direction, of which the first is kept as well, both with a bias after the normalizer. */
+/* An LSTM whose cell is normalized, then a GRU in the other direction, of which the first is kept as well, both with a
+ * bias after the normalizer. */
 static void cells(struct nl_graph *graph)
 {
     int input = begin(graph, 1, STEPS, 3), y[2];
@@ -393,18 +416,22 @@ static void cells(struct nl_graph *graph)
     int of_x = normalize(graph, &nl_norm_rms, linear(graph, x, 4 * WIDTH, "ih", WITHOUT_BIAS), "norm_ih");
     of_x = add(graph, &nl_bias_operation, NULL, "bias", 1, (int[]){of_x}, 0);
     int gates[] = {of_x, linear(graph, before[0], 4 * WIDTH, "hh", 0), before[1]};
-    int cell = add(graph, &nl_lstm_cell_operation, &(struct nl_lstm_cell){.opens = true}, "cell", NL_LSTM_SLOTS, gates, 0);
+    int cell =
+        add(graph, &nl_lstm_cell_operation, &(struct nl_lstm_cell){.opens = true}, "cell", NL_LSTM_SLOTS, gates, 0);
     const struct nl_graph_node *node = &graph->node[graph->value[cell].producer];
     int c = node->out[NL_LSTM_AFTER], o = node->out[NL_LSTM_OUT];
-    int h = add(graph, &nl_lstm_output_operation, NULL, "out", 2, (int[]){o, normalize(graph, &nl_norm_ln, c, "norm_c")}, 0);
+    int h = add(graph, &nl_lstm_output_operation, NULL, "out", 2,
+                (int[]){o, normalize(graph, &nl_norm_ln, c, "norm_c")}, 0);
     pass(graph, before[0], h);
     pass(graph, before[1], c);
     end(graph);
     y[0] = collected(graph, h, "collect");
     nl_loop_begin(graph, STEPS, true);
     int at = taken_sequence(graph, y[0], "take"), state = carried(graph, last(graph, before[1], "last c"), "state");
-    int of_at = add(graph, &nl_bias_operation, NULL, "bias2", 1, (int[]){linear(graph, at, 3 * WIDTH, "ih2", WITHOUT_BIAS)}, 0);
-    int gru = add(graph, &nl_gru_cell_operation, NULL, "gru", NL_GRU_SLOTS, (int[]){of_at, linear(graph, state, 3 * WIDTH, "hh2", 0), state}, 0);
+    int of_at =
+        add(graph, &nl_bias_operation, NULL, "bias2", 1, (int[]){linear(graph, at, 3 * WIDTH, "ih2", WITHOUT_BIAS)}, 0);
+    int gru = add(graph, &nl_gru_cell_operation, NULL, "gru", NL_GRU_SLOTS,
+                  (int[]){of_at, linear(graph, state, 3 * WIDTH, "hh2", 0), state}, 0);
     pass(graph, state, graph->node[graph->value[gru].producer].out[NL_GRU_AFTER]);
     end(graph);
     y[1] = collected(graph, graph->node[graph->value[gru].producer].out[NL_GRU_AFTER], "collect2");
@@ -429,18 +456,21 @@ static void plain_lstm(struct nl_graph *graph)
     nl_graph_end(graph, linear(graph, last(graph, before[0], "last h"), CLASSES, "head", 0));
 }
 
-/* Sequences of different lengths, read in both directions, with the statistics of those that have not ended; the last states count as well. */
+/* Sequences of different lengths, read in both directions, with the statistics of those that have not ended; the last
+ * states count as well. */
 static void padded(struct nl_graph *graph)
 {
     int sequence = begin_ids(graph, STEPS, true), h[2], y[2], ends[2];
-    int x = add(graph, &nl_embedding_operation, &(struct nl_embedding){.vocabulary = 5, .channels = WIDTH}, "embedding", 1, (int[]){sequence}, 0);
+    int x = add(graph, &nl_embedding_operation, &(struct nl_embedding){.vocabulary = 5, .channels = WIDTH}, "embedding",
+                1, (int[]){sequence}, 0);
     int zero = add(graph, &nl_zero_operation, &(struct nl_zero){.channels = WIDTH}, "zero", 0, (int[]){0}, 0);
     for (int way = 0; way < 2; way++) {
         nl_loop_begin(graph, STEPS, way == 1);
         int at = taken_sequence(graph, x, "take");
         h[way] = carried(graph, way == 1 ? ends[0] : zero, "h");
         int gate = sum(graph, at, linear(graph, h[way], WIDTH, way == 1 ? "reverse" : "w", 0), "sum");
-        int next = activate(graph, normalize(graph, &nl_norm_bn, gate, way == 1 ? "reverse norm" : "norm"), NL_TANH, "tanh");
+        int next =
+            activate(graph, normalize(graph, &nl_norm_bn, gate, way == 1 ? "reverse norm" : "norm"), NL_TANH, "tanh");
         pass(graph, h[way], next);
         end(graph);
         y[way] = collected(graph, next, "collect");
@@ -465,15 +495,19 @@ void network_ids(struct nl_graph *graph, bool inside)
     pass(graph, h, next);
     end(graph);
     struct nl_conv head = {.out = 5, .kernel = 1, .stride = 1, .algorithm = NL_CONV_DIRECT};
-    nl_graph_end(graph, add(graph, &nl_conv_operation, &head, "head", 1, (int[]){collected(graph, next, "collect")}, 0));
+    nl_graph_end(graph,
+                 add(graph, &nl_conv_operation, &head, "head", 1, (int[]){collected(graph, next, "collect")}, 0));
 }
 
 /* A normalizer that is an operation of its own. */
 static int normalize_by_own(struct nl_graph *graph, const struct nl_norm *norm, int x, const char *name)
 {
     struct nl_norm_settings *arguments = nl_alloc(1, norm->operation->arguments);
-    *arguments = (struct nl_norm_settings){
-        .norm = norm, .eps = {true, 0.1}, .tlu = true, .share = 0.5, .lrn = {.size = 4, .alpha = 2, .beta = 0.75, .k = 1}};
+    *arguments = (struct nl_norm_settings){.norm = norm,
+                                           .eps = {true, 0.1},
+                                           .tlu = true,
+                                           .share = 0.5,
+                                           .lrn = {.size = 4, .alpha = 2, .beta = 0.75, .k = 1}};
     int out = add(graph, norm->operation, arguments, name, 1, (int[]){x}, 0);
     free(arguments);
     return out;

@@ -27,8 +27,8 @@ struct language {
 };
 void network_language(struct nl_graph *graph, const struct language *l);
 
-/* An LSTM over STEPS positions of 3 numbers, with a normalizer on the sum of the gates, and a head on its last states and on what
- * it put out at position 2. */
+/* An LSTM over STEPS positions of 3 numbers, with a normalizer on the sum of the gates, and a head on its last states
+ * and on what it put out at position 2. */
 struct lstm {
     const struct nl_norm *norm;
     int statistics; /* nl_new_node */
@@ -54,8 +54,8 @@ struct running {
     struct nl_loss_sums *sums;
 };
 
-/* Places for everything; parameters and inputs are drawn, another set for each replica. Of the network, or of run->graph, which
- * is there. */
+/* Places for everything; parameters and inputs are drawn, another set for each replica. Of the network, or of
+ * run->graph, which is there. */
 void running_start(struct running *run, const struct nl_backend *backend, const struct network *network, int replicas);
 void running_start_graph(struct running *run, const struct nl_backend *backend, int samples, int replicas);
 void running_stop(struct running *run);
@@ -70,10 +70,12 @@ double *running_get(const struct running *run, const void *place, int replica, s
 /* The mean loss of the last step. */
 double running_loss(const struct running *run, int replica);
 
-/* A training of two replicas on DATA drawn samples, with momentum and dropout. more: further settings, NULL at the end; or NULL. */
+/* A training of two replicas on DATA drawn samples, with momentum and dropout. more: further settings, NULL at the end;
+ * or NULL. */
 enum { DATA = 96 };
 struct training;
-void network_train(struct training *t, const struct network *network, const struct nl_backend *backend, const char *const *more);
+void network_train(struct training *t, const struct network *network, const struct nl_backend *backend,
+                   const char *const *more);
 
 /* A uniform number in (-1, 1). */
 double drawn(const char *name, int replica, size_t at);

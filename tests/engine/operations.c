@@ -54,8 +54,8 @@ KERNEL(cell_forward)
     for (int r = 0; r < run->replicas; r++)
         for (int e = 0; e < run->samples * width; e++) {
             const real *gate = (const real *)AT(op->gates) + e / width * 4 * width + e % width;
-            accumulator c =
-                sigmoid(gate[width]) * ((const real *)AT(op->c))[e] + sigmoid(gate[0]) * tanh((accumulator)gate[2 * width]);
+            accumulator c = sigmoid(gate[width]) * ((const real *)AT(op->c))[e] +
+                            sigmoid(gate[0]) * tanh((accumulator)gate[2 * width]);
             ((real *)AT(op->next))[e] = (real)c;
             ((real *)AT(op->h))[e] = (real)(sigmoid(gate[3 * width]) * tanh(c));
         }
@@ -92,7 +92,8 @@ KERNEL(tied_forward)
             for (int o = 0; o < op->out; o++) {
                 accumulator sum = 0;
                 for (int i = 0; i < op->in; i++)
-                    sum += (accumulator)((const real *)AT(op->x))[n * op->in + i] * ((const real *)AT(op->w))[o * op->in + i];
+                    sum += (accumulator)((const real *)AT(op->x))[n * op->in + i] *
+                           ((const real *)AT(op->w))[o * op->in + i];
                 ((real *)AT(op->y))[n * op->out + o] = (real)sum;
             }
 }

@@ -1,5 +1,5 @@
-/* Operations that normlab has not, as somebody would add them: what a graph must be able to carry. Their kernels (operations.c)
- * are compiled for each element of the reference. */
+/* Operations that normlab has not, as somebody would add them: what a graph must be able to carry. Their kernels
+ * (operations.c) are compiled for each element of the reference. */
 #ifndef TESTS_OPERATIONS_H
 #define TESTS_OPERATIONS_H
 
@@ -21,7 +21,8 @@ struct before {
     int32_t *y;
 };
 
-/* The cell of an LSTM: gates (N, 4 H) in the order i, f, g, o, state c (N, H) -> h, c. Nobody may want the gradient of either. */
+/* The cell of an LSTM: gates (N, 4 H) in the order i, f, g, o, state c (N, H) -> h, c. Nobody may want the gradient of
+ * either. */
 struct cell {
     int width;
     const void *gates, *c;

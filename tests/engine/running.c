@@ -100,7 +100,8 @@ static void start_graph(struct running *run, const struct nl_backend *backend, i
     for (int i = 0; i < run->graph.tensors; i++)
         if (!nl_is_parameter(run->graph.tensor[i].spec.role))
             for (int r = 0; r < replicas; r++)
-                memset(base + states[run->graph.tensor[i].offset] + (size_t)r * run->stride, 0, run->graph.tensor[i].count * 16);
+                memset(base + states[run->graph.tensor[i].offset] + (size_t)r * run->stride, 0,
+                       run->graph.tensor[i].count * 16);
     run->places = (struct nl_places){.parameters = base + parameters,
                                      .gradients = base + gradients,
                                      .state = run->state,
@@ -108,7 +109,8 @@ static void start_graph(struct running *run, const struct nl_backend *backend, i
                                      .hyper = (struct nl_hyper *)(base + hyper)};
     nl_list_bind(&run->list, base, &run->places);
     for (int r = 0; r < replicas; r++) {
-        struct nl_hyper values = {.dropout = 0.3, .norm_eps = 1e-3, .norm_momentum = 0.1, .norm_numbers = {[NL_R_MAX] = 1, [NL_WINDOW] = 3}};
+        struct nl_hyper values = {
+            .dropout = 0.3, .norm_eps = 1e-3, .norm_momentum = 0.1, .norm_numbers = {[NL_R_MAX] = 1, [NL_WINDOW] = 3}};
         memcpy(base + hyper + (size_t)r * run->stride, &values, sizeof values);
         put_drawn(run, run->places.parameters, r, "parameters", run->graph.count);
         put_inputs(run, r);
@@ -163,7 +165,8 @@ double *running_get(const struct running *run, const void *place, int replica, s
 
 double running_loss(const struct running *run, int replica)
 {
-    const struct nl_loss_sums *sums = (const struct nl_loss_sums *)((const char *)run->sums + (size_t)replica * run->stride);
+    const struct nl_loss_sums *sums =
+        (const struct nl_loss_sums *)((const char *)run->sums + (size_t)replica * run->stride);
     return sums->loss / sums->counted;
 }
 
@@ -177,15 +180,18 @@ static void draw_rows(struct training *t)
         if (value->type != NL_TENSOR_INT32)
             continue;
         size_t count = DATA * value->count;
-        struct nl_sample_rows rows = {
-            .input = t->graph.input[i].name, .width = (int)value->count, .step = (int)value->count, .at = nl_alloc(count, sizeof(int32_t))};
+        struct nl_sample_rows rows = {.input = t->graph.input[i].name,
+                                      .width = (int)value->count,
+                                      .step = (int)value->count,
+                                      .at = nl_alloc(count, sizeof(int32_t))};
         for (size_t e = 0; e < count; e++)
             ((int32_t *)rows.at)[e] = drawn_int32(&t->graph, rows.input, 0, e);
         t->rows[t->row_count++] = rows;
     }
 }
 
-void network_train(struct training *t, const struct network *network, const struct nl_backend *backend, const char *const *more)
+void network_train(struct training *t, const struct network *network, const struct nl_backend *backend,
+                   const char *const *more)
 {
     const char *words[8] = {"data.name=digits",   "train.batch=6",     "train.lr=0.02",
                             "train.momentum=0.9", "model.dropout=0.3", "train.steps=100"};
@@ -201,8 +207,11 @@ void network_train(struct training *t, const struct network *network, const stru
     const struct nl_extent *input = nl_extent_of(&t->graph, nl_graph_input(&t->graph, "x"));
     int classes = t->graph.classes = network_classes(&t->graph);
     draw_rows(t);
-    const char *trouble =
-        training_make(t, backend, 2, (struct nl_shape){.height = input->height, .width = input->width, .channels = input->channels, .classes = classes}, DATA);
+    const char *trouble = training_make(
+        t, backend, 2,
+        (struct nl_shape){
+            .height = input->height, .width = input->width, .channels = input->channels, .classes = classes},
+        DATA);
     ck_assert_msg(!trouble, "%s", trouble);
     training_rates(t);
 }

@@ -71,7 +71,8 @@ START_TEST(bytes_are_read_as_they_are)
     ck_assert_int_eq(set->train_count, 60);
     ck_assert_ptr_null(set->values);
     struct nl_npy train = array("bytes/train_images.npy"), test = array("bytes/test_images.npy");
-    ck_assert(memcmp(set->pixels, train.data, train.count) == 0 && memcmp(set->pixels + train.count, test.data, test.count) == 0);
+    ck_assert(memcmp(set->pixels, train.data, train.count) == 0 &&
+              memcmp(set->pixels + train.count, test.data, test.count) == 0);
     for (int i = 0; i < 80; i++)
         ck_assert_int_eq(set->labels[i], i < 60 ? i % 3 : (i - 60) % 3);
     nl_npy_release(&train);
@@ -80,7 +81,8 @@ START_TEST(bytes_are_read_as_they_are)
 }
 END_TEST
 
-/* A pool: the seed takes ten of fifty for the test part. With the mean and deviation of all of them the network would see NumPy's numbers. */
+/* A pool: the seed takes ten of fifty for the test part. With the mean and deviation of all of them the network would
+ * see NumPy's numbers. */
 START_TEST(features_are_standardized_one_by_one)
 {
     struct nl_config config = configured("features", NULL);
@@ -112,7 +114,9 @@ START_TEST(features_are_standardized_one_by_one)
 }
 END_TEST
 
-#define GREY "data.train_images=faces.npy", "data.train_labels=who.npy", "data.test_images=more_faces.npy", "data.test_labels=more_who.npy"
+#define GREY                                                                                                           \
+    "data.train_images=faces.npy", "data.train_labels=who.npy", "data.test_images=more_faces.npy",                     \
+        "data.test_labels=more_who.npy"
 static const struct {
     const char *folder;
     const char *more[12];
@@ -127,7 +131,12 @@ START_TEST(own_data_train)
 {
     double loss[2];
     for (int device = 0; device < 2; device++) {
-        const char *more[20] = {"model.depth=2", "model.width=16", "train.batch=10", "train.epochs=30", "train.lr=0.1", "norm.kind=gn",
+        const char *more[20] = {"model.depth=2",
+                                "model.width=16",
+                                "train.batch=10",
+                                "train.epochs=30",
+                                "train.lr=0.1",
+                                "norm.kind=gn",
                                 device ? "device.kind=cpu" : "device.kind=ref"};
         memcpy(more + 7, trainings[_i].more, sizeof trainings[_i].more);
         struct nl_config config = configured(trainings[_i].folder, more);
@@ -158,7 +167,8 @@ START_TEST(floats_are_real_targets)
     ck_assert(set->shape.target == NL_TARGET_REAL && !set->labels && set->rows == 1);
     ck_assert_str_eq(set->row[0].input, "targets");
     for (int i = 0; i < 60; i++)
-        ck_assert(((const float *)set->row[0].at)[i] == (float)nl_npy_get(i < 48 ? &train : &test, (size_t)(i < 48 ? i : i - 48)));
+        ck_assert(((const float *)set->row[0].at)[i] ==
+                  (float)nl_npy_get(i < 48 ? &train : &test, (size_t)(i < 48 ? i : i - 48)));
     ck_assert_msg(nl_trial_run(&config, set, NULL, &result, &err) == NL_OK, "%s", err.text);
     struct nl_score score = result.score[NL_PART_TEST][NL_EVAL_RUNNING];
     ck_assert_msg(score.loss < 0.5 && isnan(score.accuracy), "%g", score.loss);
@@ -176,11 +186,13 @@ START_TEST(samples_with_too_many_numbers_are_refused)
     static const struct {
         const char *shape;
         int64_t bytes;
-    } files[] = {{"(1, 1048577)", 1048577}, {"(1, 1048576, 4096)", (int64_t)1 << 32}, {"(1, 50000, 50000)", 2500000000}};
+    } files[] = {
+        {"(1, 1048577)", 1048577}, {"(1, 1048576, 4096)", (int64_t)1 << 32}, {"(1, 50000, 50000)", 2500000000}};
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
         char *folder = scratch_make(), *path = nl_path_join(folder, "train_images.npy");
         char *head = nl_format("{'descr': '|u1', 'fortran_order': False, 'shape': %s, }", files[i].shape);
-        char *file = nl_format("%c%s%c%c%c%c%-117s\n", 0x93, "NUMPY", 1, 1, 118, 1, head); /* bytes 7 and 9 are 0, put in below */
+        char *file = nl_format("%c%s%c%c%c%c%-117s\n", 0x93, "NUMPY", 1, 1, 118, 1,
+                               head); /* bytes 7 and 9 are 0, put in below */
         size_t length = strlen(file);
         struct nl_error err;
         file[7] = file[9] = 0;
@@ -201,8 +213,10 @@ END_TEST
 
 START_TEST(checksums_are_of_the_content)
 {
-    static const char *const by_name[] = {"data.train_images=train_images.npy", NULL}, *const three[] = {"data.classes=3", NULL};
-    struct nl_config standard = configured("features", NULL), named = configured("features", by_name), more = configured("features", three);
+    static const char *const by_name[] = {"data.train_images=train_images.npy", NULL}, *const three[] = {
+                                                                                           "data.classes=3", NULL};
+    struct nl_config standard = configured("features", NULL), named = configured("features", by_name),
+                     more = configured("features", three);
     struct nl_dataset *a = opened(&standard), *b = opened(&named), *c = opened(&more);
     ck_assert_str_eq(a->checksum, b->checksum);
     ck_assert_str_ne(a->checksum, c->checksum);

@@ -36,32 +36,43 @@ static void remove_folder(void)
     scratch_remove(folder);
 }
 
-#define SMALL "data.train=200", "data.test=60", "train.batch=16", "train.epochs=4", "model.depth=2", "model.width=12", "train.log_every=5"
+#define SMALL                                                                                                          \
+    "data.train=200", "data.test=60", "train.batch=16", "train.epochs=4", "model.depth=2", "model.width=12",           \
+        "train.log_every=5"
 
 static const char *const cases[][20] = {
     {SMALL, "train.momentum=0.9", "norm.eval=running,precise,batch", "train.schedule=cosine", NULL},
     {SMALL, "train.optimizer=adam", "train.lr=0.01", "model.dropout=0.3", "norm.kind=ln", NULL},
-    {SMALL, "train.optimizer=adamw", "train.weight_decay=0.1", "norm.running=cumulative", "train.drop_last=false", "device.kind=ref", NULL},
+    {SMALL, "train.optimizer=adamw", "train.weight_decay=0.1", "norm.running=cumulative", "train.drop_last=false",
+     "device.kind=ref", NULL},
     {SMALL, "train.optimizer=lion", "train.lr=0.001", "train.weight_decay=0.1", NULL},
     {SMALL, "train.optimizer=rmsprop", "train.lr=0.001", "train.momentum=0.9", NULL},
     {SMALL, "train.optimizer=muon", "train.lr=0.01", "train.momentum=0.9", NULL},
-    {SMALL, "train.optimizer=lars", "train.lr=5", "train.momentum=0.9", "train.weight_decay=0.001", "train.clip_norm=1", NULL},
-    {SMALL, "model.arch=cnn", "data.name=synth", "data.size=8", "data.crop=2", "data.flip=true", "norm.stat_batch=4", "norm.eval=precise", NULL},
-    {SMALL, "model.arch=resnet", "model.depth=8", "model.width=4", "train.momentum=0.9", "train.nesterov=true", "train.warmup_epochs=1", "train.eval_every=7",
-     "train.epochs=2", NULL},
-    {SMALL, "model.arch=resnet", "model.depth=8", "model.width=4", "norm.kind=none", "model.residual=fixup", "train.agc=0.1", "train.momentum=0.9", NULL},
-    {"data.train=100", "data.test=60", "train.batch=16", "train.epochs=3", "model.dropout=0.1", "norm.eval=running,precise", "model.arch=layers",
-     "model.layers=[{conv: 6}, norm, activation, dropout, {residual: [conv: depthwise, {norm: {kind: gn, groups: 2}}]}, mean-pool, linear: classes]", NULL},
+    {SMALL, "train.optimizer=lars", "train.lr=5", "train.momentum=0.9", "train.weight_decay=0.001", "train.clip_norm=1",
+     NULL},
+    {SMALL, "model.arch=cnn", "data.name=synth", "data.size=8", "data.crop=2", "data.flip=true", "norm.stat_batch=4",
+     "norm.eval=precise", NULL},
+    {SMALL, "model.arch=resnet", "model.depth=8", "model.width=4", "train.momentum=0.9", "train.nesterov=true",
+     "train.warmup_epochs=1", "train.eval_every=7", "train.epochs=2", NULL},
+    {SMALL, "model.arch=resnet", "model.depth=8", "model.width=4", "norm.kind=none", "model.residual=fixup",
+     "train.agc=0.1", "train.momentum=0.9", NULL},
+    {"data.train=100", "data.test=60", "train.batch=16", "train.epochs=3", "model.dropout=0.1",
+     "norm.eval=running,precise", "model.arch=layers",
+     "model.layers=[{conv: 6}, norm, activation, dropout, {residual: [conv: depthwise, {norm: {kind: gn, groups: "
+     "2}}]}, mean-pool, linear: classes]",
+     NULL},
     {SMALL, "train.accumulate=4", "train.drop_last=false", "train.momentum=0.9", NULL},
     {SMALL, "norm.kind=cbn", "norm.warmup=0.2", "train.momentum=0.9", NULL},
-    {SMALL, "train.momentum=0.9", "norm.freeze=0.4", "norm.freeze_affine=true", "norm.running=learned", "norm.momentum_lr=0.3", "norm.reset=0.3", NULL},
+    {SMALL, "train.momentum=0.9", "norm.freeze=0.4", "norm.freeze_affine=true", "norm.running=learned",
+     "norm.momentum_lr=0.3", "norm.reset=0.3", NULL},
     {SMALL, "norm.kind=mabn", "norm.history=5", "norm.momentum_schedule=linear", "device.kind=ref", NULL},
     {SMALL, "norm.kind=none", "train.label_noise=0.3", "train.clip_norm=1", "device.kind=ref", NULL},
     {SMALL, "data.name=adding", "data.min_length=4", "data.sampling=replace", "norm.kind=none", NULL},
     {SMALL, "data.name=text", "data.context=6", "model.arch=gru", "norm.kind=none", NULL},
-    {SMALL, "data.name=text", "data.context=6", "model.arch=transformer", "norm.kind=rms", "model.dropout=0.1", "train.optimizer=adamw", "train.clip_norm=1",
-     NULL},
-    {SMALL, "data.name=text", "data.context=6", "data.sampling=stream", "model.arch=lstm", "model.stateful=true", "norm.kind=ln", NULL},
+    {SMALL, "data.name=text", "data.context=6", "model.arch=transformer", "norm.kind=rms", "model.dropout=0.1",
+     "train.optimizer=adamw", "train.clip_norm=1", NULL},
+    {SMALL, "data.name=text", "data.context=6", "data.sampling=stream", "model.arch=lstm", "model.stateful=true",
+     "norm.kind=ln", NULL},
 };
 
 static struct nl_config configured(const char *const *overrides, const char *more)
@@ -92,7 +103,8 @@ static void report(void *context, int64_t step, int64_t steps, double loss)
     stopper->stop = --stopper->left == 0;
 }
 
-static struct nl_trial_result trained(const struct nl_config *config, const struct nl_dataset *dataset, const struct nl_trial_options *how)
+static struct nl_trial_result trained(const struct nl_config *config, const struct nl_dataset *dataset,
+                                      const struct nl_trial_options *how)
 {
     struct nl_trial_result result;
     struct nl_error err;
@@ -117,9 +129,11 @@ static void check_same_result(const struct nl_trial_result *a, const struct nl_t
     ck_assert_int_eq(a->rows, b->rows);
     for (int i = 0; i < a->rows; i++) {
         const struct nl_curve_row *x = &a->row[i], *y = &b->row[i];
-        ck_assert_msg(x->step == y->step && x->epoch == y->epoch && x->samples == y->samples && x->part == y->part && x->eval == y->eval &&
-                          x->lr == y->lr && x->loss == y->loss && memcmp(&x->accuracy, &y->accuracy, sizeof x->accuracy) == 0,
-                      "row %d: step %lld, loss %.17g, not step %lld, loss %.17g", i, (long long)y->step, y->loss, (long long)x->step, x->loss);
+        ck_assert_msg(x->step == y->step && x->epoch == y->epoch && x->samples == y->samples && x->part == y->part &&
+                          x->eval == y->eval && x->lr == y->lr && x->loss == y->loss &&
+                          memcmp(&x->accuracy, &y->accuracy, sizeof x->accuracy) == 0,
+                      "row %d: step %lld, loss %.17g, not step %lld, loss %.17g", i, (long long)y->step, y->loss,
+                      (long long)x->step, x->loss);
     }
 }
 
@@ -130,10 +144,15 @@ START_TEST(a_stopped_training_ends_with_the_same_bits)
     struct nl_dataset *dataset = nl_dataset_open(&config, &err);
     struct nl_trial_options plain = {.save_final = whole_path, .save_order = whole_order};
     struct nl_trial_result whole = trained(&config, dataset, &plain);
-    for (int every = 1; every <= 4; every += 3) { /* stops at each report, or at every fourth and without an order that is kept */
+    for (int every = 1; every <= 4;
+         every += 3) { /* stops at each report, or at every fourth and without an order that is kept */
         struct stopper stopper = {0};
-        struct nl_trial_options how = {.save_final = final_path, .save_order = every == 1 ? order_path : NULL, .checkpoint = checkpoint, .stop = &stopper.stop,
-                                       .progress = report, .context = &stopper};
+        struct nl_trial_options how = {.save_final = final_path,
+                                       .save_order = every == 1 ? order_path : NULL,
+                                       .checkpoint = checkpoint,
+                                       .stop = &stopper.stop,
+                                       .progress = report,
+                                       .context = &stopper};
         int stops = -1;
         struct nl_trial_result result = {0};
         do {
@@ -162,7 +181,8 @@ START_TEST(checkpoints_on_the_way)
     struct nl_error err;
     struct nl_config config = configured(cases[0], NULL);
     struct nl_dataset *dataset = nl_dataset_open(&config, &err);
-    struct nl_trial_options plain = {.save_final = whole_path}, how = {.save_final = final_path, .checkpoint = checkpoint, .checkpoint_epochs = 1};
+    struct nl_trial_options plain = {.save_final = whole_path},
+                            how = {.save_final = final_path, .checkpoint = checkpoint, .checkpoint_epochs = 1};
     struct nl_trial_result whole = trained(&config, dataset, &plain), kept = trained(&config, dataset, &how);
     check_same_result(&whole, &kept);
     check_same_file(whole_path, final_path);
@@ -256,16 +276,19 @@ START_TEST(a_damaged_one_is_refused)
     for (size_t i = 0; i < sizeof damage / sizeof *damage; i++) {
         double before = row[damage[i].column];
         row[damage[i].column] = damage[i].value;
-        ck_assert_int_eq(nl_safetensors_write(checkpoint, file.entry, file.count, (const char *const *)file.metadata, &err), NL_OK);
+        ck_assert_int_eq(
+            nl_safetensors_write(checkpoint, file.entry, file.count, (const char *const *)file.metadata, &err), NL_OK);
         refused(&source, checkpoint, "it is damaged");
         row[damage[i].column] = before;
     }
     counts[0] = -1;
-    ck_assert_int_eq(nl_safetensors_write(checkpoint, file.entry, file.count, (const char *const *)file.metadata, &err), NL_OK);
+    ck_assert_int_eq(nl_safetensors_write(checkpoint, file.entry, file.count, (const char *const *)file.metadata, &err),
+                     NL_OK);
     refused(&source, checkpoint, "it is damaged");
     counts[0] = counts[1] = INT64_MAX; /* more than the training has */
     part[0] = 0;
-    ck_assert_int_eq(nl_safetensors_write(checkpoint, file.entry, file.count, (const char *const *)file.metadata, &err), NL_OK);
+    ck_assert_int_eq(nl_safetensors_write(checkpoint, file.entry, file.count, (const char *const *)file.metadata, &err),
+                     NL_OK);
     ck_assert_int_eq(nl_trial_run(&config, dataset, &how, &result, &err), NL_FAIL);
     ck_assert_ptr_nonnull(strstr(err.text, "it is damaged"));
     nl_trial_result_release(&result);

@@ -1,4 +1,5 @@
-/* Cohorts: trials that advance together end with the bits of trials alone, whoever leaves on the way, and however a sweep is cut. */
+/* Cohorts: trials that advance together end with the bits of trials alone, whoever leaves on the way, and however a
+ * sweep is cut. */
 #include "cohorts.h"
 
 #include <glob.h>
@@ -12,8 +13,9 @@
 #include "sweep/cohort.h"
 #include "sweep/sweep.h"
 
-#define SMALL "data.train=160", "data.test=60", "train.batch=16", "train.epochs=3", "model.depth=2", "model.width=12", "train.log_every=5", \
-              "model.dropout=0.1", "train.momentum=0.9"
+#define SMALL                                                                                                          \
+    "data.train=160", "data.test=60", "train.batch=16", "train.epochs=3", "model.depth=2", "model.width=12",           \
+        "train.log_every=5", "model.dropout=0.1", "train.momentum=0.9"
 
 static const char *const nets[][20] = {
     {SMALL, "norm.eval=running,precise,batch", NULL},
@@ -21,26 +23,36 @@ static const char *const nets[][20] = {
     {SMALL, "norm.kind=none", "train.clip_value=0.5", NULL},
     {SMALL, "train.accumulate=4", "train.drop_last=false", "train.batch=24", NULL},
     {SMALL, "norm.stat_batch=4", "norm.running=cumulative", "device.kind=ref", NULL},
-    {SMALL, "model.arch=cnn", "data.name=synth", "data.size=8", "data.crop=2", "data.flip=true", "train.epochs=2", NULL},
-    {SMALL, "model.arch=resnet", "model.depth=8", "model.width=4", "train.nesterov=true", "train.epochs=2", "norm.eval=precise", NULL},
-    {SMALL, "model.arch=resnet", "model.depth=8", "model.width=4", "norm.kind=none", "model.residual=fixup", "train.agc=0.1", "train.epochs=2", NULL},
+    {SMALL, "model.arch=cnn", "data.name=synth", "data.size=8", "data.crop=2", "data.flip=true", "train.epochs=2",
+     NULL},
+    {SMALL, "model.arch=resnet", "model.depth=8", "model.width=4", "train.nesterov=true", "train.epochs=2",
+     "norm.eval=precise", NULL},
+    {SMALL, "model.arch=resnet", "model.depth=8", "model.width=4", "norm.kind=none", "model.residual=fixup",
+     "train.agc=0.1", "train.epochs=2", NULL},
     {SMALL, "norm.kind=gn", "norm.groups=4", "train.optimizer=adam", "train.beta1=0.8", NULL},
     {SMALL, "train.optimizer=lion", "train.weight_decay=0.1", "train.weight_decay_on=matrices", NULL},
     {SMALL, "train.optimizer=lars", "train.weight_decay=0.001", "train.clip_norm=1", NULL},
     {SMALL, "train.optimizer=rmsprop", "train.momentum=0.9", "train.clip_value=0.1", NULL},
     {SMALL, "train.optimizer=muon", "train.momentum=0.9", "train.nesterov=true", "train.weight_decay=0.1", NULL},
-    {SMALL, "norm.freeze=0.4", "norm.freeze_affine=true", "norm.running=learned", "norm.momentum_lr=0.3", "norm.reset=0.5", "train.workers=4", NULL},
-    {SMALL, "norm.freeze=0.7", "norm.momentum_schedule=cosine", "train.workers=2", "norm.sync=true", "norm.eval=adapt,running,precise", NULL},
-    {"data.train=160", "data.test=60", "train.batch=16", "train.epochs=2", "train.log_every=5", "model.dropout=0.1", "train.momentum=0.9",
-     "norm.eval=running,batch", "model.arch=layers",
-     "model.layers=[{conv: 6}, norm, activation, dropout, {residual: [conv: depthwise, norm: {kind: gn, groups: 2}]}, mean-pool, linear: classes]", NULL},
-    {"data.train=160", "data.test=60", "train.batch=16", "train.epochs=2", "train.log_every=5", "model.dropout=0.1", "train.momentum=0.9", "model.arch=layers",
-     "model.layers=[{linear: 12}, norm: {eps: 0.01, momentum: 0.3}, activation, dropout: 0.2, {linear: 12}, norm: {stat_batch: 4}, activation, dropout, linear: classes]",
+    {SMALL, "norm.freeze=0.4", "norm.freeze_affine=true", "norm.running=learned", "norm.momentum_lr=0.3",
+     "norm.reset=0.5", "train.workers=4", NULL},
+    {SMALL, "norm.freeze=0.7", "norm.momentum_schedule=cosine", "train.workers=2", "norm.sync=true",
+     "norm.eval=adapt,running,precise", NULL},
+    {"data.train=160", "data.test=60", "train.batch=16", "train.epochs=2", "train.log_every=5", "model.dropout=0.1",
+     "train.momentum=0.9", "norm.eval=running,batch", "model.arch=layers",
+     "model.layers=[{conv: 6}, norm, activation, dropout, {residual: [conv: depthwise, norm: {kind: gn, groups: 2}]}, "
+     "mean-pool, linear: classes]",
+     NULL},
+    {"data.train=160", "data.test=60", "train.batch=16", "train.epochs=2", "train.log_every=5", "model.dropout=0.1",
+     "train.momentum=0.9", "model.arch=layers",
+     "model.layers=[{linear: 12}, norm: {eps: 0.01, momentum: 0.3}, activation, dropout: 0.2, {linear: 12}, norm: "
+     "{stat_batch: 4}, activation, dropout, linear: classes]",
      NULL},
     {SMALL, "data.name=adding", "data.min_length=4", "norm.kind=none", NULL},
     {SMALL, "data.as=patches", "data.sampling=replace", "device.kind=ref", NULL},
     {SMALL, "data.name=text", "data.context=6", "data.val=20", "model.arch=gru", "norm.kind=ln", NULL},
-    {SMALL, "data.name=text", "data.context=6", "data.sampling=stream", "model.arch=lstm", "model.stateful=true", "norm.kind=none", "train.accumulate=2", NULL},
+    {SMALL, "data.name=text", "data.context=6", "data.sampling=stream", "model.arch=lstm", "model.stateful=true",
+     "norm.kind=none", "train.accumulate=2", NULL},
 };
 enum { NETS = sizeof nets / sizeof *nets };
 
@@ -53,8 +65,20 @@ END_TEST
 START_TEST(every_normalizer)
 {
     char *kind = nl_format("norm.kind=%s", nl_norm_names[_i]);
-    const char *const net[] = {kind, "data.name=synth", "data.size=6", "data.train=48", "data.test=20", "train.batch=8", "train.epochs=2", "train.log_every=3",
-                               "model.arch=cnn", "model.depth=2", "model.width=8", "model.dropout=0.1", "train.momentum=0.9", NULL};
+    const char *const net[] = {kind,
+                               "data.name=synth",
+                               "data.size=6",
+                               "data.train=48",
+                               "data.test=20",
+                               "train.batch=8",
+                               "train.epochs=2",
+                               "train.log_every=3",
+                               "model.arch=cnn",
+                               "model.depth=2",
+                               "model.width=8",
+                               "model.dropout=0.1",
+                               "train.momentum=0.9",
+                               NULL};
     check_cohort(net);
     free(kind);
 }
@@ -105,8 +129,9 @@ END_TEST
 
 /* ---- through a sweep ---- */
 
-static struct nl_sweep_result swept(const char *folder, const struct nl_experiment *experiment, const struct nl_grid *grid,
-                                    const struct nl_datasets *datasets, int cohort, int64_t checkpoint_epochs, bool fail_fast)
+static struct nl_sweep_result swept(const char *folder, const struct nl_experiment *experiment,
+                                    const struct nl_grid *grid, const struct nl_datasets *datasets, int cohort,
+                                    int64_t checkpoint_epochs, bool fail_fast)
 {
     struct nl_error err = {0};
     struct nl_sweep_result result;
@@ -127,7 +152,8 @@ static void check_same_tables(const char *one, const char *other)
         size_t length, other_length;
         char *a_path = nl_path_join(one, tables[i]), *b_path = nl_path_join(other, tables[i]);
         char *a = nl_file_read(a_path, &length, &err), *b = nl_file_read(b_path, &other_length, &err);
-        ck_assert_msg(a && b && length == other_length && memcmp(a, b, length) == 0, "%s of '%s' is another", tables[i], other);
+        ck_assert_msg(a && b && length == other_length && memcmp(a, b, length) == 0, "%s of '%s' is another", tables[i],
+                      other);
         free(a), free(b), free(a_path), free(b_path);
     }
 }
@@ -156,7 +182,8 @@ START_TEST(a_sweep_is_the_same_in_cohorts_of_any_size)
     struct nl_grid grid;
     struct nl_datasets datasets = {0};
     ck_assert(nl_experiment_load(NULL, words, sizeof words / sizeof *words, &experiment, &diagnostics) == NL_OK);
-    ck_assert(nl_grid_make(&experiment, &grid, &diagnostics) == NL_OK && nl_grid_identify(&grid, &datasets, &err) == NL_OK);
+    ck_assert(nl_grid_make(&experiment, &grid, &diagnostics) == NL_OK &&
+              nl_grid_identify(&grid, &datasets, &err) == NL_OK);
     struct nl_sweep_result result = swept(whole, &experiment, &grid, &datasets, 1, 0, false);
     ck_assert_int_eq(grid.trials, 18);
     ck_assert_int_eq(result.absent, 0);
@@ -192,7 +219,8 @@ START_TEST(cohorts_are_cut_evenly)
     struct nl_grid grid;
     struct nl_datasets datasets = {0};
     ck_assert(nl_experiment_load(NULL, words, sizeof words / sizeof *words, &experiment, &diagnostics) == NL_OK);
-    ck_assert(nl_grid_make(&experiment, &grid, &diagnostics) == NL_OK && nl_grid_identify(&grid, &datasets, &err) == NL_OK);
+    ck_assert(nl_grid_make(&experiment, &grid, &diagnostics) == NL_OK &&
+              nl_grid_identify(&grid, &datasets, &err) == NL_OK);
     const int todo[] = {9, 8, 7, 6, 5, 4, 3, 2, 1, 0};
     int64_t steps[10] = {0};
     steps[3] = 7; /* goes on from a checkpoint: alone */
@@ -209,7 +237,8 @@ START_TEST(cohorts_are_cut_evenly)
             ck_assert(trial < 5 || cohorts.at[i].count < 4);
         }
     nl_cohorts_release(&cohorts);
-    cohorts = nl_cohorts_make(&grid, todo, 10, steps, 0, 2); /* on a GPU as many as its memory holds: test_cuda_cohort */
+    cohorts =
+        nl_cohorts_make(&grid, todo, 10, steps, 0, 2); /* on a GPU as many as its memory holds: test_cuda_cohort */
     ck_assert_int_eq(cohorts.count, 10);
     nl_cohorts_release(&cohorts);
     nl_grid_release(&grid);

@@ -85,7 +85,8 @@ START_TEST(every_key_has_a_legal_default_that_reads_back)
         ck_assert_ptr_eq(nl_key_named(key->name), key);
         ck_assert_int_eq(nl_key_index(key), i);
         ck_assert_str_eq(nl_key_nearest(key->name), key->name);
-        ck_assert_msg(!strncmp(key->name, key->section, strlen(key->section)) && key->name[strlen(key->section)] == '.', "%s", key->name);
+        ck_assert_msg(!strncmp(key->name, key->section, strlen(key->section)) && key->name[strlen(key->section)] == '.',
+                      "%s", key->name);
         ck_assert_msg(strlen(key->help) > 0, "%s has no help", key->name);
         if (key->type == NL_TYPE_TEXT)
             continue;
@@ -129,8 +130,8 @@ START_TEST(bounds_are_inclusive_and_tight)
         const struct nl_key *key = &nl_keys[i];
         struct nl_config config;
         struct nl_error err;
-        if (key->type != NL_TYPE_INT && key->type != NL_TYPE_AUTO_INT && key->type != NL_TYPE_REAL && key->type != NL_TYPE_AUTO_REAL &&
-            key->type != NL_TYPE_INTS)
+        if (key->type != NL_TYPE_INT && key->type != NL_TYPE_AUTO_INT && key->type != NL_TYPE_REAL &&
+            key->type != NL_TYPE_AUTO_REAL && key->type != NL_TYPE_INTS)
             continue;
         numbers++;
         ck_assert_msg(key->low < key->high, "%s", key->name);
@@ -207,23 +208,29 @@ START_TEST(wrong_values_say_what_is_legal)
     refuse("train.lr", "fast", "'train.lr' must be a number, not 'fast'; write it in decimal digits, from 0 to 1e+06");
     refuse("train.lr", "-1", "'train.lr' must be from 0 to 1e+06, not -1");
     refuse("train.lr", "1e999", "'train.lr' must be from 0 to 1e+06, not 1e999");
-    static const char *const no_numbers[] = {"", ".", "e3", "1e", "1.5.", "0x10", ".inf", "inf", ".nan", "nan", " 1", "1 ", "1,5,", "1_000",
-                                             "--1", "1e3x", "~"};
+    static const char *const no_numbers[] = {"",    ".",  "e3", "1e",   "1.5.",  "0x10", ".inf", "inf", ".nan",
+                                             "nan", " 1", "1 ", "1,5,", "1_000", "--1",  "1e3x", "~"};
     for (size_t i = 0; i < sizeof no_numbers / sizeof *no_numbers; i++) {
-        char *message = nl_format("'train.lr' must be a number, not '%s'; write it in decimal digits, from 0 to 1e+06", no_numbers[i]);
+        char *message = nl_format("'train.lr' must be a number, not '%s'; write it in decimal digits, from 0 to 1e+06",
+                                  no_numbers[i]);
         refuse("train.lr", no_numbers[i], message);
         free(message);
     }
     refuse("train.lr", "1,5", "'train.lr' must be a number, not '1,5'; a decimal point is '.': 1.5");
-    refuse("train.epochs", "2.5", "'train.epochs' must be an integer, not '2.5'; write it in decimal digits, from 1 to 1000000");
-    refuse("train.epochs", "1e2", "'train.epochs' must be an integer, not '1e2'; write it in decimal digits, from 1 to 1000000");
-    refuse("train.epochs", "auto", "'train.epochs' must be an integer, not 'auto'; write it in decimal digits, from 1 to 1000000");
-    refuse("train.epochs", "99999999999999999999", "'train.epochs' must be from 1 to 1000000, not 99999999999999999999");
+    refuse("train.epochs", "2.5",
+           "'train.epochs' must be an integer, not '2.5'; write it in decimal digits, from 1 to 1000000");
+    refuse("train.epochs", "1e2",
+           "'train.epochs' must be an integer, not '1e2'; write it in decimal digits, from 1 to 1000000");
+    refuse("train.epochs", "auto",
+           "'train.epochs' must be an integer, not 'auto'; write it in decimal digits, from 1 to 1000000");
+    refuse("train.epochs", "99999999999999999999",
+           "'train.epochs' must be from 1 to 1000000, not 99999999999999999999");
     refuse("train.steps", "0", "'train.steps' must be from 1 to 10000000000, or 'auto', not 0");
     refuse("train.steps", "-1", "'train.steps' must be from 1 to 10000000000, or 'auto', not -1");
     refuse("train.nesterov", "1", "'train.nesterov' must be true or false, not '1'");
     refuse("norm.placement", "befor",
-           "'norm.placement' cannot be 'befor'; did you mean 'before'? it can be auto, before, after, preact, pre, post, peri, sandwich, deepnorm");
+           "'norm.placement' cannot be 'befor'; did you mean 'before'? it can be auto, before, after, preact, pre, "
+           "post, peri, sandwich, deepnorm");
     refuse("device.kind", "abacus", "'device.kind' cannot be 'abacus'; it can be cpu, ref, cuda");
     refuse("norm.eval", "[]", "'norm.eval' must have at least one value");
     refuse("norm.eval", "[running, running]", "'norm.eval' has 'running' twice");
@@ -306,16 +313,22 @@ START_TEST(keys_apply_where_they_matter)
         {"data.length", "data.name=copy|data.name=parity", "|data.name=text|data.name=npy"},
         {"data.min_length", "data.name=sort data.min_length=2|data.name=recall data.min_length=1",
          "data.name=sort|data.min_length=2|data.name=text data.min_length=2|data.name=npy data.min_length=2"},
-        {"data.symbols", "data.name=copy|data.name=sort|data.name=recall", "|data.name=adding|data.name=parity|data.name=text"},
+        {"data.symbols", "data.name=copy|data.name=sort|data.name=recall",
+         "|data.name=adding|data.name=parity|data.name=text"},
         {"data.unit", "data.name=text", "|data.name=copy|data.name=npy"},
-        {"data.context", "data.name=text|data.name=npy data.context=32", "|data.name=npy|data.name=copy data.context=32"},
-        {"data.sampling", "data.name=text|data.sampling=replace", "|data.name=copy|data.name=text data.sampling=shuffle"},
-        {"data.as", "data.as=rows|data.name=mnist data.as=pixels", "|data.name=copy data.as=rows|data.name=text data.as=rows"},
+        {"data.context", "data.name=text|data.name=npy data.context=32",
+         "|data.name=npy|data.name=copy data.context=32"},
+        {"data.sampling", "data.name=text|data.sampling=replace",
+         "|data.name=copy|data.name=text data.sampling=shuffle"},
+        {"data.as", "data.as=rows|data.name=mnist data.as=pixels",
+         "|data.name=copy data.as=rows|data.name=text data.as=rows"},
         {"data.patch", "data.as=patches", "|data.as=rows|data.name=text data.as=patches"},
         {"model.gelu_approximate", "model.activation=gelu", "|model.activation=tanh"},
         {"model.pool", "model.arch=cnn", "|model.arch=resnet"},
-        {"model.residual", "model.residual=skipinit model.arch=resnet", "|model.residual=skipinit|model.arch=resnet|model.residual=fixup model.arch=cnn"},
-        {"model.residual_alpha", "model.residual=nf model.arch=resnet norm.placement=preact", "|model.residual=nf|model.residual=fixup model.arch=resnet"},
+        {"model.residual", "model.residual=skipinit model.arch=resnet",
+         "|model.residual=skipinit|model.arch=resnet|model.residual=fixup model.arch=cnn"},
+        {"model.residual_alpha", "model.residual=nf model.arch=resnet norm.placement=preact",
+         "|model.residual=nf|model.residual=fixup model.arch=resnet"},
         {"model.heads", "model.arch=transformer", "|model.arch=cnn"},
         {"model.gated", "model.arch=transformer", "|model.arch=layers"},
         {"model.causal", "model.arch=transformer", ""},
@@ -330,10 +343,13 @@ START_TEST(keys_apply_where_they_matter)
         {"norm.gamma_init", "norm.gamma_init=0.5|norm.gamma_init=0.5 norm.kind=scalenorm",
          "|norm.gamma_init=0.5 norm.kind=none|norm.gamma_init=0.5 norm.kind=lrn"},
         {"norm.last_gamma",
-         "norm.last_gamma=0 model.arch=resnet|norm.last_gamma=0 model.arch=transformer norm.placement=peri|norm.last_gamma=1 model.arch=resnet",
-         "|norm.last_gamma=0|model.arch=resnet|norm.last_gamma=0 model.arch=transformer|norm.last_gamma=0 model.arch=resnet norm.placement=preact|norm.last_gamma=0 model.arch=resnet norm.kind=none"},
+         "norm.last_gamma=0 model.arch=resnet|norm.last_gamma=0 model.arch=transformer "
+         "norm.placement=peri|norm.last_gamma=1 model.arch=resnet",
+         "|norm.last_gamma=0|model.arch=resnet|norm.last_gamma=0 model.arch=transformer|norm.last_gamma=0 "
+         "model.arch=resnet norm.placement=preact|norm.last_gamma=0 model.arch=resnet norm.kind=none"},
         {"norm.skip", "norm.skip=[1,-1]|norm.skip=2 model.arch=resnet norm.kind=ln", "|norm.skip=1 norm.kind=none"},
-        {"norm.over", "norm.kind=ln model.arch=cnn|norm.kind=rms model.arch=cnn|norm.kind=ln model.arch=resnet", "|norm.kind=ln|norm.kind=gn model.arch=cnn"},
+        {"norm.over", "norm.kind=ln model.arch=cnn|norm.kind=rms model.arch=cnn|norm.kind=ln model.arch=resnet",
+         "|norm.kind=ln|norm.kind=gn model.arch=cnn"},
         {"norm.groups", "norm.kind=gn", "|norm.kind=ln|norm.kind=none"},
         {"norm.momentum", "", "norm.running=cumulative|norm.kind=gn|norm.kind=none"},
         {"norm.stat_batch", "", "norm.kind=in|norm.kind=none"},
@@ -344,16 +360,19 @@ START_TEST(keys_apply_where_they_matter)
         {"train.epochs", "", "train.steps=10"},
         {"train.lr_base_batch", "train.lr_scale=linear|train.lr_scale=sqrt", ""},
         {"train.momentum", "|train.optimizer=lars", "train.optimizer=adam|train.optimizer=adamw|train.optimizer=lion"},
-        {"train.nesterov", "train.momentum=0.9", "|train.momentum=0.9 train.optimizer=adam|train.momentum=0.9 train.optimizer=lars"},
+        {"train.nesterov", "train.momentum=0.9",
+         "|train.momentum=0.9 train.optimizer=adam|train.momentum=0.9 train.optimizer=lars"},
         {"train.beta1", "train.optimizer=adam|train.optimizer=adamw|train.optimizer=lion", "|train.optimizer=lars"},
         {"train.beta2", "train.optimizer=adam|train.optimizer=lion", "|train.optimizer=lars"},
         {"train.adam_eps", "train.optimizer=adamw", "|train.optimizer=lion|train.optimizer=lars"},
         {"train.trust", "train.optimizer=lars", "|train.optimizer=adam|train.optimizer=lion"},
         {"train.agc", "train.agc=0.01|train.agc=0.01 train.optimizer=adam", ""},
-        {"train.weight_decay_on", "train.weight_decay=1e-4|train.weight_decay=1e-4 train.optimizer=lion", "|train.weight_decay=1e-4 train.optimizer=lars"},
+        {"train.weight_decay_on", "train.weight_decay=1e-4|train.weight_decay=1e-4 train.optimizer=lion",
+         "|train.weight_decay=1e-4 train.optimizer=lars"},
         {"train.step_epochs", "train.schedule=step", "|train.schedule=cosine"},
         {"train.gamma", "train.schedule=step", "|train.schedule=linear"},
-        {"train.lr_min", "train.schedule=cosine|train.schedule=linear", "|train.schedule=step|train.schedule=inverse_sqrt train.warmup_steps=3"},
+        {"train.lr_min", "train.schedule=cosine|train.schedule=linear",
+         "|train.schedule=step|train.schedule=inverse_sqrt train.warmup_steps=3"},
         {"train.warmup_steps", "train.warmup_steps=3", ""},
         {"train.accumulate", "train.accumulate=4", ""},
         {"model.gate_bias", "model.arch=lstm model.gate_bias=chrono|model.arch=gru model.gate_bias=chrono",
@@ -373,7 +392,8 @@ START_TEST(keys_apply_where_they_matter)
             while (rest) {
                 char *settings = strsep(&rest, "|");
                 struct nl_config config = config_of(settings);
-                ck_assert_msg(nl_key_applies(nl_key_named(rows[i].key), &config) == expected, "%s with '%s'", rows[i].key, settings);
+                ck_assert_msg(nl_key_applies(nl_key_named(rows[i].key), &config) == expected, "%s with '%s'",
+                              rows[i].key, settings);
             }
             free(copy);
         }
@@ -399,17 +419,23 @@ START_TEST(identity_is_what_is_computed)
     ck_assert(!same_identity("norm.groups=2 norm.kind=gn", "norm.kind=gn"));
     ck_assert(!same_identity("train.lr=0.1", "train.lr=0.1000000000000001"));
     ck_assert(!same_identity("device.kind=ref", ""));
-    ck_assert(same_identity("train.optimizer=adam", "train.optimizer=adam train.beta2=0.999")); /* an auto that follows from another key */
+    ck_assert(same_identity("train.optimizer=adam",
+                            "train.optimizer=adam train.beta2=0.999")); /* an auto that follows from another key */
     ck_assert(same_identity("train.optimizer=lion", "train.optimizer=lion train.beta2=0.99"));
     ck_assert(!same_identity("train.optimizer=lion", "train.optimizer=lion train.beta2=0.999"));
     ck_assert(same_identity("norm.placement=before", ""));
-    ck_assert(same_identity("model.arch=transformer norm.kind=ln", "model.arch=transformer norm.kind=ln norm.placement=pre norm.over=position norm.final=on"));
-    ck_assert(!same_identity("model.arch=transformer norm.kind=ln", "model.arch=transformer norm.kind=ln norm.placement=post"));
+    ck_assert(same_identity("model.arch=transformer norm.kind=ln",
+                            "model.arch=transformer norm.kind=ln norm.placement=pre norm.over=position norm.final=on"));
+    ck_assert(!same_identity("model.arch=transformer norm.kind=ln",
+                             "model.arch=transformer norm.kind=ln norm.placement=post"));
     ck_assert(same_identity("model.arch=transformer", "model.arch=transformer norm.leaks=allow"));
-    ck_assert(same_identity("model.arch=transformer data.name=text", "model.arch=transformer data.name=text model.causal=on"));
-    ck_assert(!same_identity("model.arch=transformer data.name=text", "model.arch=transformer data.name=text model.causal=off"));
+    ck_assert(same_identity("model.arch=transformer data.name=text",
+                            "model.arch=transformer data.name=text model.causal=on"));
+    ck_assert(!same_identity("model.arch=transformer data.name=text",
+                             "model.arch=transformer data.name=text model.causal=off"));
     ck_assert(same_identity("model.arch=transformer", "model.arch=transformer model.causal=off"));
-    ck_assert(!same_identity("model.arch=transformer data.name=npy", "model.arch=transformer data.name=npy model.causal=on")); /* auto goes by the files */
+    ck_assert(!same_identity("model.arch=transformer data.name=npy",
+                             "model.arch=transformer data.name=npy model.causal=on")); /* auto goes by the files */
     struct nl_config config = config_of("");
     char *text = nl_config_identity_text(&config);
     ck_assert_ptr_nonnull(strstr(text, "\ntrain.lr: 0.05\n"));
@@ -423,10 +449,12 @@ START_TEST(identity_is_what_is_computed)
 }
 END_TEST
 
-/* YAML 1.1 takes yes, no, on and off for truth values, and writes true and false again. Identities and tables have on and off, as they always had. */
+/* YAML 1.1 takes yes, no, on and off for truth values, and writes true and false again. Identities and tables have on
+ * and off, as they always had. */
 START_TEST(truth_values_have_many_spellings)
 {
-    static const char *const words[2][8] = {{"false", "no", "off", "False", "FALSE", "NO", "Off", "OFF"}, {"true", "yes", "on", "True", "TRUE", "YES", "On", "ON"}};
+    static const char *const words[2][8] = {{"false", "no", "off", "False", "FALSE", "NO", "Off", "OFF"},
+                                            {"true", "yes", "on", "True", "TRUE", "YES", "On", "ON"}};
     int switches = 0;
     for (const struct nl_key *key = nl_keys; key < nl_keys + nl_key_count; key++) {
         bool is_switch = key->choices == nl_switch_names;
@@ -434,7 +462,8 @@ START_TEST(truth_values_have_many_spellings)
             struct nl_config config;
             nl_config_defaults(&config);
             set(&config, key->name, words[i / 8][i % 8]);
-            char *shown = nl_key_text(key, &config), *recorded = nl_key_recorded(key, &config), *value = nl_key_value(key, &config);
+            char *shown = nl_key_text(key, &config), *recorded = nl_key_recorded(key, &config),
+                 *value = nl_key_value(key, &config);
             ck_assert_str_eq(shown, words[i / 8][0]);
             ck_assert_str_eq(recorded, words[i / 8][is_switch ? 2 : 0]);
             ck_assert_str_eq(value, recorded);
@@ -446,13 +475,17 @@ START_TEST(truth_values_have_many_spellings)
     for (int i = 0; i < 16; i++) {
         struct nl_config config;
         nl_config_defaults(&config);
-        char *layers = nl_format("[{layers: [{linear: 3, bias: %s}], name: b}, {linear: classes, bias: auto}]", words[i / 8][i % 8]);
+        char *layers = nl_format("[{layers: [{linear: 3, bias: %s}], name: b}, {linear: classes, bias: auto}]",
+                                 words[i / 8][i % 8]);
         set(&config, "model.layers", layers);
         free(layers);
-        char *shown = nl_key_text(nl_key_find("model.layers"), &config), *recorded = nl_key_recorded(nl_key_find("model.layers"), &config);
-        ck_assert_ptr_nonnull(strstr(shown, i < 8 ? "{linear: 3, bias: false}], name: b}, {linear: classes, bias: auto}]"
-                                                  : "{linear: 3, bias: true}], name: b}, {linear: classes, bias: auto}]"));
-        ck_assert_ptr_nonnull(strstr(recorded, i < 8 ? "{linear: 3, bias: off}], name: b}" : "{linear: 3, bias: on}], name: b}"));
+        char *shown = nl_key_text(nl_key_find("model.layers"), &config),
+             *recorded = nl_key_recorded(nl_key_find("model.layers"), &config);
+        ck_assert_ptr_nonnull(
+            strstr(shown, i < 8 ? "{linear: 3, bias: false}], name: b}, {linear: classes, bias: auto}]"
+                                : "{linear: 3, bias: true}], name: b}, {linear: classes, bias: auto}]"));
+        ck_assert_ptr_nonnull(
+            strstr(recorded, i < 8 ? "{linear: 3, bias: off}], name: b}" : "{linear: 3, bias: on}], name: b}"));
         free(shown), free(recorded);
     }
     ck_assert(same_identity("model.bias=false norm.kind=none", "model.bias=off norm.kind=none"));
@@ -466,7 +499,8 @@ END_TEST
 /* A folder remembers the checksum of its claim: other words for the same leave it as it is. */
 START_TEST(a_claim_keeps_its_checksum)
 {
-    static const char *const text[2][5] = {{"on", "[on, off]", "on", "off", "{linear: classes, bias: off}"}, {"by", "[true, false]", "true", "false", "{linear: classes, bias: false}"}};
+    static const char *const text[2][5] = {{"on", "[on, off]", "on", "off", "{linear: classes, bias: off}"},
+                                           {"by", "[true, false]", "true", "false", "{linear: classes, bias: false}"}};
     char *folder = scratch_make(), *path = nl_path_join(folder, "a.yaml"), hex[2][NL_HASH_HEX];
     for (int i = 0; i < 2; i++) {
         struct nl_experiment experiment;
@@ -520,17 +554,20 @@ START_TEST(combinations_are_checked)
          "  'train.lr' is 0.05 by default\n"},
         {{"train.lr_min=1"}, ""},
         {{"train.warmup_steps=9", "train.warmup_epochs=0.5"},
-         "command line: 'train.warmup_steps' 9 and 'train.warmup_epochs' 0.5 are two lengths of one warm-up: leave one at 0\n"
+         "command line: 'train.warmup_steps' 9 and 'train.warmup_epochs' 0.5 are two lengths of one warm-up: leave one "
+         "at 0\n"
          "      | train.warmup_steps=9\n"
          "      |                    ^\n"},
         {{"train.schedule=inverse_sqrt"},
-         "command line: 'train.schedule' inverse_sqrt falls from the end of a warm-up on: it needs 'train.warmup_steps' or 'train.warmup_epochs'\n"
+         "command line: 'train.schedule' inverse_sqrt falls from the end of a warm-up on: it needs "
+         "'train.warmup_steps' or 'train.warmup_epochs'\n"
          "      | train.schedule=inverse_sqrt\n"
          "      |                ^~~~~~~~~~~~\n"
          "  'train.warmup_epochs' is 0 by default; 'train.warmup_steps' is 0 by default\n"},
         {{"train.schedule=inverse_sqrt", "train.warmup_epochs=0.5"}, ""},
         {{"train.accumulate=5"},
-         "command line: 'train.accumulate' 5 does not divide 'train.batch' 32, the samples of all micro-batches together\n"
+         "command line: 'train.accumulate' 5 does not divide 'train.batch' 32, the samples of all micro-batches "
+         "together\n"
          "      | train.accumulate=5\n"
          "      |                  ^\n"
          "  'train.batch' is 32 by default\n"},
@@ -543,11 +580,13 @@ START_TEST(combinations_are_checked)
          "      | train.accumulate=4\n"
          "      |                  ^\n"},
         {{"train.accumulate=4", "log.tensors=[fc1]"},
-         "command line: 'train.accumulate' cannot be combined with 'log.tensors', which shows tensors of a whole batch\n"
+         "command line: 'train.accumulate' cannot be combined with 'log.tensors', which shows tensors of a whole "
+         "batch\n"
          "      | train.accumulate=4\n"
          "      |                  ^\n"},
         {{"data.sampling=stream"},
-         "command line: 'data.sampling' stream goes through one long text: the samples of 'data.name' digits do not follow one another\n"
+         "command line: 'data.sampling' stream goes through one long text: the samples of 'data.name' digits do not "
+         "follow one another\n"
          "      | data.sampling=stream\n"
          "      |               ^~~~~~\n"
          "  'data.name' is digits by default\n"},
@@ -560,8 +599,10 @@ START_TEST(combinations_are_checked)
          "      | model.stateful=true\n"
          "      |                ^~~~\n"
          "  'data.sampling' is auto by default\n"},
-        {{"data.name=text", "data.sampling=stream", "model.arch=gru", "model.stateful=true", "model.bidirectional=true"},
-         "command line: 'model.stateful' cannot be combined with 'model.bidirectional', of which one direction begins at the end\n"
+        {{"data.name=text", "data.sampling=stream", "model.arch=gru", "model.stateful=true",
+          "model.bidirectional=true"},
+         "command line: 'model.stateful' cannot be combined with 'model.bidirectional', of which one direction begins "
+         "at the end\n"
          "      | model.stateful=true\n"
          "      |                ^~~~\n"},
         {{"data.name=text", "data.sampling=stream", "model.arch=gru", "model.stateful=true"}, ""},
@@ -598,11 +639,13 @@ START_TEST(combinations_are_checked)
          "  'model.arch' is mlp by default\n"},
         {{"model.arch=transformer", "norm.placement=deepnorm", "norm.kind=ln", "model.positions=rotary"}, ""},
         {{"model.arch=transformer", "norm.placement=before"},
-         "command line: 'norm.placement' cannot be 'before' with 'model.arch' transformer: pre, post, peri, sandwich or deepnorm\n"
+         "command line: 'norm.placement' cannot be 'before' with 'model.arch' transformer: pre, post, peri, sandwich "
+         "or deepnorm\n"
          "      | norm.placement=before\n"
          "      |                ^~~~~~\n"},
         {{"model.arch=transformer", "norm.placement=post", "model.parallel=true"},
-         "command line: 'model.parallel' has one normalizer in front of both branches: it needs 'norm.placement' pre, not post\n"
+         "command line: 'model.parallel' has one normalizer in front of both branches: it needs 'norm.placement' pre, "
+         "not post\n"
          "      | model.parallel=true\n"
          "      |                ^~~~\n"},
         {{"train.clip_norm=1", "train.clip_value=1"}, ""},
@@ -614,7 +657,8 @@ START_TEST(combinations_are_checked)
          "      |                ^~\n"
          "  'norm.placement' is auto by default\n"},
         {{"model.arch=layers", "model.layers=[{residual: [conv: 4]}, linear: classes]", "model.residual=fixup"},
-         "command line: 'model.residual' fixup is for 'model.arch' resnet; in 'model.layers' a branch is plain or skipinit\n"
+         "command line: 'model.residual' fixup is for 'model.arch' resnet; in 'model.layers' a branch is plain or "
+         "skipinit\n"
          "      | model.residual=fixup\n"
          "      |                ^~~~~\n"},
         {{"plot.ymin=low"},

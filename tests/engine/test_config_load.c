@@ -1,4 +1,5 @@
-/* Files, base files, sweeps and overrides: what they resolve to, and every kind of mistake with its exact place and message. */
+/* Files, base files, sweeps and overrides: what they resolve to, and every kind of mistake with its exact place and
+ * message. */
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -273,13 +274,16 @@ static const struct {
      "    1 | sweep: {grid: {norm.kind: [bn, gn]}, exclude: [{norm.kind: [gn, ln]}]}\n"
      "      |                                                ^~~~~~~~~~~~~~~~~~~~~\n"
      "  in the sweep it is bn, gn\n"},
-    {"", "train.lr", "command line: 'train.lr' is not KEY=VALUE\n      | train.lr\n      | ^~~~~~~~\n  write it as train.lr=0.1\n"},
-    {"", "trian.lr=1", "command line: unknown key 'trian.lr'\n      | trian.lr=1\n      | ^~~~~~~~\n  did you mean 'train.lr'?\n"},
+    {"", "train.lr",
+     "command line: 'train.lr' is not KEY=VALUE\n      | train.lr\n      | ^~~~~~~~\n  write it as train.lr=0.1\n"},
+    {"", "trian.lr=1",
+     "command line: unknown key 'trian.lr'\n      | trian.lr=1\n      | ^~~~~~~~\n  did you mean 'train.lr'?\n"},
     {"", "train.lr=",
      "command line: 'train.lr' must be a number, not ''\n      | train.lr=\n      |          ^\n"
      "  write it in decimal digits, from 0 to 1e+06\n"},
     {"", "norm.over=sample,positon",
-     "command line: 'norm.over' cannot be 'positon'\n      | norm.over=sample,positon\n      |                  ^~~~~~~\n"
+     "command line: 'norm.over' cannot be 'positon'\n      | norm.over=sample,positon\n      |                  "
+     "^~~~~~~\n"
      "  did you mean 'position'? it can be auto, sample, position\n"},
     {"", "train.seed=1:5",
      "command line: 'train.seed' cannot vary like other keys\n      | train.seed=1:5\n      | ^~~~~~~~~~\n"
@@ -288,7 +292,8 @@ static const struct {
      "command line: 'sweep.grid' cannot be set on the command line\n      | sweep.grid=1\n      | ^~~~~~~~~~\n"
      "  give a key several values to make an axis of it: norm.kind=bn,gn\n"},
     {"", "sweep.baseline=norm.over=smple",
-     "command line: 'norm.over' cannot be 'smple'\n      | sweep.baseline=norm.over=smple\n      |                ^~~~~~~~~~~~~~~\n"
+     "command line: 'norm.over' cannot be 'smple'\n      | sweep.baseline=norm.over=smple\n      |                "
+     "^~~~~~~~~~~~~~~\n"
      "  did you mean 'sample'? it can be auto, sample, position\n"},
     {"", "train.lr=0:1:log:3",
      "command line: 'train.lr' needs two different ends above 0 for a range on the log scale\n"
@@ -309,26 +314,35 @@ static const struct {
      "      | train.batch=1:8:0\n      |             ^~~~~\n"
      "  write from:to:step, with a step that leads from the first to the second\n"},
     {"", "data.channels=666:668", /* of a range, the first wrong value alone */
-     "command line: 'data.channels' must be from 1 to 16, not 666\n      | data.channels=666:668\n      |               ^~~~~~~\n"},
+     "command line: 'data.channels' must be from 1 to 16, not 666\n      | data.channels=666:668\n      |              "
+     " ^~~~~~~\n"},
     {"", "train.lr=1e-3:1:7",
-     "command line: 'train.lr' has a range of one value, 1e-3: the step 7 goes beyond 1\n      | train.lr=1e-3:1:7\n      |          ^~~~~~~~\n"
+     "command line: 'train.lr' has a range of one value, 1e-3: the step 7 goes beyond 1\n      | train.lr=1e-3:1:7\n   "
+     "   |          ^~~~~~~~\n"
      "  7 values on the log scale are written 1e-3:1:log:7\n"},
     {"", "train.lr=1:0.1:5",
-     "command line: 'train.lr' has a range that never gets from 1 to 0.1\n      | train.lr=1:0.1:5\n      |          ^~~~~~~\n"
+     "command line: 'train.lr' has a range that never gets from 1 to 0.1\n      | train.lr=1:0.1:5\n      |          "
+     "^~~~~~~\n"
      "  5 values on the log scale are written 1:0.1:log:5\n"},
     {"", "train.lr=0,1",
      "command line: 'train.lr' may be the number 0.1 or two values\n      | train.lr=0,1\n      |          ^~~\n"
      "  the number is written 0.1; values of 0 and an integer are written as a list, in a file\n"},
     {"", "train.momentum=0,9",
-     "command line: 'train.momentum' may be the number 0.9 or two values\n      | train.momentum=0,9\n      |                ^~~\n"
+     "command line: 'train.momentum' may be the number 0.9 or two values\n      | train.momentum=0,9\n      |          "
+     "      ^~~\n"
      "  the number is written 0.9; values of 0 and an integer are written as a list, in a file\n"},
     {"sweep: {grid: {norm.momentum: '0,01'}}\n", "",
-     "a.yaml:1:31: 'norm.momentum' may be the number 0.01 or two values\n    1 | sweep: {grid: {norm.momentum: '0,01'}}\n"
-     "      |                               ^~~~~~\n  the number is written 0.01; values of 0 and an integer are written as a list, in a file\n"},
+     "a.yaml:1:31: 'norm.momentum' may be the number 0.01 or two values\n    1 | sweep: {grid: {norm.momentum: "
+     "'0,01'}}\n"
+     "      |                               ^~~~~~\n  the number is written 0.01; values of 0 and an integer are "
+     "written as a list, in a file\n"},
     {"train: {batch: 010}\n", "",
-     "a.yaml:1:16: 'train.batch' must be an integer, not '010'\n    1 | train: {batch: 010}\n      |                ^~~\n"
+     "a.yaml:1:16: 'train.batch' must be an integer, not '010'\n    1 | train: {batch: 010}\n      |                "
+     "^~~\n"
      "  write it without the 0 in front: YAML 1.1 reads an octal number, YAML 1.2 a decimal one\n"},
-    {"model: {arch: layers, layers: [{conv: 010}, {linear: classes}]}\nsweep: {seeds: 05, until: {half_width: 1, max_seeds: 064}}\n", "",
+    {"model: {arch: layers, layers: [{conv: 010}, {linear: classes}]}\nsweep: {seeds: 05, until: {half_width: 1, "
+     "max_seeds: 064}}\n",
+     "",
      "a.yaml:1:39: 'conv' must be a number from 1 to 8192, or depthwise, not '010'\n"
      "    1 | model: {arch: layers, layers: [{conv: 010}, {linear: classes}]}\n"
      "      |                                       ^~~\n"
@@ -342,10 +356,13 @@ static const struct {
      "      |                                                      ^~~\n"
      "  write it without the 0 in front: YAML 1.1 reads an octal number, YAML 1.2 a decimal one\n"},
     {"data: {dir: NULL, name: Null}\n", "",
-     "a.yaml:1:13: 'data.dir' has no value\n    1 | data: {dir: NULL, name: Null}\n      |             ^~~~\n  write '' for an empty text\n"
-     "a.yaml:1:25: 'data.name' has no value\n    1 | data: {dir: NULL, name: Null}\n      |                         ^~~~\n"
+     "a.yaml:1:13: 'data.dir' has no value\n    1 | data: {dir: NULL, name: Null}\n      |             ^~~~\n  write "
+     "'' for an empty text\n"
+     "a.yaml:1:25: 'data.name' has no value\n    1 | data: {dir: NULL, name: Null}\n      |                         "
+     "^~~~\n"
      "  leave the key out for its default, digits\n"},
-    {"", "train.batch=1:100000", "command line: 'train.batch' has a range of more than 10000 points\n"
+    {"", "train.batch=1:100000",
+     "command line: 'train.batch' has a range of more than 10000 points\n"
      "      | train.batch=1:100000\n      |             ^~~~~~~~\n"},
     {"sweep: {zip: {train.lr: [1, 2], train.batch: [2, 4]}}\n", "train.lr=3",
      "command line: 'train.lr' is coupled with 'train.batch' in a zip\n"
@@ -368,7 +385,8 @@ START_TEST(a_cycle_of_bases_and_a_missing_file)
     write_file("b.yaml", "base: c.yaml\n");
     write_file("c.yaml", "base: ./a.yaml\n");
     char *said = load("base: b.yaml\n", "", &experiment);
-    ck_assert_str_eq(said, "c.yaml:1:7: './a.yaml' is a base of itself\n    1 | base: ./a.yaml\n      |       ^~~~~~~~\n");
+    ck_assert_str_eq(said,
+                     "c.yaml:1:7: './a.yaml' is a base of itself\n    1 | base: ./a.yaml\n      |       ^~~~~~~~\n");
     free(said);
     ck_assert_int_eq(nl_experiment_load("none.yaml", NULL, 0, &experiment, &diagnostics), NL_FAIL);
     said = nl_diagnostics_text(&diagnostics);
@@ -453,7 +471,8 @@ START_TEST(a_file_replaces_what_it_gives_itself)
     write_file("b.yaml", "train: {lr: 1, batch: 8}\n"
                          "sweep: {grid: {norm.kind: [bn, ln]}, zip: {train.batch: [2, 4], train.lr: [0.1, 0.2]},"
                          " exclude: {norm.kind: ln, train.batch: 2}, seeds: 3}\n");
-    struct nl_experiment experiment = load_good("base: b.yaml\nsweep: {grid: {norm.kind: [ln, gn], model.depth: 1:3}}\ntrain.lr: 2\n", "");
+    struct nl_experiment experiment =
+        load_good("base: b.yaml\nsweep: {grid: {norm.kind: [ln, gn], model.depth: 1:3}}\ntrain.lr: 2\n", "");
     expect_axes(&experiment, "norm.kind=ln gn; model.depth=1 2 3; train.batch,train.lr=2,0.1 4,0.2; ");
     ck_assert_int_eq(experiment.seeds, 3);
     ck_assert_int_eq(experiment.excludes, 1);
@@ -464,7 +483,8 @@ END_TEST
 /* An empty file may be what is left of one, and a base that is empty gives another network without a word. */
 START_TEST(a_file_without_keys_is_refused)
 {
-    static const char *const texts[] = {"", "\n", "\n# nothing\n", "---\n", "--- # nothing\n...\n", "~\n", "null\n", "\xef\xbb\xbf", "\r\n\r\n"};
+    static const char *const texts[] = {"",    "\n",     "\n# nothing\n", "---\n",   "--- # nothing\n...\n",
+                                        "~\n", "null\n", "\xef\xbb\xbf",  "\r\n\r\n"};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         for (int base = 0; base < 2; base++) {
             struct nl_experiment experiment;
@@ -474,8 +494,10 @@ START_TEST(a_file_without_keys_is_refused)
                 write_file("a.yaml", "base: b.yaml\n");
             ck_assert_int_eq(nl_experiment_load("a.yaml", NULL, 0, &experiment, &diagnostics), NL_FAIL);
             char *said = nl_diagnostics_text(&diagnostics);
-            ck_assert_str_eq(said, base ? "b.yaml: the file holds no keys\n  {} in it asks for the defaults; 'normlab init' writes a file to begin with\n"
-                                        : "a.yaml: the file holds no keys\n  {} in it asks for the defaults; 'normlab init' writes a file to begin with\n");
+            ck_assert_str_eq(said, base ? "b.yaml: the file holds no keys\n  {} in it asks for the defaults; 'normlab "
+                                          "init' writes a file to begin with\n"
+                                        : "a.yaml: the file holds no keys\n  {} in it asks for the defaults; 'normlab "
+                                          "init' writes a file to begin with\n");
             free(said);
             nl_diagnostics_release(&diagnostics);
         }
@@ -484,7 +506,8 @@ END_TEST
 
 START_TEST(files_that_set_nothing_are_defaults)
 {
-    static const char *const texts[] = {"train:\nnorm: {}\n", "made: {by: [normlab], x: {y: 1}}\n", "{}\n", "\xef\xbb\xbftrain:\n"};
+    static const char *const texts[] = {"train:\nnorm: {}\n", "made: {by: [normlab], x: {y: 1}}\n", "{}\n",
+                                        "\xef\xbb\xbftrain:\n"};
     struct nl_config defaults;
     nl_config_defaults(&defaults);
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
@@ -501,7 +524,8 @@ END_TEST
 
 START_TEST(aliases_and_quotes_are_plain_values)
 {
-    struct nl_experiment experiment = load_good("train: &t {lr: '0.2', batch: \"4\"}\nmodel.pool: &p [2]\nsweep: {grid: {model.pool: [*p, [1, 3], []]}}\n", "");
+    struct nl_experiment experiment = load_good(
+        "train: &t {lr: '0.2', batch: \"4\"}\nmodel.pool: &p [2]\nsweep: {grid: {model.pool: [*p, [1, 3], []]}}\n", "");
     ck_assert(experiment.config.train.lr == 0.2 && experiment.config.train.batch == 4);
     expect_axes(&experiment, "model.pool=[2] [1, 3] []; ");
 }
@@ -525,7 +549,8 @@ START_TEST(ranges)
         {"model.dropout=0:0.9:0.25", "model.dropout=0 0.25 0.5 0.75; "},
         {"train.lr=0:1:0.1", "train.lr=0 0.1 0.2 0.3 0.4 0.5 0.6 0.7 0.8 0.9 1; "},
         {"norm.stat_batch=auto,2:3", "norm.stat_batch=auto 2 3; "},
-        {"norm.last_gamma=0.1:10:log:5", "norm.last_gamma=0.1 0.316228 1 3.16228 10; "}, /* 'auto' is legal, too, and makes no integers of these */
+        {"norm.last_gamma=0.1:10:log:5",
+         "norm.last_gamma=0.1 0.316228 1 3.16228 10; "}, /* 'auto' is legal, too, and makes no integers of these */
         {"norm.last_gamma=0:1:0.25", "norm.last_gamma=0 0.25 0.5 0.75 1; "},
         {"norm.kind=bn,gn", "norm.kind=bn gn; "},
         {"train.nesterov=off,on", "train.nesterov=false true; "},
@@ -536,7 +561,8 @@ START_TEST(ranges)
         ck_assert(experiment.is_sweep);
         ck_assert_int_eq(experiment.axis[0].origin.kind, NL_FROM_COMMAND_LINE);
         const char *equals = strchr(rows[i].override, '=');
-        char *file = nl_format("sweep:\n  grid:\n    %.*s: %s\n", (int)(equals - rows[i].override), rows[i].override, equals + 1);
+        char *file = nl_format("sweep:\n  grid:\n    %.*s: %s\n", (int)(equals - rows[i].override), rows[i].override,
+                               equals + 1);
         experiment = load_good(file, "");
         expect_axes(&experiment, rows[i].axes);
         free(file);
@@ -544,16 +570,19 @@ START_TEST(ranges)
 }
 END_TEST
 
-/* Values with another plausible meaning: which was taken stands with the axis, from the command line, a grid, a zip and a tuning round; and goes with it. */
+/* Values with another plausible meaning: which was taken stands with the axis, from the command line, a grid, a zip and
+ * a tuning round; and goes with it. */
 START_TEST(values_that_may_be_meant_otherwise)
 {
     static const struct {
         const char *key, *values, *what, *remedy; /* what NULL: there is one meaning */
     } rows[] = {
-        {"train.batch", "2:64:7", "2:64:7 is read as 9 values from 2 to 58 in steps of 7, without 64", "7 values on the log scale are written 2:64:log:7"},
+        {"train.batch", "2:64:7", "2:64:7 is read as 9 values from 2 to 58 in steps of 7, without 64",
+         "7 values on the log scale are written 2:64:log:7"},
         {"train.lr", "0:1:0.3", "0:1:0.3 is read as 4 values from 0 to 0.9 in steps of 0.3, without 1",
          "write from:to:step, with a step that leads from the first to the second"},
-        {"train.batch", "4,8:65:7", "8:65:7 is read as 9 values from 8 to 64 in steps of 7, without 65", "7 values on the log scale are written 8:65:log:7"},
+        {"train.batch", "4,8:65:7", "8:65:7 is read as 9 values from 8 to 64 in steps of 7, without 65",
+         "7 values on the log scale are written 8:65:log:7"},
         {"train.batch", "8:64:7", NULL, NULL}, /* it arrives */
         {"train.batch", "9:2:-3", "9:2:-3 is read as 3 values from 9 to 3 in steps of -3, without 2",
          "write from:to:step, with a step that leads from the first to the second"},
@@ -568,13 +597,16 @@ START_TEST(values_that_may_be_meant_otherwise)
     };
     static const struct {
         const char *before, *after;
-    } forms[] = {{"sweep: {grid: {", "}}\n"}, {"sweep: {zip: {", "}}\n"}, {"sweep: {tune: {", "}}\ndata: {val: 100}\n"}};
+    } forms[] = {
+        {"sweep: {grid: {", "}}\n"}, {"sweep: {zip: {", "}}\n"}, {"sweep: {tune: {", "}}\ndata: {val: 100}\n"}};
     enum { FORMS = sizeof forms / sizeof *forms };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         char *override = nl_format("%s=%s", rows[i].key, rows[i].values);
         for (int form = 0; form <= FORMS; form++) {
             bool in_file = form < FORMS;
-            char *file = in_file ? nl_format("%s%s: '%s'%s", forms[form].before, rows[i].key, rows[i].values, forms[form].after) : nl_strdup("{}\n");
+            char *file =
+                in_file ? nl_format("%s%s: '%s'%s", forms[form].before, rows[i].key, rows[i].values, forms[form].after)
+                        : nl_strdup("{}\n");
             struct nl_experiment experiment = load_good(file, in_file ? "" : override);
             const struct nl_axis *axis = experiment.axes ? experiment.axis : experiment.rounds.tune;
             const struct nl_doubt *doubt = axis->doubt[0];
@@ -621,9 +653,10 @@ START_TEST(overrides_make_replace_and_remove_axes)
     ck_assert_str_eq(experiment.config.plot.title, "a,b");
     ck_assert(experiment.config.train.lr == 2);
 
-    experiment = load_good("sweep: {grid: {norm.kind: [bn, gn], train.batch: [1, 2]}, exclude: [{norm.kind: bn, train.batch: 1},"
-                           " {norm.kind: [bn, gn], train.batch: 2}]}\n",
-                           "norm.kind=gn,ln");
+    experiment =
+        load_good("sweep: {grid: {norm.kind: [bn, gn], train.batch: [1, 2]}, exclude: [{norm.kind: bn, train.batch: 1},"
+                  " {norm.kind: [bn, gn], train.batch: 2}]}\n",
+                  "norm.kind=gn,ln");
     ck_assert_int_eq(experiment.excludes, 1); /* the first could match nothing, the second lost bn */
     ck_assert_int_eq(experiment.exclude[0].values[0].count, 1);
     ck_assert_str_eq(experiment.exclude[0].values[0].at[0], "gn");
@@ -635,9 +668,12 @@ START_TEST(text_reads_back)
     static const char *const texts[] = {
         "",
         "sweep:\n",
-        "plot: {title: 'a \"b\": #c', protocol: \" x \\\\ \"}\ndata.dir: /srv/a b\nmodel.pool: []\nnorm.eval: [precise, running]\n",
-        ("sweep: {grid: {norm.kind: [bn, gn, none], train.lr: 1e-3:1:log:7}, zip: [{train.batch: [1, 2], model.width: [8, 16]}],"
-         " exclude: [{norm.kind: [bn, gn], train.batch: 1}, {train.lr: 1}], seeds: 4, baseline: {norm.kind: none, train.batch: 2}}\n"),
+        "plot: {title: 'a \"b\": #c', protocol: \" x \\\\ \"}\ndata.dir: /srv/a b\nmodel.pool: []\nnorm.eval: "
+        "[precise, running]\n",
+        ("sweep: {grid: {norm.kind: [bn, gn, none], train.lr: 1e-3:1:log:7}, zip: [{train.batch: [1, 2], model.width: "
+         "[8, 16]}],"
+         " exclude: [{norm.kind: [bn, gn], train.batch: 1}, {train.lr: 1}], seeds: 4, baseline: {norm.kind: none, "
+         "train.batch: 2}}\n"),
         "sweep: {zip: {train.batch: [1, 2], data.dir: [a, 'b, c']}, grid: {norm.eval: [running, [running, batch]]}}\n",
         "plot: {title: 'null', protocol: 'true'}\ndata.dir: '2024'\n",
     };

@@ -153,11 +153,13 @@ START_TEST(synth_too_large_for_any_machine)
     config.data.train = 100000000;
     config.data.size = 512;
     ck_assert_ptr_null(nl_dataset_open(&config, &err));
-    ck_assert_ptr_nonnull(strstr(err.text, "cannot hold 'synth': 100001024 samples are 73242.9 GiB of pixels, and there are"));
+    ck_assert_ptr_nonnull(
+        strstr(err.text, "cannot hold 'synth': 100001024 samples are 73242.9 GiB of pixels, and there are"));
 }
 END_TEST
 
-/* What is generated stays what it was, bit by bit: results are compared over versions by it. A change of these checksums is a change of the data. */
+/* What is generated stays what it was, bit by bit: results are compared over versions by it. A change of these
+ * checksums is a change of the data. */
 START_TEST(generated_sets_are_as_ever)
 {
     static const struct {
@@ -190,7 +192,8 @@ START_TEST(generated_sets_are_as_ever)
         char *copy = nl_strdup(sets[i].settings);
         for (char *rest = copy, *word; (word = strsep(&rest, " "));)
             words[count++] = word;
-        ck_assert_msg(nl_experiment_load(NULL, words, count, &experiment, &diagnostics) == NL_OK, "%s", nl_diagnostics_text(&diagnostics));
+        ck_assert_msg(nl_experiment_load(NULL, words, count, &experiment, &diagnostics) == NL_OK, "%s",
+                      nl_diagnostics_text(&diagnostics));
         struct nl_dataset *set = open_set(&experiment.config);
         ck_assert_msg(strcmp(set->checksum, sets[i].checksum) == 0, "%s: %s", sets[i].settings, set->checksum);
         nl_dataset_free(set);
@@ -199,7 +202,8 @@ START_TEST(generated_sets_are_as_ever)
 }
 END_TEST
 
-/* Numbers that there is room for in the machine, and not in the process. (AddressSanitizer takes more address space than that for itself.) */
+/* Numbers that there is room for in the machine, and not in the process. (AddressSanitizer takes more address space
+ * than that for itself.) */
 #ifndef __SANITIZE_ADDRESS__
 START_TEST(a_set_that_gets_no_memory_is_refused)
 {
@@ -208,7 +212,10 @@ START_TEST(a_set_that_gets_no_memory_is_refused)
         struct nl_error err = {{0}};
         const struct rlimit most = {1 << 30, 1 << 30};
         const struct nl_shape shape = {.height = 1000, .width = 1, .channels = 1, .classes = 2};
-        _exit(setrlimit(RLIMIT_AS, &most) == 0 && !nl_dataset_new_rows("adding", shape, 1000000, 10, true, &err) && strstr(err.text, "cannot hold 'adding'") ? 0 : 1);
+        _exit(setrlimit(RLIMIT_AS, &most) == 0 && !nl_dataset_new_rows("adding", shape, 1000000, 10, true, &err) &&
+                      strstr(err.text, "cannot hold 'adding'")
+                  ? 0
+                  : 1);
     }
     int status;
     ck_assert(child > 0 && waitpid(child, &status, 0) == child);
@@ -301,12 +308,14 @@ START_TEST(view_refuses_what_is_not_there)
     config.data.test = NL_AUTO;
     config.data.val = 1408;
     ck_assert_int_eq(nl_split_make(set, &config, &view, &err), NL_FAIL);
-    ck_assert_str_eq(err.text, "cannot split 'digits': data.val is 1408 of 1408 training samples and leaves none to train on");
+    ck_assert_str_eq(err.text,
+                     "cannot split 'digits': data.val is 1408 of 1408 training samples and leaves none to train on");
     nl_dataset_free(set);
 }
 END_TEST
 
-/* Two channels: one constant, one whose values are known; the validation and test parts lie far off and must not count. */
+/* Two channels: one constant, one whose values are known; the validation and test parts lie far off and must not
+ * count. */
 START_TEST(standardization_is_of_the_training_part)
 {
     enum { TRAIN = 8, VAL = 2, TEST = 2, COUNT = TRAIN + VAL + TEST };
@@ -469,7 +478,8 @@ static const struct {
     {{"data.train=1408", "data.val=1407", "data.crop=7"}, NULL},
     {{"data.train=1409"}, "'data.train' is 1409, but 'digits' has 1408 training samples"},
     {{"data.test=390"}, "'data.test' is 390, but 'digits' has 389 test samples"},
-    {{"data.train=100", "data.val=100"}, "'data.val' takes 100 of the 100 training samples and leaves none to train on"},
+    {{"data.train=100", "data.val=100"},
+     "'data.val' takes 100 of the 100 training samples and leaves none to train on"},
     {{"data.crop=8"}, "'data.crop' is 8 and can move a 8x8 image out of sight; at most 7 fits"},
     {{"data.flip=true"}, "'data.flip' does not fit 'digits': a mirrored digit is not a digit"},
     {{"data.name=synth", "data.train=5000", "data.size=64", "data.crop=63"}, NULL},

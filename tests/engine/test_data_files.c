@@ -1,4 +1,5 @@
-/* Data sets from files: small good ones, the same with one thing wrong, and the real ones where NORMLAB_DATA has them. */
+/* Data sets from files: small good ones, the same with one thing wrong, and the real ones where NORMLAB_DATA has
+ * them. */
 #include <check.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -185,8 +186,9 @@ static void set_variable(const char *name, const char *value)
 
 START_TEST(folder_is_not_known)
 {
-    static const char files[] = "train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte, t10k-labels-idx1-ubyte; each plain "
-                                "or .gz";
+    static const char files[] =
+        "train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte, t10k-labels-idx1-ubyte; each plain "
+        "or .gz";
     struct nl_error err = {{0}};
     static const struct {
         const char *root, *shared, *home, *folder;
@@ -203,9 +205,10 @@ START_TEST(folder_is_not_known)
         set_variable("HOME", cases[i].home);
         ck_assert_ptr_null(open_in(NL_MNIST, cases[i].dir, &err));
         bool given = *cases[i].dir;
-        char *expected = nl_format("cannot find 'mnist': there is no folder '%s' (%s); 'normlab data fetch mnist%s%s' downloads it; files: %s",
-                                   cases[i].folder, given ? "data.dir" : "data.dir or NORMLAB_DATA set another", given ? " --dir " : "",
-                                   cases[i].dir, files);
+        char *expected = nl_format(
+            "cannot find 'mnist': there is no folder '%s' (%s); 'normlab data fetch mnist%s%s' downloads it; files: %s",
+            cases[i].folder, given ? "data.dir" : "data.dir or NORMLAB_DATA set another", given ? " --dir " : "",
+            cases[i].dir, files);
         ck_assert_str_eq(err.text, expected);
         free(expected);
     }
@@ -234,36 +237,47 @@ static const struct {
     const char *message; /* %s: the folder */
 } broken[] = {
     {NL_MNIST, IMAGES, REMOVE, 0, 0, "cannot find 'train-images-idx3-ubyte' in '%s', neither plain nor as .gz"},
-    {NL_MNIST, "t10k-labels-idx1-ubyte", REMOVE, 0, 0, "cannot find 't10k-labels-idx1-ubyte' in '%s', neither plain nor as .gz"},
+    {NL_MNIST, "t10k-labels-idx1-ubyte", REMOVE, 0, 0,
+     "cannot find 't10k-labels-idx1-ubyte' in '%s', neither plain nor as .gz"},
     {NL_MNIST, IMAGES, LENGTH, 0, 0, IN(IMAGES) "0 bytes, expected a header of 16"},
     {NL_MNIST, IMAGES, LENGTH, 15, 0, IN(IMAGES) "15 bytes, expected a header of 16"},
-    {NL_MNIST, IMAGES, LENGTH, 16, 0, IN(IMAGES) "0 bytes of data, expected 2352 for the 3 samples its header promises"},
-    {NL_MNIST, IMAGES, LENGTH, 2367, 0, IN(IMAGES) "2351 bytes of data, expected 2352 for the 3 samples its header promises"},
-    {NL_MNIST, IMAGES, LENGTH, 2369, 0, IN(IMAGES) "2353 bytes of data, expected 2352 for the 3 samples its header promises"},
+    {NL_MNIST, IMAGES, LENGTH, 16, 0,
+     IN(IMAGES) "0 bytes of data, expected 2352 for the 3 samples its header promises"},
+    {NL_MNIST, IMAGES, LENGTH, 2367, 0,
+     IN(IMAGES) "2351 bytes of data, expected 2352 for the 3 samples its header promises"},
+    {NL_MNIST, IMAGES, LENGTH, 2369, 0,
+     IN(IMAGES) "2353 bytes of data, expected 2352 for the 3 samples its header promises"},
     {NL_MNIST, IMAGES, LENGTH, 47040017, 0, "'%s/" IMAGES "' is too large: more than 47040016 bytes unpacked"},
     {NL_MNIST, IMAGES, BYTE, 3, 1, IN(IMAGES) "it starts with 0x00000801, expected 0x00000803 (images)"},
     {NL_MNIST, IMAGES, BYTE, 2, 13, IN(IMAGES) "it starts with 0x00000d03, expected 0x00000803 (images)"},
     {NL_MNIST, IMAGES, BYTE, 11, 29, IN(IMAGES) "images of 29x28, expected 28x28"},
     {NL_MNIST, IMAGES, BYTE, 12, 255, IN(IMAGES) "images of 28x4278190108, expected 28x28"},
     {NL_MNIST, IMAGES, BYTE, 7, 0, IN(IMAGES) "it holds no samples"},
-    {NL_MNIST, IMAGES, BYTE, 4, 255, IN(IMAGES) "2352 bytes of data, expected 3354101025072 for the 4278190083 samples its header promises"},
+    {NL_MNIST, IMAGES, BYTE, 4, 255,
+     IN(IMAGES) "2352 bytes of data, expected 3354101025072 for the 4278190083 samples its header promises"},
     {NL_MNIST, LABELS, BYTE, 3, 3, IN(LABELS) "it starts with 0x00000803, expected 0x00000801 (labels)"},
     {NL_MNIST, LABELS, BYTE, 9, 10, IN(LABELS) "label 10 of sample 1, expected 0 to 9"},
     {NL_MNIST, LABELS, BYTE, 7, 2, IN(LABELS) "3 bytes of data, expected 2 for the 2 samples its header promises"},
     {NL_MNIST, LABELS, LENGTH, 7, 0, IN(LABELS) "7 bytes, expected a header of 8"},
     {NL_MNIST, IMAGES, PACKED, 30, 0, "cannot unpack '%s/" IMAGES ".gz': unexpected end of file"},
-    {NL_CIFAR10, "data_batch_1.bin", REMOVE, 0, 0, "cannot find 'data_batch_1.bin' in '%s' (or its 'cifar-10-batches-bin')"},
-    {NL_CIFAR10, "test_batch.bin", REMOVE, 0, 0, "cannot find 'test_batch.bin' in '%s' (or its 'cifar-10-batches-bin')"},
-    {NL_CIFAR10, "data_batch_4.bin", LENGTH, 3073, 0, "cannot find 'data_batch_3.bin' in '%s', where 'data_batch_4.bin' is"},
+    {NL_CIFAR10, "data_batch_1.bin", REMOVE, 0, 0,
+     "cannot find 'data_batch_1.bin' in '%s' (or its 'cifar-10-batches-bin')"},
+    {NL_CIFAR10, "test_batch.bin", REMOVE, 0, 0,
+     "cannot find 'test_batch.bin' in '%s' (or its 'cifar-10-batches-bin')"},
+    {NL_CIFAR10, "data_batch_4.bin", LENGTH, 3073, 0,
+     "cannot find 'data_batch_3.bin' in '%s', where 'data_batch_4.bin' is"},
     {NL_CIFAR10, "data_batch_1.bin", LENGTH, 0, 0, IN("data_batch_1.bin") "it holds no records"},
     {NL_CIFAR10, "data_batch_1.bin", LENGTH, 6145, 0,
      IN("data_batch_1.bin") "6145 bytes, which is not a whole number of records of 3073 bytes"},
-    {NL_CIFAR10, "test_batch.bin", LENGTH, 3072, 0, IN("test_batch.bin") "3072 bytes, which is not a whole number of records of 3073 bytes"},
-    {NL_CIFAR10, "data_batch_2.bin", LENGTH, 30733073, 0, IN("data_batch_2.bin") "10001 records, expected at most 10000"},
+    {NL_CIFAR10, "test_batch.bin", LENGTH, 3072, 0,
+     IN("test_batch.bin") "3072 bytes, which is not a whole number of records of 3073 bytes"},
+    {NL_CIFAR10, "data_batch_2.bin", LENGTH, 30733073, 0,
+     IN("data_batch_2.bin") "10001 records, expected at most 10000"},
     {NL_CIFAR10, "data_batch_1.bin", BYTE, 3073, 10, IN("data_batch_1.bin") "label 10 of record 1, expected 0 to 9"},
     {NL_CIFAR10, "test_batch.bin", BYTE, 0, 255, IN("test_batch.bin") "label 255 of record 0, expected 0 to 9"},
     {NL_CIFAR100, "test.bin", REMOVE, 0, 0, "cannot find 'test.bin' in '%s' (or its 'cifar-100-binary')"},
-    {NL_CIFAR100, "train.bin", LENGTH, 3073, 0, IN("train.bin") "3073 bytes, which is not a whole number of records of 3074 bytes"},
+    {NL_CIFAR100, "train.bin", LENGTH, 3073, 0,
+     IN("train.bin") "3073 bytes, which is not a whole number of records of 3074 bytes"},
     {NL_CIFAR100, "train.bin", BYTE, 3075, 100, IN("train.bin") "label 100 of record 1, expected 0 to 99"},
     {NL_CIFAR100, "train.bin", BYTE, 3074, 20, IN("train.bin") "coarse label 20 of record 1, expected 0 to 19"},
 };
@@ -329,7 +343,8 @@ START_TEST(counts_must_agree)
     struct nl_error err = {{0}};
     put_mnist();
     put_idx("other", LABELS, 0, 2);
-    char *expected = nl_format("cannot read '%s/" LABELS "': 2 labels, expected 3, as many as '%s/" IMAGES "' has images", folder, folder);
+    char *expected = nl_format(
+        "cannot read '%s/" LABELS "': 2 labels, expected 3, as many as '%s/" IMAGES "' has images", folder, folder);
     ck_assert_ptr_null(open_in(NL_MNIST, folder, &err));
     ck_assert_str_eq(err.text, expected);
     free(expected);
@@ -377,7 +392,8 @@ START_TEST(real_mnist)
     double sum = 0;
     for (int i = 0; i < 60000 * IDX_PIXELS; i++)
         sum += set->pixels[i];
-    ck_assert(sum / (60000.0 * IDX_PIXELS * 255) > 0.13065 && sum / (60000.0 * IDX_PIXELS * 255) < 0.13067); /* the well-known 0.1307 */
+    ck_assert(sum / (60000.0 * IDX_PIXELS * 255) > 0.13065 &&
+              sum / (60000.0 * IDX_PIXELS * 255) < 0.13067); /* the well-known 0.1307 */
     nl_dataset_free(set);
 }
 END_TEST

@@ -1,4 +1,5 @@
-/* Saved networks: scored again, their scores are those of the trial to the last bit; what a batch's own statistics depend on. */
+/* Saved networks: scored again, their scores are those of the trial to the last bit; what a batch's own statistics
+ * depend on. */
 #include <check.h>
 #include <math.h>
 #include <stdio.h>
@@ -74,7 +75,8 @@ static struct nl_scorer *open_scorer(const struct trained *t, int largest)
     return scorer;
 }
 
-static struct nl_score score(struct nl_scorer *scorer, enum nl_part part, enum nl_eval eval, int batch, enum nl_sample_order order)
+static struct nl_score score(struct nl_scorer *scorer, enum nl_part part, enum nl_eval eval, int batch,
+                             enum nl_sample_order order)
 {
     struct nl_score found;
     struct nl_error err;
@@ -86,14 +88,20 @@ static struct nl_score score(struct nl_scorer *scorer, enum nl_part part, enum n
 
 static const char *const cases[][16] = {
     {SMALL, "norm.eval=running,batch,precise", "train.batch=16", NULL},
-    {SMALL, "norm.eval=batch,precise,running", "norm.stat_batch=4", "norm.precise_batch=32", "train.batch=16", "device.kind=ref", NULL},
-    {SMALL, "norm.eval=running,batch", "norm.running=cumulative", "norm.placement=after", "model.arch=cnn", "data.flip=false", NULL},
+    {SMALL, "norm.eval=batch,precise,running", "norm.stat_batch=4", "norm.precise_batch=32", "train.batch=16",
+     "device.kind=ref", NULL},
+    {SMALL, "norm.eval=running,batch", "norm.running=cumulative", "norm.placement=after", "model.arch=cnn",
+     "data.flip=false", NULL},
     {SMALL, "norm.kind=gn", "norm.groups=4", "norm.eps=0.1", NULL},
     {SMALL, "norm.kind=none", "train.label_noise=0.2", NULL},
-    {SMALL, "model.arch=resnet", "model.depth=14", "model.width=4", "norm.kind=none", "model.residual=fixup", "train.epochs=1", NULL},
-    {SMALL, "model.arch=resnet", "model.depth=14", "model.width=4", "norm.eval=running,precise", "train.epochs=1", NULL},
-    {"data.train=300", "data.test=100", "data.val=40", "train.epochs=1", "norm.kind=gn", "norm.groups=2", "norm.eval=running,precise", "model.arch=layers",
-     "model.layers=[{conv: 6}, norm: bn, activation, {conv: depthwise, stride: 2}, norm, mean-pool, linear: classes]", NULL},
+    {SMALL, "model.arch=resnet", "model.depth=14", "model.width=4", "norm.kind=none", "model.residual=fixup",
+     "train.epochs=1", NULL},
+    {SMALL, "model.arch=resnet", "model.depth=14", "model.width=4", "norm.eval=running,precise", "train.epochs=1",
+     NULL},
+    {"data.train=300", "data.test=100", "data.val=40", "train.epochs=1", "norm.kind=gn", "norm.groups=2",
+     "norm.eval=running,precise", "model.arch=layers",
+     "model.layers=[{conv: 6}, norm: bn, activation, {conv: depthwise, stride: 2}, norm, mean-pool, linear: classes]",
+     NULL},
 };
 
 START_TEST(a_saved_network_has_the_scores_of_its_trial)
@@ -109,8 +117,9 @@ START_TEST(a_saved_network_has_the_scores_of_its_trial)
                 if (isnan(expected.loss))
                     continue;
                 struct nl_score found = score(scorer, part, eval, (int)group, NL_ORDER_SHUFFLED);
-                ck_assert_msg(found.loss == expected.loss && found.accuracy == expected.accuracy, "%s %s: %.17g, not %.17g",
-                              nl_part_names[part], nl_eval_names[eval], found.loss, expected.loss);
+                ck_assert_msg(found.loss == expected.loss && found.accuracy == expected.accuracy,
+                              "%s %s: %.17g, not %.17g", nl_part_names[part], nl_eval_names[eval], found.loss,
+                              expected.loss);
                 compared++;
             }
     ck_assert_int_eq(compared, 2 * NL_PARTS * (nl_config_tracks(&t.config) ? t.config.norm.eval.count : 1));
@@ -119,8 +128,8 @@ START_TEST(a_saved_network_has_the_scores_of_its_trial)
 }
 END_TEST
 
-/* Running and precise statistics do not know what else is in a batch; a batch that is the whole part does not know its order; one
- * that is sorted by class does worse than a mixed one. */
+/* Running and precise statistics do not know what else is in a batch; a batch that is the whole part does not know its
+ * order; one that is sorted by class does worse than a mixed one. */
 START_TEST(order_matters_to_batch_statistics_only)
 {
     static const char *const overrides[] = {SMALL, "train.epochs=6", "device.kind=ref", NULL};
@@ -135,7 +144,8 @@ START_TEST(order_matters_to_batch_statistics_only)
     for (int order = 0; order < NL_SAMPLE_ORDERS; order++) {
         for (int b = 0; b < 3; b++)
             for (int eval = 0; eval < NL_EVALS; eval++)
-                ck_assert(eval == NL_EVAL_BATCH || fabs(loss[eval][order][b] - loss[eval][0][0]) <= 1e-12 * loss[eval][0][0]);
+                ck_assert(eval == NL_EVAL_BATCH ||
+                          fabs(loss[eval][order][b] - loss[eval][0][0]) <= 1e-12 * loss[eval][0][0]);
         ck_assert(fabs(loss[NL_EVAL_BATCH][order][2] - loss[NL_EVAL_BATCH][0][2]) <= 1e-9 * loss[NL_EVAL_BATCH][0][2]);
     }
     ck_assert(loss[NL_EVAL_BATCH][NL_ORDER_SORTED][1] > 1.2 * loss[NL_EVAL_BATCH][NL_ORDER_SHUFFLED][1]);
@@ -162,8 +172,9 @@ START_TEST(a_network_of_pytorch_has_its_losses)
         {"sorted_20", NL_EVAL_BATCH, 20, NL_ORDER_SHUFFLED},
     };
     static const char *const golden = NORMLAB_TESTS_DIR "/golden/eval.safetensors";
-    const char *const overrides[] = {"data.name=npy", "data.dir=" NORMLAB_TESTS_DIR "/golden/arrays/bytes", "model.depth=1", "model.width=8",
-                                     _i / 2 ? "device.kind=cpu" : "device.kind=ref", NULL};
+    const char *const overrides[] = {
+        "data.name=npy", "data.dir=" NORMLAB_TESTS_DIR "/golden/arrays/bytes", "model.depth=1",
+        "model.width=8", _i / 2 ? "device.kind=cpu" : "device.kind=ref",       NULL};
     double bound = _i / 2 ? 1e-5 : 1e-12;
     struct nl_error err;
     struct nl_config config = configured(overrides);

@@ -1,9 +1,11 @@
-/* Random configurations (generated.h), each trained for a few steps in a process of its own. What must hold of every one:
+/* Random configurations (generated.h), each trained for a few steps in a process of its own. What must hold of every
+ * one:
  *
  *   - it is read, checked and run, or refused with a message: no crash, no report of a sanitizer, no hang
  *   - what the check takes is run, from a file as from a command line
  *   - ref and cpu have the same losses, up to rounding, and both have finite parameters or neither
- *   - trials that train together give the bits of each alone; so does one that is stopped and goes on, and one that starts from its own initial weights
+ *   - trials that train together give the bits of each alone; so does one that is stopped and goes on, and one that
+ * starts from its own initial weights
  *   - the saved network scores what the training said in the end
  *
  *   test_generated               numbers 0 to 71; with NORMLAB_ALL to 431
@@ -11,12 +13,14 @@
  *
  * A finding is printed with its number, and the fewest of its keys that still show it, as YAML.
  *
- * Up to rounding: a loss of cpu that is further from that of ref than BASE needs a cause (enum cause). First the configuration is trained on ref again and
- * again with other inputs and initial weights, which differ from the first ones by what rounding to float32 changes: each weight by a random share of
- * 2^-24, and some inputs by the next number of float32. The error of cpu may be TIMES the largest change that this makes. So an ill-conditioned case
- * (variances of two samples that are nearly equal, say) may differ by much, and any other may not. Inputs and weights do not tell what rounding makes of
- * numbers in between that are 0 because others cancel: of a unit that is 0 in every sample before a normalizer, say. On cpu the same changes of inputs and
- * weights make other numbers of these. A formula that is wrong on cpu is as wrong each time, and its error is no such change.
+ * Up to rounding: a loss of cpu that is further from that of ref than BASE needs a cause (enum cause). First the
+ * configuration is trained on ref again and again with other inputs and initial weights, which differ from the first
+ * ones by what rounding to float32 changes: each weight by a random share of 2^-24, and some inputs by the next number
+ * of float32. The error of cpu may be TIMES the largest change that this makes. So an ill-conditioned case (variances
+ * of two samples that are nearly equal, say) may differ by much, and any other may not. Inputs and weights do not tell
+ * what rounding makes of numbers in between that are 0 because others cancel: of a unit that is 0 in every sample
+ * before a normalizer, say. On cpu the same changes of inputs and weights make other numbers of these. A formula that
+ * is wrong on cpu is as wrong each time, and its error is no such change.
  */
 #include <errno.h>
 #include <float.h>
@@ -41,7 +45,15 @@
 #include "train/scorer.h"
 #include "train/train.h"
 
-enum { CASES = 72, ALL_CASES = 432, RUNS = 8, TIMES = 10, TIMES_OF_FORMULAS = 20, CPU_SECONDS = 1800, SMALL_SECONDS = 2 };
+enum {
+    CASES = 72,
+    ALL_CASES = 432,
+    RUNS = 8,
+    TIMES = 10,
+    TIMES_OF_FORMULAS = 20,
+    CPU_SECONDS = 1800,
+    SMALL_SECONDS = 2
+};
 static const double BASE = 1e-5; /* of a loss, or of 1 */
 static const double DIVERGED = 1e6;
 
@@ -50,15 +62,23 @@ enum cause {
     ALIKE,        /* there is none over BASE */
     ROUNDING,     /* it is TIMES what rounding inputs and initial weights changes on ref, at most */
     CANCELLATION, /* or TIMES what that changes on cpu */
-    FORMULAS,     /* or TIMES_OF_FORMULAS the error of the reference's formulas in float32, which round what they store and compute in float64 */
-    SUMS,         /* or TIMES what initial weights change on ref that differ by rounding_of_sums, too */
-    DIVISION,     /* or the optimizer divides by the size of a gradient, and with sgd there is another cause: a gradient of 0 by its formula, as that of a bias
-                     before a normalizer, is nothing but rounding, of which Adam makes a whole step */
-    BEYOND,       /* or a number between is so large that its square is beyond float32 (is_beyond_float32) */
+    FORMULAS, /* or TIMES_OF_FORMULAS the error of the reference's formulas in float32, which round what they store and
+                 compute in float64 */
+    SUMS,     /* or TIMES what initial weights change on ref that differ by rounding_of_sums, too */
+    DIVISION, /* or the optimizer divides by the size of a gradient, and with sgd there is another cause: a gradient of
+                 0 by its formula, as that of a bias before a normalizer, is nothing but rounding, of which Adam makes a
+                 whole step */
+    BEYOND,   /* or a number between is so large that its square is beyond float32 (is_beyond_float32) */
     NONE,
     CAUSES
 };
-static const char *const cause_names[] = {"alike", "rounding", "rounding of what cancels", "formulas in float32", "rounding of sums", "steps of gradients of 0", "numbers beyond float32"};
+static const char *const cause_names[] = {"alike",
+                                          "rounding",
+                                          "rounding of what cancels",
+                                          "formulas in float32",
+                                          "rounding of sums",
+                                          "steps of gradients of 0",
+                                          "numbers beyond float32"};
 
 /* Keys of which each word is to be run. */
 static const char *const covered[] = {"model.arch", "norm.kind", "norm.weights", "train.optimizer", "train.schedule"};
@@ -95,7 +115,8 @@ __attribute__((format(printf, 1, 2), noreturn)) static void find(const char *for
 
 /* ---- training ---- */
 
-static struct nl_trial_result trained(const struct nl_config *config, const struct nl_dataset *dataset, const struct nl_trial_options *how)
+static struct nl_trial_result trained(const struct nl_config *config, const struct nl_dataset *dataset,
+                                      const struct nl_trial_options *how)
 {
     struct nl_trial_result result;
     struct nl_error err = {{0}};
@@ -112,14 +133,17 @@ static bool same_bits(const void *a, const void *b, size_t bytes)
 /* Everything but times. */
 static void compare_results(const char *what, const struct nl_trial_result *a, const struct nl_trial_result *b)
 {
-    if (a->status != b->status || a->steps != b->steps || a->samples != b->samples || a->rows != b->rows || a->observations != b->observations)
-        find("%s: status %s, %lld steps, %d rows, not %s, %lld, %d", what, nl_status_names[b->status], (long long)b->steps, b->rows,
-             nl_status_names[a->status], (long long)a->steps, a->rows);
+    if (a->status != b->status || a->steps != b->steps || a->samples != b->samples || a->rows != b->rows ||
+        a->observations != b->observations)
+        find("%s: status %s, %lld steps, %d rows, not %s, %lld, %d", what, nl_status_names[b->status],
+             (long long)b->steps, b->rows, nl_status_names[a->status], (long long)a->steps, a->rows);
     for (int i = 0; i < a->rows; i++) {
         const struct nl_curve_row *x = &a->row[i], *y = &b->row[i];
-        if (x->step != y->step || x->part != y->part || x->eval != y->eval || !same_bits(&x->lr, &y->lr, sizeof x->lr) ||
-            !same_bits(&x->loss, &y->loss, sizeof x->loss) || !same_bits(&x->accuracy, &y->accuracy, sizeof x->accuracy))
-            find("%s: row %d has step %lld, loss %.17g, not step %lld, loss %.17g", what, i, (long long)y->step, y->loss, (long long)x->step, x->loss);
+        if (x->step != y->step || x->part != y->part || x->eval != y->eval ||
+            !same_bits(&x->lr, &y->lr, sizeof x->lr) || !same_bits(&x->loss, &y->loss, sizeof x->loss) ||
+            !same_bits(&x->accuracy, &y->accuracy, sizeof x->accuracy))
+            find("%s: row %d has step %lld, loss %.17g, not step %lld, loss %.17g", what, i, (long long)y->step,
+                 y->loss, (long long)x->step, x->loss);
     }
     if (!same_bits(a->score, b->score, sizeof a->score))
         find("%s: other scores", what);
@@ -151,7 +175,8 @@ static void compare_files(const char *what, const char *one, const char *other)
     if (a.count != b.count)
         find("%s: %d tensors, not %d", what, b.count, a.count);
     for (int i = 0; i < a.count; i++)
-        if (!same_bits(a.entry[i].data, b.entry[i].data, elements_of(&a.entry[i]) * (a.entry[i].type == NL_F64 ? 8 : 4)))
+        if (!same_bits(a.entry[i].data, b.entry[i].data,
+                       elements_of(&a.entry[i]) * (a.entry[i].type == NL_F64 ? 8 : 4)))
             find("%s: '%s' ends with other numbers", what, a.entry[i].name);
     nl_safetensors_release(&a);
     nl_safetensors_release(&b);
@@ -162,7 +187,8 @@ static double size_of(const struct nl_tensor_file_entry *entry)
 {
     double largest = 0;
     for (size_t i = 0; i < elements_of(entry); i++) {
-        double size = fabs(entry->type == NL_F64 ? ((const double *)entry->data)[i] : (double)((const float *)entry->data)[i]);
+        double size =
+            fabs(entry->type == NL_F64 ? ((const double *)entry->data)[i] : (double)((const float *)entry->data)[i]);
         largest = isnan(size) ? INFINITY : fmax(largest, size);
     }
     return largest;
@@ -170,8 +196,10 @@ static double size_of(const struct nl_tensor_file_entry *entry)
 
 /* ---- rounding ---- */
 
-/* The data as the network sees them, some of them the next number of float32: up or down of one in eight each. Ids stay. */
-static struct nl_dataset *other_inputs(const struct nl_dataset *dataset, const struct nl_config *config, struct nl_stream stream)
+/* The data as the network sees them, some of them the next number of float32: up or down of one in eight each. Ids
+ * stay. */
+static struct nl_dataset *other_inputs(const struct nl_dataset *dataset, const struct nl_config *config,
+                                       struct nl_stream stream)
 {
     struct nl_split view;
     struct nl_error err = {{0}};
@@ -200,7 +228,8 @@ static void other_weights(struct nl_tensor_file *file, double more, struct nl_st
 {
     for (int i = 0; i < file->count; i++)
         for (size_t e = 0; e < elements_of(&file->entry[i]); e++) {
-            double *weight = (double *)file->entry[i].data + e, share = 2 * nl_stream_uniform(stream, (uint64_t)i + 2, e) - 1;
+            double *weight = (double *)file->entry[i].data + e,
+                   share = 2 * nl_stream_uniform(stream, (uint64_t)i + 2, e) - 1;
             *weight += share * (fabs(*weight) / 16777216 + more);
         }
 }
@@ -208,10 +237,13 @@ static void other_weights(struct nl_tensor_file *file, double more, struct nl_st
 /* Whether cpu has no kernels of its own, but the reference's formulas in float32. */
 static bool by_formulas;
 
-const struct nl_backend *__real_nl_device_begin(enum nl_device_kind kind, int device, enum nl_gemm gemm, struct nl_error *err);
-const struct nl_backend *__wrap_nl_device_begin(enum nl_device_kind kind, int device, enum nl_gemm gemm, struct nl_error *err);
+const struct nl_backend *__real_nl_device_begin(enum nl_device_kind kind, int device, enum nl_gemm gemm,
+                                                struct nl_error *err);
+const struct nl_backend *__wrap_nl_device_begin(enum nl_device_kind kind, int device, enum nl_gemm gemm,
+                                                struct nl_error *err);
 
-const struct nl_backend *__wrap_nl_device_begin(enum nl_device_kind kind, int device, enum nl_gemm gemm, struct nl_error *err)
+const struct nl_backend *__wrap_nl_device_begin(enum nl_device_kind kind, int device, enum nl_gemm gemm,
+                                                struct nl_error *err)
 {
     static struct nl_backend formulas;
     const struct nl_backend *backend = __real_nl_device_begin(kind, device, gemm, err);
@@ -227,7 +259,8 @@ const struct nl_backend *__wrap_nl_device_begin(enum nl_device_kind kind, int de
 }
 
 /* With other inputs and weights; config is of ref, or of cpu. */
-static struct nl_trial_result trained_otherwise(struct nl_config config, const struct nl_dataset *dataset, const char *initial, double more, int run)
+static struct nl_trial_result trained_otherwise(struct nl_config config, const struct nl_dataset *dataset,
+                                                const char *initial, double more, int run)
 {
     struct nl_stream stream = nl_stream((uint64_t)run, "rounding");
     struct nl_tensor_file file = read_tensors(initial);
@@ -244,9 +277,10 @@ static struct nl_trial_result trained_otherwise(struct nl_config config, const s
 
 enum { MOST_ROWS = 64 };
 
-/* Each row's largest difference from that of `first` in RUNS trainings otherwise; those whose loss is NaN are left out. */
-static void measure_rounding(const struct nl_config *config, const struct nl_dataset *dataset, const char *initial, double more,
-                             const struct nl_trial_result *first, double change[MOST_ROWS])
+/* Each row's largest difference from that of `first` in RUNS trainings otherwise; those whose loss is NaN are left
+ * out. */
+static void measure_rounding(const struct nl_config *config, const struct nl_dataset *dataset, const char *initial,
+                             double more, const struct nl_trial_result *first, double change[MOST_ROWS])
 {
     memset(change, 0, MOST_ROWS * sizeof *change);
     for (int run = 0; run < RUNS; run++) {
@@ -257,14 +291,16 @@ static void measure_rounding(const struct nl_config *config, const struct nl_dat
     }
 }
 
-/* Of the loss of a batch, or of an evaluation: with all weights after one update at most, which did not make the training diverge. */
+/* Of the loss of a batch, or of an evaluation: with all weights after one update at most, which did not make the
+ * training diverge. */
 static bool is_judged(const struct nl_curve_row *row)
 {
     bool first = row->step == 1 && row->eval < 0;
     return first || (row->step <= (row->eval < 0 ? 2 : 1) && fabs(row->loss) < DIVERGED);
 }
 
-/* An error of cpu that is to be judged; 0: there is none, or the row is not judged, or its numbers are beyond float32. */
+/* An error of cpu that is to be judged; 0: there is none, or the row is not judged, or its numbers are beyond
+ * float32. */
 static double error_of(const struct nl_curve_row *ref, const struct nl_curve_row *cpu)
 {
     double error = fabs(cpu->loss - ref->loss);
@@ -273,7 +309,8 @@ static double error_of(const struct nl_curve_row *ref, const struct nl_curve_row
 }
 
 /* The row whose error is the largest in changes, and that ratio. */
-static int worst_row(const struct nl_trial_result *ref, const struct nl_trial_result *cpu, const double change[MOST_ROWS], double *ratio)
+static int worst_row(const struct nl_trial_result *ref, const struct nl_trial_result *cpu,
+                     const double change[MOST_ROWS], double *ratio)
 {
     int worst = 0;
     *ratio = 0;
@@ -306,20 +343,26 @@ static double largest_squares(struct nl_trial_result result)
     return largest;
 }
 
-/* Whether a number between is so large that its square is beyond float32: on ref; on ref once the initial weights differ by 2^-24, also those that are 0; or on
- * cpu, where it is nothing but rounding, and another when inputs and weights are rounded otherwise. A unit that is 0 in every sample on ref is what rounding
- * makes of it elsewhere, and normalizers multiply that. */
-static bool is_beyond_float32(const struct nl_config *ref, const struct nl_config *cpu, const struct nl_dataset *dataset, const char *initial)
+/* Whether a number between is so large that its square is beyond float32: on ref; on ref once the initial weights
+ * differ by 2^-24, also those that are 0; or on cpu, where it is nothing but rounding, and another when inputs and
+ * weights are rounded otherwise. A unit that is 0 in every sample on ref is what rounding makes of it elsewhere, and
+ * normalizers multiply that. */
+static bool is_beyond_float32(const struct nl_config *ref, const struct nl_config *cpu,
+                              const struct nl_dataset *dataset, const char *initial)
 {
     const struct nl_config by_ref = observed(*ref), by_cpu = observed(*cpu);
-    if (largest_squares(trained(&by_ref, dataset, NULL)) >= FLT_MAX || largest_squares(trained_otherwise(by_ref, dataset, initial, FLT_EPSILON / 2, 1)) >= FLT_MAX)
+    if (largest_squares(trained(&by_ref, dataset, NULL)) >= FLT_MAX ||
+        largest_squares(trained_otherwise(by_ref, dataset, initial, FLT_EPSILON / 2, 1)) >= FLT_MAX)
         return true;
-    double one = largest_squares(trained_otherwise(by_cpu, dataset, initial, 0, 0)), other = largest_squares(trained_otherwise(by_cpu, dataset, initial, 0, 1));
+    double one = largest_squares(trained_otherwise(by_cpu, dataset, initial, 0, 0)),
+           other = largest_squares(trained_otherwise(by_cpu, dataset, initial, 0, 1));
     return fmin(one, other) >= FLT_MAX && fmax(one, other) >= 2 * fmin(one, other);
 }
 
-/* After a first update with a finite loss a tensor is finite on ref and on cpu, or on neither; unless a number between is beyond float32. */
-static void compare_finiteness(const struct nl_config *ref, const struct nl_config *cpu, const struct nl_dataset *dataset, const char *initial)
+/* After a first update with a finite loss a tensor is finite on ref and on cpu, or on neither; unless a number between
+ * is beyond float32. */
+static void compare_finiteness(const struct nl_config *ref, const struct nl_config *cpu,
+                               const struct nl_dataset *dataset, const char *initial)
 {
     struct nl_tensor_file a = read_tensors("ref_final.safetensors"), b = read_tensors("final.safetensors");
     for (int i = 0; i < a.count && i < b.count; i++) {
@@ -334,8 +377,9 @@ static void compare_finiteness(const struct nl_config *ref, const struct nl_conf
     nl_safetensors_release(&b);
 }
 
-/* What rounding may add to a sum of numbers near 1 that cancel, of which 2^-24 is lost: a unit that is 0 in every sample, say, is not before the next
- * normalizer. Biases, which begin as 0, have it too. The matrix of a whitening multiplies with up to 1 / sqrt(eps) what it is rounded by. */
+/* What rounding may add to a sum of numbers near 1 that cancel, of which 2^-24 is lost: a unit that is 0 in every
+ * sample, say, is not before the next normalizer. Biases, which begin as 0, have it too. The matrix of a whitening
+ * multiplies with up to 1 / sqrt(eps) what it is rounded by. */
 static double rounding_of_sums(const struct nl_config *config)
 {
     bool whitens = nl_norm_of(config)->operation == &nl_whitening_operation;
@@ -343,8 +387,9 @@ static double rounding_of_sums(const struct nl_config *config)
 }
 
 /* Finds the row whose error nothing accounts for; returns what does. */
-static enum cause cause_of(const struct nl_config *ref, const struct nl_config *cpu, const struct nl_dataset *dataset, const char *initial,
-                           const struct nl_trial_result *by_ref, const struct nl_trial_result *by_cpu, int *row, double ratio[CAUSES])
+static enum cause cause_of(const struct nl_config *ref, const struct nl_config *cpu, const struct nl_dataset *dataset,
+                           const char *initial, const struct nl_trial_result *by_ref,
+                           const struct nl_trial_result *by_cpu, int *row, double ratio[CAUSES])
 {
     double change[MOST_ROWS] = {0};
     *row = worst_row(by_ref, by_cpu, change, &ratio[ALIKE]);
@@ -371,8 +416,9 @@ static enum cause cause_of(const struct nl_config *ref, const struct nl_config *
     return is_beyond_float32(ref, cpu, dataset, initial) ? BEYOND : NONE;
 }
 
-static void compare_backends(const struct nl_config *ref, const struct nl_config *cpu, const struct nl_dataset *dataset, const char *initial,
-                             const struct nl_trial_result *by_ref, const struct nl_trial_result *by_cpu)
+static void compare_backends(const struct nl_config *ref, const struct nl_config *cpu, const struct nl_dataset *dataset,
+                             const char *initial, const struct nl_trial_result *by_ref,
+                             const struct nl_trial_result *by_cpu)
 {
     int row;
     report->cause = cause_of(ref, cpu, dataset, initial, by_ref, by_cpu, &row, report->ratio);
@@ -382,22 +428,26 @@ static void compare_backends(const struct nl_config *ref, const struct nl_config
         double ratio[CAUSES];
         int other_row;
         ref_sgd.train.optimizer = cpu_sgd.train.optimizer = NL_SGD;
-        struct nl_trial_result ref_result = trained(&ref_sgd, dataset, NULL), cpu_result = trained(&cpu_sgd, dataset, NULL);
+        struct nl_trial_result ref_result = trained(&ref_sgd, dataset, NULL),
+                               cpu_result = trained(&cpu_sgd, dataset, NULL);
         if (cause_of(&ref_sgd, &cpu_sgd, dataset, initial, &ref_result, &cpu_result, &other_row, ratio) != NONE)
             report->cause = DIVISION;
         nl_trial_result_release(&ref_result);
         nl_trial_result_release(&cpu_result);
     }
     if (report->cause == NONE)
-        find("loss of %s after %lld steps, row %d: %.9g on ref, %.9g on cpu: %.3g changes of ref by rounding inputs and weights, %.3g of cpu, "
+        find("loss of %s after %lld steps, row %d: %.9g on ref, %.9g on cpu: %.3g changes of ref by rounding inputs "
+             "and weights, %.3g of cpu, "
              "%.3g errors of the formulas in float32, %.3g changes by rounding of sums",
-             nl_part_names[by_ref->row[row].part], (long long)by_ref->row[row].step, row, by_ref->row[row].loss, by_cpu->row[row].loss,
-             report->ratio[ROUNDING], report->ratio[CANCELLATION], report->ratio[FORMULAS], report->ratio[SUMS]);
+             nl_part_names[by_ref->row[row].part], (long long)by_ref->row[row].step, row, by_ref->row[row].loss,
+             by_cpu->row[row].loss, report->ratio[ROUNDING], report->ratio[CANCELLATION], report->ratio[FORMULAS],
+             report->ratio[SUMS]);
 }
 
 /* ---- a case ---- */
 
-static void check_cohort(const struct nl_config *config, const struct nl_dataset *dataset, const struct nl_trial_result *alone)
+static void check_cohort(const struct nl_config *config, const struct nl_dataset *dataset,
+                         const struct nl_trial_result *alone)
 {
     struct nl_config second = *config;
     second.train.seed++;
@@ -423,25 +473,30 @@ static void stop_there(void *context, int64_t step, int64_t steps, double loss)
     *(atomic_int *)context = 1;
 }
 
-static void check_resumed(const struct nl_config *config, const struct nl_dataset *dataset, const struct nl_trial_result *whole, const char *final)
+static void check_resumed(const struct nl_config *config, const struct nl_dataset *dataset,
+                          const struct nl_trial_result *whole, const char *final)
 {
     atomic_int stop = 0;
     struct nl_trial_options how = {.checkpoint = CHECKPOINT, .stop = &stop, .progress = stop_there, .context = &stop};
     struct nl_trial_result result = trained(config, dataset, &how);
     if (result.status == NL_STOPPED) {
         nl_trial_result_release(&result);
-        result = trained(config, dataset, &(struct nl_trial_options){.checkpoint = how.checkpoint, .save_final = "resumed.safetensors"});
+        result = trained(config, dataset,
+                         &(struct nl_trial_options){.checkpoint = how.checkpoint, .save_final = "resumed.safetensors"});
         compare_results("stopped and gone on", whole, &result);
         compare_files("stopped and gone on", final, "resumed.safetensors");
     }
     nl_trial_result_release(&result);
 }
 
-static void check_loaded(const struct nl_config *config, const struct nl_dataset *dataset, const struct nl_trial_result *whole, const char *initial,
-                         const char *final)
+static void check_loaded(const struct nl_config *config, const struct nl_dataset *dataset,
+                         const struct nl_trial_result *whole, const char *initial, const char *final)
 {
     struct nl_tensor_file file = read_tensors(initial);
-    struct nl_trial_result result = trained(config, dataset, &(struct nl_trial_options){.load = &file, .save_init = "again.safetensors", .save_final = "loaded.safetensors"});
+    struct nl_trial_result result =
+        trained(config, dataset,
+                &(struct nl_trial_options){
+                    .load = &file, .save_init = "again.safetensors", .save_final = "loaded.safetensors"});
     compare_results("from its own initial weights", whole, &result);
     compare_files("saved, loaded and saved", initial, "again.safetensors");
     compare_files("from its own initial weights", final, "loaded.safetensors");
@@ -450,7 +505,8 @@ static void check_loaded(const struct nl_config *config, const struct nl_dataset
 }
 
 /* The file alone gives the score of the end, with running statistics or those of the whole training part. */
-static void check_scored(const struct nl_config *config, const struct nl_dataset *dataset, const struct nl_trial_result *whole, const char *final)
+static void check_scored(const struct nl_config *config, const struct nl_dataset *dataset,
+                         const struct nl_trial_result *whole, const char *final)
 {
     enum nl_eval eval = nl_primary_eval(config);
     struct nl_tensor_file file = read_tensors(final);
@@ -471,7 +527,8 @@ static void check_scored(const struct nl_config *config, const struct nl_dataset
         if (nl_scorer_score(scorer, part, eval, (int)nl_micro_batch(config), NL_ORDER_SHUFFLED, &score, &err))
             find("the saved network is not scored: %s", err.text);
         if (!same_bits(&score.loss, &whole->score[part][eval].loss, sizeof score.loss))
-            find("the saved network has a loss of %.17g on %s, not %.17g", score.loss, nl_part_names[part], whole->score[part][eval].loss);
+            find("the saved network has a loss of %.17g on %s, not %.17g", score.loss, nl_part_names[part],
+                 whole->score[part][eval].loss);
     }
     nl_scorer_free(scorer);
     nl_safetensors_release(&file);
@@ -481,7 +538,8 @@ static void check_scored(const struct nl_config *config, const struct nl_dataset
 static void check_texts(const struct generated *g, const struct nl_experiment *experiment)
 {
     struct nl_error err = {{0}};
-    char *yaml = yaml_of(g), *identity = nl_config_identity_text(&experiment->config), *shown = nl_experiment_text(experiment, true);
+    char *yaml = yaml_of(g), *identity = nl_config_identity_text(&experiment->config),
+         *shown = nl_experiment_text(experiment, true);
     const char *const texts[] = {yaml, shown};
     for (int i = 0; i < 2; i++) {
         struct nl_experiment again;
@@ -551,12 +609,14 @@ static void judge(const struct generated *g)
         find("what the check takes has no size: %s", err.text);
     doing("cpu trains");
     struct nl_trial_result by_cpu =
-        trained(&cpu, dataset, &(struct nl_trial_options){.save_init = "initial.safetensors", .save_final = "final.safetensors"});
+        trained(&cpu, dataset,
+                &(struct nl_trial_options){.save_init = "initial.safetensors", .save_final = "final.safetensors"});
     if (by_cpu.parameters != parameters)
         find("%lld parameters are trained, and %lld were said", (long long)by_cpu.parameters, (long long)parameters);
     doing("ref trains");
-    struct nl_trial_result by_ref =
-        trained(&ref, dataset, &(struct nl_trial_options){.save_init = "ref_initial.safetensors", .save_final = "ref_final.safetensors"});
+    struct nl_trial_result by_ref = trained(
+        &ref, dataset,
+        &(struct nl_trial_options){.save_init = "ref_initial.safetensors", .save_final = "ref_final.safetensors"});
     doing("ref and cpu are compared");
     compare_backends(&ref, &cpu, dataset, "ref_initial.safetensors", &by_ref, &by_cpu);
     if (by_ref.steps == 1 && by_cpu.steps == 1 && isfinite(by_ref.row[0].loss) && report->cause != BEYOND)
@@ -584,8 +644,8 @@ static void note(const struct generated *g)
     free(yaml);
 }
 
-/* In a process of its own: number `seed`, as it is drawn and with its extreme kin; or a configuration with fewer keys, which ends early where sizes are not
- * tiny any more. True: nothing was found. */
+/* In a process of its own: number `seed`, as it is drawn and with its extreme kin; or a configuration with fewer keys,
+ * which ends early where sizes are not tiny any more. True: nothing was found. */
 static bool judged(const struct generated *given, uint64_t seed)
 {
     const rlim_t seconds = given ? SMALL_SECONDS : CPU_SECONDS;
@@ -623,7 +683,8 @@ static bool judged(const struct generated *given, uint64_t seed)
     if (WIFSIGNALED(status))
         snprintf(report->found, sizeof report->found, "killed by signal %d while %s", WTERMSIG(status), report->doing);
     else if (WEXITSTATUS(status) != 0 && !report->found[0])
-        snprintf(report->found, sizeof report->found, "exit code %d while %s", WEXITSTATUS(status), report->doing[0] ? report->doing : "it ended");
+        snprintf(report->found, sizeof report->found, "exit code %d while %s", WEXITSTATUS(status),
+                 report->doing[0] ? report->doing : "it ended");
     return !report->found[0];
 }
 
@@ -644,7 +705,8 @@ static struct generated read_drawn(const char *yaml)
 /* Without these a case takes long. */
 static bool is_size(const struct nl_key *key)
 {
-    static const char *const sizes[] = {"data.train", "data.test", "model.depth", "model.width", "train.batch", "train.steps"};
+    static const char *const sizes[] = {"data.train",  "data.test",   "model.depth",
+                                        "model.width", "train.batch", "train.steps"};
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
         if (strcmp(sizes[i], key->name) == 0)
             return true;
@@ -681,7 +743,8 @@ static void tell(uint64_t seed, bool alone)
 
 /* ---- the user's files ---- */
 
-static void put_array(const char *folder, const char *name, enum nl_dtype type, int dims, const size_t *shape, const void *data)
+static void put_array(const char *folder, const char *name, enum nl_dtype type, int dims, const size_t *shape,
+                      const void *data)
 {
     char *path = nl_path_join(folder, name);
     struct nl_error err = {{0}};
@@ -715,7 +778,8 @@ static void make_files(void)
     for (int i = 0; i < LONG; i++)
         sequence[i] = (uint16_t)draw(&draws, 11);
     static const char images[] = "train_images.npy", labels[] = "train_labels.npy";
-    const size_t of_bytes[] = {SAMPLES, 6, 6, 1}, of_reals[] = {SAMPLES, 5, 4, 2}, of_rows[] = {SAMPLES, ROWS}, of_ids[] = {SAMPLES, IDS}, of_long[] = {LONG};
+    const size_t of_bytes[] = {SAMPLES, 6, 6, 1}, of_reals[] = {SAMPLES, 5, 4, 2}, of_rows[] = {SAMPLES, ROWS},
+                 of_ids[] = {SAMPLES, IDS}, of_long[] = {LONG};
     put_array("bytes", images, NL_U8, 4, of_bytes, bytes);
     put_array("reals", images, NL_F32, 4, of_reals, reals);
     put_array("rows", images, NL_F32, 2, of_rows, reals);
@@ -740,7 +804,10 @@ static void make_files(void)
 
 int main(int argc, char **argv)
 {
-    uint64_t first = argc > 1 ? strtoull(argv[1], NULL, 10) : 0, count = argc > 2 ? strtoull(argv[2], NULL, 10) : argc > 1 ? 1 : is_long_form() ? ALL_CASES : CASES;
+    uint64_t first = argc > 1 ? strtoull(argv[1], NULL, 10) : 0, count = argc > 2         ? strtoull(argv[2], NULL, 10)
+                                                                         : argc > 1       ? 1
+                                                                         : is_long_form() ? ALL_CASES
+                                                                                          : CASES;
     int run = 0, findings = 0, causes[CAUSES] = {0};
     double worst[CAUSES] = {0};
     const char *root = getenv("TMPDIR");
@@ -763,7 +830,8 @@ int main(int argc, char **argv)
     findings += count == ALL_CASES ? print_missing() : 0;
     for (int cause = 0; cause < NONE; cause++)
         printf("errors of cpu: %-24s %5d times, %.2g at most\n", cause_names[cause], causes[cause], worst[cause]);
-    printf("%llu configurations: %d run, %d refused, %d findings\n", (unsigned long long)count, run, (int)count - run - findings, findings);
+    printf("%llu configurations: %d run, %d refused, %d findings\n", (unsigned long long)count, run,
+           (int)count - run - findings, findings);
     if (chdir("/") == 0)
         scratch_remove(folder);
     return findings > 0;

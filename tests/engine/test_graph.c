@@ -1,6 +1,6 @@
-/* The graph and its passes, on networks of operations that normlab has not (networks.h): gradients against finite differences,
- * the float reference against the double one, replicas against single ones, micro-batches against whole batches; and memory: what
- * an instruction reads is what was written for it. */
+/* The graph and its passes, on networks of operations that normlab has not (networks.h): gradients against finite
+ * differences, the float reference against the double one, replicas against single ones, micro-batches against whole
+ * batches; and memory: what an instruction reads is what was written for it. */
 #include <check.h>
 #include <math.h>
 #include <signal.h>
@@ -47,7 +47,8 @@ START_TEST(gradients_are_those_of_differences)
             running_put(&run, run.places.parameters, r, w, run.graph.count);
             double found = gradient[i], wanted = (up - down) / (2 * h);
             ck_assert_msg(fabs(found - wanted) <= 1e-8 * (1 + fabs(wanted)),
-                          "%s: parameter %zu of replica %d: %.12g, by differences %.12g", networks[_i].name, i, r, found, wanted);
+                          "%s: parameter %zu of replica %d: %.12g, by differences %.12g", networks[_i].name, i, r,
+                          found, wanted);
         }
         free(gradient);
         free(w);
@@ -69,7 +70,8 @@ START_TEST(cpu_is_ref_to_rounding)
                *wanted = running_get(&ref, ref.places.gradients, r, ref.graph.count);
         for (size_t i = 0; i < run.graph.count; i++)
             ck_assert_msg(fabs(found[i] - wanted[i]) <= 2e-4 * (1 + fabs(wanted[i])),
-                          "%s: gradient %zu of replica %d: %.9g, ref %.9g", networks[_i].name, i, r, found[i], wanted[i]);
+                          "%s: gradient %zu of replica %d: %.9g, ref %.9g", networks[_i].name, i, r, found[i],
+                          wanted[i]);
         free(found);
         free(wanted);
     }
@@ -164,11 +166,11 @@ START_TEST(what_a_device_lacks_is_refused_by_name)
     struct nl_list list;
     networks[_i].build(&graph);
     const char *name = networks[_i].name;
-    bool own = !strcmp(name, "residual mlp") || !strcmp(name, "weight norm") || !strcmp(name, "initialized") || !strcmp(name, "scaled") ||
-               !strcmp(name, "normalizers") || !strcmp(name, "normalizers of a sample") || !strcmp(name, "whitening") || !strcmp(name, "attention") ||
+    bool own = !strcmp(name, "residual mlp") || !strcmp(name, "scaled") || !strcmp(name, "normalizers") ||
+               !strcmp(name, "normalizers of a sample") || !strcmp(name, "whitening") || !strcmp(name, "attention") ||
                !strcmp(name, "language") || !strcmp(name, "window of batches");
-    int status =
-        nl_list_make(&list, &(struct nl_list_setup){.backend = &device, .graph = &graph, .capacity = 2, .trains = true}, &err);
+    int status = nl_list_make(
+        &list, &(struct nl_list_setup){.backend = &device, .graph = &graph, .capacity = 2, .trains = true}, &err);
     ck_assert_int_eq(status, own ? NL_OK : NL_FAIL);
     const char *said = strcmp(name, "lstm") == 0 ? "gpu cannot compute 'transpose' (take)" : "gpu cannot compute '";
     ck_assert_msg(own || strstr(err.text, said) == err.text, "%s", err.text);
@@ -190,8 +192,8 @@ static void build(struct nl_graph *graph, const char *name)
 }
 
 /* Adds the node, which cannot be. */
-static void expect_refused(struct nl_graph *graph, const struct nl_operation *operation, const void *arguments, int inputs,
-                           const int *in, const char *why)
+static void expect_refused(struct nl_graph *graph, const struct nl_operation *operation, const void *arguments,
+                           int inputs, const int *in, const char *why)
 {
     struct nl_new_node node = {.operation = operation, .arguments = arguments, .name = "it", .inputs = inputs};
     memcpy(node.in, in, (size_t)inputs * sizeof *in);
@@ -209,11 +211,15 @@ START_TEST(wrong_types_are_refused_by_name)
         x = nl_graph_add_input(&graph, "x", NL_TENSOR_REAL, four, a),
         y = nl_graph_add_input(&graph, "y", NL_TENSOR_REAL, four, b);
     struct nl_conv conv = {.out = 3, .kernel = 1, .stride = 1};
-    int hidden = nl_graph_add(&graph, &(struct nl_new_node){.operation = &nl_conv_operation, .arguments = &conv, .name = "fc", .in = {x}, .inputs = 1}, &err);
+    int hidden =
+        nl_graph_add(&graph,
+                     &(struct nl_new_node){
+                         .operation = &nl_conv_operation, .arguments = &conv, .name = "fc", .in = {x}, .inputs = 1},
+                     &err);
     expect_refused(&graph, &nl_linear_operation, &(struct nl_linear){.out = 2}, 1, (int[]){a},
                    "'it' (linear) takes real numbers, and those of 'a' are int32");
-    expect_refused(&graph, &nl_embedding_operation, &(struct nl_embedding){.vocabulary = 2, .channels = 2}, 1, (int[]){hidden},
-                   "'it' (embedding) takes int32 numbers, and those of 'fc' are real");
+    expect_refused(&graph, &nl_embedding_operation, &(struct nl_embedding){.vocabulary = 2, .channels = 2}, 1,
+                   (int[]){hidden}, "'it' (embedding) takes int32 numbers, and those of 'fc' are real");
     expect_refused(&graph, &nl_add_operation, &(struct nl_add){.stride = 1}, 2, (int[]){x, y},
                    "'it' (add) takes sequences of the lengths 'a' and 'b'");
     expect_refused(&graph, &nl_cross_entropy_operation, &(struct nl_cross_entropy){0}, 2, (int[]){x, a},
@@ -228,8 +234,13 @@ START_TEST(an_input_that_is_left_out_is_a_bug)
     struct nl_graph graph;
     nl_graph_begin(&graph);
     int x = nl_graph_add_input(&graph, "x", NL_TENSOR_REAL, (struct nl_extent){1, 4, 2}, NL_NONE);
-    nl_graph_add(
-        &graph, &(struct nl_new_node){.operation = &nl_add_operation, .arguments = &(struct nl_add){.stride = 1}, .name = "sum", .in = {x}, .inputs = 2}, &err);
+    nl_graph_add(&graph,
+                 &(struct nl_new_node){.operation = &nl_add_operation,
+                                       .arguments = &(struct nl_add){.stride = 1},
+                                       .name = "sum",
+                                       .in = {x},
+                                       .inputs = 2},
+                 &err);
 }
 END_TEST
 
@@ -323,10 +334,15 @@ static void initialize(struct training *t, int slot)
 {
     nl_epoch_order(&t->view, 1, 0, t->order);
     for (int r = 0; r < t->replicas; r++)
-        t->plan.backend->upload(training_place(t, t->plan.order, r), t->order, (size_t)t->view.train_count * sizeof *t->order);
+        t->plan.backend->upload(training_place(t, t->plan.order, r), t->order,
+                                (size_t)t->view.train_count * sizeof *t->order);
     t->plan.train.gather.index = t->plan.order;
-    struct nl_run run = {.replicas = t->replicas, .stride = t->plan.stride, .samples = (int)t->config.train.batch, .statistics = NL_STATS_BATCH,
-                         .augment = true, .sums = t->plan.sums + slot};
+    struct nl_run run = {.replicas = t->replicas,
+                         .stride = t->plan.stride,
+                         .samples = (int)t->config.train.batch,
+                         .statistics = NL_STATS_BATCH,
+                         .augment = true,
+                         .sums = t->plan.sums + slot};
     nl_plan_initialize(&t->plan, &run);
 }
 
@@ -355,8 +371,8 @@ static int instructions_of(const struct nl_list *list, const struct nl_operation
     return found;
 }
 
-/* Gains and biases of both layers come from the first batch: a second call finds nothing more to change, and the first step has the loss that the
- * call had. No other list has the operation. */
+/* Gains and biases of both layers come from the first batch: a second call finds nothing more to change, and the first
+ * step has the loss that the call had. No other list has the operation. */
 START_TEST(parameters_are_set_from_the_first_batch)
 {
     const struct nl_backend *backend = _i ? &nl_backend_cpu : &nl_backend_ref;
@@ -418,12 +434,15 @@ START_TEST(a_training_goes_on_from_its_middle)
         struct nl_source source = {.config = &first.config, .dataset = &first.dataset};
         struct nl_trial_result result = {.steps = MIDDLE, .samples = MIDDLE * 6}, again = {0};
         struct nl_trial_progress progress = {.first_loss = 1};
-        ck_assert_msg(nl_checkpoint_save(&first.plan, r, &source, &progress, &result, path, &err) == NL_OK, "%s", err.text);
-        ck_assert_msg(nl_checkpoint_load(&second.plan, r, &source, path, &progress, &again, &err) == NL_OK, "%s", err.text);
+        ck_assert_msg(nl_checkpoint_save(&first.plan, r, &source, &progress, &result, path, &err) == NL_OK, "%s",
+                      err.text);
+        ck_assert_msg(nl_checkpoint_load(&second.plan, r, &source, path, &progress, &again, &err) == NL_OK, "%s",
+                      err.text);
         nl_trial_result_release(&again);
     }
     unlink(path);
-    memcpy(second.order, first.order, (size_t)first.view.train_count * sizeof *first.order); /* of the epoch they are in */
+    memcpy(second.order, first.order,
+           (size_t)first.view.train_count * sizeof *first.order); /* of the epoch they are in */
     for (int r = 0; r < 2; r++)
         backend->upload(training_place(&second, second.plan.order, r), second.order,
                         (size_t)second.view.train_count * sizeof *second.order);
@@ -441,8 +460,12 @@ START_TEST(data_must_have_what_the_network_takes)
         const char *network;
         struct nl_shape shape;
         const char *why;
-    } lacks[] = {{"language", {.height = 1, .width = 8, .channels = 1, .classes = 7}, "drawn has no 'lengths' (int32, 1 a sample), which the network takes"},
-                 {"residual mlp", {.height = 1, .width = 2, .channels = 2, .classes = 4}, "drawn has no 'x' (real, 5 a sample), which the network takes"}};
+    } lacks[] = {{"language",
+                  {.height = 1, .width = 8, .channels = 1, .classes = 7},
+                  "drawn has no 'lengths' (int32, 1 a sample), which the network takes"},
+                 {"residual mlp",
+                  {.height = 1, .width = 2, .channels = 2, .classes = 4},
+                  "drawn has no 'x' (real, 5 a sample), which the network takes"}};
     for (size_t i = 0; i < sizeof lacks / sizeof *lacks; i++) {
         struct training t = {0};
         nl_config_defaults(&t.config);
@@ -455,7 +478,8 @@ END_TEST
 
 /* ---- memory ---- */
 
-/* To the bytes of a state, each with the buffer that wrote it last, and in which of its places; SUMMED: and something was added to it. */
+/* To the bytes of a state, each with the buffer that wrote it last, and in which of its places; SUMMED: and something
+ * was added to it. */
 enum { SUMMED = 1000000 };
 struct owner {
     int buffer, place;
@@ -473,7 +497,8 @@ static struct owner owner_of(const struct walk *walk, int buffer)
 {
     const struct nl_buffer *b = &walk->run->list.buffer[buffer];
     bool one = b->places == 1 && b->ahead == 0; /* then it holds that of the last time */
-    return (struct owner){b->carried ? b->leader : buffer, one ? walk->now.time : b->ahead + (b->places > 1 ? walk->now.time : 0)};
+    return (struct owner){b->carried ? b->leader : buffer,
+                          one ? walk->now.time : b->ahead + (b->places > 1 ? walk->now.time : 0)};
 }
 
 static void write_over(const struct walk *walk, int buffer, const char *place, int added)
@@ -495,8 +520,8 @@ static bool is_same(const struct nl_list *list, int a, int b)
 {
     bool same = a == b;
     for (int i = 0; i < list->shares; i++)
-        same |= list->share[i].same &&
-                ((list->share[i].from == a && list->share[i].to == b) || (list->share[i].from == b && list->share[i].to == a));
+        same |= list->share[i].same && ((list->share[i].from == a && list->share[i].to == b) ||
+                                        (list->share[i].from == b && list->share[i].to == a));
     return same;
 }
 
@@ -511,9 +536,9 @@ static void read_from(const struct walk *walk, int buffer, const char *place)
     ck_assert_msg(found.buffer == wanted.buffer + SUMMED || is_same(&run->list, found.buffer, wanted.buffer),
                   "instruction %d (%s) reads buffer %d, but finds %d", walk->instruction,
                   run->list.instruction[walk->instruction].operation->name, wanted.buffer, found.buffer);
-    ck_assert_msg(!inside || found.place == wanted.place, "instruction %d (%s) reads place %d of buffer %d, but finds %d",
-                  walk->instruction, run->list.instruction[walk->instruction].operation->name, wanted.place, wanted.buffer,
-                  found.place);
+    ck_assert_msg(!inside || found.place == wanted.place,
+                  "instruction %d (%s) reads place %d of buffer %d, but finds %d", walk->instruction,
+                  run->list.instruction[walk->instruction].operation->name, wanted.place, wanted.buffer, found.place);
 }
 
 static void walk_over(struct walk *walk, int number)

@@ -1,8 +1,9 @@
-/* Trials of the experiments that come with the program keep their identities: whoever has results finds them again after an update. A key
- * that is new stands in no identity where it has its default (core/config/applies.c).
+/* Trials of the experiments that come with the program keep their identities: whoever has results finds them again
+ * after an update. A key that is new stands in no identity where it has its default (core/config/applies.c).
  *
- * tests/engine/identities.txt has a line for each file: its path, its number of trials, and the SHA-256 of their identities. What the data and the
- * numerics add to an identity is not in it. An experiment that is changed, or new, gets the line that the test prints. */
+ * tests/engine/identities.txt has a line for each file: its path, its number of trials, and the SHA-256 of their
+ * identities. What the data and the numerics add to an identity is not in it. An experiment that is changed, or new,
+ * gets the line that the test prints. */
 #include <check.h>
 #include <glob.h>
 #include <stdio.h>
@@ -26,8 +27,9 @@ static int trials_of(const char *path, struct nl_experiment *experiment, char he
     struct nl_diagnostics diagnostics = {0};
     struct nl_grid grid;
     struct nl_text all = {0}, said = {0};
-    ck_assert_msg(nl_experiment_load(path, NULL, 0, experiment, &diagnostics) == NL_OK && nl_grid_make(experiment, &grid, &diagnostics) == NL_OK, "%s",
-                  nl_diagnostics_text(&diagnostics));
+    ck_assert_msg(nl_experiment_load(path, NULL, 0, experiment, &diagnostics) == NL_OK &&
+                      nl_grid_make(experiment, &grid, &diagnostics) == NL_OK,
+                  "%s", nl_diagnostics_text(&diagnostics));
     for (int i = 0; i < grid.trials; i++)
         nl_text_add(&all, "%s\n", grid.trial[i].identity);
     nl_hash_bytes(all.at, strlen(all.at), hex);
@@ -48,7 +50,8 @@ static void check_shown(const char *path, const struct nl_experiment *experiment
 {
     struct nl_experiment again;
     struct nl_error err;
-    char *folder = scratch_make(), *shown = nl_path_join(folder, "shown.yaml"), *text = nl_experiment_text(experiment, true), *said, other[NL_HASH_HEX];
+    char *folder = scratch_make(), *shown = nl_path_join(folder, "shown.yaml"),
+         *text = nl_experiment_text(experiment, true), *said, other[NL_HASH_HEX];
     ck_assert_msg(nl_file_write(shown, text, strlen(text), &err) == NL_OK, "%s", err.text);
     trials_of(shown, &again, other, &said);
     ck_assert_msg(strcmp(hex, other) == 0, "%s: what is shown of it has other trials", path);

@@ -1,5 +1,6 @@
-/* Causal language models as PyTorch computes them in float64: loss by counted positions, gradients, and products of the Hessian
- * with a vector by a complex step, to 1e-14. tests/golden/language.py made the numbers, for the models of language.cases. */
+/* Causal language models as PyTorch computes them in float64: loss by counted positions, gradients, and products of the
+ * Hessian with a vector by a complex step, to 1e-14. tests/golden/language.py made the numbers, for the models of
+ * language.cases. */
 #include <math.h>
 
 #include "backend/ref/complex.h"
@@ -61,7 +62,8 @@ static void put_formulas(const struct running *run, const struct language *l, do
 static const double BOUND = 1e-14; /* ten times what was measured: sums of a hundred float64 numbers */
 
 /* Of numbers of every parameter, in the graph's order, against "<what>.<parameter>". */
-static void expect_stored(const struct running *run, const struct golden_case *golden, const char *what, const double *found)
+static void expect_stored(const struct running *run, const struct golden_case *golden, const char *what,
+                          const double *found)
 {
     double largest = 0;
     for (int second = 0; second < 2; second++)
@@ -75,8 +77,8 @@ static void expect_stored(const struct running *run, const struct golden_case *g
                 if (!second)
                     largest = fmax(largest, fabs(wanted[e]));
                 else
-                    ck_assert_msg(fabs(value - wanted[e]) <= BOUND * largest, "%s: %s: %.15g, not %.15g", golden->name, name,
-                                  value, wanted[e]);
+                    ck_assert_msg(fabs(value - wanted[e]) <= BOUND * largest, "%s: %s: %.15g, not %.15g", golden->name,
+                                  name, value, wanted[e]);
             }
         }
     ck_assert_double_gt(largest, 0);

@@ -1,5 +1,5 @@
-/* Networks that model.layers lists: gradients against finite differences, cpu against ref, the resnet against model.arch: resnet, names, and what
- * the command line changes. */
+/* Networks that model.layers lists: gradients against finite differences, cpu against ref, the resnet against
+ * model.arch: resnet, names, and what the command line changes. */
 #include <check.h>
 #include <math.h>
 #include <stdio.h>
@@ -42,13 +42,20 @@ static void make(struct training *t, const struct nl_backend *backend, const str
 /* What passes of the graph could get wrong: values that several nodes take, sums of all kinds, and what is fused. */
 static const char *const nets[] = {
     "[{linear: 12}, activation, {residual: [{linear: 12}, activation, {linear: 12}]}, activation, {linear: classes}]",
-    "[{linear: 12}, activation, {residual: [{linear: 12}]}, {residual: [norm, {linear: 12}, activation]}, {linear: classes}]",
-    "[{linear: 9}, activation, {linear: 9}, activation, {residual: [activation]}, {residual: [norm]}, {linear: classes}]",
-    "[{conv: 4}, {residual: [norm, activation, conv: 4], shortcut: [{conv: 4, kernel: 1}, norm]}, activation, mean-pool, {linear: classes}]",
-    "[{conv: 4, kernel: 5}, norm-activation, {residual: [{residual: [{conv: 4}, norm]}, activation, {conv: depthwise}, norm], stride: 2}, mean-pool, {linear: classes}]",
-    "[{conv: depthwise, kernel: 7}, {conv: 6, kernel: 1}, norm: {kind: bn}, activation, {residual: [{conv: 8, stride: 2}, norm: ln]}, {norm: gn}, activation: tanh, max-pool, {linear: classes}]",
-    "[{conv: 4}, {residual: [{conv: 6}, {norm: {gamma_init: 0.5}}, activation], shortcut: [{conv: 6, kernel: 1}], branch: skipinit}, mean-pool, {linear: classes}]",
-    "[{layers: [{conv: 4}, norm-activation], repeat: 2, placement: after, norm: {kind: gn, affine: element}}, {residual: [dropout]}, mean-pool, {linear: classes}]",
+    "[{linear: 12}, activation, {residual: [{linear: 12}]}, {residual: [norm, {linear: 12}, activation]}, {linear: "
+    "classes}]",
+    "[{linear: 9}, activation, {linear: 9}, activation, {residual: [activation]}, {residual: [norm]}, {linear: "
+    "classes}]",
+    "[{conv: 4}, {residual: [norm, activation, conv: 4], shortcut: [{conv: 4, kernel: 1}, norm]}, activation, "
+    "mean-pool, {linear: classes}]",
+    "[{conv: 4, kernel: 5}, norm-activation, {residual: [{residual: [{conv: 4}, norm]}, activation, {conv: depthwise}, "
+    "norm], stride: 2}, mean-pool, {linear: classes}]",
+    "[{conv: depthwise, kernel: 7}, {conv: 6, kernel: 1}, norm: {kind: bn}, activation, {residual: [{conv: 8, stride: "
+    "2}, norm: ln]}, {norm: gn}, activation: tanh, max-pool, {linear: classes}]",
+    "[{conv: 4}, {residual: [{conv: 6}, {norm: {gamma_init: 0.5}}, activation], shortcut: [{conv: 6, kernel: 1}], "
+    "branch: skipinit}, mean-pool, {linear: classes}]",
+    "[{layers: [{conv: 4}, norm-activation], repeat: 2, placement: after, norm: {kind: gn, affine: element}}, "
+    "{residual: [dropout]}, mean-pool, {linear: classes}]",
 };
 enum { NETS = sizeof nets / sizeof *nets };
 
@@ -61,12 +68,17 @@ static double loss_of(struct training *t, const struct nl_run *run)
 
 START_TEST(gradients_are_finite_differences)
 {
-    static const char *const smooth[] = {"model.activation=gelu", NULL}, *const kinked[] = {"model.activation=relu", NULL};
+    static const char *const smooth[] = {"model.activation=gelu", NULL}, *const kinked[] = {"model.activation=relu",
+                                                                                            NULL};
     for (int relu = 0; relu < 2; relu++) {
         struct nl_config config = configured(nets[_i], relu ? kinked : smooth);
         struct training t;
         make(&t, &nl_backend_ref, &config);
-        struct nl_run run = {.replicas = 1, .stride = t.plan.stride, .samples = BATCH, .statistics = NL_STATS_TRAIN, .sums = t.plan.sums};
+        struct nl_run run = {.replicas = 1,
+                             .stride = t.plan.stride,
+                             .samples = BATCH,
+                             .statistics = NL_STATS_TRAIN,
+                             .sums = t.plan.sums};
         t.plan.train.gather.index = t.plan.part[0];
         loss_of(&t, &run);
         nl_plan_backward(&t.plan, &run);
@@ -81,8 +93,8 @@ START_TEST(gradients_are_finite_differences)
             parameter[i] = value - h;
             double difference = (above - loss_of(&t, &run)) / (2 * h);
             parameter[i] = value;
-            ck_assert_msg(fabs(difference - gradient[i]) <= 1e-7 * fmax(largest, 1), "%s: parameter %zu: %.12g, by differences %.12g", nets[_i], i, gradient[i],
-                          difference);
+            ck_assert_msg(fabs(difference - gradient[i]) <= 1e-7 * fmax(largest, 1),
+                          "%s: parameter %zu: %.12g, by differences %.12g", nets[_i], i, gradient[i], difference);
         }
         ck_assert_double_gt(largest, 0);
         free(gradient);
@@ -103,15 +115,16 @@ START_TEST(cpu_follows_ref)
         training_free(&t);
     }
     for (int step = 0; step < STEPS; step++) /* float32 rounds by 6e-8 */
-        ck_assert_msg(fabs(of[1][step] - of[0][step]) <= 2e-5 * of[0][step], "%s, step %d: %.9g, on ref %.9g", nets[_i], step, of[1][step], of[0][step]);
+        ck_assert_msg(fabs(of[1][step] - of[0][step]) <= 2e-5 * of[0][step], "%s, step %d: %.9g, on ref %.9g", nets[_i],
+                      step, of[1][step], of[0][step]);
 }
 END_TEST
 
-#define BLOCK(name, width, stride)                                                                                                                             \
-    "{layers: [{residual: [conv, norm, activation, {dropout: null, name: drop}, conv, norm]}, activation], name: " name ", repeat: 2, width: " width           \
-    ", stride: " stride "}"
-static const char resnet[] = "[{conv: 4}, norm, activation, " BLOCK("layer1", "4", "1") ", " BLOCK("layer2", "8", "2") ", " BLOCK("layer3", "16", "2")
-    ", mean-pool, {linear: classes}]";
+#define BLOCK(name, width, stride)                                                                                     \
+    "{layers: [{residual: [conv, norm, activation, {dropout: null, name: drop}, conv, norm]}, activation], "           \
+    "name: " name ", repeat: 2, width: " width ", stride: " stride "}"
+static const char resnet[] = "[{conv: 4}, norm, activation, " BLOCK("layer1", "4", "1") ", " BLOCK(
+    "layer2", "8", "2") ", " BLOCK("layer3", "16", "2") ", mean-pool, {linear: classes}]";
 
 START_TEST(a_listed_resnet_has_the_bits_of_the_built_one)
 {
@@ -119,7 +132,8 @@ START_TEST(a_listed_resnet_has_the_bits_of_the_built_one)
     static const struct nl_backend *const backends[] = {&nl_backend_ref, &nl_backend_cpu};
     for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++)
         for (int b = 0; b < 2; b++) {
-            const char *const more[] = {kinds[k], "model.dropout=0.2", "norm.gamma_init=0.7", "norm.last_gamma=0.5", NULL};
+            const char *const more[] = {kinds[k], "model.dropout=0.2", "norm.gamma_init=0.7", "norm.last_gamma=0.5",
+                                        NULL};
             struct nl_config config = configured(resnet, more), other;
             other = config;
             other.model.arch = NL_RESNET;
@@ -132,8 +146,9 @@ START_TEST(a_listed_resnet_has_the_bits_of_the_built_one)
             for (int64_t step = 0; step < STEPS; step++) {
                 training_step(&listed, step, 0);
                 training_step(&built, step, 0);
-                ck_assert_msg(memcmp(listed.plan.parameters, built.plan.parameters, built.graph.count * backends[b]->real) == 0, "%s on %s, step %d",
-                              kinds[k], backends[b]->name, (int)step);
+                ck_assert_msg(
+                    memcmp(listed.plan.parameters, built.plan.parameters, built.graph.count * backends[b]->real) == 0,
+                    "%s on %s, step %d", kinds[k], backends[b]->name, (int)step);
             }
             for (int i = 0; i < built.graph.tensors; i++)
                 ck_assert_str_eq(listed.graph.tensor[i].name, built.graph.tensor[i].name);
@@ -146,27 +161,33 @@ END_TEST
 /* A number that a layer has of its own does what the trial's does, to the last bit, whatever the trial's is. */
 START_TEST(own_numbers_have_the_bits_of_the_trials)
 {
-    static const char *const images[] = {
-        "[{conv: 4}, {norm: %s}, activation, {dropout%s}, {conv: 4}, {norm: %s}, activation, mean-pool, {dropout%s}, {linear: classes}]",
-        "[{linear: 16}, {norm: %s}, activation, {dropout%s}, {linear: 16}, {norm: %s}, activation, {dropout%s}, {linear: classes}]"};
+    static const char *const images[] = {"[{conv: 4}, {norm: %s}, activation, {dropout%s}, {conv: 4}, {norm: %s}, "
+                                         "activation, mean-pool, {dropout%s}, {linear: classes}]",
+                                         "[{linear: 16}, {norm: %s}, activation, {dropout%s}, {linear: 16}, {norm: "
+                                         "%s}, activation, {dropout%s}, {linear: classes}]"};
     static const char *const kinds[] = {"norm.kind=bn", "norm.kind=ln", "norm.kind=brn"};
     static const struct nl_backend *const backends[] = {&nl_backend_ref, &nl_backend_cpu};
     const char own[] = "{eps: 0.01, momentum: 0.03, stat_batch: 4}";
     for (int i = 0; i < 12; i++) {
         struct training said[2];
         for (int owns = 0; owns < 2; owns++) {
-            const char *const of_trial[] = {kinds[i % 3], "norm.eps=0.01", "norm.momentum=0.03", "norm.stat_batch=4", "model.dropout=0.3", NULL};
-            const char *const other[] = {kinds[i % 3], "norm.eps=0.3", "norm.momentum=0.9", "norm.stat_batch=2", "model.dropout=0.6", NULL};
-            char *list = owns ? nl_format(images[i / 6], own, ": 0.3", own, ": 0.3") : nl_format(images[i / 6], "", ": ", "", ": ");
+            const char *const of_trial[] = {kinds[i % 3],        "norm.eps=0.01",     "norm.momentum=0.03",
+                                            "norm.stat_batch=4", "model.dropout=0.3", NULL};
+            const char *const other[] = {kinds[i % 3],        "norm.eps=0.3",      "norm.momentum=0.9",
+                                         "norm.stat_batch=2", "model.dropout=0.6", NULL};
+            char *list = owns ? nl_format(images[i / 6], own, ": 0.3", own, ": 0.3")
+                              : nl_format(images[i / 6], "", ": ", "", ": ");
             struct nl_config config = configured(list, owns ? other : of_trial);
             make(&said[owns], backends[i / 3 % 2], &config);
             for (int64_t step = 0; step < STEPS; step++)
                 training_step(&said[owns], step, 0);
             free(list);
         }
-        size_t bytes = said[0].plan.state_bytes - (size_t)((char *)said[0].plan.parameters - (char *)said[0].plan.arena);
+        size_t bytes =
+            said[0].plan.state_bytes - (size_t)((char *)said[0].plan.parameters - (char *)said[0].plan.arena);
         ck_assert_uint_eq(said[0].plan.state_bytes, said[1].plan.state_bytes);
-        ck_assert_msg(memcmp(said[0].plan.parameters, said[1].plan.parameters, bytes) == 0, "%s on %s, net %d", kinds[i % 3], backends[i / 3 % 2]->name, i / 6);
+        ck_assert_msg(memcmp(said[0].plan.parameters, said[1].plan.parameters, bytes) == 0, "%s on %s, net %d",
+                      kinds[i % 3], backends[i / 3 % 2]->name, i / 6);
         training_free(&said[0]);
         training_free(&said[1]);
     }
@@ -192,7 +213,8 @@ static char *norms_of(const struct nl_config *config)
 
 START_TEST(each_layer_has_what_is_said_nearest_to_it)
 {
-    static const char net[] = "[{conv: 4}, norm, {layers: [norm, {norm: {groups: 4}, name: own}, {layers: [{conv: 8}, norm: ln], name: inner}], "
+    static const char net[] = "[{conv: 4}, norm, {layers: [norm, {norm: {groups: 4}, name: own}, {layers: [{conv: 8}, "
+                              "norm: ln], name: inner}], "
                               "name: stage, norm: gn}, mean-pool, linear: classes]";
     struct {
         const char *more[3], *norms;
@@ -200,13 +222,15 @@ START_TEST(each_layer_has_what_is_said_nearest_to_it)
         {{NULL}, "norm1=bn/2 stage.norm1=gn/2 stage.own=gn/4 stage.inner.norm1=ln/2 "},
         {{"norm.kind=rms", "norm.groups=1"}, "norm1=rms/1 stage.norm1=gn/1 stage.own=gn/4 stage.inner.norm1=ln/1 "},
         {{"model.layers.stage.norm.kind=in"}, "norm1=bn/2 stage.norm1=in/2 stage.own=in/4 stage.inner.norm1=ln/2 "},
-        {{"model.layers.stage.own.norm.groups=1", "model.layers.2.norm=none"}, "stage.norm1=gn/2 stage.own=gn/1 stage.inner.norm1=ln/2 "},
+        {{"model.layers.stage.own.norm.groups=1", "model.layers.2.norm=none"},
+         "stage.norm1=gn/2 stage.own=gn/1 stage.inner.norm1=ln/2 "},
         {{"model.layers.inner.2.norm.kind=gn", NULL}, ""}, /* inner is in stage */
         {{"model.layers.stage.inner.2.norm=gn"}, "norm1=bn/2 stage.norm1=gn/2 stage.own=gn/4 stage.inner.norm1=gn/2 "},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         if (!*cases[i].norms) {
-            const char *override[] = {"model.arch=layers", "model.layers=[{layers: [norm], name: a}, linear: classes]", "model.layers.b.norm=gn"};
+            const char *override[] = {"model.arch=layers", "model.layers=[{layers: [norm], name: a}, linear: classes]",
+                                      "model.layers.b.norm=gn"};
             struct nl_experiment experiment;
             struct nl_diagnostics diagnostics = {0};
             ck_assert_int_eq(nl_experiment_load(NULL, override, 3, &experiment, &diagnostics), NL_FAIL);
@@ -245,7 +269,8 @@ START_TEST(a_layer_has_no_bias_where_the_list_says_so)
             hidden += strcmp(graph.tensor[t].name, "fc1.bias") == 0;
             head += strcmp(graph.tensor[t].name, "head.bias") == 0;
         }
-        ck_assert_msg(hidden == cases[i].hidden && head == cases[i].head, "%s: %d and %d biases", cases[i].net, hidden, head);
+        ck_assert_msg(hidden == cases[i].hidden && head == cases[i].head, "%s: %d and %d biases", cases[i].net, hidden,
+                      head);
         nl_graph_release(&graph);
     }
 }
@@ -257,7 +282,8 @@ START_TEST(texts_are_canonical_and_read_back)
         {"[{kernel: +3, conv: 16}, {norm: }, {linear: classes}]", "[{conv: 16, kernel: 3}, norm, {linear: classes}]"},
         {"[norm: gn, {name: x, norm: {groups: 2, kind: gn}}, linear: classes]",
          "[{norm: {kind: gn}}, {norm: {kind: gn, groups: 2}, name: x}, {linear: classes}]"},
-        {"[\"norm\",{\"layers\":[{\"conv\":3}],\"repeat\":2},{\"linear\":\"classes\"}]", "[norm, {layers: [{conv: 3}], repeat: 2}, {linear: classes}]"},
+        {"[\"norm\",{\"layers\":[{\"conv\":3}],\"repeat\":2},{\"linear\":\"classes\"}]",
+         "[norm, {layers: [{conv: 3}], repeat: 2}, {linear: classes}]"},
         {"[{norm: {eps: 1e-3, stat_batch: auto, momentum: 0.10}}, dropout: 0.30, linear: classes]",
          "[{norm: {eps: 0.001, momentum: 0.1, stat_batch: auto}}, {dropout: 0.3}, {linear: classes}]"},
         {"[{branch: skipinit, residual: [norm: {gamma_init: 00.50}]}, linear: classes]",
@@ -266,7 +292,8 @@ START_TEST(texts_are_canonical_and_read_back)
     };
     for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
         struct nl_error err = {""};
-        const struct nl_layers *layers = nl_layers_parse(pairs[i][0], &err, NULL), *again = layers ? nl_layers_parse(layers->text, &err, NULL) : NULL;
+        const struct nl_layers *layers = nl_layers_parse(pairs[i][0], &err, NULL),
+                               *again = layers ? nl_layers_parse(layers->text, &err, NULL) : NULL;
         ck_assert_msg(layers && again, "%s: %s", pairs[i][0], err.text);
         ck_assert_str_eq(layers->text, pairs[i][1]);
         ck_assert_str_eq(again->text, pairs[i][1]);
@@ -278,7 +305,8 @@ END_TEST
 /* Only layers may stand without a value, and what of them has a default. */
 START_TEST(a_word_without_its_value_is_refused)
 {
-    static const char *const blank[] = {"conv", "linear", "norm-activation", "dropout", "norm", "activation", "max-pool", "mean-pool", "position"};
+    static const char *const blank[] = {"conv",       "linear",   "norm-activation", "dropout", "norm",
+                                        "activation", "max-pool", "mean-pool",       "position"};
     for (int of_norm = 0; of_norm < 2; of_norm++)
         for (const struct nl_layer_word *word = of_norm ? nl_layer_norm_words : nl_layer_words; word->name; word++) {
             bool may = false;
@@ -290,11 +318,15 @@ START_TEST(a_word_without_its_value_is_refused)
             bool alone = of_norm || word - nl_layer_words < NL_LAYER_ITEMS;
             const char *list = nl_layer_words[host].form == NL_WORD_LIST ? "[norm]" : "null";
             char *item = alone ? nl_strdup("") : nl_format("%s: %s, ", nl_layer_words[host].name, list);
-            char *text = nl_format(of_norm ? "[%s{norm: {%s: null}}, mean-pool, linear: classes]" : "[{%s%s: null}, mean-pool, linear: classes]", item, word->name);
-            char *expected = nl_format(word->form == NL_WORD_LIST ? "'%s' must be a list of layers" : "'%s' needs one value", word->name);
+            char *text = nl_format(of_norm ? "[%s{norm: {%s: null}}, mean-pool, linear: classes]"
+                                           : "[{%s%s: null}, mean-pool, linear: classes]",
+                                   item, word->name);
+            char *expected = nl_format(
+                word->form == NL_WORD_LIST ? "'%s' must be a list of layers" : "'%s' needs one value", word->name);
             struct nl_error err = {""};
             const struct nl_layers *layers = nl_layers_parse(text, &err, NULL);
-            ck_assert_msg((!layers && strcmp(err.text, expected) == 0) == !may, "%s: %s", text, layers ? "accepted" : err.text);
+            ck_assert_msg((!layers && strcmp(err.text, expected) == 0) == !may, "%s: %s", text,
+                          layers ? "accepted" : err.text);
             free(expected);
             free(text);
             free(item);
@@ -304,13 +336,16 @@ END_TEST
 
 START_TEST(a_part_that_no_layer_can_have_is_not_there)
 {
-    static const char *const parts[] = {"2.norm.bogus", "2.norm.kernel", "2.norm.kind.x", "1.conv.kind", "1.bogus", "2.kind", "9.norm", "0.norm", "norm", "2"};
+    static const char *const parts[] = {"2.norm.bogus", "2.norm.kernel", "2.norm.kind.x", "1.conv.kind", "1.bogus",
+                                        "2.kind",       "9.norm",        "0.norm",        "norm",        "2"};
     struct nl_error err = {""};
-    const struct nl_layers *layers = nl_layers_parse("[{conv: 4}, {norm: bn}, mean-pool, {linear: classes}]", &err, NULL);
+    const struct nl_layers *layers =
+        nl_layers_parse("[{conv: 4}, {norm: bn}, mean-pool, {linear: classes}]", &err, NULL);
     ck_assert_msg(layers != NULL, "%s", err.text);
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
         char *expected = nl_format("'model.layers' has no '%s'", parts[i]);
-        ck_assert_msg(!nl_layers_with(layers, parts[i], "3", &err) && strcmp(err.text, expected) == 0, "%s: %s", parts[i], err.text);
+        ck_assert_msg(!nl_layers_with(layers, parts[i], "3", &err) && strcmp(err.text, expected) == 0, "%s: %s",
+                      parts[i], err.text);
         free(expected);
     }
 }
@@ -327,8 +362,10 @@ START_TEST(what_is_wrong_is_said)
         {"[{layers: [norm], stride: 2}, linear: classes]", "no convolution is in it that could have the 'stride'"},
         {"[{layers: [{conv: 2, name: a}], repeat: 2}, linear: classes]", "two layers are called 'a'"},
         {"[{layers: [{layers: [norm], repeat: 100}], repeat: 100}, linear: classes]", "more than 1000 layers"},
-        {"[{norm-activation: null, placement: preact}, linear: classes]", "'placement' is before or after: what comes first in a residual the list says"},
-        {"[{residual: [norm], branch: nf}, linear: classes]", "'branch' is plain or skipinit: fixup and nf are for 'model.arch' resnet"},
+        {"[{norm-activation: null, placement: preact}, linear: classes]",
+         "'placement' is before or after: what comes first in a residual the list says"},
+        {"[{residual: [norm], branch: nf}, linear: classes]",
+         "'branch' is plain or skipinit: fixup and nf are for 'model.arch' resnet"},
         {"[{layers: [norm], name: null}, linear: classes]", "'name' needs one value"},
         {"[{residual: [norm], shortcut: norm}, linear: classes]", "'shortcut' must be a list of layers"},
         {"[{norm: {eps: 2}}, linear: classes]", "'norm.eps' must be from 0 to 1, not 2"},

@@ -1,5 +1,6 @@
-/* Loops over time (graph/loop.h): an LSTM by one is what it is node by node, in all that it computes and keeps; what runs at each
- * time, and what once; and what a loop refuses. test_graph judges its gradients and its memory with those of all networks. */
+/* Loops over time (graph/loop.h): an LSTM by one is what it is node by node, in all that it computes and keeps; what
+ * runs at each time, and what once; and what a loop refuses. test_graph judges its gradients and its memory with those
+ * of all networks. */
 #include <check.h>
 #include <float.h>
 #include <math.h>
@@ -48,8 +49,8 @@ static void start_variant(struct running *run, int variant, bool unrolled)
 static void expect_near(const double *found, const double *wanted, size_t count, const char *what)
 {
     for (size_t i = 0; i < count; i++)
-        ck_assert_msg(fabs(found[i] - wanted[i]) <= 1e-15 * (1 + fabs(wanted[i])), "%s %zu: %.17g, node by node %.17g", what, i,
-                      found[i], wanted[i]);
+        ck_assert_msg(fabs(found[i] - wanted[i]) <= 1e-15 * (1 + fabs(wanted[i])), "%s %zu: %.17g, node by node %.17g",
+                      what, i, found[i], wanted[i]);
 }
 
 /* Losses and gradients of one step. Both are stopped. */
@@ -118,7 +119,8 @@ static void ids_in_front(struct nl_graph *graph)
 
 START_TEST(a_loop_takes_ids)
 {
-    const struct network inside = {"ids inside", ids_inside, 6, 0, false}, in_front = {"ids in front", ids_in_front, 6, 0, false};
+    const struct network inside = {"ids inside", ids_inside, 6, 0, false},
+                         in_front = {"ids in front", ids_in_front, 6, 0, false};
     struct running loop, judge;
     running_start(&loop, &nl_backend_ref, &inside, MOST_REPLICAS);
     running_start(&judge, &nl_backend_ref, &in_front, MOST_REPLICAS);
@@ -126,7 +128,8 @@ START_TEST(a_loop_takes_ids)
 }
 END_TEST
 
-/* The state of that name of the node-by-node network's step `run`, or of the loop: they are made in the order in which they run.
+/* The state of that name of the node-by-node network's step `run`, or of the loop: they are made in the order in which
+ * they run.
  */
 static const struct nl_tensor *state_named(const struct nl_graph *graph, const char *name, int run)
 {
@@ -155,8 +158,9 @@ START_TEST(statistics_of_each_time_are_those_node_by_node)
     for (int which = 0; which < 2; which++)
         for (int run = 0; run < STEPS; run++) {
             const double *all = nl_tensor_in(&loop.plan, 0, state_named(&loop.graph, names[which], 0));
-            expect_near(all + (size_t)run * 4 * WIDTH, nl_tensor_in(&judge.plan, 0, state_named(&judge.graph, names[which], run)),
-                        4 * WIDTH, names[which]);
+            expect_near(all + (size_t)run * 4 * WIDTH,
+                        nl_tensor_in(&judge.plan, 0, state_named(&judge.graph, names[which], run)), 4 * WIDTH,
+                        names[which]);
         }
     nl_collect_precise(&loop.plan, &loop.config, loop.view.train_count);
     nl_collect_precise(&judge.plan, &judge.config, judge.view.train_count);
@@ -202,7 +206,8 @@ START_TEST(a_smaller_batch_has_the_bits_of_a_list_of_its_size)
     a.samples = b.samples;
     running_step(&a, true);
     running_step(&b, true);
-    ck_assert_msg(memcmp(a.places.gradients, b.places.gradients, a.graph.count * backend->real) == 0, "%s", network.name);
+    ck_assert_msg(memcmp(a.places.gradients, b.places.gradients, a.graph.count * backend->real) == 0, "%s",
+                  network.name);
     running_stop(&a);
     running_stop(&b);
 }
@@ -225,7 +230,8 @@ START_TEST(evaluation_has_the_logits_of_training)
 }
 END_TEST
 
-/* The gradient of a weight is one product over all times, as is what does not depend on a state. The weights of the others are packed before the loop. */
+/* The gradient of a weight is one product over all times, as is what does not depend on a state. The weights of the
+ * others are packed before the loop. */
 START_TEST(products_over_all_times_are_one)
 {
     struct running run;
@@ -235,10 +241,12 @@ START_TEST(products_over_all_times_are_one)
         for (int i = chain->first; i < chain->end; i++) {
             const struct nl_instruction *instruction = &run.list.instruction[i];
             packs += !instruction->node && instruction->operation == &nl_linear_operation && chain->times <= 1;
-            if (instruction->operation != &nl_linear_operation || !instruction->node || instruction->node->loop == NL_NONE)
+            if (instruction->operation != &nl_linear_operation || !instruction->node ||
+                instruction->node->loop == NL_NONE)
                 continue;
             bool from_x = strcmp(instruction->node->name, "x") == 0, weight = instruction->d_in[1] != NL_NONE;
-            ck_assert(chain->times == (from_x || weight ? 1 : STEPS) && chain->together == (from_x || weight ? STEPS : 1));
+            ck_assert(chain->times == (from_x || weight ? 1 : STEPS) &&
+                      chain->together == (from_x || weight ? STEPS : 1));
             made += weight;
             at_each_time += chain->times > 1 && instruction->packed != NL_NONE;
         }
@@ -257,8 +265,11 @@ static void dropped(struct nl_graph *graph)
     int input = nl_graph_add_input(graph, "x", NL_TENSOR_REAL, (struct nl_extent){1, STEPS, CLASSES}, NL_NONE);
     nl_loop_begin(graph, STEPS, false);
     int x = nl_loop_take(graph, input, "take", &err);
-    struct nl_new_node drop = {
-        .operation = &nl_dropout_operation, .arguments = &(struct nl_dropout){0}, .name = "drop", .in = {x}, .inputs = 1};
+    struct nl_new_node drop = {.operation = &nl_dropout_operation,
+                               .arguments = &(struct nl_dropout){0},
+                               .name = "drop",
+                               .in = {x},
+                               .inputs = 1};
     int y = nl_graph_add(graph, &drop, &err);
     ck_assert(nl_loop_end(graph, &err) == NL_OK);
     y = nl_loop_collect(graph, y, "collect", &err);
@@ -283,7 +294,8 @@ START_TEST(dropout_draws_by_sample_and_time)
 {
     enum { SAMPLES = 4 };
     struct running run;
-    running_start(&run, _i ? &nl_backend_cpu : &nl_backend_ref, &(struct network){"dropped", dropped, SAMPLES, 0, false}, 1);
+    running_start(&run, _i ? &nl_backend_cpu : &nl_backend_ref,
+                  &(struct network){"dropped", dropped, SAMPLES, 0, false}, 1);
     double ones[SAMPLES * STEPS * CLASSES];
     for (size_t i = 0; i < sizeof ones / sizeof *ones; i++)
         ones[i] = 1;
@@ -305,9 +317,13 @@ END_TEST
 
 /* ---- trainings ---- */
 
-enum { TRAINED = 4, WHOLE = 3 }; /* of the first so many networks, linear layers have all weights, each one of its own */
+enum {
+    TRAINED = 4,
+    WHOLE = 3
+}; /* of the first so many networks, linear layers have all weights, each one of its own */
 
-/* Linear layers of a loop step their weights by themselves, where an optimizer allows it: after all times have taken them. */
+/* Linear layers of a loop step their weights by themselves, where an optimizer allows it: after all times have taken
+ * them. */
 START_TEST(weights_that_step_on_the_way_back_are_those_that_step_after_it)
 {
     struct training on_the_way, after;
@@ -322,7 +338,8 @@ START_TEST(weights_that_step_on_the_way_back_are_those_that_step_after_it)
     }
     const float *found = on_the_way.plan.parameters, *wanted = after.plan.parameters;
     for (size_t i = 0; i < after.graph.count; i++)
-        ck_assert_msg(fabsf(found[i] - wanted[i]) <= FLT_EPSILON * (1 + fabsf(wanted[i])), "%s: parameter %zu", network->name, i);
+        ck_assert_msg(fabsf(found[i] - wanted[i]) <= FLT_EPSILON * (1 + fabsf(wanted[i])), "%s: parameter %zu",
+                      network->name, i);
     training_free(&on_the_way);
     training_free(&after);
 }
@@ -349,11 +366,13 @@ START_TEST(a_loop_that_is_observed_has_its_bits)
         training_step(&plain, step, 0);
         training_observe(&observed, step, 0);
     }
-    ck_assert(memcmp(plain.plan.parameters, observed.plan.parameters, plain.graph.count * plain.plan.backend->real) == 0);
+    ck_assert(memcmp(plain.plan.parameters, observed.plan.parameters, plain.graph.count * plain.plan.backend->real) ==
+              0);
     double batch = (double)plain.config.train.batch;
     ck_assert(seen_of(&observed, "gates") == batch * STEPS * 4 * WIDTH &&
               seen_of(&observed, "grad:gates") == batch * STEPS * 4 * WIDTH);
-    ck_assert(seen_of(&observed, "grad:h.weight") == 4 * WIDTH * WIDTH && seen_of(&observed, "last h") == batch * WIDTH);
+    ck_assert(seen_of(&observed, "grad:h.weight") == 4 * WIDTH * WIDTH &&
+              seen_of(&observed, "last h") == batch * WIDTH);
     training_free(&plain);
     training_free(&observed);
 }
@@ -368,8 +387,11 @@ static void expect_refused(bool refused, const char *said)
 
 static int through(struct nl_graph *graph, int x)
 {
-    struct nl_new_node node = {
-        .operation = &nl_activate_operation, .arguments = &(struct nl_activate){0}, .name = "act", .in = {x}, .inputs = 1};
+    struct nl_new_node node = {.operation = &nl_activate_operation,
+                               .arguments = &(struct nl_activate){0},
+                               .name = "act",
+                               .in = {x},
+                               .inputs = 1};
     return nl_graph_add(graph, &node, &err);
 }
 
@@ -380,7 +402,8 @@ START_TEST(what_cannot_be_a_loop_is_refused)
     int input = nl_graph_add_input(&graph, "x", NL_TENSOR_REAL, (struct nl_extent){1, STEPS, CLASSES}, NL_NONE);
     int before = through(&graph, input);
     nl_loop_begin(&graph, STEPS + 1, false);
-    expect_refused(nl_loop_take(&graph, input, "take", &err) == NL_NONE, "a sequence of 5 positions is none of 6 times");
+    expect_refused(nl_loop_take(&graph, input, "take", &err) == NL_NONE,
+                   "a sequence of 5 positions is none of 6 times");
     graph.open = NL_NONE;
     nl_loop_begin(&graph, STEPS, false);
     int x = nl_loop_take(&graph, input, "take", &err), h = nl_loop_carry(&graph, input, "h", &err);

@@ -1,5 +1,6 @@
-/* What is said of a configuration names what the user wrote: each key that a message or a warning names was set, or stands in its hint, which is the
- * remedy or says what the key is by default. Tried on many settings: each key at several values, in networks of all kinds. */
+/* What is said of a configuration names what the user wrote: each key that a message or a warning names was set, or
+ * stands in its hint, which is the remedy or says what the key is by default. Tried on many settings: each key at
+ * several values, in networks of all kinds. */
 #include <check.h>
 #include <ctype.h>
 #include <limits.h>
@@ -13,7 +14,8 @@
 #include "sweep/grid.h"
 #include "sweep/lint.h"
 
-/* What else is set. The small parts of the data keep a trial short, and the message of a batch that does not fit them apart. */
+/* What else is set. The small parts of the data keep a trial short, and the message of a batch that does not fit them
+ * apart. */
 static const char *const around[] = {
     "model.arch=mlp model.depth=2",
     "norm.kind=gn model.arch=cnn model.width=8",
@@ -57,7 +59,8 @@ static int values_of(const struct nl_key *key, char value[][32])
     if (key->type == NL_TYPE_BOOL)
         for (int i = 0; i < 2; i++)
             snprintf(value[count++], 32, "%s", i ? "true" : "false");
-    bool number = key->type == NL_TYPE_INT || key->type == NL_TYPE_REAL || key->type == NL_TYPE_AUTO_INT || key->type == NL_TYPE_AUTO_REAL;
+    bool number = key->type == NL_TYPE_INT || key->type == NL_TYPE_REAL || key->type == NL_TYPE_AUTO_INT ||
+                  key->type == NL_TYPE_AUTO_REAL;
     for (size_t i = 0; number && i < sizeof small / sizeof *small; i++) {
         struct nl_config config;
         nl_config_defaults(&config);
@@ -77,7 +80,8 @@ static bool names(const char *text, const char *key)
 {
     size_t length = strlen(key);
     for (const char *at = text; at && (at = strstr(at, key)); at += length)
-        if ((at == text || !is_inside(at[-1])) && (!is_inside(at[length]) || (at[length] == '.' && !isalnum((unsigned char)at[length + 1]))))
+        if ((at == text || !is_inside(at[-1])) &&
+            (!is_inside(at[length]) || (at[length] == '.' && !isalnum((unsigned char)at[length + 1]))))
             return true;
     return false;
 }
@@ -88,12 +92,16 @@ static void judge(const struct nl_diagnostics *diagnostics, const char *set, str
 {
     for (int i = 0; i < diagnostics->count; i++) {
         /* behind "so in" stands which trial is the first: its seed, too */
-        const char *of_trial = strstr(diagnostics->at[i].message, "; so in "), *hint = diagnostics->at[i].hint ? diagnostics->at[i].hint : "";
-        char *message = nl_format("%.*s", of_trial ? (int)(of_trial - diagnostics->at[i].message) : INT_MAX, diagnostics->at[i].message);
+        const char *of_trial = strstr(diagnostics->at[i].message, "; so in "),
+                   *hint = diagnostics->at[i].hint ? diagnostics->at[i].hint : "";
+        char *message = nl_format("%.*s", of_trial ? (int)(of_trial - diagnostics->at[i].message) : INT_MAX,
+                                  diagnostics->at[i].message);
         said++;
         for (const struct nl_key *key = nl_keys; key < nl_keys + nl_key_count; key++)
-            if (names(message, key->name) && !names(set, key->name) && !names(hint, key->name) && wrong->length < 1u << 20)
-                nl_text_add(wrong, "%s\n    names %s, which nobody set; hint: %s; set: %s\n", message, key->name, hint, set);
+            if (names(message, key->name) && !names(set, key->name) && !names(hint, key->name) &&
+                wrong->length < 1u << 20)
+                nl_text_add(wrong, "%s\n    names %s, which nobody set; hint: %s; set: %s\n", message, key->name, hint,
+                            set);
         free(message);
     }
 }
@@ -117,7 +125,8 @@ static void try(const char *set, struct nl_text *wrong)
     struct nl_experiment experiment;
     struct nl_diagnostics diagnostics = {0};
     struct nl_grid grid = {0};
-    if (nl_experiment_load(NULL, override, count, &experiment, &diagnostics) == NL_OK && nl_grid_make(&experiment, &grid, &diagnostics) == NL_OK)
+    if (nl_experiment_load(NULL, override, count, &experiment, &diagnostics) == NL_OK &&
+        nl_grid_make(&experiment, &grid, &diagnostics) == NL_OK)
         nl_lint_grid(&experiment, &grid, &diagnostics);
     char *all = nl_format("data.train=200 data.test=20 data.val=20 %s", set);
     judge(&diagnostics, all, wrong);

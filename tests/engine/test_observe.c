@@ -1,5 +1,5 @@
-/* Observers change nothing: a training that is observed has the bits of one that is not, and what they see does not depend on
- * micro-batches or on replicas. A step that is not observed has no instruction of theirs. */
+/* Observers change nothing: a training that is observed has the bits of one that is not, and what they see does not
+ * depend on micro-batches or on replicas. A step that is not observed has no instruction of theirs. */
 #include <math.h>
 #include <stdio.h>
 
@@ -37,8 +37,8 @@ static const char *const nets[][WORDS] = {
 enum { NETS = sizeof nets / sizeof *nets };
 
 /* tensors: "log.tensors=...". t stays where it is: its plan knows places in itself. */
-static void make(struct training *t, const struct nl_backend *backend, const char *const *net, const char *tensors, int replicas,
-                 int size)
+static void make(struct training *t, const struct nl_backend *backend, const char *const *net, const char *tensors,
+                 int replicas, int size)
 {
     const char *words[WORDS + 5] = {"train.batch=32", "model.width=16", "model.depth=8", "norm.groups=4", tensors};
     int count = 5;
@@ -50,7 +50,8 @@ static void make(struct training *t, const struct nl_backend *backend, const cha
                   nl_diagnostics_text(&diagnostics));
     *t = (struct training){.config = experiment.config};
     t->config.model.depth = t->config.model.arch == NL_RESNET ? 8 : 2;
-    const char *trouble = training_make(t, backend, replicas, (struct nl_shape){.height = size, .width = size, .channels = 3, .classes = 10}, 128);
+    const char *trouble = training_make(
+        t, backend, replicas, (struct nl_shape){.height = size, .width = size, .channels = 3, .classes = 10}, 128);
     ck_assert_msg(!trouble, "%s", trouble);
     training_rates(t);
 }
@@ -67,8 +68,9 @@ static void check_same_parameters(const struct training *a, const struct trainin
 {
     size_t bytes = a->graph.count * a->plan.backend->real;
     for (int r = 0; r < a->replicas; r++)
-        ck_assert_msg(memcmp(training_place(a, a->plan.parameters, r), training_place(b, b->plan.parameters, r), bytes) == 0,
-                      "parameters of replica %d differ after step %d", r, (int)step);
+        ck_assert_msg(
+            memcmp(training_place(a, a->plan.parameters, r), training_place(b, b->plan.parameters, r), bytes) == 0,
+            "parameters of replica %d differ after step %d", r, (int)step);
 }
 
 static void check_same_bits(const struct nl_backend *backend, const char *const *net, const char *tensors, int size)
@@ -91,9 +93,10 @@ static void check_same_bits(const struct nl_backend *backend, const char *const 
 /* All at once forbids every fusion; one at a time leaves the others their own. */
 START_TEST(observed_trainings_have_the_same_bits)
 {
-    static const char *const tensors[] = {"log.tensors=*,grad:*,update:*", "log.tensors=act1,*.act1,norm*,*.norm*,*.ln_1,rnn.cell*",
-                                          "log.tensors=grad:act*,grad:*.act*,grad:rnn.norm*,grad:rnn.ih*", "log.tensors=conv*,*.conv*,fc*,*.add,grad:*.weight",
-                                          "log.tensors=update:*.weight,head"};
+    static const char *const tensors[] = {
+        "log.tensors=*,grad:*,update:*", "log.tensors=act1,*.act1,norm*,*.norm*,*.ln_1,rnn.cell*",
+        "log.tensors=grad:act*,grad:*.act*,grad:rnn.norm*,grad:rnn.ih*",
+        "log.tensors=conv*,*.conv*,fc*,*.add,grad:*.weight", "log.tensors=update:*.weight,head"};
     struct nl_backend parted = parted_backend();
     for (size_t i = 0; i < sizeof tensors / sizeof *tensors; i++)
         check_same_bits(&parted, nets[_i], tensors[i], SIZE);
@@ -108,12 +111,13 @@ END_TEST
 
 static void check_same_sight(const struct training *a, int of, const struct training *b, int with)
 {
-    const struct nl_observed *x = training_place(a, a->plan.observed, of), *y = training_place(b, b->plan.observed, with);
+    const struct nl_observed *x = training_place(a, a->plan.observed, of),
+                             *y = training_place(b, b->plan.observed, with);
     for (int i = 0; i < a->plan.observers.count; i++) {
         const char *name = a->plan.observers.at[i].name;
         ck_assert_str_eq(name, b->plan.observers.at[i].name);
-        ck_assert_msg(x[i].elements > 0 && memcmp(&x[i], &y[i], sizeof x[i]) == 0, "%s: a sum of %.17g, not %.17g", name,
-                      x[i].sum, y[i].sum);
+        ck_assert_msg(x[i].elements > 0 && memcmp(&x[i], &y[i], sizeof x[i]) == 0, "%s: a sum of %.17g, not %.17g",
+                      name, x[i].sum, y[i].sum);
     }
 }
 
@@ -152,8 +156,8 @@ START_TEST(gradients_of_weights_that_backward_steps)
     training_observe(&b, 0, 0);
     for (int i = 0; i < a.plan.observers.count; i++) {
         double got = sqrt(a.plan.observed[i].squares), want = sqrt(b.plan.observed[i].squares);
-        ck_assert_msg(want > 0 && fabs(got - want) <= 1e-5 * want, "%s: a norm of %.9g, not %.9g", a.plan.observers.at[i].name,
-                      got, want);
+        ck_assert_msg(want > 0 && fabs(got - want) <= 1e-5 * want, "%s: a norm of %.9g, not %.9g",
+                      a.plan.observers.at[i].name, got, want);
     }
     training_free(&a);
     training_free(&b);
@@ -182,7 +186,8 @@ START_TEST(steps_that_are_not_logged_cost_nothing)
     for (int i = 0; i < list->instructions; i++)
         ck_assert(list->instruction[i].call == plain.plan.train.list.instruction[i].call);
     ck_assert_int_eq(instructions_of(list, &nl_observe_operation), 0);
-    ck_assert_int_eq(instructions_of(&observed.plan.train.observed_list, &nl_observe_operation), observed.plan.observers.count);
+    ck_assert_int_eq(instructions_of(&observed.plan.train.observed_list, &nl_observe_operation),
+                     observed.plan.observers.count);
     training_free(&plain);
     training_free(&observed);
 }
@@ -220,8 +225,8 @@ START_TEST(patterns)
         all += nl_is_parameter(t.graph.tensor[i].spec.role);
     ck_assert_int_eq(matches(&t.graph, "*"), all);
     ck_assert_int_eq(matches(&t.graph, "grad:*"), all);
-    char *near = nl_observers_near(&t.graph, "update:layer1.0.conv1.wieght"), *inside = nl_observers_near(&t.graph, "*.norm7"),
-         *within = nl_observers_near(&t.graph, "grad:pool");
+    char *near = nl_observers_near(&t.graph, "update:layer1.0.conv1.wieght"),
+         *inside = nl_observers_near(&t.graph, "*.norm7"), *within = nl_observers_near(&t.graph, "grad:pool");
     ck_assert_str_eq(near, "'update:layer1.0.conv1.weight'");
     ck_assert_ptr_nonnull(strstr(inside, "norm"));
     ck_assert_ptr_nonnull(strstr(within, "avgpool"));
@@ -241,11 +246,21 @@ START_TEST(only_gradients_that_there_are)
     int x = nl_graph_add_input(&graph, "x", NL_TENSOR_REAL, (struct nl_extent){2, 2, 1}, NL_NONE);
     struct nl_activate relu = {.kind = NL_RELU};
     struct nl_linear linear = {.out = 3};
-    int first =
-        nl_graph_add(&graph, &(struct nl_new_node){.operation = &nl_activate_operation, .arguments = &relu, .name = "before", .in = {x}, .inputs = 1}, &err);
-    int logits =
-        nl_graph_add(&graph, &(struct nl_new_node){.operation = &nl_linear_operation, .arguments = &linear, .name = "head", .in = {first}, .inputs = 1}, &err);
-    nl_graph_add(&graph, &(struct nl_new_node){.operation = &nl_linear_operation, .arguments = &linear, .name = "aside", .in = {first}, .inputs = 1}, &err);
+    int first = nl_graph_add(
+        &graph,
+        &(struct nl_new_node){
+            .operation = &nl_activate_operation, .arguments = &relu, .name = "before", .in = {x}, .inputs = 1},
+        &err);
+    int logits = nl_graph_add(
+        &graph,
+        &(struct nl_new_node){
+            .operation = &nl_linear_operation, .arguments = &linear, .name = "head", .in = {first}, .inputs = 1},
+        &err);
+    nl_graph_add(
+        &graph,
+        &(struct nl_new_node){
+            .operation = &nl_linear_operation, .arguments = &linear, .name = "aside", .in = {first}, .inputs = 1},
+        &err);
     nl_graph_end(&graph, logits);
     ck_assert_int_eq(matches(&graph, "before,head,aside"), 3);
     ck_assert_int_eq(matches(&graph, "grad:before"), 0);

@@ -1,5 +1,6 @@
-/* Sweeps over parts of model.layers: the trial of a value is that of the list in which it is written; the command line replaces an axis by whatever name;
- * a list that many points have is read once. What is wrong is said in tests/shell/cli/layers.txt. */
+/* Sweeps over parts of model.layers: the trial of a value is that of the list in which it is written; the command line
+ * replaces an axis by whatever name; a list that many points have is read once. What is wrong is said in
+ * tests/shell/cli/layers.txt. */
 #include <check.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,9 +11,9 @@
 #include "suite.h"
 #include "sweep/grid.h"
 
-#define LIST(width, kind)                                                                                                          \
-    "model.layers=[{conv: 4, name: stem}, norm, activation, {layers: [conv, norm-activation], name: stage, norm: " kind            \
-    ", width: " width "}, {residual: [{norm: ln, name: inner}]}, mean-pool, {linear: classes}]"
+#define LIST(width, kind)                                                                                              \
+    "model.layers=[{conv: 4, name: stem}, norm, activation, {layers: [conv, norm-activation], name: stage, "           \
+    "norm: " kind ", width: " width "}, {residual: [{norm: ln, name: inner}]}, mean-pool, {linear: classes}]"
 
 static struct nl_grid unfold(const char *const *overrides)
 {
@@ -23,7 +24,8 @@ static struct nl_grid unfold(const char *const *overrides)
     struct nl_grid grid = {0};
     while (*overrides)
         words[count++] = *overrides++;
-    if (nl_experiment_load(NULL, words, count, &experiment, &diagnostics) || nl_grid_make(&experiment, &grid, &diagnostics))
+    if (nl_experiment_load(NULL, words, count, &experiment, &diagnostics) ||
+        nl_grid_make(&experiment, &grid, &diagnostics))
         ck_abort_msg("%s", nl_diagnostics_text(&diagnostics));
     return grid;
 }
@@ -35,8 +37,10 @@ static struct nl_grid unfold_words(const char *list, const char *first, const ch
 
 START_TEST(a_value_of_a_part_is_the_list_with_it)
 {
-    static const char *const written[] = {LIST("4", "{kind: bn}"), LIST("8", "{kind: bn}"), LIST("4", "{kind: gn}"), LIST("8", "{kind: gn}")};
-    struct nl_grid grid = unfold_words(LIST("2", "rms"), "model.layers.stage.norm.kind=bn,gn", "model.layers.4.width=4,8");
+    static const char *const written[] = {LIST("4", "{kind: bn}"), LIST("8", "{kind: bn}"), LIST("4", "{kind: gn}"),
+                                          LIST("8", "{kind: gn}")};
+    struct nl_grid grid =
+        unfold_words(LIST("2", "rms"), "model.layers.stage.norm.kind=bn,gn", "model.layers.4.width=4,8");
     ck_assert_int_eq(grid.trials, 4);
     ck_assert_str_eq(grid.key[0]->name, "model.layers.stage.norm.kind");
     ck_assert_str_eq(grid.key[1]->name, "model.layers.4.width");
@@ -53,9 +57,11 @@ END_TEST
 
 START_TEST(a_part_inside_an_item_without_a_name_is_found)
 {
-    struct nl_grid grid = unfold_words(LIST("4", "bn"), "model.layers.inner.norm.kind=rms,ln", "model.layers.5.residual.1.norm.affine=none");
+    struct nl_grid grid = unfold_words(LIST("4", "bn"), "model.layers.inner.norm.kind=rms,ln",
+                                       "model.layers.5.residual.1.norm.affine=none");
     ck_assert_int_eq(grid.trials, 2);
-    ck_assert_ptr_nonnull(strstr(grid.trial[0].identity, "{residual: [{norm: {kind: rms, affine: none}, name: inner}]}"));
+    ck_assert_ptr_nonnull(
+        strstr(grid.trial[0].identity, "{residual: [{norm: {kind: rms, affine: none}, name: inner}]}"));
     nl_grid_release(&grid);
 }
 END_TEST
@@ -63,12 +69,14 @@ END_TEST
 /* By another name, too: the axis keeps its own. */
 START_TEST(the_command_line_replaces_an_axis)
 {
-    struct nl_grid grid = unfold((const char *const[]){LIST("4", "bn"), "model.layers.stage.norm.kind=bn,gn", "model.layers.4.norm.kind=ln,rms,gn", NULL});
+    struct nl_grid grid = unfold((const char *const[]){LIST("4", "bn"), "model.layers.stage.norm.kind=bn,gn",
+                                                       "model.layers.4.norm.kind=ln,rms,gn", NULL});
     ck_assert_int_eq(grid.trials, 3);
     ck_assert_int_eq(grid.keys, 2);
     ck_assert_str_eq(grid.key[0]->name, "model.layers.stage.norm.kind");
     nl_grid_release(&grid);
-    grid = unfold((const char *const[]){LIST("4", "bn"), "model.layers.stage.norm.kind=bn,gn", "model.layers.4.norm.kind=rms", NULL});
+    grid = unfold((const char *const[]){LIST("4", "bn"), "model.layers.stage.norm.kind=bn,gn",
+                                        "model.layers.4.norm.kind=rms", NULL});
     ck_assert_int_eq(grid.trials, 1);
     ck_assert_int_eq(grid.keys, 1);
     ck_assert_ptr_nonnull(strstr(grid.trial[0].identity, "norm: {kind: rms}"));

@@ -1,5 +1,6 @@
-/* Networks of the operations of sequences as PyTorch computes them in float64: loss and gradients, on ref to 1e-10 and on the others to float32's rounding.
- * tests/golden/sequence.py made the numbers, for the networks of sequence.cases. */
+/* Networks of the operations of sequences as PyTorch computes them in float64: loss and gradients, on ref to 1e-10 and
+ * on the others to float32's rounding. tests/golden/sequence.py made the numbers, for the networks of
+ * sequence.cases. */
 #include <math.h>
 
 #include "building.h"
@@ -38,7 +39,8 @@ static int number_in(const struct golden_case *golden, const char *key, int othe
 
 static enum nl_activation activation_of(const char *name)
 {
-    static const char *const names[] = {[NL_RELU] = "relu", [NL_SIGMOID] = "sigmoid", [NL_TANH] = "tanh", [NL_GELU] = "gelu", [NL_SILU] = "silu"};
+    static const char *const names[] = {
+        [NL_RELU] = "relu", [NL_SIGMOID] = "sigmoid", [NL_TANH] = "tanh", [NL_GELU] = "gelu", [NL_SILU] = "silu"};
     for (int i = 0; i < (int)(sizeof names / sizeof *names); i++)
         if (strncmp(name, names[i], strlen(names[i])) == 0)
             return (enum nl_activation)i;
@@ -63,7 +65,8 @@ static int by_position(const struct builder *b, int out, const char *name)
 static void add_attention(struct builder *b, const char *told, bool normalizes, const char *name)
 {
     char in[32], q_name[32], k_name[32];
-    struct nl_attention attention = {.heads = atoi(told), .causal = strchr(told, 'c') != NULL, .rotary = strchr(told, 'r') != NULL};
+    struct nl_attention attention = {
+        .heads = atoi(told), .causal = strchr(told, 'c') != NULL, .rotary = strchr(told, 'r') != NULL};
     if (!normalizes) {
         b->at = one(b, &nl_attention_operation, &attention, name);
         return;
@@ -76,7 +79,9 @@ static void add_attention(struct builder *b, const char *told, bool normalizes, 
     int q = one(b, &nl_split_operation, &(struct nl_split_channels){.parts = 3, .heads = attention.heads}, "split");
     const int *out = b->graph->node[b->graph->nodes - 1].out;
     int k = out[1], v = out[2];
-    struct nl_normalize rms = {.norm = &nl_norm_rms, .setup = {.groups = 1, .over_position = true}, .affine_count = nl_extent_of(b->graph, q)->channels};
+    struct nl_normalize rms = {.norm = &nl_norm_rms,
+                               .setup = {.groups = 1, .over_position = true},
+                               .affine_count = nl_extent_of(b->graph, q)->channels};
     q = add(b->graph, &nl_normalize_operation, &rms, q_name, 1, (int[]){q}, 0);
     k = add(b->graph, &nl_normalize_operation, &rms, k_name, 1, (int[]){k}, 0);
     b->at = add(b->graph, &nl_attention_operation, &attention, name, 4, (int[]){q, k, v, lengths}, 0);
@@ -89,15 +94,17 @@ static void add_layer(struct builder *b, const char *word, int number)
     snprintf(name, sizeof name, "l%d", number);
     snprintf(kind, sizeof kind, "%.*s", (int)(colon ? colon - word : (long)strlen(word)), word);
     if (!strcmp(kind, "embed")) {
-        b->at = one(b, &nl_embedding_operation, &(struct nl_embedding){.vocabulary = b->vocabulary, .channels = atoi(told)}, name);
+        b->at = one(b, &nl_embedding_operation,
+                    &(struct nl_embedding){.vocabulary = b->vocabulary, .channels = atoi(told)}, name);
         b->table = taken(b->graph, b->at, NL_EMBEDDING_WEIGHT);
     } else if (!strcmp(kind, "linear")) {
         b->at = by_position(b, atoi(told), name);
     } else if (!strcmp(kind, "tied")) {
-        b->at = add(b->graph, &nl_linear_operation, &(struct nl_linear){.out = b->vocabulary, .by_position = true}, name, 2, (int[]){b->at, b->table},
-                    WITHOUT_BIAS);
+        b->at = add(b->graph, &nl_linear_operation, &(struct nl_linear){.out = b->vocabulary, .by_position = true},
+                    name, 2, (int[]){b->at, b->table}, WITHOUT_BIAS);
     } else if (!strcmp(kind, "learned") || !strcmp(kind, "sin")) {
-        b->at = one(b, &nl_positions_operation, &(struct nl_position_encoding){.sinusoidal = !strcmp(kind, "sin")}, name);
+        b->at =
+            one(b, &nl_positions_operation, &(struct nl_position_encoding){.sinusoidal = !strcmp(kind, "sin")}, name);
     } else if (!strcmp(kind, "cls")) {
         b->at = one(b, &nl_class_token_operation, NULL, name);
     } else if (!strcmp(kind, "attn") || !strcmp(kind, "qkv")) {
@@ -105,7 +112,8 @@ static void add_layer(struct builder *b, const char *word, int number)
     } else if (!strcmp(kind, "gate")) {
         b->at = one(b, &nl_gate_operation, &(struct nl_gate){.kind = activation_of(told), .gelu = gelu_of(told)}, name);
     } else if (!strcmp(kind, "act")) {
-        b->at = one(b, &nl_activate_operation, &(struct nl_activate){.kind = activation_of(told), .gelu = gelu_of(told)}, name);
+        b->at = one(b, &nl_activate_operation,
+                    &(struct nl_activate){.kind = activation_of(told), .gelu = gelu_of(told)}, name);
     } else if (!strcmp(kind, "keep")) {
         b->kept = b->at;
     } else if (!strcmp(kind, "add")) {
@@ -197,8 +205,8 @@ static void expect_gradients(const struct running *run, const struct golden_case
                 if (!second)
                     largest = fmax(largest, fabs(wanted[e]));
                 else
-                    ck_assert_msg(fabs(value - wanted[e]) <= bound * largest, "%s on %s: %s: %.15g, not %.15g", golden->name, run->backend->name, name,
-                                  value, wanted[e]);
+                    ck_assert_msg(fabs(value - wanted[e]) <= bound * largest, "%s on %s: %s: %.15g, not %.15g",
+                                  golden->name, run->backend->name, name, value, wanted[e]);
             }
         }
     ck_assert_double_gt(largest, 0);
@@ -217,8 +225,8 @@ START_TEST(networks_are_those_of_pytorch)
         put_inputs(&run, golden);
         running_step(&run, true);
         const double *sums = golden_stored(&sequences, golden, "sums", 3);
-        ck_assert_msg(fabs(run.sums->loss - sums[0]) <= (exact ? 1e-10 : 1e-5) * sums[0], "%s on %s: a loss of %.15g, not %.15g", golden->name,
-                      run.backend->name, run.sums->loss, sums[0]);
+        ck_assert_msg(fabs(run.sums->loss - sums[0]) <= (exact ? 1e-10 : 1e-5) * sums[0],
+                      "%s on %s: a loss of %.15g, not %.15g", golden->name, run.backend->name, run.sums->loss, sums[0]);
         ck_assert(run.sums->correct == sums[1] && run.sums->counted == sums[2]);
         expect_gradients(&run, golden, exact ? 1e-10 : 1e-5);
         running_stop(&run);

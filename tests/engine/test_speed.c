@@ -1,5 +1,6 @@
-/* Updates to a target (stats/steps.h) and the question of speed, on made runs whose truth is known. P-values are those of
- * scipy.stats.binomtest(k, n).pvalue, and ends of intervals the order statistics that scipy.stats.quantile_test(x, p=0.5).confidence_interval gives. */
+/* Updates to a target (stats/steps.h) and the question of speed, on made runs whose truth is known. P-values are those
+ * of scipy.stats.binomtest(k, n).pvalue, and ends of intervals the order statistics that scipy.stats.quantile_test(x,
+ * p=0.5).confidence_interval gives. */
 #include <check.h>
 #include <math.h>
 #include <stdlib.h>
@@ -15,7 +16,8 @@
 
 enum { GIVEN = 880, EVERY = 10 /* updates between evaluations */, MOST_SEEDS = 16 };
 
-/* When a run gets to the target: at this update or a little before; INFINITY: never. Negative: it diverges at that update, before it is there. */
+/* When a run gets to the target: at this update or a little before; INFINITY: never. Negative: it diverges at that
+ * update, before it is there. */
 struct made_runs {
     int seeds;
     double bn[MOST_SEEDS], none[MOST_SEEDS];
@@ -26,14 +28,17 @@ static void add_curve(struct nl_text *curves, int trial, const char *kind, int s
     double last = reaches < 0.0 ? -reaches : GIVEN;
     for (int step = EVERY; step <= last; step += EVERY) {
         bool there = reaches > 0.0 && step >= reaches;
-        nl_text_add(curves, "%d,%s,%d,%d,0.5,64,train,,0.1,0.1,1\n", trial, kind, seed, step); /* on the way: no evaluation */
-        nl_text_add(curves, "%d,%s,%d,%d,0.5,64,test,running,0.1,%s\n", trial, kind, seed, step, there ? "0.3,0.9" : "2,0.5");
+        nl_text_add(curves, "%d,%s,%d,%d,0.5,64,train,,0.1,0.1,1\n", trial, kind, seed,
+                    step); /* on the way: no evaluation */
+        nl_text_add(curves, "%d,%s,%d,%d,0.5,64,test,running,0.1,%s\n", trial, kind, seed, step,
+                    there ? "0.3,0.9" : "2,0.5");
     }
 }
 
-static const char yaml[] = "data: {test_seed: 1}\nmodel: {depth: 1}\ntrain: {batch: 64, epochs: 40}\n" /* 22 updates an epoch */
-                           "sweep: {grid: {norm.kind: [bn, none]}, seeds: %d, baseline: {norm.kind: none}, question: speed}\n"
-                           "plot: {metric: test_accuracy, target: 90}\n";
+static const char yaml[] =
+    "data: {test_seed: 1}\nmodel: {depth: 1}\ntrain: {batch: 64, epochs: 40}\n" /* 22 updates an epoch */
+    "sweep: {grid: {norm.kind: [bn, none]}, seeds: %d, baseline: {norm.kind: none}, question: speed}\n"
+    "plot: {metric: test_accuracy, target: 90}\n";
 
 struct made {
     char *folder;
@@ -59,16 +64,16 @@ static void make(struct made *out, const struct made_runs *runs)
     struct nl_error err = {{0}};
     *out = (struct made){.folder = scratch_make()};
     nl_text_add(&file, yaml, runs->seeds);
-    nl_text_add(
-        &trials,
-        "trial,norm.kind,train.seed,status,failed_step,steps,classes,train_samples,val_samples,test_samples,test_overlap,train_accuracy,test_accuracy\n");
+    nl_text_add(&trials, "trial,norm.kind,train.seed,status,failed_step,steps,classes,train_samples,val_samples,test_"
+                         "samples,test_overlap,train_accuracy,test_accuracy\n");
     nl_text_add(&curves, "trial,norm.kind,train.seed,step,epoch,samples,split,eval,lr,loss,accuracy\n");
     for (int method = 0, trial = 1; method < 2; method++)
         for (int seed = 0; seed < runs->seeds; seed++, trial++) {
             const char *kind = method ? "none" : "bn";
             double reaches = (method ? runs->none : runs->bn)[seed];
-            nl_text_add(&trials, "%d,%s,%d,%s,%s,%g,10,1408,0,389,1,1,%s\n", trial, kind, seed + 1, reaches < 0 ? "diverged" : "done", reaches < 0 ? "30" : "",
-                        reaches < 0 ? -reaches : GIVEN, reaches < 0 ? "" : "0.9");
+            nl_text_add(&trials, "%d,%s,%d,%s,%s,%g,10,1408,0,389,1,1,%s\n", trial, kind, seed + 1,
+                        reaches < 0 ? "diverged" : "done", reaches < 0 ? "30" : "", reaches < 0 ? -reaches : GIVEN,
+                        reaches < 0 ? "" : "0.9");
             add_curve(&curves, trial, kind, seed + 1, reaches);
         }
     write_file(out->folder, "experiment.yaml", &file);
@@ -78,7 +83,8 @@ static void make(struct made *out, const struct made_runs *runs)
     ck_assert_int_eq(nl_experiment_load(path, NULL, 0, &out->experiment, &diagnostics), NL_OK);
     ck_assert_int_eq(nl_grid_make(&out->experiment, &out->grid, &diagnostics), NL_OK);
     out->planned = nl_grid_planned(&out->grid);
-    ck_assert_msg(nl_results_load(out->folder, &out->experiment, &out->planned, &out->results, &err) == NL_OK, "%s", err.text);
+    ck_assert_msg(nl_results_load(out->folder, &out->experiment, &out->planned, &out->results, &err) == NL_OK, "%s",
+                  err.text);
     free(path);
 }
 
@@ -103,7 +109,8 @@ static struct nl_claim ask(const struct made_runs *runs, struct nl_answer *answe
 
 static void expect(double found, double expected)
 {
-    ck_assert_msg(found == expected || fabs(found - expected) <= 1e-9 * fabs(expected), "%.17g, expected %.17g", found, expected);
+    ck_assert_msg(found == expected || fabs(found - expected) <= 1e-9 * fabs(expected), "%.17g, expected %.17g", found,
+                  expected);
 }
 
 START_TEST(a_run_is_there_at_an_evaluation_and_after_the_one_before)
@@ -114,9 +121,11 @@ START_TEST(a_run_is_there_at_an_evaluation_and_after_the_one_before)
     struct nl_error err;
     make(&made, &runs);
     ck_assert_int_eq(nl_curves_load(&made.results, "curves.csv", &curves, &err), NL_OK);
-    const struct nl_steps expected[] = {{0, 10}, {90, 100}, {GIVEN, INFINITY}, {GIVEN, INFINITY}}; /* a diverged run had GIVEN, whatever its last one */
+    const struct nl_steps expected[] = {
+        {0, 10}, {90, 100}, {GIVEN, INFINITY}, {GIVEN, INFINITY}}; /* a diverged run had GIVEN, whatever its last one */
     for (int seed = 0; seed < 4; seed++) {
-        struct nl_steps steps = nl_steps_to(&curves, &made.results, &made.experiment, &made.results.cell[0], seed, "test_accuracy", 0.9);
+        struct nl_steps steps =
+            nl_steps_to(&curves, &made.results, &made.experiment, &made.results.cell[0], seed, "test_accuracy", 0.9);
         expect(steps.low, expected[seed].low);
         expect(steps.high, expected[seed].high);
         steps = nl_steps_to(&curves, &made.results, &made.experiment, &made.results.cell[0], seed, "test_error", 0.1);
@@ -124,7 +133,8 @@ START_TEST(a_run_is_there_at_an_evaluation_and_after_the_one_before)
         steps = nl_steps_to(&curves, &made.results, &made.experiment, &made.results.cell[0], seed, "test_loss", 0.5);
         expect(steps.high, expected[seed].high);
     }
-    struct nl_steps other = nl_steps_to(&curves, &made.results, &made.experiment, &made.results.cell[0], 0, "test_accuracy_batch", 0.9);
+    struct nl_steps other =
+        nl_steps_to(&curves, &made.results, &made.experiment, &made.results.cell[0], 0, "test_accuracy_batch", 0.9);
     ck_assert(isinf(other.high)); /* it was not evaluated so */
     nl_curves_release(&curves);
     made_release(&made);
@@ -133,7 +143,8 @@ END_TEST
 
 START_TEST(the_sign_test_judges)
 {
-    /* 8 of 8 seeds: p = 2 / 2^8, and of 8 values the second and the seventh hold the median at 95 % (coverage 0.9297 is too little): the first and the last. */
+    /* 8 of 8 seeds: p = 2 / 2^8, and of 8 values the second and the seventh hold the median at 95 % (coverage 0.9297 is
+     * too little): the first and the last. */
     const struct made_runs runs = {.seeds = 8,
                                    .bn = {100, 100, 100, 100, 100, 100, 100, 100},
                                    .none = {300, 310, 320, 330, 340, 350, 360, 370}};
@@ -175,11 +186,13 @@ START_TEST(censored_runs_are_bounds)
     expect(claim.effect.lower, 390.0 / 100.0);
     ck_assert_int_eq(claim.finding, NL_FOUND_MORE);
     ck_assert_ptr_nonnull(strstr(answer.evidence.at, "needs at least 8.8x as many (95 % CI from 3.9 up)"));
-    ck_assert_ptr_nonnull(strstr(answer.evidence.at, "no norm: more than 880 updates (median; 1 of 8 runs reached the target)"));
+    ck_assert_ptr_nonnull(
+        strstr(answer.evidence.at, "no norm: more than 880 updates (median; 1 of 8 runs reached the target)"));
     nl_answer_release(&answer);
 
-    const struct made_runs neither = {
-        .seeds = 6, .bn = {INFINITY, INFINITY, INFINITY, INFINITY, 100, 100}, .none = {INFINITY, INFINITY, INFINITY, INFINITY, INFINITY, 200}};
+    const struct made_runs neither = {.seeds = 6,
+                                      .bn = {INFINITY, INFINITY, INFINITY, INFINITY, 100, 100},
+                                      .none = {INFINITY, INFINITY, INFINITY, INFINITY, INFINITY, 200}};
     claim = ask(&neither, &answer);
     ck_assert_int_eq(claim.finding, NL_FOUND_NOTHING);
     ck_assert_ptr_nonnull(claim.obstacle);
@@ -212,11 +225,14 @@ START_TEST(a_ratio_that_is_known_from_one_side_is_said_to_be_a_bound)
 }
 END_TEST
 
-/* Of runs that all meet the target at their first evaluation, none is the first; nor of a target that guessing meets. */
+/* Of runs that all meet the target at their first evaluation, none is the first; nor of a target that guessing
+ * meets. */
 START_TEST(a_target_that_orders_nothing_is_said)
 {
     const struct made_runs at_once = {.seeds = 8, .bn = {5, 5, 5, 5, 5, 5, 5, 5}, .none = {5, 5, 5, 5, 5, 5, 5, 5}},
-                           later = {.seeds = 8, .bn = {100, 100, 100, 100, 100, 100, 100, 100}, .none = {300, 300, 300, 300, 300, 300, 300, 300}};
+                           later = {.seeds = 8,
+                                    .bn = {100, 100, 100, 100, 100, 100, 100, 100},
+                                    .none = {300, 300, 300, 300, 300, 300, 300, 300}};
     static const struct {
         const char *metric; /* as plot.metric */
         double target;
@@ -228,7 +244,9 @@ START_TEST(a_target_that_orders_nothing_is_said)
     struct made made;
     make(&made, &at_once);
     nl_answer_make(&made.results, &made.experiment, &answer);
-    ck_assert_ptr_nonnull(strstr(answer.headline.at, "Speed cannot be judged: every run reached a test accuracy of 90.0 % by its first evaluation"));
+    ck_assert_ptr_nonnull(
+        strstr(answer.headline.at,
+               "Speed cannot be judged: every run reached a test accuracy of 90.0 % by its first evaluation"));
     ck_assert_int_eq(answer.claims, 0);
     ck_assert_ptr_null(strstr(answer.headline.at, "BN"));
     nl_answer_release(&answer);
@@ -258,7 +276,8 @@ START_TEST(five_pairs_find_nothing)
 }
 END_TEST
 
-/* Methods whose updates have one distribution, and ratios of just what counts as the same: at most one answer in twenty finds what is false. */
+/* Methods whose updates have one distribution, and ratios of just what counts as the same: at most one answer in twenty
+ * finds what is false. */
 START_TEST(false_findings_are_rare)
 {
     enum { SWEEPS = 400 };
@@ -273,10 +292,12 @@ START_TEST(false_findings_are_rare)
             for (int method = 0; method < 2; method++) {
                 double normal = nl_stream_normal(stream, (uint64_t)sweep, (uint64_t)(2 * seed + method));
                 double needed = 150.0 * (method ? median : 1.0) * exp(0.6 * normal);
-                (method ? runs.none : runs.bn)[seed] = needed > GIVEN ? (normal > 2.5 ? -40.0 : INFINITY) : ceil(needed);
+                (method ? runs.none : runs.bn)[seed] =
+                    needed > GIVEN ? (normal > 2.5 ? -40.0 : INFINITY) : ceil(needed);
             }
         struct nl_claim claim = ask(&runs, &answer);
-        wrong += (claim.finding == NL_FOUND_MORE && median <= 1.0) || claim.finding == NL_FOUND_LESS || (claim.finding == NL_FOUND_SAME && median >= 2.0);
+        wrong += (claim.finding == NL_FOUND_MORE && median <= 1.0) || claim.finding == NL_FOUND_LESS ||
+                 (claim.finding == NL_FOUND_SAME && median >= 2.0);
         nl_answer_release(&answer);
     }
     double allowed = 0.05 * SWEEPS + 3.0 * sqrt(0.05 * 0.95 * SWEEPS);

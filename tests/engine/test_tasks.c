@@ -28,7 +28,8 @@ static struct nl_experiment load(const char *const *words)
     int count = 0;
     while (words[count])
         count++;
-    ck_assert_msg(nl_experiment_load(NULL, words, count, &experiment, &diagnostics) == NL_OK, "%s", nl_diagnostics_text(&diagnostics));
+    ck_assert_msg(nl_experiment_load(NULL, words, count, &experiment, &diagnostics) == NL_OK, "%s",
+                  nl_diagnostics_text(&diagnostics));
     return experiment;
 }
 
@@ -57,15 +58,18 @@ START_TEST(tasks_are_what_their_definitions_say)
     int fields = 0;
     while ((field[fields] = strsep(&line, " ")))
         fields++;
-    const char *const x_sum = field[fields - 3], *const y_sum = field[fields - 2], *const lengths_sum = field[fields - 1];
+    const char *const x_sum = field[fields - 3], *const y_sum = field[fields - 2],
+                      *const lengths_sum = field[fields - 1];
     field[fields - 3] = NULL;
     struct nl_experiment experiment = load((const char *const *)field);
     struct nl_dataset *set = open_set(&experiment.config);
     struct nl_split view = make_view(set, &experiment.config);
     bool real = set->shape.target == NL_TARGET_REAL;
-    struct nl_sample_rows x = nl_split_rows(&view, "x"), y = nl_split_rows(&view, real ? "targets" : "labels"), lengths = nl_split_rows(&view, "lengths");
+    struct nl_sample_rows x = nl_split_rows(&view, "x"), y = nl_split_rows(&view, real ? "targets" : "labels"),
+                          lengths = nl_split_rows(&view, "lengths");
     size_t values = (size_t)set->count * (size_t)set->shape.height * (size_t)set->shape.channels;
-    expect_sum(real ? (const void *)set->values : x.at, real ? values * sizeof(float) : nl_rows_bytes(&x, set->count), x_sum, name, "x");
+    expect_sum(real ? (const void *)set->values : x.at, real ? values * sizeof(float) : nl_rows_bytes(&x, set->count),
+               x_sum, name, "x");
     expect_sum(y.at, nl_rows_bytes(&y, set->count), y_sum, name, "y");
     expect_sum(lengths.at, lengths.at ? nl_rows_bytes(&lengths, set->count) : 0, lengths_sum, name, "lengths");
     ck_assert_int_eq(set->shape.lengths, lengths.at != NULL);
@@ -87,7 +91,8 @@ START_TEST(a_larger_part_begins_with_a_smaller_one)
     struct nl_dataset *a = open_set(&small.config), *b = open_set(&large.config);
     size_t width = (size_t)a->row[0].width;
     ck_assert_mem_eq(a->row[0].at, b->row[0].at, 20 * width * sizeof(int32_t));
-    ck_assert_mem_eq((int32_t *)a->row[0].at + 20 * width, (int32_t *)b->row[0].at + 50 * width, 5 * width * sizeof(int32_t));
+    ck_assert_mem_eq((int32_t *)a->row[0].at + 20 * width, (int32_t *)b->row[0].at + 50 * width,
+                     5 * width * sizeof(int32_t));
     ck_assert_str_ne(a->checksum, b->checksum);
     nl_dataset_free(a);
     nl_dataset_free(b);
@@ -98,7 +103,8 @@ START_TEST(chance_is_what_guessing_gives)
 {
     struct nl_experiment copying = load((const char *const[]){"data.name=copy", "data.length=30", NULL}),
                          adding = load((const char *const[]){"data.name=adding", NULL}),
-                         recall = load((const char *const[]){"data.name=recall", "data.length=4", "data.symbols=5", NULL});
+                         recall =
+                             load((const char *const[]){"data.name=recall", "data.length=4", "data.symbols=5", NULL});
     struct nl_dataset *set = open_set(&copying.config);
     struct nl_split view = make_view(set, &copying.config);
     ck_assert_double_eq_tol(view.chance.accuracy, 40.0 / 50, 1e-12); /* blanks */
@@ -143,7 +149,8 @@ START_TEST(images_are_cut_into_sequences)
         const char *as;
         int positions, channels;
         int (*pixel)(int position, int channel);
-    } cuts[] = {{"data.as=rows", 8, 8, rows_of}, {"data.as=pixels", 64, 1, pixels_of}, {"data.as=patches", 4, 16, patches_of}};
+    } cuts[] = {
+        {"data.as=rows", 8, 8, rows_of}, {"data.as=pixels", 64, 1, pixels_of}, {"data.as=patches", 4, 16, patches_of}};
     struct nl_experiment plain = load((const char *const[]){"data.name=digits", NULL}),
                          cut = load((const char *const[]){"data.name=digits", cuts[_i].as, NULL});
     struct nl_dataset *images = open_set(&plain.config), *sequences = open_set(&cut.config);
@@ -169,9 +176,10 @@ END_TEST
 /* Colours stay together, with the statistics of their own. */
 START_TEST(colours_keep_their_standardization)
 {
-    struct nl_experiment plain = load((const char *const[]){"data.name=synth", "data.train=20", "data.test=4", "data.size=8", NULL}),
-                         cut = load(
-                             (const char *const[]){"data.name=synth", "data.train=20", "data.test=4", "data.size=8", "data.as=patches", "data.patch=2", NULL});
+    struct nl_experiment plain = load((const char *const[]){"data.name=synth", "data.train=20", "data.test=4",
+                                                            "data.size=8", NULL}),
+                         cut = load((const char *const[]){"data.name=synth", "data.train=20", "data.test=4",
+                                                          "data.size=8", "data.as=patches", "data.patch=2", NULL});
     struct nl_dataset *images = open_set(&plain.config), *sequences = open_set(&cut.config);
     struct nl_split a = make_view(images, &plain.config), b = make_view(sequences, &cut.config);
     float image[192], sequence[192];
@@ -192,8 +200,8 @@ END_TEST
 START_TEST(the_permutation_of_pixels_is_one_for_all)
 {
     struct nl_experiment plain = load((const char *const[]){"data.name=digits", "data.as=pixels", NULL}),
-                         moved =
-                             load((const char *const[]){"data.name=digits", "data.as=pixels", "data.permute=true", "data.split_seed=5", "train.seed=9", NULL});
+                         moved = load((const char *const[]){"data.name=digits", "data.as=pixels", "data.permute=true",
+                                                            "data.split_seed=5", "train.seed=9", NULL});
     struct nl_dataset *a = open_set(&plain.config), *b = open_set(&moved.config);
     int32_t order[64];
     nl_stream_permutation(nl_stream(0, "permute"), 0, order, 64);
@@ -209,9 +217,9 @@ END_TEST
 
 START_TEST(real_targets_are_learned_by_their_squared_error)
 {
-    struct nl_experiment experiment =
-        load((const char *const[]){"data.name=adding", "data.length=4", "data.train=512", "data.test=128", "model.depth=2", "norm.kind=none", "train.batch=32",
-                                   "train.lr=0.05", "train.epochs=12", _i ? "device.kind=ref" : "device.kind=cpu", NULL});
+    struct nl_experiment experiment = load((const char *const[]){
+        "data.name=adding", "data.length=4", "data.train=512", "data.test=128", "model.depth=2", "norm.kind=none",
+        "train.batch=32", "train.lr=0.05", "train.epochs=12", _i ? "device.kind=ref" : "device.kind=cpu", NULL});
     struct nl_dataset *set = open_set(&experiment.config);
     struct nl_trial_result result;
     struct nl_error err = {{0}};
@@ -231,7 +239,8 @@ START_TEST(real_targets_are_learned_by_their_squared_error)
 }
 END_TEST
 
-typedef void check_function(const struct nl_config *config, const struct nl_experiment *experiment, struct nl_diagnostics *diagnostics);
+typedef void check_function(const struct nl_config *config, const struct nl_experiment *experiment,
+                            struct nl_diagnostics *diagnostics);
 
 static void check_says(check_function *check, const char *const *words, const char *why)
 {
@@ -251,13 +260,19 @@ START_TEST(what_cannot_be_is_said)
         {{"data.name=copy", "data.min_length=20"}, "'data.min_length' 20 is above 'data.length' 8"},
         {{"data.name=adding", "data.length=1"}, "adding needs two numbers at least"},
         {{"data.name=recall", "data.symbols=4"}, "8 pairs need as many keys, and 'data.symbols' is 4"},
-        {{"data.name=digits", "data.as=patches", "data.patch=3"}, "images of 8 x 8 cannot be cut into whole patches of 3 x 3"},
-        {{"data.name=digits", "data.as=rows", "data.crop=1"}, "'data.crop' is for images, and these data are sequences"},
-        {{"data.name=copy", "train.label_noise=0.1"}, "'train.label_noise' is for data with one label a sample, which 'copy' has not"},
-        {{"data.name=adding", "train.label_smoothing=0.1"}, "'train.label_smoothing' is for labels, and 'adding' has real targets"},
+        {{"data.name=digits", "data.as=patches", "data.patch=3"},
+         "images of 8 x 8 cannot be cut into whole patches of 3 x 3"},
+        {{"data.name=digits", "data.as=rows", "data.crop=1"},
+         "'data.crop' is for images, and these data are sequences"},
+        {{"data.name=copy", "train.label_noise=0.1"},
+         "'train.label_noise' is for data with one label a sample, which 'copy' has not"},
+        {{"data.name=adding", "train.label_smoothing=0.1"},
+         "'train.label_smoothing' is for labels, and 'adding' has real targets"},
         {{"data.name=adding", "sweep.seeds=2"},
-         "'plot.metric' test_error counts right answers, and 'adding' has real targets: test_loss is their mean squared error"},
-        {{"data.name=parity", "plot.metric=test_perplexity"}, "'plot.metric' test_perplexity is of data with a label at each position, which 'parity' has not"},
+         "'plot.metric' test_error counts right answers, and 'adding' has real targets: test_loss is their mean "
+         "squared error"},
+        {{"data.name=parity", "plot.metric=test_perplexity"},
+         "'plot.metric' test_perplexity is of data with a label at each position, which 'parity' has not"},
     };
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
         check_says(nl_data_check, wrong[i].words, wrong[i].why);
@@ -269,8 +284,9 @@ START_TEST(an_architecture_says_what_it_cannot_take)
     static const struct {
         const char *words[4];
         const char *why;
-    } wrong[] = {{{"data.name=text"}, "'model.arch' mlp takes real numbers, and 'text' has token ids"},
-                 {{"data.name=parity", "model.arch=cnn"}, "'model.arch' cnn takes real numbers, and 'parity' has token ids"}};
+    } wrong[] = {
+        {{"data.name=text"}, "'model.arch' mlp takes real numbers, and 'text' has token ids"},
+        {{"data.name=parity", "model.arch=cnn"}, "'model.arch' cnn takes real numbers, and 'parity' has token ids"}};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
         check_says(nl_trial_check, wrong[i].words, wrong[i].why);
 }
@@ -279,8 +295,8 @@ END_TEST
 START_TEST(sequences_are_exported_with_lengths_and_targets)
 {
     char *folder = scratch_make();
-    struct nl_experiment experiment =
-        load((const char *const[]){"data.name=adding", "data.length=5", "data.min_length=3", "data.train=9", "data.test=2", NULL});
+    struct nl_experiment experiment = load((const char *const[]){
+        "data.name=adding", "data.length=5", "data.min_length=3", "data.train=9", "data.test=2", NULL});
     struct nl_dataset *set = open_set(&experiment.config);
     struct nl_split view = make_view(set, &experiment.config);
     struct nl_error err = {{0}};
@@ -299,7 +315,8 @@ START_TEST(sequences_are_exported_with_lengths_and_targets)
         for (size_t s = 0; s < 5; s++) {
             double number = nl_npy_get(&array[0], (n * 5 + s) * 2), mark = nl_npy_get(&array[0], (n * 5 + s) * 2 + 1);
             sum += number * mark;
-            ck_assert(s < length ? number > 0 : number == 0 && mark == 0); /* as the task has them: nothing is standardized */
+            ck_assert(s < length ? number > 0
+                                 : number == 0 && mark == 0); /* as the task has them: nothing is standardized */
         }
         ck_assert_double_eq_tol(sum, nl_npy_get(&array[1], n), 1e-6);
     }
@@ -385,7 +402,8 @@ END_TEST
 
 /* ---- token ids of the user ---- */
 
-static void write_array(const char *folder, const char *name, enum nl_dtype type, int dims, const size_t *shape, const void *data)
+static void write_array(const char *folder, const char *name, enum nl_dtype type, int dims, const size_t *shape,
+                        const void *data)
 {
     struct nl_error err;
     char *path = nl_path_join(folder, name);
@@ -411,12 +429,14 @@ START_TEST(a_long_array_is_cut_as_a_text_is)
     struct nl_experiment experiment = of_folder(folder, "data.context=4");
     struct nl_data_facts facts = nl_data_facts(&experiment.config);
     ck_assert(facts.train == 11 && facts.test == 1 && facts.tokens == 50); /* 45 ids and 5 */
-    ck_assert(facts.shape.vocabulary == 29 && facts.shape.target == NL_TARGET_EACH); /* 28 is the largest that squares leave of 31 */
+    ck_assert(facts.shape.vocabulary == 29 &&
+              facts.shape.target == NL_TARGET_EACH); /* 28 is the largest that squares leave of 31 */
     struct nl_dataset *set = open_set(&experiment.config);
     struct nl_split view = make_view(set, &experiment.config);
     ck_assert(view.train_count == 11 && view.test[0] == 45 && set->window == 4 && view.draws == 0);
     for (int i = 0; i < 4; i++)
-        ck_assert(((int32_t *)set->row[0].at)[view.test[0] + i] == ids[45 + i] && (i == 3 || ((int32_t *)set->row[1].at)[view.test[0] + i] == ids[46 + i]));
+        ck_assert(((int32_t *)set->row[0].at)[view.test[0] + i] == ids[45 + i] &&
+                  (i == 3 || ((int32_t *)set->row[1].at)[view.test[0] + i] == ids[46 + i]));
     nl_split_release(&view);
     nl_dataset_free(set);
     write_array(folder, "test_images.npy", NL_U16, 1, (size_t[]){20}, ids);
@@ -443,8 +463,8 @@ START_TEST(rows_of_ids_have_a_label_each_or_one_a_position)
     write_array(folder, "train_labels.npy", NL_I64, 1, (size_t[]){10}, labels);
     struct nl_experiment experiment = of_folder(folder, NULL);
     struct nl_data_facts facts = nl_data_facts(&experiment.config);
-    ck_assert(facts.pool && facts.train == 8 && facts.test == 2 && facts.shape.vocabulary == 30 && facts.shape.classes == 4 &&
-              facts.shape.target == NL_TARGET_CLASS);
+    ck_assert(facts.pool && facts.train == 8 && facts.test == 2 && facts.shape.vocabulary == 30 &&
+              facts.shape.classes == 4 && facts.shape.target == NL_TARGET_CLASS);
     struct nl_dataset *set = open_set(&experiment.config);
     struct nl_split view = make_view(set, &experiment.config);
     ck_assert_mem_eq(nl_split_rows(&view, "x").at, ids, sizeof ids);
@@ -462,13 +482,15 @@ START_TEST(rows_of_ids_have_a_label_each_or_one_a_position)
     experiment = of_folder(folder, "data.classes=4");
     struct nl_diagnostics diagnostics = {0};
     nl_data_check(&experiment.config, &experiment, &diagnostics);
-    ck_assert_msg(strstr(nl_diagnostics_text(&diagnostics), "are none of 4 classes") != NULL, "%s", nl_diagnostics_text(&diagnostics));
+    ck_assert_msg(strstr(nl_diagnostics_text(&diagnostics), "are none of 4 classes") != NULL, "%s",
+                  nl_diagnostics_text(&diagnostics));
     ids[2][1] = -1;
     write_array(folder, "train_images.npy", NL_I32, 2, (size_t[]){10, 3}, ids);
     experiment = of_folder(folder, NULL);
     struct nl_diagnostics wrong = {0};
     nl_data_check(&experiment.config, &experiment, &wrong);
-    ck_assert_msg(strstr(nl_diagnostics_text(&wrong), "number -1 at 7, expected 0 to ") != NULL, "%s", nl_diagnostics_text(&wrong));
+    ck_assert_msg(strstr(nl_diagnostics_text(&wrong), "number -1 at 7, expected 0 to ") != NULL, "%s",
+                  nl_diagnostics_text(&wrong));
     scratch_remove(folder);
 }
 END_TEST

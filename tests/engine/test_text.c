@@ -105,8 +105,11 @@ START_TEST(parts_are_cut_in_windows_side_by_side)
             ck_assert_int_eq(((int32_t *)x.at)[i * x.step + s], forty[i + s] - 'a');
             ck_assert_int_eq(((int32_t *)labels.at)[i * labels.step + s], forty[i + s + 1] - 'a');
         }
-    ck_assert_int_eq(view.draws, 8 * 3 + 1); /* the last window of the training part begins at token 24, and its last label is token 27 */
-    ck_assert(view.chance.accuracy == 2.0 / 27 && view.chance.loss == log(26)); /* "b", which is the label of two positions, as "a" is once */
+    ck_assert_int_eq(
+        view.draws,
+        8 * 3 + 1); /* the last window of the training part begins at token 24, and its last label is token 27 */
+    ck_assert(view.chance.accuracy == 2.0 / 27 &&
+              view.chance.loss == log(26)); /* "b", which is the label of two positions, as "a" is once */
     nl_split_release(&view);
     nl_dataset_free(set);
     free(path);
@@ -207,10 +210,13 @@ START_TEST(what_cannot_be_learned_from_is_said)
         const char *text;
         int64_t context;
         const char *key, *why;
-    } wrong[] = {{"one\ntw\xffo, which is not UTF-8", 4, "data.file", "': line 2, column 3: '\\xff' is not UTF-8; data.unit byte takes any file"},
-                 {"too short", 4, "data.file", "': 9 characters, of which 6 are different, are no text to learn from"},
-                 {"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", 4, "data.file", "': 32 characters, of which 1 are different, are no text to learn from"},
-                 {"abababababababababababababababababababab", 4, "data.context", "', which has 4 tokens: at most 3 do"}};
+    } wrong[] = {
+        {"one\ntw\xffo, which is not UTF-8", 4, "data.file",
+         "': line 2, column 3: '\\xff' is not UTF-8; data.unit byte takes any file"},
+        {"too short", 4, "data.file", "': 9 characters, of which 6 are different, are no text to learn from"},
+        {"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", 4, "data.file",
+         "': 32 characters, of which 1 are different, are no text to learn from"},
+        {"abababababababababababababababababababab", 4, "data.context", "', which has 4 tokens: at most 3 do"}};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         char *path = write_file("wrong.txt", wrong[i].text);
         struct nl_config config = config_of(path, wrong[i].context);
@@ -219,7 +225,9 @@ START_TEST(what_cannot_be_learned_from_is_said)
         const char *key;
         ck_assert_int_eq(nl_text_facts(&config, &facts, &key, &err), NL_FAIL);
         ck_assert_str_eq(key, wrong[i].key);
-        ck_assert_msg(strlen(err.text) > strlen(wrong[i].why) && strcmp(err.text + strlen(err.text) - strlen(wrong[i].why), wrong[i].why) == 0, "%s", err.text);
+        ck_assert_msg(strlen(err.text) > strlen(wrong[i].why) &&
+                          strcmp(err.text + strlen(err.text) - strlen(wrong[i].why), wrong[i].why) == 0,
+                      "%s", err.text);
         free(path);
     }
     struct nl_alphabet alphabet;

@@ -21,7 +21,8 @@ static const char *const devices[] = {"device.kind=ref", "device.kind=cpu"};
 /* A small digits MLP; `text` holds further overrides, separated by blanks. */
 static struct nl_experiment loaded(const char *text)
 {
-    static const char common[] = "model.depth=2 model.width=16 train.epochs=2 train.momentum=0.9 train.lr=0.05 data.train=512 norm.groups=4";
+    static const char common[] =
+        "model.depth=2 model.width=16 train.epochs=2 train.momentum=0.9 train.lr=0.05 data.train=512 norm.groups=4";
     static char copy[1024];
     char *rest = NULL;
     snprintf(copy, sizeof copy, "%s %s", common, text);
@@ -71,7 +72,8 @@ static struct nl_trial_result trained_with(const char *device, const char *text)
 /* Pairing: what a seed draws for a layer depends on neither the normalizer, nor placement, nor backend. */
 START_TEST(every_normalizer_starts_alike)
 {
-    static const char *const arms[] = {"norm.kind=bn", "norm.kind=gn norm.placement=after", "norm.kind=none model.dropout=0.5"};
+    static const char *const arms[] = {"norm.kind=bn", "norm.kind=gn norm.placement=after",
+                                       "norm.kind=none model.dropout=0.5"};
     char path[] = "/tmp/normlab-init-XXXXXX";
     close(mkstemp(path));
     double first[16 * 64];
@@ -104,8 +106,8 @@ START_TEST(every_normalizer_starts_alike)
 }
 END_TEST
 
-/* Each architecture on images, on a sentence with a label, and on sequences of different lengths of one position or more, with each normalizer: there is such a
- * network, whose weights can be drawn, or a message at a key. */
+/* Each architecture on images, on a sentence with a label, and on sequences of different lengths of one position or
+ * more, with each normalizer: there is such a network, whose weights can be drawn, or a message at a key. */
 START_TEST(each_network_is_built_or_refused)
 {
     static const struct nl_shape shapes[] = {
@@ -115,7 +117,8 @@ START_TEST(each_network_is_built_or_refused)
         {.height = 4, .width = 1, .channels = 1, .classes = 5, .vocabulary = 5, .target = NL_TARGET_EACH},
         {.height = 1, .width = 1, .channels = 1, .classes = 5, .vocabulary = 5, .lengths = true},
     };
-    struct nl_config config = configured(nl_format("model.arch=%s model.depth=%d model.width=8 norm.groups=4", nl_arch_names[_i], _i == NL_RESNET ? 8 : 2));
+    struct nl_config config = configured(nl_format("model.arch=%s model.depth=%d model.width=8 norm.groups=4",
+                                                   nl_arch_names[_i], _i == NL_RESNET ? 8 : 2));
     int built = 0;
     for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++)
         for (int form = 0; form < 4; form++)
@@ -125,12 +128,14 @@ START_TEST(each_network_is_built_or_refused)
                 const char *key = NULL;
                 config.model.bidirectional = form & 1, config.norm.compensate = form & 2;
                 int status = nl_model_build(&config, shapes[s], &graph, &key, &err);
-                ck_assert_msg(status == NL_OK || (key && nl_key_find(key) && *err.text), "%s with %s, data %zu", nl_arch_names[_i],
-                              nl_norm_names[config.norm.kind], s);
+                ck_assert_msg(status == NL_OK || (key && nl_key_find(key) && *err.text), "%s with %s, data %zu",
+                              nl_arch_names[_i], nl_norm_names[config.norm.kind], s);
                 built += status == NL_OK;
                 double **values = nl_alloc((size_t)graph.tensors, sizeof *values);
                 for (int i = 0; status == NL_OK && i < graph.tensors; i++)
-                    values[i] = graph.tensor[i].spec.type == NL_TENSOR_REAL ? nl_alloc(graph.tensor[i].count, sizeof **values) : NULL;
+                    values[i] = graph.tensor[i].spec.type == NL_TENSOR_REAL
+                                    ? nl_alloc(graph.tensor[i].count, sizeof **values)
+                                    : NULL;
                 if (status == NL_OK)
                     nl_model_init(&graph, &config, values);
                 for (int i = 0; i < graph.tensors; i++)
@@ -149,7 +154,9 @@ static double *gates_of(const char *text)
     struct nl_graph graph;
     struct nl_error err;
     const char *key;
-    ck_assert_msg(nl_model_build(&config, (struct nl_shape){.height = 28, .width = 1, .channels = 2, .classes = 3}, &graph, &key, &err) == NL_OK, "%s", err.text);
+    ck_assert_msg(nl_model_build(&config, (struct nl_shape){.height = 28, .width = 1, .channels = 2, .classes = 3},
+                                 &graph, &key, &err) == NL_OK,
+                  "%s", err.text);
     double **values = nl_alloc((size_t)graph.tensors, sizeof *values), *found = NULL;
     for (int i = 0; i < graph.tensors; i++)
         values[i] = nl_alloc(graph.tensor[i].count, sizeof **values);
@@ -164,11 +171,14 @@ static double *gates_of(const char *text)
     return found;
 }
 
-/* By chrono initialization units forget after 1 to 27 positions, of which the mean is 14 with a standard error of 0.94. */
+/* By chrono initialization units forget after 1 to 27 positions, of which the mean is 14 with a standard error of
+ * 0.94. */
 START_TEST(gates_start_as_they_are_told)
 {
     enum { UNITS = 64 };
-    static const char *const told[] = {"model.arch=lstm", "model.arch=lstm model.forget_bias=3", "model.arch=lstm model.gate_bias=chrono", "model.arch=gru model.gate_bias=chrono"};
+    static const char *const told[] = {"model.arch=lstm", "model.arch=lstm model.forget_bias=3",
+                                       "model.arch=lstm model.gate_bias=chrono",
+                                       "model.arch=gru model.gate_bias=chrono"};
     for (int i = 0; i < 4; i++) {
         char *text = nl_format("norm.kind=none model.width=64 model.depth=1 %s", told[i]);
         double *bias = gates_of(text), times = 0;
@@ -178,7 +188,10 @@ START_TEST(gates_start_as_they_are_told)
             times += exp(remembers) / UNITS;
             ck_assert_msg(bias[unit] == (i == 2 ? -remembers : 0), "%s: %g and %g", told[i], bias[unit], remembers);
             ck_assert(bias[2 * UNITS + unit] == 0);
-            ck_assert_msg(i == 0 ? remembers == 1 : i == 1 ? remembers == 3 : remembers >= 0 && remembers <= log(27), "%s: %g", told[i], remembers);
+            ck_assert_msg(i == 0   ? remembers == 1
+                          : i == 1 ? remembers == 3
+                                   : remembers >= 0 && remembers <= log(27),
+                          "%s: %g", told[i], remembers);
         }
         ck_assert_msg(i < 2 || fabs(times - 14) <= 4 * 0.94, "%s: %g positions", told[i], times);
         free(bias);
@@ -225,7 +238,8 @@ END_TEST
 START_TEST(the_same_trial_twice_is_the_same_to_the_last_bit)
 {
     for (int d = 0; d < 2; d++) {
-        struct nl_trial_result a = trained_with(devices[d], "norm.kind=bn"), b = trained_with(devices[d], "norm.kind=bn");
+        struct nl_trial_result a = trained_with(devices[d], "norm.kind=bn"),
+                               b = trained_with(devices[d], "norm.kind=bn");
         ck_assert_int_eq(a.rows, b.rows);
         ck_assert_int_gt(a.rows, 10);
         for (int i = 0; i < a.rows; i++) {
@@ -240,11 +254,18 @@ END_TEST
 
 START_TEST(cpu_follows_ref)
 {
-    static const char *const arms[] = {"norm.kind=bn", "norm.kind=ln", "norm.kind=gn", "norm.kind=rms", "norm.kind=none",
-                                       "model.arch=cnn norm.kind=in", "model.arch=cnn norm.kind=bn model.pool=1",
-                                       "model.arch=cnn norm.kind=ln norm.affine=element norm.placement=after model.activation=gelu",
-                                       "model.arch=resnet model.depth=8 model.width=4 norm.kind=gn norm.groups=2", "model.arch=resnet model.depth=14 model.width=4 norm.kind=ln",
-                                       "model.arch=resnet model.depth=8 model.width=4 norm.kind=rms norm.placement=preact model.activation=tanh"};
+    static const char *const arms[] = {
+        "norm.kind=bn",
+        "norm.kind=ln",
+        "norm.kind=gn",
+        "norm.kind=rms",
+        "norm.kind=none",
+        "model.arch=cnn norm.kind=in",
+        "model.arch=cnn norm.kind=bn model.pool=1",
+        "model.arch=cnn norm.kind=ln norm.affine=element norm.placement=after model.activation=gelu",
+        "model.arch=resnet model.depth=8 model.width=4 norm.kind=gn norm.groups=2",
+        "model.arch=resnet model.depth=14 model.width=4 norm.kind=ln",
+        "model.arch=resnet model.depth=8 model.width=4 norm.kind=rms norm.placement=preact model.activation=tanh"};
     for (size_t a = 0; a < sizeof arms / sizeof *arms; a++) {
         char text[256];
         snprintf(text, sizeof text, "%s train.steps=10 train.log_every=1", arms[a]);
@@ -253,7 +274,8 @@ START_TEST(cpu_follows_ref)
         for (int i = 0; i < ref.rows; i++) {
             /* Ten steps of float32 rounding (6e-8 each way through some ten layers, amplified by training): 1e-4. */
             double distance = fabs(ref.row[i].loss - cpu.row[i].loss) / fabs(ref.row[i].loss);
-            ck_assert_msg(distance <= 1e-4, "%s, row %d: %.9g against %.9g", arms[a], i, cpu.row[i].loss, ref.row[i].loss);
+            ck_assert_msg(distance <= 1e-4, "%s, row %d: %.9g against %.9g", arms[a], i, cpu.row[i].loss,
+                          ref.row[i].loss);
         }
         nl_trial_result_release(&ref);
         nl_trial_result_release(&cpu);
@@ -322,7 +344,8 @@ END_TEST
 START_TEST(bn_at_batch_one_sees_nothing)
 {
     for (int d = 0; d < 2; d++) {
-        struct nl_trial_result bn = trained_with(devices[d], "norm.kind=bn train.batch=1 data.train=128 norm.eval=batch train.lr=0.01");
+        struct nl_trial_result bn =
+            trained_with(devices[d], "norm.kind=bn train.batch=1 data.train=128 norm.eval=batch train.lr=0.01");
         struct nl_trial_result ln = trained_with(devices[d], "norm.kind=ln train.batch=1 data.train=128 train.lr=0.01");
         ck_assert_int_eq(bn.status, NL_DEAD);
         ck_assert_double_le(bn.score[NL_PART_TEST][NL_EVAL_BATCH].accuracy, 0.16);
@@ -335,13 +358,15 @@ END_TEST
 
 START_TEST(each_kind_of_statistics_gives_its_own_score)
 {
-    struct nl_trial_result result = trained_with(devices[1], "norm.kind=bn norm.eval=precise,running,batch,adapt data.val=112");
+    struct nl_trial_result result =
+        trained_with(devices[1], "norm.kind=bn norm.eval=precise,running,batch,adapt data.val=112");
     for (int part = 0; part < NL_PARTS; part++)
         for (int eval = 0; eval < NL_EVALS; eval++) {
             ck_assert(isfinite(result.score[part][eval].loss));
             ck_assert_double_ge(result.score[part][eval].accuracy, 0.5);
             for (int other = 0; other < eval; other++) {
-                bool same = part == NL_PART_TRAIN && eval == NL_EVAL_ADAPT && other == NL_EVAL_PRECISE; /* both of the training part */
+                bool same = part == NL_PART_TRAIN && eval == NL_EVAL_ADAPT &&
+                            other == NL_EVAL_PRECISE; /* both of the training part */
                 ck_assert((result.score[part][eval].loss == result.score[part][other].loss) == same);
             }
         }
@@ -381,20 +406,28 @@ START_TEST(a_stop_ends_the_trial_early)
 }
 END_TEST
 
-/* Where samples know nothing of one another, micro-batches train as their batch does, but for rounding: each sample has its own dropout, and counts as much. */
+/* Where samples know nothing of one another, micro-batches train as their batch does, but for rounding: each sample has
+ * its own dropout, and counts as much. */
 START_TEST(micro_batches_make_their_batch)
 {
-    static const char *const nets[] = {"model.dropout=0.3 train.drop_last=true", "model.dropout=0.3 train.drop_last=false data.train=496", /* 16 are left: 12 and 4 */
-                                       "data.name=text data.context=4 data.train=480 data.test=20 data.sampling=stream model.arch=lstm model.stateful=true"};
+    static const char *const nets[] = {
+        "model.dropout=0.3 train.drop_last=true",
+        "model.dropout=0.3 train.drop_last=false data.train=496", /* 16 are left: 12 and 4 */
+        "data.name=text data.context=4 data.train=480 data.test=20 data.sampling=stream model.arch=lstm "
+        "model.stateful=true"};
     for (int net = 0; net < 3; net++) {
         struct nl_trial_result result[2];
         for (int parts = 0; parts < 2; parts++) {
             char text[300];
-            snprintf(text, sizeof text, "device.kind=ref norm.kind=ln train.epochs=1 train.batch=48 train.log_every=1 train.accumulate=%d %s", parts ? 4 : 1, nets[net]);
+            snprintf(
+                text, sizeof text,
+                "device.kind=ref norm.kind=ln train.epochs=1 train.batch=48 train.log_every=1 train.accumulate=%d %s",
+                parts ? 4 : 1, nets[net]);
             struct nl_config config = configured(text);
             result[parts] = trained(&config, NULL);
         }
-        ck_assert(result[0].steps == (net == 1 ? 11 : 10) && result[0].rows == result[1].rows && result[0].samples == result[1].samples);
+        ck_assert(result[0].steps == (net == 1 ? 11 : 10) && result[0].rows == result[1].rows &&
+                  result[0].samples == result[1].samples);
         for (int i = 0; i < result[0].rows; i++)
             ck_assert(fabs(result[0].row[i].loss - result[1].row[i].loss) <= 1e-11 * result[0].row[i].loss);
         for (int parts = 0; parts < 2; parts++)
@@ -415,13 +448,15 @@ static void near(double value, double expected)
     ck_assert_msg(fabs(value - expected) <= 1e-12 * fabs(expected) + 1e-15, "%.15g, not %.15g", value, expected);
 }
 
-/* Running statistics start anew after each norm.reset epochs, rounded to steps; not before the first step, nor once they are frozen. */
+/* Running statistics start anew after each norm.reset epochs, rounded to steps; not before the first step, nor once
+ * they are frozen. */
 START_TEST(statistics_start_anew)
 {
     static const struct {
         const char *text, *steps; /* of 30 steps, ten an epoch */
     } cases[] = {
-        {"norm.reset=0", ""},      {"norm.reset=1", " 10 20"}, {"norm.reset=1.5", " 15"}, {"norm.reset=0.46 norm.freeze=0.6", " 5 10 15"},
+        {"norm.reset=0", ""},      {"norm.reset=1", " 10 20"},
+        {"norm.reset=1.5", " 15"}, {"norm.reset=0.46 norm.freeze=0.6", " 5 10 15"},
         {"norm.reset=3", ""},      {"norm.reset=0.01 norm.freeze=0.1", " 1 2"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -432,7 +467,8 @@ START_TEST(statistics_start_anew)
         for (int64_t step = 0; step < 30; step++)
             if (nl_resets_at(&schedule, step))
                 nl_text_add(&found, " %d", (int)step);
-        ck_assert_msg(strcmp(found.at, cases[i].steps) == 0, "%s: steps%s, not%s", cases[i].text, found.at, cases[i].steps);
+        ck_assert_msg(strcmp(found.at, cases[i].steps) == 0, "%s: steps%s, not%s", cases[i].text, found.at,
+                      cases[i].steps);
         nl_text_release(&found);
     }
 }
@@ -454,7 +490,8 @@ START_TEST(each_epoch_has_its_own_order)
             nl_epoch_order(&view, k == 3 ? 8 : 7, k % 3, order[k]); /* epochs 0, 1, 2 of seed 7, and 0 of seed 8 */
         for (int a = 0; a < 4; a++)
             for (int other = 0; other < a; other++)
-                ck_assert_msg(memcmp(order[a], order[other], sizeof *order) != 0, "%s: orders %d and %d are one", drawing[i], a, other);
+                ck_assert_msg(memcmp(order[a], order[other], sizeof *order) != 0, "%s: orders %d and %d are one",
+                              drawing[i], a, other);
         nl_epoch_order(&view, 7, 1, order[3]);
         ck_assert(memcmp(order[3], order[1], sizeof *order) == 0);
         nl_split_release(&view);
@@ -505,10 +542,13 @@ START_TEST(what_does_not_fit_is_said)
     complains("norm.kind=gn norm.groups=4", NULL);
     complains("norm.kind=gn norm.groups=5", "5 groups do not divide the 16 channels of model.width; 4 or 8 do");
     complains("norm.kind=bn norm.groups=5", NULL);
-    complains("model.arch=cnn model.depth=5 model.pool=1,2,3,4", "no pooling is possible after layer 4: its maps are 1 x 1 already");
-    complains("train.batch=1000", "a batch of 1000 does not fit the 512 training samples: lower it, or set train.drop_last to false");
+    complains("model.arch=cnn model.depth=5 model.pool=1,2,3,4",
+              "no pooling is possible after layer 4: its maps are 1 x 1 already");
+    complains("train.batch=1000",
+              "a batch of 1000 does not fit the 512 training samples: lower it, or set train.drop_last to false");
     complains("train.batch=1000 train.drop_last=false", NULL);
-    complains("norm.kind=bn norm.stat_batch=64 train.batch=32", "64 samples cannot share statistics in a batch of 32 (train.batch)");
+    complains("norm.kind=bn norm.stat_batch=64 train.batch=32",
+              "64 samples cannot share statistics in a batch of 32 (train.batch)");
 }
 END_TEST
 

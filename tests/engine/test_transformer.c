@@ -1,5 +1,5 @@
-/* Causal networks: no position sees later ones, in training, in a transformer with any normalizer and placement that is not refused, and in recurrent networks;
- * and what would see is refused, with what to write in place. */
+/* Causal networks: no position sees later ones, in training, in a transformer with any normalizer and placement that is
+ * not refused, and in recurrent networks; and what would see is refused, with what to write in place. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -17,7 +17,8 @@ enum { PLACEMENTS = sizeof placements / sizeof *placements };
 /* more: words, NULL at the end; a word may be several, with blanks between them. */
 static struct nl_config config_of(const char *const *more)
 {
-    char line[512] = "model.depth=1 model.width=16 model.heads=2 model.activation=gelu norm.groups=2 data.name=text train.batch=3 model.arch=transformer";
+    char line[512] = "model.depth=1 model.width=16 model.heads=2 model.activation=gelu norm.groups=2 data.name=text "
+                     "train.batch=3 model.arch=transformer";
     const char *words[32];
     int count = 0;
     for (; *more; more++)
@@ -26,12 +27,17 @@ static struct nl_config config_of(const char *const *more)
         words[count++] = word;
     struct nl_experiment experiment;
     struct nl_diagnostics diagnostics = {0};
-    ck_assert_msg(nl_experiment_load(NULL, words, count, &experiment, &diagnostics) == NL_OK, "%s", nl_diagnostics_text(&diagnostics));
+    ck_assert_msg(nl_experiment_load(NULL, words, count, &experiment, &diagnostics) == NL_OK, "%s",
+                  nl_diagnostics_text(&diagnostics));
     return experiment.config;
 }
 
-static const struct nl_shape text = {
-    .height = POSITIONS, .width = 1, .channels = 1, .classes = VOCABULARY, .vocabulary = VOCABULARY, .target = NL_TARGET_EACH};
+static const struct nl_shape text = {.height = POSITIONS,
+                                     .width = 1,
+                                     .channels = 1,
+                                     .classes = VOCABULARY,
+                                     .vocabulary = VOCABULARY,
+                                     .target = NL_TARGET_EACH};
 
 /* NULL, or what is wrong with it, where the graph is not there. */
 static const char *build(struct nl_graph *graph, const struct nl_config *config, const char **key)
@@ -44,7 +50,8 @@ static const char *build(struct nl_graph *graph, const struct nl_config *config,
 }
 
 /* The logits of all samples with those ids, in the first step, or in evaluation after it. */
-static void read_logits(const struct nl_backend *backend, const struct nl_config *config, enum nl_statistics statistics, const int32_t *ids, double *logits)
+static void read_logits(const struct nl_backend *backend, const struct nl_config *config, enum nl_statistics statistics,
+                        const int32_t *ids, double *logits)
 {
     struct running run = {0};
     const char *key, *trouble = build(&run.graph, config, &key);
@@ -77,7 +84,8 @@ struct seen {
     bool others_before, others_behind; /* of the other samples */
 };
 
-static struct seen change(const struct nl_backend *backend, const struct nl_config *config, enum nl_statistics statistics)
+static struct seen change(const struct nl_backend *backend, const struct nl_config *config,
+                          enum nl_statistics statistics)
 {
     int32_t ids[SAMPLES * POSITIONS];
     double first[SAMPLES * POSITIONS * VOCABULARY], second[SAMPLES * POSITIONS * VOCABULARY];
@@ -91,11 +99,13 @@ static struct seen change(const struct nl_backend *backend, const struct nl_conf
     return (struct seen){.before = differ(first, second, 1, 0, CHANGED),
                          .behind = differ(first, second, 1, CHANGED, POSITIONS),
                          .others_before = differ(first, second, 0, 0, CHANGED) || differ(first, second, 2, 0, CHANGED),
-                         .others_behind = differ(first, second, 0, CHANGED, POSITIONS) || differ(first, second, 2, CHANGED, POSITIONS)};
+                         .others_behind = differ(first, second, 0, CHANGED, POSITIONS) ||
+                                          differ(first, second, 2, CHANGED, POSITIONS)};
 }
 
 /* Kinds that a causal model may have, that it may be trained with if leaks are allowed, and that it may not have. */
-static const char *const free_kinds[] = {"ln", "rms", "position", "scalenorm", "prms", "lrn", "dyt", "derf", "hardtanh", "none"};
+static const char *const free_kinds[] = {"ln",  "rms", "position", "scalenorm", "prms",
+                                         "lrn", "dyt", "derf",     "hardtanh",  "none"};
 static const char *const batch_kinds[] = {"bn", "brn", "meanbn", "varbn", "l1bn", "maxbn", "mabn", "dbn", "iternorm"};
 
 static bool is_among(const char *name, const char *const *names, size_t count)
@@ -119,9 +129,11 @@ static void expect_blind(const char *const *words, enum nl_statistics statistics
     const struct nl_config config = config_of(words);
     for (int i = 0; i < 2; i++) {
         struct seen seen = change(backends[i], &config, statistics);
-        ck_assert_msg(!seen.before && !seen.others_before && (expected.blind || seen.behind) && (expected.others || !seen.others_behind),
-                      "%s %s %s on %s: positions before %d, after %d; of other samples before %d, after %d", words[0], words[1], words[2], backends[i]->name,
-                      seen.before, seen.behind, seen.others_before, seen.others_behind);
+        ck_assert_msg(!seen.before && !seen.others_before && (expected.blind || seen.behind) &&
+                          (expected.others || !seen.others_behind),
+                      "%s %s %s on %s: positions before %d, after %d; of other samples before %d, after %d", words[0],
+                      words[1], words[2], backends[i]->name, seen.before, seen.behind, seen.others_before,
+                      seen.others_behind);
     }
 }
 
@@ -159,7 +171,8 @@ START_TEST(no_position_sees_those_behind_it)
             expect_blind(words, NL_STATS_RUNNING, (struct expected){0});
         }
         snprintf(kind, sizeof kind, "norm.kind=custom");
-        expect_blind((const char *const[]){kind, placement, variants[_i].words, "norm.sets=[channels/4]", NULL}, NL_STATS_TRAIN, (struct expected){0});
+        expect_blind((const char *const[]){kind, placement, variants[_i].words, "norm.sets=[channels/4]", NULL},
+                     NL_STATS_TRAIN, (struct expected){0});
     }
 }
 END_TEST
@@ -168,7 +181,8 @@ END_TEST
 START_TEST(no_state_sees_what_comes_later)
 {
     static const char *const archs[] = {"model.arch=lstm", "model.arch=gru", "model.arch=rnn model.activation=tanh"},
-                             *const more[] = {"model.depth=2", "norm.time_limit=2 model.dropout=0.3", "model.stateful=true data.sampling=stream norm.skip=1"};
+                             *const more[] = {"model.depth=2", "norm.time_limit=2 model.dropout=0.3",
+                                              "model.stateful=true data.sampling=stream norm.skip=1"};
     for (int k = 0; nl_norms[k]; k++)
         for (int m = 0; m < 3; m++) {
             char kind[64];
@@ -180,7 +194,8 @@ START_TEST(no_state_sees_what_comes_later)
             const struct nl_config config = config_of(words);
             const struct nl_norm *norm = nl_norm_of(&config);
             bool batch = nl_norm_spans_batch(norm);
-            struct expected expected = {.blind = strcmp(norm->name, "in") == 0 /* of sets of one element it puts out beta */, .others = batch};
+            struct expected expected = {
+                .blind = strcmp(norm->name, "in") == 0 /* of sets of one element it puts out beta */, .others = batch};
             expect_blind(words, NL_STATS_TRAIN, expected);
             expected.others = batch && !norm->tracks;
             expect_blind(words, NL_STATS_RUNNING, expected);
@@ -213,12 +228,14 @@ START_TEST(leaks_are_refused)
         for (int allowed = 0; allowed < 2; allowed++) {
             config.norm.leaks = allowed ? NL_ALLOW_LEAKS : NL_REFUSE_LEAKS;
             const char *trouble = build(&graph, &config, &key);
-            ck_assert_msg(!trouble == (is_free || (allowed && of_batch)), "%s, %s: %s", name, allowed ? "allowed" : "refused", trouble ? trouble : "built");
+            ck_assert_msg(!trouble == (is_free || (allowed && of_batch)), "%s, %s: %s", name,
+                          allowed ? "allowed" : "refused", trouble ? trouble : "built");
             if (!trouble)
                 nl_graph_release(&graph);
             else
-                ck_assert_msg(!strncmp(key, "norm.", 5) && (strstr(trouble, "norm.leaks") != NULL) == ((of_batch || of_window) && !allowed), "%s: %s: %s", name,
-                              key, trouble);
+                ck_assert_msg(!strncmp(key, "norm.", 5) &&
+                                  (strstr(trouble, "norm.leaks") != NULL) == ((of_batch || of_window) && !allowed),
+                              "%s: %s: %s", name, key, trouble);
         }
     }
 }
@@ -245,7 +262,8 @@ START_TEST(impossible_combinations_say_what_is_possible)
         if (strcmp(rows[i].part, "of a head") == 0)
             config.norm.leaks = NL_ALLOW_LEAKS;
         const char *trouble = build(&graph, &config, &key);
-        ck_assert_msg(trouble && !strcmp(key, rows[i].key) && strstr(trouble, rows[i].part), "%s: %s: %s", words[1], key, trouble ? trouble : "built");
+        ck_assert_msg(trouble && !strcmp(key, rows[i].key) && strstr(trouble, rows[i].part), "%s: %s: %s", words[1],
+                      key, trouble ? trouble : "built");
     }
 }
 END_TEST

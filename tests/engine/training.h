@@ -10,8 +10,8 @@
 #include "model/model.h"
 #include "train/plan.h"
 
-/* What rounding may leave in a training on cuda: on the host (tests/host_cuda) ten times what was measured, on a GPU, whose exponentials and orders of
- * sums are others, more. */
+/* What rounding may leave in a training on cuda: on the host (tests/host_cuda) ten times what was measured, on a GPU,
+ * whose exponentials and orders of sums are others, more. */
 #ifdef ON_A_GPU
 #define HOST_OR_GPU(host, gpu) (gpu)
 #else
@@ -47,20 +47,25 @@ static inline void training_data(struct training *t, struct nl_shape shape, int 
         int label = t->dataset.labels[n] = (int)nl_stream_below(stream, 0, (uint64_t)n, (uint32_t)shape.classes);
         for (size_t i = 0; i < image; i++)
             t->dataset.pixels[(size_t)n * image + i] =
-                (uint8_t)(nl_stream_bits(stream, (uint64_t)(1 + label), i) % 128 + nl_stream_bits(stream, (uint64_t)(100 + n), i) % 128);
+                (uint8_t)(nl_stream_bits(stream, (uint64_t)(1 + label), i) % 128 +
+                          nl_stream_bits(stream, (uint64_t)(100 + n), i) % 128);
     }
 }
 
-/* t->config is set, and t->graph, if it is not to be what t->config says; everything else is made. NULL, or what went wrong. */
-static inline const char *training_make(struct training *t, const struct nl_backend *backend, int replicas, struct nl_shape shape, int count)
+/* t->config is set, and t->graph, if it is not to be what t->config says; everything else is made. NULL, or what went
+ * wrong. */
+static inline const char *training_make(struct training *t, const struct nl_backend *backend, int replicas,
+                                        struct nl_shape shape, int count)
 {
     static struct nl_error err;
     const char *key = NULL;
     t->replicas = replicas;
     training_data(t, shape, count);
     if (nl_split_make(&t->dataset, &t->config, &t->view, &err) != NL_OK ||
-        (t->graph.nodes == 0 && nl_model_build(&t->config, shape, &t->graph, &key, &err) != NL_OK) || backend->thread_begin(0, &err) != NL_OK ||
-        nl_plan_make(&t->plan, backend, &t->graph, &t->config, &t->view, t->evaluated ? t->evaluated : 1, replicas, &err) != NL_OK)
+        (t->graph.nodes == 0 && nl_model_build(&t->config, shape, &t->graph, &key, &err) != NL_OK) ||
+        backend->thread_begin(0, &err) != NL_OK ||
+        nl_plan_make(&t->plan, backend, &t->graph, &t->config, &t->view, t->evaluated ? t->evaluated : 1, replicas,
+                     &err) != NL_OK)
         return err.text;
     for (int r = 0; r < replicas; r++)
         nl_plan_write(&t->plan, r, &t->config, &t->view);
@@ -116,15 +121,24 @@ static inline struct nl_run training_next(struct training *t, int64_t step, int 
 {
     struct nl_plan *plan = &t->plan;
     const struct nl_backend *backend = plan->backend;
-    int64_t batch = t->config.train.batch, in_epoch = step % (t->view.train_count / batch), epoch = step / (t->view.train_count / batch);
+    int64_t batch = t->config.train.batch, in_epoch = step % (t->view.train_count / batch),
+            epoch = step / (t->view.train_count / batch);
     if (in_epoch == 0 && (epoch == 0 || !t->one_order)) {
         nl_epoch_order(&t->view, 1, epoch, t->order);
         for (int r = 0; r < t->replicas; r++)
-            backend->upload(training_place(t, plan->order, r), t->order, (size_t)t->view.train_count * sizeof *t->order);
+            backend->upload(training_place(t, plan->order, r), t->order,
+                            (size_t)t->view.train_count * sizeof *t->order);
     }
-    struct nl_run run = {.replicas = t->replicas, .stride = plan->stride, .samples = (int)batch, .step = step, .epoch = epoch,
-                         .statistics = t->frozen_from > 0 && step >= t->frozen_from ? NL_STATS_FROZEN : NL_STATS_TRAIN, .augment = true,
-                         .observes = observes, .begins = in_epoch == 0, .sums = plan->sums + slot};
+    struct nl_run run = {.replicas = t->replicas,
+                         .stride = plan->stride,
+                         .samples = (int)batch,
+                         .step = step,
+                         .epoch = epoch,
+                         .statistics = t->frozen_from > 0 && step >= t->frozen_from ? NL_STATS_FROZEN : NL_STATS_TRAIN,
+                         .augment = true,
+                         .observes = observes,
+                         .begins = in_epoch == 0,
+                         .sums = plan->sums + slot};
     plan->train.gather.index = plan->order + in_epoch * batch;
     return run;
 }
@@ -143,7 +157,8 @@ static inline void training_observe(struct training *t, int64_t step, int slot)
     nl_plan_step(&t->plan, &run);
 }
 
-/* As many steps of one epoch as fit into a ring, up to `end`, in one go, which nl_plan_has_program says they can be made in. Returns how many. */
+/* As many steps of one epoch as fit into a ring, up to `end`, in one go, which nl_plan_has_program says they can be
+ * made in. Returns how many. */
 static inline int training_go(struct training *t, int64_t step, int64_t end)
 {
     int64_t per_epoch = t->view.train_count / t->config.train.batch, left = per_epoch - step % per_epoch;

@@ -1,10 +1,12 @@
-/* Put before the program by LD_PRELOAD, this counts its calls for memory, and those by which it reaches files, and has some of them fail, or kills
- * it at one by which it changes files. What the C library does inside of a call is not seen, but what other libraries call is. A call that fails does
- * what it must for the caller to notice, and otherwise leaves things as they were: a file that cannot be closed is closed all the same, as on Linux.
+/* Put before the program by LD_PRELOAD, this counts its calls for memory, and those by which it reaches files, and has
+ * some of them fail, or kills it at one by which it changes files. What the C library does inside of a call is not
+ * seen, but what other libraries call is. A call that fails does what it must for the caller to notice, and otherwise
+ * leaves things as they were: a file that cannot be closed is closed all the same, as on Linux.
  *
  *     NORMLAB_INJECTION=FILE  a struct injection: what fails (tests/store/test_faults.c)
- *     NORMLAB_KILL_AT=N       SIGKILL at the N-th call that changes files, which is not made; a write is made by half (tests/store/test_kills.sh)
- *     NORMLAB_KILL_AT=CALL:N  the same at the N-th call of that name (tests/store/test_writers.sh) */
+ *     NORMLAB_KILL_AT=N       SIGKILL at the N-th call that changes files, which is not made; a write is made by half
+ * (tests/store/test_kills.sh) NORMLAB_KILL_AT=CALL:N  the same at the N-th call of that name
+ * (tests/store/test_writers.sh) */
 #include "inject.h"
 
 #include <dirent.h>
@@ -62,10 +64,10 @@ static int counted_main(int argc, char **argv, char **environment)
 }
 
 /* The C library's, which calls main. */
-int __libc_start_main(int (*main)(int, char **, char **), int argc, char **argv, void (*init)(void), void (*fini)(void), void (*rtld_fini)(void),
-                      void *stack_end);
-int __libc_start_main(int (*main)(int, char **, char **), int argc, char **argv, void (*init)(void), void (*fini)(void), void (*rtld_fini)(void),
-                      void *stack_end)
+int __libc_start_main(int (*main)(int, char **, char **), int argc, char **argv, void (*init)(void), void (*fini)(void),
+                      void (*rtld_fini)(void), void *stack_end);
+int __libc_start_main(int (*main)(int, char **, char **), int argc, char **argv, void (*init)(void), void (*fini)(void),
+                      void (*rtld_fini)(void), void *stack_end)
 {
     int (*start)(int (*)(int, char **, char **), int, char **, void (*)(void), void (*)(void), void (*)(void), void *);
     *(void **)&start = dlsym(RTLD_NEXT, "__libc_start_main");
@@ -79,7 +81,8 @@ static bool fails(enum kind kind, const char *name)
     if (!injection || !in_main)
         return false;
     long number = atomic_fetch_add(&injection->calls[kind], 1) + 1;
-    if (kind != (enum kind)injection->kind || number < injection->first || number > injection->last || injection->first == 0)
+    if (kind != (enum kind)injection->kind || number < injection->first || number > injection->last ||
+        injection->first == 0)
         return false;
     if (atomic_fetch_add(&injection->failed, 1) == 0)
         strncpy(injection->name, name, sizeof injection->name - 1);
@@ -90,7 +93,8 @@ static bool fails(enum kind kind, const char *name)
 /* Counts a call that changes files: whether the program does not outlive it. What it forks is not killed. */
 static bool is_killed(const char *name)
 {
-    return kill_at && (!kill_call || strcmp(kill_call, name) == 0) && getpid() == program && atomic_fetch_add(&changes, 1) + 1 == kill_at;
+    return kill_at && (!kill_call || strcmp(kill_call, name) == 0) && getpid() == program &&
+           atomic_fetch_add(&changes, 1) + 1 == kill_at;
 }
 
 /* As fails, of such a call. */
@@ -101,7 +105,8 @@ static bool change_fails(enum kind kind, const char *name)
     return fails(kind, name);
 }
 
-/* ---- memory: the C library has its own functions by these names, too, so that nothing need be looked up before there is any ---- */
+/* ---- memory: the C library has its own functions by these names, too, so that nothing need be looked up before there
+ * is any ---- */
 
 void *__libc_malloc(size_t size);
 void *__libc_calloc(size_t count, size_t size);
@@ -155,10 +160,12 @@ READS(DIR *, opendir, NULL, (const char *path), (path))
 READS(DIR *, fdopendir, NULL, (int file), (file))
 READS(struct dirent *, readdir, NULL, (DIR *folder), (folder))
 READS(int, scandir, -1,
-      (const char *path, struct dirent ***out, int (*wanted)(const struct dirent *), int (*order)(const struct dirent **, const struct dirent **)),
+      (const char *path, struct dirent ***out, int (*wanted)(const struct dirent *),
+       int (*order)(const struct dirent **, const struct dirent **)),
       (path, out, wanted, order))
 READS(int, scandirat, -1,
-      (int at, const char *path, struct dirent ***out, int (*wanted)(const struct dirent *), int (*order)(const struct dirent **, const struct dirent **)),
+      (int at, const char *path, struct dirent ***out, int (*wanted)(const struct dirent *),
+       int (*order)(const struct dirent **, const struct dirent **)),
       (at, path, out, wanted, order))
 READS(ssize_t, read, -1, (int file, void *bytes, size_t length), (file, bytes, length))
 READS(ssize_t, pread, -1, (int file, void *bytes, size_t length, off_t at), (file, bytes, length, at))

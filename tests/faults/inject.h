@@ -1,4 +1,5 @@
-/* What tests/store/test_faults.c and the library that it puts before the program (inject.c) tell each other, through a file that both have mapped. */
+/* What tests/store/test_faults.c and the library that it puts before the program (inject.c) tell each other, through a
+ * file that both have mapped. */
 #ifndef TESTS_FAULTS_INJECT_H
 #define TESTS_FAULTS_INJECT_H
 

@@ -2,8 +2,9 @@
  *
  *     1 byte    bit 0: the checksums of tar headers are made right here, which the fuzzer could not
  *
- * Files are made directly in the one folder, each once, new and under a plain name, and hold no more bytes than they may; SHA256SUMS names each of
- * them and no other. The functions of the system that make them are wrapped (CMakeLists.txt).
+ * Files are made directly in the one folder, each once, new and under a plain name, and hold no more bytes than they
+ * may; SHA256SUMS names each of them and no other. The functions of the system that make them are wrapped
+ * (CMakeLists.txt).
  */
 #include <archive.h>
 #include <errno.h>
@@ -56,7 +57,8 @@ int __wrap_open(const char *path, int flags, ...)
     va_end(args);
     if (strncmp(path, FUZZ_FOLDER, sizeof FUZZ_FOLDER - 1) != 0)
         return __real_open(path, flags, mode);
-    NL_ASSERT(strncmp(path, into, folder) == 0 && path[folder] == '/' && (flags & O_CREAT) && (flags & O_EXCL) && (flags & O_NOFOLLOW));
+    NL_ASSERT(strncmp(path, into, folder) == 0 && path[folder] == '/' && (flags & O_CREAT) && (flags & O_EXCL) &&
+              (flags & O_NOFOLLOW));
     const char *name = path + folder + 1;
     NL_ASSERT(*name && *name != '.' && !strchr(name, '/') && strcmp(name, "SHA256SUMS") != 0);
     for (int i = 0; i < unpacked.count; i++)

@@ -2,8 +2,8 @@
  *
  *     1 byte    bit 0: its checksum is made right here, which the fuzzer could not
  *
- * What is taken is within what the training can be, and saved again it is taken again. The first checkpoint of the corpus is what this training
- * saves: `NORMLAB_SEED=FILE fuzz_checkpoint FILE` writes it.
+ * What is taken is within what the training can be, and saved again it is taken again. The first checkpoint of the
+ * corpus is what this training saves: `NORMLAB_SEED=FILE fuzz_checkpoint FILE` writes it.
  */
 #include <math.h>
 #include <string.h>
@@ -23,7 +23,8 @@ static struct training *training_once(struct nl_source *source)
         t.config.train.batch = 4;
         t.config.train.epochs = 2;
         t.config.train.optimizer = NL_ADAM;
-        const char *trouble = training_make(&t, &nl_backend_ref, 1, (struct nl_shape){.height = 2, .width = 2, .channels = 1, .classes = 2}, 32);
+        const char *trouble = training_make(
+            &t, &nl_backend_ref, 1, (struct nl_shape){.height = 2, .width = 2, .channels = 1, .classes = 2}, 32);
         if (trouble)
             NL_BUG("%s", trouble);
     }
@@ -34,8 +35,9 @@ static struct training *training_once(struct nl_source *source)
 /* The file as the training itself would write it in the middle. */
 static void write_seed(const struct nl_plan *plan, const struct nl_source *source, const char *path)
 {
-    struct nl_curve_row rows[] = {{.step = 2, .epoch = 0.5, .samples = 8, .eval = -1, .lr = 0.1, .loss = 0.7, .accuracy = 0.5},
-                                  {.step = 4, .epoch = 1, .samples = 16, .part = NL_PART_VAL, .lr = 0.1, .loss = 0.6, .accuracy = 0.75}};
+    struct nl_curve_row rows[] = {
+        {.step = 2, .epoch = 0.5, .samples = 8, .eval = -1, .lr = 0.1, .loss = 0.7, .accuracy = 0.5},
+        {.step = 4, .epoch = 1, .samples = 16, .part = NL_PART_VAL, .lr = 0.1, .loss = 0.6, .accuracy = 0.75}};
     struct nl_trial_result result = {.steps = 4, .samples = 16, .rows = 2, .row = rows};
     struct nl_trial_progress progress = {.first_loss = 0.7};
     struct nl_error err;
@@ -92,7 +94,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         NL_ASSERT(status == NL_OK && steps == result.steps);
         check(&t->config, &result);
         path = FUZZ_FOLDER "/again";
-        if (nl_checkpoint_save(&t->plan, 0, &source, &progress, &result, path, &err) || nl_checkpoint_load(&t->plan, 0, &source, path, &later, &again, &err))
+        if (nl_checkpoint_save(&t->plan, 0, &source, &progress, &result, path, &err) ||
+            nl_checkpoint_load(&t->plan, 0, &source, path, &later, &again, &err))
             NL_BUG("%s", err.text);
         NL_ASSERT(again.steps == result.steps && again.samples == result.samples && again.rows == result.rows);
     }

@@ -1,7 +1,8 @@
 /* Files of CIFAR-10 and CIFAR-100.
  *
- *     1 byte    bits 0 to 2: which file the rest is (0 to 3: data_batch_1, data_batch_2, data_batch_3, test_batch; 4 and 5: train and test
- *               of cifar100), the others being good or missing; bit 3: filled up here to whole records, which the fuzzer could hardly
+ *     1 byte    bits 0 to 2: which file the rest is (0 to 3: data_batch_1, data_batch_2, data_batch_3, test_batch; 4
+ * and 5: train and test of cifar100), the others being good or missing; bit 3: filled up here to whole records, which
+ * the fuzzer could hardly
  */
 #include <string.h>
 
@@ -10,7 +11,8 @@
 
 enum { PIXELS = 32 * 32 * 3, FILES = 6, FILL = 1 << 3, MOST = 4 };
 
-static const char *const files[FILES] = {"data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin", "test_batch.bin", "train.bin", "test.bin"};
+static const char *const files[FILES] = {"data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin",
+                                         "test_batch.bin",   "train.bin",        "test.bin"};
 
 static bool is_hundred(int file)
 {

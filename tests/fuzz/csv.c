@@ -1,5 +1,5 @@
-/* Tables of a results folder: trials.csv and, after a line "%%", curves.csv. All that is made of them is made: tables in each form, the
- * answer in words, the scripts of all pictures.
+/* Tables of a results folder: trials.csv and, after a line "%%", curves.csv. All that is made of them is made: tables
+ * in each form, the answer in words, the scripts of all pictures.
  */
 #include <string.h>
 
@@ -9,16 +9,18 @@
 #include "stats/table.h"
 #include "stats/answer.h"
 
-static const char experiment_text[] = "train: {epochs: 1}\n"
-                                      "sweep: {grid: {norm.kind: [bn, none], train.batch: [8, 32], train.lr: [0.01, 0.1]}, seeds: 2,\n"
-                                      "        baseline: {norm.kind: none}}\n"
-                                      "plot: {kind: [small_batch, lr_tolerance, curves, heatmap, steps], target: 50}\n";
+static const char experiment_text[] =
+    "train: {epochs: 1}\n"
+    "sweep: {grid: {norm.kind: [bn, none], train.batch: [8, 32], train.lr: [0.01, 0.1]}, seeds: 2,\n"
+    "        baseline: {norm.kind: none}}\n"
+    "plot: {kind: [small_batch, lr_tolerance, curves, heatmap, steps], target: 50}\n";
 
 static struct nl_experiment *experiment_once(void)
 {
     static struct nl_experiment experiment;
     struct nl_diagnostics diagnostics = {0};
-    if (!experiment.path && nl_experiment_load(fuzz_file("fuzz.yaml", experiment_text, strlen(experiment_text)), NULL, 0, &experiment, &diagnostics))
+    if (!experiment.path && nl_experiment_load(fuzz_file("fuzz.yaml", experiment_text, strlen(experiment_text)), NULL,
+                                               0, &experiment, &diagnostics))
         NL_BUG("%s", nl_diagnostics_text(&diagnostics));
     return &experiment;
 }

@@ -1,5 +1,6 @@
-/* A disk in memory for the targets: the functions of base/files.h that readers and writers call, and the two of the system beside them, are wrapped
- * (CMakeLists.txt) and know the files of fuzz_file alone. No execution touches a disk. */
+/* A disk in memory for the targets: the functions of base/files.h that readers and writers call, and the two of the
+ * system beside them, are wrapped (CMakeLists.txt) and know the files of fuzz_file alone. No execution touches a
+ * disk. */
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -75,7 +76,8 @@ const char *fuzz_bytes(const char *path, size_t *length)
     return file ? file->bytes : NULL;
 }
 
-/* ---- reading: each time a block of its own, as long as the bytes and the zero byte, so that no step behind them goes unseen ---- */
+/* ---- reading: each time a block of its own, as long as the bytes and the zero byte, so that no step behind them goes
+ * unseen ---- */
 
 static char *take(const char *path, size_t most, size_t *length, size_t *total, struct nl_error *err)
 {
@@ -124,7 +126,8 @@ char *__wrap_nl_file_read_gz(const char *path, size_t limit, size_t *length, str
         return take(path, SIZE_MAX, length, NULL, err);
     if (packed < 0)
         packed = memfd_create("packed", MFD_CLOEXEC);
-    if (packed < 0 || ftruncate(packed, 0) != 0 || pwrite(packed, file->bytes, file->length, 0) != (ssize_t)file->length)
+    if (packed < 0 || ftruncate(packed, 0) != 0 ||
+        pwrite(packed, file->bytes, file->length, 0) != (ssize_t)file->length)
         NL_BUG("cannot write what is packed");
     char real[32];
     snprintf(real, sizeof real, "/proc/self/fd/%d", packed);

@@ -1,7 +1,8 @@
 /* What the fuzz targets share: the input as a file, by itself or as one of several.
  *
- * A target is a file of this folder with LLVMFuzzerTestOneInput, linked with libFuzzer (run.sh) or, for the tests, with replay.c, which
- * feeds it the corpus. It must stop the program (nl_bug_at, a sanitizer) at what is wrong; that the reader refuses its input is right.
+ * A target is a file of this folder with LLVMFuzzerTestOneInput, linked with libFuzzer (run.sh) or, for the tests, with
+ * replay.c, which feeds it the corpus. It must stop the program (nl_bug_at, a sanitizer) at what is wrong; that the
+ * reader refuses its input is right.
  */
 #ifndef TESTS_FUZZ_H
 #define TESTS_FUZZ_H
@@ -23,9 +24,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 /* Makes FUZZ_FOLDER/NAME of these bytes, or writes it anew; returns its path. */
 const char *fuzz_file(const char *name, const void *data, size_t size);
 void fuzz_remove(const char *path);
-const char *fuzz_bytes(const char *path, size_t *length); /* what a file holds, ended by a zero byte; NULL: it is not there */
+const char *fuzz_bytes(const char *path,
+                       size_t *length); /* what a file holds, ended by a zero byte; NULL: it is not there */
 
-/* A configuration whose data set lies in FUZZ_FOLDER; made once, with its files 0 to files - 1 as put_good makes them. */
+/* A configuration whose data set lies in FUZZ_FOLDER; made once, with its files 0 to files - 1 as put_good makes
+ * them. */
 static inline struct nl_config *fuzz_data(enum nl_data_name name, int files, void (*put_good)(int file))
 {
     static struct nl_config config;

@@ -1,7 +1,7 @@
 /* IDX files, plain and packed.
  *
- *     1 byte    bits 0 and 1: which of the four files the rest is, the others being good; bit 2: the name ends in .gz; bit 3: packed
- *               by gzip here, which the fuzzer could not
+ *     1 byte    bits 0 and 1: which of the four files the rest is, the others being good; bit 2: the name ends in .gz;
+ * bit 3: packed by gzip here, which the fuzzer could not
  */
 #include <string.h>
 #include <zlib.h>
@@ -12,11 +12,13 @@
 
 enum { SIDE = 28, NAME = 1 << 2, PACK = 1 << 3 };
 
-static const char *const files[] = {"train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"};
+static const char *const files[] = {"train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte",
+                                    "t10k-labels-idx1-ubyte"};
 
 static void put_good(int file)
 {
-    uint8_t images[16 + 2 * SIDE * SIDE] = {0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, SIDE, 0, 0, 0, SIDE}, labels[] = {0, 0, 8, 1, 0, 0, 0, 2, 3, 9};
+    uint8_t images[16 + 2 * SIDE * SIDE] = {0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, SIDE, 0, 0, 0, SIDE},
+                                   labels[] = {0, 0, 8, 1, 0, 0, 0, 2, 3, 9};
     fuzz_file(files[file], file % 2 ? labels : images, file % 2 ? sizeof labels : sizeof images);
 }
 
@@ -24,7 +26,8 @@ static void put_good(int file)
 static uint8_t *pack(const uint8_t *data, size_t size, size_t *packed)
 {
     z_stream stream = {.next_in = (uint8_t *)(uintptr_t)data, .avail_in = (unsigned)size};
-    if (deflateInit2(&stream, 1, Z_DEFLATED, 16 + 9, 1, Z_DEFAULT_STRATEGY) != Z_OK) /* 16: gzip; windows and tables as small as can be */
+    if (deflateInit2(&stream, 1, Z_DEFLATED, 16 + 9, 1, Z_DEFAULT_STRATEGY) !=
+        Z_OK) /* 16: gzip; windows and tables as small as can be */
         NL_BUG("zlib cannot start");
     *packed = deflateBound(&stream, size);
     uint8_t *out = nl_alloc(*packed, 1);

@@ -36,7 +36,8 @@ static void read_alone(const char *path)
         (void)value;
     }
     const char *copy = FUZZ_FOLDER "/copy.npy";
-    NL_ASSERT(nl_npy_write(copy, whole.type, whole.dims, whole.shape, whole.data, &err) == NL_OK && nl_npy_read(copy, &again, &err) == NL_OK);
+    NL_ASSERT(nl_npy_write(copy, whole.type, whole.dims, whole.shape, whole.data, &err) == NL_OK &&
+              nl_npy_read(copy, &again, &err) == NL_OK);
     NL_ASSERT(again.type == whole.type && again.dims == whole.dims && again.count == whole.count);
     NL_ASSERT(memcmp(again.shape, whole.shape, (size_t)whole.dims * sizeof *whole.shape) == 0);
     NL_ASSERT(memcmp(again.data, whole.data, whole.count * nl_dtype_size(whole.type)) == 0);

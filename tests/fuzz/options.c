@@ -1,4 +1,5 @@
-/* Command lines: words, one a line, as options of a command that has one of each kind, as its file, and as overrides. Nothing is run. */
+/* Command lines: words, one a line, as options of a command that has one of each kind, as its file, and as overrides.
+ * Nothing is run. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>

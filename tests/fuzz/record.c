@@ -1,4 +1,5 @@
-/* The record of a finished trial, with its seal put on here: the fuzzer could not, and without it nothing behind it would be read. */
+/* The record of a finished trial, with its seal put on here: the fuzzer could not, and without it nothing behind it
+ * would be read. */
 #include <string.h>
 
 #include "base/hash.h"

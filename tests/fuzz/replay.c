@@ -1,10 +1,12 @@
-/* Feeds a target the files that the command line names, as libFuzzer's own main does: the corpus as a test, with any compiler. */
+/* Feeds a target the files that the command line names, as libFuzzer's own main does: the corpus as a test, with any
+ * compiler. */
 #include <string.h>
 
 #include "base/files.h"
 #include "fuzz.h"
 
-char *__real_nl_file_read(const char *path, size_t *length, struct nl_error *err); /* the disk in memory has wrapped it */
+char *__real_nl_file_read(const char *path, size_t *length,
+                          struct nl_error *err); /* the disk in memory has wrapped it */
 
 int main(int count, char **path)
 {

@@ -1,6 +1,7 @@
-/* From a results folder to gnuplot scripts: overrides of the experiment, one a line, then, after a line "%%", trials.csv, and after another
- * curves.csv. gnuplot is not run. Whatever titles, fonts, labels and tables hold, a script is made of our words, of numbers and of closed strings:
- * no text of a user's is read as a command, and none is given to a shell.
+/* From a results folder to gnuplot scripts: overrides of the experiment, one a line, then, after a line "%%",
+ * trials.csv, and after another curves.csv. gnuplot is not run. Whatever titles, fonts, labels and tables hold, a
+ * script is made of our words, of numbers and of closed strings: no text of a user's is read as a command, and none is
+ * given to a shell.
  */
 #include <ctype.h>
 #include <string.h>
@@ -12,23 +13,31 @@
 
 enum { OVERRIDES = 8 };
 
-static const char experiment_text[] = "train: {epochs: 1}\n"
-                                      "sweep: {grid: {norm.kind: [bn, none], train.batch: [8, 32], train.lr: [0.01, 0.1]}, seeds: 2,\n"
-                                      "        baseline: {norm.kind: none}}\n"
-                                      "plot: {kind: [small_batch, lr_tolerance, curves, heatmap, steps], target: 50}\n";
+static const char experiment_text[] =
+    "train: {epochs: 1}\n"
+    "sweep: {grid: {norm.kind: [bn, none], train.batch: [8, 32], train.lr: [0.01, 0.1]}, seeds: 2,\n"
+    "        baseline: {norm.kind: none}}\n"
+    "plot: {kind: [small_batch, lr_tolerance, curves, heatmap, steps], target: 50}\n";
 
 /* All words that stand in scripts outside strings and comments. */
 static const char *const words[] = {
-    "arrow", "at", "autofreq", "axes", "background", "behind", "bmargin", "border", "boxxyerror", "by", "cb", "cblabel", "cbrange", "cbtics",
-    "center", "colorbox", "cubehelix", "cycles", "dashtype", "defined", "dot", "dumb", "else", "encoding", "EOD", "eq", "exists", "fillcolor",
-    "filled", "filledcurves", "fillstyle", "floor", "font", "fontscale", "format", "from", "graph", "horizontal", "if", "key", "keyentry", "label", "labels",
-    "Left", "left", "line", "linecolor", "lines", "linespoints", "linestyle", "linewidth", "lmargin", "logscale", "maxcols", "mono", "multiplot",
-    "NaN", "ne", "noborder", "noenhanced", "nohead", "nomirror", "norotate", "notitle", "object", "offset", "origin", "out", "output", "palette",
-    "pattern", "pdfcairo", "picture", "plot", "pngcairo", "point", "points", "pointscale", "pointsize", "pointtype", "pt", "rectangle", "reset",
-    "reverse", "rgb", "right", "rmargin", "rotate", "samplen", "saturation", "scale", "screen", "set", "size", "solid", "spacing", "sprintf", "start",
-    "steps", "style", "svg", "terminal", "textcolor", "ticks", "tics", "title", "tmargin", "to", "top", "transparent", "unset", "up", "user", "using",
-    "utf8", "variable", "vectors", "width", "with", "x", "x1y2", "xlabel", "xrange", "xtics", "y", "y2range", "yerrorlines", "ylabel", "yrange",
-    "ytics", NULL};
+    "arrow",       "at",         "autofreq",  "axes",       "background", "behind",       "bmargin",     "border",
+    "boxxyerror",  "by",         "cb",        "cblabel",    "cbrange",    "cbtics",       "center",      "colorbox",
+    "cubehelix",   "cycles",     "dashtype",  "defined",    "dot",        "dumb",         "else",        "encoding",
+    "EOD",         "eq",         "exists",    "fillcolor",  "filled",     "filledcurves", "fillstyle",   "floor",
+    "font",        "fontscale",  "format",    "from",       "graph",      "horizontal",   "if",          "key",
+    "keyentry",    "label",      "labels",    "Left",       "left",       "line",         "linecolor",   "lines",
+    "linespoints", "linestyle",  "linewidth", "lmargin",    "logscale",   "maxcols",      "mono",        "multiplot",
+    "NaN",         "ne",         "noborder",  "noenhanced", "nohead",     "nomirror",     "norotate",    "notitle",
+    "object",      "offset",     "origin",    "out",        "output",     "palette",      "pattern",     "pdfcairo",
+    "picture",     "plot",       "pngcairo",  "point",      "points",     "pointscale",   "pointsize",   "pointtype",
+    "pt",          "rectangle",  "reset",     "reverse",    "rgb",        "right",        "rmargin",     "rotate",
+    "samplen",     "saturation", "scale",     "screen",     "set",        "size",         "solid",       "spacing",
+    "sprintf",     "start",      "steps",     "style",      "svg",        "terminal",     "textcolor",   "ticks",
+    "tics",        "title",      "tmargin",   "to",         "top",        "transparent",  "unset",       "up",
+    "user",        "using",      "utf8",      "variable",   "vectors",    "width",        "with",        "x",
+    "x1y2",        "xlabel",     "xrange",    "xtics",      "y",          "y2range",      "yerrorlines", "ylabel",
+    "yrange",      "ytics",      NULL};
 
 /* And those that stand in data for what happened to runs. */
 static const char *const marks[] = {"×", "·", "–", "?", NULL};
@@ -56,7 +65,8 @@ static const char *skip_string(const char *at, const char *end)
     char quote = *at++;
     for (; at < end && *at != quote; at++)
         if (quote == '"' && *at == '\\')
-            NL_ASSERT(end - at > 3 && at[1] >= '0' && at[1] <= '3' && isdigit((unsigned char)at[2]) && isdigit((unsigned char)at[3]));
+            NL_ASSERT(end - at > 3 && at[1] >= '0' && at[1] <= '3' && isdigit((unsigned char)at[2]) &&
+                      isdigit((unsigned char)at[3]));
     NL_ASSERT(at < end);
     return at + 1;
 }
@@ -67,7 +77,8 @@ static const char *skip_word(const char *at, const char *end, bool data)
     const char *start = at;
     bool number = isdigit((unsigned char)*at), block = at[-1] == '$';
     while (at < end && (isalnum((unsigned char)*at) || *at == '_' ||
-                        (number && (*at == '.' || (strchr("+-", *at) && at[-1] == 'e') || (data && *at == '/' && isdigit((unsigned char)at[1]))))))
+                        (number && (*at == '.' || (strchr("+-", *at) && at[-1] == 'e') ||
+                                    (data && *at == '/' && isdigit((unsigned char)at[1]))))))
         at++;
     if (!number && !block && !is_known(start, (size_t)(at - start)))
         NL_BUG("a script has the word '%.*s'", (int)(at - start), start);
@@ -102,7 +113,8 @@ static void check_script(const char *name)
     bool data = false;
     while (at && *at) {
         const char *end = at + strcspn(at, "\n");
-        bool ends = end - at == 3 && memcmp(at, "EOD", 3) == 0, begins = end - at > 7 && memcmp(end - 7, " << EOD", 7) == 0;
+        bool ends = end - at == 3 && memcmp(at, "EOD", 3) == 0,
+             begins = end - at > 7 && memcmp(end - 7, " << EOD", 7) == 0;
         NL_ASSERT(*end == '\n' && (!ends || data) && (!begins || !data));
         data = data && !ends;
         check_line(at, end, data);

@@ -1,7 +1,7 @@
 /* Checksums of results folders.
  *
- *     1 byte    what the rest is: 0, a table and, after a line "%%", SHA256SUMS; 1, a text that may end with a seal; 2, an experiment.yaml,
- *               whose seal is put on here
+ *     1 byte    what the rest is: 0, a table and, after a line "%%", SHA256SUMS; 1, a text that may end with a seal; 2,
+ * an experiment.yaml, whose seal is put on here
  *
  * What was sealed here fits, and no more when a byte of it is another.
  */

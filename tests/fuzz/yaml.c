@@ -1,5 +1,5 @@
-/* Configurations and experiments: the file, then, after a line "%%", overrides of the command line, one a line. What is accepted is
- * written and must read back to the same text; a small grid is unfolded and checked.
+/* Configurations and experiments: the file, then, after a line "%%", overrides of the command line, one a line. What is
+ * accepted is written and must read back to the same text; a small grid is unfolded and checked.
  */
 #include <string.h>
 

@@ -1,6 +1,8 @@
-/* What PyTorch computed, and of what: tests/golden/NAME.safetensors, which tests/golden/NAME.py made of tests/golden/NAME.cases.
+/* What PyTorch computed, and of what: tests/golden/NAME.safetensors, which tests/golden/NAME.py made of
+ * tests/golden/NAME.cases.
  *
- * A line of the cases is a name and key=value words; the words of the first line are part of every case. '#' begins a comment. */
+ * A line of the cases is a name and key=value words; the words of the first line are part of every case. '#' begins a
+ * comment. */
 #ifndef TESTS_GOLDEN_H
 #define TESTS_GOLDEN_H
 
@@ -108,8 +110,8 @@ static inline struct nl_config golden_config(const struct golden_case *of, const
     words[of->words] = device;
     struct nl_experiment experiment;
     struct nl_diagnostics diagnostics = {0};
-    ck_assert_msg(nl_experiment_load(NULL, words, of->words + 1, &experiment, &diagnostics) == NL_OK, "%s: %s", of->name,
-                  nl_diagnostics_text(&diagnostics));
+    ck_assert_msg(nl_experiment_load(NULL, words, of->words + 1, &experiment, &diagnostics) == NL_OK, "%s: %s",
+                  of->name, nl_diagnostics_text(&diagnostics));
     return experiment.config;
 }
 

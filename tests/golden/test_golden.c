@@ -1,6 +1,7 @@
-/* Every normalizer against a judge that is not ours: PyTorch in float64 (tests/golden/norm.py, which documents the tensors
- * of norm.safetensors). `ref` must agree with the stored numbers to 1e-10; `cpu`, on inputs rounded to float32, with `ref`
- * on the same rounded inputs (a number 1e4 times the deviation away from zero loses digits by being stored at all). */
+/* Every normalizer against a judge that is not ours: PyTorch in float64 (tests/golden/norm.py, which documents the
+ * tensors of norm.safetensors). `ref` must agree with the stored numbers to 1e-10; `cpu`, on inputs rounded to float32,
+ * with `ref` on the same rounded inputs (a number 1e4 times the deviation away from zero loses digits by being stored
+ * at all). */
 #include <check.h>
 #include <math.h>
 #include <stdbool.h>
@@ -51,9 +52,16 @@ static size_t count_of(const struct nl_tensor_file_entry *tensor)
 
 static void add_golden(const char *setup_name, const int64_t *setup)
 {
-    struct golden golden = {.samples = (int)setup[0], .positions = (int)setup[1], .channels = (int)setup[2], .groups = (int)setup[3],
-                            .stat_batch = (int)setup[4], .over_position = setup[5] != 0, .unbiased = setup[6] != 0,
-                            .affine = (int)setup[7], .detached = (unsigned)setup[8], .trains_running = setup[9] != 0};
+    struct golden golden = {.samples = (int)setup[0],
+                            .positions = (int)setup[1],
+                            .channels = (int)setup[2],
+                            .groups = (int)setup[3],
+                            .stat_batch = (int)setup[4],
+                            .over_position = setup[5] != 0,
+                            .unbiased = setup[6] != 0,
+                            .affine = (int)setup[7],
+                            .detached = (unsigned)setup[8],
+                            .trains_running = setup[9] != 0};
     snprintf(golden.name, sizeof golden.name, "%.*s", (int)strcspn(setup_name, "/"), setup_name);
     char kind[16];
     snprintf(kind, sizeof kind, "%.*s", (int)strcspn(golden.name, "."), golden.name);
@@ -69,7 +77,10 @@ static void add_golden(const char *setup_name, const int64_t *setup)
 
 /* ---- one normalizer alone in memory, as a plan would lay it ---- */
 
-enum { REPLICAS = 2, SPARE = 3 }; /* the last replica has the case; the layer has room for more samples than the batch has */
+enum {
+    REPLICAS = 2,
+    SPARE = 3
+}; /* the last replica has the case; the layer has room for more samples than the batch has */
 
 struct layer {
     const struct nl_backend *backend;
@@ -103,7 +114,8 @@ static struct layer layer_make(const struct nl_backend *backend, const struct go
                                        .channels = golden->channels, .groups = golden->groups,
                                        .stat_batch = golden->stat_batch, .over_position = golden->over_position};
     size_t elements = (size_t)op->setup.samples * golden->positions * golden->channels, real = backend->real;
-    size_t affine = (size_t)golden->affine, channels = (size_t)golden->channels, sets = (size_t)nl_normalize_sets(op, op->setup.samples);
+    size_t affine = (size_t)golden->affine, channels = (size_t)golden->channels,
+           sets = (size_t)nl_normalize_sets(op, op->setup.samples);
     layer.run = (struct nl_run){.replicas = REPLICAS, .samples = golden->samples, .statistics = NL_STATS_TRAIN};
     layer.run.stride = 8 * (4 * elements + 4 * affine + 6 * sets + 4 * channels) + sizeof *layer.hyper + 20 * 64;
     layer.run.stride = (layer.run.stride + 63) / 64 * 64;
@@ -158,8 +170,8 @@ static double *numbers(const struct nl_tensor_file_entry *tensor, bool rounded)
     return out;
 }
 
-static void put(const struct layer *layer, const void *place, const struct golden *golden, const char *tensor, const char *suffix,
-                bool rounded)
+static void put(const struct layer *layer, const void *place, const struct golden *golden, const char *tensor,
+                const char *suffix, bool rounded)
 {
     const struct nl_tensor_file_entry *entry = find(golden, tensor, suffix);
     if (!place)
@@ -172,7 +184,22 @@ static void put(const struct layer *layer, const void *place, const struct golde
 
 /* ---- what a layer computes ---- */
 
-enum quantity { Y, DX, DGAMMA, DBETA, MEAN, VAR, RUNNING_MEAN, RUNNING_VAR, UPDATES, Y_EVAL, DX_EVAL, DGAMMA_EVAL, DBETA_EVAL, QUANTITIES };
+enum quantity {
+    Y,
+    DX,
+    DGAMMA,
+    DBETA,
+    MEAN,
+    VAR,
+    RUNNING_MEAN,
+    RUNNING_VAR,
+    UPDATES,
+    Y_EVAL,
+    DX_EVAL,
+    DGAMMA_EVAL,
+    DBETA_EVAL,
+    QUANTITIES
+};
 
 static const struct {
     const char *tensor, *suffix;
@@ -192,11 +219,11 @@ static const struct {
     [DBETA_EVAL] = {"dbeta", "_eval"},
 };
 
-/* Largest difference over largest magnitude. float64 rounds by 1e-16, the worst case (mean 1e4 deviations) loses 4 digits twice,
- * and PyTorch's own error there is 4e-11. */
+/* Largest difference over largest magnitude. float64 rounds by 1e-16, the worst case (mean 1e4 deviations) loses 4
+ * digits twice, and PyTorch's own error there is 4e-11. */
 static const double REF_BOUND = 1e-10;
-/* float32 rounds by 6e-8: some sixteen roundings on the way to an element or in a sum over a set, for every quantity alike, since
- * the mean is kept to more digits than float32 has; the worst case measured is 2.5e-7. */
+/* float32 rounds by 6e-8: some sixteen roundings on the way to an element or in a sum over a set, for every quantity
+ * alike, since the mean is kept to more digits than float32 has; the worst case measured is 2.5e-7. */
 static const double CPU_BOUND = 1e-6;
 
 struct outcome {
@@ -204,7 +231,8 @@ struct outcome {
     double *at[QUANTITIES]; /* NULL: this normalizer has no such thing */
 };
 
-static void take_reals(struct outcome *out, enum quantity quantity, const struct layer *layer, const void *place, size_t count)
+static void take_reals(struct outcome *out, enum quantity quantity, const struct layer *layer, const void *place,
+                       size_t count)
 {
     if (!place)
         return;
@@ -213,7 +241,8 @@ static void take_reals(struct outcome *out, enum quantity quantity, const struct
     layer->backend->get_reals(out->at[quantity], last(layer, place), count);
 }
 
-static void take_doubles(struct outcome *out, enum quantity quantity, const struct layer *layer, const double *place, size_t count)
+static void take_doubles(struct outcome *out, enum quantity quantity, const struct layer *layer, const double *place,
+                         size_t count)
 {
     out->count[quantity] = count;
     out->at[quantity] = nl_alloc(count, sizeof(double));
@@ -229,8 +258,8 @@ static void take_updates(struct outcome *out, const struct layer *layer)
     out->at[UPDATES][0] = (double)updates;
 }
 
-static void forward_backward(struct layer *layer, const struct golden *golden, enum nl_statistics statistics, struct outcome *out,
-                             enum quantity first)
+static void forward_backward(struct layer *layer, const struct golden *golden, enum nl_statistics statistics,
+                             struct outcome *out, enum quantity first)
 {
     layer->run.statistics = statistics;
     const struct nl_kernel *kernel = nl_kernel_of(layer->backend, &nl_normalize_operation, &layer->op);
@@ -290,12 +319,14 @@ static double largest_of(const double *values, size_t count)
 }
 
 /* Every difference <= bound x scale; NaN fails. */
-static void expect_close(const struct golden *golden, enum quantity q, const double *got, const double *want, size_t count, double scale,
-                         double bound)
+static void expect_close(const struct golden *golden, enum quantity q, const double *got, const double *want,
+                         size_t count, double scale, double bound)
 {
     for (size_t i = 0; i < count; i++)
-        ck_assert_msg(fabs(got[i] - want[i]) <= bound * scale, "%s/%s%s[%zu]: %.17g, not %.17g: %.2g of the scale, at most %.2g",
-                      golden->name, quantities[q].tensor, quantities[q].suffix, i, got[i], want[i], fabs(got[i] - want[i]) / scale, bound);
+        ck_assert_msg(fabs(got[i] - want[i]) <= bound * scale,
+                      "%s/%s%s[%zu]: %.17g, not %.17g: %.2g of the scale, at most %.2g", golden->name,
+                      quantities[q].tensor, quantities[q].suffix, i, got[i], want[i], fabs(got[i] - want[i]) / scale,
+                      bound);
 }
 
 /* The stored numbers of a quantity as doubles; without statistics of its own a normalizer evaluates as it trains. */
@@ -321,7 +352,8 @@ START_TEST(ref_agrees_with_pytorch)
     for (int q = 0; q < QUANTITIES; q++) {
         size_t count = 0;
         double *want = stored(golden, q, &count);
-        ck_assert_msg((want != NULL) == (out.at[q] != NULL), "%s: %s%s on one side only", golden->name, quantities[q].tensor, quantities[q].suffix);
+        ck_assert_msg((want != NULL) == (out.at[q] != NULL), "%s: %s%s on one side only", golden->name,
+                      quantities[q].tensor, quantities[q].suffix);
         ck_assert_uint_eq(count, out.count[q]);
         expect_close(golden, q, out.at[q], want, count, want ? largest_of(want, count) : 0.0, REF_BOUND);
         free(want);
@@ -330,15 +362,16 @@ START_TEST(ref_agrees_with_pytorch)
 }
 END_TEST
 
-/* The terms of dx, whose difference it is: gamma dy / sqrt(var + eps). In a set of one or two elements they cancel but for what
- * eps leaves, and float32 keeps digits of the terms, not of the rest. */
+/* The terms of dx, whose difference it is: gamma dy / sqrt(var + eps). In a set of one or two elements they cancel but
+ * for what eps leaves, and float32 keeps digits of the terms, not of the rest. */
 static double dx_terms(const struct golden *golden, const struct outcome *want)
 {
     const struct nl_tensor_file_entry *dy = find(golden, "dy", ""), *gamma = find(golden, "gamma", "");
     double smallest_var = INFINITY;
     for (size_t i = 0; i < want->count[VAR]; i++)
         smallest_var = fmin(smallest_var, want->at[VAR][i]);
-    return largest_of(dy->data, count_of(dy)) * (gamma ? largest_of(gamma->data, count_of(gamma)) : 1.0) / sqrt(smallest_var + golden->eps);
+    return largest_of(dy->data, count_of(dy)) * (gamma ? largest_of(gamma->data, count_of(gamma)) : 1.0) /
+           sqrt(smallest_var + golden->eps);
 }
 
 START_TEST(cpu_agrees_with_ref)
@@ -347,7 +380,8 @@ START_TEST(cpu_agrees_with_ref)
     struct outcome want = compute(&nl_backend_ref, golden, true), got = compute(&nl_backend_cpu, golden, true);
     for (int q = 0; q < QUANTITIES; q++) {
         bool cancels = q == DX || (q == DX_EVAL && !golden->norm->tracks);
-        double largest = largest_of(want.at[q], want.count[q]), scale = cancels ? fmax(dx_terms(golden, &want), largest) : largest;
+        double largest = largest_of(want.at[q], want.count[q]),
+               scale = cancels ? fmax(dx_terms(golden, &want), largest) : largest;
         expect_close(golden, q, got.at[q], want.at[q], want.count[q], scale, CPU_BOUND);
     }
     outcome_release(&want);
@@ -364,7 +398,8 @@ START_TEST(every_normalizer_has_cases)
             cases += goldens[g].norm == nl_norms[i];
         bool of_many = nl_norms[i]->uses & (NL_USES_WINDOW | NL_USES_HISTORY); /* test_golden_cbn, test_norm_layers */
         bool elsewhere = i == NL_NORM_custom || i == NL_NORM_position; /* test_custom, and ln over positions */
-        ck_assert_msg(!nl_norms[i]->partition || of_many || elsewhere || cases >= 12, "'%s' has %d golden cases", nl_norms[i]->name, cases);
+        ck_assert_msg(!nl_norms[i]->partition || of_many || elsewhere || cases >= 12, "'%s' has %d golden cases",
+                      nl_norms[i]->name, cases);
     }
     for (int g = 0; g < golden_count; g++)
         ck_assert_msg(goldens[g].norm != NULL, "'%s' is no normalizer of ours", goldens[g].name);

@@ -1,6 +1,6 @@
-/* Cross-iteration batch normalization against its paper's formulas and PyTorch's autograd in float64: the losses of a few steps, and every tensor after
- * them, whose steps are as large as gradients: on `ref` and, to what float32 leaves, on `cpu`; and on `ref` the losses and the evaluations of 200
- * steps. tests/golden/cbn.py made the numbers. */
+/* Cross-iteration batch normalization against its paper's formulas and PyTorch's autograd in float64: the losses of a
+ * few steps, and every tensor after them, whose steps are as large as gradients: on `ref` and, to what float32 leaves,
+ * on `cpu`; and on `ref` the losses and the evaluations of 200 steps. tests/golden/cbn.py made the numbers. */
 #include <math.h>
 
 #include "golden.h"
@@ -12,8 +12,9 @@ enum { FEW = 6, STEPS = 200 };
 
 static struct golden few, trainings;
 
-/* What rounding leaves, ten times what was measured: the losses of the first steps by 1e-15 and 5e-7 relative, tensors, of which small steps are
- * differences of large sums, by 9e-14 and 1.3e-5, and numbers at the end of 200 steps, in which a difference grows, by 2e-13. */
+/* What rounding leaves, ten times what was measured: the losses of the first steps by 1e-15 and 5e-7 relative, tensors,
+ * of which small steps are differences of large sums, by 9e-14 and 1.3e-5, and numbers at the end of 200 steps, in
+ * which a difference grows, by 2e-13. */
 struct bounds {
     double losses, tensors;
 };
@@ -32,13 +33,15 @@ static double apart(const double *got, const double *want, size_t count)
     return most == 0 ? 0 : most / largest;
 }
 
-static void expect(const struct golden *file, const struct golden_case *golden, const char *what, const double *got, size_t count, double bound)
+static void expect(const struct golden *file, const struct golden_case *golden, const char *what, const double *got,
+                   size_t count, double bound)
 {
     double far = apart(got, golden_stored(file, golden, what, count), count);
     ck_assert_msg(far <= bound, "%s: %s are %.2g apart", golden->name, what, far);
 }
 
-static void expect_losses(const struct golden *file, const struct golden_case *golden, const struct nl_trial_result *result, int steps, double bound)
+static void expect_losses(const struct golden *file, const struct golden_case *golden,
+                          const struct nl_trial_result *result, int steps, double bound)
 {
     double losses[STEPS];
     int seen = 0;

@@ -1,6 +1,6 @@
-/* What observers see of a training, against hooks of PyTorch: the first steps of each line of tests/golden/observe.cases on
- * `ref`, to 1e-12 of the norm, or of the root mean square; on `cpu` the first step alone, to what float32 leaves.
- * tests/golden/observe.py made the numbers. */
+/* What observers see of a training, against hooks of PyTorch: the first steps of each line of
+ * tests/golden/observe.cases on `ref`, to 1e-12 of the norm, or of the root mean square; on `cpu` the first step alone,
+ * to what float32 leaves. tests/golden/observe.py made the numbers. */
 #include <math.h>
 
 #include "golden.h"
@@ -10,7 +10,8 @@
 enum { COLUMNS = 5 };
 enum { STEP, NORM, MEAN, STD, ZEROS };
 
-/* Measured were at most 8e-14, of a gradient that a normalizer nearly takes to zero, and 2e-5, of an update that float32 adds to a weight near 1. */
+/* Measured were at most 8e-14, of a gradient that a normalizer nearly takes to zero, and 2e-5, of an update that
+ * float32 adds to a weight near 1. */
 static const double REF_BOUND = 1e-12;
 static const double CPU_BOUND = 1e-4;
 
@@ -28,24 +29,26 @@ static struct nl_trial_result train(const struct golden_case *golden, const char
     return result;
 }
 
-/* Of the means of a gradient that a sum takes to zero, rounding is all there is: they are held against the root mean square. */
+/* Of the means of a gradient that a sum takes to zero, rounding is all there is: they are held against the root mean
+ * square. */
 static void check_row(const char *name, const struct nl_observation *o, const double want[COLUMNS], double bound)
 {
-    double scale = want[NORM] / sqrt(o->elements), mean = o->sum / o->elements, std = sqrt(o->deviations / (o->elements - 1));
+    double scale = want[NORM] / sqrt(o->elements), mean = o->sum / o->elements,
+           std = sqrt(o->deviations / (o->elements - 1));
     ck_assert_int_eq(o->step, (int64_t)want[STEP]);
-    ck_assert_msg(fabs(sqrt(o->squares) - want[NORM]) <= bound * want[NORM], "%s, step %d: a norm of %.17g, not %.17g", name,
-                  (int)o->step, sqrt(o->squares), want[NORM]);
-    ck_assert_msg(fabs(mean - want[MEAN]) <= bound * scale, "%s, step %d: a mean of %.17g, not %.17g", name, (int)o->step, mean,
-                  want[MEAN]);
-    ck_assert_msg(fabs(std - want[STD]) <= bound * scale, "%s, step %d: a deviation of %.17g, not %.17g", name, (int)o->step, std,
-                  want[STD]);
-    ck_assert_msg(bound > REF_BOUND || o->zeros / o->elements == want[ZEROS], "%s, step %d: %g zeros, not %g", name, (int)o->step,
-                  o->zeros / o->elements, want[ZEROS]);
+    ck_assert_msg(fabs(sqrt(o->squares) - want[NORM]) <= bound * want[NORM], "%s, step %d: a norm of %.17g, not %.17g",
+                  name, (int)o->step, sqrt(o->squares), want[NORM]);
+    ck_assert_msg(fabs(mean - want[MEAN]) <= bound * scale, "%s, step %d: a mean of %.17g, not %.17g", name,
+                  (int)o->step, mean, want[MEAN]);
+    ck_assert_msg(fabs(std - want[STD]) <= bound * scale, "%s, step %d: a deviation of %.17g, not %.17g", name,
+                  (int)o->step, std, want[STD]);
+    ck_assert_msg(bound > REF_BOUND || o->zeros / o->elements == want[ZEROS], "%s, step %d: %g zeros, not %g", name,
+                  (int)o->step, o->zeros / o->elements, want[ZEROS]);
 }
 
 /* Returns how many numbers were compared. */
-static int check_tensor(const struct nl_trial_result *result, const char *tensor, const struct nl_tensor_file_entry *stored,
-                        size_t steps, double bound)
+static int check_tensor(const struct nl_trial_result *result, const char *tensor,
+                        const struct nl_tensor_file_entry *stored, size_t steps, double bound)
 {
     size_t row = 0;
     for (int i = 0; i < result->observations && row < steps; i++)

@@ -1,8 +1,10 @@
-/* Whole trainings against PyTorch in float64: each line of the .cases of `files` in tests/golden is trained again on `ref`, and must give the
- * losses of the .safetensors at all 200 steps and the same final evaluation, to 1e-8 relative (short form: many cases end after 25 steps); on `cpu` the
- * first 50 losses (or 10) to what float32 leaves. The .safetensors say which script made the numbers from the same weights and order.
+/* Whole trainings against PyTorch in float64: each line of the .cases of `files` in tests/golden is trained again on
+ * `ref`, and must give the losses of the .safetensors at all 200 steps and the same final evaluation, to 1e-8 relative
+ * (short form: many cases end after 25 steps); on `cpu` the first 50 losses (or 10) to what float32 leaves. The
+ * .safetensors say which script made the numbers from the same weights and order.
  *
- * NORMLAB_GOLDEN_STEPS: no more than so many steps of each, and then no evaluation; for valgrind, to which one step is like another. */
+ * NORMLAB_GOLDEN_STEPS: no more than so many steps of each, and then no evaluation; for valgrind, to which one step is
+ * like another. */
 #include <math.h>
 #include <stdatomic.h>
 #include <unistd.h>
@@ -14,10 +16,12 @@
 enum { STEPS = 200, SHORT_STEPS = 25, CPU_STEPS = 50, CPU_RESNET_STEPS = 10, LOADED_STEPS = 60, SETS = 2 };
 
 static const double REF_BOUND = 1e-8;
-/* float32 rounds by 6e-8, and 50 steps let that grow to 5e-6 in the worst of the cases; ten times that, for other processors. */
+/* float32 rounds by 6e-8, and 50 steps let that grow to 5e-6 in the worst of the cases; ten times that, for other
+ * processors. */
 static const double CPU_BOUND = 5e-5;
 
-/* The files, and how many cases and other evaluations than by running statistics each has at least: a list that lost its cases would pass. */
+/* The files, and how many cases and other evaluations than by running statistics each has at least: a list that lost
+ * its cases would pass. */
 static const struct {
     const char *name;
     int cases, evaluations;
@@ -67,8 +71,8 @@ static void stop_there(void *context, int64_t step, int64_t steps, double loss)
     last->reached = step >= last->step && step < steps;
 }
 
-static struct nl_trial_result run(const struct golden_case *golden, const struct nl_config *config, const struct nl_dataset *dataset,
-                                  const struct nl_trial_options *options)
+static struct nl_trial_result run(const struct golden_case *golden, const struct nl_config *config,
+                                  const struct nl_dataset *dataset, const struct nl_trial_options *options)
 {
     struct nl_error err = {""};
     struct nl_trial_result result;
@@ -76,8 +80,10 @@ static struct nl_trial_result run(const struct golden_case *golden, const struct
     return result;
 }
 
-/* What a case begins with whose statistics are frozen from the start: the network after LOADED_STEPS steps in which they are not, on `ref`. */
-static struct nl_tensor_file trained_before(const struct golden_case *golden, const struct nl_config *config, const struct nl_dataset *dataset)
+/* What a case begins with whose statistics are frozen from the start: the network after LOADED_STEPS steps in which
+ * they are not, on `ref`. */
+static struct nl_tensor_file trained_before(const struct golden_case *golden, const struct nl_config *config,
+                                            const struct nl_dataset *dataset)
 {
     struct nl_config before = *config;
     struct nl_error err = {""};
@@ -117,12 +123,13 @@ static struct nl_trial_result train(const struct golden_case *golden, const char
 
 static void expect_close(const struct golden_case *golden, const char *what, double got, double want, double bound)
 {
-    ck_assert_msg(fabs(got - want) <= bound * fabs(want), "%s, %s: %.17g, not %.17g: %.2g relative, at most %.2g", golden->name, what,
-                  got, want, fabs(got - want) / fabs(want), bound);
+    ck_assert_msg(fabs(got - want) <= bound * fabs(want), "%s, %s: %.17g, not %.17g: %.2g relative, at most %.2g",
+                  golden->name, what, got, want, fabs(got - want) / fabs(want), bound);
 }
 
 /* The losses of the first `steps` steps, each of which has a row of its own (train.log_every = 1). */
-static void expect_losses(const struct golden_case *golden, const struct nl_trial_result *result, int steps, double bound)
+static void expect_losses(const struct golden_case *golden, const struct nl_trial_result *result, int steps,
+                          double bound)
 {
     const double *want = stored(golden, "losses", STEPS);
     int seen = 0;
@@ -161,8 +168,8 @@ static bool asks_for(const struct golden_case *golden, const char *statistics)
     return sets(golden, "norm.eval=", statistics);
 }
 
-/* A ReLU whose input lies within rounding of 0 opens in one precision and not in the other, and the trainings part. A residual network has
- * so many that one is met within 50 steps; smooth activations know no such thing. */
+/* A ReLU whose input lies within rounding of 0 opens in one precision and not in the other, and the trainings part. A
+ * residual network has so many that one is met within 50 steps; smooth activations know no such thing. */
 static int cpu_steps(const struct golden_case *golden)
 {
     bool smooth = sets(golden, "model.activation=", "");
@@ -175,11 +182,13 @@ static int at_most(int steps)
     return most && atoi(most) < steps ? atoi(most) : steps;
 }
 
-/* Of all cases the first SHORT_STEPS; to the end go those with other evaluations and the first of each file, and in the long form all. */
+/* Of all cases the first SHORT_STEPS; to the end go those with other evaluations and the first of each file, and in the
+ * long form all. */
 static int ref_steps(int number)
 {
     const struct golden_case *golden = case_at(number);
-    bool whole = is_long_form() || asks_for(golden, "batch") || asks_for(golden, "precise") || asks_for(golden, "adapt");
+    bool whole =
+        is_long_form() || asks_for(golden, "batch") || asks_for(golden, "precise") || asks_for(golden, "adapt");
     for (int f = 0; f < FILES; f++)
         whole |= golden == goldens[f].at;
     return at_most(whole ? STEPS : SHORT_STEPS);
@@ -220,7 +229,8 @@ START_TEST(nothing_is_missing)
     for (int f = 0; f < FILES; f++) {
         int asked = 0;
         for (int g = 0; g < goldens[f].count; g++)
-            asked += asks_for(&goldens[f].at[g], "batch") + asks_for(&goldens[f].at[g], "precise") + asks_for(&goldens[f].at[g], "adapt");
+            asked += asks_for(&goldens[f].at[g], "batch") + asks_for(&goldens[f].at[g], "precise") +
+                     asks_for(&goldens[f].at[g], "adapt");
         ck_assert_int_ge(goldens[f].count, files[f].cases);
         ck_assert_int_ge(asked, files[f].evaluations);
         ck_assert_int_eq(goldens[f].tensors.count, 3 * goldens[f].count + asked);

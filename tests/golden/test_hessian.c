@@ -1,6 +1,6 @@
-/* Products of the Hessian with a vector: a complex step through forward and backward of whole networks against PyTorch's
- * autograd, to 3e-12. tests/golden/hessian.py made the numbers, for the networks of hessian.cases, from the same weights and the
- * same batch. */
+/* Products of the Hessian with a vector: a complex step through forward and backward of whole networks against
+ * PyTorch's autograd, to 3e-12. tests/golden/hessian.py made the numbers, for the networks of hessian.cases, from the
+ * same weights and the same batch. */
 #include <math.h>
 
 #include "backend/ref/complex.h"
@@ -8,7 +8,8 @@
 #include "suite.h"
 #include "train/plan.h"
 
-static const double BOUND = 3e-12; /* ten times what was measured: sums of a hundred products, divided by a norm twice */
+static const double BOUND =
+    3e-12; /* ten times what was measured: sums of a hundred products, divided by a norm twice */
 static const double STEP = 1e-100;
 
 static struct golden goldens;
@@ -30,8 +31,8 @@ static void load(struct network *n, const struct golden_case *golden)
     ck_assert_msg(n->dataset && nl_split_make(n->dataset, &n->config, &n->view, &err) == NL_OK, "%s", err.text);
     ck_assert(nl_model_build(&n->config, n->dataset->shape, &n->graph, &key, &err) == NL_OK);
     ck_assert(nl_backend_complex.thread_begin(0, &err) == NL_OK);
-    ck_assert_msg(nl_plan_make(&n->plan, &nl_backend_complex, &n->graph, &n->config, &n->view, 1, 1, &err) == NL_OK, "%s",
-                  err.text);
+    ck_assert_msg(nl_plan_make(&n->plan, &nl_backend_complex, &n->graph, &n->config, &n->view, 1, 1, &err) == NL_OK,
+                  "%s", err.text);
     nl_plan_write(&n->plan, 0, &n->config, &n->view);
 }
 
@@ -117,8 +118,8 @@ START_TEST(products_are_those_of_autograd)
         const double *wanted = golden_stored(&goldens, golden, tensor->name, 2);
         summarize(tensor, product, found);
         for (int k = 0; k < 2; k++)
-            ck_assert_msg(fabs(found[k] - wanted[k]) <= BOUND * scale, "%s: %s: %.15g, not %.15g", golden->name, tensor->name,
-                          found[k], wanted[k]);
+            ck_assert_msg(fabs(found[k] - wanted[k]) <= BOUND * scale, "%s: %s: %.15g, not %.15g", golden->name,
+                          tensor->name, found[k], wanted[k]);
     }
     free(product);
     release(&n);

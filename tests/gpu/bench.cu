@@ -1,4 +1,5 @@
-/* How fast the kernels are, beside what the device can do at most, measured in the same run: a copy of memory and a loop of FMAs.
+/* How fast the kernels are, beside what the device can do at most, measured in the same run: a copy of memory and a
+ * loop of FMAs.
  *
  *     bench              a table
  *     bench ceilings     the device and what it can do, as JSON
@@ -111,16 +112,22 @@ static double copy_rate, fma_rate;
 static void ceilings()
 {
     size_t half = room / 4;
-    copy_rate = 2 * half / seconds_of([=] { cudaMemcpyAsync(memory, memory + half, half, cudaMemcpyDeviceToDevice, cudaStreamPerThread); }, 1);
+    copy_rate =
+        2 * half /
+        seconds_of([=] { cudaMemcpyAsync(memory, memory + half, half, cudaMemcpyDeviceToDevice, cudaStreamPerThread); },
+                   1);
     int blocks = 4096, threads = 256;
-    fma_rate = 2.0 * 16 * 4096 * blocks * threads / seconds_of([=] { fma_loop<<<blocks, threads, 0, cudaStreamPerThread>>>((float *)memory, 0.999f, 0.001f); }, 1);
+    fma_rate =
+        2.0 * 16 * 4096 * blocks * threads /
+        seconds_of([=] { fma_loop<<<blocks, threads, 0, cudaStreamPerThread>>>((float *)memory, 0.999f, 0.001f); }, 1);
 }
 
 /* ---- operations ---- */
 
-/* Of the copy rate: what has to be read and written once. Batch statistics take a second reading of a tensor that the chip does not hold: at most 67 % forward
- * and 60 % backward. */
-static void normalizer(const char *name, const struct nl_norm *norm, int groups, int samples, int positions, int channels, bool over_position)
+/* Of the copy rate: what has to be read and written once. Batch statistics take a second reading of a tensor that the
+ * chip does not hold: at most 67 % forward and 60 % backward. */
+static void normalizer(const char *name, const struct nl_norm *norm, int groups, int samples, int positions,
+                       int channels, bool over_position)
 {
     struct nl_run run = run_of(1, samples);
     size_t count = (size_t)samples * positions * channels;
@@ -145,10 +152,12 @@ static void normalizer(const char *name, const struct nl_norm *norm, int groups,
     op.hyper = (const struct nl_hyper *)reals(sizeof hyper);
     check_fits(run);
     nl_cuda_upload((void *)op.hyper, &hyper, sizeof hyper);
-    double forward = seconds_of([&] { nl_cuda_normalize.forward(&run, &op); }, 3), backward = seconds_of([&] { nl_cuda_normalize.backward(&run, &op); }, 3);
+    double forward = seconds_of([&] { nl_cuda_normalize.forward(&run, &op); }, 3),
+           backward = seconds_of([&] { nl_cuda_normalize.backward(&run, &op); }, 3);
     double bytes = count * sizeof(float);
-    printf("%-34s %8.1f us  %5.1f %% of copy   %8.1f us  %5.1f %%%s\n", name, forward * 1e6, 100 * 2 * bytes / forward / copy_rate, backward * 1e6,
-           100 * 3 * bytes / backward / copy_rate, norm->tracks ? "   (at most 67 %, 60 %)" : "");
+    printf("%-34s %8.1f us  %5.1f %% of copy   %8.1f us  %5.1f %%%s\n", name, forward * 1e6,
+           100 * 2 * bytes / forward / copy_rate, backward * 1e6, 100 * 3 * bytes / backward / copy_rate,
+           norm->tracks ? "   (at most 67 %, 60 %)" : "");
 }
 
 static void convolution(int replicas, int samples, int size, int channels, enum nl_precision precision)
@@ -160,12 +169,15 @@ static void convolution(int replicas, int samples, int size, int channels, enum 
     op.in = op.out = channels;
     op.kernel = 3, op.stride = 1, op.pad = 1;
     op.precision = precision;
-    op.x = reals(count), op.y = reals(count), op.dy = reals(count), op.dx = reals(count), op.w = reals(weights), op.dw = reals(weights);
+    op.x = reals(count), op.y = reals(count), op.dy = reals(count), op.dx = reals(count), op.w = reals(weights),
+    op.dw = reals(weights);
     check_fits(run);
-    double forward = seconds_of([&] { nl_cuda_conv.forward(&run, &op); }, 10), backward = seconds_of([&] { nl_cuda_conv.backward(&run, &op); }, 10);
+    double forward = seconds_of([&] { nl_cuda_conv.forward(&run, &op); }, 10),
+           backward = seconds_of([&] { nl_cuda_conv.backward(&run, &op); }, 10);
     double work = 2.0 * count * 9 * channels * replicas;
-    printf("conv %2dx%-2d %3d ch, R %3d batch %3d    %8.1f us  %5.1f %% of FMA    %8.1f us  %5.1f %%   %s\n", size, size, channels, replicas, samples, forward * 1e6,
-           100 * work / forward / fma_rate, backward * 1e6, 100 * 2 * work / backward / fma_rate, nl_precision_names[precision]);
+    printf("conv %2dx%-2d %3d ch, R %3d batch %3d    %8.1f us  %5.1f %% of FMA    %8.1f us  %5.1f %%   %s\n", size,
+           size, channels, replicas, samples, forward * 1e6, 100 * work / forward / fma_rate, backward * 1e6,
+           100 * 2 * work / backward / fma_rate, nl_precision_names[precision]);
 }
 
 static void product(int replicas, int samples, int in, int out, enum nl_precision precision)
@@ -178,10 +190,12 @@ static void product(int replicas, int samples, int in, int out, enum nl_precisio
     op.y = reals((size_t)samples * out), op.dy = reals((size_t)samples * out);
     op.w = reals((size_t)in * out), op.dw = reals((size_t)in * out), op.b = reals(out), op.db = reals(out);
     check_fits(run);
-    double forward = seconds_of([&] { nl_cuda_linear.forward(&run, &op); }, 10), backward = seconds_of([&] { nl_cuda_linear.backward(&run, &op); }, 10);
+    double forward = seconds_of([&] { nl_cuda_linear.forward(&run, &op); }, 10),
+           backward = seconds_of([&] { nl_cuda_linear.backward(&run, &op); }, 10);
     double work = 2.0 * samples * in * out * replicas;
-    printf("linear %4d -> %-4d, R %4d batch %4d %8.1f us  %5.1f %% of FMA    %8.1f us  %5.1f %%   %s\n", in, out, replicas, samples, forward * 1e6,
-           100 * work / forward / fma_rate, backward * 1e6, 100 * 2 * work / backward / fma_rate, nl_precision_names[precision]);
+    printf("linear %4d -> %-4d, R %4d batch %4d %8.1f us  %5.1f %% of FMA    %8.1f us  %5.1f %%   %s\n", in, out,
+           replicas, samples, forward * 1e6, 100 * work / forward / fma_rate, backward * 1e6,
+           100 * 2 * work / backward / fma_rate, nl_precision_names[precision]);
 }
 
 int main(int argc, char **argv)
@@ -200,10 +214,12 @@ int main(int argc, char **argv)
         fprintf(stderr, "the benchmark needs 4 GiB of the device's memory\n");
         return 1;
     }
-    fill<<<(unsigned)(room / sizeof(float) / NL_THREADS), NL_THREADS, 0, cudaStreamPerThread>>>((float *)memory, room / sizeof(float));
+    fill<<<(unsigned)(room / sizeof(float) / NL_THREADS), NL_THREADS, 0, cudaStreamPerThread>>>((float *)memory,
+                                                                                                room / sizeof(float));
     ceilings();
     if (argc > 1 && strcmp(argv[1], "ceilings") == 0) {
-        printf("{\"device\": \"%s\", \"copy_gbs\": %.1f, \"fma_gflops\": %.1f}\n", text, copy_rate / 1e9, fma_rate / 1e9);
+        printf("{\"device\": \"%s\", \"copy_gbs\": %.1f, \"fma_gflops\": %.1f}\n", text, copy_rate / 1e9,
+               fma_rate / 1e9);
         return 0;
     }
     printf("%s\ndevice copy %.0f GB/s, float32 FMA %.1f TFLOP/s\n", text, copy_rate / 1e9, fma_rate / 1e12);
@@ -229,7 +245,8 @@ int main(int argc, char **argv)
         normalizer("gn(8) 512x16x16x32", &nl_norm_gn, 8, 512, 256, 32, false);
         normalizer("in 512x32x32x16", &nl_norm_in, 1, 512, 1024, 16, false);
     }
-    for (int precision = NL_FLOAT32; precision <= NL_3XTF32; precision += NL_3XTF32) { /* the two that are float32, or nearly */
+    for (int precision = NL_FLOAT32; precision <= NL_3XTF32;
+         precision += NL_3XTF32) { /* the two that are float32, or nearly */
         for (int replicas = 1; replicas <= 32; replicas *= 32) {
             convolution(replicas, 8, 32, 16, (enum nl_precision)precision);
             convolution(replicas, 8, 16, 32, (enum nl_precision)precision);
@@ -248,19 +265,26 @@ int main(int argc, char **argv)
     static const int numbers[] = {1, 132, 1000};
     for (int i = 0; i < 12; i++) {
         int replicas = numbers[i / 4], norm = norms[i % 4];
-        double one = seconds_of_step(STEPS_MLP, norm, 32, replicas, 400, true), many = seconds_of_step(STEPS_MLP, norm, 32, replicas, 400, false);
-        printf("mlp 64-64-64-10 %-4s batch 32, R %4d: %8.3f us a replica-step in one launch, %8.3f us in many\n", names[i % 4], replicas, 1e6 * one / replicas,
-               1e6 * many / replicas);
+        double one = seconds_of_step(STEPS_MLP, norm, 32, replicas, 400, true),
+               many = seconds_of_step(STEPS_MLP, norm, 32, replicas, 400, false);
+        printf("mlp 64-64-64-10 %-4s batch 32, R %4d: %8.3f us a replica-step in one launch, %8.3f us in many\n",
+               names[i % 4], replicas, 1e6 * one / replicas, 1e6 * many / replicas);
     }
     for (int i = 0; i < 4; i++)
-        printf("resnet-20 %-4s batch 8, R 1:  %7.3f ms a step\n", names[i], 1e3 * seconds_of_step(STEPS_RESNET20, norms[i], 8, 1, 200, false));
+        printf("resnet-20 %-4s batch 8, R 1:  %7.3f ms a step\n", names[i],
+               1e3 * seconds_of_step(STEPS_RESNET20, norms[i], 8, 1, 200, false));
     nl_cuda_limit_cluster(1);
-    printf("resnet-20 bn   batch 8, R 1:  %7.3f ms a step, without clusters\n", 1e3 * seconds_of_step(STEPS_RESNET20, NL_NORM_bn, 8, 1, 200, false));
+    printf("resnet-20 bn   batch 8, R 1:  %7.3f ms a step, without clusters\n",
+           1e3 * seconds_of_step(STEPS_RESNET20, NL_NORM_bn, 8, 1, 200, false));
     nl_cuda_limit_cluster(8);
     static const struct {
         const char *name;
-        bool joins, pairs; /* normalizers are joined with the convolutions beside them; both gradients of a layer are one launch */
-    } ways[] = {{"each call by itself", false, false}, {"gradients in pairs", false, true}, {"normalizers joined", true, false}, {"both", true, true}};
+        bool joins, pairs; /* normalizers are joined with the convolutions beside them; both gradients of a layer are
+                              one launch */
+    } ways[] = {{"each call by itself", false, false},
+                {"gradients in pairs", false, true},
+                {"normalizers joined", true, false},
+                {"both", true, true}};
     for (int batch = 8; batch <= 128; batch *= 4)
         for (const auto &way : ways) {
             nl_cuda_let(NL_CUDA_JOINS, way.joins);
@@ -271,11 +295,13 @@ int main(int argc, char **argv)
     for (int chunks = 1; chunks <= 8; chunks *= 8) {
         nl_cuda_limit_chunks(chunks);
         double seconds = seconds_of_step(STEPS_RESNET20, NL_NORM_bn, 8, 1, 200, false);
-        printf("resnet-20 bn   batch 8, R 1:  %7.3f ms a step, y and dx in up to %d chunks over k\n", 1e3 * seconds, chunks);
+        printf("resnet-20 bn   batch 8, R 1:  %7.3f ms a step, y and dx in up to %d chunks over k\n", 1e3 * seconds,
+               chunks);
     }
     for (int i = 0; i < 4; i++) {
         double seconds = seconds_of_step(STEPS_RESNET20, norms[i], 8, 32, 50, false);
-        printf("resnet-20 %-4s batch 8, R 32: %7.3f ms a step of all, %7.1f us an image\n", names[i], 1e3 * seconds, 1e6 * seconds / 256);
+        printf("resnet-20 %-4s batch 8, R 32: %7.3f ms a step of all, %7.1f us an image\n", names[i], 1e3 * seconds,
+               1e6 * seconds / 256);
     }
     return 0;
 }

@@ -1,5 +1,5 @@
-/* As much of check (libcheck.github.io) as the tests of the backends use, for machines where it cannot be installed: every test in the
- * same process, one after the other; a failed assertion ends its test. */
+/* As much of check (libcheck.github.io) as the tests of the backends use, for machines where it cannot be installed:
+ * every test in the same process, one after the other; a failed assertion ends its test. */
 #ifndef TESTS_GPU_CHECK_H
 #define TESTS_GPU_CHECK_H
 

@@ -1,5 +1,5 @@
-/* The cuda backend with images that the host sees too (pinned and mapped), because the tests of the backends look into them. With
- * CUDA_LAUNCH_BLOCKING=1 nothing is under way when they do. */
+/* The cuda backend with images that the host sees too (pinned and mapped), because the tests of the backends look into
+ * them. With CUDA_LAUNCH_BLOCKING=1 nothing is under way when they do. */
 #include <cuda_runtime_api.h>
 #include <string.h>
 
@@ -10,7 +10,8 @@ struct nl_backend nl_backend_mapped;
 static void *alloc(size_t bytes)
 {
     void *memory = NULL;
-    return cudaHostAlloc(&memory, bytes ? bytes : 1, cudaHostAllocMapped) == cudaSuccess ? memset(memory, 0, bytes) : NULL;
+    return cudaHostAlloc(&memory, bytes ? bytes : 1, cudaHostAllocMapped) == cudaSuccess ? memset(memory, 0, bytes)
+                                                                                         : NULL;
 }
 
 static void release(void *memory, size_t bytes)

@@ -18,10 +18,11 @@ double seconds_of_step(enum steps_net net, int norm, int batch, int replicas, in
     t.config.train.lr = 0.01;
     t.config.data.crop = mlp ? 0 : 4;
     t.config.data.flip = !mlp;
-    const char *trouble = training_make(&t, &nl_backend_cuda, replicas,
-                                        mlp ? (struct nl_shape){.height = 8, .width = 8, .channels = 1, .classes = 10}
-                                            : (struct nl_shape){.height = 32, .width = 32, .channels = 3, .classes = 10},
-                                        2048);
+    const char *trouble =
+        training_make(&t, &nl_backend_cuda, replicas,
+                      mlp ? (struct nl_shape){.height = 8, .width = 8, .channels = 1, .classes = 10}
+                          : (struct nl_shape){.height = 32, .width = 32, .channels = 3, .classes = 10},
+                      2048);
     if (trouble) {
         fprintf(stderr, "%s\n", trouble);
         exit(1);

@@ -1,5 +1,5 @@
-/* In the place of core/config/yaml.c, which needs libyaml: the trainings of these tests have no model.layers, the one key whose value is YAML. Its default, an
- * empty list, is read. */
+/* In the place of core/config/yaml.c, which needs libyaml: the trainings of these tests have no model.layers, the one
+ * key whose value is YAML. Its default, an empty list, is read. */
 #include <stddef.h>
 #include <string.h>
 
@@ -14,7 +14,8 @@ const struct nl_node *nl_yaml_parse(const char *text, const struct nl_origin *at
     return NULL;
 }
 
-int nl_yaml_read(const char *path, const struct nl_origin *asked_at, struct nl_node **root, struct nl_diagnostics *diagnostics)
+int nl_yaml_read(const char *path, const struct nl_origin *asked_at, struct nl_node **root,
+                 struct nl_diagnostics *diagnostics)
 {
     *root = NULL;
     nl_diagnose(diagnostics, asked_at, NULL, "'%s' cannot be read without libyaml", path);

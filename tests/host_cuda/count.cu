@@ -1,4 +1,5 @@
-/* For tests: how many launches a piece of work is, without making them; how much memory there is; how kernels divide. */
+/* For tests: how many launches a piece of work is, without making them; how much memory there is; how kernels
+ * divide. */
 #include "count.h"
 
 #include "backend/cuda/division.cuh"

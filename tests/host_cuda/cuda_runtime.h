@@ -1,10 +1,11 @@
-/* CUDA on the host: compiles the kernels of core/backend/cuda as C++ and executes them as they are written, so that they are judged where
- * there is no GPU. For tests; slow.
+/* CUDA on the host: compiles the kernels of core/backend/cuda as C++ and executes them as they are written, so that
+ * they are judged where there is no GPU. For tests; slow.
  *
- * Blocks run one after the other, those of a cluster at once. The threads of a block are fibers that run in turn until a barrier: __syncthreads waits for the
- * whole block, a shuffle for its warp; a barrier that part of a block never reaches is reported. __shared__ is static memory; what lies on the
- * "device" is the heap, so that the address sanitizer sees a kernel that reaches beyond it. What this cannot show: races between
- * threads that no barrier orders and that happen to run in the right turn here (compute-sanitizer shows them, tests/gpu), and speed.
+ * Blocks run one after the other, those of a cluster at once. The threads of a block are fibers that run in turn until
+ * a barrier: __syncthreads waits for the whole block, a shuffle for its warp; a barrier that part of a block never
+ * reaches is reported. __shared__ is static memory; what lies on the "device" is the heap, so that the address
+ * sanitizer sees a kernel that reaches beyond it. What this cannot show: races between threads that no barrier orders
+ * and that happen to run in the right turn here (compute-sanitizer shows them, tests/gpu), and speed.
  */
 #ifndef TESTS_HOST_CUDA_RUNTIME_H
 #define TESTS_HOST_CUDA_RUNTIME_H
@@ -48,11 +49,16 @@ template <typename T> static inline T max(T a, T b) { return a < b ? b : a; }
 
 /* ---- fibers ---- */
 
-enum { HOST_CUDA_STACK = 256 << 10, HOST_CUDA_THREADS = 1024, HOST_CUDA_WARP = 32, HOST_CUDA_ROOM = 227 << 10 /* of a block */ };
+enum {
+    HOST_CUDA_STACK = 256 << 10,
+    HOST_CUDA_THREADS = 1024,
+    HOST_CUDA_WARP = 32,
+    HOST_CUDA_ROOM = 227 << 10 /* of a block */
+};
 
-/* A place to go on from. swapcontext makes two system calls a switch, so it only starts a fiber, which then serves block after block: all other
- * switches are the compiler's own setjmp and longjmp, which save three registers. The sanitizer, which wants to know where the stack is, gets
- * swapcontext for every switch. */
+/* A place to go on from. swapcontext makes two system calls a switch, so it only starts a fiber, which then serves
+ * block after block: all other switches are the compiler's own setjmp and longjmp, which save three registers. The
+ * sanitizer, which wants to know where the stack is, gets swapcontext for every switch. */
 struct host_cuda_fiber {
     ucontext_t start;
     void *at[5];
@@ -99,7 +105,8 @@ static inline char *nl_host_room() { return host_cuda_now->room; }
 
 [[noreturn]] inline void host_cuda_wrong(const char *what)
 {
-    fprintf(stderr, "host_cuda: %s (block %u %u %u, thread %u)\n", what, blockIdx.x, blockIdx.y, blockIdx.z, threadIdx.x);
+    fprintf(stderr, "host_cuda: %s (block %u %u %u, thread %u)\n", what, blockIdx.x, blockIdx.y, blockIdx.z,
+            threadIdx.x);
     abort();
 }
 
@@ -192,16 +199,19 @@ inline float host_cuda_float(uint32_t bits)
     return value;
 }
 
-/* mma.sync m16n8, of A 16 rows by 8 words along k and B 8 words by 8 columns, with the fragments of the PTX ISA: lane l has of A rows l / 4
- * and l / 4 + 8, words l % 4 and l % 4 + 4; of B column l / 4, the same words; of C those rows, columns 2 (l % 4) and the next. product(a, b):
- * of two words. Each joins the float32 sum in order: one of the roundings that a device may make. */
-template <class Product> inline void host_cuda_mma(float c[4], const uint32_t a[4], const uint32_t b[2], Product product)
+/* mma.sync m16n8, of A 16 rows by 8 words along k and B 8 words by 8 columns, with the fragments of the PTX ISA: lane l
+ * has of A rows l / 4 and l / 4 + 8, words l % 4 and l % 4 + 4; of B column l / 4, the same words; of C those rows,
+ * columns 2 (l % 4) and the next. product(a, b): of two words. Each joins the float32 sum in order: one of the
+ * roundings that a device may make. */
+template <class Product>
+inline void host_cuda_mma(float c[4], const uint32_t a[4], const uint32_t b[2], Product product)
 {
     const host_cuda_lane *lane = host_cuda_show({{a[0], a[1], a[2], a[3], b[0], b[1]}});
     unsigned group = threadIdx.x % HOST_CUDA_WARP / 4, quad = threadIdx.x % 4;
     for (unsigned e = 0; e < 4; e++)
         for (unsigned word = 0; word < 8; word++) {
-            uint32_t left = lane[group * 4 + word % 4].word[e / 2 + word / 4 * 2], right = lane[(2 * quad + e % 2) * 4 + word % 4].word[4 + word / 4];
+            uint32_t left = lane[group * 4 + word % 4].word[e / 2 + word / 4 * 2],
+                     right = lane[(2 * quad + e % 2) * 4 + word % 4].word[4 + word / 4];
             c[e] = (float)(c[e] + product(left, right));
         }
 }
@@ -281,7 +291,8 @@ inline void host_cuda_cluster_sync()
 }
 
 /* The cluster that begins with block `first`. */
-inline void host_cuda_run_cluster(unsigned cluster, dim3 grid, dim3 first, unsigned threads, const std::function<void()> &body)
+inline void host_cuda_run_cluster(unsigned cluster, dim3 grid, dim3 first, unsigned threads,
+                                  const std::function<void()> &body)
 {
     pthread_barrier_t barrier;
     std::vector<std::thread> blocks;
@@ -320,8 +331,8 @@ inline void host_cuda_do(std::function<void()> work)
         work();
 }
 
-/* Launches until one ends the context, for tests of what happens then; -1: none does. From then on everything fails, in all threads: host_cuda_context is
- * what every call answers. */
+/* Launches until one ends the context, for tests of what happens then; -1: none does. From then on everything fails, in
+ * all threads: host_cuda_context is what every call answers. */
 extern "C" {
 inline std::atomic<int> host_cuda_launches_left = -1;
 inline std::atomic<cudaError_t> host_cuda_context = cudaSuccess;
@@ -337,7 +348,8 @@ inline bool host_cuda_executes()
 
 /* Arguments are copied when a kernel is launched, as the real launch does. */
 template <class... P, class... A>
-static inline cudaError_t nl_host_launch(unsigned cluster, dim3 grid, unsigned threads, size_t room, void (*kernel)(P...), A... arguments)
+static inline cudaError_t nl_host_launch(unsigned cluster, dim3 grid, unsigned threads, size_t room,
+                                         void (*kernel)(P...), A... arguments)
 {
     std::tuple<P...> given(arguments...);
     std::function<void()> body = [=] { std::apply(kernel, given); };
@@ -412,7 +424,8 @@ struct cudaDeviceProp {
 };
 
 extern "C" {
-inline thread_local int host_cuda_left = -1; /* allocations that the device has room for, for tests of what happens then; -1: no end of them */
+inline thread_local int host_cuda_left =
+    -1; /* allocations that the device has room for, for tests of what happens then; -1: no end of them */
 }
 inline thread_local cudaError_t host_cuda_last_error;
 
@@ -447,8 +460,8 @@ static inline cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t byt
     return host_cuda_context;
 }
 
-static inline cudaError_t cudaMemcpy2DAsync(void *to, size_t to_pitch, const void *from, size_t from_pitch, size_t width, size_t height, cudaMemcpyKind,
-                                            cudaStream_t)
+static inline cudaError_t cudaMemcpy2DAsync(void *to, size_t to_pitch, const void *from, size_t from_pitch,
+                                            size_t width, size_t height, cudaMemcpyKind, cudaStream_t)
 {
     if (host_cuda_recording && !host_cuda_counting)
         host_cuda_wrong("a copy from the host cannot be recorded: its source would be gone");
@@ -511,7 +524,10 @@ template <class Kernel> static inline cudaError_t cudaFuncGetAttributes(cudaFunc
     return host_cuda_context;
 }
 
-template <class Kernel> static inline cudaError_t cudaFuncSetAttribute(Kernel, cudaFuncAttribute, int) { return host_cuda_context; }
+template <class Kernel> static inline cudaError_t cudaFuncSetAttribute(Kernel, cudaFuncAttribute, int)
+{
+    return host_cuda_context;
+}
 
 inline size_t host_cuda_free_bytes = (size_t)1 << 30;
 
@@ -537,12 +553,16 @@ static inline cudaError_t cudaGetDeviceProperties(cudaDeviceProp *out, int)
 
 static inline const char *cudaGetErrorString(cudaError_t status)
 {
-    return status == cudaSuccess ? "no error" : status == cudaErrorMemoryAllocation ? "out of memory" : "an illegal memory access was encountered";
+    return status == cudaSuccess                 ? "no error"
+           : status == cudaErrorMemoryAllocation ? "out of memory"
+                                                 : "an illegal memory access was encountered";
 }
 
 static inline const char *cudaGetErrorName(cudaError_t status)
 {
-    return status == cudaSuccess ? "cudaSuccess" : status == cudaErrorMemoryAllocation ? "cudaErrorMemoryAllocation" : "cudaErrorIllegalAddress";
+    return status == cudaSuccess                 ? "cudaSuccess"
+           : status == cudaErrorMemoryAllocation ? "cudaErrorMemoryAllocation"
+                                                 : "cudaErrorIllegalAddress";
 }
 
 #endif

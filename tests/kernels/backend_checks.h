@@ -1,5 +1,5 @@
-/* Operations of every backend, on the table `specs`, which the test that includes this has defined: `ref` against finite differences, the others against
- * `ref`, replicas against runs of their own. */
+/* Operations of every backend, on the table `specs`, which the test that includes this has defined: `ref` against
+ * finite differences, the others against `ref`, replicas against runs of their own. */
 #ifndef TESTS_BACKEND_CHECKS_H
 #define TESTS_BACKEND_CHECKS_H
 
@@ -23,8 +23,9 @@ START_TEST(gradients_are_finite_differences)
 {
     const double h = 1e-5, tolerance = 1e-7;
     struct spec spec = specs[_i];
-    if (spec.fill != NORMAL || spec.detached || spec.trains_running) /* ties of a pool, lost digits, and statistics that differences go through belong
-                                                                        to the other tests */
+    if (spec.fill != NORMAL || spec.detached ||
+        spec.trains_running) /* ties of a pool, lost digits, and statistics that differences go through belong
+                                to the other tests */
         return;
     struct probe p = probe_make(ref, 1, spec);
     probe_fill(&p, 0, 1);
@@ -37,14 +38,16 @@ START_TEST(gradients_are_finite_differences)
         for (size_t i = 0; input->gradient && i < input->count; i++)
             largest = fmax(largest, fabs(image_real(&p.image, 0, input->gradient, i)));
         for (size_t i = 0; input->gradient && i < input->count; i += every) {
-            double value = image_real(&p.image, 0, input->value, i), gradient = image_real(&p.image, 0, input->gradient, i);
+            double value = image_real(&p.image, 0, input->value, i),
+                   gradient = image_real(&p.image, 0, input->gradient, i);
             image_set_real(&p.image, 0, input->value, i, value + h);
             double up = objective(&p);
             image_set_real(&p.image, 0, input->value, i, value - h);
             double down = objective(&p), difference = (up - down) / (2 * h);
             image_set_real(&p.image, 0, input->value, i, value);
-            ck_assert_msg(fabs(difference - gradient) <= tolerance * largest, "%s: d%s[%zu] is %.12g, by differences %.12g", spec.name,
-                          input->name, i, gradient, difference);
+            ck_assert_msg(fabs(difference - gradient) <= tolerance * largest,
+                          "%s: d%s[%zu] is %.12g, by differences %.12g", spec.name, input->name, i, gradient,
+                          difference);
         }
     }
     probe_free(&p);
@@ -68,7 +71,8 @@ static struct bound bound_of(const struct spec *s)
         return (struct bound){4 * sqrt(taps * s->channels), 4 * sqrt(taps * s->out), 4 * sqrt(s->samples * positions)};
     case DEPTHWISE: /* the same of one channel */
         return (struct bound){4 * sqrt(taps), 4 * sqrt(taps), 4 * sqrt(s->samples * positions)};
-    case NORMALIZE: /* y: six roundings of numbers up to |xhat gamma| + |beta|; dx: as many, of terms that cancel; sums of m terms */
+    case NORMALIZE: /* y: six roundings of numbers up to |xhat gamma| + |beta|; dx: as many, of terms that cancel; sums
+                       of m terms */
         return (struct bound){6, 16, 4 * sqrt(s->samples * positions)};
     case ACTIVATE: /* exp to 2 ulp, its argument rounded, a quotient, a product or two */
         return (struct bound){6, 8, 0};
@@ -86,21 +90,24 @@ static struct bound bound_of(const struct spec *s)
     return (struct bound){0, 0, 0};
 }
 
-static void compare(const struct probe *p, const struct probe *r, const void *field, const void *ref_field, size_t count, double bound,
-                    const char *name)
+static void compare(const struct probe *p, const struct probe *r, const void *field, const void *ref_field,
+                    size_t count, double bound, const char *name)
 {
     static double left[MOST], right[MOST];
     ck_assert(count <= MOST);
     image_get(&p->image, 0, field, left, count);
     image_get(&r->image, 0, ref_field, right, count);
     double found = distance(left, right, count, 1.0) / FLT_EPSILON;
-    ck_assert_msg(found <= bound, "%s on %s: %s is %.3g eps from ref, allowed %.3g", p->spec.name, p->image.backend->name, name, found, bound);
+    ck_assert_msg(found <= bound, "%s on %s: %s is %.3g eps from ref, allowed %.3g", p->spec.name,
+                  p->image.backend->name, name, found, bound);
 }
 
-static void compare_doubles(const struct probe *p, const double *left, const double *right, size_t count, double tolerance, const char *name)
+static void compare_doubles(const struct probe *p, const double *left, const double *right, size_t count,
+                            double tolerance, const char *name)
 {
     double found = distance(left, right, count, DBL_MIN);
-    ck_assert_msg(found <= tolerance, "%s on %s: %s is %.3g from ref, allowed %.3g", p->spec.name, p->image.backend->name, name, found, tolerance);
+    ck_assert_msg(found <= tolerance, "%s on %s: %s is %.3g from ref, allowed %.3g", p->spec.name,
+                  p->image.backend->name, name, found, tolerance);
 }
 
 static void check_against_ref(const struct nl_backend *backend, struct spec spec)
@@ -114,7 +121,8 @@ static void check_against_ref(const struct nl_backend *backend, struct spec spec
     compare(&p, &r, p.y, r.y, p.y_count, bound.y, "y");
     for (int k = 0; k < p.inputs; k++)
         if (p.input[k].gradient)
-            compare(&p, &r, p.input[k].gradient, r.input[k].gradient, p.input[k].count, k ? bound.parameters : bound.dx, p.input[k].name);
+            compare(&p, &r, p.input[k].gradient, r.input[k].gradient, p.input[k].count, k ? bound.parameters : bound.dx,
+                    p.input[k].name);
     if (spec.kind == NORMALIZE) {
         size_t sets = (size_t)nl_normalize_sets(&p.normalize, spec.samples), channels = (size_t)spec.channels;
         /* The mean is a double: its error is that of a sum of deviations. */
@@ -180,7 +188,8 @@ START_TEST(replicas_are_independent)
             probe_fill(&alone, 0, 10 + (uint64_t)r);
             probe_forward(&alone);
             probe_backward(&alone);
-            ck_assert_msg(memcmp(alone.image.memory, image_place(&together.image, r, together.image.memory), alone.image.stride) == 0,
+            ck_assert_msg(memcmp(alone.image.memory, image_place(&together.image, r, together.image.memory),
+                                 alone.image.stride) == 0,
                           "%s on %s: replica %d of 3 is not what it is alone", specs[_i].name, nl_backends[b]->name, r);
             probe_free(&alone);
         }
@@ -202,10 +211,11 @@ START_TEST(capacity_beyond_the_samples_is_untouched)
         probe_forward(&p);
         probe_backward(&p);
         for (size_t i = 0; i < p.y_capacity; i++)
-            ck_assert_msg((image_real(&p.image, 0, p.y, i) == 12345.0) == (i >= p.y_count), "%s on %s: y[%zu]", p.spec.name, nl_backends[b]->name, i);
-        for (size_t i = 0; i < p.input[0].capacity; i++)
-            ck_assert_msg((image_real(&p.image, 0, p.input[0].gradient, i) == 12345.0) == (i >= p.input[0].count), "%s on %s: dx[%zu]",
+            ck_assert_msg((image_real(&p.image, 0, p.y, i) == 12345.0) == (i >= p.y_count), "%s on %s: y[%zu]",
                           p.spec.name, nl_backends[b]->name, i);
+        for (size_t i = 0; i < p.input[0].capacity; i++)
+            ck_assert_msg((image_real(&p.image, 0, p.input[0].gradient, i) == 12345.0) == (i >= p.input[0].count),
+                          "%s on %s: dx[%zu]", p.spec.name, nl_backends[b]->name, i);
         probe_free(&p);
     }
 }

@@ -1,5 +1,5 @@
-/* For tests of kernels that are compiled for several instruction sets: all numbers that an operation makes, and whether they are the same
- * bits on each. */
+/* For tests of kernels that are compiled for several instruction sets: all numbers that an operation makes, and whether
+ * they are the same bits on each. */
 #ifndef TESTS_BITS_H
 #define TESTS_BITS_H
 
@@ -34,7 +34,8 @@ static inline size_t results(const struct nl_backend *backend, struct spec spec,
     return count;
 }
 
-/* The instruction set is chosen once in a process, so each has one of its own, which leaves its results in shared memory. */
+/* The instruction set is chosen once in a process, so each has one of its own, which leaves its results in shared
+ * memory. */
 static inline size_t results_on(const char *isa, enum nl_isa expected, struct spec spec, double *shared)
 {
     size_t *count = (size_t *)(shared + MOST);
@@ -67,8 +68,9 @@ static inline void check_bits(struct spec spec)
         ck_assert(count[k] == count[0] && count[0] > 0);
         for (size_t i = 0; i < count[0]; i++)
             ck_assert_msg(memcmp(&found[k][i], &found[0][i], sizeof(double)) == 0,
-                          "%s, %d of %dx%dx%d, out %d: number %zu of %zu is %.9g on '%s', %.9g on 'plain'", spec.name, spec.samples, spec.height,
-                          spec.width, spec.channels, spec.out, i, count[0], found[k][i], names[k], found[0][i]);
+                          "%s, %d of %dx%dx%d, out %d: number %zu of %zu is %.9g on '%s', %.9g on 'plain'", spec.name,
+                          spec.samples, spec.height, spec.width, spec.channels, spec.out, i, count[0], found[k][i],
+                          names[k], found[0][i]);
     }
     for (int k = 0; k < 3; k++)
         munmap(found[k], bytes);

@@ -1,5 +1,5 @@
-/* For tests of the backends: a memory image for R replicas, and an operation on it with its inputs, its gradients and its
- * output by name, so that the tests can be tables of specifications. */
+/* For tests of the backends: a memory image for R replicas, and an operation on it with its inputs, its gradients and
+ * its output by name, so that the tests can be tables of specifications. */
 #ifndef TESTS_HARNESS_H
 #define TESTS_HARNESS_H
 
@@ -101,14 +101,15 @@ static inline void image_check_gaps(const struct image *image, const char *what)
     for (int r = 0; r < image->replicas; r++)
         for (size_t g = 0; g < image->gaps; g++)
             for (size_t at = image->gap_at[g]; at < image->gap_end[g]; at++)
-                ck_assert_msg(image->memory[(size_t)r * image->stride + at] == FILLER, "%s on %s wrote past field %zu", what,
-                              image->backend->name, g);
+                ck_assert_msg(image->memory[(size_t)r * image->stride + at] == FILLER, "%s on %s wrote past field %zu",
+                              what, image->backend->name, g);
 }
 
 /* ---- operations ---- */
 
 enum kind { LINEAR, CONV, DEPTHWISE, NORMALIZE, ACTIVATE, MAX_POOL, MEAN_POOL, ADD, SCALARS, DROPOUT };
-/* FAR: mean 10^4 times the deviation; SORTED: rises, to ten deviations, from the first sample to the last; RECTIFIED: those below 0 are 0 */
+/* FAR: mean 10^4 times the deviation; SORTED: rises, to ten deviations, from the first sample to the last; RECTIFIED:
+ * those below 0 are 0 */
 enum fill { NORMAL, FAR, CONSTANT, SORTED, RECTIFIED };
 
 struct spec {
@@ -168,7 +169,8 @@ static inline int or_one(int n)
     return n ? n : 1;
 }
 
-static inline void *probe_input(struct probe *p, const char *name, size_t count, size_t capacity, bool wants_gradient, void **gradient)
+static inline void *probe_input(struct probe *p, const char *name, size_t count, size_t capacity, bool wants_gradient,
+                                void **gradient)
 {
     struct input *input = &p->input[p->inputs++];
     *input = (struct input){.name = name, .count = count, .capacity = capacity};
@@ -185,14 +187,20 @@ static inline void probe_normalize(struct probe *p, size_t x_count, size_t x_cap
     int positions = or_one(s->height) * or_one(s->width), capacity = s->capacity ? s->capacity : s->samples;
     size_t channels = (size_t)s->channels;
     *op = (struct nl_normalize){
-        .setup = {.samples = capacity, .positions = positions, .channels = s->channels, .groups = or_one(s->groups),
-                  .stat_batch = s->stat_batch, .over_position = s->over_position},
+        .setup = {.samples = capacity,
+                  .positions = positions,
+                  .channels = s->channels,
+                  .groups = or_one(s->groups),
+                  .stat_batch = s->stat_batch,
+                  .over_position = s->over_position},
         .norm = s->norm,
         .relu = s->relu,
         .unbiased = !s->biased,
         .detached = s->detached,
         .trains_running = s->trains_running,
-        .affine_count = s->affine == NL_AFFINE_NONE ? 0 : s->affine == NL_AFFINE_ELEMENT ? positions * s->channels : s->channels,
+        .affine_count = s->affine == NL_AFFINE_NONE      ? 0
+                        : s->affine == NL_AFFINE_ELEMENT ? positions * s->channels
+                                                         : s->channels,
         .hyper = p->hyper,
     };
     size_t affine = (size_t)op->affine_count, sets = (size_t)nl_normalize_sets(op, capacity);
@@ -233,13 +241,21 @@ static inline struct probe probe_make(const struct nl_backend *backend, int repl
     struct probe p = {.spec = spec, .image = image_make(backend, replicas, PROBE_BYTES)};
     int height = or_one(spec.height), width = or_one(spec.width), stride = or_one(spec.stride);
     size_t n = (size_t)spec.samples, capacity = (size_t)(spec.capacity ? spec.capacity : spec.samples);
-    size_t channels = (size_t)spec.channels, out = (size_t)spec.out, image = (size_t)height * (size_t)width * channels, y = image;
-    p.run = (struct nl_run){.replicas = replicas, .stride = p.image.stride, .samples = spec.samples, .step = 7, .statistics = spec.statistics, .time = spec.time};
+    size_t channels = (size_t)spec.channels, out = (size_t)spec.out, image = (size_t)height * (size_t)width * channels,
+           y = image;
+    p.run = (struct nl_run){.replicas = replicas,
+                            .stride = p.image.stride,
+                            .samples = spec.samples,
+                            .step = 7,
+                            .statistics = spec.statistics,
+                            .time = spec.time};
     p.hyper = image_field(&p.image, sizeof *p.hyper);
     for (int r = 0; r < replicas; r++)
-        *(struct nl_hyper *)image_place(&p.image, r, p.hyper) = (struct nl_hyper){
-            .dropout = 0.3, .norm_eps = spec.eps > 0 ? spec.eps : 1e-5, .norm_momentum = spec.momentum != 0 ? spec.momentum : 0.1,
-            .norm_numbers = {spec.numbers[0], spec.numbers[1]}};
+        *(struct nl_hyper *)image_place(&p.image, r, p.hyper) =
+            (struct nl_hyper){.dropout = 0.3,
+                              .norm_eps = spec.eps > 0 ? spec.eps : 1e-5,
+                              .norm_momentum = spec.momentum != 0 ? spec.momentum : 0.1,
+                              .norm_numbers = {spec.numbers[0], spec.numbers[1]}};
     switch (spec.kind) {
     case LINEAR:
         p.linear = (struct nl_linear){.positions = height * width, .in = spec.channels, .out = spec.out};
@@ -251,10 +267,21 @@ static inline struct probe probe_make(const struct nl_backend *backend, int repl
         break;
     case CONV:
     case DEPTHWISE: {
-        int out_height = (height + 2 * spec.pad - spec.kernel) / stride + 1, out_width = (width + 2 * spec.pad - spec.kernel) / stride + 1;
-        size_t groups = spec.kind == DEPTHWISE ? channels : 1, weights = (size_t)spec.kernel * (size_t)spec.kernel * channels / groups * out;
-        p.conv = (struct nl_conv){.height = height, .width = width, .in = spec.channels, .out_height = out_height, .out_width = out_width,
-                                  .out = spec.out, .kernel = spec.kernel, .stride = stride, .pad = spec.pad, .groups = (int)groups, .algorithm = spec.algorithm};
+        int out_height = (height + 2 * spec.pad - spec.kernel) / stride + 1,
+            out_width = (width + 2 * spec.pad - spec.kernel) / stride + 1;
+        size_t groups = spec.kind == DEPTHWISE ? channels : 1,
+               weights = (size_t)spec.kernel * (size_t)spec.kernel * channels / groups * out;
+        p.conv = (struct nl_conv){.height = height,
+                                  .width = width,
+                                  .in = spec.channels,
+                                  .out_height = out_height,
+                                  .out_width = out_width,
+                                  .out = spec.out,
+                                  .kernel = spec.kernel,
+                                  .stride = stride,
+                                  .pad = spec.pad,
+                                  .groups = (int)groups,
+                                  .algorithm = spec.algorithm};
         p.conv.x = probe_input(&p, "x", n * image, capacity * image, !spec.no_dx, &p.conv.dx);
         p.conv.w = probe_input(&p, "w", weights, weights, true, &p.conv.dw);
         if (spec.bias)
@@ -280,8 +307,14 @@ static inline struct probe probe_make(const struct nl_backend *backend, int repl
         y = channels;
         break;
     case ADD:
-        p.add = (struct nl_add){.height = (height - 1) / stride + 1, .width = (width - 1) / stride + 1, .channels = spec.out, .from_height = height,
-                                .from_width = width, .from_channels = spec.channels, .stride = stride, .relu = spec.relu};
+        p.add = (struct nl_add){.height = (height - 1) / stride + 1,
+                                .width = (width - 1) / stride + 1,
+                                .channels = spec.out,
+                                .from_height = height,
+                                .from_width = width,
+                                .from_channels = spec.channels,
+                                .stride = stride,
+                                .relu = spec.relu};
         y = (size_t)p.add.height * (size_t)p.add.width * out;
         p.add.b = probe_input(&p, "x", n * image, capacity * image, true, &p.add.db);
         p.add.a = probe_input(&p, "a", n * y, capacity * y, true, &p.add.da);
@@ -305,9 +338,11 @@ static inline struct probe probe_make(const struct nl_backend *backend, int repl
     }
     p.y_count = n * y;
     p.y_capacity = capacity * y;
-    p.y = p.linear.y = p.conv.y = p.normalize.y = p.activate.y = p.max_pool.y = p.mean_pool.y = p.add.y = p.scalars.y = p.dropout.y = image_reals(&p.image, p.y_capacity);
+    p.y = p.linear.y = p.conv.y = p.normalize.y = p.activate.y = p.max_pool.y = p.mean_pool.y = p.add.y = p.scalars.y =
+        p.dropout.y = image_reals(&p.image, p.y_capacity);
     p.dy = image_reals(&p.image, p.y_capacity);
-    p.linear.dy = p.conv.dy = p.normalize.dy = p.activate.dy = p.max_pool.dy = p.mean_pool.dy = p.add.dy = p.scalars.dy = p.dropout.dy = p.dy;
+    p.linear.dy = p.conv.dy = p.normalize.dy = p.activate.dy = p.max_pool.dy = p.mean_pool.dy = p.add.dy =
+        p.scalars.dy = p.dropout.dy = p.dy;
     return p;
 }
 
@@ -316,7 +351,8 @@ static inline void probe_free(struct probe *p)
     image_free(&p->image);
 }
 
-/* The numbers of field `name` in the image with seed `seed`: float32-representable, so that all backends get the same. */
+/* The numbers of field `name` in the image with seed `seed`: float32-representable, so that all backends get the
+ * same. */
 static inline double drawn(uint64_t seed, const char *name, size_t index)
 {
     return (float)nl_stream_normal(nl_stream(seed, name), 0, index);
@@ -382,7 +418,8 @@ static inline void probe_backward(const struct probe *p)
     call.kernel->backward(&p->run, call.arguments);
 }
 
-/* Largest difference over the largest magnitude of `right`, or over `floor` if that is larger; NaN where either has one. */
+/* Largest difference over the largest magnitude of `right`, or over `floor` if that is larger; NaN where either has
+ * one. */
 static inline double distance(const double *left, const double *right, size_t count, double floor)
 {
     double difference = 0.0, size = floor;
@@ -403,7 +440,8 @@ static inline double epsilon(const struct nl_backend *backend)
 
 static inline struct nl_run run_of(const struct image *image, int samples)
 {
-    return (struct nl_run){.replicas = image->replicas, .stride = image->stride, .samples = samples, .statistics = NL_STATS_TRAIN};
+    return (struct nl_run){
+        .replicas = image->replicas, .stride = image->stride, .samples = samples, .statistics = NL_STATS_TRAIN};
 }
 
 #endif

@@ -1,5 +1,5 @@
-/* Every operation of every backend (backend_checks.h), and what some of them promise beside it. The loss and the gathering of a batch have
- * test_backend_ends.c, the optimizers test_backend_optimizers.c. */
+/* Every operation of every backend (backend_checks.h), and what some of them promise beside it. The loss and the
+ * gathering of a batch have test_backend_ends.c, the optimizers test_backend_optimizers.c. */
 #include <float.h>
 
 #include "operation/accumulate.h"
@@ -69,11 +69,13 @@ START_TEST(scalars_work_in_place)
             nl_kernel_of(nl_backends[b], &nl_scalars_operation, &in_place)->backward(&p.run, &in_place);
             for (int k = 1; k < p.inputs; k++)
                 again[k - 1] = image_real(&p.image, 0, p.input[k].gradient, 0);
-            ck_assert_msg(memcmp(p.scalars.dx, p.dy, bytes) == 0 && memcmp(sum, again, sizeof sum) == 0, "%s on %s", specs[i].name, nl_backends[b]->name);
+            ck_assert_msg(memcmp(p.scalars.dx, p.dy, bytes) == 0 && memcmp(sum, again, sizeof sum) == 0, "%s on %s",
+                          specs[i].name, nl_backends[b]->name);
             in_place.y = p.input[0].value;
             if (!specs[i].weight)
                 nl_kernel_of(nl_backends[b], &nl_scalars_operation, &in_place)->forward(&p.run, &in_place);
-            ck_assert_msg(specs[i].weight || memcmp(p.y, in_place.y, bytes) == 0, "%s on %s", specs[i].name, nl_backends[b]->name);
+            ck_assert_msg(specs[i].weight || memcmp(p.y, in_place.y, bytes) == 0, "%s on %s", specs[i].name,
+                          nl_backends[b]->name);
             probe_free(&p);
         }
 }
@@ -97,12 +99,13 @@ START_TEST(a_nan_is_not_hidden_by_pooling)
             probe_forward(&p);
             probe_backward(&p);
             for (size_t c = 0; c < CHANNELS; c++)
-                ck_assert_msg(isnan(image_real(&p.image, 0, p.y, c)), "%s, places %x: channel %zu is %g", nl_backends[b]->name, (unsigned)nans, c,
-                              image_real(&p.image, 0, p.y, c));
+                ck_assert_msg(isnan(image_real(&p.image, 0, p.y, c)), "%s, places %x: channel %zu is %g",
+                              nl_backends[b]->name, (unsigned)nans, c, image_real(&p.image, 0, p.y, c));
             for (size_t i = 0; i < 4 * CHANNELS; i++) {
                 double expected = i / CHANNELS == (size_t)first ? image_real(&p.image, 0, p.dy, i % CHANNELS) : 0;
                 double found = image_real(&p.image, 0, p.input[0].gradient, i);
-                ck_assert_msg(found == expected, "%s, places %x: dx[%zu] is %g, not %g", nl_backends[b]->name, (unsigned)nans, i, found, expected);
+                ck_assert_msg(found == expected, "%s, places %x: dx[%zu] is %g, not %g", nl_backends[b]->name,
+                              (unsigned)nans, i, found, expected);
             }
             probe_free(&p);
         }
@@ -137,7 +140,8 @@ END_TEST
 /* Far into the tails, where exp leaves the range of float32. */
 START_TEST(activations_hold_at_the_ends)
 {
-    static const double at[] = {-1e4, -120, -88.5, -40, -12, -6, -1e-3, -1e-30, 0, 1e-30, 1e-3, 6, 12, 40, 88.5, 120, 1e4};
+    static const double at[] = {-1e4,  -120, -88.5, -40, -12, -6,   -1e-3, -1e-30, 0,
+                                1e-30, 1e-3, 6,     12,  40,  88.5, 120,   1e4};
     enum { POINTS = sizeof at / sizeof *at };
     for (int i = 0; i < SPECS; i++) {
         if (specs[i].kind != ACTIVATE)
@@ -159,9 +163,10 @@ START_TEST(activations_hold_at_the_ends)
             probe_free(&p);
         }
         for (size_t k = 0; k < POINTS; k++) {
-            ck_assert_msg(fabs(y[0][k] - y[1][k]) <= 8 * FLT_EPSILON * fmax(1, fabs(y[1][k])), "%s(%g) is %.9g, not %.9g", spec.name, at[k], y[0][k], y[1][k]);
-            ck_assert_msg(fabs(dx[0][k] - dx[1][k]) <= 8 * FLT_EPSILON * fmax(1, fabs(dx[1][k])), "%s'(%g) is %.9g, not %.9g", spec.name, at[k], dx[0][k],
-                          dx[1][k]);
+            ck_assert_msg(fabs(y[0][k] - y[1][k]) <= 8 * FLT_EPSILON * fmax(1, fabs(y[1][k])),
+                          "%s(%g) is %.9g, not %.9g", spec.name, at[k], y[0][k], y[1][k]);
+            ck_assert_msg(fabs(dx[0][k] - dx[1][k]) <= 8 * FLT_EPSILON * fmax(1, fabs(dx[1][k])),
+                          "%s'(%g) is %.9g, not %.9g", spec.name, at[k], dx[0][k], dx[1][k]);
         }
     }
 }
@@ -221,7 +226,8 @@ START_TEST(dropout_of_a_part_draws_what_the_batch_draws)
 }
 END_TEST
 
-/* Of every backend, or of the reference for its element where it has no kernel of its own: all numbers, whatever the run's samples. */
+/* Of every backend, or of the reference for its element where it has no kernel of its own: all numbers, whatever the
+ * run's samples. */
 START_TEST(accumulate_adds_all_numbers_of_each_replica)
 {
     enum { COUNT = 301, REPLICAS = 3 };
@@ -238,9 +244,10 @@ START_TEST(accumulate_adds_all_numbers_of_each_replica)
         nl_kernel_of(backend, &nl_accumulate_operation, &op)->forward(&run, &op);
         for (int r = 0; r < REPLICAS; r++)
             for (size_t i = 0; i < COUNT; i++) {
-                double expected = drawn((uint64_t)r, "x", i) + drawn((uint64_t)r, "y", i), found = image_real(&image, r, op.y, i);
-                ck_assert_msg(fabs(found - expected) <= FLT_EPSILON * fabs(expected), "%s: y[%zu] of replica %d is %.9g, not %.9g", backend->name,
-                              i, r, found, expected);
+                double expected = drawn((uint64_t)r, "x", i) + drawn((uint64_t)r, "y", i),
+                       found = image_real(&image, r, op.y, i);
+                ck_assert_msg(fabs(found - expected) <= FLT_EPSILON * fabs(expected),
+                              "%s: y[%zu] of replica %d is %.9g, not %.9g", backend->name, i, r, found, expected);
             }
         image_check_gaps(&image, "accumulate");
         image_free(&image);

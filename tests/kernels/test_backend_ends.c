@@ -61,7 +61,8 @@ START_TEST(loss_is_cross_entropy)
                 int best = 0;
                 for (int j = 0; j < classes; j++) {
                     sum += exp(image_real(&batch.image, 0, batch.logits, row + (size_t)j));
-                    if (image_real(&batch.image, 0, batch.logits, row + (size_t)j) > image_real(&batch.image, 0, batch.logits, row + (size_t)best))
+                    if (image_real(&batch.image, 0, batch.logits, row + (size_t)j) >
+                        image_real(&batch.image, 0, batch.logits, row + (size_t)best))
                         best = j;
                 }
                 right += best == batch.labels[n];
@@ -69,10 +70,12 @@ START_TEST(loss_is_cross_entropy)
                     double p = exp(image_real(&batch.image, 0, batch.logits, row + (size_t)j)) / sum;
                     double wanted = (1 - s) * (j == batch.labels[n]) + s / classes, gradient = (p - wanted) / samples;
                     expected -= wanted * log(p);
-                    ck_assert(fabs(image_real(&batch.image, 0, batch.op.dlogits, row + (size_t)j) - gradient) <= tolerance / samples);
+                    ck_assert(fabs(image_real(&batch.image, 0, batch.op.dlogits, row + (size_t)j) - gradient) <=
+                              tolerance / samples);
                 }
             }
-            ck_assert_msg(fabs(found - expected) <= tolerance * (samples + expected), "%s: %.12g, not %.12g", nl_backends[b]->name, found, expected);
+            ck_assert_msg(fabs(found - expected) <= tolerance * (samples + expected), "%s: %.12g, not %.12g",
+                          nl_backends[b]->name, found, expected);
             ck_assert(batch.run.sums->correct == right);
             /* Sums go on; no gradient is written where none is asked for. */
             batch.op.dlogits = NULL;
@@ -85,7 +88,8 @@ START_TEST(loss_is_cross_entropy)
 }
 END_TEST
 
-/* Positions after a sample's length have labels that nobody reads, and a gradient of 0; the others are as samples of their own. */
+/* Positions after a sample's length have labels that nobody reads, and a gradient of 0; the others are as samples of
+ * their own. */
 START_TEST(loss_counts_positions)
 {
     enum { SAMPLES = 5, POSITIONS = 4, CLASSES = 3, ROWS = SAMPLES * POSITIONS, COUNTED = 10 };
@@ -99,7 +103,8 @@ START_TEST(loss_counts_positions)
                 continue;
             }
             for (size_t k = 0; k < CLASSES; k++)
-                image_set_real(&one.image, 0, one.logits, k, image_real(&whole.image, 0, whole.logits, (size_t)row * CLASSES + k));
+                image_set_real(&one.image, 0, one.logits, k,
+                               image_real(&whole.image, 0, whole.logits, (size_t)row * CLASSES + k));
             one.labels[0] = whole.labels[row];
             expected += loss_of(&one);
             right += one.run.sums->correct;
@@ -112,7 +117,8 @@ START_TEST(loss_counts_positions)
         whole.op.lengths = of;
         whole.run.samples = SAMPLES;
         double found = loss_of(&whole);
-        ck_assert_msg(fabs(found - expected) <= tolerance * COUNTED, "%s: %.12g, not %.12g", nl_backends[b]->name, found, expected);
+        ck_assert_msg(fabs(found - expected) <= tolerance * COUNTED, "%s: %.12g, not %.12g", nl_backends[b]->name,
+                      found, expected);
         ck_assert(whole.run.sums->correct == right && whole.run.sums->counted == COUNTED);
         for (size_t i = 0; i < ROWS * CLASSES; i++) {
             double value = image_real(&whole.image, 0, whole.op.dlogits, i);
@@ -192,7 +198,8 @@ static double moved_pixel(const uint8_t *pixels, const float *table, struct nl_a
     for (int row = 0; row < HEIGHT; row++)
         for (int column = 0; column < WIDTH; column++)
             for (int k = 0; k < CHANNELS; k++)
-                mirrored[row][column][k] = pixels[(row * WIDTH + (moved.flip ? WIDTH - 1 - column : column)) * CHANNELS + k];
+                mirrored[row][column][k] =
+                    pixels[(row * WIDTH + (moved.flip ? WIDTH - 1 - column : column)) * CHANNELS + k];
     i += moved.dy;
     j += moved.dx;
     return i < 0 || i >= HEIGHT || j < 0 || j >= WIDTH ? 0.0 : (double)table[c * 256 + mirrored[i][j][c]];
@@ -218,10 +225,12 @@ START_TEST(gather_takes_moves_and_standardizes)
         for (int augment = 0; augment < 2; augment++) {
             struct image image = image_make(nl_backends[b], 2, 1 << 15);
             struct nl_run run = run_of(&image, 5);
-            int32_t *label_of = image_field(&image, IMAGES * sizeof *label_of), *tokens_of = image_field(&image, IMAGES * WIDTH * sizeof *tokens_of),
+            int32_t *label_of = image_field(&image, IMAGES * sizeof *label_of),
+                    *tokens_of = image_field(&image, IMAGES * WIDTH * sizeof *tokens_of),
                     *index = image_field(&image, sizeof wanted);
             float *table = image_field(&image, CHANNELS * 256 * sizeof *table);
-            double *mean = image_field(&image, CHANNELS * sizeof *mean), *scale = image_field(&image, CHANNELS * sizeof *scale);
+            double *mean = image_field(&image, CHANNELS * sizeof *mean),
+                   *scale = image_field(&image, CHANNELS * sizeof *scale);
             uint64_t *seed = image_field(&image, sizeof *seed);
             struct nl_gather op = {.height = HEIGHT, .width = WIDTH, .channels = CHANNELS, .index = index, .crop = CROP,
                                    .flip = true, .seed = seed};
@@ -239,7 +248,8 @@ START_TEST(gather_takes_moves_and_standardizes)
             op.x = image_reals(&image, 5 * PIXELS);
             op.rows = 4;
             op.row[0] = (struct nl_rows){1, 1, false, false, label_of, image_field(&image, sizeof wanted)};
-            op.row[1] = (struct nl_rows){WIDTH, WIDTH, false, false, tokens_of, image_field(&image, WIDTH * sizeof wanted)};
+            op.row[1] =
+                (struct nl_rows){WIDTH, WIDTH, false, false, tokens_of, image_field(&image, WIDTH * sizeof wanted)};
             const void *windows = nl_backends[b]->share ? nl_backends[b]->share(text, sizeof text) : text;
             op.row[2] = (struct nl_rows){WIDTH, 1, true, false, windows, image_field(&image, WIDTH * sizeof wanted)};
             const void *targets = nl_backends[b]->share ? nl_backends[b]->share(target, sizeof target) : target;
@@ -270,15 +280,20 @@ START_TEST(gather_takes_moves_and_standardizes)
                     flips += moved.flip;
                     ck_assert_int_eq(((int32_t *)image_place(&image, r, op.row[0].to))[n], 10 * r + wanted[n]);
                     for (int i = 0; i < WIDTH; i++)
-                        ck_assert_int_eq(((int32_t *)image_place(&image, r, op.row[1].to))[n * WIDTH + i], 1000 * r + wanted[n] * WIDTH + i);
+                        ck_assert_int_eq(((int32_t *)image_place(&image, r, op.row[1].to))[n * WIDTH + i],
+                                         1000 * r + wanted[n] * WIDTH + i);
                     ck_assert(image_real(&image, r, op.row[3].to, (size_t)n) == (double)target[wanted[n]]);
                     for (int i = 0; i < WIDTH; i++)
-                        ck_assert_int_eq(((int32_t *)image_place(&image, r, op.row[2].to))[n * WIDTH + i], text[wanted[n] + i]);
+                        ck_assert_int_eq(((int32_t *)image_place(&image, r, op.row[2].to))[n * WIDTH + i],
+                                         text[wanted[n] + i]);
                     for (int i = 0; i < HEIGHT; i++)
                         for (int j = 0; j < WIDTH; j++)
                             for (int c = 0; c < CHANNELS; c++) {
-                                double expected = moved_pixel(pixels[wanted[n]], image_place(&image, r, table), moved, i, j, c);
-                                ck_assert(image_real(&image, r, op.x, (size_t)(n * PIXELS + (i * WIDTH + j) * CHANNELS + c)) == expected);
+                                double expected =
+                                    moved_pixel(pixels[wanted[n]], image_place(&image, r, table), moved, i, j, c);
+                                ck_assert(image_real(&image, r, op.x,
+                                                     (size_t)(n * PIXELS + (i * WIDTH + j) * CHANNELS + c)) ==
+                                          expected);
                             }
                 }
             if (nl_backends[b]->unshare)

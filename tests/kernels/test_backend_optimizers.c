@@ -13,27 +13,41 @@ static const struct recipe recipes[] = {
     {"sgd", NL_SGD, .hyper = {.lr = 0.1}},
     {"sgd with decay", NL_SGD, .hyper = {.lr = 0.1, .weight_decay = 0.01}},
     {"sgd with momentum", NL_SGD, .momentum_buffer = true, .hyper = {.lr = 0.05, .momentum = 0.9, .weight_decay = 0.1}},
-    {"nesterov", NL_SGD, .nesterov = true, .momentum_buffer = true, .hyper = {.lr = 0.05, .momentum = 0.9, .weight_decay = 0.1}},
+    {"nesterov", NL_SGD, .nesterov = true, .momentum_buffer = true,
+     .hyper = {.lr = 0.05, .momentum = 0.9, .weight_decay = 0.1}},
     {"adam", NL_ADAM, .hyper = {.lr = 1e-2, .beta1 = 0.9, .beta2 = 0.999, .adam_eps = 1e-8, .weight_decay = 0.1}},
     {"adamw", NL_ADAMW, .hyper = {.lr = 1e-2, .beta1 = 0.8, .beta2 = 0.95, .adam_eps = 1e-3, .weight_decay = 0.1}},
     {"clip by norm", NL_SGD, .hyper = {.lr = 0.1, .clip_norm = 0.5}},
     {"clip by a norm that is not reached", NL_SGD, .hyper = {.lr = 0.1, .clip_norm = 1e6}},
     {"clip by value", NL_SGD, .hyper = {.lr = 0.1, .clip_value = 0.25}},
-    {"both clips", NL_ADAM, .hyper = {.lr = 1e-2, .beta1 = 0.9, .beta2 = 0.999, .adam_eps = 1e-8, .clip_norm = 2, .clip_value = 0.2}},
+    {"both clips", NL_ADAM,
+     .hyper = {.lr = 1e-2, .beta1 = 0.9, .beta2 = 0.999, .adam_eps = 1e-8, .clip_norm = 2, .clip_value = 0.2}},
     {"adaptive clipping", NL_SGD, .hyper = {.lr = 0.1, .agc = 0.4}},
-    {"adaptive clipping with the others", NL_LARS, .hyper = {.lr = 0.5, .momentum = 0.9, .trust = 0.05, .agc = 1, .clip_norm = 2, .clip_value = 0.2}},
+    {"adaptive clipping with the others", NL_LARS,
+     .hyper = {.lr = 0.5, .momentum = 0.9, .trust = 0.05, .agc = 1, .clip_norm = 2, .clip_value = 0.2}},
     {"lion", NL_LION, .hyper = {.lr = 1e-2, .beta1 = 0.9, .beta2 = 0.99}},
-    {"lion with decay and clips", NL_LION, .hyper = {.lr = 1e-2, .beta1 = 0.8, .beta2 = 0.95, .weight_decay = 0.1, .clip_norm = 2, .clip_value = 0.2}},
+    {"lion with decay and clips", NL_LION,
+     .hyper = {.lr = 1e-2, .beta1 = 0.8, .beta2 = 0.95, .weight_decay = 0.1, .clip_norm = 2, .clip_value = 0.2}},
     {"lars", NL_LARS, .hyper = {.lr = 0.5, .momentum = 0.9, .trust = 0.05}},
     {"rmsprop", NL_RMSPROP, .hyper = {.lr = 1e-2, .beta2 = 0.99, .adam_eps = 1e-8}},
     {"rmsprop with momentum, decay and clips", NL_RMSPROP,
-     .hyper = {.lr = 1e-2, .momentum = 0.9, .beta2 = 0.9, .adam_eps = 1e-3, .weight_decay = 0.1, .clip_norm = 2, .clip_value = 0.2}},
-    {"lars with decay and clips", NL_LARS, .hyper = {.lr = 0.5, .momentum = 0.5, .trust = 0.05, .weight_decay = 0.1, .clip_norm = 2, .clip_value = 0.2}},
+     .hyper = {.lr = 1e-2,
+               .momentum = 0.9,
+               .beta2 = 0.9,
+               .adam_eps = 1e-3,
+               .weight_decay = 0.1,
+               .clip_norm = 2,
+               .clip_value = 0.2}},
+    {"lars with decay and clips", NL_LARS,
+     .hyper = {.lr = 0.5, .momentum = 0.5, .trust = 0.05, .weight_decay = 0.1, .clip_norm = 2, .clip_value = 0.2}},
 };
 enum { RECIPES = sizeof recipes / sizeof *recipes, WEIGHTS = 37, DECAYED = 20, STEPS = 5 };
 
-static const struct nl_update_tensor parts[] = {
-    {0, 11, NL_WEIGHT, 0, 0}, {11, 9, NL_WEIGHT, 3, 0}, {20, 9, NL_BIAS, 1, 0}, {29, 3, NL_FRACTION, 1, 0}, {32, 5, NL_BETA, 1, 0}};
+static const struct nl_update_tensor parts[] = {{0, 11, NL_WEIGHT, 0, 0},
+                                                {11, 9, NL_WEIGHT, 3, 0},
+                                                {20, 9, NL_BIAS, 1, 0},
+                                                {29, 3, NL_FRACTION, 1, 0},
+                                                {32, 5, NL_BETA, 1, 0}};
 enum { PARTS = sizeof parts / sizeof *parts };
 
 static bool computes(const struct nl_backend *backend, const struct recipe *recipe)
@@ -90,7 +104,8 @@ static bool is_fraction(size_t i)
 }
 
 /* LARS: of the tensor that has weight i. */
-static double local_rate(const struct recipe *recipe, const struct nl_hyper *h, const double *w, const double *g, size_t i)
+static double local_rate(const struct recipe *recipe, const struct nl_hyper *h, const double *w, const double *g,
+                         size_t i)
 {
     const struct nl_update_tensor *part = parts;
     while (i >= part->offset + part->count)
@@ -105,9 +120,10 @@ static double local_rate(const struct recipe *recipe, const struct nl_hyper *h, 
     return h->trust * sqrt(of_w) / (sqrt(of_g) + h->weight_decay * sqrt(of_w));
 }
 
-/* PyTorch's documented algorithms, and those of the papers, a weight at a time. `first` and `second` are the state, t counts from 1. */
-static double stepped(const struct recipe *recipe, const struct nl_hyper *h, int t, double rate, double w, double g, double decay, double *first,
-                      double *second)
+/* PyTorch's documented algorithms, and those of the papers, a weight at a time. `first` and `second` are the state, t
+ * counts from 1. */
+static double stepped(const struct recipe *recipe, const struct nl_hyper *h, int t, double rate, double w, double g,
+                      double decay, double *first, double *second)
 {
     if (recipe->optimizer == NL_LION) {
         double u = h->beta1 * *first + (1 - h->beta1) * g;
@@ -180,7 +196,8 @@ START_TEST(optimizers_follow_their_formulas)
                 for (size_t i = 0; i < WEIGHTS; i++)
                     rate[i] = local_rate(recipe, h, w[r], grad, i);
                 for (size_t i = 0; i < WEIGHTS; i++)
-                    w[r][i] = stepped(recipe, h, t, rate[i], w[r][i], grad[i], i < DECAYED ? h->weight_decay : 0, &first[r][i], &second[r][i]);
+                    w[r][i] = stepped(recipe, h, t, rate[i], w[r][i], grad[i], i < DECAYED ? h->weight_decay : 0,
+                                      &first[r][i], &second[r][i]);
                 for (size_t i = 0; i < WEIGHTS; i++)
                     w[r][i] = is_fraction(i) ? fmin(fmax(w[r][i], 0), 1) : w[r][i];
             }
@@ -190,8 +207,9 @@ START_TEST(optimizers_follow_their_formulas)
         for (int r = 0; r < REPLICAS; r++)
             for (size_t i = 0; i < WEIGHTS; i++) { /* about ten roundings a step, of weights up to 4 */
                 double found = image_real(&image, r, op.w, i);
-                ck_assert_msg(fabs(found - w[r][i]) <= STEPS * 8 * epsilon(nl_backends[b]), "%s on %s: w[%zu] of replica %d is %.12g, not %.12g",
-                              recipe->name, nl_backends[b]->name, i, r, found, w[r][i]);
+                ck_assert_msg(fabs(found - w[r][i]) <= STEPS * 8 * epsilon(nl_backends[b]),
+                              "%s on %s: w[%zu] of replica %d is %.12g, not %.12g", recipe->name, nl_backends[b]->name,
+                              i, r, found, w[r][i]);
             }
         image_check_gaps(&image, recipe->name);
         image_free(&image);
@@ -226,17 +244,19 @@ START_TEST(no_decay_leaves_an_infinite_weight_alone)
             nl_backends[b]->update(&run, &op);
         }
         for (size_t i = 0; i < WEIGHTS; i++) {
-            ck_assert_msg(image_real(&image, 0, op.w, i) == w[i], "%s on %s: w[%zu] is %g, not %g", recipe->name, nl_backends[b]->name, i,
-                          image_real(&image, 0, op.w, i), w[i]);
-            ck_assert_msg(!op.first || isfinite(image_real(&image, 0, op.first, i)), "%s on %s: the mean of gradients is %g", recipe->name,
-                          nl_backends[b]->name, image_real(&image, 0, op.first, i));
+            ck_assert_msg(image_real(&image, 0, op.w, i) == w[i], "%s on %s: w[%zu] is %g, not %g", recipe->name,
+                          nl_backends[b]->name, i, image_real(&image, 0, op.w, i), w[i]);
+            ck_assert_msg(!op.first || isfinite(image_real(&image, 0, op.first, i)),
+                          "%s on %s: the mean of gradients is %g", recipe->name, nl_backends[b]->name,
+                          image_real(&image, 0, op.first, i));
         }
         image_free(&image);
     }
 }
 END_TEST
 
-/* Norms that LARS cannot divide by leave the rate as it is. Those that a float cannot square are norms like others, and NaN stays NaN. */
+/* Norms that LARS cannot divide by leave the rate as it is. Those that a float cannot square are norms like others, and
+ * NaN stays NaN. */
 START_TEST(lars_takes_any_norm)
 {
     static const struct {
@@ -255,15 +275,16 @@ START_TEST(lars_takes_any_norm)
             struct nl_run run = run_of(&image, 1);
             struct nl_update op = update_of(&(struct recipe){.optimizer = NL_LARS}, &image, 0);
             *(struct nl_hyper *)image_place(&image, 0, op.hyper) = (struct nl_hyper){.lr = 1, .trust = 0.5};
-            *(struct nl_update_tensor *)image_place(&image, 0, op.tensor) = (struct nl_update_tensor){0, 2, NL_WEIGHT, 1, 0};
+            *(struct nl_update_tensor *)image_place(&image, 0, op.tensor) =
+                (struct nl_update_tensor){0, 2, NL_WEIGHT, 1, 0};
             op.tensors = 1;
             image_put(&image, 0, op.w, cases[i].w, 2);
             image_put(&image, 0, op.grad, cases[i].grad, 2);
             nl_backends[b]->update(&run, &op);
             for (size_t k = 0; k < 2; k++) {
                 double found = image_real(&image, 0, op.w, k), expected = cases[i].stepped[k];
-                ck_assert_msg(isnan(expected) ? isnan(found) : fabs(found - expected) <= 1e-6 * fabs(expected), "%s, case %zu: w[%zu] is %g, not %g",
-                              nl_backends[b]->name, i, k, found, expected);
+                ck_assert_msg(isnan(expected) ? isnan(found) : fabs(found - expected) <= 1e-6 * fabs(expected),
+                              "%s, case %zu: w[%zu] is %g, not %g", nl_backends[b]->name, i, k, found, expected);
             }
             image_free(&image);
         }
@@ -280,7 +301,8 @@ START_TEST(the_sign_of_nothing_is_nothing)
         *(struct nl_hyper *)image_place(&image, 0, op.hyper) = (struct nl_hyper){.lr = 1, .beta1 = 0.9, .beta2 = 0.99};
         image_put(&image, 0, op.grad, (double[]){0, -0.0, NAN, 1e-30, -1e-30}, 5);
         nl_backends[b]->update(&run, &op);
-        ck_assert(image_real(&image, 0, op.w, 0) == 0 && image_real(&image, 0, op.w, 1) == 0 && isnan(image_real(&image, 0, op.w, 2)));
+        ck_assert(image_real(&image, 0, op.w, 0) == 0 && image_real(&image, 0, op.w, 1) == 0 &&
+                  isnan(image_real(&image, 0, op.w, 2)));
         ck_assert(image_real(&image, 0, op.w, 3) == -1 && image_real(&image, 0, op.w, 4) == 1);
         image_free(&image);
     }
@@ -295,7 +317,8 @@ static struct nl_update whole(struct image *image, size_t count, const struct nl
     return (struct nl_update){.optimizer = NL_SGD, .count = count, .tensors = 1, .tensor = tensor, .hyper = hyper};
 }
 
-/* A gradient is held to its bounds; one that is NaN stays NaN, whichever clip it meets, and no clip makes a number of it. */
+/* A gradient is held to its bounds; one that is NaN stays NaN, whichever clip it meets, and no clip makes a number of
+ * it. */
 START_TEST(a_clipped_nan_stays_nan)
 {
     static const double grad[] = {NAN, 1, -1, 0.1, -0.1, INFINITY, -INFINITY, NAN, -NAN};
@@ -311,15 +334,19 @@ START_TEST(a_clipped_nan_stays_nan)
         image_put(&image, 0, op.grad, grad, COUNT);
         nl_backends[b]->update(&run, &op);
         for (size_t i = 0; i < COUNT; i++) {
-            double found = image_real(&image, 0, op.w, i), clipped = grad[i] > 0.25 ? 0.25 : grad[i] < -0.25 ? -0.25 : grad[i];
-            ck_assert_msg(isnan(clipped) ? isnan(found) : fabs(found + clipped) <= 1e-7, "%s: %g moves a weight to %g", nl_backends[b]->name, grad[i], found);
+            double found = image_real(&image, 0, op.w, i), clipped = grad[i] > 0.25    ? 0.25
+                                                                     : grad[i] < -0.25 ? -0.25
+                                                                                       : grad[i];
+            ck_assert_msg(isnan(clipped) ? isnan(found) : fabs(found + clipped) <= 1e-7, "%s: %g moves a weight to %g",
+                          nl_backends[b]->name, grad[i], found);
         }
         image_free(&image);
     }
 }
 END_TEST
 
-/* The norm of weights by which adaptive clipping goes is at least 1e-3, so that weights of zero can be left (Brock et al. 2021). */
+/* The norm of weights by which adaptive clipping goes is at least 1e-3, so that weights of zero can be left (Brock et
+ * al. 2021). */
 START_TEST(adaptive_clipping_takes_small_weights_for_larger_ones)
 {
     static const struct {
@@ -331,7 +358,8 @@ START_TEST(adaptive_clipping_takes_small_weights_for_larger_ones)
         struct nl_run run = run_of(&image, 1);
         struct nl_update op = update_of(&(struct recipe){.optimizer = NL_SGD, .hyper.agc = 0.5}, &image, 0);
         *(struct nl_hyper *)image_place(&image, 0, op.hyper) = (struct nl_hyper){.lr = 1, .agc = 0.5};
-        *(struct nl_update_tensor *)image_place(&image, 0, op.tensor) = (struct nl_update_tensor){0, COUNT, NL_WEIGHT, COUNT, 0};
+        *(struct nl_update_tensor *)image_place(&image, 0, op.tensor) =
+            (struct nl_update_tensor){0, COUNT, NL_WEIGHT, COUNT, 0};
         op.tensors = 1, op.count = COUNT, op.units = COUNT;
         for (size_t i = 0; i < COUNT; i++) {
             image_set_real(&image, 0, op.w, i, cases[i].w);
@@ -340,8 +368,8 @@ START_TEST(adaptive_clipping_takes_small_weights_for_larger_ones)
         nl_backends[b]->update(&run, &op);
         for (size_t i = 0; i < COUNT; i++) {
             double found = image_real(&image, 0, op.w, i);
-            ck_assert_msg(fabs(found - cases[i].stepped) <= 2 * epsilon(nl_backends[b]) * cases[i].stepped, "%s: %g goes to %.12g, not %.12g",
-                          nl_backends[b]->name, cases[i].w, found, cases[i].stepped);
+            ck_assert_msg(fabs(found - cases[i].stepped) <= 2 * epsilon(nl_backends[b]) * cases[i].stepped,
+                          "%s: %g goes to %.12g, not %.12g", nl_backends[b]->name, cases[i].w, found, cases[i].stepped);
         }
         image_free(&image);
     }

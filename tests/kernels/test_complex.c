@@ -1,5 +1,5 @@
-/* The reference in complex numbers: the derivatives that its imaginary parts hold, against central differences of the double reference, and
- * against the second derivatives of whole networks. */
+/* The reference in complex numbers: the derivatives that its imaginary parts hold, against central differences of the
+ * double reference, and against the second derivatives of whole networks. */
 #define PROBE_BYTES (1 << 22) /* sixteen bytes a number */
 #include "backend/ref/complex.h"
 #include "config/diagnostics.h"
@@ -11,7 +11,8 @@
 static const struct nl_backend *const ref = &nl_backend_ref, *const with_steps = &nl_backend_complex;
 
 static const double step = 1e-100; /* of the imaginary parts */
-static const double reach = 1e-5;  /* of the differences, whose error is its square times a third derivative, and 1e-16 / reach of rounding */
+static const double reach =
+    1e-5; /* of the differences, whose error is its square times a third derivative, and 1e-16 / reach of rounding */
 static const double tolerance = 1e-6;
 
 enum { MOST = 1 << 15 }; /* numbers in the largest field of a specification */
@@ -37,7 +38,8 @@ static void move_imaginary(void *field, size_t count, const char *name)
 }
 
 /* Imaginary parts over the step, and central differences, of one field. */
-static void compare(const void *exact, const double *up, const double *down, size_t count, const char *what, const char *name)
+static void compare(const void *exact, const double *up, const double *down, size_t count, const char *what,
+                    const char *name)
 {
     static double found[MOST], expected[MOST];
     nl_complex_get_imaginary(found, exact, count);
@@ -90,11 +92,13 @@ START_TEST(the_imaginary_part_is_the_derivative_of_forward_and_backward)
     probe_backward(&p);
     double y[MOST];
     image_get(&p.image, 0, p.y, y, p.y_count);
-    ck_assert_msg(distance(y, here.y, p.y_count, 1.0) <= 1e-13, "%s: the real part is not what it is without a step", spec->name);
+    ck_assert_msg(distance(y, here.y, p.y_count, 1.0) <= 1e-13, "%s: the real part is not what it is without a step",
+                  spec->name);
     compare(p.y, up.y, down.y, p.y_count, spec->name, "y");
     for (int k = 0; k < p.inputs; k++)
         if (p.input[k].gradient)
-            compare(p.input[k].gradient, up.gradient[k], down.gradient[k], p.input[k].count, spec->name, p.input[k].name);
+            compare(p.input[k].gradient, up.gradient[k], down.gradient[k], p.input[k].count, spec->name,
+                    p.input[k].name);
     image_check_gaps(&p.image, spec->name);
     probe_free(&p);
 }
@@ -135,10 +139,15 @@ START_TEST(the_loss_has_its_hessian)
 {
     enum { SAMPLES = 3, CLASSES = 5, COUNT = SAMPLES * CLASSES };
     struct image image = image_make(with_steps, 1, 1 << 14);
-    struct nl_run run = {.replicas = 1, .stride = image.stride, .samples = SAMPLES, .sums = image_field(&image, sizeof *run.sums)};
+    struct nl_run run = {
+        .replicas = 1, .stride = image.stride, .samples = SAMPLES, .sums = image_field(&image, sizeof *run.sums)};
     void *logits = image_reals(&image, COUNT);
-    struct nl_cross_entropy op = {.positions = 1, .classes = CLASSES, .logits = logits, .labels = image_field(&image, SAMPLES * sizeof(int32_t)),
-                                  .dlogits = image_reals(&image, COUNT), .hyper = image_field(&image, sizeof *op.hyper)};
+    struct nl_cross_entropy op = {.positions = 1,
+                                  .classes = CLASSES,
+                                  .logits = logits,
+                                  .labels = image_field(&image, SAMPLES * sizeof(int32_t)),
+                                  .dlogits = image_reals(&image, COUNT),
+                                  .hyper = image_field(&image, sizeof *op.hyper)};
     double found[COUNT];
     for (size_t i = 0; i < COUNT; i++)
         image_set_real(&image, 0, logits, i, drawn(1, "logits", i));
@@ -169,24 +178,38 @@ static const struct optimizer {
     enum nl_optimizer kind;
     bool nesterov;
     double clip_norm, agc;
-} optimizers[] = {{NL_SGD, false, 0, 0},      {NL_SGD, true, 0.5, 0},   {NL_SGD, false, 0, 0.3},  {NL_ADAM, false, 0, 0},
-                  {NL_ADAMW, false, 0.5, 0}, {NL_LION, false, 0.5, 0}, {NL_LARS, false, 0.5, 0}, {NL_LARS, false, 0, 0.3},
-                  {NL_RMSPROP, false, 0.5, 0}};
+} optimizers[] = {{NL_SGD, false, 0, 0},    {NL_SGD, true, 0.5, 0},    {NL_SGD, false, 0, 0.3},
+                  {NL_ADAM, false, 0, 0},   {NL_ADAMW, false, 0.5, 0}, {NL_LION, false, 0.5, 0},
+                  {NL_LARS, false, 0.5, 0}, {NL_LARS, false, 0, 0.3},  {NL_RMSPROP, false, 0.5, 0}};
 
 enum { WEIGHTS = 40, UPDATES = 3 };
 
 /* Weights after some updates by gradients that move; by: of the real parts. */
-static void weights_after(const struct nl_backend *backend, const struct optimizer *optimizer, double by, double *w, double *imaginary)
+static void weights_after(const struct nl_backend *backend, const struct optimizer *optimizer, double by, double *w,
+                          double *imaginary)
 {
     struct image image = image_make(backend, 1, 1 << 14);
     struct nl_hyper *hyper = image_field(&image, sizeof *hyper);
-    *hyper = (struct nl_hyper){.lr = 0.1, .momentum = 0.9, .weight_decay = 0.01, .beta1 = 0.9, .beta2 = 0.99, .adam_eps = 1e-3, .trust = 0.5,
-                               .agc = optimizer->agc, .clip_norm = optimizer->clip_norm};
+    *hyper = (struct nl_hyper){.lr = 0.1,
+                               .momentum = 0.9,
+                               .weight_decay = 0.01,
+                               .beta1 = 0.9,
+                               .beta2 = 0.99,
+                               .adam_eps = 1e-3,
+                               .trust = 0.5,
+                               .agc = optimizer->agc,
+                               .clip_norm = optimizer->clip_norm};
     struct nl_update_tensor *tensor = image_field(&image, 2 * sizeof *tensor);
     tensor[0] = (struct nl_update_tensor){0, WEIGHTS / 2, NL_WEIGHT, 4, 0};
     tensor[1] = (struct nl_update_tensor){WEIGHTS / 2, WEIGHTS / 2, NL_BIAS, 1, 0};
-    struct nl_update op = {.optimizer = optimizer->kind, .nesterov = optimizer->nesterov, .count = WEIGHTS, .decayed = WEIGHTS / 2,
-                           .units = optimizer->agc > 0 ? 4 : 0, .tensors = 2, .tensor = tensor, .hyper = hyper};
+    struct nl_update op = {.optimizer = optimizer->kind,
+                           .nesterov = optimizer->nesterov,
+                           .count = WEIGHTS,
+                           .decayed = WEIGHTS / 2,
+                           .units = optimizer->agc > 0 ? 4 : 0,
+                           .tensors = 2,
+                           .tensor = tensor,
+                           .hyper = hyper};
     op.w = image_reals(&image, WEIGHTS);
     op.grad = image_reals(&image, WEIGHTS);
     op.first = image_reals(&image, WEIGHTS);
@@ -218,8 +241,8 @@ START_TEST(an_update_has_its_derivative)
     for (size_t i = 0; i < WEIGHTS; i++) {
         double expected = (up[i] - down[i]) / (2 * reach);
         ck_assert(fabs(w[i] - here[i]) <= 1e-14 * fmax(1, fabs(here[i])));
-        ck_assert_msg(fabs(found[i] / step - expected) <= tolerance * fmax(1, fabs(expected)), "weight %zu: %.12g, by differences %.12g", i,
-                      found[i] / step, expected);
+        ck_assert_msg(fabs(found[i] / step - expected) <= tolerance * fmax(1, fabs(expected)),
+                      "weight %zu: %.12g, by differences %.12g", i, found[i] / step, expected);
     }
 }
 END_TEST
@@ -232,7 +255,8 @@ static const char *const nets[][WORDS] = {
     {"model.arch=mlp", "model.depth=2", "model.width=6", "norm.kind=ln", "model.dropout=0.2", "model.activation=tanh"},
     {"model.arch=cnn", "model.depth=2", "model.width=4", "norm.kind=gn", "norm.groups=2", "model.pool=[1]"},
     {"model.arch=resnet", "model.depth=8", "model.width=2", "norm.kind=bn"},
-    {"model.arch=resnet", "model.depth=8", "model.width=2", "norm.kind=none", "model.residual=fixup", "model.activation=tanh"},
+    {"model.arch=resnet", "model.depth=8", "model.width=2", "norm.kind=none", "model.residual=fixup",
+     "model.activation=tanh"},
     {"model.arch=cnn", "model.depth=2", "model.width=4", "norm.kind=switch", "model.activation=tanh"},
     {"model.arch=cnn", "model.depth=2", "model.width=4", "norm.kind=bin", "model.activation=tanh"},
     {"model.arch=cnn", "model.depth=2", "model.width=4", "norm.kind=bcn", "norm.groups=2", "model.activation=tanh"},
@@ -247,9 +271,11 @@ static struct training training_of(const struct nl_backend *backend, const char 
         all[count++] = words[i];
     struct nl_experiment experiment;
     struct nl_diagnostics diagnostics = {0};
-    ck_assert_msg(nl_experiment_load(NULL, all, count, &experiment, &diagnostics) == NL_OK, "%s", nl_diagnostics_text(&diagnostics));
+    ck_assert_msg(nl_experiment_load(NULL, all, count, &experiment, &diagnostics) == NL_OK, "%s",
+                  nl_diagnostics_text(&diagnostics));
     struct training t = {.config = experiment.config};
-    const char *trouble = training_make(&t, backend, 1, (struct nl_shape){.height = 8, .width = 8, .channels = 1, .classes = 3}, 40);
+    const char *trouble =
+        training_make(&t, backend, 1, (struct nl_shape){.height = 8, .width = 8, .channels = 1, .classes = 3}, 40);
     ck_assert_msg(!trouble, "%s", trouble);
     training_rates(&t);
     nl_epoch_order(&t.view, 1, 0, t.order);
@@ -260,7 +286,10 @@ static struct training training_of(const struct nl_backend *backend, const char 
 /* The gradient of the parameters on the first batch. */
 static const void *gradient_of(struct training *t)
 {
-    struct nl_run run = {.replicas = 1, .stride = t->plan.stride, .samples = (int)t->config.train.batch, .statistics = NL_STATS_TRAIN,
+    struct nl_run run = {.replicas = 1,
+                         .stride = t->plan.stride,
+                         .samples = (int)t->config.train.batch,
+                         .statistics = NL_STATS_TRAIN,
                          .sums = t->plan.sums};
     t->plan.train.gather.index = t->plan.order;
     nl_plan_forward(&t->plan, &t->plan.train, &run);

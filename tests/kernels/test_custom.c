@@ -1,5 +1,6 @@
-/* norm.kind: custom. Each simple normalizer is a line of it: the same numbers forward, backward, of states and in evaluation, on every backend. Every backend
- * has the numbers of ref with each center, scale and list of sets, in shapes for which cpu has kernels of their own. */
+/* norm.kind: custom. Each simple normalizer is a line of it: the same numbers forward, backward, of states and in
+ * evaluation, on every backend. Every backend has the numbers of ref with each center, scale and list of sets, in
+ * shapes for which cpu has kernels of their own. */
 #include <check.h>
 #include <float.h>
 #include <math.h>
@@ -13,12 +14,20 @@
 #include "suite.h"
 #include "train/probe.h"
 
-enum { SAMPLES = 5, HEIGHT = 3, WIDTH = 2, CHANNELS = 8, ELEMENTS = SAMPLES * HEIGHT * WIDTH * CHANNELS, MOST = 17 * 32 };
+enum {
+    SAMPLES = 5,
+    HEIGHT = 3,
+    WIDTH = 2,
+    CHANNELS = 8,
+    ELEMENTS = SAMPLES * HEIGHT * WIDTH * CHANNELS,
+    MOST = 17 * 32
+};
 
 static const struct shape {
     int samples;
     struct nl_extent extent;
-} shapes[5] = {{SAMPLES, {HEIGHT, WIDTH, CHANNELS}}, {2, {1, 1, 16}}, {16, {1, 1, 32}}, {17, {1, 1, 32}}, {7, {1, 1, 17}}};
+} shapes[5] = {
+    {SAMPLES, {HEIGHT, WIDTH, CHANNELS}}, {2, {1, 1, 16}}, {16, {1, 1, 32}}, {17, {1, 1, 32}}, {7, {1, 1, 17}}};
 #ifdef TESTS_ON_CUDA_H /* the host takes its time for it */
 #define SHAPES (is_long_form() ? 5 : 2)
 #else
@@ -31,7 +40,9 @@ static const struct {
 } lines[] = {
     {{"norm.kind=bn"}, {"norm.sets=[samples,height,width]"}, false},
     {{"norm.kind=bn", "norm.detach=scale"}, {"norm.sets=[samples,height,width]", "norm.detach=scale"}, false},
-    {{"norm.kind=bn", "norm.statistics=running"}, {"norm.sets=[samples,height,width]", "norm.statistics=running"}, false},
+    {{"norm.kind=bn", "norm.statistics=running"},
+     {"norm.sets=[samples,height,width]", "norm.statistics=running"},
+     false},
     {{"norm.kind=bn", "norm.affine=none"}, {"norm.sets=[samples,height,width]", "norm.affine=none"}, false},
     {{"norm.kind=ln"}, {"norm.sets=[height,width,channels]"}, false},
     {{"norm.kind=ln", "norm.affine=element"}, {"norm.sets=[height,width,channels]", "norm.affine=element"}, false},
@@ -65,14 +76,17 @@ static struct nl_config configured(const char *const *words, const char *first)
         all[count++] = first;
     for (int i = 0; i < 4 && words[i]; i++)
         all[count++] = words[i];
-    ck_assert_msg(nl_experiment_load(NULL, all, count, &experiment, &diagnostics) == NL_OK, "%s", nl_diagnostics_text(&diagnostics));
+    ck_assert_msg(nl_experiment_load(NULL, all, count, &experiment, &diagnostics) == NL_OK, "%s",
+                  nl_diagnostics_text(&diagnostics));
     nl_config_check(&experiment.config, &experiment, &diagnostics);
     ck_assert_int_eq(diagnostics.count, 0);
     return experiment.config;
 }
 
-/* x, gradients, parameters and states are the same for every normalizer of a shape; a beta of 0 for what has none leaves two comparable. */
-static void run(struct nl_probe *probe, const struct nl_config *config, const struct nl_backend *backend, const struct shape *shape, bool eval)
+/* x, gradients, parameters and states are the same for every normalizer of a shape; a beta of 0 for what has none
+ * leaves two comparable. */
+static void run(struct nl_probe *probe, const struct nl_config *config, const struct nl_backend *backend,
+                const struct shape *shape, bool eval)
 {
     static double x[MOST], dy[MOST], given[3][HEIGHT * WIDTH * CHANNELS];
     size_t elements = (size_t)shape->samples * nl_elements(shape->extent);
@@ -83,7 +97,13 @@ static void run(struct nl_probe *probe, const struct nl_config *config, const st
         fill(given[i], "custom.given", HEIGHT * WIDTH * CHANNELS);
     for (size_t i = 0; i < HEIGHT * WIDTH * CHANNELS; i++)
         given[2][i] = 0.5 + given[2][i] * given[2][i];
-    *probe = (struct nl_probe){.config = config, .backend = backend, .samples = shape->samples, .extent = shape->extent, .eval = eval, .x = x, .dy = dy};
+    *probe = (struct nl_probe){.config = config,
+                               .backend = backend,
+                               .samples = shape->samples,
+                               .extent = shape->extent,
+                               .eval = eval,
+                               .x = x,
+                               .dy = dy};
     ck_assert(nl_probe_declare(probe, &err) == NL_OK);
     static const char *const names[] = {"gamma", "running_mean", "running_var"};
     for (int i = 0; i < 3; i++) {
@@ -95,15 +115,18 @@ static void run(struct nl_probe *probe, const struct nl_config *config, const st
 }
 
 /* scale: of the numbers that are summed; theirs, if they are larger. */
-static void expect_same(const char *layer, const char *what, const double *got, const double *want, size_t count, double scale, double bound)
+static void expect_same(const char *layer, const char *what, const double *got, const double *want, size_t count,
+                        double scale, double bound)
 {
     for (size_t i = 0; i < count; i++)
         scale = fmax(scale, fabs(want[i]));
     for (size_t i = 0; i < count; i++)
-        ck_assert_msg(fabs(got[i] - want[i]) <= bound * scale, "%s: %s[%zu] is %.9g, not %.9g", layer, what, i, got[i], want[i]);
+        ck_assert_msg(fabs(got[i] - want[i]) <= bound * scale, "%s: %s[%zu] is %.9g, not %.9g", layer, what, i, got[i],
+                      want[i]);
 }
 
-static void expect_same_tensors(const char *layer, struct nl_probe *got, const struct nl_probe *want, double scale, double bound)
+static void expect_same_tensors(const char *layer, struct nl_probe *got, const struct nl_probe *want, double scale,
+                                double bound)
 {
     for (int i = 0; i < want->tensors; i++) {
         const struct nl_probe_tensor *same = nl_probe_find(got, want->tensor[i].name);
@@ -114,7 +137,8 @@ static void expect_same_tensors(const char *layer, struct nl_probe *got, const s
 
 static void check_line(int line, const struct nl_backend *backend, bool eval)
 {
-    const struct nl_config simple = configured(lines[line].words, NULL), custom = configured(lines[line].custom, "norm.kind=custom");
+    const struct nl_config simple = configured(lines[line].words, NULL),
+                           custom = configured(lines[line].custom, "norm.kind=custom");
     struct nl_probe one, other;
     double bound = backend->element == NL_ELEMENT_DOUBLE ? 0 : 16 * FLT_EPSILON; /* kernels of another order of sums */
     run(&one, &simple, backend, &shapes[0], eval);
@@ -135,8 +159,9 @@ START_TEST(simple_normalizers_are_lines_of_it)
 }
 END_TEST
 
-static const char *const sets[] = {"norm.sets=[samples,height,width]", "norm.sets=[samples]", "norm.sets=[samples,channels]", "norm.sets=[height,width]",
-                                   "norm.sets=[channels]", "norm.sets=[samples,height,width,channels]"};
+static const char *const sets[] = {
+    "norm.sets=[samples,height,width]", "norm.sets=[samples]",  "norm.sets=[samples,channels]",
+    "norm.sets=[height,width]",         "norm.sets=[channels]", "norm.sets=[samples,height,width,channels]"};
 enum { SETS = sizeof sets / sizeof *sets };
 
 static void check_parts(const char *layer, const struct nl_config *config, const struct shape *shape, bool eval)
@@ -169,7 +194,8 @@ START_TEST(every_backend_has_the_numbers_of_ref)
             ck_assert_int_eq(diagnostics.count, !has);
             for (int shape = 0; has && shape < SHAPES; shape++)
                 for (int eval = 0; eval < 2; eval++) {
-                    char *layer = nl_format("%s %s %s, shape %d%s", center, scale, sets[i], shape, eval ? " in evaluation" : "");
+                    char *layer =
+                        nl_format("%s %s %s, shape %d%s", center, scale, sets[i], shape, eval ? " in evaluation" : "");
                     check_parts(layer, &experiment.config, &shapes[shape], eval);
                     free(layer);
                 }
@@ -180,7 +206,8 @@ START_TEST(every_backend_has_the_numbers_of_ref)
 }
 END_TEST
 
-/* What no simple one is: all that the batch has, by channel halves; its mean is 0 and its variance 1, by the probe's own word and by y's. */
+/* What no simple one is: all that the batch has, by channel halves; its mean is 0 and its variance 1, by the probe's
+ * own word and by y's. */
 START_TEST(sets_may_be_new)
 {
     static const char *const words[] = {"norm.sets=[samples,channels/2]", "norm.affine=none", "norm.eps=0", NULL};
@@ -189,7 +216,11 @@ START_TEST(sets_may_be_new)
     fill(x, "custom.x", ELEMENTS);
     for (int b = 0; nl_backends[b]; b++) {
         struct nl_error err;
-        struct nl_probe probe = {.config = &config, .backend = nl_backends[b], .samples = SAMPLES, .extent = {HEIGHT, WIDTH, CHANNELS}, .x = x};
+        struct nl_probe probe = {.config = &config,
+                                 .backend = nl_backends[b],
+                                 .samples = SAMPLES,
+                                 .extent = {HEIGHT, WIDTH, CHANNELS},
+                                 .x = x};
         ck_assert(nl_probe_run(&probe, &err) == NL_OK);
         ck_assert_int_eq(probe.sets, HEIGHT * WIDTH * 2);
         ck_assert_int_eq(probe.tensors, 0);
@@ -201,8 +232,9 @@ START_TEST(sets_may_be_new)
                         double y = probe.y[(n * HEIGHT * WIDTH + position) * CHANNELS + c];
                         sum += y, squares += y * y;
                     }
-                ck_assert_msg(fabs(sum) <= 1e-5 && fabs(squares / (SAMPLES * CHANNELS / 2) - 1) <= 1e-6, "%s: a set's sum is %g, its mean square %g",
-                              nl_backends[b]->name, sum, squares / (SAMPLES * CHANNELS / 2));
+                ck_assert_msg(fabs(sum) <= 1e-5 && fabs(squares / (SAMPLES * CHANNELS / 2) - 1) <= 1e-6,
+                              "%s: a set's sum is %g, its mean square %g", nl_backends[b]->name, sum,
+                              squares / (SAMPLES * CHANNELS / 2));
             }
         nl_probe_release(&probe);
     }

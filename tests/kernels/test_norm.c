@@ -1,5 +1,5 @@
-/* What must hold of the normalizers whatever computes them: their partitions, published numbers, identities between them, and
- * the laws of their running statistics. Every test runs on every backend. */
+/* What must hold of the normalizers whatever computes them: their partitions, published numbers, identities between
+ * them, and the laws of their running statistics. Every test runs on every backend. */
 #include <float.h>
 
 #include "harness.h"
@@ -15,7 +15,8 @@ static double tolerance(const struct nl_backend *backend)
 
 static void check_close(const struct probe *p, const char *what, double found, double expected, double allowed)
 {
-    ck_assert_msg(fabs(found - expected) <= allowed, "%s on %s: %s is %.12g, not %.12g", p->spec.name, p->image.backend->name, what, found, expected);
+    ck_assert_msg(fabs(found - expected) <= allowed, "%s on %s: %s is %.12g, not %.12g", p->spec.name,
+                  p->image.backend->name, what, found, expected);
 }
 
 /* ---- partitions ---- */
@@ -24,7 +25,8 @@ START_TEST(sets_are_those_of_the_table)
 {
     static const struct {
         const struct nl_norm *norm;
-        struct nl_norm_setup setup; /* samples, positions, channels, groups, stat_batch, over_position; what custom has */
+        struct nl_norm_setup
+            setup; /* samples, positions, channels, groups, stat_batch, over_position; what custom has */
         int sets, elements;
     } rows[] = {
         {&nl_norm_bn, {32, 28 * 28, 64, 1, 0, false, false, false, 0}, 64, 25088},
@@ -67,8 +69,8 @@ END_TEST
 
 /* ---- published numbers ---- */
 
-static void check_values(const struct nl_backend *backend, struct spec spec, const double *x, double gamma, double beta, double mean,
-                         double var, const double *y, double allowed)
+static void check_values(const struct nl_backend *backend, struct spec spec, const double *x, double gamma, double beta,
+                         double mean, double var, const double *y, double allowed)
 {
     struct probe p = probe_make(backend, 1, spec);
     size_t count = p.y_count;
@@ -100,17 +102,22 @@ START_TEST(worked_examples_come_out)
     const double five = 5e-5; /* as many digits as are printed */
     for (int b = 0; nl_backends[b]; b++) {
         for (size_t k = 0; k < sizeof ways / sizeof *ways; k++) {
-            check_values(nl_backends[b], ways[k], (double[]){2, 4, 8, 10}, 1, 0, 6, 10, (double[]){-1.2649, -0.6325, 0.6325, 1.2649}, five);
-            check_values(nl_backends[b], ways[k], (double[]){2, 4, 8, 10}, 2, 1, 6, 10, (double[]){-1.5298, -0.2649, 2.2649, 3.5298}, five);
-            check_values(nl_backends[b], ways[k], (double[]){1, 3, 5, 7}, 1, 0, 4, 5, (double[]){-1.3416, -0.4472, 0.4472, 1.3416}, five);
+            check_values(nl_backends[b], ways[k], (double[]){2, 4, 8, 10}, 1, 0, 6, 10,
+                         (double[]){-1.2649, -0.6325, 0.6325, 1.2649}, five);
+            check_values(nl_backends[b], ways[k], (double[]){2, 4, 8, 10}, 2, 1, 6, 10,
+                         (double[]){-1.5298, -0.2649, 2.2649, 3.5298}, five);
+            check_values(nl_backends[b], ways[k], (double[]){1, 3, 5, 7}, 1, 0, 4, 5,
+                         (double[]){-1.3416, -0.4472, 0.4472, 1.3416}, five);
         }
         struct spec eight = {"bn", NORMALIZE, .norm = &nl_norm_bn, .samples = 8, .channels = 1};
-        check_values(nl_backends[b], eight, (double[]){2, 4, 4, 4, 5, 5, 7, 9}, 1, 0, 5, 4, (double[]){-1.5, -.5, -.5, -.5, 0, 0, 1, 2}, 1e-6);
+        check_values(nl_backends[b], eight, (double[]){2, 4, 4, 4, 5, 5, 7, 9}, 1, 0, 5, 4,
+                     (double[]){-1.5, -.5, -.5, -.5, 0, 0, 1, 2}, 1e-6);
         /* The mean of the squares of 1, 7, -1, 7 is 25. */
         struct spec rms = {"rms", NORMALIZE, .norm = &nl_norm_rms, .samples = 1, .channels = 4};
         check_values(nl_backends[b], rms, (double[]){1, 7, -1, 7}, 1, 0, 0, 25, (double[]){0.2, 1.4, -0.2, 1.4}, 1e-6);
         /* No spread and eps 0: beta, not 0/0. */
-        check_values(nl_backends[b], eight, (double[]){3, 3, 3, 3, 3, 3, 3, 3}, 2, 7, 3, 0, (double[]){7, 7, 7, 7, 7, 7, 7, 7}, 0);
+        check_values(nl_backends[b], eight, (double[]){3, 3, 3, 3, 3, 3, 3, 3}, 2, 7, 3, 0,
+                     (double[]){7, 7, 7, 7, 7, 7, 7, 7}, 0);
     }
 }
 END_TEST
@@ -127,13 +134,14 @@ static void check_same(const struct nl_backend *backend, struct spec left, struc
     probe_backward(&p), probe_backward(&q);
     image_get(&p.image, 0, p.y, a, p.y_count);
     image_get(&q.image, 0, q.y, b, q.y_count);
-    ck_assert_msg(distance(a, b, p.y_count, 1) <= tolerance(backend), "%s is not %s on %s: y", left.name, right.name, backend->name);
+    ck_assert_msg(distance(a, b, p.y_count, 1) <= tolerance(backend), "%s is not %s on %s: y", left.name, right.name,
+                  backend->name);
     ck_assert_int_eq(p.inputs, q.inputs);
     for (int k = 0; k < p.inputs; k++) {
         image_get(&p.image, 0, p.input[k].gradient, a, p.input[k].count);
         image_get(&q.image, 0, q.input[k].gradient, b, q.input[k].count);
-        ck_assert_msg(distance(a, b, p.input[k].count, 1) <= tolerance(backend), "%s is not %s on %s: d%s", left.name, right.name, backend->name,
-                      p.input[k].name);
+        ck_assert_msg(distance(a, b, p.input[k].count, 1) <= tolerance(backend), "%s is not %s on %s: d%s", left.name,
+                      right.name, backend->name, p.input[k].name);
     }
     probe_free(&p);
     probe_free(&q);
@@ -144,7 +152,8 @@ START_TEST(identities_hold)
     for (int b = 0; nl_backends[b]; b++)
         for (int relu = 0; relu < 2; relu++)
             for (int side = 1; side < 5; side += 3) { /* a fully connected layer, an image */
-                struct spec bn = {"BN", NORMALIZE, .norm = &nl_norm_bn, .samples = 6, .height = side, .width = side, .channels = 12, .relu = relu};
+                struct spec bn = {"BN",           NORMALIZE,     .norm = &nl_norm_bn, .samples = 6,
+                                  .height = side, .width = side, .channels = 12,      .relu = relu};
                 struct spec ghost = bn, ln = bn, gn = bn, in = bn, over = bn;
                 ghost.name = "ghost BN of the whole batch", ghost.stat_batch = 6;
                 check_same(nl_backends[b], ghost, bn);
@@ -162,7 +171,8 @@ START_TEST(identities_hold)
                 check_same(nl_backends[b], ghost, in);
                 /* LN over a position sees each position as a sample. */
                 over.name = "LN over position", over.norm = &nl_norm_ln, over.over_position = true;
-                ln.name = "LN of positions as samples", ln.affine = NL_AFFINE_CHANNEL, ln.samples = 6 * side * side, ln.height = ln.width = 1;
+                ln.name = "LN of positions as samples", ln.affine = NL_AFFINE_CHANNEL, ln.samples = 6 * side * side,
+                ln.height = ln.width = 1;
                 check_same(nl_backends[b], over, ln);
             }
 }
@@ -183,19 +193,22 @@ START_TEST(sets_of_one_give_beta)
             probe_forward(&p);
             probe_backward(&p);
             for (size_t i = 0; i < p.y_count; i++) {
-                check_close(&p, "y", image_real(&p.image, 0, p.y, i), image_real(&p.image, 0, p.input[2].value, i % 5), 0);
+                check_close(&p, "y", image_real(&p.image, 0, p.y, i), image_real(&p.image, 0, p.input[2].value, i % 5),
+                            0);
                 check_close(&p, "dx", image_real(&p.image, 0, p.input[0].gradient, i), 0, 0);
             }
             for (size_t c = 0; c < 5; c++)
                 check_close(&p, "dgamma", image_real(&p.image, 0, p.input[1].gradient, c), 0, 0);
             if (alone[k].norm->tracks) /* the biased variance, 0, goes into the running one: 0.9 an update */
-                check_close(&p, "running_var", image_real(&p.image, 0, p.normalize.running_var, 0), pow(0.9, (double)*p.normalize.updates), 1e-6);
+                check_close(&p, "running_var", image_real(&p.image, 0, p.normalize.running_var, 0),
+                            pow(0.9, (double)*p.normalize.updates), 1e-6);
             probe_free(&p);
         }
 }
 END_TEST
 
-/* A partition that no normalizer here has, each position for itself over all samples: the backends go by the partition alone. */
+/* A partition that no normalizer here has, each position for itself over all samples: the backends go by the partition
+ * alone. */
 static struct nl_partition each_position(const struct nl_norm_setup *setup)
 {
     return (struct nl_partition){.samples = setup->samples, .positions = 1, .channels = setup->channels / 2};
@@ -203,12 +216,15 @@ static struct nl_partition each_position(const struct nl_norm_setup *setup)
 
 START_TEST(any_partition_works)
 {
-    static const struct nl_norm norm = {.name = "x", .title = "x", .label = "x", .partition = each_position, .centers = true, .shifts = true};
+    static const struct nl_norm norm = {
+        .name = "x", .title = "x", .label = "x", .partition = each_position, .centers = true, .shifts = true};
     static double a[MOST], b[MOST];
     for (int k = 0; nl_backends[k]; k++)
         for (int element = 0; element < 2; element++) {
-            struct spec spec = {"each position", NORMALIZE, .norm = &norm, .samples = 5, .height = 2, .width = 3, .channels = 4, .relu = true,
-                                .affine = element ? NL_AFFINE_ELEMENT : NL_AFFINE_CHANNEL};
+            struct spec spec = {
+                "each position", NORMALIZE,    .norm = &norm,
+                .samples = 5,    .height = 2,  .width = 3,
+                .channels = 4,   .relu = true, .affine = element ? NL_AFFINE_ELEMENT : NL_AFFINE_CHANNEL};
             struct probe p = probe_make(nl_backends[k], 1, spec), r = probe_make(&nl_backend_ref, 1, spec);
             probe_fill(&p, 0, 1);
             probe_fill(&r, 0, 1);
@@ -245,8 +261,14 @@ static void moments(const struct probe *p, size_t from, size_t to, size_t c, dou
 
 static struct probe tracked(const struct nl_backend *backend, int stat_batch, double momentum, bool biased)
 {
-    struct spec spec = {"bn", NORMALIZE, .norm = &nl_norm_bn, .samples = SAMPLES, .channels = CHANNELS, .stat_batch = stat_batch,
-                        .momentum = momentum, .biased = biased};
+    struct spec spec = {"bn",
+                        NORMALIZE,
+                        .norm = &nl_norm_bn,
+                        .samples = SAMPLES,
+                        .channels = CHANNELS,
+                        .stat_batch = stat_batch,
+                        .momentum = momentum,
+                        .biased = biased};
     struct probe p = probe_make(backend, 1, spec);
     probe_fill(&p, 0, 1);
     return p;
@@ -267,8 +289,10 @@ START_TEST(running_statistics_forget_by_momentum)
                 moments(&p, 0, SAMPLES, c, &mean, &var);
                 if (!biased)
                     var *= SAMPLES / (SAMPLES - 1.0);
-                check_close(&p, "running_mean", image_real(&p.image, 0, p.normalize.running_mean, c), (1 - left) * mean, tolerance(nl_backends[b]));
-                check_close(&p, "running_var", image_real(&p.image, 0, p.normalize.running_var, c), left + (1 - left) * var, tolerance(nl_backends[b]));
+                check_close(&p, "running_mean", image_real(&p.image, 0, p.normalize.running_mean, c), (1 - left) * mean,
+                            tolerance(nl_backends[b]));
+                check_close(&p, "running_var", image_real(&p.image, 0, p.normalize.running_var, c),
+                            left + (1 - left) * var, tolerance(nl_backends[b]));
             }
             probe_free(&p);
         }
@@ -293,8 +317,10 @@ START_TEST(cumulative_statistics_are_the_average)
             }
         }
         for (size_t c = 0; c < CHANNELS; c++) {
-            check_close(&p, "running_mean", image_real(&p.image, 0, p.normalize.running_mean, c), mean_sum[c] / TIMES, tolerance(nl_backends[b]));
-            check_close(&p, "running_var", image_real(&p.image, 0, p.normalize.running_var, c), var_sum[c] / TIMES, tolerance(nl_backends[b]));
+            check_close(&p, "running_mean", image_real(&p.image, 0, p.normalize.running_mean, c), mean_sum[c] / TIMES,
+                        tolerance(nl_backends[b]));
+            check_close(&p, "running_var", image_real(&p.image, 0, p.normalize.running_var, c), var_sum[c] / TIMES,
+                        tolerance(nl_backends[b]));
         }
         probe_free(&p);
     }
@@ -316,8 +342,10 @@ START_TEST(ghost_slices_update_in_turn)
             moments(&p, 4, 6, c, &mean, &var);
             running_mean = 0.7 * running_mean + 0.3 * mean;
             running_var = 0.7 * running_var + 0.3 * var * 2;
-            check_close(&p, "running_mean", image_real(&p.image, 0, p.normalize.running_mean, c), running_mean, tolerance(nl_backends[b]));
-            check_close(&p, "running_var", image_real(&p.image, 0, p.normalize.running_var, c), running_var, tolerance(nl_backends[b]));
+            check_close(&p, "running_mean", image_real(&p.image, 0, p.normalize.running_mean, c), running_mean,
+                        tolerance(nl_backends[b]));
+            check_close(&p, "running_var", image_real(&p.image, 0, p.normalize.running_var, c), running_var,
+                        tolerance(nl_backends[b]));
         }
         probe_free(&p);
     }
@@ -347,8 +375,10 @@ START_TEST(evaluation_updates_nothing)
         probe_forward(&p);
         for (size_t i = 0; i < p.y_count; i++) {
             size_t c = i % CHANNELS;
-            double xhat = (image_real(&p.image, 0, p.input[0].value, i) - before[c]) / sqrt(before[CHANNELS + c] + 1e-5);
-            double y = image_real(&p.image, 0, p.input[1].value, c) * xhat + image_real(&p.image, 0, p.input[2].value, c);
+            double xhat =
+                (image_real(&p.image, 0, p.input[0].value, i) - before[c]) / sqrt(before[CHANNELS + c] + 1e-5);
+            double y =
+                image_real(&p.image, 0, p.input[1].value, c) * xhat + image_real(&p.image, 0, p.input[2].value, c);
             check_close(&p, "y", image_real(&p.image, 0, p.y, i), y, tolerance(nl_backends[b]));
         }
         probe_free(&p);

@@ -1,5 +1,6 @@
-/* Layers that are operations of their own against judges that are not ours: what PyTorch computed in float64 (tests/golden/layer.py says what is
- * stored), finite differences, and ref against the other backends. Each goes through train/probe.h, as `normlab norm` does. */
+/* Layers that are operations of their own against judges that are not ours: what PyTorch computed in float64
+ * (tests/golden/layer.py says what is stored), finite differences, and ref against the other backends. Each goes
+ * through train/probe.h, as `normlab norm` does. */
 #include <float.h>
 #include <math.h>
 #include <string.h>
@@ -9,20 +10,17 @@
 #include "suite.h"
 #include "train/probe.h"
 
-/* The files, norm_WORD. ref: largest difference from PyTorch over the largest magnitude of a tensor; other: the same of float32 from ref, in
- * FLT_EPSILON. */
+/* The files, norm_WORD. ref: largest difference from PyTorch over the largest magnitude of a tensor; other: the same of
+ * float32 from ref, in FLT_EPSILON. */
 static const struct {
     const char *word;
     double ref, other;
 } files[] = {
     {"point", 1e-10, 24}, /* exp to 2 ulp, a quotient, products; sums of some hundred terms of either sign */
-    {"mix", 1e-10, 24},
-    {"average", 1e-10, 24}, /* sums of some hundred terms */
-    {"sample", 1e-10, 24},
-    {"white", 1e-10, 24},
-    {"lengths", 1e-10, 24},
-    {"root", 1e-10, 24},
-    {"steep", 1e-10, 1e6}, /* what rounding in a covariance does to its whitening grows with its condition, which is that */
+    {"mix", 1e-10, 24},    {"average", 1e-10, 24}, /* sums of some hundred terms */
+    {"sample", 1e-10, 24}, {"white", 1e-10, 24},   {"lengths", 1e-10, 24},
+    {"root", 1e-10, 24},   {"steep", 1e-10, 1e6}, /* what rounding in a covariance does to its whitening grows with its
+                                                     condition, which is that */
 };
 enum { FILES = sizeof files / sizeof *files };
 
@@ -144,10 +142,12 @@ static double largest_of(const double *values, size_t count)
 }
 
 /* Every difference is at most bound x scale; NaN fails. */
-static void expect_close(const struct layer *layer, const char *what, const double *got, const double *want, size_t count, double scale, double bound)
+static void expect_close(const struct layer *layer, const char *what, const double *got, const double *want,
+                         size_t count, double scale, double bound)
 {
     for (size_t i = 0; i < count; i++)
-        ck_assert_msg(fabs(got[i] - want[i]) <= bound * scale, "%s/%s[%zu]: %.17g, not %.17g: %.3g of the largest, at most %.3g", layer->of->name, what, i,
+        ck_assert_msg(fabs(got[i] - want[i]) <= bound * scale,
+                      "%s/%s[%zu]: %.17g, not %.17g: %.3g of the largest, at most %.3g", layer->of->name, what, i,
                       got[i], want[i], fabs(got[i] - want[i]) / scale, bound);
 }
 
@@ -200,7 +200,8 @@ END_TEST
 /* Below it float32 has no digits, and kernels may as well say 0. */
 static const double SMALLEST = 1e-30;
 
-static void compare(const struct layer *one, const struct layer *ref, const char *what, const double *got, const double *want, size_t count, double scale)
+static void compare(const struct layer *one, const struct layer *ref, const char *what, const double *got,
+                    const double *want, size_t count, double scale)
 {
     scale = fmax(fmax(scale, SMALLEST), largest_of(want, count));
     expect_close(one, what, got, want, count, scale, FLT_EPSILON * files[ref->golden - golden].other);
@@ -219,8 +220,8 @@ static void check_backend(const struct nl_backend *backend, int number, bool eva
     compare(&one, &ref, "y", one.probe.y, ref.probe.y, elements, 0);
     compare(&one, &ref, "dx", one.probe.dx, ref.probe.dx, elements, scale_of(&ref, ref.probe.dx, elements));
     for (int i = 0; i < ref.probe.tensors; i++) /* sums of numbers of the size of dy, which may cancel */
-        compare(&one, &ref, ref.probe.tensor[i].name, one.probe.tensor[i].found, ref.probe.tensor[i].found, ref.probe.tensor[i].count,
-                ref.probe.tensor[i].learned ? dy : 0);
+        compare(&one, &ref, ref.probe.tensor[i].name, one.probe.tensor[i].found, ref.probe.tensor[i].found,
+                ref.probe.tensor[i].count, ref.probe.tensor[i].learned ? dy : 0);
     tear_down(&ref);
     tear_down(&one);
 }
@@ -244,9 +245,10 @@ static double objective(struct layer *layer)
     return sum;
 }
 
-/* At every so manyth of the numbers. Where a function has a corner within the step the difference lies between the slopes at both sides: a
- * second, ten times smaller step tells. */
-static void check_differences(struct layer *layer, const char *what, double *values, const double *gradient, size_t count)
+/* At every so manyth of the numbers. Where a function has a corner within the step the difference lies between the
+ * slopes at both sides: a second, ten times smaller step tells. */
+static void check_differences(struct layer *layer, const char *what, double *values, const double *gradient,
+                              size_t count)
 {
     double scale = fmax(largest_of(gradient, count), 1e-3 * largest_of(layer->probe.dy, elements_of(layer)));
     double size = fmax(largest_of(values, count), 1e-3);
@@ -261,24 +263,28 @@ static void check_differences(struct layer *layer, const char *what, double *val
             error = fabs(difference - gradient[i]);
         }
         values[i] = at;
-        ck_assert_msg(error <= 2e-5 * scale, "%s: d%s[%zu] is %.12g, by differences %.12g", layer->of->name, what, i, gradient[i], difference);
+        ck_assert_msg(error <= 2e-5 * scale, "%s: d%s[%zu] is %.12g, by differences %.12g", layer->of->name, what, i,
+                      gradient[i], difference);
     }
 }
 
-/* Numbers far from zero lose the digits that a difference is made of, tied ones stand at a corner, and a ratio counts as constant: those of the other
- * cases do. */
+/* Numbers far from zero lose the digits that a difference is made of, tied ones stand at a corner, and a ratio counts
+ * as constant: those of the other cases do. */
 static bool has_differences(const char *name)
 {
     const char *kind = strrchr(name, '.');
-    return !kind || (strcmp(kind, ".far") && strcmp(kind, ".large") && strcmp(kind, ".equal") && strcmp(kind, ".ties") && strcmp(kind, ".small") &&
-                     strcmp(kind, ".ratio") && strcmp(kind, ".singular"));
+    return !kind ||
+           (strcmp(kind, ".far") && strcmp(kind, ".large") && strcmp(kind, ".equal") && strcmp(kind, ".ties") &&
+            strcmp(kind, ".small") && strcmp(kind, ".ratio") && strcmp(kind, ".singular"));
 }
 
 START_TEST(gradients_are_finite_differences)
 {
     struct layer layer;
     set_up(&layer, _i, &nl_backend_ref, "", false);
-    bool moves = layer.config.norm.statistics == NL_OF_RUNNING; /* running statistics are constants to the gradient, but the step takes the batch in first */
+    bool moves =
+        layer.config.norm.statistics ==
+        NL_OF_RUNNING; /* running statistics are constants to the gradient, but the step takes the batch in first */
     if (has_differences(layer.of->name) && !moves) {
         struct nl_probe found;
         run(&layer);
@@ -289,7 +295,8 @@ START_TEST(gradients_are_finite_differences)
         check_differences(&layer, "x", (double *)layer.probe.x, found.dx, elements_of(&layer));
         for (int i = 0; i < found.tensors; i++)
             if (found.tensor[i].learned)
-                check_differences(&layer, found.tensor[i].name, (double *)layer.probe.tensor[i].given, found.tensor[i].found, found.tensor[i].count);
+                check_differences(&layer, found.tensor[i].name, (double *)layer.probe.tensor[i].given,
+                                  found.tensor[i].found, found.tensor[i].count);
         nl_probe_release(&found);
     }
     tear_down(&layer);
@@ -328,7 +335,8 @@ START_TEST(every_kind_has_cases)
         for (int f = 0; f < FILES; f++)
             for (int i = 0; i < golden[f].count; i++)
                 cases += config_of(&golden[f].at[i]).norm.kind == kind;
-        ck_assert_msg(!(nl_norms[kind]->operation || (nl_norms[kind]->uses & NL_USES_HISTORY)) || cases >= 6, "'%s' has %d cases", nl_norms[kind]->name, cases);
+        ck_assert_msg(!(nl_norms[kind]->operation || (nl_norms[kind]->uses & NL_USES_HISTORY)) || cases >= 6,
+                      "'%s' has %d cases", nl_norms[kind]->name, cases);
     }
 }
 END_TEST

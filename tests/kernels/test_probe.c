@@ -1,5 +1,5 @@
-/* What `normlab norm` runs (train/probe.h) takes every normalizer of both tables, in several shapes, with backward and without, in training and in evaluation:
- * on every backend, whose numbers are those of `ref` up to rounding. */
+/* What `normlab norm` runs (train/probe.h) takes every normalizer of both tables, in several shapes, with backward and
+ * without, in training and in evaluation: on every backend, whose numbers are those of `ref` up to rounding. */
 #include <check.h>
 #include <math.h>
 #include <stdio.h>
@@ -36,7 +36,8 @@ static void agree(const char *what, const char *name, const double *found, const
     for (size_t i = 0; wanted && i < count; i++)
         largest = fmax(largest, fabs(wanted[i]));
     for (size_t i = 0; wanted && i < count; i++)
-        ck_assert_msg(fabs(found[i] - wanted[i]) <= 1e-4 * largest, "%s: %s[%zu] is %g, and %g on ref", what, name, i, found[i], wanted[i]);
+        ck_assert_msg(fabs(found[i] - wanted[i]) <= 1e-4 * largest, "%s: %s[%zu] is %g, and %g on ref", what, name, i,
+                      found[i], wanted[i]);
 }
 
 /* Returns whether there is such a layer; else the refusal says why. */
@@ -73,16 +74,24 @@ static int probe_all(struct nl_config *config, bool of_weights, const char *kind
         struct nl_extent extent = {shapes[s].height, shapes[s].width, shapes[s].channels};
         size_t elements = (size_t)shapes[s].samples * nl_elements(extent);
         double *x = drawn("x", elements), *dy = drawn("dy", elements);
-        config->norm.groups = shapes[s].channels % 2 ? 1 : shapes[s].channels / 2; /* more samples than channels in a set, which whitening needs */
-        struct nl_probe wanted = {.config = config, .samples = shapes[s].samples, .extent = extent, .of_weights = of_weights, .eval = eval, .x = x,
+        config->norm.groups =
+            shapes[s].channels % 2
+                ? 1
+                : shapes[s].channels / 2; /* more samples than channels in a set, which whitening needs */
+        struct nl_probe wanted = {.config = config,
+                                  .samples = shapes[s].samples,
+                                  .extent = extent,
+                                  .of_weights = of_weights,
+                                  .eval = eval,
+                                  .x = x,
                                   .dy = backward ? dy : NULL};
         bool there = run(&wanted, &nl_backend_ref, kind);
         taken += there;
         for (int b = 0; nl_backends[b]; b++) {
             struct nl_probe found = wanted;
             char what[96];
-            snprintf(what, sizeof what, "%s on %s, %d x %d x %d x %d%s", kind, nl_backends[b]->name, shapes[s].samples, shapes[s].height, shapes[s].width,
-                     shapes[s].channels, eval ? ", evaluation" : "");
+            snprintf(what, sizeof what, "%s on %s, %d x %d x %d x %d%s", kind, nl_backends[b]->name, shapes[s].samples,
+                     shapes[s].height, shapes[s].width, shapes[s].channels, eval ? ", evaluation" : "");
             found.y = found.xhat = found.dx = found.mean = found.var = NULL;
             for (int i = 0; i < found.tensors; i++)
                 found.tensor[i].found = found.tensor[i].begun = NULL;
@@ -103,11 +112,13 @@ START_TEST(every_normalizer_of_activations)
     struct nl_config config;
     nl_config_defaults(&config);
     config.norm.kind = _i;
-    ck_assert_msg(probe_all(&config, false, nl_norms[_i]->name) == 4 * SHAPES, "%s refuses a shape", nl_norms[_i]->name);
+    ck_assert_msg(probe_all(&config, false, nl_norms[_i]->name) == 4 * SHAPES, "%s refuses a shape",
+                  nl_norms[_i]->name);
 }
 END_TEST
 
-/* Whether model.bias auto leaves a bias out follows from what is said of the kind: so it must hold, and be said of each kind of which it holds. */
+/* Whether model.bias auto leaves a bias out follows from what is said of the kind: so it must hold, and be said of each
+ * kind of which it holds. */
 START_TEST(what_cancels_a_bias_says_so)
 {
     enum { SAMPLES = 8, CHANNELS = 4, ELEMENTS = SAMPLES * 6 * CHANNELS };
@@ -127,7 +138,8 @@ START_TEST(what_cancels_a_bias_says_so)
     double most = 0;
     for (int i = 0; i < ELEMENTS; i++)
         most = fmax(most, fabs(biased.y[i] - plain.y[i]));
-    ck_assert_msg((most < 1e-9) == nl_config_norm_cancels_bias(&config), "%s: a bias changes y by %g", nl_norms[_i]->name, most);
+    ck_assert_msg((most < 1e-9) == nl_config_norm_cancels_bias(&config), "%s: a bias changes y by %g",
+                  nl_norms[_i]->name, most);
     nl_probe_release(&plain);
     nl_probe_release(&biased);
     free(shifted);

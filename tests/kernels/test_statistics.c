@@ -1,5 +1,6 @@
-/* What becomes of running statistics, on each backend beside `ref`, and in micro-batches beside whole ones: frozen in the middle of a training, learned
- * momentum, workers with statistics of their own or merged ones, moving averages. PyTorch judges `ref` (tests/golden/running.cases). */
+/* What becomes of running statistics, on each backend beside `ref`, and in micro-batches beside whole ones: frozen in
+ * the middle of a training, learned momentum, workers with statistics of their own or merged ones, moving averages.
+ * PyTorch judges `ref` (tests/golden/running.cases). */
 #include <check.h>
 #include <math.h>
 
@@ -31,7 +32,8 @@ static const char *const nets[][WORDS] = {
     {SMALL, "model.arch=cnn", "norm.kind=mabn", "norm.history=1", "norm.r_max=1.1"},
     {SMALL, "model.arch=cnn", "norm.kind=switch", "norm.running=learned", "norm.freeze=0.5", "norm.freeze_affine=true"},
     {SMALL, "model.arch=cnn", "norm.kind=bin", "norm.running=learned", "norm.freeze=0.5", "norm.freeze_affine=true"},
-    {SMALL, "model.arch=cnn", "norm.kind=bcn", "norm.groups=2", "norm.running=learned", "norm.freeze=0.5", "norm.freeze_affine=true"},
+    {SMALL, "model.arch=cnn", "norm.kind=bcn", "norm.groups=2", "norm.running=learned", "norm.freeze=0.5",
+     "norm.freeze_affine=true"},
 };
 enum { NETS = sizeof nets / sizeof *nets };
 
@@ -44,9 +46,11 @@ static void make(struct training *t, const struct nl_backend *backend, const cha
         words[count++] = net[i];
     struct nl_experiment experiment;
     struct nl_diagnostics diagnostics = {0};
-    ck_assert_msg(nl_experiment_load(NULL, words, count, &experiment, &diagnostics) == NL_OK, "%s", nl_diagnostics_text(&diagnostics));
+    ck_assert_msg(nl_experiment_load(NULL, words, count, &experiment, &diagnostics) == NL_OK, "%s",
+                  nl_diagnostics_text(&diagnostics));
     *t = (struct training){.config = experiment.config, .frozen_from = FROZEN_FROM};
-    const char *trouble = training_make(t, backend, REPLICAS, (struct nl_shape){.height = SIZE, .width = SIZE, .channels = 3, .classes = 10}, 128);
+    const char *trouble = training_make(
+        t, backend, REPLICAS, (struct nl_shape){.height = SIZE, .width = SIZE, .channels = 3, .classes = 10}, 128);
     ck_assert_msg(!trouble, "%s", trouble);
     training_rates(t);
 }
@@ -62,7 +66,8 @@ static double *numbers_of(const struct training *t, const struct nl_tensor *tens
 /* Whether every tensor of the first is that of the second. Differences are of the largest number. */
 static void expect_close(const struct training *one, const struct training *other, int replica, double bound)
 {
-    for (const struct nl_tensor *tensor = one->graph.tensor; tensor < one->graph.tensor + one->graph.tensors; tensor++) {
+    for (const struct nl_tensor *tensor = one->graph.tensor; tensor < one->graph.tensor + one->graph.tensors;
+         tensor++) {
         if (!nl_is_parameter(tensor->spec.role) && tensor->spec.role != NL_RUNNING)
             continue;
         double *a = numbers_of(one, tensor, replica), *b = numbers_of(other, tensor, replica), scale = 1e-3;
@@ -85,7 +90,8 @@ START_TEST(backends_agree_with_ref)
         training_run(&ref, STEPS, 1, wanted);
         training_run(&one, STEPS, 1, losses);
         for (int step = 0; step < STEPS; step++)
-            ck_assert_msg(fabs(losses[step] - wanted[step]) <= 1e-4 * wanted[step], "step %d: %.9g, not %.9g", step, losses[step], wanted[step]);
+            ck_assert_msg(fabs(losses[step] - wanted[step]) <= 1e-4 * wanted[step], "step %d: %.9g, not %.9g", step,
+                          losses[step], wanted[step]);
         expect_close(&one, &ref, 1, 1e-3);
         training_free(&ref);
         training_free(&one);
@@ -138,7 +144,8 @@ START_TEST(frozen_steps_drop)
         training_run(&plain, 3, 0, losses[0]);
         training_run(&dropping, 3, 0, losses[1]);
         for (int step = 0; step < 3; step++)
-            ck_assert_msg(fabs(losses[1][step] - losses[0][step]) > 1e-3, "step %d: %.9g and %.9g", step, losses[0][step], losses[1][step]);
+            ck_assert_msg(fabs(losses[1][step] - losses[0][step]) > 1e-3, "step %d: %.9g and %.9g", step,
+                          losses[0][step], losses[1][step]);
         training_free(&plain);
         training_free(&dropping);
     }
@@ -171,7 +178,8 @@ int main(void)
     TCase *cases = tcase_create("backends");
     tcase_set_timeout(cases, 120);
     tcase_add_loop_test(cases, backends_agree_with_ref, 0, NETS);
-    if (nl_backends[0] == &nl_backend_cpu) { /* a GPU that the host plays is slow; where it agrees with ref, it does as ref does */
+    if (nl_backends[0] ==
+        &nl_backend_cpu) { /* a GPU that the host plays is slow; where it agrees with ref, it does as ref does */
         tcase_add_loop_test(cases, what_is_frozen_stays, 0, NETS);
         tcase_add_loop_test(cases, micro_batches_are_whole_ones, 0, NETS);
     }

@@ -71,7 +71,8 @@ static void meet(void *context, size_t first, size_t end, int thread)
         sched_yield(); /* check ends a test in which nobody ever comes */
 }
 
-/* Returns when all helpers have taken part in a loop: what follows is done by all of them, however fast the leader is. */
+/* Returns when all helpers have taken part in a loop: what follows is done by all of them, however fast the leader
+ * is. */
 static void gather(const struct helpers *helpers)
 {
     struct meeting meeting = {.size = 1 + helpers->count};
@@ -172,19 +173,27 @@ END_TEST
 /* ---- operations ---- */
 
 static const struct spec operations[] = {
-    {"16 to 16", CONV, .samples = 5, .height = 32, .width = 32, .channels = 16, .out = 16, .kernel = 3, .pad = 1, .bias = true},
+    {"16 to 16", CONV, .samples = 5, .height = 32, .width = 32, .channels = 16, .out = 16, .kernel = 3, .pad = 1,
+     .bias = true},
     {"one sample", CONV, .samples = 1, .height = 32, .width = 32, .channels = 16, .out = 16, .kernel = 3, .pad = 1},
     {"64 to 64", CONV, .samples = 7, .height = 8, .width = 8, .channels = 64, .out = 64, .kernel = 3, .pad = 1},
-    {"16 to 16, direct", CONV, .samples = 5, .height = 32, .width = 32, .channels = 16, .out = 16, .kernel = 3, .pad = 1, .bias = true,
+    {"16 to 16, direct", CONV, .samples = 5, .height = 32, .width = 32, .channels = 16, .out = 16, .kernel = 3,
+     .pad = 1, .bias = true, .algorithm = NL_CONV_DIRECT},
+    {"one sample, direct", CONV, .samples = 1, .height = 32, .width = 32, .channels = 16, .out = 16, .kernel = 3,
+     .pad = 1, .algorithm = NL_CONV_DIRECT},
+    {"64 to 64, direct", CONV, .samples = 7, .height = 8, .width = 8, .channels = 64, .out = 64, .kernel = 3, .pad = 1,
      .algorithm = NL_CONV_DIRECT},
-    {"one sample, direct", CONV, .samples = 1, .height = 32, .width = 32, .channels = 16, .out = 16, .kernel = 3, .pad = 1, .algorithm = NL_CONV_DIRECT},
-    {"64 to 64, direct", CONV, .samples = 7, .height = 8, .width = 8, .channels = 64, .out = 64, .kernel = 3, .pad = 1, .algorithm = NL_CONV_DIRECT},
-    {"16 to 32, stride 2", CONV, .samples = 3, .height = 31, .width = 32, .channels = 16, .out = 32, .kernel = 3, .pad = 1, .stride = 2},
-    {"10 to 17", CONV, .samples = 9, .height = 19, .width = 21, .channels = 10, .out = 17, .kernel = 3, .pad = 1, .bias = true},
-    {"17 to 10, stride 2", CONV, .samples = 9, .height = 33, .width = 21, .channels = 17, .out = 10, .kernel = 3, .pad = 1, .stride = 2},
+    {"16 to 32, stride 2", CONV, .samples = 3, .height = 31, .width = 32, .channels = 16, .out = 32, .kernel = 3,
+     .pad = 1, .stride = 2},
+    {"10 to 17", CONV, .samples = 9, .height = 19, .width = 21, .channels = 10, .out = 17, .kernel = 3, .pad = 1,
+     .bias = true},
+    {"17 to 10, stride 2", CONV, .samples = 9, .height = 33, .width = 21, .channels = 17, .out = 10, .kernel = 3,
+     .pad = 1, .stride = 2},
     {"3 to 16", CONV, .samples = 8, .height = 32, .width = 32, .channels = 3, .out = 16, .kernel = 3, .pad = 1},
-    {"kernel 1, stride 2", CONV, .samples = 8, .height = 32, .width = 32, .channels = 32, .out = 64, .kernel = 1, .stride = 2},
-    {"kernel 5", CONV, .samples = 8, .height = 16, .width = 16, .channels = 16, .out = 32, .kernel = 5, .pad = 2, .bias = true},
+    {"kernel 1, stride 2", CONV, .samples = 8, .height = 32, .width = 32, .channels = 32, .out = 64, .kernel = 1,
+     .stride = 2},
+    {"kernel 5", CONV, .samples = 8, .height = 16, .width = 16, .channels = 16, .out = 32, .kernel = 5, .pad = 2,
+     .bias = true},
 };
 enum { OPERATIONS = sizeof operations / sizeof *operations };
 
@@ -263,15 +272,16 @@ static struct nl_trial_result train(const struct nl_config *config, const struct
 
 START_TEST(a_training_has_the_same_bits_with_any_number_of_threads)
 {
-    const char *overrides[16] = {"data.name=synth", "data.size=32", "data.train=64", "data.test=32", "train.steps=4", "train.log_every=1",
-                                 "train.momentum=0.9", "train.lr=0.05"};
+    const char *overrides[16] = {"data.name=synth", "data.size=32",      "data.train=64",      "data.test=32",
+                                 "train.steps=4",   "train.log_every=1", "train.momentum=0.9", "train.lr=0.05"};
     int count = 8;
     for (int i = 0; i < 8 && trainings[_i][i]; i++)
         overrides[count++] = trainings[_i][i];
     struct nl_experiment experiment;
     struct nl_diagnostics diagnostics = {0};
     struct nl_error err;
-    ck_assert_msg(nl_experiment_load(NULL, overrides, count, &experiment, &diagnostics) == NL_OK, "%s", nl_diagnostics_text(&diagnostics));
+    ck_assert_msg(nl_experiment_load(NULL, overrides, count, &experiment, &diagnostics) == NL_OK, "%s",
+                  nl_diagnostics_text(&diagnostics));
     struct nl_dataset *dataset = nl_dataset_open(&experiment.config, &err);
     ck_assert_msg(dataset != NULL, "%s", err.text);
     struct nl_trial_result alone = train(&experiment.config, dataset, 1);
@@ -282,8 +292,9 @@ START_TEST(a_training_has_the_same_bits_with_any_number_of_threads)
         ck_assert_int_eq(shared.rows, alone.rows);
         for (int i = 0; i < alone.rows; i++) {
             struct nl_curve_row a = alone.row[i], b = shared.row[i];
-            ck_assert_msg(a.loss == b.loss && a.accuracy == b.accuracy, "%d threads: row %d at step %lld has the loss %.17g, alone %.17g",
-                          teams[k], i, (long long)a.step, b.loss, a.loss);
+            ck_assert_msg(a.loss == b.loss && a.accuracy == b.accuracy,
+                          "%d threads: row %d at step %lld has the loss %.17g, alone %.17g", teams[k], i,
+                          (long long)a.step, b.loss, a.loss);
         }
         nl_trial_result_release(&shared);
     }

@@ -1,6 +1,7 @@
-/* Normalizers of weights against PyTorch in float64 (tests/golden/weights.py, which documents the tensors of weights.safetensors): `ref` must agree
- * to 1e-10; other backends, on inputs rounded to float32, with `ref` on the same inputs. And what must hold of each: gradients are those of
- * differences, the length of the original weight does not matter, a weight of zeros stays one. */
+/* Normalizers of weights against PyTorch in float64 (tests/golden/weights.py, which documents the tensors of
+ * weights.safetensors): `ref` must agree to 1e-10; other backends, on inputs rounded to float32, with `ref` on the same
+ * inputs. And what must hold of each: gradients are those of differences, the length of the original weight does not
+ * matter, a weight of zeros stays one. */
 #include <check.h>
 #include <math.h>
 #include <stdio.h>
@@ -34,7 +35,8 @@ static int golden_count, golden_capacity;
 static const struct nl_weight_norm *find_norm(const char *name)
 {
     for (int i = 1; nl_weight_norm_names[i]; i++)
-        if (strncmp(name, nl_weight_norm_names[i], strcspn(name, ".")) == 0 && strlen(nl_weight_norm_names[i]) == strcspn(name, "."))
+        if (strncmp(name, nl_weight_norm_names[i], strcspn(name, ".")) == 0 &&
+            strlen(nl_weight_norm_names[i]) == strcspn(name, "."))
             return nl_weight_norms[i];
     NL_BUG("no normalizer of weights '%s'", name);
 }
@@ -53,7 +55,11 @@ static void read_goldens(void)
         const int64_t *setup = tensors.entry[i].data;
         if (strcmp(slash, "/setup") != 0)
             continue;
-        struct golden golden = {.norm = find_norm(name), .out = (int)setup[0], .in = (int)setup[1], .kernel = (int)setup[2], .iterations = (int)setup[3]};
+        struct golden golden = {.norm = find_norm(name),
+                                .out = (int)setup[0],
+                                .in = (int)setup[1],
+                                .kernel = (int)setup[2],
+                                .iterations = (int)setup[3]};
         snprintf(golden.name, sizeof golden.name, "%.*s", (int)(slash - name), name);
         NL_GROW(goldens, golden_count, golden_capacity);
         goldens[golden_count++] = golden;
@@ -106,9 +112,14 @@ static struct weight weight_make(const struct nl_backend *backend, const struct 
     bool gain = golden->norm->gain != NL_GAIN_NONE, spectral = is_spectral(golden);
     w.operation = spectral ? &nl_spectral_norm_operation : &nl_parametrize_operation;
     if (spectral)
-        w.arguments.matrix = (struct nl_spectral_norm){.norm = golden->norm, .kernel = golden->kernel, .in = golden->in, .out = golden->out, .iterations = golden->iterations};
+        w.arguments.matrix = (struct nl_spectral_norm){.norm = golden->norm,
+                                                       .kernel = golden->kernel,
+                                                       .in = golden->in,
+                                                       .out = golden->out,
+                                                       .iterations = golden->iterations};
     else
-        w.arguments.columns = (struct nl_parametrize){.norm = golden->norm, .kernel = golden->kernel, .in = golden->in, .out = golden->out};
+        w.arguments.columns = (struct nl_parametrize){
+            .norm = golden->norm, .kernel = golden->kernel, .in = golden->in, .out = golden->out};
     w.count[V] = w.count[W] = w.count[DW] = w.count[DV] = rows * outputs;
     w.count[G] = w.count[DG] = gain ? outputs : 0;
     w.count[A] = spectral ? outputs : 0;
@@ -125,8 +136,11 @@ static struct weight weight_make(const struct nl_backend *backend, const struct 
     ck_assert(backend->thread_begin(0, &err) == NL_OK);
     w.memory = backend->alloc(REPLICAS * w.stride);
     ck_assert_ptr_nonnull(w.memory);
-    struct nl_operands operands = {.in = {place(&w, V, 0), place(&w, G, 0)}, .out = {place(&w, W, 0)}, .d_out = {place(&w, DW, 0)},
-                                   .d_in = {place(&w, DV, 0), place(&w, DG, 0)}, .state = {place(&w, A, 0), place(&w, B, 0)}};
+    struct nl_operands operands = {.in = {place(&w, V, 0), place(&w, G, 0)},
+                                   .out = {place(&w, W, 0)},
+                                   .d_out = {place(&w, DW, 0)},
+                                   .d_in = {place(&w, DV, 0), place(&w, DG, 0)},
+                                   .state = {place(&w, A, 0), place(&w, B, 0)}};
     for (int i = 0; i < w.operation->saved; i++)
         operands.saved[i] = w.memory + saved[i];
     w.operation->bind(&w.arguments, &operands);
@@ -146,8 +160,10 @@ static bool is_weight(enum field field)
 /* Where element e of PyTorch's lies here. */
 static size_t place_of(const struct golden *golden, enum field field, size_t e)
 {
-    struct nl_tensor tensor = {.spec = {.role = is_weight(field) ? NL_WEIGHT : NL_GAMMA, .dims = golden->kernel ? 4 : 2,
-                                        .shape = {(size_t)golden->out, (size_t)golden->in, (size_t)golden->kernel, (size_t)golden->kernel}}};
+    struct nl_tensor tensor = {
+        .spec = {.role = is_weight(field) ? NL_WEIGHT : NL_GAMMA,
+                 .dims = golden->kernel ? 4 : 2,
+                 .shape = {(size_t)golden->out, (size_t)golden->in, (size_t)golden->kernel, (size_t)golden->kernel}}};
     return nl_tensor_place(&tensor, e);
 }
 
@@ -205,14 +221,16 @@ static struct weight started(const struct nl_backend *backend, const struct gold
 }
 
 /* least: the largest magnitude counts as at least this. */
-static void expect_near(const char *name, const char *what, const double *found, const double *wanted, size_t count, double bound, double least)
+static void expect_near(const char *name, const char *what, const double *found, const double *wanted, size_t count,
+                        double bound, double least)
 {
     double largest = least;
     for (size_t i = 0; i < count; i++)
         largest = fmax(largest, fabs(wanted[i]));
     for (size_t i = 0; i < count; i++)
-        ck_assert_msg(fabs(found[i] - wanted[i]) <= bound * largest, "%s: %s[%zu] is %.17g, not %.17g: %.2g of the largest, at most %.2g", name, what, i,
-                      found[i], wanted[i], fabs(found[i] - wanted[i]) / largest, bound);
+        ck_assert_msg(fabs(found[i] - wanted[i]) <= bound * largest,
+                      "%s: %s[%zu] is %.17g, not %.17g: %.2g of the largest, at most %.2g", name, what, i, found[i],
+                      wanted[i], fabs(found[i] - wanted[i]) / largest, bound);
 }
 
 /* The gradient of an only weight, whose sign alone counts, is 0 but for rounding. */
@@ -307,8 +325,8 @@ static void expect_differences(struct weight *w, enum field field, enum field gr
         values[e] = value;
         put(w, field, values, 1);
         double wanted = (at[0] - at[1]) / (2 * h);
-        ck_assert_msg(fabs(found[e] - wanted) <= 1e-7 * largest, "%s: d%s[%zu] is %.12g, by differences %.12g", w->golden->name, stored[field], e,
-                      found[e], wanted);
+        ck_assert_msg(fabs(found[e] - wanted) <= 1e-7 * largest, "%s: d%s[%zu] is %.12g, by differences %.12g",
+                      w->golden->name, stored[field], e, found[e], wanted);
     }
     free(values);
     free(found);
@@ -319,7 +337,8 @@ START_TEST(gradients_are_those_of_differences)
 {
     const struct golden *golden = &goldens[_i];
     const char *what = strchr(golden->name, '.') + 1;
-    if (!strcmp(what, "short") || !strcmp(what, "constant") || !strcmp(what, "offset")) /* where a step of 1e-5 is no small one */
+    if (!strcmp(what, "short") || !strcmp(what, "constant") ||
+        !strcmp(what, "offset")) /* where a step of 1e-5 is no small one */
         return;
     struct weight w = started(&nl_backend_ref, golden, false, 1);
     call(&w, NL_STATS_RUNNING, true);
@@ -381,14 +400,16 @@ END_TEST
 
 enum { SAMPLES = 5, POSITIONS = 3, CHANNELS = 37, ROWS = SAMPLES * POSITIONS };
 
-/* x, y: (ROWS, CHANNELS); gain, bias: (CHANNELS). Of the last channel x is constant. The last replica's y, gain and bias; new array. */
+/* x, y: (ROWS, CHANNELS); gain, bias: (CHANNELS). Of the last channel x is constant. The last replica's y, gain and
+ * bias; new array. */
 static double *standardized(const struct nl_backend *backend, bool bias)
 {
     struct nl_error err;
     size_t elements = ROWS * CHANNELS, stride = (2 * elements + 2 * CHANNELS) * backend->real;
     double *values = nl_alloc(elements + 2 * CHANNELS, sizeof *values), *small = values + elements;
     ck_assert(backend->thread_begin(0, &err) == NL_OK);
-    char *memory = backend->alloc(REPLICAS * stride), *y = memory + elements * backend->real, *gain = y + elements * backend->real;
+    char *memory = backend->alloc(REPLICAS * stride), *y = memory + elements * backend->real,
+         *gain = y + elements * backend->real;
     struct nl_standardize op = {.positions = POSITIONS, .channels = CHANNELS, .x = memory, .y = y, .gain = gain,
                                 .bias = bias ? gain + CHANNELS * backend->real : NULL};
     struct nl_run run = {.replicas = REPLICAS, .stride = stride, .samples = SAMPLES, .statistics = NL_STATS_BATCH};
@@ -417,7 +438,8 @@ START_TEST(gain_and_bias_from_a_batch)
         for (int row = 0; row < ROWS; row++)
             squares += (wanted[row * CHANNELS + c] - sum / ROWS) * (wanted[row * CHANNELS + c] - sum / ROWS);
         bool constant = c == CHANNELS - 1;
-        ck_assert_msg(fabs(squares / ROWS - !constant) <= 1e-12 && (!_i || fabs(sum) <= 1e-12), "channel %d: %g, %g", c, sum, squares);
+        ck_assert_msg(fabs(squares / ROWS - !constant) <= 1e-12 && (!_i || fabs(sum) <= 1e-12), "channel %d: %g, %g", c,
+                      sum, squares);
         ck_assert((gain[c] == 1.5) == constant && (shift[c] == 0.25) == !_i);
     }
     for (int b = 0; nl_backends[b]; b++) {
@@ -450,11 +472,13 @@ static double *initial(const char *weights, const char *name, size_t *count)
     struct nl_graph graph;
     struct nl_error err;
     const char *key;
-    ck_assert_msg(nl_model_build(&config, (struct nl_shape){.height = 8, .width = 8, .channels = 2, .classes = 3}, &graph, &key, &err) == NL_OK, "%s",
-                  err.text);
+    ck_assert_msg(nl_model_build(&config, (struct nl_shape){.height = 8, .width = 8, .channels = 2, .classes = 3},
+                                 &graph, &key, &err) == NL_OK,
+                  "%s", err.text);
     double **values = nl_alloc((size_t)graph.tensors, sizeof *values), *found = NULL;
     for (int i = 0; i < graph.tensors; i++)
-        values[i] = graph.tensor[i].spec.type == NL_TENSOR_REAL ? nl_alloc(graph.tensor[i].count, sizeof **values) : NULL;
+        values[i] =
+            graph.tensor[i].spec.type == NL_TENSOR_REAL ? nl_alloc(graph.tensor[i].count, sizeof **values) : NULL;
     nl_model_init(&graph, &config, values);
     for (int i = 0; i < graph.tensors; i++)
         if (strcmp(graph.tensor[i].name, name) == 0) {
@@ -475,8 +499,10 @@ START_TEST(the_same_seed_gives_the_same_start)
     const char *const original = find_norm(nl_weight_norm_names[_i])->gain == NL_GAIN_LENGTH ? "original1" : "original";
     char *name = nl_format("conv2.parametrizations.weight.%s", original);
     size_t counts[3];
-    double *plain = initial("none", "conv2.weight", &counts[0]), *found = initial(nl_weight_norm_names[_i], name, &counts[1]),
-           *head = initial(nl_weight_norm_names[_i], "head.weight", &counts[2]), *plain_head = initial("none", "head.weight", &counts[2]);
+    double *plain = initial("none", "conv2.weight", &counts[0]),
+           *found = initial(nl_weight_norm_names[_i], name, &counts[1]),
+           *head = initial(nl_weight_norm_names[_i], "head.weight", &counts[2]),
+           *plain_head = initial("none", "head.weight", &counts[2]);
     ck_assert_uint_eq(counts[0], counts[1]);
     ck_assert(memcmp(plain, found, counts[0] * sizeof *plain) == 0);
     ck_assert(memcmp(head, plain_head, counts[2] * sizeof *head) == 0);
@@ -490,16 +516,52 @@ static const struct {
     double first, last; /* its parts begin so many times as large, the last one `last` times */
     int parts;
 } starts[] = {
-    {{"model.arch=transformer", "data.as=rows", "model.init=gpt2", "norm.kind=none"}, "transformer.h.1.attn.c_proj", 0.5, 0.5, 1}, /* 1/sqrt(2 L), L = 2 */
-    {{"model.arch=transformer", "data.as=rows", "model.init=gpt2", "norm.kind=none"}, "transformer.h.0.mlp.c_proj", 0.5, 0.5, 1},
-    {{"model.arch=transformer", "data.as=rows", "model.init=gpt2", "norm.kind=none"}, "transformer.h.0.mlp.c_fc", 1, 1, 1},
-    {{"model.arch=transformer", "data.as=rows", "norm.placement=deepnorm", "norm.kind=ln"}, "transformer.h.1.attn.c_attn", 1, 0.5, 3}, /* (8 L)^(-1/4) */
-    {{"model.arch=transformer", "data.as=rows", "norm.placement=deepnorm", "norm.kind=ln"}, "transformer.h.1.mlp.c_fc", 0.5, 0.5, 1},
-    {{"model.arch=transformer", "data.as=rows", "norm.placement=deepnorm", "norm.kind=ln", "model.gated=true"}, "transformer.h.1.mlp.c_fc", 0.5, 0.5, 2},
-    {{"model.arch=transformer", "data.as=rows", "model.init=tfixup", "norm.kind=none"}, "transformer.h.1.attn.c_attn", 1, 0.5634006735005023, 3}, /* 0.67 L^(-1/4) */
-    {{"model.arch=resnet", "model.depth=8", "norm.kind=none", "model.residual=fixup"}, "layer1.0.conv1", 0.5773502691896258, 0.5773502691896258, 1},
+    {{"model.arch=transformer", "data.as=rows", "model.init=gpt2", "norm.kind=none"},
+     "transformer.h.1.attn.c_proj",
+     0.5,
+     0.5,
+     1}, /* 1/sqrt(2 L), L = 2 */
+    {{"model.arch=transformer", "data.as=rows", "model.init=gpt2", "norm.kind=none"},
+     "transformer.h.0.mlp.c_proj",
+     0.5,
+     0.5,
+     1},
+    {{"model.arch=transformer", "data.as=rows", "model.init=gpt2", "norm.kind=none"},
+     "transformer.h.0.mlp.c_fc",
+     1,
+     1,
+     1},
+    {{"model.arch=transformer", "data.as=rows", "norm.placement=deepnorm", "norm.kind=ln"},
+     "transformer.h.1.attn.c_attn",
+     1,
+     0.5,
+     3}, /* (8 L)^(-1/4) */
+    {{"model.arch=transformer", "data.as=rows", "norm.placement=deepnorm", "norm.kind=ln"},
+     "transformer.h.1.mlp.c_fc",
+     0.5,
+     0.5,
+     1},
+    {{"model.arch=transformer", "data.as=rows", "norm.placement=deepnorm", "norm.kind=ln", "model.gated=true"},
+     "transformer.h.1.mlp.c_fc",
+     0.5,
+     0.5,
+     2},
+    {{"model.arch=transformer", "data.as=rows", "model.init=tfixup", "norm.kind=none"},
+     "transformer.h.1.attn.c_attn",
+     1,
+     0.5634006735005023,
+     3}, /* 0.67 L^(-1/4) */
+    {{"model.arch=resnet", "model.depth=8", "norm.kind=none", "model.residual=fixup"},
+     "layer1.0.conv1",
+     0.5773502691896258,
+     0.5773502691896258,
+     1},
     {{"model.arch=resnet", "model.depth=8", "norm.kind=none", "model.residual=fixup"}, "layer1.0.conv2", 0, 0, 1},
-    {{"model.arch=resnet", "model.depth=8", "norm.kind=none", "model.residual=fixup", "norm.weights_head=true"}, "head", 0, 0, 1},
+    {{"model.arch=resnet", "model.depth=8", "norm.kind=none", "model.residual=fixup", "norm.weights_head=true"},
+     "head",
+     0,
+     0,
+     1},
     {{"model.arch=resnet", "model.depth=8", "norm.kind=none", "model.residual=skipinit"}, "layer1.0.conv2", 1, 1, 1},
     {{"model.arch=mlp", "model.init_scale=0.25", "norm.kind=none"}, "fc2", 0.25, 0.25, 1},
 };
@@ -523,12 +585,16 @@ static struct begun begin(int start, const char *weights)
     words[count++] = of_weights;
     for (int i = 0; i < 6 && starts[start].words[i]; i++)
         words[count++] = starts[start].words[i];
-    ck_assert_msg(nl_experiment_load(NULL, words, count, &begun.experiment, &diagnostics) == NL_OK, "%s", nl_diagnostics_text(&diagnostics));
+    ck_assert_msg(nl_experiment_load(NULL, words, count, &begun.experiment, &diagnostics) == NL_OK, "%s",
+                  nl_diagnostics_text(&diagnostics));
     const struct nl_config *config = &begun.experiment.config;
-    ck_assert_msg(nl_model_build(config, nl_data_facts(config).shape, &begun.graph, &key, &err) == NL_OK, "%s: %s", key, err.text);
+    ck_assert_msg(nl_model_build(config, nl_data_facts(config).shape, &begun.graph, &key, &err) == NL_OK, "%s: %s", key,
+                  err.text);
     begun.values = nl_alloc((size_t)begun.graph.tensors, sizeof *begun.values);
     for (int i = 0; i < begun.graph.tensors; i++)
-        begun.values[i] = begun.graph.tensor[i].spec.type == NL_TENSOR_REAL ? nl_alloc(begun.graph.tensor[i].count, sizeof **begun.values) : NULL;
+        begun.values[i] = begun.graph.tensor[i].spec.type == NL_TENSOR_REAL
+                              ? nl_alloc(begun.graph.tensor[i].count, sizeof **begun.values)
+                              : NULL;
     nl_model_init(&begun.graph, config, begun.values);
     return begun;
 }
@@ -542,7 +608,8 @@ static void release(struct begun *begun)
 }
 
 /* The tensor LAYER.NAME; NULL: there is none. Of a weight: its outputs O and the weights m of each, (m, O). */
-static const double *begun_tensor(const struct begun *begun, const char *layer, const char *name, int *inputs, int *outputs)
+static const double *begun_tensor(const struct begun *begun, const char *layer, const char *name, int *inputs,
+                                  int *outputs)
 {
     char whole[96];
     snprintf(whole, sizeof whole, "%s.%s", layer, name);
@@ -555,13 +622,22 @@ static const double *begun_tensor(const struct begun *begun, const char *layer, 
     return NULL;
 }
 
-/* The weights of an output that the layer begins with: t of the original, by the formulas of norm/weights.h and the gain. */
-static void begun_weights(const struct nl_weight_norm *norm, const struct begun *begun, const char *layer, int o, double *w)
+/* The weights of an output that the layer begins with: t of the original, by the formulas of norm/weights.h and the
+ * gain. */
+static void begun_weights(const struct nl_weight_norm *norm, const struct begun *begun, const char *layer, int o,
+                          double *w)
 {
     int m = 0, outputs = 0, one;
-    const double *v = begun_tensor(begun, layer, norm->gain == NL_GAIN_LENGTH ? "parametrizations.weight.original1" : "parametrizations.weight.original", &m, &outputs);
-    const double *g = norm->gain == NL_GAIN_NONE ? NULL
-                      : begun_tensor(begun, layer, norm->gain == NL_GAIN_LENGTH ? "parametrizations.weight.original0" : "parametrizations.weight.0.gain", &one, &outputs);
+    const double *v = begun_tensor(begun, layer,
+                                   norm->gain == NL_GAIN_LENGTH ? "parametrizations.weight.original1"
+                                                                : "parametrizations.weight.original",
+                                   &m, &outputs);
+    const double *g = norm->gain == NL_GAIN_NONE
+                          ? NULL
+                          : begun_tensor(begun, layer,
+                                         norm->gain == NL_GAIN_LENGTH ? "parametrizations.weight.original0"
+                                                                      : "parametrizations.weight.0.gain",
+                                         &one, &outputs);
     double mean = 0, squares = 0;
     ck_assert(v && (g || norm->gain == NL_GAIN_NONE));
     for (int i = 0; norm->centers && i < m; i++)
@@ -573,8 +649,9 @@ static void begun_weights(const struct nl_weight_norm *norm, const struct begun 
         w[i] = (v[i * outputs + o] - mean) / size * (g ? g[o] : 1);
 }
 
-/* What makes weights begin smaller reaches the weight that norm.weights computes: of wn it is the one that the layer would have without, of cwn that one
- * centred, and the outputs of sws have that length. ws and sn have no gain that could begin so, and nothing to judge here. */
+/* What makes weights begin smaller reaches the weight that norm.weights computes: of wn it is the one that the layer
+ * would have without, of cwn that one centred, and the outputs of sws have that length. ws and sn have no gain that
+ * could begin so, and nothing to judge here. */
 START_TEST(what_makes_weights_smaller_reaches_them)
 {
     const char *kind = nl_weight_norm_names[_i];
@@ -586,16 +663,19 @@ START_TEST(what_makes_weights_smaller_reaches_them)
         double *w = nl_alloc((size_t)m, sizeof *w);
         ck_assert_msg(wanted != NULL, "no %s", starts[s].layer);
         for (int o = 0; o < outputs; o++) {
-            double mean = 0, length = 0, factor = o >= outputs - outputs / starts[s].parts ? starts[s].last : starts[s].first;
+            double mean = 0, length = 0,
+                   factor = o >= outputs - outputs / starts[s].parts ? starts[s].last : starts[s].first;
             begun_weights(norm, &begun, starts[s].layer, o, w);
             for (int i = 0; i < m; i++) {
                 mean += norm->centers ? wanted[i * outputs + o] / m : 0;
                 length += w[i] * w[i];
             }
             if (norm->gain == NL_GAIN_ONE)
-                ck_assert_msg(fabs(sqrt(length) - factor) <= 1e-6, "%s, %s, output %d: length %g, not %g", kind, starts[s].layer, o, sqrt(length), factor);
+                ck_assert_msg(fabs(sqrt(length) - factor) <= 1e-6, "%s, %s, output %d: length %g, not %g", kind,
+                              starts[s].layer, o, sqrt(length), factor);
             for (int i = 0; norm->gain == NL_GAIN_LENGTH && i < m; i++)
-                ck_assert_msg(fabs(w[i] - (wanted[i * outputs + o] - mean)) <= 1e-6 * (1 + fabs(w[i])), "%s, %s, output %d: %g, not %g", kind, starts[s].layer, o, w[i],
+                ck_assert_msg(fabs(w[i] - (wanted[i * outputs + o] - mean)) <= 1e-6 * (1 + fabs(w[i])),
+                              "%s, %s, output %d: %g, not %g", kind, starts[s].layer, o, w[i],
                               wanted[i * outputs + o] - mean);
         }
         free(w);
@@ -608,14 +688,16 @@ END_TEST
 START_TEST(what_follows_from_a_weight_begins_so)
 {
     size_t outputs, count;
-    double *g = initial("wn", "conv2.parametrizations.weight.original0", &outputs), *v = initial("none", "conv2.weight", &count);
+    double *g = initial("wn", "conv2.parametrizations.weight.original0", &outputs),
+           *v = initial("none", "conv2.weight", &count);
     for (size_t o = 0; o < outputs; o++) {
         double squares = 0;
         for (size_t i = o; i < count; i += outputs)
             squares += v[i] * v[i];
         ck_assert_msg(fabs(g[o] - sqrt(squares)) <= 1e-7 * g[o], "g[%zu] is %.9g, not %.9g", o, g[o], sqrt(squares));
     }
-    double *a = initial("sn", "conv2.parametrizations.weight.0._u", &outputs), *b = initial("sn", "conv2.parametrizations.weight.0._v", &count), lengths[2] = {0};
+    double *a = initial("sn", "conv2.parametrizations.weight.0._u", &outputs),
+           *b = initial("sn", "conv2.parametrizations.weight.0._v", &count), lengths[2] = {0};
     for (size_t o = 0; o < outputs; o++)
         lengths[0] += a[o] * a[o];
     for (size_t i = 0; i < count; i++)
@@ -628,7 +710,8 @@ END_TEST
 /* The loss of the first step of a network of these settings; NULL ends them. */
 static double loss_of(const char *const *settings)
 {
-    const char *words[20] = {"model.width=16", "train.steps=1", "train.batch=64", "data.train=64", "data.test=20", "device.kind=ref"};
+    const char *words[20] = {"model.width=16", "train.steps=1", "train.batch=64",
+                             "data.train=64",  "data.test=20",  "device.kind=ref"};
     int count = 6;
     struct nl_experiment experiment;
     struct nl_diagnostics diagnostics = {0};
@@ -637,9 +720,11 @@ static double loss_of(const char *const *settings)
     struct nl_trial_result result;
     for (int i = 0; settings[i]; i++)
         words[count++] = settings[i];
-    ck_assert_msg(nl_experiment_load(NULL, words, count, &experiment, &diagnostics) == NL_OK, "%s", nl_diagnostics_text(&diagnostics));
+    ck_assert_msg(nl_experiment_load(NULL, words, count, &experiment, &diagnostics) == NL_OK, "%s",
+                  nl_diagnostics_text(&diagnostics));
     struct nl_dataset *dataset = nl_dataset_open(&experiment.config, &err);
-    ck_assert_msg(dataset && nl_trial_run(&experiment.config, dataset, &options, &result, &err) == NL_OK, "%s", err.text);
+    ck_assert_msg(dataset && nl_trial_run(&experiment.config, dataset, &options, &result, &err) == NL_OK, "%s",
+                  err.text);
     double loss = result.row[0].loss;
     nl_trial_result_release(&result);
     nl_dataset_free(dataset);
@@ -648,7 +733,8 @@ static double loss_of(const char *const *settings)
 
 static double first_loss(const char *kind, const char *weights, const char *arch)
 {
-    return loss_of((const char *const[]){kind, weights, arch, "norm.eps=0", "model.bias=on", "norm.weights_init=data", NULL});
+    return loss_of(
+        (const char *const[]){kind, weights, arch, "norm.eps=0", "model.bias=on", "norm.weights_init=data", NULL});
 }
 
 /* Weight normalization begins with the function that the network has without it, whatever makes its weights smaller. */
@@ -661,26 +747,30 @@ START_TEST(wn_begins_with_the_same_loss)
         double plain = loss_of(words);
         words[0] = "norm.weights=wn";
         double found = loss_of(words);
-        ck_assert_msg(fabs(found - plain) <= 1e-6 * plain, "%s: %.9g, and without wn %.9g", starts[s].layer, found, plain);
+        ck_assert_msg(fabs(found - plain) <= 1e-6 * plain, "%s: %.9g, and without wn %.9g", starts[s].layer, found,
+                      plain);
     }
 }
 END_TEST
 
-/* Where gain and bias come from the first batch, the first pass is batch normalization's without eps (Salimans and Kingma 2016, section 3). */
+/* Where gain and bias come from the first batch, the first pass is batch normalization's without eps (Salimans and
+ * Kingma 2016, section 3). */
 START_TEST(begun_by_data_the_first_pass_is_that_of_bn)
 {
     static const char *const archs[] = {"model.arch=mlp", "model.arch=cnn"};
     for (int i = 0; i < 2; i++) {
-        double bn = first_loss("norm.kind=bn", "norm.weights=none", archs[i]), wn = first_loss("norm.kind=none", "norm.weights=wn", archs[i]);
+        double bn = first_loss("norm.kind=bn", "norm.weights=none", archs[i]),
+               wn = first_loss("norm.kind=none", "norm.weights=wn", archs[i]);
         ck_assert_msg(fabs(wn - bn) <= 1e-12 * bn, "%s: %.17g, and of bn %.17g", archs[i], wn, bn);
-        double centred = first_loss("norm.kind=bn", "norm.weights=ws", archs[i]), cwn = first_loss("norm.kind=none", "norm.weights=cwn", archs[i]);
+        double centred = first_loss("norm.kind=bn", "norm.weights=ws", archs[i]),
+               cwn = first_loss("norm.kind=none", "norm.weights=cwn", archs[i]);
         ck_assert_msg(fabs(cwn - centred) <= 1e-12 * bn, "%s: %.17g, and of bn and ws %.17g", archs[i], cwn, centred);
     }
 }
 END_TEST
 
-/* Behind a normalizer that divides each channel by its spread, a normalizer of weights that neither centres them nor has a gain changes nothing, and a gain
- * has no effect: so it is warned of, and only so. */
+/* Behind a normalizer that divides each channel by its spread, a normalizer of weights that neither centres them nor
+ * has a gain changes nothing, and a gain has no effect: so it is warned of, and only so. */
 START_TEST(what_bn_undoes_is_warned_of)
 {
     double plain = first_loss("norm.kind=bn", "norm.weights=none", "model.arch=mlp");
@@ -694,10 +784,12 @@ START_TEST(what_bn_undoes_is_warned_of)
         struct nl_experiment experiment;
         struct nl_grid grid;
         struct nl_diagnostics diagnostics = {0};
-        ck_assert(nl_experiment_load(NULL, words, 3, &experiment, &diagnostics) == NL_OK && nl_grid_make(&experiment, &grid, &diagnostics) == NL_OK);
+        ck_assert(nl_experiment_load(NULL, words, 3, &experiment, &diagnostics) == NL_OK &&
+                  nl_grid_make(&experiment, &grid, &diagnostics) == NL_OK);
         nl_lint_grid(&experiment, &grid, &diagnostics);
         char *text = nl_diagnostics_text(&diagnostics);
-        ck_assert_msg(!!strstr(text, "divides each channel by its spread") == (same || gains), "%s: %s", norm->name, text);
+        ck_assert_msg(!!strstr(text, "divides each channel by its spread") == (same || gains), "%s: %s", norm->name,
+                      text);
         ck_assert_msg(!!strstr(text, "parameters learn nothing") == gains, "%s: %s", norm->name, text);
         free(text), free(weights);
         nl_grid_release(&grid);
@@ -715,7 +807,8 @@ START_TEST(one_weight_has_no_deviation)
         struct nl_error err;
         const char *key = NULL;
         config.model.arch = NL_MLP;
-        ck_assert(nl_model_build(&config, (struct nl_shape){.height = 1, .width = 1, .channels = 1, .classes = 3}, &graph, &key, &err) == NL_FAIL);
+        ck_assert(nl_model_build(&config, (struct nl_shape){.height = 1, .width = 1, .channels = 1, .classes = 3},
+                                 &graph, &key, &err) == NL_FAIL);
         ck_assert_str_eq(key, "norm.weights");
         ck_assert_msg(strstr(err.text, kinds[i]) == err.text && strstr(err.text, "wn is for that"), "%s", err.text);
         nl_graph_release(&graph);

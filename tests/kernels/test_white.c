@@ -1,4 +1,5 @@
-/* What must hold of whitening whatever its numbers: outputs without correlation, IterNorm on its way to ZCA, and BN at one channel a group. */
+/* What must hold of whitening whatever its numbers: outputs without correlation, IterNorm on its way to ZCA, and BN at
+ * one channel a group. */
 #include <math.h>
 #include <stdlib.h>
 
@@ -48,7 +49,8 @@ static struct nl_config config_of(int kind, int groups)
 
 static struct nl_probe run(const struct nl_config *config, const struct nl_backend *backend)
 {
-    struct nl_probe probe = {.config = config, .backend = backend, .samples = SAMPLES, .extent = {SIDE, SIDE, CHANNELS}, .x = x, .dy = dy};
+    struct nl_probe probe = {
+        .config = config, .backend = backend, .samples = SAMPLES, .extent = {SIDE, SIDE, CHANNELS}, .x = x, .dy = dy};
     struct nl_error err;
     ck_assert_msg(nl_probe_run(&probe, &err) == NL_OK, "%s", err.text);
     return probe;
@@ -92,8 +94,8 @@ START_TEST(channels_of_a_group_come_out_without_correlation)
             for (int e = 0; e < CHANNELS * CHANNELS; e++) {
                 int i = e / CHANNELS, j = e % CHANNELS, width = CHANNELS / groups;
                 if (i / width == j / width)
-                    ck_assert_msg(fabs(covariance(probe.y, i, j) - (i == j)) <= 1e-14 * condition, "channels %d and %d: %.17g", i, j,
-                                  covariance(probe.y, i, j));
+                    ck_assert_msg(fabs(covariance(probe.y, i, j) - (i == j)) <= 1e-14 * condition,
+                                  "channels %d and %d: %.17g", i, j, covariance(probe.y, i, j));
             }
             nl_probe_release(&probe);
         }
@@ -159,8 +161,8 @@ static void check_limit(const struct nl_backend *backend, double condition, doub
         struct nl_probe a = run(&newton, backend);
         double y = distance(a.y, b.y), dx = distance(a.dx, b.dx);
         ck_assert_msg(i >= TIMES - LAST ? y <= rounding && dx <= 10 * rounding : y < before || y <= rounding,
-                      "%s, condition %g, %d iterations: y is %.3g and dx %.3g from that of ZCA, before %.3g", backend->name, condition, iterations[i], y, dx,
-                      before);
+                      "%s, condition %g, %d iterations: y is %.3g and dx %.3g from that of ZCA, before %.3g",
+                      backend->name, condition, iterations[i], y, dx, before);
         before = y;
         nl_probe_release(&a);
     }

@@ -23,7 +23,8 @@ static inline bool have_gnuplot(void)
     return known;
 }
 
-static inline void draw(const char *folder, const char *const *overrides, const struct nl_plot_options *options, struct nl_text *report)
+static inline void draw(const char *folder, const char *const *overrides, const struct nl_plot_options *options,
+                        struct nl_text *report)
 {
     struct nl_experiment experiment;
     struct nl_error err = {{0}};

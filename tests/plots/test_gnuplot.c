@@ -1,4 +1,5 @@
-/* The gnuplot that draws: its failures are errors. Nothing of it outlives the command. It runs neither files beside the scripts nor the user's settings. */
+/* The gnuplot that draws: its failures are errors. Nothing of it outlives the command. It runs neither files beside the
+ * scripts nor the user's settings. */
 #include "drawing.h"
 #include "suite.h"
 
@@ -16,8 +17,12 @@ START_TEST(a_font_that_is_not_there_is_said)
         struct nl_experiment experiment;
         struct nl_text report = {0};
         synthetic_load(results, (const char *const[]){fonts[i], NULL}, &experiment);
-        ck_assert_msg(nl_plot(results, &experiment, NULL, &(struct nl_plot_options){.svg = true, .report = &report}, &err) == NL_OK, "%s", err.text);
-        ck_assert_msg((strstr(report.at, "plot.font: 'Missing' is not installed, and drawn as 'Other'\n") != NULL) == (i == 0), "%s", report.at);
+        ck_assert_msg(nl_plot(results, &experiment, NULL, &(struct nl_plot_options){.svg = true, .report = &report},
+                              &err) == NL_OK,
+                      "%s", err.text);
+        ck_assert_msg((strstr(report.at, "plot.font: 'Missing' is not installed, and drawn as 'Other'\n") != NULL) ==
+                          (i == 0),
+                      "%s", report.at);
         nl_text_release(&report);
     }
     synthetic_remove(results);
@@ -42,7 +47,8 @@ START_TEST(gnuplot_failures_are_errors)
     }
     setenv("PATH", "/nowhere", 1);
     ck_assert_int_eq(render(folder, &err), NL_FAIL);
-    ck_assert_msg(strstr(err.text, "gnuplot is not installed; install the package 'gnuplot-nox'") != NULL, "%s", err.text);
+    ck_assert_msg(strstr(err.text, "gnuplot is not installed; install the package 'gnuplot-nox'") != NULL, "%s",
+                  err.text);
     unlink(path);
     free(path);
     ck_assert_int_eq(rmdir(folder), 0);
@@ -50,15 +56,19 @@ START_TEST(gnuplot_failures_are_errors)
 }
 END_TEST
 
-/* Neither what a user's own settings do, nor what fontconfig says of a cache that it cannot write (a container without a HOME), is a failure. */
+/* Neither what a user's own settings do, nor what fontconfig says of a cache that it cannot write (a container without
+ * a HOME), is a failure. */
 START_TEST(a_users_home_draws_nothing)
 {
     char *folder = scratch_make();
     struct nl_error err = {{0}};
     char *script = nl_path_join(folder, "x.gp"), *settings = nl_path_join(folder, ".gnuplot");
-    static const char picture[] = "set terminal svg\nplot x\n", loud[] = "print 'hello'\n",
-                      fontless[] = "#!/bin/sh\necho 'Fontconfig error: No writable cache directories' >&2\necho '</svg>'\n",
-                      warned[] = "#!/bin/sh\necho 'Fontconfig error: No writable cache directories' >&2\necho warning: odd >&2\necho '</svg>'\n";
+    static const char picture
+        [] = "set terminal svg\nplot x\n",
+ loud[] = "print 'hello'\n",
+ fontless[] = "#!/bin/sh\necho 'Fontconfig error: No writable cache directories' >&2\necho '</svg>'\n",
+ warned[] =
+        "#!/bin/sh\necho 'Fontconfig error: No writable cache directories' >&2\necho warning: odd >&2\necho '</svg>'\n";
     ck_assert_int_eq(nl_file_write(script, picture, strlen(picture), &err), NL_OK);
     ck_assert_int_eq(nl_file_write(settings, loud, strlen(loud), &err), NL_OK);
     setenv("HOME", folder, 1);
@@ -80,12 +90,15 @@ START_TEST(half_a_picture_is_none)
 {
     static const struct {
         const char *format, *half, *rest;
-    } pictures[] = {{"svg", "<svg><g/>", "</svg>\\n"}, {"png", "\\211PNG", "\\0\\0\\0\\0IEND\\256B\\140\\202"}, {"pdf", "%%PDF-1.5", "%%%%EOF\\n"}};
+    } pictures[] = {{"svg", "<svg><g/>", "</svg>\\n"},
+                    {"png", "\\211PNG", "\\0\\0\\0\\0IEND\\256B\\140\\202"},
+                    {"pdf", "%%PDF-1.5", "%%%%EOF\\n"}};
     char *folder = scratch_make();
     for (int i = 0; i < 3; i++) {
         struct nl_error err = {{0}};
         char *name = nl_format("x.%s", pictures[i].format), *old = nl_path_join(folder, name);
-        char *half = nl_format("#!/bin/sh\nprintf '%s'\n", pictures[i].half), *whole = nl_format("%sprintf '%s'\n", half, pictures[i].rest);
+        char *half = nl_format("#!/bin/sh\nprintf '%s'\n", pictures[i].half),
+             *whole = nl_format("%sprintf '%s'\n", half, pictures[i].rest);
         ck_assert_int_eq(nl_file_write(old, "old", 3, &err), NL_OK);
         put_gnuplot(folder, half);
         ck_assert_int_eq(nl_render(folder, "x", pictures[i].format, 600, NULL, NULL, &err), NL_FAIL);
@@ -129,7 +142,8 @@ START_TEST(no_program_of_the_results_is_run)
 }
 END_TEST
 
-/* A gnuplot that would never end is killed with what it started, which holds the pipe `alive` open for as long as it lives. */
+/* A gnuplot that would never end is killed with what it started, which holds the pipe `alive` open for as long as it
+ * lives. */
 START_TEST(an_endless_gnuplot_is_killed)
 {
     static atomic_int stop = 1;
@@ -137,15 +151,17 @@ START_TEST(an_endless_gnuplot_is_killed)
         const char *script, *error;
         double seconds;
         atomic_int *stop;
-    } endless[] = {{"sleep 100000 & wait\n", "it ran for more than 0.1 s and was killed", 0.1, NULL},
-                   {"exec >/dev/null 2>&1; sleep 100000 & wait\n", "it ran for more than 0.1 s and was killed", 0.1, NULL},
-                   {"sleep 100000 & yes >&2\n", "it printed more than 1.0 MiB and was killed", 1e6, NULL},
-                   {"sleep 100000 & yes\n", "it printed more than 64 MiB and was killed", 1e6, NULL},
-                   {"sleep 100000 & wait\n", "interrupted", 1e6, &stop}};
+    } endless[] = {
+        {"sleep 100000 & wait\n", "it ran for more than 0.1 s and was killed", 0.1, NULL},
+        {"exec >/dev/null 2>&1; sleep 100000 & wait\n", "it ran for more than 0.1 s and was killed", 0.1, NULL},
+        {"sleep 100000 & yes >&2\n", "it printed more than 1.0 MiB and was killed", 1e6, NULL},
+        {"sleep 100000 & yes\n", "it printed more than 64 MiB and was killed", 1e6, NULL},
+        {"sleep 100000 & wait\n", "interrupted", 1e6, &stop}};
     char *folder = scratch_make();
     for (size_t i = 0; i < sizeof endless / sizeof *endless; i++) {
         struct nl_error err = {{0}};
-        char *script = nl_format("#!/bin/sh\n%s", endless[i].script), *message = nl_format("gnuplot failed on '%s/x.gp': %s", folder, endless[i].error);
+        char *script = nl_format("#!/bin/sh\n%s", endless[i].script),
+             *message = nl_format("gnuplot failed on '%s/x.gp': %s", folder, endless[i].error);
         int alive[2];
         char byte;
         put_gnuplot(folder, script);

@@ -1,4 +1,5 @@
-/* Many methods: more than there are styles to tell them apart, in pictures, answers and tables; and the experiments that compare all normalizers. */
+/* Many methods: more than there are styles to tell them apart, in pictures, answers and tables; and the experiments
+ * that compare all normalizers. */
 #include "drawing.h"
 #include "norm/norm.h"
 #include "stats/answer.h"
@@ -6,15 +7,18 @@
 #include "stats/table.h"
 #include "suite.h"
 
-static const char *const methods[] = {"bn", "ln", "gn", "in", "rms", "brn", "meanbn", "varbn", "l1bn", "maxbn", "dyt", "none"};
+static const char *const methods[] = {"bn",     "ln",    "gn",   "in",    "rms", "brn",
+                                      "meanbn", "varbn", "l1bn", "maxbn", "dyt", "none"};
 enum { METHODS = sizeof methods / sizeof *methods, SEEDS = 5 };
 
 /* Batches 64 and 2. Errors of 10 %, at 2 more by 2 points a method, in their order; one run of ln fails there. */
 static char *make(const char *kind)
 {
-    char *folder = synthetic_make(&(struct synthetic){.kind = kind, .seeds = SEEDS}), *path = nl_path_join(folder, "trials.csv");
+    char *folder = synthetic_make(&(struct synthetic){.kind = kind, .seeds = SEEDS}),
+         *path = nl_path_join(folder, "trials.csv");
     struct nl_error err = {{0}};
-    char *text = nl_file_read(path, NULL, &err), *curves_path = nl_path_join(folder, "curves.csv"), *curves_text = nl_file_read(curves_path, NULL, &err);
+    char *text = nl_file_read(path, NULL, &err), *curves_path = nl_path_join(folder, "curves.csv"),
+         *curves_text = nl_file_read(curves_path, NULL, &err);
     ck_assert(text && curves_text);
     struct nl_text yaml = {0}, trials = {0}, curves = {0}, timing = {0};
     nl_text_add(&trials, "%.*s", (int)strcspn(text, "\n") + 1, text);
@@ -23,16 +27,21 @@ static char *make(const char *kind)
     nl_text_add(&yaml, "sweep:\n  grid:\n    norm.kind: [bn");
     for (int i = 1; i < METHODS; i++)
         nl_text_add(&yaml, ", %s", methods[i]);
-    nl_text_add(
-        &yaml,
-        "]\n    train.batch: [64, 2]\n    train.lr: [0.1]\n  seeds: %d\n  baseline: {norm.kind: none}\n  question: small_batch\nplot: {kind: [%s], target: 50}\n",
-        SEEDS, kind);
+    nl_text_add(&yaml,
+                "]\n    train.batch: [64, 2]\n    train.lr: [0.1]\n  seeds: %d\n  baseline: {norm.kind: none}\n  "
+                "question: small_batch\nplot: {kind: [%s], target: 50}\n",
+                SEEDS, kind);
     int trial = 0;
     for (int method = 0; method < METHODS; method++)
         for (int small = 0; small < 2; small++)
             for (int seed = 1; seed <= SEEDS; seed++) {
-                struct synthetic_row row = {.method = methods[method], .batch = small ? "2" : "64", .rate = "0.1", .status = "done",
-                                            .error = 0.1 + 0.02 * small * method, .precise = 0.1, .own = 0.1};
+                struct synthetic_row row = {.method = methods[method],
+                                            .batch = small ? "2" : "64",
+                                            .rate = "0.1",
+                                            .status = "done",
+                                            .error = 0.1 + 0.02 * small * method,
+                                            .precise = 0.1,
+                                            .own = 0.1};
                 if (method == 1 && small && seed == 1)
                     row.status = "diverged";
                 synthetic_add(&trials, &curves, &timing, &trial, seed, &row, &(const struct synthetic){0});
@@ -72,7 +81,8 @@ static char *script_of(const char *name, const char *override, char **caption)
     return script;
 }
 
-static const char grey[] = "linecolor rgb '#B4B4B4' dashtype 1 notitle", black[] = "linewidth 1 linecolor rgb '#000000' dashtype 2 notitle";
+static const char grey[] = "linecolor rgb '#B4B4B4' dashtype 1 notitle",
+                  black[] = "linewidth 1 linecolor rgb '#000000' dashtype 2 notitle";
 
 /* The part of the script that draws a panel, from its title to the next. New string. */
 static char *panel_of(const char *script, int panel)
@@ -100,7 +110,9 @@ START_TEST(each_has_a_panel)
     ck_assert_int_eq(count(first, black), 1);
     ck_assert_int_eq(count(last, black), 0);
     ck_assert(strstr(caption, "Each panel: its own method in colour, all others in grey.") != NULL);
-    ck_assert_msg(strstr(caption, _i ? "Black, dashed: its baseline." : "Black, dashed: no norm, the baseline.") != NULL, "%s", caption);
+    ck_assert_msg(strstr(caption, _i ? "Black, dashed: its baseline." : "Black, dashed: no norm, the baseline.") !=
+                      NULL,
+                  "%s", caption);
     ck_assert(strstr(caption, "Drawn alike") == NULL);
     free(first);
     free(last);
@@ -206,7 +218,8 @@ START_TEST(answers_stay_readable)
         }
     ck_assert_int_eq(pairs, with_batch);
     ck_assert_int_eq(answer.claims, METHODS + with_batch);
-    const char *none = strstr(answer.evidence.at, "  no norm: "), *dyt = strstr(answer.evidence.at, "  DyT: "), *bn = strstr(answer.evidence.at, "  BN: ");
+    const char *none = strstr(answer.evidence.at, "  no norm: "), *dyt = strstr(answer.evidence.at, "  DyT: "),
+               *bn = strstr(answer.evidence.at, "  BN: ");
     ck_assert_msg(none && dyt && bn && dyt < bn, "%s", answer.evidence.at);
     ck_assert(none < dyt); /* 22 points, 20, ..., 0 */
     ck_assert(strstr(answer.notes.at, "compared with their baselines only") != NULL);
@@ -245,7 +258,8 @@ START_TEST(experiments_list_every_normalizer)
     char *path = nl_format("%s/../experiments/%s.yaml", NORMLAB_TESTS_DIR, files[_i]);
     struct nl_experiment experiment;
     struct nl_diagnostics diagnostics = {0};
-    ck_assert_msg(nl_experiment_load(path, NULL, 0, &experiment, &diagnostics) == NL_OK, "%s", nl_diagnostics_text(&diagnostics));
+    ck_assert_msg(nl_experiment_load(path, NULL, 0, &experiment, &diagnostics) == NL_OK, "%s",
+                  nl_diagnostics_text(&diagnostics));
     const struct nl_axis *axis = &experiment.axis[0];
     ck_assert_str_eq(axis->key[0]->name, "norm.kind");
     int wanted = 0;

@@ -1,4 +1,5 @@
-/* Pictures of made results: scripts are written, stand alone, run without a word from gnuplot, and no text of a user is executed. */
+/* Pictures of made results: scripts are written, stand alone, run without a word from gnuplot, and no text of a user is
+ * executed. */
 #include "drawing.h"
 #include "suite.h"
 
@@ -6,7 +7,11 @@
 START_TEST(every_picture_is_drawn)
 {
     static const struct synthetic cases[] = {
-        {.seeds = 3}, {.seeds = 1}, {.seeds = 4, .ln_diverged = 2}, {.seeds = 2, .gap = true}, {.seeds = 2, .all_diverged = true},
+        {.seeds = 3},
+        {.seeds = 1},
+        {.seeds = 4, .ln_diverged = 2},
+        {.seeds = 2, .gap = true},
+        {.seeds = 2, .all_diverged = true},
     };
     static const char *const kinds[] = {"small_batch", "lr_tolerance", "curves", "heatmap", "figure", "steps"};
     struct synthetic made = cases[_i / 6];
@@ -24,7 +29,8 @@ START_TEST(every_picture_is_drawn)
     script = nl_format("%s.txt", made.kind);
     text = read_plot(folder, script);
     ck_assert_msg(strstr(text, made.seeds > 1 ? " seeds" : "One seed: no interval") != NULL, "%s", text);
-    ck_assert_int_eq(strstr(text, "No run has a value.") != NULL, made.all_diverged && strcmp(made.kind, "curves") == 0);
+    ck_assert_int_eq(strstr(text, "No run has a value.") != NULL,
+                     made.all_diverged && strcmp(made.kind, "curves") == 0);
     free(text);
     free(script);
     nl_text_release(&report);
@@ -41,13 +47,15 @@ START_TEST(every_format_is_drawn)
     char *folder = synthetic_make(&(struct synthetic){.kind = "lr_tolerance", .seeds = 2});
     struct nl_text report = {0};
     draw(folder, NULL, &(struct nl_plot_options){.svg = true, .png = true, .pdf = true, .text = true}, &report);
-    char *png = read_plot(folder, "lr_tolerance.png"), *pdf = read_plot(folder, "lr_tolerance.pdf"), *svg = read_plot(folder, "lr_tolerance.svg");
+    char *png = read_plot(folder, "lr_tolerance.png"), *pdf = read_plot(folder, "lr_tolerance.pdf"),
+         *svg = read_plot(folder, "lr_tolerance.svg");
     ck_assert(memcmp(png, "\x89PNG", 4) == 0);
     const unsigned char *size = (const unsigned char *)png + 16; /* 8.6 cm at 300 dots an inch */
     ck_assert_int_eq(size[2] * 256 + size[3], 1016);
     ck_assert(memcmp(pdf, "%PDF", 4) == 0);
     ck_assert(strstr(svg, "width=\"325\"") != NULL); /* 8.6 cm at 96 */
-    ck_assert(strstr(report.at, "learning rate") && strstr(report.at, "test error (%)")); /* the drawing in characters */
+    ck_assert(strstr(report.at, "learning rate") &&
+              strstr(report.at, "test error (%)")); /* the drawing in characters */
     char *by_hand = nl_format("cd %s/plots && rm *.svg && LC_ALL=C.UTF-8 gnuplot lr_tolerance.gp", folder);
     ck_assert_int_eq(system(by_hand), 0);
     free(by_hand);
@@ -65,7 +73,8 @@ END_TEST
 START_TEST(no_text_is_executed)
 {
     static const char *const overrides[] = {"plot.title='a `touch pwned` 'b' \"c\" @d _e^{f} $g <i> ]]> \\n \\",
-                                            "plot.protocol='x'`touch pwned`; !touch pwned\"; system('touch pwned')", NULL};
+                                            "plot.protocol='x'`touch pwned`; !touch pwned\"; system('touch pwned')",
+                                            NULL};
     char *folder = synthetic_make(&(struct synthetic){.kind = "small_batch", .seeds = 2});
     struct nl_text report = {0};
     draw(folder, overrides, &(struct nl_plot_options){.svg = true}, &report);
@@ -137,11 +146,14 @@ static int count(const char *text, const char *what)
 /* Above the panel, in a row of its method: how many, where. */
 START_TEST(failed_runs_are_counted_above)
 {
-    char *script = script_of(&(struct synthetic){.kind = "small_batch", .seeds = 4, .ln_diverged = 2}, NULL, "small_batch");
-    ck_assert(strstr(script, "$failed1 << EOD\n 2 1 2 29362\nEOD\n") != NULL); /* batch 2, the first row, 2 runs, LN's colour */
+    char *script =
+        script_of(&(struct synthetic){.kind = "small_batch", .seeds = 4, .ln_diverged = 2}, NULL, "small_batch");
+    ck_assert(strstr(script, "$failed1 << EOD\n 2 1 2 29362\nEOD\n") !=
+              NULL); /* batch 2, the first row, 2 runs, LN's colour */
     free(script);
     script = script_of(&(struct synthetic){.kind = "lr_tolerance", .seeds = 2}, NULL, "lr_tolerance");
-    ck_assert(strstr(script, "$failed1 << EOD\n 1 2 2 29362\n 1 1 2 0\nEOD\n") != NULL); /* LN's row is above that of none */
+    ck_assert(strstr(script, "$failed1 << EOD\n 1 2 2 29362\n 1 1 2 0\nEOD\n") !=
+              NULL); /* LN's row is above that of none */
     free(script);
 }
 END_TEST
@@ -167,8 +179,10 @@ START_TEST(bars_reach_to_both_ends_of_an_interval)
     for (const char *block = script; (block = strstr(block, "# x mean lower upper n: ")); block++) {
         const char *row = strstr(block, "<< EOD\n") + strlen("<< EOD\n");
         double x, mean, lower, upper;
-        for (int n; sscanf(row, "%lf %lf %lf %lf %d\n", &x, &mean, &lower, &upper, &n) == 5; rows++, row = strchr(row, '\n') + 1)
-            ck_assert_msg(n == 5 && 0 <= lower && lower < mean - 1e-3 && mean + 1e-3 < upper && upper <= 100, "%g: %g to %g", mean, lower, upper);
+        for (int n; sscanf(row, "%lf %lf %lf %lf %d\n", &x, &mean, &lower, &upper, &n) == 5;
+             rows++, row = strchr(row, '\n') + 1)
+            ck_assert_msg(n == 5 && 0 <= lower && lower < mean - 1e-3 && mean + 1e-3 < upper && upper <= 100,
+                          "%g: %g to %g", mean, lower, upper);
     }
     ck_assert_int_eq(rows, 10); /* five lines of two batches */
     free(script);
@@ -186,12 +200,14 @@ START_TEST(few_seeds_are_drawn_singly)
 }
 END_TEST
 
-/* A line through one point is invisible, and a point at the end of an axis is outside when its last digit is rounded away. */
+/* A line through one point is invisible, and a point at the end of an axis is outside when its last digit is rounded
+ * away. */
 START_TEST(one_evaluation_is_a_point)
 {
     for (int seeds = 4; seeds <= 5; seeds++) {
         char *script = script_of(&(struct synthetic){.kind = "curves", .seeds = seeds, .once = true}, NULL, "curves");
-        ck_assert(strstr(script, "$line1_1 using 1:2 with points") && !strstr(script, " with lines") && !strstr(script, "filledcurves"));
+        ck_assert(strstr(script, "$line1_1 using 1:2 with points") && !strstr(script, " with lines") &&
+                  !strstr(script, "filledcurves"));
         ck_assert_int_eq(strstr(script, "with yerrorbars") != NULL, seeds == 5);
         ck_assert_int_eq(strstr(script, "$seeds1_1 using 1:2 with points") != NULL, seeds == 4);
         ck_assert_msg(strstr(script, "set xrange [0:5.1]") != NULL, "%s", script);
@@ -200,7 +216,8 @@ START_TEST(one_evaluation_is_a_point)
 }
 END_TEST
 
-/* All runs are at 50 % error by step 20 but for two of LN at batch 2, which diverged: they are censored at the 7040 updates that they were given. */
+/* All runs are at 50 % error by step 20 but for two of LN at batch 2, which diverged: they are censored at the 7040
+ * updates that they were given. */
 START_TEST(runs_on_their_way_are_steps)
 {
     static const char *const one[] = {"plot.facet=none", NULL};
@@ -210,17 +227,22 @@ START_TEST(runs_on_their_way_are_steps)
     char *script = read_plot(folder, "steps.gp"), *caption = read_plot(folder, "steps.txt");
     const char *line = strstr(script, "$line2_2 << EOD\n");
     double there[7], end[7];
-    ck_assert(line && strstr(script, "\nset logscale x") && strstr(script, "$median2_2 << EOD\n 20 50\n") && strstr(script, "$line2_2 using 1:2 with steps"));
-    ck_assert_int_eq(sscanf(line, "%*[^\n] %*[^\n] %lf %lf %lf %lf %lf %lf %lf %lf %lf %lf %lf %lf %lf %lf", &there[0], &there[1], &there[2], &there[3],
-                            &there[4], &there[5], &there[6], &end[0], &end[1], &end[2], &end[3], &end[4], &end[5], &end[6]),
+    ck_assert(line && strstr(script, "\nset logscale x") && strstr(script, "$median2_2 << EOD\n 20 50\n") &&
+              strstr(script, "$line2_2 using 1:2 with steps"));
+    ck_assert_int_eq(sscanf(line, "%*[^\n] %*[^\n] %lf %lf %lf %lf %lf %lf %lf %lf %lf %lf %lf %lf %lf %lf", &there[0],
+                            &there[1], &there[2], &there[3], &there[4], &there[5], &there[6], &end[0], &end[1], &end[2],
+                            &end[3], &end[4], &end[5], &end[6]),
                      14);
-    ck_assert(there[0] == 20 && there[4] == 5 && there[5] == 3 && there[6] == 0 && end[0] == 7040 && end[4] == 2 && end[5] == 0 && end[6] == 2);
+    ck_assert(there[0] == 20 && there[4] == 5 && there[5] == 3 && there[6] == 0 && end[0] == 7040 && end[4] == 2 &&
+              end[5] == 0 && end[6] == 2);
     double z = 1.959963984540054, half = z * sqrt(3.0 / (5 * 2)) / -log(0.4); /* one term of Greenwood's sum */
     ck_assert_double_eq_tol(there[1], 40.0, 1e-9);
     ck_assert_double_eq_tol(there[2], 100.0 * pow(0.4, exp(half)), 1e-9);
     ck_assert_double_eq_tol(there[3], 100.0 * pow(0.4, exp(-half)), 1e-9);
     ck_assert_int_eq(count(script, "$band"), 2); /* a block, and where it is drawn: other curves are at 0 or 1 */
-    ck_assert_msg(strstr(caption, "not yet at a test error of 50 % (product-limit") && strstr(caption, "(2 of 30; 2 diverged)"), "%s", caption);
+    ck_assert_msg(strstr(caption, "not yet at a test error of 50 % (product-limit") &&
+                      strstr(caption, "(2 of 30; 2 diverged)"),
+                  "%s", caption);
     free(script);
     free(caption);
     draw(folder, one, &(struct nl_plot_options){.svg = true}, &report);
@@ -238,7 +260,8 @@ START_TEST(runs_on_their_way_are_steps)
 }
 END_TEST
 
-/* The last window of a training curve, of 3 steps, goes into the one before, of 10: 1 - error of bn is near 0.95 there. */
+/* The last window of a training curve, of 3 steps, goes into the one before, of 10: 1 - error of bn is near 0.95
+ * there. */
 START_TEST(a_short_window_is_no_spike)
 {
     static const char *const overrides[] = {"plot.metric=train_accuracy", NULL};
@@ -258,12 +281,16 @@ END_TEST
 START_TEST(axes_are_as_they_must_be)
 {
     const struct synthetic made = {.kind = "small_batch", .seeds = 5, .ln_diverged = 5};
-    static const char *const accuracy[] = {"plot.metric=test_accuracy", NULL}, *const zero[] = {"plot.ymin=0", NULL}, *const on[] = {"plot.ylog=on", NULL},
+    static const char *const accuracy[] = {"plot.metric=test_accuracy", NULL}, *const zero[] = {"plot.ymin=0", NULL},
+                             *const on[] = {"plot.ylog=on", NULL},
                              *const off[] = {"plot.ylog=off", "plot.ymax=60", NULL};
     const struct {
         const char *const *overrides;
         const char *there;
-    } cases[] = {{NULL, "\nset logscale y\n"}, {on, "\nset logscale y\n"}, {accuracy, "unset logscale y\n"}, {zero, "unset logscale y\nset yrange [0:"},
+    } cases[] = {{NULL, "\nset logscale y\n"},
+                 {on, "\nset logscale y\n"},
+                 {accuracy, "unset logscale y\n"},
+                 {zero, "unset logscale y\nset yrange [0:"},
                  {off, ":60]\n"}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char *script = script_of(&made, cases[i].overrides, "small_batch");
@@ -273,15 +300,16 @@ START_TEST(axes_are_as_they_must_be)
 }
 END_TEST
 
-/* Any key of the sweep is an axis, a colour or a panel; a method to which the panels' key does not apply stands in all of them. */
+/* Any key of the sweep is an axis, a colour or a panel; a method to which the panels' key does not apply stands in all
+ * of them. */
 START_TEST(keys_are_dealt_out)
 {
     static const char *const facet[] = {"plot.kind=figure", "plot.x=norm.kind",          "plot.facet=norm.stat_batch",
                                         "plot.mark=bars",   "plot.labels=bn=Batch norm", NULL};
     char *script = script_of(&(struct synthetic){.kind = "small_batch", .seeds = 2, .ghost = true}, facet, "figure");
     ck_assert_int_eq(count(script, "# panel "), 2);
-    ck_assert(strstr(script, "samples sharing statistics 64") && strstr(script, "\"Batch norm\" 0, \"LN\" 1, \"no norm\" 2") &&
-              strstr(script, "with boxxyerror"));
+    ck_assert(strstr(script, "samples sharing statistics 64") &&
+              strstr(script, "\"Batch norm\" 0, \"LN\" 1, \"no norm\" 2") && strstr(script, "with boxxyerror"));
     const char *second = strstr(script, "$mean2_1 << EOD\n");
     ck_assert(second && count(second, "\n ") >= 3 && strstr(second, "\n 1 ") && strstr(second, "\n 2 "));
     free(script);
@@ -290,7 +318,8 @@ START_TEST(keys_are_dealt_out)
                                          "plot.colours=0.1=#123456", "plot.legend=right",  NULL};
     script = script_of(&(struct synthetic){.kind = "heatmap", .seeds = 2}, colour, "figure");
     ck_assert_int_eq(count(script, "# panel "), 3);
-    ck_assert(strstr(script, "# panel 1: BN\n") && strstr(script, "\"learning rate 0.01\"") && strstr(script, "'#123456'"));
+    ck_assert(strstr(script, "# panel 1: BN\n") && strstr(script, "\"learning rate 0.01\"") &&
+              strstr(script, "'#123456'"));
     free(script);
 
     static const char *const heat[] = {"plot.x=norm.kind", "plot.y=train.lr", NULL};
@@ -304,9 +333,10 @@ END_TEST
 /* plot.width and plot.height are those of the file, for every kind of picture. */
 START_TEST(sizes_are_those_of_the_file)
 {
-    static const char *const overrides[] = {"plot.kind=small_batch,lr_tolerance,curves,heatmap,figure,steps", "plot.width=12", "plot.height=9", "plot.dpi=100",
-                                            NULL},
-                             *const names[] = {"small_batch.png", "lr_tolerance.png", "curves.png", "heatmap.png", "figure.png", "steps.png"};
+    static const char *const overrides[] = {"plot.kind=small_batch,lr_tolerance,curves,heatmap,figure,steps",
+                                            "plot.width=12", "plot.height=9", "plot.dpi=100", NULL},
+                             *const names[] = {"small_batch.png", "lr_tolerance.png", "curves.png",
+                                               "heatmap.png",     "figure.png",       "steps.png"};
     if (!have_gnuplot()) {
         puts("skipped: gnuplot is not installed");
         return;
@@ -333,8 +363,11 @@ START_TEST(axes_take_most_of_the_page)
     char *script = script_of(&(struct synthetic){.kind = "small_batch", .seeds = 5}, overrides, "small_batch");
     double left, right, bottom, top;
     const char *at = strstr(script, "set lmargin at screen");
-    ck_assert_int_eq(sscanf(at, "set lmargin at screen %lf; set rmargin at screen %lf; set bmargin at screen %lf; set tmargin at screen %lf", &left, &right,
-                            &bottom, &top), 4);
+    ck_assert_int_eq(sscanf(at,
+                            "set lmargin at screen %lf; set rmargin at screen %lf; set bmargin at screen %lf; set "
+                            "tmargin at screen %lf",
+                            &left, &right, &bottom, &top),
+                     4);
     ck_assert_msg((right - left) * (top - bottom) >= 0.6, "%g of the page", (right - left) * (top - bottom));
     free(script);
 }
@@ -342,14 +375,16 @@ END_TEST
 
 START_TEST(captions_stand_where_they_are_wanted)
 {
-    static const char *const values[] = {"plot.caption=file", "plot.caption=picture", "plot.caption=both", "plot.caption=none"};
+    static const char *const values[] = {"plot.caption=file", "plot.caption=picture", "plot.caption=both",
+                                         "plot.caption=none"};
     char *folder = synthetic_make(&(struct synthetic){.kind = "small_batch", .seeds = 2});
     char *text = nl_format("%s/plots/small_batch.txt", folder), *latex = nl_format("%s/plots/small_batch.tex", folder);
     for (int i = 0; i < 4; i++) {
         struct nl_text report = {0};
         unlink(text);
         unlink(latex);
-        draw(folder, (const char *const[]){values[i], "plot.protocol=50 % of_all", NULL}, &(struct nl_plot_options){0}, &report);
+        draw(folder, (const char *const[]){values[i], "plot.protocol=50 % of_all", NULL}, &(struct nl_plot_options){0},
+             &report);
         bool beside = i == 0 || i == 2, inside = i == 1 || i == 2;
         char *script = read_plot(folder, "small_batch.gp");
         ck_assert_int_eq(strstr(script, "50 % of_all.") != NULL, inside);
@@ -361,7 +396,8 @@ START_TEST(captions_stand_where_they_are_wanted)
     struct nl_text report = {0};
     draw(folder, (const char *const[]){"plot.protocol=50 % of_all", NULL}, &(struct nl_plot_options){0}, &report);
     char *plain = read_plot(folder, "small_batch.txt"), *escaped = read_plot(folder, "small_batch.tex");
-    ck_assert(strstr(plain, " Protocol: 50 % of_all.\n") && strstr(escaped, "\\caption{Mean of 2 seeds with its 95 \\% CI") &&
+    ck_assert(strstr(plain, " Protocol: 50 % of_all.\n") &&
+              strstr(escaped, "\\caption{Mean of 2 seeds with its 95 \\% CI") &&
               strstr(escaped, " Protocol: 50 \\% of\\_all.}\n"));
     free(plain);
     free(escaped);
@@ -372,27 +408,32 @@ START_TEST(captions_stand_where_they_are_wanted)
 }
 END_TEST
 
-/* Where a page has no room for the panels, some are drawn, evenly over the values, and that is said; where it has room for none, it is an error. */
+/* Where a page has no room for the panels, some are drawn, evenly over the values, and that is said; where it has room
+ * for none, it is an error. */
 START_TEST(small_pages_hold_few_panels)
 {
     char *folder = synthetic_make(&(struct synthetic){.kind = "heatmap", .seeds = 2});
     struct nl_text report = {0};
-    draw(folder, (const char *const[]){"plot.kind=curves", "plot.width=6", "plot.height=4", NULL}, &(struct nl_plot_options){0}, &report);
+    draw(folder, (const char *const[]){"plot.kind=curves", "plot.width=6", "plot.height=4", NULL},
+         &(struct nl_plot_options){0}, &report);
     char *caption = read_plot(folder, "curves.txt");
-    ck_assert_msg(strstr(report.at, "curves: 2 of 6 panels drawn, evenly over the values; plot.facet") != NULL, "%s", report.at);
+    ck_assert_msg(strstr(report.at, "curves: 2 of 6 panels drawn, evenly over the values; plot.facet") != NULL, "%s",
+                  report.at);
     ck_assert_msg(strstr(caption, "Shown: 2 of 6 panels") != NULL, "%s", caption);
     free(caption);
     nl_text_release(&report);
     struct nl_experiment experiment;
     struct nl_error err = {{0}};
-    synthetic_load(folder, (const char *const[]){"plot.width=4", "plot.height=3", "plot.font_size=30", NULL}, &experiment);
+    synthetic_load(folder, (const char *const[]){"plot.width=4", "plot.height=3", "plot.font_size=30", NULL},
+                   &experiment);
     ck_assert_int_eq(nl_plot(folder, &experiment, NULL, &(struct nl_plot_options){0}, &err), NL_FAIL);
     ck_assert_msg(strstr(err.text, "has no room for its panels on 4 x 3 cm") != NULL, "%s", err.text);
     synthetic_remove(folder);
 }
 END_TEST
 
-/* The last label of an x axis is centred at its tick: half of it needs room where the tick is the axis's end, and none where the axis goes on. */
+/* The last label of an x axis is centred at its tick: half of it needs room where the tick is the axis's end, and none
+ * where the axis goes on. */
 START_TEST(the_last_label_has_room)
 {
     struct nl_tick ticks[] = {{0, "0"}, {2000, "2000"}, {2500, NULL}};
@@ -420,19 +461,23 @@ START_TEST(rulers_have_few_ticks)
             nl_span_add(&span, ends[i][0]);
             nl_span_add(&span, ends[i][1]);
             experiment.config.plot.ylog = log ? NL_SWITCH_ON : NL_SWITCH_OFF;
-            ck_assert_int_eq(nl_ruler_fit(&ruler, &span, &(struct nl_measure){.scale = 1.0}, false, &experiment.config, NULL), NL_OK);
+            ck_assert_int_eq(
+                nl_ruler_fit(&ruler, &span, &(struct nl_measure){.scale = 1.0}, false, &experiment.config, NULL),
+                NL_OK);
             nl_ruler_ticks(&ruler, 100, 20);
             int labels = 0;
             for (int k = 0; k < ruler.ticks; k++)
                 labels += ruler.tick[k].label != NULL;
-            ck_assert_msg(labels >= 1 && labels <= 9 && ruler.ticks < 100, "case %zu: %d labels, %d ticks", i, labels, ruler.ticks);
+            ck_assert_msg(labels >= 1 && labels <= 9 && ruler.ticks < 100, "case %zu: %d labels, %d ticks", i, labels,
+                          ruler.ticks);
             ck_assert(nl_ruler_place(&ruler, fmax(ends[i][1], 1e-300)) <= 1.0);
             nl_ruler_release(&ruler);
         }
 }
 END_TEST
 
-/* Ticks of a linear axis are apart by 1, 2 or 5 times a power of ten, and the axis has intervals that reach little beyond its values. */
+/* Ticks of a linear axis are apart by 1, 2 or 5 times a power of ten, and the axis has intervals that reach little
+ * beyond its values. */
 START_TEST(linear_axes_have_round_ticks)
 {
     static const struct {
@@ -454,7 +499,8 @@ START_TEST(linear_axes_have_round_ticks)
         nl_span_add(&span, axes[i].low);
         nl_span_add(&span, axes[i].high);
         nl_span_add_interval(&span, axes[i].lowest, axes[i].highest);
-        ck_assert_int_eq(nl_ruler_fit(&ruler, &span, &(struct nl_measure){.scale = 1.0}, false, &experiment.config, NULL), NL_OK);
+        ck_assert_int_eq(
+            nl_ruler_fit(&ruler, &span, &(struct nl_measure){.scale = 1.0}, false, &experiment.config, NULL), NL_OK);
         nl_ruler_ticks(&ruler, 120, 20);
         for (int k = 0; k < ruler.ticks; k++)
             nl_text_add(&labels, " %s", ruler.tick[k].label);
@@ -475,7 +521,9 @@ START_TEST(two_decades_have_ticks_between_the_powers_of_ten)
     struct nl_span span = {0};
     nl_span_add(&span, 0.5);
     nl_span_add(&span, 73.0);
-    ck_assert_int_eq(nl_ruler_fit(&ruler, &span, &(struct nl_measure){.scale = 100.0, .worse = 1}, false, &experiment.config, NULL), NL_OK);
+    ck_assert_int_eq(
+        nl_ruler_fit(&ruler, &span, &(struct nl_measure){.scale = 100.0, .worse = 1}, false, &experiment.config, NULL),
+        NL_OK);
     static const double rooms[] = {100, 40};
     static const int most[] = {7, 2};
     for (int i = 0; i < 2; i++) {
@@ -544,7 +592,8 @@ START_TEST(titles_break_at_commas)
     nl_config_defaults(&experiment.config);
     struct nl_page page = {.name = "a", .about = "b", .experiment = &experiment};
     nl_page_open(&page, 4, 1.25);
-    static const char *const titles[] = {"brought up to date, batch size 32", "learning rate 0.01778", "as they were, batch size 8"};
+    static const char *const titles[] = {"brought up to date, batch size 32", "learning rate 0.01778",
+                                         "as they were, batch size 8"};
     static const char *const lines[][2] = {
         {"\"brought\u00a0up\u00a0to\u00a0date,\"", "\"batch\u00a0size\u00a032\""},
         {"\"learning\u00a0rate\u00a00.01778\"", ""},
@@ -574,7 +623,8 @@ START_TEST(references_are_labelled)
 }
 END_TEST
 
-/* A name that is wider than the page is cut, and has a number by which the caption tells the whole of it; the others stay. */
+/* A name that is wider than the page is cut, and has a number by which the caption tells the whole of it; the others
+ * stay. */
 START_TEST(long_names_are_cut_and_numbered)
 {
     char name[89] = "", *folder = synthetic_make(&(struct synthetic){.kind = "lr_tolerance", .seeds = 2});
@@ -583,7 +633,8 @@ START_TEST(long_names_are_cut_and_numbered)
     char *label = nl_format("plot.labels=ln=%s", name), *whole = nl_format("(1) is %s.", name);
     struct nl_text report = {0};
     draw(folder, (const char *const[]){label, NULL}, &(struct nl_plot_options){.svg = true}, &report);
-    char *script = read_plot(folder, "lr_tolerance.gp"), *caption = read_plot(folder, "lr_tolerance.txt"), *entry = strstr(script, "\"(1) \xc3\xa9mm");
+    char *script = read_plot(folder, "lr_tolerance.gp"), *caption = read_plot(folder, "lr_tolerance.txt"),
+         *entry = strstr(script, "\"(1) \xc3\xa9mm");
     ck_assert(entry && strstr(entry, "...\" at screen") == strstr(entry, "...") && strstr(script, "\"BN\""));
     ck_assert_msg(strstr(caption, whole) && !strstr(caption, "(2) is"), "%s", caption);
     free(caption);
@@ -601,8 +652,10 @@ START_TEST(what_is_not_there_is_said)
     struct nl_text report = {0};
     static const char *const validation[] = {"plot.metric=val_error", NULL};
     draw(folder, validation, &(struct nl_plot_options){0}, &report);
-    ck_assert_msg(strstr(report.at, "heatmap is not drawn: no run has 'val_error', which plot.metric names") != NULL, "%s", report.at);
-    ck_assert_msg(strstr(report.at, "curves is not drawn: curves.csv has no validation error") != NULL, "%s", report.at);
+    ck_assert_msg(strstr(report.at, "heatmap is not drawn: no run has 'val_error', which plot.metric names") != NULL,
+                  "%s", report.at);
+    ck_assert_msg(strstr(report.at, "curves is not drawn: curves.csv has no validation error") != NULL, "%s",
+                  report.at);
     nl_text_release(&report);
 
     /* what was asked for stands apart, for who must fail without it; the curves, which always come, do not */

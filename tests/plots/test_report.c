@@ -1,5 +1,5 @@
-/* Reports: texts of others are never markup, pictures of others bring nothing but shapes, and no file of somebody else is replaced. The whole
- * program is in test_report.sh. */
+/* Reports: texts of others are never markup, pictures of others bring nothing but shapes, and no file of somebody else
+ * is replaced. The whole program is in test_report.sh. */
 #include <check.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,8 +23,10 @@ static void expect(void (*add)(struct nl_text *, const char *), const char *text
 START_TEST(markup_is_escaped)
 {
     expect(nl_html_add, "<b onclick='x'>&amp;\"", "&lt;b onclick=&#39;x&#39;&gt;&amp;amp;&quot;");
-    expect(nl_markdown_add, "a|b *c* _d_ `e` <f> ~g~ $h$ \\", "a\\|b \\*c\\* \\_d\\_ \\`e\\` \\<f> \\~g\\~ \\$h\\$ \\\\");
-    expect(nl_markdown_add, "[a](javascript:b) [c]: d &lt; A & B [1, 2]", "[a\\](javascript:b) [c\\]: d \\&lt; A & B [1, 2]");
+    expect(nl_markdown_add, "a|b *c* _d_ `e` <f> ~g~ $h$ \\",
+           "a\\|b \\*c\\* \\_d\\_ \\`e\\` \\<f> \\~g\\~ \\$h\\$ \\\\");
+    expect(nl_markdown_add, "[a](javascript:b) [c]: d &lt; A & B [1, 2]",
+           "[a\\](javascript:b) [c\\]: d \\&lt; A & B [1, 2]");
     expect(nl_latex_add, "\\input{x} 5 % a_b $c$ #d ~ ^ --e",
            "\\textbackslash{}input\\{x\\} 5 \\% a\\_b \\$c\\$ \\#d \\textasciitilde{} \\textasciicircum{} -{}-{}e");
     expect(nl_latex_add, "Müller ± 中", "Müller $\\pm$ [U+4E2D]");
@@ -60,14 +62,17 @@ START_TEST(no_text_is_markup)
 {
     struct nl_document document;
     hostile(&document);
-    char *html = nl_document_html(&document), *markdown = nl_document_markdown(&document), *latex = nl_document_latex(&document);
+    char *html = nl_document_html(&document), *markdown = nl_document_markdown(&document),
+         *latex = nl_document_latex(&document);
     ck_assert(!strstr(html, "<script") && !strstr(html, "<img") && !strstr(html, "</h2><img"));
     ck_assert(strstr(html, "<h1># &lt;script&gt;alert(1)&lt;/script&gt;</h1>"));
     ck_assert(strstr(html, "&lt;/code&gt;\n"));
-    ck_assert(strstr(markdown, "\n# \\# \\<script>") && strstr(markdown, "\n1\\. no list\n") && strstr(markdown, "\n> \\> no quotation\n"));
+    ck_assert(strstr(markdown, "\n# \\# \\<script>") && strstr(markdown, "\n1\\. no list\n") &&
+              strstr(markdown, "\n> \\> no quotation\n"));
     ck_assert(strstr(markdown, "\n- \\- no item\n  - \\# no heading\n") && strstr(markdown, "\n````sh\n"));
     ck_assert(strstr(markdown, "\n| [x] \\| y \\| | ±1 & 2 |\n") && strstr(markdown, "![no \\] end](figures/a.svg)"));
-    ck_assert(!strstr(latex, "\\write18") && strstr(latex, "\\textbackslash{}end\\{quote\\}") && strstr(latex, "{}$\\pm$1 \\& 2"));
+    ck_assert(!strstr(latex, "\\write18") && strstr(latex, "\\textbackslash{}end\\{quote\\}") &&
+              strstr(latex, "{}$\\pm$1 \\& 2"));
     free(html);
     free(markdown);
     free(latex);
@@ -85,23 +90,28 @@ static char *element(const char *svg)
 
 START_TEST(a_picture_is_shapes_alone)
 {
-    char *out =
-        element("<?xml version='1.0'?><svg xmlns='http://www.w3.org/2000/svg' xmlns:xlink='http://www.w3.org/1999/xlink' onload='a()' viewBox='0 0 1 1'>"
-                "<title>t</title><script>evil()</script><style>@import url(http://evil)</style><a xlink:href='http://evil'><rect/></a>"
-                "<foreignObject><p>evil</p></foreignObject><image xlink:href='http://evil/x.png'/><image xlink:href='data:image/png;base64,AA=='/>"
-                "<defs><path id='m' ONCLICK='a()'/></defs><use xlink:href='#m'/><use xlink:href='other.svg#m'/>"
-                "<g clip-path='url(#c)' style='fill:\\75 rl(http://evil)' fill='URL(http://evil)' class='wide'>x<text>a &lt; b ]]&gt;</text></g></svg>");
-    ck_assert_str_eq(out,
-                     "<svg xmlns=\"http://www.w3.org/2000/svg\" role=\"img\" aria-label=\"a &quot;label&quot;\" viewBox=\"0 0 1 1\"><image></image>\n"
-                     "<image href=\"data:image/png;base64,AA==\"></image>\n<defs><path id=\"p-m\"></path>\n</defs>\n<use href=\"#p-m\"></use>\n<use></use>\n"
-                     "<g clip-path=\"url(#p-c)\"><text>a &lt; b ]]&gt;</text>\n</g>\n</svg>\n");
+    char *out = element("<?xml version='1.0'?><svg xmlns='http://www.w3.org/2000/svg' "
+                        "xmlns:xlink='http://www.w3.org/1999/xlink' onload='a()' viewBox='0 0 1 1'>"
+                        "<title>t</title><script>evil()</script><style>@import url(http://evil)</style><a "
+                        "xlink:href='http://evil'><rect/></a>"
+                        "<foreignObject><p>evil</p></foreignObject><image xlink:href='http://evil/x.png'/><image "
+                        "xlink:href='data:image/png;base64,AA=='/>"
+                        "<defs><path id='m' ONCLICK='a()'/></defs><use xlink:href='#m'/><use xlink:href='other.svg#m'/>"
+                        "<g clip-path='url(#c)' style='fill:\\75 rl(http://evil)' fill='URL(http://evil)' "
+                        "class='wide'>x<text>a &lt; b ]]&gt;</text></g></svg>");
+    ck_assert_str_eq(out, "<svg xmlns=\"http://www.w3.org/2000/svg\" role=\"img\" aria-label=\"a &quot;label&quot;\" "
+                          "viewBox=\"0 0 1 1\"><image></image>\n"
+                          "<image href=\"data:image/png;base64,AA==\"></image>\n<defs><path "
+                          "id=\"p-m\"></path>\n</defs>\n<use href=\"#p-m\"></use>\n<use></use>\n"
+                          "<g clip-path=\"url(#p-c)\"><text>a &lt; b ]]&gt;</text>\n</g>\n</svg>\n");
     free(out);
 }
 END_TEST
 
 START_TEST(what_is_no_picture_is_refused)
 {
-    static const char *const bad[] = {"", "<svg>", "<html></html>", "no", "<!DOCTYPE svg [<!ENTITY a 'b'>]><svg>&a;</svg>", "<svg></svg><svg></svg>"};
+    static const char *const bad[] = {
+        "", "<svg>", "<html></html>", "no", "<!DOCTYPE svg [<!ENTITY a 'b'>]><svg>&a;</svg>", "<svg></svg><svg></svg>"};
     struct nl_error err = {{0}};
     ck_assert_ptr_null(nl_svg_element(bad[_i], strlen(bad[_i]), "", "", &err));
     ck_assert(*err.text);
@@ -126,7 +136,8 @@ START_TEST(only_a_report_is_replaced)
 {
     struct nl_error err = {{0}};
     struct nl_document document;
-    char *folder = scratch_make(), *report = nl_path_join(folder, "a/report"), *page = nl_path_join(report, "index.html");
+    char *folder = scratch_make(), *report = nl_path_join(folder, "a/report"),
+         *page = nl_path_join(report, "index.html");
     ck_assert(may_report(report) && may_report(folder));
     ck_assert_msg(nl_report_begin(report, &err) == NL_OK && nl_file_exists(page), "%s", err.text);
     hostile(&document);

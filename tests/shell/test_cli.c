@@ -1,4 +1,5 @@
-/* The program as a user sees it: commands with what they print, word for word, and their exit codes, in tests/shell/cli/ *.txt.
+/* The program as a user sees it: commands with what they print, word for word, and their exit codes, in
+ * tests/shell/cli/ *.txt.
  *
  *     == title of a case, which runs in a new, empty folder
  *     --- a.yaml
@@ -8,10 +9,10 @@
  *     ! a line of stderr
  *     = 2                      (exit code; left out if 0)
  *
- * Files come before the commands; a case may have several of both. What is not the same twice is cut off with sed in the
- * command. In the files wrong_*.txt, a command that fails must leave every file as it was.
- * NORMLAB_CLI_UPDATE=1 writes what the program says now into the files: look at the difference before committing it.
- * An argument chooses files: test_cli 'wrong_*'.
+ * Files come before the commands; a case may have several of both. What is not the same twice is cut off with sed in
+ * the command. In the files wrong_*.txt, a command that fails must leave every file as it was. NORMLAB_CLI_UPDATE=1
+ * writes what the program says now into the files: look at the difference before committing it. An argument chooses
+ * files: test_cli 'wrong_*'.
  */
 #include <check.h>
 #include <glob.h>
@@ -63,10 +64,10 @@ static void add_run(struct nl_text *out, const char *folder, const char *command
 {
     char *before = harmless ? contents(folder) : NULL;
     char *program_folder = nl_path_folder(NORMLAB_PROGRAM);
-    char *script = nl_format(
-        "cd '%s' && export PATH='%s':\"$PATH\" LC_ALL=C SOURCE='%s' && unset NORMLAB_DATA XDG_DATA_HOME NORMLAB_MIRROR && export HOME=/nonexistent && { %s\n} "
-        ">.stdout 2>.stderr </dev/null",
-        folder, program_folder, NORMLAB_SOURCE_DIR, command);
+    char *script = nl_format("cd '%s' && export PATH='%s':\"$PATH\" LC_ALL=C SOURCE='%s' && unset NORMLAB_DATA "
+                             "XDG_DATA_HOME NORMLAB_MIRROR && export HOME=/nonexistent && { %s\n} "
+                             ">.stdout 2>.stderr </dev/null",
+                             folder, program_folder, NORMLAB_SOURCE_DIR, command);
     int status = system(script);
     ck_assert(WIFEXITED(status));
     char *output = nl_path_join(folder, ".stdout"), *errors = nl_path_join(folder, ".stderr");
@@ -77,7 +78,8 @@ static void add_run(struct nl_text *out, const char *folder, const char *command
         nl_text_add(out, "= %d\n", WEXITSTATUS(status));
     if (harmless && WEXITSTATUS(status)) {
         char *after = contents(folder);
-        ck_assert_msg(strcmp(before, after) == 0, "%s\nfailed and changed files, before:\n%safter:\n%s", command, before, after);
+        ck_assert_msg(strcmp(before, after) == 0, "%s\nfailed and changed files, before:\n%safter:\n%s", command,
+                      before, after);
         free(after);
     }
     free(before);

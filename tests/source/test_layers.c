@@ -8,8 +8,8 @@
 
 #include "suite.h"
 
-static const char *const stages[] = {"base",  "norm",  "operation", "optimizer", "backend", "graph", "config", "data", "model",
-                                     "train", "stats", "sweep",     "claims",  "plot",  "report", NULL};
+static const char *const stages[] = {"base",  "norm",  "operation", "optimizer", "backend", "graph", "config", "data",
+                                     "model", "train", "stats",     "sweep",     "claims",  "plot",  "report", NULL};
 
 static int stage_index(const char *name, size_t length)
 {
@@ -30,8 +30,8 @@ static int last_known(const char *path, int stage)
     return names_operation ? stage_index("operation", strlen("operation")) : stage;
 }
 
-/* A way that all values of a choice take which the switch does not name. Characters, numbers and what libraries count have no compiler's warning to fall back
- * on. */
+/* A way that all values of a choice take which the switch does not name. Characters, numbers and what libraries count
+ * have no compiler's warning to fall back on. */
 static bool is_catch_all(const char *path, const char *line)
 {
     static const char *const others[] = {"base/escape.c", "config/yaml.c"};
@@ -63,7 +63,10 @@ static void check_line(const char *path, int stage, const char *line, struct tal
     }
     if (is_catch_all(path, line)) {
         tally->violations++;
-        fprintf(stderr, "%s has a `default:`, by which a new value of an enumeration takes the way of another: list the values\n", path);
+        fprintf(
+            stderr,
+            "%s has a `default:`, by which a new value of an enumeration takes the way of another: list the values\n",
+            path);
     }
     if (strcmp(stages[stage], "base") != 0 && (strstr(line, " exit(") || strstr(line, " printf("))) {
         tally->violations++;
@@ -119,7 +122,8 @@ START_TEST(the_check_sees_a_violation)
 {
     struct tally tally = {0};
     check_line("core/base/x.c", 0, "#include \"train/train.h\"\n", &tally);
-    check_line("core/backend/cpu/x.c", stage_index("backend", strlen("backend")), "#include \"config/config.h\"\n", &tally);
+    check_line("core/backend/cpu/x.c", stage_index("backend", strlen("backend")), "#include \"config/config.h\"\n",
+               &tally);
     check_line("core/sweep/x.c", 8, "#include <cuda_runtime.h>\n", &tally);
     check_line("core/sweep/x.c", 8, "    exit(1);\n", &tally);
     check_line("core/backend/cpu/x.c", 5, "const struct nl_kernel nl_cpu_x = {0};\n", &tally);

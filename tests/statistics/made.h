@@ -10,7 +10,8 @@
 #include "sweep/grid.h"
 #include "synthetic.h"
 
-/* Of the run of a normalizer with that seed, at x: the learning rate where the experiment varies it, else the batch size. */
+/* Of the run of a normalizer with that seed, at x: the learning rate where the experiment varies it, else the batch
+ * size. */
 typedef double run_number(const char *kind, double x, int seed);
 
 struct design {
@@ -18,7 +19,8 @@ struct design {
     run_number *error;   /* NAN: it diverged; below 0: there is no such trial */
     double overlap;      /* of test parts; 1: one for all seeds */
     int samples;
-    run_number *reached; /* curves.csv: evaluated every 50 updates of 500, the test error is `error` from this update on, and 0.9 before. NULL: no curves */
+    run_number *reached; /* curves.csv: evaluated every 50 updates of 500, the test error is `error` from this update
+                            on, and 0.9 before. NULL: no curves */
 };
 
 struct made {
@@ -39,12 +41,14 @@ static inline void made_add_curve(struct nl_text *csv, int trial, double error, 
 }
 
 /* The trials that the experiment asks for, with errors as the design says. */
-static inline void made_add_rows(struct nl_text *csv, struct nl_text *curves, const struct design *design, const struct nl_grid *grid)
+static inline void made_add_rows(struct nl_text *csv, struct nl_text *curves, const struct design *design,
+                                 const struct nl_grid *grid)
 {
     nl_text_add(csv, "trial,");
     for (int k = 0; k < grid->keys; k++)
         nl_text_add(csv, "%s,", grid->key[k]->name);
-    nl_text_add(csv, "status,failed_step,classes,train_samples,val_samples,test_samples,test_overlap,train_accuracy,test_error,test_loss,"
+    nl_text_add(csv, "status,failed_step,classes,train_samples,val_samples,test_samples,test_overlap,train_accuracy,"
+                     "test_error,test_loss,"
                      "test_accuracy\n");
     nl_text_add(curves, "trial,step,split,eval,loss,accuracy\n");
     for (int i = 0; i < grid->trials; i++) {
@@ -58,8 +62,11 @@ static inline void made_add_rows(struct nl_text *csv, struct nl_text *curves, co
         for (int k = 0; k < grid->keys; k++)
             nl_text_add(csv, "%s,", grid->trial[i].text[k]);
         error = round(error * design->samples) / design->samples;
-        nl_text_add(csv, "%s,%s,10,1408,0,%d,%.17g,", isnan(error) ? "diverged" : error > 0.85 ? "dead" : "done", isnan(error) ? "7" : "",
-                    design->samples, design->overlap);
+        nl_text_add(csv, "%s,%s,10,1408,0,%d,%.17g,",
+                    isnan(error)   ? "diverged"
+                    : error > 0.85 ? "dead"
+                                   : "done",
+                    isnan(error) ? "7" : "", design->samples, design->overlap);
         if (isnan(error))
             nl_text_add(csv, ",,,\n");
         else
@@ -76,7 +83,8 @@ static inline void make(struct made *out, const struct design *design, const cha
     struct nl_diagnostics diagnostics = {0};
     struct nl_text csv = {0}, rows = {0};
     ck_assert_ptr_nonnull(mkdtemp(path));
-    char *yaml = nl_path_join(path, "e.yaml"), *trials = nl_path_join(path, "trials.csv"), *curves = nl_path_join(path, "curves.csv");
+    char *yaml = nl_path_join(path, "e.yaml"), *trials = nl_path_join(path, "trials.csv"),
+         *curves = nl_path_join(path, "curves.csv");
     ck_assert_int_eq(nl_file_write(yaml, design->yaml, strlen(design->yaml), &err), NL_OK);
     int count = 0;
     while (overrides && overrides[count])

@@ -1,7 +1,8 @@
 /* Sweeps made up from known truth: what test_simulation judges the answers by.
  *
- * A scenario says how many methods, points, and seeds there are, how a value comes about, and what the means are. A sweep is a draw from it: the
- * text of a trials.csv. The truth is exact: sums and integrals over the same generator, not simulated.
+ * A scenario says how many methods, points, and seeds there are, how a value comes about, and what the means are. A
+ * sweep is a draw from it: the text of a trials.csv. The truth is exact: sums and integrals over the same generator,
+ * not simulated.
  */
 #ifndef TESTS_SIMULATED_H
 #define TESTS_SIMULATED_H
@@ -22,13 +23,14 @@ enum { METHODS = 8, POINTS = 13, SEEDS = 20, ITEMS = 389, POOL = 1797, CLASSES =
 enum { TUNED_POINTS = 2, TUNED_RATES = 8 }; /* at most, where the rate is tuned */
 
 enum values {
-    NORMAL,  /* mean + common(seed) + own(seed, cell) */
-    SKEWED,  /* the own part is exponential of a normal, centred: a tail to the right */
+    NORMAL,   /* mean + common(seed) + own(seed, cell) */
+    SKEWED,   /* the own part is exponential of a normal, centred: a tail to the right */
     ITEMWISE, /* errors counted over 389 items, new ones for each seed and the same for all its cells */
-    POOLED,  /* the same, but the items are drawn from one pool of 1,797: seeds share a fifth of theirs */
-    FIXED,   /* the same 389 items for all seeds */
-    LEARNED, /* the pool split anew for each seed, and a classifier that is trained on the larger part: nearest means of features of its own, which all
-                are alike, so that no method is better than another. Not worked out: the mean itself */
+    POOLED,   /* the same, but the items are drawn from one pool of 1,797: seeds share a fifth of theirs */
+    FIXED,    /* the same 389 items for all seeds */
+    LEARNED, /* the pool split anew for each seed, and a classifier that is trained on the larger part: nearest means of
+                features of its own, which all are alike, so that no method is better than another. Not worked out: the
+                mean itself */
 };
 
 struct scenario {
@@ -40,19 +42,23 @@ struct scenario {
     bool baseline; /* sweep.baseline: bn */
     bool tables;   /* the marks of tables too */
     const char *plot; /* further keys of plot: ", level: 0.9" */
-    int first_stage;   /* sweep.until: so many seeds first, and then as many as half_width asks for, `seeds` at most; 0: as many as `seeds` */
+    int first_stage;  /* sweep.until: so many seeds first, and then as many as half_width asks for, `seeds` at most; 0:
+                         as many as `seeds` */
     double half_width; /* in points */
-    int tune_seeds; /* sweep.tune: one of TUNED_RATES rates is chosen for each point by the validation loss of so many seeds; 0: there is no rate to choose */
-    double valley[METHODS]; /* of a method's error over the rates: points for the square of the steps from its best rate */
+    int tune_seeds; /* sweep.tune: one of TUNED_RATES rates is chosen for each point by the validation loss of so many
+                       seeds; 0: there is no rate to choose */
+    double
+        valley[METHODS]; /* of a method's error over the rates: points for the square of the steps from its best rate */
     double best[METHODS];   /* which this is, counted from 0 */
-    bool peeks; /* a control, which must make false findings: bn's rate is chosen by the test errors of the final seeds, the others have their best one */
+    bool peeks; /* a control, which must make false findings: bn's rate is chosen by the test errors of the final seeds,
+                   the others have their best one */
     bool one_for_all;  /* what is judged is the round with the rate that serves all best, where there is one */
     double refine;     /* sweep.refine; 0: no more rates than the grid's */
 
     double base, common, own;      /* the mean where nothing changes it; standard deviations over seeds */
     double skew;                   /* of SKEWED: the normal's standard deviation */
-    double item, other;            /* of items: the spread of their difficulty, and of what a cell alone finds difficult; in logits. item of LEARNED: how far
-                                      the classes are apart */
+    double item, other; /* of items: the spread of their difficulty, and of what a cell alone finds difficult; in
+                           logits. item of LEARNED: how far the classes are apart */
     double pool;                   /* what the training part of a pool does to a cell, for all seeds; in logits */
     double change[METHODS][POINTS]; /* points (or nats): from the base; the first point is the smallest batch */
     double wider[METHODS][POINTS];  /* own is so many times as large; 0: 1 */
@@ -102,10 +108,12 @@ static inline double tuned_rate(int rate)
 /* "BN", "LN, width 32": as the answer calls it. */
 static inline void label_in(const struct scenario *s, int method, char out[32])
 {
-    snprintf(out, 32, s->widths > 1 ? "%s (width %d)" : "%s", nl_norm_find(kind_names[method % s->kinds])->label, width_of(s, method));
+    snprintf(out, 32, s->widths > 1 ? "%s (width %d)" : "%s", nl_norm_find(kind_names[method % s->kinds])->label,
+             width_of(s, method));
 }
 
-/* ---- random numbers: xoshiro256** (Blackman and Vigna 2021), which starts from a Philox stream of the scenario's name ---- */
+/* ---- random numbers: xoshiro256** (Blackman and Vigna 2021), which starts from a Philox stream of the scenario's name
+ * ---- */
 
 struct draw {
     uint64_t state[4];
@@ -170,7 +178,8 @@ static inline double sigmoid(double x)
     return 1.0 / (1.0 + exp(-x));
 }
 
-/* The mean of f(z) over a standard normal z, by the trapezoid rule: its error is far below any that a simulation could see. */
+/* The mean of f(z) over a standard normal z, by the trapezoid rule: its error is far below any that a simulation could
+ * see. */
 #define OVER_NORMAL(sum, z, f)                                                    \
     do {                                                                          \
         double weights_ = 0.0;                                                    \
@@ -214,7 +223,8 @@ struct truth {
 
 static inline double skewed(const struct scenario *s, double z)
 {
-    return (exp(s->skew * z) - exp(0.5 * s->skew * s->skew)) / sqrt((exp(s->skew * s->skew) - 1.0) * exp(s->skew * s->skew));
+    return (exp(s->skew * z) - exp(0.5 * s->skew * s->skew)) /
+           sqrt((exp(s->skew * s->skew) - 1.0) * exp(s->skew * s->skew));
 }
 
 static inline void truth_of(const struct scenario *s, struct truth *out)
@@ -241,12 +251,15 @@ struct sweep {
     double loss[METHODS][POINTS][SEEDS];  /* of rates: the validation loss */
     char status[METHODS][POINTS][SEEDS];  /* 'd'one, 'f': diverged, 'c': at chance, 0: missing */
     double limit[METHODS][SEEDS];         /* of rates: the largest usable one, as a logarithm to base 10 */
-    uint64_t further;                     /* of rates: from where the runs at rates that are not of the grid are drawn */
-    double tuning[METHODS][TUNED_POINTS][TUNED_RATES][SEEDS]; /* where the rate is tuned: the validation loss of the tuning seeds; */
-    double tuned[METHODS][TUNED_POINTS][TUNED_RATES][SEEDS];  /* the score of the final seeds, whichever rate is chosen */
+    uint64_t further; /* of rates: from where the runs at rates that are not of the grid are drawn */
+    double tuning[METHODS][TUNED_POINTS][TUNED_RATES]
+                 [SEEDS]; /* where the rate is tuned: the validation loss of the tuning seeds; */
+    double tuned[METHODS][TUNED_POINTS][TUNED_RATES]
+                [SEEDS]; /* the score of the final seeds, whichever rate is chosen */
 };
 
-/* The items' difficulty, [cell][item]: what all cells find difficult, and what one does; in a pool also what its training part does. */
+/* The items' difficulty, [cell][item]: what all cells find difficult, and what one does; in a pool also what its
+ * training part does. */
 static inline void draw_items(const struct scenario *s, struct draw *draw, int count, float *difficulty)
 {
     float common[POOL];
@@ -255,11 +268,13 @@ static inline void draw_items(const struct scenario *s, struct draw *draw, int c
     for (int cell = 0; cell < methods_of(s) * s->points; cell++) {
         double pool = s->pool > 0.0 ? s->pool * draw_normal(draw) : 0.0;
         for (int i = 0; i < count; i++)
-            difficulty[cell * count + i] = common[i] + (float)(pool + (s->other > 0.0 ? s->other * draw_normal(draw) : 0.0));
+            difficulty[cell * count + i] =
+                common[i] + (float)(pool + (s->other > 0.0 ? s->other * draw_normal(draw) : 0.0));
     }
 }
 
-static inline void draw_counts(const struct scenario *s, const struct truth *truth, struct draw *draw, struct sweep *out, struct truth *conditional)
+static inline void draw_counts(const struct scenario *s, const struct truth *truth, struct draw *draw,
+                               struct sweep *out, struct truth *conditional)
 {
     static float difficulty[METHODS * 5 * POOL];
     int order[POOL], count = s->values == POOLED ? POOL : ITEMS, cells = methods_of(s) * s->points;
@@ -292,8 +307,9 @@ static inline void draw_counts(const struct scenario *s, const struct truth *tru
                 double mean = 0.0, weights = 0.0;
                 for (double z = -4.0; z < 4.1; z += 0.8) {
                     weights += exp(-0.5 * z * z);
-                    mean += exp(-0.5 * z * z) *
-                            sigmoid(truth->centre[m][p] + difficulty[(m * s->points + p) * ITEMS + i] + hypot(s->common, spread_at(s, m, p)) * z);
+                    mean +=
+                        exp(-0.5 * z * z) * sigmoid(truth->centre[m][p] + difficulty[(m * s->points + p) * ITEMS + i] +
+                                                    hypot(s->common, spread_at(s, m, p)) * z);
                 }
                 sum += mean / weights;
             }
@@ -302,8 +318,9 @@ static inline void draw_counts(const struct scenario *s, const struct truth *tru
     }
 }
 
-/* Items of two classes, whose features differ by `item` standard deviations in all; the means of each class are learned from the items that are not in the
- * test part, and `own` moves the border for each seed, as another start of a training would. */
+/* Items of two classes, whose features differ by `item` standard deviations in all; the means of each class are learned
+ * from the items that are not in the test part, and `own` moves the border for each seed, as another start of a
+ * training would. */
 static inline void draw_learned(const struct scenario *s, struct draw *draw, struct sweep *out)
 {
     static float x[METHODS][POOL][FEATURES];
@@ -349,10 +366,12 @@ static inline void draw_learned(const struct scenario *s, struct draw *draw, str
 }
 
 /* The score of a run whose mean is so many points (or nats) from the base; common: what its seed does to all runs. */
-static inline double draw_value(const struct scenario *s, struct draw *draw, int method, int point, double change, double common)
+static inline double draw_value(const struct scenario *s, struct draw *draw, int method, int point, double change,
+                                double common)
 {
     double z = s->own > 0.0 ? draw_normal(draw) : 0.0;
-    double value = s->base + change / (s->loss ? 1.0 : 100.0) + common + spread_at(s, method, point) * (s->values == SKEWED ? skewed(s, z) : z);
+    double value = s->base + change / (s->loss ? 1.0 : 100.0) + common +
+                   spread_at(s, method, point) * (s->values == SKEWED ? skewed(s, z) : z);
     return s->loss ? value : fmin(1.0, fmax(0.0, value));
 }
 
@@ -373,7 +392,8 @@ static inline double change_at(const struct scenario *s, int method, int point, 
     return s->change[method][point] + s->valley[method] * steps * steps;
 }
 
-/* What the tuning seeds and the final seeds come to at every rate: the validation loss has the test error's curve, and noise of its own. */
+/* What the tuning seeds and the final seeds come to at every rate: the validation loss has the test error's curve, and
+ * noise of its own. */
 static inline void draw_tuned(const struct scenario *s, struct draw *draw, struct sweep *out)
 {
     for (int seed = 0; seed < s->tune_seeds + s->seeds; seed++) {
@@ -382,7 +402,8 @@ static inline void draw_tuned(const struct scenario *s, struct draw *draw, struc
             for (int p = 0; p < s->points; p++)
                 for (int rate = 0; rate < TUNED_RATES; rate++) {
                     double value = draw_value(s, draw, m, p, change_at(s, m, p, rate), common);
-                    *(seed < s->tune_seeds ? &out->tuning[m][p][rate][seed] : &out->tuned[m][p][rate][seed - s->tune_seeds]) = value;
+                    *(seed < s->tune_seeds ? &out->tuning[m][p][rate][seed]
+                                           : &out->tuned[m][p][rate][seed - s->tune_seeds]) = value;
                 }
     }
 }
@@ -392,7 +413,8 @@ struct run {
     double value, loss;
 };
 
-/* A run at the rate of a seed whose largest usable one is `limit`, both as logarithms to base 10. late: how it ends above the limit where it is not usable. */
+/* A run at the rate of a seed whose largest usable one is `limit`, both as logarithms to base 10. late: how it ends
+ * above the limit where it is not usable. */
 static inline struct run draw_run(const struct scenario *s, struct draw *draw, double limit, double rate, char late)
 {
     double noise = 0.01 * draw_uniform(draw);
@@ -428,14 +450,16 @@ static inline struct run run_at(const struct scenario *s, const struct sweep *sw
     double logarithm = log10(rate);
     for (int p = 0; p < s->points; p++)
         if (fabs(logarithm - s->first - p * s->step) < 1e-4)
-            return (struct run){sweep->status[method][p][seed], sweep->value[method][p][seed], sweep->loss[method][p][seed]};
+            return (struct run){sweep->status[method][p][seed], sweep->value[method][p][seed],
+                                sweep->loss[method][p][seed]};
     memcpy(&bits, &rate, sizeof bits);
     struct draw draw = draw_of(s->name, sweep->further ^ bits ^ (uint64_t)(method * SEEDS + seed));
     return draw_run(s, &draw, sweep->limit[method][seed], logarithm, 'f');
 }
 
 /* conditional: the truth that this sweep's answer is held to. */
-static inline void draw_sweep(const struct scenario *s, const struct truth *truth, struct draw *draw, struct sweep *out, struct truth *conditional)
+static inline void draw_sweep(const struct scenario *s, const struct truth *truth, struct draw *draw, struct sweep *out,
+                              struct truth *conditional)
 {
     *conditional = *truth;
     if (is_rates(s))
@@ -453,7 +477,8 @@ static inline void draw_sweep(const struct scenario *s, const struct truth *trut
             for (int seed = 0; seed < s->seeds; seed++) {
                 if (!is_rates(s))
                     out->status[m][p][seed] = s->fails[m][p] > 0.0 && draw_uniform(draw) < s->fails[m][p] ? 'f' : 'd';
-                if ((s->missing == CELL && m == 1 && p == 0) || (s->missing == TRIAL && m == 1 && p == 0 && seed == 2) ||
+                if ((s->missing == CELL && m == 1 && p == 0) ||
+                    (s->missing == TRIAL && m == 1 && p == 0 && seed == 2) ||
                     (s->missing == SHARD && seed >= s->seeds - 2))
                     out->status[m][p][seed] = 0;
             }
@@ -465,9 +490,14 @@ static inline char *sweep_text(const struct scenario *s, const struct sweep *swe
     struct nl_text out = {0};
     const char *axis = is_rates(s) ? ",train.lr" : s->points > 1 ? ",train.batch" : "";
     int keys = 3 + (*axis != '\0'), trial = 0;
-    const char *overlap = s->values == POOLED || s->values == LEARNED ? "0.21647190873678353" : s->values == FIXED ? "1" : "0";
-    nl_text_add(&out, "trial,norm.kind,model.width%s,train.seed,status,failed_step,classes,train_samples,val_samples,test_samples,val_overlap,test_overlap,"
-                      "train_accuracy,val_loss,test_loss,test_error\n", axis);
+    const char *overlap = s->values == POOLED || s->values == LEARNED ? "0.21647190873678353"
+                          : s->values == FIXED                        ? "1"
+                                                                      : "0";
+    nl_text_add(&out,
+                "trial,norm.kind,model.width%s,train.seed,status,failed_step,classes,train_samples,val_samples,test_"
+                "samples,val_overlap,test_overlap,"
+                "train_accuracy,val_loss,test_loss,test_error\n",
+                axis);
     for (int m = 0; m < methods_of(s); m++)
         for (int p = 0; p < s->points; p++)
             for (int seed = 0; seed < s->seeds; seed++, trial++) {
@@ -477,8 +507,12 @@ static inline char *sweep_text(const struct scenario *s, const struct sweep *swe
                 nl_text_add(&out, "%d", trial + 1);
                 for (int k = 0; k < keys; k++)
                     nl_text_add(&out, ",%s", planned[trial][k]);
-                nl_text_add(&out, ",%s,%s,%d,%d,%d,%d,%s,%s,", status == 'd' ? "done" : status == 'c' ? "dead" : "diverged", status == 'f' ? "12" : "", CLASSES,
-                            POOL - ITEMS, s->by_loss ? 200 : 0, ITEMS, s->by_loss ? "0" : "", overlap);
+                nl_text_add(&out, ",%s,%s,%d,%d,%d,%d,%s,%s,",
+                            status == 'd'   ? "done"
+                            : status == 'c' ? "dead"
+                                            : "diverged",
+                            status == 'f' ? "12" : "", CLASSES, POOL - ITEMS, s->by_loss ? 200 : 0, ITEMS,
+                            s->by_loss ? "0" : "", overlap);
                 double value = sweep->value[m][p][seed];
                 if (status == 'f')
                     nl_text_add(&out, ",,,\n");

@@ -64,7 +64,11 @@ static inline void load(const struct scenario *s, const char *claim, const char 
         nl_text_add(&yaml, "%s%d", w ? ", " : "", width_of(s, w * s->kinds));
     nl_text_add(&yaml, "]\n");
     for (int p = 0; s->points > 1 && p < s->points; p++)
-        nl_text_add(&yaml, "%s%.6g%s", p ? ", " : is_rates(s) ? "    train.lr: [" : "    train.batch: [", axis_of(s, p), p + 1 == s->points ? "]\n" : "");
+        nl_text_add(&yaml, "%s%.6g%s",
+                    p             ? ", "
+                    : is_rates(s) ? "    train.lr: ["
+                                  : "    train.batch: [",
+                    axis_of(s, p), p + 1 == s->points ? "]\n" : "");
     if (s->first_stage)
         nl_text_add(&yaml, "  until: {half_width: %g, max_seeds: %d}\n", s->half_width, s->seeds);
     if (s->tune_seeds) {
@@ -75,8 +79,9 @@ static inline void load(const struct scenario *s, const char *claim, const char 
     }
     if (s->refine > 0.0)
         nl_text_add(&yaml, "  refine: %g\n", s->refine);
-    nl_text_add(&yaml, "  seeds: %d\n%splot: {metric: %s%s}\n", s->first_stage ? s->first_stage : s->seeds, s->baseline ? "  baseline: {norm.kind: bn}\n" : "",
-                s->loss ? "test_loss" : "test_error", s->plot ? s->plot : "");
+    nl_text_add(&yaml, "  seeds: %d\n%splot: {metric: %s%s}\n", s->first_stage ? s->first_stage : s->seeds,
+                s->baseline ? "  baseline: {norm.kind: bn}\n" : "", s->loss ? "test_loss" : "test_error",
+                s->plot ? s->plot : "");
     nl_text_add(&yaml, "%s", claim);
     char *path = nl_path_join(folder, "experiment.yaml");
     struct nl_error err;
@@ -117,7 +122,8 @@ static inline void plan_of(const struct scenario *s, struct plan *out)
                     text[k++] = nl_format("%.6g", axis_of(s, p));
                 text[k] = nl_format("%d", seed + 1);
             }
-    out->planned = (struct nl_planned){.keys = keys, .key = out->key, .trials = trials, .text = (char *const *const *)out->text};
+    out->planned =
+        (struct nl_planned){.keys = keys, .key = out->key, .trials = trials, .text = (char *const *const *)out->text};
 }
 
 static inline void plan_release(struct plan *plan)
@@ -131,13 +137,14 @@ static inline void plan_release(struct plan *plan)
 }
 
 /* The results go the way of real ones: through the text of a trials.csv. */
-static inline void results_of(const struct scenario *s, const struct sweep *sweep, const struct nl_experiment *experiment, const struct plan *plan,
-                              struct nl_results *out)
+static inline void results_of(const struct scenario *s, const struct sweep *sweep,
+                              const struct nl_experiment *experiment, const struct plan *plan, struct nl_results *out)
 {
     struct nl_csv csv;
     struct nl_error err;
     char *text = sweep_text(s, sweep, plan->planned.text);
-    ck_assert_msg(nl_csv_parse("trials.csv", text, &csv, &err) == NL_OK && nl_results_of(&csv, experiment, &plan->planned, out, &err) == NL_OK,
+    ck_assert_msg(nl_csv_parse("trials.csv", text, &csv, &err) == NL_OK &&
+                      nl_results_of(&csv, experiment, &plan->planned, out, &err) == NL_OK,
                   "%s: %s", s->name, err.text);
 }
 

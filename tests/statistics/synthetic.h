@@ -14,8 +14,8 @@
 #include "base/memory.h"
 #include "config/config.h"
 
-/* Methods bn, ln, none. small_batch and curves: batches 64, 2; the error is 3 % but for bn at 2: 23 % (precise 18 %, batch 28 %).
- * lr_tolerance: rates 0.01, 0.1, 1; at 1 none diverges and ln is dead. heatmap: rates x batches. */
+/* Methods bn, ln, none. small_batch and curves: batches 64, 2; the error is 3 % but for bn at 2: 23 % (precise 18 %,
+ * batch 28 %). lr_tolerance: rates 0.01, 0.1, 1; at 1 none diverges and ln is dead. heatmap: rates x batches. */
 struct synthetic {
     const char *kind;
     int seeds;
@@ -38,11 +38,13 @@ struct synthetic_row {
     double error, precise, own; /* shares; precise and own of bn only */
 };
 
-static inline void synthetic_add(struct nl_text *trials, struct nl_text *curves, struct nl_text *timing, int *trial, int seed,
-                                 const struct synthetic_row *row, const struct synthetic *made)
+static inline void synthetic_add(struct nl_text *trials, struct nl_text *curves, struct nl_text *timing, int *trial,
+                                 int seed, const struct synthetic_row *row, const struct synthetic *made)
 {
-    /* A spread over seeds that is the same in every cell cancels in paired differences; a small one of its own remains. */
-    double own = made->equal ? 0.0 : 0.0004 * sin(7.0 * seed + strlen(row->method) + 2.0 * row->error + atoi(row->batch));
+    /* A spread over seeds that is the same in every cell cancels in paired differences; a small one of its own
+     * remains. */
+    double own =
+        made->equal ? 0.0 : 0.0004 * sin(7.0 * seed + strlen(row->method) + 2.0 * row->error + atoi(row->batch));
     double noise = 0.002 * sin(3.0 * seed) + own;
     bool diverged = strcmp(row->status, "diverged") == 0, bn = strcmp(row->method, "bn") == 0;
     char key[96];
@@ -61,7 +63,8 @@ static inline void synthetic_add(struct nl_text *trials, struct nl_text *curves,
         double now = error + (0.9 - error) * exp(-step / 20.0);
         nl_text_add(curves, "%s,%d,%g,%d,train,,0.1,%.9g,%.9g\n", key, step, step / 20.0, step * 10, 2 * now, 1 - now);
         if (!made->once || step == 100)
-            nl_text_add(curves, "%s,%d,%g,%d,test,running,0.1,%.9g,%.9g\n", key, step, step / 20.0, step * 10, 3 * now, 1 - now);
+            nl_text_add(curves, "%s,%d,%g,%d,test,running,0.1,%.9g,%.9g\n", key, step, step / 20.0, step * 10, 3 * now,
+                        1 - now);
     }
     if (made->short_end && !diverged)
         nl_text_add(curves, "%s,103,5.15,1030,train,,0.1,9,0\n", key);
@@ -85,17 +88,23 @@ static inline char *synthetic_make(const struct synthetic *made)
     const char *batch_key = made->ghost ? "norm.stat_batch" : "train.batch";
     const char *batches[] = {"64", "2"}, *lrs[] = {made->zero_rate ? "0" : "0.01", "0.1", "1"};
     struct nl_text yaml = {0}, trials = {0}, curves = {0}, timing = {0};
-    nl_text_add(&yaml, "norm: {eval: [running, precise, batch]}\ntrain: {batch: 64}\nsweep:\n  grid:\n    norm.kind: [bn, ln, none]\n"
-                       "    %s: %s\n    train.lr: %s\n  seeds: %d\n  baseline: {norm.kind: none}\n"
-                       "plot: {kind: [%s], target: 50, protocol: made up}\n",
-                batch_key, rates ? "[64]" : "[64, 2]", !rates && !both ? "[0.1]" : made->zero_rate ? "[0, 0.1, 1]" : "[0.01, 0.1, 1]", made->seeds,
-                made->kind);
     nl_text_add(
-        &trials,
-        "trial,norm.kind,%s,train.lr,train.seed,status,failed_step,steps,epochs,samples,parameters,classes,train_samples,val_samples,test_samples,val_overlap,test_overlap,train_loss,train_accuracy,"
-        "train_error,test_loss,test_accuracy,test_error,test_error_batch,test_error_precise\n",
-        batch_key);
-    nl_text_add(&curves, "trial,norm.kind,%s,train.lr,train.seed,step,epoch,samples,split,eval,lr,loss,accuracy\n", batch_key);
+        &yaml,
+        "norm: {eval: [running, precise, batch]}\ntrain: {batch: 64}\nsweep:\n  grid:\n    norm.kind: [bn, ln, none]\n"
+        "    %s: %s\n    train.lr: %s\n  seeds: %d\n  baseline: {norm.kind: none}\n"
+        "plot: {kind: [%s], target: 50, protocol: made up}\n",
+        batch_key, rates ? "[64]" : "[64, 2]",
+        !rates && !both   ? "[0.1]"
+        : made->zero_rate ? "[0, 0.1, 1]"
+                          : "[0.01, 0.1, 1]",
+        made->seeds, made->kind);
+    nl_text_add(&trials,
+                "trial,norm.kind,%s,train.lr,train.seed,status,failed_step,steps,epochs,samples,parameters,classes,"
+                "train_samples,val_samples,test_samples,val_overlap,test_overlap,train_loss,train_accuracy,"
+                "train_error,test_loss,test_accuracy,test_error,test_error_batch,test_error_precise\n",
+                batch_key);
+    nl_text_add(&curves, "trial,norm.kind,%s,train.lr,train.seed,step,epoch,samples,split,eval,lr,loss,accuracy\n",
+                batch_key);
     nl_text_add(&timing, "trial,seconds,samples_per_second,steps_per_second,arena_bytes,worker,started\n");
     int trial = 0;
     for (int method = 0; method < 3; method++)
@@ -103,8 +112,13 @@ static inline char *synthetic_make(const struct synthetic *made)
             for (int lr = 0; lr < (rates || both ? 3 : 1); lr++)
                 for (int seed = 1; seed <= made->seeds; seed++) {
                     bool bn = method == 0, ln = method == 1, small = b == 1, hot = (rates || both) && lr == 2;
-                    struct synthetic_row row = {.method = synthetic_methods[method], .batch = batches[b], .rate = lrs[rates || both ? lr : 1],
-                                                .status = "done", .error = 0.03, .precise = 0.03, .own = 0.03};
+                    struct synthetic_row row = {.method = synthetic_methods[method],
+                                                .batch = batches[b],
+                                                .rate = lrs[rates || both ? lr : 1],
+                                                .status = "done",
+                                                .error = 0.03,
+                                                .precise = 0.03,
+                                                .own = 0.03};
                     if (made->ghost && !bn && small)
                         continue;
                     if (made->gap && ln && (rates ? lr == 1 : b == 0))

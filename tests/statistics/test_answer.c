@@ -1,4 +1,5 @@
-/* Answers to made results: sentences that a hostile referee and a new user found false are not said, and what the data carry is. */
+/* Answers to made results: sentences that a hostile referee and a new user found false are not said, and what the data
+ * carry is. */
 #include <check.h>
 
 #include "made.h"
@@ -9,19 +10,20 @@ static const struct nl_claim *claim_of(const struct made *made, const char *meth
 {
     for (int i = 0; i < made->answer.claims; i++) {
         const struct nl_claim *claim = &made->answer.claim[i];
-        if (strcmp(claim->method, method) == 0 && (against ? claim->against && strcmp(claim->against, against) == 0 : !claim->against))
+        if (strcmp(claim->method, method) == 0 &&
+            (against ? claim->against && strcmp(claim->against, against) == 0 : !claim->against))
             return claim;
     }
     ck_abort_msg("no claim of %s in:\n%s", method, made->text);
     return NULL;
 }
 
-static const char batches[] =
-    "train: {lr: 0.1}\nsweep:\n  grid: {norm.kind: [bn, gn, none], train.batch: [64, 16, 4, 2]}\n  seeds: 8\n  baseline: {norm.kind: none}\n"
-    "  question: small_batch\nplot: {protocol: made up}\n";
-static const char rates[] =
-    "sweep:\n  grid: {norm.kind: [none, bn, gn], train.lr: [0.01, 0.0316, 0.1, 0.316, 1, 3.16]}\n  seeds: 8\n  baseline: {norm.kind: none}\n"
-    "  question: lr_tolerance\n";
+static const char batches[] = "train: {lr: 0.1}\nsweep:\n  grid: {norm.kind: [bn, gn, none], train.batch: [64, 16, 4, "
+                              "2]}\n  seeds: 8\n  baseline: {norm.kind: none}\n"
+                              "  question: small_batch\nplot: {protocol: made up}\n";
+static const char rates[] = "sweep:\n  grid: {norm.kind: [none, bn, gn], train.lr: [0.01, 0.0316, 0.1, 0.316, 1, "
+                            "3.16]}\n  seeds: 8\n  baseline: {norm.kind: none}\n"
+                            "  question: lr_tolerance\n";
 
 /* bn loses 5 points at 4 and 20 at 2. */
 static double textbook(const char *kind, double x, int seed)
@@ -34,8 +36,11 @@ START_TEST(small_batch_is_answered)
 {
     struct made made;
     make(&made, &(struct design){batches, textbook, 0.2165, 389, NULL}, NULL);
-    const struct nl_claim *bn = claim_of(&made, "BN", NULL), *gn = claim_of(&made, "GN", NULL), *more = claim_of(&made, "BN", "GN");
-    ck_assert_msg(strncmp(made.text, "As the batch size falls from 64 to 2, the test error worsens with BN (by ", 73) == 0, "%s", made.text);
+    const struct nl_claim *bn = claim_of(&made, "BN", NULL), *gn = claim_of(&made, "GN", NULL),
+                          *more = claim_of(&made, "BN", "GN");
+    ck_assert_msg(strncmp(made.text, "As the batch size falls from 64 to 2, the test error worsens with BN (by ", 73) ==
+                      0,
+                  "%s", made.text);
     holds(&made, "and stays flat with GN and no norm.\n");
     ck_assert_int_eq(bn->verdict, NL_SUPPORTED);
     ck_assert_int_eq(bn->finding, NL_FOUND_MORE);
@@ -46,7 +51,8 @@ START_TEST(small_batch_is_answered)
     ck_assert_int_eq(bn->doses, 3);
     holds(&made, "8 pairs: supported.\n    Degradation of at least 2 points is found at 4 and below; at 4: +");
     holds(&made, "p is that of the paired t test, times the 5 comparisons (Bonferroni); it is significant below 0.05");
-    holds(&made, "Each seed splits the data anew and shares 22 % of its test part with another seed, so intervals are those of the corrected resampled t");
+    holds(&made, "Each seed splits the data anew and shares 22 % of its test part with another seed, so intervals are "
+                 "those of the corrected resampled t");
     holds(&made, "No number of seeds makes them narrower than 1.03 standard deviations to each side");
     holds(&made, "Failed runs: none of 96.\n");
     holds(&made, "Protocol: made up\n");
@@ -106,9 +112,13 @@ START_TEST(failures_are_neither_improvement_nor_flatness)
     ck_assert_int_eq(none->failed[1], 7);
     ck_assert_int_eq(none->effect.n, 8); /* diverged runs are pairs, at chance */
     ck_assert(none->effect.lower >= -1.0 && none->effect.upper <= 1.0);
-    holds(&made, "  no norm: inconclusive: 7 of 8 runs failed at the largest batch size.\n"); /* and no number that looks like an improvement */
-    holds(&made, "  Whether BN degrades more than no norm cannot be said: 7 of 8 runs of no norm failed at the largest batch size.\n");
-    holds(&made, "Failed runs: 7 of 96 (7 diverged, 0 at chance, 0 ended with an error). A diverged run counts at chance, 90 %.");
+    holds(&made,
+          "  no norm: inconclusive: 7 of 8 runs failed at the largest batch size.\n"); /* and no number that looks like
+                                                                                          an improvement */
+    holds(&made, "  Whether BN degrades more than no norm cannot be said: 7 of 8 runs of no norm failed at the largest "
+                 "batch size.\n");
+    holds(&made, "Failed runs: 7 of 96 (7 diverged, 0 at chance, 0 ended with an error). A diverged run counts at "
+                 "chance, 90 %.");
     ck_assert_int_eq(claim_of(&made, "BN", "no norm")->verdict, NL_INCONCLUSIVE);
     release(&made);
 
@@ -119,7 +129,8 @@ START_TEST(failures_are_neither_improvement_nor_flatness)
     release(&made);
 
     /* a loss has no chance level: nothing is said of a method with failures */
-    make(&made, &(struct design){batches, fails_at_small, 0.2165, 389, NULL}, (const char *[]){"plot.metric=test_loss", NULL});
+    make(&made, &(struct design){batches, fails_at_small, 0.2165, 389, NULL},
+         (const char *[]){"plot.metric=test_loss", NULL});
     holds(&made, "of its runs failed, and failed runs have no loss to compare");
     ck_assert_int_eq(claim_of(&made, "BN", NULL)->verdict, NL_INCONCLUSIVE);
     ck_assert_int_eq(claim_of(&made, "BN", "GN")->verdict, NL_INCONCLUSIVE); /* nor of what is compared with it */
@@ -184,7 +195,9 @@ START_TEST(what_is_missing_comes_first_and_is_not_judged)
 {
     struct made made;
     make(&made, &(struct design){batches, part_missing, 0.2165, 389, NULL}, NULL);
-    ck_assert_msg(strncmp(made.text, "INCOMPLETE: trials missing: 10 of 96. Claims that need them are not judged.\n", strlen("INCOMPLETE: trials missing: 10 of 96. Claims that need them are not judged.\n")) == 0, "%s", made.text);
+    ck_assert_msg(strncmp(made.text, "INCOMPLETE: trials missing: 10 of 96. Claims that need them are not judged.\n",
+                          strlen("INCOMPLETE: trials missing: 10 of 96. Claims that need them are not judged.\n")) == 0,
+                  "%s", made.text);
     holds(&made, "missing: norm.kind=bn train.batch=2 (8 of 8); norm.kind=gn train.batch=4 (2 of 8)\n");
     ck_assert_int_eq(claim_of(&made, "BN", NULL)->verdict, NL_INCONCLUSIVE);
     ck_assert_int_eq(claim_of(&made, "GN", NULL)->verdict, NL_INCONCLUSIVE);
@@ -203,7 +216,8 @@ END_TEST
 START_TEST(the_exact_test_asks_for_its_pairs)
 {
     struct made made;
-    const char *const exact[] = {"plot.test=sign_flip", NULL}, *const six[] = {"plot.test=sign_flip", "sweep.seeds=6", NULL},
+    const char *const exact[] = {"plot.test=sign_flip", NULL},
+                      *const six[] = {"plot.test=sign_flip", "sweep.seeds=6", NULL},
                       *const five[] = {"plot.test=sign_flip", "sweep.seeds=5", NULL};
     make(&made, &(struct design){batches, textbook, 0, 389, NULL}, exact);
     ck_assert_int_eq(claim_of(&made, "BN", NULL)->verdict, NL_SUPPORTED);
@@ -232,7 +246,8 @@ START_TEST(rates_are_known_no_finer_than_the_grid)
     struct made made;
     make(&made, &(struct design){rates, limits, 0, 389, NULL}, NULL);
     const struct nl_claim *bn = claim_of(&made, "BN", "no norm"), *gn = claim_of(&made, "GN", "no norm");
-    ck_assert_msg(strncmp(made.text, "BN tolerates 10x the learning rate of no norm (95 % CI ", 55) == 0, "%s", made.text);
+    ck_assert_msg(strncmp(made.text, "BN tolerates 10x the learning rate of no norm (95 % CI ", 55) == 0, "%s",
+                  made.text);
     ck_assert(bn->verdict == NL_INCONCLUSIVE && bn->finding == NL_FOUND_MORE && bn->reach == NL_REACH_OPEN);
     holds(&made, ", perhaps less than 3x");
     ck_assert(bn->effect.mean > 9.9 && bn->effect.mean < 10.1);
@@ -241,7 +256,8 @@ START_TEST(rates_are_known_no_finer_than_the_grid)
     ck_assert(gn->effect.lower < 1.0);
     holds(&made, "inconclusive for GN");
     holds(&made, "  no norm: 0.1, the baseline.\n");
-    holds(&made, "Failed runs at learning rate 1, about 10x the largest usable one of no norm: no norm 8 of 8 (63 to 100 %); BN 0 of 8 (0 to 37 %), p ");
+    holds(&made, "Failed runs at learning rate 1, about 10x the largest usable one of no norm: no norm 8 of 8 (63 to "
+                 "100 %); BN 0 of 8 (0 to 37 %), p ");
     holds(&made, "Not judged by validation loss: data.val is 0.\n");
     release(&made);
 }
@@ -301,20 +317,24 @@ START_TEST(the_end_of_the_grid_and_what_is_missing_are_no_limit)
 }
 END_TEST
 
-#define REFINED(rates) "sweep:\n  grid: {norm.kind: [none, bn, gn], train.lr: [" rates "]}\n  points: [{norm.kind: bn, train.lr: 1}]\n  seeds: 8\n" \
-                       "  baseline: {norm.kind: none}\n  question: lr_tolerance\n"
+#define REFINED(rates)                                                                                                 \
+    "sweep:\n  grid: {norm.kind: [none, bn, gn], train.lr: [" rates                                                    \
+    "]}\n  points: [{norm.kind: bn, train.lr: 1}]\n  seeds: 8\n"                                                       \
+    "  baseline: {norm.kind: none}\n  question: lr_tolerance\n"
 
 /* Ten times the baseline's rate is 1, which bn alone has. */
 START_TEST(failures_are_compared_at_a_rate_that_all_have)
 {
     struct made made;
     make(&made, &(struct design){REFINED("0.01, 0.1, 0.7, 9"), limits, 0, 389, NULL}, NULL);
-    holds(&made, "Failed runs at learning rate 0.7, about 10x the largest usable one of no norm: no norm 8 of 8 (63 to 100 %); BN 0 of 8 (0 to 37 %), p ");
+    holds(&made, "Failed runs at learning rate 0.7, about 10x the largest usable one of no norm: no norm 8 of 8 (63 to "
+                 "100 %); BN 0 of 8 (0 to 37 %), p ");
     holds(&made, "; GN 8 of 8 (");
     release(&made);
 
     make(&made, &(struct design){REFINED("0.01, 0.1, 9"), limits, 0, 389, NULL}, NULL);
-    holds(&made, "Failed runs are not compared: no learning rate near 10x that of no norm was run with every method compared with it.\n");
+    holds(&made, "Failed runs are not compared: no learning rate near 10x that of no norm was run with every method "
+                 "compared with it.\n");
     lacks(&made, "Failed runs at learning rate");
     release(&made);
 }
@@ -325,19 +345,22 @@ static double ranked(const char *kind, double x, int seed)
     return (strcmp(kind, "bn") == 0 ? 0.02 : strcmp(kind, "gn") == 0 ? 0.021 : 0.15) + 0.3 * noise(kind, x, seed);
 }
 
-static const char compared[] = "train: {lr: 0.1}\nsweep: {grid: {norm.kind: [bn, gn, none]}, seeds: 8}\nplot: {metric: test_error}\n";
+static const char compared[] =
+    "train: {lr: 0.1}\nsweep: {grid: {norm.kind: [bn, gn, none]}, seeds: 8}\nplot: {metric: test_error}\n";
 
 START_TEST(cells_are_compared_by_one_rule)
 {
     struct made made;
     make(&made, &(struct design){compared, ranked, 0.2165, 389, NULL}, NULL);
-    holds(&made, "Of 3 paired comparisons, 2 show a difference of at least 2 points, 1 shows none within 1.5 points, 0 are inconclusive.\n");
+    holds(&made, "Of 3 paired comparisons, 2 show a difference of at least 2 points, 1 shows none within 1.5 points, 0 "
+                 "are inconclusive.\n");
     holds(&made, "times the 3 comparisons (Bonferroni)");
     lacks(&made, "told apart");
     ck_assert_int_eq(made.answer.tests, 3);
     release(&made);
 
-    make(&made, &(struct design){compared, ranked, 0.2165, 389, NULL}, (const char *[]){"sweep.baseline=norm.kind=none", NULL});
+    make(&made, &(struct design){compared, ranked, 0.2165, 389, NULL},
+         (const char *[]){"sweep.baseline=norm.kind=none", NULL});
     holds(&made, "Of 2 paired comparisons with the baseline, 2 show a difference");
     holds(&made, "; against no norm -1");
     release(&made);
@@ -352,7 +375,9 @@ END_TEST
 /* Means near 0 and 100 %. */
 static double extreme(const char *kind, double x, int seed)
 {
-    return strcmp(kind, "bn") == 0 ? (seed == 1 ? 0.08 : 0.0) : strcmp(kind, "gn") == 0 ? (seed % 2 ? 0.6 : 0.02) : 0.84 + 0.0 * x;
+    return strcmp(kind, "bn") == 0   ? (seed == 1 ? 0.08 : 0.0)
+           : strcmp(kind, "gn") == 0 ? (seed % 2 ? 0.6 : 0.02)
+                                     : 0.84 + 0.0 * x;
 }
 
 START_TEST(intervals_of_shares_stay_shares)
@@ -365,7 +390,8 @@ START_TEST(intervals_of_shares_stay_shares)
     ck_assert_int_eq(nl_table_summary(&made.results, &made.experiment, &table, &err), NL_OK);
     for (int row = 0; row < table.rows; row++) {
         const struct nl_entry *entry = nl_table_at(&table, row, 1);
-        ck_assert(entry->estimate.lower >= 0.0 && entry->estimate.upper <= 1.0 && entry->estimate.lower < entry->estimate.upper);
+        ck_assert(entry->estimate.lower >= 0.0 && entry->estimate.upper <= 1.0 &&
+                  entry->estimate.lower < entry->estimate.upper);
         estimates++;
     }
     ck_assert_int_eq(estimates, 3);
@@ -373,7 +399,8 @@ START_TEST(intervals_of_shares_stay_shares)
     nl_table_release(&table);
     release(&made);
 
-    make(&made, &(struct design){compared, extreme, 0.2165, 389, NULL}, (const char *[]){"plot.interval=bootstrap", NULL});
+    make(&made, &(struct design){compared, extreme, 0.2165, 389, NULL},
+         (const char *[]){"plot.interval=bootstrap", NULL});
     ck_assert_int_eq(nl_table_summary(&made.results, &made.experiment, &table, &err), NL_OK);
     ck_assert_ptr_nonnull(strstr(table.caption, "CI (percentile bootstrap, which undercovers with so few seeds)"));
     nl_table_release(&table);
@@ -394,15 +421,18 @@ START_TEST(the_mean_is_the_mean)
     struct nl_table table;
     struct nl_error err;
     for (int bootstrap = 0; bootstrap < 2; bootstrap++) {
-        make(&made, &(struct design){compared, one_far_off, 0, 400, NULL}, (const char *[]){bootstrap ? "plot.interval=bootstrap" : "plot.interval=t", NULL});
+        make(&made, &(struct design){compared, one_far_off, 0, 400, NULL},
+             (const char *[]){bootstrap ? "plot.interval=bootstrap" : "plot.interval=t", NULL});
         ck_assert_int_eq(nl_table_summary(&made.results, &made.experiment, &table, &err), NL_OK);
         const struct nl_estimate *bn = &nl_table_at(&table, 0, 1)->estimate, *gn = &nl_table_at(&table, 1, 1)->estimate,
                                  *none = &nl_table_at(&table, 2, 1)->estimate;
         ck_assert(fabs(bn->mean - 0.9 / 8) < 1e-12 && bn->lower == 0.0 && bn->upper > 0.2);
-        /* The standard deviation of a count of 400, of (mean 400 + 1/2) of 401, and the t quantile of 7 degrees of freedom. */
+        /* The standard deviation of a count of 400, of (mean 400 + 1/2) of 401, and the t quantile of 7 degrees of
+         * freedom. */
         double q = 0.5 / 401, t = 2.3646242515927844;
         ck_assert(gn->mean == 0.0 && gn->lower == 0.0 && fabs(gn->upper - t * sqrt(q * (1 - q) / 400 / 8)) < 1e-12);
-        ck_assert(none->mean == 0.5 && fabs(none->upper - 0.5 - t * sqrt(0.25 / 400 / 8)) < 1e-12 && fabs(none->lower + none->upper - 1.0) < 1e-12);
+        ck_assert(none->mean == 0.5 && fabs(none->upper - 0.5 - t * sqrt(0.25 / 400 / 8)) < 1e-12 &&
+                  fabs(none->lower + none->upper - 1.0) < 1e-12);
         nl_table_release(&table);
         release(&made);
     }
@@ -415,10 +445,20 @@ START_TEST(programs_read_every_number)
     struct nl_text json = {0};
     make(&made, &(struct design){batches, textbook, 1, 389, NULL}, NULL);
     nl_answer_json(&json, &made.answer, 0);
-    static const char *const fields[] = {"\"question\": \"small_batch\"", "\"planned\": 96, \"missing\": 0, \"failed\": 0", "\"verdict\": \"supported\"",
-                                         "\"effect\": ", "\"unit\": \"points\"", "\"lower\": ", "\"p_adjusted\": ", "\"pairs\": 8",
-                                         "\"failures\": [{\"failed\": 0, \"of\": 8}, {\"failed\": 0, \"of\": 8}]", "\"other_part\": ",
-                                         "\"seen_from\": ", "\"points\": [{\"x\": 2, ", "\"incomplete\": []", "\"headline\": [\n"};
+    static const char *const fields[] = {"\"question\": \"small_batch\"",
+                                         "\"planned\": 96, \"missing\": 0, \"failed\": 0",
+                                         "\"verdict\": \"supported\"",
+                                         "\"effect\": ",
+                                         "\"unit\": \"points\"",
+                                         "\"lower\": ",
+                                         "\"p_adjusted\": ",
+                                         "\"pairs\": 8",
+                                         "\"failures\": [{\"failed\": 0, \"of\": 8}, {\"failed\": 0, \"of\": 8}]",
+                                         "\"other_part\": ",
+                                         "\"seen_from\": ",
+                                         "\"points\": [{\"x\": 2, ",
+                                         "\"incomplete\": []",
+                                         "\"headline\": [\n"};
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
         ck_assert_msg(strstr(json.at, fields[i]) != NULL, "no '%s' in:\n%s", fields[i], json.at);
     nl_text_release(&json);
@@ -437,8 +477,10 @@ START_TEST(references_are_no_evidence)
     ck_assert_msg(nl_results_load(folder, &experiment, NULL, &results, &err) == NL_OK, "%s", err.text);
     nl_answer_make(&results, &experiment, &answer);
     char *text = nl_answer_text(&answer, true);
-    ck_assert_ptr_nonnull(strstr(text, "As the number of samples that share statistics falls from 64 to 2, the test error worsens with BN"));
-    ck_assert_ptr_nonnull(strstr(text, "LN: a reference with one set of runs, since norm.stat_batch does not apply to it"));
+    ck_assert_ptr_nonnull(strstr(
+        text, "As the number of samples that share statistics falls from 64 to 2, the test error worsens with BN"));
+    ck_assert_ptr_nonnull(
+        strstr(text, "LN: a reference with one set of runs, since norm.stat_batch does not apply to it"));
     ck_assert_ptr_null(strstr(text, "flat with"));
     ck_assert_ptr_null(strstr(text, "From 64"));
     ck_assert_ptr_null(strstr(text, "degrades"));
@@ -453,7 +495,8 @@ END_TEST
 START_TEST(a_headline_stays_readable)
 {
     struct nl_text out = {0};
-    const char *plain[] = {"BN", "LN", "GN", "IN", "RMSNorm", "no norm", "more"}, *with_commas[] = {"BN, depth 1", "LN", "BN, depth 2"};
+    const char *plain[] = {"BN", "LN", "GN", "IN", "RMSNorm", "no norm", "more"},
+               *with_commas[] = {"BN, depth 1", "LN", "BN, depth 2"};
     nl_say_names(&out, plain, 1, "method");
     nl_text_add(&out, "|");
     nl_say_names(&out, plain, 3, "method");
@@ -466,16 +509,17 @@ START_TEST(a_headline_stays_readable)
 }
 END_TEST
 
-#define PAIRED(of_difference, of_smallest, of_sameness)                                                                                             \
+#define PAIRED(of_difference, of_smallest, of_sameness)                                                                \
     .test = {{"paired t", of_difference, NAN}, {"paired t", of_smallest, NAN}, {"two one-sided t", of_sameness, NAN}}
 
 START_TEST(one_family_shares_one_error_rate)
 {
-    struct nl_claim claim[5] = {{PAIRED(0.001, 0.004, 1.0), .points = NL_FOUND_MORE, .beyond = true, .expected = NL_FOUND_MORE},
-                                {PAIRED(0.8, 0.001, 0.012), .points = NL_FOUND_MORE, .expected = NL_FOUND_SAME},
-                                {PAIRED(0.012, 0.3, 1.0), .points = NL_FOUND_LESS, .beyond = true, .expected = NL_FOUND_MORE},
-                                {PAIRED(0.012, 0.013, 1.0), .points = NL_FOUND_MORE, .beyond = true, .expected = NL_FOUND_MORE},
-                                {.expected = NL_FOUND_MORE}};
+    struct nl_claim claim[5] = {
+        {PAIRED(0.001, 0.004, 1.0), .points = NL_FOUND_MORE, .beyond = true, .expected = NL_FOUND_MORE},
+        {PAIRED(0.8, 0.001, 0.012), .points = NL_FOUND_MORE, .expected = NL_FOUND_SAME},
+        {PAIRED(0.012, 0.3, 1.0), .points = NL_FOUND_LESS, .beyond = true, .expected = NL_FOUND_MORE},
+        {PAIRED(0.012, 0.013, 1.0), .points = NL_FOUND_MORE, .beyond = true, .expected = NL_FOUND_MORE},
+        {.expected = NL_FOUND_MORE}};
     ck_assert_int_eq(nl_claims_judge(claim, 5, NL_BONFERRONI, 0.95), 4);
     for (int i = 0; i < 4; i++)
         for (int k = 0; k < NL_ASKED; k++)
@@ -483,7 +527,8 @@ START_TEST(one_family_shares_one_error_rate)
     ck_assert(claim[0].verdict == NL_SUPPORTED && claim[0].reach == NL_REACH_YES);
     ck_assert(claim[1].verdict == NL_SUPPORTED && claim[1].finding == NL_FOUND_SAME);
     ck_assert(claim[2].verdict == NL_NOT_SUPPORTED && claim[2].reach == NL_REACH_OPEN);
-    ck_assert(claim[3].verdict == NL_INCONCLUSIVE && claim[3].finding == NL_FOUND_MORE && claim[3].reach == NL_REACH_OPEN);
+    ck_assert(claim[3].verdict == NL_INCONCLUSIVE && claim[3].finding == NL_FOUND_MORE &&
+              claim[3].reach == NL_REACH_OPEN);
     ck_assert(isnan(claim[4].test[NL_DIFFERS].adjusted) && claim[4].verdict == NL_INCONCLUSIVE);
 }
 END_TEST
@@ -491,7 +536,8 @@ END_TEST
 START_TEST(parts_that_are_asked_one_thing_are_adjusted_by_holm)
 {
     /* statsmodels' multipletests([0.063, 0.278], method="holm") */
-    struct nl_claim claim[2] = {{.test[NL_REACHES] = {"paired t", 0.063, NAN}}, {.test[NL_AGREES] = {"two one-sided t", 0.278, NAN}}};
+    struct nl_claim claim[2] = {{.test[NL_REACHES] = {"paired t", 0.063, NAN}},
+                                {.test[NL_AGREES] = {"two one-sided t", 0.278, NAN}}};
     ck_assert_int_eq(nl_claims_judge(claim, 2, NL_HOLM, 0.95), 2);
     ck_assert(claim[0].test[NL_REACHES].adjusted == 0.126 && claim[1].test[NL_AGREES].adjusted == 0.278);
 }
@@ -504,14 +550,20 @@ static struct nl_claim judged(double mean, double sd, const struct nl_rule *rule
     double values[8];
     for (int i = 0; i < 8; i++)
         values[i] = mean + sd * shape[i];
-    struct nl_claim claim = {.scale = 1.0, .unit = "points", .expected = mean < 0.0 ? NL_FOUND_LESS : NL_FOUND_MORE, .rate = NAN, .seen_from = NAN,
-                             .effect = nl_estimate(values, 8, NL_SCALE_REAL, &(struct nl_sampling){0}, NL_INTERVAL_T, rule->level)};
+    struct nl_claim claim = {
+        .scale = 1.0,
+        .unit = "points",
+        .expected = mean < 0.0 ? NL_FOUND_LESS : NL_FOUND_MORE,
+        .rate = NAN,
+        .seen_from = NAN,
+        .effect = nl_estimate(values, 8, NL_SCALE_REAL, &(struct nl_sampling){0}, NL_INTERVAL_T, rule->level)};
     nl_claim_test(&claim, rule, values, 8, NAN);
     nl_claims_judge(&claim, 1, NL_BONFERRONI, rule->level);
     return claim;
 }
 
-/* A finding says what the interval shows: at least 2 points where all of it lies beyond 2, a difference where it leaves out 0. */
+/* A finding says what the interval shows: at least 2 points where all of it lies beyond 2, a difference where it leaves
+ * out 0. */
 START_TEST(finding_and_interval_agree)
 {
     const struct nl_rule rules[] = {{2.0, 1.5, 0.95, false}, {0.5, 3.0, 0.9, false}, {0.0, 1.0, 0.95, false}};
@@ -520,20 +572,23 @@ START_TEST(finding_and_interval_agree)
         for (double sd = 0.05; sd < 8.0; sd *= 1.7)
             for (double mean = -9.03; mean < 9.0; mean += 0.37) {
                 struct nl_claim claim = judged(mean, sd, &rules[r]);
-                double lower = mean < 0.0 ? -claim.effect.upper : claim.effect.lower, upper = mean < 0.0 ? -claim.effect.lower : claim.effect.upper;
+                double lower = mean < 0.0 ? -claim.effect.upper : claim.effect.lower,
+                       upper = mean < 0.0 ? -claim.effect.lower : claim.effect.upper;
                 bool more = claim.finding == NL_FOUND_MORE || claim.finding == NL_FOUND_LESS;
                 if (lower > rules[r].smallest)
                     ck_assert(more && claim.reach == NL_REACH_YES && claim.verdict == NL_SUPPORTED);
                 else if (lower > 0.0 && claim.finding != NL_FOUND_SAME)
-                    ck_assert(more && claim.reach == (upper < rules[r].smallest ? NL_REACH_NO : NL_REACH_OPEN) && claim.verdict != NL_SUPPORTED);
+                    ck_assert(more && claim.reach == (upper < rules[r].smallest ? NL_REACH_NO : NL_REACH_OPEN) &&
+                              claim.verdict != NL_SUPPORTED);
                 else
                     ck_assert(!more);
                 ck_assert(!more || claim.finding == claim.points);
                 ck_assert(claim.finding != NL_FOUND_SAME || fabs(mean) < rules[r].margin);
                 seen[claim.finding][more ? claim.reach : 0]++;
             }
-    ck_assert(seen[NL_FOUND_MORE][NL_REACH_YES] && seen[NL_FOUND_LESS][NL_REACH_YES] && seen[NL_FOUND_MORE][NL_REACH_OPEN] &&
-              seen[NL_FOUND_MORE][NL_REACH_NO] && seen[NL_FOUND_SAME][0] && seen[NL_FOUND_NOTHING][0]);
+    ck_assert(seen[NL_FOUND_MORE][NL_REACH_YES] && seen[NL_FOUND_LESS][NL_REACH_YES] &&
+              seen[NL_FOUND_MORE][NL_REACH_OPEN] && seen[NL_FOUND_MORE][NL_REACH_NO] && seen[NL_FOUND_SAME][0] &&
+              seen[NL_FOUND_NOTHING][0]);
 }
 END_TEST
 
@@ -545,7 +600,8 @@ START_TEST(what_is_open_about_a_difference_is_said)
     ck_assert(claim.effect.lower > 0.0 && claim.effect.lower < 2.0 && claim.verdict == NL_INCONCLUSIVE);
     nl_say_proof(&out, &claim, NULL);
     nl_say_reach(&out, &claim);
-    ck_assert_str_eq(out.at, ", p = 0.036 (difference), p = 0.093 (at least 2 points), 8 pairs: there is a difference; whether it reaches 2 points is open");
+    ck_assert_str_eq(out.at, ", p = 0.036 (difference), p = 0.093 (at least 2 points), 8 pairs: there is a difference; "
+                             "whether it reaches 2 points is open");
     nl_text_release(&out);
     claim = judged(1.0, 1.6, &rule); /* an interval that is open on both sides of 0 names both tests, too */
     nl_say_proof(&out, &claim, NULL);

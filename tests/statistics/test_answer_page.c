@@ -1,7 +1,8 @@
-/* All sentences of answers and of claims' outcomes, to be read aloud: made results, and what is said of them, word for word, in tests/statistics/answers/NAME.txt.
+/* All sentences of answers and of claims' outcomes, to be read aloud: made results, and what is said of them, word for
+ * word, in tests/statistics/answers/NAME.txt.
  *
- * NORMLAB_ANSWERS_WRITE=1 writes what the program says now into these files: read the difference before committing it.
- */
+ * NORMLAB_ANSWERS_WRITE=1 writes what the program says now into these files: read the difference before committing
+ * it. */
 #include "claims/outcome.h"
 #include "made.h"
 #include "stats/table.h"
@@ -14,11 +15,18 @@ struct scene {
 };
 
 #define NO_NORM "baseline: {norm.kind: none}, "
-#define BATCHES(more) "train: {lr: 0.1}\nsweep: {grid: {norm.kind: [bn, gn, none], train.batch: [64, 16, 4, 2]}, seeds: 8, " more "question: small_batch}\n"
-#define RATES(more) "sweep: {grid: {norm.kind: [none, bn, gn], train.lr: [0.01, 0.0316, 0.1, 0.316, 1, 3.16]}, seeds: 8, " more "question: lr_tolerance}\n"
-#define CELLS(more) "train: {lr: 0.1}\nsweep: {grid: {norm.kind: [bn, gn, none]}, seeds: 8, " more "question: compare}\nplot: {metric: test_error}\n"
-#define SPEED(more) \
-    "train: {lr: 0.1, steps: 500, eval_every: 50}\nsweep: {grid: {norm.kind: [bn, gn, none]}, seeds: 8, " more "question: speed}\nplot: {metric: " \
+#define BATCHES(more)                                                                                                  \
+    "train: {lr: 0.1}\nsweep: {grid: {norm.kind: [bn, gn, none], train.batch: [64, 16, 4, 2]}, seeds: 8, " more        \
+    "question: small_batch}\n"
+#define RATES(more)                                                                                                    \
+    "sweep: {grid: {norm.kind: [none, bn, gn], train.lr: [0.01, 0.0316, 0.1, 0.316, 1, 3.16]}, seeds: 8, " more        \
+    "question: lr_tolerance}\n"
+#define CELLS(more)                                                                                                    \
+    "train: {lr: 0.1}\nsweep: {grid: {norm.kind: [bn, gn, none]}, seeds: 8, " more                                     \
+    "question: compare}\nplot: {metric: test_error}\n"
+#define SPEED(more)                                                                                                    \
+    "train: {lr: 0.1, steps: 500, eval_every: 50}\nsweep: {grid: {norm.kind: [bn, gn, none]}, seeds: 8, " more         \
+    "question: speed}\nplot: {metric: "                                                                                \
     "test_accuracy, target: 90}\n"
 
 static bool is(const char *kind, const char *name)
@@ -103,7 +111,9 @@ static const struct scene small_batch[] = {
     {"trials are missing", {BATCHES(NO_NORM), batches_missing, 0, 389, NULL}, {0}},
     {"one method", {BATCHES(""), degrades, 0, 389, NULL}, {"norm.kind=bn"}},
     {"many methods", {BATCHES(NO_NORM), degrades, 0, 389, NULL}, {"norm.kind=none,bn,gn,ln,in,rms,brn,l1bn,maxbn"}},
-    {"many methods degrade", {BATCHES(NO_NORM), all_degrade, 0, 389, NULL}, {"norm.kind=none,bn,gn,ln,in,rms,brn,l1bn,maxbn"}},
+    {"many methods degrade",
+     {BATCHES(NO_NORM), all_degrade, 0, 389, NULL},
+     {"norm.kind=none,bn,gn,ln,in,rms,brn,l1bn,maxbn"}},
     {"two seeds", {BATCHES(NO_NORM), degrades, 0, 389, NULL}, {"sweep.seeds=2"}},
     {"one seed", {BATCHES(NO_NORM), degrades, 0, 389, NULL}, {"sweep.seeds=1"}},
     {"one batch size", {BATCHES(NO_NORM), degrades, 0, 389, NULL}, {"train.batch=64"}},
@@ -148,7 +158,9 @@ static double tolerates_up_to_two_rates(const char *kind, double x, int seed)
 
 static double tolerates_less_than_the_grid(const char *kind, double x, int seed)
 {
-    return up_to(x, is(kind, "gn") ? (seed % 2 ? 0.01 : 0.0005) : is(kind, "none") ? (seed == 3 ? 0.0005 : 0.0316) : 0.1);
+    return up_to(x, is(kind, "gn")     ? (seed % 2 ? 0.01 : 0.0005)
+                    : is(kind, "none") ? (seed == 3 ? 0.0005 : 0.0316)
+                                       : 0.1);
 }
 
 static double never_trains(const char *kind, double x, int seed)
@@ -173,12 +185,20 @@ static double rates_missing(const char *kind, double x, int seed)
 }
 
 static const struct scene lr_tolerance[] = {
-    {"a method tolerates ten times the rate, another one step of the grid more", {RATES(NO_NORM), tolerates, 0, 389, NULL}, {0}},
+    {"a method tolerates ten times the rate, another one step of the grid more",
+     {RATES(NO_NORM), tolerates, 0, 389, NULL},
+     {0}},
     {"a method tolerates every rate of the grid", {RATES(NO_NORM), tolerates_all, 0, 389, NULL}, {0}},
     {"a method tolerates less", {RATES(NO_NORM), tolerates_less, 0, 389, NULL}, {0}},
-    {"a method tolerates no rate of the grid with half of the seeds", {RATES(NO_NORM), tolerates_less_than_the_grid, 0, 389, NULL}, {0}},
-    {"all methods tolerate the same, on a fine grid", {RATES(NO_NORM), tolerates_the_same, 0, 389, NULL}, {"train.lr=0.05,0.07,0.1,0.14,0.2"}},
-    {"many methods", {RATES(NO_NORM), tolerates_up_to_two_rates, 0, 389, NULL}, {"norm.kind=none,bn,gn,ln,in,rms,brn,l1bn,maxbn", "sweep.seeds=12"}},
+    {"a method tolerates no rate of the grid with half of the seeds",
+     {RATES(NO_NORM), tolerates_less_than_the_grid, 0, 389, NULL},
+     {0}},
+    {"all methods tolerate the same, on a fine grid",
+     {RATES(NO_NORM), tolerates_the_same, 0, 389, NULL},
+     {"train.lr=0.05,0.07,0.1,0.14,0.2"}},
+    {"many methods",
+     {RATES(NO_NORM), tolerates_up_to_two_rates, 0, 389, NULL},
+     {"norm.kind=none,bn,gn,ln,in,rms,brn,l1bn,maxbn", "sweep.seeds=12"}},
     {"all methods tolerate the same", {RATES(NO_NORM), tolerates_the_same, 0, 389, NULL}, {0}},
     {"no run trains", {RATES(NO_NORM), never_trains, 0, 389, NULL}, {0}},
     {"no run fails", {RATES(NO_NORM), never_fails, 0, 389, NULL}, {0}},
@@ -199,7 +219,10 @@ static double ranked(const char *kind, double x, int seed)
 
 static double close_ranked(const char *kind, double x, int seed)
 {
-    return (is(kind, "bn") ? 0.02 : is(kind, "gn") ? 0.033 : 0.05 + 0.01 * (seed % 4 - 1.5)) + 0.3 * noise(kind, x, seed);
+    return (is(kind, "bn")   ? 0.02
+            : is(kind, "gn") ? 0.033
+                             : 0.05 + 0.01 * (seed % 4 - 1.5)) +
+           0.3 * noise(kind, x, seed);
 }
 
 static double two_equal(const char *kind, double x, int seed)
@@ -339,15 +362,23 @@ static const struct scene speed[] = {
 
 /* ---- claims ---- */
 
-#define CLAIM(parts)                                                                                                                              \
-    "train: {lr: 0.1}\nsweep: {grid: {norm.kind: [bn, gn, none], train.batch: [64, 16, 4, 2]}, seeds: 8}\nclaim:\n  says: At small batches BN "    \
+#define CLAIM(parts)                                                                                                   \
+    "train: {lr: 0.1}\nsweep: {grid: {norm.kind: [bn, gn, none], train.batch: [64, 16, 4, 2]}, seeds: 8}\nclaim:\n  "  \
+    "says: At small batches BN "                                                                                       \
     "degrades and GN does not.\n  source: made up\n  measure: {metric: test_error}\n  parts:\n" parts
-#define DEGRADES "    - {says: BN degrades, of: {norm.kind: bn, train.batch: 2}, minus: {norm.kind: bn, train.batch: 64}, smallest: 2}\n"
-#define FLAT "    - {says: GN does not, of: {norm.kind: gn, train.batch: 2}, minus: {norm.kind: gn, train.batch: 64}, margin: 1}\n"
-#define MORE                                                                                                                                       \
-    "    - {says: BN degrades more than GN, of: {norm.kind: bn, train.batch: 2}, minus: {norm.kind: bn, train.batch: 64}, less: {of: {norm.kind: gn, " \
+#define DEGRADES                                                                                                       \
+    "    - {says: BN degrades, of: {norm.kind: bn, train.batch: 2}, minus: {norm.kind: bn, train.batch: 64}, "         \
+    "smallest: 2}\n"
+#define FLAT                                                                                                           \
+    "    - {says: GN does not, of: {norm.kind: gn, train.batch: 2}, minus: {norm.kind: gn, train.batch: 64}, margin: " \
+    "1}\n"
+#define MORE                                                                                                           \
+    "    - {says: BN degrades more than GN, of: {norm.kind: bn, train.batch: 2}, minus: {norm.kind: bn, train.batch: " \
+    "64}, less: {of: {norm.kind: gn, "                                                                                 \
     "train.batch: 2}, minus: {norm.kind: gn, train.batch: 64}}, smallest: 2}\n"
-#define ORDER "    - {says: the smaller the worse, order: [{norm.kind: bn, train.batch: 2}, {norm.kind: bn, train.batch: 4}, {norm.kind: bn, train.batch: 16}], smallest: 1}\n"
+#define ORDER                                                                                                          \
+    "    - {says: the smaller the worse, order: [{norm.kind: bn, train.batch: 2}, {norm.kind: bn, train.batch: 4}, "   \
+    "{norm.kind: bn, train.batch: 16}], smallest: 1}\n"
 #define TREND "    - {says: BN has no trend, of: {norm.kind: bn}, slope: train.batch, margin: 1}\n"
 
 static double varies(const char *kind, double x, int seed)
@@ -380,8 +411,10 @@ static char *outcome_of(const struct scene *scene)
     for (int i = 0; i < published->parts; i++)
         if (nl_part_needs_control(published, i))
             control[i] = (struct nl_evidence){.experiment = &other.experiment, .results = &other.results};
-    const struct nl_claim_evidence evidence = {.main = {.experiment = &made.experiment, .results = &made.results}, .control = control};
-    struct nl_outcome outcome = {.name = nl_strdup("claim"), .planned = made.results.planned, .failures = nl_results_failures(&made.results)};
+    const struct nl_claim_evidence evidence = {.main = {.experiment = &made.experiment, .results = &made.results},
+                                               .control = control};
+    struct nl_outcome outcome = {
+        .name = nl_strdup("claim"), .planned = made.results.planned, .failures = nl_results_failures(&made.results)};
     ck_assert_msg(nl_outcome_judge(published, &evidence, 0.95, false, &outcome, &err) == NL_OK, "%s", err.text);
     char *text = nl_outcomes_text(&outcome, 1, NL_OUTCOME_TEXT);
     nl_outcome_release(&outcome);
@@ -422,8 +455,9 @@ static const struct {
     const struct scene *scene;
     size_t scenes;
     char *(*says)(const struct scene *scene);
-} pages[] = {PAGE(small_batch, answer_to), PAGE(lr_tolerance, answer_to), PAGE(compare, answer_to), PAGE(speed, answer_to), PAGE(claims, outcome_of),
-             {"tables", compare, sizeof compare / sizeof *compare, table_of}};
+} pages[] = {PAGE(small_batch, answer_to), PAGE(lr_tolerance, answer_to),
+             PAGE(compare, answer_to),     PAGE(speed, answer_to),
+             PAGE(claims, outcome_of),     {"tables", compare, sizeof compare / sizeof *compare, table_of}};
 
 START_TEST(what_is_said_stands_on_the_page)
 {

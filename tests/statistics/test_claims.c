@@ -1,4 +1,5 @@
-/* Claims: what is read of runs, identities and their disturbances, verdicts from made results, and a claim from its file to its outcome. */
+/* Claims: what is read of runs, identities and their disturbances, verdicts from made results, and a claim from its
+ * file to its outcome. */
 #include <check.h>
 #include <math.h>
 #include <stdlib.h>
@@ -59,15 +60,18 @@ static struct nl_curves parse_curves(const char *text)
 }
 
 /* The spans of the first part's first side, for each seed. */
-static void read_tables(const char *claim, const char *trials, const char *curves, const char *metrics, struct nl_span *out)
+static void read_tables(const char *claim, const char *trials, const char *curves, const char *metrics,
+                        struct nl_span *out)
 {
     struct nl_experiment experiment;
     struct nl_results results;
     struct nl_curves read = parse_curves(curves), measured = parse_curves(metrics);
     load_text(claim, &experiment);
     parse_results(trials, &experiment, &results);
-    const struct nl_evidence evidence = {
-        .experiment = &experiment, .results = &results, .curves = curves ? &read : NULL, .metrics = metrics ? &measured : NULL};
+    const struct nl_evidence evidence = {.experiment = &experiment,
+                                         .results = &results,
+                                         .curves = curves ? &read : NULL,
+                                         .metrics = metrics ? &measured : NULL};
     const struct nl_cell *cell[64];
     int cells = 0;
     nl_side_spans(&experiment.published->part[0], 0, &evidence, out, cell, &cells);
@@ -84,14 +88,16 @@ static void read_spans(const char *claim, const char *trials, const char *curves
 
 static void expect_span(struct nl_span found, double low, double high)
 {
-    ck_assert_msg((found.low == low || fabs(found.low - low) < 1e-9) && (found.high == high || fabs(found.high - high) < 1e-9), "%g to %g, expected %g to %g",
-                  found.low, found.high, low, high);
+    ck_assert_msg((found.low == low || fabs(found.low - low) < 1e-9) &&
+                      (found.high == high || fabs(found.high - high) < 1e-9),
+                  "%g to %g, expected %g to %g", found.low, found.high, low, high);
 }
 
 /* ---- what is read ---- */
 
 static const char rates[] = "sweep: {grid: {norm.kind: [bn, ln], train.lr: [0.01, 0.1, 1, 10]}}\ndata: {val: 128}\n";
-static const char rate_trials[] = "trial,norm.kind,train.lr,train.seed,status,failed_step,classes,train_samples,val_samples,test_samples,val_overlap,test_overlap,train_accuracy,"
+static const char rate_trials[] = "trial,norm.kind,train.lr,train.seed,status,failed_step,classes,train_samples,val_"
+                                  "samples,test_samples,val_overlap,test_overlap,train_accuracy,"
                                   "val_loss,test_accuracy\n"
                                   "1,bn,0.01,1,done,,10,1280,128,389,0,0,0.80,0.5,0.70\n"
                                   "2,bn,0.1,1,done,,10,1280,128,389,0,0,0.99,0.2,0.90\n"
@@ -102,7 +108,9 @@ static const char rate_trials[] = "trial,norm.kind,train.lr,train.seed,status,fa
 START_TEST(the_best_run_is_chosen_by_the_validation_part)
 {
     struct nl_span span[1];
-    char *claim = nl_format("%s" HEAD "measure: {metric: test_accuracy, along: train.lr, take: best, by: val_loss}, of: {norm.kind: bn}, minus: {norm.kind: ln}, smallest: 1" TAIL, rates);
+    char *claim = nl_format("%s" HEAD "measure: {metric: test_accuracy, along: train.lr, take: best, by: val_loss}, "
+                                      "of: {norm.kind: bn}, minus: {norm.kind: ln}, smallest: 1" TAIL,
+                            rates);
     read_spans(claim, rate_trials, NULL, span);
     expect_span(span[0], 0.90, 0.90);
     free(claim);
@@ -115,14 +123,15 @@ START_TEST(rates_widths_and_failures_are_read_along_a_key)
         const char *measure;
         double low, high;
     } cases[] = {
-        {"{along: train.lr, take: usable}", 0.0, 2.302585092994046},             /* 1, and below 10 */
+        {"{along: train.lr, take: usable}", 0.0, 2.302585092994046}, /* 1, and below 10 */
         {"{along: train.lr, take: failed}", 0.25, 0.25},
-        {"{metric: test_accuracy, along: train.lr, take: width}", 1.0, 3.0},     /* 0.1 to 1; neighbours at 0.01 and 10 */
+        {"{metric: test_accuracy, along: train.lr, take: width}", 1.0, 3.0}, /* 0.1 to 1; neighbours at 0.01 and 10 */
         {"{metric: train_accuracy, along: train.lr, take: width}", 1.0, 3.0},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct nl_span span[1];
-        char *claim = nl_format("%s" HEAD "measure: %s, of: {norm.kind: bn}, minus: {norm.kind: ln}, smallest: 1" TAIL, rates, cases[i].measure);
+        char *claim = nl_format("%s" HEAD "measure: %s, of: {norm.kind: bn}, minus: {norm.kind: ln}, smallest: 1" TAIL,
+                                rates, cases[i].measure);
         read_spans(claim, rate_trials, NULL, span);
         expect_span(span[0], cases[i].low, cases[i].high);
         free(claim);
@@ -130,15 +139,21 @@ START_TEST(rates_widths_and_failures_are_read_along_a_key)
 }
 END_TEST
 
-/* The first seed trains up to 0.1 and has asked for 0.3162, the second one up to 3.162 but for 0.3162, where it diverges. */
+/* The first seed trains up to 0.1 and has asked for 0.3162, the second one up to 3.162 but for 0.3162, where it
+ * diverges. */
 START_TEST(a_seed_of_a_refined_grid_is_judged_by_rates_of_its_own)
 {
-    static const char grid[] = "norm: {kind: bn}\nsweep: {seeds: 2, refine: 3.5, grid: {train.lr: [0.1, 1, 10]}, points: [{train.lr: [0.3162, 3.162]}]}\n";
-    static const char trials[] = "trial,train.lr,train.seed,status,failed_step,classes,train_samples,val_samples,test_samples,val_overlap,test_overlap,train_accuracy\n"
-                                 "1,0.1,1,done,,10,1280,0,389,0,0,0.99\n2,0.1,2,done,,10,1280,0,389,0,0,0.99\n3,1,1,done,,10,1280,0,389,0,0,0.2\n"
-                                 "4,1,2,done,,10,1280,0,389,0,0,0.99\n5,10,1,done,,10,1280,0,389,0,0,0.2\n6,10,2,done,,10,1280,0,389,0,0,0.2\n"
-                                 "7,0.3162,1,done,,10,1280,0,389,0,0,0.2\n8,0.3162,2,diverged,7,10,1280,0,389,0,0,\n9,3.162,1,done,,10,1280,0,389,0,0,0.2\n"
-                                 "10,3.162,2,done,,10,1280,0,389,0,0,0.99\n";
+    static const char grid[] = "norm: {kind: bn}\nsweep: {seeds: 2, refine: 3.5, grid: {train.lr: [0.1, 1, 10]}, "
+                               "points: [{train.lr: [0.3162, 3.162]}]}\n";
+    static const char trials[] =
+        "trial,train.lr,train.seed,status,failed_step,classes,train_samples,val_samples,test_samples,val_overlap,test_"
+        "overlap,train_accuracy\n"
+        "1,0.1,1,done,,10,1280,0,389,0,0,0.99\n2,0.1,2,done,,10,1280,0,389,0,0,0.99\n3,1,1,done,,10,1280,0,389,0,0,0."
+        "2\n"
+        "4,1,2,done,,10,1280,0,389,0,0,0.99\n5,10,1,done,,10,1280,0,389,0,0,0.2\n6,10,2,done,,10,1280,0,389,0,0,0.2\n"
+        "7,0.3162,1,done,,10,1280,0,389,0,0,0.2\n8,0.3162,2,diverged,7,10,1280,0,389,0,0,\n9,3.162,1,done,,10,1280,0,"
+        "389,0,0,0.2\n"
+        "10,3.162,2,done,,10,1280,0,389,0,0,0.99\n";
     struct nl_experiment experiment;
     struct nl_results results;
     struct nl_comparison view;
@@ -154,16 +169,22 @@ START_TEST(a_seed_of_a_refined_grid_is_judged_by_rates_of_its_own)
 }
 END_TEST
 
-/* Steps to a target lie between two evaluations. A run that failed early, and one that never got there, are censored at the steps they were given. */
+/* Steps to a target lie between two evaluations. A run that failed early, and one that never got there, are censored at
+ * the steps they were given. */
 START_TEST(steps_are_censored_at_the_cap)
 {
-    static const char claim[] = "train: {steps: 400}\nsweep: {seeds: 3, grid: {norm.kind: [bn, ln]}}\n" HEAD
-                                "measure: {metric: test_accuracy, target: 0.9}, of: {norm.kind: bn}, minus: {norm.kind: ln}, smallest: 2" TAIL;
-    static const char trials[] = "trial,norm.kind,train.seed,status,failed_step,classes,train_samples,val_samples,test_samples,val_overlap,test_overlap,test_accuracy\n"
-                                 "1,bn,1,done,,10,1280,0,389,0,0,0.95\n2,bn,2,diverged,15,10,1280,0,389,0,0,\n3,bn,3,done,,10,1280,0,389,0,0,0.85\n";
+    static const char claim[] =
+        "train: {steps: 400}\nsweep: {seeds: 3, grid: {norm.kind: [bn, ln]}}\n" HEAD
+        "measure: {metric: test_accuracy, target: 0.9}, of: {norm.kind: bn}, minus: {norm.kind: ln}, smallest: 2" TAIL;
+    static const char trials[] = "trial,norm.kind,train.seed,status,failed_step,classes,train_samples,val_samples,test_"
+                                 "samples,val_overlap,test_overlap,test_accuracy\n"
+                                 "1,bn,1,done,,10,1280,0,389,0,0,0.95\n2,bn,2,diverged,15,10,1280,0,389,0,0,\n3,bn,3,"
+                                 "done,,10,1280,0,389,0,0,0.85\n";
     static const char curves[] = "trial,norm.kind,train.seed,step,epoch,samples,split,eval,lr,loss,accuracy\n"
-                                 "1,bn,1,10,1,1,train,,0.1,1,0.99\n1,bn,1,10,1,1,test,running,0.1,1,0.5\n1,bn,1,20,1,1,test,running,0.1,1,0.92\n1,bn,1,30,1,1,test,running,0.1,1,0.5\n"
-                                 "2,bn,2,10,1,1,test,running,0.1,1,0.5\n3,bn,3,10,1,1,test,running,0.1,1,0.5\n3,bn,3,400,1,1,test,running,0.1,1,0.85\n";
+                                 "1,bn,1,10,1,1,train,,0.1,1,0.99\n1,bn,1,10,1,1,test,running,0.1,1,0.5\n1,bn,1,20,1,1,"
+                                 "test,running,0.1,1,0.92\n1,bn,1,30,1,1,test,running,0.1,1,0.5\n"
+                                 "2,bn,2,10,1,1,test,running,0.1,1,0.5\n3,bn,3,10,1,1,test,running,0.1,1,0.5\n3,bn,3,"
+                                 "400,1,1,test,running,0.1,1,0.85\n";
     struct nl_span span[3];
     read_spans(claim, trials, curves, span);
     expect_span(span[0], log(10.0), log(20.0));
@@ -174,10 +195,13 @@ END_TEST
 
 START_TEST(a_slope_is_over_doublings)
 {
-    static const char claim[] = "norm: {kind: bn}\nsweep: {grid: {train.batch: [2, 8, 32]}}\n" HEAD
-                                "measure: {metric: test_loss}, of: {norm.kind: bn}, slope: train.batch, smallest: 0.1" TAIL;
-    static const char trials[] = "trial,train.batch,train.seed,status,failed_step,classes,train_samples,val_samples,test_samples,val_overlap,test_overlap,test_loss\n"
-                                 "1,32,1,done,,10,1280,0,389,0,0,1.5\n2,8,1,done,,10,1280,0,389,0,0,1.0\n3,2,1,done,,10,1280,0,389,0,0,0.7\n";
+    static const char claim[] =
+        "norm: {kind: bn}\nsweep: {grid: {train.batch: [2, 8, 32]}}\n" HEAD
+        "measure: {metric: test_loss}, of: {norm.kind: bn}, slope: train.batch, smallest: 0.1" TAIL;
+    static const char trials[] =
+        "trial,train.batch,train.seed,status,failed_step,classes,train_samples,val_samples,test_samples,val_overlap,"
+        "test_overlap,test_loss\n"
+        "1,32,1,done,,10,1280,0,389,0,0,1.5\n2,8,1,done,,10,1280,0,389,0,0,1.0\n3,2,1,done,,10,1280,0,389,0,0,0.7\n";
     struct nl_span span[1];
     read_spans(claim, trials, NULL, span);
     expect_span(span[0], 0.2, 0.2);
@@ -187,10 +211,12 @@ END_TEST
 /* Of the last layer, which is the tenth and not the second; of norms the logarithm; at the step that is asked for. */
 START_TEST(tensors_are_read_by_pattern_quantity_and_step)
 {
-    static const char trials[] = "trial,model.depth,train.seed,status,failed_step,classes,train_samples,val_samples,test_samples,val_overlap,test_overlap,test_loss\n"
+    static const char trials[] = "trial,model.depth,train.seed,status,failed_step,classes,train_samples,val_samples,"
+                                 "test_samples,val_overlap,test_overlap,test_loss\n"
                                  "1,4,1,done,,10,1280,0,389,0,0,1.5\n2,8,1,diverged,7,10,1280,0,389,0,0,\n";
     static const char metrics[] = "trial,model.depth,train.seed,step,tensor,quantity,value\n"
-                                  "1,4,1,1,grad:h.10.w,norm,4\n1,4,1,1,grad:h.10.w,mean,0.25\n1,4,1,9,grad:h.10.w,norm,2\n1,4,1,9,grad:h.10.w,mean,0.75\n"
+                                  "1,4,1,1,grad:h.10.w,norm,4\n1,4,1,1,grad:h.10.w,mean,0.25\n1,4,1,9,grad:h.10.w,norm,"
+                                  "2\n1,4,1,9,grad:h.10.w,mean,0.75\n"
                                   "1,4,1,1,grad:h.2.w,norm,16\n1,4,1,1,other,norm,32\n";
     static const struct {
         const char *measure, *cell;
@@ -206,7 +232,9 @@ START_TEST(tensors_are_read_by_pattern_quantity_and_step)
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct nl_span span[1];
-        char *claim = nl_format("sweep: {grid: {model.depth: [4, 8]}}\n" HEAD "measure: %s, of: %s, minus: {model.depth: 4}, smallest: 2" TAIL, cases[i].measure, cases[i].cell);
+        char *claim = nl_format("sweep: {grid: {model.depth: [4, 8]}}\n" HEAD
+                                "measure: %s, of: %s, minus: {model.depth: 4}, smallest: 2" TAIL,
+                                cases[i].measure, cases[i].cell);
         read_tables(claim, trials, NULL, metrics, span);
         if (isnan(cases[i].value))
             ck_assert(isnan(span[0].low) && isnan(span[0].high));
@@ -220,7 +248,8 @@ END_TEST
 /* Runs that ended at chance are told of as bearing on nothing only where all parts are read of first steps. */
 START_TEST(runs_at_chance_do_not_bear_on_first_steps)
 {
-    struct nl_published_part first = {.reading = {.tensor = "grad:h.*", .step = NL_FIRST_STEP}}, last = {.reading = {.tensor = "grad:h.*"}};
+    struct nl_published_part first = {.reading = {.tensor = "grad:h.*", .step = NL_FIRST_STEP}},
+                             last = {.reading = {.tensor = "grad:h.*"}};
     struct nl_judged judged[2] = {{.part = &first}, {.part = &first}};
     struct nl_outcome outcome = {.parts = 2, .part = judged, .failures = {.failed = 3, .dead = 3, .runs = 4}};
     for (int i = 0; i < 3; i++) {
@@ -249,7 +278,8 @@ START_TEST(identities_hold_and_disturbances_break_them)
             ck_assert_int_eq(nl_identity_deviation((enum nl_identity)identity, device, false, &deviation, &err), NL_OK);
             ck_assert_int_eq(nl_identity_deviation((enum nl_identity)identity, device, true, &perturbed, &err), NL_OK);
             ck_assert_msg(deviation <= tolerance, "%s: %g", nl_identity_names[identity - 1], deviation);
-            ck_assert_msg(perturbed > 10.0 * tolerance, "%s, disturbed: %g", nl_identity_names[identity - 1], perturbed);
+            ck_assert_msg(perturbed > 10.0 * tolerance, "%s, disturbed: %g", nl_identity_names[identity - 1],
+                          perturbed);
         }
 }
 END_TEST
@@ -260,9 +290,11 @@ END_TEST
 static void make_pairs(double effect, double spread, const struct nl_experiment *experiment, struct nl_results *out)
 {
     struct nl_text text = {0};
-    nl_text_add(&text, "trial,norm.kind,train.seed,status,failed_step,classes,train_samples,val_samples,test_samples,val_overlap,test_overlap,test_loss\n");
+    nl_text_add(&text, "trial,norm.kind,train.seed,status,failed_step,classes,train_samples,val_samples,test_samples,"
+                       "val_overlap,test_overlap,test_loss\n");
     for (int seed = 0; seed < 8; seed++) {
-        nl_text_add(&text, "%d,bn,%d,done,,10,1280,0,389,0,0,%.9g\n", 2 * seed + 1, seed + 1, 1.0 + effect + spread * (seed - 3.5));
+        nl_text_add(&text, "%d,bn,%d,done,,10,1280,0,389,0,0,%.9g\n", 2 * seed + 1, seed + 1,
+                    1.0 + effect + spread * (seed - 3.5));
         nl_text_add(&text, "%d,ln,%d,done,,10,1280,0,389,0,0,1\n", 2 * seed + 2, seed + 1);
     }
     parse_results(text.at, experiment, out);
@@ -276,12 +308,15 @@ static enum nl_outcome_verdict verdict_by(bool exact, const char *threshold, dou
     struct nl_results results[2];
     struct nl_outcome outcome = {0};
     struct nl_error err;
-    char *claim = nl_format("sweep: {seeds: 8, grid: {norm.kind: [bn, ln]}}\n" HEAD "measure: {metric: test_loss}, of: {norm.kind: bn}, minus: {norm.kind: ln}, %s" TAIL, threshold);
+    char *claim = nl_format("sweep: {seeds: 8, grid: {norm.kind: [bn, ln]}}\n" HEAD
+                            "measure: {metric: test_loss}, of: {norm.kind: bn}, minus: {norm.kind: ln}, %s" TAIL,
+                            threshold);
     load_text(claim, &experiment);
     make_pairs(effect, spread, &experiment, &results[0]);
     make_pairs(other, -spread, &experiment, &results[1]);
     const struct nl_evidence control = {.experiment = &experiment, .results = &results[1]};
-    const struct nl_claim_evidence evidence = {.main = {.experiment = &experiment, .results = &results[0]}, .control = &control};
+    const struct nl_claim_evidence evidence = {.main = {.experiment = &experiment, .results = &results[0]},
+                                               .control = &control};
     ck_assert_int_eq(nl_outcome_judge(experiment.published, &evidence, 0.95, exact, &outcome, &err), NL_OK);
     enum nl_outcome_verdict verdict = outcome.verdict;
     nl_outcome_release(&outcome);
@@ -301,21 +336,25 @@ START_TEST(an_identity_holds_on_both_sides)
 {
     static const struct {
         double effect, spread, deviation; /* a spread of s: from -3.5 s to 3.5 s around the effect */
-    } cases[] = {{0, 0, 0}, {0.05, 0, 0.05}, {-0.05, 0, 0.05}, {0.2, 0, 0.2}, {-0.2, 0, 0.2}, {-0.02, 0.04, 0.16}, {0.02, 0.04, 0.16}, {-0.02, -0.04, 0.16}};
+    } cases[] = {{0, 0, 0},      {0.05, 0, 0.05},     {-0.05, 0, 0.05},   {0.2, 0, 0.2},
+                 {-0.2, 0, 0.2}, {-0.02, 0.04, 0.16}, {0.02, 0.04, 0.16}, {-0.02, -0.04, 0.16}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct nl_experiment experiment;
         struct nl_results results;
         struct nl_outcome outcome = {0};
         struct nl_error err;
         load_text("sweep: {seeds: 8, grid: {norm.kind: [bn, ln]}}\n"
-                  "claim: {says: a, source: b, control: {norm.eps: 1}, parts: [{says: c, measure: {metric: test_loss}, of: {norm.kind: bn}, minus: {norm.kind: ln}, "
-                  "tolerance: 0.1" TAIL, &experiment);
+                  "claim: {says: a, source: b, control: {norm.eps: 1}, parts: [{says: c, measure: {metric: test_loss}, "
+                  "of: {norm.kind: bn}, minus: {norm.kind: ln}, "
+                  "tolerance: 0.1" TAIL,
+                  &experiment);
         make_pairs(cases[i].effect, cases[i].spread, &experiment, &results);
         const struct nl_claim_evidence evidence = {.main = {.experiment = &experiment, .results = &results}};
         ck_assert_int_eq(nl_outcome_judge(experiment.published, &evidence, 0.95, false, &outcome, &err), NL_OK);
         const struct nl_judged *part = &outcome.part[0];
         ck_assert_msg(fabs(part->deviation - cases[i].deviation) <= 1e-8, "case %zu: %g", i, part->deviation);
-        ck_assert_msg(part->claim.verdict == (cases[i].deviation <= 0.1 ? NL_SUPPORTED : NL_NOT_SUPPORTED), "case %zu: %d", i, part->claim.verdict);
+        ck_assert_msg(part->claim.verdict == (cases[i].deviation <= 0.1 ? NL_SUPPORTED : NL_NOT_SUPPORTED),
+                      "case %zu: %d", i, part->claim.verdict);
         nl_outcome_release(&outcome);
         nl_results_release(&results);
     }
@@ -333,22 +372,28 @@ static void judge_made(const char *claim, const char *trials, struct nl_results 
     ck_assert_msg(nl_outcome_judge(experiment.published, &evidence, 0.95, false, out, &err) == NL_OK, "%s", err.text);
 }
 
-/* Where both sides are at an end of the scale in most pairs, a difference could not be seen: at the ceiling as at the floor. */
+/* Where both sides are at an end of the scale in most pairs, a difference could not be seen: at the ceiling as at the
+ * floor. */
 START_TEST(shares_at_an_end_give_no_verdict)
 {
     static const double at[] = {0, 1, 0.5};
-    static const char *const obstacle[] = {"saturated (8 of 8 pairs at 0 %)", "saturated (8 of 8 pairs at 100 %)", NULL};
+    static const char *const obstacle[] = {"saturated (8 of 8 pairs at 0 %)", "saturated (8 of 8 pairs at 100 %)",
+                                           NULL};
     for (int i = 0; i < 3; i++) {
         struct nl_results results;
         struct nl_outcome outcome = {0};
         struct nl_text text = {0};
-        nl_text_add(&text, "trial,norm.kind,train.seed,status,failed_step,classes,train_samples,val_samples,test_samples,val_overlap,test_overlap,test_accuracy\n");
+        nl_text_add(&text, "trial,norm.kind,train.seed,status,failed_step,classes,train_samples,val_samples,test_"
+                           "samples,val_overlap,test_overlap,test_accuracy\n");
         for (int trial = 0; trial < 16; trial++)
-            nl_text_add(&text, "%d,%s,%d,done,,10,1280,0,389,0,0,%g\n", trial + 1, trial % 2 ? "ln" : "bn", trial / 2 + 1, at[i]);
+            nl_text_add(&text, "%d,%s,%d,done,,10,1280,0,389,0,0,%g\n", trial + 1, trial % 2 ? "ln" : "bn",
+                        trial / 2 + 1, at[i]);
         judge_made("sweep: {seeds: 8, grid: {norm.kind: [bn, ln]}}\n" HEAD
-                   "measure: {metric: test_accuracy}, of: {norm.kind: bn}, minus: {norm.kind: ln}, margin: 1" TAIL, text.at, &results, &outcome);
+                   "measure: {metric: test_accuracy}, of: {norm.kind: bn}, minus: {norm.kind: ln}, margin: 1" TAIL,
+                   text.at, &results, &outcome);
         const char *found = outcome.part[0].claim.obstacle;
-        ck_assert_msg(obstacle[i] ? found && strcmp(found, obstacle[i]) == 0 : !found, "at %g: %s", at[i], found ? found : "no obstacle");
+        ck_assert_msg(obstacle[i] ? found && strcmp(found, obstacle[i]) == 0 : !found, "at %g: %s", at[i],
+                      found ? found : "no obstacle");
         nl_outcome_release(&outcome);
         nl_results_release(&results);
         nl_text_release(&text);
@@ -356,7 +401,8 @@ START_TEST(shares_at_an_end_give_no_verdict)
 }
 END_TEST
 
-/* A difference of differences of shares, equal in all seeds, is as uncertain as counting over the test part leaves its two differences, each with its own share. */
+/* A difference of differences of shares, equal in all seeds, is as uncertain as counting over the test part leaves its
+ * two differences, each with its own share. */
 START_TEST(an_interaction_counts_each_of_its_differences)
 {
     static const struct {
@@ -367,16 +413,21 @@ START_TEST(an_interaction_counts_each_of_its_differences)
     struct nl_results results;
     struct nl_outcome outcome = {0};
     struct nl_text text = {0};
-    nl_text_add(&text, "trial,norm.kind,train.batch,train.seed,status,failed_step,classes,train_samples,val_samples,test_samples,val_overlap,test_overlap,test_accuracy\n");
+    nl_text_add(&text, "trial,norm.kind,train.batch,train.seed,status,failed_step,classes,train_samples,val_samples,"
+                       "test_samples,val_overlap,test_overlap,test_accuracy\n");
     for (int trial = 0; trial < 32; trial++)
-        nl_text_add(&text, "%d,%s,%d,%d,done,,10,1280,0,389,0,0,%g\n", trial + 1, cells[trial % 4].kind, cells[trial % 4].batch, trial / 4 + 1, cells[trial % 4].accuracy);
-    judge_made("sweep: {seeds: 8, grid: {norm.kind: [bn, ln], train.batch: [4, 64]}}\n" HEAD
-               "measure: {metric: test_accuracy}, of: {norm.kind: bn, train.batch: 4}, minus: {norm.kind: ln, train.batch: 4}, "
-               "less: {of: {norm.kind: bn, train.batch: 64}, minus: {norm.kind: ln, train.batch: 64}}, smallest: 1" TAIL, text.at, &results, &outcome);
+        nl_text_add(&text, "%d,%s,%d,%d,done,,10,1280,0,389,0,0,%g\n", trial + 1, cells[trial % 4].kind,
+                    cells[trial % 4].batch, trial / 4 + 1, cells[trial % 4].accuracy);
+    judge_made(
+        "sweep: {seeds: 8, grid: {norm.kind: [bn, ln], train.batch: [4, 64]}}\n" HEAD
+        "measure: {metric: test_accuracy}, of: {norm.kind: bn, train.batch: 4}, minus: {norm.kind: ln, train.batch: "
+        "4}, "
+        "less: {of: {norm.kind: bn, train.batch: 64}, minus: {norm.kind: ln, train.batch: 64}}, smallest: 1" TAIL,
+        text.at, &results, &outcome);
     const struct nl_estimate *effect = &outcome.part[0].claim.effect;
     double half = nl_t_quantile(0.975, 7) / sqrt(8) * hypot(nl_counting_sd(0.3, 389), nl_counting_sd(0.05, 389));
-    ck_assert_msg(fabs(effect->mean + 0.35) < 1e-12 && fabs(effect->upper - effect->mean - half) < 1e-9, "%g [%g, %g], expected half a width of %g", effect->mean,
-                  effect->lower, effect->upper, half);
+    ck_assert_msg(fabs(effect->mean + 0.35) < 1e-12 && fabs(effect->upper - effect->mean - half) < 1e-9,
+                  "%g [%g, %g], expected half a width of %g", effect->mean, effect->lower, effect->upper, half);
     nl_outcome_release(&outcome);
     nl_results_release(&results);
     nl_text_release(&text);
@@ -411,17 +462,20 @@ END_TEST
 START_TEST(a_control_that_holds_forbids_a_verdict)
 {
     ck_assert_int_eq(verdict_of("smallest: 0.1", 0.4, 0.01, 0.4), NL_REPRODUCED);
-    ck_assert_int_eq(verdict_of("smallest: 0.1", 0.4, 0.01, 0.0), NL_UNDECIDED); /* bn differs from itself with other seeds */
+    ck_assert_int_eq(verdict_of("smallest: 0.1", 0.4, 0.01, 0.0),
+                     NL_UNDECIDED); /* bn differs from itself with other seeds */
 }
 END_TEST
 
-/* Of eight seeds the best rate of bn by its validation loss is 0.01, that of ln 1; at 0.1 both are nearly as good, but bn is the better one by 4 points
- * there, and `best` points where each is at its best. At 10 one run of ln diverges, and all others are best of all. */
+/* Of eight seeds the best rate of bn by its validation loss is 0.01, that of ln 1; at 0.1 both are nearly as good, but
+ * bn is the better one by 4 points there, and `best` points where each is at its best. At 10 one run of ln diverges,
+ * and all others are best of all. */
 static void make_rates(double best, const struct nl_experiment *experiment, struct nl_results *out)
 {
     static const double rate[] = {0.01, 0.1, 1, 10}, loss[2][4] = {{0.20, 0.22, 0.50, 0.1}, {0.60, 0.23, 0.20, 0.1}};
     struct nl_text text = {0};
-    nl_text_add(&text, "trial,norm.kind,train.lr,train.seed,status,failed_step,classes,train_samples,val_samples,test_samples,val_overlap,test_overlap,val_loss,test_accuracy\n");
+    nl_text_add(&text, "trial,norm.kind,train.lr,train.seed,status,failed_step,classes,train_samples,val_samples,test_"
+                       "samples,val_overlap,test_overlap,val_loss,test_accuracy\n");
     for (int kind = 0, trial = 1; kind < 2; kind++)
         for (int r = 0; r < 4; r++)
             for (int seed = 0; seed < 8; seed++, trial++) {
@@ -448,12 +502,15 @@ START_TEST(one_rate_for_all_is_judged_beside_the_best_of_each)
         struct nl_results results;
         struct nl_outcome outcome = {.name = nl_strdup("claim")};
         struct nl_error err;
-        char *claim = nl_format("data: {val: 128}\nsweep: {seeds: 8, grid: {norm.kind: [bn, ln], train.lr: [0.01, 0.1, 1, 10]}}\n" HEAD
-                                "measure: {metric: test_accuracy, along: train.lr, take: best, by: val_loss}, of: {norm.kind: bn}, minus: {norm.kind: ln}, smallest: 2" TAIL);
+        char *claim = nl_format(
+            "data: {val: 128}\nsweep: {seeds: 8, grid: {norm.kind: [bn, ln], train.lr: [0.01, 0.1, 1, 10]}}\n" HEAD
+            "measure: {metric: test_accuracy, along: train.lr, take: best, by: val_loss}, of: {norm.kind: bn}, minus: "
+            "{norm.kind: ln}, smallest: 2" TAIL);
         load_text(claim, &experiment);
         make_rates(cases[i].best, &experiment, &results);
         const struct nl_evidence control = {0};
-        const struct nl_claim_evidence evidence = {.main = {.experiment = &experiment, .results = &results}, .control = &control};
+        const struct nl_claim_evidence evidence = {.main = {.experiment = &experiment, .results = &results},
+                                                   .control = &control};
         ck_assert_int_eq(nl_outcome_judge(experiment.published, &evidence, 0.95, false, &outcome, &err), NL_OK);
         nl_results_release(&results);
         ck_assert_int_eq(outcome.verdict, cases[i].verdict);
@@ -462,8 +519,11 @@ START_TEST(one_rate_for_all_is_judged_beside_the_best_of_each)
         ck_assert_double_eq_tol(outcome.same[0].claim.effect.mean, 0.04, 1e-3);
         ck_assert_int_eq(outcome.same[0].claim.verdict, NL_SUPPORTED);
         ck_assert_int_eq(outcome.same[0].claim.runs[0], 8);
-        char *text = nl_outcomes_text(&outcome, 1, NL_OUTCOME_TEXT), *json = nl_outcomes_text(&outcome, 1, NL_OUTCOME_JSON);
-        ck_assert_msg(strstr(text, "\n      with one train.lr for all (0.1, chosen by val_loss) in place of the best of each: +3.96 points ("), "%s", text);
+        char *text = nl_outcomes_text(&outcome, 1, NL_OUTCOME_TEXT),
+             *json = nl_outcomes_text(&outcome, 1, NL_OUTCOME_JSON);
+        ck_assert_msg(strstr(text, "\n      with one train.lr for all (0.1, chosen by val_loss) in place of the best "
+                                   "of each: +3.96 points ("),
+                      "%s", text);
         ck_assert_msg(strstr(json, "\"same\": \"0.1\""), "%s", json);
         free(text);
         free(json);
@@ -476,9 +536,12 @@ END_TEST
 /* ---- from the file to the outcome ---- */
 
 /* Two small trainings for each of five seeds. */
-#define PROTOCOL                                                                                                                                        \
-    "data: {name: synth, size: 4, train: 64, test: 64}\nmodel: {depth: 1, width: 8}\ntrain: {batch: 16, steps: 4}\nsweep: {seeds: 5, grid: {norm.kind: [bn, ln]}}\n"
-#define CLAIM(smallest) PROTOCOL "claim: {says: a, source: b, measure: {metric: test_accuracy}, parts: [{says: c, of: {norm.kind: bn}, minus: {norm.kind: ln}, smallest: " smallest "}]}\n"
+#define PROTOCOL                                                                                                       \
+    "data: {name: synth, size: 4, train: 64, test: 64}\nmodel: {depth: 1, width: 8}\ntrain: {batch: 16, steps: "       \
+    "4}\nsweep: {seeds: 5, grid: {norm.kind: [bn, ln]}}\n"
+#define CLAIM(smallest)                                                                                                \
+    PROTOCOL "claim: {says: a, source: b, measure: {metric: test_accuracy}, parts: [{says: c, of: {norm.kind: bn}, "   \
+             "minus: {norm.kind: ln}, smallest: " smallest "}]}\n"
 
 static enum nl_outcome_verdict run_claim(const char *folder, const char *text, bool train, enum nl_declared *declared)
 {
@@ -487,7 +550,8 @@ static enum nl_outcome_verdict run_claim(const char *folder, const char *text, b
     struct nl_error err = {{0}};
     char *path = nl_path_join(folder, "c.yaml"), *out = nl_path_join(folder, "out");
     write_file(folder, "c.yaml", text);
-    const struct nl_claim_options options = {.folder = out, .train = train, .command = "test", .runner = {.workers = 1}};
+    const struct nl_claim_options options = {
+        .folder = out, .train = train, .command = "test", .runner = {.workers = 1}};
     int status = nl_claim_run(path, &options, &outcome, &diagnostics, &err);
     char *problems = nl_diagnostics_text(&diagnostics);
     ck_assert_msg(status == NL_OK, "%s%s", problems, err.text);
@@ -508,7 +572,8 @@ START_TEST(a_claim_is_declared_by_its_first_run)
     ck_assert_int_eq(declared, NL_NOTHING_RUN);
     ck_assert_int_ne(run_claim(folder, CLAIM("30"), true, &declared), NL_INCOMPLETE);
     ck_assert_int_eq(declared, NL_DECLARED);
-    run_claim(folder, "# comments, layout and what is a default anyway do not matter\nnorm.eps: 1e-5\n" CLAIM("30"), true, &declared);
+    run_claim(folder, "# comments, layout and what is a default anyway do not matter\nnorm.eps: 1e-5\n" CLAIM("30"),
+              true, &declared);
     ck_assert_int_eq(declared, NL_DECLARED);
     for (int again = 0; again < 2; again++) { /* however often it is run with the new threshold */
         run_claim(folder, CLAIM("1"), true, &declared);
@@ -523,7 +588,8 @@ END_TEST
 START_TEST(missing_trials_and_other_protocols_give_no_verdict)
 {
     enum nl_declared declared;
-    char *folder = scratch_make(), *table = nl_path_join(folder, "out/c/trials.csv"), *sums = nl_path_join(folder, "out/c/SHA256SUMS");
+    char *folder = scratch_make(), *table = nl_path_join(folder, "out/c/trials.csv"),
+         *sums = nl_path_join(folder, "out/c/SHA256SUMS");
     struct nl_error err;
     run_claim(folder, CLAIM("30"), true, &declared);
     ck_assert_int_eq(run_claim(folder, "model.activation: tanh\n" CLAIM("30"), false, &declared), NL_INCOMPLETE);
@@ -553,7 +619,8 @@ START_TEST(what_an_objection_opens_is_open)
     struct nl_error err;
     char *folder = scratch_make();
     for (int i = 0; i < 2; i++) {
-        char *claim = nl_format("%.*s, objections: [{says: d, set: {%s}}]}\n", (int)strlen(CLAIM("90")) - 2, CLAIM("90"), tried[i].set);
+        char *claim = nl_format("%.*s, objections: [{says: d, set: {%s}}]}\n", (int)strlen(CLAIM("90")) - 2,
+                                CLAIM("90"), tried[i].set);
         char *mine = nl_path_join(folder, i ? "b" : "a");
         ck_assert_int_eq(nl_make_folders(mine, &err), NL_OK);
         ck_assert_int_eq(run_claim(mine, claim, true, &declared), tried[i].verdict);

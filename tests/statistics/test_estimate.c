@@ -1,7 +1,7 @@
 /* Distributions, tests and estimates against scipy, statsmodels and numpy: each line of tests/golden/stats.txt, which
- * tests/golden/stats.py made. Numbers agree to 1e-12 of themselves, p-values and quantiles to 1e-11 (tails of 1e-60 too).
- * Chances are integrals on either side, and agree to 1e-7. A mean may cancel, and so may the ends of an interval: their errors are
- * measured against the largest value and against the width. */
+ * tests/golden/stats.py made. Numbers agree to 1e-12 of themselves, p-values and quantiles to 1e-11 (tails of 1e-60
+ * too). Chances are integrals on either side, and agree to 1e-7. A mean may cancel, and so may the ends of an interval:
+ * their errors are measured against the largest value and against the width. */
 #include <check.h>
 #include <math.h>
 #include <stdio.h>
@@ -34,8 +34,8 @@ static bool agrees(double got, double wanted, double bound, double size)
 /* `size`: what the error is measured against where it is larger than the number itself. */
 static void same_but(const struct line *line, const char *what, double got, double wanted, double bound, double size)
 {
-    ck_assert_msg(agrees(got, wanted, bound, size), "stats.txt:%d: %s is %.17g, and must be %.17g", line->number, what, got,
-                  wanted);
+    ck_assert_msg(agrees(got, wanted, bound, size), "stats.txt:%d: %s is %.17g, and must be %.17g", line->number, what,
+                  got, wanted);
 }
 
 static void same(const struct line *line, const char *what, double got, double wanted, double bound)
@@ -46,8 +46,9 @@ static void same(const struct line *line, const char *what, double got, double w
 /* The line's form: so many inputs and outputs, neither more nor fewer. */
 static void expect(const struct line *line, int inputs, int outputs)
 {
-    ck_assert_msg(line->inputs == inputs && line->outputs == outputs, "stats.txt:%d: %d inputs and %d outputs, not %d and %d",
-                  line->number, line->inputs, line->outputs, inputs, outputs);
+    ck_assert_msg(line->inputs == inputs && line->outputs == outputs,
+                  "stats.txt:%d: %d inputs and %d outputs, not %d and %d", line->number, line->inputs, line->outputs,
+                  inputs, outputs);
 }
 
 /* The values that follow the count at in[at]. */
@@ -94,8 +95,8 @@ static void judge_normal_quantile(const struct line *line)
 static void judge_fisher(const struct line *line)
 {
     expect(line, 4, 1);
-    same(line, "p", nl_fisher_two_sided((int)line->in[0], (int)line->in[1], (int)line->in[2], (int)line->in[3]), line->out[0],
-         p_close);
+    same(line, "p", nl_fisher_two_sided((int)line->in[0], (int)line->in[1], (int)line->in[2], (int)line->in[3]),
+         line->out[0], p_close);
 }
 
 static void judge_exact_interval(const struct line *line)
@@ -194,7 +195,8 @@ static void judge_paired(const struct line *line)
     double difference[MOST];
     for (int i = 0; i < count; i++)
         difference[i] = ones[i] - others[i];
-    struct nl_estimate got = nl_estimate(difference, count, NL_SCALE_REAL, &(struct nl_sampling){0}, NL_INTERVAL_T, 0.95);
+    struct nl_estimate got =
+        nl_estimate(difference, count, NL_SCALE_REAL, &(struct nl_sampling){0}, NL_INTERVAL_T, 0.95);
     judge_ps(line, &got, line->in[0], line->out);
     same(line, "p of a threshold", nl_threshold_p(&got, line->in[0]), line->out[2], p_close);
 }
@@ -216,18 +218,19 @@ static void judge_bootstrap(const struct line *line)
     for (int i = 0; i < count; i++)
         turned[i] = values[count - 1 - i];
     turned[count] = NAN;
-    struct nl_estimate got = nl_estimate(values, count, scale, &(struct nl_sampling){0}, NL_INTERVAL_BOOTSTRAP, line->in[1]);
-    struct nl_estimate again =
-        nl_estimate(turned, count + 1, scale, &(struct nl_sampling){.overlap = 0.5}, NL_INTERVAL_BOOTSTRAP, line->in[1]);
+    struct nl_estimate got =
+        nl_estimate(values, count, scale, &(struct nl_sampling){0}, NL_INTERVAL_BOOTSTRAP, line->in[1]);
+    struct nl_estimate again = nl_estimate(turned, count + 1, scale, &(struct nl_sampling){.overlap = 0.5},
+                                           NL_INTERVAL_BOOTSTRAP, line->in[1]);
     ck_assert_int_eq(got.n, (int)wanted[0]);
     double size = largest(values, count), rounding = 1e-14 * size;
     same_but(line, "mean", got.mean, wanted[1], close, size);
     same(line, "sd", got.sd, wanted[2], close);
     same_but(line, "median", got.median, wanted[3], close, size);
-    ck_assert_msg(got.lower >= wanted[4] - rounding && got.lower <= wanted[5] + rounding, "stats.txt:%d: lower is %.17g",
-                  line->number, got.lower);
-    ck_assert_msg(got.upper >= wanted[6] - rounding && got.upper <= wanted[7] + rounding, "stats.txt:%d: upper is %.17g",
-                  line->number, got.upper);
+    ck_assert_msg(got.lower >= wanted[4] - rounding && got.lower <= wanted[5] + rounding,
+                  "stats.txt:%d: lower is %.17g", line->number, got.lower);
+    ck_assert_msg(got.upper >= wanted[6] - rounding && got.upper <= wanted[7] + rounding,
+                  "stats.txt:%d: upper is %.17g", line->number, got.upper);
     ck_assert(again.lower == got.lower && again.upper == got.upper);
 }
 
@@ -250,13 +253,15 @@ static void judge_staged(const struct line *line)
 static void judge_finding_chance(const struct line *line)
 {
     expect(line, 5, 1);
-    same_but(line, "chance", nl_finding_chance(line->in[0], line->in[1], line->in[2], (int)line->in[3], line->in[4]), line->out[0], integral_close, 1.0);
+    same_but(line, "chance", nl_finding_chance(line->in[0], line->in[1], line->in[2], (int)line->in[3], line->in[4]),
+             line->out[0], integral_close, 1.0);
 }
 
 /* What nl_estimate gives for n values whose standard deviation is sd. */
 static struct nl_estimate estimate_with(double sd, double n, double overlap)
 {
-    return (struct nl_estimate){.n = (int)n, .freedom = (int)n - 1, .overlap = overlap, .se = sd * sqrt(1.0 / n + overlap / (1.0 - overlap))};
+    return (struct nl_estimate){
+        .n = (int)n, .freedom = (int)n - 1, .overlap = overlap, .se = sd * sqrt(1.0 / n + overlap / (1.0 - overlap))};
 }
 
 static void judge_seeds_for_chance(const struct line *line)
@@ -264,7 +269,9 @@ static void judge_seeds_for_chance(const struct line *line)
     const double *in = line->in;
     expect(line, 8, 1);
     struct nl_estimate now = estimate_with(in[0], in[1], in[2]);
-    double judged = line->out[0] >= 0.0 && line->out[0] < NL_LEAST_PAIRS ? NL_LEAST_PAIRS : line->out[0]; /* fewer pairs find nothing here */
+    double judged = line->out[0] >= 0.0 && line->out[0] < NL_LEAST_PAIRS
+                        ? NL_LEAST_PAIRS
+                        : line->out[0]; /* fewer pairs find nothing here */
     same(line, "seeds", nl_seeds_for_chance(&now, in[3], in[4], in[5], in[6], (int)in[7]), judged, 0.0);
 }
 
@@ -288,7 +295,8 @@ static void judge_survival(const struct line *line)
     int rows = nl_survival(time, happened, count, line->in[0], curve);
     double median = nl_survival_median(curve, rows);
     ck_assert_int_eq(rows, (int)line->out[1]);
-    ck_assert_msg(median == line->out[0], "stats.txt:%d: the median is %g, and must be %g", line->number, median, line->out[0]);
+    ck_assert_msg(median == line->out[0], "stats.txt:%d: the median is %g, and must be %g", line->number, median,
+                  line->out[0]);
     for (int i = 0; i < rows; i++) {
         const double *wanted = line->out + 2 + 4 * i;
         ck_assert(curve[i].at == wanted[0]);

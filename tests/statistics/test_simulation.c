@@ -1,5 +1,6 @@
-/* Thousands of sweeps with known truth go the way of real ones: the text of a trials.csv, the reader, the answer, the tables. Each finding, each
- * onset, each mark is compared with the truth. tests/statistics/SIMULATION.md says what counts as false, and shows what came out.
+/* Thousands of sweeps with known truth go the way of real ones: the text of a trials.csv, the reader, the answer, the
+ * tables. Each finding, each onset, each mark is compared with the truth. tests/statistics/SIMULATION.md says what
+ * counts as false, and shows what came out.
  *
  * NORMLAB_ALL set: 20,000 sweeps of each scenario instead of 200. The names of scenarios as arguments: only these. */
 #include <check.h>
@@ -29,7 +30,8 @@ struct tally {
     int forbidden; /* claims found that failures or gaps forbid; sweeps with gaps that do not say so first */
     int marked;    /* sweeps whose table marks a cell that is not the best */
     double means, means_covered, differences, differences_covered; /* intervals */
-    double more, more_found, more_reached, same, same_found; /* claims whose truth is at least the smallest effect; is within half the margin */
+    double more, more_found, more_reached, same,
+        same_found; /* claims whose truth is at least the smallest effect; is within half the margin */
     double onsets, onsets_found;
     int by_finding[4], false_onsets; /* claims */
 };
@@ -80,11 +82,14 @@ static int failed_in(const struct scenario *s, const struct sweep *sweep, int me
     return failed;
 }
 
-/* Means of two cells that are compared: failed runs count at chance; where neither shows one, it is said of runs that do not fail. */
-static double difference_of(const struct scenario *s, const struct sweep *sweep, const struct truth *truth, bool unseen, int m, int p, int minus_m, int minus_p)
+/* Means of two cells that are compared: failed runs count at chance; where neither shows one, it is said of runs that
+ * do not fail. */
+static double difference_of(const struct scenario *s, const struct sweep *sweep, const struct truth *truth, bool unseen,
+                            int m, int p, int minus_m, int minus_p)
 {
     bool seen = unseen || failed_in(s, sweep, m, p, p) + failed_in(s, sweep, minus_m, minus_p, minus_p) > 0;
-    return seen ? truth->mean[m][p] - truth->mean[minus_m][minus_p] : truth->ended[m][p] - truth->ended[minus_m][minus_p];
+    return seen ? truth->mean[m][p] - truth->mean[minus_m][minus_p]
+                : truth->ended[m][p] - truth->ended[minus_m][minus_p];
 }
 
 /* The truth of a claim, in the units of trials.csv. */
@@ -95,7 +100,8 @@ struct fact {
     bool forbidden;  /* no such finding may be made, whatever the truth */
 };
 
-static void fact_of_rates(const struct scenario *s, const struct sweep *sweep, const struct nl_claim *claim, int m, int a, struct fact *out)
+static void fact_of_rates(const struct scenario *s, const struct sweep *sweep, const struct nl_claim *claim, int m,
+                          int a, struct fact *out)
 {
     double share[2];
     if (isnan(claim->rate)) {
@@ -104,7 +110,8 @@ static void fact_of_rates(const struct scenario *s, const struct sweep *sweep, c
     } else {
         for (int i = 0; i < 2; i++) {
             int of = i ? a : m;
-            double above = 0.5 * erfc((s->limit[of] - log10(claim->rate)) / hypot(s->common, spread_at(s, of, 0)) / sqrt(2.0));
+            double above =
+                0.5 * erfc((s->limit[of] - log10(claim->rate)) / hypot(s->common, spread_at(s, of, 0)) / sqrt(2.0));
             share[i] = above * s->late + (1.0 - above) * s->early;
         }
         out->effect = share[0] - share[1];
@@ -113,8 +120,8 @@ static void fact_of_rates(const struct scenario *s, const struct sweep *sweep, c
 }
 
 /* unseen: failures count even where none is seen. */
-static struct fact fact_of(const struct scenario *s, const struct sweep *sweep, const struct truth *truth, const struct nl_claim *claim, double smallest,
-                           bool unseen)
+static struct fact fact_of(const struct scenario *s, const struct sweep *sweep, const struct truth *truth,
+                           const struct nl_claim *claim, double smallest, bool unseen)
 {
     int m = method_called(s, claim->method), a = method_called(s, claim->against), last = s->points - 1;
     struct fact fact = {.forbidden = !is_rates(s) && (has_gap(s, sweep, m) || has_gap(s, sweep, a))};
@@ -130,12 +137,14 @@ static struct fact fact_of(const struct scenario *s, const struct sweep *sweep, 
     }
     fact.forbidden |= claim->finding == NL_FOUND_LESS && failed_in(s, sweep, m, last, last) > 0;
     fact.forbidden |= claim->finding == NL_FOUND_MORE && failed_in(s, sweep, a, last, last) > 0;
-    fact.effect = difference_of(s, sweep, truth, unseen, m, 0, m, last) - (a < 0 ? 0.0 : difference_of(s, sweep, truth, unseen, a, 0, a, last));
+    fact.effect = difference_of(s, sweep, truth, unseen, m, 0, m, last) -
+                  (a < 0 ? 0.0 : difference_of(s, sweep, truth, unseen, a, 0, a, last));
     fact.furthest = fact.effect;
     for (int p = 0; a < 0 && p < last; p++) {
         double change = difference_of(s, sweep, truth, unseen, m, p, m, last);
         fact.furthest = fabs(change) > fabs(fact.furthest) ? change : fact.furthest;
-        fact.false_onset |= axis_of(s, p) <= claim->seen_from && change < fmax(smallest - tiny, tiny); /* seen_from NaN: nothing is said */
+        fact.false_onset |= axis_of(s, p) <= claim->seen_from &&
+                            change < fmax(smallest - tiny, tiny); /* seen_from NaN: nothing is said */
     }
     return fact;
 }
@@ -149,8 +158,8 @@ static int true_reach(const struct scenario *s, const struct truth *truth, int m
     return reach;
 }
 
-static void judge_answer(const struct scenario *s, const struct sweep *sweep, const struct truth *truth, const struct nl_experiment *experiment,
-                         const struct nl_answer *answer, struct tally *tally)
+static void judge_answer(const struct scenario *s, const struct sweep *sweep, const struct truth *truth,
+                         const struct nl_experiment *experiment, const struct nl_answer *answer, struct tally *tally)
 {
     bool wrong = false, unseen = false, gaps = false;
     for (int m = 0; m < methods_of(s); m++)
@@ -162,9 +171,12 @@ static void judge_answer(const struct scenario *s, const struct sweep *sweep, co
         const struct nl_claim *claim = &answer->claim[i];
         struct nl_rule rule = nl_rule_for(experiment, claim->unit);
         bool ratio = strcmp(claim->unit, "x") == 0, sized = !is_rates(s) || ratio;
-        double smallest = ratio ? log(rule.smallest) : rule.smallest / claim->scale, margin = ratio ? log(rule.margin) : rule.margin / claim->scale;
-        struct fact fact = fact_of(s, sweep, truth, claim, smallest, false), literal = fact_of(s, sweep, truth, claim, smallest, true);
-        bool same = claim->finding == NL_FOUND_SAME, is_wrong = is_false(claim, same ? fact.furthest : fact.effect, smallest, margin);
+        double smallest = ratio ? log(rule.smallest) : rule.smallest / claim->scale,
+               margin = ratio ? log(rule.margin) : rule.margin / claim->scale;
+        struct fact fact = fact_of(s, sweep, truth, claim, smallest, false),
+                    literal = fact_of(s, sweep, truth, claim, smallest, true);
+        bool same = claim->finding == NL_FOUND_SAME,
+             is_wrong = is_false(claim, same ? fact.furthest : fact.effect, smallest, margin);
         wrong |= is_wrong || fact.false_onset;
         unseen |= is_false(claim, same ? literal.furthest : literal.effect, smallest, margin) || literal.false_onset;
         tally->by_finding[claim->finding] += is_wrong;
@@ -186,7 +198,8 @@ static void judge_answer(const struct scenario *s, const struct sweep *sweep, co
         }
         if (ratio && claim->effect.n > 1) {
             tally->differences++;
-            tally->differences_covered += log(claim->effect.lower) <= fact.effect + tiny && log(claim->effect.upper) >= fact.effect - tiny;
+            tally->differences_covered +=
+                log(claim->effect.lower) <= fact.effect + tiny && log(claim->effect.upper) >= fact.effect - tiny;
         }
     }
     tally->wrong += wrong;
@@ -194,8 +207,8 @@ static void judge_answer(const struct scenario *s, const struct sweep *sweep, co
 }
 
 /* Intervals of means, and of differences: to the largest batch, or to the first method. */
-static void judge_intervals(const struct scenario *s, const struct truth *truth, const struct nl_results *results, const struct nl_experiment *experiment,
-                            struct tally *tally)
+static void judge_intervals(const struct scenario *s, const struct truth *truth, const struct nl_results *results,
+                            const struct nl_experiment *experiment, struct tally *tally)
 {
     struct nl_metric_column metric = nl_metric_column(results, s->loss ? "test_loss" : "test_error");
     int last = s->points - 1;
@@ -231,12 +244,13 @@ static bool is_false_mark(const struct scenario *s, const struct truth *truth, i
 {
     bool beaten = false;
     for (int m = 0; m < methods_of(s); m++)
-        beaten |= m != method && width_of(s, m) == width_of(s, method) && truth->mean[m][point] - truth->mean[method][point] < fmax(smallest - tiny, tiny);
+        beaten |= m != method && width_of(s, m) == width_of(s, method) &&
+                  truth->mean[m][point] - truth->mean[method][point] < fmax(smallest - tiny, tiny);
     return beaten;
 }
 
-static void judge_sheets(const struct scenario *s, const struct truth *truth, const struct nl_results *results, const struct nl_experiment *experiment,
-                         struct tally *tally)
+static void judge_sheets(const struct scenario *s, const struct truth *truth, const struct nl_results *results,
+                         const struct nl_experiment *experiment, struct tally *tally)
 {
     struct nl_table grid, summary;
     struct nl_error err;
@@ -252,7 +266,8 @@ static void judge_sheets(const struct scenario *s, const struct truth *truth, co
             int p = 0;
             while (s->points > 1 && axis_of(s, p) != atof(nl_table_at(&grid, row, 1)->raw))
                 p++;
-            wrong |= is_false_mark(s, truth, index_of(grid.column[column].name, s, atoi(nl_table_at(&grid, row, 0)->raw)), p, smallest);
+            wrong |= is_false_mark(
+                s, truth, index_of(grid.column[column].name, s, atoi(nl_table_at(&grid, row, 0)->raw)), p, smallest);
             marks[0]++;
         }
     for (int row = 0; row < summary.rows; row++) {
@@ -311,32 +326,41 @@ static double peeked(const struct scenario *s, const struct sweep *sweep, int me
 }
 
 /* What the rate of a point is chosen by. */
-static double tuning_score(const struct scenario *s, const struct sweep *sweep, int method, int point, int rate, int seed)
+static double tuning_score(const struct scenario *s, const struct sweep *sweep, int method, int point, int rate,
+                           int seed)
 {
     if (!s->peeks)
         return sweep->tuning[method][point][rate][seed];
     return method == 0 ? peeked(s, sweep, method, point, rate) : fabs(rate - s->best[method]);
 }
 
-static struct nl_record record_of(const struct scenario *s, const struct sweep *sweep, const struct nl_round *round, const struct nl_config *config)
+static struct nl_record record_of(const struct scenario *s, const struct sweep *sweep, const struct nl_round *round,
+                                  const struct nl_config *config)
 {
-    int m = method_of(s, config), p = point_of(s, config), seed = (int)(config->train.seed - round->experiment.config.train.seed);
+    int m = method_of(s, config), p = point_of(s, config),
+        seed = (int)(config->train.seed - round->experiment.config.train.seed);
     struct run run = {.status = 'd', .loss = NAN};
     if (is_rates(s))
         run = run_at(s, sweep, m, seed, config->train.lr);
     else if (round->kind == NL_ROUND_TUNING)
         run.loss = tuning_score(s, sweep, m, p, rate_of(config), seed);
     else
-        run = (struct run){sweep->status[m][p][seed], s->tune_seeds ? sweep->tuned[m][p][rate_of(config)][seed] : sweep->value[m][p][seed], NAN};
-    struct nl_record record = {.present = true, .status = run.status == 'd' ? NL_DONE : run.status == 'c' ? NL_DEAD : NL_DIVERGED,
-                               .failed_step = run.status == 'f' ? 12 : -1, .curve = nl_strdup("")};
+        run = (struct run){sweep->status[m][p][seed],
+                           s->tune_seeds ? sweep->tuned[m][p][rate_of(config)][seed] : sweep->value[m][p][seed], NAN};
+    struct nl_record record = {.present = true,
+                               .status = run.status == 'd'   ? NL_DONE
+                                         : run.status == 'c' ? NL_DEAD
+                                                             : NL_DIVERGED,
+                               .failed_step = run.status == 'f' ? 12 : -1,
+                               .curve = nl_strdup("")};
     for (int part = 0; part < NL_PARTS; part++)
         for (int eval = 0; eval < NL_EVALS; eval++)
             record.score[part][eval] = (struct nl_score){NAN, NAN};
     for (int eval = 0; eval < NL_EVALS && run.status != 'f'; eval++) {
         record.score[NL_PART_VAL][eval].loss = is_rates(s) && !s->by_loss ? NAN : run.loss;
         if (round->kind != NL_ROUND_TUNING)
-            record.score[is_rates(s) ? NL_PART_TRAIN : NL_PART_TEST][eval].accuracy = is_rates(s) ? run.value : 1.0 - run.value;
+            record.score[is_rates(s) ? NL_PART_TRAIN : NL_PART_TEST][eval].accuracy =
+                is_rates(s) ? run.value : 1.0 - run.value;
     }
     return record;
 }
@@ -353,8 +377,10 @@ static void truth_of_grid(struct scenario *now, const struct nl_grid *grid, stru
     truth_of(now, truth);
 }
 
-/* The product decides from round to round; what a round's trials come to has been drawn. now: the scenario as the last round has it. */
-static void play_rounds(struct scenario *now, const struct sweep *sweep, const struct nl_experiment *asked, struct truth *truth, struct played *out)
+/* The product decides from round to round; what a round's trials come to has been drawn. now: the scenario as the last
+ * round has it. */
+static void play_rounds(struct scenario *now, const struct sweep *sweep, const struct nl_experiment *asked,
+                        struct truth *truth, struct played *out)
 {
     struct nl_round round, next;
     struct nl_diagnostics diagnostics = {0};
@@ -368,13 +394,15 @@ static void play_rounds(struct scenario *now, const struct sweep *sweep, const s
         struct nl_record *record = nl_alloc((size_t)trials, sizeof *record);
         for (int i = 0; i < trials; i++)
             record[i] = record_of(now, sweep, &round, &out->grid.trial[i].config);
-        more = nl_round_next(asked, "out", &round, &out->grid, record, &next, &status, &err) && (now->one_for_all || next.kind != NL_ROUND_SAME);
+        more = nl_round_next(asked, "out", &round, &out->grid, record, &next, &status, &err) &&
+               (now->one_for_all || next.kind != NL_ROUND_SAME);
         ck_assert_msg(status == NL_OK, "%s: %s", now->name, err.text);
         out->experiment = round.experiment;
         if (!more) {
             out->planned = nl_grid_planned(&out->grid);
             ck_assert_msg(nl_csv_parse("trials.csv", nl_trials_csv(&out->grid, record), &csv, &err) == NL_OK &&
-                              nl_results_of(&csv, &out->experiment, &out->planned, &out->results, &err) == NL_OK, "%s: %s", now->name, err.text);
+                              nl_results_of(&csv, &out->experiment, &out->planned, &out->results, &err) == NL_OK,
+                          "%s: %s", now->name, err.text);
             now->seeds = out->experiment.seeds;
             if (now->tune_seeds)
                 truth_of_grid(now, &out->grid, truth);
@@ -441,7 +469,8 @@ static double play(double p, int sweeps)
 }
 
 /* Its line; what is beyond its bound is added to `misses`. */
-static void report(const struct scenario *s, const struct nl_experiment *experiment, const struct tally *t, struct nl_text *misses)
+static void report(const struct scenario *s, const struct nl_experiment *experiment, const struct tally *t,
+                   struct nl_text *misses)
 {
     double level = experiment->config.plot.level, nominal = s->wrong_bound > 0.0 ? s->wrong_bound : 1.0 - level;
     double bound = nominal + play(nominal, t->sweeps), covered = s->cover_bound > 0.0 ? s->cover_bound : level,
@@ -468,7 +497,8 @@ static void report(const struct scenario *s, const struct nl_experiment *experim
     nl_text_release(&line);
     if (s->peeks) {
         if (t->wrong <= bound * t->sweeps)
-            nl_text_add(misses, "MISS  %s: a control, and only %d of %d answers are false\n", s->name, t->wrong, t->sweeps);
+            nl_text_add(misses, "MISS  %s: a control, and only %d of %d answers are false\n", s->name, t->wrong,
+                        t->sweeps);
         return;
     }
 
@@ -486,8 +516,9 @@ static void report(const struct scenario *s, const struct nl_experiment *experim
     for (size_t i = 0; i < sizeof checks / sizeof *checks; i++) {
         double share = checks[i].whole > 0.0 ? checks[i].part / checks[i].whole : checks[i].bound;
         if (checks[i].below ? share > checks[i].bound : share < checks[i].bound)
-            nl_text_add(misses, "MISS  %s: %s %.2f %%, bound %.2f %% (false more %d, less %d, same %d, onsets %d)\n", s->name, checks[i].what, 100.0 * share,
-                        100.0 * checks[i].bound, t->by_finding[NL_FOUND_MORE], t->by_finding[NL_FOUND_LESS], t->by_finding[NL_FOUND_SAME], t->false_onsets);
+            nl_text_add(misses, "MISS  %s: %s %.2f %%, bound %.2f %% (false more %d, less %d, same %d, onsets %d)\n",
+                        s->name, checks[i].what, 100.0 * share, 100.0 * checks[i].bound, t->by_finding[NL_FOUND_MORE],
+                        t->by_finding[NL_FOUND_LESS], t->by_finding[NL_FOUND_SAME], t->false_onsets);
     }
 }
 
@@ -513,8 +544,11 @@ int main(int argc, char **argv)
 {
     (void)argc;
     sweeps_of_a_scenario = is_long_form() ? 20000 : 200;
-    printf("| %-74s | sweeps | false | bound  | literal | marks | means | diff. | bound  | found | reach |  same | onset |\n", "scenario");
-    printf("|%.76s|-------:|------:|-------:|--------:|------:|------:|------:|-------:|------:|------:|------:|------:|\n",
+    printf("| %-74s | sweeps | false | bound  | literal | marks | means | diff. | bound  | found | reach |  same | "
+           "onset |\n",
+           "scenario");
+    printf("|%.76s|-------:|------:|-------:|--------:|------:|------:|------:|-------:|------:|------:|------:|------:"
+           "|\n",
            "----------------------------------------------------------------------------");
     int status = run_scenarios("simulation", findings_are_true, SCENARIOS, argv);
     printf("\nLimits, marked by a star, and controls, marked by !:\n");

@@ -1,5 +1,6 @@
-/* Claims with known truth: thousands of made sweeps go through the judge of claims, with their controls. A claim that is true may be called
- * contradicted, and one that is false reproduced, in no more than one sweep of twenty; the same of controls. tests/statistics/SIMULATION.md shows what came out.
+/* Claims with known truth: thousands of made sweeps go through the judge of claims, with their controls. A claim that
+ * is true may be called contradicted, and one that is false reproduced, in no more than one sweep of twenty; the same
+ * of controls. tests/statistics/SIMULATION.md shows what came out.
  *
  * NORMLAB_ALL set: 5,000 sweeps of each scenario instead of 200. The names of scenarios as arguments: only these. */
 #include <check.h>
@@ -9,7 +10,8 @@
 #include "simulated_results.h"
 #include "suite.h"
 
-/* What the generator makes of the claim. Just below a threshold it is as false as it can be without being plainly so, just above it as true. */
+/* What the generator makes of the claim. Just below a threshold it is as false as it can be without being plainly so,
+ * just above it as true. */
 enum fact { IS_TRUE, IS_FALSE };
 
 struct made_claim {
@@ -26,9 +28,11 @@ struct made_claim {
 #define ONE_DIFFERENCE "[{says: it, of: " OF("bn", "2") ", minus: " OF("bn", LARGE) ", smallest: 2}]"
 #define LESS_DIFFERENCE "[{says: it, of: " OF("bn", LARGE) ", minus: " OF("bn", "2") ", smallest: 2, expect: less}]"
 #define SAMENESS "[{says: it, of: " OF("bn", "2") ", minus: " OF("bn", LARGE) ", margin: 1.5}]"
-#define INTERACTION                                                                                                                                       \
-    "[{says: it, of: " OF("bn", "2") ", minus: " OF("bn", LARGE) ", less: {of: " OF("ln", "2") ", minus: " OF("ln", LARGE) "}, smallest: 2}]"
-#define ORDER "[{says: it, order: [" OF("in", "2") ", " OF("rms", "2") ", " OF("gn", "2") ", " OF("ln", "2") "], smallest: 2}]"
+#define INTERACTION                                                                                                    \
+    "[{says: it, of: " OF("bn", "2") ", minus: " OF("bn", LARGE) ", less: {of: " OF("ln", "2") ", minus: " OF(         \
+        "ln", LARGE) "}, smallest: 2}]"
+#define ORDER                                                                                                          \
+    "[{says: it, order: [" OF("in", "2") ", " OF("rms", "2") ", " OF("gn", "2") ", " OF("ln", "2") "], smallest: 2}]"
 #define TREND "[{says: it, of: {norm.kind: bn}, slope: train.batch, smallest: 0.5, expect: less}]"
 #define PART(kind) "{says: it, of: " OF(kind, "2") ", minus: " OF(kind, LARGE) ", smallest: 2}"
 #define FOUR "[" PART("bn") ", " PART("ln") ", " PART("gn") ", " PART("rms") "]"
@@ -41,31 +45,164 @@ struct made_claim {
 #define SMALL .question = "small_batch", .base = 0.2
 
 static const struct made_claim claims[] = {
-    {{"claims: a difference, no effect, n = 8", SMALL, PLAIN, TWO, .seeds = 8}, ERROR, ONE_DIFFERENCE, IS_FALSE, 0, NULL},
-    {{"claims: a difference, just below the smallest effect, n = 5", SMALL, PLAIN, TWO, .seeds = 5, .change = {{1.99}}}, ERROR, ONE_DIFFERENCE, IS_FALSE, 0, NULL},
-    {{"claims: a difference, just below the smallest effect, n = 8", SMALL, PLAIN, TWO, .seeds = 8, .change = {{1.99}}}, ERROR, ONE_DIFFERENCE, IS_FALSE, 0, NULL},
-    {{"claims: a difference, just above the smallest effect, n = 8", SMALL, PLAIN, TWO, .seeds = 8, .change = {{2.01}}}, ERROR, ONE_DIFFERENCE, IS_TRUE, 0, NULL},
-    {{"claims: a difference the other way, just short of it, n = 8", SMALL, PLAIN, TWO, .seeds = 8, .change = {{1.99}}}, ERROR, LESS_DIFFERENCE, IS_FALSE, 0, NULL},
-    {{"claims: a difference, just below, counts, n = 8", SMALL, .values = ITEMWISE, ITEMS_OF, TWO, .seeds = 8, .change = {{1.99}}}, ERROR, ONE_DIFFERENCE, IS_FALSE, 0, NULL},
-    {{"claims: a difference, just below, pool, n = 8", SMALL, .values = POOLED, ITEMS_OF, TWO, .seeds = 8, .change = {{1.99}}, .effort = 0.5}, ERROR, ONE_DIFFERENCE, IS_FALSE, 0, NULL},
-    {{"claims: a difference, just above, half of the runs fail, n = 8", SMALL, PLAIN, TWO, .seeds = 8, .change = {{2.01}}, .fails = {{0.5}}}, ERROR, ONE_DIFFERENCE, IS_TRUE, 0, NULL},
-    {{"claims: sameness, just at the margin, n = 8", SMALL, PLAIN, TWO, .seeds = 8, .change = {{1.51}}}, ERROR, SAMENESS, IS_FALSE, 0, NULL},
-    {{"claims: sameness, just within the margin, n = 8", SMALL, PLAIN, TWO, .seeds = 8, .change = {{1.49}}}, ERROR, SAMENESS, IS_TRUE, 0, NULL},
+    {{"claims: a difference, no effect, n = 8", SMALL, PLAIN, TWO, .seeds = 8},
+     ERROR,
+     ONE_DIFFERENCE,
+     IS_FALSE,
+     0,
+     NULL},
+    {{"claims: a difference, just below the smallest effect, n = 5", SMALL, PLAIN, TWO, .seeds = 5, .change = {{1.99}}},
+     ERROR,
+     ONE_DIFFERENCE,
+     IS_FALSE,
+     0,
+     NULL},
+    {{"claims: a difference, just below the smallest effect, n = 8", SMALL, PLAIN, TWO, .seeds = 8, .change = {{1.99}}},
+     ERROR,
+     ONE_DIFFERENCE,
+     IS_FALSE,
+     0,
+     NULL},
+    {{"claims: a difference, just above the smallest effect, n = 8", SMALL, PLAIN, TWO, .seeds = 8, .change = {{2.01}}},
+     ERROR,
+     ONE_DIFFERENCE,
+     IS_TRUE,
+     0,
+     NULL},
+    {{"claims: a difference the other way, just short of it, n = 8", SMALL, PLAIN, TWO, .seeds = 8, .change = {{1.99}}},
+     ERROR,
+     LESS_DIFFERENCE,
+     IS_FALSE,
+     0,
+     NULL},
+    {{"claims: a difference, just below, counts, n = 8", SMALL, .values = ITEMWISE, ITEMS_OF, TWO, .seeds = 8,
+      .change = {{1.99}}},
+     ERROR,
+     ONE_DIFFERENCE,
+     IS_FALSE,
+     0,
+     NULL},
+    {{"claims: a difference, just below, pool, n = 8", SMALL, .values = POOLED, ITEMS_OF, TWO, .seeds = 8,
+      .change = {{1.99}}, .effort = 0.5},
+     ERROR,
+     ONE_DIFFERENCE,
+     IS_FALSE,
+     0,
+     NULL},
+    {{"claims: a difference, just above, half of the runs fail, n = 8", SMALL, PLAIN, TWO, .seeds = 8,
+      .change = {{2.01}}, .fails = {{0.5}}},
+     ERROR,
+     ONE_DIFFERENCE,
+     IS_TRUE,
+     0,
+     NULL},
+    {{"claims: sameness, just at the margin, n = 8", SMALL, PLAIN, TWO, .seeds = 8, .change = {{1.51}}},
+     ERROR,
+     SAMENESS,
+     IS_FALSE,
+     0,
+     NULL},
+    {{"claims: sameness, just within the margin, n = 8", SMALL, PLAIN, TWO, .seeds = 8, .change = {{1.49}}},
+     ERROR,
+     SAMENESS,
+     IS_TRUE,
+     0,
+     NULL},
     {{"claims: sameness, no effect, n = 20", SMALL, NARROW, TWO, .seeds = 20}, ERROR, SAMENESS, IS_TRUE, 0, NULL},
-    {{"claims: an interaction, just below, n = 8", SMALL, PLAIN, TWO, .seeds = 8, .change = {{3.99}, {2}}}, ERROR, INTERACTION, IS_FALSE, 0, NULL},
-    {{"claims: an interaction, just above, n = 8", SMALL, PLAIN, TWO, .seeds = 8, .change = {{4.01}, {2}}}, ERROR, INTERACTION, IS_TRUE, 0, NULL},
-    {{"claims: an ordering, one link just short, n = 8", SMALL, PLAIN, .kinds = 5, .widths = 1, .points = 2, .seeds = 8, .change = {{0}, {0}, {10}, {11.99}, {25}}}, ERROR, ORDER, IS_FALSE, 0, NULL},
-    {{"claims: an ordering, all links just long enough, n = 8", SMALL, PLAIN, .kinds = 5, .widths = 1, .points = 2, .seeds = 8, .change = {{0}, {0}, {2.01}, {4.02}, {6.03}}}, ERROR, ORDER, IS_TRUE, 0, NULL},
-    {{"claims: a trend, just below, n = 8", SMALL, PLAIN, TWO, .seeds = 8, .change = {{1.96, 0.98, 0}}}, ERROR, TREND, IS_FALSE, 0, NULL},
-    {{"claims: a trend, just above, n = 8", SMALL, PLAIN, TWO, .seeds = 8, .change = {{2.04, 1.02, 0}}}, ERROR, TREND, IS_TRUE, 0, NULL},
-    {{"claims: four parts, all just above, n = 8", SMALL, PLAIN, .kinds = 4, .widths = 1, .points = 3, .seeds = 8, .change = {{2.01}, {2.01}, {2.01}, {2.01}}}, ERROR, FOUR, IS_TRUE, 0, NULL},
-    {{"claims: four parts, all true, n = 8", SMALL, NARROW, .kinds = 4, .widths = 1, .points = 3, .seeds = 8, .change = {{5}, {5}, {5}, {5}}}, ERROR, FOUR, IS_TRUE, 0, NULL},
-    {{"claims: a trial is missing, n = 8", SMALL, NARROW, .kinds = 4, .widths = 1, .points = 3, .seeds = 8, .change = {{5}, {5}, {5}, {5}}, .missing = TRIAL}, ERROR, FOUR, IS_TRUE, 0, NULL},
-    {{"claims: a ratio of rates, just below, half a decade, n = 8", RATES, HALF, .kinds = 2, .widths = 1, .seeds = 8, .limit = {-1.5, -1.5 + 0.4771 - 0.001}}, USABLE, RATIO, IS_FALSE, 0, NULL},
-    {{"claims: a ratio of rates, just above, a quarter, n = 8", RATES, QUARTER, .kinds = 2, .widths = 1, .seeds = 8, .limit = {-1.5, -1.5 + 0.4771 + 0.001}}, USABLE, RATIO, IS_TRUE, 0, NULL},
-    {{"claims: a ratio of rates of 30, a quarter, n = 8", RATES, QUARTER, .kinds = 2, .widths = 1, .seeds = 8, .limit = {-2.0, -0.52}}, USABLE, RATIO, IS_TRUE, 0, NULL},
-    {{"claims: the best of each rate, no effect, n = 8", RATES, QUARTER, .kinds = 2, .widths = 1, .seeds = 8, .limit = {-1.3, -1.3}, .late = 0.5, .by_loss = true, .effort = 0.5}, BEST, ABOVE_NOTHING, IS_FALSE, 0, NULL},
-    {{"claims: the best of each rate, the same, n = 8", RATES, QUARTER, .kinds = 2, .widths = 1, .seeds = 8, .limit = {-1.3, -1.3}, .late = 0.5, .by_loss = true, .effort = 0.2}, BEST, NEARLY_SAME, IS_TRUE, 0, NULL},
+    {{"claims: an interaction, just below, n = 8", SMALL, PLAIN, TWO, .seeds = 8, .change = {{3.99}, {2}}},
+     ERROR,
+     INTERACTION,
+     IS_FALSE,
+     0,
+     NULL},
+    {{"claims: an interaction, just above, n = 8", SMALL, PLAIN, TWO, .seeds = 8, .change = {{4.01}, {2}}},
+     ERROR,
+     INTERACTION,
+     IS_TRUE,
+     0,
+     NULL},
+    {{"claims: an ordering, one link just short, n = 8", SMALL, PLAIN, .kinds = 5, .widths = 1, .points = 2, .seeds = 8,
+      .change = {{0}, {0}, {10}, {11.99}, {25}}},
+     ERROR,
+     ORDER,
+     IS_FALSE,
+     0,
+     NULL},
+    {{"claims: an ordering, all links just long enough, n = 8", SMALL, PLAIN, .kinds = 5, .widths = 1, .points = 2,
+      .seeds = 8, .change = {{0}, {0}, {2.01}, {4.02}, {6.03}}},
+     ERROR,
+     ORDER,
+     IS_TRUE,
+     0,
+     NULL},
+    {{"claims: a trend, just below, n = 8", SMALL, PLAIN, TWO, .seeds = 8, .change = {{1.96, 0.98, 0}}},
+     ERROR,
+     TREND,
+     IS_FALSE,
+     0,
+     NULL},
+    {{"claims: a trend, just above, n = 8", SMALL, PLAIN, TWO, .seeds = 8, .change = {{2.04, 1.02, 0}}},
+     ERROR,
+     TREND,
+     IS_TRUE,
+     0,
+     NULL},
+    {{"claims: four parts, all just above, n = 8", SMALL, PLAIN, .kinds = 4, .widths = 1, .points = 3, .seeds = 8,
+      .change = {{2.01}, {2.01}, {2.01}, {2.01}}},
+     ERROR,
+     FOUR,
+     IS_TRUE,
+     0,
+     NULL},
+    {{"claims: four parts, all true, n = 8", SMALL, NARROW, .kinds = 4, .widths = 1, .points = 3, .seeds = 8,
+      .change = {{5}, {5}, {5}, {5}}},
+     ERROR,
+     FOUR,
+     IS_TRUE,
+     0,
+     NULL},
+    {{"claims: a trial is missing, n = 8", SMALL, NARROW, .kinds = 4, .widths = 1, .points = 3, .seeds = 8,
+      .change = {{5}, {5}, {5}, {5}}, .missing = TRIAL},
+     ERROR,
+     FOUR,
+     IS_TRUE,
+     0,
+     NULL},
+    {{"claims: a ratio of rates, just below, half a decade, n = 8", RATES, HALF, .kinds = 2, .widths = 1, .seeds = 8,
+      .limit = {-1.5, -1.5 + 0.4771 - 0.001}},
+     USABLE,
+     RATIO,
+     IS_FALSE,
+     0,
+     NULL},
+    {{"claims: a ratio of rates, just above, a quarter, n = 8", RATES, QUARTER, .kinds = 2, .widths = 1, .seeds = 8,
+      .limit = {-1.5, -1.5 + 0.4771 + 0.001}},
+     USABLE,
+     RATIO,
+     IS_TRUE,
+     0,
+     NULL},
+    {{"claims: a ratio of rates of 30, a quarter, n = 8", RATES, QUARTER, .kinds = 2, .widths = 1, .seeds = 8,
+      .limit = {-2.0, -0.52}},
+     USABLE,
+     RATIO,
+     IS_TRUE,
+     0,
+     NULL},
+    {{"claims: the best of each rate, no effect, n = 8", RATES, QUARTER, .kinds = 2, .widths = 1, .seeds = 8,
+      .limit = {-1.3, -1.3}, .late = 0.5, .by_loss = true, .effort = 0.5},
+     BEST,
+     ABOVE_NOTHING,
+     IS_FALSE,
+     0,
+     NULL},
+    {{"claims: the best of each rate, the same, n = 8", RATES, QUARTER, .kinds = 2, .widths = 1, .seeds = 8,
+      .limit = {-1.3, -1.3}, .late = 0.5, .by_loss = true, .effort = 0.2},
+     BEST,
+     NEARLY_SAME,
+     IS_TRUE,
+     0,
+     NULL},
 };
 enum { CLAIMS = sizeof claims / sizeof *claims };
 
@@ -75,8 +212,8 @@ struct tally {
 };
 
 /* The results of one draw; other: the control's, whose seeds are its own. */
-static void draw_results(const struct scenario *s, const struct truth *truth, const struct nl_experiment *experiment, const struct plan *plan, int index, bool other,
-                         struct nl_results *out)
+static void draw_results(const struct scenario *s, const struct truth *truth, const struct nl_experiment *experiment,
+                         const struct plan *plan, int index, bool other, struct nl_results *out)
 {
     static struct sweep sweep;
     static struct truth conditional;
@@ -87,7 +224,8 @@ static void draw_results(const struct scenario *s, const struct truth *truth, co
     free(stream);
 }
 
-static void judge_one(const struct made_claim *made, const struct nl_experiment *experiment, const struct nl_results results[2], struct tally *tally)
+static void judge_one(const struct made_claim *made, const struct nl_experiment *experiment,
+                      const struct nl_results results[2], struct tally *tally)
 {
     const struct nl_published *published = experiment->published;
     struct nl_evidence evidence[2], *control = nl_alloc((size_t)published->parts, sizeof *control);
@@ -98,13 +236,16 @@ static void judge_one(const struct made_claim *made, const struct nl_experiment 
     for (int i = 0; i < published->parts; i++)
         if (nl_part_needs_control(published, i))
             control[i] = evidence[1];
-    ck_assert_int_eq(nl_outcome_judge(published, &(struct nl_claim_evidence){.main = evidence[0], .control = control}, 0.95, false, &outcome, &err), NL_OK);
+    ck_assert_int_eq(nl_outcome_judge(published, &(struct nl_claim_evidence){.main = evidence[0], .control = control},
+                                      0.95, false, &outcome, &err),
+                     NL_OK);
     int held = 0;
     for (int i = 0; i < outcome.controls; i++)
         held += outcome.control[i].claim.verdict == NL_SUPPORTED;
     for (int i = 0; i < outcome.sames; i++) {
         tally->sames++;
-        tally->false_sames += outcome.same[i].claim.verdict == (made->fact == IS_TRUE ? NL_NOT_SUPPORTED : NL_SUPPORTED);
+        tally->false_sames +=
+            outcome.same[i].claim.verdict == (made->fact == IS_TRUE ? NL_NOT_SUPPORTED : NL_SUPPORTED);
     }
     tally->controls += outcome.controls > 0;
     tally->held += held > 0;
@@ -144,20 +285,25 @@ START_TEST(verdicts_are_true)
         return;
     struct nl_experiment experiment;
     struct tally tally;
-    char *folder = scratch_make(), *claim = nl_format("claim:\n  says: a\n  source: b\n  measure: %s\n  parts: %s\n", made->measure, made->parts);
+    char *folder = scratch_make(),
+         *claim = nl_format("claim:\n  says: a\n  source: b\n  measure: %s\n  parts: %s\n", made->measure, made->parts);
     load(&made->sweep, claim, folder, &experiment);
     simulate(made, &experiment, &tally);
     scratch_remove(folder);
     free(claim);
-    double nominal = made->bound > 0.0 ? made->bound : 0.05, bound = nominal + 3.0 * sqrt(nominal * (1.0 - nominal) / tally.sweeps), share = 100.0 / tally.sweeps;
-    printf("| %-62s | %6d | %5.1f | %5.1f | %5.1f | %5.1f | %5.1f%s | %5.1f |", made->sweep.name, tally.sweeps, share * tally.verdicts[NL_REPRODUCED],
-           share * tally.verdicts[NL_CONTRADICTED], share * tally.verdicts[NL_UNDECIDED], share * tally.false_verdicts, 100.0 * bound, made->bound > 0.0 ? "*" : " ",
-           share * tally.held);
+    double nominal = made->bound > 0.0 ? made->bound : 0.05,
+           bound = nominal + 3.0 * sqrt(nominal * (1.0 - nominal) / tally.sweeps), share = 100.0 / tally.sweeps;
+    printf("| %-62s | %6d | %5.1f | %5.1f | %5.1f | %5.1f | %5.1f%s | %5.1f |", made->sweep.name, tally.sweeps,
+           share * tally.verdicts[NL_REPRODUCED], share * tally.verdicts[NL_CONTRADICTED],
+           share * tally.verdicts[NL_UNDECIDED], share * tally.false_verdicts, 100.0 * bound,
+           made->bound > 0.0 ? "*" : " ", share * tally.held);
     printf(tally.sames ? " %5.1f |\n" : "     - |\n", 100.0 * tally.false_sames / tally.sames);
     fflush(stdout);
     ck_assert_int_eq(tally.sames, strstr(made->measure, "take: best") ? tally.sweeps : 0);
-    ck_assert_msg(tally.false_sames <= bound * tally.sweeps, "false at one rate for all: %d of %d", tally.false_sames, tally.sames);
-    ck_assert_msg(tally.false_verdicts <= bound * tally.sweeps, "false verdicts: %d of %d", tally.false_verdicts, tally.sweeps);
+    ck_assert_msg(tally.false_sames <= bound * tally.sweeps, "false at one rate for all: %d of %d", tally.false_sames,
+                  tally.sames);
+    ck_assert_msg(tally.false_verdicts <= bound * tally.sweeps, "false verdicts: %d of %d", tally.false_verdicts,
+                  tally.sweeps);
     ck_assert_msg(tally.held <= bound * tally.sweeps, "controls that held: %d of %d", tally.held, tally.sweeps);
     ck_assert_int_eq(tally.controls, tally.sweeps);
 }
@@ -168,7 +314,8 @@ int main(int argc, char **argv)
     (void)argc;
     sweeps_of_a_scenario = is_long_form() ? 5000 : 200;
     printf("| %-62s | sweeps | repr. | contr.| open  | false | bound  | ctrl. | same  |\n", "scenario");
-    printf("|%.64s|-------:|------:|------:|------:|------:|-------:|------:|------:|\n", "----------------------------------------------------------------");
+    printf("|%.64s|-------:|------:|------:|------:|------:|-------:|------:|------:|\n",
+           "----------------------------------------------------------------");
     int status = run_scenarios("simulation of claims", verdicts_are_true, CLAIMS, argv);
     for (int i = 0; i < CLAIMS; i++)
         if (claims[i].why)

@@ -73,7 +73,20 @@ END_TEST
 /* What is written as a field is read as the same text. */
 START_TEST(texts_come_back)
 {
-    static const char *const texts[] = {"", "plain", "a b", "a,b", ",", "\"", "\"\"", "a \"b\", c", "two\nlines", "\n", "\n\n\"x\"\n", "gr\xc3\xb6\xc3\x9f""e", "-1e-3"};
+    static const char *const texts[] = {"",
+                                        "plain",
+                                        "a b",
+                                        "a,b",
+                                        ",",
+                                        "\"",
+                                        "\"\"",
+                                        "a \"b\", c",
+                                        "two\nlines",
+                                        "\n",
+                                        "\n\n\"x\"\n",
+                                        "gr\xc3\xb6\xc3\x9f"
+                                        "e",
+                                        "-1e-3"};
     enum { TEXTS = sizeof texts / sizeof *texts };
     struct nl_text table = {0};
     struct nl_csv csv;
@@ -93,7 +106,8 @@ START_TEST(texts_come_back)
 }
 END_TEST
 
-/* A difference is that of runs with the same seed. Here errors differ between seeds by factors of 6, and within a seed hardly at all. */
+/* A difference is that of runs with the same seed. Here errors differ between seeds by factors of 6, and within a seed
+ * hardly at all. */
 START_TEST(each_seed_is_paired_with_itself)
 {
     static const int seeds[] = {3, 9, 10, 11, 12, 25};
@@ -108,7 +122,8 @@ START_TEST(each_seed_is_paired_with_itself)
         int compared = 0;
         for (int c = 0; c < results.cells; c++) {
             const struct nl_cell *cell = &results.cell[c], *base = nl_cell_baseline(&results, &experiment, cell);
-            if (base == cell || nl_cell_mean(&results, &experiment, cell, &metric).mean > 0.2) /* BN at batch 2 has no spread */
+            if (base == cell ||
+                nl_cell_mean(&results, &experiment, cell, &metric).mean > 0.2) /* BN at batch 2 has no spread */
                 continue;
             double sd = nl_cell_difference(&results, &experiment, cell, base, &metric).sd;
             ck_assert_msg(sd <= 1e-3, "%d seeds: %g", seeds[i], sd);
@@ -131,10 +146,12 @@ START_TEST(summary_pairs_by_seed)
     char *path = nl_path_join(folder, "summary.csv");
     struct nl_csv csv;
     ck_assert_msg(nl_csv_read(path, &csv, &err) == NL_OK, "%s", err.text);
-    int metric = nl_csv_column(&csv, "metric"), kind = nl_csv_column(&csv, "norm.kind"), batch = nl_csv_column(&csv, "train.batch");
+    int metric = nl_csv_column(&csv, "metric"), kind = nl_csv_column(&csv, "norm.kind"),
+        batch = nl_csv_column(&csv, "train.batch");
     int seen = 0;
     for (int row = 0; row < csv.rows; row++) {
-        if (strcmp(nl_csv_field(&csv, row, metric), "test_error") != 0 || strcmp(nl_csv_field(&csv, row, batch), "2") != 0)
+        if (strcmp(nl_csv_field(&csv, row, metric), "test_error") != 0 ||
+            strcmp(nl_csv_field(&csv, row, batch), "2") != 0)
             continue;
         const char *name = nl_csv_field(&csv, row, kind);
         const char *n = nl_csv_field(&csv, row, nl_csv_column(&csv, "n"));

@@ -51,13 +51,15 @@ static int marked(const struct nl_table *table)
 START_TEST(best_only_where_it_is_known)
 {
     struct made made;
-    make(&made, &(struct synthetic){.kind = "lr_tolerance", .seeds = 5}, (const char *[]){"plot.metric=train_error", NULL});
+    make(&made, &(struct synthetic){.kind = "lr_tolerance", .seeds = 5},
+         (const char *[]){"plot.metric=train_error", NULL});
     struct nl_table table = grid(&made, NULL);
     ck_assert_int_eq(table.rows, 3); /* rates; at the last one none diverged, ln is dead, bn is as ever */
     ck_assert_int_eq(table.keys, 2);
     ck_assert(nl_table_at(&table, 2, 2)->marked);
     ck_assert(!nl_table_at(&table, 2, 3)->marked && !nl_table_at(&table, 2, 4)->marked);
-    const struct nl_estimate *diverged = &nl_table_at(&table, 2, 4)->estimate; /* all of them: at chance, and no interval */
+    const struct nl_estimate *diverged =
+        &nl_table_at(&table, 2, 4)->estimate; /* all of them: at chance, and no interval */
     ck_assert(fabs(diverged->mean - 0.9) < 1e-3 && isnan(diverged->lower) && isnan(diverged->upper));
     nl_table_release(&table);
     release(&made);
@@ -86,11 +88,14 @@ START_TEST(best_only_where_it_is_known)
     ck_assert(fabs(entry->estimate.mean - (3 * 0.9 + 5 * entry->finished.mean) / 8) < 1e-12);
     char *text = nl_table_entry_text(&table, 1, 3), *csv = nl_table_csv(&table), *json = nl_table_json(&table, NULL);
     assert_holds(text, "] (3/8: 9 to 76 %; 2.");
-    assert_holds(csv, ",ln,ln_lower,ln_upper,ln_p,ln_p_adjusted,ln_failed,ln_failed_of,ln_failed_lower,ln_failed_upper,ln_finished,ln_finished_lower,ln_finished_upper,");
+    assert_holds(csv, ",ln,ln_lower,ln_upper,ln_p,ln_p_adjusted,ln_failed,ln_failed_of,ln_failed_lower,ln_failed_upper,"
+                      "ln_finished,ln_finished_lower,ln_finished_upper,");
     assert_holds(csv, ",3,8,0.0852"); /* scipy.stats.binomtest(3, 8).proportion_ci(0.95, "exact") */
     assert_holds(json, "\"failed\": {\"count\": 3, \"of\": 8, \"lower\": 0.0852");
     assert_holds(json, "\"finished\": {\"n\": 5, \"mean\": 0.02");
-    assert_holds(table.caption, "(k/n: a to b %; m): k of n runs failed, with the exact 95 % CI of that share; m is the mean of the others.");
+    assert_holds(
+        table.caption,
+        "(k/n: a to b %; m): k of n runs failed, with the exact 95 % CI of that share; m is the mean of the others.");
     free(text);
     free(csv);
     free(json);
@@ -100,7 +105,8 @@ START_TEST(best_only_where_it_is_known)
 END_TEST
 
 /* Of the methods at a rate: the largest p-value of the cell's differences to the others against the smallest effect. */
-static double largest_p(const struct made *made, const struct nl_cell *best, const struct nl_metric_column *metric, int *others)
+static double largest_p(const struct made *made, const struct nl_cell *best, const struct nl_metric_column *metric,
+                        int *others)
 {
     const struct nl_results *results = &made->results;
     double largest = 0.0;
@@ -121,15 +127,18 @@ static double largest_p(const struct made *made, const struct nl_cell *best, con
 START_TEST(the_best_has_the_largest_p_of_its_differences)
 {
     struct made made;
-    make(&made, &(struct synthetic){.kind = "lr_tolerance", .seeds = 5}, (const char *[]){"plot.metric=train_error", NULL});
+    make(&made, &(struct synthetic){.kind = "lr_tolerance", .seeds = 5},
+         (const char *[]){"plot.metric=train_error", NULL});
     struct nl_table table = grid(&made, NULL);
-    const struct nl_metric_column metric = nl_metric_column(&made.results, nl_metric_names[made.experiment.config.plot.metric]);
+    const struct nl_metric_column metric =
+        nl_metric_column(&made.results, nl_metric_names[made.experiment.config.plot.metric]);
     const struct nl_entry *best = nl_table_at(&table, 2, 2); /* bn at the last rate */
     int others = 0;
     ck_assert(best->tested);
     for (int i = 0; i < made.results.cells; i++) {
         const struct nl_cell *cell = &made.results.cell[i];
-        bool is_best = cell->level[nl_results_factor(&made.results, "train.lr")] == 2 && cell->level[nl_results_factor(&made.results, "norm.kind")] == 0;
+        bool is_best = cell->level[nl_results_factor(&made.results, "train.lr")] == 2 &&
+                       cell->level[nl_results_factor(&made.results, "norm.kind")] == 0;
         double p = is_best ? largest_p(&made, cell, &metric, &others) : best->p;
         ck_assert_msg(fabs(best->p - p) <= 1e-12, "%.17g, not %.17g", best->p, p);
     }
@@ -159,7 +168,8 @@ START_TEST(marks_are_explained_where_there_are_any)
     int with = 0, without = 0;
     for (int seeds = 1; seeds <= 5; seeds += 4) {
         struct made made;
-        make(&made, &(struct synthetic){.kind = "lr_tolerance", .seeds = seeds}, (const char *[]){"plot.metric=train_error", NULL});
+        make(&made, &(struct synthetic){.kind = "lr_tolerance", .seeds = seeds},
+             (const char *[]){"plot.metric=train_error", NULL});
         for (int form = 0; form < 3; form++) {
             struct nl_table table;
             struct nl_error err = {{0}};
@@ -167,8 +177,11 @@ START_TEST(marks_are_explained_where_there_are_any)
                 ck_assert_msg(nl_table_summary(&made.results, &made.experiment, &table, &err) == NL_OK, "%s", err.text);
             else
                 table = grid(&made, form == 1 ? NULL : "train.lr");
-            bool said = strstr(table.caption, form == 1 ? " Marked: better than every other of its row, by " : " Marked: better than every other normalizer at this point, by ");
-            ck_assert_msg(said == (marked(&table) > 0), "form %d, %d seeds: %d marked, but: %s", form, seeds, marked(&table), table.caption);
+            bool said =
+                strstr(table.caption, form == 1 ? " Marked: better than every other of its row, by "
+                                                : " Marked: better than every other normalizer at this point, by ");
+            ck_assert_msg(said == (marked(&table) > 0), "form %d, %d seeds: %d marked, but: %s", form, seeds,
+                          marked(&table), table.caption);
             with += said;
             without += !said;
             nl_table_release(&table);
@@ -228,8 +241,11 @@ END_TEST
 START_TEST(numbers_have_their_names)
 {
     struct nl_column column = {.kind = NL_ENTRY_ESTIMATE, .title = "test error", .name = "test_error", .scale = 100};
-    struct nl_entry entry = {.kind = NL_ENTRY_ESTIMATE, .text = "", .raw = "",
-                             .estimate = {.n = 7, .mean = 0.5, .lower = 0.25, .upper = 0.75, .sd = 0.125, .se = 0.0625, .median = 0.375}};
+    struct nl_entry entry = {
+        .kind = NL_ENTRY_ESTIMATE,
+        .text = "",
+        .raw = "",
+        .estimate = {.n = 7, .mean = 0.5, .lower = 0.25, .upper = 0.75, .sd = 0.125, .se = 0.0625, .median = 0.375}};
     struct nl_table table = {.caption = "", .columns = 1, .rows = 1, .column = &column, .entry = &entry};
     char *json = nl_table_json(&table, NULL);
     assert_holds(json, "\"n\": 7, \"mean\": 0.5, \"lower\": 0.25, \"upper\": 0.75, \"sd\": 0.125, \"median\": 0.375");
@@ -241,7 +257,8 @@ START_TEST(texts_are_escaped)
 {
     struct nl_column column = {.kind = NL_ENTRY_WORD, .title = "a_b & 100 %", .name = "a,\"b\"", .scale = 1};
     struct nl_entry entry = {.kind = NL_ENTRY_WORD, .text = "x|y*<_\\^~#{$}", .raw = "x,\"y\"\n"};
-    struct nl_table table = {.caption = "+- 5 %", .keys = 1, .columns = 1, .rows = 1, .column = &column, .entry = &entry};
+    struct nl_table table = {
+        .caption = "+- 5 %", .keys = 1, .columns = 1, .rows = 1, .column = &column, .entry = &entry};
     char *latex = nl_table_latex(&table, "50 %\n", "a note\n", "a b_c");
     assert_holds(latex, "\\caption{$\\pm$ 5 \\%}");
     assert_holds(latex, "\\label{tab:a-b_c}");

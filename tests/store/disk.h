@@ -1,5 +1,5 @@
-/* For tests: a disk that can fail, and that says what is written to it; and a sweep of four short trials on it. The program is linked with --wrap for each of
- * the calls. */
+/* For tests: a disk that can fail, and that says what is written to it; and a sweep of four short trials on it. The
+ * program is linked with --wrap for each of the calls. */
 #ifndef TESTS_DISK_H
 #define TESTS_DISK_H
 
@@ -95,7 +95,8 @@ static inline void forget_log(void)
     }
 }
 
-/* Before some trials are written the worker waits until those before are on the disk: so a sweep as short as this one has several syncs. */
+/* Before some trials are written the worker waits until those before are on the disk: so a sweep as short as this one
+ * has several syncs. */
 static bool in_groups;
 static atomic_int named, synced; /* trials; such that were named before the last sync */
 
@@ -224,8 +225,8 @@ static inline void take_note(void *context, bool warning, const char *line)
 static inline struct setting set_up(void)
 {
     struct setting s = {.folder = scratch_make()};
-    const char *const overrides[] = {"data.train=64", "data.val=0", "data.test=32", "model.depth=1", "model.width=4", "train.epochs=2", "norm.kind=bn,none",
-                                     "sweep.seeds=2"};
+    const char *const overrides[] = {"data.train=64", "data.val=0",     "data.test=32",      "model.depth=1",
+                                     "model.width=4", "train.epochs=2", "norm.kind=bn,none", "sweep.seeds=2"};
     struct nl_diagnostics diagnostics = {0};
     struct nl_error err;
     s.out = nl_path_join(s.folder, "out");
@@ -248,7 +249,10 @@ static inline void tear_down(struct setting *s)
 static inline int try_sweep(struct setting *s, struct nl_sweep_result *result, struct nl_error *err)
 {
     struct nl_sweep_options options = {
-        .folder = s->out, .command = "test", .choice = s->choice, .runner = {.workers = 1, .checkpoint_epochs = 1000, .note = take_note, .context = s}};
+        .folder = s->out,
+        .command = "test",
+        .choice = s->choice,
+        .runner = {.workers = 1, .checkpoint_epochs = 1000, .note = take_note, .context = s}};
     nl_text_release(&s->notes);
     nl_text_add(&s->notes, "%s", "");
     return nl_sweep(&s->experiment, &s->grid, &s->datasets, &options, result, err);
@@ -285,7 +289,9 @@ static inline char *half_trained(const struct setting *s, int trial)
     char *path = file_of(s, trial, ".checkpoint"), *trials = nl_path_join(s->out, "trials");
     const struct nl_trial_options how = {.checkpoint = path, .checkpoint_epochs = 1};
     ck_assert_int_eq(nl_make_folders(trials, &err), NL_OK);
-    ck_assert_msg(nl_trial_run(&s->grid.trial[trial].config, s->grid.trial[trial].dataset, &how, &result, &err) == NL_OK, "%s", err.text);
+    ck_assert_msg(nl_trial_run(&s->grid.trial[trial].config, s->grid.trial[trial].dataset, &how, &result, &err) ==
+                      NL_OK,
+                  "%s", err.text);
     ck_assert(nl_file_exists(path));
     nl_trial_result_release(&result);
     free(trials);

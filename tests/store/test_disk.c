@@ -76,21 +76,23 @@ END_TEST
 
 /* ---- a folder of somebody else ---- */
 
-/* Files that a folder from elsewhere may hold in place of ours: links, which lead to a file of the user's, and pipes. */
+/* Files that a folder from elsewhere may hold in place of ours: links, which lead to a file of the user's, and
+ * pipes. */
 static const struct {
     const char *name; /* in the results folder; %s: the first trial */
     bool pipe, harmless; /* harmless: it is replaced */
-} traps[] = {{".lock", false, false},          {".lock", true, false},           {"trials/%s.trial", false, false},  {"trials/%s.trial", true, false},
-             {"experiment.yaml", false, true}, {"experiment.yaml", true, true},  {"trials.csv", false, true},        {"curves.csv", true, true},
-             {"summary.csv", false, true},     {"SHA256SUMS", false, true},    {"SHA256SUMS", true, true},         {"trials", false, false}};
+} traps[] = {{".lock", false, false},          {".lock", true, false},           {"trials/%s.trial", false, false},
+             {"trials/%s.trial", true, false}, {"experiment.yaml", false, true}, {"experiment.yaml", true, true},
+             {"trials.csv", false, true},      {"curves.csv", true, true},       {"summary.csv", false, true},
+             {"SHA256SUMS", false, true},      {"SHA256SUMS", true, true},       {"trials", false, false}};
 
 START_TEST(nothing_is_written_through_a_link)
 {
     struct setting s = set_up();
     struct nl_error err;
     struct nl_sweep_result result;
-    char *mine = nl_path_join(s.folder, "mine"), *name = nl_format(traps[_i].name, s.grid.trial[0].id), *trap = nl_path_join(s.out, name),
-         *above = nl_path_folder(trap);
+    char *mine = nl_path_join(s.folder, "mine"), *name = nl_format(traps[_i].name, s.grid.trial[0].id),
+         *trap = nl_path_join(s.out, name), *above = nl_path_folder(trap);
     bool folder = strcmp(name, "trials") == 0;
     ck_assert(nl_make_folders(above, &err) == NL_OK);
     if (folder)
@@ -132,11 +134,13 @@ START_TEST(a_temporary_is_a_new_file)
 }
 END_TEST
 
-/* What a killed program left goes when its file is written again; what another program is writing stays, and both write a whole file. */
+/* What a killed program left goes when its file is written again; what another program is writing stays, and both write
+ * a whole file. */
 START_TEST(a_temporary_is_known_by_its_lock)
 {
     struct nl_error err;
-    char *folder = scratch_make(), *path = nl_path_join(folder, "x"), *half, *own, *beside = nl_format("%s.0.tmp", path);
+    char *folder = scratch_make(), *path = nl_path_join(folder, "x"), *half, *own,
+         *beside = nl_format("%s.0.tmp", path);
     ck_assert(nl_file_write(beside, "of a killed program", 19, &err) == NL_OK && nl_temporary_is_left(beside));
     ck_assert(nl_file_write(path, "first", 5, &err) == NL_OK && !nl_file_exists(beside));
 
@@ -162,7 +166,8 @@ END_TEST
 START_TEST(a_temporary_has_a_name_of_its_own)
 {
     static const char *const names[] = {"x.0.tmp", "trials.csv.1234.tmp", "a.svg.7.tmp"};
-    static const char *const others[] = {"x.tmp", ".12.tmp", "x.12tmp", "x12.tmp", ".tmp", "x.0.tmp.gz", "x.a.tmp", "x..tmp"};
+    static const char *const others[] = {"x.tmp", ".12.tmp",    "x.12tmp", "x12.tmp",
+                                         ".tmp",  "x.0.tmp.gz", "x.a.tmp", "x..tmp"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         ck_assert_msg(nl_temporary_is_named(names[i]), "%s", names[i]);
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
@@ -175,10 +180,12 @@ START_TEST(a_temporary_folder_goes_with_its_program)
 {
     static const char *const tables[] = {"a.csv", "b.csv"};
     struct nl_error err;
-    char *place = scratch_make(), *left = nl_path_join(place, "normlab-tables.aaaaaa"), *owned = nl_path_join(place, "normlab-tables.backup"),
-         *table = nl_path_join(left, "a.csv"), *half = nl_path_join(left, "b.csv.0.tmp"), *mine = nl_path_join(owned, "mine");
+    char *place = scratch_make(), *left = nl_path_join(place, "normlab-tables.aaaaaa"),
+         *owned = nl_path_join(place, "normlab-tables.backup"), *table = nl_path_join(left, "a.csv"),
+         *half = nl_path_join(left, "b.csv.0.tmp"), *mine = nl_path_join(owned, "mine");
     ck_assert(nl_make_folders(left, &err) == NL_OK && nl_make_folders(owned, &err) == NL_OK);
-    ck_assert(nl_file_write(table, "1", 1, &err) == NL_OK && nl_file_write(half, "1", 1, &err) == NL_OK && nl_file_write(mine, "1", 1, &err) == NL_OK);
+    ck_assert(nl_file_write(table, "1", 1, &err) == NL_OK && nl_file_write(half, "1", 1, &err) == NL_OK &&
+              nl_file_write(mine, "1", 1, &err) == NL_OK);
     char *first = nl_temporary_folder(place, tables, 2), *second = nl_temporary_folder(place, tables, 2);
     ck_assert(nl_folder_exists(first) && nl_folder_exists(second) && strcmp(first, second) != 0);
     ck_assert(!nl_folder_exists(left) && nl_file_exists(mine));

@@ -1,10 +1,10 @@
-/* Every N-th allocation and every N-th call that reaches a file fails, for each command. What the program does then is either what it does without, to
- * the byte, or it ends with an error that says so: never less with exit code 0, never a crash, never a file that is lost or torn. The same
- * command, started again, ends as if nothing had happened.
+/* Every N-th allocation and every N-th call that reaches a file fails, for each command. What the program does then is
+ * either what it does without, to the byte, or it ends with an error that says so: never less with exit code 0, never a
+ * crash, never a file that is lost or torn. The same command, started again, ends as if nothing had happened.
  *
- *   test_faults            some of the N. With NORMLAB_ALL: all calls for files, each also as the first after which all fail, and all allocations of
- *                          a command that makes no more than LONG_FORM; else every so many that it are about LONG_FORM
- *   test_faults WORD...    only scenes whose name contains one of the words, in that form
+ *   test_faults            some of the N. With NORMLAB_ALL: all calls for files, each also as the first after which all
+ * fail, and all allocations of a command that makes no more than LONG_FORM; else every so many that it are about
+ * LONG_FORM test_faults WORD...    only scenes whose name contains one of the words, in that form
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -25,7 +25,12 @@
 #include "../faults/inject.h"
 #include "long_form.h"
 
-enum { WATCHDOG = 300, MOST_WORDS = 16, SHORT_FORM = 24 /* faults of a kind in a scene, about */, LONG_FORM = 400 /* allocations */ };
+enum {
+    WATCHDOG = 300,
+    MOST_WORDS = 16,
+    SHORT_FORM = 24 /* faults of a kind in a scene, about */,
+    LONG_FORM = 400 /* allocations */
+};
 
 static _Noreturn void die(const char *what)
 {
@@ -94,7 +99,8 @@ static const struct file *tree_find(const struct tree *tree, const char *path)
 
 static bool same_bytes(const struct file *a, const struct file *b)
 {
-    return !a->bytes == !b->bytes && a->length == b->length && (!a->bytes || memcmp(a->bytes, b->bytes, a->length) == 0);
+    return !a->bytes == !b->bytes && a->length == b->length &&
+           (!a->bytes || memcmp(a->bytes, b->bytes, a->length) == 0);
 }
 
 /* Makes the working folder what the tree is. */
@@ -109,7 +115,8 @@ static void tree_restore(const struct tree *tree)
         if (there && same_bytes(there, wanted))
             continue;
         FILE *out = wanted->bytes ? fopen(wanted->path, "wb") : NULL;
-        if (wanted->bytes ? !out || fwrite(wanted->bytes, 1, wanted->length, out) != wanted->length || fclose(out) != 0 : mkdir(wanted->path, 0777) != 0)
+        if (wanted->bytes ? !out || fwrite(wanted->bytes, 1, wanted->length, out) != wanted->length || fclose(out) != 0
+                          : mkdir(wanted->path, 0777) != 0)
             die(wanted->path);
     }
     tree_release(&now);
@@ -124,7 +131,8 @@ static bool ends(const char *text, const char *end)
 /* Files that hold the time, or for how long something ran: only that they are there is compared. */
 static bool tells_time(const char *path)
 {
-    static const char *const names[] = {"timing.csv", "SHA256SUMS", "experiment.yaml", ".lock", ".trial", ".checkpoint"};
+    static const char *const names[] = {"timing.csv", "SHA256SUMS", "experiment.yaml",
+                                        ".lock",      ".trial",     ".checkpoint"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (ends(path, names[i]))
             return true;
@@ -221,8 +229,8 @@ struct lint_context {
     bool measures; /* its stdout has times in it: lines and their last words are compared */
 };
 
-/* In the working folder: a.yaml and its results R, the same without tables P, two shards of it A and B, one trained network m.safetensors with its
- * results one, x.npy, L with trials that nothing has a use for. */
+/* In the working folder: a.yaml and its results R, the same without tables P, two shards of it A and B, one trained
+ * network m.safetensors with its results one, x.npy, L with trials that nothing has a use for. */
 static const struct lint_context scenes[] = {
     {"check", "check a.yaml", false, false},
     {"show", "show a.yaml", false, false},
@@ -245,7 +253,8 @@ static const struct lint_context scenes[] = {
     {"data export", "data export digits data.train=16 data.val=4 data.test=8 --out exported", true, false},
     {"dry run", "sweep a.yaml --dry-run --out P", false, true},
     {"submit", "submit a.yaml --tasks 2 --out P --script-only", true, false},
-    {"run", "run a.yaml norm.kind=bn sweep.seeds=1 -q -j 1 --out new --save-final new.safetensors --save-order new.npy", true, true},
+    {"run", "run a.yaml norm.kind=bn sweep.seeds=1 -q -j 1 --out new --save-final new.safetensors --save-order new.npy",
+     true, true},
     {"run on", "run a.yaml norm.kind=bn sweep.seeds=1 -q -j 1 --out one --load m.safetensors --replace", true, true},
     {"sweep", "sweep a.yaml -q -j 1 --cohort 1 --no-plot --out new", true, false},
     {"sweep on", "sweep a.yaml -q -j 1 --no-plot --out P --checkpoint-every 1epochs", true, false},
@@ -332,17 +341,20 @@ struct undisturbed {
 static bool is_table_of_less(const struct file *file, const struct file *whole)
 {
     size_t header = strcspn(whole->bytes, "\n") + 1;
-    return ends(file->path, ".csv") && file->length >= header && memcmp(file->bytes, whole->bytes, header) == 0 && file->bytes[file->length - 1] == '\n';
+    return ends(file->path, ".csv") && file->length >= header && memcmp(file->bytes, whole->bytes, header) == 0 &&
+           file->bytes[file->length - 1] == '\n';
 }
 
-/* Files that a failure may not touch: trials that were there are there, and what stands under a table's name is a whole one, old or new. */
+/* Files that a failure may not touch: trials that were there are there, and what stands under a table's name is a whole
+ * one, old or new. */
 static char *what_is_lost(const struct undisturbed *u, const struct tree *now, bool removes)
 {
     for (int i = 0; i < u->before.count && !removes; i++)
         if (ends(u->before.file[i].path, ".trial") && !tree_find(now, u->before.file[i].path))
             return nl_format("'%s' is gone", u->before.file[i].path);
     for (int i = 0; i < now->count; i++) {
-        const struct file *file = &now->file[i], *before = tree_find(&u->before, file->path), *after = tree_find(&u->after, file->path);
+        const struct file *file = &now->file[i], *before = tree_find(&u->before, file->path),
+                          *after = tree_find(&u->after, file->path);
         if (strstr(file->path, ".damaged"))
             return nl_format("'%s' was set aside", file->path);
         if (file->bytes && !is_scrap(file->path) && !tells_time(file->path) && !(before && same_bytes(before, file)) &&
@@ -359,7 +371,8 @@ static int trials_of(const struct tree *tree, const char *folder, const char *st
     int count = 0;
     for (int i = 0; i < tree->count; i++) {
         const struct file *file = &tree->file[i];
-        count += strncmp(file->path, folder, strlen(folder)) == 0 && ends(file->path, ".trial") && memmem(file->bytes, file->length, line, strlen(line));
+        count += strncmp(file->path, folder, strlen(folder)) == 0 && ends(file->path, ".trial") &&
+                 memmem(file->bytes, file->length, line, strlen(line));
     }
     free(line);
     return count;
@@ -370,22 +383,27 @@ static int lone_failures; /* trials for which there was no memory, while the oth
 /* A trial that could not be run stops no other one. NULL, or a new string. */
 static char *what_was_not_run(const struct undisturbed *u, const struct tree *now)
 {
-    int failed = trials_of(now, "new/", "error"), done = trials_of(now, "new/", "done"), all = trials_of(&u->after, "new/", "done");
+    int failed = trials_of(now, "new/", "error"), done = trials_of(now, "new/", "done"),
+        all = trials_of(&u->after, "new/", "done");
     lone_failures += failed == 1 && done == all - 1;
-    return failed && failed + done < all ? nl_format("of %d trials, %d failed and only %d ended", all, failed, done) : NULL;
+    return failed && failed + done < all ? nl_format("of %d trials, %d failed and only %d ended", all, failed, done)
+                                         : NULL;
 }
 
 /* NULL: all is well; else a new string. */
-static char *judge_failure(const struct lint_context *scene, const struct undisturbed *u, const struct outcome *o, const struct tree *now, enum kind kind)
+static char *judge_failure(const struct lint_context *scene, const struct undisturbed *u, const struct outcome *o,
+                           const struct tree *now, enum kind kind)
 {
     bool info = strcmp(scene->name, "info") == 0;
     if (info && o->code == 0 && strstr(o->said[0], "cannot")) /* what it cannot find out, it says in its place */
         return NULL;
-    if (info && kind == ALLOCATION && (strstr(o->said[1], "OpenBLAS") || strstr(o->said[1], "lloc"))) /* OpenBLAS ends a program by itself */
+    if (info && kind == ALLOCATION &&
+        (strstr(o->said[1], "OpenBLAS") || strstr(o->said[1], "lloc"))) /* OpenBLAS ends a program by itself */
         return NULL;
     if (o->code != 1 && o->code != 2)
         return nl_format(o->code == 0 ? "exit 0 with less" : "exit %d", o->code);
-    bool has_lines = strcmp(scene->name, "ls") == 0 || strcmp(scene->name, "verify") == 0; /* one for each folder, with what is wrong */
+    bool has_lines = strcmp(scene->name, "ls") == 0 ||
+                     strcmp(scene->name, "verify") == 0; /* one for each folder, with what is wrong */
     if (!*o->said[1] && !(has_lines && *o->said[0]))
         return nl_strdup("it does not say why");
     if (kind == ALLOCATION && !strstr(o->said[1], "memory") && !strstr(o->said[0], "memory"))
@@ -394,7 +412,9 @@ static char *judge_failure(const struct lint_context *scene, const struct undist
     if (!lost && strcmp(scene->name, "sweep") == 0)
         lost = what_was_not_run(u, now);
     if (lost || !scene->again)
-        return lost ? lost : tree_difference(&u->before, now) ? nl_format("'%s' changed", tree_difference(&u->before, now)) : NULL;
+        return lost                               ? lost
+               : tree_difference(&u->before, now) ? nl_format("'%s' changed", tree_difference(&u->before, now))
+                                                  : NULL;
     struct outcome again = run(scene->words, true);
     struct tree after = tree_read();
     const char *difference = tree_difference(&u->after, &after);
@@ -421,7 +441,8 @@ static char *compared(const struct lint_context *scene, const char *text)
     return out.at;
 }
 
-static void try_fault(const struct lint_context *scene, const struct undisturbed *u, enum kind kind, int error, long first, long last)
+static void try_fault(const struct lint_context *scene, const struct undisturbed *u, enum kind kind, int error,
+                      long first, long last)
 {
     struct outcome o = run_injected(scene->words, kind, error, first, last);
     bool failed = atomic_load(&injection->failed) > 0;
@@ -435,8 +456,8 @@ static void try_fault(const struct lint_context *scene, const struct undisturbed
     told[kind] += failed && !same && !bad;
     if (bad) {
         complaints++;
-        printf("normlab %s: call %ld (%s, %s%s): %s\n  exit %d\n  %s\n", scene->words, first, injection->name, strerror(error),
-               last > first ? ", and all after it" : "", bad, o.code, o.said[1]);
+        printf("normlab %s: call %ld (%s, %s%s): %s\n  exit %d\n  %s\n", scene->words, first, injection->name,
+               strerror(error), last > first ? ", and all after it" : "", bad, o.code, o.said[1]);
     }
     free(bad);
     free(said);
@@ -454,7 +475,8 @@ static void play(const struct lint_context *scene, const struct tree *stage, boo
     u.after = tree_read();
     for (int kind = 0; kind < KINDS; kind++)
         u.calls[kind] = atomic_load(&injection->calls[kind]);
-    printf("%s: exit %d, %ld allocations, %ld calls for files\n", scene->name, u.outcome.code, u.calls[ALLOCATION], u.calls[IO]);
+    printf("%s: exit %d, %ld allocations, %ld calls for files\n", scene->name, u.outcome.code, u.calls[ALLOCATION],
+           u.calls[IO]);
     tree_restore(stage);
     for (enum kind kind = 0; kind < KINDS; kind++) {
         long stride = !all ? 1 + u.calls[kind] / SHORT_FORM : kind == ALLOCATION ? 1 + u.calls[kind] / LONG_FORM : 1;
@@ -479,7 +501,9 @@ static bool wanted(const struct lint_context *scene, int words, char **word)
 static void *share(const char *path, size_t size)
 {
     int file = open(path, O_RDWR | O_CREAT, 0600);
-    void *shared = file >= 0 && ftruncate(file, (off_t)size) == 0 ? mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0) : MAP_FAILED;
+    void *shared = file >= 0 && ftruncate(file, (off_t)size) == 0
+                       ? mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0)
+                       : MAP_FAILED;
     if (shared == MAP_FAILED)
         die(path);
     close(file);
@@ -531,8 +555,9 @@ int main(int argc, char **argv)
     tree_release(&stage);
     if (chdir("/") != 0 || nftw(folder, remove_one, 16, FTW_DEPTH | FTW_PHYS) != 0)
         die(folder);
-    printf(
-        "%d commands, %ld failing allocations (%ld told of, %ld did no harm), %ld failing calls for files (%ld told of, %ld did no harm), %d sweeps went on past a trial without memory, %d wrong\n",
-        played, faults[ALLOCATION], told[ALLOCATION], unharmed[ALLOCATION], faults[IO], told[IO], unharmed[IO], lone_failures, complaints);
+    printf("%d commands, %ld failing allocations (%ld told of, %ld did no harm), %ld failing calls for files (%ld told "
+           "of, %ld did no harm), %d sweeps went on past a trial without memory, %d wrong\n",
+           played, faults[ALLOCATION], told[ALLOCATION], unharmed[ALLOCATION], faults[IO], told[IO], unharmed[IO],
+           lone_failures, complaints);
     return complaints || !played;
 }

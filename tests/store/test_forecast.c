@@ -1,5 +1,5 @@
-/* What is said of a sweep before it runs is what the trials then do: steps, rows, parameters, memory; and shards, retries and schedules
- * worked out by hand. */
+/* What is said of a sweep before it runs is what the trials then do: steps, rows, parameters, memory; and shards,
+ * retries and schedules worked out by hand. */
 #include <check.h>
 #include <math.h>
 #include <stdlib.h>
@@ -25,7 +25,8 @@ static struct setting set_up(const char *const *override, int count)
     struct setting s = {0};
     struct nl_diagnostics diagnostics = {0};
     struct nl_error err;
-    if (nl_experiment_load(NULL, override, count, &s.experiment, &diagnostics) || nl_grid_make(&s.experiment, &s.grid, &diagnostics))
+    if (nl_experiment_load(NULL, override, count, &s.experiment, &diagnostics) ||
+        nl_grid_make(&s.experiment, &s.grid, &diagnostics))
         ck_abort_msg("%s", nl_diagnostics_text(&diagnostics));
     ck_assert_msg(nl_grid_identify(&s.grid, &s.datasets, &err) == NL_OK, "%s", err.text);
     return s;
@@ -75,15 +76,20 @@ START_TEST(test_outline)
 }
 END_TEST
 
-/* train.eval_every: auto. Of a text 25 times, or as often as a tenth of the training pays for: a step's work is three passes forward. */
+/* train.eval_every: auto. Of a text 25 times, or as often as a tenth of the training pays for: a step's work is three
+ * passes forward. */
 START_TEST(texts_are_evaluated_on_the_way)
 {
     static const struct {
         const char *test, *steps;
         int64_t every;
-    } of[] = {{"data.test=16", "train.steps=1000", 40}, {"data.test=480", "train.steps=1000", 100}, {"data.test=1600", "train.steps=300", 334}};
+    } of[] = {{"data.test=16", "train.steps=1000", 40},
+              {"data.test=480", "train.steps=1000", 100},
+              {"data.test=1600", "train.steps=300", 334}};
     for (int i = 0; i < 3; i++) {
-        const char *override[] = {"data.name=text", "model.arch=transformer", "norm.kind=ln", "data.train=1000", "train.batch=16", of[i].test, of[i].steps};
+        const char *override[] = {"data.name=text",  "model.arch=transformer", "norm.kind=ln",
+                                  "data.train=1000", "train.batch=16",         of[i].test,
+                                  of[i].steps};
         struct setting s = set_up(override, 7);
         const struct nl_config *config = &s.grid.trial[0].config;
         ck_assert_int_eq(nl_trial_step_counts(config, nl_data_counts(config)).eval_every, of[i].every);
@@ -100,7 +106,8 @@ START_TEST(test_cost)
     for (int i = 0; i < 2; i++) {
         const char *override[] = {"data.train=512", "data.test=128", evals[i]};
         struct setting s = set_up(override, 3);
-        struct nl_step_counts step_counts = nl_trial_step_counts(&s.grid.trial[0].config, nl_data_counts(&s.grid.trial[0].config));
+        struct nl_step_counts step_counts =
+            nl_trial_step_counts(&s.grid.trial[0].config, nl_data_counts(&s.grid.trial[0].config));
         ck_assert_int_eq(step_counts.at_the_end.samples, i ? 2 * 640 + 512 : 640);
         ck_assert_int_eq(step_counts.at_the_end.batches, i ? 3 + 3 + 2 : 3);
         ending[i] = nl_trial_cost(&s.grid.trial[0].config).ending;
@@ -113,7 +120,8 @@ END_TEST
 /* Every trial is in a shard, and none outweighs another by more than its costliest trial. */
 START_TEST(test_shards)
 {
-    static const char *const override[] = {"norm.kind=bn,ln", "train.batch=1,2,8,64", "train.epochs=1,5", "sweep.seeds=3"};
+    static const char *const override[] = {"norm.kind=bn,ln", "train.batch=1,2,8,64", "train.epochs=1,5",
+                                           "sweep.seeds=3"};
     struct setting s = set_up(override, 4);
     for (int shards = 1; shards <= 60; shards++) {
         int *shard = nl_shards(&s.grid, NULL, shards), *again = nl_shards(&s.grid, NULL, shards);
@@ -136,7 +144,8 @@ START_TEST(test_shards)
 }
 END_TEST
 
-/* The longest first, each to the shard with the least so far: 5 | 4, 3 to the second, 3 to the first, 3 to the second; the rest is not to be run. */
+/* The longest first, each to the shard with the least so far: 5 | 4, 3 to the second, 3 to the first, 3 to the second;
+ * the rest is not to be run. */
 START_TEST(test_shards_by_seconds)
 {
     static const char *const override[] = {"train.lr=0.1,0.2,0.3,0.4,0.5,0.6"};
@@ -154,7 +163,8 @@ START_TEST(test_shards_by_seconds)
 }
 END_TEST
 
-static void check_todo(const struct nl_grid *grid, const struct nl_record *record, struct nl_choice choice, const char *expected)
+static void check_todo(const struct nl_grid *grid, const struct nl_record *record, struct nl_choice choice,
+                       const char *expected)
 {
     struct nl_text found = {0};
     int count, *todo = nl_todo(grid, record, &choice, &count);
@@ -171,14 +181,18 @@ START_TEST(test_todo)
     static const char *const override[] = {"train.lr=0.1,0.2,0.3,0.4,0.5"};
     struct setting s = set_up(override, 1);
     struct nl_record record[5] = {
-        {.present = true, .status = NL_DONE}, {.present = true, .status = NL_DIVERGED}, {.present = true, .status = NL_DEAD},
-        {.present = true, .failed = true},    {.present = false},
+        {.present = true, .status = NL_DONE},
+        {.present = true, .status = NL_DIVERGED},
+        {.present = true, .status = NL_DEAD},
+        {.present = true, .failed = true},
+        {.present = false},
     };
     check_todo(&s.grid, record, (struct nl_choice){0}, "3 4 ");
     check_todo(&s.grid, record, (struct nl_choice){.retry = 1 << NL_DIVERGED}, "1 3 4 ");
     check_todo(&s.grid, record, (struct nl_choice){.retry = 1 << NL_DEAD | 1 << NL_DIVERGED}, "1 2 3 4 ");
     check_todo(&s.grid, record, (struct nl_choice){.retry = NL_ALL_OUTCOMES}, "0 1 2 3 4 ");
-    check_todo(&s.grid, record, (struct nl_choice){.shard = 1, .shards = 2}, "4 "); /* equal costs are dealt in turn: 0 2 4 */
+    check_todo(&s.grid, record, (struct nl_choice){.shard = 1, .shards = 2},
+               "4 "); /* equal costs are dealt in turn: 0 2 4 */
     check_todo(&s.grid, record, (struct nl_choice){.shard = 2, .shards = 2}, "3 ");
     tear_down(&s);
 }
@@ -193,18 +207,21 @@ static struct nl_cohorts alone(const int *todo, int count)
     return out;
 }
 
-/* The longest first, each to the worker that is free first: 5 | 4, 3 to the second, 3 to the first, 3 to the second: 8 | 10. */
+/* The longest first, each to the worker that is free first: 5 | 4, 3 to the second, 3 to the first, 3 to the second: 8
+ * | 10. */
 START_TEST(test_demand)
 {
     struct nl_expected trial[] = {
-        {.seconds = 3, .memory = 10, .disk = 1}, {.seconds = 5, .memory = 40, .disk = 1}, {.seconds = 3, .memory = 20, .disk = 1},
-        {.seconds = 4, .memory = 5, .disk = 1},  {.seconds = 100, .memory = 900, .disk = 7}, {.seconds = 3, .memory = 30, .disk = 1},
+        {.seconds = 3, .memory = 10, .disk = 1},    {.seconds = 5, .memory = 40, .disk = 1},
+        {.seconds = 3, .memory = 20, .disk = 1},    {.seconds = 4, .memory = 5, .disk = 1},
+        {.seconds = 100, .memory = 900, .disk = 7}, {.seconds = 3, .memory = 30, .disk = 1},
     };
     struct nl_forecast forecast = {.trial = trial, .trials = 6};
     int todo[] = {0, 1, 2, 3, 5};
     struct nl_cohorts cohorts = alone(todo, 5);
     struct nl_demand demand = nl_forecast_demand(&forecast, &cohorts, 2);
-    ck_assert(demand.seconds == 10 && demand.work == 18 && demand.memory == 70 && demand.disk == 5 && demand.together == 2);
+    ck_assert(demand.seconds == 10 && demand.work == 18 && demand.memory == 70 && demand.disk == 5 &&
+              demand.together == 2);
     demand = nl_forecast_demand(&forecast, &cohorts, 100);
     ck_assert(demand.seconds == 5 && demand.memory == 105 && demand.together == 5);
     for (int i = 0; i < 6; i++) /* a GPU is shared */
@@ -232,7 +249,8 @@ START_TEST(test_room)
     ck_assert_int_eq(nl_forecast_check(&forecast, &cohorts, 2, "/not/there/yet", &err), NL_OK);
     trial[1].disk = 1e18;
     ck_assert_int_eq(nl_forecast_check(&forecast, &cohorts, 2, ".", &err), NL_FAIL);
-    ck_assert_msg(strstr(err.text, "the results would take about 909495 TiB") && strstr(err.text, "'.' has room for"), "%s", err.text);
+    ck_assert_msg(strstr(err.text, "the results would take about 909495 TiB") && strstr(err.text, "'.' has room for"),
+                  "%s", err.text);
     trial[1].disk = 1;
     trial[1].memory = (size_t)1e18;
     ck_assert_int_eq(nl_forecast_check(&forecast, &cohorts, 2, ".", &err), NL_FAIL);
@@ -246,15 +264,16 @@ END_TEST
 /* Seeds and rates are one shape; every trial gets a time, those of one shape the same. */
 START_TEST(test_times)
 {
-    static const char *const override[] = {"model.width=8", "data.train=300", "data.test=70", "train.epochs=1", "norm.kind=bn,none",
-                                           "train.lr=0.1,1e6", "sweep.seeds=2"};
+    static const char *const override[] = {"model.width=8",     "data.train=300",   "data.test=70", "train.epochs=1",
+                                           "norm.kind=bn,none", "train.lr=0.1,1e6", "sweep.seeds=2"};
     struct setting s = set_up(override, 7);
     struct nl_forecast forecast;
     struct nl_error err;
     int todo[] = {0, 1, 2, 3, 4, 5, 6};
     struct nl_cohorts cohorts = nl_cohorts_make(&s.grid, todo, 7, NULL, 0, 2);
     ck_assert_int_eq(s.grid.trials, 8);
-    for (double budget = 0.25;; budget *= 4) { /* a slow machine may need more to begin the second shape; of each it takes a quarter */
+    for (double budget = 0.25;;
+         budget *= 4) { /* a slow machine may need more to begin the second shape; of each it takes a quarter */
         ck_assert_msg(nl_forecast_sizes(&s.grid, &forecast, &err) == NL_OK, "%s", err.text);
         ck_assert_msg(nl_forecast_times(&s.grid, &cohorts, NULL, budget, &forecast, &err) == NL_OK, "%s", err.text);
         if (forecast.measured == 2 || budget > 60)
@@ -279,12 +298,14 @@ START_TEST(test_times)
 }
 END_TEST
 
-/* Trials of a shape take what those of it that finished took, by their cost, and are not measured; what did not train to its end tells nothing. How much
- * there is to train on, rates and seeds are no shape: the trials of a round that tunes tell of the grid's. */
+/* Trials of a shape take what those of it that finished took, by their cost, and are not measured; what did not train
+ * to its end tells nothing. How much there is to train on, rates and seeds are no shape: the trials of a round that
+ * tunes tell of the grid's. */
 START_TEST(test_finished_trials_tell)
 {
-    static const char *const of_tuning[] = {"model.width=8",  "data.train=300",    "data.val=50",     "data.test=0", "plot.metric=val_error",
-                                            "train.epochs=1", "norm.kind=bn,none", "train.lr=0.1,1e6"};
+    static const char *const of_tuning[] = {"model.width=8",     "data.train=300",        "data.val=50",
+                                            "data.test=0",       "plot.metric=val_error", "train.epochs=1",
+                                            "norm.kind=bn,none", "train.lr=0.1,1e6"};
     static const char *const of_grid[] = {"model.width=8",  "data.train=200",       "data.val=50", "data.test=70",
                                           "train.epochs=3", "norm.kind=bn,none,ln", "train.seed=7"};
     struct setting tuning = set_up(of_tuning, 8), s = set_up(of_grid, 7);
@@ -324,12 +345,16 @@ START_TEST(test_finished_trials_tell)
 }
 END_TEST
 
-/* What was written is read, to the bit. A trial that is not listed takes what its cost is worth by the others that are to be run. */
+/* What was written is read, to the bit. A trial that is not listed takes what its cost is worth by the others that are
+ * to be run. */
 START_TEST(test_times_file)
 {
-    static const char *const override[] = {"norm.kind=bn,none", "train.batch=16,8"}, *const more[] = {"norm.kind=bn,none", "train.batch=16,8,4"};
+    static const char *const override[] = {"norm.kind=bn,none", "train.batch=16,8"}, *const more[] = {
+                                                                                         "norm.kind=bn,none",
+                                                                                         "train.batch=16,8,4"};
     static const double seconds[] = {1.0 / 3, 0, 1e-3, 1234567.875};
-    static const char *const wrong[] = {"id,seconds\n%s,-1\n", "id,seconds\n%s,soon\n", "id,second\n%s,1\n", "id,seconds\n%s,inf\n", "id,seconds\n%s,1"};
+    static const char *const wrong[] = {"id,seconds\n%s,-1\n", "id,seconds\n%s,soon\n", "id,second\n%s,1\n",
+                                        "id,seconds\n%s,inf\n", "id,seconds\n%s,1"};
     struct setting s = set_up(override, 2), larger = set_up(more, 2);
     struct nl_error err;
     char *scratch = scratch_make(), *path = nl_path_join(scratch, "forecast.csv");
@@ -361,7 +386,8 @@ START_TEST(test_times_file)
     }
     ck_assert_int_eq(nl_file_write(path, "id,seconds\n", strlen("id,seconds\n"), &err), NL_OK);
     found = nl_times_read(path, &s.grid, &unlisted, &err); /* nothing is listed: the cost itself */
-    ck_assert_msg(found && unlisted == 4 && found[1] == nl_cost_total(nl_trial_cost(&s.grid.trial[1].config)), "%d", unlisted);
+    ck_assert_msg(found && unlisted == 4 && found[1] == nl_cost_total(nl_trial_cost(&s.grid.trial[1].config)), "%d",
+                  unlisted);
     free(found);
     free(path);
     scratch_remove(scratch);

@@ -36,21 +36,26 @@ static const struct {
     const char *name, *yaml, *trials, *notes;
 } grids[] = {
     {"no sweep: one trial", "train: {seed: 7}\n", "7", ""},
-    {"the first axis outermost, seeds innermost", "sweep: {grid: {norm.kind: [bn, ln], train.batch: [8, 4]}, seeds: 2}\n",
+    {"the first axis outermost, seeds innermost",
+     "sweep: {grid: {norm.kind: [bn, ln], train.batch: [8, 4]}, seeds: 2}\n",
      "bn/8/1 bn/8/2 bn/4/1 bn/4/2 ln/8/1 ln/8/2 ln/4/1 ln/4/2", ""},
-    {"seeds count from train.seed", "train: {seed: 5}\nsweep: {grid: {norm.kind: [bn, ln]}, seeds: 2}\n", "bn/5 bn/6 ln/5 ln/6", ""},
+    {"seeds count from train.seed", "train: {seed: 5}\nsweep: {grid: {norm.kind: [bn, ln]}, seeds: 2}\n",
+     "bn/5 bn/6 ln/5 ln/6", ""},
     {"coupled keys", "sweep: {grid: {norm.kind: [bn, ln]}, zip: [{train.batch: [8, 4], train.lr: [0.2, 0.1]}]}\n",
      "bn/8/0.2/1 bn/4/0.1/1 ln/8/0.2/1 ln/4/0.1/1", ""},
-    {"exclude", "sweep: {grid: {norm.kind: [bn, ln], train.batch: [8, 4, 2]}, exclude: [{norm.kind: bn, train.batch: [2, 4]}]}\n",
+    {"exclude",
+     "sweep: {grid: {norm.kind: [bn, ln], train.batch: [8, 4, 2]}, exclude: [{norm.kind: bn, train.batch: [2, 4]}]}\n",
      "bn/8/1 ln/8/1 ln/4/1 ln/2/1", "2 of 6 grid points are left out by sweep.exclude\n"},
-    {"exclude compares values, not texts", "sweep: {grid: {train.lr: [1e-3, 0.1]}, exclude: [{train.lr: 0.001}]}\n", "0.1/1",
-     "1 of 2 grid points is left out by sweep.exclude\n"},
+    {"exclude compares values, not texts", "sweep: {grid: {train.lr: [1e-3, 0.1]}, exclude: [{train.lr: 0.001}]}\n",
+     "0.1/1", "1 of 2 grid points is left out by sweep.exclude\n"},
     {"what does not apply is run once", "sweep: {grid: {norm.kind: [bn, ln], norm.stat_batch: [16, 8, 4]}, seeds: 2}\n",
      "bn/16/1 bn/16/2 bn/8/1 bn/8/2 bn/4/1 bn/4/2 ln//1x3 ln//2x3",
      "4 grid points are the same run as another (norm.stat_batch does not apply to ln): run once\n"},
-    {"several keys, several methods", "sweep: {grid: {norm.kind: [gn, ln, none], norm.groups: [8, 4], norm.momentum: [0.1, 0.2]}}\n",
+    {"several keys, several methods",
+     "sweep: {grid: {norm.kind: [gn, ln, none], norm.groups: [8, 4], norm.momentum: [0.1, 0.2]}}\n",
      "gn/8//1x2 gn/4//1x2 ln///1x4 none///1x4",
-     "8 grid points are the same run as another (norm.groups does not apply to ln, none; norm.momentum does not apply to ln, gn, none): run once\n"},
+     "8 grid points are the same run as another (norm.groups does not apply to ln, none; norm.momentum does not apply "
+     "to ln, gn, none): run once\n"},
 };
 
 START_TEST(test_grid)
@@ -151,7 +156,9 @@ START_TEST(test_datasets)
     char *folder = scratch_make();
     struct nl_error err;
     struct nl_experiment experiment =
-        load(folder, "sweep: {grid: {data.name: [digits, synth], data.val: [0, 100], data.difficulty: [0.2, 0.5]}, seeds: 2}\n", NULL);
+        load(folder,
+             "sweep: {grid: {data.name: [digits, synth], data.val: [0, 100], data.difficulty: [0.2, 0.5]}, seeds: 2}\n",
+             NULL);
     struct nl_grid grid = unfold(&experiment);
     struct nl_datasets datasets = {0};
     ck_assert_msg(nl_grid_identify(&grid, &datasets, &err) == NL_OK, "%s", err.text);

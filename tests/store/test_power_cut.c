@@ -2,9 +2,15 @@
 #include "disk.h"
 #include "suite.h"
 
-/* What a disk may hold when the current goes. Names are durable in their order, up to the last time that their folder was synced at least; of
- * a file's bytes only those are that were synced. */
-enum loss { NOTHING /* a kill */, BYTES /* all names, and no byte that was not synced */, HALF_THE_BYTES, NAMES /* and bytes */, LOSSES };
+/* What a disk may hold when the current goes. Names are durable in their order, up to the last time that their folder
+ * was synced at least; of a file's bytes only those are that were synced. */
+enum loss {
+    NOTHING /* a kill */,
+    BYTES /* all names, and no byte that was not synced */,
+    HALF_THE_BYTES,
+    NAMES /* and bytes */,
+    LOSSES
+};
 
 struct file {
     const char *live; /* its name while the program ran; NULL: it has none any more */
@@ -47,7 +53,8 @@ static bool in_same_folder(const char *folder, const char *path)
 static bool is_durable(int at, int end)
 {
     for (int i = at + 1; i < end; i++)
-        if (log_of[i].what == SYNC_ALL || (log_of[i].what == SYNC_FOLDER && in_same_folder(log_of[i].path, log_of[at].path)))
+        if (log_of[i].what == SYNC_ALL ||
+            (log_of[i].what == SYNC_FOLDER && in_same_folder(log_of[i].path, log_of[at].path)))
             return true;
     return false;
 }
@@ -111,7 +118,9 @@ static int lay_out(struct disk *disk, const char *root, enum loss loss, int *bad
     }
     for (int i = 0; i < disk->files; i++) {
         struct file *file = &disk->file[i];
-        size_t length = file->bytes.length, kept = loss == NOTHING ? length : loss == HALF_THE_BYTES ? (length + file->synced) / 2 : file->synced;
+        size_t length = file->bytes.length, kept = loss == NOTHING          ? length
+                                                   : loss == HALF_THE_BYTES ? (length + file->synced) / 2
+                                                                            : file->synced;
         char *path = file->path ? nl_path_join(root, file->path) : NULL, *above = path ? nl_path_folder(path) : NULL;
         if (path && nl_folder_exists(above)) {
             FILE *out = fopen(path, "w");
@@ -140,7 +149,8 @@ static int promised(int end)
     return count;
 }
 
-/* ---- what is cut short: a sweep, one that brings its trials to the disk in groups, one that runs all again, a merge of two shards ---- */
+/* ---- what is cut short: a sweep, one that brings its trials to the disk in groups, one that runs all again, a merge
+ * of two shards ---- */
 
 static void sweep_in_groups(struct setting *s)
 {
@@ -196,8 +206,8 @@ static const struct work {
              {sweep, true, sweep_again, sweep, "it is set aside as"},
              {make_shards, false, merge, merge, "cannot use"}};
 
-/* After any prefix of what was written, whatever of it the disk has lost, the same command ends with the same tables, keeps every trial that was
- * promised, and says what it found. */
+/* After any prefix of what was written, whatever of it the disk has lost, the same command ends with the same tables,
+ * keeps every trial that was promised, and says what it found. */
 START_TEST(a_power_cut_loses_nothing_that_was_promised)
 {
     static const char *const tables[] = {"trials.csv", "curves.csv", "summary.csv"};
@@ -225,14 +235,15 @@ START_TEST(a_power_cut_loses_nothing_that_was_promised)
         for (enum loss loss = NOTHING; loss < LOSSES; loss++) {
             char *root = scratch_make();
             int bad, whole = lay_out(replay(end, loss), root, loss, &bad), before, said = 0;
-            ck_assert_msg(whole >= promised(end), "%d of %d operations, loss %d: %d trials are whole, %d were promised", end, logged, (int)loss, whole,
-                          promised(end));
+            ck_assert_msg(whole >= promised(end), "%d of %d operations, loss %d: %d trials are whole, %d were promised",
+                          end, logged, (int)loss, whole, promised(end));
             s.out = nl_path_join(root, "out");
             for (int i = 0; i < 3; i++) { /* sums never are there before the tables that they are of */
                 char *path = nl_path_join(s.out, tables[i]);
                 struct nl_csv csv;
                 int status = nl_csv_read(path, &csv, NULL);
-                ck_assert_msg(status != NL_BAD, "%d of %d operations, loss %d: '%s' does not match its checksum", end, logged, (int)loss, tables[i]);
+                ck_assert_msg(status != NL_BAD, "%d of %d operations, loss %d: '%s' does not match its checksum", end,
+                              logged, (int)loss, tables[i]);
                 if (status == NL_OK)
                     nl_csv_release(&csv);
                 free(path);
@@ -245,7 +256,8 @@ START_TEST(a_power_cut_loses_nothing_that_was_promised)
             ck_assert_int_eq(said, bad);
             for (int i = 0; i < 3; i++) {
                 char *path = nl_path_join(s.out, tables[i]), *found = content(path);
-                ck_assert_msg(strcmp(found, expected[i]) == 0, "%d of %d operations, loss %d: '%s' is another", end, logged, (int)loss, tables[i]);
+                ck_assert_msg(strcmp(found, expected[i]) == 0, "%d of %d operations, loss %d: '%s' is another", end,
+                              logged, (int)loss, tables[i]);
                 free(path), free(found);
             }
             free(s.out);

@@ -14,12 +14,35 @@ static const char id[] = "0123456789abcdef";
 static struct nl_record example(void)
 {
     static struct nl_curve_row rows[] = {
-        {.step = 1, .epoch = 1.0 / 3, .samples = 32, .part = NL_PART_TRAIN, .eval = -1, .lr = 0.1, .loss = 2.3025850929940459, .accuracy = 0.1},
-        {.step = 3, .epoch = 1, .samples = 96, .part = NL_PART_TEST, .eval = NL_EVAL_PRECISE, .lr = 1e-17, .loss = NAN, .accuracy = 0},
+        {.step = 1,
+         .epoch = 1.0 / 3,
+         .samples = 32,
+         .part = NL_PART_TRAIN,
+         .eval = -1,
+         .lr = 0.1,
+         .loss = 2.3025850929940459,
+         .accuracy = 0.1},
+        {.step = 3,
+         .epoch = 1,
+         .samples = 96,
+         .part = NL_PART_TEST,
+         .eval = NL_EVAL_PRECISE,
+         .lr = 1e-17,
+         .loss = NAN,
+         .accuracy = 0},
     };
     struct nl_trial_result result = {
-        .status = NL_DIVERGED, .failed_step = 3, .steps = 3, .samples = 96, .epochs = 1, .left_out = 5, .parameters = 1234567890123,
-        .rows = 2, .row = rows, .seconds = 0.1234567890123, .memory = 4096,
+        .status = NL_DIVERGED,
+        .failed_step = 3,
+        .steps = 3,
+        .samples = 96,
+        .epochs = 1,
+        .left_out = 5,
+        .parameters = 1234567890123,
+        .rows = 2,
+        .row = rows,
+        .seconds = 0.1234567890123,
+        .memory = 4096,
     };
     for (int part = 0; part < NL_PARTS; part++)
         for (int eval = 0; eval < NL_EVALS; eval++)
@@ -39,7 +62,8 @@ START_TEST(test_record_round_trip)
     ck_assert_msg(nl_record_parse(&back, text, strlen(text), id, &err) == NL_OK, "%s", err.text);
     char *again = nl_record_text(&back, id, "norm.kind: bn\ntrain.lr: 0.1\n");
     ck_assert_str_eq(text, again);
-    ck_assert_str_eq(back.curve, "1,0.3333333333333333,32,train,,0.1,2.302585092994046,0.1\n3,1,96,test,precise,1e-17,nan,0\n");
+    ck_assert_str_eq(back.curve,
+                     "1,0.3333333333333333,32,train,,0.1,2.302585092994046,0.1\n3,1,96,test,precise,1e-17,nan,0\n");
     ck_assert(back.score[0][0].loss == record.score[0][0].loss);
     ck_assert(isinf(back.score[0][0].accuracy));
     ck_assert(isnan(back.score[1][0].loss));

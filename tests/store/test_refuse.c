@@ -11,7 +11,8 @@
 /* Names, sizes, times and bytes of all that is in the results folder; new string. */
 static char *contents(const struct setting *s)
 {
-    char *command = nl_format("cd '%s' && find . -printf '%%p %%s %%T@\n' | sort && find . -type f -exec sha256sum {} + | sort", s->out);
+    char *command = nl_format(
+        "cd '%s' && find . -printf '%%p %%s %%T@\n' | sort && find . -type f -exec sha256sum {} + | sort", s->out);
     FILE *pipe = popen(command, "r");
     ck_assert(pipe != NULL);
     struct nl_text out = {0};
@@ -37,7 +38,8 @@ static char *without_path(const struct setting *s, const char *text)
     return out.at;
 }
 
-/* Asks for the folder on behalf of another experiment: a refusal says `says` (NULL: it is given) and `why`, and leaves every byte as it was. */
+/* Asks for the folder on behalf of another experiment: a refusal says `says` (NULL: it is given) and `why`, and leaves
+ * every byte as it was. */
 static void ask(const struct setting *s, const char *yaml, int hidden, const char *says, const char *why)
 {
     struct setting other = set_up(yaml);
@@ -70,7 +72,8 @@ static void ask(const struct setting *s, const char *yaml, int hidden, const cha
     tear_down(&other);
 }
 
-/* More seeds, more values, other plots and whatever no trial depends on are welcome; a trained trial that would disappear from view is not. */
+/* More seeds, more values, other plots and whatever no trial depends on are welcome; a trained trial that would
+ * disappear from view is not. */
 START_TEST(test_another_experiment)
 {
     static const struct {
@@ -81,18 +84,22 @@ START_TEST(test_another_experiment)
         {HEAD NORM TRAIN DEVICE GRID, 0, NULL, ""},
         {HEAD NORM TRAIN DEVICE GRID "plot: {metric: test_loss, title: Another}\n", 0, NULL, ""},
         {HEAD NORM "train: {epochs: 2, lr: 0.1, beta1: 0.5}\n" DEVICE GRID, 0, NULL, ""},
-        {HEAD NORM TRAIN DEVICE "sweep: {grid: {norm.kind: [bn, ln, gn], train.batch: [8, 4, 32]}, seeds: 3, baseline: {norm.kind: ln}}\n", 0, NULL, ""},
-        {HEAD NORM "train: {epochs: 2, lr: 0.2}\n" DEVICE GRID, 8, "8 trained trials would disappear from the tables of 'OUT'",
-         "train.lr: 0.1 -> 0.2\n"},
-        {HEAD "norm: {groups: 2, eval: [running, batch]}\n" TRAIN DEVICE GRID, 4, "4 trained trials would disappear from the tables of 'OUT'",
-         "norm.groups: 4 -> 2\n"},
+        {HEAD NORM TRAIN DEVICE
+         "sweep: {grid: {norm.kind: [bn, ln, gn], train.batch: [8, 4, 32]}, seeds: 3, baseline: {norm.kind: ln}}\n",
+         0, NULL, ""},
+        {HEAD NORM "train: {epochs: 2, lr: 0.2}\n" DEVICE GRID, 8,
+         "8 trained trials would disappear from the tables of 'OUT'", "train.lr: 0.1 -> 0.2\n"},
+        {HEAD "norm: {groups: 2, eval: [running, batch]}\n" TRAIN DEVICE GRID, 4,
+         "4 trained trials would disappear from the tables of 'OUT'", "norm.groups: 4 -> 2\n"},
         {HEAD NORM TRAIN DEVICE "sweep: {grid: {norm.kind: [bn, gn], train.batch: [32, 8]}}\n", 4,
          "4 trained trials would disappear from the tables of 'OUT'", "sweep.seeds: 2 -> 1\n"},
         {HEAD NORM TRAIN DEVICE "sweep: {grid: {norm.kind: [bn, ln, gn], train.batch: [32]}, seeds: 3}\n", 4,
          "4 trained trials would disappear from the tables of 'OUT'",
          "norm.kind: bn, gn -> bn, ln, gn\ntrain.batch: 32, 8 -> 32\nsweep.seeds: 2 -> 3\n"},
-        {HEAD NORM TRAIN DEVICE "sweep: {grid: {norm.kind: [bn, gn], train.batch: [32, 8]}, seeds: 2, exclude: {norm.kind: gn, train.batch: 8}}\n", 2,
-         "2 trained trials would disappear from the tables of 'OUT'", "sweep.exclude: nothing -> {norm.kind: gn, train.batch: 8}\n"},
+        {HEAD NORM TRAIN DEVICE "sweep: {grid: {norm.kind: [bn, gn], train.batch: [32, 8]}, seeds: 2, exclude: "
+                                "{norm.kind: gn, train.batch: 8}}\n",
+         2, "2 trained trials would disappear from the tables of 'OUT'",
+         "sweep.exclude: nothing -> {norm.kind: gn, train.batch: 8}\n"},
         {"data: {train: 250, test: 60}\nmodel: {depth: 2, width: 12}\nnorm: {groups: 4}\n" TRAIN GRID, 8,
          "8 trained trials would disappear from the tables of 'OUT'",
          "data.train: 256 -> 250\ndata.test: 64 -> 60\nmodel.depth: 1 -> 2\nmodel.width: 8 -> 12\nand 2 more\n"},
@@ -100,10 +107,15 @@ START_TEST(test_another_experiment)
          "4 trained trials would disappear from the tables of 'OUT'",
          "train.batch: ..., 8 -> ..., 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, ...\n"},
         {HEAD NORM TRAIN DEVICE "sweep: {grid: {norm.kind: [bn, gn], train.lr: [0.1, 0.2]}, seeds: 2}\n", 4,
-         "'OUT' holds the results of another experiment (its axes: 'norm.kind', 'train.batch'; here: 'norm.kind', 'train.lr')",
+         "'OUT' holds the results of another experiment (its axes: 'norm.kind', 'train.batch'; here: 'norm.kind', "
+         "'train.lr')",
          "train.batch: 32, 8 -> 32\ntrain.lr: 0.1 -> 0.1, 0.2\n"},
-        {HEAD NORM TRAIN DEVICE "sweep: {grid: {norm.kind: [bn, gn], train.batch: [32, 8], train.lr: [0.1, 0.2]}, seeds: 2}\n", 0,
-         "'OUT' holds the results of another experiment (its axes: 'norm.kind', 'train.batch'; here: 'norm.kind', 'train.batch', 'train.lr')", ""},
+        {HEAD NORM TRAIN DEVICE
+         "sweep: {grid: {norm.kind: [bn, gn], train.batch: [32, 8], train.lr: [0.1, 0.2]}, seeds: 2}\n",
+         0,
+         "'OUT' holds the results of another experiment (its axes: 'norm.kind', 'train.batch'; here: 'norm.kind', "
+         "'train.batch', 'train.lr')",
+         ""},
     };
     struct setting s = set_up(small);
     struct nl_sweep_result result = sweep(&s, 2);
@@ -121,13 +133,18 @@ static void change(const struct setting *s, const char *script)
     free(command);
 }
 
-/* What has no result, because it never ended, is damaged, or could not be run, is not lost; nor is what disappeared before. */
+/* What has no result, because it never ended, is damaged, or could not be run, is not lost; nor is what disappeared
+ * before. */
 START_TEST(test_nothing_trained_is_lost)
 {
     static const char slower[] = HEAD NORM "train: {epochs: 2, lr: 0.2}\n" DEVICE GRID;
     struct setting s = set_up(small);
     struct nl_error err = {0};
-    struct nl_record broken = {.present = true, .failed = true, .failed_step = -1, .message = nl_strdup("out of memory"), .curve = nl_strdup("")};
+    struct nl_record broken = {.present = true,
+                               .failed = true,
+                               .failed_step = -1,
+                               .message = nl_strdup("out of memory"),
+                               .curve = nl_strdup("")};
     struct nl_sweep_result result = sweep(&s, 2);
     nl_sweep_result_release(&result);
     const struct nl_store store = nl_store_at(s.out);
@@ -150,8 +167,8 @@ START_TEST(test_nothing_trained_is_lost)
 }
 END_TEST
 
-/* Trials that this version cannot take for the new ones are results all the same: of other numerics, other data, another version's names, or of
- * nobody knows what. */
+/* Trials that this version cannot take for the new ones are results all the same: of other numerics, other data,
+ * another version's names, or of nobody knows what. */
 START_TEST(test_of_another_version)
 {
     struct setting s = set_up(small);
@@ -164,27 +181,39 @@ START_TEST(test_of_another_version)
         const char *why; /* with %s: this version and commit */
     } cases[] = {
         {"sed -i '/^# s[eh]a/d; s/^  commit: .*/  commit: \"another\"/' experiment.yaml", 0, ""},
-        {"sed -i '/^# s[eh]a/d; s/^  commit: .*/  commit: \"another\"/' experiment.yaml; rm $(ls -d trials/* | head -n 3)", 0, ""},
-        {"sed -i '/^# s[eh]a/d; s/^  index: 0/  index: 3/' experiment.yaml", 0, ""}, /* a GPU that this machine does not have */
-        {"sed -i '/^# s[eh]a/d; s/^  version: .*/  version: \"0.1\"/; s/^  commit: .*/  commit: \"abc\"/' experiment.yaml; cd trials; for f in *; do mv $f 000$f; mv 000$f "
+        {"sed -i '/^# s[eh]a/d; s/^  commit: .*/  commit: \"another\"/' experiment.yaml; rm $(ls -d trials/* | head -n "
+         "3)",
+         0, ""},
+        {"sed -i '/^# s[eh]a/d; s/^  index: 0/  index: 3/' experiment.yaml", 0,
+         ""}, /* a GPU that this machine does not have */
+        {"sed -i '/^# s[eh]a/d; s/^  version: .*/  version: \"0.1\"/; s/^  commit: .*/  commit: \"abc\"/' "
+         "experiment.yaml; cd trials; for f in *; do mv $f 000$f; mv 000$f "
          "$(echo 000$f | cut -c1-16).trial; done",
-         8, "'OUT' was made by another version of normlab (0.1, abc; here " NORMLAB_VERSION ", %s), which may have named its trials otherwise\n"},
-        {"sed -i '/^# s[eh]a/d; s/^  version: .*/  version: \"0.1\"/; s/^  commit: .*/  commit: \"abc\"/' experiment.yaml; cd trials; set -- *; mv $1 00000000000000aa.trial; "
-         "mv $2 00000000000000bb.trial; rm $3; touch 00000000000000cc.trial 00000000000000dd.trial 00000000000000ee.checkpoint",
-         3, "'OUT' was made by another version of normlab (0.1, abc; here " NORMLAB_VERSION ", %s), which may have named its trials otherwise\n"},
+         8,
+         "'OUT' was made by another version of normlab (0.1, abc; here " NORMLAB_VERSION
+         ", %s), which may have named its trials otherwise\n"},
+        {"sed -i '/^# s[eh]a/d; s/^  version: .*/  version: \"0.1\"/; s/^  commit: .*/  commit: \"abc\"/' "
+         "experiment.yaml; cd trials; set -- *; mv $1 00000000000000aa.trial; "
+         "mv $2 00000000000000bb.trial; rm $3; touch 00000000000000cc.trial 00000000000000dd.trial "
+         "00000000000000ee.checkpoint",
+         3,
+         "'OUT' was made by another version of normlab (0.1, abc; here " NORMLAB_VERSION
+         ", %s), which may have named its trials otherwise\n"},
         {"sed -i '/^# s[eh]a/d; /^made:/,$d' experiment.yaml", 0, ""},
         {"sed -i '/^# s[eh]a/d; /^made:/,$d' experiment.yaml; touch trials/00000000000000aa.trial", 1,
          "experiment.yaml does not say from what data its trials were made\n"},
         {"sed -i '/^# s[eh]a/d; s/^  groups: 4/  groups: 3/' experiment.yaml; touch trials/00000000000000aa.trial", 1,
-         "norm.groups: 3 -> 4\n'OUT/experiment.yaml' is no longer a legal experiment: 3 groups do not divide the 8 channels of model.width; 2 or 4 do\n"},
+         "norm.groups: 3 -> 4\n'OUT/experiment.yaml' is no longer a legal experiment: 3 groups do not divide the 8 "
+         "channels of model.width; 2 or 4 do\n"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         change(&s, "rm -r trials && cp -r ../all trials && cp ../kept experiment.yaml");
         change(&s, cases[i].change);
         int hidden = cases[i].hidden;
-        char *says = nl_format("%d trained trial%s would disappear from the tables of 'OUT'", hidden, hidden == 1 ? "" : "s");
-        char *why = strstr(cases[i].why, "%s") ? nl_format("%.*s%s%s", (int)(strstr(cases[i].why, "%s") - cases[i].why), cases[i].why, nl_commit(),
-                                                           strstr(cases[i].why, "%s") + 2)
+        char *says =
+            nl_format("%d trained trial%s would disappear from the tables of 'OUT'", hidden, hidden == 1 ? "" : "s");
+        char *why = strstr(cases[i].why, "%s") ? nl_format("%.*s%s%s", (int)(strstr(cases[i].why, "%s") - cases[i].why),
+                                                           cases[i].why, nl_commit(), strstr(cases[i].why, "%s") + 2)
                                                : nl_strdup(cases[i].why);
         ask(&s, small, hidden, hidden ? says : NULL, why);
         free(says);
@@ -204,16 +233,21 @@ START_TEST(test_replace)
     char *before = read_result(&s, "trials.csv");
     for (int back = 0; back < 2; back++) {
         struct setting *now = back ? &s : &other;
-        struct nl_sweep_options options = {
-            .folder = s.out, .command = "test", .replace = true, .runner = {.workers = 2, .note = keep_note, .context = now}};
+        struct nl_sweep_options options = {.folder = s.out,
+                                           .command = "test",
+                                           .replace = true,
+                                           .runner = {.workers = 2, .note = keep_note, .context = now}};
         nl_text_release(&now->notes);
         nl_text_add(&now->notes, "%s", "");
-        ck_assert_msg(nl_sweep(&now->experiment, &now->grid, &now->datasets, &options, &result, &err) == NL_OK, "%s", err.text);
+        ck_assert_msg(nl_sweep(&now->experiment, &now->grid, &now->datasets, &options, &result, &err) == NL_OK, "%s",
+                      err.text);
         ck_assert_int_eq(result.hidden.trials, 8);
         nl_sweep_result_release(&result);
         char *notes = without_path(&s, now->notes.at), *trials = read_result(&s, "trials.csv");
-        ck_assert_str_eq(notes, back ? "8 of 8 trials are done already\n8 trained trials disappear from the tables of 'OUT'; they stay in 'OUT/trials'\n"
-                                     : "8 trained trials disappear from the tables of 'OUT'; they stay in 'OUT/trials'\n");
+        ck_assert_str_eq(notes,
+                         back ? "8 of 8 trials are done already\n8 trained trials disappear from the tables of 'OUT'; "
+                                "they stay in 'OUT/trials'\n"
+                              : "8 trained trials disappear from the tables of 'OUT'; they stay in 'OUT/trials'\n");
         ck_assert((strcmp(before, trials) == 0) == back);
         free(notes);
         free(trials);

@@ -1,5 +1,5 @@
-/* The rounds of a sweep in process: what each is trained and judged on, what it decides, and that its experiment reads back as it was written. The
- * trials' scores are made up, so that the right decision is known. */
+/* The rounds of a sweep in process: what each is trained and judged on, what it decides, and that its experiment reads
+ * back as it was written. The trials' scores are made up, so that the right decision is known. */
 #include <check.h>
 #include <math.h>
 #include <stdlib.h>
@@ -63,16 +63,22 @@ struct score {
 };
 
 /* The trials of a round, each as `score` says, and what follows the round. */
-static bool next_round(const struct nl_experiment *asked, const struct nl_round *round, struct score (*score)(const struct nl_config *), struct nl_round *next)
+static bool next_round(const struct nl_experiment *asked, const struct nl_round *round,
+                       struct score (*score)(const struct nl_config *), struct nl_round *next)
 {
     struct nl_grid grid = grid_of(&round->experiment);
     struct nl_record *record = nl_alloc((size_t)grid.trials, sizeof *record);
     for (int i = 0; i < grid.trials; i++) {
         struct score of = score(&grid.trial[i].config);
-        record[i] = (struct nl_record){.present = true, .status = of.status, .failed_step = of.status == NL_DIVERGED ? 3 : -1, .curve = nl_strdup("")};
+        record[i] = (struct nl_record){.present = true,
+                                       .status = of.status,
+                                       .failed_step = of.status == NL_DIVERGED ? 3 : -1,
+                                       .curve = nl_strdup("")};
         for (int part = 0; part < NL_PARTS; part++)
             for (int eval = 0; eval < NL_EVALS; eval++)
-                record[i].score[part][eval] = of.status == NL_DIVERGED ? (struct nl_score){NAN, NAN} : (struct nl_score){3.0 * of.error, 1.0 - of.error};
+                record[i].score[part][eval] = of.status == NL_DIVERGED
+                                                  ? (struct nl_score){NAN, NAN}
+                                                  : (struct nl_score){3.0 * of.error, 1.0 - of.error};
     }
     int status;
     struct nl_error err = {{0}};
@@ -129,9 +135,12 @@ static void write_arrays(void)
             x[i] = (float)(i % 7);
         for (size_t i = 0; i < shape[0]; i++)
             y[i] = (int32_t)(i % 3);
-        char *images = nl_format("%s/%s_x.npy", folder, part ? "test" : "train"), *labels = nl_format("%s/%s_y.npy", folder, part ? "test" : "train");
+        char *images = nl_format("%s/%s_x.npy", folder, part ? "test" : "train"),
+             *labels = nl_format("%s/%s_y.npy", folder, part ? "test" : "train");
         struct nl_error err = {{0}};
-        ck_assert_msg(nl_npy_write(images, NL_F32, 4, shape, x, &err) == NL_OK && nl_npy_write(labels, NL_I32, 1, shape, y, &err) == NL_OK, "%s", err.text);
+        ck_assert_msg(nl_npy_write(images, NL_F32, 4, shape, x, &err) == NL_OK &&
+                          nl_npy_write(labels, NL_I32, 1, shape, y, &err) == NL_OK,
+                      "%s", err.text);
         free(images);
         free(labels);
     }
@@ -145,14 +154,18 @@ static const struct {
     {"name: digits, val: 40, test: 60, split_seed: 3", 60},
     {"name: digits, val: 40, test: 60, test_seed: 5", 60},
     {"name: synth, train: 200, val: 40, test: 60", 60},
-    {"name: npy, classes: 3, val: 40, test: 60, train_images: train_x.npy, train_labels: train_y.npy, test_images: test_x.npy, test_labels: test_y.npy", 60},
+    {"name: npy, classes: 3, val: 40, test: 60, train_images: train_x.npy, train_labels: train_y.npy, test_images: "
+     "test_x.npy, test_labels: test_y.npy",
+     60},
 };
 
 START_TEST(the_test_part_is_kept_from_all_that_is_chosen_by)
 {
     write_arrays();
-    char *text = nl_format("data: {%s, dir: %s}\nsweep:\n  grid: {norm.kind: [bn, ln], train.batch: [8, 4]}\n  seeds: 5\n"
-                           "  tune: {train.lr: [0.01, 0.1, 1, 10], seeds: 4}\n", sources[_i].data, folder);
+    char *text =
+        nl_format("data: {%s, dir: %s}\nsweep:\n  grid: {norm.kind: [bn, ln], train.batch: [8, 4]}\n  seeds: 5\n"
+                  "  tune: {train.lr: [0.01, 0.1, 1, 10], seeds: 4}\n",
+                  sources[_i].data, folder);
     struct nl_experiment asked = load(text);
     struct nl_round round, next;
     struct nl_error err = {{0}};
@@ -207,7 +220,8 @@ START_TEST(the_test_part_is_kept_from_all_that_is_chosen_by)
 }
 END_TEST
 
-/* Without data.test_seed nothing says so in the identity of a trial, and the parts are those of one permutation, as ever. */
+/* Without data.test_seed nothing says so in the identity of a trial, and the parts are those of one permutation, as
+ * ever. */
 START_TEST(a_split_without_test_seed_is_as_it_was)
 {
     struct nl_config config;
@@ -240,16 +254,20 @@ END_TEST
 
 #define TUNED "data: {val: 64}\nsweep:\n  grid: {norm.kind: [bn, ln]}\n  seeds: 2\n"
 
-/* ln fails with every rate, in one of two seeds at 10 and in both elsewhere; bn in one at 1, where it is best otherwise. */
+/* ln fails with every rate, in one of two seeds at 10 and in both elsewhere; bn in one at 1, where it is best
+ * otherwise. */
 static struct score fewest_fail(const struct nl_config *config)
 {
     bool first = config->train.seed % 2;
     if (config->norm.kind != 0)
         return (struct score){config->train.lr < 10.0 || first ? NL_DIVERGED : NL_DONE, 0.5};
-    return (struct score){config->train.lr == 1.0 && first ? NL_DEAD : NL_DONE, config->train.lr == 1.0 ? 0.01 : config->train.lr == 0.1 ? 0.2 : 0.3};
+    return (struct score){config->train.lr == 1.0 && first ? NL_DEAD : NL_DONE, config->train.lr == 1.0   ? 0.01
+                                                                                : config->train.lr == 0.1 ? 0.2
+                                                                                                          : 0.3};
 }
 
-static void decides(const char *text, struct score (*score)(const struct nl_config *), const char *decided, const char *fields)
+static void decides(const char *text, struct score (*score)(const struct nl_config *), const char *decided,
+                    const char *fields)
 {
     struct nl_experiment asked = load(text);
     struct nl_round round, next;
@@ -272,9 +290,11 @@ START_TEST(fewest_failures_count_before_the_score)
     decides(TUNED "  tune: {train.lr: [0.01, 0.1, 1, 10], on: val_error, seeds: 2}\n", fewest_fail,
             "chosen by val_error over 2 seeds, without the test part:\n"
             "  norm.kind: bn, train.lr: 0.1\n"
-            "  norm.kind: ln, train.lr: 10; 1 of 2 runs failed with it, and no fewer with any other value; at the edge of the values of train.lr: a better one may lie beyond\n"
+            "  norm.kind: ln, train.lr: 10; 1 of 2 runs failed with it, and no fewer with any other value; at the edge "
+            "of the values of train.lr: a better one may lie beyond\n"
             "for all together: train.lr: 10\n",
-            "  chosen:\n    - {norm.kind: bn, train.lr: 0.1}\n    - {norm.kind: ln, train.lr: 10}\n  same: {train.lr: 10}\n");
+            "  chosen:\n    - {norm.kind: bn, train.lr: 0.1}\n    - {norm.kind: ln, train.lr: 10}\n  same: {train.lr: "
+            "10}\n");
 }
 END_TEST
 
@@ -298,28 +318,34 @@ END_TEST
 /* norm.groups means nothing to bn and ln. */
 static struct score best_groups(const struct nl_config *config)
 {
-    return (struct score){NL_DONE, strcmp(nl_norms[config->norm.kind]->name, "gn") == 0 ? 0.1 * (double)config->norm.groups : 0.1};
+    return (struct score){
+        NL_DONE, strcmp(nl_norms[config->norm.kind]->name, "gn") == 0 ? 0.1 * (double)config->norm.groups : 0.1};
 }
 
 START_TEST(a_key_that_does_not_apply_is_not_in_the_way)
 {
-    decides("data: {val: 64}\nsweep:\n  grid: {norm.kind: [bn, gn]}\n  tune: {norm.groups: [8, 4, 2, 1], on: val_accuracy, seeds: 1}\n", best_groups,
+    decides("data: {val: 64}\nsweep:\n  grid: {norm.kind: [bn, gn]}\n  tune: {norm.groups: [8, 4, 2, 1], on: "
+            "val_accuracy, seeds: 1}\n",
+            best_groups,
             "chosen by val_accuracy over 1 seed, without the test part:\n"
             "  norm.kind: bn, norm.groups: 8\n"
             "  norm.kind: gn, norm.groups: 1; at the edge of the values of norm.groups: a better one may lie beyond\n"
-            "for all together: norm.groups: 1\n", "norm.groups: 1}");
+            "for all together: norm.groups: 1\n",
+            "norm.groups: 1}");
 }
 END_TEST
 
 /* The largest usable rate of bn is 2 and of ln 0.4, the same for all seeds. */
 static struct score usable(const struct nl_config *config)
 {
-    return config->train.lr > (config->norm.kind == 0 ? 2.0 : 0.4) ? (struct score){NL_DIVERGED, 0.0} : (struct score){NL_DONE, 0.05};
+    return config->train.lr > (config->norm.kind == 0 ? 2.0 : 0.4) ? (struct score){NL_DIVERGED, 0.0}
+                                                                   : (struct score){NL_DONE, 0.05};
 }
 
 START_TEST(rates_are_refined_until_the_largest_usable_one_is_known)
 {
-    struct nl_experiment asked = load("sweep: {grid: {norm.kind: [bn, ln], train.lr: [0.1, 1]}, seeds: 3, refine: 1.2, baseline: {norm.kind: ln}}\n");
+    struct nl_experiment asked = load(
+        "sweep: {grid: {norm.kind: [bn, ln], train.lr: [0.1, 1]}, seeds: 3, refine: 1.2, baseline: {norm.kind: ln}}\n");
     struct nl_round round, next;
     int rounds = 1, added;
     nl_round_first(&asked, "out", &round);
@@ -353,13 +379,16 @@ END_TEST
 
 static const char *const texts[] = {
     TUNED "  tune: {train.lr: 1e-3:1:log:4, train.momentum: [0, 0.9]}\n",
-    TUNED "  tune: {train.lr: [0.1, 1], on: val_accuracy, seeds: 7}\n  chosen:\n  - {norm.kind: bn, train.lr: 0.1}\n  - {norm.kind: ln, train.lr: 1}\n  same: {train.lr: 1}\n",
-    "sweep: {grid: {norm.kind: [bn, ln], train.lr: [0.1, 1]}, refine: 1.05, points: [{norm.kind: bn, train.lr: [0.3, 0.5]}, {train.lr: 3}]}\n",
+    TUNED "  tune: {train.lr: [0.1, 1], on: val_accuracy, seeds: 7}\n  chosen:\n  - {norm.kind: bn, train.lr: 0.1}\n  "
+          "- {norm.kind: ln, train.lr: 1}\n  same: {train.lr: 1}\n",
+    "sweep: {grid: {norm.kind: [bn, ln], train.lr: [0.1, 1]}, refine: 1.05, points: [{norm.kind: bn, train.lr: [0.3, "
+    "0.5]}, {train.lr: 3}]}\n",
     "sweep: {grid: {norm.kind: [bn, ln]}, seeds: 9, until: {half_width: 0.25, max_seeds: 30, first_seeds: 5}}\n",
     "data: {test: 0, test_seed: 4}\n",
 };
 
-/* The least and the largest of the numbers to choose from, in whatever order they stand; a better one may lie beyond. */
+/* The least and the largest of the numbers to choose from, in whatever order they stand; a better one may lie
+ * beyond. */
 START_TEST(edges_are_the_least_and_the_largest_number)
 {
     static const struct {
@@ -382,7 +411,8 @@ START_TEST(edges_are_the_least_and_the_largest_number)
         for (int inside = 0; inside < 2; inside++) {
             char *asked = nl_strdup(inside ? axes[i].inside : axes[i].edges);
             for (char *rest = asked, *word; (word = strsep(&rest, " "));)
-                ck_assert_msg(!*word || nl_is_at_edge(&axis, word) == !inside, "%s of %s: %s", axes[i].key, axes[i].values, word);
+                ck_assert_msg(!*word || nl_is_at_edge(&axis, word) == !inside, "%s of %s: %s", axes[i].key,
+                              axes[i].values, word);
             free(asked);
         }
         free(copy);
@@ -413,7 +443,8 @@ int main(void)
     Suite *suite = suite_create("rounds");
     TCase *tests = tcase_create("rounds");
     tcase_add_checked_fixture(tests, setup, teardown);
-    tcase_add_loop_test(tests, the_test_part_is_kept_from_all_that_is_chosen_by, 0, (int)(sizeof sources / sizeof *sources));
+    tcase_add_loop_test(tests, the_test_part_is_kept_from_all_that_is_chosen_by, 0,
+                        (int)(sizeof sources / sizeof *sources));
     tcase_add_test(tests, a_split_without_test_seed_is_as_it_was);
     tcase_add_test(tests, fewest_failures_count_before_the_score);
     tcase_add_test(tests, a_choice_between_equals_is_said);

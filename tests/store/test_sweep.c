@@ -1,4 +1,5 @@
-/* The sweep engine: finished trials come back bit for bit, damaged ones never, and what is written does not depend on workers. */
+/* The sweep engine: finished trials come back bit for bit, damaged ones never, and what is written does not depend on
+ * workers. */
 #include <check.h>
 #include <fcntl.h>
 #include <math.h>
@@ -40,8 +41,10 @@ START_TEST(test_same_bytes)
         result = sweep(&three, 2);
         nl_sweep_result_release(&result);
         if (round == 0) {
-            char *expected = nl_format("warning: cannot use '%s': it is truncated or damaged (its checksum does not match); it is set aside as '%s.damaged', "
-                                       "and the trial is run again\n6 of 8 trials are done already\n", damaged, damaged);
+            char *expected = nl_format("warning: cannot use '%s': it is truncated or damaged (its checksum does not "
+                                       "match); it is set aside as '%s.damaged', "
+                                       "and the trial is run again\n6 of 8 trials are done already\n",
+                                       damaged, damaged);
             ck_assert_str_eq(three.notes.at, expected);
             free(expected);
         } else {
@@ -50,9 +53,9 @@ START_TEST(test_same_bytes)
         free(lost);
         free(damaged);
     }
-    ck_assert_ptr_nonnull(strstr(
-        trials,
-        "trial,norm.kind,train.batch,train.seed,status,failed_step,steps,epochs,samples,parameters,classes,train_samples,val_samples,test_samples,val_overlap,test_overlap,train_loss,"));
+    ck_assert_ptr_nonnull(
+        strstr(trials, "trial,norm.kind,train.batch,train.seed,status,failed_step,steps,epochs,samples,parameters,"
+                       "classes,train_samples,val_samples,test_samples,val_overlap,test_overlap,train_loss,"));
     ck_assert_ptr_nonnull(strstr(trials, "test_error,train_loss_batch,"));
     free(trials);
     free(curves);
@@ -74,11 +77,12 @@ START_TEST(progress_counts_what_was_there_before)
         struct nl_error err = {0};
         struct nl_sweep_result result;
         struct nl_progress last = {0};
-        struct nl_sweep_options options = {.folder = s.out, .command = "test", .runner = {.workers = 2, .progress = keep_progress, .context = &last}};
+        struct nl_sweep_options options = {
+            .folder = s.out, .command = "test", .runner = {.workers = 2, .progress = keep_progress, .context = &last}};
         ck_assert_msg(nl_sweep(&s.experiment, &s.grid, &s.datasets, &options, &result, &err) == NL_OK, "%s", err.text);
         nl_sweep_result_release(&result);
-        ck_assert_msg(last.total == 8 && last.finished == lost && last.present == 8 - lost && last.running == 0, "%d there, %d finished, %d running of %d",
-                      last.present, last.finished, last.running, last.total);
+        ck_assert_msg(last.total == 8 && last.finished == lost && last.present == 8 - lost && last.running == 0,
+                      "%d there, %d finished, %d running of %d", last.present, last.finished, last.running, last.total);
         int outcomes = 0;
         for (int i = 0; i < NL_OUTCOMES; i++)
             outcomes += last.outcome[i];
@@ -99,10 +103,12 @@ START_TEST(test_every_changed_byte_is_found)
     struct nl_verified found;
     nl_sweep_result_release(&result);
     nl_store_verify(s.out, &found);
-    ck_assert_msg(found.trials == 1 && found.tables == 4 && found.bad == 0 && !found.unsealed.length, "%s", found.problems.at);
+    ck_assert_msg(found.trials == 1 && found.tables == 4 && found.bad == 0 && !found.unsealed.length, "%s",
+                  found.problems.at);
     nl_verified_release(&found);
     char *trial = nl_format("trials/%s.trial", s.grid.trial[0].id);
-    const char *const names[] = {"experiment.yaml", "trials.csv", "curves.csv", "timing.csv", "summary.csv", "SHA256SUMS", trial};
+    const char *const names[] = {"experiment.yaml", "trials.csv", "curves.csv", "timing.csv",
+                                 "summary.csv",     "SHA256SUMS", trial};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         char *text = read_result(&s, names[i]), *path = nl_path_join(s.out, names[i]);
         for (size_t at = 0; at < strlen(text); at++) {
@@ -131,7 +137,8 @@ START_TEST(test_temporaries)
     struct nl_sweep_result result = sweep(&s, 2);
     nl_sweep_result_release(&result);
     char *half = nl_format("%s/trials/x.trial.123.tmp", s.out), *note = nl_path_join(s.out, "notes.txt");
-    ck_assert_msg(nl_file_write(half, "x", 1, &err) == NL_OK && nl_file_write(note, "x", 1, &err) == NL_OK, "%s", err.text);
+    ck_assert_msg(nl_file_write(half, "x", 1, &err) == NL_OK && nl_file_write(note, "x", 1, &err) == NL_OK, "%s",
+                  err.text);
     result = sweep(&s, 2);
     nl_sweep_result_release(&result);
     ck_assert(!nl_file_exists(half));
@@ -151,8 +158,9 @@ START_TEST(test_lock)
     const struct nl_showing showing = showing_of(&s);
     ck_assert_msg(nl_store_open(&first, s.out, &showing, &hidden, &err) == NL_OK, "%s", err.text);
     ck_assert_int_eq(nl_store_open(&second, s.out, &showing, &hidden, &err), NL_FAIL);
-    char *expected = nl_format("cannot work in '%s': another normlab is at work there (process %ld); wait for it or choose another --out", s.out,
-                               (long)getpid());
+    char *expected = nl_format(
+        "cannot work in '%s': another normlab is at work there (process %ld); wait for it or choose another --out",
+        s.out, (long)getpid());
     ck_assert_str_eq(err.text, expected);
     free(expected);
     ck_assert(nl_store_in_use(s.out));
@@ -218,7 +226,11 @@ START_TEST(test_error_is_retried)
     struct nl_store store;
     struct nl_hidden hidden;
     const struct nl_showing showing = showing_of(&s);
-    struct nl_record broken = {.present = true, .failed = true, .failed_step = -1, .message = nl_strdup("out of memory"), .curve = nl_strdup("")};
+    struct nl_record broken = {.present = true,
+                               .failed = true,
+                               .failed_step = -1,
+                               .message = nl_strdup("out of memory"),
+                               .curve = nl_strdup("")};
     ck_assert_msg(nl_store_open(&store, s.out, &showing, &hidden, &err) == NL_OK, "%s", err.text);
     ck_assert_msg(nl_store_save(&store, &s.grid.trial[2], &broken, false, &err) == NL_OK, "%s", err.text);
     struct nl_record *record = nl_alloc((size_t)s.grid.trials, sizeof *record);
@@ -240,7 +252,8 @@ START_TEST(test_error_is_retried)
 }
 END_TEST
 
-/* A results folder with some of the grid's trials, as if they had been trained there: *record[grid->trials], those that are not present are left out. */
+/* A results folder with some of the grid's trials, as if they had been trained there: *record[grid->trials], those that
+ * are not present are left out. */
 static void fill(const struct setting *s, const char *folder, const struct nl_record *record)
 {
     struct nl_error err;
@@ -269,7 +282,11 @@ START_TEST(test_a_result_replaces_an_error)
     char *trials = read_result(&s, "trials.csv"), *failed = nl_path_join(s.scratch, "failed");
     struct nl_record record[8] = {{0}};
     for (int i = 0; i < 3; i++)
-        record[i] = (struct nl_record){.present = true, .failed = true, .failed_step = -1, .message = nl_strdup("out of memory"), .curve = nl_strdup("")};
+        record[i] = (struct nl_record){.present = true,
+                                       .failed = true,
+                                       .failed_step = -1,
+                                       .message = nl_strdup("out of memory"),
+                                       .curve = nl_strdup("")};
     ck_assert_int_eq(s.grid.trials, 8);
     fill(&s, failed, record);
     for (int order = 0; order < 2; order++) {
@@ -297,7 +314,8 @@ END_TEST
 /* In trials.csv, of every part and kind of statistics, an error is 1 less the accuracy. */
 START_TEST(test_errors_are_what_accuracies_lack)
 {
-    struct setting s = set_up("data: {train: 256, test: 64, val: 50}\nmodel: {depth: 1, width: 8}\ntrain: {epochs: 1}\nnorm: {eval: [running, batch]}\n");
+    struct setting s = set_up("data: {train: 256, test: 64, val: 50}\nmodel: {depth: 1, width: 8}\ntrain: {epochs: "
+                              "1}\nnorm: {eval: [running, batch]}\n");
     struct nl_sweep_result result = sweep(&s, 1);
     char *path = nl_path_join(s.out, "trials.csv");
     static const int samples[] = {206, 50, 64};
@@ -308,11 +326,13 @@ START_TEST(test_errors_are_what_accuracies_lack)
     for (int part = 0; part < 3; part++)
         for (int i = 0; i < 2; i++) {
             double accuracy, error;
-            char *of_accuracy = nl_format("%s_accuracy%s", parts[part], statistics[i]), *of_error = nl_format("%s_error%s", parts[part], statistics[i]);
+            char *of_accuracy = nl_format("%s_accuracy%s", parts[part], statistics[i]),
+                 *of_error = nl_format("%s_error%s", parts[part], statistics[i]);
             ck_assert_int_eq(nl_csv_number(&csv, 0, nl_csv_column(&csv, of_accuracy), &accuracy, &err), NL_OK);
             ck_assert_int_eq(nl_csv_number(&csv, 0, nl_csv_column(&csv, of_error), &error, &err), NL_OK);
             double right = accuracy * samples[part];
-            ck_assert_msg(error > 0 && error < 1 && fabs(accuracy + error - 1) <= 1e-15, "%s: %.17g and %.17g", of_error, accuracy, error);
+            ck_assert_msg(error > 0 && error < 1 && fabs(accuracy + error - 1) <= 1e-15, "%s: %.17g and %.17g",
+                          of_error, accuracy, error);
             ck_assert_msg(fabs(right - round(right)) <= 1e-9, "%s: %.17g of %d", of_accuracy, right, samples[part]);
             free(of_accuracy);
             free(of_error);
@@ -326,11 +346,13 @@ END_TEST
 
 #define SMALLER "data: {train: 256, test: 64}\nmodel: {depth: 1, width: 8}\ntrain: {epochs: 1}\n"
 
-/* Shards that were trained on other devices are of one experiment where the grid asks for these: then the tables say which trial ran where. A shard
- * that was sent to another device than the rest is refused, and none of its trials counts as one of the grid's. */
+/* Shards that were trained on other devices are of one experiment where the grid asks for these: then the tables say
+ * which trial ran where. A shard that was sent to another device than the rest is refused, and none of its trials
+ * counts as one of the grid's. */
 START_TEST(test_shards_of_two_devices)
 {
-    struct setting both = set_up_for(SMALLER "sweep: {grid: {device.kind: [cpu, cuda], norm.kind: [bn, none]}}\n", true);
+    struct setting both =
+        set_up_for(SMALLER "sweep: {grid: {device.kind: [cpu, cuda], norm.kind: [bn, none]}}\n", true);
     struct setting cpu = set_up(SMALLER "sweep: {grid: {norm.kind: [bn, none]}}\n");
     struct setting cuda = set_up_for(SMALLER "device: {kind: cuda}\nsweep: {grid: {norm.kind: [bn, none]}}\n", true);
     struct nl_error err;
@@ -353,7 +375,8 @@ START_TEST(test_shards_of_two_devices)
     ck_assert(merge.trials == 4 && merge.absent == 0);
     nl_merge_release(&merge);
     char *path = nl_path_join(whole, "trials.csv"), *trials = nl_file_read(path, NULL, &err), *row = trials;
-    static const char *const begins[] = {"trial,device.kind,norm.kind,train.seed,status,", "1,cpu,bn,1,", "2,cpu,none,1,", "3,cuda,bn,1,", "4,cuda,none,1,"};
+    static const char *const begins[] = {"trial,device.kind,norm.kind,train.seed,status,", "1,cpu,bn,1,",
+                                         "2,cpu,none,1,", "3,cuda,bn,1,", "4,cuda,none,1,"};
     for (int i = 0; i < 5; i++, row = strchr(row, '\n') + 1)
         ck_assert_msg(strncmp(row, begins[i], strlen(begins[i])) == 0, "expected %s at: %.60s", begins[i], row);
     free(trials);
@@ -387,7 +410,8 @@ START_TEST(test_slow_steps_have_a_pace)
 {
     struct setting s = set_up(small);
     struct nl_record *record = nl_alloc((size_t)s.grid.trials, sizeof *record);
-    record[1] = (struct nl_record){.present = true, .steps = 3, .samples = 96, .seconds = 12, .memory = 4096, .started = 1};
+    record[1] =
+        (struct nl_record){.present = true, .steps = 3, .samples = 96, .seconds = 12, .memory = 4096, .started = 1};
     char *timing = nl_timing_csv(&s.grid, record);
     ck_assert_ptr_nonnull(strstr(timing, "\n2,12.000000,8,0.25,4096,0,1\n"));
     free(timing);

@@ -1,4 +1,5 @@
-/* Activations. Backward from x: nothing but the layer's input is kept; or, where a product is what makes x, from the slope, which is kept instead. */
+/* Activations. Backward from x: nothing but the layer's input is kept; or, where a product is what makes x, from the
+ * slope, which is kept instead. */
 #include "backend/cpu/cpu.h"
 #include "backend/cpu/elementary.h"
 #include "operation/activate.h"
@@ -75,19 +76,19 @@ NL_INLINE float gelu_tanh(float x, float *slope)
 }
 
 /* The loops of a kind. */
-#define LOOPS(name, function)                                                                                                    \
-    NL_CLONES static void name##_forward(size_t count, const float *x, float *y)                                                 \
-    {                                                                                                                            \
-        each(count, function, x, y);                                                                                             \
-    }                                                                                                                            \
-    NL_CLONES static void name##_backward(size_t count, const float *x, const float *dy, float *dx)                              \
-    {                                                                                                                            \
-        each_back(count, function, x, dy, dx);                                                                                   \
-    }                                                                                                                            \
-    NL_CLONES static void name##_finish(size_t count, float *y, float *slopes)                                                   \
-    {                                                                                                                            \
-        each_finished(count, function, y, slopes);                                                                               \
-    }                                                                                                                            \
+#define LOOPS(name, function)                                                                                          \
+    NL_CLONES static void name##_forward(size_t count, const float *x, float *y)                                       \
+    {                                                                                                                  \
+        each(count, function, x, y);                                                                                   \
+    }                                                                                                                  \
+    NL_CLONES static void name##_backward(size_t count, const float *x, const float *dy, float *dx)                    \
+    {                                                                                                                  \
+        each_back(count, function, x, dy, dx);                                                                         \
+    }                                                                                                                  \
+    NL_CLONES static void name##_finish(size_t count, float *y, float *slopes)                                         \
+    {                                                                                                                  \
+        each_finished(count, function, y, slopes);                                                                     \
+    }                                                                                                                  \
     static const struct nl_cpu_activation name##_loops = {name##_forward, name##_backward, name##_finish};
 
 LOOPS(sigmoid, nl_sigmoid)
@@ -125,7 +126,8 @@ static void forward(const struct nl_run *run, const void *operation, size_t firs
     const struct nl_activate *op = operation;
     for (int r = 0; r < run->replicas; r++) {
         size_t at = (size_t)r * run->stride + first * op->count * sizeof(float);
-        nl_cpu_activation_of(op->kind, op->gelu).forward((size_t)run->samples * op->count, NL_AT(op->x, at), NL_AT(op->y, at));
+        nl_cpu_activation_of(op->kind, op->gelu)
+            .forward((size_t)run->samples * op->count, NL_AT(op->x, at), NL_AT(op->y, at));
     }
 }
 

@@ -57,7 +57,8 @@ static void forward(const struct nl_run *run, const void *operation, size_t firs
     size_t from_image = (size_t)op->from_height * from_line, stride = (size_t)op->stride;
     for (int r = 0; r < run->replicas; r++) {
         size_t at = (size_t)r * run->stride;
-        const float *a = (const float *)NL_AT(op->a, at) + first * image, *b = (const float *)NL_AT(op->b, at) + first * from_image;
+        const float *a = (const float *)NL_AT(op->a, at) + first * image,
+                    *b = (const float *)NL_AT(op->b, at) + first * from_image;
         float *y = (float *)NL_AT(op->y, at) + first * image;
         if (is_identity(op)) {
             (op->relu ? sum_relu : sum)((size_t)run->samples * image, a, b, y);
@@ -65,19 +66,22 @@ static void forward(const struct nl_run *run, const void *operation, size_t firs
         }
         for (int n = 0; n < run->samples; n++, b += from_image)
             for (size_t i = 0; i < (size_t)op->height; i++, a += line, y += line)
-                sum_row((size_t)op->width, channels, from_channels, stride * from_channels, op->relu, a, b + i * stride * from_line, y);
+                sum_row((size_t)op->width, channels, from_channels, stride * from_channels, op->relu, a,
+                        b + i * stride * from_line, y);
     }
 }
 
 static void backward(const struct nl_run *run, const void *operation, size_t first)
 {
     const struct nl_add *op = operation;
-    size_t channels = (size_t)op->channels, from_channels = (size_t)op->from_channels, from_line = (size_t)op->from_width * from_channels;
+    size_t channels = (size_t)op->channels, from_channels = (size_t)op->from_channels,
+           from_line = (size_t)op->from_width * from_channels;
     size_t from_image = (size_t)op->from_height * from_line, image = (size_t)op->height * (size_t)op->width * channels;
     size_t count = (size_t)run->samples * image;
     for (int r = 0; r < run->replicas; r++) {
         size_t at = (size_t)r * run->stride;
-        const float *y = (const float *)NL_AT(op->y, at) + first * image, *dy = (const float *)NL_AT(op->dy, at) + first * image;
+        const float *y = (const float *)NL_AT(op->y, at) + first * image,
+                    *dy = (const float *)NL_AT(op->dy, at) + first * image;
         float *da = (float *)NL_AT(op->da, at) + first * image, *db = (float *)NL_AT(op->db, at) + first * from_image;
         if (op->relu)
             mask(count, y, dy, da);
@@ -89,7 +93,8 @@ static void backward(const struct nl_run *run, const void *operation, size_t fir
         for (int n = 0; n < run->samples; n++, db += from_image)
             for (int i = 0; i < op->height; i++)
                 for (int j = 0; j < op->width; j++, da += channels)
-                    memcpy(db + (size_t)(i * op->stride) * from_line + (size_t)(j * op->stride) * from_channels, da, from_channels * sizeof *db);
+                    memcpy(db + (size_t)(i * op->stride) * from_line + (size_t)(j * op->stride) * from_channels, da,
+                           from_channels * sizeof *db);
     }
 }
 

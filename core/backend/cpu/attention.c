@@ -1,8 +1,9 @@
-/* Attention, a head of a sample at a time, TILE queries side by side: products of a tile with all keys that one of its queries attends to, and of the
- * weights with the values. Scores stand in columns, a query each (keys, TILE), so that a softmax needs no sum across lanes.
+/* Attention, a head of a sample at a time, TILE queries side by side: products of a tile with all keys that one of its
+ * queries attends to, and of the weights with the values. Scores stand in columns, a query each (keys, TILE), so that a
+ * softmax needs no sum across lanes.
  *
- * The sums of a softmax are float over NL_BLOCK_ROWS keys, then double. Backward makes the weights again from the scores and the logarithm of their sum: no
- * more than a tile of them is ever in memory. */
+ * The sums of a softmax are float over NL_BLOCK_ROWS keys, then double. Backward makes the weights again from the
+ * scores and the logarithm of their sum: no more than a tile of them is ever in memory. */
 #include <math.h>
 #include <string.h>
 
@@ -13,7 +14,8 @@
 
 enum { Q, K, V, TILE = 32 };
 
-/* Rows of a head, `line` numbers from one to the next, in the activations; or, of turned queries and keys, in scratch memory. */
+/* Rows of a head, `line` numbers from one to the next, in the activations; or, of turned queries and keys, in scratch
+ * memory. */
 struct part {
     float *at;
     size_t line;
@@ -56,7 +58,8 @@ static void soften(size_t reach, size_t open, float *restrict p, float *restrict
     for (size_t s = 0; s < reach; s++)
         NL_ROLLED
         for (int32_t i = 0; i < TILE; i++)
-            largest[i] = p[s * TILE + (size_t)i] > largest[i] && !is_hidden(s, open, i) ? p[s * TILE + (size_t)i] : largest[i];
+            largest[i] =
+                p[s * TILE + (size_t)i] > largest[i] && !is_hidden(s, open, i) ? p[s * TILE + (size_t)i] : largest[i];
     for (size_t first = 0, end; first < reach; first = end) {
         end = reach - first < NL_BLOCK_ROWS ? reach : first + NL_BLOCK_ROWS;
         NL_ROLLED
@@ -93,7 +96,8 @@ static void soften_again(size_t reach, size_t open, float *restrict p, const dou
     for (size_t s = 0; s < reach; s++)
         NL_ROLLED
         for (int32_t i = 0; i < TILE; i++)
-            p[s * TILE + (size_t)i] = is_hidden(s, open, i) ? 0.0f : nl_exp_fused((p[s * TILE + (size_t)i] - high[i]) - low[i]);
+            p[s * TILE + (size_t)i] =
+                is_hidden(s, open, i) ? 0.0f : nl_exp_fused((p[s * TILE + (size_t)i] - high[i]) - low[i]);
 }
 
 /* dp becomes the gradient of the products of queries and keys: scale p (dp - sum of p dp), down each column. */
@@ -198,7 +202,8 @@ static void clear_rows(const struct work *w, float *x, size_t first, size_t line
 
 /* ---- a tile ---- */
 
-/* Queries [first, first + count) and the keys [0, reach) that one of them attends to; query i attends to those up to `open` + i. */
+/* Queries [first, first + count) and the keys [0, reach) that one of them attends to; query i attends to those up to
+ * `open` + i. */
 struct tile {
     size_t first, count, reach, open;
 };
@@ -221,24 +226,55 @@ static void lay_across(const struct work *w, const struct tile *tile, const floa
 /* p (reach, TILE) = the head's rows times what lies across. */
 static void times_across(const struct work *w, const struct tile *tile, struct part rows, float *p)
 {
-    nl_gemm_parts(&(struct nl_gemm_parts){.m = tile->reach, .n = TILE, .k = w->width, .a = rows.at, .a_row = rows.line, .a_step = 1, .b = w->across, .b_step = TILE,
-                                          .c = p, .c_step = TILE});
+    nl_gemm_parts(&(struct nl_gemm_parts){.m = tile->reach,
+                                          .n = TILE,
+                                          .k = w->width,
+                                          .a = rows.at,
+                                          .a_row = rows.line,
+                                          .a_step = 1,
+                                          .b = w->across,
+                                          .b_step = TILE,
+                                          .c = p,
+                                          .c_step = TILE});
 }
 
 /* to (count, D) = p' rows: what the tile's queries take of the head's rows. */
-static void gather(const struct work *w, const struct tile *tile, const float *p, struct part rows, float *to, size_t line)
+static void gather(const struct work *w, const struct tile *tile, const float *p, struct part rows, float *to,
+                   size_t line)
 {
-    nl_gemm_parts(&(struct nl_gemm_parts){.m = tile->count, .n = w->width, .k = tile->reach, .a = p, .a_row = 1, .a_step = TILE, .b = rows.at, .b_step = rows.line,
-                                          .c = to, .c_step = line});
+    nl_gemm_parts(&(struct nl_gemm_parts){.m = tile->count,
+                                          .n = w->width,
+                                          .k = tile->reach,
+                                          .a = p,
+                                          .a_row = 1,
+                                          .a_step = TILE,
+                                          .b = rows.at,
+                                          .b_step = rows.line,
+                                          .c = to,
+                                          .c_step = line});
 }
 
-/* to (reach, D) = p rows, of the tile, which is what they give to the head's rows; keys that no earlier tile reached begin there. */
-static void scatter(const struct work *w, const struct tile *tile, const float *p, const float *rows, size_t line, struct part to)
+/* to (reach, D) = p rows, of the tile, which is what they give to the head's rows; keys that no earlier tile reached
+ * begin there. */
+static void scatter(const struct work *w, const struct tile *tile, const float *p, const float *rows, size_t line,
+                    struct part to)
 {
-    size_t before = tile->first == 0 ? 0 : w->op->causal ? tile->first : tile->reach, begins[] = {0, before, tile->reach};
+    size_t before = tile->first == 0 ? 0
+                    : w->op->causal  ? tile->first
+                                     : tile->reach,
+           begins[] = {0, before, tile->reach};
     for (int fresh = 0; fresh < 2; fresh++)
-        nl_gemm_parts(&(struct nl_gemm_parts){.m = begins[fresh + 1] - begins[fresh], .n = w->width, .k = tile->count, .a = p + begins[fresh] * TILE, .a_row = TILE,
-                                              .a_step = 1, .b = rows, .b_step = line, .c = to.at + begins[fresh] * to.line, .c_step = to.line, .add = !fresh});
+        nl_gemm_parts(&(struct nl_gemm_parts){.m = begins[fresh + 1] - begins[fresh],
+                                              .n = w->width,
+                                              .k = tile->count,
+                                              .a = p + begins[fresh] * TILE,
+                                              .a_row = TILE,
+                                              .a_step = 1,
+                                              .b = rows,
+                                              .b_step = line,
+                                              .c = to.at + begins[fresh] * to.line,
+                                              .c_step = to.line,
+                                              .add = !fresh});
 }
 
 /* p = k q' */
@@ -259,13 +295,15 @@ static bool drops(const struct work *w, const struct tile *tile, size_t n, size_
     if (!(p > 0))
         return false;
     uint64_t threshold = nl_cpu_dropout_threshold(p), bits[TILE];
-    uint64_t before = nl_elements_before(w->run, (size_t)op->heads * w->positions * w->positions) + (n * (size_t)op->heads + h) * w->positions * w->positions;
+    uint64_t before = nl_elements_before(w->run, (size_t)op->heads * w->positions * w->positions) +
+                      (n * (size_t)op->heads + h) * w->positions * w->positions;
     float scale = (float)(1.0 / (1.0 - p));
     memset(w->kept, 0, tile->reach * TILE * sizeof *w->kept);
     for (size_t t = 0; t < tile->count; t++)
         for (size_t s = 0; s < tile->reach; s += TILE) {
             size_t drawn = tile->reach - s < TILE ? tile->reach - s : TILE;
-            nl_stream_bits_from((struct nl_stream){{key[0], key[1]}}, (uint64_t)w->run->step, before + (tile->first + t) * w->positions + s, (int32_t)drawn, bits);
+            nl_stream_bits_from((struct nl_stream){{key[0], key[1]}}, (uint64_t)w->run->step,
+                                before + (tile->first + t) * w->positions + s, (int32_t)drawn, bits);
             for (size_t i = 0; i < drawn; i++)
                 w->kept[(s + i) * TILE + t] = bits[i] >> 11 >= threshold ? scale : 0.0f;
         }
@@ -285,14 +323,16 @@ static void tile_forward(const struct work *w, const struct tile *tile, size_t n
     for (size_t t = 0; t < tile->count; t++)
         scale(w->width, inverse[t], y + t * channels);
     if (kept_sums)
-        memcpy(kept_sums + (n * (size_t)w->op->heads + h) * w->positions + tile->first, log_sum, tile->count * sizeof *log_sum);
+        memcpy(kept_sums + (n * (size_t)w->op->heads + h) * w->positions + tile->first, log_sum,
+               tile->count * sizeof *log_sum);
 }
 
 static void tile_backward(const struct work *w, const struct tile *tile, size_t n, size_t h)
 {
     size_t channels = (size_t)w->op->channels, reach = tile->reach;
     const float *dy = (const float *)NL_AT(w->op->dy, w->at) + offset(w, n, h, channels) + tile->first * channels;
-    const double *kept_sums = (const double *)NL_AT(w->op->log_sum, w->at) + (n * (size_t)w->op->heads + h) * w->positions + tile->first;
+    const double *kept_sums =
+        (const double *)NL_AT(w->op->log_sum, w->at) + (n * (size_t)w->op->heads + h) * w->positions + tile->first;
     struct part q = w->of[Q], dq = w->gradient[Q];
     double log_sum[TILE] = {0};
     memcpy(log_sum, kept_sums, tile->count * sizeof *log_sum);
@@ -363,9 +403,11 @@ static size_t lay_out(struct work *w, float *room)
 }
 
 /* All heads of the run's samples, from `first` on. */
-static void each_head(const struct nl_run *run, const struct nl_attention *op, size_t first, void (*body)(struct work *w, size_t n, size_t h))
+static void each_head(const struct nl_run *run, const struct nl_attention *op, size_t first,
+                      void (*body)(struct work *w, size_t n, size_t h))
 {
-    struct work w = {.run = run, .op = op, .positions = (size_t)op->positions, .width = (size_t)op->channels / (size_t)op->heads};
+    struct work w = {
+        .run = run, .op = op, .positions = (size_t)op->positions, .width = (size_t)op->channels / (size_t)op->heads};
     w.scale = (float)(1.0 / sqrt((double)w.width));
     lay_out(&w, nl_cpu_scratch(lay_out(&w, NULL) * sizeof(float)));
     find_angles(&w);

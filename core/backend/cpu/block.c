@@ -1,4 +1,5 @@
-/* What a normalizer does once a channel or a set, in double: moments from sums, and the factors that the kernels take. */
+/* What a normalizer does once a channel or a set, in double: moments from sums, and the factors that the kernels
+ * take. */
 #include "backend/cpu/block.h"
 
 #include <string.h>
@@ -73,8 +74,8 @@ static void spread(const struct nl_cpu_block *b, float *x)
 
 /* ---- moments ---- */
 
-/* mean(sets) becomes a guess: the mean of eight rows, spread evenly over the block, and over the columns of an image as well. Of
- * fewer rows, some count several times. */
+/* mean(sets) becomes a guess: the mean of eight rows, spread evenly over the block, and over the columns of an image as
+ * well. Of fewer rows, some count several times. */
 NL_CLONES
 static void guess_means(const struct nl_cpu_block *b, double *restrict mean)
 {
@@ -84,7 +85,8 @@ static void guess_means(const struct nl_cpu_block *b, double *restrict mean)
     for (size_t i = 0; i < ROWS; i++)
         row[i] = b->x + i * b->rows * 33 / 256 * b->pitch;
     for (size_t c = 0; c < b->channels; c++) {
-        float sum = ((row[0][c] + row[1][c]) + (row[2][c] + row[3][c])) + ((row[4][c] + row[5][c]) + (row[6][c] + row[7][c]));
+        float sum =
+            ((row[0][c] + row[1][c]) + (row[2][c] + row[3][c])) + ((row[4][c] + row[5][c]) + (row[6][c] + row[7][c]));
         guess[c] = sum * (1.0f / ROWS);
     }
     double inverse = 1.0 / (double)b->width;
@@ -92,10 +94,12 @@ static void guess_means(const struct nl_cpu_block *b, double *restrict mean)
         mean[set] = total(b->width, b->sum + set * b->width) * inverse;
 }
 
-/* A shift two standard deviations from the mean makes the squares five times those around the mean: two bits are lost. */
+/* A shift two standard deviations from the mean makes the squares five times those around the mean: two bits are
+ * lost. */
 enum { MOST_BIAS = 4 };
 
-/* Moments from the sets' sums of t = x - mean and t^2. `mean` becomes the mean. True: it differed so much that a variance lost digits. */
+/* Moments from the sets' sums of t = x - mean and t^2. `mean` becomes the mean. True: it differed so much that a
+ * variance lost digits. */
 NL_CLONES
 static bool moments_of_sums(const struct nl_cpu_block *b, double *restrict mean, double *restrict var)
 {
@@ -104,7 +108,8 @@ static bool moments_of_sums(const struct nl_cpu_block *b, double *restrict mean,
     const double *restrict sum = b->sum, *restrict squares = b->product;
     size_t bad = 0; /* as wide as a double, so that the loop vectorizes */
     for (size_t set = 0; set < b->sets; set++) {
-        double offset = centers ? sum[set] * inverse : 0.0, bias = offset * sum[set], around = squares[set] - bias, spread = around * inverse;
+        double offset = centers ? sum[set] * inverse : 0.0, bias = offset * sum[set], around = squares[set] - bias,
+               spread = around * inverse;
         mean[set] += offset;
         var[set] = spread < 0 ? 0.0 : spread; /* NaN stays NaN */
         bad += bias > MOST_BIAS * around;
@@ -207,7 +212,8 @@ static void sum_groups(void *context, size_t first, size_t end, int thread)
     (void)thread;
     for (; first < end; first++) {
         double *sum = share_of(b, first);
-        groups->kernel(b, first * groups->rows, first * groups->rows + rows_of(groups, first), sum, sum + b->channels + NL_PADDING);
+        groups->kernel(b, first * groups->rows, first * groups->rows + rows_of(groups, first), sum,
+                       sum + b->channels + NL_PADDING);
     }
 }
 
@@ -234,7 +240,8 @@ void nl_cpu_block_sums(const struct nl_cpu_block *b, nl_column_sums *kernel, boo
     }
 }
 
-/* The moments of each group of rows, around a guess of its own. That guess is close, and it does not wait for the other groups. */
+/* The moments of each group of rows, around a guess of its own. That guess is close, and it does not wait for the other
+ * groups. */
 static void moments_of_groups(void *context, size_t first, size_t end, int thread)
 {
     const struct shared_groups *groups = context;
@@ -263,7 +270,8 @@ void nl_cpu_block_moments(const struct nl_cpu_block *b, size_t before, double *m
     share_groups(&groups, moments_of_groups);
     for (size_t g = 0; g < count; before += rows_of(&groups, g), g++) {
         const double *share = share_of(b, g);
-        nl_cpu_merge_moments(b->sets, (double)before, mean, var, (double)rows_of(&groups, g), share, share + b->channels + NL_PADDING);
+        nl_cpu_merge_moments(b->sets, (double)before, mean, var, (double)rows_of(&groups, g), share,
+                             share + b->channels + NL_PADDING);
     }
 }
 
@@ -287,7 +295,8 @@ void nl_cpu_block_prepare_sets(const struct nl_cpu_block *b, const double *mean,
 NL_CLONES
 static void prepare_channels(const struct nl_cpu_block *b)
 {
-    const float *restrict rstd = b->rstd, *restrict mean_low = b->mean_low, *restrict gamma = b->gamma, *restrict beta = b->beta;
+    const float *restrict rstd = b->rstd, *restrict mean_low = b->mean_low, *restrict gamma = b->gamma,
+                          *restrict beta = b->beta;
     float *restrict scale = b->scale, *restrict offset = b->offset;
     for (size_t c = 0; c < b->channels; c++) {
         scale[c] = rstd[c] * gamma[c];
@@ -305,13 +314,16 @@ void nl_cpu_block_prepare(const struct nl_cpu_block *b, const double *mean, cons
         prepare_channels(b);
 }
 
-/* Makes the sums of g and g t those of g and g (t - mean_low), times gamma rstd. Accumulates dgamma and dbeta as well, unless the kernel did.
- * `scale` is the number that the kernel multiplies g with: so the terms of dx cancel to the last bit in a set of one. */
+/* Makes the sums of g and g t those of g and g (t - mean_low), times gamma rstd. Accumulates dgamma and dbeta as well,
+ * unless the kernel did. `scale` is the number that the kernel multiplies g with: so the terms of dx cancel to the last
+ * bit in a set of one. */
 NL_CLONES
 static void finalize_sums(const struct nl_cpu_block *b)
 {
-    double *restrict sum = b->sum, *restrict product = b->product, *restrict dgamma = b->dgamma, *restrict dbeta = b->dbeta;
-    const float *restrict mean_low = b->mean_low, *restrict rstd = b->rstd, *restrict scale = b->affine_step ? b->rstd : b->scale;
+    double *restrict sum = b->sum, *restrict product = b->product, *restrict dgamma = b->dgamma,
+                     *restrict dbeta = b->dbeta;
+    const float *restrict mean_low = b->mean_low, *restrict rstd = b->rstd,
+                          *restrict scale = b->affine_step ? b->rstd : b->scale;
     for (size_t c = 0; c < b->channels; c++)
         product[c] -= mean_low[c] * sum[c];
     for (size_t c = 0; !b->affine_step && c < b->channels; c++) {
@@ -326,7 +338,8 @@ static void finalize_sums(const struct nl_cpu_block *b)
 
 NL_INLINE void slopes_of(size_t width, const struct nl_cpu_block *b, size_t rows)
 {
-    double inverse = 1.0 / ((double)rows * (double)width), of_sum = b->center_moves ? inverse : 0.0, of_product = b->spread_moves ? inverse : 0.0;
+    double inverse = 1.0 / ((double)rows * (double)width), of_sum = b->center_moves ? inverse : 0.0,
+           of_product = b->spread_moves ? inverse : 0.0;
     const double *restrict sum = b->sum, *restrict product = b->product;
     const float *restrict mean_low = b->mean_low, *restrict rstd = b->rstd;
     float *restrict dx_slope = b->dx_slope, *restrict dx_bias = b->dx_bias;
@@ -337,8 +350,8 @@ NL_INLINE void slopes_of(size_t width, const struct nl_cpu_block *b, size_t rows
     }
 }
 
-/* dx = rstd (dxhat - mean(dxhat) - xhat mean(dxhat xhat)) = g scale + (t dx_slope + dx_bias), where xhat = (t - mean_low) rstd. sum and product hold
- * the sums of rstd dxhat and of rstd dxhat (t - mean_low). */
+/* dx = rstd (dxhat - mean(dxhat) - xhat mean(dxhat xhat)) = g scale + (t dx_slope + dx_bias), where xhat = (t -
+ * mean_low) rstd. sum and product hold the sums of rstd dxhat and of rstd dxhat (t - mean_low). */
 NL_CLONES
 static void set_slopes(const struct nl_cpu_block *b, size_t rows)
 {

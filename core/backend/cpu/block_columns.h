@@ -1,10 +1,10 @@
 /* Kernels of block.h whose sums run down the columns.
  *
- * They go over the rows in stretches of NL_COLUMN_STRETCH, and over a stretch in tiles: MOST_VECTORS vectors of channels or one, whose sums and factors stay
- * in registers. Of a last tile only `count` channels are of use.
+ * They go over the rows in stretches of NL_COLUMN_STRETCH, and over a stretch in tiles: MOST_VECTORS vectors of
+ * channels or one, whose sums and factors stay in registers. Of a last tile only `count` channels are of use.
  *
- * The sum of a channel: the rows of a stretch go to two chains in turn, so that one need not wait for the other; the sums of stretches are accumulated in
- * double. */
+ * The sum of a channel: the rows of a stretch go to two chains in turn, so that one need not wait for the other; the
+ * sums of stretches are accumulated in double. */
 
 /* Whether all channels of a tile are of use, for all that the compiler knows. */
 #define is_whole(count) (__builtin_constant_p(count) && (count) >= NL_LANES)
@@ -31,7 +31,8 @@ INLINE wide keep(wide v, size_t count)
 /* As many as the registers of AVX-512 hold beside each other; one of AVX2 takes two of its registers. */
 enum { MOST_VECTORS = PARTS == 1 ? 4 : 1 };
 
-/* What sixteen channels are normalized with: gamma xhat + beta = t scale + offset; and dx = g scale + (t slope + bias), or with h in the place of t. */
+/* What sixteen channels are normalized with: gamma xhat + beta = t scale + offset; and dx = g scale + (t slope + bias),
+ * or with h in the place of t. */
 struct column {
     wide shift, scale, offset, slope, bias, mean_low, above, below;
 };
@@ -52,8 +53,9 @@ INLINE struct columns columns_at(const struct nl_cpu_block *b, struct strip s)
     UNROLL
     for (int v = 0; v < s.vectors; v++) {
         size_t c = s.c + (size_t)v * NL_LANES;
-        columns.of[v] = (struct column){wide_load(b->shift + c), wide_load(b->scale + c), wide_load(b->offset + c), wide_load(b->dx_slope + c),
-                                        wide_load(b->dx_bias + c), wide_load(b->mean_low + c), wide_load(b->above + c), wide_load(b->below + c)};
+        columns.of[v] = (struct column){
+            wide_load(b->shift + c),   wide_load(b->scale + c),    wide_load(b->offset + c), wide_load(b->dx_slope + c),
+            wide_load(b->dx_bias + c), wide_load(b->mean_low + c), wide_load(b->above + c),  wide_load(b->below + c)};
     }
     return columns;
 }
@@ -93,7 +95,7 @@ struct sums {
     wide sum[MOST_VECTORS], product[MOST_VECTORS];
 };
 
-/* Of what, and of its product with what. g: the gradient. */
+/* What is summed, and multiplied and summed. g: the gradient. */
 enum summands { T_AND_T, G_AND_T, DISTANCES, SIGNS };
 
 INLINE struct sums sum_rows(const struct nl_cpu_block *b, struct columns columns, struct strip s, enum summands what)
@@ -152,7 +154,8 @@ INLINE void dx_rows(const struct nl_cpu_block *b, struct columns columns, struct
             wide x = take(b->x + at, s.count), t = wide_sub(x, column.shift), g = take(dy + at, s.count);
             if (b->mask == NL_MASK_X)
                 g = wide_where_positive(wide_fused(t, column.scale, column.offset), g);
-            wide h_and_bias = of_signs ? wide_add(signed_by(column, x, column.slope), column.bias) : wide_fused(t, column.slope, column.bias);
+            wide h_and_bias = of_signs ? wide_add(signed_by(column, x, column.slope), column.bias)
+                                       : wide_fused(t, column.slope, column.bias);
             put(b->dx + at, wide_add(wide_mul(g, column.scale), h_and_bias), s.count);
         }
 }
@@ -226,16 +229,20 @@ INLINE void dx_strip(const struct nl_cpu_block *b, struct strip s, double *unuse
     dx_rows(b, columns_at(b, s), s, false);
 }
 
-INLINE void dx_of_signs_strip(const struct nl_cpu_block *b, struct strip s, double *unused, double *neither, bool begins)
+INLINE void dx_of_signs_strip(const struct nl_cpu_block *b, struct strip s, double *unused, double *neither,
+                              bool begins)
 {
     (void)unused, (void)neither, (void)begins;
     dx_rows(b, columns_at(b, s), s, true);
 }
 
-INLINE void over_columns(const struct nl_cpu_block *original, size_t first, size_t end, strip_function *function, double *sum, double *product)
+INLINE void over_columns(const struct nl_cpu_block *original, size_t first, size_t end, strip_function *function,
+                         double *sum, double *product)
 {
     const size_t stretch = function == extremes_strip ? end - first : NL_COLUMN_STRETCH;
-    const struct nl_cpu_block block = *original, *b = &block; /* a copy: the compiler must assume that a store changes what a pointer points to */
+    const struct nl_cpu_block
+        block = *original,
+        *b = &block; /* a copy: the compiler must assume that a store changes what a pointer points to */
     for (size_t row = first, stop; row < end; row = stop) {
         size_t c = 0, several = MOST_VECTORS * NL_LANES;
         stop = end - row < stretch ? end : row + stretch;
@@ -258,7 +265,8 @@ TARGET static void column_apply(const struct nl_cpu_block *b, size_t first, size
     over_columns(b, first, end, y_strip, NULL, NULL);
 }
 
-TARGET static void column_gradients(const struct nl_cpu_block *b, size_t first, size_t end, double *sum, double *product)
+TARGET static void column_gradients(const struct nl_cpu_block *b, size_t first, size_t end, double *sum,
+                                    double *product)
 {
     over_columns(b, first, end, gradients_strip, sum, product);
 }
@@ -268,12 +276,14 @@ TARGET static void column_dx(const struct nl_cpu_block *b, size_t first, size_t 
     over_columns(b, first, end, dx_strip, NULL, NULL);
 }
 
-TARGET static void column_distances(const struct nl_cpu_block *b, size_t first, size_t end, double *sum, double *product)
+TARGET static void column_distances(const struct nl_cpu_block *b, size_t first, size_t end, double *sum,
+                                    double *product)
 {
     over_columns(b, first, end, distances_strip, sum, product);
 }
 
-TARGET static void column_extremes(const struct nl_cpu_block *b, size_t first, size_t end, double *largest, double *of_minus)
+TARGET static void column_extremes(const struct nl_cpu_block *b, size_t first, size_t end, double *largest,
+                                   double *of_minus)
 {
     over_columns(b, first, end, extremes_strip, largest, of_minus);
 }
@@ -312,8 +322,8 @@ TARGET static void column_spread(const struct nl_cpu_block *b, float *x)
 
 /* ---- a few rows, which stay in registers from their sums to what these are for ---- */
 
-/* x around the first row gives the mean to the last digit of a float. x around that gives its low part, and the variance. Float sums of so few rows
- * lose nothing that matters. */
+/* x around the first row gives the mean to the last digit of a float. x around that gives its low part, and the
+ * variance. Float sums of so few rows lose nothing that matters. */
 INLINE void small_batch_moments(const struct nl_cpu_block *b, struct strip s, double *mean, double *var)
 {
     wide inverse = wide_set(1.0f / (float)b->rows), shift = wide_load(b->x + s.c), difference = wide_set(0.0f);
@@ -327,7 +337,8 @@ INLINE void small_batch_moments(const struct nl_cpu_block *b, struct strip s, do
     wide_put_doubles(var, wide_relu(wide_mul(wide_sub(sums.product[0], wide_mul(offset, sums.sum[0])), inverse)));
 }
 
-INLINE struct columns small_batch_prepare(const struct nl_cpu_block *b, size_t c, const double *mean, const double *var, wide *mean_low, wide *rstd)
+INLINE struct columns small_batch_prepare(const struct nl_cpu_block *b, size_t c, const double *mean, const double *var,
+                                          wide *mean_low, wide *rstd)
 {
     float shift[NL_LANES], low[NL_LANES], inverse[NL_LANES];
     nl_sets_prepare(NL_LANES, mean, var, b->eps, shift, low, inverse);

@@ -1,5 +1,6 @@
-/* Normalizers with a gamma and a beta for each element of a sample (norm.affine: element), in plain loops: ResNets and CNNs hardly ever have them.
- * Only LN, GN and RMSNorm do. The sums of dx have the order that the kernels of block_columns.h and block_rows.h have. */
+/* Normalizers with a gamma and a beta for each element of a sample (norm.affine: element), in plain loops: ResNets and
+ * CNNs hardly ever have them. Only LN, GN and RMSNorm do. The sums of dx have the order that the kernels of
+ * block_columns.h and block_rows.h have. */
 #include <string.h>
 
 #include "backend/cpu/block.h"
@@ -23,7 +24,8 @@ struct element {
     float t, scale, value;
 };
 
-NL_INLINE struct element element_at(const struct nl_cpu_block *b, const float *gamma, const float *beta, const float *x, size_t c)
+NL_INLINE struct element element_at(const struct nl_cpu_block *b, const float *gamma, const float *beta, const float *x,
+                                    size_t c)
 {
     struct element e = {.t = x[c] - b->shift[c], .scale = b->rstd[c] * gamma[c]};
     e.value = fmaf(e.t, e.scale, beta[c] - b->mean_low[c] * e.scale);
@@ -49,9 +51,9 @@ void nl_cpu_element_apply(const struct nl_cpu_block *b, size_t first, size_t end
     }
 }
 
-/* Of the rows [first, end), a stretch, and `count` channels from c on. Several short loops, which vectorize. */
-NL_INLINE void sum_tile(const struct nl_cpu_block *b, size_t first, size_t end, size_t c, size_t count, float sum[2][NL_LANES],
-                        float product[2][NL_LANES])
+/* Sums the rows [first, end), a stretch, of `count` channels from c on. Several short loops, which vectorize. */
+NL_INLINE void sum_tile(const struct nl_cpu_block *b, size_t first, size_t end, size_t c, size_t count,
+                        float sum[2][NL_LANES], float product[2][NL_LANES])
 {
     const float *of_mask = b->mask == NL_MASK_Y ? b->y : b->x; /* x is not asked for */
     for (size_t row = first; row < end; row++) {
@@ -79,7 +81,8 @@ NL_INLINE void sum_tile(const struct nl_cpu_block *b, size_t first, size_t end, 
 }
 
 NL_CLONES
-void nl_cpu_element_gradients(const struct nl_cpu_block *b, size_t first, size_t end, double *to_sum, double *to_product)
+void nl_cpu_element_gradients(const struct nl_cpu_block *b, size_t first, size_t end, double *to_sum,
+                              double *to_product)
 {
     memset(to_sum, 0, b->channels * sizeof *to_sum);
     memset(to_product, 0, b->channels * sizeof *to_product);
@@ -149,7 +152,8 @@ NL_INLINE void gradients_of_row(const struct nl_cpu_block *b, size_t row)
         double *dgamma = b->dgamma + affine, *dbeta = b->dbeta + affine;
         NL_PARALLEL
         for (size_t i = 0; i < b->width; i++) {
-            float xhat = ((x[i] - shift) - mean_low) * rstd, g = masked(b, fmaf(xhat, gamma[i], beta[i]), y[at + i], dy[i]);
+            float xhat = ((x[i] - shift) - mean_low) * rstd,
+                  g = masked(b, fmaf(xhat, gamma[i], beta[i]), y[at + i], dy[i]);
             dgamma[i] += (double)(g * xhat);
             dbeta[i] += (double)g;
             if (dresidual)
@@ -166,7 +170,8 @@ void nl_cpu_element_row_backward(const struct nl_cpu_block *b, const float *ones
     for (size_t row = 0; row < b->rows; row++)
         gradients_of_row(b, row);
     struct nl_cpu_block plain = *b;
-    plain.gamma = ones, plain.beta = zeros, plain.dy = b->dx, plain.relu = plain.is_common = false, plain.mask = NL_MASK_NONE;
+    plain.gamma = ones, plain.beta = zeros, plain.dy = b->dx, plain.relu = plain.is_common = false,
+    plain.mask = NL_MASK_NONE;
     if (b->dx)
         nl_block_kernels()->row_backward(&plain);
 }

@@ -2,16 +2,17 @@
  *
  * A block is done in steps of a few rows, whose numbers stay in the first-level cache from pass to pass:
  *
- *     forward     the mean of each set, rounded to float, is its shift; the sums of t = x - shift and t^2; the moments, in double; y
- *     backward    the sums of dxhat and dxhat xhat, and what the rows add to dgamma and dbeta; dx
+ *     forward     the mean of each set, rounded to float, is its shift; the sums of t = x - shift and t^2; the moments,
+ * in double; y backward    the sums of dxhat and dxhat xhat, and what the rows add to dgamma and dbeta; dx
  *
- * A row consists of units, and these of tiles. A unit is the channels whose lanes are folded to sums together: those of one set or, where sets have 1, 2,
- * 4 or 8 channels, one vector of several sets. A tile is four vectors, or one. A pass goes down the rows once for each tile, and keeps in registers what
- * belongs to the tile's channels.
+ * A row consists of units, and these of tiles. A unit is the channels whose lanes are folded to sums together: those of
+ * one set or, where sets have 1, 2, 4 or 8 channels, one vector of several sets. A tile is four vectors, or one. A pass
+ * goes down the rows once for each tile, and keeps in registers what belongs to the tile's channels.
  *
- * The sum of a set: the lanes of a tile's four vectors are added in pairs, those of later tiles to them in turn, and then sixteen lanes are folded to
- * one in halves. Small sets are folded at once, those of a tile together. Of others a pass leaves the lanes of each unit in memory, and those of eight units
- * are folded together, which takes hardly more steps than one alone. */
+ * The sum of a set: the lanes of a tile's four vectors are added in pairs, those of later tiles to them in turn, and
+ * then sixteen lanes are folded to one in halves. Small sets are folded at once, those of a tile together. Of others a
+ * pass leaves the lanes of each unit in memory, and those of eight units are folded together, which takes hardly more
+ * steps than one alone. */
 enum { TILE = 4 };
 
 /* How a row is divided. `span`: lanes of a vector that belong to one set. `units`: of a row. */
@@ -25,8 +26,9 @@ INLINE struct cut cut_of(const struct nl_cpu_block *b, bool small)
     return (struct cut){small ? b->width : NL_LANES, nl_row_units(b->channels, b->width), small};
 }
 
-/* Some channels of a row: their first element in x, the first number of their sets in an array of such numbers, and the first of their lanes in those of
- * the units. Of the last vector `count` channels are the unit's. `begins`: no tile of the unit is before. */
+/* Some channels of a row: their first element in x, the first number of their sets in an array of such numbers, and the
+ * first of their lanes in those of the units. Of the last vector `count` channels are the unit's. `begins`: no tile of
+ * the unit is before. */
 struct tile {
     size_t channel, at, set, lanes;
     int vectors;
@@ -38,7 +40,8 @@ struct tile {
 INLINE struct tile tile_at(struct cut cut, size_t from, size_t c, size_t unit, int vectors, size_t count)
 {
     size_t set = cut.small ? c / cut.span : unit, lanes = (cut.small ? c / NL_LANES : unit) * NL_LANES;
-    return (struct tile){.channel = c, .set = set, .lanes = lanes, .vectors = vectors, .count = count, .begins = c == from};
+    return (struct tile){
+        .channel = c, .set = set, .lanes = lanes, .vectors = vectors, .count = count, .begins = c == from};
 }
 
 /* What a tile's channels have in common in all rows. */
@@ -48,8 +51,8 @@ struct affine {
 
 /* ---- sums ---- */
 
-/* v[0] becomes the sums of the sets of `count` vectors, side by side; where these are more than its lanes, they go on in v[1] and so on. The number of
- * vectors that they take. */
+/* v[0] becomes the sums of the sets of `count` vectors, side by side; where these are more than its lanes, they go on
+ * in v[1] and so on. The number of vectors that they take. */
 INLINE int fold(wide v[], size_t span, int count)
 {
     UNROLL
@@ -64,8 +67,8 @@ INLINE int fold(wide v[], size_t span, int count)
     return count;
 }
 
-/* What a tile adds to the sums of its sets. Small sets: `to`, an array of the sets' numbers, gets the sums times `factor`. Others: `lanes` gets one vector, to
- * which the tiles of a unit are added; sum_units makes sums of them. */
+/* What a tile adds to the sums of its sets. Small sets: `to`, an array of the sets' numbers, gets the sums times
+ * `factor`. Others: `lanes` gets one vector, to which the tiles of a unit are added; sum_units makes sums of them. */
 INLINE void sum_tile(float *lanes, float factor, float *to, struct cut cut, struct tile tile, wide x[TILE])
 {
     if (!cut.small) {
@@ -94,8 +97,8 @@ INLINE wide fold_units(const float *lanes, int count)
     return v[0];
 }
 
-/* to = the sums of `rows` rows' sets times `factor`, side by side. Sixteen numbers are written at a time: sums of later sets come after those of earlier
- * ones. */
+/* to = the sums of `rows` rows' sets times `factor`, side by side. Sixteen numbers are written at a time: sums of later
+ * sets come after those of earlier ones. */
 INLINE void sum_units(struct cut cut, size_t rows, const float *lanes, float factor, float *to)
 {
     const wide factors = wide_set(factor);
@@ -113,7 +116,8 @@ INLINE void sum_units(struct cut cut, size_t rows, const float *lanes, float fac
 /* What vector v of a tile takes of the numbers of its sets. */
 INLINE wide of_set(const float *sets, struct cut cut, struct tile tile, int v)
 {
-    return cut.small ? wide_spread(sets + tile.set + (size_t)v * (NL_LANES / cut.span), cut.span) : wide_set(sets[tile.set]);
+    return cut.small ? wide_spread(sets + tile.set + (size_t)v * (NL_LANES / cut.span), cut.span)
+                     : wide_set(sets[tile.set]);
 }
 
 INLINE wide xhat_of(const struct nl_cpu_block *b, struct cut cut, struct tile tile, int v)
@@ -139,7 +143,8 @@ INLINE void moments_tile(const struct nl_cpu_block *b, struct cut cut, struct ti
     (void)affine;
     UNROLL
     for (int v = 0; v < tile.vectors; v++) {
-        t[v] = keep(wide_sub(take(b->x + tile.at + v * NL_LANES, tile.count), of_set(b->shift, cut, tile, v)), tile.count);
+        t[v] =
+            keep(wide_sub(take(b->x + tile.at + v * NL_LANES, tile.count), of_set(b->shift, cut, tile, v)), tile.count);
         square[v] = wide_mul(t[v], t[v]);
     }
     sum_tile(b->lane_sum, 1.0f, b->set_sum, cut, tile, t);
@@ -169,8 +174,8 @@ INLINE float of_product(const struct nl_cpu_block *b)
     return b->spread_moves ? -1.0f / (float)b->width : 0.0f;
 }
 
-/* dxhat is left in the place of dx. Of small sets xhat, which takes long to work out where a vector has several sets, is left in that of the lanes, which
- * they have no need of. */
+/* dxhat is left in the place of dx. Of small sets xhat, which takes long to work out where a vector has several sets,
+ * is left in that of the lanes, which they have no need of. */
 INLINE void gradients_tile(const struct nl_cpu_block *b, struct cut cut, struct tile tile, struct affine *affine)
 {
     wide grad[TILE], product[TILE];
@@ -197,7 +202,8 @@ INLINE void gradients_tile(const struct nl_cpu_block *b, struct cut cut, struct 
     sum_tile(b->lane_product, of_product(b), b->set_product, cut, tile, product);
 }
 
-/* dx = rstd (dxhat - mean(dxhat) - xhat mean(dxhat xhat)). set_sum and set_product hold the means with the opposite sign. */
+/* dx = rstd (dxhat - mean(dxhat) - xhat mean(dxhat xhat)). set_sum and set_product hold the means with the opposite
+ * sign. */
 INLINE void dx_tile(const struct nl_cpu_block *b, struct cut cut, struct tile tile, struct affine *affine)
 {
     (void)affine;
@@ -218,7 +224,8 @@ INLINE void dx_tile(const struct nl_cpu_block *b, struct cut cut, struct tile ti
 typedef void tile_function(const struct nl_cpu_block *b, struct cut cut, struct tile tile, struct affine *affine);
 
 /* Calls a function for a tile in each of the rows [first, end). */
-INLINE void down_rows(const struct nl_cpu_block *b, struct cut cut, size_t first, size_t end, tile_function *function, struct tile tile)
+INLINE void down_rows(const struct nl_cpu_block *b, struct cut cut, size_t first, size_t end, tile_function *function,
+                      struct tile tile)
 {
     struct affine affine;
     bool adds = function == gradients_tile && first > 0; /* forward has no place for them */
@@ -247,7 +254,8 @@ INLINE void down_rows(const struct nl_cpu_block *b, struct cut cut, size_t first
     }
 }
 
-/* Calls a function for all tiles of the rows [first, end). Small sets: a row is gone through as a whole, whose tiles hold several units. */
+/* Calls a function for all tiles of the rows [first, end). Small sets: a row is gone through as a whole, whose tiles
+ * hold several units. */
 INLINE void over_rows(const struct nl_cpu_block *b, struct cut cut, size_t first, size_t end, tile_function *function)
 {
     const size_t width = cut.small ? b->channels : b->width;
@@ -285,7 +293,8 @@ INLINE void forward_step(const struct nl_cpu_block *b, struct cut cut, size_t fi
 
 INLINE void backward_step(const struct nl_cpu_block *b, struct cut cut, size_t first, size_t end)
 {
-    nl_sets_prepare((end - first) * b->sets, b->mean + first * b->sets, b->var + first * b->sets, b->eps, b->shift, b->mean_low, b->rstd);
+    nl_sets_prepare((end - first) * b->sets, b->mean + first * b->sets, b->var + first * b->sets, b->eps, b->shift,
+                    b->mean_low, b->rstd);
     over_rows(b, cut, first, end, gradients_tile);
     if (!b->dx)
         return;
@@ -312,17 +321,19 @@ INLINE void on_any(step_function *step, const struct nl_cpu_block *original, boo
     in_steps(step, &block, cut_of(&block, small));
 }
 
-/* The common shape in sets of `width` channels, as constants; and arrays that the compiler knows to be apart. At a few samples that is a tenth of a step.
- * The lanes take four kilobytes, so that the first-level cache keeps the weights. */
+/* The common shape in sets of `width` channels, as constants; and arrays that the compiler knows to be apart. At a few
+ * samples that is a tenth of a step. The lanes take four kilobytes, so that the first-level cache keeps the weights. */
 INLINE void on_constants(step_function *step, const struct nl_cpu_block *original, bool small, size_t width)
 {
     enum { CHANNELS = TILE * NL_LANES, UNITS = NL_ROW_STRETCH, SETS = UNITS * NL_LANES / 8 + NL_PADDING };
-    float shift[SETS], mean_low[SETS], rstd[SETS], set_sum[SETS], set_product[SETS], lane_sum[UNITS * NL_LANES], lane_product[UNITS * NL_LANES];
+    float shift[SETS], mean_low[SETS], rstd[SETS], set_sum[SETS], set_product[SETS], lane_sum[UNITS * NL_LANES],
+        lane_product[UNITS * NL_LANES];
     struct nl_cpu_block block = *original;
     block.channels = CHANNELS, block.width = width, block.sets = CHANNELS / width;
     block.relu = true, block.mask = NL_MASK_X, block.residual = NULL;
     block.spread_moves = true, block.center_moves = block.centers;
-    block.shift = shift, block.mean_low = mean_low, block.rstd = rstd, block.set_sum = set_sum, block.set_product = set_product;
+    block.shift = shift, block.mean_low = mean_low, block.rstd = rstd, block.set_sum = set_sum,
+    block.set_product = set_product;
     block.lane_sum = lane_sum, block.lane_product = lane_product;
     block.row_step = small ? UNITS / TILE : UNITS;
     if (block.rows == 1)

@@ -1,5 +1,5 @@
-/* Private to the cells of recurrent networks on the cpu: their kernels, one pass over the gates. They are written once, over sixteen units (cells_of.h), and
- * compiled for each instruction set, with the same bits. */
+/* Private to the cells of recurrent networks on the cpu: their kernels, one pass over the gates. They are written once,
+ * over sixteen units (cells_of.h), and compiled for each instruction set, with the same bits. */
 #ifndef NL_BACKEND_CPU_CELLS_H
 #define NL_BACKEND_CPU_CELLS_H
 
@@ -21,6 +21,10 @@ extern const struct nl_cell_kernels nl_cells_plain;
 extern const struct nl_cell_kernels nl_cells_avx2, nl_cells_avx512;
 #endif
 
-#define NL_CELL_KERNELS {.lstm = lstm, .lstm_back = lstm_back, .output = output, .output_back = output_back, .gru = gru, .gru_back = gru_back}
+#define NL_CELL_KERNELS                                                                                                \
+    {                                                                                                                  \
+        .lstm = lstm, .lstm_back = lstm_back, .output = output, .output_back = output_back, .gru = gru,                \
+        .gru_back = gru_back                                                                                           \
+    }
 
 #endif

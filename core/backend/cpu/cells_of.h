@@ -1,5 +1,6 @@
-/* The kernels of cells.h, for the vectors of the includer (vector_*.h). Each goes over the units of a sample, sixteen at a time, `count` of them where fewer
- * are left. Of the unit at `at` in the states (N, H) the gates are `width` apart from `gate` on. */
+/* The kernels of cells.h, for the vectors of the includer (vector_*.h). Each goes over the units of a sample, sixteen
+ * at a time, `count` of them where fewer are left. Of the unit at `at` in the states (N, H) the gates are `width` apart
+ * from `gate` on. */
 #include "backend/cpu/cells.h"
 #include "backend/cpu/wide_elementary.h"
 
@@ -76,7 +77,8 @@ INLINE void put_both(const struct nl_lstm_cell *op, size_t gate, wide gradient, 
 INLINE void lstm_back_units(const struct nl_lstm_cell *op, size_t gate, size_t at, size_t count)
 {
     size_t width = (size_t)op->width;
-    wide i = get(op->gates, gate, count), f = get(op->gates, gate + width, count), g = get(op->gates, gate + 2 * width, count);
+    wide i = get(op->gates, gate, count), f = get(op->gates, gate + width, count),
+         g = get(op->gates, gate + 2 * width, count);
     wide o = get(op->gates, gate + 3 * width, count), c = get(op->c, at, count);
     wide above = get(op->dout, at, count), cell = get(op->dafter, at, count), squashed = wide_set(1.0f);
     if (!op->opens) {
@@ -129,7 +131,8 @@ INLINE void gru_units(const struct nl_gru_cell *op, size_t gate, size_t at, size
 INLINE void gru_back_units(const struct nl_gru_cell *op, size_t gate, size_t at, size_t count)
 {
     size_t width = (size_t)op->width;
-    wide r = get(op->gates, gate, count), z = get(op->gates, gate + width, count), n = get(op->gates, gate + 2 * width, count);
+    wide r = get(op->gates, gate, count), z = get(op->gates, gate + width, count),
+         n = get(op->gates, gate + 2 * width, count);
     wide above = get(op->dafter, at, count);
     wide dn = back_through_tanh(n, wide_mul(above, wide_sub(wide_set(1.0f), z)));
     wide dr = back_through_sigmoid(r, wide_mul(dn, get(op->b, gate + 2 * width, count)));

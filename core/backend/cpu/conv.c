@@ -1,4 +1,5 @@
-/* Convolution: by Winograd's algorithm where it is wanted and applies, else by direct kernels, else by unfolding and a matrix product. */
+/* Convolution: by Winograd's algorithm where it is wanted and applies, else by direct kernels, else by unfolding and a
+ * matrix product. */
 #include "backend/cpu/conv.h"
 
 #include <string.h>

@@ -1,5 +1,5 @@
-/* Depthwise convolution: rows of channels, multiplied element by element. A sum of floats runs over the taps of a pixel, or over
- * the pixels of one image; over images it is one of doubles. */
+/* Depthwise convolution: rows of channels, multiplied element by element. A sum of floats runs over the taps of a
+ * pixel, or over the pixels of one image; over images it is one of doubles. */
 #include <string.h>
 
 #include "backend/cpu/cpu.h"
@@ -22,15 +22,16 @@ static struct span inside(const struct nl_conv *op, int tap, int size, int outpu
 }
 
 NL_CLONES
-static void multiply_add(size_t pixels, size_t channels, const float *a, size_t a_step, const float *b, size_t b_step, float *out,
-                         size_t out_step)
+static void multiply_add(size_t pixels, size_t channels, const float *a, size_t a_step, const float *b, size_t b_step,
+                         float *out, size_t out_step)
 {
     for (size_t i = 0; i < pixels; i++, a += a_step, b += b_step, out += out_step)
         for (size_t c = 0; c < channels; c++)
             out[c] += a[c] * b[c];
 }
 
-/* The pixels of one row of y that a tap has an input for: how many, where they and their inputs begin, and from input to input. */
+/* The pixels of one row of y that a tap has an input for: how many, where they and their inputs begin, and from input
+ * to input. */
 struct row {
     size_t pixels, x, y, x_step;
 };
@@ -41,7 +42,8 @@ static struct row row_of(const struct nl_conv *op, int i, int p, int q)
     size_t channels = (size_t)op->out, pixels = (size_t)(columns.end - columns.first);
     ptrdiff_t x = (ptrdiff_t)(i * op->stride + p - op->pad) * op->width + columns.first * op->stride + q - op->pad;
     return (struct row){pixels, pixels ? (size_t)x * channels : 0,
-                        ((size_t)i * (size_t)op->out_width + (size_t)columns.first) * channels, (size_t)op->stride * channels};
+                        ((size_t)i * (size_t)op->out_width + (size_t)columns.first) * channels,
+                        (size_t)op->stride * channels};
 }
 
 static size_t image_of(const struct nl_conv *op)
@@ -60,7 +62,8 @@ static void forward(const struct nl_run *run, const void *operation, size_t firs
     size_t channels = (size_t)op->out, positions = (size_t)op->out_height * (size_t)op->out_width;
     for (int r = 0; r < run->replicas; r++) {
         size_t at = (size_t)r * run->stride;
-        const float *x = (const float *)NL_AT(op->x, at) + first * image_of(op), *w = NL_AT(op->w, at), *b = NL_AT(op->b, at);
+        const float *x = (const float *)NL_AT(op->x, at) + first * image_of(op), *w = NL_AT(op->w, at),
+                    *b = NL_AT(op->b, at);
         float *y = (float *)NL_AT(op->y, at) + first * out_image_of(op);
         for (int n = 0; n < run->samples; n++, x += image_of(op), y += out_image_of(op)) {
             for (size_t s = 0; b && s < positions; s++)
@@ -71,7 +74,8 @@ static void forward(const struct nl_run *run, const void *operation, size_t firs
                 struct span rows = inside(op, tap / op->kernel, op->height, op->out_height);
                 for (int i = rows.first; i < rows.end; i++) {
                     struct row row = row_of(op, i, tap / op->kernel, tap % op->kernel);
-                    multiply_add(row.pixels, channels, x + row.x, row.x_step, w + (size_t)tap * channels, 0, y + row.y, channels);
+                    multiply_add(row.pixels, channels, x + row.x, row.x_step, w + (size_t)tap * channels, 0, y + row.y,
+                                 channels);
                 }
             }
         }
@@ -148,7 +152,8 @@ static void depthwise_conv_backward(const struct nl_run *run, const void *argume
 {
     const struct nl_conv *op = arguments;
     for (int r = 0; r < run->replicas; r++) {
-        size_t at = (size_t)r * run->stride, rows = (size_t)run->samples * (size_t)op->out_height * (size_t)op->out_width;
+        size_t at = (size_t)r * run->stride,
+               rows = (size_t)run->samples * (size_t)op->out_height * (size_t)op->out_width;
         struct gradient gradient = {op, run->samples, NL_AT(op->x, at), NL_AT(op->dy, at), NL_AT(op->dw, at)};
         double work = 2.0 * (double)run->samples * (double)out_image_of(op);
         nl_parallel_for((size_t)(op->kernel * op->kernel), nl_cpu_grain(work), sum_taps, &gradient);

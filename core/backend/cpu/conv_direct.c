@@ -1,10 +1,11 @@
 /* Direct convolution, y and dx: nothing is unfolded, and taps outside the image are skipped.
  *
- * Both are sums over taps on a grid of pixels (struct stencil). At stride s, the pixels of dx form s s grids: those with equal row and column modulo s have
- * the same taps. Where no tile is compiled for a number of channels, an image at a time is copied into one with more channels (nl_conv_widen).
+ * Both are sums over taps on a grid of pixels (struct stencil). At stride s, the pixels of dx form s s grids: those
+ * with equal row and column modulo s have the same taps. Where no tile is compiled for a number of channels, an image
+ * at a time is copied into one with more channels (nl_conv_widen).
  *
- * Loops, outermost first: images, grids, blocks of output channels, rows, tiles along the row; in a tile taps, then input channels. A team shares the rows
- * of all images.
+ * Loops, outermost first: images, grids, blocks of output channels, rows, tiles along the row; in a tile taps, then
+ * input channels. A team shares the rows of all images.
  */
 #include <string.h>
 
@@ -27,7 +28,8 @@ static size_t input_channels(int channels)
 
 /* ---- sums over taps on a grid ---- */
 
-/* y[i][j][o] = b[o] + sum over taps, c of x[i stride + row][j stride + column][c] w[c][o]; taps by ascending row and column. */
+/* y[i][j][o] = b[o] + sum over taps, c of x[i stride + row][j stride + column][c] w[c][o]; taps by ascending row and
+ * column. */
 struct stencil {
     int rows, columns;         /* of y */
     int x_rows, x_columns;
@@ -55,8 +57,8 @@ struct plan {
     struct column *column[MOST_WIDTHS]; /* at most stencil->columns + 1 each */
 };
 
-/* What a tile costs: its pixels, and two more for the weights that it loads. So large tiles are best. The last tile must end with the row: it overlaps
- * with the one before. */
+/* What a tile costs: its pixels, and two more for the weights that it loads. So large tiles are best. The last tile
+ * must end with the row: it overlaps with the one before. */
 static int cost(int pixels)
 {
     return pixels + 2;
@@ -87,7 +89,8 @@ static int best_tile(const struct nl_conv_width *width, int columns)
     return best;
 }
 
-static void plan_column(const struct stencil *s, const struct nl_conv_width *width, int k, int at, struct column *column)
+static void plan_column(const struct stencil *s, const struct nl_conv_width *width, int k, int at,
+                        struct column *column)
 {
     int step = 0, pixels = width->pixels[k];
     while (nl_conv_steps[step] != (int)s->x_channels * s->stride)
@@ -129,8 +132,8 @@ static void take_plan(struct nl_conv_scratch *scratch, int columns, struct plan 
         plan->column[v] = nl_conv_take(scratch, ((size_t)columns + 1) * sizeof *plan->column[v]);
 }
 
-static void apply_row(const struct stencil *s, const struct column *column, int row, const float *x, const float *w, const float *b,
-                      float *y)
+static void apply_row(const struct stencil *s, const struct column *column, int row, const float *x, const float *w,
+                      const float *b, float *y)
 {
     const struct nl_conv_tap *tap = column->tap, *end = tap + column->count;
     int x_row = row * s->stride;
@@ -138,14 +141,14 @@ static void apply_row(const struct stencil *s, const struct column *column, int 
         tap++;
     while (tap < end && x_row + end[-1].row >= s->x_rows)
         end--;
-    column->tile(tap, (size_t)(end - tap), x + (size_t)x_row * (size_t)s->x_columns * s->x_channels, w, s->in, s->out, b,
-                 y + (size_t)row * s->y_line + (size_t)column->at * s->y_step, s->y_step);
+    column->tile(tap, (size_t)(end - tap), x + (size_t)x_row * (size_t)s->x_columns * s->x_channels, w, s->in, s->out,
+                 b, y + (size_t)row * s->y_line + (size_t)column->at * s->y_step, s->y_step);
 }
 
-/* Rows [first, end) of one image, by blocks of output channels, the widest first. Each tile reads the weights of its block again, and the image
- * from the first-level cache. */
-static void apply(const struct stencil *s, const struct plan *plan, int first, int end, const float *x, const float *w, const float *b,
-                  float *y)
+/* Rows [first, end) of one image, by blocks of output channels, the widest first. Each tile reads the weights of its
+ * block again, and the image from the first-level cache. */
+static void apply(const struct stencil *s, const struct plan *plan, int first, int end, const float *x, const float *w,
+                  const float *b, float *y)
 {
     const struct nl_conv_isa *isa = nl_conv_tiles();
     size_t o = 0;
@@ -165,8 +168,8 @@ struct image {
     size_t channels, wide; /* as they are, and as tiles take them */
 };
 
-/* The operation: grids that fill y from x. Row i of every grid is computed from one range of rows of x, and together they are
- * rows [i y_rows, (i + 1) y_rows) of y: what a team shares. */
+/* The operation: grids that fill y from x. Row i of every grid is computed from one range of rows of x, and together
+ * they are rows [i y_rows, (i + 1) y_rows) of y: what a team shares. */
 struct batch {
     struct image x, y;
     int y_rows;
@@ -216,8 +219,8 @@ static const float *input(const struct batch *batch, int first, int end, const f
     stop = stop > image->rows ? image->rows : stop;
     size_t pixel = (size_t)begin * (size_t)image->columns;
     if (begin < stop)
-        nl_conv_widen((size_t)(stop - begin) * (size_t)image->columns, image->channels, image->wide, x + pixel * image->channels,
-              scratch + pixel * image->wide);
+        nl_conv_widen((size_t)(stop - begin) * (size_t)image->columns, image->channels, image->wide,
+                      x + pixel * image->channels, scratch + pixel * image->wide);
     return scratch;
 }
 
@@ -233,7 +236,8 @@ static void rows_of_image(const struct batch *batch, size_t n, int first, int en
     if (to != y_of_n) {
         int top = first * batch->y_rows, bottom = end * batch->y_rows < y->rows ? end * batch->y_rows : y->rows;
         size_t pixel = (size_t)top * (size_t)y->columns;
-        nl_conv_narrow((size_t)(bottom - top) * (size_t)y->columns, y->wide, y->channels, to + pixel * y->wide, y_of_n + pixel * y->channels);
+        nl_conv_narrow((size_t)(bottom - top) * (size_t)y->columns, y->wide, y->channels, to + pixel * y->wide,
+                       y_of_n + pixel * y->channels);
     }
 }
 
@@ -269,7 +273,8 @@ static void run_batch(struct batch *batch, int samples)
 /* Tiles may leave out one pixel at each end, so taps reach at most one pixel beyond the image. */
 bool nl_cpu_conv_forward_is_direct(const struct nl_conv *op)
 {
-    return op->kernel <= NL_CONV_KERNEL && op->pad <= op->kernel / 2 && op->stride <= MOST_STRIDE && input_channels(op->in) > 0;
+    return op->kernel <= NL_CONV_KERNEL && op->pad <= op->kernel / 2 && op->stride <= MOST_STRIDE &&
+           input_channels(op->in) > 0;
 }
 
 static struct image x_of(const struct nl_conv *op, size_t wide)
@@ -284,8 +289,14 @@ static struct image y_of(const struct nl_conv *op, size_t wide)
 
 static struct stencil stencil_of_y(const struct nl_conv *op)
 {
-    struct stencil s = {.rows = op->out_height, .columns = op->out_width, .x_rows = op->height, .x_columns = op->width,
-                        .stride = op->stride, .in = (size_t)op->in, .x_channels = input_channels(op->in), .out = nl_conv_output_channels(op->out)};
+    struct stencil s = {.rows = op->out_height,
+                        .columns = op->out_width,
+                        .x_rows = op->height,
+                        .x_columns = op->width,
+                        .stride = op->stride,
+                        .in = (size_t)op->in,
+                        .x_channels = input_channels(op->in),
+                        .out = nl_conv_output_channels(op->out)};
     s.y_step = s.out;
     s.y_line = (size_t)op->out_width * s.out;
     for (int p = 0; p < op->kernel; p++)
@@ -298,9 +309,11 @@ static struct stencil stencil_of_y(const struct nl_conv *op)
     return s;
 }
 
-void nl_cpu_conv_forward_direct(const struct nl_conv *op, int samples, const float *x, const float *w, const float *b, float *y)
+void nl_cpu_conv_forward_direct(const struct nl_conv *op, int samples, const float *x, const float *w, const float *b,
+                                float *y)
 {
-    size_t out = (size_t)op->out, wide = nl_conv_output_channels(op->out), w_rows = (size_t)op->kernel * (size_t)op->kernel * (size_t)op->in;
+    size_t out = (size_t)op->out, wide = nl_conv_output_channels(op->out),
+           w_rows = (size_t)op->kernel * (size_t)op->kernel * (size_t)op->in;
     struct batch batch = {.x = x_of(op, input_channels(op->in)), .y = y_of(op, wide), .y_rows = 1, .grids = 1,
                           .stencil = {stencil_of_y(op)}, .from = x, .to = y};
     float *wide_w, *wide_b;
@@ -323,15 +336,20 @@ bool nl_cpu_conv_dx_is_direct(const struct nl_conv *op)
            op->stride <= MOST_STRIDE && input_channels(op->out) > 0;
 }
 
-/* The pixels (i, j) of dx with i mod stride = row, j mod stride = column: dx[i][j] = sum over the taps (p, q) that meet them
- * of dy[(i + pad - p) / stride][(j + pad - q) / stride] w[p][q]'. */
+/* The pixels (i, j) of dx with i mod stride = row, j mod stride = column: dx[i][j] = sum over the taps (p, q) that meet
+ * them of dy[(i + pad - p) / stride][(j + pad - q) / stride] w[p][q]'. */
 static struct stencil stencil_of_dx(const struct nl_conv *op, int row, int column)
 {
     int stride = op->stride;
     size_t channels = nl_conv_output_channels(op->in);
-    struct stencil s = {.rows = (op->height - row + stride - 1) / stride, .columns = (op->width - column + stride - 1) / stride,
-                        .x_rows = op->out_height, .x_columns = op->out_width, .stride = 1, .in = (size_t)op->out,
-                        .x_channels = input_channels(op->out), .out = channels};
+    struct stencil s = {.rows = (op->height - row + stride - 1) / stride,
+                        .columns = (op->width - column + stride - 1) / stride,
+                        .x_rows = op->out_height,
+                        .x_columns = op->out_width,
+                        .stride = 1,
+                        .in = (size_t)op->out,
+                        .x_channels = input_channels(op->out),
+                        .out = channels};
     s.y_step = (size_t)stride * channels;
     s.y_line = (size_t)stride * (size_t)op->width * channels;
     for (int p = op->kernel - 1; p >= 0; p--)
@@ -349,8 +367,10 @@ static struct stencil stencil_of_dx(const struct nl_conv *op, int row, int colum
 
 void nl_cpu_conv_dx_direct(const struct nl_conv *op, int samples, const float *dy, const float *w, float *dx)
 {
-    size_t in = (size_t)op->in, out = (size_t)op->out, wide = nl_conv_output_channels(op->in), taps = (size_t)op->kernel * (size_t)op->kernel;
-    struct batch batch = {.x = y_of(op, input_channels(op->out)), .y = x_of(op, wide), .y_rows = op->stride, .from = dy, .to = dx};
+    size_t in = (size_t)op->in, out = (size_t)op->out, wide = nl_conv_output_channels(op->in),
+           taps = (size_t)op->kernel * (size_t)op->kernel;
+    struct batch batch = {
+        .x = y_of(op, input_channels(op->out)), .y = x_of(op, wide), .y_rows = op->stride, .from = dy, .to = dx};
     for (int row = 0; row < op->stride && row < op->height; row++)
         for (int column = 0; column < op->stride && column < op->width; column++) {
             batch.at[batch.grids] = ((size_t)row * (size_t)op->width + (size_t)column) * wide;

@@ -1,12 +1,21 @@
-/* The transforms of Winograd's convolution F(4 x 4, 3 x 3), for the vectors of conv_tiles.h (conv_winograd.c has the algorithm).
+/* The transforms of Winograd's convolution F(4 x 4, 3 x 3), for the vectors of conv_tiles.h (conv_winograd.c has the
+ * algorithm).
  *
- * With the points 0, +-A, +-B and infinity a transform of a line and the same of a column are, in the notation of Lavin and Gray
- * (arXiv:1509.09308, section 4.1), B', G and A' of the Cook-Toom algorithm; those of the weights' gradient are A and G'.
- * A = 11/16 and B = 3/2 have exact powers and reciprocal products near 1: in float they lose a third of the digits that the usual
- * 1 and 2 do (Barabasz et al., arXiv:1803.10986).
+ * With the points 0, +-A, +-B and infinity a transform of a line and the same of a column are, in the notation of Lavin
+ * and Gray (arXiv:1509.09308, section 4.1), B', G and A' of the Cook-Toom algorithm; those of the weights' gradient are
+ * A and G'. A = 11/16 and B = 3/2 have exact powers and reciprocal products near 1: in float they lose a third of the
+ * digits that the usual 1 and 2 do (Barabasz et al., arXiv:1803.10986).
  */
-enum { PATCH = NL_WINOGRAD_PATCH, OUTPUTS = NL_WINOGRAD_OUTPUTS, TAPS = NL_CONV_KERNEL, STEP = NL_WINOGRAD_STEP,
-       BLOCK_IN = NL_WINOGRAD_IN, BLOCK_OUT = NL_WINOGRAD_OUT, BLOCK = BLOCK_IN * BLOCK_OUT, AT_ONCE = LANES == BLOCK_OUT ? BLOCK_IN : BLOCK_IN / 2 };
+enum {
+    PATCH = NL_WINOGRAD_PATCH,
+    OUTPUTS = NL_WINOGRAD_OUTPUTS,
+    TAPS = NL_CONV_KERNEL,
+    STEP = NL_WINOGRAD_STEP,
+    BLOCK_IN = NL_WINOGRAD_IN,
+    BLOCK_OUT = NL_WINOGRAD_OUT,
+    BLOCK = BLOCK_IN * BLOCK_OUT,
+    AT_ONCE = LANES == BLOCK_OUT ? BLOCK_IN : BLOCK_IN / 2
+};
 
 #define A (11.0f / 16)
 #define B (3.0f / 2)
@@ -22,7 +31,8 @@ INLINE void three_inputs(const vec x[PATCH], bool last, vec *p, int step)
     pair[0] = fused(point, odd, even);
     pair[step] = fused(-point, odd, even);
     int alone = last ? 1 : 0; /* where the line of zero begins, or of infinity */
-    p[last ? 2 * step : 0] = fused(broadcast(A * A * B * B), x[alone], fused(broadcast(-A * A - B * B), x[alone + 2], x[alone + 4]));
+    p[last ? 2 * step : 0] =
+        fused(broadcast(A * A * B * B), x[alone], fused(broadcast(-A * A - B * B), x[alone + 2], x[alone + 4]));
 }
 
 /* Six become the first four. */
@@ -79,8 +89,10 @@ INLINE ptrdiff_t place(const struct nl_winograd_run *run, size_t channels, int r
     return ((ptrdiff_t)(run->row + row) * run->width + run->column + column) * (ptrdiff_t)channels;
 }
 
-/* Of the run's patches: that column of pixels becomes three rows of p. Rows [first, end) of them are inside the image; zeros outside. */
-INLINE void input_column(const struct nl_winograd_run *run, const float *x, size_t channels, int column, int first, int end, bool lower, vec *p)
+/* Transforms a column of pixels of the run's patches into three rows of p. Rows [first, end) of them are inside the
+ * image; zeros outside. */
+INLINE void input_column(const struct nl_winograd_run *run, const float *x, size_t channels, int column, int first,
+                         int end, bool lower, vec *p)
 {
     vec line[PATCH];
     ptrdiff_t at = place(run, channels, -1, column), step = (ptrdiff_t)channels * run->width;
@@ -98,7 +110,8 @@ INLINE void input_column(const struct nl_winograd_run *run, const float *x, size
 }
 
 /* Three rows of products. The patches of two tiles side by side share columns. */
-INLINE void input_half(const struct nl_winograd_run *run, const float *x, size_t channels, int first, int end, bool lower, float *u)
+INLINE void input_half(const struct nl_winograd_run *run, const float *x, size_t channels, int first, int end,
+                       bool lower, float *u)
 {
     vec p[PATCH / 2 * PATCH];
     input_column(run, x, channels, -1, first, end, lower, p + OUTPUTS);
@@ -146,7 +159,8 @@ TARGET static void winograd_input(const struct nl_winograd_run *run, const float
         input_rows(run, x, channels, first, end, u);
 }
 
-TARGET static void winograd_output(const struct nl_winograd_run *run, const float *m, const float *b, size_t channels, float *y)
+TARGET static void winograd_output(const struct nl_winograd_run *run, const float *m, const float *b, size_t channels,
+                                   float *y)
 {
     int rows = run->height - run->row;
     ptrdiff_t step = (ptrdiff_t)channels * run->width;
@@ -190,7 +204,8 @@ TARGET static void winograd_gradient(const struct nl_winograd_run *run, const fl
             for (int j = 0; j < OUTPUTS; j++) {
                 UNROLL
                 for (int i = 0; i < OUTPUTS; i++)
-                    p[i * PATCH + j] = i < rows && j < columns ? load(from + i * step + j * (ptrdiff_t)channels) : broadcast(0.0f);
+                    p[i * PATCH + j] =
+                        i < rows && j < columns ? load(from + i * step + j * (ptrdiff_t)channels) : broadcast(0.0f);
                 gradient_line(p + j, PATCH);
             }
             UNROLL
@@ -222,12 +237,14 @@ INLINE void to_taps(const float *sums, float *dw, size_t step)
     }
 }
 
-TARGET static void winograd_block(size_t tiles, const float *u, size_t in, const float *d, size_t out, float *p, bool add)
+TARGET static void winograd_block(size_t tiles, const float *u, size_t in, const float *d, size_t out, float *p,
+                                  bool add)
 {
     for (size_t k = 0; k < PATCH * PATCH; k++) {
         UNROLL
         for (size_t c = 0; c < BLOCK_IN; c += AT_ONCE) {
-            struct nl_conv_plane plane = {.x = u + k * STEP + c, .dy = d + k * STEP, .rows = 1, .columns = tiles, .x_step = in, .dy_step = out};
+            struct nl_conv_plane plane = {
+                .x = u + k * STEP + c, .dy = d + k * STEP, .rows = 1, .columns = tiles, .x_step = in, .dy_step = out};
             weight_tile(AT_ONCE, BLOCK_OUT / LANES, &plane, p + k * BLOCK + c * BLOCK_OUT, BLOCK_OUT, add);
         }
     }
@@ -267,6 +284,6 @@ TARGET static void winograd_weights(const float *w, size_t count, float *v, size
 #undef OF_A
 #undef OF_B
 
-#define TRANSFORMS                                                                                                                                             \
-    .input = winograd_input, .output = winograd_output, .weights = winograd_weights, .gradient = winograd_gradient, .taps = winograd_taps,                     \
-    .block = winograd_block
+#define TRANSFORMS                                                                                                     \
+    .input = winograd_input, .output = winograd_output, .weights = winograd_weights, .gradient = winograd_gradient,    \
+    .taps = winograd_taps, .block = winograd_block

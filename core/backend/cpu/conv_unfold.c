@@ -1,5 +1,5 @@
-/* Any convolution, by im2col: one image after another is unfolded, so that the product finds its taps in the cache. They are an array (positions, kernel,
- * kernel, in), of the positions of y:
+/* Any convolution, by im2col: one image after another is unfolded, so that the product finds its taps in the cache.
+ * They are an array (positions, kernel, kernel, in), of the positions of y:
  *
  *     y = taps w + b      dw = sum over images of taps' dy      dtaps = dy w', folded back onto dx
  */
@@ -7,7 +7,8 @@
 
 #include "backend/cpu/conv.h"
 
-/* The taps of output pixel (i, j) in kernel row p: input columns j stride - pad + q for q in [first, end) are inside. */
+/* The taps of output pixel (i, j) in kernel row p: input columns j stride - pad + q for q in [first, end) are
+ * inside. */
 struct span {
     int first, end;
 };
@@ -86,14 +87,16 @@ static float *take_taps(const struct nl_conv *op)
     return is_product(op) ? NULL : nl_cpu_scratch(positions_of(op) * taps_of(op) * sizeof(float));
 }
 
-void nl_cpu_conv_forward_unfold(const struct nl_conv *op, int samples, const float *x, const float *w, const float *b, float *y)
+void nl_cpu_conv_forward_unfold(const struct nl_conv *op, int samples, const float *x, const float *w, const float *b,
+                                float *y)
 {
     size_t out = (size_t)op->out, positions = positions_of(op), image = image_of(op);
     float *taps = take_taps(op);
     for (int n = 0; n < samples; n++, x += image, y += positions * out) {
         if (taps)
             unfold(op, x, taps);
-        nl_cpu_gemm(op->gemm, &(struct nl_cpu_gemm){NL_PLAIN, positions, out, taps_of(op), .a = taps ? taps : x, .b = w, .start = b, .c = y});
+        nl_cpu_gemm(op->gemm, &(struct nl_cpu_gemm){NL_PLAIN, positions, out, taps_of(op), .a = taps ? taps : x, .b = w,
+                                                    .start = b, .c = y});
     }
 }
 
@@ -104,7 +107,8 @@ void nl_cpu_conv_dw_unfold(const struct nl_conv *op, int samples, const float *x
     for (int n = 0; n < samples; n++, x += image, dy += positions * out) {
         if (taps)
             unfold(op, x, taps);
-        nl_cpu_gemm(op->gemm, &(struct nl_cpu_gemm){NL_TRANSPOSED_A, taps_of(op), out, positions, .a = taps ? taps : x, .b = dy, .c = dw, .add = n > 0});
+        nl_cpu_gemm(op->gemm, &(struct nl_cpu_gemm){NL_TRANSPOSED_A, taps_of(op), out, positions, .a = taps ? taps : x,
+                                                    .b = dy, .c = dw, .add = n > 0});
     }
 }
 
@@ -113,7 +117,8 @@ void nl_cpu_conv_dx_unfold(const struct nl_conv *op, int samples, const float *d
     size_t out = (size_t)op->out, positions = positions_of(op), image = image_of(op);
     float *dtaps = take_taps(op);
     for (int n = 0; n < samples; n++, dx += image, dy += positions * out) {
-        nl_cpu_gemm(op->gemm, &(struct nl_cpu_gemm){NL_TRANSPOSED_B, positions, taps_of(op), out, .a = dy, .b = w, .c = dtaps ? dtaps : dx});
+        nl_cpu_gemm(op->gemm, &(struct nl_cpu_gemm){NL_TRANSPOSED_B, positions, taps_of(op), out, .a = dy, .b = w,
+                                                    .c = dtaps ? dtaps : dx});
         if (dtaps)
             fold(op, dtaps, dx);
     }

@@ -1,8 +1,10 @@
-/* Direct convolution, dw: sums of x dy over the pixels of a tap that lie inside the image. A team shares tiles of weights. */
+/* Direct convolution, dw: sums of x dy over the pixels of a tap that lie inside the image. A team shares tiles of
+ * weights. */
 #include "backend/cpu/conv.h"
 #include "base/team.h"
 
-/* One tile of weights after another is summed over a few images: the weights stay in the first-level cache, the images in the second. */
+/* One tile of weights after another is summed over a few images: the weights stay in the first-level cache, the images
+ * in the second. */
 enum { MOST_TAPS = NL_CONV_KERNEL * NL_CONV_KERNEL, IMAGES_BYTES = 64 << 10 };
 
 struct tile {
@@ -58,17 +60,25 @@ static void inside(const struct nl_conv *op, int tap, int size, int outputs, int
 }
 
 /* Tap (p, q) of images x and dy(wide). */
-static struct nl_conv_plane plane_of(const struct nl_conv *op, int p, int q, size_t wide, const float *x, const float *dy)
+static struct nl_conv_plane plane_of(const struct nl_conv *op, int p, int q, size_t wide, const float *x,
+                                     const float *dy)
 {
     int row, row_end, column, column_end;
     inside(op, p, op->height, op->out_height, &row, &row_end);
     inside(op, q, op->width, op->out_width, &column, &column_end);
     size_t in = (size_t)op->in;
-    struct nl_conv_plane plane = {.rows = (size_t)(row_end - row), .columns = (size_t)(column_end - column), .x = x, .dy = dy,
-                                  .x_line = (size_t)(op->stride * op->width) * in, .x_step = (size_t)op->stride * in,
-                                  .dy_line = (size_t)op->out_width * wide, .dy_step = wide};
+    struct nl_conv_plane plane = {.rows = (size_t)(row_end - row),
+                                  .columns = (size_t)(column_end - column),
+                                  .x = x,
+                                  .dy = dy,
+                                  .x_line = (size_t)(op->stride * op->width) * in,
+                                  .x_step = (size_t)op->stride * in,
+                                  .dy_line = (size_t)op->out_width * wide,
+                                  .dy_step = wide};
     if (plane.rows > 0 && plane.columns > 0) {
-        plane.x += ((size_t)(row * op->stride + p - op->pad) * (size_t)op->width + (size_t)(column * op->stride + q - op->pad)) * in;
+        plane.x += ((size_t)(row * op->stride + p - op->pad) * (size_t)op->width +
+                    (size_t)(column * op->stride + q - op->pad)) *
+                   in;
         plane.dy += ((size_t)row * (size_t)op->out_width + (size_t)column) * wide;
     }
     return plane;
@@ -105,14 +115,19 @@ struct nl_micro nl_cpu_conv_direct_micro(const struct nl_conv *op)
     return (struct nl_micro){.unit = 1, .sums = wide == (size_t)op->out ? 0 : weights * wide * sizeof(float)};
 }
 
-void nl_cpu_conv_dw_direct(const struct nl_conv *op, int samples, const float *x, const float *dy, const struct nl_conv_part *part, float *dw)
+void nl_cpu_conv_dw_direct(const struct nl_conv *op, int samples, const float *x, const float *dy,
+                           const struct nl_conv_part *part, float *dw)
 {
     size_t in = (size_t)op->in, out = (size_t)op->out, wide = nl_conv_output_channels(op->out);
     size_t x_pixels = (size_t)op->height * (size_t)op->width, y_pixels = (size_t)op->out_height * (size_t)op->out_width;
     size_t image = (x_pixels * in + y_pixels * wide) * sizeof(float);
     int most = image < IMAGES_BYTES ? (int)(IMAGES_BYTES / image) : 1;
-    struct weights weights = {.taps = op->kernel * op->kernel, .tiles = plan_tiles(in, wide, NULL), .in = in, .wide = wide,
-                              .x_image = x_pixels * in, .dy_image = y_pixels * wide};
+    struct weights weights = {.taps = op->kernel * op->kernel,
+                              .tiles = plan_tiles(in, wide, NULL),
+                              .in = in,
+                              .wide = wide,
+                              .x_image = x_pixels * in,
+                              .dy_image = y_pixels * wide};
     size_t taps = (size_t)weights.taps;
     float *wide_dy, *wide_dw;
     struct nl_conv_scratch scratch = {0};
@@ -128,7 +143,8 @@ void nl_cpu_conv_dw_direct(const struct nl_conv *op, int samples, const float *x
         const float *images = x + (size_t)n * weights.x_image;
         weights.images = samples - n < most ? samples - n : most;
         weights.add = n > 0 || part->accumulates;
-        const float *gradients = nl_conv_widen((size_t)weights.images * y_pixels, out, wide, dy + (size_t)n * y_pixels * out, wide_dy);
+        const float *gradients =
+            nl_conv_widen((size_t)weights.images * y_pixels, out, wide, dy + (size_t)n * y_pixels * out, wide_dy);
         for (int tap = 0; tap < weights.taps; tap++)
             weights.plane[tap] = plane_of(op, tap / op->kernel, tap % op->kernel, wide, images, gradients);
         nl_parallel_for(taps * weights.tiles, nl_cpu_grain(work * weights.images), sum_tiles, &weights);

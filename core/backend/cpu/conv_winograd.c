@@ -1,27 +1,37 @@
-/* Winograd's convolution F(4 x 4, 3 x 3), as Lavin and Gray have it (arXiv:1509.09308). A tile of 4 x 4 outputs has a patch of 6 x 6 inputs, and takes 36
- * products a pair of channels instead of 144. Patches and taps are transformed (conv_transforms.h). The products are 36 matrix products over
- * channels, which the tiles of the direct kernels compute with one tap. Their sums are transformed to outputs:
+/* Winograd's convolution F(4 x 4, 3 x 3), as Lavin and Gray have it (arXiv:1509.09308). A tile of 4 x 4 outputs has a
+ * patch of 6 x 6 inputs, and takes 36 products a pair of channels instead of 144. Patches and taps are transformed
+ * (conv_transforms.h). The products are 36 matrix products over channels, which the tiles of the direct kernels compute
+ * with one tap. Their sums are transformed to outputs:
  *
  *     u = B' x B      v = G w G'      m[k][tile][o] = sum over c of u[k][tile][c] v[k][c][o]        y = A' m A
  *                     d = A dy A'     p[k][c][o] = sum over tiles of u[k][tile][c] d[k][tile][o]    dw = G' p G
  *
  * dx is the convolution of dy with the taps in opposite order, each transposed.
  *
- * It rounds more than the direct kernels. Measured on 16 to 64 channels of normal numbers, the error relative to the sum of |x||w|
- * is 2.5 times theirs (dw: 1.5 to 3.7) in the mean square and up to 4 times at worst, 1e-6; where x has mean 10 it is between 0.4 and 1.3
- * times theirs. What is lost is relative to the largest numbers of a patch, not to those of an output's own taps.
+ * It rounds more than the direct kernels. Measured on 16 to 64 channels of normal numbers, the error relative to the
+ * sum of |x||w| is 2.5 times theirs (dw: 1.5 to 3.7) in the mean square and up to 4 times at worst, 1e-6; where x has
+ * mean 10 it is between 0.4 and 1.3 times theirs. What is lost is relative to the largest numbers of a patch, not to
+ * those of an output's own taps.
  *
- * Layout: u and m are (36, tiles, channels) of a chunk of tiles; v is (36, in, out). Loops, outermost first: chunks of tiles, then transform, product
- * k of the 36, output channels, tiles of the chunk. Tiles are numbered through the batch, and a team shares them. Those of y and dx are independent; dw is
- * summed over the tiles of a chunk, then over chunks.
+ * Layout: u and m are (36, tiles, channels) of a chunk of tiles; v is (36, in, out). Loops, outermost first: chunks of
+ * tiles, then transform, product k of the 36, output channels, tiles of the chunk. Tiles are numbered through the
+ * batch, and a team shares them. Those of y and dx are independent; dw is summed over the tiles of a chunk, then over
+ * chunks.
  */
 #include "backend/cpu/conv.h"
 #include "base/team.h"
 
-enum { PATCH = NL_WINOGRAD_PATCH, OUTPUTS = NL_WINOGRAD_OUTPUTS, PRODUCTS = PATCH * PATCH, TAPS = NL_CONV_KERNEL * NL_CONV_KERNEL,
-       MOST_CHANNELS = 128, STEP = NL_WINOGRAD_STEP };
+enum {
+    PATCH = NL_WINOGRAD_PATCH,
+    OUTPUTS = NL_WINOGRAD_OUTPUTS,
+    PRODUCTS = PATCH * PATCH,
+    TAPS = NL_CONV_KERNEL * NL_CONV_KERNEL,
+    MOST_CHANNELS = 128,
+    STEP = NL_WINOGRAD_STEP
+};
 
-/* One cache line lies between the 36 planes of v: planes a multiple of 4096 bytes apart would share a few sets of the first-level cache. */
+/* One cache line lies between the 36 planes of v: planes a multiple of 4096 bytes apart would share a few sets of the
+ * first-level cache. */
 enum { APART = 16 };
 
 struct shape {
@@ -38,17 +48,19 @@ static bool is_taken(int channels)
     return channels == 16 || channels == 32 || channels == 64 || channels == MOST_CHANNELS;
 }
 
-/* Whether the products saved pay for the transforms: the direct kernels skip taps outside the image, and tiles may reach beyond it. */
+/* Whether the products saved pay for the transforms: the direct kernels skip taps outside the image, and tiles may
+ * reach beyond it. */
 static bool is_worth_it(int height, int width)
 {
-    int taps = (3 * height - 2) * (3 * width - 2), tiles = (height + OUTPUTS - 1) / OUTPUTS * ((width + OUTPUTS - 1) / OUTPUTS);
+    int taps = (3 * height - 2) * (3 * width - 2),
+        tiles = (height + OUTPUTS - 1) / OUTPUTS * ((width + OUTPUTS - 1) / OUTPUTS);
     return taps >= 2 * PRODUCTS * tiles;
 }
 
 bool nl_cpu_conv_is_winograd(const struct nl_conv *op)
 {
-    return op->algorithm == NL_CONV_WINOGRAD && op->kernel == NL_CONV_KERNEL && op->stride == 1 && op->pad == 1 && is_taken(op->in) &&
-           is_taken(op->out) && is_worth_it(op->height, op->width);
+    return op->algorithm == NL_CONV_WINOGRAD && op->kernel == NL_CONV_KERNEL && op->stride == 1 && op->pad == 1 &&
+           is_taken(op->in) && is_taken(op->out) && is_worth_it(op->height, op->width);
 }
 
 /* A chunk's patches and sums lie in the second cache, together with the weights. */
@@ -74,7 +86,8 @@ static double work_of_tile(const struct shape *s)
 /* The tiles from number `tile` on that lie side by side, `end` at most, and their image's number. */
 static size_t find_run(const struct shape *s, size_t tile, size_t end, struct nl_winograd_run *run)
 {
-    size_t columns = (size_t)s->columns, image = (size_t)s->rows * columns, place = tile % image, column = place % columns;
+    size_t columns = (size_t)s->columns, image = (size_t)s->rows * columns, place = tile % image,
+           column = place % columns;
     size_t tiles = columns - column < end - tile ? columns - column : end - tile;
     *run = (struct nl_winograd_run){.height = s->height, .width = s->width, .row = (int)(place / columns) * OUTPUTS,
                                     .column = (int)column * OUTPUTS, .tiles = (int)tiles};
@@ -137,7 +150,8 @@ static void multiply(const struct shape *s, size_t tiles, const float *u, const 
             size_t t = 0;
             for (int k = 0; t < tiles; k++)
                 for (size_t pixels = (size_t)width->pixels[k]; t + pixels <= tiles; t += pixels)
-                    width->tile[step][k](&whole, 1, u + t * s->in, v + o, s->in, s->out, NULL, m + t * s->out + o, s->out);
+                    width->tile[step][k](&whole, 1, u + t * s->in, v + o, s->in, s->out, NULL, m + t * s->out + o,
+                                         s->out);
         }
 }
 
@@ -172,7 +186,8 @@ static void run_batch(struct batch *batch, int samples, const float *w, float *v
     nl_parallel_for(tiles_of(s, samples), nl_cpu_grain(work_of_tile(s)), run_tiles, batch);
 }
 
-void nl_cpu_conv_forward_winograd(const struct nl_conv *op, int samples, const float *x, const float *w, const float *b, float *y)
+void nl_cpu_conv_forward_winograd(const struct nl_conv *op, int samples, const float *x, const float *w, const float *b,
+                                  float *y)
 {
     struct batch batch = {.shape = shape_of(op, op->in, op->out), .x = x, .b = b, .y = y};
     float *v;
@@ -240,12 +255,15 @@ static void sum_blocks(void *context, size_t first, size_t end, int thread)
 struct nl_micro nl_cpu_conv_winograd_micro(const struct nl_conv *op)
 {
     struct shape s = shape_of(op, op->in, op->out);
-    return (struct nl_micro){.unit = nl_cpu_samples_of_blocks(tiles_of(&s, 1), s.tiles), .sums = PRODUCTS * s.in * s.out * sizeof(float)};
+    return (struct nl_micro){.unit = nl_cpu_samples_of_blocks(tiles_of(&s, 1), s.tiles),
+                             .sums = PRODUCTS * s.in * s.out * sizeof(float)};
 }
 
-void nl_cpu_conv_dw_winograd(const struct nl_conv *op, int samples, const float *x, const float *dy, const struct nl_conv_part *part, float *dw)
+void nl_cpu_conv_dw_winograd(const struct nl_conv *op, int samples, const float *x, const float *dy,
+                             const struct nl_conv_part *part, float *dw)
 {
-    struct weights weights = {.shape = shape_of(op, op->in, op->out), .x = x, .dy = dy, .dw = dw, .accumulates = part->accumulates};
+    struct weights weights = {
+        .shape = shape_of(op, op->in, op->out), .x = x, .dy = dy, .dw = dw, .accumulates = part->accumulates};
     const struct shape *s = &weights.shape;
     size_t all = tiles_of(s, samples), blocks = s->in / NL_WINOGRAD_IN * (s->out / NL_WINOGRAD_OUT);
     struct nl_conv_scratch scratch = {0};
@@ -259,8 +277,10 @@ void nl_cpu_conv_dw_winograd(const struct nl_conv *op, int samples, const float 
     for (; weights.first < all; weights.first += weights.tiles) {
         weights.tiles = all - weights.first < s->tiles ? all - weights.first : s->tiles;
         weights.ends = part->ends && weights.first + weights.tiles == all;
-        nl_parallel_for(weights.tiles, nl_cpu_grain(work_of_tile(s) / 2), transform_chunk, &weights); /* of tens of steps a byte, as slow */
-        nl_parallel_for(blocks, nl_cpu_grain(work_of_tile(s) / (double)blocks * (double)weights.tiles), sum_blocks, &weights);
+        nl_parallel_for(weights.tiles, nl_cpu_grain(work_of_tile(s) / 2), transform_chunk,
+                        &weights); /* of tens of steps a byte, as slow */
+        nl_parallel_for(blocks, nl_cpu_grain(work_of_tile(s) / (double)blocks * (double)weights.tiles), sum_blocks,
+                        &weights);
         weights.accumulates = true;
     }
 }

@@ -1,5 +1,5 @@
-/* Softmax cross-entropy, sixteen samples side by side. The exponentials are float; their sum and what follows is double, so that a
- * confident right answer keeps a loss and a gradient instead of rounding to zero. */
+/* Softmax cross-entropy, sixteen samples side by side. The exponentials are float; their sum and what follows is
+ * double, so that a confident right answer keeps a loss and a gradient instead of rounding to zero. */
 #include <string.h>
 
 #include "backend/cpu/cpu.h"
@@ -8,15 +8,15 @@
 
 enum { FOUR = 4, EIGHT = 8, SIXTEEN = 16 }; /* samples side by side; a single one is alone */
 
-/* Of each sample. */
+/* What comes out for each sample. */
 struct outcome {
     double loss[SIXTEEN];
     int32_t right[SIXTEEN];
 };
 
 /* logits(classes, lanes) become their gradient, times share. smoothing: train.label_smoothing. */
-NL_INLINE void softmax_gradient(size_t lanes, size_t classes, float *restrict logits, const int32_t *restrict labels, double share, double smoothing,
-                      struct outcome *restrict out)
+NL_INLINE void softmax_gradient(size_t lanes, size_t classes, float *restrict logits, const int32_t *restrict labels,
+                                double share, double smoothing, struct outcome *restrict out)
 {
     float largest[SIXTEEN], labelled[SIXTEEN];
     int32_t best[SIXTEEN];
@@ -67,7 +67,8 @@ NL_INLINE void softmax_gradient(size_t lanes, size_t classes, float *restrict lo
 }
 
 /* None is a constant, so that it costs nothing. */
-NL_INLINE void with_smoothing(size_t lanes, size_t classes, float *logits, const int32_t *labels, double share, double smoothing, struct outcome *out)
+NL_INLINE void with_smoothing(size_t lanes, size_t classes, float *logits, const int32_t *labels, double share,
+                              double smoothing, struct outcome *out)
 {
     if (smoothing > 0)
         softmax_gradient(lanes, classes, logits, labels, share, smoothing, out);
@@ -76,32 +77,36 @@ NL_INLINE void with_smoothing(size_t lanes, size_t classes, float *logits, const
 }
 
 NL_CLONES
-static void one(size_t classes, float *logits, const int32_t *labels, double share, double smoothing, struct outcome *out)
+static void one(size_t classes, float *logits, const int32_t *labels, double share, double smoothing,
+                struct outcome *out)
 {
     with_smoothing(1, classes, logits, labels, share, smoothing, out);
 }
 
 NL_CLONES
-static void four(size_t classes, float *logits, const int32_t *labels, double share, double smoothing, struct outcome *out)
+static void four(size_t classes, float *logits, const int32_t *labels, double share, double smoothing,
+                 struct outcome *out)
 {
     with_smoothing(FOUR, classes, logits, labels, share, smoothing, out);
 }
 
 NL_CLONES
-static void eight(size_t classes, float *logits, const int32_t *labels, double share, double smoothing, struct outcome *out)
+static void eight(size_t classes, float *logits, const int32_t *labels, double share, double smoothing,
+                  struct outcome *out)
 {
     with_smoothing(EIGHT, classes, logits, labels, share, smoothing, out);
 }
 
 NL_CLONES
-static void sixteen(size_t classes, float *logits, const int32_t *labels, double share, double smoothing, struct outcome *out)
+static void sixteen(size_t classes, float *logits, const int32_t *labels, double share, double smoothing,
+                    struct outcome *out)
 {
     with_smoothing(SIXTEEN, classes, logits, labels, share, smoothing, out);
 }
 
 /* Rows of classes that all count. block: (K, SIXTEEN) */
-static void sum_rows(size_t rows, size_t classes, const float *logits, const int32_t *labels, double share, double smoothing, float *dlogits, float *block,
-                   struct nl_loss_sums *sums)
+static void sum_rows(size_t rows, size_t classes, const float *logits, const int32_t *labels, double share,
+                     double smoothing, float *dlogits, float *block, struct nl_loss_sums *sums)
 {
     for (size_t n = 0, count; n < rows; n += count) {
         size_t rest = rows - n, lanes = rest == 1 ? 1 : rest <= FOUR ? FOUR : rest <= EIGHT ? EIGHT : SIXTEEN;
@@ -112,7 +117,10 @@ static void sum_rows(size_t rows, size_t classes, const float *logits, const int
         if (count < lanes)
             memset(block, 0, classes * lanes * sizeof *block);
         nl_cpu_transpose(count, classes, logits + n * classes, classes, block, lanes);
-        (lanes == 1 ? one : lanes == FOUR ? four : lanes == EIGHT ? eight : sixteen)(classes, block, label, share, smoothing, &outcome);
+        (lanes == 1       ? one
+         : lanes == FOUR  ? four
+         : lanes == EIGHT ? eight
+                          : sixteen)(classes, block, label, share, smoothing, &outcome);
         for (size_t i = 0; i < count; i++) {
             sums->loss += outcome.loss[i];
             sums->correct += outcome.right[i];

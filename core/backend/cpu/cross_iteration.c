@@ -1,5 +1,6 @@
-/* Batch normalization with the statistics of a window: "normalize" does it, between whose two phases the window's statistics are found. What the window needs
- * later of this batch are the derivatives of mean and variance after the producer's weight, which the producer's own kernel makes. */
+/* Batch normalization with the statistics of a window: "normalize" does it, between whose two phases the window's
+ * statistics are found. What the window needs later of this batch are the derivatives of mean and variance after the
+ * producer's weight, which the producer's own kernel makes. */
 #include "operation/cross_iteration.h"
 
 #include <string.h>
@@ -31,7 +32,8 @@ static const struct nl_kernel *normalize(const struct nl_cross_iteration *op)
 static struct step step_of(const struct nl_run *run, const struct nl_cross_iteration *op, int r)
 {
     const struct nl_normalize *n = &op->normalize;
-    size_t at = (size_t)r * run->stride, positions = (size_t)n->setup.positions, channels = (size_t)n->setup.channels, before = (size_t)run->first;
+    size_t at = (size_t)r * run->stride, positions = (size_t)n->setup.positions, channels = (size_t)n->setup.channels,
+           before = (size_t)run->first;
     struct step step = {.op = op, .samples = (size_t)run->batch, .channels = channels, .number = run->step};
     step.rows = step.samples * positions;
     step.batches = nl_window_batches(NL_AT(n->hyper, at), run->step);
@@ -62,8 +64,8 @@ static float *of_weights(const struct step *step, int64_t number)
 
 /* How far mean and variance of each channel have moved, to first order, since the weight was `old`. */
 NL_CLONES
-static void add_moved(size_t weights, size_t channels, const float *restrict of_mean, const float *restrict of_var, const float *restrict w,
-                      const float *restrict old, double *restrict mean, double *restrict var)
+static void add_moved(size_t weights, size_t channels, const float *restrict of_mean, const float *restrict of_var,
+                      const float *restrict w, const float *restrict old, double *restrict mean, double *restrict var)
 {
     for (size_t first = 0; first < weights; first += channels)
         for (size_t c = 0; c < channels; c++) {
@@ -129,11 +131,13 @@ static void sum_input(void *context, size_t first, size_t end, int thread)
     size_t elements = step->op->input_elements;
     (void)thread;
     for (size_t at = first * SUMMED; at < end * SUMMED && at < elements; at += SUMMED)
-        add_samples(step->samples, elements, elements - at < SUMMED ? elements - at : SUMMED, step->input + at, step->scratch + at);
+        add_samples(step->samples, elements, elements - at < SUMMED ? elements - at : SUMMED, step->input + at,
+                    step->scratch + at);
 }
 
 NL_CLONES
-static void put_rows(size_t rows, size_t channels, const float *restrict x, const double *restrict mean, float factor, float *restrict dy)
+static void put_rows(size_t rows, size_t channels, const float *restrict x, const double *restrict mean, float factor,
+                     float *restrict dy)
 {
     for (size_t row = 0; row < rows; row++, x += channels, dy += channels)
         for (size_t c = 0; c < channels; c++)
@@ -146,7 +150,8 @@ static void put_dy(void *context, size_t first, size_t end, int thread)
     const struct step *step = context;
     size_t at = first * step->channels;
     (void)thread;
-    put_rows(end - first, step->channels, step->x + at, step->mean, (float)(2.0 / (double)step->rows), step->scratch + at);
+    put_rows(end - first, step->channels, step->x + at, step->mean, (float)(2.0 / (double)step->rows),
+             step->scratch + at);
 }
 
 /* The derivative of what has that dy, from so many samples of the input. */
@@ -156,13 +161,16 @@ static void differentiate(const struct step *step, size_t samples, const float *
     nl_weight_gradient(&run, &step->op->producer, (void *)input, (void *)step->weight, (void *)dy, dw);
 }
 
-/* Of the mean all samples have the same dy, 1 / m, so that its derivative is that of one sample, which is the sum of all. */
+/* Differentiates the mean, of which all samples have the same dy, 1 / m, so that its derivative is that of one
+ * sample, which is the sum of all. */
 static void differentiate_statistics(struct step *step, float *of_mean, float *of_var)
 {
     const struct nl_cross_iteration *op = step->op;
-    size_t elements = step->rows / step->samples * step->channels, of_one = op->input_elements + elements, of_all = step->samples * elements;
+    size_t elements = step->rows / step->samples * step->channels, of_one = op->input_elements + elements,
+           of_all = step->samples * elements;
     step->scratch = nl_cpu_outer_scratch((of_one > of_all ? of_one : of_all) * sizeof(float));
-    nl_parallel_for((op->input_elements + SUMMED - 1) / SUMMED, nl_cpu_grain_of_bytes((double)step->samples * SUMMED * sizeof(float)), sum_input, step);
+    nl_parallel_for((op->input_elements + SUMMED - 1) / SUMMED,
+                    nl_cpu_grain_of_bytes((double)step->samples * SUMMED * sizeof(float)), sum_input, step);
     float *dy = step->scratch + op->input_elements;
     for (size_t i = 0; i < elements; i++)
         dy[i] = (float)(1.0 / (double)step->rows);

@@ -1,6 +1,7 @@
-/* exp, the logistic function, tanh, erf and the normal distribution in float (log in double is base/elementary.h's). Loops over them vectorize, and their
- * bits are the same on every processor (the C library's depend on whether there is FMA). Polynomials: Moshier's Cephes (expf.c); for tanh and erf the
- * quotients of Eigen. A slope is the derivative, which costs little beside the value. NaN stays NaN. */
+/* exp, the logistic function, tanh, erf and the normal distribution in float (log in double is base/elementary.h's).
+ * Loops over them vectorize, and their bits are the same on every processor (the C library's depend on whether there is
+ * FMA). Polynomials: Moshier's Cephes (expf.c); for tanh and erf the quotients of Eigen. A slope is the derivative,
+ * which costs little beside the value. NaN stays NaN. */
 #ifndef NL_BACKEND_CPU_ELEMENTARY_H
 #define NL_BACKEND_CPU_ELEMENTARY_H
 
@@ -40,8 +41,8 @@ NL_INLINE float nl_exp(float x)
     return nl_exp_times((x - n * 0.693359375f) + n * 2.12194440e-4f, rounded.bits);
 }
 
-/* x^exponent to 2 ulp for x >= 0, held between 2^-126 and 2^127; 0 where x is 0. Choices are between integers: those between doubles would become
- * branches. */
+/* x^exponent to 2 ulp for x >= 0, held between 2^-126 and 2^127; 0 where x is 0. Choices are between integers: those
+ * between doubles would become branches. */
 NL_INLINE float nl_pow(double x, double exponent)
 {
     double log = nl_log(x) * exponent;
@@ -60,7 +61,8 @@ NL_INLINE float nl_pow(double x, double exponent)
     return power.real;
 }
 
-/* exp(x) for x <= 88 to 2 ulp, by fused multiply-adds, in less time than nl_exp, which losses keep for their bits. exp(-inf) is 1e-38. */
+/* exp(x) for x <= 88 to 2 ulp, by fused multiply-adds, in less time than nl_exp, which losses keep for their bits.
+ * exp(-inf) is 1e-38. */
 NL_INLINE float nl_exp_fused(float x)
 {
     x = x < -87.3f ? -87.3f : x;
@@ -89,8 +91,8 @@ NL_INLINE float nl_sigmoid(float x, float *slope)
     return x < 0 ? ed : d;
 }
 
-/* tanh(x) to 5 ulp, a quotient of polynomials, which is 1 to float's last digit at 7.9; and its slope, 4 e / (1 + e)^2 of e = exp(-2 |x|), which keeps its
- * digits where tanh is near one. */
+/* tanh(x) to 5 ulp, a quotient of polynomials, which is 1 to float's last digit at 7.9; and its slope, 4 e / (1 + e)^2
+ * of e = exp(-2 |x|), which keeps its digits where tanh is near one. */
 NL_INLINE float nl_tanh(float x, float *slope)
 {
     float e = nl_exp_fused(-2.0f * (x < 0 ? -x : x)), d = 1.0f / (1.0f + e);
@@ -112,8 +114,9 @@ NL_INLINE float nl_tanh(float x, float *slope)
     return x * p / q;
 }
 
-/* The distribution function of the standard normal, to 3e-7 of its smaller tail, and its density, likewise. With t = 1 / (1 + 0.3 |x|) the tail is the
- * exponential of -x^2 / 2 times a polynomial in t, fitted so that its largest relative error, 1.2e-7, is least. */
+/* The distribution function of the standard normal, to 3e-7 of its smaller tail, and its density, likewise. With t = 1
+ * / (1 + 0.3 |x|) the tail is the exponential of -x^2 / 2 times a polynomial in t, fitted so that its largest relative
+ * error, 1.2e-7, is least. */
 NL_INLINE float nl_normal_cdf(float x, float *density)
 {
     float size = x < 0 ? -x : x, t = 1.0f / __builtin_fmaf(0.3f, size, 1.0f), e = nl_exp_fused(-0.5f * (x * x));

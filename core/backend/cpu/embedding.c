@@ -1,4 +1,5 @@
-/* Embeddings and positions. Their tables are stored across, channel by channel; what is summed or added by rows is turned once in scratch memory. */
+/* Embeddings and positions. Their tables are stored across, channel by channel; what is summed or added by rows is
+ * turned once in scratch memory. */
 #include <math.h>
 #include <string.h>
 
@@ -40,15 +41,16 @@ static void embedding_forward(const struct nl_run *run, const void *arguments)
     const struct nl_embedding *op = arguments;
     for (int r = 0; r < run->replicas; r++) {
         size_t at = (size_t)r * run->stride;
-        look_up((size_t)run->samples * (size_t)op->positions, (size_t)op->vocabulary, (size_t)op->channels, NL_AT(op->x, at), NL_AT(op->w, at),
-                NL_AT(op->y, at));
+        look_up((size_t)run->samples * (size_t)op->positions, (size_t)op->vocabulary, (size_t)op->channels,
+                NL_AT(op->x, at), NL_AT(op->w, at), NL_AT(op->y, at));
     }
 }
 
 static void embedding_backward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_embedding *op = arguments;
-    size_t rows = (size_t)run->samples * (size_t)op->positions, vocabulary = (size_t)op->vocabulary, channels = (size_t)op->channels;
+    size_t rows = (size_t)run->samples * (size_t)op->positions, vocabulary = (size_t)op->vocabulary,
+           channels = (size_t)op->channels;
     if (!op->dw)
         return;
     float *sum = nl_cpu_scratch(vocabulary * channels * sizeof *sum); /* (V, C) */

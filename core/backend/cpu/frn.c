@@ -1,5 +1,5 @@
-/* Filter response normalization, sixteen channels of a sample at a time: memory is read once, for what comes after the sum of squares finds its numbers in
- * the cache. Sums go in float over a few rows, then in double. */
+/* Filter response normalization, sixteen channels of a sample at a time: memory is read once, for what comes after the
+ * sum of squares finds its numbers in the cache. Sums go in float over a few rows, then in double. */
 #include <math.h>
 
 #include "backend/cpu/cpu.h"
@@ -20,9 +20,12 @@ static struct numbers numbers_of(const struct nl_run *run, const struct nl_frn *
 {
     size_t at = (size_t)r * run->stride;
     const float *learned = NL_AT(op->learned_eps, at);
-    double eps = nl_own_or(op->set.eps, ((const struct nl_hyper *)NL_AT(op->hyper, at))->norm_eps) + (learned ? fabs((double)*learned) : 0.0);
-    return (struct numbers){(size_t)op->positions, (size_t)op->channels, eps, NL_AT(op->x, at), NL_AT(op->dz, at),
-                            NL_AT(op->gamma, at), NL_AT(op->beta, at), NL_AT(op->tau, at), NL_AT(op->z, at), NL_AT(op->dx, at)};
+    double eps = nl_own_or(op->set.eps, ((const struct nl_hyper *)NL_AT(op->hyper, at))->norm_eps) +
+                 (learned ? fabs((double)*learned) : 0.0);
+    return (struct numbers){(size_t)op->positions, (size_t)op->channels, eps,
+                            NL_AT(op->x, at),      NL_AT(op->dz, at),    NL_AT(op->gamma, at),
+                            NL_AT(op->beta, at),   NL_AT(op->tau, at),   NL_AT(op->z, at),
+                            NL_AT(op->dx, at)};
 }
 
 /* What so many channels of one sample are computed with, side by side. */
@@ -32,7 +35,7 @@ struct tile {
     float slope[NL_LANES]; /* gamma scale: y = slope x + beta, forward and backward in the same bits */
 };
 
-/* Of the channels [c, c + lanes) of the sample at x. */
+/* Makes the tile of channels [c, c + lanes) of the sample at x. */
 NL_INLINE void make_tile(struct tile *tile, const struct numbers *n, const float *x, size_t c, size_t lanes)
 {
     double squares[NL_LANES] = {0};
@@ -118,7 +121,8 @@ NL_INLINE float passed(const struct tile *tile, size_t l, float x, float dz)
     return y > tile->tau[l] ? dz : y == tile->tau[l] ? half : 0.0f;
 }
 
-NL_INLINE void add_sums(const struct tile *tile, size_t lanes, size_t rows, size_t line, const float *x, const float *dz, struct sums *restrict sums)
+NL_INLINE void add_sums(const struct tile *tile, size_t lanes, size_t rows, size_t line, const float *x,
+                        const float *dz, struct sums *restrict sums)
 {
     for (size_t s = 0; s < rows; s++) {
         NL_ROLLED
@@ -132,7 +136,8 @@ NL_INLINE void add_sums(const struct tile *tile, size_t lanes, size_t rows, size
 }
 
 /* dx may be dz. */
-NL_INLINE void make_dx(const struct tile *tile, size_t lanes, const struct numbers *n, const float *mean, const float *x, const float *dz, float *dx)
+NL_INLINE void make_dx(const struct tile *tile, size_t lanes, const struct numbers *n, const float *mean,
+                       const float *x, const float *dz, float *dx)
 {
     for (size_t s = 0; s < n->positions; s++) {
         const float *row = x + s * n->channels, *from = dz + s * n->channels;
@@ -140,19 +145,22 @@ NL_INLINE void make_dx(const struct tile *tile, size_t lanes, const struct numbe
         NL_PARALLEL
         NL_ROLLED
         for (size_t l = 0; l < lanes; l++)
-            to[l] = tile->scale[l] * (tile->gamma[l] * passed(tile, l, row[l], from[l]) - row[l] * tile->scale[l] * mean[l]);
+            to[l] = tile->scale[l] *
+                    (tile->gamma[l] * passed(tile, l, row[l], from[l]) - row[l] * tile->scale[l] * mean[l]);
     }
 }
 
-/* The same of one position, where u mean(du u) is du u^2, and 1 - u^2 = eps / (nu2 + eps) keeps its digits. */
-NL_INLINE void make_dx_of_one(const struct tile *tile, size_t lanes, double eps, const float *x, const float *dz, float *dx)
+/* Makes dx of one position, where u mean(du u) is du u^2, and 1 - u^2 = eps / (nu2 + eps) keeps its digits. */
+NL_INLINE void make_dx_of_one(const struct tile *tile, size_t lanes, double eps, const float *x, const float *dz,
+                              float *dx)
 {
     for (size_t l = 0; l < lanes; l++)
         dx[l] = (float)(tile->slope[l] * passed(tile, l, x[l], dz[l]) * (eps * tile->scale[l] * tile->scale[l]));
 }
 
 /* Adds to sums[QUANTITIES][channels]. dx NULL: nobody asks for it. */
-NL_INLINE void tile_backward(const struct numbers *n, const float *x, const float *dz, float *dx, double *sums, size_t c, size_t lanes)
+NL_INLINE void tile_backward(const struct numbers *n, const float *x, const float *dz, float *dx, double *sums,
+                             size_t c, size_t lanes)
 {
     struct tile tile;
     double total[QUANTITIES][NL_LANES] = {0};

@@ -1,5 +1,5 @@
-/* A batch from the data set: bytes through the table of standardized values, or float32 standardized; cropped and mirrored where
- * augmentation is on. */
+/* A batch from the data set: bytes through the table of standardized values, or float32 standardized; cropped and
+ * mirrored where augmentation is on. */
 #include <string.h>
 
 #include "backend/cpu/cpu.h"
@@ -33,7 +33,8 @@ static inline void convert(const struct source *from, size_t at, size_t position
     }
 }
 
-static void copy_moved(const struct nl_gather *op, const struct source *from, size_t at, struct nl_augmentation moved, float *x)
+static void copy_moved(const struct nl_gather *op, const struct source *from, size_t at, struct nl_augmentation moved,
+                       float *x)
 {
     size_t channels = from->channels;
     for (int i = 0; i < op->height; i++)
@@ -49,14 +50,16 @@ static void copy_moved(const struct nl_gather *op, const struct source *from, si
         }
 }
 
-/* Fetches samples of the next batch into the second-level cache while this one is worked on. Only of small batches: the loads of many samples overlap
- * by themselves, and the hints cost as much as they save. */
+/* Fetches samples of the next batch into the second-level cache while this one is worked on. Only of small batches: the
+ * loads of many samples overlap by themselves, and the hints cost as much as they save. */
 enum { FEW = 4 };
 
 static void fetch(const struct source *from, const int32_t *index, int samples, size_t image)
 {
     enum { CACHE_LINE = 64 };
-    const char *data = from->standardized ? (const char *)from->standardized : from->pixels ? (const char *)from->pixels : (const char *)from->values;
+    const char *data = from->standardized ? (const char *)from->standardized
+                       : from->pixels     ? (const char *)from->pixels
+                                          : (const char *)from->values;
     size_t bytes = image * (from->standardized || !from->pixels ? sizeof(float) : sizeof *from->pixels);
     for (int n = 0; n < samples; n++)
         for (size_t at = 0; at < bytes; at += CACHE_LINE)
@@ -84,7 +87,8 @@ static void gather(const struct nl_run *run, const void *arguments)
     for (int r = 0; r < run->replicas; r++) {
         size_t at = (size_t)r * run->stride;
         const int32_t *index = NL_AT(op->index, at);
-        struct source from = {NL_AT(op->standardized, at), op->pixels, op->values, NL_AT(op->table, at), NL_AT(op->mean, at), NL_AT(op->scale, at),
+        struct source from = {NL_AT(op->standardized, at), op->pixels,          op->values,
+                              NL_AT(op->table, at),        NL_AT(op->mean, at), NL_AT(op->scale, at),
                               (size_t)op->channels};
         const uint64_t *seed = NL_AT(op->seed, at);
         float *x = NL_AT(op->x, at);

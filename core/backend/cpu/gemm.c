@@ -19,9 +19,10 @@ static void openblas(const struct nl_cpu_gemm *p)
     bool turn_a = p->transposed == NL_TRANSPOSED_A, turn_b = p->transposed == NL_TRANSPOSED_B;
     if (p->start)
         set_rows(p->m, p->n, p->start, p->c);
-    library->cblas_sgemm(NL_CBLAS_ROW_MAJOR, turn_a ? NL_CBLAS_TRANS : NL_CBLAS_NO_TRANS, turn_b ? NL_CBLAS_TRANS : NL_CBLAS_NO_TRANS, (int)p->m, (int)p->n,
-                         (int)p->k, 1.0f, p->a, (int)(turn_a ? p->m : p->k), p->b, (int)(turn_b ? p->k : p->n), p->add || p->start ? 1.0f : 0.0f, p->c,
-                         (int)p->n);
+    library->cblas_sgemm(NL_CBLAS_ROW_MAJOR, turn_a ? NL_CBLAS_TRANS : NL_CBLAS_NO_TRANS,
+                         turn_b ? NL_CBLAS_TRANS : NL_CBLAS_NO_TRANS, (int)p->m, (int)p->n, (int)p->k, 1.0f, p->a,
+                         (int)(turn_a ? p->m : p->k), p->b, (int)(turn_b ? p->k : p->n),
+                         p->add || p->start ? 1.0f : 0.0f, p->c, (int)p->n);
     if (p->relu)
         nl_cpu_relu(p->m * p->n, p->c, p->c);
     if (p->mask)

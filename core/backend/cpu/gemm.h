@@ -1,11 +1,11 @@
 /* Private to the matrix products of the cpu backend.
  *
- * gemm.c decides between OpenBLAS and our own product; gemm_own.c cuts our own into blocks, and these into tiles. A tile is a few rows times a few
- * columns, whose sums stay in registers. Tiles are written once (gemm_tiles.h) and compiled for each instruction set
- * (gemm_avx512.c, gemm_avx2.c, gemm_plain.c).
+ * gemm.c decides between OpenBLAS and our own product; gemm_own.c cuts our own into blocks, and these into tiles. A
+ * tile is a few rows times a few columns, whose sums stay in registers. Tiles are written once (gemm_tiles.h) and
+ * compiled for each instruction set (gemm_avx512.c, gemm_avx2.c, gemm_plain.c).
  *
- * Which is faster. All shapes go to our own by default: measured on Zen 4 (AVX-512, one core, OpenBLAS 0.3.21, GFLOP/s of a peak of 117,
- * own / OpenBLAS; y = x w, dx = dy w', dw = x' dy):
+ * Which is faster. All shapes go to our own by default: measured on Zen 4 (AVX-512, one core, OpenBLAS 0.3.21, GFLOP/s
+ * of a peak of 117, own / OpenBLAS; y = x w, dx = dy w', dw = x' dy):
  *
  *     batch   in   out           y             dx             dw
  *         1   64   64     74 /  74      29 /  51      43 /  37
@@ -18,13 +18,14 @@
  *       256  784  256    117 / 105     112 / 106     117 / 106
  *      1024 1024  1024    100 / 101     102 / 100      99 / 102
  *
- * OpenBLAS wins by a tenth where columns are no multiple of 16. It also wins in dx of one row: there we transpose w, although one row makes
- * little use of it, so that a batch of 1 has the order of sums that is fast for a batch of 32.
+ * OpenBLAS wins by a tenth where columns are no multiple of 16. It also wins in dx of one row: there we transpose w,
+ * although one row makes little use of it, so that a batch of 1 has the order of sums that is fast for a batch of 32.
  *
- * Bits. The terms of an element are cut into blocks of NL_GEMM_TERMS. A block is one chain of fused multiply-adds in the order of
- * its terms; the first starts from the bias, the others' sums are added in turn. Nothing else enters: so the bits are equal over
- * instruction sets, and a row of the result does not depend on how many rows are asked for. The exception is the dx that comes with a step of a few
- * samples (nl_cpu_gemm_yields_dx): its terms go to NL_GEMM_VECTOR lanes in rotation, and each lane is a chain.
+ * Bits. The terms of an element are cut into blocks of NL_GEMM_TERMS. A block is one chain of fused multiply-adds in
+ * the order of its terms; the first starts from the bias, the others' sums are added in turn. Nothing else enters: so
+ * the bits are equal over instruction sets, and a row of the result does not depend on how many rows are asked for. The
+ * exception is the dx that comes with a step of a few samples (nl_cpu_gemm_yields_dx): its terms go to NL_GEMM_VECTOR
+ * lanes in rotation, and each lane is a chain.
  */
 #ifndef NL_BACKEND_CPU_GEMM_H
 #define NL_BACKEND_CPU_GEMM_H
@@ -32,13 +33,21 @@
 #include "backend/cpu/cpu.h"
 #include "backend/cpu/isa.h"
 
-enum { NL_GEMM_TERMS = 256, NL_GEMM_WIDEST = 64, NL_GEMM_TILES = 4, NL_GEMM_WIDTHS = 5, NL_GEMM_SQUARE = 4, NL_GEMM_VECTOR = 16, NL_GEMM_SMALL = 2 };
+enum {
+    NL_GEMM_TERMS = 256,
+    NL_GEMM_WIDEST = 64,
+    NL_GEMM_TILES = 4,
+    NL_GEMM_WIDTHS = 5,
+    NL_GEMM_SQUARE = 4,
+    NL_GEMM_VECTOR = 16,
+    NL_GEMM_SMALL = 2
+};
 
 void nl_gemm_own(const struct nl_cpu_gemm *product);
 bool nl_gemm_own_yields_dx(const struct nl_cpu_gemm *product);
 
-/* The product of matrices that are parts of others: c[t][j] (m, n) = (add ? c[t][j] : 0) + sum over k terms of a[t a_row + i a_step] b[i b_step + j], with the
- * sums of nl_gemm_own, by one thread. One of a_row and a_step is 1. */
+/* The product of matrices that are parts of others: c[t][j] (m, n) = (add ? c[t][j] : 0) + sum over k terms of a[t
+ * a_row + i a_step] b[i b_step + j], with the sums of nl_gemm_own, by one thread. One of a_row and a_step is 1. */
 struct nl_gemm_parts {
     size_t m, n, k;
     const float *a;
@@ -65,7 +74,8 @@ struct nl_gemm_block {
     float *dx;                    /* of a step: where the gradient of a goes, shaped as a; NULL: nowhere */
     bool masks;
 };
-typedef void nl_gemm_tile(const struct nl_gemm_block *block, const float *a, const float *b, const float *start, float *c);
+typedef void nl_gemm_tile(const struct nl_gemm_block *block, const float *a, const float *b, const float *start,
+                          float *c);
 
 /* The tiles for `fewest` to `columns` columns, NL_GEMM_WIDEST at most, by number of rows, descending, the last of 1. */
 struct nl_gemm_width {
@@ -77,15 +87,18 @@ struct nl_gemm_width {
 
 struct nl_gemm_isa {
     struct nl_gemm_width width[NL_GEMM_WIDTHS]; /* descending, the last from 1 */
-    /* The next two do all rows and columns of a block. Its columns are a multiple of NL_GEMM_VECTOR. A step of at most NL_GEMM_SMALL terms also takes
-     * fewer columns than NL_GEMM_VECTOR, if its rows are such a multiple. */
-    /* Across. Steps the weights from number `place` on, instead of storing their gradients. The tiles are so small that the stores of one overlap
-     * with the sums of the next. */
+    /* The next two do all rows and columns of a block. Its columns are a multiple of NL_GEMM_VECTOR. A step of at most
+     * NL_GEMM_SMALL terms also takes fewer columns than NL_GEMM_VECTOR, if its rows are such a multiple. */
+    /* Across. Steps the weights from number `place` on, instead of storing their gradients. The tiles are so small that
+     * the stores of one overlap with the sums of the next. */
     void (*step)(const struct nl_gemm_block *block, size_t place, size_t rows, const float *a, const float *b);
-    /* Along, where b is given as (columns, terms), element [j][k] at j b_step + k, of NL_GEMM_SQUARE terms at least. b is transposed in registers. The
-     * tiles have few columns and many rows, so that transposing overlaps with the sums. */
-    void (*transposed_b)(const struct nl_gemm_block *block, size_t rows, const float *a, const float *b, const float *start, float *c);
-    bool loads; /* a factor is loaded for each product, which few columns cannot hide: transposed_b pays for few rows alone */
+    /* Along, where b is given as (columns, terms), element [j][k] at j b_step + k, of NL_GEMM_SQUARE terms at least. b
+     * is transposed in registers. The tiles have few columns and many rows, so that transposing overlaps with the
+     * sums. */
+    void (*transposed_b)(const struct nl_gemm_block *block, size_t rows, const float *a, const float *b,
+                         const float *start, float *c);
+    bool loads; /* a factor is loaded for each product, which few columns cannot hide: transposed_b pays for few rows
+                   alone */
 };
 const struct nl_gemm_isa *nl_gemm_tiles(void); /* of this processor */
 extern const struct nl_gemm_isa nl_gemm_plain;

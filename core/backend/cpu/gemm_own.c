@@ -1,6 +1,7 @@
 /* Our own matrix product: blocks of rows and terms, strips of columns, tiles.
  *
- *     b packed where that pays; for each block of rows, for each block of terms, for each strip of columns: tiles down the rows
+ *     b packed where that pays; for each block of rows, for each block of terms, for each strip of columns: tiles down
+ * the rows
  */
 #include "backend/cpu/gemm.h"
 
@@ -34,8 +35,8 @@ static size_t smaller(size_t a, size_t b)
 }
 
 /* The tiles of one strip, down `rows` rows. */
-static void strip(const struct nl_gemm_width *width, const struct nl_gemm_block *block, size_t rows, const float *a, const float *b,
-                  const float *start, float *c)
+static void strip(const struct nl_gemm_width *width, const struct nl_gemm_block *block, size_t rows, const float *a,
+                  const float *b, const float *start, float *c)
 {
     nl_gemm_tile *const *tile = block->a_step == 1 ? width->along : width->across;
     for (size_t row = 0, t = 0; row < rows; row += width->rows[t]) {
@@ -45,9 +46,10 @@ static void strip(const struct nl_gemm_width *width, const struct nl_gemm_block 
     }
 }
 
-/* Strips, widest first, with the tiles of each, of a block with all its columns, which becomes that of the last strip. b: its first term; or, packed with so
- * many terms in all, of which the block's begin with term k. */
-static void strips(struct nl_gemm_block *block, size_t rows, const float *a, const float *b, size_t packed_terms, size_t k, const float *start, float *c)
+/* Strips, widest first, with the tiles of each, of a block with all its columns, which becomes that of the last strip.
+ * b: its first term; or, packed with so many terms in all, of which the block's begin with term k. */
+static void strips(struct nl_gemm_block *block, size_t rows, const float *a, const float *b, size_t packed_terms,
+                   size_t k, const float *start, float *c)
 {
     const struct nl_gemm_width *width = nl_gemm_tiles()->width;
     for (size_t column = 0, columns = block->columns; column < columns; column += block->columns) {
@@ -90,12 +92,14 @@ void nl_cpu_gemm_pack(enum nl_cpu_transposed transposed, size_t n, size_t k, con
     }
 }
 
-/* Whether tiles transpose b in registers. That is hidden behind sums of many terms. Many rows, and with few terms some, are better off with a b that was
- * transposed once. Longer rows than a block do not go either: sixteen of them would share one set of the first-level cache. */
+/* Whether tiles transpose b in registers. That is hidden behind sums of many terms. Many rows, and with few terms some,
+ * are better off with a b that was transposed once. Longer rows than a block do not go either: sixteen of them would
+ * share one set of the first-level cache. */
 static bool transposes_in_registers(const struct nl_cpu_gemm *g)
 {
     size_t most_rows = g->k < FEW_TERMS || nl_gemm_tiles()->loads ? FEW_ROWS : SOME_ROWS;
-    return g->transposed == NL_TRANSPOSED_B && g->m <= most_rows && g->k <= NL_GEMM_TERMS && g->n % NL_GEMM_VECTOR == 0 && g->k >= NL_GEMM_SQUARE;
+    return g->transposed == NL_TRANSPOSED_B && g->m <= most_rows && g->k <= NL_GEMM_TERMS &&
+           g->n % NL_GEMM_VECTOR == 0 && g->k >= NL_GEMM_SQUARE;
 }
 
 struct rows {
@@ -103,7 +107,8 @@ struct rows {
     bool steps;
 };
 
-/* Asks for what tiles are about to take in another order than that of memory, in which it comes several times as fast. */
+/* Asks for what tiles are about to take in another order than that of memory, in which it comes several times as
+ * fast. */
 static void ask_for(const float *from, size_t rows, size_t columns, size_t line)
 {
     for (size_t row = 0; row < rows; row++)
@@ -116,9 +121,14 @@ static void on_stripes(void *context, size_t first, size_t end, int thread)
 {
     const struct nl_cpu_gemm *g = ((const struct rows *)context)->g;
     const struct nl_gemm_isa *isa = nl_gemm_tiles();
-    bool in_registers = transposes_in_registers(g), across = g->transposed == NL_TRANSPOSED_A, packed = g->transposed == NL_PACKED,
-         steps = ((const struct rows *)context)->steps;
-    struct nl_gemm_block block = {.a_row = across ? 1 : g->k, .a_step = across ? g->m : 1, .c_step = g->n, .origin = g->c, .sgd = g->sgd, .masks = g->masks};
+    bool in_registers = transposes_in_registers(g), across = g->transposed == NL_TRANSPOSED_A,
+         packed = g->transposed == NL_PACKED, steps = ((const struct rows *)context)->steps;
+    struct nl_gemm_block block = {.a_row = across ? 1 : g->k,
+                                  .a_step = across ? g->m : 1,
+                                  .c_step = g->n,
+                                  .origin = g->c,
+                                  .sgd = g->sgd,
+                                  .masks = g->masks};
     size_t last = smaller(end * STRIPE, g->m);
     (void)thread;
     for (size_t row = first * STRIPE; row < last; row += BLOCK_ROWS) {
@@ -164,7 +174,8 @@ static void share(const struct nl_cpu_gemm *g, bool steps)
 /* Whether b is packed first. A b given transposed must be turned one way or the other. */
 static bool packs(const struct nl_cpu_gemm *g)
 {
-    return g->transposed == NL_TRANSPOSED_B ? !transposes_in_registers(g) : g->transposed == NL_PLAIN && g->m >= PACKED_ROWS && g->n > NL_GEMM_WIDEST;
+    return g->transposed == NL_TRANSPOSED_B ? !transposes_in_registers(g)
+                                            : g->transposed == NL_PLAIN && g->m >= PACKED_ROWS && g->n > NL_GEMM_WIDEST;
 }
 
 static void product(const struct nl_cpu_gemm *g, bool steps)
@@ -189,14 +200,28 @@ static bool is_quick(const struct nl_cpu_gemm *g, size_t samples)
 
 static void quick_step(const struct nl_cpu_gemm *g)
 {
-    const struct nl_gemm_block block = {.terms = g->k, .a_row = 1, .a_step = g->m, .b_step = g->n, .c_step = g->n, .columns = g->n, .sgd = g->sgd,
-                                        .dx = g->dx, .masks = g->masks};
+    const struct nl_gemm_block block = {.terms = g->k,
+                                        .a_row = 1,
+                                        .a_step = g->m,
+                                        .b_step = g->n,
+                                        .c_step = g->n,
+                                        .columns = g->n,
+                                        .sgd = g->sgd,
+                                        .dx = g->dx,
+                                        .masks = g->masks};
     nl_gemm_tiles()->step(&block, 0, g->m, g->a, g->b);
 }
 
 static void quick_product(const struct nl_cpu_gemm *g)
 {
-    struct nl_gemm_block block = {.terms = g->k, .a_row = g->k, .a_step = 1, .b_step = g->n, .c_step = g->n, .columns = g->n, .add = g->add, .relu = g->relu};
+    struct nl_gemm_block block = {.terms = g->k,
+                                  .a_row = g->k,
+                                  .a_step = 1,
+                                  .b_step = g->n,
+                                  .c_step = g->n,
+                                  .columns = g->n,
+                                  .add = g->add,
+                                  .relu = g->relu};
     strips(&block, g->m, g->a, g->b, g->transposed == NL_PACKED ? g->k : 0, 0, g->start, g->c);
 }
 
@@ -205,11 +230,12 @@ static size_t padded(size_t count)
     return (count + NL_GEMM_VECTOR - 1) / NL_GEMM_VECTOR * NL_GEMM_VECTOR;
 }
 
-/* Whether a gradient has so few columns (a head's 10 classes, say) that vectors down its columns waste fewer lanes. Then the factors are exchanged:
- * the bits stay. */
+/* Whether a gradient has so few columns (a head's 10 classes, say) that vectors down its columns waste fewer lanes.
+ * Then the factors are exchanged: the bits stay. */
 static bool is_narrow(const struct nl_cpu_gemm *g)
 {
-    return g->transposed == NL_TRANSPOSED_A && !g->start && !g->add && g->k >= NL_GEMM_VECTOR && 4 * padded(g->m) * g->n <= 3 * padded(g->n) * g->m;
+    return g->transposed == NL_TRANSPOSED_A && !g->start && !g->add && g->k >= NL_GEMM_VECTOR &&
+           4 * padded(g->m) * g->n <= 3 * padded(g->n) * g->m;
 }
 
 /* With few terms an exchange does not pay: the weights step as they are. */
@@ -218,11 +244,11 @@ static bool steps_narrow(const struct nl_cpu_gemm *g)
     return g->sgd && g->n < NL_GEMM_VECTOR && g->m % NL_GEMM_VECTOR == 0 && g->k <= NL_GEMM_SMALL;
 }
 
-/* The same for a plain product: c' = b' a'. The last rows, fewer than a vector, follow as they are. */
+/* Whether a plain product is computed as c' = b' a'. The last rows, fewer than a vector, follow as they are. */
 static bool is_slim(const struct nl_cpu_gemm *g)
 {
-    return g->transposed == NL_PLAIN && g->n < NL_GEMM_VECTOR && g->m >= 2 * NL_GEMM_VECTOR && g->k >= FEW_TERMS && g->k <= NL_GEMM_TERMS && !g->add &&
-           !g->relu && !g->finish && !nl_gemm_tiles()->loads;
+    return g->transposed == NL_PLAIN && g->n < NL_GEMM_VECTOR && g->m >= 2 * NL_GEMM_VECTOR && g->k >= FEW_TERMS &&
+           g->k <= NL_GEMM_TERMS && !g->add && !g->relu && !g->finish && !nl_gemm_tiles()->loads;
 }
 
 static void slim(const struct nl_cpu_gemm *g)
@@ -230,11 +256,13 @@ static void slim(const struct nl_cpu_gemm *g)
     size_t rows = g->m / NL_GEMM_VECTOR * NL_GEMM_VECTOR;
     float *b = nl_cpu_product_scratch((g->k + rows) * g->n * sizeof *b), *c = b + g->k * g->n; /* (n, k), (n, rows) */
     nl_cpu_transpose(g->k, g->n, g->b, g->n, b, g->k);
-    const struct nl_gemm_block block = {.terms = g->k, .a_row = g->k, .a_step = 1, .b_step = g->k, .c_step = rows, .columns = rows, .down = true};
+    const struct nl_gemm_block block = {
+        .terms = g->k, .a_row = g->k, .a_step = 1, .b_step = g->k, .c_step = rows, .columns = rows, .down = true};
     nl_gemm_tiles()->transposed_b(&block, g->n, b, g->a, g->start, c);
     nl_cpu_transpose(g->n, rows, c, rows, g->c, g->n);
     if (rows < g->m)
-        product(&(struct nl_cpu_gemm){NL_PLAIN, g->m - rows, g->n, g->k, .a = g->a + rows * g->k, .b = g->b, .start = g->start, .c = g->c + rows * g->n},
+        product(&(struct nl_cpu_gemm){NL_PLAIN, g->m - rows, g->n, g->k, .a = g->a + rows * g->k, .b = g->b,
+                                      .start = g->start, .c = g->c + rows * g->n},
                 false);
 }
 
@@ -249,7 +277,8 @@ void nl_gemm_own(const struct nl_cpu_gemm *g)
     bool narrow = steps_narrow(g), steps = narrow || (g->sgd && g->n % NL_GEMM_VECTOR == 0 && g->k <= NL_GEMM_TERMS);
     if (narrow || (steps && is_quick(g, g->k))) {
         quick_step(g);
-    } else if ((g->transposed == NL_PLAIN || g->transposed == NL_PACKED) && g->k <= NL_GEMM_TERMS && !g->finish && is_quick(g, g->m)) {
+    } else if ((g->transposed == NL_PLAIN || g->transposed == NL_PACKED) && g->k <= NL_GEMM_TERMS && !g->finish &&
+               is_quick(g, g->m)) {
         quick_product(g);
     } else if (is_slim(g)) {
         slim(g);

@@ -1,5 +1,5 @@
-/* The tiles of matrix products, for the vectors of the includer (vector_*.h). Sums are held in registers, so every bound of a loop
- * over them is a constant: `tile` is inlined into one instance a tile, and unrolled. */
+/* The tiles of matrix products, for the vectors of the includer (vector_*.h). Sums are held in registers, so every
+ * bound of a loop over them is a constant: `tile` is inlined into one instance a tile, and unrolled. */
 #include <string.h>
 
 #include "backend/cpu/gemm.h"
@@ -24,14 +24,17 @@ INLINE void store_columns(float *to, vec value, int v, int vectors, bool part, s
         store(to + v * LANES, value);
 }
 
-/* Four terms of a b whose rows run along the terms: they are transposed in registers. The first `skip` of them are in the sums already. */
-INLINE void add_four(int rows, int vectors, size_t skip, const float *const row[MOST_ROWS], size_t k, const float *b, size_t b_step,
-                     vec sum[MOST_ROWS][MOST_VECTORS])
+/* Four terms of a b whose rows run along the terms: they are transposed in registers. The first `skip` of them are in
+ * the sums already. */
+INLINE void add_four(int rows, int vectors, size_t skip, const float *const row[MOST_ROWS], size_t k, const float *b,
+                     size_t b_step, vec sum[MOST_ROWS][MOST_VECTORS])
 {
     UNROLL
     for (int v = 0; v < vectors; v++, b += LANES * b_step) {
         vec weight[NL_GEMM_SQUARE];
-        __asm__("" : "+r"(b)); /* keeps the compiler from computing the address of each row beforehand, for which there are no registers */
+        __asm__(""
+                : "+r"(b)); /* keeps the compiler from computing the address of each row beforehand, for which there are
+                               no registers */
         transpose_four(b, b_step, weight);
         UNROLL
         for (int i = 0; i < NL_GEMM_SQUARE; i++) {
@@ -47,10 +50,11 @@ INLINE void add_four(int rows, int vectors, size_t skip, const float *const row[
 enum layout { ALONG, ACROSS, ALONG_TRANSPOSED };
 
 /* All terms, of a whose rows run along them or across. */
-INLINE void add_each(int rows, int vectors, bool part, bool along, const struct nl_gemm_block *block, const float *a, const float *b,
-                     const float *const row[MOST_ROWS], vec sum[MOST_ROWS][MOST_VECTORS])
+INLINE void add_each(int rows, int vectors, bool part, bool along, const struct nl_gemm_block *block, const float *a,
+                     const float *b, const float *const row[MOST_ROWS], vec sum[MOST_ROWS][MOST_VECTORS])
 {
-    size_t last = block->columns - (size_t)(vectors - 1) * LANES, a_step = along ? 1 : block->a_step, b_step = block->b_step;
+    size_t last = block->columns - (size_t)(vectors - 1) * LANES, a_step = along ? 1 : block->a_step,
+           b_step = block->b_step;
     NL_UNROLLED_TWICE
     for (size_t k = 0; k < block->terms; k++, a += a_step, b += b_step) {
         vec weight[MOST_VECTORS];
@@ -67,8 +71,8 @@ INLINE void add_each(int rows, int vectors, bool part, bool along, const struct 
     }
 }
 
-INLINE void add_terms(int rows, int vectors, bool part, enum layout layout, const struct nl_gemm_block *block, const float *a, const float *b,
-                      vec sum[MOST_ROWS][MOST_VECTORS])
+INLINE void add_terms(int rows, int vectors, bool part, enum layout layout, const struct nl_gemm_block *block,
+                      const float *a, const float *b, vec sum[MOST_ROWS][MOST_VECTORS])
 {
     size_t terms = block->terms, b_step = block->b_step, done = 0;
     const float *row[MOST_ROWS];
@@ -78,7 +82,8 @@ INLINE void add_terms(int rows, int vectors, bool part, enum layout layout, cons
     for (; layout == ALONG_TRANSPOSED && done + NL_GEMM_SQUARE <= terms; done += NL_GEMM_SQUARE)
         add_four(rows, vectors, 0, row, done, b + done, b_step, sum);
     if (layout == ALONG_TRANSPOSED && done < terms) /* the last four overlap with those before */
-        add_four(rows, vectors, NL_GEMM_SQUARE - (terms - done), row, terms - NL_GEMM_SQUARE, b + terms - NL_GEMM_SQUARE, b_step, sum);
+        add_four(rows, vectors, NL_GEMM_SQUARE - (terms - done), row, terms - NL_GEMM_SQUARE,
+                 b + terms - NL_GEMM_SQUARE, b_step, sum);
     if (layout != ALONG_TRANSPOSED)
         add_each(rows, vectors, part, layout == ALONG, block, a, b, row, sum);
 }
@@ -94,8 +99,8 @@ INLINE void ask_for_next(int rows, int vectors, const float *c, size_t c_step)
     }
 }
 
-INLINE void tile(int rows, int vectors, bool part, enum layout layout, const struct nl_gemm_block *block, const float *a, const float *b,
-                 const float *start, float *c)
+INLINE void tile(int rows, int vectors, bool part, enum layout layout, const struct nl_gemm_block *block,
+                 const float *a, const float *b, const float *start, float *c)
 {
     size_t last = block->columns - (size_t)(vectors - 1) * LANES, c_step = block->c_step;
     bool add = block->add, relu = layout == ALONG && block->relu;
@@ -125,32 +130,37 @@ INLINE void tile(int rows, int vectors, bool part, enum layout layout, const str
             if (relu)
                 sum[t][v] = larger(broadcast(0.0f), sum[t][v]);
             if (mask)
-                sum[t][v] = where_larger(load_columns(mask + (size_t)t * c_step, v, vectors, part, last), broadcast(0.0f), sum[t][v]);
+                sum[t][v] = where_larger(load_columns(mask + (size_t)t * c_step, v, vectors, part, last),
+                                         broadcast(0.0f), sum[t][v]);
             store_columns(to, sum[t][v], v, vectors, part, last);
         }
     }
 }
 
 #define TILE_NAME(layout, rows, vectors, part) tile_##layout##_##rows##x##vectors##_##part
-#define TILE_OF(layout, rows, vectors, part)                                                                                      \
-    TARGET static void TILE_NAME(layout, rows, vectors, part)(const struct nl_gemm_block *block, const float *a, const float *b,  \
-                                                           const float *start, float *c)                                       \
-    {                                                                                                                          \
-        tile(rows, vectors, part, layout, block, a, b, start, c);                                                                 \
+#define TILE_OF(layout, rows, vectors, part)                                                                           \
+    TARGET static void TILE_NAME(layout, rows, vectors, part)(const struct nl_gemm_block *block, const float *a,       \
+                                                              const float *b, const float *start, float *c)            \
+    {                                                                                                                  \
+        tile(rows, vectors, part, layout, block, a, b, start, c);                                                      \
     }
 #define TILE(rows, vectors, part) TILE_OF(ALONG, rows, vectors, part) TILE_OF(ACROSS, rows, vectors, part)
 
 /* Rows of the table: tiles of r0 > r1 > r2 > r3 rows. */
-#define TILES_OF(layout, vectors, part, r0, r1, r2, r3)                                                                           \
-    {TILE_NAME(layout, r0, vectors, part), TILE_NAME(layout, r1, vectors, part), TILE_NAME(layout, r2, vectors, part),                  \
-     TILE_NAME(layout, r3, vectors, part)}
-#define WIDTH(vectors, least, part, r0, r1, r2, r3)                                                                            \
-    {                                                                                                                          \
-        .columns = (vectors) * LANES, .fewest = least, .rows = {r0, r1, r2, r3},                                               \
-        .along = TILES_OF(ALONG, vectors, part, r0, r1, r2, r3), .across = TILES_OF(ACROSS, vectors, part, r0, r1, r2, r3),    \
+#define TILES_OF(layout, vectors, part, r0, r1, r2, r3)                                                                \
+    {                                                                                                                  \
+        TILE_NAME(layout, r0, vectors, part), TILE_NAME(layout, r1, vectors, part),                                    \
+            TILE_NAME(layout, r2, vectors, part), TILE_NAME(layout, r3, vectors, part)                                 \
+    }
+#define WIDTH(vectors, least, part, r0, r1, r2, r3)                                                                    \
+    {                                                                                                                  \
+        .columns = (vectors)*LANES, .fewest = least, .rows = {r0, r1, r2, r3},                                         \
+        .along = TILES_OF(ALONG, vectors, part, r0, r1, r2, r3),                                                       \
+        .across = TILES_OF(ACROSS, vectors, part, r0, r1, r2, r3),                                                     \
     }
 
-/* Makes the compiler advance a pointer from row to row. It would compute the address of each row beforehand, and run out of registers. */
+/* Makes the compiler advance a pointer from row to row. It would compute the address of each row beforehand, and run
+ * out of registers. */
 #define ADVANCE(pointer, by)              \
     do {                                  \
         (pointer) += (by);                \
@@ -162,8 +172,10 @@ struct sgd_kind {
     bool decays, moves, nesterov;
 };
 
-/* The step of one vector of w and of its momentum. `down` is their gradient. The arithmetic is that of nl_cpu_sgd_step. */
-INLINE void descend(struct sgd_kind kind, vec lr, vec decay, vec momentum, vec weight, float *w, float *buffer, vec down)
+/* The step of one vector of w and of its momentum. `down` is their gradient. The arithmetic is that of
+ * nl_cpu_sgd_step. */
+INLINE void descend(struct sgd_kind kind, vec lr, vec decay, vec momentum, vec weight, float *w, float *buffer,
+                    vec down)
 {
     if (kind.decays)
         down += decay * weight;
@@ -179,8 +191,8 @@ INLINE void descend(struct sgd_kind kind, vec lr, vec decay, vec momentum, vec w
 }
 
 /* Many terms: a gradient takes longer to sum than to apply, so tiles have several rows. */
-INLINE void step_rows(int rows, struct sgd_kind kind, const struct nl_gemm_block *block, const struct nl_cpu_sgd *sgd, size_t place, const float *a,
-                      const float *b)
+INLINE void step_rows(int rows, struct sgd_kind kind, const struct nl_gemm_block *block, const struct nl_cpu_sgd *sgd,
+                      size_t place, const float *a, const float *b)
 {
     enum { VECTORS = NL_GEMM_VECTOR / LANES };
     const vec lr = broadcast(sgd->lr), decay = broadcast(sgd->decay), momentum = broadcast(sgd->momentum);
@@ -198,7 +210,8 @@ INLINE void step_rows(int rows, struct sgd_kind kind, const struct nl_gemm_block
         for (int t = 0; t < rows; t++) {
             UNROLL
             for (int v = 0; v < VECTORS; v++)
-                descend(kind, lr, decay, momentum, load(w + v * LANES), w + v * LANES, kind.moves ? buffer + v * LANES : NULL, gradient[t][v]);
+                descend(kind, lr, decay, momentum, load(w + v * LANES), w + v * LANES,
+                        kind.moves ? buffer + v * LANES : NULL, gradient[t][v]);
             ADVANCE(w, block->c_step);
             if (kind.moves)
                 ADVANCE(buffer, block->c_step);
@@ -206,16 +219,19 @@ INLINE void step_rows(int rows, struct sgd_kind kind, const struct nl_gemm_block
     }
 }
 
-/* b w' of a few rows of w: sums in NL_GEMM_VECTOR lanes while columns are added, and in a quarter as many lanes after the last column. */
+/* b w' of a few rows of w: sums in NL_GEMM_VECTOR lanes while columns are added, and in a quarter as many lanes after
+ * the last column. */
 struct lane_sums {
     float lane[NL_GEMM_SMALL][NL_GEMM_VECTOR][NL_GEMM_VECTOR]; /* (terms, rows, lanes) */
     float quarter[NL_GEMM_SMALL][NL_GEMM_VECTOR][NL_GEMM_SQUARE]; /* (terms, rows, lanes / 4) */
 };
 
-/* Few terms: a gradient takes less time to sum than its weight and momentum take to store. So this goes along the rows, in the order of memory, with b
- * in registers. Where there are `sums`, there are NL_GEMM_VECTOR rows at most, and their products with b are added to the sums. */
-INLINE void step_along(int terms, int vectors, struct sgd_kind kind, const struct nl_gemm_block *block, const struct nl_cpu_sgd *sgd, size_t place,
-                       size_t rows, const float *a, const float *b, struct lane_sums *sums, bool begins, bool ends)
+/* Few terms: a gradient takes less time to sum than its weight and momentum take to store. So this goes along the rows,
+ * in the order of memory, with b in registers. Where there are `sums`, there are NL_GEMM_VECTOR rows at most, and their
+ * products with b are added to the sums. */
+INLINE void step_along(int terms, int vectors, struct sgd_kind kind, const struct nl_gemm_block *block,
+                       const struct nl_cpu_sgd *sgd, size_t place, size_t rows, const float *a, const float *b,
+                       struct lane_sums *sums, bool begins, bool ends)
 {
     enum { VECTORS = NL_GEMM_VECTOR / LANES };
     const vec lr = broadcast(sgd->lr), decay = broadcast(sgd->decay), momentum = broadcast(sgd->momentum);
@@ -274,10 +290,10 @@ INLINE void add_lanes(float (*quarter)[NL_GEMM_SQUARE], size_t rows, const float
     }
 }
 
-/* Few terms, and fewer columns than NL_GEMM_VECTOR: this goes along the rows too, and a vector holds parts of several rows. LANES rows fill as many
- * vectors as there are columns, and the next LANES rows are divided in the same way. */
-INLINE void step_narrow(int terms, struct sgd_kind kind, const struct nl_gemm_block *block, const struct nl_cpu_sgd *sgd, size_t place, size_t rows,
-                        const float *a, const float *b)
+/* Few terms, and fewer columns than NL_GEMM_VECTOR: this goes along the rows too, and a vector holds parts of several
+ * rows. LANES rows fill as many vectors as there are columns, and the next LANES rows are divided in the same way. */
+INLINE void step_narrow(int terms, struct sgd_kind kind, const struct nl_gemm_block *block,
+                        const struct nl_cpu_sgd *sgd, size_t place, size_t rows, const float *a, const float *b)
 {
     enum { SHIFT = 16 }; /* of a quotient that is exact below 2^8 */
     const vec lr = broadcast(sgd->lr), decay = broadcast(sgd->decay), momentum = broadcast(sgd->momentum);
@@ -314,23 +330,25 @@ INLINE void step_narrow(int terms, struct sgd_kind kind, const struct nl_gemm_bl
 }
 
 /* Rows of whole vectors. */
-INLINE void step_wide(int terms, struct sgd_kind kind, const struct nl_gemm_block *block, const struct nl_cpu_sgd *sgd, size_t place, size_t rows,
-                      const float *a, const float *b, struct lane_sums *sums)
+INLINE void step_wide(int terms, struct sgd_kind kind, const struct nl_gemm_block *block, const struct nl_cpu_sgd *sgd,
+                      size_t place, size_t rows, const float *a, const float *b, struct lane_sums *sums)
 {
     enum { VECTORS = NL_GEMM_VECTOR / LANES };
     for (size_t column = 0, end; column < block->columns; column = end) {
         end = column + WIDE * LANES;
         if (end > block->columns) {
             end = column + NL_GEMM_VECTOR;
-            step_along(terms, VECTORS, kind, block, sgd, place + column, rows, a, b + column, sums, column == 0, end == block->columns);
+            step_along(terms, VECTORS, kind, block, sgd, place + column, rows, a, b + column, sums, column == 0,
+                       end == block->columns);
         } else {
-            step_along(terms, WIDE, kind, block, sgd, place + column, rows, a, b + column, sums, column == 0, end == block->columns);
+            step_along(terms, WIDE, kind, block, sgd, place + column, rows, a, b + column, sums, column == 0,
+                       end == block->columns);
         }
     }
 }
 
-INLINE void step_small(int terms, struct sgd_kind kind, const struct nl_gemm_block *block, const struct nl_cpu_sgd *sgd, size_t place, size_t rows,
-                     const float *a, const float *b)
+INLINE void step_small(int terms, struct sgd_kind kind, const struct nl_gemm_block *block, const struct nl_cpu_sgd *sgd,
+                       size_t place, size_t rows, const float *a, const float *b)
 {
     if (block->columns < NL_GEMM_VECTOR) {
         step_narrow(terms, kind, block, sgd, place, rows, a, b);
@@ -351,7 +369,8 @@ INLINE void step_small(int terms, struct sgd_kind kind, const struct nl_gemm_blo
     }
 }
 
-INLINE void step_all(struct sgd_kind kind, const struct nl_gemm_block *original, size_t place, size_t rows, const float *a, const float *b)
+INLINE void step_all(struct sgd_kind kind, const struct nl_gemm_block *original, size_t place, size_t rows,
+                     const float *a, const float *b)
 {
     /* Copies: the compiler must assume that every store changes what a pointer points to. */
     const struct nl_gemm_block block = *original;
@@ -391,15 +410,18 @@ TARGET static void step(const struct nl_gemm_block *block, size_t place, size_t 
     }
 }
 
-INLINE void transposed_rows(int rows, int vectors, const struct nl_gemm_block *block, size_t row, size_t column, const float *a, const float *b,
-                        const float *start, float *c)
+INLINE void transposed_rows(int rows, int vectors, const struct nl_gemm_block *block, size_t row, size_t column,
+                            const float *a, const float *b, const float *start, float *c)
 {
     const float *starts = start ? start + (block->down ? row : column) : NULL;
-    tile(rows, vectors, false, ALONG_TRANSPOSED, block, a + row * block->a_row, b + column * block->b_step, starts, c + row * block->c_step + column);
+    tile(rows, vectors, false, ALONG_TRANSPOSED, block, a + row * block->a_row, b + column * block->b_step, starts,
+         c + row * block->c_step + column);
 }
 
-/* One row or two: many columns side by side, since each term of a sum waits for the one before. Returns how many columns are done. */
-TARGET static size_t transposed_few(const struct nl_gemm_block *original, size_t rows, const float *a, const float *b, const float *start, float *c)
+/* One row or two: many columns side by side, since each term of a sum waits for the one before. Returns how many
+ * columns are done. */
+TARGET static size_t transposed_few(const struct nl_gemm_block *original, size_t rows, const float *a, const float *b,
+                                    const float *start, float *c)
 {
     const struct nl_gemm_block block = *original; /* as in step_all */
     size_t column = 0;
@@ -411,7 +433,8 @@ TARGET static size_t transposed_few(const struct nl_gemm_block *original, size_t
     return column;
 }
 
-TARGET static void transposed_b(const struct nl_gemm_block *original, size_t rows, const float *a, const float *b, const float *start, float *c)
+TARGET static void transposed_b(const struct nl_gemm_block *original, size_t rows, const float *a, const float *b,
+                                const float *start, float *c)
 {
     const struct nl_gemm_block block = *original; /* as in step_all */
     size_t column = rows == 1 || rows == 2 ? transposed_few(original, rows, a, b, start, c) : 0;

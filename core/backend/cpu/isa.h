@@ -2,8 +2,8 @@
  *
  *     NORMLAB_ISA=avx2 | plain
  *
- * is read once, when the first kernel asks. The results are equal over instruction sets; the switch is for tests and for tools
- * that know no AVX-512. It does not reach into OpenBLAS, which has OPENBLAS_CORETYPE.
+ * is read once, when the first kernel asks. The results are equal over instruction sets; the switch is for tests and
+ * for tools that know no AVX-512. It does not reach into OpenBLAS, which has OPENBLAS_CORETYPE.
  */
 #ifndef NL_BACKEND_CPU_ISA_H
 #define NL_BACKEND_CPU_ISA_H

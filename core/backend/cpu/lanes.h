@@ -1,11 +1,12 @@
-/* Sixteen floats side by side, which are one AVX-512, two AVX2 or four SSE registers. The number of lanes, and so the order of a sum over
- * them, is the same whatever the processor has. */
+/* Sixteen floats side by side, which are one AVX-512, two AVX2 or four SSE registers. The number of lanes, and so the
+ * order of a sum over them, is the same whatever the processor has. */
 #ifndef NL_BACKEND_CPU_LANES_H
 #define NL_BACKEND_CPU_LANES_H
 
 enum { NL_LANES = 16 };
 
-/* Before a loop with a constant number of iterations: it is unrolled as a whole, so that its arrays of vectors become registers. */
+/* Before a loop with a constant number of iterations: it is unrolled as a whole, so that its arrays of vectors become
+ * registers. */
 #ifdef __clang__
 #define NL_UNROLLED _Pragma("clang loop unroll(full)")
 #else

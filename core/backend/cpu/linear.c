@@ -11,23 +11,29 @@ static void linear_forward(const struct nl_run *run, const void *arguments)
     nl_cpu_finish *finish = op->activates ? nl_cpu_activation_of(op->activation, op->gelu).finish : NULL;
     for (int r = 0; r < run->replicas; r++) {
         size_t at = (size_t)r * run->stride;
-        nl_cpu_gemm(op->gemm, &(struct nl_cpu_gemm){op->packed ? NL_PACKED : NL_PLAIN, n, out, in, .a = NL_AT(op->x, at),
-                                                    .b = op->packed ? NL_AT(op->packed, at) : NL_AT(op->w, at), .start = NL_AT(op->b, at),
-                                                    .c = NL_AT(op->y, at), .relu = op->relu, .finish = finish, .other = NL_AT(op->slope, at)});
+        nl_cpu_gemm(op->gemm,
+                    &(struct nl_cpu_gemm){op->packed ? NL_PACKED : NL_PLAIN, n, out, in, .a = NL_AT(op->x, at),
+                                          .b = op->packed ? NL_AT(op->packed, at) : NL_AT(op->w, at),
+                                          .start = NL_AT(op->b, at), .c = NL_AT(op->y, at), .relu = op->relu,
+                                          .finish = finish, .other = NL_AT(op->slope, at)});
     }
 }
 
-/* The rows of positions make up for reading all of w for a part of the samples; one row a sample does not. The terms of dw come in whole blocks, and those of
- * db are summed up in double, so that no sum changes its order. OpenBLAS has an order for each number of rows. */
+/* The rows of positions make up for reading all of w for a part of the samples; one row a sample does not. The terms of
+ * dw come in whole blocks, and those of db are summed up in double, so that no sum changes its order. OpenBLAS has an
+ * order for each number of rows. */
 static struct nl_micro linear_micro(const void *arguments)
 {
     const struct nl_linear *op = arguments;
     if (op->positions == 1 || op->gemm != NL_GEMM_OWN)
         return (struct nl_micro){0};
-    return (struct nl_micro){.unit = nl_cpu_samples_of_blocks((size_t)op->positions, NL_GEMM_TERMS), .sums = (size_t)op->out * sizeof(double), .rereads = true};
+    return (struct nl_micro){.unit = nl_cpu_samples_of_blocks((size_t)op->positions, NL_GEMM_TERMS),
+                             .sums = (size_t)op->out * sizeof(double),
+                             .rereads = true};
 }
 
-/* Of a part of the samples, it goes on from what the parts before it have summed up. */
+/* Adds the gradient of the bias. The gradient of a part of the samples goes on from what the parts before it have
+ * summed up. */
 static void add_bias_gradient(const struct nl_run *run, const struct nl_linear *op, size_t at)
 {
     size_t out = (size_t)op->out;
@@ -47,16 +53,24 @@ static void linear_backward(const struct nl_run *run, const void *arguments)
         if (op->db)
             add_bias_gradient(run, op, at);
         const struct nl_cpu_sgd sgd = op->update ? nl_cpu_sgd_of(op->update, at, w) : (struct nl_cpu_sgd){0};
-        struct nl_cpu_gemm gradient = {NL_TRANSPOSED_A, in, out, n, .a = NL_AT(op->x, at), .b = dy, .c = NL_AT(op->dw, at),
-                                       .add = op->sums && run->first > 0, .sgd = op->update ? &sgd : NULL};
+        struct nl_cpu_gemm gradient = {NL_TRANSPOSED_A,
+                                       in,
+                                       out,
+                                       n,
+                                       .a = NL_AT(op->x, at),
+                                       .b = dy,
+                                       .c = NL_AT(op->dw, at),
+                                       .add = op->sums && run->first > 0,
+                                       .sgd = op->update ? &sgd : NULL};
         float *dx = NL_AT(op->dx, at), *slope = (float *)(uintptr_t)NL_AT(op->x_slope, at);
         if (dx && op->dw && nl_cpu_gemm_yields_dx(op->gemm, &gradient)) {
             gradient.dx = dx;
             gradient.masks = op->masks;
         } else if (dx) { /* before w takes its step */
             const float *b = op->packed ? NL_AT(op->packed, at) : w;
-            nl_cpu_gemm(op->gemm, &(struct nl_cpu_gemm){op->packed ? NL_PACKED : NL_TRANSPOSED_B, n, in, out, .a = dy, .b = b, .c = dx,
-                                                        .mask = op->masks ? NL_AT(op->x, at) : NULL, .finish = slope ? nl_cpu_times : NULL, .other = slope});
+            nl_cpu_gemm(op->gemm, &(struct nl_cpu_gemm){op->packed ? NL_PACKED : NL_TRANSPOSED_B, n, in, out, .a = dy,
+                                                        .b = b, .c = dx, .mask = op->masks ? NL_AT(op->x, at) : NULL,
+                                                        .finish = slope ? nl_cpu_times : NULL, .other = slope});
         }
         if (op->dw)
             nl_cpu_gemm(op->gemm, &gradient);
@@ -72,7 +86,8 @@ static size_t linear_packed_bytes(const void *arguments)
 }
 
 /* For products with so many columns of so many terms each. */
-static void pack(const struct nl_run *run, const struct nl_linear *op, enum nl_cpu_transposed transposed, int columns, int terms)
+static void pack(const struct nl_run *run, const struct nl_linear *op, enum nl_cpu_transposed transposed, int columns,
+                 int terms)
 {
     for (int r = 0; r < run->replicas; r++) {
         size_t at = (size_t)r * run->stride;

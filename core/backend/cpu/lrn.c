@@ -1,5 +1,6 @@
-/* Local response normalization. Some rows (positions) at a time lie in a buffer with zeros between them, as many as a window reaches: so the sums over all
- * windows are sums of the buffer and itself shifted, whatever the number of channels. */
+/* Local response normalization. Some rows (positions) at a time lie in a buffer with zeros between them, as many as a
+ * window reaches: so the sums over all windows are sums of the buffer and itself shifted, whatever the number of
+ * channels. */
 #include "backend/cpu/cpu.h"
 #include "backend/cpu/elementary.h"
 #include "base/team.h"
@@ -16,10 +17,11 @@ struct windows {
     float *power;                      /* (rows * line): D^exponent */
 };
 
-/* Its buffers are the thread's scratch. */
+/* The windows of a layer, whose buffers are the thread's scratch. */
 static struct windows windows_of(const struct nl_lrn *op)
 {
-    size_t channels = (size_t)op->channels, size = (size_t)op->set.lrn.size, line = channels + size - 1, rows = line < ELEMENTS ? ELEMENTS / line : 1;
+    size_t channels = (size_t)op->channels, size = (size_t)op->set.lrn.size, line = channels + size - 1,
+           rows = line < ELEMENTS ? ELEMENTS / line : 1;
     struct windows w = {
         .rows = rows,
         .channels = channels,

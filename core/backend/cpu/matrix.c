@@ -5,7 +5,8 @@
 
 /* ---- transposes: by squares of eight where there is AVX2 ---- */
 
-static void plain(size_t rows, size_t columns, const float *restrict from, size_t from_line, float *restrict to, size_t to_line)
+static void plain(size_t rows, size_t columns, const float *restrict from, size_t from_line, float *restrict to,
+                  size_t to_line)
 {
     for (size_t r = 0; r < rows; r++)
         for (size_t c = 0; c < columns; c++)
@@ -26,13 +27,16 @@ INLINE void half_square(const float *restrict from, size_t from_line, float *res
         _mm256_storeu_ps(to + i * to_line, column[i]);
 }
 
-/* At least SQUARE rows and columns: the last squares overlap with those before. Two squares lie one below the other, so that whole cache lines are written. */
-TARGET static void squares(size_t rows, size_t columns, const float *restrict from, size_t from_line, float *restrict to, size_t to_line)
+/* At least SQUARE rows and columns: the last squares overlap with those before. Two squares lie one below the other, so
+ * that whole cache lines are written. */
+TARGET static void squares(size_t rows, size_t columns, const float *restrict from, size_t from_line,
+                           float *restrict to, size_t to_line)
 {
     for (size_t first = 0; first < rows; first += 2 * SQUARE)
         for (size_t column = 0; column < columns; column += SQUARE)
             for (size_t row = first; row < rows && row < first + 2 * SQUARE; row += SQUARE) {
-                size_t r = row + SQUARE <= rows ? row : rows - SQUARE, c = column + SQUARE <= columns ? column : columns - SQUARE;
+                size_t r = row + SQUARE <= rows ? row : rows - SQUARE,
+                       c = column + SQUARE <= columns ? column : columns - SQUARE;
                 half_square(from + r * from_line + c, from_line, to + c * to_line + r, to_line);
                 half_square(from + r * from_line + c + 4, from_line, to + (c + 4) * to_line + r, to_line);
             }
@@ -52,7 +56,9 @@ void nl_cpu_transpose(size_t rows, size_t columns, const float *from, size_t fro
 
 /* ---- sums over rows: the gradient of a bias, and means over positions ---- */
 
-enum { GROUP = 8 * NL_GEMM_WIDEST }; /* columns at a time: most matrices are read in the order of memory, to which the caches are used */
+enum {
+    GROUP = 8 * NL_GEMM_WIDEST
+}; /* columns at a time: most matrices are read in the order of memory, to which the caches are used */
 
 /* sum = those of a few columns over NL_BLOCK_ROWS rows at most. */
 static void sum_block(size_t rows, size_t columns, size_t line, const float *x, float *sum)

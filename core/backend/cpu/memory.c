@@ -57,9 +57,11 @@ void nl_cpu_get_reals(double *to, const void *from, size_t count)
 
 void nl_cpu_describe(int device, char *text, size_t size)
 {
-    static const char *const names[] = {[NL_ISA_PLAIN] = "plain C", [NL_ISA_AVX2] = "AVX2", [NL_ISA_AVX512] = "AVX-512"};
+    static const char *const names[] = {
+        [NL_ISA_PLAIN] = "plain C", [NL_ISA_AVX2] = "AVX2", [NL_ISA_AVX512] = "AVX-512"};
     (void)device;
-    snprintf(text, size, "own kernels in %s; matrix products by OpenBLAS with device.gemm=openblas", names[nl_cpu_isa()]);
+    snprintf(text, size, "own kernels in %s; matrix products by OpenBLAS with device.gemm=openblas",
+             names[nl_cpu_isa()]);
 }
 
 int nl_cpu_thread_begin(int device, struct nl_error *err)

@@ -1,8 +1,10 @@
-/* Normalizers that mix instance, layer and batch. Samples go one by one, by the kernels of columns (block.h), and a team shares them. What is done once a
- * channel and sample is in double, by the functions of operation/mixture.h, compiled for each variant. All samples of a batch come in one call (there is
- * no `micro`): the last must have been read before the first can be mapped.
+/* Normalizers that mix instance, layer and batch. Samples go one by one, by the kernels of columns (block.h), and a
+ * team shares them. What is done once a channel and sample is in double, by the functions of operation/mixture.h,
+ * compiled for each variant. All samples of a batch come in one call (there is no `micro`): the last must have been
+ * read before the first can be mapped.
  *
- * A channel of one position is its own mean: x - m and the terms of dx that P cancels are 0, and are left out instead of being worked out in float. */
+ * A channel of one position is its own mean: x - m and the terms of dx that P cancels are 0, and are left out instead
+ * of being worked out in float. */
 #include "operation/mixture.h"
 
 #include <string.h>
@@ -15,7 +17,8 @@
 /* Samples whose shares of what all samples sum to are added up by themselves. */
 enum { CHUNK = 16 };
 
-/* What a chunk sums, (C) each: gradients of the batch's mean and variance, dgamma, dbeta, and what is the variant's own. */
+/* What a chunk sums, (C) each: gradients of the batch's mean and variance, dgamma, dbeta, and what is the variant's
+ * own. */
 enum { OF_MEAN, OF_VAR, OF_GAMMA, OF_BETA, OF_OWN, QUANTITIES = OF_OWN + NL_MIXTURE_OWN_GRADIENTS };
 
 /* One replica, in one call. Rows of (N, C) follow one another. */
@@ -29,7 +32,7 @@ struct call {
     float *y, *dx;
     double *mean, *var;                                    /* (N, C) of a channel of a sample */
     double *batch_mean, *batch_var, *batch_rstd, *own[2];  /* (C) struct nl_mixture_channel */
-    double *d_mean, *d_var, *scale;                        /* (N, C) backward: gradients of mean and var; what dy gamma is multiplied with */
+    double *d_mean, *d_var, *scale; /* (N, C) backward: gradients of mean and var; what dy gamma is multiplied with */
     double *shares;                                        /* (chunks, QUANTITIES, C) */
     char *working;                                         /* of each thread, */
     size_t working_bytes;                                  /* so many bytes */
@@ -69,15 +72,22 @@ static struct sample sample_of_thread(const struct call *call, int thread)
     struct sample s;
     double **doubles[SAMPLE_DOUBLES] = {&s.seen_mean, &s.seen_var, &s.group_mean, &s.group_var, &s.d_group_mean,
                                         &s.d_group_var, &s.scale, &s.offset, &s.block.sum, &s.block.product};
-    s.block = (struct nl_cpu_block){.rows = call->positions, .channels = call->channels, .width = 1, .sets = call->channels, .pitch = call->channels,
-                                    .centers = true, .positions = call->positions};
+    s.block = (struct nl_cpu_block){.rows = call->positions,
+                                    .channels = call->channels,
+                                    .width = 1,
+                                    .sets = call->channels,
+                                    .pitch = call->channels,
+                                    .centers = true,
+                                    .positions = call->positions};
     for (size_t i = 0; i < SAMPLE_DOUBLES; i++)
         *doubles[i] = take(&memory, wide);
     s.block.shares = take(&memory, NL_SHARE * groups_of_rows(call) * wide);
-    float *floats = (float *)memory, **arrays[SAMPLE_FLOATS] = {&s.block.shift, &s.block.scale, &s.block.offset, &s.block.dx_slope, &s.block.dx_bias};
+    float *floats = (float *)memory, **arrays[SAMPLE_FLOATS] = {&s.block.shift, &s.block.scale, &s.block.offset,
+                                                                &s.block.dx_slope, &s.block.dx_bias};
     for (size_t i = 0; i < SAMPLE_FLOATS; i++)
         *arrays[i] = floats + i * wide;
-    s.block.mean_low = s.block.above = s.block.below = s.block.shift; /* a column is loaded whole, and of these nothing is used */
+    s.block.mean_low = s.block.above = s.block.below =
+        s.block.shift; /* a column is loaded whole, and of these nothing is used */
     memset(s.group_mean, 0, 4 * wide * sizeof *s.group_mean); /* and d_group: bin has no groups */
     return s;
 }
@@ -97,7 +107,8 @@ static void move_sample(const struct call *call, struct sample *s, size_t n)
 
 NL_INLINE struct nl_mixture_channel channel_of(const struct call *call, size_t c)
 {
-    return (struct nl_mixture_channel){{call->batch_mean[c], call->batch_var[c]}, call->batch_rstd[c], {call->own[0][c], call->own[1][c]}};
+    return (struct nl_mixture_channel){
+        {call->batch_mean[c], call->batch_var[c]}, call->batch_rstd[c], {call->own[0][c], call->own[1][c]}};
 }
 
 /* For a function's loop over channels: the layer with a variant that the compiler knows. */
@@ -147,7 +158,8 @@ NL_INLINE void give_groups(const struct call *call, struct sample *s, enum nl_mi
 }
 
 /* d_mean, d_var: rows of the sample; share: its chunk's. */
-NL_INLINE void back(const struct call *call, struct sample *s, enum nl_mixture_kind kind, double *d_mean, double *d_var, double *share)
+NL_INLINE void back(const struct call *call, struct sample *s, enum nl_mixture_kind kind, double *d_mean, double *d_var,
+                    double *share)
 {
     const size_t own = kind == NL_MIXTURE_SWITCH ? 2 * NL_SHARES : kind == NL_MIXTURE_BIN ? 1 : 2;
     LAYER_OF(call, kind);
@@ -155,7 +167,8 @@ NL_INLINE void back(const struct call *call, struct sample *s, enum nl_mixture_k
     for (size_t c = 0; c < channels; c++) {
         struct nl_mixture_channel channel = channel_of(call, c);
         struct nl_moments d_group = {s->d_group_mean[c], s->d_group_var[c]};
-        struct nl_mixture_gradients d = nl_mixture_backward(&layer, &channel, GROUP_OF(s, c), d_group, INSTANCE_OF(s, c), SUMS_OF(s, c));
+        struct nl_mixture_gradients d =
+            nl_mixture_backward(&layer, &channel, GROUP_OF(s, c), d_group, INSTANCE_OF(s, c), SUMS_OF(s, c));
         d_mean[c] = d.instance.mean;
         d_var[c] = d.instance.var;
         share[OF_MEAN * channels + c] += d.batch.mean;
@@ -166,22 +179,23 @@ NL_INLINE void back(const struct call *call, struct sample *s, enum nl_mixture_k
     }
 }
 
-#define VARIANT(name, kind)                                                                                          \
-    NL_CLONES static void name##_see(const struct call *call, struct sample *s)                                      \
-    {                                                                                                                \
-        see(call, s, kind);                                                                                          \
-    }                                                                                                                \
-    NL_CLONES static void name##_map(const struct call *call, struct sample *s)                                      \
-    {                                                                                                                \
-        map(call, s, kind);                                                                                          \
-    }                                                                                                                \
-    NL_CLONES static void name##_give_groups(const struct call *call, struct sample *s)                              \
-    {                                                                                                                \
-        give_groups(call, s, kind);                                                                                  \
-    }                                                                                                                \
-    NL_CLONES static void name##_back(const struct call *call, struct sample *s, double *d_mean, double *d_var, double *share) \
-    {                                                                                                                \
-        back(call, s, kind, d_mean, d_var, share);                                                                   \
+#define VARIANT(name, kind)                                                                                            \
+    NL_CLONES static void name##_see(const struct call *call, struct sample *s)                                        \
+    {                                                                                                                  \
+        see(call, s, kind);                                                                                            \
+    }                                                                                                                  \
+    NL_CLONES static void name##_map(const struct call *call, struct sample *s)                                        \
+    {                                                                                                                  \
+        map(call, s, kind);                                                                                            \
+    }                                                                                                                  \
+    NL_CLONES static void name##_give_groups(const struct call *call, struct sample *s)                                \
+    {                                                                                                                  \
+        give_groups(call, s, kind);                                                                                    \
+    }                                                                                                                  \
+    NL_CLONES static void name##_back(const struct call *call, struct sample *s, double *d_mean, double *d_var,        \
+                                      double *share)                                                                   \
+    {                                                                                                                  \
+        back(call, s, kind, d_mean, d_var, share);                                                                     \
     }
 VARIANT(switch, NL_MIXTURE_SWITCH)
 VARIANT(bin, NL_MIXTURE_BIN)
@@ -268,18 +282,27 @@ static void begin_layer(struct call *call, const float *first, const float *seco
 static struct call begin(const struct nl_run *run, const struct nl_mixture *op, int r, bool back)
 {
     const struct nl_normalize *batch = &op->batch;
-    size_t at = (size_t)r * run->stride, samples = (size_t)run->samples, channels = (size_t)batch->setup.channels, cells = samples * channels;
+    size_t at = (size_t)r * run->stride, samples = (size_t)run->samples, channels = (size_t)batch->setup.channels,
+           cells = samples * channels;
     const struct nl_hyper *hyper = NL_AT(batch->hyper, at);
-    struct call call = {.op = op, .run = run, .at = at, .samples = samples, .positions = (size_t)batch->setup.positions, .channels = channels};
+    struct call call = {.op = op,
+                        .run = run,
+                        .at = at,
+                        .samples = samples,
+                        .positions = (size_t)batch->setup.positions,
+                        .channels = channels};
     call.width = channels / (size_t)op->groups;
     call.layer.kind = nl_mixture_kind_of(op);
     call.layer.eps = nl_own_or(batch->eps, hyper->norm_eps);
-    call.x = NL_AT(batch->x, at), call.dy = NL_AT(batch->dy, at), call.y = NL_AT(batch->y, at), call.dx = NL_AT(batch->dx, at);
+    call.x = NL_AT(batch->x, at), call.dy = NL_AT(batch->dy, at), call.y = NL_AT(batch->y, at),
+    call.dx = NL_AT(batch->dx, at);
     call.mean = NL_AT(op->instance, at), call.var = call.mean + cells;
     size_t wide = wide_of(&call), chunks = (samples + CHUNK - 1) / CHUNK;
-    call.working_bytes = (SAMPLE_DOUBLES + NL_SHARE * groups_of_rows(&call)) * wide * sizeof(double) + SAMPLE_FLOATS * wide * sizeof(float);
+    call.working_bytes = (SAMPLE_DOUBLES + NL_SHARE * groups_of_rows(&call)) * wide * sizeof(double) +
+                         SAMPLE_FLOATS * wide * sizeof(float);
     call.working_bytes = (call.working_bytes + 63) / 64 * 64;
-    size_t working = (size_t)nl_team_threads() * call.working_bytes, kept = back ? 3 * cells + chunks * QUANTITIES * channels : 0;
+    size_t working = (size_t)nl_team_threads() * call.working_bytes,
+           kept = back ? 3 * cells + chunks * QUANTITIES * channels : 0;
     char *memory = nl_cpu_scratch(working + (5 * wide + kept) * sizeof(double) + 2 * wide * sizeof(float));
     call.working = memory;
     memory += working;
@@ -308,8 +331,8 @@ static void share_samples(struct call *call, size_t each, nl_parallel_body *body
 /* ---- the batch's statistics ---- */
 
 NL_CLONES
-static void take_batch_moments(size_t samples, size_t channels, const double *restrict means, const double *restrict vars, double *restrict mean,
-                               double *restrict var)
+static void take_batch_moments(size_t samples, size_t channels, const double *restrict means,
+                               const double *restrict vars, double *restrict mean, double *restrict var)
 {
     double share = 1.0 / (double)samples;
     memset(mean, 0, channels * sizeof *mean);
@@ -326,14 +349,16 @@ static void take_batch_moments(size_t samples, size_t channels, const double *re
         }
 }
 
-/* Of the batch at hand, which running and precise statistics follow. */
+/* Updates running and precise statistics by the batch at hand. */
 static void follow_batch(const struct call *call)
 {
     const struct nl_normalize *batch = &call->op->batch;
     const struct nl_hyper *hyper = NL_AT(batch->hyper, call->at);
-    double *mean = NL_AT(batch->mean, call->at), *var = NL_AT(batch->var, call->at), *used = NL_AT(call->op->used, call->at);
+    double *mean = NL_AT(batch->mean, call->at), *var = NL_AT(batch->var, call->at),
+           *used = NL_AT(call->op->used, call->at);
     take_batch_moments(call->samples, call->channels, call->mean, call->var, mean, var);
-    const struct nl_batch_statistics statistics = {call->channels, (double)(call->samples * call->positions), mean, var};
+    const struct nl_batch_statistics statistics = {call->channels, (double)(call->samples * call->positions), mean,
+                                                   var};
     if (call->run->statistics == NL_STATS_TRAIN)
         nl_cpu_track(batch, call->at, nl_own_or(batch->momentum, hyper->norm_momentum), &statistics);
     if (call->run->statistics == NL_STATS_COLLECT)
@@ -342,14 +367,16 @@ static void follow_batch(const struct call *call)
         nl_cpu_fixed_statistics(batch, call->at, NL_STATS_RUNNING, call->channels, used, used + call->channels);
 }
 
-/* Those that the call normalizes with. */
+/* Finds the batch's statistics that the call normalizes with. */
 static void find_batch(struct call *call)
 {
     const struct nl_normalize *batch = &call->op->batch;
     bool used = nl_mixture_keeps_used(call->op, call->run);
-    const double *mean = NL_AT(used ? call->op->used : batch->mean, call->at), *var = used ? mean + call->channels : NL_AT(batch->var, call->at);
+    const double *mean = NL_AT(used ? call->op->used : batch->mean, call->at),
+                 *var = used ? mean + call->channels : NL_AT(batch->var, call->at);
     if (nl_normalize_is_fixed(batch, call->run)) {
-        nl_cpu_fixed_statistics(batch, call->at, call->run->statistics, call->channels, call->batch_mean, call->batch_var);
+        nl_cpu_fixed_statistics(batch, call->at, call->run->statistics, call->channels, call->batch_mean,
+                                call->batch_var);
     } else {
         memcpy(call->batch_mean, mean, call->channels * sizeof *mean);
         memcpy(call->batch_var, var, call->channels * sizeof *var);
@@ -423,8 +450,8 @@ NL_CLONES
 static void take_sums(const struct call *call, struct sample *s, double *share)
 {
     const size_t channels = call->channels;
-    double *restrict sum = s->block.sum, *restrict product = s->block.product, *restrict dgamma = share + OF_GAMMA * channels,
-           *restrict dbeta = share + OF_BETA * channels;
+    double *restrict sum = s->block.sum, *restrict product = s->block.product,
+                     *restrict dgamma = share + OF_GAMMA * channels, *restrict dbeta = share + OF_BETA * channels;
     const float *restrict gamma = call->gamma, *restrict shift = s->block.shift;
     for (size_t c = 0; c < channels; c++) {
         product[c] -= (s->mean[c] - shift[c]) * sum[c];
@@ -510,7 +537,8 @@ static void write_gradients(const struct call *call)
         for (size_t c = 0; down && !switches && c < channels; c++)
             down[c] = (float)call->shares[(OF_OWN + i) * channels + c];
         for (size_t k = 0; switches && k < NL_SHARES; k++)
-            down[k] = (float)(share[k] * mean_of(channels, call->shares + (OF_OWN + i * NL_SHARES + k) * channels) * (double)channels);
+            down[k] = (float)(share[k] * mean_of(channels, call->shares + (OF_OWN + i * NL_SHARES + k) * channels) *
+                              (double)channels);
     }
 }
 
@@ -520,10 +548,13 @@ static void prepare_dx(const struct call *call, struct sample *s, size_t n, bool
 {
     const size_t channels = call->channels, row = n * channels;
     const double share = constant ? 0.0 : 1.0 / (double)call->samples, each = 1.0 / (double)call->positions;
-    const double *restrict of_mean = call->shares + OF_MEAN * channels, *restrict of_var = call->shares + OF_VAR * channels;
-    float *restrict shift = s->block.shift, *restrict scale = s->block.scale, *restrict slope = s->block.dx_slope, *restrict bias = s->block.dx_bias;
+    const double *restrict of_mean = call->shares + OF_MEAN * channels, *restrict of_var =
+                                                                            call->shares + OF_VAR * channels;
+    float *restrict shift = s->block.shift, *restrict scale = s->block.scale, *restrict slope = s->block.dx_slope,
+                    *restrict bias = s->block.dx_bias;
     for (size_t c = 0; c < channels; c++) {
-        double d_mean = call->d_mean[row + c] + share * (of_mean[c] + 2 * of_var[c] * (s->mean[c] - call->batch_mean[c]));
+        double d_mean =
+            call->d_mean[row + c] + share * (of_mean[c] + 2 * of_var[c] * (s->mean[c] - call->batch_mean[c]));
         double d_var = 2 * each * (call->d_var[row + c] + share * of_var[c]);
         shift[c] = (float)s->mean[c];
         scale[c] = (float)(call->gamma[c] * call->scale[row + c]);

@@ -1,5 +1,6 @@
-/* Normalizers, block by block: normalize_blocks.h says where blocks lie, block.h what is done with one, and statistics.h has running and precise
- * statistics. A team shares the blocks; where they are few or follow one another (running statistics), it shares the rows of each (block.c). */
+/* Normalizers, block by block: normalize_blocks.h says where blocks lie, block.h what is done with one, and
+ * statistics.h has running and precise statistics. A team shares the blocks; where they are few or follow one another
+ * (running statistics), it shares the rows of each (block.c). */
 #include <string.h>
 
 #include "backend/cpu/block.h"
@@ -14,16 +15,20 @@
 static void share_blocks(struct nl_norm_call *call, nl_parallel_body *body)
 {
     size_t count = call->samples * call->positions * call->block.channels;
-    size_t grain = call->threads > 1 ? nl_cpu_grain_of_bytes((double)count * sizeof(float) / (double)call->blocks) : call->blocks;
+    size_t grain =
+        call->threads > 1 ? nl_cpu_grain_of_bytes((double)count * sizeof(float) / (double)call->blocks) : call->blocks;
     nl_parallel_for(call->blocks, grain, body, call);
 }
 
 /* ---- forward ---- */
 
-/* Running or precise statistics take in those of `rows` rows of slice number `slice`, which the block's mean and var hold. */
-static void track(const struct nl_normalize *op, size_t at, enum nl_statistics statistics, const struct nl_cpu_block *b, size_t rows, size_t slice)
+/* Running or precise statistics take in those of `rows` rows of slice number `slice`, which the block's mean and var
+ * hold. */
+static void track(const struct nl_normalize *op, size_t at, enum nl_statistics statistics, const struct nl_cpu_block *b,
+                  size_t rows, size_t slice)
 {
-    const struct nl_batch_statistics batch = {.channels = b->channels, .elements = (double)rows, .mean = b->mean, .var = b->var};
+    const struct nl_batch_statistics batch = {
+        .channels = b->channels, .elements = (double)rows, .mean = b->mean, .var = b->var};
     const struct nl_hyper *hyper = NL_AT(op->hyper, at);
     if (op->norm->tracks && statistics == NL_STATS_TRAIN && (op->followed == 0 || slice < (size_t)op->followed))
         nl_cpu_track(op, at, nl_own_or(op->momentum, hyper->norm_momentum), &batch);
@@ -37,7 +42,7 @@ static bool is_complete(const struct nl_norm_call *call)
     return call->phase == NL_NORM_WHOLE || call->before + call->samples == call->all;
 }
 
-/* Those of each worker's part, merged. */
+/* Merges the statistics of the workers' parts. */
 static void merge_parts(const struct nl_cpu_block *b, size_t workers)
 {
     struct nl_cpu_block part = *b;
@@ -105,7 +110,8 @@ static void track_call(const struct nl_norm_call *call)
         return;
     for (size_t i = 0; i < call->blocks; i++) {
         nl_norm_move_block(call, &b, i);
-        track(call->op, call->at, call->statistics, &b, call->phase == NL_NORM_REDUCE ? call->all * call->positions : b.rows,
+        track(call->op, call->at, call->statistics, &b,
+              call->phase == NL_NORM_REDUCE ? call->all * call->positions : b.rows,
               (size_t)(b.mean - call->block.mean) / b.channels);
     }
 }
@@ -200,14 +206,17 @@ static void backward_columns(const struct nl_norm_call *call, struct nl_cpu_bloc
     if (call->phase == NL_NORM_REDUCE)
         return;
     const double *batches = NL_AT(call->op->batches, call->at);
-    size_t rows = (call->phase == NL_NORM_APPLY ? call->all * call->positions : b->rows) * (batches ? (size_t)*batches : 1);
+    size_t rows =
+        (call->phase == NL_NORM_APPLY ? call->all * call->positions : b->rows) * (batches ? (size_t)*batches : 1);
     if (nl_normalize_is_standard(call->op))
         nl_cpu_block_slopes(b, rows);
     else
         nl_general_slopes(call, b, rows);
     const struct nl_block_kernels *kernels = nl_block_kernels();
     if (b->dx)
-        nl_cpu_block_rows(b, b->affine_step ? nl_cpu_element_dx : nl_general_has_signs(call->op) ? kernels->column_dx_of_signs : kernels->column_dx);
+        nl_cpu_block_rows(b, b->affine_step                   ? nl_cpu_element_dx
+                             : nl_general_has_signs(call->op) ? kernels->column_dx_of_signs
+                                                              : kernels->column_dx);
 }
 
 static void backward_rows(const struct nl_norm_call *call, const struct nl_cpu_block *b)
@@ -223,7 +232,8 @@ static void backward_rows(const struct nl_norm_call *call, const struct nl_cpu_b
 /* A single block of rows has no need of sums in double: its part_gamma and part_beta are dgamma and dbeta. */
 static bool is_alone(const struct nl_norm_call *call)
 {
-    return call->by_rows && call->blocks == 1 && (size_t)call->op->affine_count == call->block.channels && !call->op->sums;
+    return call->by_rows && call->blocks == 1 && (size_t)call->op->affine_count == call->block.channels &&
+           !call->op->sums;
 }
 
 static void take_gradients_as_parts(struct nl_cpu_block *b, const struct nl_norm_call *call)
@@ -351,14 +361,20 @@ static struct nl_micro normalize_micro(const void *arguments)
 {
     const struct nl_normalize *op = arguments;
     struct nl_partition partition = op->norm->partition(&op->setup);
-    size_t positions = (size_t)op->setup.positions, channels = (size_t)op->setup.channels, affine = nl_norm_affine_padded(op);
-    struct nl_micro micro = {.unit = 1, .sums = 2 * affine * sizeof(double), .reduces = partition.samples == op->setup.samples && partition.samples > 1};
-    bool slices = partition.samples > 1 && partition.samples < op->setup.samples, apart = partition.samples > 1 && partition.positions < op->setup.positions;
+    size_t positions = (size_t)op->setup.positions, channels = (size_t)op->setup.channels,
+           affine = nl_norm_affine_padded(op);
+    struct nl_micro micro = {.unit = 1,
+                             .sums = 2 * affine * sizeof(double),
+                             .reduces = partition.samples == op->setup.samples && partition.samples > 1};
+    bool slices = partition.samples > 1 && partition.samples<op->setup.samples, apart = partition.samples> 1 &&
+                  partition.positions < op->setup.positions;
     bool packs = nl_normalize_leaves_out(op) && partition.samples > 1;
-    if (packs || nl_general_has_signs(op) || apart || op->workers > 1 || (slices && nl_normalize_keeps_coefficients(op)))
+    if (packs || nl_general_has_signs(op) || apart || op->workers > 1 ||
+        (slices && nl_normalize_keeps_coefficients(op)))
         micro.unit = 0;
     else if (micro.reduces)
-        micro.unit = op->affine_count > op->setup.channels ? 0 : nl_cpu_samples_of_blocks(positions, nl_column_group(channels));
+        micro.unit =
+            op->affine_count > op->setup.channels ? 0 : nl_cpu_samples_of_blocks(positions, nl_column_group(channels));
     else if (partition.samples > 1)
         micro.unit = partition.samples;
     else if (partition.positions == 1)

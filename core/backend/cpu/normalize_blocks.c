@@ -1,3 +1,5 @@
+/* Cuts a normalizer's sets into blocks that a kernel takes in one call, and finds the scratch memory that a block
+ * needs. */
 #include "backend/cpu/normalize_blocks.h"
 
 #include <string.h>
@@ -5,7 +7,13 @@
 #include "backend/cpu/statistics.h"
 #include "base/team.h"
 
-enum { COLUMN_DOUBLES = 4, COLUMN_FLOATS = 9, ROW_FLOATS = 2, ROW_SETS = 5, ROW_LANES = 2 }; /* working arrays of a block: how many of each length */
+enum {
+    COLUMN_DOUBLES = 4,
+    COLUMN_FLOATS = 9,
+    ROW_FLOATS = 2,
+    ROW_SETS = 5,
+    ROW_LANES = 2
+}; /* working arrays of a block: how many of each length */
 
 static size_t larger(size_t a, size_t b)
 {
@@ -17,7 +25,8 @@ static size_t smaller(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-/* Rows whose sets are done at a time: as many as the first-level cache holds, together with what is worked out of them. */
+/* Rows whose sets are done at a time: as many as the first-level cache holds, together with what is worked out of
+ * them. */
 static size_t row_step(size_t channels)
 {
     enum { MOST = 2048 };
@@ -45,8 +54,10 @@ static size_t lanes_of(const struct nl_cpu_block *b)
 
 static size_t working_bytes(const struct nl_cpu_block *b, size_t groups)
 {
-    size_t bytes = groups == 0 ? (ROW_FLOATS * wide_of(b) + ROW_SETS * sets_of(b) + ROW_LANES * lanes_of(b)) * sizeof(float) :
-                                   ((COLUMN_DOUBLES + NL_SHARE * groups) * sizeof(double) + COLUMN_FLOATS * sizeof(float)) * wide_of(b);
+    size_t bytes =
+        groups == 0
+            ? (ROW_FLOATS * wide_of(b) + ROW_SETS * sets_of(b) + ROW_LANES * lanes_of(b)) * sizeof(float)
+            : ((COLUMN_DOUBLES + NL_SHARE * groups) * sizeof(double) + COLUMN_FLOATS * sizeof(float)) * wide_of(b);
     return (bytes + 63) / 64 * 64;
 }
 
@@ -93,8 +104,8 @@ size_t nl_norm_affine_padded(const struct nl_normalize *op)
     return larger((size_t)op->affine_count, (size_t)op->setup.channels) + NL_PADDING;
 }
 
-/* Rows: the shape of a fully connected layer of 64 units with a ReLU after it, in one set a row or in sets of 8 channels, whose statistics move with x. Its
- * kernels know it, and have working arrays of their own. */
+/* Rows: the shape of a fully connected layer of 64 units with a ReLU after it, in one set a row or in sets of 8
+ * channels, whose statistics move with x. Its kernels know it, and have working arrays of their own. */
 NL_INLINE bool is_common(const struct nl_cpu_block *b)
 {
     bool moves = b->spread_moves && b->center_moves == b->centers;
@@ -102,7 +113,8 @@ NL_INLINE bool is_common(const struct nl_cpu_block *b)
 }
 
 /* What all blocks share, and where the first one begins. */
-NL_INLINE void set_block(struct nl_cpu_block *b, const struct nl_normalize *op, size_t at, const struct nl_partition *partition, bool constant)
+NL_INLINE void set_block(struct nl_cpu_block *b, const struct nl_normalize *op, size_t at,
+                         const struct nl_partition *partition, bool constant)
 {
     b->channels = b->pitch = (size_t)op->setup.channels;
     b->width = (size_t)partition->channels;
@@ -150,7 +162,8 @@ static void take_scratch(struct nl_norm_call *call)
     const struct nl_normalize *op = call->op;
     size_t affine = call->affine, wide = wide_of(b), working = (size_t)call->threads * call->working_bytes;
     size_t shares = call->threads > 1 ? 2 * call->blocks * affine : 0;
-    call->working = nl_cpu_scratch(working + (2 * wide + 2 * affine + shares) * sizeof(double) + (wide + affine) * sizeof(float));
+    call->working =
+        nl_cpu_scratch(working + (2 * wide + 2 * affine + shares) * sizeof(double) + (wide + affine) * sizeof(float));
     call->fixed_mean = (double *)(call->working + working);
     call->fixed_var = call->fixed_mean + wide;
     double *sums = call->fixed_var + wide;
@@ -161,7 +174,8 @@ static void take_scratch(struct nl_norm_call *call)
     set_affine(call, ones, ones + wide);
 }
 
-void nl_norm_begin(struct nl_norm_call *call, const struct nl_run *run, const struct nl_normalize *op, int r, enum nl_norm_phase phase)
+void nl_norm_begin(struct nl_norm_call *call, const struct nl_run *run, const struct nl_normalize *op, int r,
+                   enum nl_norm_phase phase)
 {
     struct nl_norm_setup setup = op->setup;
     setup.samples = run->samples;
@@ -177,7 +191,8 @@ void nl_norm_begin(struct nl_norm_call *call, const struct nl_run *run, const st
     call->all = phase == NL_NORM_WHOLE ? samples : (size_t)run->batch;
     call->set_samples = (size_t)partition.samples;
     call->set_positions = (size_t)partition.positions;
-    call->by_rows = partition.samples == 1 && partition.positions == 1 && !op->norm->tracks && nl_normalize_is_standard(op);
+    call->by_rows =
+        partition.samples == 1 && partition.positions == 1 && !op->norm->tracks && nl_normalize_is_standard(op);
     call->fixed = nl_normalize_is_fixed(op, run);
     call->constant = nl_normalize_is_constant(op, run);
     call->averages = nl_normalize_averages(op, run);
@@ -199,7 +214,8 @@ void nl_norm_begin(struct nl_norm_call *call, const struct nl_run *run, const st
         nl_cpu_fixed_statistics(op, call->at, run->statistics, channels, call->fixed_mean, call->fixed_var);
 }
 
-/* Moves the block to element `at`, at that position, and to that set. A block of one position has the gamma of that one. */
+/* Moves the block to element `at`, at that position, and to that set. A block of one position has the gamma of that
+ * one. */
 static void move_block(const struct nl_norm_call *call, struct nl_cpu_block *b, size_t at, size_t position, size_t set)
 {
     const struct nl_cpu_block *first = &call->block;
@@ -248,9 +264,11 @@ void nl_norm_move_block(const struct nl_norm_call *call, struct nl_cpu_block *b,
 bool nl_norm_small_batch(struct nl_cpu_block *b, const struct nl_run *run, const struct nl_normalize *op, size_t at)
 {
     size_t channels = (size_t)op->setup.channels, rows = (size_t)run->samples;
-    bool columns = op->norm->tracks, own = !columns || run->statistics == NL_STATS_TRAIN || run->statistics == NL_STATS_BATCH;
-    if (!nl_normalize_is_standard(op) || rows > (columns ? NL_SMALL_BATCH : NL_ROW_STRETCH) || op->setup.positions != 1 || !own || op->residual || op->sums ||
-        op->batches || (size_t)op->affine_count != channels)
+    bool columns = op->norm->tracks,
+         own = !columns || run->statistics == NL_STATS_TRAIN || run->statistics == NL_STATS_BATCH;
+    if (!nl_normalize_is_standard(op) || rows > (columns ? NL_SMALL_BATCH : NL_ROW_STRETCH) ||
+        op->setup.positions != 1 || !own || op->residual || op->sums || op->batches ||
+        (size_t)op->affine_count != channels)
         return false;
     struct nl_partition partition = op->norm->partition(&op->setup); /* of as many samples as may come, or of slices */
     if (columns ? channels % NL_LANES || !op->norm->centers || partition.samples < run->samples : partition.samples > 1)

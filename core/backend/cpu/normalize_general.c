@@ -1,3 +1,4 @@
+/* Finds the coefficients of each set in the general form, and hands its blocks to the kernels of block_general. */
 #include "backend/cpu/normalize_general.h"
 
 #include <float.h>
@@ -36,7 +37,8 @@ static struct nl_set_statistics statistics_of(const struct nl_norm_call *call, c
     return known;
 }
 
-/* Of the block's sets; NULL: they are not kept. Those of fixed statistics can be worked out again. */
+/* The coefficients that are kept of the block's sets; NULL: they are not kept. Those of fixed statistics can be
+ * worked out again. */
 static struct nl_set_coefficients *kept_of(const struct nl_norm_call *call, const struct nl_cpu_block *b)
 {
     struct nl_set_coefficients *kept = NL_AT(call->op->coefficients, call->at);
@@ -48,8 +50,8 @@ static struct nl_set_coefficients find(const struct nl_norm *norm, const struct 
     return norm->coefficients ? norm->coefficients->forward(norm, known) : nl_standard_coefficients(norm, known);
 }
 
-static struct nl_set_coefficients coefficients_of(const struct nl_norm_call *call, const struct nl_cpu_block *b, size_t set,
-                                                  const struct nl_set_statistics *known)
+static struct nl_set_coefficients coefficients_of(const struct nl_norm_call *call, const struct nl_cpu_block *b,
+                                                  size_t set, const struct nl_set_statistics *known)
 {
     const struct nl_set_coefficients *kept = kept_of(call, b);
     return kept ? kept[set] : find(call->op->norm, known);
@@ -98,7 +100,8 @@ static void take_spread(const struct nl_norm *norm, const struct nl_cpu_block *b
     }
 }
 
-/* A number of a channel, of the batch that came after so many others, averaged with those of the batches before (0: var, 1: mean of products). */
+/* A number of a channel, of the batch that came after so many others, averaged with those of the batches before (0:
+ * var, 1: mean of products). */
 static double averaged(const struct nl_norm_call *call, size_t which, int64_t before, size_t c, double number)
 {
     size_t history = (size_t)call->op->history, channels = call->block.channels;
@@ -125,7 +128,8 @@ void nl_general_complete(const struct nl_norm_call *call, const struct nl_cpu_bl
     }
 }
 
-/* gamma xhat + beta = t scale + offset. t = x - shift is taken from near the batch's center, whatever a normalizer subtracts: so dx loses no digits. */
+/* gamma xhat + beta = t scale + offset. t = x - shift is taken from near the batch's center, whatever a normalizer
+ * subtracts: so dx loses no digits. */
 void nl_general_prepare(const struct nl_norm_call *call, const struct nl_cpu_block *b)
 {
     for (size_t set = 0; set < b->sets; set++) {
@@ -148,15 +152,16 @@ struct slopes {
     double slope, bias;
 };
 
-/* dx = scale (du - mean(du) - (h - mean(h)) mean(du u)) = g (scale factor gamma) + (h slope + bias), where h is a sign; or t in its place, as
- * h = (t - (center - shift)) scale. */
-static struct slopes slopes_of(const struct nl_norm_call *call, const struct nl_cpu_block *b, size_t set, double elements, double scale, double center,
-                               struct nl_set_means means)
+/* dx = scale (du - mean(du) - (h - mean(h)) mean(du u)) = g (scale factor gamma) + (h slope + bias), where h is a sign;
+ * or t in its place, as h = (t - (center - shift)) scale. */
+static struct slopes slopes_of(const struct nl_norm_call *call, const struct nl_cpu_block *b, size_t set,
+                               double elements, double scale, double center, struct nl_set_means means)
 {
     const struct nl_norm *norm = call->op->norm;
     struct channels of = channels_of(b, set);
     double slope = scale * scale * means.product, middle = center - b->shift[of.first];
-    /* Of one element all cancels to the last bit: the sum is multiplied with the number that the kernel multiplies g with. */
+    /* With one element all cancels to the last bit: the sum is multiplied with the number that the kernel multiplies
+     * g with. */
     double bias = elements == 1 && means.gradient != 0 ? b->sum[of.first] * b->scale[of.first] : scale * means.gradient;
     if (nl_general_has_signs(call->op)) {
         double signs = 0, count = 0;
@@ -193,7 +198,8 @@ static void set_slopes(const struct nl_norm_call *call, const struct nl_cpu_bloc
         means.gradient = means.product = 0;
     else
         means = norm->coefficients ? norm->coefficients->backward(&known, means) : nl_standard_means(&known, means);
-    struct slopes slopes = slopes_of(call, b, set, elements, own.scale, known.center, nl_attached(norm, call->op->detached, means));
+    struct slopes slopes =
+        slopes_of(call, b, set, elements, own.scale, known.center, nl_attached(norm, call->op->detached, means));
     for (size_t c = of.first; c < of.end; c++) {
         b->dx_slope[c] = (float)slopes.slope;
         b->dx_bias[c] = (float)slopes.bias;
@@ -213,7 +219,8 @@ static float above_center(double center)
     return found > center ? next_below(found) : found;
 }
 
-/* The same of elements that are `distance` above it. They are a float, which center and distance lead back to; infinity where there are none. */
+/* The float just below the elements that are `distance` above the center; infinity where there are none: elements are
+ * floats, and center and distance must lead back to one. */
 static float above_others(double center, double distance)
 {
     float found = (float)(center + distance);

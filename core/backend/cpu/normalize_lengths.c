@@ -1,3 +1,4 @@
+/* Packs the rows that count into a batch without gaps, normalizes it by the usual kernels, and puts the rows back. */
 #include "backend/cpu/normalize_lengths.h"
 
 #include <stdlib.h>
@@ -10,7 +11,8 @@ bool nl_lengths_suit(const struct nl_normalize *op)
 {
     struct nl_partition partition = op->norm->partition(&op->setup);
     bool packs = partition.samples > 1, elements = op->affine_count > op->setup.channels;
-    return !nl_normalize_leaves_out(op) || (partition.positions == op->setup.positions && !(packs && elements) && op->followed == 0);
+    return !nl_normalize_leaves_out(op) ||
+           (partition.positions == op->setup.positions && !(packs && elements) && op->followed == 0);
 }
 
 /* Samples that share statistics, and their rows that count. */
@@ -35,7 +37,11 @@ static bool next_group(const struct nl_run *run, const struct nl_normalize *op, 
     int first = g->end, samples = op->norm->partition(&setup).samples;
     if (first == run->samples)
         return false;
-    *g = (struct group){.op = op, .lengths = NL_AT(op->lengths, (size_t)r * run->stride), .time = run->time, .first = first, .packs = samples > 1};
+    *g = (struct group){.op = op,
+                        .lengths = NL_AT(op->lengths, (size_t)r * run->stride),
+                        .time = run->time,
+                        .first = first,
+                        .packs = samples > 1};
     g->end = first + samples < run->samples ? first + samples : run->samples;
     for (int n = first; n < g->end; n++)
         g->rows += rows_of(g, n);
@@ -95,7 +101,8 @@ static struct nl_normalize as_sample(const struct nl_normalize *op, const struct
 {
     struct nl_normalize one = *op;
     struct nl_partition partition = op->norm->partition(&op->setup);
-    size_t set = (size_t)(g->first / (g->packs ? partition.samples : 1)) * (size_t)(op->setup.channels / partition.channels);
+    size_t set =
+        (size_t)(g->first / (g->packs ? partition.samples : 1)) * (size_t)(op->setup.channels / partition.channels);
     one.has_lengths = false;
     one.workers = 1;
     one.setup.samples = 1;
@@ -118,7 +125,8 @@ static void clear_y(const struct nl_run *run, const struct group *g, int r)
             y[i] = residual && !(g->op->relu && residual[i] < 0) ? residual[i] : 0.0f;
 }
 
-static void track_groups(const struct nl_run *run, const struct nl_normalize *op, int r, enum nl_norm_phase phase, nl_norm_pass *track)
+static void track_groups(const struct nl_run *run, const struct nl_normalize *op, int r, enum nl_norm_phase phase,
+                         nl_norm_pass *track)
 {
     struct nl_run alone = *run;
     alone.samples = 1;
@@ -129,7 +137,8 @@ static void track_groups(const struct nl_run *run, const struct nl_normalize *op
     }
 }
 
-void nl_lengths_forward(const struct nl_run *run, const struct nl_normalize *op, int r, enum nl_norm_phase phase, nl_norm_pass *normalize, nl_norm_pass *track)
+void nl_lengths_forward(const struct nl_run *run, const struct nl_normalize *op, int r, enum nl_norm_phase phase,
+                        nl_norm_pass *normalize, nl_norm_pass *track)
 {
     struct nl_run alone = *run;
     alone.samples = 1;
@@ -138,7 +147,8 @@ void nl_lengths_forward(const struct nl_run *run, const struct nl_normalize *op,
         clear_y(run, &g, r);
         if (g.rows == 0)
             continue;
-        struct at_rows x = take_rows(run, &g, r, op->x, true), residual = take_rows(run, &g, r, op->residual, true), y = take_rows(run, &g, r, op->y, false);
+        struct at_rows x = take_rows(run, &g, r, op->x, true), residual = take_rows(run, &g, r, op->residual, true),
+                       y = take_rows(run, &g, r, op->y, false);
         one.x = x.own, one.residual = residual.own, one.y = y.own;
         normalize(&alone, &one, r, phase);
         give_rows(run, &g, r, &x, false);
@@ -179,7 +189,8 @@ void nl_lengths_backward(const struct nl_run *run, const struct nl_normalize *op
 {
     struct nl_run alone = *run;
     size_t at = (size_t)r * run->stride, sums = 2 * nl_norm_affine_padded(op);
-    double *kept = NL_AT(op->sums, at), *gradients = kept ? kept : nl_alloc(sums, sizeof *gradients); /* of all groups */
+    double *kept = NL_AT(op->sums, at),
+           *gradients = kept ? kept : nl_alloc(sums, sizeof *gradients); /* of all groups */
     alone.samples = 1;
     alone.first = 1; /* what comes is added */
     if (run->first == 0)
@@ -189,7 +200,8 @@ void nl_lengths_backward(const struct nl_run *run, const struct nl_normalize *op
         clear_dx(run, &g, r);
         if (g.rows == 0)
             continue;
-        struct at_rows x = take_rows(run, &g, r, op->x, true), dy = take_rows(run, &g, r, op->dy, true), dx = take_rows(run, &g, r, op->dx, false);
+        struct at_rows x = take_rows(run, &g, r, op->x, true), dy = take_rows(run, &g, r, op->dy, true),
+                       dx = take_rows(run, &g, r, op->dx, false);
         struct at_rows y = take_rows(run, &g, r, op->residual ? op->y : NULL, true),
                        dresidual = take_rows(run, &g, r, op->residual ? op->dresidual : NULL, false);
         one.x = x.own, one.dy = dy.own, one.dx = dx.own, one.y = y.own, one.dresidual = dresidual.own;

@@ -29,7 +29,8 @@ static struct nl_observed look(size_t count, const float *x, const float *before
             squares[lane] += value * value;
             zeros[lane] += value == 0;
         }
-    struct nl_observed seen = {.elements = (double)count, .sum = sum_of(sum), .squares = sum_of(squares), .zeros = sum_of(zeros)};
+    struct nl_observed seen = {
+        .elements = (double)count, .sum = sum_of(sum), .squares = sum_of(squares), .zeros = sum_of(zeros)};
     double mean = seen.sum / seen.elements;
     for (size_t first = 0; first < count; first += LANES)
         for (size_t lane = 0; lane < LANES && first + lane < count; lane++) {

@@ -1,3 +1,4 @@
+/* Loads OpenBLAS once with dlopen, and keeps it to one thread. */
 #include "backend/cpu/openblas.h"
 
 #include <dlfcn.h>
@@ -33,7 +34,8 @@ static void load(void)
             nl_fail(&failure, "cannot load %s: %s (Debian package libopenblas0-pthread)", file, dlerror());
             return;
         }
-        memcpy((char *)&library + functions[i].place, &function, sizeof function); /* POSIX says that a function fits; ISO C has no conversion */
+        memcpy((char *)&library + functions[i].place, &function,
+               sizeof function); /* POSIX says that a function fits; ISO C has no conversion */
     }
     /* Trials run side by side, a thread each; a BLAS with threads of its own would make them wait for each other. */
     library.openblas_set_num_threads(1);

@@ -22,10 +22,10 @@ static void max_row(size_t out_width, size_t channels, const float *top, const f
         }
 }
 
-/* The same comparisons; each of the four places gets dy where the winner's number is its own, else 0. */
+/* Compares as forward does; each of the four places gets dy where the winner's number is its own, else 0. */
 NL_CLONES
-static void max_row_back(size_t out_width, size_t channels, const float *top, const float *bottom, const float *restrict dy,
-                         float *restrict dtop, float *restrict dbottom)
+static void max_row_back(size_t out_width, size_t channels, const float *top, const float *bottom,
+                         const float *restrict dy, float *restrict dtop, float *restrict dbottom)
 {
     for (size_t j = 0; j < out_width; j++) {
         for (size_t c = 0; c < channels; c++) {
@@ -49,7 +49,8 @@ static void max_forward(const struct nl_run *run, const void *operation, size_t 
 {
     const struct nl_max_pool *op = operation;
     size_t channels = (size_t)op->channels, line = (size_t)op->width * channels, image = (size_t)op->height * line;
-    size_t out_height = (size_t)op->height / 2, out_width = (size_t)op->width / 2, out_image = out_height * out_width * channels;
+    size_t out_height = (size_t)op->height / 2, out_width = (size_t)op->width / 2,
+           out_image = out_height * out_width * channels;
     for (int r = 0; r < run->replicas; r++) {
         const float *x = (const float *)NL_AT(op->x, (size_t)r * run->stride) + first * image;
         float *y = (float *)NL_AT(op->y, (size_t)r * run->stride) + first * out_image;
@@ -63,10 +64,12 @@ static void max_backward(const struct nl_run *run, const void *operation, size_t
 {
     const struct nl_max_pool *op = operation;
     size_t channels = (size_t)op->channels, line = (size_t)op->width * channels, image = (size_t)op->height * line;
-    size_t out_height = (size_t)op->height / 2, out_width = (size_t)op->width / 2, out_image = out_height * out_width * channels;
+    size_t out_height = (size_t)op->height / 2, out_width = (size_t)op->width / 2,
+           out_image = out_height * out_width * channels;
     for (int r = 0; r < run->replicas; r++) {
         size_t at = (size_t)r * run->stride;
-        const float *x = (const float *)NL_AT(op->x, at) + first * image, *dy = (const float *)NL_AT(op->dy, at) + first * out_image;
+        const float *x = (const float *)NL_AT(op->x, at) + first * image,
+                    *dy = (const float *)NL_AT(op->dy, at) + first * out_image;
         float *dx = (float *)NL_AT(op->dx, at) + first * image;
         if (op->height % 2 || op->width % 2) /* the last row and column, which no window has */
             memset(dx, 0, (size_t)run->samples * image * sizeof *dx);

@@ -1,5 +1,5 @@
-/* Normalizers that divide a set by a measure of its size. A set is read from memory once: what comes after its sums finds it in the cache. Sums go
- * in float over a few rows (positions), then in double. */
+/* Normalizers that divide a set by a measure of its size. A set is read from memory once: what comes after its sums
+ * finds it in the cache. Sums go in float over a few rows (positions), then in double. */
 #include <math.h>
 
 #include "backend/cpu/cpu.h"
@@ -14,7 +14,8 @@ struct numbers {
     size_t rows, channels, counted; /* of a set: rows of so many channels, of which the squares of the first count */
     double eps;
     const float *x, *dy;
-    const float *gamma; /* one a channel; with norm.affine = element a row for each position; of one number, or none, copies of it */
+    const float *gamma; /* one a channel; with norm.affine = element a row for each position; of one number, or none,
+                           copies of it */
     bool of_elements;
     const float *counts; /* (channels): 1 where a channel counts, 0 elsewhere */
     float *y, *dx;
@@ -64,7 +65,8 @@ NL_INLINE float fold(const float *lanes)
 }
 
 /* sum a b, and sum a b c unless c is NULL, over so many rows of `columns`; line: from row to row, of c 0 or as much. */
-NL_INLINE double sum_of(size_t rows, size_t columns, size_t line, const float *a, const float *b, const float *c, size_t c_line)
+NL_INLINE double sum_of(size_t rows, size_t columns, size_t line, const float *a, const float *b, const float *c,
+                        size_t c_line)
 {
     double total = 0;
     for (size_t row = 0; columns < NL_LANES && row < rows; row++)
@@ -96,8 +98,9 @@ static size_t sets_at_a_time(const struct numbers *n)
     return n->rows == 1 ? SETS : 1;
 }
 
-/* Of sets [first, first + count): scale, and slope (struct nl_rescale). */
-NL_INLINE void find_factors(const struct numbers *n, size_t first, size_t count, double *restrict scale, double *restrict slope)
+/* Finds scale and slope of sets [first, first + count) (struct nl_rescale). */
+NL_INLINE void find_factors(const struct numbers *n, size_t first, size_t count, double *restrict scale,
+                            double *restrict slope)
 {
     double squares[SETS], counted = (double)n->rows * (double)n->counted, eps = n->eps;
     bool of_length = nl_rescale_measure_of(n->op) == NL_RESCALE_LENGTH;
@@ -106,7 +109,8 @@ NL_INLINE void find_factors(const struct numbers *n, size_t first, size_t count,
         squares[i] = sum_of(n->rows, n->counted, n->channels, x, x, NULL, 0);
     }
     for (size_t i = 0; i < count; i++) {
-        double measured = of_length ? squares[i] : squares[i] / counted + eps, least = of_length ? eps * eps : 0, share = of_length ? 1 : counted;
+        double measured = of_length ? squares[i] : squares[i] / counted + eps, least = of_length ? eps * eps : 0,
+               share = of_length ? 1 : counted;
         double size = sqrt(measured < least ? least : measured), some = size == 0 ? 0 : 1;
         scale[i] = some / (size == 0 ? 1 : size);
         slope[i] = scale[i] * scale[i] * scale[i] * (measured < least ? 0 : 1) / share;
@@ -161,7 +165,8 @@ static void rescale_forward(const struct nl_run *run, const void *arguments)
 
 /* ---- backward ---- */
 
-/* Sums for dgamma over some rows in float, and over those before them in double: one number, or as many as gamma has. */
+/* Sums for dgamma over some rows in float, and over those before them in double: one number, or as many as gamma
+ * has. */
 struct sums {
     float *recent;
     double *total;
@@ -206,7 +211,8 @@ NL_INLINE void row_backward(size_t channels, const struct row row)
         element_backward(&row, c);
 }
 
-/* Sets [first, end) of the replica. With gammas for channels or elements (by_columns) their gradients are summed row by row, else set by set. */
+/* Sets [first, end) of the replica. With gammas for channels or elements (by_columns) their gradients are summed row by
+ * row, else set by set. */
 NL_INLINE void backward_of(const struct numbers *n, size_t first, size_t end, struct sums *sums, bool by_columns)
 {
     double scale[SETS], slope[SETS];
@@ -278,7 +284,8 @@ static void on_blocks(void *context, size_t first, size_t end, int thread)
 static void rescale_backward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_rescale *op = arguments;
-    size_t sample = (size_t)op->positions * (size_t)op->channels, samples = (size_t)run->samples, rows = (size_t)op->positions;
+    size_t sample = (size_t)op->positions * (size_t)op->channels, samples = (size_t)run->samples,
+           rows = (size_t)op->positions;
     struct task task = {.samples = samples, .columns = op->affine_count};
     task.block = op->affine_count > (size_t)op->channels ? NL_BLOCK_ROWS : rows < 128 ? 128 / rows : 1;
     size_t blocks = (samples + task.block - 1) / task.block, count = blocks * task.columns;

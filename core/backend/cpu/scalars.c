@@ -1,10 +1,11 @@
-/* A multiplication by scalars and the addition of one. The sums of backward are made sample by sample, by whichever thread, and joined in order. */
+/* A multiplication by scalars and the addition of one. The sums of backward are made sample by sample, by whichever
+ * thread, and joined in order. */
 #include "backend/cpu/cpu.h"
 #include "operation/scalars.h"
 
 enum { SUMS = 8 };
 
-/* Of a sample. */
+/* The sums of a sample. */
 struct sums {
     double products, dy;
 };
@@ -62,7 +63,8 @@ static void forward(const struct nl_run *run, const void *arguments, size_t firs
     const struct work *work = arguments;
     const struct nl_scalars *op = &work->op;
     size_t from = first * op->count;
-    apply((size_t)run->samples * op->count, work->slope, op->bias ? *(const float *)op->bias : 0, (const float *)op->x + from, (float *)op->y + from);
+    apply((size_t)run->samples * op->count, work->slope, op->bias ? *(const float *)op->bias : 0,
+          (const float *)op->x + from, (float *)op->y + from);
 }
 
 static void backward(const struct nl_run *run, const void *arguments, size_t first)

@@ -1,5 +1,5 @@
-/* Weights divided by their largest singular value (operation/parametrize.h). The two products of a power iteration read the weight row by row; sums are in
- * double, over fixed lanes. */
+/* Weights divided by their largest singular value (operation/parametrize.h). The two products of a power iteration read
+ * the weight row by row; sums are in double, over fixed lanes. */
 #include <math.h>
 #include <string.h>
 
@@ -131,8 +131,14 @@ static struct matrix matrix_of(const struct call *call, size_t replica)
 {
     const struct nl_spectral_norm *op = call->op;
     size_t at = replica * call->run->stride;
-    return (struct matrix){.rows = rows_of(op), .outputs = (size_t)op->out, .in = op->in, .taps = nl_weight_taps(op->kernel),
-                           .eps = op->norm->eps, .v = NL_AT(op->v, at), .a = NL_AT(op->a, at), .b = NL_AT(op->b, at)};
+    return (struct matrix){.rows = rows_of(op),
+                           .outputs = (size_t)op->out,
+                           .in = op->in,
+                           .taps = nl_weight_taps(op->kernel),
+                           .eps = op->norm->eps,
+                           .v = NL_AT(op->v, at),
+                           .a = NL_AT(op->a, at),
+                           .b = NL_AT(op->b, at)};
 }
 
 static void compute_replicas(void *context, size_t first, size_t end, int thread)
@@ -141,7 +147,8 @@ static void compute_replicas(void *context, size_t first, size_t end, int thread
     (void)thread;
     for (size_t r = first; r < end; r++) {
         struct matrix m = matrix_of(call, r);
-        double *scratch = call->scratch + r * scratch_of(call->op), *sigma = NL_AT(call->op->sigma, r * call->run->stride);
+        double *scratch = call->scratch + r * scratch_of(call->op),
+               *sigma = NL_AT(call->op->sigma, r * call->run->stride);
         for (int i = 0; call->run->statistics == NL_STATS_TRAIN && i < call->op->iterations; i++)
             iterate(&m, scratch);
         *sigma = sigma_of(&m, scratch);

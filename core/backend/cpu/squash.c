@@ -1,4 +1,5 @@
-/* A function of each element in place of a normalizer. Memory is read once; sums go in float over a few rows, then in double. */
+/* A function of each element in place of a normalizer. Memory is read once; sums go in float over a few rows, then in
+ * double. */
 #include <string.h>
 
 #include "backend/cpu/cpu.h"
@@ -33,8 +34,14 @@ static struct numbers numbers_of(const struct nl_run *run, const struct nl_squas
 {
     size_t at = (size_t)r * run->stride;
     const float *shift = NL_AT(op->shift, at);
-    return (struct numbers){*(const float *)NL_AT(op->alpha, at), shift ? *shift : 0.0f, NL_AT(op->x, at), NL_AT(op->dy, at),
-                            NL_AT(op->gamma, at), NL_AT(op->beta, at), NL_AT(op->y, at), NL_AT(op->dx, at)};
+    return (struct numbers){*(const float *)NL_AT(op->alpha, at),
+                            shift ? *shift : 0.0f,
+                            NL_AT(op->x, at),
+                            NL_AT(op->dy, at),
+                            NL_AT(op->gamma, at),
+                            NL_AT(op->beta, at),
+                            NL_AT(op->y, at),
+                            NL_AT(op->dx, at)};
 }
 
 NL_INLINE float hardtanh(float u, float *slope)
@@ -48,8 +55,10 @@ struct sums {
     float *gamma, *beta, *alpha, *shift; /* (columns) each */
 };
 
-/* scales, moves: whether there is gamma, and beta; constants, since a load that a mask leaves out is slow where there is no memory. */
-NL_INLINE void row_forward(nl_with_slope *function, bool scales, bool moves, struct numbers n, size_t columns, const float *x, float *y)
+/* scales, moves: whether there is gamma, and beta; constants, since a load that a mask leaves out is slow where there
+ * is no memory. */
+NL_INLINE void row_forward(nl_with_slope *function, bool scales, bool moves, struct numbers n, size_t columns,
+                           const float *x, float *y)
 {
     NL_PARALLEL
     for (size_t c = 0; c < columns; c++) {
@@ -60,13 +69,15 @@ NL_INLINE void row_forward(nl_with_slope *function, bool scales, bool moves, str
 }
 
 /* Adds to the sums. */
-NL_INLINE void row_backward(nl_with_slope *function, bool scales, struct numbers n, size_t columns, const float *x, const float *dy, float *dx,
-                            const struct sums *s)
+NL_INLINE void row_backward(nl_with_slope *function, bool scales, struct numbers n, size_t columns, const float *x,
+                            const float *dy, float *dx, const struct sums *s)
 {
-    float *restrict sum_gamma = s->gamma, *restrict sum_beta = s->beta, *restrict sum_alpha = s->alpha, *restrict sum_shift = s->shift;
+    float *restrict sum_gamma = s->gamma, *restrict sum_beta = s->beta, *restrict sum_alpha = s->alpha,
+                    *restrict sum_shift = s->shift;
     NL_PARALLEL
     for (size_t c = 0; c < columns; c++) {
-        float slope, value = function(n.alpha * x[c] + n.shift, &slope), du = (scales ? dy[c] * n.gamma[c] : dy[c]) * slope;
+        float slope, value = function(n.alpha * x[c] + n.shift, &slope),
+                     du = (scales ? dy[c] * n.gamma[c] : dy[c]) * slope;
         sum_gamma[c] += dy[c] * value;
         sum_beta[c] += dy[c];
         sum_alpha[c] += du * x[c];
@@ -76,23 +87,23 @@ NL_INLINE void row_backward(nl_with_slope *function, bool scales, struct numbers
     }
 }
 
-#define ROWS(name, function)                                                                                                     \
-    NL_CLONES static void name##_forward(const struct numbers *n, size_t columns, const float *x, float *y)                      \
-    {                                                                                                                            \
-        if (n->beta)                                                                                                             \
-            row_forward(function, true, true, *n, columns, x, y);                                                                \
-        else if (n->gamma)                                                                                                       \
-            row_forward(function, true, false, *n, columns, x, y);                                                               \
-        else                                                                                                                     \
-            row_forward(function, false, false, *n, columns, x, y);                                                              \
-    }                                                                                                                            \
-    NL_CLONES static void name##_backward(const struct numbers *n, size_t columns, const float *x, const float *dy, float *dx,   \
-                                          const struct sums *s)                                                                  \
-    {                                                                                                                            \
-        if (n->gamma)                                                                                                            \
-            row_backward(function, true, *n, columns, x, dy, dx, s);                                                             \
-        else                                                                                                                     \
-            row_backward(function, false, *n, columns, x, dy, dx, s);                                                            \
+#define ROWS(name, function)                                                                                           \
+    NL_CLONES static void name##_forward(const struct numbers *n, size_t columns, const float *x, float *y)            \
+    {                                                                                                                  \
+        if (n->beta)                                                                                                   \
+            row_forward(function, true, true, *n, columns, x, y);                                                      \
+        else if (n->gamma)                                                                                             \
+            row_forward(function, true, false, *n, columns, x, y);                                                     \
+        else                                                                                                           \
+            row_forward(function, false, false, *n, columns, x, y);                                                    \
+    }                                                                                                                  \
+    NL_CLONES static void name##_backward(const struct numbers *n, size_t columns, const float *x, const float *dy,    \
+                                          float *dx, const struct sums *s)                                             \
+    {                                                                                                                  \
+        if (n->gamma)                                                                                                  \
+            row_backward(function, true, *n, columns, x, dy, dx, s);                                                   \
+        else                                                                                                           \
+            row_backward(function, false, *n, columns, x, dy, dx, s);                                                  \
     }
 ROWS(tanh, nl_tanh)
 ROWS(erf, nl_erf)
@@ -100,7 +111,8 @@ ROWS(hardtanh, hardtanh)
 
 static const struct {
     void (*forward)(const struct numbers *n, size_t columns, const float *x, float *y);
-    void (*backward)(const struct numbers *n, size_t columns, const float *x, const float *dy, float *dx, const struct sums *sums);
+    void (*backward)(const struct numbers *n, size_t columns, const float *x, const float *dy, float *dx,
+                     const struct sums *sums);
 } functions[] = {
     [NL_SQUASH_TANH] = {tanh_forward, tanh_backward},
     [NL_SQUASH_ERF] = {erf_forward, erf_backward},
@@ -152,7 +164,8 @@ static void on_blocks(void *context, size_t first, size_t end, int thread)
         for (size_t row = block * NL_BLOCK_ROWS; row < (block + 1) * NL_BLOCK_ROWS && row < task->rows.count; row++) {
             size_t at = row * columns;
             const struct numbers *n = &task->numbers;
-            functions[nl_squash_function_of(task->op)].backward(n, columns, n->x + at, n->dy + at, n->dx ? n->dx + at : NULL, &sums);
+            functions[nl_squash_function_of(task->op)].backward(n, columns, n->x + at, n->dy + at,
+                                                                n->dx ? n->dx + at : NULL, &sums);
         }
     }
 }
@@ -177,7 +190,8 @@ static void join(const struct task *task, size_t blocks, double *total, size_t a
 {
     const struct nl_squash *op = task->op;
     size_t columns = task->rows.columns;
-    float *dgamma = NL_AT(op->dgamma, at), *dbeta = NL_AT(op->dbeta, at), *dalpha = NL_AT(op->dalpha, at), *dshift = NL_AT(op->dshift, at);
+    float *dgamma = NL_AT(op->dgamma, at), *dbeta = NL_AT(op->dbeta, at), *dalpha = NL_AT(op->dalpha, at),
+          *dshift = NL_AT(op->dshift, at);
     for (size_t block = 0; block < blocks; block++)
         add(QUANTITIES * columns, task->part + block * QUANTITIES * columns, total);
     for (size_t c = 0; dgamma && c < columns; c++)
@@ -213,7 +227,8 @@ static struct nl_micro squash_micro(const void *arguments)
 {
     const struct nl_squash *op = arguments;
     size_t elements = (size_t)op->positions * (size_t)op->channels, columns = columns_of(op);
-    return (struct nl_micro){.unit = nl_cpu_samples_of_blocks(elements / columns, NL_BLOCK_ROWS), .sums = QUANTITIES * columns * sizeof(double)};
+    return (struct nl_micro){.unit = nl_cpu_samples_of_blocks(elements / columns, NL_BLOCK_ROWS),
+                             .sums = QUANTITIES * columns * sizeof(double)};
 }
 
 NL_CPU_KERNEL(squash) = {.forward = squash_forward, .backward = squash_backward, .micro = squash_micro};

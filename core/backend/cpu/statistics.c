@@ -1,10 +1,12 @@
+/* Updates running statistics, and merges the moments of batches into precise ones, channel by channel in double. */
 #include "backend/cpu/statistics.h"
 
 #include "backend/cpu/cpu.h"
 #include "base/clones.h"
 #include "norm/momentum.h"
 
-void nl_cpu_fixed_statistics(const struct nl_normalize *op, size_t at, enum nl_statistics which, size_t channels, double *mean, double *var)
+void nl_cpu_fixed_statistics(const struct nl_normalize *op, size_t at, enum nl_statistics which, size_t channels,
+                             double *mean, double *var)
 {
     bool precise = which == NL_STATS_PRECISE;
     const float *running_mean = NL_AT(op->running_mean, at), *running_var = NL_AT(op->running_var, at);
@@ -16,23 +18,28 @@ void nl_cpu_fixed_statistics(const struct nl_normalize *op, size_t at, enum nl_s
 }
 
 NL_CLONES
-static void move_average(size_t count, double momentum, double factor, const double *restrict batch, float *restrict running)
+static void move_average(size_t count, double momentum, double factor, const double *restrict batch,
+                         float *restrict running)
 {
     for (size_t c = 0; c < count; c++)
         running[c] = (float)((1 - momentum) * running[c] + momentum * (batch[c] * factor));
 }
 
-/* The same with a momentum of each channel's own, which learns from how far the batch is from what was predicted. */
-static void learn(const struct nl_normalize *op, size_t at, double momentum, double correction, const struct nl_batch_statistics *batch)
+/* Moves a running statistic with a momentum of each channel's own, which learns from how far the batch is from what
+ * was predicted. */
+static void learn(const struct nl_normalize *op, size_t at, double momentum, double correction,
+                  const struct nl_batch_statistics *batch)
 {
     const struct nl_hyper *hyper = NL_AT(op->hyper, at);
-    float *running_mean = NL_AT(op->running_mean, at), *running_var = NL_AT(op->running_var, at), *learned = NL_AT(op->learned, at);
+    float *running_mean = NL_AT(op->running_mean, at), *running_var = NL_AT(op->running_var, at),
+          *learned = NL_AT(op->learned, at);
     for (size_t c = 0; c < batch->channels; c++) {
         struct nl_learned_momentum own;
         struct nl_prediction prediction = {running_mean[c], running_var[c], batch->mean[c], batch->var[c] * correction};
         for (size_t row = 0; row < NL_MOMENTUM_ROWS; row++)
             own.row[row] = learned[row * batch->channels + c];
-        double share = nl_learn_momentum(&own, &prediction, momentum, hyper->norm_numbers[NL_MOMENTUM_RATE], nl_own_or(op->eps, hyper->norm_eps));
+        double share = nl_learn_momentum(&own, &prediction, momentum, hyper->norm_numbers[NL_MOMENTUM_RATE],
+                                         nl_own_or(op->eps, hyper->norm_eps));
         for (size_t row = 0; row < NL_MOMENTUM_ROWS; row++)
             learned[row * batch->channels + c] = (float)own.row[row];
         running_mean[c] = (float)((1 - share) * running_mean[c] + share * prediction.batch_mean);
@@ -44,7 +51,8 @@ void nl_cpu_track(const struct nl_normalize *op, size_t at, double momentum, con
 {
     float *running_mean = NL_AT(op->running_mean, at), *running_var = NL_AT(op->running_var, at);
     int64_t *updates = NL_AT(op->updates, at);
-    double m = batch->elements, correction = op->unbiased && nl_norm_spread_is_variance(op->norm) && m > 1 ? m / (m - 1) : 1.0;
+    double m = batch->elements,
+           correction = op->unbiased && nl_norm_spread_is_variance(op->norm) && m > 1 ? m / (m - 1) : 1.0;
     ++*updates;
     if (op->learned) {
         learn(op, at, momentum, correction, batch);
@@ -56,21 +64,23 @@ void nl_cpu_track(const struct nl_normalize *op, size_t at, double momentum, con
 }
 
 NL_CLONES
-void nl_cpu_merge_moments(size_t count, double elements, double *restrict mean, double *restrict var, double more, const double *restrict more_mean,
-                          const double *restrict more_var)
+void nl_cpu_merge_moments(size_t count, double elements, double *restrict mean, double *restrict var, double more,
+                          const double *restrict more_mean, const double *restrict more_var)
 {
     bool begins = elements == 0;
     double share = more / (elements + more);
     for (size_t i = 0; i < count; i++) {
         double delta = more_mean[i] - mean[i];
         mean[i] = begins ? more_mean[i] : mean[i] + delta * share;
-        var[i] = begins ? more_var[i] : (1 - share) * var[i] + share * more_var[i] + delta * delta * share * (1 - share);
+        var[i] =
+            begins ? more_var[i] : (1 - share) * var[i] + share * more_var[i] + delta * delta * share * (1 - share);
     }
 }
 
 void nl_cpu_collect(const struct nl_normalize *op, size_t at, const struct nl_batch_statistics *batch)
 {
     double *count = NL_AT(op->precise_count, at);
-    nl_cpu_merge_moments(batch->channels, *count, NL_AT(op->precise_mean, at), NL_AT(op->precise_var, at), batch->elements, batch->mean, batch->var);
+    nl_cpu_merge_moments(batch->channels, *count, NL_AT(op->precise_mean, at), NL_AT(op->precise_var, at),
+                         batch->elements, batch->mean, batch->var);
     *count += batch->elements;
 }

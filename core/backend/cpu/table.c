@@ -1,4 +1,5 @@
-/* The cpu backend: float32, own kernels. Each trial has a thread; threads without a trial help the others (base/team.h). */
+/* The cpu backend: float32, own kernels. Each trial has a thread; threads without a trial help the others
+ * (base/team.h). */
 #include "backend/cpu/cpu.h"
 
 /* The operations that it has a kernel of its own for, nl_cpu_NAME, as backend/kernels.cmake finds them. */

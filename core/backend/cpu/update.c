@@ -1,4 +1,5 @@
-/* The update: gradient clipping, then loops for SGD, Adam, AdamW, Lion and LARS; other optimizers take the step of their file (optimizer/optimizer.h). */
+/* The update: gradient clipping, then loops for SGD, Adam, AdamW, Lion and LARS; other optimizers take the step of
+ * their file (optimizer/optimizer.h). */
 #include <math.h>
 #include <string.h>
 
@@ -113,7 +114,7 @@ void nl_cpu_sgd_step(const struct nl_cpu_sgd *sgd, size_t count, const float *gr
         descend(count, sgd->lr, sgd->decay, sgd->w, grad);
 }
 
-/* Of the parameters from number `from` on, with one weight decay. */
+/* The step of the parameters from number `from` on, with one weight decay. */
 static struct nl_cpu_sgd sgd_from(const struct nl_update *op, size_t at, size_t from, double decay)
 {
     const struct nl_hyper *hyper = NL_AT(op->hyper, at);
@@ -152,7 +153,8 @@ static void adam(size_t count, struct scalars a, float *restrict w, const float 
     }
 }
 
-static struct scalars scalars_of(const struct nl_update *op, const struct nl_hyper *hyper, double t, double decay, float clip)
+static struct scalars scalars_of(const struct nl_update *op, const struct nl_hyper *hyper, double t, double decay,
+                                 float clip)
 {
     bool decoupled = op->decoupled;
     return (struct scalars){
@@ -215,7 +217,8 @@ static void on_range(void *context, size_t begin, size_t end, int thread)
         struct nl_cpu_sgd sgd = sgd_from(op, range->at, from, range->decay);
         nl_cpu_sgd_step(&sgd, count, grad);
     } else if (op->optimizer == NL_ADAM || op->optimizer == NL_ADAMW) {
-        adam(count, scalars_of(op, hyper, range->t, range->decay, range->clip), w, grad, first, (float *)NL_AT(op->second, range->at) + from);
+        adam(count, scalars_of(op, hyper, range->t, range->decay, range->clip), w, grad, first,
+             (float *)NL_AT(op->second, range->at) + from);
     } else if (op->optimizer == NL_LION) {
         lion(count, scalars_of(op, hyper, range->t, range->decay, range->clip), w, grad, first);
     } else {
@@ -254,7 +257,10 @@ static void clip_fractions(const struct nl_update *op, size_t at)
 /* c (m, n) = a (m, k) b (k, n), or b' (n, k). */
 static void multiply(size_t m, size_t n, size_t k, const void *a, const void *b, bool transposed, void *c)
 {
-    nl_cpu_gemm(NL_GEMM_OWN, &(struct nl_cpu_gemm){.transposed = transposed ? NL_TRANSPOSED_B : NL_PLAIN, .m = m, .n = n, .k = k, .a = a, .b = b, .c = c});
+    nl_cpu_gemm(
+        NL_GEMM_OWN,
+        &(struct nl_cpu_gemm){
+            .transposed = transposed ? NL_TRANSPOSED_B : NL_PLAIN, .m = m, .n = n, .k = k, .a = a, .b = b, .c = c});
 }
 
 /* The tensors of a replica, by the step that the optimizer's file has. */
@@ -271,7 +277,8 @@ static void on_tensors(void *context, size_t begin, size_t end, int thread)
     const struct nl_update_tensor *tensor = NL_AT(op->tensor, tensors->at);
     (void)thread;
     for (size_t i = begin; i < end; i++) {
-        struct nl_tensor_step step = nl_tensor_step_of(op, tensors->at, sizeof(float), &tensor[i], tensors->step, multiply);
+        struct nl_tensor_step step =
+            nl_tensor_step_of(op, tensors->at, sizeof(float), &tensor[i], tensors->step, multiply);
         nl_optimizers[op->optimizer]->step[NL_ELEMENT_FLOAT](&step);
     }
 }
@@ -283,7 +290,8 @@ enum way {
     CLIPPING, /* which multiplies gradients by the factor of clipping, too */
     BY_TENSOR /* a loop over each tensor, whose rate follows from its norms */
 };
-static const enum way ways[] = {[NL_SGD] = PLAIN, [NL_ADAM] = CLIPPING, [NL_ADAMW] = CLIPPING, [NL_LION] = CLIPPING, [NL_LARS] = BY_TENSOR};
+static const enum way ways[] = {
+    [NL_SGD] = PLAIN, [NL_ADAM] = CLIPPING, [NL_ADAMW] = CLIPPING, [NL_LION] = CLIPPING, [NL_LARS] = BY_TENSOR};
 
 static enum way way_of(enum nl_optimizer optimizer)
 {
@@ -305,7 +313,8 @@ static void step_all(const struct nl_run *run, const struct nl_update *op, size_
     }
     size_t rest = op->stepped > op->decayed ? op->stepped : op->decayed;
     double t = (double)run->step + 1;
-    step((struct range){.op = op, .at = at, .from = op->stepped, .t = t, .decay = hyper->weight_decay, .clip = clip}, op->decayed);
+    step((struct range){.op = op, .at = at, .from = op->stepped, .t = t, .decay = hyper->weight_decay, .clip = clip},
+         op->decayed);
     step((struct range){.op = op, .at = at, .from = rest, .t = t, .clip = clip}, op->count);
 }
 
@@ -325,7 +334,8 @@ void nl_cpu_update(const struct nl_run *run, const struct nl_update *op)
         float *grad = NL_AT(op->grad, at);
         for (int i = 0; op->units > 0 && i < op->tensors; i++)
             if (tensor[i].units > 0)
-                clip_units(&tensor[i], hyper->agc, (const float *)NL_AT(op->w, at) + tensor[i].offset, grad + tensor[i].offset);
+                clip_units(&tensor[i], hyper->agc, (const float *)NL_AT(op->w, at) + tensor[i].offset,
+                           grad + tensor[i].offset);
         float clip = hyper->clip_norm > 0 ? norm_factor(hyper->clip_norm, op->count, grad) : 1.0f;
         if (clip < 1 && (hyper->clip_value > 0 || way_of(op->optimizer) != CLIPPING)) {
             scale(op->count, clip, grad);

@@ -32,7 +32,8 @@ INLINE void store_quarter(float *to, const vec sixteen[2])
     _mm_storeu_ps(to, _mm256_castps256_ps128(half) + _mm256_extractf128_ps(half, 1));
 }
 
-/* column[i] = column i of LANES rows. A row and the one four further share a register, so that shuffles stay inside its halves. */
+/* column[i] = column i of LANES rows. A row and the one four further share a register, so that shuffles stay inside its
+ * halves. */
 INLINE void transpose_four(const float *from, size_t line, __m256 column[4])
 {
     __m256 row[4];
@@ -56,14 +57,17 @@ INLINE vec add_halves(vec a, vec b, size_t half)
     if (half == 4)
         return _mm256_permute2f128_ps(a, b, 0x20) + _mm256_permute2f128_ps(a, b, 0x31);
     if (half == 2)
-        return even_pairs(_mm256_shuffle_ps(a, b, _MM_SHUFFLE(1, 0, 1, 0)) + _mm256_shuffle_ps(a, b, _MM_SHUFFLE(3, 2, 3, 2)));
-    return even_pairs(_mm256_shuffle_ps(a, b, _MM_SHUFFLE(2, 0, 2, 0)) + _mm256_shuffle_ps(a, b, _MM_SHUFFLE(3, 1, 3, 1)));
+        return even_pairs(_mm256_shuffle_ps(a, b, _MM_SHUFFLE(1, 0, 1, 0)) +
+                          _mm256_shuffle_ps(a, b, _MM_SHUFFLE(3, 2, 3, 2)));
+    return even_pairs(_mm256_shuffle_ps(a, b, _MM_SHUFFLE(2, 0, 2, 0)) +
+                      _mm256_shuffle_ps(a, b, _MM_SHUFFLE(3, 1, 3, 1)));
 }
 
 INLINE vec spread(const float *from, size_t span, int part)
 {
     __m256i lane = _mm256_add_epi32(_mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7), _mm256_set1_epi32(part * LANES));
-    return _mm256_permutevar8x32_ps(load(from), _mm256_srl_epi32(lane, _mm_cvtsi32_si128(__builtin_ctz((unsigned)span))));
+    return _mm256_permutevar8x32_ps(load(from),
+                                    _mm256_srl_epi32(lane, _mm_cvtsi32_si128(__builtin_ctz((unsigned)span))));
 }
 
 INLINE __m256d doubles(vec v, int half)

@@ -1,5 +1,5 @@
-/* Vectors of AVX-512, for kernels that are written once and compiled for each instruction set. `part` loads and stores touch the
- * first `count` elements only, the rest is zero. */
+/* Vectors of AVX-512, for kernels that are written once and compiled for each instruction set. `part` loads and stores
+ * touch the first `count` elements only, the rest is zero. */
 #ifndef NL_BACKEND_CPU_VECTOR_H
 #define NL_BACKEND_CPU_VECTOR_H
 
@@ -22,15 +22,16 @@ enum { LANES = 16 };
 #define pick(a, at) _mm512_permutexvar_ps((__m512i)(at), a) /* lane i: lane at[i] of a */
 #define first_lanes(a, count) _mm512_maskz_mov_ps((__mmask16)((1u << (count)) - 1), a) /* the first lanes, then zeros */
 
-/* Of sixteen lanes the sums of those a quarter apart, halves first: (0 + 8) + (4 + 12) and so on. */
+/* Stores the sums of those of sixteen lanes that are a quarter apart, halves first: (0 + 8) + (4 + 12) and so on. */
 INLINE void store_quarter(float *to, const vec *sixteen)
 {
-    __m256 half = _mm512_castps512_ps256(*sixteen) + _mm256_castpd_ps(_mm512_extractf64x4_pd(_mm512_castps_pd(*sixteen), 1));
+    __m256 half =
+        _mm512_castps512_ps256(*sixteen) + _mm256_castpd_ps(_mm512_extractf64x4_pd(_mm512_castps_pd(*sixteen), 1));
     _mm_storeu_ps(to, _mm256_castps256_ps128(half) + _mm256_extractf128_ps(half, 1));
 }
 
-/* column[i] = column i of LANES rows. Rows 4 apart share a register. Quarters of it are joined in pairs: inserting two halves is faster than
- * inserting three quarters. */
+/* column[i] = column i of LANES rows. Rows 4 apart share a register. Quarters of it are joined in pairs: inserting two
+ * halves is faster than inserting three quarters. */
 INLINE __m256 two_quarters(const float *from, size_t line)
 {
     return _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(from)), _mm_loadu_ps(from + 4 * line), 1);
@@ -53,17 +54,18 @@ INLINE void transpose_four(const float *from, size_t line, vec column[4])
     column[3] = _mm512_castpd_ps(_mm512_unpackhi_pd(pair[1], pair[3]));
 }
 
-/* Of each 2 half lanes of a, and then of b, the sums of one half and the other. half: less than LANES. */
+/* Sums the one half and the other of each 2 half lanes of a, and then of b. half: less than LANES. */
 INLINE vec add_halves(vec a, vec b, size_t half)
 {
     typedef unsigned lanes __attribute__((vector_size(sizeof(vec))));
     const lanes lane = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
     const lanes within = lane & (unsigned)(half - 1), first = 2 * (lane - within) + within; /* 16 and up: of b */
-    return _mm512_permutex2var_ps(a, (__m512i)first, b) + _mm512_permutex2var_ps(a, (__m512i)(first + (unsigned)half), b);
+    return _mm512_permutex2var_ps(a, (__m512i)first, b) +
+           _mm512_permutex2var_ps(a, (__m512i)(first + (unsigned)half), b);
 }
 
-/* Lane i gets from[(part LANES + i) / span]. span: less than LANES, a power of two. No more is read than needed: it should be found in one
- * store. */
+/* Lane i gets from[(part LANES + i) / span]. span: less than LANES, a power of two. No more is read than needed: it
+ * should be found in one store. */
 INLINE vec spread(const float *from, size_t span, int part)
 {
     vec values = span == 8   ? _mm512_castps128_ps512(_mm_castsi128_ps(_mm_loadl_epi64((const __m128i *)from)))
@@ -77,7 +79,8 @@ INLINE vec spread(const float *from, size_t span, int part)
 /* Half of the lanes in double. */
 INLINE __m512d doubles(vec v, int half)
 {
-    return _mm512_cvtps_pd(half == 0 ? _mm512_castps512_ps256(v) : _mm256_castpd_ps(_mm512_extractf64x4_pd(_mm512_castps_pd(v), 1)));
+    return _mm512_cvtps_pd(half == 0 ? _mm512_castps512_ps256(v)
+                                     : _mm256_castpd_ps(_mm512_extractf64x4_pd(_mm512_castps_pd(v), 1)));
 }
 
 INLINE void put_doubles(double *to, vec v)

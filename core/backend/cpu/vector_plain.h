@@ -1,5 +1,5 @@
-/* Vectors in plain C, of four floats: see vector_avx512.h. A processor without fused multiply-add takes the C library's, slowly:
- * the bits come first here. */
+/* Vectors in plain C, of four floats: see vector_avx512.h. A processor without fused multiply-add takes the C
+ * library's, slowly: the bits come first here. */
 #ifndef NL_BACKEND_CPU_VECTOR_H
 #define NL_BACKEND_CPU_VECTOR_H
 

@@ -1,8 +1,9 @@
-/* Whitening of groups of channels. Rows come in chunks: what is multiplied with a matrix is copied next to one another and goes through the matrix product
- * in float. Products of channels are summed in double: W divides by the roots of the covariance's eigenvalues, of which a sum in float loses those below
- * 1e-7 of the largest one, as those of a few samples are. What becomes of a group's covariance is computed in double, too, by one thread a group.
- * Of x its mean, rounded to float, is subtracted before anything else.
- * Narrow groups go through a product together, a block of channels: the matrix of a block has those of its groups along the diagonal, and zeros. */
+/* Whitening of groups of channels. Rows come in chunks: what is multiplied with a matrix is copied next to one another
+ * and goes through the matrix product in float. Products of channels are summed in double: W divides by the roots of
+ * the covariance's eigenvalues, of which a sum in float loses those below 1e-7 of the largest one, as those of a few
+ * samples are. What becomes of a group's covariance is computed in double, too, by one thread a group. Of x its mean,
+ * rounded to float, is subtracted before anything else. Narrow groups go through a product together, a block of
+ * channels: the matrix of a block has those of its groups along the diagonal, and zeros. */
 #include "operation/whitening.h"
 
 #include <math.h>
@@ -28,7 +29,8 @@ struct task {
     double *mean, *w, *factors; /* what it is normalized with */
     const float *summed, *origin; /* whose columns are summed, less that row; NULL: less nothing */
     float *shift, *dy_shift;   /* (C): the mean of x, and of dy where the mean is no constant, else 0 */
-    float *start, *factor;     /* (C), (blocks, 2 width, width): a row of out is start + [x - shift] factor, or start + [dy - dy_shift, x - shift] factor */
+    float *start, *factor; /* (C), (blocks, 2 width, width): a row of out is start + [x - shift] factor, or start + [dy
+                              - dy_shift, x - shift] factor */
     double *sums;              /* (chunks, C) */
     double *products;          /* (chunks, groups, d, d) */
     double *work;              /* (groups, WORK, d, d) */
@@ -57,7 +59,8 @@ static size_t lay_out(struct task *task, char *memory)
     task->buffers = take(&at, (size_t)nl_team_threads() * CHUNK * 3 * task->width * sizeof(float));
     task->mean = task->fixed ? take(&at, task->channels * sizeof(double)) : NL_AT(task->op->mean, task->at);
     task->w = task->fixed ? take(&at, matrices * sizeof(double)) : NL_AT(task->op->w, task->at);
-    task->factors = task->fixed ? take(&at, task->groups * nl_whitening_factors_of(task->op) * sizeof(double)) : NL_AT(task->op->factors, task->at);
+    task->factors = task->fixed ? take(&at, task->groups * nl_whitening_factors_of(task->op) * sizeof(double))
+                                : NL_AT(task->op->factors, task->at);
     return (size_t)(at - memory);
 }
 
@@ -78,7 +81,8 @@ static struct task task_of(const struct nl_run *run, const struct nl_whitening *
     task.channels = (size_t)op->channels, task.d = (size_t)nl_whitening_width(op), task.groups = (size_t)op->set.groups;
     task.chunks = (task.rows + CHUNK - 1) / CHUNK;
     task.width = block_width(task.d, task.groups), task.blocks = task.channels / task.width;
-    task.x = NL_AT(op->x, at), task.dy = NL_AT(op->dy, at), task.gamma = NL_AT(op->gamma, at), task.beta = NL_AT(op->beta, at);
+    task.x = NL_AT(op->x, at), task.dy = NL_AT(op->dy, at), task.gamma = NL_AT(op->gamma, at),
+    task.beta = NL_AT(op->beta, at);
     lay_out(&task, nl_cpu_scratch(lay_out(&task, NULL)));
     return task;
 }
@@ -119,14 +123,15 @@ static void sum_chunks(void *context, size_t first, size_t end, int thread)
             sums[c] = 0;
         for (size_t row = 0; row < rows_of(task, chunk); row += NL_BLOCK_ROWS) {
             size_t left = rows_of(task, chunk) - row;
-            add_rows(left < NL_BLOCK_ROWS ? left : NL_BLOCK_ROWS, task->channels, task->summed + (chunk * CHUNK + row) * task->channels, task->origin, part);
+            add_rows(left < NL_BLOCK_ROWS ? left : NL_BLOCK_ROWS, task->channels,
+                     task->summed + (chunk * CHUNK + row) * task->channels, task->origin, part);
             for (size_t c = 0; c < task->channels; c++)
                 sums[c] += part[c];
         }
     }
 }
 
-/* Of the columns of x: into the sums of the first chunk. */
+/* Sums the columns of x into the sums of the first chunk. */
 static double *sum_columns(struct task *task, const float *x, const float *origin)
 {
     task->summed = x;
@@ -140,7 +145,8 @@ static double *sum_columns(struct task *task, const float *x, const float *origi
 
 /* to(rows, ...) = from(rows, channels) less shift, of some columns; lines: from row to row. */
 NL_CLONES
-static void copy_columns(size_t rows, size_t columns, const float *from, size_t from_line, const float *shift, float *to, size_t to_line)
+static void copy_columns(size_t rows, size_t columns, const float *from, size_t from_line, const float *shift,
+                         float *to, size_t to_line)
 {
     for (size_t row = 0; row < rows; row++, from += from_line, to += to_line) {
         NL_PARALLEL
@@ -173,7 +179,8 @@ static void multiply_chunks(void *context, size_t first, size_t end, int thread)
     for (size_t chunk = first; chunk < end; chunk++)
         for (size_t g = 0; g < task->groups; g++) {
             size_t rows = rows_of(task, chunk), at = chunk * CHUNK * task->channels + g * d;
-            double *products = memset(task->products + (chunk * task->groups + g) * square, 0, square * sizeof *products);
+            double *products =
+                memset(task->products + (chunk * task->groups + g) * square, 0, square * sizeof *products);
             copy_columns(rows, d, task->x + at, task->channels, task->shift + g * d, t, d);
             if (task->backward)
                 copy_columns(rows, d, task->dy + at, task->channels, NULL, left, d);
@@ -188,7 +195,8 @@ static size_t place_of(const struct task *task, size_t g, size_t rows)
     return (g / groups * rows + diagonal) * task->width + diagonal;
 }
 
-/* A product with 0 is none where the other factor is infinite or none: then each group goes alone, and what is no number stays in its group. */
+/* A product with 0 is none where the other factor is infinite or none: then each group goes alone, and what is no
+ * number stays in its group. */
 static void part_groups(struct task *task, const double *sums)
 {
     bool finite = true;
@@ -224,9 +232,12 @@ static void write_chunks(void *context, size_t first, size_t end, int thread)
             if (task->backward)
                 copy_columns(rows, width, task->dy + at, task->channels, task->dy_shift + block * width, in, terms);
             if (both || !task->backward)
-                copy_columns(rows, width, task->x + at, task->channels, task->shift + block * width, both ? in + width : in, terms);
-            nl_cpu_gemm(NL_GEMM_OWN, &(struct nl_cpu_gemm){NL_PLAIN, rows, width, terms, .a = in, .b = task->factor + block * 2 * width * width,
-                                                           .start = task->start + block * width, .c = dense ? task->out + at : out});
+                copy_columns(rows, width, task->x + at, task->channels, task->shift + block * width,
+                             both ? in + width : in, terms);
+            nl_cpu_gemm(NL_GEMM_OWN,
+                        &(struct nl_cpu_gemm){NL_PLAIN, rows, width, terms, .a = in,
+                                              .b = task->factor + block * 2 * width * width,
+                                              .start = task->start + block * width, .c = dense ? task->out + at : out});
             if (!dense)
                 copy_columns(rows, width, out, width, NULL, task->out + at, task->channels);
         }
@@ -251,14 +262,14 @@ static double *work_of(const struct task *task, size_t g)
 }
 
 /* All that they call becomes part of them, and so is compiled for each instruction set. */
-NL_CLONES __attribute__((flatten))
-static void clone_whiten(const struct nl_whitening_form *form, const double *cov, double *factors, double *w, double *scratch)
+NL_CLONES __attribute__((flatten)) static void clone_whiten(const struct nl_whitening_form *form, const double *cov,
+                                                            double *factors, double *w, double *scratch)
 {
     nl_whiten(form, cov, factors, w, scratch);
 }
 
-NL_CLONES __attribute__((flatten))
-static void clone_whiten_back(const struct nl_whitening_form *form, double *factors, double *dw, double *dcov, double *scratch)
+NL_CLONES __attribute__((flatten)) static void clone_whiten_back(const struct nl_whitening_form *form, double *factors,
+                                                                 double *dw, double *dcov, double *scratch)
 {
     nl_whiten_back(form, factors, dw, dcov, scratch);
 }
@@ -267,7 +278,8 @@ static void whiten(const struct task *task, size_t g, const double *cov)
 {
     struct nl_whitening_form form = form_of(task);
     size_t square = task->d * task->d;
-    clone_whiten(&form, cov, task->factors + g * nl_whitening_factors_of(task->op), task->w + g * square, work_of(task, g) + 2 * square);
+    clone_whiten(&form, cov, task->factors + g * nl_whitening_factors_of(task->op), task->w + g * square,
+                 work_of(task, g) + 2 * square);
 }
 
 /* Mean and W that do not depend on the batch. */
@@ -326,7 +338,8 @@ static void track(const struct task *task)
     const struct nl_hyper *hyper = NL_AT(task->op->hyper, task->at);
     int64_t *updates = NL_AT(task->op->updates, task->at);
     float *mean = NL_AT(task->op->running_mean, task->at), *w = NL_AT(task->op->running_w, task->at);
-    double own = nl_own_or(task->op->set.momentum, hyper->norm_momentum), momentum = own < 0 ? 1.0 / (double)(*updates + 1) : own;
+    double own = nl_own_or(task->op->set.momentum, hyper->norm_momentum),
+           momentum = own < 0 ? 1.0 / (double)(*updates + 1) : own;
     ++*updates;
     for (size_t c = 0; c < task->channels; c++)
         mean[c] = (float)((1 - momentum) * mean[c] + momentum * task->mean[c]);
@@ -337,9 +350,11 @@ static void track(const struct task *task)
 static void collect(const struct task *task)
 {
     size_t d = task->d;
-    double *count = NL_AT(task->op->precise_count, task->at), *mean = NL_AT(task->op->precise_mean, task->at), *cov = NL_AT(task->op->precise_cov, task->at);
+    double *count = NL_AT(task->op->precise_count, task->at), *mean = NL_AT(task->op->precise_mean, task->at),
+           *cov = NL_AT(task->op->precise_cov, task->at);
     for (size_t g = 0; g < task->groups; g++)
-        nl_whitening_collect((int)d, (double)task->rows, *count, task->mean + g * d, work_of(task, g), mean + g * d, cov + g * d * d);
+        nl_whitening_collect((int)d, (double)task->rows, *count, task->mean + g * d, work_of(task, g), mean + g * d,
+                             cov + g * d * d);
     *count += (double)task->rows;
 }
 
@@ -393,7 +408,8 @@ static void prepare_back(struct task *task, size_t g, const double *dcov)
             if (task->fixed)
                 continue;
             factor[(width + j) * width + i] = (float)(2 / m * dcov[j * d + i]);
-            double dy_rest = task->sums[g * d + j] / m - task->dy_shift[g * d + j], x_rest = task->mean[g * d + j] - task->shift[g * d + j];
+            double dy_rest = task->sums[g * d + j] / m - task->dy_shift[g * d + j],
+                   x_rest = task->mean[g * d + j] - task->shift[g * d + j];
             start -= weight * dy_rest + 2 / m * dcov[j * d + i] * x_rest;
         }
         task->start[g * d + i] = (float)start;

@@ -1,5 +1,5 @@
-/* Sixteen floats in as many vectors as they take, for kernels that are written once over sixteen lanes: the includer's vectors (vector_*.h) are one
- * of AVX-512, two of AVX2 or four of plain C. The bits are the same in each. */
+/* Sixteen floats in as many vectors as they take, for kernels that are written once over sixteen lanes: the includer's
+ * vectors (vector_*.h) are one of AVX-512, two of AVX2 or four of plain C. The bits are the same in each. */
 #ifndef NL_BACKEND_CPU_WIDE_H
 #define NL_BACKEND_CPU_WIDE_H
 
@@ -23,7 +23,7 @@ typedef struct {
     UNROLL                             \
     for (int p = 0; p < PARTS; p++)
 
-/* Of `count` lanes those in part p and after it. */
+/* How many of `count` lanes lie in part p and after it. */
 INLINE size_t wide_left(size_t count, int p)
 {
     size_t before = (size_t)p * LANES;
@@ -136,7 +136,8 @@ INLINE wide wide_where_positive(wide v, wide g)
     return wide_where_larger(v, wide_set(0.0f), g);
 }
 
-/* Of each 2 half lanes of a, and then of b, the sums of one half and the other: half as many, in their order. half: 1, 2, 4 or 8. */
+/* Sums the one half and the other of each 2 half lanes of a, and then of b: half as many, in their order. half: 1,
+ * 2, 4 or 8. */
 INLINE wide wide_fold(wide a, wide b, size_t half)
 {
     const wide from[2] = {a, b};
@@ -149,7 +150,8 @@ INLINE wide wide_fold(wide a, wide b, size_t half)
             sums.part[p] = parts[first] + parts[first + apart];
         } else {
             int first = 2 * p, second = first + 1;
-            sums.part[p] = add_halves(from[first / PARTS].part[first % PARTS], from[second / PARTS].part[second % PARTS], half);
+            sums.part[p] =
+                add_halves(from[first / PARTS].part[first % PARTS], from[second / PARTS].part[second % PARTS], half);
         }
     }
     return sums;

@@ -10,7 +10,8 @@
 INLINE void wide_exp_parts(wide x, wide *power, wide *rest)
 {
     typedef unsigned bits __attribute__((vector_size(sizeof(vec))));
-    const wide magic = wide_set(12582912.0f); /* 1.5 2^23: adding it rounds to the nearest integer and leaves it in the low bits */
+    const wide magic =
+        wide_set(12582912.0f); /* 1.5 2^23: adding it rounds to the nearest integer and leaves it in the low bits */
     wide rounded = wide_fused(x, wide_set(1.44269504f), magic), n = wide_sub(rounded, magic);
     wide r = wide_fused(n, wide_set(2.12194440e-4f), wide_fused(n, wide_set(-0.693359375f), x));
     wide sum = wide_fused(wide_set(1.9875691500e-4f), r, wide_set(1.3981999507e-3f));

@@ -28,7 +28,7 @@ static __device__ float nl_activation_of(enum nl_activation kind, enum nl_gelu g
     return NAN;
 }
 
-/* Its derivative. */
+/* The derivative of the activation. */
 static __device__ float nl_activation_slope(enum nl_activation kind, enum nl_gelu gelu, float x)
 {
     switch (kind) {
@@ -50,7 +50,8 @@ static __device__ float nl_activation_slope(enum nl_activation kind, enum nl_gel
         if (gelu == NL_GELU_ERF) /* Phi(x) + x phi(x) */
             return 0.5f * (1.0f + erff(x * NL_ROOT_HALF)) + x * expf(-0.5f * x * x) * (0.5f * NL_ROOT_2_OVER_PI);
         float t = tanhf(NL_ROOT_2_OVER_PI * (x + NL_GELU_CUBIC * x * x * x));
-        return 0.5f * (1.0f + t) + 0.5f * x * (1.0f - t * t) * NL_ROOT_2_OVER_PI * (1.0f + 3.0f * NL_GELU_CUBIC * x * x);
+        return 0.5f * (1.0f + t) +
+               0.5f * x * (1.0f - t * t) * NL_ROOT_2_OVER_PI * (1.0f + 3.0f * NL_GELU_CUBIC * x * x);
     }
     return NAN;
 }

@@ -1,5 +1,6 @@
-/* Attention: a warp a query, and in backward one a key. Lanes are keys (queries) while weights are found, and channels while they are summed over, 32 of
- * the others at a time. What is turned by its position is turned once, in scratch memory.
+/* Attention: a warp a query, and in backward one a key. Lanes are keys (queries) while weights are found, and channels
+ * while they are summed over, 32 of the others at a time. What is turned by its position is turned once, in scratch
+ * memory.
  *
  * Weights are made from scores each time they are needed: none is in memory. */
 #include "backend/cuda/cuda.h"
@@ -7,7 +8,8 @@
 
 enum { WARP = 32, WARPS = 4 /* of a block */, MOST_WIDTH = 256 /* channels of a head */, EACH = MOST_WIDTH / WARP };
 
-/* What the kernels of a call share. q and k: as they are multiplied, from one replica to the next `turned_stride`, else as x. */
+/* What the kernels of a call share. q and k: as they are multiplied, from one replica to the next `turned_stride`, else
+ * as x. */
 struct call {
     struct nl_attention op;
     const float *q, *k, *v;
@@ -53,8 +55,10 @@ static __device__ float kept_of(const struct call &call, const struct head &head
 {
     if (!(head.p > 0))
         return 1.0f;
-    uint64_t element = call.before + (head.number * (size_t)call.op.positions + (size_t)t) * (size_t)call.op.positions + (size_t)s;
-    return nl_stream_uniform(head.stream, (uint64_t)call.now->step, element) >= head.p ? (float)(1.0 / (1.0 - head.p)) : 0.0f;
+    uint64_t element =
+        call.before + (head.number * (size_t)call.op.positions + (size_t)t) * (size_t)call.op.positions + (size_t)s;
+    return nl_stream_uniform(head.stream, (uint64_t)call.now->step, element) >= head.p ? (float)(1.0 / (1.0 - head.p))
+                                                                                       : 0.0f;
 }
 
 static __device__ float dot(int width, const float *a, const float *b)
@@ -115,7 +119,9 @@ static __global__ void attention_forward(struct call call)
     largest = warp_largest(largest);
     for (int first = 0; first < reach; first += WARP) {
         int s = first + lane;
-        float e = s < reach ? expf(call.scale * dot(call.width, q, head.k + (size_t)s * call.turned_line) - (float)largest) : 0.0f;
+        float e = s < reach
+                      ? expf(call.scale * dot(call.width, q, head.k + (size_t)s * call.turned_line) - (float)largest)
+                      : 0.0f;
         sum += e;
         add_rows(call.width, first, reach, s < reach ? e * kept_of(call, head, t, s) : 0.0f, head.v, call.line, y);
     }
@@ -132,11 +138,14 @@ struct weight {
     float p, dp;
 };
 
-static __device__ struct weight weight_of(const struct call &call, const struct head &head, const float *dy, int t, int s)
+static __device__ struct weight weight_of(const struct call &call, const struct head &head, const float *dy, int t,
+                                          int s)
 {
     double log_sum = ((const double *)nl_at(call.op.log_sum, call.stride))[head.number * call.op.positions + t];
     struct weight w;
-    w.p = (float)exp((double)(call.scale * dot(call.width, head.q + (size_t)t * call.turned_line, head.k + (size_t)s * call.turned_line)) - log_sum);
+    w.p = (float)exp((double)(call.scale * dot(call.width, head.q + (size_t)t * call.turned_line,
+                                               head.k + (size_t)s * call.turned_line)) -
+                     log_sum);
     w.dp = dot(call.width, dy + (size_t)t * call.op.channels, head.v + (size_t)s * call.line);
     return w;
 }
@@ -193,7 +202,8 @@ static __global__ void attention_keys(struct call call)
     if (s < 0)
         return;
     struct head head = head_of(call, number);
-    const float *dy = dy_of(call, number), *mean = call.mean + ((size_t)blockIdx.z * call.samples * op.heads + head.number) * op.positions;
+    const float *dy = dy_of(call, number),
+                *mean = call.mean + ((size_t)blockIdx.z * call.samples * op.heads + head.number) * op.positions;
     int begin = op.causal ? s / WARP * WARP : 0, end = s < head.length ? head.length : 0;
     float dk[EACH] = {0.0f}, dv[EACH] = {0.0f};
     for (int first = begin; first < end; first += WARP) {
@@ -213,8 +223,8 @@ static __global__ void attention_keys(struct call call)
 }
 
 /* Turns each pair of channels of x(rows, C) by the angle of its position, into `to`; way -1: back. A thread a pair. */
-static __global__ void turn(const float *x, size_t x_stride, size_t x_line, float *to, size_t to_stride, size_t to_line, int rows, int positions, int channels,
-                            int width, double way)
+static __global__ void turn(const float *x, size_t x_stride, size_t x_line, float *to, size_t to_stride, size_t to_line,
+                            int rows, int positions, int channels, int width, double way)
 {
     size_t at = nl_element(), half = (size_t)channels / 2;
     if (at >= (size_t)rows * half)
@@ -228,12 +238,12 @@ static __global__ void turn(const float *x, size_t x_stride, size_t x_line, floa
     pair[1] = a * sine + b * cosine;
 }
 
-static void launch_turn(const struct nl_run *run, const struct call *call, const float *x, size_t x_stride, size_t x_line, float *to, size_t to_stride,
-                        size_t to_line, double way)
+static void launch_turn(const struct nl_run *run, const struct call *call, const float *x, size_t x_stride,
+                        size_t x_line, float *to, size_t to_stride, size_t to_line, double way)
 {
     int rows = call->samples * call->op.positions;
-    NL_LAUNCH(turn, nl_grid_over(run, (size_t)rows * call->op.channels / 2), NL_THREADS, x, x_stride, x_line, to, to_stride, to_line, rows, call->op.positions,
-              call->op.channels, call->width, way);
+    NL_LAUNCH(turn, nl_grid_over(run, (size_t)rows * call->op.channels / 2), NL_THREADS, x, x_stride, x_line, to,
+              to_stride, to_line, rows, call->op.positions, call->op.channels, call->width, way);
 }
 
 /* What the kernels share; q and k turned, if they are, in scratch memory. */
@@ -241,7 +251,8 @@ static struct call call_of(const struct nl_run *run, const struct nl_attention *
 {
     struct call call = {};
     const float *part[3];
-    size_t count = (size_t)run->samples * op->positions * op->channels, means = (size_t)run->samples * op->heads * op->positions;
+    size_t count = (size_t)run->samples * op->positions * op->channels,
+           means = (size_t)run->samples * op->heads * op->positions;
     for (int i = 0; i < 3; i++)
         part[i] = (const float *)nl_attention_part(op, op->x, i, sizeof(float));
     call.op = *op;
@@ -254,7 +265,8 @@ static struct call call_of(const struct nl_run *run, const struct nl_attention *
     call.drops = op->drops && nl_is_step(run->statistics);
     call.before = nl_elements_before(run, (size_t)op->heads * op->positions * op->positions);
     call.now = nl_cuda_now(run, NULL);
-    float *scratch = (float *)nl_cuda_scratch((size_t)run->replicas * (means + (op->rotary ? 2 * count : 0)) * sizeof(float));
+    float *scratch =
+        (float *)nl_cuda_scratch((size_t)run->replicas * (means + (op->rotary ? 2 * count : 0)) * sizeof(float));
     if (!scratch)
         return call;
     call.mean = scratch;
@@ -264,7 +276,8 @@ static struct call call_of(const struct nl_run *run, const struct nl_attention *
         call.turned_stride = 2 * count * sizeof(float);
         call.q = turned, call.k = turned + op->channels;
         for (int i = 0; i < 2; i++)
-            launch_turn(run, &call, part[i], run->stride, call.line, turned + (size_t)i * op->channels, call.turned_stride, call.turned_line, 1);
+            launch_turn(run, &call, part[i], run->stride, call.line, turned + (size_t)i * op->channels,
+                        call.turned_stride, call.turned_line, 1);
     }
     return call;
 }

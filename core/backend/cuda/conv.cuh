@@ -1,9 +1,10 @@
-/* Convolutions as implicit GEMM: the patches are fetched from where they are, never written out. Rows m are pixels (of all samples) or,
- * for the gradient of the weights, places (p, q, c) of the kernel; the weights' layout (kernel, kernel, I, O) is a matrix already.
+/* Convolutions as implicit GEMM: the patches are fetched from where they are, never written out. Rows m are pixels (of
+ * all samples) or, for the gradient of the weights, places (p, q, c) of the kernel; the weights' layout (kernel,
+ * kernel, I, O) is a matrix already.
  *
- * Activations are fetched through a source, which may compute what it gives of what is in memory: beside room() and settle() of an operand it has
- * four(at, c, v), of neighbours, and one(at, c), of the element `at`, which is of channel c. conv.cu has them as they are; joined.cu has what
- * normalizers make of them. */
+ * Activations are fetched through a source, which may compute what it gives of what is in memory: beside room() and
+ * settle() of an operand it has four(at, c, v), of neighbours, and one(at, c), of the element `at`, which is of channel
+ * c. conv.cu has them as they are; joined.cu has what normalizers make of them. */
 #ifndef NL_BACKEND_CUDA_CONV_CUH
 #define NL_BACKEND_CUDA_CONV_CUH
 
@@ -29,15 +30,17 @@ struct shape {
 
 static struct shape shape_of(const struct nl_conv *op)
 {
-    return {nl_divisor_of(op->height), nl_divisor_of(op->width), nl_divisor_of(op->in), nl_divisor_of(op->out_height), nl_divisor_of(op->out_width),
-            nl_divisor_of(op->out), nl_divisor_of(op->kernel), nl_divisor_of(op->stride), op->pad};
+    return {nl_divisor_of(op->height),     nl_divisor_of(op->width),     nl_divisor_of(op->in),
+            nl_divisor_of(op->out_height), nl_divisor_of(op->out_width), nl_divisor_of(op->out),
+            nl_divisor_of(op->kernel),     nl_divisor_of(op->stride),    op->pad};
 }
 
-/* An element of an operand, counted from its first; NOWHERE: there is none. Of a pointer that may be NULL the compiler does not know that it is global. */
+/* An element of an operand, counted from its first; NOWHERE: there is none. Of a pointer that may be NULL the compiler
+ * does not know that it is global. */
 typedef int64_t element;
 static const element NOWHERE = -1;
 
-/* It, and its channel. */
+/* A place in an image, and its channel. */
 struct spot {
     element at;
     unsigned channel;
@@ -50,7 +53,8 @@ struct pixel {
 };
 
 /* sample: elements of one. */
-static __device__ struct pixel pixel_at(unsigned index, unsigned pixels, const struct nl_divisor &height, const struct nl_divisor &width, size_t sample)
+static __device__ struct pixel pixel_at(unsigned index, unsigned pixels, const struct nl_divisor &height,
+                                        const struct nl_divisor &width, size_t sample)
 {
     if (index >= pixels)
         return {NOWHERE, 0, 0};
@@ -58,9 +62,11 @@ static __device__ struct pixel pixel_at(unsigned index, unsigned pixels, const s
     return {(element)(row.quotient * sample), (int)row.rest, (int)column.rest};
 }
 
-/* Elements from .. from+3 of k, each where `place` says or 0 where it says NOWHERE; at once where the four are neighbours in memory. */
+/* Elements from .. from+3 of k, each where `place` says or 0 where it says NOWHERE; at once where the four are
+ * neighbours in memory. */
 template <class Source, class Place>
-static __device__ inline void fetch(const Source &source, unsigned from, unsigned k, bool vector, float v[4], Place place)
+static __device__ inline void fetch(const Source &source, unsigned from, unsigned k, bool vector, float v[4],
+                                    Place place)
 {
 #pragma unroll
     for (int i = 0; i < 4; i++)
@@ -93,7 +99,10 @@ static __device__ inline struct spot place_in(const struct pixel &patch, const s
 {
     struct nl_division channel = nl_divide(of_patch, s.in), tap = nl_divide(channel.quotient, s.kernel);
     unsigned row = (unsigned)patch.row + tap.quotient, column = (unsigned)patch.column + tap.rest; /* -1 is huge */
-    return {row < s.height.by && column < s.width.by ? patch.sample + (row * s.width.by + column) * s.in.by + channel.rest : NOWHERE, channel.rest};
+    return {row < s.height.by && column < s.width.by
+                ? patch.sample + (row * s.width.by + column) * s.in.by + channel.rest
+                : NOWHERE,
+            channel.rest};
 }
 
 /* A(output pixel, (p, q, c)) = the patch of x that the pixel sees. */
@@ -107,7 +116,8 @@ template <class Source> struct patches : Source {
     __device__ line_type line(int m) const { return patch_at(s, (unsigned)m, pixels); }
     __device__ void load(const line_type &p, int from, float v[4]) const
     {
-        fetch(*this, (unsigned)from, p.sample >= 0 ? k : 0, vector, v, [&](unsigned at_k) { return place_in(p, s, at_k); });
+        fetch(*this, (unsigned)from, p.sample >= 0 ? k : 0, vector, v,
+              [&](unsigned at_k) { return place_in(p, s, at_k); });
     }
 };
 
@@ -131,7 +141,8 @@ template <class Source> struct seen_by : Source {
             return {NOWHERE, 0};
         struct nl_division i = nl_divide((unsigned)row, s.stride), j = nl_divide((unsigned)column, s.stride);
         bool seen = i.rest == 0 && j.rest == 0 && i.quotient < s.out_height.by && j.quotient < s.out_width.by;
-        return {seen ? p.sample + (i.quotient * s.out_width.by + j.quotient) * s.out.by + channel.rest : NOWHERE, channel.rest};
+        return {seen ? p.sample + (i.quotient * s.out_width.by + j.quotient) * s.out.by + channel.rest : NOWHERE,
+                channel.rest};
     }
     __device__ void load(const line_type &p, int from, float v[4]) const
     {
@@ -155,7 +166,8 @@ struct turned_weights : nl_from_memory {
     }
     __device__ void load(line_type c, int from, float v[4]) const
     {
-        fetch(*this, (unsigned)from, (unsigned)c < s.in.by ? k : 0, vector, v, [&](unsigned at_k) { return place(c, at_k); });
+        fetch(*this, (unsigned)from, (unsigned)c < s.in.by ? k : 0, vector, v,
+              [&](unsigned at_k) { return place(c, at_k); });
     }
 };
 
@@ -171,7 +183,8 @@ template <class Source> struct turned_patches : Source {
     __device__ void load(line_type first, int from, float v[4]) const
     {
         struct pixel p = patch_at(s, (unsigned)from, pixels);
-        fetch(*this, first, p.sample >= 0 ? weights : 0, vector, v, [&](unsigned weight) { return place_in(p, s, weight); });
+        fetch(*this, first, p.sample >= 0 ? weights : 0, vector, v,
+              [&](unsigned weight) { return place_in(p, s, weight); });
     }
 };
 
@@ -186,26 +199,33 @@ template <class Source> struct gradients : Source {
     __device__ void load(line_type first, int from, float v[4]) const
     {
         element row = (element)from * out;
-        fetch(*this, first, (unsigned)from < pixels ? out : 0, vector, v, [&](unsigned channel) { return spot{row + channel, channel}; });
+        fetch(*this, first, (unsigned)from < pixels ? out : 0, vector, v, [&](unsigned channel) {
+            return spot{row + channel, channel};
+        });
     }
 };
 
 /* ---- launches ---- */
 
 /* y, of what the source says of x. */
-template <class X, class After> static void conv_forward(const struct nl_run *run, const struct nl_conv *op, const X &source, const After &after)
+template <class X, class After>
+static void conv_forward(const struct nl_run *run, const struct nl_conv *op, const X &source, const After &after)
 {
     int pixels = run->samples * op->out_height * op->out_width, k = op->kernel * op->kernel * op->in;
     struct patches<X> x = {source, shape_of(op), (unsigned)pixels, (unsigned)k, nl_fours(op->x, op->in)};
-    nl_gemm_forward(run, op->precision, nl_forward_product(run, x, nl_across(op->w, op->out, k), op->y, op->b, pixels, op->out, k, after));
+    nl_gemm_forward(run, op->precision,
+                    nl_forward_product(run, x, nl_across(op->w, op->out, k), op->y, op->b, pixels, op->out, k, after));
 }
 
 /* dw, db and dx; after: of dx. */
 template <class X, class DY, class After>
-static void conv_backward(const struct nl_run *run, const struct nl_conv *op, const X &source_of_x, const DY &source_of_dy, const After &after)
+static void conv_backward(const struct nl_run *run, const struct nl_conv *op, const X &source_of_x,
+                          const DY &source_of_dy, const After &after)
 {
     int pixels = run->samples * op->out_height * op->out_width, weights = op->kernel * op->kernel * op->in;
-    struct turned_patches<X> x = {source_of_x, shape_of(op), (unsigned)pixels, (unsigned)weights, nl_fours(op->x, op->in)};
+    struct turned_patches<X> x = {
+        source_of_x, shape_of(op), (unsigned)pixels, (unsigned)weights, nl_fours(op->x, op->in)
+    };
     struct gradients<DY> rows = {source_of_dy, (unsigned)op->out, (unsigned)pixels, nl_fours(op->dy, op->out)};
     auto dw = nl_weights_product(x, rows, op->dw, op->db, weights, op->out, pixels);
     if (!op->dx) {
@@ -214,7 +234,8 @@ static void conv_backward(const struct nl_run *run, const struct nl_conv *op, co
     }
     int from = run->samples * op->height * op->width, k = op->kernel * op->kernel * op->out;
     struct seen_by<DY> dy = {source_of_dy, shape_of(op), (unsigned)from, (unsigned)k, nl_fours(op->dy, op->out)};
-    struct turned_weights w = {nl_from_memory{{(const float *)op->w}}, shape_of(op), (unsigned)k, nl_fours(op->w, op->out)};
+    struct turned_weights w = {nl_from_memory{{(const float *)op->w}}, shape_of(op), (unsigned)k,
+                               nl_fours(op->w, op->out)};
     auto dx = nl_forward_product(run, dy, w, op->dx, NULL, from, op->in, k, after);
     dx.out.adds = op->adds;
     nl_gemm_backward(run, op->precision, dw, dx);

@@ -1,5 +1,6 @@
-/* Batch normalization with the statistics of a window: the launches of "normalize", between them those that find the window's, and what the window needs later
- * of this batch. y is room for the dy of its statistics, whose derivatives after the producer's weight the producer's own kernels make. */
+/* Batch normalization with the statistics of a window: the launches of "normalize", between them those that find the
+ * window's, and what the window needs later of this batch. y is room for the dy of its statistics, whose derivatives
+ * after the producer's weight the producer's own kernels make. */
 #include "backend/cuda/normalize.cuh"
 #include "operation/cross_iteration.h"
 #include "operation/producer.h"
@@ -23,7 +24,8 @@ static __device__ inline float *of_weights(const struct nl_cross_iteration &op, 
     return nl_at((float *)op.of_weights, stride) + (size_t)(step % op.history) * 3 * op.weights;
 }
 
-/* Those of an earlier step, as they would be with the weight of today. A block works on one channel; each thread has them. */
+/* The moments of an earlier step, as they would be with the weight of today. A block works on one channel; each
+ * thread has them. */
 static __device__ struct moments earlier(const struct nl_cross_iteration &op, size_t stride, int64_t step, unsigned c)
 {
     size_t channels = (size_t)op.normalize.setup.channels;
@@ -40,13 +42,14 @@ static __device__ struct moments earlier(const struct nl_cross_iteration &op, si
     return m;
 }
 
-/* The window's mean, and around it the mean of squares: batch after batch (Welford 1962), the batch of today first. Then today's take the place of the step
- * that no longer counts. A block is a channel. */
+/* The window's mean, and around it the mean of squares: batch after batch (Welford 1962), the batch of today first.
+ * Then today's take the place of the step that no longer counts. A block is a channel. */
 static __global__ void find_window(struct nl_cross_iteration op, size_t stride, const struct nl_cuda_moment *now)
 {
     unsigned c = blockIdx.x, channels = (unsigned)op.normalize.setup.channels;
     int batches = nl_window_batches(nl_at(op.normalize.hyper, stride), now->step);
-    double own[2] = {nl_at((const double *)op.normalize.mean, stride)[c], nl_at((const double *)op.normalize.var, stride)[c]};
+    double own[2] = {nl_at((const double *)op.normalize.mean, stride)[c],
+                     nl_at((const double *)op.normalize.var, stride)[c]};
     struct moments window = {own[0], own[1]};
     for (int t = 1; t < batches; t++) {
         struct moments m = earlier(op, stride, now->step - t, c);
@@ -76,8 +79,10 @@ static __global__ void put_dy(struct nl_normalize op, size_t stride, size_t rows
     nl_at((float *)op.y, stride)[i] = (float)((of_var ? 2 * apart : 1.0) / rows);
 }
 
-/* A row of today's (3, weights). Its place depends on the step, and so no kernel of another operation can be told it: a step is recorded once. */
-static __global__ void keep(struct nl_cross_iteration op, size_t stride, const struct nl_cuda_moment *now, unsigned row, const float *from)
+/* A row of today's (3, weights). Its place depends on the step, and so no kernel of another operation can be told it: a
+ * step is recorded once. */
+static __global__ void keep(struct nl_cross_iteration op, size_t stride, const struct nl_cuda_moment *now, unsigned row,
+                            const float *from)
 {
     size_t j = nl_element();
     if (j < op.weights)
@@ -90,7 +95,8 @@ static void remember(const struct nl_run *run, const struct nl_cross_iteration *
     size_t rows = (size_t)run->samples * (size_t)n->setup.positions;
     float *derivative = (float *)((double *)op->window + 2 * (size_t)n->setup.channels + 1);
     for (unsigned row = 0; row < 2; row++) {
-        NL_LAUNCH(put_dy, nl_grid_over(run, rows * (size_t)n->setup.channels), NL_THREADS, *n, run->stride, rows, row == 1);
+        NL_LAUNCH(put_dy, nl_grid_over(run, rows * (size_t)n->setup.channels), NL_THREADS, *n, run->stride, rows,
+                  row == 1);
         nl_weight_gradient(run, &op->producer, op->input, op->weight, n->y, derivative);
         NL_LAUNCH(keep, nl_grid_over(run, op->weights), NL_THREADS, *op, run->stride, now, row, derivative);
     }
@@ -104,7 +110,8 @@ static void launch_forward(const struct nl_run *run, const void *arguments)
     if (run->statistics != NL_STATS_TRAIN)
         return;
     const struct nl_cuda_moment *now = nl_cuda_now(run, NULL);
-    NL_LAUNCH(find_window, dim3((unsigned)op->normalize.setup.channels, 1, (unsigned)run->replicas), NL_THREADS, *op, run->stride, now);
+    NL_LAUNCH(find_window, dim3((unsigned)op->normalize.setup.channels, 1, (unsigned)run->replicas), NL_THREADS, *op,
+              run->stride, now);
     if (op->weights > 0)
         remember(run, op, now);
     struct nl_normalize n = nl_by_window(run, op, sizeof(double));

@@ -1,14 +1,15 @@
 /* Private to the cuda backend: its functions (table.c lists them) and what its kernels share.
  *
- * Replicas. Every kernel has the replica as a dimension of its grid, z: R trials advance in one launch. Image r starts r * stride
- * bytes after the first (nl_at).
+ * Replicas. Every kernel has the replica as a dimension of its grid, z: R trials advance in one launch. Image r starts
+ * r * stride bytes after the first (nl_at).
  *
- * Bits. On one device a result depends on the shape and the numbers only, never on R: how a sum is split and in which order its
- * parts are joined follows from the operation's own sizes, and nothing is added atomically. float32 throughout, but for what
- * device.precision rounds for matrix products (gemm_mma.cuh); what operations and optimizers want in double is double.
+ * Bits. On one device a result depends on the shape and the numbers only, never on R: how a sum is split and in which
+ * order its parts are joined follows from the operation's own sizes, and nothing is added atomically. float32
+ * throughout, but for what device.precision rounds for matrix products (gemm_mma.cuh); what operations and optimizers
+ * want in double is double.
  *
- * Threads. Each thread of the host works in its own stream (cudaStreamPerThread) and has its own scratch. A call that fails is
- * remembered, the first one of a thread (nl_cuda_status); all after it do nothing.
+ * Threads. Each thread of the host works in its own stream (cudaStreamPerThread) and has its own scratch. A call that
+ * fails is remembered, the first one of a thread (nl_cuda_status); all after it do nothing.
  */
 #ifndef NL_BACKEND_CUDA_CUDA_H
 #define NL_BACKEND_CUDA_CUDA_H
@@ -41,19 +42,21 @@ void nl_cuda_get_reals(double *to, const void *from, size_t count);
 const void *nl_cuda_share(const void *memory, size_t bytes);
 void nl_cuda_unshare(const void *shared);
 
-void nl_cuda_replay(struct nl_tape **tape, const struct nl_run *run, const int32_t *index, void (*body)(const void *context),
-                    const void *context);
+void nl_cuda_replay(struct nl_tape **tape, const struct nl_run *run, const int32_t *index,
+                    void (*body)(const void *context), const void *context);
 void nl_cuda_forget(struct nl_tape *tape);
 
 struct nl_program *nl_cuda_compile(const struct nl_step *step, const struct nl_run *run);
-void nl_cuda_run_program(const struct nl_program *program, const struct nl_run *run, const int32_t *index, const struct nl_hyper *rates, int steps);
+void nl_cuda_run_program(const struct nl_program *program, const struct nl_run *run, const int32_t *index,
+                         const struct nl_hyper *rates, int steps);
 void nl_cuda_discard(struct nl_program *program);
 
-/* For tests and benchmarks of what else there is, in all threads, from now on: no more than so many blocks are a cluster (1: none are); y and dx of a product
- * are cut over k into so many chunks at most; and of each choice, whether it is made, as it is unless something else is said. */
+/* For tests and benchmarks of what else there is, in all threads, from now on: no more than so many blocks are a
+ * cluster (1: none are); y and dx of a product are cut over k into so many chunks at most; and of each choice, whether
+ * it is made, as it is unless something else is said. */
 enum nl_cuda_choice {
-    NL_CUDA_JOINS,   /* plans that are made have batch normalization joined with the convolutions beside it (joined.cu) */
-    NL_CUDA_PAIRS,   /* the gradients of a layer's weights and of its input are one launch (gemm.cuh) */
+    NL_CUDA_JOINS, /* plans that are made have batch normalization joined with the convolutions beside it (joined.cu) */
+    NL_CUDA_PAIRS, /* the gradients of a layer's weights and of its input are one launch (gemm.cuh) */
     NL_CUDA_SECTORS, /* sets of few channels are taken by whole sectors (normalize_narrow.cu) */
     NL_CUDA_CHOICES
 };
@@ -72,21 +75,23 @@ void nl_cuda_update(const struct nl_run *run, const struct nl_update *op);
 
 #include <cuda_runtime.h>
 
-/* Defines the kernel of an operation, nl_cuda_NAME, which the backend then has. suits: NULL where it computes all arguments; backward: NULL where no gradient
- * goes through it. */
-#define NL_CUDA_KERNEL(name, suits, forward, backward) NL_CUDA_KERNEL_IN_PARTS(name, suits, forward, backward, NULL, NULL, NULL, NULL, NULL)
+/* Defines the kernel of an operation, nl_cuda_NAME, which the backend then has. suits: NULL where it computes all
+ * arguments; backward: NULL where no gradient goes through it. */
+#define NL_CUDA_KERNEL(name, suits, forward, backward)                                                                 \
+    NL_CUDA_KERNEL_IN_PARTS(name, suits, forward, backward, NULL, NULL, NULL, NULL, NULL)
 
-/* The same with its parts, and whether it comes in them (struct nl_kernel). */
+/* Defines a kernel that may come in parts, and says whether it does (struct nl_kernel). */
 #define NL_CUDA_KERNEL_IN_PARTS(name, suits, forward, backward, micro, reduce, apply, backward_reduce, backward_apply) \
-    extern const struct nl_kernel nl_cuda_##name = {suits, forward, backward, micro, reduce, apply, backward_reduce, backward_apply, NULL, NULL, NULL}
+    extern const struct nl_kernel nl_cuda_##name = {suits,           forward,        backward, micro, reduce, apply,   \
+                                                    backward_reduce, backward_apply, NULL,     NULL,  NULL}
 
 /* Remembers what went wrong first; true: nothing did. */
 bool nl_cuda_good(cudaError_t status, const char *file, int line);
 #define NL_GOOD(call) nl_cuda_good((call), __FILE__, __LINE__)
 bool nl_cuda_fine(); /* nothing went wrong so far */
 
-/* Room on the device for one operation, this thread's own; what the next operation does not need may be overwritten by it. NULL where
- * there is none left (remembered). */
+/* Room on the device for one operation, this thread's own; what the next operation does not need may be overwritten by
+ * it. NULL where there is none left (remembered). */
 void *nl_cuda_scratch(size_t bytes);
 
 /* So many zeros on the device, this thread's own, for nl_last_block. NULL as nl_cuda_scratch. */
@@ -99,7 +104,8 @@ struct nl_cuda_moment {
     struct nl_loss_sums *sums;
 };
 
-/* The thread's moment on the device, after telling it what `run` and an operation say; index or run->sums NULL: as it is. */
+/* The thread's moment on the device, after telling it what `run` and an operation say; index or run->sums NULL: as it
+ * is. */
 const struct nl_cuda_moment *nl_cuda_now(const struct nl_run *run, const int32_t *index);
 
 /* How many blocks may be a cluster: 1 on a device without clusters, or where what is built is not for one with them. */
@@ -109,8 +115,8 @@ unsigned nl_cuda_cluster();
 bool nl_cuda_lets(enum nl_cuda_choice choice);
 int nl_cuda_most_chunks();
 
-/* A kernel in every replica; nothing where something went wrong before, so that one without its scratch reaches nowhere: a bad address
- * would end the device's work for all threads. */
+/* A kernel in every replica; nothing where something went wrong before, so that one without its scratch reaches
+ * nowhere: a bad address would end the device's work for all threads. */
 #define NL_LAUNCH(kernel, grid, block, ...) NL_LAUNCH_WITH(kernel, grid, block, 0, __VA_ARGS__)
 
 /* With so many bytes of shared memory for the kernel's NL_ROOM, which starts at a multiple of 64. */
@@ -121,7 +127,7 @@ int nl_cuda_most_chunks();
             NL_GOOD(cudaGetLastError());                       \
         }                                                      \
     } while (0)
-/* The same in clusters, of so many neighbours along x. */
+/* Launches a kernel in clusters, of so many neighbours along x. */
 #define NL_LAUNCH_CLUSTERS(cluster, kernel, grid, block, ...)              \
     do {                                                                   \
         if (nl_cuda_fine())                                                \
@@ -130,9 +136,11 @@ int nl_cuda_most_chunks();
 #ifdef __CUDACC__
 #define NL_START(kernel, grid, block, bytes, ...) kernel<<<grid, block, bytes, cudaStreamPerThread>>>(__VA_ARGS__)
 #define NL_ROOM(name) extern __shared__ __align__(64) char name[]
-#define NL_START_CLUSTERS(cluster, kernel, grid, block, ...) nl_start_clusters(cluster, grid, block, kernel, __VA_ARGS__)
+#define NL_START_CLUSTERS(cluster, kernel, grid, block, ...)                                                           \
+    nl_start_clusters(cluster, grid, block, kernel, __VA_ARGS__)
 template <class... P, class... A>
-static inline cudaError_t nl_start_clusters(unsigned cluster, dim3 grid, unsigned threads, void (*kernel)(P...), A... arguments)
+static inline cudaError_t nl_start_clusters(unsigned cluster, dim3 grid, unsigned threads, void (*kernel)(P...),
+                                            A... arguments)
 {
     cudaLaunchAttribute size = {};
     cudaLaunchConfig_t config = {};
@@ -147,7 +155,8 @@ static inline cudaError_t nl_start_clusters(unsigned cluster, dim3 grid, unsigne
 }
 #else /* a host that runs the kernels itself: tests/host_cuda */
 #define NL_START(kernel, grid, block, bytes, ...) nl_host_launch(1, grid, block, bytes, kernel, __VA_ARGS__)
-#define NL_START_CLUSTERS(cluster, kernel, grid, block, ...) nl_host_launch(cluster, grid, block, 0, kernel, __VA_ARGS__)
+#define NL_START_CLUSTERS(cluster, kernel, grid, block, ...)                                                           \
+    nl_host_launch(cluster, grid, block, 0, kernel, __VA_ARGS__)
 #define NL_ROOM(name) char *const name = nl_host_room()
 #endif
 
@@ -170,8 +179,8 @@ static __device__ inline size_t nl_element()
     return (size_t)blockIdx.x * blockDim.x + threadIdx.x;
 }
 
-/* The same place in the state of this block's replica; NULL stays NULL. No integer on the way: of a pointer that was one the compiler does
- * not know that it is global. */
+/* The place in the state of this block's replica; NULL stays NULL. No integer on the way: the compiler does not know
+ * of a pointer that was one that it is global. */
 template <typename T> static __device__ inline T *nl_at(T *place, size_t stride)
 {
     return place ? (T *)((const char *)place + blockIdx.z * stride) : (T *)nullptr;
@@ -240,8 +249,9 @@ static __device__ inline void nl_cluster_sync()
 #endif
 }
 
-/* Whether this block is the last one that comes here of the `blocks` that share a ticket; it sees what the others wrote before. That is how
- * a launch ends with the sum of what its blocks found: in an order of its own, whichever block does it. The ticket is 0 again after it. */
+/* Whether this block is the last one that comes here of the `blocks` that share a ticket; it sees what the others wrote
+ * before. That is how a launch ends with the sum of what its blocks found: in an order of its own, whichever block does
+ * it. The ticket is 0 again after it. */
 static __device__ inline bool nl_last_block(unsigned *ticket, unsigned blocks)
 {
     __shared__ bool last;

@@ -1,7 +1,8 @@
-/* Divisions of numbers below 2^31 by one that the launch knows: a multiplication and a shift. The device's own division takes some twenty instructions.
+/* Divisions of numbers below 2^31 by one that the launch knows: a multiplication and a shift. The device's own division
+ * takes some twenty instructions.
  *
- * With l = ceil(log2 d), m = floor(2^(31 + l) / d) + 1 and n < 2^31, floor(n / d) is floor(n m / 2^(31 + l)), and m has 32 bits (Granlund and Montgomery 1994,
- * theorem 4.2). */
+ * With l = ceil(log2 d), m = floor(2^(31 + l) / d) + 1 and n < 2^31, floor(n / d) is floor(n m / 2^(31 + l)), and m has
+ * 32 bits (Granlund and Montgomery 1994, theorem 4.2). */
 #ifndef NL_BACKEND_CUDA_DIVISION_CUH
 #define NL_BACKEND_CUDA_DIVISION_CUH
 

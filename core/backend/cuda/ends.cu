@@ -37,7 +37,8 @@ static void launch_gather(const struct nl_run *run, const void *arguments)
 }
 
 /* A block a replica. */
-static __global__ void cross_entropy(struct nl_cross_entropy op, size_t stride, int samples, enum nl_statistics statistics, const struct nl_cuda_moment *now)
+static __global__ void cross_entropy(struct nl_cross_entropy op, size_t stride, int samples,
+                                     enum nl_statistics statistics, const struct nl_cuda_moment *now)
 {
     block_cross_entropy(op, stride, samples, statistics, now);
 }
@@ -47,10 +48,12 @@ static void launch_cross_entropy(const struct nl_run *run, const void *arguments
     const struct nl_cross_entropy *op = (const struct nl_cross_entropy *)arguments;
     unsigned threads = min(nl_blocks((size_t)run->samples * op->positions * op->classes, 32) * 32, NL_THREADS);
     const struct nl_cuda_moment *now = nl_cuda_now(run, NULL);
-    NL_LAUNCH(cross_entropy, dim3(1, 1, (unsigned)run->replicas), threads, *op, run->stride, run->samples, run->statistics, now);
+    NL_LAUNCH(cross_entropy, dim3(1, 1, (unsigned)run->replicas), threads, *op, run->stride, run->samples,
+              run->statistics, now);
 }
 
-static __global__ void squared_error(struct nl_squared_error op, size_t stride, int samples, const struct nl_cuda_moment *now)
+static __global__ void squared_error(struct nl_squared_error op, size_t stride, int samples,
+                                     const struct nl_cuda_moment *now)
 {
     block_squared_error(op, stride, samples, now);
 }

@@ -1,4 +1,5 @@
-/* The two ends of a step, a batch's elements and the losses: what ends.cu launches, and one_launch.cu has a block do among other work. */
+/* The two ends of a step, a batch's elements and the losses: what ends.cu launches, and one_launch.cu has a block do
+ * among other work. */
 #ifndef NL_BACKEND_CUDA_ENDS_CUH
 #define NL_BACKEND_CUDA_ENDS_CUH
 
@@ -15,14 +16,16 @@ static __device__ inline float sample_value(const struct nl_gather &op, size_t s
 }
 
 /* Element `at` of a sample, moved so. */
-static __device__ inline float gathered(const struct nl_gather &op, size_t stride, int32_t sample, const struct nl_augmentation &moved, unsigned at)
+static __device__ inline float gathered(const struct nl_gather &op, size_t stride, int32_t sample,
+                                        const struct nl_augmentation &moved, unsigned at)
 {
     unsigned channels = op.channels, c = at % channels, pixel = at / channels;
     int row = (int)(pixel / op.width) + moved.dy, column = (int)(pixel % op.width) + moved.dx;
     bool out = row < 0 || row >= op.height || column < 0 || column >= op.width;
     if (moved.flip)
         column = op.width - 1 - column;
-    size_t from = (size_t)sample * (op.height * op.width * channels) + ((unsigned)row * op.width + column) * channels + c;
+    size_t from =
+        (size_t)sample * (op.height * op.width * channels) + ((unsigned)row * op.width + column) * channels + c;
     return out ? 0.0f : sample_value(op, stride, from, c);
 }
 
@@ -33,10 +36,11 @@ static __device__ inline const uint32_t *row_of_sample(const struct nl_rows &row
     return (rows.shared ? all : nl_at(all, stride)) + sample * (size_t)rows.step;
 }
 
-/* By a block of at most NL_THREADS: softmax cross-entropy, a thread a position, of as many positions at a time as it has threads; then its gradient, a thread
- * an element. The exponentials are float. Their sum and what follows are double, so that a confident right answer keeps a loss and a gradient. */
-static __device__ void block_cross_entropy(const struct nl_cross_entropy &op, size_t stride, int samples, enum nl_statistics statistics,
-                                           const struct nl_cuda_moment *now)
+/* By a block of at most NL_THREADS: softmax cross-entropy, a thread a position, of as many positions at a time as it
+ * has threads; then its gradient, a thread an element. The exponentials are float. Their sum and what follows are
+ * double, so that a confident right answer keeps a loss and a gradient. */
+static __device__ void block_cross_entropy(const struct nl_cross_entropy &op, size_t stride, int samples,
+                                           enum nl_statistics statistics, const struct nl_cuda_moment *now)
 {
     __shared__ double sum_of[NL_THREADS];
     __shared__ float largest_of[NL_THREADS];
@@ -74,7 +78,8 @@ static __device__ void block_cross_entropy(const struct nl_cross_entropy &op, si
             int n = at / classes, k = at % classes;
             bool counts = (first + n) % positions < nl_length_of(lengths, (first + n) / positions, positions);
             double of_target = (1.0 - smoothing) * (k == labels[first + n]) + each;
-            dlogits[(size_t)first * classes + at] = counts ? (float)((expf(all[at] - largest_of[n]) / sum_of[n] - of_target) / counted) : 0.0f;
+            dlogits[(size_t)first * classes + at] =
+                counts ? (float)((expf(all[at] - largest_of[n]) / sum_of[n] - of_target) / counted) : 0.0f;
         }
         __syncthreads();
     }
@@ -88,11 +93,13 @@ static __device__ void block_cross_entropy(const struct nl_cross_entropy &op, si
 }
 
 /* By a block, a thread a position. */
-static __device__ void block_squared_error(const struct nl_squared_error &op, size_t stride, int samples, const struct nl_cuda_moment *now)
+static __device__ void block_squared_error(const struct nl_squared_error &op, size_t stride, int samples,
+                                           const struct nl_cuda_moment *now)
 {
     int channels = op.channels, positions = op.positions;
     const int32_t *lengths = nl_at(op.lengths, stride);
-    const float *outputs = (const float *)nl_at(op.outputs, stride), *targets = (const float *)nl_at(op.targets, stride);
+    const float *outputs = (const float *)nl_at(op.outputs, stride),
+                *targets = (const float *)nl_at(op.targets, stride);
     float *doutputs = (float *)nl_at(op.doutputs, stride);
     double total = 0.0, none = 0.0, counted = nl_counted(lengths, samples, positions);
     for (int row = threadIdx.x; row < samples * positions; row += blockDim.x) {

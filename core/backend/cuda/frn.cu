@@ -1,5 +1,5 @@
-/* Filter response normalization. A block of threads has 32 channels of one sample. Gradients of what all samples share are summed over the samples in a
- * fixed order. */
+/* Filter response normalization. A block of threads has 32 channels of one sample. Gradients of what all samples share
+ * are summed over the samples in a fixed order. */
 #include "backend/cuda/cuda.h"
 #include "operation/frn.h"
 
@@ -31,10 +31,19 @@ static __device__ inline double sum_of_channel(double value)
 static __device__ inline struct channel find_channel(const struct nl_frn *op, size_t stride)
 {
     unsigned tiles = (op->channels + COLUMNS - 1) / COLUMNS, sample = blockIdx.x / tiles;
-    struct channel at = {blockIdx.x % tiles * COLUMNS + threadIdx.x % COLUMNS, threadIdx.x / COLUMNS, 0, 1.0f, 0.0f, -INFINITY, 0.0, 0.0, 0.0f};
+    struct channel at = {blockIdx.x % tiles * COLUMNS + threadIdx.x % COLUMNS,
+                         threadIdx.x / COLUMNS,
+                         0,
+                         1.0f,
+                         0.0f,
+                         -INFINITY,
+                         0.0,
+                         0.0,
+                         0.0f};
     bool exists = at.c < (unsigned)op->channels;
-    const float *x = (const float *)nl_at(op->x, stride), *gamma = (const float *)nl_at(op->gamma, stride), *beta = (const float *)nl_at(op->beta, stride),
-                *tau = (const float *)nl_at(op->tau, stride), *learned = (const float *)nl_at(op->learned_eps, stride);
+    const float *x = (const float *)nl_at(op->x, stride), *gamma = (const float *)nl_at(op->gamma, stride),
+                *beta = (const float *)nl_at(op->beta, stride), *tau = (const float *)nl_at(op->tau, stride),
+                *learned = (const float *)nl_at(op->learned_eps, stride);
     at.first = (size_t)sample * op->positions * op->channels + at.c;
     at.eps = nl_own_or(op->set.eps, nl_at(op->hyper, stride)->norm_eps) + (learned ? fabs((double)*learned) : 0.0);
     float squares = 0.0f;
@@ -89,12 +98,13 @@ static __global__ void frn_backward(struct nl_frn op, size_t stride, unsigned sa
         sum[1] += dy;
         sum[2] += dz[i] - dy;
     }
-    double dgamma = sum_of_channel(sum[0]), dbeta = sum_of_channel(sum[1]), dtau = sum_of_channel(sum[2]), product = dgamma * at.gamma;
+    double dgamma = sum_of_channel(sum[0]), dbeta = sum_of_channel(sum[1]), dtau = sum_of_channel(sum[2]),
+           product = dgamma * at.gamma;
     float mean = (float)(product / op.positions), of_one = (float)(at.eps * at.scale * at.scale);
     for (unsigned s = at.deep; dx && exists && s < (unsigned)op.positions; s += DEEP) {
         size_t i = at.first + (size_t)s * op.channels;
         float du = at.gamma * passed(&at, x[i], dz[i]);
-        /* Of one position u mean(du u) is du u^2, and 1 - u^2 = eps / (nu2 + eps) keeps its digits. */
+        /* With one position u mean(du u) is du u^2, and 1 - u^2 = eps / (nu2 + eps) keeps its digits. */
         dx[i] = scale * (op.positions == 1 ? du * of_one : du - x[i] * scale * mean);
     }
     if (!exists || at.deep > 0)
@@ -110,8 +120,8 @@ static __global__ void frn_backward(struct nl_frn op, size_t stride, unsigned sa
 /* One block of threads a replica, for eps is all channels'; a thread a channel. */
 static __global__ void frn_join(struct nl_frn op, size_t stride, unsigned samples, const double *part)
 {
-    float *dgamma = (float *)nl_at(op.dgamma, stride), *dbeta = (float *)nl_at(op.dbeta, stride), *dtau = (float *)nl_at(op.dtau, stride),
-          *dlearned = (float *)nl_at(op.dlearned_eps, stride);
+    float *dgamma = (float *)nl_at(op.dgamma, stride), *dbeta = (float *)nl_at(op.dbeta, stride),
+          *dtau = (float *)nl_at(op.dtau, stride), *dlearned = (float *)nl_at(op.dlearned_eps, stride);
     double eps = 0.0, none = 0.0;
     for (unsigned c = threadIdx.x; c < (unsigned)op.channels; c += blockDim.x) {
         double sum[QUANTITIES] = {0.0, 0.0, 0.0, 0.0};
@@ -148,7 +158,8 @@ static void launch_backward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_frn *op = (const struct nl_frn *)arguments;
     unsigned replicas = (unsigned)run->replicas, samples = (unsigned)run->samples;
-    double *part = (double *)nl_cuda_scratch((size_t)replicas * samples * QUANTITIES * (size_t)op->channels * sizeof *part);
+    double *part =
+        (double *)nl_cuda_scratch((size_t)replicas * samples * QUANTITIES * (size_t)op->channels * sizeof *part);
     NL_LAUNCH(frn_backward, grid_of(run, op), COLUMNS * DEEP, *op, run->stride, samples, part);
     NL_LAUNCH(frn_join, dim3(1, 1, replicas), NL_THREADS, *op, run->stride, samples, part);
 }

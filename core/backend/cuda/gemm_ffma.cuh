@@ -1,4 +1,5 @@
-/* Matrix products in float32 on the FFMA units. A sum runs over a chunk of k in order, one FMA after the other, whatever the tile. */
+/* Matrix products in float32 on the FFMA units. A sum runs over a chunk of k in order, one FMA after the other,
+ * whatever the tile. */
 #ifndef NL_BACKEND_CUDA_GEMM_FFMA_CUH
 #define NL_BACKEND_CUDA_GEMM_FFMA_CUH
 
@@ -14,8 +15,11 @@ template <class Operand, int LINE> static __device__ auto nl_ffma_store(float (*
     };
 }
 
-/* Writes a thread's column sums, of `count` columns in all; n0: the tile's first, tx: the thread's place across the tile. */
-template <int N, int TN> static __device__ __forceinline__ void nl_ffma_write_sums(const float (&column)[TN], float *sums, int n0, int count, int tx)
+/* Writes a thread's column sums, of `count` columns in all; n0: the tile's first, tx: the thread's place across the
+ * tile. */
+template <int N, int TN>
+static __device__ __forceinline__ void nl_ffma_write_sums(const float (&column)[TN], float *sums, int n0, int count,
+                                                          int tx)
 {
 #pragma unroll
     for (int j = 0; j < TN; j++) {
@@ -27,8 +31,8 @@ template <int N, int TN> static __device__ __forceinline__ void nl_ffma_write_su
 
 /* visit(sum, place, column) of a thread's elements of a tile, which are at `place` in C. */
 template <int M, int N, int TM, int TN, class Visit>
-static __device__ __forceinline__ void nl_ffma_visit(float (&sum)[TM][TN], const struct nl_gemm_size &size, const struct nl_gemm_part &part, int tx, int ty,
-                                                     Visit visit)
+static __device__ __forceinline__ void nl_ffma_visit(float (&sum)[TM][TN], const struct nl_gemm_size &size,
+                                                     const struct nl_gemm_part &part, int tx, int ty, Visit visit)
 {
 #pragma unroll
     for (int i = 0; i < TM; i++) {
@@ -44,15 +48,17 @@ static __device__ __forceinline__ void nl_ffma_visit(float (&sum)[TM][TN], const
     }
 }
 
-/* A block's tiles of an operand in shared memory. They have a name of their own, so that two products of a launch have the same. */
+/* A block's tiles of an operand in shared memory. They have a name of their own, so that two products of a launch have
+ * the same. */
 template <char OPERAND, int DEPTH, int EDGE> static __device__ __forceinline__ float (*nl_ffma_tiles())[DEPTH][EDGE + 4]
 {
     __shared__ __align__(16) float tiles[2][DEPTH][EDGE + 4];
     return tiles;
 }
 
-/* Block (x, y) of a product: tile M x N of C by DEPTH of k; each thread TM x TN of it, in pieces of four columns (rows) that lie apart, so that a warp's
- * reads of shared memory meet no bank twice. Double-buffered: the next tile is fetched while this one is multiplied. */
+/* Block (x, y) of a product: tile M x N of C by DEPTH of k; each thread TM x TN of it, in pieces of four columns (rows)
+ * that lie apart, so that a warp's reads of shared memory meet no bank twice. Double-buffered: the next tile is fetched
+ * while this one is multiplied. */
 template <int M, int N, int DEPTH, int TM, int TN, bool SUMS, class Product>
 static __device__ __forceinline__ void nl_ffma_block(const Product &p, size_t stride, unsigned x, unsigned y)
 {
@@ -124,16 +130,18 @@ static __device__ __forceinline__ void nl_ffma_block(const Product &p, size_t st
         const float *bias = end == size.k && !out.parts ? nl_at(out.bias, stride) : NULL;
         if (!out.parts && (first > 0 || out.adds)) /* before anything is written: nothing is fetched past a write */
             nl_ffma_visit<M, N>(sum, size, part, tx, ty, [&](float &v, size_t place, int) { v = c[place] + v; });
-        nl_ffma_visit<M, N>(sum, size, part, tx, ty, [&](float &v, size_t place, int to) { c[place] = bias ? v + bias[to] : v; });
+        nl_ffma_visit<M, N>(sum, size, part, tx, ty,
+                            [&](float &v, size_t place, int to) { c[place] = bias ? v + bias[to] : v; });
     }
     if (SUMS && part.m0 == 0 && threadIdx.x < ACROSS)
-        nl_ffma_write_sums<N>(column, out.parts ? c + (size_t)size.m * size.n : nl_at(out.sums, stride), part.n0, size.n, (int)threadIdx.x);
+        nl_ffma_write_sums<N>(column, out.parts ? c + (size_t)size.m * size.n : nl_at(out.sums, stride), part.n0,
+                              size.n, (int)threadIdx.x);
     if (!out.parts || nl_gemm_join<M, N, THREADS>(out, size, part, stride))
         p.after.template of_tile<M, N>(part.m0, part.n0);
 }
 
-/* A tile as a type. PAIRS: both gradients of a layer may be one launch. blocks: that a multiprocessor is to hold of a product at least, so that what a block
- * adds at its end takes no more registers than the product. */
+/* A tile as a type. PAIRS: both gradients of a layer may be one launch. blocks: that a multiprocessor is to hold of a
+ * product at least, so that what a block adds at its end takes no more registers than the product. */
 template <int ROWS, int COLUMNS, int DEPTH, int TM, int TN> struct nl_ffma_tile {
     static constexpr int M = ROWS, N = COLUMNS, THREADS = M / TM * N / TN;
     static constexpr bool PAIRS = true;
@@ -144,7 +152,8 @@ template <int ROWS, int COLUMNS, int DEPTH, int TM, int TN> struct nl_ffma_tile 
         return 65536 / (THREADS * (registers < 96 ? 96 : registers));
     }
 
-    template <bool SUMS, class Product> static __device__ __forceinline__ void block(const Product &p, size_t stride, unsigned x, unsigned y)
+    template <bool SUMS, class Product>
+    static __device__ __forceinline__ void block(const Product &p, size_t stride, unsigned x, unsigned y)
     {
         nl_ffma_block<M, N, DEPTH, TM, TN, SUMS>(p, stride, x, y);
     }

@@ -1,21 +1,25 @@
-/* Matrix products on the tensor cores (device.precision): elements are rounded on their way into shared memory, to tf32 (10 bits after the
- * point, ties away from zero) or bf16 (7 bits, ties to even), their products are exact, and sums are float32. NaN stays NaN.
+/* Matrix products on the tensor cores (device.precision): elements are rounded on their way into shared memory, to tf32
+ * (10 bits after the point, ties away from zero) or bf16 (7 bits, ties to even), their products are exact, and sums are
+ * float32. NaN stays NaN.
  *
- * 3xtf32 is float32 but for the last bit or two: an element is a tf32 number and, in another, what that leaves of it, and of the four products of two elements
- * the one of both rests, below 2^-22 of the largest, is left out (CUTLASS example 27, "3xTF32"). Infinity becomes NaN.
+ * 3xtf32 is float32 but for the last bit or two: an element is a tf32 number and, in another, what that leaves of it,
+ * and of the four products of two elements the one of both rests, below 2^-22 of the largest, is left out (CUTLASS
+ * example 27, "3xTF32"). Infinity becomes NaN.
  *
  * A sum runs over a chunk of k in steps of one instruction, the same in every tile; what happens within an instruction
- * is the device's own, the same at each place. Column sums are no products: they are of the elements as they were, in the order and
- * with the bits of gemm_ffma.cuh.
+ * is the device's own, the same at each place. Column sums are no products: they are of the elements as they were, in
+ * the order and with the bits of gemm_ffma.cuh.
  *
- * Instruction and layout of its fragments: PTX ISA, "Matrix Fragments for mma.m16n8k8" and "m16n8k16"; from compute capability 8.0 on.
+ * Instruction and layout of its fragments: PTX ISA, "Matrix Fragments for mma.m16n8k8" and "m16n8k16"; from compute
+ * capability 8.0 on.
  */
 #ifndef NL_BACKEND_CUDA_GEMM_MMA_CUH
 #define NL_BACKEND_CUDA_GEMM_MMA_CUH
 
 #include "backend/cuda/gemm_operands.cuh"
 
-/* What a warp's instruction takes, counted in words of 32 bits: A is 16 rows by 8 words along k, B 8 words by 8 columns, C 16 by 8 floats. */
+/* What a warp's instruction takes, counted in words of 32 bits: A is 16 rows by 8 words along k, B 8 words by 8
+ * columns, C 16 by 8 floats. */
 enum { NL_MMA_M = 16, NL_MMA_N = 8, NL_MMA_WORDS = 8 };
 
 /* A word of shared memory is so many words of fragments; of two the first is the larger. */
@@ -51,10 +55,13 @@ struct nl_tf32 : nl_words_as_they_are {
     static __device__ void multiply(float c[4], const uint32_t a[4], const uint32_t b[2])
     {
 #ifndef __CUDACC__
-        host_cuda_mma(c, a, b, [](uint32_t left, uint32_t right) { return (double)host_cuda_float(left) * host_cuda_float(right); });
+        host_cuda_mma(c, a, b, [](uint32_t left, uint32_t right) {
+            return (double)host_cuda_float(left) * host_cuda_float(right);
+        });
 #elif __CUDA_ARCH__ >= 800
         asm("mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
-            : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3]) : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+            : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
+            : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
 #else
         __trap(); /* refused before it comes to this: nl_cuda_multiplies */
 #endif
@@ -84,7 +91,10 @@ struct nl_3xtf32 {
         return number_of == 0 ? first : nl_tf32::round(number(word) - number(first));
     }
 
-    static __device__ void multiply(float c[4], const uint32_t a[4], const uint32_t b[2]) { nl_tf32::multiply(c, a, b); }
+    static __device__ void multiply(float c[4], const uint32_t a[4], const uint32_t b[2])
+    {
+        nl_tf32::multiply(c, a, b);
+    }
 };
 
 /* Two neighbours along k a word, the first in its lower half. */
@@ -128,15 +138,17 @@ struct nl_bf16 : nl_words_as_they_are {
         });
 #elif __CUDA_ARCH__ >= 800
         asm("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
-            : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3]) : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+            : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
+            : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
 #else
         __trap();
 #endif
     }
 };
 
-/* A tile in shared memory: [word of k][edge]. Lines are 8 words apart modulo the 32 banks, and every four of them turned by another 8
- * columns: neither a fragment's 4 words by 8 columns nor what a warp stores along k meets a bank twice. */
+/* A tile in shared memory: [word of k][edge]. Lines are 8 words apart modulo the 32 banks, and every four of them
+ * turned by another 8 columns: neither a fragment's 4 words by 8 columns nor what a warp stores along k meets a bank
+ * twice. */
 static __device__ inline int nl_mma_column(int word, int edge)
 {
     return edge ^ word / 4 % 4 * 8;
@@ -144,7 +156,8 @@ static __device__ inline int nl_mma_column(int word, int edge)
 
 /* visit(c, place, column) of what a lane has of C; m0, n0: where its first element stands. */
 template <int EDGES_M, int EDGES_N, class Visit>
-static __device__ __forceinline__ void nl_mma_visit(float (&c)[EDGES_M][EDGES_N][4], const struct nl_gemm_size &size, int m0, int n0, Visit visit)
+static __device__ __forceinline__ void nl_mma_visit(float (&c)[EDGES_M][EDGES_N][4], const struct nl_gemm_size &size,
+                                                    int m0, int n0, Visit visit)
 {
 #pragma unroll
     for (int i = 0; i < EDGES_M; i++)
@@ -159,7 +172,8 @@ static __device__ __forceinline__ void nl_mma_visit(float (&c)[EDGES_M][EDGES_N]
 }
 
 /* A block's tiles of an operand, as nl_ffma_tiles. */
-template <char OPERAND, int WORDS, int EDGE> static __device__ __forceinline__ uint32_t (*nl_mma_tiles())[WORDS][EDGE + 8]
+template <char OPERAND, int WORDS, int EDGE>
+static __device__ __forceinline__ uint32_t (*nl_mma_tiles())[WORDS][EDGE + 8]
 {
     __shared__ __align__(16) uint32_t tiles[2][WORDS][EDGE + 8];
     return tiles;
@@ -171,9 +185,10 @@ static __device__ __forceinline__ void nl_mma_block(const Product &p, size_t str
 {
     typedef typename Product::A A;
     typedef typename Product::B B;
-    constexpr int TERMS = Format::TERMS, DEPTH = 16, WORDS = DEPTH / Format::PER_WORD, THREADS = M / WM * N / WN * 32, EDGES_M = WM / NL_MMA_M,
-                  EDGES_N = WN / NL_MMA_N;
-    static_assert(M % 32 == 0 && N % 32 == 0 && N <= THREADS, "turned columns stay in their tile, and each column of sums has a thread");
+    constexpr int TERMS = Format::TERMS, DEPTH = 16, WORDS = DEPTH / Format::PER_WORD, THREADS = M / WM * N / WN * 32,
+                  EDGES_M = WM / NL_MMA_M, EDGES_N = WN / NL_MMA_N;
+    static_assert(M % 32 == 0 && N % 32 == 0 && N <= THREADS,
+                  "turned columns stay in their tile, and each column of sums has a thread");
     auto tile_a = nl_mma_tiles<'a', WORDS, M>();
     auto tile_b = nl_mma_tiles<'b', WORDS, N>();
     __shared__ float plain[2][SUMS ? DEPTH : 1][SUMS ? N : 1];
@@ -189,10 +204,12 @@ static __device__ __forceinline__ void nl_mma_block(const Product &p, size_t str
     nl_tile_loader<B, N, DEPTH, THREADS> loader_b;
     auto put = [&](int buffer) {
         loader_a.put([&](int edge, int k, const float v[4]) {
-            Format::template put<A::along_k>(edge, k, v, [&](int word, int at) { return &tile_a[buffer][word][nl_mma_column(word, at)]; });
+            Format::template put<A::along_k>(
+                edge, k, v, [&](int word, int at) { return &tile_a[buffer][word][nl_mma_column(word, at)]; });
         });
         loader_b.put([&](int edge, int k, const float v[4]) {
-            Format::template put<B::along_k>(edge, k, v, [&](int word, int at) { return &tile_b[buffer][word][nl_mma_column(word, at)]; });
+            Format::template put<B::along_k>(
+                edge, k, v, [&](int word, int at) { return &tile_b[buffer][word][nl_mma_column(word, at)]; });
             for (int e = 0; SUMS && e < 4; e++)
                 plain[buffer][B::along_k ? k + e : k][B::along_k ? edge : edge + e] = v[e];
         });
@@ -201,7 +218,8 @@ static __device__ __forceinline__ void nl_mma_block(const Product &p, size_t str
     for (int first = part.begin; first < part.end; first += size.chunk) {
         int end = min(first + size.chunk, part.end);
         int thread = nl_anew((int)threadIdx.x), warp = thread / 32, group = thread % 32 / 4, quad = thread % 4;
-        int row = warp / (N / WN) * WM + group, column = warp % (N / WN) * WN + group; /* of the warp's first fragments */
+        int row = warp / (N / WN) * WM + group,
+            column = warp % (N / WN) * WN + group; /* of the warp's first fragments */
         loader_a.begin(a, part.m0, thread);
         loader_b.begin(b, part.n0, thread);
         loader_a.fetch(a, first);
@@ -268,14 +286,16 @@ static __device__ __forceinline__ void nl_mma_block(const Product &p, size_t str
         p.after.template of_tile<M, N>(part.m0, part.n0);
 }
 
-/* A tile as a type, as nl_ffma_tile. Large ones do not come in pairs: they would be six more kernels for each pair of operands. */
+/* A tile as a type, as nl_ffma_tile. Large ones do not come in pairs: they would be six more kernels for each pair of
+ * operands. */
 template <class Format, int ROWS, int COLUMNS, int WM, int WN> struct nl_mma_tile {
     static constexpr int M = ROWS, N = COLUMNS, THREADS = M / WM * N / WN * 32;
     static constexpr bool PAIRS = M == 32;
 
     template <class Product> static constexpr int blocks() { return 512 / THREADS; }
 
-    template <bool SUMS, class Product> static __device__ __forceinline__ void block(const Product &p, size_t stride, unsigned x, unsigned y)
+    template <bool SUMS, class Product>
+    static __device__ __forceinline__ void block(const Product &p, size_t stride, unsigned x, unsigned y)
     {
         nl_mma_block<Format, M, N, WM, WN, SUMS>(p, stride, x, y);
     }

@@ -1,13 +1,14 @@
-/* What a matrix product reads and writes: operands, tiles of them on their way to shared memory, and where the product goes.
+/* What a matrix product reads and writes: operands, tiles of them on their way to shared memory, and where the product
+ * goes.
  *
- * An operand is a type that says how four neighbouring elements are fetched, so that a convolution is the same product as a fully
- * connected layer (implicit GEMM: the patches are never written out):
+ * An operand is a type that says how four neighbouring elements are fetched, so that a convolution is the same product
+ * as a fully connected layer (implicit GEMM: the patches are never written out):
  *
  *     along_k    its rows lie along k in memory: the four are (line, k .. k+3); else (line .. line+3, k)
  *     room()     bytes of shared memory that it needs
- *     settle     finds its places in the replica of the block, and fills that memory, from so many bytes of NL_ROOM on; by all threads of the block
- *     line(i)    what can be worked out once for row (or first row) i
- *     load       the four, with zeros beyond the operand
+ *     settle     finds its places in the replica of the block, and fills that memory, from so many bytes of NL_ROOM on;
+ * by all threads of the block line(i)    what can be worked out once for row (or first row) i load       the four, with
+ * zeros beyond the operand
  */
 #ifndef NL_BACKEND_CUDA_GEMM_OPERANDS_CUH
 #define NL_BACKEND_CUDA_GEMM_OPERANDS_CUH
@@ -20,8 +21,8 @@ struct nl_gemm_size {
     int blocks;         /* of a tile: each takes a chunk; 1: one takes all, in turn */
 };
 
-/* Where the product goes: c(m, n) + bias, and sums(n) = sum over k of B(k, n), or NULL. Where each chunk has a block, its product goes first to
- * parts[r][chunk][m n + n], and the blocks of a tile that are done last join them. */
+/* Where the product goes: c(m, n) + bias, and sums(n) = sum over k of B(k, n), or NULL. Where each chunk has a block,
+ * its product goes first to parts[r][chunk][m n + n], and the blocks of a tile that are done last join them. */
 struct nl_gemm_out {
     float *c, *sums;
     const float *bias; /* or NULL */
@@ -73,7 +74,8 @@ struct nl_as_it_is {
     __device__ void settle(size_t stride, unsigned) { at = nl_at(at, stride); }
 };
 
-/* Whether four neighbours can be fetched at once from dense rows of so many floats. Images start at multiples of 64 bytes. */
+/* Whether four neighbours can be fetched at once from dense rows of so many floats. Images start at multiples of 64
+ * bytes. */
 static inline bool nl_fours(const void *at, int columns)
 {
     return (uintptr_t)at % 16 == 0 && columns % 4 == 0;
@@ -140,8 +142,8 @@ static inline struct nl_across_k nl_across(const void *at, int lines, int k)
     return {{(const float *)at}, lines, k, nl_fours(at, lines)};
 }
 
-/* The number, of which the compiler does not know that it was there before: what follows from it is worked out in each turn of a loop, and takes no registers
- * outside of it. */
+/* The number, of which the compiler does not know that it was there before: what follows from it is worked out in each
+ * turn of a loop, and takes no registers outside of it. */
 static __device__ __forceinline__ int nl_anew(int number)
 {
     asm volatile("" : "+r"(number));
@@ -188,27 +190,36 @@ template <class Operand, int EDGE, int DEPTH, int THREADS> struct nl_tile_loader
     }
 };
 
-/* A block's part of the product: rows from m0, columns from n0, which tile that is, and k from begin to end: of one chunk or of all. */
+/* A block's part of the product: rows from m0, columns from n0, which tile that is, and k from begin to end: of one
+ * chunk or of all. */
 struct nl_gemm_part {
     int m0, n0, chunk, begin, end;
     unsigned tile, tiles;
 };
 
-/* Of block (x, y) of the grid below. */
-template <int M, int N> static __device__ struct nl_gemm_part nl_gemm_part_of(const struct nl_gemm_size &size, unsigned x, unsigned y)
+/* The part of block (x, y) of the grid below. */
+template <int M, int N>
+static __device__ struct nl_gemm_part nl_gemm_part_of(const struct nl_gemm_size &size, unsigned x, unsigned y)
 {
     unsigned row_tiles = (size.m + M - 1) / M, column_tiles = (size.n + N - 1) / N, column = y % column_tiles;
     int chunk = y / column_tiles, begin = chunk * size.chunk;
-    return {(int)x * M, (int)column * N, chunk, begin, size.blocks > 1 ? min(begin + size.chunk, size.k) : size.k, x * column_tiles + column,
+    return {(int)x * M,
+            (int)column * N,
+            chunk,
+            begin,
+            size.blocks > 1 ? min(begin + size.chunk, size.k) : size.k,
+            x * column_tiles + column,
             row_tiles * column_tiles};
 }
 
 template <class Tile> static dim3 nl_gemm_grid(const struct nl_run *run, const struct nl_gemm_size &size)
 {
-    return dim3(nl_blocks(size.m, Tile::M), nl_blocks(size.n, Tile::N) * (unsigned)size.blocks, (unsigned)run->replicas);
+    return dim3(nl_blocks(size.m, Tile::M), nl_blocks(size.n, Tile::N) * (unsigned)size.blocks,
+                (unsigned)run->replicas);
 }
 
-/* Large tiles where there are enough of them to fill a device, else small ones: one for each multiprocessor of an H100. */
+/* Large tiles where there are enough of them to fill a device, else small ones: one for each multiprocessor of an
+ * H100. */
 enum { NL_ENOUGH_BLOCKS = 132 };
 
 static inline bool nl_gemm_is_large(const struct nl_run *run, const struct nl_gemm_size &size)
@@ -217,11 +228,13 @@ static inline bool nl_gemm_is_large(const struct nl_run *run, const struct nl_ge
     return size.m > 32 && blocks >= NL_ENOUGH_BLOCKS;
 }
 
-/* How k is cut, into so many chunks at most, where a device has room for more than so many tiles. It follows from the shape alone, and so do the bits. */
+/* How k is cut, into so many chunks at most, where a device has room for more than so many tiles. It follows from the
+ * shape alone, and so do the bits. */
 static inline int nl_gemm_chunk_of(size_t tiles, int k, int most)
 {
     enum { SHORTEST = 128 };
-    int wanted = (int)((NL_ENOUGH_BLOCKS + tiles - 1) / tiles), chunks = max(min(min(wanted, most), k / (int)SHORTEST), 1);
+    int wanted = (int)((NL_ENOUGH_BLOCKS + tiles - 1) / tiles),
+        chunks = max(min(min(wanted, most), k / (int)SHORTEST), 1);
     return ((k + chunks - 1) / chunks + 15) / 16 * 16;
 }
 
@@ -231,10 +244,12 @@ static __device__ inline float *nl_gemm_chunk(const struct nl_gemm_out &out, con
     return out.parts + ((size_t)blockIdx.z * size.blocks + chunk) * out.part;
 }
 
-/* Adds up `count` chunks of a tile, each so many elements after the one before, in order: to what is at c, or to the first. */
+/* Adds up `count` chunks of a tile, each so many elements after the one before, in order: to what is at c, or to the
+ * first. */
 template <int M, int N, int THREADS>
-static __device__ __forceinline__ void nl_gemm_add(const float *first, size_t step, unsigned count, float *c, bool adds, bool fours, const float *bias,
-                                                   const struct nl_gemm_size &size, const struct nl_gemm_part &part)
+static __device__ __forceinline__ void nl_gemm_add(const float *first, size_t step, unsigned count, float *c, bool adds,
+                                                   bool fours, const float *bias, const struct nl_gemm_size &size,
+                                                   const struct nl_gemm_part &part)
 {
     constexpr int EACH = M * N / 4 / THREADS, TOGETHER = EACH < 4 ? EACH : 4; /* fetches under way at once */
     if (!fours) {
@@ -256,7 +271,8 @@ static __device__ __forceinline__ void nl_gemm_add(const float *first, size_t st
         auto visit = [&](auto work) {
 #pragma unroll
             for (int i = 0; i < TOGETHER; i++) {
-                int at = ((int)threadIdx.x + (begin + i) * THREADS) * 4, row = part.m0 + at / N, column = part.n0 + at % N;
+                int at = ((int)threadIdx.x + (begin + i) * THREADS) * 4, row = part.m0 + at / N,
+                    column = part.n0 + at % N;
                 if (row < size.m && column < size.n)
                     work(sum[i], (size_t)row * size.n + column, column);
             }
@@ -276,9 +292,10 @@ static __device__ __forceinline__ void nl_gemm_add(const float *first, size_t st
     }
 }
 
-/* The same of the column sums, which the tiles of the first rows have. */
+/* Adds up the column sums of the parts, which the tiles of the first rows have. */
 template <int N, int THREADS>
-static __device__ __forceinline__ void nl_gemm_add_sums(const float *first, size_t step, unsigned count, float *sums, const struct nl_gemm_size &size,
+static __device__ __forceinline__ void nl_gemm_add_sums(const float *first, size_t step, unsigned count, float *sums,
+                                                        const struct nl_gemm_size &size,
                                                         const struct nl_gemm_part &part)
 {
     for (int n = part.n0 + (int)threadIdx.x; sums && part.m0 == 0 && n < min(part.n0 + N, size.n); n += THREADS) {
@@ -289,7 +306,8 @@ static __device__ __forceinline__ void nl_gemm_add_sums(const float *first, size
     }
 }
 
-/* Chunks that are joined by one block. Where there are more the block of such a group that is done last joins the group, and the last of these the groups. */
+/* Chunks that are joined by one block. Where there are more the block of such a group that is done last joins the
+ * group, and the last of these the groups. */
 enum { NL_GEMM_GROUP = 8 };
 
 static __host__ __device__ inline unsigned nl_gemm_groups(const struct nl_gemm_size &size)
@@ -299,7 +317,8 @@ static __host__ __device__ inline unsigned nl_gemm_groups(const struct nl_gemm_s
 
 /* Ends a block whose chunk is in its place. Whether the tile is done with it. */
 template <int M, int N, int THREADS>
-static __device__ bool nl_gemm_join(const struct nl_gemm_out &out, const struct nl_gemm_size &size, const struct nl_gemm_part &part, size_t stride)
+static __device__ bool nl_gemm_join(const struct nl_gemm_out &out, const struct nl_gemm_size &size,
+                                    const struct nl_gemm_part &part, size_t stride)
 {
     unsigned groups = nl_gemm_groups(size), count = (unsigned)size.blocks, group = (unsigned)part.chunk / NL_GEMM_GROUP;
     unsigned *ticket = out.tickets + (size_t)(blockIdx.z * part.tiles + part.tile) * (groups + 1);
@@ -317,7 +336,8 @@ static __device__ bool nl_gemm_join(const struct nl_gemm_out &out, const struct 
     if (!nl_last_block(ticket, count))
         return false;
     const float *first = nl_gemm_chunk(out, size, 0);
-    nl_gemm_add<M, N, THREADS>(first, step, count, nl_at(out.c, stride), out.adds, out.fours, nl_at(out.bias, stride), size, part);
+    nl_gemm_add<M, N, THREADS>(first, step, count, nl_at(out.c, stride), out.adds, out.fours, nl_at(out.bias, stride),
+                               size, part);
     nl_gemm_add_sums<N, THREADS>(first + product, step, count, nl_at(out.sums, stride), size, part);
     return true;
 }

@@ -6,7 +6,9 @@ static void launch_linear_forward(const struct nl_run *run, const void *argument
 {
     const struct nl_linear *op = (const struct nl_linear *)arguments;
     int n = (int)nl_linear_rows(run, op), in = op->in, out = op->out;
-    nl_gemm_forward(run, op->precision, nl_forward_product(run, nl_along(op->x, n, in), nl_across(op->w, out, in), op->y, op->b, n, out, in));
+    nl_gemm_forward(
+        run, op->precision,
+        nl_forward_product(run, nl_along(op->x, n, in), nl_across(op->w, out, in), op->y, op->b, n, out, in));
 }
 
 static void launch_linear_backward(const struct nl_run *run, const void *arguments)

@@ -1,11 +1,13 @@
-/* What loops over time stand on (graph/loop.h): sequences turned to time-major order and back, states that hold, and zeros. */
+/* What loops over time stand on (graph/loop.h): sequences turned to time-major order and back, states that hold, and
+ * zeros. */
 #include "backend/cuda/cuda.h"
 #include "operation/hold.h"
 #include "operation/transpose.h"
 #include "operation/zero.h"
 
 /* (rows, columns) of vectors of `channels` to (columns, rows): a thread an element of `to`. */
-template <typename T> static __global__ void turn(const T *from, T *to, size_t stride, unsigned rows, unsigned columns, unsigned channels)
+template <typename T>
+static __global__ void turn(const T *from, T *to, size_t stride, unsigned rows, unsigned columns, unsigned channels)
 {
     size_t at = nl_element();
     if (at >= (size_t)rows * columns * channels)
@@ -16,12 +18,14 @@ template <typename T> static __global__ void turn(const T *from, T *to, size_t s
 }
 
 /* From x to y, or, where `back` is set, the other way. */
-template <typename T> static void launch_turn(const struct nl_run *run, const struct nl_transpose *op, const void *from, void *to, bool back)
+template <typename T>
+static void launch_turn(const struct nl_run *run, const struct nl_transpose *op, const void *from, void *to, bool back)
 {
     size_t count = (size_t)run->samples * op->times * op->channels;
     bool from_times = op->leaves != back;
-    NL_LAUNCH(turn<T>, nl_grid_over(run, count), NL_THREADS, (const T *)from, (T *)to, run->stride, (unsigned)(from_times ? op->times : run->samples),
-              (unsigned)(from_times ? run->samples : op->times), (unsigned)op->channels);
+    NL_LAUNCH(turn<T>, nl_grid_over(run, count), NL_THREADS, (const T *)from, (T *)to, run->stride,
+              (unsigned)(from_times ? op->times : run->samples), (unsigned)(from_times ? run->samples : op->times),
+              (unsigned)op->channels);
 }
 
 static void launch_transpose_forward(const struct nl_run *run, const void *arguments)

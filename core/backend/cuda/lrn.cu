@@ -39,7 +39,8 @@ static __global__ void lrn_products(struct nl_lrn op, size_t stride, size_t coun
     direct[blockIdx.z * count + at] = (float)(dy[at] * power);
 }
 
-static __global__ void lrn_backward(struct nl_lrn op, size_t stride, size_t count, const float *of_window, const float *direct)
+static __global__ void lrn_backward(struct nl_lrn op, size_t stride, size_t count, const float *of_window,
+                                    const float *direct)
 {
     size_t at = nl_element();
     if (at >= count)
@@ -49,7 +50,8 @@ static __global__ void lrn_backward(struct nl_lrn op, size_t stride, size_t coun
     double sum = 0.0, factor = 2.0 * op.set.lrn.alpha * op.set.lrn.beta / op.set.lrn.size;
     for (int j = first < 0 ? 0 : first; j <= last && j < op.channels; j++)
         sum += row[j];
-    ((float *)nl_at(op.dx, stride))[at] = (float)(direct[blockIdx.z * count + at] - factor * ((const float *)nl_at(op.x, stride))[at] * sum);
+    ((float *)nl_at(op.dx, stride))[at] =
+        (float)(direct[blockIdx.z * count + at] - factor * ((const float *)nl_at(op.x, stride))[at] * sum);
 }
 
 static void launch_forward(const struct nl_run *run, const void *arguments)

@@ -8,8 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Pinned memory, through which everything is uploaded: a copy from elsewhere may hold up the host until the device has come to it. Two halves:
- * while one is filled the copies from the other go on, and it is filled again when they have ended. */
+/* Pinned memory, through which everything is uploaded: a copy from elsewhere may hold up the host until the device has
+ * come to it. Two halves: while one is filled the copies from the other go on, and it is filled again when they have
+ * ended. */
 struct staging {
     char *half[2];         /* of HALF bytes, side by side; NULL: not there yet */
     cudaEvent_t sent[2];   /* recorded after the last copy from a half */
@@ -47,7 +48,8 @@ struct context {
         scratch_bytes = tickets_count = 0;
         moves++;
     }
-    ~context() /* of a thread that ends; at the end of the program the driver may be gone, and then it is all the same */
+    ~context() /* of a thread that ends; at the end of the program the driver may be gone, and then it is all the
+                same */
     {
         release();
     }
@@ -59,7 +61,8 @@ bool nl_cuda_good(cudaError_t status, const char *file, int line)
 {
     if (status != cudaSuccess && !own.trouble[0]) {
         const char *name = strrchr(file, '/');
-        snprintf(own.trouble, sizeof own.trouble, "cuda: %s (%s, %s:%d)", cudaGetErrorString(status), cudaGetErrorName(status), name ? name + 1 : file, line);
+        snprintf(own.trouble, sizeof own.trouble, "cuda: %s (%s, %s:%d)", cudaGetErrorString(status),
+                 cudaGetErrorName(status), name ? name + 1 : file, line);
     }
     return status == cudaSuccess && !own.trouble[0];
 }
@@ -99,8 +102,9 @@ void nl_cuda_describe(int device, char *text, size_t size)
         snprintf(text, size, "unknown");
         return;
     }
-    snprintf(text, size, "%s, compute capability %d.%d, %d multiprocessors, %.1f GiB", properties.name, properties.major, properties.minor,
-             properties.multiProcessorCount, (double)properties.totalGlobalMem / 1073741824.0);
+    snprintf(text, size, "%s, compute capability %d.%d, %d multiprocessors, %.1f GiB", properties.name,
+             properties.major, properties.minor, properties.multiProcessorCount,
+             (double)properties.totalGlobalMem / 1073741824.0);
 }
 
 double nl_cuda_memory(int device)
@@ -121,8 +125,8 @@ int nl_cuda_multiplies(int device, enum nl_precision precision, struct nl_error 
     if (status != cudaSuccess)
         return nl_fail(err, "cuda: %s", cudaGetErrorString(status));
     if (precision != NL_FLOAT32 && properties.major < 8)
-        return nl_fail(err, "%s has compute capability %d.%d: tensor cores that take %s begin with 8.0", properties.name, properties.major,
-                       properties.minor, nl_precision_names[precision]);
+        return nl_fail(err, "%s has compute capability %d.%d: tensor cores that take %s begin with 8.0",
+                       properties.name, properties.major, properties.minor, nl_precision_names[precision]);
     return NL_OK;
 }
 
@@ -169,8 +173,8 @@ static bool has_clusters(int device)
 {
     int able = 0;
     struct cudaFuncAttributes built = {};
-    return NL_GOOD(cudaDeviceGetAttribute(&able, cudaDevAttrClusterLaunch, device)) && able && NL_GOOD(cudaFuncGetAttributes(&built, nothing)) &&
-           built.ptxVersion >= 90;
+    return NL_GOOD(cudaDeviceGetAttribute(&able, cudaDevAttrClusterLaunch, device)) && able &&
+           NL_GOOD(cudaFuncGetAttributes(&built, nothing)) && built.ptxVersion >= 90;
 }
 
 int nl_cuda_thread_begin(int device, struct nl_error *err)
@@ -179,7 +183,8 @@ int nl_cuda_thread_begin(int device, struct nl_error *err)
     if (count == 0)
         return NL_FAIL;
     if (device < 0 || device >= count)
-        return nl_fail(err, "no device %d of kind cuda: there %s %d, counted from 0", device, count == 1 ? "is" : "are", count);
+        return nl_fail(err, "no device %d of kind cuda: there %s %d, counted from 0", device, count == 1 ? "is" : "are",
+                       count);
     own.trouble[0] = '\0';
     cudaGetLastError(); /* what an earlier trial ran into is over */
     if (own.device != device)
@@ -281,7 +286,8 @@ void nl_cuda_upload_rows(void *to, size_t stride, const void *from, size_t bytes
         if (!staged)
             return;
         memcpy(staged, next, rows * bytes);
-        NL_GOOD(cudaMemcpy2DAsync(place, stride, staged, bytes, bytes, rows, cudaMemcpyHostToDevice, cudaStreamPerThread));
+        NL_GOOD(
+            cudaMemcpy2DAsync(place, stride, staged, bytes, bytes, rows, cudaMemcpyHostToDevice, cudaStreamPerThread));
     }
 }
 
@@ -289,7 +295,8 @@ void nl_cuda_download_rows(void *to, const void *from, size_t stride, size_t byt
 {
     bool good = true;
     if (copies(stride))
-        good = NL_GOOD(cudaMemcpy2DAsync(to, bytes, from, stride, bytes, (size_t)count, cudaMemcpyDeviceToHost, cudaStreamPerThread));
+        good = NL_GOOD(cudaMemcpy2DAsync(to, bytes, from, stride, bytes, (size_t)count, cudaMemcpyDeviceToHost,
+                                         cudaStreamPerThread));
     for (int i = 0; !copies(stride) && i < count; i++)
         nl_cuda_download((char *)to + (size_t)i * bytes, (const char *)from + (size_t)i * stride, bytes);
     if (!NL_GOOD(cudaStreamSynchronize(cudaStreamPerThread)) || !good)
@@ -340,7 +347,8 @@ unsigned *nl_cuda_tickets(size_t count)
 
 const struct nl_cuda_moment *nl_cuda_now(const struct nl_run *run, const int32_t *index)
 {
-    struct nl_cuda_moment next = {run->step, run->epoch, run->begins, index ? index : own.told.index, run->sums ? run->sums : own.told.sums};
+    struct nl_cuda_moment next = {run->step, run->epoch, run->begins, index ? index : own.told.index,
+                                  run->sums ? run->sums : own.told.sums};
     if (memcmp(&next, &own.told, sizeof next) != 0) {
         own.told = next;
         nl_cuda_upload(own.now, &next, sizeof next);
@@ -374,8 +382,8 @@ static void record(struct nl_tape *tape, void (*body)(const void *context), cons
     tape->moves = own.moves;
 }
 
-void nl_cuda_replay(struct nl_tape **tapes, const struct nl_run *run, const int32_t *index, void (*body)(const void *context),
-                    const void *context)
+void nl_cuda_replay(struct nl_tape **tapes, const struct nl_run *run, const int32_t *index,
+                    void (*body)(const void *context), const void *context)
 {
     struct nl_tape *tape = *tapes;
     while (tape && (tape->samples != run->samples || tape->before != run->before || tape->adds != run->adds))

@@ -1,6 +1,6 @@
-/* Normalizers that mix instance, layer and batch. The moments of each channel of each sample, those of the batch, what elements are mapped with, and the
- * elements are a launch each; in backward the sums, their gradients, what all samples share, and the elements. All but the elements is in double, by
- * the functions of operation/mixture.h. */
+/* Normalizers that mix instance, layer and batch. The moments of each channel of each sample, those of the batch, what
+ * elements are mapped with, and the elements are a launch each; in backward the sums, their gradients, what all samples
+ * share, and the elements. All but the elements is in double, by the functions of operation/mixture.h. */
 #include "operation/mixture.h"
 
 #include "backend/cuda/normalize.cuh"
@@ -20,7 +20,7 @@ struct line {
     float shift, scale, offset;
 };
 
-/* Of a channel of a sample, in backward. */
+/* What backward knows of a channel of a sample. */
 struct cell {
     struct nl_mixture_gradients d;
     double scale;         /* of xhat */
@@ -60,7 +60,8 @@ static __device__ struct nl_moments batch_of(const struct call &call, unsigned c
 
 static __device__ struct nl_mixture_layer layer_of(const struct call &call)
 {
-    const float *own[2] = {(const float *)nl_at(call.op.own[0], call.stride), (const float *)nl_at(call.op.own[1], call.stride)};
+    const float *own[2] = {(const float *)nl_at(call.op.own[0], call.stride),
+                           (const float *)nl_at(call.op.own[1], call.stride)};
     struct nl_mixture_layer layer;
     layer.kind = call.kind;
     layer.eps = nl_own_or(call.op.batch.eps, nl_at(call.op.batch.hyper, call.stride)->norm_eps);
@@ -73,9 +74,11 @@ static __device__ struct nl_mixture_layer layer_of(const struct call &call)
     return layer;
 }
 
-static __device__ struct nl_mixture_channel channel_of(const struct call &call, const struct nl_mixture_layer &layer, unsigned c)
+static __device__ struct nl_mixture_channel channel_of(const struct call &call, const struct nl_mixture_layer &layer,
+                                                       unsigned c)
 {
-    const float *first = (const float *)nl_at(call.op.own[0], call.stride), *second = (const float *)nl_at(call.op.own[1], call.stride);
+    const float *first = (const float *)nl_at(call.op.own[0], call.stride),
+                *second = (const float *)nl_at(call.op.own[1], call.stride);
     bool switches = call.kind == NL_MIXTURE_SWITCH;
     struct nl_mixture_channel channel;
     channel.batch = batch_of(call, c);
@@ -199,7 +202,8 @@ static __global__ void keep_used(struct call call)
 #define FOR_CHANNELS(c, group, call) \
     for (unsigned c = (group) * (call).width + threadIdx.x; c < ((group) + 1) * (call).width; c += blockDim.x)
 
-static __device__ struct nl_moments group_moments(const struct call &call, const struct nl_mixture_layer &layer, unsigned group)
+static __device__ struct nl_moments group_moments(const struct call &call, const struct nl_mixture_layer &layer,
+                                                  unsigned group)
 {
     double mean = 0.0, var = 0.0, nothing = 0.0;
     FOR_CHANNELS(c, group, call)
@@ -234,7 +238,8 @@ static __global__ void __launch_bounds__(NL_THREADS) find_lines(struct call call
             double gamma = affine_of(call, call.op.batch.gamma, c, 1.0f);
             line[c].shift = (float)instance.mean;
             line[c].scale = (float)(gamma * map.scale);
-            line[c].offset = (float)(affine_of(call, call.op.batch.beta, c, 0.0f) + gamma * (map.offset + (line[c].shift - instance.mean) * map.scale));
+            line[c].offset = (float)(affine_of(call, call.op.batch.beta, c, 0.0f) +
+                                     gamma * (map.offset + (line[c].shift - instance.mean) * map.scale));
         }
     }
 }
@@ -244,17 +249,20 @@ static __global__ void apply(struct call call, const struct line *lines, size_t 
     size_t at = nl_element();
     if (at >= count)
         return;
-    const struct line line = of_replica(lines, cells(call))[at / ((size_t)call.positions * call.channels) * call.channels + at % call.channels];
-    ((float *)nl_at(call.op.batch.y, call.stride))[at] = (((const float *)nl_at(call.op.batch.x, call.stride))[at] - line.shift) * line.scale + line.offset;
+    const struct line line = of_replica(
+        lines, cells(call))[at / ((size_t)call.positions * call.channels) * call.channels + at % call.channels];
+    ((float *)nl_at(call.op.batch.y, call.stride))[at] =
+        (((const float *)nl_at(call.op.batch.x, call.stride))[at] - line.shift) * line.scale + line.offset;
 }
 
 /* ---- backward ---- */
 
-/* Of dy and dy (x - mean). */
+/* Sums dy and dy (x - mean). */
 static __global__ void sum_gradients(struct call call, struct nl_mixture_sums *sums)
 {
     struct column s = column_of(call);
-    const float *x = (const float *)nl_at(call.op.batch.x, call.stride) + s.first, *dy = (const float *)nl_at(call.op.batch.dy, call.stride) + s.first;
+    const float *x = (const float *)nl_at(call.op.batch.x, call.stride) + s.first,
+                *dy = (const float *)nl_at(call.op.batch.dy, call.stride) + s.first;
     double mean = s.real ? instance_of(call, s.n, s.c).mean : 0.0, gradient = 0.0, product = 0.0;
     FOR_POSITIONS(s, call)
     {
@@ -271,7 +279,7 @@ static __global__ void sum_gradients(struct call call, struct nl_mixture_sums *s
     to->product = product;
 }
 
-/* Of dxhat. */
+/* The sums of dxhat, from those of dy. */
 static __device__ struct nl_mixture_sums times_gamma(const struct call &call, struct nl_mixture_sums sums, unsigned c)
 {
     double gamma = affine_of(call, call.op.batch.gamma, c, 1.0f);
@@ -280,7 +288,8 @@ static __device__ struct nl_mixture_sums times_gamma(const struct call &call, st
     return sums;
 }
 
-static __global__ void __launch_bounds__(NL_THREADS) find_gradients(struct call call, const struct nl_mixture_sums *sums, struct cell *to)
+static __global__ void __launch_bounds__(NL_THREADS)
+    find_gradients(struct call call, const struct nl_mixture_sums *sums, struct cell *to)
 {
     const struct nl_mixture_layer layer = layer_of(call);
     const struct nl_mixture_sums *sum = of_replica(sums, cells(call)) + (size_t)blockIdx.x * call.channels;
@@ -290,7 +299,8 @@ static __global__ void __launch_bounds__(NL_THREADS) find_gradients(struct call 
         FOR_CHANNELS(c, g, call)
         {
             struct nl_mixture_channel channel = channel_of(call, layer, c);
-            struct nl_moments d = nl_mixture_to_group(&layer, &channel, group, instance_of(call, blockIdx.x, c), times_gamma(call, sum[c], c));
+            struct nl_moments d = nl_mixture_to_group(&layer, &channel, group, instance_of(call, blockIdx.x, c),
+                                                      times_gamma(call, sum[c], c));
             d_group.mean += d.mean / call.width;
             d_group.var += d.var / call.width;
         }
@@ -309,7 +319,8 @@ static __global__ void __launch_bounds__(NL_THREADS) find_gradients(struct call 
 }
 
 /* A block takes a channel: the sums over the samples. shared (C): of the cells' gradients. */
-static __global__ void __launch_bounds__(NL_THREADS) join_samples(struct call call, const struct cell *all, struct nl_mixture_gradients *shared)
+static __global__ void __launch_bounds__(NL_THREADS)
+    join_samples(struct call call, const struct cell *all, struct nl_mixture_gradients *shared)
 {
     const struct cell *cell = of_replica(all, cells(call)) + blockIdx.x;
     struct nl_mixture_gradients d = {{0.0, 0.0}, {0.0, 0.0}, {0.0, 0.0, 0.0, 0.0, 0.0, 0.0}};
@@ -342,7 +353,8 @@ static __global__ void __launch_bounds__(NL_THREADS) join_samples(struct call ca
 }
 
 /* One block a replica: what switch's shares have of all channels. */
-static __global__ void __launch_bounds__(NL_THREADS) join_shares(struct call call, const struct nl_mixture_gradients *shared)
+static __global__ void __launch_bounds__(NL_THREADS)
+    join_shares(struct call call, const struct nl_mixture_gradients *shared)
 {
     const struct nl_mixture_layer layer = layer_of(call);
     for (int k = 0; k < NL_SHARES; k++) {
@@ -360,7 +372,8 @@ static __global__ void __launch_bounds__(NL_THREADS) join_shares(struct call cal
 }
 
 /* A channel of one position is its own mean: the terms that cancel are left out in double. */
-static __global__ void write_dx(struct call call, const struct cell *all, const struct nl_mixture_gradients *shared, size_t count)
+static __global__ void write_dx(struct call call, const struct cell *all, const struct nl_mixture_gradients *shared,
+                                size_t count)
 {
     size_t at = nl_element();
     if (at >= count)
@@ -369,10 +382,14 @@ static __global__ void write_dx(struct call call, const struct cell *all, const 
     const struct cell &cell = of_replica(all, cells(call))[(size_t)n * call.channels + c];
     const struct nl_moments batch = of_replica(shared, call.channels)[c].batch, instance = instance_of(call, n, c);
     double share = call.fixed || call.used ? 0.0 : 1.0 / call.samples;
-    double d_mean = cell.d.instance.mean + share * (batch.mean + 2 * batch.var * (instance.mean - batch_of(call, c).mean));
-    double d_var = cell.d.instance.var + share * batch.var, t = ((const float *)nl_at(call.op.batch.x, call.stride))[at] - instance.mean;
-    double dxhat = (double)((const float *)nl_at(call.op.batch.dy, call.stride))[at] * affine_of(call, call.op.batch.gamma, c, 1.0f);
-    ((float *)nl_at(call.op.batch.dx, call.stride))[at] = (float)(dxhat * cell.scale + (d_mean + 2 * d_var * t) / call.positions);
+    double d_mean =
+        cell.d.instance.mean + share * (batch.mean + 2 * batch.var * (instance.mean - batch_of(call, c).mean));
+    double d_var = cell.d.instance.var + share * batch.var,
+           t = ((const float *)nl_at(call.op.batch.x, call.stride))[at] - instance.mean;
+    double dxhat = (double)((const float *)nl_at(call.op.batch.dy, call.stride))[at] *
+                   affine_of(call, call.op.batch.gamma, c, 1.0f);
+    ((float *)nl_at(call.op.batch.dx, call.stride))[at] =
+        (float)(dxhat * cell.scale + (d_mean + 2 * d_var * t) / call.positions);
 }
 
 /* ---- launches ---- */
@@ -420,7 +437,8 @@ static void launch_forward(const struct nl_run *run, const void *arguments)
 {
     struct call call = call_of(run, (const struct nl_mixture *)arguments);
     size_t count = (size_t)call.samples * call.positions * call.channels;
-    struct line *lines = (struct line *)nl_cuda_scratch((size_t)run->replicas * call.samples * call.channels * sizeof *lines);
+    struct line *lines =
+        (struct line *)nl_cuda_scratch((size_t)run->replicas * call.samples * call.channels * sizeof *lines);
     NL_LAUNCH(find_moments, grid_of_columns(run, call), threads_of_columns(call), call);
     if (!call.fixed)
         follow_batch(run, call);
@@ -431,18 +449,23 @@ static void launch_forward(const struct nl_run *run, const void *arguments)
 static void launch_backward(const struct nl_run *run, const void *arguments)
 {
     struct call call = call_of(run, (const struct nl_mixture *)arguments);
-    size_t replicas = (size_t)run->replicas, all = replicas * call.samples * call.channels, count = (size_t)call.samples * call.positions * call.channels;
+    size_t replicas = (size_t)run->replicas, all = replicas * call.samples * call.channels,
+           count = (size_t)call.samples * call.positions * call.channels;
     struct cell *cell = (struct cell *)nl_cuda_scratch(all * (sizeof *cell + sizeof(struct nl_mixture_sums)) +
                                                        replicas * call.channels * sizeof(struct nl_mixture_gradients));
     struct nl_mixture_sums *sums = (struct nl_mixture_sums *)(cell + all);
     struct nl_mixture_gradients *shared = (struct nl_mixture_gradients *)(sums + all);
     NL_LAUNCH(sum_gradients, grid_of_columns(run, call), threads_of_columns(call), call, sums);
-    NL_LAUNCH(find_gradients, dim3(call.samples, 1, (unsigned)replicas), threads_for(call.width), call, (const struct nl_mixture_sums *)sums, cell);
-    NL_LAUNCH(join_samples, dim3(call.channels, 1, (unsigned)replicas), threads_for(call.samples), call, (const struct cell *)cell, shared);
+    NL_LAUNCH(find_gradients, dim3(call.samples, 1, (unsigned)replicas), threads_for(call.width), call,
+              (const struct nl_mixture_sums *)sums, cell);
+    NL_LAUNCH(join_samples, dim3(call.channels, 1, (unsigned)replicas), threads_for(call.samples), call,
+              (const struct cell *)cell, shared);
     if (call.kind == NL_MIXTURE_SWITCH)
-        NL_LAUNCH(join_shares, dim3(1, 1, (unsigned)replicas), threads_for(call.channels), call, (const struct nl_mixture_gradients *)shared);
+        NL_LAUNCH(join_shares, dim3(1, 1, (unsigned)replicas), threads_for(call.channels), call,
+                  (const struct nl_mixture_gradients *)shared);
     if (call.op.batch.dx)
-        NL_LAUNCH(write_dx, nl_grid_over(run, count), NL_THREADS, call, (const struct cell *)cell, (const struct nl_mixture_gradients *)shared, count);
+        NL_LAUNCH(write_dx, nl_grid_over(run, count), NL_THREADS, call, (const struct cell *)cell,
+                  (const struct nl_mixture_gradients *)shared, count);
 }
 
 NL_CUDA_KERNEL(mixture, NULL, launch_forward, launch_backward);

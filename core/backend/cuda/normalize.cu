@@ -70,5 +70,6 @@ static void launch_normalize_apply(const struct nl_run *run, const void *argumen
     nl_cuda_normalize_apply(run, (const struct nl_normalize *)arguments);
 }
 
-NL_CUDA_KERNEL_IN_PARTS(normalize, nl_cuda_normalize_suits, launch_normalize_forward, launch_normalize_backward, nl_cuda_normalize_joins,
-                        nl_cuda_normalize_reduce, launch_normalize_apply, nl_cuda_normalize_backward_reduce, nl_cuda_normalize_backward_apply);
+NL_CUDA_KERNEL_IN_PARTS(normalize, nl_cuda_normalize_suits, launch_normalize_forward, launch_normalize_backward,
+                        nl_cuda_normalize_joins, nl_cuda_normalize_reduce, launch_normalize_apply,
+                        nl_cuda_normalize_backward_reduce, nl_cuda_normalize_backward_apply);

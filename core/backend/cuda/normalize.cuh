@@ -1,11 +1,12 @@
-/* What the kernels of normalizers share: those of the standard form (norm/norm.h) in normalize_sets.cu, one block of threads a set, and
- * normalize_columns.cu and normalize_narrow.cu, sums down the channels; those of the general form (norm/coefficients.h) in normalize_general.cu.
+/* What the kernels of normalizers share: those of the standard form (norm/norm.h) in normalize_sets.cu, one block of
+ * threads a set, and normalize_columns.cu and normalize_narrow.cu, sums down the channels; those of the general form
+ * (norm/coefficients.h) in normalize_general.cu.
  *
- * Activations are rows of C channels, one row a position of a sample. A set is `rows` rows by `width` neighbouring channels: all rows of
- * some consecutive samples, or, where a partition has a block for each position, one row of each.
+ * Activations are rows of C channels, one row a position of a sample. A set is `rows` rows by `width` neighbouring
+ * channels: all rows of some consecutive samples, or, where a partition has a block for each position, one row of each.
  *
- * Sums run in float over few elements, in a fixed order, and join in double. What is summed for the moments are deviations from a
- * shift, in two passes, so that numbers far from zero lose no digits. Never E[x^2] - E[x]^2.
+ * Sums run in float over few elements, in a fixed order, and join in double. What is summed for the moments are
+ * deviations from a shift, in two passes, so that numbers far from zero lose no digits. Never E[x^2] - E[x]^2.
  */
 #ifndef NL_BACKEND_CUDA_NORMALIZE_CUH
 #define NL_BACKEND_CUDA_NORMALIZE_CUH
@@ -49,7 +50,8 @@ static __device__ inline float nl_xhat(const struct nl_statistic &s, float x)
 }
 
 /* Mean and variance from a shift and the sums of the deviations from it and of their squares (m elements). */
-static __device__ inline void nl_finalize_moments(double m, double sum, double squares, bool centers, double shift, double *mean, double *var)
+static __device__ inline void nl_finalize_moments(double m, double sum, double squares, bool centers, double shift,
+                                                  double *mean, double *var)
 {
     *mean = centers ? shift + sum / m : 0.0;
     *var = centers ? (squares - sum * sum / m) / m : squares / m;
@@ -64,9 +66,11 @@ static __device__ inline bool nl_row_counts(const struct nl_normalize &op, const
 }
 
 /* How many do of the rows of a block of sets, which have the same rows. */
-static __device__ inline unsigned nl_rows_that_count(const struct nl_normalize &op, const struct nl_layout &l, unsigned block)
+static __device__ inline unsigned nl_rows_that_count(const struct nl_normalize &op, const struct nl_layout &l,
+                                                     unsigned block)
 {
-    unsigned first = block / l.blocks * l.samples, end = min(first + l.samples, l.all_rows / l.positions), each = l.positions / l.blocks, rows = 0;
+    unsigned first = block / l.blocks * l.samples, end = min(first + l.samples, l.all_rows / l.positions),
+             each = l.positions / l.blocks, rows = 0;
     if (!l.leaves_out)
         return (end - first) * each;
     for (unsigned n = first; n < end; n++)
@@ -92,7 +96,8 @@ struct nl_layout nl_cuda_layout_of(const struct nl_run *run, const struct nl_nor
 bool nl_cuda_has_own_kernels(const struct nl_normalize *op);
 
 /* normalize_sets.cu */
-/* Where a warp can take each set, and a block the gradients of gamma and beta: how many elements a thread takes at a time; else 0. */
+/* Where a warp can take each set, and a block the gradients of gamma and beta: how many elements a thread takes at a
+ * time; else 0. */
 int nl_cuda_sets_of_warps(const struct nl_normalize *op, const struct nl_layout *layout);
 void nl_cuda_sets_forward(const struct nl_run *run, const struct nl_normalize *op, const struct nl_layout *layout);
 void nl_cuda_sets_backward(const struct nl_run *run, const struct nl_normalize *op, const struct nl_layout *layout);

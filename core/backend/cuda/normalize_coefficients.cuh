@@ -1,5 +1,6 @@
-/* What is worked out once a set, in the general form: its coefficients from its statistics, and what backward makes of its sums. One thread a set, in double.
- * A normalizer that has coefficients of its own gives them to a GPU by one line, in a file that includes its own:
+/* What is worked out once a set, in the general form: its coefficients from its statistics, and what backward makes of
+ * its sums. One thread a set, in double. A normalizer that has coefficients of its own gives them to a GPU by one line,
+ * in a file that includes its own:
  *
  *     struct nl_cuda_coefficients brn_on_cuda = NL_CUDA_COEFFICIENTS(&nl_norm_brn, nl_brn_device);
  */
@@ -47,7 +48,8 @@ static __device__ inline struct nl_set_statistics nl_set_statistics_of(const str
     const struct nl_layout &l = g.layout;
     const struct nl_hyper *hyper = nl_at(op.hyper, l.stride);
     unsigned c = set % (l.channels / l.width) * l.width;
-    struct nl_set_statistics s = {0.0, 0.0, 0.0, 1.0, nl_own_or(op.eps, hyper->norm_eps), op.eps_outside, hyper->norm_numbers};
+    struct nl_set_statistics s = {
+        0.0, 0.0, 0.0, 1.0, nl_own_or(op.eps, hyper->norm_eps), op.eps_outside, hyper->norm_numbers};
     if (l.norm.tracks) {
         s.running_center = ((const float *)nl_at(op.running_mean, l.stride))[c];
         s.running_spread = ((const float *)nl_at(op.running_var, l.stride))[c];
@@ -65,8 +67,10 @@ static __device__ inline struct nl_set_statistics nl_set_statistics_of(const str
     return s;
 }
 
-/* A number of a channel, of the batch that came after so many others, averaged with those of the batches before (0: var, 1: mean of products). */
-static __device__ inline double nl_averaged(const struct nl_general &g, unsigned which, int64_t before, unsigned c, double number)
+/* A number of a channel, of the batch that came after so many others, averaged with those of the batches before (0:
+ * var, 1: mean of products). */
+static __device__ inline double nl_averaged(const struct nl_general &g, unsigned which, int64_t before, unsigned c,
+                                            double number)
 {
     unsigned history = (unsigned)g.op.history, channels = g.layout.channels;
     float *of = (float *)nl_at(g.op.averaged, g.layout.stride) + (size_t)which * history * channels + c;
@@ -107,7 +111,8 @@ template <class OWN> __global__ void nl_find_dx_terms(struct nl_general g)
     double all = m * nl_batches_of(g.op, g.layout.stride);
     struct nl_dx_terms terms = {{sums.gradient / all, sums.product / all}, 0.0, 1.0};
     if (g.averages && m > 0) /* forward has counted the batch */
-        terms.means.product = nl_averaged(g, 1, *nl_at(g.op.updates, g.layout.stride) - 1, (unsigned)set, terms.means.product);
+        terms.means.product =
+            nl_averaged(g, 1, *nl_at(g.op.updates, g.layout.stride) - 1, (unsigned)set, terms.means.product);
     if (norm->spread == NL_SPREAD_LARGEST && sums.largest > 0)
         terms.share = m / sums.largest;
     if (nl_centers_slope(norm, g.op.detached))

@@ -1,7 +1,8 @@
-/* Batch normalization: sets of one channel, sums down the columns. A block takes some neighbouring channels and as many rows as its
- * registers hold. Where that can be a whole slice of the batch one launch does everything; else the rows are cut into chunks, whose
- * moments are joined (Chan, Golub and LeVeque 1979): by each block of a cluster, where one holds the slice, which still has its rows then; else by the last
- * block of a column, and a second launch applies them. */
+/* Batch normalization: sets of one channel, sums down the columns. A block takes some neighbouring channels and as many
+ * rows as its registers hold. Where that can be a whole slice of the batch one launch does everything; else the rows
+ * are cut into chunks, whose moments are joined (Chan, Golub and LeVeque 1979): by each block of a cluster, where one
+ * holds the slice, which still has its rows then; else by the last block of a column, and a second launch applies
+ * them. */
 #include "backend/cuda/normalize_columns.cuh"
 
 using namespace nl_columns;
@@ -10,8 +11,8 @@ using namespace nl_columns;
 
 /* MOST: of threads; the fewer there are, the more registers has each. */
 template <unsigned MOST>
-static __global__ void __launch_bounds__(MOST)
-    forward_whole(struct nl_normalize op, struct nl_layout l, struct tile t, enum nl_statistics statistics, unsigned *tickets)
+static __global__ void __launch_bounds__(MOST) forward_whole(struct nl_normalize op, struct nl_layout l, struct tile t,
+                                                             enum nl_statistics statistics, unsigned *tickets)
 {
     forward<MOST>(op, l, t, statistics, blockIdx.x);
     if (nl_last_block(&tickets[blockIdx.z], t.tiles) && threadIdx.x == 0)
@@ -19,12 +20,14 @@ static __global__ void __launch_bounds__(MOST)
 }
 
 /* Two numbers of a chunk and column: the second is l.channels after the first. part[r][slice][chunk][2][C] */
-static __device__ size_t place_of_part(const struct nl_layout &l, const struct tile &t, const struct coordinates &s, unsigned chunk)
+static __device__ size_t place_of_part(const struct nl_layout &l, const struct tile &t, const struct coordinates &s,
+                                       unsigned chunk)
 {
     return (((size_t)blockIdx.z * t.slices + s.slice) * t.chunks + chunk) * 2 * l.channels + s.c;
 }
 
-static __device__ void leave_part(const struct nl_layout &l, const struct tile &t, const struct coordinates &s, double *part, double a, double b)
+static __device__ void leave_part(const struct nl_layout &l, const struct tile &t, const struct coordinates &s,
+                                  double *part, double a, double b)
 {
     if (s.ty != 0 || !s.real || s.first >= s.end)
         return;
@@ -33,11 +36,13 @@ static __device__ void leave_part(const struct nl_layout &l, const struct tile &
     to[l.channels] = b;
 }
 
-/* Mean and variance of the slice from those of its chunks, which the threads of a column share; or, alone, each takes all. */
-static __device__ void join_chunks(const struct nl_layout &l, const struct tile &t, const struct coordinates &s, const double *part, bool alone, double *mean,
-                                   double *var)
+/* Mean and variance of the slice from those of its chunks, which the threads of a column share; or, alone, each takes
+ * all. */
+static __device__ void join_chunks(const struct nl_layout &l, const struct tile &t, const struct coordinates &s,
+                                   const double *part, bool alone, double *mean, double *var)
 {
-    unsigned chunk_rows = t.deep * EACH, rows = min(l.rows, l.all_rows - s.slice * l.rows), first = alone ? 0 : s.ty, step = alone ? 1 : t.deep;
+    unsigned chunk_rows = t.deep * EACH, rows = min(l.rows, l.all_rows - s.slice * l.rows), first = alone ? 0 : s.ty,
+             step = alone ? 1 : t.deep;
     double sum = 0.0, squares = 0.0, nothing = 0.0;
     for (unsigned chunk = first; s.real && chunk * chunk_rows < rows; chunk += step)
         sum += part[place_of_part(l, t, s, chunk)] * min(chunk_rows, rows - chunk * chunk_rows);
@@ -46,7 +51,8 @@ static __device__ void join_chunks(const struct nl_layout &l, const struct tile 
     *mean = sum / rows;
     for (unsigned chunk = first; s.real && chunk * chunk_rows < rows; chunk += step) {
         double delta = part[place_of_part(l, t, s, chunk)] - *mean;
-        squares += part[place_of_part(l, t, s, chunk) + l.channels] + delta * delta * min(chunk_rows, rows - chunk * chunk_rows);
+        squares += part[place_of_part(l, t, s, chunk) + l.channels] +
+                   delta * delta * min(chunk_rows, rows - chunk * chunk_rows);
     }
     if (!alone)
         column_sum<THREADS>(t, s, &squares, &nothing);
@@ -54,8 +60,8 @@ static __device__ void join_chunks(const struct nl_layout &l, const struct tile 
 }
 
 /* The block's columns, whose chunks are all done: their moments make those of the slices. */
-static __device__ void join_moments(const struct nl_normalize &op, const struct nl_layout &l, const struct tile &t, struct coordinates s,
-                                    enum nl_statistics statistics, const double *part)
+static __device__ void join_moments(const struct nl_normalize &op, const struct nl_layout &l, const struct tile &t,
+                                    struct coordinates s, enum nl_statistics statistics, const double *part)
 {
     for (s.slice = 0; s.slice < t.slices; s.slice++) {
         double mean, var;
@@ -66,8 +72,9 @@ static __device__ void join_moments(const struct nl_normalize &op, const struct 
 }
 
 /* part: mean of the chunk, and sum of squared deviations from it. */
-static __global__ void __launch_bounds__(THREADS) forward_chunk(struct nl_normalize op, struct nl_layout l, struct tile t, enum nl_statistics statistics,
-                                                                double *part, unsigned *tickets)
+static __global__ void __launch_bounds__(THREADS)
+    forward_chunk(struct nl_normalize op, struct nl_layout l, struct tile t, enum nl_statistics statistics,
+                  double *part, unsigned *tickets)
 {
     struct coordinates s = coordinates_of(l, t, blockIdx.x / t.tiles, blockIdx.x % t.tiles);
     const float *x = (const float *)nl_at(op.x, l.stride);
@@ -80,8 +87,9 @@ static __global__ void __launch_bounds__(THREADS) forward_chunk(struct nl_normal
         join_moments(op, l, t, s, statistics, part);
 }
 
-/* Of a block of a cluster. */
-static __device__ struct coordinates coordinates_in_cluster(const struct nl_layout &l, const struct tile &t, unsigned slice)
+/* Where a thread of a block in a cluster works. */
+static __device__ struct coordinates coordinates_in_cluster(const struct nl_layout &l, const struct tile &t,
+                                                            unsigned slice)
 {
     return coordinates_of(l, t, slice * t.chunks + blockIdx.x % t.chunks, blockIdx.x / t.chunks);
 }
@@ -89,7 +97,8 @@ static __device__ struct coordinates coordinates_in_cluster(const struct nl_layo
 /* A slice fits the registers of a cluster's blocks. part as forward_chunk's. */
 template <unsigned MOST>
 static __global__ void __launch_bounds__(MOST)
-    forward_cluster(struct nl_normalize op, struct nl_layout l, struct tile t, enum nl_statistics statistics, double *part, unsigned *tickets)
+    forward_cluster(struct nl_normalize op, struct nl_layout l, struct tile t, enum nl_statistics statistics,
+                    double *part, unsigned *tickets)
 {
     const float *x = (const float *)nl_at(op.x, l.stride);
     for (unsigned slice = 0; slice < t.slices; slice++) {
@@ -110,8 +119,8 @@ static __global__ void __launch_bounds__(MOST)
 }
 
 /* The statistic of the block's columns, worked out once each. */
-static __device__ struct nl_statistic shared_statistic(const struct nl_normalize &op, const struct nl_layout &l, const struct coordinates &s,
-                                                       enum nl_statistics statistics)
+static __device__ struct nl_statistic shared_statistic(const struct nl_normalize &op, const struct nl_layout &l,
+                                                       const struct coordinates &s, enum nl_statistics statistics)
 {
     __shared__ struct nl_statistic shared[COLUMNS];
     if (s.ty == 0 && s.real)
@@ -120,7 +129,8 @@ static __device__ struct nl_statistic shared_statistic(const struct nl_normalize
     return shared[s.tx];
 }
 
-static __global__ void __launch_bounds__(MOST_THREADS) forward_apply(struct nl_normalize op, struct nl_layout l, struct tile t, enum nl_statistics statistics)
+static __global__ void __launch_bounds__(MOST_THREADS)
+    forward_apply(struct nl_normalize op, struct nl_layout l, struct tile t, enum nl_statistics statistics)
 {
     struct coordinates s = coordinates_of(l, t, blockIdx.x / t.tiles, blockIdx.x % t.tiles);
     float value[EACH];
@@ -131,7 +141,8 @@ static __global__ void __launch_bounds__(MOST_THREADS) forward_apply(struct nl_n
 }
 
 /* A thread a channel: slice after slice, but for those without a row that counts. */
-static __global__ void track(struct nl_normalize op, struct nl_layout l, enum nl_statistics statistics, unsigned slices, unsigned *tickets)
+static __global__ void track(struct nl_normalize op, struct nl_layout l, enum nl_statistics statistics, unsigned slices,
+                             unsigned *tickets)
 {
     size_t c = nl_element();
     unsigned taken = 0, followed = op.followed > 0 && statistics == NL_STATS_TRAIN ? (unsigned)op.followed : slices;
@@ -141,7 +152,8 @@ static __global__ void track(struct nl_normalize op, struct nl_layout l, enum nl
         if (rows == 0)
             continue;
         if (c < l.channels)
-            follow(op, l, statistics, (unsigned)c, taken, before, rows, nl_at((double *)op.mean, l.stride)[slice * l.channels + c],
+            follow(op, l, statistics, (unsigned)c, taken, before, rows,
+                   nl_at((double *)op.mean, l.stride)[slice * l.channels + c],
                    nl_at((double *)op.var, l.stride)[slice * l.channels + c]);
         taken++;
         before += rows;
@@ -154,8 +166,10 @@ void nl_cuda_columns_track(const struct nl_run *run, const struct nl_normalize *
 {
     struct nl_normalize tracked = *op;
     tracked.unbiased = op->unbiased && nl_norm_spread_is_variance(op->norm);
-    unsigned *tickets = nl_cuda_tickets((size_t)run->replicas); /* before the launch, which asks whether there was memory for them */
-    NL_LAUNCH(track, nl_grid_over(run, layout->channels), NL_THREADS, tracked, *layout, run->statistics, nl_blocks(layout->all_rows, layout->rows), tickets);
+    unsigned *tickets =
+        nl_cuda_tickets((size_t)run->replicas); /* before the launch, which asks whether there was memory for them */
+    NL_LAUNCH(track, nl_grid_over(run, layout->channels), NL_THREADS, tracked, *layout, run->statistics,
+              nl_blocks(layout->all_rows, layout->rows), tickets);
 }
 
 void nl_cuda_columns_forward(const struct nl_run *run, const struct nl_normalize *op, const struct nl_layout *layout)
@@ -166,19 +180,24 @@ void nl_cuda_columns_forward(const struct nl_run *run, const struct nl_normalize
     unsigned *tickets = nl_cuda_tickets((size_t)replicas * t.tiles);
     if (!layout->fixed && t.chunks == 1) {
         if (t.threads <= FEW_THREADS)
-            NL_LAUNCH(forward_whole<FEW_THREADS>, dim3(t.tiles, 1, replicas), t.threads, *op, *layout, t, run->statistics, tickets);
+            NL_LAUNCH(forward_whole<FEW_THREADS>, dim3(t.tiles, 1, replicas), t.threads, *op, *layout, t,
+                      run->statistics, tickets);
         else
-            NL_LAUNCH(forward_whole<MOST_THREADS>, dim3(t.tiles, 1, replicas), t.threads, *op, *layout, t, run->statistics, tickets);
+            NL_LAUNCH(forward_whole<MOST_THREADS>, dim3(t.tiles, 1, replicas), t.threads, *op, *layout, t,
+                      run->statistics, tickets);
         return;
     }
     if (!layout->fixed) {
-        double *part = (double *)nl_cuda_scratch((size_t)replicas * t.slices * t.chunks * 2 * layout->channels * sizeof *part);
+        double *part =
+            (double *)nl_cuda_scratch((size_t)replicas * t.slices * t.chunks * 2 * layout->channels * sizeof *part);
         dim3 clusters(t.tiles * t.chunks, 1, replicas);
         if (t.clusters) {
             if (t.threads <= FEW_THREADS)
-                NL_LAUNCH_CLUSTERS(t.chunks, forward_cluster<FEW_THREADS>, clusters, t.threads, *op, *layout, t, run->statistics, part, tickets);
+                NL_LAUNCH_CLUSTERS(t.chunks, forward_cluster<FEW_THREADS>, clusters, t.threads, *op, *layout, t,
+                                   run->statistics, part, tickets);
             else
-                NL_LAUNCH_CLUSTERS(t.chunks, forward_cluster<MOST_THREADS>, clusters, t.threads, *op, *layout, t, run->statistics, part, tickets);
+                NL_LAUNCH_CLUSTERS(t.chunks, forward_cluster<MOST_THREADS>, clusters, t.threads, *op, *layout, t,
+                                   run->statistics, part, tickets);
             return;
         }
         NL_LAUNCH(forward_chunk, all, t.threads, *op, *layout, t, run->statistics, part, tickets);
@@ -196,7 +215,8 @@ void nl_cuda_columns_apply(const struct nl_run *run, const struct nl_normalize *
 /* ---- backward ---- */
 
 template <unsigned MOST>
-static __global__ void __launch_bounds__(MOST) backward_whole(struct nl_normalize op, struct nl_layout l, struct tile t, enum nl_statistics statistics)
+static __global__ void __launch_bounds__(MOST)
+    backward_whole(struct nl_normalize op, struct nl_layout l, struct tile t, enum nl_statistics statistics)
 {
     backward<MOST>(op, l, t, statistics, blockIdx.x);
 }
@@ -204,7 +224,8 @@ static __global__ void __launch_bounds__(MOST) backward_whole(struct nl_normaliz
 /* A slice fits the registers of a cluster's blocks. part as backward_chunk's. */
 template <unsigned MOST>
 static __global__ void __launch_bounds__(MOST)
-    backward_cluster(struct nl_normalize op, struct nl_layout l, struct tile t, enum nl_statistics statistics, double *part)
+    backward_cluster(struct nl_normalize op, struct nl_layout l, struct tile t, enum nl_statistics statistics,
+                     double *part)
 {
     double products = 0.0, sums = 0.0;
     for (unsigned slice = 0; slice < t.slices; slice++) {
@@ -229,8 +250,8 @@ static __global__ void __launch_bounds__(MOST)
 }
 
 /* The block's columns, whose chunks are all done: the gradients of gamma and beta; mean[r][slice][C] for dx. */
-static __device__ void join_gradients(const struct nl_normalize &op, const struct nl_layout &l, const struct tile &t, struct coordinates s,
-                                      const double *part, struct means *mean)
+static __device__ void join_gradients(const struct nl_normalize &op, const struct nl_layout &l, const struct tile &t,
+                                      struct coordinates s, const double *part, struct means *mean)
 {
     double products = 0.0, sums = 0.0;
     for (s.slice = 0; s.slice < t.slices; s.slice++) {
@@ -251,8 +272,9 @@ static __device__ void join_gradients(const struct nl_normalize &op, const struc
 }
 
 /* part: sums of the products and of the gradients. */
-static __global__ void __launch_bounds__(THREADS) backward_chunk(struct nl_normalize op, struct nl_layout l, struct tile t, enum nl_statistics statistics,
-                                                                 double *part, struct means *mean, unsigned *tickets)
+static __global__ void __launch_bounds__(THREADS)
+    backward_chunk(struct nl_normalize op, struct nl_layout l, struct tile t, enum nl_statistics statistics,
+                   double *part, struct means *mean, unsigned *tickets)
 {
     struct coordinates s = coordinates_of(l, t, blockIdx.x / t.tiles, blockIdx.x % t.tiles);
     float xhat[EACH], grad[EACH];
@@ -264,8 +286,8 @@ static __global__ void __launch_bounds__(THREADS) backward_chunk(struct nl_norma
         join_gradients(op, l, t, s, part, mean);
 }
 
-static __global__ void __launch_bounds__(THREADS) backward_dx(struct nl_normalize op, struct nl_layout l, struct tile t, enum nl_statistics statistics,
-                                                              const struct means *mean)
+static __global__ void __launch_bounds__(THREADS) backward_dx(struct nl_normalize op, struct nl_layout l, struct tile t,
+                                                              enum nl_statistics statistics, const struct means *mean)
 {
     struct coordinates s = coordinates_of(l, t, blockIdx.x / t.tiles, blockIdx.x % t.tiles);
     float xhat[EACH], grad[EACH];
@@ -284,9 +306,11 @@ void nl_cuda_columns_backward(const struct nl_run *run, const struct nl_normaliz
     unsigned replicas = (unsigned)run->replicas;
     if (t.chunks == 1) {
         if (t.threads <= FEW_THREADS)
-            NL_LAUNCH(backward_whole<FEW_THREADS>, dim3(t.tiles, 1, replicas), t.threads, *op, *layout, t, run->statistics);
+            NL_LAUNCH(backward_whole<FEW_THREADS>, dim3(t.tiles, 1, replicas), t.threads, *op, *layout, t,
+                      run->statistics);
         else
-            NL_LAUNCH(backward_whole<MOST_THREADS>, dim3(t.tiles, 1, replicas), t.threads, *op, *layout, t, run->statistics);
+            NL_LAUNCH(backward_whole<MOST_THREADS>, dim3(t.tiles, 1, replicas), t.threads, *op, *layout, t,
+                      run->statistics);
         return;
     }
     dim3 all(t.tiles * t.slices * t.chunks, 1, replicas), clusters(t.tiles * t.chunks, 1, replicas);
@@ -294,9 +318,11 @@ void nl_cuda_columns_backward(const struct nl_run *run, const struct nl_normaliz
     double *part = (double *)nl_cuda_scratch(parts * sizeof *part + sets * sizeof(struct means));
     if (t.clusters) {
         if (t.threads <= FEW_THREADS)
-            NL_LAUNCH_CLUSTERS(t.chunks, backward_cluster<FEW_THREADS>, clusters, t.threads, *op, *layout, t, run->statistics, part);
+            NL_LAUNCH_CLUSTERS(t.chunks, backward_cluster<FEW_THREADS>, clusters, t.threads, *op, *layout, t,
+                               run->statistics, part);
         else
-            NL_LAUNCH_CLUSTERS(t.chunks, backward_cluster<MOST_THREADS>, clusters, t.threads, *op, *layout, t, run->statistics, part);
+            NL_LAUNCH_CLUSTERS(t.chunks, backward_cluster<MOST_THREADS>, clusters, t.threads, *op, *layout, t,
+                               run->statistics, part);
         return;
     }
     struct means *mean = (struct means *)(part + parts);

@@ -1,4 +1,5 @@
-/* Sums down the columns of normalizers over the batch, by a block of threads, which normalize_columns.cu launches and one_launch.cu calls. */
+/* Sums down the columns of normalizers over the batch, by a block of threads, which normalize_columns.cu launches and
+ * one_launch.cu calls. */
 #ifndef NL_BACKEND_CUDA_NORMALIZE_COLUMNS_CUH
 #define NL_BACKEND_CUDA_NORMALIZE_COLUMNS_CUH
 
@@ -7,9 +8,11 @@
 
 namespace nl_columns {
 
-/* Of a block: channels, 32 for whole lines of memory, 8 for whole sectors; threads; rows that each holds. */
-static const unsigned COLUMNS = 32, FEWEST_COLUMNS = 8, THREADS = NL_THREADS, FEW_THREADS = 512, MOST_THREADS = 1024, EACH = 16;
-static const unsigned AHEAD = 4; /* rows of the residual that a thread fetches before it writes: nothing is fetched past a write */
+/* The sizes of a block: channels, 32 for whole lines of memory, 8 for whole sectors; threads; rows that each holds. */
+static const unsigned COLUMNS = 32, FEWEST_COLUMNS = 8, THREADS = NL_THREADS, FEW_THREADS = 512, MOST_THREADS = 1024,
+                      EACH = 16;
+static const unsigned AHEAD =
+    4; /* rows of the residual that a thread fetches before it writes: nothing is fetched past a write */
 
 /* Where a thread of a block stands: its column, and every deep-th row of a chunk. */
 struct tile {
@@ -28,7 +31,8 @@ static inline unsigned blocks_of(const struct nl_layout *l, const struct tile *t
 static inline struct tile tile_of(const struct nl_layout *l)
 {
     struct tile t;
-    unsigned widest = 1, most = nl_cuda_cluster(), largest = most > 1 ? FEW_THREADS : MOST_THREADS; /* more than that would spill */
+    unsigned widest = 1, most = nl_cuda_cluster(),
+             largest = most > 1 ? FEW_THREADS : MOST_THREADS; /* more than that would spill */
     while (widest < l->channels && widest < COLUMNS)
         widest *= 2;
     t.columns = widest;
@@ -61,7 +65,8 @@ struct coordinates {
 };
 
 /* part: which chunk of which slice, slices first; across: which block of those across. */
-static __device__ struct coordinates coordinates_of(const struct nl_layout &l, const struct tile &t, unsigned part, unsigned across)
+static __device__ struct coordinates coordinates_of(const struct nl_layout &l, const struct tile &t, unsigned part,
+                                                    unsigned across)
 {
     struct coordinates s;
     s.tx = threadIdx.x % t.columns;
@@ -78,12 +83,15 @@ static __device__ struct coordinates coordinates_of(const struct nl_layout &l, c
     return s;
 }
 
-#define FOR_SOME_ROWS(s, t, from, count) \
-    _Pragma("unroll") for (unsigned i = (from); i < (from) + (count); i++) if ((s).real && (s).first + i * (t).deep + (s).ty < (s).end)
+#define FOR_SOME_ROWS(s, t, from, count)                                                                               \
+    _Pragma("unroll") for (unsigned i = (from); i < (from) + (count);                                                  \
+                           i++) if ((s).real && (s).first + i * (t).deep + (s).ty < (s).end)
 #define FOR_ROWS(s, t) FOR_SOME_ROWS(s, t, 0, EACH)
 
-/* Sums of a and b over the threads of a column, in a fixed order; each of them has them. MOST: threads of the block, at most. */
-template <unsigned MOST> static __device__ void column_sum(const struct tile &t, const struct coordinates &s, double *a, double *b)
+/* Sums of a and b over the threads of a column, in a fixed order; each of them has them. MOST: threads of the block, at
+ * most. */
+template <unsigned MOST>
+static __device__ void column_sum(const struct tile &t, const struct coordinates &s, double *a, double *b)
 {
     __shared__ double sums[2][MOST];
     __syncthreads(); /* the room may still be read from the last time */
@@ -104,25 +112,29 @@ template <unsigned MOST> static __device__ void column_sum(const struct tile &t,
 /* ---- running and precise statistics ---- */
 
 /* Channel c's learned momentum, after it has seen the batch's statistics. */
-static __device__ double learn(const struct nl_normalize &op, const struct nl_layout &l, unsigned c, double momentum, const struct nl_prediction &prediction)
+static __device__ double learn(const struct nl_normalize &op, const struct nl_layout &l, unsigned c, double momentum,
+                               const struct nl_prediction &prediction)
 {
     const struct nl_hyper *hyper = nl_at(op.hyper, l.stride);
     float *learned = (float *)nl_at(op.learned, l.stride) + c;
     struct nl_learned_momentum own;
     for (unsigned row = 0; row < NL_MOMENTUM_ROWS; row++)
         own.row[row] = learned[row * l.channels];
-    momentum = nl_learn_momentum(&own, &prediction, momentum, hyper->norm_numbers[NL_MOMENTUM_RATE], nl_own_or(op.eps, hyper->norm_eps));
+    momentum = nl_learn_momentum(&own, &prediction, momentum, hyper->norm_numbers[NL_MOMENTUM_RATE],
+                                 nl_own_or(op.eps, hyper->norm_eps));
     for (unsigned row = 0; row < NL_MOMENTUM_ROWS; row++)
         learned[row * l.channels] = (float)own.row[row];
     return momentum;
 }
 
-/* Takes a slice's moments of channel c in, after so many slices and rows of this call; the counts are those before the call (advance). */
-static __device__ void follow(const struct nl_normalize &op, const struct nl_layout &l, enum nl_statistics statistics, unsigned c, unsigned slice, double rows,
-                              double m, double mean, double var)
+/* Takes a slice's moments of channel c in, after so many slices and rows of this call; the counts are those before the
+ * call (advance). */
+static __device__ void follow(const struct nl_normalize &op, const struct nl_layout &l, enum nl_statistics statistics,
+                              unsigned c, unsigned slice, double rows, double m, double mean, double var)
 {
     if (statistics == NL_STATS_TRAIN && (op.followed == 0 || slice < (unsigned)op.followed)) {
-        float *running_mean = (float *)nl_at(op.running_mean, l.stride) + c, *running_var = (float *)nl_at(op.running_var, l.stride) + c;
+        float *running_mean = (float *)nl_at(op.running_mean, l.stride) + c,
+              *running_var = (float *)nl_at(op.running_var, l.stride) + c;
         double momentum = nl_own_or(op.momentum, nl_at(op.hyper, l.stride)->norm_momentum);
         double stored = op.unbiased && m > 1 ? var * m / (m - 1) : var;
         struct nl_prediction prediction = {*running_mean, *running_var, mean, stored};
@@ -147,7 +159,8 @@ static __device__ void follow(const struct nl_normalize &op, const struct nl_lay
 }
 
 /* One thread a replica, after all channels have been followed. */
-static __device__ inline void advance(const struct nl_normalize &op, const struct nl_layout &l, enum nl_statistics statistics, unsigned slices, double rows)
+static __device__ inline void advance(const struct nl_normalize &op, const struct nl_layout &l,
+                                      enum nl_statistics statistics, unsigned slices, double rows)
 {
     if (statistics == NL_STATS_TRAIN)
         *nl_at(op.updates, l.stride) += op.followed > 0 ? min((unsigned)op.followed, slices) : slices;
@@ -156,8 +169,8 @@ static __device__ inline void advance(const struct nl_normalize &op, const struc
 }
 
 /* What the slice's channel is normalized with. */
-static __device__ struct nl_statistic statistic_of(const struct nl_normalize &op, const struct nl_layout &l, enum nl_statistics statistics,
-                                                   unsigned slice, unsigned c)
+static __device__ struct nl_statistic statistic_of(const struct nl_normalize &op, const struct nl_layout &l,
+                                                   enum nl_statistics statistics, unsigned slice, unsigned c)
 {
     double mean, var;
     if (statistics == NL_STATS_RUNNING || statistics == NL_STATS_FROZEN) {
@@ -178,7 +191,8 @@ struct affine {
     float gamma, beta;
 };
 
-static __device__ struct affine affine_of(const struct nl_normalize &op, const struct nl_layout &l, const struct coordinates &s)
+static __device__ struct affine affine_of(const struct nl_normalize &op, const struct nl_layout &l,
+                                          const struct coordinates &s)
 {
     struct affine a = {1.0f, 0.0f};
     if (s.real && op.gamma)
@@ -188,7 +202,7 @@ static __device__ struct affine affine_of(const struct nl_normalize &op, const s
     return a;
 }
 
-/* Of the thread's row i. */
+/* Where row i of the thread lies. */
 static __device__ inline size_t place(const struct coordinates &s, unsigned i)
 {
     return s.at + i * s.step;
@@ -222,11 +236,12 @@ static __device__ void sum_of_columns(const struct coordinates &s, unsigned widt
 
 /* Mean and variance of the column's rows in registers, or of those of a group of `width` columns. */
 template <unsigned MOST>
-static __device__ void moments(const struct nl_layout &l, const struct tile &t, const struct coordinates &s, const float *x, const float value[EACH],
-                               double *mean, double *var, unsigned width = 1)
+static __device__ void moments(const struct nl_layout &l, const struct tile &t, const struct coordinates &s,
+                               const float *x, const float value[EACH], double *mean, double *var, unsigned width = 1)
 {
     double m = (double)(s.end - s.first) * width, sum = 0.0, squares = 0.0;
-    float shift = s.real && s.first < s.end ? x[(size_t)s.first * l.channels + s.c / width * width] : 0.0f, part = 0.0f, part_squares = 0.0f;
+    float shift = s.real && s.first < s.end ? x[(size_t)s.first * l.channels + s.c / width * width] : 0.0f, part = 0.0f,
+          part_squares = 0.0f;
     FOR_ROWS(s, t)
     part += value[i] - shift;
     sum = part;
@@ -249,16 +264,17 @@ static __device__ void moments(const struct nl_layout &l, const struct tile &t, 
 }
 
 /* The slice's moments of the thread's column: kept for backward, and taken in. */
-static __device__ void keep_moments(const struct nl_normalize &op, const struct nl_layout &l, const struct coordinates &s, enum nl_statistics statistics,
-                                    double mean, double var)
+static __device__ void keep_moments(const struct nl_normalize &op, const struct nl_layout &l,
+                                    const struct coordinates &s, enum nl_statistics statistics, double mean, double var)
 {
     nl_at((double *)op.mean, l.stride)[s.slice * l.channels + s.c] = mean;
     nl_at((double *)op.var, l.stride)[s.slice * l.channels + s.c] = var;
-    follow(op, l, statistics, s.c, s.slice, (double)s.slice * l.rows, min(l.rows, l.all_rows - s.slice * l.rows), mean, var);
+    follow(op, l, statistics, s.c, s.slice, (double)s.slice * l.rows, min(l.rows, l.all_rows - s.slice * l.rows), mean,
+           var);
 }
 
-static __device__ void apply(const struct nl_normalize &op, const struct nl_layout &l, const struct tile &t, const struct coordinates &s,
-                             const struct nl_statistic &statistic, const float value[EACH])
+static __device__ void apply(const struct nl_normalize &op, const struct nl_layout &l, const struct tile &t,
+                             const struct coordinates &s, const struct nl_statistic &statistic, const float value[EACH])
 {
     struct affine a = affine_of(op, l, s);
     const float *residual = (const float *)nl_at(op.residual, l.stride);
@@ -278,9 +294,11 @@ static __device__ void apply(const struct nl_normalize &op, const struct nl_layo
     }
 }
 
-/* A block whose registers hold a slice: everything at once, slice after slice; `advance` comes when all blocks are done. */
+/* A block whose registers hold a slice: everything at once, slice after slice; `advance` comes when all blocks are
+ * done. */
 template <unsigned MOST>
-static __device__ void forward(const struct nl_normalize &op, const struct nl_layout &l, const struct tile &t, enum nl_statistics statistics, unsigned across)
+static __device__ void forward(const struct nl_normalize &op, const struct nl_layout &l, const struct tile &t,
+                               enum nl_statistics statistics, unsigned across)
 {
     const float *x = (const float *)nl_at(op.x, l.stride);
     for (unsigned slice = 0; slice < t.slices; slice++) {
@@ -296,8 +314,9 @@ static __device__ void forward(const struct nl_normalize &op, const struct nl_la
 }
 
 /* Reads x and dy as xhat and the gradient past the ReLU; sums of their products and of the gradients. */
-static __device__ void read_back(const struct nl_normalize &op, const struct nl_layout &l, const struct tile &t, const struct coordinates &s,
-                                 const struct nl_statistic &statistic, float xhat[EACH], float grad[EACH], double *product, double *sum)
+static __device__ void read_back(const struct nl_normalize &op, const struct nl_layout &l, const struct tile &t,
+                                 const struct coordinates &s, const struct nl_statistic &statistic, float xhat[EACH],
+                                 float grad[EACH], double *product, double *sum)
 {
     const float *x = (const float *)nl_at(op.x, l.stride), *dy = (const float *)nl_at(op.dy, l.stride);
     const float *y = op.residual ? (const float *)nl_at(op.y, l.stride) : NULL;
@@ -316,10 +335,11 @@ static __device__ void read_back(const struct nl_normalize &op, const struct nl_
     *sum = part;
 }
 
-/* The same with the sums of the column, over all threads; returns its statistic. */
+/* Reads rows back with the sums of the column, over all threads; returns the column's statistic. */
 template <unsigned MOST>
-static __device__ struct nl_statistic read_back_sums(const struct nl_normalize &op, const struct nl_layout &l, const struct tile &t,
-                                                     const struct coordinates &s, enum nl_statistics statistics, float xhat[EACH], float grad[EACH],
+static __device__ struct nl_statistic read_back_sums(const struct nl_normalize &op, const struct nl_layout &l,
+                                                     const struct tile &t, const struct coordinates &s,
+                                                     enum nl_statistics statistics, float xhat[EACH], float grad[EACH],
                                                      double *product, double *sum)
 {
     struct nl_statistic statistic = {0.0f, 0.0f, 0.0f};
@@ -335,16 +355,18 @@ struct means {
     float grad, product;
 };
 
-static __device__ struct means means_of(const struct nl_normalize &op, const struct nl_layout &l, unsigned rows, double product, double sum)
+static __device__ struct means means_of(const struct nl_normalize &op, const struct nl_layout &l, unsigned rows,
+                                        double product, double sum)
 {
     double m = rows * nl_batches_of(op, l.stride);
     struct means to = {l.fixed ? 0.0f : (float)(sum / m), l.fixed ? 0.0f : (float)(product / m)};
     return to;
 }
 
-/* Of the residual too: it takes the gradient as it is. */
-static __device__ void write_dx(const struct nl_normalize &op, const struct nl_layout &l, const struct tile &t, const struct coordinates &s,
-                                const struct nl_statistic &statistic, const struct means &mean, const float xhat[EACH], const float grad[EACH])
+/* Writes dx, and the gradient of the residual, which takes the gradient as it is. */
+static __device__ void write_dx(const struct nl_normalize &op, const struct nl_layout &l, const struct tile &t,
+                                const struct coordinates &s, const struct nl_statistic &statistic,
+                                const struct means &mean, const float xhat[EACH], const float grad[EACH])
 {
     float *dx = (float *)nl_at(op.dx, l.stride), scale = affine_of(op, l, s).gamma * statistic.rstd;
     float *dresidual = op.residual ? (float *)nl_at(op.dresidual, l.stride) : NULL;
@@ -357,7 +379,8 @@ static __device__ void write_dx(const struct nl_normalize &op, const struct nl_l
     }
 }
 
-static __device__ void write_gradients(const struct nl_normalize &op, const struct nl_layout &l, unsigned c, double product, double sum)
+static __device__ void write_gradients(const struct nl_normalize &op, const struct nl_layout &l, unsigned c,
+                                       double product, double sum)
 {
     if (op.dgamma)
         ((float *)nl_at(op.dgamma, l.stride))[c] = (float)product;
@@ -367,7 +390,8 @@ static __device__ void write_gradients(const struct nl_normalize &op, const stru
 
 /* A block whose registers hold a slice. */
 template <unsigned MOST>
-static __device__ void backward(const struct nl_normalize &op, const struct nl_layout &l, const struct tile &t, enum nl_statistics statistics, unsigned across)
+static __device__ void backward(const struct nl_normalize &op, const struct nl_layout &l, const struct tile &t,
+                                enum nl_statistics statistics, unsigned across)
 {
     double products = 0.0, sums = 0.0;
     for (unsigned slice = 0; slice < t.slices; slice++) {

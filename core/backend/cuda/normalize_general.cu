@@ -1,5 +1,6 @@
-/* Normalizers of the general form (norm/coefficients.h): another spread than the standard deviation, coefficients of their own, detached statistics.
- * Statistics, coefficients and apply are a launch each; a block of threads takes a set. */
+/* Normalizers of the general form (norm/coefficients.h): another spread than the standard deviation, coefficients of
+ * their own, detached statistics. Statistics, coefficients and apply are a launch each; a block of threads takes a
+ * set. */
 #include "backend/cuda/normalize_coefficients.cuh"
 #include "backend/cuda/normalize_set.cuh"
 #include "norm/own.h"
@@ -40,8 +41,10 @@ bool nl_cuda_normalize_suits(const void *arguments)
     return coefficients_of(((const struct nl_normalize *)arguments)->norm) != NULL;
 }
 
-/* The launches of a call. Coefficients of its own outlive it: what they were made of may have moved on when backward comes. */
-static struct nl_general general_of(const struct nl_run *run, const struct nl_normalize *op, const struct nl_layout *layout)
+/* The launches of a call. Coefficients of its own outlive it: what they were made of may have moved on when backward
+ * comes. */
+static struct nl_general general_of(const struct nl_run *run, const struct nl_normalize *op,
+                                    const struct nl_layout *layout)
 {
     struct nl_general g;
     g.op = *op;
@@ -57,7 +60,8 @@ static struct nl_general general_of(const struct nl_run *run, const struct nl_no
     g.sums.at = (struct nl_set_sums *)(g.terms.at + all);
     g.sums.stride = g.sets * sizeof *g.sums.at;
     g.kept = op->coefficients && !layout->fixed;
-    g.coefficients.at = g.kept ? (struct nl_set_coefficients *)op->coefficients : (struct nl_set_coefficients *)(g.sums.at + all);
+    g.coefficients.at =
+        g.kept ? (struct nl_set_coefficients *)op->coefficients : (struct nl_set_coefficients *)(g.sums.at + all);
     g.coefficients.stride = g.kept ? layout->stride : g.sets * sizeof *g.coefficients.at;
     return g;
 }
@@ -90,9 +94,10 @@ static __device__ double block_largest(double value)
     return all[0];
 }
 
-/* Of elements [first, end) of a set; each thread of the block has them. Returns how many of them count. */
-static __device__ double find_moments(const struct nl_general &g, const struct set &s, const float *x, unsigned first, unsigned end, double *center,
-                                      double *spread)
+/* Finds the moments of elements [first, end) of a set; each thread of the block has them. Returns how many of them
+ * count. */
+static __device__ double find_moments(const struct nl_general &g, const struct set &s, const float *x, unsigned first,
+                                      unsigned end, double *center, double *spread)
 {
     const struct nl_layout &l = g.layout;
     double sum = 0.0, distances = 0.0, largest = 0.0, nothing = 0.0, m = 0.0;
@@ -117,7 +122,7 @@ static __device__ double find_moments(const struct nl_general &g, const struct s
     return m;
 }
 
-/* Of the parts of the workers, which are merged (Chan, Golub and LeVeque 1979). */
+/* Finds the statistics of a set: those of the workers' parts are merged (Chan, Golub and LeVeque 1979). */
 static __global__ void __launch_bounds__(NL_THREADS) find_statistics(struct nl_general g)
 {
     const struct nl_layout &l = g.layout;
@@ -138,7 +143,8 @@ static __global__ void __launch_bounds__(NL_THREADS) find_statistics(struct nl_g
     if (threadIdx.x > 0 || all == 0)
         return;
     nl_at((double *)g.op.mean, l.stride)[blockIdx.x] = center;
-    nl_at((double *)g.op.var, l.stride)[blockIdx.x] = g.averages ? nl_averaged(g, 0, *nl_at(g.op.updates, l.stride), s.c, spread) : spread;
+    nl_at((double *)g.op.var, l.stride)[blockIdx.x] =
+        g.averages ? nl_averaged(g, 0, *nl_at(g.op.updates, l.stride), s.c, spread) : spread;
 }
 
 static __device__ inline double u_of(const struct nl_set_coefficients &c, float x)
@@ -152,7 +158,8 @@ static __device__ inline double affine_of(const struct nl_general &g, const void
 }
 
 /* gamma xhat + beta */
-static __device__ inline double value_of(const struct nl_general &g, const struct nl_set_coefficients &c, double u, unsigned a)
+static __device__ inline double value_of(const struct nl_general &g, const struct nl_set_coefficients &c, double u,
+                                         unsigned a)
 {
     return affine_of(g, g.op.gamma, a, 1.0) * (u * c.factor + c.offset) + affine_of(g, g.op.beta, a, 0.0);
 }
@@ -167,7 +174,8 @@ static __global__ void __launch_bounds__(NL_THREADS) apply(struct nl_general g)
     FOR_ELEMENTS(s)
     {
         size_t at = place(l, s, e);
-        double value = (counts(g, s, e) ? value_of(g, c, u_of(c, x[at]), affine(l, s, e)) : 0.0) + (residual ? residual[at] : 0.0);
+        double value =
+            (counts(g, s, e) ? value_of(g, c, u_of(c, x[at]), affine(l, s, e)) : 0.0) + (residual ? residual[at] : 0.0);
         y[at] = l.relu && value < 0 ? 0.0f : (float)value; /* NaN stays NaN */
     }
 }
@@ -180,8 +188,9 @@ static __device__ inline double gradient_past(const struct nl_general &g, size_t
     return l.relu && !(after > 0) ? 0.0 : ((const float *)nl_at(g.op.dy, l.stride))[at];
 }
 
-/* Of an element that counts, whose gamma and beta are number a. */
-static __device__ inline double gradient_of(const struct nl_general &g, const struct nl_set_coefficients &c, size_t at, double u, unsigned a)
+/* The gradient of an element that counts, whose gamma and beta are number a. */
+static __device__ inline double gradient_of(const struct nl_general &g, const struct nl_set_coefficients &c, size_t at,
+                                            double u, unsigned a)
 {
     return gradient_past(g, at, value_of(g, c, u, a));
 }
@@ -191,7 +200,8 @@ struct element {
     double u, gradient, du, h;
 };
 
-static __device__ struct element element_of(const struct nl_general &g, const struct set &s, const struct nl_set_coefficients &c,
+static __device__ struct element element_of(const struct nl_general &g, const struct set &s,
+                                            const struct nl_set_coefficients &c,
                                             const struct nl_set_statistics &statistics, unsigned e)
 {
     const struct nl_layout &l = g.layout;
@@ -239,13 +249,15 @@ static __global__ void __launch_bounds__(NL_THREADS) write_dx(struct nl_general 
     struct nl_set_coefficients c = *g.coefficients.place(blockIdx.x);
     struct nl_set_statistics statistics = nl_set_statistics_of(g, blockIdx.x);
     struct nl_dx_terms terms = *g.terms.place(blockIdx.x);
-    float *dx = (float *)nl_at(g.op.dx, l.stride), *dresidual = g.op.residual ? (float *)nl_at(g.op.dresidual, l.stride) : NULL;
+    float *dx = (float *)nl_at(g.op.dx, l.stride),
+          *dresidual = g.op.residual ? (float *)nl_at(g.op.dresidual, l.stride) : NULL;
     FOR_ELEMENTS(s)
     {
         struct element element = element_of(g, s, c, statistics, e);
         double slope = (element.h * terms.share - terms.mean_h) * terms.means.product;
         if (dx)
-            dx[place(l, s, e)] = counts(g, s, e) ? (float)(c.scale * (element.du - terms.means.gradient - slope)) : 0.0f;
+            dx[place(l, s, e)] =
+                counts(g, s, e) ? (float)(c.scale * (element.du - terms.means.gradient - slope)) : 0.0f;
         if (dresidual)
             dresidual[place(l, s, e)] = (float)element.gradient;
     }
@@ -257,7 +269,8 @@ static __global__ void __launch_bounds__(NL_THREADS) write_affine(struct nl_gene
     const struct nl_layout &l = g.layout;
     unsigned a = blockIdx.x, c = a % l.channels, step = l.elements ? l.positions : 1;
     double product = 0.0, sum = 0.0;
-    for (unsigned row = (l.elements ? a / l.channels : 0) + threadIdx.x * step; row < l.all_rows; row += blockDim.x * step) {
+    for (unsigned row = (l.elements ? a / l.channels : 0) + threadIdx.x * step; row < l.all_rows;
+         row += blockDim.x * step) {
         if (!nl_row_counts(g.op, l, row))
             continue;
         struct nl_set_coefficients own = *g.coefficients.place(index_of(l, row, c));

@@ -1,4 +1,5 @@
-/* Batch normalization by its parts, where no product is beside them that takes them in (joined.cu), with the same bits. */
+/* Batch normalization by its parts, where no product is beside them that takes them in (joined.cu), with the same
+ * bits. */
 #include "backend/cuda/normalize_joined.cuh"
 
 using namespace nl_columns;
@@ -17,7 +18,8 @@ template <class Rows> static void launch_sums(const struct nl_run *run, const st
     if (!wanted)
         return;
     sums.place((float *)nl_cuda_scratch(sums.floats(run) * sizeof(float)), nl_cuda_tickets(sums.zeros(run)));
-    dim3 tiles(nl_blocks(sums.n.l.all_rows, TILE_ROWS), nl_blocks(sums.n.l.channels, TILE_COLUMNS), (unsigned)run->replicas);
+    dim3 tiles(nl_blocks(sums.n.l.all_rows, TILE_ROWS), nl_blocks(sums.n.l.channels, TILE_COLUMNS),
+               (unsigned)run->replicas);
     NL_LAUNCH(take_sums<Rows>, tiles, TILE_ROWS, sums);
 }
 
@@ -32,7 +34,8 @@ void nl_cuda_normalize_backward_reduce(const struct nl_run *run, const void *arg
     launch_sums<gradients_of_rows>(run, (const struct nl_normalize *)arguments, true);
 }
 
-static __global__ void __launch_bounds__(NL_THREADS) write_gradient(struct normalized_gradient source, float *dx, unsigned fours)
+static __global__ void __launch_bounds__(NL_THREADS)
+    write_gradient(struct normalized_gradient source, float *dx, unsigned fours)
 {
     source.settle(source.by.l.stride, 0);
     dx = nl_at(dx, source.by.l.stride);
@@ -59,18 +62,23 @@ void nl_cuda_normalize_backward_apply(const struct nl_run *run, const void *argu
     const struct nl_layout &l = source.by.l;
     unsigned blocks = nl_blocks((size_t)l.all_rows * l.channels, (size_t)NL_THREADS * 4 * TURNS);
     bool fours = l.channels % 4 == 0;
-    NL_LAUNCH_WITH(write_gradient, dim3(blocks, 1, (unsigned)run->replicas), NL_THREADS, source.room(), source, (float *)op->dx, fours);
+    NL_LAUNCH_WITH(write_gradient, dim3(blocks, 1, (unsigned)run->replicas), NL_THREADS, source.room(), source,
+                   (float *)op->dx, fours);
 }
 
 struct nl_micro nl_cuda_normalize_joins(const void *arguments)
 {
-    enum { MOST_CHANNELS = 256 }; /* tables of two normalizers, and the tiles of a product, are a block's shared memory */
+    enum {
+        MOST_CHANNELS = 256
+    }; /* tables of two normalizers, and the tiles of a product, are a block's shared memory */
     const struct nl_normalize *op = (const struct nl_normalize *)arguments;
     struct nl_micro micro = {};
-    if (!nl_cuda_lets(NL_CUDA_JOINS) || !nl_cuda_has_own_kernels(op) || !op->norm->tracks || op->setup.channels > MOST_CHANNELS)
+    if (!nl_cuda_lets(NL_CUDA_JOINS) || !nl_cuda_has_own_kernels(op) || !op->norm->tracks ||
+        op->setup.channels > MOST_CHANNELS)
         return micro;
     struct nl_partition sets = op->norm->partition(&op->setup);
-    micro.reduces = micro.joins = sets.samples >= op->setup.samples && sets.positions == op->setup.positions && op->affine_count <= op->setup.channels;
+    micro.reduces = micro.joins = sets.samples >= op->setup.samples && sets.positions == op->setup.positions &&
+                                  op->affine_count <= op->setup.channels;
     micro.sums = (size_t)op->setup.channels * sizeof(struct means);
     return micro;
 }

@@ -1,8 +1,9 @@
-/* Batch normalization in the launches of the convolutions beside it (joined.cu): what it makes is computed on the way into a product, and its sums are
- * taken of the tiles that a product has written.
+/* Batch normalization in the launches of the convolutions beside it (joined.cu): what it makes is computed on the way
+ * into a product, and its sums are taken of the tiles that a product has written.
  *
- * Bits. A sum runs over parts of 32 rows, by a thread each, then over groups of 32 parts, then over the groups, in an order that follows from the rows
- * alone: whatever the tiles are, and where nothing is joined (normalize_joined.cu). What is fetched has the bits of `apply` and `write_dx`. */
+ * Bits. A sum runs over parts of 32 rows, by a thread each, then over groups of 32 parts, then over the groups, in an
+ * order that follows from the rows alone: whatever the tiles are, and where nothing is joined (normalize_joined.cu).
+ * What is fetched has the bits of `apply` and `write_dx`. */
 #ifndef NL_BACKEND_CUDA_NORMALIZE_JOINED_CUH
 #define NL_BACKEND_CUDA_NORMALIZE_JOINED_CUH
 
@@ -28,9 +29,13 @@ static inline struct joined joined_of(const struct nl_run *run, const struct nl_
 enum coefficient { SHIFT, REST, RSTD, GAMMA, BETA, GRAD, PRODUCT, COEFFICIENTS };
 
 struct channel_table {
-    unsigned from, channels; /* from: bytes of NL_ROOM before it. A pointer that is a member may point anywhere, for all that the compiler knows. */
+    unsigned from, channels; /* from: bytes of NL_ROOM before it. A pointer that is a member may point anywhere, for all
+                                that the compiler knows. */
 
-    static __host__ __device__ size_t room(unsigned channels) { return (COEFFICIENTS * channels + 3) / 4 * 4 * sizeof(float); }
+    static __host__ __device__ size_t room(unsigned channels)
+    {
+        return (COEFFICIENTS * channels + 3) / 4 * 4 * sizeof(float);
+    }
 
     /* [COEFFICIENTS][C] */
     __device__ float *at() const
@@ -51,7 +56,8 @@ struct channel_table {
             struct means mean = {0.0f, 0.0f};
             if (back)
                 mean = ((const struct means *)nl_at(n.op.sums, n.l.stride))[c];
-            const float of[COEFFICIENTS] = {statistic.shift, statistic.rest, statistic.rstd, a.gamma, a.beta, mean.grad, mean.product};
+            const float of[COEFFICIENTS] = {statistic.shift, statistic.rest, statistic.rstd, a.gamma,
+                                            a.beta,          mean.grad,      mean.product};
 #pragma unroll
             for (int i = 0; i < COEFFICIENTS; i++)
                 at()[i * channels + c] = of[i];
@@ -106,7 +112,9 @@ struct normalized {
 
     __device__ float one(int64_t at, unsigned c) const
     {
-        return normalizes ? of(x[at], table.one(SHIFT, c), table.one(REST, c), table.one(RSTD, c), table.one(GAMMA, c), table.one(BETA, c)) : x[at];
+        return normalizes ? of(x[at], table.one(SHIFT, c), table.one(REST, c), table.one(RSTD, c), table.one(GAMMA, c),
+                               table.one(BETA, c))
+                          : x[at];
     }
 };
 
@@ -114,7 +122,8 @@ struct normalized {
 struct normalized_gradient {
     const float *dy;
     bool normalizes;
-    const float *y; /* whose sign is the ReLU's mask; NULL: dy has been masked, or there is no ReLU, or its mask follows from x */
+    const float *y; /* whose sign is the ReLU's mask; NULL: dy has been masked, or there is no ReLU, or its mask follows
+                       from x */
     struct joined by;
     struct channel_table table;
 
@@ -149,7 +158,8 @@ struct normalized_gradient {
             put_four(table.four(i, c), k[i]);
 #pragma unroll
         for (int e = 0; e < 4; e++) {
-            const float own[COEFFICIENTS] = {k[SHIFT][e], k[REST][e], k[RSTD][e], k[GAMMA][e], k[BETA][e], k[GRAD][e], k[PRODUCT][e]};
+            const float own[COEFFICIENTS] = {k[SHIFT][e], k[REST][e], k[RSTD][e],   k[GAMMA][e],
+                                             k[BETA][e],  k[GRAD][e], k[PRODUCT][e]};
             v[e] = of(y && !(y[first + e] > 0) ? 0.0f : v[e], x[e], own);
         }
     }
@@ -166,7 +176,8 @@ struct normalized_gradient {
     }
 };
 
-/* Of a normalizer's backward, after its sums. The residual's gradient, where it is wanted, has the mask already. */
+/* The gradient that a normalizer's backward makes, after its sums. The residual's gradient, where it is wanted, has
+ * the mask already. */
 static inline struct normalized_gradient gradient_by(const struct nl_run *run, const struct nl_normalize *op)
 {
     struct normalized_gradient source = {(const float *)op->dy, true, NULL, joined_of(run, op), {}};
@@ -211,7 +222,7 @@ struct moments_of_rows {
         return {mean, var * count};
     }
 
-    /* Of `count` rows, to a sum of deviations from the mean of the first ones, and of their squares. */
+    /* What `count` rows add to a sum of deviations from the mean of the first ones, and of their squares. */
     static __device__ struct pair term(const struct pair &of, const struct pair &first, unsigned count)
     {
         double d = of.a - first.a;
@@ -241,9 +252,11 @@ struct gradients_of_rows {
     {
         enum { AT_ONCE = 8 }; /* nothing is fetched past a write */
         const size_t at = (size_t)first * n.l.channels + c;
-        const float *x = (const float *)nl_at(n.op.x, n.l.stride) + at, *dy = (const float *)nl_at(n.op.dy, n.l.stride) + at;
+        const float *x = (const float *)nl_at(n.op.x, n.l.stride) + at,
+                    *dy = (const float *)nl_at(n.op.dy, n.l.stride) + at;
         const float *y = n.op.residual ? (const float *)nl_at(n.op.y, n.l.stride) + at : (const float *)NULL;
-        float *dresidual = n.op.residual && n.op.dresidual ? (float *)nl_at(n.op.dresidual, n.l.stride) + at : (float *)NULL;
+        float *dresidual =
+            n.op.residual && n.op.dresidual ? (float *)nl_at(n.op.dresidual, n.l.stride) + at : (float *)NULL;
         struct coordinates s = {};
         s.c = c, s.real = true;
         struct nl_statistic statistic = statistic_of(n.op, n.l, n.statistics, 0, c);
@@ -284,10 +297,11 @@ struct gradients_of_rows {
     static __device__ void end(const struct joined &) {}
 };
 
-/* Joins what `count` items have of columns c0 .. c0 + columns: [item][2][C], of `each` rows each, of `rows` in all. take(c, sum) */
+/* Joins what `count` items have of columns c0 .. c0 + columns: [item][2][C], of `each` rows each, of `rows` in all.
+ * take(c, sum) */
 template <class Rows, class Take>
-static __device__ void join_columns(const double *item, unsigned count, unsigned each, unsigned rows, unsigned channels, unsigned c0, unsigned columns,
-                                    Take take)
+static __device__ void join_columns(const double *item, unsigned count, unsigned each, unsigned rows, unsigned channels,
+                                    unsigned c0, unsigned columns, Take take)
 {
     __shared__ double lane[2][LANES][WIDEST_TILE];
     auto fetch = [&](unsigned i, unsigned column) {
@@ -317,7 +331,8 @@ static __device__ void join_columns(const double *item, unsigned count, unsigned
     __syncthreads(); /* the room may be used again */
 }
 
-/* Takes a normalizer's sums of the tiles of a product (struct nl_nothing_after): what its kernel `reduce` or `backward_reduce` does. */
+/* Takes a normalizer's sums of the tiles of a product (struct nl_nothing_after): what its kernel `reduce` or
+ * `backward_reduce` does. */
 template <class Rows> struct sums_after {
     struct joined n;
     bool wanted;
@@ -327,7 +342,10 @@ template <class Rows> struct sums_after {
     __host__ __device__ unsigned parts() const { return nl_blocks(n.l.all_rows, PART_ROWS); }
     __host__ __device__ unsigned groups() const { return nl_blocks(parts(), GROUP_PARTS); }
     __host__ __device__ size_t doubles() const { return (size_t)(parts() + groups()) * 2 * n.l.channels; }
-    __host__ __device__ size_t own_tickets() const { return 1 + (size_t)groups() * nl_blocks(n.l.channels, NARROWEST_TILE); }
+    __host__ __device__ size_t own_tickets() const
+    {
+        return 1 + (size_t)groups() * nl_blocks(n.l.channels, NARROWEST_TILE);
+    }
 
     size_t floats(const struct nl_run *run) const { return wanted ? run->replicas * doubles() * 2 : 0; }
     size_t zeros(const struct nl_run *run) const { return wanted ? run->replicas * own_tickets() : 0; }
@@ -341,7 +359,8 @@ template <class Rows> struct sums_after {
     {
         if (!wanted)
             return;
-        const unsigned rows = n.l.all_rows, channels = n.l.channels, columns = min((unsigned)N, channels - n0), across = nl_blocks(channels, N);
+        const unsigned rows = n.l.all_rows, channels = n.l.channels, columns = min((unsigned)N, channels - n0),
+                       across = nl_blocks(channels, N);
         double *const own = part + blockIdx.z * doubles(), *const of_groups = own + (size_t)parts() * 2 * channels;
         unsigned *const ticket = tickets + blockIdx.z * own_tickets();
         auto put = [=](double *item, unsigned i, unsigned c, const struct pair &of) {
@@ -355,23 +374,26 @@ template <class Rows> struct sums_after {
             if (first < rows)
                 put(own, first / PART_ROWS, c, Rows::of_part(n, first, min((unsigned)PART_ROWS, rows - first), c));
         }
-        const unsigned group_rows = PART_ROWS * GROUP_PARTS, group = m0 / group_rows, count = min(group_rows, rows - group * group_rows);
+        const unsigned group_rows = PART_ROWS * GROUP_PARTS, group = m0 / group_rows,
+                       count = min(group_rows, rows - group * group_rows);
         if (!nl_last_block(ticket + 1 + group * across + n0 / N, nl_blocks(count, M)))
             return;
-        join_columns<Rows>(own + (size_t)group * GROUP_PARTS * 2 * channels, nl_blocks(count, PART_ROWS), PART_ROWS, count, channels, n0, columns,
+        join_columns<Rows>(own + (size_t)group * GROUP_PARTS * 2 * channels, nl_blocks(count, PART_ROWS), PART_ROWS,
+                           count, channels, n0, columns,
                            [&](unsigned c, const struct pair &of) { put(of_groups, group, c, of); });
         if (!nl_last_block(ticket, groups() * across))
             return;
         for (unsigned c = 0; c < channels; c += WIDEST_TILE)
-            join_columns<Rows>(of_groups, groups(), group_rows, rows, channels, c, min((unsigned)WIDEST_TILE, channels - c),
+            join_columns<Rows>(of_groups, groups(), group_rows, rows, channels, c,
+                               min((unsigned)WIDEST_TILE, channels - c),
                                [&](unsigned column, const struct pair &of) { Rows::finish(n, column, of); });
         if (threadIdx.x == 0)
             Rows::end(n);
     }
 };
 
-template <class Rows> static inline struct sums_after<Rows> sums_of(const struct nl_run *run, const struct nl_normalize *op, bool wanted)
-{
+template <class Rows>
+static inline struct sums_after<Rows> sums_of(const struct nl_run *run, const struct nl_normalize *op, bool wanted) {
     return {joined_of(run, op), wanted, NULL, NULL};
 }
 

@@ -1,7 +1,7 @@
-/* Normalizers whose sets are 1, 2 or 4 channels of a sample wide (IN, GN of small groups). A block that took such a set would fetch sectors of 32 bytes, which
- * are eight channels, for a half to an eighth of what is in them. Here a block takes the sets of whole sectors: sums run down its columns, as in
- * normalize_columns.cu, and those of the channels of a set are joined. A column's sums of backward are what its sample adds to the gradients of gamma and
- * beta. */
+/* Normalizers whose sets are 1, 2 or 4 channels of a sample wide (IN, GN of small groups). A block that took such a set
+ * would fetch sectors of 32 bytes, which are eight channels, for a half to an eighth of what is in them. Here a block
+ * takes the sets of whole sectors: sums run down its columns, as in normalize_columns.cu, and those of the channels of
+ * a set are joined. A column's sums of backward are what its sample adds to the gradients of gamma and beta. */
 #include "backend/cuda/normalize_columns.cuh"
 #include "backend/cuda/normalize_sets.cuh"
 
@@ -29,7 +29,8 @@ static __device__ unsigned set_at(const struct nl_layout &l, const struct coordi
     return s.slice * (l.channels / l.width) + s.c / l.width;
 }
 
-static __global__ void __launch_bounds__(FEW_THREADS) narrow_forward(struct nl_normalize op, struct nl_layout l, struct tile t)
+static __global__ void __launch_bounds__(FEW_THREADS)
+    narrow_forward(struct nl_normalize op, struct nl_layout l, struct tile t)
 {
     const float *x = (const float *)nl_at(op.x, l.stride);
     struct coordinates s = coordinates_of_block(l, t);
@@ -45,8 +46,8 @@ static __global__ void __launch_bounds__(FEW_THREADS) narrow_forward(struct nl_n
 }
 
 /* part, tickets: as of `struct shares`, of columns; NULL: there are no gamma and beta. */
-static __global__ void __launch_bounds__(FEW_THREADS) narrow_backward(struct nl_normalize op, struct nl_layout l, struct tile t, double *part,
-                                                                      unsigned *tickets)
+static __global__ void __launch_bounds__(FEW_THREADS)
+    narrow_backward(struct nl_normalize op, struct nl_layout l, struct tile t, double *part, unsigned *tickets)
 {
     struct coordinates s = coordinates_of_block(l, t);
     struct nl_statistic statistic = {0.0f, 0.0f, 0.0f};
@@ -65,7 +66,8 @@ static __global__ void __launch_bounds__(FEW_THREADS) narrow_backward(struct nl_
     sum *= gamma;
     sum_of_columns(s, l.width, &product, &sum);
     const float mean = (float)(sum / (l.rows * l.width)), mean_xhat = (float)(product / (l.rows * l.width));
-    float *dx = (float *)nl_at(op.dx, l.stride), *dresidual = op.residual ? (float *)nl_at(op.dresidual, l.stride) : NULL;
+    float *dx = (float *)nl_at(op.dx, l.stride),
+          *dresidual = op.residual ? (float *)nl_at(op.dresidual, l.stride) : NULL;
     FOR_ROWS(s, t)
     {
         if (dresidual) /* it takes the gradient as it is */

@@ -1,4 +1,5 @@
-/* Normalizers whose sets lie within a sample, by a team of threads a set: what normalize_sets.cu launches, and one_launch.cu has a block do among other work.
+/* Normalizers whose sets lie within a sample, by a team of threads a set: what normalize_sets.cu launches, and
+ * one_launch.cu has a block do among other work.
  */
 #ifndef NL_BACKEND_CUDA_NORMALIZE_SETS_CUH
 #define NL_BACKEND_CUDA_NORMALIZE_SETS_CUH
@@ -31,7 +32,8 @@ template <int VECTOR> static __device__ inline void write(const float *from, flo
 template <int VECTOR> struct fragment {
     float value[ITEMS][VECTOR];
 
-    __device__ void fetch(const struct nl_layout &l, const struct set &s, const struct nl_team &team, const float *x, unsigned e)
+    __device__ void fetch(const struct nl_layout &l, const struct set &s, const struct nl_team &team, const float *x,
+                          unsigned e)
     {
 #pragma unroll
         for (int i = 0; i < ITEMS; i++)
@@ -41,17 +43,19 @@ template <int VECTOR> struct fragment {
 };
 
 #define FOR_TURNS(set) for (unsigned e = team.rank * VECTOR; e < (set).count; e += team.size * VECTOR * ITEMS)
-#define FOR_ITEMS(set)                                                                                                        \
-    _Pragma("unroll") for (int i = 0; i < ITEMS; i++) if (e + i * team.size * VECTOR < (set).count) _Pragma("unroll") for (int v = 0; \
-                                                                                                                    v < VECTOR; v++)
+#define FOR_ITEMS(set)                                                                                                 \
+    _Pragma("unroll") for (int i = 0; i < ITEMS; i++) if (e + i * team.size * VECTOR < (set).count)                    \
+        _Pragma("unroll") for (int v = 0; v < VECTOR; v++)
 
 /* A team's set, number `index`. */
 template <int VECTOR, bool WHOLE>
-static __device__ void set_forward(const struct nl_normalize &op, const struct nl_layout &l, const struct nl_team &team, unsigned index)
+static __device__ void set_forward(const struct nl_normalize &op, const struct nl_layout &l, const struct nl_team &team,
+                                   unsigned index)
 {
     struct set s = set_of(l, index);
     const float *x = (const float *)nl_at(op.x, l.stride), *gamma = (const float *)nl_at(op.gamma, l.stride),
-                *beta = (const float *)nl_at(op.beta, l.stride), *residual = (const float *)nl_at(op.residual, l.stride);
+                *beta = (const float *)nl_at(op.beta, l.stride),
+                *residual = (const float *)nl_at(op.residual, l.stride);
     float *y = (float *)nl_at(op.y, l.stride);
     struct fragment<VECTOR> h;
     double m = s.count, sum = 0.0, squares = 0.0, mean = 0.0, var;
@@ -114,17 +118,20 @@ static __device__ void set_forward(const struct nl_normalize &op, const struct n
     }
 }
 
-/* Of a set, from what forward has left. */
-static __device__ struct nl_statistic statistic_of(const struct nl_normalize &op, const struct nl_layout &l, unsigned set)
+/* The statistic of a set, from what forward has left. */
+static __device__ struct nl_statistic statistic_of(const struct nl_normalize &op, const struct nl_layout &l,
+                                                   unsigned set)
 {
     double eps = nl_own_or(op.eps, nl_at(op.hyper, l.stride)->norm_eps);
     return nl_statistic_of(nl_at((double *)op.mean, l.stride)[set], nl_at((double *)op.var, l.stride)[set], eps);
 }
 
-/* Fetches VECTOR elements of a row, from e on, as xhat and the gradient past the ReLU. It writes nothing: the compiler moves no fetch before a write. */
+/* Fetches VECTOR elements of a row, from e on, as xhat and the gradient past the ReLU. It writes nothing: the compiler
+ * moves no fetch before a write. */
 template <int VECTOR>
-static __device__ inline void fetch_back(const struct nl_normalize &op, const struct nl_layout &l, const struct set &s, const struct nl_statistic &t,
-                                         unsigned e, float xhat[VECTOR], float grad[VECTOR])
+static __device__ inline void fetch_back(const struct nl_normalize &op, const struct nl_layout &l, const struct set &s,
+                                         const struct nl_statistic &t, unsigned e, float xhat[VECTOR],
+                                         float grad[VECTOR])
 {
     const float *gamma = (const float *)nl_at(op.gamma, l.stride), *beta = (const float *)nl_at(op.beta, l.stride);
     size_t at = place(l, s, e);
@@ -145,7 +152,8 @@ static __device__ inline void fetch_back(const struct nl_normalize &op, const st
     }
 }
 
-/* Sums of a and b over the threads t, t + period, t + 2 period ..., in a fixed order; the first `period` threads have them. MOST: a bound on the threads. */
+/* Sums of a and b over the threads t, t + period, t + 2 period ..., in a fixed order; the first `period` threads have
+ * them. MOST: a bound on the threads. */
 template <unsigned MOST> static __device__ void add_up(unsigned period, double *a, double *b)
 {
     __shared__ double room[2][MOST];
@@ -165,11 +173,12 @@ template <unsigned MOST> static __device__ void add_up(unsigned period, double *
     *b = room[1][t];
 }
 
-/* The gradients of gamma and beta from shares [r][share][2][columns], by the block that is done last: of column a, which is that of all threads t + n period.
+/* The gradients of gamma and beta from shares [r][share][2][columns], by the block that is done last: of column a,
+ * which is that of all threads t + n period.
  */
 template <unsigned MOST>
-static __device__ void join_shares(const struct nl_normalize &op, const struct nl_layout &l, const double *part, unsigned shares, unsigned columns, unsigned a,
-                                   unsigned period)
+static __device__ void join_shares(const struct nl_normalize &op, const struct nl_layout &l, const double *part,
+                                   unsigned shares, unsigned columns, unsigned a, unsigned period)
 {
     unsigned row = threadIdx.x / period, rows = blockDim.x / period;
     double product = 0.0, sum = 0.0;
@@ -187,8 +196,8 @@ static __device__ void join_shares(const struct nl_normalize &op, const struct n
         ((float *)nl_at(op.dbeta, l.stride))[a] = (float)sum;
 }
 
-/* What the blocks of one launch add to the gradients of gamma and beta: a row of a set is `period` fetches, and the block fetches whole rows at once, so that a
- * thread has the same columns in all its fetches. */
+/* What the blocks of one launch add to the gradients of gamma and beta: a row of a set is `period` fetches, and the
+ * block fetches whole rows at once, so that a thread has the same columns in all its fetches. */
 struct shares {
     unsigned period, blocks; /* blocks: sets of the same channels */
     double *part;            /* [r][block][2][C]: sums over a set of dy xhat and of dy */
@@ -197,10 +206,11 @@ struct shares {
 
 /* What the block's set adds: from each thread's sums in its columns. */
 template <int VECTOR, unsigned MOST>
-static __device__ void share(const struct nl_layout &l, const struct set &s, unsigned index, const struct shares &shares, const float products[VECTOR],
-                             const float sums[VECTOR])
+static __device__ void share(const struct nl_layout &l, const struct set &s, unsigned index,
+                             const struct shares &shares, const float products[VECTOR], const float sums[VECTOR])
 {
-    double *to = shares.part + ((size_t)blockIdx.z * shares.blocks + index * l.width / l.channels) * 2 * l.channels + s.c + threadIdx.x * VECTOR;
+    double *to = shares.part + ((size_t)blockIdx.z * shares.blocks + index * l.width / l.channels) * 2 * l.channels +
+                 s.c + threadIdx.x * VECTOR;
 #pragma unroll
     for (int v = 0; v < VECTOR; v++) {
         double product = products[v], sum = sums[v];
@@ -212,16 +222,19 @@ static __device__ void share(const struct nl_layout &l, const struct set &s, uns
     }
 }
 
-/* A team's set, number `index`. SHARES: with what it adds to the gradients of gamma and beta; the team is a block of MOST threads, at most. */
+/* A team's set, number `index`. SHARES: with what it adds to the gradients of gamma and beta; the team is a block of
+ * MOST threads, at most. */
 template <int VECTOR, bool WHOLE, bool SHARES, unsigned MOST>
-static __device__ void set_backward(const struct nl_normalize &op, const struct nl_layout &l, const struct nl_team &team, unsigned index,
-                                    const struct shares &shares)
+static __device__ void set_backward(const struct nl_normalize &op, const struct nl_layout &l,
+                                    const struct nl_team &team, unsigned index, const struct shares &shares)
 {
     struct set s = set_of(l, index);
     const float *gamma = (const float *)nl_at(op.gamma, l.stride);
-    float *dx = (float *)nl_at(op.dx, l.stride), *dresidual = op.residual ? (float *)nl_at(op.dresidual, l.stride) : NULL;
+    float *dx = (float *)nl_at(op.dx, l.stride),
+          *dresidual = op.residual ? (float *)nl_at(op.dresidual, l.stride) : NULL;
     struct nl_statistic t = statistic_of(op, l, index);
-    float xhat[ITEMS][VECTOR], dxhat[ITEMS][VECTOR], part = 0.0f, part_xhat = 0.0f, products[VECTOR] = {}, sums[VECTOR] = {};
+    float xhat[ITEMS][VECTOR], dxhat[ITEMS][VECTOR], part = 0.0f, part_xhat = 0.0f, products[VECTOR] = {},
+                                                     sums[VECTOR] = {};
     FOR_TURNS(s)
     {
 #pragma unroll
@@ -267,19 +280,21 @@ static __device__ void set_backward(const struct nl_normalize &op, const struct 
     }
 }
 
-/* Sums of dy xhat and of dy in a column of gamma and beta, of `columns` in all, over a chunk of its `rows` elements. A block: 32 columns, 8 threads deep, each
- * 16 rows; the first 32 threads have them. statistic: of each set. */
+/* Sums of dy xhat and of dy in a column of gamma and beta, of `columns` in all, over a chunk of its `rows` elements. A
+ * block: 32 columns, 8 threads deep, each 16 rows; the first 32 threads have them. statistic: of each set. */
 static const unsigned COLUMNS = 32, DEEP = 8, EACH = 16, CHUNK = DEEP * EACH;
 
-static __device__ inline void sum_column(const struct nl_normalize &op, const struct nl_layout &l, unsigned columns, unsigned rows, unsigned tile,
-                                         unsigned chunk, const struct nl_statistic *statistic, double *product, double *sum)
+static __device__ inline void sum_column(const struct nl_normalize &op, const struct nl_layout &l, unsigned columns,
+                                         unsigned rows, unsigned tile, unsigned chunk,
+                                         const struct nl_statistic *statistic, double *product, double *sum)
 {
     unsigned ty = threadIdx.x / COLUMNS, a = tile * COLUMNS + threadIdx.x % COLUMNS;
     const float *x = (const float *)nl_at(op.x, l.stride), *dy = (const float *)nl_at(op.dy, l.stride),
                 *y = op.residual ? (const float *)nl_at(op.y, l.stride) : NULL;
     float own_product = 0.0f, own_sum = 0.0f;
     if (a < columns) {
-        float gamma = ((const float *)nl_at(op.gamma, l.stride))[a], beta = op.beta ? ((const float *)nl_at(op.beta, l.stride))[a] : 0.0f;
+        float gamma = ((const float *)nl_at(op.gamma, l.stride))[a],
+              beta = op.beta ? ((const float *)nl_at(op.beta, l.stride))[a] : 0.0f;
         unsigned c = a % l.channels;
 #pragma unroll 4
         for (unsigned i = 0; i < EACH; i++) {
@@ -289,7 +304,8 @@ static __device__ inline void sum_column(const struct nl_normalize &op, const st
             unsigned position = columns == l.channels ? row : row * l.positions + a / l.channels; /* of x's rows */
             size_t at = (size_t)position * l.channels + c;
             struct nl_statistic t = statistic[index_of(l, position, c)];
-            float xhat = nl_xhat(t, x[at]), after = y ? y[at] : gamma * xhat + beta, grad = l.relu && !(after > 0) ? 0.0f : dy[at];
+            float xhat = nl_xhat(t, x[at]), after = y ? y[at] : gamma * xhat + beta,
+                  grad = l.relu && !(after > 0) ? 0.0f : dy[at];
             own_product += grad * xhat;
             own_sum += grad;
         }

@@ -24,7 +24,8 @@ static __device__ double element(const float *x, const float *before, size_t at)
 }
 
 /* part[r][block]: what a block sees, of all samples at once. The last block joins what all have seen. */
-static __global__ void observe(struct nl_observe op, size_t stride, size_t count, struct nl_observed *part, unsigned *tickets)
+static __global__ void observe(struct nl_observe op, size_t stride, size_t count, struct nl_observed *part,
+                               unsigned *tickets)
 {
     const float *x = (const float *)nl_at(op.x, stride) + op.first, *before = (const float *)nl_at(op.before, stride);
     size_t step = (size_t)gridDim.x * blockDim.x;
@@ -43,7 +44,8 @@ static __global__ void observe(struct nl_observe op, size_t stride, size_t count
         deviations += deviation * deviation;
     }
     nl_block_sum(&deviations, &nothing);
-    struct nl_observed own = {elements, sum, squares, deviations, zeros}, *parts = part + (size_t)blockIdx.z * gridDim.x;
+    struct nl_observed own = {elements, sum, squares, deviations, zeros},
+                       *parts = part + (size_t)blockIdx.z * gridDim.x;
     if (threadIdx.x == 0)
         parts[blockIdx.x] = own;
     if (!nl_last_block(&tickets[blockIdx.z], gridDim.x) || threadIdx.x > 0)

@@ -1,16 +1,18 @@
-/* Many steps of training in one launch, for networks that are small enough: a block of threads takes what a replica's step works on into shared memory, goes
- * through the list of calls, step after step, and puts back what outlives them. A launch for each call costs more than a microsecond, and fetches from memory
- * what the one before it has put there.
+/* Many steps of training in one launch, for networks that are small enough: a block of threads takes what a replica's
+ * step works on into shared memory, goes through the list of calls, step after step, and puts back what outlives them.
+ * A launch for each call costs more than a microsecond, and fetches from memory what the one before it has put there.
  *
- * The bits are those of the launches: operations are the same device functions, with as many threads to a sum, on places that now lie in shared memory; a
- * product sums over k in the same order. Where a call has another way there, the list takes its launches (`encode`). */
+ * The bits are those of the launches: operations are the same device functions, with as many threads to a sum, on
+ * places that now lie in shared memory; a product sums over k in the same order. Where a call has another way there,
+ * the list takes its launches (`encode`). */
 #include "backend/cuda/one_launch.cuh"
 
 #include <stdlib.h>
 #include <string.h>
 
 extern "C" {
-extern const struct nl_kernel nl_cuda_activate, nl_cuda_add, nl_cuda_cross_entropy, nl_cuda_dropout, nl_cuda_linear, nl_cuda_normalize, nl_cuda_squared_error;
+extern const struct nl_kernel nl_cuda_activate, nl_cuda_add, nl_cuda_cross_entropy, nl_cuda_dropout, nl_cuda_linear,
+    nl_cuda_normalize, nl_cuda_squared_error;
 }
 
 struct nl_program {
@@ -28,8 +30,8 @@ struct encoder {
     size_t scratch;      /* bytes of the call that needs most */
 };
 
-/* Appends a call: `bytes` of arguments, of which the first are the operation's own. Its places are the words that move with the state. false: there is no room,
- * or some lie elsewhere. */
+/* Appends a call: `bytes` of arguments, of which the first are the operation's own. Its places are the words that move
+ * with the state. false: there is no room, or some lie elsewhere. */
 static bool append(struct encoder *e, const struct nl_call *call, enum kind kind, const void *arguments, size_t bytes)
 {
     const ptrdiff_t AWAY = (ptrdiff_t)1 << 40;
@@ -116,7 +118,8 @@ static bool encode(struct encoder *e, const struct nl_call *call)
         return (call->operation == &nl_linear_operation ? append_linear : append_normalize)(e, call, back);
     for (const auto &of : kinds)
         if (call->function == of.kernel->forward || call->function == of.kernel->backward)
-            return append(e, call, call->function == of.kernel->forward ? of.forward : of.back, call->arguments, call->operation->arguments);
+            return append(e, call, call->function == of.kernel->forward ? of.forward : of.back, call->arguments,
+                          call->operation->arguments);
     return false;
 }
 
@@ -124,7 +127,8 @@ static bool encode_step(struct encoder *e, const struct nl_step *from)
 {
     const struct nl_gather *gather = from->gather;
     const struct nl_update *update = from->update;
-    bool done = gather->crop == 0 && !gather->flip && update->optimizer != NL_LARS && update->units == 0 && !update->has_fractions;
+    bool done = gather->crop == 0 && !gather->flip && update->optimizer != NL_LARS && update->units == 0 &&
+                !update->has_fractions;
     for (int i = 0; done && i < from->calls; i++)
         done = encode(e, &from->call[i]);
     return done;
@@ -135,10 +139,13 @@ static size_t most_room()
 {
     struct cudaFuncAttributes kernel;
     int device = 0, most = 0;
-    bool good = NL_GOOD(cudaGetDevice(&device)) && NL_GOOD(cudaDeviceGetAttribute(&most, cudaDevAttrMaxSharedMemoryPerBlockOptin, device)) &&
+    bool good = NL_GOOD(cudaGetDevice(&device)) &&
+                NL_GOOD(cudaDeviceGetAttribute(&most, cudaDevAttrMaxSharedMemoryPerBlockOptin, device)) &&
                 NL_GOOD(cudaFuncGetAttributes(&kernel, run_steps));
     most -= good ? (int)kernel.sharedSizeBytes : most;
-    return good && NL_GOOD(cudaFuncSetAttribute(run_steps, cudaFuncAttributeMaxDynamicSharedMemorySize, most)) ? (size_t)most : 0;
+    return good && NL_GOOD(cudaFuncSetAttribute(run_steps, cudaFuncAttributeMaxDynamicSharedMemorySize, most))
+               ? (size_t)most
+               : 0;
 }
 
 /* NORMLAB_CUDA_STEPS=launches: a step is always launches, to compare the two. */
@@ -178,9 +185,11 @@ extern "C" struct nl_program *nl_cuda_compile(const struct nl_step *from, const 
     return done ? program : NULL;
 }
 
-extern "C" void nl_cuda_run_program(const struct nl_program *program, const struct nl_run *run, const int32_t *index, const struct nl_hyper *rates, int steps)
+extern "C" void nl_cuda_run_program(const struct nl_program *program, const struct nl_run *run, const int32_t *index,
+                                    const struct nl_hyper *rates, int steps)
 {
-    NL_LAUNCH_WITH(run_steps, dim3(1, 1, (unsigned)run->replicas), NL_THREADS, program->room, program->step, run->step, index, run->sums, rates, steps);
+    NL_LAUNCH_WITH(run_steps, dim3(1, 1, (unsigned)run->replicas), NL_THREADS, program->room, program->step, run->step,
+                   index, run->sums, rates, steps);
 }
 
 extern "C" void nl_cuda_discard(struct nl_program *program)

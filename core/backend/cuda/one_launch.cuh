@@ -1,5 +1,5 @@
-/* What a block of threads does with the steps of a replica that fit its shared memory (one_launch.cu): the list of calls as it takes it, and the calls
- * themselves. */
+/* What a block of threads does with the steps of a replica that fit its shared memory (one_launch.cu): the list of
+ * calls as it takes it, and the calls themselves. */
 #ifndef NL_BACKEND_CUDA_ONE_LAUNCH_CUH
 #define NL_BACKEND_CUDA_ONE_LAUNCH_CUH
 
@@ -55,13 +55,14 @@ struct word {
 
 enum { MOST_CALLS = 128 }; /* more are deep networks, which do not fit */
 
-/* A step, as the kernel takes it. The room in shared memory: what a replica's state has from `begin` on, the calls' arguments, and what a
- * call needs beside them. */
+/* A step, as the kernel takes it. The room in shared memory: what a replica's state has from `begin` on, the calls'
+ * arguments, and what a call needs beside them. */
 struct encoded_step {
     size_t stride;       /* from one replica's state to the next */
     const char *begin;   /* in replica 0's state */
     unsigned kept, size; /* bytes of it: those that outlive a step, and all */
-    unsigned words;      /* of arguments, of eight bytes; an even number, so that what comes after them is fetched by fours */
+    unsigned
+        words; /* of arguments, of eight bytes; an even number, so that what comes after them is fetched by fours */
     const struct word *word;
     struct nl_gather gather;
     struct nl_update update;
@@ -91,15 +92,17 @@ static __device__ inline bool in_fours(const float *at, int line)
     return (uintptr_t)at % 16 == 0 && line % 4 == 0;
 }
 
-/* What a thread multiplies: rows of A from m0, columns of b from n0. A is a (m, k), or, where it is TURNED, the transpose of a (k, m); b (k, n) has rows `line`
- * apart. Past the end of either come its last ones, for nothing. */
+/* What a thread multiplies: rows of A from m0, columns of b from n0. A is a (m, k), or, where it is TURNED, the
+ * transpose of a (k, m); b (k, n) has rows `line` apart. Past the end of either come its last ones, for nothing. */
 struct factors {
     const float *a, *b;
     int m, n, k, line, m0, n0;
 };
 
-/* Adds ROWS x 4 elements of A b up, over k in order, one FMA after the other. FOURS_A, FOURS_B: four neighbours can be fetched at once. */
-template <int ROWS, bool TURNED, bool FOURS_A, bool FOURS_B> static __device__ inline void add_products(const struct factors &f, float sum[ROWS][4])
+/* Adds ROWS x 4 elements of A b up, over k in order, one FMA after the other. FOURS_A, FOURS_B: four neighbours can be
+ * fetched at once. */
+template <int ROWS, bool TURNED, bool FOURS_A, bool FOURS_B>
+static __device__ inline void add_products(const struct factors &f, float sum[ROWS][4])
 {
     constexpr int STEP = FOURS_A && !TURNED ? 4 : 1;
     const float *a[ROWS], *b[4];
@@ -140,13 +143,15 @@ template <int ROWS, bool TURNED, bool FOURS_A, bool FOURS_B> static __device__ i
 
 /* c (m, n) = A b + bias, or that added to what is there. */
 template <int ROWS, bool TURNED>
-static __device__ void multiply(const float *a, const float *b, float *c, const float *bias, bool adds, int m, int n, int k, int line)
+static __device__ void multiply(const float *a, const float *b, float *c, const float *bias, bool adds, int m, int n,
+                                int k, int line)
 {
     const int across = (n + 3) / 4, tiles = (m + ROWS - 1) / ROWS * across;
     c = in_shared(c);
     for (int tile = threadIdx.x; tile < tiles; tile += blockDim.x) {
         const struct factors f = {in_shared(a), in_shared(b), m, n, k, line, tile / across * ROWS, tile % across * 4};
-        const bool fours_a = in_fours(a, TURNED ? m : k) && (!TURNED || (ROWS == 4 && f.m0 + 4 <= m)), fours_b = in_fours(b, line) && f.n0 + 4 <= n;
+        const bool fours_a = in_fours(a, TURNED ? m : k) && (!TURNED || (ROWS == 4 && f.m0 + 4 <= m)),
+                   fours_b = in_fours(b, line) && f.n0 + 4 <= n;
         float sum[ROWS][4] = {};
         if (fours_a && fours_b)
             add_products<ROWS, TURNED, true, true>(f, sum);
@@ -167,10 +172,11 @@ static __device__ void multiply(const float *a, const float *b, float *c, const 
 
 static __device__ void linear(const struct nl_linear &op, int samples)
 {
-    multiply<2, false>((const float *)op.x, (const float *)op.w, (float *)op.y, (const float *)op.b, false, samples * op.positions, op.out, op.in, op.out);
+    multiply<2, false>((const float *)op.x, (const float *)op.w, (float *)op.y, (const float *)op.b, false,
+                       samples * op.positions, op.out, op.in, op.out);
 }
 
-/* Of w turned, so that a warp's reads of it meet different banks: floats from one row to the next. */
+/* Floats from one row of the turned w to the next, such that a warp's reads of it meet different banks. */
 static __host__ __device__ inline int turned_line(const struct nl_linear &op)
 {
     return op.in + 4;
@@ -249,7 +255,8 @@ static __device__ void sets_back(const struct by_sets &call, struct nl_statistic
 
 #define FOR_ELEMENTS(count) for (size_t at = threadIdx.x; at < (count); at += blockDim.x)
 
-static __device__ void make_call(const struct encoded_step &step, enum kind kind, const char *arguments, char *room, const struct nl_cuda_moment *now)
+static __device__ void make_call(const struct encoded_step &step, enum kind kind, const char *arguments, char *room,
+                                 const struct nl_cuda_moment *now)
 {
     size_t samples = (size_t)step.samples;
     bool training = nl_is_step(step.statistics);
@@ -334,9 +341,11 @@ template <typename T> static __device__ inline T *brought(const struct encoded_s
 static __device__ void gather_batch(const struct encoded_step &step, char *room, const int32_t *index)
 {
     const struct nl_gather &op = step.gather;
-    unsigned samples = (unsigned)step.samples, channels = (unsigned)op.channels, image = (unsigned)(op.height * op.width) * channels;
+    unsigned samples = (unsigned)step.samples, channels = (unsigned)op.channels,
+             image = (unsigned)(op.height * op.width) * channels;
     float *x = (float *)brought(step, room, (char *)op.x);
-    for (unsigned from = threadIdx.x; x && from < samples * image; from += AT_ONCE * blockDim.x) { /* nothing is fetched past a write */
+    for (unsigned from = threadIdx.x; x && from < samples * image;
+         from += AT_ONCE * blockDim.x) { /* nothing is fetched past a write */
         float value[AT_ONCE];
         FOR_SOME(from, samples * image)
         value[i] = sample_value(op, step.stride, (size_t)index[at / image] * image + at % image, at % image % channels);
@@ -384,7 +393,8 @@ static __device__ void copy(const char *from, char *to, unsigned bytes)
 
 /* A block a replica: steps from `before` on. rates: (steps) in the state, or NULL. */
 static __global__ void __launch_bounds__(NL_THREADS, 1)
-    run_steps(const struct encoded_step step, int64_t before, const int32_t *index, struct nl_loss_sums *sums, const struct nl_hyper *rates, int steps)
+    run_steps(const struct encoded_step step, int64_t before, const int32_t *index, struct nl_loss_sums *sums,
+              const struct nl_hyper *rates, int steps)
 {
     NL_ROOM(room);
     __shared__ struct nl_cuda_moment now;

@@ -1,8 +1,9 @@
 /* The order of an epoch, where it is needed: no permutation is made on the host and sent for each replica. */
 #include "backend/cuda/cuda.h"
 
-/* A thread a sample, which counts whose bits come before its own: all blocks draw all bits. The work is quadratic, but in one launch,
- * without room of its own, and little beside an epoch's steps; a sort is a launch for each of its passes. */
+/* A thread a sample, which counts whose bits come before its own: all blocks draw all bits. The work is quadratic, but
+ * in one launch, without room of its own, and little beside an epoch's steps; a sort is a launch for each of its
+ * passes. */
 static __global__ void order(struct nl_order op, size_t stride, const struct nl_cuda_moment *now)
 {
     __shared__ uint64_t bits[NL_THREADS];

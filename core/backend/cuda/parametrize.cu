@@ -1,5 +1,5 @@
-/* Weights computed from original ones (operation/parametrize.h). Outputs lie side by side, and a warp reads 32 of them: a block has the weights of so many
- * outputs, a warp every eighth row of them. */
+/* Weights computed from original ones (operation/parametrize.h). Outputs lie side by side, and a warp reads 32 of them:
+ * a block has the weights of so many outputs, a warp every eighth row of them. */
 #include "backend/cuda/cuda.h"
 #include "norm/weight_scale.h"
 #include "operation/parametrize.h"
@@ -19,7 +19,8 @@ struct shape {
 static struct shape shape_of(const struct nl_run *run, const struct nl_weight_norm *norm, int kernel, int in, int out)
 {
     int taps = nl_weight_taps(kernel);
-    struct shape s = {norm->measure, norm->eps, norm->centers, (unsigned)(taps * in), (unsigned)out, in, taps, run->stride};
+    struct shape s = {norm->measure, norm->eps, norm->centers, (unsigned)(taps * in),
+                      (unsigned)out, in,        taps,          run->stride};
     return s;
 }
 
@@ -72,7 +73,8 @@ static __global__ void parametrize_backward(struct nl_parametrize op, struct sha
 {
     unsigned o = blockIdx.x * WARP + threadIdx.x % WARP, warp = threadIdx.x / WARP;
     bool real = o < s.outputs;
-    const float *v = (const float *)nl_at(op.v, s.stride), *g = (const float *)nl_at(op.g, s.stride), *dw = (const float *)nl_at(op.dw, s.stride);
+    const float *v = (const float *)nl_at(op.v, s.stride), *g = (const float *)nl_at(op.g, s.stride),
+                *dw = (const float *)nl_at(op.dw, s.stride);
     float *dv = (float *)nl_at(op.dv, s.stride), *dg = (float *)nl_at(op.dg, s.stride);
     double center = real ? ((const double *)nl_at(op.center, s.stride))[o] : 0.0, sum = 0.0, product = 0.0;
     for (unsigned row = warp; real && row < s.rows; row += WARPS) {
@@ -83,7 +85,8 @@ static __global__ void parametrize_backward(struct nl_parametrize op, struct sha
     sum_over_warps(&sum, &product);
     if (!real)
         return;
-    struct nl_weight_scale of = nl_weight_scale_of(s.measure, s.eps, ((const double *)nl_at(op.square, s.stride))[o], (int)s.rows);
+    struct nl_weight_scale of =
+        nl_weight_scale_of(s.measure, s.eps, ((const double *)nl_at(op.square, s.stride))[o], (int)s.rows);
     double gain = g ? g[o] : 1.0f, mean = s.centers ? sum / s.rows : 0.0;
     for (unsigned row = warp; row < s.rows; row += WARPS) {
         size_t at = (size_t)row * s.outputs + o;
@@ -114,7 +117,8 @@ static __global__ void standardize(struct nl_standardize op, size_t stride, unsi
     unsigned channels = (unsigned)op.channels, c = blockIdx.x * WARP + threadIdx.x % WARP, warp = threadIdx.x / WARP;
     bool real = c < channels;
     const float *x = (const float *)nl_at(op.x, stride);
-    float *y = (float *)nl_at(op.y, stride), *gain = (float *)nl_at(op.gain, stride), *bias = (float *)nl_at(op.bias, stride);
+    float *y = (float *)nl_at(op.y, stride), *gain = (float *)nl_at(op.gain, stride),
+          *bias = (float *)nl_at(op.bias, stride);
     double mean = 0.0, squares = 0.0, none = 0.0;
     for (unsigned row = warp; real && row < rows; row += WARPS)
         mean += x[(size_t)row * channels + c];
@@ -203,7 +207,8 @@ static __device__ void iterate(const struct shape &s, const struct matrix &m)
 
 static __global__ void spectral_norm_forward(struct nl_spectral_norm op, struct shape s, int iterations)
 {
-    struct matrix m = {(const float *)nl_at(op.v, s.stride), (float *)nl_at(op.a, s.stride), (float *)nl_at(op.b, s.stride)};
+    struct matrix m = {(const float *)nl_at(op.v, s.stride), (float *)nl_at(op.a, s.stride),
+                       (float *)nl_at(op.b, s.stride)};
     float *w = (float *)nl_at(op.w, s.stride);
     unsigned lane = threadIdx.x % WARP;
     double sigma = 0.0, none = 0.0;

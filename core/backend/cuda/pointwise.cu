@@ -35,8 +35,8 @@ static void launch_activate_backward(const struct nl_run *run, const void *argum
 
 /* ---- dropout ---- */
 
-static __global__ void dropout(struct nl_dropout op, const void *from, void *to, size_t stride, size_t count, uint64_t before,
-                               bool training, const struct nl_cuda_moment *now)
+static __global__ void dropout(struct nl_dropout op, const void *from, void *to, size_t stride, size_t count,
+                               uint64_t before, bool training, const struct nl_cuda_moment *now)
 {
     size_t at = nl_element();
     if (at < count)
@@ -92,7 +92,8 @@ static void launch_accumulate(const struct nl_run *run, const void *arguments)
     NL_LAUNCH(accumulate, nl_grid_over(run, op->count), NL_THREADS, *op, run->stride);
 }
 
-static __global__ void mean_gradient(struct nl_mean_gradient op, size_t stride, bool goes_on, const struct nl_cuda_moment *now)
+static __global__ void mean_gradient(struct nl_mean_gradient op, size_t stride, bool goes_on,
+                                     const struct nl_cuda_moment *now)
 {
     double counted = nl_at(now->sums, stride)->counted, before = goes_on ? *nl_at(op.counted, stride) : 0.0;
     float share = counted > before ? (float)((counted - before) / counted) : 0.0f;

@@ -1,4 +1,5 @@
-/* What is done to element `at` by itself: what pointwise.cu launches, and one_launch.cu has a block do among other work. */
+/* What is done to element `at` by itself: what pointwise.cu launches, and one_launch.cu has a block do among other
+ * work. */
 #ifndef NL_BACKEND_CUDA_POINTWISE_CUH
 #define NL_BACKEND_CUDA_POINTWISE_CUH
 
@@ -15,12 +16,13 @@ static __device__ inline void activate_element(const struct nl_activate &op, siz
 static __device__ inline void activate_element_back(const struct nl_activate &op, size_t stride, size_t at)
 {
     float dy = ((const float *)nl_at(op.dy, stride))[at];
-    ((float *)nl_at(op.dx, stride))[at] = dy * nl_activation_slope(op.kind, op.gelu, ((const float *)nl_at(op.x, stride))[at]);
+    ((float *)nl_at(op.dx, stride))[at] =
+        dy * nl_activation_slope(op.kind, op.gelu, ((const float *)nl_at(op.x, stride))[at]);
 }
 
 /* From x to y, or from dy to dx; `before`: elements of the batch before the first. */
-static __device__ inline void drop_element(const struct nl_dropout &op, const void *from, void *to, size_t stride, uint64_t before, bool training, int64_t step,
-                                           size_t at)
+static __device__ inline void drop_element(const struct nl_dropout &op, const void *from, void *to, size_t stride,
+                                           uint64_t before, bool training, int64_t step, size_t at)
 {
     const uint32_t *key = nl_at(op.key, stride);
     double p = nl_own_or(op.p, nl_at(op.hyper, stride)->dropout);
@@ -49,7 +51,8 @@ static __device__ inline void add_element(const struct nl_add &op, size_t stride
     ((float *)nl_at(op.y, stride))[at] = op.relu && sum < 0 ? 0.0f : sum; /* NaN stays NaN */
 }
 
-/* Elements [0, count) are those of da; where the shortcut is another place, those of db come next, with zeros at the pixels between. */
+/* Elements [0, count) are those of da; where the shortcut is another place, those of db come next, with zeros at the
+ * pixels between. */
 static __device__ inline void add_element_back(const struct nl_add &op, size_t stride, size_t count, size_t at)
 {
     const float *y = (const float *)nl_at(op.y, stride), *dy = (const float *)nl_at(op.dy, stride);
@@ -63,14 +66,15 @@ static __device__ inline void add_element_back(const struct nl_add &op, size_t s
     unsigned j = pixel % (unsigned)op.from_width, i = pixel / (unsigned)op.from_width % (unsigned)op.from_height;
     size_t n = pixel / (unsigned)op.from_width / (unsigned)op.from_height;
     float value = 0.0f;
-    if (i % op.stride == 0 && j % op.stride == 0 && i / op.stride < (unsigned)op.height && j / op.stride < (unsigned)op.width) {
+    if (i % op.stride == 0 && j % op.stride == 0 && i / op.stride < (unsigned)op.height &&
+        j / op.stride < (unsigned)op.width) {
         size_t taken = ((n * op.height + i / op.stride) * op.width + j / op.stride) * op.channels + c;
         value = op.relu && !(y[taken] > 0) ? 0.0f : dy[taken]; /* where da is dy it may be masked already: the same */
     }
     ((float *)nl_at(op.db, stride))[to] = value;
 }
 
-/* Of da and db. */
+/* How many elements da and db have. */
 static inline __host__ __device__ size_t add_elements_back(const struct nl_add &op, int samples)
 {
     size_t of_b = op.db == op.da ? 0 : (size_t)samples * op.from_height * op.from_width * op.from_channels;

@@ -9,14 +9,15 @@ struct window {
     unsigned i, j, c;
 };
 
-/* Of `high` x `wide` windows a channel and sample. */
+/* The window with number `at`, where a channel of a sample has `high` x `wide` of them. */
 static __device__ struct window window_at(const struct nl_max_pool *op, size_t at, unsigned high, unsigned wide)
 {
     size_t pixel = at / (unsigned)op->channels;
-    return {pixel / wide / high, (unsigned)(pixel / wide % high), (unsigned)(pixel % wide), (unsigned)(at % (unsigned)op->channels)};
+    return {pixel / wide / high, (unsigned)(pixel / wide % high), (unsigned)(pixel % wide),
+            (unsigned)(at % (unsigned)op->channels)};
 }
 
-/* Its top left element in x. */
+/* The top left element of a window in x. */
 static __device__ size_t first_of(const struct nl_max_pool *op, const struct window &w)
 {
     return ((w.n * op->height + 2 * w.i) * op->width + 2 * w.j) * op->channels + w.c;
@@ -45,7 +46,8 @@ static __global__ void max_pool_forward(struct nl_max_pool op, size_t stride, si
     if (at >= count)
         return;
     const float *x = (const float *)nl_at(op.x, stride);
-    ((float *)nl_at(op.y, stride))[at] = x[largest(&op, x, first_of(&op, window_at(&op, at, op.height / 2, op.width / 2)))];
+    ((float *)nl_at(op.y, stride))[at] =
+        x[largest(&op, x, first_of(&op, window_at(&op, at, op.height / 2, op.width / 2)))];
 }
 
 /* A thread a window, the cut ones at the edge included: they get zeros. */
@@ -112,7 +114,8 @@ static __global__ void mean_pool_backward(struct nl_mean_pool op, size_t stride,
     if (at >= count)
         return;
     size_t n = at / (unsigned)op.channels / (unsigned)op.positions;
-    int s = (int)(at / (unsigned)op.channels % (unsigned)op.positions), length = nl_length_of(nl_at(op.lengths, stride), (int)n, op.positions);
+    int s = (int)(at / (unsigned)op.channels % (unsigned)op.positions),
+        length = nl_length_of(nl_at(op.lengths, stride), (int)n, op.positions);
     float dy = ((const float *)nl_at(op.dy, stride))[n * op.channels + at % (unsigned)op.channels];
     ((float *)nl_at(op.dx, stride))[at] = s < length ? dy / (float)length : 0.0f;
 }

@@ -15,12 +15,14 @@ static __device__ inline float sigmoid(float x)
 
 static __global__ void lstm_forward(struct nl_lstm_cell op, size_t stride, size_t count)
 {
-    size_t at = nl_element(), width = (size_t)op.width, first = at / width * 4 * width + at % width; /* of the sample's gates, those of this unit */
+    size_t at = nl_element(), width = (size_t)op.width,
+           first = at / width * 4 * width + at % width; /* of the sample's gates, those of this unit */
     if (at >= count)
         return;
     const float *a = (const float *)nl_at(op.a, stride) + first, *b = (const float *)nl_at(op.b, stride) + first;
     float *gates = (float *)nl_at(op.gates, stride) + first;
-    float i = sigmoid(a[0] + b[0]), f = sigmoid(a[width] + b[width]), g = tanhf(a[2 * width] + b[2 * width]), o = sigmoid(a[3 * width] + b[3 * width]);
+    float i = sigmoid(a[0] + b[0]), f = sigmoid(a[width] + b[width]), g = tanhf(a[2 * width] + b[2 * width]),
+          o = sigmoid(a[3 * width] + b[3 * width]);
     float cell = f * ((const float *)nl_at(op.c, stride))[at] + i * g;
     gates[0] = i, gates[width] = f, gates[2 * width] = g, gates[3 * width] = o;
     ((float *)nl_at(op.after, stride))[at] = cell;
@@ -68,7 +70,8 @@ static __global__ void output_forward(struct nl_lstm_output op, size_t stride, s
 {
     size_t at = nl_element();
     if (at < count)
-        ((float *)nl_at(op.h, stride))[at] = ((const float *)nl_at(op.o, stride))[at] * tanhf(((const float *)nl_at(op.c, stride))[at]);
+        ((float *)nl_at(op.h, stride))[at] =
+            ((const float *)nl_at(op.o, stride))[at] * tanhf(((const float *)nl_at(op.c, stride))[at]);
 }
 
 static __global__ void output_backward(struct nl_lstm_output op, size_t stride, size_t count)
@@ -78,7 +81,8 @@ static __global__ void output_backward(struct nl_lstm_output op, size_t stride, 
         return;
     float squashed = tanhf(((const float *)nl_at(op.c, stride))[at]), above = ((const float *)nl_at(op.dh, stride))[at];
     ((float *)nl_at(op.d_o, stride))[at] = above * squashed;
-    ((float *)nl_at(op.dc, stride))[at] = above * ((const float *)nl_at(op.o, stride))[at] * (1.0f - squashed * squashed);
+    ((float *)nl_at(op.dc, stride))[at] =
+        above * ((const float *)nl_at(op.o, stride))[at] * (1.0f - squashed * squashed);
 }
 
 static void launch_output_forward(const struct nl_run *run, const void *arguments)
@@ -116,7 +120,8 @@ static __global__ void gru_backward(struct nl_gru_cell op, size_t stride, size_t
     size_t at = nl_element(), width = (size_t)op.width, first = at / width * 3 * width + at % width;
     if (at >= count)
         return;
-    const float *gates = (const float *)nl_at(op.gates, stride) + first, *b = (const float *)nl_at(op.b, stride) + first;
+    const float *gates = (const float *)nl_at(op.gates, stride) + first,
+                *b = (const float *)nl_at(op.b, stride) + first;
     float *da = (float *)nl_at(op.da, stride) + first, *db = (float *)nl_at(op.db, stride) + first;
     float r = gates[0], z = gates[width], n = gates[2 * width], above = ((const float *)nl_at(op.dafter, stride))[at];
     float dn = above * (1.0f - z) * (1.0f - n * n);
@@ -146,7 +151,8 @@ NL_CUDA_KERNEL(gru_cell, NULL, launch_gru_forward, launch_gru_backward);
 /* ---- values side by side ---- */
 
 /* One input of channels [first, first + op.channels[which]): a thread an element of it. */
-static __global__ void concat_part(struct nl_concat op, size_t stride, int which, unsigned first, unsigned all, size_t count, bool back)
+static __global__ void concat_part(struct nl_concat op, size_t stride, int which, unsigned first, unsigned all,
+                                   size_t count, bool back)
 {
     size_t at = nl_element(), channels = (size_t)op.channels[which];
     if (at >= count)
@@ -189,7 +195,8 @@ static __global__ void bias_forward(struct nl_bias_add op, size_t stride, size_t
 {
     size_t at = nl_element();
     if (at < count)
-        ((float *)nl_at(op.y, stride))[at] = ((const float *)nl_at(op.x, stride))[at] + ((const float *)nl_at(op.b, stride))[at % (unsigned)op.channels];
+        ((float *)nl_at(op.y, stride))[at] =
+            ((const float *)nl_at(op.x, stride))[at] + ((const float *)nl_at(op.b, stride))[at % (unsigned)op.channels];
 }
 
 static __global__ void bias_copy(struct nl_bias_add op, size_t stride, size_t count)
@@ -225,14 +232,16 @@ static void launch_bias_backward(const struct nl_run *run, const void *arguments
     if (op->dx && op->dx != op->dy)
         NL_LAUNCH(bias_copy, nl_grid_over(run, count), NL_THREADS, *op, run->stride, count);
     if (op->db)
-        NL_LAUNCH(bias_sum, dim3((unsigned)op->channels, 1, (unsigned)run->replicas), NL_THREADS, *op, run->stride, rows);
+        NL_LAUNCH(bias_sum, dim3((unsigned)op->channels, 1, (unsigned)run->replicas), NL_THREADS, *op, run->stride,
+                  rows);
 }
 
 NL_CUDA_KERNEL(bias, NULL, launch_bias_forward, launch_bias_backward);
 
 /* ---- states that go on from step to step ---- */
 
-static __global__ void carry(struct nl_carry op, size_t stride, size_t count, size_t first, bool steps, const struct nl_cuda_moment *now)
+static __global__ void carry(struct nl_carry op, size_t stride, size_t count, size_t first, bool steps,
+                             const struct nl_cuda_moment *now)
 {
     size_t at = nl_element();
     if (at >= count)
@@ -249,9 +258,11 @@ static void launch_carry(const struct nl_run *run, const void *arguments)
     const struct nl_carry *op = (const struct nl_carry *)arguments;
     size_t count = (size_t)run->samples * (size_t)op->width;
     bool steps = nl_is_step(run->statistics);
-    size_t first = steps ? (size_t)(run->before + run->first) * (size_t)op->width : 0; /* of the batch's samples; others may be more than the state has */
+    size_t first = steps ? (size_t)(run->before + run->first) * (size_t)op->width
+                         : 0; /* of the batch's samples; others may be more than the state has */
     if (steps || !op->keeps)
-        NL_LAUNCH(carry, nl_grid_over(run, count), NL_THREADS, *op, run->stride, count, first, steps, nl_cuda_now(run, NULL));
+        NL_LAUNCH(carry, nl_grid_over(run, count), NL_THREADS, *op, run->stride, count, first, steps,
+                  nl_cuda_now(run, NULL));
 }
 
 NL_CUDA_KERNEL(carry, NULL, launch_carry, NULL);

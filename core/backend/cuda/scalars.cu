@@ -16,7 +16,8 @@ static __global__ void scalars_forward(struct nl_scalars op, size_t stride, size
     size_t at = nl_element();
     const float *bias = (const float *)nl_at(op.bias, stride);
     if (at < count)
-        ((float *)nl_at(op.y, stride))[at] = (float)slope(op, stride) * ((const float *)nl_at(op.x, stride))[at] + (bias ? *bias : 0.0f);
+        ((float *)nl_at(op.y, stride))[at] =
+            (float)slope(op, stride) * ((const float *)nl_at(op.x, stride))[at] + (bias ? *bias : 0.0f);
 }
 
 static __global__ void scalars_dx(struct nl_scalars op, size_t stride, size_t count)
@@ -32,10 +33,12 @@ struct sums {
 };
 
 /* dx as well, where it is wanted. part[r][block]: of a block's share; the last block joins them. */
-static __global__ void scalars_backward(struct nl_scalars op, size_t stride, size_t count, struct sums *part, unsigned *tickets)
+static __global__ void scalars_backward(struct nl_scalars op, size_t stride, size_t count, struct sums *part,
+                                        unsigned *tickets)
 {
     const float *x = (const float *)nl_at(op.x, stride), *dy = (const float *)nl_at(op.dy, stride);
-    float *dx = (float *)nl_at(op.dx, stride), *dweight = (float *)nl_at(op.dweight, stride), *dbias = (float *)nl_at(op.dbias, stride);
+    float *dx = (float *)nl_at(op.dx, stride), *dweight = (float *)nl_at(op.dweight, stride),
+          *dbias = (float *)nl_at(op.dbias, stride);
     float a = (float)slope(op, stride);
     struct sums own = {0.0, 0.0}, *parts = part + (size_t)blockIdx.z * gridDim.x;
     for (size_t at = nl_element(); at < count; at += (size_t)gridDim.x * blockDim.x) {
@@ -81,7 +84,8 @@ static void launch_scalars_backward(const struct nl_run *run, const void *argume
     unsigned blocks = min(nl_blocks(count, NL_THREADS), (unsigned)MOST_BLOCKS);
     struct sums *part = (struct sums *)nl_cuda_scratch((size_t)run->replicas * blocks * sizeof *part);
     unsigned *tickets = nl_cuda_tickets((size_t)run->replicas);
-    NL_LAUNCH(scalars_backward, dim3(blocks, 1, (unsigned)run->replicas), NL_THREADS, *op, run->stride, count, part, tickets);
+    NL_LAUNCH(scalars_backward, dim3(blocks, 1, (unsigned)run->replicas), NL_THREADS, *op, run->stride, count, part,
+              tickets);
 }
 
 NL_CUDA_KERNEL(scalars, NULL, launch_scalars_forward, launch_scalars_backward);

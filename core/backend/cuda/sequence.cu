@@ -1,4 +1,5 @@
-/* What stands around attention, a thread an element: embeddings, positions, class tokens, positions that are taken, splits and gates. */
+/* What stands around attention, a thread an element: embeddings, positions, class tokens, positions that are taken,
+ * splits and gates. */
 #include "backend/cuda/activation.cuh"
 #include "operation/class_token.h"
 #include "operation/embedding.h"
@@ -16,7 +17,8 @@ static __global__ void embedding_forward(struct nl_embedding op, size_t stride, 
 {
     size_t at = nl_element();
     if (at < count)
-        ((float *)nl_at(op.y, stride))[at] = ((const float *)nl_at(op.w, stride))[at % op.channels * op.vocabulary + nl_at(op.x, stride)[at / op.channels]];
+        ((float *)nl_at(op.y, stride))[at] = ((const float *)nl_at(
+            op.w, stride))[at % op.channels * op.vocabulary + nl_at(op.x, stride)[at / op.channels]];
 }
 
 /* A thread an element of the table, which looks for its id in all rows: they come in their order. */
@@ -47,7 +49,8 @@ static void launch_embedding_backward(const struct nl_run *run, const void *argu
     const struct nl_embedding *op = (const struct nl_embedding *)arguments;
     size_t count = (size_t)op->vocabulary * op->channels;
     if (op->dw)
-        NL_LAUNCH(embedding_backward, nl_grid_over(run, count), NL_THREADS, *op, run->stride, count, run->samples * op->positions);
+        NL_LAUNCH(embedding_backward, nl_grid_over(run, count), NL_THREADS, *op, run->stride, count,
+                  run->samples * op->positions);
 }
 
 NL_CUDA_KERNEL(embedding, NULL, launch_embedding_forward, launch_embedding_backward);
@@ -68,7 +71,8 @@ static __global__ void positions_forward(struct nl_position_encoding op, size_t 
     int c = (int)(at % op.channels), s = (int)(at / op.channels % op.positions);
     const float *p = (const float *)nl_at(op.p, stride);
     ((float *)nl_at(op.y, stride))[at] =
-        ((const float *)nl_at(op.x, stride))[at] + (op.sinusoidal ? sinusoid(s, c, op.channels) : p[(size_t)c * op.positions + s]);
+        ((const float *)nl_at(op.x, stride))[at] +
+        (op.sinusoidal ? sinusoid(s, c, op.channels) : p[(size_t)c * op.positions + s]);
 }
 
 /* A thread a number of the table. */
@@ -163,7 +167,8 @@ static __global__ void take_forward(struct nl_take op, size_t stride, size_t cou
         return;
     size_t n = at / op.channels, c = at % op.channels;
     int s = nl_take_position(&op, nl_at(op.lengths, stride), (int)n);
-    ((float *)nl_at(op.y, stride))[at] = s >= 0 ? ((const float *)nl_at(op.x, stride))[(n * op.positions + s) * op.channels + c] : 0.0f;
+    ((float *)nl_at(op.y, stride))[at] =
+        s >= 0 ? ((const float *)nl_at(op.x, stride))[(n * op.positions + s) * op.channels + c] : 0.0f;
 }
 
 static __global__ void take_backward(struct nl_take op, size_t stride, size_t count)

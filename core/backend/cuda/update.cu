@@ -1,4 +1,5 @@
-/* Optimizers: torch.optim.SGD, Adam and AdamW, Lion and LARS (backend.h), after gradient clipping. Each replica has its own rates. */
+/* Optimizers: torch.optim.SGD, Adam and AdamW, Lion and LARS (backend.h), after gradient clipping. Each replica has its
+ * own rates. */
 #include "backend/cuda/update.cuh"
 
 /* part[r][block]: of a block's share of the gradient. */
@@ -11,7 +12,8 @@ static __global__ void squares_of_all(const float *grad, size_t stride, size_t c
 
 enum { ACROSS = 32 }; /* units of a block in clip_units, at most */
 
-/* Adaptive gradient clipping (backend.h). Block (u, t, r): units [ACROSS u, ACROSS (u + 1)) of tensor t; its threads share the rows. */
+/* Adaptive gradient clipping (backend.h). Block (u, t, r): units [ACROSS u, ACROSS (u + 1)) of tensor t; its threads
+ * share the rows. */
 static __global__ void clip_units(struct nl_update op, size_t stride)
 {
     __shared__ double of_w[NL_THREADS], of_grad[NL_THREADS];
@@ -19,8 +21,10 @@ static __global__ void clip_units(struct nl_update op, size_t stride)
     size_t first = (size_t)blockIdx.x * ACROSS;
     if (first >= tensor.units)
         return;
-    unsigned across = (unsigned)min(tensor.units - first, (size_t)ACROSS), down = NL_THREADS / across, row = threadIdx.x / across;
-    size_t step = down * tensor.units, begin = row < down ? row * tensor.units + first + threadIdx.x % across : tensor.count;
+    unsigned across = (unsigned)min(tensor.units - first, (size_t)ACROSS), down = NL_THREADS / across,
+             row = threadIdx.x / across;
+    size_t step = down * tensor.units,
+           begin = row < down ? row * tensor.units + first + threadIdx.x % across : tensor.count;
     const float *w = (const float *)nl_at(op.w, stride) + tensor.offset;
     float *grad = (float *)nl_at(op.grad, stride) + tensor.offset;
     double sum_w = 0.0, sum_grad = 0.0;
@@ -41,7 +45,8 @@ static __global__ void clip_units(struct nl_update op, size_t stride)
         grad[at] *= (float)(most / length);
 }
 
-static __global__ void update(struct nl_update op, size_t stride, const double *part, int parts, const struct nl_cuda_moment *now)
+static __global__ void update(struct nl_update op, size_t stride, const double *part, int parts,
+                              const struct nl_cuda_moment *now)
 {
     __shared__ struct scalars shared;
     if (threadIdx.x == 0)
@@ -59,14 +64,16 @@ struct squares {
 };
 
 /* found[r][tensor][block]: of a block's share. */
-static __global__ void squares_of_tensors(struct nl_update op, size_t stride, const double *part, int parts, struct squares *found)
+static __global__ void squares_of_tensors(struct nl_update op, size_t stride, const double *part, int parts,
+                                          struct squares *found)
 {
     __shared__ struct scalars s;
     const struct nl_update_tensor tensor = nl_at(op.tensor, stride)[blockIdx.y];
     if (threadIdx.x == 0)
         s = scalars_of(op, nl_at(op.hyper, stride), 0.0, part + blockIdx.z * parts, parts);
     __syncthreads();
-    const float *w = (const float *)nl_at(op.w, stride) + tensor.offset, *grad = (const float *)nl_at(op.grad, stride) + tensor.offset;
+    const float *w = (const float *)nl_at(op.w, stride) + tensor.offset,
+                *grad = (const float *)nl_at(op.grad, stride) + tensor.offset;
     struct squares sum = {0.0, 0.0};
     for (size_t at = nl_element(); at < tensor.count; at += (size_t)gridDim.x * blockDim.x) {
         double g = clipped(grad[at], &s);
@@ -79,8 +86,8 @@ static __global__ void squares_of_tensors(struct nl_update op, size_t stride, co
 }
 
 /* The rate of a tensor, from the sums of its blocks. */
-static __device__ double rate_of(const struct nl_update_tensor *tensor, const struct nl_hyper *hyper, double decay, const struct squares *found,
-                                 int blocks)
+static __device__ double rate_of(const struct nl_update_tensor *tensor, const struct nl_hyper *hyper, double decay,
+                                 const struct squares *found, int blocks)
 {
     struct squares sum = {0.0, 0.0};
     for (int i = 0; i < blocks; i++) {
@@ -93,7 +100,8 @@ static __device__ double rate_of(const struct nl_update_tensor *tensor, const st
 }
 
 /* With the grid of squares_of_tensors. */
-static __global__ void update_tensors(struct nl_update op, size_t stride, const double *part, int parts, const struct squares *found)
+static __global__ void update_tensors(struct nl_update op, size_t stride, const double *part, int parts,
+                                      const struct squares *found)
 {
     __shared__ struct scalars s;
     __shared__ float rate;
@@ -102,7 +110,8 @@ static __global__ void update_tensors(struct nl_update op, size_t stride, const 
     double decay = tensor.offset < op.decayed ? hyper->weight_decay : 0.0;
     if (threadIdx.x == 0) {
         s = scalars_of(op, hyper, 0.0, part + blockIdx.z * parts, parts);
-        rate = (float)rate_of(&tensor, hyper, decay, found + ((size_t)blockIdx.z * gridDim.y + blockIdx.y) * gridDim.x, (int)gridDim.x);
+        rate = (float)rate_of(&tensor, hyper, decay, found + ((size_t)blockIdx.z * gridDim.y + blockIdx.y) * gridDim.x,
+                              (int)gridDim.x);
     }
     __syncthreads();
     float *w = (float *)nl_at(op.w, stride) + tensor.offset, *buffer = (float *)nl_at(op.first, stride) + tensor.offset;
@@ -129,10 +138,12 @@ static void step(const struct nl_run *run, const struct nl_update *op)
     int parts = nl_norm_parts(op->count);
     bool by_tensor = op->optimizer == NL_LARS;
     size_t shares_of_tensors = by_tensor ? (size_t)op->tensors * parts : 0;
-    double *part = (double *)nl_cuda_scratch((size_t)run->replicas * (parts * sizeof *part + shares_of_tensors * sizeof(struct squares)));
+    double *part = (double *)nl_cuda_scratch((size_t)run->replicas *
+                                             (parts * sizeof *part + shares_of_tensors * sizeof(struct squares)));
     dim3 shares((unsigned)parts, 1, (unsigned)run->replicas);
     if (op->units > 0)
-        NL_LAUNCH(clip_units, dim3(nl_blocks(op->units, ACROSS), (unsigned)op->tensors, (unsigned)run->replicas), NL_THREADS, *op, run->stride);
+        NL_LAUNCH(clip_units, dim3(nl_blocks(op->units, ACROSS), (unsigned)op->tensors, (unsigned)run->replicas),
+                  NL_THREADS, *op, run->stride);
     if (op->clips)
         NL_LAUNCH(squares_of_all, shares, NL_THREADS, (const float *)op->grad, run->stride, op->count, part);
     if (by_tensor) {
@@ -150,5 +161,6 @@ void nl_cuda_update(const struct nl_run *run, const struct nl_update *op)
 {
     step(run, op);
     if (op->has_fractions)
-        NL_LAUNCH(clip_fractions, dim3(1, (unsigned)op->tensors, (unsigned)run->replicas), NL_THREADS, *op, run->stride);
+        NL_LAUNCH(clip_fractions, dim3(1, (unsigned)op->tensors, (unsigned)run->replicas), NL_THREADS, *op,
+                  run->stride);
 }

@@ -1,4 +1,5 @@
-/* A parameter's step, after gradient clipping by norm and value: what update.cu launches, and one_launch.cu has a block do among other work. */
+/* A parameter's step, after gradient clipping by norm and value: what update.cu launches, and one_launch.cu has a block
+ * do among other work. */
 #ifndef NL_BACKEND_CUDA_UPDATE_CUH
 #define NL_BACKEND_CUDA_UPDATE_CUH
 
@@ -12,8 +13,8 @@ static inline __host__ __device__ int nl_norm_parts(size_t count)
     return blocks < NL_NORM_BLOCKS ? (int)blocks : (int)NL_NORM_BLOCKS;
 }
 
-/* Of the squares of share `share` of a gradient, of `shares`, in double: those of a diverging gradient overflow a float, and it is then that clipping
- * matters. Each thread of the block has it. */
+/* The sum of squares in share `share` of a gradient, of `shares`, in double: the squares of a diverging gradient
+ * overflow a float, and it is then that clipping matters. Each thread of the block has it. */
 static __device__ double squares_of_share(const float *grad, size_t count, unsigned share, unsigned shares)
 {
     double sum = 0.0, nothing = 0.0;
@@ -36,7 +37,8 @@ struct scalars {
     float eps;
 };
 
-static __device__ struct scalars scalars_of(const struct nl_update &op, const struct nl_hyper *hyper, double t, const double *part, int parts)
+static __device__ struct scalars scalars_of(const struct nl_update &op, const struct nl_hyper *hyper, double t,
+                                            const double *part, int parts)
 {
     struct scalars s;
     s.scale = 1.0f;
@@ -87,7 +89,8 @@ struct parameter {
 
 static __device__ inline struct parameter fetch_parameter(const struct nl_update &op, size_t stride, size_t at)
 {
-    struct parameter p = {((const float *)nl_at(op.w, stride))[at], ((const float *)nl_at(op.grad, stride))[at], 0.0f, 0.0f};
+    struct parameter p = {((const float *)nl_at(op.w, stride))[at], ((const float *)nl_at(op.grad, stride))[at], 0.0f,
+                          0.0f};
     if (op.first)
         p.first = ((const float *)nl_at(op.first, stride))[at];
     if (op.second)
@@ -95,7 +98,8 @@ static __device__ inline struct parameter fetch_parameter(const struct nl_update
     return p;
 }
 
-static __device__ inline void put_parameter(const struct nl_update &op, size_t stride, size_t at, const struct parameter &p)
+static __device__ inline void put_parameter(const struct nl_update &op, size_t stride, size_t at,
+                                            const struct parameter &p)
 {
     ((float *)nl_at(op.w, stride))[at] = p.w;
     if (op.first)
@@ -105,7 +109,8 @@ static __device__ inline void put_parameter(const struct nl_update &op, size_t s
 }
 
 /* What it is after the step. */
-static __device__ inline struct parameter stepped(const struct nl_update &op, const struct scalars &s, bool decays, struct parameter p)
+static __device__ inline struct parameter stepped(const struct nl_update &op, const struct scalars &s, bool decays,
+                                                  struct parameter p)
 {
     float g = clipped(p.grad, &s);
     if (decays && s.decay != 0) /* not even 0 times a weight that has become infinite */

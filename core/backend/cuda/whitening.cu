@@ -1,5 +1,5 @@
-/* Whitening of groups of channels, in double but for what lies in memory. Sums over rows are made by chunks, then joined in a fixed order. A block of threads
- * takes a group's matrices (norm/whitening.h). */
+/* Whitening of groups of channels, in double but for what lies in memory. Sums over rows are made by chunks, then
+ * joined in a fixed order. A block of threads takes a group's matrices (norm/whitening.h). */
 #include "backend/cuda/cuda.h"
 #include "operation/whitening.h"
 
@@ -60,7 +60,8 @@ static __device__ struct nl_white white_of(const struct nl_white_call &call)
 static __device__ struct nl_whitening_form form_of(const struct nl_white_call &call)
 {
     const struct nl_hyper *hyper = nl_at(call.op.hyper, call.stride);
-    struct nl_whitening_form form = {call.kind, call.d, call.op.set.iterations, nl_own_or(call.op.set.eps, hyper->norm_eps)};
+    struct nl_whitening_form form = {call.kind, call.d, call.op.set.iterations,
+                                     nl_own_or(call.op.set.eps, hyper->norm_eps)};
     return form;
 }
 
@@ -87,7 +88,8 @@ static struct nl_white_call call_of(const struct nl_run *run, const struct nl_wh
 static __global__ void sum_columns(struct nl_white_call call, bool of_dy)
 {
     struct nl_white white = white_of(call);
-    unsigned channels = (unsigned)call.op.channels, tiles = (channels + blockDim.x - 1) / blockDim.x, chunk = blockIdx.x / tiles;
+    unsigned channels = (unsigned)call.op.channels, tiles = (channels + blockDim.x - 1) / blockDim.x,
+             chunk = blockIdx.x / tiles;
     unsigned c = blockIdx.x % tiles * blockDim.x + threadIdx.x;
     if (c >= channels)
         return;
@@ -120,7 +122,8 @@ static __global__ void join_columns(struct nl_white_call call, bool of_dy)
 static __global__ void multiply_chunk(struct nl_white_call call, bool by_dy)
 {
     struct nl_white white = white_of(call);
-    unsigned groups = (unsigned)call.op.set.groups, g = blockIdx.x % groups, chunk = blockIdx.x / groups, d = (unsigned)call.d;
+    unsigned groups = (unsigned)call.op.set.groups, g = blockIdx.x % groups, chunk = blockIdx.x / groups,
+             d = (unsigned)call.d;
     const float *x = white.x + g * d, *dy = white.dy + g * d;
     const double *mean = white.mean + g * d;
     for (unsigned e = threadIdx.x; e < d * d; e += blockDim.x) {
@@ -152,8 +155,10 @@ static __device__ void join_products(const struct nl_white_call &call, const str
 static __device__ void track(const struct nl_white_call &call, const double *mean, const double *w)
 {
     const struct nl_hyper *hyper = nl_at(call.op.hyper, call.stride);
-    float *running_mean = (float *)nl_at(call.op.running_mean, call.stride), *running_w = (float *)nl_at(call.op.running_w, call.stride);
-    double own = nl_own_or(call.op.set.momentum, hyper->norm_momentum), momentum = own < 0 ? 1.0 / *nl_at(call.op.updates, call.stride) : own;
+    float *running_mean = (float *)nl_at(call.op.running_mean, call.stride),
+          *running_w = (float *)nl_at(call.op.running_w, call.stride);
+    double own = nl_own_or(call.op.set.momentum, hyper->norm_momentum),
+           momentum = own < 0 ? 1.0 / *nl_at(call.op.updates, call.stride) : own;
     running_mean += blockIdx.x * call.d, running_w += (size_t)blockIdx.x * call.d * call.d;
     NL_SHARE(i, call.d) running_mean[i] = (float)((1 - momentum) * running_mean[i] + momentum * mean[i]);
     NL_SHARE(e, call.d * call.d) running_w[e] = (float)((1 - momentum) * running_w[e] + momentum * w[e]);
@@ -165,7 +170,8 @@ static __global__ void whiten_groups(struct nl_white_call call)
     struct nl_white white = white_of(call);
     struct nl_whitening_form form = form_of(call);
     size_t square = (size_t)call.d * call.d;
-    double *cov = white.work + blockIdx.x * (NL_WHITENING_SCRATCH + 1) * square, *mean = white.mean + blockIdx.x * call.d, *w = white.w + blockIdx.x * square;
+    double *cov = white.work + blockIdx.x * (NL_WHITENING_SCRATCH + 1) * square,
+           *mean = white.mean + blockIdx.x * call.d, *w = white.w + blockIdx.x * square;
     join_products(call, white, cov);
     NL_SHARE(e, (int)square) cov[e] /= call.rows;
     NL_MEET();
@@ -174,7 +180,8 @@ static __global__ void whiten_groups(struct nl_white_call call)
         track(call, mean, w);
     if (call.statistics == NL_STATS_COLLECT)
         nl_whitening_collect(call.d, call.rows, *nl_at(call.op.precise_count, call.stride), mean, cov,
-                             nl_at(call.op.precise_mean, call.stride) + blockIdx.x * call.d, nl_at(call.op.precise_cov, call.stride) + blockIdx.x * square);
+                             nl_at(call.op.precise_mean, call.stride) + blockIdx.x * call.d,
+                             nl_at(call.op.precise_cov, call.stride) + blockIdx.x * square);
 }
 
 /* Mean and W that do not depend on the batch. */
@@ -184,11 +191,14 @@ static __global__ void take_fixed(struct nl_white_call call)
     struct nl_whitening_form form = form_of(call);
     bool precise = call.statistics == NL_STATS_PRECISE;
     size_t square = (size_t)call.d * call.d, first = (size_t)blockIdx.x * call.d, matrix = blockIdx.x * square;
-    const float *running_mean = (const float *)nl_at(call.op.running_mean, call.stride), *running_w = (const float *)nl_at(call.op.running_w, call.stride);
-    const double *precise_mean = nl_at(call.op.precise_mean, call.stride), *precise_cov = nl_at(call.op.precise_cov, call.stride);
+    const float *running_mean = (const float *)nl_at(call.op.running_mean, call.stride),
+                *running_w = (const float *)nl_at(call.op.running_w, call.stride);
+    const double *precise_mean = nl_at(call.op.precise_mean, call.stride),
+                 *precise_cov = nl_at(call.op.precise_cov, call.stride);
     NL_SHARE(i, call.d) white.mean[first + i] = precise ? precise_mean[first + i] : running_mean[first + i];
     if (precise)
-        nl_whiten(&form, precise_cov + matrix, white.factors + blockIdx.x * call.factors, white.w + matrix, white.work + (NL_WHITENING_SCRATCH + 1) * matrix);
+        nl_whiten(&form, precise_cov + matrix, white.factors + blockIdx.x * call.factors, white.w + matrix,
+                  white.work + (NL_WHITENING_SCRATCH + 1) * matrix);
     else
         NL_SHARE(e, (int)square) white.w[matrix + e] = running_w[matrix + e];
 }
@@ -207,7 +217,9 @@ static __global__ void apply(struct nl_white_call call, size_t count)
     double value = 0.0;
     for (int i = 0; i < call.d; i++)
         value += w[i] * (x[i] - white.mean[first + i]);
-    ((float *)nl_at(call.op.y, call.stride))[at] = (float)(white.beta ? white.gamma[c] * value + white.beta[c] : white.gamma ? white.gamma[c] * value : value);
+    ((float *)nl_at(call.op.y, call.stride))[at] = (float)(white.beta    ? white.gamma[c] * value + white.beta[c]
+                                                           : white.gamma ? white.gamma[c] * value
+                                                                         : value);
     if (at == 0 && call.statistics == NL_STATS_COLLECT)
         *nl_at(call.op.precise_count, call.stride) += call.rows;
 }
@@ -266,7 +278,8 @@ static __global__ void find_gradients(struct nl_white_call call)
     }
     NL_MEET();
     if (!call.fixed)
-        nl_whiten_back(&form, white.factors + blockIdx.x * call.factors, dw, white.dcov + blockIdx.x * square, dw + square);
+        nl_whiten_back(&form, white.factors + blockIdx.x * call.factors, dw, white.dcov + blockIdx.x * square,
+                       dw + square);
 }
 
 static __global__ void write_dx(struct nl_white_call call, size_t count)

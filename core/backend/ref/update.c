@@ -45,7 +45,8 @@ static void clip_units(const struct nl_update_tensor *tensor, double agc, const 
 static void clip_fractions(const struct nl_update *op, const struct nl_update_tensor *tensor, real *w)
 {
     for (int i = 0; i < op->tensors; i++)
-        for (size_t at = tensor[i].offset; tensor[i].role == NL_FRACTION && at < tensor[i].offset + tensor[i].count; at++)
+        for (size_t at = tensor[i].offset; tensor[i].role == NL_FRACTION && at < tensor[i].offset + tensor[i].count;
+             at++)
             w[at] = real_part(w[at]) < 0 ? 0 : real_part(w[at]) > 1 ? 1 : w[at]; /* NaN stays NaN */
 }
 
@@ -74,7 +75,8 @@ void NL_REFERENCE(update)(const struct nl_run *run, const struct nl_update *op)
             clip_units(&tensor[i], hyper->agc, w + tensor[i].offset, grad + tensor[i].offset);
         clip(grad, op->count, hyper);
         for (int i = 0; i < op->tensors; i++) {
-            struct nl_tensor_step step = nl_tensor_step_of(op, (size_t)r * run->stride, sizeof(real), &tensor[i], run->step, multiply);
+            struct nl_tensor_step step =
+                nl_tensor_step_of(op, (size_t)r * run->stride, sizeof(real), &tensor[i], run->step, multiply);
             take_step(&step);
         }
         if (op->has_fractions)
