@@ -80,6 +80,39 @@ START_TEST(no_text_is_markup)
 }
 END_TEST
 
+static int count(const char *text, const char *word)
+{
+    int found = 0;
+    while ((text = strstr(text, word))) {
+        found++;
+        text += strlen(word);
+    }
+    return found;
+}
+
+/* Before the first heading, in each form; a document without contents has none. */
+START_TEST(contents_come_once)
+{
+    for (int contents = 0; contents < 2; contents++) {
+        struct nl_document document;
+        nl_document_begin(&document, "Title", contents);
+        nl_document_add(&document, NL_BLOCK_HEADING, 0, "First");
+        nl_document_add(&document, NL_BLOCK_PARAGRAPH, 0, "Between.");
+        nl_document_add(&document, NL_BLOCK_HEADING, 0, "Second");
+        char *html = nl_document_html(&document), *markdown = nl_document_markdown(&document),
+             *latex = nl_document_latex(&document);
+        ck_assert_int_eq(count(markdown, "- [Second](#"), contents);
+        ck_assert(!contents || strstr(markdown, "- [First](#") < strstr(markdown, "## First"));
+        ck_assert_int_eq(count(html, "<nav"), contents);
+        ck_assert_int_eq(count(latex, "\\tableofcontents"), contents);
+        free(html);
+        free(markdown);
+        free(latex);
+        nl_document_release(&document);
+    }
+}
+END_TEST
+
 static char *element(const char *svg)
 {
     struct nl_error err = {{0}};
@@ -174,6 +207,7 @@ int main(void)
     tcase_add_test(tests, markup_is_escaped);
     tcase_add_test(tests, a_text_is_one_line_of_utf8);
     tcase_add_test(tests, no_text_is_markup);
+    tcase_add_test(tests, contents_come_once);
     tcase_add_test(tests, a_picture_is_shapes_alone);
     tcase_add_loop_test(tests, what_is_no_picture_is_refused, 0, 6);
     tcase_add_test(tests, only_a_report_is_replaced);
