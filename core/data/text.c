@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "base/files.h"
-#include "data/shakespeare.h"
+#include "data/packed.h"
 #include "data/sources.h"
 
 enum { TENTHS = 9, LEAST_TOKENS = 20 };

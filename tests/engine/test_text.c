@@ -7,7 +7,7 @@
 #include "base/files.h"
 #include "base/hash.h"
 #include "base/npy.h"
-#include "data/shakespeare.h"
+#include "data/packed.h"
 #include "data/sources.h"
 #include "datasets.h"
 #include "scratch.h"

@@ -129,7 +129,7 @@ def drawn():
     """All that may be needed, in the order in which they are drawn; each place once."""
     listed = subprocess.run(["git", "-C", ROOT, "ls-files", "core", "cmd"], check=True, capture_output=True, text=True).stdout.split()
     of = {}
-    for path in sorted(path for path in listed if path.endswith((".c", ".h", ".cu", ".cuh")) and path != "core/data/digits_pixels.h"):
+    for path in sorted(path for path in listed if path.endswith((".c", ".h", ".cu", ".cuh"))):
         for kind, *place in places(path):
             of.setdefault(kind, []).append((path, kind, *place))
     generator, seen = random.Random(SEED), set()

@@ -15,6 +15,6 @@ for source in "${sources[@]}"; do
 done
 complain "sources without a comment at their head:" "$without"
 complain "comments that cannot be read alone:" "$(grep -nE '^\s*/\* (Of|Those|The same|It|Its)\b' "${sources[@]}" || true)"
-complain "lines beyond 120 columns:" "$(printf '%s\n' "${sources[@]}" | grep -vE '^cmd/|digits_pixels' | xargs awk 'length > 120 { print FILENAME ":" FNR }')"
+complain "lines beyond 120 columns:" "$(printf '%s\n' "${sources[@]}" | grep -v '^cmd/' | xargs awk 'length > 120 { print FILENAME ":" FNR }')"
 echo "${#sources[@]} files"
 exit $failed
