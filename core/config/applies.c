@@ -31,10 +31,9 @@ static bool iterates(const struct nl_weight_norm *norm)
 
 static bool any_weights(const struct nl_config *config, bool (*are)(const struct nl_weight_norm *norm))
 {
-    unsigned used = nl_config_weight_norms(config);
     bool any = false;
     for (int i = 1; nl_weight_norm_names[i]; i++)
-        any |= (used & 1u << i) && are(nl_weight_norms[i]);
+        any |= nl_config_has_weight_norm(config, i) && are(nl_weight_norms[i]);
     return any;
 }
 

@@ -114,7 +114,7 @@ static void check_accumulate(const struct nl_config *config, const struct nl_exp
                     "'%s' %lld does not divide 'train.batch' %lld, the samples of all micro-batches together", key,
                     (long long)config->train.accumulate, (long long)config->train.batch);
     for (int i = 0; nl_norms[i]; i++)
-        if ((nl_config_norms(config) & 1u << i) && (nl_norms[i]->uses & (NL_USES_WINDOW | NL_USES_HISTORY)))
+        if (nl_config_has_norm(config, i) && (nl_norms[i]->uses & (NL_USES_WINDOW | NL_USES_HISTORY)))
             nl_complain(diagnostics, experiment, key,
                         "'%s' cannot be combined with %s, which has one batch in each step to remember", key,
                         nl_norms[i]->name);
@@ -135,7 +135,7 @@ static void check_recurrent(const struct nl_config *config, const struct nl_expe
         nl_complain(diagnostics, experiment, "norm.kind",
                     "'norm.kind' %s keeps the batches of a layer, not those of each time of 'model.arch' %s",
                     nl_norm_of(config)->name, arch);
-    if (nl_config_weight_norms(config) && config->norm.weights_init == NL_INIT_BY_DATA)
+    if (nl_config_normalizes_weights(config) && config->norm.weights_init == NL_INIT_BY_DATA)
         nl_complain(diagnostics, experiment, "norm.weights_init",
                     "'norm.weights_init' data takes gains from the numbers of a layer, of which 'model.arch' %s has "
                     "others at each time",

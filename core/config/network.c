@@ -4,27 +4,40 @@
 #include "config/config.h"
 #include "config/layers.h"
 #include "norm/norm.h"
+#include "norm/weights.h"
 #include "optimizer/optimizer.h"
 
-unsigned nl_config_norms(const struct nl_config *config)
+/* What the layer's own settings say, or else the configuration. */
+static int said_or(int own, int of_config)
 {
-    const struct nl_layers *layers = config->model.layers;
-    unsigned used = config->model.arch == NL_LAYERS ? 0 : 1u << config->norm.kind;
-    for (int i = 0; config->model.arch == NL_LAYERS && i < layers->count; i++)
-        if (layers->layer[i].kind == NL_LAYER_NORM)
-            used |= 1u << (layers->layer[i].set.norm == NL_UNSAID ? config->norm.kind : layers->layer[i].set.norm);
-    return used;
+    return own == NL_UNSAID ? of_config : own;
 }
 
-unsigned nl_config_weight_norms(const struct nl_config *config)
+bool nl_config_has_norm(const struct nl_config *config, int kind)
 {
     const struct nl_layers *layers = config->model.layers;
-    unsigned used = config->model.arch == NL_LAYERS ? 0 : 1u << config->norm.weights;
-    for (int i = 0; config->model.arch == NL_LAYERS && i < layers->count; i++)
-        if (layers->layer[i].kind == NL_LAYER_CONV || layers->layer[i].kind == NL_LAYER_LINEAR)
-            used |=
-                1u << (layers->layer[i].set.weights == NL_UNSAID ? config->norm.weights : layers->layer[i].set.weights);
-    return used & ~1u;
+    bool listed = config->model.arch == NL_LAYERS, found = !listed && config->norm.kind == kind;
+    for (const struct nl_layer *layer = layers->layer; listed && layer < layers->layer + layers->count; layer++)
+        found |= layer->kind == NL_LAYER_NORM && said_or(layer->set.norm, config->norm.kind) == kind;
+    return found;
+}
+
+bool nl_config_has_weight_norm(const struct nl_config *config, int kind)
+{
+    const struct nl_layers *layers = config->model.layers;
+    bool listed = config->model.arch == NL_LAYERS, found = !listed && config->norm.weights == kind;
+    for (const struct nl_layer *layer = layers->layer; listed && layer < layers->layer + layers->count; layer++)
+        found |= (layer->kind == NL_LAYER_CONV || layer->kind == NL_LAYER_LINEAR) &&
+                 said_or(layer->set.weights, config->norm.weights) == kind;
+    return found;
+}
+
+bool nl_config_normalizes_weights(const struct nl_config *config)
+{
+    bool any = false;
+    for (int kind = 1; nl_weight_norm_names[kind]; kind++)
+        any |= nl_config_has_weight_norm(config, kind);
+    return any;
 }
 
 /* Whether norm.statistics says what training normalizes with. */
@@ -42,10 +55,9 @@ static bool cancels_bias(const struct nl_norm *norm, const struct nl_config *con
 struct nl_traits nl_traits_of(const struct nl_config *config)
 {
     struct nl_traits out = {0};
-    unsigned used = nl_config_norms(config);
     for (int i = 0; nl_norms[i]; i++) {
         const struct nl_norm *norm = nl_norm_of_kind(config, i);
-        if (!(used & 1u << i) || nl_norm_is_none(norm))
+        if (!nl_config_has_norm(config, i) || nl_norm_is_none(norm))
             continue;
         out.any = true;
         out.uses |= norm->uses;

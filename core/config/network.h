@@ -18,11 +18,12 @@ struct nl_traits {
 };
 struct nl_traits nl_traits_of(const struct nl_config *config);
 
-/* The normalizers of the network, bit by bit of norm.kind: one, or all of the list's (model.layers). */
-unsigned nl_config_norms(const struct nl_config *config);
+/* Whether the network has a normalizer of that kind (norm.kind): its only one, or one of the list's (model.layers). */
+bool nl_config_has_norm(const struct nl_config *config, int kind);
 
-/* The normalizers of its weights, bit by bit of norm.weights; "none" is not among them. */
-unsigned nl_config_weight_norms(const struct nl_config *config);
+/* Whether one of its weights has a normalizer of that kind (norm.weights); and whether one has any but "none". */
+bool nl_config_has_weight_norm(const struct nl_config *config, int kind);
+bool nl_config_normalizes_weights(const struct nl_config *config);
 
 /* What any of its normalizers uses: enum nl_norm_uses. */
 unsigned nl_config_norm_uses(const struct nl_config *config);

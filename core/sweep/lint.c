@@ -43,9 +43,8 @@ static bool evaluates_running(const struct lint_context *s)
 static const struct nl_norm *norm_of(const struct nl_config *config)
 {
     const struct nl_norm *found = NULL;
-    unsigned used = nl_config_norms(config);
     for (int i = 0; nl_norms[i]; i++)
-        if ((used & 1u << i) && (!found || nl_norm_of_kind(config, i)->tracks))
+        if (nl_config_has_norm(config, i) && (!found || nl_norm_of_kind(config, i)->tracks))
             found = nl_norm_of_kind(config, i);
     return found ? found : &nl_norm_none;
 }
