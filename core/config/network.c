@@ -4,7 +4,6 @@
 #include "config/config.h"
 #include "config/layers.h"
 #include "norm/norm.h"
-#include "norm/weights.h"
 #include "optimizer/optimizer.h"
 
 /* What the layer's own settings say, or else the configuration. */
@@ -13,30 +12,53 @@ static int said_or(int own, int of_config)
     return own == NL_UNSAID ? of_config : own;
 }
 
+/* How many layers may have a normalizer: those of the list, or one that stands for all. */
+static int layers_of(const struct nl_config *config)
+{
+    return config->model.arch == NL_LAYERS ? config->model.layers->count : 1;
+}
+
+/* The kind of that layer's normalizer (norm.kind), or NO_KIND. */
+enum { NO_KIND = -1 };
+static int norm_at(const struct nl_config *config, int i)
+{
+    if (config->model.arch != NL_LAYERS)
+        return config->norm.kind;
+    const struct nl_layer *layer = &config->model.layers->layer[i];
+    return layer->kind == NL_LAYER_NORM ? said_or(layer->set.norm, config->norm.kind) : NO_KIND;
+}
+
+/* The kind of the normalizer of that layer's weight (norm.weights), or NO_KIND. */
+static int weight_norm_at(const struct nl_config *config, int i)
+{
+    if (config->model.arch != NL_LAYERS)
+        return config->norm.weights;
+    const struct nl_layer *layer = &config->model.layers->layer[i];
+    bool has_weight = layer->kind == NL_LAYER_CONV || layer->kind == NL_LAYER_LINEAR;
+    return has_weight ? said_or(layer->set.weights, config->norm.weights) : NO_KIND;
+}
+
 bool nl_config_has_norm(const struct nl_config *config, int kind)
 {
-    const struct nl_layers *layers = config->model.layers;
-    bool listed = config->model.arch == NL_LAYERS, found = !listed && config->norm.kind == kind;
-    for (const struct nl_layer *layer = layers->layer; listed && layer < layers->layer + layers->count; layer++)
-        found |= layer->kind == NL_LAYER_NORM && said_or(layer->set.norm, config->norm.kind) == kind;
+    bool found = false;
+    for (int i = 0; i < layers_of(config); i++)
+        found |= norm_at(config, i) == kind;
     return found;
 }
 
 bool nl_config_has_weight_norm(const struct nl_config *config, int kind)
 {
-    const struct nl_layers *layers = config->model.layers;
-    bool listed = config->model.arch == NL_LAYERS, found = !listed && config->norm.weights == kind;
-    for (const struct nl_layer *layer = layers->layer; listed && layer < layers->layer + layers->count; layer++)
-        found |= (layer->kind == NL_LAYER_CONV || layer->kind == NL_LAYER_LINEAR) &&
-                 said_or(layer->set.weights, config->norm.weights) == kind;
+    bool found = false;
+    for (int i = 0; i < layers_of(config); i++)
+        found |= weight_norm_at(config, i) == kind;
     return found;
 }
 
 bool nl_config_normalizes_weights(const struct nl_config *config)
 {
-    bool any = false;
-    for (int kind = 1; nl_weight_norm_names[kind]; kind++)
-        any |= nl_config_has_weight_norm(config, kind);
+    bool any = false; /* kind 0 is "none" */
+    for (int i = 0; i < layers_of(config); i++)
+        any |= weight_norm_at(config, i) > 0;
     return any;
 }
 
@@ -55,9 +77,10 @@ static bool cancels_bias(const struct nl_norm *norm, const struct nl_config *con
 struct nl_traits nl_traits_of(const struct nl_config *config)
 {
     struct nl_traits out = {0};
-    for (int i = 0; nl_norms[i]; i++) {
-        const struct nl_norm *norm = nl_norm_of_kind(config, i);
-        if (!nl_config_has_norm(config, i) || nl_norm_is_none(norm))
+    for (int i = 0; i < layers_of(config); i++) {
+        int kind = norm_at(config, i);
+        const struct nl_norm *norm = kind == NO_KIND ? NULL : nl_norm_of_kind(config, kind);
+        if (!norm || nl_norm_is_none(norm))
             continue;
         out.any = true;
         out.uses |= norm->uses;

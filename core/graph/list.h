@@ -70,8 +70,7 @@ struct nl_instruction {
     int observer;                      /* of "observe": whose; else NL_NONE */
     bool only_gradient;                /* it makes no step of the weights, whoever else does */
     struct nl_operands at;             /* places in the first replica's state, for whole batches and the first time */
-    int saved_rows; /* what it saves of a sample, as of so many, lies after that of the samples before; 0: it does
-                     not */
+    int saved_rows; /* what it saves of a sample, as of so many, lies after that of the ones before; 0: it does not */
 };
 
 /* `to` may lie where `from` does. */

@@ -73,8 +73,7 @@ struct nl_error;
 
 /* What a set is divided by: a measure of how far its elements lie from the center. t = x - center. */
 enum nl_spread {
-    NL_SPREAD_POWER, /* (mean |t|^p + eps)^(1/p): the standard deviation at p = 2, the mean absolute deviation at p =
-                      1 */
+    NL_SPREAD_POWER, /* (mean |t|^p + eps)^(1/p): at p = 2 the standard deviation, at 1 the mean absolute deviation */
     NL_SPREAD_LARGEST, /* max |t| + eps */
     NL_SPREAD_NONE,    /* 1 */
 };

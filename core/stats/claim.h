@@ -86,8 +86,7 @@ struct nl_claim {
     bool beyond;               /* the estimate reaches the smallest effect */
     double smallest, margin;   /* that the tests are about, in the unit that is read */
     struct nl_asked_test test[NL_ASKED];
-    bool exact; /* its tests of a difference are exact, and ask for more pairs where several claims share the error
-                 rate */
+    bool exact; /* its tests of a difference are exact: they ask for more pairs where claims share the error rate */
     int failed[2], runs[2];    /* on both sides of the comparison */
     double other_part;         /* half the 95 % width that another test part would add; 0 where each seed has its own */
     char *obstacle;            /* why nothing may be found; NULL: nothing is in the way */

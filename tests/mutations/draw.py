@@ -237,15 +237,17 @@ def run(count):
         print(f"{mutation}: {said} ({time.monotonic() - start:.0f} s)", flush=True)
         return f"{mutation}: {said}"
 
+    def judge_all(workers, numbers):
+        for i, line in zip(numbers, workers.map(judge, [mutations[i] for i in numbers])):
+            lines[i:] = [line] + lines[i + 1 :]
+            report.write_text("\n".join(lines) + "\n")
+
     mutations = list(drawn())
     with ThreadPoolExecutor(os.cpu_count()) as workers:
-        for i, line in enumerate(workers.map(lambda pair: judge(pair[0]) if " near tests" in pair[1] else pair[1], zip(mutations, lines)) if not count else ()):
-            lines[i] = line
-            report.write_text("\n".join(lines) + "\n")
+        if not count:
+            judge_all(workers, [i for i, line in enumerate(lines) if " near tests" in line])
         while (left := count - sum(not line.endswith("does not compile") for line in lines)) > 0:
-            for line in workers.map(judge, mutations[len(lines) : len(lines) + min(left, 8)]):
-                lines.append(line)
-                report.write_text("\n".join(lines) + "\n")
+            judge_all(workers, range(len(lines), len(lines) + min(left, 8)))
 
 
 if __name__ == "__main__":

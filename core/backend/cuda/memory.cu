@@ -48,8 +48,7 @@ struct context {
         scratch_bytes = tickets_count = 0;
         moves++;
     }
-    ~context() /* of a thread that ends; at the end of the program the driver may be gone, and then it is all the
-                same */
+    ~context() /* of a thread that ends; at the end of the program the driver may be gone, which does no harm */
     {
         release();
     }
