@@ -18,8 +18,9 @@ static int layers_of(const struct nl_config *config)
     return config->model.arch == NL_LAYERS ? config->model.layers->count : 1;
 }
 
+enum { NO_KIND = -1 }; /* of a layer that has no normalizer of its own */
+
 /* The kind of that layer's normalizer (norm.kind), or NO_KIND. */
-enum { NO_KIND = -1 };
 static int norm_at(const struct nl_config *config, int i)
 {
     if (config->model.arch != NL_LAYERS)
