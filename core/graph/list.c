@@ -111,7 +111,7 @@ static void bind(const struct nl_list *list, struct nl_instruction *i, char *bas
     i->at.packed = place_of(list, base, places, i->packed);
     for (int s = 0; i->node && s < i->node->states; s++)
         i->at.state[s] = places->state[list->graph.tensor[i->node->state[s]].offset];
-    i->operation->bind(i->arguments, &i->at);
+    nl_bind(i->operation, i->arguments, &i->at);
 }
 
 static void *moved(const struct nl_list *list, int buffer, void *place, const struct nl_run *run, int samples)
@@ -166,7 +166,7 @@ static void bind_part(const struct nl_list *list, const struct nl_instruction *i
 {
     struct nl_operands at = nl_operands_at(list, i, run, samples);
     memcpy(arguments, i->arguments, i->operation->arguments);
-    i->operation->bind(arguments, &at);
+    nl_bind(i->operation, arguments, &at);
 }
 
 /* Finding places takes as long as a small kernel: a loop over whole batches finds them beforehand. */

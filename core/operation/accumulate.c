@@ -3,12 +3,6 @@
 
 #include "operation/reference.h"
 
-static void bind(void *arguments, const struct nl_operands *at)
-{
-    struct nl_accumulate *accumulate = arguments;
-    accumulate->y = at->out[0], accumulate->x = at->in[1];
-}
-
 /* ---- the reference ---- */
 
 static void forward(const struct nl_run *run, const void *arguments)
@@ -29,6 +23,6 @@ NL_OPERATION(accumulate) = {
     .arguments = sizeof(struct nl_accumulate),
     .span = NL_SPAN_PARAMETERS,
     .slots = 2,
-    .bind = bind,
+    .bound = {NL_BOUND(nl_accumulate, x, in[1], 1), NL_BOUND(nl_accumulate, y, out[0], 1)},
     .reference = NL_REFERENCES(accumulate),
 };

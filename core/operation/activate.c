@@ -14,12 +14,12 @@ static int declare(void *arguments, const struct nl_extent *in, struct nl_declar
 }
 
 /* The sign of ReLU's output is that of its input: backward takes the one for the other. */
-static void bind(void *arguments, const struct nl_operands *at)
+/* Where backward reads y alone, x is not kept. */
+static void complete(void *arguments, const struct nl_operands *at)
 {
     struct nl_activate *activate = arguments;
-    activate->x = at->in[0] ? at->in[0] : at->out[0];
-    activate->y = at->out[0];
-    activate->dy = at->d_out[0], activate->dx = at->d_in[0];
+    if (!at->in[0])
+        activate->x = activate->y;
 }
 
 static bool is_relu(const void *arguments)
@@ -85,7 +85,9 @@ NL_OPERATION(activate) = {
     .span = NL_SPAN_SAMPLE,
     .slots = 1,
     .declare = declare,
-    .bind = bind,
+    .bound = {NL_BOUND(nl_activate, x, in[0], 1), NL_BOUND(nl_activate, y, out[0], 1),
+              NL_BOUND(nl_activate, dy, d_out[0], 1), NL_BOUND(nl_activate, dx, d_in[0], 1)},
+    .complete = complete,
     .reads = reads,
     .sharing = sharing,
     .work = work,

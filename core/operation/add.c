@@ -21,14 +21,6 @@ static int declare(void *arguments, const struct nl_extent *in, struct nl_declar
     return NL_OK;
 }
 
-static void bind(void *arguments, const struct nl_operands *at)
-{
-    struct nl_add *add = arguments;
-    add->a = at->in[A], add->b = at->in[B];
-    add->y = at->out[0], add->dy = at->d_out[0];
-    add->da = at->d_in[A], add->db = at->d_in[B];
-}
-
 static struct nl_reads reads(const void *arguments, unsigned filled)
 {
     const struct nl_add *add = arguments;
@@ -112,7 +104,8 @@ NL_OPERATION(add) = {
     .slots = SLOTS,
     .passes_constants = true,
     .declare = declare,
-    .bind = bind,
+    .bound = {NL_BOUND(nl_add, a, in[A], 2), NL_BOUND(nl_add, y, out[0], 1), NL_BOUND(nl_add, dy, d_out[0], 1),
+              NL_BOUND(nl_add, da, d_in[A], 2)},
     .reads = reads,
     .sharing = sharing,
     .work = work,

@@ -31,17 +31,6 @@ static int declare(void *arguments, const struct nl_extent *in, struct nl_declar
     return NL_OK;
 }
 
-static void bind(void *arguments, const struct nl_operands *at)
-{
-    struct nl_attention *attention = arguments;
-    for (int i = Q; i <= V; i++)
-        attention->x[i] = at->in[i], attention->dx[i] = at->d_in[i];
-    attention->lengths = at->in[LENGTHS];
-    attention->y = at->out[0], attention->dy = at->d_out[0];
-    attention->log_sum = at->saved[0];
-    attention->key = at->state[0], attention->hyper = at->hyper;
-}
-
 static struct nl_reads reads(const void *arguments, unsigned filled)
 {
     (void)arguments;
@@ -274,7 +263,10 @@ NL_OPERATION(attention) = {
     .takes_int32 = 1u << LENGTHS,
     .lengths = LENGTHS,
     .declare = declare,
-    .bind = bind,
+    .bound = {NL_BOUND(nl_attention, x, in[Q], 3), NL_BOUND(nl_attention, lengths, in[LENGTHS], 1),
+              NL_BOUND(nl_attention, key, state[0], 1), NL_BOUND(nl_attention, hyper, hyper, 1),
+              NL_BOUND(nl_attention, y, out[0], 1), NL_BOUND(nl_attention, log_sum, saved[0], 1),
+              NL_BOUND(nl_attention, dy, d_out[0], 1), NL_BOUND(nl_attention, dx, d_in[Q], 3)},
     .reads = reads,
     .saved_bytes = saved_bytes,
     .work = work,

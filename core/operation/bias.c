@@ -17,14 +17,6 @@ static int declare(void *arguments, const struct nl_extent *in, struct nl_declar
     return NL_OK;
 }
 
-static void bind(void *arguments, const struct nl_operands *at)
-{
-    struct nl_bias_add *bias = arguments;
-    bias->x = at->in[X], bias->b = at->in[B];
-    bias->y = at->out[0], bias->dy = at->d_out[0];
-    bias->dx = at->d_in[X], bias->db = at->d_in[B];
-}
-
 static struct nl_sharing sharing(const void *arguments, unsigned filled)
 {
     (void)arguments, (void)filled;
@@ -70,7 +62,8 @@ NL_OPERATION(bias) = {
     .together = 1u << B,
     .passes_constants = true,
     .declare = declare,
-    .bind = bind,
+    .bound = {NL_BOUND(nl_bias_add, x, in[X], 2), NL_BOUND(nl_bias_add, y, out[0], 1),
+              NL_BOUND(nl_bias_add, dy, d_out[0], 1), NL_BOUND(nl_bias_add, dx, d_in[X], 2)},
     .sharing = sharing,
     .reference = NL_REFERENCES(bias),
 };

@@ -15,12 +15,6 @@ static int declare(void *arguments, const struct nl_extent *in, struct nl_declar
     return NL_OK;
 }
 
-static void bind(void *arguments, const struct nl_operands *at)
-{
-    struct nl_carry *carry = arguments;
-    carry->state = at->state[0], carry->x = at->in[0], carry->y = at->out[0];
-}
-
 /* ---- the reference ---- */
 
 static void forward(const struct nl_run *run, const void *arguments)
@@ -50,6 +44,7 @@ NL_OPERATION(carry) = {
     .slots = 1,
     .constants = 1,
     .declare = declare,
-    .bind = bind,
+    .bound = {NL_BOUND(nl_carry, state, state[0], 1), NL_BOUND(nl_carry, x, in[0], 1),
+              NL_BOUND(nl_carry, y, out[0], 1)},
     .reference = NL_REFERENCES(carry),
 };

@@ -24,14 +24,6 @@ static int declare(void *arguments, const struct nl_extent *in, struct nl_declar
     return NL_OK;
 }
 
-static void bind(void *arguments, const struct nl_operands *at)
-{
-    struct nl_class_token *token = arguments;
-    token->x = at->in[X], token->token = at->in[WEIGHT], token->lengths = at->in[LENGTHS];
-    token->y = at->out[Y], token->dy = at->d_out[Y], token->y_lengths = at->out[Y_LENGTHS];
-    token->dx = at->d_in[X], token->dtoken = at->d_in[WEIGHT];
-}
-
 static double work(const void *arguments)
 {
     const struct nl_class_token *token = arguments;
@@ -91,7 +83,8 @@ NL_OPERATION(class_token) = {
     .lengths = LENGTHS,
     .new_lengths = Y_LENGTHS,
     .declare = declare,
-    .bind = bind,
+    .bound = {NL_BOUND(nl_class_token, x, in[X], 3), NL_BOUND(nl_class_token, y, out[Y], 2),
+              NL_BOUND(nl_class_token, dy, d_out[Y], 1), NL_BOUND(nl_class_token, dx, d_in[X], 2)},
     .work = work,
     .reference = NL_REFERENCES(class_token),
 };

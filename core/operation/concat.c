@@ -20,14 +20,6 @@ static int declare(void *arguments, const struct nl_extent *in, struct nl_declar
     return NL_OK;
 }
 
-static void bind(void *arguments, const struct nl_operands *at)
-{
-    struct nl_concat *concat = arguments;
-    for (int i = 0; i < SLOTS; i++)
-        concat->x[i] = at->in[i], concat->dx[i] = at->d_in[i];
-    concat->y = at->out[0], concat->dy = at->d_out[0];
-}
-
 /* ---- the reference ---- */
 
 static void forward(const struct nl_run *run, const void *arguments)
@@ -70,6 +62,7 @@ NL_OPERATION(concat) = {
     .slots = SLOTS,
     .skips = (1u << SLOTS) - 1,
     .declare = declare,
-    .bind = bind,
+    .bound = {NL_BOUND(nl_concat, x, in[0], SLOTS), NL_BOUND(nl_concat, y, out[0], 1),
+              NL_BOUND(nl_concat, dy, d_out[0], 1), NL_BOUND(nl_concat, dx, d_in[0], SLOTS)},
     .reference = NL_REFERENCES(concat),
 };

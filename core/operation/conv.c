@@ -37,16 +37,6 @@ static int declare_depthwise(void *arguments, const struct nl_extent *in, struct
     return declare_grouped(conv, conv->out, in, d);
 }
 
-static void bind(void *arguments, const struct nl_operands *at)
-{
-    struct nl_conv *conv = arguments;
-    conv->x = at->in[X], conv->w = at->in[WEIGHT], conv->b = at->in[BIAS];
-    conv->y = at->out[0], conv->dy = at->d_out[0];
-    conv->dx = at->d_in[X], conv->dw = at->d_in[WEIGHT], conv->db = at->d_in[BIAS];
-    conv->adds = at->adds & 1u << X;
-    conv->sums = at->sums;
-}
-
 static double work(const void *arguments)
 {
     const struct nl_conv *conv = arguments;
@@ -278,7 +268,8 @@ NL_OPERATION(conv) = {
     .adds = 1u << X,
     .remakes = 1u << X,
     .declare = declare,
-    .bind = bind,
+    .bound = {NL_BOUND(nl_conv, x, in[X], 3), NL_BOUND(nl_conv, y, out[0], 1), NL_BOUND(nl_conv, dy, d_out[0], 1),
+              NL_BOUND(nl_conv, dx, d_in[X], 3), NL_BOUND(nl_conv, adds, adds, 1), NL_BOUND(nl_conv, sums, sums, 1)},
     .reads = nl_product_reads,
     .work = work,
     .describe = describe,
@@ -292,7 +283,8 @@ NL_OPERATION(depthwise_conv) = {
     .slots = NL_PRODUCT_SLOTS,
     .skips = 1u << X,
     .declare = declare_depthwise,
-    .bind = bind,
+    .bound = {NL_BOUND(nl_conv, x, in[X], 3), NL_BOUND(nl_conv, y, out[0], 1), NL_BOUND(nl_conv, dy, d_out[0], 1),
+              NL_BOUND(nl_conv, dx, d_in[X], 3), NL_BOUND(nl_conv, adds, adds, 1), NL_BOUND(nl_conv, sums, sums, 1)},
     .reads = nl_product_reads,
     .work = work,
     .describe = describe,

@@ -21,7 +21,7 @@ struct nl_conv {
     void *y;                        /* real (capacity, out_height, out_width, O) */
     const void *dy;
     void *dx, *dw, *db;
-    bool adds;                      /* dx is added to what is there: for backends that say so (adds_gradients) */
+    unsigned adds;                  /* not 0: dx is added to what is there; for backends that say so (adds_gradients) */
     void *sums;                     /* in the state, as its kernel's micro says; NULL: all samples come at once */
 };
 

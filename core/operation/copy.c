@@ -5,12 +5,6 @@
 
 #include "operation/reference.h"
 
-static void bind(void *arguments, const struct nl_operands *at)
-{
-    struct nl_copy *copy = arguments;
-    copy->x = at->in[0], copy->y = at->out[0];
-}
-
 /* ---- the reference ---- */
 
 static void forward(const struct nl_run *run, const void *arguments)
@@ -27,6 +21,6 @@ NL_OPERATION(copy) = {
     .arguments = sizeof(struct nl_copy),
     .span = NL_SPAN_PARAMETERS,
     .slots = 1,
-    .bind = bind,
+    .bound = {NL_BOUND(nl_copy, x, in[0], 1), NL_BOUND(nl_copy, y, out[0], 1)},
     .reference = NL_REFERENCES(copy),
 };

@@ -17,14 +17,6 @@ static int declare(void *arguments, const struct nl_extent *in, struct nl_declar
     return NL_OK;
 }
 
-static void bind(void *arguments, const struct nl_operands *at)
-{
-    struct nl_cross_entropy *loss = arguments;
-    loss->logits = at->in[LOGITS], loss->labels = at->in[LABELS], loss->lengths = at->in[LENGTHS];
-    loss->dlogits = at->d_in[LOGITS];
-    loss->hyper = at->hyper;
-}
-
 static void forward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_cross_entropy *op = arguments;
@@ -74,6 +66,7 @@ NL_OPERATION(cross_entropy) = {
     .skips = 1u << LOGITS,
     .is_loss = true,
     .declare = declare,
-    .bind = bind,
+    .bound = {NL_BOUND(nl_cross_entropy, logits, in[LOGITS], 3), NL_BOUND(nl_cross_entropy, dlogits, d_in[LOGITS], 1),
+              NL_BOUND(nl_cross_entropy, hyper, hyper, 1)},
     .reference = NL_REFERENCES(cross_entropy),
 };

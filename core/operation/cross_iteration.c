@@ -31,15 +31,12 @@ static void prepare(void *arguments, int capacity, bool evaluates)
     nl_normalize_operation.prepare(&c->normalize, capacity, evaluates);
 }
 
-static void bind(void *arguments, const struct nl_operands *at)
+static void complete(void *arguments, const struct nl_operands *at)
 {
     struct nl_cross_iteration *c = arguments;
-    nl_normalize_operation.bind(&c->normalize, at);
-    c->input = at->in[INPUT], c->weight = at->in[WEIGHT];
-    c->window = at->saved[NL_NORMALIZE_SAVED];
+    nl_bind(&nl_normalize_operation, &c->normalize, at);
     c->statistics = at->state[c->first_state];
     c->of_weights = c->weights > 0 ? at->state[c->first_state + 1] : NULL;
-    c->producer = at->producer;
 }
 
 static struct nl_reads reads(const void *arguments, unsigned filled)
@@ -236,7 +233,10 @@ NL_OPERATION(cross_iteration) = {
     .saved = NL_NORMALIZE_SAVED + 1,
     .declare = declare,
     .prepare = prepare,
-    .bind = bind,
+    .bound = {NL_BOUND(nl_cross_iteration, input, in[INPUT], 2),
+              NL_BOUND(nl_cross_iteration, window, saved[NL_NORMALIZE_SAVED], 1),
+              NL_BOUND(nl_cross_iteration, producer, producer, 1)},
+    .complete = complete,
     .reads = reads,
     .sharing = sharing,
     .saved_bytes = saved_bytes,

@@ -16,15 +16,6 @@ static int declare(void *arguments, const struct nl_extent *in, struct nl_declar
     return NL_OK;
 }
 
-static void bind(void *arguments, const struct nl_operands *at)
-{
-    struct nl_dropout *dropout = arguments;
-    dropout->x = at->in[0], dropout->y = at->out[0];
-    dropout->dy = at->d_out[0], dropout->dx = at->d_in[0];
-    dropout->key = at->state[0];
-    dropout->hyper = at->hyper;
-}
-
 static double work(const void *arguments)
 {
     const struct nl_dropout *dropout = arguments;
@@ -77,7 +68,9 @@ NL_OPERATION(dropout) = {
     .span = NL_SPAN_SAMPLE,
     .slots = 1,
     .declare = declare,
-    .bind = bind,
+    .bound = {NL_BOUND(nl_dropout, key, state[0], 1), NL_BOUND(nl_dropout, hyper, hyper, 1),
+              NL_BOUND(nl_dropout, x, in[0], 1), NL_BOUND(nl_dropout, y, out[0], 1),
+              NL_BOUND(nl_dropout, dy, d_out[0], 1), NL_BOUND(nl_dropout, dx, d_in[0], 1)},
     .work = work,
     .describe = describe,
     .reference = NL_REFERENCES(dropout),

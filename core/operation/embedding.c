@@ -25,13 +25,6 @@ static int declare(void *arguments, const struct nl_extent *in, struct nl_declar
     return NL_OK;
 }
 
-static void bind(void *arguments, const struct nl_operands *at)
-{
-    struct nl_embedding *embedding = arguments;
-    embedding->x = at->in[IDS], embedding->w = at->in[WEIGHT], embedding->dw = at->d_in[WEIGHT];
-    embedding->y = at->out[0], embedding->dy = at->d_out[0];
-}
-
 static struct nl_reads reads(const void *arguments, unsigned filled)
 {
     (void)arguments, (void)filled;
@@ -92,7 +85,8 @@ NL_OPERATION(embedding) = {
     .takes_int32 = 1u << IDS,
     .together = 1u << WEIGHT,
     .declare = declare,
-    .bind = bind,
+    .bound = {NL_BOUND(nl_embedding, x, in[IDS], 2), NL_BOUND(nl_embedding, y, out[0], 1),
+              NL_BOUND(nl_embedding, dy, d_out[0], 1), NL_BOUND(nl_embedding, dw, d_in[WEIGHT], 1)},
     .reads = reads,
     .work = work,
     .reference = NL_REFERENCES(embedding),

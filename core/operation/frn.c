@@ -28,17 +28,6 @@ static int declare(void *arguments, const struct nl_extent *in, struct nl_declar
     return NL_OK;
 }
 
-static void bind(void *arguments, const struct nl_operands *at)
-{
-    struct nl_frn *op = arguments;
-    op->x = at->in[X], op->gamma = at->in[GAMMA], op->beta = at->in[BETA], op->tau = at->in[TAU],
-    op->learned_eps = at->in[LEARNED_EPS];
-    op->dx = at->d_in[X], op->dgamma = at->d_in[GAMMA], op->dbeta = at->d_in[BETA], op->dtau = at->d_in[TAU],
-    op->dlearned_eps = at->d_in[LEARNED_EPS];
-    op->z = at->out[0], op->dz = at->d_out[0];
-    op->hyper = at->hyper;
-}
-
 static double work(const void *arguments)
 {
     const struct nl_frn *op = arguments;
@@ -188,7 +177,8 @@ NL_OPERATION(frn) = {
     .slots = SLOTS,
     .skips = 1u << X,
     .declare = declare,
-    .bind = bind,
+    .bound = {NL_BOUND(nl_frn, hyper, hyper, 1), NL_BOUND(nl_frn, x, in[X], 5), NL_BOUND(nl_frn, z, out[0], 1),
+              NL_BOUND(nl_frn, dz, d_out[0], 1), NL_BOUND(nl_frn, dx, d_in[X], 5)},
     .reads = nl_reads_inputs,
     .sharing = nl_shares_gradient,
     .work = work,

@@ -14,13 +14,6 @@ static int declare(void *arguments, const struct nl_extent *in, struct nl_declar
     return NL_OK;
 }
 
-static void bind(void *arguments, const struct nl_operands *at)
-{
-    struct nl_gate *gate = arguments;
-    gate->x = at->in[0], gate->y = at->out[0];
-    gate->dy = at->d_out[0], gate->dx = at->d_in[0];
-}
-
 static struct nl_reads reads(const void *arguments, unsigned filled)
 {
     (void)arguments, (void)filled;
@@ -76,7 +69,8 @@ NL_OPERATION(gate) = {
     .span = NL_SPAN_SAMPLE,
     .slots = 1,
     .declare = declare,
-    .bind = bind,
+    .bound = {NL_BOUND(nl_gate, x, in[0], 1), NL_BOUND(nl_gate, y, out[0], 1), NL_BOUND(nl_gate, dy, d_out[0], 1),
+              NL_BOUND(nl_gate, dx, d_in[0], 1)},
     .reads = reads,
     .work = work,
     .describe = describe,

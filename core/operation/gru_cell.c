@@ -18,15 +18,6 @@ static int declare(void *arguments, const struct nl_extent *in, struct nl_declar
     return NL_OK;
 }
 
-static void bind(void *arguments, const struct nl_operands *at)
-{
-    struct nl_gru_cell *cell = arguments;
-    cell->a = at->in[A], cell->b = at->in[B], cell->h = at->in[H];
-    cell->gates = at->out[GATES], cell->after = at->out[AFTER];
-    cell->dafter = at->d_out[AFTER];
-    cell->da = at->d_in[A], cell->db = at->d_in[B], cell->dh = at->d_in[H];
-}
-
 static struct nl_reads reads(const void *arguments, unsigned filled)
 {
     (void)arguments, (void)filled;
@@ -103,7 +94,8 @@ NL_OPERATION(gru_cell) = {
     .span = NL_SPAN_SAMPLE,
     .slots = NL_GRU_SLOTS,
     .declare = declare,
-    .bind = bind,
+    .bound = {NL_BOUND(nl_gru_cell, a, in[A], 3), NL_BOUND(nl_gru_cell, gates, out[GATES], 2),
+              NL_BOUND(nl_gru_cell, dafter, d_out[AFTER], 1), NL_BOUND(nl_gru_cell, da, d_in[A], 3)},
     .reads = reads,
     .sharing = sharing,
     .work = work,

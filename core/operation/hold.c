@@ -12,14 +12,6 @@ static int declare(void *arguments, const struct nl_extent *in, struct nl_declar
     return NL_OK;
 }
 
-static void bind(void *arguments, const struct nl_operands *at)
-{
-    struct nl_hold *hold = arguments;
-    hold->x = at->in[NL_HOLD_X], hold->before = at->in[NL_HOLD_BEFORE], hold->lengths = at->in[NL_HOLD_LENGTHS];
-    hold->y = at->out[0], hold->dy = at->d_out[0];
-    hold->dx = at->d_in[NL_HOLD_X], hold->dbefore = at->d_in[NL_HOLD_BEFORE];
-}
-
 static struct nl_reads reads(const void *arguments, unsigned filled)
 {
     (void)arguments, (void)filled;
@@ -73,7 +65,8 @@ NL_OPERATION(hold) = {
     .takes_int32 = 1u << NL_HOLD_LENGTHS,
     .lengths = NL_HOLD_LENGTHS,
     .declare = declare,
-    .bind = bind,
+    .bound = {NL_BOUND(nl_hold, x, in[NL_HOLD_X], 3), NL_BOUND(nl_hold, y, out[0], 1),
+              NL_BOUND(nl_hold, dy, d_out[0], 1), NL_BOUND(nl_hold, dx, d_in[NL_HOLD_X], 2)},
     .reads = reads,
     .reference = NL_REFERENCES(hold),
 };

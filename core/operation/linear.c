@@ -18,19 +18,6 @@ static int declare(void *arguments, const struct nl_extent *in, struct nl_declar
     return NL_OK;
 }
 
-static void bind(void *arguments, const struct nl_operands *at)
-{
-    struct nl_linear *linear = arguments;
-    linear->x = at->in[X], linear->w = at->in[WEIGHT], linear->b = at->in[BIAS];
-    linear->x_slope = at->in[NL_LINEAR_SLOPE];
-    linear->y = at->out[0], linear->slope = at->out[1], linear->dy = at->d_out[0];
-    linear->dx = at->d_in[X], linear->dw = at->d_in[WEIGHT], linear->db = at->d_in[BIAS];
-    linear->adds = at->adds & 1u << X;
-    linear->update = at->update;
-    linear->sums = at->sums;
-    linear->packed = at->packed;
-}
-
 static struct nl_reads reads(const void *arguments, unsigned filled)
 {
     struct nl_reads reads = nl_product_reads(arguments, filled);
@@ -125,7 +112,11 @@ NL_OPERATION(linear) = {
     .together = 1u << WEIGHT | 1u << BIAS,
     .steps_weight = true,
     .declare = declare,
-    .bind = bind,
+    .bound = {NL_BOUND(nl_linear, x, in[X], 3), NL_BOUND(nl_linear, y, out[0], 2),
+              NL_BOUND(nl_linear, x_slope, in[NL_LINEAR_SLOPE], 1), NL_BOUND(nl_linear, dy, d_out[0], 1),
+              NL_BOUND(nl_linear, dx, d_in[X], 3), NL_BOUND(nl_linear, adds, adds, 1),
+              NL_BOUND(nl_linear, update, update, 1), NL_BOUND(nl_linear, sums, sums, 1),
+              NL_BOUND(nl_linear, packed, packed, 1)},
     .reads = reads,
     .work = work,
     .describe = describe,

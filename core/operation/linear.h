@@ -35,7 +35,7 @@ struct nl_linear {
     const void *x_slope; /* as x, or NULL */
     const void *dy;      /* as y */
     void *dx, *dw, *db;  /* as x, w, b; dx NULL, or dw and db NULL, where nobody asks for them */
-    bool adds;           /* dx is added to what is there: for backends that say so (adds_gradients) */
+    unsigned adds;       /* not 0: dx is added to what is there; for backends that say so (adds_gradients) */
     const struct nl_update *update; /* or NULL */
     void *sums;          /* in the state, as its kernel's micro says; NULL: all samples come at once */
     void *packed;        /* in a loop: w as the backend packs it (struct nl_kernel); or NULL */

@@ -14,12 +14,6 @@ static int declare(void *arguments, const struct nl_extent *in, struct nl_declar
     return NL_OK;
 }
 
-static void bind(void *arguments, const struct nl_operands *at)
-{
-    struct nl_lrn *op = arguments;
-    op->x = at->in[0], op->dx = at->d_in[0], op->y = at->out[0], op->dy = at->d_out[0];
-}
-
 static double work(const void *arguments)
 {
     const struct nl_lrn *op = arguments;
@@ -97,7 +91,8 @@ NL_OPERATION(lrn) = {
     .span = NL_SPAN_SAMPLE,
     .slots = 1,
     .declare = declare,
-    .bind = bind,
+    .bound = {NL_BOUND(nl_lrn, x, in[0], 1), NL_BOUND(nl_lrn, y, out[0], 1), NL_BOUND(nl_lrn, dy, d_out[0], 1),
+              NL_BOUND(nl_lrn, dx, d_in[0], 1)},
     .reads = nl_reads_inputs,
     .work = work,
     .describe = describe,

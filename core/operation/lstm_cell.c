@@ -19,15 +19,6 @@ static int declare(void *arguments, const struct nl_extent *in, struct nl_declar
     return NL_OK;
 }
 
-static void bind(void *arguments, const struct nl_operands *at)
-{
-    struct nl_lstm_cell *cell = arguments;
-    cell->a = at->in[A], cell->b = at->in[B], cell->c = at->in[C];
-    cell->gates = at->out[GATES], cell->after = at->out[AFTER], cell->out = at->out[OUT];
-    cell->dafter = at->d_out[AFTER], cell->dout = at->d_out[OUT];
-    cell->da = at->d_in[A], cell->db = at->d_in[B], cell->dc = at->d_in[C];
-}
-
 static struct nl_reads reads(const void *arguments, unsigned filled)
 {
     (void)arguments, (void)filled;
@@ -115,7 +106,8 @@ NL_OPERATION(lstm_cell) = {
     .span = NL_SPAN_SAMPLE,
     .slots = NL_LSTM_SLOTS,
     .declare = declare,
-    .bind = bind,
+    .bound = {NL_BOUND(nl_lstm_cell, a, in[A], 3), NL_BOUND(nl_lstm_cell, gates, out[GATES], 3),
+              NL_BOUND(nl_lstm_cell, dafter, d_out[AFTER], 2), NL_BOUND(nl_lstm_cell, da, d_in[A], 3)},
     .reads = reads,
     .sharing = sharing,
     .work = work,

@@ -16,14 +16,6 @@ static int declare(void *arguments, const struct nl_extent *in, struct nl_declar
     return NL_OK;
 }
 
-static void bind(void *arguments, const struct nl_operands *at)
-{
-    struct nl_lstm_output *output = arguments;
-    output->o = at->in[O], output->c = at->in[C];
-    output->h = at->out[0], output->dh = at->d_out[0];
-    output->d_o = at->d_in[O], output->dc = at->d_in[C];
-}
-
 static struct nl_reads reads(const void *arguments, unsigned filled)
 {
     (void)arguments, (void)filled;
@@ -72,7 +64,8 @@ NL_OPERATION(lstm_output) = {
     .span = NL_SPAN_SAMPLE,
     .slots = NL_LSTM_OUTPUT_SLOTS,
     .declare = declare,
-    .bind = bind,
+    .bound = {NL_BOUND(nl_lstm_output, o, in[O], 2), NL_BOUND(nl_lstm_output, h, out[0], 1),
+              NL_BOUND(nl_lstm_output, dh, d_out[0], 1), NL_BOUND(nl_lstm_output, d_o, d_in[O], 2)},
     .reads = reads,
     .work = work,
     .reference = NL_REFERENCES(lstm_output),

@@ -15,13 +15,6 @@ static int declare(void *arguments, const struct nl_extent *in, struct nl_declar
     return NL_OK;
 }
 
-static void bind(void *arguments, const struct nl_operands *at)
-{
-    struct nl_max_pool *pool = arguments;
-    pool->x = at->in[0], pool->y = at->out[0];
-    pool->dy = at->d_out[0], pool->dx = at->d_in[0];
-}
-
 static struct nl_reads reads(const void *arguments, unsigned filled)
 {
     (void)arguments, (void)filled;
@@ -86,7 +79,8 @@ NL_OPERATION(max_pool) = {
     .slots = 1,
     .passes_constants = true,
     .declare = declare,
-    .bind = bind,
+    .bound = {NL_BOUND(nl_max_pool, x, in[0], 1), NL_BOUND(nl_max_pool, y, out[0], 1),
+              NL_BOUND(nl_max_pool, dy, d_out[0], 1), NL_BOUND(nl_max_pool, dx, d_in[0], 1)},
     .reads = reads,
     .work = work,
     .reference = NL_REFERENCES(max_pool),

@@ -14,14 +14,6 @@ static int declare(void *arguments, const struct nl_extent *in, struct nl_declar
     return NL_OK;
 }
 
-static void bind(void *arguments, const struct nl_operands *at)
-{
-    struct nl_mean_pool *pool = arguments;
-    pool->x = at->in[X], pool->lengths = at->in[LENGTHS];
-    pool->y = at->out[0], pool->dy = at->d_out[0];
-    pool->dx = at->d_in[X];
-}
-
 static struct nl_reads reads(const void *arguments, unsigned filled)
 {
     (void)arguments;
@@ -83,7 +75,8 @@ NL_OPERATION(mean_pool) = {
     .lengths = LENGTHS,
     .passes_constants = true,
     .declare = declare,
-    .bind = bind,
+    .bound = {NL_BOUND(nl_mean_pool, x, in[X], 2), NL_BOUND(nl_mean_pool, y, out[0], 1),
+              NL_BOUND(nl_mean_pool, dy, d_out[0], 1), NL_BOUND(nl_mean_pool, dx, d_in[X], 1)},
     .reads = reads,
     .work = work,
     .reference = NL_REFERENCES(mean_pool),

@@ -77,17 +77,11 @@ static void prepare(void *arguments, int capacity, bool evaluates)
     nl_normalize_operation.prepare(&op->batch, capacity, evaluates);
 }
 
-static void bind(void *arguments, const struct nl_operands *at)
+static void complete(void *arguments, const struct nl_operands *at)
 {
     struct nl_mixture *op = arguments;
-    nl_normalize_operation.bind(&op->batch, at);
+    nl_bind(&nl_normalize_operation, &op->batch, at);
     op->batch.coefficients = NULL;
-    op->used = at->saved[USED];
-    op->instance = at->saved[INSTANCE];
-    for (int i = 0; i < 2; i++) {
-        op->own[i] = at->in[OWN + i];
-        op->down[i] = at->d_in[OWN + i];
-    }
 }
 
 static struct nl_reads reads(const void *arguments, unsigned filled)
@@ -413,7 +407,9 @@ NL_OPERATION(mixture) = {
     .saved = SAVED,
     .declare = declare,
     .prepare = prepare,
-    .bind = bind,
+    .bound = {NL_BOUND(nl_mixture, own, in[OWN], 2), NL_BOUND(nl_mixture, down, d_in[OWN], 2),
+              NL_BOUND(nl_mixture, used, saved[USED], 1), NL_BOUND(nl_mixture, instance, saved[INSTANCE], 1)},
+    .complete = complete,
     .reads = reads,
     .sharing = nl_shares_gradient,
     .saved_bytes = saved_bytes,

@@ -15,6 +15,7 @@ enum {
     LENGTHS = NL_NORMALIZE_LENGTHS
 };
 enum { MEAN, VAR, COEFFICIENTS };
+enum { TRACKED = 6 }; /* states of a normalizer that tracks, before those that only some have */
 
 static void add_state(struct nl_declaration *d, struct nl_tensor_spec spec, size_t count)
 {
@@ -75,22 +76,13 @@ static void prepare(void *arguments, int capacity, bool evaluates)
         n->setup.stat_batch = 0, n->workers = 1; /* evaluation groups samples by itself */
 }
 
-static void bind(void *arguments, const struct nl_operands *at)
+static void complete(void *arguments, const struct nl_operands *at)
 {
     struct nl_normalize *n = arguments;
-    n->x = at->in[X], n->gamma = at->in[GAMMA], n->beta = at->in[BETA];
-    n->residual =
-        at->in[RESIDUAL] ? at->in[RESIDUAL] : at->d_in[RESIDUAL]; /* backward asks only whether there is one */
-    n->y = at->out[0], n->dy = at->d_out[0];
-    n->dx = at->d_in[X], n->dgamma = at->d_in[GAMMA], n->dbeta = at->d_in[BETA], n->dresidual = at->d_in[RESIDUAL];
-    n->running_mean = at->state[0], n->running_var = at->state[1], n->updates = at->state[2];
-    n->precise_mean = at->state[3], n->precise_var = at->state[4], n->precise_count = at->state[5];
-    n->learned = n->learns_momentum ? at->state[6] : NULL;
-    n->averaged = n->history > 0 ? at->state[6 + n->learns_momentum] : NULL;
-    n->mean = at->saved[MEAN], n->var = at->saved[VAR], n->coefficients = at->saved[COEFFICIENTS];
-    n->lengths = at->in[LENGTHS];
-    n->sums = at->sums;
-    n->hyper = at->hyper;
+    if (!n->residual)
+        n->residual = n->dresidual; /* backward asks only whether there is one */
+    n->learned = n->learns_momentum ? at->state[TRACKED] : NULL;
+    n->averaged = n->history > 0 ? at->state[TRACKED + n->learns_momentum] : NULL;
 }
 
 /* The mask of a ReLU after a sum is that of the output: the sum is not made again. */
@@ -185,7 +177,12 @@ NL_OPERATION(normalize) = {
     .saved = NL_NORMALIZE_SAVED,
     .declare = declare,
     .prepare = prepare,
-    .bind = bind,
+    .bound = {NL_BOUND(nl_normalize, lengths, in[LENGTHS], 1), NL_BOUND(nl_normalize, x, in[X], 4),
+              NL_BOUND(nl_normalize, y, out[0], 1), NL_BOUND(nl_normalize, mean, saved[MEAN], 3),
+              NL_BOUND(nl_normalize, running_mean, state[0], 2), NL_BOUND(nl_normalize, updates, state[2], 4),
+              NL_BOUND(nl_normalize, hyper, hyper, 1), NL_BOUND(nl_normalize, dy, d_out[0], 1),
+              NL_BOUND(nl_normalize, dx, d_in[X], 4), NL_BOUND(nl_normalize, sums, sums, 1)},
+    .complete = complete,
     .reads = reads,
     .sharing = sharing,
     .saved_bytes = saved_bytes,

@@ -44,13 +44,13 @@ struct nl_normalize {
      * NULL. They are not touched where statistics are fixed: a part of a batch may be called alone then. */
     void *coefficients;
     void *running_mean, *running_var; /* real (C) where norm->tracks */
+    int64_t *updates;               /* (1) number of updates so far: num_batches_tracked */
+    double *precise_mean, *precise_var; /* (C) */
+    double *precise_count;          /* (1) elements a channel merged so far; 0 starts anew */
     void *learned;                  /* real (NL_MOMENTUM_ROWS, C) where learns_momentum */
     void *averaged;                 /* real (2, history, C): var, and mean of products, of the last batches */
     const double *batches;          /* (1) of how many batches mean and var are, with this one; NULL: of this one alone
                                        (operation/cross_iteration.h) */
-    int64_t *updates;               /* (1) number of updates so far: num_batches_tracked */
-    double *precise_mean, *precise_var; /* (C) */
-    double *precise_count;          /* (1) elements a channel merged so far; 0 starts anew */
     struct nl_own eps, momentum;    /* the node's own; an own momentum is never cumulative */
     const struct nl_hyper *hyper;   /* norm_eps and norm_momentum, where it has none of its own; norm_numbers */
     const void *dy;

@@ -5,13 +5,6 @@
 
 enum { X, BEFORE, SLOTS };
 
-static void bind(void *arguments, const struct nl_operands *at)
-{
-    struct nl_observe *observe = arguments;
-    observe->x = at->in[X], observe->before = at->in[BEFORE];
-    observe->seen = at->sums;
-}
-
 /* ---- the reference ---- */
 
 static double element(const real *x, const real *before, size_t i)
@@ -59,6 +52,6 @@ NL_OPERATION(observe) = {
     .arguments = sizeof(struct nl_observe),
     .span = NL_SPAN_SAMPLE,
     .slots = SLOTS,
-    .bind = bind,
+    .bound = {NL_BOUND(nl_observe, x, in[X], 2), NL_BOUND(nl_observe, seen, sums, 1)},
     .reference = NL_REFERENCES(observe),
 };

@@ -11,6 +11,8 @@
 #ifndef NL_OPERATION_OPERATION_H
 #define NL_OPERATION_OPERATION_H
 
+#include <string.h>
+
 #include "base/error.h"
 #include "base/random.h"
 #include "base/sizes.h"
@@ -108,7 +110,7 @@ struct nl_producer {
 };
 
 /* Places of what a kernel reads and writes, by slot. NULL: it is absent, or not wanted; of several outputs, the
- * gradient of one on which the loss does not depend. */
+ * gradient of one on which the loss does not depend. Those up to `hyper` lie in the first replica's state. */
 struct nl_operands {
     void *in[NL_MOST_SLOTS], *d_in[NL_MOST_SLOTS];
     void *out[NL_MOST_OUTPUTS], *d_out[NL_MOST_OUTPUTS];
@@ -121,6 +123,16 @@ struct nl_operands {
     struct nl_producer producer;
 };
 
+/* Operands that an operation's arguments hold: so many bytes of struct nl_operands, at the same distance from one
+ * another. NL_BOUND(nl_add, a, in[A], 2): the members from `a` on are the inputs from A on, two of them. */
+struct nl_bound {
+    unsigned short to, from, bytes;
+};
+#define NL_BOUND(arguments, member, operand, count) \
+    {offsetof(struct arguments, member), offsetof(struct nl_operands, operand), \
+     (count) * sizeof(((struct nl_operands *)NULL)->operand)}
+enum { NL_MOST_BOUND = 20 };
+
 /* Where an operation stands in time, and what of a batch it must see at once. */
 enum nl_span {
     NL_SPAN_SAMPLE,     /* a sample knows nothing of another */
@@ -129,10 +141,11 @@ enum nl_span {
 };
 
 /* `arguments` is the operation's own struct (in its header): sizes and settings, which a builder and `declare` fill in,
- * and places, which `bind` fills in. */
+ * and places, which nl_bind fills in. */
 struct nl_operation {
     const char *name;
     size_t arguments;   /* bytes */
+    struct nl_bound bound[NL_MOST_BOUND]; /* what of the operands they hold; the rest is of no bytes */
     enum nl_span span;
     int slots;
     int saved;          /* buffers that forward leaves to backward */
@@ -169,7 +182,8 @@ struct nl_operation {
     /* NULL: nothing depends on the pass. For a pass of so many samples at most; evaluates: one that is not trained
      * with. */
     void (*prepare)(void *arguments, int capacity, bool evaluates);
-    void (*bind)(void *arguments, const struct nl_operands *at);
+    /* What `bound` cannot say of the arguments' places. NULL: it says all. */
+    void (*complete)(void *arguments, const struct nl_operands *at);
     /* What parameters and states of reals begin with where it follows from others, or is drawn: parameters by slot, as
      * stored, after the weights are drawn; states by number. They hold what their specs, and factors, say. NULL: that
      * is all. */
@@ -188,6 +202,15 @@ struct nl_operation {
     void (*describe)(const void *arguments, struct nl_text *json);
     const struct nl_kernel *reference[NL_ELEMENTS]; /* what it is: its kernels in the reference, by enum nl_element */
 };
+
+/* Puts the operands into their places in the arguments. */
+static inline void nl_bind(const struct nl_operation *operation, void *arguments, const struct nl_operands *at)
+{
+    for (const struct nl_bound *bound = operation->bound; bound->bytes > 0; bound++)
+        memcpy((char *)arguments + bound->to, (const char *)at + bound->from, bound->bytes);
+    if (operation->complete)
+        operation->complete(arguments, at);
+}
 
 /* Declares the kernels of the reference, which reference.h defines, and lists them for a descriptor. */
 #define NL_DECLARE_REFERENCES(name)                                                                                    \

@@ -35,14 +35,6 @@ static int declare(void *arguments, const struct nl_extent *in, struct nl_declar
     return NL_OK;
 }
 
-static void bind(void *arguments, const struct nl_operands *at)
-{
-    struct nl_parametrize *p = arguments;
-    p->v = at->in[NL_ORIGINAL], p->g = at->in[NL_GAIN], p->w = at->out[0];
-    p->center = at->saved[CENTER], p->square = at->saved[SQUARE];
-    p->dw = at->d_out[0], p->dv = at->d_in[NL_ORIGINAL], p->dg = at->d_in[NL_GAIN];
-}
-
 static size_t saved_bytes(const void *arguments, int number, int samples, size_t statistic)
 {
     const struct nl_parametrize *p = arguments;
@@ -171,7 +163,9 @@ NL_OPERATION(parametrize) = {
     .slots = NL_PARAMETRIZE_SLOTS,
     .saved = SAVED,
     .declare = declare,
-    .bind = bind,
+    .bound = {NL_BOUND(nl_parametrize, v, in[NL_ORIGINAL], 2), NL_BOUND(nl_parametrize, w, out[0], 1),
+              NL_BOUND(nl_parametrize, center, saved[CENTER], 2), NL_BOUND(nl_parametrize, dw, d_out[0], 1),
+              NL_BOUND(nl_parametrize, dv, d_in[NL_ORIGINAL], 2)},
     .reads = nl_reads_original,
     .saved_bytes = saved_bytes,
     .begin = begin,

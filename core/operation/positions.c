@@ -22,14 +22,6 @@ static int declare(void *arguments, const struct nl_extent *in, struct nl_declar
     return NL_OK;
 }
 
-static void bind(void *arguments, const struct nl_operands *at)
-{
-    struct nl_position_encoding *encoding = arguments;
-    encoding->x = at->in[X], encoding->p = at->in[WEIGHT];
-    encoding->y = at->out[0], encoding->dy = at->d_out[0];
-    encoding->dx = at->d_in[X], encoding->dp = at->d_in[WEIGHT];
-}
-
 static struct nl_sharing sharing(const void *arguments, unsigned filled)
 {
     (void)arguments, (void)filled;
@@ -103,7 +95,8 @@ NL_OPERATION(positions) = {
     .skips = 1u << X,
     .passes_constants = true,
     .declare = declare,
-    .bind = bind,
+    .bound = {NL_BOUND(nl_position_encoding, x, in[X], 2), NL_BOUND(nl_position_encoding, y, out[0], 1),
+              NL_BOUND(nl_position_encoding, dy, d_out[0], 1), NL_BOUND(nl_position_encoding, dx, d_in[X], 2)},
     .sharing = sharing,
     .work = work,
     .describe = describe,

@@ -21,7 +21,7 @@ static inline void nl_weight_gradient(const struct nl_run *run, const struct nl_
     memset(&at, 0, sizeof at);
     at.in[NL_PRODUCT_X] = x, at.in[NL_PRODUCT_WEIGHT] = w, at.d_in[NL_PRODUCT_WEIGHT] = dw, at.d_out[0] = dy;
     memcpy(&arguments, producer->arguments, producer->operation->arguments);
-    producer->operation->bind(&arguments, &at);
+    nl_bind(producer->operation, &arguments, &at);
     producer->kernel->backward(run, &arguments);
 }
 

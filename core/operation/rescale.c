@@ -23,14 +23,6 @@ static int declare(void *arguments, const struct nl_extent *in, struct nl_declar
     return NL_OK;
 }
 
-static void bind(void *arguments, const struct nl_operands *at)
-{
-    struct nl_rescale *op = arguments;
-    op->x = at->in[X], op->gamma = at->in[GAMMA], op->dx = at->d_in[X], op->dgamma = at->d_in[GAMMA];
-    op->y = at->out[0], op->dy = at->d_out[0];
-    op->hyper = at->hyper;
-}
-
 static double work(const void *arguments)
 {
     const struct nl_rescale *op = arguments;
@@ -153,7 +145,9 @@ NL_OPERATION(rescale) = {
     .slots = SLOTS,
     .skips = 1u << X,
     .declare = declare,
-    .bind = bind,
+    .bound = {NL_BOUND(nl_rescale, hyper, hyper, 1), NL_BOUND(nl_rescale, x, in[X], 2),
+              NL_BOUND(nl_rescale, y, out[0], 1), NL_BOUND(nl_rescale, dy, d_out[0], 1),
+              NL_BOUND(nl_rescale, dx, d_in[X], 2)},
     .reads = nl_reads_inputs,
     .sharing = nl_shares_gradient,
     .work = work,

@@ -18,14 +18,6 @@ static int declare(void *arguments, const struct nl_extent *in, struct nl_declar
     return NL_OK;
 }
 
-static void bind(void *arguments, const struct nl_operands *at)
-{
-    struct nl_scalars *scalars = arguments;
-    scalars->x = at->in[X], scalars->weight = at->in[WEIGHT], scalars->bias = at->in[BIAS];
-    scalars->y = at->out[0], scalars->dy = at->d_out[0];
-    scalars->dx = at->d_in[X], scalars->dweight = at->d_in[WEIGHT], scalars->dbias = at->d_in[BIAS];
-}
-
 static struct nl_reads reads(const void *arguments, unsigned filled)
 {
     (void)arguments;
@@ -105,7 +97,8 @@ NL_OPERATION(scalars) = {
     .slots = NL_SCALARS_SLOTS,
     .skips = 1u << X,
     .declare = declare,
-    .bind = bind,
+    .bound = {NL_BOUND(nl_scalars, x, in[X], 3), NL_BOUND(nl_scalars, y, out[0], 1),
+              NL_BOUND(nl_scalars, dy, d_out[0], 1), NL_BOUND(nl_scalars, dx, d_in[X], 3)},
     .reads = reads,
     .sharing = sharing,
     .work = work,

@@ -23,14 +23,6 @@ static int declare(void *arguments, const struct nl_extent *in, struct nl_declar
     return NL_OK;
 }
 
-static void bind(void *arguments, const struct nl_operands *at)
-{
-    struct nl_spectral_norm *s = arguments;
-    s->v = at->in[NL_ORIGINAL], s->w = at->out[0];
-    s->a = at->state[A], s->b = at->state[B], s->sigma = at->saved[0];
-    s->dw = at->d_out[0], s->dv = at->d_in[NL_ORIGINAL];
-}
-
 static size_t saved_bytes(const void *arguments, int number, int samples, size_t statistic)
 {
     (void)arguments, (void)number, (void)samples;
@@ -141,7 +133,9 @@ NL_OPERATION(spectral_norm) = {
     .slots = 1,
     .saved = 1,
     .declare = declare,
-    .bind = bind,
+    .bound = {NL_BOUND(nl_spectral_norm, v, in[NL_ORIGINAL], 1), NL_BOUND(nl_spectral_norm, w, out[0], 1),
+              NL_BOUND(nl_spectral_norm, a, state[A], 2), NL_BOUND(nl_spectral_norm, sigma, saved[0], 1),
+              NL_BOUND(nl_spectral_norm, dw, d_out[0], 1), NL_BOUND(nl_spectral_norm, dv, d_in[NL_ORIGINAL], 1)},
     .reads = nl_reads_original,
     .saved_bytes = saved_bytes,
     .begin = begin,

@@ -20,14 +20,6 @@ static int declare(void *arguments, const struct nl_extent *in, struct nl_declar
     return NL_OK;
 }
 
-static void bind(void *arguments, const struct nl_operands *at)
-{
-    struct nl_split_channels *split = arguments;
-    split->x = at->in[0], split->dx = at->d_in[0];
-    for (int i = 0; i < split->parts; i++)
-        split->y[i] = at->out[i], split->dy[i] = at->d_out[i];
-}
-
 static double work(const void *arguments)
 {
     const struct nl_split_channels *split = arguments;
@@ -77,7 +69,8 @@ NL_OPERATION(split) = {
     .span = NL_SPAN_SAMPLE,
     .slots = 1,
     .declare = declare,
-    .bind = bind,
+    .bound = {NL_BOUND(nl_split_channels, x, in[0], 1), NL_BOUND(nl_split_channels, y, out[0], NL_MOST_OUTPUTS),
+              NL_BOUND(nl_split_channels, dy, d_out[0], NL_MOST_OUTPUTS), NL_BOUND(nl_split_channels, dx, d_in[0], 1)},
     .work = work,
     .describe = describe,
     .reference = NL_REFERENCES(split),

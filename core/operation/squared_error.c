@@ -15,13 +15,6 @@ static int declare(void *arguments, const struct nl_extent *in, struct nl_declar
     return NL_OK;
 }
 
-static void bind(void *arguments, const struct nl_operands *at)
-{
-    struct nl_squared_error *loss = arguments;
-    loss->outputs = at->in[OUTPUTS], loss->targets = at->in[TARGETS], loss->lengths = at->in[LENGTHS];
-    loss->doutputs = at->d_in[OUTPUTS];
-}
-
 /* ---- the reference ---- */
 
 static void forward(const struct nl_run *run, const void *arguments)
@@ -62,6 +55,7 @@ NL_OPERATION(squared_error) = {
     .constants = 1u << TARGETS,
     .is_loss = true,
     .declare = declare,
-    .bind = bind,
+    .bound = {NL_BOUND(nl_squared_error, outputs, in[OUTPUTS], 3),
+              NL_BOUND(nl_squared_error, doutputs, d_in[OUTPUTS], 1)},
     .reference = NL_REFERENCES(squared_error),
 };

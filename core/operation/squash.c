@@ -22,17 +22,6 @@ static int declare(void *arguments, const struct nl_extent *in, struct nl_declar
     return NL_OK;
 }
 
-static void bind(void *arguments, const struct nl_operands *at)
-{
-    struct nl_squash *op = arguments;
-    op->x = at->in[X], op->gamma = at->in[GAMMA], op->beta = at->in[BETA], op->alpha = at->in[ALPHA],
-    op->shift = at->in[SHIFT];
-    op->dx = at->d_in[X], op->dgamma = at->d_in[GAMMA], op->dbeta = at->d_in[BETA], op->dalpha = at->d_in[ALPHA],
-    op->dshift = at->d_in[SHIFT];
-    op->y = at->out[0], op->dy = at->d_out[0];
-    op->sums = at->sums;
-}
-
 static struct nl_reads reads(const void *arguments, unsigned filled)
 {
     (void)arguments;
@@ -164,7 +153,8 @@ NL_OPERATION(squash) = {
     .slots = SLOTS,
     .skips = 1u << X,
     .declare = declare,
-    .bind = bind,
+    .bound = {NL_BOUND(nl_squash, x, in[X], 5), NL_BOUND(nl_squash, y, out[0], 1), NL_BOUND(nl_squash, dy, d_out[0], 1),
+              NL_BOUND(nl_squash, dx, d_in[X], 5), NL_BOUND(nl_squash, sums, sums, 1)},
     .reads = reads,
     .sharing = nl_shares_gradient,
     .work = work,

@@ -20,12 +20,12 @@ struct nl_squash {
     int positions, channels;
     size_t affine_count;          /* C, S C (norm.affine = element), or 0: gamma and beta are NULL */
     const void *x;                /* real (capacity, S, C) */
-    const void *alpha, *shift;    /* real (1); shift is NULL where the function has none */
     const void *gamma, *beta;     /* real (affine_count) */
+    const void *alpha, *shift;    /* real (1); shift is NULL where the function has none */
     void *y;
     const void *dy;
     void *dx;                     /* NULL: nobody asks for it; may be dy */
-    void *dalpha, *dshift, *dgamma, *dbeta;
+    void *dgamma, *dbeta, *dalpha, *dshift;
     void *sums;                   /* in the state, as its kernel's micro says; NULL: all samples come at once */
 };
 

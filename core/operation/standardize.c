@@ -12,13 +12,6 @@ static int declare(void *arguments, const struct nl_extent *in, struct nl_declar
     return NL_OK;
 }
 
-static void bind(void *arguments, const struct nl_operands *at)
-{
-    struct nl_standardize *s = arguments;
-    s->x = at->in[NL_STANDARDIZE_X], s->gain = at->in[NL_STANDARDIZE_GAIN], s->bias = at->in[NL_STANDARDIZE_BIAS];
-    s->y = at->out[0];
-}
-
 /* ---- the reference ---- */
 
 /* One channel: x, y, gain and bias point to it. */
@@ -60,6 +53,6 @@ NL_OPERATION(standardize) = {
     .slots = NL_STANDARDIZE_SLOTS,
     .initializes = true,
     .declare = declare,
-    .bind = bind,
+    .bound = {NL_BOUND(nl_standardize, x, in[NL_STANDARDIZE_X], 3), NL_BOUND(nl_standardize, y, out[0], 1)},
     .reference = NL_REFERENCES(standardize),
 };

@@ -15,14 +15,6 @@ static int declare(void *arguments, const struct nl_extent *in, struct nl_declar
     return NL_OK;
 }
 
-static void bind(void *arguments, const struct nl_operands *at)
-{
-    struct nl_take *take = arguments;
-    take->x = at->in[X], take->lengths = at->in[LENGTHS];
-    take->y = at->out[0], take->dy = at->d_out[0];
-    take->dx = at->d_in[X];
-}
-
 static struct nl_reads reads(const void *arguments, unsigned filled)
 {
     (void)arguments;
@@ -82,7 +74,8 @@ NL_OPERATION(take) = {
     .takes_int32 = 1u << LENGTHS,
     .lengths = LENGTHS,
     .declare = declare,
-    .bind = bind,
+    .bound = {NL_BOUND(nl_take, x, in[X], 2), NL_BOUND(nl_take, y, out[0], 1), NL_BOUND(nl_take, dy, d_out[0], 1),
+              NL_BOUND(nl_take, dx, d_in[X], 1)},
     .reads = reads,
     .work = work,
     .describe = describe,

@@ -20,13 +20,6 @@ static int declare(void *arguments, const struct nl_extent *in, struct nl_declar
     return NL_OK;
 }
 
-static void bind(void *arguments, const struct nl_operands *at)
-{
-    struct nl_transpose *transpose = arguments;
-    transpose->x = at->in[0], transpose->y = at->out[0];
-    transpose->dy = at->d_out[0], transpose->dx = at->d_in[0];
-}
-
 static double work(const void *arguments)
 {
     const struct nl_transpose *transpose = arguments;
@@ -80,7 +73,8 @@ NL_OPERATION(transpose) = {
     .span = NL_SPAN_BATCH,
     .slots = 1,
     .declare = declare,
-    .bind = bind,
+    .bound = {NL_BOUND(nl_transpose, x, in[0], 1), NL_BOUND(nl_transpose, y, out[0], 1),
+              NL_BOUND(nl_transpose, dy, d_out[0], 1), NL_BOUND(nl_transpose, dx, d_in[0], 1)},
     .work = work,
     .reference = NL_REFERENCES(transpose),
 };
@@ -93,7 +87,8 @@ NL_OPERATION(transpose_int32) = {
     .takes_int32 = 1,
     .makes_int32 = 1,
     .declare = declare,
-    .bind = bind,
+    .bound = {NL_BOUND(nl_transpose, x, in[0], 1), NL_BOUND(nl_transpose, y, out[0], 1),
+              NL_BOUND(nl_transpose, dy, d_out[0], 1), NL_BOUND(nl_transpose, dx, d_in[0], 1)},
     .work = work,
     .reference = NL_REFERENCES(transpose_int32),
 };

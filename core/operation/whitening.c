@@ -45,19 +45,6 @@ static int declare(void *arguments, const struct nl_extent *in, struct nl_declar
     return NL_OK;
 }
 
-static void bind(void *arguments, const struct nl_operands *at)
-{
-    struct nl_whitening *op = arguments;
-    op->x = at->in[X], op->gamma = at->in[GAMMA], op->beta = at->in[BETA];
-    op->dx = at->d_in[X], op->dgamma = at->d_in[GAMMA], op->dbeta = at->d_in[BETA];
-    op->y = at->out[0], op->dy = at->d_out[0];
-    op->running_mean = at->state[RUNNING_MEAN], op->running_w = at->state[RUNNING_W], op->updates = at->state[UPDATES];
-    op->precise_mean = at->state[PRECISE_MEAN], op->precise_cov = at->state[PRECISE_COV],
-    op->precise_count = at->state[PRECISE_COUNT];
-    op->mean = at->saved[MEAN], op->w = at->saved[W], op->factors = at->saved[FACTORS];
-    op->hyper = at->hyper;
-}
-
 static struct nl_reads reads(const void *arguments, unsigned filled)
 {
     (void)arguments;
@@ -329,7 +316,10 @@ NL_OPERATION(whitening) = {
     .saved = SAVED,
     .skips = 1u << X,
     .declare = declare,
-    .bind = bind,
+    .bound = {NL_BOUND(nl_whitening, x, in[X], 3), NL_BOUND(nl_whitening, y, out[0], 1),
+              NL_BOUND(nl_whitening, mean, saved[MEAN], 3),
+              NL_BOUND(nl_whitening, running_mean, state[RUNNING_MEAN], 6), NL_BOUND(nl_whitening, hyper, hyper, 1),
+              NL_BOUND(nl_whitening, dy, d_out[0], 1), NL_BOUND(nl_whitening, dx, d_in[X], 3)},
     .reads = reads,
     .saved_bytes = saved_bytes,
     .may_be_fixed = may_be_fixed,

@@ -13,12 +13,6 @@ static int declare(void *arguments, const struct nl_extent *in, struct nl_declar
     return NL_OK;
 }
 
-static void bind(void *arguments, const struct nl_operands *at)
-{
-    struct nl_zero *zero = arguments;
-    zero->y = at->out[0];
-}
-
 static double work(const void *arguments)
 {
     const struct nl_zero *zero = arguments;
@@ -44,7 +38,7 @@ NL_OPERATION(zero) = {
     .arguments = sizeof(struct nl_zero),
     .span = NL_SPAN_SAMPLE,
     .declare = declare,
-    .bind = bind,
+    .bound = {NL_BOUND(nl_zero, y, out[0], 1)},
     .work = work,
     .reference = NL_REFERENCES(zero),
 };

@@ -330,7 +330,7 @@ static void lay_out(struct nl_probe *probe, struct workspace *w, struct layer *l
         size_t bytes = operation->saved_bytes(layer->node->arguments, i, probe->samples, w->backend->statistic);
         at->saved[i] = bytes ? take(w, bytes) : NULL;
     }
-    operation->bind(layer->node->arguments, at);
+    nl_bind(operation, layer->node->arguments, at);
 }
 
 static void find_tensors(struct nl_probe *probe, const struct workspace *w, const struct layer *layer)

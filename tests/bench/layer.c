@@ -91,7 +91,7 @@ static void lay_out(struct layer *layer, const struct nl_config *config, size_t 
         size_t bytes = node->operation->saved_bytes(node->arguments, i, layer->run.samples, backend->statistic);
         at->saved[i] = bytes ? need(bytes) : NULL;
     }
-    node->operation->bind(node->arguments, at);
+    nl_bind(node->operation, node->arguments, at);
     layer->kernel = nl_kernel_of(backend, node->operation, node->arguments);
 }
 

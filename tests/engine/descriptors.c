@@ -15,17 +15,14 @@ static int declare_slice(void *arguments, const struct nl_extent *in, struct nl_
     return NL_OK;
 }
 
-static void bind_slice(void *arguments, const struct nl_operands *at)
-{
-    struct slice *slice = arguments;
-    slice->x = at->in[0], slice->y = at->out[0], slice->dy = at->d_out[0], slice->dx = at->d_in[0];
-}
-
 const struct nl_operation slice_operation = {.name = "slice",
                                              .arguments = sizeof(struct slice),
                                              .slots = 1,
                                              .declare = declare_slice,
-                                             .bind = bind_slice,
+                                             .bound = {NL_BOUND(slice, x, in[0], 1),
+                                                       NL_BOUND(slice, y, out[0], 1),
+                                                       NL_BOUND(slice, dy, d_out[0], 1),
+                                                       NL_BOUND(slice, dx, d_in[0], 1)},
                                              .reference = NL_REFERENCES(slice)};
 
 static struct nl_reads reads_inputs(const void *arguments, unsigned filled)
@@ -43,19 +40,14 @@ static int declare_before(void *arguments, const struct nl_extent *in, struct nl
     return NL_OK;
 }
 
-static void bind_before(void *arguments, const struct nl_operands *at)
-{
-    struct before *before = arguments;
-    before->x = at->in[0], before->y = at->out[0];
-}
-
 const struct nl_operation before_operation = {.name = "before",
                                               .arguments = sizeof(struct before),
                                               .slots = 1,
                                               .takes_int32 = 1,
                                               .makes_int32 = 1,
                                               .declare = declare_before,
-                                              .bind = bind_before,
+                                              .bound = {NL_BOUND(before, x, in[0], 1),
+                                                        NL_BOUND(before, y, out[0], 1)},
                                               .reference = NL_REFERENCES(before)};
 
 static int declare_cell(void *arguments, const struct nl_extent *in, struct nl_declaration *d, struct nl_error *err)
@@ -68,18 +60,14 @@ static int declare_cell(void *arguments, const struct nl_extent *in, struct nl_d
     return NL_OK;
 }
 
-static void bind_cell(void *arguments, const struct nl_operands *at)
-{
-    struct cell *cell = arguments;
-    cell->gates = at->in[0], cell->c = at->in[1], cell->dgates = at->d_in[0], cell->dc = at->d_in[1];
-    cell->h = at->out[0], cell->next = at->out[1], cell->dh = at->d_out[0], cell->dnext = at->d_out[1];
-}
-
 const struct nl_operation cell_operation = {.name = "cell",
                                             .arguments = sizeof(struct cell),
                                             .slots = 2,
                                             .declare = declare_cell,
-                                            .bind = bind_cell,
+                                            .bound = {NL_BOUND(cell, gates, in[0], 2),
+                                                      NL_BOUND(cell, h, out[0], 2),
+                                                      NL_BOUND(cell, dh, d_out[0], 2),
+                                                      NL_BOUND(cell, dgates, d_in[0], 2)},
                                             .reads = reads_inputs,
                                             .reference = NL_REFERENCES(cell)};
 
@@ -92,17 +80,13 @@ static int declare_tied(void *arguments, const struct nl_extent *in, struct nl_d
     return NL_OK;
 }
 
-static void bind_tied(void *arguments, const struct nl_operands *at)
-{
-    struct tied *tied = arguments;
-    tied->x = at->in[0], tied->w = at->in[1], tied->dx = at->d_in[0], tied->dw = at->d_in[1];
-    tied->y = at->out[0], tied->dy = at->d_out[0];
-}
-
 const struct nl_operation tied_operation = {.name = "tied",
                                             .arguments = sizeof(struct tied),
                                             .slots = 2,
                                             .declare = declare_tied,
-                                            .bind = bind_tied,
+                                            .bound = {NL_BOUND(tied, x, in[0], 2),
+                                                      NL_BOUND(tied, y, out[0], 1),
+                                                      NL_BOUND(tied, dy, d_out[0], 1),
+                                                      NL_BOUND(tied, dx, d_in[0], 2)},
                                             .reads = reads_inputs,
                                             .reference = NL_REFERENCES(tied)};

@@ -143,7 +143,7 @@ static struct weight weight_make(const struct nl_backend *backend, const struct 
                                    .state = {place(&w, A, 0), place(&w, B, 0)}};
     for (int i = 0; i < w.operation->saved; i++)
         operands.saved[i] = w.memory + saved[i];
-    w.operation->bind(&w.arguments, &operands);
+    nl_bind(w.operation, &w.arguments, &operands);
     return w;
 }
 

@@ -51,7 +51,7 @@ static bool append(struct encoder *e, const struct nl_call *call, enum kind kind
     NL_ASSERT(here);
     memcpy(here, arguments, bytes);
     memcpy(away, arguments, bytes);
-    call->operation->bind(away, &at);
+    nl_bind(call->operation, away, &at);
     e->word = (struct word *)realloc(e->word, (step->words + words) * sizeof *e->word);
     NL_ASSERT(e->word && own <= bytes);
     for (size_t i = 0; i < words; i++) {
