@@ -122,7 +122,7 @@ struct nl_backend {
     void (*run_calls)(const struct nl_run *run, const struct nl_call *call, int calls);
 
     void (*order)(const struct nl_run *run, const struct nl_order *op); /* NULL: the host makes it */
-    void (*update)(const struct nl_run *run, const struct nl_update *op);
+    void (*update)(const struct nl_run *run, const struct nl_update *op); /* like a kernel */
     const struct nl_own_kernel *kernels; /* ends with one of no operation; NULL: it has none of its own */
 };
 
@@ -141,6 +141,12 @@ const struct nl_backend *nl_device_begin(enum nl_device_kind kind, int device, e
 int nl_backend_status(const struct nl_backend *backend, struct nl_error *err);
 /* After such a failure: whether all other work of this program on such a device will fail, too. */
 bool nl_device_is_lost(enum nl_device_kind kind);
+
+/* Whether its kernels compute one replica, not all (operation/kernel.h). */
+static inline bool nl_is_on_host(const struct nl_backend *backend)
+{
+    return !backend->devices;
+}
 
 /* What computes an operation with these arguments on a backend: its own kernel, or, where it computes on the host, the
  * reference's. NULL: nothing does. */

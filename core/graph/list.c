@@ -160,23 +160,17 @@ struct nl_operands nl_operands_at(const struct nl_list *list, const struct nl_in
     return at;
 }
 
-/* Arguments of the instruction for a part of the samples, or for a time. */
-static void bind_part(const struct nl_list *list, const struct nl_instruction *i, const struct nl_run *run, int samples,
-                      void *arguments)
-{
-    struct nl_operands at = nl_operands_at(list, i, run, samples);
-    memcpy(arguments, i->arguments, i->operation->arguments);
-    nl_bind(i->operation, arguments, &at);
-}
-
 /* Finding places takes as long as a small kernel: a loop over whole batches finds them beforehand. */
 static void bind_times(const struct nl_list *list, const struct nl_chain *chain)
 {
     for (struct nl_instruction *i = list->instruction + chain->first; i < list->instruction + chain->end; i++) {
         size_t bytes = i->operation->arguments;
         i->timed = nl_realloc(i->timed, (size_t)chain->times, bytes);
-        for (int time = 0; time < chain->times; time++)
-            bind_part(list, i, &(struct nl_run){.time = time}, list->capacity, i->timed + (size_t)time * bytes);
+        for (int time = 0; time < chain->times; time++) {
+            struct nl_operands at = nl_operands_at(list, i, &(struct nl_run){.time = time}, list->capacity);
+            memcpy(i->timed + (size_t)time * bytes, i->arguments, bytes);
+            nl_bind(i->operation, i->timed + (size_t)time * bytes, &at);
+        }
     }
 }
 
@@ -202,16 +196,52 @@ void nl_list_bind(struct nl_list *list, char *base, const struct nl_places *plac
 
 /* ---- run ---- */
 
+union arguments {
+    char bytes[NL_MOST_ARGUMENTS];
+    max_align_t aligned;
+};
+
+static void bind_copy(const struct nl_instruction *i, const struct nl_operands *at, union arguments *arguments)
+{
+    NL_ASSERT(i->operation->arguments <= sizeof *arguments);
+    memcpy(arguments, i->arguments, i->operation->arguments);
+    nl_bind(i->operation, arguments, at);
+}
+
+/* On the host a kernel computes one replica. */
+static void call_for_replicas(const struct nl_instruction *i, const struct nl_run *run, const struct nl_operands *at)
+{
+    for (int r = 0; r < run->replicas; r++) {
+        size_t bytes = (size_t)r * run->stride;
+        const struct nl_run one = nl_run_of(run, r);
+        struct nl_operands own = nl_operands_in_replica(at, bytes);
+        struct nl_update update;
+        union arguments arguments;
+        if (at->update) {
+            update = nl_update_in_replica(at->update, bytes);
+            own.update = &update;
+        }
+        bind_copy(i, &own, &arguments);
+        i->call(&one, &arguments);
+    }
+}
+
+static bool is_one_by_one(const struct nl_list *list, const struct nl_run *run)
+{
+    return run->replicas > 1 && nl_is_on_host(list->backend);
+}
+
 /* seen: the run as the kernel sees it. */
 static void call_for_part(const struct nl_list *list, const struct nl_instruction *i, const struct nl_run *run,
                           int samples, const struct nl_run *seen)
 {
-    union {
-        char bytes[NL_MOST_ARGUMENTS];
-        max_align_t aligned;
-    } arguments;
-    NL_ASSERT(i->operation->arguments <= sizeof arguments);
-    bind_part(list, i, run, samples, &arguments);
+    struct nl_operands at = nl_operands_at(list, i, run, samples);
+    union arguments arguments;
+    if (is_one_by_one(list, run)) {
+        call_for_replicas(i, seen, &at);
+        return;
+    }
+    bind_copy(i, &at, &arguments);
     i->call(seen, &arguments);
 }
 
@@ -226,7 +256,7 @@ static void run_loop(const struct nl_list *list, const struct nl_chain *chain, c
     for (int number = 0; number < chain->times; number++) {
         now.time = seen.time = chain->reverse ? chain->times - 1 - number : number;
         for (const struct nl_instruction *i = list->instruction + chain->first; i < list->instruction + chain->end; i++)
-            if (i->timed && run->samples == list->capacity)
+            if (i->timed && run->samples == list->capacity && !is_one_by_one(list, run))
                 i->call(&seen, i->timed + (size_t)now.time * i->operation->arguments);
             else
                 call_for_part(list, i, &now, run->samples, &seen);
@@ -262,8 +292,11 @@ static void run_whole(const struct nl_list *list, const struct nl_chain *chain, 
     else if (chain->joined)
         list->backend->run_calls(run, list->call + chain->first, chain->end - chain->first);
     else
-        for (int i = chain->first; i < chain->end; i++)
-            list->instruction[i].call(run, list->instruction[i].arguments);
+        for (const struct nl_instruction *i = list->instruction + chain->first; i < list->instruction + chain->end; i++)
+            if (is_one_by_one(list, run))
+                call_for_replicas(i, run, &i->at);
+            else
+                i->call(run, i->arguments);
 }
 
 static void run_chains(const struct nl_list *list, int first, int end, const struct nl_run *run)

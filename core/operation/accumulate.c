@@ -8,12 +8,11 @@
 static void forward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_accumulate *op = arguments;
-    for (int r = 0; r < run->replicas; r++) {
-        const real *x = nl_in_replica(run, op->x, r);
-        real *y = nl_in_replica(run, op->y, r);
-        for (size_t i = 0; i < op->count; i++)
-            y[i] += x[i];
-    }
+    const real *x = op->x;
+    real *y = op->y;
+    (void)run;
+    for (size_t i = 0; i < op->count; i++)
+        y[i] += x[i];
 }
 
 NL_KERNEL(accumulate) = {.forward = forward};

@@ -3,7 +3,7 @@
 
 #include "operation/operation.h"
 
-/* y += x, over `count` reals of each replica, whatever the run's samples. */
+/* y += x, over `count` reals, whatever the run's samples. */
 struct nl_accumulate {
     size_t count;
     const void *x;

@@ -51,23 +51,19 @@ static double work(const void *arguments)
 static void forward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_activate *op = arguments;
-    for (int r = 0; r < run->replicas; r++) {
-        const real *x = nl_in_replica(run, op->x, r);
-        real *y = nl_in_replica(run, op->y, r);
-        for (size_t i = 0; i < (size_t)run->samples * op->count; i++)
-            y[i] = nl_activation_of(op->kind, op->gelu, x[i]);
-    }
+    const real *x = op->x;
+    real *y = op->y;
+    for (size_t i = 0; i < (size_t)run->samples * op->count; i++)
+        y[i] = nl_activation_of(op->kind, op->gelu, x[i]);
 }
 
 static void backward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_activate *op = arguments;
-    for (int r = 0; r < run->replicas; r++) {
-        const real *x = nl_in_replica(run, op->x, r), *dy = nl_in_replica(run, op->dy, r);
-        real *dx = nl_in_replica(run, op->dx, r);
-        for (size_t i = 0; i < (size_t)run->samples * op->count; i++)
-            dx[i] = dy[i] * nl_activation_slope(op->kind, op->gelu, x[i]);
-    }
+    const real *x = op->x, *dy = op->dy;
+    real *dx = op->dx;
+    for (size_t i = 0; i < (size_t)run->samples * op->count; i++)
+        dx[i] = dy[i] * nl_activation_slope(op->kind, op->gelu, x[i]);
 }
 
 NL_KERNEL(activate) = {.forward = forward, .backward = backward};

@@ -60,32 +60,30 @@ static size_t source(const struct nl_add *op, int n, int i, int j, int c)
 static void forward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_add *op = arguments;
-    for (int r = 0; r < run->replicas; r++) {
-        const real *a = nl_in_replica(run, op->a, r), *b = nl_in_replica(run, op->b, r);
-        real *y = nl_in_replica(run, op->y, r);
-        size_t at = 0;
-        FOR_OUTPUTS(op, run) {
-            real sum = c < op->from_channels ? a[at] + b[source(op, n, i, j, c)] : a[at];
-            y[at++] = op->relu && real_part(sum) < 0 ? 0 : sum; /* NaN stays NaN */
-        }
+    const real *a = op->a, *b = op->b;
+    real *y = op->y;
+    size_t at = 0;
+    FOR_OUTPUTS(op, run)
+    {
+        real sum = c < op->from_channels ? a[at] + b[source(op, n, i, j, c)] : a[at];
+        y[at++] = op->relu && real_part(sum) < 0 ? 0 : sum; /* NaN stays NaN */
     }
 }
 
 static void backward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_add *op = arguments;
-    for (int r = 0; r < run->replicas; r++) {
-        const real *y = nl_in_replica(run, op->y, r), *dy = nl_in_replica(run, op->dy, r);
-        real *da = nl_in_replica(run, op->da, r), *db = nl_in_replica(run, op->db, r);
-        size_t at = 0;
-        if (db != da) /* the pixels between */
-            memset(db, 0, (size_t)run->samples * op->from_height * op->from_width * op->from_channels * sizeof *db);
-        FOR_OUTPUTS(op, run) {
-            da[at] = op->relu && !(real_part(y[at]) > 0) ? 0 : dy[at];
-            if (c < op->from_channels)
-                db[source(op, n, i, j, c)] = da[at];
-            at++;
-        }
+    const real *y = op->y, *dy = op->dy;
+    real *da = op->da, *db = op->db;
+    size_t at = 0;
+    if (db != da) /* the pixels between */
+        memset(db, 0, (size_t)run->samples * op->from_height * op->from_width * op->from_channels * sizeof *db);
+    FOR_OUTPUTS(op, run)
+    {
+        da[at] = op->relu && !(real_part(y[at]) > 0) ? 0 : dy[at];
+        if (c < op->from_channels)
+            db[source(op, n, i, j, c)] = da[at];
+        at++;
     }
 }
 

@@ -103,12 +103,11 @@ static size_t offset(const struct nl_attention *op, int n, int h)
     return (size_t)n * op->positions * nl_attention_line(op) + (size_t)h * (op->channels / op->heads);
 }
 
-static void load(const struct nl_run *run, const struct nl_attention *op, int r, int n, int h, struct head *head)
+static void load(const struct nl_attention *op, int n, int h, struct head *head)
 {
-    head->length = nl_length_of(nl_in_replica(run, op->lengths, r), n, op->positions);
+    head->length = nl_length_of(op->lengths, n, op->positions);
     for (int i = 0; i < 3; i++) {
-        const real *x =
-            (const real *)nl_in_replica(run, nl_attention_part(op, op->x, i, sizeof(real)), r) + offset(op, n, h);
+        const real *x = (const real *)nl_attention_part(op, op->x, i, sizeof(real)) + offset(op, n, h);
         for (int s = 0; s < head->positions; s++)
             for (int c = 0; c < head->width; c++)
                 head->of[i][s * head->width + c] = x[s * nl_attention_line(op) + c];
@@ -117,11 +116,10 @@ static void load(const struct nl_run *run, const struct nl_attention *op, int r,
     }
 }
 
-static void store(const struct nl_run *run, const struct nl_attention *op, int r, int n, int h, const struct head *head)
+static void store(const struct nl_attention *op, int n, int h, const struct head *head)
 {
     for (int i = 0; i < 3; i++) {
-        real *dx = (real *)nl_in_replica(run, nl_attention_part(op, (const void *const *)op->dx, i, sizeof(real)), r) +
-                   offset(op, n, h);
+        real *dx = (real *)nl_attention_part(op, (const void *const *)op->dx, i, sizeof(real)) + offset(op, n, h);
         if (op->rotary && i != V)
             turn(head, -1, head->gradient[i]);
         for (int s = 0; s < head->positions; s++)
@@ -131,10 +129,10 @@ static void store(const struct nl_run *run, const struct nl_attention *op, int r
 }
 
 /* By what query t's weights are multiplied. */
-static void drop(const struct nl_run *run, const struct nl_attention *op, int r, int n, int h, int t, struct head *head)
+static void drop(const struct nl_run *run, const struct nl_attention *op, int n, int h, int t, struct head *head)
 {
-    const struct nl_hyper *hyper = nl_in_replica(run, op->hyper, r);
-    const uint32_t *key = nl_in_replica(run, op->key, r);
+    const struct nl_hyper *hyper = op->hyper;
+    const uint32_t *key = op->key;
     double p = op->drops && nl_is_step(run->statistics) ? nl_own_or(op->p, hyper->dropout) : 0;
     size_t positions = (size_t)op->positions;
     uint64_t before = nl_elements_before(run, (size_t)op->heads * positions * positions) +
@@ -177,14 +175,14 @@ static void forward(const struct nl_run *run, const void *arguments)
     const struct nl_attention *op = arguments;
     struct head head = head_make(op);
     int heads = op->heads, positions = op->positions, width = head.width;
-    for (int at = 0; at < run->replicas * run->samples * heads; at++) {
-        int r = at / (run->samples * heads), n = at / heads % run->samples, h = at % heads;
-        real *y = (real *)nl_in_replica(run, op->y, r) + (size_t)n * positions * op->channels + (size_t)h * width;
-        load(run, op, r, n, h, &head);
+    for (int at = 0; at < run->samples * heads; at++) {
+        int n = at / heads, h = at % heads;
+        real *y = (real *)op->y + (size_t)n * positions * op->channels + (size_t)h * width;
+        load(op, n, h, &head);
         for (int t = 0; t < positions; t++) {
             int reach = nl_attention_reach(op, t, head.length);
             attend(&head, t, reach);
-            drop(run, op, r, n, h, t, &head);
+            drop(run, op, n, h, t, &head);
             for (int c = 0; c < width; c++) {
                 accumulator sum = 0;
                 for (int s = 0; s < reach; s++)
@@ -223,21 +221,20 @@ static void backward(const struct nl_run *run, const void *arguments)
     const struct nl_attention *op = arguments;
     struct head head = head_make(op);
     int heads = op->heads, positions = op->positions, width = head.width;
-    for (int at = 0; at < run->replicas * run->samples * heads; at++) {
-        int r = at / (run->samples * heads), n = at / heads % run->samples, h = at % heads;
-        const real *dy =
-            (const real *)nl_in_replica(run, op->dy, r) + (size_t)n * positions * op->channels + (size_t)h * width;
-        load(run, op, r, n, h, &head);
+    for (int at = 0; at < run->samples * heads; at++) {
+        int n = at / heads, h = at % heads;
+        const real *dy = (const real *)op->dy + (size_t)n * positions * op->channels + (size_t)h * width;
+        load(op, n, h, &head);
         for (int i = 0; i < 3; i++)
             for (int e = 0; e < positions * width; e++)
                 head.gradient[i][e] = 0;
         for (int t = 0; t < positions; t++) {
             int reach = nl_attention_reach(op, t, head.length);
             attend(&head, t, reach);
-            drop(run, op, r, n, h, t, &head);
+            drop(run, op, n, h, t, &head);
             attend_back(&head, dy + (size_t)t * op->channels, t, reach);
         }
-        store(run, op, r, n, h, &head);
+        store(op, n, h, &head);
     }
     head_free(&head);
 }

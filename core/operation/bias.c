@@ -28,27 +28,23 @@ static struct nl_sharing sharing(const void *arguments, unsigned filled)
 static void forward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_bias_add *op = arguments;
-    for (int r = 0; r < run->replicas; r++) {
-        const real *x = nl_in_replica(run, op->x, r), *b = nl_in_replica(run, op->b, r);
-        real *y = nl_in_replica(run, op->y, r);
-        for (size_t row = 0; row < (size_t)run->samples * (size_t)op->positions; row++)
-            for (int c = 0; c < op->channels; c++)
-                *y++ = *x++ + b[c];
-    }
+    const real *x = op->x, *b = op->b;
+    real *y = op->y;
+    for (size_t row = 0; row < (size_t)run->samples * (size_t)op->positions; row++)
+        for (int c = 0; c < op->channels; c++)
+            *y++ = *x++ + b[c];
 }
 
 static void backward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_bias_add *op = arguments;
     size_t rows = (size_t)run->samples * (size_t)op->positions;
-    for (int r = 0; r < run->replicas; r++) {
-        const real *dy = nl_in_replica(run, op->dy, r);
-        real *dx = nl_in_replica(run, op->dx, r), *db = nl_in_replica(run, op->db, r);
-        for (size_t i = 0; dx && i < rows * (size_t)op->channels; i++)
-            dx[i] = dy[i];
-        if (db)
-            nl_sum_rows(rows, op->channels, dy, db);
-    }
+    const real *dy = op->dy;
+    real *dx = op->dx, *db = op->db;
+    for (size_t i = 0; dx && i < rows * (size_t)op->channels; i++)
+        dx[i] = dy[i];
+    if (db)
+        nl_sum_rows(rows, op->channels, dy, db);
 }
 
 NL_KERNEL(bias) = {.forward = forward, .backward = backward};

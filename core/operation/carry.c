@@ -22,17 +22,15 @@ static void forward(const struct nl_run *run, const void *arguments)
     const struct nl_carry *op = arguments;
     size_t width = (size_t)op->width, count = (size_t)run->samples * width;
     bool steps = nl_is_step(run->statistics);
-    for (int r = 0; r < run->replicas; r++) {
-        const real *x = nl_in_replica(run, op->x, r);
-        real *y = nl_in_replica(run, op->y, r);
-        real *state = nl_in_replica(run, (real *)op->state, r);
-        if (steps)
-            state += (size_t)(run->before + run->first) * width;
-        for (size_t i = 0; op->keeps && steps && i < count; i++)
-            state[i] = x[i];
-        for (size_t i = 0; !op->keeps && i < count; i++)
-            y[i] = steps && !run->begins ? state[i] : 0;
-    }
+    const real *x = op->x;
+    real *y = op->y;
+    real *state = (real *)op->state;
+    if (steps)
+        state += (size_t)(run->before + run->first) * width;
+    for (size_t i = 0; op->keeps && steps && i < count; i++)
+        state[i] = x[i];
+    for (size_t i = 0; !op->keeps && i < count; i++)
+        y[i] = steps && !run->begins ? state[i] : 0;
 }
 
 NL_KERNEL(carry) = {.forward = forward};

@@ -36,19 +36,17 @@ static void forward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_class_token *op = arguments;
     int count = op->positions * op->channels;
-    for (int r = 0; r < run->replicas; r++) {
-        const real *x = nl_in_replica(run, op->x, r), *token = nl_in_replica(run, op->token, r);
-        real *y = nl_in_replica(run, op->y, r);
-        const int32_t *lengths = nl_in_replica(run, op->lengths, r);
-        int32_t *y_lengths = nl_in_replica(run, op->y_lengths, r);
-        for (int n = 0; n < run->samples; n++) {
-            if (y_lengths)
-                y_lengths[n] = lengths[n] + 1;
-            for (int c = 0; c < op->channels; c++)
-                *y++ = token[c];
-            for (int i = 0; i < count; i++)
-                *y++ = *x++;
-        }
+    const real *x = op->x, *token = op->token;
+    real *y = op->y;
+    const int32_t *lengths = op->lengths;
+    int32_t *y_lengths = op->y_lengths;
+    for (int n = 0; n < run->samples; n++) {
+        if (y_lengths)
+            y_lengths[n] = lengths[n] + 1;
+        for (int c = 0; c < op->channels; c++)
+            *y++ = token[c];
+        for (int i = 0; i < count; i++)
+            *y++ = *x++;
     }
 }
 
@@ -56,18 +54,16 @@ static void backward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_class_token *op = arguments;
     size_t count = (size_t)op->positions * op->channels, sample = count + (size_t)op->channels;
-    for (int r = 0; r < run->replicas; r++) {
-        const real *dy = nl_in_replica(run, op->dy, r);
-        real *dx = nl_in_replica(run, op->dx, r), *dtoken = nl_in_replica(run, op->dtoken, r);
-        for (int c = 0; dtoken && c < op->channels; c++) {
-            accumulator sum = 0;
-            for (int n = 0; n < run->samples; n++)
-                sum += dy[(size_t)n * sample + c];
-            dtoken[c] = sum;
-        }
-        for (size_t i = 0; dx && i < (size_t)run->samples * count; i++)
-            dx[i] = dy[i / count * sample + op->channels + i % count];
+    const real *dy = op->dy;
+    real *dx = op->dx, *dtoken = op->dtoken;
+    for (int c = 0; dtoken && c < op->channels; c++) {
+        accumulator sum = 0;
+        for (int n = 0; n < run->samples; n++)
+            sum += dy[(size_t)n * sample + c];
+        dtoken[c] = sum;
     }
+    for (size_t i = 0; dx && i < (size_t)run->samples * count; i++)
+        dx[i] = dy[i / count * sample + op->channels + i % count];
 }
 
 NL_KERNEL(class_token) = {.forward = forward, .backward = backward};

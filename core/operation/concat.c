@@ -25,32 +25,28 @@ static int declare(void *arguments, const struct nl_extent *in, struct nl_declar
 static void forward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_concat *op = arguments;
-    for (int r = 0; r < run->replicas; r++) {
-        const real *x[SLOTS];
+    const real *x[SLOTS];
+    for (int i = 0; i < SLOTS; i++)
+        x[i] = op->x[i];
+    real *y = op->y;
+    for (size_t row = 0; row < (size_t)run->samples * (size_t)op->positions; row++)
         for (int i = 0; i < SLOTS; i++)
-            x[i] = nl_in_replica(run, op->x[i], r);
-        real *y = nl_in_replica(run, op->y, r);
-        for (size_t row = 0; row < (size_t)run->samples * (size_t)op->positions; row++)
-            for (int i = 0; i < SLOTS; i++)
-                for (int c = 0; c < op->channels[i]; c++)
-                    *y++ = *x[i]++;
-    }
+            for (int c = 0; c < op->channels[i]; c++)
+                *y++ = *x[i]++;
 }
 
 static void backward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_concat *op = arguments;
-    for (int r = 0; r < run->replicas; r++) {
-        const real *dy = nl_in_replica(run, op->dy, r);
-        real *dx[SLOTS];
+    const real *dy = op->dy;
+    real *dx[SLOTS];
+    for (int i = 0; i < SLOTS; i++)
+        dx[i] = op->dx[i];
+    for (size_t row = 0; row < (size_t)run->samples * (size_t)op->positions; row++)
         for (int i = 0; i < SLOTS; i++)
-            dx[i] = nl_in_replica(run, op->dx[i], r);
-        for (size_t row = 0; row < (size_t)run->samples * (size_t)op->positions; row++)
-            for (int i = 0; i < SLOTS; i++)
-                for (int c = 0; c < op->channels[i]; c++, dy++)
-                    if (dx[i])
-                        *dx[i]++ = *dy;
-    }
+            for (int c = 0; c < op->channels[i]; c++, dy++)
+                if (dx[i])
+                    *dx[i]++ = *dy;
 }
 
 NL_KERNEL(concat) = {.forward = forward, .backward = backward};

@@ -89,18 +89,16 @@ static void convolve(const struct nl_conv *op, const real *x, const real *w, con
 static void forward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_conv *op = arguments;
-    for (int r = 0; r < run->replicas; r++) {
-        const real *x = nl_in_replica(run, op->x, r); /* (N, H, W, I) */
-        const real *w = nl_in_replica(run, op->w, r); /* (kernel, kernel, I, O) */
-        const real *b = nl_in_replica(run, op->b, r);
-        real *y = nl_in_replica(run, op->y, r);       /* (N, out_height, out_width, O) */
-        for (int n = 0; n < run->samples; n++)
-            for (int i = 0; i < op->out_height; i++)
-                for (int j = 0; j < op->out_width; j++)
-                    for (int first = 0; first < op->out; first = nl_block_end(first, op->out))
-                        convolve(op, x, w, b, n, i, j, first, nl_block_end(first, op->out),
-                                 y + pixel_out(op, n, i, j) * op->out);
-    }
+    const real *x = op->x; /* (N, H, W, I) */
+    const real *w = op->w; /* (kernel, kernel, I, O) */
+    const real *b = op->b;
+    real *y = op->y; /* (N, out_height, out_width, O) */
+    for (int n = 0; n < run->samples; n++)
+        for (int i = 0; i < op->out_height; i++)
+            for (int j = 0; j < op->out_width; j++)
+                for (int first = 0; first < op->out; first = nl_block_end(first, op->out))
+                    convolve(op, x, w, b, n, i, j, first, nl_block_end(first, op->out),
+                             y + pixel_out(op, n, i, j) * op->out);
 }
 
 /* dw of kernel position (p, q), channel c of x and channels [first, end) of y. */
@@ -153,48 +151,43 @@ static accumulator conv_dx(const struct nl_conv *op, const real *dy, const real 
 static void backward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_conv *op = arguments;
-    for (int r = 0; r < run->replicas; r++) {
-        const real *x = nl_in_replica(run, op->x, r);
-        const real *w = nl_in_replica(run, op->w, r);
-        const real *dy = nl_in_replica(run, op->dy, r);
-        real *dx = nl_in_replica(run, op->dx, r), *dw = nl_in_replica(run, op->dw, r),
-             *db = nl_in_replica(run, op->db, r);
-        for (int p = 0; p < op->kernel; p++)
-            for (int q = 0; q < op->kernel; q++)
+    const real *x = op->x;
+    const real *w = op->w;
+    const real *dy = op->dy;
+    real *dx = op->dx, *dw = op->dw, *db = op->db;
+    for (int p = 0; p < op->kernel; p++)
+        for (int q = 0; q < op->kernel; q++)
+            for (int c = 0; c < op->in; c++)
+                for (int first = 0; first < op->out; first = nl_block_end(first, op->out))
+                    conv_dw(op, run->samples, x, dy, p, q, c, first, nl_block_end(first, op->out), dw);
+    if (db)
+        nl_sum_rows((size_t)run->samples * op->out_height * op->out_width, op->out, dy, db);
+    for (int n = 0; dx && n < run->samples; n++)
+        for (int row = 0; row < op->height; row++)
+            for (int column = 0; column < op->width; column++)
                 for (int c = 0; c < op->in; c++)
-                    for (int first = 0; first < op->out; first = nl_block_end(first, op->out))
-                        conv_dw(op, run->samples, x, dy, p, q, c, first, nl_block_end(first, op->out), dw);
-        if (db)
-            nl_sum_rows((size_t)run->samples * op->out_height * op->out_width, op->out, dy, db);
-        for (int n = 0; dx && n < run->samples; n++)
-            for (int row = 0; row < op->height; row++)
-                for (int column = 0; column < op->width; column++)
-                    for (int c = 0; c < op->in; c++)
-                        dx[pixel_in(op, n, row, column) * op->in + c] = conv_dx(op, dy, w, n, row, column, c);
-    }
+                    dx[pixel_in(op, n, row, column) * op->in + c] = conv_dx(op, dy, w, n, row, column, c);
 }
 
 static void depthwise_forward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_conv *op = arguments;
     int channels = op->out, row, column;
-    for (int r = 0; r < run->replicas; r++) {
-        const real *x = nl_in_replica(run, op->x, r); /* (N, H, W, C) */
-        const real *w = nl_in_replica(run, op->w, r); /* (kernel, kernel, 1, C) */
-        const real *b = nl_in_replica(run, op->b, r);
-        real *y = nl_in_replica(run, op->y, r);       /* (N, out_height, out_width, C) */
-        for (int n = 0; n < run->samples; n++)
-            for (int i = 0; i < op->out_height; i++)
-                for (int j = 0; j < op->out_width; j++)
-                    for (int c = 0; c < channels; c++) {
-                        accumulator sum = b ? b[c] : 0;
-                        for (int tap = 0; tap < op->kernel * op->kernel; tap++)
-                            if (tap_of(op, i, j, tap / op->kernel, tap % op->kernel, &row, &column))
-                                sum += (accumulator)x[pixel_in(op, n, row, column) * channels + c] *
-                                       w[(size_t)tap * channels + c];
-                        y[pixel_out(op, n, i, j) * channels + c] = sum;
-                    }
-    }
+    const real *x = op->x; /* (N, H, W, C) */
+    const real *w = op->w; /* (kernel, kernel, 1, C) */
+    const real *b = op->b;
+    real *y = op->y; /* (N, out_height, out_width, C) */
+    for (int n = 0; n < run->samples; n++)
+        for (int i = 0; i < op->out_height; i++)
+            for (int j = 0; j < op->out_width; j++)
+                for (int c = 0; c < channels; c++) {
+                    accumulator sum = b ? b[c] : 0;
+                    for (int tap = 0; tap < op->kernel * op->kernel; tap++)
+                        if (tap_of(op, i, j, tap / op->kernel, tap % op->kernel, &row, &column))
+                            sum += (accumulator)x[pixel_in(op, n, row, column) * channels + c] *
+                                   w[(size_t)tap * channels + c];
+                    y[pixel_out(op, n, i, j) * channels + c] = sum;
+                }
 }
 
 /* dw of tap (p, q), channel c. */
@@ -228,24 +221,21 @@ static void depthwise_backward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_conv *op = arguments;
     int channels = op->out;
-    for (int r = 0; r < run->replicas; r++) {
-        const real *x = nl_in_replica(run, op->x, r);
-        const real *w = nl_in_replica(run, op->w, r);
-        const real *dy = nl_in_replica(run, op->dy, r);
-        real *dx = nl_in_replica(run, op->dx, r), *dw = nl_in_replica(run, op->dw, r),
-             *db = nl_in_replica(run, op->db, r);
-        for (int tap = 0; tap < op->kernel * op->kernel; tap++)
-            for (int c = 0; c < channels; c++)
-                dw[(size_t)tap * channels + c] =
-                    depthwise_dw(op, run->samples, x, dy, tap / op->kernel, tap % op->kernel, c);
-        if (db)
-            nl_sum_rows((size_t)run->samples * op->out_height * op->out_width, channels, dy, db);
-        for (int n = 0; dx && n < run->samples; n++)
-            for (int row = 0; row < op->height; row++)
-                for (int column = 0; column < op->width; column++)
-                    for (int c = 0; c < channels; c++)
-                        dx[pixel_in(op, n, row, column) * channels + c] = depthwise_dx(op, dy, w, n, row, column, c);
-    }
+    const real *x = op->x;
+    const real *w = op->w;
+    const real *dy = op->dy;
+    real *dx = op->dx, *dw = op->dw, *db = op->db;
+    for (int tap = 0; tap < op->kernel * op->kernel; tap++)
+        for (int c = 0; c < channels; c++)
+            dw[(size_t)tap * channels + c] =
+                depthwise_dw(op, run->samples, x, dy, tap / op->kernel, tap % op->kernel, c);
+    if (db)
+        nl_sum_rows((size_t)run->samples * op->out_height * op->out_width, channels, dy, db);
+    for (int n = 0; dx && n < run->samples; n++)
+        for (int row = 0; row < op->height; row++)
+            for (int column = 0; column < op->width; column++)
+                for (int c = 0; c < channels; c++)
+                    dx[pixel_in(op, n, row, column) * channels + c] = depthwise_dx(op, dy, w, n, row, column, c);
 }
 
 NL_KERNEL(conv) = {.forward = forward, .backward = backward};

@@ -10,8 +10,8 @@
 static void forward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_copy *op = arguments;
-    for (int r = 0; r < run->replicas; r++)
-        memcpy(nl_in_replica(run, op->y, r), nl_in_replica(run, op->x, r), op->count * sizeof(real));
+    (void)run;
+    memcpy(op->y, op->x, op->count * sizeof(real));
 }
 
 NL_KERNEL(copy) = {.forward = forward};

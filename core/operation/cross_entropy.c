@@ -21,36 +21,33 @@ static void forward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_cross_entropy *op = arguments;
     int classes = op->classes;
-    for (int r = 0; r < run->replicas; r++) {
-        const real *logits = nl_in_replica(run, op->logits, r); /* (N, S, K) */
-        const int32_t *labels = nl_in_replica(run, op->labels, r), *lengths = nl_in_replica(run, op->lengths, r);
-        struct nl_loss_sums *sums = nl_in_replica(run, run->sums, r);
-        real *dlogits = nl_in_replica(run, op->dlogits, r);
-        double smoothing = nl_smoothing(nl_in_replica(run, op->hyper, r), run->statistics), each = smoothing / classes;
-        double counted = nl_counted(lengths, run->samples, op->positions);
-        sums->counted += counted;
-        for (int row = 0; row < run->samples * op->positions; row++, logits += classes) {
-            bool counts = row % op->positions < nl_length_of(lengths, row / op->positions, op->positions);
-            int best = 0;
-            accumulator largest = logits[0], sum = 0, mean = 0;
-            for (int k = 1; k < classes; k++)
-                if (real_part(logits[k]) > real_part(largest) || isnan(real_part(logits[k])))
-                    largest = logits[best = k];
-            for (int k = 0; k < classes; k++)
-                sum += exp(logits[k] - largest);
-            for (int k = 0; smoothing > 0 && k < classes; k++)
-                mean += logits[k] / classes;
-            if (counts) {
-                sums->loss += real_part(log(sum) + largest - logits[labels[row]]);
-                if (smoothing > 0)
-                    sums->loss += smoothing * real_part(logits[labels[row]] - mean);
-                sums->correct += best == labels[row] && !isnan(real_part(largest));
-            }
-            for (int k = 0; dlogits && k < classes; k++)
-                dlogits[(size_t)row * classes + k] =
-                    counts ? (exp(logits[k] - largest) / sum - ((1 - smoothing) * (k == labels[row]) + each)) / counted
-                           : 0;
+    const real *logits = op->logits; /* (N, S, K) */
+    const int32_t *labels = op->labels, *lengths = op->lengths;
+    struct nl_loss_sums *sums = run->sums;
+    real *dlogits = op->dlogits;
+    double smoothing = nl_smoothing(op->hyper, run->statistics), each = smoothing / classes;
+    double counted = nl_counted(lengths, run->samples, op->positions);
+    sums->counted += counted;
+    for (int row = 0; row < run->samples * op->positions; row++, logits += classes) {
+        bool counts = row % op->positions < nl_length_of(lengths, row / op->positions, op->positions);
+        int best = 0;
+        accumulator largest = logits[0], sum = 0, mean = 0;
+        for (int k = 1; k < classes; k++)
+            if (real_part(logits[k]) > real_part(largest) || isnan(real_part(logits[k])))
+                largest = logits[best = k];
+        for (int k = 0; k < classes; k++)
+            sum += exp(logits[k] - largest);
+        for (int k = 0; smoothing > 0 && k < classes; k++)
+            mean += logits[k] / classes;
+        if (counts) {
+            sums->loss += real_part(log(sum) + largest - logits[labels[row]]);
+            if (smoothing > 0)
+                sums->loss += smoothing * real_part(logits[labels[row]] - mean);
+            sums->correct += best == labels[row] && !isnan(real_part(largest));
         }
+        for (int k = 0; dlogits && k < classes; k++)
+            dlogits[(size_t)row * classes + k] =
+                counts ? (exp(logits[k] - largest) / sum - ((1 - smoothing) * (k == labels[row]) + each)) / counted : 0;
     }
 }
 

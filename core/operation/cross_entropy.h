@@ -21,7 +21,7 @@ struct nl_cross_entropy {
     const struct nl_hyper *hyper;
 };
 
-/* s of a replica's call. */
+/* s of a call. */
 static inline NL_EVERYWHERE double nl_smoothing(const struct nl_hyper *hyper, enum nl_statistics statistics)
 {
     return nl_is_step(statistics) ? hyper->label_smoothing : 0.0;

@@ -85,15 +85,15 @@ static size_t rows_of(const struct nl_run *run, const struct nl_cross_iteration 
     return (size_t)run->samples * (size_t)op->normalize.setup.positions;
 }
 
-/* What the step, not later than this one, left in replica r's states. */
-static real *statistics_of(const struct nl_run *run, const struct nl_cross_iteration *op, int r, int64_t step)
+/* What the step, not later than this one, left in the states. */
+static real *statistics_of(const struct nl_cross_iteration *op, int64_t step)
 {
-    return (real *)nl_in_replica(run, op->statistics, r) + (size_t)(step % op->history) * 2 * channels_of(op);
+    return (real *)op->statistics + (size_t)(step % op->history) * 2 * channels_of(op);
 }
 
-static real *weights_of(const struct nl_run *run, const struct nl_cross_iteration *op, int r, int64_t step)
+static real *weights_of(const struct nl_cross_iteration *op, int64_t step)
 {
-    return (real *)nl_in_replica(run, op->of_weights, r) + (size_t)(step % op->history) * 3 * op->weights;
+    return (real *)op->of_weights + (size_t)(step % op->history) * 3 * op->weights;
 }
 
 /* Mean and variance of a channel. */
@@ -102,15 +102,14 @@ struct moments {
 };
 
 /* The moments of an earlier step, as they would be with the weight of today. */
-static struct moments earlier(const struct nl_run *run, const struct nl_cross_iteration *op, int r, int64_t step,
-                              size_t c)
+static struct moments earlier(const struct nl_cross_iteration *op, int64_t step, size_t c)
 {
     size_t channels = channels_of(op);
-    const real *then = statistics_of(run, op, r, step), *w = nl_in_replica(run, op->weight, r);
+    const real *then = statistics_of(op, step), *w = op->weight;
     struct moments m = {then[c], then[channels + c]};
     if (op->weights == 0)
         return m;
-    const real *of_mean = weights_of(run, op, r, step), *of_var = of_mean + op->weights, *old = of_var + op->weights;
+    const real *of_mean = weights_of(op, step), *of_var = of_mean + op->weights, *old = of_var + op->weights;
     accumulator mean_moved = 0, var_moved = 0;
     for (size_t j = c; j < op->weights; j += channels) {
         mean_moved += (accumulator)of_mean[j] * (w[j] - old[j]);
@@ -122,14 +121,14 @@ static struct moments earlier(const struct nl_run *run, const struct nl_cross_it
 }
 
 /* The moments of the window, of so many batches. scratch: (batches) */
-static struct moments of_window(const struct nl_run *run, const struct nl_cross_iteration *op, int r, int batches,
-                                size_t c, struct moments *scratch)
+static struct moments of_window(const struct nl_run *run, const struct nl_cross_iteration *op, int batches, size_t c,
+                                struct moments *scratch)
 {
     struct moments window = {0, 0};
-    scratch[0].mean = ((const accumulator *)nl_in_replica(run, op->normalize.mean, r))[c];
-    scratch[0].var = ((const accumulator *)nl_in_replica(run, op->normalize.var, r))[c];
+    scratch[0].mean = ((const accumulator *)op->normalize.mean)[c];
+    scratch[0].var = ((const accumulator *)op->normalize.var)[c];
     for (int t = 1; t < batches; t++)
-        scratch[t] = earlier(run, op, r, run->step - t, c);
+        scratch[t] = earlier(op, run->step - t, c);
     for (int t = 0; t < batches; t++)
         window.mean += scratch[t].mean / batches;
     for (int t = 0; t < batches; t++) {
@@ -143,16 +142,14 @@ static void find_window(const struct nl_run *run, const struct nl_cross_iteratio
 {
     size_t channels = channels_of(op);
     struct moments *scratch = nl_alloc((size_t)op->history + 1, sizeof *scratch);
-    for (int r = 0; r < run->replicas; r++) {
-        accumulator *window = nl_in_replica(run, op->window, r);
-        int batches = nl_window_batches(nl_in_replica(run, op->normalize.hyper, r), run->step);
-        for (size_t c = 0; c < channels; c++) {
-            struct moments m = of_window(run, op, r, batches, c, scratch);
-            window[c] = m.mean;
-            window[channels + c] = m.var;
-        }
-        *(double *)(window + 2 * channels) = batches;
+    accumulator *window = op->window;
+    int batches = nl_window_batches(op->normalize.hyper, run->step);
+    for (size_t c = 0; c < channels; c++) {
+        struct moments m = of_window(run, op, batches, c, scratch);
+        window[c] = m.mean;
+        window[channels + c] = m.var;
     }
+    *(double *)(window + 2 * channels) = batches;
     free(scratch);
 }
 
@@ -160,36 +157,30 @@ static void find_window(const struct nl_run *run, const struct nl_cross_iteratio
 static void put_dy(const struct nl_run *run, const struct nl_cross_iteration *op, bool of_var)
 {
     size_t channels = channels_of(op), rows = rows_of(run, op);
-    for (int r = 0; r < run->replicas; r++) {
-        const real *x = nl_in_replica(run, op->normalize.x, r);
-        const accumulator *mean = nl_in_replica(run, op->normalize.mean, r);
-        real *dy = nl_in_replica(run, op->normalize.y, r);
-        for (size_t row = 0; row < rows; row++)
-            for (size_t c = 0; c < channels; c++, x++, dy++)
-                *dy = of_var ? 2 * (*x - mean[c]) / (double)rows : 1 / (double)rows;
-    }
+    const real *x = op->normalize.x;
+    const accumulator *mean = op->normalize.mean;
+    real *dy = op->normalize.y;
+    for (size_t row = 0; row < rows; row++)
+        for (size_t c = 0; c < channels; c++, x++, dy++)
+            *dy = of_var ? 2 * (*x - mean[c]) / (double)rows : 1 / (double)rows;
 }
 
 /* What later steps will need of this one, in place of the step that no longer counts. y is overwritten. */
 static void remember(const struct nl_run *run, const struct nl_cross_iteration *op)
 {
     size_t channels = channels_of(op);
-    for (int r = 0; r < run->replicas; r++) {
-        real *now = statistics_of(run, op, r, run->step);
-        const accumulator *mean = nl_in_replica(run, op->normalize.mean, r),
-                          *var = nl_in_replica(run, op->normalize.var, r);
-        for (size_t c = 0; c < channels; c++) {
-            now[c] = mean[c];
-            now[channels + c] = var[c];
-        }
-        if (op->weights > 0)
-            memcpy(weights_of(run, op, r, run->step) + 2 * op->weights, nl_in_replica(run, op->weight, r),
-                   op->weights * sizeof(real));
+    real *now = statistics_of(op, run->step);
+    const accumulator *mean = op->normalize.mean, *var = op->normalize.var;
+    for (size_t c = 0; c < channels; c++) {
+        now[c] = mean[c];
+        now[channels + c] = var[c];
     }
+    if (op->weights > 0)
+        memcpy(weights_of(op, run->step) + 2 * op->weights, op->weight, op->weights * sizeof(real));
     for (int of_var = 0; op->weights > 0 && of_var < 2; of_var++) {
         put_dy(run, op, of_var);
         nl_weight_gradient(run, &op->producer, op->input, op->weight, op->normalize.y,
-                           weights_of(run, op, 0, run->step) + (size_t)of_var * op->weights);
+                           weights_of(op, run->step) + (size_t)of_var * op->weights);
     }
 }
 

@@ -26,19 +26,17 @@ static double work(const void *arguments)
 
 static void drop(const struct nl_run *run, const struct nl_dropout *op, const void *from, void *to)
 {
-    for (int r = 0; r < run->replicas; r++) {
-        const real *x = nl_in_replica(run, from, r);
-        const uint32_t *key = nl_in_replica(run, op->key, r);
-        const struct nl_hyper *hyper = nl_in_replica(run, op->hyper, r);
-        struct nl_stream stream = {{key[0], key[1]}};
-        real *y = nl_in_replica(run, to, r);
-        double p = nl_own_or(op->p, hyper->dropout);
-        bool drops = nl_is_step(run->statistics) && p > 0;
-        uint64_t before = nl_elements_before(run, op->count);
-        for (size_t i = 0; i < (size_t)run->samples * op->count; i++) {
-            bool kept = !drops || nl_stream_uniform(stream, (uint64_t)run->step, before + i) >= p;
-            y[i] = !drops ? x[i] : kept ? x[i] / (1.0 - p) : 0;
-        }
+    const real *x = from;
+    const uint32_t *key = op->key;
+    const struct nl_hyper *hyper = op->hyper;
+    struct nl_stream stream = {{key[0], key[1]}};
+    real *y = to;
+    double p = nl_own_or(op->p, hyper->dropout);
+    bool drops = nl_is_step(run->statistics) && p > 0;
+    uint64_t before = nl_elements_before(run, op->count);
+    for (size_t i = 0; i < (size_t)run->samples * op->count; i++) {
+        bool kept = !drops || nl_stream_uniform(stream, (uint64_t)run->step, before + i) >= p;
+        y[i] = !drops ? x[i] : kept ? x[i] / (1.0 - p) : 0;
     }
 }
 

@@ -42,14 +42,12 @@ static double work(const void *arguments)
 static void forward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_embedding *op = arguments;
-    for (int r = 0; r < run->replicas; r++) {
-        const int32_t *x = nl_in_replica(run, op->x, r);
-        const real *w = nl_in_replica(run, op->w, r);
-        real *y = nl_in_replica(run, op->y, r);
-        for (int row = 0; row < run->samples * op->positions; row++)
-            for (int c = 0; c < op->channels; c++)
-                y[(size_t)row * op->channels + c] = w[(size_t)c * op->vocabulary + x[row]];
-    }
+    const int32_t *x = op->x;
+    const real *w = op->w;
+    real *y = op->y;
+    for (int row = 0; row < run->samples * op->positions; row++)
+        for (int c = 0; c < op->channels; c++)
+            y[(size_t)row * op->channels + c] = w[(size_t)c * op->vocabulary + x[row]];
 }
 
 /* dw[first .. end - 1, id] */
@@ -67,12 +65,10 @@ static void sum_of_id(const struct nl_embedding *op, int rows, const int32_t *x,
 static void backward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_embedding *op = arguments;
-    for (int r = 0; r < run->replicas && op->dw; r++)
-        for (int id = 0; id < op->vocabulary; id++)
-            for (int first = 0; first < op->channels; first += BLOCK)
-                sum_of_id(op, run->samples * op->positions, nl_in_replica(run, op->x, r), nl_in_replica(run, op->dy, r),
-                          id, first, op->channels - first < BLOCK ? op->channels : first + BLOCK,
-                          nl_in_replica(run, op->dw, r));
+    for (int id = 0; op->dw && id < op->vocabulary; id++)
+        for (int first = 0; first < op->channels; first += BLOCK)
+            sum_of_id(op, run->samples * op->positions, op->x, op->dy, id, first,
+                      op->channels - first < BLOCK ? op->channels : first + BLOCK, op->dw);
 }
 
 NL_KERNEL(embedding) = {.forward = forward, .backward = backward};

@@ -42,17 +42,16 @@ struct channel {
     bool has_tau;
 };
 
-static struct channel channel_of(const struct nl_run *run, const struct nl_frn *op, int r, int c)
+static struct channel channel_of(const struct nl_frn *op, int c)
 {
-    const real *gamma = nl_in_replica(run, op->gamma, r), *beta = nl_in_replica(run, op->beta, r),
-               *tau = nl_in_replica(run, op->tau, r);
+    const real *gamma = op->gamma, *beta = op->beta, *tau = op->tau;
     return (struct channel){gamma ? gamma[c] : 1, beta ? beta[c] : 0, tau ? tau[c] : 0, tau != NULL};
 }
 
-static accumulator eps_of(const struct nl_run *run, const struct nl_frn *op, int r)
+static accumulator eps_of(const struct nl_frn *op)
 {
-    const struct nl_hyper *hyper = nl_in_replica(run, op->hyper, r);
-    const real *learned = nl_in_replica(run, op->learned_eps, r);
+    const struct nl_hyper *hyper = op->hyper;
+    const real *learned = op->learned_eps;
     return nl_own_or(op->set.eps, hyper->norm_eps) + (learned ? nl_magnitude(*learned) : 0);
 }
 
@@ -70,21 +69,18 @@ static void forward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_frn *op = arguments;
     size_t sample = (size_t)op->positions * (size_t)op->channels;
-    for (int r = 0; r < run->replicas; r++) {
-        accumulator eps = eps_of(run, op, r);
-        for (int set = 0; set < run->samples * op->channels; set++) {
-            int c = set % op->channels;
-            size_t first = (size_t)(set / op->channels) * sample + (size_t)c;
-            const real *x = (const real *)nl_in_replica(run, op->x, r) + first;
-            real *z = (real *)nl_in_replica(run, op->z, r) + first;
-            struct channel channel = channel_of(run, op, r, c);
-            accumulator scale = scale_of(op, x, eps);
-            for (int s = 0; s < op->positions; s++) {
-                accumulator y = channel.gamma * (x[s * op->channels] * scale) + channel.beta;
-                z[s * op->channels] =
-                    (real)(channel.has_tau && real_part(y) < real_part(channel.tau) ? channel.tau
-                                                                                    : y); /* NaN stays NaN */
-            }
+    accumulator eps = eps_of(op);
+    for (int set = 0; set < run->samples * op->channels; set++) {
+        int c = set % op->channels;
+        size_t first = (size_t)(set / op->channels) * sample + (size_t)c;
+        const real *x = (const real *)op->x + first;
+        real *z = (real *)op->z + first;
+        struct channel channel = channel_of(op, c);
+        accumulator scale = scale_of(op, x, eps);
+        for (int s = 0; s < op->positions; s++) {
+            accumulator y = channel.gamma * (x[s * op->channels] * scale) + channel.beta;
+            z[s * op->channels] =
+                (real)(channel.has_tau && real_part(y) < real_part(channel.tau) ? channel.tau : y); /* NaN stays NaN */
         }
     }
 }
@@ -116,18 +112,16 @@ static struct sums sums_of(const struct nl_frn *op, const struct channel *channe
 }
 
 /* Channel c of all samples. Returns the sum of -du u / (nu2 + eps) / 2, the gradient of eps. */
-static accumulator backward_channel(const struct nl_run *run, const struct nl_frn *op, int r, int c, accumulator eps)
+static accumulator backward_channel(const struct nl_run *run, const struct nl_frn *op, int c, accumulator eps)
 {
-    struct channel channel = channel_of(run, op, r, c);
-    real *dgamma = nl_in_replica(run, op->dgamma, r), *dbeta = nl_in_replica(run, op->dbeta, r),
-         *dtau = nl_in_replica(run, op->dtau, r);
+    struct channel channel = channel_of(op, c);
+    real *dgamma = op->dgamma, *dbeta = op->dbeta, *dtau = op->dtau;
     struct sums total = {0};
     accumulator deps = 0;
     for (int n = 0; n < run->samples; n++) {
         size_t first = (size_t)n * (size_t)op->positions * (size_t)op->channels + (size_t)c;
-        const real *x = (const real *)nl_in_replica(run, op->x, r) + first,
-                   *dz = (const real *)nl_in_replica(run, op->dz, r) + first;
-        real *dx = op->dx ? (real *)nl_in_replica(run, op->dx, r) + first : NULL;
+        const real *x = (const real *)op->x + first, *dz = (const real *)op->dz + first;
+        real *dx = op->dx ? (real *)op->dx + first : NULL;
         accumulator scale = scale_of(op, x, eps);
         struct sums sums = sums_of(op, &channel, x, dz, scale);
         for (int i = 0; dx && i < op->positions * op->channels; i += op->channels) {
@@ -151,15 +145,13 @@ static accumulator backward_channel(const struct nl_run *run, const struct nl_fr
 static void backward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_frn *op = arguments;
-    for (int r = 0; r < run->replicas; r++) {
-        accumulator eps = eps_of(run, op, r), deps = 0;
-        const real *learned = nl_in_replica(run, op->learned_eps, r);
-        real *dlearned = nl_in_replica(run, op->dlearned_eps, r);
-        for (int c = 0; c < op->channels; c++)
-            deps += backward_channel(run, op, r, c, eps);
-        if (learned)
-            *dlearned = (real)(nl_sign(*learned) * deps);
-    }
+    accumulator eps = eps_of(op), deps = 0;
+    const real *learned = op->learned_eps;
+    real *dlearned = op->dlearned_eps;
+    for (int c = 0; c < op->channels; c++)
+        deps += backward_channel(run, op, c, eps);
+    if (learned)
+        *dlearned = (real)(nl_sign(*learned) * deps);
 }
 
 NL_KERNEL(frn) = {.forward = forward, .backward = backward};

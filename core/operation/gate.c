@@ -31,27 +31,23 @@ static double work(const void *arguments)
 static void forward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_gate *op = arguments;
-    for (int r = 0; r < run->replicas; r++) {
-        const real *a = nl_in_replica(run, op->x, r);
-        real *y = nl_in_replica(run, op->y, r);
-        for (int row = 0; row < run->samples * op->positions; row++, a += 2 * op->channels)
-            for (int c = 0; c < op->channels; c++)
-                *y++ = nl_activation_of(op->kind, op->gelu, a[c]) * a[op->channels + c];
-    }
+    const real *a = op->x;
+    real *y = op->y;
+    for (int row = 0; row < run->samples * op->positions; row++, a += 2 * op->channels)
+        for (int c = 0; c < op->channels; c++)
+            *y++ = nl_activation_of(op->kind, op->gelu, a[c]) * a[op->channels + c];
 }
 
 static void backward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_gate *op = arguments;
-    for (int r = 0; r < run->replicas; r++) {
-        const real *a = nl_in_replica(run, op->x, r), *dy = nl_in_replica(run, op->dy, r);
-        real *da = nl_in_replica(run, op->dx, r);
-        for (int row = 0; row < run->samples * op->positions; row++, a += 2 * op->channels, da += 2 * op->channels)
-            for (int c = 0; c < op->channels; c++, dy++) {
-                da[c] = *dy * a[op->channels + c] * nl_activation_slope(op->kind, op->gelu, a[c]);
-                da[op->channels + c] = *dy * nl_activation_of(op->kind, op->gelu, a[c]);
-            }
-    }
+    const real *a = op->x, *dy = op->dy;
+    real *da = op->dx;
+    for (int row = 0; row < run->samples * op->positions; row++, a += 2 * op->channels, da += 2 * op->channels)
+        for (int c = 0; c < op->channels; c++, dy++) {
+            da[c] = *dy * a[op->channels + c] * nl_activation_slope(op->kind, op->gelu, a[c]);
+            da[op->channels + c] = *dy * nl_activation_of(op->kind, op->gelu, a[c]);
+        }
 }
 
 NL_KERNEL(gate) = {.forward = forward, .backward = backward};

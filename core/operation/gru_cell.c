@@ -47,18 +47,15 @@ static void forward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_gru_cell *op = arguments;
     size_t width = (size_t)op->width;
-    for (int k = 0; k < run->replicas; k++) {
-        const real *a = nl_in_replica(run, op->a, k), *b = nl_in_replica(run, op->b, k),
-                   *h = nl_in_replica(run, op->h, k);
-        real *gates = nl_in_replica(run, op->gates, k), *after = nl_in_replica(run, op->after, k);
-        for (size_t at = 0; at < (size_t)run->samples * width; at++) {
-            size_t first = at / width * 3 * width + at % width; /* of the sample's gates, those of this unit */
-            accumulator r = sigmoid((accumulator)a[first] + b[first]),
-                        z = sigmoid((accumulator)a[first + width] + b[first + width]);
-            accumulator n = tanh(a[first + 2 * width] + r * b[first + 2 * width]);
-            gates[first] = r, gates[first + width] = z, gates[first + 2 * width] = n;
-            after[at] = (1.0 - z) * n + z * h[at];
-        }
+    const real *a = op->a, *b = op->b, *h = op->h;
+    real *gates = op->gates, *after = op->after;
+    for (size_t at = 0; at < (size_t)run->samples * width; at++) {
+        size_t first = at / width * 3 * width + at % width; /* of the sample's gates, those of this unit */
+        accumulator r = sigmoid((accumulator)a[first] + b[first]),
+                    z = sigmoid((accumulator)a[first + width] + b[first + width]);
+        accumulator n = tanh(a[first + 2 * width] + r * b[first + 2 * width]);
+        gates[first] = r, gates[first + width] = z, gates[first + 2 * width] = n;
+        after[at] = (1.0 - z) * n + z * h[at];
     }
 }
 
@@ -66,23 +63,19 @@ static void backward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_gru_cell *op = arguments;
     size_t width = (size_t)op->width;
-    for (int k = 0; k < run->replicas; k++) {
-        const real *gates = nl_in_replica(run, op->gates, k), *b = nl_in_replica(run, op->b, k),
-                   *h = nl_in_replica(run, op->h, k);
-        const real *dafter = nl_in_replica(run, op->dafter, k);
-        real *da = nl_in_replica(run, op->da, k), *db = nl_in_replica(run, op->db, k),
-             *dh = nl_in_replica(run, op->dh, k);
-        for (size_t at = 0; at < (size_t)run->samples * width; at++) {
-            size_t first = at / width * 3 * width + at % width;
-            accumulator r = gates[first], z = gates[first + width], n = gates[first + 2 * width], above = dafter[at];
-            accumulator dn = above * (1.0 - z) * (1.0 - n * n), dr = dn * b[first + 2 * width] * r * (1.0 - r),
-                        dz = above * (h[at] - n) * z * (1.0 - z);
-            dh[at] = above * z;
-            da[first] = db[first] = dr;
-            da[first + width] = db[first + width] = dz;
-            da[first + 2 * width] = dn;
-            db[first + 2 * width] = dn * r;
-        }
+    const real *gates = op->gates, *b = op->b, *h = op->h;
+    const real *dafter = op->dafter;
+    real *da = op->da, *db = op->db, *dh = op->dh;
+    for (size_t at = 0; at < (size_t)run->samples * width; at++) {
+        size_t first = at / width * 3 * width + at % width;
+        accumulator r = gates[first], z = gates[first + width], n = gates[first + 2 * width], above = dafter[at];
+        accumulator dn = above * (1.0 - z) * (1.0 - n * n), dr = dn * b[first + 2 * width] * r * (1.0 - r),
+                    dz = above * (h[at] - n) * z * (1.0 - z);
+        dh[at] = above * z;
+        da[first] = db[first] = dr;
+        da[first + width] = db[first + width] = dz;
+        da[first + 2 * width] = dn;
+        db[first + 2 * width] = dn * r;
     }
 }
 

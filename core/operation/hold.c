@@ -28,29 +28,25 @@ static bool counts(const struct nl_run *run, const int32_t *lengths, size_t n)
 static void forward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_hold *op = arguments;
-    for (int r = 0; r < run->replicas; r++) {
-        const real *x = nl_in_replica(run, op->x, r), *before = nl_in_replica(run, op->before, r);
-        const int32_t *lengths = nl_in_replica(run, op->lengths, r);
-        real *y = nl_in_replica(run, op->y, r);
-        for (size_t at = 0; at < (size_t)run->samples * op->count; at++)
-            y[at] = counts(run, lengths, at / op->count) ? x[at] : before[at];
-    }
+    const real *x = op->x, *before = op->before;
+    const int32_t *lengths = op->lengths;
+    real *y = op->y;
+    for (size_t at = 0; at < (size_t)run->samples * op->count; at++)
+        y[at] = counts(run, lengths, at / op->count) ? x[at] : before[at];
 }
 
 static void backward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_hold *op = arguments;
-    for (int r = 0; r < run->replicas; r++) {
-        const real *dy = nl_in_replica(run, op->dy, r);
-        const int32_t *lengths = nl_in_replica(run, op->lengths, r);
-        real *dx = nl_in_replica(run, op->dx, r), *dbefore = nl_in_replica(run, op->dbefore, r);
-        for (size_t at = 0; at < (size_t)run->samples * op->count; at++) {
-            bool now = counts(run, lengths, at / op->count);
-            if (dx)
-                dx[at] = now ? dy[at] : 0;
-            if (dbefore)
-                dbefore[at] = now ? 0 : dy[at];
-        }
+    const real *dy = op->dy;
+    const int32_t *lengths = op->lengths;
+    real *dx = op->dx, *dbefore = op->dbefore;
+    for (size_t at = 0; at < (size_t)run->samples * op->count; at++) {
+        bool now = counts(run, lengths, at / op->count);
+        if (dx)
+            dx[at] = now ? dy[at] : 0;
+        if (dbefore)
+            dbefore[at] = now ? 0 : dy[at];
     }
 }
 

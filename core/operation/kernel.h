@@ -5,8 +5,9 @@
  *
  * Replicas. A cohort of R trials with equal shapes advances together. Each has its state in memory (parameters,
  * gradients, the optimizer's, statistics, activations, indices), all laid out alike: that of replica r begins r *
- * run->stride bytes after the first. Every pointer in an operation's arguments points into the state of replica 0. Only
- * a data set's pixels or values stand outside.
+ * run->stride bytes after the first. Only a data set's pixels or values stand outside. A kernel of a GPU computes all
+ * replicas: every pointer in its arguments points into the state of replica 0. A kernel of the host computes one, and
+ * is called for one after the other.
  *
  * Batches. Operations are laid out for a capacity; a call works on the first run->samples of it, so that a last partial
  * batch needs no second plan.
@@ -81,7 +82,7 @@ struct nl_loss_sums {
 
 /* What all operations of one call share. */
 struct nl_run {
-    int replicas;                  /* R */
+    int replicas;                  /* R; 1 in a call on the host */
     size_t stride;                 /* bytes from one replica's state to the next */
     int samples;                   /* N of this call, at most each operation's capacity */
     int64_t step;                  /* weight updates done so far */
@@ -97,6 +98,21 @@ struct nl_run {
     bool begins;                   /* it is of the first step of an epoch */
     int time;                      /* in the body of a loop (graph/loop.h): the position in the sequences; else 0 */
 };
+
+/* The same place in the state of a replica that begins so many bytes after the first's; NULL stays NULL. */
+static inline void *nl_in_replica(const void *place, size_t bytes)
+{
+    return place ? (char *)(uintptr_t)place + bytes : NULL;
+}
+
+/* The run of replica r alone. */
+static inline struct nl_run nl_run_of(const struct nl_run *run, int r)
+{
+    struct nl_run one = *run;
+    one.replicas = 1;
+    one.sums = nl_in_replica(run->sums, (size_t)r * run->stride);
+    return one;
+}
 
 /* The number of the call's first element, of so many in a sample, in a row of a random stream: each sample and time has
  * numbers of its own, in whatever parts they are computed. */

@@ -54,14 +54,12 @@ static void forward(const struct nl_run *run, const void *arguments)
     const struct nl_linear *op = arguments;
     int in = op->in, out = op->out;
     size_t rows = nl_linear_rows(run, op);
-    for (int r = 0; r < run->replicas; r++) {
-        const real *x = nl_in_replica(run, op->x, r); /* (N S, I) */
-        const real *w = nl_in_replica(run, op->w, r); /* (I, O) */
-        const real *b = nl_in_replica(run, op->b, r); /* (O) or NULL */
-        real *y = nl_in_replica(run, op->y, r);       /* (N S, O) */
-        for (size_t n = 0; n < rows; n++)
-            multiply(in, out, x + n * in, w, b, y + n * out);
-    }
+    const real *x = op->x; /* (N S, I) */
+    const real *w = op->w; /* (I, O) */
+    const real *b = op->b; /* (O) or NULL */
+    real *y = op->y;       /* (N S, O) */
+    for (size_t n = 0; n < rows; n++)
+        multiply(in, out, x + n * in, w, b, y + n * out);
 }
 
 static void backward(const struct nl_run *run, const void *arguments)
@@ -69,28 +67,25 @@ static void backward(const struct nl_run *run, const void *arguments)
     const struct nl_linear *op = arguments;
     int in = op->in, out = op->out;
     size_t rows = nl_linear_rows(run, op);
-    for (int r = 0; r < run->replicas; r++) {
-        const real *x = nl_in_replica(run, op->x, r);
-        const real *w = nl_in_replica(run, op->w, r);
-        const real *dy = nl_in_replica(run, op->dy, r);
-        real *dx = nl_in_replica(run, op->dx, r), *dw = nl_in_replica(run, op->dw, r),
-             *db = nl_in_replica(run, op->db, r);
-        for (int i = 0; dw && i < in; i++)
-            for (int first = 0, end; first < out; first = end) {
-                accumulator sum[NL_PRODUCT_BLOCK] = {0};
-                end = nl_block_end(first, out);
-                for (size_t n = 0; n < rows; n++)
-                    for (int o = first; o < end; o++)
-                        sum[o - first] += (accumulator)x[n * in + i] * dy[n * out + o];
+    const real *x = op->x;
+    const real *w = op->w;
+    const real *dy = op->dy;
+    real *dx = op->dx, *dw = op->dw, *db = op->db;
+    for (int i = 0; dw && i < in; i++)
+        for (int first = 0, end; first < out; first = end) {
+            accumulator sum[NL_PRODUCT_BLOCK] = {0};
+            end = nl_block_end(first, out);
+            for (size_t n = 0; n < rows; n++)
                 for (int o = first; o < end; o++)
-                    dw[(size_t)i * out + o] = sum[o - first];
-            }
-        if (db)
-            nl_sum_rows(rows, out, dy, db);
-        for (size_t n = 0; dx && n < rows; n++)
-            for (int i = 0; i < in; i++)
-                dx[n * in + i] = nl_gradient_of_input(out, dy + n * out, w + (size_t)i * out);
-    }
+                    sum[o - first] += (accumulator)x[n * in + i] * dy[n * out + o];
+            for (int o = first; o < end; o++)
+                dw[(size_t)i * out + o] = sum[o - first];
+        }
+    if (db)
+        nl_sum_rows(rows, out, dy, db);
+    for (size_t n = 0; dx && n < rows; n++)
+        for (int i = 0; i < in; i++)
+            dx[n * in + i] = nl_gradient_of_input(out, dy + n * out, w + (size_t)i * out);
 }
 
 NL_KERNEL(linear) = {.forward = forward, .backward = backward};

@@ -41,13 +41,11 @@ static accumulator inverse_power(accumulator divisor, double exponent)
 static void forward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_lrn *op = arguments;
-    for (int r = 0; r < run->replicas; r++) {
-        const real *x = nl_in_replica(run, op->x, r);
-        real *y = nl_in_replica(run, op->y, r);
-        for (int row = 0; row < run->samples * op->positions; row++, x += op->channels, y += op->channels)
-            for (int c = 0; c < op->channels; c++)
-                y[c] = (real)(x[c] * inverse_power(divisor_of(op, x, c), op->set.lrn.beta));
-    }
+    const real *x = op->x;
+    real *y = op->y;
+    for (int row = 0; row < run->samples * op->positions; row++, x += op->channels, y += op->channels)
+        for (int c = 0; c < op->channels; c++)
+            y[c] = (real)(x[c] * inverse_power(divisor_of(op, x, c), op->set.lrn.beta));
 }
 
 /* The second term of dx of channel j, without its sign. */
@@ -63,15 +61,12 @@ static accumulator of_divisors(const struct nl_lrn *op, const real *x, const rea
 static void backward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_lrn *op = arguments;
-    for (int r = 0; r < run->replicas && op->dx; r++) {
-        const real *x = nl_in_replica(run, op->x, r), *dy = nl_in_replica(run, op->dy, r);
-        real *dx = nl_in_replica(run, op->dx, r);
-        for (int row = 0; row < run->samples * op->positions;
-             row++, x += op->channels, dy += op->channels, dx += op->channels)
-            for (int j = 0; j < op->channels; j++)
-                dx[j] =
-                    (real)(dy[j] * inverse_power(divisor_of(op, x, j), op->set.lrn.beta) - of_divisors(op, x, dy, j));
-    }
+    const real *x = op->x, *dy = op->dy;
+    real *dx = op->dx;
+    for (int row = 0; dx && row < run->samples * op->positions;
+         row++, x += op->channels, dy += op->channels, dx += op->channels)
+        for (int j = 0; j < op->channels; j++)
+            dx[j] = (real)(dy[j] * inverse_power(divisor_of(op, x, j), op->set.lrn.beta) - of_divisors(op, x, dy, j));
 }
 
 NL_KERNEL(lrn) = {.forward = forward, .backward = backward};

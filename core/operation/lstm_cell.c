@@ -48,21 +48,17 @@ static void forward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_lstm_cell *op = arguments;
     size_t width = (size_t)op->width;
-    for (int r = 0; r < run->replicas; r++) {
-        const real *a = nl_in_replica(run, op->a, r), *b = nl_in_replica(run, op->b, r),
-                   *c = nl_in_replica(run, op->c, r);
-        real *gates = nl_in_replica(run, op->gates, r), *after = nl_in_replica(run, op->after, r),
-             *out = nl_in_replica(run, op->out, r);
-        for (size_t at = 0; at < (size_t)run->samples * width; at++) {
-            size_t first = at / width * 4 * width + at % width; /* of the sample's gates, those of this unit */
-            accumulator i = sigmoid((accumulator)a[first] + b[first]),
-                        f = sigmoid((accumulator)a[first + width] + b[first + width]);
-            accumulator g = tanh((accumulator)a[first + 2 * width] + b[first + 2 * width]),
-                        o = sigmoid((accumulator)a[first + 3 * width] + b[first + 3 * width]);
-            gates[first] = i, gates[first + width] = f, gates[first + 2 * width] = g, gates[first + 3 * width] = o;
-            after[at] = f * c[at] + i * g;
-            out[at] = op->opens ? o : o * tanh((accumulator)after[at]);
-        }
+    const real *a = op->a, *b = op->b, *c = op->c;
+    real *gates = op->gates, *after = op->after, *out = op->out;
+    for (size_t at = 0; at < (size_t)run->samples * width; at++) {
+        size_t first = at / width * 4 * width + at % width; /* of the sample's gates, those of this unit */
+        accumulator i = sigmoid((accumulator)a[first] + b[first]),
+                    f = sigmoid((accumulator)a[first + width] + b[first + width]);
+        accumulator g = tanh((accumulator)a[first + 2 * width] + b[first + 2 * width]),
+                    o = sigmoid((accumulator)a[first + 3 * width] + b[first + 3 * width]);
+        gates[first] = i, gates[first + width] = f, gates[first + 2 * width] = g, gates[first + 3 * width] = o;
+        after[at] = f * c[at] + i * g;
+        out[at] = op->opens ? o : o * tanh((accumulator)after[at]);
     }
 }
 
@@ -70,25 +66,21 @@ static void backward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_lstm_cell *op = arguments;
     size_t width = (size_t)op->width;
-    for (int r = 0; r < run->replicas; r++) {
-        const real *gates = nl_in_replica(run, op->gates, r), *c = nl_in_replica(run, op->c, r),
-                   *after = nl_in_replica(run, op->after, r);
-        const real *dafter = nl_in_replica(run, op->dafter, r), *dout = nl_in_replica(run, op->dout, r);
-        real *da = nl_in_replica(run, op->da, r), *db = nl_in_replica(run, op->db, r),
-             *dc = nl_in_replica(run, op->dc, r);
-        for (size_t at = 0; at < (size_t)run->samples * width; at++) {
-            size_t first = at / width * 4 * width + at % width;
-            accumulator i = gates[first], f = gates[first + width], g = gates[first + 2 * width],
-                        o = gates[first + 3 * width];
-            accumulator squashed = op->opens ? 0 : tanh((accumulator)after[at]), above = dout ? dout[at] : 0;
-            accumulator d_o = op->opens ? above : above * squashed;
-            accumulator dcell = (dafter ? dafter[at] : 0) + (op->opens ? 0 : above * o * (1.0 - squashed * squashed));
-            accumulator d[4] = {dcell * g * i * (1.0 - i), dcell * c[at] * f * (1.0 - f), dcell * i * (1.0 - g * g),
-                                d_o * o * (1.0 - o)};
-            dc[at] = dcell * f;
-            for (size_t gate = 0; gate < 4; gate++)
-                da[first + gate * width] = db[first + gate * width] = d[gate];
-        }
+    const real *gates = op->gates, *c = op->c, *after = op->after;
+    const real *dafter = op->dafter, *dout = op->dout;
+    real *da = op->da, *db = op->db, *dc = op->dc;
+    for (size_t at = 0; at < (size_t)run->samples * width; at++) {
+        size_t first = at / width * 4 * width + at % width;
+        accumulator i = gates[first], f = gates[first + width], g = gates[first + 2 * width],
+                    o = gates[first + 3 * width];
+        accumulator squashed = op->opens ? 0 : tanh((accumulator)after[at]), above = dout ? dout[at] : 0;
+        accumulator d_o = op->opens ? above : above * squashed;
+        accumulator dcell = (dafter ? dafter[at] : 0) + (op->opens ? 0 : above * o * (1.0 - squashed * squashed));
+        accumulator d[4] = {dcell * g * i * (1.0 - i), dcell * c[at] * f * (1.0 - f), dcell * i * (1.0 - g * g),
+                            d_o * o * (1.0 - o)};
+        dc[at] = dcell * f;
+        for (size_t gate = 0; gate < 4; gate++)
+            da[first + gate * width] = db[first + gate * width] = d[gate];
     }
 }
 

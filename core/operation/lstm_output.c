@@ -33,26 +33,21 @@ static double work(const void *arguments)
 static void forward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_lstm_output *op = arguments;
-    for (int r = 0; r < run->replicas; r++) {
-        const real *o = nl_in_replica(run, op->o, r), *c = nl_in_replica(run, op->c, r);
-        real *h = nl_in_replica(run, op->h, r);
-        for (size_t at = 0; at < (size_t)run->samples * (size_t)op->width; at++)
-            h[at] = o[at] * tanh((accumulator)c[at]);
-    }
+    const real *o = op->o, *c = op->c;
+    real *h = op->h;
+    for (size_t at = 0; at < (size_t)run->samples * (size_t)op->width; at++)
+        h[at] = o[at] * tanh((accumulator)c[at]);
 }
 
 static void backward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_lstm_output *op = arguments;
-    for (int r = 0; r < run->replicas; r++) {
-        const real *o = nl_in_replica(run, op->o, r), *c = nl_in_replica(run, op->c, r),
-                   *dh = nl_in_replica(run, op->dh, r);
-        real *d_o = nl_in_replica(run, op->d_o, r), *dc = nl_in_replica(run, op->dc, r);
-        for (size_t at = 0; at < (size_t)run->samples * (size_t)op->width; at++) {
-            accumulator squashed = tanh((accumulator)c[at]), above = dh[at];
-            d_o[at] = above * squashed;
-            dc[at] = above * o[at] * (1.0 - squashed * squashed);
-        }
+    const real *o = op->o, *c = op->c, *dh = op->dh;
+    real *d_o = op->d_o, *dc = op->dc;
+    for (size_t at = 0; at < (size_t)run->samples * (size_t)op->width; at++) {
+        accumulator squashed = tanh((accumulator)c[at]), above = dh[at];
+        d_o[at] = above * squashed;
+        dc[at] = above * o[at] * (1.0 - squashed * squashed);
     }
 }
 

@@ -52,22 +52,18 @@ static size_t largest(const struct nl_max_pool *op, const real *x, int n, int i,
 static void forward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_max_pool *op = arguments;
-    for (int r = 0; r < run->replicas; r++) {
-        const real *x = nl_in_replica(run, op->x, r);
-        real *y = nl_in_replica(run, op->y, r);
-        FOR_OUTPUTS(op, run) *y++ = x[largest(op, x, n, i, j, c)];
-    }
+    const real *x = op->x;
+    real *y = op->y;
+    FOR_OUTPUTS(op, run) *y++ = x[largest(op, x, n, i, j, c)];
 }
 
 static void backward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_max_pool *op = arguments;
-    for (int r = 0; r < run->replicas; r++) {
-        const real *x = nl_in_replica(run, op->x, r), *dy = nl_in_replica(run, op->dy, r);
-        real *dx = nl_in_replica(run, op->dx, r);
-        memset(dx, 0, (size_t)run->samples * op->height * op->width * op->channels * sizeof *dx);
-        FOR_OUTPUTS(op, run) dx[largest(op, x, n, i, j, c)] = *dy++;
-    }
+    const real *x = op->x, *dy = op->dy;
+    real *dx = op->dx;
+    memset(dx, 0, (size_t)run->samples * op->height * op->width * op->channels * sizeof *dx);
+    FOR_OUTPUTS(op, run) dx[largest(op, x, n, i, j, c)] = *dy++;
 }
 
 NL_KERNEL(max_pool) = {.forward = forward, .backward = backward};

@@ -7,16 +7,14 @@
 static void forward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_mean_gradient *op = arguments;
-    for (int r = 0; r < run->replicas; r++) {
-        const struct nl_loss_sums *sums = nl_in_replica(run, run->sums, r);
-        const real *grad = nl_in_replica(run, op->grad, r);
-        real *mean = nl_in_replica(run, op->mean, r);
-        double *counted = nl_in_replica(run, op->counted, r), before = run->before > 0 ? *counted : 0;
-        double share = sums->counted > before ? (sums->counted - before) / sums->counted : 0;
-        for (size_t i = 0; i < op->count; i++)
-            mean[i] = before > 0 ? mean[i] + (real)share * (grad[i] - mean[i]) : grad[i];
-        *counted = sums->counted;
-    }
+    const struct nl_loss_sums *sums = run->sums;
+    const real *grad = op->grad;
+    real *mean = op->mean;
+    double *counted = op->counted, before = run->before > 0 ? *counted : 0;
+    double share = sums->counted > before ? (sums->counted - before) / sums->counted : 0;
+    for (size_t i = 0; i < op->count; i++)
+        mean[i] = before > 0 ? mean[i] + (real)share * (grad[i] - mean[i]) : grad[i];
+    *counted = sums->counted;
 }
 
 NL_KERNEL(mean_gradient) = {.forward = forward};

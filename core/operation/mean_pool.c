@@ -31,18 +31,16 @@ static double work(const void *arguments)
 static void forward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_mean_pool *op = arguments;
-    for (int r = 0; r < run->replicas; r++) {
-        const real *x = nl_in_replica(run, op->x, r); /* (N, S, C) */
-        real *y = nl_in_replica(run, op->y, r);       /* (N, C) */
-        const int32_t *lengths = nl_in_replica(run, op->lengths, r);
-        for (int n = 0; n < run->samples; n++) {
-            int length = nl_length_of(lengths, n, op->positions);
-            for (int c = 0; c < op->channels; c++) {
-                accumulator sum = 0;
-                for (int s = 0; s < length; s++)
-                    sum += x[((size_t)n * op->positions + s) * op->channels + c];
-                y[(size_t)n * op->channels + c] = length ? sum / length : 0;
-            }
+    const real *x = op->x; /* (N, S, C) */
+    real *y = op->y;       /* (N, C) */
+    const int32_t *lengths = op->lengths;
+    for (int n = 0; n < run->samples; n++) {
+        int length = nl_length_of(lengths, n, op->positions);
+        for (int c = 0; c < op->channels; c++) {
+            accumulator sum = 0;
+            for (int s = 0; s < length; s++)
+                sum += x[((size_t)n * op->positions + s) * op->channels + c];
+            y[(size_t)n * op->channels + c] = length ? sum / length : 0;
         }
     }
 }
@@ -50,17 +48,15 @@ static void forward(const struct nl_run *run, const void *arguments)
 static void backward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_mean_pool *op = arguments;
-    for (int r = 0; r < run->replicas; r++) {
-        const real *dy = nl_in_replica(run, op->dy, r);
-        real *dx = nl_in_replica(run, op->dx, r);
-        const int32_t *lengths = nl_in_replica(run, op->lengths, r);
-        for (int n = 0; n < run->samples; n++) {
-            int length = nl_length_of(lengths, n, op->positions);
-            for (int s = 0; s < op->positions; s++)
-                for (int c = 0; c < op->channels; c++)
-                    dx[((size_t)n * op->positions + s) * op->channels + c] =
-                        s < length ? dy[(size_t)n * op->channels + c] / length : 0;
-        }
+    const real *dy = op->dy;
+    real *dx = op->dx;
+    const int32_t *lengths = op->lengths;
+    for (int n = 0; n < run->samples; n++) {
+        int length = nl_length_of(lengths, n, op->positions);
+        for (int s = 0; s < op->positions; s++)
+            for (int c = 0; c < op->channels; c++)
+                dx[((size_t)n * op->positions + s) * op->channels + c] =
+                    s < length ? dy[(size_t)n * op->channels + c] / length : 0;
     }
 }
 

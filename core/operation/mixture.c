@@ -113,7 +113,7 @@ static double work(const void *arguments)
 
 /* ---- the reference ---- */
 
-/* One replica's layer. */
+/* The layer of a call. */
 struct layer {
     struct nl_mixture_layer own;
     struct nl_mixture_channel *channel; /* (C) */
@@ -161,15 +161,12 @@ static void find_instances(const struct layer *l, accumulator *mean, accumulator
 }
 
 /* The batch's statistics that a call normalizes with. */
-static struct nl_moments batch_of(const struct nl_run *run, const struct nl_mixture *op, int r, int c)
+static struct nl_moments batch_of(const struct nl_run *run, const struct nl_mixture *op, int c)
 {
     const struct nl_normalize *batch = &op->batch;
-    const accumulator *mean = nl_in_replica(run, batch->mean, r), *var = nl_in_replica(run, batch->var, r),
-                      *used = nl_in_replica(run, op->used, r);
-    const real *running_mean = nl_in_replica(run, batch->running_mean, r),
-               *running_var = nl_in_replica(run, batch->running_var, r);
-    const double *precise_mean = nl_in_replica(run, batch->precise_mean, r),
-                 *precise_var = nl_in_replica(run, batch->precise_var, r);
+    const accumulator *mean = batch->mean, *var = batch->var, *used = op->used;
+    const real *running_mean = batch->running_mean, *running_var = batch->running_var;
+    const double *precise_mean = batch->precise_mean, *precise_var = batch->precise_var;
     if (run->statistics == NL_STATS_PRECISE)
         return (struct nl_moments){precise_mean[c], precise_var[c]};
     if (nl_normalize_is_fixed(batch, run))
@@ -180,9 +177,9 @@ static struct nl_moments batch_of(const struct nl_run *run, const struct nl_mixt
 }
 
 /* What a sample needs of its channels, all of them, and of those of its group. */
-static void find_channels(const struct nl_run *run, const struct nl_mixture *op, int r, struct layer *l)
+static void find_channels(const struct nl_run *run, const struct nl_mixture *op, struct layer *l)
 {
-    const real *first = nl_in_replica(run, op->own[0], r), *second = nl_in_replica(run, op->own[1], r);
+    const real *first = op->own[0], *second = op->own[1];
     bool switches = l->own.kind == NL_MIXTURE_SWITCH;
     if (switches) {
         accumulator weight[2][NL_SHARES];
@@ -192,7 +189,7 @@ static void find_channels(const struct nl_run *run, const struct nl_mixture *op,
         nl_mixture_softmax(weight[1], l->own.var_share);
     }
     for (int c = 0; c < l->channels; c++) {
-        struct nl_moments batch = batch_of(run, op, r, c);
+        struct nl_moments batch = batch_of(run, op, c);
         l->channel[c] =
             (struct nl_mixture_channel){batch,
                                         nl_mixture_rstd(batch.var, l->own.eps),
@@ -210,10 +207,10 @@ static void find_channels(const struct nl_run *run, const struct nl_mixture *op,
 }
 
 /* `finds`: the moments of the instances are not there yet. */
-static struct layer begin(const struct nl_run *run, const struct nl_mixture *op, int r, bool finds)
+static struct layer begin(const struct nl_run *run, const struct nl_mixture *op, bool finds)
 {
-    const struct nl_hyper *hyper = nl_in_replica(run, op->batch.hyper, r);
-    accumulator *instance = nl_in_replica(run, op->instance, r);
+    const struct nl_hyper *hyper = op->batch.hyper;
+    accumulator *instance = op->instance;
     struct layer l = {
         .own = {.kind = nl_mixture_kind_of(op), .eps = nl_own_or(op->batch.eps, hyper->norm_eps)},
         .samples = run->samples,
@@ -221,10 +218,10 @@ static struct layer begin(const struct nl_run *run, const struct nl_mixture *op,
         .channels = op->batch.setup.channels,
         .groups = op->groups,
         .width = op->batch.setup.channels / op->groups,
-        .x = nl_in_replica(run, op->batch.x, r),
-        .dy = nl_in_replica(run, op->batch.dy, r),
-        .gamma = nl_in_replica(run, op->batch.gamma, r),
-        .beta = nl_in_replica(run, op->batch.beta, r),
+        .x = op->batch.x,
+        .dy = op->batch.dy,
+        .gamma = op->batch.gamma,
+        .beta = op->batch.beta,
         .mean = instance,
         .var = instance + (size_t)run->samples * (size_t)op->batch.setup.channels,
     };
@@ -232,7 +229,7 @@ static struct layer begin(const struct nl_run *run, const struct nl_mixture *op,
     l.group = nl_alloc((size_t)l.samples * (size_t)l.groups, sizeof *l.group);
     if (finds)
         find_instances(&l, instance, instance + (size_t)run->samples * (size_t)l.channels);
-    find_channels(run, op, r, &l);
+    find_channels(run, op, &l);
     return l;
 }
 
@@ -260,17 +257,14 @@ static void forward(const struct nl_run *run, const void *arguments)
     const struct nl_mixture *op = arguments;
     NL_REFERENCE(normalize).forward(
         run, &op->batch); /* for the batch's statistics, which it follows, too; y is written over */
-    for (int r = 0; r < run->replicas; r++) {
-        accumulator *used = nl_in_replica(run, op->used, r);
-        const real *running_mean = nl_in_replica(run, op->batch.running_mean, r),
-                   *running_var = nl_in_replica(run, op->batch.running_var, r);
-        size_t channels = (size_t)op->batch.setup.channels;
-        for (size_t c = 0; nl_mixture_keeps_used(op, run) && c < channels; c++)
-            used[c] = running_mean[c], used[channels + c] = running_var[c];
-        struct layer l = begin(run, op, r, true);
-        apply(&l, nl_in_replica(run, op->batch.y, r));
-        end(&l);
-    }
+    accumulator *used = op->used;
+    const real *running_mean = op->batch.running_mean, *running_var = op->batch.running_var;
+    size_t channels = (size_t)op->batch.setup.channels;
+    for (size_t c = 0; nl_mixture_keeps_used(op, run) && c < channels; c++)
+        used[c] = running_mean[c], used[channels + c] = running_var[c];
+    struct layer l = begin(run, op, true);
+    apply(&l, op->batch.y);
+    end(&l);
 }
 
 /* ---- backward ---- */
@@ -373,18 +367,16 @@ static void backward(const struct nl_run *run, const void *arguments)
     const struct nl_mixture *op = arguments;
     struct nl_mixture_gradients *gradients =
         nl_alloc((size_t)run->samples * (size_t)op->batch.setup.channels, sizeof *gradients);
-    for (int r = 0; r < run->replicas; r++) {
-        struct layer l = begin(run, op, r, false);
-        real *dx = nl_in_replica(run, op->batch.dx, r);
-        find_gradients(&l, gradients);
-        for (int c = 0; op->batch.affine_count > 0 && c < l.channels; c++)
-            backward_affine(&l, c, nl_in_replica(run, op->batch.dgamma, r), nl_in_replica(run, op->batch.dbeta, r));
-        for (int i = 0; i < 2; i++)
-            backward_own(&l, gradients, i, nl_in_replica(run, op->down[i], r));
-        for (int c = 0; dx && c < l.channels; c++)
-            write_dx(&l, gradients, nl_normalize_is_constant(&op->batch, run), c, dx);
-        end(&l);
-    }
+    struct layer l = begin(run, op, false);
+    real *dx = op->batch.dx;
+    find_gradients(&l, gradients);
+    for (int c = 0; op->batch.affine_count > 0 && c < l.channels; c++)
+        backward_affine(&l, c, op->batch.dgamma, op->batch.dbeta);
+    for (int i = 0; i < 2; i++)
+        backward_own(&l, gradients, i, op->down[i]);
+    for (int c = 0; dx && c < l.channels; c++)
+        write_dx(&l, gradients, nl_normalize_is_constant(&op->batch, run), c, dx);
+    end(&l);
     free(gradients);
 }
 

@@ -18,7 +18,7 @@ struct set {
     int time;
 };
 
-/* The sets of a call, in one replica. */
+/* The sets of a call. */
 struct sets {
     int count;
     struct nl_partition partition;
@@ -27,7 +27,7 @@ struct sets {
     const int32_t *lengths;
 };
 
-static struct sets sets_of(const struct nl_run *run, const struct nl_normalize *op, int r)
+static struct sets sets_of(const struct nl_run *run, const struct nl_normalize *op)
 {
     struct nl_norm_setup setup = op->setup;
     setup.samples = run->samples;
@@ -36,7 +36,7 @@ static struct sets sets_of(const struct nl_run *run, const struct nl_normalize *
                          .setup = &op->setup,
                          .samples = run->samples,
                          .time = run->time,
-                         .lengths = nl_normalize_leaves_out(op) ? nl_in_replica(run, op->lengths, r) : NULL};
+                         .lengths = nl_normalize_leaves_out(op) ? op->lengths : NULL};
 }
 
 static struct set set_at(const struct sets *sets, int index)
@@ -103,13 +103,13 @@ static double learn(const struct nl_normalize *op, const struct nl_hyper *hyper,
 }
 
 /* running = (1 - momentum) running + momentum batch; cumulative: momentum = 1 / updates, this one counted. */
-static void track(const struct nl_run *run, const struct nl_normalize *op, int r, const accumulator *mean,
-                  const accumulator *var, const struct sets *sets)
+static void track(const struct nl_normalize *op, const accumulator *mean, const accumulator *var,
+                  const struct sets *sets)
 {
-    const struct nl_hyper *hyper = nl_in_replica(run, op->hyper, r);
-    real *running_mean = nl_in_replica(run, op->running_mean, r), *running_var = nl_in_replica(run, op->running_var, r);
-    real *learned = nl_in_replica(run, op->learned, r);
-    int64_t *updates = nl_in_replica(run, op->updates, r);
+    const struct nl_hyper *hyper = op->hyper;
+    real *running_mean = op->running_mean, *running_var = op->running_var;
+    real *learned = op->learned;
+    int64_t *updates = op->updates;
     bool unbiased = op->unbiased && nl_norm_spread_is_variance(op->norm);
     int slices = op->followed > 0 ? op->followed : sets->count / op->setup.channels;
     for (int slice = 0; slice < slices; slice++) {
@@ -176,27 +176,27 @@ struct normalized {
     struct nl_set_coefficients coefficients;
 };
 
-static struct nl_set_statistics statistics_of(const struct nl_run *run, const struct nl_normalize *op, int r, int index,
+static struct nl_set_statistics statistics_of(const struct nl_run *run, const struct nl_normalize *op, int index,
                                               int channel)
 {
-    const struct nl_hyper *hyper = nl_in_replica(run, op->hyper, r);
+    const struct nl_hyper *hyper = op->hyper;
     struct nl_set_statistics set = {.running_spread = 1,
                                     .eps = nl_own_or(op->eps, hyper->norm_eps),
                                     .eps_outside = op->eps_outside,
                                     .numbers = hyper->norm_numbers};
     if (op->norm->tracks) {
-        set.running_center = ((const real *)nl_in_replica(run, op->running_mean, r))[channel];
-        set.running_spread = ((const real *)nl_in_replica(run, op->running_var, r))[channel];
+        set.running_center = ((const real *)op->running_mean)[channel];
+        set.running_spread = ((const real *)op->running_var)[channel];
     }
     if (op->norm->tracks && run->statistics == NL_STATS_PRECISE) {
-        set.center = ((const double *)nl_in_replica(run, op->precise_mean, r))[channel];
-        set.spread = ((const double *)nl_in_replica(run, op->precise_var, r))[channel];
+        set.center = ((const double *)op->precise_mean)[channel];
+        set.spread = ((const double *)op->precise_var)[channel];
     } else if (nl_normalize_is_constant(op, run)) {
         set.center = set.running_center;
         set.spread = set.running_spread;
     } else {
-        set.center = ((const accumulator *)nl_in_replica(run, op->mean, r))[index];
-        set.spread = ((const accumulator *)nl_in_replica(run, op->var, r))[index];
+        set.center = ((const accumulator *)op->mean)[index];
+        set.spread = ((const accumulator *)op->var)[index];
     }
     return set;
 }
@@ -294,46 +294,42 @@ static void clear_y(const struct nl_normalize *op, const struct set *set, const 
 }
 
 /* With the statistics of the batch; or with those that mean and var hold, and the coefficients that are kept. */
-static void normalize(const struct nl_run *run, const struct nl_normalize *op, int r, bool finds)
+static void normalize(const struct nl_run *run, const struct nl_normalize *op, bool finds)
 {
-    struct sets sets = sets_of(run, op, r);
-    accumulator *mean = nl_in_replica(run, op->mean, r), *var = nl_in_replica(run, op->var, r);
-    struct nl_set_coefficients *kept = nl_normalize_is_fixed(op, run) ? NULL : nl_in_replica(run, op->coefficients, r);
-    struct normalized b = {.op = op, .x = nl_in_replica(run, op->x, r)}; /* (N, S, C) */
-    b.gamma = nl_in_replica(run, op->gamma, r), b.beta = nl_in_replica(run, op->beta, r);
+    struct sets sets = sets_of(run, op);
+    accumulator *mean = op->mean, *var = op->var;
+    struct nl_set_coefficients *kept = nl_normalize_is_fixed(op, run) ? NULL : op->coefficients;
+    struct normalized b = {.op = op, .x = op->x}; /* (N, S, C) */
+    b.gamma = op->gamma, b.beta = op->beta;
     for (int index = 0; index < sets.count; index++) {
         struct set set = set_at(&sets, index);
-        clear_y(op, &set, nl_in_replica(run, op->residual, r), nl_in_replica(run, op->y, r));
+        clear_y(op, &set, op->residual, op->y);
         if (set_size(&set) == 0)
             continue;
         if (finds && !nl_normalize_is_fixed(op, run))
             find_statistics(op, b.x, &set, &mean[index], &var[index]);
         if (finds && nl_normalize_averages(op, run))
-            var[index] = averaged(op, nl_in_replica(run, op->averaged, r), 0,
-                                  *(const int64_t *)nl_in_replica(run, op->updates, r), set.c0, var[index]);
-        b.statistics = statistics_of(run, op, r, index, set.c0);
+            var[index] = averaged(op, op->averaged, 0, *(const int64_t *)op->updates, set.c0, var[index]);
+        b.statistics = statistics_of(run, op, index, set.c0);
         b.coefficients = kept && !finds ? kept[index] : coefficients_of(op, &b.statistics);
         if (kept)
             kept[index] = b.coefficients;
-        write_y(&b, &set, nl_in_replica(run, op->residual, r), nl_in_replica(run, op->y, r));
+        write_y(&b, &set, op->residual, op->y);
     }
     if (finds && op->norm->tracks && run->statistics == NL_STATS_TRAIN)
-        track(run, op, r, mean, var, &sets);
+        track(op, mean, var, &sets);
     if (finds && op->norm->tracks && run->statistics == NL_STATS_COLLECT)
-        collect(op, nl_in_replica(run, op->precise_mean, r), nl_in_replica(run, op->precise_var, r),
-                nl_in_replica(run, op->precise_count, r), mean, var, &sets);
+        collect(op, op->precise_mean, op->precise_var, op->precise_count, mean, var, &sets);
 }
 
 static void forward(const struct nl_run *run, const void *arguments)
 {
-    for (int r = 0; r < run->replicas; r++)
-        normalize(run, arguments, r, true);
+    normalize(run, arguments, true);
 }
 
 static void apply(const struct nl_run *run, const void *arguments)
 {
-    for (int r = 0; r < run->replicas; r++)
-        normalize(run, arguments, r, false);
+    normalize(run, arguments, false);
 }
 
 /* The gradient in front of the ReLU, of an element whose gamma and beta are number a. */
@@ -414,56 +410,47 @@ static void backward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_normalize *op = arguments;
     bool fixed = nl_normalize_is_constant(op, run);
-    for (int r = 0; r < run->replicas; r++) {
-        struct sets sets = sets_of(run, op, r);
-        real *dx = nl_in_replica(run, op->dx, r),
-             *dresidual = op->residual ? nl_in_replica(run, op->dresidual, r) : NULL;
-        real *dgamma = nl_in_replica(run, op->dgamma, r), *dbeta = nl_in_replica(run, op->dbeta, r);
-        const struct nl_set_coefficients *kept =
-            nl_normalize_is_fixed(op, run) ? NULL : nl_in_replica(run, op->coefficients, r);
-        const double *batches = nl_in_replica(run, op->batches, r);
-        struct normalized b = {.op = op,
-                               .x = nl_in_replica(run, op->x, r),
-                               .dy = nl_in_replica(run, op->dy, r),
-                               .gamma = nl_in_replica(run, op->gamma, r),
-                               .beta = nl_in_replica(run, op->beta, r),
-                               .y = dresidual ? nl_in_replica(run, op->y, r) : NULL};
-        accumulator *sum_gamma = nl_alloc(2 * (size_t)op->affine_count, sizeof *sum_gamma),
-                    *sum_beta = sum_gamma + op->affine_count;
-        for (int index = 0; index < sets.count; index++) {
-            struct set set = set_at(&sets, index);
-            clear_dx(&b, &set, dx, dresidual);
-            if (set_size(&set) == 0)
-                continue;
-            b.statistics = statistics_of(run, op, r, index, set.c0);
-            b.coefficients = kept ? kept[index] : coefficients_of(op, &b.statistics);
-            struct sums sums = sums_of(&b, &set);
-            if (nl_normalize_averages(op, run)) /* forward has counted the batch */
-                sums.product = set_size(&set) * averaged(op, nl_in_replica(run, op->averaged, r), 1,
-                                                         *(const int64_t *)nl_in_replica(run, op->updates, r) - 1,
-                                                         set.c0, sums.product / set_size(&set));
-            FOR_SET(set, op->setup)
-            {
-                size_t a = affine_at(op, s, c);
-                accumulator gradient = gradient_at(&b, at, a);
-                if (dgamma)
-                    sum_gamma[a] += gradient * xhat_of(&b, u_at(&b, at));
-                if (dbeta)
-                    sum_beta[a] += gradient;
-            }
-            if (dx)
-                write_dx(&b, &set, &sums, fixed, batches ? *batches : 1, dx);
-            /* dy may lie where dresidual goes: it is read no more. */
-            if (dresidual)
-                FOR_SET(set, op->setup) dresidual[at] = gradient_at(&b, at, affine_at(op, s, c));
-        }
-        for (int a = 0; a < op->affine_count; a++) {
-            dgamma[a] = sum_gamma[a];
+    struct sets sets = sets_of(run, op);
+    real *dx = op->dx, *dresidual = op->residual ? op->dresidual : NULL;
+    real *dgamma = op->dgamma, *dbeta = op->dbeta;
+    const struct nl_set_coefficients *kept = nl_normalize_is_fixed(op, run) ? NULL : op->coefficients;
+    const double *batches = op->batches;
+    struct normalized b = {
+        .op = op, .x = op->x, .dy = op->dy, .gamma = op->gamma, .beta = op->beta, .y = dresidual ? op->y : NULL};
+    accumulator *sum_gamma = nl_alloc(2 * (size_t)op->affine_count, sizeof *sum_gamma),
+                *sum_beta = sum_gamma + op->affine_count;
+    for (int index = 0; index < sets.count; index++) {
+        struct set set = set_at(&sets, index);
+        clear_dx(&b, &set, dx, dresidual);
+        if (set_size(&set) == 0)
+            continue;
+        b.statistics = statistics_of(run, op, index, set.c0);
+        b.coefficients = kept ? kept[index] : coefficients_of(op, &b.statistics);
+        struct sums sums = sums_of(&b, &set);
+        if (nl_normalize_averages(op, run)) /* forward has counted the batch */
+            sums.product = set_size(&set) * averaged(op, op->averaged, 1, *(const int64_t *)op->updates - 1, set.c0,
+                                                     sums.product / set_size(&set));
+        FOR_SET(set, op->setup)
+        {
+            size_t a = affine_at(op, s, c);
+            accumulator gradient = gradient_at(&b, at, a);
+            if (dgamma)
+                sum_gamma[a] += gradient * xhat_of(&b, u_at(&b, at));
             if (dbeta)
-                dbeta[a] = sum_beta[a];
+                sum_beta[a] += gradient;
         }
-        free(sum_gamma);
+        if (dx)
+            write_dx(&b, &set, &sums, fixed, batches ? *batches : 1, dx);
+        /* dy may lie where dresidual goes: it is read no more. */
+        if (dresidual)
+            FOR_SET(set, op->setup) dresidual[at] = gradient_at(&b, at, affine_at(op, s, c));
     }
+    for (int a = 0; a < op->affine_count; a++) {
+        dgamma[a] = sum_gamma[a];
+        if (dbeta)
+            dbeta[a] = sum_beta[a];
+    }
+    free(sum_gamma);
 }
 
 NL_KERNEL(normalize) = {.forward = forward, .backward = backward, .apply = apply};

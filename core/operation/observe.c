@@ -34,15 +34,12 @@ static void forward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_observe *op = arguments;
     size_t rows = op->per_sample ? (size_t)run->samples : 1;
-    for (int r = 0; r < run->replicas; r++) {
-        const real *x = (const real *)nl_in_replica(run, op->x, r) + op->first,
-                   *before = nl_in_replica(run, op->before, r);
-        struct nl_observed *seen = nl_in_replica(run, op->seen, r);
-        if (run->before + run->first == 0)
-            *seen = (struct nl_observed){0};
-        for (size_t n = 0; n < rows; n++)
-            *seen = nl_seen_together(*seen, look(op->count, x + n * op->count, before ? before + n * op->count : NULL));
-    }
+    const real *x = (const real *)op->x + op->first, *before = op->before;
+    struct nl_observed *seen = op->seen;
+    if (run->before + run->first == 0)
+        *seen = (struct nl_observed){0};
+    for (size_t n = 0; n < rows; n++)
+        *seen = nl_seen_together(*seen, look(op->count, x + n * op->count, before ? before + n * op->count : NULL));
 }
 
 NL_KERNEL(observe) = {.forward = forward};

@@ -23,7 +23,7 @@ static inline struct nl_reads nl_reads_original(const void *arguments, unsigned 
     return (struct nl_reads){.inputs = filled};
 }
 
-/* A call for one replica. */
-static const struct nl_run nl_once = {.replicas = 1, .statistics = NL_STATS_TRAIN};
+/* A step of training. */
+static const struct nl_run nl_once = {.statistics = NL_STATS_TRAIN};
 
 #endif

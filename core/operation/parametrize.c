@@ -70,21 +70,20 @@ static void forward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_parametrize *op = arguments;
     int m = nl_weight_taps(op->kernel) * op->in;
-    for (int r = 0; r < run->replicas; r++) {
-        const real *v = nl_in_replica(run, op->v, r), *g = nl_in_replica(run, op->g, r);
-        accumulator *center = nl_in_replica(run, op->center, r), *square = nl_in_replica(run, op->square, r);
-        real *w = nl_in_replica(run, op->w, r);
-        for (int first = 0, end; first < op->out; first = end) {
-            accumulator scale[NL_PRODUCT_BLOCK];
-            end = nl_block_end(first, op->out);
-            measure(op, v, first, end, center, square);
+    (void)run;
+    const real *v = op->v, *g = op->g;
+    accumulator *center = op->center, *square = op->square;
+    real *w = op->w;
+    for (int first = 0, end; first < op->out; first = end) {
+        accumulator scale[NL_PRODUCT_BLOCK];
+        end = nl_block_end(first, op->out);
+        measure(op, v, first, end, center, square);
+        for (int o = first; o < end; o++)
+            scale[o - first] = nl_weight_scale_of(op->norm->measure, op->norm->eps, square[o], m).scale;
+        for (int i = 0; i < m; i++)
             for (int o = first; o < end; o++)
-                scale[o - first] = nl_weight_scale_of(op->norm->measure, op->norm->eps, square[o], m).scale;
-            for (int i = 0; i < m; i++)
-                for (int o = first; o < end; o++)
-                    w[(size_t)i * op->out + o] =
-                        (v[(size_t)i * op->out + o] - center[o]) * scale[o - first] * (g ? g[o] : 1);
-        }
+                w[(size_t)i * op->out + o] =
+                    (v[(size_t)i * op->out + o] - center[o]) * scale[o - first] * (g ? g[o] : 1);
     }
 }
 
@@ -92,36 +91,34 @@ static void backward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_parametrize *op = arguments;
     int m = nl_weight_taps(op->kernel) * op->in;
-    for (int r = 0; r < run->replicas; r++) {
-        const real *v = nl_in_replica(run, op->v, r), *g = nl_in_replica(run, op->g, r),
-                   *dw = nl_in_replica(run, op->dw, r);
-        const accumulator *center = nl_in_replica(run, op->center, r), *square = nl_in_replica(run, op->square, r);
-        real *dv = nl_in_replica(run, op->dv, r), *dg = nl_in_replica(run, op->dg, r);
-        for (int first = 0, end; first < op->out; first = end) {
-            accumulator mean[NL_PRODUCT_BLOCK] = {0}, product[NL_PRODUCT_BLOCK] = {0}, scale[NL_PRODUCT_BLOCK],
-                        slope[NL_PRODUCT_BLOCK];
-            end = nl_block_end(first, op->out);
-            for (int i = 0; i < m; i++)
-                for (int o = first; o < end; o++) {
-                    size_t at = (size_t)i * op->out + o;
-                    mean[o - first] += dw[at];
-                    product[o - first] += dw[at] * (v[at] - center[o]);
-                }
+    (void)run;
+    const real *v = op->v, *g = op->g, *dw = op->dw;
+    const accumulator *center = op->center, *square = op->square;
+    real *dv = op->dv, *dg = op->dg;
+    for (int first = 0, end; first < op->out; first = end) {
+        accumulator mean[NL_PRODUCT_BLOCK] = {0}, product[NL_PRODUCT_BLOCK] = {0}, scale[NL_PRODUCT_BLOCK],
+                    slope[NL_PRODUCT_BLOCK];
+        end = nl_block_end(first, op->out);
+        for (int i = 0; i < m; i++)
             for (int o = first; o < end; o++) {
-                struct nl_weight_scale of = nl_weight_scale_of(op->norm->measure, op->norm->eps, square[o], m);
-                mean[o - first] = op->norm->centers ? mean[o - first] / m : 0;
-                scale[o - first] = of.scale;
-                slope[o - first] = of.slope * product[o - first];
-                if (dg)
-                    dg[o] = of.scale * product[o - first];
+                size_t at = (size_t)i * op->out + o;
+                mean[o - first] += dw[at];
+                product[o - first] += dw[at] * (v[at] - center[o]);
             }
-            for (int i = 0; i < m; i++)
-                for (int o = first; o < end; o++) {
-                    size_t at = (size_t)i * op->out + o;
-                    dv[at] = (g ? g[o] : 1) *
-                             (scale[o - first] * (dw[at] - mean[o - first]) - slope[o - first] * (v[at] - center[o]));
-                }
+        for (int o = first; o < end; o++) {
+            struct nl_weight_scale of = nl_weight_scale_of(op->norm->measure, op->norm->eps, square[o], m);
+            mean[o - first] = op->norm->centers ? mean[o - first] / m : 0;
+            scale[o - first] = of.scale;
+            slope[o - first] = of.slope * product[o - first];
+            if (dg)
+                dg[o] = of.scale * product[o - first];
         }
+        for (int i = 0; i < m; i++)
+            for (int o = first; o < end; o++) {
+                size_t at = (size_t)i * op->out + o;
+                dv[at] = (g ? g[o] : 1) *
+                         (scale[o - first] * (dw[at] - mean[o - first]) - slope[o - first] * (v[at] - center[o]));
+            }
     }
 }
 

@@ -46,37 +46,33 @@ static void forward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_position_encoding *op = arguments;
     size_t sample = (size_t)op->positions * (size_t)op->channels;
-    for (int r = 0; r < run->replicas; r++) {
-        const real *x = nl_in_replica(run, op->x, r), *p = nl_in_replica(run, op->p, r);
-        real *y = nl_in_replica(run, op->y, r);
-        for (int s = 0; s < op->positions; s++)
-            for (int c = 0; c < op->channels; c++) {
-                accumulator added = p ? p[(size_t)c * op->positions + s] : sinusoid(s, c, op->channels);
-                for (size_t at = (size_t)s * op->channels + c; at < (size_t)run->samples * sample; at += sample)
-                    y[at] = x[at] + added;
-            }
-    }
+    const real *x = op->x, *p = op->p;
+    real *y = op->y;
+    for (int s = 0; s < op->positions; s++)
+        for (int c = 0; c < op->channels; c++) {
+            accumulator added = p ? p[(size_t)c * op->positions + s] : sinusoid(s, c, op->channels);
+            for (size_t at = (size_t)s * op->channels + c; at < (size_t)run->samples * sample; at += sample)
+                y[at] = x[at] + added;
+        }
 }
 
 static void backward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_position_encoding *op = arguments;
     size_t sample = (size_t)op->positions * (size_t)op->channels;
-    for (int r = 0; r < run->replicas; r++) {
-        const real *dy = nl_in_replica(run, op->dy, r);
-        real *dx = nl_in_replica(run, op->dx, r), *dp = nl_in_replica(run, op->dp, r);
-        for (int s = 0; s < op->positions; s++)
-            for (int c = 0; c < op->channels; c++) {
-                accumulator sum = 0;
-                for (size_t at = (size_t)s * op->channels + c; at < (size_t)run->samples * sample; at += sample) {
-                    sum += dy[at];
-                    if (dx)
-                        dx[at] = dy[at];
-                }
-                if (dp)
-                    dp[(size_t)c * op->positions + s] = sum;
+    const real *dy = op->dy;
+    real *dx = op->dx, *dp = op->dp;
+    for (int s = 0; s < op->positions; s++)
+        for (int c = 0; c < op->channels; c++) {
+            accumulator sum = 0;
+            for (size_t at = (size_t)s * op->channels + c; at < (size_t)run->samples * sample; at += sample) {
+                sum += dy[at];
+                if (dx)
+                    dx[at] = dy[at];
             }
-    }
+            if (dp)
+                dp[(size_t)c * op->positions + s] = sum;
+        }
 }
 
 NL_KERNEL(positions) = {.forward = forward, .backward = backward};

@@ -52,12 +52,6 @@ static inline accumulator error_function(accumulator x)
 #define error_function(x) erf(x)
 #endif
 
-/* The place in replica r's state that corresponds to `place` in replica 0's; NULL stays NULL. */
-static inline void *nl_in_replica(const struct nl_run *run, const void *place, int r)
-{
-    return place ? (char *)(uintptr_t)place + (size_t)r * run->stride : NULL;
-}
-
 /* Defines the kernel of an operation: NL_KERNEL(copy) = {.forward = forward}. */
 #define NL_KERNEL(name)          \
     NL_DECLARE_REFERENCES(name); \

@@ -31,22 +31,22 @@ static double work(const void *arguments)
 
 /* ---- the reference ---- */
 
-/* One replica's numbers. */
+/* The numbers of a call. */
 struct numbers {
     size_t sets, elements; /* elements of a set */
     const real *x, *gamma, *dy;
     double eps;
 };
 
-static struct numbers numbers_of(const struct nl_run *run, const struct nl_rescale *op, int r)
+static struct numbers numbers_of(const struct nl_run *run, const struct nl_rescale *op)
 {
-    const struct nl_hyper *hyper = nl_in_replica(run, op->hyper, r);
+    const struct nl_hyper *hyper = op->hyper;
     return (struct numbers){
         .sets = (size_t)run->samples * (size_t)(op->positions / nl_rescale_positions(op)),
         .elements = (size_t)nl_rescale_positions(op) * (size_t)op->channels,
-        .x = nl_in_replica(run, op->x, r),
-        .gamma = nl_in_replica(run, op->gamma, r),
-        .dy = nl_in_replica(run, op->dy, r),
+        .x = op->x,
+        .gamma = op->gamma,
+        .dy = op->dy,
         .eps = nl_own_or(op->set.eps, hyper->norm_eps),
     };
 }
@@ -83,14 +83,12 @@ static struct factor factor_of(const struct nl_rescale *op, const struct numbers
 static void forward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_rescale *op = arguments;
-    for (int r = 0; r < run->replicas; r++) {
-        struct numbers n = numbers_of(run, op, r);
-        real *y = nl_in_replica(run, op->y, r);
-        for (size_t first = 0; first < n.sets * n.elements; first += n.elements) {
-            accumulator scale = factor_of(op, &n, first).scale;
-            for (size_t i = first; i < first + n.elements; i++)
-                y[i] = (real)(gamma_at(op, &n, i) * (n.x[i] * scale));
-        }
+    struct numbers n = numbers_of(run, op);
+    real *y = op->y;
+    for (size_t first = 0; first < n.sets * n.elements; first += n.elements) {
+        accumulator scale = factor_of(op, &n, first).scale;
+        for (size_t i = first; i < first + n.elements; i++)
+            y[i] = (real)(gamma_at(op, &n, i) * (n.x[i] * scale));
     }
 }
 
@@ -109,20 +107,18 @@ static void backward_gamma(const struct nl_rescale *op, const struct numbers *n,
 static void backward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_rescale *op = arguments;
-    for (int r = 0; r < run->replicas; r++) {
-        struct numbers n = numbers_of(run, op, r);
-        real *dx = nl_in_replica(run, op->dx, r);
-        for (size_t a = 0; a < op->affine_count; a++)
-            backward_gamma(op, &n, a, nl_in_replica(run, op->dgamma, r));
-        for (size_t first = 0; dx && first < n.sets * n.elements; first += n.elements) {
-            struct factor factor = factor_of(op, &n, first);
-            accumulator product = 0;
-            for (size_t i = first; i < first + n.elements; i++)
-                product += n.dy[i] * gamma_at(op, &n, i) * n.x[i];
-            for (size_t i = first; i < first + n.elements; i++) {
-                accumulator of_size = is_counted(op, i) ? n.x[i] * factor.slope * product : 0;
-                dx[i] = (real)(factor.scale * n.dy[i] * gamma_at(op, &n, i) - of_size);
-            }
+    struct numbers n = numbers_of(run, op);
+    real *dx = op->dx;
+    for (size_t a = 0; a < op->affine_count; a++)
+        backward_gamma(op, &n, a, op->dgamma);
+    for (size_t first = 0; dx && first < n.sets * n.elements; first += n.elements) {
+        struct factor factor = factor_of(op, &n, first);
+        accumulator product = 0;
+        for (size_t i = first; i < first + n.elements; i++)
+            product += n.dy[i] * gamma_at(op, &n, i) * n.x[i];
+        for (size_t i = first; i < first + n.elements; i++) {
+            accumulator of_size = is_counted(op, i) ? n.x[i] * factor.slope * product : 0;
+            dx[i] = (real)(factor.scale * n.dy[i] * gamma_at(op, &n, i) - of_size);
         }
     }
 }

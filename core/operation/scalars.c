@@ -47,39 +47,34 @@ static accumulator slope(const struct nl_scalars *op, const real *weight)
 static void forward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_scalars *op = arguments;
-    for (int r = 0; r < run->replicas; r++) {
-        const real *x = nl_in_replica(run, op->x, r), *bias = nl_in_replica(run, op->bias, r);
-        real *y = nl_in_replica(run, op->y, r);
-        accumulator a = slope(op, nl_in_replica(run, op->weight, r)), b = bias ? *bias : 0;
-        for (size_t i = 0; i < (size_t)run->samples * op->count; i++)
-            y[i] = a * x[i] + b;
-    }
+    const real *x = op->x, *bias = op->bias;
+    real *y = op->y;
+    accumulator a = slope(op, op->weight), b = bias ? *bias : 0;
+    for (size_t i = 0; i < (size_t)run->samples * op->count; i++)
+        y[i] = a * x[i] + b;
 }
 
 static void backward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_scalars *op = arguments;
-    for (int r = 0; r < run->replicas; r++) {
-        const real *x = nl_in_replica(run, op->x, r), *dy = nl_in_replica(run, op->dy, r);
-        real *dx = nl_in_replica(run, op->dx, r), *dweight = nl_in_replica(run, op->dweight, r),
-             *dbias = nl_in_replica(run, op->dbias, r);
-        accumulator a = slope(op, nl_in_replica(run, op->weight, r)), of_products = 0, of_dy = 0;
-        for (int n = 0; n < run->samples; n++) {
-            accumulator products = 0, sum = 0;
-            for (size_t i = (size_t)n * op->count; i < (size_t)(n + 1) * op->count; i++) {
-                products += dweight ? (accumulator)x[i] * dy[i] : 0;
-                sum += dy[i];
-                if (dx)
-                    dx[i] = a * dy[i];
-            }
-            of_products += products;
-            of_dy += sum;
+    const real *x = op->x, *dy = op->dy;
+    real *dx = op->dx, *dweight = op->dweight, *dbias = op->dbias;
+    accumulator a = slope(op, op->weight), of_products = 0, of_dy = 0;
+    for (int n = 0; n < run->samples; n++) {
+        accumulator products = 0, sum = 0;
+        for (size_t i = (size_t)n * op->count; i < (size_t)(n + 1) * op->count; i++) {
+            products += dweight ? (accumulator)x[i] * dy[i] : 0;
+            sum += dy[i];
+            if (dx)
+                dx[i] = a * dy[i];
         }
-        if (dweight)
-            *dweight = op->factor * of_products;
-        if (dbias)
-            *dbias = of_dy;
+        of_products += products;
+        of_dy += sum;
     }
+    if (dweight)
+        *dweight = op->factor * of_products;
+    if (dbias)
+        *dbias = of_dy;
 }
 
 NL_KERNEL(scalars) = {.forward = forward, .backward = backward};

@@ -70,38 +70,35 @@ static void forward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_spectral_norm *op = arguments;
     size_t count = (size_t)nl_weight_taps(op->kernel) * (size_t)op->in * (size_t)op->out;
-    for (int r = 0; r < run->replicas; r++) {
-        const real *v = nl_in_replica(run, op->v, r);
-        real *w = nl_in_replica(run, op->w, r), *a = nl_in_replica(run, op->a, r), *b = nl_in_replica(run, op->b, r);
-        accumulator *sigma = nl_in_replica(run, op->sigma, r);
-        for (int i = 0; run->statistics == NL_STATS_TRAIN && i < op->iterations; i++)
-            iterate(op, v, a, b);
-        *sigma = 0;
-        for (int o = 0; o < op->out; o++)
-            *sigma += a[o] * times_b(op, v, b, o);
-        for (size_t i = 0; i < count; i++)
-            w[i] = real_part(*sigma) == 0 ? 0 : v[i] / *sigma;
-    }
+    const real *v = op->v;
+    real *w = op->w, *a = op->a, *b = op->b;
+    accumulator *sigma = op->sigma;
+    for (int i = 0; run->statistics == NL_STATS_TRAIN && i < op->iterations; i++)
+        iterate(op, v, a, b);
+    *sigma = 0;
+    for (int o = 0; o < op->out; o++)
+        *sigma += a[o] * times_b(op, v, b, o);
+    for (size_t i = 0; i < count; i++)
+        w[i] = real_part(*sigma) == 0 ? 0 : v[i] / *sigma;
 }
 
 static void backward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_spectral_norm *op = arguments;
     int taps = nl_weight_taps(op->kernel), m = taps * op->in;
-    for (int r = 0; r < run->replicas; r++) {
-        const real *v = nl_in_replica(run, op->v, r), *dw = nl_in_replica(run, op->dw, r);
-        const real *a = nl_in_replica(run, op->a, r), *b = nl_in_replica(run, op->b, r);
-        real *dv = nl_in_replica(run, op->dv, r);
-        accumulator sigma = *(const accumulator *)nl_in_replica(run, op->sigma, r), product = 0;
-        for (size_t i = 0; i < (size_t)m * op->out; i++)
-            product += (accumulator)dw[i] * v[i];
-        accumulator scale = real_part(sigma) == 0 ? 0 : 1.0 / sigma, slope = product * scale * scale;
-        for (int row = 0; row < m; row++)
-            for (int o = 0; o < op->out; o++) {
-                size_t i = (size_t)row * op->out + o;
-                dv[i] = scale * dw[i] - slope * a[o] * b[nl_place_in_matrix(row, op->in, taps)];
-            }
-    }
+    const real *v = op->v, *dw = op->dw;
+    const real *a = op->a, *b = op->b;
+    real *dv = op->dv;
+    accumulator sigma = *(const accumulator *)op->sigma, product = 0;
+    (void)run;
+    for (size_t i = 0; i < (size_t)m * op->out; i++)
+        product += (accumulator)dw[i] * v[i];
+    accumulator scale = real_part(sigma) == 0 ? 0 : 1.0 / sigma, slope = product * scale * scale;
+    for (int row = 0; row < m; row++)
+        for (int o = 0; o < op->out; o++) {
+            size_t i = (size_t)row * op->out + o;
+            dv[i] = scale * dw[i] - slope * a[o] * b[nl_place_in_matrix(row, op->in, taps)];
+        }
 }
 
 NL_KERNEL(spectral_norm) = {.forward = forward, .backward = backward};

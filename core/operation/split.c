@@ -31,27 +31,25 @@ static double work(const void *arguments)
 static void forward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_split_channels *op = arguments;
-    for (int r = 0; r < run->replicas; r++)
-        for (int i = 0; i < op->parts; i++) {
-            const real *x = nl_in_replica(run, op->x, r);
-            real *y = nl_in_replica(run, op->y[i], r);
-            for (int row = 0; row < run->samples * op->positions; row++)
-                for (int c = 0; c < op->channels; c++)
-                    *y++ = x[((size_t)row * op->parts + i) * op->channels + c];
-        }
+    for (int i = 0; i < op->parts; i++) {
+        const real *x = op->x;
+        real *y = op->y[i];
+        for (int row = 0; row < run->samples * op->positions; row++)
+            for (int c = 0; c < op->channels; c++)
+                *y++ = x[((size_t)row * op->parts + i) * op->channels + c];
+    }
 }
 
 static void backward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_split_channels *op = arguments;
-    for (int r = 0; r < run->replicas; r++)
-        for (int i = 0; i < op->parts; i++) {
-            const real *dy = nl_in_replica(run, op->dy[i], r);
-            real *dx = nl_in_replica(run, op->dx, r);
-            for (int row = 0; row < run->samples * op->positions; row++)
-                for (int c = 0; c < op->channels; c++)
-                    dx[((size_t)row * op->parts + i) * op->channels + c] = dy ? *dy++ : 0;
-        }
+    for (int i = 0; i < op->parts; i++) {
+        const real *dy = op->dy[i];
+        real *dx = op->dx;
+        for (int row = 0; row < run->samples * op->positions; row++)
+            for (int c = 0; c < op->channels; c++)
+                dx[((size_t)row * op->parts + i) * op->channels + c] = dy ? *dy++ : 0;
+    }
 }
 
 NL_KERNEL(split) = {.forward = forward, .backward = backward};

@@ -20,25 +20,23 @@ static int declare(void *arguments, const struct nl_extent *in, struct nl_declar
 static void forward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_squared_error *op = arguments;
-    for (int r = 0; r < run->replicas; r++) {
-        const real *outputs = nl_in_replica(run, op->outputs, r), *targets = nl_in_replica(run, op->targets, r);
-        const int32_t *lengths = nl_in_replica(run, op->lengths, r);
-        struct nl_loss_sums *sums = nl_in_replica(run, run->sums, r);
-        real *doutputs = nl_in_replica(run, op->doutputs, r);
-        double counted = nl_counted(lengths, run->samples, op->positions);
-        sums->counted += counted;
-        for (int row = 0; row < run->samples * op->positions; row++) {
-            bool counts = row % op->positions < nl_length_of(lengths, row / op->positions, op->positions);
-            accumulator sum = 0;
-            for (size_t at = (size_t)row * op->channels; at < (size_t)(row + 1) * op->channels; at++) {
-                accumulator off = (accumulator)outputs[at] - targets[at];
-                sum += off * off;
-                if (doutputs)
-                    doutputs[at] = counts ? 2 * off / (op->channels * counted) : 0;
-            }
-            if (counts)
-                sums->loss += real_part(sum) / op->channels;
+    const real *outputs = op->outputs, *targets = op->targets;
+    const int32_t *lengths = op->lengths;
+    struct nl_loss_sums *sums = run->sums;
+    real *doutputs = op->doutputs;
+    double counted = nl_counted(lengths, run->samples, op->positions);
+    sums->counted += counted;
+    for (int row = 0; row < run->samples * op->positions; row++) {
+        bool counts = row % op->positions < nl_length_of(lengths, row / op->positions, op->positions);
+        accumulator sum = 0;
+        for (size_t at = (size_t)row * op->channels; at < (size_t)(row + 1) * op->channels; at++) {
+            accumulator off = (accumulator)outputs[at] - targets[at];
+            sum += off * off;
+            if (doutputs)
+                doutputs[at] = counts ? 2 * off / (op->channels * counted) : 0;
         }
+        if (counts)
+            sums->loss += real_part(sum) / op->channels;
     }
 }
 

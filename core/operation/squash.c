@@ -64,21 +64,21 @@ static accumulator derivative(enum nl_squash_function f, accumulator u)
     NL_BUG("function %d", f);
 }
 
-/* One replica's numbers. */
+/* The numbers of a call. */
 struct numbers {
     size_t count; /* elements */
     const real *x, *gamma, *beta;
     accumulator alpha, shift;
 };
 
-static struct numbers numbers_of(const struct nl_run *run, const struct nl_squash *op, int r)
+static struct numbers numbers_of(const struct nl_run *run, const struct nl_squash *op)
 {
-    const real *alpha = nl_in_replica(run, op->alpha, r), *shift = nl_in_replica(run, op->shift, r);
+    const real *alpha = op->alpha, *shift = op->shift;
     return (struct numbers){
         .count = (size_t)run->samples * (size_t)op->positions * (size_t)op->channels,
-        .x = nl_in_replica(run, op->x, r),
-        .gamma = nl_in_replica(run, op->gamma, r),
-        .beta = nl_in_replica(run, op->beta, r),
+        .x = op->x,
+        .gamma = op->gamma,
+        .beta = op->beta,
         .alpha = *alpha,
         .shift = shift ? *shift : 0,
     };
@@ -88,14 +88,12 @@ static void forward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_squash *op = arguments;
     enum nl_squash_function f = nl_squash_function_of(op);
-    for (int r = 0; r < run->replicas; r++) {
-        struct numbers n = numbers_of(run, op, r);
-        real *y = nl_in_replica(run, op->y, r);
-        for (size_t i = 0; i < n.count; i++) {
-            accumulator z = value(f, n.alpha * n.x[i] + n.shift);
-            z = n.gamma ? n.gamma[i % op->affine_count] * z : z;
-            y[i] = n.beta ? z + n.beta[i % op->affine_count] : z;
-        }
+    struct numbers n = numbers_of(run, op);
+    real *y = op->y;
+    for (size_t i = 0; i < n.count; i++) {
+        accumulator z = value(f, n.alpha * n.x[i] + n.shift);
+        z = n.gamma ? n.gamma[i % op->affine_count] * z : z;
+        y[i] = n.beta ? z + n.beta[i % op->affine_count] : z;
     }
 }
 
@@ -116,26 +114,23 @@ static void backward_affine(const struct nl_squash *op, const struct numbers *n,
 static void backward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_squash *op = arguments;
-    for (int r = 0; r < run->replicas; r++) {
-        struct numbers n = numbers_of(run, op, r);
-        const real *dy = nl_in_replica(run, op->dy, r);
-        real *dx = nl_in_replica(run, op->dx, r), *dalpha = nl_in_replica(run, op->dalpha, r),
-             *dshift = nl_in_replica(run, op->dshift, r);
-        accumulator product = 0, sum = 0;
-        for (size_t a = 0; a < op->affine_count; a++)
-            backward_affine(op, &n, dy, a, nl_in_replica(run, op->dgamma, r), nl_in_replica(run, op->dbeta, r));
-        for (size_t i = 0; i < n.count; i++) {
-            accumulator du = dy[i] * derivative(nl_squash_function_of(op), n.alpha * n.x[i] + n.shift);
-            du *= n.gamma ? n.gamma[i % op->affine_count] : 1;
-            product += du * n.x[i];
-            sum += du;
-            if (dx)
-                dx[i] = (real)(n.alpha * du);
-        }
-        *dalpha = (real)product;
-        if (dshift)
-            *dshift = (real)sum;
+    struct numbers n = numbers_of(run, op);
+    const real *dy = op->dy;
+    real *dx = op->dx, *dalpha = op->dalpha, *dshift = op->dshift;
+    accumulator product = 0, sum = 0;
+    for (size_t a = 0; a < op->affine_count; a++)
+        backward_affine(op, &n, dy, a, op->dgamma, op->dbeta);
+    for (size_t i = 0; i < n.count; i++) {
+        accumulator du = dy[i] * derivative(nl_squash_function_of(op), n.alpha * n.x[i] + n.shift);
+        du *= n.gamma ? n.gamma[i % op->affine_count] : 1;
+        product += du * n.x[i];
+        sum += du;
+        if (dx)
+            dx[i] = (real)(n.alpha * du);
     }
+    *dalpha = (real)product;
+    if (dshift)
+        *dshift = (real)sum;
 }
 
 NL_KERNEL(squash) = {.forward = forward, .backward = backward};

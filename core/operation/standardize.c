@@ -34,14 +34,10 @@ static void standardize(size_t rows, int channels, const real *x, real *gain, re
 static void forward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_standardize *op = arguments;
-    for (int r = 0; r < run->replicas; r++) {
-        const real *x = nl_in_replica(run, op->x, r);
-        real *gain = nl_in_replica(run, op->gain, r), *bias = nl_in_replica(run, op->bias, r),
-             *y = nl_in_replica(run, op->y, r);
-        for (int c = 0; c < op->channels; c++)
-            standardize((size_t)run->samples * op->positions, op->channels, x + c, gain + c, bias ? bias + c : NULL,
-                        y + c);
-    }
+    const real *x = op->x;
+    real *gain = op->gain, *bias = op->bias, *y = op->y;
+    for (int c = 0; c < op->channels; c++)
+        standardize((size_t)run->samples * op->positions, op->channels, x + c, gain + c, bias ? bias + c : NULL, y + c);
 }
 
 NL_KERNEL(standardize) = {.forward = forward};

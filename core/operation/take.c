@@ -32,30 +32,26 @@ static double work(const void *arguments)
 static void forward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_take *op = arguments;
-    for (int r = 0; r < run->replicas; r++) {
-        const real *x = nl_in_replica(run, op->x, r);
-        const int32_t *lengths = nl_in_replica(run, op->lengths, r);
-        real *y = nl_in_replica(run, op->y, r);
-        for (int n = 0; n < run->samples; n++) {
-            int s = nl_take_position(op, lengths, n);
-            for (int c = 0; c < op->channels; c++)
-                *y++ = s >= 0 ? x[((size_t)n * op->positions + s) * op->channels + c] : 0;
-        }
+    const real *x = op->x;
+    const int32_t *lengths = op->lengths;
+    real *y = op->y;
+    for (int n = 0; n < run->samples; n++) {
+        int s = nl_take_position(op, lengths, n);
+        for (int c = 0; c < op->channels; c++)
+            *y++ = s >= 0 ? x[((size_t)n * op->positions + s) * op->channels + c] : 0;
     }
 }
 
 static void backward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_take *op = arguments;
-    for (int r = 0; r < run->replicas; r++) {
-        const int32_t *lengths = nl_in_replica(run, op->lengths, r);
-        const real *dy = nl_in_replica(run, op->dy, r);
-        real *dx = nl_in_replica(run, op->dx, r);
-        for (int n = 0; n < run->samples; n++)
-            for (int s = 0; s < op->positions; s++)
-                for (int c = 0; c < op->channels; c++)
-                    *dx++ = s == nl_take_position(op, lengths, n) ? dy[(size_t)n * op->channels + c] : 0;
-    }
+    const int32_t *lengths = op->lengths;
+    const real *dy = op->dy;
+    real *dx = op->dx;
+    for (int n = 0; n < run->samples; n++)
+        for (int s = 0; s < op->positions; s++)
+            for (int c = 0; c < op->channels; c++)
+                *dx++ = s == nl_take_position(op, lengths, n) ? dy[(size_t)n * op->channels + c] : 0;
 }
 
 NL_KERNEL(take) = {.forward = forward, .backward = backward};

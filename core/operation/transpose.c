@@ -29,21 +29,19 @@ static double work(const void *arguments)
 /* ---- the reference ---- */
 
 /* (rows, columns) of vectors of so many bytes to (columns, rows). */
-static void turn(const struct nl_run *run, size_t rows, size_t columns, size_t bytes, const void *from, void *to)
+static void turn(size_t rows, size_t columns, size_t bytes, const void *from, void *to)
 {
-    for (int r = 0; r < run->replicas; r++) {
-        const char *x = nl_in_replica(run, from, r);
-        char *y = nl_in_replica(run, to, r);
-        for (size_t row = 0; row < rows; row++)
-            for (size_t column = 0; column < columns; column++)
-                memcpy(y + (column * rows + row) * bytes, x + (row * columns + column) * bytes, bytes);
-    }
+    const char *x = from;
+    char *y = to;
+    for (size_t row = 0; row < rows; row++)
+        for (size_t column = 0; column < columns; column++)
+            memcpy(y + (column * rows + row) * bytes, x + (row * columns + column) * bytes, bytes);
 }
 
 static void turn_forward(const struct nl_run *run, const struct nl_transpose *op, size_t element)
 {
     size_t samples = (size_t)run->samples, times = (size_t)op->times;
-    turn(run, op->leaves ? times : samples, op->leaves ? samples : times, (size_t)op->channels * element, op->x, op->y);
+    turn(op->leaves ? times : samples, op->leaves ? samples : times, (size_t)op->channels * element, op->x, op->y);
 }
 
 static void forward(const struct nl_run *run, const void *arguments)
@@ -60,7 +58,7 @@ static void backward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_transpose *op = arguments;
     size_t samples = (size_t)run->samples, times = (size_t)op->times;
-    turn(run, op->leaves ? samples : times, op->leaves ? times : samples, (size_t)op->channels * sizeof(real), op->dy,
+    turn(op->leaves ? samples : times, op->leaves ? times : samples, (size_t)op->channels * sizeof(real), op->dy,
          op->dx);
 }
 

@@ -76,12 +76,11 @@ static double work(const void *arguments)
 
 /* ---- the reference ---- */
 
-/* One group of one replica's channels: [first, first + d). */
+/* One group of channels: [first, first + d). */
 struct group {
     const struct nl_whitening *op;
-    const struct nl_run *run;
     struct nl_whitening_form form;
-    int replica, first, d;
+    int first, d;
     size_t rows;                /* m */
     const real *x, *gamma;      /* of the group: element i of a row is at[row * channels + i] */
     accumulator *mean, *w;      /* what it is normalized with */
@@ -100,12 +99,12 @@ static size_t work_numbers(const struct nl_whitening *op)
 /* The part of a tensor of `each` numbers a channel that is the group's. */
 static accumulator *part_of(const struct group *g, void *tensor, size_t each)
 {
-    return (accumulator *)nl_in_replica(g->run, tensor, g->replica) + (size_t)g->first * each;
+    return (accumulator *)tensor + (size_t)g->first * each;
 }
 
 static const real *reals_of(const struct group *g, const void *tensor, size_t each)
 {
-    return tensor ? (const real *)nl_in_replica(g->run, tensor, g->replica) + (size_t)g->first * each : NULL;
+    return tensor ? (const real *)tensor + (size_t)g->first * each : NULL;
 }
 
 static void take_running(struct group *g)
@@ -119,8 +118,8 @@ static void take_running(struct group *g)
 
 static void take_precise(struct group *g)
 {
-    const double *mean = (const double *)nl_in_replica(g->run, g->op->precise_mean, g->replica) + g->first;
-    const double *cov = (const double *)nl_in_replica(g->run, g->op->precise_cov, g->replica) + g->first * g->d;
+    const double *mean = (const double *)g->op->precise_mean + g->first;
+    const double *cov = (const double *)g->op->precise_cov + g->first * g->d;
     for (int i = 0; i < g->d; i++)
         g->mean[i] = mean[i];
     for (int e = 0; e < g->d * g->d; e++)
@@ -129,17 +128,11 @@ static void take_precise(struct group *g)
 }
 
 /* work: (work_numbers) */
-static struct group group_at(const struct nl_run *run, const struct nl_whitening *op, int r, int index,
-                             accumulator *work)
+static struct group group_at(const struct nl_run *run, const struct nl_whitening *op, int index, accumulator *work)
 {
     int d = nl_whitening_width(op);
-    struct group g = {.op = op,
-                      .run = run,
-                      .replica = r,
-                      .first = index * d,
-                      .d = d,
-                      .rows = (size_t)run->samples * (size_t)op->positions};
-    g.form = nl_whitening_form_of(op, nl_in_replica(run, op->hyper, r));
+    struct group g = {.op = op, .first = index * d, .d = d, .rows = (size_t)run->samples * (size_t)op->positions};
+    g.form = nl_whitening_form_of(op, op->hyper);
     g.x = reals_of(&g, op->x, 1), g.gamma = reals_of(&g, op->gamma, 1);
     g.cov = work, work += d * d;
     g.scratch = work, work += NL_WHITENING_SCRATCH * d * d;
@@ -148,7 +141,7 @@ static struct group group_at(const struct nl_run *run, const struct nl_whitening
         run->statistics == NL_STATS_PRECISE ? take_precise(&g) : take_running(&g);
     } else {
         g.mean = part_of(&g, op->mean, 1), g.w = part_of(&g, op->w, (size_t)d);
-        g.factors = (accumulator *)nl_in_replica(run, op->factors, r) + (size_t)index * nl_whitening_factors_of(op);
+        g.factors = (accumulator *)op->factors + (size_t)index * nl_whitening_factors_of(op);
     }
     return g;
 }
@@ -174,8 +167,7 @@ static void find_moments(struct group *g)
 /* running = (1 - momentum) running + momentum batch; cumulative: momentum = 1 / updates, this one counted. */
 static void track(const struct group *g, double momentum)
 {
-    real *mean = nl_in_replica(g->run, g->op->running_mean, g->replica),
-         *w = nl_in_replica(g->run, g->op->running_w, g->replica);
+    real *mean = g->op->running_mean, *w = g->op->running_w;
     mean += g->first, w += g->first * g->d;
     for (int i = 0; i < g->d; i++)
         mean[i] = (1 - momentum) * mean[i] + momentum * g->mean[i];
@@ -185,8 +177,7 @@ static void track(const struct group *g, double momentum)
 
 static void collect(const struct group *g, double count)
 {
-    double *mean = nl_in_replica(g->run, g->op->precise_mean, g->replica),
-           *cov = nl_in_replica(g->run, g->op->precise_cov, g->replica);
+    double *mean = g->op->precise_mean, *cov = g->op->precise_cov;
     nl_whitening_collect(g->d, (double)g->rows, count, g->mean, g->cov, mean + g->first, cov + g->first * g->d);
 }
 
@@ -207,28 +198,25 @@ static void forward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_whitening *op = arguments;
     accumulator *work = nl_alloc(work_numbers(op), sizeof *work);
-    for (int r = 0; r < run->replicas; r++) {
-        const struct nl_hyper *hyper = nl_in_replica(run, op->hyper, r);
-        int64_t *updates = nl_in_replica(run, op->updates, r);
-        double *count = nl_in_replica(run, op->precise_count, r),
-               momentum = nl_own_or(op->set.momentum, hyper->norm_momentum);
-        if (run->statistics == NL_STATS_TRAIN)
-            ++*updates;
-        for (int index = 0; index < op->set.groups; index++) {
-            struct group g = group_at(run, op, r, index, work);
-            if (!nl_are_fixed(run->statistics)) {
-                find_moments(&g);
-                nl_whiten(&g.form, g.cov, g.factors, g.w, g.scratch);
-            }
-            apply(&g, reals_of(&g, op->beta, 1), nl_in_replica(run, op->y, r));
-            if (run->statistics == NL_STATS_TRAIN)
-                track(&g, momentum < 0 ? 1.0 / (double)*updates : momentum);
-            if (run->statistics == NL_STATS_COLLECT)
-                collect(&g, *count);
+    const struct nl_hyper *hyper = op->hyper;
+    int64_t *updates = op->updates;
+    double *count = op->precise_count, momentum = nl_own_or(op->set.momentum, hyper->norm_momentum);
+    if (run->statistics == NL_STATS_TRAIN)
+        ++*updates;
+    for (int index = 0; index < op->set.groups; index++) {
+        struct group g = group_at(run, op, index, work);
+        if (!nl_are_fixed(run->statistics)) {
+            find_moments(&g);
+            nl_whiten(&g.form, g.cov, g.factors, g.w, g.scratch);
         }
+        apply(&g, reals_of(&g, op->beta, 1), op->y);
+        if (run->statistics == NL_STATS_TRAIN)
+            track(&g, momentum < 0 ? 1.0 / (double)*updates : momentum);
         if (run->statistics == NL_STATS_COLLECT)
-            *count += (double)run->samples * op->positions;
+            collect(&g, *count);
     }
+    if (run->statistics == NL_STATS_COLLECT)
+        *count += (double)run->samples * op->positions;
     free(work);
 }
 
@@ -276,25 +264,22 @@ static void backward(const struct nl_run *run, const void *arguments)
     bool fixed = nl_are_fixed(run->statistics);
     accumulator *work = nl_alloc(work_numbers(op), sizeof *work), *sum = nl_alloc(2 * (size_t)(d + d * d), sizeof *sum),
                 *row = sum + d, *dw = row + d, *dcov = dw + d * d;
-    for (int r = 0; r < run->replicas; r++) {
-        real *dx = nl_in_replica(run, op->dx, r), *dgamma = nl_in_replica(run, op->dgamma, r),
-             *dbeta = nl_in_replica(run, op->dbeta, r);
-        for (int index = 0; index < op->set.groups; index++) {
-            struct group g = group_at(run, op, r, index, work);
-            const real *dy = reals_of(&g, op->dy, 1);
-            sum_gradients(&g, dy, sum, dw);
-            for (int j = 0; dgamma && j < d; j++) {
-                dgamma[g.first + j] = (real)nl_dot(d, g.w + j * d, dw + j * d);
-                if (dbeta)
-                    dbeta[g.first + j] = (real)sum[j];
-            }
-            for (int e = 0; e < d * d; e++)
-                dw[e] *= g.gamma ? g.gamma[e / d] : 1;
-            if (dx && !fixed)
-                nl_whiten_back(&g.form, g.factors, dw, dcov, g.scratch);
-            if (dx)
-                write_dx(&g, dy, sum, fixed ? NULL : dcov, row, dx);
+    real *dx = op->dx, *dgamma = op->dgamma, *dbeta = op->dbeta;
+    for (int index = 0; index < op->set.groups; index++) {
+        struct group g = group_at(run, op, index, work);
+        const real *dy = reals_of(&g, op->dy, 1);
+        sum_gradients(&g, dy, sum, dw);
+        for (int j = 0; dgamma && j < d; j++) {
+            dgamma[g.first + j] = (real)nl_dot(d, g.w + j * d, dw + j * d);
+            if (dbeta)
+                dbeta[g.first + j] = (real)sum[j];
         }
+        for (int e = 0; e < d * d; e++)
+            dw[e] *= g.gamma ? g.gamma[e / d] : 1;
+        if (dx && !fixed)
+            nl_whiten_back(&g.form, g.factors, dw, dcov, g.scratch);
+        if (dx)
+            write_dx(&g, dy, sum, fixed ? NULL : dcov, row, dx);
     }
     free(sum);
     free(work);

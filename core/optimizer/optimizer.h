@@ -44,6 +44,17 @@ struct nl_update {
     const struct nl_hyper *hyper;
 };
 
+/* The step of a replica whose state begins so many bytes after the first's. */
+static inline struct nl_update nl_update_in_replica(const struct nl_update *update, size_t bytes)
+{
+    struct nl_update of = *update;
+    of.tensor = nl_in_replica(of.tensor, bytes);
+    of.w = nl_in_replica(of.w, bytes), of.grad = nl_in_replica(of.grad, bytes);
+    of.first = nl_in_replica(of.first, bytes), of.second = nl_in_replica(of.second, bytes);
+    of.hyper = nl_in_replica(of.hyper, bytes);
+    return of;
+}
+
 /* c (m, n) = a (m, k) b (k, n), dense, rows one after the other; transposed: b is given as (n, k). */
 typedef void nl_matrix_product(size_t m, size_t n, size_t k, const void *a, const void *b, bool transposed, void *c);
 
@@ -84,13 +95,12 @@ struct nl_optimizer_form {
 };
 extern const struct nl_optimizer_form *const nl_optimizers[]; /* by enum nl_optimizer */
 
-/* The step of a tensor of a replica whose state begins `at` bytes after the first's. bytes: of a number. */
-static inline struct nl_tensor_step nl_tensor_step_of(const struct nl_update *op, size_t at, size_t bytes,
+/* The step of a tensor. bytes: of a number. */
+static inline struct nl_tensor_step nl_tensor_step_of(const struct nl_update *op, size_t bytes,
                                                       const struct nl_update_tensor *tensor, int64_t step,
                                                       nl_matrix_product *multiply)
 {
-#define NL_IN_TENSOR(place) ((place) ? (char *)(place) + at + tensor->offset * bytes : NULL)
-    const struct nl_hyper *hyper = (const struct nl_hyper *)(const void *)((const char *)op->hyper + at);
+#define NL_IN_TENSOR(place) ((place) ? (char *)(place) + tensor->offset * bytes : NULL)
     return (struct nl_tensor_step){.role = tensor->role,
                                    .count = tensor->count,
                                    .columns = tensor->columns,
@@ -98,10 +108,10 @@ static inline struct nl_tensor_step nl_tensor_step_of(const struct nl_update *op
                                    .grad = NL_IN_TENSOR(op->grad),
                                    .first = NL_IN_TENSOR(op->first),
                                    .second = NL_IN_TENSOR(op->second),
-                                   .decay = tensor->offset < op->decayed ? hyper->weight_decay : 0.0,
+                                   .decay = tensor->offset < op->decayed ? op->hyper->weight_decay : 0.0,
                                    .nesterov = op->nesterov,
                                    .number = step + 1,
-                                   .hyper = hyper,
+                                   .hyper = op->hyper,
                                    .multiply = multiply};
 #undef NL_IN_TENSOR
 }

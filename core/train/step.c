@@ -13,9 +13,50 @@ static const struct nl_list *list_of(const struct nl_pass *pass, const struct nl
     return fixed || pass->batch_list.instructions == 0 ? &pass->list : &pass->batch_list;
 }
 
+/* Of a kernel, for what it is to do in all replicas: on the host one for each (operation/kernel.h). */
+static int calls_of(const struct nl_plan *plan, const struct nl_run *run)
+{
+    return nl_is_on_host(plan->backend) ? run->replicas : 1;
+}
+
+static struct nl_run run_of_call(const struct nl_plan *plan, const struct nl_run *run, int call)
+{
+    return nl_is_on_host(plan->backend) ? nl_run_of(run, call) : *run;
+}
+
+static void gather(const struct nl_plan *plan, const struct nl_gather *batch, const struct nl_run *run)
+{
+    for (int call = 0; call < calls_of(plan, run); call++) {
+        const struct nl_run seen = run_of_call(plan, run, call);
+        const struct nl_gather of = nl_gather_in_replica(batch, (size_t)call * run->stride);
+        plan->gather->forward(&seen, &of);
+    }
+}
+
+static void average(const struct nl_plan *plan, const struct nl_run *run)
+{
+    for (int call = 0; call < calls_of(plan, run); call++) {
+        const struct nl_run seen = run_of_call(plan, run, call);
+        const struct nl_mean_gradient of =
+            nl_mean_gradient_in_replica(&plan->mean_gradient, (size_t)call * run->stride);
+        plan->mean->forward(&seen, &of);
+    }
+}
+
+static void update(const struct nl_plan *plan, const struct nl_run *run)
+{
+    bool frozen = run->statistics == NL_STATS_FROZEN;
+    for (int call = 0; call < calls_of(plan, run); call++) {
+        const struct nl_run seen = run_of_call(plan, run, call);
+        const struct nl_update of =
+            nl_update_in_replica(frozen ? &plan->frozen_update : &plan->update, (size_t)call * run->stride);
+        plan->backend->update(&seen, &of);
+    }
+}
+
 void nl_plan_forward(const struct nl_plan *plan, const struct nl_pass *pass, const struct nl_run *run)
 {
-    plan->gather->forward(run, &pass->gather);
+    gather(plan, &pass->gather, run);
     nl_list_forward(list_of(pass, run), run);
 }
 
@@ -23,7 +64,7 @@ void nl_plan_initialize(const struct nl_plan *plan, const struct nl_run *run)
 {
     if (plan->train.first_list.instructions == 0)
         return;
-    plan->gather->forward(run, &plan->train.gather);
+    gather(plan, &plan->train.gather, run);
     nl_list_forward(&plan->train.first_list, run);
 }
 
@@ -43,11 +84,10 @@ static void make_step(const void *context)
     nl_plan_forward(step->plan, &step->plan->train, step->run);
     nl_plan_backward(step->plan, step->run);
     if (step->plan->mean)
-        step->plan->mean->forward(step->run, &step->plan->mean_gradient);
+        average(step->plan, step->run);
     if (step->run->adds)
         return;
-    bool frozen = step->run->statistics == NL_STATS_FROZEN;
-    step->plan->backend->update(step->run, frozen ? &step->plan->frozen_update : &step->plan->update);
+    update(step->plan, step->run);
     nl_list_after_step(list_of(&step->plan->train, step->run), step->run);
 }
 

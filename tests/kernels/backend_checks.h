@@ -179,11 +179,11 @@ START_TEST(replicas_are_independent)
 {
     for (int b = 0; nl_backends[b]; b++) {
         struct probe together = probe_make(nl_backends[b], 3, specs[_i]);
-        for (int r = 0; r < 3; r++)
+        for (int r = 0; r < together.image.replicas; r++)
             probe_fill(&together, r, 10 + (uint64_t)r);
         probe_forward(&together);
         probe_backward(&together);
-        for (int r = 0; r < 3; r++) {
+        for (int r = 0; r < together.image.replicas; r++) {
             struct probe alone = probe_make(nl_backends[b], 1, specs[_i]);
             probe_fill(&alone, 0, 10 + (uint64_t)r);
             probe_forward(&alone);

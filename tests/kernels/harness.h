@@ -25,6 +25,12 @@
 
 enum { GUARD = 64, FILLER = 0x5a };
 
+/* As many replicas as a call of the backend's kernels is for: on the host one (operation/kernel.h). */
+static inline int replicas_of(const struct nl_backend *backend, int most)
+{
+    return nl_is_on_host(backend) ? 1 : most;
+}
+
 /* R equal images; between the fields stand bytes that nobody may touch. */
 struct image {
     const struct nl_backend *backend;
@@ -36,7 +42,8 @@ struct image {
 
 static inline struct image image_make(const struct nl_backend *backend, int replicas, size_t stride)
 {
-    struct image image = {.backend = backend, .replicas = replicas, .stride = stride};
+    struct image image = {.backend = backend, .replicas = replicas_of(backend, replicas), .stride = stride};
+    replicas = image.replicas;
     image.memory = backend->alloc((size_t)replicas * stride);
     ck_assert_ptr_nonnull(image.memory);
     memset(image.memory, FILLER, (size_t)replicas * stride);
@@ -243,14 +250,14 @@ static inline struct probe probe_make(const struct nl_backend *backend, int repl
     size_t n = (size_t)spec.samples, capacity = (size_t)(spec.capacity ? spec.capacity : spec.samples);
     size_t channels = (size_t)spec.channels, out = (size_t)spec.out, image = (size_t)height * (size_t)width * channels,
            y = image;
-    p.run = (struct nl_run){.replicas = replicas,
+    p.run = (struct nl_run){.replicas = p.image.replicas,
                             .stride = p.image.stride,
                             .samples = spec.samples,
                             .step = 7,
                             .statistics = spec.statistics,
                             .time = spec.time};
     p.hyper = image_field(&p.image, sizeof *p.hyper);
-    for (int r = 0; r < replicas; r++)
+    for (int r = 0; r < p.image.replicas; r++)
         *(struct nl_hyper *)image_place(&p.image, r, p.hyper) =
             (struct nl_hyper){.dropout = 0.3,
                               .norm_eps = spec.eps > 0 ? spec.eps : 1e-5,
@@ -329,7 +336,7 @@ static inline struct probe probe_make(const struct nl_backend *backend, int repl
         break;
     case DROPOUT: {
         uint32_t *key = image_field(&p.image, 2 * sizeof *key);
-        for (int r = 0; r < replicas; r++)
+        for (int r = 0; r < p.image.replicas; r++)
             memcpy(image_place(&p.image, r, key), nl_stream(3, "dropout.1").key, 2 * sizeof *key);
         p.dropout = (struct nl_dropout){.count = image, .key = key, .hyper = p.hyper};
         p.dropout.x = probe_input(&p, "x", n * image, capacity * image, true, &p.dropout.dx);

@@ -235,14 +235,14 @@ START_TEST(accumulate_adds_all_numbers_of_each_replica)
         const struct nl_backend *backend = nl_backends[b];
         struct image image = image_make(backend, REPLICAS, PROBE_BYTES);
         struct nl_accumulate op = {.count = COUNT, .x = image_reals(&image, COUNT), .y = image_reals(&image, COUNT)};
-        struct nl_run run = {.replicas = REPLICAS, .stride = image.stride, .samples = 1};
-        for (int r = 0; r < REPLICAS; r++)
+        struct nl_run run = {.replicas = image.replicas, .stride = image.stride, .samples = 1};
+        for (int r = 0; r < image.replicas; r++)
             for (size_t i = 0; i < COUNT; i++) {
                 image_set_real(&image, r, (void *)(uintptr_t)op.x, i, drawn((uint64_t)r, "x", i));
                 image_set_real(&image, r, op.y, i, drawn((uint64_t)r, "y", i));
             }
         nl_kernel_of(backend, &nl_accumulate_operation, &op)->forward(&run, &op);
-        for (int r = 0; r < REPLICAS; r++)
+        for (int r = 0; r < image.replicas; r++)
             for (size_t i = 0; i < COUNT; i++) {
                 double expected = drawn((uint64_t)r, "x", i) + drawn((uint64_t)r, "y", i),
                        found = image_real(&image, r, op.y, i);

@@ -256,7 +256,7 @@ START_TEST(gather_takes_moves_and_standardizes)
             op.row[3] = (struct nl_rows){1, 1, true, true, targets, image_reals(&image, 5)};
             run.augment = augment;
             run.epoch = 3;
-            for (int r = 0; r < 2; r++) {
+            for (int r = 0; r < image.replicas; r++) {
                 memcpy(image_place(&image, r, index), wanted, sizeof wanted);
                 *(uint64_t *)image_place(&image, r, seed) = (uint64_t)(40 + r);
                 for (int n = 0; n < IMAGES; n++)
@@ -271,7 +271,7 @@ START_TEST(gather_takes_moves_and_standardizes)
                 }
             }
             nl_kernel_of(nl_backends[b], &nl_gather_operation, &op)->forward(&run, &op);
-            for (int r = 0; r < 2; r++)
+            for (int r = 0; r < image.replicas; r++)
                 for (int n = 0; n < 5; n++) {
                     struct nl_augmentation moved = {0, 0, 0};
                     if (augment)

@@ -167,7 +167,7 @@ START_TEST(optimizers_follow_their_formulas)
         struct nl_run run = run_of(&image, 1);
         struct nl_update op = update_of(recipe, &image, DECAYED);
         double w[REPLICAS][WEIGHTS], first[REPLICAS][WEIGHTS] = {{0}}, second[REPLICAS][WEIGHTS] = {{0}};
-        for (int r = 0; r < REPLICAS; r++) {
+        for (int r = 0; r < image.replicas; r++) {
             struct nl_hyper *own = image_place(&image, r, op.hyper);
             *own = recipe->hyper;
             own->lr *= 1 + r; /* a replica has numbers of its own */
@@ -177,7 +177,7 @@ START_TEST(optimizers_follow_their_formulas)
             image_put(&image, r, op.w, w[r], WEIGHTS);
         }
         for (int t = 1; t <= STEPS; t++) {
-            for (int r = 0; r < REPLICAS; r++) {
+            for (int r = 0; r < image.replicas; r++) {
                 const struct nl_hyper *h = image_place(&image, r, op.hyper);
                 double drawn_grad[WEIGHTS], grad[WEIGHTS], rate[WEIGHTS], squares = 0.0;
                 for (size_t i = 0; i < WEIGHTS; i++)
@@ -204,7 +204,7 @@ START_TEST(optimizers_follow_their_formulas)
             run.step = t - 1;
             nl_backends[b]->update(&run, &op);
         }
-        for (int r = 0; r < REPLICAS; r++)
+        for (int r = 0; r < image.replicas; r++)
             for (size_t i = 0; i < WEIGHTS; i++) { /* about ten roundings a step, of weights up to 4 */
                 double found = image_real(&image, r, op.w, i);
                 ck_assert_msg(fabs(found - w[r][i]) <= STEPS * 8 * epsilon(nl_backends[b]),

@@ -124,21 +124,18 @@ struct nl_cpu_activation nl_cpu_activation_of(enum nl_activation kind, enum nl_g
 static void forward(const struct nl_run *run, const void *operation, size_t first)
 {
     const struct nl_activate *op = operation;
-    for (int r = 0; r < run->replicas; r++) {
-        size_t at = (size_t)r * run->stride + first * op->count * sizeof(float);
-        nl_cpu_activation_of(op->kind, op->gelu)
-            .forward((size_t)run->samples * op->count, NL_AT(op->x, at), NL_AT(op->y, at));
-    }
+    size_t from = first * op->count;
+    nl_cpu_activation_of(op->kind, op->gelu)
+        .forward((size_t)run->samples * op->count, (const float *)op->x + from, (float *)op->y + from);
 }
 
 static void backward(const struct nl_run *run, const void *operation, size_t first)
 {
     const struct nl_activate *op = operation;
-    for (int r = 0; r < run->replicas; r++) {
-        size_t at = (size_t)r * run->stride + first * op->count * sizeof(float);
-        nl_cpu_activation_of(op->kind, op->gelu)
-            .backward((size_t)run->samples * op->count, NL_AT(op->x, at), NL_AT(op->dy, at), NL_AT(op->dx, at));
-    }
+    size_t from = first * op->count;
+    nl_cpu_activation_of(op->kind, op->gelu)
+        .backward((size_t)run->samples * op->count, (const float *)op->x + from, (const float *)op->dy + from,
+                  (float *)op->dx + from);
 }
 
 static void activate_forward(const struct nl_run *run, const void *arguments)

@@ -55,20 +55,16 @@ static void forward(const struct nl_run *run, const void *operation, size_t firs
     size_t channels = (size_t)op->channels, line = (size_t)op->width * channels, image = (size_t)op->height * line;
     size_t from_channels = (size_t)op->from_channels, from_line = (size_t)op->from_width * from_channels;
     size_t from_image = (size_t)op->from_height * from_line, stride = (size_t)op->stride;
-    for (int r = 0; r < run->replicas; r++) {
-        size_t at = (size_t)r * run->stride;
-        const float *a = (const float *)NL_AT(op->a, at) + first * image,
-                    *b = (const float *)NL_AT(op->b, at) + first * from_image;
-        float *y = (float *)NL_AT(op->y, at) + first * image;
-        if (is_identity(op)) {
-            (op->relu ? sum_relu : sum)((size_t)run->samples * image, a, b, y);
-            continue;
-        }
-        for (int n = 0; n < run->samples; n++, b += from_image)
-            for (size_t i = 0; i < (size_t)op->height; i++, a += line, y += line)
-                sum_row((size_t)op->width, channels, from_channels, stride * from_channels, op->relu, a,
-                        b + i * stride * from_line, y);
+    const float *a = (const float *)op->a + first * image, *b = (const float *)op->b + first * from_image;
+    float *y = (float *)op->y + first * image;
+    if (is_identity(op)) {
+        (op->relu ? sum_relu : sum)((size_t)run->samples * image, a, b, y);
+        return;
     }
+    for (int n = 0; n < run->samples; n++, b += from_image)
+        for (size_t i = 0; i < (size_t)op->height; i++, a += line, y += line)
+            sum_row((size_t)op->width, channels, from_channels, stride * from_channels, op->relu, a,
+                    b + i * stride * from_line, y);
 }
 
 static void backward(const struct nl_run *run, const void *operation, size_t first)
@@ -78,24 +74,20 @@ static void backward(const struct nl_run *run, const void *operation, size_t fir
            from_line = (size_t)op->from_width * from_channels;
     size_t from_image = (size_t)op->from_height * from_line, image = (size_t)op->height * (size_t)op->width * channels;
     size_t count = (size_t)run->samples * image;
-    for (int r = 0; r < run->replicas; r++) {
-        size_t at = (size_t)r * run->stride;
-        const float *y = (const float *)NL_AT(op->y, at) + first * image,
-                    *dy = (const float *)NL_AT(op->dy, at) + first * image;
-        float *da = (float *)NL_AT(op->da, at) + first * image, *db = (float *)NL_AT(op->db, at) + first * from_image;
-        if (op->relu)
-            mask(count, y, dy, da);
-        else if (da != dy)
-            memcpy(da, dy, count * sizeof *da);
-        if (op->db == op->da)
-            continue;
-        memset(db, 0, (size_t)run->samples * from_image * sizeof *db);
-        for (int n = 0; n < run->samples; n++, db += from_image)
-            for (int i = 0; i < op->height; i++)
-                for (int j = 0; j < op->width; j++, da += channels)
-                    memcpy(db + (size_t)(i * op->stride) * from_line + (size_t)(j * op->stride) * from_channels, da,
-                           from_channels * sizeof *db);
-    }
+    const float *y = (const float *)op->y + first * image, *dy = (const float *)op->dy + first * image;
+    float *da = (float *)op->da + first * image, *db = (float *)op->db + first * from_image;
+    if (op->relu)
+        mask(count, y, dy, da);
+    else if (da != dy)
+        memcpy(da, dy, count * sizeof *da);
+    if (op->db == op->da)
+        return;
+    memset(db, 0, (size_t)run->samples * from_image * sizeof *db);
+    for (int n = 0; n < run->samples; n++, db += from_image)
+        for (int i = 0; i < op->height; i++)
+            for (int j = 0; j < op->width; j++, da += channels)
+                memcpy(db + (size_t)(i * op->stride) * from_line + (size_t)(j * op->stride) * from_channels, da,
+                       from_channels * sizeof *db);
 }
 
 static size_t bytes_of(const struct nl_add *op)
@@ -128,8 +120,8 @@ static void add_to(size_t count, const float *x, float *y)
 static void accumulate(const struct nl_run *run, const void *arguments)
 {
     const struct nl_accumulate *op = arguments;
-    for (int r = 0; r < run->replicas; r++)
-        add_to(op->count, NL_AT(op->x, (size_t)r * run->stride), NL_AT(op->y, (size_t)r * run->stride));
+    (void)run;
+    add_to(op->count, op->x, op->y);
 }
 
 NL_CPU_KERNEL(accumulate) = {.forward = accumulate};

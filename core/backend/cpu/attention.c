@@ -25,7 +25,6 @@ struct part {
 struct work {
     const struct nl_run *run;
     const struct nl_attention *op;
-    size_t at;                /* bytes to the replica's state */
     size_t positions, width, length;
     float scale;
     float *cosine, *sine;     /* (S, D / 2) rotary; else NULL */
@@ -175,7 +174,7 @@ static struct part part_of(const struct work *w, const void *const *place, int p
 {
     const float *x = nl_attention_part(w->op, place, part, sizeof *x);
     size_t line = nl_attention_line(w->op);
-    return (struct part){(float *)(uintptr_t)NL_AT(x, w->at) + offset(w, n, h, line), line};
+    return (struct part){(float *)(uintptr_t)x + offset(w, n, h, line), line};
 }
 
 /* Queries, keys and values of a head; and, of backward, where their gradients go. */
@@ -289,8 +288,8 @@ static void find_scores(const struct work *w, const struct tile *tile)
 static bool drops(const struct work *w, const struct tile *tile, size_t n, size_t h)
 {
     const struct nl_attention *op = w->op;
-    const struct nl_hyper *hyper = NL_AT(op->hyper, w->at);
-    const uint32_t *key = NL_AT(op->key, w->at);
+    const struct nl_hyper *hyper = op->hyper;
+    const uint32_t *key = op->key;
     double p = op->drops && nl_is_step(w->run->statistics) ? nl_own_or(op->p, hyper->dropout) : 0;
     if (!(p > 0))
         return false;
@@ -313,8 +312,8 @@ static bool drops(const struct work *w, const struct tile *tile, size_t n, size_
 static void tile_forward(const struct work *w, const struct tile *tile, size_t n, size_t h)
 {
     size_t channels = (size_t)w->op->channels;
-    float *y = (float *)NL_AT(w->op->y, w->at) + offset(w, n, h, channels) + tile->first * channels, inverse[TILE];
-    double *kept_sums = NL_AT(w->op->log_sum, w->at), log_sum[TILE];
+    float *y = (float *)w->op->y + offset(w, n, h, channels) + tile->first * channels, inverse[TILE];
+    double *kept_sums = w->op->log_sum, log_sum[TILE];
     find_scores(w, tile);
     soften(tile->reach, tile->open, w->p, inverse, log_sum);
     if (drops(w, tile, n, h))
@@ -330,9 +329,9 @@ static void tile_forward(const struct work *w, const struct tile *tile, size_t n
 static void tile_backward(const struct work *w, const struct tile *tile, size_t n, size_t h)
 {
     size_t channels = (size_t)w->op->channels, reach = tile->reach;
-    const float *dy = (const float *)NL_AT(w->op->dy, w->at) + offset(w, n, h, channels) + tile->first * channels;
+    const float *dy = (const float *)w->op->dy + offset(w, n, h, channels) + tile->first * channels;
     const double *kept_sums =
-        (const double *)NL_AT(w->op->log_sum, w->at) + (n * (size_t)w->op->heads + h) * w->positions + tile->first;
+        (const double *)w->op->log_sum + (n * (size_t)w->op->heads + h) * w->positions + tile->first;
     struct part q = w->of[Q], dq = w->gradient[Q];
     double log_sum[TILE] = {0};
     memcpy(log_sum, kept_sums, tile->count * sizeof *log_sum);
@@ -361,7 +360,7 @@ static void head_forward(struct work *w, size_t n, size_t h)
         struct tile tile = tile_at(w, first);
         tile_forward(w, &tile, n, h);
     }
-    clear_rows(w, (float *)NL_AT(w->op->y, w->at) + offset(w, n, h, channels), w->length, channels);
+    clear_rows(w, (float *)w->op->y + offset(w, n, h, channels), w->length, channels);
 }
 
 static void head_backward(struct work *w, size_t n, size_t h)
@@ -411,13 +410,10 @@ static void each_head(const struct nl_run *run, const struct nl_attention *op, s
     w.scale = (float)(1.0 / sqrt((double)w.width));
     lay_out(&w, nl_cpu_scratch(lay_out(&w, NULL) * sizeof(float)));
     find_angles(&w);
-    for (int r = 0; r < run->replicas; r++) {
-        w.at = (size_t)r * run->stride;
-        for (size_t n = first; n < first + (size_t)run->samples; n++) {
-            w.length = (size_t)nl_length_of(NL_AT(op->lengths, w.at), (int)n, op->positions);
-            for (size_t h = 0; h < (size_t)op->heads; h++)
-                body(&w, n, h);
-        }
+    for (size_t n = first; n < first + (size_t)run->samples; n++) {
+        w.length = (size_t)nl_length_of(op->lengths, (int)n, op->positions);
+        for (size_t h = 0; h < (size_t)op->heads; h++)
+            body(&w, n, h);
     }
 }
 

@@ -8,7 +8,7 @@
 #include "operation/gru_cell.h"
 #include "operation/lstm_cell.h"
 
-/* Samples [first, end) of one replica, in whose state the places are. */
+/* Samples [first, end). */
 typedef void nl_cell_kernel(const void *operation, size_t first, size_t end);
 
 struct nl_cell_kernels {

@@ -7,17 +7,14 @@
 static void conv_forward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_conv *op = arguments;
-    for (int r = 0; r < run->replicas; r++) {
-        size_t at = (size_t)r * run->stride;
-        const float *x = NL_AT(op->x, at), *w = NL_AT(op->w, at), *b = NL_AT(op->b, at);
-        float *y = NL_AT(op->y, at);
-        if (nl_cpu_conv_is_winograd(op))
-            nl_cpu_conv_forward_winograd(op, run->samples, x, w, b, y);
-        else if (nl_cpu_conv_forward_is_direct(op))
-            nl_cpu_conv_forward_direct(op, run->samples, x, w, b, y);
-        else
-            nl_cpu_conv_forward_unfold(op, run->samples, x, w, b, y);
-    }
+    const float *x = op->x, *w = op->w, *b = op->b;
+    float *y = op->y;
+    if (nl_cpu_conv_is_winograd(op))
+        nl_cpu_conv_forward_winograd(op, run->samples, x, w, b, y);
+    else if (nl_cpu_conv_forward_is_direct(op))
+        nl_cpu_conv_forward_direct(op, run->samples, x, w, b, y);
+    else
+        nl_cpu_conv_forward_unfold(op, run->samples, x, w, b, y);
 }
 
 /* In sums: those of db, then those of dw. */
@@ -43,30 +40,28 @@ static void conv_backward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_conv *op = arguments;
     size_t out = (size_t)op->out, rows = (size_t)run->samples * (size_t)op->out_height * (size_t)op->out_width;
-    for (int r = 0; r < run->replicas; r++) {
-        size_t at = (size_t)r * run->stride;
-        const float *x = NL_AT(op->x, at), *w = NL_AT(op->w, at), *dy = NL_AT(op->dy, at);
-        float *dx = NL_AT(op->dx, at), *dw = NL_AT(op->dw, at), *db = NL_AT(op->db, at);
-        char *sums = NL_AT(op->sums, at);
-        if (sums && run->first == 0)
-            memset(sums, 0, bias_sums(op));
-        if (db)
-            nl_cpu_column_sums(rows, out, dy, (double *)sums, db);
-        struct nl_conv_part part = {.sums = (float *)NL_AT(sums, bias_sums(op)), .accumulates = run->first > 0,
-                                    .ends = run->first + run->samples >= run->batch};
-        if (nl_cpu_conv_is_winograd(op))
-            nl_cpu_conv_dw_winograd(op, run->samples, x, dy, &part, dw);
-        else if (nl_cpu_conv_dw_is_direct(op))
-            nl_cpu_conv_dw_direct(op, run->samples, x, dy, &part, dw);
-        else
-            nl_cpu_conv_dw_unfold(op, run->samples, x, dy, dw);
-        if (dx && nl_cpu_conv_is_winograd(op))
-            nl_cpu_conv_dx_winograd(op, run->samples, dy, w, dx);
-        else if (dx && nl_cpu_conv_dx_is_direct(op))
-            nl_cpu_conv_dx_direct(op, run->samples, dy, w, dx);
-        else if (dx)
-            nl_cpu_conv_dx_unfold(op, run->samples, dy, w, dx);
-    }
+    const float *x = op->x, *w = op->w, *dy = op->dy;
+    float *dx = op->dx, *dw = op->dw, *db = op->db;
+    char *sums = op->sums;
+    if (sums && run->first == 0)
+        memset(sums, 0, bias_sums(op));
+    if (db)
+        nl_cpu_column_sums(rows, out, dy, (double *)sums, db);
+    struct nl_conv_part part = {.sums = sums ? (float *)(sums + bias_sums(op)) : NULL,
+                                .accumulates = run->first > 0,
+                                .ends = run->first + run->samples >= run->batch};
+    if (nl_cpu_conv_is_winograd(op))
+        nl_cpu_conv_dw_winograd(op, run->samples, x, dy, &part, dw);
+    else if (nl_cpu_conv_dw_is_direct(op))
+        nl_cpu_conv_dw_direct(op, run->samples, x, dy, &part, dw);
+    else
+        nl_cpu_conv_dw_unfold(op, run->samples, x, dy, dw);
+    if (dx && nl_cpu_conv_is_winograd(op))
+        nl_cpu_conv_dx_winograd(op, run->samples, dy, w, dx);
+    else if (dx && nl_cpu_conv_dx_is_direct(op))
+        nl_cpu_conv_dx_direct(op, run->samples, dy, w, dx);
+    else if (dx)
+        nl_cpu_conv_dx_unfold(op, run->samples, dy, w, dx);
 }
 
 NL_CPU_KERNEL(conv) = {.forward = conv_forward, .backward = conv_backward, .micro = conv_micro};

@@ -60,23 +60,19 @@ static void forward(const struct nl_run *run, const void *operation, size_t firs
 {
     const struct nl_conv *op = operation;
     size_t channels = (size_t)op->out, positions = (size_t)op->out_height * (size_t)op->out_width;
-    for (int r = 0; r < run->replicas; r++) {
-        size_t at = (size_t)r * run->stride;
-        const float *x = (const float *)NL_AT(op->x, at) + first * image_of(op), *w = NL_AT(op->w, at),
-                    *b = NL_AT(op->b, at);
-        float *y = (float *)NL_AT(op->y, at) + first * out_image_of(op);
-        for (int n = 0; n < run->samples; n++, x += image_of(op), y += out_image_of(op)) {
-            for (size_t s = 0; b && s < positions; s++)
-                memcpy(y + s * channels, b, channels * sizeof *y);
-            if (!b)
-                memset(y, 0, out_image_of(op) * sizeof *y);
-            for (int tap = 0; tap < op->kernel * op->kernel; tap++) {
-                struct span rows = inside(op, tap / op->kernel, op->height, op->out_height);
-                for (int i = rows.first; i < rows.end; i++) {
-                    struct row row = row_of(op, i, tap / op->kernel, tap % op->kernel);
-                    multiply_add(row.pixels, channels, x + row.x, row.x_step, w + (size_t)tap * channels, 0, y + row.y,
-                                 channels);
-                }
+    const float *x = (const float *)op->x + first * image_of(op), *w = op->w, *b = op->b;
+    float *y = (float *)op->y + first * out_image_of(op);
+    for (int n = 0; n < run->samples; n++, x += image_of(op), y += out_image_of(op)) {
+        for (size_t s = 0; b && s < positions; s++)
+            memcpy(y + s * channels, b, channels * sizeof *y);
+        if (!b)
+            memset(y, 0, out_image_of(op) * sizeof *y);
+        for (int tap = 0; tap < op->kernel * op->kernel; tap++) {
+            struct span rows = inside(op, tap / op->kernel, op->height, op->out_height);
+            for (int i = rows.first; i < rows.end; i++) {
+                struct row row = row_of(op, i, tap / op->kernel, tap % op->kernel);
+                multiply_add(row.pixels, channels, x + row.x, row.x_step, w + (size_t)tap * channels, 0, y + row.y,
+                             channels);
             }
         }
     }
@@ -86,24 +82,21 @@ static void backward_x(const struct nl_run *run, const void *operation, size_t f
 {
     const struct nl_conv *op = operation;
     size_t channels = (size_t)op->out;
-    for (int r = 0; r < run->replicas; r++) {
-        size_t at = (size_t)r * run->stride;
-        const float *dy = (const float *)NL_AT(op->dy, at) + first * out_image_of(op), *w = NL_AT(op->w, at);
-        float *dx = (float *)NL_AT(op->dx, at) + first * image_of(op);
-        memset(dx, 0, (size_t)run->samples * image_of(op) * sizeof *dx);
-        for (int n = 0; n < run->samples; n++, dx += image_of(op), dy += out_image_of(op))
-            for (int tap = 0; tap < op->kernel * op->kernel; tap++) {
-                struct span rows = inside(op, tap / op->kernel, op->height, op->out_height);
-                for (int i = rows.first; i < rows.end; i++) {
-                    struct row row = row_of(op, i, tap / op->kernel, tap % op->kernel);
-                    multiply_add(row.pixels, channels, dy + row.y, channels, w + (size_t)tap * channels, 0, dx + row.x,
-                                 row.x_step);
-                }
+    const float *dy = (const float *)op->dy + first * out_image_of(op), *w = op->w;
+    float *dx = (float *)op->dx + first * image_of(op);
+    memset(dx, 0, (size_t)run->samples * image_of(op) * sizeof *dx);
+    for (int n = 0; n < run->samples; n++, dx += image_of(op), dy += out_image_of(op))
+        for (int tap = 0; tap < op->kernel * op->kernel; tap++) {
+            struct span rows = inside(op, tap / op->kernel, op->height, op->out_height);
+            for (int i = rows.first; i < rows.end; i++) {
+                struct row row = row_of(op, i, tap / op->kernel, tap % op->kernel);
+                multiply_add(row.pixels, channels, dy + row.y, channels, w + (size_t)tap * channels, 0, dx + row.x,
+                             row.x_step);
             }
-    }
+        }
 }
 
-/* One replica's gradient of the weights. */
+/* The gradient of the weights. */
 struct gradient {
     const struct nl_conv *op;
     int samples;
@@ -151,15 +144,12 @@ static void depthwise_conv_forward(const struct nl_run *run, const void *argumen
 static void depthwise_conv_backward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_conv *op = arguments;
-    for (int r = 0; r < run->replicas; r++) {
-        size_t at = (size_t)r * run->stride,
-               rows = (size_t)run->samples * (size_t)op->out_height * (size_t)op->out_width;
-        struct gradient gradient = {op, run->samples, NL_AT(op->x, at), NL_AT(op->dy, at), NL_AT(op->dw, at)};
-        double work = 2.0 * (double)run->samples * (double)out_image_of(op);
-        nl_parallel_for((size_t)(op->kernel * op->kernel), nl_cpu_grain(work), sum_taps, &gradient);
-        if (op->db)
-            nl_cpu_column_sums(rows, (size_t)op->out, gradient.dy, NULL, NL_AT(op->db, at));
-    }
+    size_t rows = (size_t)run->samples * (size_t)op->out_height * (size_t)op->out_width;
+    struct gradient gradient = {op, run->samples, op->x, op->dy, op->dw};
+    double work = 2.0 * (double)run->samples * (double)out_image_of(op);
+    nl_parallel_for((size_t)(op->kernel * op->kernel), nl_cpu_grain(work), sum_taps, &gradient);
+    if (op->db)
+        nl_cpu_column_sums(rows, (size_t)op->out, gradient.dy, NULL, op->db);
     if (op->dx)
         nl_cpu_share_samples(run, op, bytes_of(op), backward_x);
 }

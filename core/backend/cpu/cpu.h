@@ -1,6 +1,6 @@
 /* Private to the cpu backend: its functions (table.c lists them) and what they share.
  *
- * Bits. A result depends on the shape and the numbers only, never on the number of replicas or on the instruction set:
+ * Bits. A result depends on the shape and the numbers only, never on the instruction set:
  * sums run in a fixed order over fixed lanes, nothing is fused but by name (-ffp-contract=off), and exp, log and tanh
  * are our own (elementary.h). Under device.gemm = openblas the products are the exception: their bits depend on the
  * kernel that it picks for the processor and on the number of rows.
@@ -22,9 +22,6 @@
 /* Defines the kernel of an operation, nl_cpu_NAME, which the backend then has: NL_CPU_KERNEL(add) = {.forward =
  * forward}. */
 #define NL_CPU_KERNEL(name) const struct nl_kernel nl_cpu_##name
-
-/* The place `bytes` further, in another replica's state; NULL stays NULL. */
-#define NL_AT(pointer, bytes) ((pointer) ? (__typeof__(pointer))((uintptr_t)(pointer) + (bytes)) : NULL)
 
 /* Rows that are summed in float before their sum is accumulated in a double: few enough that a float keeps its
  * digits. */
@@ -81,7 +78,7 @@ struct nl_cpu_sgd {
     bool nesterov;
     float *w, *buffer;
 };
-struct nl_cpu_sgd nl_cpu_sgd_of(const struct nl_update *op, size_t replica_at, const float *w);
+struct nl_cpu_sgd nl_cpu_sgd_of(const struct nl_update *op, const float *w);
 void nl_cpu_sgd_step(const struct nl_cpu_sgd *sgd, size_t count, const float *grad);
 
 /* activate.c */

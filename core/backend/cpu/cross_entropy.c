@@ -135,24 +135,21 @@ static void cross_entropy(const struct nl_run *run, const void *arguments)
     const struct nl_cross_entropy *op = arguments;
     size_t classes = (size_t)op->classes;
     float *block = nl_cpu_scratch(classes * SIXTEEN * sizeof *block);
-    for (int r = 0; r < run->replicas; r++) {
-        size_t at = (size_t)r * run->stride;
-        const float *logits = NL_AT(op->logits, at); /* (N, S, K) */
-        const int32_t *labels = NL_AT(op->labels, at), *lengths = NL_AT(op->lengths, at);
-        float *dlogits = NL_AT(op->dlogits, at);
-        struct nl_loss_sums *sums = NL_AT(run->sums, at);
-        double counted = nl_counted(lengths, run->samples, op->positions);
-        sums->counted += counted;
-        double share = 1.0 / counted, smoothing = nl_smoothing(NL_AT(op->hyper, at), run->statistics);
-        /* Without lengths all positions of all samples are as those of one. */
-        int samples = lengths ? run->samples : 1, positions = lengths ? op->positions : run->samples * op->positions;
-        for (int n = 0; n < samples; n++) {
-            size_t first = (size_t)n * (size_t)positions, length = (size_t)nl_length_of(lengths, n, positions);
-            float *to = dlogits ? dlogits + first * classes : NULL;
-            sum_rows(length, classes, logits + first * classes, labels + first, share, smoothing, to, block, sums);
-            if (to)
-                memset(to + length * classes, 0, ((size_t)positions - length) * classes * sizeof *to);
-        }
+    const float *logits = op->logits; /* (N, S, K) */
+    const int32_t *labels = op->labels, *lengths = op->lengths;
+    float *dlogits = op->dlogits;
+    struct nl_loss_sums *sums = run->sums;
+    double counted = nl_counted(lengths, run->samples, op->positions);
+    sums->counted += counted;
+    double share = 1.0 / counted, smoothing = nl_smoothing(op->hyper, run->statistics);
+    /* Without lengths all positions of all samples are as those of one. */
+    int samples = lengths ? run->samples : 1, positions = lengths ? op->positions : run->samples * op->positions;
+    for (int n = 0; n < samples; n++) {
+        size_t first = (size_t)n * (size_t)positions, length = (size_t)nl_length_of(lengths, n, positions);
+        float *to = dlogits ? dlogits + first * classes : NULL;
+        sum_rows(length, classes, logits + first * classes, labels + first, share, smoothing, to, block, sums);
+        if (to)
+            memset(to + length * classes, 0, ((size_t)positions - length) * classes * sizeof *to);
     }
 }
 

@@ -9,7 +9,7 @@
 #include "base/team.h"
 #include "operation/producer.h"
 
-/* One replica of a step of training, all samples. */
+/* A step of training, all samples. */
 struct step {
     const struct nl_cross_iteration *op;
     size_t samples, rows, channels;
@@ -29,22 +29,21 @@ static const struct nl_kernel *normalize(const struct nl_cross_iteration *op)
 }
 
 /* From a call for the last part of a batch. */
-static struct step step_of(const struct nl_run *run, const struct nl_cross_iteration *op, int r)
+static struct step step_of(const struct nl_run *run, const struct nl_cross_iteration *op)
 {
     const struct nl_normalize *n = &op->normalize;
-    size_t at = (size_t)r * run->stride, positions = (size_t)n->setup.positions, channels = (size_t)n->setup.channels,
-           before = (size_t)run->first;
+    size_t positions = (size_t)n->setup.positions, channels = (size_t)n->setup.channels, before = (size_t)run->first;
     struct step step = {.op = op, .samples = (size_t)run->batch, .channels = channels, .number = run->step};
     step.rows = step.samples * positions;
-    step.batches = nl_window_batches(NL_AT(n->hyper, at), run->step);
-    step.x = (const float *)NL_AT(n->x, at) - before * positions * channels;
-    step.mean = NL_AT(n->mean, at), step.var = NL_AT(n->var, at);
-    step.window = NL_AT(op->window, at);
-    step.statistics = NL_AT(op->statistics, at);
+    step.batches = nl_window_batches(n->hyper, run->step);
+    step.x = (const float *)n->x - before * positions * channels;
+    step.mean = n->mean, step.var = n->var;
+    step.window = op->window;
+    step.statistics = op->statistics;
     if (op->weights > 0) {
-        step.input = (const float *)NL_AT(op->input, at) - before * op->input_elements;
-        step.weight = NL_AT(op->weight, at);
-        step.of_weights = NL_AT(op->of_weights, at);
+        step.input = (const float *)op->input - before * op->input_elements;
+        step.weight = op->weight;
+        step.of_weights = op->of_weights;
     }
     return step;
 }
@@ -157,7 +156,7 @@ static void put_dy(void *context, size_t first, size_t end, int thread)
 /* The derivative of what has that dy, from so many samples of the input. */
 static void differentiate(const struct step *step, size_t samples, const float *input, const float *dy, float *dw)
 {
-    struct nl_run run = {.replicas = 1, .samples = (int)samples, .step = step->number, .statistics = NL_STATS_TRAIN};
+    struct nl_run run = {.samples = (int)samples, .step = step->number, .statistics = NL_STATS_TRAIN};
     nl_weight_gradient(&run, &step->op->producer, (void *)input, (void *)step->weight, (void *)dy, dw);
 }
 
@@ -202,11 +201,9 @@ static void cross_iteration_reduce(const struct nl_run *run, const void *argumen
     normalize(op)->reduce(run, &op->normalize);
     if (run->statistics != NL_STATS_TRAIN || run->first + run->samples < run->batch)
         return;
-    for (int r = 0; r < run->replicas; r++) {
-        struct step step = step_of(run, op, r);
-        find_window(&step);
-        remember(&step);
-    }
+    struct step step = step_of(run, op);
+    find_window(&step);
+    remember(&step);
 }
 
 static void cross_iteration_apply(const struct nl_run *run, const void *arguments)

@@ -21,28 +21,25 @@ static void dropout(const struct nl_run *run, const struct nl_dropout *op, const
 {
     size_t count = (size_t)run->samples * op->count;
     uint64_t before = nl_elements_before(run, op->count);
-    for (int r = 0; r < run->replicas; r++) {
-        size_t at = (size_t)r * run->stride;
-        const float *x = NL_AT(from, at);
-        float *y = NL_AT(to, at);
-        const uint32_t *key = NL_AT(op->key, at);
-        struct nl_stream stream = {{key[0], key[1]}};
-        const struct nl_hyper *hyper = NL_AT(op->hyper, at);
-        double p = nl_own_or(op->p, hyper->dropout);
-        if (!nl_is_step(run->statistics) || !(p > 0)) {
-            memmove(y, x, count * sizeof *y);
-            continue;
-        }
-        uint64_t threshold = nl_cpu_dropout_threshold(p);
-        float scale = (float)(1.0 / (1.0 - p));
-        for (size_t first = 0; first < count; first += DRAWN) {
-            uint64_t bits[DRAWN];
-            size_t drawn = count - first < DRAWN ? count - first : DRAWN;
-            nl_stream_bits_from(stream, (uint64_t)run->step, before + first, (int32_t)drawn, bits);
-            NL_PARALLEL
-            for (size_t i = 0; i < drawn; i++)
-                y[first + i] = bits[i] >> 11 >= threshold ? x[first + i] * scale : 0.0f;
-        }
+    const float *x = from;
+    float *y = to;
+    const uint32_t *key = op->key;
+    struct nl_stream stream = {{key[0], key[1]}};
+    const struct nl_hyper *hyper = op->hyper;
+    double p = nl_own_or(op->p, hyper->dropout);
+    if (!nl_is_step(run->statistics) || !(p > 0)) {
+        memmove(y, x, count * sizeof *y);
+        return;
+    }
+    uint64_t threshold = nl_cpu_dropout_threshold(p);
+    float scale = (float)(1.0 / (1.0 - p));
+    for (size_t first = 0; first < count; first += DRAWN) {
+        uint64_t bits[DRAWN];
+        size_t drawn = count - first < DRAWN ? count - first : DRAWN;
+        nl_stream_bits_from(stream, (uint64_t)run->step, before + first, (int32_t)drawn, bits);
+        NL_PARALLEL
+        for (size_t i = 0; i < drawn; i++)
+            y[first + i] = bits[i] >> 11 >= threshold ? x[first + i] * scale : 0.0f;
     }
 }
 

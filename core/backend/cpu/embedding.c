@@ -39,11 +39,8 @@ static void add_rows(size_t count, const float *a, const float *b, float *y)
 static void embedding_forward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_embedding *op = arguments;
-    for (int r = 0; r < run->replicas; r++) {
-        size_t at = (size_t)r * run->stride;
-        look_up((size_t)run->samples * (size_t)op->positions, (size_t)op->vocabulary, (size_t)op->channels,
-                NL_AT(op->x, at), NL_AT(op->w, at), NL_AT(op->y, at));
-    }
+    look_up((size_t)run->samples * (size_t)op->positions, (size_t)op->vocabulary, (size_t)op->channels, op->x, op->w,
+            op->y);
 }
 
 static void embedding_backward(const struct nl_run *run, const void *arguments)
@@ -54,15 +51,12 @@ static void embedding_backward(const struct nl_run *run, const void *arguments)
     if (!op->dw)
         return;
     float *sum = nl_cpu_scratch(vocabulary * channels * sizeof *sum); /* (V, C) */
-    for (int r = 0; r < run->replicas; r++) {
-        size_t at = (size_t)r * run->stride;
-        const int32_t *x = NL_AT(op->x, at);
-        const float *dy = NL_AT(op->dy, at);
-        memset(sum, 0, vocabulary * channels * sizeof *sum);
-        for (size_t row = 0; row < rows; row++)
-            add_row(channels, dy + row * channels, sum + (size_t)x[row] * channels);
-        nl_cpu_transpose(vocabulary, channels, sum, channels, NL_AT(op->dw, at), vocabulary);
-    }
+    const int32_t *x = op->x;
+    const float *dy = op->dy;
+    memset(sum, 0, vocabulary * channels * sizeof *sum);
+    for (size_t row = 0; row < rows; row++)
+        add_row(channels, dy + row * channels, sum + (size_t)x[row] * channels);
+    nl_cpu_transpose(vocabulary, channels, sum, channels, op->dw, vocabulary);
 }
 
 NL_CPU_KERNEL(embedding) = {.forward = embedding_forward, .backward = embedding_backward};
@@ -86,15 +80,12 @@ static void positions_forward(const struct nl_run *run, const void *arguments)
     float *table = nl_cpu_scratch(sample * sizeof *table); /* (S, C) */
     if (op->sinusoidal)
         find_sinusoids(op, table);
-    for (int r = 0; r < run->replicas; r++) {
-        size_t at = (size_t)r * run->stride;
-        const float *x = NL_AT(op->x, at);
-        float *y = NL_AT(op->y, at);
-        if (!op->sinusoidal)
-            nl_cpu_transpose(channels, positions, NL_AT(op->p, at), positions, table, channels);
-        for (size_t n = 0; n < (size_t)run->samples; n++)
-            add_rows(sample, x + n * sample, table, y + n * sample);
-    }
+    const float *x = op->x;
+    float *y = op->y;
+    if (!op->sinusoidal)
+        nl_cpu_transpose(channels, positions, op->p, positions, table, channels);
+    for (size_t n = 0; n < (size_t)run->samples; n++)
+        add_rows(sample, x + n * sample, table, y + n * sample);
 }
 
 static void positions_backward(const struct nl_run *run, const void *arguments)
@@ -102,17 +93,14 @@ static void positions_backward(const struct nl_run *run, const void *arguments)
     const struct nl_position_encoding *op = arguments;
     size_t positions = (size_t)op->positions, channels = (size_t)op->channels, sample = positions * channels;
     float *sum = nl_cpu_scratch(sample * sizeof *sum); /* (S, C) */
-    for (int r = 0; r < run->replicas; r++) {
-        size_t at = (size_t)r * run->stride;
-        const float *dy = NL_AT(op->dy, at);
-        float *dx = NL_AT(op->dx, at);
-        if (op->dp) {
-            nl_cpu_column_sums((size_t)run->samples, sample, dy, NULL, sum);
-            nl_cpu_transpose(positions, channels, sum, channels, NL_AT(op->dp, at), positions);
-        }
-        if (dx && dx != dy)
-            memcpy(dx, dy, (size_t)run->samples * sample * sizeof *dx);
+    const float *dy = op->dy;
+    float *dx = op->dx;
+    if (op->dp) {
+        nl_cpu_column_sums((size_t)run->samples, sample, dy, NULL, sum);
+        nl_cpu_transpose(positions, channels, sum, channels, op->dp, positions);
     }
+    if (dx && dx != dy)
+        memcpy(dx, dy, (size_t)run->samples * sample * sizeof *dx);
 }
 
 NL_CPU_KERNEL(positions) = {.forward = positions_forward, .backward = positions_backward};

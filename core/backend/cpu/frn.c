@@ -8,7 +8,7 @@
 #include "norm/coefficients.h"
 #include "operation/frn.h"
 
-/* One replica's numbers. */
+/* The numbers of a call. */
 struct numbers {
     size_t positions, channels;
     double eps;
@@ -16,16 +16,12 @@ struct numbers {
     float *z, *dx;
 };
 
-static struct numbers numbers_of(const struct nl_run *run, const struct nl_frn *op, int r)
+static struct numbers numbers_of(const struct nl_frn *op)
 {
-    size_t at = (size_t)r * run->stride;
-    const float *learned = NL_AT(op->learned_eps, at);
-    double eps = nl_own_or(op->set.eps, ((const struct nl_hyper *)NL_AT(op->hyper, at))->norm_eps) +
-                 (learned ? fabs((double)*learned) : 0.0);
-    return (struct numbers){(size_t)op->positions, (size_t)op->channels, eps,
-                            NL_AT(op->x, at),      NL_AT(op->dz, at),    NL_AT(op->gamma, at),
-                            NL_AT(op->beta, at),   NL_AT(op->tau, at),   NL_AT(op->z, at),
-                            NL_AT(op->dx, at)};
+    const float *learned = op->learned_eps;
+    double eps = nl_own_or(op->set.eps, op->hyper->norm_eps) + (learned ? fabs((double)*learned) : 0.0);
+    return (struct numbers){
+        (size_t)op->positions, (size_t)op->channels, eps, op->x, op->dz, op->gamma, op->beta, op->tau, op->z, op->dx};
 }
 
 /* What so many channels of one sample are computed with, side by side. */
@@ -92,11 +88,9 @@ static void forward(const struct nl_run *run, const void *operation, size_t firs
 {
     const struct nl_frn *op = operation;
     size_t sample = (size_t)op->positions * (size_t)op->channels;
-    for (int r = 0; r < run->replicas; r++) {
-        struct numbers n = numbers_of(run, op, r);
-        for (size_t at = first * sample; at < (first + (size_t)run->samples) * sample; at += sample)
-            sample_forward(&n, n.x + at, n.z + at);
-    }
+    struct numbers n = numbers_of(op);
+    for (size_t at = first * sample; at < (first + (size_t)run->samples) * sample; at += sample)
+        sample_forward(&n, n.x + at, n.z + at);
 }
 
 static void frn_forward(const struct nl_run *run, const void *arguments)
@@ -202,7 +196,7 @@ static void sample_backward(const struct numbers *n, size_t at, double *sums)
         tile_backward(n, x + c, dz + c, dx ? dx + c : NULL, sums, c, n->channels - c);
 }
 
-/* One replica; blocks of samples, whose sums lie side by side in `part`. */
+/* Blocks of samples, whose sums lie side by side in `part`. */
 struct task {
     struct numbers numbers;
     size_t samples, block; /* in all, and in a block */
@@ -231,12 +225,11 @@ static double total_of(const struct task *task, size_t blocks, size_t quantity, 
     return total;
 }
 
-static void join(const struct nl_run *run, const struct nl_frn *op, int r, const struct task *task, size_t blocks)
+static void join(const struct nl_frn *op, const struct task *task, size_t blocks)
 {
-    size_t at = (size_t)r * run->stride;
-    float *to[] = {[GAMMA] = NL_AT(op->dgamma, at), [BETA] = NL_AT(op->dbeta, at), [TAU] = NL_AT(op->dtau, at)};
-    float *deps = NL_AT(op->dlearned_eps, at);
-    const float *learned = NL_AT(op->learned_eps, at);
+    float *to[] = {[GAMMA] = op->dgamma, [BETA] = op->dbeta, [TAU] = op->dtau};
+    float *deps = op->dlearned_eps;
+    const float *learned = op->learned_eps;
     double eps = 0;
     for (size_t c = 0; c < task->numbers.channels; c++) {
         for (size_t q = GAMMA; q <= TAU; q++)
@@ -256,11 +249,9 @@ static void frn_backward(const struct nl_run *run, const void *arguments)
     struct task task = {.samples = samples, .block = (size_t)(op->positions < 128 ? 128 / op->positions : 1)};
     size_t blocks = (samples + task.block - 1) / task.block;
     task.part = nl_cpu_scratch(blocks * QUANTITIES * (size_t)op->channels * sizeof *task.part);
-    for (int r = 0; r < run->replicas; r++) {
-        task.numbers = numbers_of(run, op, r);
-        nl_parallel_for(blocks, nl_cpu_grain(12.0 * (double)task.block * (double)sample), on_blocks, &task);
-        join(run, op, r, &task, blocks);
-    }
+    task.numbers = numbers_of(op);
+    nl_parallel_for(blocks, nl_cpu_grain(12.0 * (double)task.block * (double)sample), on_blocks, &task);
+    join(op, &task, blocks);
 }
 
 NL_CPU_KERNEL(frn) = {.forward = frn_forward, .backward = frn_backward};

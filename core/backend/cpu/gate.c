@@ -15,14 +15,12 @@ static void forward(const struct nl_run *run, const void *arguments, size_t firs
     const struct nl_gate *op = arguments;
     size_t width = (size_t)op->channels, positions = (size_t)op->positions;
     struct nl_cpu_activation f = nl_cpu_activation_of(op->kind, op->gelu);
-    for (int r = 0; r < run->replicas; r++) {
-        const float *x = NL_AT(op->x, (size_t)r * run->stride);
-        float *y = NL_AT(op->y, (size_t)r * run->stride);
-        for (size_t row = first * positions; row < (first + (size_t)run->samples) * positions; row++) {
-            const float *a = x + row * 2 * width;
-            f.forward(width, a, y + row * width);
-            multiply(width, y + row * width, a + width, y + row * width);
-        }
+    const float *x = op->x;
+    float *y = op->y;
+    for (size_t row = first * positions; row < (first + (size_t)run->samples) * positions; row++) {
+        const float *a = x + row * 2 * width;
+        f.forward(width, a, y + row * width);
+        multiply(width, y + row * width, a + width, y + row * width);
     }
 }
 
@@ -31,17 +29,15 @@ static void backward(const struct nl_run *run, const void *arguments, size_t fir
     const struct nl_gate *op = arguments;
     size_t width = (size_t)op->channels, positions = (size_t)op->positions;
     struct nl_cpu_activation f = nl_cpu_activation_of(op->kind, op->gelu);
-    for (int r = 0; r < run->replicas; r++) {
-        const float *x = NL_AT(op->x, (size_t)r * run->stride), *dy = NL_AT(op->dy, (size_t)r * run->stride);
-        float *dx = NL_AT(op->dx, (size_t)r * run->stride);
-        for (size_t row = first * positions; row < (first + (size_t)run->samples) * positions; row++) {
-            const float *a = x + row * 2 * width, *d = dy + row * width;
-            float *da = dx + row * 2 * width, *db = da + width;
-            multiply(width, d, a + width, da);
-            f.backward(width, a, da, da);
-            f.forward(width, a, db);
-            multiply(width, d, db, db);
-        }
+    const float *x = op->x, *dy = op->dy;
+    float *dx = op->dx;
+    for (size_t row = first * positions; row < (first + (size_t)run->samples) * positions; row++) {
+        const float *a = x + row * 2 * width, *d = dy + row * width;
+        float *da = dx + row * 2 * width, *db = da + width;
+        multiply(width, d, a + width, da);
+        f.backward(width, a, da, da);
+        f.forward(width, a, db);
+        multiply(width, d, db, db);
     }
 }
 

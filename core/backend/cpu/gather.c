@@ -5,7 +5,7 @@
 #include "backend/cpu/cpu.h"
 #include "operation/gather.h"
 
-/* The data and how they are standardized, in one replica. */
+/* The data and how they are standardized. */
 struct source {
     const float *standardized;  /* (count, H, W, C), or NULL: */
     const uint8_t *pixels;      /* (count, H, W, C), or NULL: */
@@ -66,12 +66,12 @@ static void fetch(const struct source *from, const int32_t *index, int samples, 
             __builtin_prefetch(data + (size_t)index[n] * bytes + at, 0, 2);
 }
 
-static void copy_rows(const struct nl_rows *rows, const int32_t *index, int samples, size_t at)
+static void copy_rows(const struct nl_rows *rows, const int32_t *index, int samples)
 {
     enum { NUMBER = 4 }; /* bytes, of int32 and of float */
     size_t bytes = (size_t)rows->width * NUMBER, step = (size_t)rows->step * NUMBER;
-    const char *of = rows->shared ? rows->of : NL_AT(rows->of, at);
-    char *to = NL_AT(rows->to, at);
+    const char *of = rows->of;
+    char *to = rows->to;
     for (int n = 0; n < samples; n++, to += bytes)
         if (rows->width == 1)
             memcpy(to, of + (size_t)index[n] * step, NUMBER); /* a constant: one move */
@@ -84,26 +84,22 @@ static void gather(const struct nl_run *run, const void *arguments)
     const struct nl_gather *op = arguments;
     size_t positions = (size_t)op->height * (size_t)op->width, image = positions * (size_t)op->channels;
     bool augment = run->augment && (op->crop > 0 || op->flip);
-    for (int r = 0; r < run->replicas; r++) {
-        size_t at = (size_t)r * run->stride;
-        const int32_t *index = NL_AT(op->index, at);
-        struct source from = {NL_AT(op->standardized, at), op->pixels,          op->values,
-                              NL_AT(op->table, at),        NL_AT(op->mean, at), NL_AT(op->scale, at),
-                              (size_t)op->channels};
-        const uint64_t *seed = NL_AT(op->seed, at);
-        float *x = NL_AT(op->x, at);
-        for (int i = 0; i < op->rows; i++)
-            copy_rows(&op->row[i], index, run->samples, at);
-        for (int n = 0; x && n < run->samples; n++, x += image) {
-            size_t sample = (size_t)index[n] * image;
-            if (augment)
-                copy_moved(op, &from, sample, nl_augment(*seed, run->epoch, index[n], op->crop, op->flip), x);
-            else
-                convert(&from, sample, positions, x);
-        }
-        if (x && op->next && run->samples <= FEW)
-            fetch(&from, NL_AT(op->next, at), run->samples, image);
+    const int32_t *index = op->index;
+    struct source from = {op->standardized, op->pixels, op->values,          op->table,
+                          op->mean,         op->scale,  (size_t)op->channels};
+    const uint64_t *seed = op->seed;
+    float *x = op->x;
+    for (int i = 0; i < op->rows; i++)
+        copy_rows(&op->row[i], index, run->samples);
+    for (int n = 0; x && n < run->samples; n++, x += image) {
+        size_t sample = (size_t)index[n] * image;
+        if (augment)
+            copy_moved(op, &from, sample, nl_augment(*seed, run->epoch, index[n], op->crop, op->flip), x);
+        else
+            convert(&from, sample, positions, x);
     }
+    if (x && op->next && run->samples <= FEW)
+        fetch(&from, op->next, run->samples, image);
 }
 
 NL_CPU_KERNEL(gather) = {.forward = gather};

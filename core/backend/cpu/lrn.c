@@ -111,22 +111,19 @@ static void rows_backward(const struct windows *w, size_t rows, const float *x, 
     }
 }
 
-/* Rows of all replicas, from sample `first` on; forward, or else backward. */
+/* Rows from sample `first` on; forward, or else backward. */
 static void on_rows(const struct nl_run *run, const struct nl_lrn *op, size_t first, bool is_forward)
 {
     struct windows w = windows_of(op);
     size_t rows = (size_t)run->samples * (size_t)op->positions, before = first * (size_t)op->positions;
-    for (int r = 0; r < run->replicas; r++) {
-        size_t replica = (size_t)r * run->stride;
-        const float *x = NL_AT(op->x, replica), *dy = NL_AT(op->dy, replica);
-        float *y = NL_AT(op->y, replica), *dx = NL_AT(op->dx, replica);
-        for (size_t row = 0; row < rows; row += w.rows) {
-            size_t at = (before + row) * w.channels, count = rows - row < w.rows ? rows - row : w.rows;
-            if (is_forward)
-                rows_forward(&w, count, x + at, y + at);
-            else
-                rows_backward(&w, count, x + at, dy + at, dx + at);
-        }
+    const float *x = op->x, *dy = op->dy;
+    float *y = op->y, *dx = op->dx;
+    for (size_t row = 0; row < rows; row += w.rows) {
+        size_t at = (before + row) * w.channels, count = rows - row < w.rows ? rows - row : w.rows;
+        if (is_forward)
+            rows_forward(&w, count, x + at, y + at);
+        else
+            rows_backward(&w, count, x + at, dy + at, dx + at);
     }
 }
 

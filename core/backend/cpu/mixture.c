@@ -21,11 +21,10 @@ enum { CHUNK = 16 };
  * own. */
 enum { OF_MEAN, OF_VAR, OF_GAMMA, OF_BETA, OF_OWN, QUANTITIES = OF_OWN + NL_MIXTURE_OWN_GRADIENTS };
 
-/* One replica, in one call. Rows of (N, C) follow one another. */
+/* One call. Rows of (N, C) follow one another. */
 struct call {
     const struct nl_mixture *op;
     const struct nl_run *run;
-    size_t at; /* bytes before this replica's places */
     size_t samples, positions, channels, width;
     struct nl_mixture_layer layer;
     const float *x, *dy, *gamma, *beta; /* gamma and beta: ones and zeros where there are none */
@@ -279,24 +278,18 @@ static void begin_layer(struct call *call, const float *first, const float *seco
 }
 
 /* `back`: with room for what backward keeps. */
-static struct call begin(const struct nl_run *run, const struct nl_mixture *op, int r, bool back)
+static struct call begin(const struct nl_run *run, const struct nl_mixture *op, bool back)
 {
     const struct nl_normalize *batch = &op->batch;
-    size_t at = (size_t)r * run->stride, samples = (size_t)run->samples, channels = (size_t)batch->setup.channels,
-           cells = samples * channels;
-    const struct nl_hyper *hyper = NL_AT(batch->hyper, at);
-    struct call call = {.op = op,
-                        .run = run,
-                        .at = at,
-                        .samples = samples,
-                        .positions = (size_t)batch->setup.positions,
-                        .channels = channels};
+    size_t samples = (size_t)run->samples, channels = (size_t)batch->setup.channels, cells = samples * channels;
+    const struct nl_hyper *hyper = batch->hyper;
+    struct call call = {
+        .op = op, .run = run, .samples = samples, .positions = (size_t)batch->setup.positions, .channels = channels};
     call.width = channels / (size_t)op->groups;
     call.layer.kind = nl_mixture_kind_of(op);
     call.layer.eps = nl_own_or(batch->eps, hyper->norm_eps);
-    call.x = NL_AT(batch->x, at), call.dy = NL_AT(batch->dy, at), call.y = NL_AT(batch->y, at),
-    call.dx = NL_AT(batch->dx, at);
-    call.mean = NL_AT(op->instance, at), call.var = call.mean + cells;
+    call.x = batch->x, call.dy = batch->dy, call.y = batch->y, call.dx = batch->dx;
+    call.mean = op->instance, call.var = call.mean + cells;
     size_t wide = wide_of(&call), chunks = (samples + CHUNK - 1) / CHUNK;
     call.working_bytes = (SAMPLE_DOUBLES + NL_SHARE * groups_of_rows(&call)) * wide * sizeof(double) +
                          SAMPLE_FLOATS * wide * sizeof(float);
@@ -316,9 +309,9 @@ static struct call begin(const struct nl_run *run, const struct nl_mixture *op, 
     float *ones = (float *)memory, *zeros = ones + wide;
     for (size_t c = 0; c < wide; c++)
         ones[c] = 1.0f, zeros[c] = 0.0f;
-    call.gamma = batch->gamma ? NL_AT(batch->gamma, at) : ones;
-    call.beta = batch->beta ? NL_AT(batch->beta, at) : zeros;
-    begin_layer(&call, NL_AT(op->own[0], at), NL_AT(op->own[1], at));
+    call.gamma = batch->gamma ? batch->gamma : ones;
+    call.beta = batch->beta ? batch->beta : zeros;
+    begin_layer(&call, op->own[0], op->own[1]);
     return call;
 }
 
@@ -353,18 +346,17 @@ static void take_batch_moments(size_t samples, size_t channels, const double *re
 static void follow_batch(const struct call *call)
 {
     const struct nl_normalize *batch = &call->op->batch;
-    const struct nl_hyper *hyper = NL_AT(batch->hyper, call->at);
-    double *mean = NL_AT(batch->mean, call->at), *var = NL_AT(batch->var, call->at),
-           *used = NL_AT(call->op->used, call->at);
+    const struct nl_hyper *hyper = batch->hyper;
+    double *mean = batch->mean, *var = batch->var, *used = call->op->used;
     take_batch_moments(call->samples, call->channels, call->mean, call->var, mean, var);
     const struct nl_batch_statistics statistics = {call->channels, (double)(call->samples * call->positions), mean,
                                                    var};
     if (call->run->statistics == NL_STATS_TRAIN)
-        nl_cpu_track(batch, call->at, nl_own_or(batch->momentum, hyper->norm_momentum), &statistics);
+        nl_cpu_track(batch, nl_own_or(batch->momentum, hyper->norm_momentum), &statistics);
     if (call->run->statistics == NL_STATS_COLLECT)
-        nl_cpu_collect(batch, call->at, &statistics);
+        nl_cpu_collect(batch, &statistics);
     if (nl_mixture_keeps_used(call->op, call->run))
-        nl_cpu_fixed_statistics(batch, call->at, NL_STATS_RUNNING, call->channels, used, used + call->channels);
+        nl_cpu_fixed_statistics(batch, NL_STATS_RUNNING, call->channels, used, used + call->channels);
 }
 
 /* Finds the batch's statistics that the call normalizes with. */
@@ -372,11 +364,9 @@ static void find_batch(struct call *call)
 {
     const struct nl_normalize *batch = &call->op->batch;
     bool used = nl_mixture_keeps_used(call->op, call->run);
-    const double *mean = NL_AT(used ? call->op->used : batch->mean, call->at),
-                 *var = used ? mean + call->channels : NL_AT(batch->var, call->at);
+    const double *mean = (used ? call->op->used : batch->mean), *var = used ? mean + call->channels : batch->var;
     if (nl_normalize_is_fixed(batch, call->run)) {
-        nl_cpu_fixed_statistics(batch, call->at, call->run->statistics, call->channels, call->batch_mean,
-                                call->batch_var);
+        nl_cpu_fixed_statistics(batch, call->run->statistics, call->channels, call->batch_mean, call->batch_var);
     } else {
         memcpy(call->batch_mean, mean, call->channels * sizeof *mean);
         memcpy(call->batch_var, var, call->channels * sizeof *var);
@@ -433,14 +423,12 @@ static void apply(void *context, size_t first, size_t end, int thread)
 static void mixture_forward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_mixture *op = arguments;
-    for (int r = 0; r < run->replicas; r++) {
-        struct call call = begin(run, op, r, false);
-        share_samples(&call, 1, find_moments);
-        if (!nl_normalize_is_fixed(&op->batch, run))
-            follow_batch(&call);
-        find_batch(&call);
-        share_samples(&call, 1, apply);
-    }
+    struct call call = begin(run, op, false);
+    share_samples(&call, 1, find_moments);
+    if (!nl_normalize_is_fixed(&op->batch, run))
+        follow_batch(&call);
+    find_batch(&call);
+    share_samples(&call, 1, apply);
 }
 
 /* ---- backward ---- */
@@ -524,7 +512,7 @@ static void write_gradients(const struct call *call)
 {
     const struct nl_mixture *op = call->op;
     size_t channels = call->channels;
-    float *dgamma = NL_AT(op->batch.dgamma, call->at), *dbeta = NL_AT(op->batch.dbeta, call->at);
+    float *dgamma = op->batch.dgamma, *dbeta = op->batch.dbeta;
     bool switches = call->layer.kind == NL_MIXTURE_SWITCH;
     for (size_t c = 0; dgamma && c < channels; c++) {
         dgamma[c] = (float)call->shares[OF_GAMMA * channels + c];
@@ -532,7 +520,7 @@ static void write_gradients(const struct call *call)
             dbeta[c] = (float)call->shares[OF_BETA * channels + c];
     }
     for (size_t i = 0; i < 2; i++) {
-        float *down = NL_AT(op->down[i], call->at);
+        float *down = op->down[i];
         const double *share = i ? call->layer.var_share : call->layer.mean_share;
         for (size_t c = 0; down && !switches && c < channels; c++)
             down[c] = (float)call->shares[(OF_OWN + i) * channels + c];
@@ -580,15 +568,13 @@ static void write_dx(void *context, size_t first, size_t end, int thread)
 static void mixture_backward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_mixture *op = arguments;
-    for (int r = 0; r < run->replicas; r++) {
-        struct call call = begin(run, op, r, true);
-        find_batch(&call);
-        share_samples(&call, CHUNK, find_gradients);
-        join_chunks(&call);
-        write_gradients(&call);
-        if (call.dx)
-            share_samples(&call, 1, write_dx);
-    }
+    struct call call = begin(run, op, true);
+    find_batch(&call);
+    share_samples(&call, CHUNK, find_gradients);
+    join_chunks(&call);
+    write_gradients(&call);
+    if (call.dx)
+        share_samples(&call, 1, write_dx);
 }
 
 NL_CPU_KERNEL(mixture) = {.forward = mixture_forward, .backward = mixture_backward};

@@ -24,16 +24,16 @@ static void share_blocks(struct nl_norm_call *call, nl_parallel_body *body)
 
 /* Running or precise statistics take in those of `rows` rows of slice number `slice`, which the block's mean and var
  * hold. */
-static void track(const struct nl_normalize *op, size_t at, enum nl_statistics statistics, const struct nl_cpu_block *b,
+static void track(const struct nl_normalize *op, enum nl_statistics statistics, const struct nl_cpu_block *b,
                   size_t rows, size_t slice)
 {
     const struct nl_batch_statistics batch = {
         .channels = b->channels, .elements = (double)rows, .mean = b->mean, .var = b->var};
-    const struct nl_hyper *hyper = NL_AT(op->hyper, at);
+    const struct nl_hyper *hyper = op->hyper;
     if (op->norm->tracks && statistics == NL_STATS_TRAIN && (op->followed == 0 || slice < (size_t)op->followed))
-        nl_cpu_track(op, at, nl_own_or(op->momentum, hyper->norm_momentum), &batch);
+        nl_cpu_track(op, nl_own_or(op->momentum, hyper->norm_momentum), &batch);
     if (op->norm->tracks && statistics == NL_STATS_COLLECT)
-        nl_cpu_collect(op, at, &batch);
+        nl_cpu_collect(op, &batch);
 }
 
 /* Whether all samples that share statistics have come. */
@@ -110,56 +110,54 @@ static void track_call(const struct nl_norm_call *call)
         return;
     for (size_t i = 0; i < call->blocks; i++) {
         nl_norm_move_block(call, &b, i);
-        track(call->op, call->at, call->statistics, &b,
-              call->phase == NL_NORM_REDUCE ? call->all * call->positions : b.rows,
+        track(call->op, call->statistics, &b, call->phase == NL_NORM_REDUCE ? call->all * call->positions : b.rows,
               (size_t)(b.mean - call->block.mean) / b.channels);
     }
 }
 
-static bool forward_small_batch(const struct nl_run *run, const struct nl_normalize *op, size_t at)
+static bool forward_small_batch(const struct nl_run *run, const struct nl_normalize *op)
 {
     const struct nl_block_kernels *kernels = nl_block_kernels();
     struct nl_cpu_block b;
-    if (!nl_norm_small_batch(&b, run, op, at))
+    if (!nl_norm_small_batch(&b, run, op))
         return false;
     (op->norm->tracks ? kernels->small_batch_forward : kernels->row_forward)(&b);
     if (op->norm->tracks)
-        track(op, at, run->statistics, &b, b.rows, 0);
+        track(op, run->statistics, &b, b.rows, 0);
     return true;
 }
 
-static void forward_replica(const struct nl_run *run, const struct nl_normalize *op, int r, enum nl_norm_phase phase)
+static void forward_equal(const struct nl_run *run, const struct nl_normalize *op, enum nl_norm_phase phase)
 {
     struct nl_norm_call call;
-    if (phase == NL_NORM_WHOLE && forward_small_batch(run, op, (size_t)r * run->stride))
+    if (phase == NL_NORM_WHOLE && forward_small_batch(run, op))
         return;
-    nl_norm_begin(&call, run, op, r, phase);
+    nl_norm_begin(&call, run, op, phase);
     share_blocks(&call, forward_blocks);
     track_call(&call);
 }
 
-/* The two halves of forward_replica. */
-static void normalize_replica(const struct nl_run *run, const struct nl_normalize *op, int r, enum nl_norm_phase phase)
+/* The two halves of forward_equal. */
+static void normalize_equal(const struct nl_run *run, const struct nl_normalize *op, enum nl_norm_phase phase)
 {
     struct nl_norm_call call;
-    nl_norm_begin(&call, run, op, r, phase);
+    nl_norm_begin(&call, run, op, phase);
     share_blocks(&call, forward_blocks);
 }
 
-static void track_replica(const struct nl_run *run, const struct nl_normalize *op, int r, enum nl_norm_phase phase)
+static void track_equal(const struct nl_run *run, const struct nl_normalize *op, enum nl_norm_phase phase)
 {
     struct nl_norm_call call;
-    nl_norm_begin(&call, run, op, r, phase);
+    nl_norm_begin(&call, run, op, phase);
     track_call(&call);
 }
 
 static void forward(const struct nl_run *run, const struct nl_normalize *op, enum nl_norm_phase phase)
 {
-    for (int r = 0; r < run->replicas; r++)
-        if (nl_normalize_leaves_out(op))
-            nl_lengths_forward(run, op, r, phase, normalize_replica, track_replica);
-        else
-            forward_replica(run, op, r, phase);
+    if (nl_normalize_leaves_out(op))
+        nl_lengths_forward(run, op, phase, normalize_equal, track_equal);
+    else
+        forward_equal(run, op, phase);
 }
 
 static void normalize_forward(const struct nl_run *run, const void *arguments)
@@ -185,7 +183,7 @@ static void normalize_apply(const struct nl_run *run, const void *arguments)
 /* The batch's sums stay in the state between the two phases. The second one works on a copy. */
 static void keep_sums(struct nl_cpu_block *b, const struct nl_norm_call *call)
 {
-    double *sum = NL_AT(call->op->sums, call->at), *product = sum + b->channels + NL_PADDING;
+    double *sum = call->op->sums, *product = sum + b->channels + NL_PADDING;
     if (call->phase == NL_NORM_APPLY) {
         memcpy(b->sum, sum, b->channels * sizeof *sum);
         memcpy(b->product, product, b->channels * sizeof *product);
@@ -205,7 +203,7 @@ static void backward_columns(const struct nl_norm_call *call, struct nl_cpu_bloc
                           call->phase == NL_NORM_REDUCE && call->before > 0);
     if (call->phase == NL_NORM_REDUCE)
         return;
-    const double *batches = NL_AT(call->op->batches, call->at);
+    const double *batches = call->op->batches;
     size_t rows =
         (call->phase == NL_NORM_APPLY ? call->all * call->positions : b->rows) * (batches ? (size_t)*batches : 1);
     if (nl_normalize_is_standard(call->op))
@@ -238,7 +236,7 @@ static bool is_alone(const struct nl_norm_call *call)
 
 static void take_gradients_as_parts(struct nl_cpu_block *b, const struct nl_norm_call *call)
 {
-    float *dgamma = NL_AT(call->op->dgamma, call->at), *dbeta = NL_AT(call->op->dbeta, call->at);
+    float *dgamma = call->op->dgamma, *dbeta = call->op->dbeta;
     b->part_gamma = dgamma ? dgamma : b->part_gamma;
     b->part_beta = dbeta ? dbeta : b->part_beta;
     b->dgamma = b->dbeta = NULL;
@@ -295,31 +293,31 @@ static void sum_gradients(const struct nl_run *run, struct nl_norm_call *call)
     share_blocks(call, backward_blocks);
     if (call->threads > 1)
         add_shares(call);
-    float *dgamma = NL_AT(call->op->dgamma, call->at), *dbeta = NL_AT(call->op->dbeta, call->at);
+    float *dgamma = call->op->dgamma, *dbeta = call->op->dbeta;
     if (dgamma && !alone)
         round_all(affine, call->block.dgamma, dgamma);
     if (dbeta && !alone)
         round_all(affine, call->block.dbeta, dbeta);
 }
 
-static bool backward_small_batch(const struct nl_run *run, const struct nl_normalize *op, size_t at)
+static bool backward_small_batch(const struct nl_run *run, const struct nl_normalize *op)
 {
     const struct nl_block_kernels *kernels = nl_block_kernels();
     struct nl_cpu_block b;
-    if (!nl_norm_small_batch(&b, run, op, at))
+    if (!nl_norm_small_batch(&b, run, op))
         return false;
     (op->norm->tracks ? kernels->small_batch_backward : kernels->row_backward)(&b);
     return true;
 }
 
-static void backward_replica(const struct nl_run *run, const struct nl_normalize *op, int r, enum nl_norm_phase phase)
+static void backward_equal(const struct nl_run *run, const struct nl_normalize *op, enum nl_norm_phase phase)
 {
     struct nl_norm_call call;
-    if (phase == NL_NORM_WHOLE && backward_small_batch(run, op, (size_t)r * run->stride))
+    if (phase == NL_NORM_WHOLE && backward_small_batch(run, op))
         return;
-    nl_norm_begin(&call, run, op, r, phase);
-    float *dresidual = NL_AT(op->dresidual, call.at);
-    const float *dy = NL_AT(op->dy, call.at);
+    nl_norm_begin(&call, run, op, phase);
+    float *dresidual = op->dresidual;
+    const float *dy = op->dy;
     if (phase != NL_NORM_APPLY && op->residual && !op->relu && dresidual != dy)
         memcpy(dresidual, dy, call.samples * call.positions * call.block.channels * sizeof *dy);
     sum_gradients(run, &call);
@@ -327,11 +325,10 @@ static void backward_replica(const struct nl_run *run, const struct nl_normalize
 
 static void backward(const struct nl_run *run, const struct nl_normalize *op, enum nl_norm_phase phase)
 {
-    for (int r = 0; r < run->replicas; r++)
-        if (nl_normalize_leaves_out(op))
-            nl_lengths_backward(run, op, r, backward_replica);
-        else
-            backward_replica(run, op, r, phase);
+    if (nl_normalize_leaves_out(op))
+        nl_lengths_backward(run, op, backward_equal);
+    else
+        backward_equal(run, op, phase);
 }
 
 static void normalize_backward(const struct nl_run *run, const void *arguments)

@@ -113,8 +113,8 @@ NL_INLINE bool is_common(const struct nl_cpu_block *b)
 }
 
 /* What all blocks share, and where the first one begins. */
-NL_INLINE void set_block(struct nl_cpu_block *b, const struct nl_normalize *op, size_t at,
-                         const struct nl_partition *partition, bool constant)
+NL_INLINE void set_block(struct nl_cpu_block *b, const struct nl_normalize *op, const struct nl_partition *partition,
+                         bool constant)
 {
     b->channels = b->pitch = (size_t)op->setup.channels;
     b->width = (size_t)partition->channels;
@@ -127,17 +127,17 @@ NL_INLINE void set_block(struct nl_cpu_block *b, const struct nl_normalize *op, 
     b->mask = !op->relu ? NL_MASK_NONE : op->residual ? NL_MASK_Y : NL_MASK_X;
     b->affine_step = (size_t)op->affine_count > b->channels ? b->channels : 0;
     b->positions = (size_t)op->setup.positions;
-    b->eps = nl_own_or(op->eps, ((const struct nl_hyper *)NL_AT(op->hyper, at))->norm_eps);
-    b->x = NL_AT(op->x, at);
-    b->dy = NL_AT(op->dy, at);
-    b->residual = NL_AT(op->residual, at);
-    b->y = NL_AT(op->y, at);
-    b->dx = NL_AT(op->dx, at);
-    b->dresidual = NL_AT(op->dresidual, at);
-    b->gamma = NL_AT(op->gamma, at);
-    b->beta = NL_AT(op->beta, at);
-    b->mean = NL_AT(op->mean, at);
-    b->var = NL_AT(op->var, at);
+    b->eps = nl_own_or(op->eps, op->hyper->norm_eps);
+    b->x = op->x;
+    b->dy = op->dy;
+    b->residual = op->residual;
+    b->y = op->y;
+    b->dx = op->dx;
+    b->dresidual = op->dresidual;
+    b->gamma = op->gamma;
+    b->beta = op->beta;
+    b->mean = op->mean;
+    b->var = op->var;
     b->is_common = is_common(b);
 }
 
@@ -167,14 +167,14 @@ static void take_scratch(struct nl_norm_call *call)
     call->fixed_mean = (double *)(call->working + working);
     call->fixed_var = call->fixed_mean + wide;
     double *sums = call->fixed_var + wide;
-    b->dgamma = op->sums && call->phase == NL_NORM_WHOLE ? NL_AT(op->sums, call->at) : sums;
+    b->dgamma = op->sums && call->phase == NL_NORM_WHOLE ? op->sums : sums;
     b->dbeta = b->dgamma + affine;
     call->shares = sums + 2 * affine;
     float *ones = (float *)(call->shares + shares);
     set_affine(call, ones, ones + wide);
 }
 
-void nl_norm_begin(struct nl_norm_call *call, const struct nl_run *run, const struct nl_normalize *op, int r,
+void nl_norm_begin(struct nl_norm_call *call, const struct nl_run *run, const struct nl_normalize *op,
                    enum nl_norm_phase phase)
 {
     struct nl_norm_setup setup = op->setup;
@@ -183,7 +183,6 @@ void nl_norm_begin(struct nl_norm_call *call, const struct nl_run *run, const st
     size_t samples = (size_t)run->samples, positions = (size_t)setup.positions, channels = (size_t)setup.channels;
     call->phase = phase;
     call->op = op;
-    call->at = (size_t)r * run->stride;
     call->statistics = run->statistics;
     call->samples = samples;
     call->positions = positions;
@@ -196,7 +195,7 @@ void nl_norm_begin(struct nl_norm_call *call, const struct nl_run *run, const st
     call->fixed = nl_normalize_is_fixed(op, run);
     call->constant = nl_normalize_is_constant(op, run);
     call->averages = nl_normalize_averages(op, run);
-    set_block(&call->block, op, call->at, &partition, call->constant);
+    set_block(&call->block, op, &partition, call->constant);
     if (call->by_rows) {
         call->groups = 0;
         call->blocks = (samples * positions + NL_ROW_STRETCH - 1) / NL_ROW_STRETCH;
@@ -211,7 +210,7 @@ void nl_norm_begin(struct nl_norm_call *call, const struct nl_run *run, const st
     call->working_bytes = working_bytes(&call->block, call->groups);
     take_scratch(call);
     if (call->fixed)
-        nl_cpu_fixed_statistics(op, call->at, run->statistics, channels, call->fixed_mean, call->fixed_var);
+        nl_cpu_fixed_statistics(op, run->statistics, channels, call->fixed_mean, call->fixed_var);
 }
 
 /* Moves the block to element `at`, at that position, and to that set. A block of one position has the gamma of that
@@ -219,13 +218,13 @@ void nl_norm_begin(struct nl_norm_call *call, const struct nl_run *run, const st
 static void move_block(const struct nl_norm_call *call, struct nl_cpu_block *b, size_t at, size_t position, size_t set)
 {
     const struct nl_cpu_block *first = &call->block;
-    size_t bytes = at * sizeof(float), affine = b->positions == 1 ? position * b->affine_step : 0;
-    b->x = NL_AT(first->x, bytes);
-    b->dy = NL_AT(first->dy, bytes);
-    b->residual = NL_AT(first->residual, bytes);
-    b->y = NL_AT(first->y, bytes);
-    b->dx = NL_AT(first->dx, bytes);
-    b->dresidual = NL_AT(first->dresidual, bytes);
+    size_t affine = b->positions == 1 ? position * b->affine_step : 0;
+    b->x = first->x + at;
+    b->dy = first->dy ? first->dy + at : NULL;
+    b->residual = first->residual ? first->residual + at : NULL;
+    b->y = first->y ? first->y + at : NULL;
+    b->dx = first->dx ? first->dx + at : NULL;
+    b->dresidual = first->dresidual ? first->dresidual + at : NULL;
     b->position = b->positions == 1 ? 0 : position;
     b->gamma = first->gamma + affine;
     b->beta = first->beta + affine;
@@ -261,7 +260,7 @@ void nl_norm_move_block(const struct nl_norm_call *call, struct nl_cpu_block *b,
     move_block(call, b, (sample * call->positions + position) * b->channels, position, i * b->sets);
 }
 
-bool nl_norm_small_batch(struct nl_cpu_block *b, const struct nl_run *run, const struct nl_normalize *op, size_t at)
+bool nl_norm_small_batch(struct nl_cpu_block *b, const struct nl_run *run, const struct nl_normalize *op)
 {
     size_t channels = (size_t)op->setup.channels, rows = (size_t)run->samples;
     bool columns = op->norm->tracks,
@@ -273,7 +272,7 @@ bool nl_norm_small_batch(struct nl_cpu_block *b, const struct nl_run *run, const
     struct nl_partition partition = op->norm->partition(&op->setup); /* of as many samples as may come, or of slices */
     if (columns ? channels % NL_LANES || !op->norm->centers || partition.samples < run->samples : partition.samples > 1)
         return false;
-    set_block(b, op, at, &partition, false);
+    set_block(b, op, &partition, false);
     b->rows = rows;
     if (!columns && !(b->is_common && b->beta)) {
         size_t working = working_bytes(b, 0), zeros = b->beta ? 0 : channels * sizeof(float);
@@ -281,7 +280,7 @@ bool nl_norm_small_batch(struct nl_cpu_block *b, const struct nl_run *run, const
         take_arrays(b, 0, memory);
         b->beta = b->beta ? b->beta : memset(memory + working, 0, zeros);
     }
-    b->part_gamma = NL_AT(op->dgamma, at);
-    b->part_beta = op->dbeta ? NL_AT(op->dbeta, at) : b->part_beta;
+    b->part_gamma = op->dgamma;
+    b->part_beta = op->dbeta ? op->dbeta : b->part_beta;
     return true;
 }

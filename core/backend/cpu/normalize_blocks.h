@@ -11,11 +11,10 @@
  * nl_kernel). */
 enum nl_norm_phase { NL_NORM_WHOLE, NL_NORM_REDUCE, NL_NORM_APPLY };
 
-/* One normalizer of one replica, in one call. */
+/* One normalizer, in one call. */
 struct nl_norm_call {
     enum nl_norm_phase phase;
-    const struct nl_normalize *op; /* its sizes; its pointers are replica 0's, */
-    size_t at;                     /* bytes before this one's */
+    const struct nl_normalize *op;
     enum nl_statistics statistics;
     size_t samples, positions;
     size_t before, all;               /* samples of the batch before these, and in all */
@@ -39,8 +38,8 @@ struct nl_norm_call {
 /* Numbers of gamma, at least C, with padding after them. */
 size_t nl_norm_affine_padded(const struct nl_normalize *op);
 
-/* Replica r's part of a call, with its scratch. */
-void nl_norm_begin(struct nl_norm_call *call, const struct nl_run *run, const struct nl_normalize *op, int r,
+/* A call, with its scratch. */
+void nl_norm_begin(struct nl_norm_call *call, const struct nl_run *run, const struct nl_normalize *op,
                    enum nl_norm_phase phase);
 
 /* The block of a thread, with its working arrays; then it becomes block i, in the order of x. */
@@ -50,6 +49,6 @@ void nl_norm_move_block(const struct nl_norm_call *call, struct nl_cpu_block *b,
 /* A normalizer of a fully connected layer on a few samples: one block, the batch's own statistics, gamma and beta a
  * channel, no residual. What nl_norm_begin prepares takes as long as its arithmetic. False: it is none. Its part_gamma
  * and part_beta are dgamma and dbeta. */
-bool nl_norm_small_batch(struct nl_cpu_block *b, const struct nl_run *run, const struct nl_normalize *op, size_t at);
+bool nl_norm_small_batch(struct nl_cpu_block *b, const struct nl_run *run, const struct nl_normalize *op);
 
 #endif

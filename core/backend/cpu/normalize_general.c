@@ -21,11 +21,11 @@ bool nl_general_suits(const struct nl_normalize *op)
 static struct nl_set_statistics statistics_of(const struct nl_norm_call *call, const struct nl_cpu_block *b, size_t set)
 {
     const struct nl_normalize *op = call->op;
-    const struct nl_hyper *hyper = NL_AT(op->hyper, call->at);
+    const struct nl_hyper *hyper = op->hyper;
     struct nl_set_statistics known = {b->mean[set], b->var[set], 0, 1, b->eps, op->eps_outside, hyper->norm_numbers};
     if (op->norm->tracks) {
-        known.running_center = ((const float *)NL_AT(op->running_mean, call->at))[set];
-        known.running_spread = ((const float *)NL_AT(op->running_var, call->at))[set];
+        known.running_center = ((const float *)op->running_mean)[set];
+        known.running_spread = ((const float *)op->running_var)[set];
     }
     if (call->fixed) {
         known.center = call->fixed_mean[set];
@@ -41,7 +41,7 @@ static struct nl_set_statistics statistics_of(const struct nl_norm_call *call, c
  * worked out again. */
 static struct nl_set_coefficients *kept_of(const struct nl_norm_call *call, const struct nl_cpu_block *b)
 {
-    struct nl_set_coefficients *kept = NL_AT(call->op->coefficients, call->at);
+    struct nl_set_coefficients *kept = call->op->coefficients;
     return kept && !call->fixed ? kept + (b->mean - call->block.mean) : NULL;
 }
 
@@ -105,7 +105,7 @@ static void take_spread(const struct nl_norm *norm, const struct nl_cpu_block *b
 static double averaged(const struct nl_norm_call *call, size_t which, int64_t before, size_t c, double number)
 {
     size_t history = (size_t)call->op->history, channels = call->block.channels;
-    float *of = (float *)NL_AT(call->op->averaged, call->at) + which * history * channels + c;
+    float *of = (float *)call->op->averaged + which * history * channels + c;
     double sum = 0;
     of[(size_t)before % history * channels] = (float)number;
     if ((size_t)before < history)
@@ -121,7 +121,7 @@ void nl_general_complete(const struct nl_norm_call *call, const struct nl_cpu_bl
     if (nl_general_has_signs(call->op))
         take_spread(call->op->norm, b);
     for (size_t set = 0; call->averages && set < b->sets; set++)
-        b->var[set] = averaged(call, 0, *(const int64_t *)NL_AT(call->op->updates, call->at), set, b->var[set]);
+        b->var[set] = averaged(call, 0, *(const int64_t *)call->op->updates, set, b->var[set]);
     for (size_t set = 0; kept && set < b->sets; set++) {
         struct nl_set_statistics known = statistics_of(call, b, set);
         kept[set] = find(call->op->norm, &known);
@@ -193,7 +193,7 @@ static void set_slopes(const struct nl_norm_call *call, const struct nl_cpu_bloc
         means.product += products * own.scale * share;
     }
     if (call->averages) /* forward has counted the batch */
-        means.product = averaged(call, 1, *(const int64_t *)NL_AT(call->op->updates, call->at) - 1, set, means.product);
+        means.product = averaged(call, 1, *(const int64_t *)call->op->updates - 1, set, means.product);
     if (call->constant)
         means.gradient = means.product = 0;
     else

@@ -30,18 +30,14 @@ static int rows_of(const struct group *g, int n)
 }
 
 /* Moves g to the samples after it; {0} is before the first. false: there are none. */
-static bool next_group(const struct nl_run *run, const struct nl_normalize *op, int r, struct group *g)
+static bool next_group(const struct nl_run *run, const struct nl_normalize *op, struct group *g)
 {
     struct nl_norm_setup setup = op->setup;
     setup.samples = run->samples;
     int first = g->end, samples = op->norm->partition(&setup).samples;
     if (first == run->samples)
         return false;
-    *g = (struct group){.op = op,
-                        .lengths = NL_AT(op->lengths, (size_t)r * run->stride),
-                        .time = run->time,
-                        .first = first,
-                        .packs = samples > 1};
+    *g = (struct group){.op = op, .lengths = op->lengths, .time = run->time, .first = first, .packs = samples > 1};
     g->end = first + samples < run->samples ? first + samples : run->samples;
     for (int n = first; n < g->end; n++)
         g->rows += rows_of(g, n);
@@ -65,16 +61,15 @@ static void copy_rows(const struct group *g, const void *samples, float *packed,
     }
 }
 
-/* A place of the operation, where the group has it, as of replica 0. */
+/* A place of the operation, where the group has it. */
 struct at_rows {
     const void *of; /* the operation's */
     void *own;      /* the group's */
     float *packed;  /* NULL: it is not packed */
 };
 
-static struct at_rows take_rows(const struct nl_run *run, const struct group *g, int r, const void *of, bool reads)
+static struct at_rows take_rows(const struct group *g, const void *of, bool reads)
 {
-    size_t at = (size_t)r * run->stride;
     struct at_rows rows = {.of = of};
     if (!of)
         return rows;
@@ -83,16 +78,16 @@ static struct at_rows take_rows(const struct nl_run *run, const struct group *g,
         return rows;
     }
     rows.packed = nl_alloc((size_t)g->rows * (size_t)g->op->setup.channels + NL_PADDING, sizeof *rows.packed);
-    rows.own = (void *)((uintptr_t)rows.packed - at);
+    rows.own = rows.packed;
     if (reads)
-        copy_rows(g, NL_AT(of, at), rows.packed, false);
+        copy_rows(g, of, rows.packed, false);
     return rows;
 }
 
-static void give_rows(const struct nl_run *run, const struct group *g, int r, const struct at_rows *rows, bool wrote)
+static void give_rows(const struct group *g, const struct at_rows *rows, bool wrote)
 {
     if (rows->packed && wrote)
-        copy_rows(g, NL_AT(rows->of, (size_t)r * run->stride), rows->packed, true);
+        copy_rows(g, rows->of, rows->packed, true);
     free(rows->packed);
 }
 
@@ -115,56 +110,54 @@ static struct nl_normalize as_sample(const struct nl_normalize *op, const struct
 }
 
 /* After the ends of sequences gamma xhat + beta is 0. */
-static void clear_y(const struct nl_run *run, const struct group *g, int r)
+static void clear_y(const struct group *g)
 {
-    size_t at = (size_t)r * run->stride;
-    const float *residual = NL_AT(g->op->residual, at);
-    float *y = NL_AT(g->op->y, at);
+    const float *residual = g->op->residual;
+    float *y = g->op->y;
     for (int n = g->first; n < g->end; n++)
         for (size_t i = place(g, n, rows_of(g, n)); i < place(g, n + 1, 0); i++)
             y[i] = residual && !(g->op->relu && residual[i] < 0) ? residual[i] : 0.0f;
 }
 
-static void track_groups(const struct nl_run *run, const struct nl_normalize *op, int r, enum nl_norm_phase phase,
+static void track_groups(const struct nl_run *run, const struct nl_normalize *op, enum nl_norm_phase phase,
                          nl_norm_pass *track)
 {
     struct nl_run alone = *run;
     alone.samples = 1;
-    for (struct group g = {0}; next_group(run, op, r, &g);) {
+    for (struct group g = {0}; next_group(run, op, &g);) {
         struct nl_normalize one = as_sample(op, &g);
         if (g.rows > 0)
-            track(&alone, &one, r, phase);
+            track(&alone, &one, phase);
     }
 }
 
-void nl_lengths_forward(const struct nl_run *run, const struct nl_normalize *op, int r, enum nl_norm_phase phase,
+void nl_lengths_forward(const struct nl_run *run, const struct nl_normalize *op, enum nl_norm_phase phase,
                         nl_norm_pass *normalize, nl_norm_pass *track)
 {
     struct nl_run alone = *run;
     alone.samples = 1;
-    for (struct group g = {0}; next_group(run, op, r, &g);) {
+    for (struct group g = {0}; next_group(run, op, &g);) {
         struct nl_normalize one = as_sample(op, &g);
-        clear_y(run, &g, r);
+        clear_y(&g);
         if (g.rows == 0)
             continue;
-        struct at_rows x = take_rows(run, &g, r, op->x, true), residual = take_rows(run, &g, r, op->residual, true),
-                       y = take_rows(run, &g, r, op->y, false);
+        struct at_rows x = take_rows(&g, op->x, true), residual = take_rows(&g, op->residual, true),
+                       y = take_rows(&g, op->y, false);
         one.x = x.own, one.residual = residual.own, one.y = y.own;
-        normalize(&alone, &one, r, phase);
-        give_rows(run, &g, r, &x, false);
-        give_rows(run, &g, r, &residual, false);
-        give_rows(run, &g, r, &y, true);
+        normalize(&alone, &one, phase);
+        give_rows(&g, &x, false);
+        give_rows(&g, &residual, false);
+        give_rows(&g, &y, true);
     }
     if (op->norm->tracks)
-        track_groups(run, op, r, phase, track);
+        track_groups(run, op, phase, track);
 }
 
 /* There dx is 0, too, and the residual's gradient what comes through the ReLU. */
-static void clear_dx(const struct nl_run *run, const struct group *g, int r)
+static void clear_dx(const struct group *g)
 {
-    size_t at = (size_t)r * run->stride;
-    const float *dy = NL_AT(g->op->dy, at), *y = NL_AT(g->op->y, at);
-    float *dx = NL_AT(g->op->dx, at), *dresidual = g->op->residual ? NL_AT(g->op->dresidual, at) : NULL;
+    const float *dy = g->op->dy, *y = g->op->y;
+    float *dx = g->op->dx, *dresidual = g->op->residual ? g->op->dresidual : NULL;
     for (int n = g->first; n < g->end; n++)
         for (size_t i = place(g, n, rows_of(g, n)); i < place(g, n + 1, 0); i++) {
             if (dresidual)
@@ -175,43 +168,42 @@ static void clear_dx(const struct nl_run *run, const struct group *g, int r)
 }
 
 /* What they are where nothing counts. */
-static void clear_gradients(const struct nl_normalize *op, size_t at, double *gradients, size_t sums)
+static void clear_gradients(const struct nl_normalize *op, double *gradients, size_t sums)
 {
     memset(gradients, 0, sums * sizeof *gradients);
     for (int i = 0; i < op->affine_count; i++) {
-        ((float *)NL_AT(op->dgamma, at))[i] = 0.0f;
+        ((float *)op->dgamma)[i] = 0.0f;
         if (op->dbeta)
-            ((float *)NL_AT(op->dbeta, at))[i] = 0.0f;
+            ((float *)op->dbeta)[i] = 0.0f;
     }
 }
 
-void nl_lengths_backward(const struct nl_run *run, const struct nl_normalize *op, int r, nl_norm_pass *backward)
+void nl_lengths_backward(const struct nl_run *run, const struct nl_normalize *op, nl_norm_pass *backward)
 {
     struct nl_run alone = *run;
-    size_t at = (size_t)r * run->stride, sums = 2 * nl_norm_affine_padded(op);
-    double *kept = NL_AT(op->sums, at),
-           *gradients = kept ? kept : nl_alloc(sums, sizeof *gradients); /* of all groups */
+    size_t sums = 2 * nl_norm_affine_padded(op);
+    double *kept = op->sums, *gradients = kept ? kept : nl_alloc(sums, sizeof *gradients); /* of all groups */
     alone.samples = 1;
     alone.first = 1; /* what comes is added */
     if (run->first == 0)
-        clear_gradients(op, at, gradients, sums);
-    for (struct group g = {0}; next_group(run, op, r, &g);) {
+        clear_gradients(op, gradients, sums);
+    for (struct group g = {0}; next_group(run, op, &g);) {
         struct nl_normalize one = as_sample(op, &g);
-        clear_dx(run, &g, r);
+        clear_dx(&g);
         if (g.rows == 0)
             continue;
-        struct at_rows x = take_rows(run, &g, r, op->x, true), dy = take_rows(run, &g, r, op->dy, true),
-                       dx = take_rows(run, &g, r, op->dx, false);
-        struct at_rows y = take_rows(run, &g, r, op->residual ? op->y : NULL, true),
-                       dresidual = take_rows(run, &g, r, op->residual ? op->dresidual : NULL, false);
+        struct at_rows x = take_rows(&g, op->x, true), dy = take_rows(&g, op->dy, true),
+                       dx = take_rows(&g, op->dx, false);
+        struct at_rows y = take_rows(&g, op->residual ? op->y : NULL, true),
+                       dresidual = take_rows(&g, op->residual ? op->dresidual : NULL, false);
         one.x = x.own, one.dy = dy.own, one.dx = dx.own, one.y = y.own, one.dresidual = dresidual.own;
-        one.sums = (void *)((uintptr_t)gradients - at);
-        backward(&alone, &one, r, NL_NORM_WHOLE);
-        give_rows(run, &g, r, &x, false);
-        give_rows(run, &g, r, &dy, false);
-        give_rows(run, &g, r, &y, false);
-        give_rows(run, &g, r, &dx, true);
-        give_rows(run, &g, r, &dresidual, true);
+        one.sums = gradients;
+        backward(&alone, &one, NL_NORM_WHOLE);
+        give_rows(&g, &x, false);
+        give_rows(&g, &dy, false);
+        give_rows(&g, &y, false);
+        give_rows(&g, &dx, true);
+        give_rows(&g, &dresidual, true);
     }
     if (!kept)
         free(gradients);

@@ -45,15 +45,12 @@ static void observe(const struct nl_run *run, const void *arguments)
 {
     const struct nl_observe *op = arguments;
     size_t rows = op->per_sample ? (size_t)run->samples : 1;
-    for (int r = 0; r < run->replicas; r++) {
-        size_t at = (size_t)r * run->stride;
-        const float *x = (const float *)NL_AT(op->x, at) + op->first, *before = NL_AT(op->before, at);
-        struct nl_observed *seen = NL_AT(op->seen, at);
-        if (run->before + run->first == 0)
-            *seen = (struct nl_observed){0};
-        for (size_t n = 0; n < rows; n++)
-            *seen = nl_seen_together(*seen, look(op->count, x + n * op->count, before ? before + n * op->count : NULL));
-    }
+    const float *x = (const float *)op->x + op->first, *before = op->before;
+    struct nl_observed *seen = op->seen;
+    if (run->before + run->first == 0)
+        *seen = (struct nl_observed){0};
+    for (size_t n = 0; n < rows; n++)
+        *seen = nl_seen_together(*seen, look(op->count, x + n * op->count, before ? before + n * op->count : NULL));
 }
 
 NL_CPU_KERNEL(observe) = {.forward = observe};

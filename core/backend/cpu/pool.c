@@ -51,13 +51,11 @@ static void max_forward(const struct nl_run *run, const void *operation, size_t 
     size_t channels = (size_t)op->channels, line = (size_t)op->width * channels, image = (size_t)op->height * line;
     size_t out_height = (size_t)op->height / 2, out_width = (size_t)op->width / 2,
            out_image = out_height * out_width * channels;
-    for (int r = 0; r < run->replicas; r++) {
-        const float *x = (const float *)NL_AT(op->x, (size_t)r * run->stride) + first * image;
-        float *y = (float *)NL_AT(op->y, (size_t)r * run->stride) + first * out_image;
-        for (int n = 0; n < run->samples; n++, x += image)
-            for (size_t i = 0; i < out_height; i++, y += out_width * channels)
-                max_row(out_width, channels, x + 2 * i * line, x + (2 * i + 1) * line, y);
-    }
+    const float *x = (const float *)op->x + first * image;
+    float *y = (float *)op->y + first * out_image;
+    for (int n = 0; n < run->samples; n++, x += image)
+        for (size_t i = 0; i < out_height; i++, y += out_width * channels)
+            max_row(out_width, channels, x + 2 * i * line, x + (2 * i + 1) * line, y);
 }
 
 static void max_backward(const struct nl_run *run, const void *operation, size_t first)
@@ -66,18 +64,14 @@ static void max_backward(const struct nl_run *run, const void *operation, size_t
     size_t channels = (size_t)op->channels, line = (size_t)op->width * channels, image = (size_t)op->height * line;
     size_t out_height = (size_t)op->height / 2, out_width = (size_t)op->width / 2,
            out_image = out_height * out_width * channels;
-    for (int r = 0; r < run->replicas; r++) {
-        size_t at = (size_t)r * run->stride;
-        const float *x = (const float *)NL_AT(op->x, at) + first * image,
-                    *dy = (const float *)NL_AT(op->dy, at) + first * out_image;
-        float *dx = (float *)NL_AT(op->dx, at) + first * image;
-        if (op->height % 2 || op->width % 2) /* the last row and column, which no window has */
-            memset(dx, 0, (size_t)run->samples * image * sizeof *dx);
-        for (int n = 0; n < run->samples; n++, x += image, dx += image)
-            for (size_t i = 0; i < out_height; i++, dy += out_width * channels)
-                max_row_back(out_width, channels, x + 2 * i * line, x + (2 * i + 1) * line, dy, dx + 2 * i * line,
-                             dx + (2 * i + 1) * line);
-    }
+    const float *x = (const float *)op->x + first * image, *dy = (const float *)op->dy + first * out_image;
+    float *dx = (float *)op->dx + first * image;
+    if (op->height % 2 || op->width % 2) /* the last row and column, which no window has */
+        memset(dx, 0, (size_t)run->samples * image * sizeof *dx);
+    for (int n = 0; n < run->samples; n++, x += image, dx += image)
+        for (size_t i = 0; i < out_height; i++, dy += out_width * channels)
+            max_row_back(out_width, channels, x + 2 * i * line, x + (2 * i + 1) * line, dy, dx + 2 * i * line,
+                         dx + (2 * i + 1) * line);
 }
 
 static size_t bytes_of(const struct nl_max_pool *op)
@@ -101,16 +95,14 @@ static void mean_pool_forward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_mean_pool *op = arguments;
     size_t positions = (size_t)op->positions, channels = (size_t)op->channels;
-    for (int r = 0; r < run->replicas; r++) {
-        const float *x = NL_AT(op->x, (size_t)r * run->stride);
-        float *y = NL_AT(op->y, (size_t)r * run->stride);
-        const int32_t *lengths = NL_AT(op->lengths, (size_t)r * run->stride);
-        for (int n = 0; n < run->samples; n++, x += positions * channels, y += channels) {
-            int length = nl_length_of(lengths, n, op->positions);
-            nl_cpu_column_sums((size_t)length, channels, x, NULL, y);
-            for (size_t c = 0; c < channels && length; c++)
-                y[c] /= (float)length;
-        }
+    const float *x = op->x;
+    float *y = op->y;
+    const int32_t *lengths = op->lengths;
+    for (int n = 0; n < run->samples; n++, x += positions * channels, y += channels) {
+        int length = nl_length_of(lengths, n, op->positions);
+        nl_cpu_column_sums((size_t)length, channels, x, NULL, y);
+        for (size_t c = 0; c < channels && length; c++)
+            y[c] /= (float)length;
     }
 }
 
@@ -118,18 +110,16 @@ static void mean_pool_backward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_mean_pool *op = arguments;
     size_t positions = (size_t)op->positions, channels = (size_t)op->channels;
-    for (int r = 0; r < run->replicas; r++) {
-        const float *restrict dy = NL_AT(op->dy, (size_t)r * run->stride);
-        float *restrict dx = NL_AT(op->dx, (size_t)r * run->stride);
-        const int32_t *lengths = NL_AT(op->lengths, (size_t)r * run->stride);
-        for (int n = 0; n < run->samples; n++, dy += channels) {
-            size_t length = (size_t)nl_length_of(lengths, n, op->positions);
-            for (size_t s = 0; s < length; s++, dx += channels)
-                for (size_t c = 0; c < channels; c++)
-                    dx[c] = dy[c] / (float)length;
-            memset(dx, 0, (positions - length) * channels * sizeof *dx);
-            dx += (positions - length) * channels;
-        }
+    const float *restrict dy = op->dy;
+    float *restrict dx = op->dx;
+    const int32_t *lengths = op->lengths;
+    for (int n = 0; n < run->samples; n++, dy += channels) {
+        size_t length = (size_t)nl_length_of(lengths, n, op->positions);
+        for (size_t s = 0; s < length; s++, dx += channels)
+            for (size_t c = 0; c < channels; c++)
+                dx[c] = dy[c] / (float)length;
+        memset(dx, 0, (positions - length) * channels * sizeof *dx);
+        dx += (positions - length) * channels;
     }
 }
 

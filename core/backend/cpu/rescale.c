@@ -7,7 +7,7 @@
 #include "base/team.h"
 #include "operation/rescale.h"
 
-/* One replica's numbers. */
+/* The numbers of a call. */
 struct numbers {
     const struct nl_rescale *op;
     size_t positions;               /* of a sample */
@@ -21,10 +21,10 @@ struct numbers {
     float *y, *dx;
 };
 
-static struct numbers numbers_of(const struct nl_run *run, const struct nl_rescale *op, int r)
+static struct numbers numbers_of(const struct nl_rescale *op)
 {
-    size_t at = (size_t)r * run->stride, channels = (size_t)op->channels;
-    const float *gamma = NL_AT(op->gamma, at);
+    size_t channels = (size_t)op->channels;
+    const float *gamma = op->gamma;
     float *copies = nl_cpu_product_scratch(2 * channels * sizeof *copies), *counts = copies + channels;
     for (size_t c = 0; c < channels; c++) {
         copies[c] = gamma ? *gamma : 1.0f;
@@ -36,14 +36,14 @@ static struct numbers numbers_of(const struct nl_run *run, const struct nl_resca
         .rows = (size_t)nl_rescale_positions(op),
         .channels = channels,
         .counted = (size_t)op->counted,
-        .eps = nl_own_or(op->set.eps, ((const struct nl_hyper *)NL_AT(op->hyper, at))->norm_eps),
-        .x = NL_AT(op->x, at),
-        .dy = NL_AT(op->dy, at),
+        .eps = nl_own_or(op->set.eps, op->hyper->norm_eps),
+        .x = op->x,
+        .dy = op->dy,
         .gamma = op->affine_count > 1 ? gamma : copies,
         .of_elements = op->affine_count > channels,
         .counts = counts,
-        .y = NL_AT(op->y, at),
-        .dx = NL_AT(op->dx, at),
+        .y = op->y,
+        .dx = op->dx,
     };
 }
 
@@ -131,7 +131,7 @@ NL_INLINE void row_forward(size_t channels, const float *gamma, float scale, con
         y[c] = gamma[c] * (x[c] * scale);
 }
 
-/* Sets [first, end) of the replica. */
+/* Sets [first, end). */
 NL_CLONES
 static void sets_forward(const struct numbers *n, size_t first, size_t end)
 {
@@ -150,11 +150,9 @@ static void sets_forward(const struct numbers *n, size_t first, size_t end)
 static void forward(const struct nl_run *run, const void *operation, size_t first)
 {
     const struct nl_rescale *op = operation;
-    for (int r = 0; r < run->replicas; r++) {
-        struct numbers n = numbers_of(run, op, r);
-        size_t sets = n.positions / n.rows; /* of a sample */
-        sets_forward(&n, first * sets, (first + (size_t)run->samples) * sets);
-    }
+    struct numbers n = numbers_of(op);
+    size_t sets = n.positions / n.rows; /* of a sample */
+    sets_forward(&n, first * sets, (first + (size_t)run->samples) * sets);
 }
 
 static void rescale_forward(const struct nl_run *run, const void *arguments)
@@ -211,7 +209,7 @@ NL_INLINE void row_backward(size_t channels, const struct row row)
         element_backward(&row, c);
 }
 
-/* Sets [first, end) of the replica. With gammas for channels or elements (by_columns) their gradients are summed row by
+/* Sets [first, end). With gammas for channels or elements (by_columns) their gradients are summed row by
  * row, else set by set. */
 NL_INLINE void backward_of(const struct numbers *n, size_t first, size_t end, struct sums *sums, bool by_columns)
 {
@@ -254,7 +252,7 @@ static void sets_backward(const struct numbers *n, size_t first, size_t end, str
         backward_of(n, first, end, sums, false);
 }
 
-/* One replica; blocks of samples, whose sums lie side by side. */
+/* Blocks of samples, whose sums lie side by side. */
 struct task {
     struct numbers numbers;
     size_t samples, block; /* in all, and in a block */
@@ -291,16 +289,14 @@ static void rescale_backward(const struct nl_run *run, const void *arguments)
     size_t blocks = (samples + task.block - 1) / task.block, count = blocks * task.columns;
     task.total = nl_cpu_scratch(count * (sizeof *task.total + sizeof *task.recent));
     task.recent = (float *)(task.total + count);
-    for (int r = 0; r < run->replicas; r++) {
-        float *dgamma = NL_AT(op->dgamma, (size_t)r * run->stride);
-        task.numbers = numbers_of(run, op, r);
-        nl_parallel_for(blocks, nl_cpu_grain(10.0 * (double)task.block * (double)sample), on_blocks, &task);
-        for (size_t c = 0; c < task.columns; c++) {
-            double total = 0;
-            for (size_t block = 0; block < blocks; block++)
-                total += task.total[block * task.columns + c];
-            dgamma[c] = (float)total;
-        }
+    float *dgamma = op->dgamma;
+    task.numbers = numbers_of(op);
+    nl_parallel_for(blocks, nl_cpu_grain(10.0 * (double)task.block * (double)sample), on_blocks, &task);
+    for (size_t c = 0; c < task.columns; c++) {
+        double total = 0;
+        for (size_t block = 0; block < blocks; block++)
+            total += task.total[block * task.columns + c];
+        dgamma[c] = (float)total;
     }
 }
 

@@ -40,28 +40,23 @@ static struct sums sums_of(size_t count, const float *restrict x, const float *r
     return out;
 }
 
-/* The operation in one replica, and room for the sums of its samples, or NULL. */
+/* The operation, and room for the sums of its samples, or NULL. */
 struct work {
-    struct nl_scalars op;
+    const struct nl_scalars *op;
     float slope; /* factor weight */
     struct sums *sums;
 };
 
-static struct work work_of(const struct nl_run *run, const struct nl_scalars *op, int replica)
+static struct work work_of(const struct nl_scalars *op)
 {
-    size_t at = (size_t)replica * run->stride;
-    const float *weight = NL_AT(op->weight, at);
-    struct work work = {.op = *op, .slope = (float)(weight ? op->factor * *weight : op->factor)};
-    work.op.x = NL_AT(op->x, at), work.op.y = NL_AT(op->y, at), work.op.bias = NL_AT(op->bias, at);
-    work.op.dy = NL_AT(op->dy, at), work.op.dx = NL_AT(op->dx, at);
-    work.op.dweight = NL_AT(op->dweight, at), work.op.dbias = NL_AT(op->dbias, at);
-    return work;
+    const float *weight = op->weight;
+    return (struct work){.op = op, .slope = (float)(weight ? op->factor * *weight : op->factor)};
 }
 
 static void forward(const struct nl_run *run, const void *arguments, size_t first)
 {
     const struct work *work = arguments;
-    const struct nl_scalars *op = &work->op;
+    const struct nl_scalars *op = work->op;
     size_t from = first * op->count;
     apply((size_t)run->samples * op->count, work->slope, op->bias ? *(const float *)op->bias : 0,
           (const float *)op->x + from, (float *)op->y + from);
@@ -70,7 +65,7 @@ static void forward(const struct nl_run *run, const void *arguments, size_t firs
 static void backward(const struct nl_run *run, const void *arguments, size_t first)
 {
     const struct work *work = arguments;
-    const struct nl_scalars *op = &work->op;
+    const struct nl_scalars *op = work->op;
     for (size_t n = first; n < first + (size_t)run->samples; n++) {
         const float *dy = (const float *)op->dy + n * op->count;
         if (work->sums) /* before dx takes the place of dy; without a weight the products are not read */
@@ -87,37 +82,25 @@ static void put_gradients(const struct work *work, int samples)
         all.products += work->sums[n].products;
         all.dy += work->sums[n].dy;
     }
-    if (work->op.dweight)
-        *(float *)work->op.dweight = (float)(work->op.factor * all.products);
-    if (work->op.dbias)
-        *(float *)work->op.dbias = (float)all.dy;
-}
-
-/* Replicas come one after the other: each has sums of its own. */
-static void share(const struct nl_run *run, const struct work *work, nl_cpu_samples *body)
-{
-    struct nl_run one = *run;
-    one.replicas = 1;
-    nl_cpu_share_samples(&one, work, work->op.count * sizeof(float), body);
+    if (work->op->dweight)
+        *(float *)work->op->dweight = (float)(work->op->factor * all.products);
+    if (work->op->dbias)
+        *(float *)work->op->dbias = (float)all.dy;
 }
 
 static void scalars_forward(const struct nl_run *run, const void *arguments)
 {
-    for (int r = 0; r < run->replicas; r++) {
-        struct work work = work_of(run, arguments, r);
-        share(run, &work, forward);
-    }
+    struct work work = work_of(arguments);
+    nl_cpu_share_samples(run, &work, work.op->count * sizeof(float), forward);
 }
 
 static void scalars_backward(const struct nl_run *run, const void *arguments)
 {
-    for (int r = 0; r < run->replicas; r++) {
-        struct work work = work_of(run, arguments, r);
-        work.sums = work.op.dweight || work.op.dbias ? nl_cpu_scratch((size_t)run->samples * sizeof *work.sums) : NULL;
-        share(run, &work, backward);
-        if (work.sums)
-            put_gradients(&work, run->samples);
-    }
+    struct work work = work_of(arguments);
+    work.sums = work.op->dweight || work.op->dbias ? nl_cpu_scratch((size_t)run->samples * sizeof *work.sums) : NULL;
+    nl_cpu_share_samples(run, &work, work.op->count * sizeof(float), backward);
+    if (work.sums)
+        put_gradients(&work, run->samples);
 }
 
 NL_CPU_KERNEL(scalars) = {.forward = scalars_forward, .backward = scalars_backward};

@@ -19,6 +19,6 @@ static void on_samples(void *context, size_t first, size_t end, int thread)
 
 void nl_cpu_share_samples(const struct nl_run *run, const void *op, size_t bytes, nl_cpu_samples *body)
 {
-    nl_parallel_for((size_t)run->samples, nl_cpu_grain_of_bytes((double)run->replicas * (double)bytes), on_samples,
+    nl_parallel_for((size_t)run->samples, nl_cpu_grain_of_bytes((double)bytes), on_samples,
                     &(struct operation){run, op, body});
 }

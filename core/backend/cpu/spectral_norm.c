@@ -5,10 +5,9 @@
 
 #include "backend/cpu/cpu.h"
 #include "backend/cpu/lanes.h"
-#include "base/team.h"
 #include "operation/parametrize.h"
 
-/* One replica's. */
+/* A weight and its singular vectors. */
 struct matrix {
     size_t rows, outputs;
     int in, taps;
@@ -109,82 +108,37 @@ NL_CLONES static void differentiate(const struct matrix *m, const float *dw, dou
     }
 }
 
-/* ---- replicas, shared by a team ---- */
-
-struct call {
-    const struct nl_run *run;
-    const struct nl_spectral_norm *op;
-    double *scratch; /* (replicas, the larger of rows and outputs) */
-};
-
-static size_t rows_of(const struct nl_spectral_norm *op)
+static struct matrix matrix_of(const struct nl_spectral_norm *op)
 {
-    return (size_t)nl_weight_taps(op->kernel) * (size_t)op->in;
-}
-
-static size_t scratch_of(const struct nl_spectral_norm *op)
-{
-    return rows_of(op) > (size_t)op->out ? rows_of(op) : (size_t)op->out;
-}
-
-static struct matrix matrix_of(const struct call *call, size_t replica)
-{
-    const struct nl_spectral_norm *op = call->op;
-    size_t at = replica * call->run->stride;
-    return (struct matrix){.rows = rows_of(op),
+    return (struct matrix){.rows = (size_t)nl_weight_taps(op->kernel) * (size_t)op->in,
                            .outputs = (size_t)op->out,
                            .in = op->in,
                            .taps = nl_weight_taps(op->kernel),
                            .eps = op->norm->eps,
-                           .v = NL_AT(op->v, at),
-                           .a = NL_AT(op->a, at),
-                           .b = NL_AT(op->b, at)};
-}
-
-static void compute_replicas(void *context, size_t first, size_t end, int thread)
-{
-    const struct call *call = context;
-    (void)thread;
-    for (size_t r = first; r < end; r++) {
-        struct matrix m = matrix_of(call, r);
-        double *scratch = call->scratch + r * scratch_of(call->op),
-               *sigma = NL_AT(call->op->sigma, r * call->run->stride);
-        for (int i = 0; call->run->statistics == NL_STATS_TRAIN && i < call->op->iterations; i++)
-            iterate(&m, scratch);
-        *sigma = sigma_of(&m, scratch);
-        divide(m.rows * m.outputs, m.v, *sigma, NL_AT(call->op->w, r * call->run->stride));
-    }
-}
-
-static void differentiate_replicas(void *context, size_t first, size_t end, int thread)
-{
-    const struct call *call = context;
-    (void)thread;
-    for (size_t r = first; r < end; r++) {
-        size_t at = r * call->run->stride;
-        struct matrix m = matrix_of(call, r);
-        const float *dw = NL_AT(call->op->dw, at);
-        double sigma = *NL_AT((const double *)call->op->sigma, at), scale = sigma == 0 ? 0 : 1 / sigma;
-        double slope = dot_of(m.rows * m.outputs, dw, m.v) * scale * scale;
-        differentiate(&m, dw, scale, slope, NL_AT(call->op->dv, at));
-    }
-}
-
-static void on_replicas(const struct nl_run *run, const struct nl_spectral_norm *op, nl_parallel_body *body)
-{
-    double flops = 8.0 * (double)rows_of(op) * op->out;
-    struct call call = {run, op, nl_cpu_scratch((size_t)run->replicas * scratch_of(op) * sizeof(double))};
-    nl_parallel_for((size_t)run->replicas, nl_cpu_grain(flops), body, &call);
+                           .v = op->v,
+                           .a = op->a,
+                           .b = op->b};
 }
 
 static void forward(const struct nl_run *run, const void *arguments)
 {
-    on_replicas(run, arguments, compute_replicas);
+    const struct nl_spectral_norm *op = arguments;
+    struct matrix m = matrix_of(op);
+    double *scratch = nl_cpu_scratch((m.rows > m.outputs ? m.rows : m.outputs) * sizeof(double)), *sigma = op->sigma;
+    for (int i = 0; run->statistics == NL_STATS_TRAIN && i < op->iterations; i++)
+        iterate(&m, scratch);
+    *sigma = sigma_of(&m, scratch);
+    divide(m.rows * m.outputs, m.v, *sigma, op->w);
 }
 
 static void backward(const struct nl_run *run, const void *arguments)
 {
-    on_replicas(run, arguments, differentiate_replicas);
+    const struct nl_spectral_norm *op = arguments;
+    struct matrix m = matrix_of(op);
+    const float *dw = op->dw;
+    double sigma = *(const double *)op->sigma, scale = sigma == 0 ? 0 : 1 / sigma;
+    (void)run;
+    differentiate(&m, dw, scale, dot_of(m.rows * m.outputs, dw, m.v) * scale * scale, op->dv);
 }
 
 NL_CPU_KERNEL(spectral_norm) = {.forward = forward, .backward = backward};

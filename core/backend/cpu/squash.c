@@ -23,25 +23,18 @@ static struct rows rows_of(const struct nl_run *run, const struct nl_squash *op)
     return (struct rows){(size_t)run->samples * elements / columns, columns};
 }
 
-/* One replica's numbers. */
+/* The numbers of a call. */
 struct numbers {
     float alpha, shift;
     const float *x, *dy, *gamma, *beta;
     float *y, *dx;
 };
 
-static struct numbers numbers_of(const struct nl_run *run, const struct nl_squash *op, int r)
+static struct numbers numbers_of(const struct nl_squash *op)
 {
-    size_t at = (size_t)r * run->stride;
-    const float *shift = NL_AT(op->shift, at);
-    return (struct numbers){*(const float *)NL_AT(op->alpha, at),
-                            shift ? *shift : 0.0f,
-                            NL_AT(op->x, at),
-                            NL_AT(op->dy, at),
-                            NL_AT(op->gamma, at),
-                            NL_AT(op->beta, at),
-                            NL_AT(op->y, at),
-                            NL_AT(op->dx, at)};
+    const float *shift = op->shift;
+    return (struct numbers){
+        *(const float *)op->alpha, shift ? *shift : 0.0f, op->x, op->dy, op->gamma, op->beta, op->y, op->dx};
 }
 
 NL_INLINE float hardtanh(float u, float *slope)
@@ -124,12 +117,10 @@ static void forward(const struct nl_run *run, const void *operation, size_t firs
     const struct nl_squash *op = operation;
     struct rows rows = rows_of(run, op);
     size_t before = first * (size_t)op->positions * (size_t)op->channels;
-    for (int r = 0; r < run->replicas; r++) {
-        struct numbers n = numbers_of(run, op, r);
-        for (size_t row = 0; row < rows.count; row++) {
-            size_t at = before + row * rows.columns;
-            functions[nl_squash_function_of(op)].forward(&n, rows.columns, n.x + at, n.y + at);
-        }
+    struct numbers n = numbers_of(op);
+    for (size_t row = 0; row < rows.count; row++) {
+        size_t at = before + row * rows.columns;
+        functions[nl_squash_function_of(op)].forward(&n, rows.columns, n.x + at, n.y + at);
     }
 }
 
@@ -143,7 +134,7 @@ static void squash_forward(const struct nl_run *run, const void *arguments)
 
 enum { QUANTITIES = 4 }; /* dgamma, dbeta, dalpha, dshift */
 
-/* One replica; blocks of rows, whose sums of each column lie side by side in `part` (blocks, QUANTITIES, columns). */
+/* Blocks of rows, whose sums of each column lie side by side in `part` (blocks, QUANTITIES, columns). */
 struct task {
     const struct nl_squash *op;
     struct rows rows;
@@ -186,12 +177,11 @@ static double sum_of(const double *of, size_t count)
 }
 
 /* total: QUANTITIES columns, of the blocks before. */
-static void join(const struct task *task, size_t blocks, double *total, size_t at)
+static void join(const struct task *task, size_t blocks, double *total)
 {
     const struct nl_squash *op = task->op;
     size_t columns = task->rows.columns;
-    float *dgamma = NL_AT(op->dgamma, at), *dbeta = NL_AT(op->dbeta, at), *dalpha = NL_AT(op->dalpha, at),
-          *dshift = NL_AT(op->dshift, at);
+    float *dgamma = op->dgamma, *dbeta = op->dbeta, *dalpha = op->dalpha, *dshift = op->dshift;
     for (size_t block = 0; block < blocks; block++)
         add(QUANTITIES * columns, task->part + block * QUANTITIES * columns, total);
     for (size_t c = 0; dgamma && c < columns; c++)
@@ -211,15 +201,12 @@ static void squash_backward(const struct nl_run *run, const void *arguments)
     size_t sums = QUANTITIES * task.rows.columns;
     double *own = nl_cpu_scratch(sums * sizeof *own + blocks * sums * sizeof *task.part);
     task.part = (float *)(own + sums);
-    for (int r = 0; r < run->replicas; r++) {
-        size_t at = (size_t)r * run->stride;
-        double *total = op->sums ? NL_AT(op->sums, at) : own;
-        task.numbers = numbers_of(run, op, r);
-        nl_parallel_for(blocks, nl_cpu_grain(20.0 * NL_BLOCK_ROWS * (double)task.rows.columns), on_blocks, &task);
-        if (!op->sums || run->first == 0)
-            memset(total, 0, sums * sizeof *total);
-        join(&task, blocks, total, at);
-    }
+    double *total = op->sums ? op->sums : own;
+    task.numbers = numbers_of(op);
+    nl_parallel_for(blocks, nl_cpu_grain(20.0 * NL_BLOCK_ROWS * (double)task.rows.columns), on_blocks, &task);
+    if (!op->sums || run->first == 0)
+        memset(total, 0, sums * sizeof *total);
+    join(&task, blocks, total);
 }
 
 /* Whole blocks, whose sums go on from those of the samples before. */

@@ -5,12 +5,12 @@
 #include "base/clones.h"
 #include "norm/momentum.h"
 
-void nl_cpu_fixed_statistics(const struct nl_normalize *op, size_t at, enum nl_statistics which, size_t channels,
-                             double *mean, double *var)
+void nl_cpu_fixed_statistics(const struct nl_normalize *op, enum nl_statistics which, size_t channels, double *mean,
+                             double *var)
 {
     bool precise = which == NL_STATS_PRECISE;
-    const float *running_mean = NL_AT(op->running_mean, at), *running_var = NL_AT(op->running_var, at);
-    const double *precise_mean = NL_AT(op->precise_mean, at), *precise_var = NL_AT(op->precise_var, at);
+    const float *running_mean = op->running_mean, *running_var = op->running_var;
+    const double *precise_mean = op->precise_mean, *precise_var = op->precise_var;
     for (size_t c = 0; c < channels; c++) {
         mean[c] = precise ? precise_mean[c] : running_mean[c];
         var[c] = precise ? precise_var[c] : running_var[c];
@@ -27,12 +27,11 @@ static void move_average(size_t count, double momentum, double factor, const dou
 
 /* Moves a running statistic with a momentum of each channel's own, which learns from how far the batch is from what
  * was predicted. */
-static void learn(const struct nl_normalize *op, size_t at, double momentum, double correction,
+static void learn(const struct nl_normalize *op, double momentum, double correction,
                   const struct nl_batch_statistics *batch)
 {
-    const struct nl_hyper *hyper = NL_AT(op->hyper, at);
-    float *running_mean = NL_AT(op->running_mean, at), *running_var = NL_AT(op->running_var, at),
-          *learned = NL_AT(op->learned, at);
+    const struct nl_hyper *hyper = op->hyper;
+    float *running_mean = op->running_mean, *running_var = op->running_var, *learned = op->learned;
     for (size_t c = 0; c < batch->channels; c++) {
         struct nl_learned_momentum own;
         struct nl_prediction prediction = {running_mean[c], running_var[c], batch->mean[c], batch->var[c] * correction};
@@ -47,15 +46,15 @@ static void learn(const struct nl_normalize *op, size_t at, double momentum, dou
     }
 }
 
-void nl_cpu_track(const struct nl_normalize *op, size_t at, double momentum, const struct nl_batch_statistics *batch)
+void nl_cpu_track(const struct nl_normalize *op, double momentum, const struct nl_batch_statistics *batch)
 {
-    float *running_mean = NL_AT(op->running_mean, at), *running_var = NL_AT(op->running_var, at);
-    int64_t *updates = NL_AT(op->updates, at);
+    float *running_mean = op->running_mean, *running_var = op->running_var;
+    int64_t *updates = op->updates;
     double m = batch->elements,
            correction = op->unbiased && nl_norm_spread_is_variance(op->norm) && m > 1 ? m / (m - 1) : 1.0;
     ++*updates;
     if (op->learned) {
-        learn(op, at, momentum, correction, batch);
+        learn(op, momentum, correction, batch);
         return;
     }
     double share = momentum < 0 ? 1.0 / (double)*updates : momentum;
@@ -77,10 +76,10 @@ void nl_cpu_merge_moments(size_t count, double elements, double *restrict mean, 
     }
 }
 
-void nl_cpu_collect(const struct nl_normalize *op, size_t at, const struct nl_batch_statistics *batch)
+void nl_cpu_collect(const struct nl_normalize *op, const struct nl_batch_statistics *batch)
 {
-    double *count = NL_AT(op->precise_count, at);
-    nl_cpu_merge_moments(batch->channels, *count, NL_AT(op->precise_mean, at), NL_AT(op->precise_var, at),
-                         batch->elements, batch->mean, batch->var);
+    double *count = op->precise_count;
+    nl_cpu_merge_moments(batch->channels, *count, op->precise_mean, op->precise_var, batch->elements, batch->mean,
+                         batch->var);
     *count += batch->elements;
 }

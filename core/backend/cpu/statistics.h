@@ -13,17 +13,16 @@ struct nl_batch_statistics {
     const double *mean, *var; /* (channels); var over `elements` */
 };
 
-/* mean, var (channels): the running or the precise ones, in double. `at`: bytes from replica 0's pointers to this
- * one's, here and below. */
-void nl_cpu_fixed_statistics(const struct nl_normalize *op, size_t at, enum nl_statistics which, size_t channels,
-                             double *mean, double *var);
+/* mean, var (channels): the running or the precise ones, in double.  */
+void nl_cpu_fixed_statistics(const struct nl_normalize *op, enum nl_statistics which, size_t channels, double *mean,
+                             double *var);
 
 /* running = (1 - momentum) running + momentum batch; momentum < 0, cumulative: 1 / updates, this one counted. A
  * momentum that is learned (norm/momentum.h) begins with this one. */
-void nl_cpu_track(const struct nl_normalize *op, size_t at, double momentum, const struct nl_batch_statistics *batch);
+void nl_cpu_track(const struct nl_normalize *op, double momentum, const struct nl_batch_statistics *batch);
 
 /* Merges the batch's moments into the precise ones. */
-void nl_cpu_collect(const struct nl_normalize *op, size_t at, const struct nl_batch_statistics *batch);
+void nl_cpu_collect(const struct nl_normalize *op, const struct nl_batch_statistics *batch);
 
 /* mean and var (count), of `elements` elements each (0: none yet), become those of these and `more` others: Chan, Golub
  * and LeVeque 1979. */

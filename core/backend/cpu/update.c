@@ -115,18 +115,18 @@ void nl_cpu_sgd_step(const struct nl_cpu_sgd *sgd, size_t count, const float *gr
 }
 
 /* The step of the parameters from number `from` on, with one weight decay. */
-static struct nl_cpu_sgd sgd_from(const struct nl_update *op, size_t at, size_t from, double decay)
+static struct nl_cpu_sgd sgd_from(const struct nl_update *op, size_t from, double decay)
 {
-    const struct nl_hyper *hyper = NL_AT(op->hyper, at);
-    float *w = NL_AT(op->w, at), *buffer = NL_AT(op->first, at);
+    const struct nl_hyper *hyper = op->hyper;
+    float *w = op->w, *buffer = op->first;
     return (struct nl_cpu_sgd){.lr = (float)hyper->lr, .decay = (float)decay, .momentum = (float)hyper->momentum,
                                .nesterov = op->nesterov, .w = w + from, .buffer = buffer ? buffer + from : NULL};
 }
 
-struct nl_cpu_sgd nl_cpu_sgd_of(const struct nl_update *op, size_t at, const float *w)
+struct nl_cpu_sgd nl_cpu_sgd_of(const struct nl_update *op, const float *w)
 {
-    const struct nl_hyper *hyper = NL_AT(op->hyper, at);
-    return sgd_from(op, at, (size_t)(w - (const float *)NL_AT(op->w, at)), hyper->weight_decay);
+    const struct nl_hyper *hyper = op->hyper;
+    return sgd_from(op, (size_t)(w - (const float *)op->w), hyper->weight_decay);
 }
 
 /* The scalars of one step of Adam, AdamW or Lion, worked out in double. */
@@ -197,7 +197,7 @@ static void lars(size_t count, float rate, float decay, float momentum, float *r
 /* Parameters from number `from` on, with one weight decay. */
 struct range {
     const struct nl_update *op;
-    size_t at, from;
+    size_t from;
     double t;    /* steps with this one */
     double rate; /* LARS: of this tensor, times lr */
     double decay;
@@ -208,17 +208,17 @@ static void on_range(void *context, size_t begin, size_t end, int thread)
 {
     const struct range *range = context;
     const struct nl_update *op = range->op;
-    const struct nl_hyper *hyper = NL_AT(op->hyper, range->at);
+    const struct nl_hyper *hyper = op->hyper;
     size_t from = range->from + begin, count = end - begin;
-    float *w = (float *)NL_AT(op->w, range->at) + from, *grad = (float *)NL_AT(op->grad, range->at) + from;
-    float *first = op->first ? (float *)NL_AT(op->first, range->at) + from : NULL;
+    float *w = (float *)op->w + from, *grad = (float *)op->grad + from;
+    float *first = op->first ? (float *)op->first + from : NULL;
     (void)thread;
     if (op->optimizer == NL_SGD) {
-        struct nl_cpu_sgd sgd = sgd_from(op, range->at, from, range->decay);
+        struct nl_cpu_sgd sgd = sgd_from(op, from, range->decay);
         nl_cpu_sgd_step(&sgd, count, grad);
     } else if (op->optimizer == NL_ADAM || op->optimizer == NL_ADAMW) {
         adam(count, scalars_of(op, hyper, range->t, range->decay, range->clip), w, grad, first,
-             (float *)NL_AT(op->second, range->at) + from);
+             (float *)op->second + from);
     } else if (op->optimizer == NL_LION) {
         lion(count, scalars_of(op, hyper, range->t, range->decay, range->clip), w, grad, first);
     } else {
@@ -232,23 +232,23 @@ static void step(struct range range, size_t to)
 }
 
 /* A tensor whose rate follows from its own norms. */
-static void step_tensor(const struct nl_update *op, size_t at, const struct nl_update_tensor *tensor)
+static void step_tensor(const struct nl_update *op, const struct nl_update_tensor *tensor)
 {
-    const struct nl_hyper *hyper = NL_AT(op->hyper, at);
-    struct range range = {.op = op, .at = at, .from = tensor->offset, .rate = hyper->lr};
+    const struct nl_hyper *hyper = op->hyper;
+    struct range range = {.op = op, .from = tensor->offset, .rate = hyper->lr};
     range.decay = tensor->offset < op->decayed ? hyper->weight_decay : 0.0;
     if (tensor->role == NL_WEIGHT) {
-        double w = sqrt(sum_of_squares(tensor->count, (float *)NL_AT(op->w, at) + tensor->offset));
-        double grad = sqrt(sum_of_squares(tensor->count, (float *)NL_AT(op->grad, at) + tensor->offset));
+        double w = sqrt(sum_of_squares(tensor->count, (float *)op->w + tensor->offset));
+        double grad = sqrt(sum_of_squares(tensor->count, (float *)op->grad + tensor->offset));
         range.rate *= w != 0 && grad != 0 ? hyper->trust * w / (grad + range.decay * w) : 1.0;
     }
     step(range, tensor->offset + tensor->count);
 }
 
-static void clip_fractions(const struct nl_update *op, size_t at)
+static void clip_fractions(const struct nl_update *op)
 {
-    const struct nl_update_tensor *tensor = NL_AT(op->tensor, at);
-    float *w = NL_AT(op->w, at);
+    const struct nl_update_tensor *tensor = op->tensor;
+    float *w = op->w;
     for (int i = 0; i < op->tensors; i++)
         for (size_t k = tensor[i].offset; tensor[i].role == NL_FRACTION && k < tensor[i].offset + tensor[i].count; k++)
             w[k] = w[k] < 0.0f ? 0.0f : w[k] > 1.0f ? 1.0f : w[k]; /* NaN stays NaN */
@@ -263,10 +263,9 @@ static void multiply(size_t m, size_t n, size_t k, const void *a, const void *b,
             .transposed = transposed ? NL_TRANSPOSED_B : NL_PLAIN, .m = m, .n = n, .k = k, .a = a, .b = b, .c = c});
 }
 
-/* The tensors of a replica, by the step that the optimizer's file has. */
+/* The tensors, by the step that the optimizer's file has. */
 struct tensors {
     const struct nl_update *op;
-    size_t at;
     int64_t step;
 };
 
@@ -274,11 +273,10 @@ static void on_tensors(void *context, size_t begin, size_t end, int thread)
 {
     const struct tensors *tensors = context;
     const struct nl_update *op = tensors->op;
-    const struct nl_update_tensor *tensor = NL_AT(op->tensor, tensors->at);
+    const struct nl_update_tensor *tensor = op->tensor;
     (void)thread;
     for (size_t i = begin; i < end; i++) {
-        struct nl_tensor_step step =
-            nl_tensor_step_of(op, tensors->at, sizeof(float), &tensor[i], tensors->step, multiply);
+        struct nl_tensor_step step = nl_tensor_step_of(op, sizeof(float), &tensor[i], tensors->step, multiply);
         nl_optimizers[op->optimizer]->step[NL_ELEMENT_FLOAT](&step);
     }
 }
@@ -298,24 +296,24 @@ static enum way way_of(enum nl_optimizer optimizer)
     return (size_t)optimizer < sizeof ways / sizeof *ways ? ways[optimizer] : BY_FILE;
 }
 
-static void step_all(const struct nl_run *run, const struct nl_update *op, size_t at, float clip)
+static void step_all(const struct nl_run *run, const struct nl_update *op, float clip)
 {
-    const struct nl_hyper *hyper = NL_AT(op->hyper, at);
+    const struct nl_hyper *hyper = op->hyper;
     if (way_of(op->optimizer) == BY_FILE) {
-        nl_parallel_for((size_t)op->tensors, 1, on_tensors, &(struct tensors){op, at, run->step});
+        nl_parallel_for((size_t)op->tensors, 1, on_tensors, &(struct tensors){op, run->step});
         return;
     }
     if (way_of(op->optimizer) == BY_TENSOR) {
-        const struct nl_update_tensor *tensor = NL_AT(op->tensor, at);
+        const struct nl_update_tensor *tensor = op->tensor;
         for (int i = 0; i < op->tensors; i++)
-            step_tensor(op, at, &tensor[i]);
+            step_tensor(op, &tensor[i]);
         return;
     }
     size_t rest = op->stepped > op->decayed ? op->stepped : op->decayed;
     double t = (double)run->step + 1;
-    step((struct range){.op = op, .at = at, .from = op->stepped, .t = t, .decay = hyper->weight_decay, .clip = clip},
+    step((struct range){.op = op, .from = op->stepped, .t = t, .decay = hyper->weight_decay, .clip = clip},
          op->decayed);
-    step((struct range){.op = op, .at = at, .from = rest, .t = t, .clip = clip}, op->count);
+    step((struct range){.op = op, .from = rest, .t = t, .clip = clip}, op->count);
 }
 
 /* By what gradients are multiplied so that their norm is `most` at most. NaN leaves them as they are. */
@@ -327,24 +325,20 @@ static float norm_factor(double most, size_t count, const float *grad)
 
 void nl_cpu_update(const struct nl_run *run, const struct nl_update *op)
 {
-    for (int r = 0; r < run->replicas; r++) {
-        size_t at = (size_t)r * run->stride;
-        const struct nl_hyper *hyper = NL_AT(op->hyper, at);
-        const struct nl_update_tensor *tensor = NL_AT(op->tensor, at);
-        float *grad = NL_AT(op->grad, at);
-        for (int i = 0; op->units > 0 && i < op->tensors; i++)
-            if (tensor[i].units > 0)
-                clip_units(&tensor[i], hyper->agc, (const float *)NL_AT(op->w, at) + tensor[i].offset,
-                           grad + tensor[i].offset);
-        float clip = hyper->clip_norm > 0 ? norm_factor(hyper->clip_norm, op->count, grad) : 1.0f;
-        if (clip < 1 && (hyper->clip_value > 0 || way_of(op->optimizer) != CLIPPING)) {
-            scale(op->count, clip, grad);
-            clip = 1.0f;
-        }
-        if (hyper->clip_value > 0)
-            clamp(op->count, (float)hyper->clip_value, grad);
-        step_all(run, op, at, clip);
-        if (op->has_fractions)
-            clip_fractions(op, at);
+    const struct nl_hyper *hyper = op->hyper;
+    const struct nl_update_tensor *tensor = op->tensor;
+    float *grad = op->grad;
+    for (int i = 0; op->units > 0 && i < op->tensors; i++)
+        if (tensor[i].units > 0)
+            clip_units(&tensor[i], hyper->agc, (const float *)op->w + tensor[i].offset, grad + tensor[i].offset);
+    float clip = hyper->clip_norm > 0 ? norm_factor(hyper->clip_norm, op->count, grad) : 1.0f;
+    if (clip < 1 && (hyper->clip_value > 0 || way_of(op->optimizer) != CLIPPING)) {
+        scale(op->count, clip, grad);
+        clip = 1.0f;
     }
+    if (hyper->clip_value > 0)
+        clamp(op->count, (float)hyper->clip_value, grad);
+    step_all(run, op, clip);
+    if (op->has_fractions)
+        clip_fractions(op);
 }

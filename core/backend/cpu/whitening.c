@@ -16,11 +16,10 @@ enum { CHUNK = 128 }; /* rows */
 enum { BLOCK = 16 };  /* channels of a block, if it has several groups: at most */
 enum { WORK = NL_WHITENING_SCRATCH + 2 };
 
-/* One replica's numbers. */
+/* The numbers of a call. */
 struct task {
     const struct nl_run *run;
     const struct nl_whitening *op;
-    size_t at;                 /* bytes to the replica */
     size_t rows, channels, d, groups, chunks;
     size_t width, blocks;      /* channels of a block, a multiple of d; blocks * width is channels */
     bool fixed, backward;
@@ -57,10 +56,10 @@ static size_t lay_out(struct task *task, char *memory)
     task->products = take(&at, task->chunks * matrices * sizeof(double));
     task->work = take(&at, WORK * matrices * sizeof(double));
     task->buffers = take(&at, (size_t)nl_team_threads() * CHUNK * 3 * task->width * sizeof(float));
-    task->mean = task->fixed ? take(&at, task->channels * sizeof(double)) : NL_AT(task->op->mean, task->at);
-    task->w = task->fixed ? take(&at, matrices * sizeof(double)) : NL_AT(task->op->w, task->at);
-    task->factors = task->fixed ? take(&at, task->groups * nl_whitening_factors_of(task->op) * sizeof(double))
-                                : NL_AT(task->op->factors, task->at);
+    task->mean = task->fixed ? take(&at, task->channels * sizeof(double)) : task->op->mean;
+    task->w = task->fixed ? take(&at, matrices * sizeof(double)) : task->op->w;
+    task->factors =
+        task->fixed ? take(&at, task->groups * nl_whitening_factors_of(task->op) * sizeof(double)) : task->op->factors;
     return (size_t)(at - memory);
 }
 
@@ -73,16 +72,14 @@ static size_t block_width(size_t d, size_t groups)
     return most * d;
 }
 
-static struct task task_of(const struct nl_run *run, const struct nl_whitening *op, int r)
+static struct task task_of(const struct nl_run *run, const struct nl_whitening *op)
 {
-    size_t at = (size_t)r * run->stride;
-    struct task task = {.run = run, .op = op, .at = at, .fixed = nl_are_fixed(run->statistics)};
+    struct task task = {.run = run, .op = op, .fixed = nl_are_fixed(run->statistics)};
     task.rows = (size_t)run->samples * (size_t)op->positions;
     task.channels = (size_t)op->channels, task.d = (size_t)nl_whitening_width(op), task.groups = (size_t)op->set.groups;
     task.chunks = (task.rows + CHUNK - 1) / CHUNK;
     task.width = block_width(task.d, task.groups), task.blocks = task.channels / task.width;
-    task.x = NL_AT(op->x, at), task.dy = NL_AT(op->dy, at), task.gamma = NL_AT(op->gamma, at),
-    task.beta = NL_AT(op->beta, at);
+    task.x = op->x, task.dy = op->dy, task.gamma = op->gamma, task.beta = op->beta;
     lay_out(&task, nl_cpu_scratch(lay_out(&task, NULL)));
     return task;
 }
@@ -253,7 +250,7 @@ static void clear_factors(const struct task *task)
 
 static struct nl_whitening_form form_of(const struct task *task)
 {
-    return nl_whitening_form_of(task->op, NL_AT(task->op->hyper, task->at));
+    return nl_whitening_form_of(task->op, task->op->hyper);
 }
 
 static double *work_of(const struct task *task, size_t g)
@@ -287,8 +284,8 @@ static void take_fixed(struct task *task)
 {
     const struct nl_whitening *op = task->op;
     bool precise = task->run->statistics == NL_STATS_PRECISE;
-    const float *running_mean = NL_AT(op->running_mean, task->at), *running_w = NL_AT(op->running_w, task->at);
-    const double *precise_mean = NL_AT(op->precise_mean, task->at), *precise_cov = NL_AT(op->precise_cov, task->at);
+    const float *running_mean = op->running_mean, *running_w = op->running_w;
+    const double *precise_mean = op->precise_mean, *precise_cov = op->precise_cov;
     for (size_t c = 0; c < task->channels; c++) {
         task->mean[c] = precise ? precise_mean[c] : running_mean[c];
         task->shift[c] = (float)task->mean[c];
@@ -335,9 +332,9 @@ static void find_groups(void *context, size_t first, size_t end, int thread)
 
 static void track(const struct task *task)
 {
-    const struct nl_hyper *hyper = NL_AT(task->op->hyper, task->at);
-    int64_t *updates = NL_AT(task->op->updates, task->at);
-    float *mean = NL_AT(task->op->running_mean, task->at), *w = NL_AT(task->op->running_w, task->at);
+    const struct nl_hyper *hyper = task->op->hyper;
+    int64_t *updates = task->op->updates;
+    float *mean = task->op->running_mean, *w = task->op->running_w;
     double own = nl_own_or(task->op->set.momentum, hyper->norm_momentum),
            momentum = own < 0 ? 1.0 / (double)(*updates + 1) : own;
     ++*updates;
@@ -350,8 +347,7 @@ static void track(const struct task *task)
 static void collect(const struct task *task)
 {
     size_t d = task->d;
-    double *count = NL_AT(task->op->precise_count, task->at), *mean = NL_AT(task->op->precise_mean, task->at),
-           *cov = NL_AT(task->op->precise_cov, task->at);
+    double *count = task->op->precise_count, *mean = task->op->precise_mean, *cov = task->op->precise_cov;
     for (size_t g = 0; g < task->groups; g++)
         nl_whitening_collect((int)d, (double)task->rows, *count, task->mean + g * d, work_of(task, g), mean + g * d,
                              cov + g * d * d);
@@ -376,19 +372,17 @@ static void find_statistics(struct task *task)
 static void whitening_forward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_whitening *op = arguments;
-    for (int r = 0; r < run->replicas; r++) {
-        struct task task = task_of(run, op, r);
-        task.out = NL_AT(op->y, task.at);
-        (task.fixed ? take_fixed : find_statistics)(&task);
-        clear_factors(&task);
-        for (size_t g = 0; g < task.groups; g++)
-            prepare(&task, g);
-        on_chunks(&task, write_chunks, 2.0 * (double)(task.width * task.channels));
-        if (run->statistics == NL_STATS_TRAIN)
-            track(&task);
-        if (run->statistics == NL_STATS_COLLECT)
-            collect(&task);
-    }
+    struct task task = task_of(run, op);
+    task.out = op->y;
+    (task.fixed ? take_fixed : find_statistics)(&task);
+    clear_factors(&task);
+    for (size_t g = 0; g < task.groups; g++)
+        prepare(&task, g);
+    on_chunks(&task, write_chunks, 2.0 * (double)(task.width * task.channels));
+    if (run->statistics == NL_STATS_TRAIN)
+        track(&task);
+    if (run->statistics == NL_STATS_COLLECT)
+        collect(&task);
 }
 
 /* ---- backward ---- */
@@ -421,7 +415,7 @@ static void find_gradients(void *context, size_t first, size_t end, int thread)
     struct task *task = context;
     struct nl_whitening_form form = form_of(task);
     size_t d = task->d, square = d * d;
-    float *dgamma = NL_AT(task->op->dgamma, task->at), *dbeta = NL_AT(task->op->dbeta, task->at);
+    float *dgamma = task->op->dgamma, *dbeta = task->op->dbeta;
     (void)thread;
     for (size_t g = first; g < end; g++) {
         double *dw = work_of(task, g), *dcov = dw + square;
@@ -449,26 +443,24 @@ static void find_gradients(void *context, size_t first, size_t end, int thread)
 static void whitening_backward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_whitening *op = arguments;
-    for (int r = 0; r < run->replicas; r++) {
-        struct task task = task_of(run, op, r);
-        double d = (double)task.d;
-        task.backward = true;
-        task.out = NL_AT(op->dx, task.at);
-        if (task.fixed)
-            take_fixed(&task);
-        else
-            for (size_t c = 0; c < task.channels; c++)
-                task.shift[c] = (float)task.mean[c];
-        const double *sums = sum_columns(&task, task.dy, NULL);
+    struct task task = task_of(run, op);
+    double d = (double)task.d;
+    task.backward = true;
+    task.out = op->dx;
+    if (task.fixed)
+        take_fixed(&task);
+    else
         for (size_t c = 0; c < task.channels; c++)
-            task.dy_shift[c] = task.fixed ? 0.0f : (float)(sums[c] / (double)task.rows);
-        part_groups(&task, sums);
-        on_chunks(&task, multiply_chunks, 2.0 * d * (double)task.channels);
-        clear_factors(&task);
-        nl_parallel_for(task.groups, nl_cpu_grain(100 * d * d * d), find_gradients, &task);
-        if (task.out)
-            on_chunks(&task, write_chunks, 4.0 * (double)(task.width * task.channels));
-    }
+            task.shift[c] = (float)task.mean[c];
+    const double *sums = sum_columns(&task, task.dy, NULL);
+    for (size_t c = 0; c < task.channels; c++)
+        task.dy_shift[c] = task.fixed ? 0.0f : (float)(sums[c] / (double)task.rows);
+    part_groups(&task, sums);
+    on_chunks(&task, multiply_chunks, 2.0 * d * (double)task.channels);
+    clear_factors(&task);
+    nl_parallel_for(task.groups, nl_cpu_grain(100 * d * d * d), find_gradients, &task);
+    if (task.out)
+        on_chunks(&task, write_chunks, 4.0 * (double)(task.width * task.channels));
 }
 
 NL_CPU_KERNEL(whitening) = {.forward = whitening_forward, .backward = whitening_backward};

@@ -67,19 +67,16 @@ void NL_REFERENCE(update)(const struct nl_run *run, const struct nl_update *op)
 {
     enum { ELEMENT = sizeof(real) == sizeof(double) ? NL_ELEMENT_DOUBLE : NL_ELEMENT_COMPLEX };
     nl_optimizer_step *take_step = nl_optimizers[op->optimizer]->step[ELEMENT];
-    for (int r = 0; r < run->replicas; r++) {
-        const struct nl_hyper *hyper = nl_in_replica(run, op->hyper, r);
-        const struct nl_update_tensor *tensor = nl_in_replica(run, op->tensor, r);
-        real *w = nl_in_replica(run, op->w, r), *grad = nl_in_replica(run, op->grad, r);
-        for (int i = 0; op->units > 0 && i < op->tensors; i++)
-            clip_units(&tensor[i], hyper->agc, w + tensor[i].offset, grad + tensor[i].offset);
-        clip(grad, op->count, hyper);
-        for (int i = 0; i < op->tensors; i++) {
-            struct nl_tensor_step step =
-                nl_tensor_step_of(op, (size_t)r * run->stride, sizeof(real), &tensor[i], run->step, multiply);
-            take_step(&step);
-        }
-        if (op->has_fractions)
-            clip_fractions(op, tensor, w);
+    const struct nl_hyper *hyper = op->hyper;
+    const struct nl_update_tensor *tensor = op->tensor;
+    real *w = op->w, *grad = op->grad;
+    for (int i = 0; op->units > 0 && i < op->tensors; i++)
+        clip_units(&tensor[i], hyper->agc, w + tensor[i].offset, grad + tensor[i].offset);
+    clip(grad, op->count, hyper);
+    for (int i = 0; i < op->tensors; i++) {
+        struct nl_tensor_step step = nl_tensor_step_of(op, sizeof(real), &tensor[i], run->step, multiply);
+        take_step(&step);
     }
+    if (op->has_fractions)
+        clip_fractions(op, tensor, w);
 }
