@@ -13,7 +13,7 @@ static const struct nl_list *list_of(const struct nl_pass *pass, const struct nl
     return fixed || pass->batch_list.instructions == 0 ? &pass->list : &pass->batch_list;
 }
 
-/* Of a kernel, for what it is to do in all replicas: on the host one for each (operation/kernel.h). */
+/* How often a kernel is called for what it does in all replicas: on the host once for each (operation/kernel.h). */
 static int calls_of(const struct nl_plan *plan, const struct nl_run *run)
 {
     return nl_is_on_host(plan->backend) ? run->replicas : 1;
