@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backend/replica.h"
 #include "base/memory.h"
 
 /* ---- made ---- */

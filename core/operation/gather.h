@@ -39,23 +39,6 @@ struct nl_gather {
     struct nl_rows row[NL_MOST_INPUTS];
 };
 
-/* The batch of a replica whose state begins so many bytes after the first's. */
-static inline struct nl_gather nl_gather_in_replica(const struct nl_gather *gather, size_t bytes)
-{
-    struct nl_gather of = *gather;
-    of.standardized = nl_in_replica(of.standardized, bytes);
-    of.table = nl_in_replica(of.table, bytes);
-    of.mean = nl_in_replica(of.mean, bytes), of.scale = nl_in_replica(of.scale, bytes);
-    of.index = nl_in_replica(of.index, bytes), of.next = nl_in_replica(of.next, bytes);
-    of.seed = nl_in_replica(of.seed, bytes);
-    of.x = nl_in_replica(of.x, bytes);
-    for (int i = 0; i < of.rows; i++) {
-        of.row[i].of = nl_in_replica(of.row[i].of, of.row[i].shared ? 0 : bytes);
-        of.row[i].to = nl_in_replica(of.row[i].to, bytes);
-    }
-    return of;
-}
-
 static inline NL_EVERYWHERE float nl_standardized(float value, double mean, double scale)
 {
     return (float)(((double)value - mean) * scale);

@@ -99,21 +99,6 @@ struct nl_run {
     int time;                      /* in the body of a loop (graph/loop.h): the position in the sequences; else 0 */
 };
 
-/* The same place in the state of a replica that begins so many bytes after the first's; NULL stays NULL. */
-static inline void *nl_in_replica(const void *place, size_t bytes)
-{
-    return place ? (char *)(uintptr_t)place + bytes : NULL;
-}
-
-/* The run of replica r alone. */
-static inline struct nl_run nl_run_of(const struct nl_run *run, int r)
-{
-    struct nl_run one = *run;
-    one.replicas = 1;
-    one.sums = nl_in_replica(run->sums, (size_t)r * run->stride);
-    return one;
-}
-
 /* The number of the call's first element, of so many in a sample, in a row of a random stream: each sample and time has
  * numbers of its own, in whatever parts they are computed. */
 static inline NL_EVERYWHERE uint64_t nl_elements_before(const struct nl_run *run, size_t count)

@@ -18,13 +18,6 @@ struct nl_mean_gradient {
     double *counted;   /* (1) in the state: m, from one micro-batch to the next */
 };
 
-/* The mean of a replica whose state begins so many bytes after the first's. */
-static inline struct nl_mean_gradient nl_mean_gradient_in_replica(const struct nl_mean_gradient *op, size_t bytes)
-{
-    return (struct nl_mean_gradient){op->count, nl_in_replica(op->grad, bytes), nl_in_replica(op->mean, bytes),
-                                     nl_in_replica(op->counted, bytes)};
-}
-
 extern const struct nl_operation nl_mean_gradient_operation;
 
 #endif

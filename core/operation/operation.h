@@ -212,19 +212,6 @@ static inline void nl_bind(const struct nl_operation *operation, void *arguments
         operation->complete(arguments, at);
 }
 
-/* The operands in the state of a replica that begins so many bytes after the first's. */
-static inline struct nl_operands nl_operands_in_replica(const struct nl_operands *at, size_t bytes)
-{
-    struct nl_operands moved = *at;
-    for (size_t i = 0; i < offsetof(struct nl_operands, update); i += sizeof(void *)) {
-        void *place;
-        memcpy(&place, (char *)&moved + i, sizeof place);
-        place = nl_in_replica(place, bytes);
-        memcpy((char *)&moved + i, &place, sizeof place);
-    }
-    return moved;
-}
-
 /* Declares the kernels of the reference, which reference.h defines, and lists them for a descriptor. */
 #define NL_DECLARE_REFERENCES(name)                                                                                    \
     extern const struct nl_kernel nl_ref_double_##name, nl_ref_float_##name, nl_ref_complex_##name

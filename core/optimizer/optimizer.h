@@ -44,17 +44,6 @@ struct nl_update {
     const struct nl_hyper *hyper;
 };
 
-/* The step of a replica whose state begins so many bytes after the first's. */
-static inline struct nl_update nl_update_in_replica(const struct nl_update *update, size_t bytes)
-{
-    struct nl_update of = *update;
-    of.tensor = nl_in_replica(of.tensor, bytes);
-    of.w = nl_in_replica(of.w, bytes), of.grad = nl_in_replica(of.grad, bytes);
-    of.first = nl_in_replica(of.first, bytes), of.second = nl_in_replica(of.second, bytes);
-    of.hyper = nl_in_replica(of.hyper, bytes);
-    return of;
-}
-
 /* c (m, n) = a (m, k) b (k, n), dense, rows one after the other; transposed: b is given as (n, k). */
 typedef void nl_matrix_product(size_t m, size_t n, size_t k, const void *a, const void *b, bool transposed, void *c);
 

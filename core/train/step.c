@@ -1,6 +1,7 @@
 /* A step over a plan: the flat list forwards and backwards, then the update. */
 #include <stdlib.h>
 
+#include "backend/replica.h"
 #include "base/memory.h"
 #include "train/plan.h"
 

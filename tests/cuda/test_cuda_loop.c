@@ -5,9 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "on_cuda.h"
+#include "backend/replica.h"
 #include "graph/loop.h"
 #include "networks.h"
+#include "on_cuda.h"
 #include "operation/activate.h"
 #include "operation/add.h"
 #include "operation/dropout.h"
@@ -108,8 +109,40 @@ enum { RECURRENT = sizeof recurrent / sizeof *recurrent };
 
 /* ---- and of the tests ---- */
 
-static const struct nl_operation *const of_the_tests[] = {&slice_operation, &before_operation, &cell_operation,
-                                                          &tied_operation};
+/* A kernel of the reference computes one replica, where those of a GPU compute all. */
+static void in_each_replica(const struct nl_operation *operation, nl_kernel_function *function,
+                            const struct nl_run *run, const void *arguments)
+{
+    for (int r = 0; r < run->replicas; r++) {
+        const struct nl_run one = nl_run_of(run, r);
+        void *moved[NL_MOST_ARGUMENTS / sizeof(void *)];
+        memcpy(moved, arguments, operation->arguments);
+        for (const struct nl_bound *bound = operation->bound; bound->bytes > 0; bound++)
+            for (size_t i = bound->to; i < bound->to + bound->bytes; i += sizeof(void *))
+                moved[i / sizeof(void *)] = nl_in_replica(moved[i / sizeof(void *)], (size_t)r * run->stride);
+        function(&one, moved);
+    }
+}
+
+#define KERNELS(name)                                                                                                  \
+    static void name##_forward(const struct nl_run *run, const void *arguments)                                        \
+    {                                                                                                                  \
+        in_each_replica(&name##_operation, name##_operation.reference[NL_ELEMENT_FLOAT]->forward, run, arguments);     \
+    }                                                                                                                  \
+    static void name##_backward(const struct nl_run *run, const void *arguments)                                       \
+    {                                                                                                                  \
+        in_each_replica(&name##_operation, name##_operation.reference[NL_ELEMENT_FLOAT]->backward, run, arguments);    \
+    }                                                                                                                  \
+    static const struct nl_kernel name##_kernel = {.forward = name##_forward, .backward = name##_backward}
+KERNELS(slice);
+KERNELS(before);
+KERNELS(cell);
+KERNELS(tied);
+
+static const struct nl_own_kernel of_the_tests[] = {{&slice_operation, &slice_kernel},
+                                                    {&before_operation, &before_kernel},
+                                                    {&cell_operation, &cell_kernel},
+                                                    {&tied_operation, &tied_kernel}};
 enum { OF_THE_TESTS = sizeof of_the_tests / sizeof *of_the_tests, MOST = 64 };
 
 static struct nl_own_kernel kernels[MOST];
@@ -120,7 +153,7 @@ static void make_backend(void)
 {
     int count = 0;
     for (; count < OF_THE_TESTS; count++)
-        kernels[count] = (struct nl_own_kernel){of_the_tests[count], of_the_tests[count]->reference[NL_ELEMENT_FLOAT]};
+        kernels[count] = of_the_tests[count];
     for (const struct nl_own_kernel *own = nl_backends[0]->kernels; own->operation; own++) {
         ck_assert(count + 1 < MOST);
         kernels[count++] = *own;

@@ -421,7 +421,7 @@ static double *standardized(const struct nl_backend *backend, bool bias)
     struct nl_run run = {.replicas = (int)replicas, .stride = stride, .samples = SAMPLES, .statistics = NL_STATS_BATCH};
     for (size_t r = 0; r < replicas; r++) {
         for (size_t e = 0; e < elements; e++)
-            values[e] = e % CHANNELS == CHANNELS - 1 ? 0.75 : (double)(float)(sin((double)(e * (r + 1))) + 2);
+            values[e] = e % CHANNELS == CHANNELS - 1 ? 0.75 : (double)(float)(sin((double)(e * (replicas - r))) + 2);
         for (size_t c = 0; c < 2 * CHANNELS; c++)
             small[c] = c < CHANNELS ? 1.5 : 0.25;
         backend->put_reals(memory + r * stride, values, elements);
