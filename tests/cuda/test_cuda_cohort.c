@@ -44,6 +44,19 @@ START_TEST(together_as_alone)
 }
 END_TEST
 
+/* A text, which the device has as a whole; a state that goes on from step to step. */
+START_TEST(texts_together_as_alone)
+{
+    static const char *const base[] = {"device.kind=cuda",     "data.name=text",  "data.context=4",
+                                       "data.train=48",        "data.val=12",     "data.test=12",
+                                       "data.sampling=stream", "train.batch=12",  "train.epochs=2",
+                                       "train.log_every=2",    "model.arch=lstm", "model.stateful=true",
+                                       "model.depth=2",        "model.width=4",   "model.dropout=0.1",
+                                       "train.momentum=0.9",   "norm.kind=none",  NULL};
+    check_cohort(base);
+}
+END_TEST
+
 /* Those that are operations of their own, in images and in one position. */
 START_TEST(every_normalizer_with_an_operation)
 {
@@ -170,6 +183,7 @@ int main(void)
     Suite *suite = suite_create("cohort on cuda");
     TCase *tests = tcase_create("cohort");
     tcase_add_loop_test(tests, together_as_alone, 0, VARIANTS);
+    tcase_add_test(tests, texts_together_as_alone);
     int kinds = 0;
     while (nl_norms[kinds])
         kinds++;

@@ -28,6 +28,7 @@ struct net {
     enum nl_residual residual;
     double agc;
     int size; /* height and width of the images; 0: 8 */
+    int before; /* samples before each batch, whose numbers dropout skips */
     bool stateful;
 };
 
@@ -64,7 +65,7 @@ static const struct net nets[] = {
                "activation, mean-pool, {dropout: 0.2}, {linear: classes}]"},
 #endif
     {"transformer, ln, adamw", NL_TRANSFORMER, .depth = 1, .width = 8, .norm = NL_NORM_ln, .batch = 3,
-     .optimizer = NL_ADAMW, .lr = 0.01, .dropout = 0.1, .size = 3},
+     .optimizer = NL_ADAMW, .lr = 0.01, .dropout = 0.1, .size = 3, .before = 2},
     /* A norm of w x would multiply rounding where x is nearly 0: test_cuda_loop has those. */
     {"lstm", NL_LSTM, .depth = 1, .width = 8, .norm = NL_NORM_none, .batch = 3, .optimizer = NL_SGD, .lr = 0.1,
      .clips = true, .size = 3},
@@ -139,6 +140,7 @@ static struct training make_with(const struct nl_backend *backend, const struct 
         &t, backend, replicas, (struct nl_shape){.height = size, .width = size, .channels = 3, .classes = 10}, 128);
     ck_assert_msg(!trouble, "%s: %s", net->name, trouble);
     training_rates(&t);
+    t.before = net->before;
     return t;
 }
 

@@ -378,6 +378,27 @@ static void check_counts(const struct nl_dataset *set, int first, int count, con
     ck_assert_mem_eq(found, expected, sizeof found);
 }
 
+/* Whatever is missing at its end. */
+START_TEST(a_packed_file_that_is_cut_is_refused)
+{
+    char *path = nl_path_join(folder, "a.gz");
+    struct nl_error err;
+    size_t length, whole;
+    gzFile file = gzopen(path, "wb");
+    ck_assert_int_eq(gzwrite(file, "some bytes and some more", 24), 24);
+    ck_assert_int_eq(gzclose(file), Z_OK);
+    char *packed = nl_file_read(path, &whole, &err), *text = nl_file_read_gz(path, 0, &length, &err);
+    ck_assert(text && length == 24 && memcmp(text, "some bytes and some more", 24) == 0);
+    free(text);
+    for (size_t cut = 3; cut < whole; cut++) { /* shorter ones are taken as they are */
+        ck_assert_int_eq(nl_file_write(path, packed, cut, &err), NL_OK);
+        ck_assert_msg(nl_file_read_gz(path, 0, &length, &err) == NULL, "%zu of %zu bytes", cut, whole);
+    }
+    free(packed);
+    free(path);
+}
+END_TEST
+
 START_TEST(real_mnist)
 {
     struct nl_dataset *set = open_real(NL_MNIST, "train-images-idx3-ubyte.gz");
@@ -428,6 +449,7 @@ int main(void)
     tcase_add_test(tests, folder_is_not_known);
     tcase_add_loop_test(tests, broken_files_are_named, 0, (int)(sizeof broken / sizeof broken[0]));
     tcase_add_test(tests, counts_must_agree);
+    tcase_add_test(tests, a_packed_file_that_is_cut_is_refused);
     tcase_add_test(tests, real_mnist);
     tcase_add_test(tests, real_cifar10);
     suite_add_tcase(suite, tests);

@@ -90,6 +90,7 @@ static size_t widest(const struct network *network)
         if (graph.value[i].kind == NL_ACTIVATIONS && graph.value[i].count > most)
             most = graph.value[i].count;
     nl_graph_release(&graph);
+    ck_assert(!graph.node && graph.nodes == 0); /* as before it was built */
     return most;
 }
 

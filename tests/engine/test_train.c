@@ -300,6 +300,20 @@ START_TEST(a_divergence_is_a_result_with_its_step)
 }
 END_TEST
 
+/* A loss may be as large as the first one: it counts from there, where that is above chance. */
+START_TEST(a_large_first_loss_is_no_divergence)
+{
+    for (int d = 0; d < 2; d++) {
+        char text[100];
+        snprintf(text, sizeof text, "norm.kind=none model.init_scale=100 train.lr=1e-12 train.log_every=1");
+        struct nl_trial_result result = trained_with(devices[d], text);
+        ck_assert_msg(result.row[0].loss > 1000 * log(10), "the first loss is %g", result.row[0].loss);
+        ck_assert_int_ne(result.status, NL_DIVERGED);
+        nl_trial_result_release(&result);
+    }
+}
+END_TEST
+
 /* NaN is no larger than anything. Here a weight is NaN that was loaded, and so is the loss of the first batch. */
 START_TEST(a_loss_that_is_nan_is_a_divergence)
 {
@@ -572,6 +586,7 @@ int main(void)
     tcase_add_test(cases, the_same_trial_twice_is_the_same_to_the_last_bit);
     tcase_add_test(cases, cpu_follows_ref);
     tcase_add_test(cases, a_divergence_is_a_result_with_its_step);
+    tcase_add_test(cases, a_large_first_loss_is_no_divergence);
     tcase_add_test(cases, a_loss_that_is_nan_is_a_divergence);
     tcase_add_test(cases, a_network_that_learned_nothing_is_dead);
     tcase_add_test(cases, bn_at_batch_one_sees_nothing);

@@ -30,6 +30,7 @@ struct training {
     int replicas;
     int64_t frozen_from; /* the step that is the first with frozen statistics; 0: none is */
     int evaluated; /* samples at a time; 0: one */
+    int before;    /* samples of each batch that came before it, in micro-batches; 0: it is whole */
     bool one_order; /* of all epochs: nothing is uploaded in steps but the first */
 };
 
@@ -138,6 +139,7 @@ static inline struct nl_run training_next(struct training *t, int64_t step, int 
                          .augment = true,
                          .observes = observes,
                          .begins = in_epoch == 0,
+                         .before = t->before,
                          .sums = plan->sums + slot};
     plan->train.gather.index = plan->order + in_epoch * batch;
     return run;

@@ -1,6 +1,7 @@
 /* The ends of a step on every backend, against formulas written out here: the gathering of a batch and the loss. */
 #include "data/data.h"
 #include "harness.h"
+#include "operation/carry.h"
 #include "operation/cross_entropy.h"
 #include "operation/gather.h"
 #include "suite.h"
@@ -187,6 +188,39 @@ START_TEST(loss_is_safe_at_the_ends)
 }
 END_TEST
 
+/* ---- states ---- */
+
+/* Of as many numbers as fill no whole number of blocks; in the first step of an epoch y is 0, and nothing after it. */
+START_TEST(a_state_goes_on)
+{
+    enum { SAMPLES = 3, WIDTH_OF_STATE = 37, COUNT = SAMPLES * WIDTH_OF_STATE };
+    for (int b = 0; nl_backends[b]; b++) {
+        struct image image = image_make(nl_backends[b], 2, 1 << 15);
+        struct nl_run run = run_of(&image, SAMPLES);
+        struct nl_carry keeps = {.rows = SAMPLES, .width = WIDTH_OF_STATE, .keeps = true};
+        void *x = image_reals(&image, COUNT), *y = image_reals(&image, COUNT);
+        keeps.state = image_reals(&image, COUNT), keeps.x = x;
+        struct nl_carry puts = {.rows = SAMPLES, .width = WIDTH_OF_STATE, .state = keeps.state, .y = y};
+        for (int r = 0; r < image.replicas; r++)
+            for (size_t i = 0; i < COUNT; i++) {
+                image_set_real(&image, r, x, i, drawn((uint64_t)r, "x", i));
+                image_set_real(&image, r, y, i, 1);
+            }
+        const struct nl_kernel *kernel = nl_kernel_of(nl_backends[b], &nl_carry_operation, &keeps);
+        kernel->forward(&run, &keeps);
+        for (int begins = 0; begins < 2; begins++) {
+            run.begins = begins;
+            kernel->forward(&run, &puts);
+            for (int r = 0; r < image.replicas; r++)
+                for (size_t i = 0; i < COUNT; i++)
+                    ck_assert(image_real(&image, r, y, i) == (begins ? 0 : drawn((uint64_t)r, "x", i)));
+        }
+        image_check_gaps(&image, "carry");
+        image_free(&image);
+    }
+}
+END_TEST
+
 /* ---- batches ---- */
 
 enum { IMAGES = 6, HEIGHT = 4, WIDTH = 5, CHANNELS = 2, PIXELS = HEIGHT * WIDTH * CHANNELS, CROP = 2 };
@@ -313,6 +347,7 @@ int main(void)
     tcase_add_test(ends, loss_counts_positions);
     tcase_add_test(ends, loss_gradient_is_a_finite_difference);
     tcase_add_test(ends, loss_is_safe_at_the_ends);
+    tcase_add_test(ends, a_state_goes_on);
     tcase_add_loop_test(ends, gather_takes_moves_and_standardizes, 0, 2);
     suite_add_tcase(suite, ends);
     return run_suite(suite);

@@ -134,6 +134,46 @@ static char *script_of(const struct synthetic *made, const char *const *override
     return script;
 }
 
+/* Every number of a script: with NORMLAB_SCRIPTS_WRITE set the kept ones are written anew, for somebody to look at. */
+START_TEST(scripts_are_the_kept_ones)
+{
+    static const struct {
+        const char *kept, *kind;
+        struct synthetic made;
+        const char *overrides[4];
+    } cases[] = {
+        {"small_batch", "small_batch", {.kind = "small_batch", .seeds = 3, .ln_diverged = 1}, {NULL}},
+        {"lr_tolerance",
+         "lr_tolerance",
+         {.kind = "lr_tolerance", .seeds = 3},
+         {"plot.title=Rates, that are tolerated"}},
+        {"curves", "curves", {.kind = "curves", .seeds = 3}, {"plot.xlog=true"}},
+        {"heatmap", "heatmap", {.kind = "heatmap", .seeds = 2}, {NULL}},
+        {"figure", "figure", {.kind = "figure", .seeds = 3}, {"plot.facet=train.batch", "plot.x=norm.kind"}},
+        {"steps", "steps", {.kind = "steps", .seeds = 3}, {NULL}},
+        {"bars", "figure", {.kind = "figure", .seeds = 2, .gap = true}, {"plot.mark=bars", "plot.width=17"}},
+    };
+    char *script = script_of(&cases[_i].made, cases[_i].overrides, cases[_i].kind),
+         *path = nl_format("%s/tests/plots/scripts/%s.gp", NORMLAB_SOURCE_DIR, cases[_i].kept);
+    struct nl_error err;
+    size_t length;
+    if (getenv("NORMLAB_SCRIPTS_WRITE"))
+        ck_assert_msg(nl_file_write(path, script, strlen(script), &err) == NL_OK, "%s", err.text);
+    char *kept = nl_file_read(path, &length, &err);
+    ck_assert_msg(kept != NULL, "%s", err.text);
+    const char *line = script, *other = kept;
+    for (int number = 1; *line || *other; number++) {
+        size_t ends = strcspn(line, "\n"), other_ends = strcspn(other, "\n");
+        ck_assert_msg(ends == other_ends && memcmp(line, other, ends) == 0, "line %d of %s is\n%.*s\nnot\n%.*s", number,
+                      path, (int)ends, line, (int)other_ends, other);
+        line += ends + (line[ends] != 0), other += other_ends + (other[other_ends] != 0);
+    }
+    free(kept);
+    free(path);
+    free(script);
+}
+END_TEST
+
 /* How often `what` stands in the text. */
 static int count(const char *text, const char *what)
 {
@@ -697,6 +737,7 @@ int main(void)
     tcase_add_test(tests, every_format_is_drawn);
     tcase_add_test(tests, no_text_is_executed);
     tcase_add_test(tests, an_arm_keeps_its_colour);
+    tcase_add_loop_test(tests, scripts_are_the_kept_ones, 0, 7);
     tcase_add_test(tests, failed_runs_are_counted_above);
     tcase_add_test(tests, bars_are_solid);
     tcase_add_test(tests, bars_reach_to_both_ends_of_an_interval);

@@ -209,6 +209,7 @@ START_TEST(what_is_missing_comes_first_and_is_not_judged)
     ck_assert_ptr_nonnull(strstr(table.caption, "INCOMPLETE: trials missing: 10 of 96."));
     ck_assert_ptr_nonnull(strstr(table.caption, "mean of 0 to 8 seeds"));
     nl_table_release(&table);
+    ck_assert(!table.entry && table.columns == 0); /* as before it was filled */
     release(&made);
 }
 END_TEST
