@@ -340,21 +340,24 @@ static char *cell_name(const struct nl_results *results, const struct nl_cell *c
     return out.at ? out.at : nl_strdup("all");
 }
 
-/* "diverged: seeds 1 (step 12), 4 (step 40); at chance: seeds 2" */
+/* "diverged: seeds 1 (step 12), 4 (step 40); at chance: seed 2" */
 static void say_outcome(struct nl_text *out, const struct nl_results *results, const struct nl_cell *cell, int outcome)
 {
     int step = nl_csv_column(&results->csv, "failed_step");
-    bool any = false;
+    int count = 0;
+    struct nl_text seeds = {0};
     for (int seed = 0; seed < results->seeds; seed++) {
         const char *status = nl_cell_status(results, cell, seed);
         if (!status || strcmp(status, nl_outcome_names[outcome]) != 0)
             continue;
-        nl_text_add(out, "%s%s%s%s", out->length && !any ? "; " : "", any ? ", " : nl_outcome_titles[outcome],
-                    any ? "" : ": seeds ", results->seed[seed]);
+        nl_text_add(&seeds, "%s%s", count++ > 0 ? ", " : "", results->seed[seed]);
         const char *at = step < 0 ? "" : nl_csv_field(&results->csv, cell->row[seed], step);
-        nl_text_add(out, *at ? " (step %s)" : "%s", at);
-        any = true;
+        nl_text_add(&seeds, *at ? " (step %s)" : "%s", at);
     }
+    if (count > 0)
+        nl_text_add(out, "%s%s: %s %s", out->length ? "; " : "", nl_outcome_titles[outcome],
+                    count == 1 ? "seed" : "seeds", seeds.at);
+    nl_text_release(&seeds);
 }
 
 static void add_failures(const struct section *s)

@@ -26,7 +26,7 @@ from pathlib import Path
 
 from tree import ROOT, Mutation, Tree, target
 
-SEED = 20261129
+SEED = 20261130
 COUNT = 100
 NEAR = {
     "core/backend/cpu": "gemm conv team statistics normalize backend backend_ends backend_optimizers norm norm_layers white sequence weights microbatch golden_cbn loop graph custom",

@@ -19,6 +19,12 @@ cp -r "$folder/report" "$folder/first"
 for file in index.html report.md report.tex; do cmp "$folder/first/$file" "$folder/report/$file"; done
 find "$folder/report" -name '*.tmp' | grep . && fail "half a file is left"
 
+# every number and word is the kept one's, but for what the machine and the hour are: NORMLAB_REPORT_WRITE=1 keeps a new one
+kept=$root/tests/plots/report.md
+sed -E -e "s|$folder|FOLDER|g; s|$program|normlab|g" -e '/^\| (version|commit|compiler|processor|machine|date) \|/d' "$folder/report/report.md" >"$folder/now.md"
+[ -z "${NORMLAB_REPORT_WRITE:-}" ] || cp "$folder/now.md" "$kept"
+diff "$kept" "$folder/now.md"
+
 python3 - "$folder/report" <<'PYTHON'
 import html.parser, re, sys
 import xml.etree.ElementTree as xml
