@@ -51,7 +51,7 @@ struct nl_step {
 };
 
 struct nl_tape;    /* the backend's own, */
-struct nl_program; /* as this one */
+struct nl_executable; /* as this one */
 
 struct nl_backend {
     const char *name;         /* device.kind */
@@ -109,13 +109,13 @@ struct nl_backend {
     void (*forget)(struct nl_tape *tape); /* NULL is legal */
 
     /* Steps of small networks, many in one go. compile: what is run then, for steps like `run`; NULL: these take one by
-     * one. The bits are the same either way. run_program: so many steps, run->step the first, of batches of
+     * one. The bits are the same either way. execute: so many steps, run->step the first, of batches of
      * run->samples from `index` on, whose losses go to run->sums and on; rates: (steps) in the state, what hyper is in
      * each, or NULL: it stays as it is. NULL functions: all take one by one. */
-    struct nl_program *(*compile)(const struct nl_step *step, const struct nl_run *run);
-    void (*run_program)(const struct nl_program *program, const struct nl_run *run, const int32_t *index,
-                        const struct nl_hyper *rates, int steps);
-    void (*discard)(struct nl_program *program); /* NULL is legal */
+    struct nl_executable *(*compile)(const struct nl_step *step, const struct nl_run *run);
+    void (*execute)(const struct nl_executable *executable, const struct nl_run *run, const int32_t *index,
+                    const struct nl_hyper *rates, int steps);
+    void (*discard)(struct nl_executable *executable); /* NULL is legal */
 
     /* Makes calls that come one after the other, for all samples: one by one, or several in one go, where what one
      * makes for the next need not be written. NULL: they are made one by one. */

@@ -3,12 +3,12 @@
 #ifndef NL_GRAPH_DIFFERENTIATE_H
 #define NL_GRAPH_DIFFERENTIATE_H
 
-#include "graph/list.h"
+#include "graph/program.h"
 
 struct emission {
-    struct nl_list *list;
+    struct nl_program *program;
     const struct nl_calls *calls; /* of each node */
-    const struct nl_list_setup *setup;
+    const struct nl_program_setup *setup;
     int *buffer, *gradient; /* of each value, or NL_NONE */
     bool *wanted;           /* whether the value depends on a parameter */
     int *home; /* of each value: the buffer that its gradient is written to first, whatever is added; NL_NONE: any */
@@ -24,10 +24,10 @@ enum direction { FORWARD, BACKWARD };
 
 /* ---- differentiate.c ---- */
 
-int nl_buffer_for(struct nl_list *list, int value);
+int nl_buffer_for(struct nl_program *program, int value);
 
 /* Adds a buffer that belongs to no value. */
-int nl_add_buffer(struct nl_list *list, size_t bytes, bool per_sample);
+int nl_add_buffer(struct nl_program *program, size_t bytes, bool per_sample);
 
 /* For nodes that are called so; NULL: for all samples. */
 void nl_open_chain(struct emission *e, const struct nl_calls *calls);
@@ -35,13 +35,14 @@ void nl_open_chain(struct emission *e, const struct nl_calls *calls);
 /* Without operands, with arguments of its own. */
 struct nl_instruction nl_blank(const struct nl_operation *operation, const void *arguments, nl_kernel_function *call);
 
-/* An instruction that belongs to no node: the forward call of an operation that the list needs beside those of the
+/* An instruction that belongs to no node: the forward call of an operation that the program needs beside those of the
  * graph. */
-struct nl_instruction nl_nodeless(const struct nl_list *list, const struct nl_operation *operation,
+struct nl_instruction nl_nodeless(const struct nl_program *program, const struct nl_operation *operation,
                                   const void *arguments);
 
 /* To the open chain. written: which of what it writes it really does: outputs forward, gradients of inputs backward. */
-void nl_append(struct nl_list *list, struct nl_instruction instruction, enum direction direction, unsigned written);
+void nl_append(struct nl_program *program, struct nl_instruction instruction, enum direction direction,
+               unsigned written);
 
 /* a += b, gradients of the value. */
 void nl_add_up(struct emission *e, int value, int a, int b);
@@ -70,6 +71,6 @@ void nl_go_to_loop(struct emission *e, int loop, enum direction direction);
 unsigned nl_waiting_slots(const struct emission *e, int number);
 
 /* Chains outside of loops that take an end of a state find it as loops find their places. */
-void nl_find_moving(struct nl_list *list);
+void nl_find_moving(struct nl_program *program);
 
 #endif

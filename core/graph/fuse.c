@@ -2,7 +2,7 @@
  * place of the second, where all that either needs is there. */
 #include <stdlib.h>
 
-#include "graph/list.h"
+#include "graph/program.h"
 #include "operation/activate.h"
 #include "operation/add.h"
 #include "operation/cross_iteration.h"

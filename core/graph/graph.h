@@ -33,7 +33,7 @@ struct nl_value {
 
 struct nl_graph_node {
     const struct nl_operation *operation;
-    const struct nl_kernel *kernel; /* in a list: what computes it on the list's backend */
+    const struct nl_kernel *kernel; /* in a program: what computes it on the program's backend */
     char name[64];
     void *arguments;              /* the operation's, without places; the graph's own */
     int in[NL_MOST_SLOTS];        /* values, or NL_NONE */

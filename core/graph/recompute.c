@@ -1,7 +1,7 @@
 /* What is not kept for backward. The output of a quick node (a normalizer's `apply`) that a single node takes is made
  * again there, if that node allows it, from the input, which the quick node's own backward reads next: writing it to
  * memory and reading it there would take longer. */
-#include "graph/list.h"
+#include "graph/program.h"
 
 /* Whether the only node that takes the value lets it be made again. */
 static bool may_be_remade(const struct nl_graph *graph, int value)
@@ -17,11 +17,11 @@ static bool may_be_remade(const struct nl_graph *graph, int value)
 }
 
 /* joined: it is computed again on the way into the node that takes it. */
-static bool is_recomputed(const struct nl_list *list, int number, bool joined)
+static bool is_recomputed(const struct nl_program *program, int number, bool joined)
 {
-    const struct nl_graph_node *node = &list->graph.node[number];
-    if ((list->backend->micro_bytes == 0 && !joined) || node->loop != NL_NONE || !node->kernel->apply ||
-        !may_be_remade(&list->graph, node->out[0]))
+    const struct nl_graph_node *node = &program->graph.node[number];
+    if ((program->backend->micro_bytes == 0 && !joined) || node->loop != NL_NONE || !node->kernel->apply ||
+        !may_be_remade(&program->graph, node->out[0]))
         return false;
     /* What apply takes is there in backward if backward takes it, too. */
     unsigned filled = nl_filled_slots(node);
@@ -29,8 +29,8 @@ static bool is_recomputed(const struct nl_list *list, int number, bool joined)
     return (filled & ~reads.inputs) == 0 && reads.outputs == 0;
 }
 
-void nl_find_recomputed(const struct nl_list *list, struct nl_calls *calls)
+void nl_find_recomputed(const struct nl_program *program, struct nl_calls *calls)
 {
-    for (int i = 0; i < list->graph.nodes; i++)
-        calls[i].recomputed = list->trains && is_recomputed(list, i, calls[i].joined);
+    for (int i = 0; i < program->graph.nodes; i++)
+        calls[i].recomputed = program->trains && is_recomputed(program, i, calls[i].joined);
 }

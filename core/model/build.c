@@ -227,9 +227,9 @@ void nl_add_depthwise_conv(struct nl_builder *b, struct nl_conv shape, bool bias
     add_conv(b, &nl_depthwise_conv_operation, shape, bias, stem, number);
 }
 
-static struct nl_own own(double said)
+static struct nl_override own(double said)
 {
-    return (struct nl_own){said >= 0, said};
+    return (struct nl_override){said >= 0, said};
 }
 
 /* Whether its weight has an element's output channel as the last of its indices, after which nothing but a bias is
@@ -329,7 +329,8 @@ void nl_set_last_gamma(struct nl_builder *b)
 }
 
 /* By its sets. */
-static void add_normalize(struct nl_builder *b, struct nl_own eps, struct nl_own momentum, const char *stem, int number)
+static void add_normalize(struct nl_builder *b, struct nl_override eps, struct nl_override momentum, const char *stem,
+                          int number)
 {
     struct nl_extent x = nl_extent_at(b);
     const struct nl_config *config = b->config;
@@ -359,8 +360,8 @@ static void add_normalize(struct nl_builder *b, struct nl_own eps, struct nl_own
 }
 
 /* By an operation of its own, whose arguments begin with the settings. */
-static void add_own_operation(struct nl_builder *b, struct nl_own eps, struct nl_own momentum, const char *stem,
-                              int number)
+static void add_own_operation(struct nl_builder *b, struct nl_override eps, struct nl_override momentum,
+                              const char *stem, int number)
 {
     const struct nl_operation *operation = b->norm->operation;
     alignas(max_align_t) char arguments[NL_MOST_ARGUMENTS] = {0}; /* the operation's own struct */
@@ -409,7 +410,8 @@ bool nl_norm_is_next(const struct nl_builder *b)
 
 void nl_add_norm(struct nl_builder *b, const char *stem, int number)
 {
-    struct nl_own eps = own(b->set ? b->set->eps : NL_UNSAID), momentum = own(b->set ? b->set->momentum : NL_UNSAID);
+    struct nl_override eps = own(b->set ? b->set->eps : NL_UNSAID),
+                       momentum = own(b->set ? b->set->momentum : NL_UNSAID);
     b->last_gamma = NL_NONE;
     bool is_next = nl_norm_is_next(b);
     b->norms++;

@@ -133,7 +133,7 @@ static void drop(const struct nl_run *run, const struct nl_attention *op, int n,
 {
     const struct nl_hyper *hyper = op->hyper;
     const uint32_t *key = op->key;
-    double p = op->drops && nl_is_step(run->statistics) ? nl_own_or(op->p, hyper->dropout) : 0;
+    double p = op->drops && nl_is_step(run->statistics) ? nl_override_or(op->p, hyper->dropout) : 0;
     size_t positions = (size_t)op->positions;
     uint64_t before = nl_elements_before(run, (size_t)op->heads * positions * positions) +
                       (((size_t)n * op->heads + h) * positions + t) * positions;
@@ -248,7 +248,7 @@ static void describe(const void *arguments, struct nl_text *json)
     nl_json_member_number(json, "causal", op->causal);
     nl_json_member_number(json, "rotary", op->rotary);
     nl_json_member_number(json, "drops", op->drops);
-    nl_describe_own(json, "p", op->p);
+    nl_describe_override(json, "p", op->p);
 }
 
 NL_OPERATION(attention) = {

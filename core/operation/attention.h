@@ -29,7 +29,7 @@
 struct nl_attention {
     int heads;
     bool causal, rotary, drops;
-    struct nl_own p;               /* of dropout, where the node has its own */
+    struct nl_override p;          /* of dropout, where the node has its own */
     int positions, channels;       /* S, C */
     const void *x[3];              /* real (capacity, S, C) each; or the first (capacity, S, 3 C), the others NULL */
     const int32_t *lengths;        /* (capacity), or NULL: all positions count */

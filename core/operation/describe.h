@@ -6,7 +6,7 @@
 #include "operation/operation.h"
 
 /* A number that the node has of its own; nothing where the configuration's counts. */
-static inline void nl_describe_own(struct nl_text *json, const char *name, struct nl_own own)
+static inline void nl_describe_override(struct nl_text *json, const char *name, struct nl_override own)
 {
     if (own.given)
         nl_json_member_number(json, name, own.value);

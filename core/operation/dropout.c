@@ -31,7 +31,7 @@ static void drop(const struct nl_run *run, const struct nl_dropout *op, const vo
     const struct nl_hyper *hyper = op->hyper;
     struct nl_stream stream = {{key[0], key[1]}};
     real *y = to;
-    double p = nl_own_or(op->p, hyper->dropout);
+    double p = nl_override_or(op->p, hyper->dropout);
     bool drops = nl_is_step(run->statistics) && p > 0;
     uint64_t before = nl_elements_before(run, op->count);
     for (size_t i = 0; i < (size_t)run->samples * op->count; i++) {
@@ -57,7 +57,7 @@ NL_KERNEL(dropout) = {.forward = forward, .backward = backward};
 static void describe(const void *arguments, struct nl_text *json)
 {
     const struct nl_dropout *op = arguments;
-    nl_describe_own(json, "p", op->p);
+    nl_describe_override(json, "p", op->p);
 }
 
 NL_OPERATION(dropout) = {

@@ -9,7 +9,7 @@ struct nl_dropout {
     size_t count;              /* elements a sample */
     const uint32_t *key;       /* (2) struct nl_stream of the layer, in the state */
     const struct nl_hyper *hyper; /* p, */
-    struct nl_own p;              /* where the layer has none of its own */
+    struct nl_override p;         /* where the layer has none of its own */
     const void *x;
     void *y;
     const void *dy;

@@ -52,7 +52,7 @@ static accumulator eps_of(const struct nl_frn *op)
 {
     const struct nl_hyper *hyper = op->hyper;
     const real *learned = op->learned_eps;
-    return nl_own_or(op->set.eps, hyper->norm_eps) + (learned ? nl_magnitude(*learned) : 0);
+    return nl_override_or(op->set.eps, hyper->norm_eps) + (learned ? nl_magnitude(*learned) : 0);
 }
 
 /* 1 / sqrt(nu2 + eps) of a set, which begins at x. */
@@ -159,7 +159,7 @@ NL_KERNEL(frn) = {.forward = forward, .backward = backward};
 static void describe(const void *arguments, struct nl_text *json)
 {
     const struct nl_frn *op = arguments;
-    nl_describe_own(json, "eps", op->set.eps);
+    nl_describe_override(json, "eps", op->set.eps);
 }
 
 NL_OPERATION(frn) = {

@@ -129,13 +129,13 @@ struct nl_hyper {
     double norm_numbers[NL_NORM_NUMBERS]; /* what else a normalizer goes by (norm/coefficients.h) */
 };
 
-/* Such a number that a node has of its own, the same in all replicas: a value of the network, not of the trial. */
-struct nl_own {
+/* What a node has in place of such a number, the same in all replicas: a value of the network, not of the trial. */
+struct nl_override {
     bool given; /* else the replica's counts */
     double value;
 };
 
-static inline NL_EVERYWHERE double nl_own_or(struct nl_own own, double of_replica)
+static inline NL_EVERYWHERE double nl_override_or(struct nl_override own, double of_replica)
 {
     return own.given ? own.value : of_replica;
 }

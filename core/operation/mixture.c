@@ -212,7 +212,7 @@ static struct layer begin(const struct nl_run *run, const struct nl_mixture *op,
     const struct nl_hyper *hyper = op->batch.hyper;
     accumulator *instance = op->instance;
     struct layer l = {
-        .own = {.kind = nl_mixture_kind_of(op), .eps = nl_own_or(op->batch.eps, hyper->norm_eps)},
+        .own = {.kind = nl_mixture_kind_of(op), .eps = nl_override_or(op->batch.eps, hyper->norm_eps)},
         .samples = run->samples,
         .positions = op->batch.setup.positions,
         .channels = op->batch.setup.channels,
@@ -387,7 +387,7 @@ static void describe(const void *arguments, struct nl_text *json)
     const struct nl_mixture *op = arguments;
     nl_json_member(json, "kind", op->set.norm->name);
     nl_json_member_number(json, "groups", op->groups);
-    nl_describe_own(json, "eps", op->set.eps);
+    nl_describe_override(json, "eps", op->set.eps);
 }
 
 NL_OPERATION(mixture) = {

@@ -159,8 +159,8 @@ static void describe(const void *arguments, struct nl_text *json)
     nl_json_member_number(json, "eps_outside", n->eps_outside);
     nl_json_member_number(json, "unbiased", n->unbiased && nl_norm_spread_is_variance(norm));
     nl_json_member_number(json, "standard", !NL_COEFFICIENTS_OF(norm) && !varies);
-    nl_describe_own(json, "eps", n->eps);
-    nl_describe_own(json, "momentum", n->momentum);
+    nl_describe_override(json, "eps", n->eps);
+    nl_describe_override(json, "momentum", n->momentum);
 }
 
 NL_DECLARE_REFERENCES(normalize);

@@ -51,7 +51,7 @@ struct nl_normalize {
     void *averaged;                 /* real (2, history, C): var, and mean of products, of the last batches */
     const double *batches;          /* (1) of how many batches mean and var are, with this one; NULL: of this one alone
                                        (operation/cross_iteration.h) */
-    struct nl_own eps, momentum;    /* the node's own; an own momentum is never cumulative */
+    struct nl_override eps, momentum; /* the node's own; an own momentum is never cumulative */
     const struct nl_hyper *hyper;   /* norm_eps and norm_momentum, where it has none of its own; norm_numbers */
     const void *dy;
     void *dx, *dgamma, *dbeta;      /* dx may be dy unless there is a residual */

@@ -95,8 +95,9 @@ static double learn(const struct nl_normalize *op, const struct nl_hyper *hyper,
     int channels = op->setup.channels;
     for (int row = 0; row < NL_MOMENTUM_ROWS; row++)
         own.row[row] = real_part(learned[row * channels + c]);
-    double momentum = nl_learn_momentum(&own, prediction, nl_own_or(op->momentum, hyper->norm_momentum),
-                                        hyper->norm_numbers[NL_MOMENTUM_RATE], nl_own_or(op->eps, hyper->norm_eps));
+    double momentum =
+        nl_learn_momentum(&own, prediction, nl_override_or(op->momentum, hyper->norm_momentum),
+                          hyper->norm_numbers[NL_MOMENTUM_RATE], nl_override_or(op->eps, hyper->norm_eps));
     for (int row = 0; row < NL_MOMENTUM_ROWS; row++)
         learned[row * channels + c] = own.row[row];
     return momentum;
@@ -118,7 +119,8 @@ static void track(const struct nl_normalize *op, const accumulator *mean, const 
         if (m == 0)
             continue;
         ++*updates;
-        double own = nl_own_or(op->momentum, hyper->norm_momentum), momentum = own < 0 ? 1.0 / (double)*updates : own;
+        double own = nl_override_or(op->momentum, hyper->norm_momentum),
+               momentum = own < 0 ? 1.0 / (double)*updates : own;
         for (int c = 0; c < op->setup.channels; c++) {
             int index = slice * op->setup.channels + c;
             accumulator batch_var = unbiased && m > 1 ? var[index] * m / (m - 1) : var[index];
@@ -181,7 +183,7 @@ static struct nl_set_statistics statistics_of(const struct nl_run *run, const st
 {
     const struct nl_hyper *hyper = op->hyper;
     struct nl_set_statistics set = {.running_spread = 1,
-                                    .eps = nl_own_or(op->eps, hyper->norm_eps),
+                                    .eps = nl_override_or(op->eps, hyper->norm_eps),
                                     .eps_outside = op->eps_outside,
                                     .numbers = hyper->norm_numbers};
     if (op->norm->tracks) {

@@ -30,7 +30,7 @@ struct nl_norm_settings {
     bool freezes;               /* norm.freeze_affine */
     enum nl_whitening_kind whitening; /* norm.whitening */
     int iterations;             /* norm.iterations */
-    struct nl_own eps, momentum; /* the layer's own (struct nl_normalize) */
+    struct nl_override eps, momentum; /* the layer's own (struct nl_normalize) */
 };
 
 #endif

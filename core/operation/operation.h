@@ -144,8 +144,12 @@ enum nl_span {
  * and places, which nl_bind fills in. */
 struct nl_operation {
     const char *name;
-    size_t arguments;   /* bytes */
-    struct nl_bound bound[NL_MOST_BOUND]; /* what of the operands they hold; the rest is of no bytes */
+    size_t arguments; /* bytes */
+    const struct nl_kernel *reference[NL_ELEMENTS]; /* what it is: its kernels in the reference, by enum nl_element */
+
+    /* All that follows may be left out: 0, false, NULL and a table without rows say no. A node of a graph has
+     * `declare`. */
+    struct nl_bound bound[NL_MOST_BOUND]; /* what of the operands the arguments hold */
     enum nl_span span;
     int slots;
     int saved;          /* buffers that forward leaves to backward */
@@ -170,8 +174,8 @@ struct nl_operation {
     int new_lengths;  /* the output that holds the lengths of output 0, where there is one; 0: output 0 has those of an
                          input (nl_graph_add) */
     bool initializes; /* forward sets the parameters in its slots from a batch, and puts out what input 0 becomes with
-                         them. It stands in the list of the call before the first step alone (nl_list_setup): in others
-                         input 0 takes the place of its output */
+                         them. It stands in the program of the call before the first step alone (nl_program_setup): in
+                         others input 0 takes the place of its output */
     bool is_loss; /* what a network ends with: it has no output, and forward makes the gradients of its inputs, where
                      they have places */
 
@@ -200,7 +204,6 @@ struct nl_operation {
     /* Adds members to a JSON object (", \"stride\": 2"): what says, with shapes and parameters, what it computes. NULL:
      * these say it. */
     void (*describe)(const void *arguments, struct nl_text *json);
-    const struct nl_kernel *reference[NL_ELEMENTS]; /* what it is: its kernels in the reference, by enum nl_element */
 };
 
 /* Puts the operands into their places in the arguments. */

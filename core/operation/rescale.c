@@ -47,7 +47,7 @@ static struct numbers numbers_of(const struct nl_run *run, const struct nl_resca
         .x = op->x,
         .gamma = op->gamma,
         .dy = op->dy,
-        .eps = nl_own_or(op->set.eps, hyper->norm_eps),
+        .eps = nl_override_or(op->set.eps, hyper->norm_eps),
     };
 }
 
@@ -131,7 +131,7 @@ static void describe(const void *arguments, struct nl_text *json)
     nl_json_member(json, "kind", op->set.norm->name);
     nl_json_member_number(json, "positions", nl_rescale_positions(op));
     nl_json_member_number(json, "counted", op->counted);
-    nl_describe_own(json, "eps", op->set.eps);
+    nl_describe_override(json, "eps", op->set.eps);
 }
 
 NL_OPERATION(rescale) = {

@@ -200,7 +200,7 @@ static void forward(const struct nl_run *run, const void *arguments)
     accumulator *work = nl_alloc(work_numbers(op), sizeof *work);
     const struct nl_hyper *hyper = op->hyper;
     int64_t *updates = op->updates;
-    double *count = op->precise_count, momentum = nl_own_or(op->set.momentum, hyper->norm_momentum);
+    double *count = op->precise_count, momentum = nl_override_or(op->set.momentum, hyper->norm_momentum);
     if (run->statistics == NL_STATS_TRAIN)
         ++*updates;
     for (int index = 0; index < op->set.groups; index++) {

@@ -47,7 +47,7 @@ static inline enum nl_whitening_kind nl_whitening_kind_of(const struct nl_norm_s
 static inline struct nl_whitening_form nl_whitening_form_of(const struct nl_whitening *op, const struct nl_hyper *hyper)
 {
     struct nl_whitening_form form = {nl_whitening_kind_of(&op->set), nl_whitening_width(op), op->set.iterations,
-                                     nl_own_or(op->set.eps, hyper->norm_eps)};
+                                     nl_override_or(op->set.eps, hyper->norm_eps)};
     return form;
 }
 

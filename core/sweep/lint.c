@@ -264,7 +264,7 @@ static int find_momentum(const struct lint_context *s, bool largest, double *mom
     for (int i = 0; i < s->graph.nodes; i++) {
         const struct nl_normalize *n = tracking_at(s, i);
         bool constant = s->config->norm.running == NL_EMA && s->config->norm.momentum_schedule == NL_MOMENTUM_CONSTANT;
-        double own = n ? nl_own_or(n->momentum, constant ? s->config->norm.momentum : -1.0) : -1.0;
+        double own = n ? nl_override_or(n->momentum, constant ? s->config->norm.momentum : -1.0) : -1.0;
         if (own < 0 || (found >= 0 && !(largest ? own > *momentum : own < *momentum)))
             continue;
         *momentum = own;

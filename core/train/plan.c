@@ -1,4 +1,4 @@
-/* Lays out the state of a replica, makes the lists of training and evaluation, and binds them to the arena. */
+/* Lays out the state of a replica, makes the programs of training and evaluation, and binds them to the arena. */
 #include "train/plan.h"
 
 #include <stdlib.h>
@@ -189,7 +189,7 @@ static struct nl_gather lay_out_data(struct nl_plan *plan, struct layout *l, con
 
 /* ---- passes ---- */
 
-static void lay_out_pass(struct nl_plan *plan, struct layout *l, struct nl_pass *pass, struct nl_places places)
+static void lay_out_pass(struct nl_plan *plan, struct layout *l, struct nl_pass *pass, struct nl_addresses places)
 {
     const struct nl_graph *graph = plan->graph;
     void *input[NL_MOST_INPUTS];
@@ -203,20 +203,20 @@ static void lay_out_pass(struct nl_plan *plan, struct layout *l, struct nl_pass 
         else
             pass->gather.row[row++].to = input[i];
     }
-    struct nl_list *const lists[] = {&pass->list, &pass->batch_list, &pass->observed_list,
-                                     &pass->first_list}; /* one at a time: they lie in the same place */
+    struct nl_program *const programs[] = {&pass->program, &pass->batch_program, &pass->observed_program,
+                                           &pass->first_program}; /* one at a time: they lie in the same place */
     size_t begin = l->at;
-    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
-        size_t end = nl_list_lay_out(lists[i], begin);
-        if (l->base && lists[i]->instructions > 0) /* a pass does not have each */
-            nl_list_bind(lists[i], l->base, &places);
+    for (size_t i = 0; i < sizeof programs / sizeof *programs; i++) {
+        size_t end = nl_program_lay_out(programs[i], begin);
+        if (l->base && programs[i]->instructions > 0) /* a pass does not have each */
+            nl_program_bind(programs[i], l->base, &places);
         l->at = end > l->at ? end : l->at;
     }
 }
 
 static void lay_out(struct nl_plan *plan, struct layout *l, const struct nl_config *config, const struct nl_split *view)
 {
-    struct nl_places places = {.state = plan->state};
+    struct nl_addresses places = {.state = plan->state};
     plan->train.gather = plan->eval.gather = lay_out_data(plan, l, config, view);
     plan->sums = take(l, NL_SUMS_RING * sizeof *plan->sums);
     plan->eval_sums = take(l, sizeof *plan->eval_sums);
@@ -238,25 +238,28 @@ static void lay_out(struct nl_plan *plan, struct layout *l, const struct nl_conf
 static int make_lists(struct nl_plan *plan, const struct nl_config *config, int eval_capacity, struct nl_error *err)
 {
     int batch = (int)nl_micro_batch(config);
-    struct nl_list_setup setup = {.backend = plan->backend, .graph = plan->graph, .capacity = batch, .trains = true,
-                                  .steps = plan->update.stepped > 0};
+    struct nl_program_setup setup = {.backend = plan->backend,
+                                     .graph = plan->graph,
+                                     .capacity = batch,
+                                     .trains = true,
+                                     .steps = plan->update.stepped > 0};
     plan->train.capacity = batch;
     plan->eval.capacity = eval_capacity;
-    if (nl_list_make(&plan->train.list, &setup, err))
+    if (nl_program_make(&plan->train.program, &setup, err))
         return NL_FAIL;
     setup.observers = &plan->observers;
-    if (plan->observers.count > 0 && nl_list_make(&plan->train.observed_list, &setup, err))
+    if (plan->observers.count > 0 && nl_program_make(&plan->train.observed_program, &setup, err))
         return NL_FAIL;
-    setup =
-        (struct nl_list_setup){.backend = plan->backend, .graph = plan->graph, .capacity = batch, .initializes = true};
-    if (nl_graph_initializes(plan->graph) && nl_list_make(&plan->train.first_list, &setup, err))
+    setup = (struct nl_program_setup){
+        .backend = plan->backend, .graph = plan->graph, .capacity = batch, .initializes = true};
+    if (nl_graph_initializes(plan->graph) && nl_program_make(&plan->train.first_program, &setup, err))
         return NL_FAIL;
-    setup = (struct nl_list_setup){.backend = plan->backend, .graph = plan->graph, .capacity = eval_capacity};
+    setup = (struct nl_program_setup){.backend = plan->backend, .graph = plan->graph, .capacity = eval_capacity};
     setup.fixed = true;
-    if (nl_list_make(&plan->eval.list, &setup, err))
+    if (nl_program_make(&plan->eval.program, &setup, err))
         return NL_FAIL;
     setup.fixed = false;
-    return nl_graph_tracks(plan->graph) ? nl_list_make(&plan->eval.batch_list, &setup, err) : NL_OK;
+    return nl_graph_tracks(plan->graph) ? nl_program_make(&plan->eval.batch_program, &setup, err) : NL_OK;
 }
 
 /* Whether the data have what the network takes. */
@@ -370,13 +373,13 @@ void nl_plan_release(struct nl_plan *plan)
         if (plan->shared[i])
             plan->backend->unshare(plan->shared[i]);
     nl_plan_forget(plan);
-    if (plan->program)
-        plan->backend->discard(plan->program);
-    nl_list_release(&plan->train.list);
-    nl_list_release(&plan->train.observed_list);
-    nl_list_release(&plan->train.first_list);
-    nl_list_release(&plan->eval.list);
-    nl_list_release(&plan->eval.batch_list);
+    if (plan->executable)
+        plan->backend->discard(plan->executable);
+    nl_program_release(&plan->train.program);
+    nl_program_release(&plan->train.observed_program);
+    nl_program_release(&plan->train.first_program);
+    nl_program_release(&plan->eval.program);
+    nl_program_release(&plan->eval.batch_program);
     nl_observers_release(&plan->observers);
     free(plan->state);
     *plan = (struct nl_plan){0};

@@ -1,5 +1,5 @@
-/* The plan: a network laid out over one arena, once. A step is a loop over a flat list of instructions (graph/list.h):
- * no search, no allocation, no lock.
+/* The plan: a network laid out over one arena, once. A step is a loop over the instructions of a program
+ * (graph/program.h): no search, no allocation, no lock.
  *
  *     state of a replica:  table, rows, indices | loss sums, rates | hyper | parameters | gradients | optimizer |
  * states | list of parameters | activations of the training pass | activations of the evaluation pass
@@ -12,7 +12,7 @@
 
 #include "backend/backend.h"
 #include "data/data.h"
-#include "graph/list.h"
+#include "graph/program.h"
 #include "model/model.h"
 #include "operation/gather.h"
 #include "operation/mean_gradient.h"
@@ -21,10 +21,10 @@
 struct nl_pass {
     int capacity;
     struct nl_gather gather;   /* the batch, into the graph's inputs */
-    struct nl_list list;       /* of evaluation: where statistics are fixed, if any are tracked */
-    struct nl_list batch_list; /* of evaluation, if statistics are tracked: where they are the batch's own */
-    struct nl_list observed_list; /* of training, if tensors are observed: at the steps that are logged */
-    struct nl_list first_list; /* of training, if operations set parameters from a batch: before the first step */
+    struct nl_program program; /* of evaluation: where statistics are fixed, if any are tracked */
+    struct nl_program batch_program;    /* of evaluation, if statistics are tracked: where they are the batch's own */
+    struct nl_program observed_program; /* of training, if tensors are observed: at the steps that are logged */
+    struct nl_program first_program; /* of training, if operations set parameters from a batch: before the first step */
 };
 
 enum { NL_SUMS_RING = 64 }; /* steps whose losses are kept on the device until they are read */
@@ -58,7 +58,7 @@ struct nl_plan {
     struct nl_observers observers; /* of log.tensors */
     struct nl_observed *observed;  /* (observers) of the last step that was observed */
     char *step_end;            /* a step works on [hyper, step_end), */
-    struct nl_program *program; /* and the backend can make many of them in one go; NULL: it cannot, */
+    struct nl_executable *executable; /* and the backend can make many of them in one go; NULL: it cannot, */
     bool compiled;             /* if it was asked */
     struct nl_tape *tape[2][2]; /* the backend's recordings of the step; the second of one that is observed, and of one
                                    with frozen statistics */
@@ -116,7 +116,7 @@ void nl_plan_drop(struct nl_plan *plan, int replica);
 void nl_plan_step(struct nl_plan *plan, const struct nl_run *run);
 
 /* Whether nl_plan_steps can make this training's steps. */
-bool nl_plan_has_program(struct nl_plan *plan);
+bool nl_plan_has_executable(struct nl_plan *plan);
 
 /* So many steps in one go, at most a ring of them, with the bits of nl_plan_step for each: of whole batches that follow
  * one another from that of pass train's gather.index on, in training mode, none observed; their losses go to the ring

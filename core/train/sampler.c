@@ -21,7 +21,7 @@ struct nl_sampler {
     int32_t *numbers, none;
     struct nl_graph graph;
     struct nl_plan plan;
-    int logits; /* the buffer of the evaluation list that the loss takes */
+    int logits; /* the buffer of the evaluation program that the loss takes */
 };
 
 int nl_sampler_alphabet(const struct nl_config *config, const struct nl_tensor_file *file, const char *path,
@@ -98,7 +98,7 @@ static int lay_out(struct nl_sampler *s, const struct nl_split *view, const stru
 static int predict(const struct nl_sampler *s, int64_t position, double *logits, struct nl_error *err)
 {
     const struct nl_plan *plan = &s->plan;
-    const struct nl_list *list = &plan->eval.list;
+    const struct nl_program *program = &plan->eval.program;
     size_t context = (size_t)s->dataset.shape.height, vocabulary = (size_t)s->dataset.shape.vocabulary;
     for (int i = 0; i < plan->eval.gather.rows; i++)
         if (strcmp(plan->row_input[i], "x") == 0)
@@ -108,9 +108,9 @@ static int predict(const struct nl_sampler *s, int64_t position, double *logits,
                          .samples = SAMPLES,
                          .statistics = NL_STATS_RUNNING,
                          .sums = plan->eval_sums};
-    nl_list_forward(list, &run);
+    nl_program_forward(program, &run);
     const char *all =
-        list->instruction[list->instructions - 1].at.in[0]; /* the loss comes last, and takes the logits first */
+        program->instruction[program->instructions - 1].at.in[0]; /* the loss comes last, and takes the logits first */
     plan->backend->get_reals(logits, all + (size_t)position * vocabulary * plan->backend->real, vocabulary);
     if (nl_backend_status(plan->backend, err))
         return NL_FAIL;

@@ -1,17 +1,17 @@
-/* A step over a plan: the flat list forwards and backwards, then the update. */
+/* A step over a plan: the program forwards and backwards, then the update. */
 #include <stdlib.h>
 
 #include "backend/replica.h"
 #include "base/memory.h"
 #include "train/plan.h"
 
-/* Evaluation has two lists where statistics are tracked: fixed ones let every sample go by itself. */
-static const struct nl_list *list_of(const struct nl_pass *pass, const struct nl_run *run)
+/* Evaluation has two programs where statistics are tracked: fixed ones let every sample go by itself. */
+static const struct nl_program *program_of(const struct nl_pass *pass, const struct nl_run *run)
 {
     if (run->observes)
-        return &pass->observed_list;
+        return &pass->observed_program;
     bool fixed = nl_are_fixed(run->statistics);
-    return fixed || pass->batch_list.instructions == 0 ? &pass->list : &pass->batch_list;
+    return fixed || pass->batch_program.instructions == 0 ? &pass->program : &pass->batch_program;
 }
 
 /* How often a kernel is called for what it does in all replicas: on the host once for each (operation/kernel.h). */
@@ -58,20 +58,20 @@ static void update(const struct nl_plan *plan, const struct nl_run *run)
 void nl_plan_forward(const struct nl_plan *plan, const struct nl_pass *pass, const struct nl_run *run)
 {
     gather(plan, &pass->gather, run);
-    nl_list_forward(list_of(pass, run), run);
+    nl_program_forward(program_of(pass, run), run);
 }
 
 void nl_plan_initialize(const struct nl_plan *plan, const struct nl_run *run)
 {
-    if (plan->train.first_list.instructions == 0)
+    if (plan->train.first_program.instructions == 0)
         return;
     gather(plan, &plan->train.gather, run);
-    nl_list_forward(&plan->train.first_list, run);
+    nl_program_forward(&plan->train.first_program, run);
 }
 
 void nl_plan_backward(const struct nl_plan *plan, const struct nl_run *run)
 {
-    nl_list_backward(list_of(&plan->train, run), run);
+    nl_program_backward(program_of(&plan->train, run), run);
 }
 
 struct step {
@@ -89,7 +89,7 @@ static void make_step(const void *context)
     if (step->run->adds)
         return;
     update(step->plan, step->run);
-    nl_list_after_step(list_of(&step->plan->train, step->run), step->run);
+    nl_program_after_step(program_of(&step->plan->train, step->run), step->run);
 }
 
 void nl_plan_step(struct nl_plan *plan, const struct nl_run *run)
@@ -102,30 +102,30 @@ void nl_plan_step(struct nl_plan *plan, const struct nl_run *run)
         make_step(&step);
 }
 
-bool nl_plan_has_program(struct nl_plan *plan)
+bool nl_plan_has_executable(struct nl_plan *plan)
 {
     if (plan->compiled || !plan->rates || plan->mean)
-        return plan->program != NULL;
+        return plan->executable != NULL;
     const struct nl_run run = {.replicas = plan->replicas,
                                .stride = plan->stride,
                                .samples = plan->train.capacity,
                                .statistics = NL_STATS_TRAIN,
                                .augment = true};
-    struct nl_call *call = nl_alloc((size_t)plan->train.list.instructions, sizeof *call);
+    struct nl_call *call = nl_alloc((size_t)plan->train.program.instructions, sizeof *call);
     const struct nl_step step = {.gather = &plan->train.gather,
-                                 .calls = nl_list_calls(&plan->train.list, call),
+                                 .calls = nl_program_calls(&plan->train.program, call),
                                  .call = call,
                                  .update = &plan->update,
                                  .begin = (char *)plan->hyper,
                                  .kept = (char *)plan->arena + plan->state_bytes,
                                  .end = plan->step_end};
-    plan->program = step.calls > 0 ? plan->backend->compile(&step, &run) : NULL;
+    plan->executable = step.calls > 0 ? plan->backend->compile(&step, &run) : NULL;
     plan->compiled = true;
     free(call);
-    return plan->program != NULL;
+    return plan->executable != NULL;
 }
 
 void nl_plan_steps(struct nl_plan *plan, const struct nl_run *run, const struct nl_hyper *rates, int steps)
 {
-    plan->backend->run_program(plan->program, run, plan->train.gather.index, rates, steps);
+    plan->backend->execute(plan->executable, run, plan->train.gather.index, rates, steps);
 }

@@ -186,7 +186,7 @@ static int64_t steps_in_one_go(struct nl_training *c, int64_t step, int64_t end)
            (next == step || !nl_resets_at(schedule, next)) &&
            nl_replica_batch(c->active[0], next) == c->config->train.batch)
         next++;
-    return nl_plan_has_program(&c->plan) ? next - step : 0;
+    return nl_plan_has_executable(&c->plan) ? next - step : 0;
 }
 
 /* Steps from `step` on, whose losses go to `slot` of the ring and on: one, or as many up to `end` as can be made in one
@@ -392,7 +392,7 @@ static int train(struct nl_training *c, struct nl_error *err)
 static void initialize(struct nl_training *c)
 {
     struct nl_plan *plan = &c->plan;
-    if (plan->train.first_list.instructions > 0) {
+    if (plan->train.first_program.instructions > 0) {
         struct nl_run run = {.replicas = plan->replicas,
                              .stride = plan->stride,
                              .samples = (int)smaller(plan->train.capacity, nl_replica_batch(c->active[0], 0)),

@@ -80,7 +80,7 @@ START_TEST(many_steps_of_a_small_network_are_one_launch)
     static const int norms[] = {NL_NORM_none, NL_NORM_bn, NL_NORM_ln, NL_NORM_gn};
     for (size_t i = 0; i < sizeof norms / sizeof *norms; i++) {
         struct training t = make(NL_MLP, 2, 64, norms[i], 32);
-        ck_assert(nl_plan_has_program(&t.plan));
+        ck_assert(nl_plan_has_executable(&t.plan));
         ck_assert_int_eq(host_cuda_count(make_steps, &t), 1);
         training_free(&t);
     }

@@ -163,7 +163,7 @@ static void check_same(const struct net *net, const struct training *a, int of_a
 /* Whether the device has room for it; there are some with 64 KiB for a block. */
 static bool goes(struct training *t, const struct net *net)
 {
-    bool goes = nl_plan_has_program(&t->plan), is_small = t->plan.step_end - (char *)t->plan.hyper < SMALL;
+    bool goes = nl_plan_has_executable(&t->plan), is_small = t->plan.step_end - (char *)t->plan.hyper < SMALL;
     ck_assert_msg(goes || !is_small, "%s %s: it is launches", net->words[0], net->words[1]);
     return goes;
 }
@@ -235,7 +235,7 @@ START_TEST(each_step_has_its_rates)
             rates[r][step].lr *= 1 + r - step / (double)STEPS;
             rates[r][step].norm_momentum = 1 / (2.0 + step);
         }
-    ck_assert(nl_plan_has_program(&together.plan) && steps_of(&together) == STEPS);
+    ck_assert(nl_plan_has_executable(&together.plan) && steps_of(&together) == STEPS);
     run_steps(&apart, 0, rates[0]);
     run_steps(&together, STEPS, rates[0]);
     for (int r = 0; r < REPLICAS; r++)
@@ -248,7 +248,7 @@ END_TEST
 START_TEST(others_are_launches)
 {
     struct training t = make(&nl_backend_cuda, &others[_i], 1);
-    ck_assert_msg(!nl_plan_has_program(&t.plan), "%s %s", others[_i].words[0], others[_i].words[1]);
+    ck_assert_msg(!nl_plan_has_executable(&t.plan), "%s %s", others[_i].words[0], others[_i].words[1]);
     training_free(&t);
 }
 END_TEST

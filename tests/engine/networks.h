@@ -1,8 +1,8 @@
-/* Networks of operations that normlab has not (operations.h), and lists of them that run without a plan. */
+/* Networks of operations that normlab has not (operations.h), and programs of them that run without a plan. */
 #ifndef TESTS_NETWORKS_H
 #define TESTS_NETWORKS_H
 
-#include "graph/list.h"
+#include "graph/program.h"
 
 enum { STEPS = 5, WIDTH = 4, CLASSES = 4, MOST_REPLICAS = 3 };
 
@@ -40,16 +40,16 @@ void network_lstm(struct nl_graph *graph, const struct lstm *lstm);
 /* A recurrent network over ids, whose embedding stands in the loop or in front of it. */
 void network_ids(struct nl_graph *graph, bool inside);
 
-/* A list, bound to places of its own. */
+/* A program, bound to places of its own. */
 enum { MOST_STATES = 128 };
 struct running {
     const struct nl_backend *backend;
     struct nl_graph graph;
-    struct nl_list list;
+    struct nl_program program;
     int replicas, samples;
     size_t stride;
     char *memory;
-    struct nl_places places;
+    struct nl_addresses places;
     void *state[MOST_STATES], *input[NL_MOST_INPUTS];
     struct nl_loss_sums *sums;
 };

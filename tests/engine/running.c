@@ -74,8 +74,8 @@ static void put_inputs(const struct running *run, int replica)
 static void start_graph(struct running *run, const struct nl_backend *backend, int samples, int replicas, bool trains)
 {
     run->backend = backend, run->replicas = replicas, run->samples = samples;
-    struct nl_list_setup setup = {.backend = backend, .graph = &run->graph, .capacity = samples, .trains = trains};
-    ck_assert_msg(nl_list_make(&run->list, &setup, &err) == NL_OK, "%s", err.text);
+    struct nl_program_setup setup = {.backend = backend, .graph = &run->graph, .capacity = samples, .trains = trains};
+    ck_assert_msg(nl_program_make(&run->program, &setup, &err) == NL_OK, "%s", err.text);
     size_t at = 0, real = backend->real, states[MOST_STATES] = {0}, input[NL_MOST_INPUTS];
     size_t hyper = take(&at, sizeof(struct nl_hyper)), parameters = take(&at, run->graph.count * real),
            gradients = take(&at, run->graph.count * real);
@@ -87,7 +87,7 @@ static void start_graph(struct running *run, const struct nl_backend *backend, i
     for (int i = 0; i < run->graph.tensors; i++)
         if (!nl_is_parameter(run->graph.tensor[i].spec.role))
             states[run->graph.tensor[i].offset] = take(&at, run->graph.tensor[i].count * 16);
-    run->stride = nl_list_lay_out(&run->list, (at + 4095) / 4096 * 4096);
+    run->stride = nl_program_lay_out(&run->program, (at + 4095) / 4096 * 4096);
     ck_assert(backend->thread_begin(0, &err) == NL_OK);
     run->memory = backend->alloc(run->stride * (size_t)replicas);
     memset(run->memory, 0x5a, run->stride * (size_t)replicas); /* nobody reads what nobody wrote */
@@ -102,12 +102,12 @@ static void start_graph(struct running *run, const struct nl_backend *backend, i
             for (int r = 0; r < replicas; r++)
                 memset(base + states[run->graph.tensor[i].offset] + (size_t)r * run->stride, 0,
                        run->graph.tensor[i].count * 16);
-    run->places = (struct nl_places){.parameters = base + parameters,
-                                     .gradients = base + gradients,
-                                     .state = run->state,
-                                     .input = run->input,
-                                     .hyper = (struct nl_hyper *)(base + hyper)};
-    nl_list_bind(&run->list, base, &run->places);
+    run->places = (struct nl_addresses){.parameters = base + parameters,
+                                        .gradients = base + gradients,
+                                        .state = run->state,
+                                        .input = run->input,
+                                        .hyper = (struct nl_hyper *)(base + hyper)};
+    nl_program_bind(&run->program, base, &run->places);
     for (int r = 0; r < replicas; r++) {
         struct nl_hyper values = {
             .dropout = 0.3, .norm_eps = 1e-3, .norm_momentum = 0.1, .norm_numbers = {[NL_R_MAX] = 1, [NL_WINDOW] = 3}};
@@ -132,7 +132,7 @@ void running_start(struct running *run, const struct nl_backend *backend, const 
 void running_stop(struct running *run)
 {
     run->backend->free(run->memory, run->stride * (size_t)run->replicas);
-    nl_list_release(&run->list);
+    nl_program_release(&run->program);
     nl_graph_release(&run->graph);
 }
 
@@ -146,9 +146,9 @@ void running_call(const struct running *run, enum nl_statistics statistics, bool
                           .sums = run->sums};
     for (int r = 0; r < run->replicas; r++)
         *(struct nl_loss_sums *)((char *)run->sums + (size_t)r * run->stride) = (struct nl_loss_sums){0};
-    nl_list_forward(&run->list, &call);
+    nl_program_forward(&run->program, &call);
     if (back)
-        nl_list_backward(&run->list, &call);
+        nl_program_backward(&run->program, &call);
 }
 
 void running_step(const struct running *run, bool back)

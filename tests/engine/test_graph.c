@@ -106,8 +106,8 @@ START_TEST(micro_batches_have_the_bits_of_whole_ones)
     running_step(&a, true);
     running_step(&b, true);
     int part = 0;
-    for (int i = 0; i < a.list.chains; i++)
-        part = a.list.chain[i].micro > 0 ? a.list.chain[i].micro : part;
+    for (int i = 0; i < a.program.chains; i++)
+        part = a.program.chain[i].micro > 0 ? a.program.chain[i].micro : part;
     ck_assert_int_eq(part, networks[_i].part);
     for (int r = 0; r < MOST_REPLICAS; r++)
         ck_assert_msg(memcmp(a.places.gradients + (size_t)r * a.stride, b.places.gradients + (size_t)r * b.stride,
@@ -164,18 +164,18 @@ START_TEST(what_a_device_lacks_is_refused_by_name)
     device.name = "gpu";
     device.devices = never_called; /* that there is one says that memory is not the host's */
     struct nl_graph graph;
-    struct nl_list list;
+    struct nl_program program;
     networks[_i].build(&graph);
     const char *name = networks[_i].name;
     bool own = !strcmp(name, "residual mlp") || !strcmp(name, "scaled") || !strcmp(name, "normalizers") ||
                !strcmp(name, "normalizers of a sample") || !strcmp(name, "whitening") || !strcmp(name, "attention") ||
                !strcmp(name, "language") || !strcmp(name, "window of batches");
-    int status = nl_list_make(
-        &list, &(struct nl_list_setup){.backend = &device, .graph = &graph, .capacity = 2, .trains = true}, &err);
+    int status = nl_program_make(
+        &program, &(struct nl_program_setup){.backend = &device, .graph = &graph, .capacity = 2, .trains = true}, &err);
     ck_assert_int_eq(status, own ? NL_OK : NL_FAIL);
     const char *said = strcmp(name, "lstm") == 0 ? "gpu cannot compute 'transpose' (take)" : "gpu cannot compute '";
     ck_assert_msg(own || strstr(err.text, said) == err.text, "%s", err.text);
-    nl_list_release(&list);
+    nl_program_release(&program);
     nl_graph_release(&graph);
 }
 END_TEST
@@ -267,17 +267,17 @@ START_TEST(the_loss_ends_forward)
 {
     for (int trains = 0; trains < 2; trains++) {
         struct nl_graph graph;
-        struct nl_list list;
+        struct nl_program program;
         build(&graph, "language");
-        struct nl_list_setup setup = {.backend = &nl_backend_cpu, .graph = &graph, .capacity = 2, .trains = trains};
-        ck_assert_msg(nl_list_make(&list, &setup, &err) == NL_OK, "%s", err.text);
-        int last = list.chain[list.forward_chains - 1].end - 1;
-        ck_assert_ptr_eq(list.instruction[last].operation, &nl_cross_entropy_operation);
-        ck_assert_int_eq(list.instruction[last].d_in[0] != NL_NONE, trains);
-        ck_assert_int_eq(last < list.instructions - 1, trains);
+        struct nl_program_setup setup = {.backend = &nl_backend_cpu, .graph = &graph, .capacity = 2, .trains = trains};
+        ck_assert_msg(nl_program_make(&program, &setup, &err) == NL_OK, "%s", err.text);
+        int last = program.chain[program.forward_chains - 1].end - 1;
+        ck_assert_ptr_eq(program.instruction[last].operation, &nl_cross_entropy_operation);
+        ck_assert_int_eq(program.instruction[last].d_in[0] != NL_NONE, trains);
+        ck_assert_int_eq(last < program.instructions - 1, trains);
         if (trains)
-            ck_assert_int_eq(list.instruction[last + 1].d_out[0], list.instruction[last].d_in[0]);
-        nl_list_release(&list);
+            ck_assert_int_eq(program.instruction[last + 1].d_out[0], program.instruction[last].d_in[0]);
+        nl_program_release(&program);
         nl_graph_release(&graph);
     }
 }
@@ -364,16 +364,16 @@ static double mean_loss(const struct training *t, int replica, int slot)
     return sums->loss / sums->counted;
 }
 
-static int instructions_of(const struct nl_list *list, const struct nl_operation *operation)
+static int instructions_of(const struct nl_program *program, const struct nl_operation *operation)
 {
     int found = 0;
-    for (int i = 0; i < list->instructions; i++)
-        found += list->instruction[i].operation == operation;
+    for (int i = 0; i < program->instructions; i++)
+        found += program->instruction[i].operation == operation;
     return found;
 }
 
 /* Gains and biases of both layers come from the first batch: a second call finds nothing more to change, and the first
- * step has the loss that the call had. No other list has the operation. */
+ * step has the loss that the call had. No other program has the operation. */
 START_TEST(parameters_are_set_from_the_first_batch)
 {
     const struct nl_backend *backend = _i ? &nl_backend_cpu : &nl_backend_ref;
@@ -383,8 +383,9 @@ START_TEST(parameters_are_set_from_the_first_batch)
     while (strcmp(network->name, "initialized") != 0)
         network++;
     network_train(&t, network, backend, (const char *const[]){"model.dropout=0", "log.tensors=*", NULL});
-    ck_assert_int_eq(instructions_of(&t.plan.train.first_list, &nl_standardize_operation), 2);
-    const struct nl_list *const others[] = {&t.plan.train.list, &t.plan.train.observed_list, &t.plan.eval.list};
+    ck_assert_int_eq(instructions_of(&t.plan.train.first_program, &nl_standardize_operation), 2);
+    const struct nl_program *const others[] = {&t.plan.train.program, &t.plan.train.observed_program,
+                                               &t.plan.eval.program};
     for (int i = 0; i < 3; i++)
         ck_assert(others[i]->instructions > 0 && instructions_of(others[i], &nl_standardize_operation) == 0);
     double *drawn_ones = nl_alloc(2 * t.graph.count, sizeof *drawn_ones), *set = drawn_ones + t.graph.count;
@@ -496,10 +497,10 @@ struct walk {
 
 static struct owner owner_of(const struct walk *walk, int buffer)
 {
-    const struct nl_buffer *b = &walk->run->list.buffer[buffer];
-    bool one = b->places == 1 && b->ahead == 0; /* then it holds that of the last time */
+    const struct nl_buffer *b = &walk->run->program.buffer[buffer];
+    bool one = b->copies == 1 && b->ahead == 0; /* then it holds that of the last time */
     return (struct owner){b->carried ? b->leader : buffer,
-                          one ? walk->now.time : b->ahead + (b->places > 1 ? walk->now.time : 0)};
+                          one ? walk->now.time : b->ahead + (b->copies > 1 ? walk->now.time : 0)};
 }
 
 static void write_over(const struct walk *walk, int buffer, const char *place, int added)
@@ -507,47 +508,48 @@ static void write_over(const struct walk *walk, int buffer, const char *place, i
     if (buffer == NL_NONE)
         return;
     const struct running *run = walk->run;
-    const struct nl_buffer *b = &run->list.buffer[buffer];
+    const struct nl_buffer *b = &run->program.buffer[buffer];
     struct owner owner = owner_of(walk, buffer);
     size_t at = (size_t)(place - run->memory), size = b->bytes * (size_t)(b->per_sample ? run->samples : 1);
-    int places = walk->chain->times > 1 ? 1 : b->places; /* outside of a loop, all of them */
+    int places = walk->chain->times > 1 ? 1 : b->copies; /* outside of a loop, all of them */
     for (int p = 0; p < places; p++)
         for (size_t i = 0; i < size; i++)
             walk->owner[at + (size_t)p * size + i] = (struct owner){owner.buffer + added, owner.place + p};
 }
 
 /* Two buffers with the same numbers are one to readers. */
-static bool is_same(const struct nl_list *list, int a, int b)
+static bool is_same(const struct nl_program *program, int a, int b)
 {
     bool same = a == b;
-    for (int i = 0; i < list->shares; i++)
-        same |= list->share[i].same && ((list->share[i].from == a && list->share[i].to == b) ||
-                                        (list->share[i].from == b && list->share[i].to == a));
+    for (int i = 0; i < program->shares; i++)
+        same |= program->share[i].same && ((program->share[i].from == a && program->share[i].to == b) ||
+                                           (program->share[i].from == b && program->share[i].to == a));
     return same;
 }
 
 static void read_from(const struct walk *walk, int buffer, const char *place)
 {
     const struct running *run = walk->run;
-    if (buffer == NL_NONE || run->list.buffer[buffer].value != NL_NONE)
+    if (buffer == NL_NONE || run->program.buffer[buffer].value != NL_NONE)
         return;
-    const struct nl_buffer *b = &run->list.buffer[buffer];
+    const struct nl_buffer *b = &run->program.buffer[buffer];
     struct owner wanted = owner_of(walk, buffer), found = walk->owner[place - run->memory];
     bool inside = b->loop != NL_NONE || b->carried;
-    ck_assert_msg(found.buffer == wanted.buffer + SUMMED || is_same(&run->list, found.buffer, wanted.buffer),
+    ck_assert_msg(found.buffer == wanted.buffer + SUMMED || is_same(&run->program, found.buffer, wanted.buffer),
                   "instruction %d (%s) reads buffer %d, but finds %d", walk->instruction,
-                  run->list.instruction[walk->instruction].operation->name, wanted.buffer, found.buffer);
+                  run->program.instruction[walk->instruction].operation->name, wanted.buffer, found.buffer);
     ck_assert_msg(!inside || found.place == wanted.place,
                   "instruction %d (%s) reads place %d of buffer %d, but finds %d", walk->instruction,
-                  run->list.instruction[walk->instruction].operation->name, wanted.place, wanted.buffer, found.place);
+                  run->program.instruction[walk->instruction].operation->name, wanted.place, wanted.buffer,
+                  found.place);
 }
 
 static void walk_over(struct walk *walk, int number)
 {
-    const struct nl_list *list = &walk->run->list;
-    const struct nl_instruction *i = &list->instruction[walk->instruction = number];
-    struct nl_operands at = nl_operands_at(list, i, &walk->now, walk->run->samples);
-    bool back = number >= list->chain[list->forward_chains].first && i->node && i->d_out[0] != NL_NONE;
+    const struct nl_program *program = &walk->run->program;
+    const struct nl_instruction *i = &program->instruction[walk->instruction = number];
+    struct nl_operands at = nl_operands_at(program, i, &walk->now, walk->run->samples);
+    bool back = number >= program->chain[program->forward_chains].first && i->node && i->d_out[0] != NL_NONE;
     for (int s = 0; s < NL_MOST_SLOTS; s++)
         read_from(walk, i->in[s], at.in[s]);
     for (int o = 0; o < NL_MOST_OUTPUTS && back; o++) {
@@ -564,7 +566,7 @@ static void walk_over(struct walk *walk, int number)
         write_over(walk, i->d_in[s], at.d_in[s], 0);
 }
 
-/* Whole batches: the list is walked once, loops for each time, and every byte knows who wrote it. */
+/* Whole batches: the program is walked once, loops for each time, and every byte knows who wrote it. */
 START_TEST(what_is_read_is_what_was_written)
 {
     struct nl_backend whole = nl_backend_ref;
@@ -573,7 +575,7 @@ START_TEST(what_is_read_is_what_was_written)
     struct walk walk = {.run = &run, .owner = nl_alloc(run.stride, sizeof *walk.owner)};
     for (size_t i = 0; i < run.stride; i++)
         walk.owner[i] = (struct owner){NL_NONE, 0};
-    for (walk.chain = run.list.chain; walk.chain < run.list.chain + run.list.chains; walk.chain++)
+    for (walk.chain = run.program.chain; walk.chain < run.program.chain + run.program.chains; walk.chain++)
         for (int number = 0; number < (walk.chain->times > 0 ? walk.chain->times : 1); number++) {
             walk.now.time = walk.chain->reverse ? walk.chain->times - 1 - number : number;
             for (int n = walk.chain->first; n < walk.chain->end; n++)

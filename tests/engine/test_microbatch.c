@@ -125,13 +125,13 @@ static void make(struct training *t, const struct nl_backend *backend, const str
     training_rates(t);
 }
 
-/* row: of loops. */
-static int samples_at_a_time(const struct nl_list *list, bool row)
+/* tiled: of loops. */
+static int samples_at_a_time(const struct nl_program *program, bool tiled)
 {
-    for (int i = 0; i < list->chains; i++)
-        if (list->chain[i].micro > 0 && (list->chain[i].row > 0) == row)
-            return list->chain[i].micro;
-    return list->capacity;
+    for (int i = 0; i < program->chains; i++)
+        if (program->chain[i].micro > 0 && (program->chain[i].tile > 0) == tiled)
+            return program->chain[i].micro;
+    return program->capacity;
 }
 
 static struct nl_loss_sums evaluate(const struct training *t)
@@ -156,10 +156,10 @@ START_TEST(some_at_a_time_are_as_all_at_once)
     struct training a, b;
     make(&a, &parted, net);
     make(&b, &whole, net);
-    ck_assert_int_eq(samples_at_a_time(&a.plan.train.list, false), net->micro);
-    ck_assert_int_eq(samples_at_a_time(&a.plan.eval.list, false), net->evaluated);
-    ck_assert_int_eq(samples_at_a_time(&b.plan.train.list, false), b.config.train.batch);
-    ck_assert_int_eq(samples_at_a_time(&b.plan.eval.list, false), EVALUATED);
+    ck_assert_int_eq(samples_at_a_time(&a.plan.train.program, false), net->micro);
+    ck_assert_int_eq(samples_at_a_time(&a.plan.eval.program, false), net->evaluated);
+    ck_assert_int_eq(samples_at_a_time(&b.plan.train.program, false), b.config.train.batch);
+    ck_assert_int_eq(samples_at_a_time(&b.plan.eval.program, false), EVALUATED);
     for (int64_t step = 0; step < STEPS; step++) {
         training_step(&a, step, 0);
         training_step(&b, step, 0);
@@ -203,8 +203,8 @@ START_TEST(loops_for_some_at_a_time)
     struct training a, b;
     make(&a, &parted, net);
     make(&b, &whole, net);
-    ck_assert_int_eq(samples_at_a_time(&a.plan.train.list, true), net->micro);
-    ck_assert_int_eq(samples_at_a_time(&a.plan.eval.list, true), net->evaluated);
+    ck_assert_int_eq(samples_at_a_time(&a.plan.train.program, true), net->micro);
+    ck_assert_int_eq(samples_at_a_time(&a.plan.eval.program, true), net->evaluated);
     struct nl_loss_sums of_parts = evaluate(&a), of_all = evaluate(&b);
     ck_assert_msg(of_all.loss > 0 && memcmp(&of_parts, &of_all, sizeof of_all) == 0,
                   "a loss of %.17g, of all at once %.17g", of_parts.loss, of_all.loss);

@@ -164,13 +164,13 @@ START_TEST(gradients_of_weights_that_backward_steps)
 }
 END_TEST
 
-/* ---- lists ---- */
+/* ---- programs ---- */
 
-static int instructions_of(const struct nl_list *list, const struct nl_operation *operation)
+static int instructions_of(const struct nl_program *program, const struct nl_operation *operation)
 {
     int count = 0;
-    for (int i = 0; i < list->instructions; i++)
-        count += list->instruction[i].operation == operation;
+    for (int i = 0; i < program->instructions; i++)
+        count += program->instruction[i].operation == operation;
     return count;
 }
 
@@ -179,14 +179,14 @@ START_TEST(steps_that_are_not_logged_cost_nothing)
     struct training plain, observed;
     make(&plain, &nl_backend_cpu, nets[_i], "log.tensors=[]", 1, SIZE);
     make(&observed, &nl_backend_cpu, nets[_i], "log.tensors=*", 1, SIZE);
-    const struct nl_list *list = &observed.plan.train.list;
-    ck_assert_int_eq(plain.plan.train.observed_list.instructions, 0);
-    ck_assert_int_eq(list->instructions, plain.plan.train.list.instructions);
-    ck_assert_int_eq(list->chains, plain.plan.train.list.chains);
-    for (int i = 0; i < list->instructions; i++)
-        ck_assert(list->instruction[i].call == plain.plan.train.list.instruction[i].call);
-    ck_assert_int_eq(instructions_of(list, &nl_observe_operation), 0);
-    ck_assert_int_eq(instructions_of(&observed.plan.train.observed_list, &nl_observe_operation),
+    const struct nl_program *program = &observed.plan.train.program;
+    ck_assert_int_eq(plain.plan.train.observed_program.instructions, 0);
+    ck_assert_int_eq(program->instructions, plain.plan.train.program.instructions);
+    ck_assert_int_eq(program->chains, plain.plan.train.program.chains);
+    for (int i = 0; i < program->instructions; i++)
+        ck_assert(program->instruction[i].call == plain.plan.train.program.instruction[i].call);
+    ck_assert_int_eq(instructions_of(program, &nl_observe_operation), 0);
+    ck_assert_int_eq(instructions_of(&observed.plan.train.observed_program, &nl_observe_operation),
                      observed.plan.observers.count);
     training_free(&plain);
     training_free(&observed);

@@ -159,7 +159,7 @@ static inline void training_observe(struct training *t, int64_t step, int slot)
     nl_plan_step(&t->plan, &run);
 }
 
-/* As many steps of one epoch as fit into a ring, up to `end`, in one go, which nl_plan_has_program says they can be
+/* As many steps of one epoch as fit into a ring, up to `end`, in one go, which nl_plan_has_executable says they can be
  * made in. Returns how many. */
 static inline int training_go(struct training *t, int64_t step, int64_t end)
 {

@@ -29,7 +29,7 @@ double seconds_of_step(enum steps_net net, int norm, int batch, int replicas, in
     }
     training_rates(&t);
     struct nl_error err;
-    if (in_one_go && !nl_plan_has_program(&t.plan)) {
+    if (in_one_go && !nl_plan_has_executable(&t.plan)) {
         training_free(&t);
         return 0;
     }

@@ -290,7 +290,7 @@ static bool drops(const struct work *w, const struct tile *tile, size_t n, size_
     const struct nl_attention *op = w->op;
     const struct nl_hyper *hyper = op->hyper;
     const uint32_t *key = op->key;
-    double p = op->drops && nl_is_step(w->run->statistics) ? nl_own_or(op->p, hyper->dropout) : 0;
+    double p = op->drops && nl_is_step(w->run->statistics) ? nl_override_or(op->p, hyper->dropout) : 0;
     if (!(p > 0))
         return false;
     uint64_t threshold = nl_cpu_dropout_threshold(p), bits[TILE];

@@ -26,7 +26,7 @@ static void dropout(const struct nl_run *run, const struct nl_dropout *op, const
     const uint32_t *key = op->key;
     struct nl_stream stream = {{key[0], key[1]}};
     const struct nl_hyper *hyper = op->hyper;
-    double p = nl_own_or(op->p, hyper->dropout);
+    double p = nl_override_or(op->p, hyper->dropout);
     if (!nl_is_step(run->statistics) || !(p > 0)) {
         memmove(y, x, count * sizeof *y);
         return;

@@ -19,7 +19,7 @@ struct numbers {
 static struct numbers numbers_of(const struct nl_frn *op)
 {
     const float *learned = op->learned_eps;
-    double eps = nl_own_or(op->set.eps, op->hyper->norm_eps) + (learned ? fabs((double)*learned) : 0.0);
+    double eps = nl_override_or(op->set.eps, op->hyper->norm_eps) + (learned ? fabs((double)*learned) : 0.0);
     return (struct numbers){
         (size_t)op->positions, (size_t)op->channels, eps, op->x, op->dz, op->gamma, op->beta, op->tau, op->z, op->dx};
 }

@@ -287,7 +287,7 @@ static struct call begin(const struct nl_run *run, const struct nl_mixture *op, 
         .op = op, .run = run, .samples = samples, .positions = (size_t)batch->setup.positions, .channels = channels};
     call.width = channels / (size_t)op->groups;
     call.layer.kind = nl_mixture_kind_of(op);
-    call.layer.eps = nl_own_or(batch->eps, hyper->norm_eps);
+    call.layer.eps = nl_override_or(batch->eps, hyper->norm_eps);
     call.x = batch->x, call.dy = batch->dy, call.y = batch->y, call.dx = batch->dx;
     call.mean = op->instance, call.var = call.mean + cells;
     size_t wide = wide_of(&call), chunks = (samples + CHUNK - 1) / CHUNK;
@@ -352,7 +352,7 @@ static void follow_batch(const struct call *call)
     const struct nl_batch_statistics statistics = {call->channels, (double)(call->samples * call->positions), mean,
                                                    var};
     if (call->run->statistics == NL_STATS_TRAIN)
-        nl_cpu_track(batch, nl_own_or(batch->momentum, hyper->norm_momentum), &statistics);
+        nl_cpu_track(batch, nl_override_or(batch->momentum, hyper->norm_momentum), &statistics);
     if (call->run->statistics == NL_STATS_COLLECT)
         nl_cpu_collect(batch, &statistics);
     if (nl_mixture_keeps_used(call->op, call->run))

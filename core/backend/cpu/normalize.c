@@ -31,7 +31,7 @@ static void track(const struct nl_normalize *op, enum nl_statistics statistics, 
         .channels = b->channels, .elements = (double)rows, .mean = b->mean, .var = b->var};
     const struct nl_hyper *hyper = op->hyper;
     if (op->norm->tracks && statistics == NL_STATS_TRAIN && (op->followed == 0 || slice < (size_t)op->followed))
-        nl_cpu_track(op, nl_own_or(op->momentum, hyper->norm_momentum), &batch);
+        nl_cpu_track(op, nl_override_or(op->momentum, hyper->norm_momentum), &batch);
     if (op->norm->tracks && statistics == NL_STATS_COLLECT)
         nl_cpu_collect(op, &batch);
 }

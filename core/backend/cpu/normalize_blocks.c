@@ -127,7 +127,7 @@ NL_INLINE void set_block(struct nl_cpu_block *b, const struct nl_normalize *op, 
     b->mask = !op->relu ? NL_MASK_NONE : op->residual ? NL_MASK_Y : NL_MASK_X;
     b->affine_step = (size_t)op->affine_count > b->channels ? b->channels : 0;
     b->positions = (size_t)op->setup.positions;
-    b->eps = nl_own_or(op->eps, op->hyper->norm_eps);
+    b->eps = nl_override_or(op->eps, op->hyper->norm_eps);
     b->x = op->x;
     b->dy = op->dy;
     b->residual = op->residual;

@@ -36,7 +36,7 @@ static struct numbers numbers_of(const struct nl_rescale *op)
         .rows = (size_t)nl_rescale_positions(op),
         .channels = channels,
         .counted = (size_t)op->counted,
-        .eps = nl_own_or(op->set.eps, op->hyper->norm_eps),
+        .eps = nl_override_or(op->set.eps, op->hyper->norm_eps),
         .x = op->x,
         .dy = op->dy,
         .gamma = op->affine_count > 1 ? gamma : copies,

@@ -38,7 +38,7 @@ static void learn(const struct nl_normalize *op, double momentum, double correct
         for (size_t row = 0; row < NL_MOMENTUM_ROWS; row++)
             own.row[row] = learned[row * batch->channels + c];
         double share = nl_learn_momentum(&own, &prediction, momentum, hyper->norm_numbers[NL_MOMENTUM_RATE],
-                                         nl_own_or(op->eps, hyper->norm_eps));
+                                         nl_override_or(op->eps, hyper->norm_eps));
         for (size_t row = 0; row < NL_MOMENTUM_ROWS; row++)
             learned[row * batch->channels + c] = (float)own.row[row];
         running_mean[c] = (float)((1 - share) * running_mean[c] + share * prediction.batch_mean);

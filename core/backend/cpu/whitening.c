@@ -335,7 +335,7 @@ static void track(const struct task *task)
     const struct nl_hyper *hyper = task->op->hyper;
     int64_t *updates = task->op->updates;
     float *mean = task->op->running_mean, *w = task->op->running_w;
-    double own = nl_own_or(task->op->set.momentum, hyper->norm_momentum),
+    double own = nl_override_or(task->op->set.momentum, hyper->norm_momentum),
            momentum = own < 0 ? 1.0 / (double)(*updates + 1) : own;
     ++*updates;
     for (size_t c = 0; c < task->channels; c++)

@@ -45,7 +45,7 @@ static __device__ struct head head_of(const struct call &call, unsigned number)
     if (call.drops) {
         const uint32_t *key = nl_at(op.key, call.stride);
         head.stream.key[0] = key[0], head.stream.key[1] = key[1];
-        head.p = nl_own_or(op.p, nl_at(op.hyper, call.stride)->dropout);
+        head.p = nl_override_or(op.p, nl_at(op.hyper, call.stride)->dropout);
     }
     return head;
 }

@@ -46,10 +46,10 @@ void nl_cuda_replay(struct nl_tape **tape, const struct nl_run *run, const int32
                     void (*body)(const void *context), const void *context);
 void nl_cuda_forget(struct nl_tape *tape);
 
-struct nl_program *nl_cuda_compile(const struct nl_step *step, const struct nl_run *run);
-void nl_cuda_run_program(const struct nl_program *program, const struct nl_run *run, const int32_t *index,
-                         const struct nl_hyper *rates, int steps);
-void nl_cuda_discard(struct nl_program *program);
+struct nl_executable *nl_cuda_compile(const struct nl_step *step, const struct nl_run *run);
+void nl_cuda_execute(const struct nl_executable *executable, const struct nl_run *run, const int32_t *index,
+                     const struct nl_hyper *rates, int steps);
+void nl_cuda_discard(struct nl_executable *executable);
 
 /* For tests and benchmarks of what else there is, in all threads, from now on: no more than so many blocks are a
  * cluster (1: none are); y and dx of a product are cut over k into so many chunks at most; and of each choice, whether

@@ -45,7 +45,7 @@ static __device__ inline struct channel find_channel(const struct nl_frn *op, si
                 *beta = (const float *)nl_at(op->beta, stride), *tau = (const float *)nl_at(op->tau, stride),
                 *learned = (const float *)nl_at(op->learned_eps, stride);
     at.first = (size_t)sample * op->positions * op->channels + at.c;
-    at.eps = nl_own_or(op->set.eps, nl_at(op->hyper, stride)->norm_eps) + (learned ? fabs((double)*learned) : 0.0);
+    at.eps = nl_override_or(op->set.eps, nl_at(op->hyper, stride)->norm_eps) + (learned ? fabs((double)*learned) : 0.0);
     float squares = 0.0f;
     for (unsigned s = at.deep; exists && s < (unsigned)op->positions; s += DEEP) {
         float value = x[at.first + (size_t)s * op->channels];

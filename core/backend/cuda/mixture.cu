@@ -64,7 +64,7 @@ static __device__ struct nl_mixture_layer layer_of(const struct call &call)
                            (const float *)nl_at(call.op.own[1], call.stride)};
     struct nl_mixture_layer layer;
     layer.kind = call.kind;
-    layer.eps = nl_own_or(call.op.batch.eps, nl_at(call.op.batch.hyper, call.stride)->norm_eps);
+    layer.eps = nl_override_or(call.op.batch.eps, nl_at(call.op.batch.hyper, call.stride)->norm_eps);
     for (int i = 0; call.kind == NL_MIXTURE_SWITCH && i < 2; i++) {
         double weight[NL_SHARES];
         for (int k = 0; k < NL_SHARES; k++)

@@ -49,7 +49,7 @@ static __device__ inline struct nl_set_statistics nl_set_statistics_of(const str
     const struct nl_hyper *hyper = nl_at(op.hyper, l.stride);
     unsigned c = set % (l.channels / l.width) * l.width;
     struct nl_set_statistics s = {
-        0.0, 0.0, 0.0, 1.0, nl_own_or(op.eps, hyper->norm_eps), op.eps_outside, hyper->norm_numbers};
+        0.0, 0.0, 0.0, 1.0, nl_override_or(op.eps, hyper->norm_eps), op.eps_outside, hyper->norm_numbers};
     if (l.norm.tracks) {
         s.running_center = ((const float *)nl_at(op.running_mean, l.stride))[c];
         s.running_spread = ((const float *)nl_at(op.running_var, l.stride))[c];

@@ -110,7 +110,8 @@ static __global__ void __launch_bounds__(MOST)
         leave_part(l, t, s, part, mean, var * (s.end - s.first));
         nl_cluster_sync();
         join_chunks(l, t, s, part, true, &mean, &var);
-        apply(op, l, t, s, nl_statistic_of(mean, var, nl_own_or(op.eps, nl_at(op.hyper, l.stride)->norm_eps)), value);
+        apply(op, l, t, s, nl_statistic_of(mean, var, nl_override_or(op.eps, nl_at(op.hyper, l.stride)->norm_eps)),
+              value);
         if (s.chunk == 0 && s.ty == 0 && s.real)
             keep_moments(op, l, s, statistics, mean, var);
     }

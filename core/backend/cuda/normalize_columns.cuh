@@ -121,7 +121,7 @@ static __device__ double learn(const struct nl_normalize &op, const struct nl_la
     for (unsigned row = 0; row < NL_MOMENTUM_ROWS; row++)
         own.row[row] = learned[row * l.channels];
     momentum = nl_learn_momentum(&own, &prediction, momentum, hyper->norm_numbers[NL_MOMENTUM_RATE],
-                                 nl_own_or(op.eps, hyper->norm_eps));
+                                 nl_override_or(op.eps, hyper->norm_eps));
     for (unsigned row = 0; row < NL_MOMENTUM_ROWS; row++)
         learned[row * l.channels] = (float)own.row[row];
     return momentum;
@@ -135,7 +135,7 @@ static __device__ void follow(const struct nl_normalize &op, const struct nl_lay
     if (statistics == NL_STATS_TRAIN && (op.followed == 0 || slice < (unsigned)op.followed)) {
         float *running_mean = (float *)nl_at(op.running_mean, l.stride) + c,
               *running_var = (float *)nl_at(op.running_var, l.stride) + c;
-        double momentum = nl_own_or(op.momentum, nl_at(op.hyper, l.stride)->norm_momentum);
+        double momentum = nl_override_or(op.momentum, nl_at(op.hyper, l.stride)->norm_momentum);
         double stored = op.unbiased && m > 1 ? var * m / (m - 1) : var;
         struct nl_prediction prediction = {*running_mean, *running_var, mean, stored};
         if (op.learned)
@@ -183,7 +183,7 @@ static __device__ struct nl_statistic statistic_of(const struct nl_normalize &op
         mean = nl_at((double *)op.mean, l.stride)[slice * l.channels + c];
         var = nl_at((double *)op.var, l.stride)[slice * l.channels + c];
     }
-    return nl_statistic_of(mean, var, nl_own_or(op.eps, nl_at(op.hyper, l.stride)->norm_eps));
+    return nl_statistic_of(mean, var, nl_override_or(op.eps, nl_at(op.hyper, l.stride)->norm_eps));
 }
 
 /* gamma and beta of a channel. */
@@ -307,7 +307,8 @@ static __device__ void forward(const struct nl_normalize &op, const struct nl_la
         double mean, var;
         read(t, s, x, value);
         moments<MOST>(l, t, s, x, value, &mean, &var);
-        apply(op, l, t, s, nl_statistic_of(mean, var, nl_own_or(op.eps, nl_at(op.hyper, l.stride)->norm_eps)), value);
+        apply(op, l, t, s, nl_statistic_of(mean, var, nl_override_or(op.eps, nl_at(op.hyper, l.stride)->norm_eps)),
+              value);
         if (s.ty == 0 && s.real) /* now that the registers are free */
             keep_moments(op, l, s, statistics, mean, var);
     }

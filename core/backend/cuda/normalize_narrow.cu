@@ -38,7 +38,7 @@ static __global__ void __launch_bounds__(FEW_THREADS)
     double mean, var;
     read(t, s, x, value);
     moments<FEW_THREADS>(l, t, s, x, value, &mean, &var, l.width);
-    apply(op, l, t, s, nl_statistic_of(mean, var, nl_own_or(op.eps, nl_at(op.hyper, l.stride)->norm_eps)), value);
+    apply(op, l, t, s, nl_statistic_of(mean, var, nl_override_or(op.eps, nl_at(op.hyper, l.stride)->norm_eps)), value);
     if (s.ty > 0 || !s.real || s.c % l.width > 0)
         return;
     nl_at((double *)op.mean, l.stride)[set_at(l, s)] = mean;

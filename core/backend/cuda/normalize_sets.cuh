@@ -94,7 +94,7 @@ static __device__ void set_forward(const struct nl_normalize &op, const struct n
         nl_at((double *)op.mean, l.stride)[index] = mean;
         nl_at((double *)op.var, l.stride)[index] = var;
     }
-    t = nl_statistic_of(mean, var, nl_own_or(op.eps, nl_at(op.hyper, l.stride)->norm_eps));
+    t = nl_statistic_of(mean, var, nl_override_or(op.eps, nl_at(op.hyper, l.stride)->norm_eps));
     FOR_TURNS(s)
     {
         if (!WHOLE)
@@ -122,7 +122,7 @@ static __device__ void set_forward(const struct nl_normalize &op, const struct n
 static __device__ struct nl_statistic statistic_of(const struct nl_normalize &op, const struct nl_layout &l,
                                                    unsigned set)
 {
-    double eps = nl_own_or(op.eps, nl_at(op.hyper, l.stride)->norm_eps);
+    double eps = nl_override_or(op.eps, nl_at(op.hyper, l.stride)->norm_eps);
     return nl_statistic_of(nl_at((double *)op.mean, l.stride)[set], nl_at((double *)op.var, l.stride)[set], eps);
 }
 

@@ -15,7 +15,7 @@ extern const struct nl_kernel nl_cuda_activate, nl_cuda_add, nl_cuda_cross_entro
     nl_cuda_normalize, nl_cuda_squared_error;
 }
 
-struct nl_program {
+struct nl_executable {
     struct encoded_step step;
     struct word *word; /* on the device */
     size_t room;       /* bytes of shared memory */
@@ -23,7 +23,7 @@ struct nl_program {
 
 /* A step that is being encoded. */
 struct encoder {
-    struct nl_program *program;
+    struct nl_executable *executable;
     const struct nl_step *of;
     struct nl_run run;
     struct word *word;   /* on the host */
@@ -35,7 +35,7 @@ struct encoder {
 static bool append(struct encoder *e, const struct nl_call *call, enum kind kind, const void *arguments, size_t bytes)
 {
     const ptrdiff_t AWAY = (ptrdiff_t)1 << 40;
-    struct encoded_step *step = &e->program->step;
+    struct encoded_step *step = &e->executable->step;
     size_t words = (bytes + 15) / 16 * 2, own = call->operation->arguments;
     struct nl_operands at = *call->at;
     void **place = (void **)&at;
@@ -155,13 +155,13 @@ static bool is_wanted()
     return !wanted || strcmp(wanted, "launches") != 0;
 }
 
-extern "C" struct nl_program *nl_cuda_compile(const struct nl_step *from, const struct nl_run *run)
+extern "C" struct nl_executable *nl_cuda_compile(const struct nl_step *from, const struct nl_run *run)
 {
-    struct nl_program *program = (struct nl_program *)calloc(1, sizeof *program);
-    struct encoder e = {program, from, *run, NULL, 0};
+    struct nl_executable *executable = (struct nl_executable *)calloc(1, sizeof *executable);
+    struct encoder e = {executable, from, *run, NULL, 0};
     size_t most = most_room();
-    NL_ASSERT(program);
-    struct encoded_step *step = &program->step;
+    NL_ASSERT(executable);
+    struct encoded_step *step = &executable->step;
     step->stride = run->stride;
     step->begin = from->begin;
     step->kept = (unsigned)(from->kept - from->begin);
@@ -173,28 +173,28 @@ extern "C" struct nl_program *nl_cuda_compile(const struct nl_step *from, const 
     e.run.stride = 0; /* of places in the room */
     bool done = is_wanted() && (size_t)(from->end - from->begin) <= most && encode_step(&e, from);
     size_t bytes = step->words * sizeof *e.word;
-    program->room = step->size + step->words * sizeof(uint64_t) + e.scratch;
-    done = done && program->room <= most && (program->word = (struct word *)nl_cuda_alloc(bytes));
+    executable->room = step->size + step->words * sizeof(uint64_t) + e.scratch;
+    done = done && executable->room <= most && (executable->word = (struct word *)nl_cuda_alloc(bytes));
     if (done) {
-        nl_cuda_upload(program->word, e.word, bytes);
-        step->word = program->word;
+        nl_cuda_upload(executable->word, e.word, bytes);
+        step->word = executable->word;
     } else {
-        nl_cuda_discard(program);
+        nl_cuda_discard(executable);
     }
     free(e.word);
-    return done ? program : NULL;
+    return done ? executable : NULL;
 }
 
-extern "C" void nl_cuda_run_program(const struct nl_program *program, const struct nl_run *run, const int32_t *index,
+extern "C" void nl_cuda_execute(const struct nl_executable *executable, const struct nl_run *run, const int32_t *index,
                                     const struct nl_hyper *rates, int steps)
 {
-    NL_LAUNCH_WITH(run_steps, dim3(1, 1, (unsigned)run->replicas), NL_THREADS, program->room, program->step, run->step,
-                   index, run->sums, rates, steps);
+    NL_LAUNCH_WITH(run_steps, dim3(1, 1, (unsigned)run->replicas), NL_THREADS, executable->room, executable->step,
+                   run->step, index, run->sums, rates, steps);
 }
 
-extern "C" void nl_cuda_discard(struct nl_program *program)
+extern "C" void nl_cuda_discard(struct nl_executable *executable)
 {
-    if (program && program->word)
-        nl_cuda_free(program->word, 0);
-    free(program);
+    if (executable && executable->word)
+        nl_cuda_free(executable->word, 0);
+    free(executable);
 }

@@ -25,7 +25,7 @@ static __device__ inline void drop_element(const struct nl_dropout &op, const vo
                                            uint64_t before, bool training, int64_t step, size_t at)
 {
     const uint32_t *key = nl_at(op.key, stride);
-    double p = nl_own_or(op.p, nl_at(op.hyper, stride)->dropout);
+    double p = nl_override_or(op.p, nl_at(op.hyper, stride)->dropout);
     float x = ((const float *)nl_at(from, stride))[at];
     if (training && p > 0) {
         struct nl_stream stream = {{key[0], key[1]}};

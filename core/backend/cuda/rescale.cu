@@ -35,7 +35,7 @@ static __global__ void rescale_sums(struct nl_rescale op, enum nl_rescale_measur
     nl_block_sum(&plain, &none);
     if (threadIdx.x != 0)
         return;
-    double eps = nl_own_or(op.set.eps, nl_at(op.hyper, stride)->norm_eps),
+    double eps = nl_override_or(op.set.eps, nl_at(op.hyper, stride)->norm_eps),
            counted = (double)(elements / op.channels) * op.counted;
     bool of_length = measure == NL_RESCALE_LENGTH, is_held = of_length && squares < eps * eps;
     double size = is_held ? eps : sqrt(of_length ? squares : squares / counted + eps),

@@ -61,7 +61,7 @@ static __device__ struct nl_whitening_form form_of(const struct nl_white_call &c
 {
     const struct nl_hyper *hyper = nl_at(call.op.hyper, call.stride);
     struct nl_whitening_form form = {call.kind, call.d, call.op.set.iterations,
-                                     nl_own_or(call.op.set.eps, hyper->norm_eps)};
+                                     nl_override_or(call.op.set.eps, hyper->norm_eps)};
     return form;
 }
 
@@ -157,7 +157,7 @@ static __device__ void track(const struct nl_white_call &call, const double *mea
     const struct nl_hyper *hyper = nl_at(call.op.hyper, call.stride);
     float *running_mean = (float *)nl_at(call.op.running_mean, call.stride),
           *running_w = (float *)nl_at(call.op.running_w, call.stride);
-    double own = nl_own_or(call.op.set.momentum, hyper->norm_momentum),
+    double own = nl_override_or(call.op.set.momentum, hyper->norm_momentum),
            momentum = own < 0 ? 1.0 / *nl_at(call.op.updates, call.stride) : own;
     running_mean += blockIdx.x * call.d, running_w += (size_t)blockIdx.x * call.d * call.d;
     NL_SHARE(i, call.d) running_mean[i] = (float)((1 - momentum) * running_mean[i] + momentum * mean[i]);

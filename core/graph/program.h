@@ -1,4 +1,4 @@
-/* The flat list that a step runs, and the passes that make it of a graph, one after the other:
+/* The program that a step runs, and the passes that make it of a graph, one after the other:
  *
  *     fuse.c            nodes that a kernel does in one go become one
  *     recompute.c       which activations are not kept for backward but made again there
@@ -6,9 +6,9 @@
  *     differentiate.c   the graph becomes instructions, forward and backward, in chains
  *     memory.c          every buffer gets its place, by the time in which it is needed
  *
- * An instruction is a kernel with its arguments. A chain is a row of instructions that is called for all samples at
- * once, or, micro-batch by micro-batch, for a few samples at a time: what one instruction leaves in a core's cache the
- * next finds there.
+ * An instruction is a kernel with its arguments. A chain is a sequence of instructions that is called for all samples
+ * at once, or, micro-batch by micro-batch, for a few samples at a time: what one instruction leaves in a core's cache
+ * the next finds there.
  *
  * An operation that reduces over the batch (batch normalization) is a barrier: it needs its whole input before it has
  * an output. There a chain ends with its first part, `reduce`, and the next one begins with its second, `apply`:
@@ -25,14 +25,14 @@
  * x and dy of all times.
  *
  * A loop over a large batch leaves more than a cache holds before it comes to the next time. Where samples know nothing
- * of one another, its chains and those that copy its sequences are a row: all of them are run for a few samples, then
+ * of one another, its chains and those that copy its sequences are a tile: all of them are run for a few samples, then
  * for the next. The gradient of a weight is then the sum over such parts.
  *
- * A list may have observers: instructions that read tensors for a log, and change none. They keep what they read from
- * being fused away, or made again; so a step that is not logged has a list without them.
+ * A program may have observers: instructions that read tensors for a log, and change none. They keep what they read
+ * from being fused away, or made again; so a step that is not logged has a program without them.
  */
-#ifndef NL_GRAPH_LIST_H
-#define NL_GRAPH_LIST_H
+#ifndef NL_GRAPH_PROGRAM_H
+#define NL_GRAPH_PROGRAM_H
 
 #include "graph/observers.h"
 #include "operation/observe.h"
@@ -48,9 +48,9 @@ struct nl_buffer {
     bool summed;         /* a gradient to which others are added */
     bool whole;          /* all samples at once; else one micro-batch after another */
     int loop;            /* it is another at each time of that loop; NL_NONE: of none */
-    int places;          /* one for each time that it is needed for at once, each as dense as the run's samples allow */
-    int ahead;           /* of a part of a state: places of the leader that come before */
-    int row;             /* places of the leader: so many come before those of the next samples of a row of chains */
+    int copies;          /* one for each time that it is needed for at once, each as dense as the run's samples allow */
+    int ahead;           /* of a part of a state: copies of the leader that come before */
+    int pitch;           /* copies of the leader: so many come before those of the next samples of a tile of chains */
     bool carried;        /* a state of a loop, or its gradient: its parts overlap */
     int leader;          /* the buffer in whose place it lies: itself, or one before it */
     size_t offset;       /* bytes from the beginning of a replica's state */
@@ -60,7 +60,7 @@ struct nl_instruction {
     nl_kernel_function *call;
     const struct nl_operation *operation;
     const struct nl_graph_node *node;        /* NULL: of none, it adds up gradients or packs weights */
-    void *arguments;                   /* with places, for whole batches; the list's own */
+    void *arguments;                         /* with addresses, for whole batches; the program's own */
     char *timed; /* the same at each time of its chain, one after the other; NULL: it has no times, or is called for
                     parts of a batch */
     int in[NL_MOST_SLOTS], d_in[NL_MOST_SLOTS];     /* buffers, or NL_NONE */
@@ -69,7 +69,7 @@ struct nl_instruction {
     unsigned adds;                     /* bit i: the gradient of input i is added to what is in d_in[i] */
     int observer;                      /* of "observe": whose; else NL_NONE */
     bool only_gradient;                /* it makes no step of the weights, whoever else does */
-    struct nl_operands at;             /* places in the first replica's state, for whole batches and the first time */
+    struct nl_operands at; /* addresses in the first replica's state, for whole batches and the first time */
     int saved_rows; /* what it saves of a sample, as of so many, lies after that of the ones before; 0: it does not */
 };
 
@@ -84,21 +84,22 @@ struct nl_share {
 struct nl_chain {
     int first, end; /* instructions [first, end) */
     int micro;      /* samples at a time; 0: all */
-    int times; /* it is run so often, with the places of each time; 0: once, with places that are always the same */
+    int times; /* it is run so often, with the addresses of each time; 0: once, with addresses that are always the same
+                */
     bool reverse;   /* the last time first */
     int together;   /* where it has times: so many are one, a call with as many times the samples; else 1 */
-    int row;        /* neighbours of one row are all run for a few samples, then for the next; 0: it is of no row */
+    int tile;       /* neighbours of one tile are all run for a few samples, then for the next; 0: it is of none */
     bool joined;    /* its calls go to the backend together, which may make several in one go */
 };
 
-struct nl_list {
+struct nl_program {
     const struct nl_backend *backend;
     struct nl_graph graph;      /* what the passes made of it */
     int capacity;               /* samples at most */
     bool trains;                /* there is a backward pass */
     int instructions, chains, buffers, shares;
     struct nl_instruction *instruction;
-    struct nl_call *call;       /* of each instruction, once the list is bound */
+    struct nl_call *call; /* of each instruction, once the program is bound */
     struct nl_share *share;
     struct nl_chain *chain;
     struct nl_buffer *buffer;
@@ -107,8 +108,8 @@ struct nl_list {
     int instructions_capacity, chains_capacity, buffers_capacity, shares_capacity;
 };
 
-/* What a list is made for. */
-struct nl_list_setup {
+/* What a program is made for. */
+struct nl_program_setup {
     const struct nl_backend *backend;
     const struct nl_graph *graph;
     int capacity;
@@ -117,15 +118,15 @@ struct nl_list_setup {
     bool initializes; /* the call before the first step, in which operations set parameters from the batch; there is no
                          backward pass */
     bool steps;    /* linear layers step their weights in backward: gradients of these need not be there afterwards */
-    const struct nl_observers *observers; /* of a list that trains; NULL: none */
+    const struct nl_observers *observers; /* of a program that trains; NULL: none */
 };
 
 /* NL_FAIL: the backend lacks an operation, and err names it. */
-int nl_list_make(struct nl_list *list, const struct nl_list_setup *setup, struct nl_error *err);
-void nl_list_release(struct nl_list *list);
+int nl_program_make(struct nl_program *program, const struct nl_program_setup *setup, struct nl_error *err);
+void nl_program_release(struct nl_program *program);
 
-/* Places that the list does not choose, in the state of the first replica. */
-struct nl_places {
+/* Places that the program does not choose, in the state of the first replica. */
+struct nl_addresses {
     char *parameters, *gradients;
     void *const *state;         /* by number */
     void *const *input;         /* by number */
@@ -135,29 +136,30 @@ struct nl_places {
 };
 
 /* Gives each buffer its offset, from `at` bytes on. Returns where they end. */
-size_t nl_list_lay_out(struct nl_list *list, size_t at);
+size_t nl_program_lay_out(struct nl_program *program, size_t at);
 
-/* Binds every instruction to its places; base: the first replica's state. */
-void nl_list_bind(struct nl_list *list, char *base, const struct nl_places *places);
+/* Binds every instruction to its addresses; base: the first replica's state. */
+void nl_program_bind(struct nl_program *program, char *base, const struct nl_addresses *addresses);
 
-/* An instruction's places for the samples from run->first on, at run->time; samples: of the whole batch. */
-struct nl_operands nl_operands_at(const struct nl_list *list, const struct nl_instruction *instruction,
+/* An instruction's addresses for the samples from run->first on, at run->time; samples: of the whole batch. */
+struct nl_operands nl_operands_at(const struct nl_program *program, const struct nl_instruction *instruction,
                                   const struct nl_run *run, int samples);
 
-/* Forward ends with the loss, which adds to run->sums and, in a list that trains, makes the gradient with which
+/* Forward ends with the loss, which adds to run->sums and, in a program that trains, makes the gradient with which
  * backward begins. */
-void nl_list_forward(const struct nl_list *list, const struct nl_run *run);
-void nl_list_backward(const struct nl_list *list, const struct nl_run *run);
-void nl_list_after_step(const struct nl_list *list, const struct nl_run *run); /* what observes the optimizer's step */
+void nl_program_forward(const struct nl_program *program, const struct nl_run *run);
+void nl_program_backward(const struct nl_program *program, const struct nl_run *run);
+void nl_program_after_step(const struct nl_program *program,
+                           const struct nl_run *run); /* what observes the optimizer's step */
 
-/* The calls of forward and backward, one after the other, to call[list->instructions]. Returns how many; 0: they are
+/* The calls of forward and backward, one after the other, to call[program->instructions]. Returns how many; 0: they are
  * not each made once for all samples, or something follows the optimizer's step. */
-int nl_list_calls(const struct nl_list *list, struct nl_call *call);
+int nl_program_calls(const struct nl_program *program, struct nl_call *call);
 
 /* ---- the passes ---- */
 
 /* For calls of so many samples at most: its arguments are complete then, and its kernel is known. */
-void nl_prepare(struct nl_graph_node *node, const struct nl_list_setup *setup, int samples);
+void nl_prepare(struct nl_graph_node *node, const struct nl_program_setup *setup, int samples);
 
 void nl_fuse(struct nl_graph *graph, const struct nl_backend *backend, bool trains);
 
@@ -165,7 +167,7 @@ void nl_fuse(struct nl_graph *graph, const struct nl_backend *backend, bool trai
 struct nl_calls {
     int group;        /* nodes of one group are called for the same micro-batches; 0: for all samples */
     int micro;        /* samples at a time */
-    bool row;         /* the chains of its group are a row */
+    bool tiled;       /* the chains of its group are a tile */
     bool reduces;     /* it is a barrier */
     bool together;    /* of a loop's body: all times at once */
     bool recomputed;  /* its output is not kept */
@@ -173,10 +175,10 @@ struct nl_calls {
     size_t sums;      /* bytes that backward keeps from micro-batch to micro-batch */
 };
 /* fixed, steps: as the setup says. */
-void nl_find_microbatches(const struct nl_list *list, bool fixed, bool steps, struct nl_calls *calls);
-void nl_find_together(const struct nl_list *list, const struct nl_list_setup *setup, struct nl_calls *calls);
-void nl_find_recomputed(const struct nl_list *list, struct nl_calls *calls);
-void nl_differentiate(struct nl_list *list, const struct nl_calls *calls, const struct nl_list_setup *setup);
-void nl_share_places(struct nl_list *list);
+void nl_find_microbatches(const struct nl_program *program, bool fixed, bool steps, struct nl_calls *calls);
+void nl_find_together(const struct nl_program *program, const struct nl_program_setup *setup, struct nl_calls *calls);
+void nl_find_recomputed(const struct nl_program *program, struct nl_calls *calls);
+void nl_differentiate(struct nl_program *program, const struct nl_calls *calls, const struct nl_program_setup *setup);
+void nl_share_memory(struct nl_program *program);
 
 #endif
