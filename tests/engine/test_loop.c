@@ -237,9 +237,9 @@ START_TEST(products_over_all_times_are_one)
     struct running run;
     running_start(&run, &nl_backend_cpu, &networks[_i], 1);
     int made = 0, at_each_time = 0, packs = 0;
-    for (const struct nl_chain *chain = run.list.chain; chain < run.list.chain + run.list.chains; chain++)
+    for (const struct nl_chain *chain = run.program.chain; chain < run.program.chain + run.program.chains; chain++)
         for (int i = chain->first; i < chain->end; i++) {
-            const struct nl_instruction *instruction = &run.list.instruction[i];
+            const struct nl_instruction *instruction = &run.program.instruction[i];
             packs += !instruction->node && instruction->operation == &nl_linear_operation && chain->times <= 1;
             if (instruction->operation != &nl_linear_operation || !instruction->node ||
                 instruction->node->loop == NL_NONE)
@@ -284,9 +284,9 @@ static void dropped(struct nl_graph *graph)
 /* What the loop puts out, after forward. */
 static const void *collected_in(const struct running *run)
 {
-    for (int i = 0; i < run->list.instructions; i++)
-        if (run->list.instruction[i].node && strcmp(run->list.instruction[i].node->name, "collect") == 0)
-            return run->list.instruction[i].at.out[0];
+    for (int i = 0; i < run->program.instructions; i++)
+        if (run->program.instruction[i].node && strcmp(run->program.instruction[i].node->name, "collect") == 0)
+            return run->program.instruction[i].at.out[0];
     ck_abort_msg("nothing is collected");
 }
 

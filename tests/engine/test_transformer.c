@@ -57,7 +57,7 @@ static void read_logits(const struct nl_backend *backend, const struct nl_config
     const char *key, *trouble = build(&run.graph, config, &key);
     ck_assert_msg(!trouble, "%s: %s", key, trouble);
     running_start_graph(&run, backend, SAMPLES, 1);
-    const struct nl_instruction *loss = run.list.instruction;
+    const struct nl_instruction *loss = run.program.instruction;
     while (loss->operation != &nl_cross_entropy_operation)
         loss++;
     int32_t *to = run.input[0];
