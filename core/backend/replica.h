@@ -12,6 +12,12 @@ static inline void *nl_in_replica(const void *place, size_t bytes)
     return place ? (char *)(uintptr_t)place + bytes : NULL;
 }
 
+/* How many calls of a kernel it takes to compute all replicas of the run: on the host one for each. */
+static inline int nl_calls_of(const struct nl_backend *backend, const struct nl_run *run)
+{
+    return nl_is_on_host(backend) ? run->replicas : 1;
+}
+
 /* The run of replica r alone. */
 static inline struct nl_run nl_run_of(const struct nl_run *run, int r)
 {

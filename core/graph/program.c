@@ -229,9 +229,14 @@ static void call_for_replicas(const struct nl_instruction *i, const struct nl_ru
     }
 }
 
-static bool is_one_by_one(const struct nl_program *program, const struct nl_run *run)
+/* arguments: bound to `at`. */
+static void call_kernel(const struct nl_program *program, const struct nl_instruction *i, const struct nl_run *run,
+                        const void *arguments, const struct nl_operands *at)
 {
-    return run->replicas > 1 && nl_is_on_host(program->backend);
+    if (nl_calls_of(program->backend, run) == 1)
+        i->call(run, arguments);
+    else
+        call_for_replicas(i, run, at);
 }
 
 /* seen: the run as the kernel sees it. */
@@ -240,12 +245,8 @@ static void call_for_part(const struct nl_program *program, const struct nl_inst
 {
     struct nl_operands at = nl_operands_at(program, i, run, samples);
     union arguments arguments;
-    if (is_one_by_one(program, run)) {
-        call_for_replicas(i, seen, &at);
-        return;
-    }
     bind_copy(i, &at, &arguments);
-    i->call(seen, &arguments);
+    call_kernel(program, i, seen, &arguments, &at);
 }
 
 /* To the kernels a part is a batch, after so many samples. */
@@ -260,7 +261,7 @@ static void run_loop(const struct nl_program *program, const struct nl_chain *ch
         now.time = seen.time = chain->reverse ? chain->times - 1 - number : number;
         for (const struct nl_instruction *i = program->instruction + chain->first;
              i < program->instruction + chain->end; i++)
-            if (i->timed && run->samples == program->capacity && !is_one_by_one(program, run))
+            if (i->timed && run->samples == program->capacity && nl_calls_of(program->backend, run) == 1)
                 i->call(&seen, i->timed + (size_t)now.time * i->operation->arguments);
             else
                 call_for_part(program, i, &now, run->samples, &seen);
@@ -298,10 +299,7 @@ static void run_whole(const struct nl_program *program, const struct nl_chain *c
     else
         for (const struct nl_instruction *i = program->instruction + chain->first;
              i < program->instruction + chain->end; i++)
-            if (is_one_by_one(program, run))
-                call_for_replicas(i, run, &i->at);
-            else
-                i->call(run, i->arguments);
+            call_kernel(program, i, run, i->arguments, &i->at);
 }
 
 static void run_chains(const struct nl_program *program, int first, int end, const struct nl_run *run)

@@ -14,20 +14,15 @@ static const struct nl_program *program_of(const struct nl_pass *pass, const str
     return fixed || pass->batch_program.instructions == 0 ? &pass->program : &pass->batch_program;
 }
 
-/* How often a kernel is called for what it does in all replicas: on the host once for each (operation/kernel.h). */
-static int calls_of(const struct nl_plan *plan, const struct nl_run *run)
-{
-    return nl_is_on_host(plan->backend) ? run->replicas : 1;
-}
-
+/* The run as that one of the calls sees it. */
 static struct nl_run run_of_call(const struct nl_plan *plan, const struct nl_run *run, int call)
 {
-    return nl_is_on_host(plan->backend) ? nl_run_of(run, call) : *run;
+    return nl_calls_of(plan->backend, run) == 1 ? *run : nl_run_of(run, call);
 }
 
 static void gather(const struct nl_plan *plan, const struct nl_gather *batch, const struct nl_run *run)
 {
-    for (int call = 0; call < calls_of(plan, run); call++) {
+    for (int call = 0; call < nl_calls_of(plan->backend, run); call++) {
         const struct nl_run seen = run_of_call(plan, run, call);
         const struct nl_gather of = nl_gather_in_replica(batch, (size_t)call * run->stride);
         plan->gather->forward(&seen, &of);
@@ -36,7 +31,7 @@ static void gather(const struct nl_plan *plan, const struct nl_gather *batch, co
 
 static void average(const struct nl_plan *plan, const struct nl_run *run)
 {
-    for (int call = 0; call < calls_of(plan, run); call++) {
+    for (int call = 0; call < nl_calls_of(plan->backend, run); call++) {
         const struct nl_run seen = run_of_call(plan, run, call);
         const struct nl_mean_gradient of =
             nl_mean_gradient_in_replica(&plan->mean_gradient, (size_t)call * run->stride);
@@ -47,7 +42,7 @@ static void average(const struct nl_plan *plan, const struct nl_run *run)
 static void update(const struct nl_plan *plan, const struct nl_run *run)
 {
     bool frozen = run->statistics == NL_STATS_FROZEN;
-    for (int call = 0; call < calls_of(plan, run); call++) {
+    for (int call = 0; call < nl_calls_of(plan->backend, run); call++) {
         const struct nl_run seen = run_of_call(plan, run, call);
         const struct nl_update of =
             nl_update_in_replica(frozen ? &plan->frozen_update : &plan->update, (size_t)call * run->stride);

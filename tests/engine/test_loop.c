@@ -195,7 +195,7 @@ END_TEST
 /* ---- batches ---- */
 
 /* What a batch smaller than the capacity leaves depends on its own samples alone. */
-START_TEST(a_smaller_batch_has_the_bits_of_a_list_of_its_size)
+START_TEST(a_smaller_batch_has_the_bits_of_a_program_of_its_size)
 {
     const struct nl_backend *backend = _i % 2 ? &nl_backend_cpu : &nl_backend_ref;
     struct network network = networks[_i / 2], small = network;
@@ -430,7 +430,7 @@ int main(void)
     tcase_add_test(cases, padding_is_not_seen);
     tcase_add_loop_test(cases, statistics_of_each_time_are_those_node_by_node, 2, VARIANTS);
     tcase_add_test(cases, times_beyond_the_last_statistics_share_them);
-    tcase_add_loop_test(cases, a_smaller_batch_has_the_bits_of_a_list_of_its_size, 0, 2 * LOOPS);
+    tcase_add_loop_test(cases, a_smaller_batch_has_the_bits_of_a_program_of_its_size, 0, 2 * LOOPS);
     tcase_add_loop_test(cases, evaluation_has_the_logits_of_training, 0, LOOPS);
     tcase_add_loop_test(cases, products_over_all_times_are_one, 0, 3);
     tcase_add_loop_test(cases, dropout_draws_by_sample_and_time, 0, 2);

@@ -14,6 +14,7 @@
 #include "base/safetensors.h"
 #include "norm/norm.h"
 #include "operation/normalize.h"
+#include "replicas.h"
 #include "suite.h"
 
 static struct nl_tensor_file tensors;
@@ -80,10 +81,7 @@ static void add_golden(const char *setup_name, const int64_t *setup)
 enum { SPARE = 3 }; /* so many samples more than the batch has, the layer has room for */
 
 /* Two where a call computes all of them: the last has the case. */
-static size_t replicas_of(const struct nl_backend *backend)
-{
-    return nl_is_on_host(backend) ? 1 : 2;
-}
+enum { MOST_REPLICAS = 2 };
 
 struct layer {
     const struct nl_backend *backend;
@@ -104,7 +102,7 @@ static void *deal(struct layer *layer, size_t count, size_t size)
 
 static void *last(const struct layer *layer, const void *place)
 {
-    return (char *)place + (replicas_of(layer->backend) - 1) * layer->run.stride;
+    return (char *)place + (size_t)(replicas_of(layer->backend, MOST_REPLICAS) - 1) * layer->run.stride;
 }
 
 static struct layer layer_make(const struct nl_backend *backend, const struct golden *golden)
@@ -120,10 +118,10 @@ static struct layer layer_make(const struct nl_backend *backend, const struct go
     size_t affine = (size_t)golden->affine, channels = (size_t)golden->channels,
            sets = (size_t)nl_normalize_sets(op, op->setup.samples);
     layer.run = (struct nl_run){
-        .replicas = (int)replicas_of(backend), .samples = golden->samples, .statistics = NL_STATS_TRAIN};
+        .replicas = replicas_of(backend, MOST_REPLICAS), .samples = golden->samples, .statistics = NL_STATS_TRAIN};
     layer.run.stride = 8 * (4 * elements + 4 * affine + 6 * sets + 4 * channels) + sizeof *layer.hyper + 20 * 64;
     layer.run.stride = (layer.run.stride + 63) / 64 * 64;
-    layer.bytes = replicas_of(backend) * layer.run.stride;
+    layer.bytes = (size_t)replicas_of(backend, MOST_REPLICAS) * layer.run.stride;
     layer.memory = backend->alloc(layer.bytes);
     ck_assert_ptr_nonnull(layer.memory);
 
@@ -151,11 +149,11 @@ static struct layer layer_make(const struct nl_backend *backend, const struct go
         op->precise_count = deal(&layer, 1, sizeof(double));
         op->updates = deal(&layer, 1, sizeof(int64_t));
     }
-    for (size_t r = 0; r < replicas_of(backend); r++) {
-        struct nl_hyper hyper = {.norm_eps = r == replicas_of(backend) - 1 ? golden->eps : 1.0,
+    for (int r = 0; r < replicas_of(backend, MOST_REPLICAS); r++) {
+        struct nl_hyper hyper = {.norm_eps = r == replicas_of(backend, MOST_REPLICAS) - 1 ? golden->eps : 1.0,
                                  .norm_momentum = golden->momentum};
         memcpy(hyper.norm_numbers, golden->numbers, sizeof hyper.norm_numbers);
-        backend->upload((char *)layer.hyper + r * layer.run.stride, &hyper, sizeof hyper);
+        backend->upload((char *)layer.hyper + (size_t)r * layer.run.stride, &hyper, sizeof hyper);
     }
     return layer;
 }

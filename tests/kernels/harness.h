@@ -20,16 +20,11 @@
 #include "operation/mean_pool.h"
 #include "operation/normalize.h"
 #include "operation/scalars.h"
+#include "replicas.h"
 
 /* ---- images ---- */
 
 enum { GUARD = 64, FILLER = 0x5a };
-
-/* As many replicas as a call of the backend's kernels is for: on the host one (operation/kernel.h). */
-static inline int replicas_of(const struct nl_backend *backend, int most)
-{
-    return nl_is_on_host(backend) ? 1 : most;
-}
 
 /* R equal images; between the fields stand bytes that nobody may touch. */
 struct image {

@@ -15,6 +15,7 @@
 #include "model/model.h"
 #include "operation/parametrize.h"
 #include "operation/standardize.h"
+#include "replicas.h"
 #include "suite.h"
 #include "sweep/lint.h"
 #include "train/train.h"
@@ -71,10 +72,7 @@ static void read_goldens(void)
 enum field { V, G, W, DW, DV, DG, A, B, FIELDS };
 static const char *const stored[FIELDS] = {"v", "g", "w", "dw", "dv", "dg", "a", "b"};
 /* Two where a call computes all of them: the last has the case, the first other numbers. */
-static int replicas_of(const struct nl_backend *backend)
-{
-    return nl_is_on_host(backend) ? 1 : 2;
-}
+enum { MOST_REPLICAS = 2 };
 
 struct weight {
     const struct nl_backend *backend;
@@ -138,7 +136,7 @@ static struct weight weight_make(const struct nl_backend *backend, const struct 
     }
     struct nl_error err;
     ck_assert(backend->thread_begin(0, &err) == NL_OK);
-    w.memory = backend->alloc((size_t)replicas_of(backend) * w.stride);
+    w.memory = backend->alloc((size_t)replicas_of(backend, MOST_REPLICAS) * w.stride);
     ck_assert_ptr_nonnull(w.memory);
     struct nl_operands operands = {.in = {place(&w, V, 0), place(&w, G, 0)},
                                    .out = {place(&w, W, 0)},
@@ -153,7 +151,7 @@ static struct weight weight_make(const struct nl_backend *backend, const struct 
 
 static void weight_free(struct weight *w)
 {
-    w->backend->free(w->memory, (size_t)replicas_of(w->backend) * w->stride);
+    w->backend->free(w->memory, (size_t)replicas_of(w->backend, MOST_REPLICAS) * w->stride);
 }
 
 static bool is_weight(enum field field)
@@ -176,9 +174,10 @@ static void put(const struct weight *w, enum field field, const double *values, 
 {
     size_t count = w->count[field];
     double *ordered = nl_alloc(count, sizeof *ordered);
-    for (int r = 0; r < replicas_of(w->backend); r++) {
+    for (int r = 0; r < replicas_of(w->backend, MOST_REPLICAS); r++) {
         for (size_t e = 0; e < count; e++)
-            ordered[place_of(w->golden, field, e)] = (r == replicas_of(w->backend) - 1 ? factor : 0.3) * values[e];
+            ordered[place_of(w->golden, field, e)] =
+                (r == replicas_of(w->backend, MOST_REPLICAS) - 1 ? factor : 0.3) * values[e];
         w->backend->put_reals(place(w, field, r), ordered, count);
     }
     free(ordered);
@@ -189,7 +188,7 @@ static double *get(const struct weight *w, enum field field)
 {
     size_t count = w->count[field];
     double *ordered = nl_alloc(count, sizeof *ordered), *values = nl_alloc(count, sizeof *values);
-    w->backend->get_reals(ordered, place(w, field, replicas_of(w->backend) - 1), count);
+    w->backend->get_reals(ordered, place(w, field, replicas_of(w->backend, MOST_REPLICAS) - 1), count);
     for (size_t e = 0; e < count; e++)
         values[e] = ordered[place_of(w->golden, field, e)];
     free(ordered);
@@ -199,8 +198,10 @@ static double *get(const struct weight *w, enum field field)
 static void call(const struct weight *w, enum nl_statistics statistics, bool back)
 {
     const struct nl_kernel *kernel = nl_kernel_of(w->backend, w->operation, &w->arguments);
-    struct nl_run run = {
-        .replicas = replicas_of(w->backend), .stride = w->stride, .samples = 1, .statistics = statistics};
+    struct nl_run run = {.replicas = replicas_of(w->backend, MOST_REPLICAS),
+                         .stride = w->stride,
+                         .samples = 1,
+                         .statistics = statistics};
     kernel->forward(&run, &w->arguments);
     if (back)
         kernel->backward(&run, &w->arguments);
@@ -411,7 +412,7 @@ static double *standardized(const struct nl_backend *backend, bool bias)
 {
     struct nl_error err;
     size_t elements = ROWS * CHANNELS, stride = (2 * elements + 2 * CHANNELS) * backend->real;
-    size_t replicas = (size_t)replicas_of(backend);
+    size_t replicas = (size_t)replicas_of(backend, MOST_REPLICAS);
     double *values = nl_alloc(elements + 2 * CHANNELS, sizeof *values), *small = values + elements;
     ck_assert(backend->thread_begin(0, &err) == NL_OK);
     char *memory = backend->alloc(replicas * stride), *y = memory + elements * backend->real,

@@ -1,8 +1,8 @@
 /* Private to the cpu backend: its functions (table.c lists them) and what they share.
  *
- * Bits. A result depends on the shape and the numbers only, never on the instruction set:
- * sums run in a fixed order over fixed lanes, nothing is fused but by name (-ffp-contract=off), and exp, log and tanh
- * are our own (elementary.h). Under device.gemm = openblas the products are the exception: their bits depend on the
+ * Bits. A result depends on the shape and the numbers only, never on the instruction set: sums run in a fixed order
+ * over fixed lanes, nothing is fused but by name (-ffp-contract=off), and exp, log and tanh are our own (elementary.h).
+ * Under device.gemm = openblas the products are the exception: their bits depend on the
  * kernel that it picks for the processor and on the number of rows.
  */
 #ifndef NL_BACKEND_CPU_CPU_H

@@ -364,7 +364,7 @@ static void find_batch(struct call *call)
 {
     const struct nl_normalize *batch = &call->op->batch;
     bool used = nl_mixture_keeps_used(call->op, call->run);
-    const double *mean = (used ? call->op->used : batch->mean), *var = used ? mean + call->channels : batch->var;
+    const double *mean = used ? call->op->used : batch->mean, *var = used ? mean + call->channels : batch->var;
     if (nl_normalize_is_fixed(batch, call->run)) {
         nl_cpu_fixed_statistics(batch, call->run->statistics, call->channels, call->batch_mean, call->batch_var);
     } else {
