@@ -14,7 +14,7 @@
 #include "train/probe.h"
 
 enum { OUT = 'o', VALUES = 256, INPUT, SHAPE, GRAD, EVAL, DEVICE, TENSOR };
-enum { MOST_DIMS = 4, MOST_NAMES = 64 };
+enum { MOST_NAMES = 64 };
 
 static const struct option fixed_options[] = {
     {"values", required_argument, NULL, VALUES},
@@ -40,10 +40,10 @@ struct settings {
     bool eval;
 };
 
-/* The input's shape as it was given: (N, C) or (N, H, W, C). */
+/* The input's shape as it was given: (N, C) or (N, H, W, C); others are refused by set_shape. */
 struct layout {
     int dims;
-    size_t shape[MOST_DIMS];
+    size_t shape[NL_NPY_MAX_DIMS];
 };
 
 /* Numbers separated by commas. NULL: the text is none. */
@@ -79,9 +79,8 @@ static double *read_array(const char *option, const char *text, size_t expected,
             return NULL;
         }
         if (layout) {
-            layout->dims = array.dims <= MOST_DIMS ? array.dims : MOST_DIMS + 1;
-            for (int i = 0; i < array.dims && i < MOST_DIMS; i++)
-                layout->shape[i] = array.shape[i];
+            layout->dims = array.dims;
+            memcpy(layout->shape, array.shape, sizeof layout->shape);
         }
         count = array.count;
         values = nl_alloc(count, sizeof *values);
@@ -150,7 +149,7 @@ static bool read_input(struct nl_probe *probe, const struct settings *settings, 
     if (settings->shape) {
         size_t count;
         double *shape = read_list(settings->shape, &count);
-        bool good = shape && count <= MOST_DIMS;
+        bool good = shape && count <= NL_NPY_MAX_DIMS;
         layout->dims = good ? (int)count : 0;
         for (size_t i = 0; good && i < count; i++) {
             good = shape[i] >= 1 && shape[i] <= 1e9 && shape[i] == floor(shape[i]);

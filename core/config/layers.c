@@ -590,8 +590,6 @@ void nl_layer_configure(const struct nl_layer *layer, struct nl_config *config)
     config->norm.groups = set->groups != NL_UNSAID ? set->groups : config->norm.groups;
     config->norm.over = set->over != NL_UNSAID ? set->over : config->norm.over;
     config->norm.affine = set->affine != NL_UNSAID ? set->affine : config->norm.affine;
-    config->norm.eps = set->eps >= 0 ? set->eps : config->norm.eps;
-    config->norm.momentum = set->momentum >= 0 ? set->momentum : config->norm.momentum;
     config->norm.gamma_init = set->gamma_init >= 0 ? set->gamma_init : config->norm.gamma_init;
     if (set->stat_batch != NL_UNSAID)
         config->norm.stat_batch = set->stat_batch == 0 ? NL_AUTO : set->stat_batch;

@@ -112,7 +112,8 @@ const struct nl_layers *nl_layers_with(const struct nl_layers *layers, const cha
 /* The layer with that key; NULL: none. */
 const struct nl_layer *nl_layers_find(const struct nl_layers *layers, const char *key);
 
-/* What the configuration is for this layer: the layer's own settings put in. */
+/* What the configuration is for this layer: the layer's own settings put in, but for eps and momentum, which nodes
+ * override (nl_override). */
 void nl_layer_configure(const struct nl_layer *layer, struct nl_config *config);
 
 /* ---- what may be written (layers_words.c) ---- */

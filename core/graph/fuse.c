@@ -101,11 +101,9 @@ static bool linear_activate(const struct pair *p)
     linear->activates = !linear->relu;
     linear->activation = activate->kind;
     linear->gelu = activate->gelu;
-    if (linear->activates && p->trains) {
+    if (linear->activates && p->trains)
         taker->in[NL_LINEAR_SLOPE] = p->first->out[p->first->outputs++] =
             nl_graph_add_value(p->graph, p->graph->value[y]);
-        p->graph->value[taker->in[NL_LINEAR_SLOPE]].observed = false;
-    }
     take_place(p->first, p->second);
     return true;
 }

@@ -504,30 +504,64 @@ static bool small_test(const struct lint_context *s, struct nl_text *what)
     return true;
 }
 
-/* Batch sizes that differ both in how often the weights are updated and in how many samples are seen: what they are
- * compared in is neither. */
+/* Whether the number of updates or of samples depends on the key. */
+static bool is_length(const struct nl_key *key)
+{
+    return strcmp(key->section, "data") == 0 || strcmp(key->name, "train.epochs") == 0 ||
+           strcmp(key->name, "train.steps") == 0 || strcmp(key->name, "train.samples") == 0;
+}
+
+/* Whether two trials are told to train as long; what is said along with train.batch (sweep.zip) is not asked. */
+static bool same_length(const struct lint_context *s, int a, int b)
+{
+    const struct nl_experiment *e = s->experiment;
+    const struct nl_axis *batch = nl_axis_with(e->axis, e->axes, nl_key_named("train.batch"), NULL);
+    for (int k = 0; k < s->grid->keys; k++)
+        if (is_length(s->grid->key[k]) && nl_axis_with(e->axis, e->axes, s->grid->key[k], NULL) != batch &&
+            strcmp(s->grid->trial[a].text[k], s->grid->trial[b].text[k]) != 0)
+            return false;
+    return true;
+}
+
+/* Whether no trial before it is told to train as long. */
+static bool is_first_of_length(const struct lint_context *s, int trial)
+{
+    int i = 0;
+    while (!same_length(s, i, trial))
+        i++;
+    return i == trial;
+}
+
+/* Batch sizes that differ both in how often the weights are updated and in how many samples are seen, among trials that
+ * are told to train as long: what they are compared in is neither. */
 static bool mixed_budgets(const struct lint_context *s, struct nl_text *what)
 {
-    int64_t steps[2] = {INT64_MAX, 0}, samples[2] = {INT64_MAX, 0};
-    if (!varies(s, "train.batch"))
-        return false;
-    for (int i = 0; i < s->grid->trials; i++) {
-        const struct nl_config *config = &s->grid->trial[i].config;
-        int64_t trained = nl_trial_step_counts(config, nl_data_counts(config)).steps,
-                seen = trained * config->train.batch;
-        steps[0] = trained < steps[0] ? trained : steps[0];
-        steps[1] = trained > steps[1] ? trained : steps[1];
-        samples[0] = seen < samples[0] ? seen : samples[0];
-        samples[1] = seen > samples[1] ? seen : samples[1];
+    const struct nl_grid *grid = s->grid;
+    for (int first = 0; first < grid->trials && varies(s, "train.batch"); first++) {
+        int64_t steps[2] = {INT64_MAX, 0}, samples[2] = {INT64_MAX, 0};
+        if (!is_first_of_length(s, first))
+            continue;
+        for (int i = first; i < grid->trials; i++) {
+            const struct nl_config *config = &grid->trial[i].config;
+            if (!same_length(s, i, first))
+                continue;
+            int64_t trained = nl_trial_step_counts(config, nl_data_counts(config)).steps,
+                    seen = trained * config->train.batch;
+            steps[0] = trained < steps[0] ? trained : steps[0];
+            steps[1] = trained > steps[1] ? trained : steps[1];
+            samples[0] = seen < samples[0] ? seen : samples[0];
+            samples[1] = seen > samples[1] ? seen : samples[1];
+        }
+        if (steps[0] == steps[1] ||
+            (double)samples[1] <= 1.1 * (double)samples[0]) /* a last partial batch is left out or joins */
+            continue;
+        nl_text_add(what,
+                    "trials differ in updates (%lld to %lld) and in samples seen (%lld to %lld): an effect of "
+                    "train.batch may be an effect of either",
+                    whole(steps[0]), whole(steps[1]), whole(samples[0]), whole(samples[1]));
+        return true;
     }
-    if (steps[0] == steps[1] ||
-        (double)samples[1] <= 1.1 * (double)samples[0]) /* a last partial batch is left out or joins */
-        return false;
-    nl_text_add(what,
-                "trials differ in updates (%lld to %lld) and in samples seen (%lld to %lld): an effect of train.batch "
-                "may be an effect of either",
-                whole(steps[0]), whole(steps[1]), whole(samples[0]), whole(samples[1]));
-    return true;
+    return false;
 }
 
 /* How late the key was set: the command line comes after all files, a file after its bases. -1: it was not. */

@@ -66,7 +66,7 @@ static void on_progress(void *context, int64_t step, int64_t steps, double loss)
     struct nl_worker *worker = context;
     struct nl_runner *runner = worker->runner;
     pthread_mutex_lock(&runner->lock);
-    worker->trained = steps > 0 ? (double)step / (double)steps : 0;
+    worker->trained = (double)step / (double)steps;
     runner->progress.step = step;
     runner->progress.steps = steps;
     runner->progress.loss = loss;

@@ -231,7 +231,7 @@ int main(void)
     tcase_add_loop_test(tests, products_are_of_rounded_elements, 0, count);
     tcase_add_loop_test(tests, sums_are_not_rounded, 0, count);
     tcase_add_loop_test(tests, a_gradient_is_added, 0, count);
-    tcase_add_loop_test(tests, replicas_are_independent, 0, count);
+    tcase_add_loop_test(tests, replicas_are_independent, 0, SPECS);
     tcase_add_test(tests, chunks_in_turn_are_chunks_at_once);
     tcase_add_test(tests, rounding);
     suite_add_tcase(suite, tests);

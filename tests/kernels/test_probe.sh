@@ -39,4 +39,12 @@ END
     [ "$shown" -ge 5 ] || { echo "normlab norm $kind: refuses most forms" >&2; exit 1; }
     rm -rf numbers again
 done
+
+# shapes that no input has
+printf "\x93NUMPY\x01\x00\x56\x00%-85s\n%8s" "{'descr': '|u1', 'fortran_order': False, 'shape': (1, 1, 1, 1, 1, 1, 1, 8), }" >deep.npy
+for form in "--input deep.npy" "--shape 1,1,1,1,1,1,1,8" "--shape 1,1,1,1,1,1,1,1,8" "--shape 2,4,4" "--shape 8"; do
+    # shellcheck disable=SC2086
+    ! "$normlab" norm ln $form 2>err || { echo "normlab norm ln $form is no error" >&2; exit 1; }
+    grep -q "the input must have shape N,C or N,H,W,C" err || { cat err >&2; exit 1; }
+done
 echo "$(wc -w <<<"$kinds") kinds"

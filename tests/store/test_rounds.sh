@@ -46,18 +46,21 @@ same() { # OUT WANTED WHAT: of each round
     echo "same bytes: $3"
 }
 
+trials_in() { { find "$1" -name '*.trial' 2>/dev/null || true; } | wc -l; }
+
 with_epochs $few
 for kind in $kinds; do
     normlab sweep $kind.yaml --out whole/$kind --no-plot -q >/dev/null 2>whole.log || { cat whole.log; die "$kind"; }
 done
 [ -e whole/tune/tuning/trials.csv ] && [ -e whole/tune/same/trials.csv ] || die "the sweep that tunes does not have all its rounds"
+# the grid has trials of the same values, which are copied: those that the tables of `same` lack would not be there at all
+[ "$(wc -l <whole/tune/trials.csv)" -eq 13 ] && [ "$(wc -l <whole/tune/same/trials.csv)" -eq 13 ] || die "a round lacks trials"
+[ "$(trials_in whole/tune/same)" -eq 12 ] || die "trials of another round are not in this one's folder"
 grep -q '^  points:' whole/refine/experiment.yaml || die "no rate was added"
 grep -q 'first_seeds: 3' whole/until/experiment.yaml || die "no number of seeds was decided"
 [ "$(wc -l <whole/until/trials.csv)" -gt 7 ] || die "the first stage sufficed: the test wants a second one"
 
 # ---- shards: what they print is done ----
-
-trials_in() { { find "$1" -name '*.trial' 2>/dev/null || true; } | wc -l; }
 
 for kind in $kinds; do
     there=-1
