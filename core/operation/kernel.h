@@ -117,15 +117,17 @@ struct nl_micro {
                      samples; one that reduces comes   in its two parts */
 };
 
-/* Numbers that may differ from replica to replica, in the state of each; all double. The trainer writes them before a
- * step. */
+/* Numbers that may differ from replica to replica, in the state of each; all double: the keys that are HYPER_KEY, as
+ * HYPER(section, field) each, by their fields; both an optimizer and a normalizer have a momentum, so what is a
+ * normalizer's is norm_eps, norm_momentum. The trainer writes them before a step: what of a key is 0 may be off, and a
+ * norm_momentum below 0 is the cumulative average. */
+#define NL_HYPER_model(field) field
+#define NL_HYPER_train(field) field
+#define NL_HYPER_norm(field) norm_##field
 struct nl_hyper {
-    double lr, momentum, weight_decay, beta1, beta2, adam_eps;
-    double trust;                   /* LARS: eta */
-    double agc, clip_norm, clip_value; /* 0: off */
-    double label_smoothing;         /* of the loss of a step of training; 0: none */
-    double dropout;                 /* probability p */
-    double norm_eps, norm_momentum; /* norm_momentum < 0: cumulative average */
+#define HYPER(section, field) double NL_HYPER_##section(field);
+#include "hyper.def"
+#undef HYPER
     double norm_numbers[NL_NORM_NUMBERS]; /* what else a normalizer goes by (norm/coefficients.h) */
 };
 

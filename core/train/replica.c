@@ -9,21 +9,13 @@ struct nl_hyper nl_replica_hyper(const struct nl_replica *replica, int64_t step)
 {
     const struct nl_config *config = replica->config;
     struct nl_hyper hyper = {
-        .lr = nl_lr_at(&replica->schedule, step),
-        .momentum = config->train.momentum,
-        .weight_decay = config->train.weight_decay,
-        .beta1 = config->train.beta1,
-        .beta2 = nl_beta2(config),
-        .adam_eps = config->train.adam_eps,
-        .trust = config->train.trust,
-        .agc = config->train.agc,
-        .clip_norm = config->train.clip_norm,
-        .clip_value = config->train.clip_value,
-        .label_smoothing = config->train.label_smoothing,
-        .dropout = config->model.dropout,
-        .norm_eps = config->norm.eps,
-        .norm_momentum = nl_norm_momentum_at(&replica->schedule, step),
+#define HYPER(section, field) .NL_HYPER_##section(field) = config->section.field,
+#include "hyper.def"
+#undef HYPER
     };
+    hyper.lr = nl_lr_at(&replica->schedule, step);
+    hyper.beta2 = nl_beta2(config);
+    hyper.norm_momentum = nl_norm_momentum_at(&replica->schedule, step);
     nl_norm_numbers_at(&replica->schedule, step, hyper.norm_numbers);
     return hyper;
 }

@@ -14,7 +14,7 @@ cd "$scratch"
 printf 'data: {train: 4, test: 4}\nmodel: {depth: 8, width: 8}\ntrain: {batch: 4, epochs: 1, drop_last: false}\nsweep: {grid: {norm.kind: [gn]}}\n' >e.yaml
 
 # KEY=LARGEST
-whole=$(sed -n -E 's/^(COHORT_)?KEY\(([a-z]+), ([a-z_0-9]+), (INT|AUTO_INT), "[^"]*", [^,]*, ([^,]*),.*/\2.\3 \5/p' "$root/core/config/keys.def" |
+whole=$(sed -n -E 's/^(COHORT_|HYPER_)?KEY\(([a-z]+), ([a-z_0-9]+), (INT|AUTO_INT), "[^"]*", [^,]*, ([^,]*),.*/\2.\3 \5/p' "$root/core/config/keys.def" |
     awk '!/^(plot|log|device)\./ { printf "%s=%.0f\n", $1, $2 }')
 sizes="model.depth=200 model.width=8192 model.heads=8192 model.mlp_ratio=1000 data.size=512 data.channels=16 data.patch=512 data.length=100000
 data.symbols=10000 data.context=65536 norm.history=50 norm.time_limit=100000 train.batch=1000000 train.accumulate=10000 train.workers=1000000"

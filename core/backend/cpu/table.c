@@ -2,7 +2,7 @@
  * (base/team.h). */
 #include "backend/cpu/cpu.h"
 
-/* The operations that it has a kernel of its own for, nl_cpu_NAME, as backend/kernels.cmake finds them. */
+/* The operations that it has a kernel of its own for, nl_cpu_NAME, as core/lists.cmake finds them. */
 #define KERNEL(name)                                        \
     extern const struct nl_operation nl_##name##_operation; \
     extern const struct nl_kernel nl_cpu_##name;

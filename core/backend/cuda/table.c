@@ -5,7 +5,7 @@
 #define NORMLAB_CUDA_BUILT "of the tests"
 #endif
 
-/* The operations that it has a kernel of its own for, nl_cuda_NAME, as backend/kernels.cmake finds them. */
+/* The operations that it has a kernel of its own for, nl_cuda_NAME, as core/lists.cmake finds them. */
 #define KERNEL(name)                                        \
     extern const struct nl_operation nl_##name##_operation; \
     extern const struct nl_kernel nl_cuda_##name;
