@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "cmd.h"
 #include "config/value.h"
+#include "graph/quantities.h"
 
 char *key_range(const struct nl_key *key)
 {
@@ -56,6 +57,18 @@ static void print_fields(int *printed, const char *word, enum way way, const cha
     }
 }
 
+static void print_quantities(int *printed, const char *word, enum way way)
+{
+    for (const struct nl_quantity_row *row = nl_quantities; row < nl_quantities + NL_QUANTITIES; row++) {
+        char *name = nl_format("quantity.%s", row->name),
+             *range = nl_format("of %s; %s", row->of_changes ? "update:NAME" : "every tensor", row->unit);
+        if (means(word, way, name))
+            print_key(printed, name, range, row->help);
+        free(range);
+        free(name);
+    }
+}
+
 /* Prints the keys that the word means in this way, and returns their number. */
 static int print_keys(const char *word, enum way way)
 {
@@ -68,6 +81,7 @@ static int print_keys(const char *word, enum way way)
     }
     print_fields(&printed, word, way, "sweep", nl_sweep_fields);
     print_fields(&printed, word, way, "claim", nl_claim_fields);
+    print_quantities(&printed, word, way);
     return printed;
 }
 
@@ -82,7 +96,7 @@ static int unknown_key(const char *word)
     else
         for (const struct nl_section *section = nl_sections; section->name; section++)
             nl_text_add(&hint, "%s%s%s", hint.at ? ", " : "sections: ", section->name,
-                        section[1].name ? "" : ", sweep, claim");
+                        section[1].name ? "" : ", sweep, claim, quantity");
     bad_input(hint.at, "no section or key '%s'", word);
     nl_text_release(&hint);
     return EXIT_BAD_INPUT;
@@ -108,17 +122,20 @@ static int run(const struct command *self, int argc, char **argv)
 const struct command command_keys = {
     .name = "keys",
     .summary = "explain the keys of a configuration: meaning, range, default",
-    .usage =
-        "usage: normlab keys [SECTION | KEY | WORD ...]\n"
-        "\n"
-        "Explains the keys of a configuration: type, range, default and meaning. A key is named SECTION.KEY. Section sweep says what\n"
-        "an experiment varies, and section claim what a paper says about it. WORD is what PyTorch, TensorFlow or a paper calls the\n"
-        "key, or a value that the key can have (npy).\n"
-        "\n"
-        "examples:\n"
-        "  normlab keys norm\n"
-        "  normlab keys train.lr_scale\n"
-        "  normlab keys learning rate\n"
-        "  normlab keys ghost\n",
+    .usage = "usage: normlab keys [SECTION | KEY | WORD ...]\n"
+             "\n"
+             "Explains the keys of a configuration: type, range, default and meaning. A key is named SECTION.KEY. "
+             "Section sweep says what\n"
+             "an experiment varies, section claim what a paper says about it, and section quantity what is measured of "
+             "the tensors of\n"
+             "log.tensors. WORD is what PyTorch, TensorFlow or a paper calls the key, or a value that the key can have "
+             "(npy).\n"
+             "\n"
+             "examples:\n"
+             "  normlab keys norm\n"
+             "  normlab keys train.lr_scale\n"
+             "  normlab keys learning rate\n"
+             "  normlab keys ghost\n"
+             "  normlab keys quantity\n",
     .run = run,
 };

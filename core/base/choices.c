@@ -10,7 +10,6 @@ const char *const nl_device_names[] = {"cpu", "ref", "cuda", NULL};
 const char *const nl_precision_names[] = {"float32", "tf32", "bf16", "3xtf32", NULL};
 const char *const nl_gemm_names[] = {"own", "openblas", NULL};
 const char *const nl_conv_algorithm_names[] = {"winograd", "direct", NULL};
-const char *const nl_quantity_names[] = {"norm", "mean", "std", "zeros", NULL};
 const char *const nl_switch_names[] = {"auto", "true", "false", NULL};
 
 const char *const nl_optimizer_names[] = {

@@ -35,10 +35,6 @@ extern const char *const nl_gemm_names[];
 enum nl_conv_algorithm { NL_CONV_WINOGRAD, NL_CONV_DIRECT };
 extern const char *const nl_conv_algorithm_names[];
 
-/* What is measured of a tensor. */
-enum nl_quantity { NL_QUANTITY_NORM, NL_QUANTITY_MEAN, NL_QUANTITY_STD, NL_QUANTITY_ZEROS, NL_QUANTITIES };
-extern const char *const nl_quantity_names[];
-
 /* A truth value, or auto. */
 enum nl_switch { NL_SWITCH_AUTO, NL_SWITCH_ON, NL_SWITCH_OFF };
 extern const char *const nl_switch_names[];

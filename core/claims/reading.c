@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "claims/tensor.h"
+#include "graph/quantities.h"
 #include "stats/choice.h"
 #include "stats/rates.h"
 #include "train/train.h"
@@ -76,9 +77,9 @@ struct nl_part_scale nl_part_scale(const struct nl_published_part *part, const s
     if (part->slope)
         out.range = doublings(evidence->results, part->slope);
     if (reading->tensor) {
-        out.share = reading->quantity == NL_QUANTITY_ZEROS;
+        out.share = nl_quantities[reading->quantity].compared == NL_BY_SHARE;
         out.scale = out.share ? 100.0 : 1.0;
-        out.ratio = reading->quantity == NL_QUANTITY_NORM || reading->quantity == NL_QUANTITY_STD;
+        out.ratio = nl_quantities[reading->quantity].compared == NL_BY_RATIO;
         out.unit = out.ratio     ? (part->slope ? "x per doubling" : "x")
                    : out.share   ? (part->slope ? "points per doubling" : "points")
                    : part->slope ? "per doubling"

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "graph/observers.h"
+#include "graph/quantities.h"
 
 static int order_of(const char *a, const char *b)
 {
@@ -51,5 +52,5 @@ double nl_read_tensor(const struct nl_reading *reading, const struct nl_curves *
                 value = NAN;
         }
     }
-    return reading->quantity == NL_QUANTITY_NORM || reading->quantity == NL_QUANTITY_STD ? log(value) : value;
+    return nl_quantities[reading->quantity].compared == NL_BY_RATIO ? log(value) : value;
 }

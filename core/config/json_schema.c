@@ -13,6 +13,7 @@
 #include "config/layers.h"
 #include "config/published.h"
 #include "config/value.h"
+#include "graph/quantities.h"
 
 static bool is_integer(const struct nl_key *key)
 {

@@ -11,6 +11,7 @@
 #include "config/layers.h"
 #include "config/sweep.h"
 #include "config/value.h"
+#include "graph/quantities.h"
 
 const char *const nl_identity_names[] = {"gn_is_ln",  "gn_is_in",   "rms_is_ln",     "bn_of_one",      "bn_scale",
                                          "bn_shift",  "bn_running", "bn_batchmates", "frn_batchmates", "sync_is_bn",
@@ -329,8 +330,7 @@ static const char *problem_with(const struct parts *parts)
     const struct nl_published_part *part = &parts->part;
     bool listed = parts->order, runs = part->identity == NL_NO_IDENTITY;
     bool ratio = !isnan(part->reading.target) || (part->reading.along && part->reading.take == NL_TAKE_USABLE) ||
-                 (part->reading.tensor &&
-                  (part->reading.quantity == NL_QUANTITY_NORM || part->reading.quantity == NL_QUANTITY_STD));
+                 (part->reading.tensor && nl_quantities[part->reading.quantity].compared == NL_BY_RATIO);
     if (!part->says)
         return "a part needs a sentence: says";
     if (parts->thresholds != 1)
@@ -345,7 +345,7 @@ static const char *problem_with(const struct parts *parts)
                    parts->order->count < 2))
         return "'order' is a list of two or more cells, with a smallest effect between neighbours";
     if (ratio && part->kind != NL_IDENTITY && !(part->threshold >= 1.0))
-        return "steps, rates, norms and deviations are compared by their ratio: its threshold is 1 or more";
+        return "steps, rates and sizes of tensors are compared by their ratio: its threshold is 1 or more";
     if (listed)
         return NULL;
     if (part->slope ? part->sides < 1 || (part->sides > 1 && !part->cell[1].keys) : part->sides < 2)
@@ -464,8 +464,8 @@ const struct nl_field nl_claim_fields[] = {
      "the "
      "second cell; target: "
      "steps until its curve is there; tensor: in place of a metric, a name or pattern of log.tensors, with its "
-     "quantity "
-     "(norm, mean, std, zeros) at a step (first, last) of those logged, of the last tensor that it names; along: a "
+     "quantity of metrics.csv (norm, ...) at a step (first, last) of those logged, of the last tensor that it names; "
+     "along: a "
      "key, over whose runs with one seed is taken: best (where `by`, of the validation "
      "part, is best), usable "
      "(the largest usable learning rate), width (decades of the key within 5 points of the best), failed (the share of "

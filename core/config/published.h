@@ -14,6 +14,7 @@
 
 #include "base/hash.h"
 #include "config/config.h"
+#include "graph/quantities.h"
 
 /* In this order core/claims/identity.c computes them. */
 enum nl_identity {

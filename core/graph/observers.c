@@ -11,6 +11,14 @@
 
 static const char *const prefixes[NL_ASPECTS] = {"", "grad:", "update:"};
 
+enum nl_aspect nl_observer_aspect(const char *name)
+{
+    enum nl_aspect aspect = NL_ASPECTS - 1;
+    while (strncmp(name, prefixes[aspect], strlen(prefixes[aspect])) != 0) /* the first is "" */
+        aspect--;
+    return aspect;
+}
+
 bool nl_is_observed(const struct nl_name_list *patterns, const char *name)
 {
     for (int i = 0; i < patterns->count; i++)

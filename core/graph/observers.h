@@ -33,6 +33,9 @@ struct nl_observers {
 struct nl_observers nl_observers_find(const struct nl_graph *graph, const struct nl_name_list *patterns);
 void nl_observers_release(struct nl_observers *observers);
 
+/* What an observer of this name sees. */
+enum nl_aspect nl_observer_aspect(const char *name);
+
 /* Whether an observer's name is what one of the patterns names. */
 bool nl_is_observed(const struct nl_name_list *patterns, const char *name);
 

@@ -1,6 +1,8 @@
 /* Sums over a tensor, or over what it has changed by. It has no output that a node could take. */
 #include "operation/observe.h"
 
+#include <math.h>
+
 #include "operation/reference.h"
 
 enum { X, BEFORE, SLOTS };
@@ -17,15 +19,22 @@ static struct nl_observed look(size_t count, const real *x, const real *before)
 {
     struct nl_observed seen = {.elements = (double)count};
     for (size_t i = 0; i < count; i++) {
-        double value = element(x, before, i);
+        double value = element(x, before, i), from = before ? real_part(before[i]) : 0;
         seen.sum += value;
         seen.squares += value * value;
         seen.zeros += value == 0;
+        seen.largest = nl_larger_seen(seen.largest, fabs(value));
+        seen.weight += from * from;
+        seen.along += from * value;
     }
-    double mean = seen.sum / seen.elements;
+    double mean = seen.sum / seen.elements, along = nl_seen_along(&seen);
     for (size_t i = 0; i < count; i++) {
-        double deviation = element(x, before, i) - mean;
-        seen.deviations += deviation * deviation;
+        double value = element(x, before, i), deviation = value - mean, square = deviation * deviation,
+               across = before ? value - along * real_part(before[i]) : 0;
+        seen.across += across * across;
+        seen.deviations += square;
+        seen.cubes += square * deviation;
+        seen.fourths += square * square;
     }
     return seen;
 }

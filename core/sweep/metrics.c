@@ -8,21 +8,20 @@
 
 #include "config/value.h"
 #include "graph/observers.h"
+#include "graph/quantities.h"
 #include "stats/csv.h"
 
 /* ---- made of a result ---- */
 
-/* std is torch.std, over the elements less one: of one there is none. */
-static void add_row(struct nl_text *out, const struct nl_observation *o)
+/* A field for each quantity; empty: this tensor has none. */
+static void add_row(struct nl_text *out, const char *tensor, const struct nl_observation *o)
 {
-    const double quantity[NL_QUANTITIES] = {[NL_QUANTITY_NORM] = sqrt(o->squares),
-                                            [NL_QUANTITY_MEAN] = o->sum / o->elements,
-                                            [NL_QUANTITY_STD] = sqrt(o->deviations / (o->elements - 1)),
-                                            [NL_QUANTITY_ZEROS] = o->zeros / o->elements};
     char number[32];
     nl_text_add(out, "%" PRId64, o->step);
-    for (int i = 0; i < NL_QUANTITIES; i++)
-        nl_text_add(out, ",%s", i == NL_QUANTITY_STD && o->elements < 2 ? "" : nl_double_text(quantity[i], number));
+    for (enum nl_quantity q = 0; q < NL_QUANTITIES; q++) {
+        double value = nl_quantity_applies(q, tensor) ? nl_quantities[q].value(&o->seen) : NAN;
+        nl_text_add(out, ",%s", isnan(value) ? "" : nl_double_text(value, number));
+    }
     nl_text_add(out, "\n");
 }
 
@@ -47,7 +46,7 @@ struct nl_metrics nl_metrics_of(const struct nl_trial_result *result)
         nl_text_add(&text, "%s", "");
         for (int i = 0; i < result->observations; i++)
             if (result->observation[i].tensor == tensor) {
-                add_row(&text, &result->observation[i]);
+                add_row(&text, result->tensor[tensor], &result->observation[i]);
                 rows++;
             }
         add(&out, nl_strdup(result->tensor[tensor]), rows, text.at);
@@ -75,11 +74,26 @@ const struct nl_measured *nl_metrics_get(const struct nl_metrics *metrics, const
     return metrics->count ? bsearch(&wanted, metrics->at, (size_t)metrics->count, sizeof wanted, by_name) : NULL;
 }
 
+/* Whether the rows of the steps that both have say the same, as far as both have quantities. */
+static bool rows_agree(const char *a, const char *b)
+{
+    while (*a && *b) {
+        size_t of_a = strcspn(a, "\n"), of_b = strcspn(b, "\n"), both = of_a < of_b ? of_a : of_b;
+        long long step_of_a = strtoll(a, NULL, 10), step_of_b = strtoll(b, NULL, 10);
+        char next = of_a < of_b ? b[both] : a[both];
+        if (step_of_a == step_of_b && (strncmp(a, b, both) != 0 || (next != '\n' && next != ',')))
+            return false;
+        a += step_of_a <= step_of_b ? of_a + 1 : 0;
+        b += step_of_b <= step_of_a ? of_b + 1 : 0;
+    }
+    return true;
+}
+
 bool nl_metrics_agree(const struct nl_metrics *a, const struct nl_metrics *b)
 {
     for (int i = 0; i < a->count; i++) {
         const struct nl_measured *other = nl_metrics_get(b, a->at[i].tensor);
-        if (other && strcmp(other->text, a->at[i].text) != 0)
+        if (other && !rows_agree(other->text, a->at[i].text))
             return false;
     }
     return true;
@@ -104,11 +118,13 @@ static void add_quantities(const struct nl_measured *measured, const struct nl_t
     char *copy = nl_strdup(measured->text), *rest = copy, *line;
     while ((line = strsep(&rest, "\n")) && *line) {
         const char *step = strsep(&line, ","), *value;
-        for (int i = 0; i < NL_QUANTITIES && (value = strsep(&line, ",")); i++) {
+        for (enum nl_quantity q = 0; q < NL_QUANTITIES && (value = strsep(&line, ",")); q++) {
+            if (!nl_quantity_applies(q, measured->tensor))
+                continue;
             nl_text_add_bytes(out, start->at, start->length);
             nl_text_add(out, "%s,", step);
             nl_csv_add(out, measured->tensor);
-            nl_text_add(out, ",%s,%s\n", nl_quantity_names[i], value);
+            nl_text_add(out, ",%s,%s\n", nl_quantity_names[q], value);
         }
     }
     free(copy);

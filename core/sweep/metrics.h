@@ -6,7 +6,9 @@
 #include "config/config.h"
 #include "train/train.h"
 
-/* What was measured of a tensor: a row "step,norm,mean,std,zeros" for each step that was observed. */
+/* What was measured of a tensor: a row for each step that was observed, of the step and a field for each quantity
+ * (graph/quantities.def), empty where the tensor has none. Earlier versions of normlab knew the first quantities alone,
+ * and their rows are shorter. */
 struct nl_measured {
     char *tensor; /* its name: "grad:fc1.weight" */
     int64_t rows;

@@ -6,6 +6,7 @@
 
 #include "base/memory.h"
 #include "graph/observers.h"
+#include "graph/quantities.h"
 #include "model/model.h"
 
 /* False: there is no such network, as others say. To be released either way. */
@@ -73,6 +74,16 @@ void nl_count_observed(const struct nl_grid *grid, int *least, int *most)
     }
 }
 
+/* Whether the rows are those of all steps that are to be looked at, with all quantities. */
+static bool is_whole(const struct nl_measured *measured, int64_t rows)
+{
+    const char *end = measured ? strchr(measured->text, '\n') : NULL;
+    int fields = 0;
+    for (const char *at = end ? measured->text : NULL; at && at < end; at++)
+        fields += *at == ',';
+    return end && measured->rows == rows && fields == NL_QUANTITIES;
+}
+
 bool nl_lacks_observed(const struct nl_trial *trial, const struct nl_record *record)
 {
     struct nl_graph graph;
@@ -80,8 +91,9 @@ bool nl_lacks_observed(const struct nl_trial *trial, const struct nl_record *rec
     if (!record->present || record->failed || trial->config.log.tensors.count == 0 || !build(&trial->config, &graph))
         return false;
     struct nl_observers wanted = nl_observers_find(&graph, &trial->config.log.tensors);
+    const struct nl_step_counts counts = nl_trial_step_counts(&trial->config, nl_data_counts(&trial->config));
     for (int i = 0; i < wanted.count; i++)
-        lacks |= !nl_metrics_get(&record->metrics, wanted.at[i].name);
+        lacks |= !is_whole(nl_metrics_get(&record->metrics, wanted.at[i].name), nl_observed_steps(&counts));
     nl_observers_release(&wanted);
     nl_graph_release(&graph);
     return lacks;

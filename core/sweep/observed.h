@@ -12,7 +12,8 @@ void nl_check_observed(const struct nl_grid *grid, const struct nl_experiment *e
 /* Tensors that are observed in the trial with the fewest, and in that with the most. */
 void nl_count_observed(const struct nl_grid *grid, int *least, int *most);
 
-/* Whether a trial that has ended was run without something that log.tensors asks for. */
+/* Whether a trial that has ended was run without something that log.tensors asks for, or at other steps than log.every
+ * says. */
 bool nl_lacks_observed(const struct nl_trial *trial, const struct nl_record *record);
 
 #endif

@@ -12,19 +12,13 @@
 #include "config/value.h"
 #include "train/train.h"
 
+enum { COUNTS = 2, SUMS = 7, MOST_EXTRA = 6, DIFFERENCES_SHOWN = 4 };
+enum { STEP, EPOCH, SAMPLES, PART, EVAL, LR, LOSS, ACCURACY, COLUMNS }; /* of training.curve */
 enum {
-    COUNTS = 2,
-    SUMS = 7,
-    COLUMNS = 8,
-    STEP = 0,
-    SAMPLES = 2,
-    PART = 3,
-    EVAL = 4,
-    METRIC_COLUMNS = 7,
-    TENSOR = 1,
-    MOST_EXTRA = 6,
-    DIFFERENCES_SHOWN = 4
-};
+    TENSOR = STEP + 1,
+    SEEN,
+    METRIC_COLUMNS = SEEN + sizeof(struct nl_observed) / sizeof(double)
+}; /* of training.metrics */
 
 /* ---- writing ---- */
 
@@ -53,9 +47,9 @@ static double *metric_numbers(const struct nl_trial_result *result)
     double *numbers = nl_alloc((size_t)result->observations * METRIC_COLUMNS, sizeof *numbers), *at = numbers;
     for (const struct nl_observation *m = result->observation; m < result->observation + result->observations;
          m++, at += METRIC_COLUMNS) {
-        const double columns[METRIC_COLUMNS] = {(double)m->step, m->tensor,     m->elements, m->sum,
-                                                m->squares,      m->deviations, m->zeros};
-        memcpy(at, columns, sizeof columns);
+        at[STEP] = (double)m->step;
+        at[TENSOR] = m->tensor;
+        memcpy(at + SEEN, &m->seen, sizeof m->seen);
     }
     return numbers;
 }
@@ -139,12 +133,15 @@ static void compare(struct differences *differences, const char *what, const cha
 static void compare_observed(struct differences *differences, const struct nl_tensor_file *file,
                              const struct nl_config *config)
 {
-    const struct nl_key *key = nl_key_named("log.tensors");
-    const char *there = nl_safetensors_metadata(file, key->name);
-    char *here = nl_value_text(key, config);
-    if (config->log.tensors.count > 0)
+    for (int i = 0; i < nl_key_count; i++) {
+        const struct nl_key *key = &nl_keys[i];
+        if (strcmp(key->section, "log") != 0 || config->log.tensors.count == 0)
+            continue;
+        const char *there = nl_safetensors_metadata(file, key->name);
+        char *here = nl_value_text(key, config);
         compare(differences, key->name, there ? there : key->default_text, here);
-    free(here);
+        free(here);
+    }
 }
 
 /* Only keys that matter here are compared: what makes another one matter there is a difference itself. */
@@ -254,9 +251,9 @@ static void get_curve(const struct nl_tensor_file_entry *curve, struct nl_trial_
                                                             .samples = (int64_t)at[SAMPLES],
                                                             .part = (enum nl_part)at[PART],
                                                             .eval = (int)at[EVAL],
-                                                            .lr = at[5],
-                                                            .loss = at[6],
-                                                            .accuracy = at[7]};
+                                                            .lr = at[LR],
+                                                            .loss = at[LOSS],
+                                                            .accuracy = at[ACCURACY]};
     }
 }
 
@@ -268,8 +265,9 @@ static void get_metrics(const struct nl_tensor_file_entry *metrics, struct nl_tr
         if (at[TENSOR] >= result->tensors)
             continue;
         NL_GROW(result->observation, result->observations, result->observations_capacity);
-        result->observation[result->observations++] =
-            (struct nl_observation){(int64_t)at[STEP], (int)at[TENSOR], at[2], at[3], at[4], at[5], at[6]};
+        struct nl_observation *o = &result->observation[result->observations++];
+        *o = (struct nl_observation){.step = (int64_t)at[STEP], .tensor = (int)at[TENSOR]};
+        memcpy(&o->seen, at + SEEN, sizeof o->seen);
     }
 }
 

@@ -2,16 +2,15 @@
  * functions of step and epoch, so there is no state of a generator. The file is that of the weights (train/weights.h),
  * which `normlab eval` scores, with
  *
- *     training.counts  I64 (2)        steps and samples done
- *     training.sums    F64 (7)        loss of the first batch; sums since the last row of the curve: loss, correct,
- * counted; seconds: all, training, evaluation training.curve   F64 (rows, 8)  step, epoch, samples, part, eval, lr,
- * loss, accuracy training.metrics F64 (rows, 7)  where tensors are observed: step, number of the tensor, elements, sum,
- * sum of squares, of squared deviations from the mean, zeros training.first, training.second (parameters)  what the
- * optimizer keeps, as the backend lays it out training.NAME                   what the node keeps of earlier steps in
- * that tensor (NL_HISTORY), likewise
+ *     training.counts   I64 (2)         steps and samples done
+ *     training.sums     F64 (7)         loss of the first batch; sums since the last row of the curve: loss, correct,
+ *                                       counted; seconds: all, training, evaluation
+ *     training.curve    F64 (rows, 8)   step, epoch, samples, part, eval, lr, loss, accuracy
+ *     training.metrics  F64 (rows, 13)  where tensors are observed: step, number of the tensor, and the fields of
+ * struct nl_observed training.first, training.second   (parameters) what the optimizer keeps, as the backend lays it
+ * out training.NAME                     what the node keeps of earlier steps in that tensor (NL_HISTORY), likewise
  *
- * It is written whole or not at all, and sealed (base/safetensors.h): one without its checksum is no
- * checkpoint. */
+ * It is written whole or not at all, and sealed (base/safetensors.h): one without its checksum is no checkpoint. */
 #ifndef NL_TRAIN_CHECKPOINT_H
 #define NL_TRAIN_CHECKPOINT_H
 

@@ -89,8 +89,7 @@ void nl_replica_observe(struct nl_replica *replica, int64_t steps, const struct 
     struct nl_trial_result *result = replica->result;
     for (int i = 0; i < result->tensors && result->steps == steps; i++) {
         NL_GROW(result->observation, result->observations, result->observations_capacity);
-        result->observation[result->observations++] = (struct nl_observation){
-            steps, i, seen[i].elements, seen[i].sum, seen[i].squares, seen[i].deviations, seen[i].zeros};
+        result->observation[result->observations++] = (struct nl_observation){steps, i, seen[i]};
     }
 }
 

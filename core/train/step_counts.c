@@ -54,6 +54,7 @@ struct nl_step_counts nl_trial_step_counts(const struct nl_config *config, struc
                 : config->train.samples != NL_AUTO ? divide_up(config->train.samples, batch)
                                                    : config->train.epochs * out.steps_per_epoch;
     out.log_every = config->train.log_every != NL_AUTO ? config->train.log_every : divide_up(out.steps, LOG_ROWS);
+    out.observe_every = config->log.every != NL_AUTO ? config->log.every : out.log_every;
     out.eval_every = config->train.eval_every != NL_AUTO
                          ? config->train.eval_every
                          : steps_between_evaluations(config, counts, out.steps, out.steps_per_epoch);
@@ -68,6 +69,16 @@ struct nl_step_counts nl_trial_step_counts(const struct nl_config *config, struc
     int held_out_parts = (counts.val > 0) + (counts.test > 0);
     out.rows = divide_up(out.steps, out.log_every) + evaluations * held_out_parts + evals * (1 + held_out_parts);
     return out;
+}
+
+bool nl_is_observed_after(const struct nl_step_counts *counts, int64_t steps)
+{
+    return steps % counts->observe_every == 0 || steps == counts->steps;
+}
+
+int64_t nl_observed_steps(const struct nl_step_counts *counts)
+{
+    return divide_up(counts->steps, counts->observe_every);
 }
 
 struct nl_cost nl_trial_cost(const struct nl_config *config)

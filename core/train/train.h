@@ -10,6 +10,7 @@
 #include "base/safetensors.h"
 #include "config/config.h"
 #include "data/data.h"
+#include "operation/observed.h"
 
 /* A failed training is a result, not an error.
  * diverged: a loss of a batch was NaN or infinite, or over 1000 times the larger of the first one and ln(classes).
@@ -38,9 +39,7 @@ struct nl_curve_row {
 struct nl_observation {
     int64_t step;
     int tensor;      /* of the result's */
-    double elements, sum, squares;
-    double deviations; /* sum of squared deviations from the mean */
-    double zeros;
+    struct nl_observed seen;
 };
 
 struct nl_score {
@@ -104,13 +103,17 @@ enum nl_eval nl_primary_eval(const struct nl_config *config);
 /* A trial before it is run (step_counts.c). Evaluation counts the collection of precise statistics, too. */
 struct nl_step_counts {
     int64_t steps_per_epoch, steps; /* weight updates */
-    int64_t log_every, eval_every;  /* steps */
+    int64_t log_every, observe_every, eval_every; /* steps; observe_every: log.every */
     int64_t rows;                   /* of the curve, if it does not diverge */
     struct nl_passes {
         int64_t samples, batches;   /* forward */
     } on_the_way, at_the_end;       /* of evaluation */
 };
 struct nl_step_counts nl_trial_step_counts(const struct nl_config *config, struct nl_counts counts);
+
+/* Whether tensors are looked at (log.tensors) in the step that makes so many: every log.every, and the last. */
+bool nl_is_observed_after(const struct nl_step_counts *counts, int64_t steps);
+int64_t nl_observed_steps(const struct nl_step_counts *counts); /* how many are */
 
 /* A rough number of floating-point operations: to start the longest first, to balance shards, to tell what is left. */
 struct nl_cost {

@@ -159,10 +159,10 @@ static const struct nl_hyper *put_rates_of(struct nl_training *c, int64_t step, 
     return changed ? c->plan.rates : NULL;
 }
 
-/* Whether the step that makes so many is logged, and there is something to see in it. */
+/* Whether something is looked at in the step that makes so many. */
 static bool observes(const struct nl_training *c, int64_t steps)
 {
-    return c->plan.observers.count > 0 && (steps % c->step_counts.log_every == 0 || steps == c->step_counts.steps);
+    return c->plan.observers.count > 0 && nl_is_observed_after(&c->step_counts, steps);
 }
 
 static int64_t smaller(int64_t a, int64_t b)
@@ -363,8 +363,9 @@ static int train(struct nl_training *c, struct nl_error *err)
     int64_t steps = c->step_counts.steps;
     for (int64_t step = c->replica[0].result->steps; step < steps;) {
         int64_t log_at = next_multiple(step, c->step_counts.log_every),
-                eval_at = next_multiple(step, c->step_counts.eval_every);
-        int64_t end = smaller(smaller(steps, step + NL_SUMS_RING), smaller(log_at, eval_at));
+                eval_at = next_multiple(step, c->step_counts.eval_every),
+                observe_at = c->plan.observers.count > 0 ? next_multiple(step, c->step_counts.observe_every) : steps;
+        int64_t end = smaller(smaller(steps, step + NL_SUMS_RING), smaller(smaller(log_at, eval_at), observe_at));
         train_chunk(c, step, end);
         step = end;
         if (nl_backend_status(c->plan.backend, err) || end_trials(c, false, err))

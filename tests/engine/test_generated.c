@@ -148,7 +148,7 @@ static void compare_results(const char *what, const struct nl_trial_result *a, c
     if (!same_bits(a->score, b->score, sizeof a->score))
         find("%s: other scores", what);
     for (int i = 0; i < a->observations; i++)
-        if (!same_bits(&a->observation[i].sum, &b->observation[i].sum, 4 * sizeof(double)))
+        if (!same_bits(&a->observation[i].seen, &b->observation[i].seen, sizeof(struct nl_observed)))
             find("%s: tensor '%s' is seen otherwise", what, a->tensor[a->observation[i].tensor]);
 }
 
@@ -338,7 +338,7 @@ static double largest_squares(struct nl_trial_result result)
 {
     double largest = 0;
     for (int i = 0; i < result.observations && result.observation[i].step <= 2; i++)
-        largest = fmax(largest, result.observation[i].squares);
+        largest = fmax(largest, result.observation[i].seen.squares);
     nl_trial_result_release(&result);
     return largest;
 }

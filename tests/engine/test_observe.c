@@ -342,6 +342,80 @@ START_TEST(deviations_keep_their_digits)
 }
 END_TEST
 
+/* What is seen of a row, by its definition. before: NULL, or what is subtracted. */
+static struct nl_observed defined(size_t count, const double *x, const double *before)
+{
+    struct nl_observed seen = {.elements = (double)count};
+    for (size_t i = 0; i < count; i++) {
+        double value = before ? x[i] - before[i] : x[i];
+        seen.sum += value;
+        seen.squares += value * value;
+        seen.zeros += value == 0;
+        seen.largest = fmax(seen.largest, fabs(value));
+        seen.weight += before ? before[i] * before[i] : 0;
+        seen.along += before ? before[i] * value : 0;
+    }
+    for (size_t i = 0; i < count; i++) {
+        double value = before ? x[i] - before[i] : x[i], deviation = value - seen.sum / (double)count;
+        seen.deviations += pow(deviation, 2);
+        seen.cubes += pow(deviation, 3);
+        seen.fourths += pow(deviation, 4);
+        seen.across += before ? pow(value - seen.along / seen.weight * before[i], 2) : 0;
+    }
+    return seen;
+}
+
+static void check_seen(const struct nl_observed *found, const struct nl_observed *want, const char *what)
+{
+    const double *got = (const double *)found, *expected = (const double *)want;
+    for (size_t i = 0; i < sizeof *found / sizeof(double); i++)
+        ck_assert_msg(fabs(got[i] - expected[i]) <= 1e-13 * (fabs(expected[i]) + want->elements),
+                      "%s: number %zu is %.17g, not %.17g", what, i, got[i], expected[i]);
+}
+
+/* Rows of different means and spreads, in one and in two calls, and parts of a change: what joins them knows no more
+ * than their sums. */
+START_TEST(parts_see_what_the_whole_does)
+{
+    enum { ROWS = 5, COUNT = 61, ALL = ROWS * COUNT };
+    static double x[ALL], before[ALL];
+    static float of_cpu[ALL], before_of_cpu[ALL];
+    for (int i = 0; i < ALL; i++) {
+        double u = sin(12.9898 * i) + sin(78.233 * i);
+        of_cpu[i] = i % 11 == 0 ? 0 : (float)(u * (1 + i / COUNT) + i / COUNT);
+        before_of_cpu[i] = (float)(0.5 + i % 7);
+        x[i] = of_cpu[i];
+        before[i] = before_of_cpu[i];
+    }
+    struct nl_observed whole = defined(ALL, x, NULL), seen;
+    for (int split = 0; split < ROWS; split++)
+        for (int b = 0; b < 2; b++) {
+            const struct nl_backend *backend = b ? &nl_backend_cpu : &nl_backend_ref;
+            for (int part = 0; part < 2; part++) {
+                int first = part ? split : 0;
+                struct nl_observe observe = {.count = COUNT, .per_sample = true, .seen = &seen};
+                observe.x = b ? (const void *)(of_cpu + first * COUNT) : (const void *)(x + first * COUNT);
+                const struct nl_run run = {
+                    .replicas = 1, .samples = part ? ROWS - split : split, .first = first, .batch = ROWS};
+                nl_kernel_of(backend, &nl_observe_operation, &observe)->forward(&run, &observe);
+            }
+            check_seen(&seen, &whole, backend->name);
+            const struct nl_run run = {.replicas = 1, .samples = 1, .batch = 1};
+            struct nl_observe change = {.count = ALL, .seen = &seen};
+            change.x = b ? (const void *)of_cpu : (const void *)x;
+            change.before = b ? (const void *)before_of_cpu : (const void *)before;
+            nl_kernel_of(backend, &nl_observe_operation, &change)->forward(&run, &change);
+            struct nl_observed of_change = defined(ALL, x, before);
+            check_seen(&seen, &of_change, "a change");
+        }
+    for (size_t first = 1; first < ALL; first += 37) {
+        struct nl_observed a = defined(first, x, before), rest = defined(ALL - first, x + first, before + first),
+                           both = nl_seen_together(a, rest), of_change = defined(ALL, x, before);
+        check_seen(&both, &of_change, "two parts of a change");
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("observe");
@@ -355,6 +429,7 @@ int main(void)
     tcase_add_test(tc, only_gradients_that_there_are);
     tcase_add_loop_test(tc, elements_that_have_names, 0, 2);
     tcase_add_test(tc, deviations_keep_their_digits);
+    tcase_add_test(tc, parts_see_what_the_whole_does);
     suite_add_tcase(suite, tc);
     return run_suite(suite);
 }

@@ -3,8 +3,9 @@
     python tests/golden/observe.py build/normlab        writes tests/golden/observe.safetensors, which tests/golden/test_golden_observe.c reads
 
 The program trains on `ref` and says what it started from, as for train.py, whose networks these are. Stored is PyTorch's: <case>/<tensor>
-(rows, 5), a row of step, norm, mean, std (torch.std) and share of zeros for each logged step; the tensor is named as in log.tensors. Both must
-agree to 1e-10, means and deviations relative to the root mean square.
+(rows, 9), a row of step and the quantities of core/graph/quantities.def for each logged step, NaN where there is none; the tensor is named as in
+log.tensors. Both must agree to 1e-10, means and deviations relative to the root mean square. kurtosis is scipy's; an angle is Kahan's formula,
+2 atan2(|u - v|, |u + v|) of unit vectors.
 """
 
 import csv
@@ -16,6 +17,7 @@ import numpy
 import safetensors
 import torch
 from safetensors.torch import load_file, save_file
+from scipy import stats
 from torch import nn
 from torch.nn import functional as F
 
@@ -31,9 +33,24 @@ def read_cases():
     return {name: lines[0][1:] + own for name, *own in lines[1:]}
 
 
-def quantities(step, x):
+NAN = float("nan")
+QUANTITIES = ["norm", "mean", "std", "zeros", "max", "kurtosis", "ratio", "rotation"]
+
+
+def angle(a, b):
+    u, v = a / a.norm(), b / b.norm()
+    return 2 * torch.atan2((u - v).norm(), (u + v).norm())
+
+
+def quantities(step, x, before=None):
+    """before: of a parameter, of which x is the change."""
     x = x.detach().flatten()
-    return [float(step), x.norm().item(), x.mean().item(), x.std().item(), (x == 0).double().mean().item()]
+    kurtosis = stats.kurtosis(x.numpy(), fisher=False) if (x != x[0]).any() else NAN
+    change = [NAN, NAN]
+    if before is not None and before.norm() > 0:
+        before = before.flatten()
+        change = [(x.norm() / before.norm()).item(), angle(before, before + x).item()]
+    return [float(step), x.norm().item(), x.mean().item(), x.std().item(), (x == 0).double().mean().item(), x.abs().max().item(), kurtosis, *change]
 
 
 def name_of(name, module):
@@ -81,27 +98,32 @@ def observe(case, start, order, parts):
         found |= {f"update:{name}": value - before[name] for name, value in network.named_parameters()}
         if (step + 1) % int(case["train.log_every"]) == 0 or step + 1 == len(order):
             for name, value in found.items():
-                seen.setdefault(name, []).append(quantities(step + 1, value))
+                of = before[name.removeprefix("update:")] if name.startswith("update:") else None
+                seen.setdefault(name, []).append(quantities(step + 1, value, of))
                 elements[name] = value.numel()
     return {name: torch.tensor(rows) for name, rows in seen.items()}, elements
 
 
 def read_ours(path):
-    """{tensor: [[step, norm, mean, std, zeros], ...]} of metrics.csv."""
+    """{tensor: rows of quantities} of metrics.csv."""
     ours = {}
     with open(path, newline="") as file:
         for row in csv.DictReader(file):
             rows = ours.setdefault(row["tensor"], {})
-            rows.setdefault(float(row["step"]), []).append(float(row["value"]))
+            values = rows.setdefault(float(row["step"]), [NAN] * len(QUANTITIES))
+            values[QUANTITIES.index(row["quantity"])] = float(row["value"] or "nan")
     return {name: torch.tensor([[step, *values] for step, values in rows.items()]) for name, rows in ours.items()}
 
 
 def difference(ours, torchs, count):
-    """Relative; of means and deviations to the root mean square."""
-    if ours.shape != torchs.shape or not torch.equal(ours[:, 0], torchs[:, 0]):
+    """Relative; of means and deviations to the root mean square, of shares and angles absolute. A kurtosis is of what rounding leaves where the
+    elements differ by no more: it is held against its largest value, the number of elements."""
+    if ours.shape != torchs.shape or not torch.equal(ours[:, 0], torchs[:, 0]) or not torch.equal(ours.isnan(), torchs.isnan()):
         return float("inf")
-    scale = torch.stack([torchs[:, 1], torchs[:, 1] / count**0.5, torchs[:, 1] / count**0.5, torch.ones(len(torchs))], 1)
-    return ((ours - torchs)[:, 1:].abs() / scale.clamp(min=1e-300)).max().item()
+    norm, largest, one = torchs[:, 1], torchs[:, 5], torch.ones(len(torchs))
+    rms = norm / count**0.5
+    scale = torch.stack([norm, rms, rms, one, largest, one * count, torchs[:, 7].nan_to_num(1), one], 1)
+    return ((ours - torchs)[:, 1:].abs() / scale.clamp(min=1e-300)).nan_to_num(0).max().item()
 
 
 def main():

@@ -4,11 +4,11 @@
 #include <math.h>
 
 #include "golden.h"
+#include "graph/quantities.h"
 #include "suite.h"
 #include "train/train.h"
 
-enum { COLUMNS = 5 };
-enum { STEP, NORM, MEAN, STD, ZEROS };
+enum { COLUMNS = 1 + NL_QUANTITIES }; /* the first is the step */
 
 /* Measured were at most 8e-14, of a gradient that a normalizer nearly takes to zero, and 2e-5, of an update that
  * float32 adds to a weight near 1. */
@@ -29,21 +29,41 @@ static struct nl_trial_result train(const struct golden_case *golden, const char
     return result;
 }
 
-/* Of the means of a gradient that a sum takes to zero, rounding is all there is: they are held against the root mean
- * square. */
-static void check_row(const char *name, const struct nl_observation *o, const double want[COLUMNS], double bound)
+/* What a difference is held against. Of the means of a gradient that a sum takes to zero, rounding is all there is: the
+ * root mean square; of a kurtosis the largest that there can be, the number of elements. */
+static double scale_of(enum nl_quantity quantity, double elements, const double *want)
 {
-    double scale = want[NORM] / sqrt(o->elements), mean = o->sum / o->elements,
-           std = sqrt(o->deviations / (o->elements - 1));
-    ck_assert_int_eq(o->step, (int64_t)want[STEP]);
-    ck_assert_msg(fabs(sqrt(o->squares) - want[NORM]) <= bound * want[NORM], "%s, step %d: a norm of %.17g, not %.17g",
-                  name, (int)o->step, sqrt(o->squares), want[NORM]);
-    ck_assert_msg(fabs(mean - want[MEAN]) <= bound * scale, "%s, step %d: a mean of %.17g, not %.17g", name,
-                  (int)o->step, mean, want[MEAN]);
-    ck_assert_msg(fabs(std - want[STD]) <= bound * scale, "%s, step %d: a deviation of %.17g, not %.17g", name,
-                  (int)o->step, std, want[STD]);
-    ck_assert_msg(bound > REF_BOUND || o->zeros / o->elements == want[ZEROS], "%s, step %d: %g zeros, not %g", name,
-                  (int)o->step, o->zeros / o->elements, want[ZEROS]);
+    double norm = want[NL_QUANTITY_norm];
+    switch (quantity) {
+    case NL_QUANTITY_norm: return norm;
+    case NL_QUANTITY_mean:
+    case NL_QUANTITY_std: return norm / sqrt(elements);
+    case NL_QUANTITY_zeros: return 0; /* counted */
+    case NL_QUANTITY_max: return want[quantity];
+    case NL_QUANTITY_kurtosis: return elements;
+    case NL_QUANTITY_ratio: return want[quantity];
+    case NL_QUANTITY_rotation: return 1;
+    case NL_QUANTITIES: break;
+    }
+    return NAN;
+}
+
+static void check_row(const char *name, const char *tensor, const struct nl_observation *o, const double *row,
+                      double bound)
+{
+    const double *want = row + 1;
+    ck_assert_int_eq(o->step, (int64_t)row[0]);
+    for (enum nl_quantity q = 0; q < NL_QUANTITIES; q++) {
+        double found = nl_quantities[q].value(&o->seen);
+        if (q == NL_QUANTITY_zeros && bound > REF_BOUND)
+            continue; /* a float may be 0 where a double is not */
+        if (q == NL_QUANTITY_kurtosis && want[NL_QUANTITY_std] <= bound * want[NL_QUANTITY_norm])
+            continue; /* rounding is all by which the elements differ */
+        if (nl_quantity_applies(q, tensor) && !isnan(want[q]))
+            ck_assert_msg(fabs(found - want[q]) <= bound * scale_of(q, o->seen.elements, want),
+                          "%s, step %d: %s is %.17g, not %.17g", name, (int)o->step, nl_quantity_names[q], found,
+                          want[q]);
+    }
 }
 
 /* Returns how many numbers were compared. */
@@ -53,7 +73,8 @@ static int check_tensor(const struct nl_trial_result *result, const char *tensor
     size_t row = 0;
     for (int i = 0; i < result->observations && row < steps; i++)
         if (strcmp(result->tensor[result->observation[i].tensor], tensor) == 0)
-            check_row(stored->name, &result->observation[i], (const double *)stored->data + COLUMNS * row++, bound);
+            check_row(stored->name, tensor, &result->observation[i], (const double *)stored->data + COLUMNS * row++,
+                      bound);
     ck_assert_msg(row == steps, "%s: %zu rows, not %zu", stored->name, row, steps);
     return (int)row * (COLUMNS - 1);
 }

@@ -30,8 +30,8 @@ cmp plain/trials.csv one/trials.csv
 cmp plain/curves.csv one/curves.csv
 [ "$(cd plain/trials && ls)" = "$(cd one/trials && ls)" ]
 head -n 1 one/metrics.csv | grep -qx 'trial,norm.kind,train.seed,step,tensor,quantity,value'
-# 16 steps, logged at 5, 10, 15 and the last; two gradients, and with bn a normalizer; four quantities
-[ "$(wc -l <one/metrics.csv)" -eq $((1 + 4 * 4 * (2 * 3 + 2 * 2))) ] || fail "$(wc -l <one/metrics.csv) lines"
+# 16 steps, logged at 5, 10, 15 and the last; two gradients, and with bn a normalizer; six quantities of all tensors
+[ "$(wc -l <one/metrics.csv)" -eq $((1 + 6 * 4 * (2 * 3 + 2 * 2))) ] || fail "$(wc -l <one/metrics.csv) lines"
 [ "$(cut -d , -f 4 one/metrics.csv | sort -nu | tr '\n' ' ')" = "step 5 10 15 16 " ]
 "$NORMLAB_PROGRAM" verify one | grep -q '5 tables.*good'
 (cd one && sha256sum --quiet -c SHA256SUMS)
@@ -51,6 +51,19 @@ says "4 of 4 trials are done already"
 cmp one/metrics.csv both/metrics.csv
 sweep --out plain log.tensors=norm1
 says "2 finished trials lack what log.tensors asks for and are run again"
+
+# At steps of its own: the curves stay the same, and what was seen at others is not what is asked for.
+sweep --out often log.tensors=norm1,update:fc1.weight log.every=3
+cmp plain/trials.csv often/trials.csv
+cmp plain/curves.csv often/curves.csv
+[ "$(cut -d , -f 4 often/metrics.csv | sort -nu | tr '\n' ' ')" = "step 3 6 9 12 15 16 " ]
+[ "$(cut -d , -f 6 often/metrics.csv | sort -u | tr '\n' ' ')" = "kurtosis max mean norm quantity ratio rotation std zeros " ]
+[ -z "$(awk -F, '$6 ~ /^r/ && $5 !~ /^update:/' often/metrics.csv)" ] || fail "a tensor that does not change has a rotation"
+sweep --out often log.tensors=norm1,update:fc1.weight log.every=3
+says "4 of 4 trials are done already"
+sweep --out often log.tensors=norm1,update:fc1.weight log.every=8
+says "4 finished trials lack what log.tensors asks for and are run again"
+[ "$(cut -d , -f 4 often/metrics.csv | sort -nu | tr '\n' ' ')" = "step 8 16 " ]
 
 # Nothing is asked for: the table goes, what was measured stays.
 sweep --out one

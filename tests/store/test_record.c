@@ -5,8 +5,10 @@
 
 #include "base/files.h"
 #include "base/memory.h"
+#include "config/diagnostics.h"
 #include "scratch.h"
 #include "suite.h"
+#include "sweep/observed.h"
 #include "sweep/record.h"
 
 static const char id[] = "0123456789abcdef";
@@ -101,12 +103,80 @@ START_TEST(test_record_damage)
 }
 END_TEST
 
+/* What a record has of one tensor. */
+static struct nl_metrics measured(const char *rows)
+{
+    struct nl_metrics out = {0};
+    int count = 0;
+    for (const char *at = rows; (at = strchr(at, '\n')); at++)
+        count++;
+    char *head = nl_format("fc1.weight %d", count);
+    ck_assert(nl_metrics_take_head(&out, head) && nl_metrics_take_texts(&out, rows));
+    free(head);
+    return out;
+}
+
+/* Measurements of the same training may be of other steps, and those of earlier versions have the first quantities
+ * alone. */
+START_TEST(measurements_agree_where_both_say_something)
+{
+    static const struct {
+        const char *a, *b;
+        bool agree;
+    } cases[] = {
+        {"1,2,3\n2,4,5\n", "1,2,3\n2,4,5\n", true},
+        {"1,2,3\n2,4,5\n", "1,2,3\n2,4,6\n", false},
+        {"1,2,3\n2,4,5\n", "1,2\n2,4\n", true},
+        {"1,2,3\n2,4,5\n", "1,2\n2,41\n", false},
+        {"1,2,33\n2,4,5\n", "1,2,3\n2,4,5\n", false},
+        {"2,4,5\n9,1,1\n", "1,2,3\n2,4,5\n", true},
+        {"1,2\n10,3\n", "10,3\n", true},
+        {"1,2\n10,3\n", "10,4\n", false},
+        {"1,2\n", "10,4\n", true},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct nl_metrics a = measured(cases[i].a), b = measured(cases[i].b);
+        ck_assert_msg(nl_metrics_agree(&a, &b) == cases[i].agree, "%zu", i);
+        ck_assert_msg(nl_metrics_agree(&b, &a) == cases[i].agree, "%zu, the other way round", i);
+        nl_metrics_release(&a);
+        nl_metrics_release(&b);
+    }
+}
+END_TEST
+
+/* A record lacks what log.tensors asks for where a step is missing, or a quantity. */
+START_TEST(a_measurement_is_whole_or_made_again)
+{
+    static const struct {
+        const char *rows;
+        bool lacks;
+    } cases[] = {
+        {"2,1,1,1,1,1,1,,\n4,1,1,1,1,1,1,,\n5,1,1,1,1,1,1,,\n", false},
+        {"2,1,1,1,1\n4,1,1,1,1\n5,1,1,1,1\n", true},
+        {"2,1,1,1,1,1,1,,\n5,1,1,1,1,1,1,,\n", true},
+        {"1,1,1,1,1,1,1,,\n2,1,1,1,1,1,1,,\n4,1,1,1,1,1,1,,\n5,1,1,1,1,1,1,,\n", true},
+    };
+    static const char *const words[] = {"log.tensors=fc1.weight", "log.every=2", "train.steps=5", "model.depth=1"};
+    struct nl_experiment experiment;
+    struct nl_diagnostics diagnostics = {0};
+    ck_assert_int_eq(nl_experiment_load(NULL, words, 4, &experiment, &diagnostics), NL_OK);
+    const struct nl_trial trial = {.config = experiment.config};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct nl_record record = {.present = true, .metrics = measured(cases[i].rows)};
+        ck_assert_msg(nl_lacks_observed(&trial, &record) == cases[i].lacks, "%zu", i);
+        nl_metrics_release(&record.metrics);
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("record");
     TCase *tests = tcase_create("record");
     tcase_add_test(tests, test_record_round_trip);
     tcase_add_test(tests, test_record_damage);
+    tcase_add_test(tests, measurements_agree_where_both_say_something);
+    tcase_add_test(tests, a_measurement_is_whole_or_made_again);
     suite_add_tcase(suite, tests);
     return run_suite(suite);
 }

@@ -1,4 +1,6 @@
 /* What is seen of a tensor, for a log. */
+#include <math.h>
+
 #include "backend/cpu/cpu.h"
 #include "operation/observe.h"
 
@@ -21,24 +23,53 @@ static inline double element(const float *x, const float *before, size_t i)
 NL_CLONES
 static struct nl_observed look(size_t count, const float *x, const float *before)
 {
-    double sum[LANES] = {0}, squares[LANES] = {0}, zeros[LANES] = {0}, around[LANES] = {0};
+    double sum[LANES] = {0}, squares[LANES] = {0}, zeros[LANES] = {0}, largest[LANES] = {0}, powers[3][LANES] = {{0}};
     for (size_t first = 0; first < count; first += LANES)
         for (size_t lane = 0; lane < LANES && first + lane < count; lane++) {
             double value = element(x, before, first + lane);
             sum[lane] += value;
             squares[lane] += value * value;
             zeros[lane] += value == 0;
+            largest[lane] = nl_larger_seen(largest[lane], fabs(value));
         }
     struct nl_observed seen = {
         .elements = (double)count, .sum = sum_of(sum), .squares = sum_of(squares), .zeros = sum_of(zeros)};
+    for (int lane = 0; lane < LANES; lane++)
+        seen.largest = nl_larger_seen(seen.largest, largest[lane]);
     double mean = seen.sum / seen.elements;
     for (size_t first = 0; first < count; first += LANES)
         for (size_t lane = 0; lane < LANES && first + lane < count; lane++) {
-            double difference = element(x, before, first + lane) - mean;
-            around[lane] += difference * difference;
+            double deviation = element(x, before, first + lane) - mean, square = deviation * deviation;
+            powers[0][lane] += square;
+            powers[1][lane] += square * deviation;
+            powers[2][lane] += square * square;
         }
-    seen.deviations = sum_of(around);
+    seen.deviations = sum_of(powers[0]);
+    seen.cubes = sum_of(powers[1]);
+    seen.fourths = sum_of(powers[2]);
     return seen;
+}
+
+/* weight, along and across of a change. */
+NL_CLONES
+static void look_back(size_t count, const float *x, const float *before, struct nl_observed *seen)
+{
+    double weight[LANES] = {0}, along[LANES] = {0}, across[LANES] = {0};
+    for (size_t first = 0; first < count; first += LANES)
+        for (size_t lane = 0; lane < LANES && first + lane < count; lane++) {
+            double from = before[first + lane];
+            weight[lane] += from * from;
+            along[lane] += from * element(x, before, first + lane);
+        }
+    seen->weight = sum_of(weight);
+    seen->along = sum_of(along);
+    double part = nl_seen_along(seen);
+    for (size_t first = 0; first < count; first += LANES)
+        for (size_t lane = 0; lane < LANES && first + lane < count; lane++) {
+            double rest = element(x, before, first + lane) - part * before[first + lane];
+            across[lane] += rest * rest;
+        }
+    seen->across = sum_of(across);
 }
 
 static void observe(const struct nl_run *run, const void *arguments)
@@ -49,8 +80,13 @@ static void observe(const struct nl_run *run, const void *arguments)
     struct nl_observed *seen = op->seen;
     if (run->before + run->first == 0)
         *seen = (struct nl_observed){0};
-    for (size_t n = 0; n < rows; n++)
-        *seen = nl_seen_together(*seen, look(op->count, x + n * op->count, before ? before + n * op->count : NULL));
+    for (size_t n = 0; n < rows; n++, x += op->count) {
+        struct nl_observed row = look(op->count, x, before);
+        if (before)
+            look_back(op->count, x, before, &row);
+        *seen = nl_seen_together(*seen, row);
+        before = before ? before + op->count : NULL;
+    }
 }
 
 NL_CPU_KERNEL(observe) = {.forward = observe};

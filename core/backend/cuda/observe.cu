@@ -23,29 +23,53 @@ static __device__ double element(const float *x, const float *before, size_t at)
     return before ? (double)x[at] - before[at] : x[at];
 }
 
+static __device__ double largest_of_block(double value)
+{
+    __shared__ double part[NL_THREADS / 32];
+    for (int offset = 16; offset > 0; offset /= 2)
+        value = nl_larger_seen(value, __shfl_xor_sync(0xffffffffu, value, offset));
+    if (threadIdx.x % 32 == 0)
+        part[threadIdx.x / 32] = value;
+    __syncthreads();
+    for (unsigned warp = 0; warp < NL_THREADS / 32; warp++)
+        value = nl_larger_seen(value, part[warp]);
+    return value;
+}
+
 /* part[r][block]: what a block sees, of all samples at once. The last block joins what all have seen. */
 static __global__ void observe(struct nl_observe op, size_t stride, size_t count, struct nl_observed *part,
                                unsigned *tickets)
 {
     const float *x = (const float *)nl_at(op.x, stride) + op.first, *before = (const float *)nl_at(op.before, stride);
     size_t step = (size_t)gridDim.x * blockDim.x;
-    double elements = 0.0, sum = 0.0, squares = 0.0, zeros = 0.0, deviations = 0.0, nothing = 0.0;
+    struct nl_observed own = {};
     for (size_t at = nl_element(); at < count; at += step) {
-        double value = element(x, before, at);
-        elements++;
-        sum += value;
-        squares += value * value;
-        zeros += value == 0;
+        double value = element(x, before, at), from = before ? before[at] : 0.0;
+        own.elements++;
+        own.sum += value;
+        own.squares += value * value;
+        own.zeros += value == 0;
+        own.largest = nl_larger_seen(own.largest, fabs(value));
+        own.weight += from * from;
+        own.along += from * value;
     }
-    nl_block_sum(&elements, &sum);
-    nl_block_sum(&squares, &zeros);
+    nl_block_sum(&own.elements, &own.sum);
+    nl_block_sum(&own.squares, &own.zeros);
+    nl_block_sum(&own.weight, &own.along);
+    own.largest = largest_of_block(own.largest);
+    double along = nl_seen_along(&own);
     for (size_t at = nl_element(); at < count; at += step) {
-        double deviation = element(x, before, at) - sum / elements;
-        deviations += deviation * deviation;
+        double value = element(x, before, at), deviation = value - own.sum / own.elements,
+               square = deviation * deviation,
+               across = before ? value - along * before[at] : 0.0;
+        own.across += across * across;
+        own.deviations += square;
+        own.cubes += square * deviation;
+        own.fourths += square * square;
     }
-    nl_block_sum(&deviations, &nothing);
-    struct nl_observed own = {elements, sum, squares, deviations, zeros},
-                       *parts = part + (size_t)blockIdx.z * gridDim.x;
+    nl_block_sum(&own.deviations, &own.cubes);
+    nl_block_sum(&own.fourths, &own.across);
+    struct nl_observed *parts = part + (size_t)blockIdx.z * gridDim.x;
     if (threadIdx.x == 0)
         parts[blockIdx.x] = own;
     if (!nl_last_block(&tickets[blockIdx.z], gridDim.x) || threadIdx.x > 0)

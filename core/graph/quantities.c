@@ -1,0 +1,41 @@
+/* The formulas of the quantities. */
+#include "graph/quantities.h"
+
+#include <math.h>
+
+#include "graph/observers.h"
+
+/* The angle from w to w + d: d has one part along w and one across it. An arc cosine of the scalar product would lose small
+ * angles. */
+static double rotation(const struct nl_observed *seen)
+{
+    return seen->weight > 0 ? atan2(sqrt(seen->across), (seen->weight + seen->along) / sqrt(seen->weight)) : NAN;
+}
+
+#define QUANTITY(name, of, compared, formula, unit, help) \
+    static double name##_of(const struct nl_observed *seen) \
+    { \
+        return formula; \
+    }
+#include "graph/quantities.def"
+#undef QUANTITY
+
+enum { OF_ALL = false, OF_CHANGES = true };
+
+const struct nl_quantity_row nl_quantities[NL_QUANTITIES] = {
+#define QUANTITY(name, of, compared, formula, unit, help) \
+    {#name, unit, help, OF_##of, NL_BY_##compared, name##_of},
+#include "graph/quantities.def"
+#undef QUANTITY
+};
+
+const char *const nl_quantity_names[] = {
+#define QUANTITY(name, ...) #name,
+#include "graph/quantities.def"
+#undef QUANTITY
+    NULL};
+
+bool nl_quantity_applies(enum nl_quantity quantity, const char *observer)
+{
+    return !nl_quantities[quantity].of_changes || nl_observer_aspect(observer) == NL_UPDATE;
+}

@@ -1,0 +1,31 @@
+/* What is said of an observed tensor in metrics.csv, quantity by quantity (quantities.def). */
+#ifndef NL_GRAPH_QUANTITIES_H
+#define NL_GRAPH_QUANTITIES_H
+
+#include <stdbool.h>
+
+#include "operation/observed.h"
+
+enum nl_quantity {
+#define QUANTITY(name, ...) NL_QUANTITY_##name,
+#include "graph/quantities.def"
+#undef QUANTITY
+    NL_QUANTITIES
+};
+extern const char *const nl_quantity_names[]; /* NULL-terminated */
+
+/* How two of them are compared. */
+enum nl_comparison_kind { NL_BY_RATIO, NL_BY_DIFFERENCE, NL_BY_SHARE };
+
+struct nl_quantity_row {
+    const char *name, *unit, *help;
+    bool of_changes; /* of update:NAME alone */
+    enum nl_comparison_kind compared;
+    double (*value)(const struct nl_observed *seen); /* NaN: there is none */
+};
+extern const struct nl_quantity_row nl_quantities[NL_QUANTITIES];
+
+/* Whether an observer of this name ("update:fc1.weight") has that quantity. */
+bool nl_quantity_applies(enum nl_quantity quantity, const char *observer);
+
+#endif

@@ -1,0 +1,59 @@
+#ifndef NL_OPERATION_OBSERVED_H
+#define NL_OPERATION_OBSERVED_H
+
+#include "base/everywhere.h"
+
+/* What is seen of a tensor, for a log (graph/quantities.def). Powers of the deviations from the mean are summed beside
+ * the squares: those of numbers far from zero would be lost in them. Doubles alone: checkpoints keep them so. */
+struct nl_observed {
+    double elements, sum, squares;
+    double deviations, cubes, fourths; /* sums of the second, third and fourth powers of the deviations */
+    double zeros;                      /* how many */
+    double largest;                    /* of the absolute values; NaN where one is */
+    /* What only a change d = x - before has; else 0: */
+    double weight, along; /* sums of before^2 and of before d */
+    double across;        /* sum of (d - before along / weight)^2: of what is orthogonal to before */
+};
+
+/* The larger, or the one that is no number. */
+static inline NL_EVERYWHERE double nl_larger_seen(double a, double b)
+{
+    return a >= b || a != a ? a : b;
+}
+
+/* along / weight, of a change */
+static inline NL_EVERYWHERE double nl_seen_along(const struct nl_observed *seen)
+{
+    return seen->weight > 0 ? seen->along / seen->weight : 0;
+}
+
+/* What is seen of two tensors together: sums of powers of deviations from the common mean (Chan, Golub and LeVeque
+ * 1979; of the third and fourth: Pebay 2008, equations 2.1 to 2.3 with p = 3, 4). */
+static inline NL_EVERYWHERE struct nl_observed nl_seen_together(struct nl_observed a, struct nl_observed b)
+{
+    if (!(a.elements > 0))
+        return b;
+    double n = a.elements + b.elements, apart = b.sum / b.elements - a.sum / a.elements, of_a = a.elements / n,
+           of_b = b.elements / n, square = apart * apart;
+    a.fourths += b.fourths + square * square * (a.elements * of_b) * (of_a * of_a - of_a * of_b + of_b * of_b) +
+                 6 * square * (of_a * of_a * b.deviations + of_b * of_b * a.deviations) +
+                 4 * apart * (of_a * b.cubes - of_b * a.cubes);
+    a.cubes += b.cubes + square * apart * (a.elements * of_b) * (of_a - of_b) +
+               3 * apart * (of_a * b.deviations - of_b * a.deviations);
+    a.deviations += b.deviations + square * (a.elements * b.elements / n);
+    a.elements = n;
+    a.sum += b.sum;
+    a.squares += b.squares;
+    a.zeros += b.zeros;
+    a.largest = nl_larger_seen(a.largest, b.largest);
+    if (a.weight > 0 && b.weight > 0) { /* as deviations, each of the weight before^2 */
+        double turned = b.along / b.weight - a.along / a.weight;
+        a.across += turned * turned * (a.weight * b.weight / (a.weight + b.weight));
+    }
+    a.across += b.across;
+    a.weight += b.weight;
+    a.along += b.along;
+    return a;
+}
+
+#endif
