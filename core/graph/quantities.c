@@ -5,8 +5,8 @@
 
 #include "graph/observers.h"
 
-/* The angle from w to w + d: d has one part along w and one across it. An arc cosine of the scalar product would lose small
- * angles. */
+/* The angle from w to w + d: d has one part along w and one across it. An arc cosine of the scalar product would lose
+ * small angles. */
 static double rotation(const struct nl_observed *seen)
 {
     return seen->weight > 0 ? atan2(sqrt(seen->across), (seen->weight + seen->along) / sqrt(seen->weight)) : NAN;
