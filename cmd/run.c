@@ -63,7 +63,7 @@ static void print_scores(const struct nl_record *record)
 
 static void print_result(const struct nl_record *record, const char *folder, const struct nl_trial *trial)
 {
-    bool observed = trial->config.log.tensors.count > 0;
+    bool observed = nl_config_observes(&trial->config);
     print_scores(record);
     printf("%s", nl_outcome_titles[nl_record_outcome(record)]);
     if (record->failed_step >= 0)
@@ -250,33 +250,44 @@ static int run(const struct command *self, int argc, char **argv)
 const struct command command_run = {
     .name = "run",
     .summary = "train one network",
-    .usage =
-        "usage: normlab run FILE [KEY=VALUE ...] [--out DIR] [options]\n"
-        "       normlab run RESULTS:N [--out DIR] [options]\n"
-        "\n"
-        "Trains the network that FILE and the arguments describe, and prints its final scores. DIR gets experiment.yaml, trials.csv,\n"
-        "curves.csv, summary.csv and timing.csv, and metrics.csv where log.tensors asks for it. A run that DIR already holds is not\n"
-        "trained again. A different run needs another DIR, or --replace. RESULTS:N is trial N of a results folder, as numbered in\n"
-        "trials.csv; it is trained again, into a folder of its own.\n"
-        "\n"
-        "  -o, --out DIR          results folder (default: results/NAME for NAME.yaml, results/RESULTS-N for RESULTS:N)\n"
-        "  -j, --jobs N           cores to train on (default: all; small networks use one); results do not depend on it\n"
-        "      --device KIND      cpu, ref, cuda (cuda:1 is the second GPU): as device.kind and device.index; see normlab info\n"
-        "      --replace          let the tables of DIR show this run. Earlier trials stay in DIR/trials; their own command with --replace\n"
-        "                         shows them again\n"
-        "      --load FILE        start from the weights and running statistics in FILE (.safetensors); same as model.load=FILE\n"
-        "      --checkpoint FILE  keep the state of the training in it, so that the same command goes on from there after Ctrl-C or a\n"
-        "                         crash, to the same bits; it is removed at the end, and 'normlab eval FILE' scores it\n"
-        "      --checkpoint-every T   how often: a time (90s, 30m), or epochs (5epochs) (default: 10m); without --checkpoint, in DIR/trials\n"
-        "      --save-init FILE   write the initial weights and statistics (.safetensors)\n"
-        "      --save-final FILE  write the trained weights and statistics\n"
-        "      --save-order FILE  write the sample indices of every step (.npy, int32; -1 fills short batches)\n"
-        "\n"
-        "examples:\n"
-        "  normlab run configs/mlp_digits.yaml\n"
-        "  normlab run configs/mlp_digits.yaml train.lr=0.1 norm.kind=gn --out results/one\n"
-        "  normlab run results/small_batch:17 --save-final model.safetensors\n"
-        "  normlab run configs/mlp_digits.yaml --load model.safetensors train.lr=0.001 --out results/tuned\n"
-        "  normlab run configs/mlp_digits.yaml device.kind=ref --save-init a.safetensors --save-order order.npy --out results/ref\n",
+    .usage = "usage: normlab run FILE [KEY=VALUE ...] [--out DIR] [options]\n"
+             "       normlab run RESULTS:N [--out DIR] [options]\n"
+             "\n"
+             "Trains the network that FILE and the arguments describe, and prints its final scores. DIR gets "
+             "experiment.yaml, trials.csv,\n"
+             "curves.csv, summary.csv and timing.csv, and metrics.csv where log.tensors or log.layers ask for it. A "
+             "run that DIR already holds is not\n"
+             "trained again. A different run needs another DIR, or --replace. RESULTS:N is trial N of a results "
+             "folder, as numbered in\n"
+             "trials.csv; it is trained again, into a folder of its own.\n"
+             "\n"
+             "  -o, --out DIR          results folder (default: results/NAME for NAME.yaml, results/RESULTS-N for "
+             "RESULTS:N)\n"
+             "  -j, --jobs N           cores to train on (default: all; small networks use one); results do not depend "
+             "on it\n"
+             "      --device KIND      cpu, ref, cuda (cuda:1 is the second GPU): as device.kind and device.index; see "
+             "normlab info\n"
+             "      --replace          let the tables of DIR show this run. Earlier trials stay in DIR/trials; their "
+             "own command with --replace\n"
+             "                         shows them again\n"
+             "      --load FILE        start from the weights and running statistics in FILE (.safetensors); same as "
+             "model.load=FILE\n"
+             "      --checkpoint FILE  keep the state of the training in it, so that the same command goes on from "
+             "there after Ctrl-C or a\n"
+             "                         crash, to the same bits; it is removed at the end, and 'normlab eval FILE' "
+             "scores it\n"
+             "      --checkpoint-every T   how often: a time (90s, 30m), or epochs (5epochs) (default: 10m); without "
+             "--checkpoint, in DIR/trials\n"
+             "      --save-init FILE   write the initial weights and statistics (.safetensors)\n"
+             "      --save-final FILE  write the trained weights and statistics\n"
+             "      --save-order FILE  write the sample indices of every step (.npy, int32; -1 fills short batches)\n"
+             "\n"
+             "examples:\n"
+             "  normlab run configs/mlp_digits.yaml\n"
+             "  normlab run configs/mlp_digits.yaml train.lr=0.1 norm.kind=gn --out results/one\n"
+             "  normlab run results/small_batch:17 --save-final model.safetensors\n"
+             "  normlab run configs/mlp_digits.yaml --load model.safetensors train.lr=0.001 --out results/tuned\n"
+             "  normlab run configs/mlp_digits.yaml device.kind=ref --save-init a.safetensors --save-order order.npy "
+             "--out results/ref\n",
     .run = run,
 };

@@ -85,7 +85,7 @@ static int conclude(const char *folder, const struct plan *plan, const struct se
     fflush(stdout);
     if (out)
         tell(out, "\ntables: %s/trials.csv, curves.csv, summary.csv, timing.csv%s\n", folder,
-             plan->experiment.config.log.tensors.count ? ", metrics.csv" : "");
+             nl_config_observes(&plan->experiment.config) ? ", metrics.csv" : "");
     if (!settings->no_plot)
         drawn = draw(folder, &plan->experiment, &planned, out);
     nl_planned_release(&planned);

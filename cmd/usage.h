@@ -1,13 +1,15 @@
 /* Usage texts (struct command) taken apart again: what manual pages and completions are made of, so that a command is
  * described once.
  *
- *     usage: normlab eval MODEL.safetensors [options]           a synopsis; further ones are indented as deep
+ *     usage: normlab eval MODEL.safetensors [options]       a synopsis; further ones are indented as deep
  *
- *     Scores a network ...                                      a paragraph
+ *     Scores a network ...                                  a paragraph
  *
- *       -f, --format F   table, csv, json (default: table)      an option; the text may go on, indented deeper. One
- * that begins with words separated by commas says what the value may be examples: a heading normlab eval
- * model.safetensors                          verbatim
+ *       -f, --format F   table, csv, json (default: table)  an option; the text may go on, indented deeper. One that
+ *                                                           begins with words separated by commas says what the value
+ *                                                           may be
+ *     examples:                                             a heading
+ *       normlab eval model.safetensors                      verbatim
  */
 #ifndef NL_CMD_USAGE_H
 #define NL_CMD_USAGE_H

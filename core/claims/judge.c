@@ -36,7 +36,7 @@ bool nl_part_needs_control(const struct nl_published *published, int index)
 /* A contrast: what is known of each seed, and of its two halves (of - minus, less.of - less.minus). */
 struct contrast {
     int seeds;
-    struct nl_span *at;          /* [seeds] */
+    struct nl_range *at;         /* [seeds] */
     double *half[2];             /* [seeds]: of an interaction; where numbers are known exactly */
     double mean[NL_SIDES];       /* of the seeds, likewise */
     const struct nl_cell **cell; /* [cells]: all that were read, of the first side before the others */
@@ -70,12 +70,12 @@ static void add_side(struct contrast *out, const struct nl_published_part *part,
                      const struct nl_evidence *evidence)
 {
     int seeds = evidence->results->seeds;
-    struct nl_span *at = nl_alloc((size_t)(seeds > out->seeds ? seeds : out->seeds), sizeof *at);
+    struct nl_range *at = nl_alloc((size_t)(seeds > out->seeds ? seeds : out->seeds), sizeof *at);
     nl_side_spans(part, side, evidence, at, out->cell, &out->cells);
     if (out->of_first == 0)
         out->of_first = out->cells;
     for (int seed = 0; seed < out->seeds; seed++) {
-        struct nl_span span = seed < seeds ? at[seed] : (struct nl_span){NAN, NAN};
+        struct nl_range span = seed < seeds ? at[seed] : (struct nl_range){NAN, NAN};
         out->at[seed].low += sign > 0.0 ? span.low : -span.high;
         out->at[seed].high += sign > 0.0 ? span.high : -span.low;
         out->half[side / 2][seed] += (side % 2 ? -1.0 : 1.0) * span.low;
@@ -123,7 +123,7 @@ static struct bounds estimate(const struct contrast *contrast, const struct nl_p
     double *low = nl_alloc((size_t)seeds, 3 * sizeof *low), *high = low + seeds, *centre = high + seeds;
     bool open[2] = {false, false};
     for (int seed = 0; seed < seeds; seed++) {
-        struct nl_span at = contrast->at[seed];
+        struct nl_range at = contrast->at[seed];
         if (isnan(at.low) || isnan(at.high) || (isinf(at.low) && isinf(at.high)))
             continue;
         low[count] = at.low;

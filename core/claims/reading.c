@@ -188,23 +188,24 @@ static struct point *points_of(const struct nl_published_part *part, int side, c
 /* ---- one run ---- */
 
 /* The logarithm of the updates after which the run is at the target; one is the least. */
-static struct nl_span steps_to(const struct nl_evidence *evidence, const struct nl_cell *cell, int seed,
-                               const char *metric, double target)
+static struct nl_range steps_to(const struct nl_evidence *evidence, const struct nl_cell *cell, int seed,
+                                const char *metric, double target)
 {
     if (!evidence->curves)
-        return (struct nl_span){NAN, NAN};
+        return (struct nl_range){NAN, NAN};
     struct nl_steps steps =
         nl_steps_to(evidence->curves, evidence->results, evidence->experiment, cell, seed, metric, target);
-    return isnan(steps.low) ? (struct nl_span){NAN, NAN} : (struct nl_span){log(fmax(1.0, steps.low)), log(steps.high)};
+    return isnan(steps.low) ? (struct nl_range){NAN, NAN}
+                            : (struct nl_range){log(fmax(1.0, steps.low)), log(steps.high)};
 }
 
-static struct nl_span exactly(double value)
+static struct nl_range exactly(double value)
 {
-    return (struct nl_span){value, value};
+    return (struct nl_range){value, value};
 }
 
-static struct nl_span read_run(const struct nl_evidence *evidence, const struct nl_cell *cell, int seed,
-                               const char *metric, double target)
+static struct nl_range read_run(const struct nl_evidence *evidence, const struct nl_cell *cell, int seed,
+                                const char *metric, double target)
 {
     if (!isnan(target))
         return steps_to(evidence, cell, seed, metric, target);
@@ -217,8 +218,8 @@ static struct nl_span read_run(const struct nl_evidence *evidence, const struct 
 }
 
 /* What the part reads of a run. */
-static struct nl_span read_value(const struct nl_reading *reading, const struct nl_evidence *evidence,
-                                 const struct nl_cell *cell, int seed, const char *metric)
+static struct nl_range read_value(const struct nl_reading *reading, const struct nl_evidence *evidence,
+                                  const struct nl_cell *cell, int seed, const char *metric)
 {
     return reading->tensor ? exactly(nl_read_tensor(reading, evidence->metrics, evidence->results, cell, seed))
                            : read_run(evidence, cell, seed, metric, reading->target);
@@ -234,8 +235,8 @@ static bool run_is_there(const struct nl_evidence *evidence, const struct nl_cel
 
 /* The metric of the run that is best by another: by its score, or by its steps to the target. Runs that failed are best
  * only among themselves. */
-static struct nl_span read_best(const struct nl_published_part *part, const struct nl_evidence *evidence,
-                                const struct point *point, int points, int seed, const char *metric)
+static struct nl_range read_best(const struct nl_published_part *part, const struct nl_evidence *evidence,
+                                 const struct point *point, int points, int seed, const char *metric)
 {
     const struct nl_reading *reading = &part->reading;
     struct nl_measure measure = {.worse = 1};
@@ -243,7 +244,7 @@ static struct nl_span read_best(const struct nl_published_part *part, const stru
     int worse = isnan(reading->target) ? measure.worse : 1, best = 0;
     double least = INFINITY;
     for (int i = 0; i < points; i++) {
-        struct nl_span score = read_run(evidence, point[i].cell, seed, reading->by, reading->target);
+        struct nl_range score = read_run(evidence, point[i].cell, seed, reading->by, reading->target);
         if (!run_is_there(evidence, point[i].cell, seed))
             return exactly(NAN);
         if (worse * score.low < least) { /* a loss that is NaN is never less */
@@ -255,8 +256,8 @@ static struct nl_span read_best(const struct nl_published_part *part, const stru
 }
 
 /* Decades between the ends of the runs, around the best, that are nearly as good; to the neighbours beyond, at most. */
-static struct nl_span read_width(const struct nl_evidence *evidence, const struct point *point, int points, int seed,
-                                 const char *metric)
+static struct nl_range read_width(const struct nl_evidence *evidence, const struct point *point, int points, int seed,
+                                  const char *metric)
 {
     struct nl_measure measure = {.worse = 1};
     nl_measure(metric, &measure);
@@ -276,12 +277,12 @@ static struct nl_span read_width(const struct nl_evidence *evidence, const struc
     free(score);
     if (!whole)
         return exactly(NAN);
-    return (struct nl_span){log10(point[last].along / point[first].along),
-                            first == 0 || last == points - 1 ? INFINITY
-                                                             : log10(point[last + 1].along / point[first - 1].along)};
+    return (struct nl_range){log10(point[last].along / point[first].along),
+                             first == 0 || last == points - 1 ? INFINITY
+                                                              : log10(point[last + 1].along / point[first - 1].along)};
 }
 
-static struct nl_span read_failed(const struct nl_evidence *evidence, const struct point *point, int points, int seed)
+static struct nl_range read_failed(const struct nl_evidence *evidence, const struct point *point, int points, int seed)
 {
     int failed = 0;
     for (int i = 0; i < points; i++) {
@@ -294,7 +295,7 @@ static struct nl_span read_failed(const struct nl_evidence *evidence, const stru
 
 /* As the answers have it; of all seeds. */
 static void read_usable(const struct nl_published_part *part, const struct nl_evidence *evidence,
-                        const struct nl_cell *cell, struct nl_span *out)
+                        const struct nl_cell *cell, struct nl_range *out)
 {
     struct nl_comparison view;
     struct nl_rate_range *range = nl_alloc((size_t)evidence->results->seeds, sizeof *range);
@@ -306,7 +307,7 @@ static void read_usable(const struct nl_published_part *part, const struct nl_ev
             method = nl_comparison_cell(&view, i, p) == cell ? i : method;
     nl_usable_rates(&view, method, part->reading.by ? NL_RATE_BY_LOSS : NL_RATE_BY_ACCURACY, range);
     for (int seed = 0; seed < evidence->results->seeds; seed++)
-        out[seed] = (struct nl_span){range[seed].low, range[seed].high};
+        out[seed] = (struct nl_range){range[seed].low, range[seed].high};
     nl_comparison_release(&view);
     free(range);
 }
@@ -314,7 +315,7 @@ static void read_usable(const struct nl_published_part *part, const struct nl_ev
 /* ---- a side ---- */
 
 static void read_points(const struct nl_published_part *part, int side, const struct nl_evidence *evidence,
-                        const struct point *point, int points, struct nl_span *out)
+                        const struct point *point, int points, struct nl_range *out)
 {
     const struct nl_reading *reading = &part->reading;
     const char *metric = reading->metric[side % 2];
@@ -333,18 +334,18 @@ static void read_points(const struct nl_published_part *part, int side, const st
             out[seed] = read_failed(evidence, point, points, seed);
 }
 
-static void add_scaled(struct nl_span *sum, double factor, struct nl_span span)
+static void add_scaled(struct nl_range *sum, double factor, struct nl_range span)
 {
     sum->low += factor * (factor < 0.0 ? span.high : span.low);
     sum->high += factor * (factor < 0.0 ? span.low : span.high);
 }
 
 void nl_side_spans(const struct nl_published_part *part, int side, const struct nl_evidence *evidence,
-                   struct nl_span *out, const struct nl_cell **used, int *count)
+                   struct nl_range *out, const struct nl_cell **used, int *count)
 {
     int points, seeds = evidence->results->seeds, places = 0;
     struct point *point = points_of(part, side, evidence, &points);
-    struct nl_span *at = nl_alloc((size_t)seeds, sizeof *at);
+    struct nl_range *at = nl_alloc((size_t)seeds, sizeof *at);
     double mean = 0.0, squares = 0.0;
     for (int i = 0; i < points; i++)
         used[(*count)++] = point[i].cell;
@@ -393,7 +394,7 @@ static struct nl_candidate candidate_of(const struct nl_published_part *part, co
     struct nl_candidate out = {.failed = steps ? 0 : cell->failed};
     int seeds = evidence->results->seeds;
     for (int seed = 0; seed < seeds; seed++) {
-        struct nl_span score = read_run(evidence, cell, seed, reading->by, reading->target);
+        struct nl_range score = read_run(evidence, cell, seed, reading->by, reading->target);
         out.score += (steps ? 1 : measure.worse) * score.low / seeds;
         out.failed += steps && isinf(score.high);
     }

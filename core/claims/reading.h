@@ -21,7 +21,7 @@ struct nl_evidence {
 };
 
 /* low == high: known exactly. NaN both: a trial is missing or could not be run, or there is no such number. */
-struct nl_span {
+struct nl_range {
     double low, high;
 };
 
@@ -44,7 +44,7 @@ double nl_part_threshold(const struct nl_published_part *part, const struct nl_p
 /* out[seeds] of one side of the part. used, count: the cells that were read are added to them, used having room for all
  * of the results. */
 void nl_side_spans(const struct nl_published_part *part, int side, const struct nl_evidence *evidence,
-                   struct nl_span *out, const struct nl_cell **used, int *count);
+                   struct nl_range *out, const struct nl_cell **used, int *count);
 
 /* Whether the reading takes, on each side for itself, the run that is best along a key. */
 bool nl_takes_best(const struct nl_reading *reading);

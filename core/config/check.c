@@ -120,9 +120,10 @@ static void check_accumulate(const struct nl_config *config, const struct nl_exp
                         nl_norms[i]->name);
     if (nl_key_applies(nl_key_named("train.workers"), config))
         nl_complain(diagnostics, experiment, key, "'%s' and 'train.workers' both divide a batch: leave one at 1", key);
-    if (config->log.tensors.count > 0)
+    if (nl_config_observes(config))
         nl_complain(diagnostics, experiment, key,
-                    "'%s' cannot be combined with 'log.tensors', which shows tensors of a whole batch", key);
+                    "'%s' cannot be combined with '%s', which shows tensors of a whole batch", key,
+                    config->log.tensors.count > 0 ? "log.tensors" : "log.layers");
 }
 
 static void check_recurrent(const struct nl_config *config, const struct nl_experiment *experiment,

@@ -297,6 +297,10 @@ int nl_norm_sets_read(const struct nl_name_list *sets, struct nl_norm_setup *set
 /* Samples of a micro-batch: train.batch by train.accumulate, which divides it. */
 int64_t nl_micro_batch(const struct nl_config *config);
 
+/* Whether tensors are observed: log.tensors or log.layers name some. The groups of log.layers, bit 1 << group each. */
+bool nl_config_observes(const struct nl_config *config);
+unsigned nl_observed_groups(const struct nl_config *config);
+
 /* train.beta2, or what the optimizer's authors use where it is auto. */
 double nl_beta2(const struct nl_config *config);
 

@@ -131,6 +131,19 @@ int64_t nl_micro_batch(const struct nl_config *config)
     return samples > 0 ? samples : 1; /* more micro-batches than samples are refused (config/check.c) */
 }
 
+bool nl_config_observes(const struct nl_config *config)
+{
+    return config->log.tensors.count > 0 || config->log.layers.count > 0;
+}
+
+unsigned nl_observed_groups(const struct nl_config *config)
+{
+    unsigned out = 0;
+    for (int i = 0; i < config->log.layers.count; i++)
+        out |= 1u << config->log.layers.at[i];
+    return out;
+}
+
 double nl_beta2(const struct nl_config *config)
 {
     double own = nl_optimizers[config->train.optimizer]->beta2, usual = own > 0 ? own : 0.999;

@@ -4,10 +4,13 @@
  * What a paper says, where, with which figures; and its parts, each a number with a threshold that was written down
  * before anything was run. A part compares cells of the sweep seed by seed. Its kind follows from what it has:
  *
- *     difference    of - minus, at least `smallest`                 equivalence   of - minus, within `margin`
- *     interaction   (of - minus) - (less.of - less.minus)           ordering      a chain of differences (each becomes
- * a part) trend         the slope of `of` over log2 of the key `slope`  identity      the largest deviation is at most
- * `tolerance`: of two runs with the same seed, or of a formula (nl_identity_names)
+ *     difference    of - minus, at least `smallest`
+ *     equivalence   of - minus, within `margin`
+ *     interaction   (of - minus) - (less.of - less.minus)
+ *     ordering      a chain of differences (each becomes a part)
+ *     trend         the slope of `of` over log2 of the key `slope`
+ *     identity      the largest deviation is at most `tolerance`: of two runs with the same seed, or of a formula
+ *                   (nl_identity_names)
  */
 #ifndef NL_CONFIG_PUBLISHED_H
 #define NL_CONFIG_PUBLISHED_H

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/nearest.h"
 #include "config/config.h"
+#include "graph/observers.h"
 #include "norm/norm.h"
 #include "norm/weights.h"
 

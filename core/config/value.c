@@ -284,7 +284,7 @@ static int read_list(const struct nl_key *key, const char *text, struct nl_int_l
             list.at[list.count++] = value;
     }
     free(copy);
-    if (!result && key->type == NL_TYPE_CHOICES && !list.count)
+    if (!result && key->type == NL_TYPE_CHOICES && !list.count && strcmp(key->default_text, "[]") != 0)
         result = nl_fail(err, "'%s' must have at least one value", key->name);
     if (!result)
         *out = list;

@@ -1,8 +1,8 @@
 /* npy: the user's own arrays, as numpy.save writes them.
  *
  *     images   (N, H, W, C), (N, H, W) of one channel, or (N, D): D features, each a channel of one position,
- * standardized by itself; uint8, or float32, finite labels   (N) integers of any type, 0 to classes - 1; or float32 or
- * float64, finite: real targets
+ *              standardized by itself; uint8, or float32, finite
+ *     labels   (N) integers of any type, 0 to classes - 1; or float32 or float64, finite: real targets
  *
  * Arrays of int32, int64 or uint16 in place of images are token ids (tokens.c).
  *

@@ -1,9 +1,9 @@
 /* npy: the user's own token ids, int32, int64 or uint16, from 0.
  *
  *     (T)      one long sequence, cut in windows of data.context as a text is; the label at each position is the next
- * id. Without test files the last tenth is the test part (N,S)    samples of S ids. Labels (N): a class each; or (N,S):
- * a class at each position. Without test files the training files are one pool, of which the seed makes a fifth the
- * test part
+ *              id. Without test files the last tenth is the test part
+ *     (N,S)    samples of S ids. Labels (N): a class each; or (N,S): a class at each position. Without test files the
+ *              training files are one pool, of which the seed makes a fifth the test part
  *
  * The vocabulary is the largest id of both parts plus one.
  */

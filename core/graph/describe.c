@@ -1,16 +1,19 @@
 /* A graph in JSON, for programs that compute a saved network by themselves. Values are numbers; a slot without one is
  * null.
  *
- *     {"inputs": [{"name": "x", "value": 1, "shape": [8, 8, 1]}],                 height, width, channels of a sample,
- * which come after the batch "output": 9,                                                               what the loss
- * takes "parameters": {"conv1.weight": 2},                                         tensors that are values "loops":
- * [{"times": 8, "reverse": 0, "lengths": null, "takes": [4], "states": [[first, before, after, last]]}], "nodes":
- * [{"name": "conv1", "operation": "conv", "in": [1, 2, null], "out": [3], "shapes": [[8, 8, 16]], "states":
- * {"running_mean": "norm1.running_mean"}, "loop": null, ...}]}     and what the operation says of itself
+ *     {"inputs": [{"name": "x", "value": 1, "shape": [8, 8, 1]}],
+ *      "output": 9,
+ *      "parameters": {"conv1.weight": 2},
+ *      "loops": [{"times": 8, "reverse": 0, "lengths": null, "takes": [4],
+ *                 "states": [[first, before, after, last]]}],
+ *      "nodes": [{"name": "conv1", "operation": "conv", "in": [1, 2, null], "out": [3], "shapes": [[8, 8, 16]],
+ *                 "states": {"running_mean": "norm1.running_mean"}, "loop": null, ...}]}
  *
- * The nodes stand in the order in which they are computed; a loop runs once all of its body is there. `takes` are the
- * sequences of which the body sees one position at a time; a state is a value before the first time, those before and
- * after each time, and that after the last (struct nl_carried). */
+ * shape is height, width and channels of a sample, which come after the batch; output is what the loss takes;
+ * parameters are the tensors that are values; "..." is what the operation says of itself. The nodes stand in the order
+ * in which they are computed; a loop runs once all of its body is there. `takes` are the sequences of which the body
+ * sees one position at a time; a state is a value before the first time, those before and after each time, and that
+ * after the last (struct nl_carried). */
 #include "base/json.h"
 #include "graph/graph.h"
 

@@ -9,6 +9,8 @@
 #include "base/memory.h"
 #include "base/nearest.h"
 
+const char *const nl_observed_group_names[] = {"activations", "gradients", "updates", "normalizers", NULL};
+
 static const char *const prefixes[NL_ASPECTS] = {"", "grad:", "update:"};
 
 enum nl_aspect nl_observer_aspect(const char *name)
@@ -28,10 +30,41 @@ bool nl_is_observed(const struct nl_name_list *patterns, const char *name)
     return false;
 }
 
-static void add(struct nl_observers *out, int value, int element, enum nl_aspect aspect, const char *name)
+static int group_of_parameter(enum nl_role role, enum nl_aspect aspect)
 {
-    struct nl_observer observer = {.value = value, .element = element, .aspect = aspect};
-    snprintf(observer.name, sizeof observer.name, "%s%s", prefixes[aspect], name);
+    if (role == NL_WEIGHT && aspect == NL_GRADIENT)
+        return NL_OBSERVED_GRADIENTS;
+    if (role == NL_WEIGHT && aspect == NL_UPDATE)
+        return NL_OBSERVED_UPDATES;
+    bool normalizes = role == NL_GAMMA || role == NL_BETA || role == NL_FRACTION;
+    return normalizes && aspect == NL_VALUE ? NL_OBSERVED_NORMALIZERS : NL_NONE;
+}
+
+/* A weight may be computed of a parameter (norm.weights). */
+static bool has_weight(const struct nl_graph *graph, const struct nl_graph_node *node)
+{
+    bool found = false;
+    for (int slot = 0; slot < NL_MOST_SLOTS; slot++) {
+        const struct nl_value *in = node->in[slot] == NL_NONE ? NULL : &graph->value[node->in[slot]];
+        found |= in && (in->kind == NL_COMPUTED ||
+                        (in->kind == NL_PARAMETER && graph->tensor[in->tensor].spec.role == NL_WEIGHT));
+    }
+    return found;
+}
+
+static int group_of(const struct nl_graph *graph, int value, enum nl_aspect aspect)
+{
+    const struct nl_value *v = &graph->value[value];
+    if (v->kind == NL_PARAMETER)
+        return group_of_parameter(graph->tensor[v->tensor].spec.role, aspect);
+    return aspect == NL_VALUE && v->kind == NL_ACTIVATIONS && has_weight(graph, &graph->node[v->producer])
+               ? NL_OBSERVED_ACTIVATIONS
+               : NL_NONE;
+}
+
+static void add(struct nl_observers *out, struct nl_observer observer, const char *name)
+{
+    snprintf(observer.name, sizeof observer.name, "%s%s", prefixes[observer.aspect], name);
     NL_GROW(out->at, out->count, out->capacity);
     out->at[out->count++] = observer;
 }
@@ -41,7 +74,7 @@ static void add_elements(struct nl_observers *out, const struct nl_graph *graph,
     const struct nl_tensor *tensor = &graph->tensor[graph->value[value].tensor];
     for (int e = 0; tensor->spec.numbers && tensor->spec.numbers[e]; e++) {
         char *name = nl_format("%s.%s", tensor->name, tensor->spec.numbers[e]);
-        add(out, value, e, NL_VALUE, name);
+        add(out, (struct nl_observer){.value = value, .group = NL_NONE, .element = e}, name);
         free(name);
     }
 }
@@ -64,7 +97,9 @@ static struct nl_observers everything(const struct nl_graph *graph)
             if ((!parameter && !first) || value->type != NL_TENSOR_REAL ||
                 (aspect == NL_GRADIENT && !(learned[i] && used[i])) || (aspect == NL_UPDATE && !parameter))
                 continue;
-            add(&out, i, NL_NONE, aspect,
+            add(&out,
+                (struct nl_observer){
+                    .value = i, .group = group_of(graph, i, aspect), .element = NL_NONE, .aspect = aspect},
                 parameter ? graph->tensor[value->tensor].name : graph->node[value->producer].name);
             if (parameter && aspect == NL_VALUE)
                 add_elements(&out, graph, i);
@@ -74,15 +109,16 @@ static struct nl_observers everything(const struct nl_graph *graph)
     return out;
 }
 
-struct nl_observers nl_observers_find(const struct nl_graph *graph, const struct nl_name_list *patterns)
+struct nl_observers nl_observers_find(const struct nl_graph *graph, const struct nl_name_list *patterns,
+                                      unsigned groups)
 {
     struct nl_observers all = {0};
-    if (patterns->count == 0)
+    if (patterns->count == 0 && !groups)
         return all;
     all = everything(graph);
     int kept = 0;
     for (int i = 0; i < all.count; i++)
-        if (nl_is_observed(patterns, all.at[i].name))
+        if ((all.at[i].group != NL_NONE && groups & 1u << all.at[i].group) || nl_is_observed(patterns, all.at[i].name))
             all.at[kept++] = all.at[i];
     all.count = kept;
     return all;

@@ -17,8 +17,19 @@ enum nl_aspect { NL_VALUE, NL_GRADIENT, NL_UPDATE, NL_ASPECTS };
 
 enum { NL_OBSERVER_NAME = 96 };
 
+/* The groups of tensors that log.layers names (nl_observed_group_names). */
+enum nl_observed_group {
+    NL_OBSERVED_ACTIVATIONS, /* the output of each layer that has a weight */
+    NL_OBSERVED_GRADIENTS,   /* of each weight */
+    NL_OBSERVED_UPDATES,     /* of each weight */
+    NL_OBSERVED_NORMALIZERS, /* gamma and beta, and the shares of those that mix others */
+    NL_OBSERVED_GROUPS
+};
+extern const char *const nl_observed_group_names[];
+
 struct nl_observer {
     int value;
+    int group;                   /* enum nl_observed_group, or NL_NONE */
     int element;                 /* of a parameter whose elements have names: one of them; NL_NONE: all */
     enum nl_aspect aspect;
     char name[NL_OBSERVER_NAME]; /* "grad:fc1.weight": a pattern of its own */
@@ -29,8 +40,10 @@ struct nl_observers {
     struct nl_observer *at; /* each tensor once, in the order of the graph: values, then gradients, then updates */
 };
 
-/* What the patterns match; zeros for none. To be released. */
-struct nl_observers nl_observers_find(const struct nl_graph *graph, const struct nl_name_list *patterns);
+/* What the patterns match, and what is of the groups, of which bit 1 << group is set; zeros for none. To be released.
+ */
+struct nl_observers nl_observers_find(const struct nl_graph *graph, const struct nl_name_list *patterns,
+                                      unsigned groups);
 void nl_observers_release(struct nl_observers *observers);
 
 /* What an observer of this name sees. */

@@ -2,13 +2,15 @@
  * added to.
  *
  *     skipinit  x + s f(x), with a learned scalar s that starts at 0: De and Smith 2020; ReZero is the same
- * (Bachlechner et al. 2020) fixup     Zhang, Dauphin and Ma 2019: a learned scalar is added before each convolution,
- * activation and linear layer in and after the branches, and f is multiplied by another. The first convolution of a
- * branch is drawn L^(-1 / (2 m - 2)) times as large, where L is the number of branches and m = 2 that of their
- * convolutions; the last one, and the head, start at 0 nf        Brock, De and Smith 2021, Brock et al. 2021: x + alpha
- * f(x / beta), where beta^2 is the variance of x that is expected: 1 at first, alpha^2 more after each branch. Where
- * the stride is 2 the shortcut takes x / beta, too, and the variance is 1 again before the branch is added. Activations
- * are multiplied by what makes their outputs of normal numbers have variance 1
+ *               (Bachlechner et al. 2020)
+ *     fixup     Zhang, Dauphin and Ma 2019: a learned scalar is added before each convolution, activation and linear
+ *               layer in and after the branches, and f is multiplied by another. The first convolution of a branch is
+ *               drawn L^(-1 / (2 m - 2)) times as large, where L is the number of branches and m = 2 that of their
+ *               convolutions; the last one, and the head, start at 0
+ *     nf        Brock, De and Smith 2021, Brock et al. 2021: x + alpha f(x / beta), where beta^2 is the variance of x
+ *               that is expected: 1 at first, alpha^2 more after each branch. Where the stride is 2 the shortcut takes
+ *               x / beta, too, and the variance is 1 again before the branch is added. Activations are multiplied by
+ *               what makes their outputs of normal numbers have variance 1
  */
 #include <math.h>
 

@@ -3,9 +3,9 @@
  * stages 2 and 3 has stride 2; its shortcut takes every other pixel, and 0 for the new channels (option A: no
  * parameters).
  *
- *     norm.placement  before: conv norm relu conv norm + relu                   He et al. 2015, section 4.2
- *                     preact: norm relu conv norm relu conv +, and at the       He et al. 2016, "Identity mappings in
- * deep end of the last stage norm relu                   residual networks"
+ *     norm.placement  before: conv norm relu conv norm + relu (He et al. 2015, section 4.2)
+ *                     preact: norm relu conv norm relu conv +, and at the end of the last stage norm relu (He et al.
+ *                             2016, "Identity mappings in deep residual networks")
  *
  * model.residual says what is done to the branches (residual.c). Dropout stands before the second convolution of a
  * block (Zagoruyko and Komodakis 2016).

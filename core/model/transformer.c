@@ -4,11 +4,12 @@
  *
  * A block has two branches, f1 attention and f2 the perceptron. norm.placement says where the normalizers n stand:
  *
- *     pre        x + f(n(x)), and n after the last block                          Radford et al. 2019, Xiong et al.
- * 2020 post       n(x + f(x))                                                       Vaswani et al. 2017 peri       x +
- * n'(f(n(x))), and n after the embedding and the last block    Kim et al. 2025 sandwich   peri without the latter two
- * Ding et al. 2021 deepnorm   n(alpha x + f(x)), alpha = (2 L)^(1/4); the weights of f but those of queries and keys
- * start (8 L)^(-1/4) times as large Wang et al. 2022, for L blocks of a decoder or an encoder alone
+ *     pre        x + f(n(x)), and n after the last block (Radford et al. 2019, Xiong et al. 2020)
+ *     post       n(x + f(x)) (Vaswani et al. 2017)
+ *     peri       x + n'(f(n(x))), and n after the embedding and the last block (Kim et al. 2025)
+ *     sandwich   peri without the latter two (Ding et al. 2021)
+ *     deepnorm   n(alpha x + f(x)), alpha = (2 L)^(1/4); the weights of f but those of queries and keys start
+ *                (8 L)^(-1/4) times as large (Wang et al. 2022, for L blocks of a decoder or an encoder alone)
  *
  * model.gated: the perceptron's hidden units are act(a) b of two products a and b (Shazeer 2020). model.parallel: x +
  * f1(n(x)) + f2(n(x)), with one normalizer (Wang and Komatsuzaki 2021). norm.depth_scale: after each normalizer of

@@ -7,8 +7,9 @@
 /* Softmax cross-entropy at each position that counts, with the sums in run->sums; the first largest logit is the
  * answer.
  *
- *     loss = -sum over k of q[k] log softmax[k],  q = (1 - s) onehot + s / K      (Szegedy et al. 2016;
- * torch.nn.CrossEntropyLoss(label_smoothing=s))
+ *     loss = -sum over k of q[k] log softmax[k],  q = (1 - s) onehot + s / K
+ *
+ * (Szegedy et al. 2016; torch.nn.CrossEntropyLoss(label_smoothing=s)),
  *
  * where s is hyper's label smoothing in a step of training, and else 0. dlogits = (softmax - q) / counted unless NULL,
  * and 0 where a position does not count; counted: in this call. A NaN loss stays NaN. */

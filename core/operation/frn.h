@@ -8,8 +8,8 @@
  * Backward, with dy = dz where y > tau, dz / 2 where y = tau, else 0, and du = dy gamma:
  *
  *     dx = (du - u mean(du u)) / sqrt(nu2 + eps)
- *     dgamma = sum dy u     dbeta = sum dy     dtau = sum (dz - dy)     dlearned_eps = -sign(learned_eps) / 2 sum du u
- * / (nu2 + eps)
+ *     dgamma = sum dy u     dbeta = sum dy     dtau = sum (dz - dy)
+ *     dlearned_eps = -sign(learned_eps) / 2 sum du u / (nu2 + eps)
  *
  * Where nu2 + eps is 0, u and dx are 0. */
 struct nl_frn {

@@ -114,7 +114,7 @@ struct nl_micro {
     bool reduces; /* over all samples of the batch: struct nl_kernel says how it is called */
     bool rereads; /* each part reads a matrix of weights again, which small parts do not pay for */
     bool joins;   /* on a backend that makes several calls in one go (run_calls): with those of its neighbours, for all
-                     samples; one that reduces comes   in its two parts */
+                     samples; one that reduces comes in its two parts */
 };
 
 /* Numbers that may differ from replica to replica, in the state of each; all double: the keys that are HYPER_KEY, as

@@ -14,7 +14,8 @@
  * channel and sample, by the functions below. Backward, with dxhat = dy gamma and S positions:
  *
  *     P = sum dxhat     Q = sum dxhat (x - m)     over the positions; of these nl_mixture_backward makes dm and dv,
- * gradients of m and v dx = dxhat scale + (dm + 2 dv (x - m)) / S
+ *                                                 the gradients of m and v
+ *     dx = dxhat scale + (dm + 2 dv (x - m)) / S
  */
 #ifndef NL_OPERATION_MIXTURE_H
 #define NL_OPERATION_MIXTURE_H

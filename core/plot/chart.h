@@ -71,7 +71,7 @@ struct nl_chart {
                     is none */
     struct nl_strip strip;
     struct nl_ruler x, y;
-    struct nl_span span; /* of the values along y */
+    struct nl_range span; /* of the values along y */
     int zeros;           /* those of them that a logarithmic axis cannot show */
 };
 

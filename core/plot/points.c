@@ -38,7 +38,7 @@ struct drawing {
 /* What a line has in a panel. */
 struct blocks {
     bool means, seeds, largest;
-    struct nl_span span; /* of the intervals */
+    struct nl_range span; /* of the intervals */
 };
 
 static double x_of(const struct drawing *d, int point)
@@ -157,7 +157,7 @@ static void put_x(struct nl_text *out, double x)
     nl_text_add(out, " %.6g", x); /* a place on the page, without the digits of its rounding */
 }
 
-static bool put_means(struct drawing *d, int panel, int i, struct nl_span *span)
+static bool put_means(struct drawing *d, int panel, int i, struct nl_range *span)
 {
     struct nl_text rows = {0};
     const struct line *line = &d->line[i];
@@ -290,7 +290,7 @@ static void put_caption(struct drawing *d, bool seeds)
 }
 
 /* Bars from end to end; one that leaves the panel ends in an arrow at its edge. */
-static void put_intervals(const struct drawing *d, int panel, int i, const struct nl_span *span)
+static void put_intervals(const struct drawing *d, int panel, int i, const struct nl_range *span)
 {
     struct nl_text *out = &d->page->script;
     double head = 0.4 * d->page->font / d->page->width;

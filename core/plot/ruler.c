@@ -21,12 +21,12 @@ static bool can_be_drawn(double value)
     return fabs(value) < 1e150;
 }
 
-void nl_span_add(struct nl_span *span, double value)
+void nl_span_add(struct nl_range *span, double value)
 {
     if (!can_be_drawn(value))
         return;
     if (!span->any)
-        *span = (struct nl_span){
+        *span = (struct nl_range){
             .any = true, .low = value, .high = value, .least = INFINITY, .lowest = value, .highest = value};
     span->low = fmin(span->low, value);
     span->high = fmax(span->high, value);
@@ -34,7 +34,7 @@ void nl_span_add(struct nl_span *span, double value)
     nl_span_add_interval(span, value, value);
 }
 
-void nl_span_add_interval(struct nl_span *span, double lower, double upper)
+void nl_span_add_interval(struct nl_range *span, double lower, double upper)
 {
     span->lowest = can_be_drawn(lower) ? fmin(span->lowest, lower) : span->lowest;
     span->highest = can_be_drawn(upper) ? fmax(span->highest, upper) : span->highest;
@@ -101,13 +101,13 @@ static void lengthen(double *low, double *high, double lowest, double highest, d
     *high += margin * length;
 }
 
-int nl_ruler_fit(struct nl_ruler *ruler, const struct nl_span *span, const struct nl_measure *measure, bool from_zero,
+int nl_ruler_fit(struct nl_ruler *ruler, const struct nl_range *span, const struct nl_measure *measure, bool from_zero,
                  const struct nl_config *config, struct nl_error *err)
 {
     const bool share = measure->scale == 100.0;
     enum nl_switch asked = (enum nl_switch)config->plot.ylog;
     const double whole = share ? 100.0 : 1.0;
-    const struct nl_span none = {.any = true, .high = whole, .least = whole, .highest = whole};
+    const struct nl_range none = {.any = true, .high = whole, .least = whole, .highest = whole};
     span = span->any ? span : &none;
     bool positive = isfinite(span->least) && !from_zero && !is_linear_by_end(config->plot.ymin);
     ruler->log = positive && (asked == NL_SWITCH_ON || (asked == NL_SWITCH_AUTO && measure->worse > 0 &&

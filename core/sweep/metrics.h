@@ -4,6 +4,7 @@
 
 #include "base/memory.h"
 #include "config/config.h"
+#include "graph/observers.h"
 #include "train/train.h"
 
 /* What was measured of a tensor: a row for each step that was observed, of the step and a field for each quantity
@@ -33,9 +34,9 @@ bool nl_metrics_agree(const struct nl_metrics *a, const struct nl_metrics *b);
 /* Adds copies of what only `from` has. */
 void nl_metrics_join(struct nl_metrics *metrics, const struct nl_metrics *from);
 
-/* Adds rows of metrics.csv, each with `start` before it: step, tensor, quantity, value; of the tensors that the
- * patterns name. */
-void nl_metrics_add_rows(const struct nl_metrics *metrics, const struct nl_name_list *patterns,
+/* Adds rows of metrics.csv, each with `start` before it: step, tensor, quantity, value; of the tensors that are to be
+ * observed. */
+void nl_metrics_add_rows(const struct nl_metrics *metrics, const struct nl_observers *wanted,
                          const struct nl_text *start, struct nl_text *out);
 
 /* As a record's file has them: "tensor NAME ROWS" lines, and rows, one tensor's after the other's. */

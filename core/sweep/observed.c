@@ -1,4 +1,5 @@
-/* Builds a trial's network to see which tensors log.tensors names, and reports patterns that name none. */
+/* Builds a trial's network to see which tensors log.tensors and log.layers name, and reports patterns that name none.
+ */
 #include "sweep/observed.h"
 
 #include <stdlib.h>
@@ -19,12 +20,22 @@ static bool build(const struct nl_config *config, struct nl_graph *graph)
     return facts.train > 0 && nl_model_build(config, facts.shape, graph, &key, &err) == NL_OK;
 }
 
+struct nl_observers nl_observers_of(const struct nl_config *config)
+{
+    struct nl_graph graph;
+    struct nl_observers out = {0};
+    if (build(config, &graph))
+        out = nl_observers_find(&graph, &config->log.tensors, nl_observed_groups(config));
+    nl_graph_release(&graph);
+    return out;
+}
+
 /* Leaves the patterns that name nothing in the network. */
 static void leave_unmatched(const struct nl_graph *graph, struct nl_name_list *patterns)
 {
     int left = 0;
     for (int i = 0; i < patterns->count; i++) {
-        struct nl_observers found = nl_observers_find(graph, &(struct nl_name_list){1, {patterns->at[i]}});
+        struct nl_observers found = nl_observers_find(graph, &(struct nl_name_list){1, {patterns->at[i]}}, 0);
         if (found.count == 0)
             patterns->at[left++] = patterns->at[i];
         nl_observers_release(&found);
@@ -60,17 +71,13 @@ void nl_check_observed(const struct nl_grid *grid, const struct nl_experiment *e
 void nl_count_observed(const struct nl_grid *grid, int *least, int *most)
 {
     *least = *most = 0;
-    if (grid->trials == 0 || grid->trial[0].config.log.tensors.count == 0)
+    if (grid->trials == 0 || !nl_config_observes(&grid->trial[0].config))
         return;
     for (int i = 0; i < grid->trials; i++) {
-        struct nl_graph graph;
-        bool built = build(&grid->trial[i].config, &graph);
-        struct nl_observers found =
-            built ? nl_observers_find(&graph, &grid->trial[i].config.log.tensors) : (struct nl_observers){0};
+        struct nl_observers found = nl_observers_of(&grid->trial[i].config);
         *least = i == 0 || found.count < *least ? found.count : *least;
         *most = found.count > *most ? found.count : *most;
         nl_observers_release(&found);
-        nl_graph_release(&graph);
     }
 }
 
@@ -86,15 +93,13 @@ static bool is_whole(const struct nl_measured *measured, int64_t rows)
 
 bool nl_lacks_observed(const struct nl_trial *trial, const struct nl_record *record)
 {
-    struct nl_graph graph;
     bool lacks = false;
-    if (!record->present || record->failed || trial->config.log.tensors.count == 0 || !build(&trial->config, &graph))
+    if (!record->present || record->failed || !nl_config_observes(&trial->config))
         return false;
-    struct nl_observers wanted = nl_observers_find(&graph, &trial->config.log.tensors);
+    struct nl_observers wanted = nl_observers_of(&trial->config);
     const struct nl_step_counts counts = nl_trial_step_counts(&trial->config, nl_data_counts(&trial->config));
     for (int i = 0; i < wanted.count; i++)
         lacks |= !is_whole(nl_metrics_get(&record->metrics, wanted.at[i].name), nl_observed_steps(&counts));
     nl_observers_release(&wanted);
-    nl_graph_release(&graph);
     return lacks;
 }

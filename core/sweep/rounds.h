@@ -1,11 +1,13 @@
 /* The rounds of a sweep: what of it is decided by its own earlier results.
  *
  *   sweep.tune    In OUT/tuning every point of the grid is trained with every value of the tuned keys, by seeds of its
- * own, on data from which the test part was set apart (data.test_seed) and is not read (data.test 0). Then OUT holds
- * the grid with the best values of each point (sweep.chosen), and OUT/same the grid with those that serve all points
- * best (sweep.same). sweep.refine  More rates around each method's largest usable one (sweep.points), until it is known
- * within the factor asked for, seed by seed. sweep.until   Two stages (Stein, Annals of Mathematical Statistics 16,
- * 1945): from the spread of the first, the number of seeds that the intervals of the answer need.
+ *                 own, on data from which the test part was set apart (data.test_seed) and is not read (data.test 0).
+ *                 Then OUT holds the grid with the best values of each point (sweep.chosen), and OUT/same the grid with
+ *                 those that serve all points best (sweep.same).
+ *   sweep.refine  More rates around each method's largest usable one (sweep.points), until it is known within the
+ *                 factor asked for, seed by seed.
+ *   sweep.until   Two stages (Stein, Annals of Mathematical Statistics 16, 1945): from the spread of the first, the
+ *                 number of seeds that the intervals of the answer need.
  *
  * Each round is a grid like any other, a function of the complete results of the rounds before, and written to its
  * folder's experiment.yaml: a dry run, shards, a restart and equal bytes hold within each.

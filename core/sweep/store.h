@@ -1,15 +1,18 @@
 /* A results folder: finished trials as files of their own, and the tables made from them.
  *
- *     OUT/experiment.yaml    the resolved experiment and what it was made with; its first line promises a seal, its
- * last is it (base/seal.h) OUT/trials/ID.trial    a finished trial (sweep/record.h), written whole or not at all
+ *     OUT/experiment.yaml        the resolved experiment and what it was made with; its first line promises a seal, its
+ *                                last is it (base/seal.h)
+ *     OUT/trials/ID.trial        a finished trial (sweep/record.h), written whole or not at all
  *     OUT/trials/ID.checkpoint   an unfinished one, if that was asked for
  *     OUT/trials/ID.*.damaged    one of these that was read and was bad
- *     OUT/trials.csv         )
- *     OUT/curves.csv         ) assembled from the finished trials in grid order: they are the same bytes whatever the
- * number of OUT/metrics.csv        ) workers, the order of finishing and restarts (timing.csv, kept apart for that, is
- * not); metrics.csv where OUT/timing.csv         ) log.tensors asks for it OUT/summary.csv        made from trials.csv
- * (stats/summary.h) OUT/SHA256SUMS         checksums of the tables (base/sums.h): written when all of them are, and
- * gone before one of them changes OUT/.lock              held while a program works in the folder
+ *     OUT/trials.csv             )
+ *     OUT/curves.csv             ) assembled from the finished trials in grid order: they are the same bytes whatever
+ *     OUT/metrics.csv            ) the number of workers, the order of finishing and restarts (timing.csv, kept apart
+ *     OUT/timing.csv             ) for that, is not); metrics.csv where tensors are observed
+ *     OUT/summary.csv            made from trials.csv (stats/summary.h)
+ *     OUT/SHA256SUMS             checksums of the tables (base/sums.h): written when all of them are, and gone before
+ *                                one of them changes
+ *     OUT/.lock                  held while a program works in the folder
  *
  * A trial is found by its identity, so more seeds or more values of an axis under the same --out run only what is
  * missing. The tables show the grid that experiment.yaml describes, the one asked for last. Nothing that was trained

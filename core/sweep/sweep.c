@@ -37,9 +37,8 @@ static void tell_what_is_there(const struct nl_runner_options *runner, const str
                                  nl_agree(errors, "is", "are")));
     if (lacking)
         nl_runner_note(runner, false,
-                       nl_format("%s %s what log.tensors asks for and %s run again",
-                                 NL_COUNT(lacking, "finished trial"), nl_agree(lacking, "lacks", "lack"),
-                                 nl_agree(lacking, "is", "are")));
+                       nl_format("%s %s what is to be observed and %s run again", NL_COUNT(lacking, "finished trial"),
+                                 nl_agree(lacking, "lacks", "lack"), nl_agree(lacking, "is", "are")));
     if (again && grid->trials > 1)
         nl_runner_note(runner, false,
                        nl_format("%s %s run again", NL_COUNT(again, "trial"), nl_agree(again, "is", "are")));

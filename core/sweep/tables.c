@@ -6,6 +6,7 @@
 
 #include "base/memory.h"
 #include "stats/csv.h"
+#include "sweep/observed.h"
 #include "sweep/store.h"
 
 static void add_key_names(struct nl_text *out, const struct nl_grid *grid)
@@ -264,7 +265,7 @@ char *nl_timing_csv(const struct nl_grid *grid, const struct nl_record *record)
 char *nl_metrics_csv(const struct nl_grid *grid, const struct nl_record *record)
 {
     struct nl_text out = {0};
-    if (grid->trials == 0 || grid->trial[0].config.log.tensors.count == 0)
+    if (grid->trials == 0 || !nl_config_observes(&grid->trial[0].config))
         return NULL;
     add_key_names(&out, grid);
     nl_text_add(&out, ",step,tensor,quantity,value\n");
@@ -272,7 +273,9 @@ char *nl_metrics_csv(const struct nl_grid *grid, const struct nl_record *record)
         struct nl_text start = {0};
         add_key_values(&start, grid, i);
         nl_text_add(&start, ",");
-        nl_metrics_add_rows(&record[i].metrics, &grid->trial[i].config.log.tensors, &start, &out);
+        struct nl_observers wanted = nl_observers_of(&grid->trial[i].config);
+        nl_metrics_add_rows(&record[i].metrics, &wanted, &start, &out);
+        nl_observers_release(&wanted);
         nl_text_release(&start);
     }
     return out.at;

@@ -135,7 +135,7 @@ static void compare_observed(struct differences *differences, const struct nl_te
 {
     for (int i = 0; i < nl_key_count; i++) {
         const struct nl_key *key = &nl_keys[i];
-        if (strcmp(key->section, "log") != 0 || config->log.tensors.count == 0)
+        if (strcmp(key->section, "log") != 0 || !nl_config_observes(config))
             continue;
         const char *there = nl_safetensors_metadata(file, key->name);
         char *here = nl_value_text(key, config);
@@ -219,7 +219,7 @@ static int read_checkpoint(const struct nl_source *source, const char *path, str
             "cannot resume from '%s': it has no checksum (another program or an earlier version of normlab wrote it)",
             path);
     else if (!counts || !curve || !find(file, "training.sums", NL_F64, SUMS, 0) ||
-             (source->config->log.tensors.count > 0 && !metrics))
+             (nl_config_observes(source->config) && !metrics))
         status = nl_fail(err, "cannot resume from '%s': it is not a checkpoint", path);
     else if (compare_source(file, source, path, err))
         status = NL_FAIL;

@@ -7,8 +7,9 @@
  *                                       counted; seconds: all, training, evaluation
  *     training.curve    F64 (rows, 8)   step, epoch, samples, part, eval, lr, loss, accuracy
  *     training.metrics  F64 (rows, 13)  where tensors are observed: step, number of the tensor, and the fields of
- * struct nl_observed training.first, training.second   (parameters) what the optimizer keeps, as the backend lays it
- * out training.NAME                     what the node keeps of earlier steps in that tensor (NL_HISTORY), likewise
+ *                                       struct nl_observed
+ *     training.first, training.second   (parameters) what the optimizer keeps, as the backend lays it out
+ *     training.NAME                     what the node keeps of earlier steps in that tensor (NL_HISTORY), likewise
  *
  * It is written whole or not at all, and sealed (base/safetensors.h): one without its checksum is no checkpoint. */
 #ifndef NL_TRAIN_CHECKPOINT_H

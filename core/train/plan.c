@@ -291,7 +291,7 @@ static int measure(struct nl_plan *plan, const struct nl_backend *backend, const
     plan->update.stepped = steps_in_backward(plan, config) ? graph->weights : 0;
     plan->mean =
         config->train.accumulate > 1 ? nl_kernel_of(backend, &nl_mean_gradient_operation, &plan->mean_gradient) : NULL;
-    plan->observers = nl_observers_find(graph, &config->log.tensors);
+    plan->observers = nl_observers_find(graph, &config->log.tensors, nl_observed_groups(config));
     if (check_inputs(graph, view, err) || make_lists(plan, config, eval_capacity, err))
         return NL_FAIL;
     struct layout sizes = {.real = backend->real};

@@ -156,7 +156,7 @@ struct nl_sampler *nl_sampler_open(const struct nl_config *config, int vocabular
     s->config = *config;
     s->config.train.batch = s->config.train.accumulate = s->config.train.workers = SAMPLES; /* nothing is trained */
     s->config.norm.stat_batch = NL_AUTO;
-    s->config.log.tensors.count = 0;
+    s->config.log.tensors.count = s->config.log.layers.count = 0;
     struct nl_split view = describe_data(s, vocabulary);
     if (nl_model_build(&s->config, s->dataset.shape, &s->graph, &key, err) ||
         nl_weights_check(&s->graph, file, path, true, err) || lay_out(s, &view, file, err) ||

@@ -30,18 +30,24 @@ int64_t nl_warmup_steps(const struct nl_schedule_of *schedule);
  *     t < W      base (t + 1) / W
  *     constant   base
  *     step       base gamma^floor(t / (step_epochs * steps_per_epoch))
- *     cosine     lr_min + (base - lr_min) (1 + cos(pi (t - W) / U)) / 2      (Loshchilov and Hutter 2017;
- * CosineAnnealingLR) linear     base + (lr_min - base) (t - W) / U inverse_sqrt  base sqrt(W / (t + 1))      (Vaswani
- * et al. 2017, equation 3, whose step is t + 1 and whose rate at its end of the warm-up is base) */
+ *     cosine     lr_min + (base - lr_min) (1 + cos(pi (t - W) / U)) / 2 (Loshchilov and Hutter 2017;
+ *                CosineAnnealingLR)
+ *     linear     base + (lr_min - base) (t - W) / U
+ *     inverse_sqrt  base sqrt(W / (t + 1)) (Vaswani et al. 2017, equation 3, whose step is t + 1 and whose rate at its
+ *                end of the warm-up is base) */
 double nl_lr_at(const struct nl_schedule_of *schedule, int64_t t);
 
 /* What a normalizer goes by at step t (enum nl_norm_number): the bounds of Batch Renorm (norm/brn.c), with w = min(1, t
- * / (norm.warmup T)), and the window of cross-iteration batch normalization (norm/cbn.c): r_max    1 + (norm.r_max - 1)
- * w d_max    norm.d_max w window   1 where w < 1, else 1 + norm.history */
+ * / (norm.warmup T)), and the window of cross-iteration batch normalization (norm/cbn.c):
+ *     r_max    1 + (norm.r_max - 1) w
+ *     d_max    norm.d_max w
+ *     window   1 where w < 1, else 1 + norm.history */
 void nl_norm_numbers_at(const struct nl_schedule_of *schedule, int64_t t, double numbers[NL_NORM_NUMBERS]);
 
 /* Momentum of running statistics at step t, -1 for the cumulative average. From m = norm.momentum to e =
- * norm.momentum_end: linear   m + (e - m) t / T cosine   e + (m - e) (1 + cos(pi t / T)) / 2 */
+ * norm.momentum_end:
+ *     linear   m + (e - m) t / T
+ *     cosine   e + (m - e) (1 + cos(pi t / T)) / 2 */
 double nl_norm_momentum_at(const struct nl_schedule_of *schedule, int64_t t);
 
 /* Whether step t normalizes with frozen statistics: from norm.freeze T on. */

@@ -226,7 +226,7 @@ static char **metadata_of(const struct nl_graph *graph, const struct nl_source *
         pairs[count++] = nl_strdup(fixed[i]);
     for (int i = 0; i < nl_key_count; i++) {
         bool observes = strcmp(nl_keys[i].section, "log") == 0 &&
-                        source->config->log.tensors.count > 0; /* a checkpoint goes on with them */
+                        nl_config_observes(source->config); /* a checkpoint goes on with them */
         bool unlisted = nl_keys[i].type == NL_TYPE_LAYERS && !source->config->model.layers->count;
         if ((nl_section_is_aside(nl_keys[i].section) && !observes) || unlisted)
             continue;

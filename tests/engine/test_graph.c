@@ -289,7 +289,7 @@ START_TEST(int32_is_not_observed)
     struct nl_graph graph;
     struct nl_name_list patterns = {.count = 1, .at = {"*"}};
     build(&graph, "bigram");
-    struct nl_observers found = nl_observers_find(&graph, &patterns);
+    struct nl_observers found = nl_observers_find(&graph, &patterns, 0);
     ck_assert_int_gt(found.count, 0);
     for (int i = 0; i < found.count; i++)
         ck_assert_str_ne(found.at[i].name, "before");

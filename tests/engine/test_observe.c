@@ -200,11 +200,50 @@ static int matches(const struct nl_graph *graph, const char *patterns)
     struct nl_config config;
     struct nl_error err;
     ck_assert_msg(nl_key_set(nl_key_named("log.tensors"), &config, patterns, &err) == NL_OK, "%s", err.text);
-    struct nl_observers found = nl_observers_find(graph, &config.log.tensors);
+    struct nl_observers found = nl_observers_find(graph, &config.log.tensors, nl_observed_groups(&config));
     int count = found.count;
     nl_observers_release(&found);
     return count;
 }
+
+/* The names of what a network observes for these groups, one after the other, each followed by a blank. */
+static char *named_by(const char *const *net, const char *groups)
+{
+    struct training t;
+    make(&t, &nl_backend_cpu, net, groups, 1, SIZE);
+    struct nl_text out = {0};
+    for (int i = 0; i < t.plan.observers.count; i++)
+        nl_text_add(&out, "%s ", t.plan.observers.at[i].name);
+    training_free(&t);
+    return out.at;
+}
+
+START_TEST(groups_of_tensors)
+{
+    static const char *const mlp[WORDS] = {"model.arch=mlp", "norm.kind=bn"},
+                             *const ws[WORDS] = {"model.arch=cnn", "norm.kind=switch", "norm.weights=ws"};
+    static const struct {
+        const char *const *net;
+        const char *groups, *names;
+    } cases[] = {
+        {mlp, "log.layers=activations", "fc1 fc2 head "},
+        {mlp, "log.layers=[gradients]", "grad:fc1.weight grad:fc2.weight grad:head.weight "},
+        {mlp, "log.layers=updates", "update:fc1.weight update:fc2.weight update:head.weight "},
+        {mlp, "log.layers=normalizers", "norm1.weight norm1.bias norm2.weight norm2.bias "},
+        {mlp, "log.layers=updates,activations",
+         "fc1 fc2 head update:fc1.weight update:fc2.weight update:head.weight "},
+        {ws, "log.layers=activations", "conv1 conv2 head "},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char *names = named_by(cases[i].net, cases[i].groups);
+        ck_assert_str_eq(names, cases[i].names);
+        free(names);
+    }
+    char *shares = named_by(ws, "log.layers=normalizers");
+    ck_assert_msg(strstr(shares, "norm1.mean_weight ") && strstr(shares, "norm1.var_weight "), "%s", shares);
+    free(shares);
+}
+END_TEST
 
 START_TEST(patterns)
 {
@@ -426,6 +465,7 @@ int main(void)
     tcase_add_loop_test(tc, gradients_of_weights_that_backward_steps, 0, 4);
     tcase_add_loop_test(tc, steps_that_are_not_logged_cost_nothing, 0, NETS);
     tcase_add_test(tc, patterns);
+    tcase_add_test(tc, groups_of_tensors);
     tcase_add_test(tc, only_gradients_that_there_are);
     tcase_add_loop_test(tc, elements_that_have_names, 0, 2);
     tcase_add_test(tc, deviations_keep_their_digits);

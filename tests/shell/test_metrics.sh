@@ -43,14 +43,14 @@ says "metrics.csv' does not match its checksum"
 sweep --out one log.tensors=norm1,grad:fc?.weight
 says "4 of 4 trials are done already"
 sweep --out one 'log.tensors=grad:fc1.weight,update:*'
-says "4 finished trials lack what log.tensors asks for and are run again"
+says "4 finished trials lack what is to be observed and are run again"
 cmp plain/trials.csv one/trials.csv
 sweep --out both log.tensors=norm1,grad:fc?.weight,update:*
 sweep --out one log.tensors=norm1,grad:fc?.weight,update:*
 says "4 of 4 trials are done already"
 cmp one/metrics.csv both/metrics.csv
 sweep --out plain log.tensors=norm1
-says "2 finished trials lack what log.tensors asks for and are run again"
+says "2 finished trials lack what is to be observed and are run again"
 
 # At steps of its own: the curves stay the same, and what was seen at others is not what is asked for.
 sweep --out often log.tensors=norm1,update:fc1.weight log.every=3
@@ -62,8 +62,19 @@ cmp plain/curves.csv often/curves.csv
 sweep --out often log.tensors=norm1,update:fc1.weight log.every=3
 says "4 of 4 trials are done already"
 sweep --out often log.tensors=norm1,update:fc1.weight log.every=8
-says "4 finished trials lack what log.tensors asks for and are run again"
+says "4 finished trials lack what is to be observed and are run again"
 [ "$(cut -d , -f 4 often/metrics.csv | sort -nu | tr '\n' ' ')" = "step 8 16 " ]
+
+# By groups, alone and beside a tensor that none of them has.
+sweep --out layers log.layers=gradients,normalizers
+[ "$(cut -d , -f 5 layers/metrics.csv | sort -u | tr '\n' ' ')" = "grad:fc1.weight grad:fc2.weight grad:head.weight norm1.bias norm1.weight norm2.bias norm2.weight tensor " ]
+cmp plain/trials.csv layers/trials.csv
+sweep --out layers log.layers=gradients log.tensors=fc1
+says "4 finished trials lack what is to be observed and are run again"
+[ "$(cut -d , -f 5 layers/metrics.csv | sort -u | tr '\n' ' ')" = "fc1 grad:fc1.weight grad:fc2.weight grad:head.weight tensor " ]
+sweep --out layers log.layers=normalizers
+says "4 of 4 trials are done already"
+[ "$(cut -d , -f 5 layers/metrics.csv | sort -u | tr '\n' ' ')" = "norm1.bias norm1.weight norm2.bias norm2.weight tensor " ]
 
 # Nothing is asked for: the table goes, what was measured stays.
 sweep --out one

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Each source of core begins with a comment that says what it does; no comment leans on the one above ("Of these ...", "The same ..."); lines of core end at
-# 120 columns, as .clang-format has it.
+# 120 columns, as .clang-format has it; a table in a comment is one.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -16,5 +16,7 @@ done
 complain "sources without a comment at their head:" "$without"
 complain "comments that cannot be read alone:" "$(grep -nE '^\s*/\* (Of|Those|The same|It|Its)\b' "${sources[@]}" || true)"
 complain "lines beyond 120 columns:" "$(printf '%s\n' "${sources[@]}" | grep -v '^cmd/' | xargs awk 'length > 120 { print FILENAME ":" FNR }')"
+# "x) name        what it is": a table whose lines were filled as if they were prose
+complain "tables that are filled like a paragraph:" "$(grep -nE '^ \* [^ ]+ [^ ].*[a-z.,;)] {4,}[^ ]' "${sources[@]}" || true)"
 echo "${#sources[@]} files"
 exit $failed

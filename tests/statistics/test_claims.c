@@ -61,7 +61,7 @@ static struct nl_curves parse_curves(const char *text)
 
 /* The spans of the first part's first side, for each seed. */
 static void read_tables(const char *claim, const char *trials, const char *curves, const char *metrics,
-                        struct nl_span *out)
+                        struct nl_range *out)
 {
     struct nl_experiment experiment;
     struct nl_results results;
@@ -81,12 +81,12 @@ static void read_tables(const char *claim, const char *trials, const char *curve
     nl_results_release(&results);
 }
 
-static void read_spans(const char *claim, const char *trials, const char *curves, struct nl_span *out)
+static void read_spans(const char *claim, const char *trials, const char *curves, struct nl_range *out)
 {
     read_tables(claim, trials, curves, NULL, out);
 }
 
-static void expect_span(struct nl_span found, double low, double high)
+static void expect_span(struct nl_range found, double low, double high)
 {
     ck_assert_msg((found.low == low || fabs(found.low - low) < 1e-9) &&
                       (found.high == high || fabs(found.high - high) < 1e-9),
@@ -107,7 +107,7 @@ static const char rate_trials[] = "trial,norm.kind,train.lr,train.seed,status,fa
 /* The best is chosen by the validation part, though another run is better on the test part. */
 START_TEST(the_best_run_is_chosen_by_the_validation_part)
 {
-    struct nl_span span[1];
+    struct nl_range span[1];
     char *claim = nl_format("%s" HEAD "measure: {metric: test_accuracy, along: train.lr, take: best, by: val_loss}, "
                                       "of: {norm.kind: bn}, minus: {norm.kind: ln}, smallest: 1" TAIL,
                             rates);
@@ -129,7 +129,7 @@ START_TEST(rates_widths_and_failures_are_read_along_a_key)
         {"{metric: train_accuracy, along: train.lr, take: width}", 1.0, 3.0},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct nl_span span[1];
+        struct nl_range span[1];
         char *claim = nl_format("%s" HEAD "measure: %s, of: {norm.kind: bn}, minus: {norm.kind: ln}, smallest: 1" TAIL,
                                 rates, cases[i].measure);
         read_spans(claim, rate_trials, NULL, span);
@@ -162,8 +162,8 @@ START_TEST(a_seed_of_a_refined_grid_is_judged_by_rates_of_its_own)
     parse_results(trials, &experiment, &results);
     nl_comparison_make(&results, &experiment, nl_results_factor(&results, "train.lr"), -1, &view);
     nl_usable_rates(&view, 0, NL_RATE_BY_ACCURACY, range);
-    expect_span((struct nl_span){range[0].low, range[0].high}, log(0.1), log(0.3162));
-    expect_span((struct nl_span){range[1].low, range[1].high}, log(3.162), log(10.0));
+    expect_span((struct nl_range){range[0].low, range[0].high}, log(0.1), log(0.3162));
+    expect_span((struct nl_range){range[1].low, range[1].high}, log(3.162), log(10.0));
     nl_comparison_release(&view);
     nl_results_release(&results);
 }
@@ -185,7 +185,7 @@ START_TEST(steps_are_censored_at_the_cap)
                                  "test,running,0.1,1,0.92\n1,bn,1,30,1,1,test,running,0.1,1,0.5\n"
                                  "2,bn,2,10,1,1,test,running,0.1,1,0.5\n3,bn,3,10,1,1,test,running,0.1,1,0.5\n3,bn,3,"
                                  "400,1,1,test,running,0.1,1,0.85\n";
-    struct nl_span span[3];
+    struct nl_range span[3];
     read_spans(claim, trials, curves, span);
     expect_span(span[0], log(10.0), log(20.0));
     expect_span(span[1], log(400.0), INFINITY);
@@ -202,7 +202,7 @@ START_TEST(a_slope_is_over_doublings)
         "trial,train.batch,train.seed,status,failed_step,classes,train_samples,val_samples,test_samples,val_overlap,"
         "test_overlap,test_loss\n"
         "1,32,1,done,,10,1280,0,389,0,0,1.5\n2,8,1,done,,10,1280,0,389,0,0,1.0\n3,2,1,done,,10,1280,0,389,0,0,0.7\n";
-    struct nl_span span[1];
+    struct nl_range span[1];
     read_spans(claim, trials, NULL, span);
     expect_span(span[0], 0.2, 0.2);
 }
@@ -231,7 +231,7 @@ START_TEST(tensors_are_read_by_pattern_quantity_and_step)
         {"{tensor: 'grad:h.*', quantity: norm}", "{model.depth: 8}", NAN},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct nl_span span[1];
+        struct nl_range span[1];
         char *claim = nl_format("sweep: {grid: {model.depth: [4, 8]}}\n" HEAD
                                 "measure: %s, of: %s, minus: {model.depth: 4}, smallest: 2" TAIL,
                                 cases[i].measure, cases[i].cell);

@@ -3,8 +3,9 @@
  * crash, never a file that is lost or torn. The same command, started again, ends as if nothing had happened.
  *
  *   test_faults            some of the N. With NORMLAB_ALL: all calls for files, each also as the first after which all
- * fail, and all allocations of a command that makes no more than LONG_FORM; else every so many that it are about
- * LONG_FORM test_faults WORD...    only scenes whose name contains one of the words, in that form
+ *                          fail, and all allocations of a command that makes no more than LONG_FORM; else every so many
+ *                          that it are about LONG_FORM
+ *   test_faults WORD...    only scenes whose name contains one of the words, in that form
  */
 #include <errno.h>
 #include <fcntl.h>

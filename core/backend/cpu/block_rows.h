@@ -3,7 +3,8 @@
  * A block is done in steps of a few rows, whose numbers stay in the first-level cache from pass to pass:
  *
  *     forward     the mean of each set, rounded to float, is its shift; the sums of t = x - shift and t^2; the moments,
- * in double; y backward    the sums of dxhat and dxhat xhat, and what the rows add to dgamma and dbeta; dx
+ *                 in double; y
+ *     backward    the sums of dxhat and dxhat xhat, and what the rows add to dgamma and dbeta; dx
  *
  * A row consists of units, and these of tiles. A unit is the channels whose lanes are folded to sums together: those of
  * one set or, where sets have 1, 2, 4 or 8 channels, one vector of several sets. A tile is four vectors, or one. A pass

@@ -7,8 +7,9 @@
  *     along_k    its rows lie along k in memory: the four are (line, k .. k+3); else (line .. line+3, k)
  *     room()     bytes of shared memory that it needs
  *     settle     finds its places in the replica of the block, and fills that memory, from so many bytes of NL_ROOM on;
- * by all threads of the block line(i)    what can be worked out once for row (or first row) i load       the four, with
- * zeros beyond the operand
+ *                by all threads of the block
+ *     line(i)    what can be worked out once for row (or first row) i
+ *     load       the four, with zeros beyond the operand
  */
 #ifndef NL_BACKEND_CUDA_GEMM_OPERANDS_CUH
 #define NL_BACKEND_CUDA_GEMM_OPERANDS_CUH
