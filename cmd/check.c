@@ -23,14 +23,14 @@ static void print_count(const struct nl_round_trials *trials)
     printf("%s", trials->refines ? "; more at the rates that sweep.refine adds" : "");
 }
 
-/* ", 12 tensors observed", where there are any. */
+/* ", 12 tensors observed", where some are asked for: a group of log.layers may have none. */
 static void print_observed(const struct nl_grid *grid)
 {
     int least, most;
     nl_count_observed(grid, &least, &most);
     if (least < most)
         printf(", %d to %s observed", least, NL_COUNT(most, "tensor"));
-    else if (most)
+    else if (grid->trials > 0 && nl_config_observes(&grid->trial[0].config))
         printf(", %s observed", NL_COUNT(most, "tensor"));
 }
 

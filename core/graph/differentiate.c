@@ -240,7 +240,7 @@ static void observe_before_step(struct emission *e, const struct nl_graph_node *
 
 static bool is_parameter(const struct emission *e, const struct nl_observer *o)
 {
-    return e->program->graph.value[o->value].kind == NL_PARAMETER;
+    return o->value != NL_NONE && e->program->graph.value[o->value].kind == NL_PARAMETER;
 }
 
 /* What the step is about to change. before: of each observer, where its copy goes. */

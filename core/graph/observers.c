@@ -74,7 +74,7 @@ static void add_elements(struct nl_observers *out, const struct nl_graph *graph,
     const struct nl_tensor *tensor = &graph->tensor[graph->value[value].tensor];
     for (int e = 0; tensor->spec.numbers && tensor->spec.numbers[e]; e++) {
         char *name = nl_format("%s.%s", tensor->name, tensor->spec.numbers[e]);
-        add(out, (struct nl_observer){.value = value, .group = NL_NONE, .element = e}, name);
+        add(out, (struct nl_observer){.value = value, .state = NL_NONE, .group = NL_NONE, .element = e}, name);
         free(name);
     }
 }
@@ -98,14 +98,23 @@ static struct nl_observers everything(const struct nl_graph *graph)
                 (aspect == NL_GRADIENT && !(learned[i] && used[i])) || (aspect == NL_UPDATE && !parameter))
                 continue;
             add(&out,
-                (struct nl_observer){
-                    .value = i, .group = group_of(graph, i, aspect), .element = NL_NONE, .aspect = aspect},
+                (struct nl_observer){.value = i,
+                                     .state = NL_NONE,
+                                     .group = group_of(graph, i, aspect),
+                                     .element = NL_NONE,
+                                     .aspect = aspect},
                 parameter ? graph->tensor[value->tensor].name : graph->node[value->producer].name);
             if (parameter && aspect == NL_VALUE)
                 add_elements(&out, graph, i);
         }
     free(learned);
     free(used);
+    for (int i = 0; i < graph->tensors; i++)
+        if (graph->tensor[i].spec.role == NL_RUNNING)
+            add(&out,
+                (struct nl_observer){
+                    .value = NL_NONE, .state = i, .group = NL_OBSERVED_NORMALIZERS, .element = NL_NONE},
+                graph->tensor[i].name);
     return out;
 }
 

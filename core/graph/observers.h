@@ -1,6 +1,7 @@
 /* Observers: which tensors of a training are looked at, and what of them. Patterns name them:
  *
- *     NAME          a node's output (layer1.0.norm1) or a parameter (layer1.0.conv1.weight), named as in PyTorch
+ *     NAME          a node's output (layer1.0.norm1), a parameter (layer1.0.conv1.weight) or a running statistic
+ *                   (layer1.0.norm1.running_var), named as in PyTorch; the statistic as it is after the step
  *     grad:NAME     its gradient, before any clipping
  *     update:NAME   of a parameter: what the optimizer's step adds to it
  *
@@ -22,13 +23,14 @@ enum nl_observed_group {
     NL_OBSERVED_ACTIVATIONS, /* the output of each layer that has a weight */
     NL_OBSERVED_GRADIENTS,   /* of each weight */
     NL_OBSERVED_UPDATES,     /* of each weight */
-    NL_OBSERVED_NORMALIZERS, /* gamma and beta, and the shares of those that mix others */
+    NL_OBSERVED_NORMALIZERS, /* gamma and beta, the shares of those that mix others, and running statistics */
     NL_OBSERVED_GROUPS
 };
 extern const char *const nl_observed_group_names[];
 
 struct nl_observer {
-    int value;
+    int value;                   /* NL_NONE: it is a state */
+    int state;                   /* the running statistic, a tensor of the graph; NL_NONE: it is a value */
     int group;                   /* enum nl_observed_group, or NL_NONE */
     int element;                 /* of a parameter whose elements have names: one of them; NL_NONE: all */
     enum nl_aspect aspect;
@@ -37,7 +39,8 @@ struct nl_observer {
 
 struct nl_observers {
     int count, capacity;
-    struct nl_observer *at; /* each tensor once, in the order of the graph: values, then gradients, then updates */
+    struct nl_observer *at; /* each tensor once, in the order of the graph: values, then gradients, then updates, then
+                               running statistics */
 };
 
 /* What the patterns match, and what is of the groups, of which bit 1 << group is set; zeros for none. To be released.

@@ -26,7 +26,8 @@ int nl_program_make(struct nl_program *program, const struct nl_program_setup *s
     if (nl_graph_check(&program->graph, program->backend, err))
         return NL_FAIL;
     for (int i = 0; setup->observers && i < setup->observers->count; i++)
-        program->graph.value[setup->observers->at[i].value].observed = true;
+        if (setup->observers->at[i].value != NL_NONE)
+            program->graph.value[setup->observers->at[i].value].observed = true;
     nl_fuse(&program->graph, program->backend, program->trains);
     for (int i = 0; i < program->graph.nodes; i++)
         nl_prepare(&program->graph.node[i], setup, setup->capacity);

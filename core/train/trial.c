@@ -9,6 +9,7 @@
 #include "base/files.h"
 #include "base/memory.h"
 #include "base/npy.h"
+#include "operation/observe.h"
 #include "train/evaluate.h"
 #include "train/training.h"
 #include "train/weights.h"
@@ -232,11 +233,29 @@ static int64_t train_steps(struct nl_training *c, int64_t step, int64_t end, int
     return 1;
 }
 
+/* What is seen of a running statistic as it is now. */
+static struct nl_observed look_at_state(const struct nl_plan *plan, int replica, const struct nl_tensor *tensor)
+{
+    struct nl_observed seen;
+    double *values = nl_alloc(tensor->count, sizeof *values);
+    plan->backend->get_reals(values, nl_tensor_in(plan, replica, tensor), tensor->count);
+    const struct nl_observe observe = {.count = tensor->count, .x = values, .seen = &seen};
+    const struct nl_run run = {.replicas = 1, .samples = 1};
+    nl_kernel_of(&nl_backend_ref, &nl_observe_operation, &observe)->forward(&run, &observe);
+    free(values);
+    return seen;
+}
+
 static void read_observed(struct nl_training *c, int64_t steps)
 {
     size_t count = (size_t)c->plan.observers.count;
     struct nl_observed *rows = nl_alloc((size_t)c->plan.replicas * count, sizeof *rows);
     nl_plan_get(&c->plan, rows, c->plan.observed, count * sizeof *rows);
+    for (size_t i = 0; i < (size_t)c->plan.replicas * count; i++) {
+        int state = c->plan.observers.at[i % count].state;
+        if (state != NL_NONE)
+            rows[i] = look_at_state(&c->plan, (int)(i / count), &c->graph.tensor[state]);
+    }
     for (int i = 0; i < c->plan.replicas; i++)
         nl_replica_observe(c->active[i], steps, rows + (size_t)i * count);
     free(rows);

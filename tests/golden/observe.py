@@ -96,6 +96,7 @@ def observe(case, start, order, parts):
             nn.utils.clip_grad_norm_(network.parameters(), float(case["train.clip_norm"]))
         optimizer.step()
         found |= {f"update:{name}": value - before[name] for name, value in network.named_parameters()}
+        found |= {name: value.clone() for name, value in network.named_buffers() if "running" in name}
         if (step + 1) % int(case["train.log_every"]) == 0 or step + 1 == len(order):
             for name, value in found.items():
                 of = before[name.removeprefix("update:")] if name.startswith("update:") else None

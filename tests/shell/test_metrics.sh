@@ -67,14 +67,14 @@ says "4 finished trials lack what is to be observed and are run again"
 
 # By groups, alone and beside a tensor that none of them has.
 sweep --out layers log.layers=gradients,normalizers
-[ "$(cut -d , -f 5 layers/metrics.csv | sort -u | tr '\n' ' ')" = "grad:fc1.weight grad:fc2.weight grad:head.weight norm1.bias norm1.weight norm2.bias norm2.weight tensor " ]
+[ "$(cut -d , -f 5 layers/metrics.csv | sort -u | tr '\n' ' ')" = "grad:fc1.weight grad:fc2.weight grad:head.weight norm1.bias norm1.running_mean norm1.running_var norm1.weight norm2.bias norm2.running_mean norm2.running_var norm2.weight tensor " ]
 cmp plain/trials.csv layers/trials.csv
 sweep --out layers log.layers=gradients log.tensors=fc1
 says "4 finished trials lack what is to be observed and are run again"
 [ "$(cut -d , -f 5 layers/metrics.csv | sort -u | tr '\n' ' ')" = "fc1 grad:fc1.weight grad:fc2.weight grad:head.weight tensor " ]
 sweep --out layers log.layers=normalizers
 says "4 of 4 trials are done already"
-[ "$(cut -d , -f 5 layers/metrics.csv | sort -u | tr '\n' ' ')" = "norm1.bias norm1.weight norm2.bias norm2.weight tensor " ]
+[ "$(cut -d , -f 5 layers/metrics.csv | sort -u | tr '\n' ' ')" = "norm1.bias norm1.running_mean norm1.running_var norm1.weight norm2.bias norm2.running_mean norm2.running_var norm2.weight tensor " ]
 
 # Nothing is asked for: the table goes, what was measured stays.
 sweep --out one
