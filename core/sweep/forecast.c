@@ -9,14 +9,34 @@
 #include "base/clock.h"
 #include "base/machine.h"
 #include "base/memory.h"
+#include "graph/quantities.h"
+#include "sweep/observed.h"
 
-/* Bytes of what is written: a row of a curve as numbers, what a row of the tables begins with for each key, and a
- * trial's file and table rows without its curve (measured on the shipped experiments). */
-enum { CURVE_ROW = 66, KEY = 6, TRIAL = 3200 };
+/* Bytes of what is written: a row of a curve as numbers, what a row of the tables begins with for each key, a trial's
+ * file and table rows without its curve; of an observed tensor, a step in the trial's file, and a row of metrics.csv
+ * (measured on the shipped experiments, and on resnet8_synth with all groups of log.layers). */
+enum { CURVE_ROW = 66, KEY = 6, TRIAL = 3200, SEEN = 117, QUANTITY_ROW = 36 };
+
+static double metrics_bytes(const struct nl_config *config, const struct nl_step_counts *counts, int keys)
+{
+    if (!nl_config_observes(config))
+        return 0;
+    struct nl_observers observers = nl_observers_of(config);
+    double each = 0;
+    for (int i = 0; i < observers.count; i++) {
+        each += SEEN;
+        for (enum nl_quantity q = 0; q < NL_QUANTITIES; q++)
+            each += nl_quantity_applies(q, observers.at[i].name) ? QUANTITY_ROW + KEY * keys : 0;
+    }
+    nl_observers_release(&observers);
+    return each * (double)nl_observed_steps(counts);
+}
 
 int nl_forecast_sizes(const struct nl_grid *grid, struct nl_forecast *out, struct nl_error *err)
 {
-    *out = (struct nl_forecast){.trials = grid->trials, .trial = nl_alloc((size_t)grid->trials, sizeof *out->trial)};
+    *out = (struct nl_forecast){.trials = grid->trials,
+                                .trial = nl_alloc((size_t)grid->trials, sizeof *out->trial),
+                                .observes = grid->trials > 0 && nl_config_observes(&grid->trial[0].config)};
     for (int i = 0; i < grid->trials; i++) {
         const struct nl_trial *trial = &grid->trial[i];
         struct nl_expected *expected = &out->trial[i];
@@ -28,7 +48,8 @@ int nl_forecast_sizes(const struct nl_grid *grid, struct nl_forecast *out, struc
         expected->device = (enum nl_device_kind)trial->config.device.kind;
         expected->device_index = (int)trial->config.device.index;
         /* a curve is written twice: in the trial's file and in the table */
-        expected->disk = TRIAL + (double)expected->step_counts.rows * (2 * CURVE_ROW + KEY * (grid->keys + 1));
+        expected->disk = TRIAL + (double)expected->step_counts.rows * (2 * CURVE_ROW + KEY * (grid->keys + 1)) +
+                         metrics_bytes(&trial->config, &expected->step_counts, grid->keys + 1);
     }
     return NL_OK;
 }
@@ -279,10 +300,10 @@ int nl_forecast_check(const struct nl_forecast *forecast, const struct nl_cohort
     double needed = nl_forecast_demand(forecast, cohorts, workers).disk, disk = nl_disk_available(folder);
     char size[32], there[32];
     if (needed > disk)
-        return nl_fail(
-            err,
-            "the results would take about %s, and '%s' has room for %s: raise train.log_every, or choose another --out",
-            nl_bytes_text(needed, size), folder, nl_bytes_text(disk, there));
+        return nl_fail(err,
+                       "the results would take about %s, and '%s' has room for %s: raise %s, or choose another --out",
+                       nl_bytes_text(needed, size), folder, nl_bytes_text(disk, there),
+                       forecast->observes ? "log.every" : "train.log_every");
     int status = NL_OK;
     struct nl_cohorts those = {.at = nl_alloc((size_t)cohorts->count, sizeof *those.at)};
     for (int gpu = 0; gpu < 2 && status == NL_OK; gpu++) {

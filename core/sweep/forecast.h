@@ -17,6 +17,7 @@ struct nl_forecast {
         double seconds; /* after nl_forecast_times */
     } *trial; /* [grid->trials] */
     int trials;
+    bool observes; /* tensors: most of what is written is of them */
     int shapes, measured,
         finished; /* different shapes among todo; how many of them were measured, and how many finished trials have */
 };

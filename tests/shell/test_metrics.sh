@@ -76,6 +76,13 @@ sweep --out layers log.layers=normalizers
 says "4 of 4 trials are done already"
 [ "$(cut -d , -f 5 layers/metrics.csv | sort -u | tr '\n' ' ')" = "norm1.bias norm1.running_mean norm1.running_var norm1.weight norm2.bias norm2.running_mean norm2.running_var norm2.weight tensor " ]
 
+# A dry run counts what they take: most of the folder.
+"$NORMLAB_PROGRAM" sweep e.yaml --out all 'log.tensors=*,grad:*,update:*' log.every=1 --dry-run >dry 2>/dev/null
+sweep --out all 'log.tensors=*,grad:*,update:*' log.every=1
+said=$(sed -n -E 's/^disk +about ([0-9.]+) (KiB|MiB).*/\1 \2/p' dry | awk '{ print int($1 * ($2 == "MiB" ? 1048576 : 1024)) }')
+took=$(du -sb all | cut -f 1)
+[ "$said" -gt $((took * 2 / 3)) ] && [ "$said" -lt $((took * 3 / 2)) ] || fail "a dry run says $said bytes, and it is $took"
+
 # Nothing is asked for: the table goes, what was measured stays.
 sweep --out one
 [ ! -e one/metrics.csv ]
@@ -104,13 +111,13 @@ says "the result that it had stays"
 cmp kept single/trials/*.trial
 
 # A checkpoint in which a tensor was not observed is no beginning for one in which it is.
-"$NORMLAB_PROGRAM" run e.yaml norm.kind=bn sweep.seeds=1 train.steps=10000000000 train.log_every=50 log.tensors=fc1 --out long --checkpoint a.checkpoint \
+"$NORMLAB_PROGRAM" run e.yaml norm.kind=bn sweep.seeds=1 train.steps=10000000000 train.log_every=50 log.every=1000000 log.tensors=fc1 --out long --checkpoint a.checkpoint \
     --checkpoint-every 1epoch >log 2>&1 &
 program=$!
 until [ -e a.checkpoint ] || ! kill -0 $program 2>/dev/null; do sleep 0.01; done
 kill -TERM $program
 wait $program || true
-"$NORMLAB_PROGRAM" run e.yaml norm.kind=bn sweep.seeds=1 train.steps=10000000000 train.log_every=50 log.tensors=fc2 --out other --checkpoint a.checkpoint \
+"$NORMLAB_PROGRAM" run e.yaml norm.kind=bn sweep.seeds=1 train.steps=10000000000 train.log_every=50 log.every=1000000 log.tensors=fc2 --out other --checkpoint a.checkpoint \
     >log 2>&1 && fail "it goes on"
 says "log.tensors is '[fc1]' there and '[fc2]' here"
 
