@@ -76,6 +76,11 @@ sweep --out layers log.layers=normalizers
 says "4 of 4 trials are done already"
 [ "$(cut -d , -f 5 layers/metrics.csv | sort -u | tr '\n' ' ')" = "norm1.bias norm1.running_mean norm1.running_var norm1.weight norm2.bias norm2.running_mean norm2.running_var norm2.weight tensor " ]
 
+# results/README.md knows all quantities.
+"$NORMLAB_PROGRAM" keys quantity | sed -n 's/^quantity\.//p' >quantities
+[ "$(wc -l <quantities)" -eq 8 ]
+while read -r quantity; do grep -q "^| .quantity. .*.$quantity." "$NORMLAB_ROOT/results/README.md" || fail "results/README.md does not explain $quantity"; done <quantities
+
 # A dry run counts what they take: most of the folder.
 "$NORMLAB_PROGRAM" sweep e.yaml --out all 'log.tensors=*,grad:*,update:*' log.every=1 --dry-run >dry 2>/dev/null
 sweep --out all 'log.tensors=*,grad:*,update:*' log.every=1
