@@ -81,14 +81,25 @@ void nl_count_observed(const struct nl_grid *grid, int *least, int *most)
     }
 }
 
-/* Whether the rows are those of all steps that are to be looked at, with all quantities. */
-static bool is_whole(const struct nl_measured *measured, int64_t rows)
+/* Whether the rows are those of all steps that are to be looked at, up to the last that the trial made, with all
+ * quantities. In the step in which it diverged it may have seen something or not. */
+static bool is_whole(const struct nl_measured *measured, const struct nl_step_counts *counts,
+                     const struct nl_record *record)
 {
     const char *end = measured ? strchr(measured->text, '\n') : NULL;
+    int64_t every = counts->observe_every, least = nl_observed_steps(counts), most = least;
+    if (record->status == NL_DIVERGED) {
+        least = (record->steps - 1) / every;
+        most = record->steps == counts->steps ? most : record->steps / every;
+    }
+    if (!end)
+        return measured && least == 0;
     int fields = 0;
-    for (const char *at = end ? measured->text : NULL; at && at < end; at++)
+    for (const char *at = measured->text; at < end; at++)
         fields += *at == ',';
-    return end && measured->rows == rows && fields == NL_QUANTITIES;
+    int64_t first = every < counts->steps ? every : counts->steps;
+    return measured->rows >= least && measured->rows <= most && fields == NL_QUANTITIES &&
+           strtoll(measured->text, NULL, 10) == first;
 }
 
 bool nl_lacks_observed(const struct nl_trial *trial, const struct nl_record *record)
@@ -99,7 +110,7 @@ bool nl_lacks_observed(const struct nl_trial *trial, const struct nl_record *rec
     struct nl_observers wanted = nl_observers_of(&trial->config);
     const struct nl_step_counts counts = nl_trial_step_counts(&trial->config, nl_data_counts(&trial->config));
     for (int i = 0; i < wanted.count; i++)
-        lacks |= !is_whole(nl_metrics_get(&record->metrics, wanted.at[i].name), nl_observed_steps(&counts));
+        lacks |= !is_whole(nl_metrics_get(&record->metrics, wanted.at[i].name), &counts, record);
     nl_observers_release(&wanted);
     return lacks;
 }

@@ -65,6 +65,14 @@ sweep --out often log.tensors=norm1,update:fc1.weight log.every=8
 says "4 finished trials lack what is to be observed and are run again"
 [ "$(cut -d , -f 4 often/metrics.csv | sort -nu | tr '\n' ' ')" = "step 8 16 " ]
 
+# A trial that diverged has seen what there was to see, whether in a step that is observed or between two.
+for every in 1 3 100; do
+    sweep --out lost$every norm.kind=none train.lr=1e4 log.tensors=fc1 log.every=$every
+    grep -q diverged lost$every/trials.csv
+    sweep --out lost$every norm.kind=none train.lr=1e4 log.tensors=fc1 log.every=$every
+    says "2 of 2 trials are done already"
+done
+
 # By groups, alone and beside a tensor that none of them has.
 sweep --out layers log.layers=gradients,normalizers
 [ "$(cut -d , -f 5 layers/metrics.csv | sort -u | tr '\n' ' ')" = "grad:fc1.weight grad:fc2.weight grad:head.weight norm1.bias norm1.running_mean norm1.running_var norm1.weight norm2.bias norm2.running_mean norm2.running_var norm2.weight tensor " ]

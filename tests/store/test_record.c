@@ -150,11 +150,24 @@ START_TEST(a_measurement_is_whole_or_made_again)
     static const struct {
         const char *rows;
         bool lacks;
+        int64_t diverged; /* in this step; 0: it did not */
     } cases[] = {
-        {"2,1,1,1,1,1,1,,\n4,1,1,1,1,1,1,,\n5,1,1,1,1,1,1,,\n", false},
-        {"2,1,1,1,1\n4,1,1,1,1\n5,1,1,1,1\n", true},
-        {"2,1,1,1,1,1,1,,\n5,1,1,1,1,1,1,,\n", true},
-        {"1,1,1,1,1,1,1,,\n2,1,1,1,1,1,1,,\n4,1,1,1,1,1,1,,\n5,1,1,1,1,1,1,,\n", true},
+        {"2,1,1,1,1,1,1,,\n4,1,1,1,1,1,1,,\n5,1,1,1,1,1,1,,\n", false, 0},
+        {"", true, 0},
+        {"1,1,1,1,1,1,1,,\n3,1,1,1,1,1,1,,\n5,1,1,1,1,1,1,,\n", true, 0},
+        {"", false, 1},
+        {"", false, 2},
+        {"2,1,1,1,1,1,1,,\n", false, 2},
+        {"2,1,1,1,1,1,1,,\n", false, 3},
+        {"2,1,1,1,1,1,1,,\n", false, 4},
+        {"2,1,1,1,1,1,1,,\n4,1,1,1,1,1,1,,\n", false, 4},
+        {"2,1,1,1,1,1,1,,\n4,1,1,1,1,1,1,,\n", false, 5},
+        {"", true, 3},
+        {"1,1,1,1,1,1,1,,\n", true, 2},
+        {"2,1,1,1,1\n", true, 2},
+        {"2,1,1,1,1\n4,1,1,1,1\n5,1,1,1,1\n", true, 0},
+        {"2,1,1,1,1,1,1,,\n5,1,1,1,1,1,1,,\n", true, 0},
+        {"1,1,1,1,1,1,1,,\n2,1,1,1,1,1,1,,\n4,1,1,1,1,1,1,,\n5,1,1,1,1,1,1,,\n", true, 0},
     };
     static const char *const words[] = {"log.tensors=fc1.weight", "log.every=2", "train.steps=5", "model.depth=1"};
     struct nl_experiment experiment;
@@ -162,7 +175,10 @@ START_TEST(a_measurement_is_whole_or_made_again)
     ck_assert_int_eq(nl_experiment_load(NULL, words, 4, &experiment, &diagnostics), NL_OK);
     const struct nl_trial trial = {.config = experiment.config};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct nl_record record = {.present = true, .metrics = measured(cases[i].rows)};
+        struct nl_record record = {.present = true,
+                                   .status = cases[i].diverged ? NL_DIVERGED : NL_DONE,
+                                   .steps = cases[i].diverged ? cases[i].diverged : 5,
+                                   .metrics = measured(cases[i].rows)};
         ck_assert_msg(nl_lacks_observed(&trial, &record) == cases[i].lacks, "%zu", i);
         nl_metrics_release(&record.metrics);
     }
