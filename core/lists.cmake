@@ -2,7 +2,7 @@
 #
 #   cpu_kernels.def, cuda_kernels.def  KERNEL(NAME) of each operation that the backend has a kernel of its own for: of the lines of its files that begin with
 #                                      NL_CPU_KERNEL(NAME), NL_CUDA_KERNEL(NAME, ...) or NL_CUDA_KERNEL_IN_PARTS(NAME, ...). The backend's table.c includes it.
-#   hyper.def                          HYPER(SECTION, FIELD) of each key that kernels read at run time: of the lines HYPER_KEY(SECTION, FIELD, ...) of
+#   operation/hyper.def                HYPER(SECTION, FIELD) of each key that kernels read at run time: of the lines HYPER_KEY(SECTION, FIELD, ...) of
 #                                      core/config/keys.def. struct nl_hyper (core/operation/kernel.h) is made from it.
 set(NL_LISTS ${CMAKE_BINARY_DIR}/lists)
 include_directories(${NL_LISTS})
@@ -26,4 +26,4 @@ foreach(backend cpu cuda)
   file(GLOB files CONFIGURE_DEPENDS ${CMAKE_CURRENT_LIST_DIR}/backend/${backend}/*.c ${CMAKE_CURRENT_LIST_DIR}/backend/${backend}/*.cu)
   nl_list(${backend}_kernels.def "^NL_C(PU|UDA)_KERNEL(_IN_PARTS)?\\(([a-z0-9_]+)" "KERNEL(\\3)" ${files})
 endforeach()
-nl_list(hyper.def "^HYPER_KEY\\(([a-z]+), ([a-z0-9_]+)," "HYPER(\\1, \\2)" ${CMAKE_CURRENT_LIST_DIR}/config/keys.def)
+nl_list(operation/hyper.def "^HYPER_KEY\\(([a-z]+), ([a-z0-9_]+)," "HYPER(\\1, \\2)" ${CMAKE_CURRENT_LIST_DIR}/config/keys.def)

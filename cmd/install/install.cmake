@@ -45,6 +45,7 @@ foreach(header ${operations} backend/backend.h base/choices.h base/optimizers.de
   get_filename_component(stage ${header} DIRECTORY)
   install(FILES core/${header} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/normlab/${stage} COMPONENT development)
 endforeach()
+install(FILES ${NL_LISTS}/operation/hyper.def DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/normlab/operation COMPONENT development)
 install(TARGETS libnormlab ARCHIVE COMPONENT development)
 install(FILES LICENSE RENAME copyright DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/libnormlab-dev COMPONENT development)
 

@@ -126,7 +126,7 @@ struct nl_micro {
 #define NL_HYPER_norm(field) norm_##field
 struct nl_hyper {
 #define HYPER(section, field) double NL_HYPER_##section(field);
-#include "hyper.def"
+#include "operation/hyper.def"
 #undef HYPER
     double norm_numbers[NL_NORM_NUMBERS]; /* what else a normalizer goes by (norm/coefficients.h) */
 };

@@ -10,7 +10,7 @@ struct nl_hyper nl_replica_hyper(const struct nl_replica *replica, int64_t step)
     const struct nl_config *config = replica->config;
     struct nl_hyper hyper = {
 #define HYPER(section, field) .NL_HYPER_##section(field) = config->section.field,
-#include "hyper.def"
+#include "operation/hyper.def"
 #undef HYPER
     };
     hyper.lr = nl_lr_at(&replica->schedule, step);
