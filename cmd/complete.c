@@ -179,6 +179,8 @@ static void offer_sections(const struct typed *typed)
     for (const struct nl_section *section = nl_sections; section->name; section++)
         offer(typed, section->name, NULL);
     offer(typed, "sweep", NULL);
+    offer(typed, "claim", NULL);
+    offer(typed, "quantity", NULL);
 }
 
 /* ---- what the usage texts call their arguments ---- */

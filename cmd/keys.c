@@ -5,7 +5,6 @@
 #include "base/memory.h"
 #include "cmd.h"
 #include "config/value.h"
-#include "graph/quantities.h"
 
 char *key_range(const struct nl_key *key)
 {
@@ -25,6 +24,11 @@ char *key_range(const struct nl_key *key)
         nl_text_add(&out, ", %g to %g", key->low, key->high);
     nl_text_add(&out, "; default %s", *key->default_text ? key->default_text : "empty");
     return out.at;
+}
+
+char *quantity_range(const struct nl_quantity_row *quantity)
+{
+    return nl_format("of %s; %s", quantity->of_changes ? "update:NAME" : "every tensor", quantity->unit);
 }
 
 /* How a word may mean a key, the surest way first. */
@@ -60,8 +64,7 @@ static void print_fields(int *printed, const char *word, enum way way, const cha
 static void print_quantities(int *printed, const char *word, enum way way)
 {
     for (const struct nl_quantity_row *row = nl_quantities; row < nl_quantities + NL_QUANTITIES; row++) {
-        char *name = nl_format("quantity.%s", row->name),
-             *range = nl_format("of %s; %s", row->of_changes ? "update:NAME" : "every tensor", row->unit);
+        char *name = nl_format("quantity.%s", row->name), *range = quantity_range(row);
         if (means(word, way, name))
             print_key(printed, name, range, row->help);
         free(range);
