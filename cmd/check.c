@@ -83,19 +83,17 @@ static int run(const struct command *self, int argc, char **argv)
 const struct command command_check = {
     .name = "check",
     .summary = "validate a file and every trial of its grid, without training",
-    .usage = "usage: normlab check FILE [KEY=VALUE ...]\n"
-             "\n"
-             "Reads FILE as run and sweep do, expands its grid and checks every trial. Where something is wrong, it "
-             "prints every mistake with\n"
-             "its place on stderr (exit code 2). Otherwise it prints the number of trials, and of tensors that are "
-             "observed in each (log) (exit\n"
-             "code 0), and warns of known traps. The number of trials is that of all rounds of a sweep; it is an upper "
-             "bound (\"at most\") where\n"
-             "results decide on later rounds. check trains and writes nothing. It reads the data, and goes on without\n"
-             "standard data that were not fetched yet, with a warning.\n"
-             "\n"
-             "examples:\n"
-             "  normlab check experiments/small_batch.yaml\n"
-             "  normlab check experiments/small_batch.yaml norm.groups=4\n",
+    .usage =
+        "usage: normlab check FILE [KEY=VALUE ...]\n"
+        "\n"
+        "Reads FILE as run and sweep do, expands its grid and checks every trial. Where something is wrong, it prints every mistake with\n"
+        "its place on stderr (exit code 2). Otherwise it prints the number of trials, and of tensors that are observed in each (exit\n"
+        "code 0), and warns of known traps. The number of trials is that of all rounds of a sweep; it is an upper bound (\"at most\") where\n"
+        "results decide on later rounds. check trains and writes nothing. It reads the data, and goes on without\n"
+        "standard data that were not fetched yet, with a warning.\n"
+        "\n"
+        "examples:\n"
+        "  normlab check experiments/small_batch.yaml\n"
+        "  normlab check experiments/small_batch.yaml norm.groups=4\n",
     .run = run,
 };

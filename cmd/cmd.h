@@ -11,7 +11,6 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-#include "graph/quantities.h"
 #include "stats/results.h"
 #include "sweep/partial.h"
 #include "sweep/sweep.h"
@@ -214,9 +213,6 @@ int dry_run(const struct plan *plan, const char *folder, const struct nl_choice 
 
 /* "integer, 1 to 64; default 8": what a key may be (keys.c); new string. */
 char *key_range(const struct nl_key *key);
-
-/* "of every tensor; a share": what a quantity of metrics.csv is of (keys.c); new string. */
-char *quantity_range(const struct nl_quantity_row *quantity);
 
 /* ---- what came with the program (share.c) ---- */
 

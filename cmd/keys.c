@@ -26,11 +26,6 @@ char *key_range(const struct nl_key *key)
     return out.at;
 }
 
-char *quantity_range(const struct nl_quantity_row *quantity)
-{
-    return nl_format("of %s; %s", quantity->of_changes ? "update:NAME" : "every tensor", quantity->unit);
-}
-
 /* How a word may mean a key, the surest way first. */
 enum way { BY_NAME, BY_SYNONYM, BY_BEGINNING, WAYS };
 enum { LEAST_BEGINNING = 3 };
@@ -61,17 +56,6 @@ static void print_fields(int *printed, const char *word, enum way way, const cha
     }
 }
 
-static void print_quantities(int *printed, const char *word, enum way way)
-{
-    for (const struct nl_quantity_row *row = nl_quantities; row < nl_quantities + NL_QUANTITIES; row++) {
-        char *name = nl_format("quantity.%s", row->name), *range = quantity_range(row);
-        if (means(word, way, name))
-            print_key(printed, name, range, row->help);
-        free(range);
-        free(name);
-    }
-}
-
 /* Prints the keys that the word means in this way, and returns their number. */
 static int print_keys(const char *word, enum way way)
 {
@@ -84,7 +68,7 @@ static int print_keys(const char *word, enum way way)
     }
     print_fields(&printed, word, way, "sweep", nl_sweep_fields);
     print_fields(&printed, word, way, "claim", nl_claim_fields);
-    print_quantities(&printed, word, way);
+    print_fields(&printed, word, way, "quantity", nl_quantity_fields);
     return printed;
 }
 
@@ -125,20 +109,18 @@ static int run(const struct command *self, int argc, char **argv)
 const struct command command_keys = {
     .name = "keys",
     .summary = "explain the keys of a configuration: meaning, range, default",
-    .usage = "usage: normlab keys [SECTION | KEY | WORD ...]\n"
-             "\n"
-             "Explains the keys of a configuration: type, range, default and meaning. A key is named SECTION.KEY. "
-             "Section sweep says what\n"
-             "an experiment varies, section claim what a paper says about it, and section quantity what is measured of "
-             "the tensors of\n"
-             "log.tensors. WORD is what PyTorch, TensorFlow or a paper calls the key, or a value that the key can have "
-             "(npy).\n"
-             "\n"
-             "examples:\n"
-             "  normlab keys norm\n"
-             "  normlab keys train.lr_scale\n"
-             "  normlab keys learning rate\n"
-             "  normlab keys ghost\n"
-             "  normlab keys quantity\n",
+    .usage =
+        "usage: normlab keys [SECTION | KEY | WORD ...]\n"
+        "\n"
+        "Explains the keys of a configuration: type, range, default and meaning. A key is named SECTION.KEY. Section sweep says what\n"
+        "an experiment varies, section claim what a paper says about it, and section quantity what is measured of the tensors of\n"
+        "log.tensors. WORD is what PyTorch, TensorFlow or a paper calls the key, or a value that the key can have (npy).\n"
+        "\n"
+        "examples:\n"
+        "  normlab keys norm\n"
+        "  normlab keys train.lr_scale\n"
+        "  normlab keys learning rate\n"
+        "  normlab keys ghost\n"
+        "  normlab keys quantity\n",
     .run = run,
 };

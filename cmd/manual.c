@@ -210,19 +210,6 @@ static void add_fields(struct nl_text *out, const char *section, const char *hel
     }
 }
 
-static void add_quantities(struct nl_text *out)
-{
-    nl_text_add(out, ".SS \"quantity: what is measured of the tensors of log.tensors and log.layers\"\n");
-    for (const struct nl_quantity_row *row = nl_quantities; row < nl_quantities + NL_QUANTITIES; row++) {
-        char *name = nl_format("quantity.%s", row->name), *range = quantity_range(row);
-        add_item(out, name, row->help);
-        nl_text_add(out, ".br\n");
-        add_text(out, range);
-        free(range);
-        free(name);
-    }
-}
-
 static char *config_page(const char *date)
 {
     struct nl_text out = {0};
@@ -251,7 +238,8 @@ static char *config_page(const char *date)
         add_keys(&out, section->name, section->help);
     add_fields(&out, "sweep", "what varies", nl_sweep_fields);
     add_fields(&out, "claim", "what a paper says of it", nl_claim_fields);
-    add_quantities(&out);
+    add_fields(&out, "quantity", "what is measured of the tensors of log.tensors and log.layers",
+               nl_quantity_fields);
     add_heading(&out, "SEE ALSO");
     nl_text_add(&out,
                 ".BR normlab (1),\n.BR normlab\\-keys (1),\n.BR normlab\\-check (1),\n.BR normlab\\-schema (1)\n");

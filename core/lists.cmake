@@ -24,6 +24,6 @@ endfunction()
 
 foreach(backend cpu cuda)
   file(GLOB files CONFIGURE_DEPENDS ${CMAKE_CURRENT_LIST_DIR}/backend/${backend}/*.c ${CMAKE_CURRENT_LIST_DIR}/backend/${backend}/*.cu)
-  nl_list(${backend}_kernels.def "^NL_C(PU|UDA)_KERNEL(_IN_PARTS)?\\(([a-z0-9_]+)" "KERNEL(\\3)" ${files})
+  nl_list(${backend}_kernels.def "^NL_(CPU|CUDA)_KERNEL(_IN_PARTS)?\\(([a-z0-9_]+)" "KERNEL(\\3)" ${files})
 endforeach()
 nl_list(operation/hyper.def "^HYPER_KEY\\(([a-z]+), ([a-z0-9_]+)," "HYPER(\\1, \\2)" ${CMAKE_CURRENT_LIST_DIR}/config/keys.def)

@@ -120,6 +120,16 @@ const struct nl_key nl_keys[] = {
 #undef END
 };
 
+const struct nl_field nl_quantity_fields[] = {
+#define OF_ALL "of every tensor; "
+#define OF_CHANGES "of update:NAME; "
+#define QUANTITY(name, of, compared, formula, unit, help) {#name, OF_##of unit, help, NULL, 0, NULL, NULL},
+#include "graph/quantities.def"
+#undef QUANTITY
+#undef OF_ALL
+#undef OF_CHANGES
+    {0}};
+
 const int nl_key_count = sizeof nl_keys / sizeof *nl_keys;
 
 const struct nl_key *nl_key_find(const char *name)

@@ -24,7 +24,7 @@ enum { OF_ALL = false, OF_CHANGES = true };
 
 const struct nl_quantity_row nl_quantities[NL_QUANTITIES] = {
 #define QUANTITY(name, of, compared, formula, unit, help) \
-    {#name, unit, help, OF_##of, NL_BY_##compared, name##_of},
+    {#name, OF_##of, NL_BY_##compared, name##_of},
 #include "graph/quantities.def"
 #undef QUANTITY
 };

@@ -1,8 +1,6 @@
 /* Sums over a tensor, or over what it has changed by. It has no output that a node could take. */
 #include "operation/observe.h"
 
-#include <math.h>
-
 #include "operation/reference.h"
 
 enum { X, BEFORE, SLOTS };
@@ -18,23 +16,12 @@ static double element(const real *x, const real *before, size_t i)
 static struct nl_observed look(size_t count, const real *x, const real *before)
 {
     struct nl_observed seen = {.elements = (double)count};
-    for (size_t i = 0; i < count; i++) {
-        double value = element(x, before, i), from = before ? real_part(before[i]) : 0;
-        seen.sum += value;
-        seen.squares += value * value;
-        seen.zeros += value == 0;
-        seen.largest = nl_larger_seen(seen.largest, fabs(value));
-        seen.weight += from * from;
-        seen.along += from * value;
-    }
+    for (size_t i = 0; i < count; i++)
+        nl_see(&seen, element(x, before, i), before ? real_part(before[i]) : 0);
     double mean = seen.sum / seen.elements, along = nl_seen_along(&seen);
     for (size_t i = 0; i < count; i++) {
-        double value = element(x, before, i), deviation = value - mean, square = deviation * deviation,
-               across = before ? value - along * real_part(before[i]) : 0;
-        seen.across += across * across;
-        seen.deviations += square;
-        seen.cubes += square * deviation;
-        seen.fourths += square * square;
+        double value = element(x, before, i);
+        nl_see_again(&seen, value - mean, before ? value - along * real_part(before[i]) : 0);
     }
     return seen;
 }

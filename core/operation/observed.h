@@ -27,6 +27,28 @@ static inline NL_EVERYWHERE double nl_seen_along(const struct nl_observed *seen)
     return seen->weight > 0 ? seen->along / seen->weight : 0;
 }
 
+/* The first look at an element. from: of a change what it is added to, else 0. */
+static inline NL_EVERYWHERE void nl_see(struct nl_observed *seen, double value, double from)
+{
+    seen->sum += value;
+    seen->squares += value * value;
+    seen->zeros += value == 0;
+    seen->largest = nl_larger_seen(seen->largest, value < 0 ? -value : value);
+    seen->weight += from * from;
+    seen->along += from * value;
+}
+
+/* The second, when the first has been at all: how far it is from their mean; across: of a change what of it is
+ * orthogonal to what it is added to, else 0. */
+static inline NL_EVERYWHERE void nl_see_again(struct nl_observed *seen, double deviation, double across)
+{
+    double square = deviation * deviation;
+    seen->deviations += square;
+    seen->cubes += square * deviation;
+    seen->fourths += square * square;
+    seen->across += across * across;
+}
+
 /* What is seen of two tensors together: sums of powers of deviations from the common mean (Chan, Golub and LeVeque
  * 1979; of the third and fourth: Pebay 2008, equations 2.1 to 2.3 with p = 3, 4). */
 static inline NL_EVERYWHERE struct nl_observed nl_seen_together(struct nl_observed a, struct nl_observed b)

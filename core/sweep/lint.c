@@ -511,25 +511,47 @@ static bool is_length(const struct nl_key *key)
            strcmp(key->name, "train.steps") == 0 || strcmp(key->name, "train.samples") == 0;
 }
 
-/* Whether two trials are told to train as long; what is said along with train.batch (sweep.zip) is not asked. */
-static bool same_length(const struct lint_context *s, int a, int b)
+/* The columns of the grid that say how long a trial trains, but for what is said along with train.batch (sweep.zip):
+ * new array. */
+static int *length_columns(const struct lint_context *s, int *count)
 {
     const struct nl_experiment *e = s->experiment;
     const struct nl_axis *batch = nl_axis_with(e->axis, e->axes, nl_key_named("train.batch"), NULL);
+    int *column = nl_alloc((size_t)s->grid->keys, sizeof *column);
+    *count = 0;
     for (int k = 0; k < s->grid->keys; k++)
-        if (is_length(s->grid->key[k]) && nl_axis_with(e->axis, e->axes, s->grid->key[k], NULL) != batch &&
-            strcmp(s->grid->trial[a].text[k], s->grid->trial[b].text[k]) != 0)
-            return false;
-    return true;
+        if (is_length(s->grid->key[k]) && nl_axis_with(e->axis, e->axes, s->grid->key[k], NULL) != batch)
+            column[(*count)++] = k;
+    return column;
 }
 
-/* Whether no trial before it is told to train as long. */
-static bool is_first_of_length(const struct lint_context *s, int trial)
+static bool same_text(const struct nl_grid *grid, const int *column, int columns, int a, int b)
 {
-    int i = 0;
-    while (!same_length(s, i, trial))
-        i++;
-    return i == trial;
+    int same = 0;
+    while (same < columns && strcmp(grid->trial[a].text[column[same]], grid->trial[b].text[column[same]]) == 0)
+        same++;
+    return same == columns;
+}
+
+/* Of the trials that are told to train as long as `first`. */
+struct budget {
+    int first;
+    int64_t steps[2], samples[2]; /* the least and the most */
+};
+
+static void add_to_budget(struct budget *budget, const struct nl_config *config)
+{
+    int64_t steps = nl_trial_step_counts(config, nl_data_counts(config)).steps, samples = steps * config->train.batch;
+    budget->steps[0] = steps < budget->steps[0] ? steps : budget->steps[0];
+    budget->steps[1] = steps > budget->steps[1] ? steps : budget->steps[1];
+    budget->samples[0] = samples < budget->samples[0] ? samples : budget->samples[0];
+    budget->samples[1] = samples > budget->samples[1] ? samples : budget->samples[1];
+}
+
+static bool is_mixed(const struct budget *budget)
+{
+    return budget->steps[0] != budget->steps[1] && /* a last partial batch is left out or joins */
+           (double)budget->samples[1] > 1.1 * (double)budget->samples[0];
 }
 
 /* Batch sizes that differ both in how often the weights are updated and in how many samples are seen, among trials that
@@ -537,31 +559,30 @@ static bool is_first_of_length(const struct lint_context *s, int trial)
 static bool mixed_budgets(const struct lint_context *s, struct nl_text *what)
 {
     const struct nl_grid *grid = s->grid;
-    for (int first = 0; first < grid->trials && varies(s, "train.batch"); first++) {
-        int64_t steps[2] = {INT64_MAX, 0}, samples[2] = {INT64_MAX, 0};
-        if (!is_first_of_length(s, first))
-            continue;
-        for (int i = first; i < grid->trials; i++) {
-            const struct nl_config *config = &grid->trial[i].config;
-            if (!same_length(s, i, first))
-                continue;
-            int64_t trained = nl_trial_step_counts(config, nl_data_counts(config)).steps,
-                    seen = trained * config->train.batch;
-            steps[0] = trained < steps[0] ? trained : steps[0];
-            steps[1] = trained > steps[1] ? trained : steps[1];
-            samples[0] = seen < samples[0] ? seen : samples[0];
-            samples[1] = seen > samples[1] ? seen : samples[1];
-        }
-        if (steps[0] == steps[1] ||
-            (double)samples[1] <= 1.1 * (double)samples[0]) /* a last partial batch is left out or joins */
-            continue;
+    if (!varies(s, "train.batch"))
+        return false;
+    int columns, *column = length_columns(s, &columns), budgets = 0, mixed = 0;
+    struct budget *budget = nl_alloc((size_t)grid->trials, sizeof *budget);
+    for (int i = 0; i < grid->trials; i++) {
+        int b = 0;
+        while (b < budgets && !same_text(grid, column, columns, budget[b].first, i))
+            b++;
+        if (b == budgets)
+            budget[budgets++] = (struct budget){.first = i, .steps = {INT64_MAX, 0}, .samples = {INT64_MAX, 0}};
+        add_to_budget(&budget[b], &grid->trial[i].config);
+    }
+    while (mixed < budgets && !is_mixed(&budget[mixed]))
+        mixed++;
+    bool found = mixed < budgets;
+    if (found)
         nl_text_add(what,
                     "trials differ in updates (%lld to %lld) and in samples seen (%lld to %lld): an effect of "
                     "train.batch may be an effect of either",
-                    whole(steps[0]), whole(steps[1]), whole(samples[0]), whole(samples[1]));
-        return true;
-    }
-    return false;
+                    whole(budget[mixed].steps[0]), whole(budget[mixed].steps[1]), whole(budget[mixed].samples[0]),
+                    whole(budget[mixed].samples[1]));
+    free(column);
+    free(budget);
+    return found;
 }
 
 /* How late the key was set: the command line comes after all files, a file after its bases. -1: it was not. */

@@ -9,6 +9,7 @@
 #include "config/value.h"
 #include "graph/quantities.h"
 #include "stats/csv.h"
+#include "sweep/observed.h"
 
 /* ---- made of a result ---- */
 
@@ -129,19 +130,11 @@ static void add_quantities(const struct nl_measured *measured, const struct nl_t
     free(copy);
 }
 
-static bool is_wanted(const struct nl_observers *wanted, const char *tensor)
-{
-    int i = 0;
-    while (i < wanted->count && strcmp(wanted->at[i].name, tensor) != 0)
-        i++;
-    return i < wanted->count;
-}
-
 void nl_metrics_add_rows(const struct nl_metrics *metrics, const struct nl_observers *wanted,
                          const struct nl_text *start, struct nl_text *out)
 {
     for (int i = 0; i < metrics->count; i++)
-        if (is_wanted(wanted, metrics->at[i].tensor))
+        if (nl_observes(wanted, metrics->at[i].tensor))
             add_quantities(&metrics->at[i], start, out);
 }
 

@@ -133,9 +133,9 @@ static void compare(struct differences *differences, const char *what, const cha
 static void compare_observed(struct differences *differences, const struct nl_tensor_file *file,
                              const struct nl_config *config)
 {
-    for (int i = 0; i < nl_key_count; i++) {
+    for (int i = 0; i < nl_key_count && nl_config_observes(config); i++) {
         const struct nl_key *key = &nl_keys[i];
-        if (strcmp(key->section, "log") != 0 || !nl_config_observes(config))
+        if (strcmp(key->section, "log") != 0)
             continue;
         const char *there = nl_safetensors_metadata(file, key->name);
         char *here = nl_value_text(key, config);

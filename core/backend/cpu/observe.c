@@ -19,6 +19,28 @@ static inline double element(const float *x, const float *before, size_t i)
     return before ? (double)x[i] - before[i] : x[i];
 }
 
+/* weight, along and across of a change. */
+NL_CLONES
+static void look_back(size_t count, const float *x, const float *before, struct nl_observed *seen)
+{
+    double weight[LANES] = {0}, along[LANES] = {0}, across[LANES] = {0};
+    for (size_t first = 0; first < count; first += LANES)
+        for (size_t lane = 0; lane < LANES && first + lane < count; lane++) {
+            double from = before[first + lane];
+            weight[lane] += from * from;
+            along[lane] += from * element(x, before, first + lane);
+        }
+    seen->weight = sum_of(weight);
+    seen->along = sum_of(along);
+    double part = nl_seen_along(seen);
+    for (size_t first = 0; first < count; first += LANES)
+        for (size_t lane = 0; lane < LANES && first + lane < count; lane++) {
+            double rest = element(x, before, first + lane) - part * before[first + lane];
+            across[lane] += rest * rest;
+        }
+    seen->across = sum_of(across);
+}
+
 /* Lane by lane, then over the lanes. before: NULL, or what is subtracted. */
 NL_CLONES
 static struct nl_observed look(size_t count, const float *x, const float *before)
@@ -47,29 +69,9 @@ static struct nl_observed look(size_t count, const float *x, const float *before
     seen.deviations = sum_of(powers[0]);
     seen.cubes = sum_of(powers[1]);
     seen.fourths = sum_of(powers[2]);
+    if (before)
+        look_back(count, x, before, &seen);
     return seen;
-}
-
-/* weight, along and across of a change. */
-NL_CLONES
-static void look_back(size_t count, const float *x, const float *before, struct nl_observed *seen)
-{
-    double weight[LANES] = {0}, along[LANES] = {0}, across[LANES] = {0};
-    for (size_t first = 0; first < count; first += LANES)
-        for (size_t lane = 0; lane < LANES && first + lane < count; lane++) {
-            double from = before[first + lane];
-            weight[lane] += from * from;
-            along[lane] += from * element(x, before, first + lane);
-        }
-    seen->weight = sum_of(weight);
-    seen->along = sum_of(along);
-    double part = nl_seen_along(seen);
-    for (size_t first = 0; first < count; first += LANES)
-        for (size_t lane = 0; lane < LANES && first + lane < count; lane++) {
-            double rest = element(x, before, first + lane) - part * before[first + lane];
-            across[lane] += rest * rest;
-        }
-    seen->across = sum_of(across);
 }
 
 static void observe(const struct nl_run *run, const void *arguments)
@@ -80,13 +82,8 @@ static void observe(const struct nl_run *run, const void *arguments)
     struct nl_observed *seen = op->seen;
     if (run->before + run->first == 0)
         *seen = (struct nl_observed){0};
-    for (size_t n = 0; n < rows; n++, x += op->count) {
-        struct nl_observed row = look(op->count, x, before);
-        if (before)
-            look_back(op->count, x, before, &row);
-        *seen = nl_seen_together(*seen, row);
-        before = before ? before + op->count : NULL;
-    }
+    for (size_t n = 0; n < rows; n++)
+        *seen = nl_seen_together(*seen, look(op->count, x + n * op->count, before ? before + n * op->count : NULL));
 }
 
 NL_CPU_KERNEL(observe) = {.forward = observe};

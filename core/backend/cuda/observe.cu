@@ -44,28 +44,17 @@ static __global__ void observe(struct nl_observe op, size_t stride, size_t count
     size_t step = (size_t)gridDim.x * blockDim.x;
     struct nl_observed own = {};
     for (size_t at = nl_element(); at < count; at += step) {
-        double value = element(x, before, at), from = before ? before[at] : 0.0;
         own.elements++;
-        own.sum += value;
-        own.squares += value * value;
-        own.zeros += value == 0;
-        own.largest = nl_larger_seen(own.largest, fabs(value));
-        own.weight += from * from;
-        own.along += from * value;
+        nl_see(&own, element(x, before, at), before ? before[at] : 0.0);
     }
     nl_block_sum(&own.elements, &own.sum);
     nl_block_sum(&own.squares, &own.zeros);
     nl_block_sum(&own.weight, &own.along);
     own.largest = largest_of_block(own.largest);
-    double along = nl_seen_along(&own);
+    double mean = own.sum / own.elements, along = nl_seen_along(&own);
     for (size_t at = nl_element(); at < count; at += step) {
-        double value = element(x, before, at), deviation = value - own.sum / own.elements,
-               square = deviation * deviation,
-               across = before ? value - along * before[at] : 0.0;
-        own.across += across * across;
-        own.deviations += square;
-        own.cubes += square * deviation;
-        own.fourths += square * square;
+        double value = element(x, before, at);
+        nl_see_again(&own, value - mean, before ? value - along * before[at] : 0.0);
     }
     nl_block_sum(&own.deviations, &own.cubes);
     nl_block_sum(&own.fourths, &own.across);
