@@ -218,8 +218,9 @@ struct nl_field {
     /* sweep.FIELD=TEXT on the command line; NULL: that cannot be. */
     void (*set)(struct nl_loader *loader, const char *text, const struct nl_origin *at);
 };
-extern const struct nl_field nl_sweep_fields[], nl_claim_fields[],
-    nl_quantity_fields[]; /* of graph/quantities.def, to be explained: nobody writes them; form: which tensors have it */
+extern const struct nl_field nl_sweep_fields[], nl_claim_fields[];
+extern const struct nl_field nl_quantity_fields[]; /* of graph/quantities.def, only to be explained; form: which
+                                                      tensors have the quantity */
 
 const struct nl_key *nl_key_find(const char *name);          /* of keys.def; NULL: unknown */
 const struct nl_key *nl_key_named(const char *name);         /* of keys.def; it is there */

@@ -533,7 +533,7 @@ static bool same_text(const struct nl_grid *grid, const int *column, int columns
     return same == columns;
 }
 
-/* Of the trials that are told to train as long as `first`. */
+/* The shortest and the longest training of the trials whose files ask for one and the same length. */
 struct budget {
     int first;
     int64_t steps[2], samples[2]; /* the least and the most */
