@@ -8,6 +8,7 @@
 #include "base/nearest.h"
 #include "config/config.h"
 #include "graph/observers.h"
+#include "graph/quantities.h"
 #include "norm/norm.h"
 #include "norm/weights.h"
 
@@ -42,7 +43,8 @@ const char *const nl_eval_names[] = {"running", "batch", "precise", "adapt", NUL
 const char *const nl_lr_scale_names[] = {"fixed", "linear", "sqrt", NULL};
 const char *const nl_decay_names[] = {"all", "weights", "matrices", NULL};
 const char *const nl_schedule_names[] = {"constant", "step", "cosine", "linear", "inverse_sqrt", NULL};
-const char *const nl_plot_names[] = {"small_batch", "lr_tolerance", "curves", "heatmap", "figure", "steps", NULL};
+const char *const nl_plot_names[] = {"small_batch", "lr_tolerance", "curves", "heatmap", "figure",
+                                     "steps",       "layers",       "depth",  NULL};
 const char *const nl_mark_names[] = {"auto", "lines", "dots", "bars", NULL};
 const char *const nl_caption_names[] = {"file", "picture", "both", "none", NULL};
 const char *const nl_legend_names[] = {"above", "below", "right", "none", NULL};
@@ -123,7 +125,7 @@ const struct nl_key nl_keys[] = {
 const struct nl_field nl_quantity_fields[] = {
 #define OF_ALL "of every tensor; "
 #define OF_CHANGES "of update:NAME; "
-#define QUANTITY(name, of, compared, formula, unit, help) {#name, OF_##of unit, help, NULL, 0, NULL, NULL},
+#define QUANTITY(name, title, of, compared, formula, unit, help) {#name, OF_##of unit, help, NULL, 0, NULL, NULL},
 #include "graph/quantities.def"
 #undef QUANTITY
 #undef OF_ALL

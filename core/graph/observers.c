@@ -11,12 +11,12 @@
 
 const char *const nl_observed_group_names[] = {"activations", "gradients", "updates", "normalizers", NULL};
 
-static const char *const prefixes[NL_ASPECTS] = {"", "grad:", "update:"};
+const char *const nl_aspect_prefixes[NL_ASPECTS] = {"", "grad:", "update:"};
 
 enum nl_aspect nl_observer_aspect(const char *name)
 {
     enum nl_aspect aspect = NL_ASPECTS - 1;
-    while (strncmp(name, prefixes[aspect], strlen(prefixes[aspect])) != 0) /* the first is "" */
+    while (strncmp(name, nl_aspect_prefixes[aspect], strlen(nl_aspect_prefixes[aspect])) != 0) /* the first is "" */
         aspect--;
     return aspect;
 }
@@ -64,7 +64,7 @@ static int group_of(const struct nl_graph *graph, int value, enum nl_aspect aspe
 
 static void add(struct nl_observers *out, struct nl_observer observer, const char *name)
 {
-    snprintf(observer.name, sizeof observer.name, "%s%s", prefixes[observer.aspect], name);
+    snprintf(observer.name, sizeof observer.name, "%s%s", nl_aspect_prefixes[observer.aspect], name);
     NL_GROW(out->at, out->count, out->capacity);
     out->at[out->count++] = observer;
 }

@@ -15,6 +15,7 @@
 #include "graph/graph.h"
 
 enum nl_aspect { NL_VALUE, NL_GRADIENT, NL_UPDATE, NL_ASPECTS };
+extern const char *const nl_aspect_prefixes[NL_ASPECTS]; /* "", "grad:", "update:" */
 
 enum { NL_OBSERVER_NAME = 96 };
 

@@ -12,10 +12,10 @@ static double rotation(const struct nl_observed *seen)
     return seen->weight > 0 ? atan2(sqrt(seen->across), (seen->weight + seen->along) / sqrt(seen->weight)) : NAN;
 }
 
-#define QUANTITY(name, of, compared, formula, unit, help) \
-    static double name##_of(const struct nl_observed *seen) \
-    { \
-        return formula; \
+#define QUANTITY(name, title, of, compared, formula, unit, help)                                                       \
+    static double name##_of(const struct nl_observed *seen)                                                            \
+    {                                                                                                                  \
+        return formula;                                                                                                \
     }
 #include "graph/quantities.def"
 #undef QUANTITY
@@ -23,8 +23,7 @@ static double rotation(const struct nl_observed *seen)
 enum { OF_ALL = false, OF_CHANGES = true };
 
 const struct nl_quantity_row nl_quantities[NL_QUANTITIES] = {
-#define QUANTITY(name, of, compared, formula, unit, help) \
-    {#name, OF_##of, NL_BY_##compared, name##_of},
+#define QUANTITY(name, title, of, compared, formula, unit, help) {#name, title, OF_##of, NL_BY_##compared, name##_of},
 #include "graph/quantities.def"
 #undef QUANTITY
 };

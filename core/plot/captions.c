@@ -21,7 +21,7 @@ void nl_caption_means(struct nl_page *page, const struct nl_picture *picture, co
 {
     const struct nl_results *results = picture->results;
     const struct nl_config *config = &picture->experiment->config;
-    nl_caption_seeds(page, picture, "Mean");
+    nl_caption_seeds(page, picture, metric->measure.by_ratio ? "Geometric mean" : "Mean");
     if (results->seeds > 1 && drawn) {
         nl_text_add(&page->caption, " with its %g %% CI (%s; ", 100.0 * config->plot.level, drawn);
         nl_say_interval(&page->caption, config, metric, results->seeds);
@@ -36,6 +36,16 @@ void nl_caption_diverged(struct nl_page *page, const struct nl_picture *picture,
     if (nl_results_runs(picture->results).diverged > 0)
         nl_caption_add(page,
                        metric->measure.share ? "A diverged run counts at chance." : "A diverged run enters no mean.");
+}
+
+void nl_caption_inside(struct nl_page *page, const struct nl_inside *inside)
+{
+    struct nl_common_name common = nl_inside_common(inside);
+    if (inside->tensors == 1)
+        nl_caption_add(page, "Tensor: %s.", inside->tensor[0]);
+    else
+        nl_caption_add(page, "%s, %s*%s, in the order of the network.", NL_COUNT(inside->tensors, "tensor"),
+                       nl_aspect_prefixes[common.aspect], common.ending);
 }
 
 void nl_caption_unseen(struct nl_chart *chart, const char *cut)

@@ -20,23 +20,6 @@ static const struct {
 };
 enum { STYLES = sizeof styles / sizeof *styles };
 
-/* viridis (van der Walt and Smith 2015), of which gnuplot makes the same scale from these points. */
-static const unsigned viridis[] = {0x440154, 0x472D7B, 0x3B528B, 0x2C728E, 0x21918C,
-                                   0x28AE80, 0x5EC962, 0xADDC30, 0xFDE725};
-enum { VIRIDIS = sizeof viridis / sizeof *viridis };
-
-unsigned nl_scale_colour(double place)
-{
-    double at = fmin(fmax(place, 0.0), 1.0) * (VIRIDIS - 1);
-    int from = at < VIRIDIS - 1 ? (int)at : VIRIDIS - 2;
-    unsigned out = 0;
-    for (int shift = 16; shift >= 0; shift -= 8) {
-        double low = viridis[from] >> shift & 255, high = viridis[from + 1] >> shift & 255;
-        out |= (unsigned)(low + (at - from) * (high - low) + 0.5) << shift;
-    }
-    return out;
-}
-
 static bool is_kind(const struct nl_factor *factor)
 {
     return strcmp(factor->key->name, "norm.kind") == 0;
@@ -491,6 +474,18 @@ int nl_chart_fit_points(struct nl_chart *chart, bool y, bool lattice, bool prefe
     if (!y)
         nl_ruler_fit_labels(&chart->x, nl_page_panel_width(chart->page), chart->page->small);
     free(at);
+    free(label);
+    return status;
+}
+
+int nl_chart_fit_tensors(const struct nl_chart *chart, const struct nl_inside *inside, struct nl_ruler *ruler,
+                         struct nl_error *err)
+{
+    char **label = nl_alloc((size_t)inside->tensors, sizeof *label);
+    for (int i = 0; i < inside->tensors; i++)
+        label[i] = nl_inside_label(inside, i);
+    int status =
+        nl_ruler_points(ruler, NULL, label, inside->tensors, true, false, &chart->picture->experiment->config, err);
     free(label);
     return status;
 }

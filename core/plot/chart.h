@@ -11,6 +11,7 @@
 
 #include "plot/pictures.h"
 #include "plot/ruler.h"
+#include "stats/inside.h"
 
 enum { NL_MOST_COLOURS = 8 }; /* in one panel, where the user says nothing */
 
@@ -23,7 +24,7 @@ enum nl_assignment {
 };
 
 /* What an arm is in a panel. */
-enum nl_role {
+enum nl_arm_role {
     NL_ROLE_ONE,      /* one of all that are drawn there, each in its style */
     NL_ROLE_OWN,      /* of small multiples: the one whose panel it is, */
     NL_ROLE_BASELINE, /* that one's baseline, */
@@ -86,11 +87,11 @@ bool nl_chart_any_alike(const struct nl_chart *chart); /* arms in the same style
 void nl_chart_make_each(struct nl_chart *chart);
 /* Sets the baseline of each panel: after all arms have their methods. */
 void nl_chart_find_baselines(struct nl_chart *chart);
-enum nl_role nl_chart_role(const struct nl_chart *chart, int panel, int arm);
+enum nl_arm_role nl_chart_role(const struct nl_chart *chart, int panel, int arm);
 /* The panel whose blocks have an arm's numbers: of small multiples, which all show the same, the first. */
 int nl_chart_block(const struct nl_chart *chart, int panel);
 /* How what stands behind small multiples is drawn, "linewidth ... dashtype ..."; NULL: in its own style. */
-const char *nl_role_line(enum nl_role role);
+const char *nl_role_line(enum nl_arm_role role);
 /* point: y * points + x of the view. NULL: there is none. */
 const struct nl_cell *nl_chart_cell(const struct nl_chart *chart, int panel, int arm, int point);
 
@@ -101,6 +102,13 @@ char *nl_factor_title(const struct nl_factor *factor); /* "learning rate"; new s
 
 /* A colour of the scale from dark to light, 0..1, which grows evenly in lightness (viridis). */
 unsigned nl_scale_colour(double place);
+/* The ruler of the scale for the values that the chart has seen, and its room beside the panels. */
+int nl_chart_fit_scale(struct nl_chart *chart, const struct nl_measure *measure, struct nl_ruler *scale,
+                       struct nl_error *err);
+/* The palette, the scale at the right of the panels and its label. falls: its low end is the light one; light: what
+ * light colours are, "good". */
+void nl_chart_put_scale(struct nl_chart *chart, const struct nl_ruler *scale, bool falls, const char *light,
+                        const char *label);
 
 /* The metric that a picture draws: plot.y where it is one, else plot.metric. */
 const char *nl_drawn_metric(const struct nl_experiment *experiment);
@@ -116,6 +124,9 @@ int nl_named_factor(const struct nl_results *results, const char *name);
 /* The x axis, or the y axis, of the view's points: numbers where they belong, or words. lattice: side by side, numbers
  * or not. */
 int nl_chart_fit_points(struct nl_chart *chart, bool y, bool lattice, bool prefers_log, struct nl_error *err);
+/* An axis of tensors, side by side, which is not yet fitted to its room. */
+int nl_chart_fit_tensors(const struct nl_chart *chart, const struct nl_inside *inside, struct nl_ruler *ruler,
+                         struct nl_error *err);
 /* Takes a value along y into the axis. */
 void nl_chart_see(struct nl_chart *chart, double value);
 /* The y axis of what was seen. */
@@ -149,6 +160,8 @@ void nl_caption_seeds(struct nl_page *page, const struct nl_picture *picture, co
 void nl_caption_means(struct nl_page *page, const struct nl_picture *picture, const struct nl_metric_column *metric,
                       const char *drawn);
 void nl_caption_diverged(struct nl_page *page, const struct nl_picture *picture, const struct nl_metric_column *metric);
+/* Names the tensors whose quantity is drawn. */
+void nl_caption_inside(struct nl_page *page, const struct nl_inside *inside);
 /* What of the values is not in sight. cut: the sentence where intervals reach beyond the y axis; NULL: there are
  * none. */
 void nl_caption_unseen(struct nl_chart *chart, const char *cut);

@@ -1,4 +1,5 @@
-/* The metric over training: a line for each method, with a band or the single seeds. */
+/* The metric over training, or a quantity over the layers: a line for each method, with a band or the single seeds. */
+#include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,7 @@ struct drawing {
     const struct nl_picture *picture;
     struct nl_page *page;
     struct nl_series *series; /* [cells] */
+    const struct nl_inside *inside; /* NULL: the lines are of the metric, over training */
     struct nl_chart chart;
     struct nl_metric_column
         metric;        /* of a training curve, which is a mean over the batches of a window, without counts */
@@ -38,21 +40,27 @@ static void see(struct drawing *d, double x, double value)
     d->end = fmax(d->end, x);
 }
 
+static struct nl_estimate mean_of(const struct drawing *d, const double *values, int count)
+{
+    const struct nl_config *config = &d->picture->experiment->config;
+    if (d->inside)
+        return nl_inside_mean(d->inside->quantity, values, count, d->picture->results, d->picture->experiment);
+    return nl_estimate(values, count, d->metric.measure.share ? NL_SCALE_SHARE : NL_SCALE_REAL, &d->metric.sampling,
+                       config->plot.interval, config->plot.level);
+}
+
 /* $line: the means over seeds. */
 static void put_means(struct drawing *d, int panel, int arm, const struct nl_series *series)
 {
-    const struct nl_config *config = &d->picture->experiment->config;
-    const struct nl_measure *measure = &d->metric.measure;
     struct nl_text rows = {0};
     double *values = nl_alloc((size_t)d->picture->results->seeds, sizeof *values);
     for (int i = 0, next; i < series->count; i = next) {
-        double x = 0.0, scale = measure->scale;
+        double x = 0.0, scale = d->metric.measure.scale;
         for (next = i; next < series->count && series->at[next].step == series->at[i].step; next++) {
             x += series->at[next].x;
             values[next - i] = series->at[next].value / scale;
         }
-        struct nl_estimate mean = nl_estimate(values, next - i, measure->share ? NL_SCALE_SHARE : NL_SCALE_REAL,
-                                              &d->metric.sampling, config->plot.interval, config->plot.level);
+        struct nl_estimate mean = mean_of(d, values, next - i);
         if (mean.n == 0) {
             nl_text_add(&rows, "\n"); /* a gap, not a line across it */
             continue;
@@ -94,7 +102,7 @@ static void put_blocks(struct drawing *d)
     for (int panel = 0; panel < d->chart.panels; panel++)
         for (int arm = 0; arm < d->chart.arms; arm++) {
             const struct nl_series *series = series_of(d, panel, arm);
-            for (int i = 0; series && i < series->failed; i++) {
+            for (int i = 0; series && series->failed_x && i < series->failed; i++) {
                 nl_chart_fail(&d->chart, panel, arm, series->failed_x[i], 1, 0);
                 d->end = fmax(d->end, series->failed_x[i]);
             }
@@ -108,13 +116,37 @@ static void put_blocks(struct drawing *d)
     nl_chart_make_strip(&d->chart);
 }
 
+/* Names the tensors and the step whose quantity is drawn, and says which runs and values are left out. */
+static void say_step(struct drawing *d)
+{
+    int64_t step = d->picture->experiment->config.plot.step;
+    int failed = 0, left_out = 0;
+    for (int i = 0; i < d->picture->results->cells; i++) {
+        failed += d->series[i].failed;
+        left_out += d->series[i].left_out;
+    }
+    nl_caption_inside(d->page, d->inside);
+    if (step == NL_AUTO)
+        nl_caption_add(d->page, "At the last step of each run.");
+    else
+        nl_caption_add(d->page, "At step %" PRId64 ".", step);
+    if (failed > 0)
+        nl_caption_add(d->page, "%s that diverged or ended with an error %s no last step, and enter%s no mean.",
+                       NL_COUNT(failed, "run"), failed == 1 ? "has" : "have", failed == 1 ? "s" : "");
+    if (left_out > 0)
+        nl_caption_add(d->page, "Not drawn: %s that %s not finite%s.", NL_COUNT(left_out, "value"),
+                       left_out == 1 ? "is" : "are", d->metric.measure.by_ratio ? ", or 0" : "");
+}
+
 static void put_caption(struct drawing *d)
 {
     struct nl_page *page = d->page;
     nl_caption_means(page, d->picture, &d->metric, !d->band ? NULL : d->points ? "bars" : "band");
     if (!d->band && d->picture->results->seeds > 1)
         nl_caption_add(page, "Thin lines: single seeds, which are too few for a band.");
-    if (strcmp(d->metric.measure.part, "train") == 0)
+    if (d->inside)
+        say_step(d);
+    else if (strcmp(d->metric.measure.part, "train") == 0)
         nl_caption_add(page, "Training batches as they were seen.");
     if (d->chart.strip.rows > 0)
         nl_caption_add(page, "Above, ×: a run diverged or ended with an error; it enters no mean.");
@@ -161,19 +193,32 @@ static void put_panel(struct drawing *d, int panel)
     nl_page_end_panel(page);
 }
 
+static int fit_x(struct drawing *d, struct nl_error *err)
+{
+    if (!d->inside)
+        return nl_chart_fit_training(&d->chart, d->first, (d->points ? 1.02 : 1.0) * d->end, /* room for a sign */
+                                     false, err);
+    int status = nl_chart_fit_tensors(&d->chart, d->inside, &d->chart.x, err);
+    nl_ruler_fit_labels(&d->chart.x, nl_page_panel_width(d->page), d->page->small);
+    return status;
+}
+
 static int draw(struct drawing *d, struct nl_error *err)
 {
     struct nl_page *page = d->page;
     put_blocks(d);
     nl_chart_legend(&d->chart, d->points);
-    double end = d->points ? 1.02 * d->end : d->end; /* room for a sign at the end */
-    if (nl_chart_fit_y(&d->chart, &d->metric.measure, false, err) != NL_OK ||
-        nl_chart_fit_training(&d->chart, d->first, end, false, err) != NL_OK)
+    if (nl_chart_fit_y(&d->chart, &d->metric.measure, false, err) != NL_OK || fit_x(d, err) != NL_OK)
         return NL_FAIL;
     put_caption(d);
     enum nl_x x = nl_series_x(d->picture->experiment);
-    char *y_label = nl_metric_label(&d->metric, nl_series_metric(d->picture->experiment));
-    int status = nl_chart_frame(&d->chart, x == NL_X_SECONDS ? "seconds" : nl_x_names[x], y_label, err);
+    char *y_label =
+        d->inside ? nl_inside_title(d->inside) : nl_metric_label(&d->metric, nl_series_metric(d->picture->experiment));
+    int status = nl_chart_frame(&d->chart,
+                                d->inside           ? "layer, from the input to the loss"
+                                : x == NL_X_SECONDS ? "seconds"
+                                                    : nl_x_names[x],
+                                y_label, err);
     free(y_label);
     if (status == NL_OK)
         nl_text_add(&page->script, "floor = %.6g # of the y axis: bands that reach below it are cut there\n",
@@ -205,5 +250,60 @@ int nl_picture_curves(const struct nl_picture *picture, struct nl_page *page, st
         nl_chart_release(&d.chart);
     }
     nl_series_release(d.series, picture->results->cells);
+    return status;
+}
+
+/* Steps of which metrics.csv has the tensors: "1, 11, ..., 500"; new string. */
+static char *steps_of(const struct nl_inside *inside)
+{
+    enum { SHOWN = 4 };
+    struct nl_text out = {0};
+    for (int i = 0; i < inside->steps && i < SHOWN; i++)
+        nl_text_add(&out, "%s%d", i ? ", " : "", inside->step[i]);
+    if (inside->steps > SHOWN)
+        nl_text_add(&out, ", ..., %d", inside->step[inside->steps - 1]);
+    return out.at;
+}
+
+/* Why there is nothing to draw; NULL: there is. New string. */
+static char *nothing_of_depth(const struct nl_picture *picture, const struct nl_inside *inside)
+{
+    const struct nl_config *config = &picture->experiment->config;
+    if (inside->tensors == 0)
+        return nl_inside_missing(picture->results, &config->plot.tensors, inside->quantity);
+    if (config->plot.step == NL_AUTO || nl_inside_step(inside, config->plot.step) >= 0)
+        return NULL;
+    char *steps = steps_of(inside),
+         *why = nl_format("plot.step is %" PRId64 ", and metrics.csv has the steps %s", config->plot.step, steps);
+    free(steps);
+    return why;
+}
+
+int nl_picture_depth(const struct nl_picture *picture, struct nl_page *page, struct nl_error *err)
+{
+    const struct nl_config *config = &picture->experiment->config;
+    struct nl_inside inside;
+    enum nl_quantity quantity = (enum nl_quantity)config->plot.quantity;
+    int status = nl_inside_load(picture->results, &config->plot.tensors, quantity, &inside, err);
+    if (status != NL_OK)
+        return status;
+    char *why = nothing_of_depth(picture, &inside);
+    if (why) {
+        nl_picture_leave_out(picture, page, why);
+    } else {
+        struct drawing d = {.picture = picture,
+                            .page = page,
+                            .inside = &inside,
+                            .series = nl_series_of_depth(picture, &inside),
+                            .metric = {.measure = nl_inside_measure(quantity), .chance = NAN},
+                            .band = picture->results->seeds >= NL_LEAST_PAIRS,
+                            .first = INFINITY};
+        nl_chart_make(picture, -1, -1, NL_ASSIGN_KIND, page, &d.chart);
+        status = draw(&d, err);
+        nl_chart_release(&d.chart);
+        nl_series_release(d.series, picture->results->cells);
+    }
+    free(why);
+    nl_inside_release(&inside);
     return status;
 }

@@ -169,23 +169,6 @@ static void put_panel(struct drawing *d, int panel)
     nl_page_end_panel(page);
 }
 
-static void put_scale(struct drawing *d, const char *label)
-{
-    struct nl_page *page = d->page;
-    struct nl_text *out = &page->script;
-    struct nl_box area = page->area;
-    area.top -= page->title;
-    nl_text_add(out, "# the scale of colours: viridis, light is good\nset palette defined (");
-    for (int i = 0; i <= 8; i++)
-        nl_text_add(out, "%s%d '#%06x'", i ? ", " : "", i,
-                    nl_scale_colour((d->metric.measure.worse > 0 ? 8 - i : i) / 8.0));
-    nl_text_add(out, ")\nset colorbox user origin screen %.4f, screen %.4f size screen %.4f, screen %.4f noborder\n",
-                (area.right + 0.9 * page->font) / page->width, area.bottom / page->height,
-                0.9 * page->font / page->width, (area.top - area.bottom) / page->height);
-    nl_ruler_put(&d->colours, out, "cb", true);
-    nl_page_upright_label(page, label, page->width - 0.9 * page->font, (area.bottom + area.top) / 2);
-}
-
 static void put_caption(struct drawing *d)
 {
     struct nl_page *page = d->page;
@@ -228,11 +211,8 @@ static int draw(struct drawing *d, struct nl_error *err)
             if (has_value(d, cell))
                 nl_chart_see(&d->chart, value_of(d, cell));
         }
-    if (nl_ruler_fit(&d->colours, &d->chart.span, &d->metric.measure, false, &d->picture->experiment->config, err) !=
-        NL_OK)
+    if (nl_chart_fit_scale(&d->chart, &d->metric.measure, &d->colours, err) != NL_OK)
         return NL_FAIL;
-    nl_ruler_ticks(&d->colours, page->rows * nl_page_panel_height(page), 1.7 * page->font);
-    page->bar = 3.4 * page->font + nl_ruler_label_width(&d->colours, page->small);
     /* Cells are squares of a lattice, since rates and batches are anything but evenly spaced. */
     if (nl_chart_fit_points(&d->chart, false, true, false, err) != NL_OK ||
         nl_chart_fit_points(&d->chart, true, true, false, err) != NL_OK)
@@ -245,7 +225,7 @@ static int draw(struct drawing *d, struct nl_error *err)
     page->least_height = fmax(page->least_height, nl_text_width(label, page->font));
     int status = nl_chart_frame(&d->chart, x_label, y_label, err);
     if (status == NL_OK) {
-        put_scale(d, label);
+        nl_chart_put_scale(&d->chart, &d->colours, d->metric.measure.worse > 0, "good", label);
         nl_text_add(&page->script, "unset border; set tics scale 0\n");
         for (int panel = 0; panel < d->chart.panels; panel++)
             put_panel(d, panel);

@@ -57,7 +57,7 @@ void nl_chart_find_baselines(struct nl_chart *chart)
         chart->panel[panel].base = base_of(chart, chart->panel[panel].own);
 }
 
-enum nl_role nl_chart_role(const struct nl_chart *chart, int panel, int arm)
+enum nl_arm_role nl_chart_role(const struct nl_chart *chart, int panel, int arm)
 {
     const struct nl_panel *at = &chart->panel[panel];
     if (!chart->each)
@@ -70,7 +70,7 @@ int nl_chart_block(const struct nl_chart *chart, int panel)
     return chart->each ? 0 : panel;
 }
 
-const char *nl_role_line(enum nl_role role)
+const char *nl_role_line(enum nl_arm_role role)
 {
     switch (role) {
     case NL_ROLE_BASELINE: return "linewidth 1 linecolor rgb '#000000' dashtype 2";

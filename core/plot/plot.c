@@ -21,6 +21,8 @@ static const struct {
     {"Metric over two keys of the sweep, a panel for each combination of the others.", nl_picture_heatmap},
     {"Final metric against an axis of the sweep.", nl_picture_figure},
     {"Runs that are not yet at the target, against weight updates.", nl_picture_steps},
+    {"A quantity of tensors, layer by step.", nl_picture_layers},
+    {"A quantity of tensors over the layers.", nl_picture_depth},
 };
 static const double most_seconds = 600; /* for one picture: a gnuplot that hangs */
 enum { KINDS = sizeof kinds / sizeof *kinds };

@@ -311,7 +311,7 @@ static void put_intervals(const struct drawing *d, int panel, int i, const struc
 }
 
 /* Draws what stands behind a panel of small multiples: the means of the baseline and of the others. */
-static void put_behind(const struct drawing *d, enum nl_role role, int panel, int i)
+static void put_behind(const struct drawing *d, enum nl_arm_role role, int panel, int i)
 {
     bool lines = role == NL_ROLE_BASELINE || d->mark == NL_MARK_LINES || d->chart.arm[d->line[i].arm].reference;
     nl_page_plot(&d->page->script, "$mean%d_%d using 1:2 with %s %s", panel, i,
@@ -323,7 +323,7 @@ static void put_line(const struct drawing *d, int pass, int panel, int i, const 
 {
     struct nl_text *out = &d->page->script;
     const struct nl_style *style = &d->line[i].style;
-    enum nl_role role = nl_chart_role(&d->chart, panel, d->line[i].arm);
+    enum nl_arm_role role = nl_chart_role(&d->chart, panel, d->line[i].arm);
     bool reference = d->chart.arm[d->line[i].arm].reference;
     int a = nl_chart_block(&d->chart, panel) + 1, b = i + 1;
     if (role == NL_ROLE_BEHIND || role == NL_ROLE_BASELINE) {

@@ -110,8 +110,9 @@ int nl_ruler_fit(struct nl_ruler *ruler, const struct nl_range *span, const stru
     const struct nl_range none = {.any = true, .high = whole, .least = whole, .highest = whole};
     span = span->any ? span : &none;
     bool positive = isfinite(span->least) && !from_zero && !is_linear_by_end(config->plot.ymin);
-    ruler->log = positive && (asked == NL_SWITCH_ON || (asked == NL_SWITCH_AUTO && measure->worse > 0 &&
-                                                        span->low > 0 && span->high / span->low >= decade));
+    ruler->log =
+        positive && (asked == NL_SWITCH_ON || (asked == NL_SWITCH_AUTO && (measure->worse > 0 || measure->by_ratio) &&
+                                               span->low > 0 && span->high / span->low >= decade));
     if (ruler->log) {
         double low = log(span->least), high = log(span->high > span->least ? span->high : 2.0 * span->least);
         lengthen(&low, &high, span->lowest > 0 ? log(span->lowest) : -INFINITY, log(fmax(span->highest, span->high)),
@@ -214,6 +215,17 @@ int nl_ruler_points(struct nl_ruler *ruler, const double *at, char **labels, int
     return take_ends(ruler, 'x', config, err);
 }
 
+/* At most so many of them: every second, third, ... */
+static void keep_labels(struct nl_ruler *ruler, int most)
+{
+    int every = (ruler->ticks + most - 1) / most;
+    for (int i = 0; i < ruler->ticks; i++)
+        if (i % every != 0) {
+            free(ruler->tick[i].label);
+            ruler->tick[i].label = nl_strdup("");
+        }
+}
+
 void nl_ruler_fit_labels(struct nl_ruler *ruler, double room, double size)
 {
     double widest = nl_ruler_label_width(ruler, size), gap = 0.7 * size;
@@ -234,12 +246,12 @@ void nl_ruler_fit_labels(struct nl_ruler *ruler, double room, double size)
         nl_ruler_ticks(ruler, room, nl_text_width("0.001", size) + gap);
         return;
     }
-    int every = (ruler->ticks + most - 1) / most;
-    for (int i = 0; i < ruler->ticks; i++)
-        if (i % every != 0) {
-            free(ruler->tick[i].label);
-            ruler->tick[i].label = nl_strdup("");
-        }
+    keep_labels(ruler, most);
+}
+
+void nl_ruler_fit_rows(struct nl_ruler *ruler, double room, double size)
+{
+    keep_labels(ruler, (int)fmax(1.0, room / (1.1 * size)));
 }
 
 static double on_scale(const struct nl_ruler *ruler, double value)

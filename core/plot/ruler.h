@@ -36,9 +36,9 @@ struct nl_ruler {
 
 void nl_ruler_release(struct nl_ruler *ruler);
 
-/* An axis for these values of the measure, of which only errors and losses may be logarithmic where plot.ylog is auto.
- * from_zero: for bars. Intervals lengthen it only where they reach little beyond the values. NL_FAIL: plot.ymin or
- * plot.ymax is no number, or they are no range. */
+/* An axis for these values of the measure, of which only errors, losses and what is compared by ratio may be
+ * logarithmic where plot.ylog is auto. from_zero: for bars. Intervals lengthen it only where they reach little beyond
+ * the values. NL_FAIL: plot.ymin or plot.ymax is no number, or they are no range. */
 int nl_ruler_fit(struct nl_ruler *ruler, const struct nl_range *span, const struct nl_measure *measure, bool from_zero,
                  const struct nl_config *config, struct nl_error *err);
 /* An x axis from 0, or from `least` if it is logarithmic, to `most`. may_be_log: where plot.xlog is auto and these are
@@ -54,6 +54,8 @@ int nl_ruler_points(struct nl_ruler *ruler, const double *at, char **labels, int
                     const struct nl_config *config, struct nl_error *err);
 /* Makes the labels fit into `room`: fewer of numbers, or round ones; words are turned. */
 void nl_ruler_fit_labels(struct nl_ruler *ruler, double room, double size);
+/* As many labels of a y axis as have room: every second, third, ... */
+void nl_ruler_fit_rows(struct nl_ruler *ruler, double room, double size);
 
 double nl_ruler_place(const struct nl_ruler *ruler, double value); /* 0 at low, 1 at high */
 double nl_ruler_value(const struct nl_ruler *ruler, double place);

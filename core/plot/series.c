@@ -227,6 +227,47 @@ int nl_series_load(const struct nl_picture *picture, struct nl_series **out, str
     return status;
 }
 
+/* The step of a run that is drawn, as an index; -1: the run has none. */
+static int step_of_depth(const struct nl_picture *picture, const struct nl_inside *inside, const struct nl_cell *cell,
+                         int seed, bool *failed)
+{
+    const char *status = nl_cell_status(picture->results, cell, seed);
+    int64_t wanted = picture->experiment->config.plot.step;
+    *failed = wanted == NL_AUTO && status && (strcmp(status, "diverged") == 0 || strcmp(status, "error") == 0);
+    if (*failed || !status)
+        return -1;
+    return wanted == NL_AUTO ? nl_inside_last(inside, picture->results, cell) : nl_inside_step(inside, wanted);
+}
+
+/* Whether a mean can hold the value: the geometric one no 0. */
+static bool is_drawn(enum nl_quantity quantity, double value)
+{
+    return isfinite(value) && (value > 0 || nl_quantities[quantity].compared != NL_BY_RATIO);
+}
+
+struct nl_series *nl_series_of_depth(const struct nl_picture *picture, const struct nl_inside *inside)
+{
+    const struct nl_results *results = picture->results;
+    const double scale = nl_inside_measure(inside->quantity).scale;
+    struct nl_series *out = nl_alloc((size_t)results->cells, sizeof *out);
+    for (int i = 0; i < results->cells; i++)
+        for (int tensor = 0; tensor < inside->tensors; tensor++)
+            for (int seed = 0; seed < results->seeds; seed++) {
+                const struct nl_cell *cell = &results->cell[i];
+                bool failed;
+                int step = step_of_depth(picture, inside, cell, seed, &failed);
+                out[i].failed += failed && tensor == 0;
+                double value = step < 0 ? NAN : nl_inside_value(inside, results, cell, seed, tensor, step);
+                out[i].left_out += !isnan(value) && !is_drawn(inside->quantity, value);
+                if (!is_drawn(inside->quantity, value))
+                    continue;
+                NL_GROW(out[i].at, out[i].count, out[i].capacity);
+                out[i].at[out[i].count++] =
+                    (struct nl_sighting){.step = tensor, .x = tensor, .value = scale * value, .seed = seed};
+            }
+    return out;
+}
+
 void nl_series_release(struct nl_series *series, int cells)
 {
     for (int i = 0; i < cells; i++) {

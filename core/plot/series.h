@@ -1,11 +1,13 @@
-/* curves.csv by cell: the metric over training, seed by seed. */
+/* The values of lines by cell, seed by seed: a metric over training (curves.csv), or a quantity over the layers
+ * (metrics.csv). */
 #ifndef NL_PLOT_SERIES_H
 #define NL_PLOT_SERIES_H
 
 #include "plot/pictures.h"
+#include "stats/inside.h"
 
 struct nl_sighting {
-    int step;
+    int step;        /* or the index of the tensor */
     double x, value; /* x in the unit of plot.x; value scaled for the picture */
     int seed;
 };
@@ -15,6 +17,7 @@ struct nl_series {
     int count, capacity;
     double *failed_x; /* where its diverged runs ended; their values are left out */
     int failed;
+    int left_out; /* values that are not finite, or 0 where means are geometric */
 };
 
 /* What the x axis of curves is: plot.x where it is one of their words. */
@@ -26,6 +29,9 @@ const char *nl_series_metric(const struct nl_experiment *experiment);
  * steps since the row before; a shorter last window is joined with the one before it. NL_BAD: a table does not
  * fit its checksum. */
 int nl_series_load(const struct nl_picture *picture, struct nl_series **out, struct nl_error *err);
+/* Likewise the values of a quantity over the layers, in the step that plot.step names. Where that is the last, a run
+ * that did not come to its end is left out: it counts in `failed`, without a place in failed_x. */
+struct nl_series *nl_series_of_depth(const struct nl_picture *picture, const struct nl_inside *inside);
 void nl_series_release(struct nl_series *series, int cells);
 
 #endif

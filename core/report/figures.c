@@ -10,6 +10,7 @@
 #include "report/svg.h"
 #include "stats/answer.h"
 #include "stats/comparison.h"
+#include "stats/inside.h"
 
 struct shown {
     const char *name; /* of the picture; "": any other */
@@ -19,20 +20,24 @@ struct shown {
     const char *each; /* what stands for the methods; NULL: panels, and colours for the metric */
     const char *tells; /* in a caption, after "The test error against the batch size", or after "The test error" where x
                           is said here */
+    bool inside;       /* it shows plot.quantity, not plot.metric */
 };
 
 static const struct shown *shown_as(const char *name)
 {
     static const struct shown all[] = {
-        {"small_batch", "Line chart", NULL, NULL, "Lines", ", a line for each method"},
-        {"lr_tolerance", "Line chart", NULL, NULL, "Lines", ", a line for each method, with the runs that failed"},
+        {"small_batch", "Line chart", NULL, NULL, "Lines", ", a line for each method", false},
+        {"lr_tolerance", "Line chart", NULL, NULL, "Lines", ", a line for each method, with the runs that failed",
+         false},
         {"curves", "Line chart", "training time", NULL, "Lines",
-         " during training, a line for each setting that is compared"},
+         " during training, a line for each setting that is compared", false},
         {"steps", "Step chart", "weight updates", "runs not yet at the target (%)", "Lines",
-         " against its target: the share of runs that are not yet there"},
+         " against its target: the share of runs that are not yet there", false},
         {"heatmap", "Heat map", "a key of the sweep", "another key of the sweep", NULL,
-         " as colours over two keys, a panel for each combination of the others"},
-        {"", "Chart", NULL, NULL, "Drawn for", ""},
+         " as colours over two keys, a panel for each combination of the others", false},
+        {"layers", "Heat map", "step", "layer", NULL, " as colours, layer by step, a panel for each method", true},
+        {"depth", "Line chart", "layer", NULL, "Lines", " over the layers, a line for each method", true},
+        {"", "Chart", NULL, NULL, "Drawn for", "", false},
     };
     const struct shown *at = all;
     while (*at->name && strcmp(at->name, name) != 0)
@@ -92,8 +97,10 @@ static void add_figure(struct nl_document *document, const struct nl_report_sour
     const char *x = shown->x      ? shown->x
                     : factor >= 0 ? nl_key_title(results->factor[factor].key)
                                   : "first key of the sweep";
-    struct nl_measure measure;
-    nl_measure(nl_metric_names[source->experiment->config.plot.metric], &measure);
+    const struct nl_config *config = &source->experiment->config;
+    struct nl_measure measure = nl_inside_measure((enum nl_quantity)config->plot.quantity);
+    if (!shown->inside)
+        nl_measure(nl_metric_names[config->plot.metric], &measure);
     char *y = nl_format("%s%s%s%s", measure.name, *measure.unit ? " (" : "", measure.unit, *measure.unit ? ")" : "");
     char *alt = alt_of(results, source->experiment, shown, x, y),
          *caption = caption_of(shown, measure.name, x, how ? how : ""), *drawing = NULL;

@@ -166,6 +166,8 @@ void nl_say_interval(struct nl_text *out, const struct nl_config *config, const 
                     seeds < NL_BOOTSTRAP_SEEDS ? ", which undercovers with so few seeds" : "");
     else
         nl_text_add(out, "t%s", metric->sampling.overlap > 0.0 ? ", corrected for overlapping splits" : "");
+    if (metric->measure.by_ratio)
+        nl_text_add(out, " of logarithms");
 }
 
 void nl_order_down(const double *key, int count, int *order)

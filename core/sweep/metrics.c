@@ -133,9 +133,11 @@ static void add_quantities(const struct nl_measured *measured, const struct nl_t
 void nl_metrics_add_rows(const struct nl_metrics *metrics, const struct nl_observers *wanted,
                          const struct nl_text *start, struct nl_text *out)
 {
-    for (int i = 0; i < metrics->count; i++)
-        if (nl_observes(wanted, metrics->at[i].tensor))
-            add_quantities(&metrics->at[i], start, out);
+    for (int i = 0; i < wanted->count; i++) {
+        const struct nl_measured *measured = nl_metrics_get(metrics, wanted->at[i].name);
+        if (measured)
+            add_quantities(measured, start, out);
+    }
 }
 
 /* ---- in a record's file ---- */

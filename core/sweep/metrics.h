@@ -35,7 +35,7 @@ bool nl_metrics_agree(const struct nl_metrics *a, const struct nl_metrics *b);
 void nl_metrics_join(struct nl_metrics *metrics, const struct nl_metrics *from);
 
 /* Adds rows of metrics.csv, each with `start` before it: step, tensor, quantity, value; of the tensors that are to be
- * observed. */
+ * observed, in their order. */
 void nl_metrics_add_rows(const struct nl_metrics *metrics, const struct nl_observers *wanted,
                          const struct nl_text *start, struct nl_text *out);
 

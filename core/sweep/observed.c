@@ -21,11 +21,6 @@ static bool build(const struct nl_config *config, struct nl_graph *graph)
     return facts.train > 0 && nl_model_build(config, facts.shape, graph, &key, &err) == NL_OK;
 }
 
-static int by_name(const void *a, const void *b)
-{
-    return strcmp(((const struct nl_observer *)a)->name, ((const struct nl_observer *)b)->name);
-}
-
 struct nl_observers nl_observers_of(const struct nl_config *config)
 {
     struct nl_graph graph;
@@ -33,16 +28,7 @@ struct nl_observers nl_observers_of(const struct nl_config *config)
     if (build(config, &graph))
         out = nl_observers_find(&graph, &config->log.tensors, nl_observed_groups(config));
     nl_graph_release(&graph);
-    if (out.count)
-        qsort(out.at, (size_t)out.count, sizeof *out.at, by_name);
     return out;
-}
-
-bool nl_observes(const struct nl_observers *sorted, const char *name)
-{
-    struct nl_observer wanted = {0};
-    snprintf(wanted.name, sizeof wanted.name, "%s", name);
-    return sorted->count && bsearch(&wanted, sorted->at, (size_t)sorted->count, sizeof wanted, by_name);
 }
 
 /* Leaves the patterns that name nothing in the network. */

@@ -6,11 +6,8 @@
 #include "sweep/grid.h"
 #include "sweep/record.h"
 
-/* What a trial observes: of log.tensors and log.layers, sorted by name. To be released. */
+/* What a trial observes: of log.tensors and log.layers. To be released. */
 struct nl_observers nl_observers_of(const struct nl_config *config);
-
-/* Whether one of them has that name. */
-bool nl_observes(const struct nl_observers *sorted, const char *name);
 
 /* Complains about each pattern that names a tensor of no trial, with what may have been meant. */
 void nl_check_observed(const struct nl_grid *grid, const struct nl_experiment *experiment,

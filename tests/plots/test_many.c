@@ -20,7 +20,7 @@ static char *make(const char *kind)
     char *text = nl_file_read(path, NULL, &err), *curves_path = nl_path_join(folder, "curves.csv"),
          *curves_text = nl_file_read(curves_path, NULL, &err);
     ck_assert(text && curves_text);
-    struct nl_text yaml = {0}, trials = {0}, curves = {0}, timing = {0};
+    struct nl_text yaml = {0}, trials = {0}, curves = {0}, timing = {0}, metrics = {0};
     nl_text_add(&trials, "%.*s", (int)strcspn(text, "\n") + 1, text);
     nl_text_add(&curves, "%.*s", (int)strcspn(curves_text, "\n") + 1, curves_text);
     nl_text_add(&timing, "trial,seconds,samples_per_second,steps_per_second,arena_bytes,worker,started\n");
@@ -44,12 +44,13 @@ static char *make(const char *kind)
                                             .own = 0.1};
                 if (method == 1 && small && seed == 1)
                     row.status = "diverged";
-                synthetic_add(&trials, &curves, &timing, &trial, seed, &row, &(const struct synthetic){0});
+                synthetic_add(&trials, &curves, &timing, &metrics, &trial, seed, &row, &(const struct synthetic){0});
             }
     synthetic_write(folder, "experiment.yaml", &yaml);
     synthetic_write(folder, "trials.csv", &trials);
     synthetic_write(folder, "curves.csv", &curves);
     synthetic_write(folder, "timing.csv", &timing);
+    nl_text_release(&metrics); /* not drawn here */
     free(text);
     free(curves_text);
     free(curves_path);

@@ -3,6 +3,8 @@
 #include "drawing.h"
 #include "suite.h"
 
+enum { KINDS = NL_PLOT_DEPTH + 1 };
+
 /* Every kind on every kind of trouble: gnuplot has nothing to say about any. */
 START_TEST(every_picture_is_drawn)
 {
@@ -13,9 +15,8 @@ START_TEST(every_picture_is_drawn)
         {.seeds = 2, .gap = true},
         {.seeds = 2, .all_diverged = true},
     };
-    static const char *const kinds[] = {"small_batch", "lr_tolerance", "curves", "heatmap", "figure", "steps"};
-    struct synthetic made = cases[_i / 6];
-    made.kind = kinds[_i % 6];
+    struct synthetic made = cases[_i / KINDS];
+    made.kind = nl_plot_names[_i % KINDS];
     char *folder = synthetic_make(&made);
     struct nl_text report = {0};
     draw(folder, NULL, &(struct nl_plot_options){.svg = true}, &report);
@@ -30,7 +31,7 @@ START_TEST(every_picture_is_drawn)
     text = read_plot(folder, script);
     ck_assert_msg(strstr(text, made.seeds > 1 ? " seeds" : "One seed: no interval") != NULL, "%s", text);
     ck_assert_int_eq(strstr(text, "No run has a value.") != NULL,
-                     made.all_diverged && strcmp(made.kind, "curves") == 0);
+                     made.all_diverged && (strcmp(made.kind, "curves") == 0 || strcmp(made.kind, "depth") == 0));
     free(text);
     free(script);
     nl_text_release(&report);
@@ -152,6 +153,8 @@ START_TEST(scripts_are_the_kept_ones)
         {"figure", "figure", {.kind = "figure", .seeds = 3}, {"plot.facet=train.batch", "plot.x=norm.kind"}},
         {"steps", "steps", {.kind = "steps", .seeds = 3}, {NULL}},
         {"bars", "figure", {.kind = "figure", .seeds = 2, .gap = true}, {"plot.mark=bars", "plot.width=17"}},
+        {"layers", "layers", {.kind = "layers", .seeds = 2, .ln_diverged = 1}, {NULL}},
+        {"depth", "depth", {.kind = "depth", .seeds = 5, .ln_diverged = 1}, {NULL}},
     };
     char *script = script_of(&cases[_i].made, cases[_i].overrides, cases[_i].kind),
          *path = nl_format("%s/tests/plots/scripts/%s.gp", NORMLAB_SOURCE_DIR, cases[_i].kept);
@@ -728,16 +731,86 @@ START_TEST(what_is_not_there_is_said)
 }
 END_TEST
 
+/* Geometric means and intervals of logarithms: those of exp(0.1 (seed - 3)) over five seeds are 1 and
+ * exp(+-2.776445 * 0.1 sqrt(2.5 / 5)), and at step 10 the norm of layer 1 is 0.11. Of none at step 40 layer 1 is 0. */
+START_TEST(quantities_over_the_layers)
+{
+    const struct synthetic made = {.kind = "depth", .seeds = 5};
+    char *script = script_of(&made, (const char *const[]){"plot.step=10", "plot.facet=none", NULL}, "depth");
+    double x, mean, lower, upper, n, half = exp(2.776445105 * 0.1 * sqrt(0.5));
+    const char *line = strstr(script, "$line1_1 << EOD\n");
+    ck_assert_ptr_nonnull(line);
+    for (int layer = 1; layer <= 2; layer++) {
+        line = strchr(line, '\n') + 1;
+        ck_assert_int_eq(sscanf(line, "%lf %lf %lf %lf %lf", &x, &mean, &lower, &upper, &n), 5);
+        double expected = 1.1 * pow(10, -layer);
+        ck_assert_double_eq(x, layer - 1);
+        ck_assert_double_eq_tol(mean, expected, 1e-8 * expected);
+        ck_assert_double_eq_tol(upper, expected * half, 1e-8 * expected);
+        ck_assert_double_eq_tol(lower, expected / half, 1e-8 * expected);
+        ck_assert_double_eq(n, 5);
+    }
+    ck_assert(strstr(script, "At step 10.") == NULL); /* the caption is beside it */
+    free(script);
+
+    char *folder = synthetic_make(&made);
+    struct nl_text report = {0};
+    draw(folder, (const char *const[]){"plot.step=40", NULL}, &(struct nl_plot_options){0}, &report);
+    char *caption = read_plot(folder, "depth.txt");
+    ck_assert_msg(strstr(caption, "2 tensors, grad:*.weight, in the order of the network. At step 40. Not drawn: 10 "
+                                  "values that are not finite, or 0.") != NULL,
+                  "%s", caption); /* of two batches and five seeds */
+    free(caption);
+    nl_text_release(&report);
+    static const char *const bad[][2] = {
+        {"plot.step=41", "depth is not drawn: plot.step is 41, and metrics.csv has the steps 10, 40, 70, 100\n"},
+        {"plot.quantity=std", "depth is not drawn: metrics.csv has no tensor with the quantity 'std'\n"},
+        {"plot.tensors=[fc1.weight]",
+         "depth is not drawn: metrics.csv has no tensor 'fc1.weight' with the quantity 'norm'\n"},
+    };
+    for (int i = 0; i < 3; i++) {
+        draw(folder, (const char *const[]){bad[i][0], NULL}, &(struct nl_plot_options){0}, &report);
+        ck_assert_msg(strstr(report.at, bad[i][1]) != NULL, "%s", report.at);
+        nl_text_release(&report);
+    }
+    char *path = nl_path_join(folder, "metrics.csv");
+    ck_assert_int_eq(remove(path), 0);
+    free(path);
+    draw(folder, NULL, &(struct nl_plot_options){0}, &report);
+    ck_assert_msg(strstr(report.at, "depth is not drawn: there is no metrics.csv, which log.layers and log.tensors ask "
+                                    "for\n") != NULL,
+                  "%s", report.at);
+    nl_text_release(&report);
+    synthetic_remove(folder);
+}
+END_TEST
+
+/* A run that diverged is drawn up to where it ended; what is 0 in all runs is grey. */
+START_TEST(quantities_by_layer_and_step)
+{
+    char *script = script_of(&(struct synthetic){.kind = "layers", .seeds = 5}, (const char *const[]){NULL}, "layers");
+    /* step 40 is drawn from 25 to 55, and 100 from 85 to 100; 1.4 times 0.1 in layer 1 */
+    ck_assert(strstr(script, "\n 40 0 25 58 -0.5 0.6 0.14") != NULL);
+    ck_assert(strstr(script, "\n 92.5 1 85 100 0.5 1.5 0.02") != NULL);
+    ck_assert_int_eq(count(script, "$zero"), 4); /* a block and its use, in the two panels of none */
+    free(script);
+    script = script_of(&(struct synthetic){.kind = "layers", .seeds = 5, .all_diverged = true},
+                       (const char *const[]){NULL}, "layers");
+    ck_assert(strstr(script, "\n 40 0") == NULL && strstr(script, "$box1") != NULL);
+    free(script);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("plot");
     TCase *tests = tcase_create("plot");
     tcase_add_checked_fixture(tests, keep_environment, restore_environment);
-    tcase_add_loop_test(tests, every_picture_is_drawn, 0, 30);
+    tcase_add_loop_test(tests, every_picture_is_drawn, 0, 5 * KINDS);
     tcase_add_test(tests, every_format_is_drawn);
     tcase_add_test(tests, no_text_is_executed);
     tcase_add_test(tests, an_arm_keeps_its_colour);
-    tcase_add_loop_test(tests, scripts_are_the_kept_ones, 0, 7);
+    tcase_add_loop_test(tests, scripts_are_the_kept_ones, 0, 9);
     tcase_add_test(tests, failed_runs_are_counted_above);
     tcase_add_test(tests, bars_are_solid);
     tcase_add_test(tests, bars_reach_to_both_ends_of_an_interval);
@@ -761,6 +834,8 @@ int main(void)
     tcase_add_test(tests, references_are_labelled);
     tcase_add_test(tests, long_names_are_cut_and_numbered);
     tcase_add_test(tests, what_is_not_there_is_said);
+    tcase_add_test(tests, quantities_over_the_layers);
+    tcase_add_test(tests, quantities_by_layer_and_step);
     suite_add_tcase(suite, tests);
     return run_suite(suite);
 }

@@ -210,14 +210,15 @@ END_TEST
 /* Labels along the page end before its edges, however low it is. */
 START_TEST(upright_labels_are_whole)
 {
-    static const char *const kinds[] = {"small_batch", "lr_tolerance", "curves", "heatmap", "figure", "steps"},
-                             *const heights[] = {"plot.height=auto", "plot.height=3.5"},
-                             *const metrics[] = {"plot.metric=train_loss", "plot.metric=train_accuracy"};
-    for (int i = 0; i < 24; i++) {
-        const char *kind = kinds[i % 6], *made = i % 6 < 2 ? kind : "heatmap";
+    enum { KINDS = NL_PLOT_DEPTH + 1 };
+    static const char *const heights[] = {"plot.height=auto", "plot.height=3.5"}, *const metrics[] = {
+                                                                                      "plot.metric=train_loss",
+                                                                                      "plot.metric=train_accuracy"};
+    for (int i = 0; i < 4 * KINDS; i++) {
+        const char *kind = nl_plot_names[i % KINDS], *made = i % KINDS < 2 ? kind : "heatmap";
         char *wanted = nl_format("plot.kind=%s", kind);
         struct picture picture = draw(&(struct synthetic){.kind = made, .seeds = 2},
-                                      (const char *const[]){wanted, metrics[i / 6 % 2], heights[i / 12],
+                                      (const char *const[]){wanted, metrics[i / KINDS % 2], heights[i / (2 * KINDS)],
                                                             "plot.legend=none", "plot.facet=none", NULL},
                                       kind);
         free(wanted);

@@ -38,8 +38,25 @@ struct synthetic_row {
     double error, precise, own; /* shares; precise and own of bn only */
 };
 
-static inline void synthetic_add(struct nl_text *trials, struct nl_text *curves, struct nl_text *timing, int *trial,
-                                 int seed, const struct synthetic_row *row, const struct synthetic *made)
+/* Rows of metrics.csv: of layer l = 1, 2 the norm of the gradient is 10^-l exp(0.1 (seed - 3)) and grows by step / 100,
+ * but that of layer 1 without a normalizer is 0 in step 40; its share of zeros is l / 4. */
+static inline void synthetic_add_metrics(struct nl_text *metrics, const char *key, int seed,
+                                         const struct synthetic_row *row)
+{
+    int last = strcmp(row->status, "diverged") == 0 ? 10 : 100;
+    for (int layer = 1; layer <= 2; layer++)
+        for (int step = 10; step <= last; step += 30) {
+            double norm = pow(10, -layer) * exp(0.1 * (seed - 3)) * (1 + step / 100.0);
+            if (strcmp(row->method, "none") == 0 && layer == 1 && step == 40)
+                norm = 0;
+            nl_text_add(metrics, "%s,%d,grad:fc%d.weight,norm,%.9g\n", key, step, layer, norm);
+            nl_text_add(metrics, "%s,%d,grad:fc%d.weight,zeros,%.9g\n", key, step, layer, layer / 4.0);
+        }
+}
+
+static inline void synthetic_add(struct nl_text *trials, struct nl_text *curves, struct nl_text *timing,
+                                 struct nl_text *metrics, int *trial, int seed, const struct synthetic_row *row,
+                                 const struct synthetic *made)
 {
     /* A spread over seeds that is the same in every cell cancels in paired differences; a small one of its own
      * remains. */
@@ -50,6 +67,7 @@ static inline void synthetic_add(struct nl_text *trials, struct nl_text *curves,
     char key[96];
     snprintf(key, sizeof key, "%d,%s,%s,%s,%d", ++*trial, row->method, row->batch, row->rate, seed);
     double error = row->error + noise;
+    synthetic_add_metrics(metrics, key, seed, row);
     nl_text_add(trials, "%s,%s,%s,100,5,1000,500,10,1408,0,389,,1,", key, row->status, diverged ? "12" : "");
     if (diverged)
         nl_text_add(trials, "nan,,,inf,,,");
@@ -87,7 +105,7 @@ static inline char *synthetic_make(const struct synthetic *made)
     bool rates = strcmp(made->kind, "lr_tolerance") == 0, both = strcmp(made->kind, "heatmap") == 0;
     const char *batch_key = made->ghost ? "norm.stat_batch" : "train.batch";
     const char *batches[] = {"64", "2"}, *lrs[] = {made->zero_rate ? "0" : "0.01", "0.1", "1"};
-    struct nl_text yaml = {0}, trials = {0}, curves = {0}, timing = {0};
+    struct nl_text yaml = {0}, trials = {0}, curves = {0}, timing = {0}, metrics = {0};
     nl_text_add(
         &yaml,
         "norm: {eval: [running, precise, batch]}\ntrain: {batch: 64}\nsweep:\n  grid:\n    norm.kind: [bn, ln, none]\n"
@@ -105,6 +123,7 @@ static inline char *synthetic_make(const struct synthetic *made)
                 batch_key);
     nl_text_add(&curves, "trial,norm.kind,%s,train.lr,train.seed,step,epoch,samples,split,eval,lr,loss,accuracy\n",
                 batch_key);
+    nl_text_add(&metrics, "trial,norm.kind,%s,train.lr,train.seed,step,tensor,quantity,value\n", batch_key);
     nl_text_add(&timing, "trial,seconds,samples_per_second,steps_per_second,arena_bytes,worker,started\n");
     int trial = 0;
     for (int method = 0; method < 3; method++)
@@ -133,12 +152,13 @@ static inline char *synthetic_make(const struct synthetic *made)
                         row.error = 0.05 * pow(6.0, (seed - 1) % 3 - 1);
                     if (made->all_diverged || (hot && method == 2) || (ln && small && seed <= made->ln_diverged))
                         row.status = "diverged";
-                    synthetic_add(&trials, &curves, &timing, &trial, seed, &row, made);
+                    synthetic_add(&trials, &curves, &timing, &metrics, &trial, seed, &row, made);
                 }
     synthetic_write(folder, "experiment.yaml", &yaml);
     synthetic_write(folder, "trials.csv", &trials);
     synthetic_write(folder, "curves.csv", &curves);
     synthetic_write(folder, "timing.csv", &timing);
+    synthetic_write(folder, "metrics.csv", &metrics);
     return folder;
 }
 
@@ -160,19 +180,20 @@ static inline void synthetic_load(const char *folder, const char *const *overrid
 /* Removes the folder; only names that results have. */
 static inline void synthetic_remove(char *folder)
 {
-    static const char *const names[] = {"experiment.yaml", "trials.csv", "curves.csv", "timing.csv", "summary.csv"},
-                             *const plots[] = {"small_batch", "lr_tolerance", "curves", "heatmap", "figure", "steps"},
+    static const char *const names[] = {"experiment.yaml", "trials.csv",  "curves.csv",
+                                        "timing.csv",      "summary.csv", "metrics.csv"},
                              *const endings[] = {"gp", "svg", "png", "pdf", "txt", "tex"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         char *path = nl_path_join(folder, names[i]);
         unlink(path);
         free(path);
     }
-    for (int i = 0; i < 36; i++) {
-        char *path = nl_format("%s/plots/%s.%s", folder, plots[i / 6], endings[i % 6]);
-        unlink(path);
-        free(path);
-    }
+    for (int kind = 0; nl_plot_names[kind]; kind++)
+        for (int i = 0; i < 6; i++) {
+            char *path = nl_format("%s/plots/%s.%s", folder, nl_plot_names[kind], endings[i]);
+            unlink(path);
+            free(path);
+        }
     char *path = nl_path_join(folder, "plots");
     rmdir(path);
     free(path);

@@ -1,0 +1,60 @@
+/* What was seen inside the networks (metrics.csv): a quantity of some tensors, by cell, seed and step. */
+#ifndef NL_STATS_INSIDE_H
+#define NL_STATS_INSIDE_H
+
+#include "graph/observers.h"
+#include "graph/quantities.h"
+#include "stats/steps.h"
+
+struct nl_inside {
+    enum nl_quantity quantity;
+    int tensors;
+    char **tensor; /* from the input of the networks to their loss */
+    int steps;
+    int *step; /* ascending */
+    int seeds;
+    double *value; /* [cells][seeds][tensors][steps]; NaN: the run has no such tensor, or did not see it in that step */
+};
+
+/* The tensors that the patterns match (graph/observers.h). Without patterns, those of the first of these kinds that
+ * was observed and has the quantity: gradients, updates, all others. No tensors: metrics.csv has none such,
+ * or there is no metrics.csv. NL_BAD: the table is damaged. */
+int nl_inside_load(const struct nl_results *results, const struct nl_name_list *patterns, enum nl_quantity quantity,
+                   struct nl_inside *out, struct nl_error *err);
+void nl_inside_release(struct nl_inside *inside);
+
+/* What tensors there are not, and how they come into metrics.csv, a sentence without an end. New string. */
+char *nl_inside_missing(const struct nl_results *results, const struct nl_name_list *patterns,
+                        enum nl_quantity quantity);
+
+/* cell: of the results. tensor, step: indices. */
+double nl_inside_value(const struct nl_inside *inside, const struct nl_results *results, const struct nl_cell *cell,
+                       int seed, int tensor, int step);
+
+/* Index of a step; -1: nothing was seen in it. */
+int nl_inside_step(const struct nl_inside *inside, int64_t step);
+
+/* The last step that a run of the cell has seen a tensor in, as an index; -1: none. */
+int nl_inside_last(const struct nl_inside *inside, const struct nl_results *results, const struct nl_cell *cell);
+
+/* The mean of values over seeds with plot.interval and plot.level: of quantities that are compared by their ratio the
+ * geometric one, which leaves out values of 0; n counts those that entered. */
+struct nl_estimate nl_inside_mean(enum nl_quantity quantity, const double *values, int count,
+                                  const struct nl_results *results, const struct nl_experiment *experiment);
+
+/* How the quantity reads, and how it is scaled. */
+struct nl_measure nl_inside_measure(enum nl_quantity quantity);
+
+/* What the names of the tensors, of which there is one at least, have in common: of "grad:fc1.weight" and
+ * "grad:fc2.weight" NL_GRADIENT and ".weight". NL_VALUE and "" stand for nothing. */
+struct nl_common_name {
+    enum nl_aspect aspect;
+    const char *ending;
+};
+struct nl_common_name nl_inside_common(const struct nl_inside *inside);
+/* The name of a tensor without that: "fc1". New string. */
+char *nl_inside_label(const struct nl_inside *inside, int tensor);
+/* "norm of gradients"; new string. */
+char *nl_inside_title(const struct nl_inside *inside);
+
+#endif
