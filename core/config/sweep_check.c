@@ -327,6 +327,10 @@ void nl_check_sweep(struct nl_loader *loader)
         check_target(loader, who, &out->question_origin);
         free(who);
     }
+    if (nl_question_asks(nl_question_of(out), NL_ASKS_OBSERVED) && !nl_config_observes(&out->config))
+        nl_diagnose(loader->diagnostics, &out->question_origin,
+                    "log.layers: [gradients] observes the gradient of each weight",
+                    "'sweep.question' %s needs 'log.layers' or 'log.tensors'", nl_question_names[nl_question_of(out)]);
     struct nl_origin kind = nl_origin_of(out, "plot.kind");
     for (int i = 0; i < out->config.plot.kind.count; i++)
         if (out->config.plot.kind.at[i] == NL_PLOT_STEPS)

@@ -1,4 +1,6 @@
 /* What captions of charts say: of how many seeds, with which intervals, and what is not drawn. */
+#include <stdlib.h>
+
 #include "plot/chart.h"
 #include "stats/answer.h"
 
@@ -40,12 +42,12 @@ void nl_caption_diverged(struct nl_page *page, const struct nl_picture *picture,
 
 void nl_caption_inside(struct nl_page *page, const struct nl_inside *inside)
 {
-    struct nl_common_name common = nl_inside_common(inside);
+    char *which = nl_inside_pattern(inside);
     if (inside->tensors == 1)
-        nl_caption_add(page, "Tensor: %s.", inside->tensor[0]);
+        nl_caption_add(page, "Tensor: %s.", which);
     else
-        nl_caption_add(page, "%s, %s*%s, in the order of the network.", NL_COUNT(inside->tensors, "tensor"),
-                       nl_aspect_prefixes[common.aspect], common.ending);
+        nl_caption_add(page, "%s, %s, in the order of the network.", NL_COUNT(inside->tensors, "tensor"), which);
+    free(which);
 }
 
 void nl_caption_unseen(struct nl_chart *chart, const char *cut)

@@ -130,7 +130,7 @@ static void say_step(struct drawing *d)
         nl_caption_add(d->page, "At the last step of each run.");
     else
         nl_caption_add(d->page, "At step %" PRId64 ".", step);
-    if (failed > 0)
+    if (step == NL_AUTO && failed > 0)
         nl_caption_add(d->page, "%s that diverged or ended with an error %s no last step, and enter%s no mean.",
                        NL_COUNT(failed, "run"), failed == 1 ? "has" : "have", failed == 1 ? "s" : "");
     if (left_out > 0)
@@ -253,32 +253,6 @@ int nl_picture_curves(const struct nl_picture *picture, struct nl_page *page, st
     return status;
 }
 
-/* Steps of which metrics.csv has the tensors: "1, 11, ..., 500"; new string. */
-static char *steps_of(const struct nl_inside *inside)
-{
-    enum { SHOWN = 4 };
-    struct nl_text out = {0};
-    for (int i = 0; i < inside->steps && i < SHOWN; i++)
-        nl_text_add(&out, "%s%d", i ? ", " : "", inside->step[i]);
-    if (inside->steps > SHOWN)
-        nl_text_add(&out, ", ..., %d", inside->step[inside->steps - 1]);
-    return out.at;
-}
-
-/* Why there is nothing to draw; NULL: there is. New string. */
-static char *nothing_of_depth(const struct nl_picture *picture, const struct nl_inside *inside)
-{
-    const struct nl_config *config = &picture->experiment->config;
-    if (inside->tensors == 0)
-        return nl_inside_missing(picture->results, &config->plot.tensors, inside->quantity);
-    if (config->plot.step == NL_AUTO || nl_inside_step(inside, config->plot.step) >= 0)
-        return NULL;
-    char *steps = steps_of(inside),
-         *why = nl_format("plot.step is %" PRId64 ", and metrics.csv has the steps %s", config->plot.step, steps);
-    free(steps);
-    return why;
-}
-
 int nl_picture_depth(const struct nl_picture *picture, struct nl_page *page, struct nl_error *err)
 {
     const struct nl_config *config = &picture->experiment->config;
@@ -287,7 +261,7 @@ int nl_picture_depth(const struct nl_picture *picture, struct nl_page *page, str
     int status = nl_inside_load(picture->results, &config->plot.tensors, quantity, &inside, err);
     if (status != NL_OK)
         return status;
-    char *why = nothing_of_depth(picture, &inside);
+    char *why = nl_inside_nothing(&inside, picture->results, &config->plot.tensors, config->plot.step);
     if (why) {
         nl_picture_leave_out(picture, page, why);
     } else {

@@ -219,10 +219,9 @@ int nl_picture_layers(const struct nl_picture *picture, struct nl_page *page, st
     int status = nl_inside_load(picture->results, &config->plot.tensors, quantity, &inside, err);
     if (status != NL_OK)
         return status;
-    if (inside.tensors == 0) {
-        char *why = nl_inside_missing(picture->results, &config->plot.tensors, quantity);
+    char *why = nl_inside_nothing(&inside, picture->results, &config->plot.tensors, NL_AUTO);
+    if (why) {
         nl_picture_leave_out(picture, page, why);
-        free(why);
     } else {
         struct drawing d = {.picture = picture,
                             .page = page,
@@ -234,6 +233,7 @@ int nl_picture_layers(const struct nl_picture *picture, struct nl_page *page, st
         nl_ruler_release(&d.colours);
         nl_chart_release(&d.chart);
     }
+    free(why);
     nl_inside_release(&inside);
     return status;
 }

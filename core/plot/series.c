@@ -227,18 +227,6 @@ int nl_series_load(const struct nl_picture *picture, struct nl_series **out, str
     return status;
 }
 
-/* The step of a run that is drawn, as an index; -1: the run has none. */
-static int step_of_depth(const struct nl_picture *picture, const struct nl_inside *inside, const struct nl_cell *cell,
-                         int seed, bool *failed)
-{
-    const char *status = nl_cell_status(picture->results, cell, seed);
-    int64_t wanted = picture->experiment->config.plot.step;
-    *failed = wanted == NL_AUTO && status && (strcmp(status, "diverged") == 0 || strcmp(status, "error") == 0);
-    if (*failed || !status)
-        return -1;
-    return wanted == NL_AUTO ? nl_inside_last(inside, picture->results, cell) : nl_inside_step(inside, wanted);
-}
-
 /* Whether a mean can hold the value: the geometric one no 0. */
 static bool is_drawn(enum nl_quantity quantity, double value)
 {
@@ -254,9 +242,9 @@ struct nl_series *nl_series_of_depth(const struct nl_picture *picture, const str
         for (int tensor = 0; tensor < inside->tensors; tensor++)
             for (int seed = 0; seed < results->seeds; seed++) {
                 const struct nl_cell *cell = &results->cell[i];
-                bool failed;
-                int step = step_of_depth(picture, inside, cell, seed, &failed);
-                out[i].failed += failed && tensor == 0;
+                int step = nl_inside_step_of(inside, results, picture->experiment, cell, seed);
+                const char *status = nl_cell_status(results, cell, seed);
+                out[i].failed += step < 0 && status && tensor == 0;
                 double value = step < 0 ? NAN : nl_inside_value(inside, results, cell, seed, tensor, step);
                 out[i].left_out += !isnan(value) && !is_drawn(inside->quantity, value);
                 if (!is_drawn(inside->quantity, value))

@@ -30,7 +30,8 @@ const char *nl_series_metric(const struct nl_experiment *experiment);
  * fit its checksum. */
 int nl_series_load(const struct nl_picture *picture, struct nl_series **out, struct nl_error *err);
 /* Likewise the values of a quantity over the layers, in the step that plot.step names. Where that is the last, a run
- * that did not come to its end is left out: it counts in `failed`, without a place in failed_x. */
+ * that did not come to its end is left out: it counts in `failed`, without a place in
+ * failed_x. */
 struct nl_series *nl_series_of_depth(const struct nl_picture *picture, const struct nl_inside *inside);
 void nl_series_release(struct nl_series *series, int cells);
 

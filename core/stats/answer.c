@@ -258,6 +258,8 @@ static void add_claim(struct nl_text *out, const struct nl_claim *claim, double 
     nl_json_add(out, claim->method);
     nl_json_member(out, "against", claim->against);
     nl_json_member(out, "statement", claim->statement);
+    if (claim->of)
+        nl_json_member(out, "of", claim->of);
     nl_json_member(out, "verdict", nl_verdict_names[claim->verdict]);
     nl_json_member(out, "finding", findings[claim->finding]);
     bool effect = claim->finding == NL_FOUND_MORE || claim->finding == NL_FOUND_LESS;

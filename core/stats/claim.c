@@ -89,13 +89,11 @@ void nl_claim_test(struct nl_claim *claim, const struct nl_rule *rule, const dou
         NAN};
 }
 
-void nl_claim_need_cells(struct nl_claim *claim, const struct nl_cell *const *cell, int count)
+void nl_claim_need_runs(struct nl_claim *claim, const struct nl_cell *const *cell, int count)
 {
     int missing = 0, planned = 0, errors = 0;
-    bool trained = true;
     for (int i = 0; i < count; i++)
         if (cell[i]) {
-            trained &= !cell[i]->untrained;
             missing += cell[i]->planned - cell[i]->trials;
             planned += cell[i]->planned;
             errors += cell[i]->failed - cell[i]->diverged - cell[i]->dead;
@@ -104,7 +102,15 @@ void nl_claim_need_cells(struct nl_claim *claim, const struct nl_cell *const *ce
         claim->obstacle = nl_format("trials missing: %d of %d", missing, planned);
     else if (!claim->obstacle && errors)
         claim->obstacle = nl_format("trials that ended with an error: %d of %d", errors, planned);
-    else if (!claim->obstacle && !trained)
+}
+
+void nl_claim_need_cells(struct nl_claim *claim, const struct nl_cell *const *cell, int count)
+{
+    bool trained = true;
+    for (int i = 0; i < count; i++)
+        trained &= !cell[i] || !cell[i]->untrained;
+    nl_claim_need_runs(claim, cell, count);
+    if (!claim->obstacle && !trained)
         claim->obstacle = nl_strdup("train.lr is 0, so nothing was trained");
 }
 
@@ -235,6 +241,7 @@ void nl_claim_release(struct nl_claim *claim)
 {
     free(claim->method);
     free(claim->against);
+    free(claim->of);
     free(claim->obstacle);
     free(claim->not_same);
     free(claim->dose);

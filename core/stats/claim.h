@@ -76,6 +76,7 @@ bool nl_is_ratio(const char *unit);
 struct nl_claim {
     char *method, *against; /* labels; against NULL: the method's own values at two points */
     const char *statement;  /* "worsens as the batch size falls" */
+    char *of;               /* what it is about, where an answer compares several things: "grad:fc1.weight"; or NULL */
     enum nl_finding expected;
 
     struct nl_estimate effect; /* positive: more, of ratios above 1; in the units of trials.csv */
@@ -115,7 +116,9 @@ int nl_claims_judge(struct nl_claim *claim, int count, enum nl_adjustment adjust
 /* The test that the finding rests on; where nothing is found, the first that was made. */
 const struct nl_asked_test *nl_claim_decides(const struct nl_claim *claim);
 
-/* Where a trial of these cells is missing, ended with an error or has trained nothing, that is the claim's obstacle. */
+/* Where a trial of these cells is missing or ended with an error, that is the claim's obstacle. */
+void nl_claim_need_runs(struct nl_claim *claim, const struct nl_cell *const *cell, int count);
+/* Likewise, or where one has trained nothing. */
 void nl_claim_need_cells(struct nl_claim *claim, const struct nl_cell *const *cell, int count);
 /* Where nothing else is in the way: of so many pairs too many have both values at 0 (at_end[0]), or both at 1, for a
  * change to be seen. */

@@ -1,6 +1,7 @@
 /* Reads metrics.csv into an array of one quantity. */
 #include "stats/inside.h"
 
+#include <inttypes.h>
 #include <limits.h>
 #include <math.h>
 #include <stdio.h>
@@ -162,17 +163,6 @@ static bool is_there(const struct nl_results *results)
     return there;
 }
 
-char *nl_inside_missing(const struct nl_results *results, const struct nl_name_list *patterns,
-                        enum nl_quantity quantity)
-{
-    if (!is_there(results))
-        return nl_strdup("there is no metrics.csv, which log.layers and log.tensors ask for");
-    if (patterns->count == 0)
-        return nl_format("metrics.csv has no tensor with the quantity '%s'", nl_quantity_names[quantity]);
-    return nl_format("metrics.csv has no tensor '%s'%s with the quantity '%s'", patterns->at[0],
-                     patterns->count > 1 ? ", ..." : "", nl_quantity_names[quantity]);
-}
-
 int nl_inside_load(const struct nl_results *results, const struct nl_name_list *patterns, enum nl_quantity quantity,
                    struct nl_inside *out, struct nl_error *err)
 {
@@ -212,7 +202,39 @@ int nl_inside_step(const struct nl_inside *inside, int64_t step)
     return at < inside->steps && inside->step[at] == step ? at : -1;
 }
 
-int nl_inside_last(const struct nl_inside *inside, const struct nl_results *results, const struct nl_cell *cell)
+/* The steps that there are: "1, 11, 21, 31, ..., 500"; new string. */
+static char *steps_of(const struct nl_inside *inside)
+{
+    enum { SHOWN = 4 };
+    struct nl_text out = {0};
+    for (int i = 0; i < inside->steps && i < SHOWN; i++)
+        nl_text_add(&out, "%s%d", i ? ", " : "", inside->step[i]);
+    if (inside->steps > SHOWN)
+        nl_text_add(&out, ", ..., %d", inside->step[inside->steps - 1]);
+    return out.at;
+}
+
+char *nl_inside_nothing(const struct nl_inside *inside, const struct nl_results *results,
+                        const struct nl_name_list *patterns, int64_t step)
+{
+    const char *quantity = nl_quantity_names[inside->quantity];
+    if (!is_there(results))
+        return nl_strdup("there is no metrics.csv, which log.layers and log.tensors ask for");
+    if (inside->tensors == 0 && patterns->count == 0)
+        return nl_format("metrics.csv has no tensor with the quantity '%s'", quantity);
+    if (inside->tensors == 0)
+        return nl_format("metrics.csv has no tensor '%s'%s with the quantity '%s'", patterns->at[0],
+                         patterns->count > 1 ? ", ..." : "", quantity);
+    if (step == NL_AUTO || nl_inside_step(inside, step) >= 0)
+        return NULL;
+    char *steps = steps_of(inside),
+         *why = nl_format("plot.step is %" PRId64 ", and metrics.csv has the steps %s", step, steps);
+    free(steps);
+    return why;
+}
+
+/* The last step in which a run of the cell has seen a tensor, as an index; -1: none. */
+static int last_step(const struct nl_inside *inside, const struct nl_results *results, const struct nl_cell *cell)
 {
     for (int step = inside->steps - 1; step >= 0; step--)
         for (int seed = 0; seed < inside->seeds; seed++)
@@ -220,6 +242,18 @@ int nl_inside_last(const struct nl_inside *inside, const struct nl_results *resu
                 if (!isnan(nl_inside_value(inside, results, cell, seed, tensor, step)))
                     return step;
     return -1;
+}
+
+int nl_inside_step_of(const struct nl_inside *inside, const struct nl_results *results,
+                      const struct nl_experiment *experiment, const struct nl_cell *cell, int seed)
+{
+    const char *status = nl_cell_status(results, cell, seed);
+    if (!status)
+        return -1;
+    if (experiment->config.plot.step != NL_AUTO)
+        return nl_inside_step(inside, experiment->config.plot.step);
+    bool ended = strcmp(status, "done") == 0 || strcmp(status, "dead") == 0;
+    return ended ? last_step(inside, results, cell) : -1;
 }
 
 struct nl_estimate nl_inside_mean(enum nl_quantity quantity, const double *values, int count,
@@ -249,8 +283,11 @@ struct nl_measure nl_inside_measure(enum nl_quantity quantity)
     enum nl_comparison_kind compared = nl_quantities[quantity].compared;
     bool share = compared == NL_BY_SHARE;
     struct nl_measure out = {.unit = share ? "%" : "",
-                             .step = share ? "points" : "",
+                             .step = share                     ? "points"
+                                     : compared == NL_BY_RATIO ? "x"
+                                                               : "",
                              .scale = share ? 100.0 : 1.0,
+                             .share = share,
                              .by_ratio = compared == NL_BY_RATIO,
                              .part = "train",
                              .statistics = ""};
@@ -293,4 +330,12 @@ char *nl_inside_title(const struct nl_inside *inside)
                                                     : "";
     return nl_format("%s%s%s%s", quantity->title, *of ? " of " : "", of,
                      quantity->compared == NL_BY_SHARE ? " (%)" : "");
+}
+
+char *nl_inside_pattern(const struct nl_inside *inside)
+{
+    struct nl_common_name common = nl_inside_common(inside);
+    if (inside->tensors == 1)
+        return nl_strdup(inside->tensor[0]);
+    return nl_format("%s*%s", nl_aspect_prefixes[common.aspect], common.ending);
 }

@@ -23,9 +23,9 @@ int nl_inside_load(const struct nl_results *results, const struct nl_name_list *
                    struct nl_inside *out, struct nl_error *err);
 void nl_inside_release(struct nl_inside *inside);
 
-/* What tensors there are not, and how they come into metrics.csv, a sentence without an end. New string. */
-char *nl_inside_missing(const struct nl_results *results, const struct nl_name_list *patterns,
-                        enum nl_quantity quantity);
+/* Why there is nothing to show in a step (NL_AUTO: in any); NULL: there is something. New string. */
+char *nl_inside_nothing(const struct nl_inside *inside, const struct nl_results *results,
+                        const struct nl_name_list *patterns, int64_t step);
 
 /* cell: of the results. tensor, step: indices. */
 double nl_inside_value(const struct nl_inside *inside, const struct nl_results *results, const struct nl_cell *cell,
@@ -34,8 +34,10 @@ double nl_inside_value(const struct nl_inside *inside, const struct nl_results *
 /* Index of a step; -1: nothing was seen in it. */
 int nl_inside_step(const struct nl_inside *inside, int64_t step);
 
-/* The last step that a run of the cell has seen a tensor in, as an index; -1: none. */
-int nl_inside_last(const struct nl_inside *inside, const struct nl_results *results, const struct nl_cell *cell);
+/* The step of a run that plot.step names, as an index; -1: the run is missing, or that is the last step and it did not
+ * come to its end, or nothing was seen in the step. */
+int nl_inside_step_of(const struct nl_inside *inside, const struct nl_results *results,
+                      const struct nl_experiment *experiment, const struct nl_cell *cell, int seed);
 
 /* The mean of values over seeds with plot.interval and plot.level: of quantities that are compared by their ratio the
  * geometric one, which leaves out values of 0; n counts those that entered. */
@@ -54,6 +56,8 @@ struct nl_common_name {
 struct nl_common_name nl_inside_common(const struct nl_inside *inside);
 /* The name of a tensor without that: "fc1". New string. */
 char *nl_inside_label(const struct nl_inside *inside, int tensor);
+/* "grad:*.weight", or the name of the one tensor; new string. */
+char *nl_inside_pattern(const struct nl_inside *inside);
 /* "norm of gradients"; new string. */
 char *nl_inside_title(const struct nl_inside *inside);
 

@@ -124,6 +124,52 @@ void nl_say_reach(struct nl_text *out, const struct nl_claim *claim)
     nl_text_add(out, claim->reach == NL_REACH_OPEN ? " is open" : "");
 }
 
+void nl_say_found(struct nl_text *out, const struct nl_claim *claim)
+{
+    if (claim->finding == NL_FOUND_SAME) {
+        nl_text_add(out, ": the same within ");
+        say_limit(out, claim, claim->margin);
+    } else if (claim->finding == NL_FOUND_NOTHING) {
+        nl_text_add(out, ": inconclusive%s%s", claim->obstacle ? ", " : "", claim->obstacle ? claim->obstacle : "");
+    } else if (claim->reach == NL_REACH_YES) {
+        nl_text_add(out, ": a difference, supported");
+    } else {
+        nl_say_reach(out, claim);
+    }
+}
+
+/* " of at least 2 points", " within 1.5x". */
+static void say_size(struct nl_text *out, const char *before, double size, const char *unit)
+{
+    nl_text_add(out, nl_is_ratio(unit) ? "%s %g%s" : "%s %g %s", before, size, nl_unit_of(size, unit));
+}
+
+void nl_say_comparisons(struct nl_answer *answer, const struct nl_experiment *experiment, const struct nl_rule *rule,
+                        const char *unit)
+{
+    struct nl_text *out = &answer->headline;
+    int supported = 0, same = 0, open = 0;
+    for (int i = 0; i < answer->claims; i++) {
+        supported += answer->claim[i].verdict == NL_SUPPORTED;
+        same += answer->claim[i].finding == NL_FOUND_SAME;
+        open += answer->claim[i].finding == NL_FOUND_NOTHING;
+    }
+    int smaller = answer->claims - supported - same - open;
+    if (answer->claims == 0)
+        return;
+    nl_text_add(out, "Of %s%s, %d %s a difference", NL_COUNT(answer->claims, "paired comparison"),
+                experiment->has_baseline ? " with the baseline" : "", supported, nl_agree(supported, "shows", "show"));
+    if (rule->smallest > 0.0)
+        say_size(out, " of at least", rule->smallest, unit);
+    if (smaller)
+        nl_text_add(out, ", %d %s one that may be smaller", smaller, nl_agree(smaller, "shows", "show"));
+    if (rule->margin > 0.0) {
+        nl_text_add(out, ", %d %s none", same, nl_agree(same, "shows", "show"));
+        say_size(out, " within", rule->margin, unit);
+    }
+    nl_text_add(out, ", %d %s inconclusive.\n", open, nl_agree(open, "is", "are"));
+}
+
 void nl_say_proof(struct nl_text *out, const struct nl_claim *claim, const char *const names[2])
 {
     nl_say_tests(out, claim);

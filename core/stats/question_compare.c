@@ -154,39 +154,9 @@ static void say_place(const struct question *q, int index)
         nl_text_add(out, "; against %s ", claim->against);
         nl_say_effect(out, claim, q->rule.level, true);
         nl_say_proof(out, claim, NULL);
-        if (claim->finding == NL_FOUND_SAME)
-            nl_text_add(out, ": the same within %g %s", q->rule.margin, nl_unit_of(q->rule.margin, claim->unit));
-        else if (claim->finding == NL_FOUND_NOTHING)
-            nl_text_add(out, ": inconclusive%s%s", claim->obstacle ? ", " : "", claim->obstacle ? claim->obstacle : "");
-        else if (claim->reach == NL_REACH_YES)
-            nl_text_add(out, ": a difference, supported");
-        else
-            nl_say_reach(out, claim);
+        nl_say_found(out, claim);
     }
     nl_text_add(out, ".\n");
-}
-
-static void say_counts(const struct question *q)
-{
-    struct nl_text *out = &q->answer->headline;
-    int supported = 0, smaller = 0, same = 0, open = 0;
-    for (int i = 0; i < q->answer->claims; i++) {
-        supported += q->answer->claim[i].verdict == NL_SUPPORTED;
-        same += q->answer->claim[i].finding == NL_FOUND_SAME;
-        open += q->answer->claim[i].finding == NL_FOUND_NOTHING;
-    }
-    smaller = q->answer->claims - supported - same - open;
-    if (q->answer->claims == 0)
-        return;
-    nl_text_add(out, "Of %s%s, %d %s a difference", NL_COUNT(q->answer->claims, "paired comparison"),
-                q->experiment->has_baseline ? " with the baseline" : "", supported,
-                nl_agree(supported, "shows", "show"));
-    if (q->rule.smallest > 0.0)
-        nl_text_add(out, " of at least %g %s", q->rule.smallest, nl_unit_of(q->rule.smallest, q->metric.measure.step));
-    if (smaller)
-        nl_text_add(out, ", %d %s one that may be smaller", smaller, nl_agree(smaller, "shows", "show"));
-    nl_text_add(out, ", %d %s none within %g %s, %d %s inconclusive.\n", same, nl_agree(same, "shows", "show"),
-                q->rule.margin, nl_unit_of(q->rule.margin, q->metric.measure.step), open, nl_agree(open, "is", "are"));
 }
 
 /* "BN has the lowest mean test error: ", "BN and GN have the lowest mean test error, equal: ", "All 3 cells have the
@@ -240,7 +210,7 @@ static void say_headline(const struct question *q)
             nl_text_add(out, ", ");
         }
         nl_text_add(out, "n = %d)%s.\n", best->mean.n, q->metric.fixed ? ", on this part of the data" : "");
-        say_counts(q);
+        nl_say_comparisons(q->answer, q->experiment, &q->rule, q->metric.measure.step);
     }
     for (int i = 0; most > 0 && i < q->places && i < SHOWN; i++)
         say_place(q, i);

@@ -23,6 +23,12 @@ struct design {
                             on, and 0.9 before. NULL: no curves */
 };
 
+/* metrics.csv: a quantity of the tensors "grad:fcT.weight", T = 1, 2, 3, at the steps 50 and 100. */
+struct observed_design {
+    double (*value)(const char *kind, int tensor, int step, int seed); /* NAN: there is no such tensor */
+    const char *quantity;
+};
+
 struct made {
     struct nl_experiment experiment;
     struct nl_grid grid;
@@ -40,8 +46,20 @@ static inline void made_add_curve(struct nl_text *csv, int trial, double error, 
     }
 }
 
+static inline void made_add_metrics(struct nl_text *csv, int trial, const struct observed_design *observed,
+                                    const char *kind, int seed)
+{
+    for (int tensor = 1; tensor <= 3; tensor++)
+        for (int step = 50; step <= 100; step += 50) {
+            double value = observed->value(kind, tensor, step, seed);
+            if (!isnan(value))
+                nl_text_add(csv, "%d,%d,grad:fc%d.weight,%s,%.17g\n", trial, step, tensor, observed->quantity, value);
+        }
+}
+
 /* The trials that the experiment asks for, with errors as the design says. */
-static inline void made_add_rows(struct nl_text *csv, struct nl_text *curves, const struct design *design,
+static inline void made_add_rows(struct nl_text *csv, struct nl_text *curves, struct nl_text *metrics,
+                                 const struct design *design, const struct observed_design *observed,
                                  const struct nl_grid *grid)
 {
     nl_text_add(csv, "trial,");
@@ -51,6 +69,7 @@ static inline void made_add_rows(struct nl_text *csv, struct nl_text *curves, co
                      "test_error,test_loss,"
                      "test_accuracy\n");
     nl_text_add(curves, "trial,step,split,eval,loss,accuracy\n");
+    nl_text_add(metrics, "trial,step,tensor,quantity,value\n");
     for (int i = 0; i < grid->trials; i++) {
         const struct nl_config *config = &grid->trial[i].config;
         const char *kind = nl_norms[config->norm.kind]->name;
@@ -71,20 +90,23 @@ static inline void made_add_rows(struct nl_text *csv, struct nl_text *curves, co
             nl_text_add(csv, ",,,\n");
         else
             nl_text_add(csv, "%.17g,%.17g,%.17g,%.17g\n", 1.0 - error, error, 3.0 * error, 1.0 - error);
+        if (observed)
+            made_add_metrics(metrics, i + 1, observed, kind, (int)config->train.seed);
         if (design->reached)
             made_add_curve(curves, i + 1, error, design->reached(kind, x, (int)config->train.seed));
     }
 }
 
-static inline void make(struct made *out, const struct design *design, const char *const *overrides)
+static inline void make_observed(struct made *out, const struct design *design, const struct observed_design *observed,
+                                 const char *const *overrides)
 {
     char path[] = "/tmp/normlab_answer_XXXXXX";
     struct nl_error err = {{0}};
     struct nl_diagnostics diagnostics = {0};
-    struct nl_text csv = {0}, rows = {0};
+    struct nl_text csv = {0}, rows = {0}, inside = {0};
     ck_assert_ptr_nonnull(mkdtemp(path));
     char *yaml = nl_path_join(path, "e.yaml"), *trials = nl_path_join(path, "trials.csv"),
-         *curves = nl_path_join(path, "curves.csv");
+         *curves = nl_path_join(path, "curves.csv"), *metrics = nl_path_join(path, "metrics.csv");
     ck_assert_int_eq(nl_file_write(yaml, design->yaml, strlen(design->yaml), &err), NL_OK);
     int count = 0;
     while (overrides && overrides[count])
@@ -94,10 +116,12 @@ static inline void make(struct made *out, const struct design *design, const cha
     ck_assert_msg(status == NL_OK, "%s", problems);
     free(problems);
     ck_assert_int_eq(nl_grid_make(&out->experiment, &out->grid, &diagnostics), NL_OK);
-    made_add_rows(&csv, &rows, design, &out->grid);
+    made_add_rows(&csv, &rows, &inside, design, observed, &out->grid);
     ck_assert_int_eq(nl_file_write(trials, csv.at, csv.length, &err), NL_OK);
     if (design->reached)
         ck_assert_int_eq(nl_file_write(curves, rows.at, rows.length, &err), NL_OK);
+    if (observed)
+        ck_assert_int_eq(nl_file_write(metrics, inside.at, inside.length, &err), NL_OK);
     out->planned = nl_grid_planned(&out->grid);
     ck_assert_msg(nl_results_load(path, &out->experiment, &out->planned, &out->results, &err) == NL_OK, "%s", err.text);
     nl_answer_make(&out->results, &out->experiment, &out->answer);
@@ -105,12 +129,20 @@ static inline void make(struct made *out, const struct design *design, const cha
     unlink(yaml);
     unlink(trials);
     unlink(curves);
+    unlink(metrics);
     rmdir(path);
     free(yaml);
     free(trials);
     free(curves);
+    free(metrics);
     nl_text_release(&csv);
     nl_text_release(&rows);
+    nl_text_release(&inside);
+}
+
+static inline void make(struct made *out, const struct design *design, const char *const *overrides)
+{
+    make_observed(out, design, NULL, overrides);
 }
 
 static inline void release(struct made *made)

@@ -618,6 +618,149 @@ START_TEST(what_is_open_about_a_difference_is_said)
 }
 END_TEST
 
+static const char observed[] = "log: {layers: [gradients]}\nsweep:\n  grid: {norm.kind: [bn, gn, none]}\n  seeds: 6\n"
+                               "  baseline: {norm.kind: bn}\n  question: inside\n";
+
+static double even(const char *kind, double x, int seed)
+{
+    return 0.05 + noise(kind, x, seed);
+}
+
+/* Gradients of gn are twice those of bn, and grow towards the input: 2, 1.5, 1 times; those of none are about as bn's,
+ * and it lacks the last. */
+static double gradients(const char *kind, int tensor, int step, int seed)
+{
+    bool gn = strcmp(kind, "gn") == 0, none = strcmp(kind, "none") == 0;
+    double own = 0.02 * sin(7.0 * seed + 5.0 * tensor + (double)strlen(kind) + (kind[0] == 'g'));
+    if (none && tensor == 3)
+        return NAN;
+    return (gn ? 2.0 + 0.5 * (3 - tensor) : 1.0) * exp(0.3 * sin(3.0 * seed) + own) * step / 100.0;
+}
+
+static double exploding(const char *kind, double x, int seed)
+{
+    return strcmp(kind, "gn") == 0 && seed == 2 ? NAN : even(kind, x, seed);
+}
+
+static double shares(const char *kind, int tensor, int step, int seed)
+{
+    return 0.2 * tensor + (strcmp(kind, "gn") == 0 ? 0.1 : 0) + 0.002 * sin(7.0 * seed + kind[0]) + 0 * step;
+}
+
+static double signs(const char *kind, int tensor, int step, int seed)
+{
+    return (strcmp(kind, "gn") == 0 ? -1e-3 : 1e-3) * tensor + 1e-5 * sin(7.0 * seed + kind[0]) + 0 * step;
+}
+
+static double dead(const char *kind, int tensor, int step, int seed)
+{
+    return strcmp(kind, "gn") == 0 && seed == 3 && tensor == 2 ? 0 : gradients(kind, tensor, step, seed);
+}
+
+/* The claim about a tensor, their mean, or their change. */
+static const struct nl_claim *claim_about(const struct made *made, const char *method, const char *of)
+{
+    for (int i = 0; i < made->answer.claims; i++)
+        if (strcmp(made->answer.claim[i].method, method) == 0 && strcmp(made->answer.claim[i].of, of) == 0)
+            return &made->answer.claim[i];
+    ck_abort_msg("no claim about %s of %s in:\n%s", of, method, made->text);
+    return NULL;
+}
+
+/* Judged against scipy.stats.ttest_rel of the logarithms, and its confidence_interval, times the 9 comparisons. */
+START_TEST(what_is_inside_is_compared)
+{
+    struct made made;
+    make_observed(&made, &(struct design){observed, even, 0.2, 389, NULL}, &(struct observed_design){gradients, "norm"},
+                  NULL);
+    holds(&made, "Compared: norm of gradients, grad:*.weight (3 tensors), at the last step of each run.\n"
+                 "Of 9 paired comparisons with the baseline, 5 show a difference of at least 1.25x, 4 show none within "
+                 "1.25x, 0 are inconclusive.\n");
+    holds(&made,
+          "    against BN, one by one: 3 tensors differ (grad:fc1.weight 2.98x, grad:fc2.weight 2.49x, grad:fc3.weight "
+          "2.01x), 0 are the same, 0 are inconclusive.\n");
+    holds(&made, "    against BN, from grad:fc1.weight to grad:fc3.weight: ");
+    holds(&made, ", times the 9 comparisons (Bonferroni)");
+    ck_assert_int_eq(made.answer.tests,
+                     9); /* three tensors, their mean and change, and two tensors of none with both */
+    const struct nl_claim *first = claim_about(&made, "GN", "grad:fc1.weight"),
+                          *mean = claim_about(&made, "GN", "mean over 3 tensors"),
+                          *change = claim_about(&made, "no norm", "from grad:fc1.weight to grad:fc2.weight");
+    const struct {
+        const struct nl_claim *claim;
+        double mean, lower, upper, differs, reaches, agrees;
+    } scipy[] = {
+        {first, 2.98098215853, 2.94265922433, 3.01980418121, 3.54980698924e-10, 1.11273423378e-09, 1},
+        {mean, 2.45870552181, 2.44114129216, 2.47639612766, 4.89108332545e-11, 2.03418690711e-10, 1},
+        {change, 0.993166068544, 0.959792658528, 1.02769992138, 1, 0.000144117471168, 7.20587355842e-05},
+    };
+    for (int i = 0; i < 3; i++) {
+        const struct nl_claim *claim = scipy[i].claim;
+        const double found[] = {claim->effect.mean,
+                                claim->effect.lower,
+                                claim->effect.upper,
+                                claim->test[NL_DIFFERS].adjusted,
+                                claim->test[NL_REACHES].adjusted,
+                                claim->test[NL_AGREES].adjusted};
+        for (int k = 0; k < 6; k++)
+            ck_assert_double_eq_tol(found[k], (&scipy[i].mean)[k], 1e-8 * (&scipy[i].mean)[k]);
+    }
+    ck_assert_int_eq(change->finding, NL_FOUND_SAME);
+    ck_assert_str_eq(first->unit, "x");
+    release(&made);
+
+    /* a step that the user names; one tensor alone */
+    make_observed(&made, &(struct design){observed, even, 0.2, 389, NULL}, &(struct observed_design){gradients, "norm"},
+                  (const char *const[]){"plot.step=50", "plot.tensors=grad:fc2.weight", NULL});
+    holds(&made, "Compared: norm of gradients, grad:fc2.weight, at step 50.\nOf 2 paired comparisons");
+    holds(&made, "  GN: 1.2");
+    holds(&made, "\n    against BN: 2.49x (95 % CI ");
+    release(&made);
+
+    /* shares in points; what has a sign in a unit of its own */
+    make_observed(&made, &(struct design){observed, even, 0.2, 389, NULL}, &(struct observed_design){shares, "zeros"},
+                  (const char *const[]){"plot.quantity=zeros", NULL});
+    holds(&made, "Compared: zeros of gradients (%), grad:*.weight (3 tensors)");
+    holds(&made, "    against BN, mean over 3 tensors: +9.93 points (95 % CI ");
+    release(&made);
+    make_observed(&made, &(struct design){observed, even, 0.2, 389, NULL}, &(struct observed_design){signs, "mean"},
+                  (const char *const[]){"plot.quantity=mean", NULL});
+    holds(&made, "show a difference, ");
+    lacks(&made, "within 0");
+    holds(&made, "    against BN, mean over 3 tensors: -0.004");
+    release(&made);
+}
+END_TEST
+
+/* What has no value is in the way of a finding, and said. */
+START_TEST(what_is_not_inside_is_said)
+{
+    struct made made;
+    make_observed(&made, &(struct design){observed, exploding, 0.2, 389, NULL},
+                  &(struct observed_design){gradients, "norm"}, NULL);
+    holds(&made, "5 pairs: inconclusive, 1 of 6 pairs lack a finite value other than 0.\n");
+    ck_assert_int_eq(made.answer.tests, 4);
+    release(&made);
+    make_observed(&made, &(struct design){observed, even, 0.2, 389, NULL}, &(struct observed_design){dead, "norm"},
+                  NULL);
+    ck_assert_str_eq(claim_about(&made, "GN", "grad:fc2.weight")->obstacle,
+                     "1 of 6 pairs lack a finite value other than 0");
+    ck_assert_ptr_null(claim_about(&made, "GN", "grad:fc1.weight")->obstacle);
+    release(&made);
+    make(&made, &(struct design){observed, even, 0.2, 389, NULL}, NULL);
+    holds(&made, "Nothing is compared: there is no metrics.csv, which log.layers and log.tensors ask for.\n");
+    release(&made);
+    make_observed(&made, &(struct design){observed, even, 0.2, 389, NULL}, &(struct observed_design){gradients, "norm"},
+                  (const char *const[]){"plot.step=70", NULL});
+    holds(&made, "Nothing is compared: plot.step is 70, and metrics.csv has the steps 50, 100.\n");
+    release(&made);
+    make_observed(&made, &(struct design){observed, even, 0.2, 389, NULL}, &(struct observed_design){gradients, "norm"},
+                  (const char *const[]){"sweep.seeds=1", NULL});
+    holds(&made, "Nothing is compared: there is one seed.\n");
+    release(&made);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("answer");
@@ -643,6 +786,8 @@ int main(void)
     tcase_add_test(tests, parts_that_are_asked_one_thing_are_adjusted_by_holm);
     tcase_add_test(tests, finding_and_interval_agree);
     tcase_add_test(tests, what_is_open_about_a_difference_is_said);
+    tcase_add_test(tests, what_is_inside_is_compared);
+    tcase_add_test(tests, what_is_not_inside_is_said);
     tcase_set_timeout(tests, 300);
     suite_add_tcase(suite, tests);
     return run_suite(suite);
