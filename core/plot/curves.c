@@ -261,7 +261,7 @@ int nl_picture_depth(const struct nl_picture *picture, struct nl_page *page, str
     int status = nl_inside_load(picture->results, &config->plot.tensors, quantity, &inside, err);
     if (status != NL_OK)
         return status;
-    char *why = nl_inside_nothing(&inside, picture->results, &config->plot.tensors, config->plot.step);
+    char *why = nl_inside_nothing(&inside, picture->results, config->plot.step);
     if (why) {
         nl_picture_leave_out(picture, page, why);
     } else {

@@ -219,7 +219,7 @@ int nl_picture_layers(const struct nl_picture *picture, struct nl_page *page, st
     int status = nl_inside_load(picture->results, &config->plot.tensors, quantity, &inside, err);
     if (status != NL_OK)
         return status;
-    char *why = nl_inside_nothing(&inside, picture->results, &config->plot.tensors, NL_AUTO);
+    char *why = nl_inside_nothing(&inside, picture->results, NL_AUTO);
     if (why) {
         nl_picture_leave_out(picture, page, why);
     } else {

@@ -106,12 +106,12 @@ void nl_claim_need_runs(struct nl_claim *claim, const struct nl_cell *const *cel
 
 void nl_claim_need_cells(struct nl_claim *claim, const struct nl_cell *const *cell, int count)
 {
-    bool trained = true;
+    const char *untrained = NULL;
     for (int i = 0; i < count; i++)
-        trained &= !cell[i] || !cell[i]->untrained;
+        untrained = cell[i] && cell[i]->untrained ? cell[i]->untrained : untrained;
     nl_claim_need_runs(claim, cell, count);
-    if (!claim->obstacle && !trained)
-        claim->obstacle = nl_strdup("train.lr is 0, so nothing was trained");
+    if (!claim->obstacle && untrained)
+        claim->obstacle = nl_format("%s, so nothing was trained", untrained);
 }
 
 void nl_claim_need_room(struct nl_claim *claim, const int at_end[2], int pairs)

@@ -166,7 +166,7 @@ static bool is_there(const struct nl_results *results)
 int nl_inside_load(const struct nl_results *results, const struct nl_name_list *patterns, enum nl_quantity quantity,
                    struct nl_inside *out, struct nl_error *err)
 {
-    *out = (struct nl_inside){.quantity = quantity, .seeds = results->seeds};
+    *out = (struct nl_inside){.quantity = quantity, .patterns = patterns, .seeds = results->seeds};
     struct loader loader = {.results = results, .patterns = patterns, .out = out};
     if (!is_there(results))
         return NL_OK;
@@ -214,9 +214,9 @@ static char *steps_of(const struct nl_inside *inside)
     return out.at;
 }
 
-char *nl_inside_nothing(const struct nl_inside *inside, const struct nl_results *results,
-                        const struct nl_name_list *patterns, int64_t step)
+char *nl_inside_nothing(const struct nl_inside *inside, const struct nl_results *results, int64_t step)
 {
+    const struct nl_name_list *patterns = inside->patterns;
     const char *quantity = nl_quantity_names[inside->quantity];
     if (!is_there(results))
         return nl_strdup("there is no metrics.csv, which log.layers and log.tensors ask for");
@@ -337,5 +337,10 @@ char *nl_inside_pattern(const struct nl_inside *inside)
     struct nl_common_name common = nl_inside_common(inside);
     if (inside->tensors == 1)
         return nl_strdup(inside->tensor[0]);
-    return nl_format("%s*%s", nl_aspect_prefixes[common.aspect], common.ending);
+    if (inside->patterns->count == 0)
+        return nl_format("%s*%s", nl_aspect_prefixes[common.aspect], common.ending);
+    struct nl_text out = {0};
+    for (int i = 0; i < inside->patterns->count; i++)
+        nl_text_add(&out, "%s%s", i ? ", " : "", inside->patterns->at[i]);
+    return out.at;
 }

@@ -8,6 +8,7 @@
 
 struct nl_inside {
     enum nl_quantity quantity;
+    const struct nl_name_list *patterns; /* as the user wrote them */
     int tensors;
     char **tensor; /* from the input of the networks to their loss */
     int steps;
@@ -16,16 +17,15 @@ struct nl_inside {
     double *value; /* [cells][seeds][tensors][steps]; NaN: the run has no such tensor, or did not see it in that step */
 };
 
-/* The tensors that the patterns match (graph/observers.h). Without patterns, those of the first of these kinds that
- * was observed and has the quantity: gradients, updates, all others. No tensors: metrics.csv has none such,
- * or there is no metrics.csv. NL_BAD: the table is damaged. */
+/* The tensors that the patterns, which must outlive this, match (graph/observers.h). Without patterns, those of the
+ * first of these kinds that was observed and has the quantity: gradients, updates, all others. No tensors: metrics.csv
+ * has none such, or there is no metrics.csv. NL_BAD: the table is damaged. */
 int nl_inside_load(const struct nl_results *results, const struct nl_name_list *patterns, enum nl_quantity quantity,
                    struct nl_inside *out, struct nl_error *err);
 void nl_inside_release(struct nl_inside *inside);
 
 /* Why there is nothing to show in a step (NL_AUTO: in any); NULL: there is something. New string. */
-char *nl_inside_nothing(const struct nl_inside *inside, const struct nl_results *results,
-                        const struct nl_name_list *patterns, int64_t step);
+char *nl_inside_nothing(const struct nl_inside *inside, const struct nl_results *results, int64_t step);
 
 /* cell: of the results. tensor, step: indices. */
 double nl_inside_value(const struct nl_inside *inside, const struct nl_results *results, const struct nl_cell *cell,
@@ -56,7 +56,8 @@ struct nl_common_name {
 struct nl_common_name nl_inside_common(const struct nl_inside *inside);
 /* The name of a tensor without that: "fc1". New string. */
 char *nl_inside_label(const struct nl_inside *inside, int tensor);
-/* "grad:*.weight", or the name of the one tensor; new string. */
+/* Which tensors they are: the name of the one, the user's patterns, or what their names have in common,
+ * "grad:*.weight"; new string. */
 char *nl_inside_pattern(const struct nl_inside *inside);
 /* "norm of gradients"; new string. */
 char *nl_inside_title(const struct nl_inside *inside);

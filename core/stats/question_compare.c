@@ -49,12 +49,13 @@ static bool all_failed(const struct nl_cell *cell)
 /* Why no cell trained, so that what differs is the networks as they were initialized; NULL: one did. */
 static const char *why_none_trained(const struct question *q)
 {
-    bool failed = true, untrained = true;
+    bool failed = true;
+    const char *untrained = q->places ? q->place[0].cell->untrained : NULL;
     for (int i = 0; i < q->places; i++) {
         failed &= q->place[i].cell->trials == 0 || all_failed(q->place[i].cell);
-        untrained &= q->place[i].cell->untrained;
+        untrained = q->place[i].cell->untrained ? untrained : NULL;
     }
-    return untrained ? "train.lr is 0" : failed ? "every run failed" : NULL;
+    return untrained ? untrained : failed ? "every run failed" : NULL;
 }
 
 /* How many places, from the first on, have the best mean. */

@@ -333,7 +333,7 @@ void nl_ask_inside(struct nl_answer *out, const struct nl_results *results, cons
         nl_text_add(&out->headline, "Nothing is compared: %s.\n", err.text);
         return;
     }
-    char *why = nl_inside_nothing(&q.inside, results, &config->plot.tensors, config->plot.step);
+    char *why = nl_inside_nothing(&q.inside, results, config->plot.step);
     if (why)
         nl_text_add(&out->headline, "Nothing is compared: %s.\n", why);
     else

@@ -176,6 +176,17 @@ static int check_numbers(const struct nl_results *results, struct nl_error *err)
     return status;
 }
 
+static const char *why_untrained(const struct nl_results *results, const struct nl_experiment *experiment,
+                                 const struct nl_cell *cell)
+{
+    const struct nl_config config = nl_cell_config(results, experiment, cell);
+    if (config.train.steps == 0)
+        return "train.steps is 0";
+    if (config.train.epochs == 0 && config.train.steps == NL_AUTO && config.train.samples == NL_AUTO)
+        return "train.epochs is 0";
+    return config.train.lr == 0.0 ? "train.lr is 0" : NULL;
+}
+
 int nl_results_of(struct nl_csv *csv, const struct nl_experiment *experiment, const struct nl_planned *planned,
                   struct nl_results *out, struct nl_error *err)
 {
@@ -209,7 +220,8 @@ int nl_results_of(struct nl_csv *csv, const struct nl_experiment *experiment, co
     for (int i = 0; i < out->cells; i++) {
         struct nl_cell *cell = &out->cell[i];
         cell->planned = cell->planned > cell->trials ? cell->planned : cell->trials;
-        cell->untrained = status == NL_OK && nl_cell_config(out, experiment, cell).train.lr == 0.0;
+        if (status == NL_OK)
+            cell->untrained = why_untrained(out, experiment, cell);
         out->planned += cell->planned;
         out->missing += cell->planned - cell->trials;
     }

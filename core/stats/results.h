@@ -34,7 +34,7 @@ struct nl_cell {
     int trials;  /* that are there; of these */
     int failed, diverged, dead; /* failed: diverged, dead, or ended with an error. dead is at chance: within 5 points of
                                    it on the training part */
-    bool untrained; /* its learning rate is 0: what its runs end with is what they began with */
+    const char *untrained; /* why its runs end with what they began with: "train.lr is 0"; NULL: they were trained */
 };
 
 struct nl_results {

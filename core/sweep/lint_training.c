@@ -64,7 +64,7 @@ bool nl_lint_only_warmup(const struct lint_context *s, struct nl_text *what)
     static const char *const never = "the learning rate never reaches its peak";
     long long by_steps = (long long)s->config->train.warmup_steps, steps = (long long)s->step_counts.steps;
     double by_epochs = s->config->train.warmup_epochs;
-    if (by_steps >= steps) {
+    if (steps > 0 && by_steps >= steps) {
         nl_text_add(s->place, "train.warmup_steps");
         nl_text_add(what, "the warm-up takes %s and the training %lld: %s", NL_COUNT(by_steps, "step"), steps, never);
     } else if (by_epochs > 0 && by_epochs >= epochs_of(s)) {

@@ -49,8 +49,9 @@ static void set_up_trial(struct nl_training *c, struct nl_replica *r)
 {
     nl_plan_write(&c->plan, r->number, r->config, &r->view);
     r->step_counts = c->step_counts;
-    r->schedule = (struct nl_schedule_of){r->config, c->step_counts.steps, (double)c->step_counts.steps_per_epoch,
-                                          nl_norm_changes(r->config)};
+    r->schedule =
+        (struct nl_schedule_of){r->config, c->step_counts.steps > 0 ? c->step_counts.steps : 1 /* that is looked at */,
+                                (double)c->step_counts.steps_per_epoch, nl_norm_changes(r->config)};
     if (r->options->save_order)
         r->saved_order =
             nl_alloc((size_t)c->step_counts.steps * (size_t)r->config->train.batch, sizeof *r->saved_order);

@@ -53,14 +53,15 @@ struct nl_step_counts nl_trial_step_counts(const struct nl_config *config, struc
     out.steps = config->train.steps != NL_AUTO     ? config->train.steps
                 : config->train.samples != NL_AUTO ? divide_up(config->train.samples, batch)
                                                    : config->train.epochs * out.steps_per_epoch;
-    out.log_every = config->train.log_every != NL_AUTO ? config->train.log_every : divide_up(out.steps, LOG_ROWS);
+    int64_t some = out.steps > 0 ? out.steps : 1; /* of no steps, the first is looked at */
+    out.log_every = config->train.log_every != NL_AUTO ? config->train.log_every : divide_up(some, LOG_ROWS);
     out.observe_every = config->log.every != NL_AUTO ? config->log.every : out.log_every;
     out.eval_every = config->train.eval_every != NL_AUTO
                          ? config->train.eval_every
-                         : steps_between_evaluations(config, counts, out.steps, out.steps_per_epoch);
+                         : steps_between_evaluations(config, counts, some, out.steps_per_epoch);
 
     bool tracks = nl_config_tracks(config);
-    int64_t evaluations = (out.steps - 1) / out.eval_every, held_out = counts.val + counts.test;
+    int64_t evaluations = (some - 1) / out.eval_every, held_out = counts.val + counts.test;
     add_evaluation(&out.on_the_way, config, counts, nl_primary_eval(config), held_out, evaluations);
     int evals = tracks ? config->norm.eval.count : 1;
     for (int i = 0; i < evals; i++)
@@ -73,12 +74,12 @@ struct nl_step_counts nl_trial_step_counts(const struct nl_config *config, struc
 
 bool nl_is_observed_after(const struct nl_step_counts *counts, int64_t steps)
 {
-    return steps % counts->observe_every == 0 || steps == counts->steps;
+    return steps % counts->observe_every == 0 || steps == counts->steps || counts->steps == 0;
 }
 
 int64_t nl_observed_steps(const struct nl_step_counts *counts)
 {
-    return divide_up(counts->steps, counts->observe_every);
+    return counts->steps > 0 ? divide_up(counts->steps, counts->observe_every) : 1;
 }
 
 struct nl_cost nl_trial_cost(const struct nl_config *config)

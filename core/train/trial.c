@@ -90,7 +90,8 @@ static void evaluate_at_the_end(struct nl_training *c)
     }
     for (int i = 0; i < c->plan.replicas; i++) {
         struct nl_trial_result *result = c->active[i]->result;
-        if (!has_learned(&c->active[i]->view, result->score[NL_PART_TRAIN][nl_primary_eval(c->config)]))
+        if (c->step_counts.steps > 0 &&
+            !has_learned(&c->active[i]->view, result->score[NL_PART_TRAIN][nl_primary_eval(c->config)]))
             result->status = NL_DEAD;
     }
     add_evaluation_time(c, start);
@@ -261,6 +262,21 @@ static void read_observed(struct nl_training *c, int64_t steps)
     free(rows);
 }
 
+/* What a training of no steps observes: what its first step would. The network stays as it was initialized. */
+static void look_at_the_start(struct nl_training *c)
+{
+    struct nl_plan *plan = &c->plan;
+    if (plan->observers.count == 0)
+        return;
+    size_t bytes = plan->state_bytes - (size_t)((char *)plan->parameters - (char *)plan->arena);
+    char *before = nl_alloc((size_t)plan->replicas, bytes);
+    nl_plan_get(plan, before, plan->parameters, bytes);
+    train_steps(c, 0, 1, 0);
+    nl_plan_put(plan, plan->parameters, before, bytes);
+    free(before);
+    read_observed(c, 0);
+}
+
 /* Runs steps [step, end), at most a ring of them, then reads their losses, and what was observed in the last. */
 static void train_chunk(struct nl_training *c, int64_t step, int64_t end)
 {
@@ -380,6 +396,8 @@ static int end_trials(struct nl_training *c, bool all, struct nl_error *err)
 static int train(struct nl_training *c, struct nl_error *err)
 {
     int64_t steps = c->step_counts.steps;
+    if (steps == 0)
+        look_at_the_start(c);
     for (int64_t step = c->replica[0].result->steps; step < steps;) {
         int64_t log_at = next_multiple(step, c->step_counts.log_every),
                 eval_at = next_multiple(step, c->step_counts.eval_every),

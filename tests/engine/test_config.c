@@ -219,15 +219,15 @@ START_TEST(wrong_values_say_what_is_legal)
     }
     refuse("train.lr", "1,5", "'train.lr' must be a number, not '1,5'; a decimal point is '.': 1.5");
     refuse("train.epochs", "2.5",
-           "'train.epochs' must be an integer, not '2.5'; write it in decimal digits, from 1 to 1000000");
+           "'train.epochs' must be an integer, not '2.5'; write it in decimal digits, from 0 to 1000000");
     refuse("train.epochs", "1e2",
-           "'train.epochs' must be an integer, not '1e2'; write it in decimal digits, from 1 to 1000000");
+           "'train.epochs' must be an integer, not '1e2'; write it in decimal digits, from 0 to 1000000");
     refuse("train.epochs", "auto",
-           "'train.epochs' must be an integer, not 'auto'; write it in decimal digits, from 1 to 1000000");
+           "'train.epochs' must be an integer, not 'auto'; write it in decimal digits, from 0 to 1000000");
     refuse("train.epochs", "99999999999999999999",
-           "'train.epochs' must be from 1 to 1000000, not 99999999999999999999");
-    refuse("train.steps", "0", "'train.steps' must be from 1 to 10000000000, or 'auto', not 0");
-    refuse("train.steps", "-1", "'train.steps' must be from 1 to 10000000000, or 'auto', not -1");
+           "'train.epochs' must be from 0 to 1000000, not 99999999999999999999");
+    refuse("train.steps", "-2", "'train.steps' must be from 0 to 10000000000, or 'auto', not -2");
+    refuse("train.steps", "-1", "'train.steps' must be from 0 to 10000000000, or 'auto', not -1");
     refuse("train.nesterov", "1", "'train.nesterov' must be true or false, not '1'");
     refuse("norm.placement", "befor",
            "'norm.placement' cannot be 'befor'; did you mean 'before'? it can be auto, before, after, preact, pre, "

@@ -113,7 +113,7 @@ static const struct {
      "a.yaml:2:11: 'train.epochs' must be an integer, not '.inf'\n"
      "    2 |   epochs: .inf\n"
      "      |           ^~~~\n"
-     "  write it in decimal digits, from 1 to 1000000\n"
+     "  write it in decimal digits, from 0 to 1000000\n"
      "a.yaml:3:10: 'train.batch' must be from 1 to 1000000, not 0\n"
      "    3 |   batch: 0\n"
      "      |          ^\n"},

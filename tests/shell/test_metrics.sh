@@ -96,6 +96,24 @@ said=$(sed -n -E 's/^disk +about ([0-9.]+) (KiB|MiB).*/\1 \2/p' dry | awk '{ pri
 took=$(du -sb all | cut -f 1)
 [ "$said" -gt $((took * 2 / 3)) ] && [ "$said" -lt $((took * 3 / 2)) ] || fail "a dry run says $said bytes, and it is $took"
 
+# A training of no steps sees what the first step would see, and leaves the network as it was initialized.
+for device in cpu ref; do
+    for kind in bn ln; do
+        start="norm.kind=$kind sweep.seeds=1 device.kind=$device log.layers=activations,gradients,updates,normalizers train.optimizer=adam"
+        "$NORMLAB_PROGRAM" run e.yaml $start train.steps=0 --out start-$device-$kind --save-init init.safetensors --save-final final.safetensors >log 2>&1
+        "$NORMLAB_PROGRAM" run e.yaml $start train.steps=1 log.every=1 --out first-$device-$kind >log 2>&1
+        cmp init.safetensors final.safetensors
+        for folder in start first; do
+            sed -E 's/,[01],([a-z0-9:._]*,[a-z]*,[^,]*)$/,\1/; /running_/d' $folder-$device-$kind/metrics.csv >$folder.csv
+        done
+        [ "$(wc -l <start.csv)" -gt 80 ] || fail "a training of no steps saw $(wc -l <start.csv) numbers"
+        diff start.csv first.csv >difference || { head -8 difference; fail "another first step"; }
+    done
+    grep -q ',0,norm1.running_var,mean,1$' start-$device-bn/metrics.csv
+done
+"$NORMLAB_PROGRAM" run e.yaml norm.kind=bn sweep.seeds=1 train.epochs=0 --out none >log 2>&1
+grep -q ',done,,0,0,0,' none/trials.csv
+
 # Nothing is asked for: the table goes, what was measured stays.
 sweep --out one
 [ ! -e one/metrics.csv ]
