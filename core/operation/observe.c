@@ -15,7 +15,8 @@ static double element(const real *x, const real *before, size_t i)
 /* before: NULL, or what is subtracted. */
 static struct nl_observed look(size_t count, const real *x, const real *before)
 {
-    struct nl_observed seen = {.elements = (double)count};
+    struct nl_observed seen = nl_unseen();
+    seen.elements = (double)count;
     for (size_t i = 0; i < count; i++)
         nl_see(&seen, element(x, before, i), before ? real_part(before[i]) : 0);
     double mean = seen.sum / seen.elements, along = nl_seen_along(&seen);
@@ -33,7 +34,7 @@ static void forward(const struct nl_run *run, const void *arguments)
     const real *x = (const real *)op->x + op->first, *before = op->before;
     struct nl_observed *seen = op->seen;
     if (run->before + run->first == 0)
-        *seen = (struct nl_observed){0};
+        *seen = nl_unseen();
     for (size_t n = 0; n < rows; n++)
         *seen = nl_seen_together(*seen, look(op->count, x + n * op->count, before ? before + n * op->count : NULL));
 }

@@ -1,6 +1,8 @@
 #ifndef NL_OPERATION_OBSERVED_H
 #define NL_OPERATION_OBSERVED_H
 
+#include <math.h>
+
 #include "base/everywhere.h"
 
 /* What is seen of a tensor, for a log (graph/quantities.def). Powers of the deviations from the mean are summed beside
@@ -9,11 +11,18 @@ struct nl_observed {
     double elements, sum, squares;
     double deviations, cubes, fourths; /* sums of the second, third and fourth powers of the deviations */
     double zeros;                      /* how many */
-    double largest;                    /* of the absolute values; NaN where one is */
+    double least, most;                /* of the values; NaN where one is */
     /* What only a change d = x - before has; else 0: */
     double weight, along; /* sums of before^2 and of before d */
     double across;        /* sum of (d - before along / weight)^2: of what is orthogonal to before */
 };
+
+/* Of no element. */
+static inline NL_EVERYWHERE struct nl_observed nl_unseen(void)
+{
+    const struct nl_observed none = {0, 0, 0, 0, 0, 0, 0, INFINITY, -INFINITY, 0, 0, 0};
+    return none;
+}
 
 /* The larger, or the one that is no number. */
 static inline NL_EVERYWHERE double nl_larger_seen(double a, double b)
@@ -33,7 +42,8 @@ static inline NL_EVERYWHERE void nl_see(struct nl_observed *seen, double value, 
     seen->sum += value;
     seen->squares += value * value;
     seen->zeros += value == 0;
-    seen->largest = nl_larger_seen(seen->largest, value < 0 ? -value : value);
+    seen->least = -nl_larger_seen(-seen->least, -value);
+    seen->most = nl_larger_seen(seen->most, value);
     seen->weight += from * from;
     seen->along += from * value;
 }
@@ -67,7 +77,8 @@ static inline NL_EVERYWHERE struct nl_observed nl_seen_together(struct nl_observ
     a.sum += b.sum;
     a.squares += b.squares;
     a.zeros += b.zeros;
-    a.largest = nl_larger_seen(a.largest, b.largest);
+    a.least = -nl_larger_seen(-a.least, -b.least);
+    a.most = nl_larger_seen(a.most, b.most);
     if (a.weight > 0 && b.weight > 0) { /* as deviations, each of the weight before^2 */
         double turned = b.along / b.weight - a.along / a.weight;
         a.across += turned * turned * (a.weight * b.weight / (a.weight + b.weight));

@@ -392,13 +392,14 @@ END_TEST
 /* What is seen of a row, by its definition. before: NULL, or what is subtracted. */
 static struct nl_observed defined(size_t count, const double *x, const double *before)
 {
-    struct nl_observed seen = {.elements = (double)count};
+    struct nl_observed seen = {.elements = (double)count, .least = INFINITY, .most = -INFINITY};
     for (size_t i = 0; i < count; i++) {
         double value = before ? x[i] - before[i] : x[i];
         seen.sum += value;
         seen.squares += value * value;
         seen.zeros += value == 0;
-        seen.largest = fmax(seen.largest, fabs(value));
+        seen.least = fmin(seen.least, value);
+        seen.most = fmax(seen.most, value);
         seen.weight += before ? before[i] * before[i] : 0;
         seen.along += before ? before[i] * value : 0;
     }

@@ -45,19 +45,26 @@ static void look_back(size_t count, const float *x, const float *before, struct 
 NL_CLONES
 static struct nl_observed look(size_t count, const float *x, const float *before)
 {
-    double sum[LANES] = {0}, squares[LANES] = {0}, zeros[LANES] = {0}, largest[LANES] = {0}, powers[3][LANES] = {{0}};
+    double sum[LANES] = {0}, squares[LANES] = {0}, zeros[LANES] = {0}, powers[3][LANES] = {{0}}, least[LANES], most[LANES];
+    for (size_t lane = 0; lane < LANES; lane++)
+        least[lane] = most[lane] = element(x, before, 0);
     for (size_t first = 0; first < count; first += LANES)
         for (size_t lane = 0; lane < LANES && first + lane < count; lane++) {
             double value = element(x, before, first + lane);
             sum[lane] += value;
             squares[lane] += value * value;
             zeros[lane] += value == 0;
-            largest[lane] = nl_larger_seen(largest[lane], fabs(value));
+            least[lane] = -nl_larger_seen(-least[lane], -value);
+            most[lane] = nl_larger_seen(most[lane], value);
         }
     struct nl_observed seen = {
         .elements = (double)count, .sum = sum_of(sum), .squares = sum_of(squares), .zeros = sum_of(zeros)};
-    for (int lane = 0; lane < LANES; lane++)
-        seen.largest = nl_larger_seen(seen.largest, largest[lane]);
+    seen.least = least[0];
+    seen.most = most[0];
+    for (int lane = 1; lane < LANES; lane++) {
+        seen.least = -nl_larger_seen(-seen.least, -least[lane]);
+        seen.most = nl_larger_seen(seen.most, most[lane]);
+    }
     double mean = seen.sum / seen.elements;
     for (size_t first = 0; first < count; first += LANES)
         for (size_t lane = 0; lane < LANES && first + lane < count; lane++) {
@@ -81,7 +88,7 @@ static void observe(const struct nl_run *run, const void *arguments)
     const float *x = (const float *)op->x + op->first, *before = op->before;
     struct nl_observed *seen = op->seen;
     if (run->before + run->first == 0)
-        *seen = (struct nl_observed){0};
+        *seen = nl_unseen();
     for (size_t n = 0; n < rows; n++)
         *seen = nl_seen_together(*seen, look(op->count, x + n * op->count, before ? before + n * op->count : NULL));
 }

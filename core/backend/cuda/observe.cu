@@ -33,6 +33,7 @@ static __device__ double largest_of_block(double value)
     __syncthreads();
     for (unsigned warp = 0; warp < NL_THREADS / 32; warp++)
         value = nl_larger_seen(value, part[warp]);
+    __syncthreads();
     return value;
 }
 
@@ -42,7 +43,7 @@ static __global__ void observe(struct nl_observe op, size_t stride, size_t count
 {
     const float *x = (const float *)nl_at(op.x, stride) + op.first, *before = (const float *)nl_at(op.before, stride);
     size_t step = (size_t)gridDim.x * blockDim.x;
-    struct nl_observed own = {};
+    struct nl_observed own = nl_unseen();
     for (size_t at = nl_element(); at < count; at += step) {
         own.elements++;
         nl_see(&own, element(x, before, at), before ? before[at] : 0.0);
@@ -50,7 +51,8 @@ static __global__ void observe(struct nl_observe op, size_t stride, size_t count
     nl_block_sum(&own.elements, &own.sum);
     nl_block_sum(&own.squares, &own.zeros);
     nl_block_sum(&own.weight, &own.along);
-    own.largest = largest_of_block(own.largest);
+    own.least = -largest_of_block(-own.least);
+    own.most = largest_of_block(own.most);
     double mean = own.sum / own.elements, along = nl_seen_along(&own);
     for (size_t at = nl_element(); at < count; at += step) {
         double value = element(x, before, at);
