@@ -124,7 +124,7 @@ const struct nl_key nl_keys[] = {
 
 const struct nl_field nl_quantity_fields[] = {
 #define OF_ALL "of every tensor; "
-#define OF_CHANGES "of update:NAME; "
+#define OF_CHANGES "of update:NAME and shift:NAME; "
 #define QUANTITY(name, title, of, compared, formula, unit, help) {#name, OF_##of unit, help, NULL, 0, NULL, NULL},
 #include "graph/quantities.def"
 #undef QUANTITY

@@ -9,9 +9,17 @@
 #include "base/memory.h"
 #include "base/nearest.h"
 
-const char *const nl_observed_group_names[] = {"activations", "gradients", "updates", "normalizers", NULL};
+const char *const nl_observed_group_names[] = {"activations", "gradients", "updates", "normalizers",
+                                               "shift",       "landscape", NULL};
 
-const char *const nl_aspect_prefixes[NL_ASPECTS] = {"", "grad:", "update:"};
+const char *const nl_aspect_prefixes[NL_ASPECTS] = {"", "grad:", "update:", "shift:", "along:"};
+
+static const char *const along_names[NL_ALONG_KINDS] = {"loss", "gradient", "smoothness"};
+
+bool nl_is_aside(enum nl_aspect aspect)
+{
+    return aspect == NL_SHIFT || aspect == NL_ALONG;
+}
 
 enum nl_aspect nl_observer_aspect(const char *name)
 {
@@ -36,6 +44,8 @@ static int group_of_parameter(enum nl_role role, enum nl_aspect aspect)
         return NL_OBSERVED_GRADIENTS;
     if (role == NL_WEIGHT && aspect == NL_UPDATE)
         return NL_OBSERVED_UPDATES;
+    if (aspect == NL_SHIFT)
+        return NL_OBSERVED_SHIFT;
     bool normalizes = role == NL_GAMMA || role == NL_BETA || role == NL_FRACTION;
     return normalizes && aspect == NL_VALUE ? NL_OBSERVED_NORMALIZERS : NL_NONE;
 }
@@ -79,6 +89,20 @@ static void add_elements(struct nl_observers *out, const struct nl_graph *graph,
     }
 }
 
+static bool is_weight(const struct nl_graph *graph, int value)
+{
+    const struct nl_value *v = &graph->value[value];
+    return v->kind == NL_PARAMETER && graph->tensor[v->tensor].spec.role == NL_WEIGHT;
+}
+
+static int find_first_weight(const struct nl_graph *graph)
+{
+    int first = 0;
+    while (first < graph->values && !is_weight(graph, first))
+        first++;
+    return first;
+}
+
 /* All that there is to see. A gradient is there where the value depends on a parameter, and the loss on the value. */
 static struct nl_observers everything(const struct nl_graph *graph)
 {
@@ -87,7 +111,8 @@ static struct nl_observers everything(const struct nl_graph *graph)
     bool *used = nl_alloc((size_t)graph->values, sizeof *used);
     nl_graph_find_learned(graph, learned);
     nl_graph_find_used(graph, used);
-    for (enum nl_aspect aspect = 0; aspect < NL_ASPECTS; aspect++)
+    int first_weight = find_first_weight(graph);
+    for (enum nl_aspect aspect = 0; aspect < NL_ALONG; aspect++)
         for (int i = 0; i < graph->values; i++) {
             const struct nl_value *value = &graph->value[i];
             bool parameter = value->kind == NL_PARAMETER,
@@ -95,7 +120,8 @@ static struct nl_observers everything(const struct nl_graph *graph)
             if (value->producer != NL_NONE && graph->node[value->producer].operation->initializes)
                 continue; /* no step has it */
             if ((!parameter && !first) || value->type != NL_TENSOR_REAL ||
-                (aspect == NL_GRADIENT && !(learned[i] && used[i])) || (aspect == NL_UPDATE && !parameter))
+                (aspect == NL_GRADIENT && !(learned[i] && used[i])) || (aspect == NL_UPDATE && !parameter) ||
+                (aspect == NL_SHIFT && (!used[i] || i <= first_weight || !is_weight(graph, i))))
                 continue;
             add(&out,
                 (struct nl_observer){.value = i,
@@ -115,6 +141,15 @@ static struct nl_observers everything(const struct nl_graph *graph)
                 (struct nl_observer){
                     .value = NL_NONE, .state = i, .group = NL_OBSERVED_NORMALIZERS, .element = NL_NONE},
                 graph->tensor[i].name);
+    for (enum nl_along along = 0; along < NL_ALONG_KINDS; along++)
+        add(&out,
+            (struct nl_observer){.value = NL_NONE,
+                                 .state = NL_NONE,
+                                 .along = along,
+                                 .group = NL_OBSERVED_LANDSCAPE,
+                                 .element = NL_NONE,
+                                 .aspect = NL_ALONG},
+            along_names[along]);
     return out;
 }
 
@@ -131,6 +166,22 @@ struct nl_observers nl_observers_find(const struct nl_graph *graph, const struct
             all.at[kept++] = all.at[i];
     all.count = kept;
     return all;
+}
+
+bool nl_observes_any(const struct nl_observers *observers, enum nl_aspect aspect)
+{
+    bool any = false;
+    for (int i = 0; i < observers->count; i++)
+        any |= observers->at[i].aspect == aspect;
+    return any;
+}
+
+bool nl_observes_aside(const struct nl_observers *observers)
+{
+    bool any = false;
+    for (enum nl_aspect aspect = 0; aspect < NL_ASPECTS; aspect++)
+        any |= nl_is_aside(aspect) && nl_observes_any(observers, aspect);
+    return any;
 }
 
 void nl_observers_release(struct nl_observers *observers)

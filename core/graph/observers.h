@@ -4,6 +4,9 @@
  *                   (layer1.0.norm1.running_var), named as in PyTorch; the statistic as it is after the step
  *     grad:NAME     its gradient, before any clipping
  *     update:NAME   of a parameter: what the optimizer's step adds to it
+ *     shift:NAME    of a weight but the first: the change of its gradient on the same batch when the parameters before
+ *                   it have made their step (internal covariate shift: train/aside.c)
+ *     along:loss, along:gradient, along:smoothness   the loss along the gradient (train/aside.c)
  *
  * In NAME, * stands for any characters, dots too, and ? for one. A parameter that names its elements (struct
  * nl_tensor_spec) can be looked at element by element: norm1.mean_weight.bn.
@@ -14,8 +17,19 @@
 #include "base/lists.h"
 #include "graph/graph.h"
 
-enum nl_aspect { NL_VALUE, NL_GRADIENT, NL_UPDATE, NL_ASPECTS };
-extern const char *const nl_aspect_prefixes[NL_ASPECTS]; /* "", "grad:", "update:" */
+enum nl_aspect { NL_VALUE, NL_GRADIENT, NL_UPDATE, NL_SHIFT, NL_ALONG, NL_ASPECTS };
+extern const char *const nl_aspect_prefixes[NL_ASPECTS]; /* "", "grad:", "update:", "shift:", "along:" */
+
+/* Whether an aspect is seen by passes of its own, beside the step. */
+bool nl_is_aside(enum nl_aspect aspect);
+
+/* What is seen along the gradient. */
+enum nl_along {
+    NL_ALONG_LOSS,       /* at steps along it */
+    NL_ALONG_GRADIENT,   /* how far the gradient there is from that at the parameters, in L2 */
+    NL_ALONG_SMOOTHNESS, /* that, divided by how far the parameters are */
+    NL_ALONG_KINDS
+};
 
 enum { NL_OBSERVER_NAME = 96 };
 
@@ -25,13 +39,16 @@ enum nl_observed_group {
     NL_OBSERVED_GRADIENTS,   /* of each weight */
     NL_OBSERVED_UPDATES,     /* of each weight */
     NL_OBSERVED_NORMALIZERS, /* gamma and beta, the shares of those that mix others, and running statistics */
+    NL_OBSERVED_SHIFT,       /* of each weight but the first */
+    NL_OBSERVED_LANDSCAPE,   /* all along the gradient */
     NL_OBSERVED_GROUPS
 };
 extern const char *const nl_observed_group_names[];
 
 struct nl_observer {
-    int value;                   /* NL_NONE: it is a state */
-    int state;                   /* the running statistic, a tensor of the graph; NL_NONE: it is a value */
+    int value;                   /* NL_NONE: it is a state, or of NL_ALONG */
+    int state;                   /* the running statistic, a tensor of the graph; NL_NONE: it is none */
+    enum nl_along along;         /* of NL_ALONG */
     int group;                   /* enum nl_observed_group, or NL_NONE */
     int element;                 /* of a parameter whose elements have names: one of them; NL_NONE: all */
     enum nl_aspect aspect;
@@ -40,8 +57,8 @@ struct nl_observer {
 
 struct nl_observers {
     int count, capacity;
-    struct nl_observer *at; /* each tensor once, in the order of the graph: values, then gradients, then updates, then
-                               running statistics */
+    struct nl_observer *at; /* each tensor once, in the order of the graph: values, then gradients, updates and shifts,
+                               then running statistics, and what is along the gradient */
 };
 
 /* What the patterns match, and what is of the groups, of which bit 1 << group is set; zeros for none. To be released.
@@ -49,6 +66,10 @@ struct nl_observers {
 struct nl_observers nl_observers_find(const struct nl_graph *graph, const struct nl_name_list *patterns,
                                       unsigned groups);
 void nl_observers_release(struct nl_observers *observers);
+
+/* Whether some observer is of that aspect; whether some is seen by passes of its own. */
+bool nl_observes_any(const struct nl_observers *observers, enum nl_aspect aspect);
+bool nl_observes_aside(const struct nl_observers *observers);
 
 /* What an observer of this name sees. */
 enum nl_aspect nl_observer_aspect(const char *name);

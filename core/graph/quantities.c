@@ -34,7 +34,12 @@ const char *const nl_quantity_names[] = {
 #undef QUANTITY
     NULL};
 
+static bool is_change(enum nl_aspect aspect)
+{
+    return aspect == NL_UPDATE || aspect == NL_SHIFT;
+}
+
 bool nl_quantity_applies(enum nl_quantity quantity, const char *observer)
 {
-    return !nl_quantities[quantity].of_changes || nl_observer_aspect(observer) == NL_UPDATE;
+    return !nl_quantities[quantity].of_changes || is_change(nl_observer_aspect(observer));
 }

@@ -19,7 +19,7 @@ enum nl_comparison_kind { NL_BY_RATIO, NL_BY_DIFFERENCE, NL_BY_SHARE };
 
 struct nl_quantity_row {
     const char *name, *title;
-    bool of_changes; /* of update:NAME alone */
+    bool of_changes; /* of update:NAME and shift:NAME alone */
     enum nl_comparison_kind compared;
     double (*value)(const struct nl_observed *seen); /* NaN: there is none */
 };

@@ -17,7 +17,7 @@ struct nl_observed {
     double across;        /* sum of (d - before along / weight)^2: of what is orthogonal to before */
 };
 
-/* Of no element. */
+/* What is seen where there is no element. */
 static inline NL_EVERYWHERE struct nl_observed nl_unseen(void)
 {
     const struct nl_observed none = {0, 0, 0, 0, 0, 0, 0, INFINITY, -INFINITY, 0, 0, 0};

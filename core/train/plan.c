@@ -47,8 +47,8 @@ static bool steps_in_backward(const struct nl_plan *plan, const struct nl_config
 {
     const struct nl_graph *graph = plan->graph;
     bool clips = config->train.agc > 0 || config->train.clip_norm > 0 || config->train.clip_value > 0;
-    bool plain =
-        plan->backend->steps_weights && config->train.optimizer == NL_SGD && !clips && config->train.accumulate == 1;
+    bool plain = plan->backend->steps_weights && config->train.optimizer == NL_SGD && !clips &&
+                 config->train.accumulate == 1 && !nl_observes_aside(&plan->observers);
     for (int i = 0; plain && i < graph->tensors; i++)
         plain = graph->tensor[i].spec.role != NL_WEIGHT || graph->node[graph->tensor[i].node].operation->steps_weight;
     for (int i = 0; plain && i < graph->values; i++)
@@ -288,10 +288,10 @@ static int measure(struct nl_plan *plan, const struct nl_backend *backend, const
     *plan = (struct nl_plan){.backend = backend, .graph = graph, .replicas = replicas,
                              .gather = nl_kernel_of(backend, &nl_gather_operation, &plan->train.gather)};
     plan->state = nl_alloc((size_t)graph->tensors, sizeof *plan->state);
-    plan->update.stepped = steps_in_backward(plan, config) ? graph->weights : 0;
     plan->mean =
         config->train.accumulate > 1 ? nl_kernel_of(backend, &nl_mean_gradient_operation, &plan->mean_gradient) : NULL;
     plan->observers = nl_observers_find(graph, &config->log.tensors, nl_observed_groups(config));
+    plan->update.stepped = steps_in_backward(plan, config) ? graph->weights : 0;
     if (check_inputs(graph, view, err) || make_lists(plan, config, eval_capacity, err))
         return NL_FAIL;
     struct layout sizes = {.real = backend->real};

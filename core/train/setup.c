@@ -101,4 +101,5 @@ void nl_training_release(struct nl_training *c)
     free(c->active);
     free(c->hyper);
     free(c->score);
+    free(c->aside);
 }

@@ -9,7 +9,7 @@
 #include "base/files.h"
 #include "base/memory.h"
 #include "base/npy.h"
-#include "operation/observe.h"
+#include "train/aside.h"
 #include "train/evaluate.h"
 #include "train/training.h"
 #include "train/weights.h"
@@ -229,6 +229,8 @@ static int64_t train_steps(struct nl_training *c, int64_t step, int64_t end, int
         plan->train.gather.index = plan->order + at;
         bool more = at + 2 * micro <= c->counts[NL_PART_TRAIN]; /* a whole one comes next */
         plan->train.gather.next = more ? plan->train.gather.index + micro : NULL;
+        if (run.observes && nl_observes_aside(&plan->observers))
+            c->aside = nl_look_aside(c, &run);
         nl_plan_step(plan, &run);
     }
     return 1;
@@ -237,12 +239,9 @@ static int64_t train_steps(struct nl_training *c, int64_t step, int64_t end, int
 /* What is seen of a running statistic as it is now. */
 static struct nl_observed look_at_state(const struct nl_plan *plan, int replica, const struct nl_tensor *tensor)
 {
-    struct nl_observed seen;
     double *values = nl_alloc(tensor->count, sizeof *values);
     plan->backend->get_reals(values, nl_tensor_in(plan, replica, tensor), tensor->count);
-    const struct nl_observe observe = {.count = tensor->count, .x = values, .seen = &seen};
-    const struct nl_run run = {.replicas = 1, .samples = 1};
-    nl_kernel_of(&nl_backend_ref, &nl_observe_operation, &observe)->forward(&run, &observe);
+    struct nl_observed seen = nl_look_at(tensor->count, values, NULL);
     free(values);
     return seen;
 }
@@ -254,26 +253,29 @@ static void read_observed(struct nl_training *c, int64_t steps)
     nl_plan_get(&c->plan, rows, c->plan.observed, count * sizeof *rows);
     for (size_t i = 0; i < (size_t)c->plan.replicas * count; i++) {
         int state = c->plan.observers.at[i % count].state;
-        if (state != NL_NONE)
+        if (nl_is_aside(c->plan.observers.at[i % count].aspect))
+            rows[i] = c->aside[i];
+        else if (state != NL_NONE)
             rows[i] = look_at_state(&c->plan, (int)(i / count), &c->graph.tensor[state]);
     }
     for (int i = 0; i < c->plan.replicas; i++)
         nl_replica_observe(c->active[i], steps, rows + (size_t)i * count);
     free(rows);
+    free(c->aside);
+    c->aside = NULL;
+}
+
+static void make_first_step(void *context)
+{
+    train_steps(context, 0, 1, 0);
 }
 
 /* What a training of no steps observes: what its first step would. The network stays as it was initialized. */
 static void look_at_the_start(struct nl_training *c)
 {
-    struct nl_plan *plan = &c->plan;
-    if (plan->observers.count == 0)
+    if (c->plan.observers.count == 0)
         return;
-    size_t bytes = plan->state_bytes - (size_t)((char *)plan->parameters - (char *)plan->arena);
-    char *before = nl_alloc((size_t)plan->replicas, bytes);
-    nl_plan_get(plan, before, plan->parameters, bytes);
-    train_steps(c, 0, 1, 0);
-    nl_plan_put(plan, plan->parameters, before, bytes);
-    free(before);
+    nl_aside(&c->plan, make_first_step, c);
     read_observed(c, 0);
 }
 

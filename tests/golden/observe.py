@@ -19,6 +19,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from scipy import stats
 from torch import nn
+from torch.func import functional_call
 from torch.nn import functional as F
 
 import train
@@ -43,7 +44,7 @@ def angle(a, b):
 
 
 def quantities(step, x, before=None):
-    """before: of a parameter, of which x is the change."""
+    """before: of a parameter or gradient, of which x is the change."""
     x = x.detach().flatten()
     kurtosis = stats.kurtosis(x.numpy(), fisher=False) if (x != x[0]).any() else NAN
     change = [NAN, NAN]
@@ -61,6 +62,38 @@ def name_of(name, module):
     if isinstance(module, (nn.Sequential, Network, Residual, nn.Identity)) or name.split(".")[-1] == "act":
         return None
     return name
+
+
+def gradients(network, parameters, buffers, x, y):
+    """Loss and gradients of a network with these parameters; its own, and its running statistics, stay as they are."""
+    parameters = {name: value.detach().clone().requires_grad_() for name, value in parameters.items()}
+    loss = F.cross_entropy(functional_call(network, parameters | {name: value.clone() for name, value in buffers.items()}, (x,)), y)
+    return loss.item(), dict(zip(parameters, torch.autograd.grad(loss, list(parameters.values()))))
+
+
+def shifts(network, order, before, stepped, buffers, grad, x, y):
+    """Santurkar et al. 2018, Definition 2.1: {shift:weight: (change of its gradient, its gradient)} where the modules that are computed before its
+    own have made the step. order: the names of modules with parameters, as they are computed."""
+    found = {}
+    for place, module in list(enumerate(order))[1:]:
+        name = f"{module}.weight"
+        if before[name].dim() > 1:
+            mixed = {key: (stepped if key.rsplit(".", 1)[0] in order[:place] else before)[key] for key in before}
+            found[f"shift:{name}"] = (gradients(network, mixed, buffers, x, y)[1][name] - grad[name], grad[name])
+    return found
+
+
+def landscape(network, before, buffers, grad, lr, x, y):
+    """Their section 3.1: the losses at 1/2, 1, ..., 4 learning rates along the gradient, how far the gradients there are, and that by the distance."""
+    def length(a, b):
+        return torch.sqrt(sum(((a[key] - b[key]) ** 2).sum() for key in a)).item()
+
+    rows = []
+    for step in range(1, 9):
+        there = {key: before[key] - step / 2 * lr * grad[key] for key in before}
+        loss, other = gradients(network, there, buffers, x, y)
+        rows.append([loss, length(other, grad), length(other, grad) / length(there, before)])
+    return {f"along:{name}": torch.tensor(values) for name, values in zip(("loss", "gradient", "smoothness"), zip(*rows))}
 
 
 def observe(case, start, order, parts):
@@ -82,14 +115,20 @@ def observe(case, start, order, parts):
     for name, module in network.named_modules():
         if name_of(name, module):
             module.register_forward_hook(keep(name_of(name, module)))
+    computed = []
+    for name, module in network.named_modules():
+        if list(module.parameters(recurse=False)):
+            module.register_forward_pre_hook(lambda *_, name=name: computed.append(name) if name not in computed else None)
     network.train()
     for step, row in enumerate(order):
         samples = [position[int(sample)] for sample in row if sample >= 0]
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(case, step, steps_per_epoch)
         optimizer.zero_grad()
+        buffers = {name: value.clone() for name, value in network.named_buffers()}
         F.cross_entropy(network(x[samples]), y[samples]).backward()
         before = {name: value.detach().clone() for name, value in network.named_parameters()}
+        grad = {name: value.grad.clone() for name, value in network.named_parameters()}
         found = {name: value for name, value in (outputs | before).items()}
         found |= {f"grad:{name}": value.grad.clone() for name, value in outputs.items()}
         found |= {f"grad:{name}": value.grad.clone() for name, value in network.named_parameters()}
@@ -98,9 +137,13 @@ def observe(case, start, order, parts):
         optimizer.step()
         found |= {f"update:{name}": value - before[name] for name, value in network.named_parameters()}
         found |= {name: value.clone() for name, value in network.named_buffers() if "running" in name}
+        stepped = {name: value.detach().clone() for name, value in network.named_parameters()}
+        found |= shifts(network, computed, before, stepped, buffers, grad, x[samples], y[samples])
+        found |= landscape(network, before, buffers, grad, learning_rate(case, step, steps_per_epoch), x[samples], y[samples])
         if (step + 1) % int(case["train.log_every"]) == 0 or step + 1 == len(order):
             for name, value in found.items():
                 of = before[name.removeprefix("update:")] if name.startswith("update:") else None
+                value, of = value if isinstance(value, tuple) else (value, of)
                 seen.setdefault(name, []).append(quantities(step + 1, value, of))
                 elements[name] = value.numel()
     return {name: torch.tensor(rows) for name, rows in seen.items()}, elements

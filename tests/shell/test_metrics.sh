@@ -84,6 +84,18 @@ sweep --out layers log.layers=normalizers
 says "4 of 4 trials are done already"
 [ "$(cut -d , -f 5 layers/metrics.csv | sort -u | tr '\n' ' ')" = "norm1.bias norm1.running_mean norm1.running_var norm1.weight norm2.bias norm2.running_mean norm2.running_var norm2.weight tensor " ]
 
+# Passes beside the steps leave the training as it is, one by one and together; and what they see does not depend on who trains beside.
+for optimizer in sgd adam; do
+    sweep --out plain-$optimizer train.optimizer=$optimizer
+    sweep --out aside-$optimizer train.optimizer=$optimizer log.layers=shift,landscape
+    cmp plain-$optimizer/trials.csv aside-$optimizer/trials.csv
+    cmp plain-$optimizer/curves.csv aside-$optimizer/curves.csv
+    sweep --out together-$optimizer train.optimizer=$optimizer log.layers=shift,landscape --cohort 2
+    cmp aside-$optimizer/metrics.csv together-$optimizer/metrics.csv
+done
+[ "$(cut -d , -f 5 aside-sgd/metrics.csv | sort -u | tr '\n' ' ')" = "along:gradient along:loss along:smoothness shift:fc2.weight shift:head.weight tensor " ]
+grep -q ',shift:fc2.weight,rotation,0\.' aside-sgd/metrics.csv
+
 # results/README.md knows all quantities.
 "$NORMLAB_PROGRAM" keys quantity | sed -n 's/^quantity\.//p' >quantities
 [ "$(wc -l <quantities)" -eq 10 ]

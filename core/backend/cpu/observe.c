@@ -45,7 +45,8 @@ static void look_back(size_t count, const float *x, const float *before, struct 
 NL_CLONES
 static struct nl_observed look(size_t count, const float *x, const float *before)
 {
-    double sum[LANES] = {0}, squares[LANES] = {0}, zeros[LANES] = {0}, powers[3][LANES] = {{0}}, least[LANES], most[LANES];
+    double sum[LANES] = {0}, squares[LANES] = {0}, zeros[LANES] = {0}, powers[3][LANES] = {{0}};
+    double least[LANES], most[LANES];
     for (size_t lane = 0; lane < LANES; lane++)
         least[lane] = most[lane] = element(x, before, 0);
     for (size_t first = 0; first < count; first += LANES)

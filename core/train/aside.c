@@ -1,0 +1,221 @@
+/* Passes beside the training: with other parameters, on the batch of a step.
+ *
+ * Shift: internal covariate shift as Definition 2.1 of Santurkar, Tsipras, Ilyas and Madry (2018) has it. Of a weight,
+ * the change of its gradient on the batch when all parameters before it in the network have made their step, and it and
+ * those behind have not: norm is their difference in L2, rotation the angle whose cosine they show.
+ *
+ * Landscape: their section 3.1. The loss at w - a lr g for a = 1/2, 1, ..., 4, where g is the gradient of all
+ * parameters at w and lr the rate of the step: the losses, the distances of the gradients there from g, and these
+ * distances divided by that of the parameters, of which the largest is the effective beta-smoothness.
+ */
+#include "train/aside.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "base/memory.h"
+#include "operation/observe.h"
+
+enum { STEPS_ALONG = 8 };
+static const double first_along = 0.5; /* learning rates; the last is 4 */
+
+struct aside {
+    const struct nl_training *training;
+    const struct nl_plan *plan;
+    const struct nl_run *step;
+    size_t count;          /* parameters */
+    double *w, *g, *trial; /* (replicas, count): parameters before the step, their gradients, other parameters */
+    double *gradient;      /* (replicas, count) at these */
+    double *loss;          /* (replicas) there */
+    struct nl_observed *seen;
+};
+
+struct nl_observed nl_look_at(size_t count, const double *x, const double *before)
+{
+    struct nl_observed seen;
+    const struct nl_observe observe = {.count = count, .x = x, .before = before, .seen = &seen};
+    const struct nl_run run = {.replicas = 1, .samples = 1};
+    nl_kernel_of(&nl_backend_ref, &nl_observe_operation, &observe)->forward(&run, &observe);
+    return seen;
+}
+
+void nl_aside(const struct nl_plan *plan, void (*look)(void *context), void *context)
+{
+    size_t bytes = plan->state_bytes - (size_t)((const char *)plan->parameters - (const char *)plan->arena);
+    char *before = nl_alloc((size_t)plan->replicas, bytes);
+    nl_plan_get(plan, before, plan->parameters, bytes);
+    look(context);
+    nl_plan_put(plan, plan->parameters, before, bytes);
+    free(before);
+}
+
+static void get(const struct aside *a, double *values, const void *place)
+{
+    for (int i = 0; i < a->plan->replicas; i++)
+        a->plan->backend->get_reals(values + (size_t)i * a->count, nl_place_in(a->plan, place, i), a->count);
+}
+
+static void put_parameters(const struct aside *a, const double *values)
+{
+    for (int i = 0; i < a->plan->replicas; i++)
+        a->plan->backend->put_reals(nl_place_in(a->plan, a->plan->parameters, i), values + (size_t)i * a->count,
+                                    a->count);
+}
+
+/* Forward and backward, without a step. Loss and gradients of each replica. */
+static void look_around(void *context)
+{
+    const struct aside *a = context;
+    const struct nl_plan *plan = a->plan;
+    struct nl_run run = *a->step;
+    run.observes = false;
+    struct nl_loss_sums *sums = nl_alloc((size_t)plan->replicas, sizeof *sums);
+    nl_plan_put(plan, run.sums, sums, sizeof *sums);
+    nl_plan_forward(plan, &plan->train, &run);
+    nl_plan_backward(plan, &run);
+    nl_plan_get(plan, sums, run.sums, sizeof *sums);
+    for (int i = 0; i < plan->replicas; i++) {
+        a->loss[i] = sums[i].loss / sums[i].counted;
+        sums[i] = (struct nl_loss_sums){0};
+    }
+    nl_plan_put(plan, run.sums, sums, sizeof *sums);
+    free(sums);
+    get(a, a->gradient, plan->update.grad);
+}
+
+/* With a->trial as parameters. */
+static void look_from_there(void *context)
+{
+    struct aside *a = context;
+    put_parameters(a, a->trial);
+    get(a, a->trial, a->plan->parameters); /* as the backend rounds them */
+    look_around(a);
+}
+
+static void make_step(void *context)
+{
+    const struct aside *a = context;
+    struct nl_run run = *a->step;
+    run.observes = false;
+    struct nl_loss_sums *none = nl_alloc((size_t)a->plan->replicas, sizeof *none);
+    nl_plan_forward(a->plan, &a->plan->train, &run);
+    nl_plan_backward(a->plan, &run);
+    nl_plan_update(a->plan, &run);
+    nl_plan_put(a->plan, run.sums, none, sizeof *none);
+    free(none);
+    get(a, a->trial, a->plan->parameters);
+}
+
+/* ---- covariate shift ---- */
+
+static const struct nl_tensor *parameter_of(const struct aside *a, int value)
+{
+    const struct nl_graph *graph = a->plan->graph;
+    return graph->value[value].kind == NL_PARAMETER ? &graph->tensor[graph->value[value].tensor] : NULL;
+}
+
+/* Parameters of values before this one as after the step, all others as before it. */
+static void mix(const struct aside *a, const double *stepped, int value)
+{
+    for (int replica = 0; replica < a->plan->replicas; replica++)
+        for (int i = 0; i < a->plan->graph->values; i++) {
+            const struct nl_tensor *tensor = parameter_of(a, i);
+            if (!tensor)
+                continue;
+            size_t from = (size_t)replica * a->count + tensor->offset;
+            const double *as = i < value ? stepped : a->w;
+            for (size_t k = from; k < from + tensor->count; k++)
+                a->trial[k] = as[k];
+        }
+}
+
+static void look_at_shift(struct aside *a)
+{
+    const struct nl_observers *observers = &a->plan->observers;
+    double *stepped = nl_alloc((size_t)a->plan->replicas * a->count, sizeof *stepped);
+    nl_aside(a->plan, make_step, a);
+    for (size_t i = 0; i < (size_t)a->plan->replicas * a->count; i++)
+        stepped[i] = a->trial[i];
+    for (int i = 0; i < observers->count; i++) {
+        if (observers->at[i].aspect != NL_SHIFT)
+            continue;
+        const struct nl_tensor *tensor = parameter_of(a, observers->at[i].value);
+        mix(a, stepped, observers->at[i].value);
+        nl_aside(a->plan, look_from_there, a);
+        for (int replica = 0; replica < a->plan->replicas; replica++) {
+            size_t at = (size_t)replica * a->count + tensor->offset;
+            a->seen[(size_t)replica * (size_t)observers->count + (size_t)i] =
+                nl_look_at(tensor->count, a->gradient + at, a->g + at);
+        }
+    }
+    free(stepped);
+}
+
+/* ---- landscape ---- */
+
+static double distance(const double *x, const double *y, size_t count)
+{
+    double sum = 0;
+    for (size_t i = 0; i < count; i++)
+        sum += (x[i] - y[i]) * (x[i] - y[i]);
+    return sqrt(sum);
+}
+
+/* found: (replicas, NL_ALONG_KINDS, STEPS_ALONG) */
+static void walk_along(struct aside *a, double *found)
+{
+    for (int step = 0; step < STEPS_ALONG; step++) {
+        for (int i = 0; i < a->plan->replicas; i++)
+            for (size_t k = (size_t)i * a->count; k < (size_t)(i + 1) * a->count; k++)
+                a->trial[k] = a->w[k] - first_along * (step + 1) * a->training->hyper[i].lr * a->g[k];
+        nl_aside(a->plan, look_from_there, a);
+        for (int i = 0; i < a->plan->replicas; i++) {
+            size_t at = (size_t)i * a->count;
+            double change = distance(a->gradient + at, a->g + at, a->count),
+                   moved = distance(a->trial + at, a->w + at, a->count);
+            double *of = found + i * NL_ALONG_KINDS * STEPS_ALONG + step;
+            of[NL_ALONG_LOSS * STEPS_ALONG] = a->loss[i];
+            of[NL_ALONG_GRADIENT * STEPS_ALONG] = change;
+            of[NL_ALONG_SMOOTHNESS * STEPS_ALONG] = change / moved;
+        }
+    }
+}
+
+static void look_along(struct aside *a)
+{
+    const struct nl_observers *observers = &a->plan->observers;
+    double *found = nl_alloc((size_t)a->plan->replicas * NL_ALONG_KINDS * STEPS_ALONG, sizeof *found);
+    walk_along(a, found);
+    for (int i = 0; i < observers->count; i++)
+        for (int replica = 0; replica < a->plan->replicas && observers->at[i].aspect == NL_ALONG; replica++)
+            a->seen[replica * observers->count + i] = nl_look_at(
+                STEPS_ALONG, found + (replica * NL_ALONG_KINDS + (int)observers->at[i].along) * STEPS_ALONG, NULL);
+    free(found);
+}
+
+struct nl_observed *nl_look_aside(const struct nl_training *training, const struct nl_run *step)
+{
+    const struct nl_plan *plan = &training->plan;
+    size_t replicas = (size_t)plan->replicas, values = replicas * plan->graph->count;
+    struct aside a = {.training = training, .plan = plan, .step = step, .count = plan->graph->count};
+    a.w = nl_alloc(values, sizeof *a.w);
+    a.g = nl_alloc(values, sizeof *a.g);
+    a.trial = nl_alloc(values, sizeof *a.trial);
+    a.gradient = nl_alloc(values, sizeof *a.gradient);
+    a.loss = nl_alloc(replicas, sizeof *a.loss);
+    a.seen = nl_alloc(replicas * (size_t)plan->observers.count, sizeof *a.seen);
+    get(&a, a.w, plan->parameters);
+    nl_aside(plan, look_around, &a);
+    for (size_t i = 0; i < values; i++)
+        a.g[i] = a.gradient[i];
+    if (nl_observes_any(&plan->observers, NL_SHIFT))
+        look_at_shift(&a);
+    if (nl_observes_any(&plan->observers, NL_ALONG))
+        look_along(&a);
+    free(a.w);
+    free(a.g);
+    free(a.trial);
+    free(a.gradient);
+    free(a.loss);
+    return a.seen;
+}
