@@ -401,11 +401,12 @@ static void add_claim_definitions(struct nl_text *out)
                      "\"#/$defs/size\"}, \"along\": {\"type\": \"string\"}, ");
     add_any_of(out, "take", nl_take_names);
     nl_text_add(out, ", \"by\": {\"$ref\": \"#/$defs/metric\"}, \"tensor\": {\"type\": \"string\"}, \"step\": "
-                     "{\"enum\": [\"last\", \"first\"]}, ");
+                     "{\"enum\": [\"last\", \"first\", \"mean\"]}, \"tensors\": {\"enum\": [\"last\", \"mean\"]}, ");
     add_any_of(out, "quantity", nl_quantity_names);
     nl_text_add(
         out,
-        "}, \"dependentRequired\": {\"tensor\": [\"quantity\"], \"quantity\": [\"tensor\"], \"step\": [\"tensor\"]}},\n"
+        "}, \"dependentRequired\": {\"tensor\": [\"quantity\"], \"quantity\": [\"tensor\"], \"step\": "
+        "[\"tensor\"], \"tensors\": [\"tensor\"]}},\n"
         "    \"part\": {" OBJECT "\"required\": [\"says\"], \"properties\": {\"says\": " WORDS
         ", \"of\": {\"$ref\": \"#/$defs/cell\"}, \"minus\": "
         "{\"$ref\": \"#/$defs/cell\"}, \"less\": {" OBJECT

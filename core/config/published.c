@@ -147,7 +147,7 @@ static void read_metrics(struct nl_loader *loader, const struct nl_field *field,
         metric[1] = metric[0];
 }
 
-static const char *const steps[] = {"last", "first", NULL};
+static const char *const steps[] = {"last", "first", "mean", NULL}, *const tensors[] = {"last", "mean", NULL};
 
 #define OF(struct, member, reader) .read = reader, .offset = offsetof(struct, member)
 static const struct nl_field reading_fields[] = {
@@ -156,6 +156,7 @@ static const struct nl_field reading_fields[] = {
     {"tensor", OF(struct nl_reading, tensor, read_text)},
     {"quantity", OF(struct nl_reading, quantity, read_word), .words = nl_quantity_names},
     {"step", OF(struct nl_reading, step, read_word), .words = steps},
+    {"tensors", OF(struct nl_reading, tensors, read_word), .words = tensors},
     {"along", OF(struct nl_reading, along, read_key)},
     {"take", OF(struct nl_reading, take, read_word), .words = nl_take_names},
     {"by", OF(struct nl_reading, by, read_metric)},
@@ -185,9 +186,10 @@ static void read_reading(struct nl_loader *loader, const struct nl_field *field,
                     "'by' chooses the best run, or says by: val_loss of usable rates");
     else if (!isnan(out->target) && taken && !best)
         nl_diagnose(loader->diagnostics, &value->at, NULL, "steps to a target are counted in one run, or in the best");
-    else if (!!out->tensor != !!nl_yaml_entry(value, "quantity") || (nl_yaml_entry(value, "step") && !out->tensor))
+    else if (!!out->tensor != !!nl_yaml_entry(value, "quantity") ||
+             ((nl_yaml_entry(value, "step") || nl_yaml_entry(value, "tensors")) && !out->tensor))
         nl_diagnose(loader->diagnostics, &value->at, "as in {tensor: 'grad:*.weight', quantity: norm, step: first}",
-                    "a measure has both of 'tensor' and 'quantity', or none; 'step' goes with them");
+                    "a measure has both of 'tensor' and 'quantity', or none; 'step' and 'tensors' go with them");
     else if (out->tensor && (out->metric[0] || (taken && !best)))
         nl_diagnose(loader->diagnostics, &value->at, NULL,
                     "a tensor stands in place of a metric, of one run or of the best");
@@ -464,7 +466,8 @@ const struct nl_field nl_claim_fields[] = {
      "the "
      "second cell; target: "
      "steps until its curve is there; tensor: in place of a metric, a name or pattern of log.tensors, with its "
-     "quantity of metrics.csv (norm, ...) at a step (first, last) of those logged, of the last tensor that it names; "
+     "quantity of metrics.csv (norm, ...) at a step of those logged (first, last, or the mean over all), of the last "
+     "tensor that it names, or with tensors: mean of all; "
      "along: a "
      "key, over whose runs with one seed is taken: best (where `by`, of the validation "
      "part, is best), usable "

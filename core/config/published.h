@@ -48,13 +48,15 @@ enum nl_take {
 };
 extern const char *const nl_take_names[];
 
-enum nl_logged_step { NL_LAST_STEP, NL_FIRST_STEP };
+enum nl_logged_step { NL_LAST_STEP, NL_FIRST_STEP, NL_MEAN_OF_STEPS };
+enum nl_read_tensors { NL_LAST_TENSOR, NL_MEAN_OF_TENSORS };
 
 struct nl_reading {
     const char *metric[2];    /* columns of trials.csv: of the first and the second of two cells */
     double target;            /* not NaN: steps until the curve of the metric reaches it; a ratio */
-    const char *tensor;       /* not NULL: in place of a metric, a quantity of the last tensor that this pattern of
-                                 log.tensors names; of norm and std       a ratio */
+    const char *tensor;       /* not NULL: in place of a metric, a quantity of tensors that this pattern of log.tensors
+                                 names; means of those that are compared by their ratio are geometric ones */
+    enum nl_read_tensors tensors; /* of those that it names */
     enum nl_quantity quantity;
     enum nl_logged_step step; /* of those that are logged */
     const struct nl_key *along; /* NULL: of one run */

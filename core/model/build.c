@@ -5,8 +5,10 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "config/layers.h"
 #include "config/network.h"
 #include "operation/activate.h"
@@ -15,6 +17,7 @@
 #include "operation/cross_iteration.h"
 #include "operation/dropout.h"
 #include "operation/linear.h"
+#include "operation/noise.h"
 #include "operation/normalizer.h"
 #include "operation/parametrize.h"
 #include "operation/standardize.h"
@@ -408,7 +411,7 @@ bool nl_norm_is_next(const struct nl_builder *b)
     return !nl_norm_is_none(b->norm) && !is_skipped(b, b->norms + 1);
 }
 
-void nl_add_norm(struct nl_builder *b, const char *stem, int number)
+static void add_normalizer(struct nl_builder *b, const char *stem, int number)
 {
     struct nl_override eps = own(b->set ? b->set->eps : NL_UNSAID),
                        momentum = own(b->set ? b->set->momentum : NL_UNSAID);
@@ -430,6 +433,22 @@ void nl_add_norm(struct nl_builder *b, const char *stem, int number)
         scale(b, gamma, b->config->norm.gamma_init);
     if (!(b->set && b->set->gamma_init >= 0))
         b->last_gamma = gamma;
+}
+
+/* "norm_noise1" behind "norm1", "ln_noise1" behind "ln_1". */
+static void add_noise(struct nl_builder *b, const char *stem, int number)
+{
+    char *name = nl_format("%s%snoise", stem, *stem && stem[strlen(stem) - 1] == '_' ? "" : "_");
+    nl_add(b, &nl_noise_operation, &(struct nl_noise){0}, name, number);
+    free(name);
+}
+
+void nl_add_norm(struct nl_builder *b, const char *stem, int number)
+{
+    bool stands = !is_skipped(b, b->norms + 1);
+    add_normalizer(b, stem, number);
+    if (stands && b->config->norm.noise > 0)
+        add_noise(b, stem, number);
 }
 
 void nl_add_activation(struct nl_builder *b, const char *stem, int number)

@@ -70,7 +70,8 @@ void nl_add_token_head(struct nl_builder *b, int table, const char *name);
 void nl_add_conv(struct nl_builder *b, struct nl_conv shape, bool bias, const char *stem,
                  int number); /* of out, kernel and stride */
 void nl_add_depthwise_conv(struct nl_builder *b, struct nl_conv shape, bool bias, const char *stem, int number);
-void nl_add_norm(struct nl_builder *b, const char *stem, int number);    /* nothing with norm.kind = none */
+void nl_add_norm(struct nl_builder *b, const char *stem,
+                 int number); /* nothing with norm.kind = none, but for norm.noise */
 void nl_add_activation(struct nl_builder *b, const char *stem, int number);
 void nl_add_simple(struct nl_builder *b, const char *stem,
                    int number); /* the layer that config/layers.def has under this stem */

@@ -3,7 +3,7 @@
     python tests/golden/observe.py build/normlab        writes tests/golden/observe.safetensors, which tests/golden/test_golden_observe.c reads
 
 The program trains on `ref` and says what it started from, as for train.py, whose networks these are. Stored is PyTorch's: <case>/<tensor>
-(rows, 11), a row of step and the quantities of core/graph/quantities.def for each logged step, NaN where there is none; the tensor is named as in
+(rows, 12), a row of step and the quantities of core/graph/quantities.def for each logged step, NaN where there is none; the tensor is named as in
 log.tensors. Both must agree to 1e-10, means and deviations relative to the root mean square. kurtosis is scipy's; an angle is Kahan's formula,
 2 atan2(|u - v|, |u + v|) of unit vectors.
 """
@@ -35,7 +35,7 @@ def read_cases():
 
 
 NAN = float("nan")
-QUANTITIES = ["norm", "mean", "std", "zeros", "max", "kurtosis", "ratio", "rotation", "least", "most"]
+QUANTITIES = ["norm", "mean", "std", "zeros", "max", "kurtosis", "ratio", "rotation", "least", "most", "range"]
 
 
 def angle(a, b):
@@ -52,7 +52,7 @@ def quantities(step, x, before=None):
         before = before.flatten()
         change = [(x.norm() / before.norm()).item(), angle(before, before + x).item()]
     return [float(step), x.norm().item(), x.mean().item(), x.std().item(), (x == 0).double().mean().item(), x.abs().max().item(), kurtosis, *change,
-            x.min().item(), x.max().item()]
+            x.min().item(), x.max().item(), (x.max() - x.min()).item()]
 
 
 def name_of(name, module):
@@ -167,7 +167,7 @@ def difference(ours, torchs, count):
         return float("inf")
     norm, largest, one = torchs[:, 1], torchs[:, 5], torch.ones(len(torchs))
     rms = norm / count**0.5
-    scale = torch.stack([norm, rms, rms, one, largest, one * count, torchs[:, 7].nan_to_num(1), one, largest, largest], 1)
+    scale = torch.stack([norm, rms, rms, one, largest, one * count, torchs[:, 7].nan_to_num(1), one, largest, largest, largest], 1)
     return ((ours - torchs)[:, 1:].abs() / scale.clamp(min=1e-300)).nan_to_num(0).max().item()
 
 

@@ -41,6 +41,7 @@ static double scale_of(enum nl_quantity quantity, double elements, const double 
     case NL_QUANTITY_zeros: return 0; /* counted */
     case NL_QUANTITY_max:
     case NL_QUANTITY_least:
+    case NL_QUANTITY_range:
     case NL_QUANTITY_most: return want[NL_QUANTITY_max];
     case NL_QUANTITY_kurtosis: return elements;
     case NL_QUANTITY_ratio: return want[quantity];

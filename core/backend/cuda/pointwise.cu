@@ -1,7 +1,8 @@
-/* What is done to each element by itself: activations, dropout, the sum at the end of a residual block. */
+/* What is done to each element by itself: activations, dropout, noise, the sum at the end of a residual block. */
 #include "backend/cuda/pointwise.cuh"
 #include "operation/accumulate.h"
 #include "operation/mean_gradient.h"
+#include "operation/noise.h"
 
 /* ---- activations ---- */
 
@@ -61,6 +62,49 @@ static void launch_dropout_backward(const struct nl_run *run, const void *argume
 {
     const struct nl_dropout *op = (const struct nl_dropout *)arguments;
     launch_dropout(run, op, op->dy, op->dx);
+}
+
+/* ---- noise after a normalizer ---- */
+
+/* shifts: y = s x + m; else y = s x, which is backward. */
+static __global__ void noise(struct nl_noise op, const void *from, void *to, size_t stride, size_t count,
+                             uint64_t before, bool training, bool shifts, const struct nl_cuda_moment *now)
+{
+    size_t at = nl_element();
+    if (at >= count)
+        return;
+    const uint32_t *key = nl_at(op.key, stride);
+    double k = nl_at(op.hyper, stride)->norm_noise;
+    float x = ((const float *)nl_at(from, stride))[at];
+    if (training && k > 0) {
+        struct nl_stream stream = {{key[0], key[1]}};
+        double sigma, m, pair[2];
+        nl_noise_at(stream, now->step, before + at, at % (unsigned)op.channels, k, &sigma, &m);
+        nl_uniform_pair(stream, (uint64_t)now->step, 2 * (before + at) + 1, pair);
+        double s = sigma + 0.1 * k * sqrt(-2.0 * log(pair[0])) * cos(6.283185307179586 * pair[1]);
+        x = (float)(s * x + (shifts ? m : 0.0));
+    }
+    ((float *)nl_at(to, stride))[at] = x;
+}
+
+static void launch_noise(const struct nl_run *run, const struct nl_noise *op, const void *from, void *to, bool shifts)
+{
+    size_t count = (size_t)run->samples * op->count;
+    const struct nl_cuda_moment *now = nl_cuda_now(run, NULL);
+    NL_LAUNCH(noise, nl_grid_over(run, count), NL_THREADS, *op, from, to, run->stride, count,
+              nl_elements_before(run, op->count), nl_is_step(run->statistics), shifts, now);
+}
+
+static void launch_noise_forward(const struct nl_run *run, const void *arguments)
+{
+    const struct nl_noise *op = (const struct nl_noise *)arguments;
+    launch_noise(run, op, op->x, op->y, true);
+}
+
+static void launch_noise_backward(const struct nl_run *run, const void *arguments)
+{
+    const struct nl_noise *op = (const struct nl_noise *)arguments;
+    launch_noise(run, op, op->dy, op->dx, false);
 }
 
 /* ---- the sum ---- */
@@ -135,5 +179,6 @@ static void launch_add_backward(const struct nl_run *run, const void *arguments)
 NL_CUDA_KERNEL(activate, NULL, launch_activate_forward, launch_activate_backward);
 NL_CUDA_KERNEL(add, NULL, launch_add_forward, launch_add_backward);
 NL_CUDA_KERNEL(dropout, NULL, launch_dropout_forward, launch_dropout_backward);
+NL_CUDA_KERNEL(noise, NULL, launch_noise_forward, launch_noise_backward);
 NL_CUDA_KERNEL(accumulate, NULL, launch_accumulate, NULL);
 NL_CUDA_KERNEL(mean_gradient, NULL, launch_mean_gradient, NULL);
