@@ -8,6 +8,7 @@
 #include "config/published.h"
 #include "config/sweep.h"
 #include "config/value.h"
+#include "graph/quantities.h"
 #include "norm/norm.h"
 
 /* Whether key takes the value somewhere in the sweep: on its axis, or because it is fixed to it. */
@@ -222,7 +223,7 @@ static void check_picture_axis(struct nl_loader *loader, const char *name, char 
     struct nl_experiment *out = loader->out;
     const struct nl_origin *at = &out->origin[nl_key_index(nl_key_named(name))];
     const struct nl_key *key = nl_key_of(*text);
-    if (is_word(*text, words) || (metrics && is_metric(*text)) ||
+    if (is_word(*text, words) || (metrics && (is_metric(*text) || is_word(*text, nl_quantity_names))) ||
         (key && nl_axis_with(out->axis, out->axes, key, NULL)))
         return;
     if (key && at->kind != NL_FROM_COMMAND_LINE && overridden(out, key)) {
@@ -233,7 +234,8 @@ static void check_picture_axis(struct nl_loader *loader, const char *name, char 
     nl_text_add(&hint, "it is ");
     for (; *words; words++)
         nl_text_add(&hint, "%s, ", *words);
-    nl_text_add(&hint, "%sor a key that the sweep varies:", metrics ? "a metric as trials.csv calls it, " : "");
+    nl_text_add(&hint, "%sor a key that the sweep varies:",
+                metrics ? "a metric as trials.csv calls it, a quantity of metrics.csv " : "");
     int listed = 0;
     for (int i = 0; i < out->axes; i++)
         for (int k = 0; k < out->axis[i].keys; k++)

@@ -29,6 +29,14 @@ enum nl_aspect nl_observer_aspect(const char *name)
     return aspect;
 }
 
+enum nl_along nl_observer_along(const char *name)
+{
+    for (enum nl_along along = 0; along < NL_ALONG_KINDS; along++)
+        if (strcmp(name + strlen(nl_aspect_prefixes[NL_ALONG]), along_names[along]) == 0)
+            return along;
+    return NL_ALONG_KINDS;
+}
+
 bool nl_is_observed(const struct nl_name_list *patterns, const char *name)
 {
     for (int i = 0; i < patterns->count; i++)

@@ -74,6 +74,9 @@ bool nl_observes_aside(const struct nl_observers *observers);
 /* What an observer of this name sees. */
 enum nl_aspect nl_observer_aspect(const char *name);
 
+/* What an observer of NL_ALONG sees; NL_ALONG_KINDS: there is none of this name. */
+enum nl_along nl_observer_along(const char *name);
+
 /* Whether an observer's name is what one of the patterns names. */
 bool nl_is_observed(const struct nl_name_list *patterns, const char *name);
 

@@ -434,6 +434,9 @@ char *nl_missing_metric(const struct nl_results *results, const struct nl_experi
 {
     const char *metric = nl_drawn_metric(experiment),
                *key = strcmp(metric, experiment->config.plot.y) == 0 ? "plot.y" : "plot.metric";
+    for (int q = 0; q < NL_QUANTITIES; q++)
+        if (strcmp(experiment->config.plot.y, nl_quantity_names[q]) == 0)
+            return nl_format("plot.y is %s, a quantity of metrics.csv, which curves alone draw", nl_quantity_names[q]);
     bool set = nl_origin_of(experiment, key).kind != NL_FROM_DEFAULT;
     if (has_metric(&results->csv, metric))
         return NULL;

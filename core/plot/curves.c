@@ -1,4 +1,5 @@
-/* The metric over training, or a quantity over the layers: a line for each method, with a band or the single seeds. */
+/* The metric or a quantity of metrics.csv over training, or the quantity over the layers: a line for each method, with a
+ * band, a ribbon or the single seeds. */
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
@@ -13,7 +14,9 @@ struct drawing {
     const struct nl_picture *picture;
     struct nl_page *page;
     struct nl_series *series; /* [cells] */
-    const struct nl_inside *inside; /* NULL: the lines are of the metric, over training */
+    const struct nl_inside *inside; /* NULL: the lines are of the metric */
+    bool layers;                    /* the x axis is the layers; else training */
+    bool ribbon;                    /* bands are ribbons between the ends of what the lines are means of */
     struct nl_chart chart;
     struct nl_metric_column
         metric;        /* of a training curve, which is a mean over the batches of a window, without counts */
@@ -49,6 +52,19 @@ static struct nl_estimate mean_of(const struct drawing *d, const double *values,
                        config->plot.interval, config->plot.level);
 }
 
+/* The mean of the seeds, between the means of the ends of their ribbons. */
+static struct nl_estimate around(const struct nl_sighting *at, int count, struct nl_estimate mean)
+{
+    double sum[2] = {0};
+    for (int i = 0; i < count; i++) {
+        sum[0] += at[i].low;
+        sum[1] += at[i].high;
+    }
+    mean.lower = sum[0] / count;
+    mean.upper = sum[1] / count;
+    return mean;
+}
+
 /* $line: the means over seeds. */
 static void put_means(struct drawing *d, int panel, int arm, const struct nl_series *series)
 {
@@ -65,12 +81,14 @@ static void put_means(struct drawing *d, int panel, int arm, const struct nl_ser
             nl_text_add(&rows, "\n"); /* a gap, not a line across it */
             continue;
         }
+        if (d->ribbon)
+            mean = around(&series->at[i], next - i, mean);
         bool wide = !isnan(mean.lower); /* where there is no interval an end at the mean draws none */
         double row[] = {x / (next - i), mean.mean * scale, (wide ? mean.lower : mean.mean) * scale,
                         (wide ? mean.upper : mean.mean) * scale, mean.n};
         nl_page_row(&rows, row, 5);
         see(d, row[0], row[1]);
-        if (d->band && is_point(series)) /* whose bar has the whole room of the y axis */
+        if (d->ribbon || (d->band && is_point(series))) /* whose bar has the whole room of the y axis */
             for (int end = 2; end <= 3; end++)
                 see(d, row[0], row[end]);
         else if (d->band)
@@ -117,7 +135,7 @@ static void put_blocks(struct drawing *d)
 }
 
 /* Names the tensors and the step whose quantity is drawn, and says which runs and values are left out. */
-static void say_step(struct drawing *d)
+static void say_inside(struct drawing *d)
 {
     int64_t step = d->picture->experiment->config.plot.step;
     int failed = 0, left_out = 0;
@@ -126,9 +144,11 @@ static void say_step(struct drawing *d)
         left_out += d->series[i].left_out;
     }
     nl_caption_inside(d->page, d->inside);
-    if (step == NL_AUTO)
+    if (!d->layers && d->inside->tensors > 1)
+        nl_caption_add(d->page, "Lines: means over the tensors.");
+    if (d->layers && step == NL_AUTO)
         nl_caption_add(d->page, "At the last step of each run.");
-    else
+    else if (d->layers)
         nl_caption_add(d->page, "At step %" PRId64 ".", step);
     if (step == NL_AUTO && failed > 0)
         nl_caption_add(d->page, "%s that diverged or ended with an error %s no last step, and enter%s no mean.",
@@ -141,11 +161,14 @@ static void say_step(struct drawing *d)
 static void put_caption(struct drawing *d)
 {
     struct nl_page *page = d->page;
-    nl_caption_means(page, d->picture, &d->metric, !d->band ? NULL : d->points ? "bars" : "band");
+    nl_caption_means(page, d->picture, &d->metric, !d->band || d->ribbon ? NULL : d->points ? "bars" : "band");
+    if (d->ribbon)
+        nl_caption_add(page, "Shaded: from the least to the largest value along the gradient, from 1/2 to 4 learning "
+                             "rates (means of the seeds' ends); lines: their mean.");
     if (!d->band && d->picture->results->seeds > 1)
         nl_caption_add(page, "Thin lines: single seeds, which are too few for a band.");
     if (d->inside)
-        say_step(d);
+        say_inside(d);
     else if (strcmp(d->metric.measure.part, "train") == 0)
         nl_caption_add(page, "Training batches as they were seen.");
     if (d->chart.strip.rows > 0)
@@ -195,7 +218,7 @@ static void put_panel(struct drawing *d, int panel)
 
 static int fit_x(struct drawing *d, struct nl_error *err)
 {
-    if (!d->inside)
+    if (!d->layers)
         return nl_chart_fit_training(&d->chart, d->first, (d->points ? 1.02 : 1.0) * d->end, /* room for a sign */
                                      false, err);
     int status = nl_chart_fit_tensors(&d->chart, d->inside, &d->chart.x, err);
@@ -211,11 +234,12 @@ static int draw(struct drawing *d, struct nl_error *err)
     if (nl_chart_fit_y(&d->chart, &d->metric.measure, false, err) != NL_OK || fit_x(d, err) != NL_OK)
         return NL_FAIL;
     put_caption(d);
-    enum nl_x x = nl_series_x(d->picture->experiment);
-    char *y_label =
-        d->inside ? nl_inside_title(d->inside) : nl_metric_label(&d->metric, nl_series_metric(d->picture->experiment));
+    enum nl_x x = d->inside ? NL_X_STEP : nl_series_x(d->picture->experiment);
+    char *y_label = d->ribbon   ? nl_strdup(nl_inside_subject(d->inside))
+                    : d->inside ? nl_inside_title(d->inside)
+                                : nl_metric_label(&d->metric, nl_series_metric(d->picture->experiment));
     int status = nl_chart_frame(&d->chart,
-                                d->inside           ? "layer, from the input to the loss"
+                                d->layers           ? "layer, from the input to the loss"
                                 : x == NL_X_SECONDS ? "seconds"
                                                     : nl_x_names[x],
                                 y_label, err);
@@ -228,8 +252,92 @@ static int draw(struct drawing *d, struct nl_error *err)
     return status;
 }
 
+/* Draws what a loader makes of a quantity. */
+static int draw_inside(const struct nl_picture *picture, struct nl_page *page, const struct nl_inside *inside,
+                       struct drawing d, struct nl_error *err)
+{
+    d.picture = picture;
+    d.page = page;
+    d.inside = inside;
+    d.metric = (struct nl_metric_column){.measure = nl_inside_measure(inside->quantity), .chance = NAN};
+    d.band = d.ribbon || picture->results->seeds >= NL_LEAST_PAIRS;
+    d.first = INFINITY;
+    nl_chart_make(picture, -1, -1, NL_ASSIGN_KIND, page, &d.chart);
+    int status = draw(&d, err);
+    nl_chart_release(&d.chart);
+    nl_series_release(d.series, picture->results->cells);
+    return status;
+}
+
+int nl_picture_depth(const struct nl_picture *picture, struct nl_page *page, struct nl_error *err)
+{
+    const struct nl_config *config = &picture->experiment->config;
+    struct nl_inside inside;
+    int status =
+        nl_inside_load(picture->results, &config->plot.tensors, (enum nl_quantity)config->plot.quantity, &inside, err);
+    if (status != NL_OK)
+        return status;
+    char *why = nl_inside_nothing(&inside, picture->results, config->plot.step);
+    if (why)
+        nl_picture_leave_out(picture, page, why);
+    else
+        status = draw_inside(picture, page, &inside,
+                             (struct drawing){.layers = true, .series = nl_series_of_depth(picture, &inside)}, err);
+    free(why);
+    nl_inside_release(&inside);
+    return status;
+}
+
+int nl_picture_landscape(const struct nl_picture *picture, struct nl_page *page, struct nl_error *err)
+{
+    static const enum nl_quantity quantities[] = {NL_QUANTITY_mean, NL_QUANTITY_least, NL_QUANTITY_most};
+    const struct nl_name_list loss = {.count = 1, .at = {(char *)(uintptr_t) "along:loss"}},
+                              *named = &picture->experiment->config.plot.tensors;
+    struct nl_inside inside[3] = {{0}};
+    int status = NL_OK;
+    for (int i = 0; status == NL_OK && i < 3; i++)
+        status = nl_inside_load(picture->results, named->count ? named : &loss, quantities[i], &inside[i], err);
+    char *why = status == NL_OK ? nl_inside_nothing(&inside[0], picture->results, NL_AUTO) : NULL;
+    if (!why && status == NL_OK && (inside[0].tensors > 1 || nl_observer_aspect(inside[0].tensor[0]) != NL_ALONG))
+        why = nl_strdup("it shows one of along:loss, along:gradient and along:smoothness, which plot.tensors names");
+    if (why)
+        nl_picture_leave_out(picture, page, why);
+    else if (status == NL_OK)
+        status = draw_inside(
+            picture, page, &inside[0],
+            (struct drawing){.ribbon = true,
+                             .series = nl_series_over_training(picture, &inside[0], &inside[1], &inside[2])},
+            err);
+    free(why);
+    for (int i = 0; i < 3; i++)
+        nl_inside_release(&inside[i]);
+    return status;
+}
+
+/* Of the quantity that plot.y names. */
+static int draw_quantity(const struct nl_picture *picture, struct nl_page *page, enum nl_quantity quantity,
+                         struct nl_error *err)
+{
+    struct nl_inside inside;
+    int status = nl_inside_load(picture->results, &picture->experiment->config.plot.tensors, quantity, &inside, err);
+    if (status != NL_OK)
+        return status;
+    char *why = nl_inside_nothing(&inside, picture->results, NL_AUTO);
+    if (why)
+        nl_picture_leave_out(picture, page, why);
+    else
+        status = draw_inside(picture, page, &inside,
+                             (struct drawing){.series = nl_series_over_training(picture, &inside, NULL, NULL)}, err);
+    free(why);
+    nl_inside_release(&inside);
+    return status;
+}
+
 int nl_picture_curves(const struct nl_picture *picture, struct nl_page *page, struct nl_error *err)
 {
+    for (enum nl_quantity q = 0; q < NL_QUANTITIES; q++)
+        if (strcmp(picture->experiment->config.plot.y, nl_quantity_names[q]) == 0)
+            return draw_quantity(picture, page, q, err);
     struct drawing d = {
         .picture = picture, .page = page, .band = picture->results->seeds >= NL_LEAST_PAIRS, .first = INFINITY};
     d.metric = nl_metric_column(picture->results, nl_series_metric(picture->experiment));
@@ -250,34 +358,5 @@ int nl_picture_curves(const struct nl_picture *picture, struct nl_page *page, st
         nl_chart_release(&d.chart);
     }
     nl_series_release(d.series, picture->results->cells);
-    return status;
-}
-
-int nl_picture_depth(const struct nl_picture *picture, struct nl_page *page, struct nl_error *err)
-{
-    const struct nl_config *config = &picture->experiment->config;
-    struct nl_inside inside;
-    enum nl_quantity quantity = (enum nl_quantity)config->plot.quantity;
-    int status = nl_inside_load(picture->results, &config->plot.tensors, quantity, &inside, err);
-    if (status != NL_OK)
-        return status;
-    char *why = nl_inside_nothing(&inside, picture->results, config->plot.step);
-    if (why) {
-        nl_picture_leave_out(picture, page, why);
-    } else {
-        struct drawing d = {.picture = picture,
-                            .page = page,
-                            .inside = &inside,
-                            .series = nl_series_of_depth(picture, &inside),
-                            .metric = {.measure = nl_inside_measure(quantity), .chance = NAN},
-                            .band = picture->results->seeds >= NL_LEAST_PAIRS,
-                            .first = INFINITY};
-        nl_chart_make(picture, -1, -1, NL_ASSIGN_KIND, page, &d.chart);
-        status = draw(&d, err);
-        nl_chart_release(&d.chart);
-        nl_series_release(d.series, picture->results->cells);
-    }
-    free(why);
-    nl_inside_release(&inside);
     return status;
 }

@@ -21,8 +21,9 @@ int nl_picture_lr_tolerance(const struct nl_picture *picture, struct nl_page *pa
 int nl_picture_figure(const struct nl_picture *picture, struct nl_page *page, struct nl_error *err);
 int nl_picture_curves(const struct nl_picture *picture, struct nl_page *page, struct nl_error *err);
 int nl_picture_steps(const struct nl_picture *picture, struct nl_page *page, struct nl_error *err);
-/* A quantity of metrics.csv over the layers, and layer by step. */
+/* A quantity of metrics.csv over the layers, along the gradient, and layer by step. */
 int nl_picture_depth(const struct nl_picture *picture, struct nl_page *page, struct nl_error *err);
+int nl_picture_landscape(const struct nl_picture *picture, struct nl_page *page, struct nl_error *err);
 int nl_picture_layers(const struct nl_picture *picture, struct nl_page *page, struct nl_error *err);
 int nl_picture_heatmap(const struct nl_picture *picture, struct nl_page *page, struct nl_error *err);
 

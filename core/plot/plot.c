@@ -23,6 +23,7 @@ static const struct {
     {"Runs that are not yet at the target, against weight updates.", nl_picture_steps},
     {"A quantity of tensors, layer by step.", nl_picture_layers},
     {"A quantity of tensors over the layers.", nl_picture_depth},
+    {"The loss along the gradient, over training.", nl_picture_landscape},
 };
 static const double most_seconds = 600; /* for one picture: a gnuplot that hangs */
 enum { KINDS = sizeof kinds / sizeof *kinds };

@@ -256,6 +256,52 @@ struct nl_series *nl_series_of_depth(const struct nl_picture *picture, const str
     return out;
 }
 
+/* The mean over the tensors that a run has, in a step; NaN: it has none, or not all of them can enter it. */
+static double over_tensors(const struct nl_inside *inside, const struct nl_results *results, const struct nl_cell *cell,
+                           int seed, int step, int *left_out)
+{
+    bool by_ratio = nl_quantities[inside->quantity].compared == NL_BY_RATIO;
+    double sum = 0;
+    int count = 0;
+    for (int i = 0; i < inside->tensors; i++) {
+        double value = nl_inside_value(inside, results, cell, seed, i, step);
+        if (isnan(value))
+            continue;
+        *left_out += !is_drawn(inside->quantity, value);
+        sum += by_ratio ? log(value) : value;
+        count++;
+    }
+    double mean = sum / count;
+    return by_ratio ? exp(mean) : mean;
+}
+
+struct nl_series *nl_series_over_training(const struct nl_picture *picture, const struct nl_inside *inside,
+                                          const struct nl_inside *least, const struct nl_inside *most)
+{
+    const struct nl_results *results = picture->results;
+    const double scale = nl_inside_measure(inside->quantity).scale;
+    struct nl_series *out = nl_alloc((size_t)results->cells, sizeof *out);
+    for (int i = 0; i < results->cells; i++)
+        for (int step = 0; step < inside->steps; step++)
+            for (int seed = 0; seed < results->seeds; seed++) {
+                const struct nl_cell *cell = &results->cell[i];
+                int ignored = 0;
+                double mean = over_tensors(inside, results, cell, seed, step, &out[i].left_out),
+                       low = least ? over_tensors(least, results, cell, seed, step, &ignored) : mean,
+                       high = most ? over_tensors(most, results, cell, seed, step, &ignored) : mean;
+                if (!is_drawn(inside->quantity, mean) || !isfinite(low) || !isfinite(high))
+                    continue;
+                NL_GROW(out[i].at, out[i].count, out[i].capacity);
+                out[i].at[out[i].count++] = (struct nl_sighting){.step = inside->step[step],
+                                                                 .x = inside->step[step],
+                                                                 .value = scale * mean,
+                                                                 .seed = seed,
+                                                                 .low = low,
+                                                                 .high = high};
+            }
+    return out;
+}
+
 void nl_series_release(struct nl_series *series, int cells)
 {
     for (int i = 0; i < cells; i++) {

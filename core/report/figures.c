@@ -36,6 +36,8 @@ static const struct shown *shown_as(const char *name)
         {"heatmap", "Heat map", "a key of the sweep", "another key of the sweep", NULL,
          " as colours over two keys, a panel for each combination of the others", false},
         {"layers", "Heat map", "step", "layer", NULL, " as colours, layer by step, a panel for each method", true},
+        {"landscape", "Line chart", "step", NULL, "Lines",
+         " along the gradient during training, a ribbon for each method", true},
         {"depth", "Line chart", "layer", NULL, "Lines", " over the layers, a line for each method", true},
         {"", "Chart", NULL, NULL, "Drawn for", "", false},
     };

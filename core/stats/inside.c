@@ -319,16 +319,27 @@ char *nl_inside_label(const struct nl_inside *inside, int tensor)
     return nl_format("%.*s", (int)(strlen(name) - strlen(common.ending)), name);
 }
 
+const char *nl_inside_subject(const struct nl_inside *inside)
+{
+    static const char *const along[NL_ALONG_KINDS + 1] = {"loss along the gradient", "change of the gradient along it",
+                                                          "effective beta-smoothness", ""};
+    struct nl_common_name common = nl_inside_common(inside);
+    switch (common.aspect) {
+    case NL_GRADIENT: return "gradients";
+    case NL_UPDATE: return "updates";
+    case NL_SHIFT: return "shifts of gradients";
+    case NL_ALONG: return inside->tensors == 1 ? along[nl_observer_along(inside->tensor[0])] : "";
+    case NL_VALUE:
+    case NL_ASPECTS: break;
+    }
+    return *common.ending ? common.ending + 1 : "";
+}
+
 char *nl_inside_title(const struct nl_inside *inside)
 {
     const struct nl_quantity_row *quantity = &nl_quantities[inside->quantity];
-    struct nl_common_name common = nl_inside_common(inside);
-    const char *of = quantity->of_changes           ? ""
-                     : common.aspect == NL_GRADIENT ? "gradients"
-                     : common.aspect == NL_UPDATE   ? "updates"
-                     : *common.ending               ? common.ending + 1
-                                                    : "";
-    return nl_format("%s%s%s%s", quantity->title, *of ? " of " : "", of,
+    const char *subject = nl_inside_subject(inside);
+    return nl_format("%s%s%s%s", quantity->title, *subject ? " of " : "", subject,
                      quantity->compared == NL_BY_SHARE ? " (%)" : "");
 }
 

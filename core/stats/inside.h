@@ -59,6 +59,8 @@ char *nl_inside_label(const struct nl_inside *inside, int tensor);
 /* Which tensors they are: the name of the one, the user's patterns, or what their names have in common,
  * "grad:*.weight"; new string. */
 char *nl_inside_pattern(const struct nl_inside *inside);
+/* What the tensors are: "gradients", "loss along the gradient"; "" where that has no word. */
+const char *nl_inside_subject(const struct nl_inside *inside);
 /* "norm of gradients"; new string. */
 char *nl_inside_title(const struct nl_inside *inside);
 

@@ -3,7 +3,7 @@
 #include "drawing.h"
 #include "suite.h"
 
-enum { KINDS = NL_PLOT_DEPTH + 1 };
+enum { KINDS = NL_PLOT_LANDSCAPE + 1 };
 
 /* Every kind on every kind of trouble: gnuplot has nothing to say about any. */
 START_TEST(every_picture_is_drawn)
@@ -155,6 +155,7 @@ START_TEST(scripts_are_the_kept_ones)
         {"bars", "figure", {.kind = "figure", .seeds = 2, .gap = true}, {"plot.mark=bars", "plot.width=17"}},
         {"layers", "layers", {.kind = "layers", .seeds = 2, .ln_diverged = 1}, {NULL}},
         {"depth", "depth", {.kind = "depth", .seeds = 5, .ln_diverged = 1}, {NULL}},
+        {"landscape", "landscape", {.kind = "landscape", .seeds = 2}, {NULL}},
     };
     char *script = script_of(&cases[_i].made, cases[_i].overrides, cases[_i].kind),
          *path = nl_format("%s/tests/plots/scripts/%s.gp", NORMLAB_SOURCE_DIR, cases[_i].kept);
@@ -785,6 +786,39 @@ START_TEST(quantities_over_the_layers)
 }
 END_TEST
 
+/* Over training: the ends of a ribbon, which need no seeds; and the mean of a quantity over its tensors, which no other
+ * picture draws. */
+START_TEST(quantities_over_training)
+{
+    char *script = script_of(&(struct synthetic){.kind = "landscape", .seeds = 2},
+                             (const char *const[]){"plot.facet=none", NULL}, "landscape");
+    ck_assert(strstr(script, "$line1_1 << EOD\n 10 10 8 15 2\n 40 2.5 2 3.75 2\n") != NULL);
+    ck_assert(strstr(script, "filledcurves") != NULL && strstr(script, "loss along the gradient") != NULL);
+    free(script);
+    script = script_of(&(struct synthetic){.kind = "landscape", .seeds = 5},
+                       (const char *const[]){"plot.y=norm", "plot.tensors=grad:*", "plot.facet=none", NULL}, "curves");
+    const char *line = strstr(script, "$line1_1 << EOD\n");
+    ck_assert_ptr_nonnull(line);
+    double x, mean;
+    ck_assert_int_eq(sscanf(strchr(line, '\n'), "%lf %lf", &x, &mean), 2);
+    ck_assert_double_eq(x, 10);
+    ck_assert_double_eq_tol(mean, 1.1 * sqrt(0.1 * 0.01), 1e-8);
+    ck_assert(strstr(script, "norm of gradients") != NULL);
+    free(script);
+
+    char *folder = synthetic_make(&(struct synthetic){.kind = "landscape", .seeds = 2});
+    struct nl_text report = {0};
+    draw(folder, (const char *const[]){"plot.tensors=grad:*.weight", NULL}, &(struct nl_plot_options){0}, &report);
+    ck_assert_msg(strstr(report.at, "landscape is not drawn: ") != NULL, "%s", report.at);
+    nl_text_release(&report);
+    draw(folder, (const char *const[]){"plot.kind=figure", "plot.y=norm", NULL}, &(struct nl_plot_options){0}, &report);
+    ck_assert_msg(strstr(report.at, "figure is not drawn: plot.y is norm, a quantity of metrics.csv") != NULL, "%s",
+                  report.at);
+    nl_text_release(&report);
+    synthetic_remove(folder);
+}
+END_TEST
+
 /* A run that diverged is drawn up to where it ended; what is 0 in all runs is grey. */
 START_TEST(quantities_by_layer_and_step)
 {
@@ -810,7 +844,7 @@ int main(void)
     tcase_add_test(tests, every_format_is_drawn);
     tcase_add_test(tests, no_text_is_executed);
     tcase_add_test(tests, an_arm_keeps_its_colour);
-    tcase_add_loop_test(tests, scripts_are_the_kept_ones, 0, 9);
+    tcase_add_loop_test(tests, scripts_are_the_kept_ones, 0, 10);
     tcase_add_test(tests, failed_runs_are_counted_above);
     tcase_add_test(tests, bars_are_solid);
     tcase_add_test(tests, bars_reach_to_both_ends_of_an_interval);
@@ -836,6 +870,7 @@ int main(void)
     tcase_add_test(tests, what_is_not_there_is_said);
     tcase_add_test(tests, quantities_over_the_layers);
     tcase_add_test(tests, quantities_by_layer_and_step);
+    tcase_add_test(tests, quantities_over_training);
     suite_add_tcase(suite, tests);
     return run_suite(suite);
 }

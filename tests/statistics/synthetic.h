@@ -39,11 +39,15 @@ struct synthetic_row {
 };
 
 /* Rows of metrics.csv: of layer l = 1, 2 the norm of the gradient is 10^-l exp(0.1 (seed - 3)) and grows by step / 100,
- * but that of layer 1 without a normalizer is 0 in step 40; its share of zeros is l / 4. */
+ * but that of layer 1 without a normalizer is 0 in step 40; its share of zeros is l / 4. Along the gradient
+ * the loss is 100 / step, from 0.8 to 1.5 times that. */
 static inline void synthetic_add_metrics(struct nl_text *metrics, const char *key, int seed,
                                          const struct synthetic_row *row)
 {
     int last = strcmp(row->status, "diverged") == 0 ? 10 : 100;
+    for (int step = 10; step <= last; step += 30)
+        nl_text_add(metrics, "%s,%d,along:loss,mean,%.9g\n%s,%d,along:loss,least,%.9g\n%s,%d,along:loss,most,%.9g\n",
+                    key, step, 100.0 / step, key, step, 80.0 / step, key, step, 150.0 / step);
     for (int layer = 1; layer <= 2; layer++)
         for (int step = 10; step <= last; step += 30) {
             double norm = pow(10, -layer) * exp(0.1 * (seed - 3)) * (1 + step / 100.0);
