@@ -30,7 +30,7 @@ static int order_of(const char *a, const char *b)
 
 struct wanted {
     const struct nl_csv *csv;
-    int names, quantities, values; /* columns */
+    int names, quantities, steps, values; /* columns */
     const char *quantity;
     struct nl_name_list pattern;
     const char *tensor; /* the only one; NULL: all that the pattern names */
@@ -54,16 +54,32 @@ static const char *last_tensor(const struct wanted *wanted, int first, int rows)
     return last;
 }
 
-/* Whether the row is of the first, or of the last, step of its tensor: those of a tensor are together, by step. */
-static bool is_of_step(const struct wanted *wanted, enum nl_logged_step step, int row, int first, int end)
+static double step_of(const struct wanted *wanted, int row)
 {
-    const char *name = nl_csv_field(wanted->csv, row, wanted->names);
-    int towards = step == NL_FIRST_STEP ? -1 : 1, at = row + towards;
-    while (at >= first && at < end && strcmp(nl_csv_field(wanted->csv, at, wanted->names), name) == 0 &&
-           !is_wanted(wanted, at))
-        at += towards;
-    bool same = at >= first && at < end && strcmp(nl_csv_field(wanted->csv, at, wanted->names), name) == 0;
-    return step == NL_MEAN_OF_STEPS || !same;
+    double step;
+    return nl_csv_number(wanted->csv, row, wanted->steps, &step, NULL) ? NAN : step;
+}
+
+/* The first, or the last, step of the rows that are wanted. */
+static double end_of_steps(const struct wanted *wanted, int first, int rows, double side)
+{
+    double end = -INFINITY;
+    for (int row = first; row < first + rows; row++)
+        if (is_wanted(wanted, row))
+            end = fmax(end, side * step_of(wanted, row));
+    return side * end;
+}
+
+static bool is_in(enum nl_logged_step which, double step, double first, double last)
+{
+    switch (which) {
+    case NL_FIRST_STEP: return step == first;
+    case NL_LAST_STEP: return step == last;
+    case NL_EARLY_STEPS: return step <= 0.2 * last;
+    case NL_LATE_STEPS: return step > 0.2 * last;
+    case NL_MEAN_OF_STEPS: break;
+    }
+    return true;
 }
 
 double nl_read_tensor(const struct nl_reading *reading, const struct nl_curves *metrics,
@@ -75,14 +91,15 @@ double nl_read_tensor(const struct nl_reading *reading, const struct nl_curves *
     struct wanted wanted = {.csv = &metrics->csv,
                             .names = nl_csv_column(&metrics->csv, "tensor"),
                             .quantities = nl_csv_column(&metrics->csv, "quantity"),
+                            .steps = nl_csv_column(&metrics->csv, "step"),
                             .values = nl_csv_column(&metrics->csv, "value"),
                             .quantity = nl_quantity_names[reading->quantity],
                             .pattern = {.count = 1, .at = {(char *)(uintptr_t)reading->tensor}}};
     if (reading->tensors == NL_LAST_TENSOR)
         wanted.tensor = last_tensor(&wanted, first, rows);
-    double sum = 0, value;
+    double start = end_of_steps(&wanted, first, rows, -1), end = end_of_steps(&wanted, first, rows, 1), sum = 0, value;
     for (int row = first; row < first + rows; row++) {
-        if (!is_wanted(&wanted, row) || !is_of_step(&wanted, reading->step, row, first, first + rows))
+        if (!is_wanted(&wanted, row) || !is_in(reading->step, step_of(&wanted, row), start, end))
             continue;
         if (nl_csv_number(wanted.csv, row, wanted.values, &value, NULL))
             value = NAN;

@@ -147,7 +147,8 @@ static void read_metrics(struct nl_loader *loader, const struct nl_field *field,
         metric[1] = metric[0];
 }
 
-static const char *const steps[] = {"last", "first", "mean", NULL}, *const tensors[] = {"last", "mean", NULL};
+static const char *const steps[] = {"last", "first", "mean", "early", "late", NULL}, *const tensors[] = {"last", "mean",
+                                                                                                         NULL};
 
 #define OF(struct, member, reader) .read = reader, .offset = offsetof(struct, member)
 static const struct nl_field reading_fields[] = {
@@ -466,8 +467,9 @@ const struct nl_field nl_claim_fields[] = {
      "the "
      "second cell; target: "
      "steps until its curve is there; tensor: in place of a metric, a name or pattern of log.tensors, with its "
-     "quantity of metrics.csv (norm, ...) at a step of those logged (first, last, or the mean over all), of the last "
-     "tensor that it names, or with tensors: mean of all; "
+     "quantity of metrics.csv (norm, ...) at a step of those logged (first, last; the mean over all; or over those of the "
+     "first fifth of the training, early, or over the later ones, late), of the last tensor that it names, or with "
+     "tensors: mean of all; "
      "along: a "
      "key, over whose runs with one seed is taken: best (where `by`, of the validation "
      "part, is best), usable "

@@ -48,7 +48,8 @@ enum nl_take {
 };
 extern const char *const nl_take_names[];
 
-enum nl_logged_step { NL_LAST_STEP, NL_FIRST_STEP, NL_MEAN_OF_STEPS };
+/* Means are over all steps, over the first fifth of the training, or over what comes after that. */
+enum nl_logged_step { NL_LAST_STEP, NL_FIRST_STEP, NL_MEAN_OF_STEPS, NL_EARLY_STEPS, NL_LATE_STEPS };
 enum nl_read_tensors { NL_LAST_TENSOR, NL_MEAN_OF_TENSORS };
 
 struct nl_reading {

@@ -1,5 +1,5 @@
-/* The metric or a quantity of metrics.csv over training, or the quantity over the layers: a line for each method, with a
- * band, a ribbon or the single seeds. */
+/* The metric or a quantity of metrics.csv over training, or the quantity over the layers: a line for each method, with
+ * a band, a ribbon or the single seeds. */
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
@@ -314,7 +314,7 @@ int nl_picture_landscape(const struct nl_picture *picture, struct nl_page *page,
     return status;
 }
 
-/* Of the quantity that plot.y names. */
+/* The quantity that plot.y names, over training. */
 static int draw_quantity(const struct nl_picture *picture, struct nl_page *page, enum nl_quantity quantity,
                          struct nl_error *err)
 {

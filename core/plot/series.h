@@ -34,8 +34,8 @@ int nl_series_load(const struct nl_picture *picture, struct nl_series **out, str
  * that did not come to its end is left out: it counts in `failed`, without a place in
  * failed_x. */
 struct nl_series *nl_series_of_depth(const struct nl_picture *picture, const struct nl_inside *inside);
-/* Those of a quantity over training, at each step of metrics.csv: its mean over the tensors. least, most: NULL, or where
- * the ribbon around it ends. */
+/* Likewise the values of a quantity over training, at each step of metrics.csv: its mean over the tensors. least, most:
+ * NULL, or where the ribbon around it ends. */
 struct nl_series *nl_series_over_training(const struct nl_picture *picture, const struct nl_inside *inside,
                                           const struct nl_inside *least, const struct nl_inside *most);
 void nl_series_release(struct nl_series *series, int cells);
