@@ -1,9 +1,11 @@
 /* What single keys cannot say: values that are legal alone and not together. Needs neither data nor model. */
 #include "config/check.h"
+#include "base/memory.h"
 #include "config/layers.h"
 #include "config/network.h"
 #include "config/sweep.h"
 #include "config/value.h"
+#include "graph/observers.h"
 #include "norm/norm.h"
 #include "norm/weights.h"
 #include "optimizer/optimizer.h"
@@ -126,6 +128,32 @@ static void check_accumulate(const struct nl_config *config, const struct nl_exp
                     config->log.tensors.count > 0 ? "log.tensors" : "log.layers");
 }
 
+/* What has no Hessian, for its gradient takes something that the parameters change for a constant. */
+static void check_curvature(const struct nl_config *config, const struct nl_experiment *experiment,
+                            struct nl_diagnostics *diagnostics)
+{
+    const char *key = nl_observed_groups(config) & 1u << NL_OBSERVED_CURVATURE ? "log.layers" : "log.tensors";
+    struct nl_text constant = {0};
+    if (!nl_config_observes_curvature(config))
+        return;
+    for (int i = 0; nl_norms[i] && !constant.at; i++)
+        if (nl_config_has_norm(config, i) && !nl_norm_has_hessian(nl_norms[i]))
+            nl_text_add(&constant, "norm.kind %s", nl_norms[i]->name);
+    if (!constant.at && nl_key_applies(nl_key_named("norm.detach"), config) && config->norm.detach)
+        nl_text_add(&constant, "norm.detach");
+    if (!constant.at && nl_key_applies(nl_key_named("norm.statistics"), config) &&
+        config->norm.statistics == NL_OF_RUNNING)
+        nl_text_add(&constant, "norm.statistics running");
+    for (int i = 1; nl_weight_norms[i] && !constant.at; i++)
+        if (nl_config_has_weight_norm(config, i) && nl_weight_norms[i]->measure == NL_WEIGHT_SPECTRAL)
+            nl_text_add(&constant, "norm.weights %s", nl_weight_norms[i]->name);
+    if (constant.at)
+        nl_complain(diagnostics, experiment, key,
+                    "'%s' cannot show the Hessian with %s, whose gradient takes for constants what parameters change",
+                    key, constant.at);
+    nl_text_release(&constant);
+}
+
 static void check_recurrent(const struct nl_config *config, const struct nl_experiment *experiment,
                             struct nl_diagnostics *diagnostics)
 {
@@ -220,6 +248,7 @@ void nl_config_check(const struct nl_config *config, const struct nl_experiment 
                     config->train.lr_min, config->train.lr);
     check_warmup(config, experiment, diagnostics);
     check_accumulate(config, experiment, diagnostics);
+    check_curvature(config, experiment, diagnostics);
 
     if (config->norm.freeze == 0 && nl_config_tracks(config) && !*config->model.load)
         nl_complain(diagnostics, experiment, "norm.freeze",

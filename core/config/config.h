@@ -306,6 +306,8 @@ int64_t nl_micro_batch(const struct nl_config *config);
 /* Whether tensors are observed: log.tensors or log.layers name some. The groups of log.layers, bit 1 << group each. */
 bool nl_config_observes(const struct nl_config *config);
 unsigned nl_observed_groups(const struct nl_config *config);
+/* Whether something of the Hessian is among them. */
+bool nl_config_observes_curvature(const struct nl_config *config);
 
 /* train.beta2, or what the optimizer's authors use where it is auto. */
 double nl_beta2(const struct nl_config *config);

@@ -400,10 +400,10 @@ static void add_claim_definitions(struct nl_text *out)
                      "\"maxItems\": 2, \"items\": {\"$ref\": \"#/$defs/metric\"}}]}, \"target\": {\"$ref\": "
                      "\"#/$defs/size\"}, \"along\": {\"type\": \"string\"}, ");
     add_any_of(out, "take", nl_take_names);
-    nl_text_add(
-        out,
-        ", \"by\": {\"$ref\": \"#/$defs/metric\"}, \"tensor\": {\"type\": \"string\"}, \"step\": "
-        "{\"enum\": [\"last\", \"first\", \"mean\", \"early\", \"late\"]}, \"tensors\": {\"enum\": [\"last\", \"mean\"]}, ");
+    nl_text_add(out,
+                ", \"by\": {\"$ref\": \"#/$defs/metric\"}, \"tensor\": {\"type\": \"string\"}, \"step\": "
+                "{\"enum\": [\"last\", \"first\", \"mean\", \"early\", \"late\"]}, \"tensors\": {\"enum\": [\"last\", "
+                "\"mean\"]}, ");
     add_any_of(out, "quantity", nl_quantity_names);
     nl_text_add(
         out,

@@ -3,6 +3,7 @@
 
 #include "config/config.h"
 #include "config/layers.h"
+#include "graph/observers.h"
 #include "norm/norm.h"
 #include "optimizer/optimizer.h"
 
@@ -142,6 +143,14 @@ unsigned nl_observed_groups(const struct nl_config *config)
     for (int i = 0; i < config->log.layers.count; i++)
         out |= 1u << config->log.layers.at[i];
     return out;
+}
+
+bool nl_config_observes_curvature(const struct nl_config *config)
+{
+    bool named = nl_observed_groups(config) & 1u << NL_OBSERVED_CURVATURE;
+    for (int i = 0; i < config->log.tensors.count; i++)
+        named |= nl_observer_aspect(config->log.tensors.at[i]) == NL_CURVATURE;
+    return named;
 }
 
 double nl_beta2(const struct nl_config *config)

@@ -9,16 +9,17 @@
 #include "base/memory.h"
 #include "base/nearest.h"
 
-const char *const nl_observed_group_names[] = {"activations", "gradients", "updates", "normalizers",
-                                               "shift",       "landscape", NULL};
+const char *const nl_observed_group_names[] = {"activations", "gradients", "updates",   "normalizers",
+                                               "shift",       "landscape", "curvature", NULL};
 
-const char *const nl_aspect_prefixes[NL_ASPECTS] = {"", "grad:", "update:", "shift:", "along:"};
+const char *const nl_aspect_prefixes[NL_ASPECTS] = {"", "grad:", "update:", "shift:", "along:", "hessian:"};
 
 static const char *const along_names[NL_ALONG_KINDS] = {"loss", "gradient", "smoothness"};
+static const char *const curved_names[NL_CURVED_KINDS] = {"eigenvalues", "trace"};
 
 bool nl_is_aside(enum nl_aspect aspect)
 {
-    return aspect == NL_SHIFT || aspect == NL_ALONG;
+    return aspect == NL_SHIFT || aspect == NL_ALONG || aspect == NL_CURVATURE;
 }
 
 enum nl_aspect nl_observer_aspect(const char *name)
@@ -97,6 +98,17 @@ static void add_elements(struct nl_observers *out, const struct nl_graph *graph,
     }
 }
 
+/* What is of the network as a whole. */
+static void add_all_of_aspect(struct nl_observers *out, enum nl_aspect aspect, enum nl_observed_group group,
+                              const char *const *names, int count)
+{
+    for (int i = 0; i < count; i++)
+        add(out,
+            (struct nl_observer){
+                .value = NL_NONE, .state = NL_NONE, .part = i, .group = group, .element = NL_NONE, .aspect = aspect},
+            names[i]);
+}
+
 static bool is_weight(const struct nl_graph *graph, int value)
 {
     const struct nl_value *v = &graph->value[value];
@@ -120,7 +132,7 @@ static struct nl_observers everything(const struct nl_graph *graph)
     nl_graph_find_learned(graph, learned);
     nl_graph_find_used(graph, used);
     int first_weight = find_first_weight(graph);
-    for (enum nl_aspect aspect = 0; aspect < NL_ALONG; aspect++)
+    for (enum nl_aspect aspect = 0; aspect <= NL_SHIFT; aspect++)
         for (int i = 0; i < graph->values; i++) {
             const struct nl_value *value = &graph->value[i];
             bool parameter = value->kind == NL_PARAMETER,
@@ -149,15 +161,8 @@ static struct nl_observers everything(const struct nl_graph *graph)
                 (struct nl_observer){
                     .value = NL_NONE, .state = i, .group = NL_OBSERVED_NORMALIZERS, .element = NL_NONE},
                 graph->tensor[i].name);
-    for (enum nl_along along = 0; along < NL_ALONG_KINDS; along++)
-        add(&out,
-            (struct nl_observer){.value = NL_NONE,
-                                 .state = NL_NONE,
-                                 .along = along,
-                                 .group = NL_OBSERVED_LANDSCAPE,
-                                 .element = NL_NONE,
-                                 .aspect = NL_ALONG},
-            along_names[along]);
+    add_all_of_aspect(&out, NL_ALONG, NL_OBSERVED_LANDSCAPE, along_names, NL_ALONG_KINDS);
+    add_all_of_aspect(&out, NL_CURVATURE, NL_OBSERVED_CURVATURE, curved_names, NL_CURVED_KINDS);
     return out;
 }
 

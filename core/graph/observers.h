@@ -7,6 +7,8 @@
  *     shift:NAME    of a weight but the first: the change of its gradient on the same batch when the parameters before
  *                   it have made their step (internal covariate shift: train/aside.c)
  *     along:loss, along:gradient, along:smoothness   the loss along the gradient (train/aside.c)
+ *     hessian:eigenvalues, hessian:trace             the largest eigenvalues of the Hessian of the loss, and numbers
+ *                   whose mean is its trace (train/curvature.h)
  *
  * In NAME, * stands for any characters, dots too, and ? for one. A parameter that names its elements (struct
  * nl_tensor_spec) can be looked at element by element: norm1.mean_weight.bn.
@@ -17,8 +19,8 @@
 #include "base/lists.h"
 #include "graph/graph.h"
 
-enum nl_aspect { NL_VALUE, NL_GRADIENT, NL_UPDATE, NL_SHIFT, NL_ALONG, NL_ASPECTS };
-extern const char *const nl_aspect_prefixes[NL_ASPECTS]; /* "", "grad:", "update:", "shift:", "along:" */
+enum nl_aspect { NL_VALUE, NL_GRADIENT, NL_UPDATE, NL_SHIFT, NL_ALONG, NL_CURVATURE, NL_ASPECTS };
+extern const char *const nl_aspect_prefixes[NL_ASPECTS]; /* "", "grad:", "update:", "shift:", "along:", "hessian:" */
 
 /* Whether an aspect is seen by passes of its own, beside the step. */
 bool nl_is_aside(enum nl_aspect aspect);
@@ -33,6 +35,9 @@ enum nl_along {
 
 enum { NL_OBSERVER_NAME = 96 };
 
+/* What is seen of the Hessian. */
+enum nl_curved { NL_CURVED_EIGENVALUES, NL_CURVED_TRACE, NL_CURVED_KINDS };
+
 /* The groups of tensors that log.layers names (nl_observed_group_names). */
 enum nl_observed_group {
     NL_OBSERVED_ACTIVATIONS, /* the output of each layer that has a weight */
@@ -41,14 +46,15 @@ enum nl_observed_group {
     NL_OBSERVED_NORMALIZERS, /* gamma and beta, the shares of those that mix others, and running statistics */
     NL_OBSERVED_SHIFT,       /* of each weight but the first */
     NL_OBSERVED_LANDSCAPE,   /* all along the gradient */
+    NL_OBSERVED_CURVATURE,   /* all of the Hessian */
     NL_OBSERVED_GROUPS
 };
 extern const char *const nl_observed_group_names[];
 
 struct nl_observer {
-    int value;                   /* NL_NONE: it is a state, or of NL_ALONG */
+    int value;                   /* NL_NONE: it is a state, or of NL_ALONG or NL_CURVATURE */
     int state;                   /* the running statistic, a tensor of the graph; NL_NONE: it is none */
-    enum nl_along along;         /* of NL_ALONG */
+    int part;                    /* of NL_ALONG enum nl_along, of NL_CURVATURE enum nl_curved */
     int group;                   /* enum nl_observed_group, or NL_NONE */
     int element;                 /* of a parameter whose elements have names: one of them; NL_NONE: all */
     enum nl_aspect aspect;
@@ -58,7 +64,7 @@ struct nl_observer {
 struct nl_observers {
     int count, capacity;
     struct nl_observer *at; /* each tensor once, in the order of the graph: values, then gradients, updates and shifts,
-                               then running statistics, and what is along the gradient */
+                               then running statistics, and what is along the gradient and of the Hessian */
 };
 
 /* What the patterns match, and what is of the groups, of which bit 1 << group is set; zeros for none. To be released.

@@ -134,6 +134,12 @@ static inline bool nl_norm_affine_is_of_channel(const struct nl_norm *norm)
     return norm->cancels_bias || (norm->uses & NL_AFFINE_OF_CHANNEL);
 }
 
+/* Whether its gradient takes nothing for a constant that parameters change, so that the loss has a Hessian. */
+static inline bool nl_norm_has_hessian(const struct nl_norm *norm)
+{
+    return !(norm->uses & (NL_USES_RATIO | NL_USES_WINDOW | NL_USES_HISTORY));
+}
+
 /* Whether what becomes of a sample depends on the others of its batch. */
 bool nl_norm_spans_batch(const struct nl_norm *norm);
 

@@ -329,6 +329,7 @@ const char *nl_inside_subject(const struct nl_inside *inside)
     case NL_UPDATE: return "updates";
     case NL_SHIFT: return "shifts of gradients";
     case NL_ALONG: return inside->tensors == 1 ? along[nl_observer_along(inside->tensor[0])] : "";
+    case NL_CURVATURE: return "the Hessian";
     case NL_VALUE:
     case NL_ASPECTS: break;
     }

@@ -198,8 +198,7 @@ static void say_claim(const struct question *q, const struct nl_claim *claim, co
         return;
     }
     nl_say_effect(out, claim, q->rule.level, true);
-    nl_say_tests(out, claim);
-    nl_text_add(out, ", %s", NL_COUNT(claim->effect.n, "pair"));
+    nl_say_proof(out, claim, NULL);
     nl_say_found(out, claim);
     nl_text_add(out, ".\n");
 }

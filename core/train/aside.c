@@ -15,6 +15,7 @@
 
 #include "base/memory.h"
 #include "operation/observe.h"
+#include "train/curvature.h"
 
 enum { STEPS_ALONG = 8 };
 static const double first_along = 0.5; /* learning rates; the last is 4 */
@@ -188,9 +189,27 @@ static void look_along(struct aside *a)
     walk_along(a, found);
     for (int i = 0; i < observers->count; i++)
         for (int replica = 0; replica < a->plan->replicas && observers->at[i].aspect == NL_ALONG; replica++)
-            a->seen[replica * observers->count + i] = nl_look_at(
-                STEPS_ALONG, found + (replica * NL_ALONG_KINDS + (int)observers->at[i].along) * STEPS_ALONG, NULL);
+            a->seen[replica * observers->count + i] =
+                nl_look_at(STEPS_ALONG, found + (replica * NL_ALONG_KINDS + observers->at[i].part) * STEPS_ALONG, NULL);
     free(found);
+}
+
+/* ---- curvature ---- */
+
+static void look_at_curvature(struct aside *a)
+{
+    const struct nl_observers *observers = &a->plan->observers;
+    for (int replica = 0; replica < a->plan->replicas; replica++) {
+        struct nl_curvature found;
+        nl_look_at_curvature(a->training, a->step, replica, &found);
+        for (int i = 0; i < observers->count; i++) {
+            const struct nl_observer *o = &observers->at[i];
+            bool trace = o->part == NL_CURVED_TRACE;
+            if (o->aspect == NL_CURVATURE)
+                a->seen[replica * observers->count + i] = nl_look_at(
+                    trace ? NL_TRACE_PROBES : (size_t)found.eigenvalues, trace ? found.probe : found.eigenvalue, NULL);
+        }
+    }
 }
 
 struct nl_observed *nl_look_aside(const struct nl_training *training, const struct nl_run *step)
@@ -212,6 +231,8 @@ struct nl_observed *nl_look_aside(const struct nl_training *training, const stru
         look_at_shift(&a);
     if (nl_observes_any(&plan->observers, NL_ALONG))
         look_along(&a);
+    if (nl_observes_any(&plan->observers, NL_CURVATURE))
+        look_at_curvature(&a);
     free(a.w);
     free(a.g);
     free(a.trial);

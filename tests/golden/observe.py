@@ -96,8 +96,19 @@ def landscape(network, before, buffers, grad, lr, x, y):
     return {f"along:{name}": torch.tensor(values) for name, values in zip(("loss", "gradient", "smoothness"), zip(*rows))}
 
 
+def hessian(network, before, buffers, x, y):
+    """The eigenvalues of the whole Hessian, the largest first."""
+    parameters = {name: value.detach().clone().requires_grad_() for name, value in before.items()}
+    loss = F.cross_entropy(functional_call(network, parameters | {name: value.clone() for name, value in buffers.items()}, (x,)), y)
+    gradient = torch.cat([g.flatten() for g in torch.autograd.grad(loss, list(parameters.values()), create_graph=True)])
+    rows = [torch.cat([g.flatten() for g in torch.autograd.grad(element, list(parameters.values()), retain_graph=True, materialize_grads=True)])
+            for element in gradient]
+    matrix = torch.stack(rows)
+    return torch.linalg.eigvalsh((matrix + matrix.T) / 2).flip(0)
+
+
 def observe(case, start, order, parts):
-    """{tensor: [quantities of each logged step]}, {tensor: elements}"""
+    """{tensor: [quantities of each logged step]}, {tensor: elements}, {step: trace of the Hessian}"""
     x, y = parts["train"]["x"], parts["train"]["y"]
     network = (Residual if case["model.arch"] == "resnet" else Network)(case, x.shape[1:], classes=10)
     network.load_state_dict(start)
@@ -115,7 +126,7 @@ def observe(case, start, order, parts):
     for name, module in network.named_modules():
         if name_of(name, module):
             module.register_forward_hook(keep(name_of(name, module)))
-    computed = []
+    computed, traces = [], {}
     for name, module in network.named_modules():
         if list(module.parameters(recurse=False)):
             module.register_forward_pre_hook(lambda *_, name=name: computed.append(name) if name not in computed else None)
@@ -139,6 +150,10 @@ def observe(case, start, order, parts):
         found |= {name: value.clone() for name, value in network.named_buffers() if "running" in name}
         stepped = {name: value.detach().clone() for name, value in network.named_parameters()}
         found |= shifts(network, computed, before, stepped, buffers, grad, x[samples], y[samples])
+        if "hessian" in case["log.tensors"]:
+            eigenvalues = hessian(network, before, buffers, x[samples], y[samples])
+            found["hessian:eigenvalues"] = eigenvalues[:5]
+            traces[step + 1] = eigenvalues.sum().item()
         found |= landscape(network, before, buffers, grad, learning_rate(case, step, steps_per_epoch), x[samples], y[samples])
         if (step + 1) % int(case["train.log_every"]) == 0 or step + 1 == len(order):
             for name, value in found.items():
@@ -146,7 +161,7 @@ def observe(case, start, order, parts):
                 value, of = value if isinstance(value, tuple) else (value, of)
                 seen.setdefault(name, []).append(quantities(step + 1, value, of))
                 elements[name] = value.numel()
-    return {name: torch.tensor(rows) for name, rows in seen.items()}, elements
+    return {name: torch.tensor(rows) for name, rows in seen.items()}, elements, traces
 
 
 def read_ours(path):
@@ -181,7 +196,11 @@ def main():
             parts, _ = train.run(program, folder, overrides)
             start, order = load_file(folder / "init.safetensors"), numpy.load(folder / "order.npy")
             ours = read_ours(folder / "out" / "metrics.csv")
-        torchs, elements = observe(case, start, order, parts)
+        torchs, elements, traces = observe(case, start, order, parts)
+        torchs = {tensor: rows for tensor, rows in torchs.items() if tensor in ours}
+        for step, _, mean, std, *_ in ours.get("hessian:trace", torch.empty(0, 12)).tolist():
+            if not abs(mean - traces[step]) <= 4 * std / 10**0.5:  # ten probes
+                sys.exit(f"{name}: a trace of {mean} +- {std / 10**0.5}, not {traces[step]}")
         d = {tensor: difference(ours[tensor], rows, elements[tensor]) for tensor, rows in torchs.items()}
         largest = max(d, key=d.get)
         print(f"{name:24} {len(torchs)} of {len(ours)} tensors; largest difference {d[largest]:.1e} ({largest}); "

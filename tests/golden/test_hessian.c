@@ -5,6 +5,8 @@
 
 #include "backend/ref/complex.h"
 #include "golden.h"
+#include "norm/norm.h"
+#include "norm/weights.h"
 #include "suite.h"
 #include "train/plan.h"
 
@@ -14,6 +16,16 @@ static const double STEP = 1e-100;
 
 static struct golden goldens;
 
+enum {
+#define NORM(kind) COUNTED_##kind,
+#include "norm/norms.def"
+    NORMS,
+#define WEIGHT_NORM(kind) COUNTED_WEIGHTS_##kind,
+#include "norm/weights.def"
+    WEIGHTS_END,
+    WEIGHT_NORMS = WEIGHTS_END - NORMS - 1
+};
+
 struct network {
     struct nl_config config;
     struct nl_dataset *dataset;
@@ -22,11 +34,11 @@ struct network {
     struct nl_plan plan;
 };
 
-static void load(struct network *n, const struct golden_case *golden)
+static void load(struct network *n, const struct nl_config *config)
 {
     struct nl_error err;
     const char *key;
-    n->config = golden_config(golden, "device.kind=ref");
+    n->config = *config;
     n->dataset = nl_dataset_open(&n->config, &err);
     ck_assert_msg(n->dataset && nl_split_make(n->dataset, &n->config, &n->view, &err) == NL_OK, "%s", err.text);
     ck_assert(nl_model_build(&n->config, n->dataset->shape, &n->graph, &key, &err) == NL_OK);
@@ -44,14 +56,14 @@ static void release(struct network *n)
     nl_dataset_free(n->dataset);
 }
 
-/* The parameters' imaginary parts: the step along the vector. */
-static void move_parameters(struct network *n)
+/* The parameters' imaginary parts: the step along the vector, which has sin(turn (e + 1)) for element e of each. */
+static void move_parameters(struct network *n, double turn)
 {
     double *imaginary = nl_alloc(n->graph.count, sizeof *imaginary);
     for (int i = 0; i < n->graph.tensors; i++) {
         const struct nl_tensor *tensor = &n->graph.tensor[i];
         for (size_t e = 0; nl_is_parameter(tensor->spec.role) && e < tensor->count; e++)
-            imaginary[tensor->offset + nl_tensor_place(tensor, e)] = STEP * sin((double)e + 1);
+            imaginary[tensor->offset + nl_tensor_place(tensor, e)] = STEP * sin(turn * ((double)e + 1));
     }
     nl_complex_put_imaginary(n->plan.parameters, imaginary, n->graph.count);
     free(imaginary);
@@ -104,8 +116,9 @@ START_TEST(products_are_those_of_autograd)
 {
     const struct golden_case *golden = &goldens.at[_i];
     struct network n;
-    load(&n, golden);
-    move_parameters(&n);
+    const struct nl_config config = golden_config(golden, "device.kind=ref");
+    load(&n, &config);
+    move_parameters(&n, 1);
     differentiate(&n);
     double *product = nl_alloc(n.graph.count, sizeof *product), scale = largest_norm(golden);
     nl_complex_get_imaginary(product, n.plan.update.grad, n.graph.count);
@@ -126,6 +139,59 @@ START_TEST(products_are_those_of_autograd)
 }
 END_TEST
 
+/* H v, for such a vector. */
+static double *product_with(struct network *n, double turn)
+{
+    double *product = nl_alloc(n->graph.count, sizeof *product);
+    move_parameters(n, turn);
+    differentiate(n);
+    nl_complex_get_imaginary(product, n->plan.update.grad, n->graph.count);
+    for (size_t i = 0; i < n->graph.count; i++)
+        product[i] /= STEP;
+    return product;
+}
+
+static double times_vector(const struct network *n, const double *product, double turn)
+{
+    double sum = 0;
+    for (int i = 0; i < n->graph.tensors; i++) {
+        const struct nl_tensor *tensor = &n->graph.tensor[i];
+        for (size_t e = 0; nl_is_parameter(tensor->spec.role) && e < tensor->count; e++)
+            sum += product[tensor->offset + nl_tensor_place(tensor, e)] * sin(turn * ((double)e + 1));
+    }
+    return sum;
+}
+
+/* u' H v = v' H u, of every normalizer, and of weights, but those whose gradient takes statistics for constants. One
+ * that divides by the deviation of equal numbers loses digits. */
+START_TEST(products_are_symmetric)
+{
+    struct nl_config config;
+    struct network n;
+    int kind = _i / 2;
+    nl_config_defaults(&config);
+    config.model.arch = _i % 2 ? NL_CNN : NL_MLP;
+    config.model.width = 8;
+    config.model.depth = 2;
+    config.model.activation = NL_TANH;
+    config.train.batch = 8;
+    config.norm.kind = kind < NORMS ? kind : 0;
+    config.norm.weights = kind < NORMS ? 0 : kind - NORMS + 1;
+    bool held = !nl_norm_has_hessian(nl_norms[config.norm.kind]) ||
+                (config.norm.weights && nl_weight_norms[config.norm.weights]->measure == NL_WEIGHT_SPECTRAL);
+    if (held)
+        return;
+    load(&n, &config);
+    double *of_u = product_with(&n, 1), *of_v = product_with(&n, 0.7);
+    double uhv = times_vector(&n, of_v, 1), vhu = times_vector(&n, of_u, 0.7);
+    ck_assert_msg(fabs(uhv - vhu) <= 1e-8 * fabs(uhv) && fabs(uhv) > 1e-6, "%s, %s: %.17g and %.17g",
+                  nl_norms[config.norm.kind]->name, nl_weight_norm_names[config.norm.weights], uhv, vhu);
+    free(of_u);
+    free(of_v);
+    release(&n);
+}
+END_TEST
+
 int main(void)
 {
     if (!golden_read(&goldens, "hessian")) {
@@ -136,6 +202,7 @@ int main(void)
     TCase *tests = tcase_create("networks");
     tcase_set_timeout(tests, 120);
     tcase_add_loop_test(tests, products_are_those_of_autograd, 0, goldens.count);
+    tcase_add_loop_test(tests, products_are_symmetric, 0, 2 * (NORMS + WEIGHT_NORMS));
     suite_add_tcase(suite, tests);
     int status = run_suite(suite);
     golden_release(&goldens);

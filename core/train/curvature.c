@@ -1,0 +1,204 @@
+/* Lanczos' method (1950) with full reorthogonalization, and Hutchinson's probes, of Hessian-vector products by complex
+ * steps: with the parameters moved by i h v, gradients have h H v in their imaginary part.
+ */
+#include "train/curvature.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "backend/ref/complex.h"
+#include "base/memory.h"
+#include "base/random.h"
+#include "norm/whitening.h"
+
+enum { MOST_STEPS = 100, STEPS_BETWEEN_LOOKS = 10 }; /* of Lanczos */
+static const double converged = 1e-11;               /* residual of an eigenvalue, by the largest absolute one */
+static const double step_of_derivative = 1e-100;
+
+struct hessian {
+    struct nl_plan plan; /* complex, of one replica */
+    struct nl_run run;
+    size_t count;
+    struct nl_stream stream;
+};
+
+static void copy_tensor(const struct nl_plan *from, int replica, const struct nl_plan *to,
+                        const struct nl_tensor *tensor)
+{
+    const void *place = nl_tensor_in(from, replica, tensor);
+    void *target = nl_tensor_in(to, 0, tensor);
+    if (tensor->spec.type == NL_TENSOR_REAL) {
+        double *values = nl_alloc(tensor->count, sizeof *values);
+        from->backend->get_reals(values, place, tensor->count);
+        to->backend->put_reals(target, values, tensor->count);
+        free(values);
+        return;
+    }
+    size_t bytes = nl_tensor_bytes(from, tensor);
+    char *values = nl_alloc(bytes, 1);
+    from->backend->download(values, place, bytes);
+    to->backend->upload(target, values, bytes);
+    free(values);
+}
+
+/* Parameters, statistics, streams, order of samples and rates are the training's. */
+static void make(struct hessian *h, const struct nl_training *training, const struct nl_run *step, int replica)
+{
+    const struct nl_plan *from = &training->plan;
+    const struct nl_replica *r = training->active[replica];
+    struct nl_error err;
+    if (nl_backend_complex.thread_begin(0, &err) != NL_OK ||
+        nl_plan_make(&h->plan, &nl_backend_complex, &training->graph, r->config, &r->view, 1, 1, &err) != NL_OK)
+        nl_out_of_memory(h->plan.arena_bytes);
+    nl_plan_write(&h->plan, 0, r->config, &r->view);
+    for (int i = 0; i < training->graph.tensors; i++)
+        copy_tensor(from, replica, &h->plan, &training->graph.tensor[i]);
+    size_t bytes = (size_t)training->counts[NL_PART_TRAIN] * sizeof(int32_t);
+    int32_t *order = nl_alloc(bytes, 1);
+    from->backend->download(order, nl_place_in(from, from->order, replica), bytes);
+    h->plan.backend->upload(h->plan.order, order, bytes);
+    free(order);
+    h->plan.backend->upload(h->plan.hyper, &training->hyper[replica], sizeof *training->hyper);
+    h->plan.train.gather.index = h->plan.order + (from->train.gather.index - from->order);
+    h->plan.train.gather.next = NULL;
+    h->run = *step;
+    h->run.replicas = 1;
+    h->run.stride = h->plan.stride;
+    h->run.observes = false;
+    h->run.sums = h->plan.sums;
+    h->count = training->graph.count;
+    h->stream = nl_stream((uint64_t)r->config->train.seed, "curvature");
+}
+
+/* out = H v */
+static void multiply(const struct hessian *h, const double *v, double *out)
+{
+    double *moved = nl_alloc(h->count, sizeof *moved);
+    for (size_t i = 0; i < h->count; i++)
+        moved[i] = step_of_derivative * v[i];
+    nl_complex_put_imaginary(h->plan.parameters, moved, h->count);
+    nl_plan_forward(&h->plan, &h->plan.train, &h->run);
+    nl_plan_backward(&h->plan, &h->run);
+    nl_complex_get_imaginary(out, h->plan.update.grad, h->count);
+    for (size_t i = 0; i < h->count; i++)
+        out[i] /= step_of_derivative;
+    free(moved);
+}
+
+static double dot(const double *x, const double *y, size_t count)
+{
+    double sum = 0;
+    for (size_t i = 0; i < count; i++)
+        sum += x[i] * y[i];
+    return sum;
+}
+
+/* Twice is enough (Parlett 1980). */
+static void make_orthogonal(double *x, const double *basis, int vectors, size_t count)
+{
+    for (int pass = 0; pass < 2; pass++)
+        for (int k = 0; k < vectors; k++) {
+            double part = dot(x, basis + (size_t)k * count, count);
+            for (size_t i = 0; i < count; i++)
+                x[i] -= part * basis[(size_t)k * count + i];
+        }
+}
+
+/* The eigenvalues of a symmetric tridiagonal matrix, the largest first, and the last components of their vectors. */
+static void solve(const double *diagonal, const double *beside, int size, double *value, double *last)
+{
+    size_t elements = (size_t)size * (size_t)size;
+    double *a = nl_alloc(3 * elements + 4 * (size_t)size, sizeof *a), *vectors = a + elements, bound = 0;
+    for (int i = 0; i < size; i++)
+        bound = fmax(bound, fabs(diagonal[i]) + (i > 0 ? beside[i - 1] : 0) + (i + 1 < size ? beside[i] : 0));
+    for (int i = 0; i < size; i++) {
+        a[i * size + i] = diagonal[i] + bound; /* positive, as nl_diagonalize wants it */
+        if (i + 1 < size)
+            a[i * size + i + 1] = a[(i + 1) * size + i] = beside[i];
+    }
+    nl_diagonalize(size, a, vectors, vectors + elements);
+    for (int k = 0; k < size; k++) { /* in order */
+        int at = k;
+        for (; at > 0 && value[at - 1] < a[k * size + k] - bound; at--) {
+            value[at] = value[at - 1];
+            last[at] = last[at - 1];
+        }
+        value[at] = a[k * size + k] - bound;
+        last[at] = vectors[k * size + size - 1];
+    }
+    free(a);
+}
+
+/* Whether so many of the largest eigenvalues are known: the residual of each is beta times the last component of its
+ * vector. */
+static bool are_known(const double *value, const double *last, int size, int wanted, double beta)
+{
+    double largest = fmax(fabs(value[0]), fabs(value[size - 1]));
+    bool known = size >= wanted;
+    for (int i = 0; i < wanted && i < size; i++)
+        known &= fabs(beta * last[i]) <= converged * largest;
+    return known;
+}
+
+static void find_eigenvalues(const struct hessian *h, struct nl_curvature *out)
+{
+    int most = h->count < MOST_STEPS ? (int)h->count : MOST_STEPS, size = 0;
+    double *basis = nl_alloc((size_t)(most + 1) * h->count, sizeof *basis),
+           *diagonal = nl_alloc((size_t)most, sizeof(double)), *beside = nl_alloc((size_t)most, sizeof(double)),
+           *value = nl_alloc((size_t)most, sizeof(double)), *last = nl_alloc((size_t)most, sizeof(double));
+    nl_stream_normals(h->stream, (uint64_t)h->run.step, 0, h->count, basis);
+    double length = sqrt(dot(basis, basis, h->count));
+    for (size_t i = 0; i < h->count; i++)
+        basis[i] /= length;
+    out->eigenvalues = h->count < NL_EIGENVALUES ? (int)h->count : NL_EIGENVALUES;
+    for (bool known = false; !known && size < most;) {
+        double *v = basis + (size_t)size * h->count, *next = v + h->count;
+        multiply(h, v, next);
+        diagonal[size] = dot(v, next, h->count);
+        make_orthogonal(next, basis, size + 1, h->count);
+        beside[size] = sqrt(dot(next, next, h->count));
+        size++;
+        bool ends = size == most || !(beside[size - 1] > 0);
+        if (ends || size % STEPS_BETWEEN_LOOKS == 0) {
+            solve(diagonal, beside, size, value, last);
+            known = ends || are_known(value, last, size, out->eigenvalues, beside[size - 1]);
+        }
+        for (size_t i = 0; i < h->count && !known; i++)
+            next[i] /= beside[size - 1];
+    }
+    out->eigenvalues = size < out->eigenvalues ? size : out->eigenvalues;
+    for (int i = 0; i < out->eigenvalues; i++)
+        out->eigenvalue[i] = value[i];
+    free(basis);
+    free(diagonal);
+    free(beside);
+    free(value);
+    free(last);
+}
+
+static void probe_trace(const struct hessian *h, struct nl_curvature *out)
+{
+    double *z = nl_alloc(h->count, sizeof *z), *product = nl_alloc(h->count, sizeof *product);
+    for (int probe = 0; probe < NL_TRACE_PROBES; probe++) {
+        for (size_t i = 0; i < h->count; i++) {
+            uint64_t bits =
+                nl_stream_bits(h->stream, (uint64_t)h->run.step, ((uint64_t)1 << 62) + (uint64_t)probe * h->count + i);
+            z[i] = bits & 1 ? 1 : -1;
+        }
+        multiply(h, z, product);
+        out->probe[probe] = dot(z, product, h->count);
+    }
+    free(z);
+    free(product);
+}
+
+void nl_look_at_curvature(const struct nl_training *training, const struct nl_run *step, int replica,
+                          struct nl_curvature *out)
+{
+    struct hessian h;
+    *out = (struct nl_curvature){0};
+    make(&h, training, step, replica);
+    find_eigenvalues(&h, out);
+    probe_trace(&h, out);
+    nl_plan_release(&h.plan);
+}
