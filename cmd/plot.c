@@ -90,6 +90,7 @@ const struct command command_plot = {
         "  normlab plot results/small_batch plot.metric=test_loss plot.width=17 --format pdf\n"
         "  normlab plot results/mine plot.kind=figure plot.x=norm.kind plot.facet=train.batch plot.mark=bars\n"
         "  normlab plot results/mine plot.kind=steps plot.metric=test_accuracy plot.target=90\n"
+        "  normlab plot results/gradients_depth plot.kind=layers,depth plot.tensors='grad:*.weight' plot.step=10\n"
         "  normlab plot results/lr_tolerance --text\n",
     .run = run,
 };

@@ -319,6 +319,13 @@ char *nl_inside_label(const struct nl_inside *inside, int tensor)
     return nl_format("%.*s", (int)(strlen(name) - strlen(common.ending)), name);
 }
 
+static const char *of_hessian(const char *name)
+{
+    return strcmp(name, "hessian:eigenvalues") == 0 ? "eigenvalues of the Hessian"
+           : strcmp(name, "hessian:trace") == 0     ? "probes of the trace of the Hessian"
+                                                    : "the Hessian";
+}
+
 const char *nl_inside_subject(const struct nl_inside *inside)
 {
     static const char *const along[NL_ALONG_KINDS + 1] = {"loss along the gradient", "change of the gradient along it",
@@ -329,7 +336,7 @@ const char *nl_inside_subject(const struct nl_inside *inside)
     case NL_UPDATE: return "updates";
     case NL_SHIFT: return "shifts of gradients";
     case NL_ALONG: return inside->tensors == 1 ? along[nl_observer_along(inside->tensor[0])] : "";
-    case NL_CURVATURE: return "the Hessian";
+    case NL_CURVATURE: return inside->tensors == 1 ? of_hessian(inside->tensor[0]) : "the Hessian";
     case NL_VALUE:
     case NL_ASPECTS: break;
     }

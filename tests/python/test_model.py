@@ -53,6 +53,8 @@ CASES = {
     "cnn-learned": [*CNN, "norm.running=learned"],
     "cnn-skip": [*CNN, "norm.skip=[2]"],
     "cnn-dropout": [*CNN, "model.dropout=0.3"],
+    "cnn-noise": [*CNN, "norm.noise=0.5"],
+    "transformer-noise": [*GPT, "norm.noise=0.5"],
     "cnn-pca": [*CNN, "norm.kind=dbn", "norm.whitening=pca"],
     "cnn-frn-no-tlu": [*CNN, "norm.kind=frn", "norm.tlu=false", "norm.learn_eps=on"],
     "cnn-lrn": [*CNN, "norm.kind=lrn", "norm.lrn_size=4", "norm.lrn_alpha=2"],

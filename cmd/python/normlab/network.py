@@ -71,7 +71,8 @@ class Network(nn.Module):
     def _settings(self, node: Node) -> Node:
         """With what the configuration says where the node has nothing of its own."""
         momentum = -1.0 if self.config["norm.running"] == "cumulative" else float(self.config["norm.momentum"])
-        return {"eps": float(self.config["norm.eps"]), "momentum": momentum, "p": float(self.config["model.dropout"]), **node}
+        config = {"eps": "norm.eps", "p": "model.dropout", "noise": "norm.noise"}  # older files have no norm.noise
+        return {"momentum": momentum, **{name: float(self.config.get(key, 0)) for name, key in config.items()}, **node}
 
     def _compute(self, node: Node, values: Values, like: Tensor, samples: int, run: int = 0, time: int = 0) -> None:
         """Adds the node's outputs to the values."""

@@ -120,6 +120,16 @@ def dropout(call: Call, x: Tensor) -> Tensor:
     return F.dropout(x, call.settings["p"], call.training)
 
 
+def noise(call: Call, x: Tensor) -> Tensor:
+    """That of Santurkar et al. 2018, another in each call, in training alone: y = s x + m (core/operation/noise.h)."""
+    k = call.settings["noise"]
+    if not call.training or k == 0:
+        return x
+    of_channel = torch.rand(2, x.shape[-1], dtype=x.dtype, device=x.device)
+    m = k * (of_channel[0] - 0.5) + 0.2 * k * (torch.rand_like(x) - 0.5)
+    return (1 + 0.25 * k * of_channel[1] + 0.1 * k * torch.randn_like(x)) * x + m
+
+
 def concat(call: Call, *parts: Tensor) -> Tensor:
     return torch.cat(parts, -1)
 
@@ -397,6 +407,7 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "max_pool": max_pool,
     "mean_pool": mean_pool,
     "mixture": mixture,
+    "noise": noise,
     "normalize": normalize,
     "parametrize": parametrize,
     "positions": positions,
