@@ -52,6 +52,7 @@ prepare normlab sweep small_batch --no-plot -q -j 2
 for shard in 1 2 3; do prepare normlab sweep small_batch --no-plot -q --shard $shard/3; done
 prepare normlab sweep lr_tolerance --no-plot -q
 prepare normlab sweep mlp_digits norm.kind=bn,none train.batch=16,32 sweep.seeds=2 --no-plot -q --out results/mine
+prepare normlab sweep gradients_depth sweep.seeds=2 train.steps=10 --no-plot -q
 for day in monday tuesday; do prepare normlab run mlp_digits -q --out results/$day; done
 for where in here:1 there:2; do prepare normlab sweep lr_tolerance --shard ${where#*:}/2 --no-plot -q --out ${where%:*}/lr_tolerance; done
 prepare normlab run mlp_digits -q --out results/a_model --save-final model.safetensors
