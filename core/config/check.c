@@ -144,7 +144,7 @@ static void check_curvature(const struct nl_config *config, const struct nl_expe
     if (!constant.at && nl_key_applies(nl_key_named("norm.statistics"), config) &&
         config->norm.statistics == NL_OF_RUNNING)
         nl_text_add(&constant, "norm.statistics running");
-    for (int i = 1; nl_weight_norms[i] && !constant.at; i++)
+    for (int i = 1; nl_weight_norm_names[i] && !constant.at; i++)
         if (nl_config_has_weight_norm(config, i) && nl_weight_norms[i]->measure == NL_WEIGHT_SPECTRAL)
             nl_text_add(&constant, "norm.weights %s", nl_weight_norms[i]->name);
     if (constant.at)
