@@ -151,11 +151,11 @@ static void say_inside(struct drawing *d)
     else if (d->layers)
         nl_caption_add(d->page, "At step %" PRId64 ".", step);
     if (step == NL_AUTO && failed > 0)
-        nl_caption_add(d->page, "%s that diverged or ended with an error %s no last step, and enter%s no mean.",
-                       NL_COUNT(failed, "run"), failed == 1 ? "has" : "have", failed == 1 ? "s" : "");
+        nl_caption_add(d->page, "%s that diverged or ended with an error %s no last step, and %s no mean.",
+                       NL_COUNT(failed, "run"), nl_agree(failed, "has", "have"), nl_agree(failed, "enters", "enter"));
     if (left_out > 0)
         nl_caption_add(d->page, "Not drawn: %s that %s not finite%s.", NL_COUNT(left_out, "value"),
-                       left_out == 1 ? "is" : "are", d->metric.measure.by_ratio ? ", or 0" : "");
+                       nl_agree(left_out, "is", "are"), d->metric.measure.by_ratio ? ", or 0" : "");
 }
 
 static void put_caption(struct drawing *d)
@@ -269,23 +269,32 @@ static int draw_inside(const struct nl_picture *picture, struct nl_page *page, c
     return status;
 }
 
-int nl_picture_depth(const struct nl_picture *picture, struct nl_page *page, struct nl_error *err)
+/* A quantity over the layers, in the step that plot.step names, or over training. */
+static int draw_quantity(const struct nl_picture *picture, struct nl_page *page, enum nl_quantity quantity, bool layers,
+                         struct nl_error *err)
 {
     const struct nl_config *config = &picture->experiment->config;
     struct nl_inside inside;
-    int status =
-        nl_inside_load(picture->results, &config->plot.tensors, (enum nl_quantity)config->plot.quantity, &inside, err);
+    int status = nl_inside_load(picture->results, &config->plot.tensors, quantity, &inside, err);
     if (status != NL_OK)
         return status;
-    char *why = nl_inside_nothing(&inside, picture->results, config->plot.step);
+    char *why = nl_inside_nothing(&inside, picture->results, layers ? config->plot.step : NL_AUTO);
     if (why)
         nl_picture_leave_out(picture, page, why);
     else
         status = draw_inside(picture, page, &inside,
-                             (struct drawing){.layers = true, .series = nl_series_of_depth(picture, &inside)}, err);
+                             (struct drawing){.layers = layers,
+                                              .series = layers ? nl_series_of_depth(picture, &inside)
+                                                               : nl_series_over_training(picture, &inside, NULL, NULL)},
+                             err);
     free(why);
     nl_inside_release(&inside);
     return status;
+}
+
+int nl_picture_depth(const struct nl_picture *picture, struct nl_page *page, struct nl_error *err)
+{
+    return draw_quantity(picture, page, (enum nl_quantity)picture->experiment->config.plot.quantity, true, err);
 }
 
 int nl_picture_landscape(const struct nl_picture *picture, struct nl_page *page, struct nl_error *err)
@@ -314,30 +323,11 @@ int nl_picture_landscape(const struct nl_picture *picture, struct nl_page *page,
     return status;
 }
 
-/* The quantity that plot.y names, over training. */
-static int draw_quantity(const struct nl_picture *picture, struct nl_page *page, enum nl_quantity quantity,
-                         struct nl_error *err)
-{
-    struct nl_inside inside;
-    int status = nl_inside_load(picture->results, &picture->experiment->config.plot.tensors, quantity, &inside, err);
-    if (status != NL_OK)
-        return status;
-    char *why = nl_inside_nothing(&inside, picture->results, NL_AUTO);
-    if (why)
-        nl_picture_leave_out(picture, page, why);
-    else
-        status = draw_inside(picture, page, &inside,
-                             (struct drawing){.series = nl_series_over_training(picture, &inside, NULL, NULL)}, err);
-    free(why);
-    nl_inside_release(&inside);
-    return status;
-}
-
 int nl_picture_curves(const struct nl_picture *picture, struct nl_page *page, struct nl_error *err)
 {
     for (enum nl_quantity q = 0; q < NL_QUANTITIES; q++)
         if (strcmp(picture->experiment->config.plot.y, nl_quantity_names[q]) == 0)
-            return draw_quantity(picture, page, q, err);
+            return draw_quantity(picture, page, q, false, err);
     struct drawing d = {
         .picture = picture, .page = page, .band = picture->results->seeds >= NL_LEAST_PAIRS, .first = INFINITY};
     d.metric = nl_metric_column(picture->results, nl_series_metric(picture->experiment));

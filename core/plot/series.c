@@ -97,6 +97,12 @@ static int find_columns(struct loader *loader, const char *metric, struct nl_err
     return NL_OK;
 }
 
+static void append(struct nl_series *series, const struct nl_sighting *sighting)
+{
+    NL_GROW(series->at, series->count, series->capacity);
+    series->at[series->count++] = *sighting;
+}
+
 /* The last window of training batches may be shorter than the others, and so noisier: a spike that is none. It is
  * joined with the one before. */
 static void add_sighting(struct loader *loader, struct run *run, struct nl_series *series,
@@ -113,10 +119,9 @@ static void add_sighting(struct loader *loader, struct run *run, struct nl_serie
         run->window += window;
         return;
     }
-    NL_GROW(series->at, series->count, series->capacity);
     run->last = series->count;
     run->window = window;
-    series->at[series->count++] = *sighting;
+    append(series, sighting);
 }
 
 /* The rows of the metric's part, evaluated with the statistics that are reported first. */
@@ -249,9 +254,8 @@ struct nl_series *nl_series_of_depth(const struct nl_picture *picture, const str
                 out[i].left_out += !isnan(value) && !is_drawn(inside->quantity, value);
                 if (!is_drawn(inside->quantity, value))
                     continue;
-                NL_GROW(out[i].at, out[i].count, out[i].capacity);
-                out[i].at[out[i].count++] =
-                    (struct nl_sighting){.step = tensor, .x = tensor, .value = scale * value, .seed = seed};
+                append(&out[i],
+                       &(struct nl_sighting){.step = tensor, .x = tensor, .value = scale * value, .seed = seed});
             }
     return out;
 }
@@ -291,13 +295,12 @@ struct nl_series *nl_series_over_training(const struct nl_picture *picture, cons
                        high = most ? over_tensors(most, results, cell, seed, step, &ignored) : mean;
                 if (!is_drawn(inside->quantity, mean) || !isfinite(low) || !isfinite(high))
                     continue;
-                NL_GROW(out[i].at, out[i].count, out[i].capacity);
-                out[i].at[out[i].count++] = (struct nl_sighting){.step = inside->step[step],
-                                                                 .x = inside->step[step],
-                                                                 .value = scale * mean,
-                                                                 .seed = seed,
-                                                                 .low = low,
-                                                                 .high = high};
+                append(&out[i], &(struct nl_sighting){.step = inside->step[step],
+                                                      .x = inside->step[step],
+                                                      .value = scale * mean,
+                                                      .seed = seed,
+                                                      .low = low,
+                                                      .high = high});
             }
     return out;
 }

@@ -149,24 +149,19 @@ static void say_rounds(struct nl_answer *answer, const struct nl_rounds *rounds)
                     rounds->first_seeds);
 }
 
-static int place_of(const struct nl_cell *const *cell, int count, const struct nl_cell *wanted)
-{
-    for (int i = 0; i < count; i++)
-        if (cell[i] == wanted)
-            return i;
-    return -1;
-}
-
 void nl_answer_pairs(const struct nl_results *results, const struct nl_experiment *experiment,
-                     const struct nl_cell *const *cell, int count, int most,
+                     const struct nl_cell *(*cell_at)(const void *context, int place), int count, int most,
                      void (*pair)(void *context, int place, int against), void *context)
 {
     bool all_pairs = !experiment->has_baseline && count <= most;
     for (int i = 0; i < count; i++) {
-        int base =
-            experiment->has_baseline ? place_of(cell, count, nl_cell_baseline(results, experiment, cell[i])) : -1;
-        if (base >= 0 && base != i)
-            pair(context, i, base);
+        const struct nl_cell *base =
+            experiment->has_baseline ? nl_cell_baseline(results, experiment, cell_at(context, i)) : NULL;
+        int against = 0;
+        while (base && against < count && cell_at(context, against) != base)
+            against++;
+        if (base && against < count && against != i)
+            pair(context, i, against);
         for (int before = 0; all_pairs && before < i; before++)
             pair(context, i, before);
     }

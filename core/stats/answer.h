@@ -44,10 +44,10 @@ void nl_answer_json(struct nl_text *out, const struct nl_answer *answer, int ind
 struct nl_claim *nl_answer_claim(struct nl_answer *answer, const char *method, const char *against,
                                  const char *statement, enum nl_finding expected);
 
-/* Calls pair for what is compared of cell[count], by places in it: each cell with its counterpart in sweep.baseline,
+/* Calls pair for what is compared of so many cells, by their places: each cell with its counterpart in sweep.baseline,
  * or, where there is no baseline and there are at most `most` cells, each with all before it. */
 void nl_answer_pairs(const struct nl_results *results, const struct nl_experiment *experiment,
-                     const struct nl_cell *const *cell, int count, int most,
+                     const struct nl_cell *(*cell_at)(const void *context, int place), int count, int most,
                      void (*pair)(void *context, int place, int against), void *context);
 
 /* Counts failed runs of both sides into the claim. */

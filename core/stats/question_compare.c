@@ -115,13 +115,9 @@ static void add_pair(void *context, int place, int against)
     add_claim(context, place, against);
 }
 
-static void add_claims(struct question *q)
+static const struct nl_cell *cell_at(const void *context, int place)
 {
-    const struct nl_cell **cell = nl_alloc((size_t)q->places, sizeof(const struct nl_cell *));
-    for (int i = 0; i < q->places; i++)
-        cell[i] = q->place[i].cell;
-    nl_answer_pairs(q->results, q->experiment, cell, q->places, MOST_OF_ALL_PAIRS, add_pair, q);
-    free(cell);
+    return ((const struct question *)context)->place[place].cell;
 }
 
 static const struct nl_claim *told(const struct question *q, int place)
@@ -249,7 +245,7 @@ void nl_ask_compare(struct nl_answer *answer, const struct nl_results *results, 
     for (int i = 0; i < q.places; i++)
         q.told[i] = -1;
     if (results->seeds > 1)
-        add_claims(&q);
+        nl_answer_pairs(results, experiment, cell_at, q.places, MOST_OF_ALL_PAIRS, add_pair, &q);
     answer->tests = nl_claims_judge(answer->claim, answer->claims, NL_BONFERRONI, q.rule.level);
     say_headline(&q);
     free(q.told);

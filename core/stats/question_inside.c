@@ -153,13 +153,9 @@ static void add_pair(void *context, int place, int against)
     free(tensor);
 }
 
-static void add_claims(struct question *q)
+static const struct nl_cell *cell_at(const void *context, int place)
 {
-    const struct nl_cell **cell = nl_alloc((size_t)q->places, sizeof(const struct nl_cell *));
-    for (int i = 0; i < q->places; i++)
-        cell[i] = q->place[i].cell;
-    nl_answer_pairs(q->results, q->experiment, cell, q->places, MOST_OF_ALL_PAIRS, add_pair, q);
-    free(cell);
+    return ((const struct question *)context)->place[place].cell;
 }
 
 /* The mean over the tensors of a cell and over its seeds, as it reads. */
@@ -312,7 +308,7 @@ static void answer(struct question *q)
         take_values(q, &q->place[i]);
     }
     if (q->results->seeds > 1)
-        add_claims(q);
+        nl_answer_pairs(q->results, q->experiment, cell_at, q->places, MOST_OF_ALL_PAIRS, add_pair, q);
     q->answer->tests = nl_claims_judge(q->answer->claim, q->answer->claims, NL_BONFERRONI, q->rule.level);
     say_headline(q);
     for (int i = 0; i < q->places; i++)

@@ -213,13 +213,9 @@ static void add_pair(void *context, int place, int against)
     add_claim(context, side_by_side ? against : place, side_by_side ? place : against);
 }
 
-static void add_claims(struct question *q)
+static const struct nl_cell *cell_at(const void *context, int place)
 {
-    const struct nl_cell **cell = nl_alloc((size_t)q->places, sizeof(const struct nl_cell *));
-    for (int i = 0; i < q->places; i++)
-        cell[i] = q->place[i].cell;
-    nl_answer_pairs(q->results, q->experiment, cell, q->places, MOST_OF_ALL_PAIRS, add_pair, q);
-    free(cell);
+    return ((const struct question *)context)->place[place].cell;
 }
 
 /* "340", or "more than 880" where half of the runs or more never reached the target. */
@@ -434,7 +430,7 @@ void nl_ask_speed(struct nl_answer *answer, const struct nl_results *results, co
     qsort(q.place, (size_t)q.places, sizeof *q.place, by_median);
     char *why = why_no_order(&q);
     if (results->seeds > 1 && !why)
-        add_claims(&q);
+        nl_answer_pairs(results, experiment, cell_at, q.places, MOST_OF_ALL_PAIRS, add_pair, &q);
     answer->tests = nl_claims_judge(answer->claim, answer->claims, NL_BONFERRONI, q.rule.level);
     if (why)
         nl_text_add(&answer->headline, "Speed cannot be judged: %s.\n", why);

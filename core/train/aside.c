@@ -22,7 +22,7 @@ static const double first_along = 0.5; /* learning rates; the last is 4 */
 
 struct aside {
     const struct nl_training *training;
-    const struct nl_plan *plan;
+    struct nl_plan *plan;
     const struct nl_run *step;
     size_t count;          /* parameters */
     double *w, *g, *trial; /* (replicas, count): parameters before the step, their gradients, other parameters */
@@ -99,9 +99,7 @@ static void make_step(void *context)
     struct nl_run run = *a->step;
     run.observes = false;
     struct nl_loss_sums *none = nl_alloc((size_t)a->plan->replicas, sizeof *none);
-    nl_plan_forward(a->plan, &a->plan->train, &run);
-    nl_plan_backward(a->plan, &run);
-    nl_plan_update(a->plan, &run);
+    nl_plan_step(a->plan, &run);
     nl_plan_put(a->plan, run.sums, none, sizeof *none);
     free(none);
     get(a, a->trial, a->plan->parameters);
@@ -212,9 +210,9 @@ static void look_at_curvature(struct aside *a)
     }
 }
 
-struct nl_observed *nl_look_aside(const struct nl_training *training, const struct nl_run *step)
+struct nl_observed *nl_look_aside(struct nl_training *training, const struct nl_run *step)
 {
-    const struct nl_plan *plan = &training->plan;
+    struct nl_plan *plan = &training->plan;
     size_t replicas = (size_t)plan->replicas, values = replicas * plan->graph->count;
     struct aside a = {.training = training, .plan = plan, .step = step, .count = plan->graph->count};
     a.w = nl_alloc(values, sizeof *a.w);

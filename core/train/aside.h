@@ -8,7 +8,7 @@
 
 /* Makes them on the batch of a step that comes next, which pass train's gather.index names, with the rates of that step
  * in place. Returns what was seen, (replicas, observers), of those observers alone; to be freed. */
-struct nl_observed *nl_look_aside(const struct nl_training *training, const struct nl_run *step);
+struct nl_observed *nl_look_aside(struct nl_training *training, const struct nl_run *step);
 
 /* What is seen of x, or where `before` is not NULL of x - before. */
 struct nl_observed nl_look_at(size_t count, const double *x, const double *before);

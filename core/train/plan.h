@@ -133,7 +133,4 @@ void nl_plan_forward(const struct nl_plan *plan, const struct nl_pass *pass, con
 /* The training pass, last to first. */
 void nl_plan_backward(const struct nl_plan *plan, const struct nl_run *run);
 
-/* The optimizer's step. */
-void nl_plan_update(const struct nl_plan *plan, const struct nl_run *run);
-
 #endif

@@ -39,7 +39,7 @@ static void average(const struct nl_plan *plan, const struct nl_run *run)
     }
 }
 
-void nl_plan_update(const struct nl_plan *plan, const struct nl_run *run)
+static void update(const struct nl_plan *plan, const struct nl_run *run)
 {
     bool frozen = run->statistics == NL_STATS_FROZEN;
     for (int call = 0; call < nl_calls_of(plan->backend, run); call++) {
@@ -83,7 +83,7 @@ static void make_step(const void *context)
         average(step->plan, step->run);
     if (step->run->adds)
         return;
-    nl_plan_update(step->plan, step->run);
+    update(step->plan, step->run);
     nl_program_after_step(program_of(&step->plan->train, step->run), step->run);
 }
 
