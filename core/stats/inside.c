@@ -117,7 +117,7 @@ static int take_run(struct loader *loader, size_t cell, int seed, int first, int
     return NL_OK;
 }
 
-/* Calls `take` for the rows of each run; take_run NULL: see_run. */
+/* Takes the values of each run, or else its tensors and steps. */
 static int each_run(struct loader *loader, bool values, struct nl_error *err)
 {
     const struct nl_results *results = loader->results;
