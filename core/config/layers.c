@@ -13,7 +13,7 @@
 #include "config/keep.h"
 #include "config/value.h"
 
-enum { MOST_LAYERS = 1000, LONGEST_NAME = 40, PREFIX = sizeof "model.layers." - 1 };
+enum { MOST_LAYERS = 10000, LONGEST_NAME = 40, PREFIX = sizeof "model.layers." - 1 };
 
 const struct nl_layers nl_no_layers = {.text = "[]"};
 

@@ -125,11 +125,19 @@ const struct nl_key nl_keys[] = {
 const struct nl_field nl_quantity_fields[] = {
 #define OF_ALL "of every tensor; "
 #define OF_CHANGES "of update:NAME and shift:NAME; "
+#define OF_UPDATES "of update:NAME; "
+#define OF_WHOLE "of distribution:NAME and all else that passes beside the step see; "
+#define OF_COVARIANCES "of covariance:NAME; "
+#define OF_JACOBIANS "of jacobian:NAME; "
 #define QUANTITY(name, title, of, compared, formula, unit, help) {#name, OF_##of unit, help, NULL, 0, NULL, NULL},
 #include "graph/quantities.def"
 #undef QUANTITY
 #undef OF_ALL
 #undef OF_CHANGES
+#undef OF_UPDATES
+#undef OF_WHOLE
+#undef OF_COVARIANCES
+#undef OF_JACOBIANS
     {0}};
 
 const int nl_key_count = sizeof nl_keys / sizeof *nl_keys;

@@ -386,6 +386,16 @@ int nl_first_consumer(const struct nl_graph *graph, int value)
     return NL_NONE;
 }
 
+int nl_graph_first_real(const struct nl_graph *graph)
+{
+    if (graph->value[graph->input[0].value].type == NL_TENSOR_REAL)
+        return NL_NONE;
+    int first = 0;
+    while (graph->value[first].kind != NL_ACTIVATIONS || graph->value[first].type != NL_TENSOR_REAL)
+        first++;
+    return first;
+}
+
 int nl_consumers(const struct nl_graph *graph, int value)
 {
     int count = graph->value[value].observed;

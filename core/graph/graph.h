@@ -117,6 +117,9 @@ int nl_graph_add_input(struct nl_graph *graph, const char *name, enum nl_tensor_
 /* The input of that name, or NL_NONE. */
 int nl_graph_input(const struct nl_graph *graph, const char *name);
 
+/* What derivatives by the input are by: NL_NONE where input 0 is real, else the first real value that is computed. */
+int nl_graph_first_real(const struct nl_graph *graph);
+
 /* A node to be added. */
 struct nl_new_node {
     const struct nl_operation *operation;

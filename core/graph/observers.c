@@ -9,17 +9,25 @@
 #include "base/memory.h"
 #include "base/nearest.h"
 
-const char *const nl_observed_group_names[] = {"activations", "gradients", "updates",   "normalizers",
-                                               "shift",       "landscape", "curvature", NULL};
+const char *const nl_observed_group_names[] = {"activations",   "gradients",       "updates",  "normalizers",
+                                               "distributions", "representations", "jacobian", "shift",
+                                               "landscape",     "curvature",       NULL};
 
-const char *const nl_aspect_prefixes[NL_ASPECTS] = {"", "grad:", "update:", "shift:", "along:", "hessian:"};
+const char *const nl_aspect_prefixes[NL_ASPECTS] = {
+    "",         "grad:",   "update:",     "shift:",    "distribution:", "units:",
+    "samples:", "tokens:", "covariance:", "jacobian:", "along:",        "hessian:"};
 
 static const char *const along_names[NL_ALONG_KINDS] = {"loss", "gradient", "smoothness"};
 static const char *const curved_names[NL_CURVED_KINDS] = {"eigenvalues", "trace"};
 
 bool nl_is_aside(enum nl_aspect aspect)
 {
-    return aspect == NL_SHIFT || aspect == NL_ALONG || aspect == NL_CURVATURE;
+    return aspect >= NL_SHIFT;
+}
+
+bool nl_sees_whole(enum nl_aspect aspect)
+{
+    return aspect >= NL_DISTRIBUTION && aspect <= NL_JACOBIAN;
 }
 
 enum nl_aspect nl_observer_aspect(const char *name)
@@ -76,9 +84,18 @@ static int group_of(const struct nl_graph *graph, int value, enum nl_aspect aspe
     const struct nl_value *v = &graph->value[value];
     if (v->kind == NL_PARAMETER)
         return group_of_parameter(graph->tensor[v->tensor].spec.role, aspect);
-    return aspect == NL_VALUE && v->kind == NL_ACTIVATIONS && has_weight(graph, &graph->node[v->producer])
-               ? NL_OBSERVED_ACTIVATIONS
-               : NL_NONE;
+    if (v->kind != NL_ACTIVATIONS || !has_weight(graph, &graph->node[v->producer]))
+        return NL_NONE;
+    switch (aspect) {
+    case NL_VALUE: return NL_OBSERVED_ACTIVATIONS;
+    case NL_DISTRIBUTION:
+    case NL_UNITS: return NL_OBSERVED_DISTRIBUTIONS;
+    case NL_SAMPLES:
+    case NL_TOKENS:
+    case NL_COVARIANCE: return NL_OBSERVED_REPRESENTATIONS;
+    case NL_JACOBIAN: return NL_OBSERVED_JACOBIAN;
+    default: return NL_NONE;
+    }
 }
 
 static void add(struct nl_observers *out, struct nl_observer observer, const char *name)
@@ -123,6 +140,18 @@ static int find_first_weight(const struct nl_graph *graph)
     return first;
 }
 
+/* Whether an aspect of a whole batch is there to see. The passes of a loop see its values time by time. */
+static bool has_whole(const struct nl_graph *graph, int value, enum nl_aspect aspect, int input)
+{
+    const struct nl_value *v = &graph->value[value];
+    if (v->loop != NL_NONE)
+        return false;
+    if (v->kind != NL_ACTIVATIONS)
+        return aspect == NL_DISTRIBUTION;
+    bool moved = input == NL_NONE || (graph->value[input].loop == NL_NONE && value > input);
+    return (aspect != NL_JACOBIAN || moved) && (aspect != NL_TOKENS || nl_positions(v->extent) > 1);
+}
+
 /* All that there is to see. A gradient is there where the value depends on a parameter, and the loss on the value. */
 static struct nl_observers everything(const struct nl_graph *graph)
 {
@@ -131,8 +160,8 @@ static struct nl_observers everything(const struct nl_graph *graph)
     bool *used = nl_alloc((size_t)graph->values, sizeof *used);
     nl_graph_find_learned(graph, learned);
     nl_graph_find_used(graph, used);
-    int first_weight = find_first_weight(graph);
-    for (enum nl_aspect aspect = 0; aspect <= NL_SHIFT; aspect++)
+    int first_weight = find_first_weight(graph), input = nl_graph_first_real(graph);
+    for (enum nl_aspect aspect = 0; aspect <= NL_JACOBIAN; aspect++)
         for (int i = 0; i < graph->values; i++) {
             const struct nl_value *value = &graph->value[i];
             bool parameter = value->kind == NL_PARAMETER,
@@ -141,7 +170,8 @@ static struct nl_observers everything(const struct nl_graph *graph)
                 continue; /* no step has it */
             if ((!parameter && !first) || value->type != NL_TENSOR_REAL ||
                 (aspect == NL_GRADIENT && !(learned[i] && used[i])) || (aspect == NL_UPDATE && !parameter) ||
-                (aspect == NL_SHIFT && (!used[i] || i <= first_weight || !is_weight(graph, i))))
+                (aspect == NL_SHIFT && (!used[i] || i <= first_weight || !is_weight(graph, i))) ||
+                (nl_sees_whole(aspect) && !has_whole(graph, i, aspect, input)))
                 continue;
             add(&out,
                 (struct nl_observer){.value = i,

@@ -6,6 +6,13 @@
  *     update:NAME   of a parameter: what the optimizer's step adds to it
  *     shift:NAME    of a weight but the first: the change of its gradient on the same batch when the parameters before
  *                   it have made their step (internal covariate shift: train/aside.c)
+ *     distribution:NAME   of an activation or a parameter: its elements, of which there are quantiles then
+ *     units:NAME    of an activation, as all below: the root mean square of each channel over samples and positions
+ *     samples:NAME  of each sample its mean cosine with the other samples
+ *     tokens:NAME   where a sample has several positions: of each sample the mean cosine between two of them
+ *     covariance:NAME   the eigenvalues of the covariance of the channels over samples and positions
+ *     jacobian:NAME numbers whose mean is the mean squared singular value of the derivative of the batch's activations
+ *                   by its inputs (by its embedded tokens, where it has tokens) (train/representation.h)
  *     along:loss, along:gradient, along:smoothness   the loss along the gradient (train/aside.c)
  *     hessian:eigenvalues, hessian:trace             the largest eigenvalues of the Hessian of the loss, and numbers
  *                   whose mean is its trace (train/curvature.h)
@@ -19,11 +26,28 @@
 #include "base/lists.h"
 #include "graph/graph.h"
 
-enum nl_aspect { NL_VALUE, NL_GRADIENT, NL_UPDATE, NL_SHIFT, NL_ALONG, NL_CURVATURE, NL_ASPECTS };
-extern const char *const nl_aspect_prefixes[NL_ASPECTS]; /* "", "grad:", "update:", "shift:", "along:", "hessian:" */
+enum nl_aspect {
+    NL_VALUE,
+    NL_GRADIENT,
+    NL_UPDATE,
+    NL_SHIFT,
+    NL_DISTRIBUTION,
+    NL_UNITS,
+    NL_SAMPLES,
+    NL_TOKENS,
+    NL_COVARIANCE,
+    NL_JACOBIAN,
+    NL_ALONG,
+    NL_CURVATURE,
+    NL_ASPECTS
+};
+extern const char *const nl_aspect_prefixes[NL_ASPECTS]; /* "", "grad:", "update:", ... */
 
 /* Whether an aspect is seen by passes of its own, beside the step. */
 bool nl_is_aside(enum nl_aspect aspect);
+
+/* Whether an aspect is of a tensor as the whole batch has it (train/representation.h). */
+bool nl_sees_whole(enum nl_aspect aspect);
 
 /* What is seen along the gradient. */
 enum nl_along {
@@ -40,13 +64,16 @@ enum nl_curved { NL_CURVED_EIGENVALUES, NL_CURVED_TRACE, NL_CURVED_KINDS };
 
 /* The groups of tensors that log.layers names (nl_observed_group_names). */
 enum nl_observed_group {
-    NL_OBSERVED_ACTIVATIONS, /* the output of each layer that has a weight */
-    NL_OBSERVED_GRADIENTS,   /* of each weight */
-    NL_OBSERVED_UPDATES,     /* of each weight */
-    NL_OBSERVED_NORMALIZERS, /* gamma and beta, the shares of those that mix others, and running statistics */
-    NL_OBSERVED_SHIFT,       /* of each weight but the first */
-    NL_OBSERVED_LANDSCAPE,   /* all along the gradient */
-    NL_OBSERVED_CURVATURE,   /* all of the Hessian */
+    NL_OBSERVED_ACTIVATIONS,     /* the output of each layer that has a weight */
+    NL_OBSERVED_GRADIENTS,       /* of each weight */
+    NL_OBSERVED_UPDATES,         /* of each weight */
+    NL_OBSERVED_NORMALIZERS,     /* gamma and beta, the shares of those that mix others, and running statistics */
+    NL_OBSERVED_DISTRIBUTIONS,   /* distribution: and units: of the output of each layer that has a weight */
+    NL_OBSERVED_REPRESENTATIONS, /* samples:, tokens: and covariance: of the same */
+    NL_OBSERVED_JACOBIAN,        /* of the same */
+    NL_OBSERVED_SHIFT,           /* of each weight but the first */
+    NL_OBSERVED_LANDSCAPE,       /* all along the gradient */
+    NL_OBSERVED_CURVATURE,       /* all of the Hessian */
     NL_OBSERVED_GROUPS
 };
 extern const char *const nl_observed_group_names[];
@@ -63,8 +90,9 @@ struct nl_observer {
 
 struct nl_observers {
     int count, capacity;
-    struct nl_observer *at; /* each tensor once, in the order of the graph: values, then gradients, updates and shifts,
-                               then running statistics, and what is along the gradient and of the Hessian */
+    struct nl_observer
+        *at; /* each tensor once, in the order of the graph, aspect by aspect; then running statistics, and
+                               what is along the gradient and of the Hessian */
 };
 
 /* What the patterns match, and what is of the groups, of which bit 1 << group is set; zeros for none. To be released.

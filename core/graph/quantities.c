@@ -20,10 +20,9 @@ static double rotation(const struct nl_observed *seen)
 #include "graph/quantities.def"
 #undef QUANTITY
 
-enum { OF_ALL = false, OF_CHANGES = true };
-
 const struct nl_quantity_row nl_quantities[NL_QUANTITIES] = {
-#define QUANTITY(name, title, of, compared, formula, unit, help) {#name, title, OF_##of, NL_BY_##compared, name##_of},
+#define QUANTITY(name, title, of, compared, formula, unit, help)                                                       \
+    {#name, title, NL_OF_##of, NL_BY_##compared, name##_of},
 #include "graph/quantities.def"
 #undef QUANTITY
 };
@@ -34,12 +33,16 @@ const char *const nl_quantity_names[] = {
 #undef QUANTITY
     NULL};
 
-static bool is_change(enum nl_aspect aspect)
-{
-    return aspect == NL_UPDATE || aspect == NL_SHIFT;
-}
-
 bool nl_quantity_applies(enum nl_quantity quantity, const char *observer)
 {
-    return !nl_quantities[quantity].of_changes || is_change(nl_observer_aspect(observer));
+    enum nl_aspect aspect = nl_observer_aspect(observer);
+    switch (nl_quantities[quantity].of) {
+    case NL_OF_ALL: return true;
+    case NL_OF_CHANGES: return aspect == NL_UPDATE || aspect == NL_SHIFT;
+    case NL_OF_UPDATES: return aspect == NL_UPDATE;
+    case NL_OF_WHOLE: return nl_is_aside(aspect);
+    case NL_OF_COVARIANCES: return aspect == NL_COVARIANCE;
+    case NL_OF_JACOBIANS: return aspect == NL_JACOBIAN;
+    }
+    return false;
 }

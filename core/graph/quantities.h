@@ -17,9 +17,19 @@ extern const char *const nl_quantity_names[]; /* NULL-terminated */
 /* How two of them are compared. */
 enum nl_comparison_kind { NL_BY_RATIO, NL_BY_DIFFERENCE, NL_BY_SHARE };
 
+/* Of which tensors there is one. */
+enum nl_quantity_of {
+    NL_OF_ALL,
+    NL_OF_CHANGES,     /* update:NAME, shift:NAME */
+    NL_OF_UPDATES,     /* update:NAME */
+    NL_OF_WHOLE,       /* those that passes beside the step see (nl_is_aside) */
+    NL_OF_COVARIANCES, /* covariance:NAME */
+    NL_OF_JACOBIANS    /* jacobian:NAME */
+};
+
 struct nl_quantity_row {
     const char *name, *title;
-    bool of_changes; /* of update:NAME and shift:NAME alone */
+    enum nl_quantity_of of;
     enum nl_comparison_kind compared;
     double (*value)(const struct nl_observed *seen); /* NaN: there is none */
 };

@@ -80,6 +80,15 @@ struct nl_loss_sums {
     double counted; /* how many there are: samples, or the positions that their lengths count */
 };
 
+/* Is shown what observers read, on the host (the reference alone): `rows` rows of `count` reals at x, of samples
+ * from run->first on where they are a batch's. seen: where the observer puts what it sees. */
+struct nl_run;
+struct nl_observed;
+struct nl_viewer {
+    void (*show)(struct nl_viewer *viewer, const struct nl_run *run, const struct nl_observed *seen, const void *x,
+                 size_t rows, size_t count);
+};
+
 /* What all operations of one call share. */
 struct nl_run {
     int replicas;                  /* R; 1 in a call on the host */
@@ -96,6 +105,7 @@ struct nl_run {
     int before; /* of a batch that is computed in micro-batches (train.accumulate): samples in those before this one, */
     bool adds;                     /* and whether more come after it, so that no step is made yet */
     bool begins;                   /* it is of the first step of an epoch */
+    struct nl_viewer *viewer;      /* or NULL */
     int time;                      /* in the body of a loop (graph/loop.h): the position in the sequences; else 0 */
 };
 

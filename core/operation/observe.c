@@ -33,6 +33,8 @@ static void forward(const struct nl_run *run, const void *arguments)
     size_t rows = op->per_sample ? (size_t)run->samples : 1;
     const real *x = (const real *)op->x + op->first, *before = op->before;
     struct nl_observed *seen = op->seen;
+    if (run->viewer)
+        run->viewer->show(run->viewer, run, seen, x, rows, op->count);
     if (run->before + run->first == 0)
         *seen = nl_unseen();
     for (size_t n = 0; n < rows; n++)

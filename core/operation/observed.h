@@ -7,6 +7,8 @@
 
 /* What is seen of a tensor, for a log (graph/quantities.def). Powers of the deviations from the mean are summed beside
  * the squares: those of numbers far from zero would be lost in them. Doubles alone: checkpoints keep them so. */
+enum { NL_SEEN_QUANTILES = 5 };
+
 struct nl_observed {
     double elements, sum, squares;
     double deviations, cubes, fourths; /* sums of the second, third and fourth powers of the deviations */
@@ -15,12 +17,18 @@ struct nl_observed {
     /* What only a change d = x - before has; else 0: */
     double weight, along; /* sums of before^2 and of before d */
     double across;        /* sum of (d - before along / weight)^2: of what is orthogonal to before */
+    /* What only a tensor that is there as a whole has (train/aside.h); else NaN: */
+    double quantile[NL_SEEN_QUANTILES]; /* below which are 1, 25, 50, 75 and 99 % of the elements */
+    double middle;                      /* the median of the absolute values */
+    /* What only the update of a parameter has; else NaN: */
+    double rate; /* the effective learning rate */
 };
 
 /* What is seen where there is no element. */
 static inline NL_EVERYWHERE struct nl_observed nl_unseen(void)
 {
-    const struct nl_observed none = {0, 0, 0, 0, 0, 0, 0, INFINITY, -INFINITY, 0, 0, 0};
+    const struct nl_observed none = {0,   0,  0, 0, 0, 0, 0, INFINITY, -INFINITY, 0, 0, 0, {NAN, NAN, NAN, NAN, NAN},
+                                     NAN, NAN};
     return none;
 }
 

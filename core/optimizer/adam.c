@@ -6,5 +6,8 @@ NL_STEP(adam)
     nl_step_by_moments(step, false);
 }
 
-NL_OPTIMIZER(adam) = {
-    .keys = NL_BY_BETA1 | NL_BY_BETA2 | NL_BY_EPS, .kept = 2, .on_cuda = true, .step = NL_STEPS(adam)};
+NL_OPTIMIZER(adam) = {.keys = NL_BY_BETA1 | NL_BY_BETA2 | NL_BY_EPS,
+                      .kept = 2,
+                      .on_cuda = true,
+                      .scale_power = 1,
+                      .step = NL_STEPS(adam)};

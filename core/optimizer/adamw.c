@@ -10,4 +10,5 @@ NL_OPTIMIZER(adamw) = {.keys = NL_BY_BETA1 | NL_BY_BETA2 | NL_BY_EPS,
                        .kept = 2,
                        .decoupled = true,
                        .on_cuda = true,
+                       .scale_power = 1,
                        .step = NL_STEPS(adamw)};

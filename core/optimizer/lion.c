@@ -25,4 +25,5 @@ NL_OPTIMIZER(lion) = {.keys = NL_BY_BETA1 | NL_BY_BETA2,
                       .kept = 1,
                       .decoupled = true,
                       .on_cuda = true,
+                      .scale_power = 1,
                       .step = NL_STEPS(lion)};

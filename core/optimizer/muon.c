@@ -75,4 +75,5 @@ NL_STEP(muon)
 NL_OPTIMIZER(muon) = {.keys = NL_BY_MOMENTUM | NL_BY_NESTEROV | NL_BY_BETA1 | NL_BY_BETA2 | NL_BY_EPS,
                       .kept = 2,
                       .decoupled = true,
+                      .scale_power = 1,
                       .step = NL_STEPS(muon)};

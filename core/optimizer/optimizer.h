@@ -79,6 +79,8 @@ struct nl_optimizer_form {
     bool kept_for_momentum;   /* none without a momentum */
     bool decoupled;           /* weight decay multiplies w, and is no part of the gradient */
     bool spares_all_but_weights; /* biases, gammas and betas never decay */
+    int scale_power; /* p: on a weight w whose length changes nothing a rate acts as lr / |w|^p does at length 1 (van
+                        Laarhoven 2017, section 3) */
     bool on_cuda;             /* update.cuh computes it */
     nl_optimizer_step *step[NL_ELEMENTS];
 };

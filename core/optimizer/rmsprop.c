@@ -17,5 +17,8 @@ NL_STEP(rmsprop)
     }
 }
 
-NL_OPTIMIZER(rmsprop) = {
-    .keys = NL_BY_MOMENTUM | NL_BY_BETA2 | NL_BY_EPS, .beta2 = 0.99, .kept = 2, .step = NL_STEPS(rmsprop)};
+NL_OPTIMIZER(rmsprop) = {.keys = NL_BY_MOMENTUM | NL_BY_BETA2 | NL_BY_EPS,
+                         .beta2 = 0.99,
+                         .kept = 2,
+                         .scale_power = 1,
+                         .step = NL_STEPS(rmsprop)};

@@ -21,4 +21,5 @@ NL_OPTIMIZER(sgd) = {.keys = NL_BY_MOMENTUM | NL_BY_NESTEROV,
                      .kept = 1,
                      .kept_for_momentum = true,
                      .on_cuda = true,
+                     .scale_power = 2,
                      .step = NL_STEPS(sgd)};

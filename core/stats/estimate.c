@@ -6,13 +6,8 @@
 
 #include "base/memory.h"
 #include "base/random.h"
+#include "base/sorted.h"
 #include "stats/distribution.h"
-
-static int by_value(const void *left, const void *right)
-{
-    double a = *(const double *)left, b = *(const double *)right;
-    return (a > b) - (a < b);
-}
 
 int nl_finite_values(const double *values, int count, double *out)
 {
@@ -20,24 +15,13 @@ int nl_finite_values(const double *values, int count, double *out)
     for (int i = 0; i < count; i++)
         if (isfinite(values[i]))
             out[kept++] = values[i];
-    qsort(out, (size_t)kept, sizeof *out, by_value);
+    nl_sort(out, (size_t)kept);
     return kept;
-}
-
-double nl_quantile_sorted(const double *sorted, int count, double probability)
-{
-    if (count == 0)
-        return NAN;
-    double place = probability * (count - 1);
-    int below = (int)floor(place);
-    if (below >= count - 1)
-        return sorted[count - 1];
-    return sorted[below] + (place - below) * (sorted[below + 1] - sorted[below]);
 }
 
 double nl_median_sorted(const double *sorted, int count)
 {
-    return nl_quantile_sorted(sorted, count, 0.5);
+    return nl_quantile_sorted(sorted, (size_t)count, 0.5);
 }
 
 static void bootstrap(const double *values, int n, double level, double *lower, double *upper)
@@ -50,7 +34,7 @@ static void bootstrap(const double *values, int n, double level, double *lower, 
             sum += values[nl_stream_below(stream, (uint64_t)resample, (uint64_t)i, (uint32_t)n)];
         means[resample] = sum / n;
     }
-    qsort(means, NL_RESAMPLES, sizeof *means, by_value);
+    nl_sort(means, NL_RESAMPLES);
     *lower = nl_quantile_sorted(means, NL_RESAMPLES, 0.5 * (1.0 - level));
     *upper = nl_quantile_sorted(means, NL_RESAMPLES, 0.5 * (1.0 + level));
     free(means);

@@ -97,6 +97,5 @@ double nl_survival_median(const struct nl_survival *curve, int rows);
 
 int nl_finite_values(const double *values, int count, double *out); /* those that are finite, sorted; how many */
 double nl_median_sorted(const double *sorted, int count);           /* NaN for none */
-double nl_quantile_sorted(const double *sorted, int count, double probability); /* linear between neighbours */
 
 #endif

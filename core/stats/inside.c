@@ -335,6 +335,12 @@ const char *nl_inside_subject(const struct nl_inside *inside)
     case NL_GRADIENT: return "gradients";
     case NL_UPDATE: return "updates";
     case NL_SHIFT: return "shifts of gradients";
+    case NL_DISTRIBUTION: return *common.ending ? common.ending + 1 : "activations";
+    case NL_UNITS: return "units";
+    case NL_SAMPLES: return "cosines between samples";
+    case NL_TOKENS: return "cosines between tokens";
+    case NL_COVARIANCE: return "eigenvalues of the covariance";
+    case NL_JACOBIAN: return "the Jacobian from the input";
     case NL_ALONG: return inside->tensors == 1 ? along[nl_observer_along(inside->tensor[0])] : "";
     case NL_CURVATURE: return inside->tensors == 1 ? of_hessian(inside->tensor[0]) : "the Hessian";
     case NL_VALUE:

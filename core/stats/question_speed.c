@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/sorted.h"
 #include "stats/answer.h"
 #include "stats/comparison.h"
 #include "stats/steps.h"
@@ -37,12 +38,6 @@ struct question {
     int places;
     int *told; /* [places]: the claim that its line tells of; -1: none */
 };
-
-static int by_number(const void *left, const void *right)
-{
-    double a = *(const double *)left, b = *(const double *)right;
-    return (a > b) - (a < b);
-}
 
 static int by_median(const void *left, const void *right)
 {
@@ -100,8 +95,8 @@ static struct ratios ratios_of(const struct place *place, const struct place *ba
             neither ? -INFINITY : log(theirs->low / mine->high); /* of nothing by the first evaluation: -INFINITY */
         out.high[out.pairs++] = neither ? INFINITY : log(theirs->high / mine->low);
     }
-    qsort(out.low, (size_t)out.pairs, sizeof *out.low, by_number);
-    qsort(out.high, (size_t)out.pairs, sizeof *out.high, by_number);
+    nl_sort(out.low, (size_t)out.pairs);
+    nl_sort(out.high, (size_t)out.pairs);
     return out;
 }
 

@@ -14,8 +14,10 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
+#include "base/sorted.h"
 #include "operation/observe.h"
 #include "train/curvature.h"
+#include "train/representation.h"
 
 enum { STEPS_ALONG = 8 };
 static const double first_along = 0.5; /* learning rates; the last is 4 */
@@ -31,12 +33,33 @@ struct aside {
     struct nl_observed *seen;
 };
 
+/* None is NaN. */
+static void find_quantiles(size_t count, const double *x, const double *before, struct nl_observed *seen)
+{
+    static const double levels[NL_SEEN_QUANTILES] = {0.01, 0.25, 0.5, 0.75, 0.99};
+    double *values = nl_alloc(count, sizeof *values);
+    for (size_t i = 0; i < count; i++)
+        values[i] = before ? x[i] - before[i] : x[i];
+    nl_sort(values, count);
+    for (int i = 0; i < NL_SEEN_QUANTILES; i++)
+        seen->quantile[i] = nl_quantile_sorted(values, count, levels[i]);
+    for (size_t i = 0; i < count; i++)
+        values[i] = fabs(values[i]);
+    nl_sort(values, count);
+    seen->middle = nl_quantile_sorted(values, count, 0.5);
+    free(values);
+}
+
 struct nl_observed nl_look_at(size_t count, const double *x, const double *before)
 {
     struct nl_observed seen;
     const struct nl_observe observe = {.count = count, .x = x, .before = before, .seen = &seen};
     const struct nl_run run = {.replicas = 1, .samples = 1};
+    if (count == 0)
+        return nl_unseen();
     nl_kernel_of(&nl_backend_ref, &nl_observe_operation, &observe)->forward(&run, &observe);
+    if (!isnan(seen.sum))
+        find_quantiles(count, x, before, &seen);
     return seen;
 }
 
@@ -221,14 +244,21 @@ struct nl_observed *nl_look_aside(struct nl_training *training, const struct nl_
     a.gradient = nl_alloc(values, sizeof *a.gradient);
     a.loss = nl_alloc(replicas, sizeof *a.loss);
     a.seen = nl_alloc(replicas * (size_t)plan->observers.count, sizeof *a.seen);
+    bool shifts = nl_observes_any(&plan->observers, NL_SHIFT), walks = nl_observes_any(&plan->observers, NL_ALONG);
+    bool whole = false;
+    for (int i = 0; i < plan->observers.count; i++)
+        whole |= nl_sees_whole(plan->observers.at[i].aspect);
     get(&a, a.w, plan->parameters);
-    nl_aside(plan, look_around, &a);
+    if (shifts || walks)
+        nl_aside(plan, look_around, &a);
     for (size_t i = 0; i < values; i++)
         a.g[i] = a.gradient[i];
-    if (nl_observes_any(&plan->observers, NL_SHIFT))
+    if (shifts)
         look_at_shift(&a);
-    if (nl_observes_any(&plan->observers, NL_ALONG))
+    if (walks)
         look_along(&a);
+    for (int i = 0; whole && i < plan->replicas; i++)
+        nl_look_at_representations(training, step, i, a.seen + i * plan->observers.count);
     if (nl_observes_any(&plan->observers, NL_CURVATURE))
         look_at_curvature(&a);
     free(a.w);

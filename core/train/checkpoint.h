@@ -6,7 +6,7 @@
  *     training.sums     F64 (7)         loss of the first batch; sums since the last row of the curve: loss, correct,
  *                                       counted; seconds: all, training, evaluation
  *     training.curve    F64 (rows, 8)   step, epoch, samples, part, eval, lr, loss, accuracy
- *     training.metrics  F64 (rows, 14)  where tensors are observed: step, number of the tensor, and the fields of
+ *     training.metrics  F64 (rows, 21)  where tensors are observed: step, number of the tensor, and the fields of
  *                                       struct nl_observed
  *     training.first, training.second   (parameters) what the optimizer keeps, as the backend lays it out
  *     training.NAME                     what the node keeps of earlier steps in that tensor (NL_HISTORY), likewise

@@ -10,65 +10,17 @@
 #include "base/memory.h"
 #include "base/random.h"
 #include "norm/whitening.h"
+#include "train/exact.h"
 
 enum { MOST_STEPS = 100, STEPS_BETWEEN_LOOKS = 10 }; /* of Lanczos */
 static const double converged = 1e-11;               /* residual of an eigenvalue, by the largest absolute one */
 static const double step_of_derivative = 1e-100;
 
 struct hessian {
-    struct nl_plan plan; /* complex, of one replica */
-    struct nl_run run;
+    struct nl_exact exact;
     size_t count;
     struct nl_stream stream;
 };
-
-static void copy_tensor(const struct nl_plan *from, int replica, const struct nl_plan *to,
-                        const struct nl_tensor *tensor)
-{
-    const void *place = nl_tensor_in(from, replica, tensor);
-    void *target = nl_tensor_in(to, 0, tensor);
-    if (tensor->spec.type == NL_TENSOR_REAL) {
-        double *values = nl_alloc(tensor->count, sizeof *values);
-        from->backend->get_reals(values, place, tensor->count);
-        to->backend->put_reals(target, values, tensor->count);
-        free(values);
-        return;
-    }
-    size_t bytes = nl_tensor_bytes(from, tensor);
-    char *values = nl_alloc(bytes, 1);
-    from->backend->download(values, place, bytes);
-    to->backend->upload(target, values, bytes);
-    free(values);
-}
-
-/* Parameters, statistics, streams, order of samples and rates are the training's. */
-static void make(struct hessian *h, const struct nl_training *training, const struct nl_run *step, int replica)
-{
-    const struct nl_plan *from = &training->plan;
-    const struct nl_replica *r = training->active[replica];
-    struct nl_error err;
-    if (nl_backend_complex.thread_begin(0, &err) != NL_OK ||
-        nl_plan_make(&h->plan, &nl_backend_complex, &training->graph, r->config, &r->view, 1, 1, &err) != NL_OK)
-        nl_out_of_memory(h->plan.arena_bytes);
-    nl_plan_write(&h->plan, 0, r->config, &r->view);
-    for (int i = 0; i < training->graph.tensors; i++)
-        copy_tensor(from, replica, &h->plan, &training->graph.tensor[i]);
-    size_t bytes = (size_t)training->counts[NL_PART_TRAIN] * sizeof(int32_t);
-    int32_t *order = nl_alloc(bytes, 1);
-    from->backend->download(order, nl_place_in(from, from->order, replica), bytes);
-    h->plan.backend->upload(h->plan.order, order, bytes);
-    free(order);
-    h->plan.backend->upload(h->plan.hyper, &training->hyper[replica], sizeof *training->hyper);
-    h->plan.train.gather.index = h->plan.order + (from->train.gather.index - from->order);
-    h->plan.train.gather.next = NULL;
-    h->run = *step;
-    h->run.replicas = 1;
-    h->run.stride = h->plan.stride;
-    h->run.observes = false;
-    h->run.sums = h->plan.sums;
-    h->count = training->graph.count;
-    h->stream = nl_stream((uint64_t)r->config->train.seed, "curvature");
-}
 
 /* out = H v */
 static void multiply(const struct hessian *h, const double *v, double *out)
@@ -76,10 +28,10 @@ static void multiply(const struct hessian *h, const double *v, double *out)
     double *moved = nl_alloc(h->count, sizeof *moved);
     for (size_t i = 0; i < h->count; i++)
         moved[i] = step_of_derivative * v[i];
-    nl_complex_put_imaginary(h->plan.parameters, moved, h->count);
-    nl_plan_forward(&h->plan, &h->plan.train, &h->run);
-    nl_plan_backward(&h->plan, &h->run);
-    nl_complex_get_imaginary(out, h->plan.update.grad, h->count);
+    nl_complex_put_imaginary(h->exact.plan.parameters, moved, h->count);
+    nl_plan_forward(&h->exact.plan, &h->exact.plan.train, &h->exact.run);
+    nl_plan_backward(&h->exact.plan, &h->exact.run);
+    nl_complex_get_imaginary(out, h->exact.plan.update.grad, h->count);
     for (size_t i = 0; i < h->count; i++)
         out[i] /= step_of_derivative;
     free(moved);
@@ -146,7 +98,7 @@ static void find_eigenvalues(const struct hessian *h, struct nl_curvature *out)
     double *basis = nl_alloc((size_t)(most + 1) * h->count, sizeof *basis),
            *diagonal = nl_alloc((size_t)most, sizeof(double)), *beside = nl_alloc((size_t)most, sizeof(double)),
            *value = nl_alloc((size_t)most, sizeof(double)), *last = nl_alloc((size_t)most, sizeof(double));
-    nl_stream_normals(h->stream, (uint64_t)h->run.step, 0, h->count, basis);
+    nl_stream_normals(h->stream, (uint64_t)h->exact.run.step, 0, h->count, basis);
     double length = sqrt(dot(basis, basis, h->count));
     for (size_t i = 0; i < h->count; i++)
         basis[i] /= length;
@@ -181,8 +133,8 @@ static void probe_trace(const struct hessian *h, struct nl_curvature *out)
     double *z = nl_alloc(h->count, sizeof *z), *product = nl_alloc(h->count, sizeof *product);
     for (int probe = 0; probe < NL_TRACE_PROBES; probe++) {
         for (size_t i = 0; i < h->count; i++) {
-            uint64_t bits =
-                nl_stream_bits(h->stream, (uint64_t)h->run.step, ((uint64_t)1 << 62) + (uint64_t)probe * h->count + i);
+            uint64_t bits = nl_stream_bits(h->stream, (uint64_t)h->exact.run.step,
+                                           ((uint64_t)1 << 62) + (uint64_t)probe * h->count + i);
             z[i] = bits & 1 ? 1 : -1;
         }
         multiply(h, z, product);
@@ -197,8 +149,10 @@ void nl_look_at_curvature(const struct nl_training *training, const struct nl_ru
 {
     struct hessian h;
     *out = (struct nl_curvature){0};
-    make(&h, training, step, replica);
+    nl_exact_make(&h.exact, training, step, replica, false);
+    h.count = training->graph.count;
+    h.stream = nl_stream((uint64_t)training->active[replica]->config->train.seed, "curvature");
     find_eigenvalues(&h, out);
     probe_trace(&h, out);
-    nl_plan_release(&h.plan);
+    nl_exact_release(&h.exact);
 }

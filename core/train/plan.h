@@ -127,6 +127,9 @@ void nl_plan_steps(struct nl_plan *plan, const struct nl_run *run, const struct 
  * gather.index names. Nothing happens where there are none. What follows may be loaded over it. */
 void nl_plan_initialize(const struct nl_plan *plan, const struct nl_run *run);
 
+/* The batch, into the inputs of the graph. */
+void nl_plan_gather(const struct nl_plan *plan, const struct nl_pass *pass, const struct nl_run *run);
+
 /* Batch in, loss out: gather, then every instruction forward, of which the last adds the loss to run->sums. */
 void nl_plan_forward(const struct nl_plan *plan, const struct nl_pass *pass, const struct nl_run *run);
 

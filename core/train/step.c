@@ -20,11 +20,11 @@ static struct nl_run run_of_call(const struct nl_plan *plan, const struct nl_run
     return nl_calls_of(plan->backend, run) == 1 ? *run : nl_run_of(run, call);
 }
 
-static void gather(const struct nl_plan *plan, const struct nl_gather *batch, const struct nl_run *run)
+void nl_plan_gather(const struct nl_plan *plan, const struct nl_pass *pass, const struct nl_run *run)
 {
     for (int call = 0; call < nl_calls_of(plan->backend, run); call++) {
         const struct nl_run seen = run_of_call(plan, run, call);
-        const struct nl_gather of = nl_gather_in_replica(batch, (size_t)call * run->stride);
+        const struct nl_gather of = nl_gather_in_replica(&pass->gather, (size_t)call * run->stride);
         plan->gather->forward(&seen, &of);
     }
 }
@@ -52,7 +52,7 @@ static void update(const struct nl_plan *plan, const struct nl_run *run)
 
 void nl_plan_forward(const struct nl_plan *plan, const struct nl_pass *pass, const struct nl_run *run)
 {
-    gather(plan, &pass->gather, run);
+    nl_plan_gather(plan, pass, run);
     nl_program_forward(program_of(pass, run), run);
 }
 
@@ -60,7 +60,7 @@ void nl_plan_initialize(const struct nl_plan *plan, const struct nl_run *run)
 {
     if (plan->train.first_program.instructions == 0)
         return;
-    gather(plan, &plan->train.gather, run);
+    nl_plan_gather(plan, &plan->train, run);
     nl_program_forward(&plan->train.first_program, run);
 }
 

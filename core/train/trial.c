@@ -250,6 +250,7 @@ static void read_observed(struct nl_training *c, int64_t steps)
 {
     size_t count = (size_t)c->plan.observers.count;
     struct nl_observed *rows = nl_alloc((size_t)c->plan.replicas * count, sizeof *rows);
+    int power = nl_optimizers[c->config->train.optimizer]->scale_power;
     nl_plan_get(&c->plan, rows, c->plan.observed, count * sizeof *rows);
     for (size_t i = 0; i < (size_t)c->plan.replicas * count; i++) {
         int state = c->plan.observers.at[i % count].state;
@@ -257,6 +258,8 @@ static void read_observed(struct nl_training *c, int64_t steps)
             rows[i] = c->aside[i];
         else if (state != NL_NONE)
             rows[i] = look_at_state(&c->plan, (int)(i / count), &c->graph.tensor[state]);
+        else if (c->plan.observers.at[i % count].aspect == NL_UPDATE)
+            rows[i].rate = c->hyper[i / count].lr / pow(rows[i].weight, 0.5 * power);
     }
     for (int i = 0; i < c->plan.replicas; i++)
         nl_replica_observe(c->active[i], steps, rows + (size_t)i * count);

@@ -3,8 +3,10 @@
     python tests/golden/observe.py build/normlab        writes tests/golden/observe.safetensors, which tests/golden/test_golden_observe.c reads
 
 The program trains on `ref` and says what it started from, as for train.py, whose networks these are. Stored is PyTorch's: <case>/<tensor>
-(rows, 12), a row of step and the quantities of core/graph/quantities.def for each logged step, NaN where there is none; the tensor is named as in
-log.tensors. Both must agree to 1e-10, means and deviations relative to the root mean square. kurtosis is scipy's; an angle is Kahan's formula,
+(rows, 23), a row of step and the quantities of core/graph/quantities.def for each logged step, NaN where there is none; the tensor is named as in
+log.tensors. Both must agree to 1e-10, means and deviations relative to the root mean square. Of jacobian:NAME the exact
+mean squared singular value is stored, and in place of the norm the standard deviation of an estimate by one projection; of ten they must agree within
+four standard errors. kurtosis is scipy's; an angle is Kahan's formula,
 2 atan2(|u - v|, |u + v|) of unit vectors.
 """
 
@@ -19,6 +21,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from scipy import stats
 from torch import nn
+from torch.autograd import forward_ad
 from torch.func import functional_call
 from torch.nn import functional as F
 
@@ -35,7 +38,10 @@ def read_cases():
 
 
 NAN = float("nan")
-QUANTITIES = ["norm", "mean", "std", "zeros", "max", "kurtosis", "ratio", "rotation", "least", "most", "range"]
+QUANTITIES = ["norm", "mean", "std", "zeros", "max", "kurtosis", "ratio", "rotation", "least", "most", "range", "variance", "q1", "q25", "median", "q75",
+              "q99", "outlier", "effective", "participation", "singular"]
+WHOLE = ("shift:", "distribution:", "units:", "samples:", "tokens:", "covariance:", "along:", "hessian:")
+POWER = {"sgd": 2, "adam": 1, "adamw": 1}  # an effective rate is lr / |w|^p: van Laarhoven 2017
 
 
 def angle(a, b):
@@ -43,16 +49,21 @@ def angle(a, b):
     return 2 * torch.atan2((u - v).norm(), (u + v).norm())
 
 
-def quantities(step, x, before=None):
-    """before: of a parameter or gradient, of which x is the change."""
+def quantities(step, name, x, before=None, rate=NAN):
+    """before: of a parameter or gradient, of which x is the change; rate: of an update the effective one."""
     x = x.detach().flatten()
     kurtosis = stats.kurtosis(x.numpy(), fisher=False) if (x != x[0]).any() else NAN
     change = [NAN, NAN]
     if before is not None and before.norm() > 0:
         before = before.flatten()
         change = [(x.norm() / before.norm()).item(), angle(before, before + x).item()]
+    whole = [NAN] * 6
+    if name.startswith(WHOLE):
+        middle = x.abs().quantile(0.5).item()
+        whole = [*numpy.quantile(x.numpy(), [0.01, 0.25, 0.5, 0.75, 0.99]), x.abs().max().item() / middle if middle > 0 else NAN]
+    participation = (x.sum() ** 2 / (x**2).sum()).item() if name.startswith("covariance:") else NAN
     return [float(step), x.norm().item(), x.mean().item(), x.std().item(), (x == 0).double().mean().item(), x.abs().max().item(), kurtosis, *change,
-            x.min().item(), x.max().item(), (x.max() - x.min()).item()]
+            x.min().item(), x.max().item(), (x.max() - x.min()).item(), x.var().item(), *whole, rate, participation, NAN]
 
 
 def name_of(name, module):
@@ -107,8 +118,46 @@ def hessian(network, before, buffers, x, y):
     return torch.linalg.eigvalsh((matrix + matrix.T) / 2).flip(0)
 
 
+def cosines(x):
+    """Of each row of x (rows, width) that is not 0 its mean cosine with the others."""
+    x = x[x.norm(dim=1) > 0]
+    return (F.cosine_similarity(x[:, None], x[None], dim=-1).sum(1) - 1) / (len(x) - 1) if len(x) > 1 else x.new_empty(0)
+
+
+def representations(name, x):
+    """What is seen of the activations x of a whole batch (N, C) or (N, C, H, W), with their channels last."""
+    x = x.detach().movedim(1, -1)
+    rows = x.flatten(0, -2)
+    eigenvalues = torch.linalg.eigvalsh(torch.cov(rows.T)).flip(0)[: min(rows.shape)]
+    found = {f"distribution:{name}": x, f"units:{name}": (rows**2).mean(0).sqrt(), f"samples:{name}": cosines(x.flatten(1)),
+             f"covariance:{name}": torch.where(eigenvalues < 1e-12 * eigenvalues[0], 0, eigenvalues)}
+    if x.dim() > 2:
+        means = [c.mean() for c in map(cosines, x.flatten(1, 2)) if len(c)]
+        found[f"tokens:{name}"] = torch.stack(means) if means else x.new_empty(0)
+    return {key: value for key, value in found.items() if value.numel()}
+
+
+def jacobians(network, outputs, x):
+    """{name: (mean squared singular value, standard deviation of its estimate by one projection on random signs)} of every output by the batch x."""
+    buffers = {name: value.clone() for name, value in network.named_buffers()}
+    columns, found, directions = {}, {}, torch.eye(x.numel())
+    for direction in directions:
+        with forward_ad.dual_level():
+            moved = forward_ad.make_dual(x, direction.reshape(x.shape))
+            functional_call(network, {name: value.clone() for name, value in buffers.items()}, (moved,))
+            for name, output in outputs.items():
+                columns.setdefault(name, []).append(forward_ad.unpack_dual(output).tangent.detach().flatten())
+    for name, of_inputs in columns.items():
+        jacobian = torch.stack(of_inputs, 1)
+        product = jacobian.T @ jacobian
+        values = min(jacobian.shape)
+        off = (product**2).sum() - (product.diagonal() ** 2).sum()
+        found[name] = (product.trace().item() / values, (2 * off).clamp(min=0).sqrt().item() / values)
+    return found
+
+
 def observe(case, start, order, parts):
-    """{tensor: [quantities of each logged step]}, {tensor: elements}, {step: trace of the Hessian}"""
+    """{tensor: [quantities of each logged step]}, {tensor: elements}, {step: trace of the Hessian}, {(step, output): its Jacobian}"""
     x, y = parts["train"]["x"], parts["train"]["y"]
     network = (Residual if case["model.arch"] == "resnet" else Network)(case, x.shape[1:], classes=10)
     network.load_state_dict(start)
@@ -126,7 +175,7 @@ def observe(case, start, order, parts):
     for name, module in network.named_modules():
         if name_of(name, module):
             module.register_forward_hook(keep(name_of(name, module)))
-    computed, traces = [], {}
+    computed, traces, by_input = [], {}, {}
     for name, module in network.named_modules():
         if list(module.parameters(recurse=False)):
             module.register_forward_pre_hook(lambda *_, name=name: computed.append(name) if name not in computed else None)
@@ -137,10 +186,17 @@ def observe(case, start, order, parts):
             group["lr"] = learning_rate(case, step, steps_per_epoch)
         optimizer.zero_grad()
         buffers = {name: value.clone() for name, value in network.named_buffers()}
+        if "jacobian" in case["log.tensors"]:
+            by_input |= {(step + 1, name): value for name, value in jacobians(network, outputs, x[samples]).items()}
+            network.load_state_dict(network.state_dict() | buffers)
+            optimizer.zero_grad()
         F.cross_entropy(network(x[samples]), y[samples]).backward()
         before = {name: value.detach().clone() for name, value in network.named_parameters()}
         grad = {name: value.grad.clone() for name, value in network.named_parameters()}
         found = {name: value for name, value in (outputs | before).items()}
+        for name, value in outputs.items():
+            found |= representations(name, value)
+        found |= {f"distribution:{name}": value for name, value in before.items()}
         found |= {f"grad:{name}": value.grad.clone() for name, value in outputs.items()}
         found |= {f"grad:{name}": value.grad.clone() for name, value in network.named_parameters()}
         if float(case["train.clip_norm"]):
@@ -159,9 +215,14 @@ def observe(case, start, order, parts):
             for name, value in found.items():
                 of = before[name.removeprefix("update:")] if name.startswith("update:") else None
                 value, of = value if isinstance(value, tuple) else (value, of)
-                seen.setdefault(name, []).append(quantities(step + 1, value, of))
+                rate = NAN
+                if name.startswith("update:") and of.norm() > 0:
+                    rate = learning_rate(case, step, steps_per_epoch) / of.norm().item() ** POWER[case["train.optimizer"]]
+                elif name.startswith("update:"):
+                    rate = float("inf")
+                seen.setdefault(name, []).append(quantities(step + 1, name, value, of, rate))
                 elements[name] = value.numel()
-    return {name: torch.tensor(rows) for name, rows in seen.items()}, elements, traces
+    return {name: torch.tensor(rows) for name, rows in seen.items()}, elements, traces, by_input
 
 
 def read_ours(path):
@@ -182,7 +243,8 @@ def difference(ours, torchs, count):
         return float("inf")
     norm, largest, one = torchs[:, 1], torchs[:, 5], torch.ones(len(torchs))
     rms = norm / count**0.5
-    scale = torch.stack([norm, rms, rms, one, largest, one * count, torchs[:, 7].nan_to_num(1), one, largest, largest, largest], 1)
+    scale = torch.stack([norm, rms, rms, one, largest, one * count, torchs[:, 7].nan_to_num(1), one, largest, largest, largest, rms**2, *[largest] * 5,
+                         *torchs[:, 18:].nan_to_num(1).T], 1)
     return ((ours - torchs)[:, 1:].abs() / scale.clamp(min=1e-300)).nan_to_num(0).max().item()
 
 
@@ -196,12 +258,18 @@ def main():
             parts, _ = train.run(program, folder, overrides)
             start, order = load_file(folder / "init.safetensors"), numpy.load(folder / "order.npy")
             ours = read_ours(folder / "out" / "metrics.csv")
-        torchs, elements, traces = observe(case, start, order, parts)
+        torchs, elements, traces, by_input = observe(case, start, order, parts)
         torchs = {tensor: rows for tensor, rows in torchs.items() if tensor in ours}
-        for step, _, mean, std, *_ in ours.get("hessian:trace", torch.empty(0, 12)).tolist():
+        for step, _, mean, std, *_ in ours.get("hessian:trace", torch.empty(0, 1 + len(QUANTITIES))).tolist():
             if not abs(mean - traces[step]) <= 4 * std / 10**0.5:  # ten probes
                 sys.exit(f"{name}: a trace of {mean} +- {std / 10**0.5}, not {traces[step]}")
-        d = {tensor: difference(ours[tensor], rows, elements[tensor]) for tensor, rows in torchs.items()}
+        z = [(row[-1] - by_input[row[0], tensor[9:]][0]) / (by_input[row[0], tensor[9:]][1] / 10**0.5)
+             for tensor, rows in ours.items() if tensor.startswith("jacobian:") for row in rows.tolist() if (row[0], tensor[9:]) in by_input]
+        if z and not max(map(abs, z)) <= 4:
+            sys.exit(f"{name}: estimates of squared singular values are up to {max(map(abs, z))} standard errors off")
+        if z:
+            print(f"{name:24} {len(z)} Jacobians; furthest estimate {max(map(abs, z)):.1f} standard errors off")
+        d = {tensor: difference(ours[tensor], rows, elements[tensor]) for tensor, rows in torchs.items()} | {"": 0.0}
         largest = max(d, key=d.get)
         print(f"{name:24} {len(torchs)} of {len(ours)} tensors; largest difference {d[largest]:.1e} ({largest}); "
               f"not judged: {', '.join(sorted(ours.keys() - torchs.keys()))}")
@@ -209,7 +277,10 @@ def main():
             sys.exit(f"{name}: not within {AGREE:.0e}")
         worst = max(worst, d[largest])
         tensors |= {f"{name}/{tensor}": rows for tensor, rows in torchs.items()}
-    print(f"{len(tensors)} tensors agree to {worst:.1e}")
+        for (step, output), (value, deviation) in by_input.items():
+            row = [step, deviation, *[NAN] * (len(QUANTITIES) - 2), value]
+            tensors[f"{name}/jacobian:{output}"] = torch.cat([tensors.get(f"{name}/jacobian:{output}", torch.empty(0, len(row))), torch.tensor([row])])
+    print(f"{len(tensors)} tensors; those that are not estimated agree to {worst:.1e}")
     save_file(tensors, HERE / "observe.safetensors",
               {"made_by": "tests/golden/observe.py", "torch": torch.__version__, "numpy": numpy.__version__,
                "safetensors": safetensors.__version__})

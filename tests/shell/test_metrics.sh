@@ -30,8 +30,8 @@ cmp plain/trials.csv one/trials.csv
 cmp plain/curves.csv one/curves.csv
 [ "$(cd plain/trials && ls)" = "$(cd one/trials && ls)" ]
 head -n 1 one/metrics.csv | grep -qx 'trial,norm.kind,train.seed,step,tensor,quantity,value'
-# 16 steps, logged at 5, 10, 15 and the last; two gradients, and with bn a normalizer; nine quantities of all tensors
-[ "$(wc -l <one/metrics.csv)" -eq $((1 + 9 * 4 * (2 * 3 + 2 * 2))) ] || fail "$(wc -l <one/metrics.csv) lines"
+# 16 steps, logged at 5, 10, 15 and the last; two gradients, and with bn a normalizer; ten quantities of all tensors
+[ "$(wc -l <one/metrics.csv)" -eq $((1 + 10 * 4 * (2 * 3 + 2 * 2))) ] || fail "$(wc -l <one/metrics.csv) lines"
 [ "$(cut -d , -f 4 one/metrics.csv | sort -nu | tr '\n' ' ')" = "step 5 10 15 16 " ]
 "$NORMLAB_PROGRAM" verify one | grep -q '5 tables.*good'
 (cd one && sha256sum --quiet -c SHA256SUMS)
@@ -57,7 +57,7 @@ sweep --out often log.tensors=norm1,update:fc1.weight log.every=3
 cmp plain/trials.csv often/trials.csv
 cmp plain/curves.csv often/curves.csv
 [ "$(cut -d , -f 4 often/metrics.csv | sort -nu | tr '\n' ' ')" = "step 3 6 9 12 15 16 " ]
-[ "$(cut -d , -f 6 often/metrics.csv | sort -u | tr '\n' ' ')" = "kurtosis least max mean most norm quantity range ratio rotation std zeros " ]
+[ "$(cut -d , -f 6 often/metrics.csv | sort -u | tr '\n' ' ')" = "kurtosis least max mean most norm quantity range ratio rotation std variance zeros " ]
 [ -z "$(awk -F, '$6 ~ /^(ratio|rotation)$/ && $5 !~ /^update:/' often/metrics.csv)" ] || fail "a tensor that does not change has a rotation"
 sweep --out often log.tensors=norm1,update:fc1.weight log.every=3
 says "4 of 4 trials are done already"
@@ -104,7 +104,7 @@ done
 
 # results/README.md knows all quantities.
 "$NORMLAB_PROGRAM" keys quantity | sed -n 's/^quantity\.//p' >quantities
-[ "$(wc -l <quantities)" -eq 11 ]
+[ "$(wc -l <quantities)" -eq 21 ]
 while read -r quantity; do grep -q "^| .quantity. .*.$quantity." "$NORMLAB_ROOT/results/README.md" || fail "results/README.md does not explain $quantity"; done <quantities
 
 # A dry run counts what they take: most of the folder.

@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "base/files.h"
+#include "base/sorted.h"
 #include "stats/distribution.h"
 #include "stats/estimate.h"
 #include "stats/power.h"
@@ -130,7 +131,7 @@ static void judge_quantile(const struct line *line)
         ck_assert(sorted[i] <= sorted[i + 1]);
     double size = largest(values, count);
     same_but(line, "median", nl_median_sorted(sorted, n), line->out[1], close, size);
-    same_but(line, "quantile", nl_quantile_sorted(sorted, n, line->in[0]), line->out[2], close, size);
+    same_but(line, "quantile", nl_quantile_sorted(sorted, (size_t)n, line->in[0]), line->out[2], close, size);
 }
 
 static void judge_counting_sd(const struct line *line)

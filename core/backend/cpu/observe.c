@@ -58,8 +58,11 @@ static struct nl_observed look(size_t count, const float *x, const float *before
             least[lane] = -nl_larger_seen(-least[lane], -value);
             most[lane] = nl_larger_seen(most[lane], value);
         }
-    struct nl_observed seen = {
-        .elements = (double)count, .sum = sum_of(sum), .squares = sum_of(squares), .zeros = sum_of(zeros)};
+    struct nl_observed seen = nl_unseen();
+    seen.elements = (double)count;
+    seen.sum = sum_of(sum);
+    seen.squares = sum_of(squares);
+    seen.zeros = sum_of(zeros);
     seen.least = least[0];
     seen.most = most[0];
     for (int lane = 1; lane < LANES; lane++) {
