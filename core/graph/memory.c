@@ -126,19 +126,13 @@ static bool meets(struct nl_chain a, struct nl_chain b)
     return a.first < b.end && b.first < a.end;
 }
 
-static int by_offset(const void *left, const void *right)
-{
-    const struct nl_buffer *const *a = left, *const *b = right;
-    return ((*a)->offset > (*b)->offset) - ((*a)->offset < (*b)->offset);
-}
-
-/* The first gap, from `at` on, among the placed buffers that are needed at the same time. Returns its end. */
+/* The first gap, from `at` on, among the placed buffers that are needed at the same time; these are in the order of
+ * their offsets. Returns its end. */
 static size_t place(const struct nl_program *program, struct nl_buffer *buffer, struct nl_buffer **placed, int count,
                     size_t at)
 {
     struct nl_chain time = time_of(program, buffer);
     size_t size = size_of(program, buffer);
-    qsort(placed, (size_t)count, sizeof(struct nl_buffer *), by_offset);
     buffer->offset = aligned(buffer, at);
     for (int i = 0; i < count; i++) {
         size_t end = nl_size_plus(placed[i]->offset, size_of(program, placed[i]));
@@ -149,6 +143,14 @@ static size_t place(const struct nl_program *program, struct nl_buffer *buffer, 
         buffer->offset = aligned(buffer, end);
     }
     return nl_size_plus(buffer->offset, size);
+}
+
+/* Adds a buffer, in the order of the offsets. */
+static void insert(struct nl_buffer **placed, int count, struct nl_buffer *buffer)
+{
+    for (; count > 0 && placed[count - 1]->offset > buffer->offset; count--)
+        placed[count] = placed[count - 1];
+    placed[count] = buffer;
 }
 
 size_t nl_program_lay_out(struct nl_program *program, size_t at)
@@ -170,7 +172,7 @@ size_t nl_program_lay_out(struct nl_program *program, size_t at)
             if (waits != (pass == 0))
                 continue;
             size_t end = place(program, buffer, placed, count, begin);
-            placed[count++] = buffer;
+            insert(placed, count++, buffer);
             kept = end > kept ? end : kept;
         }
     }

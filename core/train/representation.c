@@ -31,6 +31,7 @@ struct walk {
     double (*length)[NL_JACOBIAN_PROBES]; /* (wanted) |J v|^2 by the number of singular values */
     struct nl_stream stream;
     int moved;     /* the value that is the input of the Jacobian; NL_NONE: input 0, which is real */
+    bool *looks[2]; /* (values) whether a pass of the numbers, and of the Jacobian, looks at it */
     double **part; /* (values) of a batch that comes in parts: those that have come */
 };
 
@@ -205,15 +206,6 @@ static void look(struct walk *walk, int value, const double *x)
     }
 }
 
-static bool is_wanted(const struct walk *walk, int value)
-{
-    bool wanted = false;
-    for (int i = 0; i < walk->wanted->count; i++)
-        wanted |= walk->wanted->at[i].value == value && nl_sees_whole(walk->wanted->at[i].aspect) &&
-                  (walk->wanted->at[i].aspect == NL_JACOBIAN) == (walk->probe != NL_NONE);
-    return wanted;
-}
-
 static void show(struct nl_viewer *viewer, const struct nl_run *run, const struct nl_observed *seen, const void *x,
                  size_t rows, size_t count)
 {
@@ -226,7 +218,7 @@ static void show(struct nl_viewer *viewer, const struct nl_run *run, const struc
         return;
     if (walk->probe != NL_NONE && value == walk->moved)
         move(walk, (void *)(uintptr_t)x, first, rows * count);
-    if (!is_wanted(walk, value))
+    if (!walk->looks[walk->probe != NL_NONE][value])
         return;
     if (!walk->part[value])
         walk->part[value] = nl_alloc((parameter ? 1 : (size_t)walk->samples) * count, sizeof(double));
@@ -263,6 +255,11 @@ void nl_look_at_representations(const struct nl_training *training, const struct
     walk.stream = nl_stream((uint64_t)training->active[replica]->config->train.seed, "jacobian");
     walk.length = nl_alloc((size_t)walk.wanted->count, sizeof *walk.length);
     walk.part = nl_alloc((size_t)training->graph.values, sizeof *walk.part);
+    for (int pass = 0; pass < 2; pass++)
+        walk.looks[pass] = nl_alloc((size_t)training->graph.values, sizeof **walk.looks);
+    for (int i = 0; i < walk.wanted->count; i++)
+        if (nl_sees_whole(walk.wanted->at[i].aspect))
+            walk.looks[walk.wanted->at[i].aspect == NL_JACOBIAN][walk.wanted->at[i].value] = true;
     bool derives = nl_observes_any(walk.wanted, NL_JACOBIAN);
     for (walk.probe = NL_NONE; walk.probe < (derives ? NL_JACOBIAN_PROBES : 0); walk.probe++)
         nl_aside(&walk.exact.plan, go, &walk);
@@ -271,5 +268,7 @@ void nl_look_at_representations(const struct nl_training *training, const struct
             seen[i] = nl_look_at(NL_JACOBIAN_PROBES, walk.length[i], NULL);
     free(walk.length);
     free(walk.part);
+    free(walk.looks[0]);
+    free(walk.looks[1]);
     nl_exact_release(&walk.exact);
 }

@@ -258,7 +258,7 @@ static void read_observed(struct nl_training *c, int64_t steps)
             rows[i] = c->aside[i];
         else if (state != NL_NONE)
             rows[i] = look_at_state(&c->plan, (int)(i / count), &c->graph.tensor[state]);
-        else if (c->plan.observers.at[i % count].aspect == NL_UPDATE)
+        else if (c->plan.observers.at[i % count].aspect == NL_UPDATE && rows[i].weight > 0)
             rows[i].rate = c->hyper[i / count].lr / pow(rows[i].weight, 0.5 * power);
     }
     for (int i = 0; i < c->plan.replicas; i++)

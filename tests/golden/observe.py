@@ -218,8 +218,6 @@ def observe(case, start, order, parts):
                 rate = NAN
                 if name.startswith("update:") and of.norm() > 0:
                     rate = learning_rate(case, step, steps_per_epoch) / of.norm().item() ** POWER[case["train.optimizer"]]
-                elif name.startswith("update:"):
-                    rate = float("inf")
                 seen.setdefault(name, []).append(quantities(step + 1, name, value, of, rate))
                 elements[name] = value.numel()
     return {name: torch.tensor(rows) for name, rows in seen.items()}, elements, traces, by_input
