@@ -30,10 +30,10 @@ struct command {
     int (*run)(const struct command *self, int argc, char **argv); /* argv[0] is the command's name */
 };
 
-extern const struct command command_run, command_sweep, command_submit, command_plot, command_check, command_show,
-    command_keys, command_data, command_norm, command_norms, command_init, command_schema, command_info, command_table,
-    command_diff, command_eval, command_sample, command_claims, command_ls, command_merge, command_verify,
-    command_clean, command_power, command_report;
+extern const struct command command_run, command_sweep, command_signal, command_submit, command_plot, command_check,
+    command_show, command_keys, command_data, command_norm, command_norms, command_init, command_schema, command_info,
+    command_table, command_diff, command_eval, command_sample, command_claims, command_ls, command_merge,
+    command_verify, command_clean, command_power, command_report;
 
 /* In the order of a day's work; the last one has no title. */
 enum { MOST_COMMANDS = 8 };
@@ -204,6 +204,16 @@ char *time_text(double seconds, char out[32]);
 char *seconds_text(double seconds); /* of a time that is not known exactly: "0.02 s", "12:30"; new string */
 
 extern const double forecast_budget; /* seconds that a command measures steps for */
+
+/* A sweep for one purpose (sweep.c): what is said before the user's own overrides, and may be said otherwise there. */
+struct sweep_presets {
+    const char *const *override;
+    int count;
+    const char *ending; /* of the name of the results folder; NULL: none */
+    int seeds;          /* where neither file nor command names any; 0: 1 */
+    bool one_round;     /* sweep.tune and its kin are left out */
+};
+int run_sweep(const struct command *self, int argc, char **argv, const struct sweep_presets *presets);
 
 /* What a sweep would do, on stdout (dry_run.c); here and below, an exit code. */
 int check_showing(const struct plan *plan, const char *folder,

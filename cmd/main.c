@@ -18,7 +18,7 @@
 
 const struct command_group command_groups[] = {
     {"before a run", {&command_init, &command_check, &command_show, &command_keys, &command_schema, &command_info}},
-    {"train", {&command_run, &command_sweep, &command_submit}},
+    {"train", {&command_run, &command_sweep, &command_signal, &command_submit}},
     {"answers",
      {&command_table, &command_plot, &command_power, &command_diff, &command_eval, &command_sample, &command_claims,
       &command_report}},

@@ -5,6 +5,7 @@
 #include "base/machine.h"
 #include "base/memory.h"
 #include "cmd.h"
+#include "config/keep.h"
 #include "plot/plot.h"
 #include "sweep/rounds.h"
 #include "sweep/shards.h"
@@ -474,7 +475,30 @@ static void name_folders(struct rounds *rounds)
     }
 }
 
-static int run(const struct command *self, int argc, char **argv)
+/* The presets come before what the user says. */
+static void put_presets(const struct sweep_presets *presets, struct arguments *arguments)
+{
+    const char **all = nl_alloc((size_t)(presets->count + arguments->overrides), sizeof *all);
+    for (int i = 0; i < presets->count; i++)
+        all[i] = presets->override[i];
+    for (int i = 0; i < arguments->overrides; i++)
+        all[presets->count + i] = arguments->override[i];
+    free(arguments->override);
+    arguments->override = all;
+    arguments->overrides += presets->count;
+}
+
+static void preset(const struct sweep_presets *presets, struct nl_experiment *experiment)
+{
+    if (presets->seeds && experiment->seeds_origin.kind == NL_FROM_DEFAULT)
+        experiment->seeds = presets->seeds;
+    if (presets->one_round)
+        experiment->rounds = (struct nl_rounds){0};
+    if (presets->ending)
+        experiment->name = nl_keep(nl_format("%s%s", experiment->name, presets->ending));
+}
+
+int run_sweep(const struct command *self, int argc, char **argv, const struct sweep_presets *presets)
 {
     struct settings settings;
     struct arguments arguments;
@@ -482,11 +506,13 @@ static int run(const struct command *self, int argc, char **argv)
     if (!read_settings(self, argc, argv, &settings) || !sort_arguments(self, "file", argc, argv, &arguments))
         return EXIT_BAD_INPUT;
     add_device(&arguments, settings.device);
+    put_presets(presets, &arguments);
     int code = EXIT_BAD_INPUT;
     if (!arguments.file) {
         code = misused(self, "%s needs a file", self->name);
     } else if (load_experiment(arguments.file, arguments.override, arguments.overrides, &experiment)) {
         struct rounds rounds = {.asked = &experiment, .settings = &settings};
+        preset(presets, &experiment);
         name_folders(&rounds);
         nl_round_first(&experiment, rounds.folder, &rounds.round);
         if (is_outside_trials("--out", rounds.folder))
@@ -500,6 +526,11 @@ static int run(const struct command *self, int argc, char **argv)
     }
     free(arguments.override);
     return code;
+}
+
+static int run(const struct command *self, int argc, char **argv)
+{
+    return run_sweep(self, argc, argv, &(struct sweep_presets){0});
 }
 
 const struct command command_sweep = {

@@ -80,16 +80,20 @@ static int make_sheet(const struct report *report, const struct nl_results *resu
     return NL_FAIL;
 }
 
+/* table: NULL where the answer says all that there is. */
 static void print_text(const struct nl_table *table, const char *answer, const char *notes)
 {
     int width = terminal_width(stdout);
     if (answer) {
         print_answer(answer);
-        putchar('\n');
+        if (table)
+            putchar('\n');
     }
-    char *text = nl_table_text(table, width);
-    fputs(text, stdout);
-    free(text);
+    if (table) {
+        char *text = nl_table_text(table, width);
+        fputs(text, stdout);
+        free(text);
+    }
     if (notes) {
         struct nl_text wrapped = {0};
         nl_text_add_wrapped(&wrapped, notes, width, 2);
@@ -104,7 +108,7 @@ static void print_sheet(const struct report *report, const struct nl_table *tabl
     char *words = answer ? nl_answer_text(answer, false) : NULL, *text = NULL;
     const char *notes = answer ? answer->notes.at : NULL;
     switch ((enum format)report->format) {
-    case FORMAT_TEXT: print_text(table, words, notes); break;
+    case FORMAT_TEXT: print_text(answer && answer->question == NL_ASK_SIGNAL ? NULL : table, words, notes); break;
     case FORMAT_MARKDOWN: text = nl_table_markdown(table, words, notes); break;
     case FORMAT_LATEX: text = nl_table_latex(table, words, notes, name); break;
     case FORMAT_CSV: text = nl_table_csv(table); break;

@@ -1,3 +1,4 @@
+/* Sorts numbers, and reads quantiles from them. */
 #include "base/sorted.h"
 
 #include <math.h>

@@ -390,7 +390,7 @@ int nl_graph_first_real(const struct nl_graph *graph)
 {
     if (graph->value[graph->input[0].value].type == NL_TENSOR_REAL)
         return NL_NONE;
-    int first = 0;
+    int first = 1; /* number 0 is none */
     while (graph->value[first].kind != NL_ACTIVATIONS || graph->value[first].type != NL_TENSOR_REAL)
         first++;
     return first;

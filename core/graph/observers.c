@@ -9,13 +9,13 @@
 #include "base/memory.h"
 #include "base/nearest.h"
 
-const char *const nl_observed_group_names[] = {"activations",   "gradients",       "updates",  "normalizers",
-                                               "distributions", "representations", "jacobian", "shift",
+const char *const nl_observed_group_names[] = {"activations",   "gradients",       "updates",     "normalizers",
+                                               "distributions", "representations", "propagation", "shift",
                                                "landscape",     "curvature",       NULL};
 
 const char *const nl_aspect_prefixes[NL_ASPECTS] = {
-    "",         "grad:",   "update:",     "shift:",    "distribution:", "units:",
-    "samples:", "tokens:", "covariance:", "jacobian:", "along:",        "hessian:"};
+    "",        "grad:",       "update:",   "shift:",  "distribution:", "units:",  "samples:",
+    "tokens:", "covariance:", "jacobian:", "grad64:", "along:",        "hessian:"};
 
 static const char *const along_names[NL_ALONG_KINDS] = {"loss", "gradient", "smoothness"};
 static const char *const curved_names[NL_CURVED_KINDS] = {"eigenvalues", "trace"};
@@ -63,6 +63,8 @@ static int group_of_parameter(enum nl_role role, enum nl_aspect aspect)
         return NL_OBSERVED_UPDATES;
     if (aspect == NL_SHIFT)
         return NL_OBSERVED_SHIFT;
+    if (role == NL_WEIGHT && aspect == NL_GRADIENT_64)
+        return NL_OBSERVED_PROPAGATION;
     bool normalizes = role == NL_GAMMA || role == NL_BETA || role == NL_FRACTION;
     return normalizes && aspect == NL_VALUE ? NL_OBSERVED_NORMALIZERS : NL_NONE;
 }
@@ -86,16 +88,11 @@ static int group_of(const struct nl_graph *graph, int value, enum nl_aspect aspe
         return group_of_parameter(graph->tensor[v->tensor].spec.role, aspect);
     if (v->kind != NL_ACTIVATIONS || !has_weight(graph, &graph->node[v->producer]))
         return NL_NONE;
-    switch (aspect) {
-    case NL_VALUE: return NL_OBSERVED_ACTIVATIONS;
-    case NL_DISTRIBUTION:
-    case NL_UNITS: return NL_OBSERVED_DISTRIBUTIONS;
-    case NL_SAMPLES:
-    case NL_TOKENS:
-    case NL_COVARIANCE: return NL_OBSERVED_REPRESENTATIONS;
-    case NL_JACOBIAN: return NL_OBSERVED_JACOBIAN;
-    default: return NL_NONE;
-    }
+    if (aspect == NL_DISTRIBUTION || aspect == NL_UNITS)
+        return NL_OBSERVED_DISTRIBUTIONS;
+    if (aspect == NL_SAMPLES || aspect == NL_TOKENS || aspect == NL_COVARIANCE)
+        return NL_OBSERVED_REPRESENTATIONS;
+    return aspect == NL_VALUE ? NL_OBSERVED_ACTIVATIONS : aspect == NL_JACOBIAN ? NL_OBSERVED_PROPAGATION : NL_NONE;
 }
 
 static void add(struct nl_observers *out, struct nl_observer observer, const char *name)
@@ -161,7 +158,7 @@ static struct nl_observers everything(const struct nl_graph *graph)
     nl_graph_find_learned(graph, learned);
     nl_graph_find_used(graph, used);
     int first_weight = find_first_weight(graph), input = nl_graph_first_real(graph);
-    for (enum nl_aspect aspect = 0; aspect <= NL_JACOBIAN; aspect++)
+    for (enum nl_aspect aspect = 0; aspect <= NL_GRADIENT_64; aspect++)
         for (int i = 0; i < graph->values; i++) {
             const struct nl_value *value = &graph->value[i];
             bool parameter = value->kind == NL_PARAMETER,
@@ -171,6 +168,7 @@ static struct nl_observers everything(const struct nl_graph *graph)
             if ((!parameter && !first) || value->type != NL_TENSOR_REAL ||
                 (aspect == NL_GRADIENT && !(learned[i] && used[i])) || (aspect == NL_UPDATE && !parameter) ||
                 (aspect == NL_SHIFT && (!used[i] || i <= first_weight || !is_weight(graph, i))) ||
+                (aspect == NL_GRADIENT_64 && !(used[i] && is_weight(graph, i))) ||
                 (nl_sees_whole(aspect) && !has_whole(graph, i, aspect, input)))
                 continue;
             add(&out,

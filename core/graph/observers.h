@@ -13,6 +13,7 @@
  *     covariance:NAME   the eigenvalues of the covariance of the channels over samples and positions
  *     jacobian:NAME numbers whose mean is the mean squared singular value of the derivative of the batch's activations
  *                   by its inputs (by its embedded tokens, where it has tokens) (train/representation.h)
+ *     grad64:NAME   of a weight: its gradient in double precision, on whatever device the training is
  *     along:loss, along:gradient, along:smoothness   the loss along the gradient (train/aside.c)
  *     hessian:eigenvalues, hessian:trace             the largest eigenvalues of the Hessian of the loss, and numbers
  *                   whose mean is its trace (train/curvature.h)
@@ -37,6 +38,7 @@ enum nl_aspect {
     NL_TOKENS,
     NL_COVARIANCE,
     NL_JACOBIAN,
+    NL_GRADIENT_64,
     NL_ALONG,
     NL_CURVATURE,
     NL_ASPECTS
@@ -70,7 +72,7 @@ enum nl_observed_group {
     NL_OBSERVED_NORMALIZERS,     /* gamma and beta, the shares of those that mix others, and running statistics */
     NL_OBSERVED_DISTRIBUTIONS,   /* distribution: and units: of the output of each layer that has a weight */
     NL_OBSERVED_REPRESENTATIONS, /* samples:, tokens: and covariance: of the same */
-    NL_OBSERVED_JACOBIAN,        /* of the same */
+    NL_OBSERVED_PROPAGATION,     /* jacobian: of the same, grad64: of each weight */
     NL_OBSERVED_SHIFT,           /* of each weight but the first */
     NL_OBSERVED_LANDSCAPE,       /* all along the gradient */
     NL_OBSERVED_CURVATURE,       /* all of the Hessian */

@@ -17,7 +17,7 @@ extern const char *const nl_quantity_names[]; /* NULL-terminated */
 /* How two of them are compared. */
 enum nl_comparison_kind { NL_BY_RATIO, NL_BY_DIFFERENCE, NL_BY_SHARE };
 
-/* Of which tensors there is one. */
+/* Which tensors have a quantity. */
 enum nl_quantity_of {
     NL_OF_ALL,
     NL_OF_CHANGES,     /* update:NAME, shift:NAME */

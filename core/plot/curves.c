@@ -5,10 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "data/data.h"
 #include "plot/chart.h"
 #include "plot/series.h"
 #include "stats/claim.h"
 #include "stats/estimate.h"
+#include "train/schedule.h"
 
 struct drawing {
     const struct nl_picture *picture;
@@ -16,6 +18,8 @@ struct drawing {
     struct nl_series *series; /* [cells] */
     const struct nl_inside *inside; /* NULL: the lines are of the metric */
     bool layers;                    /* the x axis is the layers; else training */
+    bool edges;                     /* the largest eigenvalue with which a training is stable is a line */
+    int with_edge, without;         /* lines in all panels; cells that train otherwise */
     bool ribbon;                    /* bands are ribbons between the ends of what the lines are means of */
     struct nl_chart chart;
     struct nl_metric_column
@@ -134,6 +138,63 @@ static void put_blocks(struct drawing *d)
     nl_chart_make_strip(&d->chart);
 }
 
+/* 2 / rate, above which plain gradient descent with a constant rate is unstable along an eigenvector of the Hessian,
+ * and with momentum 2 (1 + momentum) / rate (Cohen et al. 2021, section 2 and appendix B); NaN: the training is no such
+ * one, or takes parts of the data. */
+static double edge_of(const struct nl_config *config)
+{
+    bool plain = config->train.optimizer == NL_SGD && !config->train.nesterov &&
+                 config->train.schedule == NL_CONSTANT && config->train.warmup_steps == 0 &&
+                 config->train.warmup_epochs == 0 && config->train.weight_decay == 0 && config->train.clip_norm == 0 &&
+                 config->train.clip_value == 0 && config->train.agc == 0 &&
+                 config->train.batch >= nl_data_counts(config).train;
+    return plain ? 2 * (1 + config->train.momentum) / nl_lr_base(config) : NAN;
+}
+
+/* Writes the edges of a panel to out, [arms], each once; returns how many there are. */
+static int find_edges(const struct drawing *d, int panel, double *out)
+{
+    int count = 0;
+    for (int arm = 0; d->edges && arm < d->chart.arms; arm++) {
+        const struct nl_cell *cell = nl_chart_cell(&d->chart, panel, arm, 0);
+        const struct nl_config config =
+            nl_cell_config(d->picture->results, d->picture->experiment, cell ? cell : d->picture->results->cell);
+        double edge = cell ? edge_of(&config) : NAN;
+        bool known = isnan(edge);
+        for (int i = 0; i < count; i++)
+            known |= out[i] == edge;
+        if (!known)
+            out[count++] = edge;
+    }
+    return count;
+}
+
+static void see_edges(struct drawing *d)
+{
+    double *edge = nl_alloc((size_t)d->chart.arms, sizeof *edge);
+    for (int panel = 0; panel < d->chart.panels; panel++) {
+        int count = find_edges(d, panel, edge);
+        d->with_edge += count;
+        for (int i = 0; i < count; i++)
+            nl_chart_see(&d->chart, edge[i]);
+    }
+    for (int i = 0; d->edges && i < d->picture->results->cells; i++) {
+        const struct nl_config config =
+            nl_cell_config(d->picture->results, d->picture->experiment, &d->picture->results->cell[i]);
+        d->without += isnan(edge_of(&config));
+    }
+    free(edge);
+}
+
+static void put_edges(const struct drawing *d, int panel)
+{
+    double *edge = nl_alloc((size_t)d->chart.arms, sizeof *edge);
+    int count = find_edges(d, panel, edge);
+    for (int i = 0; i < count; i++)
+        nl_page_plot(&d->page->script, "%.10g with lines linewidth 1.5 dashtype 3 linecolor rgb '#404040'", edge[i]);
+    free(edge);
+}
+
 /* Names the tensors and the step whose quantity is drawn, and says which runs and values are left out. */
 static void say_inside(struct drawing *d)
 {
@@ -146,7 +207,9 @@ static void say_inside(struct drawing *d)
     nl_caption_inside(d->page, d->inside);
     if (!d->layers && d->inside->tensors > 1)
         nl_caption_add(d->page, "Lines: means over the tensors.");
-    if (d->layers && step == NL_AUTO)
+    if (d->layers && nl_inside_is_initial(d->inside))
+        nl_caption_add(d->page, "At initialization.");
+    else if (d->layers && step == NL_AUTO)
         nl_caption_add(d->page, "At the last step of each run.");
     else if (d->layers)
         nl_caption_add(d->page, "At step %" PRId64 ".", step);
@@ -162,7 +225,11 @@ static void put_caption(struct drawing *d)
 {
     struct nl_page *page = d->page;
     nl_caption_means(page, d->picture, &d->metric, !d->band || d->ribbon ? NULL : d->points ? "bars" : "band");
-    if (d->ribbon)
+    if (d->ribbon && d->edges)
+        nl_caption_add(page,
+                       "Lines: the largest eigenvalue; shaded: down to the smallest of the five largest (means of the "
+                       "seeds').");
+    else if (d->ribbon)
         nl_caption_add(page, "Shaded: from the least to the largest value along the gradient, from 1/2 to 4 learning "
                              "rates (means of the seeds' ends); lines: their mean.");
     if (!d->band && d->picture->results->seeds > 1)
@@ -171,6 +238,15 @@ static void put_caption(struct drawing *d)
         say_inside(d);
     else if (strcmp(d->metric.measure.part, "train") == 0)
         nl_caption_add(page, "Training batches as they were seen.");
+    if (d->with_edge > 0)
+        nl_caption_add(page, "Dotted: 2 (1 + momentum) / rate; gradient descent is unstable along an eigenvector whose "
+                             "eigenvalue lies above (Cohen et al. 2021).");
+    if (d->edges && d->without > 0)
+        nl_caption_add(page,
+                       "%s no such line: %s not by plain gradient descent on all of the training data, at one rate "
+                       "and without decay.",
+                       d->with_edge > 0 ? "Others have" : "There is",
+                       d->with_edge > 0 ? "they train" : "the training is");
     if (d->chart.strip.rows > 0)
         nl_caption_add(page, "Above, ×: a run diverged or ended with an error; it enters no mean.");
     nl_caption_unseen(&d->chart, d->band ? "Bands that reach beyond the y axis are cut." : NULL);
@@ -212,6 +288,7 @@ static void put_panel(struct drawing *d, int panel)
                 nl_page_plot(out, "$line%d_%d using 1:2 with %s linestyle %d dashtype %d", a, b,
                              point ? "points" : "lines", b, style->dash);
         }
+    put_edges(d, panel);
     nl_text_add(out, "\n");
     nl_page_end_panel(page);
 }
@@ -230,6 +307,7 @@ static int draw(struct drawing *d, struct nl_error *err)
 {
     struct nl_page *page = d->page;
     put_blocks(d);
+    see_edges(d);
     nl_chart_legend(&d->chart, d->points);
     if (nl_chart_fit_y(&d->chart, &d->metric.measure, false, err) != NL_OK || fit_x(d, err) != NL_OK)
         return NL_FAIL;
@@ -270,12 +348,12 @@ static int draw_inside(const struct nl_picture *picture, struct nl_page *page, c
 }
 
 /* A quantity over the layers, in the step that plot.step names, or over training. */
-static int draw_quantity(const struct nl_picture *picture, struct nl_page *page, enum nl_quantity quantity, bool layers,
-                         struct nl_error *err)
+static int draw_quantity(const struct nl_picture *picture, struct nl_page *page, enum nl_quantity quantity,
+                         const struct nl_name_list *tensors, bool layers, struct nl_error *err)
 {
     const struct nl_config *config = &picture->experiment->config;
     struct nl_inside inside;
-    int status = nl_inside_load(picture->results, &config->plot.tensors, quantity, &inside, err);
+    int status = nl_inside_load(picture->results, tensors, quantity, &inside, err);
     if (status != NL_OK)
         return status;
     char *why = nl_inside_nothing(&inside, picture->results, layers ? config->plot.step : NL_AUTO);
@@ -294,27 +372,38 @@ static int draw_quantity(const struct nl_picture *picture, struct nl_page *page,
 
 int nl_picture_depth(const struct nl_picture *picture, struct nl_page *page, struct nl_error *err)
 {
-    return draw_quantity(picture, page, (enum nl_quantity)picture->experiment->config.plot.quantity, true, err);
+    const struct nl_config *config = &picture->experiment->config;
+    return draw_quantity(picture, page, (enum nl_quantity)config->plot.quantity, &config->plot.tensors, true, err);
 }
 
-int nl_picture_landscape(const struct nl_picture *picture, struct nl_page *page, struct nl_error *err)
+int nl_picture_signal(const struct nl_picture *picture, struct nl_page *page, struct nl_error *err)
 {
-    static const enum nl_quantity quantities[] = {NL_QUANTITY_mean, NL_QUANTITY_least, NL_QUANTITY_most};
-    const struct nl_name_list loss = {.count = 1, .at = {(char *)(uintptr_t) "along:loss"}},
+    const struct nl_signal *signal = &nl_signals[page->part];
+    return draw_quantity(picture, page, signal->quantity, &signal->tensors, true, err);
+}
+
+/* A line of one quantity of a tensor between its least and its largest element. usual: the tensor where plot.tensors
+ * names none; aspect: what it must be of, else `what` says what it shows. */
+static int draw_ribbon(const struct nl_picture *picture, struct nl_page *page, enum nl_quantity line, const char *usual,
+                       enum nl_aspect aspect, const char *what, struct nl_error *err)
+{
+    const enum nl_quantity quantities[] = {line, NL_QUANTITY_least, NL_QUANTITY_most};
+    const struct nl_name_list one = {.count = 1, .at = {(char *)(uintptr_t)usual}},
                               *named = &picture->experiment->config.plot.tensors;
     struct nl_inside inside[3] = {{0}};
     int status = NL_OK;
     for (int i = 0; status == NL_OK && i < 3; i++)
-        status = nl_inside_load(picture->results, named->count ? named : &loss, quantities[i], &inside[i], err);
+        status = nl_inside_load(picture->results, named->count ? named : &one, quantities[i], &inside[i], err);
     char *why = status == NL_OK ? nl_inside_nothing(&inside[0], picture->results, NL_AUTO) : NULL;
-    if (!why && status == NL_OK && (inside[0].tensors > 1 || nl_observer_aspect(inside[0].tensor[0]) != NL_ALONG))
-        why = nl_strdup("it shows one of along:loss, along:gradient and along:smoothness, which plot.tensors names");
+    if (!why && status == NL_OK && (inside[0].tensors > 1 || nl_observer_aspect(inside[0].tensor[0]) != aspect))
+        why = nl_format("it shows %s, which plot.tensors names", what);
     if (why)
         nl_picture_leave_out(picture, page, why);
     else if (status == NL_OK)
         status = draw_inside(
             picture, page, &inside[0],
             (struct drawing){.ribbon = true,
+                             .edges = line == NL_QUANTITY_most,
                              .series = nl_series_over_training(picture, &inside[0], &inside[1], &inside[2])},
             err);
     free(why);
@@ -323,11 +412,23 @@ int nl_picture_landscape(const struct nl_picture *picture, struct nl_page *page,
     return status;
 }
 
+int nl_picture_landscape(const struct nl_picture *picture, struct nl_page *page, struct nl_error *err)
+{
+    return draw_ribbon(picture, page, NL_QUANTITY_mean, "along:loss", NL_ALONG,
+                       "one of along:loss, along:gradient and along:smoothness", err);
+}
+
+int nl_picture_spectrum(const struct nl_picture *picture, struct nl_page *page, struct nl_error *err)
+{
+    return draw_ribbon(picture, page, NL_QUANTITY_most, "hessian:eigenvalues", NL_CURVATURE,
+                       "the eigenvalues of the Hessian, hessian:eigenvalues", err);
+}
+
 int nl_picture_curves(const struct nl_picture *picture, struct nl_page *page, struct nl_error *err)
 {
     for (enum nl_quantity q = 0; q < NL_QUANTITIES; q++)
         if (strcmp(picture->experiment->config.plot.y, nl_quantity_names[q]) == 0)
-            return draw_quantity(picture, page, q, false, err);
+            return draw_quantity(picture, page, q, &picture->experiment->config.plot.tensors, false, err);
     struct drawing d = {
         .picture = picture, .page = page, .band = picture->results->seeds >= NL_LEAST_PAIRS, .first = INFINITY};
     d.metric = nl_metric_column(picture->results, nl_series_metric(picture->experiment));

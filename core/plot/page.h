@@ -29,7 +29,9 @@ struct nl_box {
 struct nl_page {
     struct nl_text script;
     struct nl_text caption; /* also written beside the picture: sentences, each with a blank before it but the first */
-    const char *name, *about;
+    char name[32];
+    const char *about;
+    int part; /* of signal: its measure (stats/inside.h) */
     const struct nl_experiment *experiment;
     double width, height;  /* height is 0 until nl_page_frame where plot.height is auto */
     double aspect;         /* width by height of a panel, where that is auto */

@@ -1,6 +1,7 @@
 /* Chooses the kind of a picture, has it drawn, and writes its script. */
 #include "plot/plot.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -9,6 +10,7 @@
 #include "base/files.h"
 #include "plot/pictures.h"
 #include "plot/render.h"
+#include "stats/inside.h"
 
 /* By enum nl_plot_kind. */
 static const struct {
@@ -24,9 +26,11 @@ static const struct {
     {"A quantity of tensors, layer by step.", nl_picture_layers},
     {"A quantity of tensors over the layers.", nl_picture_depth},
     {"The loss along the gradient, over training.", nl_picture_landscape},
+    {"The largest eigenvalues of the Hessian, over training.", nl_picture_spectrum},
+    {"Signals and gradients over the layers.", nl_picture_signal},
 };
 static const double most_seconds = 600; /* for one picture: a gnuplot that hangs */
-enum { KINDS = sizeof kinds / sizeof *kinds };
+enum { KINDS = sizeof kinds / sizeof *kinds, PAGES = KINDS - 1 + NL_SIGNALS /* the last kind has one for each */ };
 
 static int write_beside(const char *plots, const struct nl_page *page, const char *ending, const struct nl_text *text,
                         struct nl_text *report, struct nl_error *err)
@@ -115,34 +119,43 @@ static bool is_asked_for(const struct nl_experiment *experiment, int kind)
     return asked;
 }
 
+static void name_page(const struct nl_experiment *experiment, int number, struct nl_page *page)
+{
+    int kind = number < KINDS ? number : KINDS - 1;
+    *page = (struct nl_page){.about = kinds[kind].about, .experiment = experiment, .part = number - kind};
+    bool many = kind == NL_PLOT_SIGNAL;
+    snprintf(page->name, sizeof page->name, "%s%s%s", nl_plot_names[kind], many ? "_" : "",
+             many ? nl_signals[page->part].word : "");
+}
+
 /* All scripts are written before the first is drawn: without gnuplot they are what a user still gets. */
 static int draw_all(struct nl_picture *picture, const char *plots, const struct nl_plot_options *options,
                     struct nl_error *err)
 {
-    struct nl_page page[KINDS] = {0};
+    struct nl_page page[PAGES] = {0};
     int status = NL_OK;
-    for (int kind = 0; status == NL_OK && kind < KINDS; kind++) {
-        page[kind] = (struct nl_page){
-            .name = nl_plot_names[kind], .about = kinds[kind].about, .experiment = picture->experiment};
+    for (int i = 0; status == NL_OK && i < PAGES; i++) {
+        int kind = i < KINDS ? i : KINDS - 1;
+        name_page(picture->experiment, i, &page[i]);
         bool asked = is_asked_for(picture->experiment, kind);
         picture->left_out = asked && options->left_out ? options->left_out : picture->note;
-        if (asked || kind == NL_PLOT_CURVES)
-            status = kinds[kind].draw(picture, &page[kind], err);
-        if (status != NL_OK || page[kind].script.length == 0)
+        if (asked || (kind == NL_PLOT_CURVES && !is_asked_for(picture->experiment, NL_PLOT_SIGNAL)))
+            status = kinds[kind].draw(picture, &page[i], err);
+        if (status != NL_OK || page[i].script.length == 0)
             continue;
-        nl_text_add(&page[kind].script, "unset multiplot\n");
-        status = write_script(plots, options->out != NULL, &page[kind], picture->note, err);
+        nl_text_add(&page[i].script, "unset multiplot\n");
+        status = write_script(plots, options->out != NULL, &page[i], picture->note, err);
     }
     bool draws = !(options->without && nl_gnuplot_is_missing());
     if (!draws)
         tell_scripts(plots, picture->note);
     else if (options->svg || options->png || options->pdf)
         check_font(&picture->experiment->config, picture->note);
-    for (int kind = 0; status == NL_OK && draws && kind < KINDS; kind++)
-        if (page[kind].script.length > 0)
-            status = render(plots, page[kind].name, options, picture->note, err);
-    for (int kind = 0; kind < KINDS; kind++)
-        nl_page_release(&page[kind]);
+    for (int i = 0; status == NL_OK && draws && i < PAGES; i++)
+        if (page[i].script.length > 0)
+            status = render(plots, page[i].name, options, picture->note, err);
+    for (int i = 0; i < PAGES; i++)
+        nl_page_release(&page[i]);
     return status;
 }
 

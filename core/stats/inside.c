@@ -11,6 +11,18 @@
 #include "base/files.h"
 #include "graph/observers.h"
 
+#define PATTERN(text)                                                                                                  \
+    {                                                                                                                  \
+        .count = 1, .at = {(char *)(uintptr_t)(text) }                                                                 \
+    }
+const struct nl_signal nl_signals[NL_SIGNALS] = {
+    {"variance", "Variance of the activations", NL_QUANTITY_variance, PATTERN("distribution:*")},
+    {"cosine", "Cosine between samples", NL_QUANTITY_mean, PATTERN("samples:*")},
+    {"gradient", "Norm of the gradients", NL_QUANTITY_norm, PATTERN("grad64:*")},
+    {"jacobian", "Mean squared singular value of the Jacobian from the input", NL_QUANTITY_singular,
+     PATTERN("jacobian:*")},
+};
+
 struct loader {
     const struct nl_results *results;
     const struct nl_name_list *patterns;
@@ -196,6 +208,11 @@ double nl_inside_value(const struct nl_inside *inside, const struct nl_results *
     return *value_at(inside, (size_t)(cell - results->cell), seed, tensor, step);
 }
 
+bool nl_inside_is_initial(const struct nl_inside *inside)
+{
+    return inside->steps > 0 && inside->step[inside->steps - 1] == 0;
+}
+
 int nl_inside_step(const struct nl_inside *inside, int64_t step)
 {
     int at = step > INT_MAX ? inside->steps : place_of_step(inside, (int)step);
@@ -332,7 +349,8 @@ const char *nl_inside_subject(const struct nl_inside *inside)
                                                           "effective beta-smoothness", ""};
     struct nl_common_name common = nl_inside_common(inside);
     switch (common.aspect) {
-    case NL_GRADIENT: return "gradients";
+    case NL_GRADIENT:
+    case NL_GRADIENT_64: return "gradients";
     case NL_UPDATE: return "updates";
     case NL_SHIFT: return "shifts of gradients";
     case NL_DISTRIBUTION: return *common.ending ? common.ending + 1 : "activations";
@@ -340,7 +358,7 @@ const char *nl_inside_subject(const struct nl_inside *inside)
     case NL_SAMPLES: return "cosines between samples";
     case NL_TOKENS: return "cosines between tokens";
     case NL_COVARIANCE: return "eigenvalues of the covariance";
-    case NL_JACOBIAN: return "the Jacobian from the input";
+    case NL_JACOBIAN: return "the Jacobian";
     case NL_ALONG: return inside->tensors == 1 ? along[nl_observer_along(inside->tensor[0])] : "";
     case NL_CURVATURE: return inside->tensors == 1 ? of_hessian(inside->tensor[0]) : "the Hessian";
     case NL_VALUE:

@@ -17,6 +17,16 @@ struct nl_inside {
     double *value; /* [cells][seeds][tensors][steps]; NaN: the run has no such tensor, or did not see it in that step */
 };
 
+/* What is looked at of signal propagation: variance and cosines of activations, gradients, and the Jacobian from the
+ * input (log.layers distributions, representations and propagation). */
+struct nl_signal {
+    const char *word, *title;
+    enum nl_quantity quantity;
+    struct nl_name_list tensors; /* patterns */
+};
+enum { NL_SIGNALS = 4 };
+extern const struct nl_signal nl_signals[NL_SIGNALS];
+
 /* The tensors that the patterns, which must outlive this, match (graph/observers.h). Without patterns, those of the
  * first of these kinds that was observed and has the quantity: gradients, updates, all others. No tensors: metrics.csv
  * has none such, or there is no metrics.csv. NL_BAD: the table is damaged. */
@@ -30,6 +40,9 @@ char *nl_inside_nothing(const struct nl_inside *inside, const struct nl_results 
 /* cell: of the results. tensor, step: indices. */
 double nl_inside_value(const struct nl_inside *inside, const struct nl_results *results, const struct nl_cell *cell,
                        int seed, int tensor, int step);
+
+/* Whether all that was seen is of trainings of 0 steps. */
+bool nl_inside_is_initial(const struct nl_inside *inside);
 
 /* Index of a step; -1: nothing was seen in it. */
 int nl_inside_step(const struct nl_inside *inside, int64_t step);

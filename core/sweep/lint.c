@@ -282,6 +282,8 @@ static bool lag(const struct lint_context *s, struct nl_text *what)
         s->config->norm.running == NL_LEARNED || find_momentum(s, false, &momentum) < 0)
         return false;
     int64_t steps = (int64_t)ceil(s->config->norm.freeze * (double)s->step_counts.steps);
+    if (s->step_counts.steps == 0)
+        return false; /* nobody asks how well an untrained network does */
     double left = pow(1.0 - momentum, (double)steps);
     if (!(left > 0.01))
         return false;
@@ -494,7 +496,7 @@ static bool small_test(const struct lint_context *s, struct nl_text *what)
         if (s->config->plot.kind.at[i] == NL_PLOT_LR_TOLERANCE)
             return false; /* plot.min_effect is a ratio there */
     double deviation = samples ? 100 * sqrt(usual * (1 - usual) / (double)samples) : 0;
-    if (!(asked > 0) || !(2 * deviation > asked))
+    if (!(asked > 0) || !(2 * deviation > asked) || s->step_counts.steps == 0)
         return false;
     nl_text_add(what,
                 "errors are counted on %s: at an error of 10 %%, chance alone moves it by %.1f points (binomial "

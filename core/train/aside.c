@@ -247,7 +247,7 @@ struct nl_observed *nl_look_aside(struct nl_training *training, const struct nl_
     bool shifts = nl_observes_any(&plan->observers, NL_SHIFT), walks = nl_observes_any(&plan->observers, NL_ALONG);
     bool whole = false;
     for (int i = 0; i < plan->observers.count; i++)
-        whole |= nl_sees_whole(plan->observers.at[i].aspect);
+        whole |= nl_sees_whole(plan->observers.at[i].aspect) || plan->observers.at[i].aspect == NL_GRADIENT_64;
     get(&a, a.w, plan->parameters);
     if (shifts || walks)
         nl_aside(plan, look_around, &a);

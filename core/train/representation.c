@@ -59,7 +59,7 @@ static struct nl_observed look_at_units(const double *x, size_t rows, size_t wid
     return seen;
 }
 
-/* Of each row that is not 0 its mean cosine with the others, to out; returns how many. */
+/* Writes the mean cosine of each row that is not 0 with the others to out; returns how many there are. */
 static size_t find_cosines(const double *x, size_t rows, size_t width, double *out)
 {
     double *length = nl_alloc(rows, sizeof *length), *sum = nl_alloc(width, sizeof *sum);
@@ -107,8 +107,8 @@ static struct nl_observed look_at_tokens(const double *x, size_t samples, size_t
     return seen;
 }
 
-/* The eigenvalues of the covariance of the columns that can be other than 0: of C = X' X / (rows - 1), or of X X', which
- * has the same, where there are fewer rows. */
+/* The eigenvalues of the covariance of the columns that can be other than 0: of C = X' X / (rows - 1), or of X X',
+ * which has the same, where there are fewer rows. */
 static struct nl_observed look_at_covariance(const double *x, size_t rows, size_t width)
 {
     if (rows > NL_COVARIANCE_ROWS && width > NL_COVARIANCE_ROWS)
@@ -151,13 +151,15 @@ static struct nl_observed look_at_covariance(const double *x, size_t rows, size_
 static struct nl_observed look_at(const struct nl_value *value, enum nl_aspect aspect, const double *x, size_t samples)
 {
     size_t tokens = (size_t)nl_positions(value->extent), width = (size_t)value->extent.channels;
-    switch (aspect) {
-    case NL_UNITS: return look_at_units(x, samples * tokens, width);
-    case NL_SAMPLES: return look_at_samples(x, samples, value->count);
-    case NL_TOKENS: return look_at_tokens(x, samples, tokens, width);
-    case NL_COVARIANCE: return look_at_covariance(x, samples * tokens, width);
-    default: return nl_look_at(samples * value->count, x, NULL);
-    }
+    if (aspect == NL_UNITS)
+        return look_at_units(x, samples * tokens, width);
+    if (aspect == NL_SAMPLES)
+        return look_at_samples(x, samples, value->count);
+    if (aspect == NL_TOKENS)
+        return look_at_tokens(x, samples, tokens, width);
+    if (aspect == NL_COVARIANCE)
+        return look_at_covariance(x, samples * tokens, width);
+    return nl_look_at(samples * value->count, x, NULL);
 }
 
 /* ---- the pass ---- */
@@ -178,6 +180,22 @@ static void move(const struct walk *walk, void *x, size_t first, size_t count)
     }
     nl_complex_put_imaginary(x, moved, count);
     free(moved);
+}
+
+/* The gradients of the weights, after a backward pass. */
+static void look_at_gradients(struct walk *walk)
+{
+    const struct nl_plan *plan = &walk->exact.plan;
+    double *gradient = nl_alloc(plan->graph->count, sizeof *gradient);
+    plan->backend->get_reals(gradient, plan->update.grad, plan->graph->count);
+    for (int i = 0; i < walk->wanted->count; i++) {
+        const struct nl_observer *wanted = &walk->wanted->at[i];
+        if (wanted->aspect != NL_GRADIENT_64)
+            continue;
+        const struct nl_tensor *tensor = &plan->graph->tensor[plan->graph->value[wanted->value].tensor];
+        walk->seen[i] = nl_look_at(tensor->count, gradient + tensor->offset, NULL);
+    }
+    free(gradient);
 }
 
 static size_t input_elements(const struct walk *walk)
@@ -243,6 +261,10 @@ static void go(void *context)
     if (walk->probe != NL_NONE && walk->moved == NL_NONE)
         move(walk, plan->train.gather.x, 0, input_elements(walk));
     nl_program_forward(&plan->train.observed_program, &walk->exact.run);
+    if (walk->probe == NL_NONE && nl_observes_any(walk->wanted, NL_GRADIENT_64)) {
+        nl_plan_backward(plan, &walk->exact.run);
+        look_at_gradients(walk);
+    }
 }
 
 void nl_look_at_representations(const struct nl_training *training, const struct nl_run *step, int replica,

@@ -392,7 +392,8 @@ END_TEST
 /* What is seen of a row, by its definition. before: NULL, or what is subtracted. */
 static struct nl_observed defined(size_t count, const double *x, const double *before)
 {
-    struct nl_observed seen = {.elements = (double)count, .least = INFINITY, .most = -INFINITY};
+    struct nl_observed seen = nl_unseen();
+    seen.elements = (double)count;
     for (size_t i = 0; i < count; i++) {
         double value = before ? x[i] - before[i] : x[i];
         seen.sum += value;
@@ -417,7 +418,8 @@ static void check_seen(const struct nl_observed *found, const struct nl_observed
 {
     const double *got = (const double *)found, *expected = (const double *)want;
     for (size_t i = 0; i < sizeof *found / sizeof(double); i++)
-        ck_assert_msg(fabs(got[i] - expected[i]) <= 1e-13 * (fabs(expected[i]) + want->elements),
+        ck_assert_msg(isnan(expected[i]) ? isnan(got[i])
+                                         : fabs(got[i] - expected[i]) <= 1e-13 * (fabs(expected[i]) + want->elements),
                       "%s: number %zu is %.17g, not %.17g", what, i, got[i], expected[i]);
 }
 

@@ -57,7 +57,7 @@ sweep --out often log.tensors=norm1,update:fc1.weight log.every=3
 cmp plain/trials.csv often/trials.csv
 cmp plain/curves.csv often/curves.csv
 [ "$(cut -d , -f 4 often/metrics.csv | sort -nu | tr '\n' ' ')" = "step 3 6 9 12 15 16 " ]
-[ "$(cut -d , -f 6 often/metrics.csv | sort -u | tr '\n' ' ')" = "kurtosis least max mean most norm quantity range ratio rotation std variance zeros " ]
+[ "$(cut -d , -f 6 often/metrics.csv | sort -u | tr '\n' ' ')" = "effective kurtosis least max mean most norm quantity range ratio rotation std variance zeros " ]
 [ -z "$(awk -F, '$6 ~ /^(ratio|rotation)$/ && $5 !~ /^update:/' often/metrics.csv)" ] || fail "a tensor that does not change has a rotation"
 sweep --out often log.tensors=norm1,update:fc1.weight log.every=3
 says "4 of 4 trials are done already"
