@@ -215,15 +215,18 @@ static bool is_word(const char *text, const char *const *words)
     return false;
 }
 
+enum { METRICS = 1, QUANTITIES = 2 }; /* that may be an axis, too */
+
 /* What says an axis of a picture is one of `words`, or a key that the sweep varies. Where the command line gave that
  * key one value, it is auto. */
 static void check_picture_axis(struct nl_loader *loader, const char *name, char **text, const char *const *words,
-                               bool metrics)
+                               unsigned also)
 {
     struct nl_experiment *out = loader->out;
     const struct nl_origin *at = &out->origin[nl_key_index(nl_key_named(name))];
     const struct nl_key *key = nl_key_of(*text);
-    if (is_word(*text, words) || (metrics && (is_metric(*text) || is_word(*text, nl_quantity_names))) ||
+    if (is_word(*text, words) || (also & METRICS && is_metric(*text)) ||
+        (also & QUANTITIES && is_word(*text, nl_quantity_names)) ||
         (key && nl_axis_with(out->axis, out->axes, key, NULL)))
         return;
     if (key && at->kind != NL_FROM_COMMAND_LINE && overridden(out, key)) {
@@ -234,8 +237,8 @@ static void check_picture_axis(struct nl_loader *loader, const char *name, char 
     nl_text_add(&hint, "it is ");
     for (; *words; words++)
         nl_text_add(&hint, "%s, ", *words);
-    nl_text_add(&hint, "%sor a key that the sweep varies:",
-                metrics ? "a metric as trials.csv calls it, a quantity of metrics.csv " : "");
+    nl_text_add(&hint, "%s%sor a key that the sweep varies:", also & METRICS ? "a metric as trials.csv calls it, " : "",
+                also & QUANTITIES ? "a quantity of metrics.csv " : "");
     int listed = 0;
     for (int i = 0; i < out->axes; i++)
         for (int k = 0; k < out->axis[i].keys; k++)
@@ -250,11 +253,11 @@ static void check_pictures(struct nl_loader *loader)
 {
     static const char *const times[] = {"auto", "step", "epoch", "samples", "seconds", NULL};
     struct nl_config *config = &loader->out->config;
-    check_picture_axis(loader, "plot.x", &config->plot.x, times, false);
-    check_picture_axis(loader, "plot.y", &config->plot.y, (const char *const[]){"auto", NULL}, true);
-    check_picture_axis(loader, "plot.colour", &config->plot.colour, (const char *const[]){"auto", NULL}, false);
+    check_picture_axis(loader, "plot.x", &config->plot.x, times, 0);
+    check_picture_axis(loader, "plot.y", &config->plot.y, (const char *const[]){"auto", NULL}, METRICS | QUANTITIES);
+    check_picture_axis(loader, "plot.colour", &config->plot.colour, (const char *const[]){"auto", NULL}, QUANTITIES);
     check_picture_axis(loader, "plot.facet", &config->plot.facet, (const char *const[]){"auto", "each", "none", NULL},
-                       false);
+                       0);
     check_pairs(loader, "plot.labels", &config->plot.labels, "name", "as in 'bn=Batch norm, none=No normalizer'");
     check_pairs(loader, "plot.colours", &config->plot.colours, "colour", "as in 'bn=#D55E00, gn=#009E73'");
 }

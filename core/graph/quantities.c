@@ -2,6 +2,7 @@
 #include "graph/quantities.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "graph/observers.h"
 
@@ -32,6 +33,14 @@ const char *const nl_quantity_names[] = {
 #include "graph/quantities.def"
 #undef QUANTITY
     NULL};
+
+enum nl_quantity nl_quantity_find(const char *name)
+{
+    enum nl_quantity quantity = 0;
+    while (quantity < NL_QUANTITIES && strcmp(name, nl_quantity_names[quantity]) != 0)
+        quantity++;
+    return quantity;
+}
 
 bool nl_quantity_applies(enum nl_quantity quantity, const char *observer)
 {

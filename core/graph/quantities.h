@@ -35,6 +35,9 @@ struct nl_quantity_row {
 };
 extern const struct nl_quantity_row nl_quantities[NL_QUANTITIES];
 
+/* The quantity of that name; NL_QUANTITIES: there is none. */
+enum nl_quantity nl_quantity_find(const char *name);
+
 /* Whether an observer of this name ("update:fc1.weight") has that quantity. */
 bool nl_quantity_applies(enum nl_quantity quantity, const char *observer);
 

@@ -2,7 +2,9 @@
 #include <stdlib.h>
 
 #include "plot/chart.h"
+
 #include "stats/answer.h"
+#include <inttypes.h>
 
 void nl_caption_seeds(struct nl_page *page, const struct nl_picture *picture, const char *what)
 {
@@ -48,6 +50,27 @@ void nl_caption_inside(struct nl_page *page, const struct nl_inside *inside)
     else
         nl_caption_add(page, "%s, %s, in the order of the network.", NL_COUNT(inside->tensors, "tensor"), which);
     free(which);
+}
+
+void nl_caption_drawn(struct nl_page *page, const struct nl_drawn *drawn, const struct nl_experiment *experiment)
+{
+    if (drawn->column)
+        return;
+    nl_caption_inside(page, &drawn->inside);
+    if (drawn->inside.tensors > 1)
+        nl_caption_add(page, "Each value is a mean over the tensors.");
+    nl_caption_step(page, &drawn->inside, experiment);
+}
+
+void nl_caption_step(struct nl_page *page, const struct nl_inside *inside, const struct nl_experiment *experiment)
+{
+    int64_t step = experiment->config.plot.step;
+    if (nl_inside_is_initial(inside))
+        nl_caption_add(page, "At initialization.");
+    else if (step == NL_AUTO)
+        nl_caption_add(page, "At the last step of each run.");
+    else
+        nl_caption_add(page, "At step %" PRId64 ".", step);
 }
 
 void nl_caption_unseen(struct nl_chart *chart, const char *cut)

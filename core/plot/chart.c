@@ -410,7 +410,7 @@ const struct nl_cell *nl_chart_cell(const struct nl_chart *chart, int panel, int
     return chart->cell[(panel * chart->arms + arm) * chart->view.points * chart->view.rows + point];
 }
 
-const char *nl_drawn_metric(const struct nl_experiment *experiment)
+static const char *drawn_metric(const struct nl_experiment *experiment)
 {
     struct nl_measure ignored;
     const struct nl_config *config = &experiment->config;
@@ -430,17 +430,48 @@ static bool has_metric(const struct nl_csv *csv, const char *metric)
     return column >= 0 && (found || !any);
 }
 
-char *nl_missing_metric(const struct nl_results *results, const struct nl_experiment *experiment)
+/* NULL; or, where no run of the results has that metric, why there is nothing to draw: who asks for it. New string. */
+static char *missing_metric(const struct nl_results *results, const struct nl_experiment *experiment)
 {
-    const char *metric = nl_drawn_metric(experiment),
+    const char *metric = drawn_metric(experiment),
                *key = strcmp(metric, experiment->config.plot.y) == 0 ? "plot.y" : "plot.metric";
-    for (int q = 0; q < NL_QUANTITIES; q++)
-        if (strcmp(experiment->config.plot.y, nl_quantity_names[q]) == 0)
-            return nl_format("plot.y is %s, a quantity of metrics.csv, which curves alone draw", nl_quantity_names[q]);
     bool set = nl_origin_of(experiment, key).kind != NL_FROM_DEFAULT;
     if (has_metric(&results->csv, metric))
         return NULL;
     return nl_format("no run has '%s', which %s %s", metric, key, set ? "names" : "is by default");
+}
+
+int nl_drawn_load(const struct nl_picture *picture, const char *word, struct nl_drawn *out, char **why,
+                  struct nl_error *err)
+{
+    const struct nl_config *config = &picture->experiment->config;
+    enum nl_quantity quantity = nl_quantity_find(word);
+    *out = (struct nl_drawn){0};
+    *why = NULL;
+    if (quantity == NL_QUANTITIES) {
+        out->column = drawn_metric(picture->experiment);
+        out->metric = nl_metric_column(picture->results, out->column);
+        *why = missing_metric(picture->results, picture->experiment);
+        return NL_OK;
+    }
+    int status = nl_inside_load(picture->results, &config->plot.tensors, quantity, &out->inside, err);
+    if (status == NL_OK)
+        *why = nl_inside_nothing(&out->inside, picture->results, config->plot.step);
+    if (status == NL_OK && !*why)
+        out->values = nl_inside_column(&out->inside, picture->results, picture->experiment, &out->metric);
+    return status;
+}
+
+void nl_drawn_release(struct nl_drawn *drawn)
+{
+    if (!drawn->column)
+        nl_inside_release(&drawn->inside);
+    free(drawn->values);
+}
+
+char *nl_drawn_label(const struct nl_drawn *drawn)
+{
+    return drawn->column ? nl_metric_label(&drawn->metric, drawn->column) : nl_inside_title(&drawn->inside);
 }
 
 int nl_named_factor(const struct nl_results *results, const char *name)

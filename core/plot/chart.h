@@ -110,10 +110,21 @@ int nl_chart_fit_scale(struct nl_chart *chart, const struct nl_measure *measure,
 void nl_chart_put_scale(struct nl_chart *chart, const struct nl_ruler *scale, bool falls, const char *light,
                         const char *label);
 
-/* The metric that a picture draws: plot.y where it is one, else plot.metric. */
-const char *nl_drawn_metric(const struct nl_experiment *experiment);
-/* NULL; or, where no run of the results has that metric, why there is nothing to draw: who asks for it. New string. */
-char *nl_missing_metric(const struct nl_results *results, const struct nl_experiment *experiment);
+/* What a picture over keys draws: a metric, plot.y where it is one, else plot.metric; or a quantity of metrics.csv in the
+ * step that plot.step names, its mean over plot.tensors. */
+struct nl_drawn {
+    const char *column; /* of the metric in trials.csv; NULL: a quantity is drawn */
+    struct nl_metric_column metric;
+    struct nl_inside inside; /* of the quantity */
+    double *values;
+};
+
+/* word: plot.y or plot.colour, which may name a quantity. *why: why there is nothing to draw, a new string, or NULL. To
+ * be released in any case. */
+int nl_drawn_load(const struct nl_picture *picture, const char *word, struct nl_drawn *out, char **why,
+                  struct nl_error *err);
+void nl_drawn_release(struct nl_drawn *drawn);
+char *nl_drawn_label(const struct nl_drawn *drawn); /* "test error (%)", "norm of gradients"; new string */
 
 /* The factor that a key of the section plot names; -1: auto or none, a word of another picture's, or it does not vary
  * in these results. */
@@ -162,6 +173,8 @@ void nl_caption_means(struct nl_page *page, const struct nl_picture *picture, co
 void nl_caption_diverged(struct nl_page *page, const struct nl_picture *picture, const struct nl_metric_column *metric);
 /* Names the tensors whose quantity is drawn. */
 void nl_caption_inside(struct nl_page *page, const struct nl_inside *inside);
+/* The step that a quantity is of. */
+void nl_caption_step(struct nl_page *page, const struct nl_inside *inside, const struct nl_experiment *experiment);
 /* What of the values is not in sight. cut: the sentence where intervals reach beyond the y axis; NULL: there are
  * none. */
 void nl_caption_unseen(struct nl_chart *chart, const char *cut);
@@ -170,6 +183,8 @@ void nl_caption_unseen(struct nl_chart *chart, const char *cut);
 void nl_caption_end(struct nl_chart *chart);
 /* How small multiples are read; or else which arms are drawn alike. Part of nl_caption_end. */
 void nl_caption_each(struct nl_chart *chart);
+/* Names the tensors whose quantity is drawn, and the step; nothing where a metric is. */
+void nl_caption_drawn(struct nl_page *page, const struct nl_drawn *drawn, const struct nl_experiment *experiment);
 /* "test error (%)"; new string. */
 char *nl_metric_label(const struct nl_metric_column *metric, const char *column);
 

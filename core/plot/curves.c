@@ -207,12 +207,8 @@ static void say_inside(struct drawing *d)
     nl_caption_inside(d->page, d->inside);
     if (!d->layers && d->inside->tensors > 1)
         nl_caption_add(d->page, "Lines: means over the tensors.");
-    if (d->layers && nl_inside_is_initial(d->inside))
-        nl_caption_add(d->page, "At initialization.");
-    else if (d->layers && step == NL_AUTO)
-        nl_caption_add(d->page, "At the last step of each run.");
-    else if (d->layers)
-        nl_caption_add(d->page, "At step %" PRId64 ".", step);
+    if (d->layers)
+        nl_caption_step(d->page, d->inside, d->picture->experiment);
     if (step == NL_AUTO && failed > 0)
         nl_caption_add(d->page, "%s that diverged or ended with an error %s no last step, and %s no mean.",
                        NL_COUNT(failed, "run"), nl_agree(failed, "has", "have"), nl_agree(failed, "enters", "enter"));
@@ -426,9 +422,10 @@ int nl_picture_spectrum(const struct nl_picture *picture, struct nl_page *page, 
 
 int nl_picture_curves(const struct nl_picture *picture, struct nl_page *page, struct nl_error *err)
 {
-    for (enum nl_quantity q = 0; q < NL_QUANTITIES; q++)
-        if (strcmp(picture->experiment->config.plot.y, nl_quantity_names[q]) == 0)
-            return draw_quantity(picture, page, q, &picture->experiment->config.plot.tensors, false, err);
+    const struct nl_config *config = &picture->experiment->config;
+    enum nl_quantity quantity = nl_quantity_find(config->plot.y);
+    if (quantity < NL_QUANTITIES)
+        return draw_quantity(picture, page, quantity, &config->plot.tensors, false, err);
     struct drawing d = {
         .picture = picture, .page = page, .band = picture->results->seeds >= NL_LEAST_PAIRS, .first = INFINITY};
     d.metric = nl_metric_column(picture->results, nl_series_metric(picture->experiment));

@@ -11,14 +11,13 @@ struct drawing {
     const struct nl_picture *picture;
     struct nl_page *page;
     struct nl_chart chart;
-    struct nl_metric_column metric;
-    const char *column;
+    struct nl_drawn drawn;
     struct nl_ruler colours;
 };
 
 static struct nl_estimate mean_of(const struct drawing *d, const struct nl_cell *cell)
 {
-    return nl_cell_mean(d->picture->results, d->picture->experiment, cell, &d->metric);
+    return nl_cell_mean(d->picture->results, d->picture->experiment, cell, &d->drawn.metric);
 }
 
 static const struct nl_cell *cell_of(const struct drawing *d, int panel, int x, int y)
@@ -34,14 +33,14 @@ static bool has_value(const struct drawing *d, const struct nl_cell *cell)
 
 static double value_of(const struct drawing *d, const struct nl_cell *cell)
 {
-    return mean_of(d, cell).mean * d->metric.measure.scale;
+    return mean_of(d, cell).mean * d->drawn.metric.measure.scale;
 }
 
 /* From dark, which is bad, to light. */
 static unsigned colour_of(const struct drawing *d, double value)
 {
     double place = nl_ruler_place(&d->colours, value);
-    return nl_scale_colour(d->metric.measure.worse > 0 ? 1.0 - place : place);
+    return nl_scale_colour(d->drawn.metric.measure.worse > 0 ? 1.0 - place : place);
 }
 
 static bool is_dark(unsigned colour)
@@ -52,7 +51,7 @@ static bool is_dark(unsigned colour)
 /* "2.3", "54": as many digits as a cell holds. */
 static char *number_of(const struct drawing *d, double value)
 {
-    if (!d->metric.measure.share)
+    if (!d->drawn.metric.measure.share)
         return nl_format("%.2g", value);
     return nl_format(value < 9.95 ? "%.1f" : "%.0f", value);
 }
@@ -111,8 +110,8 @@ static double best_of(const struct drawing *d, int panel)
     for (int i = 0; i < view->points * view->rows; i++) {
         const struct nl_cell *cell = cell_of(d, panel, i % view->points, i / view->points);
         if (competes(d, cell)) {
-            best = fmin(best, d->metric.measure.worse * value_of(d, cell));
-            worst = fmax(worst, d->metric.measure.worse * value_of(d, cell));
+            best = fmin(best, d->drawn.metric.measure.worse * value_of(d, cell));
+            worst = fmax(worst, d->drawn.metric.measure.worse * value_of(d, cell));
         }
     }
     return best < worst && !nl_tied(best, worst) ? best : NAN;
@@ -125,7 +124,7 @@ static void add_best(const struct drawing *d, struct rows *rows, int panel)
     double best = best_of(d, panel);
     for (int i = 0; !isnan(best) && i < view->points * view->rows; i++) {
         const struct nl_cell *cell = cell_of(d, panel, i % view->points, i / view->points);
-        if (competes(d, cell) && nl_tied(d->metric.measure.worse * value_of(d, cell), best))
+        if (competes(d, cell) && nl_tied(d->drawn.metric.measure.worse * value_of(d, cell), best))
             nl_text_add(&rows->best, "%d %d\n", i % view->points, i / view->points);
     }
 }
@@ -184,12 +183,13 @@ static void put_caption(struct drawing *d)
             hatched = hatched || (cell && cell->trials > 0 && !has_value(d, cell));
         }
     }
-    nl_caption_means(page, d->picture, &d->metric, NULL);
+    nl_caption_means(page, d->picture, &d->drawn.metric, NULL);
+    nl_caption_drawn(page, &d->drawn, d->picture->experiment);
     if (framed)
         nl_caption_add(
             page,
             "Frame: the best mean of a panel, or all that tie; it need not differ significantly from the others.");
-    nl_caption_diverged(page, d->picture, &d->metric);
+    nl_caption_diverged(page, d->picture, &d->drawn.metric);
     if (failed)
         nl_caption_add(page, "×k: k runs failed (diverged, at chance, or ended with an error).");
     if (hatched)
@@ -211,7 +211,7 @@ static int draw(struct drawing *d, struct nl_error *err)
             if (has_value(d, cell))
                 nl_chart_see(&d->chart, value_of(d, cell));
         }
-    if (nl_chart_fit_scale(&d->chart, &d->metric.measure, &d->colours, err) != NL_OK)
+    if (nl_chart_fit_scale(&d->chart, &d->drawn.metric.measure, &d->colours, err) != NL_OK)
         return NL_FAIL;
     /* Cells are squares of a lattice, since rates and batches are anything but evenly spaced. */
     if (nl_chart_fit_points(&d->chart, false, true, false, err) != NL_OK ||
@@ -221,11 +221,12 @@ static int draw(struct drawing *d, struct nl_error *err)
     const struct nl_results *results = d->picture->results;
     char *x_label = nl_factor_title(&results->factor[view->x_factor]),
          *y_label = nl_factor_title(&results->factor[view->y_factor]);
-    char *label = nl_metric_label(&d->metric, d->column);
+    char *label = nl_drawn_label(&d->drawn);
     page->least_height = fmax(page->least_height, nl_text_width(label, page->font));
     int status = nl_chart_frame(&d->chart, x_label, y_label, err);
     if (status == NL_OK) {
-        nl_chart_put_scale(&d->chart, &d->colours, d->metric.measure.worse > 0, "good", label);
+        nl_chart_put_scale(&d->chart, &d->colours, d->drawn.metric.measure.worse > 0, d->drawn.column ? "good" : "high",
+                           label);
         nl_text_add(&page->script, "unset border; set tics scale 0\n");
         for (int panel = 0; panel < d->chart.panels; panel++)
             put_panel(d, panel);
@@ -259,21 +260,24 @@ static void choose_axes(const struct nl_picture *picture, int *x, int *y)
 
 int nl_picture_heatmap(const struct nl_picture *picture, struct nl_page *page, struct nl_error *err)
 {
-    struct drawing d = {.picture = picture, .page = page, .column = nl_drawn_metric(picture->experiment)};
-    d.metric = nl_metric_column(picture->results, d.column);
-    int x, y;
+    struct drawing d = {.picture = picture, .page = page};
+    const struct nl_config *config = &picture->experiment->config;
+    bool by_colour = nl_quantity_find(config->plot.colour) < NL_QUANTITIES;
+    char *why;
+    int x, y,
+        status = nl_drawn_load(picture, by_colour ? config->plot.colour : config->plot.y, &d.drawn, &why, err);
     choose_axes(picture, &x, &y);
-    char *why = nl_missing_metric(picture->results, picture->experiment);
-    if (!why && (x < 0 || y < 0))
-        why = nl_strdup("it needs two keys that vary");
-    if (why) {
-        nl_picture_leave_out(picture, page, why);
+    if (status != NL_OK || why || x < 0 || y < 0) {
+        if (status == NL_OK)
+            nl_picture_leave_out(picture, page, why ? why : "it needs two keys that vary");
         free(why);
-        return NL_OK;
+        nl_drawn_release(&d.drawn);
+        return status;
     }
     nl_chart_make(picture, x, y, NL_ASSIGN_TO_PANELS, page, &d.chart);
-    int status = draw(&d, err);
+    status = draw(&d, err);
     nl_ruler_release(&d.colours);
     nl_chart_release(&d.chart);
+    nl_drawn_release(&d.drawn);
     return status;
 }

@@ -28,7 +28,7 @@ struct drawing {
     const struct preset *preset;
     struct nl_page *page;
     struct nl_chart chart;
-    const char *column; /* of the metric */
+    struct nl_drawn drawn;
     enum nl_mark mark;
     struct line *line;
     int lines;
@@ -51,11 +51,15 @@ static void list_lines(struct drawing *d)
     const struct nl_int_list *evals = &d->picture->experiment->config.norm.eval;
     d->line = nl_alloc((size_t)(d->chart.arms * evals->count), sizeof *d->line);
     for (int arm = 0; arm < d->chart.arms; arm++) {
-        int count = d->preset->evaluations && d->chart.arm[arm].tracks ? evals->count : 1;
+        bool several = d->preset->evaluations && d->chart.arm[arm].tracks && d->drawn.column;
+        int count = several ? evals->count : 1;
         for (int eval = 0; eval < count; eval++) {
-            char *column = nl_format("%s%s%s", d->column, eval ? "_" : "", eval ? nl_eval_names[evals->at[eval]] : "");
-            struct line line = {arm, eval, nl_metric_column(d->picture->results, column), d->chart.arm[arm].style};
-            free(column);
+            struct line line = {arm, eval, d->drawn.metric, d->chart.arm[arm].style};
+            if (eval > 0) {
+                char *column = nl_format("%s_%s", d->drawn.column, nl_eval_names[evals->at[eval]]);
+                line.metric = nl_metric_column(d->picture->results, column);
+                free(column);
+            }
             if (line.metric.column < 0)
                 continue;
             if (eval > 0) { /* an open marker for a filled one */
@@ -268,11 +272,11 @@ static void tell_references(struct drawing *d)
 static void put_caption(struct drawing *d, bool seeds)
 {
     struct nl_page *page = d->page;
-    const struct nl_metric_column metric = nl_metric_column(d->picture->results, d->column);
-    nl_caption_means(page, d->picture, &metric, "bars");
+    nl_caption_means(page, d->picture, &d->drawn.metric, "bars");
+    nl_caption_drawn(page, &d->drawn, d->picture->experiment);
     if (seeds)
         nl_caption_add(page, "Points: single seeds.");
-    nl_caption_diverged(page, d->picture, &metric);
+    nl_caption_diverged(page, d->picture, &d->drawn.metric);
     if (d->chart.strip.rows == 0 && d->preset->largest)
         nl_caption_add(page, "No run failed.");
     if (d->chart.strip.rows > 0)
@@ -381,7 +385,7 @@ static int draw(struct drawing *d, struct nl_error *err)
     if (status == NL_OK) {
         put_caption(d, seeds);
         char *x_title = nl_factor_title(&d->picture->results->factor[d->chart.view.x_factor]),
-             *y_label = nl_metric_label(&d->line[0].metric, d->column);
+             *y_label = nl_drawn_label(&d->drawn);
         char *x_label = nl_format("%s%s", x_title, d->preset->falls ? ", from large to small" : "");
         status = nl_chart_frame(&d->chart, x_label, y_label, err);
         free(x_title);
@@ -401,20 +405,23 @@ static int draw(struct drawing *d, struct nl_error *err)
 static int draw_points(const struct nl_picture *picture, const struct preset *preset, int x, const char *why_not,
                        struct nl_page *page, struct nl_error *err)
 {
-    struct drawing d = {
-        .picture = picture, .preset = preset, .page = page, .column = nl_drawn_metric(picture->experiment)};
-    char *why = x < 0 ? nl_strdup(why_not) : nl_missing_metric(picture->results, picture->experiment);
-    if (why) {
-        nl_picture_leave_out(picture, page, why);
+    struct drawing d = {.picture = picture, .preset = preset, .page = page};
+    char *why;
+    int status = nl_drawn_load(picture, picture->experiment->config.plot.y, &d.drawn, &why, err);
+    if (status != NL_OK || why || x < 0) {
+        if (status == NL_OK)
+            nl_picture_leave_out(picture, page, x < 0 ? why_not : why);
         free(why);
-        return NL_OK;
+        nl_drawn_release(&d.drawn);
+        return status;
     }
     d.mark = (enum nl_mark)picture->experiment->config.plot.mark;
     if (d.mark == NL_MARK_AUTO)
         d.mark = nl_factor_has_words(&picture->results->factor[x]) ? NL_MARK_DOTS : NL_MARK_LINES;
     nl_chart_make(picture, x, -1, NL_ASSIGN_TO_COLOURS, page, &d.chart);
-    int status = draw(&d, err);
+    status = draw(&d, err);
     nl_chart_release(&d.chart);
+    nl_drawn_release(&d.drawn);
     free(d.line);
     return status;
 }

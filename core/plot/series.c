@@ -232,12 +232,6 @@ int nl_series_load(const struct nl_picture *picture, struct nl_series **out, str
     return status;
 }
 
-/* Whether a mean can hold the value: the geometric one no 0. */
-static bool is_drawn(enum nl_quantity quantity, double value)
-{
-    return isfinite(value) && (value > 0 || nl_quantities[quantity].compared != NL_BY_RATIO);
-}
-
 struct nl_series *nl_series_of_depth(const struct nl_picture *picture, const struct nl_inside *inside)
 {
     const struct nl_results *results = picture->results;
@@ -251,32 +245,13 @@ struct nl_series *nl_series_of_depth(const struct nl_picture *picture, const str
                 const char *status = nl_cell_status(results, cell, seed);
                 out[i].failed += step < 0 && status && tensor == 0;
                 double value = step < 0 ? NAN : nl_inside_value(inside, results, cell, seed, tensor, step);
-                out[i].left_out += !isnan(value) && !is_drawn(inside->quantity, value);
-                if (!is_drawn(inside->quantity, value))
+                out[i].left_out += !isnan(value) && !nl_inside_is_comparable(inside->quantity, value);
+                if (!nl_inside_is_comparable(inside->quantity, value))
                     continue;
                 append(&out[i],
                        &(struct nl_sighting){.step = tensor, .x = tensor, .value = scale * value, .seed = seed});
             }
     return out;
-}
-
-/* The mean over the tensors that a run has, in a step; NaN: it has none, or not all of them can enter it. */
-static double over_tensors(const struct nl_inside *inside, const struct nl_results *results, const struct nl_cell *cell,
-                           int seed, int step, int *left_out)
-{
-    bool by_ratio = nl_quantities[inside->quantity].compared == NL_BY_RATIO;
-    double sum = 0;
-    int count = 0;
-    for (int i = 0; i < inside->tensors; i++) {
-        double value = nl_inside_value(inside, results, cell, seed, i, step);
-        if (isnan(value))
-            continue;
-        *left_out += !is_drawn(inside->quantity, value);
-        sum += by_ratio ? log(value) : value;
-        count++;
-    }
-    double mean = sum / count;
-    return by_ratio ? exp(mean) : mean;
 }
 
 struct nl_series *nl_series_over_training(const struct nl_picture *picture, const struct nl_inside *inside,
@@ -290,10 +265,10 @@ struct nl_series *nl_series_over_training(const struct nl_picture *picture, cons
             for (int seed = 0; seed < results->seeds; seed++) {
                 const struct nl_cell *cell = &results->cell[i];
                 int ignored = 0;
-                double mean = over_tensors(inside, results, cell, seed, step, &out[i].left_out),
-                       low = least ? over_tensors(least, results, cell, seed, step, &ignored) : mean,
-                       high = most ? over_tensors(most, results, cell, seed, step, &ignored) : mean;
-                if (!is_drawn(inside->quantity, mean) || !isfinite(low) || !isfinite(high))
+                double mean = nl_inside_over_tensors(inside, results, cell, seed, step, &out[i].left_out),
+                       low = least ? nl_inside_over_tensors(least, results, cell, seed, step, &ignored) : mean,
+                       high = most ? nl_inside_over_tensors(most, results, cell, seed, step, &ignored) : mean;
+                if (!nl_inside_is_comparable(inside->quantity, mean) || !isfinite(low) || !isfinite(high))
                     continue;
                 append(&out[i], &(struct nl_sighting){.step = inside->step[step],
                                                       .x = inside->step[step],

@@ -40,6 +40,15 @@ static void bootstrap(const double *values, int n, double level, double *lower, 
     free(means);
 }
 
+struct nl_estimate nl_from_logarithms(struct nl_estimate estimate)
+{
+    estimate.mean = exp(estimate.mean);
+    estimate.median = exp(estimate.median);
+    estimate.lower = exp(estimate.lower);
+    estimate.upper = exp(estimate.upper);
+    return estimate;
+}
+
 double nl_counting_sd(double mean, double samples)
 {
     double q = (fabs(mean) * samples + 0.5) / (samples + 1.0);

@@ -95,6 +95,9 @@ int nl_survival(const double *time, const bool *happened, int count, double leve
  * nothing. */
 double nl_survival_median(const struct nl_survival *curve, int rows);
 
+/* What an estimate of logarithms is of the values themselves. */
+struct nl_estimate nl_from_logarithms(struct nl_estimate estimate);
+
 int nl_finite_values(const double *values, int count, double *out); /* those that are finite, sorted; how many */
 double nl_median_sorted(const double *sorted, int count);           /* NaN for none */
 

@@ -288,11 +288,48 @@ struct nl_estimate nl_inside_mean(enum nl_quantity quantity, const double *value
     struct nl_estimate out =
         nl_estimate(logarithms, count, NL_SCALE_REAL, &sampling, config->plot.interval, config->plot.level);
     free(logarithms);
-    out.mean = exp(out.mean);
-    out.median = exp(out.median);
-    out.lower = exp(out.lower);
-    out.upper = exp(out.upper);
-    return out;
+    return nl_from_logarithms(out);
+}
+
+bool nl_inside_is_comparable(enum nl_quantity quantity, double value)
+{
+    return isfinite(value) && (value > 0 || nl_quantities[quantity].compared != NL_BY_RATIO);
+}
+
+double nl_inside_over_tensors(const struct nl_inside *inside, const struct nl_results *results,
+                              const struct nl_cell *cell, int seed, int step, int *left_out)
+{
+    bool by_ratio = nl_quantities[inside->quantity].compared == NL_BY_RATIO;
+    double sum = 0;
+    int count = 0;
+    for (int i = 0; i < inside->tensors; i++) {
+        double value = nl_inside_value(inside, results, cell, seed, i, step);
+        if (isnan(value))
+            continue;
+        *left_out += !nl_inside_is_comparable(inside->quantity, value);
+        sum += by_ratio ? log(value) : value;
+        count++;
+    }
+    double mean = sum / count;
+    return by_ratio ? exp(mean) : mean;
+}
+
+double *nl_inside_column(const struct nl_inside *inside, const struct nl_results *results,
+                         const struct nl_experiment *experiment, struct nl_metric_column *out)
+{
+    double *values = nl_alloc((size_t)(results->cells * results->seeds), sizeof *values);
+    int ignored = 0;
+    for (int i = 0; i < results->cells; i++)
+        for (int seed = 0; seed < results->seeds; seed++) {
+            int step = nl_inside_step_of(inside, results, experiment, &results->cell[i], seed);
+            values[i * results->seeds + seed] =
+                step < 0 ? NAN : nl_inside_over_tensors(inside, results, &results->cell[i], seed, step, &ignored);
+        }
+    *out = (struct nl_metric_column){.values = values,
+                                     .measure = nl_inside_measure(inside->quantity),
+                                     .sampling = {.first = results->first_seeds},
+                                     .chance = NAN};
+    return values;
 }
 
 struct nl_measure nl_inside_measure(enum nl_quantity quantity)

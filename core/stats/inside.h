@@ -57,6 +57,19 @@ int nl_inside_step_of(const struct nl_inside *inside, const struct nl_results *r
 struct nl_estimate nl_inside_mean(enum nl_quantity quantity, const double *values, int count,
                                   const struct nl_results *results, const struct nl_experiment *experiment);
 
+/* Whether a mean can hold the value: the geometric one no 0. */
+bool nl_inside_is_comparable(enum nl_quantity quantity, double value);
+
+/* The mean over the tensors that a run has, in a step; NaN: it has none, or not all of them can enter it. left_out
+ * counts values that cannot. */
+double nl_inside_over_tensors(const struct nl_inside *inside, const struct nl_results *results,
+                              const struct nl_cell *cell, int seed, int step, int *left_out);
+
+/* That mean, in the step that plot.step names, of every run, as a column of the results is read. Returns its values, to
+ * be freed. */
+double *nl_inside_column(const struct nl_inside *inside, const struct nl_results *results,
+                         const struct nl_experiment *experiment, struct nl_metric_column *out);
+
 /* How the quantity reads, and how it is scaled. */
 struct nl_measure nl_inside_measure(enum nl_quantity quantity);
 

@@ -550,7 +550,9 @@ void nl_cell_values(const struct nl_results *results, const struct nl_cell *cell
         out[i] = NAN;
         if (!status || metric->column < 0)
             continue;
-        if (strcmp(status, "done") == 0 || strcmp(status, "dead") == 0)
+        if (metric->values)
+            out[i] = metric->values[(cell - results->cell) * results->seeds + i];
+        else if (strcmp(status, "done") == 0 || strcmp(status, "dead") == 0)
             nl_csv_number(&results->csv, cell->row[i], metric->column, &out[i], NULL);
         else if (strcmp(status, "diverged") == 0)
             out[i] = metric->chance;
@@ -565,11 +567,13 @@ static struct nl_estimate mean_of(const struct nl_results *results, const struct
     for (int seed = 0; finished && seed < results->seeds; seed++)
         if (!isnan(values[seed]) && strcmp(nl_cell_status(results, cell, seed), "done") != 0)
             values[seed] = NAN;
+    for (int seed = 0; metric->measure.by_ratio && seed < results->seeds; seed++)
+        values[seed] = log(values[seed]);
     struct nl_estimate out =
         nl_estimate(values, results->seeds, metric->measure.share ? NL_SCALE_SHARE : NL_SCALE_REAL, &metric->sampling,
                     experiment->config.plot.interval, experiment->config.plot.level);
     free(values);
-    return out;
+    return metric->measure.by_ratio ? nl_from_logarithms(out) : out;
 }
 
 struct nl_estimate nl_cell_finished(const struct nl_results *results, const struct nl_experiment *experiment,

@@ -134,6 +134,7 @@ bool nl_measure(const char *column, struct nl_measure *out); /* false: no such m
 /* A column of trials.csv that is a metric. */
 struct nl_metric_column {
     int column; /* -1: it was not evaluated */
+    const double *values; /* (cells, seeds) in place of a column, which is 0 then (stats/inside.h); or NULL */
     struct nl_measure measure;
     struct nl_sampling
         sampling;  /* of its values: shares were counted over so many samples, and overlap as in estimate.h. Independent

@@ -40,7 +40,7 @@ def read_cases():
 NAN = float("nan")
 QUANTITIES = ["norm", "mean", "std", "zeros", "max", "kurtosis", "ratio", "rotation", "least", "most", "range", "variance", "q1", "q25", "median", "q75",
               "q99", "outlier", "effective", "participation", "singular"]
-WHOLE = ("shift:", "distribution:", "units:", "samples:", "tokens:", "covariance:", "along:", "hessian:")
+WHOLE = ("shift:", "distribution:", "units:", "samples:", "tokens:", "covariance:", "grad64:", "along:", "hessian:")
 POWER = {"sgd": 2, "adam": 1, "adamw": 1}  # an effective rate is lr / |w|^p: van Laarhoven 2017
 
 
@@ -196,6 +196,7 @@ def observe(case, start, order, parts):
         found = {name: value for name, value in (outputs | before).items()}
         for name, value in outputs.items():
             found |= representations(name, value)
+        found |= {f"grad64:{name}": value for name, value in grad.items() if value.dim() > 1}
         found |= {f"distribution:{name}": value for name, value in before.items()}
         found |= {f"grad:{name}": value.grad.clone() for name, value in outputs.items()}
         found |= {f"grad:{name}": value.grad.clone() for name, value in network.named_parameters()}

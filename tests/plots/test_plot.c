@@ -141,7 +141,7 @@ START_TEST(scripts_are_the_kept_ones)
     static const struct {
         const char *kept, *kind;
         struct synthetic made;
-        const char *overrides[4];
+        const char *overrides[6];
     } cases[] = {
         {"small_batch", "small_batch", {.kind = "small_batch", .seeds = 3, .ln_diverged = 1}, {NULL}},
         {"lr_tolerance",
@@ -156,6 +156,14 @@ START_TEST(scripts_are_the_kept_ones)
         {"layers", "layers", {.kind = "layers", .seeds = 2, .ln_diverged = 1}, {NULL}},
         {"depth", "depth", {.kind = "depth", .seeds = 5, .ln_diverged = 1}, {NULL}},
         {"landscape", "landscape", {.kind = "landscape", .seeds = 2}, {NULL}},
+        {"spectrum",
+         "spectrum",
+         {.kind = "landscape", .seeds = 2},
+         {"plot.kind=spectrum", "plot.facet=none", "data.train=64", "train.schedule=constant"}},
+        {"signal",
+         "signal_jacobian",
+         {.kind = "depth", .seeds = 5},
+         {"plot.kind=signal", "log.layers=propagation"}},
     };
     char *script = script_of(&cases[_i].made, cases[_i].overrides, cases[_i].kind),
          *path = nl_format("%s/tests/plots/scripts/%s.gp", NORMLAB_SOURCE_DIR, cases[_i].kept);
@@ -811,11 +819,35 @@ START_TEST(quantities_over_training)
     draw(folder, (const char *const[]){"plot.tensors=grad:*.weight", NULL}, &(struct nl_plot_options){0}, &report);
     ck_assert_msg(strstr(report.at, "landscape is not drawn: ") != NULL, "%s", report.at);
     nl_text_release(&report);
-    draw(folder, (const char *const[]){"plot.kind=figure", "plot.y=norm", NULL}, &(struct nl_plot_options){0}, &report);
-    ck_assert_msg(strstr(report.at, "figure is not drawn: plot.y is norm, a quantity of metrics.csv") != NULL, "%s",
+    draw(folder, (const char *const[]){"plot.kind=spectrum", "plot.tensors=along:loss", NULL},
+         &(struct nl_plot_options){0}, &report);
+    ck_assert_msg(strstr(report.at, "spectrum is not drawn: it shows the eigenvalues of the Hessian") != NULL, "%s",
                   report.at);
     nl_text_release(&report);
     synthetic_remove(folder);
+}
+END_TEST
+
+/* A quantity as the y axis of a figure and as the colours of a heat map: its mean over the tensors in the last step, of
+ * which the one over seeds is geometric. */
+START_TEST(quantities_over_keys)
+{
+    double x, mean;
+    char *script =
+        script_of(&(struct synthetic){.kind = "landscape", .seeds = 5},
+                  (const char *const[]){"plot.kind=figure", "plot.y=norm", "plot.tensors=grad:*", NULL}, "figure");
+    const char *line = strstr(script, "$mean1_1 << EOD\n");
+    ck_assert_ptr_nonnull(line);
+    ck_assert_int_eq(sscanf(strchr(line, '\n'), "%lf %lf", &x, &mean), 2);
+    ck_assert_double_eq_tol(mean, 2 * sqrt(0.1 * 0.01), 1e-8);
+    ck_assert(strstr(script, "norm of gradients") != NULL);
+    free(script);
+    script =
+        script_of(&(struct synthetic){.kind = "heatmap", .seeds = 5},
+                  (const char *const[]){"plot.colour=zeros", "plot.tensors=grad:*", "plot.step=40", NULL}, "heatmap");
+    ck_assert(strstr(script, "zeros of gradients (%)") != NULL && strstr(script, "light is high") != NULL);
+    ck_assert(strstr(script, " \"38\"") != NULL); /* 37.5 %, of layers with a quarter and a half */
+    free(script);
 }
 END_TEST
 
@@ -844,7 +876,7 @@ int main(void)
     tcase_add_test(tests, every_format_is_drawn);
     tcase_add_test(tests, no_text_is_executed);
     tcase_add_test(tests, an_arm_keeps_its_colour);
-    tcase_add_loop_test(tests, scripts_are_the_kept_ones, 0, 10);
+    tcase_add_loop_test(tests, scripts_are_the_kept_ones, 0, 12);
     tcase_add_test(tests, failed_runs_are_counted_above);
     tcase_add_test(tests, bars_are_solid);
     tcase_add_test(tests, bars_reach_to_both_ends_of_an_interval);
@@ -871,6 +903,7 @@ int main(void)
     tcase_add_test(tests, quantities_over_the_layers);
     tcase_add_test(tests, quantities_by_layer_and_step);
     tcase_add_test(tests, quantities_over_training);
+    tcase_add_test(tests, quantities_over_keys);
     suite_add_tcase(suite, tests);
     return run_suite(suite);
 }

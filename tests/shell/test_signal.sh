@@ -66,10 +66,15 @@ grep -q ' to ' <(sed '1d; /^tables/,$d; /from the first/d' answer) && fail "an i
 # Tokens have no derivative: what they are embedded as has. Loops show nothing inside them.
 "$NORMLAB_PROGRAM" run "$NORMLAB_ROOT/configs/vit_digits.yaml" train.steps=0 log.layers=representations,propagation --out vit >/dev/null 2>log
 grep -q ',tokens:.*,mean,' vit/metrics.csv
-"$NORMLAB_PROGRAM" run model.arch=transformer data.name=parity data.length=6 model.depth=1 model.width=8 train.steps=0 log.layers=representations,propagation \
-  --out gpt >/dev/null 2>log
+cat >sequence.yaml <<'YAML'
+data: {name: parity, length: 6}
+model: {arch: transformer, depth: 1, width: 8}
+train: {steps: 0}
+log: {layers: [representations, propagation]}
+YAML
+"$NORMLAB_PROGRAM" run sequence.yaml --out gpt >/dev/null 2>log
 grep -q ',jacobian:transformer.wpe,singular,1$' gpt/metrics.csv
-"$NORMLAB_PROGRAM" run model.arch=lstm data.name=parity data.length=6 model.width=8 train.steps=0 log.layers=representations,propagation --out lstm >/dev/null 2>log
+"$NORMLAB_PROGRAM" run sequence.yaml model.arch=lstm --out lstm >/dev/null 2>log
 grep -q ',jacobian:head,singular,' lstm/metrics.csv
 
 code=0

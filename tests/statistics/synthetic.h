@@ -40,7 +40,8 @@ struct synthetic_row {
 
 /* Rows of metrics.csv: of layer l = 1, 2 the norm of the gradient is 10^-l exp(0.1 (seed - 3)) and grows by step / 100,
  * but that of layer 1 without a normalizer is 0 in step 40; its share of zeros is l / 4. Along the gradient
- * the loss is 100 / step, from 0.8 to 1.5 times that. */
+ * the loss is 100 / step, from 0.8 to 1.5 times that; the largest eigenvalue of the Hessian is 50 / step, the smallest of
+ * those that are known 10 / step. Squared singular values of the Jacobian are 2^l. */
 static inline void synthetic_add_metrics(struct nl_text *metrics, const char *key, int seed,
                                          const struct synthetic_row *row)
 {
@@ -48,8 +49,12 @@ static inline void synthetic_add_metrics(struct nl_text *metrics, const char *ke
     for (int step = 10; step <= last; step += 30)
         nl_text_add(metrics, "%s,%d,along:loss,mean,%.9g\n%s,%d,along:loss,least,%.9g\n%s,%d,along:loss,most,%.9g\n",
                     key, step, 100.0 / step, key, step, 80.0 / step, key, step, 150.0 / step);
+    for (int step = 10; step <= last; step += 30)
+        nl_text_add(metrics, "%s,%d,hessian:eigenvalues,least,%.9g\n%s,%d,hessian:eigenvalues,most,%.9g\n", key, step,
+                    10.0 / step, key, step, 50.0 / step);
     for (int layer = 1; layer <= 2; layer++)
         for (int step = 10; step <= last; step += 30) {
+            nl_text_add(metrics, "%s,%d,jacobian:fc%d,singular,%.9g\n", key, step, layer, ldexp(1, layer));
             double norm = pow(10, -layer) * exp(0.1 * (seed - 3)) * (1 + step / 100.0);
             if (strcmp(row->method, "none") == 0 && layer == 1 && step == 40)
                 norm = 0;
@@ -192,9 +197,10 @@ static inline void synthetic_remove(char *folder)
         unlink(path);
         free(path);
     }
+    static const char *const parts[] = {"", "_variance", "_cosine", "_gradient", "_jacobian"}; /* of signal */
     for (int kind = 0; nl_plot_names[kind]; kind++)
-        for (int i = 0; i < 6; i++) {
-            char *path = nl_format("%s/plots/%s.%s", folder, nl_plot_names[kind], endings[i]);
+        for (int i = 0; i < 6 * 5; i++) {
+            char *path = nl_format("%s/plots/%s%s.%s", folder, nl_plot_names[kind], parts[i / 6], endings[i % 6]);
             unlink(path);
             free(path);
         }
