@@ -11,13 +11,16 @@
 
 const char *const nl_observed_group_names[] = {"activations",   "gradients",       "updates",     "normalizers",
                                                "distributions", "representations", "propagation", "shift",
-                                               "landscape",     "curvature",       NULL};
+                                               "landscape",     "slices",          "curvature",   NULL};
 
 const char *const nl_aspect_prefixes[NL_ASPECTS] = {
-    "",        "grad:",       "update:",   "shift:",  "distribution:", "units:",  "samples:",
-    "tokens:", "covariance:", "jacobian:", "grad64:", "along:",        "hessian:"};
+    "",       "grad:",     "update:", "shift:", "distribution:", "units:", "samples:", "tokens:", "covariance:",
+    "drift:", "jacobian:", "grad64:", "along:", "slice:",        "held:",  "hessian:"};
 
 static const char *const along_names[NL_ALONG_KINDS] = {"loss", "gradient", "smoothness"};
+static const char *const slice_names[NL_SLICE_POINTS] = {"-1.0", "-0.9", "-0.8", "-0.7", "-0.6", "-0.5", "-0.4",
+                                                         "-0.3", "-0.2", "-0.1", "0.0",  "+0.1", "+0.2", "+0.3",
+                                                         "+0.4", "+0.5", "+0.6", "+0.7", "+0.8", "+0.9", "+1.0"};
 static const char *const curved_names[NL_CURVED_KINDS] = {"eigenvalues", "trace"};
 
 bool nl_is_aside(enum nl_aspect aspect)
@@ -86,9 +89,9 @@ static int group_of(const struct nl_graph *graph, int value, enum nl_aspect aspe
     const struct nl_value *v = &graph->value[value];
     if (v->kind == NL_PARAMETER)
         return group_of_parameter(graph->tensor[v->tensor].spec.role, aspect);
-    if (v->kind != NL_ACTIVATIONS || !has_weight(graph, &graph->node[v->producer]))
+    if (v->kind != NL_ACTIVATIONS || (aspect != NL_DRIFT && !has_weight(graph, &graph->node[v->producer])))
         return NL_NONE;
-    if (aspect == NL_DISTRIBUTION || aspect == NL_UNITS)
+    if (aspect == NL_DISTRIBUTION || aspect == NL_UNITS || aspect == NL_DRIFT)
         return NL_OBSERVED_DISTRIBUTIONS;
     if (aspect == NL_SAMPLES || aspect == NL_TOKENS || aspect == NL_COVARIANCE)
         return NL_OBSERVED_REPRESENTATIONS;
@@ -123,6 +126,27 @@ static void add_all_of_aspect(struct nl_observers *out, enum nl_aspect aspect, e
             names[i]);
 }
 
+bool nl_find_tracked(const struct nl_graph *graph, int value, struct nl_tracked *out)
+{
+    const struct nl_value *v = &graph->value[value];
+    const struct nl_graph_node *node = v->producer == NL_NONE ? NULL : &graph->node[v->producer];
+    *out = (struct nl_tracked){NL_NONE, NL_NONE, NL_NONE};
+    for (int i = 0; node && i < node->states; i++) {
+        const struct nl_tensor_spec *spec = &graph->tensor[node->state[i]].spec;
+        if (strcmp(spec->name, "running_mean") == 0)
+            out->mean = node->state[i];
+        if (strcmp(spec->name, "running_var") == 0)
+            out->var = node->state[i];
+    }
+    if (out->mean == NL_NONE || out->var == NL_NONE)
+        return false;
+    out->input = node->in[0];
+    const struct nl_value *input = &graph->value[out->input];
+    return input->kind == NL_ACTIVATIONS && input->producer != NL_NONE &&
+           graph->node[input->producer].out[0] == out->input && input->loop == NL_NONE &&
+           graph->tensor[out->mean].count == (size_t)input->extent.channels;
+}
+
 static bool is_weight(const struct nl_graph *graph, int value)
 {
     const struct nl_value *v = &graph->value[value];
@@ -145,6 +169,9 @@ static bool has_whole(const struct nl_graph *graph, int value, enum nl_aspect as
         return false;
     if (v->kind != NL_ACTIVATIONS)
         return aspect == NL_DISTRIBUTION;
+    struct nl_tracked ignored;
+    if (aspect == NL_DRIFT && !nl_find_tracked(graph, value, &ignored))
+        return false;
     bool moved = input == NL_NONE || (graph->value[input].loop == NL_NONE && value > input);
     return (aspect != NL_JACOBIAN || moved) && (aspect != NL_TOKENS || nl_positions(v->extent) > 1);
 }
@@ -190,6 +217,8 @@ static struct nl_observers everything(const struct nl_graph *graph)
                     .value = NL_NONE, .state = i, .group = NL_OBSERVED_NORMALIZERS, .element = NL_NONE},
                 graph->tensor[i].name);
     add_all_of_aspect(&out, NL_ALONG, NL_OBSERVED_LANDSCAPE, along_names, NL_ALONG_KINDS);
+    add_all_of_aspect(&out, NL_SLICE, NL_OBSERVED_SLICES, slice_names, NL_SLICE_POINTS);
+    add_all_of_aspect(&out, NL_HELD, NL_OBSERVED_SLICES, slice_names, NL_SLICE_POINTS);
     add_all_of_aspect(&out, NL_CURVATURE, NL_OBSERVED_CURVATURE, curved_names, NL_CURVED_KINDS);
     return out;
 }

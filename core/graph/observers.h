@@ -11,10 +11,14 @@
  *     samples:NAME  of each sample its mean cosine with the other samples
  *     tokens:NAME   where a sample has several positions: of each sample the mean cosine between two of them
  *     covariance:NAME   the eigenvalues of the covariance of the channels over samples and positions
+ *     drift:NAME    of a normalizer with running statistics: of each channel how far the running mean is from that of the
+ *                   batch, in standard deviations of the batch
  *     jacobian:NAME numbers whose mean is the mean squared singular value of the derivative of the batch's activations
  *                   by its inputs (by its embedded tokens, where it has tokens) (train/representation.h)
  *     grad64:NAME   of a weight: its gradient in double precision, on whatever device the training is
  *     along:loss, along:gradient, along:smoothness   the loss along the gradient (train/aside.c)
+ *     slice:ALPHA, held:ALPHA   the loss at the parameters plus -1.0, -0.9, ..., +1.0 times a random direction whose
+ *                   filters are as long as theirs, with statistics of the batch and with running ones (train/slice.h)
  *     hessian:eigenvalues, hessian:trace             the largest eigenvalues of the Hessian of the loss, and numbers
  *                   whose mean is its trace (train/curvature.h)
  *
@@ -37,9 +41,12 @@ enum nl_aspect {
     NL_SAMPLES,
     NL_TOKENS,
     NL_COVARIANCE,
+    NL_DRIFT,
     NL_JACOBIAN,
     NL_GRADIENT_64,
     NL_ALONG,
+    NL_SLICE,
+    NL_HELD,
     NL_CURVATURE,
     NL_ASPECTS
 };
@@ -61,6 +68,9 @@ enum nl_along {
 
 enum { NL_OBSERVER_NAME = 96 };
 
+/* Points of a slice, evenly from -1 to 1. */
+enum { NL_SLICE_POINTS = 21 };
+
 /* What is seen of the Hessian. */
 enum nl_curved { NL_CURVED_EIGENVALUES, NL_CURVED_TRACE, NL_CURVED_KINDS };
 
@@ -70,20 +80,21 @@ enum nl_observed_group {
     NL_OBSERVED_GRADIENTS,       /* of each weight */
     NL_OBSERVED_UPDATES,         /* of each weight */
     NL_OBSERVED_NORMALIZERS,     /* gamma and beta, the shares of those that mix others, and running statistics */
-    NL_OBSERVED_DISTRIBUTIONS,   /* distribution: and units: of the output of each layer that has a weight */
+    NL_OBSERVED_DISTRIBUTIONS,   /* distribution: and units: of the output of each layer that has a weight, drift: */
     NL_OBSERVED_REPRESENTATIONS, /* samples:, tokens: and covariance: of the same */
     NL_OBSERVED_PROPAGATION,     /* jacobian: of the same, grad64: of each weight */
     NL_OBSERVED_SHIFT,           /* of each weight but the first */
     NL_OBSERVED_LANDSCAPE,       /* all along the gradient */
+    NL_OBSERVED_SLICES,          /* slice: and held: */
     NL_OBSERVED_CURVATURE,       /* all of the Hessian */
     NL_OBSERVED_GROUPS
 };
 extern const char *const nl_observed_group_names[];
 
 struct nl_observer {
-    int value;                   /* NL_NONE: it is a state, or of NL_ALONG or NL_CURVATURE */
+    int value;                   /* NL_NONE: it is a state, or of the network as a whole */
     int state;                   /* the running statistic, a tensor of the graph; NL_NONE: it is none */
-    int part;                    /* of NL_ALONG enum nl_along, of NL_CURVATURE enum nl_curved */
+    int part; /* of NL_ALONG enum nl_along, of NL_CURVATURE enum nl_curved, of NL_SLICE and NL_HELD a point */
     int group;                   /* enum nl_observed_group, or NL_NONE */
     int element;                 /* of a parameter whose elements have names: one of them; NL_NONE: all */
     enum nl_aspect aspect;
@@ -102,6 +113,13 @@ struct nl_observers {
 struct nl_observers nl_observers_find(const struct nl_graph *graph, const struct nl_name_list *patterns,
                                       unsigned groups);
 void nl_observers_release(struct nl_observers *observers);
+
+/* Of the output of a normalizer with a running mean and variance of each channel of its input: that input, and the
+ * tensors; false: the value is none. */
+struct nl_tracked {
+    int input, mean, var;
+};
+bool nl_find_tracked(const struct nl_graph *graph, int value, struct nl_tracked *out);
 
 /* Whether some observer is of that aspect; whether some is seen by passes of its own. */
 bool nl_observes_any(const struct nl_observers *observers, enum nl_aspect aspect);

@@ -45,7 +45,13 @@ void nl_caption_diverged(struct nl_page *page, const struct nl_picture *picture,
 void nl_caption_inside(struct nl_page *page, const struct nl_inside *inside)
 {
     char *which = nl_inside_pattern(inside);
-    if (inside->tensors == 1)
+    if (nl_inside_is_slice(inside))
+        nl_caption_add(
+            page,
+            "%s: on one batch, along a random direction whose filters are as long as the network's (Li et al. "
+            "2018).",
+            which);
+    else if (inside->tensors == 1)
         nl_caption_add(page, "Tensor: %s.", which);
     else
         nl_caption_add(page, "%s, %s, in the order of the network.", NL_COUNT(inside->tensors, "tensor"), which);

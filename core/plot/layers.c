@@ -23,6 +23,7 @@ struct drawing {
     int every;          /* of the steps that a cell has seen, each so manieth is drawn */
     double first, last; /* steps */
     bool gap, zero, diverged;
+    int left_out; /* values of single runs that the mean of others is without */
 };
 
 static const struct nl_cell *cell_of(const struct drawing *d, int panel)
@@ -30,20 +31,25 @@ static const struct nl_cell *cell_of(const struct drawing *d, int panel)
     return nl_chart_cell(&d->chart, panel, 0, 0);
 }
 
-/* The mean over the seeds that have a value; zero: all that have one are 0, which a geometric mean leaves out. */
-static double value_of(const struct drawing *d, const struct nl_cell *cell, int tensor, int step, bool *zero)
+/* The mean over the seeds that have a value that it can hold: a geometric one no 0. zero: all that have a value are 0.
+ * left_out: how many values it is without, where it is one. */
+static double value_of(const struct drawing *d, const struct nl_cell *cell, int tensor, int step, bool *zero,
+                       int *left_out)
 {
     const struct nl_results *results = d->picture->results;
     double *values = nl_alloc((size_t)results->seeds, sizeof *values);
     *zero = false;
+    *left_out = 0;
     for (int seed = 0; seed < results->seeds; seed++) {
         values[seed] = nl_inside_value(d->inside, results, cell, seed, tensor, step);
         *zero |= values[seed] == 0;
+        *left_out += !isnan(values[seed]) && !nl_inside_is_comparable(d->inside->quantity, values[seed]);
     }
     struct nl_estimate mean =
         nl_inside_mean(d->inside->quantity, values, results->seeds, results, d->picture->experiment);
     free(values);
     *zero &= mean.n == 0;
+    *left_out *= mean.n > 0;
     return mean.n > 0 ? mean.mean * d->measure.scale : NAN;
 }
 
@@ -100,7 +106,8 @@ static void add_column(const struct drawing *d, struct rows *rows, const struct 
     double beyond = at + 1 < count ? overlap * (right - left) : 0;
     for (int tensor = 0; tensor < d->inside->tensors; tensor++) {
         bool zero;
-        double value = value_of(d, cell, tensor, steps[at], &zero);
+        int left_out;
+        double value = value_of(d, cell, tensor, steps[at], &zero, &left_out);
         bool top = tensor + 1 == d->inside->tensors;
         double row[] = {(left + right) / 2,
                         tensor,
@@ -124,8 +131,10 @@ static void see_panel(struct drawing *d, int panel)
     for (int i = 0; i < count; i++)
         for (int tensor = 0; tensor < d->inside->tensors; tensor++) {
             bool zero;
-            double value = value_of(d, cell, tensor, steps[i], &zero);
+            int left_out;
+            double value = value_of(d, cell, tensor, steps[i], &zero, &left_out);
             d->zero |= zero;
+            d->left_out += left_out;
             d->gap |= !zero && !isfinite(value);
             if (isfinite(value))
                 nl_chart_see(&d->chart, value);
@@ -171,6 +180,10 @@ static void put_caption(struct drawing *d)
         nl_caption_add(page, "Runs that diverged are shown up to where they ended.");
     if (d->zero)
         nl_caption_add(page, "Grey: 0 in all runs.");
+    if (d->left_out > 0)
+        nl_caption_add(page, "Means are without %s of single runs that %s not finite%s.",
+                       NL_COUNT(d->left_out, "value"), nl_agree(d->left_out, "is", "are"),
+                       d->measure.by_ratio ? ", or 0" : "");
     if (d->gap)
         nl_caption_add(page, "White: no such tensor, or no run has a finite value.");
     nl_caption_end(&d->chart);

@@ -373,6 +373,12 @@ char *nl_inside_label(const struct nl_inside *inside, int tensor)
     return nl_format("%.*s", (int)(strlen(name) - strlen(common.ending)), name);
 }
 
+bool nl_inside_is_slice(const struct nl_inside *inside)
+{
+    enum nl_aspect aspect = nl_inside_common(inside).aspect;
+    return aspect == NL_SLICE || aspect == NL_HELD;
+}
+
 static const char *of_hessian(const char *name)
 {
     return strcmp(name, "hessian:eigenvalues") == 0 ? "eigenvalues of the Hessian"
@@ -395,8 +401,11 @@ const char *nl_inside_subject(const struct nl_inside *inside)
     case NL_SAMPLES: return "cosines between samples";
     case NL_TOKENS: return "cosines between tokens";
     case NL_COVARIANCE: return "eigenvalues of the covariance";
+    case NL_DRIFT: return "running means less those of the batch (standard deviations)";
     case NL_JACOBIAN: return "the Jacobian";
     case NL_ALONG: return inside->tensors == 1 ? along[nl_observer_along(inside->tensor[0])] : "";
+    case NL_SLICE: return "loss along a random direction";
+    case NL_HELD: return "loss along a random direction, running statistics";
     case NL_CURVATURE: return inside->tensors == 1 ? of_hessian(inside->tensor[0]) : "the Hessian";
     case NL_VALUE:
     case NL_ASPECTS: break;
@@ -408,6 +417,8 @@ char *nl_inside_title(const struct nl_inside *inside)
 {
     const struct nl_quantity_row *quantity = &nl_quantities[inside->quantity];
     const char *subject = nl_inside_subject(inside);
+    if (nl_inside_is_slice(inside))
+        return nl_strdup(subject);
     return nl_format("%s%s%s%s", quantity->title, *subject ? " of " : "", subject,
                      quantity->compared == NL_BY_SHARE ? " (%)" : "");
 }

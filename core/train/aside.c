@@ -7,6 +7,8 @@
  * Landscape: their section 3.1. The loss at w - a lr g for a = 1/2, 1, ..., 4, where g is the gradient of all
  * parameters at w and lr the rate of the step: the losses, the distances of the gradients there from g, and these
  * distances divided by that of the parameters, of which the largest is the effective beta-smoothness.
+ *
+ * Slices: the loss along a random direction (train/slice.h), which is the same at every step of a training.
  */
 #include "train/aside.h"
 
@@ -18,6 +20,7 @@
 #include "operation/observe.h"
 #include "train/curvature.h"
 #include "train/representation.h"
+#include "train/slice.h"
 
 enum { STEPS_ALONG = 8 };
 static const double first_along = 0.5; /* learning rates; the last is 4 */
@@ -215,6 +218,41 @@ static void look_along(struct aside *a)
     free(found);
 }
 
+/* ---- slices ---- */
+
+static void find_directions(struct aside *a, double *out)
+{
+    for (int i = 0; i < a->plan->replicas; i++) {
+        uint64_t seed = (uint64_t)a->training->active[i]->config->train.seed;
+        nl_slice_direction(a->plan->graph, a->w + (size_t)i * a->count, nl_stream(seed, "slice"), 0,
+                           out + (size_t)i * a->count);
+    }
+}
+
+/* The losses of a slice: with the statistics of the batch, or with the running ones held. */
+static void look_at_slice(struct aside *a, enum nl_aspect aspect)
+{
+    const struct nl_observers *observers = &a->plan->observers;
+    const struct nl_run *step = a->step;
+    struct nl_run held = *step;
+    held.statistics = NL_STATS_FROZEN;
+    double *direction = nl_alloc((size_t)a->plan->replicas * a->count, sizeof *direction);
+    find_directions(a, direction);
+    a->step = aspect == NL_HELD ? &held : step;
+    for (int i = 0; i < observers->count; i++) {
+        if (observers->at[i].aspect != aspect)
+            continue;
+        double alpha = nl_slice_alpha(observers->at[i].part);
+        for (size_t k = 0; k < (size_t)a->plan->replicas * a->count; k++)
+            a->trial[k] = a->w[k] + alpha * direction[k];
+        nl_aside(a->plan, look_from_there, a);
+        for (int replica = 0; replica < a->plan->replicas; replica++)
+            a->seen[replica * observers->count + i] = nl_look_at(1, &a->loss[replica], NULL);
+    }
+    a->step = step;
+    free(direction);
+}
+
 /* ---- curvature ---- */
 
 static void look_at_curvature(struct aside *a)
@@ -257,6 +295,9 @@ struct nl_observed *nl_look_aside(struct nl_training *training, const struct nl_
         look_at_shift(&a);
     if (walks)
         look_along(&a);
+    for (enum nl_aspect aspect = NL_SLICE; aspect <= NL_HELD; aspect++)
+        if (nl_observes_any(&plan->observers, aspect))
+            look_at_slice(&a, aspect);
     for (int i = 0; whole && i < plan->replicas; i++)
         nl_look_at_representations(training, step, i, a.seen + i * plan->observers.count);
     if (nl_observes_any(&plan->observers, NL_CURVATURE))

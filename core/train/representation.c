@@ -147,6 +147,26 @@ static struct nl_observed look_at_covariance(const double *x, size_t rows, size_
     return seen;
 }
 
+/* How far the running means are from those of the columns, in standard deviations of these. */
+static struct nl_observed look_at_drift(const struct nl_plan *plan, const struct nl_tracked *tracked, const double *x,
+                                        size_t rows, size_t width)
+{
+    double *running = nl_alloc(width, sizeof *running);
+    plan->backend->get_reals(running, nl_tensor_in(plan, 0, &plan->graph->tensor[tracked->mean]), width);
+    for (size_t i = 0; i < width; i++) {
+        double sum = 0, squares = 0;
+        for (size_t r = 0; r < rows; r++)
+            sum += x[r * width + i];
+        double mean = sum / (double)rows;
+        for (size_t r = 0; r < rows; r++)
+            squares += (x[r * width + i] - mean) * (x[r * width + i] - mean);
+        running[i] = (running[i] - mean) / sqrt(squares / (double)rows);
+    }
+    struct nl_observed seen = nl_look_at(width, running, NULL);
+    free(running);
+    return seen;
+}
+
 /* x: a value of the network, of all samples. */
 static struct nl_observed look_at(const struct nl_value *value, enum nl_aspect aspect, const double *x, size_t samples)
 {
@@ -205,6 +225,16 @@ static size_t input_elements(const struct walk *walk)
     return (size_t)walk->samples * graph->value[value].count;
 }
 
+/* The value that an observer looks at: its own, or what comes into a normalizer. */
+static int watched(const struct walk *walk, const struct nl_observer *wanted)
+{
+    struct nl_tracked tracked;
+    if (wanted->aspect != NL_DRIFT)
+        return wanted->value;
+    nl_find_tracked(graph_of(walk), wanted->value, &tracked);
+    return tracked.input;
+}
+
 /* The whole tensor is there. */
 static void look(struct walk *walk, int value, const double *x)
 {
@@ -213,11 +243,15 @@ static void look(struct walk *walk, int value, const double *x)
            inputs = input_elements(walk);
     for (int i = 0; i < walk->wanted->count; i++) {
         const struct nl_observer *wanted = &walk->wanted->at[i];
-        if (wanted->value != value || !nl_sees_whole(wanted->aspect))
+        struct nl_tracked tracked;
+        if (!nl_sees_whole(wanted->aspect) || watched(walk, wanted) != value)
             continue;
         if ((wanted->aspect == NL_JACOBIAN) != (walk->probe != NL_NONE))
             continue;
-        if (walk->probe == NL_NONE)
+        if (wanted->aspect == NL_DRIFT && nl_find_tracked(graph_of(walk), wanted->value, &tracked))
+            walk->seen[i] = look_at_drift(&walk->exact.plan, &tracked, x, outputs / (size_t)v->extent.channels,
+                                          (size_t)v->extent.channels);
+        else if (walk->probe == NL_NONE)
             walk->seen[i] = look_at(v, wanted->aspect, x, samples);
         else
             walk->length[i][walk->probe] = dot(x, x, outputs) / (double)(inputs < outputs ? inputs : outputs);
@@ -281,7 +315,7 @@ void nl_look_at_representations(const struct nl_training *training, const struct
         walk.looks[pass] = nl_alloc((size_t)training->graph.values, sizeof **walk.looks);
     for (int i = 0; i < walk.wanted->count; i++)
         if (nl_sees_whole(walk.wanted->at[i].aspect))
-            walk.looks[walk.wanted->at[i].aspect == NL_JACOBIAN][walk.wanted->at[i].value] = true;
+            walk.looks[walk.wanted->at[i].aspect == NL_JACOBIAN][watched(&walk, &walk.wanted->at[i])] = true;
     bool derives = nl_observes_any(walk.wanted, NL_JACOBIAN);
     for (walk.probe = NL_NONE; walk.probe < (derives ? NL_JACOBIAN_PROBES : 0); walk.probe++)
         nl_aside(&walk.exact.plan, go, &walk);

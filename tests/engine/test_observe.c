@@ -238,6 +238,12 @@ START_TEST(groups_of_tensors)
          "norm2.running_var "},
         {mlp, "log.layers=updates,activations", "fc1 fc2 head update:fc1.weight update:fc2.weight update:head.weight "},
         {ws, "log.layers=activations", "conv1 conv2 head "},
+        {mlp, "log.layers=distributions",
+         "distribution:fc1 distribution:fc2 distribution:head units:fc1 units:fc2 units:head drift:norm1 drift:norm2 "},
+        {mlp, "log.layers=representations",
+         "samples:fc1 samples:fc2 samples:head covariance:fc1 covariance:fc2 covariance:head "},
+        {mlp, "log.layers=propagation",
+         "jacobian:fc1 jacobian:fc2 jacobian:head grad64:fc1.weight grad64:fc2.weight grad64:head.weight "},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char *names = named_by(cases[i].net, cases[i].groups);

@@ -40,7 +40,7 @@ def read_cases():
 NAN = float("nan")
 QUANTITIES = ["norm", "mean", "std", "zeros", "max", "kurtosis", "ratio", "rotation", "least", "most", "range", "variance", "q1", "q25", "median", "q75",
               "q99", "outlier", "effective", "participation", "singular"]
-WHOLE = ("shift:", "distribution:", "units:", "samples:", "tokens:", "covariance:", "grad64:", "along:", "hessian:")
+WHOLE = ("shift:", "distribution:", "units:", "samples:", "tokens:", "covariance:", "drift:", "grad64:", "along:", "hessian:")
 POWER = {"sgd": 2, "adam": 1, "adamw": 1}  # an effective rate is lr / |w|^p: van Laarhoven 2017
 
 
@@ -175,7 +175,10 @@ def observe(case, start, order, parts):
     for name, module in network.named_modules():
         if name_of(name, module):
             module.register_forward_hook(keep(name_of(name, module)))
-    computed, traces, by_input = [], {}, {}
+    computed, traces, by_input, inputs_of_norms = [], {}, {}, {}
+    for name, module in network.named_modules():
+        if f"{name}.running_mean" in dict(network.named_buffers()):
+            module.register_forward_pre_hook(lambda _, inputs, name=name: inputs_of_norms.update({name: inputs[0]}))
     for name, module in network.named_modules():
         if list(module.parameters(recurse=False)):
             module.register_forward_pre_hook(lambda *_, name=name: computed.append(name) if name not in computed else None)
@@ -196,6 +199,9 @@ def observe(case, start, order, parts):
         found = {name: value for name, value in (outputs | before).items()}
         for name, value in outputs.items():
             found |= representations(name, value)
+        for name, value in inputs_of_norms.items():
+            rows = value.detach().movedim(1, -1).flatten(0, -2)
+            found[f"drift:{name}"] = (buffers[f"{name}.running_mean"] - rows.mean(0)) / rows.std(0, unbiased=False)
         found |= {f"grad64:{name}": value for name, value in grad.items() if value.dim() > 1}
         found |= {f"distribution:{name}": value for name, value in before.items()}
         found |= {f"grad:{name}": value.grad.clone() for name, value in outputs.items()}

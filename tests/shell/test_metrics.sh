@@ -87,13 +87,13 @@ says "4 of 4 trials are done already"
 # Passes beside the steps leave the training as it is, one by one and together; and what they see does not depend on who trains beside.
 for optimizer in sgd adam; do
     sweep --out plain-$optimizer train.optimizer=$optimizer
-    sweep --out aside-$optimizer train.optimizer=$optimizer log.layers=shift,landscape,curvature
+    sweep --out aside-$optimizer train.optimizer=$optimizer log.layers=shift,landscape,curvature,slices,distributions,representations,propagation
     cmp plain-$optimizer/trials.csv aside-$optimizer/trials.csv
     cmp plain-$optimizer/curves.csv aside-$optimizer/curves.csv
-    sweep --out together-$optimizer train.optimizer=$optimizer log.layers=shift,landscape,curvature --cohort 2
+    sweep --out together-$optimizer train.optimizer=$optimizer log.layers=shift,landscape,curvature,slices,distributions,representations,propagation --cohort 2
     cmp aside-$optimizer/metrics.csv together-$optimizer/metrics.csv
 done
-[ "$(cut -d , -f 5 aside-sgd/metrics.csv | sort -u | tr '\n' ' ')" = "along:gradient along:loss along:smoothness hessian:eigenvalues hessian:trace shift:fc2.weight shift:head.weight tensor " ]
+[ "$(cut -d , -f 5 aside-sgd/metrics.csv | grep -E '^(tensor|along|hessian|shift)' | sort -u | tr '\n' ' ')" = "along:gradient along:loss along:smoothness hessian:eigenvalues hessian:trace shift:fc2.weight shift:head.weight tensor " ]
 grep -q ',shift:fc2.weight,rotation,0\.' aside-sgd/metrics.csv
 
 # Where a gradient takes for constants what parameters change, there is no Hessian.
