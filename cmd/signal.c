@@ -31,7 +31,7 @@ const struct command command_signal = {
         "\n"
         "examples:\n"
         "  normlab signal configs/mlp_digits.yaml model.depth=50 norm.kind=none,bn,ln\n"
-        "  normlab signal configs/mlp_digits.yaml model.depth=200 norm.kind=none model.activation=tanh model.init_scale=0.9,1,1.1\n"
+        "  normlab signal configs/mlp_digits.yaml model.depth=100 norm.kind=none model.activation=tanh model.init_scale=0.9,1,1.1\n"
         "  normlab signal experiments/gradients_depth.yaml sweep.seeds=8 --out results/deep\n",
     .run = run,
 };

@@ -11,8 +11,8 @@
  *     samples:NAME  of each sample its mean cosine with the other samples
  *     tokens:NAME   where a sample has several positions: of each sample the mean cosine between two of them
  *     covariance:NAME   the eigenvalues of the covariance of the channels over samples and positions
- *     drift:NAME    of a normalizer with running statistics: of each channel how far the running mean is from that of the
- *                   batch, in standard deviations of the batch
+ *     drift:NAME    of a normalizer with running statistics: of each channel how far the running mean is from that of
+ *                   the batch, in standard deviations of the batch
  *     jacobian:NAME numbers whose mean is the mean squared singular value of the derivative of the batch's activations
  *                   by its inputs (by its embedded tokens, where it has tokens) (train/representation.h)
  *     grad64:NAME   of a weight: its gradient in double precision, on whatever device the training is
@@ -114,8 +114,8 @@ struct nl_observers nl_observers_find(const struct nl_graph *graph, const struct
                                       unsigned groups);
 void nl_observers_release(struct nl_observers *observers);
 
-/* Of the output of a normalizer with a running mean and variance of each channel of its input: that input, and the
- * tensors; false: the value is none. */
+/* What a normalizer with a running mean and variance of each channel of its input tracks, found by its output: that
+ * input, and the tensors. false: the value is the output of none. */
 struct nl_tracked {
     int input, mean, var;
 };

@@ -110,8 +110,8 @@ int nl_chart_fit_scale(struct nl_chart *chart, const struct nl_measure *measure,
 void nl_chart_put_scale(struct nl_chart *chart, const struct nl_ruler *scale, bool falls, const char *light,
                         const char *label);
 
-/* What a picture over keys draws: a metric, plot.y where it is one, else plot.metric; or a quantity of metrics.csv in the
- * step that plot.step names, its mean over plot.tensors. */
+/* What a picture over keys draws: a metric, plot.y where it is one, else plot.metric; or a quantity of metrics.csv in
+ * the step that plot.step names, its mean over plot.tensors. */
 struct nl_drawn {
     const char *column; /* of the metric in trials.csv; NULL: a quantity is drawn */
     struct nl_metric_column metric;
