@@ -30,8 +30,8 @@ const struct command command_signal = {
         "      --no-plot        draw no pictures\n"
         "\n"
         "examples:\n"
-        "  normlab signal configs/mlp_digits.yaml model.depth=50 norm.kind=none,bn,ln\n"
-        "  normlab signal configs/mlp_digits.yaml model.depth=100 norm.kind=none model.activation=tanh model.init_scale=0.9,1,1.1\n"
+        "  normlab signal configs/mlp_digits.yaml model.depth=20 norm.kind=none,bn,ln\n"
+        "  normlab signal configs/mlp_digits.yaml model.depth=50 norm.kind=none model.activation=tanh model.init_scale=0.9,1,1.1 --out results/scales\n"
         "  normlab signal experiments/gradients_depth.yaml sweep.seeds=8 --out results/deep\n",
     .run = run,
 };

@@ -332,7 +332,7 @@ void nl_check_sweep(struct nl_loader *loader)
         check_target(loader, who, &out->question_origin);
         free(who);
     }
-    if (nl_question_asks(nl_question_of(out), NL_ASKS_OBSERVED) && !nl_config_observes(&out->config))
+    if (nl_question_asks(out->question, NL_ASKS_OBSERVED) && !nl_config_observes(&out->config))
         nl_diagnose(loader->diagnostics, &out->question_origin,
                     "log.layers: [gradients] observes the gradient of each weight",
                     "'sweep.question' %s needs 'log.layers' or 'log.tensors'", nl_question_names[nl_question_of(out)]);

@@ -8,14 +8,15 @@
 
 #include "base/memory.h"
 #include "base/nearest.h"
+#include "operation/attention.h"
 
 const char *const nl_observed_group_names[] = {"activations",   "gradients",       "updates",     "normalizers",
                                                "distributions", "representations", "propagation", "shift",
                                                "landscape",     "slices",          "curvature",   NULL};
 
 const char *const nl_aspect_prefixes[NL_ASPECTS] = {
-    "",       "grad:",     "update:", "shift:", "distribution:", "units:", "samples:", "tokens:", "covariance:",
-    "drift:", "jacobian:", "grad64:", "along:", "slice:",        "held:",  "hessian:"};
+    "",       "grad:",    "update:", "shift:",    "distribution:", "units:", "samples:", "tokens:", "covariance:",
+    "drift:", "entropy:", "logits:", "jacobian:", "grad64:",       "along:", "slice:",   "held:",   "hessian:"};
 
 static const char *const along_names[NL_ALONG_KINDS] = {"loss", "gradient", "smoothness"};
 static const char *const slice_names[NL_SLICE_POINTS] = {"-1.0", "-0.9", "-0.8", "-0.7", "-0.6", "-0.5", "-0.4",
@@ -89,11 +90,12 @@ static int group_of(const struct nl_graph *graph, int value, enum nl_aspect aspe
     const struct nl_value *v = &graph->value[value];
     if (v->kind == NL_PARAMETER)
         return group_of_parameter(graph->tensor[v->tensor].spec.role, aspect);
-    if (v->kind != NL_ACTIVATIONS || (aspect != NL_DRIFT && !has_weight(graph, &graph->node[v->producer])))
+    bool attends = aspect == NL_ENTROPY || aspect == NL_LOGITS;
+    if (v->kind != NL_ACTIVATIONS || (aspect != NL_DRIFT && !attends && !has_weight(graph, &graph->node[v->producer])))
         return NL_NONE;
     if (aspect == NL_DISTRIBUTION || aspect == NL_UNITS || aspect == NL_DRIFT)
         return NL_OBSERVED_DISTRIBUTIONS;
-    if (aspect == NL_SAMPLES || aspect == NL_TOKENS || aspect == NL_COVARIANCE)
+    if (aspect == NL_SAMPLES || aspect == NL_TOKENS || aspect == NL_COVARIANCE || attends)
         return NL_OBSERVED_REPRESENTATIONS;
     return aspect == NL_VALUE ? NL_OBSERVED_ACTIVATIONS : aspect == NL_JACOBIAN ? NL_OBSERVED_PROPAGATION : NL_NONE;
 }
@@ -124,6 +126,12 @@ static void add_all_of_aspect(struct nl_observers *out, enum nl_aspect aspect, e
             (struct nl_observer){
                 .value = NL_NONE, .state = NL_NONE, .part = i, .group = group, .element = NL_NONE, .aspect = aspect},
             names[i]);
+}
+
+bool nl_is_attention(const struct nl_graph *graph, int value)
+{
+    int producer = graph->value[value].producer;
+    return producer != NL_NONE && graph->node[producer].operation == &nl_attention_operation;
 }
 
 bool nl_find_tracked(const struct nl_graph *graph, int value, struct nl_tracked *out)
@@ -170,6 +178,8 @@ static bool has_whole(const struct nl_graph *graph, int value, enum nl_aspect as
     if (v->kind != NL_ACTIVATIONS)
         return aspect == NL_DISTRIBUTION;
     struct nl_tracked ignored;
+    if (aspect == NL_ENTROPY || aspect == NL_LOGITS)
+        return nl_is_attention(graph, value);
     if (aspect == NL_DRIFT && !nl_find_tracked(graph, value, &ignored))
         return false;
     bool moved = input == NL_NONE || (graph->value[input].loop == NL_NONE && value > input);
@@ -208,6 +218,12 @@ static struct nl_observers everything(const struct nl_graph *graph)
             if (parameter && aspect == NL_VALUE)
                 add_elements(&out, graph, i);
         }
+    for (int i = 0; i < graph->values; i++)
+        if (used[i] && is_weight(graph, i))
+            add(&out,
+                (struct nl_observer){
+                    .value = i, .state = NL_NONE, .group = NL_NONE, .element = NL_NONE, .aspect = NL_CURVATURE},
+                graph->tensor[graph->value[i].tensor].name);
     free(learned);
     free(used);
     for (int i = 0; i < graph->tensors; i++)

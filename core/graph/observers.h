@@ -13,6 +13,7 @@
  *     covariance:NAME   the eigenvalues of the covariance of the channels over samples and positions
  *     drift:NAME    of a normalizer with running statistics: of each channel how far the running mean is from that of
  *                   the batch, in standard deviations of the batch
+ *     entropy:NAME, logits:NAME   of attention: of each query the entropy of its weights, and its largest score
  *     jacobian:NAME numbers whose mean is the mean squared singular value of the derivative of the batch's activations
  *                   by its inputs (by its embedded tokens, where it has tokens) (train/representation.h)
  *     grad64:NAME   of a weight: its gradient in double precision, on whatever device the training is
@@ -21,6 +22,7 @@
  *                   filters are as long as theirs, with statistics of the batch and with running ones (train/slice.h)
  *     hessian:eigenvalues, hessian:trace             the largest eigenvalues of the Hessian of the loss, and numbers
  *                   whose mean is its trace (train/curvature.h)
+ *     hessian:NAME  the largest eigenvalues of its block of one weight
  *
  * In NAME, * stands for any characters, dots too, and ? for one. A parameter that names its elements (struct
  * nl_tensor_spec) can be looked at element by element: norm1.mean_weight.bn.
@@ -42,6 +44,8 @@ enum nl_aspect {
     NL_TOKENS,
     NL_COVARIANCE,
     NL_DRIFT,
+    NL_ENTROPY,
+    NL_LOGITS,
     NL_JACOBIAN,
     NL_GRADIENT_64,
     NL_ALONG,
@@ -71,7 +75,7 @@ enum { NL_OBSERVER_NAME = 96 };
 /* Points of a slice, evenly from -1 to 1. */
 enum { NL_SLICE_POINTS = 21 };
 
-/* What is seen of the Hessian. */
+/* What is seen of the Hessian as a whole; of the block of a weight it is eigenvalues. */
 enum nl_curved { NL_CURVED_EIGENVALUES, NL_CURVED_TRACE, NL_CURVED_KINDS };
 
 /* The groups of tensors that log.layers names (nl_observed_group_names). */
@@ -81,7 +85,7 @@ enum nl_observed_group {
     NL_OBSERVED_UPDATES,         /* of each weight */
     NL_OBSERVED_NORMALIZERS,     /* gamma and beta, the shares of those that mix others, and running statistics */
     NL_OBSERVED_DISTRIBUTIONS,   /* distribution: and units: of the output of each layer that has a weight, drift: */
-    NL_OBSERVED_REPRESENTATIONS, /* samples:, tokens: and covariance: of the same */
+    NL_OBSERVED_REPRESENTATIONS, /* samples:, tokens: and covariance: of the same; entropy: and logits: of attention */
     NL_OBSERVED_PROPAGATION,     /* jacobian: of the same, grad64: of each weight */
     NL_OBSERVED_SHIFT,           /* of each weight but the first */
     NL_OBSERVED_LANDSCAPE,       /* all along the gradient */
@@ -120,6 +124,9 @@ struct nl_tracked {
     int input, mean, var;
 };
 bool nl_find_tracked(const struct nl_graph *graph, int value, struct nl_tracked *out);
+
+/* Whether the value is the output of attention. */
+bool nl_is_attention(const struct nl_graph *graph, int value);
 
 /* Whether some observer is of that aspect; whether some is seen by passes of its own. */
 bool nl_observes_any(const struct nl_observers *observers, enum nl_aspect aspect);

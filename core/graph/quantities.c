@@ -4,8 +4,6 @@
 #include <math.h>
 #include <string.h>
 
-#include "graph/observers.h"
-
 /* The angle from w to w + d: d has one part along w and one across it. An arc cosine of the scalar product would lose
  * small angles. */
 static double rotation(const struct nl_observed *seen)
@@ -42,9 +40,8 @@ enum nl_quantity nl_quantity_find(const char *name)
     return quantity;
 }
 
-bool nl_quantity_applies(enum nl_quantity quantity, const char *observer)
+bool nl_quantity_applies(enum nl_quantity quantity, enum nl_aspect aspect)
 {
-    enum nl_aspect aspect = nl_observer_aspect(observer);
     switch (nl_quantities[quantity].of) {
     case NL_OF_ALL: return true;
     case NL_OF_CHANGES: return aspect == NL_UPDATE || aspect == NL_SHIFT;

@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 
+#include "graph/observers.h"
 #include "operation/observed.h"
 
 enum nl_quantity {
@@ -38,7 +39,7 @@ extern const struct nl_quantity_row nl_quantities[NL_QUANTITIES];
 /* The quantity of that name; NL_QUANTITIES: there is none. */
 enum nl_quantity nl_quantity_find(const char *name);
 
-/* Whether an observer of this name ("update:fc1.weight") has that quantity. */
-bool nl_quantity_applies(enum nl_quantity quantity, const char *observer);
+/* Whether observers of that aspect have that quantity. */
+bool nl_quantity_applies(enum nl_quantity quantity, enum nl_aspect aspect);
 
 #endif

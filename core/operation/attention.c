@@ -155,8 +155,8 @@ static accumulator dot(int width, const accumulator *a, const accumulator *b)
     return sum;
 }
 
-/* P[t, s] for s below `reach`, into p. */
-static void attend(const struct head *head, int t, int reach)
+/* P[t, s] for s below `reach`, into p; returns the largest score. */
+static accumulator attend(const struct head *head, int t, int reach)
 {
     accumulator largest = -INFINITY, sum = 0;
     for (int s = 0; s < reach; s++) {
@@ -168,6 +168,18 @@ static void attend(const struct head *head, int t, int reach)
         sum += exp(head->p[s] - largest);
     for (int s = 0; s < reach; s++)
         head->p[s] = exp(head->p[s] - largest) / sum;
+    return largest;
+}
+
+static void show(struct nl_viewer *viewer, const struct head *head, int reach, accumulator largest)
+{
+    double entropy = 0;
+    for (int s = 0; s < reach; s++) {
+        double p = real_part(head->p[s]);
+        entropy -= p > 0 ? p * log(p) : 0;
+    }
+    if (reach > 0)
+        viewer->attend(viewer, entropy, real_part(largest));
 }
 
 static void forward(const struct nl_run *run, const void *arguments)
@@ -181,7 +193,9 @@ static void forward(const struct nl_run *run, const void *arguments)
         load(op, n, h, &head);
         for (int t = 0; t < positions; t++) {
             int reach = nl_attention_reach(op, t, head.length);
-            attend(&head, t, reach);
+            accumulator largest = attend(&head, t, reach);
+            if (run->viewer)
+                show(run->viewer, &head, reach, largest);
             drop(run, op, n, h, t, &head);
             for (int c = 0; c < width; c++) {
                 accumulator sum = 0;

@@ -383,7 +383,7 @@ static const char *of_hessian(const char *name)
 {
     return strcmp(name, "hessian:eigenvalues") == 0 ? "eigenvalues of the Hessian"
            : strcmp(name, "hessian:trace") == 0     ? "probes of the trace of the Hessian"
-                                                    : "the Hessian";
+                                                    : "eigenvalues of a block of the Hessian";
 }
 
 const char *nl_inside_subject(const struct nl_inside *inside)
@@ -402,11 +402,14 @@ const char *nl_inside_subject(const struct nl_inside *inside)
     case NL_TOKENS: return "cosines between tokens";
     case NL_COVARIANCE: return "eigenvalues of the covariance";
     case NL_DRIFT: return "running means less those of the batch (standard deviations)";
+    case NL_ENTROPY: return "entropies of attention";
+    case NL_LOGITS: return "largest scores of attention";
     case NL_JACOBIAN: return "the Jacobian";
     case NL_ALONG: return inside->tensors == 1 ? along[nl_observer_along(inside->tensor[0])] : "";
     case NL_SLICE: return "loss along a random direction";
     case NL_HELD: return "loss along a random direction, running statistics";
-    case NL_CURVATURE: return inside->tensors == 1 ? of_hessian(inside->tensor[0]) : "the Hessian";
+    case NL_CURVATURE:
+        return inside->tensors == 1 ? of_hessian(inside->tensor[0]) : "eigenvalues of blocks of the Hessian";
     case NL_VALUE:
     case NL_ASPECTS: break;
     }

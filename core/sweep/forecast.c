@@ -26,7 +26,7 @@ static double metrics_bytes(const struct nl_config *config, const struct nl_step
     for (int i = 0; i < observers.count; i++) {
         each += SEEN;
         for (enum nl_quantity q = 0; q < NL_QUANTITIES; q++)
-            each += nl_quantity_applies(q, observers.at[i].name) ? QUANTITY_ROW + KEY * keys : 0;
+            each += nl_quantity_applies(q, observers.at[i].aspect) ? QUANTITY_ROW + KEY * keys : 0;
     }
     nl_observers_release(&observers);
     return each * (double)nl_observed_steps(counts);

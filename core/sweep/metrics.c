@@ -14,12 +14,12 @@
 /* ---- made of a result ---- */
 
 /* A field for each quantity; empty: this tensor has none. */
-static void add_row(struct nl_text *out, const char *tensor, const struct nl_observation *o)
+static void add_row(struct nl_text *out, enum nl_aspect aspect, const struct nl_observation *o)
 {
     char number[32];
     nl_text_add(out, "%" PRId64, o->step);
     for (enum nl_quantity q = 0; q < NL_QUANTITIES; q++) {
-        double value = nl_quantity_applies(q, tensor) ? nl_quantities[q].value(&o->seen) : NAN;
+        double value = nl_quantity_applies(q, aspect) ? nl_quantities[q].value(&o->seen) : NAN;
         nl_text_add(out, ",%s", isnan(value) ? "" : nl_double_text(value, number));
     }
     nl_text_add(out, "\n");
@@ -42,11 +42,12 @@ struct nl_metrics nl_metrics_of(const struct nl_trial_result *result)
     struct nl_metrics out = {0};
     for (int tensor = 0; tensor < result->tensors; tensor++) {
         struct nl_text text = {0};
+        enum nl_aspect aspect = nl_observer_aspect(result->tensor[tensor]);
         int64_t rows = 0;
         nl_text_add(&text, "%s", "");
         for (int i = 0; i < result->observations; i++)
             if (result->observation[i].tensor == tensor) {
-                add_row(&text, result->tensor[tensor], &result->observation[i]);
+                add_row(&text, aspect, &result->observation[i]);
                 rows++;
             }
         add(&out, nl_strdup(result->tensor[tensor]), rows, text.at);
@@ -113,21 +114,43 @@ void nl_metrics_join(struct nl_metrics *metrics, const struct nl_metrics *from)
 
 /* ---- metrics.csv ---- */
 
+/* ",fc1.weight,norm,": what stands between step and value, of each quantity that the tensor has; of others it is empty.
+ */
+static void find_middles(const char *tensor, struct nl_text middle[NL_QUANTITIES])
+{
+    enum nl_aspect aspect = nl_observer_aspect(tensor);
+    for (enum nl_quantity q = 0; q < NL_QUANTITIES; q++) {
+        middle[q] = (struct nl_text){0};
+        if (!nl_quantity_applies(q, aspect))
+            continue;
+        nl_text_add(&middle[q], ",");
+        nl_csv_add(&middle[q], tensor);
+        nl_text_add(&middle[q], ",%s,", nl_quantity_names[q]);
+    }
+}
+
 static void add_quantities(const struct nl_measured *measured, const struct nl_text *start, struct nl_text *out)
 {
-    char *copy = nl_strdup(measured->text), *rest = copy, *line;
-    while ((line = strsep(&rest, "\n")) && *line) {
-        const char *step = strsep(&line, ","), *value;
-        for (enum nl_quantity q = 0; q < NL_QUANTITIES && (value = strsep(&line, ",")); q++) {
-            if (!nl_quantity_applies(q, measured->tensor))
-                continue;
-            nl_text_add_bytes(out, start->at, start->length);
-            nl_text_add(out, "%s,", step);
-            nl_csv_add(out, measured->tensor);
-            nl_text_add(out, ",%s,%s\n", nl_quantity_names[q], value);
+    struct nl_text middle[NL_QUANTITIES];
+    find_middles(measured->tensor, middle);
+    for (const char *line = measured->text; *line; line += strspn(line, "\n")) {
+        size_t step = strcspn(line, ",\n");
+        const char *value = line + step;
+        for (enum nl_quantity q = 0; q < NL_QUANTITIES && *value == ','; q++) {
+            size_t length = strcspn(++value, ",\n");
+            if (middle[q].length) {
+                nl_text_add_bytes(out, start->at, start->length);
+                nl_text_add_bytes(out, line, step);
+                nl_text_add_bytes(out, middle[q].at, middle[q].length);
+                nl_text_add_bytes(out, value, length);
+                nl_text_add_bytes(out, "\n", 1);
+            }
+            value += length;
         }
+        line = value + strcspn(value, "\n");
     }
-    free(copy);
+    for (enum nl_quantity q = 0; q < NL_QUANTITIES; q++)
+        nl_text_release(&middle[q]);
 }
 
 void nl_metrics_add_rows(const struct nl_metrics *metrics, const struct nl_observers *wanted,

@@ -61,6 +61,12 @@ struct nl_observed nl_look_at(size_t count, const double *x, const double *befor
     if (count == 0)
         return nl_unseen();
     nl_kernel_of(&nl_backend_ref, &nl_observe_operation, &observe)->forward(&run, &observe);
+    return seen;
+}
+
+struct nl_observed nl_look_at_whole(size_t count, const double *x, const double *before)
+{
+    struct nl_observed seen = nl_look_at(count, x, before);
     if (!isnan(seen.sum))
         find_quantiles(count, x, before, &seen);
     return seen;
@@ -170,7 +176,7 @@ static void look_at_shift(struct aside *a)
         for (int replica = 0; replica < a->plan->replicas; replica++) {
             size_t at = (size_t)replica * a->count + tensor->offset;
             a->seen[(size_t)replica * (size_t)observers->count + (size_t)i] =
-                nl_look_at(tensor->count, a->gradient + at, a->g + at);
+                nl_look_at_whole(tensor->count, a->gradient + at, a->g + at);
         }
     }
     free(stepped);
@@ -213,8 +219,8 @@ static void look_along(struct aside *a)
     walk_along(a, found);
     for (int i = 0; i < observers->count; i++)
         for (int replica = 0; replica < a->plan->replicas && observers->at[i].aspect == NL_ALONG; replica++)
-            a->seen[replica * observers->count + i] =
-                nl_look_at(STEPS_ALONG, found + (replica * NL_ALONG_KINDS + observers->at[i].part) * STEPS_ALONG, NULL);
+            a->seen[replica * observers->count + i] = nl_look_at_whole(
+                STEPS_ALONG, found + (replica * NL_ALONG_KINDS + observers->at[i].part) * STEPS_ALONG, NULL);
     free(found);
 }
 
@@ -247,28 +253,10 @@ static void look_at_slice(struct aside *a, enum nl_aspect aspect)
             a->trial[k] = a->w[k] + alpha * direction[k];
         nl_aside(a->plan, look_from_there, a);
         for (int replica = 0; replica < a->plan->replicas; replica++)
-            a->seen[replica * observers->count + i] = nl_look_at(1, &a->loss[replica], NULL);
+            a->seen[replica * observers->count + i] = nl_look_at_whole(1, &a->loss[replica], NULL);
     }
     a->step = step;
     free(direction);
-}
-
-/* ---- curvature ---- */
-
-static void look_at_curvature(struct aside *a)
-{
-    const struct nl_observers *observers = &a->plan->observers;
-    for (int replica = 0; replica < a->plan->replicas; replica++) {
-        struct nl_curvature found;
-        nl_look_at_curvature(a->training, a->step, replica, &found);
-        for (int i = 0; i < observers->count; i++) {
-            const struct nl_observer *o = &observers->at[i];
-            bool trace = o->part == NL_CURVED_TRACE;
-            if (o->aspect == NL_CURVATURE)
-                a->seen[replica * observers->count + i] = nl_look_at(
-                    trace ? NL_TRACE_PROBES : (size_t)found.eigenvalues, trace ? found.probe : found.eigenvalue, NULL);
-        }
-    }
 }
 
 struct nl_observed *nl_look_aside(struct nl_training *training, const struct nl_run *step)
@@ -300,8 +288,9 @@ struct nl_observed *nl_look_aside(struct nl_training *training, const struct nl_
             look_at_slice(&a, aspect);
     for (int i = 0; whole && i < plan->replicas; i++)
         nl_look_at_representations(training, step, i, a.seen + i * plan->observers.count);
-    if (nl_observes_any(&plan->observers, NL_CURVATURE))
-        look_at_curvature(&a);
+    bool curves = nl_observes_any(&plan->observers, NL_CURVATURE);
+    for (int i = 0; curves && i < plan->replicas; i++)
+        nl_look_at_curvature(training, step, i, a.seen + i * plan->observers.count);
     free(a.w);
     free(a.g);
     free(a.trial);

@@ -10,8 +10,9 @@
  * in place. Returns what was seen, (replicas, observers), of those observers alone; to be freed. */
 struct nl_observed *nl_look_aside(struct nl_training *training, const struct nl_run *step);
 
-/* What is seen of x, or where `before` is not NULL of x - before. */
+/* What is seen of x, or where `before` is not NULL of x - before; whole: with quantiles. */
 struct nl_observed nl_look_at(size_t count, const double *x, const double *before);
+struct nl_observed nl_look_at_whole(size_t count, const double *x, const double *before);
 
 /* Runs `look` on the state of all replicas, and puts parameters, gradients, the optimizer's buffers and statistics back
  * as they were. */

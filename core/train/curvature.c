@@ -10,31 +10,34 @@
 #include "base/memory.h"
 #include "base/random.h"
 #include "norm/whitening.h"
+#include "train/aside.h"
 #include "train/exact.h"
 
 enum { MOST_STEPS = 100, STEPS_BETWEEN_LOOKS = 10 }; /* of Lanczos */
 static const double converged = 1e-11;               /* residual of an eigenvalue, by the largest absolute one */
 static const double step_of_derivative = 1e-100;
 
+/* The block of the parameters [offset, offset + count). */
 struct hessian {
     struct nl_exact exact;
-    size_t count;
+    size_t offset, count;
     struct nl_stream stream;
 };
 
 /* out = H v */
 static void multiply(const struct hessian *h, const double *v, double *out)
 {
-    double *moved = nl_alloc(h->count, sizeof *moved);
+    size_t all = h->exact.plan.graph->count;
+    double *numbers = nl_alloc(all, sizeof *numbers);
     for (size_t i = 0; i < h->count; i++)
-        moved[i] = step_of_derivative * v[i];
-    nl_complex_put_imaginary(h->exact.plan.parameters, moved, h->count);
+        numbers[h->offset + i] = step_of_derivative * v[i];
+    nl_complex_put_imaginary(h->exact.plan.parameters, numbers, all);
     nl_plan_forward(&h->exact.plan, &h->exact.plan.train, &h->exact.run);
     nl_plan_backward(&h->exact.plan, &h->exact.run);
-    nl_complex_get_imaginary(out, h->exact.plan.update.grad, h->count);
+    nl_complex_get_imaginary(numbers, h->exact.plan.update.grad, all);
     for (size_t i = 0; i < h->count; i++)
-        out[i] /= step_of_derivative;
-    free(moved);
+        out[i] = numbers[h->offset + i] / step_of_derivative;
+    free(numbers);
 }
 
 static double dot(const double *x, const double *y, size_t count)
@@ -92,17 +95,17 @@ static bool are_known(const double *value, const double *last, int size, int wan
     return known;
 }
 
-static void find_eigenvalues(const struct hessian *h, struct nl_curvature *out)
+static struct nl_observed find_eigenvalues(const struct hessian *h)
 {
-    int most = h->count < MOST_STEPS ? (int)h->count : MOST_STEPS, size = 0;
+    int most = h->count < MOST_STEPS ? (int)h->count : MOST_STEPS, size = 0,
+        wanted = h->count < NL_EIGENVALUES ? (int)h->count : NL_EIGENVALUES;
     double *basis = nl_alloc((size_t)(most + 1) * h->count, sizeof *basis),
            *diagonal = nl_alloc((size_t)most, sizeof(double)), *beside = nl_alloc((size_t)most, sizeof(double)),
            *value = nl_alloc((size_t)most, sizeof(double)), *last = nl_alloc((size_t)most, sizeof(double));
-    nl_stream_normals(h->stream, (uint64_t)h->exact.run.step, 0, h->count, basis);
+    nl_stream_normals(h->stream, (uint64_t)h->exact.run.step, h->offset, h->count, basis);
     double length = sqrt(dot(basis, basis, h->count));
     for (size_t i = 0; i < h->count; i++)
         basis[i] /= length;
-    out->eigenvalues = h->count < NL_EIGENVALUES ? (int)h->count : NL_EIGENVALUES;
     for (bool known = false; !known && size < most;) {
         double *v = basis + (size_t)size * h->count, *next = v + h->count;
         multiply(h, v, next);
@@ -113,46 +116,52 @@ static void find_eigenvalues(const struct hessian *h, struct nl_curvature *out)
         bool ends = size == most || !(beside[size - 1] > 0);
         if (ends || size % STEPS_BETWEEN_LOOKS == 0) {
             solve(diagonal, beside, size, value, last);
-            known = ends || are_known(value, last, size, out->eigenvalues, beside[size - 1]);
+            known = ends || are_known(value, last, size, wanted, beside[size - 1]);
         }
         for (size_t i = 0; i < h->count && !known; i++)
             next[i] /= beside[size - 1];
     }
-    out->eigenvalues = size < out->eigenvalues ? size : out->eigenvalues;
-    for (int i = 0; i < out->eigenvalues; i++)
-        out->eigenvalue[i] = value[i];
+    struct nl_observed seen = nl_look_at_whole((size_t)(size < wanted ? size : wanted), value, NULL);
     free(basis);
     free(diagonal);
     free(beside);
     free(value);
     free(last);
+    return seen;
 }
 
-static void probe_trace(const struct hessian *h, struct nl_curvature *out)
+static struct nl_observed probe_trace(const struct hessian *h)
 {
-    double *z = nl_alloc(h->count, sizeof *z), *product = nl_alloc(h->count, sizeof *product);
-    for (int probe = 0; probe < NL_TRACE_PROBES; probe++) {
+    double *z = nl_alloc(h->count, sizeof *z), *product = nl_alloc(h->count, sizeof *product), probe[NL_TRACE_PROBES];
+    for (int p = 0; p < NL_TRACE_PROBES; p++) {
         for (size_t i = 0; i < h->count; i++) {
             uint64_t bits = nl_stream_bits(h->stream, (uint64_t)h->exact.run.step,
-                                           ((uint64_t)1 << 62) + (uint64_t)probe * h->count + i);
+                                           ((uint64_t)1 << 62) + (uint64_t)p * h->count + i);
             z[i] = bits & 1 ? 1 : -1;
         }
         multiply(h, z, product);
-        out->probe[probe] = dot(z, product, h->count);
+        probe[p] = dot(z, product, h->count);
     }
     free(z);
     free(product);
+    return nl_look_at_whole(NL_TRACE_PROBES, probe, NULL);
 }
 
 void nl_look_at_curvature(const struct nl_training *training, const struct nl_run *step, int replica,
-                          struct nl_curvature *out)
+                          struct nl_observed *seen)
 {
+    const struct nl_graph *graph = &training->graph;
     struct hessian h;
-    *out = (struct nl_curvature){0};
     nl_exact_make(&h.exact, training, step, replica, false);
-    h.count = training->graph.count;
     h.stream = nl_stream((uint64_t)training->active[replica]->config->train.seed, "curvature");
-    find_eigenvalues(&h, out);
-    probe_trace(&h, out);
+    for (int i = 0; i < training->plan.observers.count; i++) {
+        const struct nl_observer *observer = &training->plan.observers.at[i];
+        bool whole = observer->value == NL_NONE;
+        const struct nl_tensor *tensor = whole ? NULL : &graph->tensor[graph->value[observer->value].tensor];
+        h.offset = whole ? 0 : tensor->offset;
+        h.count = whole ? graph->count : tensor->count;
+        if (observer->aspect == NL_CURVATURE)
+            seen[i] = whole && observer->part == NL_CURVED_TRACE ? probe_trace(&h) : find_eigenvalues(&h);
+    }
     nl_exact_release(&h.exact);
 }

@@ -32,6 +32,8 @@ struct walk {
     struct nl_stream stream;
     int moved;     /* the value that is the input of the Jacobian; NL_NONE: input 0, which is real */
     bool *looks[2]; /* (values) whether a pass of the numbers, and of the Jacobian, looks at it */
+    double *entropy, *logit; /* of attention, since the value before */
+    int queries, rooms;
     double **part; /* (values) of a batch that comes in parts: those that have come */
 };
 
@@ -54,7 +56,7 @@ static struct nl_observed look_at_units(const double *x, size_t rows, size_t wid
             unit[i] += x[r * width + i] * x[r * width + i];
     for (size_t i = 0; i < width; i++)
         unit[i] = sqrt(unit[i] / (double)rows);
-    struct nl_observed seen = nl_look_at(width, unit, NULL);
+    struct nl_observed seen = nl_look_at_whole(width, unit, NULL);
     free(unit);
     return seen;
 }
@@ -83,7 +85,7 @@ static struct nl_observed look_at_samples(const double *x, size_t samples, size_
 {
     double *cosine = nl_alloc(samples, sizeof *cosine);
     size_t count = find_cosines(x, samples, width, cosine);
-    struct nl_observed seen = nl_look_at(count, cosine, NULL);
+    struct nl_observed seen = nl_look_at_whole(count, cosine, NULL);
     free(cosine);
     return seen;
 }
@@ -101,7 +103,7 @@ static struct nl_observed look_at_tokens(const double *x, size_t samples, size_t
         if (count > 0)
             mean[kept++] = sum / (double)count;
     }
-    struct nl_observed seen = nl_look_at(kept, mean, NULL);
+    struct nl_observed seen = nl_look_at_whole(kept, mean, NULL);
     free(mean);
     free(cosine);
     return seen;
@@ -138,7 +140,7 @@ static struct nl_observed look_at_covariance(const double *x, size_t rows, size_
         largest = fmax(largest, c[i * (size + 1)]);
     for (size_t i = 0; i < size; i++)
         scratch[i] = c[i * (size + 1)] < rounding * largest ? 0 : c[i * (size + 1)];
-    struct nl_observed seen = nl_look_at(size, scratch, NULL);
+    struct nl_observed seen = nl_look_at_whole(size, scratch, NULL);
     free(centered);
     free(mean);
     free(c);
@@ -162,7 +164,7 @@ static struct nl_observed look_at_drift(const struct nl_plan *plan, const struct
             squares += (x[r * width + i] - mean) * (x[r * width + i] - mean);
         running[i] = (running[i] - mean) / sqrt(squares / (double)rows);
     }
-    struct nl_observed seen = nl_look_at(width, running, NULL);
+    struct nl_observed seen = nl_look_at_whole(width, running, NULL);
     free(running);
     return seen;
 }
@@ -179,7 +181,7 @@ static struct nl_observed look_at(const struct nl_value *value, enum nl_aspect a
         return look_at_tokens(x, samples, tokens, width);
     if (aspect == NL_COVARIANCE)
         return look_at_covariance(x, samples * tokens, width);
-    return nl_look_at(samples * value->count, x, NULL);
+    return nl_look_at_whole(samples * value->count, x, NULL);
 }
 
 /* ---- the pass ---- */
@@ -213,7 +215,7 @@ static void look_at_gradients(struct walk *walk)
         if (wanted->aspect != NL_GRADIENT_64)
             continue;
         const struct nl_tensor *tensor = &plan->graph->tensor[plan->graph->value[wanted->value].tensor];
-        walk->seen[i] = nl_look_at(tensor->count, gradient + tensor->offset, NULL);
+        walk->seen[i] = nl_look_at_whole(tensor->count, gradient + tensor->offset, NULL);
     }
     free(gradient);
 }
@@ -223,6 +225,12 @@ static size_t input_elements(const struct walk *walk)
     const struct nl_graph *graph = graph_of(walk);
     int value = walk->moved == NL_NONE ? graph->input[0].value : walk->moved;
     return (size_t)walk->samples * graph->value[value].count;
+}
+
+/* Whether an aspect is made of the numbers of a value. */
+static bool is_of_values(enum nl_aspect aspect)
+{
+    return nl_sees_whole(aspect) && aspect != NL_ENTROPY && aspect != NL_LOGITS;
 }
 
 /* The value that an observer looks at: its own, or what comes into a normalizer. */
@@ -244,7 +252,7 @@ static void look(struct walk *walk, int value, const double *x)
     for (int i = 0; i < walk->wanted->count; i++) {
         const struct nl_observer *wanted = &walk->wanted->at[i];
         struct nl_tracked tracked;
-        if (!nl_sees_whole(wanted->aspect) || watched(walk, wanted) != value)
+        if (!is_of_values(wanted->aspect) || watched(walk, wanted) != value)
             continue;
         if ((wanted->aspect == NL_JACOBIAN) != (walk->probe != NL_NONE))
             continue;
@@ -256,6 +264,30 @@ static void look(struct walk *walk, int value, const double *x)
         else
             walk->length[i][walk->probe] = dot(x, x, outputs) / (double)(inputs < outputs ? inputs : outputs);
     }
+}
+
+static void attend(struct nl_viewer *viewer, double entropy, double largest)
+{
+    struct walk *walk = (struct walk *)viewer;
+    if (walk->queries == walk->rooms) {
+        walk->rooms = 2 * walk->rooms + 64;
+        walk->entropy = nl_realloc(walk->entropy, (size_t)walk->rooms, sizeof *walk->entropy);
+        walk->logit = nl_realloc(walk->logit, (size_t)walk->rooms, sizeof *walk->logit);
+    }
+    walk->entropy[walk->queries] = entropy;
+    walk->logit[walk->queries++] = largest;
+}
+
+/* What its queries attended to, of all samples: its output comes right after them. */
+static void look_at_attention(struct walk *walk, int value)
+{
+    for (int i = 0; walk->probe == NL_NONE && i < walk->wanted->count; i++) {
+        enum nl_aspect aspect = walk->wanted->at[i].aspect;
+        if (walk->wanted->at[i].value == value && (aspect == NL_ENTROPY || aspect == NL_LOGITS))
+            walk->seen[i] =
+                nl_look_at_whole((size_t)walk->queries, aspect == NL_ENTROPY ? walk->entropy : walk->logit, NULL);
+    }
+    walk->queries = 0;
 }
 
 static void show(struct nl_viewer *viewer, const struct nl_run *run, const struct nl_observed *seen, const void *x,
@@ -270,6 +302,8 @@ static void show(struct nl_viewer *viewer, const struct nl_run *run, const struc
         return;
     if (walk->probe != NL_NONE && value == walk->moved)
         move(walk, (void *)(uintptr_t)x, first, rows * count);
+    if (nl_is_attention(graph_of(walk), value) && run->first + (int)rows == walk->samples)
+        look_at_attention(walk, value);
     if (!walk->looks[walk->probe != NL_NONE][value])
         return;
     if (!walk->part[value])
@@ -304,7 +338,8 @@ static void go(void *context)
 void nl_look_at_representations(const struct nl_training *training, const struct nl_run *step, int replica,
                                 struct nl_observed *seen)
 {
-    struct walk walk = {.viewer = {show}, .wanted = &training->plan.observers, .seen = seen, .samples = step->samples};
+    struct walk walk = {
+        .viewer = {show, attend}, .wanted = &training->plan.observers, .seen = seen, .samples = step->samples};
     nl_exact_make(&walk.exact, training, step, replica, true);
     walk.exact.run.viewer = &walk.viewer;
     walk.moved = nl_graph_first_real(&training->graph);
@@ -314,16 +349,18 @@ void nl_look_at_representations(const struct nl_training *training, const struct
     for (int pass = 0; pass < 2; pass++)
         walk.looks[pass] = nl_alloc((size_t)training->graph.values, sizeof **walk.looks);
     for (int i = 0; i < walk.wanted->count; i++)
-        if (nl_sees_whole(walk.wanted->at[i].aspect))
+        if (is_of_values(walk.wanted->at[i].aspect))
             walk.looks[walk.wanted->at[i].aspect == NL_JACOBIAN][watched(&walk, &walk.wanted->at[i])] = true;
     bool derives = nl_observes_any(walk.wanted, NL_JACOBIAN);
     for (walk.probe = NL_NONE; walk.probe < (derives ? NL_JACOBIAN_PROBES : 0); walk.probe++)
         nl_aside(&walk.exact.plan, go, &walk);
     for (int i = 0; i < walk.wanted->count; i++)
         if (walk.wanted->at[i].aspect == NL_JACOBIAN)
-            seen[i] = nl_look_at(NL_JACOBIAN_PROBES, walk.length[i], NULL);
+            seen[i] = nl_look_at_whole(NL_JACOBIAN_PROBES, walk.length[i], NULL);
     free(walk.length);
     free(walk.part);
+    free(walk.entropy);
+    free(walk.logit);
     free(walk.looks[0]);
     free(walk.looks[1]);
     nl_exact_release(&walk.exact);

@@ -361,7 +361,7 @@ START_TEST(what_is_wrong_is_said)
         {"[linear, linear: classes]", "'linear' has no width"},
         {"[{layers: [norm], stride: 2}, linear: classes]", "no convolution is in it that could have the 'stride'"},
         {"[{layers: [{conv: 2, name: a}], repeat: 2}, linear: classes]", "two layers are called 'a'"},
-        {"[{layers: [{layers: [norm], repeat: 100}], repeat: 100}, linear: classes]", "more than 1000 layers"},
+        {"[{layers: [{layers: [norm], repeat: 100}], repeat: 100}, linear: classes]", "more than 10000 layers"},
         {"[{norm-activation: null, placement: preact}, linear: classes]",
          "'placement' is before or after: what comes first in a residual the list says"},
         {"[{residual: [norm], branch: nf}, linear: classes]",

@@ -40,7 +40,7 @@ def read_cases():
 NAN = float("nan")
 QUANTITIES = ["norm", "mean", "std", "zeros", "max", "kurtosis", "ratio", "rotation", "least", "most", "range", "variance", "q1", "q25", "median", "q75",
               "q99", "outlier", "effective", "participation", "singular"]
-WHOLE = ("shift:", "distribution:", "units:", "samples:", "tokens:", "covariance:", "drift:", "grad64:", "along:", "hessian:")
+WHOLE = ("shift:", "distribution:", "units:", "samples:", "tokens:", "covariance:", "drift:", "entropy:", "logits:", "grad64:", "along:", "hessian:")
 POWER = {"sgd": 2, "adam": 1, "adamw": 1}  # an effective rate is lr / |w|^p: van Laarhoven 2017
 
 
@@ -108,14 +108,20 @@ def landscape(network, before, buffers, grad, lr, x, y):
 
 
 def hessian(network, before, buffers, x, y):
-    """The eigenvalues of the whole Hessian, the largest first."""
+    """The eigenvalues of the whole Hessian and of the blocks of weights, the largest first."""
     parameters = {name: value.detach().clone().requires_grad_() for name, value in before.items()}
     loss = F.cross_entropy(functional_call(network, parameters | {name: value.clone() for name, value in buffers.items()}, (x,)), y)
     gradient = torch.cat([g.flatten() for g in torch.autograd.grad(loss, list(parameters.values()), create_graph=True)])
     rows = [torch.cat([g.flatten() for g in torch.autograd.grad(element, list(parameters.values()), retain_graph=True, materialize_grads=True)])
             for element in gradient]
     matrix = torch.stack(rows)
-    return torch.linalg.eigvalsh((matrix + matrix.T) / 2).flip(0)
+    matrix = (matrix + matrix.T) / 2
+    found, place = {"hessian:eigenvalues": torch.linalg.eigvalsh(matrix).flip(0)}, 0
+    for name, value in parameters.items():
+        block = slice(place, place := place + value.numel())
+        if value.dim() > 1:
+            found[f"hessian:{name}"] = torch.linalg.eigvalsh(matrix[block, block]).flip(0)
+    return found
 
 
 def cosines(x):
@@ -154,6 +160,25 @@ def jacobians(network, outputs, x):
         off = (product**2).sum() - (product.diagonal() ** 2).sum()
         found[name] = (product.trace().item() / values, (2 * off).clamp(min=0).sqrt().item() / values)
     return found
+
+
+def attention(case, start, order, parts):
+    """What the first block of a transformer attends to in the first step: {tensor: [quantities]}."""
+    rows = parts["train"]["x"][[list(parts["train"]["index"]).index(int(sample)) for sample in order[0]]]
+    positions, heads = int(case["data.length"]), int(case["model.heads"])
+    tokens, length = rows[:, :positions].long(), rows[:, positions:].long() if "data.min_length" in case else torch.full((len(rows), 1), positions)
+    w = {name: value.double() for name, value in start.items()}
+    x = w["transformer.wte.weight"][tokens] + w["transformer.wpe.weight"]
+    x = F.layer_norm(x, x.shape[-1:], w["transformer.h.0.ln_1.weight"], w["transformer.h.0.ln_1.bias"])
+    x = F.linear(x, w["transformer.h.0.attn.c_attn.weight"], w["transformer.h.0.attn.c_attn.bias"])
+    q, k, _ = (part.unflatten(-1, (heads, -1)).transpose(1, 2) for part in x.chunk(3, -1))
+    counts = torch.arange(positions) < length
+    scores = (q @ k.transpose(2, 3) / q.shape[-1] ** 0.5).masked_fill(~counts[:, None, None], -torch.inf)
+    p = scores.softmax(-1)
+    of_queries = counts[:, None].expand(scores.shape[:3])
+    name = "transformer.h.0.attn.attention"
+    found = {f"entropy:{name}": torch.special.entr(p).sum(-1)[of_queries], f"logits:{name}": scores.amax(-1)[of_queries]}
+    return {key: torch.tensor([quantities(1, key, value)]) for key, value in found.items()}, {key: value.numel() for key, value in found.items()}, {}, {}
 
 
 def observe(case, start, order, parts):
@@ -215,8 +240,8 @@ def observe(case, start, order, parts):
         found |= shifts(network, computed, before, stepped, buffers, grad, x[samples], y[samples])
         if "hessian" in case["log.tensors"]:
             eigenvalues = hessian(network, before, buffers, x[samples], y[samples])
-            found["hessian:eigenvalues"] = eigenvalues[:5]
-            traces[step + 1] = eigenvalues.sum().item()
+            found |= {name: values[:5] for name, values in eigenvalues.items()}
+            traces[step + 1] = eigenvalues["hessian:eigenvalues"].sum().item()
         found |= landscape(network, before, buffers, grad, learning_rate(case, step, steps_per_epoch), x[samples], y[samples])
         if (step + 1) % int(case["train.log_every"]) == 0 or step + 1 == len(order):
             for name, value in found.items():
@@ -263,7 +288,7 @@ def main():
             parts, _ = train.run(program, folder, overrides)
             start, order = load_file(folder / "init.safetensors"), numpy.load(folder / "order.npy")
             ours = read_ours(folder / "out" / "metrics.csv")
-        torchs, elements, traces, by_input = observe(case, start, order, parts)
+        torchs, elements, traces, by_input = (attention if name.startswith("attention") else observe)(case, start, order, parts)
         torchs = {tensor: rows for tensor, rows in torchs.items() if tensor in ours}
         for step, _, mean, std, *_ in ours.get("hessian:trace", torch.empty(0, 1 + len(QUANTITIES))).tolist():
             if not abs(mean - traces[step]) <= 4 * std / 10**0.5:  # ten probes

@@ -19,70 +19,93 @@ static inline double element(const float *x, const float *before, size_t i)
     return before ? (double)x[i] - before[i] : x[i];
 }
 
-/* weight, along and across of a change. */
-NL_CLONES
-static void look_back(size_t count, const float *x, const float *before, struct nl_observed *seen)
+/* What the lanes sum; each takes every LANES-th element. */
+struct lanes {
+    double sum[LANES], squares[LANES], zeros[LANES], least[LANES], most[LANES];
+    double deviations[LANES], cubes[LANES], fourths[LANES];
+    double weight[LANES], along[LANES], across[LANES];
+};
+
+/* The first look at the elements of so many lanes. */
+static inline __attribute__((always_inline)) void see(struct lanes *l, const float *x, const float *before,
+                                                      size_t lanes)
 {
-    double weight[LANES] = {0}, along[LANES] = {0}, across[LANES] = {0};
-    for (size_t first = 0; first < count; first += LANES)
-        for (size_t lane = 0; lane < LANES && first + lane < count; lane++) {
-            double from = before[first + lane];
-            weight[lane] += from * from;
-            along[lane] += from * element(x, before, first + lane);
-        }
-    seen->weight = sum_of(weight);
-    seen->along = sum_of(along);
-    double part = nl_seen_along(seen);
-    for (size_t first = 0; first < count; first += LANES)
-        for (size_t lane = 0; lane < LANES && first + lane < count; lane++) {
-            double rest = element(x, before, first + lane) - part * before[first + lane];
-            across[lane] += rest * rest;
-        }
-    seen->across = sum_of(across);
+    for (size_t i = 0; i < lanes; i++) {
+        double value = element(x, before, i);
+        l->sum[i] += value;
+        l->squares[i] += value * value;
+        l->zeros[i] += value == 0;
+        l->least[i] = -nl_larger_seen(-l->least[i], -value);
+        l->most[i] = nl_larger_seen(l->most[i], value);
+    }
+    for (size_t i = 0; before && i < lanes; i++) {
+        double from = before[i];
+        l->weight[i] += from * from;
+        l->along[i] += from * element(x, before, i);
+    }
+}
+
+/* The second, when their mean is known, and which part of a change is along what it is added to. */
+static inline __attribute__((always_inline)) void see_again(struct lanes *l, const float *x, const float *before,
+                                                            double mean, double part, size_t lanes)
+{
+    for (size_t i = 0; i < lanes; i++) {
+        double deviation = element(x, before, i) - mean, square = deviation * deviation;
+        l->deviations[i] += square;
+        l->cubes[i] += square * deviation;
+        l->fourths[i] += square * square;
+    }
+    for (size_t i = 0; before && i < lanes; i++) {
+        double rest = element(x, before, i) - part * before[i];
+        l->across[i] += rest * rest;
+    }
 }
 
 /* Lane by lane, then over the lanes. before: NULL, or what is subtracted. */
-NL_CLONES
-static struct nl_observed look(size_t count, const float *x, const float *before)
+static inline __attribute__((always_inline)) struct nl_observed look_at(size_t count, const float *x,
+                                                                        const float *before)
 {
-    double sum[LANES] = {0}, squares[LANES] = {0}, zeros[LANES] = {0}, powers[3][LANES] = {{0}};
-    double least[LANES], most[LANES];
-    for (size_t lane = 0; lane < LANES; lane++)
-        least[lane] = most[lane] = element(x, before, 0);
-    for (size_t first = 0; first < count; first += LANES)
-        for (size_t lane = 0; lane < LANES && first + lane < count; lane++) {
-            double value = element(x, before, first + lane);
-            sum[lane] += value;
-            squares[lane] += value * value;
-            zeros[lane] += value == 0;
-            least[lane] = -nl_larger_seen(-least[lane], -value);
-            most[lane] = nl_larger_seen(most[lane], value);
-        }
     struct nl_observed seen = nl_unseen();
+    struct lanes l = {.sum = {0}};
+    size_t whole = count - count % LANES;
+    for (size_t i = 0; i < LANES; i++)
+        l.least[i] = l.most[i] = element(x, before, 0);
+    for (size_t first = 0; first < whole; first += LANES)
+        see(&l, x + first, before ? before + first : NULL, LANES);
+    see(&l, x + whole, before ? before + whole : NULL, count - whole);
     seen.elements = (double)count;
-    seen.sum = sum_of(sum);
-    seen.squares = sum_of(squares);
-    seen.zeros = sum_of(zeros);
-    seen.least = least[0];
-    seen.most = most[0];
+    seen.sum = sum_of(l.sum);
+    seen.squares = sum_of(l.squares);
+    seen.zeros = sum_of(l.zeros);
+    seen.weight = sum_of(l.weight);
+    seen.along = sum_of(l.along);
+    seen.least = l.least[0];
+    seen.most = l.most[0];
     for (int lane = 1; lane < LANES; lane++) {
-        seen.least = -nl_larger_seen(-seen.least, -least[lane]);
-        seen.most = nl_larger_seen(seen.most, most[lane]);
+        seen.least = -nl_larger_seen(-seen.least, -l.least[lane]);
+        seen.most = nl_larger_seen(seen.most, l.most[lane]);
     }
-    double mean = seen.sum / seen.elements;
-    for (size_t first = 0; first < count; first += LANES)
-        for (size_t lane = 0; lane < LANES && first + lane < count; lane++) {
-            double deviation = element(x, before, first + lane) - mean, square = deviation * deviation;
-            powers[0][lane] += square;
-            powers[1][lane] += square * deviation;
-            powers[2][lane] += square * square;
-        }
-    seen.deviations = sum_of(powers[0]);
-    seen.cubes = sum_of(powers[1]);
-    seen.fourths = sum_of(powers[2]);
-    if (before)
-        look_back(count, x, before, &seen);
+    double mean = seen.sum / seen.elements, part = nl_seen_along(&seen);
+    for (size_t first = 0; first < whole; first += LANES)
+        see_again(&l, x + first, before ? before + first : NULL, mean, part, LANES);
+    see_again(&l, x + whole, before ? before + whole : NULL, mean, part, count - whole);
+    seen.deviations = sum_of(l.deviations);
+    seen.cubes = sum_of(l.cubes);
+    seen.fourths = sum_of(l.fourths);
+    seen.across = sum_of(l.across);
     return seen;
+}
+
+NL_CLONES
+static struct nl_observed look(size_t count, const float *x)
+{
+    return look_at(count, x, NULL);
+}
+
+NL_CLONES
+static struct nl_observed look_at_change(size_t count, const float *x, const float *before)
+{
+    return look_at(count, x, before);
 }
 
 static void observe(const struct nl_run *run, const void *arguments)
@@ -94,7 +117,8 @@ static void observe(const struct nl_run *run, const void *arguments)
     if (run->before + run->first == 0)
         *seen = nl_unseen();
     for (size_t n = 0; n < rows; n++)
-        *seen = nl_seen_together(*seen, look(op->count, x + n * op->count, before ? before + n * op->count : NULL));
+        *seen = nl_seen_together(*seen, before ? look_at_change(op->count, x + n * op->count, before + n * op->count)
+                                               : look(op->count, x + n * op->count));
 }
 
 NL_CPU_KERNEL(observe) = {.forward = observe};
