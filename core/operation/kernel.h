@@ -87,8 +87,8 @@ struct nl_observed;
 struct nl_viewer {
     void (*show)(struct nl_viewer *viewer, const struct nl_run *run, const struct nl_observed *seen, const void *x,
                  size_t rows, size_t count);
-    /* Of attention, each query of each head and sample in turn: the entropy of its weights in nats, and its largest
-     * score. */
+    /* Is called by attention for each query of each head and sample in turn: the entropy of its weights in nats, and
+     * its largest score. */
     void (*attend)(struct nl_viewer *viewer, double entropy, double largest);
 };
 
