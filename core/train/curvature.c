@@ -156,12 +156,13 @@ void nl_look_at_curvature(const struct nl_training *training, const struct nl_ru
     h.stream = nl_stream((uint64_t)training->active[replica]->config->train.seed, "curvature");
     for (int i = 0; i < training->plan.observers.count; i++) {
         const struct nl_observer *observer = &training->plan.observers.at[i];
+        if (observer->aspect != NL_CURVATURE)
+            continue;
         bool whole = observer->value == NL_NONE;
         const struct nl_tensor *tensor = whole ? NULL : &graph->tensor[graph->value[observer->value].tensor];
         h.offset = whole ? 0 : tensor->offset;
         h.count = whole ? graph->count : tensor->count;
-        if (observer->aspect == NL_CURVATURE)
-            seen[i] = whole && observer->part == NL_CURVED_TRACE ? probe_trace(&h) : find_eigenvalues(&h);
+        seen[i] = whole && observer->part == NL_CURVED_TRACE ? probe_trace(&h) : find_eigenvalues(&h);
     }
     nl_exact_release(&h.exact);
 }
