@@ -108,7 +108,9 @@ static void print_sheet(const struct report *report, const struct nl_table *tabl
     char *words = answer ? nl_answer_text(answer, false) : NULL, *text = NULL;
     const char *notes = answer ? answer->notes.at : NULL;
     switch ((enum format)report->format) {
-    case FORMAT_TEXT: print_text(answer && answer->question == NL_ASK_SIGNAL ? NULL : table, words, notes); break;
+    case FORMAT_TEXT:
+        print_text(answer && nl_question_asks(answer->question, NL_ASKS_NO_METRIC) ? NULL : table, words, notes);
+        break;
     case FORMAT_MARKDOWN: text = nl_table_markdown(table, words, notes); break;
     case FORMAT_LATEX: text = nl_table_latex(table, words, notes, name); break;
     case FORMAT_CSV: text = nl_table_csv(table); break;

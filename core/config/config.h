@@ -122,10 +122,11 @@ enum nl_question {
 
 /* What a question is about, and what it needs. */
 enum {
-    NL_ASKS_MEANS = 1,   /* means over seeds, in which a run that diverged counts at chance */
-    NL_ASKS_CLASSES = 2, /* what guessing a class gives */
-    NL_ASKS_TARGET = 4,  /* plot.target */
-    NL_ASKS_OBSERVED = 8 /* what log.layers and log.tensors observe */
+    NL_ASKS_MEANS = 1,     /* means over seeds, in which a run that diverged counts at chance */
+    NL_ASKS_CLASSES = 2,   /* what guessing a class gives */
+    NL_ASKS_TARGET = 4,    /* plot.target */
+    NL_ASKS_OBSERVED = 8,  /* what log.layers and log.tensors observe */
+    NL_ASKS_NO_METRIC = 16 /* no metric: the answer is all that there is to print */
 };
 
 extern const char *const nl_data_names[], *const nl_data_as_names[], *const nl_unit_names[],

@@ -139,16 +139,18 @@ static void put_blocks(struct drawing *d)
 }
 
 /* 2 / rate, above which plain gradient descent with a constant rate is unstable along an eigenvector of the Hessian,
- * and with momentum 2 (1 + momentum) / rate (Cohen et al. 2021, section 2 and appendix B); NaN: the training is no such
- * one, or takes parts of the data. */
-static double edge_of(const struct nl_config *config)
+ * and with momentum 2 (1 + momentum) / rate (Cohen et al. 2021, section 2 and appendix B); NaN: there is no cell, or
+ * its training is no such one, or takes parts of the data. */
+static double edge_of(const struct drawing *d, const struct nl_cell *cell)
 {
-    bool plain = config->train.optimizer == NL_SGD && !config->train.nesterov &&
-                 config->train.schedule == NL_CONSTANT && config->train.warmup_steps == 0 &&
-                 config->train.warmup_epochs == 0 && config->train.weight_decay == 0 && config->train.clip_norm == 0 &&
-                 config->train.clip_value == 0 && config->train.agc == 0 &&
-                 config->train.batch >= nl_data_counts(config).train;
-    return plain ? 2 * (1 + config->train.momentum) / nl_lr_base(config) : NAN;
+    if (!cell)
+        return NAN;
+    const struct nl_config config = nl_cell_config(d->picture->results, d->picture->experiment, cell);
+    bool plain = config.train.optimizer == NL_SGD && !config.train.nesterov && config.train.schedule == NL_CONSTANT &&
+                 config.train.warmup_steps == 0 && config.train.warmup_epochs == 0 && config.train.weight_decay == 0 &&
+                 config.train.clip_norm == 0 && config.train.clip_value == 0 && config.train.agc == 0 &&
+                 config.train.batch >= nl_data_counts(&config).train;
+    return plain ? 2 * (1 + config.train.momentum) / nl_lr_base(&config) : NAN;
 }
 
 /* Writes the edges of a panel to out, [arms], each once; returns how many there are. */
@@ -156,10 +158,7 @@ static int find_edges(const struct drawing *d, int panel, double *out)
 {
     int count = 0;
     for (int arm = 0; d->edges && arm < d->chart.arms; arm++) {
-        const struct nl_cell *cell = nl_chart_cell(&d->chart, panel, arm, 0);
-        const struct nl_config config =
-            nl_cell_config(d->picture->results, d->picture->experiment, cell ? cell : d->picture->results->cell);
-        double edge = cell ? edge_of(&config) : NAN;
+        double edge = edge_of(d, nl_chart_cell(&d->chart, panel, arm, 0));
         bool known = isnan(edge);
         for (int i = 0; i < count; i++)
             known |= out[i] == edge;
@@ -178,11 +177,8 @@ static void see_edges(struct drawing *d)
         for (int i = 0; i < count; i++)
             nl_chart_see(&d->chart, edge[i]);
     }
-    for (int i = 0; d->edges && i < d->picture->results->cells; i++) {
-        const struct nl_config config =
-            nl_cell_config(d->picture->results, d->picture->experiment, &d->picture->results->cell[i]);
-        d->without += isnan(edge_of(&config));
-    }
+    for (int i = 0; d->edges && i < d->picture->results->cells; i++)
+        d->without += isnan(edge_of(d, &d->picture->results->cell[i]));
     free(edge);
 }
 

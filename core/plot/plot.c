@@ -135,8 +135,8 @@ static int draw_all(struct nl_picture *picture, const char *plots, const struct 
     struct nl_page page[PAGES] = {0};
     int status = NL_OK;
     for (int i = 0; status == NL_OK && i < PAGES; i++) {
-        int kind = i < KINDS ? i : KINDS - 1;
         name_page(picture->experiment, i, &page[i]);
+        int kind = i - page[i].part;
         bool asked = is_asked_for(picture->experiment, kind);
         picture->left_out = asked && options->left_out ? options->left_out : picture->note;
         if (asked || (kind == NL_PLOT_CURVES && !is_asked_for(picture->experiment, NL_PLOT_SIGNAL)))

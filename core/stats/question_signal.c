@@ -57,28 +57,28 @@ static bool find_ends(const struct question *q, int method, int *first, int *las
     return *layers >= 3;
 }
 
-/* "1.1 (1 to 1.2)"; of values of which none enters the mean what they are. New string. */
-static char *mean_text(const struct question *q, const struct nl_estimate *mean, const char *unit)
+/* The mean of q->values: "1.1 (1 to 1.2)"; where none of them enters it, what they are. New string. */
+static char *mean_text(const struct question *q, const char *unit)
 {
+    struct nl_estimate mean =
+        nl_inside_mean(q->signal->quantity, q->values, q->results->seeds, q->results, q->experiment);
     bool zero = false, infinite = false;
     for (int seed = 0; seed < q->results->seeds; seed++) {
         zero |= q->values[seed] == 0;
         infinite |= isinf(q->values[seed]) != 0;
     }
-    if (mean->n == 0)
+    if (mean.n == 0)
         return nl_strdup(infinite ? "overflows" : zero ? "0" : "-");
-    if (isnan(mean->lower))
-        return nl_format("%.3g%s", mean->mean, unit);
-    return nl_format("%.3g%s (%.3g to %.3g)", mean->mean, unit, mean->lower, mean->upper);
+    if (isnan(mean.lower))
+        return nl_format("%.3g%s", mean.mean, unit);
+    return nl_format("%.3g%s (%.3g to %.3g)", mean.mean, unit, mean.lower, mean.upper);
 }
 
 static char *cell_text(const struct question *q, int method, int tensor)
 {
     for (int seed = 0; seed < q->results->seeds; seed++)
         q->values[seed] = value_of(q, method, seed, tensor);
-    struct nl_estimate mean =
-        nl_inside_mean(q->signal->quantity, q->values, q->results->seeds, q->results, q->experiment);
-    return mean_text(q, &mean, "");
+    return mean_text(q, "");
 }
 
 /* The change from one layer to the next: a factor of what is compared by its ratio, else a difference. New string. */
@@ -92,9 +92,7 @@ static char *change_text(const struct question *q, int method)
         double from = value_of(q, method, seed, first), to = value_of(q, method, seed, last), steps = layers - 2;
         q->values[seed] = by_ratio ? exp((log(to) - log(from)) / steps) : (to - from) / steps;
     }
-    struct nl_estimate mean =
-        nl_inside_mean(q->signal->quantity, q->values, q->results->seeds, q->results, q->experiment);
-    return mean_text(q, &mean, by_ratio ? "x" : "");
+    return mean_text(q, by_ratio ? "x" : "");
 }
 
 /* ---- the table of one measure ---- */

@@ -235,8 +235,8 @@ static void find_directions(struct aside *a, double *out)
     }
 }
 
-/* The losses of a slice: with the statistics of the batch, or with the running ones held. */
-static void look_at_slice(struct aside *a, enum nl_aspect aspect)
+/* The losses of slices: with the statistics of the batch, or with the running ones held. */
+static void look_at_slices(struct aside *a)
 {
     const struct nl_observers *observers = &a->plan->observers;
     const struct nl_run *step = a->step;
@@ -244,13 +244,14 @@ static void look_at_slice(struct aside *a, enum nl_aspect aspect)
     held.statistics = NL_STATS_FROZEN;
     double *direction = nl_alloc((size_t)a->plan->replicas * a->count, sizeof *direction);
     find_directions(a, direction);
-    a->step = aspect == NL_HELD ? &held : step;
     for (int i = 0; i < observers->count; i++) {
-        if (observers->at[i].aspect != aspect)
+        enum nl_aspect aspect = observers->at[i].aspect;
+        if (aspect != NL_SLICE && aspect != NL_HELD)
             continue;
         double alpha = nl_slice_alpha(observers->at[i].part);
         for (size_t k = 0; k < (size_t)a->plan->replicas * a->count; k++)
             a->trial[k] = a->w[k] + alpha * direction[k];
+        a->step = aspect == NL_HELD ? &held : step;
         nl_aside(a->plan, look_from_there, a);
         for (int replica = 0; replica < a->plan->replicas; replica++)
             a->seen[replica * observers->count + i] = nl_look_at_whole(1, &a->loss[replica], NULL);
@@ -283,9 +284,8 @@ struct nl_observed *nl_look_aside(struct nl_training *training, const struct nl_
         look_at_shift(&a);
     if (walks)
         look_along(&a);
-    for (enum nl_aspect aspect = NL_SLICE; aspect <= NL_HELD; aspect++)
-        if (nl_observes_any(&plan->observers, aspect))
-            look_at_slice(&a, aspect);
+    if (nl_observes_any(&plan->observers, NL_SLICE) || nl_observes_any(&plan->observers, NL_HELD))
+        look_at_slices(&a);
     for (int i = 0; whole && i < plan->replicas; i++)
         nl_look_at_representations(training, step, i, a.seen + i * plan->observers.count);
     bool curves = nl_observes_any(&plan->observers, NL_CURVATURE);
