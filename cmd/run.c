@@ -136,6 +136,8 @@ static bool check_places(const struct plan *plan, const struct nl_runner_options
         place[count++] = (struct used_file){"data", made[i], false};
     if (*config->model.load)
         place[count++] = (struct used_file){"model.load", config->model.load, false};
+    if (*config->log.toward)
+        place[count++] = (struct used_file){"log.toward", config->log.toward, false};
     for (int i = 0; i < plan->experiment.files && count < MOST; i++)
         place[count++] = (struct used_file){"the configuration", plan->experiment.file[i], false};
     for (int i = 0; nl_store_files[i] && count < MOST; i++)

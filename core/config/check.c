@@ -249,6 +249,11 @@ void nl_config_check(const struct nl_config *config, const struct nl_experiment 
     check_warmup(config, experiment, diagnostics);
     check_accumulate(config, experiment, diagnostics);
     check_curvature(config, experiment, diagnostics);
+    if (nl_config_observes_ways(config) && !*config->log.toward)
+        nl_complain(
+            diagnostics, experiment, "log.toward",
+            "'log.toward' names no file: between: and the group 'ways' of 'log.layers' show the loss on the way "
+            "to its network");
 
     if (config->norm.freeze == 0 && nl_config_tracks(config) && !*config->model.load)
         nl_complain(diagnostics, experiment, "norm.freeze",

@@ -80,6 +80,7 @@ enum nl_plot_kind {
     NL_PLOT_LAYERS,
     NL_PLOT_DEPTH,
     NL_PLOT_LANDSCAPE,
+    NL_PLOT_PLANE,
     NL_PLOT_SPECTRUM,
     NL_PLOT_SIGNAL
 };
@@ -311,6 +312,9 @@ bool nl_config_observes(const struct nl_config *config);
 unsigned nl_observed_groups(const struct nl_config *config);
 /* Whether something of the Hessian is among them. */
 bool nl_config_observes_curvature(const struct nl_config *config);
+/* Whether the loss at other parameters is: on the way to another network, or there, in a slice or in a plane. */
+bool nl_config_observes_ways(const struct nl_config *config);
+bool nl_config_observes_points(const struct nl_config *config);
 
 /* train.beta2, or what the optimizer's authors use where it is auto. */
 double nl_beta2(const struct nl_config *config);

@@ -145,12 +145,28 @@ unsigned nl_observed_groups(const struct nl_config *config)
     return out;
 }
 
+static bool observes(const struct nl_config *config, enum nl_observed_group group, enum nl_aspect aspect)
+{
+    bool named = nl_observed_groups(config) & 1u << group;
+    for (int i = 0; i < config->log.tensors.count; i++)
+        named |= nl_observer_aspect(config->log.tensors.at[i]) == aspect;
+    return named;
+}
+
 bool nl_config_observes_curvature(const struct nl_config *config)
 {
-    bool named = nl_observed_groups(config) & 1u << NL_OBSERVED_CURVATURE;
-    for (int i = 0; i < config->log.tensors.count; i++)
-        named |= nl_observer_aspect(config->log.tensors.at[i]) == NL_CURVATURE;
-    return named;
+    return observes(config, NL_OBSERVED_CURVATURE, NL_CURVATURE);
+}
+
+bool nl_config_observes_ways(const struct nl_config *config)
+{
+    return observes(config, NL_OBSERVED_WAYS, NL_ON_WAY);
+}
+
+bool nl_config_observes_points(const struct nl_config *config)
+{
+    return observes(config, NL_OBSERVED_SLICES, NL_SLICE) || observes(config, NL_OBSERVED_PLANES, NL_PLANE) ||
+           nl_config_observes_ways(config);
 }
 
 double nl_beta2(const struct nl_config *config)

@@ -2,27 +2,34 @@
 #include "graph/observers.h"
 
 #include <fnmatch.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/memory.h"
 #include "base/nearest.h"
+#include "operation/activate.h"
 #include "operation/attention.h"
+#include "operation/squash.h"
 
-const char *const nl_observed_group_names[] = {"activations",   "gradients",       "updates",     "normalizers",
-                                               "distributions", "representations", "propagation", "shift",
-                                               "landscape",     "slices",          "curvature",   NULL};
+const char *const nl_observed_group_names[] = {
+    "activations",   "gradients",       "updates",     "turns",     "normalizers",
+    "distributions", "representations", "propagation", "shift",     "landscape",
+    "slices",        "planes",          "ways",        "curvature", NULL};
 
 const char *const nl_aspect_prefixes[NL_ASPECTS] = {
-    "",       "grad:",    "update:", "shift:",    "distribution:", "units:", "samples:", "tokens:", "covariance:",
-    "drift:", "entropy:", "logits:", "jacobian:", "grad64:",       "along:", "slice:",   "held:",   "hessian:"};
+    "",           "grad:",    "update:", "turn:",       "shift:", "distribution:", "units:",
+    "saturated:", "samples:", "tokens:", "covariance:", "drift:", "entropy:",      "logits:",
+    "jacobian:",  "grad64:",  "along:",  "slice:",      "plane:", "between:",      "hessian:"};
 
 static const char *const along_names[NL_ALONG_KINDS] = {"loss", "gradient", "smoothness"};
-static const char *const slice_names[NL_SLICE_POINTS] = {"-1.0", "-0.9", "-0.8", "-0.7", "-0.6", "-0.5", "-0.4",
-                                                         "-0.3", "-0.2", "-0.1", "0.0",  "+0.1", "+0.2", "+0.3",
-                                                         "+0.4", "+0.5", "+0.6", "+0.7", "+0.8", "+0.9", "+1.0"};
 static const char *const curved_names[NL_CURVED_KINDS] = {"eigenvalues", "trace"};
+
+bool nl_is_in_step(enum nl_aspect aspect)
+{
+    return aspect <= NL_UPDATE;
+}
 
 bool nl_is_aside(enum nl_aspect aspect)
 {
@@ -32,6 +39,11 @@ bool nl_is_aside(enum nl_aspect aspect)
 bool nl_sees_whole(enum nl_aspect aspect)
 {
     return aspect >= NL_DISTRIBUTION && aspect <= NL_JACOBIAN;
+}
+
+bool nl_is_point(enum nl_aspect aspect)
+{
+    return aspect >= NL_SLICE && aspect <= NL_ON_WAY;
 }
 
 enum nl_aspect nl_observer_aspect(const char *name)
@@ -65,6 +77,8 @@ static int group_of_parameter(enum nl_role role, enum nl_aspect aspect)
         return NL_OBSERVED_GRADIENTS;
     if (role == NL_WEIGHT && aspect == NL_UPDATE)
         return NL_OBSERVED_UPDATES;
+    if (role == NL_WEIGHT && aspect == NL_TURN)
+        return NL_OBSERVED_TURNS;
     if (aspect == NL_SHIFT)
         return NL_OBSERVED_SHIFT;
     if (role == NL_WEIGHT && aspect == NL_GRADIENT_64)
@@ -90,10 +104,10 @@ static int group_of(const struct nl_graph *graph, int value, enum nl_aspect aspe
     const struct nl_value *v = &graph->value[value];
     if (v->kind == NL_PARAMETER)
         return group_of_parameter(graph->tensor[v->tensor].spec.role, aspect);
-    bool attends = aspect == NL_ENTROPY || aspect == NL_LOGITS;
-    if (v->kind != NL_ACTIVATIONS || (aspect != NL_DRIFT && !attends && !has_weight(graph, &graph->node[v->producer])))
+    bool attends = aspect == NL_ENTROPY || aspect == NL_LOGITS, special = aspect == NL_DRIFT || aspect == NL_FLAT;
+    if (v->kind != NL_ACTIVATIONS || (!special && !attends && !has_weight(graph, &graph->node[v->producer])))
         return NL_NONE;
-    if (aspect == NL_DISTRIBUTION || aspect == NL_UNITS || aspect == NL_DRIFT)
+    if (aspect == NL_DISTRIBUTION || aspect == NL_UNITS || special)
         return NL_OBSERVED_DISTRIBUTIONS;
     if (aspect == NL_SAMPLES || aspect == NL_TOKENS || aspect == NL_COVARIANCE || attends)
         return NL_OBSERVED_REPRESENTATIONS;
@@ -118,20 +132,69 @@ static void add_elements(struct nl_observers *out, const struct nl_graph *graph,
 }
 
 /* What is of the network as a whole. */
-static void add_all_of_aspect(struct nl_observers *out, enum nl_aspect aspect, enum nl_observed_group group,
-                              const char *const *names, int count)
+static void add_part(struct nl_observers *out, enum nl_aspect aspect, enum nl_observed_group group, int part,
+                     const char *name)
 {
-    for (int i = 0; i < count; i++)
-        add(out,
-            (struct nl_observer){
-                .value = NL_NONE, .state = NL_NONE, .part = i, .group = group, .element = NL_NONE, .aspect = aspect},
-            names[i]);
+    add(out,
+        (struct nl_observer){
+            .value = NL_NONE, .state = NL_NONE, .part = part, .group = group, .element = NL_NONE, .aspect = aspect},
+        name);
+}
+
+enum { FACTOR_SIZE = 8 };
+
+/* "-0.8", "0.0", "+0.3": a point of so many from -1 to 1. */
+static void print_factor(int point, int points, char out[FACTOR_SIZE])
+{
+    double factor = nl_slice_factor(point, points);
+    snprintf(out, FACTOR_SIZE, factor == 0 ? "%.1f" : "%+.1f", factor);
+}
+
+static void add_parts(struct nl_observers *out)
+{
+    char name[2 * FACTOR_SIZE], x[FACTOR_SIZE], y[FACTOR_SIZE];
+    for (int i = 0; i < NL_ALONG_KINDS; i++)
+        add_part(out, NL_ALONG, NL_OBSERVED_LANDSCAPE, i, along_names[i]);
+    for (int i = 0; i < NL_SLICE_POINTS; i++) {
+        print_factor(i, NL_SLICE_POINTS, x);
+        add_part(out, NL_SLICE, NL_OBSERVED_SLICES, i, x);
+    }
+    for (int i = 0; i < NL_PLANE_POINTS; i++) {
+        print_factor(i / NL_PLANE_SIDE, NL_PLANE_SIDE, x);
+        print_factor(i % NL_PLANE_SIDE, NL_PLANE_SIDE, y);
+        snprintf(name, sizeof name, "%s/%s", x, y);
+        add_part(out, NL_PLANE, NL_OBSERVED_PLANES, i, name);
+    }
+    for (int i = 0; i < NL_WAY_POINTS; i++) {
+        snprintf(name, sizeof name, "%.2f", nl_way_share(i));
+        add_part(out, NL_ON_WAY, NL_OBSERVED_WAYS, i, name);
+    }
+    for (int i = 0; i < NL_CURVED_KINDS; i++)
+        add_part(out, NL_CURVATURE, NL_OBSERVED_CURVATURE, i, curved_names[i]);
+}
+
+double nl_slice_factor(int point, int points)
+{
+    return 2.0 * point / (points - 1) - 1;
+}
+
+double nl_way_share(int point)
+{
+    return (double)point / (NL_WAY_POINTS - 1);
 }
 
 bool nl_is_attention(const struct nl_graph *graph, int value)
 {
     int producer = graph->value[value].producer;
     return producer != NL_NONE && graph->node[producer].operation == &nl_attention_operation;
+}
+
+/* Whether passes beside the step see all of it at once: of activations the first output of a node outside of loops. */
+static bool is_seen_whole(const struct nl_graph *graph, int value)
+{
+    const struct nl_value *v = &graph->value[value];
+    return v->kind == NL_ACTIVATIONS && v->producer != NL_NONE && graph->node[v->producer].out[0] == value &&
+           v->loop == NL_NONE;
 }
 
 bool nl_find_tracked(const struct nl_graph *graph, int value, struct nl_tracked *out)
@@ -149,10 +212,38 @@ bool nl_find_tracked(const struct nl_graph *graph, int value, struct nl_tracked 
     if (out->mean == NL_NONE || out->var == NL_NONE)
         return false;
     out->input = node->in[0];
-    const struct nl_value *input = &graph->value[out->input];
-    return input->kind == NL_ACTIVATIONS && input->producer != NL_NONE &&
-           graph->node[input->producer].out[0] == out->input && input->loop == NL_NONE &&
-           graph->tensor[out->mean].count == (size_t)input->extent.channels;
+    return is_seen_whole(graph, out->input) &&
+           graph->tensor[out->mean].count == (size_t)graph->value[out->input].extent.channels;
+}
+
+/* The least |u| at which the slope is at most 1 - tanh(2)^2 of its largest, at 0. */
+static double flat_from(enum nl_squash_function function)
+{
+    switch (function) {
+    case NL_SQUASH_TANH: return 2;
+    case NL_SQUASH_ERF: return sqrt(-log1p(-tanh(2) * tanh(2))); /* exp(-u^2) */
+    case NL_SQUASH_HARDTANH: return 1;
+    }
+    NL_BUG("function %d", function);
+}
+
+bool nl_find_bounded(const struct nl_graph *graph, int value, struct nl_bounded *out)
+{
+    int producer = graph->value[value].producer;
+    const struct nl_graph_node *node = producer == NL_NONE ? NULL : &graph->node[producer];
+    *out = (struct nl_bounded){NL_NONE, NL_NONE, NL_NONE, 0};
+    if (node && node->operation == &nl_squash_operation) {
+        out->alpha = nl_graph_find_parameter(graph, value, "alpha");
+        out->shift = nl_graph_find_parameter(graph, value, "shift");
+        out->flat = flat_from(nl_squash_function_of(node->arguments));
+    } else if (node && node->operation == &nl_activate_operation) {
+        enum nl_activation kind = ((const struct nl_activate *)node->arguments)->kind;
+        out->flat = kind == NL_TANH ? 2 : kind == NL_SIGMOID ? 4 : 0; /* sigmoid(u) = (1 + tanh(u / 2)) / 2 */
+    }
+    if (out->flat == 0)
+        return false;
+    out->input = node->in[0];
+    return is_seen_whole(graph, out->input);
 }
 
 static bool is_weight(const struct nl_graph *graph, int value)
@@ -177,10 +268,12 @@ static bool has_whole(const struct nl_graph *graph, int value, enum nl_aspect as
         return false;
     if (v->kind != NL_ACTIVATIONS)
         return aspect == NL_DISTRIBUTION;
-    struct nl_tracked ignored;
+    struct nl_tracked tracked;
+    struct nl_bounded bounded;
     if (aspect == NL_ENTROPY || aspect == NL_LOGITS)
         return nl_is_attention(graph, value);
-    if (aspect == NL_DRIFT && !nl_find_tracked(graph, value, &ignored))
+    if ((aspect == NL_DRIFT && !nl_find_tracked(graph, value, &tracked)) ||
+        (aspect == NL_FLAT && !nl_find_bounded(graph, value, &bounded)))
         return false;
     bool moved = input == NL_NONE || (graph->value[input].loop == NL_NONE && value > input);
     return (aspect != NL_JACOBIAN || moved) && (aspect != NL_TOKENS || nl_positions(v->extent) > 1);
@@ -203,7 +296,8 @@ static struct nl_observers everything(const struct nl_graph *graph)
             if (value->producer != NL_NONE && graph->node[value->producer].operation->initializes)
                 continue; /* no step has it */
             if ((!parameter && !first) || value->type != NL_TENSOR_REAL ||
-                (aspect == NL_GRADIENT && !(learned[i] && used[i])) || (aspect == NL_UPDATE && !parameter) ||
+                (aspect == NL_GRADIENT && !(learned[i] && used[i])) ||
+                ((aspect == NL_UPDATE || aspect == NL_TURN) && !parameter) ||
                 (aspect == NL_SHIFT && (!used[i] || i <= first_weight || !is_weight(graph, i))) ||
                 (aspect == NL_GRADIENT_64 && !(used[i] && is_weight(graph, i))) ||
                 (nl_sees_whole(aspect) && !has_whole(graph, i, aspect, input)))
@@ -232,10 +326,7 @@ static struct nl_observers everything(const struct nl_graph *graph)
                 (struct nl_observer){
                     .value = NL_NONE, .state = i, .group = NL_OBSERVED_NORMALIZERS, .element = NL_NONE},
                 graph->tensor[i].name);
-    add_all_of_aspect(&out, NL_ALONG, NL_OBSERVED_LANDSCAPE, along_names, NL_ALONG_KINDS);
-    add_all_of_aspect(&out, NL_SLICE, NL_OBSERVED_SLICES, slice_names, NL_SLICE_POINTS);
-    add_all_of_aspect(&out, NL_HELD, NL_OBSERVED_SLICES, slice_names, NL_SLICE_POINTS);
-    add_all_of_aspect(&out, NL_CURVATURE, NL_OBSERVED_CURVATURE, curved_names, NL_CURVED_KINDS);
+    add_parts(&out);
     return out;
 }
 

@@ -26,7 +26,7 @@ int nl_program_make(struct nl_program *program, const struct nl_program_setup *s
     if (nl_graph_check(&program->graph, program->backend, err))
         return NL_FAIL;
     for (int i = 0; setup->observers && i < setup->observers->count; i++)
-        if (setup->observers->at[i].value != NL_NONE && !nl_is_aside(setup->observers->at[i].aspect))
+        if (setup->observers->at[i].value != NL_NONE && nl_is_in_step(setup->observers->at[i].aspect))
             program->graph.value[setup->observers->at[i].value].observed = true;
     nl_fuse(&program->graph, program->backend, program->trains);
     for (int i = 0; i < program->graph.nodes; i++)

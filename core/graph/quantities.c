@@ -44,9 +44,9 @@ bool nl_quantity_applies(enum nl_quantity quantity, enum nl_aspect aspect)
 {
     switch (nl_quantities[quantity].of) {
     case NL_OF_ALL: return true;
-    case NL_OF_CHANGES: return aspect == NL_UPDATE || aspect == NL_SHIFT;
+    case NL_OF_CHANGES: return aspect == NL_UPDATE || aspect == NL_TURN || aspect == NL_SHIFT;
     case NL_OF_UPDATES: return aspect == NL_UPDATE;
-    case NL_OF_WHOLE: return nl_is_aside(aspect);
+    case NL_OF_WHOLE: return nl_is_aside(aspect) || aspect == NL_TURN;
     case NL_OF_COVARIANCES: return aspect == NL_COVARIANCE;
     case NL_OF_JACOBIANS: return aspect == NL_JACOBIAN;
     }

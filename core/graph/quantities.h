@@ -21,9 +21,9 @@ enum nl_comparison_kind { NL_BY_RATIO, NL_BY_DIFFERENCE, NL_BY_SHARE };
 /* Which tensors have a quantity. */
 enum nl_quantity_of {
     NL_OF_ALL,
-    NL_OF_CHANGES,     /* update:NAME, shift:NAME */
+    NL_OF_CHANGES,     /* update:NAME, turn:NAME, shift:NAME */
     NL_OF_UPDATES,     /* update:NAME */
-    NL_OF_WHOLE,       /* those that passes beside the step see (nl_is_aside) */
+    NL_OF_WHOLE,       /* those that are there as a whole: turn:NAME, and what passes beside the step see */
     NL_OF_COVARIANCES, /* covariance:NAME */
     NL_OF_JACOBIANS    /* jacobian:NAME */
 };

@@ -42,15 +42,26 @@ void nl_caption_diverged(struct nl_page *page, const struct nl_picture *picture,
                        metric->measure.share ? "A diverged run counts at chance." : "A diverged run enters no mean.");
 }
 
-void nl_caption_inside(struct nl_page *page, const struct nl_inside *inside)
+/* Where the loss of a batch is seen, and with which statistics. */
+static void caption_points(struct nl_page *page, enum nl_aspect aspect, const char *which,
+                           const struct nl_experiment *experiment)
+{
+    const char *where = aspect == NL_ON_WAY
+                            ? "on the straight line to the network of log.toward (Goodfellow et al. 2015)"
+                        : aspect == NL_SLICE
+                            ? "along a random direction whose filters are as long as the network's (Li et al. 2018)"
+                            : "in the plane of two random directions whose filters are as long as the network's (Li et "
+                              "al. 2018)";
+    nl_caption_add(page, "%s: on one batch, %s; normalizers go by %s.", which, where,
+                   experiment->config.log.statistics == NL_OF_RUNNING ? "the running statistics of the step"
+                                                                      : "the statistics of the batch at each point");
+}
+
+void nl_caption_inside(struct nl_page *page, const struct nl_inside *inside, const struct nl_experiment *experiment)
 {
     char *which = nl_inside_pattern(inside);
-    if (nl_inside_is_slice(inside))
-        nl_caption_add(
-            page,
-            "%s: on one batch, along a random direction whose filters are as long as the network's (Li et al. "
-            "2018).",
-            which);
+    if (nl_inside_is_points(inside))
+        caption_points(page, nl_inside_common(inside).aspect, which, experiment);
     else if (inside->tensors == 1)
         nl_caption_add(page, "Tensor: %s.", which);
     else
@@ -62,7 +73,7 @@ void nl_caption_drawn(struct nl_page *page, const struct nl_drawn *drawn, const 
 {
     if (drawn->column)
         return;
-    nl_caption_inside(page, &drawn->inside);
+    nl_caption_inside(page, &drawn->inside, experiment);
     if (drawn->inside.tensors > 1)
         nl_caption_add(page, "Each value is a mean over the tensors.");
     nl_caption_step(page, &drawn->inside, experiment);

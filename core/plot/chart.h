@@ -172,7 +172,7 @@ void nl_caption_means(struct nl_page *page, const struct nl_picture *picture, co
                       const char *drawn);
 void nl_caption_diverged(struct nl_page *page, const struct nl_picture *picture, const struct nl_metric_column *metric);
 /* Names the tensors whose quantity is drawn. */
-void nl_caption_inside(struct nl_page *page, const struct nl_inside *inside);
+void nl_caption_inside(struct nl_page *page, const struct nl_inside *inside, const struct nl_experiment *experiment);
 /* The step that a quantity is of. */
 void nl_caption_step(struct nl_page *page, const struct nl_inside *inside, const struct nl_experiment *experiment);
 /* What of the values is not in sight. cut: the sentence where intervals reach beyond the y axis; NULL: there are

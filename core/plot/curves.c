@@ -200,7 +200,7 @@ static void say_inside(struct drawing *d)
         failed += d->series[i].failed;
         left_out += d->series[i].left_out;
     }
-    nl_caption_inside(d->page, d->inside);
+    nl_caption_inside(d->page, d->inside, d->picture->experiment);
     if (!d->layers && d->inside->tensors > 1)
         nl_caption_add(d->page, "Lines: means over the tensors.");
     if (d->layers)
@@ -308,13 +308,11 @@ static int draw(struct drawing *d, struct nl_error *err)
     char *y_label = d->ribbon   ? nl_strdup(nl_inside_subject(d->inside))
                     : d->inside ? nl_inside_title(d->inside)
                                 : nl_metric_label(&d->metric, nl_series_metric(d->picture->experiment));
-    int status =
-        nl_chart_frame(&d->chart,
-                       d->layers && nl_inside_is_slice(d->inside) ? "steps along the direction (lengths of the filters)"
-                       : d->layers                                ? "layer, from the input to the loss"
-                       : x == NL_X_SECONDS                        ? "seconds"
-                                                                  : nl_x_names[x],
-                       y_label, err);
+    int status = nl_chart_frame(&d->chart,
+                                d->layers           ? nl_inside_places(d->inside)
+                                : x == NL_X_SECONDS ? "seconds"
+                                                    : nl_x_names[x],
+                                y_label, err);
     free(y_label);
     if (status == NL_OK)
         nl_text_add(&page->script, "floor = %.6g # of the y axis: bands that reach below it are cut there\n",

@@ -173,7 +173,7 @@ static void put_caption(struct drawing *d)
 {
     struct nl_page *page = d->page;
     nl_caption_means(page, d->picture, &(struct nl_metric_column){.measure = d->measure}, NULL);
-    nl_caption_inside(page, d->inside);
+    nl_caption_inside(page, d->inside, d->picture->experiment);
     if (d->every > 1)
         nl_caption_add(page, "Of the steps that metrics.csv has, one in %d is drawn.", d->every);
     if (d->diverged)

@@ -24,6 +24,7 @@ int nl_picture_steps(const struct nl_picture *picture, struct nl_page *page, str
 /* A quantity of metrics.csv over the layers, along the gradient, and layer by step. */
 int nl_picture_depth(const struct nl_picture *picture, struct nl_page *page, struct nl_error *err);
 int nl_picture_landscape(const struct nl_picture *picture, struct nl_page *page, struct nl_error *err);
+int nl_picture_plane(const struct nl_picture *picture, struct nl_page *page, struct nl_error *err);
 int nl_picture_spectrum(const struct nl_picture *picture, struct nl_page *page, struct nl_error *err);
 int nl_picture_signal(const struct nl_picture *picture, struct nl_page *page, struct nl_error *err);
 int nl_picture_layers(const struct nl_picture *picture, struct nl_page *page, struct nl_error *err);

@@ -26,6 +26,7 @@ static const struct {
     {"A quantity of tensors, layer by step.", nl_picture_layers},
     {"A quantity of tensors over the layers.", nl_picture_depth},
     {"The loss along the gradient, over training.", nl_picture_landscape},
+    {"The loss in a plane of the parameters.", nl_picture_plane},
     {"The largest eigenvalues of the Hessian, over training.", nl_picture_spectrum},
     {"Signals and gradients over the layers.", nl_picture_signal},
 };

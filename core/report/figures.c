@@ -38,6 +38,8 @@ static const struct shown *shown_as(const char *name)
         {"layers", "Heat map", "step", "layer", NULL, " as colours, layer by step, a panel for each method", true},
         {"landscape", "Line chart", "step", NULL, "Lines",
          " along the gradient during training, a ribbon for each method", true},
+        {"plane", "Heat map", "first direction", "second direction", NULL,
+         " in a plane of the parameters as colours, a panel for each method", true},
         {"depth", "Line chart", "layer", NULL, "Lines", " over the layers, a line for each method", true},
         {"", "Chart", NULL, NULL, "Drawn for", "", false},
     };

@@ -373,10 +373,18 @@ char *nl_inside_label(const struct nl_inside *inside, int tensor)
     return nl_format("%.*s", (int)(strlen(name) - strlen(common.ending)), name);
 }
 
-bool nl_inside_is_slice(const struct nl_inside *inside)
+const char *nl_inside_places(const struct nl_inside *inside)
 {
     enum nl_aspect aspect = nl_inside_common(inside).aspect;
-    return aspect == NL_SLICE || aspect == NL_HELD;
+    return aspect == NL_SLICE    ? "steps along the direction (lengths of the filters)"
+           : aspect == NL_PLANE  ? "points of the plane"
+           : aspect == NL_ON_WAY ? "share of the way to the other network"
+                                 : "layer, from the input to the loss";
+}
+
+bool nl_inside_is_points(const struct nl_inside *inside)
+{
+    return nl_is_point(nl_inside_common(inside).aspect);
 }
 
 static const char *of_hessian(const char *name)
@@ -395,9 +403,11 @@ const char *nl_inside_subject(const struct nl_inside *inside)
     case NL_GRADIENT:
     case NL_GRADIENT_64: return "gradients";
     case NL_UPDATE: return "updates";
+    case NL_TURN: return "changes from update to update";
     case NL_SHIFT: return "shifts of gradients";
     case NL_DISTRIBUTION: return *common.ending ? common.ending + 1 : "activations";
     case NL_UNITS: return "units";
+    case NL_FLAT: return "saturated shares of units";
     case NL_SAMPLES: return "cosines between samples";
     case NL_TOKENS: return "cosines between tokens";
     case NL_COVARIANCE: return "eigenvalues of the covariance";
@@ -407,7 +417,8 @@ const char *nl_inside_subject(const struct nl_inside *inside)
     case NL_JACOBIAN: return "the Jacobian";
     case NL_ALONG: return inside->tensors == 1 ? along[nl_observer_along(inside->tensor[0])] : "";
     case NL_SLICE: return "loss along a random direction";
-    case NL_HELD: return "loss along a random direction, running statistics";
+    case NL_PLANE: return "loss in a random plane";
+    case NL_ON_WAY: return "loss on the way to another network";
     case NL_CURVATURE:
         return inside->tensors == 1 ? of_hessian(inside->tensor[0]) : "eigenvalues of blocks of the Hessian";
     case NL_VALUE:
@@ -420,7 +431,7 @@ char *nl_inside_title(const struct nl_inside *inside)
 {
     const struct nl_quantity_row *quantity = &nl_quantities[inside->quantity];
     const char *subject = nl_inside_subject(inside);
-    if (nl_inside_is_slice(inside))
+    if (nl_inside_is_points(inside))
         return nl_strdup(subject);
     return nl_format("%s%s%s%s", quantity->title, *subject ? " of " : "", subject,
                      quantity->compared == NL_BY_SHARE ? " (%)" : "");

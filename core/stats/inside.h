@@ -80,8 +80,10 @@ struct nl_common_name {
     const char *ending;
 };
 struct nl_common_name nl_inside_common(const struct nl_inside *inside);
-/* Whether they are points of a slice of the loss, of which each has one number. */
-bool nl_inside_is_slice(const struct nl_inside *inside);
+/* Whether they are points at which the loss is seen, each one number. */
+bool nl_inside_is_points(const struct nl_inside *inside);
+/* What the tensors are along an axis: layers, or points at which the loss is seen. */
+const char *nl_inside_places(const struct nl_inside *inside);
 /* The name of a tensor without that: "fc1". New string. */
 char *nl_inside_label(const struct nl_inside *inside, int tensor);
 /* Which tensors they are: the name of the one, the user's patterns, or what their names have in common,

@@ -59,29 +59,35 @@ const struct nl_dataset *nl_datasets_get(struct nl_datasets *datasets, const str
     return dataset;
 }
 
-const struct nl_tensor_file *nl_datasets_weights(struct nl_datasets *datasets, const char *path, struct nl_error *err)
+const struct nl_tensor_file *nl_weights_get(struct nl_weights_files *files, const char *path, struct nl_error *err)
 {
-    for (int i = 0; i < datasets->files; i++)
-        if (strcmp(datasets->weights[i].path, path) == 0)
-            return datasets->weights[i].file;
+    for (int i = 0; i < files->count; i++)
+        if (strcmp(files->at[i].path, path) == 0)
+            return files->at[i].file;
     struct nl_tensor_file *file = nl_alloc(1, sizeof *file);
     if (nl_safetensors_read(path, file, err)) {
         free(file);
         return NULL;
     }
-    NL_GROW(datasets->weights, datasets->files, datasets->file_capacity);
-    datasets->weights[datasets->files++] = (struct nl_open_weights){.path = nl_strdup(path), .file = file};
+    NL_GROW(files->at, files->count, files->capacity);
+    files->at[files->count++] = (struct nl_open_weights){.path = nl_strdup(path), .file = file};
     return file;
+}
+
+static void release_weights(struct nl_weights_files *files)
+{
+    for (int i = 0; i < files->count; i++) {
+        nl_safetensors_release(files->at[i].file);
+        free(files->at[i].file);
+        free(files->at[i].path);
+    }
+    free(files->at);
 }
 
 void nl_datasets_release(struct nl_datasets *datasets)
 {
-    for (int i = 0; i < datasets->files; i++) {
-        nl_safetensors_release(datasets->weights[i].file);
-        free(datasets->weights[i].file);
-        free(datasets->weights[i].path);
-    }
-    free(datasets->weights);
+    release_weights(&datasets->weights);
+    release_weights(&datasets->toward);
     for (int i = 0; i < datasets->count; i++) {
         free(datasets->at[i].key);
         nl_dataset_free(datasets->at[i].dataset);

@@ -1,5 +1,5 @@
-/* What the trials of a sweep read: each distinct data set, and each file of weights to start from, is opened once and
- * shared by all. */
+/* What the trials of a sweep read: each distinct data set, and each file of weights, is opened once and shared by all.
+ */
 #ifndef NL_SWEEP_DATASETS_H
 #define NL_SWEEP_DATASETS_H
 
@@ -13,11 +13,13 @@ struct nl_datasets {
         char *key; /* what it was opened with */
         struct nl_dataset *dataset;
     } *at;
-    int files, file_capacity;
-    struct nl_open_weights {
-        char *path;
-        struct nl_tensor_file *file;
-    } *weights;
+    struct nl_weights_files {
+        int count, capacity;
+        struct nl_open_weights {
+            char *path;
+            struct nl_tensor_file *file;
+        } * at;
+    } weights, toward; /* of model.load, on which the trials depend, and of log.toward */
 };
 
 /* Equal for configurations that ask for the same data set; new string. */
@@ -27,8 +29,8 @@ char *nl_datasets_key(const struct nl_config *config);
 const struct nl_dataset *nl_datasets_get(struct nl_datasets *datasets, const struct nl_config *config,
                                          struct nl_error *err);
 
-/* The weights in the file; NULL on error. They belong to datasets. */
-const struct nl_tensor_file *nl_datasets_weights(struct nl_datasets *datasets, const char *path, struct nl_error *err);
+/* The weights in the file; NULL on error. They belong to files. */
+const struct nl_tensor_file *nl_weights_get(struct nl_weights_files *files, const char *path, struct nl_error *err);
 void nl_datasets_release(struct nl_datasets *datasets);
 
 #endif

@@ -22,14 +22,15 @@ static double metrics_bytes(const struct nl_config *config, const struct nl_step
     if (!nl_config_observes(config))
         return 0;
     struct nl_observers observers = nl_observers_of(config);
-    double each = 0;
+    double bytes = 0;
     for (int i = 0; i < observers.count; i++) {
-        each += SEEN;
+        double each = SEEN;
         for (enum nl_quantity q = 0; q < NL_QUANTITIES; q++)
             each += nl_quantity_applies(q, observers.at[i].aspect) ? QUANTITY_ROW + KEY * keys : 0;
+        bytes += each * (double)nl_observed_steps(counts, nl_is_aside(observers.at[i].aspect));
     }
     nl_observers_release(&observers);
-    return each * (double)nl_observed_steps(counts);
+    return bytes;
 }
 
 int nl_forecast_sizes(const struct nl_grid *grid, struct nl_forecast *out, struct nl_error *err)

@@ -231,7 +231,8 @@ static int count_points(const struct nl_experiment *experiment, struct nl_diagno
 static bool names_files(const struct nl_key *key)
 {
     static const char *const names[] = {"data.dir",         "data.train_images", "data.train_labels",
-                                        "data.test_images", "data.test_labels",  "model.load"};
+                                        "data.test_images", "data.test_labels",  "model.load",
+                                        "log.toward"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (strcmp(key->name, names[i]) == 0)
             return true;

@@ -24,6 +24,7 @@ struct nl_trial {
     char *identity;          /* nl_config_identity_text */
     const struct nl_dataset *dataset;
     const struct nl_tensor_file *weights; /* to start from; NULL: drawn */
+    const struct nl_tensor_file *toward;  /* of log.toward; NULL: none */
     char id[NL_TRIAL_ID]; /* once nl_grid_identify was called: SHA-256 over identity, the checksums of data and weights,
                              and NL_NUMERICS_VERSION, cut to 16 digits */
     int points;              /* grid points that are this run; at least 1 */

@@ -9,17 +9,18 @@
 #include "train/train.h"
 #include "train/weights.h"
 
-/* The weights that the trial starts from, if they are given; they fit its network. */
-static int load_weights(struct nl_trial *trial, struct nl_datasets *datasets, struct nl_error *err)
+/* The weights of a file, if one is named; they fit the trial's network. */
+static int load_weights(const struct nl_trial *trial, struct nl_weights_files *files, const char *path,
+                        const struct nl_tensor_file **out, struct nl_error *err)
 {
     struct nl_graph graph;
-    const char *path = trial->config.model.load, *key = NULL;
+    const char *key = NULL;
     if (!*path)
         return NL_OK;
-    trial->weights = nl_datasets_weights(datasets, path, err);
-    if (!trial->weights || nl_model_build(&trial->config, trial->dataset->shape, &graph, &key, err))
+    *out = nl_weights_get(files, path, err);
+    if (!*out || nl_model_build(&trial->config, trial->dataset->shape, &graph, &key, err))
         return NL_FAIL;
-    int status = nl_weights_check(&graph, trial->weights, path, true, err);
+    int status = nl_weights_check(&graph, *out, path, true, err);
     nl_graph_release(&graph);
     return status;
 }
@@ -71,7 +72,10 @@ int nl_trial_open(struct nl_trial *trial, struct nl_datasets *datasets, const ch
     if (!trial->dataset)
         return NL_FAIL;
     *key = "model.load";
-    return load_weights(trial, datasets, err);
+    if (load_weights(trial, &datasets->weights, trial->config.model.load, &trial->weights, err))
+        return NL_FAIL;
+    *key = "log.toward";
+    return load_weights(trial, &datasets->toward, trial->config.log.toward, &trial->toward, err);
 }
 
 int nl_grid_identify(struct nl_grid *grid, struct nl_datasets *datasets, struct nl_error *err)

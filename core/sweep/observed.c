@@ -85,10 +85,10 @@ void nl_count_observed(const struct nl_grid *grid, int *least, int *most)
 /* Whether the rows are those of all steps that are to be looked at, up to the last that the trial made, with all
  * quantities. In the step in which it diverged it may have seen something or not. */
 static bool is_whole(const struct nl_measured *measured, const struct nl_step_counts *counts,
-                     const struct nl_record *record)
+                     const struct nl_record *record, bool aside)
 {
     const char *end = measured ? strchr(measured->text, '\n') : NULL;
-    int64_t every = counts->observe_every, least = nl_observed_steps(counts), most = least;
+    int64_t every = nl_observed_every(counts, aside), least = nl_observed_steps(counts, aside), most = least;
     if (record->status == NL_DIVERGED) {
         least = (record->steps - 1) / every;
         most = record->steps == counts->steps ? most : record->steps / every;
@@ -111,7 +111,8 @@ bool nl_lacks_observed(const struct nl_trial *trial, const struct nl_record *rec
     struct nl_observers wanted = nl_observers_of(&trial->config);
     const struct nl_step_counts counts = nl_trial_step_counts(&trial->config, nl_data_counts(&trial->config));
     for (int i = 0; i < wanted.count; i++)
-        lacks |= !is_whole(nl_metrics_get(&record->metrics, wanted.at[i].name), &counts, record);
+        lacks |= !is_whole(nl_metrics_get(&record->metrics, wanted.at[i].name), &counts, record,
+                           nl_is_aside(wanted.at[i].aspect));
     nl_observers_release(&wanted);
     return lacks;
 }

@@ -67,9 +67,9 @@ static bool describe(const struct nl_datasets *datasets, int i, char **name, cha
     if (i < datasets->count) {
         *name = nl_format("data_%d", i + 1);
         *value = nl_format("%s sha256 %s", datasets->at[i].dataset->name, datasets->at[i].dataset->checksum);
-    } else if (file < datasets->files) {
+    } else if (file < datasets->weights.count) {
         *name = nl_format("weights_%d", file + 1);
-        *value = nl_format("sha256 %s", datasets->weights[file].file->checksum);
+        *value = nl_format("sha256 %s", datasets->weights.at[file].file->checksum);
     } else {
         return false;
     }

@@ -229,6 +229,7 @@ static void run_members(struct nl_worker *worker, const int *member, int count)
         checkpoint[i] = nl_runner_checkpoint(runner, trial);
         how[i] = (struct nl_trial_options){
             .load = trial->weights,
+            .toward = trial->toward,
             .save_init = options->save_init,
             .save_final = options->save_final,
             .save_order = options->save_order,

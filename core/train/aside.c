@@ -8,12 +8,15 @@
  * parameters at w and lr the rate of the step: the losses, the distances of the gradients there from g, and these
  * distances divided by that of the parameters, of which the largest is the effective beta-smoothness.
  *
- * Slices: the loss along a random direction (train/slice.h), which is the same at every step of a training.
+ * Slices and planes: the loss along one or two random directions (train/slice.h), which have the same random numbers at
+ * every step of a training. Ways: the loss between the parameters and those of another network, on the straight line
+ * (Goodfellow, Vinyals and Saxe 2015).
  */
 #include "train/aside.h"
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/memory.h"
 #include "base/sorted.h"
@@ -21,6 +24,7 @@
 #include "train/curvature.h"
 #include "train/representation.h"
 #include "train/slice.h"
+#include "train/weights.h"
 
 enum { STEPS_ALONG = 8 };
 static const double first_along = 0.5; /* learning rates; the last is 4 */
@@ -70,6 +74,16 @@ struct nl_observed nl_look_at_whole(size_t count, const double *x, const double 
     if (!isnan(seen.sum))
         find_quantiles(count, x, before, &seen);
     return seen;
+}
+
+struct nl_observed nl_saw_nothing(void)
+{
+    struct nl_observed nothing;
+    double numbers[sizeof nothing / sizeof(double)];
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        numbers[i] = NAN;
+    memcpy(&nothing, numbers, sizeof nothing);
+    return nothing;
 }
 
 void nl_aside(const struct nl_plan *plan, void (*look)(void *context), void *context)
@@ -224,40 +238,80 @@ static void look_along(struct aside *a)
     free(found);
 }
 
-/* ---- slices ---- */
+/* ---- the loss at other points ---- */
 
-static void find_directions(struct aside *a, double *out)
+/* Directions from the parameters, each (replicas, count): random ones, and that to the network of log.toward. */
+struct directions {
+    double *random[2], *toward;
+};
+
+static void find_random(const struct aside *a, double *const out[2])
 {
     for (int i = 0; i < a->plan->replicas; i++) {
-        uint64_t seed = (uint64_t)a->training->active[i]->config->train.seed;
-        nl_slice_direction(a->plan->graph, a->w + (size_t)i * a->count, nl_stream(seed, "slice"), 0,
-                           out + (size_t)i * a->count);
+        size_t at = (size_t)i * a->count;
+        struct nl_stream stream = nl_stream((uint64_t)a->training->active[i]->config->train.seed, "slice");
+        for (int row = 0; row < 2; row++)
+            nl_slice_direction(a->plan->graph, a->w + at, stream, (uint64_t)row, out[row] + at);
     }
 }
 
-/* The losses of slices: with the statistics of the batch, or with the running ones held. */
-static void look_at_slices(struct aside *a)
+static void load_toward(void *context)
+{
+    struct aside *a = context;
+    for (int i = 0; i < a->plan->replicas; i++)
+        nl_weights_load(a->plan, i, a->training->active[i]->options->toward);
+    get(a, a->trial, a->plan->parameters);
+}
+
+static void find_toward(struct aside *a, double *out)
+{
+    nl_aside(a->plan, load_toward, a);
+    for (size_t i = 0; i < (size_t)a->plan->replicas * a->count; i++)
+        out[i] = a->trial[i] - a->w[i];
+}
+
+static void go_to(const struct aside *a, const struct nl_observer *point, const struct directions *directions)
+{
+    const double *x = directions->random[0], *y = directions->random[1];
+    double by_x = 0, by_y = 0;
+    if (point->aspect == NL_SLICE) {
+        by_x = nl_slice_factor(point->part, NL_SLICE_POINTS);
+    } else if (point->aspect == NL_PLANE) {
+        by_x = nl_slice_factor(point->part / NL_PLANE_SIDE, NL_PLANE_SIDE);
+        by_y = nl_slice_factor(point->part % NL_PLANE_SIDE, NL_PLANE_SIDE);
+    } else {
+        x = directions->toward;
+        by_x = nl_way_share(point->part);
+    }
+    for (size_t k = 0; k < (size_t)a->plan->replicas * a->count; k++)
+        a->trial[k] = a->w[k] + by_x * x[k] + by_y * y[k];
+}
+
+/* The losses at points of slices, planes and ways: with the statistics of the batch, or with the running ones held. */
+static void look_at_points(struct aside *a)
 {
     const struct nl_observers *observers = &a->plan->observers;
     const struct nl_run *step = a->step;
-    struct nl_run held = *step;
-    held.statistics = NL_STATS_FROZEN;
-    double *direction = nl_alloc((size_t)a->plan->replicas * a->count, sizeof *direction);
-    find_directions(a, direction);
+    struct nl_run there = *step;
+    size_t values = (size_t)a->plan->replicas * a->count;
+    if (a->training->config->log.statistics == NL_OF_RUNNING)
+        there.statistics = NL_STATS_FROZEN;
+    double *numbers = nl_alloc(3 * values, sizeof *numbers);
+    const struct directions directions = {{numbers, numbers + values}, numbers + 2 * values};
+    find_random(a, directions.random);
+    if (a->training->observes[NL_ON_WAY])
+        find_toward(a, directions.toward);
+    a->step = &there;
     for (int i = 0; i < observers->count; i++) {
-        enum nl_aspect aspect = observers->at[i].aspect;
-        if (aspect != NL_SLICE && aspect != NL_HELD)
+        if (!nl_is_point(observers->at[i].aspect))
             continue;
-        double alpha = nl_slice_alpha(observers->at[i].part);
-        for (size_t k = 0; k < (size_t)a->plan->replicas * a->count; k++)
-            a->trial[k] = a->w[k] + alpha * direction[k];
-        a->step = aspect == NL_HELD ? &held : step;
+        go_to(a, &observers->at[i], &directions);
         nl_aside(a->plan, look_from_there, a);
         for (int replica = 0; replica < a->plan->replicas; replica++)
             a->seen[replica * observers->count + i] = nl_look_at_whole(1, &a->loss[replica], NULL);
     }
     a->step = step;
-    free(direction);
+    free(numbers);
 }
 
 struct nl_observed *nl_look_aside(struct nl_training *training, const struct nl_run *step)
@@ -271,10 +325,12 @@ struct nl_observed *nl_look_aside(struct nl_training *training, const struct nl_
     a.gradient = nl_alloc(values, sizeof *a.gradient);
     a.loss = nl_alloc(replicas, sizeof *a.loss);
     a.seen = nl_alloc(replicas * (size_t)plan->observers.count, sizeof *a.seen);
-    bool shifts = nl_observes_any(&plan->observers, NL_SHIFT), walks = nl_observes_any(&plan->observers, NL_ALONG);
-    bool whole = false;
-    for (int i = 0; i < plan->observers.count; i++)
-        whole |= nl_sees_whole(plan->observers.at[i].aspect) || plan->observers.at[i].aspect == NL_GRADIENT_64;
+    bool shifts = training->observes[NL_SHIFT], walks = training->observes[NL_ALONG],
+         whole = training->observes[NL_GRADIENT_64], points = false;
+    for (enum nl_aspect aspect = 0; aspect < NL_ASPECTS; aspect++) {
+        whole |= nl_sees_whole(aspect) && training->observes[aspect];
+        points |= nl_is_point(aspect) && training->observes[aspect];
+    }
     get(&a, a.w, plan->parameters);
     if (shifts || walks)
         nl_aside(plan, look_around, &a);
@@ -284,12 +340,11 @@ struct nl_observed *nl_look_aside(struct nl_training *training, const struct nl_
         look_at_shift(&a);
     if (walks)
         look_along(&a);
-    if (nl_observes_any(&plan->observers, NL_SLICE) || nl_observes_any(&plan->observers, NL_HELD))
-        look_at_slices(&a);
+    if (points)
+        look_at_points(&a);
     for (int i = 0; whole && i < plan->replicas; i++)
         nl_look_at_representations(training, step, i, a.seen + i * plan->observers.count);
-    bool curves = nl_observes_any(&plan->observers, NL_CURVATURE);
-    for (int i = 0; curves && i < plan->replicas; i++)
+    for (int i = 0; training->observes[NL_CURVATURE] && i < plan->replicas; i++)
         nl_look_at_curvature(training, step, i, a.seen + i * plan->observers.count);
     free(a.w);
     free(a.g);

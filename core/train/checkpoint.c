@@ -12,7 +12,7 @@
 #include "config/value.h"
 #include "train/train.h"
 
-enum { COUNTS = 2, SUMS = 7, MOST_EXTRA = 6, DIFFERENCES_SHOWN = 4 };
+enum { COUNTS = 2, SUMS = 7, MOST_EXTRA = 7, DIFFERENCES_SHOWN = 4 };
 enum { STEP, EPOCH, SAMPLES, PART, EVAL, LR, LOSS, ACCURACY, COLUMNS }; /* of training.curve */
 enum {
     TENSOR = STEP + 1,
@@ -27,7 +27,7 @@ static void add(struct nl_tensor_file *file, const char *name, enum nl_dtype typ
                 void *data)
 {
     struct nl_tensor_file_entry entry = {.type = type, .dims = columns ? 2 : 1, .shape = {rows, columns}, .data = data};
-    strncpy(entry.name, name, sizeof entry.name - 1);
+    snprintf(entry.name, sizeof entry.name, "%s", name);
     file->entry[file->count++] = entry;
 }
 
@@ -94,6 +94,10 @@ int nl_checkpoint_save(const struct nl_plan *plan, int replica, const struct nl_
     add(&file, "training.curve", NL_F64, (size_t)result->rows, COLUMNS, curve_numbers(result));
     if (result->tensors > 0)
         add(&file, "training.metrics", NL_F64, (size_t)result->observations, METRIC_COLUMNS, metric_numbers(result));
+    if (progress->before)
+        add(&file, "training.before", NL_F64, plan->graph->count, 0,
+            memcpy(nl_alloc(plan->graph->count, sizeof(double)), progress->before,
+                   plan->graph->count * sizeof(double)));
     add_reals(&file, plan, "training.first", nl_place_in(plan, plan->update.first, replica), plan->graph->count);
     add_reals(&file, plan, "training.second", nl_place_in(plan, plan->update.second, replica), plan->graph->count);
     for (const struct nl_tensor *t = plan->graph->tensor; (t = history_from(plan->graph, t)); t++)
@@ -271,6 +275,18 @@ static void get_metrics(const struct nl_tensor_file_entry *metrics, struct nl_tr
     }
 }
 
+static int get_before(const struct nl_tensor_file *file, double *before, size_t count, const char *path,
+                      struct nl_error *err)
+{
+    const struct nl_tensor_file_entry *entry = find(file, "training.before", NL_F64, count, 0);
+    if (!before)
+        return NL_OK;
+    if (!entry)
+        return nl_fail(err, "cannot resume from '%s': its 'training.before' does not fit", path);
+    memcpy(before, entry->data, count * sizeof *before);
+    return NL_OK;
+}
+
 static int get_reals(const struct nl_plan *plan, const struct nl_tensor_file *file, const char *name, void *state,
                      size_t count, const char *path, struct nl_error *err)
 {
@@ -293,6 +309,8 @@ int nl_checkpoint_load(const struct nl_plan *plan, int replica, const struct nl_
         return NL_FAIL;
     int status = nl_weights_check(plan->graph, &file, path, false, err); /* a training may be on its way to diverge */
     if (status == NL_OK)
+        status = get_before(&file, progress->before, plan->graph->count, path, err);
+    if (status == NL_OK)
         status = get_reals(plan, &file, "training.first", nl_place_in(plan, plan->update.first, replica),
                            plan->graph->count, path, err);
     if (status == NL_OK)
@@ -306,8 +324,11 @@ int nl_checkpoint_load(const struct nl_plan *plan, int replica, const struct nl_
         nl_weights_load(plan, replica, &file);
         result->steps = counts[0];
         result->samples = counts[1];
-        *progress =
-            (struct nl_trial_progress){.first_loss = sums[0], .loss_sum = sums[1], .correct = sums[2], .seen = sums[3]};
+        *progress = (struct nl_trial_progress){.first_loss = sums[0],
+                                               .loss_sum = sums[1],
+                                               .correct = sums[2],
+                                               .seen = sums[3],
+                                               .before = progress->before};
         result->seconds = sums[4];
         result->training = sums[5];
         result->evaluation = sums[6];

@@ -8,6 +8,7 @@
  *     training.curve    F64 (rows, 8)   step, epoch, samples, part, eval, lr, loss, accuracy
  *     training.metrics  F64 (rows, 21)  where tensors are observed: step, number of the tensor, and the fields of
  *                                       struct nl_observed
+ *     training.before   F64 (parameters) where turn:NAME is observed: parameters before the last step
  *     training.first, training.second   (parameters) what the optimizer keeps, as the backend lays it out
  *     training.NAME                     what the node keeps of earlier steps in that tensor (NL_HISTORY), likewise
  *
@@ -22,6 +23,7 @@
 struct nl_trial_progress {
     double first_loss;
     double loss_sum, correct, seen; /* since the last training row */
+    double *before; /* (parameters) before the last step, where its update is compared with the next; else NULL */
 };
 
 int nl_checkpoint_save(const struct nl_plan *plan, int replica, const struct nl_source *source,

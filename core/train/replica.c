@@ -84,13 +84,13 @@ void nl_replica_take(struct nl_replica *replica, int64_t step, int64_t end, cons
     }
 }
 
-void nl_replica_observe(struct nl_replica *replica, int64_t steps, const struct nl_observed *seen)
+void nl_replica_observe(struct nl_replica *replica, int64_t steps, int tensor, const struct nl_observed *seen)
 {
     struct nl_trial_result *result = replica->result;
-    for (int i = 0; i < result->tensors && result->steps == steps; i++) {
-        NL_GROW(result->observation, result->observations, result->observations_capacity);
-        result->observation[result->observations++] = (struct nl_observation){steps, i, seen[i]};
-    }
+    if (result->steps != steps)
+        return;
+    NL_GROW(result->observation, result->observations, result->observations_capacity);
+    result->observation[result->observations++] = (struct nl_observation){steps, tensor, *seen};
 }
 
 void nl_replica_remember(struct nl_replica *replica, int64_t epoch)

@@ -23,6 +23,7 @@ struct nl_replica {
     struct nl_split view;
     int32_t *order;                     /* of the epoch */
     int32_t *saved_order;               /* (steps, batch), or NULL */
+    double *earlier; /* (parameters) before the step before the last one (struct nl_trial_progress), or NULL */
 };
 
 /* Numbers of the update after `step` updates. */
@@ -41,9 +42,8 @@ void nl_replica_log(struct nl_replica *replica, int64_t step);
  * batch as the last row. */
 void nl_replica_take(struct nl_replica *replica, int64_t step, int64_t end, const struct nl_loss_sums *sums);
 
-/* Keeps what observers saw in the last of so many steps, as the plan has it. A trial that ended before it has not seen
- * it. */
-void nl_replica_observe(struct nl_replica *replica, int64_t steps, const struct nl_observed *seen);
+/* Keeps what an observer saw in the last of so many steps. A trial that ended before it has not seen it. */
+void nl_replica_observe(struct nl_replica *replica, int64_t steps, int tensor, const struct nl_observed *seen);
 
 /* The batches of that epoch, whose order is there, go to saved_order, if they are to be saved. */
 void nl_replica_remember(struct nl_replica *replica, int64_t epoch);

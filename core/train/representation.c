@@ -169,6 +169,26 @@ static struct nl_observed look_at_drift(const struct nl_plan *plan, const struct
     return seen;
 }
 
+/* The share of the rows of each column whose argument is where the function is flat. */
+static struct nl_observed look_at_saturated(const struct nl_plan *plan, const struct nl_bounded *bounded,
+                                            const double *x, size_t rows, size_t width)
+{
+    double *share = nl_alloc(width, sizeof *share), alpha = 1, shift = 0;
+    if (bounded->alpha != NL_NONE)
+        plan->backend->get_reals(&alpha, nl_tensor_in(plan, 0, &plan->graph->tensor[bounded->alpha]), 1);
+    if (bounded->shift != NL_NONE)
+        plan->backend->get_reals(&shift, nl_tensor_in(plan, 0, &plan->graph->tensor[bounded->shift]), 1);
+    for (size_t i = 0; i < rows * width; i++) {
+        double u = alpha * x[i] + shift;
+        share[i % width] += isnan(u) ? NAN : fabs(u) >= bounded->flat;
+    }
+    for (size_t i = 0; i < width; i++)
+        share[i] /= (double)rows;
+    struct nl_observed seen = nl_look_at_whole(width, share, NULL);
+    free(share);
+    return seen;
+}
+
 /* x: a value of the network, of all samples. */
 static struct nl_observed look_at(const struct nl_value *value, enum nl_aspect aspect, const double *x, size_t samples)
 {
@@ -233,14 +253,16 @@ static bool is_of_values(enum nl_aspect aspect)
     return nl_sees_whole(aspect) && aspect != NL_ENTROPY && aspect != NL_LOGITS;
 }
 
-/* The value that an observer looks at: its own, or what comes into a normalizer. */
+/* The value that an observer looks at: its own, or what comes into a normalizer or a function. */
 static int watched(const struct walk *walk, const struct nl_observer *wanted)
 {
     struct nl_tracked tracked;
-    if (wanted->aspect != NL_DRIFT)
-        return wanted->value;
-    nl_find_tracked(graph_of(walk), wanted->value, &tracked);
-    return tracked.input;
+    struct nl_bounded bounded;
+    if (wanted->aspect == NL_DRIFT && nl_find_tracked(graph_of(walk), wanted->value, &tracked))
+        return tracked.input;
+    if (wanted->aspect == NL_FLAT && nl_find_bounded(graph_of(walk), wanted->value, &bounded))
+        return bounded.input;
+    return wanted->value;
 }
 
 /* The whole tensor is there. */
@@ -252,13 +274,16 @@ static void look(struct walk *walk, int value, const double *x)
     for (int i = 0; i < walk->wanted->count; i++) {
         const struct nl_observer *wanted = &walk->wanted->at[i];
         struct nl_tracked tracked;
+        struct nl_bounded bounded;
         if (!is_of_values(wanted->aspect) || watched(walk, wanted) != value)
             continue;
         if ((wanted->aspect == NL_JACOBIAN) != (walk->probe != NL_NONE))
             continue;
+        size_t width = (size_t)v->extent.channels;
         if (wanted->aspect == NL_DRIFT && nl_find_tracked(graph_of(walk), wanted->value, &tracked))
-            walk->seen[i] = look_at_drift(&walk->exact.plan, &tracked, x, outputs / (size_t)v->extent.channels,
-                                          (size_t)v->extent.channels);
+            walk->seen[i] = look_at_drift(&walk->exact.plan, &tracked, x, outputs / width, width);
+        else if (wanted->aspect == NL_FLAT && nl_find_bounded(graph_of(walk), wanted->value, &bounded))
+            walk->seen[i] = look_at_saturated(&walk->exact.plan, &bounded, x, outputs / width, width);
         else if (walk->probe == NL_NONE)
             walk->seen[i] = look_at(v, wanted->aspect, x, samples);
         else

@@ -63,6 +63,10 @@ static void set_up_trial(struct nl_training *c, struct nl_replica *r)
     r->result->tensor = nl_alloc((size_t)c->plan.observers.count, sizeof(char *));
     for (int i = 0; i < c->plan.observers.count; i++)
         r->result->tensor[i] = nl_strdup(c->plan.observers.at[i].name);
+    if (c->observes[NL_TURN]) {
+        r->now.before = nl_alloc(c->graph.count, sizeof *r->now.before);
+        r->earlier = nl_alloc(c->graph.count, sizeof *r->earlier);
+    }
     c->active[r->number] = r;
 }
 
@@ -81,6 +85,8 @@ int nl_training_set_up(struct nl_training *c, const struct nl_dataset *dataset, 
     if (!backend || nl_plan_make(&c->plan, backend, &c->graph, c->config, view, nl_evaluation_capacity(c->config, view),
                                  c->trials, err))
         return NL_FAIL;
+    for (enum nl_aspect aspect = 0; aspect < NL_ASPECTS; aspect++)
+        c->observes[aspect] = nl_observes_any(&c->plan.observers, aspect);
     for (int i = 0; i < c->trials; i++)
         set_up_trial(c, &c->replica[i]);
     return NL_OK;
@@ -96,6 +102,8 @@ void nl_training_release(struct nl_training *c)
             nl_split_release(&r->view);
         free(r->order);
         free(r->saved_order);
+        free(r->now.before);
+        free(r->earlier);
     }
     free(c->replica);
     free(c->active);

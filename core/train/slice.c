@@ -44,8 +44,3 @@ void nl_slice_direction(const struct nl_graph *graph, const double *w, struct nl
         normalize_filters(graph, tensor, w + tensor->offset, out + tensor->offset);
     }
 }
-
-double nl_slice_alpha(int point)
-{
-    return 2.0 * point / (NL_SLICE_POINTS - 1) - 1;
-}

@@ -1,4 +1,4 @@
-/* Slices of the loss along a random direction (Li et al. 2018, section 4). */
+/* Directions of slices and planes of the loss (Li et al. 2018, section 4). */
 #ifndef NL_TRAIN_SLICE_H
 #define NL_TRAIN_SLICE_H
 
@@ -10,8 +10,5 @@
  * an embedding it is a row. Biases, gammas and betas are 0, as in the authors' code. */
 void nl_slice_direction(const struct nl_graph *graph, const double *w, struct nl_stream stream, uint64_t row,
                         double *out);
-
-/* The factor of the direction at a point of a slice. */
-double nl_slice_alpha(int point);
 
 #endif

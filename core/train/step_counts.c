@@ -56,6 +56,7 @@ struct nl_step_counts nl_trial_step_counts(const struct nl_config *config, struc
     int64_t some = out.steps > 0 ? out.steps : 1; /* of no steps, the first is looked at */
     out.log_every = config->train.log_every != NL_AUTO ? config->train.log_every : divide_up(some, LOG_ROWS);
     out.observe_every = config->log.every != NL_AUTO ? config->log.every : out.log_every;
+    out.look_every = config->log.passes_every != NL_AUTO ? config->log.passes_every : out.observe_every;
     out.eval_every = config->train.eval_every != NL_AUTO
                          ? config->train.eval_every
                          : steps_between_evaluations(config, counts, some, out.steps_per_epoch);
@@ -72,14 +73,19 @@ struct nl_step_counts nl_trial_step_counts(const struct nl_config *config, struc
     return out;
 }
 
-bool nl_is_observed_after(const struct nl_step_counts *counts, int64_t steps)
+int64_t nl_observed_every(const struct nl_step_counts *counts, bool aside)
 {
-    return steps % counts->observe_every == 0 || steps == counts->steps || counts->steps == 0;
+    return aside ? counts->look_every : counts->observe_every;
 }
 
-int64_t nl_observed_steps(const struct nl_step_counts *counts)
+bool nl_is_observed_after(const struct nl_step_counts *counts, bool aside, int64_t steps)
 {
-    return counts->steps > 0 ? divide_up(counts->steps, counts->observe_every) : 1;
+    return steps % nl_observed_every(counts, aside) == 0 || steps == counts->steps || counts->steps == 0;
+}
+
+int64_t nl_observed_steps(const struct nl_step_counts *counts, bool aside)
+{
+    return counts->steps > 0 ? divide_up(counts->steps, nl_observed_every(counts, aside)) : 1;
 }
 
 struct nl_cost nl_trial_cost(const struct nl_config *config)

@@ -70,6 +70,7 @@ struct nl_trial_result {
 struct nl_trial_options {
     const struct nl_tensor_file
         *load; /* weights and statistics to start from; NULL: drawn. They fit (nl_weights_check) */
+    const struct nl_tensor_file *toward; /* as load: the network of log.toward, or NULL */
     const char *save_init, *save_final; /* .safetensors, NULL: no. Names and layouts: train/weights.h */
     const char *save_order; /* .npy, int32 (steps, batch): indices into the data set, -1 where a batch is short */
     atomic_int *stop;                  /* NULL, or becomes non-zero: end early with NL_STOPPED */
@@ -88,9 +89,9 @@ int nl_trial_run(const struct nl_config *config, const struct nl_dataset *datase
                  const struct nl_trial_options *options, struct nl_trial_result *result, struct nl_error *err);
 
 /* Runs trials of equal shapes (nl_config_shape_text) as a cohort, in which each step is one for all: result[i] has the
- * bits that nl_trial_run gives for config[i]. One that diverges ends early. Of options[trials], load, save_* and
- * checkpoint are each trial's own, the rest is the same in all; checkpoints that are there are equally far. NL_FAIL: it
- * could not be run; results of those that have not been told as ended are void. */
+ * bits that nl_trial_run gives for config[i]. One that diverges ends early. Of options[trials], load, toward, save_*
+ * and checkpoint are each trial's own, the rest is the same in all; checkpoints that are there are equally far.
+ * NL_FAIL: it could not be run; results of those that have not been told as ended are void. */
 int nl_cohort_run(const struct nl_config *const config[], const struct nl_dataset *dataset,
                   const struct nl_trial_options options[], int trials, struct nl_trial_result result[],
                   struct nl_error *err);
@@ -103,7 +104,8 @@ enum nl_eval nl_primary_eval(const struct nl_config *config);
 /* A trial before it is run (step_counts.c). Evaluation counts the collection of precise statistics, too. */
 struct nl_step_counts {
     int64_t steps_per_epoch, steps; /* weight updates */
-    int64_t log_every, observe_every, eval_every; /* steps; observe_every: log.every */
+    int64_t log_every, eval_every;  /* steps */
+    int64_t observe_every, look_every; /* steps: log.every and log.passes_every */
     int64_t rows;                   /* of the curve, if it does not diverge */
     struct nl_passes {
         int64_t samples, batches;   /* forward */
@@ -111,9 +113,12 @@ struct nl_step_counts {
 };
 struct nl_step_counts nl_trial_step_counts(const struct nl_config *config, struct nl_counts counts);
 
-/* Whether tensors are looked at (log.tensors) in the step that makes so many: every log.every, and the last. */
-bool nl_is_observed_after(const struct nl_step_counts *counts, int64_t steps);
-int64_t nl_observed_steps(const struct nl_step_counts *counts); /* how many are */
+/* How many steps lie between two looks at what is observed: in the step, or aside, by passes of its own. */
+int64_t nl_observed_every(const struct nl_step_counts *counts, bool aside);
+
+/* Whether it is looked at in the step that makes so many: in every such one, and in the last. How many steps are. */
+bool nl_is_observed_after(const struct nl_step_counts *counts, bool aside, int64_t steps);
+int64_t nl_observed_steps(const struct nl_step_counts *counts, bool aside);
 
 /* A rough number of floating-point operations: to start the longest first, to balance shards, to tell what is left. */
 struct nl_cost {

@@ -14,6 +14,7 @@ struct nl_training {
     struct nl_hyper *hyper;      /* [trials] what the states hold, in their order */
     struct nl_score *score;      /* [trials] */
     struct nl_step_counts step_counts; /* all trials of a cohort share them */
+    bool observes[NL_ASPECTS];         /* whether some observer is of that aspect */
     struct nl_observed *aside; /* (replicas, observers) what was seen beside the step that is made; NULL: nothing */
     struct nl_graph graph;
     struct nl_plan plan;

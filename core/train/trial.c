@@ -161,10 +161,43 @@ static const struct nl_hyper *put_rates_of(struct nl_training *c, int64_t step, 
     return changed ? c->plan.rates : NULL;
 }
 
-/* Whether something is looked at in the step that makes so many. */
+/* Whether in the step that makes so many something is looked at in it, by passes beside it, or at all. */
+static bool observes_in_step(const struct nl_training *c, int64_t steps)
+{
+    bool any = c->observes[NL_VALUE] || c->observes[NL_GRADIENT] || c->observes[NL_UPDATE];
+    return any && nl_is_observed_after(&c->step_counts, false, steps);
+}
+
+static bool looks_aside(const struct nl_training *c, int64_t steps)
+{
+    return nl_is_observed_after(&c->step_counts, true, steps) && nl_observes_aside(&c->plan.observers);
+}
+
+static bool observes_turns(const struct nl_training *c, int64_t steps)
+{
+    return c->observes[NL_TURN] && nl_is_observed_after(&c->step_counts, false, steps);
+}
+
 static bool observes(const struct nl_training *c, int64_t steps)
 {
-    return c->plan.observers.count > 0 && nl_is_observed_after(&c->step_counts, steps);
+    return observes_in_step(c, steps) || looks_aside(c, steps) || observes_turns(c, steps);
+}
+
+/* Whether the parameters before step `step` are compared with later ones: its update is half of a turn. */
+static bool remembers(const struct nl_training *c, int64_t step)
+{
+    return observes_turns(c, step + 1) || observes_turns(c, step + 2);
+}
+
+static void remember_parameters(const struct nl_training *c)
+{
+    for (int i = 0; i < c->plan.replicas; i++) {
+        struct nl_replica *r = c->active[i];
+        double *free_one = r->earlier;
+        r->earlier = r->now.before;
+        r->now.before = free_one;
+        c->plan.backend->get_reals(free_one, nl_place_in(&c->plan, c->plan.parameters, i), c->graph.count);
+    }
 }
 
 static int64_t smaller(int64_t a, int64_t b)
@@ -184,7 +217,7 @@ static int64_t steps_in_one_go(struct nl_training *c, int64_t step, int64_t end)
     const struct nl_schedule_of *schedule = &c->active[0]->schedule;
     int64_t next = step;
     end = smaller(end, next_multiple(step, c->step_counts.steps_per_epoch));
-    while (next < end && !observes(c, next + 1) && !nl_is_frozen_at(schedule, next) &&
+    while (next < end && !observes(c, next + 1) && !remembers(c, next) && !nl_is_frozen_at(schedule, next) &&
            (next == step || !nl_resets_at(schedule, next)) &&
            nl_replica_batch(c->active[0], next) == c->config->train.batch)
         next++;
@@ -208,9 +241,11 @@ static int64_t train_steps(struct nl_training *c, int64_t step, int64_t end, int
                          .epoch = epoch,
                          .statistics = nl_is_frozen_at(schedule, step) ? NL_STATS_FROZEN : NL_STATS_TRAIN,
                          .augment = true,
-                         .observes = observes(c, step + 1),
+                         .observes = observes_in_step(c, step + 1),
                          .begins = in_epoch == 0,
                          .sums = plan->sums + slot};
+    if (remembers(c, step))
+        remember_parameters(c);
     int first = (int)(in_epoch * c->config->train.batch), last = first + nl_replica_batch(c->active[0], step),
         micro = plan->train.capacity;
     int64_t steps = steps_in_one_go(c, step, end);
@@ -229,7 +264,7 @@ static int64_t train_steps(struct nl_training *c, int64_t step, int64_t end, int
         plan->train.gather.index = plan->order + at;
         bool more = at + 2 * micro <= c->counts[NL_PART_TRAIN]; /* a whole one comes next */
         plan->train.gather.next = more ? plan->train.gather.index + micro : NULL;
-        if (run.observes && nl_observes_aside(&plan->observers))
+        if (looks_aside(c, step + 1))
             c->aside = nl_look_aside(c, &run);
         nl_plan_step(plan, &run);
     }
@@ -246,23 +281,55 @@ static struct nl_observed look_at_state(const struct nl_plan *plan, int replica,
     return seen;
 }
 
+/* How the update of a parameter differs from the one before it; the first has none before it. */
+static struct nl_observed look_at_turn(const struct nl_training *c, int replica, const struct nl_tensor *tensor,
+                                       int64_t steps)
+{
+    const struct nl_replica *r = c->active[replica];
+    const double *before = r->now.before + tensor->offset, *earlier = r->earlier + tensor->offset;
+    if (steps < 2)
+        return nl_saw_nothing();
+    double *last = nl_alloc(2 * tensor->count, sizeof *last), *one_before = last + tensor->count;
+    c->plan.backend->get_reals(last, nl_tensor_in(&c->plan, replica, tensor), tensor->count);
+    for (size_t i = 0; i < tensor->count; i++) {
+        last[i] -= before[i];
+        one_before[i] = before[i] - earlier[i];
+    }
+    struct nl_observed seen = nl_look_at_whole(tensor->count, last, one_before);
+    free(last);
+    return seen;
+}
+
+/* seen: what the plan saw in the last step. */
+static struct nl_observed look_at(const struct nl_training *c, int replica, int observer, int64_t steps,
+                                  struct nl_observed seen)
+{
+    const struct nl_observer *o = &c->plan.observers.at[observer];
+    if (nl_is_aside(o->aspect))
+        return c->aside[replica * c->plan.observers.count + observer];
+    if (o->state != NL_NONE)
+        return look_at_state(&c->plan, replica, &c->graph.tensor[o->state]);
+    if (o->aspect == NL_TURN)
+        return look_at_turn(c, replica, &c->graph.tensor[c->graph.value[o->value].tensor], steps);
+    if (o->aspect == NL_UPDATE && seen.weight > 0)
+        seen.rate =
+            c->hyper[replica].lr / pow(seen.weight, 0.5 * nl_optimizers[c->config->train.optimizer]->scale_power);
+    return seen;
+}
+
 static void read_observed(struct nl_training *c, int64_t steps)
 {
-    size_t count = (size_t)c->plan.observers.count;
+    const struct nl_observers *observers = &c->plan.observers;
+    size_t count = (size_t)observers->count;
     struct nl_observed *rows = nl_alloc((size_t)c->plan.replicas * count, sizeof *rows);
-    int power = nl_optimizers[c->config->train.optimizer]->scale_power;
     nl_plan_get(&c->plan, rows, c->plan.observed, count * sizeof *rows);
-    for (size_t i = 0; i < (size_t)c->plan.replicas * count; i++) {
-        int state = c->plan.observers.at[i % count].state;
-        if (nl_is_aside(c->plan.observers.at[i % count].aspect))
-            rows[i] = c->aside[i];
-        else if (state != NL_NONE)
-            rows[i] = look_at_state(&c->plan, (int)(i / count), &c->graph.tensor[state]);
-        else if (c->plan.observers.at[i % count].aspect == NL_UPDATE && rows[i].weight > 0)
-            rows[i].rate = c->hyper[i / count].lr / pow(rows[i].weight, 0.5 * power);
-    }
-    for (int i = 0; i < c->plan.replicas; i++)
-        nl_replica_observe(c->active[i], steps, rows + (size_t)i * count);
+    for (int replica = 0; replica < c->plan.replicas; replica++)
+        for (int i = 0; i < observers->count; i++) {
+            if (!nl_is_observed_after(&c->step_counts, nl_is_aside(observers->at[i].aspect), steps))
+                continue;
+            struct nl_observed seen = look_at(c, replica, i, steps, rows[(size_t)replica * count + (size_t)i]);
+            nl_replica_observe(c->active[replica], steps, i, &seen);
+        }
     free(rows);
     free(c->aside);
     c->aside = NULL;
@@ -406,7 +473,9 @@ static int train(struct nl_training *c, struct nl_error *err)
     for (int64_t step = c->replica[0].result->steps; step < steps;) {
         int64_t log_at = next_multiple(step, c->step_counts.log_every),
                 eval_at = next_multiple(step, c->step_counts.eval_every),
-                observe_at = c->plan.observers.count > 0 ? next_multiple(step, c->step_counts.observe_every) : steps;
+                observe_at = c->plan.observers.count > 0 ? smaller(next_multiple(step, c->step_counts.observe_every),
+                                                                   next_multiple(step, c->step_counts.look_every))
+                                                         : steps;
         int64_t end = smaller(smaller(steps, step + NL_SUMS_RING), smaller(smaller(log_at, eval_at), observe_at));
         train_chunk(c, step, end);
         step = end;

@@ -41,8 +41,10 @@ static void remove_folder(void)
         "train.log_every=5"
 
 static const char *const cases[][20] = {
-    {SMALL, "train.momentum=0.9", "norm.eval=running,precise,batch", "train.schedule=cosine", NULL},
-    {SMALL, "train.optimizer=adam", "train.lr=0.01", "model.dropout=0.3", "norm.kind=ln", NULL},
+    {SMALL, "train.momentum=0.9", "norm.eval=running,precise,batch", "train.schedule=cosine",
+     "log.layers=turns,gradients,normalizers", "log.every=1", "log.passes_every=4", NULL},
+    {SMALL, "train.optimizer=adam", "train.lr=0.01", "model.dropout=0.3", "norm.kind=ln", "log.layers=turns,slices",
+     "log.every=3", "log.passes_every=11", NULL},
     {SMALL, "train.optimizer=adamw", "train.weight_decay=0.1", "norm.running=cumulative", "train.drop_last=false",
      "device.kind=ref", NULL},
     {SMALL, "train.optimizer=lion", "train.lr=0.001", "train.weight_decay=0.1", NULL},
@@ -134,6 +136,12 @@ static void check_same_result(const struct nl_trial_result *a, const struct nl_t
                           memcmp(&x->accuracy, &y->accuracy, sizeof x->accuracy) == 0,
                       "row %d: step %lld, loss %.17g, not step %lld, loss %.17g", i, (long long)y->step, y->loss,
                       (long long)x->step, x->loss);
+    }
+    ck_assert_int_eq(a->observations, b->observations);
+    for (int i = 0; i < a->observations; i++) {
+        const struct nl_observation *x = &a->observation[i], *y = &b->observation[i];
+        ck_assert_msg(x->step == y->step && x->tensor == y->tensor && memcmp(&x->seen, &y->seen, sizeof x->seen) == 0,
+                      "%s in step %lld is another", a->tensor[x->tensor], (long long)x->step);
     }
 }
 

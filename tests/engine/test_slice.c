@@ -1,6 +1,8 @@
-/* Slices of the loss: their direction has the network's filters' lengths and leaves all else alone, and the losses are
- * those at the parameters moved along it, with the batch's statistics or with running ones. */
+/* The loss at other parameters: directions of slices and planes have the network's filters' lengths and leave all else
+ * alone, the losses are those at the parameters moved along them, with the batch's statistics or with running ones, and
+ * a way ends at the network that it leads to. */
 #include <math.h>
+#include <stdio.h>
 
 #include "base/memory.h"
 #include "config/diagnostics.h"
@@ -21,20 +23,24 @@ static const char *const nets[][WORDS] = {
 };
 enum { NETS = sizeof nets / sizeof *nets };
 
-static struct nl_trial_result train(const char *const *net, const char *seed, const char *observed)
+/* Three steps; also: NULL, or one more word. */
+static struct nl_trial_result train(const char *const *net, const char *seed, const char *observed, const char *also,
+                                    const struct nl_trial_options *options)
 {
-    const char *words[WORDS + 9] = {"train.steps=3",
-                                    "train.batch=8",
-                                    "model.width=8",
-                                    "device.kind=ref",
-                                    "train.log_every=1",
-                                    "data.train=16",
-                                    "data.test=8",
-                                    seed,
-                                    observed};
+    const char *words[WORDS + 10] = {"train.steps=3",
+                                     "train.batch=8",
+                                     "model.width=8",
+                                     "device.kind=ref",
+                                     "train.log_every=1",
+                                     "data.train=16",
+                                     "data.test=8",
+                                     seed,
+                                     observed};
     int count = 9;
     for (int i = 0; i < WORDS && net[i]; i++)
         words[count++] = net[i];
+    if (also)
+        words[count++] = also;
     struct nl_experiment experiment;
     struct nl_diagnostics diagnostics = {0};
     struct nl_error err = {""};
@@ -43,7 +49,7 @@ static struct nl_trial_result train(const char *const *net, const char *seed, co
     struct nl_dataset *dataset = nl_dataset_open(&experiment.config, &err);
     ck_assert_msg(dataset != NULL, "%s", err.text);
     struct nl_trial_result result;
-    ck_assert_msg(nl_trial_run(&experiment.config, dataset, NULL, &result, &err) == NL_OK, "%s", err.text);
+    ck_assert_msg(nl_trial_run(&experiment.config, dataset, options, &result, &err) == NL_OK, "%s", err.text);
     nl_dataset_free(dataset);
     return result;
 }
@@ -109,28 +115,62 @@ START_TEST(filters_have_their_lengths)
 }
 END_TEST
 
+static void check_loss(const struct nl_trial_result *result, const char *name, int rows)
+{
+    for (int i = 0; i < result->rows; i++)
+        if (result->row[i].part == NL_PART_TRAIN && result->row[i].eval < 0) {
+            ck_assert_double_eq_tol(seen(result, name, result->row[i].step), result->row[i].loss,
+                                    1e-12 * result->row[i].loss);
+            rows--;
+        }
+    ck_assert_int_eq(rows, 0);
+}
+
 START_TEST(the_middle_is_the_loss)
 {
-    struct nl_trial_result result = train(nets[_i], "train.seed=1", "log.layers=slices"),
-                           other = train(nets[_i], "train.seed=2", "log.layers=slices");
-    int rows = 0;
-    for (int i = 0; i < result.rows; i++)
-        if (result.row[i].part == NL_PART_TRAIN && result.row[i].eval < 0) {
-            ck_assert_double_eq_tol(seen(&result, "slice:0.0", result.row[i].step), result.row[i].loss,
-                                    1e-12 * result.row[i].loss);
-            rows++;
-        }
-    ck_assert_int_eq(rows, 3);
+    static const char observed[] = "log.layers=slices,planes";
+    bool tracks = _i == 0;
+    struct nl_trial_result result = train(nets[_i], "train.seed=1", observed, NULL, NULL),
+                           other = train(nets[_i], "train.seed=2", observed, NULL, NULL),
+                           held = train(nets[_i], "train.seed=1", observed, "log.statistics=running", NULL);
+    check_loss(&result, "slice:0.0", 3);
+    check_loss(&result, "plane:0.0/0.0", 3);
     for (int64_t step = 1; step <= 3; step++) {
         ck_assert(seen(&result, "slice:-1.0", step) != seen(&result, "slice:+1.0", step));
         ck_assert(seen(&result, "slice:+0.5", step) != seen(&other, "slice:+0.5", step));
-        bool tracks = _i == 0;
-        for (int k = 0; k < 2; k++)
-            ck_assert((seen(&result, k ? "held:0.0" : "held:+0.5", step) ==
-                       seen(&result, k ? "slice:0.0" : "slice:+0.5", step)) == !tracks);
+        ck_assert_double_eq(seen(&result, "plane:-0.8/0.0", step), seen(&result, "slice:-0.8", step));
+        ck_assert(seen(&result, "plane:-0.8/+0.2", step) != seen(&result, "plane:+0.2/-0.8", step));
+        static const char *const names[] = {"slice:0.0", "slice:+0.5", "plane:+0.2/+1.0"};
+        for (int k = 0; k < 3; k++)
+            ck_assert((seen(&result, names[k], step) == seen(&held, names[k], step)) == !tracks);
     }
     nl_trial_result_release(&result);
     nl_trial_result_release(&other);
+    nl_trial_result_release(&held);
+}
+END_TEST
+
+/* It begins at the network as it is; at its end the loss is that of a training which starts there. */
+START_TEST(a_way_ends_at_the_other_network)
+{
+    static const char path[] = "other.safetensors";
+    struct nl_error err = {""};
+    struct nl_tensor_file file;
+    struct nl_trial_result other =
+        train(nets[_i], "train.seed=2", "log.layers=", NULL, &(struct nl_trial_options){.save_final = path});
+    ck_assert_msg(nl_safetensors_read(path, &file, &err) == NL_OK, "%s", err.text);
+    struct nl_trial_result result = train(nets[_i], "train.seed=1", "log.layers=ways", "log.toward=other.safetensors",
+                                          &(struct nl_trial_options){.toward = &file}),
+                           there = train(nets[_i], "train.seed=1", "log.layers=slices", NULL,
+                                         &(struct nl_trial_options){.load = &file});
+    check_loss(&result, "between:0.00", 3);
+    ck_assert_double_eq_tol(seen(&result, "between:1.00", 1), seen(&there, "slice:0.0", 1), 1e-12);
+    ck_assert(seen(&result, "between:0.50", 1) != seen(&result, "between:1.00", 1));
+    nl_trial_result_release(&other);
+    nl_trial_result_release(&result);
+    nl_trial_result_release(&there);
+    nl_safetensors_release(&file);
+    remove(path);
 }
 END_TEST
 
@@ -140,6 +180,7 @@ int main(void)
     TCase *tests = tcase_create("slices");
     tcase_add_loop_test(tests, filters_have_their_lengths, 0, NETS);
     tcase_add_loop_test(tests, the_middle_is_the_loss, 0, NETS);
+    tcase_add_loop_test(tests, a_way_ends_at_the_other_network, 0, NETS);
     suite_add_tcase(suite, tests);
     return run_suite(suite);
 }

@@ -25,6 +25,7 @@ from torch.autograd import forward_ad
 from torch.func import functional_call
 from torch.nn import functional as F
 
+import networks
 import train
 from networks import Block, Network, Residual
 from train import DEFAULTS, HERE, learning_rate, make_optimizer
@@ -40,8 +41,37 @@ def read_cases():
 NAN = float("nan")
 QUANTITIES = ["norm", "mean", "std", "zeros", "max", "kurtosis", "ratio", "rotation", "least", "most", "range", "variance", "q1", "q25", "median", "q75",
               "q99", "outlier", "effective", "participation", "singular"]
-WHOLE = ("shift:", "distribution:", "units:", "samples:", "tokens:", "covariance:", "drift:", "entropy:", "logits:", "grad64:", "along:", "hessian:")
+WHOLE = ("turn:", "saturated:", "shift:", "distribution:", "units:", "samples:", "tokens:", "covariance:", "drift:", "entropy:", "logits:", "grad64:", "along:", "hessian:")
 POWER = {"sgd": 2, "adam": 1, "adamw": 1}  # an effective rate is lr / |w|^p: van Laarhoven 2017
+
+
+FLAT = 1 - torch.tanh(torch.tensor(2.0, dtype=torch.float64)) ** 2  # of the largest slope: where a function counts as flat
+
+
+class Point(networks.DyT):
+    """DyT with another function, which has a shift where it is erf."""
+
+    def __init__(self, kind, width):
+        super().__init__(width, True)
+        self.function = {"derf": torch.erf, "hardtanh": F.hardtanh}[kind]
+        if kind == "derf":
+            self.shift = nn.Parameter(torch.zeros(1))
+
+    def forward(self, x):
+        return self.function(self.alpha * x + getattr(self, "shift", 0)) * self.weight + self.bias
+
+
+of_networks = networks.make_norm
+networks.make_norm = lambda case, shape: Point(case["norm.kind"], shape[0]) if case["norm.kind"] in ("derf", "hardtanh") else of_networks(case, shape)
+
+
+def saturated(module, x):
+    """Of each column of x (rows, width) the share of arguments at which the slope of the module's function is at most FLAT of its largest."""
+    u = (getattr(module, "alpha", 1) * x + getattr(module, "shift", 0)).detach().requires_grad_()
+    function = getattr(module, "function", torch.tanh if isinstance(module, networks.DyT) else module.forward)
+    slope, = torch.autograd.grad(function(u).sum(), u)
+    largest, = torch.autograd.grad(function(zero := torch.zeros((), requires_grad=True)), zero)
+    return (slope <= FLAT * largest).double().mean(0)
 
 
 def angle(a, b):
@@ -52,6 +82,8 @@ def angle(a, b):
 def quantities(step, name, x, before=None, rate=NAN):
     """before: of a parameter or gradient, of which x is the change; rate: of an update the effective one."""
     x = x.detach().flatten()
+    if x.isnan().all():
+        return [float(step), *[NAN] * len(QUANTITIES)]
     kurtosis = stats.kurtosis(x.numpy(), fisher=False) if (x != x[0]).any() else NAN
     change = [NAN, NAN]
     if before is not None and before.norm() > 0:
@@ -200,10 +232,12 @@ def observe(case, start, order, parts):
     for name, module in network.named_modules():
         if name_of(name, module):
             module.register_forward_hook(keep(name_of(name, module)))
-    computed, traces, by_input, inputs_of_norms = [], {}, {}, {}
+    computed, traces, by_input, inputs_of_norms, bounded, last = [], {}, {}, {}, {}, {}
     for name, module in network.named_modules():
         if f"{name}.running_mean" in dict(network.named_buffers()):
             module.register_forward_pre_hook(lambda _, inputs, name=name: inputs_of_norms.update({name: inputs[0]}))
+        if isinstance(module, (nn.Tanh, nn.Sigmoid, networks.DyT)):
+            module.register_forward_pre_hook(lambda module, inputs, name=name: bounded.update({name: saturated(module, inputs[0])}))
     for name, module in network.named_modules():
         if list(module.parameters(recurse=False)):
             module.register_forward_pre_hook(lambda *_, name=name: computed.append(name) if name not in computed else None)
@@ -235,6 +269,11 @@ def observe(case, start, order, parts):
             nn.utils.clip_grad_norm_(network.parameters(), float(case["train.clip_norm"]))
         optimizer.step()
         found |= {f"update:{name}": value - before[name] for name, value in network.named_parameters()}
+        update = {name: value.detach() - before[name] for name, value in network.named_parameters()}
+        nothing = {name: (torch.full_like(value, NAN), None) for name, value in update.items()}
+        found |= {f"turn:{name}": (value - last[name], last[name]) if last else nothing[name] for name, value in update.items()}
+        found |= {f"saturated:{name}": share for name, share in bounded.items()}
+        last = update
         found |= {name: value.clone() for name, value in network.named_buffers() if "running" in name}
         stepped = {name: value.detach().clone() for name, value in network.named_parameters()}
         found |= shifts(network, computed, before, stepped, buffers, grad, x[samples], y[samples])

@@ -160,10 +160,8 @@ START_TEST(scripts_are_the_kept_ones)
          "spectrum",
          {.kind = "landscape", .seeds = 2},
          {"plot.kind=spectrum", "plot.facet=none", "data.train=64", "train.schedule=constant"}},
-        {"signal",
-         "signal_jacobian",
-         {.kind = "depth", .seeds = 5},
-         {"plot.kind=signal", "log.layers=propagation"}},
+        {"plane", "plane", {.kind = "landscape", .seeds = 2}, {"plot.kind=plane", "plot.step=40"}},
+        {"signal", "signal_jacobian", {.kind = "depth", .seeds = 5}, {"plot.kind=signal", "log.layers=propagation"}},
     };
     char *script = script_of(&cases[_i].made, cases[_i].overrides, cases[_i].kind),
          *path = nl_format("%s/tests/plots/scripts/%s.gp", NORMLAB_SOURCE_DIR, cases[_i].kept);
@@ -876,7 +874,7 @@ int main(void)
     tcase_add_test(tests, every_format_is_drawn);
     tcase_add_test(tests, no_text_is_executed);
     tcase_add_test(tests, an_arm_keeps_its_colour);
-    tcase_add_loop_test(tests, scripts_are_the_kept_ones, 0, 12);
+    tcase_add_loop_test(tests, scripts_are_the_kept_ones, 0, 13);
     tcase_add_test(tests, failed_runs_are_counted_above);
     tcase_add_test(tests, bars_are_solid);
     tcase_add_test(tests, bars_reach_to_both_ends_of_an_interval);

@@ -210,7 +210,7 @@ END_TEST
 /* Labels along the page end before its edges, however low it is. */
 START_TEST(upright_labels_are_whole)
 {
-    enum { KINDS = NL_PLOT_LANDSCAPE + 1 };
+    enum { KINDS = NL_PLOT_PLANE + 1 };
     static const char *const heights[] = {"plot.height=auto", "plot.height=3.5"}, *const metrics[] = {
                                                                                       "plot.metric=train_loss",
                                                                                       "plot.metric=train_accuracy"};

@@ -65,6 +65,28 @@ sweep --out often log.tensors=norm1,update:fc1.weight log.every=8
 says "4 finished trials lack what is to be observed and are run again"
 [ "$(cut -d , -f 4 often/metrics.csv | sort -nu | tr '\n' ' ')" = "step 8 16 " ]
 
+# Passes beside the step have a schedule of their own.
+sweep --out rarely log.tensors=norm1,slice:0.0,turn:fc1.weight log.every=3 log.passes_every=7
+cmp plain/trials.csv rarely/trials.csv
+cmp plain/curves.csv rarely/curves.csv
+[ "$(grep norm1 rarely/metrics.csv | cut -d , -f 4 | sort -nu | tr '\n' ' ')" = "3 6 9 12 15 16 " ]
+[ "$(grep turn: rarely/metrics.csv | cut -d , -f 4 | sort -nu | tr '\n' ' ')" = "3 6 9 12 15 16 " ]
+[ "$(grep slice: rarely/metrics.csv | cut -d , -f 4 | sort -nu | tr '\n' ' ')" = "7 14 16 " ]
+sweep --out rarely log.tensors=norm1,slice:0.0,turn:fc1.weight log.every=3 log.passes_every=7
+says "4 of 4 trials are done already"
+sweep --out rarely log.tensors=norm1,slice:0.0,turn:fc1.weight log.every=3 log.passes_every=5
+says "4 finished trials lack what is to be observed and are run again"
+
+# A way leads to a network that was saved; without one it leads nowhere.
+"$NORMLAB_PROGRAM" run e.yaml norm.kind=bn sweep.seeds=1 train.seed=9 --out other --save-final other.safetensors >log 2>&1
+"$NORMLAB_PROGRAM" check e.yaml norm.kind=bn log.layers=ways >log 2>&1 && fail "a way that leads nowhere"
+says "'log.toward' names no file"
+"$NORMLAB_PROGRAM" check e.yaml norm.kind=bn log.layers=ways log.toward=other.safetensors model.width=12 >log 2>&1 && fail "a way to a network of another size"
+says "does not fit the network"
+"$NORMLAB_PROGRAM" run e.yaml norm.kind=bn sweep.seeds=1 train.seed=9 model.load=other.safetensors train.steps=0 log.layers=ways log.toward=other.safetensors --out way >log 2>&1
+[ "$(grep -c between: way/metrics.csv)" -gt 21 ]
+[ "$(grep ',mean,' way/metrics.csv | cut -d , -f 6 | sort -u | wc -l)" -eq 1 ] || fail "on the way to itself the loss stays"
+
 # A trial that diverged has seen what there was to see, whether in a step that is observed or between two.
 for every in 1 3 100; do
     sweep --out lost$every norm.kind=none train.lr=1e4 log.tensors=fc1 log.every=$every
@@ -87,10 +109,10 @@ says "4 of 4 trials are done already"
 # Passes beside the steps leave the training as it is, one by one and together; and what they see does not depend on who trains beside.
 for optimizer in sgd adam; do
     sweep --out plain-$optimizer train.optimizer=$optimizer
-    sweep --out aside-$optimizer train.optimizer=$optimizer log.layers=shift,landscape,curvature,slices,distributions,representations,propagation
+    sweep --out aside-$optimizer train.optimizer=$optimizer log.layers=shift,landscape,curvature,slices,planes,turns,distributions,representations,propagation
     cmp plain-$optimizer/trials.csv aside-$optimizer/trials.csv
     cmp plain-$optimizer/curves.csv aside-$optimizer/curves.csv
-    sweep --out together-$optimizer train.optimizer=$optimizer log.layers=shift,landscape,curvature,slices,distributions,representations,propagation --cohort 2
+    sweep --out together-$optimizer train.optimizer=$optimizer log.layers=shift,landscape,curvature,slices,planes,turns,distributions,representations,propagation --cohort 2
     cmp aside-$optimizer/metrics.csv together-$optimizer/metrics.csv
 done
 [ "$(cut -d , -f 5 aside-sgd/metrics.csv | grep -E '^(tensor|along|hessian|shift)' | sort -u | tr '\n' ' ')" = "along:gradient along:loss along:smoothness hessian:eigenvalues hessian:trace shift:fc2.weight shift:head.weight tensor " ]

@@ -41,7 +41,8 @@ struct synthetic_row {
 /* Rows of metrics.csv: of layer l = 1, 2 the norm of the gradient is 10^-l exp(0.1 (seed - 3)) and grows by step / 100,
  * but that of layer 1 without a normalizer is 0 in step 40; its share of zeros is l / 4. Along the gradient
  * the loss is 100 / step, from 0.8 to 1.5 times that; the largest eigenvalue of the Hessian is 50 / step, the smallest of
- * those that are known 10 / step. Squared singular values of the Jacobian are 2^l. */
+ * those that are known 10 / step. Squared singular values of the Jacobian are 2^l. At two points of a plane the loss is
+ * 100 / step and 300 / step; at the second the runs of ln have none that is finite. */
 static inline void synthetic_add_metrics(struct nl_text *metrics, const char *key, int seed,
                                          const struct synthetic_row *row)
 {
@@ -52,6 +53,9 @@ static inline void synthetic_add_metrics(struct nl_text *metrics, const char *ke
     for (int step = 10; step <= last; step += 30)
         nl_text_add(metrics, "%s,%d,hessian:eigenvalues,least,%.9g\n%s,%d,hessian:eigenvalues,most,%.9g\n", key, step,
                     10.0 / step, key, step, 50.0 / step);
+    for (int step = 10; step <= last; step += 30)
+        nl_text_add(metrics, "%s,%d,plane:0.0/0.0,mean,%.9g\n%s,%d,plane:-1.0/+0.2,mean,%.9g\n", key, step,
+                    100.0 / step, key, step, strcmp(row->method, "ln") == 0 ? INFINITY : 300.0 / step);
     for (int layer = 1; layer <= 2; layer++)
         for (int step = 10; step <= last; step += 30) {
             nl_text_add(metrics, "%s,%d,jacobian:fc%d,singular,%.9g\n", key, step, layer, ldexp(1, layer));
