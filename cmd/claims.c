@@ -17,8 +17,8 @@ static const struct option options[] = {
 };
 
 static const char *const formats[] = {"text", "md", "json", NULL}, *const verbs[] = {"list", "show", "run", NULL};
-static const char *const failures[] = {"incomplete", "contradicted", "inconclusive", "failed", NULL};
-enum failure { INCOMPLETE = 1, CONTRADICTED = 2, INCONCLUSIVE = 4, FAILED = 8 };
+static const char *const failures[] = {"incomplete", "contradicted", "not-found", "inconclusive", "failed", NULL};
+enum failure { INCOMPLETE = 1, CONTRADICTED = 2, NOT_FOUND = 4, INCONCLUSIVE = 8, FAILED = 16 };
 
 struct settings {
     const char *out;
@@ -184,11 +184,12 @@ static void print_outcomes(const struct nl_outcome *outcome, int count, int form
 /* The exit code that --fail-if asks for. Without it: a claim whose trials could not all be run is a failure. */
 static int judge(const struct claims *claims, const struct settings *settings)
 {
-    int incomplete = 0, contradicted = 0, inconclusive = 0, failed = 0;
+    int incomplete = 0, contradicted = 0, not_found = 0, inconclusive = 0, failed = 0;
     for (int i = 0; i < claims->count; i++) {
         const struct nl_outcome *outcome = &claims->outcome[i];
         incomplete += outcome->verdict == NL_INCOMPLETE;
         contradicted += outcome->verdict == NL_CONTRADICTED;
+        not_found += outcome->verdict == NL_NOT_FOUND_HERE;
         inconclusive += outcome->verdict == NL_UNDECIDED;
         failed += outcome->failures.failed;
     }
@@ -199,6 +200,8 @@ static int judge(const struct claims *claims, const struct settings *settings)
         return fail("--fail-if failed: failed runs: %d", failed);
     if ((settings->fail_if & CONTRADICTED) && contradicted)
         return fail("--fail-if contradicted: contradicted claims: %d of %d", contradicted, claims->count);
+    if ((settings->fail_if & NOT_FOUND) && not_found)
+        return fail("--fail-if not-found: claims not found here: %d of %d", not_found, claims->count);
     if ((settings->fail_if & INCONCLUSIVE) && inconclusive)
         return fail("--fail-if inconclusive: inconclusive claims: %d of %d", inconclusive, claims->count);
     return EXIT_DONE;
@@ -270,8 +273,8 @@ const struct command command_claims = {
         "\n"
         "A claim file says what a paper claims, how it is measured here, and which result reproduces it. It is written before\n"
         "anything is run. list prints all claims with their state. show says how a claim is judged, and what is known about it. run trains\n"
-        "what is missing and judges each claim: reproduced, contradicted, inconclusive, waiting (for something the program lacks), or not\n"
-        "testable here. It gives the reason, the paper's own figures, and what would decide an open claim. CLAIM is a name that list\n"
+        "what is missing and judges each claim: reproduced, partly reproduced, contradicted (the opposite is found, whatever is objected),\n"
+        "not found here, inconclusive, waiting (for something the program lacks), or not testable here. It gives the reason, the paper's own figures, and what would decide an open claim. CLAIM is a name that list\n"
         "prints, or a file. Finished trials are kept: the same command continues.\n"
         "\n"
         "      --quick          the shorter protocols: all claims in a quarter of an hour\n"
@@ -280,7 +283,7 @@ const struct command command_claims = {
         "  -f, --format F       text (default), md (GitHub), json\n"
         "      --fail-if LIST   of run, exit with 1 if a claim is one of (several with commas): incomplete (trials are "
         "missing; always),\n"
-        "                       contradicted, inconclusive, failed (runs failed)\n"
+        "                       contradicted, not-found, inconclusive, failed (runs failed)\n"
         "\n"
         "examples:\n"
         "  normlab claims\n"

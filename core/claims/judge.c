@@ -9,8 +9,11 @@
 
 enum { MOST_SEEDS = 1000 /* more are no advice */ };
 
-const char *const nl_outcome_verdict_names[] = {
-    "reproduced", "contradicted", "inconclusive", "waiting", "not testable here", "incomplete", NULL};
+const char *const nl_outcome_verdict_names[] = {"reproduced",        "partly reproduced", "contradicted",
+                                                "not found here",    "inconclusive",      "waiting",
+                                                "not testable here", "incomplete",        NULL};
+const char *const nl_part_finding_names[] = {
+    "holds", "holds on this test part", "opposite", "equivalent", "not found", "no room", "open", NULL};
 
 static bool is_formula(const struct nl_published_part *part)
 {
@@ -337,6 +340,13 @@ static void weigh(struct nl_judged *out, struct contrast *contrast, const struct
                             nl_test_part_sd(contrast->mean[1], contrast->mean[0], scale.sampling.samples);
     claim->effect.lower = isnan(bounds.low.mean) ? -INFINITY : bounds.low.lower;
     claim->effect.upper = isnan(bounds.high.mean) ? INFINITY : bounds.high.upper;
+    out->lower = claim->effect.lower;
+    out->upper = claim->effect.upper;
+    out->smallest = threshold;
+    double half = 0.5 * (out->upper - out->lower);
+    out->moved = claim->other_part > 0 && isfinite(half) ? hypot(half, claim->other_part) - half : 0;
+    if (scale.share && part->sides == 2 && !part->slope && has_smallest(part))
+        out->room = part->fewer ? contrast->mean[1] : 1 - contrast->mean[1];
     test_part(claim, part, threshold, &bounds);
     if (rules->exact && !points_to_sameness(claim))
         test_exactly(claim, part, threshold, contrast);
@@ -356,7 +366,46 @@ static struct nl_judged judged_of(const struct nl_published_part *part)
 {
     return (struct nl_judged){.part = part,
                               .deviation = NAN,
+                              .room = NAN,
                               .claim = {.scale = 1.0, .unit = "", .rate = NAN, .seen_from = NAN}};
+}
+
+/* A sameness that is decided. */
+static enum nl_part_finding find_sameness(const struct nl_judged *judged)
+{
+    double nearest = fmax(judged->lower, -judged->upper), furthest = fmax(fabs(judged->lower), fabs(judged->upper));
+    if (judged->claim.verdict == NL_NOT_SUPPORTED)
+        return nearest - judged->moved > judged->smallest ? NL_PART_OPPOSITE : NL_PART_NOT_FOUND;
+    return judged->moved > 0 && furthest + judged->moved >= judged->smallest ? NL_PART_HOLDS_HERE : NL_PART_HOLDS;
+}
+
+/* A part whose effect has a side and a smallest size. */
+static enum nl_part_finding find_effect(const struct nl_judged *judged)
+{
+    double sign = judged->part->fewer ? -1 : 1, near = sign > 0 ? judged->lower : -judged->upper,
+           far = sign > 0 ? judged->upper : -judged->lower;
+    enum nl_verdict verdict = judged->claim.verdict;
+    if (verdict == NL_SUPPORTED)
+        return near - judged->moved > judged->smallest ? NL_PART_HOLDS : NL_PART_HOLDS_HERE;
+    if (verdict == NL_NOT_SUPPORTED && far + judged->moved < -judged->smallest)
+        return NL_PART_OPPOSITE;
+    if (judged->room < judged->smallest)
+        return NL_PART_NO_ROOM;
+    if (verdict == NL_INCONCLUSIVE)
+        return NL_PART_OPEN;
+    return near > -judged->smallest && far < judged->smallest ? NL_PART_EQUIVALENT : NL_PART_NOT_FOUND;
+}
+
+static enum nl_part_finding find(const struct nl_judged *judged)
+{
+    enum nl_verdict verdict = judged->claim.verdict;
+    if (has_smallest(judged->part))
+        return find_effect(judged);
+    if (verdict == NL_INCONCLUSIVE)
+        return NL_PART_OPEN;
+    if (judged->part->kind == NL_EQUIVALENCE)
+        return find_sameness(judged);
+    return verdict == NL_SUPPORTED ? NL_PART_HOLDS : NL_PART_OPPOSITE;
 }
 
 /* All of them as one family; returns its tests. What is sure needs nothing to decide it. */
@@ -370,6 +419,7 @@ static int judge_family(struct nl_judged *judged, int count, double level)
         judged[i].claim = claim[i];
         if (judged[i].part->kind == NL_IDENTITY)
             judge_identity(&judged[i]);
+        judged[i].finding = find(&judged[i]);
         if (judged[i].claim.verdict != NL_INCONCLUSIVE || judged[i].claim.obstacle) {
             free(judged[i].decides);
             judged[i].decides = NULL;
@@ -465,26 +515,80 @@ static bool judge_same(struct nl_judged *out, const struct nl_evidence *evidence
 
 /* ---- the verdict ---- */
 
+/* "part 1 holds", "parts 1 and 3 hold": those of which it is found; how many. */
+static int say_found(struct nl_text *out, const struct nl_outcome *outcome, enum nl_part_finding finding,
+                     const char *one, const char *more)
+{
+    int count = 0, said = 0;
+    for (int i = 0; i < outcome->parts; i++)
+        count += outcome->part[i].finding == finding;
+    if (!count)
+        return 0;
+    nl_text_add(out, "%s%s ", out->length ? "; " : "", nl_agree(count, "part", "parts"));
+    for (int i = 0; i < outcome->parts; i++)
+        if (outcome->part[i].finding == finding)
+            nl_text_add(out, "%s%d", !said++ ? "" : said < count ? ", " : " and ", i + 1);
+    nl_text_add(out, " %s", nl_agree(count, one, more));
+    return count;
+}
+
+static const struct {
+    const char *only, *one, *more;
+} found[NL_PART_FINDINGS] = {
+    [NL_PART_HOLDS] = {"holds", "holds", "hold"},
+    [NL_PART_HOLDS_HERE] = {"holds on this test part, but another one could take it below the threshold",
+                            "holds on this test part alone", "hold on this test part alone"},
+    [NL_PART_OPPOSITE] = {"is contradicted: the opposite is found", "is contradicted", "are contradicted"},
+    [NL_PART_EQUIVALENT] = {"does not hold here: any effect is smaller than the smallest that counts",
+                            "does not hold (the effect is smaller than counts)",
+                            "do not hold (the effects are smaller than count)"},
+    [NL_PART_NOT_FOUND] = {"is not found under this protocol", "is not found under this protocol",
+                           "are not found under this protocol"},
+    [NL_PART_NO_ROOM] = {"has no room: the other side is too near the end of the scale for the smallest effect",
+                         "has no room at this ceiling", "have no room at this ceiling"},
+    [NL_PART_OPEN] = {"is open", "is open", "are open"},
+};
+
 static void conclude(struct nl_outcome *out)
 {
-    int held = 0, denied = 0, open = 0, failing = 0;
-    for (int i = 0; i < out->parts; i++) {
-        held += out->part[i].claim.verdict == NL_SUPPORTED;
-        denied += out->part[i].claim.verdict == NL_NOT_SUPPORTED;
-        open += out->part[i].claim.verdict == NL_INCONCLUSIVE;
-    }
+    int count[NL_PART_FINDINGS] = {0}, failing = 0;
+    struct nl_text parts = {0};
+    for (int i = 0; i < out->parts; i++)
+        count[out->part[i].finding]++;
     for (int i = 0; i < out->controls; i++)
         failing += out->control[i].claim.verdict == NL_SUPPORTED;
-    out->verdict = failing || (!denied && open) ? NL_UNDECIDED : denied ? NL_CONTRADICTED : NL_REPRODUCED;
+    out->verdict = failing                                            ? NL_UNDECIDED
+                   : count[NL_PART_HOLDS] == out->parts               ? NL_REPRODUCED
+                   : count[NL_PART_OPPOSITE]                          ? NL_CONTRADICTED
+                   : count[NL_PART_HOLDS]                             ? NL_PARTLY_REPRODUCED
+                   : count[NL_PART_OPEN] || count[NL_PART_HOLDS_HERE] ? NL_UNDECIDED
+                                                                      : NL_NOT_FOUND_HERE;
     if (failing)
         nl_text_add(&out->reason, "%d of %s %s the claimed effect, so the findings prove nothing. ", failing,
                     NL_COUNT(out->controls, "control"), nl_agree(failing, "shows", "show"));
+    for (enum nl_part_finding f = 0; f < NL_PART_FINDINGS && out->parts > 1; f++)
+        say_found(&parts, out, f, found[f].one, found[f].more);
+    enum nl_part_finding first = out->part[0].finding;
     if (out->parts == 1)
-        nl_text_add(&out->reason, "Its only part %s.", held ? "holds" : denied ? "is false here" : "is open");
+        nl_text_add(&out->reason, "Its only part %s.", found[first].only);
+    else if (count[first] == out->parts)
+        nl_text_add(&out->reason, "All of its %d parts %s.", out->parts, found[first].more);
     else
-        nl_text_add(&out->reason, "Of its %d parts, %d %s, %d %s false here, %d %s open.", out->parts, held,
-                    nl_agree(held, "holds", "hold"), denied, nl_agree(denied, "is", "are"), open,
-                    nl_agree(open, "is", "are"));
+        nl_text_add(&out->reason, "Of its %d parts, %s.", out->parts, parts.at);
+    nl_text_release(&parts);
+}
+
+char *nl_outcome_title(const struct nl_outcome *outcome)
+{
+    const char *verdict = nl_outcome_verdict_names[outcome->verdict];
+    enum nl_part_finding finding = outcome->verdict == NL_CONTRADICTED ? NL_PART_OPPOSITE : NL_PART_HOLDS;
+    struct nl_text parts = {0};
+    bool some = outcome->parts > 1 && (outcome->verdict == NL_CONTRADICTED || outcome->verdict == NL_PARTLY_REPRODUCED);
+    if (some)
+        say_found(&parts, outcome, finding, "", "");
+    char *title = parts.length ? nl_format("%s (%sof %d)", verdict, parts.at, outcome->parts) : nl_strdup(verdict);
+    nl_text_release(&parts);
+    return title;
 }
 
 int nl_outcome_judge(const struct nl_published *published, const struct nl_claim_evidence *evidence, double level,

@@ -1,7 +1,10 @@
 /* The outcome of a published claim: its parts judged, its controls judged by the same code, and a verdict.
  *
  *     reproduced         every part holds
- *     contradicted       a part is false, and so it is under every objection that the file lists
+ *     partly reproduced  some parts hold, and of no other the opposite is found
+ *     contradicted       of a part the opposite is found, and so it is under every objection that the file lists, of
+ *                        which there is one at least, but for identities
+ *     not found here     no part holds and none is open; and so it is under every objection
  *     inconclusive       neither is sure; or a control held, which must not; or an objection changes the outcome
  *     waiting            it cannot be measured yet: the file says what for
  *     not testable here  something is missing on this machine: a data set
@@ -16,6 +19,9 @@
  * Where a part compares the best runs along a key, each side has a value of its own. What comes out with one value for
  * all sides is judged too, in a family of its own, and said beside the part. The verdict does not depend on it.
  *
+ * What is found of a part (enum nl_part_finding) tells apart why it does not hold. Where all seeds share one test part,
+ * what is found must survive another one as well: the interval of a difference is widened by what that could move.
+ *
  * Controls must not hold: of the first part with a smallest effect, the same cells with other seeds in place of what it
  * is compared with; of a sameness, a handicap of twice the margin on one side; of an identity, a disturbance.
  */
@@ -25,8 +31,31 @@
 #include "claims/reading.h"
 #include "stats/claim.h"
 
-enum nl_outcome_verdict { NL_REPRODUCED, NL_CONTRADICTED, NL_UNDECIDED, NL_WAITING, NL_NOT_TESTABLE, NL_INCOMPLETE };
+enum nl_outcome_verdict {
+    NL_REPRODUCED,
+    NL_PARTLY_REPRODUCED,
+    NL_CONTRADICTED,
+    NL_NOT_FOUND_HERE,
+    NL_UNDECIDED,
+    NL_WAITING,
+    NL_NOT_TESTABLE,
+    NL_INCOMPLETE
+};
 extern const char *const nl_outcome_verdict_names[]; /* "reproduced", ..., in this order; ends with NULL */
+
+/* What is found of a part. */
+enum nl_part_finding {
+    NL_PART_HOLDS,
+    NL_PART_HOLDS_HERE, /* on this test part; another one could take it below the threshold */
+    NL_PART_OPPOSITE, /* the interval lies beyond the smallest effect on the other side; a sameness, or an identity, is
+                           broken */
+    NL_PART_EQUIVALENT, /* it lies within the smallest effect to both sides */
+    NL_PART_NOT_FOUND,  /* it lies below the smallest effect */
+    NL_PART_NO_ROOM,    /* the smallest effect is larger than what the other side leaves to the end of the scale */
+    NL_PART_OPEN,
+    NL_PART_FINDINGS
+};
+extern const char *const nl_part_finding_names[]; /* "holds", "holds on this test part", ...; ends with NULL */
 
 /* A part, or a control of it, or the part at one value of the key along which it takes the best, as it came out. */
 struct nl_judged {
@@ -34,6 +63,10 @@ struct nl_judged {
     struct nl_claim
         claim; /* effect, interval, p, pairs, failed runs, obstacle; verdict: NL_SUPPORTED: it holds, NL_NOT_SUPPORTED:
                   it is false. Of a ratio, effect is one. Of an identity it has the verdict and the obstacle alone */
+    enum nl_part_finding finding; /* of a part, and of one with one value for all */
+    /* In the numbers that are judged (of ratios logarithms): the interval, how far another test part could move its ends,
+       and the smallest effect; what is left to the end of the scale, NaN: it has none. */
+    double lower, upper, moved, smallest, room;
     double deviation;       /* of an identity: the largest; else NaN */
     const char *control;    /* what makes it one that must not hold; NULL: it is a part */
     char *same;             /* "0.1": the value that serves all sides best, which all have here; NULL: not so */
@@ -85,6 +118,9 @@ bool nl_part_needs_control(const struct nl_published *published, int part);
 int nl_outcome_judge(const struct nl_published *published, const struct nl_claim_evidence *evidence, double level,
                      bool exact, struct nl_outcome *out, struct nl_error *err);
 void nl_outcome_release(struct nl_outcome *outcome);
+
+/* "reproduced", or where the parts differ which of them: "partly reproduced (parts 1 and 3 of 4)"; new string. */
+char *nl_outcome_title(const struct nl_outcome *outcome);
 
 /* ---- words (text.c) ---- */
 

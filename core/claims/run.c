@@ -316,6 +316,20 @@ static enum nl_declared declared(const struct job *job)
     return !*then ? NL_NOT_DECLARED : strcmp(then, hash) == 0 ? NL_DECLARED : NL_DECLARED_OTHERWISE;
 }
 
+/* An opposite effect that was tried against nothing is no contradiction; an identity needs no trial. */
+static void leave_untried(struct nl_outcome *out)
+{
+    bool exact = false;
+    for (int i = 0; i < out->parts; i++)
+        exact |= out->part[i].finding == NL_PART_OPPOSITE && out->part[i].part->kind == NL_IDENTITY;
+    if (out->verdict != NL_CONTRADICTED || exact || out->published->objections)
+        return;
+    out->verdict = NL_NOT_FOUND_HERE;
+    nl_text_add(&out->reason,
+                " The opposite is found, but no objection is listed to try it against, so it is not called "
+                "contradicted.");
+}
+
 /* What the paper would object to is tried; where it changes the outcome, the claim is open. */
 static int try_objections(struct work *work, struct nl_outcome *out, struct nl_diagnostics *diagnostics,
                           struct nl_error *err)
@@ -333,8 +347,8 @@ static int try_objections(struct work *work, struct nl_outcome *out, struct nl_d
         if (status == NL_OK && outcome.verdict == NL_INCOMPLETE) {
             out->verdict = NL_INCOMPLETE;
             nl_text_add(&out->reason, " Under an objection: %s", outcome.reason.at);
-        } else if (status == NL_OK && outcome.verdict != NL_CONTRADICTED) {
-            out->verdict = NL_UNDECIDED;
+        } else if (status == NL_OK && outcome.verdict != NL_CONTRADICTED && outcome.verdict != out->verdict) {
+            out->verdict = outcome.verdict == NL_NOT_FOUND_HERE ? NL_NOT_FOUND_HERE : NL_UNDECIDED;
             nl_text_add(&out->reason, " But under the objection (%s) it is %s.", published->tried[i].says,
                         nl_outcome_verdict_names[outcome.verdict]);
         }
@@ -363,7 +377,10 @@ static int judge_runs(struct work *work, struct nl_outcome *out, struct nl_diagn
         return NL_OK;
     if (judge_work(work, out, err))
         return NL_FAIL;
-    return out->verdict == NL_CONTRADICTED ? try_objections(work, out, diagnostics, err) : NL_OK;
+    if (out->verdict != NL_CONTRADICTED && out->verdict != NL_NOT_FOUND_HERE)
+        return NL_OK;
+    leave_untried(out);
+    return try_objections(work, out, diagnostics, err);
 }
 
 int nl_claim_run(const char *path, const struct nl_claim_options *options, struct nl_outcome *out,

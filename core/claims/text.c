@@ -6,11 +6,29 @@
 #include "claims/outcome.h"
 #include "stats/answer.h"
 
-static const char *const states[] =
-    {[NL_SUPPORTED] = "holds", [NL_NOT_SUPPORTED] = "is false here", [NL_INCONCLUSIVE] = "open"},
+static const char *const states[] = {[NL_PART_HOLDS] = "holds",
+                                     [NL_PART_HOLDS_HERE] =
+                                         "holds on this test part; another one could take it below the threshold",
+                                     [NL_PART_OPPOSITE] = "the opposite is found",
+                                     [NL_PART_EQUIVALENT] = "any effect is smaller than the smallest that counts",
+                                     [NL_PART_NOT_FOUND] = "not found under this protocol",
+                                     [NL_PART_NO_ROOM] = "no room for it at this end of the scale",
+                                     [NL_PART_OPEN] = "open"},
                          *const control_states[] = {[NL_SUPPORTED] = "holds, but must not",
                                                     [NL_NOT_SUPPORTED] = "is false, as it should be",
                                                     [NL_INCONCLUSIVE] = "is not found, as it should be"};
+
+/* What is found of a part; of a broken sameness or identity that. */
+static const char *state_of(const struct nl_judged *judged)
+{
+    if (judged->control)
+        return control_states[judged->claim.verdict];
+    if (judged->finding == NL_PART_OPPOSITE && judged->part->kind == NL_EQUIVALENCE)
+        return "a difference is found";
+    if (judged->finding == NL_PART_OPPOSITE && judged->part->kind == NL_IDENTITY)
+        return "is broken";
+    return states[judged->finding];
+}
 
 /* "+12.3 points (95 % CI 10.1 to 14.5)"; of a ratio, or an end that is open, "31.6x (95 % CI from 12 up)". */
 static void say_effect(struct nl_text *out, const struct nl_claim *claim, double level)
@@ -124,7 +142,9 @@ void nl_say_judged(struct nl_text *out, const struct nl_judged *judged, double l
         else
             say_proof(out, judged);
     }
-    nl_text_add(out, ": %s", (judged->control ? control_states : states)[claim->verdict]);
+    nl_text_add(out, ": %s", state_of(judged));
+    if (judged->finding == NL_PART_NO_ROOM && !judged->control)
+        nl_text_add(out, " (the other side leaves %.3g %s)", judged->room * claim->scale, claim->unit);
     if (claim->obstacle)
         nl_text_add(out, ", %s", claim->obstacle);
     if (judged->decides && !judged->control)
@@ -219,8 +239,9 @@ static void say_quick(struct nl_text *out, const struct nl_outcome *outcome)
 static void add_text(struct nl_text *out, const struct nl_outcome *outcome)
 {
     const struct nl_published *published = outcome->published;
-    nl_text_add(out, "%s: %s\n  %s (%s)\n", outcome->name, nl_outcome_verdict_names[outcome->verdict], published->says,
-                published->source);
+    char *title = nl_outcome_title(outcome);
+    nl_text_add(out, "%s: %s\n  %s (%s)\n", outcome->name, title, published->says, published->source);
+    free(title);
     say_declaration(out, outcome, "  ");
     nl_text_add(out, "  %s", outcome->reason.at);
     say_quick(out, outcome);
@@ -241,7 +262,9 @@ static void add_markdown_table(struct nl_text *out, const struct nl_outcome *out
 {
     nl_text_add(out, "# Outcomes of the claims\n\n| claim | outcome | what the paper says |\n|---|---|---|\n");
     for (int i = 0; i < count; i++) {
-        nl_text_add(out, "| %s | %s | ", outcome[i].name, nl_outcome_verdict_names[outcome[i].verdict]);
+        char *title = nl_outcome_title(&outcome[i]);
+        nl_text_add(out, "| %s | %s | ", outcome[i].name, title);
+        free(title);
         add_field(out, outcome[i].published->says);
         nl_text_add(out, " |\n");
     }
@@ -251,9 +274,11 @@ static void add_markdown(struct nl_text *out, const struct nl_outcome *outcome)
 {
     const struct nl_published *published = outcome->published;
     struct nl_text quick = {0};
+    char *title = nl_outcome_title(outcome);
     say_quick(&quick, outcome);
-    nl_text_add(out, "\n## %s: %s\n\n%s (%s)\n\n%s%s\n\n", outcome->name, nl_outcome_verdict_names[outcome->verdict],
-                published->says, published->source, outcome->reason.at, quick.at ? quick.at : "");
+    nl_text_add(out, "\n## %s: %s\n\n%s (%s)\n\n%s%s\n\n", outcome->name, title, published->says, published->source,
+                outcome->reason.at, quick.at ? quick.at : "");
+    free(title);
     nl_text_release(&quick);
     say_declaration(out, outcome, "- ");
     say_parts(out, outcome, "- ", "  - ");
@@ -265,14 +290,14 @@ static void add_markdown(struct nl_text *out, const struct nl_outcome *outcome)
 
 static void add_judged(struct nl_text *out, const struct nl_judged *judged)
 {
-    static const char *const verdicts[] = {"holds", "false", "open"};
+    static const char *const verdicts[] = {"holds", "false", "open"}; /* of controls */
     const struct nl_claim *claim = &judged->claim;
     nl_text_add(out, "{\"says\": ");
     nl_json_add(out, judged->part->says);
     nl_json_member(out, "kind", nl_part_kind_names[judged->part->kind]);
     nl_json_member(out, "control", judged->control);
     nl_json_member(out, "same", judged->same);
-    nl_json_member(out, "verdict", verdicts[claim->verdict]);
+    nl_json_member(out, "verdict", judged->control ? verdicts[claim->verdict] : nl_part_finding_names[judged->finding]);
     nl_json_member(out, "obstacle", claim->obstacle);
     nl_json_member(out, "decides", judged->decides);
     nl_json_member_number(out, "threshold", judged->part->threshold);

@@ -28,9 +28,10 @@ static void add_summary(struct nl_document *document, const struct nl_outcome *o
     static const char *const head[] = {"claim", "outcome", "what the paper says", "source", NULL};
     nl_document_table(document, "Published claims and their outcomes here.", 1, head);
     for (int i = 0; i < count; i++) {
-        char *verdict = nl_format("%s%s", nl_outcome_verdict_names[outcome[i].verdict], quick_of(&outcome[i]));
+        char *title = nl_outcome_title(&outcome[i]), *verdict = nl_format("%s%s", title, quick_of(&outcome[i]));
         nl_document_row(document, (const char *const[]){outcome[i].name, verdict, outcome[i].published->says,
                                                         outcome[i].published->source});
+        free(title);
         free(verdict);
     }
 }
@@ -99,8 +100,9 @@ static void add_figures(struct nl_document *document, const struct nl_report_sou
 static void add_claim(struct nl_document *document, const struct nl_outcome *outcome)
 {
     const struct nl_published *published = outcome->published;
-    nl_document_add(document, NL_BLOCK_HEADING, 0, "%s: %s%s", outcome->name,
-                    nl_outcome_verdict_names[outcome->verdict], quick_of(outcome));
+    char *title = nl_outcome_title(outcome);
+    nl_document_add(document, NL_BLOCK_HEADING, 0, "%s: %s%s", outcome->name, title, quick_of(outcome));
+    free(title);
     if (outcome->declared == NL_DECLARED_OTHERWISE)
         nl_document_add(document, NL_BLOCK_WARNING, 0,
                         "The claim or its protocol was changed after its first trial was run.");

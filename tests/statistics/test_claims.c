@@ -446,7 +446,7 @@ START_TEST(the_exact_test_judges_too)
 {
     ck_assert_int_eq(verdict_by(true, "smallest: 0.1", 0.2, 0.01, 0.2), NL_REPRODUCED);
     ck_assert_int_eq(verdict_by(true, "smallest: 0.1", 0.11, 0.01, 0.11), NL_UNDECIDED);
-    ck_assert_int_eq(verdict_by(true, "smallest: 0.1", 0.05, 0.01, 0.05), NL_CONTRADICTED);
+    ck_assert_int_eq(verdict_by(true, "smallest: 0.1", 0.05, 0.01, 0.05), NL_NOT_FOUND_HERE);
     ck_assert_int_eq(verdict_by(true, "smallest: 0.1, expect: less", -0.2, 0.01, -0.2), NL_REPRODUCED);
     ck_assert_int_eq(verdict_by(true, "margin: 0.1", -0.2, 0.01, 0), NL_CONTRADICTED);
 }
@@ -457,12 +457,72 @@ START_TEST(a_verdict_needs_the_whole_interval)
     ck_assert_int_eq(verdict_of("smallest: 0.1", 0.2, 0.01, 0.2), NL_REPRODUCED);
     ck_assert_int_eq(verdict_of("smallest: 0.1", 0.11, 0.01, 0.11), NL_UNDECIDED); /* beyond, but not all of it */
     ck_assert_int_eq(verdict_of("smallest: 0.1", 0.09, 0.01, 0.09), NL_UNDECIDED);
-    ck_assert_int_eq(verdict_of("smallest: 0.1", 0.05, 0.01, 0.05), NL_CONTRADICTED);
+    ck_assert_int_eq(verdict_of("smallest: 0.1", 0.05, 0.01, 0.05), NL_NOT_FOUND_HERE);
     ck_assert_int_eq(verdict_of("smallest: 0.1", -0.2, 0.01, -0.2), NL_CONTRADICTED);
     ck_assert_int_eq(verdict_of("smallest: 0.1, expect: less", -0.2, 0.01, -0.2), NL_REPRODUCED);
     ck_assert_int_eq(verdict_of("margin: 0.1", 0.02, 0.01, 0), NL_REPRODUCED);
     ck_assert_int_eq(verdict_of("margin: 0.1", 0.099, 0.01, 0), NL_UNDECIDED);
     ck_assert_int_eq(verdict_of("margin: 0.1", -0.2, 0.01, 0), NL_CONTRADICTED);
+}
+END_TEST
+
+/* Accuracies of ln around `base`, of bn around base + effect, of eight seeds; fixed: all seeds share one test part. */
+static enum nl_part_finding finding_of(const char *threshold, double base, double effect, bool fixed)
+{
+    struct nl_experiment experiment;
+    struct nl_results results;
+    struct nl_outcome outcome = {0};
+    struct nl_error err;
+    struct nl_text text = {0};
+    char *claim = nl_format("%ssweep: {seeds: 8, grid: {norm.kind: [bn, ln]}}\n" HEAD
+                            "measure: {metric: test_accuracy}, of: {norm.kind: bn}, minus: {norm.kind: ln}, %s" TAIL,
+                            fixed ? "data: {split_seed: 1}\n" : "", threshold);
+    load_text(claim, &experiment);
+    nl_text_add(&text, "trial,norm.kind,train.seed,status,failed_step,classes,train_samples,val_samples,test_samples,"
+                       "val_overlap,test_overlap,test_accuracy\n");
+    for (int i = 0; i < 16; i++)
+        nl_text_add(&text, "%d,%s,%d,done,,10,1280,0,20000,0,%d,%.9g\n", i + 1, i % 2 ? "bn" : "ln", i / 2 + 1, fixed,
+                    base + (i % 2 ? effect + 0.0001 * (i / 2 - 3.5) : 0));
+    parse_results(text.at, &experiment, &results);
+    const struct nl_evidence control = {0};
+    const struct nl_claim_evidence evidence = {.main = {.experiment = &experiment, .results = &results},
+                                               .control = &control};
+    ck_assert_int_eq(nl_outcome_judge(experiment.published, &evidence, 0.95, false, &outcome, &err), NL_OK);
+    enum nl_part_finding finding = outcome.part[0].finding;
+    nl_outcome_release(&outcome);
+    nl_results_release(&results);
+    nl_text_release(&text);
+    free(claim);
+    return finding;
+}
+
+/* Why a part does not hold: the opposite, nothing that counts, too little, or no room; and what a shared test part leaves
+ * of it. */
+START_TEST(findings_tell_apart_why)
+{
+    ck_assert_int_eq(finding_of("smallest: 2", 0.5, 0.05, false), NL_PART_HOLDS);
+    ck_assert_int_eq(finding_of("smallest: 2", 0.5, -0.05, false), NL_PART_OPPOSITE);
+    ck_assert_int_eq(finding_of("smallest: 2", 0.5, 0.0, false), NL_PART_EQUIVALENT);
+    ck_assert_int_eq(finding_of("smallest: 2", 0.5, -0.01, false), NL_PART_EQUIVALENT);
+    ck_assert_int_eq(finding_of("smallest: 2", 0.5, -0.02, false), NL_PART_NOT_FOUND);
+    ck_assert_int_eq(finding_of("smallest: 2", 0.5, 0.02, false), NL_PART_OPEN);
+    ck_assert_int_eq(finding_of("smallest: 2", 0.985, 0.01, false), NL_PART_NO_ROOM);
+    ck_assert_int_eq(finding_of("smallest: 2", 0.985, -0.01, false), NL_PART_NO_ROOM);
+    ck_assert_int_eq(finding_of("smallest: 2", 0.985, -0.1, false), NL_PART_OPPOSITE);
+    ck_assert_int_eq(finding_of("smallest: 2, expect: less", 0.985, -0.1, false), NL_PART_HOLDS);
+    ck_assert_int_eq(finding_of("smallest: 2, expect: less", 0.5, 0.1, false), NL_PART_OPPOSITE);
+    ck_assert_int_eq(finding_of("smallest: 2, expect: less", 0.015, -0.01, false), NL_PART_NO_ROOM);
+    ck_assert_int_eq(finding_of("margin: 2", 0.5, 0.001, false), NL_PART_HOLDS);
+    ck_assert_int_eq(finding_of("margin: 2", 0.5, 0.1, false), NL_PART_OPPOSITE);
+    /* 20,000 samples of one part move a difference near one half by about a point. */
+    ck_assert_int_eq(finding_of("smallest: 2", 0.5, 0.021, false), NL_PART_HOLDS);
+    ck_assert_int_eq(finding_of("smallest: 2", 0.5, 0.021, true), NL_PART_HOLDS_HERE);
+    ck_assert_int_eq(finding_of("smallest: 2", 0.5, 0.05, true), NL_PART_HOLDS);
+    ck_assert_int_eq(finding_of("smallest: 2", 0.5, -0.021, false), NL_PART_OPPOSITE);
+    ck_assert_int_eq(finding_of("smallest: 2", 0.5, -0.021, true), NL_PART_NOT_FOUND);
+    ck_assert_int_eq(finding_of("margin: 2", 0.5, 0.021, true), NL_PART_NOT_FOUND);
+    ck_assert_int_eq(finding_of("margin: 2", 0.5, 0.018, false), NL_PART_HOLDS);
+    ck_assert_int_eq(finding_of("margin: 2", 0.5, 0.018, true), NL_PART_HOLDS_HERE);
 }
 END_TEST
 
@@ -503,7 +563,7 @@ START_TEST(one_rate_for_all_is_judged_beside_the_best_of_each)
     static const struct {
         double best;
         enum nl_outcome_verdict verdict;
-    } cases[] = {{10.0, NL_REPRODUCED}, {0.0, NL_CONTRADICTED}};
+    } cases[] = {{10.0, NL_REPRODUCED}, {0.0, NL_NOT_FOUND_HERE}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct nl_experiment experiment;
         struct nl_results results;
@@ -621,7 +681,7 @@ START_TEST(what_an_objection_opens_is_open)
     static const struct {
         const char *set;
         enum nl_outcome_verdict verdict;
-    } tried[] = {{"train.steps: 5", NL_CONTRADICTED}, {"sweep.seeds: 2", NL_UNDECIDED}};
+    } tried[] = {{"train.steps: 5", NL_NOT_FOUND_HERE}, {"sweep.seeds: 2", NL_UNDECIDED}};
     enum nl_declared declared;
     struct nl_error err;
     char *folder = scratch_make();
@@ -655,6 +715,7 @@ int main(void)
     tcase_add_test(cases, an_identity_holds_on_both_sides);
     tcase_add_test(cases, shares_at_an_end_give_no_verdict);
     tcase_add_test(cases, an_interaction_counts_each_of_its_differences);
+    tcase_add_test(cases, findings_tell_apart_why);
     tcase_add_test(cases, a_control_that_holds_forbids_a_verdict);
     tcase_add_test(cases, one_rate_for_all_is_judged_beside_the_best_of_each);
     tcase_add_test(cases, a_claim_is_declared_by_its_first_run);

@@ -250,7 +250,9 @@ static void judge_one(const struct made_claim *made, const struct nl_experiment 
     tally->controls += outcome.controls > 0;
     tally->held += held > 0;
     tally->verdicts[outcome.verdict]++;
-    tally->false_verdicts += outcome.verdict == (made->fact == IS_TRUE ? NL_CONTRADICTED : NL_REPRODUCED);
+    tally->false_verdicts += made->fact == IS_TRUE
+                                 ? outcome.verdict == NL_CONTRADICTED || outcome.verdict == NL_NOT_FOUND_HERE
+                                 : outcome.verdict == NL_REPRODUCED;
     ck_assert(outcome.verdict != NL_REPRODUCED || held == 0);
     for (int i = 0; i < outcome.parts; i++) /* what needs a missing trial is open */
         ck_assert(made->sweep.missing == WHOLE || i != 1 || outcome.part[i].claim.verdict == NL_INCONCLUSIVE);
@@ -293,8 +295,9 @@ START_TEST(verdicts_are_true)
     free(claim);
     double nominal = made->bound > 0.0 ? made->bound : 0.05,
            bound = nominal + 3.0 * sqrt(nominal * (1.0 - nominal) / tally.sweeps), share = 100.0 / tally.sweeps;
-    printf("| %-62s | %6d | %5.1f | %5.1f | %5.1f | %5.1f | %5.1f%s | %5.1f |", made->sweep.name, tally.sweeps,
-           share * tally.verdicts[NL_REPRODUCED], share * tally.verdicts[NL_CONTRADICTED],
+    printf("| %-62s | %6d | %5.1f | %5.1f | %5.1f | %5.1f | %5.1f | %5.1f | %5.1f%s | %5.1f |", made->sweep.name,
+           tally.sweeps, share * tally.verdicts[NL_REPRODUCED], share * tally.verdicts[NL_PARTLY_REPRODUCED],
+           share * tally.verdicts[NL_CONTRADICTED], share * tally.verdicts[NL_NOT_FOUND_HERE],
            share * tally.verdicts[NL_UNDECIDED], share * tally.false_verdicts, 100.0 * bound,
            made->bound > 0.0 ? "*" : " ", share * tally.held);
     printf(tally.sames ? " %5.1f |\n" : "     - |\n", 100.0 * tally.false_sames / tally.sames);
