@@ -551,12 +551,14 @@ static const struct {
 
 static void conclude(struct nl_outcome *out)
 {
-    int count[NL_PART_FINDINGS] = {0}, failing = 0;
+    int count[NL_PART_FINDINGS] = {0}, failing = 0, wide = 0;
     struct nl_text parts = {0};
     for (int i = 0; i < out->parts; i++)
         count[out->part[i].finding]++;
-    for (int i = 0; i < out->controls; i++)
+    for (int i = 0; i < out->controls; i++) {
         failing += out->control[i].claim.verdict == NL_SUPPORTED;
+        wide += out->control[i].claim.verdict == NL_INCONCLUSIVE;
+    }
     out->verdict = failing                                            ? NL_UNDECIDED
                    : count[NL_PART_HOLDS] == out->parts               ? NL_REPRODUCED
                    : count[NL_PART_OPPOSITE]                          ? NL_CONTRADICTED
@@ -576,6 +578,11 @@ static void conclude(struct nl_outcome *out)
     else
         nl_text_add(&out->reason, "Of its %d parts, %s.", out->parts, parts.at);
     nl_text_release(&parts);
+    if (wide && out->controls == 1)
+        nl_text_add(&out->reason, " Its control is open and shows nothing.");
+    else if (wide)
+        nl_text_add(&out->reason, " %d of %s %s open and %s nothing.", wide, NL_COUNT(out->controls, "control"),
+                    nl_agree(wide, "is", "are"), nl_agree(wide, "shows", "show"));
 }
 
 char *nl_outcome_title(const struct nl_outcome *outcome)

@@ -16,7 +16,7 @@ static const char *const states[] = {[NL_PART_HOLDS] = "holds",
                                      [NL_PART_OPEN] = "open"},
                          *const control_states[] = {[NL_SUPPORTED] = "holds, but must not",
                                                     [NL_NOT_SUPPORTED] = "is false, as it should be",
-                                                    [NL_INCONCLUSIVE] = "is not found, as it should be"};
+                                                    [NL_INCONCLUSIVE] = "is open, so it shows nothing"};
 
 /* What is found of a part; of a broken sameness or identity that. */
 static const char *state_of(const struct nl_judged *judged)
