@@ -47,8 +47,8 @@ extern const char *const nl_outcome_verdict_names[]; /* "reproduced", ..., in th
 enum nl_part_finding {
     NL_PART_HOLDS,
     NL_PART_HOLDS_HERE, /* on this test part; another one could take it below the threshold */
-    NL_PART_OPPOSITE, /* the interval lies beyond the smallest effect on the other side; a sameness, or an identity, is
-                           broken */
+    NL_PART_OPPOSITE,   /* the interval lies beyond the smallest effect on the other side; of a sameness or an identity,
+                           it is broken */
     NL_PART_EQUIVALENT, /* it lies within the smallest effect to both sides */
     NL_PART_NOT_FOUND,  /* it lies below the smallest effect */
     NL_PART_NO_ROOM,    /* the smallest effect is larger than what the other side leaves to the end of the scale */
