@@ -64,8 +64,8 @@ struct nl_judged {
         claim; /* effect, interval, p, pairs, failed runs, obstacle; verdict: NL_SUPPORTED: it holds, NL_NOT_SUPPORTED:
                   it is false. Of a ratio, effect is one. Of an identity it has the verdict and the obstacle alone */
     enum nl_part_finding finding; /* of a part, and of one with one value for all */
-    /* In the numbers that are judged (of ratios logarithms): the interval, how far another test part could move its ends,
-       and the smallest effect; what is left to the end of the scale, NaN: it has none. */
+    /* In the numbers that are judged (of ratios logarithms): the interval, how far another test part could move its
+       ends, and the smallest effect; what is left to the end of the scale, NaN: it has none. */
     double lower, upper, moved, smallest, room;
     double deviation;       /* of an identity: the largest; else NaN */
     const char *control;    /* what makes it one that must not hold; NULL: it is a part */
