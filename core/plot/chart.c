@@ -663,3 +663,26 @@ void nl_chart_begin_panel(struct nl_chart *chart, int panel)
         put_strip(chart, panel);
     nl_chart_put_axes(chart, panel);
 }
+
+int nl_draw_panels(const struct nl_picture *picture, struct nl_page *page, const struct nl_name_list *tensors,
+                   enum nl_quantity quantity, int64_t step,
+                   int (*draw)(struct nl_chart *chart, const struct nl_inside *inside, struct nl_error *err),
+                   struct nl_error *err)
+{
+    struct nl_inside inside;
+    int status = nl_inside_load(picture->results, tensors, quantity, &inside, err);
+    if (status != NL_OK)
+        return status;
+    char *why = nl_inside_nothing(&inside, picture->results, step);
+    if (why) {
+        nl_picture_leave_out(picture, page, why);
+    } else {
+        struct nl_chart chart;
+        nl_chart_make(picture, -1, -1, NL_ASSIGN_TO_PANELS, page, &chart);
+        status = draw(&chart, &inside, err);
+        nl_chart_release(&chart);
+    }
+    free(why);
+    nl_inside_release(&inside);
+    return status;
+}

@@ -80,6 +80,13 @@ struct nl_chart {
 void nl_chart_make(const struct nl_picture *picture, int x, int y, enum nl_assignment rule, struct nl_page *page,
                    struct nl_chart *out);
 void nl_chart_release(struct nl_chart *chart);
+/* Draws a quantity of metrics.csv in panels, one for each method, or leaves the picture out where there is nothing of
+ * it in that step (NL_AUTO: in any). */
+int nl_draw_panels(const struct nl_picture *picture, struct nl_page *page, const struct nl_name_list *tensors,
+                   enum nl_quantity quantity, int64_t step,
+                   int (*draw)(struct nl_chart *chart, const struct nl_inside *inside, struct nl_error *err),
+                   struct nl_error *err);
+
 /* ---- small multiples (multiples.c) ---- */
 
 bool nl_chart_any_alike(const struct nl_chart *chart); /* arms in the same style */

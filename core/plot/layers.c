@@ -17,7 +17,7 @@ struct drawing {
     const struct nl_picture *picture;
     struct nl_page *page;
     const struct nl_inside *inside;
-    struct nl_chart chart;
+    struct nl_chart *chart;
     struct nl_measure measure;
     struct nl_ruler colours;
     int every;          /* of the steps that a cell has seen, each so manieth is drawn */
@@ -28,7 +28,7 @@ struct drawing {
 
 static const struct nl_cell *cell_of(const struct drawing *d, int panel)
 {
-    return nl_chart_cell(&d->chart, panel, 0, 0);
+    return nl_chart_cell(d->chart, panel, 0, 0);
 }
 
 /* The mean over the seeds that have a value that it can hold: a geometric one no 0. zero: all that have a value are 0.
@@ -76,7 +76,7 @@ static int steps_of(const struct drawing *d, const struct nl_cell *cell, int eve
 static void choose_steps(struct drawing *d)
 {
     int *steps = nl_alloc((size_t)d->inside->steps, sizeof *steps), longest = 1;
-    for (int panel = 0; panel < d->chart.panels; panel++) {
+    for (int panel = 0; panel < d->chart->panels; panel++) {
         int count = cell_of(d, panel) ? steps_of(d, cell_of(d, panel), 1, steps) : 0;
         longest = count > longest ? count : longest;
         if (count > 0) {
@@ -85,7 +85,7 @@ static void choose_steps(struct drawing *d)
         }
     }
     free(steps);
-    double columns = MOST_BOXES / (d->chart.panels * d->inside->tensors);
+    double columns = MOST_BOXES / (d->chart->panels * d->inside->tensors);
     columns = fmin(fmax(columns, LEAST_COLUMNS), MOST_COLUMNS);
     d->every = (int)ceil(longest / columns);
 }
@@ -101,7 +101,7 @@ static void add_column(const struct drawing *d, struct rows *rows, const struct 
     const int *step = d->inside->step;
     double here = step[steps[at]], before = at > 0 ? step[steps[at - 1]] : here,
            after = at + 1 < count ? step[steps[at + 1]] : here;
-    double left = at > 0 ? (before + here) / 2 : fmax(d->chart.x.low, here - (after - here) / 2);
+    double left = at > 0 ? (before + here) / 2 : fmax(d->chart->x.low, here - (after - here) / 2);
     double right = at + 1 < count ? (here + after) / 2 : fmax(here, left + 0.5);
     double beyond = at + 1 < count ? overlap * (right - left) : 0;
     for (int tensor = 0; tensor < d->inside->tensors; tensor++) {
@@ -137,7 +137,7 @@ static void see_panel(struct drawing *d, int panel)
             d->left_out += left_out;
             d->gap |= !zero && !isfinite(value);
             if (isfinite(value))
-                nl_chart_see(&d->chart, value);
+                nl_chart_see(d->chart, value);
         }
     d->gap |= count == 0;
     d->diverged |= cell && cell->diverged > 0;
@@ -157,7 +157,7 @@ static void put_panel(struct drawing *d, int panel)
     free(steps);
     bool boxes = nl_page_block(page, "box", panel + 1, 0, "step layer left right bottom top value", NULL, &rows.boxes);
     bool zeros = nl_page_block(page, "zero", panel + 1, 0, "step layer left right bottom top: 0", NULL, &rows.zeros);
-    nl_chart_begin_panel(&d->chart, panel);
+    nl_chart_begin_panel(d->chart, panel);
     nl_text_add(out, "plot NaN notitle");
     if (boxes)
         nl_page_plot(out, "$box%d using 1:2:3:4:5:6:7 with boxxyerror fillstyle solid noborder linecolor palette",
@@ -186,7 +186,7 @@ static void put_caption(struct drawing *d)
                        d->measure.by_ratio ? ", or 0" : "");
     if (d->gap)
         nl_caption_add(page, "White: no such tensor, or no run has a finite value.");
-    nl_caption_end(&d->chart);
+    nl_caption_end(d->chart);
 }
 
 /* A row for each layer: where the page's height is free, panels are as high as their names need. */
@@ -198,55 +198,48 @@ static void choose_height(struct drawing *d)
     page->aspect = nl_page_panel_width(page) / fmax(height, 4.0 * page->small);
 }
 
-static int draw(struct drawing *d, struct nl_error *err)
+static int draw_layers(struct drawing *d, struct nl_error *err)
 {
     struct nl_page *page = d->page;
     choose_height(d);
     choose_steps(d);
-    for (int panel = 0; panel < d->chart.panels; panel++)
+    for (int panel = 0; panel < d->chart->panels; panel++)
         see_panel(d, panel);
-    if (nl_chart_fit_scale(&d->chart, &d->measure, &d->colours, err) != NL_OK ||
-        nl_chart_fit_training(&d->chart, d->first, d->last, false, err) != NL_OK ||
-        nl_chart_fit_tensors(&d->chart, d->inside, &d->chart.y, err) != NL_OK)
+    if (nl_chart_fit_scale(d->chart, &d->measure, &d->colours, err) != NL_OK ||
+        nl_chart_fit_training(d->chart, d->first, d->last, false, err) != NL_OK ||
+        nl_chart_fit_tensors(d->chart, d->inside, &d->chart->y, err) != NL_OK)
         return NL_FAIL;
-    nl_ruler_fit_rows(&d->chart.y, nl_page_panel_height(page), page->small);
+    nl_ruler_fit_rows(&d->chart->y, nl_page_panel_height(page), page->small);
     put_caption(d);
     char *label = nl_inside_title(d->inside);
     page->least_height = fmax(page->least_height, nl_text_width(label, page->font));
-    int status = nl_chart_frame(&d->chart, "step", "", err);
+    int status = nl_chart_frame(d->chart, "step", "", err);
     if (status == NL_OK) {
-        nl_chart_put_scale(&d->chart, &d->colours, false, "high", label);
+        nl_chart_put_scale(d->chart, &d->colours, false, "high", label);
         nl_text_add(&page->script, "unset border; set tics scale 0\n");
-        for (int panel = 0; panel < d->chart.panels; panel++)
+        for (int panel = 0; panel < d->chart->panels; panel++)
             put_panel(d, panel);
     }
     free(label);
     return status;
 }
 
+static int draw(struct nl_chart *chart, const struct nl_inside *inside, struct nl_error *err)
+{
+    struct drawing d = {.picture = chart->picture,
+                        .page = chart->page,
+                        .inside = inside,
+                        .chart = chart,
+                        .measure = nl_inside_measure(inside->quantity),
+                        .first = INFINITY};
+    int status = draw_layers(&d, err);
+    nl_ruler_release(&d.colours);
+    return status;
+}
+
 int nl_picture_layers(const struct nl_picture *picture, struct nl_page *page, struct nl_error *err)
 {
     const struct nl_config *config = &picture->experiment->config;
-    struct nl_inside inside;
-    enum nl_quantity quantity = (enum nl_quantity)config->plot.quantity;
-    int status = nl_inside_load(picture->results, &config->plot.tensors, quantity, &inside, err);
-    if (status != NL_OK)
-        return status;
-    char *why = nl_inside_nothing(&inside, picture->results, NL_AUTO);
-    if (why) {
-        nl_picture_leave_out(picture, page, why);
-    } else {
-        struct drawing d = {.picture = picture,
-                            .page = page,
-                            .inside = &inside,
-                            .measure = nl_inside_measure(quantity),
-                            .first = INFINITY};
-        nl_chart_make(picture, -1, -1, NL_ASSIGN_TO_PANELS, page, &d.chart);
-        status = draw(&d, err);
-        nl_ruler_release(&d.colours);
-        nl_chart_release(&d.chart);
-    }
-    free(why);
-    nl_inside_release(&inside);
-    return status;
+    return nl_draw_panels(picture, page, &config->plot.tensors, (enum nl_quantity)config->plot.quantity, NL_AUTO, draw,
+                          err);
 }

@@ -9,7 +9,7 @@ struct drawing {
     const struct nl_picture *picture;
     struct nl_page *page;
     const struct nl_inside *inside;
-    struct nl_chart chart;
+    struct nl_chart *chart;
     struct nl_measure measure;
     struct nl_ruler colours;
     int infinite; /* points of a panel at which no run has a finite loss */
@@ -38,20 +38,20 @@ static double value_of(const struct drawing *d, const struct nl_cell *cell, int 
 
 static const struct nl_cell *cell_of(const struct drawing *d, int panel)
 {
-    return nl_chart_cell(&d->chart, panel, 0, 0);
+    return nl_chart_cell(d->chart, panel, 0, 0);
 }
 
 /* Returns whether all losses are above 0. */
 static bool see_values(struct drawing *d)
 {
     bool positive = true;
-    for (int panel = 0; panel < d->chart.panels; panel++)
+    for (int panel = 0; panel < d->chart->panels; panel++)
         for (int i = 0; i < d->inside->tensors; i++) {
             double value = value_of(d, cell_of(d, panel), i);
             d->infinite += !isfinite(value);
             positive &= !(value <= 0);
             if (isfinite(value))
-                nl_chart_see(&d->chart, value);
+                nl_chart_see(d->chart, value);
         }
     return positive;
 }
@@ -69,7 +69,7 @@ static void put_panel(struct drawing *d, int panel)
             nl_page_row(&rows, (const double[]){at[0], at[1], value}, 3);
     }
     bool any = nl_page_block(page, "plane", panel + 1, 0, "first second loss", NULL, &rows);
-    nl_chart_begin_panel(&d->chart, panel);
+    nl_chart_begin_panel(d->chart, panel);
     nl_text_add(&page->script, "plot NaN notitle");
     if (any)
         nl_page_plot(&page->script,
@@ -109,49 +109,43 @@ static void put_caption(struct drawing *d)
     nl_caption_step(page, d->inside, d->picture->experiment);
     if (d->infinite > 0)
         nl_caption_add(page, "White: %s at which no run has a finite loss.", NL_COUNT(d->infinite, "point"));
-    nl_caption_end(&d->chart);
+    nl_caption_end(d->chart);
 }
 
-static int draw(struct drawing *d, struct nl_error *err)
+static int draw_plane(struct drawing *d, struct nl_error *err)
 {
     struct nl_page *page = d->page;
     page->aspect = 1;
     struct nl_measure scaled = d->measure;
     scaled.by_ratio = see_values(d); /* a loss that grows by orders of magnitude has logarithmic colours */
-    if (nl_chart_fit_scale(&d->chart, &scaled, &d->colours, err) != NL_OK ||
-        fit_axis(d, &d->chart.x, nl_page_panel_width(page), err) != NL_OK ||
-        fit_axis(d, &d->chart.y, nl_page_panel_height(page), err) != NL_OK)
+    if (nl_chart_fit_scale(d->chart, &scaled, &d->colours, err) != NL_OK ||
+        fit_axis(d, &d->chart->x, nl_page_panel_width(page), err) != NL_OK ||
+        fit_axis(d, &d->chart->y, nl_page_panel_height(page), err) != NL_OK)
         return NL_FAIL;
     put_caption(d);
-    int status = nl_chart_frame(&d->chart, "first direction (lengths of the filters)", "second direction", err);
+    int status = nl_chart_frame(d->chart, "first direction (lengths of the filters)", "second direction", err);
     if (status != NL_OK)
         return status;
-    nl_chart_put_scale(&d->chart, &d->colours, false, "high", "loss");
-    for (int panel = 0; panel < d->chart.panels; panel++)
+    nl_chart_put_scale(d->chart, &d->colours, false, "high", "loss");
+    for (int panel = 0; panel < d->chart->panels; panel++)
         put_panel(d, panel);
     return NL_OK;
+}
+
+static int draw(struct nl_chart *chart, const struct nl_inside *inside, struct nl_error *err)
+{
+    struct drawing d = {.picture = chart->picture,
+                        .page = chart->page,
+                        .inside = inside,
+                        .chart = chart,
+                        .measure = nl_inside_measure(inside->quantity)};
+    int status = draw_plane(&d, err);
+    nl_ruler_release(&d.colours);
+    return status;
 }
 
 int nl_picture_plane(const struct nl_picture *picture, struct nl_page *page, struct nl_error *err)
 {
     static const struct nl_name_list planes = {.count = 1, .at = {(char *)(uintptr_t) "plane:*"}};
-    const struct nl_config *config = &picture->experiment->config;
-    struct nl_inside inside;
-    int status = nl_inside_load(picture->results, &planes, NL_QUANTITY_mean, &inside, err);
-    if (status != NL_OK)
-        return status;
-    char *why = nl_inside_nothing(&inside, picture->results, config->plot.step);
-    if (why) {
-        nl_picture_leave_out(picture, page, why);
-    } else {
-        struct drawing d = {
-            .picture = picture, .page = page, .inside = &inside, .measure = nl_inside_measure(NL_QUANTITY_mean)};
-        nl_chart_make(picture, -1, -1, NL_ASSIGN_TO_PANELS, page, &d.chart);
-        status = draw(&d, err);
-        nl_ruler_release(&d.colours);
-        nl_chart_release(&d.chart);
-    }
-    free(why);
-    nl_inside_release(&inside);
-    return status;
+    return nl_draw_panels(picture, page, &planes, NL_QUANTITY_mean, picture->experiment->config.plot.step, draw, err);
 }
