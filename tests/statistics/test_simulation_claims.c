@@ -1,5 +1,5 @@
 /* Claims with known truth: thousands of made sweeps go through the judge of claims, with their controls. A claim that
- * is true may be called contradicted, and one that is false reproduced, in no more than one sweep of twenty; the same
+ * is true may have a part denied, and one that is false be called reproduced, in no more than one sweep of twenty; the same
  * of controls. tests/statistics/SIMULATION.md shows what came out.
  *
  * NORMLAB_ALL set: 5,000 sweeps of each scenario instead of 200. The names of scenarios as arguments: only these. */
@@ -250,9 +250,11 @@ static void judge_one(const struct made_claim *made, const struct nl_experiment 
     tally->controls += outcome.controls > 0;
     tally->held += held > 0;
     tally->verdicts[outcome.verdict]++;
-    tally->false_verdicts += made->fact == IS_TRUE
-                                 ? outcome.verdict == NL_CONTRADICTED || outcome.verdict == NL_NOT_FOUND_HERE
-                                 : outcome.verdict == NL_REPRODUCED;
+    bool denied = false;
+    for (int i = 0; i < outcome.parts; i++)
+        denied |= outcome.part[i].finding == NL_PART_OPPOSITE || outcome.part[i].finding == NL_PART_EQUIVALENT ||
+                  outcome.part[i].finding == NL_PART_NOT_FOUND;
+    tally->false_verdicts += made->fact == IS_TRUE ? denied : outcome.verdict == NL_REPRODUCED;
     ck_assert(outcome.verdict != NL_REPRODUCED || held == 0);
     for (int i = 0; i < outcome.parts; i++) /* what needs a missing trial is open */
         ck_assert(made->sweep.missing == WHOLE || i != 1 || outcome.part[i].claim.verdict == NL_INCONCLUSIVE);
