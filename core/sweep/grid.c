@@ -231,8 +231,7 @@ static int count_points(const struct nl_experiment *experiment, struct nl_diagno
 static bool names_files(const struct nl_key *key)
 {
     static const char *const names[] = {"data.dir",         "data.train_images", "data.train_labels",
-                                        "data.test_images", "data.test_labels",  "model.load",
-                                        "log.toward"};
+                                        "data.test_images", "data.test_labels",  "model.load"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (strcmp(key->name, names[i]) == 0)
             return true;
