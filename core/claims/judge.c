@@ -1,4 +1,4 @@
-/* From what was read of the runs to a verdict. */
+/* From what was read of the runs to what is known of each part. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,20 +9,9 @@
 
 enum { MOST_SEEDS = 1000 /* more are no advice */ };
 
-const char *const nl_outcome_verdict_names[] = {"reproduced",        "partly reproduced", "contradicted",
-                                                "not found here",    "inconclusive",      "waiting",
-                                                "not testable here", "incomplete",        NULL};
-const char *const nl_part_finding_names[] = {
-    "holds", "holds on this test part", "opposite", "equivalent", "not found", "no room", "open", NULL};
-
 static bool is_formula(const struct nl_published_part *part)
 {
     return part->identity != NL_NO_IDENTITY;
-}
-
-static bool has_smallest(const struct nl_published_part *part)
-{
-    return part->kind != NL_EQUIVALENCE && part->kind != NL_IDENTITY;
 }
 
 bool nl_part_needs_control(const struct nl_published *published, int index)
@@ -30,8 +19,8 @@ bool nl_part_needs_control(const struct nl_published *published, int index)
     const struct nl_published_part *part = &published->part[index];
     bool first = true;
     for (int i = 0; i < index; i++)
-        first &= !has_smallest(&published->part[i]);
-    return has_smallest(part) ? first : part->kind == NL_IDENTITY && !is_formula(part);
+        first &= !nl_part_has_smallest(&published->part[i]);
+    return nl_part_has_smallest(part) ? first : part->kind == NL_IDENTITY && !is_formula(part);
 }
 
 /* ---- numbers, seed by seed ---- */
@@ -345,7 +334,7 @@ static void weigh(struct nl_judged *out, struct contrast *contrast, const struct
     out->smallest = threshold;
     double half = 0.5 * (out->upper - out->lower);
     out->moved = claim->other_part > 0 && isfinite(half) ? hypot(half, claim->other_part) - half : 0;
-    if (scale.share && part->sides == 2 && !part->slope && has_smallest(part))
+    if (scale.share && part->sides == 2 && !part->slope && nl_part_has_smallest(part))
         out->room = part->fewer ? contrast->mean[1] : 1 - contrast->mean[1];
     test_part(claim, part, threshold, &bounds);
     if (rules->exact && !points_to_sameness(claim))
@@ -370,44 +359,6 @@ static struct nl_judged judged_of(const struct nl_published_part *part)
                               .claim = {.scale = 1.0, .unit = "", .rate = NAN, .seen_from = NAN}};
 }
 
-/* A sameness that is decided. */
-static enum nl_part_finding find_sameness(const struct nl_judged *judged)
-{
-    double nearest = fmax(judged->lower, -judged->upper), furthest = fmax(fabs(judged->lower), fabs(judged->upper));
-    if (judged->claim.verdict == NL_NOT_SUPPORTED)
-        return nearest - judged->moved > judged->smallest ? NL_PART_OPPOSITE : NL_PART_NOT_FOUND;
-    return judged->moved > 0 && furthest + judged->moved >= judged->smallest ? NL_PART_HOLDS_HERE : NL_PART_HOLDS;
-}
-
-/* A part whose effect has a side and a smallest size. */
-static enum nl_part_finding find_effect(const struct nl_judged *judged)
-{
-    double sign = judged->part->fewer ? -1 : 1, near = sign > 0 ? judged->lower : -judged->upper,
-           far = sign > 0 ? judged->upper : -judged->lower;
-    enum nl_verdict verdict = judged->claim.verdict;
-    if (verdict == NL_SUPPORTED)
-        return near - judged->moved > judged->smallest ? NL_PART_HOLDS : NL_PART_HOLDS_HERE;
-    if (verdict == NL_NOT_SUPPORTED && far + judged->moved < -judged->smallest)
-        return NL_PART_OPPOSITE;
-    if (judged->room < judged->smallest)
-        return NL_PART_NO_ROOM;
-    if (verdict == NL_INCONCLUSIVE)
-        return NL_PART_OPEN;
-    return near > -judged->smallest && far < judged->smallest ? NL_PART_EQUIVALENT : NL_PART_NOT_FOUND;
-}
-
-static enum nl_part_finding find(const struct nl_judged *judged)
-{
-    enum nl_verdict verdict = judged->claim.verdict;
-    if (has_smallest(judged->part))
-        return find_effect(judged);
-    if (verdict == NL_INCONCLUSIVE)
-        return NL_PART_OPEN;
-    if (judged->part->kind == NL_EQUIVALENCE)
-        return find_sameness(judged);
-    return verdict == NL_SUPPORTED ? NL_PART_HOLDS : NL_PART_OPPOSITE;
-}
-
 /* All of them as one family; returns its tests. What is sure needs nothing to decide it. */
 static int judge_family(struct nl_judged *judged, int count, double level)
 {
@@ -419,7 +370,7 @@ static int judge_family(struct nl_judged *judged, int count, double level)
         judged[i].claim = claim[i];
         if (judged[i].part->kind == NL_IDENTITY)
             judge_identity(&judged[i]);
-        judged[i].finding = find(&judged[i]);
+        judged[i].finding = nl_part_find(&judged[i]);
         if (judged[i].claim.verdict != NL_INCONCLUSIVE || judged[i].claim.obstacle) {
             free(judged[i].decides);
             judged[i].decides = NULL;
@@ -513,90 +464,7 @@ static bool judge_same(struct nl_judged *out, const struct nl_evidence *evidence
     return true;
 }
 
-/* ---- the verdict ---- */
-
-/* "part 1 holds", "parts 1 and 3 hold": those of which it is found; how many. */
-static int say_found(struct nl_text *out, const struct nl_outcome *outcome, enum nl_part_finding finding,
-                     const char *one, const char *more)
-{
-    int count = 0, said = 0;
-    for (int i = 0; i < outcome->parts; i++)
-        count += outcome->part[i].finding == finding;
-    if (!count)
-        return 0;
-    nl_text_add(out, "%s%s ", out->length ? "; " : "", nl_agree(count, "part", "parts"));
-    for (int i = 0; i < outcome->parts; i++)
-        if (outcome->part[i].finding == finding)
-            nl_text_add(out, "%s%d", !said++ ? "" : said < count ? ", " : " and ", i + 1);
-    nl_text_add(out, " %s", nl_agree(count, one, more));
-    return count;
-}
-
-static const struct {
-    const char *only, *one, *more;
-} found[NL_PART_FINDINGS] = {
-    [NL_PART_HOLDS] = {"holds", "holds", "hold"},
-    [NL_PART_HOLDS_HERE] = {"holds on this test part, but another one could take it below the threshold",
-                            "holds on this test part alone", "hold on this test part alone"},
-    [NL_PART_OPPOSITE] = {"is contradicted: the opposite is found", "is contradicted", "are contradicted"},
-    [NL_PART_EQUIVALENT] = {"does not hold here: any effect is smaller than the smallest that counts",
-                            "does not hold (the effect is smaller than counts)",
-                            "do not hold (the effects are smaller than count)"},
-    [NL_PART_NOT_FOUND] = {"is not found under this protocol", "is not found under this protocol",
-                           "are not found under this protocol"},
-    [NL_PART_NO_ROOM] = {"has no room: the other side is too near the end of the scale for the smallest effect",
-                         "has no room at this ceiling", "have no room at this ceiling"},
-    [NL_PART_OPEN] = {"is open", "is open", "are open"},
-};
-
-static void conclude(struct nl_outcome *out)
-{
-    int count[NL_PART_FINDINGS] = {0}, failing = 0, wide = 0;
-    struct nl_text parts = {0};
-    for (int i = 0; i < out->parts; i++)
-        count[out->part[i].finding]++;
-    for (int i = 0; i < out->controls; i++) {
-        failing += out->control[i].claim.verdict == NL_SUPPORTED;
-        wide += out->control[i].claim.verdict == NL_INCONCLUSIVE;
-    }
-    out->verdict = failing                                            ? NL_UNDECIDED
-                   : count[NL_PART_HOLDS] == out->parts               ? NL_REPRODUCED
-                   : count[NL_PART_OPPOSITE]                          ? NL_CONTRADICTED
-                   : count[NL_PART_HOLDS]                             ? NL_PARTLY_REPRODUCED
-                   : count[NL_PART_OPEN] || count[NL_PART_HOLDS_HERE] ? NL_UNDECIDED
-                                                                      : NL_NOT_FOUND_HERE;
-    if (failing)
-        nl_text_add(&out->reason, "%d of %s %s the claimed effect, so the findings prove nothing. ", failing,
-                    NL_COUNT(out->controls, "control"), nl_agree(failing, "shows", "show"));
-    for (enum nl_part_finding f = 0; f < NL_PART_FINDINGS && out->parts > 1; f++)
-        say_found(&parts, out, f, found[f].one, found[f].more);
-    enum nl_part_finding first = out->part[0].finding;
-    if (out->parts == 1)
-        nl_text_add(&out->reason, "Its only part %s.", found[first].only);
-    else if (count[first] == out->parts)
-        nl_text_add(&out->reason, "All of its %d parts %s.", out->parts, found[first].more);
-    else
-        nl_text_add(&out->reason, "Of its %d parts, %s.", out->parts, parts.at);
-    nl_text_release(&parts);
-    if (wide && out->controls == 1)
-        nl_text_add(&out->reason, " Its control is open and shows nothing.");
-    else if (wide)
-        nl_text_add(&out->reason, " %d of %s %s open and %s nothing.", wide, NL_COUNT(out->controls, "control"),
-                    nl_agree(wide, "is", "are"), nl_agree(wide, "shows", "show"));
-}
-
-char *nl_outcome_title(const struct nl_outcome *outcome)
-{
-    const char *verdict = nl_outcome_verdict_names[outcome->verdict];
-    enum nl_part_finding finding = outcome->verdict == NL_CONTRADICTED ? NL_PART_OPPOSITE : NL_PART_HOLDS;
-    struct nl_text parts = {0};
-    bool some = outcome->parts > 1 && (outcome->verdict == NL_CONTRADICTED || outcome->verdict == NL_PARTLY_REPRODUCED);
-    if (some)
-        say_found(&parts, outcome, finding, "", "");
-    char *title = parts.length ? nl_format("%s (%sof %d)", verdict, parts.at, outcome->parts) : nl_strdup(verdict);
-    nl_text_release(&parts);
-    return title;
-}
+/* ---- a claim ---- */
 
 int nl_outcome_judge(const struct nl_published *published, const struct nl_claim_evidence *evidence, double level,
                      bool exact, struct nl_outcome *out, struct nl_error *err)
@@ -627,7 +495,7 @@ int nl_outcome_judge(const struct nl_published *published, const struct nl_claim
     judge_family(out->same, out->sames, level);
     for (int i = 0; i < out->controls; i++)
         judge_family(&out->control[i], 1, level);
-    conclude(out);
+    nl_outcome_conclude(out);
     return NL_OK;
 }
 

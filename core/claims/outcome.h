@@ -55,7 +55,13 @@ enum nl_part_finding {
     NL_PART_OPEN,
     NL_PART_FINDINGS
 };
-extern const char *const nl_part_finding_names[]; /* "holds", "holds on this test part", ...; ends with NULL */
+struct nl_part_finding_row {
+    const char *name;       /* "opposite": in JSON */
+    const char *state;      /* "the opposite is found": behind the numbers of a part */
+    const char *only;       /* "Its only part ..." */
+    const char *one, *more; /* "part 2 ...", "parts 2 and 3 ..." */
+};
+extern const struct nl_part_finding_row nl_part_findings[NL_PART_FINDINGS];
 
 /* A part, or a control of it, or the part at one value of the key along which it takes the best, as it came out. */
 struct nl_judged {
@@ -118,6 +124,17 @@ bool nl_part_needs_control(const struct nl_published *published, int part);
 int nl_outcome_judge(const struct nl_published *published, const struct nl_claim_evidence *evidence, double level,
                      bool exact, struct nl_outcome *out, struct nl_error *err);
 void nl_outcome_release(struct nl_outcome *outcome);
+
+/* ---- the verdict (verdict.c) ---- */
+
+/* Whether the part has a side and a smallest effect: it is no sameness and no identity. */
+bool nl_part_has_smallest(const struct nl_published_part *part);
+
+/* What is found of a part whose claim is judged. */
+enum nl_part_finding nl_part_find(const struct nl_judged *judged);
+
+/* The verdict, and its reason, from findings and controls. */
+void nl_outcome_conclude(struct nl_outcome *out);
 
 /* "reproduced", or where the parts differ which of them: "partly reproduced (parts 1 and 3 of 4)"; new string. */
 char *nl_outcome_title(const struct nl_outcome *outcome);

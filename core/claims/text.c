@@ -6,17 +6,9 @@
 #include "claims/outcome.h"
 #include "stats/answer.h"
 
-static const char *const states[] = {[NL_PART_HOLDS] = "holds",
-                                     [NL_PART_HOLDS_HERE] =
-                                         "holds on this test part; another one could take it below the threshold",
-                                     [NL_PART_OPPOSITE] = "the opposite is found",
-                                     [NL_PART_EQUIVALENT] = "any effect is smaller than the smallest that counts",
-                                     [NL_PART_NOT_FOUND] = "not found under this protocol",
-                                     [NL_PART_NO_ROOM] = "no room for it at this end of the scale",
-                                     [NL_PART_OPEN] = "open"},
-                         *const control_states[] = {[NL_SUPPORTED] = "holds, but must not",
-                                                    [NL_NOT_SUPPORTED] = "is false, as it should be",
-                                                    [NL_INCONCLUSIVE] = "is open, so it shows nothing"};
+static const char *const control_states[] = {[NL_SUPPORTED] = "holds, but must not",
+                                             [NL_NOT_SUPPORTED] = "is false, as it should be",
+                                             [NL_INCONCLUSIVE] = "is open, so it shows nothing"};
 
 /* What is found of a part; of a broken sameness or identity that. */
 static const char *state_of(const struct nl_judged *judged)
@@ -27,7 +19,7 @@ static const char *state_of(const struct nl_judged *judged)
         return "a difference is found";
     if (judged->finding == NL_PART_OPPOSITE && judged->part->kind == NL_IDENTITY)
         return "is broken";
-    return states[judged->finding];
+    return nl_part_findings[judged->finding].state;
 }
 
 /* "+12.3 points (95 % CI 10.1 to 14.5)"; of a ratio, or an end that is open, "31.6x (95 % CI from 12 up)". */
@@ -297,7 +289,7 @@ static void add_judged(struct nl_text *out, const struct nl_judged *judged)
     nl_json_member(out, "kind", nl_part_kind_names[judged->part->kind]);
     nl_json_member(out, "control", judged->control);
     nl_json_member(out, "same", judged->same);
-    nl_json_member(out, "verdict", judged->control ? verdicts[claim->verdict] : nl_part_finding_names[judged->finding]);
+    nl_json_member(out, "verdict", judged->control ? verdicts[claim->verdict] : nl_part_findings[judged->finding].name);
     nl_json_member(out, "obstacle", claim->obstacle);
     nl_json_member(out, "decides", judged->decides);
     nl_json_member_number(out, "threshold", judged->part->threshold);

@@ -14,10 +14,8 @@ static const double overlap = 0.1;   /* of a box, under the next one: else the b
 static const double tallest = 560.0; /* points: all panels, where the height is free */
 
 struct drawing {
-    const struct nl_picture *picture;
-    struct nl_page *page;
-    const struct nl_inside *inside;
     struct nl_chart *chart;
+    const struct nl_inside *inside;
     struct nl_measure measure;
     struct nl_ruler colours;
     int every;          /* of the steps that a cell has seen, each so manieth is drawn */
@@ -36,7 +34,7 @@ static const struct nl_cell *cell_of(const struct drawing *d, int panel)
 static double value_of(const struct drawing *d, const struct nl_cell *cell, int tensor, int step, bool *zero,
                        int *left_out)
 {
-    const struct nl_results *results = d->picture->results;
+    const struct nl_results *results = d->chart->picture->results;
     double *values = nl_alloc((size_t)results->seeds, sizeof *values);
     *zero = false;
     *left_out = 0;
@@ -46,7 +44,7 @@ static double value_of(const struct drawing *d, const struct nl_cell *cell, int 
         *left_out += !isnan(values[seed]) && !nl_inside_is_comparable(d->inside->quantity, values[seed]);
     }
     struct nl_estimate mean =
-        nl_inside_mean(d->inside->quantity, values, results->seeds, results, d->picture->experiment);
+        nl_inside_mean(d->inside->quantity, values, results->seeds, results, d->chart->picture->experiment);
     free(values);
     *zero &= mean.n == 0;
     *left_out *= mean.n > 0;
@@ -61,8 +59,8 @@ static int steps_of(const struct drawing *d, const struct nl_cell *cell, int eve
     for (int step = 0; step < inside->steps; step++) {
         bool seen = false;
         for (int i = 0; i < inside->seeds * inside->tensors && !seen; i++)
-            seen = !isnan(
-                nl_inside_value(inside, d->picture->results, cell, i / inside->tensors, i % inside->tensors, step));
+            seen = !isnan(nl_inside_value(inside, d->chart->picture->results, cell, i / inside->tensors,
+                                          i % inside->tensors, step));
         if (seen)
             out[count++] = step;
     }
@@ -146,7 +144,7 @@ static void see_panel(struct drawing *d, int panel)
 
 static void put_panel(struct drawing *d, int panel)
 {
-    struct nl_page *page = d->page;
+    struct nl_page *page = d->chart->page;
     struct nl_text *out = &page->script;
     const struct nl_cell *cell = cell_of(d, panel);
     int *steps = nl_alloc((size_t)d->inside->steps, sizeof *steps);
@@ -171,9 +169,9 @@ static void put_panel(struct drawing *d, int panel)
 
 static void put_caption(struct drawing *d)
 {
-    struct nl_page *page = d->page;
-    nl_caption_means(page, d->picture, &(struct nl_metric_column){.measure = d->measure}, NULL);
-    nl_caption_inside(page, d->inside, d->picture->experiment);
+    struct nl_page *page = d->chart->page;
+    nl_caption_means(page, d->chart->picture, &(struct nl_metric_column){.measure = d->measure}, NULL);
+    nl_caption_inside(page, d->inside, d->chart->picture->experiment);
     if (d->every > 1)
         nl_caption_add(page, "Of the steps that metrics.csv has, one in %d is drawn.", d->every);
     if (d->diverged)
@@ -192,7 +190,7 @@ static void put_caption(struct drawing *d)
 /* A row for each layer: where the page's height is free, panels are as high as their names need. */
 static void choose_height(struct drawing *d)
 {
-    struct nl_page *page = d->page;
+    struct nl_page *page = d->chart->page;
     double names = fmin(d->inside->tensors, MOST_NAMES) * 1.1 * page->small;
     double height = fmin(fmax(names, nl_page_panel_height(page)), tallest / page->rows - page->title);
     page->aspect = nl_page_panel_width(page) / fmax(height, 4.0 * page->small);
@@ -200,7 +198,7 @@ static void choose_height(struct drawing *d)
 
 static int draw_layers(struct drawing *d, struct nl_error *err)
 {
-    struct nl_page *page = d->page;
+    struct nl_page *page = d->chart->page;
     choose_height(d);
     choose_steps(d);
     for (int panel = 0; panel < d->chart->panels; panel++)
@@ -226,12 +224,8 @@ static int draw_layers(struct drawing *d, struct nl_error *err)
 
 static int draw(struct nl_chart *chart, const struct nl_inside *inside, struct nl_error *err)
 {
-    struct drawing d = {.picture = chart->picture,
-                        .page = chart->page,
-                        .inside = inside,
-                        .chart = chart,
-                        .measure = nl_inside_measure(inside->quantity),
-                        .first = INFINITY};
+    struct drawing d = {
+        .chart = chart, .inside = inside, .measure = nl_inside_measure(inside->quantity), .first = INFINITY};
     int status = draw_layers(&d, err);
     nl_ruler_release(&d.colours);
     return status;

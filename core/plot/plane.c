@@ -6,10 +6,8 @@
 #include "plot/chart.h"
 
 struct drawing {
-    const struct nl_picture *picture;
-    struct nl_page *page;
-    const struct nl_inside *inside;
     struct nl_chart *chart;
+    const struct nl_inside *inside;
     struct nl_measure measure;
     struct nl_ruler colours;
     int infinite; /* points of a panel at which no run has a finite loss */
@@ -24,8 +22,8 @@ static bool read_point(const char *name, double at[2])
 /* The mean over the seeds whose loss there is finite, in the step that plot.step names. */
 static double value_of(const struct drawing *d, const struct nl_cell *cell, int tensor)
 {
-    const struct nl_results *results = d->picture->results;
-    const struct nl_experiment *experiment = d->picture->experiment;
+    const struct nl_results *results = d->chart->picture->results;
+    const struct nl_experiment *experiment = d->chart->picture->experiment;
     double *values = nl_alloc((size_t)results->seeds, sizeof *values);
     for (int seed = 0; seed < results->seeds; seed++) {
         int step = cell ? nl_inside_step_of(d->inside, results, experiment, cell, seed) : -1;
@@ -61,7 +59,7 @@ static const double side = 2.0 / (NL_PLANE_SIDE - 1);
 
 static void put_panel(struct drawing *d, int panel)
 {
-    struct nl_page *page = d->page;
+    struct nl_page *page = d->chart->page;
     struct nl_text rows = {0};
     for (int i = 0; i < d->inside->tensors; i++) {
         double at[2], value = value_of(d, cell_of(d, panel), i);
@@ -90,23 +88,24 @@ static int fit_axis(const struct drawing *d, struct nl_ruler *ruler, double room
         at[i] = nl_slice_factor(i, NL_PLANE_SIDE);
         label[i] = nl_format("%.1f", at[i]);
     }
-    int status = nl_ruler_points(ruler, at, label, NL_PLANE_SIDE, false, false, &d->picture->experiment->config, err);
+    int status =
+        nl_ruler_points(ruler, at, label, NL_PLANE_SIDE, false, false, &d->chart->picture->experiment->config, err);
     free(label);
     if (status != NL_OK)
         return status;
     ruler->low = -1 - side / 2;
     ruler->high = 1 + side / 2;
-    nl_ruler_ticks(ruler, room, 4.0 * d->page->small);
+    nl_ruler_ticks(ruler, room, 4.0 * d->chart->page->small);
     return NL_OK;
 }
 
 static void put_caption(struct drawing *d)
 {
-    struct nl_page *page = d->page;
-    nl_caption_means(page, d->picture, &(struct nl_metric_column){.measure = d->measure}, NULL);
-    nl_caption_inside(page, d->inside, d->picture->experiment);
+    struct nl_page *page = d->chart->page;
+    nl_caption_means(page, d->chart->picture, &(struct nl_metric_column){.measure = d->measure}, NULL);
+    nl_caption_inside(page, d->inside, d->chart->picture->experiment);
     nl_caption_add(page, "Cross: the parameters.");
-    nl_caption_step(page, d->inside, d->picture->experiment);
+    nl_caption_step(page, d->inside, d->chart->picture->experiment);
     if (d->infinite > 0)
         nl_caption_add(page, "White: %s at which no run has a finite loss.", NL_COUNT(d->infinite, "point"));
     nl_caption_end(d->chart);
@@ -114,7 +113,7 @@ static void put_caption(struct drawing *d)
 
 static int draw_plane(struct drawing *d, struct nl_error *err)
 {
-    struct nl_page *page = d->page;
+    struct nl_page *page = d->chart->page;
     page->aspect = 1;
     struct nl_measure scaled = d->measure;
     scaled.by_ratio = see_values(d); /* a loss that grows by orders of magnitude has logarithmic colours */
@@ -134,11 +133,7 @@ static int draw_plane(struct drawing *d, struct nl_error *err)
 
 static int draw(struct nl_chart *chart, const struct nl_inside *inside, struct nl_error *err)
 {
-    struct drawing d = {.picture = chart->picture,
-                        .page = chart->page,
-                        .inside = inside,
-                        .chart = chart,
-                        .measure = nl_inside_measure(inside->quantity)};
+    struct drawing d = {.chart = chart, .inside = inside, .measure = nl_inside_measure(inside->quantity)};
     int status = draw_plane(&d, err);
     nl_ruler_release(&d.colours);
     return status;

@@ -109,17 +109,17 @@ static void put_parameters(const struct aside *a, const double *values)
                                     a->count);
 }
 
-/* Forward and backward, without a step. Loss and gradients of each replica. */
-static void look_around(void *context)
+/* Forward, and backward where gradients are wanted, without a step. Loss and gradients of each replica. */
+static void pass(const struct aside *a, bool gradients)
 {
-    const struct aside *a = context;
     const struct nl_plan *plan = a->plan;
     struct nl_run run = *a->step;
     run.observes = false;
     struct nl_loss_sums *sums = nl_alloc((size_t)plan->replicas, sizeof *sums);
     nl_plan_put(plan, run.sums, sums, sizeof *sums);
     nl_plan_forward(plan, &plan->train, &run);
-    nl_plan_backward(plan, &run);
+    if (gradients)
+        nl_plan_backward(plan, &run);
     nl_plan_get(plan, sums, run.sums, sizeof *sums);
     for (int i = 0; i < plan->replicas; i++) {
         a->loss[i] = sums[i].loss / sums[i].counted;
@@ -127,7 +127,13 @@ static void look_around(void *context)
     }
     nl_plan_put(plan, run.sums, sums, sizeof *sums);
     free(sums);
-    get(a, a->gradient, plan->update.grad);
+    if (gradients)
+        get(a, a->gradient, plan->update.grad);
+}
+
+static void look_around(void *context)
+{
+    pass(context, true);
 }
 
 /* With a->trial as parameters. */
@@ -136,7 +142,15 @@ static void look_from_there(void *context)
     struct aside *a = context;
     put_parameters(a, a->trial);
     get(a, a->trial, a->plan->parameters); /* as the backend rounds them */
-    look_around(a);
+    pass(a, true);
+}
+
+/* Likewise, the loss alone. */
+static void measure_there(void *context)
+{
+    const struct aside *a = context;
+    put_parameters(a, a->trial);
+    pass(a, false);
 }
 
 static void make_step(void *context)
@@ -306,7 +320,7 @@ static void look_at_points(struct aside *a)
         if (!nl_is_point(observers->at[i].aspect))
             continue;
         go_to(a, &observers->at[i], &directions);
-        nl_aside(a->plan, look_from_there, a);
+        nl_aside(a->plan, measure_there, a);
         for (int replica = 0; replica < a->plan->replicas; replica++)
             a->seen[replica * observers->count + i] = nl_look_at_whole(1, &a->loss[replica], NULL);
     }

@@ -193,10 +193,10 @@ static void remember_parameters(const struct nl_training *c)
 {
     for (int i = 0; i < c->plan.replicas; i++) {
         struct nl_replica *r = c->active[i];
-        double *free_one = r->earlier;
+        double *oldest = r->earlier;
         r->earlier = r->now.before;
-        r->now.before = free_one;
-        c->plan.backend->get_reals(free_one, nl_place_in(&c->plan, c->plan.parameters, i), c->graph.count);
+        r->now.before = oldest;
+        c->plan.backend->get_reals(oldest, nl_place_in(&c->plan, c->plan.parameters, i), c->graph.count);
     }
 }
 

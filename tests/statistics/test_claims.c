@@ -466,8 +466,10 @@ START_TEST(a_verdict_needs_the_whole_interval)
 }
 END_TEST
 
-/* Accuracies of ln around `base`, of bn around base + effect, of eight seeds; fixed: all seeds share one test part. */
-static enum nl_part_finding finding_of(const char *threshold, double base, double effect, bool fixed)
+/* Accuracies of ln around `base`, of bn around base + effect, of the last of eight seeds by `outlier` more; fixed: all
+ * seeds share one test part. */
+static enum nl_part_finding finding_by(bool exact, const char *threshold, double base, double effect, double outlier,
+                                       bool fixed)
 {
     struct nl_experiment experiment;
     struct nl_results results;
@@ -482,18 +484,23 @@ static enum nl_part_finding finding_of(const char *threshold, double base, doubl
                        "val_overlap,test_overlap,test_accuracy\n");
     for (int i = 0; i < 16; i++)
         nl_text_add(&text, "%d,%s,%d,done,,10,1280,0,20000,0,%d,%.9g\n", i + 1, i % 2 ? "bn" : "ln", i / 2 + 1, fixed,
-                    base + (i % 2 ? effect + 0.0001 * (i / 2 - 3.5) : 0));
+                    base + (i % 2 ? effect + 0.0001 * (i / 2 - 3.5) + outlier * (i == 15) : 0));
     parse_results(text.at, &experiment, &results);
     const struct nl_evidence control = {0};
     const struct nl_claim_evidence evidence = {.main = {.experiment = &experiment, .results = &results},
                                                .control = &control};
-    ck_assert_int_eq(nl_outcome_judge(experiment.published, &evidence, 0.95, false, &outcome, &err), NL_OK);
+    ck_assert_int_eq(nl_outcome_judge(experiment.published, &evidence, 0.95, exact, &outcome, &err), NL_OK);
     enum nl_part_finding finding = outcome.part[0].finding;
     nl_outcome_release(&outcome);
     nl_results_release(&results);
     nl_text_release(&text);
     free(claim);
     return finding;
+}
+
+static enum nl_part_finding finding_of(const char *threshold, double base, double effect, bool fixed)
+{
+    return finding_by(false, threshold, base, effect, 0, fixed);
 }
 
 /* Why a part does not hold: the opposite, nothing that counts, too little, or no room; and what a shared test part leaves
@@ -523,6 +530,9 @@ START_TEST(findings_tell_apart_why)
     ck_assert_int_eq(finding_of("margin: 2", 0.5, 0.021, true), NL_PART_NOT_FOUND);
     ck_assert_int_eq(finding_of("margin: 2", 0.5, 0.018, false), NL_PART_HOLDS);
     ck_assert_int_eq(finding_of("margin: 2", 0.5, 0.018, true), NL_PART_HOLDS_HERE);
+    /* All pairs lie beyond the threshold, and one far away; where no part is shared, another one takes nothing. */
+    ck_assert_int_eq(finding_by(false, "smallest: 2", 0.5, 0.021, 0.3, false), NL_PART_OPEN);
+    ck_assert_int_eq(finding_by(true, "smallest: 2", 0.5, 0.021, 0.3, false), NL_PART_HOLDS);
 }
 END_TEST
 
