@@ -271,6 +271,12 @@ static void need_runs(struct nl_claim *claim, const struct nl_published_part *pa
 
 /* ---- judgements ---- */
 
+/* How many values of its hinge the claim is judged at, besides the one that the protocol has. */
+static int other_values(const struct nl_published *published)
+{
+    return published->hinge ? published->hinge->hinge.values.count : 0;
+}
+
 /* The largest deviation between two runs of the same seed; a seed without numbers is an obstacle. */
 static void judge_runs_identity(struct nl_judged *out, const struct contrast *contrast)
 {
@@ -370,7 +376,7 @@ static int judge_family(struct nl_judged *judged, int count, double level)
         judged[i].claim = claim[i];
         if (judged[i].part->kind == NL_IDENTITY)
             judge_identity(&judged[i]);
-        judged[i].finding = nl_part_find(&judged[i]);
+        judged[i].finding = judged[i].over_hinge = nl_part_find(&judged[i]);
         if (judged[i].claim.verdict != NL_INCONCLUSIVE || judged[i].claim.obstacle) {
             free(judged[i].decides);
             judged[i].decides = NULL;
@@ -385,16 +391,37 @@ static int judge_formula(struct nl_judged *out, bool perturbed, struct nl_error 
     return nl_identity_deviation(out->part->identity, out->part->device, perturbed, &out->deviation, err);
 }
 
+/* The part from these runs. */
+static void judge_contrast(struct nl_judged *out, const struct nl_evidence *evidence, const struct rules *rules)
+{
+    struct contrast contrast = contrast_make(evidence, NULL);
+    read_part(&contrast, out->part, evidence);
+    weigh(out, &contrast, evidence, rules, 0.0);
+    contrast_release(&contrast);
+}
+
 static int judge_part(struct nl_judged *out, const struct nl_claim_evidence *evidence, const struct rules *rules,
                       struct nl_error *err)
 {
     if (is_formula(out->part))
         return judge_formula(out, false, err);
-    struct contrast contrast = contrast_make(&evidence->main, NULL);
-    read_part(&contrast, out->part, &evidence->main);
-    weigh(out, &contrast, &evidence->main, rules, 0.0);
-    contrast_release(&contrast);
+    judge_contrast(out, &evidence->main, rules);
     return NL_OK;
+}
+
+/* The part at other values of the hinge, where its cells name those values. */
+static void judge_hinge(struct nl_outcome *out, int index, const struct nl_evidence *evidence,
+                        const struct rules *rules)
+{
+    const struct nl_published *published = out->published;
+    for (int v = 0; v < other_values(published) && !is_formula(&published->part[index]); v++) {
+        struct nl_judged *judged = &out->hinge[out->hinged++];
+        *judged = judged_of(&evidence[v].experiment->published->part[index]);
+        judge_contrast(judged, &evidence[v], rules);
+        judged->part = &published->part[index];
+        judged->at = published->hinge->hinge.values.at[v];
+        out->hinge_one_part |= nl_part_scale(judged->part, &evidence[v]).fixed;
+    }
 }
 
 /* The control of a part; false: it has none. */
@@ -454,11 +481,8 @@ static bool judge_same(struct nl_judged *out, const struct nl_evidence *evidence
         cell->key[cell->keys] = factor->key;
         cell->values[cell->keys++] = (struct nl_word_list){.count = 1, .at = &factor->value[level]};
     }
-    struct contrast contrast = contrast_make(evidence, NULL);
     out->part = &at;
-    read_part(&contrast, &at, evidence);
-    weigh(out, &contrast, evidence, rules, 0.0);
-    contrast_release(&contrast);
+    judge_contrast(out, evidence, rules);
     out->part = part;
     out->same = nl_strdup(factor->value[level]);
     return true;
@@ -469,14 +493,16 @@ static bool judge_same(struct nl_judged *out, const struct nl_evidence *evidence
 int nl_outcome_judge(const struct nl_published *published, const struct nl_claim_evidence *evidence, double level,
                      bool exact, struct nl_outcome *out, struct nl_error *err)
 {
-    const struct rules rules = {level, exact, published->parts}, alone = {level, exact, 1};
+    int values = evidence->hinge ? other_values(published) : 0, parts = published->parts;
+    const struct rules rules = {level, exact, parts * (1 + values)}, alone = {level, exact, 1};
     int status = NL_OK;
     out->published = published;
     out->level = level;
-    out->part = nl_alloc((size_t)published->parts, sizeof *out->part);
-    out->control = nl_alloc((size_t)published->parts, sizeof *out->control);
-    out->same = nl_alloc((size_t)published->parts, sizeof *out->same);
-    for (int i = 0; i < published->parts && status == NL_OK; i++) {
+    out->part = nl_alloc((size_t)parts * (size_t)(1 + values), sizeof *out->part);
+    out->hinge = out->part + parts; /* they are one family */
+    out->control = nl_alloc((size_t)parts, sizeof *out->control);
+    out->same = nl_alloc((size_t)parts, sizeof *out->same);
+    for (int i = 0; i < parts && status == NL_OK; i++) {
         struct nl_judged *part = &out->part[out->parts++], *control = &out->control[out->controls];
         bool there = false;
         *part = *control = judged_of(&published->part[i]);
@@ -486,12 +512,14 @@ int nl_outcome_judge(const struct nl_published *published, const struct nl_claim
         out->controls += there;
         out->same[out->sames] = judged_of(&published->part[i]);
         out->sames += status == NL_OK && judge_same(&out->same[out->sames], &evidence->main, &rules);
+        if (status == NL_OK && values)
+            judge_hinge(out, i, evidence->hinge, &rules);
         if (status == NL_OK && !is_formula(part->part))
             out->one_part |= nl_part_scale(part->part, &evidence->main).fixed;
     }
     if (status)
         return NL_FAIL;
-    out->tests = judge_family(out->part, out->parts, level);
+    out->tests = judge_family(out->part, out->parts + out->hinged, level);
     judge_family(out->same, out->sames, level);
     for (int i = 0; i < out->controls; i++)
         judge_family(&out->control[i], 1, level);
@@ -506,14 +534,17 @@ static void release_judged(struct nl_judged *judged, int count)
         free(judged[i].decides);
         free(judged[i].same);
     }
-    free(judged);
 }
 
 void nl_outcome_release(struct nl_outcome *outcome)
 {
     release_judged(outcome->part, outcome->parts);
+    release_judged(outcome->hinge, outcome->hinged);
     release_judged(outcome->control, outcome->controls);
     release_judged(outcome->same, outcome->sames);
+    free(outcome->part); /* with those of the hinge */
+    free(outcome->control);
+    free(outcome->same);
     free(outcome->tried);
     free(outcome->name);
     nl_text_release(&outcome->reason);

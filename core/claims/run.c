@@ -13,6 +13,7 @@
 struct job {
     char *folder;
     struct nl_settings overrides;
+    const struct nl_replacement *replacement; /* of the value of the hinge; NULL: none */
     struct nl_experiment experiment;
     struct nl_grid grid;
     struct nl_results results;
@@ -147,7 +148,8 @@ static int load(struct job *job, struct nl_error *err)
 static int do_job(struct job *job, const char *path, bool claim, const struct nl_claim_options *options,
                   enum nl_stop *stop, struct nl_diagnostics *diagnostics, struct nl_error *err)
 {
-    if (nl_experiment_load(path, job->overrides.at, job->overrides.count, &job->experiment, diagnostics) ||
+    if (nl_experiment_load_replacing(path, job->replacement, job->overrides.at, job->overrides.count, &job->experiment,
+                                     diagnostics) ||
         nl_grid_make(&job->experiment, &job->grid, diagnostics) ||
         (claim && nl_cells_check(&job->experiment, &job->grid, diagnostics)))
         return NL_FAIL;
@@ -216,8 +218,9 @@ struct work {
     const char *path;
     const struct nl_claim_options *options;
     struct nl_settings quick;
-    struct job main, *control; /* [parts] */
-    int controls;
+    struct job main, *control, *hinge;  /* [parts]; [values of the hinge but for that of the protocol] */
+    struct nl_replacement *replacement; /* of each of these */
+    int controls, hinges;
     enum nl_stop stop;
 };
 
@@ -225,8 +228,47 @@ static void work_release(struct work *work)
 {
     for (int i = 0; i < work->controls; i++)
         job_release(&work->control[i]);
+    for (int i = 0; i < work->hinges; i++)
+        job_release(&work->hinge[i]);
     free(work->control);
+    free(work->hinge);
+    free(work->replacement);
     job_release(&work->main);
+}
+
+static bool may_go_on(const struct work *work)
+{
+    return !work->main.absent && !work->main.other && work->stop == NL_NOT_STOPPED;
+}
+
+/* The seeds after those of the claim's own sweep and of its controls. */
+static int64_t hinge_seed(const struct nl_experiment *experiment)
+{
+    return experiment->config.train.seed + 2 * (int64_t)experiment->seeds;
+}
+
+/* The claim's sweep at the other values of its hinge. */
+static int do_hinge(struct work *work, const char *name, struct nl_diagnostics *diagnostics, struct nl_error *err)
+{
+    const struct nl_experiment *experiment = &work->main.experiment;
+    const struct nl_objection *objection = experiment->published->hinge;
+    const struct nl_hinge *hinge = &objection->hinge;
+    int status = NL_OK;
+    work->hinges = hinge->values.count;
+    work->hinge = nl_alloc((size_t)work->hinges, sizeof *work->hinge);
+    work->replacement = nl_alloc((size_t)work->hinges, sizeof *work->replacement);
+    for (int v = 0; v < work->hinges && may_go_on(work) && status == NL_OK; v++) {
+        struct job *job = &work->hinge[v];
+        work->replacement[v] = (struct nl_replacement){hinge->key.count, (const char *const *)hinge->key.at,
+                                                       hinge->here, hinge->values.at[v]};
+        job->replacement = &work->replacement[v];
+        job->folder = nl_format("%s/%s.hinge_%d", work->options->folder, name, v + 1);
+        add_settings(job, &work->quick);
+        add_settings(job, &objection->set);
+        add_override(job, nl_format("train.seed=%lld", (long long)hinge_seed(experiment)));
+        status = do_job(job, work->path, true, work->options, &work->stop, diagnostics, err);
+    }
+    return status;
 }
 
 /* The claim's own sweep and those of its controls. extra: further overrides of all; suffix: of the folder. */
@@ -243,9 +285,7 @@ static int do_work(struct work *work, const char *name, const char *suffix, cons
     const struct nl_published *published = main->experiment.published;
     work->controls = published->parts;
     work->control = nl_alloc((size_t)work->controls, sizeof *work->control);
-    for (int i = 0; i < work->controls && controlled && !main->absent && !main->other && work->stop == NL_NOT_STOPPED &&
-                    status == NL_OK;
-         i++) {
+    for (int i = 0; i < work->controls && controlled && may_go_on(work) && status == NL_OK; i++) {
         struct job *job = &work->control[i];
         if (!nl_part_needs_control(published, i))
             continue;
@@ -266,6 +306,10 @@ static int missing_trials(const struct work *work, int *planned)
         missing += work->control[i].missing;
         *planned += work->control[i].planned;
     }
+    for (int i = 0; i < work->hinges; i++) {
+        missing += work->hinge[i].missing;
+        *planned += work->hinge[i].planned;
+    }
     return missing;
 }
 
@@ -276,6 +320,8 @@ static bool refuse_verdict(const struct work *work, struct nl_outcome *out)
     const char *other = work->main.other;
     for (int i = 0; i < work->controls && !other; i++)
         other = work->control[i].other;
+    for (int i = 0; i < work->hinges && !other; i++)
+        other = work->hinge[i].other;
     if (work->main.absent) {
         out->verdict = NL_NOT_TESTABLE;
         nl_text_add(&out->reason, "%s.", work->main.absent);
@@ -293,12 +339,17 @@ static int judge_work(const struct work *work, struct nl_outcome *out, struct nl
 {
     const struct nl_experiment *experiment = &work->main.experiment;
     struct nl_evidence *control = nl_alloc((size_t)work->controls + 1, sizeof *control);
+    struct nl_evidence *hinge = nl_alloc((size_t)work->hinges + 1, sizeof *hinge);
     for (int i = 0; i < work->controls; i++)
         control[i] = evidence_of(&work->control[i]);
-    const struct nl_claim_evidence evidence = {.main = evidence_of(&work->main), .control = control};
+    for (int i = 0; i < work->hinges; i++)
+        hinge[i] = evidence_of(&work->hinge[i]);
+    const struct nl_claim_evidence evidence = {
+        .main = evidence_of(&work->main), .control = control, .hinge = work->hinges ? hinge : NULL};
     int status = nl_outcome_judge(experiment->published, &evidence, experiment->config.plot.level,
                                   experiment->config.plot.test == NL_TEST_SIGN_FLIP, out, err);
     free(control);
+    free(hinge);
     return status;
 }
 
@@ -319,15 +370,16 @@ static enum nl_declared declared(const struct job *job)
 /* An opposite effect that was tried against nothing is no contradiction; an identity needs no trial. */
 static void leave_untried(struct nl_outcome *out)
 {
-    bool exact = false;
+    bool exact = false, tried = out->hinged;
     for (int i = 0; i < out->parts; i++)
-        exact |= out->part[i].finding == NL_PART_OPPOSITE && out->part[i].part->kind == NL_IDENTITY;
-    if (out->verdict != NL_CONTRADICTED || exact || out->published->objections)
+        exact |= out->part[i].over_hinge == NL_PART_OPPOSITE && out->part[i].part->kind == NL_IDENTITY;
+    for (int i = 0; i < out->published->objections; i++)
+        tried |= out->published->tried[i].hinge.key.count == 0;
+    if (out->verdict != NL_CONTRADICTED || exact || tried)
         return;
     out->verdict = NL_NOT_FOUND_HERE;
-    nl_text_add(&out->reason,
-                " The opposite is found, but no objection is listed to try it against, so it is not called "
-                "contradicted.");
+    nl_text_add(&out->reason, " The opposite is found, but nothing is there to try it against, so it is not called "
+                              "contradicted.");
 }
 
 /* What the paper would object to is tried; where it changes the outcome, the claim is open. */
@@ -337,6 +389,8 @@ static int try_objections(struct work *work, struct nl_outcome *out, struct nl_d
     const struct nl_published *published = out->published;
     out->tried = nl_alloc((size_t)published->objections, sizeof *out->tried);
     for (int i = 0; i < published->objections; i++) {
+        if (published->tried[i].hinge.key.count)
+            continue; /* it was judged with the parts */
         struct work other = {.path = work->path, .options = work->options, .quick = work->quick};
         struct nl_outcome outcome = {0};
         char *suffix = nl_format(".objection_%d", i + 1);
@@ -366,8 +420,12 @@ static int judge_runs(struct work *work, struct nl_outcome *out, struct nl_diagn
 {
     static const struct nl_settings nothing = {0};
     int status = needs_runs(out->published) ? do_work(work, out->name, "", &nothing, true, diagnostics, err) : NL_OK;
+    if (status == NL_OK && out->published->hinge && needs_runs(out->published) && !out->quick)
+        status = do_hinge(work, out->name, diagnostics, err);
     if (status)
         return status;
+    out->hinge_seed = hinge_seed(&work->main.experiment);
+    out->hinge_seeds = work->hinges ? work->hinge[0].experiment.seeds : 0;
     out->planned = work->main.planned;
     out->missing = work->main.missing;
     if (work->main.loaded)

@@ -63,9 +63,45 @@ static void say_threshold(struct nl_text *out, const struct nl_published_part *p
         nl_text_add(out, "at least %g%s%s", value, blank, unit);
 }
 
-void nl_say_beside(struct nl_text *out, const struct nl_judged *judged)
+/* "dropout" of model.layers.a.dropout. */
+static const char *last_word(const char *key)
 {
-    if (judged->control)
+    const char *dot = strrchr(key, '.');
+    return dot ? dot + 1 : key;
+}
+
+void nl_say_hinge(struct nl_text *out, const struct nl_hinge *hinge)
+{
+    bool alike = hinge->key.count > 1;
+    for (int k = 1; k < hinge->key.count; k++)
+        alike &= strcmp(last_word(hinge->key.at[k]), last_word(hinge->key.at[0])) == 0;
+    for (int k = 0; k < (alike ? 1 : hinge->key.count); k++)
+        nl_text_add(out, "%s%s", k ? " and " : "", alike ? last_word(hinge->key.at[k]) : hinge->key.at[k]);
+}
+
+void nl_say_hinged(struct nl_text *out, const struct nl_outcome *outcome)
+{
+    if (!outcome->hinge_seeds)
+        return;
+    const struct nl_objection *objection = outcome->published->hinge;
+    const struct nl_word_list *values = &objection->hinge.values;
+    nl_text_add(out, "It hinges on ");
+    nl_say_hinge(out, &objection->hinge);
+    nl_text_add(out, " (%s): the parts are judged also at ", objection->says);
+    for (int v = 0; v < values->count; v++)
+        nl_text_add(out, "%s%s", !v ? "" : v + 1 < values->count ? ", " : " and ", values->at[v]);
+    nl_text_add(out, " in place of %s, by seeds %lld to %lld. The values: %s.", objection->hinge.here,
+                (long long)outcome->hinge_seed, (long long)outcome->hinge_seed + outcome->hinge_seeds - 1,
+                objection->hinge.source);
+}
+
+void nl_say_beside(struct nl_text *out, const struct nl_outcome *outcome, const struct nl_judged *judged)
+{
+    if (judged->at) {
+        nl_text_add(out, "at ");
+        nl_say_hinge(out, &outcome->published->hinge->hinge);
+        nl_text_add(out, " %s", judged->at);
+    } else if (judged->control)
         nl_text_add(out, "control, %s", judged->control);
     else
         nl_text_add(out, "with one %s for all (%s, chosen by %s) in place of the best of each",
@@ -145,15 +181,15 @@ void nl_say_judged(struct nl_text *out, const struct nl_judged *judged, double l
 }
 
 /* What of these is judged beside the part. */
-static void say_beside(struct nl_text *out, const struct nl_judged *judged, int count, const struct nl_judged *part,
-                       double level, const char *indent)
+static void say_beside(struct nl_text *out, const struct nl_outcome *outcome, const struct nl_judged *judged, int count,
+                       const struct nl_judged *part, const char *indent)
 {
     for (int i = 0; i < count; i++)
         if (judged[i].part == part->part) {
             nl_text_add(out, "%s", indent);
-            nl_say_beside(out, &judged[i]);
+            nl_say_beside(out, outcome, &judged[i]);
             nl_text_add(out, ": ");
-            nl_say_judged(out, &judged[i], level);
+            nl_say_judged(out, &judged[i], outcome->level);
         }
 }
 
@@ -163,8 +199,9 @@ static void say_parts(struct nl_text *out, const struct nl_outcome *outcome, con
         const struct nl_judged *part = &outcome->part[i];
         nl_text_add(out, "%s%s (%s): ", item, part->part->says, nl_part_kind_names[part->part->kind]);
         nl_say_judged(out, part, outcome->level);
-        say_beside(out, outcome->same, outcome->sames, part, outcome->level, indent);
-        say_beside(out, outcome->control, outcome->controls, part, outcome->level, indent);
+        say_beside(out, outcome, outcome->hinge, outcome->hinged, part, indent);
+        say_beside(out, outcome, outcome->same, outcome->sames, part, indent);
+        say_beside(out, outcome, outcome->control, outcome->controls, part, indent);
     }
     for (int i = 0; i < outcome->published->parts && outcome->parts == 0; i++) /* nothing was judged */
         nl_text_add(out, "%s%s (%s).\n", item, outcome->published->part[i].says,
@@ -204,15 +241,32 @@ void nl_say_failed_runs(struct nl_text *out, const struct nl_outcome *outcome)
         nl_text_add(out, " Only the first step is measured here, whether or not the run ends at chance.");
 }
 
+void nl_say_one_part(struct nl_text *out, const struct nl_outcome *outcome)
+{
+    if (outcome->hinged && !outcome->hinge_one_part)
+        nl_text_add(out, "At the protocol's own value all seeds share one test part, and findings hold for that part; "
+                         "at the other values each seed has its own.");
+    else
+        nl_text_add(out, "All seeds share one test part: findings hold for that part.");
+}
+
 static void say_runs(struct nl_text *out, const struct nl_outcome *outcome, const char *item)
 {
+    if (outcome->hinge_seeds) {
+        nl_text_add(out, "%s", item);
+        nl_say_hinged(out, outcome);
+        nl_text_add(out, "\n");
+    }
     if (outcome->failures.failed) {
         nl_text_add(out, "%s", item);
         nl_say_failed_runs(out, outcome);
         nl_text_add(out, "\n");
     }
-    if (outcome->one_part)
-        nl_text_add(out, "%sAll seeds share one test part: findings hold for that part.\n", item);
+    if (outcome->one_part) {
+        nl_text_add(out, "%s", item);
+        nl_say_one_part(out, outcome);
+        nl_text_add(out, "\n");
+    }
 }
 
 /* " By the quick protocol: sweep.seeds=5, train.epochs=5." */
@@ -223,6 +277,10 @@ static void say_quick(struct nl_text *out, const struct nl_outcome *outcome)
         nl_text_add(out, " By the quick protocol");
     for (int i = 0; outcome->quick && i < quick->count; i++)
         nl_text_add(out, "%s%s", i ? ", " : ": ", quick->at[i]);
+    if (outcome->quick && outcome->published->hinge) {
+        nl_text_add(out, ", and at no other value of ");
+        nl_say_hinge(out, &outcome->published->hinge->hinge);
+    }
     nl_text_add(out, outcome->quick ? "." : "");
 }
 
@@ -288,6 +346,7 @@ static void add_judged(struct nl_text *out, const struct nl_judged *judged)
     nl_json_add(out, judged->part->says);
     nl_json_member(out, "kind", nl_part_kind_names[judged->part->kind]);
     nl_json_member(out, "control", judged->control);
+    nl_json_member(out, "at", judged->at);
     nl_json_member(out, "same", judged->same);
     nl_json_member(out, "verdict", judged->control ? verdicts[claim->verdict] : nl_part_findings[judged->finding].name);
     nl_json_member(out, "obstacle", claim->obstacle);
@@ -340,6 +399,7 @@ static void add_json(struct nl_text *out, const struct nl_outcome *outcome)
     nl_json_member(out, "differs", published->differs);
     nl_json_member(out, "objection", published->objection);
     add_list(out, "parts", outcome->part, outcome->parts);
+    add_list(out, "hinge", outcome->hinge, outcome->hinged);
     add_list(out, "same", outcome->same, outcome->sames);
     add_list(out, "controls", outcome->control, outcome->controls);
     nl_text_add(out, ",\n    \"objections\": [");

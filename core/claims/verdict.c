@@ -4,6 +4,7 @@
 
 #include "base/memory.h"
 #include "claims/outcome.h"
+#include "config/value.h"
 
 const char *const nl_outcome_verdict_names[] = {"reproduced",        "partly reproduced", "contradicted",
                                                 "not found here",    "inconclusive",      "waiting",
@@ -80,6 +81,104 @@ enum nl_part_finding nl_part_find(const struct nl_judged *judged)
     return verdict == NL_SUPPORTED ? NL_PART_HOLDS : NL_PART_OPPOSITE;
 }
 
+/* ---- over the values of the hinge ---- */
+
+/* How many values each part was judged at. */
+static int values_of(const struct nl_outcome *outcome)
+{
+    return outcome->hinged ? outcome->published->hinge->hinge.values.count + 1 : 1;
+}
+
+/* The values in the order in which they are said: numbers rise, if the file lists them so. -1: that of the protocol. */
+static int value_at(const struct nl_outcome *outcome, int place)
+{
+    const struct nl_hinge *hinge = &outcome->published->hinge->hinge;
+    int before = 0;
+    while (before < hinge->values.count &&
+           nl_double_read(hinge->values.at[before], NULL) < nl_double_read(hinge->here, NULL))
+        before++;
+    return place == before ? -1 : place < before ? place : place - 1;
+}
+
+static const char *name_of(const struct nl_outcome *outcome, int value)
+{
+    const struct nl_hinge *hinge = &outcome->published->hinge->hinge;
+    return value < 0 ? hinge->here : hinge->values.at[value];
+}
+
+/* What is found of a part at a value; a formula has no cells that name one. */
+static enum nl_part_finding finding_at(const struct nl_outcome *outcome, const struct nl_judged *part, int value)
+{
+    for (int i = 0; i < outcome->hinged; i++)
+        if (outcome->hinge[i].part == part->part && outcome->hinge[i].at == name_of(outcome, value))
+            return outcome->hinge[i].finding;
+    return part->finding;
+}
+
+/* A part holds where it does at one value; any other finding must be the same at all values. */
+static enum nl_part_finding find_over_hinge(const struct nl_outcome *outcome, const struct nl_judged *part)
+{
+    int count[NL_PART_FINDINGS] = {0}, values = values_of(outcome);
+    for (int place = 0; place < values && values > 1; place++)
+        count[finding_at(outcome, part, value_at(outcome, place))]++;
+    return values == 1 || count[part->finding] == values ? part->finding
+           : count[NL_PART_HOLDS]                        ? NL_PART_HOLDS
+           : count[NL_PART_HOLDS_HERE]                   ? NL_PART_HOLDS_HERE
+           : count[NL_PART_OPEN]                         ? NL_PART_OPEN
+                                                         : NL_PART_NOT_FOUND;
+}
+
+/* Whether every part holds at the value. */
+static bool all_hold_at(const struct nl_outcome *outcome, int value)
+{
+    bool all = true;
+    for (int i = 0; i < outcome->parts; i++)
+        all &= finding_at(outcome, &outcome->part[i], value) == NL_PART_HOLDS;
+    return all;
+}
+
+/* "4, 8 and 16": those of the values, in the order in which they are said, that are marked. */
+static void say_values(struct nl_text *out, const struct nl_outcome *outcome, const bool *marked)
+{
+    int count = 0, said = 0;
+    for (int place = 0; place < values_of(outcome); place++)
+        count += marked[place];
+    for (int place = 0; place < values_of(outcome); place++)
+        if (marked[place])
+            nl_text_add(out, "%s%s",
+                        !said++        ? ""
+                        : said < count ? ", "
+                                       : " and ",
+                        name_of(outcome, value_at(outcome, place)));
+}
+
+/* "part 1 holds at 4 and 8, and is open at 16, 32 and 64" */
+static void say_over_hinge(struct nl_text *out, const struct nl_outcome *outcome, int part)
+{
+    bool *marked = nl_alloc((size_t)values_of(outcome), sizeof *marked);
+    int left = values_of(outcome);
+    if (outcome->parts > 1)
+        nl_text_add(out, "part %d", part + 1);
+    else
+        nl_text_add(out, "it");
+    for (enum nl_part_finding f = 0; f < NL_PART_FINDINGS; f++) {
+        int count = 0;
+        for (int place = 0; place < values_of(outcome); place++) {
+            marked[place] = finding_at(outcome, &outcome->part[part], value_at(outcome, place)) == f;
+            count += marked[place];
+        }
+        if (!count)
+            continue;
+        bool first = left == values_of(outcome);
+        left -= count;
+        nl_text_add(out, "%s %s at ", first ? "" : left ? "," : ", and", nl_part_findings[f].one);
+        if (first && !left)
+            nl_text_add(out, "every value, ");
+        say_values(out, outcome, marked);
+    }
+    free(marked);
+}
+
 /* ---- the claim ---- */
 
 /* "part 1", "parts 1 and 3": those of which it is found. */
@@ -87,10 +186,10 @@ static void say_which(struct nl_text *out, const struct nl_outcome *outcome, enu
 {
     int count = 0, said = 0;
     for (int i = 0; i < outcome->parts; i++)
-        count += outcome->part[i].finding == finding;
+        count += outcome->part[i].over_hinge == finding;
     nl_text_add(out, "%s ", nl_agree(count, "part", "parts"));
     for (int i = 0; i < outcome->parts; i++)
-        if (outcome->part[i].finding == finding)
+        if (outcome->part[i].over_hinge == finding)
             nl_text_add(out, "%s%d", !said++ ? "" : said < count ? ", " : " and ", i + 1);
 }
 
@@ -107,25 +206,10 @@ static void say_parts(struct nl_text *out, const struct nl_outcome *outcome, con
     }
 }
 
-void nl_outcome_conclude(struct nl_outcome *out)
+/* What is found of the parts, and at which values of the hinge. */
+static void say_findings(struct nl_outcome *out, const int count[NL_PART_FINDINGS])
 {
-    int count[NL_PART_FINDINGS] = {0}, failing = 0, unsure = 0;
-    for (int i = 0; i < out->parts; i++)
-        count[out->part[i].finding]++;
-    for (int i = 0; i < out->controls; i++) {
-        failing += out->control[i].claim.verdict == NL_SUPPORTED;
-        unsure += out->control[i].claim.verdict == NL_INCONCLUSIVE;
-    }
-    out->verdict = failing                                            ? NL_UNDECIDED
-                   : count[NL_PART_HOLDS] == out->parts               ? NL_REPRODUCED
-                   : count[NL_PART_OPPOSITE]                          ? NL_CONTRADICTED
-                   : count[NL_PART_HOLDS]                             ? NL_PARTLY_REPRODUCED
-                   : count[NL_PART_OPEN] || count[NL_PART_HOLDS_HERE] ? NL_UNDECIDED
-                                                                      : NL_NOT_FOUND_HERE;
-    if (failing)
-        nl_text_add(&out->reason, "%d of %s %s the claimed effect, so the findings prove nothing. ", failing,
-                    NL_COUNT(out->controls, "control"), nl_agree(failing, "shows", "show"));
-    enum nl_part_finding first = out->part[0].finding;
+    enum nl_part_finding first = out->part[0].over_hinge;
     if (out->parts == 1) {
         nl_text_add(&out->reason, "Its only part %s.", nl_part_findings[first].only);
     } else if (count[first] == out->parts) {
@@ -135,11 +219,65 @@ void nl_outcome_conclude(struct nl_outcome *out)
         say_parts(&out->reason, out, count);
         nl_text_add(&out->reason, ".");
     }
+    if (!out->hinged)
+        return;
+    nl_text_add(&out->reason, " Over ");
+    nl_say_hinge(&out->reason, &out->published->hinge->hinge);
+    for (int i = 0; i < out->parts; i++) {
+        nl_text_add(&out->reason, i ? "; " : ", ");
+        say_over_hinge(&out->reason, out, i);
+    }
+    nl_text_add(&out->reason, ".");
+}
+
+static void say_controls(struct nl_outcome *out, int unsure)
+{
     if (unsure && out->controls == 1)
         nl_text_add(&out->reason, " Its control is open and shows nothing.");
     else if (unsure)
         nl_text_add(&out->reason, " %d of %s %s open and %s nothing.", unsure, NL_COUNT(out->controls, "control"),
                     nl_agree(unsure, "is", "are"), nl_agree(unsure, "shows", "show"));
+}
+
+void nl_outcome_conclude(struct nl_outcome *out)
+{
+    int count[NL_PART_FINDINGS] = {0}, failing = 0, unsure = 0;
+    bool together = all_hold_at(out, -1);
+    for (int i = 0; i < out->parts; i++)
+        count[out->part[i].over_hinge = find_over_hinge(out, &out->part[i])]++;
+    for (int value = 0; value < values_of(out) - 1; value++)
+        together |= all_hold_at(out, value);
+    for (int i = 0; i < out->controls; i++) {
+        failing += out->control[i].claim.verdict == NL_SUPPORTED;
+        unsure += out->control[i].claim.verdict == NL_INCONCLUSIVE;
+    }
+    out->verdict = failing                                            ? NL_UNDECIDED
+                   : together                                         ? NL_REPRODUCED
+                   : count[NL_PART_OPPOSITE]                          ? NL_CONTRADICTED
+                   : count[NL_PART_HOLDS]                             ? NL_PARTLY_REPRODUCED
+                   : count[NL_PART_OPEN] || count[NL_PART_HOLDS_HERE] ? NL_UNDECIDED
+                                                                      : NL_NOT_FOUND_HERE;
+    if (failing)
+        nl_text_add(&out->reason, "%d of %s %s the claimed effect, so the findings prove nothing. ", failing,
+                    NL_COUNT(out->controls, "control"), nl_agree(failing, "shows", "show"));
+    say_findings(out, count);
+    if (count[NL_PART_HOLDS] == out->parts && !together)
+        nl_text_add(&out->reason, " At no one value all of them hold.");
+    say_controls(out, unsure);
+}
+
+/* " (at norm.stat_batch 4 and 8)": where all parts hold. */
+static void say_where_all_hold(struct nl_text *out, const struct nl_outcome *outcome)
+{
+    bool *marked = nl_alloc((size_t)values_of(outcome), sizeof *marked);
+    for (int place = 0; place < values_of(outcome); place++)
+        marked[place] = all_hold_at(outcome, value_at(outcome, place));
+    nl_text_add(out, " (at ");
+    nl_say_hinge(out, &outcome->published->hinge->hinge);
+    nl_text_add(out, " ");
+    say_values(out, outcome, marked);
+    nl_text_add(out, ")");
+    free(marked);
 }
 
 char *nl_outcome_title(const struct nl_outcome *outcome)
@@ -148,6 +286,8 @@ char *nl_outcome_title(const struct nl_outcome *outcome)
     bool contradicted = outcome->verdict == NL_CONTRADICTED;
     struct nl_text title = {0};
     nl_text_add(&title, "%s", verdict);
+    if (outcome->verdict == NL_REPRODUCED && outcome->hinged)
+        say_where_all_hold(&title, outcome);
     if (outcome->parts > 1 && (contradicted || outcome->verdict == NL_PARTLY_REPRODUCED)) {
         nl_text_add(&title, " (");
         say_which(&title, outcome, contradicted ? NL_PART_OPPOSITE : NL_PART_HOLDS);

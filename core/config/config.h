@@ -447,6 +447,20 @@ extern const char *const nl_question_sentences[];
 int nl_experiment_load(const char *path, const char *const *overrides, int count, struct nl_experiment *out,
                        struct nl_diagnostics *diagnostics);
 
+/* Another value of some keys, for one reading of a file: wherever an axis, an exclusion or a cell gives one of the keys
+ * the value `from`, spelled like this, `to` is read. A key that no axis has is set to `to`. */
+struct nl_replacement {
+    int keys;
+    const char *const *key;
+    const char *from, *to; /* from NULL: no axis has the keys */
+};
+
+/* nl_experiment_load with values replaced; replacement NULL: none. A replacement that finds an axis of the key but not
+ * its value is a problem like any other. */
+int nl_experiment_load_replacing(const char *path, const struct nl_replacement *replacement,
+                                 const char *const *overrides, int count, struct nl_experiment *out,
+                                 struct nl_diagnostics *diagnostics);
+
 /* The resolved experiment as YAML that nl_experiment_load reads back to the same; with_origins puts "# default", "#
  * configs/a.yaml:3" or "# command line" after each value. New string. */
 char *nl_experiment_text(const struct nl_experiment *experiment, bool with_origins);

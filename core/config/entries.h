@@ -17,6 +17,7 @@ struct nl_loader {
         zip; /* apart until all files are read: a file's grid replaces its base's, whatever zip does */
     bool zip_first;                /* zip was written before grid */
     int exclude_capacity;
+    const struct nl_replacement *replacement; /* of values, as a file is read; NULL: none */
     int values; /* that the sweeps of all files list; beyond a limit (sweep.c) no more are read */
 };
 

@@ -377,6 +377,7 @@ static void add_any_of(struct nl_text *out, const char *name, const char *const 
     nl_text_add(out, "}");
 }
 
+#define VALUE "[\"string\", \"number\", \"boolean\"]"
 #define WORDS "{\"type\": [\"string\", \"number\"]}"
 #define OBJECT "\"type\": \"object\", \"additionalProperties\": false, "
 
@@ -433,9 +434,14 @@ static void add_claim_definitions(struct nl_text *out)
         "{\"$ref\": \"#/$defs/measure\"}",
         "{\"type\": \"array\", \"minItems\": 1, \"items\": {\"$ref\": \"#/$defs/part\"}}",
         "{\"$ref\": \"#/$defs/settings\"}",
-        "{\"type\": \"array\", \"items\": {" OBJECT
-        "\"required\": [\"says\", \"set\"], \"properties\": {\"says\": " WORDS
-        ", \"set\": {\"$ref\": \"#/$defs/settings\"}}}}",
+        "{\"type\": \"array\", \"items\": {" OBJECT "\"required\": [\"says\"], \"properties\": {\"says\": " WORDS
+        ", \"set\": {\"$ref\": \"#/$defs/settings\"}, \"hinge\": {\"anyOf\": [{\"type\": \"string\"}, {\"type\": "
+        "\"array\", \"minItems\": 1, \"items\": {\"type\": \"string\"}}]}, \"here\": {\"type\": " VALUE
+        "}, \"values\": {\"anyOf\": [{\"type\": " VALUE "}, {\"type\": \"array\", \"minItems\": 1, \"items\": "
+        "{\"type\": " VALUE "}}]}, \"source\": " WORDS
+        "}, \"anyOf\": [{\"required\": [\"set\"]}, {\"required\": [\"hinge\"]}], \"dependentRequired\": "
+        "{\"hinge\": [\"here\", \"values\", \"source\"], \"here\": [\"hinge\"], \"values\": [\"hinge\"], "
+        "\"source\": [\"hinge\"]}}}",
         "{" OBJECT "\"properties\": {\"cost\": " WORDS ", \"set\": {\"$ref\": \"#/$defs/settings\"}}}",
         WORDS};
     for (int i = 0; nl_claim_fields[i].name; i++) {

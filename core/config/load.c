@@ -102,6 +102,61 @@ static void read_top_entry(struct nl_loader *loader, const struct nl_node *name,
 static void read_file(struct nl_loader *loader, const char *path, const struct nl_origin *asked_at,
                       const struct open_file *user);
 
+/* ---- values replaced ---- */
+
+static bool is_replaced(const struct nl_replacement *replacement, const struct nl_node *name)
+{
+    bool is = false;
+    for (int k = 0; k < replacement->keys; k++)
+        is |= name->kind == NL_SCALAR && strcmp(name->text, replacement->key[k]) == 0;
+    return is && replacement->from;
+}
+
+static void replace_value(struct nl_node *value, const struct nl_replacement *replacement)
+{
+    if (value->kind == NL_SCALAR && !value->blank && strcmp(value->text, replacement->from) == 0)
+        value->text = replacement->to;
+    for (int i = 0; value->kind == NL_SEQUENCE && i < value->count; i++)
+        replace_value(value->item[i], replacement);
+}
+
+/* In the node, wherever one of the keys stands in a mapping. */
+static void replace_values(struct nl_node *node, const struct nl_replacement *replacement)
+{
+    for (int i = 0; node->kind == NL_SEQUENCE && i < node->count; i++)
+        replace_values(node->item[i], replacement);
+    for (int i = 0; node->kind == NL_MAPPING && i < node->count; i++) {
+        if (is_replaced(replacement, node->item[2 * i]))
+            replace_value(node->item[2 * i + 1], replacement);
+        else
+            replace_values(node->item[2 * i + 1], replacement);
+    }
+}
+
+/* What no axis has is set. */
+static void set_replaced(struct nl_loader *loader, const struct nl_replacement *replacement)
+{
+    for (int k = 0; k < replacement->keys; k++) {
+        int column = 0;
+        const struct nl_key *key = nl_key_of(replacement->key[k]);
+        const struct nl_axis *axis = key ? nl_axis_with(loader->out->axis, loader->out->axes, key, &column) : NULL;
+        bool there = false;
+        for (int i = 0; axis && i < axis->points; i++)
+            there |= strcmp(axis->text[i][column], replacement->to) == 0;
+        if (axis && !there) {
+            nl_diagnose(loader->diagnostics, &axis->origin, "write 'here' as the sweep does",
+                        "the value '%s' of '%s' cannot be replaced: the sweep does not write it like this",
+                        replacement->from ? replacement->from : "", key->name);
+        } else if (!axis) {
+            char *override = nl_format("%s=%s", replacement->key[k], replacement->to);
+            nl_apply_override(loader, override);
+            free(override);
+        }
+    }
+}
+
+/* ---- files ---- */
+
 /* "experiments/../configs/a.yaml" becomes "configs/a.yaml" for messages, unless a symbolic link makes that another
  * file. */
 static char *shorten(char *path)
@@ -165,6 +220,8 @@ static void read_file(struct nl_loader *loader, const char *path, const struct n
                     "the file holds no keys");
     } else if (root) {
         file.set_at = nl_alloc((size_t)nl_key_count, sizeof *file.set_at);
+        if (loader->replacement)
+            replace_values(root, loader->replacement);
         read_base(loader, path, root, &file);
         nl_each_entry(loader, root, "a configuration", read_top_entry, &file);
         free(file.set_at);
@@ -184,8 +241,15 @@ static char *name_of(const char *path)
 int nl_experiment_load(const char *path, const char *const *overrides, int count, struct nl_experiment *out,
                        struct nl_diagnostics *diagnostics)
 {
+    return nl_experiment_load_replacing(path, NULL, overrides, count, out, diagnostics);
+}
+
+int nl_experiment_load_replacing(const char *path, const struct nl_replacement *replacement,
+                                 const char *const *overrides, int count, struct nl_experiment *out,
+                                 struct nl_diagnostics *diagnostics)
+{
     int before = diagnostics->count;
-    struct nl_loader loader = {.out = out, .diagnostics = diagnostics};
+    struct nl_loader loader = {.out = out, .diagnostics = diagnostics, .replacement = replacement};
     memset(out, 0, sizeof *out);
     nl_config_defaults(&out->config);
     out->path = nl_keep_text(path ? path : "");
@@ -195,6 +259,8 @@ int nl_experiment_load(const char *path, const char *const *overrides, int count
     if (path)
         read_file(&loader, path, NULL, NULL);
     nl_join_axes(&loader);
+    if (replacement)
+        set_replaced(&loader, replacement);
     for (int i = 0; i < count; i++)
         nl_apply_override(&loader, overrides[i]);
     if (diagnostics->count == before) /* else values are missing, and their absence would be reported once more */

@@ -414,8 +414,89 @@ static void read_parts(struct nl_loader *loader, const struct nl_node *list, str
 
 /* ---- the section ---- */
 
-static const struct nl_field objection_fields[] = {
-    {"says", OF(struct nl_objection, says, read_text)}, {"set", OF(struct nl_objection, set, read_settings)}, {0}};
+/* struct nl_word_list: a word, or a list of words. */
+static void read_words(struct nl_loader *loader, const struct nl_field *field, const struct nl_node *value, void *to)
+{
+    struct nl_word_list *out = to;
+    bool list = value->kind == NL_SEQUENCE;
+    int count = list ? value->count : 1;
+    char **word = nl_keep(nl_alloc((size_t)count + 1, sizeof *word));
+    for (int i = 0; i < count; i++) {
+        const char *text = "";
+        read_text(loader, field, list ? value->item[i] : value, &text);
+        word[i] = (char *)text;
+    }
+    *out = (struct nl_word_list){.count = count, .at = word};
+}
+
+static const struct nl_field objection_fields[] = {{"says", OF(struct nl_objection, says, read_text)},
+                                                   {"set", OF(struct nl_objection, set, read_settings)},
+                                                   {"hinge", OF(struct nl_objection, hinge.key, read_words)},
+                                                   {"here", OF(struct nl_objection, hinge.here, read_text)},
+                                                   {"values", OF(struct nl_objection, hinge.values, read_words)},
+                                                   {"source", OF(struct nl_objection, hinge.source, read_text)},
+                                                   {0}};
+
+/* What is wrong with an objection as a whole; NULL: nothing. */
+static const char *problem_with_objection(const struct nl_objection *objection, bool second)
+{
+    const struct nl_hinge *hinge = &objection->hinge;
+    bool hinges = hinge->key.count;
+    if (!hinges && (hinge->here || hinge->values.count || hinge->source))
+        return "'here', 'values' and 'source' go with a 'hinge'";
+    if (!objection->says || !(objection->set.count || hinges))
+        return "an objection has 'says', and 'set' or 'hinge'";
+    if (!hinges)
+        return NULL;
+    if (hinge->key.count > NL_LIST_MAX)
+        return "a hinge has too many keys";
+    if (!hinge->here || !hinge->values.count || !hinge->source)
+        return "a hinge has 'here', the value that the protocol has, other 'values', and their 'source'";
+    for (int i = 0; i < hinge->values.count; i++)
+        for (int j = 0; j <= i; j++)
+            if (!strcmp(hinge->values.at[i], j < i ? hinge->values.at[j] : hinge->here))
+                return "the 'values' of a hinge are others than 'here', each once";
+    return second ? "a claim has one hinge" : NULL;
+}
+
+/* The values in their canonical spelling; what is illegal for one of the keys is a problem. */
+static void read_hinge(struct nl_loader *loader, const struct nl_node *node, struct nl_hinge *hinge)
+{
+    const struct nl_node *here = nl_yaml_entry(node, "here"), *values = nl_yaml_entry(node, "values");
+    for (int k = 0; k < hinge->key.count; k++) {
+        const struct nl_key *key = nl_wanted_key(loader, hinge->key.at[k], &node->at);
+        if (!key || !nl_key_may_vary(loader, key, &node->at))
+            continue;
+        for (int i = 0; i < hinge->values.count; i++) {
+            const struct nl_node *value = values->kind == NL_SEQUENCE ? values->item[i] : values;
+            char *text = nl_point_from_node(key, value, loader->diagnostics);
+            hinge->values.at[i] = text ? nl_keep(text) : hinge->values.at[i];
+        }
+        char *text = nl_point_from_node(key, here, loader->diagnostics);
+        struct nl_points at = {.count = 1, .text = nl_alloc(1, sizeof *at.text)};
+        at.text[0] = text;
+        if (text)
+            nl_match_add(&hinge->place, key, &at);
+        nl_points_release(&at);
+    }
+}
+
+static void read_objection(struct nl_loader *loader, const struct nl_node *node, struct nl_objection *objection,
+                           struct nl_published *out)
+{
+    int before = loader->diagnostics->count;
+    nl_read_fields(loader, node, "an objection", "claim.objections", objection_fields, objection);
+    if (loader->diagnostics->count > before)
+        return;
+    const char *problem = problem_with_objection(objection, out->hinge);
+    if (problem)
+        nl_diagnose(loader->diagnostics, &node->at, NULL, "%s", problem);
+    else if (objection->hinge.key.count) {
+        objection->hinge.place.origin = node->at;
+        read_hinge(loader, node, &objection->hinge);
+        out->hinge = objection;
+    }
+}
 
 static void read_objections(struct nl_loader *loader, const struct nl_field *field, const struct nl_node *list,
                             void *to)
@@ -428,11 +509,8 @@ static void read_objections(struct nl_loader *loader, const struct nl_field *fie
     }
     out->tried = nl_keep(nl_alloc((size_t)list->count, sizeof *out->tried));
     out->objections = list->count;
-    for (int i = 0; i < list->count; i++) {
-        nl_read_fields(loader, list->item[i], "an objection", "claim.objections", objection_fields, &out->tried[i]);
-        if (!out->tried[i].says || !out->tried[i].set.count)
-            nl_diagnose(loader->diagnostics, &list->item[i]->at, NULL, "an objection has 'says' and 'set'");
-    }
+    for (int i = 0; i < list->count; i++)
+        read_objection(loader, list->item[i], &out->tried[i], out);
 }
 
 static void read_quick(struct nl_loader *loader, const struct nl_field *field, const struct nl_node *value, void *to)
@@ -493,7 +571,10 @@ const struct nl_field nl_claim_fields[] = {
      "of an identity of two runs: settings with which the second one must deviate. Other controls need no word",
      OF(struct nl_published, control, read_settings)},
     {"objections", "[{says: the training is too short, set: {train.epochs: 40}}]",
-     "what can be tried before the claim is called contradicted", .read = read_objections},
+     "what is tried before the claim is called contradicted. In place of 'set', or beside it: hinge, a key (or "
+     "several) that the claim hinges on, here: its value in the protocol, values: others, source: where they are "
+     "from. The parts are always judged at these too, by other seeds, and the outcome says at which values they hold",
+     .read = read_objections},
     {"quick", "{cost: 20 s of one core, set: {sweep.seeds: 5}}", "a shorter protocol, and what it takes",
      .read = read_quick},
     {"waiting_for", "transformers", "what must be there before the claim can be measured; such a claim has no parts",

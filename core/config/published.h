@@ -98,9 +98,21 @@ struct nl_settings {
     const char **at; /* "train.epochs=5" */
 };
 
+/* What a claim hinges on: keys (that change together), each value of which may give another outcome. It is judged at
+ * `here`, by the seeds of its protocol, and at each of the others, by seeds of their own. */
+struct nl_hinge {
+    struct nl_word_list key;    /* count 0: no hinge */
+    const char *here;           /* as the protocol's file has it */
+    struct nl_match place;      /* the same as a cell */
+    struct nl_word_list values; /* others, in place of it */
+    const char *source;         /* where the values are from */
+};
+
+/* Tried before a claim is called contradicted: other settings; or, always, other values of its hinge. */
 struct nl_objection {
     const char *says;
     struct nl_settings set;
+    struct nl_hinge hinge;
 };
 
 struct nl_published {
@@ -113,6 +125,7 @@ struct nl_published {
     struct nl_settings control; /* of an identity of runs: with these the second one must deviate */
     int objections;
     struct nl_objection *tried; /* [objections] */
+    struct nl_objection *hinge; /* the one with a hinge; NULL: none */
     bool has_quick;
     const char *quick_cost;
     struct nl_settings quick;

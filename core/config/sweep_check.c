@@ -269,6 +269,8 @@ static void check_claim(struct nl_loader *loader)
     for (int i = 0; published && i < published->parts; i++)
         for (int side = 0; side < published->part[i].sides; side++)
             nl_keep_occurring(loader, &published->part[i].cell[side], "a claim");
+    if (published && published->hinge && !loader->replacement)
+        nl_keep_occurring(loader, &published->hinge->hinge.place, "a hinge");
 }
 
 /* Who asks for the updates to a target. */

@@ -46,17 +46,17 @@ static void add_part(struct nl_document *document, const struct nl_judged *part,
 }
 
 /* What of these is judged beside the part. */
-static void add_beside(struct nl_document *document, const struct nl_judged *judged, int count,
-                       const struct nl_judged *part, double level)
+static void add_beside(struct nl_document *document, const struct nl_outcome *outcome, const struct nl_judged *judged,
+                       int count, const struct nl_judged *part)
 {
     for (int i = 0; i < count; i++) {
         struct nl_text text = {0};
         if (judged[i].part != part->part)
             continue;
-        nl_say_beside(&text, &judged[i]);
+        nl_say_beside(&text, outcome, &judged[i]);
         text.at[0] = (char)toupper((unsigned char)text.at[0]);
         nl_text_add(&text, ": ");
-        nl_say_judged(&text, &judged[i], level);
+        nl_say_judged(&text, &judged[i], outcome->level);
         nl_document_add(document, NL_BLOCK_ITEM, 1, "%s", text.at);
         nl_text_release(&text);
     }
@@ -70,8 +70,9 @@ static void add_parts(struct nl_document *document, const struct nl_outcome *out
                         outcome->parts ? "Here, part by part:" : "Its parts, none of which was judged:");
     for (int i = 0; i < outcome->parts; i++) {
         add_part(document, &outcome->part[i], outcome->level);
-        add_beside(document, outcome->same, outcome->sames, &outcome->part[i], outcome->level);
-        add_beside(document, outcome->control, outcome->controls, &outcome->part[i], outcome->level);
+        add_beside(document, outcome, outcome->hinge, outcome->hinged, &outcome->part[i]);
+        add_beside(document, outcome, outcome->same, outcome->sames, &outcome->part[i]);
+        add_beside(document, outcome, outcome->control, outcome->controls, &outcome->part[i]);
     }
     for (int i = 0; i < published->parts && !outcome->parts; i++)
         nl_document_add(document, NL_BLOCK_ITEM, 0, "%s (%s)", published->part[i].says,
@@ -112,14 +113,24 @@ static void add_claim(struct nl_document *document, const struct nl_outcome *out
     nl_document_add(document, NL_BLOCK_PARAGRAPH, 0, "The paper says: %s (%s)", published->says, published->source);
     add_if(document, "Its figures", published->figures);
     add_parts(document, outcome);
+    if (outcome->hinge_seeds) {
+        struct nl_text hinged = {0};
+        nl_say_hinged(&hinged, outcome);
+        nl_document_add(document, NL_BLOCK_PARAGRAPH, 0, "%s", hinged.at);
+        nl_text_release(&hinged);
+    }
     if (outcome->failures.failed) {
         struct nl_text failures = {0};
         nl_say_failed_runs(&failures, outcome);
         nl_document_add(document, NL_BLOCK_PARAGRAPH, 0, "%s", failures.at);
         nl_text_release(&failures);
     }
-    if (outcome->one_part)
-        nl_document_add(document, NL_BLOCK_PARAGRAPH, 0, "All seeds share one test part: findings hold for that part.");
+    if (outcome->one_part) {
+        struct nl_text shared = {0};
+        nl_say_one_part(&shared, outcome);
+        nl_document_add(document, NL_BLOCK_PARAGRAPH, 0, "%s", shared.at);
+        nl_text_release(&shared);
+    }
     add_if(document, "What differs from the paper's protocol", published->differs);
     add_if(document, "Objection of the paper", published->objection);
 }

@@ -14,8 +14,8 @@ trap 'rm -f "$new" "$old"' EXIT
 cp "$file" "$old"
 commit=$("$program" --version | sed -n '1s/.*commit \([^)]*\)).*/\1/p')
 
-# Of a claim's folders, with its controls and objections: the seconds that their trials took.
-seconds() { cat "$results/$1"{,.control_*,.objection_*}/timing.csv 2>/dev/null | awk -F, '$1 != "trial" { sum += $2 } END { if (NR) printf "%.0f s", sum; else printf "-" }' || true; }
+# Of a claim's folders, with its controls, hinge and objections: the seconds that their trials took.
+seconds() { cat "$results/$1"{,.control_*,.hinge_*,.objection_*}/timing.csv 2>/dev/null | awk -F, '$1 != "trial" { sum += $2 } END { if (NR) printf "%.0f s", sum; else printf "-" }' || true; }
 
 is_new() { grep -q "^## $1:" "$new"; }
 
@@ -36,8 +36,8 @@ section() { awk -v title="## $2:" '/^## / { on = index($0, title) == 1 } on' "$1
 # Outcomes of the claims
 
 Below stands what came of each claim by its full protocol, first in short, then part by part. `experiments/claims/outcome.sh` writes this file. Each claim was
-judged by the commit that stands beside it, on trials with that commit's version of the numerics. Times are those of the trials, one by one, with controls and
-objections; other programs may have run beside them.
+judged by the commit that stands beside it, on trials with that commit's version of the numerics. Times are those of the trials, one by one, with controls, other
+values of the hinge and objections; other programs may have run beside them.
 
 | claim | outcome | took | commit | what the paper says |
 |---|---|---|---|---|

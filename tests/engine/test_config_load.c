@@ -9,6 +9,7 @@
 #include "base/files.h"
 #include "base/memory.h"
 #include "config/config.h"
+#include "config/published.h"
 #include "suite.h"
 
 static char folder[] = "/tmp/normlab_config_XXXXXX";
@@ -663,6 +664,80 @@ START_TEST(overrides_make_replace_and_remove_axes)
 }
 END_TEST
 
+/* In axes, zips, exclusions and cells; a key that no axis has is set. The file of the base is a file like any other. */
+START_TEST(a_value_is_replaced_wherever_the_key_stands)
+{
+    static const char text[] =
+        "base: b.yaml\ntrain.lr: 0.5\n"
+        "sweep: {zip: {norm.eps: [1e-3, 0.5, 0.25], norm.momentum: [0.5, 0.1, 0.2]}, exclude: [{train.batch: 8, "
+        "norm.eps: [0.5, 0.25]}]}\n"
+        "claim: {says: a, source: b, measure: {metric: test_loss}, parts: [{says: c, of: {train.batch: 8, norm.eps: 0.5}, "
+        "minus: {train.batch: 4, norm.eps: 1e-3}, smallest: 0.5}]}\n";
+    static const char *const eps[] = {"norm.eps"}, *const rate[] = {"train.lr", "model.width"};
+    struct nl_experiment out;
+    struct nl_diagnostics diagnostics = {0};
+    write_file("a.yaml", text);
+    write_file("b.yaml", "sweep: {grid: {train.batch: [4, 8]}}\n");
+    const struct nl_replacement of_axis = {1, eps, "0.5", "0.125"}, of_none = {2, rate, "0.5", "16"},
+                                otherwise = {1, eps, "0.50", "0.125"};
+    ck_assert_int_eq(nl_experiment_load_replacing("a.yaml", &of_axis, NULL, 0, &out, &diagnostics), NL_OK);
+    expect_axes(&out, "train.batch=4 8; norm.eps,norm.momentum=0.001,0.5 0.125,0.1 0.25,0.2; ");
+    ck_assert_str_eq(out.exclude[0].values[1].at[0], "0.125");
+    ck_assert_str_eq(out.published->part[0].cell[0].values[1].at[0], "0.125");
+    ck_assert_str_eq(out.published->part[0].cell[1].values[1].at[0], "0.001");
+    ck_assert_double_eq(out.published->part[0].threshold, 0.5);
+    ck_assert_double_eq(out.config.train.lr, 0.5);
+    ck_assert_int_eq(nl_experiment_load_replacing("a.yaml", &of_none, NULL, 0, &out, &diagnostics), NL_OK);
+    expect_axes(&out, "train.batch=4 8; norm.eps,norm.momentum=0.001,0.5 0.5,0.1 0.25,0.2; ");
+    ck_assert(out.config.train.lr == 16 && out.config.model.width == 16);
+    ck_assert_int_eq(nl_experiment_load_replacing("a.yaml", &otherwise, NULL, 0, &out, &diagnostics), NL_FAIL);
+    char *said = nl_diagnostics_text(&diagnostics);
+    ck_assert_msg(strstr(said, "the value '0.50' of 'norm.eps' cannot be replaced"), "%s", said);
+    free(said);
+    nl_diagnostics_release(&diagnostics);
+}
+END_TEST
+
+#define OBJECTION(text)                                                                                                \
+    "norm.kind: bn\nsweep: {grid: {train.batch: [4, 8]}}\nclaim: {says: a, source: b, measure: {metric: test_loss}, "  \
+    "parts: [{says: c, of: {train.batch: 8}, minus: {train.batch: 4}, smallest: 1}], objections: [" text "]}\n"
+
+START_TEST(objections_and_hinges_are_whole)
+{
+    static const struct {
+        const char *text, *said;
+    } cases[] = {
+        {"{says: d, set: {train.lr: 1}}, {says: e, hinge: train.batch, here: 8, values: [16], source: f}", NULL},
+        {"{says: d, hinge: norm.eps, here: 1e-5, values: 1e-3, source: f, set: {train.epochs: 2}}", NULL},
+        {"{says: d, hinge: norm.eps, here: 1e-4, values: 1e-3, source: f}",
+         "a hinge names 'norm.eps' = 0.0001, which does not occur in the sweep"},
+        {"{says: d, hinge: train.batch, here: 16, values: [32], source: f}",
+         "a hinge names 'train.batch' = 16, which does not occur in the sweep"},
+        {"{says: d}", "an objection has 'says', and 'set' or 'hinge'"},
+        {"{hinge: train.lr, here: 0.1, values: [1], source: f}", "an objection has 'says', and 'set' or 'hinge'"},
+        {"{says: d, set: {train.lr: 1}, here: 2}", "'here', 'values' and 'source' go with a 'hinge'"},
+        {"{says: d, hinge: train.lr, values: [1], source: f}", "a hinge has 'here'"},
+        {"{says: d, hinge: train.lr, here: 1, source: f}", "a hinge has 'here'"},
+        {"{says: d, hinge: train.lr, here: 1, values: [2]}", "a hinge has 'here'"},
+        {"{says: d, hinge: train.lr, here: 1, values: [2, 1], source: f}", "others than 'here', each once"},
+        {"{says: d, hinge: train.lr, here: 1, values: [2, 2], source: f}", "others than 'here', each once"},
+        {"{says: d, hinge: train.lr, here: 1, values: [fast], source: f}", "'train.lr' must be a number, not 'fast'"},
+        {"{says: d, hinge: train.rl, here: 1, values: [2], source: f}", "unknown key 'train.rl'"},
+        {"{says: d, hinge: train.seed, here: 1, values: [2], source: f}", "'train.seed' cannot vary"},
+        {"{says: d, hinge: train.lr, here: 0.1, values: [1], source: f}, {says: e, hinge: norm.eps, here: 1e-5, "
+         "values: [1], source: f}",
+         "a claim has one hinge"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct nl_experiment experiment;
+        char *text = nl_format(OBJECTION("%s"), cases[i].text), *said = load(text, "", &experiment);
+        ck_assert_msg(cases[i].said ? strstr(said, cases[i].said) != NULL : !*said, "%s: %s", cases[i].text, said);
+        free(text);
+        free(said);
+    }
+}
+END_TEST
+
 START_TEST(text_reads_back)
 {
     static const char *const texts[] = {
@@ -717,6 +792,8 @@ int main(void)
     tcase_add_test(tests, ranges);
     tcase_add_test(tests, values_that_may_be_meant_otherwise);
     tcase_add_test(tests, overrides_make_replace_and_remove_axes);
+    tcase_add_test(tests, a_value_is_replaced_wherever_the_key_stands);
+    tcase_add_test(tests, objections_and_hinges_are_whole);
     tcase_add_test(tests, text_reads_back);
     suite_add_tcase(suite, tests);
     return run_suite(suite);

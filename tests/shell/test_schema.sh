@@ -127,10 +127,14 @@ sweep: {grid: {norm.kind: [bn, ln]}, tune: , refine: , until: , points: , chosen
 claim: {says: a, source: b, waiting_for: c}
 claim: {says: a, source: b, parts: [{says: c, identity: bn_of_one, tolerance: [0, 0]}]}
 {claim: {says: a, source: b, measure: {metric: test_accuracy}, parts: [{says: c, of: {norm.kind: bn}, minus: {norm.kind: ln}, smallest: 2}], quick: {cost: d, set: {sweep.seeds: 5, train.lr: [0.1, 0.2]}}}, sweep: {grid: {norm.kind: [bn, ln]}}}
+{claim: {says: a, source: b, measure: {metric: test_accuracy}, parts: [{says: c, of: {norm.kind: bn}, minus: {norm.kind: ln}, smallest: 2}], objections: [{says: d, hinge: norm.eps, here: 1e-5, values: [1e-4, 0.01], source: e}, {says: f, set: {train.lr: 1}}]}, sweep: {grid: {norm.kind: [bn, ln]}}}
 """.strip().splitlines()
 
 wrong = """
 [1, 2]
+{claim: {says: a, source: b, measure: {metric: test_accuracy}, parts: [{says: c, of: {norm.kind: bn}, minus: {norm.kind: ln}, smallest: 2}], objections: [{says: d, hinge: norm.eps, values: [1e-4], source: e}]}, sweep: {grid: {norm.kind: [bn, ln]}}}
+{claim: {says: a, source: b, measure: {metric: test_accuracy}, parts: [{says: c, of: {norm.kind: bn}, minus: {norm.kind: ln}, smallest: 2}], objections: [{says: d, set: {norm.eps: 1e-4}, here: 1e-5}]}, sweep: {grid: {norm.kind: [bn, ln]}}}
+{claim: {says: a, source: b, measure: {metric: test_accuracy}, parts: [{says: c, of: {norm.kind: bn}, minus: {norm.kind: ln}, smallest: 2}], objections: [{says: d}]}, sweep: {grid: {norm.kind: [bn, ln]}}}
 norms: {kind: bn}
 norm: {kindd: bn}
 norm: {kind: bnn}

@@ -536,6 +536,96 @@ START_TEST(findings_tell_apart_why)
 }
 END_TEST
 
+/* The outcome of parts (as in `claim`) over a hinge whose values are 32, as the protocol has it, 8 and 64; effects of bn
+ * over ln at each. */
+static struct nl_outcome outcome_over_hinge(const char *claim, const double effect[3])
+{
+    struct nl_experiment experiment;
+    struct nl_results results[3];
+    struct nl_outcome outcome = {0};
+    struct nl_error err;
+    const struct nl_evidence control[2] = {{0}};
+    struct nl_evidence evidence[3];
+    load_text(claim, &experiment);
+    for (int v = 0; v < 3; v++) {
+        make_pairs(effect[v], 0.01, &experiment, &results[v]);
+        evidence[v] = (struct nl_evidence){.experiment = &experiment, .results = &results[v]};
+    }
+    const struct nl_claim_evidence all = {.main = evidence[0], .control = control, .hinge = evidence + 1};
+    ck_assert_int_eq(nl_outcome_judge(experiment.published, &all, 0.95, false, &outcome, &err), NL_OK);
+    for (int v = 0; v < 3; v++)
+        nl_results_release(&results[v]);
+    return outcome;
+}
+
+#define HINGED(parts)                                                                                                  \
+    "train.batch: 32\nsweep: {seeds: 8, grid: {norm.kind: [bn, ln]}}\n"                                                \
+    "claim: {says: a, source: b, measure: {metric: test_loss}, parts: [" parts "], objections: [{says: d, hinge: "     \
+    "train.batch, here: 32, values: [8, 64], source: e}]}\n"
+#define BN_ABOVE "{says: c, of: {norm.kind: bn}, minus: {norm.kind: ln}, smallest: 0.1}"
+#define LN_ABOVE "{says: c, of: {norm.kind: ln}, minus: {norm.kind: bn}, smallest: 0.1}"
+
+/* A part holds where it holds at one value, and its opposite is found where it is found at all. */
+START_TEST(a_part_is_judged_at_every_value_of_the_hinge)
+{
+    static const struct {
+        double effect[3];
+        enum nl_part_finding finding;
+        const char *title;
+    } cases[] = {
+        {{0.2, 0.2, 0.2}, NL_PART_HOLDS, "reproduced (at train.batch 8, 32 and 64)"},
+        {{0.0, 0.2, 0.0}, NL_PART_HOLDS, "reproduced (at train.batch 8)"},
+        {{0.2, 0.0, -0.2}, NL_PART_HOLDS, "reproduced (at train.batch 32)"},
+        {{-0.2, -0.2, 0.2}, NL_PART_HOLDS, "reproduced (at train.batch 64)"},
+        {{-0.2, -0.2, -0.2}, NL_PART_OPPOSITE, "contradicted"},
+        {{-0.2, 0.0, -0.2}, NL_PART_NOT_FOUND, "not found here"},
+        {{0.0, 0.0, 0.0}, NL_PART_EQUIVALENT, "not found here"},
+        {{-0.2, 0.1, -0.2}, NL_PART_OPEN, "inconclusive"},
+        {{0.1, 0.1, 0.1}, NL_PART_OPEN, "inconclusive"},
+        {{NAN, 0.2, 0.2}, NL_PART_HOLDS, "reproduced (at train.batch 8 and 64)"},
+        {{NAN, -0.2, -0.2}, NL_PART_OPEN, "inconclusive"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct nl_outcome outcome = outcome_over_hinge(HINGED(BN_ABOVE), cases[i].effect);
+        char *title = nl_outcome_title(&outcome);
+        ck_assert_int_eq(outcome.tests, isnan(cases[i].effect[0]) ? 2 : 3);
+        ck_assert_msg(outcome.part[0].over_hinge == cases[i].finding && strcmp(title, cases[i].title) == 0,
+                      "case %zu: %d, %s", i, outcome.part[0].over_hinge, title);
+        free(title);
+        nl_outcome_release(&outcome);
+    }
+}
+END_TEST
+
+/* What holds here at one value and there at another holds nowhere together. */
+START_TEST(parts_must_hold_at_one_value)
+{
+    static const struct {
+        double effect[3];
+        const char *title, *reason;
+    } cases[] = {
+        {{0.2, -0.2, 0},
+         "partly reproduced (parts 1 and 2 of 2)",
+         "All of its 2 parts hold. Over train.batch, part 1 holds at 32, is contradicted at 8, and does not hold (the "
+         "effect is smaller than counts) at 64; part 2 holds at 8, is contradicted at 32, and does not hold (the effect "
+         "is smaller than counts) at 64. At no one value all of them hold."},
+        {{0.2, 0.2, 0.2},
+         "contradicted (part 2 of 2)",
+         "Of its 2 parts, part 1 holds; part 2 is contradicted. Over train.batch, part 1 holds at every value, 8, 32 and "
+         "64; part 2 is contradicted at every value, 8, 32 and 64."},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct nl_outcome outcome = outcome_over_hinge(HINGED(BN_ABOVE ", " LN_ABOVE), cases[i].effect);
+        char *title = nl_outcome_title(&outcome);
+        ck_assert_str_eq(title, cases[i].title);
+        ck_assert_str_eq(outcome.reason.at, cases[i].reason);
+        ck_assert_int_eq(outcome.tests, 6);
+        free(title);
+        nl_outcome_release(&outcome);
+    }
+}
+END_TEST
+
 START_TEST(a_control_that_holds_forbids_a_verdict)
 {
     ck_assert_int_eq(verdict_of("smallest: 0.1", 0.4, 0.01, 0.4), NL_REPRODUCED);
@@ -708,6 +798,43 @@ START_TEST(what_an_objection_opens_is_open)
 }
 END_TEST
 
+/* The cells and the axis have the other value, and the seeds are those after the protocol's and its control's. */
+START_TEST(other_values_of_the_hinge_are_run_by_other_seeds)
+{
+    static const char claim[] =
+        "data: {name: synth, size: 4, train: 64, test: 64}\nmodel: {depth: 1, width: 8}\ntrain: {steps: 4}\n"
+        "sweep: {seeds: 5, grid: {train.batch: [8, 16]}}\nclaim: {says: a, source: b, measure: {metric: test_accuracy}, "
+        "parts: [{says: c, of: {train.batch: 8}, minus: {train.batch: 16}, smallest: 30}], objections: [{says: d, "
+        "hinge: train.batch, here: 8, values: [4, 32], source: e}]}\n";
+    static const char *const others[] = {"4", "32"};
+    enum nl_declared declared;
+    struct nl_error err;
+    char *folder = scratch_make();
+    ck_assert_int_eq(run_claim(folder, claim, false, &declared), NL_INCOMPLETE);
+    ck_assert_int_ne(run_claim(folder, claim, true, &declared), NL_INCOMPLETE);
+    for (int v = 0; v < 2; v++) {
+        char *name = nl_format("out/c.hinge_%d/trials.csv", v + 1), *path = nl_path_join(folder, name);
+        struct nl_csv csv;
+        ck_assert_msg(nl_csv_read(path, &csv, &err) == NL_OK, "%s", err.text);
+        ck_assert_int_eq(csv.rows, 10);
+        int batch = nl_csv_column(&csv, "train.batch"), seed = nl_csv_column(&csv, "train.seed");
+        for (int row = 0; row < csv.rows; row++) {
+            const char *size = nl_csv_field(&csv, row, batch);
+            int number = atoi(nl_csv_field(&csv, row, seed));
+            ck_assert_msg(strcmp(size, "16") == 0 || strcmp(size, others[v]) == 0, "a batch of %s", size);
+            ck_assert_msg(number >= 11 && number <= 15, "seed %d", number);
+        }
+        nl_csv_release(&csv);
+        ck_assert_int_eq(remove(path), 0);
+        free(path);
+        free(name);
+        ck_assert_int_eq(run_claim(folder, claim, false, &declared), NL_INCOMPLETE);
+        ck_assert_int_ne(run_claim(folder, claim, true, &declared), NL_INCOMPLETE);
+    }
+    scratch_remove(folder);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("claims");
@@ -726,6 +853,9 @@ int main(void)
     tcase_add_test(cases, shares_at_an_end_give_no_verdict);
     tcase_add_test(cases, an_interaction_counts_each_of_its_differences);
     tcase_add_test(cases, findings_tell_apart_why);
+    tcase_add_test(cases, a_part_is_judged_at_every_value_of_the_hinge);
+    tcase_add_test(cases, parts_must_hold_at_one_value);
+    tcase_add_test(cases, other_values_of_the_hinge_are_run_by_other_seeds);
     tcase_add_test(cases, a_control_that_holds_forbids_a_verdict);
     tcase_add_test(cases, one_rate_for_all_is_judged_beside_the_best_of_each);
     tcase_add_test(cases, a_claim_is_declared_by_its_first_run);
