@@ -233,14 +233,44 @@ static int bn_running(enum nl_device_kind device, bool perturbed, double *deviat
     return NL_OK;
 }
 
-/* The first sample's output where the others change. */
-static int batchmates_of(const char *norm, bool eval, enum nl_device_kind device, double *deviation,
+/* With the deviation for gamma, and the mean for beta, the output is the input: they can undo the normalization (Ioffe
+ * and Szegedy 2015, section 3). */
+static int bn_undo(enum nl_device_kind device, bool perturbed, double *deviation, struct nl_error *err)
+{
+    double gamma[CHANNELS], beta[CHANNELS];
+    struct layer bn, undone;
+    set_up(&bn, "bn", device, SAMPLES, POSITIONS);
+    bn.config.norm.eps = 1e-2;
+    undone = bn;
+    if (run(&bn, err))
+        return NL_FAIL;
+    for (int i = 0; i < CHANNELS; i++) {
+        gamma[i] = sqrt(bn.probe.var[i] + (perturbed ? 0.0 : bn.config.norm.eps));
+        beta[i] = bn.probe.mean[i];
+    }
+    nl_probe_release(&bn.probe);
+    if (declare(&undone, err))
+        return NL_FAIL;
+    nl_probe_named(&undone.probe, "gamma")->given = gamma;
+    nl_probe_named(&undone.probe, "beta")->given = beta;
+    int status = run(&undone, err);
+    *deviation = 0.0;
+    if (status == NL_OK)
+        compare(undone.probe.y, undone.x, 1.0, ELEMENTS, deviation);
+    nl_probe_release(&undone.probe);
+    return status;
+}
+
+/* The first sample's output where the others change; in training, in evaluation, or in training on one side and in
+ * evaluation on the other. */
+static int batchmates_of(const char *norm, bool eval, bool other_eval, enum nl_device_kind device, double *deviation,
                          struct nl_error *err)
 {
     struct layer one, other;
     set_up(&one, norm, device, SAMPLES, POSITIONS);
     set_up(&other, norm, device, SAMPLES, POSITIONS);
-    one.probe.eval = other.probe.eval = eval;
+    one.probe.eval = eval;
+    other.probe.eval = other_eval;
     for (int i = POSITIONS * CHANNELS; i < ELEMENTS; i++)
         other.x[i] *= -2.0;
     int status = run(&one, err) || run(&other, err) ? NL_FAIL : NL_OK;
@@ -255,13 +285,20 @@ static int batchmates_of(const char *norm, bool eval, enum nl_device_kind device
 /* In evaluation a sample's output does not depend on the rest of its batch (Ioffe and Szegedy 2015, section 3.1). */
 static int bn_batchmates(enum nl_device_kind device, bool perturbed, double *deviation, struct nl_error *err)
 {
-    return batchmates_of("bn", !perturbed, device, deviation, err);
+    return batchmates_of("bn", !perturbed, !perturbed, device, deviation, err);
 }
 
 /* FRN's does not in training either (Singh and Krishnan 2020, section 3). */
 static int frn_batchmates(enum nl_device_kind device, bool perturbed, double *deviation, struct nl_error *err)
 {
-    return batchmates_of(perturbed ? "bn" : "frn", false, device, deviation, err);
+    return batchmates_of(perturbed ? "bn" : "frn", false, false, device, deviation, err);
+}
+
+/* LN's is the same in training and in evaluation, whatever else is in the batch (Ba, Kiros and Hinton 2016, section
+ * 3). */
+static int ln_batchmates(enum nl_device_kind device, bool perturbed, double *deviation, struct nl_error *err)
+{
+    return batchmates_of(perturbed ? "bn" : "ln", false, true, device, deviation, err);
 }
 
 /* Statistics merged from those of workers are those of the whole batch. */
@@ -392,6 +429,8 @@ static const struct {
     [NL_DBN_WHITE] = {dbn_white, "by batch normalization"},
     [NL_WN_ORTHOGONAL] = {wn_orthogonal, "with 0.5 added to the weights"},
     [NL_SN_LARGEST] = {sn_largest, "after one iteration from a random vector"},
+    [NL_BN_UNDO] = {bn_undo, "with eps left out of gamma"},
+    [NL_LN_BATCHMATES] = {ln_batchmates, "by batch normalization"},
 };
 
 int nl_identity_deviation(enum nl_identity identity, enum nl_device_kind device, bool perturbed, double *deviation,

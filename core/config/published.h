@@ -36,6 +36,8 @@ enum nl_identity {
     NL_DBN_WHITE,
     NL_WN_ORTHOGONAL,
     NL_SN_LARGEST,
+    NL_BN_UNDO,
+    NL_LN_BATCHMATES,
 };
 extern const char *const nl_identity_names[]; /* from NL_GN_IS_LN on; ends with NULL */
 
