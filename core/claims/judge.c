@@ -20,7 +20,14 @@ bool nl_part_needs_control(const struct nl_published *published, int index)
     bool first = true;
     for (int i = 0; i < index; i++)
         first &= !nl_part_has_smallest(&published->part[i]);
-    return nl_part_has_smallest(part) ? first : part->kind == NL_IDENTITY && !is_formula(part);
+    return nl_part_has_smallest(part)     ? first
+           : part->kind == NL_EQUIVALENCE ? nl_part_has_handicap(part)
+                                          : !is_formula(part);
+}
+
+bool nl_part_has_handicap(const struct nl_published_part *part)
+{
+    return part->kind == NL_EQUIVALENCE && !part->slope;
 }
 
 /* ---- numbers, seed by seed ---- */
@@ -430,7 +437,8 @@ static int judge_control(struct nl_judged *out, int index, const struct nl_claim
 {
     const struct nl_published_part *part = out->part;
     const struct nl_evidence *main = &evidence->main, *other = evidence->control ? &evidence->control[index] : NULL;
-    *there = is_formula(part) || part->kind == NL_EQUIVALENCE || (other && other->results);
+    bool added = part->kind == NL_EQUIVALENCE && !nl_part_has_handicap(part);
+    *there = is_formula(part) || added || (other && other->results);
     if (!*there)
         return NL_OK;
     if (is_formula(part)) {
@@ -439,17 +447,19 @@ static int judge_control(struct nl_judged *out, int index, const struct nl_claim
     }
     struct contrast contrast = contrast_make(main, other && other->results ? other : NULL);
     double handicap = 0.0;
-    if (part->kind == NL_EQUIVALENCE) {
+    if (added) {
         struct nl_part_scale scale = nl_part_scale(part, main);
         double sum = 0.0;
-        out->control = "with a handicap of twice the margin";
+        out->control = "with twice the margin added to the slope";
         read_part(&contrast, part, main);
         for (int seed = 0; seed < contrast.seeds; seed++)
             sum += isfinite(contrast.at[seed].low) ? contrast.at[seed].low : 0.0;
         handicap = copysign(2.0 * nl_part_threshold(part, &scale),
                             sum); /* away from 0: towards it, it would hide a difference */
-    } else if (part->kind == NL_IDENTITY) {
-        out->control = "with the settings of the control on one side";
+    } else if (part->kind == NL_IDENTITY || part->kind == NL_EQUIVALENCE) {
+        out->control = part->kind == NL_IDENTITY                     ? "with the settings of the control on one side"
+                       : main->experiment->published->handicap.count ? "with the claim's handicap on one side"
+                                                                     : "with a tenth of the training on one side";
         add_side(&contrast, part, 0, 1.0, main);
         add_side(&contrast, part, 1, -1.0, other);
     } else {

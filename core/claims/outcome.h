@@ -28,7 +28,7 @@
  * all parts hold.
  *
  * Controls must not hold: of the first part with a smallest effect, the same cells with other seeds in place of what it
- * is compared with; of a sameness, a handicap of twice the margin on one side; of an identity, a disturbance.
+ * is compared with; of a sameness, one side trained with a handicap; of an identity, a disturbance.
  */
 #ifndef NL_CLAIMS_OUTCOME_H
 #define NL_CLAIMS_OUTCOME_H
@@ -129,8 +129,12 @@ struct nl_claim_evidence {
     const struct nl_evidence *hinge; /* one for each other value of the hinge; NULL: it has none, or it is not asked */
 };
 
-/* Whether that part's control needs runs: of the first part with a smallest effect, and of identities of two runs. */
+/* Whether that part's control needs runs: of the first part with a smallest effect, of equivalences between two arms, and
+ * of identities of two runs. */
 bool nl_part_needs_control(const struct nl_published *published, int part);
+
+/* Whether the part's control is a trained one with a handicap; of an equivalence of slopes a constant is added. */
+bool nl_part_has_handicap(const struct nl_published_part *part);
 
 /* Fills in parts, controls, sames, hinge, tests and verdict with its reason, as if nothing was missing and nobody
  * objected. NL_FAIL: a device cannot be used. */

@@ -201,11 +201,30 @@ static void restrict_to(struct job *job, const struct nl_experiment *experiment,
     }
 }
 
+/* The handicap that the claim declares, or a tenth of the training. */
+static void add_handicap(struct job *job, const struct nl_experiment *experiment)
+{
+    const struct nl_settings *handicap = &experiment->published->handicap;
+    const struct nl_config *config = &experiment->config;
+    bool steps = config->train.steps != NL_AUTO && config->train.steps > 0;
+    int64_t whole = steps ? config->train.steps : config->train.epochs;
+    if (handicap->count)
+        add_settings(job, handicap);
+    else
+        add_override(job, nl_format("%s=%lld", steps ? "train.steps" : "train.epochs",
+                                    (long long)(whole < 10 ? 1 : whole / 10)));
+}
+
 static void set_control(struct job *job, const struct nl_experiment *experiment, const struct nl_published_part *part)
 {
     if (part->kind == NL_IDENTITY) {
         restrict_to(job, experiment, &part->cell[1], 1);
         add_settings(job, &experiment->published->control);
+        return;
+    }
+    if (nl_part_has_handicap(part)) {
+        restrict_to(job, experiment, &part->cell[1], 1);
+        add_handicap(job, experiment);
         return;
     }
     restrict_to(job, experiment, part->cell, part->kind == NL_INTERACTION ? 2 : 1);

@@ -434,6 +434,7 @@ static void add_claim_definitions(struct nl_text *out)
         "{\"$ref\": \"#/$defs/measure\"}",
         "{\"type\": \"array\", \"minItems\": 1, \"items\": {\"$ref\": \"#/$defs/part\"}}",
         "{\"$ref\": \"#/$defs/settings\"}",
+        "{\"$ref\": \"#/$defs/settings\"}",
         "{\"type\": \"array\", \"items\": {" OBJECT "\"required\": [\"says\"], \"properties\": {\"says\": " WORDS
         ", \"set\": {\"$ref\": \"#/$defs/settings\"}, \"hinge\": {\"anyOf\": [{\"type\": \"string\"}, {\"type\": "
         "\"array\", \"minItems\": 1, \"items\": {\"type\": \"string\"}}]}, \"here\": {\"type\": " VALUE

@@ -570,6 +570,10 @@ const struct nl_field nl_claim_fields[] = {
     {"control", "{norm.eps: 1e-3}",
      "of an identity of two runs: settings with which the second one must deviate. Other controls need no word",
      OF(struct nl_published, control, read_settings)},
+    {"handicap", "{train.lr: 1e-4}",
+     "of an equivalence: settings with which its second arm must no longer be the same; without them it has a tenth of "
+     "the training",
+     OF(struct nl_published, handicap, read_settings)},
     {"objections", "[{says: the training is too short, set: {train.epochs: 40}}]",
      "what is tried before the claim is called contradicted. In place of 'set', or beside it: hinge, a key (or "
      "several) that the claim hinges on, here: its value in the protocol, values: others, source: where they are "

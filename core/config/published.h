@@ -125,6 +125,8 @@ struct nl_published {
     int parts;
     struct nl_published_part *part;
     struct nl_settings control; /* of an identity of runs: with these the second one must deviate */
+    struct nl_settings handicap; /* of an equivalence: with these its second arm must not be the same; none: it has a
+                                    tenth of the training */
     int objections;
     struct nl_objection *tried; /* [objections] */
     struct nl_objection *hinge; /* the one with a hinge; NULL: none */

@@ -293,22 +293,29 @@ END_TEST
 
 /* ---- verdicts ---- */
 
-/* Test errors of bn and ln for eight seeds: bn's are larger by `effect`, with a small spread. */
-static void make_pairs(double effect, double spread, const struct nl_experiment *experiment, struct nl_results *out)
+/* Test losses of ln, which are `base`, and of bn, larger by `effect` with a small spread, for eight seeds. */
+static void make_pairs_from(double base, double effect, double spread, const struct nl_experiment *experiment,
+                            struct nl_results *out)
 {
     struct nl_text text = {0};
     nl_text_add(&text, "trial,norm.kind,train.seed,status,failed_step,classes,train_samples,val_samples,test_samples,"
                        "val_overlap,test_overlap,test_loss\n");
     for (int seed = 0; seed < 8; seed++) {
         nl_text_add(&text, "%d,bn,%d,done,,10,1280,0,389,0,0,%.9g\n", 2 * seed + 1, seed + 1,
-                    1.0 + effect + spread * (seed - 3.5));
-        nl_text_add(&text, "%d,ln,%d,done,,10,1280,0,389,0,0,1\n", 2 * seed + 2, seed + 1);
+                    base + effect + spread * (seed - 3.5));
+        nl_text_add(&text, "%d,ln,%d,done,,10,1280,0,389,0,0,%.9g\n", 2 * seed + 2, seed + 1, base);
     }
     parse_results(text.at, experiment, out);
     nl_text_release(&text);
 }
 
-/* What the threshold makes of an effect; other: the effect in the control's runs, whose first side is taken off. */
+static void make_pairs(double effect, double spread, const struct nl_experiment *experiment, struct nl_results *out)
+{
+    make_pairs_from(1.0, effect, spread, experiment, out);
+}
+
+/* What the threshold makes of an effect; other: the effect in the control's runs, whose first side is taken off; of a
+ * margin, what its handicap takes off ln. */
 static enum nl_outcome_verdict verdict_by(bool exact, const char *threshold, double effect, double spread, double other)
 {
     struct nl_experiment experiment;
@@ -320,7 +327,7 @@ static enum nl_outcome_verdict verdict_by(bool exact, const char *threshold, dou
                             threshold);
     load_text(claim, &experiment);
     make_pairs(effect, spread, &experiment, &results[0]);
-    make_pairs(other, -spread, &experiment, &results[1]);
+    make_pairs_from(strstr(threshold, "margin") ? 1.0 + other : 1.0, other, -spread, &experiment, &results[1]);
     const struct nl_evidence control = {.experiment = &experiment, .results = &results[1]};
     const struct nl_claim_evidence evidence = {.main = {.experiment = &experiment, .results = &results[0]},
                                                .control = &control};
@@ -448,7 +455,7 @@ START_TEST(the_exact_test_judges_too)
     ck_assert_int_eq(verdict_by(true, "smallest: 0.1", 0.11, 0.01, 0.11), NL_UNDECIDED);
     ck_assert_int_eq(verdict_by(true, "smallest: 0.1", 0.05, 0.01, 0.05), NL_NOT_FOUND_HERE);
     ck_assert_int_eq(verdict_by(true, "smallest: 0.1, expect: less", -0.2, 0.01, -0.2), NL_REPRODUCED);
-    ck_assert_int_eq(verdict_by(true, "margin: 0.1", -0.2, 0.01, 0), NL_CONTRADICTED);
+    ck_assert_int_eq(verdict_by(true, "margin: 0.1", -0.2, 0.01, 0.5), NL_CONTRADICTED);
 }
 END_TEST
 
@@ -460,9 +467,9 @@ START_TEST(a_verdict_needs_the_whole_interval)
     ck_assert_int_eq(verdict_of("smallest: 0.1", 0.05, 0.01, 0.05), NL_NOT_FOUND_HERE);
     ck_assert_int_eq(verdict_of("smallest: 0.1", -0.2, 0.01, -0.2), NL_CONTRADICTED);
     ck_assert_int_eq(verdict_of("smallest: 0.1, expect: less", -0.2, 0.01, -0.2), NL_REPRODUCED);
-    ck_assert_int_eq(verdict_of("margin: 0.1", 0.02, 0.01, 0), NL_REPRODUCED);
-    ck_assert_int_eq(verdict_of("margin: 0.1", 0.099, 0.01, 0), NL_UNDECIDED);
-    ck_assert_int_eq(verdict_of("margin: 0.1", -0.2, 0.01, 0), NL_CONTRADICTED);
+    ck_assert_int_eq(verdict_of("margin: 0.1", 0.02, 0.01, 0.5), NL_REPRODUCED);
+    ck_assert_int_eq(verdict_of("margin: 0.1", 0.099, 0.01, 0.5), NL_UNDECIDED);
+    ck_assert_int_eq(verdict_of("margin: 0.1", -0.2, 0.01, 0.5), NL_CONTRADICTED);
 }
 END_TEST
 
@@ -631,6 +638,7 @@ START_TEST(a_control_that_holds_forbids_a_verdict)
     ck_assert_int_eq(verdict_of("smallest: 0.1", 0.4, 0.01, 0.4), NL_REPRODUCED);
     ck_assert_int_eq(verdict_of("smallest: 0.1", 0.4, 0.01, 0.0),
                      NL_UNDECIDED); /* bn differs from itself with other seeds */
+    ck_assert_int_eq(verdict_of("margin: 0.1", 0.02, 0.01, 0.02), NL_UNDECIDED); /* the handicap changes too little */
 }
 END_TEST
 

@@ -216,7 +216,7 @@ struct tally {
 };
 
 /* What one draw of a claim is judged from: its own results, those of its control, and those at other values of its hinge;
- * each with seeds of its own. */
+ * each with seeds of its own, but for a control with a handicap. */
 enum { OWN, CONTROL, HINGE, DRAWS = HINGE + 3 };
 static const char *const streams[DRAWS] = {"", ", other seeds", ", hinge 1", ", hinge 2", ", hinge 3"};
 
@@ -270,18 +270,29 @@ static void judge_one(const struct made_claim *made, const struct nl_experiment 
     free(control);
 }
 
+/* Takes the second arm of a sameness well away: an error of six points more, or no rate that is usable. */
+static void add_handicap(struct scenario *s)
+{
+    for (int m = 0; m < METHODS; m++)
+        s->limit[m] = -9.0;
+    s->change[0][s->points - 1] += 6.0;
+}
+
 static void simulate(const struct made_claim *made, const struct nl_experiment *experiment, struct tally *tally)
 {
     struct scenario at[DRAWS];
     static struct truth truth[DRAWS];
     struct plan plan;
     int draws = HINGE + made->hinge.values;
+    bool handicapped = nl_part_has_handicap(&experiment->published->part[0]);
     plan_of(&made->sweep, &plan);
     memset(truth, 0, sizeof truth);
     for (int i = 0; i < draws; i++) {
         at[i] = made->sweep;
         if (i >= HINGE)
             at[i].change[0][0] = made->hinge.change[i - HINGE];
+        if (i == CONTROL && handicapped)
+            add_handicap(&at[i]);
         truth_of(&at[i], &truth[i]);
     }
     *tally =
@@ -289,7 +300,8 @@ static void simulate(const struct made_claim *made, const struct nl_experiment *
     for (int i = 0; i < tally->sweeps; i++) {
         struct nl_results results[DRAWS];
         for (int d = 0; d < draws; d++)
-            draw_results(&at[d], &truth[d], experiment, &plan, i, streams[d], &results[d]);
+            draw_results(&at[d], &truth[d], experiment, &plan, i, streams[handicapped && d == CONTROL ? OWN : d],
+                         &results[d]);
         judge_one(made, experiment, results, tally);
         for (int d = 0; d < draws; d++)
             nl_results_release(&results[d]);
