@@ -129,8 +129,8 @@ struct nl_claim_evidence {
     const struct nl_evidence *hinge; /* one for each other value of the hinge; NULL: it has none, or it is not asked */
 };
 
-/* Whether that part's control needs runs: of the first part with a smallest effect, of equivalences between two arms, and
- * of identities of two runs. */
+/* Whether that part's control needs runs: of the first part with a smallest effect, of equivalences between two arms,
+ * and of identities of two runs. */
 bool nl_part_needs_control(const struct nl_published *published, int part);
 
 /* Whether the part's control is a trained one with a handicap; of an equivalence of slopes a constant is added. */

@@ -1,0 +1,249 @@
+#include "stats/confirm.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/files.h"
+#include "base/machine.h"
+#include "base/memory.h"
+#include "cmd.h"
+#include "config/value.h"
+
+enum { SEEDS = 256, MAX_TIME };
+static const struct option options[] = {
+    {"out", required_argument, NULL, 'o'},     {"jobs", required_argument, NULL, 'j'},
+    {"seeds", required_argument, NULL, SEEDS}, {"max-time", required_argument, NULL, MAX_TIME},
+    {"format", required_argument, NULL, 'f'},  {0},
+};
+
+enum { TEXT, JSON };
+
+struct request {
+    const char *out;
+    int jobs, seeds; /* 0: as many seeds as before */
+    double max_seconds;
+    int format;
+};
+
+static bool read_request(const struct command *self, int argc, char **argv, struct request *out)
+{
+    static const char *const formats[] = {"text", "json", NULL};
+    *out = (struct request){.jobs = nl_cores()};
+    bool good = true;
+    for (int option; good && (option = next_option(self, argc, argv, "o:j:f:", options)) != OPTION_END;)
+        switch (option) {
+        case 'o': out->out = optarg; break;
+        case 'j': good = read_count("-j", optarg, 1, MOST_JOBS, &out->jobs); break;
+        case SEEDS: good = read_count("--seeds", optarg, 1, NL_SEEDS_MAX, &out->seeds); break;
+        case MAX_TIME: good = read_duration("--max-time", optarg, &out->max_seconds); break;
+        case 'f': good = read_word("format", optarg, formats, &out->format); break;
+        default: good = false;
+        }
+    return good;
+}
+
+/* RESULTS-confirm, or the folder that was given; new string. */
+static char *confirming_folder(const char *given, const char *results)
+{
+    size_t length = strlen(results);
+    while (length > 1 && results[length - 1] == '/')
+        length--;
+    return given ? nl_strdup(given) : nl_format("%.*s-confirm", (int)length, results);
+}
+
+/* The seed after all that the folder's experiment has; 0: it holds no results. */
+static int64_t seed_after(const char *folder)
+{
+    struct nl_experiment experiment;
+    struct nl_provenance made;
+    struct nl_error err;
+    if (!nl_store_exists(folder) || nl_store_read(folder, &experiment, &made, &err))
+        return 0;
+    return experiment.config.train.seed + experiment.seeds;
+}
+
+/* The first seed: that of a confirmation that goes on, or one above all that were looked at. */
+static int64_t first_seed(const char *results, const char *out)
+{
+    struct nl_experiment experiment;
+    struct nl_provenance made;
+    struct nl_error err;
+    if (nl_store_exists(out) && nl_store_read(out, &experiment, &made, &err) == NL_OK)
+        return experiment.config.train.seed;
+    char *usual = confirming_folder(NULL, results);
+    int64_t after = seed_after(results), confirmed = seed_after(usual);
+    free(usual);
+    return confirmed > after ? confirmed : after;
+}
+
+/* The experiment of the results by other seeds. false: the message was printed. */
+static bool load_again(const struct arguments *arguments, int64_t seed, int seeds, struct nl_experiment *out)
+{
+    char *path = nl_path_join(arguments->file, "experiment.yaml"),
+         *from = nl_format("train.seed=%lld", (long long)seed), *many = nl_format("sweep.seeds=%d", seeds);
+    const char **override = nl_alloc((size_t)arguments->overrides + 2, sizeof *override);
+    int count = 0;
+    for (int i = 0; i < arguments->overrides; i++)
+        override[count++] = arguments->override[i];
+    override[count++] = from;
+    override[count++] = many;
+    bool good = load_experiment(path, override, count, out);
+    free(override);
+    free(path);
+    free(from);
+    free(many);
+    return good;
+}
+
+/* Trains what is missing in the folder. An exit code. */
+static int train(const struct nl_experiment *experiment, const char *folder, const struct request *request,
+                 struct plan *plan)
+{
+    struct progress_line line;
+    struct nl_sweep_result result;
+    struct nl_error err = {0};
+    const struct nl_sweep_options how = {.folder = folder,
+                                         .command = command_line,
+                                         .runner = {.workers = request->jobs,
+                                                    .stop = &interrupted,
+                                                    .max_seconds = request->max_seconds,
+                                                    .progress = show_progress,
+                                                    .finished = show_finished,
+                                                    .note = show_note,
+                                                    .context = &line}};
+    if (!plan_of(experiment, plan) || !identify_plan(plan))
+        return EXIT_BAD_INPUT;
+    begin_progress(&line);
+    catch_interrupts();
+    int status = nl_sweep(&plan->experiment, &plan->grid, &plan->datasets, &how, &result, &err), code = EXIT_DONE;
+    end_progress(&line);
+    if (status)
+        code =
+            result.started ? fail("%s", err.text) : refuse_folder(folder, &plan->experiment, &result.hidden, err.text);
+    else if (result.left)
+        code = stopped(result.stop == NL_STOP_TIME ? EXIT_TIME_IS_UP : EXIT_INTERRUPTED,
+                       "done: %d of %s; to continue:", result.trials - result.absent, NL_COUNT(result.trials, "trial"));
+    else if (print_errors(&plan->grid, &result))
+        code = EXIT_FAILED;
+    nl_sweep_result_release(&result);
+    return code;
+}
+
+static void print_seeds(const char *name, const struct nl_experiment *before, const struct nl_experiment *now)
+{
+    const struct nl_experiment *both[] = {before, now};
+    printf("%s, ", name);
+    for (int i = 0; i < 2; i++)
+        printf("%s seeds %lld to %lld", i ? "; before by" : "confirmed by", (long long)both[!i]->config.train.seed,
+               (long long)both[!i]->config.train.seed + both[!i]->seeds - 1);
+    printf(".\n");
+}
+
+/* Compares the answer by the new seeds with the first one. */
+static int report(const char *name, const struct results_folder *from, const struct nl_answer *first,
+                  const struct plan *plan, const char *folder, const struct request *request)
+{
+    struct nl_planned planned = nl_grid_planned(&plan->grid);
+    struct nl_results results;
+    struct nl_answer again;
+    struct nl_confirmation confirmation;
+    int code = EXIT_BAD_INPUT;
+    if (load_results(folder, &plan->experiment, &planned, &results)) {
+        nl_answer_make(&results, &plan->experiment, &again);
+        nl_confirm(first, &again, &confirmation);
+        char *text =
+            request->format == JSON ? nl_confirmation_json(&confirmation) : nl_confirmation_text(&confirmation);
+        if (request->format == TEXT)
+            print_seeds(name, &from->experiment, &plan->experiment);
+        printf("%s", text);
+        free(text);
+        nl_confirmation_release(&confirmation);
+        nl_answer_release(&again);
+        nl_results_release(&results);
+        code = EXIT_DONE;
+    }
+    nl_planned_release(&planned);
+    return code;
+}
+
+/* Trains and compares, where there is something to repeat. */
+static int confirm(const struct results_folder *from, const struct arguments *arguments, const struct nl_answer *first,
+                   const struct request *request)
+{
+    struct nl_experiment experiment;
+    struct plan plan = {0};
+    bool any = false;
+    for (int i = 0; i < first->claims; i++)
+        any |= first->claim[i].finding != NL_FOUND_NOTHING;
+    if (!any) {
+        const struct nl_confirmation nothing = {.level = first->level};
+        char *text = request->format == JSON ? nl_confirmation_json(&nothing) : nl_confirmation_text(&nothing);
+        printf("%s", text);
+        free(text);
+        return EXIT_DONE;
+    }
+    if (first->missing && !output.quiet)
+        tell(stderr, "%s", first->incomplete.at);
+    char *folder = confirming_folder(request->out, arguments->file);
+    int seeds = request->seeds ? request->seeds : from->experiment.seeds, code = EXIT_BAD_INPUT;
+    if (is_outside_trials("--out", folder) &&
+        load_again(arguments, first_seed(arguments->file, folder), seeds, &experiment)) {
+        code = train(&experiment, folder, request, &plan);
+        if (code == EXIT_DONE)
+            code = report(arguments->file, from, first, &plan, folder, request);
+        release_plan(&plan);
+    }
+    free(folder);
+    return code;
+}
+
+static int run(const struct command *self, int argc, char **argv)
+{
+    struct request request;
+    struct arguments arguments;
+    struct results_folder from;
+    struct nl_results results;
+    struct nl_answer first;
+    if (!read_request(self, argc, argv, &request) || !sort_arguments(self, "folder", argc, argv, &arguments))
+        return EXIT_BAD_INPUT;
+    int code = EXIT_BAD_INPUT;
+    if (!open_results(self, &arguments, &from))
+        code = EXIT_BAD_INPUT;
+    else if (from.experiment.rounds.refine > 0.0)
+        code = bad_input("give the rates that it came to as a grid, sweep them, and confirm that",
+                         "'%s' has rates of its own for each seed (sweep.refine): there is no one sweep to repeat",
+                         arguments.file);
+    else if (load_results(from.tables, &from.experiment, &from.planned, &results)) {
+        nl_answer_make(&results, &from.experiment, &first);
+        code = confirm(&from, &arguments, &first, &request);
+        nl_answer_release(&first);
+        nl_results_release(&results);
+    }
+    release_results(&from);
+    free(arguments.override);
+    return code;
+}
+
+const struct command command_confirm = {
+    .name = "confirm",
+    .summary = "run a sweep again by new seeds, and say which findings are repeated",
+    .usage =
+        "usage: normlab confirm RESULTS [--seeds N] [--out DIR] [-j N] [plot.KEY=VALUE ...]\n"
+        "\n"
+        "Runs the sweep of RESULTS once more by seeds that nobody has looked at, those above all in RESULTS and in RESULTS-confirm, and asks\n"
+        "of each finding of its answer whether it is there again: by the new seeds alone, all findings as one family (Holm). Prints both\n"
+        "effects with their intervals, and the chance of finding the effect again if it is as large as it was. What was chosen by\n"
+        "sweep.tune stays chosen. Findings that are not repeated are not refuted. Finished trials are kept: the same command continues.\n"
+        "\n"
+        "      --seeds N        seeds (default: as many as before)\n"
+        "  -o, --out DIR        results folder (default: RESULTS-confirm)\n"
+        "  -j, --jobs N         trials at a time (default: the number of cores)\n"
+        "      --max-time TIME  start no trial after this time (90s, 30m, 1h30m); exit code 3 if trials are left\n"
+        "  -f, --format F       text (default), json\n"
+        "\n"
+        "examples:\n"
+        "  normlab confirm results/small_batch\n"
+        "  normlab confirm results/small_batch --seeds 20 --out results/again\n",
+    .run = run,
+};
