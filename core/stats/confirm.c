@@ -219,10 +219,8 @@ char *nl_confirmation_text(const struct nl_confirmation *confirmation)
     nl_text_add(&out, "  p is adjusted for %s (Holm); a finding is repeated below %.3g, on the new seeds alone.\n",
                 NL_COUNT(findings - count[NL_NO_VERDICT], "finding"), 1.0 - confirmation->level);
     if (count[NL_NOT_REPEATED])
-        nl_text_add(
-            &out,
-            "  Not repeated is not refuted: the new seeds do not show it by themselves. An effect that was found is more likely "
-            "smaller than it looked than larger.\n");
+        nl_text_add(&out, "  Not repeated is not refuted: the new seeds alone do not show it. What was found is more "
+                          "likely smaller than it looked than larger.\n");
     if (confirmation->open)
         nl_text_add(&out, "  %s found nothing before, and %s not asked again.\n",
                     NL_COUNT(confirmation->open, "other claim"), nl_agree(confirmation->open, "is", "are"));
