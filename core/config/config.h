@@ -461,6 +461,12 @@ int nl_experiment_load_replacing(const char *path, const struct nl_replacement *
                                  const char *const *overrides, int count, struct nl_experiment *out,
                                  struct nl_diagnostics *diagnostics);
 
+/* A source's own seed (train.init_seed, data.split_seed, ...), or where that is auto train.seed. */
+static inline uint64_t nl_seed_of(const struct nl_config *config, int64_t own)
+{
+    return (uint64_t)(own == NL_AUTO ? config->train.seed : own);
+}
+
 /* The resolved experiment as YAML that nl_experiment_load reads back to the same; with_origins puts "# default", "#
  * configs/a.yaml:3" or "# command line" after each value. New string. */
 char *nl_experiment_text(const struct nl_experiment *experiment, bool with_origins);

@@ -147,7 +147,7 @@ struct nl_split {
     struct nl_chance chance;     /* on the training part */
 };
 
-/* The split: streams "split" (data.split_seed or train.seed) and "label_noise" (train.seed). data.train of N takes the
+/* The split: streams "split" (data.split_seed) and "label_noise" (train.label_seed). data.train of N takes the
  * first N of the shuffled training part; where a test part is given, data.test likewise. val is taken off the end. A
  * text is not shuffled: the windows are those that follow one another, and what is left of a part after the last is not
  * read. */

@@ -36,7 +36,7 @@ static void cut(struct nl_split *view)
 static void split(struct nl_split *view, const struct nl_config *config)
 {
     const struct nl_dataset *set = view->dataset;
-    uint64_t split_seed = (uint64_t)(config->data.split_seed == NL_AUTO ? config->train.seed : config->data.split_seed);
+    uint64_t split_seed = nl_seed_of(config, config->data.split_seed);
     bool apart = config->data.test_seed != NL_AUTO;
     if (set->window) {
         cut(view);
@@ -264,7 +264,6 @@ int nl_split_make(const struct nl_dataset *dataset, const struct nl_config *conf
                   struct nl_error *err)
 {
     *view = (struct nl_split){.dataset = dataset};
-    uint64_t seed = (uint64_t)config->train.seed;
     int channels = dataset->shape.channels;
     split(view, config);
     if (reduce(view, config, err)) {
@@ -284,7 +283,7 @@ int nl_split_make(const struct nl_dataset *dataset, const struct nl_config *conf
     if (dataset->labels) {
         view->labels = nl_alloc((size_t)dataset->count, sizeof *view->labels);
         memcpy(view->labels, dataset->labels, (size_t)dataset->count * sizeof *view->labels);
-        add_label_noise(view, config->train.label_noise, seed);
+        add_label_noise(view, config->train.label_noise, nl_seed_of(config, config->train.label_seed));
     }
     view->chance = chance_of(view);
     view->mean = nl_alloc((size_t)channels, sizeof *view->mean);

@@ -59,7 +59,7 @@ static struct nl_stream stream_of(const struct nl_graph *graph, const struct nl_
     char name[96];
     const struct nl_graph_node *node = &graph->node[tensor->node];
     snprintf(name, sizeof name, "init.%s", node->operation->span == NL_SPAN_PARAMETERS ? node->name : tensor->name);
-    return nl_stream((uint64_t)config->train.seed, name);
+    return nl_stream(nl_seed_of(config, config->train.init_seed), name);
 }
 
 /* weight[count] */
@@ -170,7 +170,8 @@ static void begin_node(const struct nl_graph *graph, const struct nl_graph_node 
     for (int i = 0; i < node->states; i++)
         state[i] = out[node->state[i]];
     snprintf(name, sizeof name, "%s.%s", node->operation->name, node->name);
-    node->operation->begin(node->arguments, nl_stream((uint64_t)config->train.seed, name), parameter, state);
+    node->operation->begin(node->arguments, nl_stream(nl_seed_of(config, config->train.init_seed), name), parameter,
+                           state);
     for (int i = 0; i < graph->tensors; i++)
         for (size_t e = 0; out[i] && &graph->node[graph->tensor[i].node] == node && e < graph->tensor[i].count; e++)
             out[i][e] = (double)(float)out[i][e];

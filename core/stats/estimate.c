@@ -224,3 +224,39 @@ double nl_survival_median(const struct nl_survival *curve, int rows)
     }
     return rows > 0 ? INFINITY : NAN;
 }
+
+/* The mean of the sorted values without as many of them at each end as make up that share. */
+static double trimmed_mean(const double *sorted, int count, double share)
+{
+    int cut = (int)(share * count);
+    double sum = 0.0;
+    for (int i = cut; i < count - cut; i++)
+        sum += sorted[i];
+    return sum / (count - 2 * cut);
+}
+
+struct nl_deviation nl_deviation(const double *values, int count, double level)
+{
+    double *sorted = nl_alloc((size_t)count + 1, sizeof *sorted), mean = 0.0, squares = 0.0, fourths = 0.0;
+    int n = nl_finite_values(values, count, sorted);
+    struct nl_deviation out = {.n = n, .sd = NAN, .lower = NAN, .upper = NAN};
+    for (int i = 0; i < n; i++)
+        mean += sorted[i] / n;
+    double middle = n > 4 ? trimmed_mean(sorted, n, 0.5 / sqrt(n - 4.0)) : mean;
+    for (int i = 0; i < n && sorted[0] < sorted[n - 1]; i++) { /* else rounding of the mean would be a spread */
+        squares += pow(sorted[i] - mean, 2.0);
+        fourths += pow(sorted[i] - middle, 4.0);
+    }
+    free(sorted);
+    if (n < 2)
+        return out;
+    out.sd = sqrt(squares / (n - 1));
+    double z = nl_normal_quantile(0.5 * (1.0 + level));
+    if (n < NL_LEAST_SPREAD || !(squares > 0.0) || n <= z)
+        return out;
+    double kurtosis = n * fourths / (squares * squares), c = n / (n - z),
+           se = c * sqrt((kurtosis - (n - 3.0) / n) / (n - 1.0));
+    out.lower = out.sd * sqrt(c) * exp(-0.5 * z * se);
+    out.upper = out.sd * sqrt(c) * exp(0.5 * z * se);
+    return out;
+}

@@ -57,6 +57,17 @@ struct nl_estimate {
 struct nl_estimate nl_estimate(const double *values, int count, enum nl_scale scale, const struct nl_sampling *sampling,
                                enum nl_interval kind, double level);
 
+/* The standard deviation of values, and its interval by Bonett (2006, equations 1 to 3), which allows for other tails
+ * than the normal ones. NaN: sd below n = 2, the interval below NL_LEAST_SPREAD or where all values are equal. Values
+ * that are not finite are left out. Of 5 to 40 values an interval of 95 % held the true one, simulated, in 94 to 99 %
+ * of cases for normal values, 90 to 98 % for t of 5 degrees of freedom, 88 to 97 % for exponential ones. */
+enum { NL_LEAST_SPREAD = 5 };
+struct nl_deviation {
+    int n;
+    double sd, lower, upper;
+};
+struct nl_deviation nl_deviation(const double *values, int count, double level);
+
 /* The standard deviation that counting alone gives a share, or a difference of shares, of mean `mean` over m samples:
  * sqrt(q (1 - q) / m) with q = (|mean| m + 1/2) / (m + 1). Of a difference it is a lower bound: at least |mean| of the
  * samples are judged differently. */

@@ -663,6 +663,7 @@ static const struct lint of_trials[] = {
     {"model.causal", nl_lint_seen_label, "model.causal: auto"},
     {"model.gated", nl_lint_gated_squash, "model.gated: false; or norm.kind: rms"},
     {"train.step_epochs", nl_lint_no_drop, "lower train.step_epochs, or train longer"},
+    {"train.init_seed", nl_lint_seeds_alike, "leave one of them auto, or set sweep.seeds: 1"},
 };
 
 /* Asked once, of the first trial. */

@@ -53,7 +53,8 @@ bool nl_lint_cold_post(const struct lint_context *s, struct nl_text *what);
 bool nl_lint_seen_label(const struct lint_context *s, struct nl_text *what);
 bool nl_lint_gated_squash(const struct lint_context *s, struct nl_text *what);
 
-/* lint_training.c: of optimizers and schedules */
+/* lint_training.c: of optimizers, schedules and seeds */
+bool nl_lint_seeds_alike(const struct lint_context *s, struct nl_text *what);
 bool nl_lint_learns_nothing(const struct lint_context *s, struct nl_text *what);
 bool nl_lint_partial_batch(const struct lint_context *s, struct nl_text *what);
 bool nl_lint_adam_decay(const struct lint_context *s, struct nl_text *what);

@@ -82,3 +82,28 @@ bool nl_lint_no_drop(const struct lint_context *s, struct nl_text *what)
                 s->config->train.step_epochs, nl_agree(s->config->train.step_epochs, "epoch", "epochs"), epochs_of(s));
     return true;
 }
+
+/* Whether an operation of the network draws numbers in each step. */
+static bool draws_in_steps(const struct lint_context *s)
+{
+    for (int i = 0; i < s->graph.tensors; i++)
+        if (s->graph.tensor[i].spec.role == NL_STREAM_KEY)
+            return true;
+    return false;
+}
+
+/* Whether seeds of their own fix all that is drawn, so that the trials of a cell are one trial, repeated. */
+bool nl_lint_seeds_alike(const struct lint_context *s, struct nl_text *what)
+{
+    const struct nl_config *config = s->config;
+    bool splits = nl_key_applies(nl_key_named("data.split_seed"), config), draws = draws_in_steps(s),
+         alike = config->train.init_seed != NL_AUTO && config->train.order_seed != NL_AUTO &&
+                 (!splits || config->data.split_seed != NL_AUTO) && (!draws || config->train.dropout_seed != NL_AUTO) &&
+                 (!(config->train.label_noise > 0) || config->train.label_seed != NL_AUTO) &&
+                 (!(config->data.crop > 0 || config->data.flip) || config->data.augment_seed != NL_AUTO);
+    if (!alike || s->experiment->seeds < 2)
+        return false;
+    nl_text_add(what, "every source of randomness has a seed of its own: %s give the same trial",
+                NL_COUNT(s->experiment->seeds, "seed"));
+    return true;
+}

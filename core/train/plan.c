@@ -166,7 +166,7 @@ static struct nl_gather lay_out_data(struct nl_plan *plan, struct layout *l, con
 {
     const struct nl_graph *graph = plan->graph;
     struct nl_gather gather = {.crop = (int)config->data.crop, .flip = config->data.flip};
-    uint64_t *seed = take(l, sizeof *seed);
+    uint64_t *seed = take(l, 2 * sizeof *seed); /* of augmentation, and of the order */
     gather.seed = seed;
     for (int i = 0; i < graph->inputs; i++) {
         const struct nl_value *value = &graph->value[graph->input[i].value];
@@ -182,7 +182,7 @@ static struct nl_gather lay_out_data(struct nl_plan *plan, struct layout *l, con
     for (int i = 0; i < 3; i++)
         plan->part[i] = take(l, (size_t)counts[i] * sizeof(int32_t));
     plan->ordering = (struct nl_order){
-        .count = view->train_count, .seed = seed, .draws = (uint32_t)view->draws, .order = plan->order};
+        .count = view->train_count, .seed = seed + 1, .draws = (uint32_t)view->draws, .order = plan->order};
     plan->ordering.samples = view->draws && view->dataset->window ? NULL : plan->part[0];
     return gather;
 }

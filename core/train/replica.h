@@ -18,8 +18,8 @@ struct nl_replica {
     struct nl_trial_result *result;
     struct nl_trial_progress now;
 
-    const struct nl_replica
-        *shares_data_with; /* NULL, or one with the same seed and data: view and order are that one's */
+    const struct nl_replica *shares_data_with; /* NULL, or one with the same seeds of split, order and labels: view and
+                                                  order are that one's */
     struct nl_split view;
     int32_t *order;                     /* of the epoch */
     int32_t *saved_order;               /* (steps, batch), or NULL */

@@ -10,7 +10,9 @@
 /* Configurations of a cohort. */
 static bool same_data(const struct nl_config *a, const struct nl_config *b)
 {
-    return a->train.seed == b->train.seed && a->data.split_seed == b->data.split_seed &&
+    return nl_seed_of(a, a->data.split_seed) == nl_seed_of(b, b->data.split_seed) &&
+           nl_seed_of(a, a->train.order_seed) == nl_seed_of(b, b->train.order_seed) &&
+           nl_seed_of(a, a->train.label_seed) == nl_seed_of(b, b->train.label_seed) &&
            a->data.test_seed == b->data.test_seed && a->data.standardize == b->data.standardize &&
            a->train.label_noise == b->train.label_noise;
 }

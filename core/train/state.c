@@ -109,7 +109,7 @@ static void write_network(const struct nl_plan *plan, int replica, const struct 
         if (values[i])
             plan->backend->put_reals(place, values[i], tensor->count);
         if (tensor->spec.role == NL_STREAM_KEY)
-            write_key(plan, tensor, (uint64_t)config->train.seed, place);
+            write_key(plan, tensor, nl_seed_of(config, config->train.dropout_seed), place);
         free(values[i]); /* other states begin as zeros, as memory does */
     }
     free(values);
@@ -156,8 +156,10 @@ void nl_plan_write(const struct nl_plan *plan, int replica, const struct nl_conf
 {
     const struct nl_backend *backend = plan->backend;
     const struct nl_gather *gather = &plan->train.gather;
-    uint64_t seed = (uint64_t)config->train.seed;
-    backend->upload(nl_place_in(plan, gather->seed, replica), &seed, sizeof seed);
+    const uint64_t augment = nl_seed_of(config, config->data.augment_seed),
+                   order = nl_seed_of(config, config->train.order_seed);
+    backend->upload(nl_place_in(plan, gather->seed, replica), &augment, sizeof augment);
+    backend->upload(nl_place_in(plan, plan->ordering.seed, replica), &order, sizeof order);
     write_samples(plan, replica, view);
     write_rows(plan, replica, view);
     const int32_t *const parts[3] = {view->train, view->val, view->test};

@@ -108,7 +108,7 @@ static void begin_epoch(struct nl_training *c, int64_t epoch)
     for (int i = 0; i < c->trials; i++) {
         struct nl_replica *r = &c->replica[i];
         if (!r->shares_data_with && (!made_there || c->replica[0].saved_order))
-            nl_epoch_order(&r->view, (uint64_t)r->config->train.seed, epoch, r->order);
+            nl_epoch_order(&r->view, nl_seed_of(r->config, r->config->train.order_seed), epoch, r->order);
         nl_replica_remember(r, epoch);
     }
     if (made_there) {

@@ -52,6 +52,7 @@ COLUMNS = {
     "seeds_for_chance": "sd n overlap effect smallest alpha chance most = seeds",
     "seeds_for_width": "sd n overlap half_width level most = seeds",
     "survival": "level count times... happened... = median rows (at share lower upper)...",
+    "deviation": "level count values... = n sd lower upper",
     "bootstrap": "scale level count values... = n mean sd median lower_least lower_most upper_least upper_most",
 }
 
@@ -443,7 +444,26 @@ def survival():
             add("survival", [level, len(time), *time, *happened.astype(int)], [median, len(rows), *rows.ravel()])
 
 
-for make in (distributions, tests_of_counts, holm, quantiles, counting, estimates, resampled, paired, sign_flip, bootstrap, staged, chances, seeds, survival):
+def deviations():
+    """Bonett (2006), Approximate confidence interval for standard deviation of nonnormal distributions, equations 1 to 3."""
+    draws = numpy.random.default_rng(20261127)
+    cases = [[1.0], [1.0, 2.0], [1.0, 2.0, 4.0, 8.0], [3.0] * 6, [0.1, NAN, 0.3, 0.2, INF, 0.5, 0.45], [0.0] * 7 + [1.0]]
+    for n in (5, 6, 8, 10, 20, 33):
+        cases += [draws.normal(0.03, 0.01, n).round(6).tolist(), draws.standard_t(3, n).round(4).tolist(), draws.exponential(2, n).round(4).tolist()]
+    for values in cases:
+        for level in LEVELS:
+            kept, z = finite(values), stats.norm.isf(0.5 * (1 - level))
+            n, sd = len(kept), spread(kept) if len(kept) > 1 else NAN
+            low = high = NAN
+            if n >= 5 and sd > 0:
+                c, middle = n / (n - z), stats.trim_mean(kept, 0.5 / numpy.sqrt(n - 4)) if n > 5 else numpy.median(kept)
+                kurtosis = n * ((kept - middle) ** 4).sum() / ((kept - kept.mean()) ** 2).sum() ** 2
+                se = c * numpy.sqrt((kurtosis - (n - 3) / n) / (n - 1))
+                low, high = (numpy.sqrt(numpy.exp(numpy.log(c * sd**2) + sign * z * se)) for sign in (-1, 1))
+            add("deviation", [level, len(values), *values], [n, sd, low, high])
+
+
+for make in (distributions, tests_of_counts, holm, quantiles, counting, estimates, resampled, paired, sign_flip, bootstrap, staged, chances, seeds, survival, deviations):
     make()
 with open(pathlib.Path(__file__).with_name("stats.txt"), "w") as file:
     file.write(f"# Python {platform.python_version()}, scipy {scipy.__version__}, statsmodels {statsmodels.__version__}, numpy {numpy.__version__}\n")

@@ -307,6 +307,17 @@ static void judge_survival(const struct line *line)
     }
 }
 
+static void judge_deviation(const struct line *line)
+{
+    int count;
+    const double *values = counted(line, 1, 1, 4, &count);
+    struct nl_deviation got = nl_deviation(values, count, line->in[0]);
+    ck_assert_int_eq(got.n, (int)line->out[0]);
+    same(line, "sd", got.sd, line->out[1], close);
+    same(line, "lower", got.lower, line->out[2], p_close);
+    same(line, "upper", got.upper, line->out[3], p_close);
+}
+
 static const struct kind {
     const char *name;
     void (*judge)(const struct line *line);
@@ -331,6 +342,7 @@ static const struct kind {
     {"seeds_for_chance", judge_seeds_for_chance},
     {"seeds_for_width", judge_seeds_for_width},
     {"survival", judge_survival},
+    {"deviation", judge_deviation},
 };
 enum { KINDS = sizeof kinds / sizeof *kinds };
 
