@@ -289,9 +289,18 @@ char *nl_outcome_title(const struct nl_outcome *outcome)
     if (outcome->verdict == NL_REPRODUCED && outcome->hinged)
         say_where_all_hold(&title, outcome);
     if (outcome->parts > 1 && (contradicted || outcome->verdict == NL_PARTLY_REPRODUCED)) {
+        int holding = 0;
+        for (int i = 0; i < outcome->parts; i++)
+            holding += outcome->part[i].over_hinge == NL_PART_HOLDS;
         nl_text_add(&title, " (");
-        say_which(&title, outcome, contradicted ? NL_PART_OPPOSITE : NL_PART_HOLDS);
-        nl_text_add(&title, " of %d)", outcome->parts);
+        if (holding == outcome->parts) {
+            nl_text_add(&title, "each part at other values of ");
+            nl_say_hinge(&title, &outcome->published->hinge->hinge);
+        } else {
+            say_which(&title, outcome, contradicted ? NL_PART_OPPOSITE : NL_PART_HOLDS);
+            nl_text_add(&title, " of %d", outcome->parts);
+        }
+        nl_text_add(&title, ")");
     }
     return title.at;
 }

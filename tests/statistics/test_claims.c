@@ -612,7 +612,7 @@ START_TEST(parts_must_hold_at_one_value)
         const char *title, *reason;
     } cases[] = {
         {{0.2, -0.2, 0},
-         "partly reproduced (parts 1 and 2 of 2)",
+         "partly reproduced (each part at other values of train.batch)",
          "All of its 2 parts hold. Over train.batch, part 1 holds at 32, is contradicted at 8, and does not hold (the "
          "effect is smaller than counts) at 64; part 2 holds at 8, is contradicted at 32, and does not hold (the effect "
          "is smaller than counts) at 64. At no one value all of them hold."},
