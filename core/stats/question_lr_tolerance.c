@@ -387,7 +387,8 @@ static void say_findings(const struct question *q, enum nl_finding finding, int 
         least = fmin(least, size);
         most = fmax(most, size);
     }
-    nl_text_add(out, "%s%d methods tolerate ", out->length ? "; " : "", count);
+    nl_text_add(out, "%s%s %s ", out->length ? "; " : "", NL_COUNT(count, "method"),
+                nl_agree(count, "tolerates", "tolerate"));
     nl_say_range(out, nl_format("%s%.3g", below ? "at most " : "", least),
                  nl_format("%s%.3g", above ? "at least " : "", most));
     nl_text_add(out, " times the learning rate of %s", base);

@@ -588,8 +588,8 @@ static void say_method_of_judging(const struct question *q)
                 nl_unit_of(q->rule.smallest, measure->step), q->rule.margin, nl_unit_of(q->rule.margin, measure->step),
                 axis_name(q));
     if (against_baselines(q))
-        nl_text_add(out, "More than %d methods are compared with their baselines only, not with one another.\n",
-                    NL_MANY);
+        nl_text_add(out, "More than %s are compared with their baselines only, not with one another.\n",
+                    NL_COUNT(NL_MANY, "method"));
     say_budget(q);
     nl_say_rule(q->answer, &q->rule);
     nl_say_parts(q->answer, &q->metric, q->rule.level);
