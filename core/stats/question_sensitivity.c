@@ -4,7 +4,11 @@
  * them, where no run counts as worse than chance (Wortsman et al. 2023, section 2.2, who take the loss, and the loss at
  * the start for the worst). All methods are asked at the same rates. Methods are compared as in question_compare.c,
  * paired by seed. Beside it stands the largest usable rate (stats/rates.h), which a method may have large and still
- * lose much on the way there. */
+ * lose much on the way there.
+ *
+ * Where there is a validation part, what tuning costs is told, too: the expected metric of the best of k rates, drawn
+ * from the grid without replacement and chosen by validation loss (Dodge et al. 2019, who draw with replacement). The
+ * expectation is exact; its interval is that over seeds. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,12 +17,13 @@
 #include "stats/comparison.h"
 #include "stats/rates.h"
 
-enum { SHOWN = 12, MOST_OF_ALL_PAIRS = 40 };
+enum { SHOWN = 12, MOST_OF_ALL_PAIRS = 40, BUDGETS = 5 };
 
 struct place {
     const char *label;
     double *regret;          /* [seeds]; NaN: a trial is missing */
     struct nl_estimate mean; /* of it */
+    struct nl_estimate best[BUDGETS]; /* the metric of the best of so many rates; n = 0: there is no validation part */
     double usable;           /* the largest usable rate, the geometric mean; NaN: not known for every seed */
     int failed, runs;
     int order;
@@ -33,6 +38,8 @@ struct question {
     struct nl_sampling sampling; /* of regrets: seeds share data as the metric's values do */
     struct nl_rule rule;
     double chance; /* NaN: the data have no classes */
+    struct nl_metric_column by;   /* val_loss; column -1: there is no validation part */
+    int budget[BUDGETS], budgets; /* 1, 2, 4, ... rates, the last of them all */
     struct place *place;
     int places;
     int *told; /* [places]: the claim that its line tells of; -1: none */
@@ -72,6 +79,77 @@ static void read_regrets(const struct question *q, int method, double *regret)
     free(value);
 }
 
+/* ---- the best of some rates ---- */
+
+struct run {
+    double score; /* what it is chosen by: smaller is better, INFINITY of a failed one */
+    double value; /* of the metric; of a failed run chance */
+};
+
+static int by_score(const void *left, const void *right)
+{
+    const struct run *a = left, *b = right;
+    return (a->score > b->score) - (a->score < b->score);
+}
+
+/* The expected value of the best of k runs, drawn without replacement from these, the best first: the i-th is the best
+ * of them with probability C(count - i, k - 1) / C(count, k). NaN where one of them is missing. */
+static double expected_best(const struct run *run, int count, int k)
+{
+    double chance = (double)k / count, sum = 0.0; /* that of the first */
+    for (int i = 0; i < count; i++)
+        if (isnan(run[i].value))
+            return NAN;
+    for (int i = 0; i < count && chance > 0.0; i++) {
+        sum += chance * run[i].value;
+        chance *= (double)(count - i - k) / (count - i - 1);
+    }
+    return sum;
+}
+
+/* out[budgets][seeds] of a method; NaN where a trial is missing. */
+static void read_best(const struct question *q, int method, double *out)
+{
+    int seeds = q->results->seeds, points = q->view.points;
+    double *value = nl_alloc((size_t)seeds, 2 * sizeof *value), *score = value + seeds;
+    struct run *run = nl_alloc((size_t)seeds * (size_t)points, sizeof *run);
+    for (int p = 0; p < points; p++) {
+        const struct nl_cell *cell = nl_comparison_cell(&q->view, method, p);
+        nl_cell_values(q->results, cell, &q->metric, value);
+        nl_cell_values(q->results, cell, &q->by, score);
+        for (int i = 0; i < seeds; i++) {
+            double bad = cell ? badness(q, cell, i, value[i]) : NAN;
+            run[i * points + p] = (struct run){isnan(score[i]) ? INFINITY : score[i], q->metric.measure.worse * bad};
+        }
+    }
+    for (int i = 0; i < seeds; i++) {
+        qsort(run + i * points, (size_t)points, sizeof *run, by_score);
+        for (int b = 0; b < q->budgets; b++)
+            out[b * seeds + i] = expected_best(run + i * points, points, q->budget[b]);
+    }
+    free(run);
+    free(value);
+}
+
+static void estimate_best(const struct question *q, int method, struct nl_estimate out[BUDGETS])
+{
+    int seeds = q->results->seeds;
+    double *value = nl_alloc((size_t)seeds, BUDGETS * sizeof *value);
+    read_best(q, method, value);
+    for (int b = 0; b < q->budgets; b++)
+        out[b] = nl_estimate(value + b * seeds, seeds, q->metric.measure.share ? NL_SCALE_SHARE : NL_SCALE_REAL,
+                             &q->sampling, NL_INTERVAL_T, q->rule.level);
+    free(value);
+}
+
+/* 1, 2, 4, 8 and all; where there are many, the last but one is as near the middle as it may. */
+static void set_budgets(struct question *q)
+{
+    for (int k = 1; k < q->view.points && q->budgets < BUDGETS - 1; k *= 2)
+        q->budget[q->budgets++] = k;
+    q->budget[q->budgets++] = q->view.points;
+}
+
 static double usable_rate(const struct question *q, int method)
 {
     struct nl_rate_range *range = nl_alloc((size_t)q->results->seeds, sizeof *range);
@@ -95,6 +173,8 @@ static struct place place_of(const struct question *q, int method)
                         .order = method};
     read_regrets(q, method, out.regret);
     out.mean = nl_estimate(out.regret, seeds, NL_SCALE_REAL, &q->sampling, NL_INTERVAL_T, q->rule.level);
+    if (q->by.column >= 0)
+        estimate_best(q, method, out.best);
     for (int p = 0; p < q->view.points; p++) {
         const struct nl_cell *cell = nl_comparison_cell(&q->view, method, p);
         out.failed += cell ? cell->failed : 0;
@@ -183,6 +263,31 @@ static void say_place(const struct question *q, int index)
     nl_text_add(out, ".\n");
 }
 
+/* "    The best of 1, 2, 4 and 7 rates: 12.3 % (10.1 to 14.5), 5.4 % (4.2 to 6.6), ..." */
+static void say_best(const struct question *q, int index)
+{
+    struct nl_text *out = &q->answer->evidence;
+    const struct place *place = &q->place[index];
+    if (place->mean.n == 0 || place->best[0].n == 0)
+        return;
+    nl_text_add(out, "    The best of ");
+    for (int b = 0; b < q->budgets; b++) {
+        nl_say_comma(out, b, q->budgets);
+        nl_text_add(out, "%d", q->budget[b]);
+    }
+    nl_text_add(out, " rates: ");
+    for (int b = 0; b < q->budgets; b++) {
+        nl_say_comma(out, b, q->budgets);
+        nl_say_value(out, place->best[b].mean, &q->metric.measure);
+        if (isnan(place->best[b].lower))
+            continue;
+        nl_text_add(out, " (");
+        nl_say_interval_of(out, &place->best[b], &q->metric.measure);
+        nl_text_add(out, ")");
+    }
+    nl_text_add(out, ".\n");
+}
+
 static void say_all(const struct question *q)
 {
     struct nl_text *out = &q->answer->headline;
@@ -197,8 +302,10 @@ static void say_all(const struct question *q)
                 best->mean.mean * measure->scale, measure->step);
     if (q->answer->claims)
         nl_say_comparisons(q->answer, q->experiment, &q->rule, measure->step);
-    for (int i = 0; i < q->places && i < SHOWN; i++)
+    for (int i = 0; i < q->places && i < SHOWN; i++) {
         say_place(q, i);
+        say_best(q, i);
+    }
     if (q->places > SHOWN)
         nl_text_add(&q->answer->evidence, "  %s not shown.\n", NL_COUNT(q->places - SHOWN, "more method"));
     nl_text_add(
@@ -206,6 +313,12 @@ static void say_all(const struct question *q)
         "The regret of a run is how much worse it is than the best of its method and seed over the %s; of failed "
         "runs, and of those worse than that, it is that of chance. The mean is over the rates of the grid.\n",
         NL_COUNT(q->view.points, "learning rate"));
+    if (q->by.column >= 0)
+        nl_text_add(
+            &q->answer->notes,
+            "The best of k rates: of k that are drawn at random from the grid, the %s of the one with the least "
+            "validation loss, in expectation (Dodge et al. 2019). Its interval is that over seeds.\n",
+            q->metric.measure.name);
     nl_say_rule(q->answer, &q->rule);
     nl_say_parts(q->answer, &q->metric, q->rule.level);
 }
@@ -226,6 +339,8 @@ void nl_ask_sensitivity(struct nl_answer *answer, const struct nl_results *resul
         return;
     }
     nl_comparison_make(results, experiment, factor, -1, &q.view);
+    q.by = nl_metric_column(results, "val_loss");
+    set_budgets(&q);
     q.places = q.view.methods;
     q.place = nl_alloc((size_t)q.places, sizeof *q.place);
     q.told = nl_alloc((size_t)q.places, sizeof *q.told);

@@ -828,7 +828,21 @@ START_TEST(regrets_are_means_over_the_rates)
     holds(&made, "GN: a mean regret of 0 points (0 to 0), n = 5");
     holds(&made, "1 of 6 seeds lacks a trial at one of the rates");
     ck_assert_int_eq(made.answer.tests, 1);
+    ck_assert(!strstr(made.text, "The best of"));
     release(&made);
+    char *validated = nl_format("data: {val: 100}\n%s", yaml);
+    make(&made, &(struct design){validated, sensitive, 0.2, 100000, NULL}, NULL);
+    holds(
+        &made,
+        "    The best of 1, 2 and 3 rates: 37.3 % (37.3 to 37.3), 10.7 % (10.7 to 10.7) and 10.0 % (10.0 to 10.0).\n");
+    holds(
+        &made,
+        "    The best of 1, 2 and 3 rates: 14.0 % (14.0 to 14.0), 11.3 % (11.3 to 11.4) and 10.0 % (10.0 to 10.0).\n");
+    holds(
+        &made,
+        "    The best of 1, 2 and 3 rates: 20.0 % (20.0 to 20.0), 20.0 % (20.0 to 20.0) and 20.0 % (20.0 to 20.0).\n");
+    release(&made);
+    free(validated);
     make(&made, &(struct design){yaml, sensitive, 0.2, 100000, NULL},
          (const char *const[]){"plot.metric=test_loss", NULL});
     holds(&made, "  LN: a mean regret of 0.688 nats ("); /* ((ln 10 - 0.3) + 0.06) / 3 */
