@@ -37,7 +37,7 @@ section() { awk -v title="## $2:" '/^## / { on = index($0, title) == 1 } on' "$1
 
 Below stands what came of each claim by its full protocol, first in short, then part by part. `experiments/claims/outcome.sh` writes this file. Each claim was
 judged by the commit that stands beside it, on trials with that commit's version of the numerics. Times are those of the trials, one by one, with controls, other
-values of the hinge and objections; other programs may have run beside them.
+values of the hinge and objections; other programs may have run beside them. CIFAR-10 is here CIFAR-10 (JPEG copy): the same images and labels, once re-encoded as JPEG.
 
 | claim | outcome | took | commit | what the paper says |
 |---|---|---|---|---|
