@@ -233,24 +233,23 @@ static void set_control(struct job *job, const struct nl_experiment *experiment,
 
 /* ---- a claim ---- */
 
+/* The claim's own sweep, and those beside it: of the controls, one for each part, and then, where it is asked, of each
+ * other value of the hinge. */
 struct work {
     const char *path;
     const struct nl_claim_options *options;
     struct nl_settings quick;
-    struct job main, *control, *hinge;  /* [parts]; [values of the hinge but for that of the protocol] */
-    struct nl_replacement *replacement; /* of each of these */
+    struct job main, *beside;
+    struct nl_replacement *replacement; /* [hinges] */
     int controls, hinges;
     enum nl_stop stop;
 };
 
 static void work_release(struct work *work)
 {
-    for (int i = 0; i < work->controls; i++)
-        job_release(&work->control[i]);
-    for (int i = 0; i < work->hinges; i++)
-        job_release(&work->hinge[i]);
-    free(work->control);
-    free(work->hinge);
+    for (int i = 0; i < work->controls + work->hinges; i++)
+        job_release(&work->beside[i]);
+    free(work->beside);
     free(work->replacement);
     job_release(&work->main);
 }
@@ -273,11 +272,9 @@ static int do_hinge(struct work *work, const char *name, struct nl_diagnostics *
     const struct nl_objection *objection = experiment->published->hinge;
     const struct nl_hinge *hinge = &objection->hinge;
     int status = NL_OK;
-    work->hinges = hinge->values.count;
-    work->hinge = nl_alloc((size_t)work->hinges, sizeof *work->hinge);
     work->replacement = nl_alloc((size_t)work->hinges, sizeof *work->replacement);
     for (int v = 0; v < work->hinges && may_go_on(work) && status == NL_OK; v++) {
-        struct job *job = &work->hinge[v];
+        struct job *job = &work->beside[work->controls + v];
         work->replacement[v] = (struct nl_replacement){hinge->key.count, (const char *const *)hinge->key.at,
                                                        hinge->here, hinge->values.at[v]};
         job->replacement = &work->replacement[v];
@@ -290,44 +287,44 @@ static int do_hinge(struct work *work, const char *name, struct nl_diagnostics *
     return status;
 }
 
-/* The claim's own sweep and those of its controls. extra: further overrides of all; suffix: of the folder. */
-static int do_work(struct work *work, const char *name, const char *suffix, const struct nl_settings *extra,
-                   bool controlled, struct nl_diagnostics *diagnostics, struct nl_error *err)
+/* The claim's own sweep. extra: further overrides; suffix: of the folder. */
+static int do_main(struct work *work, const char *name, const char *suffix, const struct nl_settings *extra,
+                   struct nl_diagnostics *diagnostics, struct nl_error *err)
 {
-    struct job *main = &work->main;
-    main->folder = nl_format("%s/%s%s", work->options->folder, name, suffix);
-    add_settings(main, &work->quick);
-    add_settings(main, extra);
-    int status = do_job(main, work->path, true, work->options, &work->stop, diagnostics, err);
-    if (status)
-        return status;
-    const struct nl_published *published = main->experiment.published;
+    work->main.folder = nl_format("%s/%s%s", work->options->folder, name, suffix);
+    add_settings(&work->main, &work->quick);
+    add_settings(&work->main, extra);
+    return do_job(&work->main, work->path, true, work->options, &work->stop, diagnostics, err);
+}
+
+/* After it, the sweeps beside it. hinges: other values of the hinge that are asked. */
+static int do_beside(struct work *work, const char *name, int hinges, struct nl_diagnostics *diagnostics,
+                     struct nl_error *err)
+{
+    const struct nl_published *published = work->main.experiment.published;
+    int status = NL_OK;
     work->controls = published->parts;
-    work->control = nl_alloc((size_t)work->controls, sizeof *work->control);
-    for (int i = 0; i < work->controls && controlled && may_go_on(work) && status == NL_OK; i++) {
-        struct job *job = &work->control[i];
+    work->hinges = hinges;
+    work->beside = nl_alloc((size_t)(work->controls + work->hinges), sizeof *work->beside);
+    for (int i = 0; i < work->controls && may_go_on(work) && status == NL_OK; i++) {
+        struct job *job = &work->beside[i];
         if (!nl_part_needs_control(published, i))
             continue;
         job->folder = nl_format("%s/%s.control_%d", work->options->folder, name, i + 1);
         add_settings(job, &work->quick);
-        add_settings(job, extra);
-        set_control(job, &main->experiment, &published->part[i]);
+        set_control(job, &work->main.experiment, &published->part[i]);
         status = do_job(job, work->path, false, work->options, &work->stop, diagnostics, err);
     }
-    return status;
+    return status == NL_OK && hinges ? do_hinge(work, name, diagnostics, err) : status;
 }
 
 static int missing_trials(const struct work *work, int *planned)
 {
     int missing = work->main.missing;
     *planned = work->main.planned;
-    for (int i = 0; i < work->controls; i++) {
-        missing += work->control[i].missing;
-        *planned += work->control[i].planned;
-    }
-    for (int i = 0; i < work->hinges; i++) {
-        missing += work->hinge[i].missing;
-        *planned += work->hinge[i].planned;
+    for (int i = 0; i < work->controls + work->hinges; i++) {
+        missing += work->beside[i].missing;
+        *planned += work->beside[i].planned;
     }
     return missing;
 }
@@ -337,10 +334,8 @@ static bool refuse_verdict(const struct work *work, struct nl_outcome *out)
 {
     int planned, missing = missing_trials(work, &planned);
     const char *other = work->main.other;
-    for (int i = 0; i < work->controls && !other; i++)
-        other = work->control[i].other;
-    for (int i = 0; i < work->hinges && !other; i++)
-        other = work->hinge[i].other;
+    for (int i = 0; i < work->controls + work->hinges && !other; i++)
+        other = work->beside[i].other;
     if (work->main.absent) {
         out->verdict = NL_NOT_TESTABLE;
         nl_text_add(&out->reason, "%s.", work->main.absent);
@@ -357,18 +352,15 @@ static bool refuse_verdict(const struct work *work, struct nl_outcome *out)
 static int judge_work(const struct work *work, struct nl_outcome *out, struct nl_error *err)
 {
     const struct nl_experiment *experiment = &work->main.experiment;
-    struct nl_evidence *control = nl_alloc((size_t)work->controls + 1, sizeof *control);
-    struct nl_evidence *hinge = nl_alloc((size_t)work->hinges + 1, sizeof *hinge);
-    for (int i = 0; i < work->controls; i++)
-        control[i] = evidence_of(&work->control[i]);
-    for (int i = 0; i < work->hinges; i++)
-        hinge[i] = evidence_of(&work->hinge[i]);
-    const struct nl_claim_evidence evidence = {
-        .main = evidence_of(&work->main), .control = control, .hinge = work->hinges ? hinge : NULL};
+    struct nl_evidence *beside = nl_alloc((size_t)(work->controls + work->hinges) + 1, sizeof *beside);
+    for (int i = 0; i < work->controls + work->hinges; i++)
+        beside[i] = evidence_of(&work->beside[i]);
+    const struct nl_claim_evidence evidence = {.main = evidence_of(&work->main),
+                                               .control = work->controls ? beside : NULL,
+                                               .hinge = work->hinges ? beside + work->controls : NULL};
     int status = nl_outcome_judge(experiment->published, &evidence, experiment->config.plot.level,
                                   experiment->config.plot.test == NL_TEST_SIGN_FLIP, out, err);
-    free(control);
-    free(hinge);
+    free(beside);
     return status;
 }
 
@@ -413,7 +405,7 @@ static int try_objections(struct work *work, struct nl_outcome *out, struct nl_d
         struct work other = {.path = work->path, .options = work->options, .quick = work->quick};
         struct nl_outcome outcome = {0};
         char *suffix = nl_format(".objection_%d", i + 1);
-        int status = do_work(&other, out->name, suffix, &published->tried[i].set, false, diagnostics, err);
+        int status = do_main(&other, out->name, suffix, &published->tried[i].set, diagnostics, err);
         if (status == NL_OK && !refuse_verdict(&other, &outcome))
             status = judge_work(&other, &outcome, err);
         out->tried[out->tries++] = (struct nl_tried){published->tried[i].says, outcome.verdict};
@@ -438,13 +430,15 @@ static int judge_runs(struct work *work, struct nl_outcome *out, struct nl_diagn
                       struct nl_error *err)
 {
     static const struct nl_settings nothing = {0};
-    int status = needs_runs(out->published) ? do_work(work, out->name, "", &nothing, true, diagnostics, err) : NL_OK;
-    if (status == NL_OK && out->published->hinge && needs_runs(out->published) && !out->quick)
-        status = do_hinge(work, out->name, diagnostics, err);
+    int hinges = out->published->hinge && !out->quick ? out->published->hinge->hinge.values.count : 0, status = NL_OK;
+    if (needs_runs(out->published))
+        status = do_main(work, out->name, "", &nothing, diagnostics, err);
+    if (status == NL_OK && needs_runs(out->published))
+        status = do_beside(work, out->name, hinges, diagnostics, err);
     if (status)
         return status;
     out->hinge_seed = hinge_seed(&work->main.experiment);
-    out->hinge_seeds = work->hinges ? work->hinge[0].experiment.seeds : 0;
+    out->hinge_seeds = work->hinges ? work->beside[work->controls].experiment.seeds : 0;
     out->planned = work->main.planned;
     out->missing = work->main.missing;
     if (work->main.loaded)
