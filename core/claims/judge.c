@@ -367,6 +367,7 @@ static void weigh(struct nl_judged *out, struct contrast *contrast, const struct
 static struct nl_judged judged_of(const struct nl_published_part *part)
 {
     return (struct nl_judged){.part = part,
+                              .cell = part->cell,
                               .deviation = NAN,
                               .room = NAN,
                               .claim = {.scale = 1.0, .unit = "", .rate = NAN, .seen_from = NAN}};

@@ -72,6 +72,7 @@ extern const struct nl_part_finding_row nl_part_findings[NL_PART_FINDINGS];
  * it takes the best, as it came out. */
 struct nl_judged {
     const struct nl_published_part *part;
+    const struct nl_match *cell; /* [NL_SIDES]: the part's, or those that name another value of the hinge */
     struct nl_claim
         claim; /* effect, interval, p, pairs, failed runs, obstacle; verdict: NL_SUPPORTED: it holds, NL_NOT_SUPPORTED:
                   it is false. Of a ratio, effect is one. Of an identity it has the verdict and the obstacle alone */

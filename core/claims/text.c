@@ -140,7 +140,7 @@ static char *side_name(const struct nl_match *cell, const struct nl_match *other
 /* p, pairs, and failed runs of each side, named by its cell where it is one. */
 static void say_proof(struct nl_text *out, const struct nl_judged *judged)
 {
-    const struct nl_match *cell = judged->part->cell;
+    const struct nl_match *cell = judged->cell;
     bool cells = judged->part->sides == 2 && !judged->control;
     char *name[2] = {cells ? side_name(&cell[0], &cell[1]) : NULL, cells ? side_name(&cell[1], &cell[0]) : NULL};
     bool named = name[0] && name[1];

@@ -718,7 +718,8 @@ END_TEST
     PROTOCOL "claim: {says: a, source: b, measure: {metric: test_accuracy}, parts: [{says: c, of: {norm.kind: bn}, "   \
              "minus: {norm.kind: ln}, smallest: " smallest "}]}\n"
 
-static enum nl_outcome_verdict run_claim(const char *folder, const char *text, bool train, enum nl_declared *declared)
+/* The claim of this text; to be released. */
+static struct nl_outcome run_outcome(const char *folder, const char *text, bool train)
 {
     struct nl_outcome outcome;
     struct nl_diagnostics diagnostics = {0};
@@ -730,13 +731,28 @@ static enum nl_outcome_verdict run_claim(const char *folder, const char *text, b
     int status = nl_claim_run(path, &options, &outcome, &diagnostics, &err);
     char *problems = nl_diagnostics_text(&diagnostics);
     ck_assert_msg(status == NL_OK, "%s%s", problems, err.text);
-    enum nl_outcome_verdict verdict = outcome.verdict;
-    *declared = outcome.declared;
-    nl_outcome_release(&outcome);
     free(problems);
     free(out);
     free(path);
+    return outcome;
+}
+
+static enum nl_outcome_verdict run_claim(const char *folder, const char *text, bool train, enum nl_declared *declared)
+{
+    struct nl_outcome outcome = run_outcome(folder, text, train);
+    enum nl_outcome_verdict verdict = outcome.verdict;
+    *declared = outcome.declared;
+    nl_outcome_release(&outcome);
     return verdict;
+}
+
+/* What is said of it, where nothing is missing. */
+static char *outcome_text(const char *folder, const char *text)
+{
+    struct nl_outcome outcome = run_outcome(folder, text, false);
+    char *said = nl_outcomes_text(&outcome, 1, NL_OUTCOME_TEXT);
+    nl_outcome_release(&outcome);
+    return said;
 }
 
 START_TEST(a_claim_is_declared_by_its_first_run)
@@ -833,6 +849,10 @@ START_TEST(other_values_of_the_hinge_are_run_by_other_seeds)
             ck_assert_msg(number >= 11 && number <= 15, "seed %d", number);
         }
         nl_csv_release(&csv);
+        char *said = outcome_text(folder, claim), *side = nl_format("of {train.batch: %s}", others[v]);
+        ck_assert_msg(strstr(said, side), "no '%s' in\n%s", side, said);
+        free(said);
+        free(side);
         ck_assert_int_eq(remove(path), 0);
         free(path);
         free(name);
