@@ -158,6 +158,15 @@ static void report_missing(const char *file)
     free(with_ending);
 }
 
+/* How names of other libraries were read. */
+static void print_read_as(struct nl_diagnostics *diagnostics)
+{
+    diagnostics->coloured = coloured(stderr);
+    char *text = nl_notes_text(diagnostics);
+    fputs(text, stderr);
+    free(text);
+}
+
 bool load_experiment(const char *file, const char *const *override, int overrides, struct nl_experiment *out)
 {
     struct nl_diagnostics diagnostics = {0};
@@ -169,6 +178,8 @@ bool load_experiment(const char *file, const char *const *override, int override
     }
     nl_experiment_load(path, override, overrides, out, &diagnostics);
     free(path);
+    if (diagnostics.count == 0 && warns())
+        print_read_as(&diagnostics);
     return !print_diagnostics(&diagnostics);
 }
 

@@ -76,3 +76,16 @@ const char *nl_nearest(const char *word, const char *const *words)
     }
     return best;
 }
+
+bool nl_alike(const char *word, const char *name, bool beginning)
+{
+    static const char between[] = " _-";
+    for (;; word++, name++) {
+        word += strspn(word, between);
+        name += strspn(name, between);
+        if (!*word)
+            return beginning || !*name;
+        if (tolower((unsigned char)*word) != tolower((unsigned char)*name))
+            return false;
+    }
+}

@@ -2,6 +2,8 @@
 #ifndef NL_BASE_NEAREST_H
 #define NL_BASE_NEAREST_H
 
+#include <stdbool.h>
+
 enum { NL_FAR = 1 << 30 }; /* more than any word has letters */
 
 /* Damerau and Levenshtein's distance (optimal string alignment): insertions, deletions, substitutions and swaps of
@@ -15,5 +17,9 @@ int nl_slips(const char *word, const char *b, int most);
 
 /* The nearest of words (ends with NULL); NULL where none is near: one slip, or one for every three letters. */
 const char *nl_nearest(const char *word, const char *const *words);
+
+/* Whether the letters of a word are those of the name, whatever their case and what stands between them; beginning: or
+ * those that the name begins with. */
+bool nl_alike(const char *word, const char *name, bool beginning);
 
 #endif

@@ -51,8 +51,29 @@ void nl_diagnose(struct nl_diagnostics *diagnostics, const struct nl_origin *ori
         .origin = *origin, .message = message.at, .hint = hint && *hint ? nl_strdup(hint) : NULL};
 }
 
+void nl_note(struct nl_diagnostics *diagnostics, const struct nl_origin *origin, const char *format, ...)
+{
+    struct nl_text message = {0};
+    va_list args;
+    va_start(args, format);
+    nl_text_add(&message, "note: ");
+    nl_text_vadd(&message, format, args);
+    va_end(args);
+    for (int i = 0; i < diagnostics->notes; i++)
+        if (strcmp(diagnostics->note[i].message, message.at) == 0) {
+            nl_text_release(&message);
+            return;
+        }
+    NL_GROW(diagnostics->note, diagnostics->notes, diagnostics->note_capacity);
+    diagnostics->note[diagnostics->notes++] = (struct nl_diagnostic){.origin = *origin, .message = message.at};
+    diagnostics->note[diagnostics->notes - 1].origin.line_text = NULL; /* it says all by itself */
+}
+
 void nl_diagnostics_release(struct nl_diagnostics *diagnostics)
 {
+    for (int i = 0; i < diagnostics->notes; i++)
+        free(diagnostics->note[i].message);
+    free(diagnostics->note);
     for (int i = 0; i < kept(diagnostics); i++) {
         free(diagnostics->at[i].message);
         free(diagnostics->at[i].hint);
@@ -143,9 +164,19 @@ static int compare_stably(const void *a, const void *b)
     return order ? order : (*left > *right) - (*left < *right);
 }
 
+static const struct ink plain = {"", "", ""}, colours = {"\033[1m", "\033[1;32m", "\033[0m"};
+
+char *nl_notes_text(const struct nl_diagnostics *diagnostics)
+{
+    struct nl_text out = {0};
+    nl_text_add(&out, "%s", "");
+    for (int i = 0; i < diagnostics->notes; i++)
+        add_one(&out, &diagnostics->note[i], diagnostics->coloured ? &colours : &plain);
+    return out.at;
+}
+
 char *nl_diagnostics_text(const struct nl_diagnostics *diagnostics)
 {
-    static const struct ink plain = {"", "", ""}, colours = {"\033[1m", "\033[1;32m", "\033[0m"};
     size_t count = (size_t)kept(diagnostics);
     const struct nl_diagnostic **sorted = nl_alloc(count, sizeof *sorted);
     for (size_t i = 0; i < count; i++)

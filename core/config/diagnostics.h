@@ -32,6 +32,8 @@ struct nl_diagnostic {
 struct nl_diagnostics {
     int count, capacity;
     struct nl_diagnostic *at; /* of more than a thousand the first thousand */
+    int notes, note_capacity;
+    struct nl_diagnostic *note; /* no problems: how something was read */
     bool coloured; /* the text is for a terminal: places bold, marks green */
 };
 
@@ -39,7 +41,14 @@ struct nl_diagnostics {
 void nl_diagnose(struct nl_diagnostics *diagnostics, const struct nl_origin *origin, const char *hint,
                  const char *format, ...) __attribute__((format(printf, 4, 5)));
 
-/* As above, in order of file and line: the first 20, and how many more there are; new string. */
+/* Adds a note; the same one is kept once, wherever it comes from. */
+void nl_note(struct nl_diagnostics *diagnostics, const struct nl_origin *origin, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* The notes, each with its place, in the order in which they were made; new string. */
+char *nl_notes_text(const struct nl_diagnostics *diagnostics);
+
+/* The problems, in order of file and line: the first 20, and how many more there are; new string. */
 char *nl_diagnostics_text(const struct nl_diagnostics *diagnostics);
 void nl_diagnostics_release(struct nl_diagnostics *diagnostics);
 

@@ -49,8 +49,10 @@ static void set_fixed(struct nl_loader *loader, const struct nl_key *key, const 
     struct nl_error err, hint;
     if (nl_value_read(key, &loader->out->config, text, &err, &hint))
         nl_diagnose(loader->diagnostics, at, hint.text, "%s", err.text);
-    else
+    else {
+        nl_note_called(key, text, at, loader->diagnostics);
         loader->out->origin[nl_key_index(key)] = *at;
+    }
 }
 
 /* A key, or a part of model.layers, which may have no key: `name`; where it is written, and where its value. */

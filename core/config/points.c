@@ -46,6 +46,7 @@ static char *canonical(const struct nl_key *key, const char *text, const struct 
         nl_diagnose(diagnostics, at, hint.text, "%s", err.text);
         return NULL;
     }
+    nl_note_called(key, text, at, diagnostics);
     return nl_value_text(key, &scratch);
 }
 
@@ -334,6 +335,8 @@ int nl_key_set_node(const struct nl_key *key, const struct nl_node *node, struct
     int result = nl_value_read(key, config, text, &err, &hint);
     if (result)
         nl_diagnose(diagnostics, &node->at, hint.text, "%s", err.text);
+    else
+        nl_note_called(key, text, &node->at, diagnostics);
     free(text);
     return result;
 }

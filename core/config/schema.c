@@ -1,12 +1,12 @@
 /* The schema as a table: keys.def turned into rows, the names of the choices, and finding a key by name or nearly
  * so. */
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
 #include "base/nearest.h"
 #include "config/config.h"
+#include "config/value.h"
 #include "graph/observers.h"
 #include "graph/quantities.h"
 #include "norm/norm.h"
@@ -188,36 +188,21 @@ static const struct {
 };
 enum { SYNONYMS = sizeof synonyms / sizeof *synonyms };
 
-/* Whether the letters are the same, whatever their case and what stands between them; or those that `name` begins
- * with. */
-static bool alike(const char *word, const char *name, bool beginning)
-{
-    static const char between[] = " _-";
-    for (;; word++, name++) {
-        word += strspn(word, between);
-        name += strspn(name, between);
-        if (!*word)
-            return beginning || !*name;
-        if (tolower((unsigned char)*word) != tolower((unsigned char)*name))
-            return false;
-    }
-}
-
 bool nl_key_is_called(const char *name, const char *word, bool beginning)
 {
-    bool called = alike(word, field_of(name), beginning);
+    bool called = nl_alike(word, field_of(name), beginning);
     for (int i = 0; i < SYNONYMS && !called; i++)
-        called = synonyms[i].key && strcmp(synonyms[i].key, name) == 0 && alike(word, synonyms[i].word, beginning);
+        called = synonyms[i].key && strcmp(synonyms[i].key, name) == 0 && nl_alike(word, synonyms[i].word, beginning);
     const struct nl_key *key = nl_key_find(name);
     for (int i = 0; key && key->choices && key->choices[i] && !called; i++)
-        called = alike(word, key->choices[i], false);
-    return called;
+        called = nl_alike(word, key->choices[i], false);
+    return called || (key && nl_value_called(key, word).value);
 }
 
 const char *nl_key_absent(const char *word)
 {
     for (int i = 0; i < SYNONYMS; i++)
-        if (synonyms[i].absent && alike(field_of(word), synonyms[i].word, false))
+        if (synonyms[i].absent && nl_alike(field_of(word), synonyms[i].word, false))
             return synonyms[i].absent;
     return NULL;
 }
@@ -229,7 +214,7 @@ static const char *key_called(const char *name, bool *in_section)
     size_t section = (size_t)(field_of(name) - name);
     *in_section = false;
     for (int i = 0; i < SYNONYMS && !*in_section; i++) {
-        if (!synonyms[i].key || !alike(field_of(name), synonyms[i].word, false))
+        if (!synonyms[i].key || !nl_alike(field_of(name), synonyms[i].word, false))
             continue;
         *in_section = section && strncmp(name, synonyms[i].key, section) == 0;
         first = *in_section || !first ? synonyms[i].key : first;

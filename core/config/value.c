@@ -197,13 +197,56 @@ bool nl_key_is_switch(const struct nl_key *key)
     return key->choices == nl_switch_names;
 }
 
+static const struct {
+    const char *key, *word, *value, *note, *elsewhere;
+} names_elsewhere[] = {
+#define CALLED(key, word, value, note) {key, word, value, note, NULL},
+#define ELSEWHERE(key, word, remedy) {key, word, NULL, NULL, remedy},
+#include "config/values.def"
+#undef CALLED
+#undef ELSEWHERE
+};
+
+static bool is_a_name(const struct nl_key *key, const char *text)
+{
+    for (int i = 0; key->choices[i]; i++)
+        if (strcmp(key->choices[i], text) == 0)
+            return true;
+    return false;
+}
+
+struct nl_called nl_value_called(const struct nl_key *key, const char *text)
+{
+    if (!key->choices || nl_key_is_switch(key) || is_a_name(key, text) || !*text)
+        return (struct nl_called){0};
+    for (int i = 0; key->choices[i]; i++)
+        if (nl_alike(text, key->choices[i], false))
+            return (struct nl_called){key->choices[i], "", NULL};
+    for (size_t i = 0; i < sizeof names_elsewhere / sizeof *names_elsewhere; i++)
+        if (nl_key_named(names_elsewhere[i].key)->choices == key->choices &&
+            nl_alike(text, names_elsewhere[i].word, false))
+            return (struct nl_called){names_elsewhere[i].value, names_elsewhere[i].note, names_elsewhere[i].elsewhere};
+    return (struct nl_called){0};
+}
+
+void nl_note_called(const struct nl_key *key, const char *text, const struct nl_origin *at,
+                    struct nl_diagnostics *diagnostics)
+{
+    struct nl_called called = nl_value_called(key, text);
+    if (called.value)
+        nl_note(diagnostics, at, "'%s' is read as %s: %s%s%s", text, key->name, called.value, *called.note ? ", " : "",
+                called.note);
+}
+
 static int read_choice(const struct nl_key *key, const char *text, int *out, struct nl_error *err,
                        struct nl_error *hint)
 {
     struct nl_text legal = {0};
     int truth = nl_key_is_switch(key) ? nl_truth_read(text) : -1;
+    struct nl_called called = nl_value_called(key, text);
+    const char *value = called.value ? called.value : truth < 0 ? text : truth ? "true" : "false";
     for (int i = 0; key->choices[i]; i++) {
-        if (strcmp(key->choices[i], truth < 0 ? text : truth ? "true" : "false") == 0) {
+        if (strcmp(key->choices[i], value) == 0) {
             *out = i;
             nl_text_release(&legal);
             return NL_OK;
@@ -211,7 +254,9 @@ static int read_choice(const struct nl_key *key, const char *text, int *out, str
         nl_text_add(&legal, "%s%s", i ? ", " : "", key->choices[i]);
     }
     const char *near = nl_nearest(text, key->choices);
-    if (near)
+    if (called.elsewhere)
+        nl_fail(hint, "it is %s", called.elsewhere);
+    else if (near)
         nl_fail(hint, "did you mean '%s'? it can be %s", near, legal.at);
     else
         nl_fail(hint, "it can be %s", legal.at);

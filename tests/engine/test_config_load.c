@@ -702,6 +702,62 @@ END_TEST
     "norm.kind: bn\nsweep: {grid: {train.batch: [4, 8]}}\nclaim: {says: a, source: b, measure: {metric: test_loss}, "  \
     "parts: [{says: c, of: {train.batch: 8}, minus: {train.batch: 4}, smallest: 1}], objections: [" text "]}\n"
 
+static const struct {
+    const char *key, *word, *value, *remedy;
+} called[] = {
+#define CALLED(key, word, value, note) {key, word, value, NULL},
+#define ELSEWHERE(key, word, remedy) {key, word, NULL, remedy},
+#include "config/values.def"
+#undef CALLED
+#undef ELSEWHERE
+};
+
+/* Each name that other libraries have: the same configuration as by our own, or the way to ask for it. */
+START_TEST(values_have_names_elsewhere)
+{
+    for (size_t i = 0; i < sizeof called / sizeof *called; i++) {
+        struct nl_experiment by_theirs, by_ours;
+        char *theirs = nl_format("%s=%s", called[i].key, called[i].word), *said = load("", theirs, &by_theirs);
+        if (called[i].value) {
+            char *ours = nl_format("%s=%s", called[i].key, called[i].value), *none = load("", ours, &by_ours);
+            char *a = nl_config_identity_text(&by_theirs.config), *b = nl_config_identity_text(&by_ours.config);
+            ck_assert_msg(!*said && !*none && strcmp(a, b) == 0, "%s: %s%s", theirs, said, none);
+            free(a);
+            free(b);
+            free(ours);
+            free(none);
+        } else {
+            ck_assert_msg(strstr(said, called[i].remedy), "%s: %s", theirs, said);
+        }
+        free(theirs);
+        free(said);
+    }
+}
+END_TEST
+
+/* In files and axes as on the command line, in any letters, and said once. */
+START_TEST(names_elsewhere_are_noted_once)
+{
+    static const char text[] = "norm: {kind: Layer_Norm}\ntrain: {optimizer: AdamW}\n"
+                               "sweep: {grid: {model.activation: [ReLU, Swish]}, baseline: {model.activation: relu}}\n";
+    struct nl_experiment out;
+    struct nl_diagnostics diagnostics = {0};
+    static const char *const overrides[] = {"norm.kind=layer-norm,BatchNorm2d", "train.schedule=cosine"};
+    write_file("a.yaml", text);
+    ck_assert_int_eq(nl_experiment_load("a.yaml", overrides, 2, &out, &diagnostics), NL_OK);
+    expect_axes(&out, "model.activation=relu silu; norm.kind=ln bn; ");
+    char *notes = nl_notes_text(&diagnostics);
+    ck_assert_msg(strstr(notes, "a.yaml:1:14: note: 'Layer_Norm' is read as norm.kind: ln, over the whole sample"),
+                  "%s", notes);
+    ck_assert_msg(strstr(notes, "a.yaml:2:20: note: 'AdamW' is read as train.optimizer: adamw\n"), "%s", notes);
+    ck_assert_msg(strstr(notes, "note: 'ReLU' is read as model.activation: relu\n"), "%s", notes);
+    ck_assert_msg(strstr(notes, "command line: note: 'BatchNorm2d' is read as norm.kind: bn\n"), "%s", notes);
+    ck_assert_ptr_null(strstr(notes, "cosine"));
+    free(notes);
+    nl_diagnostics_release(&diagnostics);
+}
+END_TEST
+
 START_TEST(objections_and_hinges_are_whole)
 {
     static const struct {
@@ -793,6 +849,8 @@ int main(void)
     tcase_add_test(tests, values_that_may_be_meant_otherwise);
     tcase_add_test(tests, overrides_make_replace_and_remove_axes);
     tcase_add_test(tests, a_value_is_replaced_wherever_the_key_stands);
+    tcase_add_test(tests, values_have_names_elsewhere);
+    tcase_add_test(tests, names_elsewhere_are_noted_once);
     tcase_add_test(tests, objections_and_hinges_are_whole);
     tcase_add_test(tests, text_reads_back);
     suite_add_tcase(suite, tests);

@@ -329,7 +329,7 @@ static struct nl_config observed(struct nl_config config)
 {
     static char values[] = "*", gradients[] = "grad:*";
     config.log.tensors = (struct nl_name_list){2, {values, gradients}};
-    config.train.log_every = 1;
+    config.log.every = 1;
     return config;
 }
 
