@@ -25,8 +25,8 @@ enum nl_spelling { NL_SHOWN, NL_RECORDED };
 /* What nl_value_text gives, as a YAML scalar or list: a TEXT gets quotes where it needs them; new string. */
 char *nl_value_yaml(const struct nl_key *key, const char *text, enum nl_spelling spelling);
 
-/* What a text that is no value's own name means elsewhere (config/values.def): the value, and what else is to be said of
- * that name, or ""; or how the same is asked for by other keys. All NULL: nothing is known of it. */
+/* What a text that is no value's own name means elsewhere (config/values.def): the value, and what else is to be said
+ * of that name, or ""; or how the same is asked for by other keys. All NULL: nothing is known of it. */
 struct nl_called {
     const char *value, *note, *elsewhere;
 };
