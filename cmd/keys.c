@@ -36,7 +36,9 @@ static bool means(const char *word, enum way way, const char *name)
     if (way == BY_NAME)
         return !*word || strcmp(word, name) == 0 || strcmp(word, name + section + 1) == 0 ||
                (strlen(word) == section && strncmp(word, name, section) == 0);
-    return nl_key_is_called(name, word, way == BY_BEGINNING && strlen(word) >= LEAST_BEGINNING);
+    const struct nl_key *key = nl_key_find(name);
+    return nl_key_is_called(name, word, way == BY_BEGINNING && strlen(word) >= LEAST_BEGINNING) ||
+           (key && nl_value_called(key, word).value);
 }
 
 static void print_key(int *printed, const char *name, const char *range, const char *help)

@@ -6,7 +6,6 @@
 #include "base/error.h"
 #include "base/nearest.h"
 #include "config/config.h"
-#include "config/value.h"
 #include "graph/observers.h"
 #include "graph/quantities.h"
 #include "norm/norm.h"
@@ -196,7 +195,7 @@ bool nl_key_is_called(const char *name, const char *word, bool beginning)
     const struct nl_key *key = nl_key_find(name);
     for (int i = 0; key && key->choices && key->choices[i] && !called; i++)
         called = nl_alike(word, key->choices[i], false);
-    return called || (key && nl_value_called(key, word).value);
+    return called;
 }
 
 const char *nl_key_absent(const char *word)
