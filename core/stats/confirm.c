@@ -155,14 +155,24 @@ static void say_finding(struct nl_text *out, const struct nl_repeated *repeated)
                     unit);
 }
 
+static bool ends_with(const char *text, const char *ending)
+{
+    size_t length = strlen(text), of_ending = strlen(ending);
+    return length >= of_ending && strcmp(text + length - of_ending, ending) == 0;
+}
+
+/* What was asked: "BN worsens?", "LN differs from BN?", "LN against no norm, fails less often?". */
 static void say_name(struct nl_text *out, const struct nl_claim *claim)
 {
-    nl_text_add(out, "%s", claim->method);
-    if (claim->against)
-        nl_text_add(out, " and %s", claim->against);
+    const char *statement = claim->statement;
+    if (!claim->against)
+        nl_text_add(out, "%s %s?", claim->method, statement);
+    else if (ends_with(statement, " than") || ends_with(statement, " from"))
+        nl_text_add(out, "%s %s %s?", claim->method, statement, claim->against);
+    else
+        nl_text_add(out, "%s against %s, %s?", claim->method, claim->against, statement);
     if (claim->of)
-        nl_text_add(out, ", %s", claim->of);
-    nl_text_add(out, " (%s?)", claim->statement);
+        nl_text_add(out, " (%s)", claim->of);
 }
 
 static void say_repeated(struct nl_text *out, const struct nl_repeated *repeated, double level)
@@ -170,7 +180,7 @@ static void say_repeated(struct nl_text *out, const struct nl_repeated *repeated
     const struct nl_claim *first = repeated->first, *again = repeated->again;
     nl_text_add(out, "  - ");
     say_name(out, first);
-    nl_text_add(out, ": ");
+    nl_text_add(out, " ");
     nl_say_effect(out, first, level, true);
     nl_text_add(out, ", %s, found: ", NL_COUNT(first->effect.n, "pair"));
     say_finding(out, repeated);

@@ -16,7 +16,7 @@ enum { SEEDS = 8, MOST = 4 };
 static void add_claim(struct nl_answer *answer, const char *method, const double *values, int count)
 {
     const struct nl_rule rule = {.smallest = 2.0, .margin = 1.5, .level = 0.95};
-    struct nl_claim *claim = nl_answer_claim(answer, method, "LN", "differs", NL_FOUND_MORE);
+    struct nl_claim *claim = nl_answer_claim(answer, method, "LN", "differs from", NL_FOUND_MORE);
     claim->unit = "points";
     claim->effect = nl_estimate(values, count, NL_SCALE_REAL, &(struct nl_sampling){0}, NL_INTERVAL_T, rule.level);
     nl_claim_test(claim, &rule, values, count, NAN);
@@ -101,7 +101,7 @@ START_TEST(claims_meet_their_counterparts)
     ck_assert_msg(strstr(text, "Of 4 findings, 2 are repeated, 1 is reversed, 1 is without a verdict.\n") == text, "%s",
                   text);
     ck_assert_msg(strstr(text, "  p is adjusted for 3 findings (Holm)"), "%s", text);
-    ck_assert_msg(strstr(text, "RMS and LN (differs?): ") && strstr(text, "; now nothing to compare: no verdict.\n"),
+    ck_assert_msg(strstr(text, "RMS differs from LN? ") && strstr(text, "; now nothing to compare: no verdict.\n"),
                   "%s", text);
     ck_assert_msg(strstr(text, "  1 other claim found nothing before, and is not asked again.\n"), "%s", text);
     ck_assert_msg(strstr(json, "\"verdict\": \"the opposite is found\""), "%s", json);
