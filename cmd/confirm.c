@@ -52,29 +52,35 @@ static char *confirming_folder(const char *given, const char *results)
     return given ? nl_strdup(given) : nl_format("%.*s-confirm", (int)length, results);
 }
 
-/* The seed after all that the folder's experiment has; 0: it holds no results. */
-static int64_t seed_after(const char *folder)
+/* The first seed of the folder's experiment, and that after its last; false: it holds no results. */
+static bool read_seeds(const char *folder, int64_t *first, int64_t *after)
 {
     struct nl_experiment experiment;
     struct nl_provenance made;
     struct nl_error err;
     if (!nl_store_exists(folder) || nl_store_read(folder, &experiment, &made, &err))
-        return 0;
-    return experiment.config.train.seed + experiment.seeds;
+        return false;
+    *first = experiment.config.train.seed;
+    *after = *first + experiment.seeds;
+    return true;
 }
 
-/* The first seed: that of a confirmation that goes on, or one above all that were looked at. */
-static int64_t first_seed(const char *results, const char *out)
+/* The first seed: that of a confirmation that goes on in `out`, or one above all that were looked at. false: `out` holds
+ * runs by seeds that were (the message was printed). */
+static bool choose_seed(const struct nl_experiment *before, const char *results, const char *out, int64_t *seed)
 {
-    struct nl_experiment experiment;
-    struct nl_provenance made;
-    struct nl_error err;
-    if (nl_store_exists(out) && nl_store_read(out, &experiment, &made, &err) == NL_OK)
-        return experiment.config.train.seed;
+    int64_t after = before->config.train.seed + before->seeds, first, last;
     char *usual = confirming_folder(NULL, results);
-    int64_t after = seed_after(results), confirmed = seed_after(usual);
+    bool goes_on = read_seeds(out, &first, &last);
+    *seed = goes_on ? first : read_seeds(usual, &first, &last) && last > after ? last : after;
     free(usual);
-    return confirmed > after ? confirmed : after;
+    if (*seed >= after)
+        return true;
+    bad_input(
+        "give it another --out",
+        "'%s' holds runs by seeds from %lld on, and those up to %lld were looked at: nothing is confirmed by them", out,
+        (long long)*seed, (long long)after - 1);
+    return false;
 }
 
 /* The experiment of the results by other seeds. false: the message was printed. */
@@ -140,6 +146,13 @@ static void print_seeds(const char *name, const struct nl_experiment *before, co
     printf(".\n");
 }
 
+static void print_confirmation(const struct nl_confirmation *confirmation, int format)
+{
+    char *text = format == JSON ? nl_confirmation_json(confirmation) : nl_confirmation_text(confirmation);
+    printf("%s", text);
+    free(text);
+}
+
 /* Compares the answer by the new seeds with the first one. */
 static int report(const char *name, const struct results_folder *from, const struct nl_answer *first,
                   const struct plan *plan, const char *folder, const struct request *request)
@@ -152,12 +165,9 @@ static int report(const char *name, const struct results_folder *from, const str
     if (load_results(folder, &plan->experiment, &planned, &results)) {
         nl_answer_make(&results, &plan->experiment, &again);
         nl_confirm(first, &again, &confirmation);
-        char *text =
-            request->format == JSON ? nl_confirmation_json(&confirmation) : nl_confirmation_text(&confirmation);
         if (request->format == TEXT)
             print_seeds(name, &from->experiment, &plan->experiment);
-        printf("%s", text);
-        free(text);
+        print_confirmation(&confirmation, request->format);
         nl_confirmation_release(&confirmation);
         nl_answer_release(&again);
         nl_results_release(&results);
@@ -165,6 +175,16 @@ static int report(const char *name, const struct results_folder *from, const str
     }
     nl_planned_release(&planned);
     return code;
+}
+
+/* Whether there is one sweep to repeat; false: the message was printed. */
+static bool is_one_sweep(const struct nl_experiment *experiment, const char *folder)
+{
+    if (!(experiment->rounds.refine > 0.0))
+        return true;
+    bad_input("give the rates that it came to as a grid, sweep them, and confirm that",
+              "'%s' has rates of its own for each seed (sweep.refine): there is no one sweep to repeat", folder);
+    return false;
 }
 
 /* Trains and compares, where there is something to repeat. */
@@ -177,18 +197,16 @@ static int confirm(const struct results_folder *from, const struct arguments *ar
     for (int i = 0; i < first->claims; i++)
         any |= first->claim[i].finding != NL_FOUND_NOTHING;
     if (!any) {
-        const struct nl_confirmation nothing = {.level = first->level};
-        char *text = request->format == JSON ? nl_confirmation_json(&nothing) : nl_confirmation_text(&nothing);
-        printf("%s", text);
-        free(text);
+        print_confirmation(&(struct nl_confirmation){.level = first->level}, request->format);
         return EXIT_DONE;
     }
     if (first->missing && !output.quiet)
         tell(stderr, "%s", first->incomplete.at);
     char *folder = confirming_folder(request->out, arguments->file);
     int seeds = request->seeds ? request->seeds : from->experiment.seeds, code = EXIT_BAD_INPUT;
-    if (is_outside_trials("--out", folder) &&
-        load_again(arguments, first_seed(arguments->file, folder), seeds, &experiment)) {
+    int64_t seed;
+    if (is_outside_trials("--out", folder) && choose_seed(&from->experiment, arguments->file, folder, &seed) &&
+        load_again(arguments, seed, seeds, &experiment)) {
         code = train(&experiment, folder, request, &plan);
         if (code == EXIT_DONE)
             code = report(arguments->file, from, first, &plan, folder, request);
@@ -208,13 +226,8 @@ static int run(const struct command *self, int argc, char **argv)
     if (!read_request(self, argc, argv, &request) || !sort_arguments(self, "folder", argc, argv, &arguments))
         return EXIT_BAD_INPUT;
     int code = EXIT_BAD_INPUT;
-    if (!open_results(self, &arguments, &from))
-        code = EXIT_BAD_INPUT;
-    else if (from.experiment.rounds.refine > 0.0)
-        code = bad_input("give the rates that it came to as a grid, sweep them, and confirm that",
-                         "'%s' has rates of its own for each seed (sweep.refine): there is no one sweep to repeat",
-                         arguments.file);
-    else if (load_results(from.tables, &from.experiment, &from.planned, &results)) {
+    if (open_results(self, &arguments, &from) && is_one_sweep(&from.experiment, arguments.file) &&
+        load_results(from.tables, &from.experiment, &from.planned, &results)) {
         nl_answer_make(&results, &from.experiment, &first);
         code = confirm(&from, &arguments, &first, &request);
         nl_answer_release(&first);
