@@ -88,8 +88,10 @@ void nl_say_hinged(struct nl_text *out, const struct nl_outcome *outcome)
     nl_text_add(out, "It hinges on ");
     nl_say_hinge(out, &objection->hinge);
     nl_text_add(out, " (%s): the parts are judged also at ", objection->says);
-    for (int v = 0; v < values->count; v++)
-        nl_text_add(out, "%s%s", !v ? "" : v + 1 < values->count ? ", " : " and ", values->at[v]);
+    for (int v = 0; v < values->count; v++) {
+        nl_say_comma(out, v, values->count);
+        nl_text_add(out, "%s", values->at[v]);
+    }
     nl_text_add(out, " in place of %s, by seeds %lld to %lld. The values: %s.", objection->hinge.here,
                 (long long)outcome->hinge_seed, (long long)outcome->hinge_seed + outcome->hinge_seeds - 1,
                 objection->hinge.source);

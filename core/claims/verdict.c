@@ -4,7 +4,7 @@
 
 #include "base/memory.h"
 #include "claims/outcome.h"
-#include "config/value.h"
+#include "stats/answer.h"
 
 const char *const nl_outcome_verdict_names[] = {"reproduced",        "partly reproduced", "contradicted",
                                                 "not found here",    "inconclusive",      "waiting",
@@ -144,12 +144,10 @@ static void say_values(struct nl_text *out, const struct nl_outcome *outcome, co
     for (int place = 0; place < values_of(outcome); place++)
         count += marked[place];
     for (int place = 0; place < values_of(outcome); place++)
-        if (marked[place])
-            nl_text_add(out, "%s%s",
-                        !said++        ? ""
-                        : said < count ? ", "
-                                       : " and ",
-                        name_of(outcome, value_at(outcome, place)));
+        if (marked[place]) {
+            nl_say_comma(out, said++, count);
+            nl_text_add(out, "%s", name_of(outcome, value_at(outcome, place)));
+        }
 }
 
 /* "part 1 holds at 4 and 8, and is open at 16, 32 and 64" */
@@ -189,8 +187,10 @@ static void say_which(struct nl_text *out, const struct nl_outcome *outcome, enu
         count += outcome->part[i].over_hinge == finding;
     nl_text_add(out, "%s ", nl_agree(count, "part", "parts"));
     for (int i = 0; i < outcome->parts; i++)
-        if (outcome->part[i].over_hinge == finding)
-            nl_text_add(out, "%s%d", !said++ ? "" : said < count ? ", " : " and ", i + 1);
+        if (outcome->part[i].over_hinge == finding) {
+            nl_say_comma(out, said++, count);
+            nl_text_add(out, "%d", i + 1);
+        }
 }
 
 /* "parts 1 and 3 hold; part 2 is open" */

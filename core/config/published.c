@@ -473,12 +473,7 @@ static void read_hinge(struct nl_loader *loader, const struct nl_node *node, str
             char *text = nl_point_from_node(key, value, loader->diagnostics);
             hinge->values.at[i] = text ? nl_keep(text) : hinge->values.at[i];
         }
-        char *text = nl_point_from_node(key, here, loader->diagnostics);
-        struct nl_points at = {.count = 1, .text = nl_alloc(1, sizeof *at.text)};
-        at.text[0] = text;
-        if (text)
-            nl_match_add(&hinge->place, key, &at);
-        nl_points_release(&at);
+        nl_match_add_value(&hinge->place, key, nl_point_from_node(key, here, loader->diagnostics));
     }
 }
 

@@ -99,6 +99,15 @@ void nl_match_add(struct nl_match *match, const struct nl_key *key, struct nl_po
     nl_points_release(values);
 }
 
+void nl_match_add_value(struct nl_match *match, const struct nl_key *key, char *text)
+{
+    struct nl_points value = {.count = 1, .text = nl_alloc(1, sizeof *value.text)};
+    value.text[0] = text;
+    if (text)
+        nl_match_add(match, key, &value);
+    nl_points_release(&value);
+}
+
 static void read_match_entry(struct nl_loader *loader, const struct nl_node *name, const struct nl_node *value,
                              void *context)
 {
@@ -111,14 +120,12 @@ static void read_match_entry(struct nl_loader *loader, const struct nl_node *nam
         nl_diagnose(loader->diagnostics, &name->at, NULL, "more than %d keys in one entry", NL_LIST_MAX);
         return;
     }
-    if (reading->many) {
-        if (nl_points_listed(loader, key, value, &values))
-            nl_points_refuse_twins(key, &values, loader->diagnostics);
-    } else {
-        char *text = nl_point_from_node(key, value, loader->diagnostics);
-        values = (struct nl_points){.count = text != NULL, .text = nl_alloc(1, sizeof *values.text)};
-        values.text[0] = text;
+    if (!reading->many) {
+        nl_match_add_value(&reading->match, key, nl_point_from_node(key, value, loader->diagnostics));
+        return;
     }
+    if (nl_points_listed(loader, key, value, &values))
+        nl_points_refuse_twins(key, &values, loader->diagnostics);
     if (values.count)
         nl_match_add(&reading->match, key, &values);
     nl_points_release(&values);

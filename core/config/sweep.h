@@ -79,6 +79,8 @@ void nl_rounds_fields(const struct nl_rounds *rounds, bool lines, enum nl_spelli
 
 /* key = values as a further condition of match. */
 void nl_match_add(struct nl_match *match, const struct nl_key *key, struct nl_points *values);
+/* key = one value, whose text is taken over; NULL: nothing is added. */
+void nl_match_add_value(struct nl_match *match, const struct nl_key *key, char *text);
 
 /* The axis that varies key, and the key's place in it; NULL: none does. */
 struct nl_axis *nl_axis_with(struct nl_axis *axes, int count, const struct nl_key *key, int *column);

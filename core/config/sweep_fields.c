@@ -143,9 +143,7 @@ static void set_baseline(struct nl_loader *loader, const char *text, const struc
         if (nl_value_read(key, &scratch, equals + 1, &err, &hint)) {
             nl_diagnose(loader->diagnostics, at, hint.text, "%s", err.text);
         } else {
-            struct nl_points value = {.count = 1, .text = nl_alloc(1, sizeof *value.text)};
-            value.text[0] = nl_value_text(key, &scratch);
-            nl_match_add(&match, key, &value);
+            nl_match_add_value(&match, key, nl_value_text(key, &scratch));
             loader->out->baseline = match;
             loader->out->has_baseline = true;
         }

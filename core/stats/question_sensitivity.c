@@ -56,35 +56,43 @@ static double badness(const struct question *q, const struct nl_cell *cell, int 
                                                                                   : q->metric.measure.worse * value;
 }
 
-/* The method's regret with each seed. */
-static void read_regrets(const struct question *q, int method, double *regret)
+/* A method's run at one of the rates. */
+struct run {
+    double score; /* what it is chosen by: smaller is better, INFINITY of a failed one */
+    double bad;   /* badness */
+};
+
+/* out[seeds][points] of a method. */
+static void read_runs(const struct question *q, int method, struct run *out)
 {
     int seeds = q->results->seeds, points = q->view.points;
-    double *value = nl_alloc((size_t)seeds, 2 * sizeof *value), *best = value + seeds;
-    for (int i = 0; i < seeds; i++) {
-        regret[i] = 0.0;
-        best[i] = INFINITY;
-    }
+    double *value = nl_alloc((size_t)seeds, 2 * sizeof *value), *score = value + seeds;
     for (int p = 0; p < points; p++) {
         const struct nl_cell *cell = nl_comparison_cell(&q->view, method, p);
         nl_cell_values(q->results, cell, &q->metric, value);
-        for (int i = 0; i < seeds; i++) {
-            double bad = cell ? badness(q, cell, i, value[i]) : NAN;
-            regret[i] += bad / points;
-            best[i] = fmin(best[i], bad);
-        }
+        for (int i = 0; i < seeds; i++)
+            score[i] = NAN;
+        if (q->by.column >= 0)
+            nl_cell_values(q->results, cell, &q->by, score);
+        for (int i = 0; i < seeds; i++)
+            out[i * points + p] =
+                (struct run){isnan(score[i]) ? INFINITY : score[i], cell ? badness(q, cell, i, value[i]) : NAN};
     }
-    for (int i = 0; i < seeds; i++)
-        regret[i] -= best[i];
     free(value);
 }
 
-/* ---- the best of some rates ---- */
+/* How much worse the runs of a seed are than the best of them, on average; NaN where one is missing. */
+static double regret_of(const struct run *run, int count)
+{
+    double mean = 0.0, best = INFINITY;
+    for (int i = 0; i < count; i++) {
+        mean += run[i].bad / count;
+        best = fmin(best, run[i].bad);
+    }
+    return mean - best;
+}
 
-struct run {
-    double score; /* what it is chosen by: smaller is better, INFINITY of a failed one */
-    double value; /* of the metric; of a failed run chance */
-};
+/* ---- the best of some rates ---- */
 
 static int by_score(const void *left, const void *right)
 {
@@ -92,57 +100,38 @@ static int by_score(const void *left, const void *right)
     return (a->score > b->score) - (a->score < b->score);
 }
 
-/* The expected value of the best of k runs, drawn without replacement from these, the best first: the i-th is the best
- * of them with probability C(count - i, k - 1) / C(count, k). NaN where one of them is missing. */
+/* The expected badness of the best of k runs, drawn without replacement from these, the best first: the i-th is the
+ * best of them with probability C(count - i, k - 1) / C(count, k). NaN where one of them is missing. */
 static double expected_best(const struct run *run, int count, int k)
 {
     double chance = (double)k / count, sum = 0.0; /* that of the first */
     for (int i = 0; i < count; i++)
-        if (isnan(run[i].value))
+        if (isnan(run[i].bad))
             return NAN;
     for (int i = 0; i < count && chance > 0.0; i++) {
-        sum += chance * run[i].value;
+        sum += chance * run[i].bad;
         chance *= (double)(count - i - k) / (count - i - 1);
     }
     return sum;
 }
 
-/* out[budgets][seeds] of a method; NaN where a trial is missing. */
-static void read_best(const struct question *q, int method, double *out)
+/* out[budgets]. run: [seeds][points], which are put into the order of their scores. */
+static void estimate_best(const struct question *q, struct run *run, struct nl_estimate out[BUDGETS])
 {
     int seeds = q->results->seeds, points = q->view.points;
-    double *value = nl_alloc((size_t)seeds, 2 * sizeof *value), *score = value + seeds;
-    struct run *run = nl_alloc((size_t)seeds * (size_t)points, sizeof *run);
-    for (int p = 0; p < points; p++) {
-        const struct nl_cell *cell = nl_comparison_cell(&q->view, method, p);
-        nl_cell_values(q->results, cell, &q->metric, value);
-        nl_cell_values(q->results, cell, &q->by, score);
-        for (int i = 0; i < seeds; i++) {
-            double bad = cell ? badness(q, cell, i, value[i]) : NAN;
-            run[i * points + p] = (struct run){isnan(score[i]) ? INFINITY : score[i], q->metric.measure.worse * bad};
-        }
-    }
-    for (int i = 0; i < seeds; i++) {
+    double *value = nl_alloc((size_t)seeds, sizeof *value);
+    for (int i = 0; i < seeds; i++)
         qsort(run + i * points, (size_t)points, sizeof *run, by_score);
-        for (int b = 0; b < q->budgets; b++)
-            out[b * seeds + i] = expected_best(run + i * points, points, q->budget[b]);
+    for (int b = 0; b < q->budgets; b++) {
+        for (int i = 0; i < seeds; i++)
+            value[i] = q->metric.measure.worse * expected_best(run + i * points, points, q->budget[b]);
+        out[b] = nl_estimate(value, seeds, q->metric.measure.share ? NL_SCALE_SHARE : NL_SCALE_REAL, &q->sampling,
+                             NL_INTERVAL_T, q->rule.level);
     }
-    free(run);
     free(value);
 }
 
-static void estimate_best(const struct question *q, int method, struct nl_estimate out[BUDGETS])
-{
-    int seeds = q->results->seeds;
-    double *value = nl_alloc((size_t)seeds, BUDGETS * sizeof *value);
-    read_best(q, method, value);
-    for (int b = 0; b < q->budgets; b++)
-        out[b] = nl_estimate(value + b * seeds, seeds, q->metric.measure.share ? NL_SCALE_SHARE : NL_SCALE_REAL,
-                             &q->sampling, NL_INTERVAL_T, q->rule.level);
-    free(value);
-}
-
-/* 1, 2, 4, 8 and all; where there are many, the last but one is as near the middle as it may. */
+/* 1, 2, 4 and 8 rates, as far as there are so many, and all. */
 static void set_budgets(struct question *q)
 {
     for (int k = 1; k < q->view.points && q->budgets < BUDGETS - 1; k *= 2)
@@ -152,14 +141,14 @@ static void set_budgets(struct question *q)
 
 static double usable_rate(const struct question *q, int method)
 {
-    struct nl_rate_range *range = nl_alloc((size_t)q->results->seeds, sizeof *range);
+    int seeds = q->results->seeds;
+    if (!nl_rate_criterion_there(q->results, NL_RATE_BY_ACCURACY))
+        return NAN;
+    struct nl_rate_range *range = nl_alloc((size_t)seeds, sizeof *range);
     double sum = 0.0;
-    if (nl_rate_criterion_there(q->results, NL_RATE_BY_ACCURACY))
-        nl_usable_rates(&q->view, method, NL_RATE_BY_ACCURACY, range);
-    else
-        sum = NAN;
-    for (int i = 0; i < q->results->seeds; i++)
-        sum += isfinite(range[i].low) ? range[i].low / q->results->seeds : NAN;
+    nl_usable_rates(&q->view, method, NL_RATE_BY_ACCURACY, range);
+    for (int i = 0; i < seeds; i++)
+        sum += isfinite(range[i].low) ? range[i].low / seeds : NAN;
     free(range);
     return exp(sum);
 }
@@ -171,10 +160,14 @@ static struct place place_of(const struct question *q, int method)
                         .regret = nl_alloc((size_t)seeds, sizeof *out.regret),
                         .usable = usable_rate(q, method),
                         .order = method};
-    read_regrets(q, method, out.regret);
+    struct run *run = nl_alloc((size_t)seeds * (size_t)q->view.points, sizeof *run);
+    read_runs(q, method, run);
+    for (int i = 0; i < seeds; i++)
+        out.regret[i] = regret_of(run + i * q->view.points, q->view.points);
     out.mean = nl_estimate(out.regret, seeds, NL_SCALE_REAL, &q->sampling, NL_INTERVAL_T, q->rule.level);
     if (q->by.column >= 0)
-        estimate_best(q, method, out.best);
+        estimate_best(q, run, out.best);
+    free(run);
     for (int p = 0; p < q->view.points; p++) {
         const struct nl_cell *cell = nl_comparison_cell(&q->view, method, p);
         out.failed += cell ? cell->failed : 0;

@@ -88,7 +88,7 @@ static void say_place(struct nl_text *out, const struct place *place, const stru
         nl_text_add(out, "no spread, of %s", NL_COUNT(place->spread.n, "run"));
     else
         say_spread(out, &place->spread, measure, level);
-    if (place->spread.sd > 0.0 && most > 0.0)
+    if (place->spread.sd > 0.0)
         nl_text_add(out, ", %.0f %% of the largest variance", 100.0 * pow(place->spread.sd / most, 2.0));
     if (place->cell->failed)
         nl_text_add(out, ", %d failed", place->cell->failed);
