@@ -180,6 +180,7 @@ static void offer_sections(const struct typed *typed)
         offer(typed, section->name, NULL);
     offer(typed, "sweep", NULL);
     offer(typed, "claim", NULL);
+    offer(typed, "import", NULL);
     offer(typed, "quantity", NULL);
 }
 

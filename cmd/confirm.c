@@ -8,19 +8,24 @@
 #include "base/machine.h"
 #include "base/memory.h"
 #include "cmd.h"
+#include "config/import.h"
 #include "config/value.h"
 
-enum { SEEDS = 256, MAX_TIME };
+enum { SEEDS = 256, MAX_TIME, BY };
 static const struct option options[] = {
-    {"out", required_argument, NULL, 'o'},     {"jobs", required_argument, NULL, 'j'},
-    {"seeds", required_argument, NULL, SEEDS}, {"max-time", required_argument, NULL, MAX_TIME},
-    {"format", required_argument, NULL, 'f'},  {0},
+    {"out", required_argument, NULL, 'o'},
+    {"jobs", required_argument, NULL, 'j'},
+    {"seeds", required_argument, NULL, SEEDS},
+    {"max-time", required_argument, NULL, MAX_TIME},
+    {"format", required_argument, NULL, 'f'},
+    {"by", required_argument, NULL, BY},
+    {0},
 };
 
 enum { TEXT, JSON };
 
 struct request {
-    const char *out;
+    const char *out, *by;
     int jobs, seeds; /* 0: as many seeds as before */
     double max_seconds;
     int format;
@@ -37,6 +42,7 @@ static bool read_request(const struct command *self, int argc, char **argv, stru
         case 'j': good = read_count("-j", optarg, 1, MOST_JOBS, &out->jobs); break;
         case SEEDS: good = read_count("--seeds", optarg, 1, NL_SEEDS_MAX, &out->seeds); break;
         case MAX_TIME: good = read_duration("--max-time", optarg, &out->max_seconds); break;
+        case BY: out->by = optarg; break;
         case 'f': good = read_word("format", optarg, formats, &out->format); break;
         default: good = false;
         }
@@ -153,27 +159,83 @@ static void print_confirmation(const struct nl_confirmation *confirmation, int f
     free(text);
 }
 
+static void compare(const struct nl_answer *first, const struct nl_results *results,
+                    const struct nl_experiment *experiment, int format)
+{
+    struct nl_answer again;
+    struct nl_confirmation confirmation;
+    nl_answer_make(results, experiment, &again);
+    nl_confirm(first, &again, &confirmation);
+    print_confirmation(&confirmation, format);
+    nl_confirmation_release(&confirmation);
+    nl_answer_release(&again);
+}
+
 /* Compares the answer by the new seeds with the first one. */
 static int report(const char *name, const struct results_folder *from, const struct nl_answer *first,
                   const struct plan *plan, const char *folder, const struct request *request)
 {
     struct nl_planned planned = nl_grid_planned(&plan->grid);
     struct nl_results results;
-    struct nl_answer again;
-    struct nl_confirmation confirmation;
     int code = EXIT_BAD_INPUT;
     if (load_results(folder, &plan->experiment, &planned, &results)) {
-        nl_answer_make(&results, &plan->experiment, &again);
-        nl_confirm(first, &again, &confirmation);
         if (request->format == TEXT)
             print_seeds(name, &from->experiment, &plan->experiment);
-        print_confirmation(&confirmation, request->format);
-        nl_confirmation_release(&confirmation);
-        nl_answer_release(&again);
+        compare(first, &results, &plan->experiment, request->format);
         nl_results_release(&results);
         code = EXIT_DONE;
     }
     nl_planned_release(&planned);
+    return code;
+}
+
+/* ---- imported results: by other runs of the same program ---- */
+
+/* A seed that both folders have, or a file that both were read from; NULL: none. New string. */
+static char *common_run(const struct nl_experiment *before, const struct nl_results *old,
+                        const struct nl_experiment *now, const struct nl_results *new)
+{
+    bool seeds = before->import->pairs == NL_PAIRS_BY_SEED && now->import->pairs == NL_PAIRS_BY_SEED;
+    for (int i = 0; i < old->seeds && seeds; i++)
+        for (int k = 0; k < new->seeds; k++)
+            if (strcmp(old->seed[i], new->seed[k]) == 0)
+                return nl_format("seed %s", old->seed[i]);
+    for (int i = 0; i < before->import->sha256.count; i++)
+        for (int k = 0; k < now->import->sha256.count; k++)
+            if (strcmp(before->import->sha256.at[i], now->import->sha256.at[k]) == 0)
+                return nl_format("the file '%s'", now->import->files.at[k]);
+    return NULL;
+}
+
+static int confirm_by(const struct results_folder *from, const struct nl_results *results,
+                      const struct arguments *arguments, const struct nl_answer *first, const struct request *request)
+{
+    struct arguments of_other = *arguments;
+    struct results_folder other;
+    struct nl_results again;
+    of_other.file = request->by;
+    if (!request->by)
+        return bad_input("import new runs into another folder, and name it with --by",
+                         "'%s' was imported: what trained its runs cannot be started from here", arguments->file);
+    int code = EXIT_BAD_INPUT;
+    if (open_results(&command_confirm, &of_other, &other) && !other.experiment.import)
+        bad_input(NULL, "'%s' was not imported: it holds runs of normlab", request->by);
+    else if (other.tables && load_results(other.tables, &other.experiment, &other.planned, &again)) {
+        char *common = common_run(&from->experiment, results, &other.experiment, &again);
+        other.experiment.config.plot = from->experiment.config.plot; /* one question for both */
+        other.experiment.question = from->experiment.question;
+        other.experiment.has_baseline = from->experiment.has_baseline;
+        other.experiment.baseline = from->experiment.baseline;
+        if (common)
+            bad_input("nothing is confirmed by what was looked at", "both '%s' and '%s' have %s", arguments->file,
+                      request->by, common);
+        else
+            compare(first, &again, &other.experiment, request->format);
+        code = common ? EXIT_BAD_INPUT : EXIT_DONE;
+        free(common);
+        nl_results_release(&again);
+    }
+    release_results(&other);
     return code;
 }
 
@@ -229,7 +291,9 @@ static int run(const struct command *self, int argc, char **argv)
     if (open_results(self, &arguments, &from) && is_one_sweep(&from.experiment, arguments.file) &&
         load_results(from.tables, &from.experiment, &from.planned, &results)) {
         nl_answer_make(&results, &from.experiment, &first);
-        code = confirm(&from, &arguments, &first, &request);
+        code = from.experiment.import ? confirm_by(&from, &results, &arguments, &first, &request)
+               : request.by ? bad_input(NULL, "--by is for imported results: '%s' can be run again", arguments.file)
+                            : confirm(&from, &arguments, &first, &request);
         nl_answer_release(&first);
         nl_results_release(&results);
     }
@@ -252,6 +316,7 @@ const struct command command_confirm = {
         "      --seeds N        seeds (default: as many as before)\n"
         "  -o, --out DIR        results folder (default: RESULTS-confirm)\n"
         "  -j, --jobs N         trials at a time (default: the number of cores)\n"
+        "      --by DIR         of imported results: other runs of theirs, imported into DIR, in place of new seeds\n"
         "      --max-time TIME  start no trial after this time (90s, 30m, 1h30m); exit code 3 if trials are left\n"
         "  -f, --format F       text (default), json\n"
         "\n"

@@ -70,6 +70,7 @@ static int print_keys(const char *word, enum way way)
     }
     print_fields(&printed, word, way, "sweep", nl_sweep_fields);
     print_fields(&printed, word, way, "claim", nl_claim_fields);
+    print_fields(&printed, word, way, "import", nl_import_fields);
     print_fields(&printed, word, way, "quantity", nl_quantity_fields);
     return printed;
 }
@@ -85,7 +86,7 @@ static int unknown_key(const char *word)
     else
         for (const struct nl_section *section = nl_sections; section->name; section++)
             nl_text_add(&hint, "%s%s%s", hint.at ? ", " : "sections: ", section->name,
-                        section[1].name ? "" : ", sweep, claim, quantity");
+                        section[1].name ? "" : ", sweep, claim, import, quantity");
     bad_input(hint.at, "no section or key '%s'", word);
     nl_text_release(&hint);
     return EXIT_BAD_INPUT;
@@ -115,8 +116,8 @@ const struct command command_keys = {
         "usage: normlab keys [SECTION | KEY | WORD ...]\n"
         "\n"
         "Explains the keys of a configuration: type, range, default and meaning. A key is named SECTION.KEY. Section sweep says what\n"
-        "an experiment varies, section claim what a paper says about it, and section quantity what is measured of the tensors of\n"
-        "log.tensors. WORD is what PyTorch, TensorFlow or a paper calls the key, or a value that the key can have (npy).\n"
+        "an experiment varies, section claim what a paper says about it, section import how files of another program are read, and\n"
+        "section quantity what is measured of the tensors of log.tensors. WORD is what PyTorch, TensorFlow or a paper calls the key, or a value that the key can have (npy).\n"
         "\n"
         "examples:\n"
         "  normlab keys norm\n"

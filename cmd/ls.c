@@ -60,12 +60,15 @@ static int count_rows(struct line *line, const struct nl_experiment *experiment,
     struct nl_grid grid;
     struct nl_csv csv;
     int column;
-    if (nl_store_grid(line->folder, experiment, &grid, err))
-        return NL_FAIL;
-    line->trials = grid.trials;
-    nl_grid_release(&grid);
+    if (!experiment->import) {
+        if (nl_store_grid(line->folder, experiment, &grid, err))
+            return NL_FAIL;
+        line->trials = grid.trials;
+        nl_grid_release(&grid);
+    }
     if (nl_csv_read(path, &csv, err))
         return NL_FAIL;
+    line->trials = experiment->import ? csv.rows : line->trials;
     int status = nl_csv_need(&csv, "status", &column, err);
     for (int row = 0; row < csv.rows && status == NL_OK; row++) {
         line->present++;

@@ -22,7 +22,7 @@ const struct command_group command_groups[] = {
     {"answers",
      {&command_table, &command_plot, &command_power, &command_confirm, &command_diff, &command_eval, &command_sample,
       &command_claims, &command_report}},
-    {"results folders", {&command_ls, &command_merge, &command_verify, &command_clean}},
+    {"results folders", {&command_ls, &command_import, &command_merge, &command_verify, &command_clean}},
     {"data and parts", {&command_data, &command_norm, &command_norms}},
     {NULL, {NULL}},
 };

@@ -18,7 +18,9 @@ static bool verify(const char *folder)
     bool good = found.bad == 0;
     if (!good || !output.quiet) {
         tell(stdout, "%s: ", folder);
-        if (found.absent)
+        if (found.imported)
+            printf("%s, imported, ", NL_COUNT(found.rows, "run"));
+        else if (found.absent)
             printf("incomplete, %d of %s, ", found.planned - found.absent, NL_COUNT(found.planned, "trial"));
         else
             printf("%s, ", NL_COUNT(found.trials, "trial"));

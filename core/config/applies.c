@@ -130,7 +130,7 @@ static bool (*const conditions[])(const struct nl_config *config) = {
 
 bool nl_key_is_read(const struct nl_key *key, const struct nl_config *config)
 {
-    return conditions[nl_key_index(key)](config) &&
+    return !key->own && conditions[nl_key_index(key)](config) &&
            (key->recorded != NL_KEY_CHANGED || !nl_key_is_default(key, config));
 }
 

@@ -156,6 +156,12 @@ extern const char *const nl_data_names[], *const nl_data_as_names[], *const nl_u
 
 struct nl_layers; /* config/layers.h */
 
+struct nl_own {
+    const char *given; /* a line for each key that has a value; NULL: none has */
+    char *text;        /* where a value of one such key alone is read to: of a label, */
+    double number;     /* and of a number */
+};
+
 /* cfg.train.lr, cfg.norm.kind, ...: one field for each row of keys.def. TEXT and LAYERS fields are never NULL; what
  * they, and NAMES, point to lives as long as the process (configurations are few and small). A plain struct copy is a
  * copy. */
@@ -167,6 +173,7 @@ struct nl_config {
 #undef SECTION
 #undef KEY
 #undef END
+    struct nl_own own; /* values of keys that only imported results have (config/own_keys.h) */
 };
 
 enum nl_type {
@@ -201,7 +208,8 @@ struct nl_key {
     const char *const *choices; /* NULL-terminated, or NULL */
     enum nl_recorded recorded;
     bool in_cohort;      /* trials that advance together may differ in it */
-    const char *path;    /* of a part of model.layers: "stage2.norm.kind"; NULL: a key of keys.def */
+    const char *path;    /* of a part of model.layers: "stage2.norm.kind"; NULL: no such part */
+    bool own;            /* of imported results alone (config/own_keys.h) */
     const char *help;
 };
 
@@ -226,16 +234,17 @@ struct nl_field {
     /* sweep.FIELD=TEXT on the command line; NULL: that cannot be. */
     void (*set)(struct nl_loader *loader, const char *text, const struct nl_origin *at);
 };
-extern const struct nl_field nl_sweep_fields[], nl_claim_fields[];
+extern const struct nl_field nl_sweep_fields[], nl_claim_fields[], nl_import_fields[];
 extern const struct nl_field nl_quantity_fields[]; /* of graph/quantities.def, only to be explained; form: which
                                                       tensors have the quantity */
 
 const struct nl_key *nl_key_find(const char *name);          /* of keys.def; NULL: unknown */
 const struct nl_key *nl_key_named(const char *name);         /* of keys.def; it is there */
 
-/* What a sweep may name: a key of keys.def, or a part of model.layers, "model.layers.stage2.norm.kind"
- * (config/layers.h). The latter is a key with the type and bounds of that value, one for each name, and lives as long
- * as the process; whether a list has such a part it does not say. NULL: unknown, or a part that is no single value. */
+/* What a sweep may name: a key of keys.def; a part of model.layers, "model.layers.stage2.norm.kind"
+ * (config/layers.h), which is a key with the type and bounds of that value, whether a list has such a part or not; or
+ * one of imported results, "label.method" (config/own_keys.h). The latter two are made, one for each name, and live as
+ * long as the process. NULL: unknown, or a part that is no single value. */
 const struct nl_key *nl_key_of(const char *name);
 
 /* The name without its section: "placement" of norm.placement, "stage2.norm.kind" of a part of model.layers. */
@@ -243,7 +252,8 @@ const char *nl_key_field(const struct nl_key *key);
 
 const char *
 nl_key_nearest(const char *name); /* by edit distance, or by what it is called elsewhere (synonyms.def); NULL: none */
-int nl_key_index(const struct nl_key *key); /* of a key of keys.def; of a part that of model.layers */
+int nl_key_index(const struct nl_key *key); /* of a key of keys.def; of a part that of model.layers; of one of imported
+                                               results, which no table has a place for, 0 */
 
 /* Whether the key `name` ("train.batch", "sweep.seeds") is called `word`: by its part after the dot, by a synonym, or
  * by a word that it may be set to ("npy" for data.name). Case, blanks, '_' and '-' do not matter. beginning: it
@@ -424,6 +434,8 @@ struct nl_experiment {
     bool elsewhere;               /* trained on another machine, or to be: its devices need not be here */
     bool is_sweep;                /* there is a `sweep` section, or an override with several values */
     const struct nl_published *published; /* the `claim` section (config/published.h); NULL: none */
+    const struct nl_import *import; /* the `import` section (config/import.h): its trials were, or are to be, read from
+                                       files of another program; NULL: they are trained */
 };
 
 /* The question that the experiment is asked: never NL_ASK_AUTO. */

@@ -254,7 +254,10 @@ static void add_part_definitions(struct nl_text *out)
     }
 }
 
-/* What a mapping of keys that may vary may have besides them: parts of model.layers, by the word they end in. */
+#define VALUE "[\"string\", \"number\", \"boolean\"]"
+
+/* What a mapping of keys that may vary may have besides them: parts of model.layers, by the word they end in, and
+ * columns of imported results. */
 static void add_part_patterns(struct nl_text *out, const char *prefix)
 {
     const char *between = ", \"patternProperties\": {";
@@ -267,6 +270,10 @@ static void add_part_patterns(struct nl_text *out, const char *prefix)
                         word->key ? word->key : word->name);
             between = ",";
         }
+    bool list = strcmp(prefix, "axis.") == 0;
+    nl_text_add(out, ",\n      \"^(label|number)\\\\.[A-Za-z0-9_-]+$\": %s",
+                list ? "{\"type\": \"array\", \"minItems\": 1, \"items\": {\"type\": " VALUE "}}"
+                     : "{\"type\": " VALUE "}");
     nl_text_add(out, "\n    }");
 }
 
@@ -377,7 +384,6 @@ static void add_any_of(struct nl_text *out, const char *name, const char *const 
     nl_text_add(out, "}");
 }
 
-#define VALUE "[\"string\", \"number\", \"boolean\"]"
 #define WORDS "{\"type\": [\"string\", \"number\"]}"
 #define OBJECT "\"type\": \"object\", \"additionalProperties\": false, "
 
@@ -469,6 +475,27 @@ static void add_section(struct nl_text *out, const struct nl_section *section)
     nl_text_add(out, "\n    }},\n");
 }
 
+/* The form of a value of `import`, by its reader: a count is said to be an integer. */
+static void add_import(struct nl_text *out)
+{
+    static const char texts[] = "{\"anyOf\": [" WORDS ", {\"type\": \"array\", \"items\": " WORDS "}]",
+                      renamings[] = "{\"anyOf\": [{\"type\": \"string\"}, {\"type\": \"array\", \"items\": " WORDS
+                                    "}, {\"type\": \"object\", \"additionalProperties\": {\"type\": [\"string\", "
+                                    "\"null\"]}}]",
+                      count[] = "{\"type\": \"integer\", \"minimum\": 1", text[] = "{\"type\": \"string\"";
+    begin_section(out, "import", "how files of another program are read: normlab import");
+    for (const struct nl_field *field = nl_import_fields; field->name; field++) {
+        const char *form = *field->form == '['                   ? texts
+                           : *field->form == '{'                 ? renamings
+                           : strcmp(field->form, "integer") == 0 ? count
+                                                                 : text;
+        nl_text_add(out, "%s\n      \"%s\": %s", field == nl_import_fields ? "" : ",", field->name, form);
+        nl_json_member(out, "description", field->help);
+        nl_text_add(out, "}");
+    }
+    nl_text_add(out, "\n    }},\n");
+}
+
 static void add_sections(struct nl_text *out)
 {
     nl_text_add(
@@ -490,8 +517,9 @@ static void add_sections(struct nl_text *out)
     for (int i = 0; nl_claim_fields[i].name; i++)
         nl_text_add(out, "%s\n      \"%s\": {\"$ref\": \"#/$defs/claim.%s\"}", i ? "," : "", nl_claim_fields[i].name,
                     nl_claim_fields[i].name);
+    nl_text_add(out, "\n    }},\n");
+    add_import(out);
     nl_text_add(out,
-                "\n    }},\n"
                 "    \"made\": {\"description\": \"written into results: what made them; skipped when read\"}\n  },\n");
 }
 

@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "config/keep.h"
 #include "config/layers.h"
+#include "config/own_keys.h"
 #include "config/value.h"
 
 int nl_value_read(const struct nl_key *key, struct nl_config *config, const char *text, struct nl_error *err,
@@ -27,8 +28,10 @@ int nl_key_set(const struct nl_key *key, struct nl_config *config, const char *t
         config->model.layers = layers ? layers : config->model.layers;
         return layers ? NL_OK : NL_FAIL;
     }
-    if (!nl_value_read(key, config, text, &what, &hint))
+    if (!nl_value_read(key, config, text, &what, &hint)) {
+        config->own.given = key->own ? nl_own_with(config->own.given, key->name, text) : config->own.given;
         return NL_OK;
+    }
     return nl_fail(err, "%s%s%s", what.text, hint.text[0] ? "; " : "", hint.text);
 }
 
@@ -36,6 +39,8 @@ char *nl_key_value(const struct nl_key *key, const struct nl_config *config)
 {
     struct nl_config scratch;
     const char *listed = key->path ? nl_layers_value(config->model.layers, key->path, NULL) : NULL;
+    if (key->own)
+        return nl_own_value(config->own.given, key->name);
     if (!key->path)
         return nl_value_text(key, config);
     return listed && !nl_value_read(key, &scratch, listed, NULL, NULL) ? nl_value_text(key, &scratch)

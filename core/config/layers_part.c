@@ -8,6 +8,7 @@
 #include "config/entries.h"
 #include "config/keep.h"
 #include "config/layers.h"
+#include "config/own_keys.h"
 #include "config/value.h"
 
 enum { DEEPEST = 64, LONGEST_PATH = 200, MOST_NAMES = 12 };
@@ -277,7 +278,7 @@ static const struct nl_layer_word *last_word(const char *path)
     return word && (word->form == NL_WORD_VALUE || word->form == NL_WORD_NUMBER) ? word : NULL;
 }
 
-static struct nl_key key_of(const char *name, const struct nl_layer_word *word)
+static struct nl_key part_key(const char *name, const struct nl_layer_word *word)
 {
     struct nl_key key = *nl_key_named(word->key ? word->key : "model.width"); /* any key of whole numbers */
     key.name = name;
@@ -299,25 +300,26 @@ static struct nl_key key_of(const char *name, const struct nl_layer_word *word)
 const struct nl_key *nl_key_of(const char *name)
 {
     static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-    static struct part {
+    static struct made {
         struct nl_key key;
-        struct part *next;
-    } *parts;
+        struct made *next;
+    } * all;
     const struct nl_layer_word *word =
         nl_is_part(name) && strlen(name) <= LONGEST_PATH ? last_word(name + strlen(NL_PART)) : NULL;
-    if (!word)
+    if (!word && !nl_is_own_key(name))
         return nl_key_find(name);
     pthread_mutex_lock(&lock);
-    struct part *part = parts;
-    while (part && strcmp(part->key.name, name) != 0)
-        part = part->next;
-    if (!part) {
-        part = nl_alloc(1, sizeof *part);
-        *part = (struct part){key_of(nl_strdup(name), word), parts};
-        parts = part;
+    struct made *made = all;
+    while (made && strcmp(made->key.name, name) != 0)
+        made = made->next;
+    if (!made) {
+        const char *copy = nl_strdup(name);
+        made = nl_alloc(1, sizeof *made);
+        *made = (struct made){word ? part_key(copy, word) : nl_own_key(copy), all};
+        all = made;
     }
     pthread_mutex_unlock(&lock);
-    return &part->key;
+    return &made->key;
 }
 
 bool nl_is_part(const char *name)

@@ -8,6 +8,7 @@
 #include "base/files.h"
 #include "base/memory.h"
 #include "base/nearest.h"
+#include "config/import.h"
 #include "config/keep.h"
 #include "config/layers.h"
 #include "config/override.h"
@@ -31,7 +32,7 @@ static const char *const top_words[] = {
 #undef SECTION
 #undef KEY
 #undef END
-    "sweep", "claim", "base", NULL};
+    "sweep", "claim", "import", "base", NULL};
 
 static bool is_section(const char *name)
 {
@@ -92,6 +93,8 @@ static void read_top_entry(struct nl_loader *loader, const struct nl_node *name,
         nl_read_sweep_entry(loader, name, value, word + 6);
     } else if (!strcmp(word, "claim")) {
         nl_read_claim(loader, value);
+    } else if (!strcmp(word, "import")) {
+        nl_read_import(loader, value);
     } else if (strcmp(word, "base") != 0 &&
                strcmp(word, "made") != 0) { /* base: read before; made: provenance in results */
         const char *near = strchr(word, '.') ? nl_key_nearest(word) : nl_nearest(word, top_words);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "config/import.h"
 #include "config/keep.h"
 #include "config/layers.h"
 #include "config/override.h"
@@ -98,6 +99,11 @@ static void override_key(struct nl_loader *loader, const struct named *named, co
     const struct nl_origin *at = &named->value_at, *name_at = &named->at;
     int column = 0;
     struct nl_axis *axis = axis_of(out, named, &column);
+    if (key && key->own) {
+        nl_diagnose(loader->diagnostics, name_at, "normlab import --help",
+                    "'%s' is an axis of imported results, and cannot be set", key->name);
+        return;
+    }
     if (axis && axis->keys > 1) {
         nl_diagnose(loader->diagnostics, name_at, "change the zip in the file", "'%s' is coupled with '%s' in a zip",
                     named->name, axis->key[column ? 0 : 1]->name);
@@ -175,6 +181,8 @@ void nl_apply_override(struct nl_loader *loader, const char *given)
         override_key(loader, &named, text);
     else if (!strncmp(name, "sweep.", 6))
         override_sweep(loader, &named, text);
+    else if (!strncmp(name, "import.", 7))
+        nl_override_import(loader, name + 7, text, &named.value_at);
     else
         nl_report_unknown(loader, &name_at, name, nl_key_nearest(name));
     free(name);

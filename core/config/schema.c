@@ -160,7 +160,7 @@ const struct nl_key *nl_key_named(const char *name)
 
 int nl_key_index(const struct nl_key *key)
 {
-    return (int)((key->path ? nl_key_named("model.layers") : key) - nl_keys);
+    return key->own ? 0 : (int)((key->path ? nl_key_named("model.layers") : key) - nl_keys);
 }
 
 const char *nl_key_field(const struct nl_key *key)

@@ -316,10 +316,25 @@ static void check_parts(struct nl_loader *loader)
     }
 }
 
+/* Axes that are no keys of a configuration need an import, where their values come from. */
+static void refuse_own_keys(struct nl_loader *loader)
+{
+    const struct nl_experiment *out = loader->out;
+    for (int a = 0; !out->import && a < out->axes; a++)
+        for (int k = 0; k < out->axis[a].keys; k++)
+            if (out->axis[a].key[k]->own)
+                nl_diagnose(loader->diagnostics, &out->axis[a].origin, "normlab import --help",
+                            "'%s' is an axis of imported results: nothing can be trained by it",
+                            out->axis[a].key[k]->name);
+}
+
 void nl_check_sweep(struct nl_loader *loader)
 {
     struct nl_experiment *out = loader->out;
     int kept = 0;
+    refuse_own_keys(loader);
+    if (out->import && !out->axes) /* which are known when the files have been read */
+        return;
     check_parts(loader);
     for (int i = 0; i < out->excludes; i++)
         if (nl_keep_occurring(loader, &out->exclude[i], "exclude"))

@@ -4,6 +4,7 @@
 
 #include "base/memory.h"
 #include "base/utf8.h"
+#include "config/import.h"
 #include "config/sweep.h"
 #include "config/value.h"
 
@@ -46,7 +47,7 @@ static bool beside_layers(const struct nl_experiment *experiment, const struct n
                                              : true;
 }
 
-/* NL_RECORDED: without keys that have their defaults. */
+/* NL_RECORDED: without keys that have their defaults; so of imported results, whose program had defaults of its own. */
 static void add_sections(struct page *page, const struct nl_experiment *experiment, enum nl_spelling spelling)
 {
     const char *section = "";
@@ -54,7 +55,7 @@ static void add_sections(struct page *page, const struct nl_experiment *experime
         const struct nl_key *key = &nl_keys[i];
         if (experiment->origin[i].kind == NL_FROM_DEFAULT && beside_layers(experiment, key))
             continue;
-        if (spelling == NL_RECORDED && nl_key_is_default(key, &experiment->config))
+        if ((spelling == NL_RECORDED || experiment->import) && nl_key_is_default(key, &experiment->config))
             continue;
         char *value =
             spelling == NL_SHOWN ? nl_key_text(key, &experiment->config) : nl_key_recorded(key, &experiment->config);
@@ -145,12 +146,22 @@ static void add_sweep(struct page *page, const struct nl_experiment *experiment,
     }
 }
 
+static void add_import(struct page *page, const struct nl_import *import)
+{
+    char *text = nl_import_text(import), *rest = text, *line;
+    while ((line = strsep(&rest, "\n")) && *line)
+        add_line(page, nl_strdup(line), NULL);
+    free(text);
+}
+
 static char *text_of(const struct nl_experiment *experiment, enum nl_spelling spelling, bool with_origins)
 {
     struct page page = {0};
     add_sections(&page, experiment, spelling);
     if (experiment->is_sweep)
         add_sweep(&page, experiment, spelling);
+    if (experiment->import)
+        add_import(&page, experiment->import);
 
     int column = 0;
     for (int i = 0; i < page.count; i++) {

@@ -6,6 +6,7 @@
 
 #include "base/files.h"
 #include "config/diff.h"
+#include "config/import.h"
 #include "norm/norm.h"
 #include "report/report.h"
 #include "sweep/partial.h"
@@ -216,9 +217,37 @@ static void add_differences(const struct section *s)
     nl_diagnostics_release(&diagnostics);
 }
 
+/* What the files of another program do not say nobody knows here. */
+static void add_imported(const struct section *s)
+{
+    const struct nl_import *import = s->experiment->import;
+    nl_document_add(s->document, NL_BLOCK_PARAGRAPH, 0,
+                    "Another program trained these runs; what was varied is read from its files, and no more is known "
+                    "of how they were trained%s.",
+                    *s->experiment->config.plot.protocol ? " than the protocol above says" : "");
+    for (int i = 0; i < import->files.count && i < import->sha256.count; i++)
+        nl_document_add(s->document, NL_BLOCK_ITEM, 0, "%s, SHA-256 %s", import->files.at[i], import->sha256.at[i]);
+    for (int f = 0; f < s->results->factors; f++) {
+        const struct nl_factor *factor = &s->results->factor[f];
+        struct nl_text values = {0};
+        for (int i = 0; i < factor->values; i++)
+            nl_text_add(&values, "%s%s", i ? ", " : "", factor->value[i]);
+        nl_document_add(s->document, NL_BLOCK_ITEM, 0, "%s: %s.", factor->key->name, values.at);
+        nl_text_release(&values);
+    }
+    nl_document_add(s->document, NL_BLOCK_ITEM, 0,
+                    import->pairs == NL_PAIRS_NONE
+                        ? "Runs are numbered; they have no seeds in common, and are compared without pairs."
+                        : "Runs of the same seed are pairs, where both sides of a comparison have the same seeds.");
+}
+
 static void add_protocol(const struct section *s)
 {
     add_heading(s, "Protocol");
+    if (s->experiment->import) {
+        add_imported(s);
+        return;
+    }
     add_trained(s);
     add_differences(s);
 }
@@ -414,6 +443,8 @@ static void add_again(const struct section *s)
         nl_document_add(s->document, NL_BLOCK_PARAGRAPH, 0, "The command that made the results:");
         nl_document_add(s->document, NL_BLOCK_CODE, 0, "%s", command);
     }
+    if (s->experiment->import)
+        return;
     nl_document_add(s->document, NL_BLOCK_PARAGRAPH, 0,
                     "The same trials from what the folder records, into a folder of their own%s:",
                     s->experiment->rounds.choices ? ", with the values that were chosen" : "");

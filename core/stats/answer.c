@@ -102,7 +102,11 @@ void nl_say_rule(struct nl_answer *answer, const struct nl_rule *rule)
 {
     if (answer->tests == 0)
         return;
-    nl_say_family(answer, rule->exact ? "exact sign-flip test" : "paired t test", rule);
+    int apart = nl_claims_apart(answer);
+    const char *test = rule->exact ? "exact sign-flip test" : "paired t test";
+    char *also = nl_format("%s, and that of Welch's t test where two methods have other seeds", test);
+    nl_say_family(answer, apart == 0 ? test : apart == answer->claims ? "Welch t test" : also, rule);
+    free(also);
     nl_text_add(&answer->notes, " Intervals are not adjusted.\n");
 }
 
@@ -270,7 +274,7 @@ static void add_claim(struct nl_text *out, const struct nl_claim *claim, double 
     nl_json_member_number(out, "p", decides->p);
     nl_json_member_number(out, "p_adjusted", decides->adjusted);
     add_tests(out, claim);
-    bool paired = !decides->name || strcmp(decides->name, "Fisher") != 0;
+    bool paired = claim->effect.first_n == 0 && (!decides->name || strcmp(decides->name, "Fisher") != 0);
     nl_text_add(out, paired ? ", \"n\": %d, \"pairs\": %d" : ", \"n\": %d, \"pairs\": null", claim->effect.n,
                 claim->effect.n);
     nl_text_add(out, ", \"failures\": [{\"failed\": %d, \"of\": %d}, {\"failed\": %d, \"of\": %d}]", claim->failed[0],

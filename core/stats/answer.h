@@ -61,6 +61,8 @@ void nl_say_effect(struct nl_text *out, const struct nl_claim *claim, double lev
 /* ", p = 0.012 (difference), p = 0.3 (at least 2 points), 8 pairs": the tests that were made, named; then failed runs
  * where there are any: "; failed runs: 3 of 8 at 2, 0 of 8 at 64". names: of the sides; NULL: "with BN", "with no
  * norm", as the claim calls them. */
+int nl_claims_apart(const struct nl_answer *answer);                     /* how many compare runs that are no pairs */
+void nl_say_runs(struct nl_text *out, const struct nl_estimate *effect); /* ", 5 pairs" */
 void nl_say_proof(struct nl_text *out, const struct nl_claim *claim, const char *const names[2]);
 /* The tests alone. */
 void nl_say_tests(struct nl_text *out, const struct nl_claim *claim);

@@ -74,16 +74,16 @@ double nl_beyond_p(const struct nl_estimate *effect, const double *values, int c
 void nl_claim_test(struct nl_claim *claim, const struct nl_rule *rule, const double *values, int count, double equal_p)
 {
     double mean = claim->effect.mean, smallest = rule->smallest / claim->scale;
-    const char *name = rule->exact ? "exact sign flip" : "paired t";
-    claim->exact = rule->exact;
+    bool apart = claim->effect.first_n > 0, exact = rule->exact && !apart;
+    const char *name = exact ? "exact sign flip" : apart ? "Welch t" : "paired t";
+    claim->exact = exact;
     claim->points = mean < 0.0 ? NL_FOUND_LESS : NL_FOUND_MORE;
     claim->beyond = fabs(mean) >= smallest;
     claim->smallest = rule->smallest;
     claim->margin = rule->margin;
-    claim->test[NL_DIFFERS] =
-        (struct nl_asked_test){name, effect_p(&claim->effect, values, count, 0.0, rule->exact), NAN};
-    claim->test[NL_REACHES] = (struct nl_asked_test){
-        name, effect_p(&claim->effect, values, count, copysign(smallest, mean), rule->exact), NAN};
+    claim->test[NL_DIFFERS] = (struct nl_asked_test){name, effect_p(&claim->effect, values, count, 0.0, exact), NAN};
+    claim->test[NL_REACHES] =
+        (struct nl_asked_test){name, effect_p(&claim->effect, values, count, copysign(smallest, mean), exact), NAN};
     claim->test[NL_AGREES] = (struct nl_asked_test){
         "two one-sided t", isnan(equal_p) ? nl_equivalence_p(&claim->effect, rule->margin / claim->scale) : equal_p,
         NAN};
@@ -123,9 +123,10 @@ void nl_claim_need_room(struct nl_claim *claim, const int at_end[2], int pairs)
 
 void nl_claim_need_pairs(struct nl_claim *claim, const struct nl_rule *rule)
 {
-    int least = rule->exact ? NL_LEAST_FLIPS : NL_LEAST_PAIRS;
+    bool apart = claim->effect.first_n > 0;
+    int least = rule->exact && !apart ? NL_LEAST_FLIPS : NL_LEAST_PAIRS;
     if (!claim->obstacle && claim->effect.n < least)
-        claim->obstacle = nl_format("a verdict needs %d pairs", least);
+        claim->obstacle = nl_format(apart ? "a verdict needs %d runs on each side" : "a verdict needs %d pairs", least);
     if (!claim->obstacle && claim->exact && claim->beyond && isnan(nl_claim_decides(claim)->p))
         claim->obstacle = nl_format("the exact test is made for at most %d pairs", NL_SIGN_FLIPS);
 }

@@ -77,7 +77,9 @@ static char *label_of(const struct nl_results *results, const struct nl_cell *ce
         const struct nl_factor *factor = &results->factor[i];
         if (i == kind || !grouped[i] || cell->level[i] == NL_INAPPLICABLE || !nl_factor_distinguishes(results, i))
             continue;
-        nl_text_add(&label, "%s%s ", written++ ? ", " : inside ? " (" : "", short_name(results, grouped, i));
+        nl_text_add(&label, "%s", written++ ? ", " : inside ? " (" : "");
+        if (strcmp(factor->key->name, "label.method") != 0) /* whose values are names */
+            nl_text_add(&label, "%s ", short_name(results, grouped, i));
         if (factor->key->type == NL_TYPE_REAL)
             nl_text_add(&label, "%.4g", nl_factor_number(factor, cell->level[i])); /* 0.03162 of a log range */
         else
@@ -273,5 +275,5 @@ const char *nl_key_title(const struct nl_key *key)
     for (size_t i = 0; i < sizeof titles / sizeof *titles; i++)
         if (strcmp(titles[i][0], key->name) == 0)
             return titles[i][1];
-    return key->name;
+    return key->own ? nl_key_field(key) : key->name;
 }

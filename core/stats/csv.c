@@ -23,9 +23,9 @@ static bool prints(const char *field)
     return true;
 }
 
-/* Takes one field off *at, unquoting in place, and ends it with a zero byte. The byte that ended it goes to *end: ',',
- * '\n' or 0 where the text is cut off. NULL: a quote is misplaced or stays open. */
-static char *take_field(char **at, int *line, char *end)
+/* Takes one field off *at, unquoting in place, and ends it with a zero byte. The byte that ended it goes to *end: the
+ * separator, '\n' or 0 where the text is cut off. NULL: a quote is misplaced or stays open. */
+static char *take_field(char **at, char separator, int *line, char *end)
 {
     char *read = *at, *field = read, *write = read;
     if (*read == '"') {
@@ -42,10 +42,10 @@ static char *take_field(char **at, int *line, char *end)
             *write++ = *read;
         }
         read++;
-        if (*read != ',' && *read != '\n' && *read != '\r' && *read != '\0')
+        if (*read != separator && *read != '\n' && *read != '\r' && *read != '\0')
             return NULL;
     } else {
-        while (*read != ',' && *read != '\n' && *read != '\0')
+        while (*read != separator && *read != '\n' && *read != '\0')
             *write++ = *read++;
         if (*read == '\n' && write > field && write[-1] == '\r')
             write--;
@@ -67,9 +67,9 @@ static int parse(struct nl_csv *csv, struct nl_error *err)
         return nl_bad(err, "'%s' is empty: a header line is expected", csv->path);
     while (*at != '\0') {
         int first = line, count = 0;
-        char end = ',';
-        while (end == ',') {
-            char *field = take_field(&at, &line, &end);
+        char end = csv->separator;
+        while (end == csv->separator) {
+            char *field = take_field(&at, csv->separator, &line, &end);
             if (!field)
                 return nl_bad(err, "%s:%d: a quote is misplaced or not closed", csv->path, first);
             if (!prints(field))
@@ -100,7 +100,12 @@ static int parse(struct nl_csv *csv, struct nl_error *err)
 
 int nl_csv_parse(const char *path, char *text, struct nl_csv *out, struct nl_error *err)
 {
-    *out = (struct nl_csv){.path = nl_strdup(path), .text = text};
+    return nl_csv_parse_separated(path, text, ',', out, err);
+}
+
+int nl_csv_parse_separated(const char *path, char *text, char separator, struct nl_csv *out, struct nl_error *err)
+{
+    *out = (struct nl_csv){.path = nl_strdup(path), .text = text, .separator = separator};
     int status = parse(out, err);
     if (status != NL_OK)
         nl_csv_release(out);

@@ -9,6 +9,7 @@
 struct nl_csv {
     char *path;
     char *text;    /* the file's bytes, which the fields point into */
+    char separator; /* of fields */
     int columns, rows;
     char **name;   /* [columns] */
     char **field;  /* [rows][columns] */
@@ -20,6 +21,7 @@ struct nl_csv {
 int nl_csv_read(const char *path, struct nl_csv *out, struct nl_error *err);
 /* Parses a text in memory, which is taken over, on NL_BAD too. path: as errors name it. */
 int nl_csv_parse(const char *path, char *text, struct nl_csv *out, struct nl_error *err);
+int nl_csv_parse_separated(const char *path, char *text, char separator, struct nl_csv *out, struct nl_error *err);
 void nl_csv_release(struct nl_csv *csv);
 
 int nl_csv_column(const struct nl_csv *csv, const char *name); /* -1: there is none */

@@ -79,7 +79,7 @@ static void t_interval(const double *stage, double least, double level, struct n
     double sd, stage_mean;
     if (out->freedom < 1)
         return;
-    mean_and_sd(stage, out->freedom + 1, &stage_mean, &sd);
+    mean_and_sd(stage, (int)out->freedom + 1, &stage_mean, &sd);
     out->se = fmax(sd, least) * sqrt(1.0 / out->n + out->overlap / (1.0 - out->overlap));
     double half = nl_t_quantile(0.5 * (1.0 + level), out->freedom) * out->se;
     out->lower = out->mean - half;
@@ -130,8 +130,50 @@ struct nl_estimate nl_estimate(const double *values, int count, enum nl_scale sc
     return out;
 }
 
+/* Half of what counting alone gives a difference of shares is each side's. */
+static double variance_of_mean(const double *values, int n, double least)
+{
+    double mean, sd;
+    mean_and_sd(values, n, &mean, &sd);
+    return pow(fmax(sd, least), 2.0) / n;
+}
+
+struct nl_estimate nl_estimate_apart(const double *a, const double *b, int count, enum nl_scale scale,
+                                     const struct nl_sampling *sampling, double level)
+{
+    struct nl_estimate out = {.mean = NAN, .sd = NAN, .median = NAN, .se = NAN, .lower = NAN, .upper = NAN};
+    double *kept[2] = {nl_alloc((size_t)count + 1, sizeof *kept[0]), nl_alloc((size_t)count + 1, sizeof *kept[0])};
+    int n[2] = {nl_finite_values(a, count, kept[0]), nl_finite_values(b, count, kept[1])};
+    double mean[2], ignored, part[2];
+    out.n = n[0] < n[1] ? n[0] : n[1];
+    out.first_n = n[0];
+    out.second_n = n[1];
+    for (int side = 0; side < 2 && out.n > 0; side++)
+        mean_and_sd(kept[side], n[side], &mean[side], &ignored);
+    if (out.n > 0) {
+        out.mean = mean[0] - mean[1];
+        out.median = nl_median_sorted(kept[0], n[0]) - nl_median_sorted(kept[1], n[1]);
+    }
+    if (out.n > 1) {
+        double least = least_sd(out.mean, scale, sampling) / M_SQRT2;
+        for (int side = 0; side < 2; side++)
+            part[side] = variance_of_mean(kept[side], n[side], least);
+        double both = part[0] + part[1];
+        out.se = sqrt(both);
+        out.sd = out.se * sqrt(out.n);
+        out.freedom = both > 0.0 ? both * both / (part[0] * part[0] / (n[0] - 1) + part[1] * part[1] / (n[1] - 1))
+                                 : n[0] + n[1] - 2;
+        double half = nl_t_quantile(0.5 * (1.0 + level), out.freedom) * out.se;
+        out.lower = scale == NL_SCALE_REAL ? out.mean - half : fmax(out.mean - half, -1.0);
+        out.upper = scale == NL_SCALE_REAL ? out.mean + half : fmin(out.mean + half, 1.0);
+    }
+    free(kept[0]);
+    free(kept[1]);
+    return out;
+}
+
 /* P(T >= t) of Student's t. A standard error of 0 leaves no doubt. */
-static double upper_tail(double distance, double se, int freedom)
+static double upper_tail(double distance, double se, double freedom)
 {
     if (se == 0.0)
         return distance > 0.0 ? 0.0 : distance < 0.0 ? 1.0 : 0.5;

@@ -41,13 +41,15 @@ struct nl_sampling {
 };
 
 struct nl_estimate {
-    int n;
+    int n;                 /* of a difference without pairs the runs of the side that has fewer */
+    int first_n, second_n; /* runs of both sides of a difference without pairs; 0: of pairs, or of a mean */
     double mean;   /* NaN for n = 0 */
     double sd;     /* of the values over seeds; NaN below n = 2 */
     double median;
     double se;     /* of the mean; NaN below n = 2 */
     double overlap; /* that se was worked out with */
-    int freedom;   /* degrees of freedom of se: n - 1, or those of the first stage */
+    double freedom; /* degrees of freedom of se: n - 1, or those of the first stage; of a difference without pairs those
+                       of Welch (1947), which are not whole */
     double lower, upper; /* inside what is possible; NaN below n = 2: one seed has no interval */
 };
 
@@ -56,6 +58,12 @@ struct nl_estimate {
  * it is the t interval). */
 struct nl_estimate nl_estimate(const double *values, int count, enum nl_scale scale, const struct nl_sampling *sampling,
                                enum nl_interval kind, double level);
+
+/* The difference of the means of a[count] and b[count] where no value of one belongs to one of the other: Welch's t
+ * (1947), with the degrees of freedom of Satterthwaite. `sd` is the spread that n pairs with this standard error would
+ * have. scale: NL_SCALE_DIFFERENCE where both are shares, else NL_SCALE_REAL. */
+struct nl_estimate nl_estimate_apart(const double *a, const double *b, int count, enum nl_scale scale,
+                                     const struct nl_sampling *sampling, double level);
 
 /* The standard deviation of values, and its interval by Bonett (2006, equations 1 to 3), which allows for other tails
  * than the normal ones. NaN: sd below n = 2, the interval below NL_LEAST_SPREAD or where all values are equal. Values

@@ -144,6 +144,22 @@ static void say_size(struct nl_text *out, const char *before, double size, const
     nl_text_add(out, nl_is_ratio(unit) ? "%s %g%s" : "%s %g %s", before, size, nl_unit_of(size, unit));
 }
 
+int nl_claims_apart(const struct nl_answer *answer)
+{
+    int apart = 0;
+    for (int i = 0; i < answer->claims; i++)
+        apart += answer->claim[i].effect.first_n > 0;
+    return apart;
+}
+
+void nl_say_runs(struct nl_text *out, const struct nl_estimate *effect)
+{
+    if (effect->first_n > 0)
+        nl_text_add(out, ", %d and %s, no pairs", effect->first_n, NL_COUNT(effect->second_n, "run"));
+    else
+        nl_text_add(out, ", %s", NL_COUNT(effect->n, "pair"));
+}
+
 void nl_say_comparisons(struct nl_answer *answer, const struct nl_experiment *experiment, const struct nl_rule *rule,
                         const char *unit)
 {
@@ -157,7 +173,9 @@ void nl_say_comparisons(struct nl_answer *answer, const struct nl_experiment *ex
     int smaller = answer->claims - supported - same - open;
     if (answer->claims == 0)
         return;
-    nl_text_add(out, "Of %s%s, %d %s a difference", NL_COUNT(answer->claims, "paired comparison"),
+    nl_text_add(out, "Of %s%s, %d %s a difference",
+                nl_claims_apart(answer) ? NL_COUNT(answer->claims, "comparison")
+                                        : NL_COUNT(answer->claims, "paired comparison"),
                 experiment->has_baseline ? " with the baseline" : "", supported, nl_agree(supported, "shows", "show"));
     if (rule->smallest > 0.0)
         say_size(out, " of at least", rule->smallest, unit);
@@ -173,7 +191,7 @@ void nl_say_comparisons(struct nl_answer *answer, const struct nl_experiment *ex
 void nl_say_proof(struct nl_text *out, const struct nl_claim *claim, const char *const names[2])
 {
     nl_say_tests(out, claim);
-    nl_text_add(out, ", %s", NL_COUNT(claim->effect.n, "pair"));
+    nl_say_runs(out, &claim->effect);
     if (!claim->failed[0] && !claim->failed[1])
         return;
     nl_text_add(out, "; failed runs: ");

@@ -30,13 +30,13 @@ int nl_seeds_for_width(const struct nl_estimate *first, double half_width, doubl
 }
 
 /* The density of s / sigma, which is chi over the root of its degrees of freedom. */
-static double spread_density(double s, int freedom)
+static double spread_density(double s, double freedom)
 {
-    double f = freedom, power = freedom > 1 ? (f - 1.0) * log(s) : 0.0; /* s^0 is 1 at 0, too */
+    double f = freedom, power = freedom > 1.0 ? (f - 1.0) * log(s) : 0.0; /* s^0 is 1 at 0, too */
     return 2.0 * exp(0.5 * f * log(0.5 * f) - lgamma(0.5 * f) + power - 0.5 * f * s * s);
 }
 
-double nl_finding_chance(double effect, double smallest, double se, int freedom, double alpha)
+double nl_finding_chance(double effect, double smallest, double se, double freedom, double alpha)
 {
     enum { STEPS = 1000 };
     double beyond = effect - smallest;

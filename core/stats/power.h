@@ -19,7 +19,7 @@ double nl_standard_error_at(const struct nl_estimate *now, int seeds);
 /* The chance that a mean whose true value is `effect`, with standard error se estimated with `freedom` degrees of
  * freedom, is found to reach `smallest`: it lies above, and its two-sided t test against `smallest` has p < alpha. The
  * upper tail of the noncentral t distribution. */
-double nl_finding_chance(double effect, double smallest, double se, int freedom, double alpha);
+double nl_finding_chance(double effect, double smallest, double se, double freedom, double alpha);
 
 /* The fewest seeds, from NL_LEAST_PAIRS to `most`, that give at least this chance; -1: none. */
 int nl_seeds_for_chance(const struct nl_estimate *now, double effect, double smallest, double alpha, double chance,

@@ -67,6 +67,16 @@ static int places_at_the_top(const struct question *q)
     return tied;
 }
 
+/* The finite values first, in order. */
+static void put_first(double *values, int count)
+{
+    double *kept = nl_alloc((size_t)count, sizeof *kept);
+    int finite = nl_finite_values(values, count, kept);
+    for (int i = 0; i < count; i++)
+        values[i] = i < finite ? kept[i] : NAN;
+    free(kept);
+}
+
 static void add_claim(struct question *q, int place, int against)
 {
     const struct place *of[] = {&q->place[place], &q->place[against]};
@@ -82,6 +92,10 @@ static void add_claim(struct question *q, int place, int against)
     int ends[2] = {0}, count = 0;
     nl_cell_values(q->results, of[0]->cell, &q->metric, values);
     nl_cell_values(q->results, of[1]->cell, &q->metric, other);
+    if (!nl_cells_pair(q->results, of[0]->cell, of[1]->cell)) { /* the order of runs means nothing */
+        put_first(values, seeds);
+        put_first(other, seeds);
+    }
     for (int i = 0; i < seeds; i++) {
         if (isfinite(values[i]) && isfinite(other[i])) {
             sum[0] += values[i];

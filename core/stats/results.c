@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/files.h"
+#include "config/import.h"
 #include "config/value.h"
 #include "model/model.h"
 #include "norm/norm.h"
@@ -187,11 +188,23 @@ static const char *why_untrained(const struct nl_results *results, const struct 
     return config.train.lr == 0.0 ? "train.lr is 0" : NULL;
 }
 
+/* What nobody said to be another kind. */
+static int none_index(void)
+{
+    int at = 0;
+    while (strcmp(nl_norm_names[at], "none") != 0)
+        at++;
+    return at;
+}
+
 int nl_results_of(struct nl_csv *csv, const struct nl_experiment *experiment, const struct nl_planned *planned,
                   struct nl_results *out, struct nl_error *err)
 {
-    *out = (struct nl_results){.path = nl_strdup(csv->path), .csv = *csv, .base_norm = experiment->config.norm.kind,
-                                .first_seeds = experiment->rounds.first_seeds};
+    *out = (struct nl_results){.path = nl_strdup(csv->path),
+                               .csv = *csv,
+                               .import = experiment->import,
+                               .base_norm = experiment->import ? none_index() : experiment->config.norm.kind,
+                               .first_seeds = experiment->rounds.first_seeds};
     *csv = (struct nl_csv){0};
     int seed = -1;
     for (int k = 0; planned && k < planned->keys - 1; k++)
@@ -516,7 +529,8 @@ struct nl_metric_column nl_metric_column(const struct nl_results *results, const
     snprintf(name, sizeof name, "%s_overlap", out.measure.part);
     range_of(&results->csv, name, &ignored, &overlap);
     range_of(&results->csv, "classes", &classes, &ignored);
-    if (isnan(classes) && samples > 0 && out.measure.reading == NL_READ_LOSS) /* real targets have no classes */
+    if (isnan(classes) && samples > 0 && out.measure.reading == NL_READ_LOSS &&
+        !results->import) /* real targets have no classes; imported ones may only not say how many */
         out.measure.step = NL_SQUARED_STEP;
     out.fixed = overlap >= 1.0;
     if (out.measure.share && samples > 0)
@@ -591,6 +605,14 @@ struct nl_estimate nl_cell_mean(const struct nl_results *results, const struct n
     return out;
 }
 
+bool nl_cells_pair(const struct nl_results *results, const struct nl_cell *a, const struct nl_cell *b)
+{
+    bool same = !results->import || results->import->pairs == NL_PAIRS_BY_SEED;
+    for (int i = 0; results->import && a && b && i < results->seeds; i++)
+        same &= (a->row[i] >= 0) == (b->row[i] >= 0);
+    return same;
+}
+
 struct nl_estimate nl_cell_difference(const struct nl_results *results, const struct nl_experiment *experiment,
                                       const struct nl_cell *cell, const struct nl_cell *minus,
                                       const struct nl_metric_column *metric)
@@ -598,11 +620,16 @@ struct nl_estimate nl_cell_difference(const struct nl_results *results, const st
     double *values = nl_alloc((size_t)results->seeds, 2 * sizeof *values), *other = values + results->seeds;
     nl_cell_values(results, cell, metric, values);
     nl_cell_values(results, minus, metric, other);
-    for (int i = 0; i < results->seeds; i++)
-        values[i] -= other[i];
-    struct nl_estimate out =
-        nl_estimate(values, results->seeds, metric->measure.share ? NL_SCALE_DIFFERENCE : NL_SCALE_REAL,
-                    &metric->sampling, NL_INTERVAL_T, experiment->config.plot.level);
+    enum nl_scale scale = metric->measure.share ? NL_SCALE_DIFFERENCE : NL_SCALE_REAL;
+    double level = experiment->config.plot.level;
+    struct nl_estimate out;
+    if (nl_cells_pair(results, cell, minus)) {
+        for (int i = 0; i < results->seeds; i++)
+            values[i] -= other[i];
+        out = nl_estimate(values, results->seeds, scale, &metric->sampling, NL_INTERVAL_T, level);
+    } else {
+        out = nl_estimate_apart(values, other, results->seeds, scale, &metric->sampling, level);
+    }
     free(values);
     return out;
 }

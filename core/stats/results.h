@@ -51,6 +51,7 @@ struct nl_results {
     int planned, missing; /* trials that the experiment asks for; those of them that are not there */
     int status;     /* column */
     int base_norm;  /* norm.kind of what no axis sets */
+    const struct nl_import *import; /* the runs are another program's; NULL: they were trained here */
 };
 
 /* planned NULL: what is there is all that was asked for. */
@@ -161,7 +162,11 @@ struct nl_estimate nl_cell_mean(const struct nl_results *results, const struct n
 struct nl_estimate nl_cell_finished(const struct nl_results *results, const struct nl_experiment *experiment,
                                     const struct nl_cell *cell, const struct nl_metric_column *metric);
 
-/* The paired difference cell - minus, with its t interval at plot.level. minus NULL: none, n = 0. */
+/* Whether runs of two cells with the same seed are pairs: those trained here are; imported ones where both cells have the
+ * same seeds (import.pairs). */
+bool nl_cells_pair(const struct nl_results *results, const struct nl_cell *a, const struct nl_cell *b);
+
+/* The difference cell - minus, paired or not, with its t interval at plot.level. minus NULL: none, n = 0. */
 struct nl_estimate nl_cell_difference(const struct nl_results *results, const struct nl_experiment *experiment,
                                       const struct nl_cell *cell, const struct nl_cell *minus,
                                       const struct nl_metric_column *metric);

@@ -46,7 +46,7 @@ static void add_row(struct nl_text *out, const struct nl_results *results, const
     add_number(out, difference.mean);
     add_number(out, difference.lower);
     add_number(out, difference.upper);
-    if (difference.n > 0)
+    if (difference.n > 0 && !difference.first_n)
         nl_text_add(out, ",%d", difference.n);
     else
         nl_text_add(out, ",");

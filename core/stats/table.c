@@ -225,7 +225,8 @@ int nl_table_summary(const struct nl_results *results, const struct nl_experimen
                 nl_cell_difference(results, experiment, cell, base != cell ? base : NULL, &m.metric);
             *++entry = nl_estimate_entry(&difference);
             *++entry =
-                (struct nl_entry){.kind = difference.n > 0 ? NL_ENTRY_NUMBER : NL_ENTRY_EMPTY, .number = difference.n};
+                (struct nl_entry){.kind = difference.n > 0 && !difference.first_n ? NL_ENTRY_NUMBER : NL_ENTRY_EMPTY,
+                                  .number = difference.n};
         }
         *++entry = (struct nl_entry){.kind = NL_ENTRY_SHARE, .count = cell->failed, .of = cell->trials};
         *++entry = (struct nl_entry){.kind = NL_ENTRY_SHARE, .count = cell->diverged, .of = cell->trials};
@@ -236,7 +237,11 @@ int nl_table_summary(const struct nl_results *results, const struct nl_experimen
     nl_table_mean_caption(&m, &caption);
     if (compared && results->seeds > 1)
         nl_text_add(&caption,
-                    " The difference to %s is a mean over pairs of the same seed, with the CI of the paired t.",
+                    results->import
+                        ? " The difference to %s has the CI of the paired t where both have the same seeds, "
+                          "and that of Welch's t elsewhere."
+                        : " The difference to %s is a mean over pairs of the same seed, with the CI of the "
+                          "paired t.",
                     baseline);
     if (chosen)
         nl_text_add(&caption,

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "config/import.h"
 #include "config/keep.h"
 #include "config/sweep.h"
 #include "config/value.h"
@@ -414,6 +415,11 @@ int nl_grid_make(const struct nl_experiment *experiment, struct nl_grid *out, st
     int before = diagnostics->count;
     *out = (struct nl_grid){0};
     list_keys(out, experiment);
+    if (experiment->import) {
+        nl_diagnose(diagnostics, &experiment->import->origin, "normlab import reads those files",
+                    "these results are of another program, imported from its files: there is nothing to train");
+        return NL_FAIL;
+    }
     if (!axes_are_legal(experiment, diagnostics) || !(out->points = count_points(experiment, diagnostics)))
         return NL_FAIL;
     out->trial = nl_alloc((size_t)out->points, sizeof *out->trial);

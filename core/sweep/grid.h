@@ -39,6 +39,8 @@ struct nl_grid {
     struct nl_trial *trial;
     const struct nl_trial **by_id; /* [trials] sorted, once all of them have an id; NULL before */
     int points;              /* of the full grid, with seeds */
+    const struct nl_import
+        *import;             /* its trials are another program's (import/import.h); NULL: they are trained here */
     int excluded;            /* points that sweep.exclude left out; */
     int *excluded_by;        /* [rules of the experiment] by each: the first that matches counts */
 };

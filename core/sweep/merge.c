@@ -212,6 +212,10 @@ static int read_and_compare(struct source *source, int sources, struct nl_merge 
         if (nl_store_read(source[i].folder, &source[i].experiment, &source[i].made, err))
             return NL_FAIL;
     for (int i = 0; i < sources; i++)
+        if (source[i].experiment.import)
+            return nl_fail(err, "'%s' was imported: normlab import reads the files of several folders into one",
+                           source[i].folder);
+    for (int i = 0; i < sources; i++)
         nl_provenance_earlier(&source[i].made, &merge->begun.earlier);
     merge->experiment = source[0].experiment;
     for (int i = 1; i < sources; i++) {

@@ -179,6 +179,8 @@ int nl_store_refuse(const char *folder, const struct nl_showing *showing, struct
             err,
             "%s; choose another --out, or rename '%s/experiment.yaml': the command that made it finds its trials again",
             unknown.text, folder);
+    if (shown.experiment.import)
+        return nl_fail(err, "'%s' holds runs that were imported from another program; choose another --out", folder);
     shown.other_version = strcmp(nl_provenance_get(&shown.made, "version"), NORMLAB_VERSION) != 0 ||
                           strcmp(nl_provenance_get(&shown.made, "commit"), nl_commit()) != 0;
     if (nl_store_grid(folder, &shown.experiment, &shown.grid, &shown.unknown) == NL_OK)

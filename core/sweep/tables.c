@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "config/import.h"
 #include "stats/csv.h"
 #include "sweep/observed.h"
 #include "sweep/store.h"
@@ -79,6 +80,22 @@ static void add_scores(struct nl_text *out, const struct nl_record *record, enum
 
 /* What the scores were counted over: statistics need it. Real targets have no classes. Empty where the data are files
  * that are not there any more. */
+static void add_count(struct nl_text *out, int64_t count)
+{
+    nl_text_add(out, ",");
+    if (count >= 0)
+        nl_text_add(out, "%" PRId64, count);
+}
+
+/* What the user said of the data of imported trials. Their parts are taken to be the same for all runs. */
+static void add_imported_parts(struct nl_text *out, const struct nl_import *import)
+{
+    const int counts[] = {import->classes, import->train_samples, import->val_samples, import->test_samples};
+    for (int i = 0; i < 4; i++)
+        add_count(out, counts[i] > 0 ? counts[i] : -1);
+    nl_text_add(out, ",1,1");
+}
+
 static void add_parts(struct nl_text *out, const struct nl_config *config)
 {
     struct nl_counts counts = nl_data_counts(config);
@@ -201,7 +218,6 @@ char *nl_trials_csv(const struct nl_grid *grid, const struct nl_record *record)
     for (int i = 0; i < grid->trials; i++) {
         const struct nl_record *row = &record[i];
         const struct nl_config *config = &grid->trial[i].config;
-        char number[32];
         if (!row->present)
             continue;
         add_key_values(&out, grid, i);
@@ -209,9 +225,14 @@ char *nl_trials_csv(const struct nl_grid *grid, const struct nl_record *record)
         if (row->failed_step >= 0)
             nl_text_add(&out, "%" PRId64, row->failed_step);
         add_chosen_values(&out, grid, i);
-        nl_text_add(&out, ",%" PRId64 ",%s,%" PRId64 ",%" PRId64, row->steps, nl_double_text(row->epochs, number),
-                    row->samples, row->parameters);
-        add_parts(&out, config);
+        add_count(&out, row->steps);
+        add_real(&out, row->epochs);
+        add_count(&out, row->samples);
+        add_count(&out, row->parameters);
+        if (grid->import)
+            add_imported_parts(&out, grid->import);
+        else
+            add_parts(&out, config);
         add_scores(&out, row, first_eval(config), true);
         for (int eval = 0; eval < NL_EVALS; eval++)
             if (beside[eval])
@@ -252,7 +273,7 @@ char *nl_timing_csv(const struct nl_grid *grid, const struct nl_record *record)
     nl_text_add(&out, "trial,seconds,samples_per_second,steps_per_second,arena_bytes,worker,started\n");
     for (int i = 0; i < grid->trials; i++) {
         const struct nl_record *row = &record[i];
-        if (!row->present)
+        if (!row->present || isnan(row->seconds)) /* another program trained it */
             continue;
         bool timed = row->seconds > 0;
         nl_text_add(&out, "%d,%.6f,%.6g,%.6g,%" PRId64 ",%d,%" PRId64 "\n", i + 1, row->seconds,

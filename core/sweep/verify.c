@@ -236,6 +236,10 @@ void nl_store_verify(const char *folder, struct nl_verified *out)
     struct nl_provenance made;
     bool known = check_experiment(folder, &experiment, &made, out);
     check_tables(folder, out);
+    if (known && experiment.import) { /* whose trials are rows of the tables alone */
+        out->imported = true;
+        return;
+    }
     check_trials(folder, out);
     if (known)
         count_absent(folder, &experiment, &made, out);

@@ -3,12 +3,15 @@
 #ifndef NL_SWEEP_VERIFY_H
 #define NL_SWEEP_VERIFY_H
 
+#include <stdbool.h>
+
 #include "base/memory.h"
 
 struct nl_verified {
     int trials, tables, checkpoints; /* files that are there */
     int planned, absent; /* trials of the grid, and those of them that are not there; 0 and 0: nobody can tell */
     int rows;                        /* of trials.csv */
+    bool imported;                   /* its trials are those rows alone (import/import.h) */
     int bad;                         /* files that are not good, or that are missing */
     struct nl_text problems;         /* a line each */
     struct nl_text unsealed; /* what has no checksum that it could be held against: "experiment.yaml, the tables";

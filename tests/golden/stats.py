@@ -20,7 +20,7 @@ from statsmodels.duration.survfunc import SurvfuncRight
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.power import TTestPower
 from statsmodels.stats.proportion import proportion_confint
-from statsmodels.stats.weightstats import DescrStatsW, ttost_paired
+from statsmodels.stats.weightstats import CompareMeans, DescrStatsW, ttost_paired
 
 NAN, INF = float("nan"), float("inf")
 REAL, SHARE, DIFFERENCE = range(3)  # enum nl_scale
@@ -46,6 +46,7 @@ COLUMNS = {
     "p_equivalence (a share has neither p)",
     "resampled": "n_train n_test level margin count values... = se lower upper p_difference p_equivalence",
     "paired": "margin count ones... others... = p_difference p_equivalence p_threshold",
+    "apart": "scale level samples margin count ones... others... = n first second mean se freedom lower upper p_difference p_equivalence p_threshold",
     "sign_flip": "count values... = p",
     "staged": "scale level overlap samples first margin count values... = n freedom mean se lower upper p_difference p_equivalence",
     "finding_chance": "effect smallest se freedom alpha = chance",
@@ -304,6 +305,35 @@ def paired():
         add("paired", [margin, n, *one, *other], [p, tost, beyond])
 
 
+def apart():
+    """Welch's t, of scipy and of statsmodels; the two sides have other numbers of values. A share's standard error is at least what counting gives."""
+    draws = numpy.random.default_rng(20261128)
+    for n in range(2, 16):
+        other_n, margin, level = 2 + (3 * n) % 11, 0.4, LEVELS[n % 3]
+        count = max(n, other_n)
+        one, other = draws.normal(2, 1, n).round(5), draws.normal(1.8, 0.2 * n, other_n).round(5)
+        judged = stats.ttest_ind(one, other, equal_var=False)
+        low, high = judged.confidence_interval(level)
+        means = CompareMeans(DescrStatsW(one), DescrStatsW(other))
+        agree(judged.pvalue, means.ttest_ind(usevar="unequal")[1])
+        mean = one.mean() - other.mean()
+        se = means.std_meandiff_separatevar
+        padded = [numpy.pad(side, (0, count - len(side)), constant_values=NAN) for side in (one, other)]
+        tost = means.ttost_ind(-margin, margin, usevar="unequal")[0]
+        beyond = means.ttest_ind(usevar="unequal", value=margin)[1]
+        add("apart", [REAL, level, 0, margin, count, *padded[0], *padded[1]],
+            [min(n, other_n), n, other_n, mean, se, judged.df, low, high, judged.pvalue, tost, beyond])
+    for samples in (100, 10000):  # all runs of a side are right as often: RULE: each side has half of the variance of counting
+        one, other = numpy.full(5, 0.9), numpy.full(7, 0.84)
+        mean, each = 0.06, counting_sd(one[0] - other[0], samples) ** 2 / 2
+        variances = numpy.array([each / 5, each / 7])
+        se, freedom = numpy.sqrt(variances.sum()), variances.sum() ** 2 / (variances**2 / (4, 6)).sum()
+        half = stats.t.isf(0.025, freedom) * se
+        p = [2 * stats.t.sf(mean / se, freedom), stats.t.sf((0.1 - mean) / se, freedom), 2 * stats.t.sf(abs(mean - 0.1) / se, freedom)]
+        add("apart", [DIFFERENCE, 0.95, samples, 0.1, 7, *numpy.pad(one, (0, 2), constant_values=NAN), *other],
+            [5, 5, 7, one[0] - other[0], se, freedom, mean - half, mean + half, *p])
+
+
 def sign_flip():
     def judged(values, scaled=None):
         """scaled: the same values times a number, so that sums which tie do so exactly."""
@@ -463,7 +493,7 @@ def deviations():
             add("deviation", [level, len(values), *values], [n, sd, low, high])
 
 
-for make in (distributions, tests_of_counts, holm, quantiles, counting, estimates, resampled, paired, sign_flip, bootstrap, staged, chances, seeds, survival, deviations):
+for make in (distributions, tests_of_counts, holm, quantiles, counting, estimates, resampled, paired, apart, sign_flip, bootstrap, staged, chances, seeds, survival, deviations):
     make()
 with open(pathlib.Path(__file__).with_name("stats.txt"), "w") as file:
     file.write(f"# Python {platform.python_version()}, scipy {scipy.__version__}, statsmodels {statsmodels.__version__}, numpy {numpy.__version__}\n")

@@ -202,6 +202,25 @@ static void judge_paired(const struct line *line)
     same(line, "p of a threshold", nl_threshold_p(&got, line->in[0]), line->out[2], p_close);
 }
 
+static void judge_apart(const struct line *line)
+{
+    int count;
+    const double *ones = counted(line, 4, 2, 11, &count), *others = ones + count, *wanted = line->out;
+    struct nl_estimate got = nl_estimate_apart(ones, others, count, (enum nl_scale)line->in[0],
+                                               &(struct nl_sampling){.samples = line->in[2]}, line->in[1]);
+    ck_assert_int_eq(got.n, (int)wanted[0]);
+    ck_assert_int_eq(got.first_n, (int)wanted[1]);
+    ck_assert_int_eq(got.second_n, (int)wanted[2]);
+    same(line, "mean", got.mean, wanted[3], close);
+    same(line, "se", got.se, wanted[4], close);
+    same(line, "freedom", got.freedom, wanted[5], close);
+    same(line, "lower", got.lower, wanted[6], p_close);
+    same(line, "upper", got.upper, wanted[7], p_close);
+    same(line, "spread", got.sd, got.se * sqrt(got.n), close);
+    judge_ps(line, &got, line->in[3], wanted + 8);
+    same(line, "p of a threshold", nl_threshold_p(&got, line->in[3]), wanted[10], p_close);
+}
+
 static void judge_sign_flip(const struct line *line)
 {
     int count;
@@ -335,6 +354,7 @@ static const struct kind {
     {"estimate", judge_estimate},
     {"resampled", judge_resampled},
     {"paired", judge_paired},
+    {"apart", judge_apart},
     {"sign_flip", judge_sign_flip},
     {"bootstrap", judge_bootstrap},
     {"staged", judge_staged},
