@@ -41,6 +41,10 @@ static char *occurring(const struct nl_experiment *experiment, const struct nl_k
     int column = 0;
     const struct nl_axis *axis = nl_axis_with(experiment->axis, experiment->axes, key, &column);
     struct nl_text out = {0};
+    for (int a = 0; experiment->import && !axis && a < experiment->axes; a++)
+        nl_text_add(&out, "%s%s", a ? ", " : "the files have these axes: ", experiment->axis[a].key[0]->name);
+    if (out.length)
+        return out.at;
     nl_text_add(&out, "in the sweep it is ");
     char *fixed = axis ? NULL : nl_key_value(key, &experiment->config);
     if (fixed)

@@ -308,8 +308,9 @@ static void find_metrics(const struct nl_foreign *foreign, const bool *ignored, 
             enum nl_curve_reading reading;
             char other[32];
             struct nl_column_use use = {0};
-            if (out->use[column].role != NL_COLUMN_LEFT_OUT || ignored[column] || !all_numbers(foreign, column, true) ||
-                !read_metric_name(foreign->name[column], &part, &reading) || (part ? plain : !plain))
+            if (out->use[column].role != NL_COLUMN_LEFT_OUT || ignored[column] ||
+                !read_metric_name(foreign->name[column], &part, &reading) || (part ? plain : !plain) ||
+                (!part && !all_numbers(foreign, column, true))) /* "error" may be a message */
                 continue;
             snprintf(other, sizeof other, "val_%s", suffix_of_reading[reading]);
             bool beside_val = column_of_metric(foreign, out, other) >= 0;
@@ -321,7 +322,7 @@ static void find_metrics(const struct nl_foreign *foreign, const bool *ignored, 
                 nl_text_add(&out->notes,
                             "'%s' is read as %s%s; import.metrics={%s: %s_%s} would read it as that of the %s part\n",
                             foreign->name[column], use.metric,
-                            beside_val ? ", as Keras calls it beside one of the validation part" : "",
+                            beside_val ? ", as Keras and Hugging Face call it beside one of the validation part" : "",
                             foreign->name[column], beside_val ? "test" : "train", suffix_of_reading[reading],
                             beside_val ? "test" : "training");
         }
@@ -363,12 +364,57 @@ static const struct nl_key *usual_axis(const struct nl_foreign *foreign, int col
     return NULL;
 }
 
+static bool same_field(const struct nl_foreign *foreign, int a, int b, int column)
+{
+    return column < 0 || strcmp(nl_foreign_field(foreign, a, column), nl_foreign_field(foreign, b, column)) == 0;
+}
+
+/* Whether two rows are of one run as far as its method, seed, name and file say. */
+static bool may_be_one_run(const struct nl_foreign *foreign, const struct nl_columns *columns, int a, int b)
+{
+    return foreign->row[a].file == foreign->row[b].file &&
+           same_field(foreign, a, b, columns->at[NL_COLUMN_METHOD]) &&
+           same_field(foreign, a, b, columns->at[NL_COLUMN_SEED]) && same_field(foreign, a, b, columns->at[NL_COLUMN_RUN]);
+}
+
+/* Whether the column changes in the course of runs, as a rate with a schedule does: there are rows of what may be one run
+ * in which it differs, and never two such rows of the same step. */
+static bool is_scheduled(const struct nl_foreign *foreign, const struct nl_columns *columns, int column)
+{
+    int step = columns->at[columns->at[NL_COLUMN_STEP] >= 0 ? NL_COLUMN_STEP : NL_COLUMN_EPOCH];
+    bool changes = false;
+    for (int row = 1; row < foreign->rows && step >= 0; row++) {
+        const char *here = nl_foreign_field(foreign, row, column);
+        for (int other = row - 1; other >= 0 && may_be_one_run(foreign, columns, other, row); other--) {
+            const char *there = nl_foreign_field(foreign, other, column);
+            bool differs = strcmp(here, there) != 0;
+            changes |= differs;
+            if (differs && *here && *there && same_field(foreign, other, row, step))
+                return false;
+        }
+    }
+    return changes;
+}
+
+/* Several values, and not only one that some rows lack. */
+static bool has_values(const struct nl_foreign *foreign, int column)
+{
+    const char *first = "";
+    for (int row = 0; row < foreign->rows; row++) {
+        const char *field = nl_foreign_field(foreign, row, column);
+        if (*first && *field && strcmp(first, field) != 0)
+            return true;
+        first = *first ? first : field;
+    }
+    return false;
+}
+
 static void find_axes(const struct nl_foreign *foreign, const bool *ignored, struct nl_columns *out)
 {
     for (int column = 0; column < foreign->columns; column++) {
         struct nl_column_use *use = &out->use[column];
-        if (use->role == NL_COLUMN_LEFT_OUT && !ignored[column] && use->varies &&
-            (use->key = usual_axis(foreign, column)))
+        if (use->role == NL_COLUMN_LEFT_OUT && !ignored[column] && has_values(foreign, column) &&
+            (use->key = usual_axis(foreign, column)) && !is_scheduled(foreign, out, column))
             use->role = NL_COLUMN_AXIS;
     }
 }

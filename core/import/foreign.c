@@ -190,8 +190,8 @@ static int parse_json(const char *path, int line, const char *text, struct nl_fo
     const struct nl_node *root = nl_yaml_parse(text, &nowhere, &diagnostics);
     int status = NL_OK;
     if (!root) {
-        const char *why = diagnostics.count ? diagnostics.at[0].message : "it is empty";
-        status = nl_bad(err, "%s:%d: this is no JSON: %s", path, line, why);
+        const char *why = diagnostics.count ? diagnostics.at[0].message : "it is empty", *colon = strstr(why, "YAML: ");
+        status = nl_bad(err, "%s:%d: this is no JSON: %s", path, line, colon ? colon + strlen("YAML: ") : why);
     } else if (is_row && root->kind != NL_MAPPING) {
         status = nl_bad(err, "%s:%d: a line of JSON lines must be an object", path, line);
     } else if (is_row) {

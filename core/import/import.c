@@ -224,8 +224,8 @@ static int sort_rows(struct reading *r, struct nl_error *err)
                 return refuse_twins(r, &r->run[k], &r->run[i], err);
     }
     if (without && without < r->runs)
-        return nl_bad(err, "%d of %s without a seed: give all of them one, or leave the column out with import.ignore",
-                      without, NL_COUNT(r->runs, "run"));
+        return nl_bad(err, "%d of %s %s no seed: give all of them one, or leave the column out with import.ignore",
+                      without, NL_COUNT(r->runs, "run"), nl_agree(without, "has", "have"));
     r->numbered = without > 0;
     return NL_OK;
 }
@@ -403,6 +403,7 @@ static void add_axes(const struct reading *r, struct nl_experiment *out)
     out->axis = nl_keep(nl_alloc((size_t)r->axes + 1, sizeof *out->axis));
     out->axes = r->axes;
     out->is_sweep = true;
+    out->seeds_origin = r->import->origin;
     out->seeds = 1;
     for (int a = 0; a < r->axes; a++) {
         struct nl_axis *axis = &out->axis[a];
@@ -562,8 +563,8 @@ static void say_notes(const struct reading *r, struct nl_imported *out)
         failed += out->record[i].present && out->record[i].failed;
     }
     if (running)
-        nl_text_add(&out->notes, "%s not at %s end, and left out\n", NL_COUNT(running, "run"),
-                    nl_agree(running, "its", "their"));
+        nl_text_add(&out->notes, "%s %s not ended, and %s left out\n", NL_COUNT(running, "run"),
+                    nl_agree(running, "has", "have"), nl_agree(running, "is", "are"));
     if (failed)
         nl_text_add(&out->notes, "%s ended with an error: comparisons with them wait for runs in their place\n",
                     NL_COUNT(failed, "run"));

@@ -112,6 +112,8 @@ static void add_claim(struct question *q, int place, int against)
                             nl_test_part_sd(sum[1] / count, sum[0] / count, q->metric.sampling.samples);
     int failed = claim->failed[0] + claim->failed[1];
     nl_claim_need_cells(claim, (const struct nl_cell *const[]){of[0]->cell, of[1]->cell}, 2);
+    if (q->results->import && !claim->obstacle && claim->effect.n > 1 && claim->effect.se == 0.0)
+        claim->obstacle = nl_strdup("all runs differ by the same, as the files have them: their spread is not known");
     if (!claim->obstacle && failed > 0 && !q->metric.measure.share)
         claim->obstacle = nl_format("%d of their runs failed, and failed runs have no loss to compare", failed);
     else if (!claim->obstacle && (claim->misleads = all_failed(of[0]->cell) && all_failed(of[1]->cell)))
