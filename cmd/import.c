@@ -192,6 +192,6 @@ const struct command command_import = {
         "examples:\n"
         "  normlab import runs.csv --out results/theirs\n"
         "  normlab import runs.csv import.seed=rng 'import.metrics={acc: test_accuracy}' import.classes=10 import.test_samples=10000\n"
-        "  normlab import logs/*/*/metrics.csv 'import.path={method}/seed_{seed}/metrics.csv' sweep.baseline=norm.kind=none\n",
+        "  normlab import logs/*/*/metrics.csv 'import.path={norm}/seed_{seed}/metrics.csv' sweep.baseline=norm.kind=none\n",
     .run = run,
 };

@@ -58,6 +58,13 @@ for where in here:1 there:2; do prepare normlab sweep lr_tolerance --shard ${whe
 prepare normlab run mlp_digits -q --out results/a_model --save-final model.safetensors
 prepare normlab norm ln --values 2,4,8,10 --out arrays
 cp arrays/y.npy x.npy; cp arrays/y.npy dy.npy
+echo norm,seed,rng,acc >runs.csv
+for norm in bn none; do
+    for seed in 1 2 3 4 5; do
+        echo "$norm,$seed,$seed,0.$((90 + seed))" >>runs.csv
+        mkdir -p logs/$norm/seed_$seed; printf 'epoch,val_acc\n1,0.5\n2,0.%s\n' $((60 + seed)) >logs/$norm/seed_$seed/metrics.csv
+    done
+done
 prepare normlab claims run r_spectral_normalization --quick
 cd ..
 

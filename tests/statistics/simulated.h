@@ -64,6 +64,8 @@ struct scenario {
     double wider[METHODS][POINTS];  /* own is so many times as large; 0: 1 */
     double fails[METHODS][POINTS];  /* probability that a run diverges */
     enum { WHOLE, CELL, TRIAL, SHARD } missing; /* method 1 at point 0; one of its trials; its last seeds */
+    bool imported; /* runs of another program, without seeds: no pairs */
+    int fewer;     /* of those method 1 has so many fewer than the others */
 
     /* lr_tolerance: logarithms to base 10 */
     double first, step;           /* of the grid */
@@ -479,7 +481,7 @@ static inline void draw_sweep(const struct scenario *s, const struct truth *trut
                     out->status[m][p][seed] = s->fails[m][p] > 0.0 && draw_uniform(draw) < s->fails[m][p] ? 'f' : 'd';
                 if ((s->missing == CELL && m == 1 && p == 0) ||
                     (s->missing == TRIAL && m == 1 && p == 0 && seed == 2) ||
-                    (s->missing == SHARD && seed >= s->seeds - 2))
+                    (s->missing == SHARD && seed >= s->seeds - 2) || (m == 1 && seed >= s->seeds - s->fewer))
                     out->status[m][p][seed] = 0;
             }
 }

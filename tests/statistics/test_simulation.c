@@ -67,7 +67,7 @@ static int method_called(const struct scenario *s, const char *label)
 static bool has_gap(const struct scenario *s, const struct sweep *sweep, int method)
 {
     bool gap = false;
-    for (int p = 0; method >= 0 && p < s->points; p++)
+    for (int p = 0; !s->imported && method >= 0 && p < s->points; p++)
         for (int seed = 0; seed < s->seeds; seed++)
             gap |= sweep->status[method][p][seed] == 0;
     return gap;
