@@ -21,7 +21,7 @@ const struct command_group command_groups[] = {
     {"train", {&command_run, &command_sweep, &command_signal, &command_submit}},
     {"answers",
      {&command_table, &command_plot, &command_power, &command_confirm, &command_diff, &command_eval, &command_sample,
-      &command_claims, &command_report}},
+      &command_claims, &command_report, &command_appendix}},
     {"results folders", {&command_ls, &command_import, &command_merge, &command_verify, &command_clean}},
     {"data and parts", {&command_data, &command_norm, &command_norms}},
     {NULL, {NULL}},

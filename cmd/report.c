@@ -14,7 +14,8 @@ enum { OUT = 'o', CLAIMS = 256, QUICK };
 static const struct option options[] = {{"out", required_argument, NULL, OUT},
                                         {"claims", optional_argument, NULL, CLAIMS},
                                         {"quick", no_argument, NULL, QUICK},
-                                        {0}};
+                                        {0}},
+                           out_alone[] = {{"out", required_argument, NULL, OUT}, {0}};
 
 /* A results folder with all that the report asks of it. */
 struct reported {
@@ -25,6 +26,7 @@ struct reported {
 };
 
 struct request {
+    enum nl_report_form form;
     const char *out;
     const char *claims;    /* the folder of their results; NULL: no claims */
     bool quick;
@@ -38,11 +40,13 @@ struct request {
     struct reported *reported; /* [folders] */
 };
 
-static bool read_request(const struct command *self, int argc, char **argv, struct request *out)
+static bool read_request(const struct command *self, enum nl_report_form form, int argc, char **argv,
+                         struct request *out)
 {
     const char *claims = NULL;
-    *out = (struct request){0};
-    for (int option; (option = next_option(self, argc, argv, "o:", options)) != OPTION_END;)
+    *out = (struct request){.form = form};
+    for (int option;
+         (option = next_option(self, argc, argv, "o:", form == NL_REPORT ? options : out_alone)) != OPTION_END;)
         switch (option) {
         case OUT: out->out = optarg; break;
         case CLAIMS: claims = optarg ? optarg : ""; break;
@@ -60,11 +64,11 @@ static bool read_request(const struct command *self, int argc, char **argv, stru
             out->folder[out->folders++] = argv[i];
     bool something = out->folders || out->claims;
     if (!something)
-        misused(self, "report needs a results folder");
+        misused(self, "%s needs a results folder", self->name);
     else if (out->quick && !out->claims)
         misused(self, "--quick is of --claims");
     else if (!out->out)
-        misused(self, "report needs --out DIR, the folder that it is written to");
+        misused(self, "%s needs --out DIR, the folder that it is written to", self->name);
     out->reported = nl_alloc((size_t)out->folders + 1, sizeof *out->reported);
     return something && out->out && !(out->quick && !out->claims);
 }
@@ -197,7 +201,7 @@ static bool open_folders(const struct command *self, struct request *request)
             return false;
     if ((request->claims && !(find_outcomes(request) && open_claims(self, request))) || !can_be_made(request->out))
         return false;
-    if (nl_report_check_folder(request->out, &err) || nl_report_begin(request->out, &err)) {
+    if (nl_report_check_folder(request->out, &err) || nl_report_begin(request->out, request->form, &err)) {
         bad_input("--out takes a new folder, or that of an earlier report", "%s", err.text);
         return false;
     }
@@ -207,7 +211,7 @@ static bool open_folders(const struct command *self, struct request *request)
 /* Where there are several sections, each has a heading, and its own are below it. */
 static void begin_section(struct nl_document *document, const char *title)
 {
-    if (!document->contents)
+    if (!document->contents && document->above == 0)
         return;
     document->above = 0;
     nl_document_add(document, NL_BLOCK_HEADING, 0, "%s", title);
@@ -222,7 +226,8 @@ static int add_folder(struct nl_document *document, const struct request *reques
         .folder = request->out, .name = nl_report_name(source->folder, number + 1), .stop = &interrupted};
     char *title = nl_report_title(source);
     begin_section(document, title);
-    int status = nl_report_add_results(document, source, &figures, err);
+    int status = request->form == NL_APPENDIX ? nl_report_add_appendix(document, source, &figures, err)
+                                              : nl_report_add_results(document, source, &figures, err);
     *undrawn += figures.failed;
     free(title);
     free(figures.name);
@@ -249,7 +254,8 @@ static int fill(struct nl_document *document, const struct request *request, int
                                            request->claims ? " and published claims" : "")
                   : request->claims ? nl_strdup(claims)
                                     : nl_report_title(&request->reported[0].source);
-    nl_document_begin(document, title, sections > 1);
+    nl_document_begin(document, title, sections > 1 && request->form == NL_REPORT);
+    document->above = request->form == NL_APPENDIX; /* each folder is a section of the paper */
     free(title);
     int status = add_missing(document, request, err);
     for (int i = 0; i < request->folders && status == NL_OK && !interrupted; i++)
@@ -268,12 +274,14 @@ static int write_report(const struct request *request)
     int undrawn = 0, code = EXIT_DONE, status = fill(&document, request, &undrawn, &err);
     if (interrupted)
         code = stopped(EXIT_INTERRUPTED, "stopped; the report is not written; to write it:");
-    else if (status || nl_report_write(&document, request->out, &err))
+    else if (status || nl_report_write(&document, request->out, request->form, &err))
         code = fail("%s", err.text);
     else
-        printf("report: %s/index.html, report.md, report.tex\n", request->out);
+        printf(request->form == NL_REPORT ? "report: %s/index.html, report.md, report.tex\n"
+                                          : "appendix: %s/appendix.tex; by itself: appendix-alone.tex\n",
+               request->out);
     if (code == EXIT_DONE && undrawn)
-        code = fail("figures are missing; the report says which, and why");
+        code = fail("figures are missing; the text says which, and why");
     nl_document_release(&document);
     return code;
 }
@@ -304,17 +312,48 @@ static void release_request(struct request *request)
     free(request->with.override);
 }
 
-static int run(const struct command *self, int argc, char **argv)
+static int write(const struct command *self, enum nl_report_form form, int argc, char **argv)
 {
     struct request request;
     int code = EXIT_BAD_INPUT;
-    if (read_request(self, argc, argv, &request) && open_folders(self, &request)) {
+    if (read_request(self, form, argc, argv, &request) && open_folders(self, &request)) {
         catch_interrupts();
         code = write_report(&request);
     }
     release_request(&request);
     return code;
 }
+
+static int run(const struct command *self, int argc, char **argv)
+{
+    return write(self, NL_REPORT, argc, argv);
+}
+
+static int run_appendix(const struct command *self, int argc, char **argv)
+{
+    return write(self, NL_APPENDIX, argc, argv);
+}
+
+const struct command command_appendix = {
+    .name = "appendix",
+    .summary = "write the LaTeX appendix of a paper: hyperparameters, tables, compute, checklist",
+    .usage =
+        "usage: normlab appendix RESULTS [RESULTS ...] --out DIR [plot.KEY=VALUE ...]\n"
+        "\n"
+        "Writes what the appendix of a paper says of results: what was trained, all hyperparameters and how each was set, the spaces that\n"
+        "were searched and what tuning costs (the expected best of k values), tables and figures with the tests behind them, failed runs,\n"
+        "the spread over seeds, time and machine, and a reproducibility checklist (after Pineau et al. 2021). What the results do not\n"
+        "tell is marked OPEN, for the authors to fill in. DIR/appendix.tex is for a paper to \\input behind \\appendix, with\n"
+        "\\usepackage{graphicx,array,longtable} and \\graphicspath{{DIR/}}; DIR/appendix-alone.tex is a document of nothing else.\n"
+        "\n"
+        "  -o, --out DIR    a new folder, or that of an earlier appendix, which is replaced\n"
+        "\n"
+        "examples:\n"
+        "  normlab appendix results/small_batch --out appendix\n"
+        "  normlab appendix results/small_batch results/lr_tolerance --out appendix plot.level=0.9\n"
+        "  cd appendix && pdflatex appendix-alone.tex\n",
+    .run = run_appendix,
+};
 
 const struct command command_report = {
     .name = "report",

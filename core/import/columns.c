@@ -163,12 +163,22 @@ static int set_named_metric(struct nl_column_use *use, const char *metric, struc
 
 /* ---- columns that the user names ---- */
 
+static bool is_empty(const struct nl_foreign *foreign, int column)
+{
+    for (int row = 0; row < foreign->rows; row++)
+        if (*nl_foreign_field(foreign, row, column))
+            return false;
+    return true;
+}
+
 static int named_column(const struct nl_foreign *foreign, const char *field, const char *name, int *column,
                         struct nl_error *err)
 {
     *column = nl_foreign_column(foreign, name);
     if (*column >= 0)
-        return NL_OK;
+        return is_empty(foreign, *column)
+                   ? nl_bad(err, "'import.%s' names the column '%s', which is empty in all rows", field, name)
+                   : NL_OK;
     const char **names = nl_alloc((size_t)foreign->columns + 1, sizeof(const char *));
     struct nl_text all = {0};
     for (int i = 0; i < foreign->columns; i++) {
@@ -284,7 +294,7 @@ static void find_role(const struct nl_foreign *foreign, enum nl_column_role role
 {
     for (int i = 0; names_of_roles[role][i] && out->at[role] < 0; i++)
         for (int column = 0; column < foreign->columns && out->at[role] < 0; column++)
-            if (out->use[column].role == NL_COLUMN_LEFT_OUT && !ignored[column] &&
+            if (out->use[column].role == NL_COLUMN_LEFT_OUT && !ignored[column] && !is_empty(foreign, column) &&
                 is_called(foreign->name[column], names_of_roles[role][i])) {
                 out->use[column].role = role;
                 out->at[role] = column;
@@ -374,11 +384,12 @@ static bool may_be_one_run(const struct nl_foreign *foreign, const struct nl_col
 {
     return foreign->row[a].file == foreign->row[b].file &&
            same_field(foreign, a, b, columns->at[NL_COLUMN_METHOD]) &&
-           same_field(foreign, a, b, columns->at[NL_COLUMN_SEED]) && same_field(foreign, a, b, columns->at[NL_COLUMN_RUN]);
+           same_field(foreign, a, b, columns->at[NL_COLUMN_SEED]) &&
+           same_field(foreign, a, b, columns->at[NL_COLUMN_RUN]);
 }
 
-/* Whether the column changes in the course of runs, as a rate with a schedule does: there are rows of what may be one run
- * in which it differs, and never two such rows of the same step. */
+/* Whether the column changes in the course of runs, as a rate with a schedule does: there are rows of what may be one
+ * run in which it differs, and never two such rows of the same step. */
 static bool is_scheduled(const struct nl_foreign *foreign, const struct nl_columns *columns, int column)
 {
     int step = columns->at[columns->at[NL_COLUMN_STEP] >= 0 ? NL_COLUMN_STEP : NL_COLUMN_EPOCH];

@@ -263,8 +263,9 @@ static void number_runs(const struct reading *r, int64_t *out)
 
 static double number_in(const struct reading *r, int row, enum nl_column_role role)
 {
+    const double most = 1e15; /* beyond it a step is no count */
     double value;
-    return nl_number_read(field_of(r, row, role), &value) ? value : NAN;
+    return nl_number_read(field_of(r, row, role), &value) && fabs(value) <= most ? value : NAN;
 }
 
 static enum nl_part part_named(const char *name)

@@ -140,7 +140,7 @@ static int draw_all(struct nl_picture *picture, const char *plots, const struct 
         int kind = i - page[i].part;
         bool asked = is_asked_for(picture->experiment, kind);
         picture->left_out = asked && options->left_out ? options->left_out : picture->note;
-        if (asked || (kind == NL_PLOT_CURVES && !picture->experiment->import &&
+        if (asked || (kind == NL_PLOT_CURVES && !options->alone && !picture->experiment->import &&
                       !is_asked_for(picture->experiment, NL_PLOT_SIGNAL)))
             status = kinds[kind].draw(picture, &page[i], err);
         if (status != NL_OK || page[i].script.length == 0)

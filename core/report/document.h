@@ -76,6 +76,9 @@ void nl_document_figure(struct nl_document *document, const char *caption, const
 char *nl_document_html(const struct nl_document *document);
 char *nl_document_markdown(const struct nl_document *document);
 char *nl_document_latex(const struct nl_document *document);
+/* What stands between \begin{document} and \end{document}, to \input in a paper; and a document that does so. */
+char *nl_document_latex_body(const struct nl_document *document);
+char *nl_document_latex_around(const char *file);
 
 extern const char nl_report_mark[]; /* a line of the beginning of each */
 

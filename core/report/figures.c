@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/files.h"
+#include "config/value.h"
 #include "plot/plot.h"
 #include "plot/render.h"
 #include "report/report.h"
@@ -57,8 +58,11 @@ static int x_factor_of(const struct nl_results *results, const struct nl_experim
         return -1;
     if (strcmp(shown->name, "small_batch") == 0)
         return nl_batch_factor(results);
-    return nl_results_factor(results,
-                             strcmp(shown->name, "lr_tolerance") == 0 ? "train.lr" : experiment->config.plot.x);
+    const char *key = strcmp(shown->name, "lr_tolerance") == 0 ? "train.lr" : experiment->config.plot.x;
+    int factor = 0;
+    while (strcmp(key, "auto") == 0 && factor < results->factors && !nl_key_is_number(results->factor[factor].key))
+        factor++;
+    return strcmp(key, "auto") != 0 ? nl_results_factor(results, key) : factor < results->factors ? factor : -1;
 }
 
 /* What the picture shows: kind of chart, axes, methods. Without its findings, which the answer says. */
@@ -159,8 +163,13 @@ void nl_report_add_figures(struct nl_document *document, const struct nl_report_
     struct nl_error err = {{0}};
     struct nl_results results;
     char *folder = nl_format("%s/figures/%s", figures->folder, figures->name);
-    const struct nl_plot_options how = {
-        .out = folder, .svg = true, .pdf = true, .stop = figures->stop, .without = true, .report = &report};
+    const struct nl_plot_options how = {.out = folder,
+                                        .svg = true,
+                                        .pdf = true,
+                                        .stop = figures->stop,
+                                        .alone = figures->alone,
+                                        .without = true,
+                                        .report = &report};
     struct nl_experiment untitled = *source->experiment; /* the section has the title */
     untitled.config.plot.title = "";
     untitled.config.plot.caption = NL_CAPTION_FILE;

@@ -204,19 +204,46 @@ static int add_block(struct nl_text *out, const struct nl_document *document, in
     return number + 1;
 }
 
+static void add_blocks(struct nl_text *out, const struct nl_document *document)
+{
+    bool listed = !document->contents;
+    for (int i = 0; i < document->count;) {
+        if (!listed && document->block[i].kind == NL_BLOCK_HEADING) {
+            nl_text_add(out, "\\tableofcontents\n\n");
+            listed = true;
+        }
+        i = add_block(out, document, i);
+    }
+}
+
+static const char written[] = "{\\small Written by normlab " NORMLAB_VERSION ".}\n";
+
+char *nl_document_latex_body(const struct nl_document *document)
+{
+    struct nl_text out = {0};
+    nl_text_add(&out,
+                "%% %s\n%% To \\input behind \\appendix. It needs \\usepackage{graphicx,array,longtable}, and its "
+                "figures lie beside it: \\graphicspath{{FOLDER/}}\n"
+                "{\\setlength{\\parindent}{0pt}\\setlength{\\parskip}{.5\\baselineskip}\\emergencystretch=3em"
+                "\\setlength{\\LTleft}{0pt}\\setlength{\\LTright}{0pt plus 1fill}\\setlength{\\tabcolsep}{4pt}\n",
+                nl_report_mark);
+    add_blocks(&out, document);
+    nl_text_add(&out, "%s}\n", written);
+    return out.at;
+}
+
+char *nl_document_latex_around(const char *file)
+{
+    return nl_format("%% %s\n%s\\begin{document}\n\\appendix\n\\input{%s}\n\\end{document}\n", nl_report_mark, preamble,
+                     file);
+}
+
 char *nl_document_latex(const struct nl_document *document)
 {
     struct nl_text out = {0};
     nl_text_add(&out, "%% %s\n%s\\begin{document}\n", nl_report_mark, preamble);
     add_line(&out, "{\\LARGE\\bfseries ", document->title, "\\par}\n\n");
-    bool listed = !document->contents;
-    for (int i = 0; i < document->count;) {
-        if (!listed && document->block[i].kind == NL_BLOCK_HEADING) {
-            nl_text_add(&out, "\\tableofcontents\n\n");
-            listed = true;
-        }
-        i = add_block(&out, document, i);
-    }
-    nl_text_add(&out, "{\\small Written by normlab " NORMLAB_VERSION ".}\n\\end{document}\n");
+    add_blocks(&out, document);
+    nl_text_add(&out, "%s\\end{document}\n", written);
     return out.at;
 }

@@ -26,6 +26,7 @@ struct nl_report_figures {
     const char *folder; /* of the report: they lie in FOLDER/figures/NAME */
     char *name;         /* of the section, as a file is named; nl_report_name. Of claims each sets its own */
     atomic_int *stop;   /* as in nl_plot_options */
+    bool alone;         /* without the curves, unless plot.kind names them */
     int failed;         /* counts the results whose figures could not be drawn */
 };
 
@@ -44,6 +45,11 @@ int nl_report_add_missing(struct nl_document *document, const struct nl_report_s
 int nl_report_add_results(struct nl_document *document, const struct nl_report_source *source,
                           struct nl_report_figures *figures, struct nl_error *err);
 
+/* Adds the results as the appendix of a paper has them: what was trained and searched, results, spread, compute, and a
+ * checklist in which what is not known is left open. */
+int nl_report_add_appendix(struct nl_document *document, const struct nl_report_source *source,
+                           struct nl_report_figures *figures, struct nl_error *err);
+
 /* Draws the figures of the results and adds them. Those that cannot be drawn are said in the document. */
 void nl_report_add_figures(struct nl_document *document, const struct nl_report_source *source,
                            struct nl_report_figures *figures);
@@ -60,9 +66,13 @@ void nl_report_add_claims(struct nl_document *document, const struct nl_outcome 
 /* Whether a report may be written to the folder: it is not there, is empty, or holds an earlier report and nothing
  * else. NL_FAIL says what is there. */
 int nl_report_check_folder(const char *folder, struct nl_error *err);
-/* Makes it a report's folder, before the first figure is drawn: where there is no page, one that says that it is not
- * written yet. */
-int nl_report_begin(const char *folder, struct nl_error *err);
-int nl_report_write(const struct nl_document *document, const char *folder, struct nl_error *err);
+/* A report is index.html, report.md and report.tex; an appendix appendix.tex, to \input in a paper, and
+ * appendix-alone.tex, a document of nothing else. */
+enum nl_report_form { NL_REPORT, NL_APPENDIX };
+/* Makes it a report's folder, before the first figure is drawn: where the first file is not there, one that says that
+ * it is not written yet. */
+int nl_report_begin(const char *folder, enum nl_report_form form, struct nl_error *err);
+int nl_report_write(const struct nl_document *document, const char *folder, enum nl_report_form form,
+                    struct nl_error *err);
 
 #endif

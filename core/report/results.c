@@ -8,21 +8,12 @@
 #include "config/diff.h"
 #include "config/import.h"
 #include "norm/norm.h"
-#include "report/report.h"
+#include "report/section.h"
 #include "sweep/partial.h"
 #include "sweep/rounds.h"
 #include "sweep/store.h"
 
-/* What the parts of a section are written from. */
-struct section {
-    struct nl_document *document;
-    const struct nl_report_source *source;
-    const struct nl_experiment *experiment;
-    const struct nl_results *results;
-    const struct nl_answer *answer;
-};
-
-static void add_heading(const struct section *s, const char *text)
+void nl_section_heading(const struct nl_report_section *s, const char *text)
 {
     nl_document_add(s->document, NL_BLOCK_HEADING, 0, "%s", text);
 }
@@ -53,13 +44,13 @@ char *nl_report_name(const char *folder, int number)
 
 /* ---- question and answer ---- */
 
-static void add_question(const struct section *s)
+void nl_section_question(const struct nl_report_section *s)
 {
     const struct nl_experiment *experiment = s->experiment;
     struct nl_measure measure;
     nl_measure(nl_metric_names[experiment->config.plot.metric], &measure);
     char *baseline = experiment->has_baseline ? nl_match_text(&experiment->baseline) : NULL;
-    add_heading(s, "Question");
+    nl_section_heading(s, "Question");
     nl_document_add(s->document, NL_BLOCK_PARAGRAPH, 0, nl_question_sentences[nl_question_of(experiment)],
                     measure.name);
     if (baseline)
@@ -70,13 +61,13 @@ static void add_question(const struct section *s)
     free(baseline);
 }
 
-static void add_answer(struct nl_document *document, const struct nl_answer *answer)
+void nl_section_answer(struct nl_document *document, const struct nl_answer *answer)
 {
     nl_document_lines(document, answer->headline.at);
     nl_document_lines(document, answer->evidence.at);
 }
 
-static void add_notes(const struct section *s)
+void nl_section_notes(const struct nl_report_section *s)
 {
     if (!s->answer->notes.length)
         return;
@@ -89,7 +80,7 @@ static void add_notes(const struct section *s)
     nl_text_release(&items);
 }
 
-static void add_incomplete(struct nl_document *document, const struct nl_answer *answer)
+void nl_section_incomplete(struct nl_document *document, const struct nl_answer *answer)
 {
     for (const char *line = answer->incomplete.at; line && *line; line += strspn(line, "\n")) {
         int length = (int)strcspn(line, "\n");
@@ -109,11 +100,11 @@ static void add_sheet(struct nl_document *document, struct nl_table *table, int 
     nl_table_release(table);
 }
 
-static void add_tables(const struct section *s)
+void nl_section_tables(const struct nl_report_section *s)
 {
     struct nl_table table = {0};
     struct nl_error err = {{0}};
-    add_heading(s, "Tables");
+    nl_section_heading(s, "Tables");
     nl_document_add(s->document, NL_BLOCK_HEADING, 1, "Side by side");
     add_sheet(s->document, &table, nl_table_grid(s->results, s->experiment, NULL, &table, &err), &err);
     nl_document_add(s->document, NL_BLOCK_HEADING, 1, "Every cell of the grid");
@@ -132,7 +123,7 @@ static bool is_tuned(const struct nl_experiment *experiment, const struct nl_key
 }
 
 /* "train.lr 0.1", or all values that it takes; nothing of a key that matters to no trial. */
-static void say_key(struct nl_text *out, const struct section *s, const char *name)
+static void say_key(struct nl_text *out, const struct nl_report_section *s, const char *name)
 {
     const struct nl_key *key = nl_key_of(name);
     const struct nl_grid *grid = s->source->grid;
@@ -155,7 +146,7 @@ static void say_key(struct nl_text *out, const struct section *s, const char *na
     }
 }
 
-static void add_trained(const struct section *s)
+static void add_trained(const struct nl_report_section *s)
 {
     static const struct {
         const char *what, *key[8];
@@ -190,7 +181,7 @@ static void add_trained(const struct section *s)
                         (long long)(first + s->experiment->seeds - 1));
 }
 
-static void add_differences(const struct section *s)
+static void add_differences(const struct nl_report_section *s)
 {
     static const char *const head[] = {"key", "here", "default", "what it is", NULL};
     struct nl_experiment defaults;
@@ -218,7 +209,7 @@ static void add_differences(const struct section *s)
 }
 
 /* What the files of another program do not say nobody knows here. */
-static void add_imported(const struct section *s)
+static void add_imported(const struct nl_report_section *s)
 {
     const struct nl_import *import = s->experiment->import;
     nl_document_add(s->document, NL_BLOCK_PARAGRAPH, 0,
@@ -241,22 +232,27 @@ static void add_imported(const struct section *s)
                         : "Runs of the same seed are pairs, where both sides of a comparison have the same seeds.");
 }
 
-static void add_protocol(const struct section *s)
+void nl_section_trained(const struct nl_report_section *s)
 {
-    add_heading(s, "Protocol");
-    if (s->experiment->import) {
+    if (s->experiment->import)
         add_imported(s);
-        return;
-    }
-    add_trained(s);
-    add_differences(s);
+    else
+        add_trained(s);
+}
+
+static void add_protocol(const struct nl_report_section *s)
+{
+    nl_section_heading(s, "Protocol");
+    nl_section_trained(s);
+    if (!s->experiment->import)
+        add_differences(s);
 }
 
 /* ---- rounds ---- */
 
 /* What the tuning round chose, worked out from its results once more; they are there, for the grid could not have been
  * run without. */
-static int add_tuning(const struct section *s, struct nl_error *err)
+static int add_tuning(const struct nl_report_section *s, struct nl_error *err)
 {
     struct nl_round done = {.kind = NL_ROUND_TUNING, .number = 1}, next;
     struct nl_provenance made;
@@ -281,7 +277,7 @@ static int add_tuning(const struct section *s, struct nl_error *err)
 }
 
 /* What stands in experiment.yaml, where the results that decided on it are not there. */
-static void add_choices(const struct section *s)
+static void add_choices(const struct nl_report_section *s)
 {
     for (int i = 0; i < s->experiment->rounds.choices; i++) {
         char *text = nl_match_text(&s->experiment->rounds.chosen[i]);
@@ -290,7 +286,7 @@ static void add_choices(const struct section *s)
     }
 }
 
-static void add_points(const struct section *s)
+static void add_points(const struct nl_report_section *s)
 {
     const struct nl_rounds *rounds = &s->experiment->rounds;
     if (!rounds->points)
@@ -306,7 +302,7 @@ static void add_points(const struct section *s)
     }
 }
 
-static int add_same(const struct section *s, struct nl_error *err)
+static int add_same(const struct nl_report_section *s, struct nl_error *err)
 {
     const struct nl_report_source *same = s->source->same;
     if (!s->experiment->rounds.has_same)
@@ -327,20 +323,20 @@ static int add_same(const struct section *s, struct nl_error *err)
     if (nl_results_load(same->tables, same->experiment, same->planned, &results, err))
         return NL_FAIL;
     nl_answer_make(&results, same->experiment, &answer);
-    add_incomplete(s->document, &answer);
-    add_answer(s->document, &answer);
+    nl_section_incomplete(s->document, &answer);
+    nl_section_answer(s->document, &answer);
     add_sheet(s->document, &table, nl_table_summary(&results, same->experiment, &table, &none), &none);
     nl_answer_release(&answer);
     nl_results_release(&results);
     return NL_OK;
 }
 
-static int add_rounds(const struct section *s, struct nl_error *err)
+int nl_section_rounds(const struct nl_report_section *s, struct nl_error *err)
 {
     const struct nl_rounds *rounds = &s->experiment->rounds;
     if (!rounds->choices && !rounds->points && !rounds->first_seeds && !rounds->has_same)
         return NL_OK;
-    add_heading(s, "What earlier rounds decided");
+    nl_section_heading(s, "What earlier rounds decided");
     if (rounds->choices) {
         struct nl_error why = {{0}};
         if (!rounds->tunes || add_tuning(s, &why)) {
@@ -389,10 +385,10 @@ static void say_outcome(struct nl_text *out, const struct nl_results *results, c
     nl_text_release(&seeds);
 }
 
-static void add_failures(const struct section *s)
+void nl_section_failures(const struct nl_report_section *s)
 {
     static const char *const head[] = {"where", ">failed", "how, and which seeds", NULL};
-    add_heading(s, "Failures");
+    nl_section_heading(s, "Failures");
     if (!s->answer->failed) {
         nl_document_add(s->document, NL_BLOCK_PARAGRAPH, 0, "None of %s failed.",
                         NL_COUNT(s->answer->planned - s->answer->missing, "run"));
@@ -419,11 +415,11 @@ static void add_failures(const struct section *s)
 
 /* ---- where it comes from ---- */
 
-static void add_provenance(const struct section *s)
+static void add_provenance(const struct nl_report_section *s)
 {
     static const char *const head[] = {"what", "value", NULL};
     const struct nl_provenance *made = s->source->made;
-    add_heading(s, "Provenance");
+    nl_section_heading(s, "Provenance");
     if (!made->count) {
         nl_document_add(s->document, NL_BLOCK_WARNING, 0,
                         "experiment.yaml does not say what the results were made with.");
@@ -435,10 +431,10 @@ static void add_provenance(const struct section *s)
         nl_document_row(s->document, (const char *const[]){made->name[i], made->value[i]});
 }
 
-static void add_again(const struct section *s)
+static void add_again(const struct nl_report_section *s)
 {
     const char *command = nl_provenance_get(s->source->made, "command");
-    add_heading(s, "How to repeat it");
+    nl_section_heading(s, "How to repeat it");
     if (*command) {
         nl_document_add(s->document, NL_BLOCK_PARAGRAPH, 0, "The command that made the results:");
         nl_document_add(s->document, NL_BLOCK_CODE, 0, "%s", command);
@@ -459,22 +455,22 @@ int nl_report_add_results(struct nl_document *document, const struct nl_report_s
     if (nl_results_load(source->tables, source->experiment, source->planned, &results, err))
         return NL_FAIL;
     nl_answer_make(&results, source->experiment, &answer);
-    const struct section s = {.document = document,
-                              .source = source,
-                              .experiment = source->experiment,
-                              .results = &results,
-                              .answer = &answer};
-    add_incomplete(document, &answer);
-    add_question(&s);
-    add_heading(&s, "Answer");
-    add_answer(document, &answer);
-    add_notes(&s);
-    add_heading(&s, "Figures");
+    const struct nl_report_section s = {.document = document,
+                                        .source = source,
+                                        .experiment = source->experiment,
+                                        .results = &results,
+                                        .answer = &answer};
+    nl_section_incomplete(document, &answer);
+    nl_section_question(&s);
+    nl_section_heading(&s, "Answer");
+    nl_section_answer(document, &answer);
+    nl_section_notes(&s);
+    nl_section_heading(&s, "Figures");
     nl_report_add_figures(document, source, figures);
-    add_tables(&s);
-    int status = add_rounds(&s, err);
+    nl_section_tables(&s);
+    int status = nl_section_rounds(&s, err);
     add_protocol(&s);
-    add_failures(&s);
+    nl_section_failures(&s);
     add_provenance(&s);
     add_again(&s);
     nl_answer_release(&answer);

@@ -8,8 +8,11 @@
 #include "base/temporary.h"
 #include "report/report.h"
 
-static const char *const names[] = {"index.html", "report.md", "report.tex"};
-enum { FILES = sizeof names / sizeof *names, BEGINNING = 256 /* bytes with the mark */ };
+enum { MOST_FILES = 3, BEGINNING = 256 /* bytes with the mark */ };
+/* The files of each form; the first tells that a folder is one of its own. */
+static const char *const names[][MOST_FILES + 1] = {[NL_REPORT] = {"index.html", "report.md", "report.tex", NULL},
+                                                    [NL_APPENDIX] = {"appendix.tex", "appendix-alone.tex", NULL}};
+enum { FORMS = sizeof names / sizeof *names };
 
 /* Whether the file begins as a report of this program does. */
 static bool is_ours(const char *folder, const char *name)
@@ -28,14 +31,20 @@ static bool is_ours(const char *folder, const char *name)
  * figures. */
 static bool may_be_replaced(const char *folder, const char *name)
 {
-    for (int i = 0; i < FILES; i++)
-        if (strcmp(name, names[i]) == 0)
-            return is_ours(folder, name);
-    bool half = false;
-    for (int i = 0; i < FILES; i++)
-        half |= strncmp(name, names[i], strlen(names[i])) == 0 && nl_temporary_is_named(name);
-    return half || (is_ours(folder, names[0]) &&
-                    (strcmp(name, "figures") == 0 || strncmp(name, "report.", strlen("report.")) == 0));
+    static const char *const stems[][2] = {[NL_REPORT] = {"report."}, [NL_APPENDIX] = {"appendix.", "appendix-alone."}};
+    for (int form = 0; form < FORMS; form++) {
+        bool ours = is_ours(folder, names[form][0]), beside = strcmp(name, "figures") == 0;
+        for (int i = 0; names[form][i]; i++)
+            if (strcmp(name, names[form][i]) == 0)
+                return is_ours(folder, name);
+            else if (strncmp(name, names[form][i], strlen(names[form][i])) == 0 && nl_temporary_is_named(name))
+                return true;
+        for (int i = 0; i < 2 && stems[form][i]; i++)
+            beside |= strncmp(name, stems[form][i], strlen(stems[form][i])) == 0;
+        if (ours && beside)
+            return true;
+    }
+    return false;
 }
 
 int nl_report_check_folder(const char *folder, struct nl_error *err)
@@ -60,32 +69,51 @@ static int write_file(const char *folder, const char *name, const char *text, st
     return status;
 }
 
-int nl_report_begin(const char *folder, struct nl_error *err)
+/* text[MOST_FILES]: each file of the form; new strings. */
+static void write_texts(const struct nl_document *document, enum nl_report_form form, char *text[MOST_FILES])
+{
+    if (form == NL_REPORT) {
+        text[0] = nl_document_html(document);
+        text[1] = nl_document_markdown(document);
+        text[2] = nl_document_latex(document);
+    } else {
+        text[0] = nl_document_latex_body(document);
+        text[1] = nl_document_latex_around(names[form][0]);
+    }
+}
+
+/* The first file last: who sees it finds the others. */
+static int write_files(const struct nl_document *document, const char *folder, enum nl_report_form form, int files,
+                       struct nl_error *err)
+{
+    char *text[MOST_FILES] = {NULL};
+    int status = NL_OK;
+    write_texts(document, form, text);
+    for (int i = MOST_FILES - 1; i >= 0; i--) {
+        if (status == NL_OK && text[i] && i < files)
+            status = write_file(folder, names[form][i], text[i], err);
+        free(text[i]);
+    }
+    return status;
+}
+
+int nl_report_begin(const char *folder, enum nl_report_form form, struct nl_error *err)
 {
     if (nl_make_folders(folder, err) || nl_report_check_folder(folder, err))
         return NL_FAIL;
-    if (is_ours(folder, names[0]))
+    if (is_ours(folder, names[form][0]))
         return NL_OK;
     struct nl_document document;
     nl_document_begin(&document, "An unfinished report", false);
     nl_document_add(&document, NL_BLOCK_WARNING, 0,
                     "It is being written, or was stopped before its end: the same command writes it.");
-    char *page = nl_document_html(&document);
-    int status = write_file(folder, names[0], page, err);
-    free(page);
+    int status = write_files(&document, folder, form, 1, err);
     nl_document_release(&document);
     return status;
 }
 
-/* The page last: who sees it finds the others. */
-int nl_report_write(const struct nl_document *document, const char *folder, struct nl_error *err)
+int nl_report_write(const struct nl_document *document, const char *folder, enum nl_report_form form,
+                    struct nl_error *err)
 {
-    char *text[FILES] = {nl_document_html(document), nl_document_markdown(document), nl_document_latex(document)};
-    int status = NL_OK;
-    for (int i = FILES - 1; i >= 0; i--) {
-        if (status == NL_OK)
-            status = write_file(folder, names[i], text[i], err);
-        free(text[i]);
-    }
-    return status;
+    return write_files(document, folder, form, MOST_FILES, err);
 }

@@ -40,6 +40,16 @@ static void bootstrap(const double *values, int n, double level, double *lower, 
     free(means);
 }
 
+double nl_expected_first(const double *values, int count, int k)
+{
+    double chance = (double)k / count, sum = 0.0; /* that of the first of all */
+    for (int i = 0; i < count && chance > 0.0; i++) {
+        sum += chance * values[i];
+        chance *= (double)(count - i - k) / (count - i - 1);
+    }
+    return sum;
+}
+
 struct nl_estimate nl_from_logarithms(struct nl_estimate estimate)
 {
     estimate.mean = exp(estimate.mean);

@@ -114,6 +114,11 @@ int nl_survival(const double *time, const bool *happened, int count, double leve
  * nothing. */
 double nl_survival_median(const struct nl_survival *curve, int rows);
 
+/* The expected value of the first, in this order, of k that are drawn at random without replacement from values[count],
+ * 1 <= k <= count: where the best come first, that of the best of k. The i-th is the first of them with probability
+ * C(count - i, k - 1) / C(count, k). */
+double nl_expected_first(const double *values, int count, int k);
+
 /* What an estimate of logarithms is of the values themselves. */
 struct nl_estimate nl_from_logarithms(struct nl_estimate estimate);
 

@@ -100,34 +100,32 @@ static int by_score(const void *left, const void *right)
     return (a->score > b->score) - (a->score < b->score);
 }
 
-/* The expected badness of the best of k runs, drawn without replacement from these, the best first: the i-th is the
- * best of them with probability C(count - i, k - 1) / C(count, k). NaN where one of them is missing. */
-static double expected_best(const struct run *run, int count, int k)
+/* NaN where any is. */
+static double first_or_missing(const double *values, int count, int k)
 {
-    double chance = (double)k / count, sum = 0.0; /* that of the first */
     for (int i = 0; i < count; i++)
-        if (isnan(run[i].bad))
+        if (isnan(values[i]))
             return NAN;
-    for (int i = 0; i < count && chance > 0.0; i++) {
-        sum += chance * run[i].bad;
-        chance *= (double)(count - i - k) / (count - i - 1);
-    }
-    return sum;
+    return nl_expected_first(values, count, k);
 }
 
 /* out[budgets]. run: [seeds][points], which are put into the order of their scores. */
 static void estimate_best(const struct question *q, struct run *run, struct nl_estimate out[BUDGETS])
 {
     int seeds = q->results->seeds, points = q->view.points;
-    double *value = nl_alloc((size_t)seeds, sizeof *value);
-    for (int i = 0; i < seeds; i++)
+    double *value = nl_alloc((size_t)seeds, sizeof *value), *bad = nl_alloc((size_t)(seeds * points), sizeof *bad);
+    for (int i = 0; i < seeds; i++) {
         qsort(run + i * points, (size_t)points, sizeof *run, by_score);
+        for (int p = 0; p < points; p++)
+            bad[i * points + p] = run[i * points + p].bad; /* NaN where a run is missing, and so is what comes of it */
+    }
     for (int b = 0; b < q->budgets; b++) {
         for (int i = 0; i < seeds; i++)
-            value[i] = q->metric.measure.worse * expected_best(run + i * points, points, q->budget[b]);
+            value[i] = q->metric.measure.worse * first_or_missing(bad + i * points, points, q->budget[b]);
         out[b] = nl_estimate(value, seeds, q->metric.measure.share ? NL_SCALE_SHARE : NL_SCALE_REAL, &q->sampling,
                              NL_INTERVAL_T, q->rule.level);
     }
+    free(bad);
     free(value);
 }
 

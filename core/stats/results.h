@@ -162,8 +162,8 @@ struct nl_estimate nl_cell_mean(const struct nl_results *results, const struct n
 struct nl_estimate nl_cell_finished(const struct nl_results *results, const struct nl_experiment *experiment,
                                     const struct nl_cell *cell, const struct nl_metric_column *metric);
 
-/* Whether runs of two cells with the same seed are pairs: those trained here are; imported ones where both cells have the
- * same seeds (import.pairs). */
+/* Whether runs of two cells with the same seed are pairs: those trained here are; imported ones where both cells have
+ * the same seeds (import.pairs). */
 bool nl_cells_pair(const struct nl_results *results, const struct nl_cell *a, const struct nl_cell *b);
 
 /* The difference cell - minus, paired or not, with its t interval at plot.level. minus NULL: none, n = 0. */

@@ -145,8 +145,8 @@ static void add_best_caption(struct nl_text *out, const struct nl_table_builder 
     if (any_best(m->out)) {
         double smallest = nl_rule_for(m->experiment, m->measure.step).smallest;
         nl_text_add(out,
-                    " Marked: better than every other %s, by %g %s or more (%s, Holm over the rows that are compared), and "
-                    "none of its runs failed.",
+                    " Marked: better than every other %s, by %g %s or more (%s, Holm over the rows that are compared), "
+                    "and none of its runs failed.",
                     rivals, smallest, nl_unit_of(smallest, m->measure.step),
                     m->results->import ? "paired or Welch's t" : "paired t");
     }

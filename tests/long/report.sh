@@ -81,6 +81,22 @@ grep -q 'How to repeat it' "$folder/latex.txt"
 grep -q 'Published claims' "$folder/latex.txt"
 "$program" report "$folder/rates" --out "$folder/report" -q >/dev/null # beside what LaTeX left
 
+"$program" sweep "$root/experiments/tuned.yaml" norm.kind=bn,none train.batch=32,4 train.epochs=2 data.train=256 sweep.seeds=5 --no-plot --no-warnings -q \
+    --out "$folder/tuned" >/dev/null
+"$program" import "$root/tests/golden/logs/wandb.csv" -q --out "$folder/imported"
+"$program" appendix "$folder/rates" "$folder/tuned" "$folder/imported" --out "$folder/appendix" -q >/dev/null
+cd "$folder/appendix"
+for _ in 1 2; do pdflatex -interaction=nonstopmode -halt-on-error appendix-alone.tex >"$folder/latex.log" || { tail -n 20 "$folder/latex.log"; exit 1; }; done
+grep -E '^Overfull .hbox \(([2-9][0-9]|[0-9]{3,})\.' appendix-alone.log && exit 1
+pdftotext -layout appendix-alone.pdf "$folder/appendix.txt"
+for said in 'Search spaces' 'What tuning costs' 'Spread over seeds' 'Reproducibility checklist' OPEN; do
+    grep -qi "$said" "$folder/appendix.txt" || { echo "the appendix does not say: $said"; exit 1; }
+done
+printf '%s\n' '\documentclass{article}\usepackage{graphicx,array,longtable}\graphicspath{{appendix/}}\begin{document}A paper.\appendix\input{appendix/appendix}\end{document}' \
+    >"$folder/paper.tex"
+(cd "$folder" && pdflatex -interaction=nonstopmode -halt-on-error paper.tex >"$folder/latex.log") || { tail -n 20 "$folder/latex.log"; exit 1; }
+"$program" appendix "$folder/rates" --out "$folder/appendix" -q >/dev/null # beside what LaTeX left
+
 for experiment in small_batch ghost_batch lr_tolerance; do
     "$program" sweep "$root/experiments/$experiment.yaml" train.epochs=3 --out "$folder/$experiment" --no-plot --no-warnings -q >/dev/null
     for what in summary grid; do

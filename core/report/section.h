@@ -1,0 +1,28 @@
+/* Parts of what a report or an appendix says of one results folder. Each adds its blocks to the document. */
+#ifndef NL_REPORT_SECTION_H
+#define NL_REPORT_SECTION_H
+
+#include "report/report.h"
+#include "stats/answer.h"
+
+struct nl_report_section {
+    struct nl_document *document;
+    const struct nl_report_source *source;
+    const struct nl_experiment *experiment;
+    const struct nl_results *results;
+    const struct nl_answer *answer;
+};
+
+void nl_section_heading(const struct nl_report_section *s, const char *text);
+void nl_section_question(const struct nl_report_section *s);
+/* What is missing, as warnings. */
+void nl_section_incomplete(struct nl_document *document, const struct nl_answer *answer);
+void nl_section_answer(struct nl_document *document, const struct nl_answer *answer);
+void nl_section_notes(const struct nl_report_section *s); /* how it was judged */
+void nl_section_tables(const struct nl_report_section *s);
+void nl_section_trained(
+    const struct nl_report_section *s); /* data, network, normalizers, training; or where it was imported from */
+int nl_section_rounds(const struct nl_report_section *s, struct nl_error *err); /* what earlier rounds decided */
+void nl_section_failures(const struct nl_report_section *s);
+
+#endif
