@@ -23,9 +23,10 @@ struct nl_plot_options {
 };
 
 /* Writes NAME.gp for every kind in plot.kind, and, unless they are alone, for `curves`, and as plot.caption wants it
- * NAME.txt and NAME.tex; renders each by running gnuplot. Anything that gnuplot says, or a picture that is missing or not whole, is
- * an error; the scripts are there then all the same. Without gnuplot and with no format wanted, only scripts are
- * written. planned as nl_results_load: a picture says what is missing. NL_BAD: a table does not match its checksum. */
+ * NAME.txt and NAME.tex; renders each by running gnuplot. Anything that gnuplot says, or a picture that is missing or
+ * not whole, is an error; the scripts are there then all the same. Without gnuplot and with no format wanted, only
+ * scripts are written. planned as nl_results_load: a picture says what is missing. NL_BAD: a table does not match its
+ * checksum. */
 int nl_plot(const char *folder, const struct nl_experiment *experiment, const struct nl_planned *planned,
             const struct nl_plot_options *options, struct nl_error *err);
 

@@ -416,7 +416,8 @@ const struct nl_cell *nl_cell_baseline(const struct nl_results *results, const s
     return found;
 }
 
-/* What is worked out from a run's curve or from two parts; no share that was counted. */
+/* What is worked out from a run's curve or from two parts; of shares that were counted only one that a single
+ * evaluation has. */
 static bool derived_measure(const char *column, struct nl_measure *out)
 {
     static const struct {
@@ -427,11 +428,15 @@ static bool derived_measure(const char *column, struct nl_measure *out)
                  {"val_error_area", "validation error along the curve", "val", true},
                  {"val_loss_area", "validation loss along the curve", "val", false},
                  {"error_gap", "gap of test and training error", "test", true},
-                 {"loss_gap", "gap of test and training loss", "test", false}};
+                 {"loss_gap", "gap of test and training loss", "test", false},
+                 {"test_error_best", "test error at the best validation loss", "test", true},
+                 {"test_loss_best", "test loss at the best validation loss", "test", false}};
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (strcmp(known[i].column, column) == 0) {
+            bool counted = strcmp(column, "test_error_best") == 0;
             *out = (struct nl_measure){.unit = known[i].error ? "%" : "", .step = known[i].error ? "points" : "nats",
                                        .scale = known[i].error ? 100.0 : 1.0, .worse = 1, .part = known[i].part,
+                                       .share = counted, .error = counted,
                                        .reading = known[i].error ? NL_READ_ERROR : NL_READ_LOSS, .statistics = ""};
             snprintf(out->name, sizeof out->name, "%s", known[i].name);
             return true;

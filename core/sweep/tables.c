@@ -132,32 +132,54 @@ static void add_evaluation(struct area *area, double step, double loss, double e
     area->last_error = error;
 }
 
-/* area[NL_PARTS], of the evaluations with these statistics. */
-static void find_areas(const struct nl_record *record, enum nl_eval eval, struct area *area)
+/* The evaluation with the least validation loss, the first of several: what stopping by validation would keep. */
+struct best {
+    double val_loss, step, epoch; /* NaN: there is none */
+    double test_loss, test_error;
+};
+
+/* In the order of a curve: of a step the validation part comes before the test part. */
+static void look_for_best(struct best *best, int part, double step, double epoch, double loss, double error)
+{
+    if (part == NL_PART_VAL && !(loss >= best->val_loss) && !isnan(loss))
+        *best = (struct best){loss, step, epoch, NAN, NAN};
+    if (part == NL_PART_TEST && step == best->step) {
+        best->test_loss = loss;
+        best->test_error = error;
+    }
+}
+
+/* area[NL_PARTS], and the best, of the evaluations with these statistics. */
+static void read_curve(const struct nl_record *record, enum nl_eval eval, struct area *area, struct best *best)
 {
     char *copy = nl_strdup(record->curve), *rest = copy, *line;
     while ((line = strsep(&rest, "\n")) && *line) {
-        enum { STEP, SPLIT = 3, EVAL, LOSS = 6, ACCURACY, FIELDS }; /* of curves.csv, from `step` on */
+        enum { STEP, EPOCH, SPLIT = 3, EVAL, LOSS = 6, ACCURACY, FIELDS }; /* of curves.csv, from `step` on */
         const char *field[FIELDS] = {NULL};
         for (int i = 0; i < FIELDS; i++)
             field[i] = strsep(&line, ",");
         for (int part = 0; part < NL_PARTS && field[ACCURACY]; part++)
-            if (strcmp(field[SPLIT], nl_part_names[part]) == 0 && strcmp(field[EVAL], nl_eval_names[eval]) == 0)
-                add_evaluation(&area[part], nl_double_read(field[STEP], NULL), nl_double_read(field[LOSS], NULL),
-                               1.0 - nl_double_read(field[ACCURACY], NULL));
+            if (strcmp(field[SPLIT], nl_part_names[part]) == 0 && strcmp(field[EVAL], nl_eval_names[eval]) == 0) {
+                double step = nl_double_read(field[STEP], NULL), loss = nl_double_read(field[LOSS], NULL),
+                       error = 1.0 - nl_double_read(field[ACCURACY], NULL);
+                add_evaluation(&area[part], step, loss, error);
+                look_for_best(best, part, step, nl_double_read(field[EPOCH], NULL), loss, error);
+            }
     }
     free(copy);
 }
 
-/* Means along the curve, from the first evaluation to the last, and the gap between parts at the end. */
+/* Means along the curve, from the first evaluation to the last, the gap between parts at the end, and the best by
+ * validation. */
 static void add_derived(struct nl_text *out, const struct nl_record *record, enum nl_eval eval)
 {
     struct area area[NL_PARTS];
+    struct best best = {NAN, NAN, NAN, NAN, NAN};
     bool whole = !record->failed && record->status != NL_DIVERGED;
     for (int part = 0; part < NL_PARTS; part++)
         area[part] = (struct area){.first = NAN, .last = NAN, .last_loss = NAN, .last_error = NAN};
     if (whole)
-        find_areas(record, eval, area);
+        read_curve(record, eval, area, &best);
     for (int part = NL_PART_VAL; part <= NL_PART_TEST; part++) {
         double steps = area[part].last - area[part].first;
         add_real(out,
@@ -167,6 +189,9 @@ static void add_derived(struct nl_text *out, const struct nl_record *record, enu
     struct nl_score train = record->score[NL_PART_TRAIN][eval], test = record->score[NL_PART_TEST][eval];
     add_real(out, whole ? train.accuracy - test.accuracy : NAN);
     add_real(out, whole ? test.loss - train.loss : NAN);
+    add_real(out, best.epoch);
+    add_real(out, best.test_error);
+    add_real(out, best.test_loss);
 }
 
 /* Whether losses are of tokens: there are labels at each position. */
@@ -210,7 +235,8 @@ char *nl_trials_csv(const struct nl_grid *grid, const struct nl_record *record)
                 nl_text_add(&out, ",%s_loss%s%s,%s_accuracy%s%s,%s_error%s%s", name, mark, suffix, name, mark, suffix,
                             name, mark, suffix);
             }
-    nl_text_add(&out, ",val_error_area,val_loss_area,test_error_area,test_loss_area,error_gap,loss_gap");
+    nl_text_add(&out, ",val_error_area,val_loss_area,test_error_area,test_loss_area,error_gap,loss_gap,best_epoch,"
+              "test_error_best,test_loss_best");
     for (int part = 0; part < NL_PARTS && tokens; part++)
         nl_text_add(&out, ",%s_perplexity,%s_bits_per_char", nl_part_names[part], nl_part_names[part]);
     nl_text_add(&out, "\n");

@@ -172,15 +172,15 @@ START_TEST(only_a_report_is_replaced)
     char *folder = scratch_make(), *report = nl_path_join(folder, "a/report"),
          *page = nl_path_join(report, "index.html");
     ck_assert(may_report(report) && may_report(folder));
-    ck_assert_msg(nl_report_begin(report, &err) == NL_OK && nl_file_exists(page), "%s", err.text);
+    ck_assert_msg(nl_report_begin(report, NL_REPORT, &err) == NL_OK && nl_file_exists(page), "%s", err.text);
     hostile(&document);
-    ck_assert_msg(nl_report_write(&document, report, &err) == NL_OK && may_report(report), "%s", err.text);
+    ck_assert_msg(nl_report_write(&document, report, NL_REPORT, &err) == NL_OK && may_report(report), "%s", err.text);
     nl_document_release(&document);
     put(report, "report.aux", "of LaTeX");
     ck_assert(may_report(report));
     put(report, "thesis.txt", "somebody's");
     ck_assert(!may_report(report));
-    ck_assert(nl_report_begin(report, &err) == NL_FAIL && strstr(err.text, "thesis.txt"));
+    ck_assert(nl_report_begin(report, NL_REPORT, &err) == NL_FAIL && strstr(err.text, "thesis.txt"));
     put(folder, "index.html", "<p>somebody's page</p>");
     ck_assert(!may_report(folder));
     ck_assert(unlink(page) == 0 && symlink("/dev/null", page) == 0);
