@@ -182,6 +182,55 @@ struct nl_estimate nl_estimate_apart(const double *a, const double *b, int count
     return out;
 }
 
+/* The interquartile mean. out[count]: what each value adds to it, as far as it lies between the quartiles. */
+static double trim(const double *values, int count, double *out)
+{
+    double *sorted = nl_alloc((size_t)count, sizeof *sorted), sum = 0.0;
+    int cut = count / 4, kept = count - 2 * cut;
+    if (nl_finite_values(values, count, sorted) < count) {
+        free(sorted);
+        return NAN;
+    }
+    for (int i = cut; i < count - cut; i++)
+        sum += sorted[i];
+    for (int i = 0; i < count; i++)
+        out[i] = fmin(fmax(values[i], sorted[cut]), sorted[count - cut - 1]) / kept;
+    free(sorted);
+    return sum / kept;
+}
+
+struct nl_estimate nl_interquartile_mean(const double *a, const double *b, int tasks, int runs, const double *floor,
+                                         double overlap, double level)
+{
+    struct nl_estimate out = {
+        .mean = NAN, .sd = NAN, .median = NAN, .se = NAN, .overlap = overlap, .lower = NAN, .upper = NAN};
+    int count = tasks * runs;
+    double *share = nl_alloc((size_t)count + 1, 2 * sizeof *share), *other = share + count;
+    out.mean = trim(a, count, share) - (b ? trim(b, count, other) : 0.0);
+    out.n = isnan(out.mean) ? 0 : runs;
+    double sum = 0.0, squares = 0.0;
+    for (int task = 0; task < tasks && out.n > 1; task++) {
+        double *of = share + task * runs, mean, sd;
+        for (int i = 0; b && i < runs; i++)
+            of[i] -= other[task * runs + i];
+        mean_and_sd(of, runs, &mean, &sd);
+        double part = runs * pow(fmax(sd, floor[task] / (count - 2 * (count / 4))), 2.0);
+        sum += part;
+        squares += part * part / (runs - 1);
+    }
+    free(share);
+    if (out.n < 2)
+        return out;
+    out.sd = sqrt(sum * runs);
+    out.se = out.sd * sqrt(1.0 / runs + overlap / (1.0 - overlap));
+    double kept = count - 2 * (count / 4) - tasks, all = count - tasks; /* degrees of freedom */
+    out.freedom = fmax(1.0, (sum > 0.0 ? sum * sum / squares : all) * kept / all);
+    double half = nl_t_quantile(0.5 * (1.0 + level), out.freedom) * out.se;
+    out.lower = out.mean - half;
+    out.upper = out.mean + half;
+    return out;
+}
+
 /* P(T >= t) of Student's t. A standard error of 0 leaves no doubt. */
 static double upper_tail(double distance, double se, double freedom)
 {

@@ -65,6 +65,16 @@ struct nl_estimate nl_estimate(const double *values, int count, enum nl_scale sc
 struct nl_estimate nl_estimate_apart(const double *a, const double *b, int count, enum nl_scale scale,
                                      const struct nl_sampling *sampling, double level);
 
+/* The interquartile mean of scores a[tasks][runs], pooled (Agarwal et al. 2021): the mean without the quarter of all,
+ * rounded down, that is least, and without as many that are largest; or, where b is given, that of a less that of b,
+ * whose values of the same task and run are pairs. Tasks are fixed, runs are drawn: the standard error is that of
+ * trimmed means (Tukey and McLaughlin 1963), from the winsorized values' spread over the runs of each task, and its
+ * degrees of freedom are Satterthwaite's over the tasks, as far as values are left in. floor[tasks]: the least standard
+ * deviation of a value, or of a difference. overlap: as for all estimates. n counts the runs of a task; 0 where a value
+ * is missing. */
+struct nl_estimate nl_interquartile_mean(const double *a, const double *b, int tasks, int runs, const double *floor,
+                                         double overlap, double level);
+
 /* The standard deviation of values, and its interval by Bonett (2006, equations 1 to 3), which allows for other tails
  * than the normal ones. NaN: sd below n = 2, the interval below NL_LEAST_SPREAD or where all values are equal. Values
  * that are not finite are left out. Of 5 to 40 values an interval of 95 % held the true one, simulated, in 94 to 99 %

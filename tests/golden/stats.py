@@ -54,6 +54,8 @@ COLUMNS = {
     "seeds_for_width": "sd n overlap half_width level most = seeds",
     "survival": "level count times... happened... = median rows (at share lower upper)...",
     "deviation": "level count values... = n sd lower upper",
+    "interquartile": "level overlap tasks runs floors... ones... others... = n mean sd freedom lower upper p_difference, and of ones alone n mean sd freedom "
+    "lower upper (others all nan: of ones alone, twice)",
     "bootstrap": "scale level count values... = n mean sd median lower_least lower_most upper_least upper_most",
 }
 
@@ -493,7 +495,52 @@ def deviations():
             add("deviation", [level, len(values), *values], [n, sd, low, high])
 
 
-for make in (distributions, tests_of_counts, holm, quantiles, counting, estimates, resampled, paired, apart, sign_flip, bootstrap, staged, chances, seeds, survival, deviations):
+def winsorized(scores):
+    """What each score adds to the interquartile mean, and that mean, as scipy has it."""
+    pooled = numpy.sort(scores.ravel())
+    cut = len(pooled) // 4
+    mean = stats.trim_mean(pooled, 0.25)
+    limited = stats.mstats.winsorize(scores.ravel(), (cut / len(pooled), cut / len(pooled))).data.reshape(scores.shape)
+    return limited / (len(pooled) - 2 * cut), mean
+
+
+def interquartile_of(shares, mean, floors, overlap, level):
+    tasks, runs = shares.shape
+    kept = tasks * runs - 2 * (tasks * runs // 4)
+    variances = runs * numpy.maximum(shares.var(1, ddof=1), (numpy.array(floors) / kept) ** 2)
+    sd = numpy.sqrt(runs * variances.sum())
+    freedom = variances.sum() ** 2 / (variances**2 / (runs - 1)).sum() if variances.sum() > 0 else tasks * (runs - 1)  # RULE: where nothing varies
+    freedom = max(1.0, freedom * (kept - tasks) / (tasks * runs - tasks))  # as of h in place of n values, one less for each task
+    se = sd * numpy.sqrt(1 / runs + overlap / (1 - overlap))
+    half = stats.t.isf(0.5 * (1 - level), freedom) * se
+    p = 2 * stats.t.sf(abs(mean) / se, freedom) if se > 0 else 1.0
+    return [runs, mean, sd, freedom, mean - half, mean + half], p, se
+
+
+def interquartile():
+    """Of many runs the standard error is that of a stratified bootstrap (Agarwal et al. 2021), paired by run."""
+    draws = numpy.random.default_rng(20261129)
+    for tasks, runs, overlap in ((2, 5, 0.0), (3, 5, 0.0), (5, 8, 0.0), (4, 3, 0.2), (7, 20, 0.0), (3, 2, 0.0)):
+        for floor in (0.0, 0.03):
+            level = LEVELS[(tasks + runs) % 3]
+            common = draws.normal(0, 0.02, (tasks, runs))
+            one = (draws.uniform(0.2, 0.9, (tasks, 1)) + common + draws.normal(0.02, 0.02, (tasks, runs))).round(5)
+            other = (draws.uniform(0.2, 0.9, (tasks, 1)) + common + draws.normal(0, 0.02, (tasks, runs))).round(5)
+            (ones, mean), (others, subtracted) = winsorized(one), winsorized(other)
+            row, p, _ = interquartile_of(ones - others, mean - subtracted, [floor] * tasks, overlap, level)
+            alone, _, _ = interquartile_of(ones, mean, [floor] * tasks, overlap, level)
+            add("interquartile", [level, overlap, tasks, runs, *[floor] * tasks, *one.ravel(), *other.ravel()], [*row, p, *alone])
+    one, other = draws.normal([[0.3], [0.5], [0.6], [0.8]], 0.1, (4, 200)), draws.normal([[0.35], [0.45], [0.6], [0.7]], 0.15, (4, 200))
+    (ones, mean), (others, subtracted) = winsorized(one), winsorized(other)
+    _, _, se = interquartile_of(ones - others, mean - subtracted, [0.0] * 4, 0.0, 0.95)
+    again = []
+    for _ in range(4000):
+        chosen = draws.integers(0, 200, (4, 200))
+        again.append(stats.trim_mean(numpy.take_along_axis(one, chosen, 1).ravel(), 0.25) - stats.trim_mean(numpy.take_along_axis(other, chosen, 1).ravel(), 0.25))
+    agree(se, numpy.std(again), 0.05)
+
+
+for make in (distributions, tests_of_counts, holm, quantiles, counting, estimates, resampled, paired, apart, interquartile, sign_flip, bootstrap, staged, chances, seeds, survival, deviations):
     make()
 with open(pathlib.Path(__file__).with_name("stats.txt"), "w") as file:
     file.write(f"# Python {platform.python_version()}, scipy {scipy.__version__}, statsmodels {statsmodels.__version__}, numpy {numpy.__version__}\n")

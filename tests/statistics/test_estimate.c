@@ -16,7 +16,7 @@
 #include "stats/power.h"
 #include "suite.h"
 
-enum { MOST = 64 };
+enum { MOST = 320 };
 
 struct line {
     int number; /* of the file */
@@ -221,6 +221,32 @@ static void judge_apart(const struct line *line)
     same(line, "p of a threshold", nl_threshold_p(&got, line->in[3]), wanted[10], p_close);
 }
 
+static void judge_interquartile_estimate(const struct line *line, const struct nl_estimate *got, const double *wanted)
+{
+    ck_assert_int_eq(got->n, (int)wanted[0]);
+    same(line, "mean", got->mean, wanted[1], close);
+    same(line, "spread", got->sd, wanted[2], close);
+    same(line, "freedom", got->freedom, wanted[3], close);
+    same(line, "lower", got->lower, wanted[4], p_close);
+    same(line, "upper", got->upper, wanted[5], p_close);
+}
+
+static void judge_interquartile(const struct line *line)
+{
+    double level = line->in[0], overlap = line->in[1];
+    int tasks = (int)line->in[2], runs = (int)line->in[3];
+    const double *floors = line->in + 4, *ones = floors + tasks, *others = ones + tasks * runs;
+    struct nl_estimate got = nl_interquartile_mean(ones, others, tasks, runs, floors, overlap, level),
+                       alone = nl_interquartile_mean(ones, NULL, tasks, runs, floors, overlap, level);
+    judge_interquartile_estimate(line, &got, line->out);
+    same(line, "p of a difference", nl_difference_p(&got), line->out[6], p_close);
+    judge_interquartile_estimate(line, &alone, line->out + 7);
+    double missing[MOST];
+    memcpy(missing, ones, (size_t)(tasks * runs) * sizeof *missing);
+    missing[1] = NAN;
+    ck_assert_int_eq(nl_interquartile_mean(missing, others, tasks, runs, floors, overlap, level).n, 0);
+}
+
 static void judge_sign_flip(const struct line *line)
 {
     int count;
@@ -355,6 +381,7 @@ static const struct kind {
     {"resampled", judge_resampled},
     {"paired", judge_paired},
     {"apart", judge_apart},
+    {"interquartile", judge_interquartile},
     {"sign_flip", judge_sign_flip},
     {"bootstrap", judge_bootstrap},
     {"staged", judge_staged},

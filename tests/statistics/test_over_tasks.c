@@ -1,0 +1,88 @@
+/* Interquartile means over tasks, simulated: how often an interval holds what is true, and how often a difference is
+ * found that is none. */
+#include <check.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/memory.h"
+#include "base/random.h"
+#include "stats/estimate.h"
+#include "suite.h"
+
+enum { MOST_TASKS = 12, MOST_RUNS = 20 };
+
+static const struct scenario {
+    const char *name;
+    int tasks, runs;
+    double spread, wider; /* of runs; and so many times as large in the last task */
+    double apart;         /* how far the tasks' means are apart */
+    bool skewed;          /* scores near their ceiling, with a tail below */
+} scenarios[] = {
+    {"2 tasks of 5 runs", 2, 5, 0.02, 1, 0.3, false},
+    {"3 tasks of 5 runs", 3, 5, 0.02, 1, 0.1, false},
+    {"5 tasks of 5 runs, one five times as wide", 5, 5, 0.02, 5, 0.05, false},
+    {"8 tasks of 8 runs, close together", 8, 8, 0.05, 2, 0.01, false},
+    {"8 tasks of 5 runs, far apart", 8, 5, 0.01, 1, 0.1, false},
+    {"12 tasks of 3 runs", 12, 3, 0.03, 1, 0.02, false},
+    {"4 tasks of 20 runs, skewed", 4, 20, 0.05, 1, 0.05, true},
+    {"6 tasks of 5 runs, skewed", 6, 5, 0.05, 2, 0.05, true},
+};
+enum { SCENARIOS = sizeof scenarios / sizeof *scenarios };
+
+static double draw_score(const struct scenario *s, struct nl_stream stream, uint64_t row, int task, int run)
+{
+    double z = nl_stream_normal(stream, row, (uint64_t)(task * MOST_RUNS + run));
+    double spread = s->spread * (task == s->tasks - 1 ? s->wider : 1.0);
+    return 0.9 - s->apart * task - spread * (s->skewed ? exp(0.7 * z) : z);
+}
+
+/* Two methods of the same distributions, whose runs of a seed have a part in common. */
+static void draw(const struct scenario *s, struct nl_stream stream, int sweep, double *a, double *b)
+{
+    for (int task = 0; task < s->tasks; task++)
+        for (int run = 0; run < s->runs; run++) {
+            int at = task * s->runs + run;
+            double common = 0.5 * draw_score(s, stream, 3 * (uint64_t)sweep, task, run);
+            a[at] = common + 0.5 * draw_score(s, stream, 3 * (uint64_t)sweep + 1, task, run);
+            b[at] = common + 0.5 * draw_score(s, stream, 3 * (uint64_t)sweep + 2, task, run);
+        }
+}
+
+START_TEST(intervals_hold_what_is_true)
+{
+    const struct scenario *s = &scenarios[_i];
+    int sweeps = is_long_form() ? 20000 : 2000;
+    double a[MOST_TASKS * MOST_RUNS], b[MOST_TASKS * MOST_RUNS], floor[MOST_TASKS] = {0}, truth = 0.0;
+    struct nl_stream stream = nl_stream(11, "tasks");
+    struct nl_estimate *alone = nl_alloc((size_t)sweeps, sizeof *alone);
+    int found = 0, held = 0;
+    for (int sweep = 0; sweep < sweeps; sweep++) {
+        draw(s, stream, sweep, a, b);
+        alone[sweep] = nl_interquartile_mean(a, NULL, s->tasks, s->runs, floor, 0.0, 0.95);
+        struct nl_estimate difference = nl_interquartile_mean(a, b, s->tasks, s->runs, floor, 0.0, 0.95);
+        found += nl_difference_p(&difference) < 0.05;
+        truth += alone[sweep].mean / sweeps;
+    }
+    for (int sweep = 0; sweep < sweeps; sweep++)
+        held += alone[sweep].lower <= truth && truth <= alone[sweep].upper;
+    free(alone);
+    double error = 3.0 * sqrt(0.05 * 0.95 / sweeps), false_share = (double)found / sweeps,
+           cover = (double)held / sweeps;
+    printf("| %-41s | %6d | %5.1f | %5.1f |\n", s->name, sweeps, 100.0 * false_share, 100.0 * cover);
+    ck_assert_msg(false_share <= 0.05 + error, "%s: %.4f of differences are found that are none", s->name, false_share);
+    ck_assert_msg(cover >= 0.95 - error, "%s: %.4f of intervals hold the truth", s->name, cover);
+}
+END_TEST
+
+int main(void)
+{
+    printf("| scenario                                  | sweeps | false | means |\n");
+    fflush(stdout);
+    Suite *suite = suite_create("tasks");
+    TCase *tests = tcase_create("simulated");
+    tcase_set_timeout(tests, 0);
+    tcase_add_loop_test(tests, intervals_hold_what_is_true, 0, SCENARIOS);
+    suite_add_tcase(suite, tests);
+    return run_suite(suite);
+}
