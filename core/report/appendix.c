@@ -479,34 +479,26 @@ static void add_checklist(const struct nl_report_section *s)
     free(model);
 }
 
+static int write_appendix(const struct nl_report_section *s, struct nl_report_figures *figures, struct nl_error *err)
+{
+    nl_section_heading(s, "Protocol");
+    nl_section_trained(s);
+    add_hyperparameters(s);
+    int status = add_tuning(s, figures, err);
+    nl_section_heading(s, "Results");
+    nl_section_answer(s->document, s->answer);
+    nl_section_notes(s);
+    nl_report_add_figures(s->document, s->source, figures);
+    nl_section_tables(s);
+    nl_section_failures(s);
+    add_spread(s);
+    add_compute(s);
+    add_checklist(s);
+    return status;
+}
+
 int nl_report_add_appendix(struct nl_document *document, const struct nl_report_source *source,
                            struct nl_report_figures *figures, struct nl_error *err)
 {
-    struct nl_results results;
-    struct nl_answer answer;
-    if (nl_results_load(source->tables, source->experiment, source->planned, &results, err))
-        return NL_FAIL;
-    nl_answer_make(&results, source->experiment, &answer);
-    const struct nl_report_section s = {.document = document,
-                                        .source = source,
-                                        .experiment = source->experiment,
-                                        .results = &results,
-                                        .answer = &answer};
-    nl_section_incomplete(document, &answer);
-    nl_section_heading(&s, "Protocol");
-    nl_section_trained(&s);
-    add_hyperparameters(&s);
-    int status = add_tuning(&s, figures, err);
-    nl_section_heading(&s, "Results");
-    nl_section_answer(document, &answer);
-    nl_section_notes(&s);
-    nl_report_add_figures(document, source, figures);
-    nl_section_tables(&s);
-    nl_section_failures(&s);
-    add_spread(&s);
-    add_compute(&s);
-    add_checklist(&s);
-    nl_answer_release(&answer);
-    nl_results_release(&results);
-    return status;
+    return nl_section_write(document, source, figures, write_appendix, err);
 }

@@ -44,7 +44,7 @@ char *nl_report_name(const char *folder, int number)
 
 /* ---- question and answer ---- */
 
-void nl_section_question(const struct nl_report_section *s)
+static void add_question(const struct nl_report_section *s)
 {
     const struct nl_experiment *experiment = s->experiment;
     struct nl_measure measure;
@@ -80,7 +80,7 @@ void nl_section_notes(const struct nl_report_section *s)
     nl_text_release(&items);
 }
 
-void nl_section_incomplete(struct nl_document *document, const struct nl_answer *answer)
+static void add_incomplete(struct nl_document *document, const struct nl_answer *answer)
 {
     for (const char *line = answer->incomplete.at; line && *line; line += strspn(line, "\n")) {
         int length = (int)strcspn(line, "\n");
@@ -323,7 +323,7 @@ static int add_same(const struct nl_report_section *s, struct nl_error *err)
     if (nl_results_load(same->tables, same->experiment, same->planned, &results, err))
         return NL_FAIL;
     nl_answer_make(&results, same->experiment, &answer);
-    nl_section_incomplete(s->document, &answer);
+    add_incomplete(s->document, &answer);
     nl_section_answer(s->document, &answer);
     add_sheet(s->document, &table, nl_table_summary(&results, same->experiment, &table, &none), &none);
     nl_answer_release(&answer);
@@ -447,8 +447,11 @@ static void add_again(const struct nl_report_section *s)
     nl_document_add(s->document, NL_BLOCK_CODE, 0, "%s", s->source->again);
 }
 
-int nl_report_add_results(struct nl_document *document, const struct nl_report_source *source,
-                          struct nl_report_figures *figures, struct nl_error *err)
+int nl_section_write(struct nl_document *document, const struct nl_report_source *source,
+                     struct nl_report_figures *figures,
+                     int (*write)(const struct nl_report_section *s, struct nl_report_figures *figures,
+                                  struct nl_error *err),
+                     struct nl_error *err)
 {
     struct nl_results results;
     struct nl_answer answer;
@@ -460,22 +463,34 @@ int nl_report_add_results(struct nl_document *document, const struct nl_report_s
                                         .experiment = source->experiment,
                                         .results = &results,
                                         .answer = &answer};
-    nl_section_incomplete(document, &answer);
-    nl_section_question(&s);
-    nl_section_heading(&s, "Answer");
-    nl_section_answer(document, &answer);
-    nl_section_notes(&s);
-    nl_section_heading(&s, "Figures");
-    nl_report_add_figures(document, source, figures);
-    nl_section_tables(&s);
-    int status = nl_section_rounds(&s, err);
-    add_protocol(&s);
-    nl_section_failures(&s);
-    add_provenance(&s);
-    add_again(&s);
+    add_incomplete(document, &answer);
+    int status = write(&s, figures, err);
     nl_answer_release(&answer);
     nl_results_release(&results);
     return status;
+}
+
+static int write_results(const struct nl_report_section *s, struct nl_report_figures *figures, struct nl_error *err)
+{
+    add_question(s);
+    nl_section_heading(s, "Answer");
+    nl_section_answer(s->document, s->answer);
+    nl_section_notes(s);
+    nl_section_heading(s, "Figures");
+    nl_report_add_figures(s->document, s->source, figures);
+    nl_section_tables(s);
+    int status = nl_section_rounds(s, err);
+    add_protocol(s);
+    nl_section_failures(s);
+    add_provenance(s);
+    add_again(s);
+    return status;
+}
+
+int nl_report_add_results(struct nl_document *document, const struct nl_report_source *source,
+                          struct nl_report_figures *figures, struct nl_error *err)
+{
+    return nl_section_write(document, source, figures, write_results, err);
 }
 
 int nl_report_add_missing(struct nl_document *document, const struct nl_report_source *const *source, int count,

@@ -13,10 +13,14 @@ struct nl_report_section {
     const struct nl_answer *answer;
 };
 
+/* Loads the results and their answer, says first what is missing, and calls write with them. NL_FAIL: they cannot be read, or write failed. */
+int nl_section_write(struct nl_document *document, const struct nl_report_source *source,
+                     struct nl_report_figures *figures,
+                     int (*write)(const struct nl_report_section *s, struct nl_report_figures *figures,
+                                  struct nl_error *err),
+                     struct nl_error *err);
+
 void nl_section_heading(const struct nl_report_section *s, const char *text);
-void nl_section_question(const struct nl_report_section *s);
-/* What is missing, as warnings. */
-void nl_section_incomplete(struct nl_document *document, const struct nl_answer *answer);
 void nl_section_answer(struct nl_document *document, const struct nl_answer *answer);
 void nl_section_notes(const struct nl_report_section *s); /* how it was judged */
 void nl_section_tables(const struct nl_report_section *s);

@@ -175,16 +175,18 @@ static void add_claim(struct question *q, int place, int against)
     claim->expected = claim->points; /* that they differ, either way, is the statement */
 }
 
+static void add_pair(void *context, int place, int against)
+{
+    add_claim(context, place, against);
+}
+
 static void add_claims(struct question *q)
 {
-    bool all_pairs = !q->experiment->has_baseline && q->places <= MOST_OF_ALL_PAIRS;
-    for (int i = 0; i < q->places; i++) {
-        int base =
-            q->experiment->has_baseline ? nl_comparison_baseline(&q->view, q->experiment, q->place[i].order) : -1;
-        for (int against = 0; against < q->places; against++)
-            if (all_pairs ? against < i : base >= 0 && against != i && q->place[against].order == base)
-                add_claim(q, i, against);
-    }
+    int *method = nl_alloc((size_t)q->places + 1, sizeof *method);
+    for (int i = 0; i < q->places; i++)
+        method[i] = q->place[i].order;
+    nl_comparison_pairs(&q->view, method, q->places, MOST_OF_ALL_PAIRS, add_pair, q);
+    free(method);
 }
 
 /* ---- words ---- */
