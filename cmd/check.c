@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "cmd.h"
+#include "import/import.h"
 #include "sweep/observed.h"
 #include "sweep/rounds.h"
 
@@ -49,16 +50,28 @@ static void open_all(struct plan *plan, struct nl_diagnostics *errors, struct nl
     }
 }
 
-static int run(const struct command *self, int argc, char **argv)
+/* Of files of another program: that they can be read, and what each column is taken for. */
+static int check_import(const struct nl_experiment *experiment)
 {
-    static const struct option options[] = {{0}};
-    if (next_option(self, argc, argv, "", options) != OPTION_END)
-        return EXIT_BAD_INPUT;
-    struct arguments arguments;
+    struct nl_imported imported;
+    struct nl_diagnostics diagnostics = {0};
+    struct nl_error err = {0};
+    int code = EXIT_DONE, status = nl_import(experiment, &imported, &diagnostics, &err);
+    if (status == NL_BAD)
+        code = bad_input(NULL, "%s", err.text);
+    else if (print_diagnostics(&diagnostics))
+        code = EXIT_BAD_INPUT;
+    else
+        tell(stdout, "ok: %s to import\n%s", NL_COUNT(imported.grid.trials, "run"), imported.found.at);
+    nl_imported_release(&imported);
+    nl_diagnostics_release(&diagnostics);
+    return code;
+}
+
+static int check_plan(const struct nl_experiment *experiment)
+{
     struct plan plan;
-    if (!sort_arguments(self, "file", argc, argv, &arguments))
-        return EXIT_BAD_INPUT;
-    bool good = make_plan(self, &arguments, &plan);
+    bool good = plan_of(experiment, &plan);
     struct nl_round_trials trials;
     struct nl_diagnostics diagnostics = {0}, missing = {0};
     if (good)
@@ -76,8 +89,25 @@ static int run(const struct command *self, int argc, char **argv)
     }
     nl_diagnostics_release(&missing);
     release_plan(&plan);
-    free(arguments.override);
     return good ? EXIT_DONE : EXIT_BAD_INPUT;
+}
+
+static int run(const struct command *self, int argc, char **argv)
+{
+    static const struct option options[] = {{0}};
+    if (next_option(self, argc, argv, "", options) != OPTION_END)
+        return EXIT_BAD_INPUT;
+    struct arguments arguments;
+    struct nl_experiment experiment;
+    if (!sort_arguments(self, "file", argc, argv, &arguments))
+        return EXIT_BAD_INPUT;
+    if (!arguments.file)
+        return misused(self, "%s needs a file", self->name);
+    int code = EXIT_BAD_INPUT;
+    if (load_experiment(arguments.file, arguments.override, arguments.overrides, &experiment))
+        code = experiment.import ? check_import(&experiment) : check_plan(&experiment);
+    free(arguments.override);
+    return code;
 }
 
 const struct command command_check = {
@@ -90,7 +120,8 @@ const struct command command_check = {
         "its place on stderr (exit code 2). Otherwise it prints the number of trials, and of tensors that are observed in each (exit\n"
         "code 0), and warns of known traps. The number of trials is that of all rounds of a sweep; it is an upper bound (\"at most\") where\n"
         "results decide on later rounds. check trains and writes nothing. It reads the data, and goes on without\n"
-        "standard data that were not fetched yet, with a warning.\n"
+        "standard data that were not fetched yet, with a warning. Of a file with a section import it reads the files of that section, and\n"
+        "prints what each column was taken for.\n"
         "\n"
         "examples:\n"
         "  normlab check experiments/small_batch.yaml\n"

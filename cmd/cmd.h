@@ -171,13 +171,12 @@ bool load_experiment(const char *file, const char *const *override, int override
 /* Prints the problems, if there are any, and says whether there were. */
 bool print_diagnostics(struct nl_diagnostics *diagnostics);
 
-/* A file with its overrides, unfolded and checked; false: the problems were printed. */
+/* An experiment, unfolded and checked. */
 struct plan {
     struct nl_experiment experiment;
     struct nl_grid grid;
     struct nl_datasets datasets; /* filled by identify_plan */
 };
-bool make_plan(const struct command *command, const struct arguments *arguments, struct plan *out);
 bool plan_of(const struct nl_experiment *experiment, struct plan *out); /* false: the problems were printed */
 bool warns(void); /* whether warnings are wanted: by options and environment */
 void print_notes(const struct plan *plan); /* what the grid leaves out, and the traps that it is in (sweep/lint.h) */

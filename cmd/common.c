@@ -183,18 +183,6 @@ bool load_experiment(const char *file, const char *const *override, int override
     return !print_diagnostics(&diagnostics);
 }
 
-bool make_plan(const struct command *command, const struct arguments *arguments, struct plan *out)
-{
-    *out = (struct plan){0};
-    if (!arguments->file) {
-        misused(command, "%s needs a file", command->name);
-        return false;
-    }
-    struct nl_experiment experiment;
-    return load_experiment(arguments->file, arguments->override, arguments->overrides, &experiment) &&
-           plan_of(&experiment, out);
-}
-
 bool plan_of(const struct nl_experiment *experiment, struct plan *out)
 {
     struct nl_diagnostics diagnostics = {0};
