@@ -8,6 +8,7 @@ values) is written as core/stats/estimate.h says it, and marked RULE here.
 """
 
 import bisect
+import itertools
 import pathlib
 import platform
 import sys
@@ -56,6 +57,7 @@ COLUMNS = {
     "deviation": "level count values... = n sd lower upper",
     "interquartile": "level overlap tasks runs floors... ones... others... = n mean sd freedom lower upper p_difference, and of ones alone n mean sd freedom "
     "lower upper (others all nan: of ones alone, twice)",
+    "expected_first": "k count values... = mean (of the first, in this order, over all sets of k)",
     "bootstrap": "scale level count values... = n mean sd median lower_least lower_most upper_least upper_most",
 }
 
@@ -495,6 +497,14 @@ def deviations():
             add("deviation", [level, len(values), *values], [n, sd, low, high])
 
 
+def expected_first():
+    draws = numpy.random.default_rng(20261130)
+    for count in (1, 2, 3, 5, 7, 10):
+        values = draws.normal(0, 1, count).round(4)
+        for k in sorted({1, 2, (count + 1) // 2, count - 1, count} & set(range(1, count + 1))):
+            add("expected_first", [k, count, *values], [numpy.mean([values[min(chosen)] for chosen in itertools.combinations(range(count), k)])])
+
+
 def winsorized(scores):
     """What each score adds to the interquartile mean, and that mean, as scipy has it."""
     pooled = numpy.sort(scores.ravel())
@@ -540,7 +550,7 @@ def interquartile():
     agree(se, numpy.std(again), 0.05)
 
 
-for make in (distributions, tests_of_counts, holm, quantiles, counting, estimates, resampled, paired, apart, interquartile, sign_flip, bootstrap, staged, chances, seeds, survival, deviations):
+for make in (distributions, tests_of_counts, holm, quantiles, counting, estimates, resampled, paired, apart, expected_first, interquartile, sign_flip, bootstrap, staged, chances, seeds, survival, deviations):
     make()
 with open(pathlib.Path(__file__).with_name("stats.txt"), "w") as file:
     file.write(f"# Python {platform.python_version()}, scipy {scipy.__version__}, statsmodels {statsmodels.__version__}, numpy {numpy.__version__}\n")

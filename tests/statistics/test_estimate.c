@@ -221,6 +221,13 @@ static void judge_apart(const struct line *line)
     same(line, "p of a threshold", nl_threshold_p(&got, line->in[3]), wanted[10], p_close);
 }
 
+static void judge_expected_first(const struct line *line)
+{
+    int count;
+    const double *values = counted(line, 1, 1, 1, &count);
+    same(line, "mean", nl_expected_first(values, count, (int)line->in[0]), line->out[0], close);
+}
+
 static void judge_interquartile_estimate(const struct line *line, const struct nl_estimate *got, const double *wanted)
 {
     ck_assert_int_eq(got->n, (int)wanted[0]);
@@ -381,6 +388,7 @@ static const struct kind {
     {"resampled", judge_resampled},
     {"paired", judge_paired},
     {"apart", judge_apart},
+    {"expected_first", judge_expected_first},
     {"interquartile", judge_interquartile},
     {"sign_flip", judge_sign_flip},
     {"bootstrap", judge_bootstrap},

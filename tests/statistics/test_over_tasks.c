@@ -1,5 +1,5 @@
-/* Interquartile means over tasks, simulated: how often an interval holds what is true, and how often a difference is
- * found that is none. */
+/* Interquartile means over tasks, and the expected best of k values, simulated: how often an interval holds what is true,
+ * and how often a difference is found that is none. */
 #include <check.h>
 #include <math.h>
 #include <stdio.h>
@@ -69,20 +69,76 @@ START_TEST(intervals_hold_what_is_true)
     free(alone);
     double error = 3.0 * sqrt(0.05 * 0.95 / sweeps), false_share = (double)found / sweeps,
            cover = (double)held / sweeps;
-    printf("| %-41s | %6d | %5.1f | %5.1f |\n", s->name, sweeps, 100.0 * false_share, 100.0 * cover);
+    printf("| %-42s | %6d | %5.1f | %5.1f |\n", s->name, sweeps, 100.0 * false_share, 100.0 * cover);
     ck_assert_msg(false_share <= 0.05 + error, "%s: %.4f of differences are found that are none", s->name, false_share);
     ck_assert_msg(cover >= 0.95 - error, "%s: %.4f of intervals hold the truth", s->name, cover);
 }
 END_TEST
 
+/* ---- the best of k ---- */
+
+enum { RATES = 7, SEEDS = 5 };
+
+static const struct search {
+    const char *name;
+    int k;
+    double valley, spread,
+        agrees; /* of the scores over the rates; over seeds; how far test and validation go together */
+} searches[] = {{"best of 1 of 7, 5 seeds", 1, 0.05, 0.01, 0.5},
+                {"best of 2 of 7, 5 seeds", 2, 0.05, 0.01, 0.5},
+                {"best of 4 of 7, little difference, 5 seeds", 4, 0.001, 0.02, 0.2},
+                {"best of 7 of 7, 5 seeds", 7, 0.02, 0.02, 0.8}};
+enum { SEARCHES = sizeof searches / sizeof *searches };
+
+/* The test score of the expected best, by validation, of a seed. */
+static double draw_best(const struct search *s, struct nl_stream stream, uint64_t row)
+{
+    double val[RATES], test[RATES], ordered[RATES];
+    for (int i = 0; i < RATES; i++) {
+        double truth = s->valley * (i - 3) * (i - 3), common = nl_stream_normal(stream, row, (uint64_t)(3 * i));
+        val[i] = truth + s->spread * (s->agrees * common + nl_stream_normal(stream, row, (uint64_t)(3 * i + 1)));
+        test[i] = truth + s->spread * (s->agrees * common + nl_stream_normal(stream, row, (uint64_t)(3 * i + 2)));
+    }
+    for (int i = 0; i < RATES; i++) {
+        int better = 0;
+        for (int k = 0; k < RATES; k++)
+            better += val[k] < val[i];
+        ordered[better] = test[i];
+    }
+    return nl_expected_first(ordered, RATES, s->k);
+}
+
+START_TEST(bands_of_the_best_hold_what_is_true)
+{
+    const struct search *s = &searches[_i];
+    int sweeps = is_long_form() ? 20000 : 2000, held = 0;
+    struct nl_stream stream = nl_stream(12, "best");
+    struct nl_estimate *estimate = nl_alloc((size_t)sweeps, sizeof *estimate);
+    double truth = 0.0, values[SEEDS];
+    for (int sweep = 0; sweep < sweeps; sweep++) {
+        for (int i = 0; i < SEEDS; i++)
+            values[i] = draw_best(s, stream, (uint64_t)(sweep * SEEDS + i));
+        estimate[sweep] = nl_estimate(values, SEEDS, NL_SCALE_REAL, &(struct nl_sampling){0}, NL_INTERVAL_T, 0.95);
+        truth += estimate[sweep].mean / sweeps;
+    }
+    for (int sweep = 0; sweep < sweeps; sweep++)
+        held += estimate[sweep].lower <= truth && truth <= estimate[sweep].upper;
+    free(estimate);
+    printf("| %-42s | %6d |     - | %5.1f |\n", s->name, sweeps, 100.0 * held / sweeps);
+    ck_assert_msg((double)held / sweeps >= 0.95 - 3.0 * sqrt(0.05 * 0.95 / sweeps), "%s: %d of %d", s->name, held,
+                  sweeps);
+}
+END_TEST
+
 int main(void)
 {
-    printf("| scenario                                  | sweeps | false | means |\n");
+    printf("| scenario                                   | sweeps | false | means |\n");
     fflush(stdout);
     Suite *suite = suite_create("tasks");
     TCase *tests = tcase_create("simulated");
     tcase_set_timeout(tests, 0);
     tcase_add_loop_test(tests, intervals_hold_what_is_true, 0, SCENARIOS);
+    tcase_add_loop_test(tests, bands_of_the_best_hold_what_is_true, 0, SEARCHES);
     suite_add_tcase(suite, tests);
     return run_suite(suite);
 }
