@@ -50,7 +50,7 @@ static void open_all(struct plan *plan, struct nl_diagnostics *errors, struct nl
     }
 }
 
-/* Of files of another program: that they can be read, and what each column is taken for. */
+/* That files of another program can be read, and what each column is taken for. */
 static int check_import(const struct nl_experiment *experiment)
 {
     struct nl_imported imported;

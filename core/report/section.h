@@ -13,7 +13,8 @@ struct nl_report_section {
     const struct nl_answer *answer;
 };
 
-/* Loads the results and their answer, says first what is missing, and calls write with them. NL_FAIL: they cannot be read, or write failed. */
+/* Loads the results and their answer, says first what is missing, and calls write with them. NL_FAIL: they cannot be
+ * read, or write failed. */
 int nl_section_write(struct nl_document *document, const struct nl_report_source *source,
                      struct nl_report_figures *figures,
                      int (*write)(const struct nl_report_section *s, struct nl_report_figures *figures,
