@@ -104,6 +104,13 @@ static int read_csv(const char *path, const char *text, struct nl_foreign *out, 
     bool whole = length > 0 && text[length - 1] == '\n';
     if (nl_csv_parse_separated(path, nl_format("%s%s", text, whole ? "" : "\n"), separator_of(text), &csv, err))
         return NL_BAD;
+    for (int a = 0; a < csv.columns; a++)
+        for (int b = 0; b < a; b++)
+            if (*csv.name[a] && strcmp(csv.name[a], csv.name[b]) == 0) {
+                nl_bad(err, "%s:1: two columns are called '%s'", path, csv.name[a]);
+                nl_csv_release(&csv);
+                return NL_BAD;
+            }
     for (int row = 0; row < csv.rows; row++) {
         add_row(out, csv.line[row]);
         for (int column = 0; column < csv.columns; column++) {
@@ -356,6 +363,56 @@ static void spread_values(struct nl_foreign *out)
     }
 }
 
+/* ---- a column for each run ---- */
+
+/* "bn-1 - val/acc": what Weights & Biases calls the columns of a chart that it exports. Where the run's name ends; NULL:
+ * another column. Beside it stand its least and largest values, which are the same. */
+static const char *end_of_run(const char *name)
+{
+    const char *found = NULL;
+    for (const char *at = name; (at = strstr(at, " - ")); at += 3)
+        found = at;
+    return found > name && !strstr(found, "__MIN") && !strstr(found, "__MAX") ? found : NULL;
+}
+
+static bool is_chart(const struct nl_foreign *foreign)
+{
+    int runs = 0, others = 0;
+    for (int i = 0; i < foreign->columns; i++) {
+        runs += end_of_run(foreign->name[i]) != NULL;
+        others += !strstr(foreign->name[i], " - ");
+    }
+    return runs > 0 && others > 0 && first_of(foreign, (const char *const[]){"step", "epoch", NULL}) >= 0;
+}
+
+/* A row for each run and step, with a column `run`, and one for each metric. */
+static void lay_out_runs(struct nl_foreign *out)
+{
+    struct nl_foreign chart = *out;
+    out->columns = out->capacity = out->rows = out->rows_capacity = 0;
+    out->name = NULL;
+    out->row = NULL;
+    for (int row = 0; row < chart.rows; row++)
+        for (int i = 0; i < chart.columns; i++) {
+            const char *end = end_of_run(chart.name[i]), *value = nl_foreign_field(&chart, row, i);
+            if (!end || !*value)
+                continue;
+            char *run = nl_format("%.*s", (int)(end - chart.name[i]), chart.name[i]);
+            add_row(out, chart.row[row].line);
+            out->row[out->rows - 1].file = chart.row[row].file;
+            for (int k = 0; k < chart.columns; k++)
+                if (!strstr(chart.name[k], " - "))
+                    set_field(out, chart.name[k], nl_foreign_field(&chart, row, k));
+            set_field(out, "run", run);
+            set_field(out, end + 3, value);
+            free(run);
+        }
+    chart.files = 0; /* which out has */
+    chart.path = NULL;
+    chart.sha256 = NULL;
+    nl_foreign_release(&chart);
+}
+
 /* ---- files ---- */
 
 static int read_file(const struct nl_import *import, int which, struct nl_foreign *out, struct nl_error *err)
@@ -398,6 +455,8 @@ int nl_foreign_read(const struct nl_import *import, struct nl_foreign *out, stru
     if (status == NL_OK) {
         add_file_column(out);
         spread_values(out);
+        if (is_chart(out))
+            lay_out_runs(out);
     } else {
         nl_foreign_release(out);
     }

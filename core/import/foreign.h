@@ -23,7 +23,8 @@ struct nl_foreign {
 };
 
 /* Reads import->files. A column `file` tells them apart where there are several, and import->path adds columns. Tables
- * with a row for each value (columns metric or tag, and value) become tables with a column for each metric. NL_BAD: a
+ * with a row for each value (columns metric or tag, and value), or a column for each run (a chart that Weights & Biases
+ * exports), become tables with a column for each metric. NL_BAD: a
  * file is no such table, or not the one of import->sha256. */
 int nl_foreign_read(const struct nl_import *import, struct nl_foreign *out, struct nl_error *err);
 void nl_foreign_release(struct nl_foreign *foreign);

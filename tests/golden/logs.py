@@ -8,6 +8,7 @@
     keras/METHOD_N.json                  History.history of Keras
     timm/METHOD-N/summary.csv            train.py of timm
     tensorboard/METHOD_N.csv             the scalars that TensorBoard's page downloads
+    chart.csv                            a chart that Weights & Biases exports
     tidy.csv                             a row for each run, step and metric, separated by semicolons, with decimal commas
 
 expected.txt: LOG METHOD AGAINST, and "=": the difference, its interval at 95 % and p, by scipy's tests, paired or Welch's.
@@ -65,6 +66,18 @@ def wandb():
     error = {norm: 1 - value for norm, value in values.items()}
     expect("wandb", "BN", "none", error["BatchNorm2d"], error["Identity"])
     expect("wandb", "GN", "none", error["GroupNorm"], error["Identity"], paired=False)
+
+
+def chart():
+    """A chart of W&B: a column for each run, beside its least and largest value."""
+    last, columns, steps = {}, [], (0, 100, 200)
+    for method, end in (("layernorm", 0.6), ("rmsnorm", 0.62)):
+        for seed in range(1, 6):
+            columns.append((f"{method}-seed{seed} - eval/accuracy", curve(end, 3)))
+            last.setdefault(method, []).append(1 - columns[-1][1][-1])
+    header = [name + end for name, _ in columns for end in ("", "__MIN", "__MAX")]
+    table("chart.csv", ["Step", *header], [[step, *(values[i] for _, values in columns for _ in range(3))] for i, step in enumerate(steps)], quoting=csv.QUOTE_ALL)
+    expect("chart", "RMSNorm", "LN", last["rmsnorm"], last["layernorm"])
 
 
 def lightning():
@@ -144,6 +157,6 @@ def tidy():
 
 
 shutil.rmtree(FOLDER, ignore_errors=True)
-for write in (wandb, lightning, trainer, keras, timm, tensorboard, tidy):
+for write in (wandb, lightning, trainer, keras, timm, tensorboard, tidy, chart):
     write()
 (FOLDER / "expected.txt").write_text("".join(" ".join(map(str, row)) + "\n" for row in expected))

@@ -23,6 +23,7 @@ log keras norm.kind=none keras/*.json
 log timm norm.kind=gn timm/*/summary.csv
 log tensorboard label.method=theirs tensorboard/*.csv 'import.metrics={Value: test_accuracy}'
 log tidy label.method=A tidy.csv
+log chart norm.kind=ln chart.csv
 
 python3 - "$work" "$logs/expected.txt" <<'END'
 import json, pathlib, sys
@@ -42,7 +43,7 @@ for line in expected.read_text().splitlines():
     for is_, wanted in zip(got, numbers):
         assert abs(is_ - wanted) <= 1e-9 * max(1, abs(wanted)) + 1e-6 * abs(wanted), (log, names, got, numbers)
     checked += 1
-assert checked == 8, checked
+assert checked == 9, checked
 END
 
 # What is imported again says the same, and the file that it was read from has not changed.
@@ -53,4 +54,4 @@ cmp "$work/first/trials.csv" "$work/again/trials.csv"
 sed -i s/0.7/0.6/ "$work/runs.csv"
 if "$program" import "$work/first/experiment.yaml" --quiet --out "$work/changed" 2>"$work/errors"; then exit 1; fi
 grep -q 'is not the file that was imported' "$work/errors"
-echo "7 logs, 8 comparisons"
+echo "8 logs, 9 comparisons"
