@@ -30,14 +30,18 @@ cmp whole/trials.csv on/trials.csv
 cmp whole/curves.csv on/curves.csv
 
 refused() { if "$@" >said 2>&1; then echo "not refused: $*"; exit 1; fi; }
-refused ./experiments/pieces.sh restore half on && grep -q "'on' is there already" said
-refused ./experiments/pieces.sh restore other new && grep -q "there are no pieces of 'other'" said
+refused ./experiments/pieces.sh restore half on
+grep -q "'on' is there already" said
+refused ./experiments/pieces.sh restore other new
+grep -q "there are no pieces of 'other'" said
 refused ./experiments/pieces.sh
 printf x >>experiments/pieces/half.tar.xz
-refused ./experiments/pieces.sh restore half new && grep -q 'half.tar.xz: FAILED' said
+refused ./experiments/pieces.sh restore half new
+grep -q 'half.tar.xz: FAILED' said
 [ ! -e new ]
 printf x >>half/trials.csv
-refused ./experiments/pieces.sh keep half && grep -q "is not good, and not kept" said
+refused ./experiments/pieces.sh keep half
+grep -q "is not good, and not kept" said
 
 # What the project keeps is what its checksums say.
 (cd "$root/experiments/pieces" && sha256sum --quiet -c SHA256SUMS)
