@@ -12,24 +12,14 @@
 #include "base/nearest.h"
 #include "config/own_keys.h"
 #include "config/value.h"
+#include "import/names.h"
 
 /* ---- names ---- */
-
-/* Without what tools put in front of a hyperparameter or a result. */
-static const char *bare(const char *name)
-{
-    static const char *const fronts[] = {"config.",  "config/",  "params.",  "params/",  "hparams.", "hparams/",
-                                         "summary.", "summary/", "metrics.", "metrics/", NULL};
-    for (int i = 0; fronts[i]; i++)
-        if (strncasecmp(name, fronts[i], strlen(fronts[i])) == 0)
-            return name + strlen(fronts[i]);
-    return name;
-}
 
 /* Whether the names are the same but for case and for what stands between the words. */
 static bool is_called(const char *name, const char *word)
 {
-    for (name = bare(name); *name || *word;) {
+    for (name = nl_bare_name(name); *name || *word;) {
         while (*name && strchr("_-/. ", *name))
             name++;
         if (tolower((unsigned char)*name) != *word)
@@ -54,94 +44,12 @@ static const char *const names_of_roles[][24] = {
 
 /* ---- metrics ---- */
 
-static const struct {
-    const char *word, *part;
-} parts[] = {{"train", "train"}, {"training", "train"}, {"val", "val"},   {"valid", "val"},    {"validation", "val"},
-             {"eval", "val"},    {"dev", "val"},        {"test", "test"}, {"testing", "test"}, {NULL, NULL}};
-
-static const struct {
-    const char *word;
-    enum nl_curve_reading reading;
-} readings[] = {{"loss", NL_READ_LOSS},
-                {"nll", NL_READ_LOSS},
-                {"crossentropy", NL_READ_LOSS},
-                {"celoss", NL_READ_LOSS},
-                {"acc", NL_READ_ACCURACY},
-                {"accuracy", NL_READ_ACCURACY},
-                {"top1", NL_READ_ACCURACY},
-                {"acc1", NL_READ_ACCURACY},
-                {"acctop1", NL_READ_ACCURACY},
-                {"top1acc", NL_READ_ACCURACY},
-                {"prec1", NL_READ_ACCURACY},
-                {"top1accuracy", NL_READ_ACCURACY},
-                {"categoricalaccuracy", NL_READ_ACCURACY},
-                {"sparsecategoricalaccuracy", NL_READ_ACCURACY},
-                {"err", NL_READ_ERROR},
-                {"error", NL_READ_ERROR},
-                {"errorrate", NL_READ_ERROR},
-                {"top1err", NL_READ_ERROR},
-                {"top1error", NL_READ_ERROR},
-                {"err1", NL_READ_ERROR},
-                {"ppl", NL_READ_PERPLEXITY},
-                {"perplexity", NL_READ_PERPLEXITY},
-                {NULL, NL_READ_LOSS}};
-
-/* Words that say nothing of what was measured. */
-static const char *const idle_words[] = {"final", "last", "epoch", "mean", "avg", "average", NULL};
-
-static const char *const suffix_of_reading[] = {[NL_READ_LOSS] = "loss",
-                                                [NL_READ_ACCURACY] = "accuracy",
-                                                [NL_READ_ERROR] = "error",
-                                                [NL_READ_PERPLEXITY] = "perplexity",
-                                                [NL_READ_BITS] = "bits_per_char"};
-
-/* What the rest of a name is, words joined: "acc1" of acc@1. */
-static bool read_measure(const char *joined, enum nl_curve_reading *reading)
-{
-    for (int i = 0; readings[i].word; i++)
-        if (strcmp(readings[i].word, joined) == 0) {
-            *reading = readings[i].reading;
-            return true;
-        }
-    return false;
-}
-
-/* "val/acc@1" is an accuracy of "val"; *part NULL: the name does not say of what. False: it is no metric's. */
-static bool read_metric_name(const char *name, const char **part, enum nl_curve_reading *reading)
-{
-    char word[64], joined[64] = "";
-    *part = NULL;
-    for (const char *at = bare(name); *at;) {
-        size_t length = 0;
-        while (isalnum((unsigned char)at[length]))
-            length++;
-        if (length >= sizeof word)
-            return false;
-        for (size_t i = 0; i < length; i++)
-            word[i] = (char)tolower((unsigned char)at[i]);
-        word[length] = '\0';
-        at += length ? length : 1;
-        const char *found = NULL;
-        bool idle = length == 0;
-        for (int i = 0; parts[i].word; i++)
-            found = strcmp(parts[i].word, word) == 0 ? parts[i].part : found;
-        for (int i = 0; idle_words[i]; i++)
-            idle |= strcmp(idle_words[i], word) == 0;
-        if (found && *part)
-            return false;
-        *part = found ? found : *part;
-        if (!found && !idle && strlen(joined) + length < sizeof joined)
-            strcat(joined, word);
-    }
-    return read_measure(joined, reading);
-}
-
 static void set_metric(struct nl_column_use *use, const char *part, enum nl_curve_reading reading)
 {
     use->role = NL_COLUMN_METRIC;
     use->part = part;
     use->reading = reading;
-    snprintf(use->metric, sizeof use->metric, "%s_%s", part, suffix_of_reading[reading]);
+    snprintf(use->metric, sizeof use->metric, "%s_%s", part, nl_reading_words[reading]);
 }
 
 /* A metric that the user names: one that can be read from curves, of a part. */
@@ -228,7 +136,7 @@ static bool all_numbers(const struct nl_foreign *foreign, int column, bool also_
 /* The key that imported results have for a column. */
 static const struct nl_key *own_key(const struct nl_foreign *foreign, int column)
 {
-    char *name = nl_own_name(bare(foreign->name[column]), all_numbers(foreign, column, false));
+    char *name = nl_own_name(nl_bare_name(foreign->name[column]), all_numbers(foreign, column, false));
     const struct nl_key *key = nl_key_of(name);
     free(name);
     return key;
@@ -319,10 +227,10 @@ static void find_metrics(const struct nl_foreign *foreign, const bool *ignored, 
             char other[32];
             struct nl_column_use use = {0};
             if (out->use[column].role != NL_COLUMN_LEFT_OUT || ignored[column] ||
-                !read_metric_name(foreign->name[column], &part, &reading) || (part ? plain : !plain) ||
+                !nl_metric_of_name(foreign->name[column], &part, &reading) || (part ? plain : !plain) ||
                 (!part && !all_numbers(foreign, column, true))) /* "error" may be a message */
                 continue;
-            snprintf(other, sizeof other, "val_%s", suffix_of_reading[reading]);
+            snprintf(other, sizeof other, "val_%s", nl_reading_words[reading]);
             bool beside_val = column_of_metric(foreign, out, other) >= 0;
             set_metric(&use, part ? part : beside_val ? "train" : "test", reading);
             if (column_of_metric(foreign, out, use.metric) >= 0)
@@ -333,7 +241,7 @@ static void find_metrics(const struct nl_foreign *foreign, const bool *ignored, 
                             "'%s' is read as %s%s; import.metrics={%s: %s_%s} would read it as that of the %s part\n",
                             foreign->name[column], use.metric,
                             beside_val ? ", as Keras and Hugging Face call it beside one of the validation part" : "",
-                            foreign->name[column], beside_val ? "test" : "train", suffix_of_reading[reading],
+                            foreign->name[column], beside_val ? "test" : "train", nl_reading_words[reading],
                             beside_val ? "test" : "training");
         }
 }
@@ -362,7 +270,7 @@ static bool is_legal(const struct nl_foreign *foreign, int column, const struct 
 
 static const struct nl_key *usual_axis(const struct nl_foreign *foreign, int column)
 {
-    const char *name = bare(foreign->name[column]);
+    const char *name = nl_bare_name(foreign->name[column]);
     for (int i = 0; usual_axes[i]; i++) {
         const struct nl_key *key = nl_key_find(usual_axes[i]);
         if (key && nl_key_is_called(key->name, name, false) && is_legal(foreign, column, key))

@@ -365,8 +365,8 @@ static void spread_values(struct nl_foreign *out)
 
 /* ---- a column for each run ---- */
 
-/* "bn-1 - val/acc": what Weights & Biases calls the columns of a chart that it exports. Where the run's name ends; NULL:
- * another column. Beside it stand its least and largest values, which are the same. */
+/* "bn-1 - val/acc": what Weights & Biases calls the columns of a chart that it exports. Where the run's name ends;
+ * NULL: another column. Beside it stand its least and largest values, which are the same. */
 static const char *end_of_run(const char *name)
 {
     const char *found = NULL;
