@@ -65,8 +65,8 @@ char *nl_factor_title(const struct nl_factor *factor)
 }
 
 /* "BN, placement after": the values of some factors, each with its key's title, but for normalizers and what the user
- * named. New string. */
-static char *words_of(const struct nl_picture *picture, const int *level, const bool *which, int base_norm)
+ * named; where there is none, `otherwise`. New string. */
+static char *words_of(const struct nl_picture *picture, const int *level, const bool *which, const char *otherwise)
 {
     const struct nl_results *results = picture->results;
     struct nl_text out = {0};
@@ -83,7 +83,7 @@ static char *words_of(const struct nl_picture *picture, const int *level, const 
             free(value);
         }
     if (!out.length)
-        nl_text_add(&out, "%s", base_norm < 0 ? "" : nl_norms[base_norm]->label);
+        nl_text_add(&out, "%s", otherwise);
     return out.at;
 }
 
@@ -225,7 +225,9 @@ static void make_arms(struct nl_chart *chart, const struct assignment *assignmen
                                .reference = method->reference,
                                .style = {0x404040, 7, 1}};
         char *label = words_of(chart->picture, method->level, assignment->colour,
-                               norm_varies && assignment->main < 0 ? -1 : method->norm);
+                               norm_varies && assignment->main < 0 ? ""
+                               : norm_varies                       ? nl_norms[method->norm]->label
+                                                                   : nl_results_label(chart->picture->results));
         arm->label = nl_format("%s%s", label, method->leaks ? NL_LEAKS_MARK : "");
         free(label);
         if (level != NL_INAPPLICABLE)
@@ -303,7 +305,7 @@ static void make_panels(struct nl_chart *chart, const bool *which, bool small)
             kept = kept && (!which[k] || level[k] == NL_INAPPLICABLE || keep[k][level[k]]);
         if (kept)
             chart->panel[chart->panels++] =
-                (struct nl_panel){words_of(chart->picture, level, which, -1), level, -1, -1};
+                (struct nl_panel){words_of(chart->picture, level, which, ""), level, -1, -1};
     }
     for (int i = 0; i < results->factors; i++)
         free(keep[i]);

@@ -188,6 +188,10 @@ void nl_answer_make(const struct nl_results *results, const struct nl_experiment
     struct nl_metric_column metric = nl_metric_column(results, nl_metric_names[experiment->config.plot.metric]);
     say_failures(out, results, &metric);
     say_unseen(out, results);
+    if (results->import)
+        nl_text_add(&out->notes,
+                    "Another program trained the runs: those failed of which its files say so; which ended at "
+                    "chance is not known.\n");
     if (experiment->config.plot.interval == NL_INTERVAL_BOOTSTRAP && results->seeds < NL_BOOTSTRAP_SEEDS)
         nl_text_add(&out->notes,
                     "The bootstrap intervals of tables and pictures undercover below %d seeds; no claim uses them.\n",

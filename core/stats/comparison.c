@@ -87,7 +87,7 @@ static char *label_of(const struct nl_results *results, const struct nl_cell *ce
     }
     nl_text_add(&label, "%s", inside && written ? ")" : "");
     if (!label.length) /* where normalizers are the axis, a method of nothing else has no name */
-        nl_text_add(&label, "%s", kind >= 0 && !grouped[kind] ? "" : norm->label);
+        nl_text_add(&label, "%s", kind >= 0 && !grouped[kind] ? "" : nl_results_label(results));
     if (leaks)
         nl_text_add(&label, NL_LEAKS_MARK);
     return label.at;

@@ -601,9 +601,11 @@ void nl_ask_small_batch(struct nl_answer *answer, const struct nl_results *resul
     struct question q = {.answer = answer, .results = results, .experiment = experiment};
     int factor = nl_batch_factor(results);
     q.metric = nl_metric_column(results, nl_metric_names[experiment->config.plot.metric]);
-    if (factor < 0 || q.metric.column < 0) {
+    bool unknown = results->import && nl_results_factor(results, "norm.kind") < 0;
+    if (factor < 0 || q.metric.column < 0 || unknown) {
         nl_text_add(&answer->headline, "Small-batch degradation cannot be judged: %s.\n",
                     factor < 0 ? "neither train.batch nor norm.stat_batch has more than one value"
+                    : unknown  ? "the imported runs do not say their normalizers, and so not what is to be expected"
                                : "the metric was not evaluated");
         return;
     }

@@ -297,6 +297,11 @@ int nl_cell_norm(const struct nl_results *results, const struct nl_cell *cell)
     return results->base_norm;
 }
 
+const char *nl_results_label(const struct nl_results *results)
+{
+    return results->import ? "all runs" : nl_norms[results->base_norm]->label;
+}
+
 struct nl_config nl_cell_config(const struct nl_results *results, const struct nl_experiment *experiment,
                                 const struct nl_cell *cell)
 {

@@ -69,6 +69,9 @@ bool nl_factor_distinguishes(const struct nl_results *results, int factor);
 /* Whether some cells of a normalizer have it, and others do not. */
 bool nl_factor_is_optional(const struct nl_results *results, int factor);
 int nl_cell_norm(const struct nl_results *results, const struct nl_cell *cell); /* index into nl_norms */
+/* What runs are called where nothing else tells them apart: by their normalizer, "BN"; imported ones, of which nobody
+ * knows it, "all runs". */
+const char *nl_results_label(const struct nl_results *results);
 
 /* The experiment's configuration with the cell's values. */
 struct nl_config nl_cell_config(const struct nl_results *results, const struct nl_experiment *experiment,
