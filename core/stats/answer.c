@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config/import.h"
 #include "stats/distribution.h"
 
 struct nl_claim *nl_answer_claim(struct nl_answer *answer, const char *method, const char *against,
@@ -190,8 +191,11 @@ void nl_answer_make(const struct nl_results *results, const struct nl_experiment
     say_unseen(out, results);
     if (results->import)
         nl_text_add(&out->notes,
-                    "Another program trained the runs: those failed of which its files say so; which ended at "
-                    "chance is not known.\n");
+                    "Another program trained the runs: those failed of which its files say so; which ended "
+                    "at chance is not known.\n");
+    if (results->import && results->import->pairs == NL_PAIRS_NONE && out->question != NL_ASK_COMPARE)
+        nl_text_add(&out->notes, "The runs have no seeds: where the answer speaks of pairs, they are those of the same "
+                                 "place in their cells, which costs power and no validity.\n");
     if (experiment->config.plot.interval == NL_INTERVAL_BOOTSTRAP && results->seeds < NL_BOOTSTRAP_SEEDS)
         nl_text_add(&out->notes,
                     "The bootstrap intervals of tables and pictures undercover below %d seeds; no claim uses them.\n",
