@@ -30,25 +30,43 @@ static enum nl_part part_named(const char *name)
     return (enum nl_part)part;
 }
 
-/* The scores in a row, by part; what the row does not say stays as it is. Returns whether one is no number. */
-static bool read_scores(const struct nl_foreign_runs *r, int row, struct nl_score score[NL_PARTS], bool given[NL_PARTS])
+/* What is known of a part: NaN where nothing is; and whether what was said last is no number. */
+struct known {
+    double value[2]; /* loss, accuracy */
+    bool bad[2];
+};
+
+static const struct known nothing = {{NAN, NAN}, {false, false}};
+
+/* What a row says takes the place of what was known before. */
+static void learn(struct known *known, const struct known *said)
 {
-    bool any_bad = false;
+    for (int i = 0; i < 2; i++)
+        if (!isnan(said->value[i]) || said->bad[i]) {
+            known->value[i] = said->value[i];
+            known->bad[i] = said->bad[i];
+        }
+}
+
+static bool says_something(const struct known *known)
+{
+    return !isnan(known->value[0]) || !isnan(known->value[1]) || known->bad[0] || known->bad[1];
+}
+
+/* out[NL_PARTS]: what the row says. */
+static void read_scores(const struct nl_foreign_runs *r, int row, struct known *out)
+{
+    for (int part = 0; part < NL_PARTS; part++)
+        out[part] = nothing;
     for (int column = 0; column < r->foreign.columns; column++) {
         const struct nl_column_use *use = &r->columns.use[column];
-        bool bad = false;
         if (use->role != NL_COLUMN_METRIC)
             continue;
-        enum nl_part part = part_named(use->part);
-        double value = nl_column_number(&r->foreign, &r->columns, row, column, &bad);
-        bool right = use->reading == NL_READ_ACCURACY || use->reading == NL_READ_ERROR;
-        any_bad |= bad;
-        if (isnan(value))
-            continue;
-        given[part] = true;
-        *(right ? &score[part].accuracy : &score[part].loss) = value;
+        int which = use->reading == NL_READ_ACCURACY || use->reading == NL_READ_ERROR;
+        struct known *of = &out[part_named(use->part)], said = nothing;
+        said.value[which] = nl_column_number(&r->foreign, &r->columns, row, column, &said.bad[which]);
+        learn(of, &said);
     }
-    return any_bad;
 }
 
 static bool is_one_of(const char *text, const char *const *words)
@@ -70,8 +88,17 @@ static int outcome_of(const struct nl_foreign_runs *r, const struct nl_foreign_r
     return bad || is_one_of(status, (const char *const[]){"diverged", "nan", NULL}) ? NL_DIVERGED : NL_DONE;
 }
 
+/* What is said of a part at a step, in one row of the curve whatever number of rows says it. They come in the order of
+ * their steps. */
 static void add_point(struct nl_trial_result *result, const struct nl_curve_row *row)
 {
+    for (int i = result->rows - 1; i >= 0 && result->row[i].step == row->step; i--)
+        if (result->row[i].part == row->part) {
+            struct nl_curve_row *there = &result->row[i];
+            there->loss = isnan(row->loss) ? there->loss : row->loss;
+            there->accuracy = isnan(row->accuracy) ? there->accuracy : row->accuracy;
+            return;
+        }
     NL_GROW(result->row, result->rows, result->capacity);
     result->row[result->rows++] = *row;
 }
@@ -98,39 +125,41 @@ static struct nl_record record_of(const struct nl_foreign_runs *r, struct nl_for
 {
     struct nl_trial_result result = {
         .failed_step = -1, .steps = -1, .samples = -1, .parameters = -1, .epochs = NAN, .seconds = NAN};
-    struct nl_score last[NL_PARTS];
-    bool bad = false;
-    for (int part = 0; part < NL_PARTS; part++)
-        last[part] = (struct nl_score){NAN, NAN};
+    struct known last[NL_PARTS] = {nothing, nothing, nothing}, said[NL_PARTS];
     sort_steps(r, run);
     for (int i = 0; i < run->rows; i++) {
-        bool given[NL_PARTS] = {false};
         double epoch = number_in(r, run->row[i], NL_COLUMN_EPOCH), step = number_in(r, run->row[i], NL_COLUMN_STEP);
         step = isnan(step) ? epoch : step;
-        bad = read_scores(r, run->row[i], last, given);
         result.epochs = isnan(epoch) ? result.epochs : epoch;
         result.steps = nl_runs_column(r, NL_COLUMN_STEP) >= 0 && !isnan(step) ? (int64_t)step : result.steps;
-        if (bad && !isnan(step))
-            result.failed_step = (int64_t)step;
-        for (int part = 0; part < NL_PARTS && !isnan(step); part++)
-            if (given[part])
+        read_scores(r, run->row[i], said);
+        for (int part = 0; part < NL_PARTS; part++) {
+            learn(&last[part], &said[part]);
+            if ((said[part].bad[0] || said[part].bad[1]) && !isnan(step) && result.failed_step < 0)
+                result.failed_step = (int64_t)step;
+            if (says_something(&said[part]) && !isnan(step))
                 add_point(&result, &(struct nl_curve_row){.step = (int64_t)step,
                                                           .epoch = epoch,
-                                                          .samples = 0,
                                                           .part = (enum nl_part)part,
                                                           .eval = NL_EVAL_RUNNING,
                                                           .lr = NAN,
-                                                          .loss = last[part].loss,
-                                                          .accuracy = last[part].accuracy});
+                                                          .loss = said[part].value[0],
+                                                          .accuracy = said[part].value[1]});
+        }
     }
+    bool bad = false;
+    for (int part = 0; part < NL_PARTS; part++)
+        bad |= last[part].bad[0] || last[part].bad[1];
     if (result.rows)
         qsort(result.row, (size_t)result.rows, sizeof *result.row, by_step);
     int outcome = outcome_of(r, run, bad);
     for (int part = 0; part < NL_PARTS; part++)
         for (int eval = 0; eval < NL_EVALS; eval++)
-            result.score[part][eval] =
-                outcome == NL_DONE && eval == NL_EVAL_RUNNING ? last[part] : (struct nl_score){NAN, NAN};
+            result.score[part][eval] = outcome == NL_DONE && eval == NL_EVAL_RUNNING
+                                           ? (struct nl_score){last[part].value[0], last[part].value[1]}
+                                           : (struct nl_score){NAN, NAN};
     result.status = outcome == NL_DIVERGED ? NL_DIVERGED : NL_DONE;
+    result.failed_step = outcome == NL_DIVERGED ? result.failed_step : -1;
     struct nl_record record = {0};
     nl_record_from_result(&record, &result);
     record.failed = outcome == NL_ERROR;
