@@ -81,7 +81,7 @@ grep -q 'How to repeat it' "$folder/latex.txt"
 grep -q 'Published claims' "$folder/latex.txt"
 "$program" report "$folder/rates" --out "$folder/report" -q >/dev/null # beside what LaTeX left
 
-"$program" sweep "$root/experiments/tuned.yaml" norm.kind=bn,none train.batch=32,4 train.epochs=2 data.train=256 sweep.seeds=5 --no-plot --no-warnings -q \
+"$program" sweep "$root/experiments/tuned.yaml" norm.kind=bn,none train.batch=32,4 train.epochs=2 data.train=512 sweep.seeds=5 --no-plot --no-warnings -q \
     --out "$folder/tuned" >/dev/null
 "$program" import "$root/tests/golden/logs/wandb.csv" -q --out "$folder/imported"
 "$program" appendix "$folder/rates" "$folder/tuned" "$folder/imported" --out "$folder/appendix" -q >/dev/null
