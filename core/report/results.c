@@ -217,8 +217,8 @@ static void add_imported(const struct nl_report_section *s)
                     "of how they were trained%s.",
                     *s->experiment->config.plot.protocol ? " than the protocol above says" : "");
     for (int i = 0; i < import->files.count && i < import->sha256.count; i++)
-        nl_document_add(s->document, NL_BLOCK_ITEM, 0, "%s, SHA-256 %.16s... (whole in experiment.yaml)", import->files.at[i],
-                        import->sha256.at[i]);
+        nl_document_add(s->document, NL_BLOCK_ITEM, 0, "%s, SHA-256 %.16s... (whole in experiment.yaml)",
+                        import->files.at[i], import->sha256.at[i]);
     for (int f = 0; f < s->results->factors; f++) {
         const struct nl_factor *factor = &s->results->factor[f];
         struct nl_text values = {0};
