@@ -164,6 +164,7 @@ bool read_words(const char *what, const char *text, const char *const *names, un
 /* The name nearest to path's in its folder, among those that fit, as path with it at its end; new string, NULL: none is
  * near. */
 char *nearest_beside(const char *path, bool (*fits)(const char *path));
+bool is_yaml(const char *path); /* by its ending */
 
 /* Loads file (NULL: defaults) and overrides; false: the problems were printed. */
 bool load_experiment(const char *file, const char *const *override, int overrides, struct nl_experiment *out);

@@ -130,7 +130,7 @@ char *nearest_beside(const char *path, bool (*fits)(const char *path))
     return found;
 }
 
-static bool is_yaml(const char *path)
+bool is_yaml(const char *path)
 {
     const char *ending = strrchr(path, '.');
     return ending && (strcmp(ending, ".yaml") == 0 || strcmp(ending, ".yml") == 0);

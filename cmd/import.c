@@ -19,12 +19,6 @@ struct given {
     int tables, overrides;
 };
 
-static bool ends_in(const char *text, const char *end)
-{
-    size_t length = strlen(text), tail = strlen(end);
-    return length >= tail && strcmp(text + length - tail, end) == 0;
-}
-
 static bool may_be_set(const char *override)
 {
     static const char *const legal[] = {"import.", "plot.", "sweep.baseline=", "sweep.question="};
@@ -39,7 +33,7 @@ static bool sort_words(const struct command *self, int argc, char **argv, struct
     out->table = nl_alloc((size_t)argc + 1, sizeof *out->table);
     out->override = nl_alloc((size_t)argc + 2, sizeof *out->override);
     for (int i = optind; i < argc; i++) {
-        bool yaml = ends_in(argv[i], ".yaml") || ends_in(argv[i], ".yml");
+        bool yaml = is_yaml(argv[i]);
         if (is_override(argv[i]) && !may_be_set(argv[i])) {
             bad_input("what was trained is fixed: import.axes names what was varied",
                       "import takes keys of the sections import and plot, sweep.baseline and sweep.question only: '%s'",

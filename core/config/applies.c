@@ -148,8 +148,11 @@ bool nl_key_would_apply(const struct nl_key *key, const struct nl_config *config
 
 bool nl_section_is_aside(const char *section)
 {
-    bool aside = true;
+    bool aside = true, known = false;
     for (const struct nl_key *key = nl_keys; key < nl_keys + nl_key_count; key++)
-        aside &= key->recorded == NL_KEY_ASIDE || strcmp(key->section, section) != 0;
-    return aside;
+        if (strcmp(key->section, section) == 0) {
+            known = true;
+            aside &= key->recorded == NL_KEY_ASIDE;
+        }
+    return known && aside;
 }

@@ -298,8 +298,8 @@ bool nl_key_is_read(const struct nl_key *key, const struct nl_config *config);
  * its default (model.residual: plain). */
 bool nl_key_would_apply(const struct nl_key *key, const struct nl_config *config, const char *text);
 
-/* Whether keys of that section ("log", "plot") say what is done with trials, and nothing of what they are: none of them
- * changes a trial, names one, or can be an axis. */
+/* Whether there are keys of that section, and they ("log", "plot") say what is done with trials, and nothing of what
+ * they are: none of them changes a trial, names one, or can be an axis. */
 bool nl_section_is_aside(const char *section);
 
 /* The normalizer of norm.kind; and that of another kind, an index into nl_norms. custom is as norm.sets, center and

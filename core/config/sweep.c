@@ -11,7 +11,7 @@
 
 bool nl_key_may_vary(struct nl_loader *loader, const struct nl_key *key, const struct nl_origin *at)
 {
-    if (!key->own && nl_section_is_aside(key->section))
+    if (nl_section_is_aside(key->section))
         nl_diagnose(loader->diagnostics, at, NULL, "'%s' cannot vary in a sweep: keys of '%s' change no trial",
                     key->name, key->section);
     else if (!strcmp(key->name, "train.seed"))

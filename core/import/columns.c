@@ -39,8 +39,7 @@ static const char *const names_of_roles[][24] = {
                        "file", NULL},
     [NL_COLUMN_STEP] = {"step", "globalstep", "iteration", "iter", "update", NULL},
     [NL_COLUMN_EPOCH] = {"epoch", NULL},
-    [NL_COLUMN_STATUS] = {"status", "state", NULL},
-    [NL_COLUMN_AXIS] = {NULL}};
+    [NL_COLUMN_STATUS] = {"status", "state", NULL}};
 
 /* ---- metrics ---- */
 
@@ -151,7 +150,7 @@ static int take_axes(const struct nl_foreign *foreign, const struct nl_import *i
         if (named_column(foreign, "axes", axis->column, &column, err))
             return NL_BAD;
         const struct nl_key *key = axis->name ? nl_key_of(axis->name) : own_key(foreign, column);
-        if (!key || (!key->own && nl_section_is_aside(key->section)) || strcmp(key->name, "train.seed") == 0)
+        if (!key || nl_section_is_aside(key->section) || strcmp(key->name, "train.seed") == 0)
             return nl_bad(err, "'import.axes' takes '%s' for '%s', which is no key that a sweep can vary; %s",
                           axis->column, axis->name,
                           "normlab keys lists them, and without a name it is an axis of its own");
@@ -188,14 +187,6 @@ static int ignored_columns(const struct nl_foreign *foreign, const struct nl_imp
 }
 
 /* ---- columns that are known by their names ---- */
-
-static bool varies(const struct nl_foreign *foreign, int column)
-{
-    for (int row = 1; row < foreign->rows; row++)
-        if (strcmp(nl_foreign_field(foreign, row, column), nl_foreign_field(foreign, 0, column)) != 0)
-            return true;
-    return false;
-}
 
 static void find_role(const struct nl_foreign *foreign, enum nl_column_role role, const bool *ignored,
                       struct nl_columns *out)
@@ -478,8 +469,6 @@ static int find_columns(const struct nl_foreign *foreign, const struct nl_import
             return NL_BAD;
     if (take_axes(foreign, import, out, err) || take_metrics(foreign, import, out, err))
         return NL_BAD;
-    for (int column = 0; column < foreign->columns; column++)
-        out->use[column].varies = varies(foreign, column);
     find_metrics(foreign, ignored, out);
     for (int role = NL_COLUMN_METHOD; role < NL_COLUMN_AXIS; role++)
         find_role(foreign, (enum nl_column_role)role, ignored, out);

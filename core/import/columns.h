@@ -15,8 +15,7 @@ enum nl_column_role {
     NL_COLUMN_EPOCH,
     NL_COLUMN_STATUS,
     NL_COLUMN_AXIS,
-    NL_COLUMN_METRIC,
-    NL_COLUMN_ROLES
+    NL_COLUMN_METRIC
 };
 
 struct nl_column_use {
@@ -26,7 +25,6 @@ struct nl_column_use {
     const char *part;         /* "train", "val", "test" */
     enum nl_curve_reading reading;
     bool percent;
-    bool varies; /* it has several values */
 };
 
 struct nl_columns {

@@ -27,6 +27,14 @@ const char *nl_foreign_field(const struct nl_foreign *foreign, int row, int colu
     return foreign->row[row].field[column] ? foreign->row[row].field[column] : "";
 }
 
+bool nl_foreign_varies(const struct nl_foreign *foreign, int column)
+{
+    for (int row = 1; row < foreign->rows; row++)
+        if (strcmp(nl_foreign_field(foreign, row, column), nl_foreign_field(foreign, 0, column)) != 0)
+            return true;
+    return false;
+}
+
 /* The column of that name, which is added where there is none. */
 static int column_of(struct nl_foreign *out, const char *name)
 {
@@ -53,13 +61,18 @@ static void add_row(struct nl_foreign *out, int line)
         .file = out->files, .line = line, .field = nl_alloc((size_t)out->capacity, sizeof(char *))};
 }
 
+/* Takes text over. */
+static void put(struct nl_foreign *out, int row, int column, char *text)
+{
+    free(out->row[row].field[column]);
+    out->row[row].field[column] = text;
+}
+
 /* In the last row. */
 static void set_field(struct nl_foreign *out, const char *name, const char *text)
 {
     int column = column_of(out, name);
-    char **field = &out->row[out->rows - 1].field[column];
-    free(*field);
-    *field = *text ? nl_strdup(text) : NULL;
+    put(out, out->rows - 1, column, *text ? nl_strdup(text) : NULL);
 }
 
 void nl_foreign_release(struct nl_foreign *foreign)
@@ -295,10 +308,8 @@ static int add_path(const char *pattern, const char *path, int first, struct nl_
     for (int i = 0; i < captures; i++) {
         char *name = nl_format("%.*s", capture[i].name_length, capture[i].name);
         int column = column_of(out, name);
-        for (int row = first; row < out->rows; row++) {
-            free(out->row[row].field[column]);
-            out->row[row].field[column] = nl_format("%.*s", capture[i].length, capture[i].text);
-        }
+        for (int row = first; row < out->rows; row++)
+            put(out, row, column, nl_format("%.*s", capture[i].length, capture[i].text));
         free(name);
     }
     return NL_OK;
@@ -327,8 +338,7 @@ static void add_file_column(struct nl_foreign *out)
     int column = out->files > 1 ? column_of(out, "file") : -1;
     for (int row = 0; column >= 0 && row < out->rows; row++) {
         const char *path = out->path[out->row[row].file];
-        free(out->row[row].field[column]);
-        out->row[row].field[column] = nl_format("%.*s", (int)(strlen(path) - begin - end), path + begin);
+        put(out, row, column, nl_format("%.*s", (int)(strlen(path) - begin - end), path + begin));
     }
 }
 
@@ -353,9 +363,7 @@ static void spread_values(struct nl_foreign *out)
         char *name = out->row[row].field[metric], *text = out->row[row].field[value];
         out->row[row].field[metric] = out->row[row].field[value] = NULL;
         if (name && text) {
-            int column = column_of(out, name);
-            free(out->row[row].field[column]);
-            out->row[row].field[column] = text;
+            put(out, row, column_of(out, name), text);
             text = NULL;
         }
         free(name);

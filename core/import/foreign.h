@@ -31,5 +31,6 @@ void nl_foreign_release(struct nl_foreign *foreign);
 
 int nl_foreign_column(const struct nl_foreign *foreign, const char *name);           /* -1: there is none */
 const char *nl_foreign_field(const struct nl_foreign *foreign, int row, int column); /* "": none */
+bool nl_foreign_varies(const struct nl_foreign *foreign, int column); /* not all rows have the same field */
 
 #endif

@@ -332,7 +332,7 @@ static void say_found(const struct nl_foreign_runs *r, struct nl_imported *out)
                                                              : "");
     }
     for (int i = 0; i < r->foreign.columns; i++)
-        if (columns->use[i].role == NL_COLUMN_LEFT_OUT && columns->use[i].varies)
+        if (columns->use[i].role == NL_COLUMN_LEFT_OUT && nl_foreign_varies(&r->foreign, i))
             nl_text_add(text, "%s'%s'", unused++ ? ", " : "  left out: ", r->foreign.name[i]);
     nl_text_add(text, unused ? " (import.axes makes axes of columns)\n" : "");
 }

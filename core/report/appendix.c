@@ -16,33 +16,9 @@
 
 /* ---- hyperparameters ---- */
 
-static const struct nl_axis *tuned_axis(const struct nl_experiment *experiment, const struct nl_key *key)
-{
-    for (int i = 0; i < experiment->rounds.tunes; i++)
-        if (experiment->rounds.tune[i].key[0] == key)
-            return &experiment->rounds.tune[i];
-    return NULL;
-}
-
-static bool applies_somewhere(const struct nl_report_section *s, const struct nl_key *key)
-{
-    bool applies = false;
-    for (int i = 0; i < s->source->grid->trials && !applies; i++)
-        applies = nl_key_applies(key, &s->source->grid->trial[i].config);
-    return applies;
-}
-
-static char *axis_values(const struct nl_axis *axis)
-{
-    struct nl_text out = {0};
-    for (int i = 0; i < axis->points; i++)
-        nl_text_add(&out, "%s%s", i ? ", " : "", axis->text[i][0]);
-    return out.at;
-}
-
 static void add_hyperparameter(const struct nl_report_section *s, const struct nl_key *key)
 {
-    const struct nl_axis *tuned = tuned_axis(s->experiment, key);
+    const struct nl_axis *tuned = nl_section_tuned(s, key);
     int factor = nl_results_factor(s->results, key->name);
     char *how = tuned
                     ? nl_format("chosen for each setting by %s over %s", nl_metric_names[s->experiment->rounds.tune_by],
@@ -50,14 +26,10 @@ static void add_hyperparameter(const struct nl_report_section *s, const struct n
                     : nl_strdup(factor >= 0                                      ? "varied"
                                 : nl_key_is_default(key, &s->experiment->config) ? "fixed, the program's default"
                                                                                  : "fixed");
-    struct nl_text values = {0};
-    for (int i = 0; factor >= 0 && i < s->results->factor[factor].values; i++)
-        nl_text_add(&values, "%s%s", i ? ", " : "", s->results->factor[factor].value[i]);
-    char *value = tuned           ? axis_values(tuned)
-                  : values.length ? nl_strdup(values.at)
-                                  : nl_key_text(key, &s->experiment->config);
+    char *value = tuned         ? nl_axis_values(tuned)
+                  : factor >= 0 ? nl_factor_values(&s->results->factor[factor])
+                                : nl_key_text(key, &s->experiment->config);
     nl_document_row(s->document, (const char *const[]){key->name, value, how});
-    nl_text_release(&values);
     free(value);
     free(how);
 }
@@ -74,7 +46,7 @@ static void add_hyperparameters(const struct nl_report_section *s)
     }
     nl_document_table(s->document, "All keys that have an effect; each that is not listed has none here.", 1, head);
     for (int i = 0; i < nl_key_count; i++)
-        if (strcmp(nl_keys[i].name, "train.seed") != 0 && applies_somewhere(s, &nl_keys[i]))
+        if (strcmp(nl_keys[i].name, "train.seed") != 0 && nl_section_applies(s, &nl_keys[i]))
             add_hyperparameter(s, &nl_keys[i]);
     for (int f = 0; f < s->results->factors; f++) /* parts of model.layers */
         if (s->results->factor[f].key->path)
@@ -83,25 +55,8 @@ static void add_hyperparameters(const struct nl_report_section *s)
 
 /* ---- tuning ---- */
 
-/* The runs of the tuning round, read from their files: its tables may not be there. */
-struct tuning {
-    struct nl_experiment experiment;
-    struct nl_partial partial;
-};
-
-static int open_tuning(const struct nl_report_section *s, struct tuning *out, struct nl_error *err)
-{
-    struct nl_provenance made;
-    char *folder = nl_path_join(s->source->folder, "tuning");
-    int status = nl_store_read(folder, &out->experiment, &made, err);
-    if (status == NL_OK)
-        status = nl_partial_load(folder, &out->experiment, &made, &out->partial, err);
-    free(folder);
-    return status;
-}
-
 /* The results of the round, by way of the text of its table. */
-static int read_tuning(const struct tuning *tuning, struct nl_results *out, struct nl_error *err)
+static int read_tuning(const struct nl_tuning_round *tuning, struct nl_results *out, struct nl_error *err)
 {
     struct nl_csv csv;
     struct nl_planned planned = nl_grid_planned(&tuning->partial.grid);
@@ -112,17 +67,12 @@ static int read_tuning(const struct tuning *tuning, struct nl_results *out, stru
     return status;
 }
 
-static bool is_tuned(const struct nl_report_section *s, const struct nl_factor *factor)
-{
-    return tuned_axis(s->experiment, factor->key) != NULL;
-}
-
 /* Whether the cells are of one setting: they differ in tuned keys alone. */
 static bool same_setting(const struct nl_report_section *s, const struct nl_results *results, const struct nl_cell *a,
                          const struct nl_cell *b)
 {
     for (int f = 0; f < results->factors; f++)
-        if (!is_tuned(s, &results->factor[f]) && a->level[f] != b->level[f])
+        if (!nl_section_tuned(s, results->factor[f].key) && a->level[f] != b->level[f])
             return false;
     return true;
 }
@@ -132,7 +82,7 @@ static char *setting_name(const struct nl_report_section *s, const struct nl_res
 {
     struct nl_text out = {0};
     for (int f = 0; f < results->factors; f++)
-        if (!is_tuned(s, &results->factor[f]) && cell->level[f] != NL_INAPPLICABLE)
+        if (!nl_section_tuned(s, results->factor[f].key) && cell->level[f] != NL_INAPPLICABLE)
             nl_text_add(&out, "%s%s %s", out.length ? ", " : "", nl_key_field(results->factor[f].key),
                         results->factor[f].value[cell->level[f]]);
     return out.at ? out.at : nl_strdup("all");
@@ -149,14 +99,13 @@ static char *interval_text(const struct nl_estimate *estimate, double scale)
 }
 
 /* A row of the table: the expected best score of k values of a setting, worked out seed by seed. */
-static void add_best_of(const struct nl_report_section *s, const struct tuning *tuning,
+static void add_best_of(const struct nl_report_section *s, const struct nl_tuning_round *tuning,
                         const struct nl_results *results, int first, const int *budget, int budgets)
 {
     const struct nl_metric_column metric = nl_metric_column(results, nl_metric_names[s->experiment->rounds.tune_by]);
     int seeds = results->seeds, values = 0;
-    double *score = nl_alloc((size_t)results->cells * (size_t)seeds, sizeof *score), *one, *best;
-    one = nl_alloc((size_t)seeds, sizeof *one);
-    best = nl_alloc((size_t)results->cells + 1, sizeof *best);
+    double *score = nl_alloc((size_t)results->cells * (size_t)seeds, sizeof *score),
+           *one = nl_alloc((size_t)seeds, sizeof *one);
     for (int i = first; i < results->cells; i++) {
         if (!same_setting(s, results, &results->cell[first], &results->cell[i]))
             continue;
@@ -165,12 +114,13 @@ static void add_best_of(const struct nl_report_section *s, const struct tuning *
             score[seed * results->cells + values] = isnan(one[seed]) ? INFINITY : metric.measure.worse * one[seed];
         values++;
     }
+    for (int seed = 0; seed < seeds; seed++)
+        nl_sort(score + seed * results->cells, (size_t)values);
     char *field[8] = {setting_name(s, results, &results->cell[first]), nl_format("%d", values)};
     for (int b = 0; b < budgets; b++) {
         for (int seed = 0; seed < seeds; seed++) {
-            memcpy(best, score + seed * results->cells, (size_t)values * sizeof *best);
-            nl_sort(best, (size_t)values);
-            double expected = budget[b] <= values ? nl_expected_first(best, values, budget[b]) : NAN;
+            const double *sorted = score + seed * results->cells;
+            double expected = budget[b] <= values ? nl_expected_first(sorted, values, budget[b]) : NAN;
             one[seed] = isfinite(expected) ? metric.measure.worse * expected : NAN;
         }
         struct nl_estimate estimate = nl_estimate(one, seeds, NL_SCALE_REAL, &(struct nl_sampling){0}, NL_INTERVAL_T,
@@ -182,10 +132,9 @@ static void add_best_of(const struct nl_report_section *s, const struct tuning *
         free(field[i]);
     free(score);
     free(one);
-    free(best);
 }
 
-static void add_tuning_curves(const struct nl_report_section *s, const struct tuning *tuning,
+static void add_tuning_curves(const struct nl_report_section *s, const struct nl_tuning_round *tuning,
                               const struct nl_results *results)
 {
     enum { BUDGETS = 5 };
@@ -221,7 +170,7 @@ static void add_tuning_curves(const struct nl_report_section *s, const struct tu
 }
 
 /* What was chosen by, over the first tuned key. */
-static void add_tuning_figure(const struct nl_report_section *s, struct tuning *tuning,
+static void add_tuning_figure(const struct nl_report_section *s, struct nl_tuning_round *tuning,
                               struct nl_report_figures *figures)
 {
     struct nl_config *config = &tuning->experiment.config;
@@ -251,10 +200,10 @@ static void add_tuning_figure(const struct nl_report_section *s, struct tuning *
 
 static int add_tuning(const struct nl_report_section *s, struct nl_report_figures *figures, struct nl_error *err)
 {
-    struct tuning tuning;
+    struct nl_tuning_round tuning;
     struct nl_results results;
     int status = nl_section_rounds(s, err);
-    if (status || !s->experiment->rounds.tunes || open_tuning(s, &tuning, err))
+    if (status || !s->experiment->rounds.tunes || nl_section_open_tuning(s, &tuning, err))
         return status;
     nl_document_add(s->document, NL_BLOCK_HEADING, 1, "What tuning costs");
     if (read_tuning(&tuning, &results, err) == NL_OK) {
@@ -389,14 +338,9 @@ static void add_item(const struct nl_report_section *s, const char *item, const 
 /* The least and the largest number of a column of trials.csv, "75290" or "1000 to 2000"; NULL: it is not known. */
 static char *range_of(const struct nl_report_section *s, const char *column)
 {
-    double least = INFINITY, most = -INFINITY, value;
-    int at = nl_csv_column(&s->results->csv, column);
-    for (int row = 0; at >= 0 && row < s->results->csv.rows; row++)
-        if (nl_csv_number(&s->results->csv, row, at, &value, NULL) == NL_OK && !isnan(value)) {
-            least = fmin(least, value);
-            most = fmax(most, value);
-        }
-    return least > most ? NULL : least == most ? nl_format("%.0f", least) : nl_format("%.0f to %.0f", least, most);
+    double least, most;
+    nl_csv_range(&s->results->csv, column, &least, &most);
+    return isnan(least) ? NULL : least == most ? nl_format("%.0f", least) : nl_format("%.0f to %.0f", least, most);
 }
 
 static void add_data_items(const struct nl_report_section *s)

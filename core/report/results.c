@@ -7,6 +7,7 @@
 #include "base/files.h"
 #include "config/diff.h"
 #include "config/import.h"
+#include "config/sweep.h"
 #include "norm/norm.h"
 #include "report/section.h"
 #include "sweep/partial.h"
@@ -114,36 +115,47 @@ void nl_section_tables(const struct nl_report_section *s)
 
 /* ---- protocol ---- */
 
-static bool is_tuned(const struct nl_experiment *experiment, const struct nl_key *key)
+const struct nl_axis *nl_section_tuned(const struct nl_report_section *s, const struct nl_key *key)
 {
-    for (int i = 0; i < experiment->rounds.tunes; i++)
-        if (experiment->rounds.tune[i].key[0] == key)
-            return true;
-    return false;
+    return nl_axis_with(s->experiment->rounds.tune, s->experiment->rounds.tunes, key, NULL);
+}
+
+bool nl_section_applies(const struct nl_report_section *s, const struct nl_key *key)
+{
+    bool applies = false;
+    for (int i = 0; i < s->source->grid->trials && !applies; i++)
+        applies = nl_key_applies(key, &s->source->grid->trial[i].config);
+    return applies;
+}
+
+char *nl_axis_values(const struct nl_axis *axis)
+{
+    struct nl_text out = {0};
+    for (int i = 0; i < axis->points; i++)
+        nl_text_add(&out, "%s%s", i ? ", " : "", axis->text[i][0]);
+    return out.at;
+}
+
+char *nl_factor_values(const struct nl_factor *factor)
+{
+    struct nl_text out = {0};
+    for (int i = 0; i < factor->values; i++)
+        nl_text_add(&out, "%s%s", i ? ", " : "", factor->value[i]);
+    return out.at;
 }
 
 /* "train.lr 0.1", or all values that it takes; nothing of a key that matters to no trial. */
 static void say_key(struct nl_text *out, const struct nl_report_section *s, const char *name)
 {
     const struct nl_key *key = nl_key_of(name);
-    const struct nl_grid *grid = s->source->grid;
     int factor = nl_results_factor(s->results, name);
-    bool applies = grid->trials == 0;
-    for (int i = 0; i < grid->trials && !applies; i++)
-        applies = nl_key_applies(key, &grid->trial[i].config);
-    if (!applies)
+    if (s->source->grid->trials > 0 && !nl_section_applies(s, key))
         return;
-    nl_text_add(out, out->length ? "; %s " : "%s ", name);
-    if (is_tuned(s->experiment, key)) {
-        nl_text_add(out, "as chosen for each point");
-    } else if (factor >= 0) {
-        for (int i = 0; i < s->results->factor[factor].values; i++)
-            nl_text_add(out, i ? ", %s" : "%s", s->results->factor[factor].value[i]);
-    } else {
-        char *text = nl_key_text(key, &s->experiment->config);
-        nl_text_add(out, "%s", text);
-        free(text);
-    }
+    char *value = nl_section_tuned(s, key) ? nl_strdup("as chosen for each point")
+                  : factor >= 0            ? nl_factor_values(&s->results->factor[factor])
+                                           : nl_key_text(key, &s->experiment->config);
+    nl_text_add(out, "%s%s %s", out->length ? "; " : "", name, value);
+    free(value);
 }
 
 static void add_trained(const struct nl_report_section *s)
@@ -221,11 +233,9 @@ static void add_imported(const struct nl_report_section *s)
                         import->files.at[i], import->sha256.at[i]);
     for (int f = 0; f < s->results->factors; f++) {
         const struct nl_factor *factor = &s->results->factor[f];
-        struct nl_text values = {0};
-        for (int i = 0; i < factor->values; i++)
-            nl_text_add(&values, "%s%s", i ? ", " : "", factor->value[i]);
-        nl_document_add(s->document, NL_BLOCK_ITEM, 0, "%s: %s.", factor->key->name, values.at);
-        nl_text_release(&values);
+        char *values = nl_factor_values(factor);
+        nl_document_add(s->document, NL_BLOCK_ITEM, 0, "%s: %s.", factor->key->name, values);
+        free(values);
     }
     nl_document_add(s->document, NL_BLOCK_ITEM, 0,
                     import->pairs == NL_PAIRS_NONE
@@ -251,29 +261,37 @@ static void add_protocol(const struct nl_report_section *s)
 
 /* ---- rounds ---- */
 
+int nl_section_open_tuning(const struct nl_report_section *s, struct nl_tuning_round *out, struct nl_error *err)
+{
+    struct nl_provenance made;
+    char *folder = nl_path_join(s->source->folder, "tuning");
+    int status = nl_store_read(folder, &out->experiment, &made, err);
+    if (status == NL_OK)
+        status = nl_partial_load(folder, &out->experiment, &made, &out->partial, err);
+    free(folder);
+    return status;
+}
+
 /* What the tuning round chose, worked out from its results once more; they are there, for the grid could not have been
  * run without. */
 static int add_tuning(const struct nl_report_section *s, struct nl_error *err)
 {
     struct nl_round done = {.kind = NL_ROUND_TUNING, .number = 1}, next;
-    struct nl_provenance made;
-    struct nl_partial partial;
-    char *folder = nl_path_join(s->source->folder, "tuning");
-    int status = nl_store_read(folder, &done.experiment, &made, err);
-    if (status == NL_OK)
-        status = nl_partial_load(folder, &done.experiment, &made, &partial, err);
-    free(folder);
-    if (status)
-        return status;
-    if (partial.present == partial.grid.trials) {
-        nl_round_next(s->experiment, s->source->folder, &done, &partial.grid, partial.record, &next, &status, err);
+    struct nl_tuning_round tuning;
+    const struct nl_partial *partial = &tuning.partial;
+    if (nl_section_open_tuning(s, &tuning, err))
+        return NL_FAIL;
+    int status = NL_OK;
+    done.experiment = tuning.experiment;
+    if (partial->present == partial->grid.trials) {
+        nl_round_next(s->experiment, s->source->folder, &done, &partial->grid, partial->record, &next, &status, err);
         if (status == NL_OK)
             nl_document_lines(s->document, next.decided.at);
         nl_round_release(&next);
     } else {
-        status = nl_fail(err, "of its trials %d of %d are there", partial.present, partial.grid.trials);
+        status = nl_fail(err, "of its trials %d of %d are there", partial->present, partial->grid.trials);
     }
-    nl_partial_release(&partial);
+    nl_partial_release(&tuning.partial);
     return status;
 }
 

@@ -4,6 +4,7 @@
 
 #include "report/report.h"
 #include "stats/answer.h"
+#include "sweep/partial.h"
 
 struct nl_report_section {
     struct nl_document *document;
@@ -29,5 +30,19 @@ void nl_section_trained(
     const struct nl_report_section *s); /* data, network, normalizers, training; or where it was imported from */
 int nl_section_rounds(const struct nl_report_section *s, struct nl_error *err); /* what earlier rounds decided */
 void nl_section_failures(const struct nl_report_section *s);
+
+/* Whether some trial reads the key. */
+bool nl_section_applies(const struct nl_report_section *s, const struct nl_key *key);
+/* The values among which sweep.tune chooses the key's; NULL: it is not tuned. */
+const struct nl_axis *nl_section_tuned(const struct nl_report_section *s, const struct nl_key *key);
+char *nl_axis_values(const struct nl_axis *axis);       /* "0.01, 0.1", of an axis of one key; new string */
+char *nl_factor_values(const struct nl_factor *factor); /* "bn, ln"; new string */
+
+/* The tuning round, read from the files of its trials: its tables may not be there. Release partial. */
+struct nl_tuning_round {
+    struct nl_experiment experiment;
+    struct nl_partial partial;
+};
+int nl_section_open_tuning(const struct nl_report_section *s, struct nl_tuning_round *out, struct nl_error *err);
 
 #endif

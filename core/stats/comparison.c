@@ -248,15 +248,15 @@ int nl_comparison_baseline(const struct nl_comparison *view, const struct nl_exp
     return -1;
 }
 
-void nl_comparison_pairs(const struct nl_comparison *view, const int *method, int count, int most,
-                         void (*pair)(void *context, int place, int against), void *context)
+void nl_comparison_pairs(const struct nl_comparison *view, int (*method_at)(const void *context, int place), int count,
+                         int most, void (*pair)(void *context, int place, int against), void *context)
 {
     const struct nl_experiment *experiment = view->experiment;
     bool all_pairs = !experiment->has_baseline && count <= most;
     for (int i = 0; i < count; i++) {
-        int base = experiment->has_baseline ? nl_comparison_baseline(view, experiment, method[i]) : -1;
+        int base = experiment->has_baseline ? nl_comparison_baseline(view, experiment, method_at(context, i)) : -1;
         for (int against = 0; against < count; against++)
-            if (all_pairs ? against < i : base >= 0 && against != i && method[against] == base)
+            if (all_pairs ? against < i : base >= 0 && against != i && method_at(context, against) == base)
                 pair(context, i, against);
     }
 }

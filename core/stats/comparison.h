@@ -47,10 +47,10 @@ int nl_batch_factor(const struct nl_results *results);
 /* The method that differs from `method` in being the baseline alone; -1: none. */
 int nl_comparison_baseline(const struct nl_comparison *view, const struct nl_experiment *experiment, int method);
 
-/* Calls pair for what is compared, by places of the list of methods: each with its baseline, or, where there is none
- * and the list has at most `most`, each with all before it. */
-void nl_comparison_pairs(const struct nl_comparison *view, const int *method, int count, int most,
-                         void (*pair)(void *context, int place, int against), void *context);
+/* Calls pair for what is compared, by places in a list of `count` methods: each with its baseline, or, where there is
+ * none and the list has at most `most`, each with all before it. method_at: of the view. */
+void nl_comparison_pairs(const struct nl_comparison *view, int (*method_at)(const void *context, int place), int count,
+                         int most, void (*pair)(void *context, int place, int against), void *context);
 
 /* Methods a and b have the same values of all varied keys but norm.kind and those that apply to one of them only. */
 bool nl_methods_match(const struct nl_comparison *view, int a, int b);

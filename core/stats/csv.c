@@ -171,6 +171,19 @@ int nl_csv_number(const struct nl_csv *csv, int row, int column, double *out, st
     return NL_OK;
 }
 
+void nl_csv_range(const struct nl_csv *csv, const char *name, double *least, double *largest)
+{
+    int at = nl_csv_column(csv, name);
+    *least = *largest = NAN;
+    for (int row = 0; at >= 0 && row < csv->rows; row++) {
+        double value;
+        if (nl_csv_number(csv, row, at, &value, NULL) != NL_OK)
+            continue;
+        *least = fmin(*least, value); /* of a number and NaN the number */
+        *largest = fmax(*largest, value);
+    }
+}
+
 int nl_csv_whole(const struct nl_csv *csv, int row, int column, int least, int *out, struct nl_error *err)
 {
     double number;

@@ -33,6 +33,9 @@ int nl_csv_need(const struct nl_csv *csv, const char *name, int *column, struct 
 /* The field as a number; NaN where it is empty. NL_BAD: it is none. */
 int nl_csv_number(const struct nl_csv *csv, int row, int column, double *out, struct nl_error *err);
 
+/* The least and the largest number of a column; NaN both where there is no such column, or no number in it. */
+void nl_csv_range(const struct nl_csv *csv, const char *name, double *least, double *largest);
+
 /* The field as a whole number from `least` to 1e9, such as that of a trial or a step. NL_BAD: it is none. */
 int nl_csv_whole(const struct nl_csv *csv, int row, int column, int least, int *out, struct nl_error *err);
 

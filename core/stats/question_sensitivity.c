@@ -216,13 +216,9 @@ static void add_pair(void *context, int place, int against)
     add_claim(context, place, against);
 }
 
-static void add_claims(struct question *q)
+static int method_at(const void *context, int place)
 {
-    int *method = nl_alloc((size_t)q->places + 1, sizeof *method);
-    for (int i = 0; i < q->places; i++)
-        method[i] = q->place[i].order;
-    nl_comparison_pairs(&q->view, method, q->places, MOST_OF_ALL_PAIRS, add_pair, q);
-    free(method);
+    return ((const struct question *)context)->place[place].order;
 }
 
 /* ---- words ---- */
@@ -342,7 +338,7 @@ void nl_ask_sensitivity(struct nl_answer *answer, const struct nl_results *resul
     }
     qsort(q.place, (size_t)q.places, sizeof *q.place, by_regret);
     if (results->seeds > 1)
-        add_claims(&q);
+        nl_comparison_pairs(&q.view, method_at, q.places, MOST_OF_ALL_PAIRS, add_pair, &q);
     answer->tests = nl_claims_judge(answer->claim, answer->claims, NL_BONFERRONI, q.rule.level);
     say_all(&q);
     for (int i = 0; i < q.places; i++)

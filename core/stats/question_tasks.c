@@ -180,13 +180,9 @@ static void add_pair(void *context, int place, int against)
     add_claim(context, place, against);
 }
 
-static void add_claims(struct question *q)
+static int method_at(const void *context, int place)
 {
-    int *method = nl_alloc((size_t)q->places + 1, sizeof *method);
-    for (int i = 0; i < q->places; i++)
-        method[i] = q->place[i].order;
-    nl_comparison_pairs(&q->view, method, q->places, MOST_OF_ALL_PAIRS, add_pair, q);
-    free(method);
+    return ((const struct question *)context)->place[place].order;
 }
 
 /* ---- words ---- */
@@ -289,7 +285,7 @@ static void judge(struct question *q)
     }
     qsort(q->place, (size_t)q->places, sizeof *q->place, by_mean);
     if (q->results->seeds > 1)
-        add_claims(q);
+        nl_comparison_pairs(&q->view, method_at, q->places, MOST_OF_ALL_PAIRS, add_pair, q);
     q->answer->tests = nl_claims_judge(q->answer->claim, q->answer->claims, NL_BONFERRONI, q->rule.level);
     say_all(q);
     for (int i = 0; i < q->places; i++)

@@ -188,13 +188,13 @@ static const char *why_untrained(const struct nl_results *results, const struct 
     return config.train.lr == 0.0 ? "train.lr is 0" : NULL;
 }
 
-/* What nobody said to be another kind. */
-static int none_index(void)
+/* The index into nl_norms; -1: there is none of that name. */
+static int norm_index(const char *name)
 {
     int at = 0;
-    while (strcmp(nl_norm_names[at], "none") != 0)
+    while (nl_norm_names[at] && strcmp(nl_norm_names[at], name) != 0)
         at++;
-    return at;
+    return nl_norm_names[at] ? at : -1;
 }
 
 int nl_results_of(struct nl_csv *csv, const struct nl_experiment *experiment, const struct nl_planned *planned,
@@ -203,7 +203,7 @@ int nl_results_of(struct nl_csv *csv, const struct nl_experiment *experiment, co
     *out = (struct nl_results){.path = nl_strdup(csv->path),
                                .csv = *csv,
                                .import = experiment->import,
-                               .base_norm = experiment->import ? none_index() : experiment->config.norm.kind,
+                               .base_norm = experiment->import ? norm_index("none") : experiment->config.norm.kind,
                                .first_seeds = experiment->rounds.first_seeds};
     *csv = (struct nl_csv){0};
     int seed = -1;
@@ -290,11 +290,8 @@ int nl_cell_norm(const struct nl_results *results, const struct nl_cell *cell)
     int factor = nl_results_factor(results, "norm.kind");
     if (factor < 0 || cell->level[factor] == NL_INAPPLICABLE)
         return results->base_norm;
-    const char *name = results->factor[factor].value[cell->level[factor]];
-    for (int i = 0; nl_norm_names[i]; i++)
-        if (strcmp(nl_norm_names[i], name) == 0)
-            return i;
-    return results->base_norm;
+    int kind = norm_index(results->factor[factor].value[cell->level[factor]]);
+    return kind >= 0 ? kind : results->base_norm;
 }
 
 const char *nl_results_label(const struct nl_results *results)
@@ -515,19 +512,6 @@ double nl_measure_read(const struct nl_measure *measure, double value)
     NL_BUG("reading %d", measure->reading);
 }
 
-/* Over the rows of the table: the least and the largest number in a column; NaN where there is none. */
-static void range_of(const struct nl_csv *csv, const char *column, double *least, double *largest)
-{
-    int at = nl_csv_column(csv, column);
-    *least = *largest = NAN;
-    for (int row = 0; at >= 0 && row < csv->rows; row++) {
-        double value;
-        nl_csv_number(csv, row, at, &value, NULL);
-        *least = fmin(*least, value); /* of a number and NaN the number */
-        *largest = fmax(*largest, value);
-    }
-}
-
 struct nl_metric_column nl_metric_column(const struct nl_results *results, const char *column)
 {
     struct nl_metric_column out = {.column = nl_csv_column(&results->csv, column), .chance = NAN};
@@ -535,10 +519,10 @@ struct nl_metric_column nl_metric_column(const struct nl_results *results, const
     char name[64];
     double samples, overlap, classes, ignored;
     snprintf(name, sizeof name, "%s_samples", out.measure.part);
-    range_of(&results->csv, name, &samples, &ignored);
+    nl_csv_range(&results->csv, name, &samples, &ignored);
     snprintf(name, sizeof name, "%s_overlap", out.measure.part);
-    range_of(&results->csv, name, &ignored, &overlap);
-    range_of(&results->csv, "classes", &classes, &ignored);
+    nl_csv_range(&results->csv, name, &ignored, &overlap);
+    nl_csv_range(&results->csv, "classes", &classes, &ignored);
     if (isnan(classes) && samples > 0 && out.measure.reading == NL_READ_LOSS &&
         !results->import) /* real targets have no classes; imported ones may only not say how many */
         out.measure.step = NL_SQUARED_STEP;
