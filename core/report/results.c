@@ -224,10 +224,11 @@ static void add_differences(const struct nl_report_section *s)
 static void add_imported(const struct nl_report_section *s)
 {
     const struct nl_import *import = s->experiment->import;
+    const char *protocol = s->experiment->config.plot.protocol;
     nl_document_add(s->document, NL_BLOCK_PARAGRAPH, 0,
                     "Another program trained these runs; what was varied is read from its files, and no more is known "
-                    "of how they were trained%s.",
-                    *s->experiment->config.plot.protocol ? " than the protocol above says" : "");
+                    "of how they were trained%s%s.",
+                    *protocol ? " than who imported them says: " : "", protocol);
     for (int i = 0; i < import->files.count && i < import->sha256.count; i++)
         nl_document_add(s->document, NL_BLOCK_ITEM, 0, "%s, SHA-256 %.16s... (whole in experiment.yaml)",
                         import->files.at[i], import->sha256.at[i]);
