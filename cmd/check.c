@@ -21,7 +21,8 @@ static void print_count(const struct nl_round_trials *trials)
         if (trials->count[kind])
             printf("%s%s %s%d", listed++ ? ", " : ": ", nl_round_names[kind], trials->at_most[kind] ? "at most " : "",
                    trials->count[kind]);
-    printf("%s", trials->refines ? "; more at the rates that sweep.refine adds" : "");
+    printf("%s%s", trials->extends ? "; more beyond the edges of what sweep.tune chooses from" : "",
+           trials->refines ? "; more at the rates that sweep.refine adds" : "");
 }
 
 /* ", 12 tensors observed", where some are asked for: a group of log.layers may have none. */

@@ -338,7 +338,7 @@ static void go_on(struct rounds *rounds)
 static int conclude_round(struct rounds *rounds, int code)
 {
     int concluded = EXIT_DONE;
-    if (rounds->round.kind == NL_ROUND_TUNING)
+    if (rounds->round.kind == NL_ROUND_TUNING && rounds->next.kind != NL_ROUND_TUNING)
         concluded = conclude_tuning(rounds->round.folder, &rounds->plan, rounds->settings);
     else if (rounds->last_of_grid) {
         if (rounds->round.kind == NL_ROUND_SAME && report_is_text(&rounds->settings->report))
@@ -367,9 +367,10 @@ static int run_rounds(struct rounds *rounds)
             free(whole);
             return EXIT_DONE;
         }
-        /* The tables of a tuning round are its own: killed before they were written, it must not be passed over. Of a
-         * shard's, merge wrote them. */
-        bool written = rounds->round.kind != NL_ROUND_TUNING || rounds->whole || rounds->settings->dry_run;
+        /* The tables of a tuning are its own: killed before they were written, its last round must not be passed over.
+         * Of a shard's, merge wrote them. */
+        bool written = rounds->round.kind != NL_ROUND_TUNING || rounds->next.kind == NL_ROUND_TUNING || rounds->whole ||
+                       rounds->settings->dry_run;
         if (there && !rounds->last_of_grid && written)
             continue;
         announce(rounds);

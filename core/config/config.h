@@ -390,11 +390,31 @@ struct nl_match {
     struct nl_origin origin;
 };
 
+/* Numbers from one end to the other, drawn evenly, or evenly on the log scale. */
+struct nl_search_interval {
+    double from, to;
+    bool log;
+    const char *text; /* as it is written: "1e-3:1:log", "0:0.5:uniform" */
+};
+
+/* Where the trials of sweep.tune find the values of a key: among listed ones, or else in intervals, of which the first
+ * was asked for and each other one extends it to a side. */
+struct nl_space {
+    int values;
+    const char **value; /* [values] */
+    int intervals;
+    struct nl_search_interval *interval; /* [intervals] */
+};
+
 /* What of a sweep is decided by its own earlier results (sweep/rounds.h). What was decided stands beside the wish, so
  * that an experiment with it is a grid like any other. */
 struct nl_rounds {
     int tunes;                    /* sweep.tune: keys whose values are chosen for every point of the grid; 0: none */
-    struct nl_axis *tune;         /* [tunes], of one key each */
+    struct nl_axis
+        *tune;       /* [tunes], of one key each; with trials they have as many values each, and advance together */
+    int tune_trials; /* so many points of the Sobol sequence (config/search.h); 0: every combination */
+    struct nl_space *space;       /* [tunes], with trials: where they lie */
+    int extend, extended;         /* values at an edge are extended so often, at most; how often they were */
     enum nl_metric tune_by;       /* by this metric of the validation part */
     int tune_seeds;
     struct nl_origin tune_origin;

@@ -12,6 +12,7 @@
 #include "config/config.h"
 #include "config/layers.h"
 #include "config/published.h"
+#include "config/search.h"
 #include "config/value.h"
 #include "graph/quantities.h"
 
@@ -297,17 +298,22 @@ static void add_definitions(struct nl_text *out)
     }
 }
 
-/* A mapping from keys that may vary to `prefix` + the key's definition; more: further properties, or "". */
+/* A mapping from keys that may vary to `prefix` + the key's definition, or where `intervals` also to intervals of
+ * numbers; more: further properties, or "". */
 static void add_key_map(struct nl_text *out, const char *name, const char *prefix, const char *description,
-                        const char *more)
+                        const char *more, bool intervals)
 {
     nl_text_add(out, "    \"%s\": {\"description\": ", name);
     nl_json_add(out, description);
     nl_text_add(out, ", \"type\": \"object\", \"additionalProperties\": false, \"properties\": {%s", more);
     for (int i = 0, used = *more != '\0'; i < nl_key_count; i++)
         if (may_vary(&nl_keys[i]))
-            nl_text_add(out, "%s\n      \"%s\": {\"$ref\": \"#/$defs/%s%s\"}", used++ ? "," : "", nl_keys[i].name,
-                        prefix, nl_keys[i].name);
+            nl_text_add(
+                out,
+                intervals && nl_key_is_number(&nl_keys[i])
+                    ? "%s\n      \"%s\": {\"anyOf\": [{\"$ref\": \"#/$defs/%s%s\"}, {\"$ref\": \"#/$defs/intervals\"}]}"
+                    : "%s\n      \"%s\": {\"$ref\": \"#/$defs/%s%s\"}",
+                used++ ? "," : "", nl_keys[i].name, prefix, nl_keys[i].name);
     nl_text_add(out, "\n    }");
     add_part_patterns(out, prefix);
     nl_text_add(out, "}");
@@ -316,18 +322,24 @@ static void add_key_map(struct nl_text *out, const char *name, const char *prefi
 static void add_sweep_definitions(struct nl_text *out)
 {
     add_key_map(out, "axes", "axis.",
-                "a list of values, or a word: bn,gn or 1e-3:1:log:7 (7 values, evenly on the log scale)", "");
+                "a list of values, or a word: bn,gn or 1e-3:1:log:7 (7 values, evenly on the log scale)", "", false);
     nl_text_add(out, ",\n");
-    add_key_map(out, "point", "", "one value per key", "");
+    add_key_map(out, "point", "", "one value per key", "", false);
     nl_text_add(out, ",\n");
     struct nl_text beside = {0};
     nl_text_add(
         &beside,
         "\n      \"by\": {\"enum\": [\"val_loss\", \"val_error\", \"val_accuracy\"]},\n      \"on\": {\"$ref\": "
         "\"#/$defs/tuned/properties/by\"},\n      \"seeds\": {\"type\": \"integer\", \"minimum\": 1, "
-        "\"maximum\": %d}",
-        NL_SEEDS_MAX);
-    add_key_map(out, "tuned", "axis.", "the values to choose from", beside.at);
+        "\"maximum\": %d},\n      \"trials\": {\"type\": \"integer\", \"minimum\": %d, \"maximum\": %d},\n      "
+        "\"extend\": {\"type\": \"integer\", \"minimum\": 0, \"maximum\": %d},\n      \"extended\": {\"$ref\": "
+        "\"#/$defs/tuned/properties/extend\"}",
+        NL_SEEDS_MAX, NL_LEAST_TUNE_TRIALS, NL_MOST_TUNE_TRIALS, NL_MOST_EXTENSIONS);
+    add_key_map(out, "tuned", "axis.", "the values to choose from", beside.at, true);
+    nl_text_add(out, ",\n    \"interval\": {\"description\": \"numbers that trials are drawn from: 1e-3:1:log, "
+                     "0:0.5:uniform\", \"type\": \"string\", \"pattern\": \"^[^:]+:[^:]+:(log|uniform)$\"},\n    "
+                     "\"intervals\": {\"anyOf\": [{\"$ref\": \"#/$defs/interval\"}, {\"type\": \"array\", "
+                     "\"minItems\": 1, \"items\": {\"$ref\": \"#/$defs/interval\"}}]}");
     nl_text_release(&beside);
     nl_text_add(out,
                 ",\n    \"some_axes\": {\"$ref\": \"#/$defs/axes\", \"minProperties\": 1, \"maxProperties\": %d},\n",
@@ -339,8 +351,9 @@ static void add_sweep_definitions(struct nl_text *out)
     struct nl_text questions = {0};
     add_words(&questions, nl_question_names);
     const char *const point = "\"anyOf\": [{\"$ref\": \"#/$defs/point\", \"minProperties\": 1}, {\"type\": \"null\"}]";
-    const char *const tune = "\"anyOf\": [{\"$ref\": \"#/$defs/tuned\", \"not\": {\"propertyNames\": {\"enum\": "
-                             "[\"by\", \"on\", \"seeds\"]}}}, {\"type\": \"null\"}]";
+    const char *const tune =
+        "\"anyOf\": [{\"$ref\": \"#/$defs/tuned\", \"not\": {\"propertyNames\": {\"enum\": "
+        "[\"by\", \"on\", \"seeds\", \"trials\", \"extend\", \"extended\"]}}}, {\"type\": \"null\"}]";
     const char *const points = "\"anyOf\": [{\"$ref\": \"#/$defs/point\", \"minProperties\": 1}, {\"type\": \"array\", "
                                "\"items\": {\"$ref\": \"#/$defs/point\", "
                                "\"minProperties\": 1}}, {\"type\": \"null\"}]";

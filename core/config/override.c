@@ -7,6 +7,7 @@
 #include "config/keep.h"
 #include "config/layers.h"
 #include "config/override.h"
+#include "config/search.h"
 #include "config/sweep.h"
 #include "config/value.h"
 
@@ -33,8 +34,10 @@ static void remove_tuned(struct nl_rounds *rounds, const struct nl_key *key)
     struct nl_axis *tuned = nl_axis_with(rounds->tune, rounds->tunes, key, NULL);
     if (!tuned)
         return;
-    rounds->tunes--;
-    memmove(tuned, tuned + 1, (size_t)(rounds->tune + rounds->tunes - tuned) * sizeof *tuned);
+    int place = (int)(tuned - rounds->tune), later = --rounds->tunes - place;
+    memmove(tuned, tuned + 1, (size_t)later * sizeof *tuned);
+    memmove(&rounds->space[place], &rounds->space[place + 1], (size_t)later * sizeof *rounds->space);
+    nl_search_expand(rounds);
     rounds->choices = 0;
     rounds->has_same = false;
 }

@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "base/nearest.h"
 #include "config/keep.h"
+#include "config/search.h"
 #include "config/sweep.h"
 #include "config/value.h"
 
@@ -27,16 +28,17 @@ static bool is_scalar(struct nl_loader *loader, const struct nl_node *value, con
     return false;
 }
 
-static void read_integer(struct nl_loader *loader, const struct nl_node *value, const char *what, int low, int *out)
+static void read_integer(struct nl_loader *loader, const struct nl_node *value, const char *what, int low, int high,
+                         int *out)
 {
     int64_t number;
     if (!is_scalar(loader, value, what))
         return;
-    if (nl_integer_read(value->text, &number) && number >= low && number <= NL_SEEDS_MAX)
+    if (nl_integer_read(value->text, &number) && number >= low && number <= high)
         *out = (int)number;
     else
         nl_diagnose(loader->diagnostics, &value->at, nl_octal_hint(value->text),
-                    "'%s' must be an integer from %d to %d, not '%.80s'", what, low, NL_SEEDS_MAX, value->text);
+                    "'%s' must be an integer from %d to %d, not '%.80s'", what, low, high, value->text);
 }
 
 /* A number above `low`. */
@@ -76,19 +78,15 @@ static void read_tune_entry(struct nl_loader *loader, const struct nl_node *name
     if (!strcmp(name->text, metric_words[NL_SHOWN]) || !strcmp(name->text, metric_words[NL_RECORDED])) {
         read_tune_metric(loader, name->text, value);
     } else if (!strcmp(name->text, "seeds")) {
-        read_integer(loader, value, "seeds", 1, &rounds->tune_seeds);
-    } else {
+        read_integer(loader, value, "seeds", 1, NL_SEEDS_MAX, &rounds->tune_seeds);
+    } else if (!strcmp(name->text, "extend")) {
+        read_integer(loader, value, "extend", 0, NL_MOST_EXTENSIONS, &rounds->extend);
+    } else if (!strcmp(name->text, "extended")) {
+        read_integer(loader, value, "extended", 0, NL_MOST_EXTENSIONS, &rounds->extended);
+    } else if (strcmp(name->text, "trials") != 0) { /* which was read before the keys */
         const struct nl_key *key = nl_named_key(loader, name);
-        struct nl_points points = {0};
-        if (!key)
-            return;
-        nl_points_from_node(key, value, &points, loader->diagnostics);
-        nl_points_refuse_twins(key, &points, loader->diagnostics);
-        if (rounds->tunes == NL_LIST_MAX)
-            nl_diagnose(loader->diagnostics, &name->at, NULL, "more than %d keys to tune", NL_LIST_MAX);
-        else if (points.count)
-            rounds->tune[rounds->tunes++] = nl_axis_of(key, &points, &name->at);
-        nl_points_release(&points);
+        if (key)
+            nl_search_add(loader, name, key, value);
     }
 }
 
@@ -96,14 +94,20 @@ NL_READER(nl_read_tune)
 {
     struct nl_rounds *rounds = &((struct nl_experiment *)to)->rounds;
     int before = loader->diagnostics->count;
-    rounds->tunes = 0;
+    rounds->tunes = rounds->tune_trials = rounds->extend = rounds->extended = 0;
     if (value->blank)
         return;
     rounds->tune = nl_keep(nl_alloc(NL_LIST_MAX, sizeof *rounds->tune));
+    rounds->space = nl_keep(nl_alloc(NL_LIST_MAX, sizeof *rounds->space));
     rounds->tune_by = NL_VAL_LOSS;
     rounds->tune_seeds = TUNE_SEEDS;
     rounds->tune_origin = value->at;
+    const struct nl_node *trials = nl_yaml_entry(value, "trials");
+    rounds->tune_trials = trials ? NL_LEAST_TUNE_TRIALS : 0; /* a wrong number is no reason to refuse intervals */
+    if (trials)
+        read_integer(loader, trials, "trials", NL_LEAST_TUNE_TRIALS, NL_MOST_TUNE_TRIALS, &rounds->tune_trials);
     nl_each_entry(loader, value, field->name, read_tune_entry, NULL);
+    nl_search_expand(rounds);
     const struct nl_node *former = nl_yaml_entry(value, metric_words[NL_RECORDED]);
     if (former && nl_yaml_entry(value, metric_words[NL_SHOWN]))
         nl_diagnose(loader->diagnostics, &former->at, "'on' is what 'by' was called before",
@@ -123,7 +127,7 @@ static void read_half_width(struct nl_loader *loader, const struct nl_field *fie
 static void read_some_seeds(struct nl_loader *loader, const struct nl_field *field, const struct nl_node *value,
                             void *to)
 {
-    read_integer(loader, value, field->name, 2, to);
+    read_integer(loader, value, field->name, 2, NL_SEEDS_MAX, to);
 }
 
 NL_READER(nl_read_until)
@@ -247,18 +251,6 @@ static const struct nl_axis *tuned(const struct nl_rounds *rounds, const struct 
     return nl_axis_with(rounds->tune, rounds->tunes, key, NULL);
 }
 
-bool nl_is_at_edge(const struct nl_axis *axis, const char *value)
-{
-    double at = nl_double_read(value, NULL), low = INFINITY, high = -INFINITY;
-    if (axis->points < 2 || !nl_key_is_number(axis->key[0]))
-        return false;
-    for (int point = 0; point < axis->points; point++) {
-        low = fmin(low, nl_double_read(axis->text[point][0], NULL));
-        high = fmax(high, nl_double_read(axis->text[point][0], NULL));
-    }
-    return at <= low || at >= high;
-}
-
 static void check_tune(struct nl_loader *loader)
 {
     const struct nl_experiment *out = loader->out;
@@ -288,6 +280,7 @@ static void check_tune(struct nl_loader *loader)
     if (rounds->tunes && rounds->refine > 0.0)
         nl_diagnose(loader->diagnostics, &rounds->refine_origin, NULL,
                     "'sweep.refine' and 'sweep.tune' cannot both decide on rates");
+    nl_search_check(loader);
     for (int c = 0; c < rounds->choices; c++) {
         int set = 0;
         for (int k = 0; k < rounds->chosen[c].keys; k++) {
@@ -371,15 +364,16 @@ static void add_tune(struct nl_text *out, const struct nl_rounds *rounds, enum n
 {
     nl_text_add(out, "{");
     for (int i = 0; i < rounds->tunes; i++) {
-        const struct nl_axis *axis = &rounds->tune[i];
-        nl_text_add(out, "%s: [", axis->key[0]->name);
-        for (int point = 0; point < axis->points; point++) {
-            char *value = nl_value_yaml(axis->key[0], axis->text[point][0], spelling);
-            nl_text_add(out, "%s%s", point ? ", " : "", value);
-            free(value);
-        }
-        nl_text_add(out, "], ");
+        char *space = nl_search_space_yaml(rounds, i, spelling);
+        nl_text_add(out, "%s: %s, ", rounds->tune[i].key[0]->name, space);
+        free(space);
     }
+    if (rounds->tune_trials)
+        nl_text_add(out, "trials: %d, ", rounds->tune_trials);
+    if (rounds->extend)
+        nl_text_add(out, "extend: %d, ", rounds->extend);
+    if (rounds->extended)
+        nl_text_add(out, "extended: %d, ", rounds->extended);
     nl_text_add(out, "%s: %s, seeds: %d}", metric_words[spelling], nl_metric_names[rounds->tune_by],
                 rounds->tune_seeds);
 }

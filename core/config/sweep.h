@@ -62,8 +62,6 @@ NL_SETTER(nl_set_tune);
 NL_SETTER(nl_set_refine);
 NL_SETTER(nl_set_until);
 
-/* Whether a value of a tuned key is the least or the largest of its numbers: a better one may lie beyond. */
-bool nl_is_at_edge(const struct nl_axis *tuned, const char *value);
 /* What fits together and what does not. */
 void nl_check_rounds(struct nl_loader *loader);
 /* Their values as YAML on one line, or, where `lines`, lists with an entry a line; value is a new string, NULL where

@@ -236,7 +236,10 @@ const struct nl_field nl_sweep_fields[] = {
     {"tune", "{train.lr: 1e-3:1:log:7, by: val_loss, seeds: 3}",
      "keys whose values are chosen on the validation part, for every point of the grid, before the grid is trained; "
      "by: val_loss, val_error or "
-     "val_accuracy; seeds: how many to choose by, none of which the grid uses",
+     "val_accuracy; seeds: how many to choose by, none of which the grid uses; trials: 30 tries so many points of the "
+     "Sobol sequence in place of every combination, and then values may be intervals, train.lr: 1e-3:1:log, "
+     "train.momentum: 0:0.9:uniform; extend: 1 or 2 tries more values, for all methods alike, so often at most, where "
+     "the best one lies at an edge",
      .read = nl_read_tune, .set = nl_set_tune},
     {"refine", "1.1",
      "more learning rates around each method's largest usable one, until every seed's is known within this factor",

@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "base/sorted.h"
 #include "config/import.h"
+#include "config/search.h"
 #include "report/section.h"
 #include "stats/comparison.h"
 #include "sweep/partial.h"
@@ -18,15 +19,14 @@
 
 static void add_hyperparameter(const struct nl_report_section *s, const struct nl_key *key)
 {
-    const struct nl_axis *tuned = nl_section_tuned(s, key);
-    int factor = nl_results_factor(s->results, key->name);
-    char *how = tuned
-                    ? nl_format("chosen for each setting by %s over %s", nl_metric_names[s->experiment->rounds.tune_by],
-                                NL_COUNT(s->experiment->rounds.tune_seeds, "seed"))
-                    : nl_strdup(factor >= 0                                      ? "varied"
-                                : nl_key_is_default(key, &s->experiment->config) ? "fixed, the program's default"
-                                                                                 : "fixed");
-    char *value = tuned         ? nl_axis_values(tuned)
+    const struct nl_rounds *rounds = &s->experiment->rounds;
+    int tuned = nl_section_tuned(s, key), factor = nl_results_factor(s->results, key->name);
+    char *how = tuned >= 0 ? nl_format("chosen for each setting by %s over %s", nl_metric_names[rounds->tune_by],
+                                       NL_COUNT(rounds->tune_seeds, "seed"))
+                           : nl_strdup(factor >= 0                                      ? "varied"
+                                       : nl_key_is_default(key, &s->experiment->config) ? "fixed, the program's default"
+                                                                                        : "fixed");
+    char *value = tuned >= 0    ? nl_search_space_yaml(rounds, tuned, NL_SHOWN)
                   : factor >= 0 ? nl_factor_values(&s->results->factor[factor])
                                 : nl_key_text(key, &s->experiment->config);
     nl_document_row(s->document, (const char *const[]){key->name, value, how});
@@ -72,7 +72,7 @@ static bool same_setting(const struct nl_report_section *s, const struct nl_resu
                          const struct nl_cell *b)
 {
     for (int f = 0; f < results->factors; f++)
-        if (!nl_section_tuned(s, results->factor[f].key) && a->level[f] != b->level[f])
+        if (nl_section_tuned(s, results->factor[f].key) < 0 && a->level[f] != b->level[f])
             return false;
     return true;
 }
@@ -82,7 +82,7 @@ static char *setting_name(const struct nl_report_section *s, const struct nl_res
 {
     struct nl_text out = {0};
     for (int f = 0; f < results->factors; f++)
-        if (!nl_section_tuned(s, results->factor[f].key) && cell->level[f] != NL_INAPPLICABLE)
+        if (nl_section_tuned(s, results->factor[f].key) < 0 && cell->level[f] != NL_INAPPLICABLE)
             nl_text_add(&out, "%s%s %s", out.length ? ", " : "", nl_key_field(results->factor[f].key),
                         results->factor[f].value[cell->level[f]]);
     return out.at ? out.at : nl_strdup("all");
@@ -138,9 +138,7 @@ static void add_tuning_curves(const struct nl_report_section *s, const struct nl
                               const struct nl_results *results)
 {
     enum { BUDGETS = 5 };
-    int budget[BUDGETS], budgets = 0, values = 1;
-    for (int i = 0; i < s->experiment->rounds.tunes; i++)
-        values *= s->experiment->rounds.tune[i].points;
+    int budget[BUDGETS], budgets = 0, values = nl_search_combinations(&s->experiment->rounds);
     for (int k = 1; k < values && budgets < BUDGETS - 1; k *= 2)
         budget[budgets++] = k;
     budget[budgets++] = values;
@@ -371,10 +369,15 @@ static void add_choice_items(const struct nl_report_section *s)
     const struct nl_rounds *rounds = &s->experiment->rounds;
     bool import = s->experiment->import;
     add_item(s, "All hyperparameters, and the ranges that were searched", import ? NULL : "In the table above.");
+    const char *extended = rounds->extended ? ", which were extended where a best value lay at their edge" : "";
+    char *with = rounds->tune_trials ? nl_format("the same %s, points of the Sobol sequence in the ranges above%s",
+                                                 NL_COUNT(nl_search_combinations(rounds), "trial"), extended)
+                                     : nl_format("the same values%s", extended);
     char *by = rounds->tunes ? nl_format("By %s of seeds of their own, without the test part; all settings were tried "
-                                         "with the same values.",
-                                         nl_metric_names[rounds->tune_by])
+                                         "with %s.",
+                                         nl_metric_names[rounds->tune_by], with)
                              : NULL;
+    free(with);
     add_item(s, "How the final values were chosen, with which budget for each method", by);
     free(by);
 }

@@ -115,9 +115,11 @@ void nl_section_tables(const struct nl_report_section *s)
 
 /* ---- protocol ---- */
 
-const struct nl_axis *nl_section_tuned(const struct nl_report_section *s, const struct nl_key *key)
+int nl_section_tuned(const struct nl_report_section *s, const struct nl_key *key)
 {
-    return nl_axis_with(s->experiment->rounds.tune, s->experiment->rounds.tunes, key, NULL);
+    const struct nl_rounds *rounds = &s->experiment->rounds;
+    const struct nl_axis *axis = nl_axis_with(rounds->tune, rounds->tunes, key, NULL);
+    return axis ? (int)(axis - rounds->tune) : -1;
 }
 
 bool nl_section_applies(const struct nl_report_section *s, const struct nl_key *key)
@@ -126,14 +128,6 @@ bool nl_section_applies(const struct nl_report_section *s, const struct nl_key *
     for (int i = 0; i < s->source->grid->trials && !applies; i++)
         applies = nl_key_applies(key, &s->source->grid->trial[i].config);
     return applies;
-}
-
-char *nl_axis_values(const struct nl_axis *axis)
-{
-    struct nl_text out = {0};
-    for (int i = 0; i < axis->points; i++)
-        nl_text_add(&out, "%s%s", i ? ", " : "", axis->text[i][0]);
-    return out.at;
 }
 
 char *nl_factor_values(const struct nl_factor *factor)
@@ -151,9 +145,9 @@ static void say_key(struct nl_text *out, const struct nl_report_section *s, cons
     int factor = nl_results_factor(s->results, name);
     if (s->source->grid->trials > 0 && !nl_section_applies(s, key))
         return;
-    char *value = nl_section_tuned(s, key) ? nl_strdup("as chosen for each point")
-                  : factor >= 0            ? nl_factor_values(&s->results->factor[factor])
-                                           : nl_key_text(key, &s->experiment->config);
+    char *value = nl_section_tuned(s, key) >= 0 ? nl_strdup("as chosen for each point")
+                  : factor >= 0                 ? nl_factor_values(&s->results->factor[factor])
+                                                : nl_key_text(key, &s->experiment->config);
     nl_text_add(out, "%s%s %s", out->length ? "; " : "", name, value);
     free(value);
 }
@@ -284,6 +278,7 @@ static int add_tuning(const struct nl_report_section *s, struct nl_error *err)
         return NL_FAIL;
     int status = NL_OK;
     done.experiment = tuning.experiment;
+    done.asked = s->experiment->rounds;
     if (partial->present == partial->grid.trials) {
         nl_round_next(s->experiment, s->source->folder, &done, &partial->grid, partial->record, &next, &status, err);
         if (status == NL_OK)

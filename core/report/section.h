@@ -33,9 +33,8 @@ void nl_section_failures(const struct nl_report_section *s);
 
 /* Whether some trial reads the key. */
 bool nl_section_applies(const struct nl_report_section *s, const struct nl_key *key);
-/* The values among which sweep.tune chooses the key's; NULL: it is not tuned. */
-const struct nl_axis *nl_section_tuned(const struct nl_report_section *s, const struct nl_key *key);
-char *nl_axis_values(const struct nl_axis *axis);       /* "0.01, 0.1", of an axis of one key; new string */
+/* Which of the keys of sweep.tune it is; -1: it is not tuned. */
+int nl_section_tuned(const struct nl_report_section *s, const struct nl_key *key);
 char *nl_factor_values(const struct nl_factor *factor); /* "bn, ln"; new string */
 
 /* The tuning round, read from the files of its trials: its tables may not be there. Release partial. */

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "config/sweep.h"
+#include "config/search.h"
 #include "config/value.h"
 #include "stats/claim.h"
 #include "stats/distribution.h"
@@ -153,18 +153,20 @@ static void add_best_caption(struct nl_text *out, const struct nl_table_builder 
 }
 
 /* The value that sweep.tune chose for the cell; at the end of what it could choose from it says so. */
-static struct nl_entry chosen_entry(const struct nl_results *results, const struct nl_axis *tuned,
+static struct nl_entry chosen_entry(const struct nl_results *results, const struct nl_rounds *rounds, int tuned,
                                     const struct nl_cell *cell)
 {
-    int column = nl_csv_column(&results->csv, tuned->key[0]->name), row = -1;
+    const struct nl_key *key = rounds->tune[tuned].key[0];
+    int column = nl_csv_column(&results->csv, key->name), row = -1;
     for (int seed = 0; seed < results->seeds && row < 0; seed++)
         row = cell->row[seed];
     const char *value = column < 0 || row < 0 ? "" : nl_csv_field(&results->csv, row, column);
     if (!*value)
         return (struct nl_entry){.kind = NL_ENTRY_EMPTY};
-    char *text = nl_key_is_number(tuned->key[0]) ? nl_format("%.4g", nl_double_read(value, NULL)) : nl_strdup(value);
-    struct nl_entry entry = {.kind = NL_ENTRY_WORD, .raw = nl_strdup(value),
-                             .text = nl_format("%s%s", text, nl_is_at_edge(tuned, value) ? " (edge)" : "")};
+    char *text = nl_key_is_number(key) ? nl_format("%.4g", nl_double_read(value, NULL)) : nl_strdup(value);
+    struct nl_entry entry = {.kind = NL_ENTRY_WORD,
+                             .raw = nl_strdup(value),
+                             .text = nl_format("%s%s", text, nl_search_edge(rounds, tuned, value) ? " (edge)" : "")};
     free(text);
     return entry;
 }
@@ -213,7 +215,7 @@ int nl_table_summary(const struct nl_results *results, const struct nl_experimen
         for (int f = 0; f < results->factors; f++)
             *entry++ = nl_key_entry(&m, cell, f);
         for (int i = 0; i < chosen; i++)
-            *entry++ = chosen_entry(results, &rounds->tune[i], cell);
+            *entry++ = chosen_entry(results, rounds, i, cell);
         *entry = nl_estimate_entry(&mean);
         set_mark(entry, &mark[method]);
         *++entry = (struct nl_entry){.kind = NL_ENTRY_NUMBER, .number = mean.n};
@@ -245,11 +247,13 @@ int nl_table_summary(const struct nl_results *results, const struct nl_experimen
                           "paired t.",
                     baseline);
     if (chosen)
-        nl_text_add(&caption,
-                    " %s was chosen for each row by %s of other seeds, without the test part; (edge): the smallest or "
-                    "the largest of the values tried, so that a better one may lie beyond.",
-                    chosen == 1 ? "The value before the metric" : "What stands before the metric",
-                    nl_metric_names[rounds->tune_by]);
+        nl_text_add(
+            &caption,
+            " %s was chosen for each row by %s of other seeds, without the test part; (edge): %s, so that a better one may lie beyond.",
+            chosen == 1 ? "The value before the metric" : "What stands before the metric",
+            nl_metric_names[rounds->tune_by],
+            rounds->tune_trials ? "in the outer eighth of the range searched, or the outermost value of a list"
+                                : "the smallest or the largest of the values tried");
     if (failed)
         nl_text_add(&caption,
                     " Failed: diverged, at chance, or ended with an error, with the exact %g %% CI of the share.",

@@ -8,6 +8,7 @@
 
 #include "base/files.h"
 #include "config/keep.h"
+#include "config/search.h"
 #include "config/sweep.h"
 #include "config/value.h"
 #include "stats/answer.h"
@@ -21,6 +22,8 @@ enum { MOST_ROUNDS = 40 };
 const char *const nl_round_names[NL_ROUND_KINDS] = {
     [NL_ROUND_TUNING] = "tuning", [NL_ROUND_GRID] = "the grid", [NL_ROUND_SAME] = "the same values for all"};
 static const char *const folders[NL_ROUND_FOLDERS] = {"", "tuning", "same"};
+static const char *const folder_of_kind[NL_ROUND_KINDS] = {
+    [NL_ROUND_TUNING] = "tuning", [NL_ROUND_GRID] = "", [NL_ROUND_SAME] = "same"};
 
 static char *folder_in(const char *folder, const char *round)
 {
@@ -59,9 +62,10 @@ static void set_test_apart(struct nl_experiment *experiment)
 
 /* ---- tuning ---- */
 
+/* Whether it was trained over a grid of rates. */
 static bool tunes_rate(const struct nl_rounds *rounds)
 {
-    for (int i = 0; i < rounds->tunes; i++)
+    for (int i = 0; i < rounds->tunes && !rounds->tune_trials; i++)
         if (strcmp(rounds->tune[i].key[0]->name, "train.lr") == 0 && rounds->tune[i].points > 1)
             return true;
     return false;
@@ -78,8 +82,7 @@ static struct nl_experiment tuning_of(const struct nl_experiment *asked)
     out.seeds = rounds->tune_seeds;
     out.axis = nl_keep(nl_alloc((size_t)(asked->axes + rounds->tunes), sizeof *out.axis));
     memcpy(out.axis, asked->axis, (size_t)asked->axes * sizeof *out.axis);
-    for (int i = 0; i < rounds->tunes; i++)
-        out.axis[out.axes++] = rounds->tune[i];
+    out.axes += nl_search_axes(rounds, out.axis + out.axes);
     out.config.plot.metric = (int)rounds->tune_by;
     out.config.plot.kind =
         (struct nl_int_list){.count = 1, .at = {tunes_rate(rounds) ? NL_PLOT_LR_TOLERANCE : NL_PLOT_CURVES}};
@@ -100,27 +103,19 @@ struct tuned {
     const struct nl_rounds *rounds;
     struct nl_metric_column metric;
     int *factor;  /* [tunes]: of the tuned keys */
-    int values;   /* combinations of the tuned keys' values */
+    int values;   /* combinations of the tuned keys' values (config/search.h) */
     int points;
     struct tuned_point *point;
     struct nl_candidate *candidate; /* [points][values]: the mean of the metric over seeds is its score */
 };
-
-/* The value of a key in a combination of the tuned keys' values, the last key fastest. */
-static const char *value_text(const struct tuned *t, int value, int key)
-{
-    for (int i = t->rounds->tunes - 1; i > key; i--)
-        value /= t->rounds->tune[i].points;
-    const struct nl_axis *axis = &t->rounds->tune[key];
-    return axis->text[value % axis->points][0];
-}
 
 /* Whether the cell was trained with these values; a key that does not apply to it may have any. */
 static bool has_values(const struct tuned *t, const struct nl_cell *cell, int value)
 {
     for (int i = 0; i < t->rounds->tunes; i++) {
         int level = cell->level[t->factor[i]];
-        if (level >= 0 && strcmp(value_text(t, value, i), t->results->factor[t->factor[i]].value[level]) != 0)
+        if (level >= 0 &&
+            strcmp(nl_search_value(t->rounds, value, i), t->results->factor[t->factor[i]].value[level]) != 0)
             return false;
     }
     return true;
@@ -167,13 +162,11 @@ static struct nl_candidate *candidates(const struct tuned *t, int point)
 
 static struct tuned tuned_of(const struct nl_results *results, const struct nl_rounds *rounds)
 {
-    struct tuned t = {.results = results, .rounds = rounds, .values = 1};
+    struct tuned t = {.results = results, .rounds = rounds, .values = nl_search_combinations(rounds)};
     t.metric = nl_metric_column(results, nl_metric_names[rounds->tune_by]);
     t.factor = nl_alloc((size_t)rounds->tunes, sizeof *t.factor);
-    for (int i = 0; i < rounds->tunes; i++) {
+    for (int i = 0; i < rounds->tunes; i++)
         t.factor[i] = nl_results_factor(results, rounds->tune[i].key[0]->name);
-        t.values *= rounds->tune[i].points;
-    }
     t.point = nl_alloc((size_t)results->cells, sizeof *t.point);
     for (int i = 0; i < results->cells; i++) {
         struct tuned_point *point = point_of(&t, &results->cell[i]);
@@ -226,16 +219,28 @@ static bool is_tuned_factor(const void *context, int factor)
 static void add_values(const struct tuned *t, struct nl_match *match, int value)
 {
     for (int i = 0; i < t->rounds->tunes; i++)
-        add_condition(match, t->rounds->tune[i].key[0], value_text(t, value, i));
+        add_condition(match, t->rounds->tune[i].key[0], nl_search_value(t->rounds, value, i));
 }
 
-/* The first tuned key whose value there is at the end of its values; NULL: none that applies. */
-static const char *edge_of(const struct tuned *t, const struct nl_cell *cell, int value)
+/* At which edge of what is searched the value of tuned key i lies; 0: at none, or it does not apply to the cell. */
+static int edge_of(const struct tuned *t, const struct nl_cell *cell, int value, int i)
 {
-    for (int i = 0; i < t->rounds->tunes; i++)
-        if (cell->level[t->factor[i]] >= 0 && nl_is_at_edge(&t->rounds->tune[i], value_text(t, value, i)))
-            return t->rounds->tune[i].key[0]->name;
-    return NULL;
+    return cell->level[t->factor[i]] >= 0 ? nl_search_edge(t->rounds, i, nl_search_value(t->rounds, value, i)) : 0;
+}
+
+/* What is doubtful in a choice at an edge. */
+static void say_edges(struct nl_text *out, const struct tuned *t, const struct nl_cell *cell, int value)
+{
+    const struct nl_rounds *rounds = t->rounds;
+    for (int i = 0; i < rounds->tunes; i++)
+        if (edge_of(t, cell, value, i)) {
+            nl_text_add(out, "; at the edge of the values of %s", rounds->tune[i].key[0]->name);
+            if (rounds->extended)
+                nl_text_add(out, " after %s", NL_COUNT(rounds->extended, "extension"));
+            nl_text_add(out, ": a better one may lie beyond%s",
+                        rounds->extend ? "" : " (extend: 2 in sweep.tune looks there)");
+            return;
+        }
 }
 
 /* How many other cells of the point are as good as that with the value. */
@@ -263,9 +268,7 @@ static void say_choice(struct nl_text *out, const struct tuned *t, int p, const 
     if (cell->failed)
         nl_text_add(out, "; %d of %s failed with it, and no fewer with any other value", cell->failed,
                     NL_COUNT(cell->trials, "run"));
-    const char *edge = edge_of(t, cell, value);
-    if (edge)
-        nl_text_add(out, "; at the edge of the values of %s: a better one may lie beyond", edge);
+    say_edges(out, t, cell, value);
     nl_text_add(out, "\n");
 }
 
@@ -299,6 +302,52 @@ static struct nl_experiment grid_with_choices(const struct nl_experiment *asked,
     }
     tuned_release(&t);
     return out;
+}
+
+/* The points whose best value of tuned key i lies at that edge: "{norm.kind: bn}, {norm.kind: gn}"; new string, NULL:
+ * none. */
+static char *points_at_edge(const struct tuned *t, int i, int edge)
+{
+    struct nl_text out = {0};
+    for (int p = 0; p < t->points; p++)
+        if (edge_of(t, t->point[p].of, nl_choose(candidates(t, p), t->values), i) == edge) {
+            struct nl_match point = match_of(t->results, t->point[p].of, is_tuned_factor, t);
+            char *text = nl_match_text(&point);
+            nl_text_add(&out, "%s{%s}", out.length ? ", " : "", text);
+            free(text);
+        }
+    return out.at;
+}
+
+/* Extends what is searched of each key beyond the edges at which the best value of a point lies, for all points alike.
+ * Whether anything was added. */
+static bool extend_search(struct nl_rounds *rounds, const struct nl_results *results, struct nl_text *decided)
+{
+    bool more = false;
+    if (rounds->extended >= rounds->extend)
+        return false;
+    struct nl_rounds before = *rounds;
+    struct tuned t = tuned_of(results, &before);
+    for (int i = 0; i < before.tunes; i++) {
+        char *below = points_at_edge(&t, i, -1), *above = points_at_edge(&t, i, 1);
+        if ((below || above) && nl_search_extend(rounds, i, below, above)) {
+            char *space = nl_search_space_yaml(rounds, i, NL_SHOWN);
+            nl_text_add(decided, "%s is searched in %s now, for all alike: the best value lies at ",
+                        before.tune[i].key[0]->name, space);
+            if (below)
+                nl_text_add(decided, "the lower edge for %s%s", below, above ? ", and at " : "");
+            if (above)
+                nl_text_add(decided, "the upper edge for %s", above);
+            nl_text_add(decided, "\n");
+            free(space);
+            more = true;
+        }
+        free(below);
+        free(above);
+    }
+    tuned_release(&t);
+    rounds->extended += more;
+    return more;
 }
 
 /* The grid with the values that serve all best. */
@@ -432,7 +481,8 @@ void nl_round_first(const struct nl_experiment *experiment, const char *folder, 
     bool tunes = experiment->rounds.tunes && !experiment->rounds.choices;
     *out = (struct nl_round){.kind = tunes ? NL_ROUND_TUNING : NL_ROUND_GRID, .number = 1};
     out->experiment = tunes ? tuning_of(experiment) : *experiment;
-    out->folder = folder_in(folder, folders[tunes ? 1 : 0]);
+    out->asked = experiment->rounds;
+    out->folder = folder_in(folder, folder_of_kind[out->kind]);
 }
 
 int nl_round_count(const struct nl_experiment *experiment, const struct nl_grid *grid, struct nl_round_trials *out,
@@ -441,7 +491,7 @@ int nl_round_count(const struct nl_experiment *experiment, const struct nl_grid 
     const struct nl_rounds *rounds = &experiment->rounds;
     int cells = grid->trials / experiment->seeds;
     bool staged = rounds->half_width > 0.0 && !rounds->first_seeds, tunes = rounds->tunes && !rounds->choices;
-    *out = (struct nl_round_trials){.refines = rounds->refine > 0.0};
+    *out = (struct nl_round_trials){.refines = rounds->refine > 0.0, .extends = tunes && rounds->extend};
     out->count[NL_ROUND_GRID] = cells * (staged ? rounds->max_seeds : experiment->seeds);
     out->at_most[NL_ROUND_GRID] = staged && rounds->max_seeds > experiment->seeds;
     if (rounds->has_same || (tunes && cells > 1)) { /* trials whose own best values these are need no second run */
@@ -478,7 +528,8 @@ bool nl_round_next(const struct nl_experiment *experiment, const char *folder, c
     struct nl_csv csv;
     struct nl_results results;
     struct nl_planned planned = nl_grid_planned(grid);
-    *next = (struct nl_round){.kind = NL_ROUND_GRID, .number = done->number + 1, .experiment = done->experiment};
+    *next = (struct nl_round){
+        .kind = NL_ROUND_GRID, .number = done->number + 1, .experiment = done->experiment, .asked = done->asked};
     *status = NL_OK;
     if (done->kind == NL_ROUND_SAME)
         return false;
@@ -489,15 +540,19 @@ bool nl_round_next(const struct nl_experiment *experiment, const char *folder, c
         return false;
     }
     bool more = true;
-    if (done->kind == NL_ROUND_TUNING)
-        next->experiment = grid_with_choices(experiment, &results, &next->decided);
-    else if (!continue_grid(&next->experiment, done->number, &results, &next->decided)) {
+    struct nl_experiment asked = *experiment;
+    if (done->kind == NL_ROUND_TUNING) {
+        next->kind = extend_search(&next->asked, &results, &next->decided) ? NL_ROUND_TUNING : NL_ROUND_GRID;
+        asked.rounds = next->asked;
+        next->experiment =
+            next->kind == NL_ROUND_TUNING ? tuning_of(&asked) : grid_with_choices(&asked, &results, &next->decided);
+    } else if (!continue_grid(&next->experiment, done->number, &results, &next->decided)) {
         more = done->experiment.rounds.has_same;
         next->kind = NL_ROUND_SAME;
         if (more)
             next->experiment = grid_with_same(&done->experiment);
     }
-    next->folder = folder_in(folder, folders[next->kind == NL_ROUND_SAME ? 2 : 0]);
+    next->folder = folder_in(folder, folder_of_kind[next->kind]);
     nl_results_release(&results);
     nl_planned_release(&planned);
     return more;

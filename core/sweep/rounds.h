@@ -1,7 +1,9 @@
 /* The rounds of a sweep: what of it is decided by its own earlier results.
  *
- *   sweep.tune    In OUT/tuning every point of the grid is trained with every value of the tuned keys, by seeds of its
- *                 own, on data from which the test part was set apart (data.test_seed) and is not read (data.test 0).
+ *   sweep.tune    In OUT/tuning every point of the grid is trained with every value of the tuned keys, or with so many
+ *                 trials of them, by seeds of its own, on data from which the test part was set apart (data.test_seed)
+ *                 and is not read (data.test 0). Where the best value of a point lies at an edge, more values are tried
+ *                 beyond it, at all points alike, at most `extend` times.
  *                 Then OUT holds the grid with the best values of each point (sweep.chosen), and OUT/same the grid with
  *                 those that serve all points best (sweep.same).
  *   sweep.refine  More rates around each method's largest usable one (sweep.points), until it is known within the
@@ -26,6 +28,7 @@ struct nl_round {
     enum nl_round_kind kind;
     int number;                      /* from 1 */
     struct nl_experiment experiment; /* a grid: nothing of it is left to decide before it is run */
+    struct nl_rounds asked;          /* what was asked for, with sweep.tune as far as it is extended */
     char *folder;                    /* of its results; owned */
     struct nl_text
         decided; /* what the rounds before decided, and what is doubtful in it: lines, each ended by a newline */
@@ -39,6 +42,7 @@ struct nl_round_trials {
     int count[NL_ROUND_KINDS];
     bool at_most[NL_ROUND_KINDS]; /* so many at most: earlier results decide */
     bool refines;                 /* and those at rates that sweep.refine adds */
+    bool extends;                 /* and those with values beyond the edges of what sweep.tune chooses from */
 };
 
 /* grid: of the experiment. NL_FAIL: what is wrong with a trial of the tuning goes to diagnostics. */

@@ -9,6 +9,7 @@ values) is written as core/stats/estimate.h says it, and marked RULE here.
 
 import bisect
 import itertools
+import math
 import pathlib
 import platform
 import sys
@@ -17,6 +18,7 @@ import numpy
 import scipy
 import statsmodels
 from scipy import special, stats
+from scipy.stats import qmc
 from statsmodels.duration.survfunc import SurvfuncRight
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.power import TTestPower
@@ -58,6 +60,7 @@ COLUMNS = {
     "interquartile": "level overlap tasks runs floors... ones... others... = n mean sd freedom lower upper p_difference, and of ones alone n mean sd freedom "
     "lower upper (others all nan: of ones alone, twice)",
     "expected_first": "k count values... = mean (of the first, in this order, over all sets of k)",
+    "sobol": "index count dimensions = coordinates... (scipy's, without scrambling, in the middle of the cells of the first count)",
     "bootstrap": "scale level count values... = n mean sd median lower_least lower_most upper_least upper_most",
 }
 
@@ -505,6 +508,14 @@ def expected_first():
             add("expected_first", [k, count, *values], [numpy.mean([values[min(chosen)] for chosen in itertools.combinations(range(count), k)])])
 
 
+def sobol():
+    for count in (2, 5, 8, 30, 64, 1000):
+        for dimensions in (1, 3, 12):
+            points = qmc.Sobol(dimensions, scramble=False, bits=32).random(count) + 0.5 / 2 ** math.ceil(math.log2(count))
+            for index in sorted({0, 1, count // 2, count - 2, count - 1}):
+                add("sobol", [index, count, dimensions], points[index])
+
+
 def winsorized(scores):
     """What each score adds to the interquartile mean, and that mean, as scipy has it."""
     pooled = numpy.sort(scores.ravel())
@@ -550,7 +561,7 @@ def interquartile():
     agree(se, numpy.std(again), 0.05)
 
 
-for make in (distributions, tests_of_counts, holm, quantiles, counting, estimates, resampled, paired, apart, expected_first, interquartile, sign_flip, bootstrap, staged, chances, seeds, survival, deviations):
+for make in (distributions, tests_of_counts, holm, quantiles, counting, estimates, resampled, paired, apart, expected_first, interquartile, sign_flip, bootstrap, staged, chances, seeds, survival, deviations, sobol):
     make()
 with open(pathlib.Path(__file__).with_name("stats.txt"), "w") as file:
     file.write(f"# Python {platform.python_version()}, scipy {scipy.__version__}, statsmodels {statsmodels.__version__}, numpy {numpy.__version__}\n")

@@ -115,6 +115,8 @@ sweep.seeds: 4
 {data: {val: 64}, sweep: {grid: {norm.kind: [bn, ln]}, tune: {train.lr: "1e-2:1:log:3"}}}
 {data: {val: 64}, sweep: {grid: {norm.kind: [bn, ln]}, tune: {train.lr: [0.1, 1], train.momentum: [0, 0.9], on: val_accuracy, seeds: 2}}}
 {data: {val: 64}, sweep: {grid: {norm.kind: [bn, ln]}, tune: {train.lr: [0.1, 1], by: val_accuracy, seeds: 2}}}
+{data: {val: 64}, sweep: {grid: {norm.kind: [bn, ln]}, tune: {train.lr: 1e-3:1:log, train.momentum: 0:0.9:uniform, trials: 30, extend: 2}}}
+{data: {val: 64}, sweep: {grid: {norm.kind: [bn, ln]}, tune: {train.lr: [1e-3:1:log, 1:10:log], norm.eps: [1e-5, 1e-3], trials: 30, extend: 2, extended: 1}}}
 {data: {val: 64}, sweep: {grid: {norm.kind: bn}, tune: {train.lr: [0.1, 1]}, chosen: {norm.kind: bn, train.lr: 0.1}, same: {train.lr: 0.1}}}
 {data: {val: 64}, sweep: {grid: {norm.kind: bn}, tune: {train.lr: [0.1, 1]}, chosen: [{norm.kind: bn, train.lr: 0.1}], same: }}
 sweep: {grid: {train.lr: [0.1, 1]}, refine: 1.5}
@@ -221,6 +223,8 @@ sweep: {baseline: norm.kind}
 {data: {val: 64}, sweep: {tune: {train.lr: [0.1, 1], on: test_error}}}
 {data: {val: 64}, sweep: {tune: {train.lr: [0.1, 1], by: test_error}}}
 {data: {val: 64}, sweep: {tune: {train.lr: [0.1, 1], seeds: 0}}}
+{data: {val: 64}, sweep: {tune: {train.lr: [0.1, 1], extend: 3}}}
+{data: {val: 64}, sweep: {tune: {train.lr: 1e-3:1:log, trials: 1}}}
 {data: {val: 64}, sweep: {tune: {train.lr: [fast]}}}
 {data: {val: 64}, sweep: {tune: [train.lr]}}
 {data: {val: 64}, sweep: {tune: {train.lr: [0.1, 1]}, chosen: [{train.lrr: 0.1}]}}

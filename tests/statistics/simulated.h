@@ -47,6 +47,7 @@ struct scenario {
     double half_width; /* in points */
     int tune_seeds; /* sweep.tune: one of TUNED_RATES rates is chosen for each point by the validation loss of so many
                        seeds; 0: there is no rate to choose */
+    bool extends;   /* two rates in the middle of them are tried at first, and sweep.tune extends them at most twice */
     double
         valley[METHODS]; /* of a method's error over the rates: points for the square of the steps from its best rate */
     double best[METHODS];   /* which this is, counted from 0 */

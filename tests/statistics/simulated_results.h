@@ -72,9 +72,9 @@ static inline void load(const struct scenario *s, const char *claim, const char 
     if (s->first_stage)
         nl_text_add(&yaml, "  until: {half_width: %g, max_seeds: %d}\n", s->half_width, s->seeds);
     if (s->tune_seeds) {
-        nl_text_add(&yaml, "  tune: {seeds: %d, train.lr: [", s->tune_seeds);
-        for (int rate = 0; rate < TUNED_RATES; rate++)
-            nl_text_add(&yaml, "%s%.6g", rate ? ", " : "", tuned_rate(rate));
+        nl_text_add(&yaml, "  tune: {seeds: %d%s, train.lr: [", s->tune_seeds, s->extends ? ", extend: 2" : "");
+        for (int rate = s->extends ? 3 : 0; rate < (s->extends ? 5 : TUNED_RATES); rate++)
+            nl_text_add(&yaml, "%.6g, ", tuned_rate(rate));
         nl_text_add(&yaml, "]}\n");
     }
     if (s->refine > 0.0)

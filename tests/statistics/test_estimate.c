@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "base/files.h"
+#include "base/sobol.h"
 #include "base/sorted.h"
 #include "stats/distribution.h"
 #include "stats/estimate.h"
@@ -228,6 +229,15 @@ static void judge_expected_first(const struct line *line)
     same(line, "mean", nl_expected_first(values, count, (int)line->in[0]), line->out[0], close);
 }
 
+static void judge_sobol(const struct line *line)
+{
+    double got[NL_SOBOL_DIMENSIONS];
+    int dimensions = (int)line->in[2];
+    nl_sobol((int)line->in[0], (int)line->in[1], dimensions, got);
+    for (int d = 0; d < dimensions; d++)
+        same(line, "coordinate", got[d], line->out[d], close);
+}
+
 static void judge_interquartile_estimate(const struct line *line, const struct nl_estimate *got, const double *wanted)
 {
     ck_assert_int_eq(got->n, (int)wanted[0]);
@@ -398,6 +408,7 @@ static const struct kind {
     {"seeds_for_width", judge_seeds_for_width},
     {"survival", judge_survival},
     {"deviation", judge_deviation},
+    {"sobol", judge_sobol},
 };
 enum { KINDS = sizeof kinds / sizeof *kinds };
 

@@ -9,7 +9,7 @@
 #include "base/memory.h"
 #include "base/npy.h"
 #include "base/random.h"
-#include "config/sweep.h"
+#include "config/search.h"
 #include "data/data.h"
 #include "norm/norm.h"
 #include "scratch.h"
@@ -291,7 +291,7 @@ START_TEST(fewest_failures_count_before_the_score)
             "chosen by val_error over 2 seeds, without the test part:\n"
             "  norm.kind: bn, train.lr: 0.1\n"
             "  norm.kind: ln, train.lr: 10; 1 of 2 runs failed with it, and no fewer with any other value; at the edge "
-            "of the values of train.lr: a better one may lie beyond\n"
+            "of the values of train.lr: a better one may lie beyond (extend: 2 in sweep.tune looks there)\n"
             "for all together: train.lr: 10\n",
             "  chosen:\n    - {norm.kind: bn, train.lr: 0.1}\n    - {norm.kind: ln, train.lr: 10}\n  same: {train.lr: "
             "10}\n");
@@ -315,6 +315,112 @@ START_TEST(a_choice_between_equals_is_said)
 }
 END_TEST
 
+/* ---- search ---- */
+
+/* The best rate of bn is 0.03, of ln 30; that of momentum 0. */
+static struct score rates_apart(const struct nl_config *config)
+{
+    double best = config->norm.kind == 0 ? 0.03 : 30.0;
+    return (struct score){NL_DONE, 0.1 + 0.01 * fabs(log(config->train.lr / best)) + 1e-4 * config->train.momentum};
+}
+
+/* The rounds of a tuned sweep up to its grid: what each decided, one after another, and the grid's experiment. */
+static char *decided_until_grid(const struct nl_experiment *asked, struct nl_experiment *grid, int *tunings)
+{
+    struct nl_round round, next;
+    struct nl_text decided = {0};
+    nl_round_first(asked, "out", &round);
+    for (*tunings = 0; round.kind == NL_ROUND_TUNING; (*tunings)++) {
+        ck_assert_str_eq(round.folder, "out/tuning");
+        ck_assert(next_round(asked, &round, rates_apart, &next));
+        nl_text_add(&decided, "%s", next.decided.at);
+        nl_round_release(&round);
+        round = next;
+    }
+    *grid = round.experiment;
+    nl_round_release(&round);
+    return decided.at;
+}
+
+/* The values beyond either edge are the same for both methods, and no more than two extensions follow each other. */
+START_TEST(values_are_extended_beyond_the_edges_for_all_alike)
+{
+    struct nl_experiment asked = load(TUNED "  tune: {train.lr: [0.1, 1], by: val_error, seeds: 2, extend: 2}\n"), grid;
+    int tunings;
+    char *decided = decided_until_grid(&asked, &grid, &tunings);
+    ck_assert_int_eq(tunings, 3);
+    ck_assert_str_eq(decided,
+                     "train.lr is searched in [0.1, 1, 0.01, 10] now, for all alike: the best value lies at the lower "
+                     "edge for {norm.kind: bn}, and at the upper edge for {norm.kind: ln}\n"
+                     "train.lr is searched in [0.1, 1, 0.01, 10, 0.001, 100] now, for all alike: the best value lies "
+                     "at the lower edge for {norm.kind: bn}, and at the upper edge for {norm.kind: ln}\n"
+                     "chosen by val_error over 2 seeds, without the test part:\n"
+                     "  norm.kind: bn, train.lr: 0.01\n"
+                     "  norm.kind: ln, train.lr: 10\n"
+                     "for all together: train.lr: 0.1\n");
+    free(decided);
+}
+END_TEST
+
+/* What a key does not allow is not tried, and the choice says that it lies at an edge. */
+START_TEST(a_key_ends_where_it_ends)
+{
+    struct nl_experiment asked = load(TUNED "  tune: {train.momentum: [0, 0.5], by: val_error, seeds: 2, extend: 2}\n"),
+                         grid;
+    int tunings;
+    char *decided = decided_until_grid(&asked, &grid, &tunings);
+    ck_assert_int_eq(tunings, 1);
+    ck_assert_ptr_nonnull(
+        strstr(decided, "at the edge of the values of train.momentum: a better one may lie beyond\n"));
+    free(decided);
+}
+END_TEST
+
+/* Every trial of an extension repeats one of the first trials with another value of the key, and each method is trained
+ * with all of them. */
+START_TEST(trials_are_extended_beyond_the_edges)
+{
+    struct nl_experiment asked = load(TUNED "  tune: {train.lr: 0.1:1:log, train.momentum: 0.1:0.9:uniform, by: "
+                                            "val_error, trials: 8, seeds: 2, extend: 1}\n"),
+                         grid;
+    int tunings;
+    char *decided = decided_until_grid(&asked, &grid, &tunings);
+    const struct nl_rounds *rounds = &grid.rounds;
+    ck_assert_int_eq(tunings, 2);
+    ck_assert_int_eq(rounds->extended, 1);
+    char *space = nl_search_space_yaml(rounds, 0, NL_SHOWN);
+    ck_assert_str_eq(space, "[0.1:1:log, 0.0316228:0.1:log, 1:3.16228:log]");
+    free(space);
+    ck_assert_int_eq(nl_search_combinations(rounds), 3 * 8); /* momentum cannot go below 0 by half of its interval */
+    for (int trial = 8; trial < 24; trial++) {
+        double rate = nl_double_read(nl_search_value(rounds, trial, 0), NULL),
+               first = nl_double_read(nl_search_value(rounds, trial % 8, 0), NULL);
+        ck_assert_str_eq(nl_search_value(rounds, trial, 1), nl_search_value(rounds, trial % 8, 1));
+        double place = log10(first / 0.1), extended = (log10(rate / (trial < 16 ? 0.0316228 : 1.0))) / 0.5;
+        ck_assert_msg(fabs(place - extended) < 1e-4, "trial %d: %g and %g", trial, place, extended);
+    }
+    free(decided);
+}
+END_TEST
+
+/* Of three values that eight points are dealt to, equal pairs are trained once. */
+START_TEST(equal_trials_are_one)
+{
+    struct nl_experiment asked = load(TUNED "  tune: {train.momentum: [0, 0.9], train.weight_decay: [0, 1e-4], "
+                                            "train.batch: [16, 32, 64], trials: 11, seeds: 1}\n");
+    const struct nl_rounds *rounds = &asked.rounds;
+    int trials = nl_search_combinations(rounds);
+    ck_assert(trials > 6 && trials < 11);
+    for (int a = 0; a < trials; a++)
+        for (int b = 0; b < a; b++) {
+            bool same = true;
+            for (int i = 0; i < 3; i++)
+                same &= strcmp(nl_search_value(rounds, a, i), nl_search_value(rounds, b, i)) == 0;
+            ck_assert(!same);
+        }
+}
+END_TEST
+
 /* norm.groups means nothing to bn and ln. */
 static struct score best_groups(const struct nl_config *config)
 {
@@ -329,7 +435,8 @@ START_TEST(a_key_that_does_not_apply_is_not_in_the_way)
             best_groups,
             "chosen by val_accuracy over 1 seed, without the test part:\n"
             "  norm.kind: bn, norm.groups: 8\n"
-            "  norm.kind: gn, norm.groups: 1; at the edge of the values of norm.groups: a better one may lie beyond\n"
+            "  norm.kind: gn, norm.groups: 1; at the edge of the values of norm.groups: a better one may lie beyond "
+            "(extend: 2 in sweep.tune looks there)\n"
             "for all together: norm.groups: 1\n",
             "norm.groups: 1}");
 }
@@ -378,6 +485,8 @@ END_TEST
 /* ---- text ---- */
 
 static const char *const texts[] = {
+    TUNED "  tune: {train.lr: 1e-3:1:log, train.momentum: 0:0.9:uniform, norm.eps: [1e-5, 1e-3], trials: 12}\n",
+    TUNED "  tune: {train.lr: [1e-3:1:log, 1:30:log], train.batch: 4:64, trials: 9, extend: 2, extended: 1}\n",
     TUNED "  tune: {train.lr: 1e-3:1:log:4, train.momentum: [0, 0.9]}\n",
     TUNED "  tune: {train.lr: [0.1, 1], on: val_accuracy, seeds: 7}\n  chosen:\n  - {norm.kind: bn, train.lr: 0.1}\n  "
           "- {norm.kind: ln, train.lr: 1}\n  same: {train.lr: 1}\n",
@@ -404,6 +513,7 @@ START_TEST(edges_are_the_least_and_the_largest_number)
     for (size_t i = 0; i < sizeof axes / sizeof *axes; i++) {
         char *value[8][1], **points[8], *copy = nl_strdup(axes[i].values);
         struct nl_axis axis = {.keys = 1, .key = {nl_key_named(axes[i].key)}, .text = points};
+        const struct nl_rounds rounds = {.tunes = 1, .tune = &axis};
         for (char *rest = copy, *word; (word = strsep(&rest, " ")); axis.points++) {
             value[axis.points][0] = word;
             points[axis.points] = value[axis.points];
@@ -411,7 +521,7 @@ START_TEST(edges_are_the_least_and_the_largest_number)
         for (int inside = 0; inside < 2; inside++) {
             char *asked = nl_strdup(inside ? axes[i].inside : axes[i].edges);
             for (char *rest = asked, *word; (word = strsep(&rest, " "));)
-                ck_assert_msg(!*word || nl_is_at_edge(&axis, word) == !inside, "%s of %s: %s", axes[i].key,
+                ck_assert_msg(!*word || (nl_search_edge(&rounds, 0, word) != 0) == !inside, "%s of %s: %s", axes[i].key,
                               axes[i].values, word);
             free(asked);
         }
@@ -448,6 +558,10 @@ int main(void)
     tcase_add_test(tests, a_split_without_test_seed_is_as_it_was);
     tcase_add_test(tests, fewest_failures_count_before_the_score);
     tcase_add_test(tests, a_choice_between_equals_is_said);
+    tcase_add_test(tests, values_are_extended_beyond_the_edges_for_all_alike);
+    tcase_add_test(tests, a_key_ends_where_it_ends);
+    tcase_add_test(tests, trials_are_extended_beyond_the_edges);
+    tcase_add_test(tests, equal_trials_are_one);
     tcase_add_test(tests, a_key_that_does_not_apply_is_not_in_the_way);
     tcase_add_test(tests, rates_are_refined_until_the_largest_usable_one_is_known);
     tcase_add_test(tests, edges_are_the_least_and_the_largest_number);
