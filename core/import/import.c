@@ -85,7 +85,9 @@ static int outcome_of(const struct nl_foreign_runs *r, const struct nl_foreign_r
         return NL_OUTCOMES;
     if (is_one_of(status, (const char *const[]){"crashed", "failed", "killed", "error", "preempted", NULL}))
         return NL_ERROR;
-    return bad || is_one_of(status, (const char *const[]){"diverged", "nan", NULL}) ? NL_DIVERGED : NL_DONE;
+    if (bad || is_one_of(status, (const char *const[]){"diverged", "nan", NULL}))
+        return NL_DIVERGED;
+    return is_one_of(status, (const char *const[]){"dead", "at chance", NULL}) ? NL_DEAD : NL_DONE;
 }
 
 /* What is said of a part at a step, in one row of the curve whatever number of rows says it. They come in the order of
@@ -155,10 +157,10 @@ static struct nl_record record_of(const struct nl_foreign_runs *r, struct nl_for
     int outcome = outcome_of(r, run, bad);
     for (int part = 0; part < NL_PARTS; part++)
         for (int eval = 0; eval < NL_EVALS; eval++)
-            result.score[part][eval] = outcome == NL_DONE && eval == NL_EVAL_RUNNING
+            result.score[part][eval] = (outcome == NL_DONE || outcome == NL_DEAD) && eval == NL_EVAL_RUNNING
                                            ? (struct nl_score){last[part].value[0], last[part].value[1]}
                                            : (struct nl_score){NAN, NAN};
-    result.status = outcome == NL_DIVERGED ? NL_DIVERGED : NL_DONE;
+    result.status = outcome == NL_ERROR || outcome == NL_OUTCOMES ? NL_DONE : (enum nl_status)outcome;
     result.failed_step = outcome == NL_DIVERGED ? result.failed_step : -1;
     struct nl_record record = {0};
     nl_record_from_result(&record, &result);

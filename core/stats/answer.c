@@ -191,7 +191,7 @@ void nl_answer_make(const struct nl_results *results, const struct nl_experiment
     say_unseen(out, results);
     if (results->import)
         nl_text_add(&out->notes,
-                    "Another program trained the runs: those failed of which its files say so; which ended "
+                    "Another program trained the runs: those failed of which its files say so; which others ended "
                     "at chance is not known.\n");
     if (results->import && results->import->pairs == NL_PAIRS_NONE && out->question != NL_ASK_COMPARE)
         nl_text_add(&out->notes, "The runs have no seeds: where the answer speaks of pairs, they are those of the same "

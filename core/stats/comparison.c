@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
+#include "config/keep.h"
 #include "config/value.h"
 #include "norm/norm.h"
 
@@ -61,7 +63,7 @@ static const char *short_name(const struct nl_results *results, const bool *grou
         if (i != factor && grouped[i] && results->factor[i].values > 1 &&
             strcmp(nl_key_field(results->factor[i].key), nl_key_field(key)) == 0)
             return key->name;
-    return nl_key_field(key);
+    return key->own ? nl_key_title(key) : nl_key_field(key);
 }
 
 static char *label_of(const struct nl_results *results, const struct nl_cell *cell, const bool *grouped, bool leaks)
@@ -276,6 +278,18 @@ bool nl_methods_match(const struct nl_comparison *view, int a, int b)
     return true;
 }
 
+/* What a column of an imported table is called, "rate_chosen", in words. */
+static const char *own_title(const struct nl_key *key)
+{
+    char *words = nl_strdup(nl_key_field(key));
+    for (char *at = words; *at; at++)
+        if (*at == '_')
+            *at = ' ';
+    const char *title = nl_keep_text(words);
+    free(words);
+    return title;
+}
+
 const char *nl_key_title(const struct nl_key *key)
 {
     static const char *const titles[][2] = {
@@ -288,5 +302,5 @@ const char *nl_key_title(const struct nl_key *key)
     for (size_t i = 0; i < sizeof titles / sizeof *titles; i++)
         if (strcmp(titles[i][0], key->name) == 0)
             return titles[i][1];
-    return key->own ? nl_key_field(key) : key->name;
+    return key->own ? own_title(key) : key->name;
 }

@@ -32,10 +32,10 @@ clean venv normlab check -q small_batch # by its name: the experiments came alon
 clean venv python -c 'import sys, normlab; assert "torch" not in sys.modules; normlab.load' || fail "without torch"
 { clean venv python -c 'import normlab; normlab.model("x")' 2>&1 || true; } | grep -q "No module named" || fail "model without torch says nothing of it"
 
-# README's section, where there is no gnuplot.
-sed -n '/^## pip/,/^## Where/p' "$root/README.md" | grep '^    normlab\|^    python' >commands
-[ "$(wc -l <commands)" -eq 2 ] || fail "README has no section pip"
-without_gnuplot /bin/sh -ec "$(cat commands)" >said || { cat said; fail "README's section pip"; }
+# The first lines that cmd/python/README.md has one type, where there is no gnuplot.
+sed -n '/^<!-- first lines -->/,/^<!-- end of first lines -->/s/^    //p' "$root/cmd/python/README.md" >commands
+[ "$(wc -l <commands)" -eq 2 ] || fail "cmd/python/README.md has no first lines"
+without_gnuplot /bin/sh -ec "$(cat commands)" >said || { cat said; fail "the first lines of cmd/python/README.md"; }
 grep -q "gnuplot is not installed.*'results/lr/plots' holds no pictures" said || fail "nothing is said of gnuplot"
 grep -q '75 rows' said || { cat said; fail "no frame of 75 trials"; }
 

@@ -258,13 +258,13 @@ SCRIPT
 }
 if [ -e /dev/nvidiactl ]; then echo "skipped: tasks without a GPU: here is one"; else gpus; fi
 
-# README's section from the second command on, as it stands there; nodes have two processors here, and a partition has a name.
+# The commands of experiments/README.md as they stand there; nodes have two processors here, and a partition has a name.
 readme() {
     mkdir readme; cd readme
     ln -s "$folder/bin" build
-    sed -n '/^## On a cluster/,/^## Where/s/^    //p' "$root/README.md" | sed '1{/^cmake/d}; s/=NAME/=low/; s/--cpus-per-task=4/--cpus-per-task=2/' >commands
-    [ "$(wc -l <commands)" -eq 3 ] || die "README's section on Slurm has other commands"
-    bash -e commands >said 2>&1 || die "README's section on Slurm: $(cat said)"
+    sed -n '/^<!-- slurm -->/,/^<!-- end of slurm -->/s/^    //p' "$root/experiments/README.md" | sed 's/=NAME/=low/; s/--cpus-per-task=4/--cpus-per-task=2/' >commands
+    [ "$(wc -l <commands)" -eq 3 ] || die "experiments/README.md has other commands for Slurm"
+    bash -e commands >said 2>&1 || die "the commands of experiments/README.md for Slurm: $(cat said)"
     wait_for "the end of README's sweep" no_jobs
     bash -ec "$(tail -n 1 commands)" | grep -q '^results/mine-\*of8 .* 128 of 128 ' || die "normlab ls does not follow README's sweep: $(build/normlab ls)"
     normlab sweep mine.yaml --out whole --no-plot -q >/dev/null 2>&1
