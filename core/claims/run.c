@@ -206,13 +206,14 @@ static void add_handicap(struct job *job, const struct nl_experiment *experiment
 {
     const struct nl_settings *handicap = &experiment->published->handicap;
     const struct nl_config *config = &experiment->config;
-    bool steps = config->train.steps != NL_AUTO && config->train.steps > 0;
-    int64_t whole = steps ? config->train.steps : config->train.epochs;
+    const char *length = nl_length_key(config);
+    char *whole = nl_key_text(nl_key_named(length), config);
+    double tenth = floor(nl_double_read(whole, NULL) / 10.0);
     if (handicap->count)
         add_settings(job, handicap);
     else
-        add_override(job, nl_format("%s=%lld", steps ? "train.steps" : "train.epochs",
-                                    (long long)(whole < 10 ? 1 : whole / 10)));
+        add_override(job, nl_format("%s=%.0f", length, tenth < 1.0 ? 1.0 : tenth));
+    free(whole);
 }
 
 static void set_control(struct job *job, const struct nl_experiment *experiment, const struct nl_published_part *part)

@@ -331,6 +331,9 @@ bool nl_config_observes_points(const struct nl_config *config);
 /* train.beta2, or what the optimizer's authors use where it is auto. */
 double nl_beta2(const struct nl_config *config);
 
+/* The key that says how long a training is: train.steps, train.samples, train.flops, or else train.epochs. */
+const char *nl_length_key(const struct nl_config *config);
+
 /* Whether the data are images, before data.as makes sequences of them. */
 bool nl_config_has_images(const struct nl_config *config);
 

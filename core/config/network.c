@@ -169,6 +169,14 @@ bool nl_config_observes_points(const struct nl_config *config)
            nl_config_observes_ways(config);
 }
 
+const char *nl_length_key(const struct nl_config *config)
+{
+    return config->train.steps != NL_AUTO     ? "train.steps"
+           : config->train.samples != NL_AUTO ? "train.samples"
+           : config->train.flops != NL_AUTO   ? "train.flops"
+                                              : "train.epochs";
+}
+
 double nl_beta2(const struct nl_config *config)
 {
     double own = nl_optimizers[config->train.optimizer]->beta2, usual = own > 0 ? own : 0.999;

@@ -183,7 +183,7 @@ static const char *why_untrained(const struct nl_results *results, const struct 
     const struct nl_config config = nl_cell_config(results, experiment, cell);
     if (config.train.steps == 0)
         return "train.steps is 0";
-    if (config.train.epochs == 0 && config.train.steps == NL_AUTO && config.train.samples == NL_AUTO)
+    if (config.train.epochs == 0 && strcmp(nl_length_key(&config), "train.epochs") == 0)
         return "train.epochs is 0";
     return config.train.lr == 0.0 ? "train.lr is 0" : NULL;
 }

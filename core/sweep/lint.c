@@ -510,7 +510,8 @@ static bool small_test(const struct lint_context *s, struct nl_text *what)
 static bool is_length(const struct nl_key *key)
 {
     return strcmp(key->section, "data") == 0 || strcmp(key->name, "train.epochs") == 0 ||
-           strcmp(key->name, "train.steps") == 0 || strcmp(key->name, "train.samples") == 0;
+           strcmp(key->name, "train.steps") == 0 || strcmp(key->name, "train.samples") == 0 ||
+           strcmp(key->name, "train.flops") == 0;
 }
 
 /* The columns of the grid that say how long a trial trains, but for what is said along with train.batch (sweep.zip):
@@ -599,14 +600,17 @@ static int lateness(const struct nl_experiment *experiment, const char *key)
     return at.kind == NL_FROM_FILE ? experiment->files - file : experiment->files + 1;
 }
 
-/* Steps that are set after epochs are meant. */
+/* Epochs that are set where another key says how long a training is. */
 static bool both_lengths(const struct lint_context *s, struct nl_text *what)
 {
-    int epochs = lateness(s->experiment, "train.epochs"), steps = lateness(s->experiment, "train.steps");
-    if (s->config->train.steps == NL_AUTO || steps < 0 || epochs < steps || nl_lint_sets_all(s->experiment))
+    const char *key = nl_length_key(s->config);
+    int epochs = lateness(s->experiment, "train.epochs"), other = lateness(s->experiment, key);
+    if (strcmp(key, "train.epochs") == 0 || other < 0 || epochs < other || nl_lint_sets_all(s->experiment))
         return false;
-    nl_text_add(what, "training ends after train.steps (%lld), and train.epochs (%lld) is ignored",
-                whole(s->config->train.steps), whole(s->config->train.epochs));
+    char *value = nl_key_text(nl_key_named(key), s->config);
+    nl_text_add(what, "training ends after %s (%s), and train.epochs (%lld) is ignored", key, value,
+                whole(s->config->train.epochs));
+    free(value);
     return true;
 }
 
@@ -671,7 +675,8 @@ static const struct lint of_sweep[] = {
     {"train.epochs", both_lengths, "leave out one of them"},
     {NULL, one_seed, "sweep.seeds: 5 or more gives intervals"},
     {"train.batch", one_rate, "train.lr_scale: linear (or sqrt), or train.lr as an axis of its own"},
-    {"train.batch", mixed_budgets, "train.steps: equal updates; train.samples or train.epochs: equal samples"},
+    {"train.batch", mixed_budgets,
+     "train.steps: equal updates; train.samples, train.flops or train.epochs: equal samples"},
     {"plot.min_effect", small_test, "more samples in that part, more seeds, or a larger plot.min_effect"},
 };
 enum { OF_TRIALS = sizeof of_trials / sizeof *of_trials, OF_SWEEP = sizeof of_sweep / sizeof *of_sweep };

@@ -210,6 +210,27 @@ static void add_token_scores(struct nl_text *out, const struct nl_config *config
     }
 }
 
+/* What one sample costs to train by, kept for the trials that follow with the same network. */
+struct sample_flops {
+    char *shape; /* nl_config_shape_text */
+    double each;
+};
+
+/* Floating-point operations of the training; NaN: another program trained it, or it could not be run. */
+static double flops_of(struct sample_flops *kept, const struct nl_config *config, const struct nl_record *record)
+{
+    if (record->samples < 0 || record->failed)
+        return NAN;
+    char *shape = nl_config_shape_text(config);
+    if (!kept->shape || strcmp(kept->shape, shape) != 0) {
+        free(kept->shape);
+        *kept = (struct sample_flops){shape, nl_flops_of_sample(config)};
+    } else {
+        free(shape);
+    }
+    return kept->each * (double)record->samples;
+}
+
 char *nl_trials_csv(const struct nl_grid *grid, const struct nl_record *record)
 {
     bool beside[NL_EVALS] = {false};
@@ -221,12 +242,13 @@ char *nl_trials_csv(const struct nl_grid *grid, const struct nl_record *record)
             beside[eval] |= evaluated_beside(&grid->trial[i].config, (enum nl_eval)eval);
 
     struct nl_text out = {0};
+    struct sample_flops flops = {0};
     add_key_names(&out, grid);
     nl_text_add(&out, ",status,failed_step");
     add_chosen_names(&out, grid);
     nl_text_add(
         &out,
-        ",steps,epochs,samples,parameters,classes,train_samples,val_samples,test_samples,val_overlap,test_overlap");
+        ",steps,epochs,samples,parameters,flops,classes,train_samples,val_samples,test_samples,val_overlap,test_overlap");
     for (int eval = -1; eval < NL_EVALS; eval++)
         for (int part = 0; part < NL_PARTS; part++)
             if (eval < 0 || beside[eval]) {
@@ -255,6 +277,7 @@ char *nl_trials_csv(const struct nl_grid *grid, const struct nl_record *record)
         add_real(&out, row->epochs);
         add_count(&out, row->samples);
         add_count(&out, row->parameters);
+        add_real(&out, flops_of(&flops, config, row));
         if (grid->import)
             add_imported_parts(&out, grid->import);
         else
@@ -268,6 +291,7 @@ char *nl_trials_csv(const struct nl_grid *grid, const struct nl_record *record)
             add_token_scores(&out, config, row);
         nl_text_add(&out, "\n");
     }
+    free(flops.shape);
     return out.at;
 }
 

@@ -43,6 +43,32 @@ static int64_t steps_between_evaluations(const struct nl_config *config, struct 
     return cheap > wanted ? cheap : wanted;
 }
 
+/* Multiply-adds of a forward pass of one sample, and how many nodes make it; 0 of a network that cannot be built. */
+static double forward_work(const struct nl_config *config, int *nodes)
+{
+    struct nl_graph graph;
+    struct nl_error err;
+    const char *key = NULL;
+    double work =
+        nl_model_build(config, nl_data_facts(config).shape, &graph, &key, &err) == NL_OK ? nl_graph_work(&graph) : 0.0;
+    *nodes = graph.nodes;
+    nl_graph_release(&graph);
+    return work;
+}
+
+double nl_flops_of_sample(const struct nl_config *config)
+{
+    int nodes;
+    return 6.0 * forward_work(config, &nodes);
+}
+
+/* As many updates as stay within train.flops. */
+static int64_t steps_within(const struct nl_config *config)
+{
+    double of_step = nl_flops_of_sample(config) * (double)config->train.batch;
+    return of_step > 0.0 && config->train.flops > of_step ? (int64_t)(config->train.flops / of_step) : 1;
+}
+
 struct nl_step_counts nl_trial_step_counts(const struct nl_config *config, struct nl_counts counts)
 {
     int64_t batch = config->train.batch;
@@ -52,6 +78,7 @@ struct nl_step_counts nl_trial_step_counts(const struct nl_config *config, struc
         return out;
     out.steps = config->train.steps != NL_AUTO     ? config->train.steps
                 : config->train.samples != NL_AUTO ? divide_up(config->train.samples, batch)
+                : config->train.flops != NL_AUTO   ? steps_within(config)
                                                    : config->train.epochs * out.steps_per_epoch;
     int64_t some = out.steps > 0 ? out.steps : 1; /* of no steps, the first is looked at */
     out.log_every = config->train.log_every != NL_AUTO ? config->train.log_every : divide_up(some, LOG_ROWS);
@@ -91,15 +118,11 @@ int64_t nl_observed_steps(const struct nl_step_counts *counts, bool aside)
 struct nl_cost nl_trial_cost(const struct nl_config *config)
 {
     struct nl_step_counts step_counts = nl_trial_step_counts(config, nl_data_counts(config));
-    struct nl_graph graph;
-    struct nl_error err;
-    const char *key = NULL;
-    double work =
-        nl_model_build(config, nl_data_facts(config).shape, &graph, &key, &err) == NL_OK ? nl_graph_work(&graph) : 0.0;
+    int nodes;
+    double work = forward_work(config, &nodes);
     /* A layer's visit costs some microseconds whatever the batch: what small batches are made of. A step is three
      * passes: forward, and two products a layer backward. */
-    double visits = 20e3 * graph.nodes, micros = (double)config->train.accumulate, sample = 2.0 * work;
-    nl_graph_release(&graph);
+    double visits = 20e3 * nodes, micros = (double)config->train.accumulate, sample = 2.0 * work;
     return (struct nl_cost){
         .training = 3.0 * (double)step_counts.steps * (sample * (double)config->train.batch + visits * micros) +
                     sample * (double)step_counts.on_the_way.samples + visits * (double)step_counts.on_the_way.batches,

@@ -120,6 +120,11 @@ int64_t nl_observed_every(const struct nl_step_counts *counts, bool aside);
 bool nl_is_observed_after(const struct nl_step_counts *counts, bool aside, int64_t steps);
 int64_t nl_observed_steps(const struct nl_step_counts *counts, bool aside);
 
+/* Floating-point operations of training by one sample: 6 for each multiply-add of its forward pass, 2 forward and 4
+ * backward (Kaplan et al. 2020, section 2.1). Products, convolutions and attention count as they are; elementwise
+ * operations and normalizers by what they cost, as `normlab norms` says. 0: the network cannot be built. */
+double nl_flops_of_sample(const struct nl_config *config);
+
 /* A rough number of floating-point operations: to start the longest first, to balance shards, to tell what is left. */
 struct nl_cost {
     double training; /* with the evaluations on the way */

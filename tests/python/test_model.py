@@ -148,6 +148,26 @@ def test_float32_agrees_to_its_rounding(name, tmp_path):
     assert abs(loss_of(network, arrays) - expected) <= 1e-5 * abs(expected)
 
 
+@pytest.mark.parametrize("words", [
+    ["model.width=256", "model.depth=4", "norm.kind=none"],
+    ["model.arch=cnn", "model.width=64", "model.depth=4", "norm.kind=none"],
+    ["model.arch=resnet", "model.width=64", "model.depth=8", "norm.kind=bn"],
+    ["model.arch=transformer", "model.width=256", "model.depth=2", "model.heads=2", "data.name=text", "data.context=16", "norm.kind=ln"],
+    ["model.arch=lstm", "model.width=128", "model.depth=2", "data.as=rows", "norm.kind=none"],
+], ids=["mlp", "cnn", "resnet", "gpt", "lstm"])
+def test_flops_are_the_products_that_pytorch_counts(words, tmp_path):
+    """A third of the column flops is forward. PyTorch counts products alone, of a causal attention all T x T; the rest is under a fifth here."""
+    from torch.utils.flop_counter import FlopCounterMode
+
+    path, arrays, _ = saved(tmp_path, words, "cpu")
+    trial = normlab.load(tmp_path / "run").trials.iloc[0]
+    network, samples = normlab.model(path), len(arrays["x"])
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        network(arrays["x"])
+    forward = trial["flops"] / 3 / trial["samples"] * samples
+    assert 0.98 <= forward / counter.get_total_flops() <= 1.2, (forward, counter.get_total_flops())
+
+
 @pytest.mark.parametrize("name", ["mlp-bn", "mlp-ln", "mlp-dyt", "lstm-bn", "gpt"])
 def test_a_step_of_training_in_pytorch_lowers_the_loss(name, tmp_path):
     path, arrays, _ = saved(tmp_path, CASES[name], "cpu")
