@@ -49,6 +49,7 @@ static int run(const struct command *self, int argc, char **argv)
         struct nl_text report = {0}, left_out = {0};
         char *folder = how.out ? nl_strdup(how.out) : nl_path_join(arguments.file, "plots");
         how.out = folder;
+        how.home = arguments.file;
         how.report = &report;
         how.left_out = &left_out;
         if (is_outside_trials("--out", folder) && can_be_made(folder)) {

@@ -42,8 +42,9 @@ const char *const nl_eval_names[] = {"running", "batch", "precise", "adapt", NUL
 const char *const nl_lr_scale_names[] = {"fixed", "linear", "sqrt", NULL};
 const char *const nl_decay_names[] = {"all", "weights", "matrices", NULL};
 const char *const nl_schedule_names[] = {"constant", "step", "cosine", "linear", "inverse_sqrt", NULL};
-const char *const nl_plot_names[] = {"small_batch", "lr_tolerance", "curves", "heatmap",  "figure", "steps", "layers",
-                                     "depth",       "landscape",    "plane",  "spectrum", "signal", NULL};
+const char *const nl_plot_names[] = {"small_batch", "lr_tolerance", "curves",    "heatmap",   "figure",
+                                     "steps",       "layers",       "depth",     "landscape", "plane",
+                                     "spectrum",    "profiles",     "best_of_k", "signal",    NULL};
 const char *const nl_mark_names[] = {"auto", "lines", "dots", "bars", NULL};
 const char *const nl_caption_names[] = {"file", "picture", "both", "none", NULL};
 const char *const nl_legend_names[] = {"above", "below", "right", "none", NULL};

@@ -10,6 +10,7 @@ struct nl_picture {
     const struct nl_results *results;
     const struct nl_experiment *experiment;
     const char *folder; /* of the results: curves.csv, timing.csv */
+    const char *home;   /* in which the round of sweep.tune lies, as `tuning` */
     struct nl_text *note, *left_out;
 };
 
@@ -21,6 +22,9 @@ int nl_picture_lr_tolerance(const struct nl_picture *picture, struct nl_page *pa
 int nl_picture_figure(const struct nl_picture *picture, struct nl_page *page, struct nl_error *err);
 int nl_picture_curves(const struct nl_picture *picture, struct nl_page *page, struct nl_error *err);
 int nl_picture_steps(const struct nl_picture *picture, struct nl_page *page, struct nl_error *err);
+/* Runs of all tasks that are at least as good as a value (stats/tasks.h), and the best of k settings (stats/best.h). */
+int nl_picture_profiles(const struct nl_picture *picture, struct nl_page *page, struct nl_error *err);
+int nl_picture_best_of_k(const struct nl_picture *picture, struct nl_page *page, struct nl_error *err);
 /* A quantity of metrics.csv over the layers, along the gradient, and layer by step. */
 int nl_picture_depth(const struct nl_picture *picture, struct nl_page *page, struct nl_error *err);
 int nl_picture_landscape(const struct nl_picture *picture, struct nl_page *page, struct nl_error *err);

@@ -28,6 +28,8 @@ static const struct {
     {"The loss along the gradient, over training.", nl_picture_landscape},
     {"The loss in a plane of the parameters.", nl_picture_plane},
     {"The largest eigenvalues of the Hessian, over training.", nl_picture_spectrum},
+    {"Runs of all tasks that are at least as good as a value.", nl_picture_profiles},
+    {"What tuning costs: the expected metric of the best of k settings.", nl_picture_best_of_k},
     {"Signals and gradients over the layers.", nl_picture_signal},
 };
 static const double most_seconds = 600; /* for one picture: a gnuplot that hangs */
@@ -120,6 +122,16 @@ static bool is_asked_for(const struct nl_experiment *experiment, int kind)
     return asked;
 }
 
+/* What is drawn though nobody asks for it. */
+static bool belongs(const struct nl_experiment *experiment, int kind)
+{
+    enum nl_question question = nl_question_of(experiment);
+    return kind == NL_PLOT_CURVES      ? !experiment->import && !is_asked_for(experiment, NL_PLOT_SIGNAL)
+           : kind == NL_PLOT_PROFILES  ? question == NL_ASK_TASKS
+           : kind == NL_PLOT_BEST_OF_K ? question == NL_ASK_SENSITIVITY
+                                       : false;
+}
+
 static void name_page(const struct nl_experiment *experiment, int number, struct nl_page *page)
 {
     int kind = number < KINDS ? number : KINDS - 1;
@@ -140,8 +152,7 @@ static int draw_all(struct nl_picture *picture, const char *plots, const struct 
         int kind = i - page[i].part;
         bool asked = is_asked_for(picture->experiment, kind);
         picture->left_out = asked && options->left_out ? options->left_out : picture->note;
-        if (asked || (kind == NL_PLOT_CURVES && !options->alone && !picture->experiment->import &&
-                      !is_asked_for(picture->experiment, NL_PLOT_SIGNAL)))
+        if (asked || (!options->alone && belongs(picture->experiment, kind)))
             status = kinds[kind].draw(picture, &page[i], err);
         if (status != NL_OK || page[i].script.length == 0)
             continue;
@@ -169,7 +180,11 @@ int nl_plot(const char *folder, const struct nl_experiment *experiment, const st
         return NL_FAIL;
     struct nl_text report = {0};
     char *plots = options->out ? nl_strdup(options->out) : nl_path_join(folder, "plots");
-    struct nl_picture picture = {.results = &results, .experiment = experiment, .folder = folder, .note = &report};
+    struct nl_picture picture = {.results = &results,
+                                 .experiment = experiment,
+                                 .folder = folder,
+                                 .home = options->home ? options->home : folder,
+                                 .note = &report};
     int status = draw_all(&picture, plots, options, err);
     if (options->report && report.length > 0)
         nl_text_add_bytes(options->report, report.at, report.length);

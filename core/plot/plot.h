@@ -10,6 +10,7 @@
 #include "stats/results.h"
 
 struct nl_plot_options {
+    const char *home;       /* the results folder, where its tables stand elsewhere; NULL: it is FOLDER */
     const char *out;        /* the folder they are written to; NULL: FOLDER/plots */
     bool svg, png, pdf;     /* which files are rendered; PNG has plot.dpi dots an inch */
     bool text;              /* draw with characters too, into `report` */
@@ -22,11 +23,11 @@ struct nl_plot_options {
         *report; /* what was written or left out, a line each, and the drawings in characters; NULL: not wanted */
 };
 
-/* Writes NAME.gp for every kind in plot.kind, and, unless they are alone, for `curves`, and as plot.caption wants it
- * NAME.txt and NAME.tex; renders each by running gnuplot. Anything that gnuplot says, or a picture that is missing or
- * not whole, is an error; the scripts are there then all the same. Without gnuplot and with no format wanted, only
- * scripts are written. planned as nl_results_load: a picture says what is missing. NL_BAD: a table does not match its
- * checksum. */
+/* Writes NAME.gp for every kind in plot.kind, and, unless they are alone, for `curves` and for the kind that belongs
+ * to the question (tasks: profiles, sensitivity: best_of_k), and as plot.caption wants it NAME.txt and NAME.tex;
+ * renders each by running gnuplot. Anything that gnuplot says, or a picture that is missing or not whole, is an
+ * error; the scripts are there then all the same. Without gnuplot and with no format wanted, only scripts are
+ * written. planned as nl_results_load: a picture says what is missing. NL_BAD: a table does not match its checksum. */
 int nl_plot(const char *folder, const struct nl_experiment *experiment, const struct nl_planned *planned,
             const struct nl_plot_options *options, struct nl_error *err);
 

@@ -101,15 +101,16 @@ static void lengthen(double *low, double *high, double lowest, double highest, d
     *high += margin * length;
 }
 
-int nl_ruler_fit(struct nl_ruler *ruler, const struct nl_range *span, const struct nl_measure *measure, bool from_zero,
-                 const struct nl_config *config, struct nl_error *err)
+static int fit(struct nl_ruler *ruler, char axis, const struct nl_range *span, const struct nl_measure *measure,
+               bool from_zero, const struct nl_config *config, struct nl_error *err)
 {
     const bool share = measure->scale == 100.0;
-    enum nl_switch asked = (enum nl_switch)config->plot.ylog;
+    enum nl_switch asked = (enum nl_switch)(axis == 'x' ? config->plot.xlog : config->plot.ylog);
     const double whole = share ? 100.0 : 1.0;
     const struct nl_range none = {.any = true, .high = whole, .least = whole, .highest = whole};
     span = span->any ? span : &none;
-    bool positive = isfinite(span->least) && !from_zero && !is_linear_by_end(config->plot.ymin);
+    bool positive =
+        isfinite(span->least) && !from_zero && !is_linear_by_end(axis == 'x' ? config->plot.xmin : config->plot.ymin);
     ruler->log =
         positive && (asked == NL_SWITCH_ON || (asked == NL_SWITCH_AUTO && (measure->worse > 0 || measure->by_ratio) &&
                                                span->low > 0 && span->high / span->low >= decade));
@@ -132,7 +133,19 @@ int nl_ruler_fit(struct nl_ruler *ruler, const struct nl_range *span, const stru
     }
     double most = share ? (ruler->log ? 115.0 : 104.0) : INFINITY;
     ruler->high = fmin(ruler->high, most);
-    return take_ends(ruler, 'y', config, err);
+    return take_ends(ruler, axis, config, err);
+}
+
+int nl_ruler_fit(struct nl_ruler *ruler, const struct nl_range *span, const struct nl_measure *measure, bool from_zero,
+                 const struct nl_config *config, struct nl_error *err)
+{
+    return fit(ruler, 'y', span, measure, from_zero, config, err);
+}
+
+int nl_ruler_fit_across(struct nl_ruler *ruler, const struct nl_range *span, const struct nl_measure *measure,
+                        const struct nl_config *config, struct nl_error *err)
+{
+    return fit(ruler, 'x', span, measure, false, config, err);
 }
 
 int nl_ruler_from_zero(struct nl_ruler *ruler, double least, double most, bool may_be_log,

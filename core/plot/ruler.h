@@ -41,6 +41,9 @@ void nl_ruler_release(struct nl_ruler *ruler);
  * the values. NL_FAIL: plot.ymin or plot.ymax is no number, or they are no range. */
 int nl_ruler_fit(struct nl_ruler *ruler, const struct nl_range *span, const struct nl_measure *measure, bool from_zero,
                  const struct nl_config *config, struct nl_error *err);
+/* An x axis for them likewise, by plot.xlog, plot.xmin and plot.xmax. */
+int nl_ruler_fit_across(struct nl_ruler *ruler, const struct nl_range *span, const struct nl_measure *measure,
+                        const struct nl_config *config, struct nl_error *err);
 /* An x axis from 0, or from `least` if it is logarithmic, to `most`. may_be_log: where plot.xlog is auto and these are
  * far apart. */
 int nl_ruler_from_zero(struct nl_ruler *ruler, double least, double most, bool may_be_log,

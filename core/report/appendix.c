@@ -10,10 +10,10 @@
 #include "config/import.h"
 #include "config/search.h"
 #include "report/section.h"
-#include "stats/comparison.h"
-#include "sweep/partial.h"
+#include "stats/best.h"
 #include "sweep/rounds.h"
 #include "sweep/store.h"
+#include "sweep/tuning.h"
 
 /* ---- hyperparameters ---- */
 
@@ -55,28 +55,6 @@ static void add_hyperparameters(const struct nl_report_section *s)
 
 /* ---- tuning ---- */
 
-/* The results of the round, by way of the text of its table. */
-static int read_tuning(const struct nl_tuning_round *tuning, struct nl_results *out, struct nl_error *err)
-{
-    struct nl_csv csv;
-    struct nl_planned planned = nl_grid_planned(&tuning->partial.grid);
-    int status = nl_csv_parse("trials.csv", nl_trials_csv(&tuning->partial.grid, tuning->partial.record), &csv, err);
-    if (status == NL_OK)
-        status = nl_results_of(&csv, &tuning->experiment, &planned, out, err);
-    nl_planned_release(&planned);
-    return status;
-}
-
-/* Whether the cells are of one setting: they differ in tuned keys alone. */
-static bool same_setting(const struct nl_report_section *s, const struct nl_results *results, const struct nl_cell *a,
-                         const struct nl_cell *b)
-{
-    for (int f = 0; f < results->factors; f++)
-        if (nl_section_tuned(s, results->factor[f].key) < 0 && a->level[f] != b->level[f])
-            return false;
-    return true;
-}
-
 static char *setting_name(const struct nl_report_section *s, const struct nl_results *results,
                           const struct nl_cell *cell)
 {
@@ -102,36 +80,17 @@ static char *interval_text(const struct nl_estimate *estimate, double scale)
 static void add_best_of(const struct nl_report_section *s, const struct nl_tuning_round *tuning,
                         const struct nl_results *results, int first, const int *budget, int budgets)
 {
-    const struct nl_metric_column metric = nl_metric_column(results, nl_metric_names[s->experiment->rounds.tune_by]);
-    int seeds = results->seeds, values = 0;
-    double *score = nl_alloc((size_t)results->cells * (size_t)seeds, sizeof *score),
-           *one = nl_alloc((size_t)seeds, sizeof *one);
-    for (int i = first; i < results->cells; i++) {
-        if (!same_setting(s, results, &results->cell[first], &results->cell[i]))
-            continue;
-        nl_cell_values(results, &results->cell[i], &metric, one);
-        for (int seed = 0; seed < seeds; seed++)
-            score[seed * results->cells + values] = isnan(one[seed]) ? INFINITY : metric.measure.worse * one[seed];
-        values++;
-    }
-    for (int seed = 0; seed < seeds; seed++)
-        nl_sort(score + seed * results->cells, (size_t)values);
-    char *field[8] = {setting_name(s, results, &results->cell[first]), nl_format("%d", values)};
+    struct nl_search search;
+    nl_search_tuned(results, &s->experiment->rounds, first, &search);
+    char *field[8] = {setting_name(s, results, &results->cell[first]), nl_format("%d", search.settings)};
     for (int b = 0; b < budgets; b++) {
-        for (int seed = 0; seed < seeds; seed++) {
-            const double *sorted = score + seed * results->cells;
-            double expected = budget[b] <= values ? nl_expected_first(sorted, values, budget[b]) : NAN;
-            one[seed] = isfinite(expected) ? metric.measure.worse * expected : NAN;
-        }
-        struct nl_estimate estimate = nl_estimate(one, seeds, NL_SCALE_REAL, &(struct nl_sampling){0}, NL_INTERVAL_T,
-                                                  tuning->experiment.config.plot.level);
-        field[2 + b] = interval_text(&estimate, metric.measure.scale);
+        struct nl_estimate best = nl_search_best(&search, budget[b], tuning->experiment.config.plot.level);
+        field[2 + b] = interval_text(&best, search.measure.scale);
     }
+    nl_search_release(&search);
     nl_document_row(s->document, (const char *const *)field);
     for (int i = 0; i < 2 + budgets; i++)
         free(field[i]);
-    free(score);
-    free(one);
 }
 
 static void add_tuning_curves(const struct nl_report_section *s, const struct nl_tuning_round *tuning,
@@ -158,7 +117,7 @@ static void add_tuning_curves(const struct nl_report_section *s, const struct nl
     for (int i = 0; i < results->cells; i++) {
         bool seen = false;
         for (int k = 0; k < i && !seen; k++)
-            seen = same_setting(s, results, &results->cell[k], &results->cell[i]);
+            seen = nl_same_but_tuned(results, &s->experiment->rounds, &results->cell[k], &results->cell[i]);
         if (!seen)
             add_best_of(s, tuning, results, i, budget, budgets);
     }
@@ -201,10 +160,10 @@ static int add_tuning(const struct nl_report_section *s, struct nl_report_figure
     struct nl_tuning_round tuning;
     struct nl_results results;
     int status = nl_section_rounds(s, err);
-    if (status || !s->experiment->rounds.tunes || nl_section_open_tuning(s, &tuning, err))
+    if (status || !s->experiment->rounds.tunes || nl_tuning_open(s->source->folder, &tuning, err))
         return status;
     nl_document_add(s->document, NL_BLOCK_HEADING, 1, "What tuning costs");
-    if (read_tuning(&tuning, &results, err) == NL_OK) {
+    if (nl_tuning_results(&tuning, &results, err) == NL_OK) {
         add_tuning_curves(s, &tuning, &results);
         nl_results_release(&results);
     }

@@ -10,8 +10,9 @@
 #include "report/report.h"
 #include "report/svg.h"
 #include "stats/answer.h"
-#include "stats/comparison.h"
 #include "stats/inside.h"
+#include "stats/rates.h"
+#include "stats/tasks.h"
 
 struct shown {
     const char *name; /* of the picture; "": any other */
@@ -34,6 +35,10 @@ static const struct shown *shown_as(const char *name)
          " during training, a line for each setting that is compared", false},
         {"steps", "Step chart", "weight updates", "runs not yet at the target (%)", "Lines",
          " against its target: the share of runs that are not yet there", false},
+        {"profiles", "Step chart", "value of the metric", "runs of all tasks that are at least as good (%)", "Lines",
+         " over all tasks: the share of runs that are at least as good, a line for each method", false},
+        {"best_of_k", "Line chart", "settings tried (k)", NULL, "Lines",
+         " of the best of k settings, in expectation, a line for each method", false},
         {"heatmap", "Heat map", "a key of the sweep", "another key of the sweep", NULL,
          " as colours over two keys, a panel for each combination of the others", false},
         {"layers", "Heat map", "step", "layer", NULL, " as colours, layer by step, a panel for each method", true},
@@ -50,10 +55,15 @@ static const struct shown *shown_as(const char *name)
     return at;
 }
 
-/* The key along a picture's x axis; -1: none of the sweep. */
+/* The key along a picture's x axis, or whose values are put together there; -1: none of the sweep. */
 static int x_factor_of(const struct nl_results *results, const struct nl_experiment *experiment,
                        const struct shown *shown)
 {
+    const char *ignored;
+    if (strcmp(shown->name, "profiles") == 0)
+        return nl_task_factor(results, experiment, &ignored);
+    if (strcmp(shown->name, "best_of_k") == 0 && !experiment->rounds.tunes)
+        return nl_rate_factor(results, &ignored);
     if (shown->x)
         return -1;
     if (strcmp(shown->name, "small_batch") == 0)
@@ -107,8 +117,9 @@ static void add_figure(struct nl_document *document, const struct nl_report_sour
                                   : "first key of the sweep";
     const struct nl_config *config = &source->experiment->config;
     struct nl_measure measure = nl_inside_measure((enum nl_quantity)config->plot.quantity);
+    bool tuned = strcmp(name, "best_of_k") == 0 && source->experiment->rounds.tunes;
     if (!shown->inside)
-        nl_measure(nl_metric_names[config->plot.metric], &measure);
+        nl_measure(nl_metric_names[tuned ? (int)source->experiment->rounds.tune_by : config->plot.metric], &measure);
     char *y = nl_format("%s%s%s%s", measure.name, *measure.unit ? " (" : "", measure.unit, *measure.unit ? ")" : "");
     char *alt = alt_of(results, source->experiment, shown, x, y),
          *caption = caption_of(shown, measure.name, x, how ? how : ""), *drawing = NULL;
@@ -163,7 +174,8 @@ void nl_report_add_figures(struct nl_document *document, const struct nl_report_
     struct nl_error err = {{0}};
     struct nl_results results;
     char *folder = nl_format("%s/figures/%s", figures->folder, figures->name);
-    const struct nl_plot_options how = {.out = folder,
+    const struct nl_plot_options how = {.home = source->folder,
+                                        .out = folder,
                                         .svg = true,
                                         .pdf = true,
                                         .stop = figures->stop,

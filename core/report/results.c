@@ -10,9 +10,9 @@
 #include "config/sweep.h"
 #include "norm/norm.h"
 #include "report/section.h"
-#include "sweep/partial.h"
 #include "sweep/rounds.h"
 #include "sweep/store.h"
+#include "sweep/tuning.h"
 
 void nl_section_heading(const struct nl_report_section *s, const char *text)
 {
@@ -256,17 +256,6 @@ static void add_protocol(const struct nl_report_section *s)
 
 /* ---- rounds ---- */
 
-int nl_section_open_tuning(const struct nl_report_section *s, struct nl_tuning_round *out, struct nl_error *err)
-{
-    struct nl_provenance made;
-    char *folder = nl_path_join(s->source->folder, "tuning");
-    int status = nl_store_read(folder, &out->experiment, &made, err);
-    if (status == NL_OK)
-        status = nl_partial_load(folder, &out->experiment, &made, &out->partial, err);
-    free(folder);
-    return status;
-}
-
 /* What the tuning round chose, worked out from its results once more; they are there, for the grid could not have been
  * run without. */
 static int add_tuning(const struct nl_report_section *s, struct nl_error *err)
@@ -274,7 +263,7 @@ static int add_tuning(const struct nl_report_section *s, struct nl_error *err)
     struct nl_round done = {.kind = NL_ROUND_TUNING, .number = 1}, next;
     struct nl_tuning_round tuning;
     const struct nl_partial *partial = &tuning.partial;
-    if (nl_section_open_tuning(s, &tuning, err))
+    if (nl_tuning_open(s->source->folder, &tuning, err))
         return NL_FAIL;
     int status = NL_OK;
     done.experiment = tuning.experiment;

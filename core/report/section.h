@@ -4,7 +4,6 @@
 
 #include "report/report.h"
 #include "stats/answer.h"
-#include "sweep/partial.h"
 
 struct nl_report_section {
     struct nl_document *document;
@@ -36,12 +35,5 @@ bool nl_section_applies(const struct nl_report_section *s, const struct nl_key *
 /* Which of the keys of sweep.tune it is; -1: it is not tuned. */
 int nl_section_tuned(const struct nl_report_section *s, const struct nl_key *key);
 char *nl_factor_values(const struct nl_factor *factor); /* "bn, ln"; new string */
-
-/* The tuning round, read from the files of its trials: its tables may not be there. Release partial. */
-struct nl_tuning_round {
-    struct nl_experiment experiment;
-    struct nl_partial partial;
-};
-int nl_section_open_tuning(const struct nl_report_section *s, struct nl_tuning_round *out, struct nl_error *err);
 
 #endif

@@ -9,6 +9,8 @@
 #include "base/sorted.h"
 #include "stats/distribution.h"
 
+static const double rounding = 1e-12; /* of probabilities that are sums */
+
 int nl_finite_values(const double *values, int count, double *out)
 {
     int kept = 0;
@@ -40,14 +42,96 @@ static void bootstrap(const double *values, int n, double level, double *lower, 
     free(means);
 }
 
+/* out[count]: the chance of each to be the first of k. */
+static void first_chances(int count, int k, double *out)
+{
+    double chance = (double)k / count; /* that of the first of all */
+    for (int i = 0; i < count; i++) {
+        out[i] = chance;
+        chance = i + 1 < count ? chance * (count - i - k) / (count - i - 1) : 0.0;
+    }
+}
+
 double nl_expected_first(const double *values, int count, int k)
 {
-    double chance = (double)k / count, sum = 0.0; /* that of the first of all */
-    for (int i = 0; i < count && chance > 0.0; i++) {
-        sum += chance * values[i];
-        chance *= (double)(count - i - k) / (count - i - 1);
-    }
+    double *chance = nl_alloc((size_t)count, sizeof *chance), sum = 0.0;
+    first_chances(count, k, chance);
+    for (int i = 0; i < count && chance[i] > 0.0; i++)
+        sum += chance[i] * values[i];
+    free(chance);
     return sum;
+}
+
+struct weighted {
+    double value, chance;
+};
+
+static int by_value(const void *left, const void *right)
+{
+    const struct weighted *a = left, *b = right;
+    return (a->value > b->value) - (a->value < b->value);
+}
+
+void nl_first_between(const double *values, int sets, int count, int k, double level, double *lower, double *upper)
+{
+    int total = sets * count, low = 0, high = total - 1;
+    double *chance = nl_alloc((size_t)count, sizeof *chance), tail = 0.5 * (1.0 - level) + rounding, below = 0.0,
+           above = 0.0;
+    struct weighted *all = nl_alloc((size_t)total, sizeof *all);
+    first_chances(count, k, chance);
+    for (int i = 0; i < total; i++)
+        all[i] = (struct weighted){values[i], chance[i % count] / sets};
+    qsort(all, (size_t)total, sizeof *all, by_value);
+    while (low < total - 1 && below + all[low].chance <= tail)
+        below += all[low++].chance;
+    while (high > 0 && above + all[high].chance <= tail)
+        above += all[high--].chance;
+    *lower = all[low].value;
+    *upper = all[high].value;
+    free(all);
+    free(chance);
+}
+
+/* sum[0 .. most + n]: the distribution of the sum of what `sum` is of, at most `most`, and of a binomial of n draws. */
+static void add_binomial(double *sum, int most, int n, double chance)
+{
+    for (int draw = 0; draw < n; draw++, most++) {
+        sum[most + 1] = 0.0;
+        for (int i = most + 1; i >= 0; i--)
+            sum[i] = sum[i] * (1.0 - chance) + (i > 0 ? sum[i - 1] * chance : 0.0);
+    }
+}
+
+struct nl_stratified_share nl_stratified_share(const int *reached, const int *runs, int tasks, double level)
+{
+    struct nl_stratified_share out = {.lower = NAN, .upper = NAN};
+    int total = tasks * runs[0], most = 0, certain = 0;
+    bool even = true;
+    for (int task = 0; task < tasks; task++) {
+        out.share += (double)reached[task] / runs[task] / tasks;
+        even = even && runs[task] == runs[0];
+    }
+    if (!even)
+        return out;
+    double *sum = nl_alloc((size_t)total + 1, sizeof *sum);
+    sum[0] = 1.0;
+    for (int task = 0; task < tasks; task++) {
+        certain += reached[task] == runs[task] ? runs[task] : 0;
+        if (reached[task] == 0 || reached[task] == runs[task])
+            continue;
+        add_binomial(sum, most, runs[task], (double)reached[task] / runs[task]);
+        most += runs[task];
+    }
+    double tail = 0.5 * (1.0 - level) + rounding, below = 0.0, above = 0.0;
+    int low = 0, high = most;
+    while (low < most && below + sum[low] <= tail)
+        below += sum[low++];
+    while (high > 0 && above + sum[high] <= tail)
+        above += sum[high--];
+    free(sum);
+    out.lower = (double)(certain + low) / total;
+    out.upper = (double)(certain + high) / total;
+    return out;
 }
 
 struct nl_estimate nl_from_logarithms(struct nl_estimate estimate)
@@ -315,7 +399,6 @@ int nl_survival(const double *time, const bool *happened, int count, double leve
 
 double nl_survival_median(const struct nl_survival *curve, int rows)
 {
-    const double rounding = 1e-12;
     double half = NAN; /* since when the share is 1/2 */
     for (int i = 0; i < rows; i++) {
         if (curve[i].share < 0.5 - rounding)

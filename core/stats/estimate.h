@@ -128,6 +128,23 @@ double nl_survival_median(const struct nl_survival *curve, int rows);
  * 1 <= k <= count: where the best come first, that of the best of k. The i-th is the first of them with probability
  * C(count - i, k - 1) / C(count, k). */
 double nl_expected_first(const double *values, int count, int k);
+/* Where the best of k lies: over values[sets][count], each set in the order of nl_expected_first, a set is drawn and
+ * then k of its values. The first of these lies below *lower, and above *upper, with probability (1 - level) / 2 at
+ * most. Exact; INFINITY counts as the largest value, and NaN is not allowed. */
+void nl_first_between(const double *values, int sets, int count, int k, double level, double *lower, double *upper);
+
+/* The share of runs that reach something, of tasks that count alike: reached[task] of runs[task], which are 1 or more
+ * (the run-score distribution of Agarwal et al. 2021, section 4.3). lower, upper: the ends of the percentile bootstrap
+ * that draws the runs of each task anew, with replacement. The number that reach it is then binomial in each task, and
+ * the distribution of the sum is known, so nothing is resampled: these are the ends for infinitely many resamples. NaN
+ * where tasks have different numbers of runs. The interval is empty where each task has all of its runs on one side.
+ * Where half of the runs of one task reach it, an interval of 95 % held the true share, simulated, in 83 to 94 % of
+ * cases with 3 to 20 runs of a task; where nearly all or nearly none of that task's runs do, in 40 to 88 % with 3 to 5
+ * runs, and in 92 to 94 % with 8 to 20. */
+struct nl_stratified_share {
+    double share, lower, upper;
+};
+struct nl_stratified_share nl_stratified_share(const int *reached, const int *runs, int tasks, double level);
 
 /* What an estimate of logarithms is of the values themselves. */
 struct nl_estimate nl_from_logarithms(struct nl_estimate estimate);

@@ -14,7 +14,7 @@
 #include <string.h>
 
 #include "stats/answer.h"
-#include "stats/comparison.h"
+#include "stats/best.h"
 #include "stats/rates.h"
 
 enum { SHOWN = 12, MOST_OF_ALL_PAIRS = 40, BUDGETS = 5 };
@@ -37,7 +37,6 @@ struct question {
     struct nl_metric_column metric;
     struct nl_sampling sampling; /* of regrets: seeds share data as the metric's values do */
     struct nl_rule rule;
-    double chance; /* NaN: the data have no classes */
     struct nl_metric_column by;   /* val_loss; column -1: there is no validation part */
     int budget[BUDGETS], budgets; /* 1, 2, 4, ... rates, the last of them all */
     struct place *place;
@@ -45,44 +44,8 @@ struct question {
     int *told; /* [places]: the claim that its line tells of; -1: none */
 };
 
-/* How bad the run is: larger is worse, and nothing is worse than chance. */
-static double badness(const struct question *q, const struct nl_cell *cell, int seed, double value)
-{
-    const char *status = nl_cell_status(q->results, cell, seed);
-    double worst = q->metric.measure.worse * q->chance;
-    if (!status || strcmp(status, "error") == 0)
-        return NAN;
-    return strcmp(status, "done") != 0 || q->metric.measure.worse * value > worst ? worst
-                                                                                  : q->metric.measure.worse * value;
-}
-
-/* A method's run at one of the rates. */
-struct run {
-    double score; /* what it is chosen by: smaller is better, INFINITY of a failed one */
-    double bad;   /* badness */
-};
-
-/* out[seeds][points] of a method. */
-static void read_runs(const struct question *q, int method, struct run *out)
-{
-    int seeds = q->results->seeds, points = q->view.points;
-    double *value = nl_alloc((size_t)seeds, 2 * sizeof *value), *score = value + seeds;
-    for (int p = 0; p < points; p++) {
-        const struct nl_cell *cell = nl_comparison_cell(&q->view, method, p);
-        nl_cell_values(q->results, cell, &q->metric, value);
-        for (int i = 0; i < seeds; i++)
-            score[i] = NAN;
-        if (q->by.column >= 0)
-            nl_cell_values(q->results, cell, &q->by, score);
-        for (int i = 0; i < seeds; i++)
-            out[i * points + p] =
-                (struct run){isnan(score[i]) ? INFINITY : score[i], cell ? badness(q, cell, i, value[i]) : NAN};
-    }
-    free(value);
-}
-
 /* How much worse the runs of a seed are than the best of them, on average; NaN where one is missing. */
-static double regret_of(const struct run *run, int count)
+static double regret_of(const struct nl_search_run *run, int count)
 {
     double mean = 0.0, best = INFINITY;
     for (int i = 0; i < count; i++) {
@@ -90,43 +53,6 @@ static double regret_of(const struct run *run, int count)
         best = fmin(best, run[i].bad);
     }
     return mean - best;
-}
-
-/* ---- the best of some rates ---- */
-
-static int by_score(const void *left, const void *right)
-{
-    const struct run *a = left, *b = right;
-    return (a->score > b->score) - (a->score < b->score);
-}
-
-/* NaN where any is. */
-static double first_or_missing(const double *values, int count, int k)
-{
-    for (int i = 0; i < count; i++)
-        if (isnan(values[i]))
-            return NAN;
-    return nl_expected_first(values, count, k);
-}
-
-/* out[budgets]. run: [seeds][points], which are put into the order of their scores. */
-static void estimate_best(const struct question *q, struct run *run, struct nl_estimate out[BUDGETS])
-{
-    int seeds = q->results->seeds, points = q->view.points;
-    double *value = nl_alloc((size_t)seeds, sizeof *value), *bad = nl_alloc((size_t)(seeds * points), sizeof *bad);
-    for (int i = 0; i < seeds; i++) {
-        qsort(run + i * points, (size_t)points, sizeof *run, by_score);
-        for (int p = 0; p < points; p++)
-            bad[i * points + p] = run[i * points + p].bad; /* NaN where a run is missing, and so is what comes of it */
-    }
-    for (int b = 0; b < q->budgets; b++) {
-        for (int i = 0; i < seeds; i++)
-            value[i] = q->metric.measure.worse * first_or_missing(bad + i * points, points, q->budget[b]);
-        out[b] = nl_estimate(value, seeds, q->metric.measure.share ? NL_SCALE_SHARE : NL_SCALE_REAL, &q->sampling,
-                             NL_INTERVAL_T, q->rule.level);
-    }
-    free(bad);
-    free(value);
 }
 
 /* 1, 2, 4 and 8 rates, as far as there are so many, and all. */
@@ -158,19 +84,16 @@ static struct place place_of(const struct question *q, int method)
                         .regret = nl_alloc((size_t)seeds, sizeof *out.regret),
                         .usable = usable_rate(q, method),
                         .order = method};
-    struct run *run = nl_alloc((size_t)seeds * (size_t)q->view.points, sizeof *run);
-    read_runs(q, method, run);
+    struct nl_search search;
+    nl_search_cells(q->results, q->view.method[method].cell, q->view.points, &q->metric, &q->by, &search);
     for (int i = 0; i < seeds; i++)
-        out.regret[i] = regret_of(run + i * q->view.points, q->view.points);
+        out.regret[i] = regret_of(search.run + i * q->view.points, q->view.points);
     out.mean = nl_estimate(out.regret, seeds, NL_SCALE_REAL, &q->sampling, NL_INTERVAL_T, q->rule.level);
-    if (q->by.column >= 0)
-        estimate_best(q, run, out.best);
-    free(run);
-    for (int p = 0; p < q->view.points; p++) {
-        const struct nl_cell *cell = nl_comparison_cell(&q->view, method, p);
-        out.failed += cell ? cell->failed : 0;
-        out.runs += cell ? cell->trials : 0;
-    }
+    for (int b = 0; q->by.column >= 0 && b < q->budgets; b++)
+        out.best[b] = nl_search_best(&search, q->budget[b], q->rule.level);
+    out.failed = search.failed;
+    out.runs = search.runs;
+    nl_search_release(&search);
     return out;
 }
 
@@ -319,7 +242,6 @@ void nl_ask_sensitivity(struct nl_answer *answer, const struct nl_results *resul
     int factor = nl_rate_factor(results, &why);
     q.metric = nl_metric_column(results, nl_metric_names[experiment->config.plot.metric]);
     q.rule = nl_rule_for(experiment, q.metric.measure.step);
-    q.chance = nl_metric_chance(results, &q.metric.measure);
     q.sampling = q.metric.sampling;
     q.sampling.samples = 0; /* a regret is no share: it is not counted over samples */
     if (factor < 0) {
@@ -327,7 +249,7 @@ void nl_ask_sensitivity(struct nl_answer *answer, const struct nl_results *resul
         return;
     }
     nl_comparison_make(results, experiment, factor, -1, &q.view);
-    q.by = nl_metric_column(results, "val_loss");
+    q.by = nl_search_by(results);
     set_budgets(&q);
     q.places = q.view.methods;
     q.place = nl_alloc((size_t)q.places, sizeof *q.place);

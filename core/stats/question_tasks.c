@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "stats/answer.h"
-#include "stats/comparison.h"
+#include "stats/tasks.h"
 
 enum { SHOWN = 12, MOST_OF_ALL_PAIRS = 40 };
 
@@ -39,34 +39,6 @@ struct question {
     int places;
     int *told; /* [places]: the claim that its line tells of; -1: none */
 };
-
-/* ---- tasks ---- */
-
-static bool tells_tasks(const struct nl_key *key)
-{
-    static const char *const labels[] = {"dataset", "data", "task", "env", "environment"};
-    bool label = false;
-    for (size_t i = 0; key->own && i < sizeof labels / sizeof *labels; i++)
-        label |= strcmp(nl_key_field(key), labels[i]) == 0;
-    return label || strcmp(key->section, "data") == 0;
-}
-
-/* The factor; -1, and why there is none. */
-static int task_factor(const struct nl_results *results, const struct nl_experiment *experiment, const char **why)
-{
-    int named = nl_results_factor(results, experiment->config.plot.facet), found = -1, count = 0;
-    if (named >= 0)
-        return named;
-    for (int f = 0; f < results->factors; f++)
-        if (tells_tasks(results->factor[f].key) && results->factor[f].values > 1) {
-            found = f;
-            count++;
-        }
-    *why = count == 0  ? "no key of data varies, and plot.facet names none that does"
-           : count > 1 ? "several keys of data vary: plot.facet names the one that tells tasks apart"
-                       : NULL;
-    return count == 1 ? found : -1;
-}
 
 /* A number that the runs of a task have in common, from the first of them; NaN: none has it. */
 static double of_task(const struct question *q, int task, const char *column)
@@ -298,7 +270,7 @@ void nl_ask_tasks(struct nl_answer *answer, const struct nl_results *results, co
 {
     struct question q = {.answer = answer, .results = results, .experiment = experiment};
     const char *why = NULL;
-    int factor = task_factor(results, experiment, &why);
+    int factor = nl_task_factor(results, experiment, &why);
     if (factor < 0) {
         nl_text_add(&answer->headline, "It cannot be judged over tasks: %s.\n", why);
         return;

@@ -61,6 +61,8 @@ COLUMNS = {
     "lower upper (others all nan: of ones alone, twice)",
     "expected_first": "k count values... = mean (of the first, in this order, over all sets of k)",
     "sobol": "index count dimensions = coordinates... (scipy's, without scrambling, in the middle of the cells of the first count)",
+    "first_between": "level k sets count values... = lower upper (of the first, in this order, over all sets and all draws of k)",
+    "stratified_share": "level tasks reached... runs... = share lower upper (no interval where tasks have different numbers of runs)",
     "bootstrap": "scale level count values... = n mean sd median lower_least lower_most upper_least upper_most",
 }
 
@@ -516,6 +518,42 @@ def sobol():
                 add("sobol", [index, count, dimensions], points[index])
 
 
+def first_between():
+    """By listing every draw; a probability that is just that of a tail belongs to the tail."""
+    draws = numpy.random.default_rng(20261201)
+    for sets, count in ((1, 1), (1, 2), (1, 7), (1, 10), (2, 4), (3, 7), (5, 3)):
+        values = draws.normal(0, 1, (sets, count)).round(4)
+        values[0, -1] = INF if count > 4 else values[0, -1]
+        for k in sorted({1, 2, (count + 1) // 2, count} & set(range(1, count + 1))):
+            firsts = numpy.sort([row[min(chosen)] for row in values for chosen in itertools.combinations(range(count), k)])
+            for level in (0.5, 0.9, 0.95):
+                tail = (1 - level) / 2 + 1e-12
+                cut = sum(numpy.mean(firsts <= value) <= tail for value in firsts), sum(numpy.mean(firsts >= value) <= tail for value in firsts)
+                add("first_between", [level, k, sets, count, *values.ravel()], [firsts[cut[0]], firsts[len(firsts) - 1 - cut[1]]])
+
+
+def stratified_share():
+    """The bootstrap's distribution is that of a sum of binomials; a judge resamples, too."""
+    draws = numpy.random.default_rng(20261202)
+    cases = [([3, 5], [5, 5]), ([0, 5], [5, 5]), ([0, 0], [3, 3]), ([4, 4, 4], [4, 4, 4]), ([1], [1]), ([2, 3], [4, 5]), ([1, 1, 2, 0], [3, 2, 3, 3])]
+    cases += [(list(draws.integers(0, runs + 1, tasks)), [runs] * tasks) for tasks, runs in ((2, 5), (3, 5), (5, 8), (8, 5), (12, 3), (4, 20), (10, 10))]
+    for reached, runs in cases:
+        share = numpy.mean(numpy.array(reached) / numpy.array(runs))
+        for level in LEVELS:
+            low = high = NAN
+            if len(set(runs)) == 1:
+                total, mass = sum(runs), numpy.ones(1)
+                for n, of in zip(reached, runs):
+                    mass = numpy.convolve(mass, stats.binom.pmf(range(of + 1), of, n / of))
+                tail = (1 - level) / 2 + 1e-12
+                low, high = (numpy.cumsum(mass) <= tail).sum() / total, (total - (numpy.cumsum(mass[::-1]) <= tail).sum()) / total
+                again = numpy.mean([draws.binomial(of, n / of, 4 * RESAMPLES) / of for n, of in zip(reached, runs)], 0)
+                for end, p in ((low, (1 - level) / 2), (high, (1 + level) / 2)):  # within one run, where the tail falls on a step
+                    if not abs(numpy.quantile(again, p) - end) < 1.01 / total:
+                        sys.exit(f"resampling disagrees: {reached} of {runs} at {p}: {numpy.quantile(again, p)} and {end}")
+            add("stratified_share", [level, len(runs), *map(int, reached), *runs], [share, low, high])
+
+
 def winsorized(scores):
     """What each score adds to the interquartile mean, and that mean, as scipy has it."""
     pooled = numpy.sort(scores.ravel())
@@ -561,7 +599,7 @@ def interquartile():
     agree(se, numpy.std(again), 0.05)
 
 
-for make in (distributions, tests_of_counts, holm, quantiles, counting, estimates, resampled, paired, apart, expected_first, interquartile, sign_flip, bootstrap, staged, chances, seeds, survival, deviations, sobol):
+for make in (distributions, tests_of_counts, holm, quantiles, counting, estimates, resampled, paired, apart, expected_first, first_between, stratified_share, interquartile, sign_flip, bootstrap, staged, chances, seeds, survival, deviations, sobol):
     make()
 with open(pathlib.Path(__file__).with_name("stats.txt"), "w") as file:
     file.write(f"# Python {platform.python_version()}, scipy {scipy.__version__}, statsmodels {statsmodels.__version__}, numpy {numpy.__version__}\n")

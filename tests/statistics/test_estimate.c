@@ -238,6 +238,33 @@ static void judge_sobol(const struct line *line)
         same(line, "coordinate", got[d], line->out[d], close);
 }
 
+static void judge_first_between(const struct line *line)
+{
+    int k = (int)line->in[1], sets = (int)line->in[2], count = (int)line->in[3];
+    double lower, upper;
+    expect(line, 4 + sets * count, 2);
+    nl_first_between(line->in + 4, sets, count, k, line->in[0], &lower, &upper);
+    if (isinf(line->out[1])) /* some draws are of failed runs alone */
+        ck_assert_msg(upper == line->out[1], "stats.txt:%d: upper is %.17g", line->number, upper);
+    else
+        same(line, "upper", upper, line->out[1], close);
+    same(line, "lower", lower, line->out[0], close);
+}
+
+static void judge_stratified_share(const struct line *line)
+{
+    int tasks = (int)line->in[1], reached[MOST], runs[MOST];
+    expect(line, 2 + 2 * tasks, 3);
+    for (int i = 0; i < tasks; i++) {
+        reached[i] = (int)line->in[2 + i];
+        runs[i] = (int)line->in[2 + tasks + i];
+    }
+    struct nl_stratified_share got = nl_stratified_share(reached, runs, tasks, line->in[0]);
+    same(line, "share", got.share, line->out[0], close);
+    same(line, "lower", got.lower, line->out[1], close);
+    same(line, "upper", got.upper, line->out[2], close);
+}
+
 static void judge_interquartile_estimate(const struct line *line, const struct nl_estimate *got, const double *wanted)
 {
     ck_assert_int_eq(got->n, (int)wanted[0]);
@@ -399,6 +426,8 @@ static const struct kind {
     {"paired", judge_paired},
     {"apart", judge_apart},
     {"expected_first", judge_expected_first},
+    {"first_between", judge_first_between},
+    {"stratified_share", judge_stratified_share},
     {"interquartile", judge_interquartile},
     {"sign_flip", judge_sign_flip},
     {"bootstrap", judge_bootstrap},
