@@ -46,6 +46,23 @@ static inline char *read_plot(const char *folder, const char *name)
     return text;
 }
 
+/* A file that is drawn of the results tests/golden/pictures/NAME, which stay as they are. */
+static inline char *draw_golden(const char *name, const char *const *overrides, const char *file)
+{
+    char *results = nl_format("%s/tests/golden/pictures/%s", NORMLAB_SOURCE_DIR, name),
+         *folder = nl_strdup("/tmp/normlab_made_XXXXXX");
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    char *out = nl_path_join(folder, "plots");
+    struct nl_text left_out = {0};
+    draw(results, overrides, &(struct nl_plot_options){.out = out, .alone = true, .left_out = &left_out}, NULL);
+    ck_assert_msg(left_out.length == 0, "%s", left_out.at);
+    char *text = read_plot(folder, file);
+    synthetic_remove(folder);
+    free(out);
+    free(results);
+    return text;
+}
+
 static inline int render(const char *folder, struct nl_error *err)
 {
     return nl_render(folder, "x", "svg", 600, NULL, NULL, err);

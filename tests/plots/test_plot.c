@@ -140,7 +140,7 @@ START_TEST(scripts_are_the_kept_ones)
 {
     static const struct {
         const char *kept, *kind;
-        struct synthetic made;
+        struct synthetic made; /* of no seeds: the results tests/golden/pictures/KIND */
         const char *overrides[6];
     } cases[] = {
         {"small_batch", "small_batch", {.kind = "small_batch", .seeds = 3, .ln_diverged = 1}, {NULL}},
@@ -162,8 +162,12 @@ START_TEST(scripts_are_the_kept_ones)
          {"plot.kind=spectrum", "plot.facet=none", "data.train=64", "train.schedule=constant"}},
         {"plane", "plane", {.kind = "landscape", .seeds = 2}, {"plot.kind=plane", "plot.step=40"}},
         {"signal", "signal_jacobian", {.kind = "depth", .seeds = 5}, {"plot.kind=signal", "log.layers=propagation"}},
+        {"profiles", "profiles", {.kind = "tasks"}, {"plot.kind=profiles"}},
+        {"best_of_k", "best_of_k", {.kind = "rates"}, {"plot.kind=best_of_k"}},
     };
-    char *script = script_of(&cases[_i].made, cases[_i].overrides, cases[_i].kind),
+    char *file = nl_format("%s.gp", cases[_i].kind),
+         *script = cases[_i].made.seeds ? script_of(&cases[_i].made, cases[_i].overrides, cases[_i].kind)
+                                        : draw_golden(cases[_i].made.kind, cases[_i].overrides, file),
          *path = nl_format("%s/tests/plots/scripts/%s.gp", NORMLAB_SOURCE_DIR, cases[_i].kept);
     struct nl_error err;
     size_t length;
@@ -181,6 +185,7 @@ START_TEST(scripts_are_the_kept_ones)
     free(kept);
     free(path);
     free(script);
+    free(file);
 }
 END_TEST
 
@@ -265,6 +270,83 @@ START_TEST(one_evaluation_is_a_point)
         ck_assert_msg(strstr(script, "set xrange [0:5.1]") != NULL, "%s", script);
         free(script);
     }
+}
+END_TEST
+
+/* What captions of profiles and of the best of k say of runs, bands and failures, and what has no curve. */
+START_TEST(captions_of_tasks_and_searches_are_true)
+{
+    static const struct {
+        const char *folder, *overrides[4], *kind, *there[3], *missing;
+    } cases[] = {
+        {"tasks",
+         {"plot.kind=profiles"},
+         "profiles",
+         {"Runs of 6 seeds.", "3 of 36 runs failed", "bands: pointwise 95 % CI (percentile bootstrap"},
+         "too few"},
+        {"tasks",
+         {"plot.kind=profiles", "plot.metric=test_accuracy"},
+         "profiles",
+         {"runs of 3 tasks (name) whose test accuracy is at least the value below"},
+         "at most"},
+        {"rates",
+         {"plot.kind=best_of_k"},
+         "best_of_k",
+         {"There are 5 settings for each method, each trained with 6 seeds",
+          "Bands: 95 % CI over the seeds (t, corrected for overlapping splits)", "6 of 59 runs failed"},
+         "over all draws"},
+        {"few",
+         {"plot.kind=best_of_k", "plot.level=0.9"},
+         "best_of_k",
+         {"the middle 90 % of what the best of k may be, over all draws and the seeds", "3 of 30 runs failed"},
+         "CI"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char *file = nl_format("%s.txt", cases[i].kind),
+             *caption = draw_golden(cases[i].folder, cases[i].overrides, file);
+        for (int k = 0; k < 3 && cases[i].there[k]; k++)
+            ck_assert_msg(strstr(caption, cases[i].there[k]) != NULL, "'%s' is not in %s", cases[i].there[k], caption);
+        ck_assert_msg(strstr(caption, cases[i].missing) == NULL, "'%s' is in %s", cases[i].missing, caption);
+        free(caption);
+        free(file);
+    }
+    static const char *const named[] = {"plot.kind=profiles", "plot.facet=train.batch", NULL};
+    char *folder = synthetic_make(&(struct synthetic){.kind = "small_batch", .seeds = 4, .gap = true});
+    struct nl_text report = {0};
+    draw(folder, named, &(struct nl_plot_options){.alone = true}, &report);
+    char *caption = read_plot(folder, "profiles.txt"), *script = read_plot(folder, "profiles.gp");
+    ck_assert_msg(strstr(caption, "2 tasks (batch size)") && strstr(caption, "too few for bands") &&
+                      strstr(caption, "Not drawn, without a run of every task: LN."),
+                  "%s", caption);
+    ck_assert(strstr(script, "$line1_1 << EOD") && !strstr(script, "$line1_2 << EOD") && !strstr(script, "$band"));
+    free(caption);
+    free(script);
+    nl_text_release(&report);
+    synthetic_remove(folder);
+}
+END_TEST
+
+/* A question draws its own picture; where there is nothing to draw, it says why. */
+START_TEST(questions_draw_their_pictures)
+{
+    static const struct {
+        const char *overrides[4], *there, *missing;
+    } cases[] = {
+        {{"sweep.question=tasks", "plot.facet=train.batch"}, "plots/profiles.gp", "best_of_k"},
+        {{"sweep.question=tasks"}, "profiles is not drawn: no key of data varies", "profiles.gp"},
+        {{"sweep.question=sensitivity"}, "best_of_k is not drawn: no run has a validation loss", "profiles"},
+        {{"plot.kind=best_of_k"}, "best_of_k is not drawn", "best_of_k.gp"},
+        {{"sweep.question=compare"}, "plots/curves.gp", "is not drawn"},
+    };
+    char *folder = synthetic_make(&(struct synthetic){.kind = "heatmap", .seeds = 2});
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct nl_text report = {0};
+        draw(folder, cases[i].overrides, &(struct nl_plot_options){.text = false}, &report);
+        ck_assert_msg(strstr(report.at, cases[i].there) && !strstr(report.at, cases[i].missing), "case %zu: %s", i,
+                      report.at);
+        nl_text_release(&report);
+    }
+    synthetic_remove(folder);
 }
 END_TEST
 
@@ -874,7 +956,9 @@ int main(void)
     tcase_add_test(tests, every_format_is_drawn);
     tcase_add_test(tests, no_text_is_executed);
     tcase_add_test(tests, an_arm_keeps_its_colour);
-    tcase_add_loop_test(tests, scripts_are_the_kept_ones, 0, 13);
+    tcase_add_test(tests, captions_of_tasks_and_searches_are_true);
+    tcase_add_test(tests, questions_draw_their_pictures);
+    tcase_add_loop_test(tests, scripts_are_the_kept_ones, 0, 15);
     tcase_add_test(tests, failed_runs_are_counted_above);
     tcase_add_test(tests, bars_are_solid);
     tcase_add_test(tests, bars_reach_to_both_ends_of_an_interval);
