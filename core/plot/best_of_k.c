@@ -107,8 +107,12 @@ static void put_line(struct drawing *d, int panel, int arm, struct line *line)
         nl_page_block(d->page, "line", panel + 1, arm + 1, "k mean lower upper seeds", d->chart.arm[arm].label, &rows);
 }
 
+/* All k from 1 on, which are logarithmic only where the user says so. */
 static int fit_x(struct drawing *d, struct nl_error *err)
 {
+    struct nl_config config = d->picture->experiment->config;
+    if (config.plot.xlog == NL_SWITCH_AUTO)
+        config.plot.xlog = NL_SWITCH_OFF;
     int count = d->most > 0 ? d->most : 1;
     double *at = nl_alloc((size_t)count, sizeof *at);
     char **label = nl_alloc((size_t)count, sizeof *label);
@@ -116,8 +120,12 @@ static int fit_x(struct drawing *d, struct nl_error *err)
         at[i] = i + 1;
         label[i] = nl_format("%d", i + 1);
     }
-    int status = nl_ruler_points(&d->chart.x, at, label, count, false, false, &d->picture->experiment->config, err);
-    nl_ruler_fit_labels(&d->chart.x, nl_page_panel_width(d->page), d->page->small);
+    int status = nl_ruler_points(&d->chart.x, at, label, count, false, false, &config, err);
+    double room = nl_page_panel_width(d->page);
+    if (d->chart.x.log) /* the labels of large k would meet */
+        nl_ruler_ticks(&d->chart.x, room, nl_text_width("1000", d->page->small));
+    else
+        nl_ruler_fit_labels(&d->chart.x, room, d->page->small);
     free(at);
     free(label);
     return status;

@@ -176,16 +176,19 @@ static void put_caption(struct drawing *d)
     struct nl_page *page = d->page;
     const struct nl_results *results = d->picture->results;
     const struct nl_metric_column *metric = &d->drawn.metric;
-    char *title = nl_factor_title(&results->factor[d->chart.view.x_factor]);
+    const struct nl_factor *factor = &results->factor[d->chart.view.x_factor];
     bool several = results->seeds > 1;
     nl_caption_seeds(page, d->picture, "Runs");
     nl_text_add(&page->caption, several ? "." : "");
     nl_caption_add(page,
-                   "Curves: the share of the runs of %s (%s) whose %s is at %s the value below, tasks counting alike "
-                   "(run-score distribution, Agarwal et al. 2021)",
-                   NL_COUNT(d->chart.view.points, "task"), title, metric->measure.name,
-                   metric->measure.worse > 0 ? "most" : "least");
-    free(title);
+                   "Curves: the share of the runs of %s (%s", NL_COUNT(factor->values, "task"), factor->key->name);
+    if (factor->values <= NL_NAMED) {
+        nl_text_add(&page->caption, ": ");
+        nl_say_names(&page->caption, (const char *const *)factor->value, factor->values, "task");
+    }
+    nl_text_add(&page->caption,
+                ") whose %s is at %s the value below, tasks counting alike (run-score distribution, Agarwal et al. 2021)",
+                metric->measure.name, metric->measure.worse > 0 ? "most" : "least");
     if (d->band)
         nl_text_add(&page->caption,
                     "; bands: pointwise %g %% CI (percentile bootstrap, the seeds of each task drawn anew%s)",

@@ -121,7 +121,8 @@ static void add_figure(struct nl_document *document, const struct nl_report_sour
     if (!shown->inside)
         nl_measure(nl_metric_names[tuned ? (int)source->experiment->rounds.tune_by : config->plot.metric], &measure);
     char *y = nl_format("%s%s%s%s", measure.name, *measure.unit ? " (" : "", measure.unit, *measure.unit ? ")" : "");
-    char *alt = alt_of(results, source->experiment, shown, x, y),
+    bool across = strcmp(name, "profiles") == 0; /* the metric is the horizontal axis */
+    char *alt = alt_of(results, source->experiment, shown, across ? y : x, y),
          *caption = caption_of(shown, measure.name, x, how ? how : ""), *drawing = NULL;
     size_t length;
     struct nl_error err = {{0}};

@@ -287,7 +287,7 @@ START_TEST(captions_of_tasks_and_searches_are_true)
         {"tasks",
          {"plot.kind=profiles", "plot.metric=test_accuracy"},
          "profiles",
-         {"runs of 3 tasks (name) whose test accuracy is at least the value below"},
+         {"runs of 3 tasks (data.name: digits, mnist and synth) whose test accuracy is at least the value below"},
          "at most"},
         {"rates",
          {"plot.kind=best_of_k"},
@@ -315,7 +315,7 @@ START_TEST(captions_of_tasks_and_searches_are_true)
     struct nl_text report = {0};
     draw(folder, named, &(struct nl_plot_options){.alone = true}, &report);
     char *caption = read_plot(folder, "profiles.txt"), *script = read_plot(folder, "profiles.gp");
-    ck_assert_msg(strstr(caption, "2 tasks (batch size)") && strstr(caption, "too few for bands") &&
+    ck_assert_msg(strstr(caption, "2 tasks (train.batch: 64 and 2)") && strstr(caption, "too few for bands") &&
                       strstr(caption, "Not drawn, without a run of every task: LN."),
                   "%s", caption);
     ck_assert(strstr(script, "$line1_1 << EOD") && !strstr(script, "$line1_2 << EOD") && !strstr(script, "$band"));
