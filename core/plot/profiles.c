@@ -82,7 +82,7 @@ static void put_step(const struct drawing *d, const struct curve *curve, double 
     nl_page_row(lines, row, isnan(share.lower) ? 2 : 4);
     for (int side = 0; side < 2 && !isnan(share.lower) && !isnan(until); side++)
         nl_page_row(corners, (const double[]){side ? value_of(d, until) : row[0], row[2], row[3]}, 3);
-    if (isnan(*median) && share.share >= 0.5)
+    if (isnan(*median) && share.share >= 0.5 - 1e-12)
         *median = row[0];
 }
 
@@ -187,7 +187,8 @@ static void put_caption(struct drawing *d)
         nl_say_names(&page->caption, (const char *const *)factor->value, factor->values, "task");
     }
     nl_text_add(&page->caption,
-                ") whose %s is at %s the value below, tasks counting alike (run-score distribution, Agarwal et al. 2021)",
+                ") whose %s is at %s the value below, tasks counting alike (run-score distribution, Agarwal et al. "
+                "2021)",
                 metric->measure.name, metric->measure.worse > 0 ? "most" : "least");
     if (d->band)
         nl_text_add(&page->caption,

@@ -65,11 +65,9 @@ static inline void made_add_rows(struct nl_text *csv, struct nl_text *curves, st
     nl_text_add(csv, "trial,");
     for (int k = 0; k < grid->keys; k++)
         nl_text_add(csv, "%s,", grid->key[k]->name);
-    bool validated = strstr(design->yaml, "val:"); /* the validation loss is the test loss */
-    nl_text_add(csv,
-                "status,failed_step,classes,train_samples,val_samples,test_samples,test_overlap,train_accuracy,"
-                "test_error,test_loss,test_accuracy%s\n",
-                validated ? ",val_loss" : "");
+    bool validated = strstr(design->yaml, "val:"); /* the validation loss is the test loss, or else empty */
+    nl_text_add(csv, "status,failed_step,classes,train_samples,val_samples,test_samples,test_overlap,train_accuracy,"
+                     "test_error,test_loss,test_accuracy,val_loss\n");
     nl_text_add(curves, "trial,step,split,eval,loss,accuracy\n");
     nl_text_add(metrics, "trial,step,tensor,quantity,value\n");
     for (int i = 0; i < grid->trials; i++) {
@@ -92,10 +90,9 @@ static inline void made_add_rows(struct nl_text *csv, struct nl_text *curves, st
             nl_text_add(csv, ",,,");
         else
             nl_text_add(csv, "%.17g,%.17g,%.17g,%.17g", 1.0 - error, error, 3.0 * error, 1.0 - error);
-        if (validated && isnan(error))
-            nl_text_add(csv, ",");
-        else if (validated)
-            nl_text_add(csv, ",%.17g", 3.0 * error);
+        nl_text_add(csv, ",");
+        if (validated && !isnan(error))
+            nl_text_add(csv, "%.17g", 3.0 * error);
         nl_text_add(csv, "\n");
         if (observed)
             made_add_metrics(metrics, i + 1, observed, kind, (int)config->train.seed);
