@@ -41,3 +41,13 @@ bool are_apart(const struct used_file *place, int count)
         }
     return true;
 }
+
+bool is_free(const struct nl_config *config, const struct used_file *file)
+{
+    if (nl_data_owns(config, file->path))
+        bad_input(NULL, "'%s' (%s) is a file of the data set '%s'", file->path, file->what,
+                  nl_data_names[config->data.name]);
+    else
+        return is_outside_trials(file->what, file->path);
+    return false;
+}

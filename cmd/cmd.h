@@ -135,6 +135,10 @@ bool are_apart(const struct used_file *place, int count);
  * (apart.c). */
 bool is_outside_trials(const char *what, const char *path);
 
+/* Whether a file that is written is none of a standard data set, and none of a trial; false: the message was printed
+ * (apart.c). */
+bool is_free(const struct nl_config *config, const struct used_file *file);
+
 /* Whether the folder is there and can be written in, or could be made; nothing is touched. false: the message was
  * printed. */
 bool can_be_made(const char *folder);

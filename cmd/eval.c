@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/npy.h"
+#include "base/sizes.h"
 #include "cmd.h"
 #include "config/network.h"
 #include "config/value.h"
@@ -14,13 +16,29 @@
 #include "train/evaluate.h"
 #include "train/scorer.h"
 
-enum { CONFIG = 'c', PART = 256, STATS, BATCH, ORDER, FORMAT, OTHER_DATA, MOST_BATCHES = 64, LARGEST_BATCH = 1000000 };
+enum {
+    CONFIG = 'c',
+    PART = 256,
+    STATS,
+    BATCH,
+    ORDER,
+    FORMAT,
+    OTHER_DATA,
+    OUTPUTS,
+    MOST_BATCHES = 64,
+    LARGEST_BATCH = 1000000
+};
 
 static const struct option options[] = {
-    {"config", required_argument, NULL, CONFIG},   {"part", required_argument, NULL, PART},
-    {"stats", required_argument, NULL, STATS},     {"batch", required_argument, NULL, BATCH},
-    {"order", required_argument, NULL, ORDER},     {"format", required_argument, NULL, FORMAT},
-    {"other-data", no_argument, NULL, OTHER_DATA}, {0},
+    {"config", required_argument, NULL, CONFIG},
+    {"part", required_argument, NULL, PART},
+    {"stats", required_argument, NULL, STATS},
+    {"batch", required_argument, NULL, BATCH},
+    {"order", required_argument, NULL, ORDER},
+    {"format", required_argument, NULL, FORMAT},
+    {"other-data", no_argument, NULL, OTHER_DATA},
+    {"outputs", required_argument, NULL, OUTPUTS},
+    {0},
 };
 
 static const char *const format_names[] = {"text", "csv", "json", NULL};
@@ -28,7 +46,7 @@ enum format { TABLE, CSV, JSON };
 static const unsigned ALL_STATS = ~0u;
 
 struct request {
-    const char *config;
+    const char *config, *outputs;
     unsigned parts, stats, orders; /* bits */
     int batches, batch[MOST_BATCHES];
     int format; /* enum format */
@@ -62,6 +80,7 @@ static bool read_option(int option, struct request *out)
     case ORDER: return read_words("order", optarg, nl_sample_order_names, &out->orders);
     case FORMAT: return read_word("format", optarg, format_names, &out->format);
     case OTHER_DATA: return out->other_data = true;
+    case OUTPUTS: out->outputs = optarg; return true;
     default: return false;
     }
 }
@@ -112,7 +131,7 @@ struct row {
     enum nl_eval eval;
     int batch, order; /* -1: they do not matter */
     int samples;
-    struct nl_score score;
+    struct nl_scored scored;
 };
 
 /* A field of a CSV is empty where there is no number. */
@@ -123,36 +142,54 @@ static void field_text(double value, char out[32])
         nl_double_text(value, out);
 }
 
+/* A share in percent, in a column of a table. */
+static void print_share(double share)
+{
+    if (isnan(share))
+        printf("  %9s", "-");
+    else
+        printf("  %7.2f %%", 100 * share);
+}
+
+/* JSON has no number that is none. */
+static const char *json_number(const char *text)
+{
+    return *text ? text : "null";
+}
+
 static void print_row(enum format format, const struct row *row, bool first)
 {
-    char loss[32], accuracy[32], error[32], batch[16] = "";
+    const struct nl_score *score = &row->scored.score;
+    const struct nl_calibration *calibration = &row->scored.calibration;
+    char loss[32], accuracy[32], error[32], top5_error[32], ece[32], batch[16] = "";
     const char *part = nl_part_names[row->part], *eval = nl_eval_names[row->eval];
     const char *order = row->order < 0 ? "" : nl_sample_order_names[row->order];
     if (row->batch > 0)
         snprintf(batch, sizeof batch, "%d", row->batch);
-    bool counts = !isnan(row->score.accuracy); /* real targets have none */
-    field_text(row->score.loss, loss);
-    field_text(row->score.accuracy, accuracy);
-    field_text(1 - row->score.accuracy, error);
+    field_text(score->loss, loss);
+    field_text(score->accuracy, accuracy);
+    field_text(1 - score->accuracy, error);
+    field_text(calibration->top5_error, top5_error);
+    field_text(calibration->ece, ece);
     switch (format) {
     case TABLE:
-        printf("%-5s  %-10s  %-8s  %7s  ", part, eval, *order ? order : "-", *batch ? batch : "-");
-        printf("%10s  ", loss_text(row->score.loss, loss));
-        if (counts)
-            printf("%7.2f %%\n", 100 * (1 - row->score.accuracy));
-        else
-            puts("      -");
+        printf("%-5s  %-10s  %-8s  %7s  %10s", part, eval, *order ? order : "-", *batch ? batch : "-",
+               loss_text(score->loss, loss));
+        print_share(1 - score->accuracy);
+        print_share(calibration->top5_error);
+        print_share(calibration->ece);
+        putchar('\n');
         break;
     case CSV:
-        printf("%s,%s,%s,%s,%d,%s,%s,%s\n", part, eval, order, batch, row->samples, loss, accuracy, error);
+        printf("%s,%s,%s,%s,%d,%s,%s,%s,%s,%s\n", part, eval, order, batch, row->samples, loss, accuracy, error,
+               top5_error, ece);
         break;
     case JSON:
-        printf(
-            "%s\n  {\"part\": \"%s\", \"statistics\": \"%s\", \"order\": %s%s%s, \"batch\": %s, \"samples\": %d, \"loss\": %s, \"accuracy\": %s, "
-            "\"error\": %s}",
-            first ? "" : ",", part, eval, *order ? "\"" : "", *order ? order : "null", *order ? "\"" : "",
-            *batch ? batch : "null", row->samples, isfinite(row->score.loss) ? loss : "null",
-            counts ? accuracy : "null", counts ? error : "null");
+        printf("%s\n  {\"part\": \"%s\", \"statistics\": \"%s\", \"order\": %s%s%s, \"batch\": %s, \"samples\": %d, "
+               "\"loss\": %s, \"accuracy\": %s, \"error\": %s, \"top5_error\": %s, \"ece\": %s}",
+               first ? "" : ",", part, eval, *order ? "\"" : "", *order ? order : "null", *order ? "\"" : "",
+               json_number(batch), row->samples, json_number(loss), json_number(accuracy), json_number(error),
+               json_number(top5_error), json_number(ece));
         break;
     }
 }
@@ -160,9 +197,29 @@ static void print_row(enum format format, const struct row *row, bool first)
 static void print_head(enum format format)
 {
     if (format == TABLE)
-        printf("%-5s  %-10s  %-8s  %7s  %10s  %9s\n", "part", "statistics", "order", "batch", "loss", "error");
+        printf("%-5s  %-10s  %-8s  %7s  %10s  %9s  %9s  %9s\n", "part", "statistics", "order", "batch", "loss", "error",
+               "top-5", "ECE");
     else
-        printf("%s", format == CSV ? "part,statistics,order,batch,samples,loss,accuracy,error\n" : "[");
+        printf("%s", format == CSV ? "part,statistics,order,batch,samples,loss,accuracy,error,top5_error,ece\n" : "[");
+}
+
+/* ---- scoring ---- */
+
+/* Scores the part in the row, and keeps the outputs where they are asked for. */
+static int score_row(struct nl_scorer *scorer, const struct request *request, int batch, enum nl_sample_order order,
+                     struct row *row)
+{
+    struct nl_error err;
+    size_t shape[3], count = 1;
+    int dims = nl_scorer_outputs_shape(scorer, row->part, shape);
+    for (int i = 0; i < dims; i++)
+        count = nl_size_times(count, shape[i]);
+    float *outputs = request->outputs ? nl_alloc(count, sizeof *outputs) : NULL;
+    int status = nl_scorer_score(scorer, row->part, row->eval, batch, order, outputs, &row->scored, &err);
+    if (status == NL_OK && outputs)
+        status = nl_npy_write(request->outputs, NL_F32, dims, shape, outputs, &err);
+    free(outputs);
+    return status == NL_OK ? EXIT_DONE : fail("%s", err.text);
 }
 
 static int score_part(struct nl_scorer *scorer, const struct request *request, bool tracks, enum nl_part part,
@@ -181,9 +238,9 @@ static int score_part(struct nl_scorer *scorer, const struct request *request, b
                                   .batch = batched ? request->batch[b] : -1,
                                   .order = batched ? order : -1,
                                   .samples = nl_scorer_samples(scorer, part)};
-                struct nl_error err;
-                if (nl_scorer_score(scorer, part, eval, request->batch[b], order, &row.score, &err))
-                    return fail("%s", err.text);
+                int code = score_row(scorer, request, request->batch[b], order, &row);
+                if (code != EXIT_DONE)
+                    return code;
                 print_row(request->format, &row, *first);
                 *first = false;
             }
@@ -248,6 +305,52 @@ static bool leave_out_leaks(struct request *request, const struct nl_config *con
     return true;
 }
 
+/* ---- --outputs ---- */
+
+static bool is_one(unsigned bits)
+{
+    return bits && !(bits & (bits - 1));
+}
+
+/* The outputs are those of one row: what else may vary is chosen, or must be said. */
+static bool choose_outputs(struct request *request, const struct nl_config *config)
+{
+    if (!request->outputs)
+        return true;
+    if (request->stats == ALL_STATS || !nl_config_tracks(config))
+        request->stats = 1u << nl_primary_eval(config);
+    bool batched = request->stats >> NL_EVAL_BATCH & 1;
+    const char *option = !is_one(request->parts)               ? "--part"
+                         : !is_one(request->stats)             ? "--stats"
+                         : batched && request->batches > 1     ? "--batch"
+                         : batched && !is_one(request->orders) ? "--order"
+                                                               : NULL;
+    if (option)
+        bad_input(NULL, "'--outputs' writes what the network puts out in one scoring: '%s' takes one value with it",
+                  option);
+    return !option;
+}
+
+/* Whether the file for the outputs is none that is read, nor one of a trial; false: the message was printed. */
+static bool check_outputs(const struct request *request, const char *model, const struct nl_config *config)
+{
+    enum { READ = 2 };
+    struct used_file place[1 + READ + NL_DATA_FILES] = {{"--outputs", request->outputs, true},
+                                                        {"the model", model, false},
+                                                        {"the configuration", request->config, false}};
+    char *data[NL_DATA_FILES];
+    if (!request->outputs)
+        return true;
+    nl_data_files(config, data);
+    for (int i = 0; i < NL_DATA_FILES; i++)
+        place[1 + READ + i] = (struct used_file){"data", data[i], false};
+    bool good =
+        are_apart(place, 1 + READ + NL_DATA_FILES) && is_free(config, &place[0]) && can_be_written(request->outputs);
+    for (int i = 0; i < NL_DATA_FILES; i++)
+        free(data[i]);
+    return good;
+}
+
 static int evaluate(const struct arguments *arguments, struct request *request)
 {
     struct nl_tensor_file file;
@@ -256,7 +359,8 @@ static int evaluate(const struct arguments *arguments, struct request *request)
     if (!read_saved(arguments->file, &file))
         return EXIT_BAD_INPUT;
     int code = EXIT_BAD_INPUT;
-    if (load_config(request, arguments, &file, &experiment)) {
+    if (load_config(request, arguments, &file, &experiment) && choose_outputs(request, &experiment.config) &&
+        check_outputs(request, arguments->file, &experiment.config)) {
         struct nl_dataset *dataset = nl_dataset_open(&experiment.config, &err);
         if (!dataset)
             bad_input(NULL, "%s", err.text);
@@ -296,6 +400,14 @@ const struct command command_eval = {
         "statistics, with precise ones (recomputed over the training part), with adapted ones (recomputed over the part that is scored,\n"
         "without its labels), and with those of each batch. The batch size and the order of samples matter only for the last.\n"
         "\n"
+        "The errors are in percent: top-5, where the label is not among the five largest logits (of data with more than five classes),\n"
+        "and ECE, the expected calibration error: |accuracy - confidence| of 15 bins of confidence, in the mean over the samples\n"
+        "(Guo et al. 2017).\n"
+        "\n"
+        "--outputs writes the logits of one part, as (samples, classes), or (samples, positions, classes) where each position has a label,\n"
+        "with NaN after the end of a sequence. A row is the sample that `normlab data export` writes into the same row, whatever --order.\n"
+        "The statistics are then the first of norm.eval, unless --stats names others.\n"
+        "\n"
         "      --part P         test, val, train, or several with commas (default: test)\n"
         "      --stats S        running, batch, precise, adapt, or several (default: all)\n"
         "      --batch N        batch size for --stats batch, or several (default: as trained)\n"
@@ -303,10 +415,12 @@ const struct command command_eval = {
         "      --format F       text, csv, json (default: text)\n"
         "  -c, --config FILE    the configuration, where the model file has none\n"
         "      --other-data     allow data that the network was not trained on\n"
+        "      --outputs FILE   write what the network puts out, before softmax (.npy, float32)\n"
         "\n"
         "examples:\n"
         "  normlab run configs/mlp_digits.yaml --save-final model.safetensors\n"
         "  normlab eval model.safetensors --part train,test\n"
-        "  normlab eval model.safetensors --stats batch --batch 1,2,8,64 --order shuffled,sorted\n",
+        "  normlab eval model.safetensors --stats batch --batch 1,2,8,64 --order shuffled,sorted\n"
+        "  normlab eval model.safetensors --part val --outputs logits.npy\n",
     .run = run,
 };

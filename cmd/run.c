@@ -108,18 +108,6 @@ static bool check_checkpoint(const struct nl_trial *trial, const char *path)
     return true;
 }
 
-/* Whether a file that is written is none of a standard data set, and none of a trial; false: the message was
- * printed. */
-static bool is_free(const struct nl_config *config, const struct used_file *file)
-{
-    if (nl_data_owns(config, file->path))
-        bad_input(NULL, "'%s' (%s) is a file of the data set '%s'", file->path, file->what,
-                  nl_data_names[config->data.name]);
-    else
-        return is_outside_trials(file->what, file->path);
-    return false;
-}
-
 /* Whether what is written is none of the files that are read, nor of the results; false: the message was printed. */
 static bool check_places(const struct plan *plan, const struct nl_runner_options *how, const char *folder)
 {

@@ -1,5 +1,6 @@
-/* Logarithm and cosine in double, written so that loops over them vectorize, and with the same bits on every processor
- * (the C library's depend on whether there is FMA). Polynomials: Sun's fdlibm (e_log.c, k_cos.c, k_sin.c). */
+/* Logarithm, exponential and cosine in double, written so that loops over them vectorize, and with the same bits on
+ * every processor (the C library's depend on whether there is FMA). Polynomials: Sun's fdlibm (e_log.c, e_exp.c,
+ * k_cos.c, k_sin.c). */
 #ifndef NL_BASE_ELEMENTARY_H
 #define NL_BASE_ELEMENTARY_H
 
@@ -25,6 +26,26 @@ static inline __attribute__((always_inline)) double nl_log(double x)
     double log = n.real * 6.93147180369123816490e-01 -
                  ((half - (s * (half + (odd + even)) + n.real * 1.90821492927058770002e-10)) - f);
     return log + (x - x); /* NaN stays NaN */
+}
+
+/* exp(x) to 1 ulp for x <= 0, and 0 for x < -708, where it is no normal number. NaN stays NaN. */
+static inline __attribute__((always_inline)) double nl_exp_below(double x)
+{
+    /* x is n ln 2 and the rest. Adding 1.5 2^52 rounds to the nearest integer and leaves it in the low bits. */
+    double normal = x < -708.0 ? -708.0 : x;
+    union {
+        double real;
+        uint64_t bits;
+    } n = {1.44269504088896338700 * normal + 0x1.8p52}, power;
+    double whole = n.real - 0x1.8p52, high = normal - whole * 6.93147180369123816490e-01,
+           low = whole * 1.90821492927058770002e-10, r = high - low, z = r * r;
+    double c = r - z * (1.66666666666666019037e-01 +
+                        z * (-2.77777777770155933842e-03 +
+                             z * (6.61375632143793436117e-05 +
+                                  z * (-1.65339022054652515390e-06 + z * 4.13813679705723846039e-08))));
+    power.bits = (n.bits + 1023) << 52;
+    double result = (1.0 - ((low - r * c / (2.0 - c)) - high)) * power.real;
+    return x < -708.0 ? 0.0 : result + (x - x); /* NaN stays NaN */
 }
 
 /* cos(2 pi x) to 1 ulp for x in [0, 1]. */

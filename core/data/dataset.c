@@ -130,7 +130,8 @@ static void check_metric(const struct nl_config *config, const struct nl_shape *
 {
     enum nl_metric metric = (enum nl_metric)config->plot.metric;
     const char *name = nl_metric_names[metric], *data = nl_data_names[config->data.name];
-    bool counts = strstr(name, "error") || strstr(name, "accuracy"), of_tokens = metric >= NL_TEST_PERPLEXITY;
+    bool counts = strstr(name, "error") || strstr(name, "accuracy") || metric == NL_TEST_ECE,
+         of_tokens = metric >= NL_TEST_PERPLEXITY;
     if (counts && shape->target == NL_TARGET_REAL && experiment->is_sweep)
         nl_complain(
             diagnostics, experiment, "plot.metric",
@@ -150,6 +151,10 @@ static void check_metric(const struct nl_config *config, const struct nl_shape *
     if (experiment->is_sweep && of_val && config->data.val == 0)
         nl_complain(diagnostics, experiment, "plot.metric",
                     "'plot.metric' %s is measured on the validation part: give it samples by 'data.val'", name);
+    if (metric == NL_TEST_TOP5_ERROR && shape->target != NL_TARGET_REAL && shape->classes <= 5)
+        nl_complain(diagnostics, experiment, "plot.metric",
+                    "'plot.metric' %s is of data with more than five classes, and '%s' has %d", name, data,
+                    shape->classes);
     if (of_tokens && shape->target != NL_TARGET_EACH)
         nl_complain(diagnostics, experiment, "plot.metric",
                     "'plot.metric' %s is of data with a label at each position, which '%s' has not", name, data);

@@ -51,20 +51,20 @@ static void set_metric(struct nl_column_use *use, const char *part, enum nl_curv
     snprintf(use->metric, sizeof use->metric, "%s_%s", part, nl_reading_words[reading]);
 }
 
-/* A metric that the user names: one that can be read from curves, of a part. */
+/* A metric that the user names: one that results keep of a part. */
 static int set_named_metric(struct nl_column_use *use, const char *metric, struct nl_error *err)
 {
     static const char *const of[] = {"train", "val", "test"};
     for (int p = 0; p < 3; p++)
-        for (int r = NL_READ_LOSS; r <= NL_READ_PERPLEXITY; r++) {
+        for (int r = NL_READ_LOSS; r <= NL_READ_ECE; r++) {
             set_metric(use, of[p], (enum nl_curve_reading)r);
-            if (strcmp(use->metric, metric) == 0)
+            if (strcmp(use->metric, metric) == 0 && r != NL_READ_BITS && nl_keeps_reading(use->reading, use->part))
                 return NL_OK;
         }
     return nl_bad(
         err,
         "'import.metrics' does not know '%s': a metric is loss, accuracy, error or perplexity of a part, such "
-        "as test_accuracy or val_loss",
+        "as test_accuracy or val_loss, or test_top5_accuracy, test_top5_error or test_ece",
         metric);
 }
 
@@ -227,7 +227,9 @@ static void find_metrics(const struct nl_foreign *foreign, const bool *ignored, 
             if (column_of_metric(foreign, out, use.metric) >= 0)
                 continue;
             out->use[column] = use;
-            if (!part)
+            if (!part && !beside_val && !nl_is_read_from_curves(reading))
+                nl_text_add(&out->notes, "'%s' is read as %s\n", foreign->name[column], use.metric);
+            else if (!part)
                 nl_text_add(&out->notes,
                             "'%s' is read as %s%s; import.metrics={%s: %s_%s} would read it as that of the %s part\n",
                             foreign->name[column], use.metric,
@@ -399,8 +401,11 @@ double nl_column_number(const struct nl_foreign *foreign, const struct nl_column
     value = use->percent ? value / 100.0 : value;
     switch (use->reading) {
     case NL_READ_LOSS:
-    case NL_READ_ACCURACY: return value;
-    case NL_READ_ERROR: return 1.0 - value;
+    case NL_READ_ACCURACY:
+    case NL_READ_TOP5_ERROR:
+    case NL_READ_ECE: return value;
+    case NL_READ_ERROR:
+    case NL_READ_TOP5_ACCURACY: return 1.0 - value;
     case NL_READ_PERPLEXITY: return log(value);
     case NL_READ_BITS: return value * log(2.0);
     }
@@ -440,7 +445,7 @@ static int find_units(const struct nl_foreign *foreign, const struct nl_import *
             continue;
         if (check_numbers(foreign, column, &largest, err))
             return NL_BAD;
-        if (use->reading != NL_READ_ACCURACY && use->reading != NL_READ_ERROR)
+        if (!nl_reads_share(use->reading))
             continue;
         if (largest > 100.0)
             return nl_bad(err, "'%s' is read as %s, but its largest value is %g: neither a share nor in percent",
@@ -500,7 +505,7 @@ int nl_columns_find(const struct nl_foreign *foreign, const struct nl_import *im
     free(ignored);
     bool any = false;
     for (int i = 0; i < foreign->columns; i++)
-        any |= out->use[i].role == NL_COLUMN_METRIC;
+        any |= out->use[i].role == NL_COLUMN_METRIC && nl_keeps_reading(out->use[i].reading, out->use[i].part);
     if (status == NL_OK && !any)
         status = nl_bad(err, "no column is known as a metric: import.metrics={COLUMN: test_accuracy} names one");
     if (status == NL_OK)

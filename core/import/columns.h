@@ -47,7 +47,8 @@ int nl_column_value(const struct nl_key *key, const char *field, char **out, str
 /* A run's name without the number that it ends in ("bn-seed3", "bn_3": "bn"), and that number, or "". New strings. */
 void nl_split_run_name(const char *name, char **method, char **number);
 
-/* A metric's value in the row: a loss, or a share of those that are right. NaN: the row has none; infinite or not a
+/* A metric's value in the row: a loss, a share of those that are right, of top-5 a share of those that are not, or a
+ * calibration error. NaN: the row has none; infinite or not a
  * number as it is written: *bad. */
 double nl_column_number(const struct nl_foreign *foreign, const struct nl_columns *columns, int row, int column,
                         bool *bad);

@@ -10,6 +10,7 @@
 #include "config/keep.h"
 #include "config/own_keys.h"
 #include "config/value.h"
+#include "import/names.h"
 #include "import/runs.h"
 #include "sweep/store.h"
 
@@ -31,26 +32,49 @@ static enum nl_part part_named(const char *name)
 }
 
 /* What is known of a part: NaN where nothing is; and whether what was said last is no number. */
+enum { LOSS, ACCURACY, IN_CURVES, TOP5_ERROR = IN_CURVES, ECE, KNOWN };
 struct known {
-    double value[2]; /* loss, accuracy */
-    bool bad[2];
+    double value[KNOWN];
+    bool bad[KNOWN];
 };
 
-static const struct known nothing = {{NAN, NAN}, {false, false}};
+static const struct known nothing = {.value = {NAN, NAN, NAN, NAN}};
+
+static int which_of(enum nl_curve_reading reading)
+{
+    switch (reading) {
+    case NL_READ_LOSS:
+    case NL_READ_PERPLEXITY:
+    case NL_READ_BITS: return LOSS;
+    case NL_READ_ACCURACY:
+    case NL_READ_ERROR: return ACCURACY;
+    case NL_READ_TOP5_ACCURACY:
+    case NL_READ_TOP5_ERROR: return TOP5_ERROR;
+    case NL_READ_ECE: return ECE;
+    }
+    NL_BUG("reading %d", reading);
+}
 
 /* What a row says takes the place of what was known before. */
 static void learn(struct known *known, const struct known *said)
 {
-    for (int i = 0; i < 2; i++)
+    for (int i = 0; i < KNOWN; i++)
         if (!isnan(said->value[i]) || said->bad[i]) {
             known->value[i] = said->value[i];
             known->bad[i] = said->bad[i];
         }
 }
 
+/* Whether loss or accuracy is no number: the training diverged. */
+static bool is_bad(const struct known *known)
+{
+    return known->bad[LOSS] || known->bad[ACCURACY];
+}
+
+/* Whether there is a point of a curve in it. */
 static bool says_something(const struct known *known)
 {
-    return !isnan(known->value[0]) || !isnan(known->value[1]) || known->bad[0] || known->bad[1];
+    return !isnan(known->value[LOSS]) || !isnan(known->value[ACCURACY]) || is_bad(known);
 }
 
 /* out[NL_PARTS]: what the row says. */
@@ -62,7 +86,7 @@ static void read_scores(const struct nl_foreign_runs *r, int row, struct known *
         const struct nl_column_use *use = &r->columns.use[column];
         if (use->role != NL_COLUMN_METRIC)
             continue;
-        int which = use->reading == NL_READ_ACCURACY || use->reading == NL_READ_ERROR;
+        int which = which_of(use->reading);
         struct known *of = &out[part_named(use->part)], said = nothing;
         said.value[which] = nl_column_number(&r->foreign, &r->columns, row, column, &said.bad[which]);
         learn(of, &said);
@@ -137,7 +161,7 @@ static struct nl_record record_of(const struct nl_foreign_runs *r, struct nl_for
         read_scores(r, run->row[i], said);
         for (int part = 0; part < NL_PARTS; part++) {
             learn(&last[part], &said[part]);
-            if ((said[part].bad[0] || said[part].bad[1]) && !isnan(step) && result.failed_step < 0)
+            if (is_bad(&said[part]) && !isnan(step) && result.failed_step < 0)
                 result.failed_step = (int64_t)step;
             if (says_something(&said[part]) && !isnan(step))
                 add_point(&result, &(struct nl_curve_row){.step = (int64_t)step,
@@ -145,21 +169,24 @@ static struct nl_record record_of(const struct nl_foreign_runs *r, struct nl_for
                                                           .part = (enum nl_part)part,
                                                           .eval = NL_EVAL_RUNNING,
                                                           .lr = NAN,
-                                                          .loss = said[part].value[0],
-                                                          .accuracy = said[part].value[1]});
+                                                          .loss = said[part].value[LOSS],
+                                                          .accuracy = said[part].value[ACCURACY]});
         }
     }
     bool bad = false;
     for (int part = 0; part < NL_PARTS; part++)
-        bad |= last[part].bad[0] || last[part].bad[1];
+        bad |= is_bad(&last[part]);
     if (result.rows)
         qsort(result.row, (size_t)result.rows, sizeof *result.row, by_step);
     int outcome = outcome_of(r, run, bad);
+    bool ended = outcome == NL_DONE || outcome == NL_DEAD;
     for (int part = 0; part < NL_PARTS; part++)
         for (int eval = 0; eval < NL_EVALS; eval++)
-            result.score[part][eval] = (outcome == NL_DONE || outcome == NL_DEAD) && eval == NL_EVAL_RUNNING
-                                           ? (struct nl_score){last[part].value[0], last[part].value[1]}
+            result.score[part][eval] = ended && eval == NL_EVAL_RUNNING
+                                           ? (struct nl_score){last[part].value[LOSS], last[part].value[ACCURACY]}
                                            : (struct nl_score){NAN, NAN};
+    const double *test = (ended ? &last[NL_PART_TEST] : &nothing)->value;
+    result.calibration = (struct nl_calibration){.top5_error = test[TOP5_ERROR], .ece = test[ECE]};
     result.status = outcome == NL_ERROR || outcome == NL_OUTCOMES ? NL_DONE : (enum nl_status)outcome;
     result.failed_step = outcome == NL_DIVERGED ? result.failed_step : -1;
     struct nl_record record = {0};
@@ -208,12 +235,13 @@ static void add_axes(const struct nl_foreign_runs *r, struct nl_experiment *out)
     }
 }
 
+/* Whether there is a loss, or an accuracy, of the part. */
 static bool has_metric(const struct nl_foreign_runs *r, const char *part, bool of_loss)
 {
     for (int i = 0; i < r->foreign.columns; i++) {
         const struct nl_column_use *use = &r->columns.use[i];
-        bool loss = use->reading == NL_READ_LOSS || use->reading == NL_READ_PERPLEXITY;
-        if (use->role == NL_COLUMN_METRIC && strcmp(use->part, part) == 0 && loss == of_loss)
+        if (use->role == NL_COLUMN_METRIC && strcmp(use->part, part) == 0 &&
+            which_of(use->reading) == (of_loss ? LOSS : ACCURACY))
             return true;
     }
     return false;
@@ -326,12 +354,17 @@ static void say_found(const struct nl_foreign_runs *r, struct nl_imported *out)
                                                                                              : NL_COLUMN_EPOCH)]);
     for (int i = 0; i < r->foreign.columns; i++) {
         const struct nl_column_use *use = &columns->use[i];
-        if (use->role == NL_COLUMN_METRIC)
-            nl_text_add(text, "  %s: '%s'%s\n", use->metric, r->foreign.name[i],
-                        use->percent                                                        ? ", in percent"
-                        : use->reading == NL_READ_ACCURACY || use->reading == NL_READ_ERROR ? ", shares from 0 to 1"
-                        : use->reading == NL_READ_PERPLEXITY ? ", kept as its logarithm, the loss"
-                                                             : "");
+        if (use->role != NL_COLUMN_METRIC)
+            continue;
+        nl_text_add(text, "  %s: '%s'%s%s\n", use->metric, r->foreign.name[i],
+                    use->percent                         ? ", in percent"
+                    : nl_reads_share(use->reading)       ? ", shares from 0 to 1"
+                    : use->reading == NL_READ_PERPLEXITY ? ", kept as its logarithm, the loss"
+                                                         : "",
+                    !nl_keeps_reading(use->reading, use->part)
+                        ? "; not kept, since results have it of the test part alone"
+                    : use->reading == NL_READ_TOP5_ACCURACY ? ", kept as test_top5_error"
+                                                            : "");
     }
     for (int i = 0; i < r->foreign.columns; i++)
         if (columns->use[i].role == NL_COLUMN_LEFT_OUT && nl_foreign_varies(&r->foreign, i))

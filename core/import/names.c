@@ -43,6 +43,19 @@ static const struct {
                 {"top1err", NL_READ_ERROR},
                 {"top1error", NL_READ_ERROR},
                 {"err1", NL_READ_ERROR},
+                {"top5", NL_READ_TOP5_ACCURACY},
+                {"acc5", NL_READ_TOP5_ACCURACY},
+                {"acctop5", NL_READ_TOP5_ACCURACY},
+                {"top5acc", NL_READ_TOP5_ACCURACY},
+                {"prec5", NL_READ_TOP5_ACCURACY},
+                {"top5accuracy", NL_READ_TOP5_ACCURACY},
+                {"top5categoricalaccuracy", NL_READ_TOP5_ACCURACY},
+                {"sparsetop5categoricalaccuracy", NL_READ_TOP5_ACCURACY},
+                {"top5err", NL_READ_TOP5_ERROR},
+                {"top5error", NL_READ_TOP5_ERROR},
+                {"err5", NL_READ_TOP5_ERROR},
+                {"ece", NL_READ_ECE},
+                {"expectedcalibrationerror", NL_READ_ECE},
                 {"ppl", NL_READ_PERPLEXITY},
                 {"perplexity", NL_READ_PERPLEXITY},
                 {NULL, NL_READ_LOSS}};
@@ -54,7 +67,20 @@ const char *const nl_reading_words[] = {[NL_READ_LOSS] = "loss",
                                         [NL_READ_ACCURACY] = "accuracy",
                                         [NL_READ_ERROR] = "error",
                                         [NL_READ_PERPLEXITY] = "perplexity",
-                                        [NL_READ_BITS] = "bits_per_char"};
+                                        [NL_READ_BITS] = "bits_per_char",
+                                        [NL_READ_TOP5_ACCURACY] = "top5_accuracy",
+                                        [NL_READ_TOP5_ERROR] = "top5_error",
+                                        [NL_READ_ECE] = "ece"};
+
+bool nl_reads_share(enum nl_curve_reading reading)
+{
+    return reading == NL_READ_ACCURACY || reading == NL_READ_ERROR || !nl_is_read_from_curves(reading);
+}
+
+bool nl_keeps_reading(enum nl_curve_reading reading, const char *part)
+{
+    return nl_is_read_from_curves(reading) || strcmp(part, "test") == 0;
+}
 
 /* What the rest of a name is, words joined: "acc1" of acc@1. */
 static bool read_measure(const char *joined, enum nl_curve_reading *reading)

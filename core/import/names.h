@@ -13,4 +13,10 @@ bool nl_metric_of_name(const char *name, const char **part, enum nl_curve_readin
 /* How columns of trials.csv call a reading after the part: "loss", "accuracy". */
 extern const char *const nl_reading_words[];
 
+/* Whether it is a share, from 0 to 1 or in percent. */
+bool nl_reads_share(enum nl_curve_reading reading);
+
+/* Whether results keep that reading of the part: what curves do not have they keep of the test part alone. */
+bool nl_keeps_reading(enum nl_curve_reading reading, const char *part);
+
 #endif

@@ -427,12 +427,14 @@ int nl_picture_curves(const struct nl_picture *picture, struct nl_page *page, st
     d.metric = nl_metric_column(picture->results, nl_series_metric(picture->experiment));
     if (strcmp(d.metric.measure.part, "train") == 0)
         d.metric.sampling = (struct nl_sampling){0};
-    int status = nl_series_load(picture, &d.series, err), sightings = 0;
+    bool there = d.metric.column >= 0 && nl_measure_column(&d.metric.measure);
+    int cells = there ? picture->results->cells : 0, sightings = 0;
+    int status = there ? nl_series_load(picture, &d.series, err) : NL_OK;
     if (status)
         return status;
-    for (int i = 0; i < picture->results->cells; i++)
+    for (int i = 0; i < cells; i++)
         sightings += d.series[i].count + d.series[i].failed;
-    if (sightings == 0 || d.metric.column < 0) {
+    if (sightings == 0) {
         char *why = nl_format("curves.csv has no %s", d.metric.measure.name);
         nl_picture_leave_out(picture, page, why);
         free(why);
@@ -441,6 +443,6 @@ int nl_picture_curves(const struct nl_picture *picture, struct nl_page *page, st
         status = draw(&d, err);
         nl_chart_release(&d.chart);
     }
-    nl_series_release(d.series, picture->results->cells);
+    nl_series_release(d.series, cells);
     return status;
 }

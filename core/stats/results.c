@@ -418,6 +418,25 @@ const struct nl_cell *nl_cell_baseline(const struct nl_results *results, const s
     return found;
 }
 
+/* What the outputs at the end of a training say beside loss and accuracy. */
+static bool measure_of_outputs(const char *column, struct nl_measure *out)
+{
+    bool top5 = strcmp(column, "test_top5_error") == 0;
+    if (!top5 && strcmp(column, "test_ece") != 0)
+        return false;
+    *out = (struct nl_measure){.unit = "%",
+                               .step = "points",
+                               .scale = 100.0,
+                               .worse = 1,
+                               .part = "test",
+                               .share = top5,
+                               .error = top5,
+                               .reading = top5 ? NL_READ_TOP5_ERROR : NL_READ_ECE,
+                               .statistics = ""};
+    snprintf(out->name, sizeof out->name, "%s", top5 ? "test top-5 error" : "test calibration error");
+    return true;
+}
+
 /* What is worked out from a run's curve or from two parts; of shares that were counted only one that a single
  * evaluation has. */
 static bool derived_measure(const char *column, struct nl_measure *out)
@@ -488,12 +507,21 @@ bool nl_measure(const char *column, struct nl_measure *out)
                 snprintf(out->name, sizeof out->name, "%s %s", titles[part], kinds[kind].title);
                 return true;
             }
-    return derived_measure(column, out);
+    return derived_measure(column, out) || measure_of_outputs(column, out);
 }
 
 const char *nl_measure_column(const struct nl_measure *measure)
 {
+    if (!nl_is_read_from_curves(measure->reading))
+        return NULL;
     return measure->reading == NL_READ_ACCURACY || measure->reading == NL_READ_ERROR ? "accuracy" : "loss";
+}
+
+/* The share that is right by guessing one of the classes, or five of them. */
+static double guessed(const struct nl_measure *measure, double one)
+{
+    bool five = measure->reading == NL_READ_TOP5_ACCURACY || measure->reading == NL_READ_TOP5_ERROR;
+    return five ? fmin(5.0 * one, 1.0) : one;
 }
 
 double nl_measure_read(const struct nl_measure *measure, double value)
@@ -508,6 +536,9 @@ double nl_measure_read(const struct nl_measure *measure, double value)
         return exp(value);
     case NL_READ_BITS:
         return value / log(2.0);
+    case NL_READ_TOP5_ACCURACY:
+    case NL_READ_TOP5_ERROR:
+    case NL_READ_ECE: break;
     }
     NL_BUG("reading %d", measure->reading);
 }
@@ -533,7 +564,7 @@ struct nl_metric_column nl_metric_column(const struct nl_results *results, const
         out.sampling.overlap = overlap;
     out.sampling.first = results->first_seeds;
     if (out.measure.share && classes > 0 && samples != 0) /* 0: there is no such part */
-        out.chance = out.measure.error ? 1.0 - 1.0 / classes : 1.0 / classes;
+        out.chance = out.measure.error ? 1.0 - guessed(&out.measure, 1.0 / classes) : 1.0 / classes;
     return out;
 }
 
@@ -546,8 +577,11 @@ double nl_metric_chance(const struct nl_results *results, const struct nl_measur
     case NL_READ_LOSS: return -log(right);
     case NL_READ_PERPLEXITY: return 1.0 / right;
     case NL_READ_BITS: return -log2(right);
+    case NL_READ_TOP5_ACCURACY: return guessed(measure, right);
+    case NL_READ_TOP5_ERROR: return 1.0 - guessed(measure, right);
+    case NL_READ_ECE: return NAN;
     }
-    return NAN;
+    NL_BUG("reading %d", measure->reading);
 }
 
 void nl_cell_values(const struct nl_results *results, const struct nl_cell *cell, const struct nl_metric_column *metric,

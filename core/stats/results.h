@@ -124,11 +124,19 @@ struct nl_measure {
         NL_READ_ACCURACY,
         NL_READ_ERROR,
         NL_READ_PERPLEXITY,
-        NL_READ_BITS
+        NL_READ_BITS,
+        NL_READ_TOP5_ACCURACY, /* from here on: known of the end of a training alone */
+        NL_READ_TOP5_ERROR,
+        NL_READ_ECE
     } reading; /* of curves.csv */
 };
 
-/* The column of curves.csv that it is read from, and what it is there. */
+static inline bool nl_is_read_from_curves(enum nl_curve_reading reading)
+{
+    return reading < NL_READ_TOP5_ACCURACY;
+}
+
+/* The column of curves.csv that it is read from, or NULL: it is not there; and what it is there. */
 const char *nl_measure_column(const struct nl_measure *measure);
 double nl_measure_read(const struct nl_measure *measure, double value);
 
@@ -144,7 +152,7 @@ struct nl_metric_column {
         sampling;  /* of its values: shares were counted over so many samples, and overlap as in estimate.h. Independent
                       where the  part is the training part: a sentence on that is about these data */
     bool fixed;    /* all seeds were evaluated on the same samples: what is said holds for this part of the data */
-    double chance; /* what guessing gives, 1 / classes or 1 less that; NaN for a loss */
+    double chance; /* what guessing gives of a share, 1 / classes or 1 less that; of top-5 five guesses; else NaN */
 };
 struct nl_metric_column nl_metric_column(const struct nl_results *results, const char *column);
 

@@ -102,7 +102,8 @@ struct nl_steps nl_steps_to(const struct nl_curves *curves, const struct nl_resu
     struct nl_measure measure;
     double before = 0.0, value, step;
     int first, rows;
-    if (!nl_measure(metric, &measure) || !nl_curves_rows(curves, results, cell, seed, &first, &rows))
+    if (!nl_measure(metric, &measure) || !nl_measure_column(&measure) ||
+        !nl_curves_rows(curves, results, cell, seed, &first, &rows))
         return (struct nl_steps){NAN, NAN};
     int split = nl_csv_column(csv, "split"), eval = nl_csv_column(csv, "eval"), steps = nl_csv_column(csv, "step"),
         column = nl_csv_column(csv, nl_measure_column(&measure));

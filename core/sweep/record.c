@@ -53,6 +53,8 @@ void nl_record_from_result(struct nl_record *record, const struct nl_trial_resul
         .left_out = result->left_out,
         .parameters = result->parameters,
         .epochs = result->epochs,
+        .calibrated = true,
+        .calibration = result->calibration,
         .rows = result->rows,
         .curve = curve_text(result),
         .metrics = nl_metrics_of(result),
@@ -85,6 +87,10 @@ char *nl_record_text(const struct nl_record *record, const char *id, const char 
                         nl_double_text(record->score[part][eval].loss, loss),
                         nl_double_text(record->score[part][eval].accuracy, accuracy));
         }
+    if (record->calibrated) {
+        nl_text_add(&out, "test_top5_error %s\n", nl_double_text(record->calibration.top5_error, real));
+        nl_text_add(&out, "test_ece %s\n", nl_double_text(record->calibration.ece, real));
+    }
     nl_text_add(&out, "seconds %s\n", nl_double_text(record->seconds, real));
     nl_text_add(&out, "memory %" PRId64 "\nstarted %" PRId64 "\nworker %d\n", record->memory, record->started,
                 record->worker);
@@ -96,9 +102,10 @@ char *nl_record_text(const struct nl_record *record, const char *id, const char 
     return out.at;
 }
 
-static char *result_text(const struct nl_record *record)
+static char *result_text(const struct nl_record *record, bool calibrated)
 {
     struct nl_record result = *record;
+    result.calibrated = calibrated;
     result.seconds = 0;
     result.memory = result.started = 0;
     result.worker = 0;
@@ -108,7 +115,8 @@ static char *result_text(const struct nl_record *record)
 
 bool nl_records_agree(const struct nl_record *a, const struct nl_record *b)
 {
-    char *left = result_text(a), *right = result_text(b);
+    bool calibrated = a->calibrated && b->calibrated;
+    char *left = result_text(a, calibrated), *right = result_text(b, calibrated);
     bool same = strcmp(left, right) == 0 && nl_metrics_agree(&a->metrics, &b->metrics);
     free(left);
     free(right);
@@ -117,8 +125,13 @@ bool nl_records_agree(const struct nl_record *a, const struct nl_record *b)
 
 void nl_record_join(struct nl_record *record, const struct nl_record *other)
 {
-    if (nl_records_agree(record, other))
-        nl_metrics_join(&record->metrics, &other->metrics);
+    if (!nl_records_agree(record, other))
+        return;
+    if (!record->calibrated) {
+        record->calibrated = other->calibrated;
+        record->calibration = other->calibration;
+    }
+    nl_metrics_join(&record->metrics, &other->metrics);
 }
 
 /* Takes "key " and the rest of the line, which is terminated in place, off the front. NULL: another key stands
@@ -188,6 +201,14 @@ static bool take_scores(char **at, struct nl_record *record)
     return true;
 }
 
+/* Earlier versions did not write it. */
+static bool take_calibration(char **at, struct nl_record *record)
+{
+    char *before = *at;
+    record->calibrated = take_real(at, "test_top5_error", &record->calibration.top5_error);
+    return record->calibrated ? take_real(at, "test_ece", &record->calibration.ece) : *at == before;
+}
+
 static bool take_all(char *at, const char *id, struct nl_record *record)
 {
     int64_t worker, rows;
@@ -203,7 +224,7 @@ static bool take_all(char *at, const char *id, struct nl_record *record)
     if (!take_status(&at, record) || !take_integer(&at, "failed_step", &record->failed_step) ||
         !take_integer(&at, "steps", &record->steps) || !take_integer(&at, "samples", &record->samples) ||
         !take_integer(&at, "left_out", &record->left_out) || !take_integer(&at, "parameters", &record->parameters) ||
-        !take_real(&at, "epochs", &record->epochs) || !take_scores(&at, record) ||
+        !take_real(&at, "epochs", &record->epochs) || !take_scores(&at, record) || !take_calibration(&at, record) ||
         !take_real(&at, "seconds", &record->seconds) || !take_integer(&at, "memory", &record->memory) ||
         !take_integer(&at, "started", &record->started) || !take_integer(&at, "worker", &worker))
         return false;

@@ -21,6 +21,8 @@ struct nl_record {
     int64_t failed_step, steps, samples, left_out, parameters;
     double epochs;
     struct nl_score score[NL_PARTS][NL_EVALS];
+    bool calibrated; /* whether that is known: a record of an earlier version does not say it */
+    struct nl_calibration calibration;
     int rows;
     char *curve; /* rows of curves.csv from the column `step` on, each ended by a newline; never NULL if present */
     struct nl_metrics metrics; /* what log.tensors asked for when it was run, and what was measured before */
@@ -44,7 +46,8 @@ void nl_record_from_result(struct nl_record *record, const struct nl_trial_resul
 /* id and identity: the trial's (sweep/grid.h). New string. */
 char *nl_record_text(const struct nl_record *record, const char *id, const char *identity);
 
-/* Whether two records say the same of a trial. Time, worker and memory are the machine's, not the trial's. */
+/* Whether two records say the same of a trial, as far as both say it. Time, worker and memory are the machine's, not
+ * the trial's. */
 bool nl_records_agree(const struct nl_record *a, const struct nl_record *b);
 
 /* Takes over what only `other` has measured, where both are of the same training. */

@@ -194,6 +194,13 @@ static void add_derived(struct nl_text *out, const struct nl_record *record, enu
     add_real(out, best.test_loss);
 }
 
+static void add_calibration(struct nl_text *out, const struct nl_record *record)
+{
+    bool known = record->calibrated && !record->failed;
+    add_real(out, known ? record->calibration.top5_error : NAN);
+    add_real(out, known ? record->calibration.ece : NAN);
+}
+
 /* Whether losses are of tokens: there are labels at each position. */
 static bool is_of_tokens(const struct nl_config *config)
 {
@@ -258,7 +265,7 @@ char *nl_trials_csv(const struct nl_grid *grid, const struct nl_record *record)
                             name, mark, suffix);
             }
     nl_text_add(&out, ",val_error_area,val_loss_area,test_error_area,test_loss_area,error_gap,loss_gap,best_epoch,"
-              "test_error_best,test_loss_best");
+                      "test_error_best,test_loss_best,test_top5_error,test_ece");
     for (int part = 0; part < NL_PARTS && tokens; part++)
         nl_text_add(&out, ",%s_perplexity,%s_bits_per_char", nl_part_names[part], nl_part_names[part]);
     nl_text_add(&out, "\n");
@@ -287,6 +294,7 @@ char *nl_trials_csv(const struct nl_grid *grid, const struct nl_record *record)
             if (beside[eval])
                 add_scores(&out, row, (enum nl_eval)eval, evaluated_beside(config, (enum nl_eval)eval));
         add_derived(&out, row, first_eval(config));
+        add_calibration(&out, row);
         if (tokens)
             add_token_scores(&out, config, row);
         nl_text_add(&out, "\n");

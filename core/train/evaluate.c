@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "config/network.h"
 #include "model/model.h"
+#include "operation/lengths.h"
 
 enum { EVALUATION_BATCH = 256 };
 
@@ -57,9 +58,61 @@ int nl_evaluation_capacity(const struct nl_config *config, const struct nl_split
     return smaller(capacity, largest_part(view));
 }
 
+/* What all losses take, slot by slot: labels, or targets, for each of the outputs. */
+enum { OUTPUTS, LABELS, LENGTHS };
+
+struct nl_extent nl_outputs_extent(const struct nl_graph *graph)
+{
+    return graph->value[graph->node[graph->nodes - 1].in[OUTPUTS]].extent;
+}
+
+/* Numbers of samples [at, at + count) of the batch, `each` of a sample, from a place of the loss. */
+static void fetch(const struct nl_plan *plan, int replica, const void *place, int at, int count, size_t each,
+                  int32_t *out)
+{
+    const int32_t *from = nl_place_in(plan, place, replica);
+    plan->backend->download(out, from + (size_t)at * each, (size_t)count * each * sizeof *out);
+}
+
+/* Shows the outputs of the batch that went forward last, whose first sample stands at place `first` of the part. They
+ * are fetched for as many samples at a time as the host keeps in its cache. */
+static void show(const struct nl_plan *plan, const struct nl_run *run, int first, const struct nl_output_reader *reader)
+{
+    enum { FETCHED = 8192 };
+    const struct nl_instruction *loss = nl_plan_loss(&plan->eval, run);
+    const struct nl_extent extent = nl_outputs_extent(plan->graph);
+    struct nl_sample_outputs sample = {.positions = nl_positions(extent), .width = extent.channels};
+    size_t positions = (size_t)sample.positions, each = nl_elements(extent);
+    int most = each < FETCHED ? smaller((int)(FETCHED / each), run->samples) : 1;
+    bool has_labels = loss->operation->takes_int32 >> LABELS & 1, has_lengths = loss->at.in[LENGTHS] != NULL;
+    double *outputs = nl_alloc((size_t)most * each, sizeof *outputs);
+    int32_t *labels = nl_alloc((size_t)most * positions, sizeof *labels),
+            *lengths = nl_alloc((size_t)most, sizeof *lengths);
+    for (sample.replica = 0; sample.replica < plan->replicas; sample.replica++)
+        for (int at = 0, count; at < run->samples; at += count) {
+            count = smaller(most, run->samples - at);
+            const char *from = nl_place_in(plan, loss->at.in[OUTPUTS], sample.replica);
+            plan->backend->get_reals(outputs, from + (size_t)at * each * plan->backend->real, (size_t)count * each);
+            if (has_labels)
+                fetch(plan, sample.replica, loss->at.in[LABELS], at, count, positions, labels);
+            if (has_lengths)
+                fetch(plan, sample.replica, loss->at.in[LENGTHS], at, count, 1, lengths);
+            for (int i = 0; i < count; i++) {
+                sample.place = first + at + i;
+                sample.outputs = outputs + (size_t)i * each;
+                sample.labels = has_labels ? labels + (size_t)i * positions : NULL;
+                sample.counted = nl_length_of(has_lengths ? lengths : NULL, i, sample.positions);
+                reader->read(reader->context, &sample);
+            }
+        }
+    free(outputs);
+    free(labels);
+    free(lengths);
+}
+
 /* Feeds a part in groups; with a batch's own statistics a rest smaller than a group joins the last one. */
 static void feed(const struct nl_plan *plan, const struct nl_config *config, enum nl_part part, int count,
-                 enum nl_statistics statistics)
+                 enum nl_statistics statistics, const struct nl_output_reader *reader)
 {
     struct nl_pass pass = plan->eval;
     int group = smaller(nl_evaluation_group(config, statistics), pass.capacity);
@@ -75,6 +128,8 @@ static void feed(const struct nl_plan *plan, const struct nl_config *config, enu
                              .sums = plan->eval_sums};
         pass.gather.index = plan->part[part] + at;
         nl_plan_forward(plan, &pass, &run);
+        if (reader)
+            show(plan, &run, at, reader);
         at += samples;
     }
 }
@@ -96,7 +151,7 @@ static void forget_precise(const struct nl_plan *plan)
 static void collect(const struct nl_plan *plan, const struct nl_config *config, enum nl_part part, int count)
 {
     forget_precise(plan);
-    feed(plan, config, part, count, NL_STATS_COLLECT);
+    feed(plan, config, part, count, NL_STATS_COLLECT, NULL);
 }
 
 void nl_collect_precise(const struct nl_plan *plan, const struct nl_config *config, int train_count)
@@ -105,7 +160,7 @@ void nl_collect_precise(const struct nl_plan *plan, const struct nl_config *conf
 }
 
 void nl_evaluate(const struct nl_plan *plan, const struct nl_config *config, enum nl_part part, int count,
-                 enum nl_eval eval, struct nl_score *score)
+                 enum nl_eval eval, const struct nl_output_reader *reader, struct nl_score *score)
 {
     static const enum nl_statistics statistics_of[NL_EVALS] = {[NL_EVAL_RUNNING] = NL_STATS_RUNNING,
                                                                [NL_EVAL_BATCH] = NL_STATS_BATCH,
@@ -115,7 +170,7 @@ void nl_evaluate(const struct nl_plan *plan, const struct nl_config *config, enu
     if (eval == NL_EVAL_ADAPT)
         collect(plan, config, part, count);
     nl_plan_put(plan, plan->eval_sums, sums, sizeof *sums);
-    feed(plan, config, part, count, statistics_of[eval]);
+    feed(plan, config, part, count, statistics_of[eval], reader);
     nl_plan_get(plan, sums, plan->eval_sums, sizeof *sums);
     bool answers = nl_graph_input(plan->graph, "targets") == NL_NONE;
     for (int r = 0; r < plan->replicas; r++)

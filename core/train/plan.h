@@ -133,6 +133,9 @@ void nl_plan_gather(const struct nl_plan *plan, const struct nl_pass *pass, cons
 /* Batch in, loss out: gather, then every instruction forward, of which the last adds the loss to run->sums. */
 void nl_plan_forward(const struct nl_plan *plan, const struct nl_pass *pass, const struct nl_run *run);
 
+/* The loss of such a pass: what nl_plan_forward ends with. What it takes is still in its places after that. */
+const struct nl_instruction *nl_plan_loss(const struct nl_pass *pass, const struct nl_run *run);
+
 /* The training pass, last to first. */
 void nl_plan_backward(const struct nl_plan *plan, const struct nl_run *run);
 

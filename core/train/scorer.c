@@ -1,13 +1,14 @@
 /* Loads a network, and scores samples of a part of the data. */
 #include "train/scorer.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/memory.h"
-#include "train/evaluate.h"
-#include "train/weights.h"
+#include "train/calibration.h"
 #include "train/schedule.h"
+#include "train/weights.h"
 
 const char *const nl_sample_order_names[] = {"shuffled", "sorted", "given", NULL};
 
@@ -88,8 +89,20 @@ int nl_scorer_samples(const struct nl_scorer *scorer, enum nl_part part)
     return counts[part];
 }
 
+int nl_scorer_outputs_shape(const struct nl_scorer *scorer, enum nl_part part, size_t shape[3])
+{
+    const struct nl_extent extent = nl_outputs_extent(&scorer->graph);
+    int dims = 0, positions = nl_positions(extent);
+    shape[dims++] = (size_t)nl_scorer_samples(scorer, part);
+    if (positions > 1 || scorer->view.dataset->shape.target == NL_TARGET_EACH)
+        shape[dims++] = (size_t)positions;
+    shape[dims++] = (size_t)extent.channels;
+    return dims;
+}
+
 struct place {
     int32_t sample, rank;
+    int row; /* where the part lists it */
 };
 
 static int by_rank(const void *left, const void *right)
@@ -99,7 +112,8 @@ static int by_rank(const void *left, const void *right)
                               : (a->sample > b->sample) - (a->sample < b->sample);
 }
 
-static void arrange(const struct nl_scorer *scorer, enum nl_part part, enum nl_sample_order order)
+/* Returns the part's samples, in the order in which they form batches. New array. */
+static struct place *arrange(const struct nl_scorer *scorer, enum nl_part part, enum nl_sample_order order)
 {
     int count = nl_scorer_samples(scorer, part);
     const int32_t *sample = samples_of(scorer, part);
@@ -109,27 +123,52 @@ static void arrange(const struct nl_scorer *scorer, enum nl_part part, enum nl_s
         int32_t rank = order == NL_ORDER_SHUFFLED                        ? i
                        : order == NL_ORDER_SORTED && scorer->view.labels ? scorer->view.labels[sample[i]]
                                                                          : sample[i];
-        places[i] = (struct place){sample[i], rank};
+        places[i] = (struct place){sample[i], rank, i};
     }
     qsort(places, (size_t)count, sizeof *places, by_rank);
     for (int i = 0; i < count; i++)
         arranged[i] = places[i].sample;
     scorer->plan.backend->upload(scorer->plan.part[part], arranged, (size_t)count * sizeof *arranged);
-    free(places);
     free(arranged);
+    return places;
+}
+
+/* What is made of the outputs while they are evaluated. */
+struct reading {
+    struct nl_calibration_sums sums;
+    const struct place *places;
+    float *outputs; /* (samples, positions, K), or NULL */
+};
+
+static void read_sample(void *context, const struct nl_sample_outputs *sample)
+{
+    struct reading *reading = context;
+    const struct nl_output_reader calibration = nl_calibration_reader(&reading->sums);
+    calibration.read(calibration.context, sample);
+    if (!reading->outputs)
+        return;
+    size_t width = (size_t)sample->width, each = (size_t)sample->positions * width,
+           counted = (size_t)sample->counted * width;
+    float *out = reading->outputs + (size_t)reading->places[sample->place].row * each;
+    for (size_t i = 0; i < each; i++)
+        out[i] = i < counted ? (float)sample->outputs[i] : NAN;
 }
 
 int nl_scorer_score(struct nl_scorer *scorer, enum nl_part part, enum nl_eval eval, int batch,
-                    enum nl_sample_order order, struct nl_score *score, struct nl_error *err)
+                    enum nl_sample_order order, float *outputs, struct nl_scored *scored, struct nl_error *err)
 {
     if (eval == NL_EVAL_PRECISE && !scorer->precise) {
-        arrange(scorer, NL_PART_TRAIN, NL_ORDER_SHUFFLED);
+        free(arrange(scorer, NL_PART_TRAIN, NL_ORDER_SHUFFLED));
         nl_collect_precise(&scorer->plan, &scorer->config, scorer->view.train_count);
         scorer->precise = true;
     }
     scorer->precise &= eval != NL_EVAL_ADAPT; /* whose statistics take their place */
-    arrange(scorer, part, order);
+    struct place *places = arrange(scorer, part, order);
+    struct reading reading = {.places = places, .outputs = outputs};
+    const struct nl_output_reader reader = {read_sample, &reading};
     scorer->config.train.batch = batch;
-    nl_evaluate(&scorer->plan, &scorer->config, part, nl_scorer_samples(scorer, part), eval, score);
+    nl_evaluate(&scorer->plan, &scorer->config, part, nl_scorer_samples(scorer, part), eval, &reader, &scored->score);
+    scored->calibration = nl_calibration_of(&reading.sums);
+    free(places);
     return nl_backend_status(scorer->plan.backend, err);
 }

@@ -23,9 +23,21 @@ void nl_scorer_free(struct nl_scorer *scorer);
 
 int nl_scorer_samples(const struct nl_scorer *scorer, enum nl_part part); /* 0: there is no such part */
 
-/* Mean loss and accuracy over the whole part. batch: samples that share statistics with NL_EVAL_BATCH; a last smaller
- * rest joins the group before it. NL_FAIL: the device failed. */
+/* The shape of a part's outputs: (samples, K), or (samples, positions, K) where there is a target at each position.
+ * Returns how many dimensions it has. */
+int nl_scorer_outputs_shape(const struct nl_scorer *scorer, enum nl_part part, size_t shape[3]);
+
+/* What is found of a part. */
+struct nl_scored {
+    struct nl_score score; /* means over the part */
+    struct nl_calibration calibration;
+};
+
+/* Scores the whole part. batch: samples that share statistics with NL_EVAL_BATCH; a last smaller rest joins the group
+ * before it. outputs: NULL, or room for what the network puts out, in the shape above. Its rows are the samples as the
+ * part lists them (struct nl_split), whatever `order` says; after the end of a sequence they are NaN. NL_FAIL: the
+ * device failed. */
 int nl_scorer_score(struct nl_scorer *scorer, enum nl_part part, enum nl_eval eval, int batch,
-                    enum nl_sample_order order, struct nl_score *score, struct nl_error *err);
+                    enum nl_sample_order order, float *outputs, struct nl_scored *scored, struct nl_error *err);
 
 #endif

@@ -56,6 +56,14 @@ void nl_plan_forward(const struct nl_plan *plan, const struct nl_pass *pass, con
     nl_program_forward(program_of(pass, run), run);
 }
 
+const struct nl_instruction *nl_plan_loss(const struct nl_pass *pass, const struct nl_run *run)
+{
+    const struct nl_program *program = program_of(pass, run);
+    const struct nl_instruction *loss = &program->instruction[program->chain[program->forward_chains - 1].end - 1];
+    NL_ASSERT(loss->operation->is_loss);
+    return loss;
+}
+
 void nl_plan_initialize(const struct nl_plan *plan, const struct nl_run *run)
 {
     if (plan->train.first_program.instructions == 0)

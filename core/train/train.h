@@ -46,6 +46,18 @@ struct nl_score {
     double loss, accuracy; /* NaN: not evaluated */
 };
 
+/* What the outputs of a classifier say beside loss and accuracy, over the positions that count; in 0 .. 1. Both are NaN
+ * where nothing was evaluated, and of real targets.
+ * top5_error: the share whose label is not among the five largest logits. Of equal logits the first counts as larger,
+ * as it does for accuracy; where a logit is NaN, the label is not among them. NaN where there are five classes or
+ * fewer.
+ * ece: the expected calibration error (Guo et al. 2017, eq. 3). Each confidence, the largest probability of softmax, is
+ * in one of 15 bins (m / 15, (m + 1) / 15]. Of each bin the mean confidence and the accuracy differ by so much; ece is
+ * the mean of that, weighted by the shares of the bins. NaN where a confidence is. */
+struct nl_calibration {
+    double top5_error, ece;
+};
+
 struct nl_trial_result {
     enum nl_status status;
     int64_t failed_step;   /* step of divergence, else -1 */
@@ -56,6 +68,8 @@ struct nl_trial_result {
     int64_t parameters;    /* learned numbers */
     struct nl_score score[NL_PARTS][NL_EVALS]; /* after the last step; a normalizer without running statistics has
                                                   NL_EVAL_RUNNING only */
+    struct nl_calibration
+        calibration; /* of the test part after the last step, with the statistics of nl_primary_eval */
     int rows, capacity;
     struct nl_curve_row *row; /* owned */
     int tensors;           /* that were observed, */

@@ -10,6 +10,7 @@
 #include "base/memory.h"
 #include "base/npy.h"
 #include "train/aside.h"
+#include "train/calibration.h"
 #include "train/evaluate.h"
 #include "train/training.h"
 #include "train/weights.h"
@@ -37,12 +38,20 @@ static void evaluate(struct nl_training *c, int64_t step, enum nl_part part, enu
 {
     if (c->counts[part] == 0)
         return;
-    nl_evaluate(&c->plan, c->config, part, c->counts[part], eval, c->score);
+    bool last = step == c->step_counts.steps,
+         calibrates = last && part == NL_PART_TEST && eval == nl_primary_eval(c->config);
+    struct nl_calibration_sums *sums = nl_alloc((size_t)c->plan.replicas, sizeof *sums);
+    const struct nl_output_reader reader = nl_calibration_reader(sums);
+    nl_evaluate(&c->plan, c->config, part, c->counts[part], eval, calibrates ? &reader : NULL, c->score);
     for (int i = 0; i < c->plan.replicas; i++) {
+        struct nl_trial_result *result = c->active[i]->result;
         nl_replica_add_row(c->active[i], step, part, eval, c->score[i]);
-        if (step == c->step_counts.steps)
-            c->active[i]->result->score[part][eval] = c->score[i];
+        if (last)
+            result->score[part][eval] = c->score[i];
+        if (calibrates)
+            result->calibration = nl_calibration_of(&sums[i]);
     }
+    free(sums);
 }
 
 static void add_evaluation_time(struct nl_training *c, double start)
@@ -558,7 +567,7 @@ int nl_cohort_run(const struct nl_config *const config[], const struct nl_datase
     c.hyper = nl_alloc(count, sizeof *c.hyper);
     c.score = nl_alloc(count, sizeof *c.score);
     for (int i = 0; i < trials; i++) {
-        result[i] = (struct nl_trial_result){.status = NL_DONE, .failed_step = -1};
+        result[i] = (struct nl_trial_result){.status = NL_DONE, .failed_step = -1, .calibration = {NAN, NAN}};
         for (int part = 0; part < NL_PARTS; part++)
             for (int eval = 0; eval < NL_EVALS; eval++)
                 result[i].score[part][eval] = (struct nl_score){NAN, NAN};

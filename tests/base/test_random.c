@@ -73,6 +73,10 @@ START_TEST(elementary_functions)
     for (double x = 0x1p-54; x < 0x1p54; x *= 1.37)
         ck_assert(fabs(nl_log(x) - log(x)) <= 4e-16 * fabs(log(x)));
     ck_assert(nl_log(1) == 0);
+    for (double x = -708; x < 0; x += 0.0137)
+        ck_assert(fabs(nl_exp_below(x) - exp(x)) <= 4e-16 * exp(x));
+    ck_assert(nl_exp_below(0) == 1 && nl_exp_below(-INFINITY) == 0 && nl_exp_below(-709) == 0);
+    ck_assert(isnan(nl_exp_below(NAN)));
 }
 END_TEST
 

@@ -44,12 +44,12 @@ static int probe(const struct nl_config *config, double *dgamma, struct nl_error
 static int score(const struct nl_config *config, const struct nl_dataset *dataset, const struct nl_tensor_file *file,
                  double *loss, struct nl_error *err)
 {
-    struct nl_score found = {NAN, NAN};
+    struct nl_scored found = {.score = {NAN, NAN}};
     struct nl_scorer *scorer = nl_scorer_open(config, dataset, file, "weights", 40, err);
     int status =
-        scorer ? nl_scorer_score(scorer, NL_PART_TEST, NL_EVAL_BATCH, 40, NL_ORDER_GIVEN, &found, err) : NL_FAIL;
+        scorer ? nl_scorer_score(scorer, NL_PART_TEST, NL_EVAL_BATCH, 40, NL_ORDER_GIVEN, NULL, &found, err) : NL_FAIL;
     nl_scorer_free(scorer);
-    *loss = found.loss;
+    *loss = found.score.loss;
     return status;
 }
 

@@ -241,8 +241,8 @@ START_TEST(trainings_are_those_of_ref)
     nl_collect_precise(&judge.plan, &judge.config, EVALUATED);
     for (enum nl_eval eval = 0; eval < NL_EVALS; eval++) {
         struct nl_score score[2], ref[2];
-        nl_evaluate(&t.plan, &t.config, NL_PART_TRAIN, EVALUATED, eval, score);
-        nl_evaluate(&judge.plan, &judge.config, NL_PART_TRAIN, EVALUATED, eval, ref);
+        nl_evaluate(&t.plan, &t.config, NL_PART_TRAIN, EVALUATED, eval, NULL, score);
+        nl_evaluate(&judge.plan, &judge.config, NL_PART_TRAIN, EVALUATED, eval, NULL, ref);
         ck_assert_msg(fabs(score[1].loss - ref[1].loss) <= HOST_OR_GPU(1e-6, 1e-4) * (1 + ref[1].loss),
                       "%s: evaluation %d says %.9g, ref's %.9g", network->name, eval, score[1].loss, ref[1].loss);
     }

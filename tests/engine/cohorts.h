@@ -67,6 +67,8 @@ static inline void check_same(const struct nl_trial_result *a, const struct nl_t
                   (long long)b->steps, nl_status_names[a->status], (long long)a->steps);
     ck_assert(a->left_out == b->left_out && a->parameters == b->parameters && a->memory == b->memory);
     ck_assert_msg(memcmp(a->score, b->score, sizeof a->score) == 0, "member %d has other scores", member);
+    ck_assert_msg(memcmp(&a->calibration, &b->calibration, sizeof a->calibration) == 0,
+                  "member %d has another calibration", member);
     ck_assert_int_eq(a->rows, b->rows);
     for (int i = 0; i < a->rows; i++) {
         const struct nl_curve_row *x = &a->row[i], *y = &b->row[i];

@@ -128,6 +128,7 @@ static void check_same_result(const struct nl_trial_result *a, const struct nl_t
 {
     ck_assert(a->status == b->status && a->steps == b->steps && a->samples == b->samples && a->epochs == b->epochs);
     ck_assert(memcmp(a->score, b->score, sizeof a->score) == 0);
+    ck_assert(memcmp(&a->calibration, &b->calibration, sizeof a->calibration) == 0);
     ck_assert_int_eq(a->rows, b->rows);
     for (int i = 0; i < a->rows; i++) {
         const struct nl_curve_row *x = &a->row[i], *y = &b->row[i];

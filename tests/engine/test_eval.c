@@ -75,16 +75,35 @@ static struct nl_scorer *open_scorer(const struct trained *t, int largest)
     return scorer;
 }
 
-static struct nl_score score(struct nl_scorer *scorer, enum nl_part part, enum nl_eval eval, int batch,
-                             enum nl_sample_order order)
+static struct nl_scored scored(struct nl_scorer *scorer, enum nl_part part, enum nl_eval eval, int batch,
+                               enum nl_sample_order order, float *outputs)
 {
-    struct nl_score found;
+    struct nl_scored found;
     struct nl_error err;
-    ck_assert_msg(nl_scorer_score(scorer, part, eval, batch, order, &found, &err) == NL_OK, "%s", err.text);
+    ck_assert_msg(nl_scorer_score(scorer, part, eval, batch, order, outputs, &found, &err) == NL_OK, "%s", err.text);
     return found;
 }
 
+static struct nl_score score(struct nl_scorer *scorer, enum nl_part part, enum nl_eval eval, int batch,
+                             enum nl_sample_order order)
+{
+    return scored(scorer, part, eval, batch, order, NULL).score;
+}
+
 #define SMALL "data.train=300", "data.test=100", "data.val=40", "train.epochs=2", "model.depth=2", "model.width=12"
+
+/* The share of rows whose first largest output is the label. */
+static double accuracy_of(const float *outputs, const struct nl_split *view, size_t samples, size_t width)
+{
+    double right = 0;
+    for (size_t i = 0; i < samples; i++, outputs += width) {
+        size_t best = 0;
+        for (size_t k = 1; k < width; k++)
+            best = outputs[k] > outputs[best] ? k : best;
+        right += (int32_t)best == view->labels[view->test[i]];
+    }
+    return right / (double)samples;
+}
 
 static const char *const cases[][16] = {
     {SMALL, "norm.eval=running,batch,precise", "train.batch=16", NULL},
@@ -104,6 +123,37 @@ static const char *const cases[][16] = {
      NULL},
 };
 
+/* Outputs stand in the rows of their samples, in whatever order these are evaluated. */
+START_TEST(outputs_are_those_that_are_scored)
+{
+    struct trained t = train(cases[_i]);
+    struct nl_scorer *scorer = open_scorer(&t, 64);
+    struct nl_split view;
+    struct nl_error err;
+    size_t shape[3];
+    ck_assert_msg(nl_split_make(t.dataset, &t.config, &view, &err) == NL_OK, "%s", err.text);
+    ck_assert_int_eq(nl_scorer_outputs_shape(scorer, NL_PART_TEST, shape), 2);
+    ck_assert(shape[0] == (size_t)view.test_count && shape[1] == 10);
+    size_t count = shape[0] * shape[1];
+    float *outputs[NL_SAMPLE_ORDERS];
+    for (int order = 0; order < NL_SAMPLE_ORDERS; order++) {
+        outputs[order] = nl_alloc(count, sizeof **outputs);
+        struct nl_scored found =
+            scored(scorer, NL_PART_TEST, NL_EVAL_RUNNING, 7, (enum nl_sample_order)order, outputs[order]);
+        ck_assert(accuracy_of(outputs[order], &view, shape[0], shape[1]) == found.score.accuracy);
+        ck_assert(memcmp(outputs[order], outputs[0], count * sizeof **outputs) == 0);
+    }
+    struct nl_scored batches = scored(scorer, NL_PART_TEST, NL_EVAL_BATCH, 7, NL_ORDER_SORTED, outputs[1]);
+    ck_assert(accuracy_of(outputs[1], &view, shape[0], shape[1]) == batches.score.accuracy);
+    ck_assert((memcmp(outputs[1], outputs[0], count * sizeof **outputs) != 0) == nl_config_tracks(&t.config));
+    for (int order = 0; order < NL_SAMPLE_ORDERS; order++)
+        free(outputs[order]);
+    nl_split_release(&view);
+    nl_scorer_free(scorer);
+    release(&t);
+}
+END_TEST
+
 START_TEST(a_saved_network_has_the_scores_of_its_trial)
 {
     struct trained t = train(cases[_i]);
@@ -122,6 +172,11 @@ START_TEST(a_saved_network_has_the_scores_of_its_trial)
                               expected.loss);
                 compared++;
             }
+    const struct nl_calibration *kept = &t.result.calibration;
+    const struct nl_scored again =
+        scored(scorer, NL_PART_TEST, nl_primary_eval(&t.config), (int)group, NL_ORDER_SHUFFLED, NULL);
+    ck_assert(kept->top5_error >= 0 && kept->top5_error <= 1 && kept->ece > 0 && kept->ece < 1);
+    ck_assert(again.calibration.top5_error == kept->top5_error && again.calibration.ece == kept->ece);
     ck_assert_int_eq(compared, 2 * NL_PARTS * (nl_config_tracks(&t.config) ? t.config.norm.eval.count : 1));
     nl_scorer_free(scorer);
     release(&t);
@@ -204,6 +259,7 @@ int main(void)
     Suite *suite = suite_create("eval");
     TCase *tests = tcase_create("eval");
     tcase_add_checked_fixture(tests, make_folder, remove_folder);
+    tcase_add_loop_test(tests, outputs_are_those_that_are_scored, 0, (int)(sizeof cases / sizeof *cases));
     tcase_add_loop_test(tests, a_saved_network_has_the_scores_of_its_trial, 0, (int)(sizeof cases / sizeof *cases));
     tcase_add_loop_test(tests, a_network_of_pytorch_has_its_losses, 0, 4);
     tcase_add_test(tests, order_matters_to_batch_statistics_only);

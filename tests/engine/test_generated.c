@@ -145,6 +145,8 @@ static void compare_results(const char *what, const struct nl_trial_result *a, c
             find("%s: row %d has step %lld, loss %.17g, not step %lld, loss %.17g", what, i, (long long)y->step,
                  y->loss, (long long)x->step, x->loss);
     }
+    if (!same_bits(&a->calibration, &b->calibration, sizeof a->calibration))
+        find("%s: another calibration", what);
     if (!same_bits(a->score, b->score, sizeof a->score))
         find("%s: other scores", what);
     for (int i = 0; i < a->observations; i++)
@@ -521,14 +523,18 @@ static void check_scored(const struct nl_config *config, const struct nl_dataset
             find("the saved network is not taken: %s", err.text);
     }
     for (enum nl_part part = 0; scorer && part < NL_PARTS; part++) {
-        struct nl_score score = {NAN, NAN};
+        struct nl_scored scored = {.score = {NAN, NAN}};
         if (nl_scorer_samples(scorer, part) == 0)
             continue;
-        if (nl_scorer_score(scorer, part, eval, (int)nl_micro_batch(config), NL_ORDER_SHUFFLED, &score, &err))
+        if (nl_scorer_score(scorer, part, eval, (int)nl_micro_batch(config), NL_ORDER_SHUFFLED, NULL, &scored, &err))
             find("the saved network is not scored: %s", err.text);
-        if (!same_bits(&score.loss, &whole->score[part][eval].loss, sizeof score.loss))
-            find("the saved network has a loss of %.17g on %s, not %.17g", score.loss, nl_part_names[part],
+        const struct nl_score *score = &scored.score;
+        if (!same_bits(&score->loss, &whole->score[part][eval].loss, sizeof score->loss))
+            find("the saved network has a loss of %.17g on %s, not %.17g", score->loss, nl_part_names[part],
                  whole->score[part][eval].loss);
+        if (part == NL_PART_TEST && !same_bits(&scored.calibration, &whole->calibration, sizeof scored.calibration))
+            find("the saved network has a calibration error of %.17g, not %.17g", scored.calibration.ece,
+                 whole->calibration.ece);
     }
     nl_scorer_free(scorer);
     nl_safetensors_release(&file);

@@ -13,13 +13,14 @@ import sys
 KINDS = ["bn", "ln", "gn", "none"]
 QUESTIONS = {"small_batch": "train.batch", "lr_tolerance": "train.lr", "compare": None, "speed": None}
 METRICS = ["test_error", "test_accuracy", "test_loss", "train_loss", "val_loss", "test_perplexity", "test_bits_per_char", "train_error", "test_error_area",
-           "loss_gap"]
+           "loss_gap", "test_top5_error", "test_ece"]
 SCORES = ["train_loss", "train_accuracy", "train_error", "train_perplexity", "val_loss", "val_accuracy", "val_error", "test_loss", "test_accuracy", "test_error",
-          "test_perplexity", "test_bits_per_char", "test_error_area", "test_loss_area", "error_gap", "loss_gap"]
+          "test_perplexity", "test_bits_per_char", "test_error_area", "test_loss_area", "error_gap", "loss_gap",
+          "test_top5_error", "test_ece"]
 
 
 def score(draw, name, mood):
-    share = "accuracy" in name or "error" in name
+    share = "accuracy" in name or "error" in name or "ece" in name
     if mood == "missing" or (mood == "mixed" and draw.random() < 0.15):
         return ""
     if mood == "equal":

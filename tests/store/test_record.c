@@ -5,6 +5,7 @@
 
 #include "base/files.h"
 #include "base/memory.h"
+#include "base/seal.h"
 #include "config/diagnostics.h"
 #include "scratch.h"
 #include "suite.h"
@@ -45,6 +46,7 @@ static struct nl_record example(void)
         .row = rows,
         .seconds = 0.1234567890123,
         .memory = 4096,
+        .calibration = {1.0 / 7, NAN},
     };
     for (int part = 0; part < NL_PARTS; part++)
         for (int eval = 0; eval < NL_EVALS; eval++)
@@ -69,6 +71,7 @@ START_TEST(test_record_round_trip)
     ck_assert(back.score[0][0].loss == record.score[0][0].loss);
     ck_assert(isinf(back.score[0][0].accuracy));
     ck_assert(isnan(back.score[1][0].loss));
+    ck_assert(back.calibrated && back.calibration.top5_error == 1.0 / 7 && isnan(back.calibration.ece));
     ck_assert_str_eq(nl_record_status(&back), "diverged");
     free(text);
     free(again);
@@ -100,6 +103,63 @@ START_TEST(test_record_damage)
     nl_record_release(&back);
     nl_record_release(&record);
     free(text);
+}
+END_TEST
+
+/* A record of a version that did not write the calibration: the same without its lines. */
+static char *earlier_text(const struct nl_record *record)
+{
+    struct nl_record earlier = *record;
+    earlier.calibrated = false;
+    char *text = nl_record_text(&earlier, id, "norm.kind: bn\n");
+    ck_assert(!strstr(text, "top5") && !strstr(text, "ece"));
+    return text;
+}
+
+START_TEST(a_record_of_an_earlier_version_is_read)
+{
+    struct nl_record record = example(), earlier, other = example();
+    struct nl_error err = {0};
+    char *text = earlier_text(&record);
+    ck_assert_msg(nl_record_parse(&earlier, text, strlen(text), id, &err) == NL_OK, "%s", err.text);
+    ck_assert(!earlier.calibrated);
+    char *again = nl_record_text(&earlier, id, "norm.kind: bn\n");
+    ck_assert_str_eq(text, again);
+    ck_assert(nl_records_agree(&earlier, &record) && nl_records_agree(&record, &earlier));
+    other.calibration.top5_error = 0.5;
+    ck_assert(!nl_records_agree(&record, &other) && nl_records_agree(&earlier, &other));
+    nl_record_join(&record, &earlier);
+    ck_assert(record.calibrated && record.calibration.top5_error == 1.0 / 7);
+    nl_record_join(&earlier, &record);
+    ck_assert(earlier.calibrated && earlier.calibration.top5_error == 1.0 / 7);
+    free(text);
+    free(again);
+    nl_record_release(&earlier);
+    nl_record_release(&record);
+    nl_record_release(&other);
+}
+END_TEST
+
+START_TEST(half_a_calibration_is_none)
+{
+    static const char *const lines[] = {"test_top5_error 0.1\n", "test_ece 0.1\n", "test_top5_error\ntest_ece 0.1\n",
+                                        "test_top5_error 0.1\ntest_ece x\n", "test_top5_error 0.1\ntest_ece 0.2\n"};
+    struct nl_record record = example(), back;
+    char *text = earlier_text(&record);
+    const char *at = strstr(text, "seconds ");
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+        struct nl_text changed = {0};
+        nl_text_add(&changed, "%.*s%s%.*s", (int)(at - text), text, lines[i], (int)(strstr(text, "\nsha256 ") + 1 - at),
+                    at);
+        nl_seal_add(&changed, "");
+        bool whole = i + 1 == sizeof lines / sizeof *lines;
+        int status = nl_record_parse(&back, changed.at, changed.length, id, NULL);
+        ck_assert_msg(status == (whole ? NL_OK : NL_FAIL) && (!whole || back.calibration.ece == 0.2), "%s", lines[i]);
+        nl_record_release(&back);
+        nl_text_release(&changed);
+    }
+    free(text);
+    nl_record_release(&record);
 }
 END_TEST
 
@@ -191,6 +251,8 @@ int main(void)
     TCase *tests = tcase_create("record");
     tcase_add_test(tests, test_record_round_trip);
     tcase_add_test(tests, test_record_damage);
+    tcase_add_test(tests, a_record_of_an_earlier_version_is_read);
+    tcase_add_test(tests, half_a_calibration_is_none);
     tcase_add_test(tests, measurements_agree_where_both_say_something);
     tcase_add_test(tests, a_measurement_is_whole_or_made_again);
     suite_add_tcase(suite, tests);
