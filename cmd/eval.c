@@ -421,6 +421,6 @@ const struct command command_eval = {
         "  normlab run configs/mlp_digits.yaml --save-final model.safetensors\n"
         "  normlab eval model.safetensors --part train,test\n"
         "  normlab eval model.safetensors --stats batch --batch 1,2,8,64 --order shuffled,sorted\n"
-        "  normlab eval model.safetensors --part val --outputs logits.npy\n",
+        "  normlab eval model.safetensors --part train --outputs logits.npy\n",
     .run = run,
 };

@@ -18,6 +18,7 @@
 #include "operation/transpose.h"
 #include "operation/zero.h"
 #include "operations.h"
+#include "shown.h"
 #include "suite.h"
 #include "train/evaluate.h"
 #include "training.h"
@@ -241,10 +242,16 @@ START_TEST(trainings_are_those_of_ref)
     nl_collect_precise(&judge.plan, &judge.config, EVALUATED);
     for (enum nl_eval eval = 0; eval < NL_EVALS; eval++) {
         struct nl_score score[2], ref[2];
-        nl_evaluate(&t.plan, &t.config, NL_PART_TRAIN, EVALUATED, eval, NULL, score);
+        struct shown shown[2] = {{0}};
+        const struct nl_output_reader reader = shown_reader(shown);
+        nl_evaluate(&t.plan, &t.config, NL_PART_TRAIN, EVALUATED, eval, &reader, score);
         nl_evaluate(&judge.plan, &judge.config, NL_PART_TRAIN, EVALUATED, eval, NULL, ref);
         ck_assert_msg(fabs(score[1].loss - ref[1].loss) <= HOST_OR_GPU(1e-6, 1e-4) * (1 + ref[1].loss),
                       "%s: evaluation %d says %.9g, ref's %.9g", network->name, eval, score[1].loss, ref[1].loss);
+        for (int r = 0; r < 2; r++)
+            ck_assert_msg(shown_is_scored(&shown[r], EVALUATED, score[r], HOST_OR_GPU(1e-6, 1e-5)),
+                          "%s: evaluation %d of replica %d shows a loss of %.9g, and scores %.9g", network->name, eval,
+                          r, shown[r].loss / shown[r].counted, score[r].loss);
     }
     training_free(&t);
     training_free(&judge);

@@ -18,6 +18,7 @@
 #include "operation/linear.h"
 #include "operation/standardize.h"
 #include "operations.h"
+#include "shown.h"
 #include "suite.h"
 #include "train/checkpoint.h"
 #include "training.h"
@@ -456,6 +457,36 @@ START_TEST(a_training_goes_on_from_its_middle)
 }
 END_TEST
 
+/* After each batch of an evaluation the logits, labels and lengths that the loss took are still where it took them,
+ * whatever lies in one place, is fused, cut into micro-batches or run time after time. */
+START_TEST(an_evaluation_shows_what_is_scored)
+{
+    enum { SHOWN = 84, REPLICAS = 2 }; /* which is no multiple of the samples at a time */
+    const struct network *network = &networks[_i / 2];
+    const struct nl_backend *backend = _i % 2 ? &nl_backend_cpu : &nl_backend_ref;
+    if (has_targets(network))
+        return;
+    struct training t;
+    network_train(&t, network, backend, NULL);
+    take_steps(&t, 0, 3);
+    nl_collect_precise(&t.plan, &t.config, SHOWN);
+    for (enum nl_eval eval = 0; eval < NL_EVALS; eval++) {
+        struct shown shown[REPLICAS] = {{0}};
+        const struct nl_output_reader reader = shown_reader(shown);
+        struct nl_score score[REPLICAS], without[REPLICAS];
+        nl_evaluate(&t.plan, &t.config, NL_PART_TRAIN, SHOWN, eval, &reader, score);
+        nl_evaluate(&t.plan, &t.config, NL_PART_TRAIN, SHOWN, eval, NULL, without);
+        ck_assert(memcmp(score, without, sizeof score) == 0);
+        for (int r = 0; r < REPLICAS; r++)
+            ck_assert_msg(shown_is_scored(&shown[r], SHOWN, score[r], _i % 2 ? 1e-6 : 1e-13),
+                          "%s, %s, replica %d: a loss of %.17g and %g right of %g are shown, %.17g and %g are scored",
+                          network->name, nl_eval_names[eval], r, shown[r].loss / shown[r].counted, shown[r].right,
+                          shown[r].counted, score[r].loss, score[r].accuracy);
+    }
+    training_free(&t);
+}
+END_TEST
+
 START_TEST(data_must_have_what_the_network_takes)
 {
     static const struct {
@@ -604,6 +635,7 @@ int main(void)
     tcase_add_loop_test(cases, what_a_device_lacks_is_refused_by_name, 0, NETWORKS);
     tcase_add_loop_test(cases, parameters_are_set_from_the_first_batch, 0, 2);
     tcase_add_loop_test(cases, a_training_goes_on_from_its_middle, 0, 2 * NETWORKS);
+    tcase_add_loop_test(cases, an_evaluation_shows_what_is_scored, 0, 2 * NETWORKS);
     tcase_add_loop_test(cases, what_is_read_is_what_was_written, 0, NETWORKS);
     suite_add_tcase(suite, cases);
     return run_suite(suite);
