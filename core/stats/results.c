@@ -455,9 +455,10 @@ static bool derived_measure(const char *column, struct nl_measure *out)
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (strcmp(known[i].column, column) == 0) {
             bool counted = strcmp(column, "test_error_best") == 0;
+            bool along = strstr(column, "_area") != NULL; /* the mean of the curve, which shows where it comes from */
             *out = (struct nl_measure){.unit = known[i].error ? "%" : "", .step = known[i].error ? "points" : "nats",
                                        .scale = known[i].error ? 100.0 : 1.0, .worse = 1, .part = known[i].part,
-                                       .share = counted, .error = counted,
+                                       .share = counted, .error = counted, .of_run = !along,
                                        .reading = known[i].error ? NL_READ_ERROR : NL_READ_LOSS, .statistics = ""};
             snprintf(out->name, sizeof out->name, "%s", known[i].name);
             return true;
@@ -512,7 +513,7 @@ bool nl_measure(const char *column, struct nl_measure *out)
 
 const char *nl_measure_column(const struct nl_measure *measure)
 {
-    if (!nl_is_read_from_curves(measure->reading))
+    if (measure->of_run || !nl_is_read_from_curves(measure->reading))
         return NULL;
     return measure->reading == NL_READ_ACCURACY || measure->reading == NL_READ_ERROR ? "accuracy" : "loss";
 }

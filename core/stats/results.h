@@ -116,6 +116,7 @@ struct nl_measure {
     int worse;        /* +1: larger is worse; -1: smaller is */
     bool share;       /* from 0 to 1, and counted: no mean along a curve, and no difference of parts */
     bool error;       /* a share of errors */
+    bool of_run;      /* worked out from a whole run: no column of curves.csv has it */
     bool by_ratio;    /* compared by ratio, and its mean is the geometric one */
     const char *part; /* "train", "val", "test" */
     const char *statistics; /* "batch" of "test_error_batch"; "": those that come first */

@@ -86,6 +86,7 @@ END
 # ---- each option of the sources is in the help, each of the help completes ----
 for command in $("$program" complete -- "" | cut -f 1 | grep -vxe help -e version); do
     source=$root/cmd/$command.c
+    [ -e "$source" ] || continue # its options are those of another command
     while read -r option; do
         same "--$option of $command in its help" "--$option" "$(offers "$command" "--$option" | tr ' ' '\n' | grep -x -e "--$option")"
     done < <(grep -oE '\{"[a-z-]+", (no|required)_argument' "$source" | cut -d '"' -f 2)
