@@ -257,10 +257,13 @@ static void count_runs(struct nl_claim *claim, const struct contrast *contrast, 
 /* Failed runs are what some measures count; of shares they count at chance. Losses they have not, and sameness is not
  * found among them. */
 static void need_runs(struct nl_claim *claim, const struct nl_published_part *part, const struct nl_part_scale *scale,
-                      const struct contrast *contrast)
+                      const struct contrast *contrast, const struct nl_results *results)
 {
     int failed = claim->failed[0] + claim->failed[1];
     bool counted = part->reading.along || !isnan(part->reading.target) || (nl_reads_first_step(&part->reading));
+    for (int i = 1; i < contrast->cells && !claim->obstacle; i++)
+        if (!nl_cells_pair(results, contrast->cell[0], contrast->cell[i]))
+            claim->obstacle = nl_strdup("its runs do not have the same seeds, and a claim is judged by pairs");
     nl_claim_need_cells(claim, contrast->cell, contrast->cells);
     if (!claim->obstacle && failed && !counted && !scale->share)
         claim->obstacle = nl_format("%d of its runs failed, and failed runs have no %s to compare", failed,
@@ -352,7 +355,7 @@ static void weigh(struct nl_judged *out, struct contrast *contrast, const struct
     test_part(claim, part, threshold, &bounds);
     if (rules->exact && !points_to_sameness(claim))
         test_exactly(claim, part, threshold, contrast);
-    need_runs(claim, part, &scale, contrast);
+    need_runs(claim, part, &scale, contrast, evidence->results);
     nl_claim_need_pairs(claim, &(struct nl_rule){.exact = claim->exact});
     if (scale.ratio) {
         claim->effect.mean = exp(claim->effect.mean);

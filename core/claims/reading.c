@@ -440,17 +440,19 @@ static double number_of(const struct nl_key *key, const struct nl_config *config
     return number;
 }
 
-static void check_side(const struct nl_published_part *part, int side, const struct nl_grid *grid, int64_t first_seed,
+static void check_side(const struct nl_published_part *part, int side, const struct nl_grid *grid,
                        struct nl_diagnostics *diagnostics)
 {
     struct point *point = nl_alloc((size_t)grid->trials + 1, sizeof *point);
     int points = 0, slopes = 1, alongs = 1;
     bool positive = true, twice = false;
+    int64_t first_seed = 0;
     for (int i = 0; i < grid->trials; i++) {
         const struct nl_config *config = &grid->trial[i].config;
-        if (config->train.seed == first_seed && config_is_of(&part->cell[side], config))
-            point[points++] =
-                (struct point){NULL, number_of(part->slope, config), number_of(part->reading.along, config)};
+        if (!config_is_of(&part->cell[side], config) || (points && config->train.seed != first_seed))
+            continue;
+        first_seed = config->train.seed;
+        point[points++] = (struct point){NULL, number_of(part->slope, config), number_of(part->reading.along, config)};
     }
     qsort(point, (size_t)points, sizeof *point, by_place);
     for (int i = 0; i < points; i++) {
@@ -518,7 +520,7 @@ int nl_cells_check(const struct nl_experiment *experiment, const struct nl_grid 
             const struct nl_reading *reading = &published->part[i].reading;
             check_metric(&published->part[i], reading->metric[side % 2], &experiment->config, diagnostics);
             check_metric(&published->part[i], reading->by, &experiment->config, diagnostics);
-            check_side(&published->part[i], side, grid, experiment->config.train.seed, diagnostics);
+            check_side(&published->part[i], side, grid, diagnostics);
         }
     }
     return diagnostics->count > before ? NL_FAIL : NL_OK;

@@ -7,6 +7,7 @@
 
 #include "base/files.h"
 #include "base/memory.h"
+#include "import/import.h"
 #include "sweep/comparable.h"
 
 /* One sweep of a claim: its own, a control's, or an objection's. */
@@ -144,16 +145,37 @@ static int load(struct job *job, struct nl_error *err)
     return status;
 }
 
+/* Runs of another program, which are read anew wherever they are judged; options->train: and written. */
+static int import(struct job *job, const struct nl_claim_options *options, struct nl_diagnostics *diagnostics,
+                  struct nl_error *err)
+{
+    struct nl_imported imported;
+    int status = nl_import(&job->experiment, &imported, diagnostics, err);
+    if (status == NL_OK && options->train)
+        status = nl_imported_write(&imported, job->folder, options->command, err);
+    if (status == NL_OK) {
+        job->experiment = imported.experiment;
+        job->grid = imported.grid;
+        imported.grid = (struct nl_grid){0};
+    }
+    nl_imported_release(&imported);
+    return status;
+}
+
 /* The sweep of the file with the job's overrides. claim: its cells must be there. */
 static int do_job(struct job *job, const char *path, bool claim, const struct nl_claim_options *options,
                   enum nl_stop *stop, struct nl_diagnostics *diagnostics, struct nl_error *err)
 {
     if (nl_experiment_load_replacing(path, job->replacement, job->overrides.at, job->overrides.count, &job->experiment,
-                                     diagnostics) ||
-        nl_grid_make(&job->experiment, &job->grid, diagnostics) ||
-        (claim && nl_cells_check(&job->experiment, &job->grid, diagnostics)))
+                                     diagnostics))
         return NL_FAIL;
-    int status = options->train ? train(job, options, stop, err) : NL_OK;
+    bool elsewhere = job->experiment.import != NULL;
+    int status =
+        elsewhere ? import(job, options, diagnostics, err) : nl_grid_make(&job->experiment, &job->grid, diagnostics);
+    if (status == NL_OK && claim)
+        status = nl_cells_check(&job->experiment, &job->grid, diagnostics);
+    if (status == NL_OK && options->train && !elsewhere)
+        status = train(job, options, stop, err);
     if (status)
         return status;
     if (!options->train)
@@ -298,12 +320,15 @@ static int do_main(struct work *work, const char *name, const char *suffix, cons
     return do_job(&work->main, work->path, true, work->options, &work->stop, diagnostics, err);
 }
 
-/* After it, the sweeps beside it. hinges: other values of the hinge that are asked. */
+/* After it, the sweeps beside it, but for imported runs, beside which nothing can be trained. hinges: other values of
+ * the hinge that are asked. */
 static int do_beside(struct work *work, const char *name, int hinges, struct nl_diagnostics *diagnostics,
                      struct nl_error *err)
 {
     const struct nl_published *published = work->main.experiment.published;
     int status = NL_OK;
+    if (work->main.experiment.import)
+        return NL_OK;
     work->controls = published->parts;
     work->hinges = hinges;
     work->beside = nl_alloc((size_t)(work->controls + work->hinges), sizeof *work->beside);
@@ -343,9 +368,11 @@ static bool refuse_verdict(const struct work *work, struct nl_outcome *out)
     } else if (other) {
         out->verdict = NL_INCOMPLETE;
         nl_text_add(&out->reason, "The results are of another protocol (%s) and are not judged.", other);
-    } else if (missing > 0) {
+    } else if (missing > 0 && !(work->main.experiment.import && work->main.loaded)) {
         out->verdict = NL_INCOMPLETE;
-        nl_text_add(&out->reason, "Trials missing: %d of %d. normlab claims run trains them.", missing, planned);
+        nl_text_add(&out->reason, "%s missing: %d of %d. normlab claims run %s them.",
+                    work->main.experiment.import ? "Runs" : "Trials", missing, planned,
+                    work->main.experiment.import ? "reads" : "trains");
     }
     return out->reason.length > 0;
 }
@@ -400,6 +427,8 @@ static int try_objections(struct work *work, struct nl_outcome *out, struct nl_d
 {
     const struct nl_published *published = out->published;
     out->tried = nl_alloc((size_t)published->objections, sizeof *out->tried);
+    if (work->main.experiment.import)
+        return NL_OK;
     for (int i = 0; i < published->objections; i++) {
         if (published->tried[i].hinge.key.count)
             continue; /* it was judged with the parts */
@@ -449,6 +478,11 @@ static int judge_runs(struct work *work, struct nl_outcome *out, struct nl_diagn
         return NL_OK;
     if (judge_work(work, out, err))
         return NL_FAIL;
+    if (work->main.experiment.import)
+        nl_text_add(&out->reason,
+                    " Another program trained the runs%s: no control and no objection could be trained "
+                    "beside them.",
+                    work->main.missing ? ", of which those that have not ended are left out" : "");
     if (out->verdict != NL_CONTRADICTED && out->verdict != NL_NOT_FOUND_HERE)
         return NL_OK;
     leave_untried(out);

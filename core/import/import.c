@@ -312,8 +312,11 @@ static void add_trials(struct nl_foreign_runs *r, struct nl_imported *out)
         struct nl_trial *trial = &grid->trial[i];
         *trial = (struct nl_trial){
             .config = out->experiment.config, .points = 1, .text = nl_alloc((size_t)grid->keys, sizeof *trial->text)};
-        for (int a = 0; a < r->axes; a++)
+        for (int a = 0; a < r->axes; a++) {
             trial->text[a] = nl_strdup(r->run[i].text[a]);
+            nl_key_set(r->key[a], &trial->config, trial->text[a], NULL);
+        }
+        trial->config.train.seed = seed[i];
         trial->text[r->axes] = nl_format("%lld", (long long)seed[i]);
         out->record[i] = record_of(r, &r->run[i]);
     }
