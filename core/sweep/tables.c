@@ -253,9 +253,8 @@ char *nl_trials_csv(const struct nl_grid *grid, const struct nl_record *record)
     add_key_names(&out, grid);
     nl_text_add(&out, ",status,failed_step");
     add_chosen_names(&out, grid);
-    nl_text_add(
-        &out,
-        ",steps,epochs,samples,parameters,flops,classes,train_samples,val_samples,test_samples,val_overlap,test_overlap");
+    nl_text_add(&out, ",steps,epochs,samples,parameters,flops,classes,train_samples,val_samples,test_samples,"
+                      "val_overlap,test_overlap");
     for (int eval = -1; eval < NL_EVALS; eval++)
         for (int part = 0; part < NL_PARTS; part++)
             if (eval < 0 || beside[eval]) {
