@@ -72,10 +72,10 @@ void nl_say_reach(struct nl_text *out, const struct nl_claim *claim);
 /* What a claim finds: ": the same within 1.5 points", ": inconclusive, saturated", ": a difference, supported", or
  * nl_say_reach. */
 void nl_say_found(struct nl_text *out, const struct nl_claim *claim);
-/* Into the headline: "Of 7 paired comparisons with the baseline, 4 show a difference of at least 2 points, 1 shows none
- * within 1.5 points, 2 are inconclusive." */
-void nl_say_comparisons(struct nl_answer *answer, const struct nl_experiment *experiment, const struct nl_rule *rule,
-                        const char *unit);
+/* Into the headline, of so many claims from the first on: "Of 7 paired comparisons with the baseline, 4 show a
+ * difference of at least 2 points, 1 shows none within 1.5 points, 2 are inconclusive." */
+void nl_say_comparisons(struct nl_answer *answer, int first, int count, const struct nl_experiment *experiment,
+                        const struct nl_rule *rule, const char *unit);
 /* "Failed runs: 3 of 40 (1 diverged, 2 at chance, 0 ended with an error)." */
 void nl_say_failures(struct nl_text *out, const struct nl_failures *failures);
 void nl_say_p(struct nl_text *out, double p); /* "p < 0.001", "p = 0.012" */

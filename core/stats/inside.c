@@ -245,7 +245,7 @@ char *nl_inside_nothing(const struct nl_inside *inside, const struct nl_results 
     if (step == NL_AUTO || nl_inside_step(inside, step) >= 0)
         return NULL;
     char *steps = steps_of(inside),
-         *why = nl_format("plot.step is %" PRId64 ", and metrics.csv has the steps %s", step, steps);
+         *why = nl_format("nothing was seen in step %" PRId64 "; metrics.csv has the steps %s", step, steps);
     free(steps);
     return why;
 }

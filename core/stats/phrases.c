@@ -160,22 +160,21 @@ void nl_say_runs(struct nl_text *out, const struct nl_estimate *effect)
         nl_text_add(out, ", %s", NL_COUNT(effect->n, "pair"));
 }
 
-void nl_say_comparisons(struct nl_answer *answer, const struct nl_experiment *experiment, const struct nl_rule *rule,
-                        const char *unit)
+void nl_say_comparisons(struct nl_answer *answer, int first, int count, const struct nl_experiment *experiment,
+                        const struct nl_rule *rule, const char *unit)
 {
     struct nl_text *out = &answer->headline;
     int supported = 0, same = 0, open = 0;
-    for (int i = 0; i < answer->claims; i++) {
+    for (int i = first; i < first + count; i++) {
         supported += answer->claim[i].verdict == NL_SUPPORTED;
         same += answer->claim[i].finding == NL_FOUND_SAME;
         open += answer->claim[i].finding == NL_FOUND_NOTHING;
     }
-    int smaller = answer->claims - supported - same - open;
-    if (answer->claims == 0)
+    int smaller = count - supported - same - open;
+    if (count == 0)
         return;
     nl_text_add(out, "Of %s%s, %d %s a difference",
-                nl_claims_apart(answer) ? NL_COUNT(answer->claims, "comparison")
-                                        : NL_COUNT(answer->claims, "paired comparison"),
+                nl_claims_apart(answer) ? NL_COUNT(count, "comparison") : NL_COUNT(count, "paired comparison"),
                 experiment->has_baseline ? " with the baseline" : "", supported, nl_agree(supported, "shows", "show"));
     if (rule->smallest > 0.0)
         say_size(out, " of at least", rule->smallest, unit);

@@ -223,7 +223,7 @@ static void say_headline(const struct question *q)
             nl_text_add(out, ", ");
         }
         nl_text_add(out, "n = %d)%s.\n", best->mean.n, q->metric.fixed ? ", on this part of the data" : "");
-        nl_say_comparisons(q->answer, q->experiment, &q->rule, q->metric.measure.step);
+        nl_say_comparisons(q->answer, 0, q->answer->claims, q->experiment, &q->rule, q->metric.measure.step);
     }
     for (int i = 0; most > 0 && i < q->places && i < SHOWN; i++)
         say_place(q, i);

@@ -212,7 +212,7 @@ static void say_all(const struct question *q)
                 nl_comparison_x(&q->view, 0), nl_comparison_x(&q->view, q->view.points - 1), measure->name, best->label,
                 best->mean.mean * measure->scale, measure->step);
     if (q->answer->claims)
-        nl_say_comparisons(q->answer, q->experiment, &q->rule, measure->step);
+        nl_say_comparisons(q->answer, 0, q->answer->claims, q->experiment, &q->rule, measure->step);
     for (int i = 0; i < q->places && i < SHOWN; i++) {
         say_place(q, i);
         say_best(q, i);

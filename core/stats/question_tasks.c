@@ -216,7 +216,7 @@ static void say_all(const struct question *q)
     nl_text_add(out, "Over %s %s has the highest interquartile mean score: %.1f of 100.\n",
                 NL_COUNT(q->view.points, "task"), best->label, 100.0 * best->mean.mean);
     if (q->answer->claims)
-        nl_say_comparisons(q->answer, q->experiment, &q->rule, "points");
+        nl_say_comparisons(q->answer, 0, q->answer->claims, q->experiment, &q->rule, "points");
     for (int i = 0; i < q->places && i < SHOWN; i++)
         say_place(q, i);
     if (q->places > SHOWN)

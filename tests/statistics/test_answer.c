@@ -717,6 +717,23 @@ START_TEST(what_is_inside_is_compared)
     holds(&made, "\n    against BN: 2.49x (95 % CI ");
     release(&made);
 
+    /* three steps are one family: scipy's p-values, times 27 in place of 9 */
+    make_observed(&made, &(struct design){observed, even, 0.2, 389, NULL}, &(struct observed_design){gradients, "norm"},
+                  (const char *const[]){"plot.steps=[50,100]", "plot.quantities=[norm]", NULL});
+    holds(&made, "at the last step of each run.\nOf 9 paired comparisons");
+    holds(&made, "at step 50.\nOf 9 paired comparisons");
+    holds(&made, "\n norm of gradients, at step 50:\n  BN: ");
+    holds(&made, ", times the 27 comparisons (Bonferroni)"); /* step 100 is asked by its number, too */
+    static const char *const when[] = {"at the last step of each run", "at step 50", "at step 100"};
+    for (int i = 0; i < 3; i++) {
+        char *name = nl_format("grad:fc1.weight, norm %s", when[i]);
+        const struct nl_claim *claim = claim_about(&made, "GN", name);
+        ck_assert_double_eq_tol(claim->effect.mean, 2.98098215853, 1e-8);
+        ck_assert_double_eq_tol(claim->test[NL_DIFFERS].adjusted, 3.0 * 3.54980698924e-10, 1e-16);
+        free(name);
+    }
+    release(&made);
+
     /* shares in points; what has a sign in a unit of its own */
     make_observed(&made, &(struct design){observed, even, 0.2, 389, NULL}, &(struct observed_design){shares, "zeros"},
                   (const char *const[]){"plot.quantity=zeros", NULL});
@@ -753,7 +770,7 @@ START_TEST(what_is_not_inside_is_said)
     release(&made);
     make_observed(&made, &(struct design){observed, even, 0.2, 389, NULL}, &(struct observed_design){gradients, "norm"},
                   (const char *const[]){"plot.step=70", NULL});
-    holds(&made, "Nothing is compared: plot.step is 70, and metrics.csv has the steps 50, 100.\n");
+    holds(&made, "Nothing is compared: nothing was seen in step 70; metrics.csv has the steps 50, 100.\n");
     release(&made);
     make_observed(&made, &(struct design){observed, even, 0.2, 389, NULL}, &(struct observed_design){gradients, "norm"},
                   (const char *const[]){"sweep.seeds=1", NULL});
