@@ -42,10 +42,11 @@ static bool is_whole(const struct nl_key *key)
     return key->type != NL_TYPE_REAL && key->type != NL_TYPE_AUTO_REAL;
 }
 
-/* Six digits, so that tables stay readable; new string. */
+/* Six digits, so that tables stay readable; new string. Of integer keys what no integer key takes stays as it is. */
 static char *number_text(const struct nl_key *key, double number)
 {
-    return is_whole(key) ? nl_format("%" PRId64, (int64_t)llround(number)) : nl_format("%.6g", number);
+    bool whole = is_whole(key) && fabs(number) < 1e16;
+    return whole ? nl_format("%" PRId64, (int64_t)llround(number)) : nl_format("%.6g", number);
 }
 
 /* The value at a coordinate in (0, 1); integers have equal shares of a uniform interval. New string. */
@@ -84,22 +85,40 @@ static void add_interval(struct nl_space *space, const struct nl_search_interval
 
 /* ---- reading ---- */
 
+/* What is wrong with an interval in itself, or beside the first of the key's. */
+static int refuse_interval(const struct nl_key *key, const struct nl_search_interval *interval,
+                           const struct nl_space *space, struct nl_error *err)
+{
+    if (!(interval->from < interval->to))
+        return nl_fail(err, "'%s' has an interval from %g, which must be less than its end, %g", key->name,
+                       interval->from, interval->to);
+    if (interval->log && !(interval->from > 0))
+        return nl_fail(err, "'%s' has an interval from %g: on the log scale it must be above 0", key->name,
+                       interval->from);
+    if (is_whole(key) && (interval->from != floor(interval->from) || interval->to != floor(interval->to)))
+        return nl_fail(err, "'%s' takes integers, and its interval has the ends %g and %g", key->name, interval->from,
+                       interval->to);
+    if (space->intervals && space->interval[0].log != interval->log)
+        return nl_fail(err, "'%s' has intervals on two scales", key->name);
+    for (int i = 0; i < space->intervals; i++)
+        if (interval->from < space->interval[i].to && space->interval[i].from < interval->to)
+            return nl_fail(err, "'%s' has intervals that overlap, %s and %s", key->name, space->interval[i].text,
+                           interval->text);
+    return NL_OK;
+}
+
 static void keep_interval(struct nl_loader *loader, const struct nl_key *key, const struct nl_node *node,
                           struct nl_space *space)
 {
     struct nl_search_interval interval;
     struct nl_config scratch;
     struct nl_error err, hint = {{0}};
-    int status = NL_OK;
-    if (!interval_of(node->text, &interval)) {
+    int status;
+    if (interval_of(node->text, &interval)) {
+        status = refuse_interval(key, &interval, space, &err);
+    } else {
         nl_fail(&hint, "as in 1e-3:1:log or 0:0.5:uniform");
         status = nl_fail(&err, "'%s' cannot read the interval '%.80s'", key->name, node->text);
-    } else if (!(interval.from < interval.to)) {
-        status = nl_fail(&err, "'%s' has an interval from %g, which must be less than its end, %g", key->name,
-                         interval.from, interval.to);
-    } else if (interval.log && !(interval.from > 0)) {
-        status = nl_fail(&err, "'%s' has an interval from %g: on the log scale it must be above 0", key->name,
-                         interval.from);
     }
     for (int end = 0; end < 2 && status == NL_OK; end++) {
         char *text = number_text(key, end ? interval.to : interval.from);
