@@ -384,7 +384,8 @@ static bool extend_interval(const struct nl_key *key, struct nl_space *space, in
     struct nl_search_interval asked = space->interval[0], whole = whole_of(space), more;
     double half = 0.5 * (on_scale(&asked, asked.to) - on_scale(&asked, asked.from)),
            inner = edge < 0 ? whole.from : whole.to, outer = off_scale(&whole, on_scale(&whole, inner) + edge * half);
-    char *end = number_text(key, inner), *beyond = canonical(key, number_text(key, outer));
+    char end[32], *beyond = canonical(key, number_text(key, outer));
+    nl_double_text(inner, end); /* just where the others end */
     if (beyond) {
         char *text =
             nl_format("%s:%s:%s", edge < 0 ? beyond : end, edge < 0 ? end : beyond, whole.log ? "log" : "uniform");
@@ -393,7 +394,6 @@ static bool extend_interval(const struct nl_key *key, struct nl_space *space, in
         free(text);
     }
     bool extended = beyond != NULL;
-    free(end);
     free(beyond);
     return extended;
 }

@@ -380,7 +380,7 @@ END_TEST
  * with all of them. */
 START_TEST(trials_are_extended_beyond_the_edges)
 {
-    struct nl_experiment asked = load(TUNED "  tune: {train.lr: 0.1:1:log, train.momentum: 0.1:0.9:uniform, by: "
+    struct nl_experiment asked = load(TUNED "  tune: {train.lr: 0.1000000001:1:log, train.momentum: 0.1:0.9:uniform, by: "
                                             "val_error, trials: 8, seeds: 2, extend: 1}\n"),
                          grid;
     int tunings;
@@ -389,8 +389,11 @@ START_TEST(trials_are_extended_beyond_the_edges)
     ck_assert_int_eq(tunings, 2);
     ck_assert_int_eq(rounds->extended, 1);
     char *space = nl_search_space_yaml(rounds, 0, NL_SHOWN);
-    ck_assert_str_eq(space, "[0.1:1:log, 0.0316228:0.1:log, 1:3.16228:log]");
+    ck_assert_str_eq(space, "[0.1000000001:1:log, 0.0316228:0.1000000001:log, 1:3.16228:log]");
     free(space);
+    char *written = nl_experiment_text(&grid, false);
+    load(written); /* and is read again */
+    free(written);
     ck_assert_int_eq(nl_search_combinations(rounds), 3 * 8); /* momentum cannot go below 0 by half of its interval */
     for (int trial = 8; trial < 24; trial++) {
         double rate = nl_double_read(nl_search_value(rounds, trial, 0), NULL),
