@@ -423,6 +423,7 @@ struct nl_rounds {
     struct nl_space *space;       /* [tunes], with trials: where they lie */
     int extend, extended;         /* values at an edge are extended so often, at most; how often they were */
     enum nl_metric tune_by;       /* by this metric of the validation part */
+    bool tune_to_target;          /* by the updates until that metric is at plot.target */
     int tune_seeds;
     struct nl_origin tune_origin;
     int choices;                  /* sweep.chosen: each gives a point of the grid, and values of the tuned keys there */

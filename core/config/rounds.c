@@ -17,6 +17,7 @@ enum { TUNE_SEEDS = 3 };
  * protocols. */
 static const char *const metric_words[] = {[NL_SHOWN] = "by", [NL_RECORDED] = "on"};
 static const char *const tune_metrics[] = {"val_loss", "val_error", "val_accuracy", NULL};
+static const char steps_word[] = "steps"; /* to plot.target */
 
 /* ---- reading ---- */
 
@@ -57,6 +58,9 @@ static void read_tune_metric(struct nl_loader *loader, const char *name, const s
 {
     if (!is_scalar(loader, value, name))
         return;
+    loader->out->rounds.tune_to_target = strcmp(value->text, steps_word) == 0;
+    if (loader->out->rounds.tune_to_target)
+        return; /* of which metric, plot.metric says */
     for (int i = 0; tune_metrics[i]; i++)
         if (strcmp(tune_metrics[i], value->text) == 0) {
             for (int m = 0; nl_metric_names[m]; m++)
@@ -67,7 +71,7 @@ static void read_tune_metric(struct nl_loader *loader, const char *name, const s
     nl_diagnose(
         loader->diagnostics, &value->at,
         "the test part must not be looked at before everything is chosen, and the training part does not generalize",
-        "'%s' must be val_loss, val_error or val_accuracy, not '%.80s'", name, value->text);
+        "'%s' must be val_loss, val_error, val_accuracy or steps, not '%.80s'", name, value->text);
 }
 
 static void read_tune_entry(struct nl_loader *loader, const struct nl_node *name, const struct nl_node *value,
@@ -95,6 +99,7 @@ NL_READER(nl_read_tune)
     struct nl_rounds *rounds = &((struct nl_experiment *)to)->rounds;
     int before = loader->diagnostics->count;
     rounds->tunes = rounds->tune_trials = rounds->extend = rounds->extended = 0;
+    rounds->tune_to_target = false;
     if (value->blank)
         return;
     rounds->tune = nl_keep(nl_alloc(NL_LIST_MAX, sizeof *rounds->tune));
@@ -320,10 +325,34 @@ static void check_points(struct nl_loader *loader)
     }
 }
 
+/* by: steps. The metric that is to reach the target is plot.metric's of the validation part. */
+static void settle_target(struct nl_loader *loader)
+{
+    const struct nl_config *config = &loader->out->config;
+    struct nl_rounds *rounds = &loader->out->rounds;
+    const char *metric = nl_metric_names[config->plot.metric], *kind = strchr(metric, '_');
+    bool known = false;
+    if (!rounds->tunes || !rounds->tune_to_target)
+        return;
+    for (int m = 0; nl_metric_names[m] && kind; m++)
+        for (int i = 0; tune_metrics[i]; i++)
+            if (strcmp(nl_metric_names[m], tune_metrics[i]) == 0 && strcmp(strchr(tune_metrics[i], '_'), kind) == 0) {
+                rounds->tune_by = (enum nl_metric)m;
+                known = true;
+            }
+    if (!known)
+        nl_diagnose(loader->diagnostics, &rounds->tune_origin, "plot.metric: test_error is one with a val_error",
+                    "'sweep.tune' counts steps to 'plot.target', and %s is no loss, error or accuracy", metric);
+    if (config->plot.target == NL_AUTO)
+        nl_diagnose(loader->diagnostics, &rounds->tune_origin, "as in plot: {metric: test_error, target: 5}",
+                    "'sweep.tune' counts steps to 'plot.target', which is not given");
+}
+
 void nl_check_rounds(struct nl_loader *loader)
 {
     const struct nl_experiment *out = loader->out;
     const struct nl_rounds *rounds = &out->rounds;
+    settle_target(loader);
     check_tune(loader);
     check_points(loader);
     if (rounds->refine > 0.0 && !nl_axis_with(out->axis, out->axes, nl_key_named("train.lr"), NULL))
@@ -374,8 +403,8 @@ static void add_tune(struct nl_text *out, const struct nl_rounds *rounds, enum n
         nl_text_add(out, "extend: %d, ", rounds->extend);
     if (rounds->extended)
         nl_text_add(out, "extended: %d, ", rounds->extended);
-    nl_text_add(out, "%s: %s, seeds: %d}", metric_words[spelling], nl_metric_names[rounds->tune_by],
-                rounds->tune_seeds);
+    nl_text_add(out, "%s: %s, seeds: %d}", metric_words[spelling],
+                rounds->tune_to_target ? steps_word : nl_metric_names[rounds->tune_by], rounds->tune_seeds);
 }
 
 static void add_until(struct nl_text *out, const struct nl_rounds *rounds)

@@ -357,7 +357,10 @@ static double value_beyond(const double *number, int count, int edge, int k)
         double former = number[i - 1] - number[i - 2], latter = number[i] - number[i - 1];
         differences += fabs(latter - former) / (latter + former);
     }
-    double value = positive && ratios <= differences ? last * pow(last / inner, k) : last + k * (last - inner);
+    double ratio = last / inner, overall = positive ? pow(number[count - 1] / number[0], -edge / (1.0 - count)) : NAN;
+    if (fabs(overall / ratio - 1.0) < 1e-4) /* the values between the ends are rounded: 1e-3:1:log:7 */
+        ratio = overall;
+    double value = positive && ratios <= differences ? last * pow(ratio, k) : last + k * (last - inner);
     return isfinite(value) ? value : NAN;
 }
 
@@ -422,6 +425,12 @@ bool nl_search_extend(struct nl_rounds *rounds, int i, bool below, bool above)
 }
 
 /* ---- text ---- */
+
+char *nl_tuned_by(const struct nl_rounds *rounds)
+{
+    const char *metric = nl_metric_names[rounds->tune_by];
+    return rounds->tune_to_target ? nl_format("the steps until %s is at plot.target", metric) : nl_strdup(metric);
+}
 
 char *nl_search_space_yaml(const struct nl_rounds *rounds, int i, enum nl_spelling spelling)
 {

@@ -40,6 +40,9 @@ int nl_search_edge(const struct nl_rounds *rounds, int i, const char *value);
  * nothing there. */
 bool nl_search_extend(struct nl_rounds *rounds, int i, bool below, bool above);
 
+/* What is chosen by, as sentences have it: "val_loss", "the steps until val_error is at plot.target"; new string. */
+char *nl_tuned_by(const struct nl_rounds *rounds);
+
 /* What key i is chosen from, as the file has it: "[0.01, 0.1]", "1e-3:1:log"; new string. */
 char *nl_search_space_yaml(const struct nl_rounds *rounds, int i, enum nl_spelling spelling);
 

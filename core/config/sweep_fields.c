@@ -235,8 +235,8 @@ const struct nl_field nl_sweep_fields[] = {
      .set = set_baseline},
     {"tune", "{train.lr: 1e-3:1:log:7, by: val_loss, seeds: 3}",
      "keys whose values are chosen on the validation part, for every point of the grid, before the grid is trained; "
-     "by: val_loss, val_error or "
-     "val_accuracy; seeds: how many to choose by, none of which the grid uses; trials: 30 tries so many points of the "
+     "by: val_loss, val_error, val_accuracy, or steps, the updates until plot.metric of the validation part is at "
+     "plot.target; seeds: how many to choose by, none of which the grid uses; trials: 30 tries so many points of the "
      "Sobol sequence in place of every combination, and then values may be intervals, train.lr: 1e-3:1:log, "
      "train.momentum: 0:0.9:uniform; extend: 1 or 2 tries more values, for all methods alike, so often at most, where "
      "the best one lies at an edge",

@@ -296,6 +296,11 @@ int nl_picture_best_of_k(const struct nl_picture *picture, struct nl_page *page,
     const struct nl_results *results = picture->results;
     struct drawing d = {.picture = picture, .page = page, .by = nl_search_by(results)};
     const char *why_not = NULL;
+    if (picture->experiment->rounds.tunes && picture->experiment->rounds.tune_to_target) {
+        nl_picture_leave_out(picture, page,
+                             "settings were chosen by steps to a target, of which no best of k is known");
+        return NL_OK;
+    }
     if (picture->experiment->rounds.tunes)
         return draw_tuned(picture, page, err);
     int factor = nl_rate_factor(results, &why_not);

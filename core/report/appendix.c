@@ -21,15 +21,17 @@ static void add_hyperparameter(const struct nl_report_section *s, const struct n
 {
     const struct nl_rounds *rounds = &s->experiment->rounds;
     int tuned = nl_section_tuned(s, key), factor = nl_results_factor(s->results, key->name);
-    char *how = tuned >= 0 ? nl_format("chosen for each setting by %s over %s", nl_metric_names[rounds->tune_by],
-                                       NL_COUNT(rounds->tune_seeds, "seed"))
-                           : nl_strdup(factor >= 0                                      ? "varied"
-                                       : nl_key_is_default(key, &s->experiment->config) ? "fixed, the program's default"
-                                                                                        : "fixed");
+    char *by = nl_tuned_by(rounds);
+    char *how = tuned >= 0
+                    ? nl_format("chosen for each setting by %s over %s", by, NL_COUNT(rounds->tune_seeds, "seed"))
+                    : nl_strdup(factor >= 0                                      ? "varied"
+                                : nl_key_is_default(key, &s->experiment->config) ? "fixed, the program's default"
+                                                                                 : "fixed");
     char *value = tuned >= 0    ? nl_search_space_yaml(rounds, tuned, NL_SHOWN)
                   : factor >= 0 ? nl_factor_values(&s->results->factor[factor])
                                 : nl_key_text(key, &s->experiment->config);
     nl_document_row(s->document, (const char *const[]){key->name, value, how});
+    free(by);
     free(value);
     free(how);
 }
@@ -163,7 +165,9 @@ static int add_tuning(const struct nl_report_section *s, struct nl_report_figure
     if (status || !s->experiment->rounds.tunes || nl_tuning_open(s->source->folder, &tuning, err))
         return status;
     nl_document_add(s->document, NL_BLOCK_HEADING, 1, "What tuning costs");
-    if (nl_tuning_results(&tuning, &results, err) == NL_OK) {
+    if (s->experiment->rounds.tune_to_target)
+        nl_document_add(s->document, NL_BLOCK_PARAGRAPH, 0, "Not known: settings were chosen by steps to a target.");
+    else if (nl_tuning_results(&tuning, &results, err) == NL_OK) {
         add_tuning_curves(s, &tuning, &results);
         nl_results_release(&results);
     }
@@ -332,13 +336,16 @@ static void add_choice_items(const struct nl_report_section *s)
     char *with = rounds->tune_trials ? nl_format("the same %s, points of the Sobol sequence in the ranges above%s",
                                                  NL_COUNT(nl_search_combinations(rounds), "trial"), extended)
                                      : nl_format("the same values%s", extended);
-    char *by = rounds->tunes ? nl_format("By %s of seeds of their own, without the test part; all settings were tried "
-                                         "with %s.",
-                                         nl_metric_names[rounds->tune_by], with)
-                             : NULL;
+    char *by = nl_tuned_by(rounds),
+         *how = rounds->tunes
+                    ? nl_format("By %s, with seeds of their own, without the test part; all settings were tried "
+                                "with %s.",
+                                by, with)
+                    : NULL;
+    add_item(s, "How the final values were chosen, with which budget for each method", how);
     free(with);
-    add_item(s, "How the final values were chosen, with which budget for each method", by);
     free(by);
+    free(how);
 }
 
 static void add_result_items(const struct nl_report_section *s)

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "config/import.h"
+#include "config/search.h"
 #include "stats/distribution.h"
 
 struct nl_claim *nl_answer_claim(struct nl_answer *answer, const char *method, const char *against,
@@ -139,8 +140,10 @@ static void say_rounds(struct nl_answer *answer, const struct nl_rounds *rounds)
         nl_text_add(out, "Tuned:");
         for (int i = 0; i < rounds->tunes; i++)
             nl_text_add(out, "%s %s", i ? "," : "", rounds->tune[i].key[0]->name);
-        nl_text_add(out, ", for each point by %s over %s; nothing was chosen by the test part.\n",
-                    nl_metric_names[rounds->tune_by], NL_COUNT(rounds->tune_seeds, "other seed"));
+        char *by = nl_tuned_by(rounds);
+        nl_text_add(out, ", for each point by %s over %s; nothing was chosen by the test part.\n", by,
+                    NL_COUNT(rounds->tune_seeds, "other seed"));
+        free(by);
     }
     if (rounds->refine > 0.0 && rounds->points)
         nl_text_add(out,

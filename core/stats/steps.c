@@ -98,6 +98,7 @@ struct nl_steps nl_steps_to(const struct nl_curves *curves, const struct nl_resu
                             const struct nl_experiment *experiment, const struct nl_cell *cell, int seed,
                             const char *metric, double target)
 {
+    static const double rounding = 1e-12; /* 1 - 0.95 is more than 0.05 */
     const struct nl_csv *csv = &curves->csv;
     struct nl_measure measure;
     double before = 0.0, value, step;
@@ -115,7 +116,7 @@ struct nl_steps nl_steps_to(const struct nl_curves *curves, const struct nl_resu
             nl_csv_number(csv, row, column, &value, NULL) || nl_csv_number(csv, row, steps, &step, NULL))
             continue;
         value = nl_measure_read(&measure, value);
-        if (measure.worse * (value - target) <= 0.0)
+        if (measure.worse * (value - target) <= rounding * fmax(1.0, fabs(target)))
             return (struct nl_steps){before, step};
         before = step;
     }

@@ -246,14 +246,15 @@ int nl_table_summary(const struct nl_results *results, const struct nl_experimen
                         : " The difference to %s is a mean over pairs of the same seed, with the CI of the "
                           "paired t.",
                     baseline);
+    char *by = nl_tuned_by(rounds);
     const char *edge = rounds->tune_trials ? "in the outer eighth of the range searched, or outermost in a list"
                                            : "the smallest or the largest of the values tried";
     if (chosen)
         nl_text_add(&caption,
                     " %s was chosen for each row by %s of other seeds, without the test part; (edge): %s, so "
                     "that a better one may lie beyond.",
-                    chosen == 1 ? "The value before the metric" : "What stands before the metric",
-                    nl_metric_names[rounds->tune_by], edge);
+                    chosen == 1 ? "The value before the metric" : "What stands before the metric", by, edge);
+    free(by);
     if (failed)
         nl_text_add(&caption,
                     " Failed: diverged, at chance, or ended with an error, with the exact %g %% CI of the share.",

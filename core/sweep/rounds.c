@@ -15,6 +15,7 @@
 #include "stats/choice.h"
 #include "stats/power.h"
 #include "stats/rates.h"
+#include "stats/steps.h"
 #include "sweep/store.h"
 
 enum { MOST_ROUNDS = 40 };
@@ -100,6 +101,8 @@ struct tuned_point {
 
 struct tuned {
     const struct nl_results *results;
+    const struct nl_experiment *experiment;
+    const struct nl_curves *curves; /* with tune_to_target */
     const struct nl_rounds *rounds;
     struct nl_metric_column metric;
     int *factor;  /* [tunes]: of the tuned keys */
@@ -143,6 +146,25 @@ static struct tuned_point *point_of(struct tuned *t, const struct nl_cell *cell)
     return point;
 }
 
+/* The mean over seeds of the steps to plot.target, by the first evaluation that is there; a run that never is has
+ * failed. NaN: all have. */
+static struct nl_candidate steps_of(const struct tuned *t, const struct nl_cell *cell)
+{
+    struct nl_candidate out = {0, 0.0};
+    int reached = 0;
+    for (int seed = 0; seed < t->results->seeds; seed++) {
+        struct nl_steps steps =
+            nl_steps_to(t->curves, t->results, t->experiment, cell, seed, nl_metric_names[t->rounds->tune_by],
+                        t->experiment->config.plot.target / t->metric.measure.scale);
+        bool there = isfinite(steps.high);
+        out.failed += !there;
+        out.score += there ? steps.high : 0.0;
+        reached += there;
+    }
+    out.score /= reached;
+    return out;
+}
+
 /* The mean over seeds, signed so that smaller is better; NaN where a run has no such score (a loss of a diverged
  * one). */
 static double score_of(const struct tuned *t, const struct nl_cell *cell)
@@ -160,9 +182,15 @@ static struct nl_candidate *candidates(const struct tuned *t, int point)
     return t->candidate + (size_t)point * (size_t)t->values;
 }
 
-static struct tuned tuned_of(const struct nl_results *results, const struct nl_rounds *rounds)
+static struct tuned tuned_of(const struct nl_results *results, const struct nl_experiment *experiment,
+                             const struct nl_curves *curves)
 {
-    struct tuned t = {.results = results, .rounds = rounds, .values = nl_search_combinations(rounds)};
+    const struct nl_rounds *rounds = &experiment->rounds;
+    struct tuned t = {.results = results,
+                      .experiment = experiment,
+                      .curves = curves,
+                      .rounds = rounds,
+                      .values = nl_search_combinations(rounds)};
     t.metric = nl_metric_column(results, nl_metric_names[rounds->tune_by]);
     t.factor = nl_alloc((size_t)rounds->tunes, sizeof *t.factor);
     for (int i = 0; i < rounds->tunes; i++)
@@ -178,8 +206,9 @@ static struct tuned tuned_of(const struct nl_results *results, const struct nl_r
     for (int p = 0; p < t.points; p++)
         for (int v = 0; v < t.values; v++) {
             const struct nl_cell *cell = t.point[p].cell[v];
-            candidates(&t, p)[v] =
-                cell ? (struct nl_candidate){cell->failed, score_of(&t, cell)} : (struct nl_candidate){-1, NAN};
+            candidates(&t, p)[v] = !cell                    ? (struct nl_candidate){-1, NAN}
+                                   : rounds->tune_to_target ? steps_of(&t, cell)
+                                                            : (struct nl_candidate){cell->failed, score_of(&t, cell)};
         }
     return t;
 }
@@ -265,23 +294,26 @@ static void say_choice(struct nl_text *out, const struct tuned *t, int p, const 
     if (ties)
         nl_text_add(out, "; %s %s as good, and the first was taken", NL_COUNT(ties, "other choice"),
                     nl_agree(ties, "is", "are"));
-    if (cell->failed)
-        nl_text_add(out, "; %d of %s failed with it, and no fewer with any other value", cell->failed,
-                    NL_COUNT(cell->trials, "run"));
+    int failed = candidates(t, p)[value].failed;
+    if (failed)
+        nl_text_add(out, "; %d of %s %s with it, and no fewer with any other value", failed,
+                    NL_COUNT(cell->trials, "run"), t->rounds->tune_to_target ? "did not get there" : "failed");
     say_edges(out, t, cell, value);
     nl_text_add(out, "\n");
 }
 
 static struct nl_experiment grid_with_choices(const struct nl_experiment *asked, const struct nl_results *results,
-                                              struct nl_text *decided)
+                                              const struct nl_curves *curves, struct nl_text *decided)
 {
     struct nl_experiment out = *asked;
-    struct tuned t = tuned_of(results, &asked->rounds);
+    struct tuned t = tuned_of(results, asked, curves);
+    char *by = nl_tuned_by(&asked->rounds);
     set_test_apart(&out);
     out.rounds.choices = 0;
     out.rounds.chosen = nl_keep(nl_alloc((size_t)t.points, sizeof *out.rounds.chosen));
-    nl_text_add(decided, "chosen by %s over %s, without the test part:\n", nl_metric_names[asked->rounds.tune_by],
+    nl_text_add(decided, "chosen by %s over %s, without the test part:\n", by,
                 NL_COUNT(asked->rounds.tune_seeds, "seed"));
+    free(by);
     bool differ = false;
     int first = nl_choose(t.candidate, t.values), same = nl_choose_for_all(t.candidate, t.points, t.values);
     for (int p = 0; p < t.points; p++) {
@@ -321,19 +353,21 @@ static char *points_at_edge(const struct tuned *t, int i, int edge)
 
 /* Extends what is searched of each key beyond the edges at which the best value of a point lies, for all points alike.
  * Whether anything was added. */
-static bool extend_search(struct nl_rounds *rounds, const struct nl_results *results, struct nl_text *decided)
+static bool extend_search(struct nl_rounds *rounds, const struct nl_experiment *asked, const struct nl_results *results,
+                          const struct nl_curves *curves, struct nl_text *decided)
 {
     bool more = false;
     if (rounds->extended >= rounds->extend)
         return false;
-    struct nl_rounds before = *rounds;
-    struct tuned t = tuned_of(results, &before);
-    for (int i = 0; i < before.tunes; i++) {
+    struct nl_experiment before = *asked;
+    before.rounds = *rounds;
+    struct tuned t = tuned_of(results, &before, curves);
+    for (int i = 0; i < before.rounds.tunes; i++) {
         char *below = points_at_edge(&t, i, -1), *above = points_at_edge(&t, i, 1);
         if ((below || above) && nl_search_extend(rounds, i, below, above)) {
             char *space = nl_search_space_yaml(rounds, i, NL_SHOWN);
             nl_text_add(decided, "%s is searched in %s now, for all alike: the best value lies at ",
-                        before.tune[i].key[0]->name, space);
+                        before.rounds.tune[i].key[0]->name, space);
             if (below)
                 nl_text_add(decided, "the lower edge for %s%s", below, above ? ", and at " : "");
             if (above)
@@ -521,6 +555,14 @@ static bool continue_grid(struct nl_experiment *experiment, int number, const st
     return true;
 }
 
+static int curves_of(const struct nl_grid *grid, const struct nl_record *record, struct nl_curves *out,
+                     struct nl_error *err)
+{
+    struct nl_csv csv;
+    int status = nl_csv_parse("curves.csv", nl_curves_csv(grid, record), &csv, err);
+    return status == NL_OK ? nl_curves_of(&csv, out, err) : status;
+}
+
 bool nl_round_next(const struct nl_experiment *experiment, const char *folder, const struct nl_round *done,
                    const struct nl_grid *grid, const struct nl_record *record, struct nl_round *next, int *status,
                    struct nl_error *err)
@@ -541,11 +583,17 @@ bool nl_round_next(const struct nl_experiment *experiment, const char *folder, c
     }
     bool more = true;
     struct nl_experiment asked = *experiment;
-    if (done->kind == NL_ROUND_TUNING) {
-        next->kind = extend_search(&next->asked, &results, &next->decided) ? NL_ROUND_TUNING : NL_ROUND_GRID;
+    struct nl_curves curves = {0};
+    if (experiment->rounds.tune_to_target && done->kind == NL_ROUND_TUNING)
+        *status = curves_of(grid, record, &curves, err);
+    if (*status != NL_OK) {
+        more = false;
+    } else if (done->kind == NL_ROUND_TUNING) {
+        next->kind =
+            extend_search(&next->asked, &asked, &results, &curves, &next->decided) ? NL_ROUND_TUNING : NL_ROUND_GRID;
         asked.rounds = next->asked;
-        next->experiment =
-            next->kind == NL_ROUND_TUNING ? tuning_of(&asked) : grid_with_choices(&asked, &results, &next->decided);
+        next->experiment = next->kind == NL_ROUND_TUNING ? tuning_of(&asked)
+                                                         : grid_with_choices(&asked, &results, &curves, &next->decided);
     } else if (!continue_grid(&next->experiment, done->number, &results, &next->decided)) {
         more = done->experiment.rounds.has_same;
         next->kind = NL_ROUND_SAME;
@@ -553,6 +601,7 @@ bool nl_round_next(const struct nl_experiment *experiment, const char *folder, c
             next->experiment = grid_with_same(&done->experiment);
     }
     next->folder = folder_in(folder, folder_of_kind[next->kind]);
+    nl_curves_release(&curves);
     nl_results_release(&results);
     nl_planned_release(&planned);
     return more;

@@ -60,7 +60,16 @@ static struct nl_grid grid_of(const struct nl_experiment *experiment)
 struct score {
     enum nl_status status;
     double error;
+    int steps; /* after which the validation error is at 0.05, evaluated at every tenth of 50; 0: it never is */
 };
+
+static char *curve_of(const struct score *score)
+{
+    struct nl_text out = {0};
+    for (int step = 10; step <= 50; step += 10)
+        nl_text_add(&out, "%d,1,320,val,running,0.1,1,%g\n", step, score->steps && step >= score->steps ? 0.95 : 0.5);
+    return out.at;
+}
 
 /* The trials of a round, each as `score` says, and what follows the round. */
 static bool next_round(const struct nl_experiment *asked, const struct nl_round *round,
@@ -73,7 +82,7 @@ static bool next_round(const struct nl_experiment *asked, const struct nl_round 
         record[i] = (struct nl_record){.present = true,
                                        .status = of.status,
                                        .failed_step = of.status == NL_DIVERGED ? 3 : -1,
-                                       .curve = nl_strdup("")};
+                                       .curve = curve_of(&of)};
         for (int part = 0; part < NL_PARTS; part++)
             for (int eval = 0; eval < NL_EVALS; eval++)
                 record[i].score[part][eval] = of.status == NL_DIVERGED
@@ -95,7 +104,7 @@ static bool next_round(const struct nl_experiment *asked, const struct nl_round 
 static struct score best_rates(const struct nl_config *config)
 {
     double best = config->norm.kind == 0 ? 0.1 : 1.0;
-    return (struct score){NL_DONE, 0.1 + 0.1 * fabs(log(config->train.lr / best))};
+    return (struct score){NL_DONE, 0.1 + 0.1 * fabs(log(config->train.lr / best)), 0};
 }
 
 /* How often each sample of the data set is in a part of a trial. */
@@ -260,10 +269,12 @@ static struct score fewest_fail(const struct nl_config *config)
 {
     bool first = config->train.seed % 2;
     if (config->norm.kind != 0)
-        return (struct score){config->train.lr < 10.0 || first ? NL_DIVERGED : NL_DONE, 0.5};
-    return (struct score){config->train.lr == 1.0 && first ? NL_DEAD : NL_DONE, config->train.lr == 1.0   ? 0.01
-                                                                                : config->train.lr == 0.1 ? 0.2
-                                                                                                          : 0.3};
+        return (struct score){config->train.lr < 10.0 || first ? NL_DIVERGED : NL_DONE, 0.5, 0};
+    return (struct score){config->train.lr == 1.0 && first ? NL_DEAD : NL_DONE,
+                          config->train.lr == 1.0   ? 0.01
+                          : config->train.lr == 0.1 ? 0.2
+                                                    : 0.3,
+                          0};
 }
 
 static void decides(const char *text, struct score (*score)(const struct nl_config *), const char *decided,
@@ -302,7 +313,7 @@ END_TEST
 static struct score two_are_best(const struct nl_config *config)
 {
     double off = config->norm.kind == 0 && config->train.lr == 1.0 ? 0.0 : fabs(log10(config->train.lr / 0.1));
-    return (struct score){NL_DONE, 0.1 + 0.1 * off + 0.01 * (double)(config->train.seed % 2)};
+    return (struct score){NL_DONE, 0.1 + 0.1 * off + 0.01 * (double)(config->train.seed % 2), 0};
 }
 
 START_TEST(a_choice_between_equals_is_said)
@@ -315,13 +326,36 @@ START_TEST(a_choice_between_equals_is_said)
 }
 END_TEST
 
+/* bn is there after 30 steps at 0.1, after 20 at 1, and at 10 in one of two seeds after 10; ln never is at 0.1, and after
+ * 50 at 1. */
+static struct score arrives(const struct nl_config *config)
+{
+    double rate = config->train.lr;
+    bool first = config->train.seed % 2;
+    if (config->norm.kind != 0)
+        return (struct score){NL_DONE, 0.1, rate == 1.0 ? 50 : 0};
+    return (struct score){NL_DONE, 0.1, rate == 0.1 ? 30 : rate == 1.0 ? 20 : rate == 10.0 && first ? 10 : 0};
+}
+
+START_TEST(fewest_steps_to_the_target_are_chosen)
+{
+    decides("data: {val: 64}\nplot: {metric: test_error, target: 5}\nsweep:\n  grid: {norm.kind: [bn, ln]}\n  seeds: "
+            "2\n  tune: {train.lr: [0.01, 0.1, 1, 10, 100], by: steps, seeds: 2}\n",
+            arrives,
+            "chosen by the steps until val_error is at plot.target over 2 seeds, without the test part:\n"
+            "  norm.kind: bn, train.lr: 1\n"
+            "  norm.kind: ln, train.lr: 1\n",
+            "  tune: {train.lr: [0.01, 0.1, 1, 10, 100], by: steps, seeds: 2}\n");
+}
+END_TEST
+
 /* ---- search ---- */
 
 /* The best rate of bn is 0.03, of ln 30; that of momentum 0. */
 static struct score rates_apart(const struct nl_config *config)
 {
     double best = config->norm.kind == 0 ? 0.03 : 30.0;
-    return (struct score){NL_DONE, 0.1 + 0.01 * fabs(log(config->train.lr / best)) + 1e-4 * config->train.momentum};
+    return (struct score){NL_DONE, 0.1 + 0.01 * fabs(log(config->train.lr / best)) + 1e-4 * config->train.momentum, 0};
 }
 
 /* The rounds of a tuned sweep up to its grid: what each decided, one after another, and the grid's experiment. */
@@ -428,7 +462,7 @@ END_TEST
 static struct score best_groups(const struct nl_config *config)
 {
     return (struct score){
-        NL_DONE, strcmp(nl_norms[config->norm.kind]->name, "gn") == 0 ? 0.1 * (double)config->norm.groups : 0.1};
+        NL_DONE, strcmp(nl_norms[config->norm.kind]->name, "gn") == 0 ? 0.1 * (double)config->norm.groups : 0.1, 0};
 }
 
 START_TEST(a_key_that_does_not_apply_is_not_in_the_way)
@@ -448,8 +482,8 @@ END_TEST
 /* The largest usable rate of bn is 2 and of ln 0.4, the same for all seeds. */
 static struct score usable(const struct nl_config *config)
 {
-    return config->train.lr > (config->norm.kind == 0 ? 2.0 : 0.4) ? (struct score){NL_DIVERGED, 0.0}
-                                                                   : (struct score){NL_DONE, 0.05};
+    return config->train.lr > (config->norm.kind == 0 ? 2.0 : 0.4) ? (struct score){NL_DIVERGED, 0.0, 0}
+                                                                   : (struct score){NL_DONE, 0.05, 0};
 }
 
 START_TEST(rates_are_refined_until_the_largest_usable_one_is_known)
@@ -561,6 +595,7 @@ int main(void)
     tcase_add_test(tests, a_split_without_test_seed_is_as_it_was);
     tcase_add_test(tests, fewest_failures_count_before_the_score);
     tcase_add_test(tests, a_choice_between_equals_is_said);
+    tcase_add_test(tests, fewest_steps_to_the_target_are_chosen);
     tcase_add_test(tests, values_are_extended_beyond_the_edges_for_all_alike);
     tcase_add_test(tests, a_key_ends_where_it_ends);
     tcase_add_test(tests, trials_are_extended_beyond_the_edges);
