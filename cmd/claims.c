@@ -207,6 +207,24 @@ static int judge(const struct claims *claims, const struct settings *settings)
     return EXIT_DONE;
 }
 
+/* What the quick protocol has found of it in `folder`, if it was run there: parts that have no room to be found, which
+ * the whole one is not likely to find either. */
+static void warn_of_room(const char *path, const struct nl_published *published)
+{
+    struct settings quick = {.quick = true, .out = "results/claims_quick"};
+    struct nl_outcome known = {0};
+    if (!published->has_quick || output.quiet || find_outcome(path, &quick, false, &known))
+        return;
+    for (int i = 0; i < known.parts; i++)
+        if (known.part[i].finding == NL_PART_NO_ROOM)
+            tell(stderr,
+                 "warning: in the quick run the other side of part %d (%s) left %.3g %s, less than the claim needs: "
+                 "there may be no room for it\n",
+                 i + 1, known.part[i].part->says, known.part[i].room * known.part[i].claim.scale,
+                 known.part[i].claim.unit);
+    nl_outcome_release(&known);
+}
+
 static int run_claims(struct claims *claims, const struct settings *settings)
 {
     if (!can_be_made(settings->out))
@@ -215,6 +233,8 @@ static int run_claims(struct claims *claims, const struct settings *settings)
     for (int i = 0; i < claims->count; i++) {
         if (!output.quiet)
             fprintf(stderr, "%s\n", claims->path[i]);
+        if (!settings->quick)
+            warn_of_room(claims->path[i], claims->outcome[i].published);
         nl_outcome_release(&claims->outcome[i]); /* what was known of it before */
         int code = find_outcome(claims->path[i], settings, true, &claims->outcome[i]);
         if (code)
@@ -278,7 +298,8 @@ const struct command command_claims = {
         "paper's own figures, and what would decide an open claim. CLAIM is a name that list prints, or a file. Finished trials are\n"
         "kept: the same command continues.\n"
         "\n"
-        "      --quick          the shorter protocols: all claims in a quarter of an hour\n"
+        "      --quick          the shorter protocols: all claims in a quarter of an hour; what they leave no room for is told before\n"
+        "                       the whole protocol is run\n"
         "  -o, --out DIR        results go to DIR/CLAIM (default: results/claims, or results/claims_quick with --quick)\n"
         "  -j, --jobs N         trials at a time (default: the number of cores)\n"
         "  -f, --format F       text (default), md (GitHub), json\n"

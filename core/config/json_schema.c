@@ -329,8 +329,8 @@ static void add_sweep_definitions(struct nl_text *out)
     struct nl_text beside = {0};
     nl_text_add(
         &beside,
-        "\n      \"by\": {\"enum\": [\"val_loss\", \"val_error\", \"val_accuracy\", \"steps\"]},\n      \"on\": {\"$ref\": "
-        "\"#/$defs/tuned/properties/by\"},\n      \"seeds\": {\"type\": \"integer\", \"minimum\": 1, "
+        "\n      \"by\": {\"enum\": [\"val_loss\", \"val_error\", \"val_accuracy\", \"steps\"]},\n      \"on\": "
+        "{\"$ref\": \"#/$defs/tuned/properties/by\"},\n      \"seeds\": {\"type\": \"integer\", \"minimum\": 1, "
         "\"maximum\": %d},\n      \"trials\": {\"type\": \"integer\", \"minimum\": %d, \"maximum\": %d},\n      "
         "\"extend\": {\"type\": \"integer\", \"minimum\": 0, \"maximum\": %d},\n      \"extended\": {\"$ref\": "
         "\"#/$defs/tuned/properties/extend\"}",
