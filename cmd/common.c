@@ -158,7 +158,7 @@ static void report_missing(const char *file)
     free(with_ending);
 }
 
-/* How names of other libraries were read. */
+/* How names of other libraries, and the user's files, were read. */
 static void print_read_as(struct nl_diagnostics *diagnostics)
 {
     diagnostics->coloured = coloured(stderr);
@@ -205,6 +205,7 @@ void print_notes(const struct plan *plan)
         fputs(notes, stderr);
     if (warns())
         nl_lint_grid(&plan->experiment, &plan->grid, &warnings);
+    print_read_as(&warnings);
     print_diagnostics(&warnings);
     free(notes);
 }

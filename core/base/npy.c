@@ -1,5 +1,6 @@
 /* The header of a .npy file is a Python dictionary in text: {'descr': '<f4', 'fortran_order': False, 'shape': (2, 3),
- * }. It is read here as strictly as numpy.save writes it: any order of the three keys, each once, nothing else. */
+ * }. It is read here as strictly as numpy.save writes it: any order of the three keys, each once, nothing else. Either
+ * order of bytes and of dimensions is read, and becomes ours. */
 #include "base/npy.h"
 
 #include <stdbool.h>
@@ -8,6 +9,7 @@
 #include <string.h>
 
 #include "base/files.h"
+#include "base/half.h"
 #include "base/memory.h"
 #include "base/scan.h"
 
@@ -63,31 +65,78 @@ static bool take_shape(struct nl_scan *scan, struct nl_npy *out)
     return true;
 }
 
-static int read_type(const char *descr, const char *path, enum nl_dtype *type, struct nl_error *err)
+/* What a file has of an array beside its numbers: how an element is stored, and in which order they come. */
+struct layout {
+    size_t bytes; /* of an element in the file */
+    bool half;    /* float16 */
+    bool swapped; /* big endian */
+    bool fortran; /* the first dimension is the fastest */
+};
+
+/* Types that hold no real numbers, by the letter of their descr; and what makes numbers of them. */
+static const struct {
+    char kind;
+    const char *what, *remedy;
+} no_numbers[] = {
+    {'c', "complex numbers", "save x.real, or numpy.stack([x.real, x.imag], axis=-1)"},
+    {'O', "objects of Python, which are never read", "save numpy.stack(list(x)).astype('float32')"},
+    {'U', "texts", "for labels save numpy.unique(y, return_inverse=True)[1]"},
+    {'S', "texts", "for labels save numpy.unique(y, return_inverse=True)[1]"},
+    {'M', "dates", "save (x - x.min()) / numpy.timedelta64(1, 's')"},
+    {'m', "durations", "save x / numpy.timedelta64(1, 's')"},
+    {'V', "raw bytes, as numpy saves bfloat16", "save x.astype('float32')"},
+};
+
+/* descr: "<f4". A type of one byte has no order of bytes, and numpy writes "|u1". */
+static int read_type(const char *descr, const char *path, enum nl_dtype *type, struct layout *layout,
+                     struct nl_error *err)
 {
-    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++)
-        if (strcmp(descr, types[i].descr) == 0) {
-            *type = (enum nl_dtype)i;
+    static const struct {
+        const char *code;
+        enum nl_dtype type;
+        size_t bytes;
+    } narrow[] = {{"b1", NL_U8, 1}, {"f2", NL_F32, 2}}; /* types that are read as another one */
+    const char *code = *descr ? descr + 1 : descr;
+    bool ordered = *descr && strchr("<>|=", *descr);
+    layout->swapped = descr[0] == '>';
+    for (size_t i = 0; ordered && i < sizeof narrow / sizeof *narrow; i++)
+        if (strcmp(code, narrow[i].code) == 0) {
+            *type = narrow[i].type;
+            layout->bytes = narrow[i].bytes;
+            layout->half = *type == NL_F32;
             return NL_OK;
         }
-    if (descr[0] == '>')
-        return nl_fail(err,
-                       "cannot read '%s': its numbers are big endian ('%s'); save x.astype(x.dtype.newbyteorder('<'))",
-                       path, descr);
-    return nl_fail(err, "cannot read '%s': its type is '%s', expected float32, float64 or integers", path, descr);
+    for (size_t i = 0; ordered && i < sizeof types / sizeof types[0]; i++)
+        if (strcmp(code, types[i].descr + 1) == 0) {
+            *type = (enum nl_dtype)i;
+            layout->bytes = types[i].size;
+            return NL_OK;
+        }
+    for (size_t i = 0; ordered && i < sizeof no_numbers / sizeof *no_numbers; i++)
+        if (*code == no_numbers[i].kind)
+            return nl_fail(err, "cannot read '%s': it holds %s ('%s'), expected numbers; %s", path, no_numbers[i].what,
+                           descr, no_numbers[i].remedy);
+    return nl_fail(err, "cannot read '%s': its type is '%s', expected bool, integers, float16, float32 or float64%s",
+                   path, descr, *code == 'f' ? "; save x.astype('float64')" : "");
 }
 
-static int read_header(struct nl_scan scan, const char *path, struct nl_npy *out, struct nl_error *err)
+static int read_header(struct nl_scan scan, const char *path, struct nl_npy *out, struct layout *layout,
+                       struct nl_error *err)
 {
     char key[32], descr[32] = "";
-    bool has_descr = false, has_order = false, has_shape = false, fortran = false, good = nl_scan_take(&scan, "{");
+    bool has_descr = false, has_order = false, has_shape = false, good = nl_scan_take(&scan, "{");
     while (good && !nl_scan_take(&scan, "}")) {
         good = take_string(&scan, key, sizeof key) && nl_scan_take(&scan, ":");
+        if (good && strcmp(key, "descr") == 0 && nl_scan_next(&scan, '['))
+            return nl_fail(err,
+                           "cannot read '%s': it holds records of several fields, expected numbers of one type; save "
+                           "numpy.lib.recfunctions.structured_to_unstructured(x)",
+                           path);
         if (good && strcmp(key, "descr") == 0 && !has_descr) {
             has_descr = good = take_string(&scan, descr, sizeof descr);
         } else if (good && strcmp(key, "fortran_order") == 0 && !has_order) {
-            fortran = nl_scan_take(&scan, "True");
-            has_order = good = fortran || nl_scan_take(&scan, "False");
+            layout->fortran = nl_scan_take(&scan, "True");
+            has_order = good = layout->fortran || nl_scan_take(&scan, "False");
         } else if (good && strcmp(key, "shape") == 0 && !has_shape) {
             has_shape = good = take_shape(&scan, out);
         } else {
@@ -101,9 +150,7 @@ static int read_header(struct nl_scan scan, const char *path, struct nl_npy *out
             err,
             "cannot read '%s': its header is not one of a plain array (type, order and shape of at most %d dimensions)",
             path, NL_NPY_MAX_DIMS);
-    if (fortran)
-        return nl_fail(err, "cannot read '%s': it is in Fortran order; save numpy.ascontiguousarray(x)", path);
-    return read_type(descr, path, &out->type, err);
+    return read_type(descr, path, &out->type, layout, err);
 }
 
 /* bytes of the header's text and where it starts; NL_FAIL where the file is shorter. */
@@ -126,34 +173,75 @@ static int find_header(const unsigned char *bytes, size_t length, const char *pa
 
 /* What the first `length` of the file's `total` bytes say of it; *start: where the data begins. */
 static int read_start(const char *bytes, size_t length, size_t total, const char *path, struct nl_npy *out,
-                      size_t *start, struct nl_error *err)
+                      struct layout *layout, size_t *start, struct nl_error *err)
 {
     size_t size = 0, expected;
     if (find_header((const unsigned char *)bytes, length, path, start, &size, err))
         return NL_FAIL;
-    if (read_header((struct nl_scan){bytes + *start, bytes + *start + size}, path, out, err))
+    if (read_header((struct nl_scan){bytes + *start, bytes + *start + size}, path, out, layout, err))
         return NL_FAIL;
     *start += size;
     out->count = 1;
     for (int i = 0; i < out->dims; i++)
         if (__builtin_mul_overflow(out->count, out->shape[i], &out->count))
             return nl_fail(err, "cannot read '%s': its header promises more elements than a file can hold", path);
-    if (__builtin_mul_overflow(out->count, nl_dtype_size(out->type), &expected))
+    if (__builtin_mul_overflow(out->count, layout->bytes, &expected))
         return nl_fail(err, "cannot read '%s': its header promises more bytes than a file can hold", path);
     if (total - *start != expected)
         return nl_fail(err, "cannot read '%s': %zu bytes of data, expected %zu", path, total - *start, expected);
     return NL_OK;
 }
 
+/* An element as the file has it becomes one of ours. */
+static void take_element(const char *from, const struct layout *layout, char *to)
+{
+    char bytes[8];
+    for (size_t b = 0; b < layout->bytes; b++)
+        bytes[b] = from[layout->swapped ? layout->bytes - 1 - b : b];
+    if (layout->half) {
+        uint16_t bits;
+        memcpy(&bits, bytes, sizeof bits);
+        float value = nl_from_half(bits);
+        memcpy(to, &value, sizeof value);
+    } else {
+        memcpy(to, bytes, layout->bytes);
+    }
+}
+
+/* Elements in the order of C, from a file in either order. */
+static void take_elements(const char *from, const struct layout *layout, struct nl_npy *out)
+{
+    size_t size = nl_dtype_size(out->type), at[NL_NPY_MAX_DIMS] = {0}, step[NL_NPY_MAX_DIMS], place = 0, stride = 1;
+    for (int i = 0; i < out->dims; i++) {
+        int d = layout->fortran ? i : out->dims - 1 - i;
+        step[d] = stride;
+        stride *= out->shape[d];
+    }
+    for (size_t i = 0; i < out->count; i++) {
+        take_element(from + place * layout->bytes, layout, (char *)out->data + i * size);
+        int d = out->dims - 1;
+        for (; d >= 0 && ++at[d] == out->shape[d]; d--) {
+            at[d] = 0;
+            place -= (out->shape[d] - 1) * step[d];
+        }
+        place += d >= 0 ? step[d] : 0;
+    }
+}
+
 static int read_array(const char *bytes, size_t length, const char *path, struct nl_npy *out, struct nl_error *err)
 {
     size_t start = 0;
-    if (read_start(bytes, length, length, path, out, &start, err))
+    struct layout layout = {0};
+    if (read_start(bytes, length, length, path, out, &layout, &start, err))
         return NL_FAIL;
-    out->data = malloc(length - start ? length - start : 1);
+    size_t room = out->count * nl_dtype_size(out->type); /* at most twice what the file has */
+    out->data = malloc(room ? room : 1);
     if (!out->data)
-        return nl_fail_errno(err, "cannot hold the %zu bytes of '%s'", length - start, path);
-    memcpy(out->data, bytes + start, length - start);
+        return nl_fail_errno(err, "cannot hold the %zu bytes of '%s'", room, path);
+    if (layout.half || layout.swapped || layout.fortran)
+        take_elements(bytes + start, &layout, out);
+    else
+        memcpy(out->data, bytes + start, room);
     return NL_OK;
 }
 
@@ -176,10 +264,11 @@ int nl_npy_read_head(const char *path, struct nl_npy *out, struct nl_error *err)
     enum { HEAD = 4096 }; /* bytes; the header of a plain array has some 120 */
     *out = (struct nl_npy){0};
     size_t total, start = 0;
+    struct layout layout = {0};
     char *bytes = nl_file_read_start(path, HEAD, &total, err);
     if (!bytes)
         return NL_FAIL;
-    int status = read_start(bytes, total < HEAD ? total : HEAD, total, path, out, &start, err);
+    int status = read_start(bytes, total < HEAD ? total : HEAD, total, path, out, &layout, &start, err);
     free(bytes);
     if (status)
         *out = (struct nl_npy){0};

@@ -1,5 +1,5 @@
-/* NumPy's .npy files (format 1.0, written; 1.0 to 3.0, read), C order, little endian: float32 f4, float64 f8, integers
- * i1 to i8 and u1 to u8. Source: numpy.lib.format. */
+/* NumPy's .npy files (format 1.0, written; 1.0 to 3.0, read): float32 f4, float64 f8, integers i1 to i8 and u1 to u8.
+ * Read besides: bool b1 as uint8, float16 f2 as float32; big endian; Fortran order. Source: numpy.lib.format. */
 #ifndef NL_BASE_NPY_H
 #define NL_BASE_NPY_H
 
@@ -21,7 +21,8 @@ struct nl_npy {
     void *data;   /* owned */
 };
 
-/* Reads path whole. Fortran order, big endian, objects, other types, a truncated or oversized file: errors. */
+/* Reads path whole; data is little endian and in C order, whatever the file has. Complex numbers, objects, records,
+ * texts, a truncated or oversized file: errors. */
 int nl_npy_read(const char *path, struct nl_npy *out, struct nl_error *err);
 /* As nl_npy_read, without data: the header, and that the file is as long as it says. */
 int nl_npy_read_head(const char *path, struct nl_npy *out, struct nl_error *err);

@@ -1,10 +1,11 @@
 /* npy: the user's own arrays, as numpy.save writes them.
  *
  *     images   (N, H, W, C), (N, H, W) of one channel, or (N, D): D features, each a channel of one position,
- *              standardized by itself; uint8, or float32, finite
+ *              standardized by itself. uint8 and bool stay bytes; other numbers, finite, become float32: float64 is
+ *              rounded to nearest, and integers lie between -2^24 and 2^24
  *     labels   (N) integers of any type, 0 to classes - 1; or float32 or float64, finite: real targets
  *
- * Arrays of int32, int64 or uint16 in place of images are token ids (tokens.c).
+ * Arrays (N, S) or (T) of int32, int64 or uint16 in place of images are token ids (tokens.c).
  *
  * The keys name the files; where they do not, they are train_images.npy and so on. Without test files the training
  * files are one pool, of which the seed makes a fifth the test part.
@@ -102,9 +103,6 @@ static int read_image_head(struct part *part, struct nl_shape *shape, struct nl_
     const char *path = part->image_path;
     if (nl_npy_read_head(path, images, err))
         return NL_FAIL;
-    if (images->type != NL_U8 && images->type != NL_F32)
-        return nl_fail(err, "cannot use '%s': images of %s, expected uint8 or float32; save x.astype('float32')", path,
-                       nl_dtype_name(images->type));
     if (images->dims < 2 || images->dims > 4)
         return nl_fail(err, "cannot use '%s': an array of %s, expected (N,H,W,C), (N,H,W) or (N,D)", path,
                        NL_COUNT(images->dims, "dimension"));
@@ -268,7 +266,7 @@ static int read_heads(struct arrays *arrays, const struct nl_config *config, str
         if (read_part(arrays, test, &other, err))
             return NL_FAIL;
         arrays->key = test->image_key;
-        if (test->images.type != train->images.type || test->images.dims != train->images.dims ||
+        if ((test->images.type == NL_U8) != (train->images.type == NL_U8) || test->images.dims != train->images.dims ||
             other.height != arrays->shape.height || other.width != arrays->shape.width ||
             other.channels != arrays->shape.channels)
             return nl_fail(err, "cannot use '%s': images of %dx%dx%d, %s, but '%s' has %dx%dx%d, %s", test->image_path,
@@ -392,6 +390,47 @@ static char *index_text(const struct nl_npy *array, size_t at)
     return out.at;
 }
 
+/* A number that float32 cannot stand for; NULL: it can. */
+static const char *unfit(double value, enum nl_dtype type)
+{
+    const double most = 1 << 24; /* up to it float32 has all integers */
+    bool whole = type != NL_F32 && type != NL_F64;
+    if (whole)
+        return fabs(value) <= most ? NULL : "integers up to 2^24, which float32 has; save x.astype('float32') to round";
+    return isfinite(value) && isfinite((float)value) ? NULL
+           : isfinite(value)                         ? "finite numbers that float32 holds"
+                                                     : "finite numbers";
+}
+
+/* The numbers of images that are not bytes, as float32. */
+static int copy_values(const struct part *part, float *to, struct nl_text *notes, struct nl_error *err)
+{
+    const struct nl_npy *images = &part->images;
+    size_t rounded = 0;
+    for (size_t i = 0; i < images->count; i++) {
+        double value = nl_npy_get(images, i);
+        const char *expected = unfit(value, images->type);
+        if (expected) {
+            char *index = index_text(images, i);
+            char text[32];
+            nl_fail(err, "cannot use '%s': %s at %s, expected %s", part->image_path,
+                    isnan(value)   ? "nan"
+                    : isinf(value) ? "an infinity"
+                                   : nl_double_text(value, text),
+                    index, expected);
+            free(index);
+            return NL_FAIL;
+        }
+        to[i] = (float)value;
+        rounded += (double)to[i] != value;
+    }
+    if (rounded)
+        nl_text_add(notes,
+                    "'%s' is float64, and networks take float32: %zu of %zu numbers are rounded to the nearest\n",
+                    part->image_path, rounded, images->count);
+    return NL_OK;
+}
+
 static int copy_part(struct part *part, struct nl_dataset *set, size_t first, struct nl_error *err)
 {
     struct nl_npy head = part->images;
@@ -401,20 +440,11 @@ static int copy_part(struct part *part, struct nl_dataset *set, size_t first, st
     if (part->images.type != head.type || part->images.dims != head.dims || part->images.shape[0] != rows ||
         part->images.count != head.count)
         return nl_fail(err, "cannot use '%s': it changed while it was read", part->image_path);
-    const float *values = part->images.data;
-    for (size_t i = 0; set->values && i < part->images.count; i++)
-        if (!isfinite(values[i])) {
-            char *index = index_text(&part->images, i);
-            nl_fail(err, "cannot use '%s': %s at %s, expected finite numbers", part->image_path,
-                    isnan(values[i]) ? "nan" : "an infinity", index);
-            free(index);
-            return NL_FAIL;
-        }
     size_t each = part->images.count / rows;
     if (set->pixels)
         memcpy(set->pixels + first * each, part->images.data, part->images.count);
-    else
-        memcpy(set->values + first * each, values, part->images.count * sizeof *values);
+    else if (copy_values(part, set->values + first * each, &set->notes, err))
+        return NL_FAIL;
     float *target = set->numbers;
     for (size_t i = 0; i < rows && target; i++)
         target[first + i] = (float)nl_npy_get(&part->labels, i);
@@ -432,8 +462,8 @@ struct nl_dataset *nl_arrays_open(const struct nl_config *config, struct nl_erro
         return nl_tokens_open(config, err);
     if (read_heads(&arrays, config, err) == NL_OK) {
         size_t train = arrays.train.images.shape[0], test = arrays.test.present ? arrays.test.images.shape[0] : 0;
-        set = nl_dataset_new("npy", arrays.train.images.type, arrays.shape, (int64_t)(train + test),
-                             test ? (int64_t)train : 0, err);
+        set = nl_dataset_new("npy", arrays.train.images.type == NL_U8 ? NL_U8 : NL_F32, arrays.shape,
+                             (int64_t)(train + test), test ? (int64_t)train : 0, err);
         if (set)
             set->pool_test = (int)arrays.pool_test;
         if (set && (copy_part(&arrays.train, set, 0, err) || (test && copy_part(&arrays.test, set, train, err)))) {

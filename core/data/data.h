@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "base/memory.h"
 #include "base/random.h"
 #include "config/config.h"
 #include "data/alphabet.h"
@@ -65,6 +66,7 @@ struct nl_dataset {
                      /* the first so many tokens; */
                      /* 0: one pool, split by seed (digits, npy without test files): */
     int pool_test;         /* so many of it are the test part */
+    struct nl_text notes;  /* how the user's own files were read, where they may be read otherwise: a line each */
     char checksum[65];     /* SHA-256, hex, of shape, pixels, labels and rows: part of every trial's identity */
 };
 

@@ -409,6 +409,9 @@ void nl_own_doubts(const struct nl_dataset *set, const struct nl_config *config,
                    struct nl_diagnostics *warnings)
 {
     const struct telling t = {set, config, experiment, warnings};
+    const struct nl_origin from = nl_origin_of(experiment, "data.name");
+    for (const char *line = set->notes.at; line && *line; line += strcspn(line, "\n") + 1)
+        nl_note(warnings, &from, "%.*s", (int)strcspn(line, "\n"), line);
     bool is_text = config->data.name == NL_TEXT && config->data.file[0];
     if (is_text)
         tell_of_characters(&t);

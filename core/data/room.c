@@ -70,5 +70,6 @@ void nl_dataset_free(struct nl_dataset *dataset)
     free(dataset->labels);
     free(dataset->numbers);
     nl_alphabet_release(&dataset->alphabet);
+    nl_text_release(&dataset->notes);
     free(dataset);
 }

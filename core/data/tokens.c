@@ -34,7 +34,7 @@ bool nl_tokens_are(const struct nl_config *config)
     char *path[NL_DATA_FILES];
     struct nl_npy head = {0};
     nl_data_files(config, path);
-    bool are = nl_npy_read_head(path[TRAIN_X], &head, NULL) == NL_OK && is_token_type(head.type);
+    bool are = nl_npy_read_head(path[TRAIN_X], &head, NULL) == NL_OK && is_token_type(head.type) && head.dims <= 2;
     nl_npy_release(&head);
     for (int i = 0; i < NL_DATA_FILES; i++)
         free(path[i]);
@@ -67,12 +67,6 @@ static int read_file(struct tokens *tokens, int which, int dims, struct nl_error
         return NL_FAIL;
     if (array->count == 0)
         return nl_fail(err, "cannot use '%s': it is empty", path);
-    if (which % 2 == 0 && is_token_type(array->type) && array->dims > dims)
-        return nl_fail(err,
-                       "cannot use '%s': %s of %s, which are neither token ids, (T) or (N,S), nor images, uint8 or "
-                       "float32; save x.astype('uint8') "
-                       "or x.astype('float32')",
-                       path, nl_dtype_name(array->type), NL_COUNT(array->dims, "dimension"));
     if (!is_token_type(array->type) || array->dims < 1 || array->dims > dims || array->count > INT32_MAX)
         return nl_fail(err, "cannot use '%s': %s of %s, expected int32, int64 or uint16, %s", path,
                        nl_dtype_name(array->type), NL_COUNT(array->dims, "dimension"),
@@ -81,8 +75,8 @@ static int read_file(struct tokens *tokens, int which, int dims, struct nl_error
                                           : "(N) or (N,S)");
     for (size_t i = 0; i < array->count; i++)
         if (!(nl_npy_get(array, i) >= 0 && nl_npy_get(array, i) < MOST_TOKENS))
-            return nl_fail(err, "cannot use '%s': number %.0f at %zu, expected 0 to %d", path, nl_npy_get(array, i), i,
-                           MOST_TOKENS - 1);
+            return nl_fail(err, "cannot use '%s': number %.0f at %zu, expected 0 to %d%s", path, nl_npy_get(array, i),
+                           i, MOST_TOKENS - 1, which % 2 ? "" : "; for features save x.astype('float32')");
     return NL_OK;
 }
 

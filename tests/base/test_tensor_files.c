@@ -108,7 +108,9 @@ static const struct {
     {NULL, "{'descr': '<f4', 'descr': '<f4', 'fortran_order': False, 'shape': (6,)}", 24, HEADER},
     {NULL, "{'descr': '<f4', 'fortran_order': False, 'shape': (6,)", 24, HEADER},
     {NULL, "{'descr': '<f4", 0, HEADER},
-    {NULL, "{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (6,)}", 24, HEADER},
+    {NULL, "{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (6,)}", 24,
+     "it holds records of several fields, expected numbers of one type; save "
+     "numpy.lib.recfunctions.structured_to_unstructured(x)"},
     {NULL, SHAPED("(6)"), 24, HEADER},
     {NULL, SHAPED("(2 3)"), 24, HEADER},
     {NULL, SHAPED("(-2,)"), 24, HEADER},
@@ -117,12 +119,20 @@ static const struct {
     {NULL, SHAPED("(4294967296, 4294967296)"), 24, "its header promises more elements than a file can hold"},
     {NULL, SHAPED("(4611686018427387904,)"), 24, "its header promises more bytes than a file can hold"},
     {NULL, SHAPED("(1152921504606846976,)"), 24, "24 bytes of data, expected 4611686018427387904"},
-    {NULL, "{'descr': '<f4', 'fortran_order': True, 'shape': (2, 3)}", 24,
-     "it is in Fortran order; save numpy.ascontiguousarray(x)"},
-    {NULL, "{'descr': '>f4', 'fortran_order': False, 'shape': (6,)}", 24,
-     "its numbers are big endian ('>f4'); save x.astype(x.dtype.newbyteorder('<'))"},
+    {NULL, "{'descr': '<f4', 'fortran_order': True, 'shape': (2, 3)}", 24, NULL},
+    {NULL, "{'descr': '>f4', 'fortran_order': False, 'shape': (6,)}", 24, NULL},
+    {NULL, "{'descr': '<f2', 'fortran_order': True, 'shape': (6,)}", 12, NULL},
+    {NULL, "{'descr': '|b1', 'fortran_order': False, 'shape': (6,)}", 6, NULL},
+    {NULL, "{'descr': '<f2', 'fortran_order': False, 'shape': (6,)}", 24, "24 bytes of data, expected 12"},
     {NULL, "{'descr': '|O', 'fortran_order': False, 'shape': (6,)}", 24,
-     "its type is '|O', expected float32, float64 or integers"},
+     "it holds objects of Python, which are never read ('|O'), expected numbers; save "
+     "numpy.stack(list(x)).astype('float32')"},
+    {NULL, "{'descr': '', 'fortran_order': False, 'shape': (6,)}", 24,
+     "its type is '', expected bool, integers, float16, float32 or float64"},
+    {NULL, "{'descr': 'f4', 'fortran_order': False, 'shape': (6,)}", 24,
+     "its type is 'f4', expected bool, integers, float16, float32 or float64"},
+    {NULL, "{'descr': '<f16', 'fortran_order': False, 'shape': (6,)}", 96,
+     "its type is '<f16', expected bool, integers, float16, float32 or float64; save x.astype('float64')"},
 };
 
 START_TEST(npy_hostile)

@@ -1,5 +1,6 @@
 /* The user's own data: what numpy wrote (tests/golden/arrays.py) is what a network sees. */
 #include <check.h>
+#include <glob.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -179,6 +180,46 @@ START_TEST(floats_are_real_targets)
 }
 END_TEST
 
+/* The images of a file of types/ beside those of plain: bit for bit, or, of bool, whether they are 0. Bytes stay
+ * bytes. */
+static void check_type(const char *name, const char *plain, const char *labels)
+{
+    char *images = nl_format("data.train_images=%s", name), *own = nl_format("data.train_labels=%s", labels),
+         *path = nl_format("types/%s", plain);
+    const char *const more[] = {images, own, NULL};
+    struct nl_config config = configured("types", more);
+    struct nl_dataset *set = opened(&config);
+    struct nl_npy expected = array(path);
+    bool is_bool = strncmp(name, "bool", 4) == 0, bytes = is_bool || strncmp(name, "uint8_", 6) == 0;
+    ck_assert_msg(bytes == (set->pixels != NULL), "%s", name);
+    ck_assert_uint_eq(expected.count, (size_t)set->count * (size_t)set->shape.height * (size_t)set->shape.width *
+                                          (size_t)set->shape.channels);
+    for (size_t i = 0; i < expected.count; i++) {
+        float value = ((const float *)expected.data)[i], found = bytes ? set->pixels[i] : set->values[i];
+        value = is_bool ? (float)(value != 0) : value;
+        ck_assert_msg(memcmp(&value, &found, sizeof value) == 0, "%s: %g at %zu, expected %g", name, (double)found, i,
+                      (double)value);
+    }
+    nl_npy_release(&expected);
+    nl_dataset_free(set);
+    free(path);
+    free(own);
+    free(images);
+}
+
+START_TEST(every_type_and_order_is_read)
+{
+    glob_t files;
+    ck_assert_int_eq(glob(ARRAYS "types/*_*_*.npy", 0, NULL, &files), 0);
+    ck_assert_uint_eq(files.gl_pathc, 42); /* 9 types in four orders, 3 of one byte in two */
+    for (size_t i = 0; i < files.gl_pathc; i++)
+        check_type(strrchr(files.gl_pathv[i], '/') + 1, "plain.npy", "labels.npy");
+    globfree(&files);
+    check_type("halves.npy", "halves_plain.npy", "labels_five.npy");
+    check_type("doubles.npy", "doubles_plain.npy", "labels_five.npy");
+}
+END_TEST
+
 /* What is in the files names the data, not where they lie. */
 /* The heads of files are read before anything of them: a side that is too long, and sides whose product is. */
 START_TEST(samples_with_too_many_numbers_are_refused)
@@ -238,6 +279,7 @@ int main(void)
     tcase_add_test(tests, features_are_standardized_one_by_one);
     tcase_add_loop_test(tests, own_data_train, 0, (int)(sizeof trainings / sizeof *trainings));
     tcase_add_test(tests, floats_are_real_targets);
+    tcase_add_test(tests, every_type_and_order_is_read);
     tcase_add_test(tests, samples_with_too_many_numbers_are_refused);
     tcase_add_test(tests, checksums_are_of_the_content);
     suite_add_tcase(suite, tests);

@@ -4,7 +4,8 @@
 
 Classes can be learned: each shifts its samples. bytes/ has all four files; features/ has training files only, (N, D) in float32 with
 a mean of 1e4 deviations, and standardized.npy, what a network must see of them if all are trained on; grey/ has names of its own
-and labels of another integer type; targets/ has real ones; wrong/ has what must be refused.
+and labels of another integer type; targets/ has real ones; types/ has the same numbers in every type and order; wrong/ has what must
+be refused.
 """
 
 import pathlib
@@ -50,9 +51,6 @@ save("grey/more_who.npy", labels(12, 3).astype("uint32"))
 x = rng.normal(size=(10, 2, 3)).astype("float32")
 save("wrong/good.npy", x)
 save("wrong/labels.npy", labels(10, 2))
-save("wrong/fortran.npy", numpy.asfortranarray(x))
-save("wrong/big_endian.npy", x.astype(">f4"))
-save("wrong/float64.npy", x.astype("float64"))
 save("wrong/complex.npy", x.astype("complex64"))
 save("wrong/one_dimension.npy", x[:, 0, 0].copy())
 save("wrong/no_samples.npy", x[:0])
@@ -77,3 +75,35 @@ save("targets/test_images.npy", x[48:])
 save("targets/test_labels.npy", y[48:].astype("float32"))
 y[5] = 1e300
 save("wrong/targets_huge.npy", y[:10])
+
+# Every type in both orders of bytes and of dimensions, beside the same numbers as float32. The numbers fit int8, and bool has whether they are 0.
+x = (numpy.arange(36) * 7 % 50).reshape(6, 2, 3)
+save("types/labels.npy", labels(6, 2))
+save("types/plain.npy", x.astype("float32"))
+for kind in "bool int8 int16 int32 int64 uint8 uint16 uint32 uint64 float16 float32 float64".split():
+    for mark, bytes_ in ("<", "little"), (">", "big"):
+        for order, dimensions in ("C", "c"), ("F", "fortran"):
+            stored = numpy.array(x, dtype=numpy.dtype(kind).newbyteorder(mark), order=order)
+            if mark == "<" or stored.itemsize > 1:
+                save(f"types/{kind}_{bytes_}_{dimensions}.npy", stored)
+
+# All that float16 has: normal, subnormal, the largest and the smallest, both zeros; and float64 beside its nearest float32.
+halves = numpy.array([1, -1.5, 0.1, 65504, 2.0**-14, 2.0**-24, 1023 * 2.0**-24, 0.0, -0.0, 3.140625], dtype="float16").reshape(5, 2)
+doubles = numpy.array([0.1, 1 / 3, 2.0**24 + 1, -1e38, 1e-45, 1e-300, 1 + 2.0**-24, 1 + 3 * 2.0**-24, 0, -numpy.pi]).reshape(5, 2)
+save("types/halves.npy", halves)
+save("types/halves_plain.npy", halves.astype("float32"))
+save("types/doubles.npy", doubles)
+save("types/doubles_plain.npy", doubles.astype("float32"))
+save("types/labels_five.npy", labels(5, 2))
+
+save("wrong/objects.npy", numpy.array([[1, 2], [3, None]], dtype=object))
+save("wrong/records.npy", numpy.zeros(5, dtype=[("age", "f4"), ("height", "f4")]))
+save("wrong/texts.npy", numpy.array([["a", "bc"]] * 5))
+save("wrong/dates.npy", numpy.array([["2020-01-01", "2020-01-02"]] * 5, dtype="M8[D]"))
+save("wrong/long_double.npy", numpy.zeros((5, 2), dtype="longdouble"))
+beyond = numpy.zeros((10, 2, 3), dtype="int32")
+beyond[4, 1, 2] = 2**24 + 1
+save("wrong/beyond.npy", beyond)
+huge = numpy.zeros((10, 2, 3))
+huge[4, 1, 2] = 1e300
+save("wrong/huge.npy", huge)
