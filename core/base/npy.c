@@ -11,6 +11,7 @@
 #include "base/files.h"
 #include "base/half.h"
 #include "base/memory.h"
+#include "base/npz.h"
 #include "base/scan.h"
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
@@ -245,11 +246,26 @@ static int read_array(const char *bytes, size_t length, const char *path, struct
     return NL_OK;
 }
 
+/* At most the first `most` bytes of a file, or of a member of an archive, and how many it has. NULL on error. */
+static char *read_bytes(const char *path, size_t most, size_t *total, struct nl_error *err)
+{
+    const char *name;
+    char *place = nl_npz_split(path, &name), *bytes = NULL;
+    if (!place)
+        return most == SIZE_MAX ? nl_file_read(path, total, err) : nl_file_read_start(path, most, total, err);
+    struct nl_npz archive;
+    if (nl_npz_open(place, &archive, err) == NL_OK)
+        bytes = nl_npz_read(&archive, name, most, total, err);
+    nl_npz_close(&archive);
+    free(place);
+    return bytes;
+}
+
 int nl_npy_read(const char *path, struct nl_npy *out, struct nl_error *err)
 {
     *out = (struct nl_npy){0};
     size_t length;
-    char *bytes = nl_file_read(path, &length, err);
+    char *bytes = read_bytes(path, SIZE_MAX, &length, err);
     if (!bytes)
         return NL_FAIL;
     int status = read_array(bytes, length, path, out, err);
@@ -265,7 +281,7 @@ int nl_npy_read_head(const char *path, struct nl_npy *out, struct nl_error *err)
     *out = (struct nl_npy){0};
     size_t total, start = 0;
     struct layout layout = {0};
-    char *bytes = nl_file_read_start(path, HEAD, &total, err);
+    char *bytes = read_bytes(path, HEAD, &total, err);
     if (!bytes)
         return NL_FAIL;
     int status = read_start(bytes, total < HEAD ? total : HEAD, total, path, out, &layout, &start, err);

@@ -21,8 +21,8 @@ struct nl_npy {
     void *data;   /* owned */
 };
 
-/* Reads path whole; data is little endian and in C order, whatever the file has. Complex numbers, objects, records,
- * texts, a truncated or oversized file: errors. */
+/* Reads path whole, a file or a member of an archive (base/npz.h); data is little endian and in C order, whatever the
+ * file has. Complex numbers, objects, records, texts, a truncated or oversized file: errors. */
 int nl_npy_read(const char *path, struct nl_npy *out, struct nl_error *err);
 /* As nl_npy_read, without data: the header, and that the file is as long as it says. */
 int nl_npy_read_head(const char *path, struct nl_npy *out, struct nl_error *err);

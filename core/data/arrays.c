@@ -7,8 +7,8 @@
  *
  * Arrays (N, S) or (T) of int32, int64 or uint16 in place of images are token ids (tokens.c).
  *
- * The keys name the files; where they do not, they are train_images.npy and so on. Without test files the training
- * files are one pool, of which the seed makes a fifth the test part.
+ * The keys name the files; where they do not, places.c finds them. Without test files the training files are one pool,
+ * of which the seed makes a fifth the test part.
  */
 #include <inttypes.h>
 #include <math.h>
@@ -20,6 +20,7 @@
 #include "base/files.h"
 #include "base/memory.h"
 #include "base/npy.h"
+#include "base/npz.h"
 #include "base/system.h"
 #include "data/sources.h"
 
@@ -27,6 +28,8 @@ enum { POOL_SHARE = 5, MOST_CLASSES = 100000, LARGEST_SIDE = 1 << 20 };
 
 /* One part: its two files. */
 struct part {
+    const struct nl_config *config;
+    int first; /* its images are number `first` of the places, its labels the next one */
     const char *image_key, *label_key;
     char *image_path, *label_path;
     struct nl_npy images, labels; /* images: the head only, until they are read */
@@ -40,40 +43,27 @@ struct arrays {
     const char *key;  /* at fault */
 };
 
-/* The path that the key gives, or the standard name; new string. */
-static char *path_of(const struct nl_config *config, const char *given, const char *standard)
-{
-    const char *name = given[0] ? given : standard;
-    return config->data.dir[0] ? nl_path_join(config->data.dir, name) : nl_strdup(name);
-}
-
 static void name_files(struct arrays *arrays, const struct nl_config *config)
 {
     const char *train_images = config->data.train_images, *test_images = config->data.test_images,
                *test_labels = config->data.test_labels;
-    arrays->train = (struct part){.image_key = train_images[0] ? "data.train_images" : "data.dir",
+    char *path[NL_DATA_FILES];
+    nl_places(config, path);
+    arrays->train = (struct part){.config = config,
+                                  .image_key = train_images[0] ? "data.train_images" : "data.dir",
                                   .label_key = config->data.train_labels[0] ? "data.train_labels" : "data.dir",
-                                  .image_path = path_of(config, train_images, "train_images.npy"),
-                                  .label_path = path_of(config, config->data.train_labels, "train_labels.npy"),
+                                  .image_path = path[0],
+                                  .label_path = path[1],
                                   .present = true};
-    arrays->test = (struct part){.image_key = test_images[0] ? "data.test_images" : "data.dir",
+    arrays->test = (struct part){.config = config,
+                                 .first = 2,
+                                 .image_key = test_images[0] ? "data.test_images" : "data.dir",
                                  .label_key = test_labels[0] ? "data.test_labels" : "data.dir",
-                                 .image_path = path_of(config, test_images, "test_images.npy"),
-                                 .label_path = path_of(config, test_labels, "test_labels.npy")};
+                                 .image_path = path[2],
+                                 .label_path = path[3]};
     /* Not given and not there is no test part; half of one is a mistake, and said so when it is opened. */
-    arrays->test.present = test_images[0] || test_labels[0] || nl_file_exists(arrays->test.image_path) ||
-                           nl_file_exists(arrays->test.label_path);
-}
-
-void nl_data_files(const struct nl_config *config, char *path[NL_DATA_FILES])
-{
-    struct arrays arrays = {0};
-    if (config->data.name == NL_NPY)
-        name_files(&arrays, config);
-    path[0] = arrays.train.image_path;
-    path[1] = arrays.train.label_path;
-    path[2] = arrays.test.image_path;
-    path[3] = arrays.test.label_path;
+    arrays->test.present = test_images[0] || test_labels[0] || nl_place_exists(arrays->test.image_path) ||
+                           nl_place_exists(arrays->test.label_path);
 }
 
 static void release(struct arrays *arrays)
@@ -101,7 +91,7 @@ static int read_image_head(struct part *part, struct nl_shape *shape, struct nl_
 {
     struct nl_npy *images = &part->images;
     const char *path = part->image_path;
-    if (nl_npy_read_head(path, images, err))
+    if (nl_place_check(part->config, part->first, path, err) || nl_npy_read_head(path, images, err))
         return NL_FAIL;
     if (images->dims < 2 || images->dims > 4)
         return nl_fail(err, "cannot use '%s': an array of %s, expected (N,H,W,C), (N,H,W) or (N,D)", path,
@@ -150,7 +140,8 @@ static int read_labels(struct part *part, struct nl_error *err)
 {
     struct nl_npy *labels = &part->labels;
     const char *path = part->label_path;
-    if (nl_npy_read(path, labels, err) || check_layout(part, err))
+    if (nl_place_check(part->config, part->first + 1, path, err) || nl_npy_read(path, labels, err) ||
+        check_layout(part, err))
         return NL_FAIL;
     if (labels->count != part->images.shape[0])
         return nl_fail(err, "cannot use '%s': %s, expected %zu, as many as '%s' has images", path,
@@ -291,7 +282,10 @@ static int read_heads(struct arrays *arrays, const struct nl_config *config, str
 void nl_add_file_version(struct nl_text *out, const char *path)
 {
     struct stat info = {0};
-    stat(path, &info);
+    const char *member;
+    char *archive = nl_npz_split(path, &member);
+    stat(archive ? archive : path, &info);
+    free(archive);
     struct timespec modified = nl_time_modified(&info);
     nl_text_add(out, "%s %ju %ju %jd %jd.%09ld\n", path, (uintmax_t)info.st_dev, (uintmax_t)info.st_ino,
                 (intmax_t)info.st_size, (intmax_t)modified.tv_sec, modified.tv_nsec);
@@ -425,9 +419,9 @@ static int copy_values(const struct part *part, float *to, struct nl_text *notes
         rounded += (double)to[i] != value;
     }
     if (rounded)
-        nl_text_add(notes,
-                    "'%s' is float64, and networks take float32: %zu of %zu numbers are rounded to the nearest\n",
-                    part->image_path, rounded, images->count);
+        nl_text_add(notes, "'%s' is float64, and networks take float32: %zu of its %s %s rounded to the nearest\n",
+                    part->image_path, rounded, NL_COUNT(images->count, "number"),
+                    nl_agree((double)rounded, "is", "are"));
     return NL_OK;
 }
 
@@ -454,6 +448,19 @@ static int copy_part(struct part *part, struct nl_dataset *set, size_t first, st
     return NL_OK;
 }
 
+/* What was found under other names than ours, and what it was taken for. */
+static void add_places(const struct arrays *arrays, struct nl_text *notes)
+{
+    const struct part *parts[] = {&arrays->train, &arrays->test};
+    for (int p = 0; p < 2 && parts[p]->present; p++) {
+        const struct nl_npy *images = &parts[p]->images;
+        nl_text_add(notes, "'%s' is read as the %s images: %s of %dx%dx%d, %s; '%s' as their labels\n",
+                    parts[p]->image_path, p ? "test" : "training", NL_COUNT(images->shape[0], "sample"),
+                    arrays->shape.height, arrays->shape.width, arrays->shape.channels, nl_dtype_name(images->type),
+                    parts[p]->label_path);
+    }
+}
+
 struct nl_dataset *nl_arrays_open(const struct nl_config *config, struct nl_error *err)
 {
     struct arrays arrays = {0};
@@ -464,6 +471,8 @@ struct nl_dataset *nl_arrays_open(const struct nl_config *config, struct nl_erro
         size_t train = arrays.train.images.shape[0], test = arrays.test.present ? arrays.test.images.shape[0] : 0;
         set = nl_dataset_new("npy", arrays.train.images.type == NL_U8 ? NL_U8 : NL_F32, arrays.shape,
                              (int64_t)(train + test), test ? (int64_t)train : 0, err);
+        if (set && nl_places_found(config))
+            add_places(&arrays, &set->notes);
         if (set)
             set->pool_test = (int)arrays.pool_test;
         if (set && (copy_part(&arrays.train, set, 0, err) || (test && copy_part(&arrays.test, set, train, err)))) {

@@ -36,6 +36,17 @@ void nl_arrange(struct nl_dataset *set, const struct nl_config *config);
 
 /* folder: existing. */
 struct nl_dataset *nl_idx_open(const char *name, const char *folder, struct nl_error *err);
+/* Where the arrays of npy are read: a file, or a member of an archive (base/npz.h), be it there or not. A key names it;
+ * or else it has a usual name in data.dir: train_images.npy and so on, or x_train.npy, y_train.npy, x_test.npy and
+ * y_test.npy, in any case, in a folder, in an archive or in the one archive of a folder. In the order of training
+ * images and labels, test images and labels; new strings. */
+void nl_places(const struct nl_config *config, char *path[NL_DATA_FILES]);
+bool nl_place_exists(const char *path);
+/* NL_FAIL where that one of the places, which no key names, does not exist: what was expected, and what is there. */
+int nl_place_check(const struct nl_config *config, int which, const char *path, struct nl_error *err);
+/* Whether other usual names than train_images.npy were found, or an archive: what is read should be said. */
+bool nl_places_found(const struct nl_config *config);
+
 /* npy: the user's own arrays. nl_arrays_facts fills in shape, train and test; *key: the configuration key at
  * fault, where it fails. */
 int nl_arrays_facts(const struct nl_config *config, struct nl_data_facts *out, const char **key, struct nl_error *err);

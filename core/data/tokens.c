@@ -10,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/files.h"
 #include "data/sources.h"
 
 enum { TRAIN_X, TRAIN_Y, TEST_X, TEST_Y, MOST_TOKENS = 1 << 24, POOL_SHARE = 5, TENTHS = 9 };
@@ -20,6 +19,7 @@ static const char *const key_of[NL_DATA_FILES] = {"data.train_images", "data.tra
 struct tokens {
     char *path[NL_DATA_FILES];
     struct nl_npy file[NL_DATA_FILES];
+    const struct nl_config *config;
     bool tests; /* there is a test part */
     int at;     /* the file at fault */
 };
@@ -33,7 +33,7 @@ bool nl_tokens_are(const struct nl_config *config)
 {
     char *path[NL_DATA_FILES];
     struct nl_npy head = {0};
-    nl_data_files(config, path);
+    nl_places(config, path);
     bool are = nl_npy_read_head(path[TRAIN_X], &head, NULL) == NL_OK && is_token_type(head.type) && head.dims <= 2;
     nl_npy_release(&head);
     for (int i = 0; i < NL_DATA_FILES; i++)
@@ -63,7 +63,7 @@ static int read_file(struct tokens *tokens, int which, int dims, struct nl_error
     struct nl_npy *array = &tokens->file[which];
     const char *path = tokens->path[which];
     tokens->at = which;
-    if (nl_npy_read(path, array, err))
+    if (nl_place_check(tokens->config, which, path, err) || nl_npy_read(path, array, err))
         return NL_FAIL;
     if (array->count == 0)
         return nl_fail(err, "cannot use '%s': it is empty", path);
@@ -99,9 +99,9 @@ static int read_samples(struct tokens *tokens, int which, struct nl_error *err)
 
 static int read_all(const struct nl_config *config, struct tokens *out, struct nl_error *err)
 {
-    *out = (struct tokens){0};
-    nl_data_files(config, out->path);
-    out->tests = config->data.test_images[0] || nl_file_exists(out->path[TEST_X]);
+    *out = (struct tokens){.config = config};
+    nl_places(config, out->path);
+    out->tests = config->data.test_images[0] || nl_place_exists(out->path[TEST_X]);
     if (read_file(out, TRAIN_X, 2, err))
         return NL_FAIL;
     if (out->file[TRAIN_X].dims == 1)

@@ -252,6 +252,81 @@ START_TEST(samples_with_too_many_numbers_are_refused)
 }
 END_TEST
 
+/* An archive, given or found in its folder, holds the same data as the files in it. */
+START_TEST(archives_are_read_as_their_files)
+{
+    static const char *const folders[] = {"archives/stored", "archives/deflated", "archives/stored/stored.npz",
+                                          "archives/deflated/deflated.npz"};
+    static const char *const named[] = {
+        "data.train_images=archives/stored/stored.npz/x_train.npy", "data.train_labels=bytes/train_labels.npy",
+        "data.test_images=bytes/test_images.npy", "data.test_labels=archives/deflated/deflated.npz/y_test.npy", NULL};
+    static const char *const within[] = {"data.train_images=x_train.npy", "data.test_labels=y_test.npy", NULL};
+    struct nl_config files = configured("bytes", NULL);
+    struct nl_dataset *expected = opened(&files);
+    for (int i = 0; i < 6; i++) {
+        struct nl_config config =
+            i < 4 ? configured(folders[i], NULL) : configured(i < 5 ? "" : folders[0], i < 5 ? named : within);
+        struct nl_data_facts facts = nl_data_facts(&config);
+        struct nl_dataset *found = opened(&config);
+        ck_assert(facts.train == 60 && facts.test == 20);
+        ck_assert_str_eq(found->checksum, expected->checksum);
+        nl_dataset_free(found);
+    }
+    nl_dataset_free(expected);
+}
+END_TEST
+
+/* What an archive says of its members is held against its bytes. Bytes of the stored one are set, in its first member's
+ * own header, in the directory and in the end record. */
+START_TEST(damaged_archives_are_refused)
+{
+    enum { DIRECTORY, END }; /* what `at` is from */
+    static const struct {
+        int from, at;
+        unsigned char value;
+        const char *message;
+    } cases[] = {
+        {END, 0, 'Q', "not a .npz archive, or the end of it is missing"},
+        {END, 4, 1, "it is one of several parts of an archive"},
+        {END, 8, 3, "it is one of several parts of an archive"},
+        {END, 14, 1, "does not lie in it"},
+        {END, 19, 1, "does not lie in it"},
+        {DIRECTORY, 0, 'Q', "its directory is damaged at entry 1 of 4"},
+        {DIRECTORY, 30, 255, "its directory is damaged at entry 1 of 4"},
+        {DIRECTORY, 46, 0, "its directory is damaged at entry 1 of 4"},
+        {DIRECTORY, 8, 1, "it is encrypted"},
+        {DIRECTORY, 10, 12, "it is compressed by method 12, expected stored or deflated"},
+        {DIRECTORY, 10, 8, "it is damaged, or not as long as the archive says"},
+        {DIRECTORY, 27, 1, "unpacked"},
+        {DIRECTORY, 42, 1, "its bytes do not lie in the archive"},
+        {DIRECTORY, 45, 1, "its bytes do not lie in the archive"},
+        {DIRECTORY, 16, 1, "it is damaged (its checksum does not match)"},
+    };
+    struct nl_error err;
+    char *folder = scratch_make(), *path = nl_path_join(folder, "a.npz");
+    size_t length, directory = 0;
+    char *good = nl_file_read(ARRAYS "archives/stored/stored.npz", &length, &err);
+    while (memcmp(good + directory, "PK\1\2", 4) != 0)
+        directory++;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char *bytes = nl_alloc(length, 1);
+        memcpy(bytes, good, length);
+        char *place = bytes + (cases[i].from == END ? length - 22 : directory) + cases[i].at;
+        *place = (char)(*place == (char)cases[i].value ? cases[i].value + 1 : cases[i].value);
+        ck_assert_int_eq(nl_file_write(path, bytes, length, &err), NL_OK);
+        struct nl_config config = configured("bytes", NULL);
+        config.data.dir = folder;
+        struct nl_dataset *found = nl_dataset_open(&config, &err);
+        ck_assert_msg(!found && strstr(err.text, cases[i].message), "case %zu: %s, expected %s", i, err.text,
+                      cases[i].message);
+        free(bytes);
+    }
+    free(good);
+    free(path);
+    scratch_remove(folder);
+}
+END_TEST
+
 START_TEST(checksums_are_of_the_content)
 {
     static const char *const by_name[] = {"data.train_images=train_images.npy", NULL}, *const three[] = {
@@ -280,6 +355,8 @@ int main(void)
     tcase_add_loop_test(tests, own_data_train, 0, (int)(sizeof trainings / sizeof *trainings));
     tcase_add_test(tests, floats_are_real_targets);
     tcase_add_test(tests, every_type_and_order_is_read);
+    tcase_add_test(tests, archives_are_read_as_their_files);
+    tcase_add_test(tests, damaged_archives_are_refused);
     tcase_add_test(tests, samples_with_too_many_numbers_are_refused);
     tcase_add_test(tests, checksums_are_of_the_content);
     suite_add_tcase(suite, tests);

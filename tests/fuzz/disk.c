@@ -117,6 +117,18 @@ char *__wrap_nl_file_read_start(const char *path, size_t limit, size_t *total, s
     return take(path, limit, NULL, total, err);
 }
 
+/* What is read of it by places is a stream of the same bytes. */
+FILE *__wrap_nl_file_open(const char *path, struct nl_error *err);
+
+FILE *__wrap_nl_file_open(const char *path, struct nl_error *err)
+{
+    const struct file *file = find_there(path);
+    FILE *out = file ? fmemopen(file->bytes, file->length, "rb") : NULL;
+    if (!out)
+        nl_fail_errno(err, "cannot open '%s'", path);
+    return out;
+}
+
 /* zlib reads files only: what is packed goes to one that is in memory. */
 char *__wrap_nl_file_read_gz(const char *path, size_t limit, size_t *length, struct nl_error *err)
 {

@@ -4,8 +4,8 @@
 
 Classes can be learned: each shifts its samples. bytes/ has all four files; features/ has training files only, (N, D) in float32 with
 a mean of 1e4 deviations, and standardized.npy, what a network must see of them if all are trained on; grey/ has names of its own
-and labels of another integer type; targets/ has real ones; types/ has the same numbers in every type and order; wrong/ has what must
-be refused.
+and labels of another integer type; targets/ has real ones; types/ has the same numbers in every type and order; archives/ has the
+arrays of bytes/ in archives; wrong/ has what must be refused.
 """
 
 import pathlib
@@ -107,3 +107,12 @@ save("wrong/beyond.npy", beyond)
 huge = numpy.zeros((10, 2, 3))
 huge[4, 1, 2] = 1e300
 save("wrong/huge.npy", huge)
+
+# The arrays of bytes/ as archives, stored and deflated, under the names that Keras gives them.
+members = {
+    ours: numpy.load(folder / "bytes" / f"{theirs}.npy")
+    for ours, theirs in zip(("x_train", "y_train", "x_test", "y_test"), ("train_images", "train_labels", "test_images", "test_labels"))
+}
+for name, write in ("stored", numpy.savez), ("deflated", numpy.savez_compressed):
+    (folder / "archives" / name).mkdir(parents=True, exist_ok=True)
+    write(folder / "archives" / name / f"{name}.npz", **members)
