@@ -16,6 +16,7 @@ enum { POSITIONS = 32 * 32, CHANNELS = 3, COARSE_CLASSES = 20, MAX_FILES = 6 };
 
 struct layout {
     const char *folder; /* what the archive unpacks to */
+    const char *pickles, *first_pickle; /* the folder and the first file of the Python version */
     int files;
     const char *file[MAX_FILES]; /* the last one is the test part */
     int most;                    /* records in a training file */
@@ -25,6 +26,8 @@ struct layout {
 
 static const struct layout cifar10 = {
     .folder = "cifar-10-batches-bin",
+    .pickles = "cifar-10-batches-py",
+    .first_pickle = "data_batch_1",
     .files = 6,
     .file = {"data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin", "data_batch_4.bin", "data_batch_5.bin",
              "test_batch.bin"},
@@ -35,6 +38,8 @@ static const struct layout cifar10 = {
 
 static const struct layout cifar100 = {
     .folder = "cifar-100-binary",
+    .pickles = "cifar-100-python",
+    .first_pickle = "train",
     .files = 2,
     .file = {"train.bin", "test.bin"},
     .most = 50000,
@@ -88,6 +93,32 @@ static int count_records(const struct layout *layout, struct file *file, struct 
     return NL_OK;
 }
 
+/* The Python version of the set, in the folder or below it: a new string. NULL: it is not there. */
+static char *find_pickles(const struct layout *layout, const char *folder)
+{
+    char *below = nl_path_join(folder, layout->pickles), *inside = nl_path_join(folder, layout->first_pickle);
+    bool is_below = nl_folder_exists(below), is_here = nl_file_exists(inside);
+    free(inside);
+    if (is_below)
+        return below;
+    free(below);
+    return is_here ? nl_strdup(folder) : NULL;
+}
+
+static int miss(const struct layout *layout, const char *file, const char *folder, struct nl_error *err)
+{
+    char *pickles = find_pickles(layout, folder);
+    if (pickles)
+        nl_fail(err,
+                "cannot find '%s' in '%s': '%s' has the Python version, whose pickles may run code and are not read; "
+                "'normlab data fetch %s' gets the binary version",
+                file, folder, pickles, layout->classes == 10 ? "cifar10" : "cifar100");
+    else
+        nl_fail(err, "cannot find '%s' in '%s' (or its '%s')", file, folder, layout->folder);
+    free(pickles);
+    return NL_FAIL;
+}
+
 /* Finds the files there are: file[] in the layout's order, records 0 where a last batch is missing. */
 static int find_files(const struct layout *layout, const char *folder, struct file *file, struct nl_error *err)
 {
@@ -96,7 +127,7 @@ static int find_files(const struct layout *layout, const char *folder, struct fi
         file[i].path = nl_path_join(folder, layout->file[i]);
         bool exists = nl_file_exists(file[i].path);
         if (!exists && (i == 0 || i == test))
-            return nl_fail(err, "cannot find '%s' in '%s' (or its '%s')", layout->file[i], folder, layout->folder);
+            return miss(layout, layout->file[i], folder, err);
         if (exists && i != test && missing >= 0)
             return nl_fail(err, "cannot find '%s' in '%s', where '%s' is", layout->file[missing], folder,
                            layout->file[i]);

@@ -293,12 +293,53 @@ char *nl_data_folder(const char *name, struct nl_error *err)
     return NULL;
 }
 
-/* data.dir, or else nl_data_folder; NULL with an error that says how the files get there. New string. */
+/* Where torchvision puts the files of a set, below the root that it is given. */
+static const struct {
+    enum nl_data_name set;
+    const char *below[2];
+} torchvision[] = {
+    {NL_MNIST, {"MNIST/raw", "raw"}},
+    {NL_FASHION_MNIST, {"FashionMNIST/raw", "raw"}},
+    {NL_CIFAR10, {"cifar-10-batches-bin", "cifar-10-batches-py"}},
+    {NL_CIFAR100, {"cifar-100-binary", "cifar-100-python"}},
+};
+
+/* The folder of torchvision below root; or, of CIFAR, root itself, for its own folder is found by nl_cifar_open. NULL:
+ * there is none. New string. */
+static char *below_root(int set, const char *root)
+{
+    for (size_t i = 0; i < sizeof torchvision / sizeof *torchvision; i++)
+        for (int k = 0; k < 2 && (int)torchvision[i].set == set; k++) {
+            char *folder = nl_path_join(root, torchvision[i].below[k]);
+            bool idx = set == NL_MNIST || set == NL_FASHION_MNIST, there = nl_folder_exists(folder);
+            if (there && idx && nl_idx_is_in(folder))
+                return folder;
+            free(folder);
+            if (there && !idx)
+                return nl_strdup(root);
+        }
+    return NULL;
+}
+
+/* data.dir, or else nl_data_folder; or what torchvision put below it, or below $NORMLAB_DATA. NULL with an error that
+ * says how the files get there. New string. */
 static char *find_folder(const struct nl_config *config, const char *name, struct nl_error *err)
 {
     bool given = config->data.dir[0] != '\0';
     char *folder = given ? nl_strdup(config->data.dir) : nl_data_folder(name, err);
-    if (!folder || nl_folder_exists(folder))
+    if (!folder)
+        return NULL;
+    char *above = nl_path_folder(folder), *below = NULL;
+    if (!nl_idx_is_in(folder))
+        below = below_root(config->data.name, folder);
+    if (!below && !given && !nl_folder_exists(folder))
+        below = below_root(config->data.name, above);
+    free(above);
+    if (below) {
+        free(folder);
+        return below;
+    }
+    if (nl_folder_exists(folder))
         return folder;
     nl_fail(err, "cannot find '%s': there is no folder '%s' (%s); 'normlab data fetch %s%s%s' downloads it; files: %s",
             name, folder, given ? "data.dir" : "data.dir or NORMLAB_DATA set another", name, given ? " --dir " : "",

@@ -49,6 +49,13 @@ static char *find_file(const char *folder, const char *part, const char *kind, s
     return NULL;
 }
 
+bool nl_idx_is_in(const char *folder)
+{
+    char *path = find_file(folder, "train", "images-idx3", NULL);
+    free(path);
+    return path;
+}
+
 /* The file whole, if it is an IDX file of this magic number with `header` bytes of header and `each` bytes a sample. */
 static unsigned char *read_file(const char *path, uint32_t magic, size_t header, size_t each, int most, int *count,
                                 struct nl_error *err)

@@ -34,6 +34,8 @@ int nl_arranged(struct nl_shape *shape, const struct nl_config *config, struct n
 /* Arranges all samples of a set, which nl_arranged takes. */
 void nl_arrange(struct nl_dataset *set, const struct nl_config *config);
 
+/* Whether the folder has the training images of mnist or fashion_mnist. */
+bool nl_idx_is_in(const char *folder);
 /* folder: existing. */
 struct nl_dataset *nl_idx_open(const char *name, const char *folder, struct nl_error *err);
 /* Where the arrays of npy are read: a file, or a member of an archive (base/npz.h), be it there or not. A key names it;
