@@ -34,7 +34,7 @@ static int list(void)
         nl_config_defaults(&config);
         config.data.name = name;
         struct nl_data_facts facts = nl_data_facts(&config);
-        if (name == NL_NPY) { /* only the files know */
+        if (nl_data_is_own(&config)) { /* only the files know */
             printf("%-14s %-12s %7s %7s %7s  %s\n", nl_data_names[name], "-", "-", "-", "-", facts.title);
             continue;
         }
@@ -91,7 +91,7 @@ static int info(const struct nl_config *config)
         printf("samples  %d train, %d test\n", facts.train, facts.test);
     }
     printf("source   %s\nlicence  %s\n", facts.source, facts.licence);
-    if (config->data.name == NL_NPY)
+    if (nl_data_is_own(config))
         printf("files    %s\n", facts.files);
     else if (*facts.files)
         printf("files    %s in data.dir, or in $NORMLAB_DATA/%s; normlab data fetch %s gets them\n", facts.files,

@@ -4,11 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/csv.h"
 #include "base/files.h"
 #include "base/memory.h"
 #include "cmd.h"
 #include "config/keep.h"
-#include "stats/csv.h"
 #include "sweep/rounds.h"
 #include "sweep/shards.h"
 

@@ -29,6 +29,7 @@ enum nl_data_name {
     NL_CIFAR10,
     NL_CIFAR100,
     NL_NPY,
+    NL_CSV,
     NL_TEXT,
     NL_COPYING,
     NL_ADDING,

@@ -204,7 +204,7 @@ bool nl_has_final_norm(const struct nl_config *config)
 
 bool nl_config_has_images(const struct nl_config *config)
 {
-    return config->data.name <= NL_NPY;
+    return config->data.name <= NL_CSV;
 }
 
 enum nl_order_of_epoch nl_sampling_of(const struct nl_config *config)

@@ -11,7 +11,7 @@
 #include "norm/norm.h"
 #include "norm/weights.h"
 
-const char *const nl_data_names[] = {"digits", "synth", "mnist",  "fashion_mnist", "cifar10", "cifar100", "npy",
+const char *const nl_data_names[] = {"digits", "synth", "mnist",  "fashion_mnist", "cifar10", "cifar100", "npy", "csv",
                                      "text",   "copy",  "adding", "sort",          "recall",  "parity",   NULL};
 const char *const nl_data_as_names[] = {"image", "rows", "pixels", "patches", NULL};
 const char *const nl_unit_names[] = {"char", "byte", NULL};

@@ -313,7 +313,7 @@ static char *versions(const struct nl_config *config)
     return out.at;
 }
 
-static bool recall(const char *files, struct nl_data_facts *out)
+bool nl_facts_recall(const char *files, struct nl_data_facts *out)
 {
     pthread_mutex_lock(&last.lock);
     bool known = last.files && strcmp(last.files, files) == 0;
@@ -328,8 +328,7 @@ static bool recall(const char *files, struct nl_data_facts *out)
     return known;
 }
 
-/* Takes files over. */
-static void remember(char *files, const struct nl_data_facts *facts)
+void nl_facts_remember(char *files, const struct nl_data_facts *facts)
 {
     pthread_mutex_lock(&last.lock);
     free(last.files);
@@ -342,14 +341,14 @@ int nl_arrays_facts(const struct nl_config *config, struct nl_data_facts *out, c
 {
     struct arrays arrays = {0};
     char *files = versions(config);
-    if (recall(files, out)) {
+    if (nl_facts_recall(files, out)) {
         free(files);
         return NL_OK;
     }
     if (nl_tokens_are(config)) {
         int read = nl_tokens_facts(config, out, key, err);
         if (read == NL_OK)
-            remember(files, out);
+            nl_facts_remember(files, out);
         else
             free(files);
         return read;
@@ -360,7 +359,7 @@ int nl_arrays_facts(const struct nl_config *config, struct nl_data_facts *out, c
         out->train = (int)(arrays.train.images.shape[0] - arrays.pool_test);
         out->test = (int)(arrays.test.present ? arrays.test.images.shape[0] : arrays.pool_test);
         out->pool = !arrays.test.present;
-        remember(files, out);
+        nl_facts_remember(files, out);
     } else {
         free(files);
         if (key)

@@ -105,14 +105,17 @@ void nl_data_check(const struct nl_config *config, const struct nl_experiment *e
  * either. */
 char *nl_data_folder(const char *name, struct nl_error *err);
 
-/* The files of the user's own arrays (data.name npy), whether they are there or not: new strings. None of other data:
- * NULL. */
+/* The files of the user's own arrays (data.name npy) or the table (csv), whether they are there or not: new strings.
+ * NULL: there is none. */
 enum { NL_DATA_FILES = 4 };
 void nl_data_files(const struct nl_config *config, char *path[NL_DATA_FILES]);
 
 /* Whether path is that of a file of a standard set (mnist, cifar10, ...), be it there or not, in the folder where
  * config has its data. */
 bool nl_data_owns(const struct nl_config *config, const char *path);
+
+/* Whether the data are the user's own arrays or table, which no other machine has. */
+bool nl_data_is_own(const struct nl_config *config);
 
 /* Loads or generates. NULL on error: missing, truncated, oversized or mislabelled files are named with what was
  * expected. */

@@ -67,9 +67,16 @@ static const struct nl_data_facts facts[] = {
     [NL_NPY] = {.title = "your own images or token ids, and labels, .npy files",
                 .source = "given by data.dir, data.train_images and so on",
                 .licence = "yours",
-                .files = "train_images.npy (N,H,W,C or N,H,W or N,D; uint8 or float32; token ids N,S or T; int32, "
-                         "int64 or uint16), train_labels.npy (integers, or floats: real targets); test_images.npy and "
-                         "test_labels.npy, without which a fifth of the training files is the test part"},
+                .files = "train_images.npy (N,H,W,C or N,H,W or N,D; token ids N,S or T; int32, int64 or uint16), "
+                         "train_labels.npy (integers, or floats: real targets); test_images.npy and test_labels.npy, "
+                         "without which a fifth of the training files is the test part; or x_train.npy, y_train.npy, "
+                         "x_test.npy and y_test.npy; or a .npz archive of such arrays"},
+    [NL_CSV] = {.title = "your own table of features and labels, a .csv file",
+                .source = "given by data.file",
+                .licence = "yours",
+                .files = "a header, and a row for each sample: numbers, a label (data.label; an integer, a word, or a "
+                         "real target), and, in a column split, train or test, without which a fifth of the rows is "
+                         "the test part"},
     [NL_TEXT] = {.title = "the plays of Shakespeare in the program, or data.file: of each character the next one",
                  .source = "tinyshakespeare: A. Karpathy, char-rnn, 2015, https://github.com/karpathy/char-rnn, of "
                            "plays by W. Shakespeare",
@@ -94,6 +101,11 @@ static const struct nl_data_facts facts[] = {
 #undef TASK
 };
 
+bool nl_data_is_own(const struct nl_config *config)
+{
+    return config->data.name == NL_NPY || config->data.name == NL_CSV;
+}
+
 /* Images as they are, before data.as. */
 static struct nl_data_facts facts_of(const struct nl_config *config)
 {
@@ -106,6 +118,8 @@ static struct nl_data_facts facts_of(const struct nl_config *config)
     }
     if (config->data.name == NL_NPY)
         nl_arrays_facts(config, &it, NULL, NULL);
+    if (config->data.name == NL_CSV)
+        nl_features_facts(config, &it, NULL, NULL);
     if (config->data.name == NL_TEXT)
         nl_text_facts(config, &it, NULL, NULL);
     if (nl_is_task(config)) {
@@ -189,6 +203,7 @@ void nl_data_check(const struct nl_config *config, const struct nl_experiment *e
     const char *name = nl_data_names[config->data.name], *key = NULL;
     struct nl_error err;
     if ((config->data.name == NL_NPY && nl_arrays_facts(config, &it, &key, &err)) ||
+        (config->data.name == NL_CSV && nl_features_facts(config, &it, &key, &err)) ||
         (config->data.name == NL_TEXT && nl_text_facts(config, &it, &key, &err))) {
         nl_complain(diagnostics, experiment, key, "%s", err.text);
         return;
@@ -350,7 +365,7 @@ static char *find_folder(const struct nl_config *config, const char *name, struc
 
 bool nl_data_is_absent(const struct nl_config *config)
 {
-    bool standard = config->data.name != NL_NPY && *facts[config->data.name].files;
+    bool standard = !nl_data_is_own(config) && *facts[config->data.name].files;
     char *folder =
         standard && !config->data.dir[0] ? find_folder(config, nl_data_names[config->data.name], NULL) : NULL;
     bool absent = standard && !config->data.dir[0] && !folder;
@@ -361,7 +376,7 @@ bool nl_data_is_absent(const struct nl_config *config)
 bool nl_data_owns(const struct nl_config *config, const char *path)
 {
     const char *files = facts[config->data.name].files, *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
-    bool standard = config->data.name != NL_NPY && *files, mnist = standard && strstr(files, "-ubyte");
+    bool standard = !nl_data_is_own(config) && *files, mnist = standard && strstr(files, "-ubyte");
     size_t length = strlen(name);
     if (!standard || !(mnist ? strstr(name, "-ubyte") != NULL : length > 4 && !strcmp(name + length - 4, ".bin")))
         return false;
@@ -396,14 +411,16 @@ struct nl_dataset *nl_dataset_open(const struct nl_config *config, struct nl_err
         set = nl_synth_make(it.shape, config->data.difficulty, it.train, it.test, err);
     else if (config->data.name == NL_NPY)
         set = nl_arrays_open(config, err);
+    else if (config->data.name == NL_CSV)
+        set = nl_features_open(config, err);
     else if (config->data.name == NL_TEXT)
         set = nl_text_open(config, err);
     else if (nl_is_task(config))
         set = nl_task_make(config, it.train, it.test, err);
     else
         set = open_folder(config, nl_data_names[config->data.name], err);
-    bool is_own = config->data.name == NL_NPY || (config->data.name == NL_TEXT && config->data.file[0]);
-    if (set && is_own && nl_own_judge(set, err)) {
+    bool is_text = config->data.name == NL_TEXT && config->data.file[0];
+    if (set && (nl_data_is_own(config) || is_text) && nl_own_judge(set, err)) {
         nl_dataset_free(set);
         return NULL;
     }

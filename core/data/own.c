@@ -186,7 +186,7 @@ struct telling {
 /* At the key of the images or labels, or where all files are named. Takes what over. */
 static void tell(const struct telling *t, const char *key, const char *remedy, char *what)
 {
-    const char *const places[] = {t->config->data.name == NL_TEXT ? "data.file" : key, "data.dir", "data.name"};
+    const char *const places[] = {t->config->data.name == NL_NPY ? key : "data.file", "data.dir", "data.name"};
     int place = 0;
     while (place < 2 && nl_origin_of(t->experiment, places[place]).kind == NL_FROM_DEFAULT)
         place++;
@@ -252,7 +252,9 @@ static void tell_of_classes(const struct telling *t)
                        NL_COUNT(classes.classes, "class"), missed, nl_agree(missed, "has", "have"), empty.at));
     int trained = list_classes(&classes, is_of_training, &seen, &labels), samples = samples_of(set, TRAIN);
     if (of_samples && trained >= FEW && 2 * trained > samples)
-        tell(t, "data.train_labels", "for real targets save y.astype('float32')",
+        tell(t, "data.train_labels",
+             t->config->data.name == NL_CSV ? "for real targets write one of them with a decimal point: 3.0"
+                                            : "for real targets save y.astype('float32')",
              nl_format("labels that are integers are classes, and %s have %d of them",
                        NL_COUNT(samples, "training sample"), trained));
     nl_text_release(&seen);
@@ -415,7 +417,7 @@ void nl_own_doubts(const struct nl_dataset *set, const struct nl_config *config,
     bool is_text = config->data.name == NL_TEXT && config->data.file[0];
     if (is_text)
         tell_of_characters(&t);
-    if (!is_text && config->data.name != NL_NPY)
+    if (!is_text && !nl_data_is_own(config))
         return;
     if (set->shape.target == NL_TARGET_REAL)
         tell_of_targets(&t);

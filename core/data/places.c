@@ -182,6 +182,8 @@ void nl_places(const struct nl_config *config, char *path[NL_DATA_FILES])
 void nl_data_files(const struct nl_config *config, char *path[NL_DATA_FILES])
 {
     memset(path, 0, NL_DATA_FILES * sizeof *path);
+    if (config->data.name == NL_CSV && config->data.file[0])
+        path[0] = nl_strdup(config->data.file);
     if (config->data.name != NL_NPY)
         return;
     nl_places(config, path);

@@ -54,6 +54,16 @@ bool nl_places_found(const struct nl_config *config);
 int nl_arrays_facts(const struct nl_config *config, struct nl_data_facts *out, const char **key, struct nl_error *err);
 struct nl_dataset *nl_arrays_open(const struct nl_config *config, struct nl_error *err);
 
+/* csv: a table of features. As of npy. */
+int nl_features_facts(const struct nl_config *config, struct nl_data_facts *out, const char **key,
+                      struct nl_error *err);
+struct nl_dataset *nl_features_open(const struct nl_config *config, struct nl_error *err);
+
+/* The facts of the files that were looked at last: `files` says which, and what they were read by. nl_facts_remember
+ * takes files over. */
+bool nl_facts_recall(const char *files, struct nl_data_facts *out);
+void nl_facts_remember(char *files, const struct nl_data_facts *facts);
+
 /* Whether the arrays of npy are token ids; then these are what nl_arrays_facts and nl_arrays_open are. */
 bool nl_tokens_are(const struct nl_config *config);
 int nl_tokens_facts(const struct nl_config *config, struct nl_data_facts *out, const char **key, struct nl_error *err);

@@ -8,14 +8,15 @@
 #include "data/sources.h"
 
 /* Data sets that are no tasks. */
-#define OTHER_DATA       \
-    case NL_DIGITS:       \
-    case NL_SYNTH:        \
-    case NL_MNIST:        \
-    case NL_FASHION_MNIST: \
-    case NL_CIFAR10:      \
-    case NL_CIFAR100:     \
-    case NL_NPY:          \
+#define OTHER_DATA                                                                                                     \
+    case NL_DIGITS:                                                                                                    \
+    case NL_SYNTH:                                                                                                     \
+    case NL_MNIST:                                                                                                     \
+    case NL_FASHION_MNIST:                                                                                             \
+    case NL_CIFAR10:                                                                                                   \
+    case NL_CIFAR100:                                                                                                  \
+    case NL_NPY:                                                                                                       \
+    case NL_CSV:                                                                                                       \
     case NL_TEXT
 
 /* Positions of a sequence of that length. */

@@ -5,12 +5,12 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/csv.h"
 #include "base/files.h"
 #include "base/memory.h"
 #include "config/keep.h"
 #include "config/value.h"
 #include "config/yaml.h"
-#include "stats/csv.h"
 
 /* ---- the table ---- */
 

@@ -319,7 +319,7 @@ static void add_data_items(const struct nl_report_section *s)
     char *name = nl_format("%s, as normlab data info %s says.", nl_data_names[config->data.name],
                            nl_data_names[config->data.name]);
     add_item(s, "Where the data can be had, and under which licence",
-             s->experiment->import || config->data.name == NL_NPY ? NULL : name);
+             s->experiment->import || nl_data_is_own(config) ? NULL : name);
     free(name);
     free(samples);
     free(train);

@@ -4,9 +4,9 @@
 
 #include <stdbool.h>
 
+#include "base/csv.h"
 #include "config/config.h"
 #include "stats/estimate.h"
-#include "stats/csv.h"
 
 enum { NL_INAPPLICABLE = -1 }; /* the key does not apply to the cell (norm.stat_batch to ln): an empty field */
 

@@ -3,11 +3,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/csv.h"
 #include "base/json.h"
 #include "config/value.h"
 #include "stats/distribution.h"
 #include "stats/table.h"
-#include "stats/csv.h"
 
 static bool any_estimate(const struct nl_table *table)
 {

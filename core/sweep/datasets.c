@@ -20,11 +20,14 @@ char *nl_datasets_key(const struct nl_config *config)
                                          "data.patch",        "data.permute",     NULL};
     static const char *const task[] = {"data.name", "data.length", "data.min_length", "data.symbols", "data.train",
                                        "data.test", NULL};
+    static const char *const table[] = {"data.name", "data.file",  "data.label",   "data.classes",
+                                        "data.as",   "data.patch", "data.permute", NULL};
     static const char *const text[] = {"data.name", "data.file", "data.unit", "data.context", NULL};
     const char *const *names = config->data.name == NL_SYNTH  ? generated
                                : config->data.name == NL_NPY  ? arrays
+                               : config->data.name == NL_CSV  ? table
                                : config->data.name == NL_TEXT ? text
-                               : nl_is_task(config)  ? task
+                               : nl_is_task(config)           ? task
                                                               : any;
     struct nl_text out = {0};
     for (const char *const *name = names; *name; name++) {
@@ -48,7 +51,7 @@ const struct nl_dataset *nl_datasets_get(struct nl_datasets *datasets, const str
     if (!dataset) {
         const char *name = nl_data_names[config->data.name];
         struct nl_error what = *err;
-        if (*nl_data_facts(config).files && config->data.name != NL_NPY &&
+        if (*nl_data_facts(config).files && !nl_data_is_own(config) &&
             strncmp(what.text, "cannot find", strlen("cannot find")) != 0)
             nl_fail(err, "%s; 'normlab data fetch %s' gets it anew", what.text, name);
         free(key);

@@ -64,9 +64,9 @@ const struct nl_trial *nl_grid_find(const struct nl_grid *grid, const char *id)
 
 int nl_trial_open(struct nl_trial *trial, struct nl_datasets *datasets, const char **key, struct nl_error *err)
 {
-    bool is_text = trial->config.data.name == NL_TEXT;
-    *key = is_text && *trial->config.data.file   ? "data.file"
-           : !is_text && *trial->config.data.dir ? "data.dir"
+    bool by_file = trial->config.data.name == NL_TEXT || trial->config.data.name == NL_CSV;
+    *key = by_file && *trial->config.data.file   ? "data.file"
+           : !by_file && *trial->config.data.dir ? "data.dir"
                                                  : "data.name";
     trial->dataset = nl_datasets_get(datasets, &trial->config, err);
     if (!trial->dataset)

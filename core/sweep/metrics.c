@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/csv.h"
 #include "config/value.h"
 #include "graph/quantities.h"
-#include "stats/csv.h"
 #include "sweep/observed.h"
 
 /* ---- made of a result ---- */

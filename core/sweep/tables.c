@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/csv.h"
 #include "base/memory.h"
 #include "config/import.h"
-#include "stats/csv.h"
 #include "sweep/observed.h"
 #include "sweep/store.h"
 

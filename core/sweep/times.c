@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/csv.h"
 #include "base/files.h"
 #include "base/memory.h"
-#include "stats/csv.h"
 
 struct nl_config nl_times_bare(const struct nl_config *config)
 {

@@ -9,11 +9,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/csv.h"
 #include "base/files.h"
 #include "base/safetensors.h"
 #include "base/seal.h"
 #include "base/sums.h"
-#include "stats/csv.h"
 #include "sweep/store.h"
 
 static void add_problem(struct nl_verified *out, const struct nl_error *err)

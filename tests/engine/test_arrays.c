@@ -327,6 +327,38 @@ START_TEST(damaged_archives_are_refused)
 }
 END_TEST
 
+/* Tables as NumPy reads them: values bit for bit, the classes in the order of numpy.unique. */
+START_TEST(tables_of_features_are_read)
+{
+    static const struct {
+        const char *name, *x;
+        int train, test, classes;
+    } tables[] = {
+        {"words", "x", 16, 4, 3}, {"split", "split_x", 15, 5, 3}, {"classes", "x", 16, 4, 3}, {"reals", "x", 16, 4, 1}};
+    for (size_t t = 0; t < sizeof tables / sizeof *tables; t++) {
+        char *file = nl_format("data.file=" ARRAYS "tables/%s.csv", tables[t].name),
+             *values = nl_format("tables/%s.npy", tables[t].x), *answers = nl_format("tables/%s.npy", tables[t].name);
+        const char *const more[] = {"data.name=csv", file, NULL};
+        struct nl_config config = configured("", more);
+        struct nl_data_facts facts = nl_data_facts(&config);
+        struct nl_dataset *set = opened(&config);
+        struct nl_npy x = array(values), y = array(answers);
+        check_shape(set, 1, 1, 3, tables[t].classes);
+        ck_assert(facts.train == tables[t].train && facts.test == tables[t].test && set->count == 20);
+        ck_assert_int_eq(set->train_count, facts.pool ? 0 : tables[t].train);
+        ck_assert_int_eq(set->pool_test, facts.pool ? tables[t].test : 0);
+        ck_assert(memcmp(set->values, x.data, x.count * sizeof(float)) == 0);
+        ck_assert(memcmp(set->labels ? (void *)set->labels : set->numbers, y.data, y.count * sizeof(float)) == 0);
+        nl_npy_release(&x);
+        nl_npy_release(&y);
+        nl_dataset_free(set);
+        free(answers);
+        free(values);
+        free(file);
+    }
+}
+END_TEST
+
 START_TEST(checksums_are_of_the_content)
 {
     static const char *const by_name[] = {"data.train_images=train_images.npy", NULL}, *const three[] = {
@@ -357,6 +389,7 @@ int main(void)
     tcase_add_test(tests, every_type_and_order_is_read);
     tcase_add_test(tests, archives_are_read_as_their_files);
     tcase_add_test(tests, damaged_archives_are_refused);
+    tcase_add_test(tests, tables_of_features_are_read);
     tcase_add_test(tests, samples_with_too_many_numbers_are_refused);
     tcase_add_test(tests, checksums_are_of_the_content);
     suite_add_tcase(suite, tests);

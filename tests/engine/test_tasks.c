@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/csv.h"
 #include "base/files.h"
 #include "base/hash.h"
 #include "base/memory.h"
@@ -13,7 +14,6 @@
 #include "datasets.h"
 #include "scratch.h"
 #include "stats/results.h"
-#include "stats/csv.h"
 #include "suite.h"
 #include "sweep/store.h"
 #include "train/train.h"

@@ -5,7 +5,7 @@
 Classes can be learned: each shifts its samples. bytes/ has all four files; features/ has training files only, (N, D) in float32 with
 a mean of 1e4 deviations, and standardized.npy, what a network must see of them if all are trained on; grey/ has names of its own
 and labels of another integer type; targets/ has real ones; types/ has the same numbers in every type and order; archives/ has the
-arrays of bytes/ in archives; wrong/ has what must be refused.
+arrays of bytes/ in archives; tables/ has .csv files; wrong/ has what must be refused.
 """
 
 import pathlib
@@ -116,3 +116,32 @@ members = {
 for name, write in ("stored", numpy.savez), ("deflated", numpy.savez_compressed):
     (folder / "archives" / name).mkdir(parents=True, exist_ok=True)
     write(folder / "archives" / name / f"{name}.npz", **members)
+
+# Tables of features, with the values that must be read of them, the training part first, and the numbers of the classes.
+count = 20
+x = rng.normal(size=(count, 3))
+names = numpy.array(["red, dark", 'say "blue"', "grün"])[labels(count, 3)]
+part = numpy.where(numpy.arange(count) % 4 == 3, "test", "train")
+order = numpy.argsort(part == "test", kind="stable")
+integers = labels(count, 3) * 4 + 3
+
+
+def table(name, header, rows, separator=",", end="\n", mark=""):
+    path = folder / "tables" / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    quoted = ['"' + str(cell).replace('"', '""') + '"' if any(c in str(cell) for c in ',;"') else str(cell) for row in [header, *rows] for cell in row]
+    lines = [separator.join(quoted[i : i + len(header)]) for i in range(0, len(quoted), len(header))]
+    path.write_bytes((mark + end.join(lines)).encode())  # no end after the last line
+
+
+rows = [[repr(float(v)) for v in row] for row in x]
+table("words.csv", ["a", "b, c", "d", "colour"], [[*row, name] for row, name in zip(rows, names)], end="\r\n", mark="\ufeff")
+table("split.csv", ["Split", "Target", "a", "b", "c"], [[p, n, *row] for p, n, row in zip(part, integers, rows)], separator=";")
+table("classes.csv", ["y", "a", "b", "c"], [[n, *row] for n, row in zip(labels(count, 3), rows)], separator="\t")
+table("reals.csv", ["a", "b", "c", "label"], [[*row, repr(float(v))] for row, v in zip(rows, x.sum(axis=1))])
+save("tables/x.npy", x.astype("float32"))
+save("tables/words.npy", numpy.unique(names, return_inverse=True)[1].astype("int32"))
+save("tables/split_x.npy", x[order].astype("float32"))
+save("tables/split.npy", numpy.unique(integers, return_inverse=True)[1][order].astype("int32"))
+save("tables/classes.npy", labels(count, 3).astype("int32"))
+save("tables/reals.npy", x.sum(axis=1).astype("float32"))

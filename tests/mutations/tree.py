@@ -113,7 +113,7 @@ def target(test):
 def read_table(path):
     """Mutations, each a block of lines:
 
-        core/stats/csv.c: what is wrong then
+        core/base/csv.c: what is wrong then
         - what stands there
         + what stands there in its place
         test_stats test_cli/commands

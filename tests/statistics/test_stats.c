@@ -5,11 +5,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/csv.h"
 #include "base/files.h"
 #include "stats/summary.h"
-#include "stats/csv.h"
-#include "synthetic.h"
 #include "suite.h"
+#include "synthetic.h"
 
 static void near(double got, double wanted, double tolerance)
 {

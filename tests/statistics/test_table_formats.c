@@ -1,9 +1,9 @@
 /* Tables: the same numbers as the estimates, marked where that is known, escaped for where they go. */
 #include <check.h>
 
+#include "base/csv.h"
 #include "stats/claim.h"
 #include "stats/table.h"
-#include "stats/csv.h"
 #include "suite.h"
 #include "synthetic.h"
 

@@ -16,10 +16,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/csv.h"
 #include "base/files.h"
 #include "base/memory.h"
 #include "scratch.h"
-#include "stats/csv.h"
 #include "sweep/merge.h"
 #include "sweep/sweep.h"
 #include "train/checkpoint.h"

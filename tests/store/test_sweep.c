@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "stats/csv.h"
+#include "base/csv.h"
 #include "suite.h"
 #include "sweep/merge.h"
 #include "sweep/shards.h"

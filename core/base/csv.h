@@ -1,7 +1,7 @@
 /* CSV tables: a header line, then rows; fields may be quoted (RFC 4180). Read strictly: a row of another length, a
  * quote that stays open or a last line that was cut off is an error with file:line. */
-#ifndef NL_STATS_CSV_H
-#define NL_STATS_CSV_H
+#ifndef NL_BASE_CSV_H
+#define NL_BASE_CSV_H
 
 #include "base/error.h"
 #include "base/memory.h"

@@ -1,5 +1,5 @@
 /* Parses and writes CSV. */
-#include "stats/csv.h"
+#include "base/csv.h"
 
 #include <math.h>
 #include <stdbool.h>
