@@ -81,10 +81,28 @@ static struct nl_axis *axis_of(const struct nl_experiment *out, const struct nam
     return NULL;
 }
 
+/* "[bn, gn]": values as a file lists them, where a list is no value of the key. */
+static bool is_bracketed(const char *text)
+{
+    size_t length = strlen(text);
+    return length >= 2 && text[0] == '[' && text[length - 1] == ']';
+}
+
 static bool is_several(const struct nl_key *key, const char *text)
 {
     return key && !nl_key_is_list(key) && key->type != NL_TYPE_TEXT &&
-           (strchr(text, ',') || (nl_key_is_number(key) && strchr(text, ':')));
+           (is_bracketed(text) || strchr(text, ',') || (nl_key_is_number(key) && strchr(text, ':')));
+}
+
+static void read_several(struct nl_loader *loader, const struct nl_key *key, const char *text,
+                         const struct nl_origin *at, struct nl_points *points)
+{
+    const struct nl_node *list = is_bracketed(text) ? nl_yaml_parse(text, at, loader->diagnostics) : NULL;
+    if (list)
+        nl_points_from_node(key, list, points, loader->diagnostics);
+    else if (!is_bracketed(text))
+        nl_points_from_text(key, text, at, points, loader->diagnostics);
+    nl_points_refuse_twins(key, points, loader->diagnostics);
 }
 
 static void set_part(struct nl_loader *loader, const struct named *named, const char *text)
@@ -128,8 +146,7 @@ static void override_key(struct nl_loader *loader, const struct named *named, co
     if (!nl_key_may_vary(loader, key, name_at))
         return;
     struct nl_points points = {0};
-    nl_points_from_text(key, text, at, &points, loader->diagnostics);
-    nl_points_refuse_twins(key, &points, loader->diagnostics);
+    read_several(loader, key, text, at, &points);
     if (points.count) {
         struct nl_axis made = nl_axis_of(key, &points, at);
         out->is_sweep = true;

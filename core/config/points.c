@@ -74,7 +74,8 @@ static int log_range(const struct nl_key *key, char *const part[4], struct nl_po
     int64_t count;
     if (!nl_number_read(part[0], &from) || !nl_number_read(part[1], &to) || strcmp(part[2], "log") != 0 ||
         !nl_integer_read(part[3], &count)) {
-        nl_fail(hint, "a range on the log scale is written from:to:log:count, as in 1e-3:1:log:7");
+        nl_fail(hint,
+                "a range on the log scale is written from:to:log:count, as in 1e-3:1:log:7 (normlab keys ranges)");
         return nl_fail(err, "'%s' cannot read the range '%.80s:%.80s:%.80s:%.80s'", key->name, part[0], part[1],
                        part[2], part[3]);
     }
@@ -108,13 +109,15 @@ static int linear_range(const struct nl_key *key, char *const part[3], int parts
     double from, to, step = 1;
     if (!nl_number_read(part[0], &from) || !nl_number_read(part[1], &to) ||
         (parts == 3 && !nl_number_read(part[2], &step))) {
-        nl_fail(hint, "a range is written from:to (integers), from:to:step or from:to:log:count, as in 1e-3:1:log:7");
+        nl_fail(
+            hint,
+            "a range is written from:to (integers), from:to:step or from:to:log:count, as in 1e-3:1:log:7 (normlab keys ranges)");
         return nl_fail(err, "'%s' cannot read the range '%.80s:%.80s%s%.80s'", key->name, part[0], part[1],
                        parts == 3 ? ":" : "", parts == 3 ? part[2] : "");
     }
     bool whole = from == floor(from) && to == floor(to) && step == floor(step);
     if (!whole && (parts == 2 || !is_real(key))) {
-        nl_fail(hint, "write from:to:step or from:to:log:count");
+        nl_fail(hint, "write from:to:step or from:to:log:count (normlab keys ranges)");
         return nl_fail(err, "'%s' has a range of %.80s:%.80s, which are not integers", key->name, part[0], part[1]);
     }
     double steps = (to - from) / step;
@@ -160,7 +163,7 @@ static void expand(const struct nl_key *key, const char *item, const struct nl_o
     if (parts < 2) {
         add(&range, nl_strdup(item), at);
     } else if (parts == 5) {
-        nl_fail(&hint, "a range is written from:to, from:to:step or from:to:log:count");
+        nl_fail(&hint, "a range is written from:to, from:to:step or from:to:log:count (normlab keys ranges)");
         result = nl_fail(&err, "'%s' cannot read the range '%.80s'", key->name, item);
     } else {
         result = parts == 4 ? log_range(key, part, &range, at, &err, &hint)
