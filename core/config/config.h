@@ -267,8 +267,12 @@ int nl_key_index(const struct nl_key *key); /* of a key of keys.def; of a part t
  * suffices that such a name begins with word. */
 bool nl_key_is_called(const char *name, const char *word, bool beginning);
 
-/* What word stands for in other programs, where normlab has no such key ("early stopping"); NULL: nothing known. */
-const char *nl_key_absent(const char *word);
+/* The synonym (synonyms.def) by which it is so called; NULL: there is none. */
+const char *nl_key_synonym(const char *name, const char *word, bool beginning);
+
+/* What to do instead of a word of other programs that normlab does not have, or has by something else than a key
+ * (answers.def): a sentence. A section in front of the word does not matter. NULL: nothing is known of it. */
+const char *nl_key_answer(const char *word);
 
 /* Reads `text` as key's type into config; the list of a part becomes another one. On failure returns NL_FAIL and says
  * in err what is legal. */

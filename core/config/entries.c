@@ -25,10 +25,10 @@ void nl_report_unknown(struct nl_loader *loader, const struct nl_origin *at, con
     const struct nl_key *first = first_of_section(shown, length);
     if (first && !shown[length])
         nl_fail(&hint, "'%s' is a section: name a key of it, as '%s'", shown, first->name);
+    else if (nl_key_answer(shown))
+        nl_fail(&hint, "%s", nl_key_answer(shown));
     else if (near)
         nl_fail(&hint, "did you mean '%s'?", near);
-    else if (nl_key_absent(shown))
-        nl_fail(&hint, "normlab has no %s", nl_key_absent(shown));
     else if (strstr(shown, "<<"))
         nl_fail(&hint, "YAML's merge keys are not read: 'base: FILE' at the top takes over the values of another file");
     else if (first)

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/memory.h"
 #include "base/nearest.h"
 #include "config/config.h"
 #include "graph/observers.h"
@@ -180,34 +181,60 @@ static const char *field_of(const char *name)
 }
 
 static const struct {
-    const char *word, *key, *absent;
+    const char *word, *key;
 } synonyms[] = {
-#define SYNONYM(word, key) {word, key, NULL},
-#define ABSENT(word, what) {word, NULL, what},
+#define SYNONYM(word, key) {word, key},
 #include "config/synonyms.def"
 #define LAYER(operation, word, stem, divides, key, help) SYNONYM(word, key)
 #include "config/layers.def"
 #undef SYNONYM
-#undef ABSENT
 };
 enum { SYNONYMS = sizeof synonyms / sizeof *synonyms };
 
+static const struct {
+    const char *words, *text;
+} answers[] = {
+#define ANSWER(words, text) {words, text},
+#include "config/answers.def"
+#undef ANSWER
+};
+
+const char *nl_key_synonym(const char *name, const char *word, bool beginning)
+{
+    for (int i = 0; i < SYNONYMS; i++)
+        if (strcmp(synonyms[i].key, name) == 0 && nl_alike(word, synonyms[i].word, beginning))
+            return synonyms[i].word;
+    return NULL;
+}
+
+/* Whether one of the words, which have ", " between them, is the name. */
+static bool is_among(const char *name, const char *words)
+{
+    bool found = false;
+    for (const char *at = words; *at && !found; at += strspn(at, ", ")) {
+        size_t length = strcspn(at, ",");
+        char *word = nl_format("%.*s", (int)length, at);
+        found = nl_alike(name, word, false);
+        free(word);
+        at += length;
+    }
+    return found;
+}
+
 bool nl_key_is_called(const char *name, const char *word, bool beginning)
 {
-    bool called = nl_alike(word, field_of(name), beginning);
-    for (int i = 0; i < SYNONYMS && !called; i++)
-        called = synonyms[i].key && strcmp(synonyms[i].key, name) == 0 && nl_alike(word, synonyms[i].word, beginning);
     const struct nl_key *key = nl_key_find(name);
+    bool called = nl_alike(word, field_of(name), beginning) || nl_key_synonym(name, word, beginning);
     for (int i = 0; key && key->choices && key->choices[i] && !called; i++)
         called = nl_alike(word, key->choices[i], false);
     return called;
 }
 
-const char *nl_key_absent(const char *word)
+const char *nl_key_answer(const char *word)
 {
-    for (int i = 0; i < SYNONYMS; i++)
-        if (synonyms[i].absent && nl_alike(field_of(word), synonyms[i].word, false))
-            return synonyms[i].absent;
+    for (size_t i = 0; i < sizeof answers / sizeof *answers; i++)
+        if (is_among(field_of(word), answers[i].words))
+            return answers[i].text;
     return NULL;
 }
 
@@ -218,7 +245,7 @@ static const char *key_called(const char *name, bool *in_section)
     size_t section = (size_t)(field_of(name) - name);
     *in_section = false;
     for (int i = 0; i < SYNONYMS && !*in_section; i++) {
-        if (!synonyms[i].key || !nl_alike(field_of(name), synonyms[i].word, false))
+        if (!nl_alike(field_of(name), synonyms[i].word, false))
             continue;
         *in_section = section && strncmp(name, synonyms[i].key, section) == 0;
         first = *in_section || !first ? synonyms[i].key : first;

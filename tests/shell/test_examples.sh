@@ -123,8 +123,11 @@ def brackets(text):  # "[a, [b]]" and the like, outermost
                 found.append(text[start : i + 1])
     return found
 
-keys = subprocess.run([sys.argv[1], "keys"], capture_output=True, text=True, check=True).stdout
-for block in keys.split("\n\n"):
+def explained(*words):
+    return subprocess.run([sys.argv[1], "keys", *words], capture_output=True, text=True, check=True).stdout
+
+sections = re.findall(r"^[a-z]+(?=  )", explained(), re.M)
+for block in "\n".join(explained(section) for section in sections).split("\n\n"):
     name, form, help_ = block.split("\n")[:3]
     if name.startswith(("sweep.", "claim.")):
         continue
