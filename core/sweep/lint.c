@@ -635,7 +635,7 @@ static const struct lint of_trials[] = {
     {"norm.stat_batch", last_ghost, "let norm.stat_batch divide train.batch"},
     {"norm.momentum", lag,
      "train longer, raise norm.momentum, or set norm.running: cumulative or norm.eval: [precise]"},
-    {"norm.momentum", other_momentum, "momentum is PyTorch's here: what TensorFlow calls 0.99 is 0.01"},
+    {"norm.momentum", other_momentum, "momentum is PyTorch's here: what Keras, TensorFlow and Flax call 0.99 is 0.01"},
     {"norm.eval", training_mode, "name running or precise first in norm.eval"},
     {"norm.statistics", running_in_training,
      "norm.statistics: batch; norm.kind: brn trains with statistics near the running ones"},
