@@ -7,10 +7,12 @@
 #include "base/files.h"
 #include "base/memory.h"
 #include "cmd.h"
+#include "config/translate.h"
 
-enum { FORCE = 'f' };
+enum { FORCE = 'f', FROM = 256 };
 
-static const struct option options[] = {{"force", no_argument, NULL, FORCE}, {0}};
+static const struct option options[] = {
+    {"force", no_argument, NULL, FORCE}, {"from", required_argument, NULL, FROM}, {0}};
 
 #define EDITOR                                                                                                \
     "# yaml-language-server: $schema=normlab.schema.json\n"                                                   \
@@ -127,36 +129,81 @@ static int unknown_starter(const char *word)
     return unknown_word("kind of file", word, names);
 }
 
-static int write_starter(const struct starter *starter, const char *path, bool force)
+/* verb: the command that runs it. */
+static int write_text(const char *text, const char *verb, const char *path, bool force)
 {
     if (strcmp(path, "-") == 0) {
-        fputs(starter->text, stdout);
+        fputs(text, stdout);
         return EXIT_DONE;
     }
     if (!force && nl_file_exists(path))
-        return bad_input("--force overwrites it; or name another file after the kind", "'%s' exists already", path);
+        return bad_input("--force overwrites it; or name another file", "'%s' exists already", path);
     if (!can_be_written(path))
         return EXIT_BAD_INPUT;
     struct nl_error err;
-    if (nl_output_write(path, starter->text, strlen(starter->text), &err))
+    if (nl_output_write(path, text, strlen(text), &err))
         return fail("%s", err.text);
     char *quoted = quote_words(1, &path);
     if (!output.quiet)
-        tell(stdout, "wrote %s\n  normlab check %s\n  normlab %s %s\n", path, quoted, starter->verb, quoted);
+        tell(stdout, "wrote %s\n  normlab check %s\n  normlab %s %s\n", path, quoted, verb, quoted);
     free(quoted);
     return EXIT_DONE;
+}
+
+/* Whether what was written can be run; what cannot is said on stderr. */
+static bool can_be_run(const char *path)
+{
+    struct nl_experiment experiment;
+    struct plan plan;
+    bool good = load_experiment(path, NULL, 0, &experiment);
+    if (good) {
+        good = plan_of(&experiment, &plan);
+        release_plan(&plan);
+    }
+    return good;
+}
+
+/* "theirs.yaml" becomes theirs_normlab.yaml, in the current folder; new string. */
+static char *translated_path(const char *from)
+{
+    const char *slash = strrchr(from, '/'), *name = slash ? slash + 1 : from, *dot = strrchr(name, '.');
+    return nl_format("%.*s_normlab.yaml", dot && dot > name ? (int)(dot - name) : (int)strlen(name), name);
+}
+
+static int translate(const char *from, const char *given, bool force)
+{
+    struct nl_node *root = NULL;
+    struct nl_diagnostics diagnostics = {0};
+    nl_yaml_read(from, NULL, &root, &diagnostics);
+    if (print_diagnostics(&diagnostics))
+        return EXIT_BAD_INPUT;
+    if (!root || root->kind != NL_MAPPING)
+        return bad_input("--from takes a YAML or JSON file of names and values", "'%s' holds no hyperparameters", from);
+    struct nl_experiment experiment;
+    if (!nl_foreign_kind(root) && nl_experiment_load(from, NULL, 0, &experiment, &diagnostics) == NL_OK)
+        return bad_input(NULL, "'%s' is a configuration of normlab already", from);
+    nl_diagnostics_release(&diagnostics);
+    char *text = nl_foreign_translated(root, from), *path = given ? nl_strdup(given) : translated_path(from);
+    int code = write_text(text, strstr(text, "\nsweep:") ? "sweep" : "run", path, force);
+    if (code == EXIT_DONE && strcmp(path, "-") != 0 && !can_be_run(path))
+        code = EXIT_BAD_INPUT;
+    free(text);
+    free(path);
+    return code;
 }
 
 static int run(const struct command *self, int argc, char **argv)
 {
     bool force = false;
+    const char *from = NULL;
     for (int option; (option = next_option(self, argc, argv, "f", options)) != OPTION_END;) {
-        if (option != FORCE)
+        if (option != FORCE && option != FROM)
             return EXIT_BAD_INPUT;
-        force = true;
+        force |= option == FORCE;
+        from = option == FROM ? optarg : from;
     }
     const struct starter *starter = &starters[0];
-    if (optind < argc) {
+    if (optind < argc && !from) {
         starter = find_starter(argv[optind]);
         if (!starter)
             return unknown_starter(argv[optind]);
@@ -165,8 +212,10 @@ static int run(const struct command *self, int argc, char **argv)
     const char *given = optind < argc ? argv[optind++] : NULL;
     if (optind < argc)
         return bad_input(NULL, "init writes one file: '%s' is one too many", argv[optind]);
+    if (from)
+        return translate(from, given, force);
     char *path = given ? nl_strdup(given) : nl_format("%s.yaml", starter->name);
-    int code = write_starter(starter, path, force);
+    int code = write_text(starter->text, starter->verb, path, force);
     free(path);
     return code;
 }
@@ -176,15 +225,23 @@ const struct command command_init = {
     .summary = "write a commented configuration to start from",
     .usage =
         "usage: normlab init [single | small-batch | rate-tolerance] [FILE] [--force]\n"
+        "       normlab init --from THEIRS [FILE] [--force]\n"
         "\n"
         "Writes a short, commented configuration that runs in seconds on the built-in digits: one training (single, the default), or a\n"
         "sweep that answers a question (small-batch, rate-tolerance). FILE is KIND.yaml by default; - writes to stdout.\n"
         "\n"
+        "--from translates hyperparameters that were written for another program: a sweep of Weights & Biases, a configuration of Hydra or\n"
+        "Lightning, or any YAML or JSON file with the names that PyTorch's users give them. Behind each value stands what it was; what\n"
+        "normlab lacks is left out, in comments with the reason; defaults of PyTorch that differ are written out. FILE is THEIRS_normlab.yaml\n"
+        "by default. experiments/TRANSLATE.md has examples.\n"
+        "\n"
         "  -f, --force      overwrite an existing file\n"
+        "      --from THEIRS   the file to translate\n"
         "\n"
         "examples:\n"
         "  normlab init\n"
         "  normlab init small-batch my.yaml && normlab sweep my.yaml\n"
-        "  normlab init rate-tolerance - | less\n",
+        "  normlab init rate-tolerance - | less\n"
+        "  normlab init --from sweep.yaml mine.yaml && normlab check mine.yaml\n",
     .run = run,
 };

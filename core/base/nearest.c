@@ -7,6 +7,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/memory.h"
+
 enum { LONGEST = 48 };
 
 static bool same(char a, char b)
@@ -88,4 +90,17 @@ bool nl_alike(const char *word, const char *name, bool beginning)
         if (tolower((unsigned char)*word) != tolower((unsigned char)*name))
             return false;
     }
+}
+
+bool nl_alike_any(const char *word, const char *words)
+{
+    bool found = false;
+    for (const char *at = words; *at && !found; at += strspn(at, ", ")) {
+        size_t length = strcspn(at, ",");
+        char *one = nl_format("%.*s", (int)length, at);
+        found = nl_alike(word, one, false);
+        free(one);
+        at += length;
+    }
+    return found;
 }

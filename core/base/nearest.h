@@ -22,4 +22,7 @@ const char *nl_nearest(const char *word, const char *const *words);
  * those that the name begins with. */
 bool nl_alike(const char *word, const char *name, bool beginning);
 
+/* Whether the word is like one of several, which have ", " between them. */
+bool nl_alike_any(const char *word, const char *words);
+
 #endif

@@ -13,6 +13,7 @@
 #include "config/layers.h"
 #include "config/override.h"
 #include "config/sweep.h"
+#include "config/translate.h"
 
 enum { MOST_BASES = 32 };
 
@@ -221,6 +222,9 @@ static void read_file(struct nl_loader *loader, const char *path, const struct n
         nl_diagnose(loader->diagnostics, &whole,
                     "{} in it asks for the defaults; 'normlab init' writes a file to begin with",
                     "the file holds no keys");
+    } else if (nl_foreign_kind(root)) {
+        nl_diagnose(loader->diagnostics, &root->at, "normlab init --from FILE writes it as a configuration of normlab",
+                    "this looks like %s", nl_foreign_kind(root));
     } else if (root) {
         file.set_at = nl_alloc((size_t)nl_key_count, sizeof *file.set_at);
         if (loader->replacement)

@@ -109,9 +109,8 @@ static int linear_range(const struct nl_key *key, char *const part[3], int parts
     double from, to, step = 1;
     if (!nl_number_read(part[0], &from) || !nl_number_read(part[1], &to) ||
         (parts == 3 && !nl_number_read(part[2], &step))) {
-        nl_fail(
-            hint,
-            "a range is written from:to (integers), from:to:step or from:to:log:count, as in 1e-3:1:log:7 (normlab keys ranges)");
+        nl_fail(hint, "a range is written from:to (integers), from:to:step or from:to:log:count, as in 1e-3:1:log:7 "
+                      "(normlab keys ranges)");
         return nl_fail(err, "'%s' cannot read the range '%.80s:%.80s%s%.80s'", key->name, part[0], part[1],
                        parts == 3 ? ":" : "", parts == 3 ? part[2] : "");
     }

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "base/memory.h"
 #include "base/nearest.h"
 #include "config/config.h"
 #include "graph/observers.h"
@@ -207,20 +206,6 @@ const char *nl_key_synonym(const char *name, const char *word, bool beginning)
     return NULL;
 }
 
-/* Whether one of the words, which have ", " between them, is the name. */
-static bool is_among(const char *name, const char *words)
-{
-    bool found = false;
-    for (const char *at = words; *at && !found; at += strspn(at, ", ")) {
-        size_t length = strcspn(at, ",");
-        char *word = nl_format("%.*s", (int)length, at);
-        found = nl_alike(name, word, false);
-        free(word);
-        at += length;
-    }
-    return found;
-}
-
 bool nl_key_is_called(const char *name, const char *word, bool beginning)
 {
     const struct nl_key *key = nl_key_find(name);
@@ -233,7 +218,7 @@ bool nl_key_is_called(const char *name, const char *word, bool beginning)
 const char *nl_key_answer(const char *word)
 {
     for (size_t i = 0; i < sizeof answers / sizeof *answers; i++)
-        if (is_among(field_of(word), answers[i].words))
+        if (nl_alike_any(field_of(word), answers[i].words))
             return answers[i].text;
     return NULL;
 }

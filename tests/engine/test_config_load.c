@@ -302,10 +302,10 @@ static const struct {
     {"", "train.lr=1:2:lgo:3",
      "command line: 'train.lr' cannot read the range '1:2:lgo:3'\n"
      "      | train.lr=1:2:lgo:3\n      |          ^~~~~~~~~\n"
-     "  a range on the log scale is written from:to:log:count, as in 1e-3:1:log:7\n"},
+     "  a range on the log scale is written from:to:log:count, as in 1e-3:1:log:7 (normlab keys ranges)\n"},
     {"", "train.lr=0.1:0.5",
      "command line: 'train.lr' has a range of 0.1:0.5, which are not integers\n"
-     "      | train.lr=0.1:0.5\n      |          ^~~~~~~\n  write from:to:step or from:to:log:count\n"},
+     "      | train.lr=0.1:0.5\n      |          ^~~~~~~\n  write from:to:step or from:to:log:count (normlab keys ranges)\n"},
     {"", "train.batch=8:1",
      "command line: 'train.batch' has a range that never gets from 8 to 1\n"
      "      | train.batch=8:1\n      |             ^~~\n"
