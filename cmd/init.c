@@ -78,7 +78,7 @@ static const struct starter {
      "\n"
      "# Decide before the first run: what is measured, and the smallest difference that counts.\n"
      "plot:\n"
-     "  kind: [small_batch]\n"
+     "  kind: [small_batch, curves]\n"
      "  metric: test_error\n"
      "  min_effect: 2         # points: less is no degradation, even if it is not chance\n"
      "  margin: 1.5           # points: within them a method counts as flat\n"},

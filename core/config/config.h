@@ -85,7 +85,8 @@ enum nl_plot_kind {
     NL_PLOT_SPECTRUM,
     NL_PLOT_PROFILES,
     NL_PLOT_BEST_OF_K,
-    NL_PLOT_SIGNAL
+    NL_PLOT_SIGNAL,
+    NL_PLOT_AUTO /* curves, and what belongs to the question */
 };
 enum nl_mark { NL_MARK_AUTO, NL_MARK_LINES, NL_MARK_DOTS, NL_MARK_BARS };
 enum nl_caption { NL_CAPTION_FILE, NL_CAPTION_PICTURE, NL_CAPTION_BOTH, NL_CAPTION_NONE };
@@ -118,7 +119,7 @@ enum nl_metric {
     NL_TRAIN_BITS_PER_CHAR
 };
 enum nl_x { NL_X_STEP, NL_X_EPOCH, NL_X_SAMPLES, NL_X_SECONDS };
-enum nl_interval { NL_INTERVAL_T, NL_INTERVAL_BOOTSTRAP };
+enum nl_interval { NL_INTERVAL_T, NL_INTERVAL_BOOTSTRAP, NL_INTERVAL_NONE };
 enum nl_test { NL_TEST_T, NL_TEST_SIGN_FLIP };
 /* What a sweep is asked; auto: the question of the name of a plot.kind, or else compare. */
 enum nl_question {

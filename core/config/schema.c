@@ -42,9 +42,9 @@ const char *const nl_eval_names[] = {"running", "batch", "precise", "adapt", NUL
 const char *const nl_lr_scale_names[] = {"fixed", "linear", "sqrt", NULL};
 const char *const nl_decay_names[] = {"all", "weights", "matrices", NULL};
 const char *const nl_schedule_names[] = {"constant", "step", "cosine", "linear", "inverse_sqrt", NULL};
-const char *const nl_plot_names[] = {"small_batch", "lr_tolerance", "curves",    "heatmap",   "figure",
-                                     "steps",       "layers",       "depth",     "landscape", "plane",
-                                     "spectrum",    "profiles",     "best_of_k", "signal",    NULL};
+const char *const nl_plot_names[] = {"small_batch", "lr_tolerance", "curves",    "heatmap", "figure",   "steps",
+                                     "layers",      "depth",        "landscape", "plane",   "spectrum", "profiles",
+                                     "best_of_k",   "signal",       "auto",      NULL};
 const char *const nl_mark_names[] = {"auto", "lines", "dots", "bars", NULL};
 const char *const nl_caption_names[] = {"file", "picture", "both", "none", NULL};
 const char *const nl_legend_names[] = {"above", "below", "right", "none", NULL};
@@ -75,7 +75,7 @@ const char *const nl_metric_names[] = {"test_error",
                                        "train_bits_per_char",
                                        NULL};
 const char *const nl_x_names[] = {"step", "epoch", "samples", "seconds", NULL};
-const char *const nl_interval_names[] = {"t", "bootstrap", NULL};
+const char *const nl_interval_names[] = {"t", "bootstrap", "none", NULL};
 const char *const nl_test_names[] = {"t", "sign_flip", NULL};
 
 #define QUESTION(name, word, what, help, sentence) [NL_ASK_##name] = #word,

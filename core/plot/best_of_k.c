@@ -177,8 +177,9 @@ static void put_caption(struct drawing *d)
         nl_caption_add(page,
                        "Bands: the middle %g %% of what the best of k may be, over all draws%s (exact quantiles).",
                        level, d->seeds > 1 ? " and the seeds, which are too few for an interval" : "");
-    else
+    else if (nl_picture_has_intervals(d->picture))
         nl_caption_add(page, "The lines are too many for bands.");
+    nl_caption_intervals(page, d->picture);
     if (d->failed > 0)
         nl_caption_add(page, "%d of %s failed (diverged, at chance, or ended with an error)%s.", d->failed,
                        NL_COUNT(d->runs, "run"), d->rounds ? "" : ", and none counts as worse than chance");
@@ -249,7 +250,7 @@ static int draw_along(struct drawing *d, int factor, struct nl_error *err)
     int places = d->chart.panels * d->chart.arms;
     d->seeds = d->rounds ? d->tuning->seeds : d->picture->results->seeds;
     d->over_seeds = d->seeds >= NL_LEAST_PAIRS;
-    d->band = d->chart.each || d->chart.arms <= MOST_BANDS;
+    d->band = nl_picture_has_intervals(d->picture) && (d->chart.each || d->chart.arms <= MOST_BANDS);
     d->line = nl_alloc((size_t)places, sizeof *d->line);
     for (int i = 0; i < places; i++)
         if (nl_chart_block(&d->chart, i / d->chart.arms) == i / d->chart.arms)

@@ -35,6 +35,12 @@ void nl_caption_means(struct nl_page *page, const struct nl_picture *picture, co
         nl_text_add(&page->caption, ".");
 }
 
+void nl_caption_intervals(struct nl_page *page, const struct nl_picture *picture)
+{
+    if (!nl_picture_has_intervals(picture) && picture->results->seeds > 1)
+        nl_caption_add(page, "No intervals are drawn (plot.interval: none).");
+}
+
 void nl_caption_diverged(struct nl_page *page, const struct nl_picture *picture, const struct nl_metric_column *metric)
 {
     if (nl_results_runs(picture->results).diverged > 0)

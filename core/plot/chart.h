@@ -177,6 +177,8 @@ void nl_caption_seeds(struct nl_page *page, const struct nl_picture *picture, co
 /* That, and what the means are of. drawn: how intervals are drawn; NULL: they are not. */
 void nl_caption_means(struct nl_page *page, const struct nl_picture *picture, const struct nl_metric_column *metric,
                       const char *drawn);
+/* Says that there are no intervals where plot.interval is none; of kinds that have some otherwise. */
+void nl_caption_intervals(struct nl_page *page, const struct nl_picture *picture);
 void nl_caption_diverged(struct nl_page *page, const struct nl_picture *picture, const struct nl_metric_column *metric);
 /* Names the tensors whose quantity is drawn. */
 void nl_caption_inside(struct nl_page *page, const struct nl_inside *inside, const struct nl_experiment *experiment);

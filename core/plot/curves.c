@@ -24,7 +24,8 @@ struct drawing {
     struct nl_chart chart;
     struct nl_metric_column
         metric;        /* of a training curve, which is a mean over the batches of a window, without counts */
-    bool band;         /* enough seeds for an interval; else each is drawn by itself */
+    bool single;       /* too few seeds for an interval: each is drawn by itself */
+    bool band;         /* there are intervals, or ribbons */
     bool points;       /* an arm was evaluated once: neither a line nor a band would show that */
     double first, end; /* of x, above 0 */
 };
@@ -53,7 +54,7 @@ static struct nl_estimate mean_of(const struct drawing *d, const double *values,
     if (d->inside)
         return nl_inside_mean(d->inside->quantity, values, count, d->picture->results, d->picture->experiment);
     return nl_estimate(values, count, d->metric.measure.share ? NL_SCALE_SHARE : NL_SCALE_REAL, &d->metric.sampling,
-                       config->plot.interval, config->plot.level);
+                       nl_interval_of(config), config->plot.level);
 }
 
 /* The mean of the seeds, between the means of the ends of their ribbons. */
@@ -87,7 +88,9 @@ static void put_means(struct drawing *d, int panel, int arm, const struct nl_ser
         }
         if (d->ribbon)
             mean = around(&series->at[i], next - i, mean);
-        bool wide = !isnan(mean.lower); /* where there is no interval an end at the mean draws none */
+        bool wide = !isnan(mean.lower) &&
+                    (d->ribbon || nl_picture_has_intervals(
+                                      d->picture)); /* where there is no interval an end at the mean draws none */
         double row[] = {x / (next - i), mean.mean * scale, (wide ? mean.lower : mean.mean) * scale,
                         (wide ? mean.upper : mean.mean) * scale, mean.n};
         nl_page_row(&rows, row, 5);
@@ -132,7 +135,7 @@ static void put_blocks(struct drawing *d)
                 continue;
             d->points |= is_point(series);
             put_means(d, panel, arm, series);
-            if (!d->band && d->picture->results->seeds > 1)
+            if (d->single)
                 put_seeds(d, panel, arm, series);
         }
     nl_chart_make_strip(&d->chart);
@@ -224,7 +227,9 @@ static void put_caption(struct drawing *d)
     else if (d->ribbon)
         nl_caption_add(page, "Shaded: from the least to the largest value along the gradient, from 1/2 to 4 learning "
                              "rates (means of the seeds' ends); lines: their mean.");
-    if (!d->band && d->picture->results->seeds > 1)
+    if (!d->ribbon)
+        nl_caption_intervals(page, d->picture);
+    if (d->single)
         nl_caption_add(page, "Thin lines: single seeds, which are too few for a band.");
     if (d->inside)
         say_inside(d);
@@ -257,7 +262,7 @@ static void put_panel(struct drawing *d, int panel)
             const struct nl_style *style = &d->chart.arm[arm].style;
             const char *behind = nl_role_line(nl_chart_role(&d->chart, panel, arm));
             int a = nl_chart_block(&d->chart, panel) + 1, b = arm + 1;
-            if (!series || series->count == 0 || (pass == 0 && !behind && d->picture->results->seeds < 2))
+            if (!series || series->count == 0)
                 continue;
             bool point = is_point(series);
             const char *sign = point ? "points pointtype 7 pointsize 0.25" : "lines";
@@ -273,10 +278,10 @@ static void put_panel(struct drawing *d, int panel)
                              "$line%d_%d using 1:($3 > floor ? $3 : floor):4 with filledcurves fillstyle transparent "
                              "solid 0.18 noborder linecolor rgb '#%06x'",
                              a, b, style->colour);
-            else if (pass == 0)
+            else if (pass == 0 && d->single)
                 nl_page_plot(out, "$seeds%d_%d using 1:2 with %s linewidth 0.5 linecolor rgb '#90%06x'", a, b, sign,
                              style->colour);
-            else
+            else if (pass == 1)
                 nl_page_plot(out, "$line%d_%d using 1:2 with %s linestyle %d dashtype %d", a, b,
                              point ? "points" : "lines", b, style->dash);
         }
@@ -322,6 +327,15 @@ static int draw(struct drawing *d, struct nl_error *err)
     return status;
 }
 
+/* Whether the lines have bands, or every seed beside them. */
+static void choose_spread(struct drawing *d)
+{
+    int seeds = d->picture->results->seeds;
+    d->band = d->ribbon || (seeds >= NL_LEAST_PAIRS && nl_picture_has_intervals(d->picture));
+    d->single = !d->ribbon && seeds > 1 && seeds < NL_LEAST_PAIRS;
+    d->first = INFINITY;
+}
+
 /* Draws what a loader makes of a quantity. */
 static int draw_inside(const struct nl_picture *picture, struct nl_page *page, const struct nl_inside *inside,
                        struct drawing d, struct nl_error *err)
@@ -330,8 +344,7 @@ static int draw_inside(const struct nl_picture *picture, struct nl_page *page, c
     d.page = page;
     d.inside = inside;
     d.metric = (struct nl_metric_column){.measure = nl_inside_measure(inside->quantity), .chance = NAN};
-    d.band = d.ribbon || picture->results->seeds >= NL_LEAST_PAIRS;
-    d.first = INFINITY;
+    choose_spread(&d);
     nl_chart_make(picture, -1, -1, NL_ASSIGN_KIND, page, &d.chart);
     int status = draw(&d, err);
     nl_chart_release(&d.chart);
@@ -422,8 +435,8 @@ int nl_picture_curves(const struct nl_picture *picture, struct nl_page *page, st
     enum nl_quantity quantity = nl_quantity_find(config->plot.y);
     if (quantity < NL_QUANTITIES)
         return draw_quantity(picture, page, quantity, &config->plot.tensors, false, err);
-    struct drawing d = {
-        .picture = picture, .page = page, .band = picture->results->seeds >= NL_LEAST_PAIRS, .first = INFINITY};
+    struct drawing d = {.picture = picture, .page = page};
+    choose_spread(&d);
     d.metric = nl_metric_column(picture->results, nl_series_metric(picture->experiment));
     if (strcmp(d.metric.measure.part, "train") == 0)
         d.metric.sampling = (struct nl_sampling){0};

@@ -471,9 +471,11 @@ static void put_frame(struct nl_page *page, const struct frame *frame, const cha
         put_legend(page, fmax(gap, middle - frame->width / 2), frame->caption + gap + frame->height, frame->columns,
                    frame->widths);
     nl_text_add(&page->script, "# axis labels\n");
-    if (*x_label)
-        nl_page_label(page, x_label, middle, page->area.bottom - frame->below + gap + 0.6 * page->font, page->font,
-                      "center");
+    if (*x_label) {
+        double room = 2 * (fmin(middle, page->width - middle) - gap), length = nl_text_width(x_label, page->font);
+        nl_page_label(page, x_label, middle, page->area.bottom - frame->below + gap + 0.6 * page->font,
+                      page->font * fmin(1.0, room / length), "center");
+    }
     if (*y_label)
         nl_page_upright_label(page, y_label, gap + 0.5 * page->font,
                               (page->area.bottom + page->area.top - page->title - page->strip) / 2);
@@ -483,9 +485,17 @@ static void put_frame(struct nl_page *page, const struct frame *frame, const cha
     }
 }
 
+/* The user's words for an axis, or else the picture's. */
+static const char *title_of(const char *asked, const char *own)
+{
+    return strcmp(asked, "auto") == 0 ? own : asked;
+}
+
 int nl_page_frame(struct nl_page *page, const char *x_label, const char *y_label, double x_ticks, double x_overhang,
                   double y_ticks, struct nl_error *err)
 {
+    x_label = title_of(page->experiment->config.plot.xlabel, x_label);
+    y_label = title_of(page->experiment->config.plot.ylabel, y_label);
     if (page->strip > 0 && page->rows > 1) /* its word stands beside the label of the y axis */
         y_ticks = fmax(y_ticks, nl_text_width("failed", 0.75 * page->small));
     struct frame frame = measure_frame(page, x_ticks, x_overhang, y_ticks, *x_label, *y_label);

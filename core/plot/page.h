@@ -92,7 +92,8 @@ void nl_page_legend(struct nl_page *page, const struct nl_style *style, const ch
 void nl_page_end_legend(struct nl_page *page);
 
 /* Lays the page out, puts terminals, title, legend, axis labels and caption, and begins the multiplot. After all
- * nl_page_legend calls; the caption is complete. x_ticks: height of the labels of the x axis, x_overhang: how far they
+ * nl_page_legend calls; the caption is complete. x_label, y_label: what stands there where plot.xlabel and plot.ylabel
+ * are auto; "": nothing. x_ticks: height of the labels of the x axis, x_overhang: how far they
  * reach past its right end; y_ticks: width of those of the y axis. NL_FAIL: the page has no room. */
 int nl_page_frame(struct nl_page *page, const char *x_label, const char *y_label, double x_ticks, double x_overhang,
                   double y_ticks, struct nl_error *err);

@@ -15,6 +15,8 @@ struct nl_picture {
 };
 
 void nl_picture_leave_out(const struct nl_picture *picture, const struct nl_page *page, const char *why);
+/* Whether it may have intervals and bands: plot.interval is not none. */
+bool nl_picture_has_intervals(const struct nl_picture *picture);
 
 /* Means over an axis of the sweep (points.c): one picture, of which small_batch and lr_tolerance are presets. */
 int nl_picture_small_batch(const struct nl_picture *picture, struct nl_page *page, struct nl_error *err);

@@ -114,22 +114,31 @@ void nl_picture_leave_out(const struct nl_picture *picture, const struct nl_page
     nl_text_add(picture->left_out, "%s is not drawn: %s\n", page->name, why);
 }
 
-static bool is_asked_for(const struct nl_experiment *experiment, int kind)
+bool nl_picture_has_intervals(const struct nl_picture *picture)
 {
-    bool asked = false;
-    for (int i = 0; i < experiment->config.plot.kind.count; i++)
-        asked |= experiment->config.plot.kind.at[i] == kind;
-    return asked;
+    return picture->experiment->config.plot.interval != NL_INTERVAL_NONE;
 }
 
-/* What is drawn though nobody asks for it. */
+static bool is_named(const struct nl_experiment *experiment, int kind)
+{
+    bool named = false;
+    for (int i = 0; i < experiment->config.plot.kind.count; i++)
+        named |= experiment->config.plot.kind.at[i] == kind;
+    return named;
+}
+
+/* Whether it is an error where there is nothing to draw. */
+static bool is_asked_for(const struct nl_experiment *experiment, int kind)
+{
+    return is_named(experiment, kind) || (kind == NL_PLOT_CURVES && is_named(experiment, NL_PLOT_AUTO));
+}
+
+/* What is drawn where there is something to draw. */
 static bool belongs(const struct nl_experiment *experiment, int kind)
 {
     enum nl_question question = nl_question_of(experiment);
-    return kind == NL_PLOT_CURVES      ? !experiment->import && !is_asked_for(experiment, NL_PLOT_SIGNAL)
-           : kind == NL_PLOT_PROFILES  ? question == NL_ASK_TASKS
-           : kind == NL_PLOT_BEST_OF_K ? question == NL_ASK_SENSITIVITY
-                                       : false;
+    return is_named(experiment, NL_PLOT_AUTO) && ((kind == NL_PLOT_PROFILES && question == NL_ASK_TASKS) ||
+                                                  (kind == NL_PLOT_BEST_OF_K && question == NL_ASK_SENSITIVITY));
 }
 
 static void name_page(const struct nl_experiment *experiment, int number, struct nl_page *page)
@@ -152,7 +161,7 @@ static int draw_all(struct nl_picture *picture, const char *plots, const struct 
         int kind = i - page[i].part;
         bool asked = is_asked_for(picture->experiment, kind);
         picture->left_out = asked && options->left_out ? options->left_out : picture->note;
-        if (asked || (!options->alone && belongs(picture->experiment, kind)))
+        if (asked || belongs(picture->experiment, kind))
             status = kinds[kind].draw(picture, &page[i], err);
         if (status != NL_OK || page[i].script.length == 0)
             continue;

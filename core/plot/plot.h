@@ -14,7 +14,6 @@ struct nl_plot_options {
     const char *out;        /* the folder they are written to; NULL: FOLDER/plots */
     bool svg, png, pdf;     /* which files are rendered; PNG has plot.dpi dots an inch */
     bool text;              /* draw with characters too, into `report` */
-    bool alone;             /* what plot.kind names alone, without the curves */
     atomic_int *stop; /* NULL, or becomes non-zero: the drawing is given up, an error */
     bool without; /* where gnuplot is not installed, `report` says how the scripts are drawn elsewhere, and that is all;
                      else it is an error */
@@ -23,9 +22,9 @@ struct nl_plot_options {
         *report; /* what was written or left out, a line each, and the drawings in characters; NULL: not wanted */
 };
 
-/* Writes NAME.gp for every kind in plot.kind, and, unless they are alone, for `curves` and for the kind that belongs
- * to the question (tasks: profiles, sensitivity: best_of_k), and as plot.caption wants it NAME.txt and NAME.tex;
- * renders each by running gnuplot. Anything that gnuplot says, or a picture that is missing or not whole, is an
+/* Writes NAME.gp for every kind in plot.kind (auto: for curves, and for the kind that belongs to the question, to tasks
+ * profiles, to sensitivity best_of_k), and as plot.caption wants it NAME.txt and NAME.tex; renders each by running
+ * gnuplot. Anything that gnuplot says, or a picture that is missing or not whole, is an
  * error; the scripts are there then all the same. Without gnuplot and with no format wanted, only scripts are
  * written. planned as nl_results_load: a picture says what is missing. NL_BAD: a table does not match its checksum. */
 int nl_plot(const char *folder, const struct nl_experiment *experiment, const struct nl_planned *planned,

@@ -174,8 +174,9 @@ static bool put_means(struct drawing *d, int panel, int i, struct nl_range *span
             continue; /* a point that sweep.points gives to other methods is no gap in this one's line */
         if (mean.n > 0) {
             /* Where there is no interval an end at the mean draws none. */
-            double row[] = {mean.mean * scale, (isnan(mean.lower) ? mean.mean : mean.lower) * scale,
-                            (isnan(mean.upper) ? mean.mean : mean.upper) * scale, mean.n};
+            bool wide = !isnan(mean.lower) && nl_picture_has_intervals(d->picture);
+            double row[] = {mean.mean * scale, (wide ? mean.lower : mean.mean) * scale,
+                            (wide ? mean.upper : mean.mean) * scale, mean.n};
             put_x(&rows, shifted(d, point, i, 0.0));
             for (int k = 0; k < 4; k++)
                 nl_page_number(&rows, row[k]);
@@ -272,7 +273,8 @@ static void tell_references(struct drawing *d)
 static void put_caption(struct drawing *d, bool seeds)
 {
     struct nl_page *page = d->page;
-    nl_caption_means(page, d->picture, &d->drawn.metric, "bars");
+    nl_caption_means(page, d->picture, &d->drawn.metric, nl_picture_has_intervals(d->picture) ? "bars" : NULL);
+    nl_caption_intervals(page, d->picture);
     nl_caption_drawn(page, &d->drawn, d->picture->experiment);
     if (seeds)
         nl_caption_add(page, "Points: single seeds.");
@@ -342,7 +344,7 @@ static void put_line(const struct drawing *d, int pass, int panel, int i, const 
                      style->colour);
     else if (pass == 2 && has->means && (reference || d->mark == NL_MARK_LINES))
         nl_page_plot(out, "$mean%d_%d using 1:2 with lines linestyle %d dashtype %d", a, b, b, style->dash);
-    else if (pass == 3 && has->means && !reference)
+    else if (pass == 3 && has->means && !reference && nl_picture_has_intervals(d->picture))
         put_intervals(d, a, b, &has->span);
     else if (pass == 4 && has->means && !reference && d->mark != NL_MARK_BARS)
         nl_page_plot(out, "$mean%d_%d using 1:2 with points linestyle %d", a, b, b);

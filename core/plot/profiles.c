@@ -198,7 +198,8 @@ static void put_caption(struct drawing *d)
                         ? "; it undercovers with so few seeds, most where nearly all or nearly none are there"
                         : "");
     nl_text_add(&page->caption, ".");
-    if (several && !d->band)
+    nl_caption_intervals(page, d->picture);
+    if (several && !d->band && nl_picture_has_intervals(d->picture))
         nl_caption_add(page, results->seeds < NL_LEAST_PAIRS ? "The seeds are too few for bands."
                                                              : "The curves are too many for bands.");
     if (d->band && metric->sampling.overlap > 0.0)
@@ -243,7 +244,8 @@ static int draw_over(struct drawing *d, int factor, struct nl_error *err)
 {
     nl_chart_make(d->picture, factor, -1, NL_ASSIGN_KIND, d->page, &d->chart);
     int places = d->chart.panels * d->chart.arms;
-    d->band = d->picture->results->seeds >= NL_LEAST_PAIRS && (d->chart.each || d->chart.arms <= MOST_BANDS);
+    d->band = nl_picture_has_intervals(d->picture) && d->picture->results->seeds >= NL_LEAST_PAIRS &&
+              (d->chart.each || d->chart.arms <= MOST_BANDS);
     d->curve = nl_alloc((size_t)places, sizeof *d->curve);
     for (int i = 0; i < places; i++)
         if (nl_chart_block(&d->chart, i / d->chart.arms) == i / d->chart.arms)

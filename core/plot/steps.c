@@ -134,7 +134,8 @@ static void put_caption(struct drawing *d)
     else if (d->runs > 0 && d->at_once == d->runs)
         nl_caption_add(page,
                        "Every run reached the target by its first evaluation, so the curves do not compare speeds.");
-    if (several && !d->band)
+    nl_caption_intervals(page, d->picture);
+    if (several && !d->band && nl_picture_has_intervals(d->picture))
         nl_caption_add(page, d->picture->results->seeds < NL_LEAST_PAIRS ? "The seeds are too few for bands."
                                                                          : "The curves are too many for bands.");
     nl_caption_add(page, "A run counts from the first evaluation at which it reached the target (train.eval_every).");
@@ -224,7 +225,7 @@ int nl_picture_steps(const struct nl_picture *picture, struct nl_page *page, str
     for (int i = 0; i < results->cells; i++)
         make_step_curve(&d, &curves, &results->cell[i], &d.step_curve[i]);
     nl_chart_make(picture, -1, -1, NL_ASSIGN_KIND, page, &d.chart);
-    d.band = results->seeds >= NL_LEAST_PAIRS && d.chart.arms <= MOST_BANDS;
+    d.band = nl_picture_has_intervals(picture) && results->seeds >= NL_LEAST_PAIRS && d.chart.arms <= MOST_BANDS;
     status = draw(&d, err);
     nl_chart_release(&d.chart);
     for (int i = 0; i < results->cells; i++)

@@ -147,7 +147,6 @@ static void add_tuning_figure(const struct nl_report_section *s, struct nl_tunin
                                             .planned = &planned};
     struct nl_report_figures own = *figures;
     own.name = name;
-    own.alone = true;
     if (tuning->partial.present == tuning->partial.grid.trials && !nl_file_is_missing(table))
         nl_report_add_figures(s->document, &source, &own);
     figures->failed = own.failed;

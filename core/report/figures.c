@@ -180,7 +180,6 @@ void nl_report_add_figures(struct nl_document *document, const struct nl_report_
                                         .svg = true,
                                         .pdf = true,
                                         .stop = figures->stop,
-                                        .alone = figures->alone,
                                         .without = true,
                                         .report = &report};
     struct nl_experiment untitled = *source->experiment; /* the section has the title */

@@ -26,7 +26,6 @@ struct nl_report_figures {
     const char *folder; /* of the report: they lie in FOLDER/figures/NAME */
     char *name;         /* of the section, as a file is named; nl_report_name. Of claims each sets its own */
     atomic_int *stop;   /* as in nl_plot_options */
-    bool alone;         /* without the curves, unless plot.kind names them */
     int failed;         /* counts the results whose figures could not be drawn */
 };
 

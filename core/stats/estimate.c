@@ -187,6 +187,11 @@ static double least_sd(double mean, enum nl_scale scale, const struct nl_samplin
     return sampling->samples > 0 ? nl_counting_sd(mean, sampling->samples) : 0.0;
 }
 
+enum nl_interval nl_interval_of(const struct nl_config *config)
+{
+    return config->plot.interval == NL_INTERVAL_NONE ? NL_INTERVAL_T : (enum nl_interval)config->plot.interval;
+}
+
 struct nl_estimate nl_estimate(const double *values, int count, enum nl_scale scale, const struct nl_sampling *sampling,
                                enum nl_interval kind, double level)
 {

@@ -53,6 +53,9 @@ struct nl_estimate {
     double lower, upper; /* inside what is possible; NaN below n = 2: one seed has no interval */
 };
 
+/* The kind of interval that means have: plot.interval, or t where that is none, which is for pictures alone. */
+enum nl_interval nl_interval_of(const struct nl_config *config);
+
 /* kind: the t interval, or the percentile bootstrap of the mean (NL_RESAMPLES resamples of a fixed Philox stream: the
  * same values give the same interval everywhere; it knows nothing of overlap or floors, and where all values are equal
  * it is the t interval). */

@@ -281,12 +281,12 @@ struct nl_estimate nl_inside_mean(enum nl_quantity quantity, const double *value
     enum nl_comparison_kind compared = nl_quantities[quantity].compared;
     if (compared != NL_BY_RATIO)
         return nl_estimate(values, count, compared == NL_BY_SHARE ? NL_SCALE_SHARE : NL_SCALE_REAL, &sampling,
-                           config->plot.interval, config->plot.level);
+                           nl_interval_of(config), config->plot.level);
     double *logarithms = nl_alloc((size_t)count, sizeof *logarithms);
     for (int i = 0; i < count; i++)
         logarithms[i] = log(values[i]);
     struct nl_estimate out =
-        nl_estimate(logarithms, count, NL_SCALE_REAL, &sampling, config->plot.interval, config->plot.level);
+        nl_estimate(logarithms, count, NL_SCALE_REAL, &sampling, nl_interval_of(config), config->plot.level);
     free(logarithms);
     return nl_from_logarithms(out);
 }

@@ -614,7 +614,7 @@ static struct nl_estimate mean_of(const struct nl_results *results, const struct
         values[seed] = log(values[seed]);
     struct nl_estimate out =
         nl_estimate(values, results->seeds, metric->measure.share ? NL_SCALE_SHARE : NL_SCALE_REAL, &metric->sampling,
-                    experiment->config.plot.interval, experiment->config.plot.level);
+                    nl_interval_of(&experiment->config), experiment->config.plot.level);
     free(values);
     return metric->measure.by_ratio ? nl_from_logarithms(out) : out;
 }

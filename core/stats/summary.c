@@ -38,7 +38,7 @@ static void add_row(struct nl_text *out, const struct nl_results *results, const
     add_number(out, mean.upper);
     add_number(out, mean.sd);
     add_number(out, mean.median);
-    nl_text_add(out, ",%s", nl_interval_names[experiment->config.plot.interval]);
+    nl_text_add(out, ",%s", nl_interval_names[nl_interval_of(&experiment->config)]);
     add_number(out, experiment->config.plot.level);
 
     struct nl_estimate difference =

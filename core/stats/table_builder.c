@@ -12,8 +12,8 @@
 int nl_table_begin(struct nl_table_builder *m, struct nl_error *err)
 {
     const char *metric = nl_metric_names[m->experiment->config.plot.metric];
-    *m->out =
-        (struct nl_table){.interval = m->experiment->config.plot.interval, .level = m->experiment->config.plot.level};
+    *m->out = (struct nl_table){.interval = nl_interval_of(&m->experiment->config),
+                                .level = m->experiment->config.plot.level};
     m->metric = nl_metric_column(m->results, metric);
     m->measure = m->metric.measure;
     int survivors = 0,

@@ -101,8 +101,8 @@ static void add_comparison(struct nl_table_builder *m, const struct nl_cell *cel
     enum nl_scale scale = m->measure.share ? NL_SCALE_SHARE : NL_SCALE_REAL;
     int seeds = m->results->seeds;
     struct nl_estimate of[3] = {
-        nl_estimate(values_a, seeds, scale, sampling, config->plot.interval, config->plot.level),
-        nl_estimate(values_b, seeds, scale, sampling, config->plot.interval, config->plot.level)};
+        nl_estimate(values_a, seeds, scale, sampling, nl_interval_of(config), config->plot.level),
+        nl_estimate(values_b, seeds, scale, sampling, nl_interval_of(config), config->plot.level)};
     for (int i = 0; i < seeds; i++)
         values_b[i] -= values_a[i];
     of[2] = nl_estimate(values_b, seeds, m->measure.share ? NL_SCALE_DIFFERENCE : NL_SCALE_REAL, sampling,

@@ -54,7 +54,7 @@ static inline char *draw_golden(const char *name, const char *const *overrides, 
     ck_assert_ptr_nonnull(mkdtemp(folder));
     char *out = nl_path_join(folder, "plots");
     struct nl_text left_out = {0};
-    draw(results, overrides, &(struct nl_plot_options){.out = out, .alone = true, .left_out = &left_out}, NULL);
+    draw(results, overrides, &(struct nl_plot_options){.out = out, .left_out = &left_out}, NULL);
     ck_assert_msg(left_out.length == 0, "%s", left_out.at);
     char *text = read_plot(folder, file);
     synthetic_remove(folder);

@@ -12,14 +12,14 @@ YAML
 base: base.yaml
 sweep: {grid: {norm.kind: [bn, none], train.batch: [32, 8]}, question: small_batch}
 plot:
-  kind: [small_batch]
+  kind: [small_batch, curves]
   title: "</h2><script>alert(1)</script> & \"quotes\" [x](javascript:1) | $\\alpha_1$ \\input{/etc/passwd} 中é"
   protocol: "<img src=http://evil.example/x onerror=alert(1)> ]]> --> %"
 YAML
     cat >"$folder/rates.yaml" <<'YAML'
 base: base.yaml
 sweep: {grid: {norm.kind: [bn, ln, none], train.lr: [0.1, 1.0, 1e6]}, question: lr_tolerance}
-plot: {kind: [lr_tolerance]}
+plot: {kind: [lr_tolerance, curves]}
 YAML
     cat >"$folder/tuned.yaml" <<'YAML'
 base: base.yaml

@@ -145,7 +145,8 @@ END_TEST
 /* All panels of a page are of one size, whether they stand in the last row, have failed runs, or a longer title. */
 START_TEST(panels_are_of_one_size)
 {
-    static const char *const curves[] = {"plot.labels=2=the smallest of the batches that this sweep knows", NULL};
+    static const char *const curves[] = {"plot.labels=2=the smallest of the batches that this sweep knows",
+                                         "plot.kind=curves", NULL};
     struct picture picture =
         draw(&(struct synthetic){.kind = "heatmap", .seeds = 2, .ln_diverged = 1}, curves, "curves");
     struct nl_box box[MOST_PANELS];
@@ -183,7 +184,7 @@ START_TEST(titles_stand_apart)
 {
     static const char *const overrides[] = {
         "plot.labels=0.01=the smallest learning rate that was tried here, 2=two samples alone in every batch",
-        "plot.width=8.4", "plot.height=16", NULL};
+        "plot.width=8.4", "plot.height=16", "plot.kind=curves", NULL};
     struct picture picture = draw(&(struct synthetic){.kind = "heatmap", .seeds = 2}, overrides, "curves");
     struct nl_box box[MOST_PANELS];
     int panels = panels_of(picture.script, box), titles = 0;

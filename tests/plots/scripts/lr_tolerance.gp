@@ -7,9 +7,9 @@ if (!exists('format')) format = 'svg'
 pt = format eq 'svg' ? 96.0 / 72.0 : 1.0 # svg sizes are pixels
 up = format eq 'svg' ? 1.5 : 1.2         # and its lines are higher: labels move towards the axis
 ticks = sprintf(',%.3g', 7.04 * pt)
-if (format eq 'svg') { set terminal svg noenhanced size 325,250 background 'white' linewidth 1 fontscale 1 font "Helvetica,10.67" }
-if (format eq 'png') { set terminal pngcairo noenhanced size 1016,783 fontscale 3.125 linewidth 3.125 pointscale 3.542 font "Helvetica,8" }
-if (format eq 'pdf') { set terminal pdfcairo noenhanced size 8.6cm,6.626cm fontscale 0.75 linewidth 1.5 pointscale 0.68 font "Helvetica,8" }
+if (format eq 'svg') { set terminal svg noenhanced size 325,258 background 'white' linewidth 1 fontscale 1 font "Helvetica,10.67" }
+if (format eq 'png') { set terminal pngcairo noenhanced size 1016,806 fontscale 3.125 linewidth 3.125 pointscale 3.542 font "Helvetica,8" }
+if (format eq 'pdf') { set terminal pdfcairo noenhanced size 8.6cm,6.82cm fontscale 0.75 linewidth 1.5 pointscale 0.68 font "Helvetica,8" }
 if (format eq 'txt') { set terminal dumb noenhanced mono size 100,36 }
 if (!exists('picture')) picture = format eq 'txt' ? '' : 'lr_tolerance.'.format # '': the standard output
 if (picture ne '') { set output picture }
@@ -86,24 +86,19 @@ EOD
 set border 3 linewidth 0.7
 set tics nomirror out scale 0.5
 unset key
-set label "Rates, that are tolerated" at screen 0.5000, screen 0.9689 center noenhanced font sprintf(',%.3g', 8 * pt)
+set label "Rates, that are tolerated" at screen 0.5000, screen 0.9698 center noenhanced font sprintf(',%.3g', 8 * pt)
 # legend
-set arrow from screen 0.2809, screen 0.9225 to screen 0.3502, screen 0.9225 nohead linestyle 1 dashtype 1
-set label '' at screen 0.3156, screen 0.9225 point linestyle 1
-set label "BN" at screen 0.3647, screen 0.9225 left noenhanced font sprintf(',%.3g', 7.04 * pt)
-set arrow from screen 0.4478, screen 0.9225 to screen 0.5172, screen 0.9225 nohead linestyle 2 dashtype 1
-set label '' at screen 0.4825, screen 0.9225 point linestyle 2
-set label "LN" at screen 0.5316, screen 0.9225 left noenhanced font sprintf(',%.3g', 7.04 * pt)
-set arrow from screen 0.6148, screen 0.9225 to screen 0.6841, screen 0.9225 nohead linestyle 3 dashtype 1
-set label '' at screen 0.6494, screen 0.9225 point linestyle 3
-set label "no norm" at screen 0.6985, screen 0.9225 left noenhanced font sprintf(',%.3g', 7.04 * pt)
+set arrow from screen 0.2629, screen 0.9247 to screen 0.3322, screen 0.9247 nohead linestyle 1 dashtype 1
+set label '' at screen 0.2975, screen 0.9247 point linestyle 1
+set label "BN" at screen 0.3466, screen 0.9247 left noenhanced font sprintf(',%.3g', 7.04 * pt)
+set arrow from screen 0.4298, screen 0.9247 to screen 0.4991, screen 0.9247 nohead linestyle 2 dashtype 1
+set label '' at screen 0.4645, screen 0.9247 point linestyle 2
+set label "LN" at screen 0.5135, screen 0.9247 left noenhanced font sprintf(',%.3g', 7.04 * pt)
+set arrow from screen 0.5967, screen 0.9247 to screen 0.6660, screen 0.9247 nohead linestyle 3 dashtype 1
+set label '' at screen 0.6314, screen 0.9247 point linestyle 3
+set label "no norm" at screen 0.6805, screen 0.9247 left noenhanced font sprintf(',%.3g', 7.04 * pt)
 # axis labels
-set label "learning rate" at screen 0.5504, screen 0.0319 center noenhanced font sprintf(',%.3g', 8 * pt)
-if (format eq 'txt') {
-    set label "test error (%)" at screen 0.0000, screen 0.9135 left noenhanced font sprintf(',%.3g', 8 * pt)
-} else {
-    set label "test error (%)" at screen 0.0213, screen 0.4617 center rotate by 90 noenhanced font sprintf(',%.3g', 8 * pt)
-}
+set label "Lernrate η \140x\140" at screen 0.5323, screen 0.0310 center noenhanced font sprintf(',%.3g', 8 * pt)
 
 set multiplot
 floor = 2.52727; top = 107.805 # of the y axis: intervals that reach beyond are cut there
@@ -116,16 +111,16 @@ $failed1 << EOD
  1 2 3 29362
  1 1 3 0
 EOD
-set lmargin at screen 0.1253; set rmargin at screen 0.9754; set bmargin at screen 0.8178; set tmargin at screen 0.8890
+set lmargin at screen 0.0892; set rmargin at screen 0.9754; set bmargin at screen 0.8229; set tmargin at screen 0.8921
 set object rectangle from graph 0,0 to graph 1,1 behind fillcolor rgb '#F0F0F0' fillstyle solid noborder
-set label "failed" at screen 0.1138, screen 0.8534 right noenhanced font sprintf(',%.3g', 5.98 * pt)
+set label "failed" at screen 0.0777, screen 0.8575 right noenhanced font sprintf(',%.3g', 5.98 * pt)
 unset border; unset xtics; unset ytics; unset logscale y; set yrange [0.5:2.5]
 plot NaN notitle, \
      $failed1 using 1:2:3:4 with labels font sprintf(',%.3g', 5.98 * pt) textcolor rgb variable notitle
 set border 3 linewidth 0.7
 unset label; unset arrow; unset object
 
-set lmargin at screen 0.1253; set rmargin at screen 0.9754; set bmargin at screen 0.1170; set tmargin at screen 0.8065
+set lmargin at screen 0.0892; set rmargin at screen 0.9754; set bmargin at screen 0.1136; set tmargin at screen 0.8120
 set logscale x
 set xrange [0.00354813389:2.81838293]
 set xtics nomirror out offset 0,0.5*up norotate ("0.01" 0.01, "0.1" 0.1, "1" 1) font ticks
