@@ -255,9 +255,9 @@ static void check_picture_axis(struct nl_loader *loader, const char *name, char 
 
 static void check_pictures(struct nl_loader *loader)
 {
-    static const char *const times[] = {"auto", "step", "epoch", "samples", "seconds", NULL};
+    static const char *const across[] = {"auto", "step", "epoch", "samples", "seconds", "parameters", "flops", NULL};
     struct nl_config *config = &loader->out->config;
-    check_picture_axis(loader, "plot.x", &config->plot.x, times, 0);
+    check_picture_axis(loader, "plot.x", &config->plot.x, across, METRICS);
     check_picture_axis(loader, "plot.y", &config->plot.y, (const char *const[]){"auto", NULL}, METRICS | QUANTITIES);
     check_picture_axis(loader, "plot.colour", &config->plot.colour, (const char *const[]){"auto", NULL}, QUANTITIES);
     check_picture_axis(loader, "plot.facet", &config->plot.facet, (const char *const[]){"auto", "each", "none", NULL},

@@ -485,7 +485,8 @@ int nl_named_factor(const struct nl_results *results, const char *name)
 char *nl_metric_label(const struct nl_metric_column *metric, const char *column)
 {
     const char *eval = strrchr(column, '_');
-    bool suffix = strcmp(eval, "_batch") == 0 || strcmp(eval, "_precise") == 0 || strcmp(eval, "_running") == 0;
+    bool suffix =
+        eval && (strcmp(eval, "_batch") == 0 || strcmp(eval, "_precise") == 0 || strcmp(eval, "_running") == 0);
     return nl_format("%s%s%s%s%s%s%s", metric->measure.name, suffix ? ", " : "", suffix ? eval + 1 : "",
                      suffix ? " statistics" : "", *metric->measure.unit ? " (" : "", metric->measure.unit,
                      *metric->measure.unit ? ")" : "");

@@ -1,11 +1,12 @@
 /* Means over an axis of the sweep: with intervals, single seeds faint behind, and failed runs counted in a strip
- * above. */
+ * above. Where the x axis is measured, too, each cell is a point, with intervals in both directions. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "norm/norm.h"
+#include "plot/across.h"
 #include "plot/chart.h"
 #include "stats/rates.h"
 
@@ -26,6 +27,8 @@ struct line {
 struct drawing {
     const struct nl_picture *picture;
     const struct preset *preset;
+    struct nl_across across;
+    bool wide, cut; /* there are intervals along the x axis; some reach beyond it */
     struct nl_page *page;
     struct nl_chart chart;
     struct nl_drawn drawn;
@@ -44,6 +47,25 @@ struct blocks {
 static double x_of(const struct drawing *d, int point)
 {
     return d->chart.x.words ? point : nl_comparison_x(&d->chart.view, point);
+}
+
+/* A method to which the x axis does not apply is a line across; where that is measured, a point as all others. */
+static bool is_reference(const struct drawing *d, int arm)
+{
+    return !d->across.word && d->chart.arm[arm].reference;
+}
+
+/* What is drawn of an arm at a point; NULL: nothing. */
+static const struct nl_cell *cell_at(const struct drawing *d, int panel, int arm, int point)
+{
+    bool again = d->across.word && d->chart.arm[arm].reference && point > 0; /* one cell, at all points */
+    return again ? NULL : nl_chart_cell(&d->chart, panel, arm, point);
+}
+
+/* Where no line shows the dash: the second has an open marker, and the others signs of their own. */
+static int marker_of_dash(const struct nl_style *style)
+{
+    return style->dash == 1 ? style->marker : style->dash == 2 ? style->marker - style->marker % 2 : style->dash - 2;
 }
 
 static void list_lines(struct drawing *d)
@@ -66,8 +88,10 @@ static void list_lines(struct drawing *d)
                 line.style.marker -= line.style.marker % 2;
                 line.style.dash = evals->at[eval] == NL_EVAL_PRECISE ? 2 : 3;
             }
-            if (d->chart.arm[arm].reference)
+            if (is_reference(d, arm))
                 line.style.dash = 4;
+            if (d->mark == NL_MARK_DOTS && eval == 0)
+                line.style.marker = marker_of_dash(&line.style);
             if (d->mark == NL_MARK_BARS)
                 line.style.marker = 5; /* a square, as the bars are: in the legend alone */
             d->line[d->lines++] = line;
@@ -81,7 +105,8 @@ static char *label_of(const struct drawing *d, const struct line *line)
     const struct nl_int_list *evals = &d->picture->experiment->config.norm.eval;
     bool several = d->preset->evaluations && arm->tracks && evals->count > 1;
     return nl_format("%s%s%s%s", arm->label, several && *arm->label ? ", " : "",
-                     several ? nl_eval_names[evals->at[line->eval]] : "", arm->reference ? " (reference)" : "");
+                     several ? nl_eval_names[evals->at[line->eval]] : "",
+                     is_reference(d, line->arm) ? " (reference)" : "");
 }
 
 /* The legend of small multiples: what is the same in all panels. */
@@ -110,7 +135,7 @@ static void put_legend(struct drawing *d)
         return;
     }
     for (int i = 0; i < d->lines; i++) {
-        bool reference = d->chart.arm[d->line[i].arm].reference;
+        bool reference = is_reference(d, d->line[i].arm);
         char *label = label_of(d, &d->line[i]);
         nl_page_legend(d->page, &d->line[i].style, label, reference || d->mark == NL_MARK_LINES, !reference);
         free(label);
@@ -124,8 +149,40 @@ static int beside_of(const struct drawing *d, int i)
     return d->chart.each ? d->line[i].eval : i;
 }
 
+static struct nl_estimate mean_across(const struct drawing *d, const struct nl_cell *cell)
+{
+    return nl_cell_mean(d->picture->results, d->picture->experiment, cell, &d->across.metric);
+}
+
+/* An x axis of measured values; logarithmic for costs. */
+static int make_across(struct drawing *d, struct nl_error *err)
+{
+    struct nl_range span = {0};
+    struct nl_measure measure = d->across.metric.measure;
+    for (int i = 0; i < d->picture->results->cells; i++) {
+        struct nl_estimate mean = mean_across(d, &d->picture->results->cell[i]);
+        if (mean.n == 0)
+            continue;
+        nl_span_add(&span, mean.mean * measure.scale);
+        if (isnan(mean.lower) || !nl_picture_has_intervals(d->picture))
+            continue;
+        nl_span_add_interval(&span, mean.lower * measure.scale, mean.upper * measure.scale);
+        d->wide = d->wide || mean.lower < mean.upper;
+    }
+    struct nl_config config = d->picture->experiment->config;
+    if (d->across.cost && config.plot.xlog == NL_SWITCH_AUTO)
+        config.plot.xlog = NL_SWITCH_ON;
+    int status = nl_ruler_fit_across(&d->chart.x, &span, &measure, &config, err);
+    d->cut = span.lowest < d->chart.x.low || span.highest > d->chart.x.high;
+    if (status == NL_OK)
+        nl_ruler_ticks(&d->chart.x, nl_page_panel_width(d->page), nl_text_width("10000", d->page->small));
+    return status;
+}
+
 static int make_x(struct drawing *d, struct nl_error *err)
 {
+    if (d->across.word)
+        return make_across(d, err);
     struct nl_ruler *x = &d->chart.x;
     int status = nl_chart_fit_points(&d->chart, false, false, d->preset->falls || d->preset->largest, err);
     double apart = 1.0;
@@ -151,7 +208,7 @@ static int make_x(struct drawing *d, struct nl_error *err)
 /* Where line `i` has its point, moved by a part of its own width. */
 static double shifted(const struct drawing *d, int point, int i, double part)
 {
-    bool reference = d->chart.arm[d->line[i].arm].reference;
+    bool reference = is_reference(d, d->line[i].arm);
     return nl_ruler_value(&d->chart.x, nl_ruler_place(&d->chart.x, x_of(d, point)) +
                                            (reference ? 0.0 : d->start + d->shift * (beside_of(d, i) + part)));
 }
@@ -168,18 +225,24 @@ static bool put_means(struct drawing *d, int panel, int i, struct nl_range *span
     double scale = line->metric.measure.scale;
     bool any = false;
     for (int point = 0; point < d->chart.view.points; point++) {
-        const struct nl_cell *cell = nl_chart_cell(&d->chart, panel, line->arm, point);
+        const struct nl_cell *cell = cell_at(d, panel, line->arm, point);
         struct nl_estimate mean = nl_cell_mean(d->picture->results, d->picture->experiment, cell, &line->metric);
         if (!cell && d->picture->experiment->rounds.points)
             continue; /* a point that sweep.points gives to other methods is no gap in this one's line */
-        if (mean.n > 0) {
+        struct nl_estimate across = d->across.word ? mean_across(d, cell) : (struct nl_estimate){.n = 1};
+        if (mean.n > 0 && across.n > 0) {
             /* Where there is no interval an end at the mean draws none. */
             bool wide = !isnan(mean.lower) && nl_picture_has_intervals(d->picture);
             double row[] = {mean.mean * scale, (wide ? mean.lower : mean.mean) * scale,
                             (wide ? mean.upper : mean.mean) * scale, mean.n};
-            put_x(&rows, shifted(d, point, i, 0.0));
+            put_x(&rows, d->across.word ? across.mean * d->across.metric.measure.scale : shifted(d, point, i, 0.0));
             for (int k = 0; k < 4; k++)
                 nl_page_number(&rows, row[k]);
+            if (d->wide) {
+                wide = !isnan(across.lower);
+                put_x(&rows, (wide ? across.lower : across.mean) * d->across.metric.measure.scale);
+                put_x(&rows, (wide ? across.upper : across.mean) * d->across.metric.measure.scale);
+            }
             for (int side = -1; side <= 1 && d->mark == NL_MARK_BARS; side += 2)
                 put_x(&rows, shifted(d, point, i, 0.46 * side));
             nl_chart_see(&d->chart, row[0]);
@@ -191,7 +254,8 @@ static bool put_means(struct drawing *d, int panel, int i, struct nl_range *span
     }
     char *label = label_of(d, line);
     nl_page_block(d->page, "mean", panel + 1, i + 1,
-                  d->mark == NL_MARK_BARS ? "x mean lower upper n left right" : "x mean lower upper n", label, &rows);
+                  d->mark == NL_MARK_BARS || d->wide ? "x mean lower upper n left right" : "x mean lower upper n",
+                  label, &rows);
     free(label);
     return any;
 }
@@ -200,16 +264,19 @@ static bool put_seeds(struct drawing *d, int panel, int i)
 {
     const struct line *line = &d->line[i];
     int seeds = d->picture->results->seeds;
-    if (line->eval > 0 || seeds < 2 || d->chart.arm[line->arm].reference)
+    if (line->eval > 0 || seeds < 2 || is_reference(d, line->arm))
         return false;
-    double *values = nl_alloc((size_t)seeds, sizeof *values);
+    double *values = nl_alloc(2 * (size_t)seeds, sizeof *values), *x = values + seeds;
     struct nl_text rows = {0};
     for (int point = 0; point < d->chart.view.points; point++) {
-        nl_cell_values(d->picture->results, nl_chart_cell(&d->chart, panel, line->arm, point), &line->metric, values);
+        const struct nl_cell *cell = cell_at(d, panel, line->arm, point);
+        nl_cell_values(d->picture->results, cell, &line->metric, values);
+        if (d->across.word)
+            nl_cell_values(d->picture->results, cell, &d->across.metric, x);
         for (int seed = 0; seed < seeds; seed++) {
-            if (!isfinite(values[seed]))
+            if (!isfinite(values[seed]) || (d->across.word && !isfinite(x[seed])))
                 continue;
-            put_x(&rows, shifted(d, point, i, 0.0));
+            put_x(&rows, d->across.word ? x[seed] * d->across.metric.measure.scale : shifted(d, point, i, 0.0));
             nl_page_row(&rows, (const double[]){values[seed] * line->metric.measure.scale}, 1);
             nl_chart_see(&d->chart, values[seed] * line->metric.measure.scale);
         }
@@ -237,11 +304,11 @@ static bool put_largest(struct drawing *d, int panel, int i)
 
 static void make_strip(struct drawing *d)
 {
-    for (int panel = 0; panel < d->chart.panels; panel++)
+    for (int panel = 0; panel < d->chart.panels && !d->across.word; panel++)
         for (int point = 0; point < d->chart.view.points; point++)
             for (int arm = 0; arm < d->chart.arms; arm++) {
                 const struct nl_cell *cell = nl_chart_cell(&d->chart, panel, arm, point);
-                if (cell && !d->chart.arm[arm].reference)
+                if (cell && !is_reference(d, arm))
                     nl_chart_fail(&d->chart, panel, arm, x_of(d, point), cell->failed, cell->trials);
             }
     nl_chart_make_strip(&d->chart);
@@ -252,7 +319,7 @@ static void tell_references(struct drawing *d)
 {
     bool any = false;
     for (int arm = 0; arm < d->chart.arms; arm++) {
-        if (!d->chart.arm[arm].reference)
+        if (!is_reference(d, arm))
             continue;
         if (!any)
             nl_caption_add(d->page, "Reference: %s does not apply, one set of runs.",
@@ -270,14 +337,41 @@ static void tell_references(struct drawing *d)
     }
 }
 
+/* What a point is, and which cells have none. */
+static void say_across(struct drawing *d)
+{
+    const struct nl_results *results = d->picture->results;
+    int x_factor = d->chart.view.x_factor, without = 0;
+    struct nl_failures failures = nl_results_failures(results);
+    for (int i = 0; i < results->cells; i++)
+        without += results->cell[i].trials > 0 && mean_across(d, &results->cell[i]).n == 0;
+    if (x_factor >= 0)
+        nl_caption_add(d->page, "A point for each value of %s.", results->factor[x_factor].key->name);
+    if (d->across.cost)
+        nl_caption_add(d->page, "Costs: of runs that came to their end.");
+    if (d->cut)
+        nl_caption_add(d->page, "Intervals that reach beyond the x axis are cut.");
+    if (without > 0)
+        nl_caption_add(d->page, "Not drawn: %s of which every run diverged or ended with an error.",
+                       NL_COUNT(without, "point"));
+    if (failures.failed > 0)
+        nl_caption_add(d->page, "%d of %s failed (diverged, at chance, or ended with an error).", failures.failed,
+                       NL_COUNT(failures.runs, "run"));
+}
+
 static void put_caption(struct drawing *d, bool seeds)
 {
     struct nl_page *page = d->page;
-    nl_caption_means(page, d->picture, &d->drawn.metric, nl_picture_has_intervals(d->picture) ? "bars" : NULL);
+    nl_caption_means(page, d->picture, &d->drawn.metric,
+                     !nl_picture_has_intervals(d->picture) ? NULL
+                     : d->wide                             ? "bars, in both directions"
+                                                           : "bars");
     nl_caption_intervals(page, d->picture);
     nl_caption_drawn(page, &d->drawn, d->picture->experiment);
+    if (d->across.word)
+        say_across(d);
     if (seeds)
-        nl_caption_add(page, "Points: single seeds.");
+        nl_caption_add(page, "%s: single seeds.", d->across.word ? "Small points" : "Points");
     nl_caption_diverged(page, d->picture, &d->drawn.metric);
     if (d->chart.strip.rows == 0 && d->preset->largest)
         nl_caption_add(page, "No run failed.");
@@ -304,6 +398,11 @@ static void put_intervals(const struct drawing *d, int panel, int i, const struc
                  "$mean%d_%d using 1:($3 > floor ? $3 : floor):(0):($4 - ($3 > floor ? $3 : floor)) with vectors "
                  "nohead linestyle %d",
                  panel, i, i);
+    if (d->wide)
+        nl_page_plot(out,
+                     "$mean%d_%d using ($6 > left ? $6 : left):2:(($7 < right ? $7 : right) - ($6 > left ? $6 : "
+                     "left)):(0) with vectors nohead linestyle %d",
+                     panel, i, i);
     if (span->lowest < d->chart.y.low)
         nl_page_plot(out,
                      "$mean%d_%d using 1:($3 < floor && $2 > floor ? $2 : NaN):(0):(floor - $2) with vectors filled "
@@ -319,7 +418,7 @@ static void put_intervals(const struct drawing *d, int panel, int i, const struc
 /* Draws what stands behind a panel of small multiples: the means of the baseline and of the others. */
 static void put_behind(const struct drawing *d, enum nl_arm_role role, int panel, int i)
 {
-    bool lines = role == NL_ROLE_BASELINE || d->mark == NL_MARK_LINES || d->chart.arm[d->line[i].arm].reference;
+    bool lines = role == NL_ROLE_BASELINE || d->mark == NL_MARK_LINES || is_reference(d, d->line[i].arm);
     nl_page_plot(&d->page->script, "$mean%d_%d using 1:2 with %s %s", panel, i,
                  lines ? "lines" : "points pointtype 7 pointsize 0.2", nl_role_line(role));
 }
@@ -330,7 +429,7 @@ static void put_line(const struct drawing *d, int pass, int panel, int i, const 
     struct nl_text *out = &d->page->script;
     const struct nl_style *style = &d->line[i].style;
     enum nl_arm_role role = nl_chart_role(&d->chart, panel, d->line[i].arm);
-    bool reference = d->chart.arm[d->line[i].arm].reference;
+    bool reference = is_reference(d, d->line[i].arm);
     int a = nl_chart_block(&d->chart, panel) + 1, b = i + 1;
     if (role == NL_ROLE_BEHIND || role == NL_ROLE_BASELINE) {
         if (has->means && d->line[i].eval == 0 && pass == (role == NL_ROLE_BEHIND ? 0 : 2))
@@ -386,7 +485,8 @@ static int draw(struct drawing *d, struct nl_error *err)
     int status = nl_chart_fit_y(&d->chart, &d->line[0].metric.measure, d->mark == NL_MARK_BARS, err);
     if (status == NL_OK) {
         put_caption(d, seeds);
-        char *x_title = nl_factor_title(&d->picture->results->factor[d->chart.view.x_factor]),
+        char *x_title = d->across.word ? nl_metric_label(&d->across.metric, d->across.word)
+                                       : nl_factor_title(&d->picture->results->factor[d->chart.view.x_factor]),
              *y_label = nl_drawn_label(&d->drawn);
         char *x_label = nl_format("%s%s", x_title, d->preset->falls ? ", from large to small" : "");
         status = nl_chart_frame(&d->chart, x_label, y_label, err);
@@ -398,28 +498,33 @@ static int draw(struct drawing *d, struct nl_error *err)
         nl_text_add(&page->script,
                     "floor = %.6g; top = %.6g # of the y axis: intervals that reach beyond are cut there\n",
                     d->chart.y.low, d->chart.y.high);
+    if (status == NL_OK && d->wide)
+        nl_text_add(&page->script, "left = %.6g; right = %.6g # of the x axis\n", d->chart.x.low, d->chart.x.high);
     for (int panel = 0; status == NL_OK && panel < d->chart.panels; panel++)
         put_panel(d, panel, blocks);
     free(blocks);
     return status;
 }
 
+/* across: NULL, or what the x axis measures; then x is the key whose values are the points of a colour, or -1. */
 static int draw_points(const struct nl_picture *picture, const struct preset *preset, int x, const char *why_not,
-                       struct nl_page *page, struct nl_error *err)
+                       const struct nl_across *across, struct nl_page *page, struct nl_error *err)
 {
     struct drawing d = {.picture = picture, .preset = preset, .page = page};
     char *why;
     int status = nl_drawn_load(picture, picture->experiment->config.plot.y, &d.drawn, &why, err);
-    if (status != NL_OK || why || x < 0) {
+    if (status != NL_OK || why || why_not) {
         if (status == NL_OK)
-            nl_picture_leave_out(picture, page, x < 0 ? why_not : why);
+            nl_picture_leave_out(picture, page, why_not ? why_not : why);
         free(why);
         nl_drawn_release(&d.drawn);
         return status;
     }
+    if (across)
+        d.across = *across;
     d.mark = (enum nl_mark)picture->experiment->config.plot.mark;
     if (d.mark == NL_MARK_AUTO)
-        d.mark = nl_factor_has_words(&picture->results->factor[x]) ? NL_MARK_DOTS : NL_MARK_LINES;
+        d.mark = across || nl_factor_has_words(&picture->results->factor[x]) ? NL_MARK_DOTS : NL_MARK_LINES;
     nl_chart_make(picture, x, -1, NL_ASSIGN_TO_COLOURS, page, &d.chart);
     status = draw(&d, err);
     nl_chart_release(&d.chart);
@@ -428,11 +533,46 @@ static int draw_points(const struct nl_picture *picture, const struct preset *pr
     return status;
 }
 
+/* The key whose values are the points of a colour: the first with numbers that is neither a colour nor a panel. */
+static int factor_of_points(const struct nl_picture *picture)
+{
+    const struct nl_results *results = picture->results;
+    const struct nl_config *config = &picture->experiment->config;
+    int colour = nl_named_factor(results, config->plot.colour), facet = nl_named_factor(results, config->plot.facet);
+    for (int i = 0; i < results->factors; i++)
+        if (results->factor[i].values > 1 && i != colour && i != facet && !nl_factor_has_words(&results->factor[i]))
+            return i;
+    return -1;
+}
+
+/* Each cell as a point, where plot.x is measured. */
+static int draw_measured(const struct nl_picture *picture, const struct preset *preset, struct nl_page *page,
+                         struct nl_error *err)
+{
+    const struct nl_results *results = picture->results;
+    struct nl_across across;
+    char *why = NULL;
+    int status = nl_across_load(picture, &across, err), known = 0;
+    for (int i = 0; status == NL_OK && i < results->cells; i++)
+        known += nl_cell_mean(results, picture->experiment, &results->cell[i], &across.metric).n > 0;
+    if (known == 0)
+        why = nl_format("no run has '%s', which plot.x names", across.word);
+    else if (picture->experiment->config.plot.mark == NL_MARK_BARS)
+        why = nl_format("plot.mark: bars needs a key as plot.x, which is '%s'", across.word);
+    if (status == NL_OK)
+        status = draw_points(picture, preset, factor_of_points(picture), why, &across, page, err);
+    free(why);
+    nl_across_release(&across);
+    return status;
+}
+
 int nl_picture_small_batch(const struct nl_picture *picture, struct nl_page *page, struct nl_error *err)
 {
     static const struct preset preset = {.falls = true, .evaluations = true};
-    return draw_points(picture, &preset, nl_batch_factor(picture->results),
-                       "neither train.batch nor norm.stat_batch has more than one value", page, err);
+    int factor = nl_batch_factor(picture->results);
+    return draw_points(picture, &preset, factor,
+                       factor < 0 ? "neither train.batch nor norm.stat_batch has more than one value" : NULL, NULL,
+                       page, err);
 }
 
 int nl_picture_lr_tolerance(const struct nl_picture *picture, struct nl_page *page, struct nl_error *err)
@@ -440,17 +580,21 @@ int nl_picture_lr_tolerance(const struct nl_picture *picture, struct nl_page *pa
     static const struct preset preset = {.largest = true};
     const char *why_not = NULL;
     int factor = nl_rate_factor(picture->results, &why_not);
-    return draw_points(picture, &preset, factor, why_not, page, err);
+    return draw_points(picture, &preset, factor, why_not, NULL, page, err);
 }
 
 int nl_picture_figure(const struct nl_picture *picture, struct nl_page *page, struct nl_error *err)
 {
     static const struct preset preset = {0};
     const struct nl_results *results = picture->results;
+    char *measured = nl_across_title(picture->experiment->config.plot.x);
+    free(measured);
+    if (measured)
+        return draw_measured(picture, &preset, page, err);
     int factor = nl_named_factor(results, picture->experiment->config.plot.x);
     for (int pass = 0; pass < 2 && factor < 0; pass++) /* the first key with numbers, or else with words */
         for (int i = 0; i < results->factors && factor < 0; i++)
             if (results->factor[i].values > 1 && (pass > 0 || !nl_factor_has_words(&results->factor[i])))
                 factor = i;
-    return draw_points(picture, &preset, factor, "nothing varies", page, err);
+    return draw_points(picture, &preset, factor, factor < 0 ? "nothing varies" : NULL, NULL, page, err);
 }

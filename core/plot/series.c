@@ -50,30 +50,39 @@ static const char *first_eval(const struct nl_picture *picture, const struct nl_
     return nl_eval_names[nl_config_tracks(&config) ? config.norm.eval.at[0] : NL_EVAL_RUNNING];
 }
 
-/* Seconds are no part of curves.csv, which is the same on every machine: steps are scaled by each trial's own pace. */
-static int read_pace(struct loader *loader, struct nl_error *err)
+int nl_timing_load(const struct nl_picture *picture, const char *column, int trials, double **out, struct nl_error *err)
 {
-    char *path = nl_path_join(loader->picture->folder, "timing.csv");
+    char *path = nl_path_join(picture->folder, "timing.csv");
     struct nl_csv timing;
     int status = nl_csv_read(path, &timing, err);
     free(path);
+    *out = NULL;
     if (status != NL_OK) {
         nl_fail_in(err, "plot.x = seconds");
         return status;
     }
-    int trial, pace;
-    status = nl_csv_need(&timing, "trial", &trial, err) ? NL_BAD : nl_csv_need(&timing, "steps_per_second", &pace, err);
-    loader->pace = nl_alloc((size_t)loader->curves.trials + 1, sizeof *loader->pace);
+    int trial, value;
+    status = nl_csv_need(&timing, "trial", &trial, err) ? NL_BAD : nl_csv_need(&timing, column, &value, err);
+    *out = nl_alloc((size_t)trials + 1, sizeof **out);
     for (int row = 0; status == NL_OK && row < timing.rows; row++) {
         int number;
-        double steps_per_second;
+        double found;
         status = nl_csv_whole(&timing, row, trial, 1, &number, err);
         if (status == NL_OK)
-            status = nl_csv_number(&timing, row, pace, &steps_per_second, err);
-        if (status == NL_OK && number <= loader->curves.trials)
-            loader->pace[number] = 1.0 / steps_per_second;
+            status = nl_csv_number(&timing, row, value, &found, err);
+        if (status == NL_OK && number <= trials)
+            (*out)[number] = found;
     }
     nl_csv_release(&timing);
+    return status;
+}
+
+/* Seconds are no part of curves.csv, which is the same on every machine: steps are scaled by each trial's own pace. */
+static int read_pace(struct loader *loader, struct nl_error *err)
+{
+    int status = nl_timing_load(loader->picture, "steps_per_second", loader->curves.trials, &loader->pace, err);
+    for (int trial = 1; status == NL_OK && trial <= loader->curves.trials; trial++)
+        loader->pace[trial] = loader->pace[trial] > 0 ? 1.0 / loader->pace[trial] : 0.0;
     return status;
 }
 

@@ -5,6 +5,7 @@
 
 #include "base/files.h"
 #include "config/value.h"
+#include "plot/across.h"
 #include "plot/plot.h"
 #include "plot/render.h"
 #include "report/report.h"
@@ -112,10 +113,12 @@ static void add_figure(struct nl_document *document, const struct nl_report_sour
     char *prefix = nl_format("%s-%s-", figures->name, name);
     const struct shown *shown = shown_as(name);
     int factor = x_factor_of(results, source->experiment, shown);
+    const struct nl_config *config = &source->experiment->config;
+    char *measured = strcmp(name, "figure") == 0 ? nl_across_title(config->plot.x) : NULL;
     const char *x = shown->x      ? shown->x
+                    : measured    ? measured
                     : factor >= 0 ? nl_key_title(results->factor[factor].key)
                                   : "first key of the sweep";
-    const struct nl_config *config = &source->experiment->config;
     struct nl_measure measure = nl_inside_measure((enum nl_quantity)config->plot.quantity);
     bool tuned = strcmp(name, "best_of_k") == 0 && source->experiment->rounds.tunes;
     if (!shown->inside)
@@ -140,6 +143,7 @@ static void add_figure(struct nl_document *document, const struct nl_report_sour
     }
     free(svg);
     free(y);
+    free(measured);
     free(alt);
     free(caption);
     free(prefix);

@@ -153,6 +153,7 @@ START_TEST(scripts_are_the_kept_ones)
         {"curves", "curves", {.kind = "curves", .seeds = 3}, {"plot.xlog=true"}},
         {"heatmap", "heatmap", {.kind = "heatmap", .seeds = 2}, {NULL}},
         {"figure", "figure", {.kind = "figure", .seeds = 3}, {"plot.facet=train.batch", "plot.x=norm.kind"}},
+        {"scatter", "figure", {.kind = "heatmap", .seeds = 3}, {"plot.kind=figure", "plot.x=train_error"}},
         {"steps", "steps", {.kind = "steps", .seeds = 3}, {NULL}},
         {"bars", "figure", {.kind = "figure", .seeds = 2, .gap = true}, {"plot.mark=bars", "plot.width=17"}},
         {"layers", "layers", {.kind = "layers", .seeds = 2, .ln_diverged = 1}, {NULL}},
@@ -473,6 +474,57 @@ START_TEST(intervals_can_be_left_out)
             free(gp);
             free(txt);
         }
+}
+END_TEST
+
+/* A metric or a cost on the x axis: in these results the training error of each run is its test error, so that x is y;
+ * all have 500 parameters, and took half a second. */
+START_TEST(x_axes_are_measured)
+{
+    static const struct {
+        const char *x;
+        double value; /* NAN: as along y */
+    } cases[] = {{"train_error", NAN}, {"parameters", 500}, {"seconds", 0.5}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char *word = nl_format("plot.x=%s", cases[i].x);
+        const char *const overrides[] = {"plot.kind=figure", word, NULL};
+        char *script = script_of(&(struct synthetic){.kind = "heatmap", .seeds = 5}, overrides, "figure");
+        int rows = 0;
+        for (const char *at = script; (at = strstr(at, "$mean")) && strstr(at, "<< EOD\n"); at++) {
+            const char *end = strstr(at, "EOD\n"), *stop = end ? strstr(end + 1, "\nEOD") : NULL;
+            if (end != at + strcspn(at, "E")) /* a plot command, no block */
+                break;
+            for (const char *line = end; line && line < stop; line = strchr(line + 1, '\n')) {
+                double x, y, lower, upper, n, left, right;
+                char row[256] = "";
+                sscanf(line + (line == end ? 4 : 1), "%255[^\n]", row);
+                int found = sscanf(row, "%lf %lf %lf %lf %lf %lf %lf", &x, &y, &lower, &upper, &n, &left, &right);
+                if (found < 5)
+                    continue;
+                rows++;
+                ck_assert_double_eq_tol(x, isnan(cases[i].value) ? y : cases[i].value, 1e-4 * fabs(x));
+                ck_assert_int_eq(found, isnan(cases[i].value) ? 7 : 5);
+                if (found == 7 && lower < upper) /* splits overlap in the test part alone */
+                    ck_assert(lower < left && left < x && x < right && right < upper);
+            }
+        }
+        ck_assert_int_ge(rows, 15); /* of 18 cells, two of which only diverged */
+        ck_assert_int_eq(strstr(script, "set logscale x") != NULL, 1);
+        free(script);
+        free(word);
+    }
+    char *folder = synthetic_make(&(struct synthetic){.kind = "heatmap", .seeds = 2});
+    struct nl_text left_out = {0};
+    static const char *const flops[] = {"plot.kind=figure", "plot.x=flops", NULL}, *const bars[] = {"plot.kind=figure",
+                                                                                                    "plot.x=seconds",
+                                                                                                    "plot.mark=bars",
+                                                                                                    NULL};
+    draw(folder, flops, &(struct nl_plot_options){.left_out = &left_out}, NULL);
+    draw(folder, bars, &(struct nl_plot_options){.left_out = &left_out}, NULL);
+    ck_assert_str_eq(left_out.at, "figure is not drawn: no run has 'flops', which plot.x names\n"
+                                  "figure is not drawn: plot.mark: bars needs a key as plot.x, which is 'seconds'\n");
+    nl_text_release(&left_out);
+    synthetic_remove(folder);
 }
 END_TEST
 
@@ -1002,7 +1054,7 @@ int main(void)
     tcase_add_test(tests, an_arm_keeps_its_colour);
     tcase_add_test(tests, captions_of_tasks_and_searches_are_true);
     tcase_add_test(tests, questions_draw_their_pictures);
-    tcase_add_loop_test(tests, scripts_are_the_kept_ones, 0, 15);
+    tcase_add_loop_test(tests, scripts_are_the_kept_ones, 0, 16);
     tcase_add_test(tests, failed_runs_are_counted_above);
     tcase_add_test(tests, bars_are_solid);
     tcase_add_test(tests, bars_reach_to_both_ends_of_an_interval);
@@ -1012,6 +1064,7 @@ int main(void)
     tcase_add_test(tests, a_short_window_is_no_spike);
     tcase_add_test(tests, axes_are_as_they_must_be);
     tcase_add_test(tests, intervals_can_be_left_out);
+    tcase_add_test(tests, x_axes_are_measured);
     tcase_add_test(tests, keys_are_dealt_out);
     tcase_add_test(tests, sizes_are_those_of_the_file);
     tcase_add_test(tests, axes_take_most_of_the_page);
