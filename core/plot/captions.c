@@ -112,6 +112,8 @@ void nl_caption_end(struct nl_chart *chart)
     const char *protocol = picture->experiment->config.plot.protocol,
                *leaks = nl_results_leaks(picture->results, picture->experiment);
     nl_caption_each(chart);
+    if (chart->own_x)
+        nl_caption_add(chart->page, "Each panel has an x axis of its own.");
     if (leaks)
         nl_caption_add(chart->page, "%s", leaks);
     if (chart->panels < chart->all_panels) {

@@ -403,6 +403,9 @@ void nl_chart_release(struct nl_chart *chart)
     free(chart->strip.row);
     free(chart->strip.failure);
     nl_ruler_release(&chart->x);
+    for (int i = 0; chart->own_x && i < chart->panels; i++)
+        nl_ruler_release(&chart->own_x[i]);
+    free(chart->own_x);
     nl_ruler_release(&chart->y);
     nl_comparison_release(&chart->view);
 }
@@ -549,6 +552,32 @@ int nl_chart_fit_training(struct nl_chart *chart, double least, double most, boo
     return status;
 }
 
+static bool is_auto(const char *end)
+{
+    return strcmp(end, "auto") == 0;
+}
+
+int nl_chart_fit_each(struct nl_chart *chart, double least, const double *most, struct nl_error *err)
+{
+    const struct nl_config *config = &chart->picture->experiment->config;
+    double shortest = INFINITY, longest = 0;
+    for (int i = 0; i < chart->panels; i++) {
+        shortest = most[i] > 0 ? fmin(shortest, most[i]) : shortest;
+        longest = fmax(longest, most[i]);
+    }
+    int status = NL_OK;
+    if (chart->each || !is_auto(config->plot.xmin) || !is_auto(config->plot.xmax) ||
+        !(longest > NL_SHARED_X * shortest))
+        return NL_OK;
+    chart->own_x = nl_alloc((size_t)chart->panels, sizeof *chart->own_x);
+    chart->page->ticks = nl_ruler_label_height(&chart->x, chart->page->small);
+    for (int i = 0; status == NL_OK && i < chart->panels; i++) {
+        status = nl_ruler_from_zero(&chart->own_x[i], least, most[i] > 0 ? most[i] : longest, false, config, err);
+        nl_ruler_ticks(&chart->own_x[i], nl_page_panel_width(chart->page), nl_text_width("10000", chart->page->small));
+    }
+    return status;
+}
+
 void nl_chart_legend(struct nl_chart *chart, bool mark)
 {
     for (int arm = 0; arm < chart->arms && chart->each; arm++)
@@ -650,18 +679,24 @@ static void put_strip(struct nl_chart *chart, int panel)
     nl_page_end_panel(page);
 }
 
+static void put_x(struct nl_chart *chart, int panel)
+{
+    nl_ruler_put(chart->own_x ? &chart->own_x[panel] : &chart->x, &chart->page->script, "x",
+                 chart->own_x || nl_page_is_lowest(chart->page, panel));
+}
+
 void nl_chart_put_axes(struct nl_chart *chart, int panel)
 {
     struct nl_box box = nl_page_box(chart->page, panel);
     nl_page_margins(chart->page, &box);
-    nl_ruler_put(&chart->x, &chart->page->script, "x", nl_page_is_lowest(chart->page, panel));
+    put_x(chart, panel);
     nl_ruler_put(&chart->y, &chart->page->script, "y", nl_page_is_first(chart->page, panel));
 }
 
 void nl_chart_begin_panel(struct nl_chart *chart, int panel)
 {
     nl_page_title(chart->page, panel, chart->panel[panel].title);
-    nl_ruler_put(&chart->x, &chart->page->script, "x", nl_page_is_lowest(chart->page, panel));
+    put_x(chart, panel);
     if (chart->strip.rows > 0)
         put_strip(chart, panel);
     nl_chart_put_axes(chart, panel);

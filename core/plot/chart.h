@@ -72,6 +72,7 @@ struct nl_chart {
                     is none */
     struct nl_strip strip;
     struct nl_ruler x, y;
+    struct nl_ruler *own_x; /* [panels]: x axes of their own; NULL: all have x */
     struct nl_range span; /* of the values along y */
     int zeros;           /* those of them that a logarithmic axis cannot show */
 };
@@ -151,6 +152,11 @@ void nl_chart_see(struct nl_chart *chart, double value);
 int nl_chart_fit_y(struct nl_chart *chart, const struct nl_measure *measure, bool from_zero, struct nl_error *err);
 /* An x axis of training: from 0, or from `least` if it is logarithmic, to `most`. */
 int nl_chart_fit_training(struct nl_chart *chart, double least, double most, bool may_be_log, struct nl_error *err);
+
+/* Gives each panel an x axis of its own where the longest and the shortest differ by more than NL_SHARED_X, and the
+ * user sets no end. most: [panels], where each ends; 0: nothing is drawn there. After nl_chart_fit_training. */
+enum { NL_SHARED_X = 4 };
+int nl_chart_fit_each(struct nl_chart *chart, double least, const double *most, struct nl_error *err);
 
 /* ---- the parts of the script, in this order ---- */
 

@@ -28,6 +28,7 @@ struct drawing {
     bool band;         /* there are intervals, or ribbons */
     bool points;       /* an arm was evaluated once: neither a line nor a band would show that */
     double first, end; /* of x, above 0 */
+    double *panel_end; /* [panels] */
 };
 
 static const struct nl_series *series_of(const struct drawing *d, int panel, int arm)
@@ -41,11 +42,17 @@ static bool is_point(const struct nl_series *series)
     return series->at[0].step == series->at[series->count - 1].step;
 }
 
-static void see(struct drawing *d, double x, double value)
+static void see_x(struct drawing *d, int panel, double x)
+{
+    d->end = fmax(d->end, x);
+    d->panel_end[panel] = fmax(d->panel_end[panel], x);
+}
+
+static void see(struct drawing *d, int panel, double x, double value)
 {
     nl_chart_see(&d->chart, value);
     d->first = x > 0 ? fmin(d->first, x) : d->first;
-    d->end = fmax(d->end, x);
+    see_x(d, panel, x);
 }
 
 static struct nl_estimate mean_of(const struct drawing *d, const double *values, int count)
@@ -94,10 +101,10 @@ static void put_means(struct drawing *d, int panel, int arm, const struct nl_ser
         double row[] = {x / (next - i), mean.mean * scale, (wide ? mean.lower : mean.mean) * scale,
                         (wide ? mean.upper : mean.mean) * scale, mean.n};
         nl_page_row(&rows, row, 5);
-        see(d, row[0], row[1]);
+        see(d, panel, row[0], row[1]);
         if (d->ribbon || (d->band && is_point(series))) /* whose bar has the whole room of the y axis */
             for (int end = 2; end <= 3; end++)
-                see(d, row[0], row[end]);
+                see(d, panel, row[0], row[end]);
         else if (d->band)
             nl_span_add_interval(&d->chart.span, row[2], row[3]);
     }
@@ -115,7 +122,7 @@ static void put_seeds(struct drawing *d, int panel, int arm, const struct nl_ser
                 nl_text_add(&rows, "\n"); /* a gap */
             } else if (series->at[i].seed == seed) {
                 nl_page_row(&rows, (const double[]){series->at[i].x, series->at[i].value}, 2);
-                see(d, series->at[i].x, series->at[i].value);
+                see(d, panel, series->at[i].x, series->at[i].value);
             }
         nl_text_add(&rows, "\n");
     }
@@ -129,7 +136,7 @@ static void put_blocks(struct drawing *d)
             const struct nl_series *series = series_of(d, panel, arm);
             for (int i = 0; series && series->failed_x && i < series->failed; i++) {
                 nl_chart_fail(&d->chart, panel, arm, series->failed_x[i], 1, 0);
-                d->end = fmax(d->end, series->failed_x[i]);
+                see_x(d, panel, series->failed_x[i]);
             }
             if (!series || series->count == 0 || nl_chart_block(&d->chart, panel) != panel)
                 continue;
@@ -292,9 +299,13 @@ static void put_panel(struct drawing *d, int panel)
 
 static int fit_x(struct drawing *d, struct nl_error *err)
 {
-    if (!d->layers)
-        return nl_chart_fit_training(&d->chart, d->first, (d->points ? 1.02 : 1.0) * d->end, /* room for a sign */
-                                     false, err);
+    if (!d->layers) {
+        double room = d->points ? 1.02 : 1.0; /* for a sign */
+        for (int panel = 0; panel < d->chart.panels; panel++)
+            d->panel_end[panel] *= room;
+        int training = nl_chart_fit_training(&d->chart, d->first, room * d->end, false, err);
+        return training == NL_OK ? nl_chart_fit_each(&d->chart, d->first, d->panel_end, err) : training;
+    }
     int status = nl_chart_fit_tensors(&d->chart, d->inside, &d->chart.x, err);
     nl_ruler_fit_labels(&d->chart.x, nl_page_panel_width(d->page), d->page->small);
     return status;
@@ -303,10 +314,13 @@ static int fit_x(struct drawing *d, struct nl_error *err)
 static int draw(struct drawing *d, struct nl_error *err)
 {
     struct nl_page *page = d->page;
+    d->panel_end = nl_alloc((size_t)d->chart.panels, sizeof *d->panel_end);
     put_blocks(d);
     see_edges(d);
     nl_chart_legend(&d->chart, d->points);
-    if (nl_chart_fit_y(&d->chart, &d->metric.measure, false, err) != NL_OK || fit_x(d, err) != NL_OK)
+    bool fits = nl_chart_fit_y(&d->chart, &d->metric.measure, false, err) == NL_OK && fit_x(d, err) == NL_OK;
+    free(d->panel_end);
+    if (!fits)
         return NL_FAIL;
     put_caption(d);
     enum nl_x x = d->inside ? NL_X_STEP : nl_series_x(d->picture->experiment);

@@ -437,7 +437,7 @@ static double gap_x(const struct nl_page *page)
 
 static double gap_y(const struct nl_page *page)
 {
-    return 0.9 * page->small;
+    return 0.9 * page->small + page->ticks;
 }
 
 double nl_page_panel_width(const struct nl_page *page)

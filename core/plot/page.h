@@ -39,6 +39,7 @@ struct nl_page {
     int panels, columns, rows;
     double title,
         strip; /* heights kept free above each panel: for its title, for its failed runs. Set before nl_page_frame */
+    double ticks;          /* height kept free between rows: for the labels of x axes of their own */
     double bar;            /* width kept free at the right: for a scale of colours */
     double least_height;   /* where plot.height is auto: what stands along it must fit */
     struct nl_box area;    /* of all panels; after nl_page_frame */

@@ -153,6 +153,7 @@ START_TEST(scripts_are_the_kept_ones)
         {"curves", "curves", {.kind = "curves", .seeds = 3}, {"plot.xlog=true"}},
         {"heatmap", "heatmap", {.kind = "heatmap", .seeds = 2}, {NULL}},
         {"figure", "figure", {.kind = "figure", .seeds = 3}, {"plot.facet=train.batch", "plot.x=norm.kind"}},
+        {"own_x", "curves", {.kind = "curves", .seeds = 2, .stretch = 16}, {"plot.x=step", "plot.width=6"}},
         {"scatter", "figure", {.kind = "heatmap", .seeds = 3}, {"plot.kind=figure", "plot.x=train_error"}},
         {"steps", "steps", {.kind = "steps", .seeds = 3}, {NULL}},
         {"bars", "figure", {.kind = "figure", .seeds = 2, .gap = true}, {"plot.mark=bars", "plot.width=17"}},
@@ -474,6 +475,29 @@ START_TEST(intervals_can_be_left_out)
             free(gp);
             free(txt);
         }
+}
+END_TEST
+
+/* Panels whose trainings differ much in length have x axes of their own, each with labels; others share one. */
+START_TEST(panels_have_their_own_x)
+{
+    static const struct {
+        const char *with;
+        int stretch, own;
+    } cases[] = {{"plot.x=step", 16, 1}, {"plot.x=step", 4, 0}, {"plot.x=epoch", 16, 0}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const char *const overrides[] = {cases[i].with, "plot.width=8", NULL};
+        const struct synthetic made = {.kind = "curves", .seeds = 2, .stretch = cases[i].stretch};
+        char *script = script_of(&made, overrides, "curves"), *folder = synthetic_make(&made);
+        ck_assert_int_eq(count(script, "# panel "), 2);
+        ck_assert_int_eq(strstr(script, "set xrange [0:100]") && strstr(script, "set xrange [0:1600]"), cases[i].own);
+        draw(folder, overrides, &(struct nl_plot_options){.svg = true}, NULL);
+        char *caption = read_plot(folder, "curves.txt");
+        ck_assert_int_eq(strstr(caption, "Each panel has an x axis of its own.") != NULL, cases[i].own);
+        free(caption);
+        free(script);
+        synthetic_remove(folder);
+    }
 }
 END_TEST
 
@@ -1054,7 +1078,7 @@ int main(void)
     tcase_add_test(tests, an_arm_keeps_its_colour);
     tcase_add_test(tests, captions_of_tasks_and_searches_are_true);
     tcase_add_test(tests, questions_draw_their_pictures);
-    tcase_add_loop_test(tests, scripts_are_the_kept_ones, 0, 16);
+    tcase_add_loop_test(tests, scripts_are_the_kept_ones, 0, 17);
     tcase_add_test(tests, failed_runs_are_counted_above);
     tcase_add_test(tests, bars_are_solid);
     tcase_add_test(tests, bars_reach_to_both_ends_of_an_interval);
@@ -1064,6 +1088,7 @@ int main(void)
     tcase_add_test(tests, a_short_window_is_no_spike);
     tcase_add_test(tests, axes_are_as_they_must_be);
     tcase_add_test(tests, intervals_can_be_left_out);
+    tcase_add_test(tests, panels_have_their_own_x);
     tcase_add_test(tests, x_axes_are_measured);
     tcase_add_test(tests, keys_are_dealt_out);
     tcase_add_test(tests, sizes_are_those_of_the_file);

@@ -26,6 +26,7 @@ struct synthetic {
     bool zero_rate;      /* 0 instead of 0.01 */
     bool spread;         /* errors are 5 % with factors of 6 over seeds, but for bn at 2 */
     bool short_end;      /* training curves end with a window of 3 steps, in which all is wrong */
+    int stretch;         /* batch 2 takes so many times the steps; 0: as many */
     bool once;           /* evaluated at the end alone */
     bool equal;          /* all runs that end have the same error with the same seed, */
     bool bn_worse;       /* but for those of bn at batch 2 */
@@ -80,6 +81,7 @@ static inline void synthetic_add(struct nl_text *trials, struct nl_text *curves,
     char key[96];
     snprintf(key, sizeof key, "%d,%s,%s,%s,%d", ++*trial, row->method, row->batch, row->rate, seed);
     double error = row->error + noise;
+    int stretch = made->stretch && strcmp(row->batch, "2") == 0 ? made->stretch : 1;
     synthetic_add_metrics(metrics, key, seed, row);
     nl_text_add(trials, "%s,%s,%s,100,5,1000,500,10,1408,0,389,,1,", key, row->status, diverged ? "12" : "");
     if (diverged)
@@ -92,10 +94,11 @@ static inline void synthetic_add(struct nl_text *trials, struct nl_text *curves,
         nl_text_add(trials, ",\n");
     for (int step = 10; step <= 100 && (!diverged || step <= 10); step += 10) {
         double now = error + (0.9 - error) * exp(-step / 20.0);
-        nl_text_add(curves, "%s,%d,%g,%d,train,,0.1,%.9g,%.9g\n", key, step, step / 20.0, step * 10, 2 * now, 1 - now);
+        nl_text_add(curves, "%s,%d,%g,%d,train,,0.1,%.9g,%.9g\n", key, step * stretch, step / 20.0, step * 10, 2 * now,
+                    1 - now);
         if (!made->once || step == 100)
-            nl_text_add(curves, "%s,%d,%g,%d,test,running,0.1,%.9g,%.9g\n", key, step, step / 20.0, step * 10, 3 * now,
-                        1 - now);
+            nl_text_add(curves, "%s,%d,%g,%d,test,running,0.1,%.9g,%.9g\n", key, step * stretch, step / 20.0, step * 10,
+                        3 * now, 1 - now);
     }
     if (made->short_end && !diverged)
         nl_text_add(curves, "%s,103,5.15,1030,train,,0.1,9,0\n", key);
