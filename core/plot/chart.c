@@ -195,9 +195,7 @@ static void take_colour(const struct nl_picture *picture, const struct nl_factor
         nl_colour_read(text, &style->colour);
 }
 
-/* The colour of a value: the same in every picture for the usual normalizers, light to dark for numbers, and in turn
- * for words. */
-static struct nl_style style_of_level(const struct nl_picture *picture, const struct nl_factor *factor, int level)
+struct nl_style nl_level_style(const struct nl_picture *picture, const struct nl_factor *factor, int level)
 {
     int own = is_kind(factor) ? style_of_norm(factor->value[level]) : level % STYLES;
     struct nl_style style = styles[own < STYLES ? own : style_left_for(factor, level)].style;
@@ -231,7 +229,7 @@ static void make_arms(struct nl_chart *chart, const struct assignment *assignmen
         arm->label = nl_format("%s%s", label, method->leaks ? NL_LEAKS_MARK : "");
         free(label);
         if (level != NL_INAPPLICABLE)
-            arm->style = style_of_level(chart->picture, &results->factor[assignment->main], level);
+            arm->style = nl_level_style(chart->picture, &results->factor[assignment->main], level);
         for (int f = 0; f < results->factors; f++)
             if (assignment->colour[f] && f != assignment->main && method->level[f] != NL_INAPPLICABLE)
                 take_colour(chart->picture, &results->factor[f], method->level[f], &arm->style);

@@ -106,6 +106,9 @@ const struct nl_cell *nl_chart_cell(const struct nl_chart *chart, int panel, int
 /* Whether the factor's values are words, and what stands for one on an axis, as plot.labels has it. New string. */
 bool nl_factor_has_words(const struct nl_factor *factor);
 char *nl_level_label(const struct nl_experiment *experiment, const struct nl_factor *factor, int level);
+/* The style of a value: the same in every picture for the usual normalizers, light to dark for numbers, and in turn for
+ * words; plot.colours may give another colour. */
+struct nl_style nl_level_style(const struct nl_picture *picture, const struct nl_factor *factor, int level);
 char *nl_factor_title(const struct nl_factor *factor); /* "learning rate"; new string */
 
 /* A colour of the scale from dark to light, 0..1, which grows evenly in lightness (viridis). */

@@ -20,6 +20,7 @@ struct preset {
 /* What is drawn in one colour and marker: an arm of the chart, in one of its evaluations. */
 struct line {
     int arm, eval; /* eval 0: the one that is reported first */
+    int point;     /* the only one that it has; -1: it has all */
     struct nl_metric_column metric;
     struct nl_style style;
 };
@@ -76,7 +77,7 @@ static void list_lines(struct drawing *d)
         bool several = d->preset->evaluations && d->chart.arm[arm].tracks && d->drawn.column;
         int count = several ? evals->count : 1;
         for (int eval = 0; eval < count; eval++) {
-            struct line line = {arm, eval, d->drawn.metric, d->chart.arm[arm].style};
+            struct line line = {arm, eval, -1, d->drawn.metric, d->chart.arm[arm].style};
             if (eval > 0) {
                 char *column = nl_format("%s_%s", d->drawn.column, nl_eval_names[evals->at[eval]]);
                 line.metric = nl_metric_column(d->picture->results, column);
@@ -99,8 +100,33 @@ static void list_lines(struct drawing *d)
     }
 }
 
+/* Where normalizers are the x axis, and nothing else has colours, each value has its own. */
+static void list_values(struct drawing *d)
+{
+    const struct nl_comparison *view = &d->chart.view;
+    const struct nl_factor *factor = &view->results->factor[view->x_factor];
+    d->line = nl_alloc((size_t)view->points, sizeof *d->line);
+    for (int point = 0; point < view->points; point++) {
+        struct line line = {0, 0, point, d->drawn.metric, nl_level_style(d->picture, factor, view->x[point])};
+        if (d->mark == NL_MARK_BARS)
+            line.style.marker = 5;
+        d->line[d->lines++] = line;
+    }
+}
+
+/* Whether they do. */
+static bool has_colour_of_x(const struct drawing *d)
+{
+    const struct nl_comparison *view = &d->chart.view;
+    return d->chart.arms == 1 && view->x_factor >= 0 && !d->across.word && d->mark != NL_MARK_LINES &&
+           strcmp(view->results->factor[view->x_factor].key->name, "norm.kind") == 0;
+}
+
 static char *label_of(const struct drawing *d, const struct line *line)
 {
+    const struct nl_comparison *view = &d->chart.view;
+    if (line->point >= 0)
+        return nl_level_label(d->picture->experiment, &view->results->factor[view->x_factor], view->x[line->point]);
     const struct nl_arm *arm = &d->chart.arm[line->arm];
     const struct nl_int_list *evals = &d->picture->experiment->config.norm.eval;
     bool several = d->preset->evaluations && arm->tracks && evals->count > 1;
@@ -134,7 +160,9 @@ static void put_legend(struct drawing *d)
         put_legend_of_each(d);
         return;
     }
-    for (int i = 0; i < d->lines; i++) {
+    for (int i = 0; i < d->lines && d->line[i].point >= 0; i++)
+        nl_page_style(d->page, &d->line[i].style); /* the axis names them */
+    for (int i = 0; i < d->lines && d->line[i].point < 0; i++) {
         bool reference = is_reference(d, d->line[i].arm);
         char *label = label_of(d, &d->line[i]);
         nl_page_legend(d->page, &d->line[i].style, label, reference || d->mark == NL_MARK_LINES, !reference);
@@ -146,7 +174,7 @@ static void put_legend(struct drawing *d)
 /* The place of a line among those that stand side by side, from 0. */
 static int beside_of(const struct drawing *d, int i)
 {
-    return d->chart.each ? d->line[i].eval : i;
+    return d->line[i].point >= 0 ? 0 : d->chart.each ? d->line[i].eval : i;
 }
 
 static struct nl_estimate mean_across(const struct drawing *d, const struct nl_cell *cell)
@@ -225,6 +253,8 @@ static bool put_means(struct drawing *d, int panel, int i, struct nl_range *span
     double scale = line->metric.measure.scale;
     bool any = false;
     for (int point = 0; point < d->chart.view.points; point++) {
+        if (line->point >= 0 && line->point != point)
+            continue;
         const struct nl_cell *cell = cell_at(d, panel, line->arm, point);
         struct nl_estimate mean = nl_cell_mean(d->picture->results, d->picture->experiment, cell, &line->metric);
         if (!cell && d->picture->experiment->rounds.points)
@@ -269,6 +299,8 @@ static bool put_seeds(struct drawing *d, int panel, int i)
     double *values = nl_alloc(2 * (size_t)seeds, sizeof *values), *x = values + seeds;
     struct nl_text rows = {0};
     for (int point = 0; point < d->chart.view.points; point++) {
+        if (line->point >= 0 && line->point != point)
+            continue;
         const struct nl_cell *cell = cell_at(d, panel, line->arm, point);
         nl_cell_values(d->picture->results, cell, &line->metric, values);
         if (d->across.word)
@@ -467,7 +499,10 @@ static void put_panel(struct drawing *d, int panel, const struct blocks *blocks)
 static int draw(struct drawing *d, struct nl_error *err)
 {
     struct nl_page *page = d->page;
-    list_lines(d);
+    if (has_colour_of_x(d))
+        list_values(d);
+    else
+        list_lines(d);
     if (make_x(d, err) != NL_OK)
         return NL_FAIL;
     make_strip(d);

@@ -14,39 +14,65 @@ if (format eq 'txt') { set terminal dumb noenhanced mono size 100,36 }
 if (!exists('picture')) picture = format eq 'txt' ? '' : 'figure.'.format # '': the standard output
 if (picture ne '') { set output picture }
 
-set style line 1 linecolor rgb '#404040' linewidth 1.3 pointtype 7 pointsize 0.55
-# x mean lower upper n: 
+set style line 1 linecolor rgb '#d55e00' linewidth 1.3 pointtype 7 pointsize 0.55
+set style line 2 linecolor rgb '#0072b2' linewidth 1.3 pointtype 5 pointsize 0.55
+set style line 3 linecolor rgb '#000000' linewidth 1.3 pointtype 13 pointsize 0.55
+# x mean lower upper n: BN
 $mean1_1 << EOD
  0 2.98486029 0.8000675892640099 5.16965299073599 3
- 1 2.98486029 0.8000675892640099 5.16965299073599 3
- 2 3.0306137166666667 0.8303444014513748 5.230883031881958 3
 EOD
 # x value: each seed
 $seeds1_1 << EOD
  0 2.99943603
  0 2.90416812
  0 3.05097672
+EOD
+# x mean lower upper n: LN
+$mean1_2 << EOD
+ 1 2.98486029 0.8000675892640099 5.16965299073599 3
+EOD
+# x value: each seed
+$seeds1_2 << EOD
  1 2.99943603
  1 2.90416812
  1 3.05097672
+EOD
+# x mean lower upper n: no norm
+$mean1_3 << EOD
+ 2 3.0306137166666667 0.8303444014513748 5.230883031881958 3
+EOD
+# x value: each seed
+$seeds1_3 << EOD
  2 3.01495152
  2 2.95890137
  2 3.11798826
 EOD
-# x mean lower upper n: 
+# x mean lower upper n: BN
 $mean2_1 << EOD
  0 23.005556066666667 17.69910728855225 28.312004844781086 3
- 1 2.9945129566666666 0.8064447641647494 5.182581149168584 3
- 2 3.0495446666666663 0.8429078700517272 5.256181463281607 3
 EOD
 # x value: each seed
 $seeds2_1 << EOD
  0 22.9924608
  0 22.9289258
  0 23.0952816
+EOD
+# x mean lower upper n: LN
+$mean2_2 << EOD
+ 1 2.9945129566666666 0.8064447641647494 5.182581149168584 3
+EOD
+# x value: each seed
+$seeds2_2 << EOD
  1 2.98830699
  1 2.91571527
  1 3.07951661
+EOD
+# x mean lower upper n: no norm
+$mean2_3 << EOD
+ 2 3.0495446666666663 0.8429078700517272 5.256181463281607 3
+EOD
+# x value: each seed
+$seeds2_3 << EOD
  2 3.04717701
  2 2.98154781
  2 3.11990918
@@ -77,9 +103,15 @@ unset logscale y
 set yrange [-1.13248019:29.444485]
 set ytics nomirror out offset 0.9,0 norotate ("0" 0, "5" 5, "10" 10, "15" 15, "20" 20, "25" 25) font ticks
 plot NaN notitle, \
-     $seeds1_1 using 1:2 with points pointtype 7 pointsize 0.25 linecolor rgb '#A0404040' notitle, \
+     $seeds1_1 using 1:2 with points pointtype 7 pointsize 0.25 linecolor rgb '#A0d55e00' notitle, \
+     $seeds1_2 using 1:2 with points pointtype 7 pointsize 0.25 linecolor rgb '#A00072b2' notitle, \
+     $seeds1_3 using 1:2 with points pointtype 7 pointsize 0.25 linecolor rgb '#A0000000' notitle, \
      $mean1_1 using 1:($3 > floor ? $3 : floor):(0):($4 - ($3 > floor ? $3 : floor)) with vectors nohead linestyle 1 notitle, \
-     $mean1_1 using 1:2 with points linestyle 1 notitle
+     $mean1_2 using 1:($3 > floor ? $3 : floor):(0):($4 - ($3 > floor ? $3 : floor)) with vectors nohead linestyle 2 notitle, \
+     $mean1_3 using 1:($3 > floor ? $3 : floor):(0):($4 - ($3 > floor ? $3 : floor)) with vectors nohead linestyle 3 notitle, \
+     $mean1_1 using 1:2 with points linestyle 1 notitle, \
+     $mean1_2 using 1:2 with points linestyle 2 notitle, \
+     $mean1_3 using 1:2 with points linestyle 3 notitle
 unset label; unset arrow; unset object
 
 # panel 2: batch size 2
@@ -95,9 +127,15 @@ unset logscale y
 set yrange [-1.13248019:29.444485]
 set ytics nomirror out offset 0.9,0 norotate ("" 0, "" 5, "" 10, "" 15, "" 20, "" 25) font ticks
 plot NaN notitle, \
-     $seeds2_1 using 1:2 with points pointtype 7 pointsize 0.25 linecolor rgb '#A0404040' notitle, \
+     $seeds2_1 using 1:2 with points pointtype 7 pointsize 0.25 linecolor rgb '#A0d55e00' notitle, \
+     $seeds2_2 using 1:2 with points pointtype 7 pointsize 0.25 linecolor rgb '#A00072b2' notitle, \
+     $seeds2_3 using 1:2 with points pointtype 7 pointsize 0.25 linecolor rgb '#A0000000' notitle, \
      $mean2_1 using 1:($3 > floor ? $3 : floor):(0):($4 - ($3 > floor ? $3 : floor)) with vectors nohead linestyle 1 notitle, \
-     $mean2_1 using 1:2 with points linestyle 1 notitle
+     $mean2_2 using 1:($3 > floor ? $3 : floor):(0):($4 - ($3 > floor ? $3 : floor)) with vectors nohead linestyle 2 notitle, \
+     $mean2_3 using 1:($3 > floor ? $3 : floor):(0):($4 - ($3 > floor ? $3 : floor)) with vectors nohead linestyle 3 notitle, \
+     $mean2_1 using 1:2 with points linestyle 1 notitle, \
+     $mean2_2 using 1:2 with points linestyle 2 notitle, \
+     $mean2_3 using 1:2 with points linestyle 3 notitle
 unset label; unset arrow; unset object
 
 unset multiplot
