@@ -58,6 +58,7 @@ for where in here:1 there:2; do prepare normlab sweep lr_tolerance --shard ${whe
 prepare normlab run mlp_digits -q --out results/a_model --save-final model.safetensors
 prepare normlab norm ln --values 2,4,8,10 --out arrays
 cp arrays/y.npy x.npy; cp arrays/y.npy dy.npy
+echo '{method: grid, parameters: {lr: {values: [0.1, 0.01]}}}' >sweep.yaml
 echo norm,seed,rng,acc >runs.csv
 for norm in bn none; do
     for seed in 1 2 3 4 5; do
