@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # The page of names of other programs (experiments/TRANSLATE.md): the left side of every row becomes the keys on its right and no others, and
-# normlab checks what it becomes. Of random files of names, too: whatever they say, they become a configuration.
+# normlab checks what it becomes. What PyTorch takes where nothing is given is what normlab then trains with (tests/golden/defaults.txt). Random files
+# of names become a configuration, too, whatever they say.
 set -euo pipefail
 root=${NORMLAB_ROOT:-$(cd "$(dirname "$0")/../.." && pwd)}
 program=${NORMLAB_PROGRAM:-$root/build/normlab}
@@ -10,11 +11,11 @@ folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 cd "$folder"
 
-python3 - "$program" "$root/experiments/TRANSLATE.md" <<'END'
+python3 - "$program" "$root/experiments/TRANSLATE.md" "$root/tests/golden/defaults.txt" <<'END'
 import random, re, subprocess, sys
 from pathlib import Path
 
-program, page = sys.argv[1:]
+program, page, defaults = sys.argv[1:]
 
 
 def normlab(*words):
@@ -50,6 +51,30 @@ for line in Path(page).read_text().splitlines():
         rows += 1
 assert rows > 35, rows
 
+# A class alone, and what the configuration then has; auto is what train.beta2 is by its help.
+def shown(name):
+    """The value of a key in ours.yaml."""
+    section, field = name.split(".")
+    text = normlab("show", "ours.yaml").stdout.split(f"\n{section}:\n", 1)[1]
+    value = re.search(rf"^  {field}: (\S+)", text, re.M).group(1)
+    return ("0.99" if "rmsprop" in normlab("show", "ours.yaml").stdout else "0.999") if value == "auto" else value
+
+
+def same(a, b):
+    try:
+        return abs(float(a) - float(b)) <= 1e-6 * abs(float(b))
+    except ValueError:
+        return a == b
+
+
+held = 0
+for line in Path(defaults).read_text().splitlines():
+    name, key, value = line.split()
+    translated(f"{{{'optimizer' if '.optim.' in name else 'norm'}: {name}}}")
+    assert same(shown(key), value), f"{name}: {key} is {shown(key)}, PyTorch's {value}"
+    held += 1
+assert held > 30, held
+
 # Names that there are, with values that may be meant and values that cannot.
 draw = random.Random(3)
 names = ["lr", "learning_rate", "batch_size", "epochs", "momentum", "weight_decay", "optimizer", "nesterov", "betas", "scheduler", "norm", "model", "dropout",
@@ -72,5 +97,5 @@ for _ in range(200):
     assert "unknown key" not in done.stderr and "not valid YAML" not in done.stderr, (theirs, text, done.stderr)
     kept += done.returncode == 0
 assert kept > 190, kept
-print(f"{rows} rows of the page and 200 drawn files are translated; {kept} of these can be run as they are")
+print(f"{rows} rows of the page, {held} defaults of PyTorch and 200 drawn files are translated; {kept} of these can be run as they are")
 END
