@@ -2,6 +2,7 @@
  * mapping with another name (train, trainer, params) the entries stand as if outside. */
 #include "config/translate.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +10,7 @@
 
 #include "base/memory.h"
 #include "base/nearest.h"
+#include "base/utf8.h"
 #include "config/keep.h"
 #include "config/value.h"
 #include "norm/norm.h"
@@ -76,6 +78,23 @@ static const struct group *group_called(const char *name)
     return NULL;
 }
 
+/* A text for a comment: in one line, whatever characters are in it. Takes text over; new string. */
+static char *in_line(char *text)
+{
+    struct nl_text out = {0};
+    nl_text_add(&out, "%s", "");
+    size_t bytes;
+    for (const char *at = text; *at; at += bytes) {
+        bytes = nl_character_bytes(at);
+        if (strchr("\n\r\t", *at))
+            nl_text_add(&out, " ");
+        else
+            nl_text_add_character(&out, at, bytes);
+    }
+    free(text);
+    return out.at;
+}
+
 /* A value as the file shows it, in one line that is not too long. New string. */
 static char *shown(const struct nl_node *node)
 {
@@ -94,15 +113,15 @@ static char *shown(const struct nl_node *node)
     nl_text_add(&out, "%s", node->kind == NL_SEQUENCE ? "]" : node->kind == NL_MAPPING ? "}" : "");
     char *line = nl_format("%.*s%s", MOST_SHOWN, out.at, out.length > MOST_SHOWN ? "..." : "");
     nl_text_release(&out);
-    for (char *at = line; *at; at++)
-        *at = *at == '\n' || *at == '\r' || *at == '\t' ? ' ' : *at;
-    return line;
+    return in_line(line);
 }
 
 static void leave(struct translation *t, const char *path, const struct nl_node *value, const char *reason)
 {
-    char *text = shown(value);
-    nl_text_add(&t->left, "#   %.80s: %s\n#     %s\n", path, text, reason);
+    char *text = shown(value), *name = in_line(nl_format("%.80s", path)), *why = in_line(nl_strdup(reason));
+    nl_text_add(&t->left, "#   %s: %s\n#     %s\n", name, text, why);
+    free(why);
+    free(name);
     free(text);
 }
 
@@ -169,12 +188,12 @@ static struct setting *find_setting(const struct translation *t, const char *key
     return NULL;
 }
 
-/* Takes value over. */
+/* Takes value and was over. */
 static void set(struct translation *t, const struct nl_key *key, char *value, char *was, bool axis, bool tuned)
 {
     NL_GROW(t->at, t->settings, t->capacity);
     struct setting *setting = &t->at[t->settings++];
-    *setting = (struct setting){.key = key, .was = was, .axis = axis, .tuned = tuned};
+    *setting = (struct setting){.key = key, .was = in_line(was), .axis = axis, .tuned = tuned};
     nl_text_add(&setting->value, "%s", value);
     free(value);
 }
@@ -300,13 +319,16 @@ static void translate_seeds(struct translation *t, const char *path, const struc
 {
     int64_t number;
     if (value->kind == NL_SEQUENCE && value->count > 0 && value->item[0]->kind == NL_SCALAR && !t->seeds.at) {
-        char *text = shown(value);
-        nl_text_add(&t->seeds, "%d  # from train.seed on; %s: %s", value->count, path, text);
+        char *text = shown(value), *was = in_line(nl_format("%s: %s", path, text));
+        nl_text_add(&t->seeds, "%d  # from train.seed on; %s", value->count, was);
+        free(was);
         free(text);
         translate_value(t, nl_key_named("train.seed"), path, value->item[0]);
     } else if (value->kind == NL_SCALAR && !value->blank && !t->seeds.at && nl_integer_read(value->text, &number) &&
                number > 0 && number <= NL_SEEDS_MAX) {
-        nl_text_add(&t->seeds, "%s  # from train.seed on; %s: %s", value->text, path, value->text);
+        char *was = in_line(nl_format("%s: %s", path, value->text));
+        nl_text_add(&t->seeds, "%" PRId64 "  # from train.seed on; %s", number, was);
+        free(was);
     } else {
         leave(t, path, value, t->seeds.at ? "sweep.seeds is set already" : "sweep.seeds is a number of seeds");
     }
@@ -650,8 +672,10 @@ char *nl_foreign_translated(const struct nl_node *root, const char *path)
     }
     add_usuals(&t);
     leave_nesterov(&t);
-    nl_text_add(&out, "# Translated from %s, %s. Behind each value stands what it was there.\n",
-                slash ? slash + 1 : path, kind ? kind : "a file of names and values");
+    char *name = in_line(nl_strdup(slash ? slash + 1 : path));
+    nl_text_add(&out, "# Translated from %s, %s. Behind each value stands what it was there.\n", name,
+                kind ? kind : "a file of names and values");
+    free(name);
     add_sections(&out, &t);
     add_sweep(&out, &t);
     if (!t.settings && !t.seeds.at)

@@ -97,5 +97,12 @@ for _ in range(200):
     assert "unknown key" not in done.stderr and "not valid YAML" not in done.stderr, (theirs, text, done.stderr)
     kept += done.returncode == 0
 assert kept > 190, kept
+# No name and no value ends the comment that it stands in.
+for text in r"a\nevil: 1", r"a\u2028evil: 1", r"a\u0085evil: 1", r"a\revil: 1", "é" * 50, r"a\x1b[31m":
+    for theirs in f'{{lr: "{text}"}}', f'{{"{text}": 1}}', f'{{optimizer: "{text}.SGD"}}', f'{{model: "{text}.resnet20"}}', f'{{seeds: [1, "{text}"]}}':
+        translated(theirs)
+        written = Path("ours.yaml").read_bytes().decode()
+        assert not re.search("^ *evil", written, re.M) and not re.search("[\x00-\x09\x0b-\x1f\x85\u2028]", written), written
+
 print(f"{rows} rows of the page, {held} defaults of PyTorch and 200 drawn files are translated; {kept} of these can be run as they are")
 END
