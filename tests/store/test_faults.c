@@ -231,14 +231,17 @@ struct lint_context {
 };
 
 /* In the working folder: a.yaml and its results R, the same without tables P, two shards of it A and B, one trained
- * network m.safetensors with its results one, x.npy, L with trials that nothing has a use for. */
+ * network m.safetensors with its results one, x.npy, L with trials that nothing has a use for, and theirs.yaml of
+ * another program. */
 static const struct lint_context scenes[] = {
     {"check", "check a.yaml", false, false},
     {"show", "show a.yaml", false, false},
     {"keys", "keys train", false, false},
+    {"keys of words", "keys gradient norm", false, false},
     {"schema", "schema", false, false},
     {"info", "info", false, true},
     {"init", "init small-batch new.yaml --force", true, false},
+    {"translate", "init --from theirs.yaml new.yaml --force", true, false},
     {"manual", "manual man", true, false},
     {"ls", "ls .", false, false},
     {"verify", "verify R P A", false, false},
@@ -311,6 +314,9 @@ static struct tree make_stage(void)
                         "model: {depth: 1, width: 4}\n"
                         "train: {epochs: 2}\n"
                         "sweep: {grid: {norm.kind: [bn, none]}, seeds: 2}\n");
+    make_file("theirs.yaml", "method: random\n"
+                             "parameters: {lr: {min: 0.01, max: 1}, norm: {values: [BatchNorm1d, LayerNorm]},\n"
+                             "  optimizer: {value: AdamW}, swa: {value: true}, seed: {values: [1, 2]}}\n");
     must("sweep a.yaml -q -j 1 --no-plot --out R");
     must("sweep a.yaml -q -j 1 --no-plot --out P");
     must("sweep a.yaml -q -j 1 --no-plot --out A --shard 1/2");
