@@ -1,6 +1,7 @@
 /* Makes the values that sweep.tune tries, and extends them. */
 #include "config/search.h"
 
+#include <ctype.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
@@ -138,7 +139,7 @@ static bool is_interval(const struct nl_key *key, const struct nl_node *node)
     if (node->kind != NL_SCALAR || node->blank || !nl_key_is_number(key))
         return false;
     const char *last = strrchr(node->text, ':');
-    return last && strchr(node->text, ':') != last && strcspn(last + 1, "0123456789") > 0 && last[1];
+    return last && strchr(node->text, ':') != last && isalpha((unsigned char)last[1]);
 }
 
 static void read_space(struct nl_loader *loader, const struct nl_key *key, const struct nl_node *value,

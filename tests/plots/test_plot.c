@@ -970,7 +970,8 @@ START_TEST(quantities_over_the_layers)
     free(caption);
     nl_text_release(&report);
     static const char *const bad[][2] = {
-        {"plot.step=41", "depth is not drawn: plot.step is 41, and metrics.csv has the steps 10, 40, 70, 100\n"},
+        {"plot.step=41",
+         "depth is not drawn: nothing was seen in step 41; metrics.csv has the steps 10, 40, 70, 100\n"},
         {"plot.quantity=std", "depth is not drawn: metrics.csv has no tensor with the quantity 'std'\n"},
         {"plot.tensors=[fc1.weight]",
          "depth is not drawn: metrics.csv has no tensor 'fc1.weight' with the quantity 'norm'\n"},
