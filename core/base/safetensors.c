@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/files.h"
+#include "base/half.h"
 #include "base/json.h"
 #include "base/memory.h"
 #include "base/scan.h"
@@ -152,19 +153,6 @@ static bool take_word(struct nl_scan *scan, char *out, size_t room)
     return true;
 }
 
-static bool take_type(struct nl_scan *scan, enum nl_dtype *type)
-{
-    char word[8];
-    if (!take_word(scan, word, sizeof word))
-        return false;
-    for (int i = 0; i < TYPES; i++)
-        if (strcmp(word, types[i].name) == 0) {
-            *type = types[i].type;
-            return true;
-        }
-    return false;
-}
-
 static bool take_sizes(struct nl_scan *scan, size_t *out, int room, int *count)
 {
     *count = 0;
@@ -178,10 +166,28 @@ static bool take_sizes(struct nl_scan *scan, size_t *out, int room, int *count)
     return good;
 }
 
-/* A tensor of the file: where its bytes lie. */
+/* A tensor of the file: where its bytes lie, and whether they are of a type that becomes float32. */
 struct place {
     size_t begin, end;
+    enum narrow { WIDE, HALF, BFLOAT } narrow;
 };
+
+static bool take_type(struct nl_scan *scan, enum nl_dtype *type, enum narrow *narrow)
+{
+    char word[8];
+    if (!take_word(scan, word, sizeof word))
+        return false;
+    *narrow = strcmp(word, "F16") == 0 ? HALF : strcmp(word, "BF16") == 0 ? BFLOAT : WIDE;
+    *type = NL_F32;
+    if (*narrow != WIDE)
+        return true;
+    for (int i = 0; i < TYPES; i++)
+        if (strcmp(word, types[i].name) == 0) {
+            *type = types[i].type;
+            return true;
+        }
+    return false;
+}
 
 /* {"dtype": ..., "shape": ..., "data_offsets": ...}: each once, in any order. */
 static bool take_entry(struct nl_scan *scan, struct nl_tensor_file_entry *entry, struct place *place)
@@ -194,13 +200,13 @@ static bool take_entry(struct nl_scan *scan, struct nl_tensor_file_entry *entry,
             int count;
             good = take_word(scan, key, sizeof key) && nl_scan_take(scan, ":");
             if (good && strcmp(key, "dtype") == 0 && !has_type) {
-                has_type = good = take_type(scan, &entry->type);
+                has_type = good = take_type(scan, &entry->type, &place->narrow);
             } else if (good && strcmp(key, "shape") == 0 && !has_shape) {
                 has_shape = good = take_sizes(scan, entry->shape, MAX_DIMS, &entry->dims);
             } else if (good && strcmp(key, "data_offsets") == 0 && !has_offsets) {
                 has_offsets = good = take_sizes(scan, offsets, 2, &count) && count == 2;
-                if (good)
-                    *place = (struct place){offsets[0], offsets[1]};
+                place->begin = good ? offsets[0] : 0;
+                place->end = good ? offsets[1] : 0;
             } else {
                 good = false;
             }
@@ -338,10 +344,10 @@ static int read_tensor(struct reading *file, struct nl_scan *scan, struct nl_err
             return nl_fail(err, "cannot read '%s': it has two tensors '%s'", file->path, entry.name);
     if (!take_entry(scan, &entry, &place))
         return nl_fail(err,
-                       "cannot read '%s': tensor '%s' needs dtype (F32, F64 or I64), shape (at most %d dimensions) and "
-                       "data_offsets",
+                       "cannot read '%s': tensor '%s' needs dtype (F16, BF16, F32, F64 or I64), shape (at most %d "
+                       "dimensions) and data_offsets",
                        file->path, entry.name, MAX_DIMS);
-    expected = nl_dtype_size(entry.type);
+    expected = place.narrow == WIDE ? nl_dtype_size(entry.type) : sizeof(uint16_t);
     for (int i = 0; i < entry.dims; i++)
         if (__builtin_mul_overflow(expected, entry.shape[i], &expected))
             return nl_fail(err, "cannot read '%s': tensor '%s' has more bytes than a file can hold", file->path,
@@ -399,6 +405,21 @@ static int check_places(const struct reading *file, size_t length, struct nl_err
     return status;
 }
 
+/* New array. */
+static void *take_data(const char *from, const struct place *place)
+{
+    size_t bytes = place->end - place->begin;
+    if (place->narrow == WIDE)
+        return memcpy(nl_alloc(bytes, 1), from, bytes);
+    float *values = nl_alloc(bytes / sizeof(uint16_t), sizeof *values);
+    for (size_t i = 0; i < bytes / sizeof(uint16_t); i++) {
+        uint16_t bits;
+        memcpy(&bits, from + i * sizeof bits, sizeof bits);
+        values[i] = place->narrow == HALF ? nl_from_half(bits) : nl_from_bfloat(bits);
+    }
+    return values;
+}
+
 static int read_tensors(struct reading *file, const char *bytes, size_t length, struct nl_error *err)
 {
     uint64_t header = 0;
@@ -410,11 +431,8 @@ static int read_tensors(struct reading *file, const char *bytes, size_t length, 
     if (read_header(file, (struct nl_scan){bytes + LENGTH, data}, err) ||
         check_places(file, length - LENGTH - header, err))
         return NL_FAIL;
-    for (int i = 0; i < file->count; i++) {
-        size_t size = file->places[i].end - file->places[i].begin;
-        file->entries[i].data = nl_alloc(size, 1);
-        memcpy(file->entries[i].data, data + file->places[i].begin, size);
-    }
+    for (int i = 0; i < file->count; i++)
+        file->entries[i].data = take_data(data + file->places[i].begin, &file->places[i]);
     return NL_OK;
 }
 
@@ -454,9 +472,13 @@ int nl_safetensors_parse(const char *path, const char *bytes, size_t length, str
         read_tensors(&file, bytes, length, err) || check_seal(&file, bytes, length, &sealed, err) ? NL_BAD : NL_OK;
     char checksum[NL_HASH_HEX];
     nl_hash_bytes(bytes, length, checksum);
-    free(file.places);
     *out = (struct nl_tensor_file){
         .count = file.count, .entry = file.entries, .metadata = file.metadata, .sealed = sealed};
+    for (int i = 0; i < file.count; i++) {
+        out->halves += file.places[i].narrow == HALF;
+        out->bfloats += file.places[i].narrow == BFLOAT;
+    }
+    free(file.places);
     memcpy(out->checksum, checksum, sizeof checksum);
     if (status)
         nl_safetensors_release(out);
@@ -471,6 +493,7 @@ void nl_safetensors_release(struct nl_tensor_file *file)
     for (char **text = file->metadata; text && *text; text++)
         free(*text);
     free(file->metadata);
+    free(file->notes);
     *file = (struct nl_tensor_file){0};
 }
 

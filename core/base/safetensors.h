@@ -1,5 +1,5 @@
 /* Writer and reader of the safetensors format (an 8-byte length, a JSON header, raw little-endian data), which PyTorch
- * users load with safetensors.torch.load_file. Types: F32, F64, I64.
+ * users load with safetensors.torch.load_file. Types: F32, F64, I64; F16 and BF16 are read, as F32.
  *
  * What is written here is sealed: its metadata hold "normlab_sha256", the checksum of the whole file with zeros in this
  * one's place. Files of other programs have none, and are read without. */
@@ -25,7 +25,9 @@ struct nl_tensor_file_entry {
 struct nl_tensor_file {
     int count;
     struct nl_tensor_file_entry *entry;
+    int halves, bfloats; /* tensors that are F16 and BF16 in the file, and F32 here */
     char **metadata; /* key, value, key, value, ..., NULL; NULL: none */
+    char *notes; /* what nl_weights_adopt (train/weights.h) read otherwise than it stands in the file; NULL: nothing */
     char checksum[NL_HASH_HEX]; /* SHA-256 of the file's bytes */
     bool sealed;                /* it holds its own, and that fits */
 };

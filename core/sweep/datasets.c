@@ -6,6 +6,7 @@
 
 #include "base/memory.h"
 #include "data/tasks.h"
+#include "train/weights.h"
 
 /* What nl_dataset_open looks at. The other keys of the section act on a trial's own view of the set; only what is
  * generated depends on how many samples are asked for. */
@@ -72,6 +73,7 @@ const struct nl_tensor_file *nl_weights_get(struct nl_weights_files *files, cons
         free(file);
         return NULL;
     }
+    nl_weights_adopt(file);
     NL_GROW(files->at, files->count, files->capacity);
     files->at[files->count++] = (struct nl_open_weights){.path = nl_strdup(path), .file = file};
     return file;

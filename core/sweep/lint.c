@@ -729,6 +729,16 @@ static void report(const struct nl_experiment *experiment, const struct nl_grid 
     }
 }
 
+/* How files of other programs were read; the same note is kept once. */
+static void note_weights(const struct nl_experiment *experiment, const struct nl_grid *grid,
+                         struct nl_diagnostics *warnings)
+{
+    const struct nl_origin from = nl_origin_of(experiment, "model.load");
+    for (int i = 0; i < grid->trials; i++)
+        if (grid->trial[i].weights && grid->trial[i].weights->notes)
+            nl_note(warnings, &from, "'%s': %s", grid->trial[i].config.model.load, grid->trial[i].weights->notes);
+}
+
 /* What is said about data that are open: each set once. */
 static void doubt_data(const struct nl_experiment *experiment, const struct nl_grid *grid,
                        struct nl_diagnostics *warnings)
@@ -766,6 +776,7 @@ void nl_lint_grid(const struct nl_experiment *experiment, const struct nl_grid *
     report(experiment, grid, of_trials, OF_TRIALS, by_trials, grid->trials, warnings);
     report(experiment, grid, of_sweep, OF_SWEEP, by_sweep, 1, warnings);
     doubt_data(experiment, grid, warnings);
+    note_weights(experiment, grid, warnings);
     nl_lint_doubts(experiment, warnings);
     nl_lint_idle_keys(experiment, grid, warnings);
 }

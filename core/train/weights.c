@@ -93,10 +93,17 @@ static void get_tensor(const struct nl_plan *plan, int replica, const struct nl_
     free(ordered);
 }
 
+/* entry NULL: a count of batches, 0. */
 static void put_tensor(const struct nl_plan *plan, int replica, const struct nl_tensor *tensor,
                        const struct nl_tensor_file_entry *entry)
 {
     void *place = nl_tensor_in(plan, replica, tensor);
+    if (!entry) {
+        int64_t *zeros = nl_alloc(tensor->count, sizeof *zeros);
+        plan->backend->upload(place, zeros, nl_tensor_bytes(plan, tensor));
+        free(zeros);
+        return;
+    }
     if (entry->type == NL_I64) {
         plan->backend->upload(place, entry->data, nl_tensor_bytes(plan, tensor));
         return;
@@ -113,6 +120,54 @@ void nl_weights_load(const struct nl_plan *plan, int replica, const struct nl_te
 {
     for (const struct nl_tensor *tensor = NULL; (tensor = next_saved(plan->graph, tensor));)
         put_tensor(plan, replica, tensor, nl_safetensors_find(file, tensor->name));
+}
+
+/* ---- files of other programs ---- */
+
+static bool counts_batches(const char *name)
+{
+    static const char ending[] = "num_batches_tracked";
+    size_t length = strlen(name);
+    return length >= strlen(ending) && strcmp(name + length - strlen(ending), ending) == 0;
+}
+
+static bool all_begin(const struct nl_tensor_file *file, const char *prefix)
+{
+    for (int i = 0; i < file->count; i++)
+        if (strncmp(file->entry[i].name, prefix, strlen(prefix)) != 0)
+            return false;
+    return file->count > 0;
+}
+
+void nl_weights_adopt(struct nl_tensor_file *file)
+{
+    static const char *const prefixes[] = {"module.", "_orig_mod."}; /* of DataParallel and DDP; of torch.compile */
+    struct nl_text said = {0};
+    bool averages = false, counts = false;
+    for (size_t p = 0, length; p < sizeof prefixes / sizeof *prefixes && !file->sealed;) {
+        if (!all_begin(file, prefixes[p])) {
+            p++;
+            continue;
+        }
+        length = strlen(prefixes[p]);
+        nl_text_add(&said, "%s'%s' before every name is left out", said.length ? "; " : "", prefixes[p]);
+        for (int i = 0; i < file->count; i++)
+            memmove(file->entry[i].name, file->entry[i].name + length, strlen(file->entry[i].name + length) + 1);
+        p = 0;
+    }
+    if (file->halves)
+        nl_text_add(&said, "%s%s of F16 %s read as float32", said.length ? "; " : "", NL_COUNT(file->halves, "tensor"),
+                    nl_agree(file->halves, "is", "are"));
+    if (file->bfloats)
+        nl_text_add(&said, "%s%s of BF16 %s read as float32", said.length ? "; " : "",
+                    NL_COUNT(file->bfloats, "tensor"), nl_agree(file->bfloats, "is", "are"));
+    for (int i = 0; i < file->count; i++) {
+        averages |= strstr(file->entry[i].name, "running_") != NULL;
+        counts |= counts_batches(file->entry[i].name);
+    }
+    if (averages && !counts && !file->sealed)
+        nl_text_add(&said, "%sthere is no num_batches_tracked: batches are counted from 0", said.length ? "; " : "");
+    file->notes = said.at;
 }
 
 /* ---- whether a file fits ---- */
@@ -186,8 +241,11 @@ int nl_weights_check(const struct nl_graph *graph, const struct nl_tensor_file *
     struct misfits misfits = {0};
     for (const struct nl_tensor *tensor = NULL; (tensor = next_saved(graph, tensor));)
         wanted.entry[wanted.count++] = described(tensor, NL_F64);
-    for (int i = 0; i < wanted.count; i++)
-        compare(&misfits, &wanted.entry[i], nl_safetensors_find(file, wanted.entry[i].name), finite);
+    for (int i = 0; i < wanted.count; i++) {
+        const struct nl_tensor_file_entry *found = nl_safetensors_find(file, wanted.entry[i].name);
+        if (found || file->sealed || !counts_batches(wanted.entry[i].name))
+            compare(&misfits, &wanted.entry[i], found, finite);
+    }
     for (int i = 0; i < file->count; i++)
         if (!is_training_state(file->entry[i].name) && !nl_safetensors_find(&wanted, file->entry[i].name))
             add_misfit(&misfits, nl_format("'%s' is not in the network", file->entry[i].name));

@@ -34,13 +34,18 @@ struct nl_source {
 int nl_weights_save(const struct nl_plan *plan, int replica, const struct nl_source *source, const char *path,
                     struct nl_error *err);
 
+/* Files of other programs: what wrappers of PyTorch put before every name ("module.", "_orig_mod.") is taken off.
+ * file->notes becomes what was read otherwise than it stands in the file, in words. */
+void nl_weights_adopt(struct nl_tensor_file *file);
+
 /* Whether the file has every tensor of the graph that is saved, each in its shape, and no other; what stands after
- * "training." (train/checkpoint.h) is not looked at. NL_FAIL: err names what is missing, too much, or of another shape;
+ * "training." (train/checkpoint.h) is not looked at, and files of other programs need no num_batches_tracked. NL_FAIL: err names what is missing, too much, or of another shape;
  * or, if `finite`, what holds numbers that are not finite. path: for the message. */
 int nl_weights_check(const struct nl_graph *graph, const struct nl_tensor_file *file, const char *path, bool finite,
                      struct nl_error *err);
 
-/* Takes weights and statistics from a file that nl_weights_check found right for the graph. */
+/* Takes weights and statistics from a file that nl_weights_check found right for the graph. A count of batches that it
+ * lacks is 0. */
 void nl_weights_load(const struct nl_plan *plan, int replica, const struct nl_tensor_file *file);
 
 /* What nl_weights_save writes: tensors, with room for `extra` more, and metadata. nl_safetensors_release frees it. */

@@ -227,7 +227,7 @@ START_TEST(safetensors_round_trip)
 END_TEST
 
 #define TENSOR(name, offsets) "\"" name "\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":" offsets "}"
-#define NEEDS "tensor 'a' needs dtype (F32, F64 or I64), shape (at most 4 dimensions) and data_offsets"
+#define NEEDS "tensor 'a' needs dtype (F16, BF16, F32, F64 or I64), shape (at most 4 dimensions) and data_offsets"
 
 static const struct {
     const char *header;
@@ -262,7 +262,10 @@ static const struct {
     {"{" TENSOR("a", "[0]") "}", -1, 8, NEEDS},
     {"{" TENSOR("a", "[0,8,9]") "}", -1, 8, NEEDS},
     {"{" TENSOR("a", "[0,-8]") "}", -1, 8, NEEDS},
-    {"{\"a\":{\"dtype\":\"BF16\",\"shape\":[2],\"data_offsets\":[0,4]}}", -1, 4, NEEDS},
+    {"{\"a\":{\"dtype\":\"BF16\",\"shape\":[2],\"data_offsets\":[0,4]}}", -1, 4, NULL},
+    {"{\"a\":{\"dtype\":\"F16\",\"shape\":[2],\"data_offsets\":[0,8]}}", -1, 8,
+     "tensor 'a' has data_offsets [0,8], expected 4 bytes"},
+    {"{\"a\":{\"dtype\":\"I32\",\"shape\":[2],\"data_offsets\":[0,8]}}", -1, 8, NEEDS},
     {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1,1,1,1,2],\"data_offsets\":[0,8]}}", -1, 8, NEEDS},
     {"{\"a\":{\"dtype\":\"F32\",\"shape\":[2]}}", -1, 8, NEEDS},
     {"{\"a\":{\"dtype\":\"F32\",\"shape\":[4294967296,4294967296],\"data_offsets\":[0,0]}}", -1, 0,
