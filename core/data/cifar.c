@@ -109,10 +109,12 @@ static int miss(const struct layout *layout, const char *file, const char *folde
 {
     char *pickles = find_pickles(layout, folder);
     if (pickles)
-        nl_fail(err,
-                "cannot find '%s' in '%s': '%s' has the Python version, whose pickles may run code and are not read; "
-                "'normlab data fetch %s' gets the binary version",
-                file, folder, pickles, layout->classes == 10 ? "cifar10" : "cifar100");
+        nl_fail(
+            err,
+            "cannot find '%s' in '%s': '%s' has the Python version, whose pickles may run code and are not read; "
+            "'normlab data fetch %s' gets the binary version, and 'python -m normlab convert %s FOLDER' writes it as "
+            "arrays for data.name npy",
+            file, folder, pickles, layout->classes == 10 ? "cifar10" : "cifar100", pickles);
     else
         nl_fail(err, "cannot find '%s' in '%s' (or its '%s')", file, folder, layout->folder);
     free(pickles);

@@ -39,8 +39,9 @@ int nl_weights_save(const struct nl_plan *plan, int replica, const struct nl_sou
 void nl_weights_adopt(struct nl_tensor_file *file);
 
 /* Whether the file has every tensor of the graph that is saved, each in its shape, and no other; what stands after
- * "training." (train/checkpoint.h) is not looked at, and files of other programs need no num_batches_tracked. NL_FAIL: err names what is missing, too much, or of another shape;
- * or, if `finite`, what holds numbers that are not finite. path: for the message. */
+ * "training." (train/checkpoint.h) is not looked at, and files of other programs need no num_batches_tracked. NL_FAIL:
+ * err names what is missing, too much, or of another shape; or, if `finite`, what holds numbers that are not finite.
+ * path: for the message. */
 int nl_weights_check(const struct nl_graph *graph, const struct nl_tensor_file *file, const char *path, bool finite,
                      struct nl_error *err);
 
