@@ -230,9 +230,11 @@ struct lint_context {
     bool measures; /* its stdout has times in it: lines and their last words are compared */
 };
 
-/* In the working folder: a.yaml and its results R, the same without tables P, two shards of it A and B, one trained
- * network m.safetensors with its results one, x.npy, L with trials that nothing has a use for, and theirs.yaml of
- * another program. */
+#define ARRAYS NORMLAB_TESTS_DIR "/golden/arrays/"
+
+/* In the working folder: data.yaml, a.yaml and its results R, the same without tables P, two shards of it A and B, one
+ * trained network m.safetensors with its results one, x.npy, L with trials that nothing has a use for, and theirs.yaml
+ * of another program. */
 static const struct lint_context scenes[] = {
     {"check", "check a.yaml", false, false},
     {"show", "show a.yaml", false, false},
@@ -255,6 +257,10 @@ static const struct lint_context scenes[] = {
     {"data list", "data list", false, false},
     {"data info", "data info digits", false, false},
     {"data export", "data export digits data.train=16 data.val=4 data.test=8 --out exported", true, false},
+    {"data of an archive", "check data.yaml data.name=npy data.dir=" ARRAYS "archives/deflated", false, false},
+    {"data of a table", "check data.yaml data.name=csv data.file=" ARRAYS "tables/words.csv", false, false},
+    {"weights of PyTorch",
+     "check data.yaml model.depth=1 model.width=4 model.load=" ARRAYS "../foreign/half.safetensors", false, false},
     {"dry run", "sweep a.yaml --dry-run --out P", false, true},
     {"submit", "submit a.yaml --tasks 2 --out P --script-only", true, false},
     {"run", "run a.yaml norm.kind=bn sweep.seeds=1 -q -j 1 --out new --save-final new.safetensors --save-order new.npy",
@@ -310,6 +316,7 @@ static void take_a_trial(const char *folder, const char *to)
 
 static struct tree make_stage(void)
 {
+    make_file("data.yaml", "train: {batch: 4}\n");
     make_file("a.yaml", "data: {train: 64, val: 0, test: 32}\n"
                         "model: {depth: 1, width: 4}\n"
                         "train: {epochs: 2}\n"
