@@ -55,7 +55,7 @@ START_TEST(test_same_bytes)
     }
     ck_assert_ptr_nonnull(
         strstr(trials, "trial,norm.kind,train.batch,train.seed,status,failed_step,steps,epochs,samples,parameters,"
-                       "classes,train_samples,val_samples,test_samples,val_overlap,test_overlap,train_loss,"));
+                       "flops,classes,train_samples,val_samples,test_samples,val_overlap,test_overlap,train_loss,"));
     ck_assert_ptr_nonnull(strstr(trials, "test_error,train_loss_batch,"));
     free(trials);
     free(curves);
