@@ -237,7 +237,7 @@ START_TEST(test_error_is_retried)
     ck_assert_int_eq(nl_store_load(&store, &s.grid.trial[2], &record[2], &err), NL_OK);
     ck_assert_str_eq(record[2].message, "out of memory");
     char *trials = nl_trials_csv(&s.grid, record);
-    ck_assert_ptr_nonnull(strstr(trials, "\n3,bn,8,1,error,,0,0,0,0,10,"));
+    ck_assert_ptr_nonnull(strstr(trials, "\n3,bn,8,1,error,,0,0,0,0,,10,"));
     free(trials);
     nl_record_release(&record[2]);
     free(record);
