@@ -9,6 +9,7 @@
 #include "base/utf8.h"
 #include "base/wrap.h"
 #include "config/value.h"
+#include "plot/screen.h"
 
 static const double cm = 72.0 / 2.54;
 static const double small = 0.88;         /* of the font size: all but axis labels */
@@ -175,17 +176,16 @@ static void put_terminals(const struct nl_page *page, struct nl_text *out)
     double scale = page->font / 8.0; /* lines and points grow with the font: on a slide, too */
     double pixels = 96.0 / 72.0, dots = (double)config->plot.dpi / 72.0;
     nl_page_comment(out, "", page->about);
-    nl_text_add(
-        out,
-        "# Draw it:  gnuplot -e \"format='png'\" %s.gp   (svg, png, pdf, or txt on the terminal; svg if not said)\n"
-        "# It needs nothing but this file: the numbers stand in the blocks below.\n"
-        "reset\n"
-        "set encoding utf8\n"
-        "if (!exists('format')) format = 'svg'\n"
-        "pt = format eq 'svg' ? 96.0 / 72.0 : 1.0 # svg sizes are pixels\n"
-        "up = format eq 'svg' ? 1.5 : 1.2         # and its lines are higher: labels move towards the axis\n"
-        "ticks = sprintf(',%%.3g', %.3g * pt)\n",
-        name, page->small);
+    nl_text_add(out,
+                "# Draw it:  gnuplot -e \"format='png'\" %s.gp   (svg, png or pdf; svg if not said)\n"
+                "# It needs nothing but this file: the numbers stand in the blocks below.\n"
+                "reset\n"
+                "set encoding utf8\n"
+                "if (!exists('format')) format = 'svg'\n"
+                "pt = format eq 'svg' ? 96.0 / 72.0 : 1.0 # svg sizes are pixels\n"
+                "up = format eq 'svg' ? 1.5 : 1.2         # and its lines are higher: labels move towards the axis\n"
+                "ticks = sprintf(',%%.3g', %.3g * pt)\n",
+                name, page->small);
     struct nl_text svg = {0}, font = {0}; /* cairo's fonts are points at 96 dots an inch */
     char *family[] = {nl_format("%s,%.4g", config->plot.font, page->font * pixels),
                       nl_format("%s,%.4g", config->plot.font, page->font)};
@@ -198,8 +198,7 @@ static void put_terminals(const struct nl_page *page, struct nl_text *out)
                 "pointscale %.4g font %s }\n"
                 "if (format eq 'pdf') { set terminal pdfcairo noenhanced size %.4gcm,%.4gcm fontscale 0.75 linewidth "
                 "%.4g pointscale %.4g font %s }\n"
-                "if (format eq 'txt') { set terminal dumb noenhanced mono size 100,36 }\n"
-                "if (!exists('picture')) picture = format eq 'txt' ? '' : '%s.'.format # '': the standard output\n"
+                "if (!exists('picture')) picture = '%s.'.format # '': the standard output\n"
                 "if (picture ne '') { set output picture }\n\n",
                 page->width * pixels, page->height * pixels, 0.75 * pixels * scale, svg.at, page->width * dots,
                 page->height * dots, (double)config->plot.dpi / 96.0, 0.75 * dots * scale, 0.85 * dots * scale, font.at,
@@ -290,15 +289,9 @@ void nl_page_label(struct nl_page *page, const char *text, double x, double y, d
 
 void nl_page_upright_label(struct nl_page *page, const char *text, double x, double y)
 {
-    bool right = x > page->width / 2;
     double length = nl_text_width(text, page->font), size = page->font * fmin(1.0, page->height / length);
     length = fmin(length, page->height);
-    nl_text_add(&page->script, "if (format eq 'txt') {\n    ");
-    nl_page_label(page, text, right ? page->width : 0.0, page->area.top + 0.4 * page->font, page->font,
-                  right ? "right" : "left");
-    nl_text_add(&page->script, "} else {\n    ");
     nl_page_label(page, text, x, fmin(fmax(y, length / 2), page->height - length / 2), size, "center rotate by 90");
-    nl_text_add(&page->script, "}\n");
 }
 
 /* The text in lines that are at most about `width` wide, each with its \n; how many. */
@@ -485,6 +478,12 @@ static void put_frame(struct nl_page *page, const struct frame *frame, const cha
     }
 }
 
+/* Where the height is free. A screen shows a row of panels as a whole. */
+static double most_height(const struct nl_page *page)
+{
+    return !page->screen ? highest * cm : nl_cell_height * (page->rows == 1 ? 28 : 8 + 16 * page->rows);
+}
+
 /* The user's words for an axis, or else the picture's. */
 static const char *title_of(const char *asked, const char *own)
 {
@@ -503,8 +502,8 @@ int nl_page_frame(struct nl_page *page, const char *x_label, const char *y_label
     width = (width - (page->columns - 1) * gap_x(page)) / page->columns;
     double around = frame.margin.top + frame.margin.bottom + page->rows * above + (page->rows - 1) * gap_y(page);
     if (page->height == 0.0)
-        page->height = fmin(highest * cm, fmax(fmax(page->least_height, nl_text_width(y_label, page->font)),
-                                               around + page->rows * width / page->aspect));
+        page->height = fmin(most_height(page), fmax(fmax(page->least_height, nl_text_width(y_label, page->font)),
+                                                    around + page->rows * width / page->aspect));
     double height = (page->height - around) / page->rows;
     page->area = (struct nl_box){frame.margin.left, page->width - frame.margin.right, frame.margin.bottom,
                                  page->height - frame.margin.top};

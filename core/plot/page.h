@@ -31,6 +31,7 @@ struct nl_page {
     struct nl_text caption; /* also written beside the picture: sentences, each with a blank before it but the first */
     char name[32];
     const char *about;
+    bool screen; /* it is drawn on a terminal (screen.h) */
     int part; /* of signal: its measure (stats/inside.h) */
     const struct nl_experiment *experiment;
     double width, height;  /* height is 0 until nl_page_frame where plot.height is auto */
@@ -78,7 +79,7 @@ double nl_page_panel_height(const struct nl_page *page);
 /* A line of text at a place of the page. how: "center", "left rotate by 90", ... */
 void nl_page_label(struct nl_page *page, const char *text, double x, double y, double size, const char *how);
 /* A line of text along the height of the page, its middle at x and, where it fits, y; smaller where it is longer than
- * the page. On a terminal, which cannot turn it, across, above y. */
+ * the page. */
 void nl_page_upright_label(struct nl_page *page, const char *text, double x, double y);
 
 /* Another sentence of the caption. */

@@ -10,6 +10,7 @@
 #include "base/files.h"
 #include "plot/pictures.h"
 #include "plot/render.h"
+#include "plot/screen.h"
 #include "stats/inside.h"
 
 /* By enum nl_plot_kind. */
@@ -85,16 +86,15 @@ static void check_font(const struct nl_config *config, struct nl_text *report)
     free(drawn);
 }
 
-static int render(const char *plots, const char *name, const struct nl_plot_options *options, struct nl_text *report,
-                  struct nl_error *err)
+static int render(const char *plots, const char *name, const struct nl_plot_options *options, struct nl_error *err)
 {
     const struct {
         bool wanted;
         const char *format;
-    } formats[] = {{options->svg, "svg"}, {options->png, "png"}, {options->pdf, "pdf"}, {options->text, "txt"}};
-    for (int i = 0; i < 4; i++)
+    } formats[] = {{options->svg, "svg"}, {options->png, "png"}, {options->pdf, "pdf"}};
+    for (int i = 0; i < 3; i++)
         if (formats[i].wanted &&
-            nl_render(plots, name, formats[i].format, most_seconds, options->stop, report, err) != NL_OK)
+            nl_render(plots, name, formats[i].format, most_seconds, options->stop, NULL, NULL, err) != NL_OK)
             return NL_FAIL;
     return NL_OK;
 }
@@ -150,6 +150,45 @@ static void name_page(const struct nl_experiment *experiment, int number, struct
              many ? nl_signals[page->part].word : "");
 }
 
+/* Lays a page out anew, as wide as the terminal, and draws it there; where that has no room for its panels it says
+ * so. */
+static int draw_on_screen(const struct nl_picture *picture, const char *plots, int number,
+                          const struct nl_plot_options *options, struct nl_error *err)
+{
+    int columns = options->columns < NL_LEAST_COLUMNS  ? NL_LEAST_COLUMNS
+                  : options->columns > NL_MOST_COLUMNS ? NL_MOST_COLUMNS
+                                                       : options->columns;
+    struct nl_experiment experiment = *picture->experiment;
+    experiment.config.plot.width = columns * nl_cell_width * 2.54 / 72.0;
+    experiment.config.plot.height = NL_AUTO;
+    experiment.config.plot.font_size = 8.0;
+    experiment.config.plot.caption = NL_CAPTION_FILE;
+    struct nl_text said = {0}, svg = {0};
+    const struct nl_picture screen = {.results = picture->results,
+                                      .experiment = &experiment,
+                                      .folder = picture->folder,
+                                      .home = picture->home,
+                                      .note = &said,
+                                      .left_out = &said};
+    struct nl_page page;
+    name_page(&experiment, number, &page);
+    page.screen = true;
+    int status = kinds[number - page.part].draw(&screen, &page, err);
+    if (status == NL_FAIL) {
+        nl_text_add(options->screen, "%s\n", err->text);
+        status = NL_OK;
+    } else if (status == NL_OK && page.script.length > 0) {
+        nl_text_add(&page.script, "unset multiplot\n");
+        status = nl_render(plots, page.name, "svg", most_seconds, options->stop, &page.script, &svg, err);
+        if (status == NL_OK)
+            nl_screen_draw(svg.at, columns, options->colour, options->screen);
+    }
+    nl_text_release(&said);
+    nl_text_release(&svg);
+    nl_page_release(&page);
+    return status;
+}
+
 /* All scripts are written before the first is drawn: without gnuplot they are what a user still gets. */
 static int draw_all(struct nl_picture *picture, const char *plots, const struct nl_plot_options *options,
                     struct nl_error *err)
@@ -175,7 +214,10 @@ static int draw_all(struct nl_picture *picture, const char *plots, const struct 
         check_font(&picture->experiment->config, picture->note);
     for (int i = 0; status == NL_OK && draws && i < PAGES; i++)
         if (page[i].script.length > 0)
-            status = render(plots, page[i].name, options, picture->note, err);
+            status = render(plots, page[i].name, options, err);
+    for (int i = 0; status == NL_OK && draws && options->screen && i < PAGES; i++)
+        if (page[i].script.length > 0)
+            status = draw_on_screen(picture, plots, i, options, err);
     for (int i = 0; i < PAGES; i++)
         nl_page_release(&page[i]);
     return status;

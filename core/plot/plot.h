@@ -13,13 +13,14 @@ struct nl_plot_options {
     const char *home;       /* the results folder, where its tables stand elsewhere; NULL: it is FOLDER */
     const char *out;        /* the folder they are written to; NULL: FOLDER/plots */
     bool svg, png, pdf;     /* which files are rendered; PNG has plot.dpi dots an inch */
-    bool text;              /* draw with characters too, into `report` */
+    struct nl_text *screen; /* what is drawn for a terminal, too (screen.h); NULL: nothing */
+    int columns;            /* of the terminal */
+    bool colour;            /* it shows colours */
     atomic_int *stop; /* NULL, or becomes non-zero: the drawing is given up, an error */
     bool without; /* where gnuplot is not installed, `report` says how the scripts are drawn elsewhere, and that is all;
                      else it is an error */
     struct nl_text *left_out; /* why pictures of plot.kind are not drawn, a line each; NULL: that goes into `report` */
-    struct nl_text
-        *report; /* what was written or left out, a line each, and the drawings in characters; NULL: not wanted */
+    struct nl_text *report;   /* what was written or left out, a line each; NULL: not wanted */
 };
 
 /* Writes NAME.gp for every kind in plot.kind (auto: for curves, and for the kind that belongs to the question, to tasks

@@ -54,9 +54,9 @@ extern char **environ; /* not every system's unistd.h says so */
 /* In the child: only calls that are safe after fork in a program with threads. The group is the program's own, to be
  * killed with all that is in it. */
 static _Noreturn void become_program(const char *folder, char *const *argv, char *const *environment, pid_t parent,
-                                     int out, int err)
+                                     int in, int out, int err)
 {
-    int nothing = open("/dev/null", O_RDONLY);
+    int nothing = in >= 0 ? in : open("/dev/null", O_RDONLY);
     bool good = setpgid(0, 0) == 0 && nl_end_with(parent) && chdir(folder) == 0;
     if (good && dup2(nothing, STDIN_FILENO) >= 0 && dup2(out, STDOUT_FILENO) >= 0 && dup2(err, STDERR_FILENO) >= 0)
         execve(argv[0], argv, environment);
@@ -120,9 +120,9 @@ static char **c_environment(void)
     return out;
 }
 
-/* why: NULL, or why it was killed; a new string. */
-static int run(const char *folder, char *const *argv, double seconds, atomic_int *stop, struct stream *to, int *code,
-               char **why, struct nl_error *err)
+/* in: its standard input; -1: nothing. why: NULL, or why it was killed; a new string. */
+static int run(const char *folder, char *const *argv, int in, double seconds, atomic_int *stop, struct stream *to,
+               int *code, char **why, struct nl_error *err)
 {
     int out[2], bad[2], state = 0;
     if (nl_pipe(out) != 0)
@@ -136,7 +136,7 @@ static int run(const char *folder, char *const *argv, double seconds, atomic_int
     char **environment = c_environment();
     pid_t parent = getpid(), child = fork();
     if (child == 0)
-        become_program(folder, argv, environment, parent, out[1], bad[1]);
+        become_program(folder, argv, environment, parent, in, out[1], bad[1]);
     int status = child < 0 ? nl_fail_errno(err, "cannot run gnuplot") : NL_OK;
     close(out[1]);
     close(bad[1]);
@@ -204,18 +204,33 @@ bool nl_gnuplot_is_missing(void)
     return missing;
 }
 
+/* A file without a name that has the text, to be read from its beginning; NULL: it cannot be made. */
+static FILE *file_of(const struct nl_text *text)
+{
+    FILE *file = tmpfile();
+    bool whole = file && fwrite(text->at, 1, text->length, file) == text->length && fflush(file) == 0;
+    if (whole && lseek(fileno(file), 0, SEEK_SET) == 0)
+        return file;
+    if (file)
+        fclose(file);
+    return NULL;
+}
+
 int nl_render(const char *folder, const char *name, const char *format, double seconds, atomic_int *stop,
-              struct nl_text *drawn, struct nl_error *err)
+              const struct nl_text *own, struct nl_text *drawn, struct nl_error *err)
 {
     char *passed, *program = find_program("gnuplot", &passed), *file = nl_format("%s/%s.%s", folder, name, format),
                   *why = NULL;
     char *script = nl_format("%s.gp", name), *setting = nl_format("format='%s'; picture=''", format);
-    char *argv[] = {program, "--default-settings", "-e", setting, script, NULL}; /* no file of the user's in between */
+    char *argv[] = {program, "--default-settings", "-e", setting, own ? "-" : script, NULL}; /* no file of the user's */
     struct stream to[2] = {{.most = 64 << 20}, {.most = 1 << 20}};
     struct nl_text *printed = &to[0].text, *complaint = &to[1].text;
     int code = 0, status;
-    if (program)
-        status = run(folder, argv, seconds, stop, to, &code, &why, err);
+    FILE *input = program && own ? file_of(own) : NULL;
+    if (program && own && !input)
+        status = nl_fail_errno(err, "cannot draw '%s': no temporary file", file);
+    else if (program)
+        status = run(folder, argv, input ? fileno(input) : -1, seconds, stop, to, &code, &why, err);
     else if (passed)
         status = nl_fail(err,
                          "cannot draw '%s': relative folders in PATH are not used, and gnuplot is only in one ('%s'); "
@@ -233,15 +248,17 @@ int nl_render(const char *folder, const char *name, const char *format, double s
     else if (status == NL_OK && (complaint->length > 0 || code != 0))
         status = nl_fail(err, "gnuplot failed on '%s/%s' (exit code %d): %s", folder, script, code,
                          complaint->length > 0 ? complaint->at : "it gave no reason");
-    else if (status == NL_OK && strcmp(format, "txt") == 0 && drawn)
-        nl_text_add_bytes(drawn, printed->at, printed->length);
     else if (status == NL_OK && strcmp(format, "svg") == 0)
         mend_svg(printed);
-    if (status == NL_OK && strcmp(format, "txt") != 0)
+    if (status == NL_OK)
         status = !printed->length ? nl_fail(err, "gnuplot wrote no picture '%s' and gave no reason", file)
                  : is_whole(format, printed)
-                     ? nl_file_write(file, printed->at, printed->length, err)
+                     ? own ? NL_OK : nl_file_write(file, printed->at, printed->length, err)
                      : nl_fail(err, "gnuplot wrote only a part of the picture '%s' and gave no reason", file);
+    if (status == NL_OK && own)
+        nl_text_add_bytes(drawn, printed->at, printed->length);
+    if (input)
+        fclose(input);
     nl_text_release(printed);
     nl_text_release(complaint);
     free(program);
@@ -259,7 +276,7 @@ char *nl_font_drawn(const char *font)
     char *argv[] = {program, "--format=%{family[0]}", (char *)font, NULL};
     struct stream to[2] = {{.most = 1 << 20}, {.most = 1 << 20}};
     int code = 0;
-    if (program && run("/", argv, 60, NULL, to, &code, &why, NULL) == NL_OK && !why && code == 0 &&
+    if (program && run("/", argv, -1, 60, NULL, to, &code, &why, NULL) == NL_OK && !why && code == 0 &&
         to[0].text.length > 0)
         drawn = nl_strdup(to[0].text.at);
     nl_text_release(&to[0].text);

@@ -12,6 +12,7 @@
 #include "plot/plot.h"
 #include "plot/render.h"
 #include "plot/ruler.h"
+#include "plot/screen.h"
 #include "scratch.h"
 #include "synthetic.h"
 
@@ -31,7 +32,7 @@ static inline void draw(const char *folder, const char *const *overrides, const 
     struct nl_plot_options how = *options;
     how.report = report;
     if (!have_gnuplot())
-        how.svg = how.png = how.pdf = how.text = false;
+        how.svg = how.png = how.pdf = false, how.screen = NULL;
     synthetic_load(folder, overrides, &experiment);
     ck_assert_msg(nl_plot(folder, &experiment, NULL, &how, &err) == NL_OK, "%s", err.text);
 }
@@ -65,7 +66,7 @@ static inline char *draw_golden(const char *name, const char *const *overrides, 
 
 static inline int render(const char *folder, struct nl_error *err)
 {
-    return nl_render(folder, "x", "svg", 600, NULL, NULL, err);
+    return nl_render(folder, "x", "svg", 600, NULL, NULL, NULL, err);
 }
 
 /* Tests change them, and each shall find them as they were. */

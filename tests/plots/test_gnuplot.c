@@ -101,12 +101,12 @@ START_TEST(half_a_picture_is_none)
              *whole = nl_format("%sprintf '%s'\n", half, pictures[i].rest);
         ck_assert_int_eq(nl_file_write(old, "old", 3, &err), NL_OK);
         put_gnuplot(folder, half);
-        ck_assert_int_eq(nl_render(folder, "x", pictures[i].format, 600, NULL, NULL, &err), NL_FAIL);
+        ck_assert_int_eq(nl_render(folder, "x", pictures[i].format, 600, NULL, NULL, NULL, &err), NL_FAIL);
         char *message = nl_format("gnuplot wrote only a part of the picture '%s' and gave no reason", old);
         ck_assert_str_eq(err.text, message);
         expect_file(folder, name, "old");
         put_gnuplot(folder, whole);
-        ck_assert_msg(nl_render(folder, "x", pictures[i].format, 600, NULL, NULL, &err) == NL_OK, "%s", err.text);
+        ck_assert_msg(nl_render(folder, "x", pictures[i].format, 600, NULL, NULL, NULL, &err) == NL_OK, "%s", err.text);
         free(message);
         free(whole);
         free(half);
@@ -166,7 +166,7 @@ START_TEST(an_endless_gnuplot_is_killed)
         char byte;
         put_gnuplot(folder, script);
         ck_assert_int_eq(pipe(alive), 0);
-        ck_assert_int_eq(nl_render(folder, "x", "svg", endless[i].seconds, endless[i].stop, NULL, &err), NL_FAIL);
+        ck_assert_int_eq(nl_render(folder, "x", "svg", endless[i].seconds, endless[i].stop, NULL, NULL, &err), NL_FAIL);
         ck_assert_str_eq(err.text, message);
         close(alive[1]);
         ck_assert_int_eq(read(alive[0], &byte, 1), 0);

@@ -1,5 +1,6 @@
 /* Pictures of made results: scripts are written, stand alone, run without a word from gnuplot, and no text of a user is
  * executed. */
+#include "base/utf8.h"
 #include "drawing.h"
 #include "suite.h"
 
@@ -48,7 +49,7 @@ START_TEST(every_format_is_drawn)
     }
     char *folder = synthetic_make(&(struct synthetic){.kind = "lr_tolerance", .seeds = 2});
     struct nl_text report = {0};
-    draw(folder, NULL, &(struct nl_plot_options){.svg = true, .png = true, .pdf = true, .text = true}, &report);
+    draw(folder, NULL, &(struct nl_plot_options){.svg = true, .png = true, .pdf = true}, &report);
     char *png = read_plot(folder, "lr_tolerance.png"), *pdf = read_plot(folder, "lr_tolerance.pdf"),
          *svg = read_plot(folder, "lr_tolerance.svg");
     ck_assert(memcmp(png, "\x89PNG", 4) == 0);
@@ -56,8 +57,6 @@ START_TEST(every_format_is_drawn)
     ck_assert_int_eq(size[2] * 256 + size[3], 1016);
     ck_assert(memcmp(pdf, "%PDF", 4) == 0);
     ck_assert(strstr(svg, "width=\"325\"") != NULL); /* 8.6 cm at 96 */
-    ck_assert(strstr(report.at, "learning rate") &&
-              strstr(report.at, "test error (%)")); /* the drawing in characters */
     char *by_hand = nl_format("cd %s/plots && rm *.svg && LC_ALL=C.UTF-8 gnuplot lr_tolerance.gp", folder);
     ck_assert_int_eq(system(by_hand), 0);
     free(by_hand);
@@ -317,7 +316,7 @@ START_TEST(captions_of_tasks_and_searches_are_true)
     static const char *const named[] = {"plot.kind=profiles", "plot.facet=train.batch", NULL};
     char *folder = synthetic_make(&(struct synthetic){.kind = "small_batch", .seeds = 4, .gap = true});
     struct nl_text report = {0};
-    draw(folder, named, &(struct nl_plot_options){.text = false}, &report);
+    draw(folder, named, &(struct nl_plot_options){.svg = false}, &report);
     char *caption = read_plot(folder, "profiles.txt"), *script = read_plot(folder, "profiles.gp");
     ck_assert_msg(strstr(caption, "2 tasks (train.batch: 64 and 2)") && strstr(caption, "too few for bands") &&
                       strstr(caption, "Not drawn, without a run of every task: LN."),
@@ -349,7 +348,7 @@ START_TEST(questions_draw_their_pictures)
     char *folder = synthetic_make(&(struct synthetic){.kind = "heatmap", .seeds = 2});
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct nl_text report = {0};
-        draw(folder, cases[i].overrides, &(struct nl_plot_options){.text = false}, &report);
+        draw(folder, cases[i].overrides, &(struct nl_plot_options){.svg = false}, &report);
         ck_assert_msg(strstr(report.at, cases[i].there) && !strstr(report.at, cases[i].missing), "case %zu: %s", i,
                       report.at);
         nl_text_release(&report);
@@ -498,6 +497,53 @@ START_TEST(panels_have_their_own_x)
         free(script);
         synthetic_remove(folder);
     }
+}
+END_TEST
+
+/* A picture for a terminal: its parts at their places, with colours and without. */
+START_TEST(screens_are_drawn)
+{
+    static const char svg[] =
+        "<svg viewBox=\"0 0 106.6667 44\"><defs><path d='M0,0 L9,9'/></defs>\n"
+        "<g fill=\"none\" stroke=\"rgb(213,  94,   0)\"><path d='M21.4,4.4 L79,4.4 '/></g>\n"
+        "<use xlink:href='#gpPt4' transform='translate(10,4) scale(2.20)' color='rgb(  0, 114, 178)'/>\n"
+        "<g stroke='none'><polygon fill = 'rgb(240, 240, 240)' points = '0,0 100,0 100,40 0,40 '/>"
+        "<polygon fill = 'rgb( 38, 164, 132)' points = '0,17.6 10.6,17.6 10.6,26.4 0,26.4 '/>"
+        "<pattern id='gpPat1'><path stroke='black' d='M0,0 L90,40'/></pattern>"
+        "<polygon  fill = 'url(#gpPat1)' points = '21.3,17.6 32,17.6 32,26.4 21.3,26.4 '/></g>\n"
+        "<g transform=\"translate(53.3,38)\" stroke=\"none\" fill=\"black\" font-size=\"8\" text-anchor=\"middle\">"
+        "<text>a&lt;b</text></g>\n"
+        "<g transform=\"translate(3,20) rotate(-90)\" fill=\"black\" font-size=\"8\" text-anchor=\"middle\">"
+        "<text>up</text></g></svg>\n";
+    struct nl_text plain = {0}, coloured = {0};
+    nl_screen_draw(svg, 20, false, &plain);
+    nl_screen_draw(svg, 20, true, &coloured);
+    ck_assert_str_eq(plain.at, "up\n ■  ***********\n\n▒▒  //\n\n        a<b\n");
+    ck_assert_str_eq(coloured.at, "up\n \033[38;5;25m■\033[0m  \033[38;5;166m⠤⠤⠤⠤⠤⠤⠤⠤⠤⠤⠤\033[0m\n\n"
+                                  "\033[48;5;36;38;5;16m  \033[0m  //\n\n        a<b\n");
+    nl_text_release(&plain);
+    nl_text_release(&coloured);
+    if (!have_gnuplot())
+        return;
+    char *folder = synthetic_make(&(struct synthetic){.kind = "lr_tolerance", .seeds = 3});
+    static const int columns[] = {60, 80, 160};
+    for (int i = 0; i < 3; i++) {
+        struct nl_text screen = {0};
+        draw(folder, NULL, &(struct nl_plot_options){.screen = &screen, .columns = columns[i]}, NULL);
+        int widest = 0, rows = 0;
+        for (const char *line = screen.at; *line; line += strcspn(line, "\n") + 1, rows++) {
+            int width = nl_characters(line, strcspn(line, "\n"));
+            widest = width > widest ? width : widest;
+        }
+        ck_assert_int_le(widest, columns[i]);
+        ck_assert_int_ge(widest, columns[i] - 6);
+        ck_assert_int_le(rows, 40);
+        ck_assert_msg(strncmp(screen.at, "test error (%)\n", 15) == 0 && strstr(screen.at, " learning rate\n") &&
+                          strstr(screen.at, "no norm\n") && strstr(screen.at, "##■##") && !strchr(screen.at, '\033'),
+                      "%s", screen.at);
+        nl_text_release(&screen);
+    }
+    synthetic_remove(folder);
 }
 END_TEST
 
@@ -1089,6 +1135,7 @@ int main(void)
     tcase_add_test(tests, a_short_window_is_no_spike);
     tcase_add_test(tests, axes_are_as_they_must_be);
     tcase_add_test(tests, intervals_can_be_left_out);
+    tcase_add_test(tests, screens_are_drawn);
     tcase_add_test(tests, panels_have_their_own_x);
     tcase_add_test(tests, x_axes_are_measured);
     tcase_add_test(tests, keys_are_dealt_out);

@@ -1,5 +1,5 @@
 # Final metric against an axis of the sweep.
-# Draw it:  gnuplot -e "format='png'" figure.gp   (svg, png, pdf, or txt on the terminal; svg if not said)
+# Draw it:  gnuplot -e "format='png'" figure.gp   (svg, png or pdf; svg if not said)
 # It needs nothing but this file: the numbers stand in the blocks below.
 reset
 set encoding utf8
@@ -10,8 +10,7 @@ ticks = sprintf(',%.3g', 7.04 * pt)
 if (format eq 'svg') { set terminal svg noenhanced size 643,419 background 'white' linewidth 1 fontscale 1 font "Helvetica,10.67" }
 if (format eq 'png') { set terminal pngcairo noenhanced size 2008,1310 fontscale 3.125 linewidth 3.125 pointscale 3.542 font "Helvetica,8" }
 if (format eq 'pdf') { set terminal pdfcairo noenhanced size 17cm,11.09cm fontscale 0.75 linewidth 1.5 pointscale 0.68 font "Helvetica,8" }
-if (format eq 'txt') { set terminal dumb noenhanced mono size 100,36 }
-if (!exists('picture')) picture = format eq 'txt' ? '' : 'figure.'.format # '': the standard output
+if (!exists('picture')) picture = 'figure.'.format # '': the standard output
 if (picture ne '') { set output picture }
 
 set style line 1 linecolor rgb '#d55e00' linewidth 1.3 pointtype 5 pointsize 0.55
@@ -63,11 +62,7 @@ set label '' at screen 0.5709, screen 0.9832 point linestyle 3
 set label "no norm" at screen 0.5957, screen 0.9832 left noenhanced font sprintf(',%.3g', 7.04 * pt)
 # axis labels
 set label "batch size" at screen 0.5208, screen 0.0191 center noenhanced font sprintf(',%.3g', 8 * pt)
-if (format eq 'txt') {
-    set label "test error (%)" at screen 0.0000, screen 0.9745 left noenhanced font sprintf(',%.3g', 8 * pt)
-} else {
-    set label "test error (%)" at screen 0.0108, screen 0.5171 center rotate by 90 noenhanced font sprintf(',%.3g', 8 * pt)
-}
+set label "test error (%)" at screen 0.0108, screen 0.5171 center rotate by 90 noenhanced font sprintf(',%.3g', 8 * pt)
 
 set multiplot
 floor = 0; top = 23.9122 # of the y axis: intervals that reach beyond are cut there

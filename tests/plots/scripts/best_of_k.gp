@@ -1,5 +1,5 @@
 # What tuning costs: the expected metric of the best of k settings.
-# Draw it:  gnuplot -e "format='png'" best_of_k.gp   (svg, png, pdf, or txt on the terminal; svg if not said)
+# Draw it:  gnuplot -e "format='png'" best_of_k.gp   (svg, png or pdf; svg if not said)
 # It needs nothing but this file: the numbers stand in the blocks below.
 reset
 set encoding utf8
@@ -10,8 +10,7 @@ ticks = sprintf(',%.3g', 7.04 * pt)
 if (format eq 'svg') { set terminal svg noenhanced size 325,221 background 'white' linewidth 1 fontscale 1 font "Helvetica,10.67" }
 if (format eq 'png') { set terminal pngcairo noenhanced size 1016,690 fontscale 3.125 linewidth 3.125 pointscale 3.542 font "Helvetica,8" }
 if (format eq 'pdf') { set terminal pdfcairo noenhanced size 8.6cm,5.839cm fontscale 0.75 linewidth 1.5 pointscale 0.68 font "Helvetica,8" }
-if (format eq 'txt') { set terminal dumb noenhanced mono size 100,36 }
-if (!exists('picture')) picture = format eq 'txt' ? '' : 'best_of_k.'.format # '': the standard output
+if (!exists('picture')) picture = 'best_of_k.'.format # '': the standard output
 if (picture ne '') { set output picture }
 
 # k mean lower upper seeds: BN
@@ -44,11 +43,7 @@ set label '' at screen 0.5567, screen 0.9681 point linestyle 2
 set label "no norm" at screen 0.6058, screen 0.9681 left noenhanced font sprintf(',%.3g', 7.04 * pt)
 # axis labels
 set label "learning rates tried (k)" at screen 0.5411, screen 0.0362 center noenhanced font sprintf(',%.3g', 8 * pt)
-if (format eq 'txt') {
-    set label "test error (%)" at screen 0.0000, screen 0.9515 left noenhanced font sprintf(',%.3g', 8 * pt)
-} else {
-    set label "test error (%)" at screen 0.0213, screen 0.5325 center rotate by 90 noenhanced font sprintf(',%.3g', 8 * pt)
-}
+set label "test error (%)" at screen 0.0213, screen 0.5325 center rotate by 90 noenhanced font sprintf(',%.3g', 8 * pt)
 
 set multiplot
 floor = -1.10966 # of the y axis: bands that reach below it are cut there

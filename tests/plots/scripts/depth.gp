@@ -1,5 +1,5 @@
 # A quantity of tensors over the layers.
-# Draw it:  gnuplot -e "format='png'" depth.gp   (svg, png, pdf, or txt on the terminal; svg if not said)
+# Draw it:  gnuplot -e "format='png'" depth.gp   (svg, png or pdf; svg if not said)
 # It needs nothing but this file: the numbers stand in the blocks below.
 reset
 set encoding utf8
@@ -10,8 +10,7 @@ ticks = sprintf(',%.3g', 7.04 * pt)
 if (format eq 'svg') { set terminal svg noenhanced size 673,299 background 'white' linewidth 1 fontscale 1 font "Helvetica,10.67" }
 if (format eq 'png') { set terminal pngcairo noenhanced size 2102,933 fontscale 3.125 linewidth 3.125 pointscale 3.542 font "Helvetica,8" }
 if (format eq 'pdf') { set terminal pdfcairo noenhanced size 17.8cm,7.899cm fontscale 0.75 linewidth 1.5 pointscale 0.68 font "Helvetica,8" }
-if (format eq 'txt') { set terminal dumb noenhanced mono size 100,36 }
-if (!exists('picture')) picture = format eq 'txt' ? '' : 'depth.'.format # '': the standard output
+if (!exists('picture')) picture = 'depth.'.format # '': the standard output
 if (picture ne '') { set output picture }
 
 # x mean lower upper n: BN
@@ -59,11 +58,7 @@ set arrow from screen 0.5577, screen 0.9764 to screen 0.5912, screen 0.9764 nohe
 set label "no norm" at screen 0.5981, screen 0.9764 left noenhanced font sprintf(',%.3g', 7.04 * pt)
 # axis labels
 set label "layer, from the input to the loss" at screen 0.5266, screen 0.0268 center noenhanced font sprintf(',%.3g', 8 * pt)
-if (format eq 'txt') {
-    set label "norm of gradients" at screen 0.0000, screen 0.9689 left noenhanced font sprintf(',%.3g', 8 * pt)
-} else {
-    set label "norm of gradients" at screen 0.0103, screen 0.5034 center rotate by 90 noenhanced font sprintf(',%.3g', 8 * pt)
-}
+set label "norm of gradients" at screen 0.0103, screen 0.5034 center rotate by 90 noenhanced font sprintf(',%.3g', 8 * pt)
 
 set multiplot
 floor = -0.0103281 # of the y axis: bands that reach below it are cut there

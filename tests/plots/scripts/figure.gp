@@ -1,5 +1,5 @@
 # Final metric against an axis of the sweep.
-# Draw it:  gnuplot -e "format='png'" figure.gp   (svg, png, pdf, or txt on the terminal; svg if not said)
+# Draw it:  gnuplot -e "format='png'" figure.gp   (svg, png or pdf; svg if not said)
 # It needs nothing but this file: the numbers stand in the blocks below.
 reset
 set encoding utf8
@@ -10,8 +10,7 @@ ticks = sprintf(',%.3g', 7.04 * pt)
 if (format eq 'svg') { set terminal svg noenhanced size 673,290 background 'white' linewidth 1 fontscale 1 font "Helvetica,10.67" }
 if (format eq 'png') { set terminal pngcairo noenhanced size 2102,907 fontscale 3.125 linewidth 3.125 pointscale 3.542 font "Helvetica,8" }
 if (format eq 'pdf') { set terminal pdfcairo noenhanced size 17.8cm,7.678cm fontscale 0.75 linewidth 1.5 pointscale 0.68 font "Helvetica,8" }
-if (format eq 'txt') { set terminal dumb noenhanced mono size 100,36 }
-if (!exists('picture')) picture = format eq 'txt' ? '' : 'figure.'.format # '': the standard output
+if (!exists('picture')) picture = 'figure.'.format # '': the standard output
 if (picture ne '') { set output picture }
 
 set style line 1 linecolor rgb '#d55e00' linewidth 1.3 pointtype 7 pointsize 0.55
@@ -82,11 +81,7 @@ set tics nomirror out scale 0.5
 unset key
 # axis labels
 set label "normalizer" at screen 0.5199, screen 0.0276 center noenhanced font sprintf(',%.3g', 8 * pt)
-if (format eq 'txt') {
-    set label "test error (%)" at screen 0.0000, screen 1.0092 left noenhanced font sprintf(',%.3g', 8 * pt)
-} else {
-    set label "test error (%)" at screen 0.0103, screen 0.5241 center rotate by 90 noenhanced font sprintf(',%.3g', 8 * pt)
-}
+set label "test error (%)" at screen 0.0103, screen 0.5241 center rotate by 90 noenhanced font sprintf(',%.3g', 8 * pt)
 
 set multiplot
 floor = -1.13248; top = 29.4445 # of the y axis: intervals that reach beyond are cut there

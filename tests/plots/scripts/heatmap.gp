@@ -1,5 +1,5 @@
 # Metric over two keys of the sweep, a panel for each combination of the others.
-# Draw it:  gnuplot -e "format='png'" heatmap.gp   (svg, png, pdf, or txt on the terminal; svg if not said)
+# Draw it:  gnuplot -e "format='png'" heatmap.gp   (svg, png or pdf; svg if not said)
 # It needs nothing but this file: the numbers stand in the blocks below.
 reset
 set encoding utf8
@@ -10,8 +10,7 @@ ticks = sprintf(',%.3g', 7.04 * pt)
 if (format eq 'svg') { set terminal svg noenhanced size 673,145 background 'white' linewidth 1 fontscale 1 font "Helvetica,10.67" }
 if (format eq 'png') { set terminal pngcairo noenhanced size 2102,454 fontscale 3.125 linewidth 3.125 pointscale 3.542 font "Helvetica,8" }
 if (format eq 'pdf') { set terminal pdfcairo noenhanced size 17.8cm,3.844cm fontscale 0.75 linewidth 1.5 pointscale 0.68 font "Helvetica,8" }
-if (format eq 'txt') { set terminal dumb noenhanced mono size 100,36 }
-if (!exists('picture')) picture = format eq 'txt' ? '' : 'heatmap.'.format # '': the standard output
+if (!exists('picture')) picture = 'heatmap.'.format # '': the standard output
 if (picture ne '') { set output picture }
 
 set border 3 linewidth 0.7
@@ -19,11 +18,7 @@ set tics nomirror out scale 0.5
 unset key
 # axis labels
 set label "learning rate" at screen 0.4795, screen 0.0551 center noenhanced font sprintf(',%.3g', 8 * pt)
-if (format eq 'txt') {
-    set label "batch size" at screen 0.0000, screen 1.0184 left noenhanced font sprintf(',%.3g', 8 * pt)
-} else {
-    set label "batch size" at screen 0.0103, screen 0.5481 center rotate by 90 noenhanced font sprintf(',%.3g', 8 * pt)
-}
+set label "batch size" at screen 0.0103, screen 0.5481 center rotate by 90 noenhanced font sprintf(',%.3g', 8 * pt)
 
 set multiplot
 # the scale of colours: viridis, light is good
@@ -32,11 +27,7 @@ set colorbox user origin screen 0.9217, screen 0.2016 size screen 0.0143, screen
 set logscale cb
 set cbrange [2.57465864:103.19157]
 set cbtics nomirror out offset 0,0 norotate ("" 3 1, "" 4 1, "5" 5, "" 6 1, "" 7 1, "" 8 1, "" 9 1, "10" 10, "20" 20, "" 30 1, "" 40 1, "50" 50, "" 60 1, "" 70 1, "" 80 1, "" 90 1, "100" 100) font ticks
-if (format eq 'txt') {
-    set label "test error (%)" at screen 1.0000, screen 1.0184 right noenhanced font sprintf(',%.3g', 8 * pt)
-} else {
-    set label "test error (%)" at screen 0.9857, screen 0.5481 center rotate by 90 noenhanced font sprintf(',%.3g', 8 * pt)
-}
+set label "test error (%)" at screen 0.9857, screen 0.5481 center rotate by 90 noenhanced font sprintf(',%.3g', 8 * pt)
 unset border; set tics scale 0
 # column row mean n
 $cell1 << EOD

@@ -1,5 +1,5 @@
 # The loss along the gradient, over training.
-# Draw it:  gnuplot -e "format='png'" landscape.gp   (svg, png, pdf, or txt on the terminal; svg if not said)
+# Draw it:  gnuplot -e "format='png'" landscape.gp   (svg, png or pdf; svg if not said)
 # It needs nothing but this file: the numbers stand in the blocks below.
 reset
 set encoding utf8
@@ -10,8 +10,7 @@ ticks = sprintf(',%.3g', 7.04 * pt)
 if (format eq 'svg') { set terminal svg noenhanced size 673,301 background 'white' linewidth 1 fontscale 1 font "Helvetica,10.67" }
 if (format eq 'png') { set terminal pngcairo noenhanced size 2102,941 fontscale 3.125 linewidth 3.125 pointscale 3.542 font "Helvetica,8" }
 if (format eq 'pdf') { set terminal pdfcairo noenhanced size 17.8cm,7.967cm fontscale 0.75 linewidth 1.5 pointscale 0.68 font "Helvetica,8" }
-if (format eq 'txt') { set terminal dumb noenhanced mono size 100,36 }
-if (!exists('picture')) picture = format eq 'txt' ? '' : 'landscape.'.format # '': the standard output
+if (!exists('picture')) picture = 'landscape.'.format # '': the standard output
 if (picture ne '') { set output picture }
 
 # x mean lower upper n: BN
@@ -71,11 +70,7 @@ set arrow from screen 0.5490, screen 0.9766 to screen 0.5825, screen 0.9766 nohe
 set label "no norm" at screen 0.5895, screen 0.9766 left noenhanced font sprintf(',%.3g', 7.04 * pt)
 # axis labels
 set label "step" at screen 0.5179, screen 0.0266 center noenhanced font sprintf(',%.3g', 8 * pt)
-if (format eq 'txt') {
-    set label "loss along the gradient" at screen 0.0000, screen 0.9692 left noenhanced font sprintf(',%.3g', 8 * pt)
-} else {
-    set label "loss along the gradient" at screen 0.0103, screen 0.5034 center rotate by 90 noenhanced font sprintf(',%.3g', 8 * pt)
-}
+set label "loss along the gradient" at screen 0.0103, screen 0.5034 center rotate by 90 noenhanced font sprintf(',%.3g', 8 * pt)
 
 set multiplot
 floor = -0.6 # of the y axis: bands that reach below it are cut there

@@ -1,5 +1,5 @@
 # A quantity of tensors, layer by step.
-# Draw it:  gnuplot -e "format='png'" layers.gp   (svg, png, pdf, or txt on the terminal; svg if not said)
+# Draw it:  gnuplot -e "format='png'" layers.gp   (svg, png or pdf; svg if not said)
 # It needs nothing but this file: the numbers stand in the blocks below.
 reset
 set encoding utf8
@@ -10,8 +10,7 @@ ticks = sprintf(',%.3g', 7.04 * pt)
 if (format eq 'svg') { set terminal svg noenhanced size 673,358 background 'white' linewidth 1 fontscale 1 font "Helvetica,10.67" }
 if (format eq 'png') { set terminal pngcairo noenhanced size 2102,1119 fontscale 3.125 linewidth 3.125 pointscale 3.542 font "Helvetica,8" }
 if (format eq 'pdf') { set terminal pdfcairo noenhanced size 17.8cm,9.472cm fontscale 0.75 linewidth 1.5 pointscale 0.68 font "Helvetica,8" }
-if (format eq 'txt') { set terminal dumb noenhanced mono size 100,36 }
-if (!exists('picture')) picture = format eq 'txt' ? '' : 'layers.'.format # '': the standard output
+if (!exists('picture')) picture = 'layers.'.format # '': the standard output
 if (picture ne '') { set output picture }
 
 set border 3 linewidth 0.7
@@ -27,11 +26,7 @@ set colorbox user origin screen 0.9133, screen 0.0818 size screen 0.0143, screen
 set logscale cb
 set cbrange [0.00841384353:0.203636034]
 set cbtics nomirror out offset 0,0 norotate ("" 0.009 1, "0.01" 0.01, "0.02" 0.02, "" 0.03 1, "" 0.04 1, "0.05" 0.05, "" 0.06 1, "" 0.07 1, "" 0.08 1, "" 0.09 1, "0.1" 0.1, "0.2" 0.2) font ticks
-if (format eq 'txt') {
-    set label "norm of gradients" at screen 1.0000, screen 1.0074 right noenhanced font sprintf(',%.3g', 8 * pt)
-} else {
-    set label "norm of gradients" at screen 0.9857, screen 0.5195 center rotate by 90 noenhanced font sprintf(',%.3g', 8 * pt)
-}
+set label "norm of gradients" at screen 0.9857, screen 0.5195 center rotate by 90 noenhanced font sprintf(',%.3g', 8 * pt)
 unset border; set tics scale 0
 # step layer left right bottom top value
 $box1 << EOD

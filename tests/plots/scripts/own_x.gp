@@ -1,5 +1,5 @@
 # The metric over training.
-# Draw it:  gnuplot -e "format='png'" curves.gp   (svg, png, pdf, or txt on the terminal; svg if not said)
+# Draw it:  gnuplot -e "format='png'" curves.gp   (svg, png or pdf; svg if not said)
 # It needs nothing but this file: the numbers stand in the blocks below.
 reset
 set encoding utf8
@@ -10,8 +10,7 @@ ticks = sprintf(',%.3g', 7.04 * pt)
 if (format eq 'svg') { set terminal svg noenhanced size 227,385 background 'white' linewidth 1 fontscale 1 font "Helvetica,10.67" }
 if (format eq 'png') { set terminal pngcairo noenhanced size 709,1203 fontscale 3.125 linewidth 3.125 pointscale 3.542 font "Helvetica,8" }
 if (format eq 'pdf') { set terminal pdfcairo noenhanced size 6cm,10.18cm fontscale 0.75 linewidth 1.5 pointscale 0.68 font "Helvetica,8" }
-if (format eq 'txt') { set terminal dumb noenhanced mono size 100,36 }
-if (!exists('picture')) picture = format eq 'txt' ? '' : 'curves.'.format # '': the standard output
+if (!exists('picture')) picture = 'curves.'.format # '': the standard output
 if (picture ne '') { set output picture }
 
 # x mean lower upper n: BN
@@ -257,11 +256,7 @@ set arrow from screen 0.6513, screen 0.9817 to screen 0.7506, screen 0.9817 nohe
 set label "no norm" at screen 0.7713, screen 0.9817 left noenhanced font sprintf(',%.3g', 7.04 * pt)
 # axis labels
 set label "step" at screen 0.5589, screen 0.0208 center noenhanced font sprintf(',%.3g', 8 * pt)
-if (format eq 'txt') {
-    set label "test error (%)" at screen 0.0000, screen 0.9759 left noenhanced font sprintf(',%.3g', 8 * pt)
-} else {
-    set label "test error (%)" at screen 0.0306, screen 0.5026 center rotate by 90 noenhanced font sprintf(',%.3g', 8 * pt)
-}
+set label "test error (%)" at screen 0.0306, screen 0.5026 center rotate by 90 noenhanced font sprintf(',%.3g', 8 * pt)
 
 set multiplot
 floor = 3.10829 # of the y axis: bands that reach below it are cut there

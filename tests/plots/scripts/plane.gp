@@ -1,5 +1,5 @@
 # The loss in a plane of the parameters.
-# Draw it:  gnuplot -e "format='png'" plane.gp   (svg, png, pdf, or txt on the terminal; svg if not said)
+# Draw it:  gnuplot -e "format='png'" plane.gp   (svg, png or pdf; svg if not said)
 # It needs nothing but this file: the numbers stand in the blocks below.
 reset
 set encoding utf8
@@ -10,8 +10,7 @@ ticks = sprintf(',%.3g', 7.04 * pt)
 if (format eq 'svg') { set terminal svg noenhanced size 673,439 background 'white' linewidth 1 fontscale 1 font "Helvetica,10.67" }
 if (format eq 'png') { set terminal pngcairo noenhanced size 2102,1371 fontscale 3.125 linewidth 3.125 pointscale 3.542 font "Helvetica,8" }
 if (format eq 'pdf') { set terminal pdfcairo noenhanced size 17.8cm,11.61cm fontscale 0.75 linewidth 1.5 pointscale 0.68 font "Helvetica,8" }
-if (format eq 'txt') { set terminal dumb noenhanced mono size 100,36 }
-if (!exists('picture')) picture = format eq 'txt' ? '' : 'plane.'.format # '': the standard output
+if (!exists('picture')) picture = 'plane.'.format # '': the standard output
 if (picture ne '') { set output picture }
 
 set border 3 linewidth 0.7
@@ -19,11 +18,7 @@ set tics nomirror out scale 0.5
 unset key
 # axis labels
 set label "first direction (lengths of the filters)" at screen 0.4868, screen 0.0182 center noenhanced font sprintf(',%.3g', 8 * pt)
-if (format eq 'txt') {
-    set label "second direction" at screen 0.0000, screen 1.0061 left noenhanced font sprintf(',%.3g', 8 * pt)
-} else {
-    set label "second direction" at screen 0.0103, screen 0.5159 center rotate by 90 noenhanced font sprintf(',%.3g', 8 * pt)
-}
+set label "second direction" at screen 0.0103, screen 0.5159 center rotate by 90 noenhanced font sprintf(',%.3g', 8 * pt)
 
 set multiplot
 # the scale of colours: viridis, light is high
@@ -32,11 +27,7 @@ set colorbox user origin screen 0.9395, screen 0.0668 size screen 0.0143, screen
 unset logscale cb
 set cbrange [2.3:7.7]
 set cbtics nomirror out offset 0,0 norotate ("3" 3, "4" 4, "5" 5, "6" 6, "7" 7) font ticks
-if (format eq 'txt') {
-    set label "loss" at screen 1.0000, screen 1.0061 right noenhanced font sprintf(',%.3g', 8 * pt)
-} else {
-    set label "loss" at screen 0.9857, screen 0.5159 center rotate by 90 noenhanced font sprintf(',%.3g', 8 * pt)
-}
+set label "loss" at screen 0.9857, screen 0.5159 center rotate by 90 noenhanced font sprintf(',%.3g', 8 * pt)
 # first second loss
 $plane1 << EOD
  0 0 2.5

@@ -1,5 +1,5 @@
 # Runs of all tasks that are at least as good as a value.
-# Draw it:  gnuplot -e "format='png'" profiles.gp   (svg, png, pdf, or txt on the terminal; svg if not said)
+# Draw it:  gnuplot -e "format='png'" profiles.gp   (svg, png or pdf; svg if not said)
 # It needs nothing but this file: the numbers stand in the blocks below.
 reset
 set encoding utf8
@@ -10,8 +10,7 @@ ticks = sprintf(',%.3g', 7.04 * pt)
 if (format eq 'svg') { set terminal svg noenhanced size 325,217 background 'white' linewidth 1 fontscale 1 font "Helvetica,10.67" }
 if (format eq 'png') { set terminal pngcairo noenhanced size 1016,678 fontscale 3.125 linewidth 3.125 pointscale 3.542 font "Helvetica,8" }
 if (format eq 'pdf') { set terminal pdfcairo noenhanced size 8.6cm,5.74cm fontscale 0.75 linewidth 1.5 pointscale 0.68 font "Helvetica,8" }
-if (format eq 'txt') { set terminal dumb noenhanced mono size 100,36 }
-if (!exists('picture')) picture = format eq 'txt' ? '' : 'profiles.'.format # '': the standard output
+if (!exists('picture')) picture = 'profiles.'.format # '': the standard output
 if (picture ne '') { set output picture }
 
 set style line 1 linecolor rgb '#d55e00' linewidth 1.3 pointtype 7 pointsize 0.55
@@ -28,11 +27,7 @@ set label '' at screen 0.5660, screen 0.9675 point linestyle 2
 set label "no norm" at screen 0.6151, screen 0.9675 left noenhanced font sprintf(',%.3g', 7.04 * pt)
 # axis labels
 set label "test error (%)" at screen 0.5504, screen 0.0369 center noenhanced font sprintf(',%.3g', 8 * pt)
-if (format eq 'txt') {
-    set label "runs with at most this error (%)" at screen 0.0000, screen 0.9507 left noenhanced font sprintf(',%.3g', 8 * pt)
-} else {
-    set label "runs with at most this error (%)" at screen 0.0213, screen 0.5330 center rotate by 90 noenhanced font sprintf(',%.3g', 8 * pt)
-}
+set label "runs with at most this error (%)" at screen 0.0213, screen 0.5330 center rotate by 90 noenhanced font sprintf(',%.3g', 8 * pt)
 
 set multiplot
 # panel 1: 

@@ -1,5 +1,5 @@
 # Signals and gradients over the layers.
-# Draw it:  gnuplot -e "format='png'" signal_jacobian.gp   (svg, png, pdf, or txt on the terminal; svg if not said)
+# Draw it:  gnuplot -e "format='png'" signal_jacobian.gp   (svg, png or pdf; svg if not said)
 # It needs nothing but this file: the numbers stand in the blocks below.
 reset
 set encoding utf8
@@ -10,8 +10,7 @@ ticks = sprintf(',%.3g', 7.04 * pt)
 if (format eq 'svg') { set terminal svg noenhanced size 673,301 background 'white' linewidth 1 fontscale 1 font "Helvetica,10.67" }
 if (format eq 'png') { set terminal pngcairo noenhanced size 2102,940 fontscale 3.125 linewidth 3.125 pointscale 3.542 font "Helvetica,8" }
 if (format eq 'pdf') { set terminal pdfcairo noenhanced size 17.8cm,7.963cm fontscale 0.75 linewidth 1.5 pointscale 0.68 font "Helvetica,8" }
-if (format eq 'txt') { set terminal dumb noenhanced mono size 100,36 }
-if (!exists('picture')) picture = format eq 'txt' ? '' : 'signal_jacobian.'.format # '': the standard output
+if (!exists('picture')) picture = 'signal_jacobian.'.format # '': the standard output
 if (picture ne '') { set output picture }
 
 # x mean lower upper n: BN
@@ -59,11 +58,7 @@ set arrow from screen 0.5532, screen 0.9766 to screen 0.5867, screen 0.9766 nohe
 set label "no norm" at screen 0.5937, screen 0.9766 left noenhanced font sprintf(',%.3g', 7.04 * pt)
 # axis labels
 set label "layer, from the input to the loss" at screen 0.5221, screen 0.0266 center noenhanced font sprintf(',%.3g', 8 * pt)
-if (format eq 'txt') {
-    set label "mean squared singular value of the Jacobian" at screen 0.0000, screen 0.9691 left noenhanced font sprintf(',%.3g', 8 * pt)
-} else {
-    set label "mean squared singular value of the Jacobian" at screen 0.0103, screen 0.5034 center rotate by 90 noenhanced font sprintf(',%.3g', 8 * pt)
-}
+set label "mean squared singular value of the Jacobian" at screen 0.0103, screen 0.5034 center rotate by 90 noenhanced font sprintf(',%.3g', 8 * pt)
 
 set multiplot
 floor = 1.92 # of the y axis: bands that reach below it are cut there

@@ -1,5 +1,5 @@
 # Small-batch degradation: final error against the batch size.
-# Draw it:  gnuplot -e "format='png'" small_batch.gp   (svg, png, pdf, or txt on the terminal; svg if not said)
+# Draw it:  gnuplot -e "format='png'" small_batch.gp   (svg, png or pdf; svg if not said)
 # It needs nothing but this file: the numbers stand in the blocks below.
 reset
 set encoding utf8
@@ -10,8 +10,7 @@ ticks = sprintf(',%.3g', 7.04 * pt)
 if (format eq 'svg') { set terminal svg noenhanced size 325,240 background 'white' linewidth 1 fontscale 1 font "Helvetica,10.67" }
 if (format eq 'png') { set terminal pngcairo noenhanced size 1016,750 fontscale 3.125 linewidth 3.125 pointscale 3.542 font "Helvetica,8" }
 if (format eq 'pdf') { set terminal pdfcairo noenhanced size 8.6cm,6.351cm fontscale 0.75 linewidth 1.5 pointscale 0.68 font "Helvetica,8" }
-if (format eq 'txt') { set terminal dumb noenhanced mono size 100,36 }
-if (!exists('picture')) picture = format eq 'txt' ? '' : 'small_batch.'.format # '': the standard output
+if (!exists('picture')) picture = 'small_batch.'.format # '': the standard output
 if (picture ne '') { set output picture }
 
 set style line 1 linecolor rgb '#d55e00' linewidth 1.3 pointtype 7 pointsize 0.55
@@ -92,11 +91,7 @@ set label '' at screen 0.4727, screen 0.9253 point linestyle 5
 set label "no norm" at screen 0.5218, screen 0.9253 left noenhanced font sprintf(',%.3g', 7.04 * pt)
 # axis labels
 set label "batch size, from large to small" at screen 0.5504, screen 0.0333 center noenhanced font sprintf(',%.3g', 8 * pt)
-if (format eq 'txt') {
-    set label "test error (%)" at screen 0.0000, screen 0.9159 left noenhanced font sprintf(',%.3g', 8 * pt)
-} else {
-    set label "test error (%)" at screen 0.0213, screen 0.4817 center rotate by 90 noenhanced font sprintf(',%.3g', 8 * pt)
-}
+set label "test error (%)" at screen 0.0213, screen 0.4817 center rotate by 90 noenhanced font sprintf(',%.3g', 8 * pt)
 
 set multiplot
 floor = 2.52082; top = 115 # of the y axis: intervals that reach beyond are cut there

@@ -1,5 +1,5 @@
 # The largest eigenvalues of the Hessian, over training.
-# Draw it:  gnuplot -e "format='png'" spectrum.gp   (svg, png, pdf, or txt on the terminal; svg if not said)
+# Draw it:  gnuplot -e "format='png'" spectrum.gp   (svg, png or pdf; svg if not said)
 # It needs nothing but this file: the numbers stand in the blocks below.
 reset
 set encoding utf8
@@ -10,8 +10,7 @@ ticks = sprintf(',%.3g', 7.04 * pt)
 if (format eq 'svg') { set terminal svg noenhanced size 325,241 background 'white' linewidth 1 fontscale 1 font "Helvetica,10.67" }
 if (format eq 'png') { set terminal pngcairo noenhanced size 1016,753 fontscale 3.125 linewidth 3.125 pointscale 3.542 font "Helvetica,8" }
 if (format eq 'pdf') { set terminal pdfcairo noenhanced size 8.6cm,6.372cm fontscale 0.75 linewidth 1.5 pointscale 0.68 font "Helvetica,8" }
-if (format eq 'txt') { set terminal dumb noenhanced mono size 100,36 }
-if (!exists('picture')) picture = format eq 'txt' ? '' : 'spectrum.'.format # '': the standard output
+if (!exists('picture')) picture = 'spectrum.'.format # '': the standard output
 if (picture ne '') { set output picture }
 
 # x mean lower upper n: BN, batch size 64
@@ -80,11 +79,7 @@ set arrow from screen 0.5695, screen 0.8803 to screen 0.6388, screen 0.8803 nohe
 set label "no norm, batch size 2" at screen 0.6532, screen 0.8803 left noenhanced font sprintf(',%.3g', 7.04 * pt)
 # axis labels
 set label "step" at screen 0.5371, screen 0.0332 center noenhanced font sprintf(',%.3g', 8 * pt)
-if (format eq 'txt') {
-    set label "eigenvalues of the Hessian" at screen 0.0000, screen 0.8652 left noenhanced font sprintf(',%.3g', 8 * pt)
-} else {
-    set label "eigenvalues of the Hessian" at screen 0.0213, screen 0.4845 center rotate by 90 noenhanced font sprintf(',%.3g', 8 * pt)
-}
+set label "eigenvalues of the Hessian" at screen 0.0213, screen 0.4845 center rotate by 90 noenhanced font sprintf(',%.3g', 8 * pt)
 
 set multiplot
 floor = -0.8 # of the y axis: bands that reach below it are cut there

@@ -1,5 +1,5 @@
 # Runs that are not yet at the target, against weight updates.
-# Draw it:  gnuplot -e "format='png'" steps.gp   (svg, png, pdf, or txt on the terminal; svg if not said)
+# Draw it:  gnuplot -e "format='png'" steps.gp   (svg, png or pdf; svg if not said)
 # It needs nothing but this file: the numbers stand in the blocks below.
 reset
 set encoding utf8
@@ -10,8 +10,7 @@ ticks = sprintf(',%.3g', 7.04 * pt)
 if (format eq 'svg') { set terminal svg noenhanced size 673,300 background 'white' linewidth 1 fontscale 1 font "Helvetica,10.67" }
 if (format eq 'png') { set terminal pngcairo noenhanced size 2102,937 fontscale 3.125 linewidth 3.125 pointscale 3.542 font "Helvetica,8" }
 if (format eq 'pdf') { set terminal pdfcairo noenhanced size 17.8cm,7.931cm fontscale 0.75 linewidth 1.5 pointscale 0.68 font "Helvetica,8" }
-if (format eq 'txt') { set terminal dumb noenhanced mono size 100,36 }
-if (!exists('picture')) picture = format eq 'txt' ? '' : 'steps.'.format # '': the standard output
+if (!exists('picture')) picture = 'steps.'.format # '': the standard output
 if (picture ne '') { set output picture }
 
 set style line 1 linecolor rgb '#d55e00' linewidth 1.3 pointtype 7 pointsize 0.55
@@ -32,11 +31,7 @@ set label '' at screen 0.5722, screen 0.9765 point linestyle 3
 set label "no norm" at screen 0.5959, screen 0.9765 left noenhanced font sprintf(',%.3g', 7.04 * pt)
 # axis labels
 set label "weight updates" at screen 0.5243, screen 0.0267 center noenhanced font sprintf(',%.3g', 8 * pt)
-if (format eq 'txt') {
-    set label "runs not yet at the target (%)" at screen 0.0000, screen 0.9690 left noenhanced font sprintf(',%.3g', 8 * pt)
-} else {
-    set label "runs not yet at the target (%)" at screen 0.0103, screen 0.5034 center rotate by 90 noenhanced font sprintf(',%.3g', 8 * pt)
-}
+set label "runs not yet at the target (%)" at screen 0.0103, screen 0.5034 center rotate by 90 noenhanced font sprintf(',%.3g', 8 * pt)
 
 set multiplot
 # panel 1: batch size 64
