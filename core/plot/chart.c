@@ -7,6 +7,7 @@
 
 #include "config/value.h"
 #include "norm/norm.h"
+#include "plot/screen.h"
 #include "stats/answer.h"
 
 /* Okabe and Ito's palette, which colour-blind readers can tell apart, without its yellow (invisible on white); markers
@@ -646,9 +647,11 @@ static struct nl_text failed_rows(const struct nl_chart *chart, int panel)
 int nl_chart_frame(struct nl_chart *chart, const char *x_label, const char *y_label, struct nl_error *err)
 {
     double small = chart->page->small,
-           overhang = nl_ruler_label_overhang(&chart->x, nl_page_panel_width(chart->page), small);
-    return nl_page_frame(chart->page, x_label, y_label, nl_ruler_label_height(&chart->x, small), overhang,
-                         nl_ruler_label_width(&chart->y, small), err);
+           overhang = nl_ruler_label_overhang(&chart->x, nl_page_panel_width(chart->page), small),
+           below = nl_ruler_label_height(&chart->x, small);
+    if (chart->page->screen && chart->x.upright) /* a character a row */
+        below *= nl_cell_height / (0.5 * small);
+    return nl_page_frame(chart->page, x_label, y_label, below, overhang, nl_ruler_label_width(&chart->y, small), err);
 }
 
 static void put_strip(struct nl_chart *chart, int panel)

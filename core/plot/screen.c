@@ -102,6 +102,8 @@ static void put_dot(struct screen *s, int x, int y, int colour)
 static void put_line(struct screen *s, double x0, double y0, double x1, double y1, int colour, int every)
 {
     double dx = 2 * s->across * (x1 - x0), dy = 4 * s->down * (y1 - y0);
+    if (!(fabs(x0) + fabs(y0) + fabs(dx) + fabs(dy) < 1e6)) /* far beyond the page */
+        return;
     int steps = (int)fmin(fmax(1.0, ceil(fmax(fabs(dx), fabs(dy)))), 10000.0);
     for (int i = 0; i <= steps; i++) {
         int x = (int)floor(2 * s->across * x0 + dx * i / steps), y = (int)floor(4 * s->down * y0 + dy * i / steps);
@@ -236,7 +238,22 @@ static char *plain(const char *text)
     return out.at ? out.at : nl_strdup("");
 }
 
-/* tag: <g transform="translate(x,y)" ... font-size="..." text-anchor="...">, after which the text stands. */
+/* The first characters of a text, from a cell on, to the right; or down, to where another text is. */
+static void put_word(struct screen *s, const char *text, int x, int y, bool down, int most, int colour)
+{
+    for (int i = 0; *text && i < most; i++) {
+        size_t bytes = nl_character_bytes(text);
+        struct cell *cell = cell_at(s, down ? x : x + i, down ? y + i : y);
+        if (down && cell && *cell->text && !cell->sign)
+            break;
+        if (*text != ' ')
+            put_text(cell, text, bytes, colour);
+        text += bytes;
+    }
+}
+
+/* tag: <g transform="translate(x,y)" ... font-size="..." text-anchor="...">, after which the text stands. Of what is
+ * turned, the labels of axes have their middle at its place, and those of ticks their end. */
 static void put_words(struct screen *s, const char *tag, const char *end, const char *words)
 {
     const char *place = attribute(tag, end, "transform"), *anchor = attribute(tag, end, "text-anchor"),
@@ -246,20 +263,16 @@ static void put_words(struct screen *s, const char *tag, const char *end, const 
         return;
     char *text = plain(words);
     const char *turned = strstr(place, "rotate(");
-    bool across = !(turned && turned < end);
-    int length = nl_characters(text, strlen(text));
-    if (!across && length > 0) {
-        bool right = s->across * x > s->columns / 2;
-        nl_text_add(right ? &s->right : &s->left, "%s", text);
-    }
-    double from = s->across * x - (*anchor == 'm' ? 0.5 * length : *anchor == 'e' ? length : 0.0);
-    int column = (int)fmax(0.0, fmin(round(from), s->columns - length)),
-        row = (int)floor(s->down * (y - 0.35 * strtod(size, NULL)));
-    for (const char *at = text; across && *at; column++) {
-        size_t bytes = nl_character_bytes(at);
-        if (*at != ' ')
-            put_text(cell_at(s, column, row), at, bytes, colour_of(attribute(tag, end, "fill")));
-        at += bytes;
+    int length = nl_characters(text, strlen(text)), colour = colour_of(attribute(tag, end, "fill"));
+    double column = s->across * x, line = s->down * (y - 0.35 * strtod(size, NULL));
+    if (!turned || turned > end) {
+        column -= *anchor == 'm' ? 0.5 * length : *anchor == 'e' ? length : 0.0;
+        put_word(s, text, (int)fmax(0.0, fmin(round(column), s->columns - length)), (int)floor(line), false, length,
+                 colour);
+    } else if (*anchor == 'm') {
+        nl_text_add(column < s->columns / 2 ? &s->left : &s->right, "%s", text);
+    } else {
+        put_word(s, text, (int)floor(column), (int)ceil(s->down * y), true, length, colour);
     }
     free(text);
 }
