@@ -150,8 +150,7 @@ static void name_page(const struct nl_experiment *experiment, int number, struct
              many ? nl_signals[page->part].word : "");
 }
 
-/* Lays a page out anew, as wide as the terminal, and draws it there; where that has no room for its panels it says
- * so. */
+/* Lays a page out anew, as wide as the terminal, and draws it there. */
 static int draw_on_screen(const struct nl_picture *picture, const char *plots, int number,
                           const struct nl_plot_options *options, struct nl_error *err)
 {
@@ -174,10 +173,7 @@ static int draw_on_screen(const struct nl_picture *picture, const char *plots, i
     name_page(&experiment, number, &page);
     page.screen = true;
     int status = kinds[number - page.part].draw(&screen, &page, err);
-    if (status == NL_FAIL) {
-        nl_text_add(options->screen, "%s\n", err->text);
-        status = NL_OK;
-    } else if (status == NL_OK && page.script.length > 0) {
+    if (status == NL_OK && page.script.length > 0) {
         nl_text_add(&page.script, "unset multiplot\n");
         status = nl_render(plots, page.name, "svg", most_seconds, options->stop, &page.script, &svg, err);
         if (status == NL_OK)
