@@ -242,12 +242,18 @@ static int characters_in(double width, double size)
     return (int)fmax(8.0, width / (0.57 * size));
 }
 
-static const double sample = 2.4, sample_gap = 0.5, entry_gap = 1.6; /* of a legend's entry, in sizes of its text */
+static const double sample = 2.4, entry_gap = 1.6; /* of a legend's entry, in sizes of its text */
+
+/* The room between a legend's sample and its text, likewise; on a screen a cell at least. */
+static double sample_gap(const struct nl_page *page)
+{
+    return page->screen ? 1.1 : 0.5;
+}
 
 /* Names that are wider than the page are cut, and numbered: the caption has the whole of them. */
 static void shorten_names(struct nl_page *page)
 {
-    double room = page->width - 2 * edge * page->font - (sample + sample_gap) * page->small;
+    double room = page->width - 2 * edge * page->font - (sample + sample_gap(page)) * page->small;
     for (int i = 0, number = 0; i < page->entries; i++) {
         char *name = page->legend[i].label;
         if (nl_text_width(name, page->small) <= room)
@@ -326,7 +332,8 @@ static void put_lines(struct nl_page *page, const char *text, double width, doub
 
 static double entry_width(const struct nl_page *page, int entry)
 {
-    return (sample + sample_gap + entry_gap) * page->small + nl_text_width(page->legend[entry].label, page->small);
+    return (sample + sample_gap(page) + entry_gap) * page->small +
+           nl_text_width(page->legend[entry].label, page->small);
 }
 
 /* Sets the widths of so many columns of entries, row by row; their sum. */
@@ -362,7 +369,7 @@ static void put_entry(struct nl_page *page, const struct nl_page_entry *entry, d
     if (entry->mark)
         nl_text_add(&page->script, "set label '' at screen %.4f, screen %.4f point linestyle %d\n",
                     (x + end) / 2 / page->width, y / page->height, entry->style);
-    nl_page_label(page, entry->label, end + sample_gap * page->small, y, page->small, "left");
+    nl_page_label(page, entry->label, end + sample_gap(page) * page->small, y, page->small, "left");
 }
 
 /* The legend in a box of which it fills the whole width, from `top` down. */
