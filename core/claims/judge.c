@@ -37,6 +37,8 @@ struct contrast {
     int seeds;
     struct nl_range *at;         /* [seeds] */
     double *half[2];             /* [seeds]: of an interaction; where numbers are known exactly */
+    double *side[2];             /* [seeds]: of the first two sides; NaN: not known exactly */
+    bool apart;                  /* imported runs that are no pairs: the two sides are compared as they are */
     double mean[NL_SIDES];       /* of the seeds, likewise */
     const struct nl_cell **cell; /* [cells]: all that were read, of the first side before the others */
     int cells, of_first;
@@ -48,8 +50,10 @@ static struct contrast contrast_make(const struct nl_evidence *first, const stru
     struct contrast out = {.seeds = first->results->seeds};
     size_t most = NL_SIDES * ((size_t)first->results->cells + (size_t)(second ? second->results->cells : 0));
     out.at = nl_alloc((size_t)out.seeds, sizeof *out.at);
-    out.half[0] = nl_alloc((size_t)out.seeds, 2 * sizeof *out.half[0]);
+    out.half[0] = nl_alloc((size_t)out.seeds, 4 * sizeof *out.half[0]);
     out.half[1] = out.half[0] + out.seeds;
+    for (int side = 0; side < 2; side++)
+        out.side[side] = out.half[1] + (side + 1) * out.seeds;
     out.cell = nl_alloc(most + 1, sizeof *out.cell);
     out.at_end = nl_alloc((size_t)out.seeds, 1);
     memset(out.at_end, 3, (size_t)out.seeds);
@@ -78,6 +82,8 @@ static void add_side(struct contrast *out, const struct nl_published_part *part,
         out->at[seed].low += sign > 0.0 ? span.low : -span.high;
         out->at[seed].high += sign > 0.0 ? span.high : -span.low;
         out->half[side / 2][seed] += (side % 2 ? -1.0 : 1.0) * span.low;
+        if (side < 2)
+            out->side[side][seed] = span.low == span.high ? span.low : NAN;
         out->mean[side] += span.low / out->seeds;
         out->at_end[seed] &= (unsigned char)((span.low == 0.0) | (span.low == 1.0) << 1);
     }
@@ -113,6 +119,15 @@ struct bounds {
 static double mean_of(const double *values, int count)
 {
     return nl_estimate(values, count, NL_SCALE_REAL, &(struct nl_sampling){0}, NL_INTERVAL_T, 0.95).mean;
+}
+
+/* Of runs that are no pairs. */
+static struct bounds estimate_apart(const struct contrast *contrast, const struct nl_part_scale *scale, double level)
+{
+    struct nl_estimate of =
+        nl_estimate_apart(contrast->side[0], contrast->side[1], contrast->seeds,
+                          scale->share ? NL_SCALE_DIFFERENCE : NL_SCALE_REAL, &scale->sampling, level);
+    return (struct bounds){of, of, of};
 }
 
 static struct bounds estimate(const struct contrast *contrast, const struct nl_published_part *part,
@@ -169,7 +184,11 @@ static void test_part(struct nl_claim *claim, const struct nl_published_part *pa
     claim->expected = equivalence ? NL_FOUND_SAME : part->fewer ? NL_FOUND_LESS : NL_FOUND_MORE;
     claim->points = above ? NL_FOUND_MORE : NL_FOUND_LESS;
     claim->beyond = true;
-    claim->test[same ? NL_AGREES : NL_REACHES] = (struct nl_asked_test){same ? "two one-sided t" : "paired t", p, NAN};
+    bool apart = claim->effect.first_n > 0;
+    claim->test[same ? NL_AGREES : NL_REACHES] = (struct nl_asked_test){same    ? "two one-sided t"
+                                                                        : apart ? "Welch t"
+                                                                                : "paired t",
+                                                                        p, NAN};
 }
 
 /* Whether the part is asked for sameness, and the estimate points to it. */
@@ -254,6 +273,15 @@ static void count_runs(struct nl_claim *claim, const struct contrast *contrast, 
     }
 }
 
+/* Whether runs of other seeds are compared: then there are no pairs. */
+static bool are_apart(const struct contrast *contrast, const struct nl_results *results)
+{
+    bool apart = false;
+    for (int i = 1; i < contrast->cells; i++)
+        apart |= !nl_cells_pair(results, contrast->cell[0], contrast->cell[i]);
+    return apart;
+}
+
 /* Failed runs are what some measures count; of shares they count at chance. Losses they have not, and sameness is not
  * found among them. */
 static void need_runs(struct nl_claim *claim, const struct nl_published_part *part, const struct nl_part_scale *scale,
@@ -261,9 +289,8 @@ static void need_runs(struct nl_claim *claim, const struct nl_published_part *pa
 {
     int failed = claim->failed[0] + claim->failed[1];
     bool counted = part->reading.along || !isnan(part->reading.target) || (nl_reads_first_step(&part->reading));
-    for (int i = 1; i < contrast->cells && !claim->obstacle; i++)
-        if (!nl_cells_pair(results, contrast->cell[0], contrast->cell[i]))
-            claim->obstacle = nl_strdup("its runs do not have the same seeds, and a claim is judged by pairs");
+    if (are_apart(contrast, results) && !contrast->apart)
+        claim->obstacle = nl_strdup("its runs do not have the same seeds, and this measure is judged by pairs");
     nl_claim_need_cells(claim, contrast->cell, contrast->cells);
     if (!claim->obstacle && failed && !counted && !scale->share)
         claim->obstacle = nl_format("%d of its runs failed, and failed runs have no %s to compare", failed,
@@ -336,7 +363,12 @@ static void weigh(struct nl_judged *out, struct contrast *contrast, const struct
         judge_runs_identity(out, contrast);
         return;
     }
-    struct bounds bounds = estimate(contrast, part, &scale, rules->level);
+    contrast->apart = part->sides == 2 && !part->slope && !part->reading.along && isnan(part->reading.target) &&
+                      are_apart(contrast, evidence->results);
+    for (int side = 0; side < 2 && contrast->apart; side++)
+        contrast->mean[side] = mean_of(contrast->side[side], contrast->seeds);
+    struct bounds bounds = contrast->apart ? estimate_apart(contrast, &scale, rules->level)
+                                           : estimate(contrast, part, &scale, rules->level);
     claim->scale = scale.scale;
     claim->unit = scale.unit;
     claim->effect = bounds.centre;
@@ -353,7 +385,7 @@ static void weigh(struct nl_judged *out, struct contrast *contrast, const struct
     if (scale.share && part->sides == 2 && !part->slope && nl_part_has_smallest(part))
         out->room = part->fewer ? contrast->mean[1] : 1 - contrast->mean[1];
     test_part(claim, part, threshold, &bounds);
-    if (rules->exact && !points_to_sameness(claim))
+    if (rules->exact && !contrast->apart && !points_to_sameness(claim))
         test_exactly(claim, part, threshold, contrast);
     need_runs(claim, part, &scale, contrast, evidence->results);
     nl_claim_need_pairs(claim, &(struct nl_rule){.exact = claim->exact});
@@ -363,7 +395,7 @@ static void weigh(struct nl_judged *out, struct contrast *contrast, const struct
         claim->effect.lower = exp(claim->effect.lower);
         claim->effect.upper = exp(claim->effect.upper);
     }
-    if (!claim->obstacle)
+    if (!claim->obstacle && !contrast->apart)
         out->decides = what_decides(claim, part, &bounds, threshold, &scale, rules->level, rules->family);
 }
 

@@ -23,6 +23,7 @@ struct job {
     char *absent; /* why the data cannot be opened here */
     char *other;  /* in what the results that are there are of another protocol */
     int planned, missing;
+    int unended; /* imported runs that have not ended, and are no trials */
 };
 
 static void job_release(struct job *job)
@@ -129,7 +130,8 @@ static int load(struct job *job, struct nl_error *err)
         status = nl_csv_read(trials, &csv, err);
         if (status == NL_OK && csv.rows == 0)
             nl_csv_release(&csv);
-        else if (status == NL_OK && nl_results_of(&csv, &job->experiment, &planned, &job->results, err) == NL_OK) {
+        else if (status == NL_OK && nl_results_of(&csv, &job->experiment, job->experiment.import ? NULL : &planned,
+                                                  &job->results, err) == NL_OK) {
             job->loaded = true;
             job->missing = job->results.missing;
         } else {
@@ -156,6 +158,10 @@ static int import(struct job *job, const struct nl_claim_options *options, struc
     if (status == NL_OK) {
         job->experiment = imported.experiment;
         job->grid = imported.grid;
+        for (int i = 0; i < job->grid.trials; i++)
+            job->unended += !imported.record[i].present;
+        nl_records_release(imported.record, job->grid.trials);
+        imported.record = NULL;
         imported.grid = (struct nl_grid){0};
     }
     nl_imported_release(&imported);
@@ -368,7 +374,7 @@ static bool refuse_verdict(const struct work *work, struct nl_outcome *out)
     } else if (other) {
         out->verdict = NL_INCOMPLETE;
         nl_text_add(&out->reason, "The results are of another protocol (%s) and are not judged.", other);
-    } else if (missing > 0 && !(work->main.experiment.import && work->main.loaded)) {
+    } else if (missing > 0) {
         out->verdict = NL_INCOMPLETE;
         nl_text_add(&out->reason, "%s missing: %d of %d. normlab claims run %s them.",
                     work->main.experiment.import ? "Runs" : "Trials", missing, planned,
@@ -482,7 +488,7 @@ static int judge_runs(struct work *work, struct nl_outcome *out, struct nl_diagn
         nl_text_add(&out->reason,
                     " Another program trained the runs%s: no control and no objection could be trained "
                     "beside them.",
-                    work->main.missing ? ", of which those that have not ended are left out" : "");
+                    work->main.unended ? ", of which those that have not ended are left out" : "");
     if (out->verdict != NL_CONTRADICTED && out->verdict != NL_NOT_FOUND_HERE)
         return NL_OK;
     leave_untried(out);

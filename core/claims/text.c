@@ -168,7 +168,7 @@ void nl_say_judged(struct nl_text *out, const struct nl_judged *judged, double l
         nl_text_add(out, "; claimed: ");
         say_threshold(out, judged->part, claim->unit);
         if (claim->obstacle)
-            nl_text_add(out, ", %s", NL_COUNT(claim->effect.n, "pair"));
+            nl_say_runs(out, &claim->effect);
         else
             say_proof(out, judged);
     }
