@@ -121,7 +121,7 @@ static double mean_of(const double *values, int count)
     return nl_estimate(values, count, NL_SCALE_REAL, &(struct nl_sampling){0}, NL_INTERVAL_T, 0.95).mean;
 }
 
-/* Of runs that are no pairs. */
+/* The estimate from runs that are no pairs, at all of its ends. */
 static struct bounds estimate_apart(const struct contrast *contrast, const struct nl_part_scale *scale, double level)
 {
     struct nl_estimate of =
