@@ -63,13 +63,14 @@ static void set_test_apart(struct nl_experiment *experiment)
 
 /* ---- tuning ---- */
 
-/* Whether it was trained over a grid of rates. */
-static bool tunes_rate(const struct nl_rounds *rounds)
+/* What shows a tuning: over a grid of rates the tolerated ones, over trials the first tuned key, and else curves. */
+static enum nl_plot_kind picture_of(const struct nl_rounds *rounds)
 {
+    enum nl_plot_kind kind = rounds->tune_trials ? NL_PLOT_FIGURE : NL_PLOT_CURVES;
     for (int i = 0; i < rounds->tunes && !rounds->tune_trials; i++)
         if (strcmp(rounds->tune[i].key[0]->name, "train.lr") == 0 && rounds->tune[i].points > 1)
-            return true;
-    return false;
+            kind = NL_PLOT_LR_TOLERANCE;
+    return kind;
 }
 
 /* The grid times the values of the tuned keys, by seeds that no other round uses, without the test part. */
@@ -85,8 +86,9 @@ static struct nl_experiment tuning_of(const struct nl_experiment *asked)
     memcpy(out.axis, asked->axis, (size_t)asked->axes * sizeof *out.axis);
     out.axes += nl_search_axes(rounds, out.axis + out.axes);
     out.config.plot.metric = (int)rounds->tune_by;
-    out.config.plot.kind =
-        (struct nl_int_list){.count = 1, .at = {tunes_rate(rounds) ? NL_PLOT_LR_TOLERANCE : NL_PLOT_CURVES}};
+    out.config.plot.kind = (struct nl_int_list){.count = 1, .at = {picture_of(rounds)}};
+    if (rounds->tune_trials)
+        out.config.plot.x = (char *)(uintptr_t)rounds->tune[0].key[0]->name;
     out.config.plot.min_effect = out.config.plot.margin = NL_AUTO;
     out.question = NL_ASK_COMPARE;
     out.rounds = (struct nl_rounds){0};
