@@ -13,6 +13,7 @@
 
 #include "stats/results.h"
 #include "sweep/partial.h"
+#include "sweep/rounds.h"
 #include "sweep/sweep.h"
 
 enum exit_code {
@@ -297,6 +298,34 @@ void show_note(void *line, bool warning, const char *text);
 void show_finished(void *line, const struct nl_grid *grid, int trial,
                    const struct nl_record *record); /* a line with --verbose */
 void end_progress(struct progress_line *line);
+/* "12/60 done, 2 running, 3 failed  0:34, about 1:20 left"; new string. */
+char *progress_text(const struct nl_progress *progress);
+
+/* ---- the page of a sweep that runs (live.c) ---- */
+
+struct live {
+    const char *path; /* of the page; NULL: none is wanted, and the functions below do nothing */
+    bool rounds;      /* the sweep has several */
+    const struct nl_round *round;
+    const struct plan *plan;  /* of the round */
+    struct nl_record *record; /* [trials of it] of those that have ended; NULL: not known yet */
+    bool *lent;               /* [trials]: the record is the runner's */
+    double due;               /* when the next page is written, of nl_seconds */
+    bool complained;          /* a page could not be written, which is said once */
+    bool ran;                 /* the folder of the round has tables of this call */
+    char *state;              /* where the sweep stands after its round */
+};
+
+/* Whether a page can be written there. file: the experiment's; false: the message was printed. */
+bool live_path_is_good(const char *path, const char *file);
+void live_begin_round(struct live *live, const struct nl_round *round, const struct plan *plan);
+/* As the runner reports them; the page is written where it is due. */
+void live_finished(struct live *live, int trial, const struct nl_record *record);
+void live_progress(struct live *live, struct progress_line *line, const struct nl_progress *progress);
+/* failure: what nl_sweep said; NULL: it did not fail. The records of the result are not needed any more. */
+void live_end_round(struct live *live, struct progress_line *line, const struct nl_sweep_result *result,
+                    const char *failure);
+void live_end(struct live *live); /* the last page, with the answer */
 
 /* ---- interruption (interrupt.c) ---- */
 

@@ -22,21 +22,23 @@ static int failed_trials(const struct nl_progress *progress)
     return failed;
 }
 
-static void add_state(struct nl_text *out, const struct nl_progress *progress)
+char *progress_text(const struct nl_progress *progress)
 {
+    struct nl_text out = {0};
     int done = progress->present + progress->finished, failed = failed_trials(progress);
     char loss[32];
     if (progress->total == 1)
-        nl_text_add(out, "step %lld/%lld  loss %s", (long long)progress->step, (long long)progress->steps,
+        nl_text_add(&out, "step %lld/%lld  loss %s", (long long)progress->step, (long long)progress->steps,
                     loss_text(progress->loss, loss));
     else
-        nl_text_add(out, "%d/%d done, %d running", done, progress->total, progress->running);
+        nl_text_add(&out, "%d/%d done, %d running", done, progress->total, progress->running);
     if (failed && progress->total > 1)
-        nl_text_add(out, ", %d failed", failed);
+        nl_text_add(&out, ", %d failed", failed);
     char time[32];
-    nl_text_add(out, "  %s", time_text(progress->seconds, time));
+    nl_text_add(&out, "  %s", time_text(progress->seconds, time));
     if (progress->left >= 0 && progress->left < 1e8 && done < progress->total)
-        nl_text_add(out, ", about %s left", time_text(progress->left, time));
+        nl_text_add(&out, ", about %s left", time_text(progress->left, time));
+    return out.at;
 }
 
 static void clear_line(struct progress_line *line)
@@ -54,19 +56,18 @@ void show_progress(void *context, const struct nl_progress *progress)
     if (output.quiet || !due || (last && line->ended))
         return;
     line->ended = last;
-    struct nl_text text = {0};
-    add_state(&text, progress);
+    char *text = progress_text(progress);
     if (line->terminal) {
         int width = terminal_width(stderr), room = (width >= NARROWEST ? width : USUAL_WIDTH) - 1;
         bool failed = coloured(stderr) && failed_trials(progress) > 0;
-        fprintf(stderr, "\r%s%.*s%s\033[K", failed ? "\033[33m" : "", room, text.at, failed ? "\033[0m" : "");
+        fprintf(stderr, "\r%s%.*s%s\033[K", failed ? "\033[33m" : "", room, text, failed ? "\033[0m" : "");
         line->drawn = true;
     } else {
-        fprintf(stderr, "%s\n", text.at);
+        fprintf(stderr, "%s\n", text);
         line->last = progress->seconds;
     }
     fflush(stderr);
-    nl_text_release(&text);
+    free(text);
 }
 
 void show_note(void *context, bool warning, const char *text)

@@ -25,7 +25,8 @@ enum {
     CHECKPOINT_EVERY,
     COHORT,
     FAIL_IF,
-    REPLACE
+    REPLACE,
+    LIVE
 };
 enum { MOST_COHORT = 10000 };
 
@@ -45,11 +46,12 @@ static const struct option options[] = {
     {"format", required_argument, NULL, 'f'},
     {"fail-if", required_argument, NULL, FAIL_IF},
     {"replace", no_argument, NULL, REPLACE},
+    {"live", required_argument, NULL, LIVE},
     {0},
 };
 
 struct settings {
-    const char *out, *device, *forecast;
+    const char *out, *device, *forecast, *live;
     bool dry_run, no_plot, fail_fast, replace;
     int jobs, cohort;
     double max_seconds, checkpoint_seconds;
@@ -113,6 +115,7 @@ struct rounds {
     struct plan plan; /* of the round */
     double *seconds;  /* [trials of it], of the file of --forecast; NULL: none was given */
     struct nl_round next;
+    struct live live;
     bool more, last_of_grid; /* a round follows; what follows, if anything, is not the same grid any more */
 };
 
@@ -237,6 +240,32 @@ static struct nl_choice choice_of(const struct rounds *rounds)
     return out;
 }
 
+/* Who is told how a round goes. */
+struct watch {
+    struct progress_line line;
+    struct live *live;
+};
+
+static void watch_progress(void *context, const struct nl_progress *progress)
+{
+    struct watch *watch = context;
+    show_progress(&watch->line, progress);
+    live_progress(watch->live, &watch->line, progress);
+}
+
+static void watch_finished(void *context, const struct nl_grid *grid, int trial, const struct nl_record *record)
+{
+    struct watch *watch = context;
+    show_finished(&watch->line, grid, trial, record);
+    live_finished(watch->live, trial, record);
+}
+
+static void watch_note(void *context, bool warning, const char *text)
+{
+    struct watch *watch = context;
+    show_note(&watch->line, warning, text);
+}
+
 /* Runs what is missing of the round. *complete: nothing is any more, and what follows was looked up. */
 static int run_round(struct rounds *rounds, bool *complete)
 {
@@ -244,7 +273,7 @@ static int run_round(struct rounds *rounds, bool *complete)
     const struct plan *plan = &rounds->plan;
     const char *folder = rounds->round.folder;
     char *whole = whole_of(rounds);
-    struct progress_line line;
+    struct watch watch = {.live = &rounds->live};
     struct nl_sweep_result result;
     struct nl_error err = {0};
     const char *grid_folder = rounds->whole && nl_store_exists(rounds->whole) ? rounds->whole : rounds->folder;
@@ -262,15 +291,17 @@ static int run_round(struct rounds *rounds, bool *complete)
                    .max_seconds = settings->max_seconds,
                    .checkpoint_seconds = settings->checkpoint_seconds,
                    .checkpoint_epochs = settings->checkpoint_epochs,
-                   .progress = show_progress,
-                   .finished = show_finished,
-                   .note = show_note,
-                   .context = &line},
+                   .progress = watch_progress,
+                   .finished = watch_finished,
+                   .note = watch_note,
+                   .context = &watch},
     };
-    begin_progress(&line);
+    begin_progress(&watch.line);
+    live_begin_round(&rounds->live, &rounds->round, plan);
     catch_interrupts();
     int status = nl_sweep(&plan->experiment, &plan->grid, &plan->datasets, &how, &result, &err);
-    end_progress(&line);
+    end_progress(&watch.line);
+    live_end_round(&rounds->live, &watch.line, &result, status ? err.text : NULL);
     int code = EXIT_DONE;
     *complete = false;
     if (status) {
@@ -279,7 +310,7 @@ static int run_round(struct rounds *rounds, bool *complete)
     } else {
         int errors = print_errors(&plan->grid, &result);
         if (result.left)
-            code = end_stopped(plan, &result, line.failure);
+            code = end_stopped(plan, &result, watch.line.failure);
         else if (result.absent)
             code = end_shard(&result, rounds);
         else if (!errors || !nl_has_rounds(rounds->asked))
@@ -437,6 +468,7 @@ static bool read_settings(const struct command *self, int argc, char **argv, str
         case NO_PLOT: out->no_plot = true; break;
         case FAIL_FAST: out->fail_fast = true; break;
         case REPLACE: out->replace = true; break;
+        case LIVE: out->live = optarg; break;
         case JOBS: good = read_count("-j", optarg, 1, MOST_JOBS, &out->jobs); break;
         case COHORT: good = read_count("--cohort", optarg, 1, MOST_COHORT, &out->cohort); break;
         case RETRY: good = read_retry(optarg, &out->choice.retry); break;
@@ -516,8 +548,11 @@ int run_sweep(const struct command *self, int argc, char **argv, const struct sw
         preset(presets, &experiment);
         name_folders(&rounds);
         nl_round_first(&experiment, rounds.folder, &rounds.round);
-        if (is_outside_trials("--out", rounds.folder))
+        rounds.live = (struct live){.path = settings.live, .rounds = nl_has_rounds(&experiment)};
+        if (is_outside_trials("--out", rounds.folder) &&
+            (!settings.live || live_path_is_good(settings.live, arguments.file)))
             code = run_rounds(&rounds);
+        live_end(&rounds.live);
         nl_round_release(&rounds.round);
         nl_round_release(&rounds.next);
         release_plan(&rounds.plan);
@@ -563,6 +598,8 @@ const struct command command_sweep = {
         "                       resume from it, bit for bit\n"
         "      --replace        let the tables of DIR show this experiment. Earlier trials stay in DIR/trials; their own command\n"
         "                       with --replace shows them again\n"
+        "      --live PAGE.html write a page for a browser every few seconds: progress, curves, table and failures so far; at the\n"
+        "                       end, the answer. The page loads itself anew while the sweep runs\n"
         "      --no-plot        draw no pictures\n"
         "  -f, --format F       text (default), md, latex, csv (the table alone), json: answer and table as normlab table prints them\n"
         "      --fail-if LIST   exit with 1 if the answer is one of (several with commas): incomplete (trials are missing), failed (runs\n"

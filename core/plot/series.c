@@ -220,10 +220,17 @@ static int check_known(const struct loader *loader, struct nl_error *err)
 
 int nl_series_load(const struct nl_picture *picture, struct nl_series **out, struct nl_error *err)
 {
-    struct loader loader = {.picture = picture};
-    int cells = picture->results->cells, status = nl_curves_load(picture->results, "curves.csv", &loader.curves, err);
-    if (status != NL_OK)
-        return status;
+    struct nl_curves curves;
+    int status = nl_curves_load(picture->results, "curves.csv", &curves, err);
+    return status == NL_OK ? nl_series_of(picture, &curves, out, err) : status;
+}
+
+int nl_series_of(const struct nl_picture *picture, struct nl_curves *curves, struct nl_series **out,
+                 struct nl_error *err)
+{
+    struct loader loader = {.picture = picture, .curves = *curves};
+    int cells = picture->results->cells, status;
+    *curves = (struct nl_curves){0};
     loader.known = nl_alloc((size_t)loader.curves.trials + 1, sizeof *loader.known);
     *out = nl_alloc((size_t)cells, sizeof **out);
     status = find_columns(&loader, nl_series_metric(picture->experiment), err);

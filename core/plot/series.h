@@ -5,6 +5,7 @@
 
 #include "plot/pictures.h"
 #include "stats/inside.h"
+#include "stats/steps.h"
 
 struct nl_sighting {
     int step;        /* or the index of the tensor */
@@ -30,6 +31,9 @@ const char *nl_series_metric(const struct nl_experiment *experiment);
  * steps since the row before; a shorter last window is joined with the one before it. NL_BAD: a table does not
  * fit its checksum. */
 int nl_series_load(const struct nl_picture *picture, struct nl_series **out, struct nl_error *err);
+/* The same of a table that was read, which is taken over, on failure too. */
+int nl_series_of(const struct nl_picture *picture, struct nl_curves *curves, struct nl_series **out,
+                 struct nl_error *err);
 /* Likewise the values of a quantity over the layers, in the step that plot.step names. Where that is the last, a run
  * that did not come to its end is left out: it counts in `failed`, without a place in
  * failed_x. */

@@ -20,7 +20,7 @@ static char *kept(const char *text)
 
 void nl_document_begin(struct nl_document *document, const char *title, bool contents)
 {
-    *document = (struct nl_document){.title = kept(title), .contents = contents};
+    *document = (struct nl_document){.title = kept(title), .contents = contents, .mark = nl_report_mark};
 }
 
 static struct nl_block *add_block(struct nl_document *document, enum nl_block_kind kind)

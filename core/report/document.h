@@ -46,6 +46,8 @@ struct nl_block {
 struct nl_document {
     char *title;
     bool contents; /* headings of level 2 are listed at the beginning */
+    const char *mark; /* a line of the beginning of each file: nl_report_mark, unless the caller sets another */
+    int reload;       /* seconds after which a browser loads the page anew; 0: it does not */
     int above;     /* level that headings of depth 0 have, less 2 */
     int count, capacity;
     struct nl_block *block;
@@ -72,7 +74,7 @@ void nl_document_sheet(struct nl_document *document, const struct nl_table *tabl
 void nl_document_figure(struct nl_document *document, const char *caption, const char *alt, const char *file,
                         char *drawing);
 
-/* Each the whole file; new string. The first lines of each say that it is a report of this program (nl_is_report). */
+/* Each the whole file; new string. The first lines of each say what wrote it (mark). */
 char *nl_document_html(const struct nl_document *document);
 char *nl_document_markdown(const struct nl_document *document);
 char *nl_document_latex(const struct nl_document *document);
@@ -80,6 +82,6 @@ char *nl_document_latex(const struct nl_document *document);
 char *nl_document_latex_body(const struct nl_document *document);
 char *nl_document_latex_around(const char *file);
 
-extern const char nl_report_mark[]; /* a line of the beginning of each */
+extern const char nl_report_mark[];
 
 #endif

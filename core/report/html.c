@@ -151,10 +151,12 @@ char *nl_document_html(const struct nl_document *document)
     struct nl_text out = {0};
     bool listed = !document->contents;
     nl_text_add(&out, "<!DOCTYPE html>\n<!-- %s -->\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\"/>\n",
-                nl_report_mark);
+                document->mark);
     /* Should markup slip in all the same, it runs and loads nothing. */
     nl_text_add(&out, "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; img-src data:; "
                       "style-src 'unsafe-inline'\"/>\n");
+    if (document->reload > 0)
+        nl_text_add(&out, "<meta http-equiv=\"refresh\" content=\"%d\"/>\n", document->reload);
     nl_text_add(&out, "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>\n<link rel=\"icon\" "
                       "href=\"data:,\"/>\n");
     add_element(&out, "<title>", document->title, "</title>");

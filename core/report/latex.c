@@ -226,7 +226,7 @@ char *nl_document_latex_body(const struct nl_document *document)
                 "figures lie beside it: \\graphicspath{{FOLDER/}}\n"
                 "{\\setlength{\\parindent}{0pt}\\setlength{\\parskip}{.5\\baselineskip}\\emergencystretch=3em"
                 "\\setlength{\\LTleft}{0pt}\\setlength{\\LTright}{0pt plus 1fill}\\setlength{\\tabcolsep}{4pt}\n",
-                nl_report_mark);
+                document->mark);
     add_blocks(&out, document);
     nl_text_add(&out, "%s}\n", written);
     return out.at;
@@ -241,7 +241,7 @@ char *nl_document_latex_around(const char *file)
 char *nl_document_latex(const struct nl_document *document)
 {
     struct nl_text out = {0};
-    nl_text_add(&out, "%% %s\n%s\\begin{document}\n", nl_report_mark, preamble);
+    nl_text_add(&out, "%% %s\n%s\\begin{document}\n", document->mark, preamble);
     add_line(&out, "{\\LARGE\\bfseries ", document->title, "\\par}\n\n");
     add_blocks(&out, document);
     nl_text_add(&out, "%s\\end{document}\n", written);

@@ -113,7 +113,7 @@ char *nl_document_markdown(const struct nl_document *document)
 {
     struct nl_text out = {0};
     bool listed = !document->contents;
-    nl_text_add(&out, "<!-- %s -->\n", nl_report_mark);
+    nl_text_add(&out, "<!-- %s -->\n", document->mark);
     add_line(&out, "\n# ", document->title, "\n\n");
     for (int i = 0; i < document->count; i++) {
         if (!listed && document->block[i].kind == NL_BLOCK_HEADING) {

@@ -8,6 +8,7 @@
 #include "report/document.h"
 #include "sweep/grid.h"
 #include "sweep/provenance.h"
+#include "sweep/record.h"
 
 /* A results folder to report on. All is the caller's. */
 struct nl_report_source {
@@ -61,6 +62,24 @@ void nl_report_add_unjudged(struct nl_document *document, const struct nl_outcom
 void nl_report_add_claims(struct nl_document *document, const struct nl_outcome *outcome, int count,
                           const struct nl_report_source *const *source, struct nl_report_figures *figures,
                           const char *command);
+
+/* A page about a sweep that is at work. All is the caller's. */
+struct nl_live {
+    /* tables: a folder with the tables of a sweep that has ended; NULL: what has ended is in `record`. again, same and
+     * made are not looked at. */
+    struct nl_report_source source;
+    const struct nl_record *record; /* [source.grid->trials]; NULL where there are tables */
+    const char *varies;             /* "norm.kind (4), 5 seeds"; "": nothing varies */
+    const char *round;              /* which of several it is; NULL: there is one */
+    const char *state;              /* where it stands: a sentence without its full stop */
+    int reload;                     /* seconds after which the page loads itself anew; 0: it is the last one */
+};
+/* The whole page; new string. It holds the answer only where there are tables. What cannot be shown is said in it. */
+char *nl_live_html(const struct nl_live *live);
+
+/* Whether it is a plain file that begins as such a page does: another file is not replaced. */
+bool nl_live_is_own(const char *path);
+extern const char nl_live_mark[]; /* a line of its beginning */
 
 /* Whether a report may be written to the folder: it is not there, is empty, or holds an earlier report and nothing
  * else. NL_FAIL says what is there. */

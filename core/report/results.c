@@ -81,7 +81,7 @@ void nl_section_notes(const struct nl_report_section *s)
     nl_text_release(&items);
 }
 
-static void add_incomplete(struct nl_document *document, const struct nl_answer *answer)
+void nl_section_incomplete(struct nl_document *document, const struct nl_answer *answer)
 {
     for (const char *line = answer->incomplete.at; line && *line; line += strspn(line, "\n")) {
         int length = (int)strcspn(line, "\n");
@@ -101,15 +101,21 @@ static void add_sheet(struct nl_document *document, struct nl_table *table, int 
     nl_table_release(table);
 }
 
+void nl_section_grid(const struct nl_report_section *s)
+{
+    struct nl_table table = {0};
+    struct nl_error err = {{0}};
+    add_sheet(s->document, &table, nl_table_grid(s->results, s->experiment, NULL, &table, &err), &err);
+}
+
 void nl_section_tables(const struct nl_report_section *s)
 {
     struct nl_table table = {0};
     struct nl_error err = {{0}};
     nl_section_heading(s, "Tables");
     nl_document_add(s->document, NL_BLOCK_HEADING, 1, "Side by side");
-    add_sheet(s->document, &table, nl_table_grid(s->results, s->experiment, NULL, &table, &err), &err);
+    nl_section_grid(s);
     nl_document_add(s->document, NL_BLOCK_HEADING, 1, "Every cell of the grid");
-    table = (struct nl_table){0};
     add_sheet(s->document, &table, nl_table_summary(s->results, s->experiment, &table, &err), &err);
 }
 
@@ -327,7 +333,7 @@ static int add_same(const struct nl_report_section *s, struct nl_error *err)
     if (nl_results_load(same->tables, same->experiment, same->planned, &results, err))
         return NL_FAIL;
     nl_answer_make(&results, same->experiment, &answer);
-    add_incomplete(s->document, &answer);
+    nl_section_incomplete(s->document, &answer);
     nl_section_answer(s->document, &answer);
     add_sheet(s->document, &table, nl_table_summary(&results, same->experiment, &table, &none), &none);
     nl_answer_release(&answer);
@@ -467,7 +473,7 @@ int nl_section_write(struct nl_document *document, const struct nl_report_source
                                         .experiment = source->experiment,
                                         .results = &results,
                                         .answer = &answer};
-    add_incomplete(document, &answer);
+    nl_section_incomplete(document, &answer);
     int status = write(&s, figures, err);
     nl_answer_release(&answer);
     nl_results_release(&results);

@@ -21,9 +21,12 @@ int nl_section_write(struct nl_document *document, const struct nl_report_source
                                   struct nl_error *err),
                      struct nl_error *err);
 
+/* Says what is missing, a warning for each line; nothing where all is there. */
+void nl_section_incomplete(struct nl_document *document, const struct nl_answer *answer);
 void nl_section_heading(const struct nl_report_section *s, const char *text);
 void nl_section_answer(struct nl_document *document, const struct nl_answer *answer);
 void nl_section_notes(const struct nl_report_section *s); /* how it was judged */
+void nl_section_grid(const struct nl_report_section *s);  /* methods side by side */
 void nl_section_tables(const struct nl_report_section *s);
 void nl_section_trained(
     const struct nl_report_section *s); /* data, network, normalizers, training; or where it was imported from */

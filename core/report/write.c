@@ -14,15 +14,24 @@ static const char *const names[][MOST_FILES + 1] = {[NL_REPORT] = {"index.html",
                                                     [NL_APPENDIX] = {"appendix.tex", "appendix-alone.tex", NULL}};
 enum { FORMS = sizeof names / sizeof *names };
 
-/* Whether the file begins as a report of this program does. */
+static bool is_marked(const char *path, const char *mark)
+{
+    size_t total;
+    char *text = nl_file_is_plain(path) ? nl_file_read_start(path, BEGINNING, &total, NULL) : NULL;
+    bool marked = text && strstr(text, mark);
+    free(text);
+    return marked;
+}
+
+bool nl_live_is_own(const char *path)
+{
+    return is_marked(path, nl_live_mark);
+}
+
 static bool is_ours(const char *folder, const char *name)
 {
-    char *path = nl_path_join(folder, name), *text = NULL;
-    size_t total;
-    if (nl_file_is_plain(path))
-        text = nl_file_read_start(path, BEGINNING, &total, NULL);
-    bool ours = text && strstr(text, nl_report_mark);
-    free(text);
+    char *path = nl_path_join(folder, name);
+    bool ours = is_marked(path, nl_report_mark);
     free(path);
     return ours;
 }

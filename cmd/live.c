@@ -1,0 +1,171 @@
+/* The page of `normlab sweep --live`: written anew every few seconds while a sweep runs, and once at its end. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/files.h"
+#include "base/memory.h"
+#include "cmd.h"
+#include "report/report.h"
+
+enum { RELOAD = 5 /* seconds */, MOST_SHARE = 20 /* a page may take one part in so many of the time */ };
+
+bool live_path_is_good(const char *path, const char *file)
+{
+    const struct used_file place[] = {{"--live", path, true}, {"the experiment", file, false}};
+    const char *ending = strrchr(path, '.');
+    if (!ending || strcmp(ending, ".html") != 0) {
+        bad_input("normlab sweep FILE --live page.html", "--live writes a page, whose name ends with .html: '%s'",
+                  path);
+        return false;
+    }
+    if (!can_be_written(path) || !is_outside_trials("--live", path) || !are_apart(place, 2))
+        return false;
+    if (nl_file_exists(path) && !nl_live_is_own(path)) {
+        bad_input("--live replaces nothing but its own pages", "'%s' is there already and is no such page", path);
+        return false;
+    }
+    return true;
+}
+
+/* ---- the trials that have ended ---- */
+
+/* Records of trials that were there before are read from the folder; those of this call are the runner's, which does
+ * not change them any more. */
+static void forget(struct live *live)
+{
+    for (int i = 0; live->record && i < live->plan->grid.trials; i++)
+        if (!live->lent[i])
+            nl_record_release(&live->record[i]);
+    free(live->record);
+    free(live->lent);
+    live->record = NULL;
+    live->lent = NULL;
+}
+
+static bool remember(struct live *live, struct nl_error *err)
+{
+    const struct nl_store store = nl_store_at(live->round->folder);
+    int present;
+    if (live->record)
+        return true;
+    live->record = nl_store_load_all(&store, &live->plan->grid, NULL, NULL, &present, err);
+    live->lent = nl_alloc((size_t)live->plan->grid.trials + 1, sizeof *live->lent);
+    return live->record != NULL;
+}
+
+/* ---- writing ---- */
+
+static void complain(struct live *live, struct progress_line *line, const char *why)
+{
+    char *text = nl_format("warning: the page of --live cannot be written: %s; the sweep goes on", why);
+    if (!live->complained)
+        show_note(line, true, text);
+    live->complained = true;
+    free(text);
+}
+
+/* tables NULL: from the records. line: of the progress that is shown meanwhile. */
+static void write_page(struct live *live, struct progress_line *line, const char *tables, const char *state, bool last)
+{
+    struct nl_error err = {{0}};
+    if (!tables && !remember(live, &err)) {
+        complain(live, line, err.text);
+        return;
+    }
+    double began = nl_seconds();
+    struct nl_planned planned = nl_grid_planned(&live->plan->grid);
+    char *varies = what_varies(&live->plan->experiment),
+         *round = live->rounds ? nl_format("%d, %s", live->round->number, nl_round_names[live->round->kind]) : NULL;
+    const struct nl_live page = {.source = {.folder = live->round->folder,
+                                            .tables = tables,
+                                            .experiment = &live->plan->experiment,
+                                            .grid = &live->plan->grid,
+                                            .planned = &planned},
+                                 .record = tables ? NULL : live->record,
+                                 .varies = varies,
+                                 .round = round,
+                                 .state = state,
+                                 .reload = last ? 0 : RELOAD};
+    char *html = nl_live_html(&page);
+    /* The last page is on the disk when the program ends; others are there again in a moment. */
+    if ((last ? nl_file_write : nl_file_put)(live->path, html, strlen(html), &err) != NL_OK)
+        complain(live, line, err.text);
+    free(html);
+    free(round);
+    free(varies);
+    nl_planned_release(&planned);
+    double now = nl_seconds(), pause = MOST_SHARE * (now - began);
+    live->due = now + (pause > RELOAD ? pause : RELOAD);
+}
+
+/* ---- what a sweep tells it ---- */
+
+void live_begin_round(struct live *live, const struct nl_round *round, const struct plan *plan)
+{
+    forget(live);
+    live->round = round;
+    live->plan = plan;
+    live->due = 0.0;
+}
+
+void live_finished(struct live *live, int trial, const struct nl_record *record)
+{
+    struct nl_error err;
+    if (!live->path || !remember(live, &err))
+        return; /* the page says it when it is written */
+    if (!live->lent[trial])
+        nl_record_release(&live->record[trial]);
+    live->record[trial] = *record;
+    live->lent[trial] = true;
+}
+
+void live_progress(struct live *live, struct progress_line *line, const struct nl_progress *progress)
+{
+    if (!live->path || nl_seconds() < live->due)
+        return;
+    char *where = progress_text(progress), *state = nl_format("Training: %s", where);
+    write_page(live, line, NULL, state, false);
+    free(state);
+    free(where);
+}
+
+void live_end_round(struct live *live, struct progress_line *line, const struct nl_sweep_result *result,
+                    const char *failure)
+{
+    int done = result->trials - result->absent;
+    const char *of = NL_COUNT(result->trials, "trial");
+    free(live->state);
+    if (!live->path || !result->started)
+        live->state = NULL;
+    else if (failure)
+        live->state = nl_format("Stopped by an error: %s", failure);
+    else if (result->left)
+        live->state = nl_format("Stopped%s: %d of %s %s done; the same command goes on",
+                                result->stop == NL_STOP_TIME      ? ", for the time is up"
+                                : result->stop == NL_STOP_FAILURE ? " at a failure"
+                                                                  : "",
+                                done, of, nl_agree(done, "is", "are"));
+    else if (result->absent)
+        live->state = nl_format("Done: this part of the sweep, %d of %s", done, of);
+    else if (result->errors)
+        live->state =
+            nl_format("Done, but %s could not be run; the same command tries again", NL_COUNT(result->errors, "trial"));
+    else
+        live->state = nl_format("Done: %s", of);
+    if (live->state && failure) /* the tables may be those of before, and the records are released next */
+        write_page(live, line, NULL, live->state, true);
+    forget(live);
+    live->ran = live->state && !failure;
+}
+
+void live_end(struct live *live)
+{
+    struct progress_line line;
+    begin_progress(&line);
+    if (live->path && live->ran)
+        write_page(live, &line, live->round->folder, live->state, true);
+    free(live->state);
+    live->state = NULL;
+}
