@@ -305,6 +305,7 @@ char *progress_text(const struct nl_progress *progress);
 
 struct live {
     const char *path; /* of the page; NULL: none is wanted, and the functions below do nothing */
+    const char *folder; /* of the results of the whole sweep, whose name is the title */
     bool rounds;      /* the sweep has several */
     const struct nl_round *round;
     const struct plan *plan;  /* of the round */
@@ -313,6 +314,7 @@ struct live {
     double due;               /* when the next page is written, of nl_seconds */
     bool complained;          /* a page could not be written, which is said once */
     bool ran;                 /* the folder of the round has tables of this call */
+    char *before;             /* the answer of the grid, while the round with the same values for all follows it */
     char *state;              /* where the sweep stands after its round */
 };
 
@@ -325,7 +327,8 @@ void live_progress(struct live *live, struct progress_line *line, const struct n
 /* failure: what nl_sweep said; NULL: it did not fail. The records of the result are not needed any more. */
 void live_end_round(struct live *live, struct progress_line *line, const struct nl_sweep_result *result,
                     const char *failure);
-void live_end(struct live *live); /* the last page, with the answer */
+void live_pass(struct live *live); /* the round that ended is complete, and another follows */
+void live_end(struct live *live);  /* the last page, with the answer */
 
 /* ---- interruption (interrupt.c) ---- */
 

@@ -51,19 +51,30 @@ static bool remember(struct live *live, struct nl_error *err)
     if (live->record)
         return true;
     live->record = nl_store_load_all(&store, &live->plan->grid, NULL, NULL, &present, err);
+    if (!live->record)
+        return false;
     live->lent = nl_alloc((size_t)live->plan->grid.trials + 1, sizeof *live->lent);
-    return live->record != NULL;
+    return true;
 }
 
 /* ---- writing ---- */
 
 static void complain(struct live *live, struct progress_line *line, const char *why)
 {
-    char *text = nl_format("warning: the page of --live cannot be written: %s; the sweep goes on", why);
+    char *text = nl_format("warning: --live: %s; the sweep goes on", why);
     if (!live->complained)
         show_note(line, true, text);
     live->complained = true;
     free(text);
+}
+
+static struct nl_report_source source_of(const struct live *live, const struct nl_planned *planned, const char *tables)
+{
+    return (struct nl_report_source){.folder = live->round->folder,
+                                     .tables = tables,
+                                     .experiment = &live->plan->experiment,
+                                     .grid = &live->plan->grid,
+                                     .planned = planned};
 }
 
 /* tables NULL: from the records. line: of the progress that is shown meanwhile. */
@@ -78,14 +89,15 @@ static void write_page(struct live *live, struct progress_line *line, const char
     struct nl_planned planned = nl_grid_planned(&live->plan->grid);
     char *varies = what_varies(&live->plan->experiment),
          *round = live->rounds ? nl_format("%d, %s", live->round->number, nl_round_names[live->round->kind]) : NULL;
-    const struct nl_live page = {.source = {.folder = live->round->folder,
-                                            .tables = tables,
-                                            .experiment = &live->plan->experiment,
-                                            .grid = &live->plan->grid,
-                                            .planned = &planned},
+    const struct nl_report_source whole = {.folder = live->folder, .experiment = &live->plan->experiment};
+    char *title = nl_report_title(&whole);
+    const struct nl_live page = {.source = source_of(live, &planned, tables),
+                                 .title = title,
+                                 .judges = live->round->kind != NL_ROUND_TUNING,
                                  .record = tables ? NULL : live->record,
                                  .varies = varies,
                                  .round = round,
+                                 .before = live->round->kind == NL_ROUND_SAME ? live->before : NULL,
                                  .state = state,
                                  .reload = last ? 0 : RELOAD};
     char *html = nl_live_html(&page);
@@ -93,6 +105,7 @@ static void write_page(struct live *live, struct progress_line *line, const char
     if ((last ? nl_file_write : nl_file_put)(live->path, html, strlen(html), &err) != NL_OK)
         complain(live, line, err.text);
     free(html);
+    free(title);
     free(round);
     free(varies);
     nl_planned_release(&planned);
@@ -104,7 +117,6 @@ static void write_page(struct live *live, struct progress_line *line, const char
 
 void live_begin_round(struct live *live, const struct nl_round *round, const struct plan *plan)
 {
-    forget(live);
     live->round = round;
     live->plan = plan;
     live->due = 0.0;
@@ -160,6 +172,25 @@ void live_end_round(struct live *live, struct progress_line *line, const struct 
     live->ran = live->state && !failure;
 }
 
+void live_pass(struct live *live)
+{
+    struct progress_line line;
+    begin_progress(&line);
+    if (!live->path || !live->ran)
+        return;
+    if (live->round->kind == NL_ROUND_GRID) {
+        struct nl_planned planned = nl_grid_planned(&live->plan->grid);
+        const struct nl_report_source source = source_of(live, &planned, live->round->folder);
+        free(live->before);
+        live->before = nl_live_answer(&source);
+        nl_planned_release(&planned);
+    }
+    char *state = nl_format("Round %d is done; the next one begins", live->round->number);
+    write_page(live, &line, live->round->folder, state, false);
+    free(state);
+    live->ran = false;
+}
+
 void live_end(struct live *live)
 {
     struct progress_line line;
@@ -167,5 +198,6 @@ void live_end(struct live *live)
     if (live->path && live->ran)
         write_page(live, &line, live->round->folder, live->state, true);
     free(live->state);
-    live->state = NULL;
+    free(live->before);
+    *live = (struct live){0};
 }

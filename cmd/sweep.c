@@ -360,6 +360,7 @@ static bool begin_round(struct rounds *rounds)
 
 static void go_on(struct rounds *rounds)
 {
+    live_pass(&rounds->live);
     nl_round_release(&rounds->round);
     rounds->round = rounds->next;
     rounds->next = (struct nl_round){0};
@@ -548,7 +549,8 @@ int run_sweep(const struct command *self, int argc, char **argv, const struct sw
         preset(presets, &experiment);
         name_folders(&rounds);
         nl_round_first(&experiment, rounds.folder, &rounds.round);
-        rounds.live = (struct live){.path = settings.live, .rounds = nl_has_rounds(&experiment)};
+        rounds.live =
+            (struct live){.path = settings.live, .folder = rounds.folder, .rounds = nl_has_rounds(&experiment)};
         if (is_outside_trials("--out", rounds.folder) &&
             (!settings.live || live_path_is_good(settings.live, arguments.file)))
             code = run_rounds(&rounds);

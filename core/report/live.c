@@ -33,7 +33,7 @@ static void add_curves(const struct nl_report_section *s, struct nl_curves *curv
     nl_text_release(&said);
 }
 
-/* answer NULL: the sweep is at work, and nothing is judged. */
+/* answer NULL: nothing is judged. */
 static void add_results(struct nl_document *document, const struct nl_live *live, const struct nl_results *results,
                         struct nl_curves *curves, const struct nl_answer *answer)
 {
@@ -46,7 +46,7 @@ static void add_results(struct nl_document *document, const struct nl_live *live
                                         .answer = answer ? answer : &counts};
     if (answer) {
         nl_section_incomplete(document, answer);
-        nl_section_heading(&s, "Answer");
+        nl_section_heading(&s, live->before ? "Answer with the same values for all" : "Answer");
         nl_section_answer(document, answer);
         nl_section_notes(&s);
     }
@@ -92,10 +92,11 @@ static int add_ended(struct nl_document *document, const struct nl_live *live, s
     struct nl_answer answer;
     if ((live->source.tables ? load_tables : load_ended)(live, &results, &curves, err) != NL_OK)
         return NL_FAIL;
-    if (live->source.tables)
+    bool judges = live->source.tables && live->judges;
+    if (judges)
         nl_answer_make(&results, live->source.experiment, &answer);
-    add_results(document, live, &results, &curves, live->source.tables ? &answer : NULL);
-    if (live->source.tables)
+    add_results(document, live, &results, &curves, judges ? &answer : NULL);
+    if (judges)
         nl_answer_release(&answer);
     nl_results_release(&results);
     return NL_OK;
@@ -109,15 +110,29 @@ static bool any_ended(const struct nl_live *live)
     return any;
 }
 
+char *nl_live_answer(const struct nl_report_source *source)
+{
+    struct nl_results results;
+    struct nl_answer answer;
+    struct nl_error err;
+    if (nl_results_load(source->tables, source->experiment, source->planned, &results, &err) != NL_OK)
+        return NULL;
+    nl_answer_make(&results, source->experiment, &answer);
+    char *text = nl_answer_text(&answer, false);
+    nl_answer_release(&answer);
+    nl_results_release(&results);
+    return text;
+}
+
 char *nl_live_html(const struct nl_live *live)
 {
     struct nl_document document;
     struct nl_error err = {{0}};
-    char *title = nl_report_title(&live->source), written[64];
+    char written[64];
     time_t now = time(NULL);
     struct tm local;
     strftime(written, sizeof written, "%Y-%m-%d %H:%M:%S %z", localtime_r(&now, &local));
-    nl_document_begin(&document, title, false);
+    nl_document_begin(&document, live->title, false);
     document.mark = nl_live_mark;
     document.reload = live->reload;
     nl_document_add(&document, NL_BLOCK_WARNING, 0, "%s.", live->state);
@@ -129,16 +144,19 @@ char *nl_live_html(const struct nl_live *live)
     if (live->reload > 0)
         nl_document_add(&document, NL_BLOCK_ITEM, 0,
                         "Written at %s; this page loads itself anew every %s. Where this time does not change any "
-                        "more, the sweep was killed.",
+                        "more, the sweep does not run any more.",
                         written, NL_COUNT(live->reload, "second"));
     else
         nl_document_add(&document, NL_BLOCK_ITEM, 0, "Written at %s.", written);
+    if (live->before) {
+        nl_document_add(&document, NL_BLOCK_HEADING, 0, "Answer with the values of each point");
+        nl_document_lines(&document, live->before);
+    }
     if (!any_ended(live))
         nl_document_add(&document, NL_BLOCK_PARAGRAPH, 0, "No trial has ended yet.");
     else if (add_ended(&document, live, &err) != NL_OK)
         nl_document_add(&document, NL_BLOCK_WARNING, 0, "The results cannot be shown: %s", err.text);
     char *html = nl_document_html(&document);
     nl_document_release(&document);
-    free(title);
     return html;
 }

@@ -68,14 +68,20 @@ struct nl_live {
     /* tables: a folder with the tables of a sweep that has ended; NULL: what has ended is in `record`. again, same and
      * made are not looked at. */
     struct nl_report_source source;
+    const char *title;
+    bool judges; /* results in tables are answered; a round that only decides on the next has no answer */
     const struct nl_record *record; /* [source.grid->trials]; NULL where there are tables */
     const char *varies;             /* "norm.kind (4), 5 seeds"; "": nothing varies */
     const char *round;              /* which of several it is; NULL: there is one */
+    const char *before; /* what nl_live_answer said of the round before, the grid with the values of each point; NULL:
+                           there was none */
     const char *state;              /* where it stands: a sentence without its full stop */
     int reload;                     /* seconds after which the page loads itself anew; 0: it is the last one */
 };
-/* The whole page; new string. It holds the answer only where there are tables. What cannot be shown is said in it. */
+/* The whole page; new string. What cannot be shown is said in it. */
 char *nl_live_html(const struct nl_live *live);
+/* The answer of results that are in tables, as lines; new string, NULL: they cannot be read. */
+char *nl_live_answer(const struct nl_report_source *source);
 
 /* Whether it is a plain file that begins as such a page does: another file is not replaced. */
 bool nl_live_is_own(const char *path);
