@@ -318,8 +318,8 @@ struct live {
     char *state;              /* where the sweep stands after its round */
 };
 
-/* Whether a page can be written there. file: the experiment's; false: the message was printed. */
-bool live_path_is_good(const char *path, const char *file);
+/* Whether a page can be written there; false: the message was printed. */
+bool live_path_is_good(const char *path);
 void live_begin_round(struct live *live, const struct nl_round *round, const struct plan *plan);
 /* As the runner reports them; the page is written where it is due. */
 void live_finished(struct live *live, int trial, const struct nl_record *record);

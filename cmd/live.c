@@ -1,5 +1,4 @@
 /* The page of `normlab sweep --live`: written anew every few seconds while a sweep runs, and once at its end. */
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,16 +10,15 @@
 
 enum { RELOAD = 5 /* seconds */, MOST_SHARE = 20 /* a page may take one part in so many of the time */ };
 
-bool live_path_is_good(const char *path, const char *file)
+bool live_path_is_good(const char *path)
 {
-    const struct used_file place[] = {{"--live", path, true}, {"the experiment", file, false}};
     const char *ending = strrchr(path, '.');
     if (!ending || strcmp(ending, ".html") != 0) {
         bad_input("normlab sweep FILE --live page.html", "--live writes a page, whose name ends with .html: '%s'",
                   path);
         return false;
     }
-    if (!can_be_written(path) || !is_outside_trials("--live", path) || !are_apart(place, 2))
+    if (!can_be_written(path) || !is_outside_trials("--live", path))
         return false;
     if (nl_file_exists(path) && !nl_live_is_own(path)) {
         bad_input("--live replaces nothing but its own pages", "'%s' is there already and is no such page", path);

@@ -551,8 +551,7 @@ int run_sweep(const struct command *self, int argc, char **argv, const struct sw
         nl_round_first(&experiment, rounds.folder, &rounds.round);
         rounds.live =
             (struct live){.path = settings.live, .folder = rounds.folder, .rounds = nl_has_rounds(&experiment)};
-        if (is_outside_trials("--out", rounds.folder) &&
-            (!settings.live || live_path_is_good(settings.live, arguments.file)))
+        if (is_outside_trials("--out", rounds.folder) && (!settings.live || live_path_is_good(settings.live)))
             code = run_rounds(&rounds);
         live_end(&rounds.live);
         nl_round_release(&rounds.round);
@@ -600,8 +599,8 @@ const struct command command_sweep = {
         "                       resume from it, bit for bit\n"
         "      --replace        let the tables of DIR show this experiment. Earlier trials stay in DIR/trials; their own command\n"
         "                       with --replace shows them again\n"
-        "      --live PAGE.html write a page for a browser every few seconds: progress, curves, table and failures so far; at the\n"
-        "                       end, the answer. The page loads itself anew while the sweep runs\n"
+        "      --live FILE      write a page (NAME.html) for a browser every few seconds: progress, curves, table and failures so far;\n"
+        "                       at the end, the answer. It loads itself anew while the sweep runs\n"
         "      --no-plot        draw no pictures\n"
         "  -f, --format F       text (default), md, latex, csv (the table alone), json: answer and table as normlab table prints them\n"
         "      --fail-if LIST   exit with 1 if the answer is one of (several with commas): incomplete (trials are missing), failed (runs\n"

@@ -163,7 +163,7 @@ static void colour_text(unsigned colour, char out[8])
     snprintf(out, 8, "#%06x", colour & 0xFFFFFFu);
 }
 
-/* Those that are in sight behind others come first. */
+/* Lines that stand behind others are drawn first. */
 static void draw_lines(const struct sketch *s, struct nl_text *out, const struct nl_box *box, int panel)
 {
     static const enum nl_arm_role order[] = {NL_ROLE_BEHIND, NL_ROLE_BASELINE, NL_ROLE_ONE, NL_ROLE_OWN};

@@ -56,7 +56,7 @@ static void add_results(struct nl_document *document, const struct nl_live *live
     nl_section_failures(&s);
 }
 
-/* Of the trials that have ended, as the tables of the folder would have them. */
+/* Makes results and curves of the trials that have ended, as the tables of the folder would have them. */
 static int load_ended(const struct nl_live *live, struct nl_results *results, struct nl_curves *curves,
                       struct nl_error *err)
 {
