@@ -31,7 +31,7 @@ const char *nl_series_metric(const struct nl_experiment *experiment);
  * steps since the row before; a shorter last window is joined with the one before it. NL_BAD: a table does not
  * fit its checksum. */
 int nl_series_load(const struct nl_picture *picture, struct nl_series **out, struct nl_error *err);
-/* The same of a table that was read, which is taken over, on failure too. */
+/* As nl_series_load, from curves that were read, which are taken over, on failure too. */
 int nl_series_of(const struct nl_picture *picture, struct nl_curves *curves, struct nl_series **out,
                  struct nl_error *err);
 /* Likewise the values of a quantity over the layers, in the step that plot.step names. Where that is the last, a run

@@ -12,9 +12,9 @@ struct nl_sketch {
     struct nl_text caption; /* sentences: how it is read; or why there is nothing to draw */
 };
 
-/* The metric of nl_series_metric over the training: a thin line for each run, a thick one for the mean over the seeds of
- * each cell. picture->folder is not read; the curves are taken over, on failure too. plot.x = seconds is drawn over
- * epochs, because the pace of a run is known only when the sweep has ended. Release *out in any case. NL_BAD: the
+/* Draws the metric of nl_series_metric over the training: a thin line for each run, a thick one for the mean over the
+ * seeds of each cell. picture->folder is not read; the curves are taken over, on failure too. plot.x = seconds is drawn
+ * over epochs, because the pace of a run is known only when the sweep has ended. Release *out in any case. NL_BAD: the
  * curves do not belong to the results; NL_FAIL: plot.ymin or another end of an axis is no number. */
 int nl_sketch_curves(const struct nl_picture *picture, struct nl_curves *curves, struct nl_sketch *out,
                      struct nl_error *err);
