@@ -43,6 +43,7 @@ static const struct nl_series *series_of(const struct sketch *s, int panel, int 
 static void see_all(struct sketch *s)
 {
     const struct nl_results *results = s->picture->results;
+    bool points = false;
     s->first = INFINITY;
     for (int i = 0; i < results->cells; i++) {
         bool *has = nl_alloc((size_t)results->seeds, sizeof *has);
@@ -54,8 +55,10 @@ static void see_all(struct sketch *s)
             s->first = at->x > 0 ? fmin(s->first, at->x) : s->first;
             s->end = fmax(s->end, at->x);
         }
+        points |= s->series[i].count > 0 && s->series[i].at[0].step == s->series[i].at[s->series[i].count - 1].step;
         free(has);
     }
+    s->end *= points ? 1.02 : 1.0; /* room for a sign */
     s->thin = s->runs <= MOST_THIN;
 }
 
@@ -355,7 +358,8 @@ int nl_sketch_curves(const struct nl_picture *picture, struct nl_curves *curves,
     for (int i = 0; i < cells; i++)
         sightings += s.series[i].count;
     if (sightings == 0 && status == NL_OK) {
-        nl_text_add(&out->caption, "No run that has ended has a curve of the %s.", s.metric.measure.name);
+        nl_text_add(&out->caption, "There is no curve of the %s to draw; runs that diverged are left out.",
+                    s.metric.measure.name);
     } else if (status == NL_OK) {
         struct nl_page page = {.name = "curves", .about = "", .experiment = &experiment};
         nl_chart_make(&over, -1, -1, NL_ASSIGN_KIND, &page, &s.chart);
