@@ -328,7 +328,7 @@ void live_progress(struct live *live, struct progress_line *line, const struct n
 void live_end_round(struct live *live, struct progress_line *line, const struct nl_sweep_result *result,
                     const char *failure);
 void live_pass(struct live *live); /* the round that ended is complete, and another follows */
-void live_end(struct live *live);  /* the last page, with the answer */
+void live_end(struct live *live);  /* the last page, with the answer; once more it does nothing */
 
 /* ---- interruption (interrupt.c) ---- */
 

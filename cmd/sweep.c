@@ -417,6 +417,8 @@ static int run_rounds(struct rounds *rounds)
         }
         bool complete;
         code = run_round(rounds, &complete);
+        if (!complete || code != EXIT_DONE || !rounds->more)
+            live_end(&rounds->live); /* before the pictures, which take their time */
         if (complete)
             code = conclude_round(rounds, code);
         if (!complete || code != EXIT_DONE || !rounds->more) {
