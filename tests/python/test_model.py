@@ -4,6 +4,7 @@ what `normlab data export` says the network sees. The loss is that of `normlab e
     pytest tests/python            with `normlab` on the PATH, or NORMLAB_PROGRAM
 """
 
+import copy
 import json
 import os
 import pathlib
@@ -115,8 +116,14 @@ def saved(folder, words, kind):
     return path, arrays, json.loads(run("eval", path, "--stats", "running", "--format", "json"))[0]["loss"]
 
 
-def loss_of(network, arrays):
-    x, y, lengths = arrays["x"], arrays["y"], arrays.get("lengths")
+def laid_out(network, x, layout="nchw"):
+    """x of `normlab data export`, where images are (N, H, W, C) and sequences (N, S, 1, C), in a layout."""
+    is_image = network.config.get("data.as") == "image" and x.dim() == 4 and x.shape[2] > 1
+    return x.permute(0, 3, 1, 2) if is_image and layout == "nchw" else x
+
+
+def loss_of(network, arrays, layout="nchw"):
+    x, y, lengths = laid_out(network, arrays["x"], layout), arrays["y"], arrays.get("lengths")
     with torch.no_grad():
         out = (network(x) if lengths is None else network(x, lengths)).double()
     if y.is_floating_point():
@@ -131,13 +138,15 @@ def loss_of(network, arrays):
 @pytest.mark.parametrize("name", CASES)
 def test_the_loss_is_the_programs(name, tmp_path):
     path, arrays, expected = saved(tmp_path, CASES[name], "ref")
-    network = normlab.model(path)
-    assert next(network.parameters()).dtype == torch.float64
-    loss = loss_of(network, arrays)
-    assert abs(loss - expected) <= 1e-9 * abs(expected), (loss, expected)
     stored = load_file(path)
-    assert set(network.state_dict()) == {key for key in stored if not key.startswith("training.")}
-    network.load_state_dict(stored)
+    for layout in ("nchw", "nhwc"):
+        network = normlab.model(path, layout)
+        assert next(network.parameters()).dtype == torch.float64
+        loss = loss_of(network, arrays, layout)
+        assert abs(loss - expected) <= 1e-9 * abs(expected), (layout, loss, expected)
+        assert set(network.state_dict()) == {key for key in stored if not key.startswith("training.")}
+        assert all(torch.equal(value, stored[key]) for key, value in network.state_dict().items())
+        network.load_state_dict(stored)
 
 
 @pytest.mark.parametrize("name", ["mlp-bn", "cnn-gn", "resnet-bn", "gpt", "lstm-bn"])
@@ -163,53 +172,218 @@ def test_flops_are_the_products_that_pytorch_counts(words, tmp_path):
     trial = normlab.load(tmp_path / "run").trials.iloc[0]
     network, samples = normlab.model(path), len(arrays["x"])
     with FlopCounterMode(display=False) as counter, torch.no_grad():
-        network(arrays["x"])
+        network(laid_out(network, arrays["x"]))
     forward = trial["flops"] / 3 / trial["samples"] * samples
     assert 0.98 <= forward / counter.get_total_flops() <= 1.2, (forward, counter.get_total_flops())
 
 
-@pytest.mark.parametrize("name", ["mlp-bn", "mlp-ln", "mlp-dyt", "lstm-bn", "gpt"])
-def test_a_step_of_training_in_pytorch_lowers_the_loss(name, tmp_path):
-    path, arrays, _ = saved(tmp_path, CASES[name], "cpu")
-    network = normlab.model(path).train()
+def trained_losses(network, arrays, steps=5):
+    """The losses of full-batch steps, after which each parameter has a finite gradient."""
+    network.train()
     optimizer = torch.optim.SGD(network.parameters(), lr=0.05)
     losses = []
-    for _ in range(5):
-        out = network(arrays["x"])
+    for _ in range(steps):
+        out = network(laid_out(network, arrays["x"]))
         loss = torch.nn.functional.cross_entropy(out.reshape(-1, out.shape[-1]), arrays["y"].reshape(-1))
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
         losses.append(loss.item())
-    assert losses[-1] < losses[0]
     assert all(parameter.grad is not None and bool(parameter.grad.isfinite().all()) for parameter in network.parameters())
+    return losses
 
 
-def test_running_statistics_move_as_batch_norms(tmp_path):
-    path, arrays, _ = saved(tmp_path, CASES["mlp-bn"], "ref")
+@pytest.mark.parametrize("name", ["mlp-bn", "mlp-ln", "mlp-dyt", "cnn-bn", "cnn-frn", "resnet-gn", "lstm-bn", "gpt"])
+def test_a_step_of_training_in_pytorch_lowers_the_loss(name, tmp_path):
+    path, arrays, _ = saved(tmp_path, CASES[name], "cpu")
+    losses = trained_losses(normlab.model(path), arrays)
+    assert losses[-1] < losses[0]
+
+
+def test_running_statistics_of_sequences_move_as_batch_norms(tmp_path):
+    path, arrays, _ = saved(tmp_path, CASES["vit-bn"], "ref")
     network = normlab.model(path)
+    layer = network.get_submodule("transformer.h.0.ln_1")
+    assert not isinstance(layer, torch.nn.BatchNorm1d)  # which takes (N, C, S)
     norm = torch.nn.BatchNorm1d(16, dtype=torch.float64)
-    norm.load_state_dict({name.removeprefix("norm1."): value for name, value in network.state_dict().items() if name.startswith("norm1.")})
+    norm.load_state_dict(layer.state_dict())
     hidden = {}
-    network.fc1.register_forward_hook(lambda module, inputs, output: hidden.update(x=output))
-    network.norm1.register_forward_hook(lambda module, inputs, output: hidden.update(y=output))
+    layer.register_forward_hook(lambda module, inputs, output: hidden.update(x=inputs[0], y=output))
     network.train()(arrays["x"])
-    torch.testing.assert_close(hidden["y"].flatten(1), norm(hidden["x"].flatten(1)), rtol=1e-12, atol=1e-12)
-    torch.testing.assert_close(network.norm1.running_var, norm.running_var, rtol=1e-12, atol=0)
-    assert network.norm1.num_batches_tracked == norm.num_batches_tracked
+    torch.testing.assert_close(hidden["y"], norm(hidden["x"].transpose(1, 2)).transpose(1, 2), rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(layer.running_var, norm.running_var, rtol=1e-12, atol=0)
+    assert layer.num_batches_tracked == norm.num_batches_tracked
+
+
+LAYERS = {
+    "cnn-bn": {"conv1": "Conv2d(1, 16, kernel_size=(3, 3), stride=(1, 1), padding=(1, 1), bias=False)", "norm2": "BatchNorm2d(16, eps=1e-05, momentum=0.1",
+               "act1": "ReLU()", "pool1": "MaxPool2d(kernel_size=2, stride=2", "avgpool": "AdaptiveAvgPool2d(output_size=1)", "head": "Linear(in_features=16, out"},
+    "cnn-cumulative": {"norm1": "BatchNorm2d(16, eps=1e-05, momentum=None, affine=True"},
+    "cnn-no-affine": {"norm1": "BatchNorm2d(16, eps=1e-05, momentum=0.1, affine=False"},
+    "cnn-gn": {"norm1": "GroupNorm(4, 16, eps=1e-05, affine=True"},
+    "cnn-ln": {"norm1": "GroupNorm(1, 16, eps=1e-05, affine=True"},
+    "cnn-in": {"norm1": "InstanceNorm2d(16, eps=1e-05, momentum=0.1, affine=True"},
+    "cnn-lrn": {"norm1": "LocalResponseNorm(4, alpha=2, beta=0.75, k=1)"},
+    "cnn-custom-mean-std-bn": {"norm1": "BatchNorm2d(16"},
+    "cnn-custom-mean-std-gn": {"norm1": "GroupNorm(4, 16"},
+    "cnn-dropout": {"drop1": "Dropout(p=0.3"},
+    "cnn-gelu-tanh": {"act1": "GELU(approximate='tanh')"},
+    "cnn-silu": {"act1": "SiLU()"},
+    "cnn-sigmoid": {"act1": "Sigmoid()"},
+    "cnn-tanh": {"act1": "Tanh()"},
+    "mlp-bn": {"fc1": "Linear(in_features=64, out_features=16, bias=False)", "norm1": "BatchNorm1d(16"},
+    "mlp-ln": {"norm1": "LayerNorm((16,), eps=1e-05, elementwise_affine=True"},
+    "mlp-rms": {"norm1": "RMSNorm((16,), eps=1e-05"},
+    "mlp-gn": {"norm1": "GroupNorm(4, 16"},
+    "gpt": {"transformer.wte": "Embedding(65, 16)", "transformer.h.0.ln_1": "LayerNorm((16,), eps=1e-05", "transformer.h.0.attn.c_attn": "Linear(in_features=16"},
+    "gpt-tied-rotary": {"transformer.ln_f": "RMSNorm((16,), eps=1e-05, elementwise_affine=True)", "lm_head": "Layer(linear"},
+    # What PyTorch computes otherwise, or not at all.
+    "cnn-rms": {"norm1": "Layer(normalize, kind=rms"},
+    "cnn-eps": {"norm1": "Layer(normalize, kind=bn"},
+    "cnn-ghost": {"norm1": "Layer(normalize, kind=bn"},
+    "cnn-element": {"norm1": "Layer(normalize, kind=ln"},
+    "cnn-position": {"norm1": "Layer(normalize, kind=ln"},
+    "cnn-l1bn": {"norm1": "Layer(normalize, kind=l1bn"},
+    "cnn-meanbn": {"norm1": "Layer(normalize, kind=meanbn"},
+    "cnn-brn": {"norm1": "Layer(normalize, kind=brn"},
+    "cnn-weights-wn": {"conv1": "Layer(\n  conv, stride=1, pad=1, groups=1 -> 8x8x16"},
+    "mlp-in": {"norm1": "Layer(normalize, kind=in"},
+    "vit-bn": {"transformer.h.0.ln_1": "Layer(normalize, kind=bn"},
+    "lstm-bn": {"rnn.norm_ih_l0": "Layer(normalize, kind=bn"},
+}
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_layers_are_pytorchs_where_it_has_them(name, tmp_path):
+    path, _, _ = saved(tmp_path, CASES[name], "cpu")
+    network = normlab.model(path)
+    for layer, text in LAYERS[name].items():
+        assert repr(network.get_submodule(layer)).startswith(text), network
+    assert not any(parameter.is_meta for parameter in network.state_dict().values())
+
+
+def batches(network, arrays):
+    return laid_out(network, arrays["x"].double()).split(10)
+
+
+@pytest.mark.parametrize("name", ["cnn-bn", "mlp-bn", "resnet-bn"])
+def test_update_bn_takes_the_statistics_of_its_batches(name, tmp_path):
+    path, arrays, _ = saved(tmp_path, CASES[name], "ref")
+    network, before = normlab.model(path), load_file(path)
+    torch.optim.swa_utils.update_bn(batches(network, arrays), network)
+    first = next(name for name, layer in network.named_modules() if isinstance(layer, torch.nn.modules.batchnorm._BatchNorm))
+    with torch.no_grad():
+        linear = network.conv1 if hasattr(network, "conv1") else network.fc1
+        sums = [linear(x if hasattr(network, "conv1") else x.permute(0, 2, 3, 1).flatten(1)) for x in batches(network, arrays)]
+        mean = torch.stack([y.transpose(0, 1).flatten(1).mean(1) for y in sums]).mean(0)
+    torch.testing.assert_close(network.get_submodule(first).running_mean, mean, rtol=1e-12, atol=1e-12)
+    for key, value in network.state_dict().items():
+        is_statistic = key.endswith(("running_mean", "running_var", "num_batches_tracked"))
+        assert torch.equal(value, before[key]) != is_statistic, key
+    assert not network.training
+
+
+def test_a_fused_convolution_gives_the_same_outputs(tmp_path):
+    path, arrays, _ = saved(tmp_path, CASES["cnn-bn"], "ref")
+    network = normlab.model(path)
+    x = laid_out(network, arrays["x"])
+    before = network(x)
+    for at in (1, 2, 3):
+        conv, norm = getattr(network, f"conv{at}"), getattr(network, f"norm{at}")
+        setattr(network, f"conv{at}", torch.nn.utils.fusion.fuse_conv_bn_eval(conv, norm))
+        setattr(network, f"norm{at}", torch.nn.Identity())
+    assert network.conv1.bias is not None
+    torch.testing.assert_close(network(x), before, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("name, layer, made", [
+    ("cnn-bn", "norm1", lambda: torch.nn.GroupNorm(4, 16)),
+    ("cnn-frn", "norm1", lambda: torch.nn.BatchNorm2d(16)),
+    ("mlp-ln", "norm1", lambda: torch.nn.BatchNorm1d(16)),
+    ("resnet-bn", "layer1.0", lambda: torch.nn.Conv2d(8, 8, 1)),
+    ("cnn-bn", "head", lambda: torch.nn.Linear(16, 12)),
+    ("cnn-weights-wn", "conv2", lambda: torch.nn.Conv2d(16, 16, 3, padding=1)),
+    ("gpt", "transformer.h.0.ln_1", lambda: torch.nn.RMSNorm(16)),
+    ("gpt", "transformer.h.0.attn.attention", lambda: torch.nn.Linear(48, 16)),
+])
+def test_a_replaced_layer_trains(name, layer, made, tmp_path):
+    path, arrays, _ = saved(tmp_path, CASES[name], "cpu")
+    network, new = normlab.model(path), made()
+    above, _, own = layer.rpartition(".")
+    setattr(network.get_submodule(above), own, new)
+    before = {key: value.clone() for key, value in new.state_dict().items()}
+    losses = trained_losses(network, arrays)
+    assert losses[-1] < losses[0]
+    assert all(not torch.equal(value, before[key]) for key, value in new.named_parameters())
+
+
+def test_a_layer_of_ours_refuses_what_another_shape_leaves_it(tmp_path):
+    path, arrays, _ = saved(tmp_path, CASES["resnet-bn"], "cpu")
+    network = normlab.model(path)
+    setattr(network.get_submodule("layer1.0"), "norm2", torch.nn.Conv2d(8, 12, 1))
+    with pytest.raises(ValueError, match=r"'layer1.0.add' takes \(N, 8, 8, 8\), and is given \(40, 12, 8, 8\)"):
+        network(laid_out(network, arrays["x"]))
+
+
+@pytest.mark.parametrize("name", ["cnn-bn", "resnet-frn", "mlp-dyt", "gpt", "vit-class", "lstm-ln", "gru-both-lengths"])
+def test_hooks_of_all_modules_see_tensors(name, tmp_path):
+    path, arrays, _ = saved(tmp_path, CASES[name], "cpu")
+    network, seen = normlab.model(path), {}
+    for key, module in network.named_modules():
+        module.register_forward_hook(lambda module, inputs, output, key=key: seen.update({key: (inputs, output)}))
+    network(laid_out(network, arrays["x"]), *([arrays["lengths"]] if "lengths" in arrays else []))
+    assert set(seen) == {key for key, _ in network.named_modules()}
+    for inputs, output in seen.values():
+        assert all(isinstance(x, torch.Tensor) for x in (*inputs, *(output if isinstance(output, tuple) else (output,))))
+
+
+def test_hooks_see_images_with_channels_first_and_a_block_what_passes_through(tmp_path):
+    path, arrays, _ = saved(tmp_path, CASES["resnet-bn"], "cpu")
+    network, seen = normlab.model(path), {}
+    for key in ("layer2", "layer2.0", "layer2.0.conv1", "layer2.0.add", "avgpool", "head"):
+        network.get_submodule(key).register_forward_hook(lambda module, inputs, output, key=key: seen.update({key: (inputs[0], output)}))
+    network(laid_out(network, arrays["x"]))
+    shapes = {key: [tuple(x.shape[1:]) for x in pair] for key, pair in seen.items()}
+    assert shapes["layer2"] == shapes["layer2.0"] == shapes["layer2.0.conv1"] == [(8, 8, 8), (16, 4, 4)]
+    assert shapes["layer2.0.add"] == [(16, 4, 4), (16, 4, 4)]
+    assert shapes["avgpool"] == [(32, 2, 2), (32, 1, 1)] and shapes["head"] == [(32,), (10,)]
+    assert seen["layer2"][1] is seen["layer2.0"][1]
+
+
+@pytest.mark.parametrize("name", ["cnn-bn", "mlp-bn", "resnet-bn", "resnet-frn", "gpt", "vit-class", "lstm-bn", "gru-both-lengths"])
+def test_an_exported_program_gives_the_same_outputs(name, tmp_path):
+    path, arrays, _ = saved(tmp_path, CASES[name], "ref")
+    network = normlab.model(path)
+    inputs = (laid_out(network, arrays["x"]), *([arrays["lengths"]] if "lengths" in arrays else []))
+    n = torch.export.Dim("n")
+    program = torch.export.export(network, tuple(x[:3] for x in inputs), dynamic_shapes=tuple({0: n} for _ in inputs))
+    torch.testing.assert_close(program.module()(*inputs), network(*inputs), rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", ["resnet-frn", "lstm-bn"])
+def test_a_copy_computes_the_same_by_itself(name, tmp_path):
+    path, arrays, _ = saved(tmp_path, CASES[name], "cpu")
+    network = normlab.model(path)
+    x = laid_out(network, arrays["x"])
+    torch.save(network, tmp_path / "network.pt")
+    for other in (copy.deepcopy(network), torch.load(tmp_path / "network.pt", weights_only=False)):
+        assert torch.equal(other(x), network(x))
+        other.head.weight.data.zero_()
+        assert not torch.equal(other(x), network(x))
 
 
 IMAGES = [*CNN, "data.name=synth", "data.size=8"]  # 8 x 8 x 3
 REFUSED = {
-    "channels first": (IMAGES, lambda x: x.permute(0, 3, 1, 2), ValueError, r"takes \(N, 8, 8, 3\); channels come last: x.permute\(0, 2, 3, 1\)"),
-    "half images": (IMAGES, lambda x: x[:, :4], ValueError, "takes"),
-    "four halves of two": (IMAGES, lambda x: x[:4].reshape(8, 4, 8, 3), ValueError, "takes"),
+    "channels last": (IMAGES, lambda x: x.permute(0, 2, 3, 1), ValueError,
+                      r"takes \(N, 3, 8, 8\); channels come first: x.permute\(0, 3, 1, 2\), or normlab.model\(path, layout='nhwc'\)"),
+    "half images": (IMAGES, lambda x: x[:, :, :4], ValueError, "takes"),
+    "four halves of two": (IMAGES, lambda x: x[:4].reshape(8, 3, 4, 8), ValueError, "takes"),
     "flat": (IMAGES, lambda x: x.flatten(1), ValueError, "takes"),
     "one sample": (IMAGES, lambda x: x[0], ValueError, "takes"),
-    "one row more": (IMAGES, lambda x: torch.cat([x, x[:, :1]], 1), ValueError, "takes"),
+    "one row more": (IMAGES, lambda x: torch.cat([x, x[:, :, :1]], 2), ValueError, "takes"),
     "a number": (IMAGES, lambda x: x.flatten()[0], ValueError, "takes"),
     "bytes": (IMAGES, lambda x: (x * 9).to(torch.uint8), TypeError, "real numbers"),
-    "a shorter sequence": (LSTM, lambda x: x[:, :4], ValueError, "takes"),
+    "a shorter sequence": (LSTM, lambda x: x[:, :4], ValueError, r"takes \(N, 8, 8\)$"),
     "ids of half a window": (GPT, lambda x: x[:, :6], ValueError, r"shape \(N, 12\)"),
     "ids of two windows": (GPT, lambda x: torch.cat([x, x], 1), ValueError, r"shape \(N, 12\)"),
     "ids as floats": (GPT, lambda x: x.float(), TypeError, "token ids"),
@@ -222,8 +396,21 @@ REFUSED = {
 def test_another_shape_is_refused(name, tmp_path):
     words, change, kind, said = REFUSED[name]
     path, arrays, _ = saved(tmp_path, words, "cpu")
+    network = normlab.model(path)
+    x = laid_out(network, arrays["x"])
+    network(x)
     with pytest.raises(kind, match=said):
-        normlab.model(path)(change(arrays["x"]))
+        network(change(x))
+
+
+def test_another_layout_is_refused(tmp_path):
+    path, arrays, _ = saved(tmp_path, IMAGES, "cpu")
+    x = arrays["x"]
+    with pytest.raises(ValueError, match=r"takes \(N, 8, 8, 3\); channels come last: x.permute\(0, 2, 3, 1\), or normlab.model\(path\)"):
+        normlab.model(path, layout="nhwc")(x.permute(0, 3, 1, 2))
+    assert torch.equal(normlab.model(path, layout="nhwc")(x), normlab.model(path)(x.permute(0, 3, 1, 2)))
+    with pytest.raises(ValueError, match="layout is 'NCHW', and it can be 'nchw' or 'nhwc'"):
+        normlab.model(path, layout="NCHW")
 
 
 def test_lengths_that_do_not_fit_are_refused(tmp_path):
@@ -241,6 +428,7 @@ def test_dimensions_of_one_may_be_left_out(tmp_path):
     path, arrays, _ = saved(tmp_path, MLP, "cpu")  # digits: 8 x 8 x 1
     network, x = normlab.model(path), arrays["x"]
     torch.testing.assert_close(network(x[..., 0]), network(x), rtol=0, atol=0)
+    torch.testing.assert_close(network(x[..., 0]), network(x.permute(0, 3, 1, 2)), rtol=0, atol=0)
     assert network(x[:0]).shape == (0, 10)
 
 
@@ -262,14 +450,16 @@ def test_what_it_cannot_do_it_refuses_by_name(tmp_path):
     with pytest.raises(ValueError, match="there is no tensor 'fc1.weight'"):
         normlab.model(tmp_path / "part.safetensors")
     (tmp_path / "text.safetensors").write_text("no")
-    with pytest.raises(ValueError, match="text.safetensors"):
+    with pytest.raises(ValueError, match="text.safetensors' is not a file that normlab run --save-final or --save-init wrote"):
         normlab.model(tmp_path / "text.safetensors")
+    (tmp_path / "empty.safetensors").write_text("")
+    with pytest.raises(ValueError, match="empty.safetensors' is not a file that normlab run --save-final or --save-init wrote"):
+        normlab.model(tmp_path / "empty.safetensors")
+    with pytest.raises(ValueError, match="run' is a folder: model takes a file that normlab run --save-final or --save-init wrote"):
+        normlab.model(tmp_path / "run")
+    for wrong in ("{", "[]", '{"nodes": []}'):
+        save_file(stored, tmp_path / "broken.safetensors", metadata={**network.config, "network": wrong})
+        with pytest.raises(ValueError, match="broken.safetensors'"):
+            normlab.model(tmp_path / "broken.safetensors")
     with pytest.raises(FileNotFoundError):
         normlab.model(tmp_path / "absent.safetensors")
-
-
-def test_it_prints_its_layers(tmp_path):
-    path, _, _ = saved(tmp_path, CASES["cnn-gn"], "cpu")
-    text = repr(normlab.model(path))
-    assert "(conv1): Layer(conv, stride=1, pad=1, groups=1 -> 8x8x16)" in text
-    assert "kind=gn" in text

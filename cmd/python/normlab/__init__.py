@@ -7,7 +7,7 @@ the command `normlab`.
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from .results import Results, load
 
@@ -17,14 +17,15 @@ if TYPE_CHECKING:
 __all__ = ["Results", "load", "model"]
 
 
-def model(path: str | os.PathLike[str]) -> Network:
+def model(path: str | os.PathLike[str], layout: Literal["nchw", "nhwc"] = "nchw") -> Network:
     """The network that `normlab run --save-final` or `--save-init` wrote, as a torch.nn.Module in evaluation mode (needs PyTorch and safetensors).
 
-    Tensors have the names and shapes of the file. forward(x), of sequences of different lengths forward(x, lengths), takes what `normlab data export`
-    writes: samples of (height, width, channels), standardized, or token ids; it returns (samples, classes), or (samples, positions, classes).
+    Its layers are modules of torch.nn where PyTorch has them. Tensors have the names and shapes of the file. forward(x), of sequences of different lengths
+    forward(x, lengths), takes standardized images (N, C, H, W), or (N, H, W, C) as `normlab data export` writes them with layout="nhwc"; sequences
+    (N, S, C); token ids (N, S); or rows of a table (N, C). It returns (N, classes), or (N, S, classes).
     Another shape, type or length is a ValueError or a TypeError that says what is taken.
     FileNotFoundError, ValueError: the file is not there, or no network of normlab. NotImplementedError: a layer that is not known here, by its name.
     """
     from . import network  # which imports torch
 
-    return network.read(path)
+    return network.read(path, layout)

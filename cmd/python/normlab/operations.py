@@ -111,9 +111,9 @@ def mean_pool(call: Call, x: Tensor, lengths: Maybe = None) -> Tensor:
 
 def take(call: Call, x: Tensor, lengths: Maybe = None) -> Tensor:
     x = rows(x)
-    ends = torch.full((len(x),), x.shape[1], device=x.device) if lengths is None else lengths
+    ends = torch.full((x.shape[0],), x.shape[1], device=x.device) if lengths is None else lengths
     at = (ends - 1).clamp(min=0) if call.settings["last"] else torch.zeros_like(ends)
-    return torch.where((ends > 0)[:, None], x[torch.arange(len(x), device=x.device), at], 0)
+    return torch.where((ends > 0)[:, None], x[torch.arange(x.shape[0], device=x.device), at], 0)
 
 
 def dropout(call: Call, x: Tensor) -> Tensor:
@@ -167,7 +167,7 @@ def positions(call: Call, x: Tensor, table: Maybe = None) -> Tensor:
 
 
 def class_token(call: Call, x: Tensor, token: Tensor, lengths: Maybe = None) -> Tensor | tuple[Tensor, Tensor]:
-    y = torch.cat([token.expand(len(x), 1, -1), rows(x)], 1)
+    y = torch.cat([token.expand(x.shape[0], 1, -1), rows(x)], 1)
     return y if lengths is None else (y, lengths + 1)
 
 
@@ -344,7 +344,7 @@ def mixture(call: Call, x: Tensor, gamma: Maybe, beta: Maybe, residual: Maybe, l
     if set["kind"] == "switch":
         sets = moments(x, 1), moments(x, (1, 2)), (mean, var)  # in, ln, bn
         center, spread = (
-            torch.stack([of_set[i].expand(len(x), 1, x.shape[2]) for of_set in sets], -1) @ weight.softmax(0) for i, weight in enumerate(own) if weight is not None
+            torch.stack([of_set[i].expand(x.shape[0], 1, x.shape[2]) for of_set in sets], -1) @ weight.softmax(0) for i, weight in enumerate(own) if weight is not None
         )
         return affine((x - center) * inverse((spread + eps).sqrt()), gamma, beta)
     if set["kind"] == "bin":
