@@ -28,6 +28,7 @@ MLP = ["model.arch=mlp", "model.width=16", "model.depth=3", "norm.groups=4"]
 LSTM = ["model.arch=lstm", "model.width=12", "model.depth=2", "norm.groups=4", "data.as=rows"]
 GPT = ["model.arch=transformer", "model.width=16", "model.depth=2", "model.heads=2", "data.name=text", "data.context=12", "norm.kind=ln"]
 VIT = ["model.arch=transformer", "model.width=16", "model.depth=2", "model.heads=2", "data.as=patches", "norm.kind=ln", "norm.groups=4"]
+IMAGES = ["data.name=synth", "data.size=8"]  # 8 x 8 x 3
 TASK = ["data.name=sort", "data.length=6", "data.min_length=3"]
 
 
@@ -43,6 +44,10 @@ CASES = {
     **{f"lstm-{kind}": [*LSTM, f"norm.kind={kind}", "norm.time_limit=3"] for kind in ("bn", "ln", "gn", "rms", "none", "dyt", "maxbn", "l1bn")},
     **{f"cnn-{activation}": [*CNN, f"model.activation={activation}"] for activation in ("sigmoid", "tanh", "gelu", "silu")},
     "cnn-gelu-tanh": [*CNN, "model.activation=gelu", "model.gelu_approximate=tanh"],
+    **{f"{name}-images": [*words, "norm.kind=bn", *IMAGES] for name, words in (("cnn", CNN), ("mlp", MLP), ("resnet", RESNET))},
+    "cnn-images-ln-element": [*CNN, *IMAGES, "norm.kind=ln", "norm.affine=element"],
+    "layers-images": [*IMAGES, "model.arch=layers", "model.layers=[{conv: 6}, norm, max-pool, {linear: 12}, norm, {linear: classes}]", "norm.kind=bn"],
+    **{f"cnn-maps-of-one-{kind}": [*CNN[:2], "model.depth=4", "model.pool=[1,2,3]", "norm.groups=16", f"norm.kind={kind}"] for kind in ("bn", "ln", "gn", "in")},
     "cnn-after": [*CNN, "norm.placement=after"],
     "cnn-element": [*CNN, "norm.kind=ln", "norm.affine=element"],
     "cnn-no-affine": [*CNN, "norm.affine=none"],
@@ -147,6 +152,8 @@ def test_the_loss_is_the_programs(name, tmp_path):
         assert set(network.state_dict()) == {key for key in stored if not key.startswith("training.")}
         assert all(torch.equal(value, stored[key]) for key, value in network.state_dict().items())
         network.load_state_dict(stored)
+        for key, module in network.named_modules():  # parts that several names share are computed as one, so that their hooks run
+            assert type(module) is not torch.nn.Module or ".parametrizations" in key, key
 
 
 @pytest.mark.parametrize("name", ["mlp-bn", "cnn-gn", "resnet-bn", "gpt", "lstm-bn"])
@@ -372,17 +379,16 @@ def test_a_copy_computes_the_same_by_itself(name, tmp_path):
         assert not torch.equal(other(x), network(x))
 
 
-IMAGES = [*CNN, "data.name=synth", "data.size=8"]  # 8 x 8 x 3
 REFUSED = {
-    "channels last": (IMAGES, lambda x: x.permute(0, 2, 3, 1), ValueError,
+    "channels last": (CASES["cnn-images"], lambda x: x.permute(0, 2, 3, 1), ValueError,
                       r"takes \(N, 3, 8, 8\); channels come first: x.permute\(0, 3, 1, 2\), or normlab.model\(path, layout='nhwc'\)"),
-    "half images": (IMAGES, lambda x: x[:, :, :4], ValueError, "takes"),
-    "four halves of two": (IMAGES, lambda x: x[:4].reshape(8, 3, 4, 8), ValueError, "takes"),
-    "flat": (IMAGES, lambda x: x.flatten(1), ValueError, "takes"),
-    "one sample": (IMAGES, lambda x: x[0], ValueError, "takes"),
-    "one row more": (IMAGES, lambda x: torch.cat([x, x[:, :, :1]], 2), ValueError, "takes"),
-    "a number": (IMAGES, lambda x: x.flatten()[0], ValueError, "takes"),
-    "bytes": (IMAGES, lambda x: (x * 9).to(torch.uint8), TypeError, "real numbers"),
+    "half images": (CASES["cnn-images"], lambda x: x[:, :, :4], ValueError, "takes"),
+    "four halves of two": (CASES["cnn-images"], lambda x: x[:4].reshape(8, 3, 4, 8), ValueError, "takes"),
+    "flat": (CASES["cnn-images"], lambda x: x.flatten(1), ValueError, "takes"),
+    "one sample": (CASES["cnn-images"], lambda x: x[0], ValueError, "takes"),
+    "one row more": (CASES["cnn-images"], lambda x: torch.cat([x, x[:, :, :1]], 2), ValueError, "takes"),
+    "a number": (CASES["cnn-images"], lambda x: x.flatten()[0], ValueError, "takes"),
+    "bytes": (CASES["cnn-images"], lambda x: (x * 9).to(torch.uint8), TypeError, "real numbers"),
     "a shorter sequence": (LSTM, lambda x: x[:, :4], ValueError, r"takes \(N, 8, 8\)$"),
     "ids of half a window": (GPT, lambda x: x[:, :6], ValueError, r"shape \(N, 12\)"),
     "ids of two windows": (GPT, lambda x: torch.cat([x, x], 1), ValueError, r"shape \(N, 12\)"),
@@ -404,7 +410,7 @@ def test_another_shape_is_refused(name, tmp_path):
 
 
 def test_another_layout_is_refused(tmp_path):
-    path, arrays, _ = saved(tmp_path, IMAGES, "cpu")
+    path, arrays, _ = saved(tmp_path, CASES["cnn-images"], "cpu")
     x = arrays["x"]
     with pytest.raises(ValueError, match=r"takes \(N, 8, 8, 3\); channels come last: x.permute\(0, 2, 3, 1\), or normlab.model\(path\)"):
         normlab.model(path, layout="nhwc")(x.permute(0, 3, 1, 2))

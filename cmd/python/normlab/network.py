@@ -55,9 +55,7 @@ class Layer(nn.Module):
         self._makes_image = makes_image
 
     def forward(self, *inputs: Tensor, run: Run) -> Any:
-        come = iter(
-            channels_last(x) if x.is_floating_point() and not is_weight else x for x, is_weight in zip(inputs, self._weights, strict=True)
-        )
+        come = iter(channels_last(x) if x.is_floating_point() and not is_weight else x for x, is_weight in zip(inputs, self._weights))
         slots = [run.network.get_parameter(slot) if slot else next(come) if slot is not None else None for slot in self._slots]
         states = {name: run.network.get_buffer(path) for name, path in self._node["states"].items()}
         call = Call(self._node["name"], self._settings, states, self.training, run.samples, run.like, run.number, run.time)
@@ -231,7 +229,7 @@ class Block(nn.Module):
                 self._loop(step["loop"], values, run)
 
     def forward(self, *inputs: Tensor, run: Run) -> Any:
-        values = dict(zip(self._takes, inputs, strict=True))
+        values = dict(zip(self._takes, inputs))
         self._pass(values, run)
         out = tuple(values[value] for value in self._makes)
         return out[0] if len(out) == 1 else out
