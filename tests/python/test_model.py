@@ -51,7 +51,7 @@ CASES = {
     "cnn-after": [*CNN, "norm.placement=after"],
     "cnn-element": [*CNN, "norm.kind=ln", "norm.affine=element"],
     "cnn-no-affine": [*CNN, "norm.affine=none"],
-    "cnn-position": [*CNN, "norm.kind=ln", "norm.over=position"],
+    "cnn-position": [*CNN, *IMAGES, "norm.kind=ln", "norm.over=position"],
     "cnn-rms-position": [*CNN, "norm.kind=scalenorm", "norm.over=position"],
     "cnn-eps": [*CNN, "norm.eps_place=outside", "norm.eps=0.1"],
     "cnn-ghost": [*CNN, "norm.stat_batch=4"],
@@ -207,17 +207,18 @@ def test_a_step_of_training_in_pytorch_lowers_the_loss(name, tmp_path):
     assert losses[-1] < losses[0]
 
 
-def test_running_statistics_of_sequences_move_as_batch_norms(tmp_path):
-    path, arrays, _ = saved(tmp_path, CASES["vit-bn"], "ref")
+def test_running_statistics_leave_out_what_comes_after_the_ends(tmp_path):
+    path, arrays, _ = saved(tmp_path, CASES["encoder-lengths"], "ref")
     network = normlab.model(path)
     layer = network.get_submodule("transformer.h.0.ln_1")
-    assert not isinstance(layer, torch.nn.BatchNorm1d)  # which takes (N, C, S)
+    assert not isinstance(layer, torch.nn.BatchNorm1d)  # which knows no lengths
     norm = torch.nn.BatchNorm1d(16, dtype=torch.float64)
     norm.load_state_dict(layer.state_dict())
     hidden = {}
     layer.register_forward_hook(lambda module, inputs, output: hidden.update(x=inputs[0], y=output))
-    network.train()(arrays["x"])
-    torch.testing.assert_close(hidden["y"], norm(hidden["x"].transpose(1, 2)).transpose(1, 2), rtol=1e-12, atol=1e-12)
+    network.train()(arrays["x"], arrays["lengths"])
+    counts = torch.arange(arrays["x"].shape[1]) < arrays["lengths"][:, None]
+    torch.testing.assert_close(hidden["y"][counts], norm(hidden["x"][counts]), rtol=1e-12, atol=1e-12)
     torch.testing.assert_close(layer.running_var, norm.running_var, rtol=1e-12, atol=0)
     assert layer.num_batches_tracked == norm.num_batches_tracked
 
@@ -244,18 +245,19 @@ LAYERS = {
     "mlp-gn": {"norm1": "GroupNorm(4, 16"},
     "gpt": {"transformer.wte": "Embedding(65, 16)", "transformer.h.0.ln_1": "LayerNorm((16,), eps=1e-05", "transformer.h.0.attn.c_attn": "Linear(in_features=16"},
     "gpt-tied-rotary": {"transformer.ln_f": "RMSNorm((16,), eps=1e-05, elementwise_affine=True)", "lm_head": "Layer(linear"},
+    "cnn-position": {"norm1": "LayerNormOfImages((16,), eps=1e-05, elementwise_affine=True"},
+    "vit-bn": {"transformer.h.0.ln_1": "BatchNormOfSequences(16, eps=1e-05, momentum=0.1, affine=True"},
     # What PyTorch computes otherwise, or not at all.
     "cnn-rms": {"norm1": "Layer(normalize, kind=rms"},
     "cnn-eps": {"norm1": "Layer(normalize, kind=bn"},
     "cnn-ghost": {"norm1": "Layer(normalize, kind=bn"},
     "cnn-element": {"norm1": "Layer(normalize, kind=ln"},
-    "cnn-position": {"norm1": "Layer(normalize, kind=ln"},
     "cnn-l1bn": {"norm1": "Layer(normalize, kind=l1bn"},
     "cnn-meanbn": {"norm1": "Layer(normalize, kind=meanbn"},
     "cnn-brn": {"norm1": "Layer(normalize, kind=brn"},
     "cnn-weights-wn": {"conv1": "Layer(\n  conv, stride=1, pad=1, groups=1 -> 8x8x16"},
     "mlp-in": {"norm1": "Layer(normalize, kind=in"},
-    "vit-bn": {"transformer.h.0.ln_1": "Layer(normalize, kind=bn"},
+    "encoder-lengths": {"transformer.h.0.ln_1": "Layer(normalize, kind=bn"},
     "lstm-bn": {"rnn.norm_ih_l0": "Layer(normalize, kind=bn"},
 }
 
@@ -266,11 +268,22 @@ def test_layers_are_pytorchs_where_it_has_them(name, tmp_path):
     network = normlab.model(path)
     for layer, text in LAYERS[name].items():
         assert repr(network.get_submodule(layer)).startswith(text), network
+        assert not text.startswith("BatchNormOf") or isinstance(network.get_submodule(layer), torch.nn.BatchNorm1d)
     assert not any(parameter.is_meta for parameter in network.state_dict().values())
 
 
 def batches(network, arrays):
     return laid_out(network, arrays["x"].double()).split(10)
+
+
+def test_update_bn_finds_batch_norms_of_sequences(tmp_path):
+    path, arrays, _ = saved(tmp_path, CASES["vit-bn"], "ref")
+    network, mean = normlab.model(path), []
+    layer = network.get_submodule("transformer.h.0.ln_1")
+    layer.register_forward_hook(lambda module, inputs, output: mean.append(inputs[0].mean((0, 1))))
+    torch.optim.swa_utils.update_bn(batches(network, arrays), network)
+    torch.testing.assert_close(layer.running_mean, torch.stack(mean).mean(0), rtol=1e-12, atol=1e-12)
+    assert layer.num_batches_tracked == len(mean) == 4
 
 
 @pytest.mark.parametrize("name", ["cnn-bn", "mlp-bn", "resnet-bn"])

@@ -28,6 +28,20 @@ class Place:
 Made = Optional[nn.Module]
 
 
+class BatchNormOfSequences(nn.BatchNorm1d):
+    """BatchNorm1d of (N, S, C), which PyTorch has of (N, C, S)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x.transpose(1, 2)).transpose(1, 2)
+
+
+class LayerNormOfImages(nn.LayerNorm):
+    """LayerNorm of the channels of each position of (N, C, H, W)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+
+
 def conv(at: Place) -> Made:
     set, weight = at.settings, at.weight
     if weight is None or weight.shape[2] % 2 == 0:  # a kernel of even size leaves a row and a column more
@@ -78,26 +92,28 @@ def lrn(at: Place) -> Made:
 def batch_norm(at: Place) -> Made:
     set = at.settings
     fits = set["channels"] == 1 and set["positions"] == at.positions and set["unbiased"] and "running_mean" in set["states"] and set["loop"] is None
-    if not fits or not (at.is_image or at.positions == 1):
+    if not fits:
         return None
     momentum = None if set["momentum"] < 0 else set["momentum"]
-    kind = nn.BatchNorm2d if at.is_image else nn.BatchNorm1d
+    kind = nn.BatchNorm2d if at.is_image else BatchNormOfSequences if at.positions > 1 else nn.BatchNorm1d
     return kind(at.shape[2], set["eps"], momentum, affine=at.weight is not None, device="meta")
 
 
 def sample_norm(at: Place) -> Made:
-    """Sets of one sample: groups of channels over all positions of an image, or all channels of a position."""
+    """Sets of one sample: groups of channels over all positions, or all channels of a position."""
     set, channels, has_weight = at.settings, at.shape[2], at.weight is not None
     groups = channels // set["channels"]
-    if at.is_image or groups > 1:
-        if set["positions"] != at.positions or set["positions"] * set["channels"] == 1 or not (at.is_image or at.positions == 1):
+    is_of_all = set["positions"] == at.positions
+    if is_of_all and (at.is_image or (at.positions == 1 and groups > 1)):
+        if set["positions"] * set["channels"] == 1:  # which PyTorch refuses
             return None
         if set["kind"] == "in":
             return nn.InstanceNorm2d(channels, set["eps"], affine=has_weight, device="meta")
         return nn.GroupNorm(groups, channels, set["eps"], affine=has_weight, device="meta")
-    if set["positions"] > 1:
+    if set["positions"] > 1 or groups > 1:
         return None
-    return nn.LayerNorm(channels, set["eps"], elementwise_affine=has_weight, bias=at.bias is not None, device="meta")
+    kind = LayerNormOfImages if at.is_image else nn.LayerNorm
+    return kind(channels, set["eps"], elementwise_affine=has_weight, bias=at.bias is not None, device="meta")
 
 
 def normalize(at: Place) -> Made:
