@@ -432,6 +432,13 @@ def test_another_layout_is_refused(tmp_path):
         normlab.model(path, layout="NCHW")
 
 
+@pytest.mark.parametrize("name, shape", [("cnn-gn", (10,)), ("resnet-bn", (10,)), ("gpt", (12, 65)), ("vit-class", (10,)), ("lstm-ln", (10,))])
+def test_no_samples_have_no_outputs(name, shape, tmp_path):
+    path, arrays, _ = saved(tmp_path, CASES[name], "cpu")
+    network = normlab.model(path)
+    assert network(laid_out(network, arrays["x"])[:0]).shape == (0, *shape)
+
+
 def test_lengths_that_do_not_fit_are_refused(tmp_path):
     path, arrays, _ = saved(tmp_path, CASES["lstm-lengths"], "cpu")
     network, x, lengths = normlab.model(path), arrays["x"], arrays["lengths"]

@@ -200,7 +200,7 @@ class Block(nn.Module):
         loop, graph = self._graph.loops[number], self._graph
         body = [node for node in graph.nodes if node["loop"] == number]
         state = {before: values[first] for first, before, _, _ in loop["states"]}
-        sequences = {value: values[value].reshape(run.samples, loop["times"], -1) for value in loop["takes"]}
+        sequences = {value: values[value].reshape(run.samples, loop["times"], *graph.between(value)) for value in loop["takes"]}
         seen: Dict[int, Values] = {}
         for turn in range(loop["times"]):
             time = loop["times"] - 1 - turn if loop["reverse"] else turn

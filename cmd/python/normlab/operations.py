@@ -189,7 +189,7 @@ def attention(call: Call, q: Tensor, k: Maybe = None, v: Maybe = None, lengths: 
     set = call.settings
     parts = rows(q).chunk(3, -1) if k is None or v is None else (q, k, rows(v))  # queries and keys may be in heads already
     samples, count, channels = parts[2].shape
-    q, k, v = (part.reshape(samples, count, set["heads"], -1).transpose(1, 2) for part in parts)
+    q, k, v = (part.reshape(samples, count, set["heads"], channels // set["heads"]).transpose(1, 2) for part in parts)
     if set["rotary"]:
         q, k = turned(q), turned(k)
     at = torch.arange(count, device=q.device)
