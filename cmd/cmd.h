@@ -196,6 +196,10 @@ char *what_varies(const struct nl_experiment *experiment);
 /* results/<name of the experiment>, or the folder that was given; new string. */
 char *results_folder(const char *given, const struct nl_experiment *experiment);
 
+/* The first of results/NAME, results/NAME-2, ... that is not there yet or shows this experiment, whose trials are
+ * identified; it is told if it is not results/NAME. New string. */
+char *own_folder(const struct plan *plan);
+
 /* What a shell makes the folders of all shards of: results/small_batch-[1-9]*of3/tuning, where round is "/tuning"; new
  * string. */
 char *shards_pattern(const char *whole, int shards, const char *round);
@@ -223,8 +227,9 @@ int run_sweep(const struct command *self, int argc, char **argv, const struct sw
 /* What a sweep would do, on stdout (dry_run.c); here and below, an exit code. */
 int check_showing(const struct plan *plan, const char *folder,
                   bool replace); /* what a sweep would say of it, and be refused for */
-int dry_run(const struct plan *plan, const char *folder, const struct nl_choice *choice, bool replace, int workers,
-            int cohort);
+/* beside: as in struct nl_sweep_options (sweep/sweep.h) */
+int dry_run(const struct plan *plan, const char *folder, const char *beside, const struct nl_choice *choice,
+            bool replace, int workers, int cohort);
 
 /* "integer, 1 to 64; default 8": what a key may be (keys.c); new string. */
 char *key_range(const struct nl_key *key);

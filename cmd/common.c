@@ -271,6 +271,33 @@ static char *free_folder(const char *folder, const struct nl_experiment *experim
     return path;
 }
 
+/* Whether the folder shows another experiment, or is none of results at all. */
+static bool is_taken_by_other(const struct plan *plan, const char *folder, bool named_by_us)
+{
+    const struct nl_showing showing = {
+        .experiment = &plan->experiment, .grid = &plan->grid, .datasets = &plan->datasets, .replace = false};
+    struct nl_hidden hidden;
+    struct nl_error ignored;
+    if (named_by_us && nl_file_exists(folder) && !nl_store_exists(folder))
+        return true;
+    bool other = nl_store_refuse(folder, &showing, &hidden, &ignored) != NL_OK && hidden.may_replace;
+    nl_hidden_release(&hidden);
+    return other;
+}
+
+char *own_folder(const struct plan *plan)
+{
+    char *first = results_folder(NULL, &plan->experiment), *folder = nl_strdup(first);
+    for (int i = 2; is_taken_by_other(plan, folder, i > 2); i++) {
+        free(folder);
+        folder = nl_format("%s-%d", first, i);
+    }
+    if (strcmp(folder, first) != 0 && !output.quiet)
+        tell(stderr, "'%s' holds other results: those of this run are in '%s'\n", first, folder);
+    free(first);
+    return folder;
+}
+
 int refuse_folder(const char *folder, const struct nl_experiment *experiment, const struct nl_hidden *hidden,
                   const char *text)
 {

@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "cmd.h"
 #include "sweep/forecast.h"
+#include "sweep/reuse.h"
 
 enum { LONG = 40, SHOWN = 25 }; /* trials */
 
@@ -179,8 +180,23 @@ int check_showing(const struct plan *plan, const char *folder, bool replace)
     return code;
 }
 
-int dry_run(const struct plan *plan, const char *folder, const struct nl_choice *choice, bool replace, int workers,
-            int cohort)
+/* Finds the trials that a sweep would take from other folders. They leave todo, and nothing is written. */
+static void look_beside(const struct plan *plan, const char *beside, const struct nl_choice *choice,
+                        struct nl_record *record, int *todo, int *count)
+{
+    struct nl_reuse reuse;
+    struct nl_error ignored; /* only writing fails */
+    if (!beside || !nl_may_reuse(&plan->experiment, choice))
+        return;
+    nl_reuse(beside, &plan->grid, choice, record, todo, count, NULL, &reuse, &ignored);
+    for (int i = 0; i < reuse.count && !output.quiet; i++)
+        tell(stderr, "%d of %s would be taken from '%s' (--no-reuse: trained anew)\n", reuse.at[i].trials,
+             NL_COUNT(plan->grid.trials, "trial"), reuse.at[i].folder);
+    nl_reuse_release(&reuse);
+}
+
+int dry_run(const struct plan *plan, const char *folder, const char *beside, const struct nl_choice *choice,
+            bool replace, int workers, int cohort)
 {
     const struct nl_store store = nl_store_at(folder);
     int code = check_showing(plan, folder, replace);
@@ -197,6 +213,7 @@ int dry_run(const struct plan *plan, const char *folder, const struct nl_choice 
         tell(stderr, "%s\n", misfit);
     free(misfit);
     int *todo = nl_todo(grid, record, choice, &count);
+    look_beside(plan, beside, choice, record, todo, &count);
     code = forecast_and_print(plan, folder, record, todo, count, workers, cohort);
     nl_records_release(record, grid->trials);
     free(todo);

@@ -71,7 +71,10 @@ static void print_result(const struct nl_record *record, const char *folder, con
     else
         printf(" after %s (%.4g %s)", NL_COUNT(record->steps, "step"), record->epochs,
                nl_agree(record->epochs, "epoch", "epochs"));
-    printf(", %s, %.2f s\n", NL_COUNT(record->parameters, "parameter"), record->seconds);
+    printf(", %s", NL_COUNT(record->parameters, "parameter"));
+    if (!isnan(record->seconds)) /* another sweep trained it */
+        printf(", %.2f s", record->seconds);
+    putchar('\n');
     if (nl_sees_ahead(&trial->config, &trial->dataset->shape))
         puts("in training, statistics of a batch let each position see later ones (norm.leaks)");
     if (record->left_out && !output.quiet)
@@ -219,12 +222,16 @@ static int run(const struct command *self, int argc, char **argv)
     if (!arguments.file) {
         misused(self, "run needs a file");
     } else if (load_file_or_trial(&arguments, &experiment) && plan_of(&experiment, &plan)) {
-        char *folder = results_folder(out, &plan.experiment);
+        char *folder = NULL;
         if (plan.grid.trials != 1)
             refuse_sweep(&plan, arguments.file);
-        else if (check_places(&plan, &how.runner, folder) && can_be_written(how.runner.save_init) &&
-                 can_be_written(how.runner.save_final) && can_be_written(how.runner.save_order) &&
-                 identify_plan(&plan) && check_checkpoint(&plan.grid.trial[0], how.runner.checkpoint)) {
+        else if (identify_plan(&plan) &&
+                 check_places(&plan, &how.runner,
+                              folder =
+                                  out || how.replace ? results_folder(out, &plan.experiment) : own_folder(&plan)) &&
+                 can_be_written(how.runner.save_init) && can_be_written(how.runner.save_final) &&
+                 can_be_written(how.runner.save_order) &&
+                 check_checkpoint(&plan.grid.trial[0], how.runner.checkpoint)) {
             print_notes(&plan);
             how.folder = folder;
             code = run_plan(&plan, &how);
@@ -246,7 +253,8 @@ const struct command command_run = {
         "\n"
         "Trains the network that FILE and the arguments describe, and prints its final scores. DIR gets experiment.yaml, trials.csv,\n"
         "curves.csv, summary.csv and timing.csv, and metrics.csv where log.tensors or log.layers ask for it. A run that DIR already\n"
-        "holds is not trained again. A different run needs another DIR, or --replace. RESULTS:N is trial N of a results folder, as\n"
+        "holds is not trained again. Without --out, a run with other settings gets a folder of its own, results/NAME-2 and so on, and says\n"
+        "so; a DIR that is given and holds a different run is refused, unless --replace is given. RESULTS:N is trial N of a results folder, as\n"
         "numbered in trials.csv; it is trained again, into a folder of its own.\n"
         "\n"
         "  -o, --out DIR          results folder (default: results/NAME for NAME.yaml, results/RESULTS-N for RESULTS:N)\n"

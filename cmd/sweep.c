@@ -26,7 +26,8 @@ enum {
     COHORT,
     FAIL_IF,
     REPLACE,
-    LIVE
+    LIVE,
+    NO_REUSE
 };
 enum { MOST_COHORT = 10000 };
 
@@ -47,12 +48,13 @@ static const struct option options[] = {
     {"fail-if", required_argument, NULL, FAIL_IF},
     {"replace", no_argument, NULL, REPLACE},
     {"live", required_argument, NULL, LIVE},
+    {"no-reuse", no_argument, NULL, NO_REUSE},
     {0},
 };
 
 struct settings {
     const char *out, *device, *forecast, *live;
-    bool dry_run, no_plot, fail_fast, replace;
+    bool dry_run, no_plot, fail_fast, replace, no_reuse;
     int jobs, cohort;
     double max_seconds, checkpoint_seconds;
     int64_t checkpoint_epochs;
@@ -283,6 +285,7 @@ static int run_round(struct rounds *rounds, bool *complete)
         .choice = choice_of(rounds),
         .whole = whole,
         .borrow = rounds->round.kind == NL_ROUND_SAME ? grid_folder : NULL,
+        .beside = settings->no_reuse ? NULL : rounds->folder,
         .replace = settings->replace,
         .runner = {.workers = settings->jobs,
                    .cohort = settings->cohort,
@@ -409,8 +412,8 @@ static int run_rounds(struct rounds *rounds)
         print_notes(&rounds->plan);
         if (rounds->settings->dry_run) {
             const struct nl_choice choice = choice_of(rounds);
-            code = dry_run(&rounds->plan, rounds->round.folder, &choice, rounds->settings->replace,
-                           rounds->settings->jobs, rounds->settings->cohort);
+            code = dry_run(&rounds->plan, rounds->round.folder, rounds->settings->no_reuse ? NULL : rounds->folder,
+                           &choice, rounds->settings->replace, rounds->settings->jobs, rounds->settings->cohort);
             if (code != EXIT_DONE || !there || !rounds->more)
                 return code;
             continue;
@@ -472,6 +475,7 @@ static bool read_settings(const struct command *self, int argc, char **argv, str
         case FAIL_FAST: out->fail_fast = true; break;
         case REPLACE: out->replace = true; break;
         case LIVE: out->live = optarg; break;
+        case NO_REUSE: out->no_reuse = true; break;
         case JOBS: good = read_count("-j", optarg, 1, MOST_JOBS, &out->jobs); break;
         case COHORT: good = read_count("--cohort", optarg, 1, MOST_COHORT, &out->cohort); break;
         case RETRY: good = read_retry(optarg, &out->choice.retry); break;
@@ -581,7 +585,8 @@ const struct command command_sweep = {
         "Trains every trial of FILE's grid, one on each core, the longest first. Writes tables and plots to DIR, and answers the question\n"
         "of the sweep in words, with confidence intervals. A key with several values, or with a range, becomes an axis of the grid.\n"
         "Finished trials are kept: after Ctrl-C, a crash, or with more seeds, the same command trains only what is missing. A training\n"
-        "that diverges is a result. A sweep is refused where the tables of DIR would lose trained trials (see --replace).\n"
+        "that diverges is a result. Trials that a sweep in a folder beside DIR has trained already, with the same settings, data and\n"
+        "numerics, are taken from there (see --no-reuse); how long they took stays there. A sweep is refused where the tables of DIR would lose trained trials (see --replace).\n"
         "\n"
         "  -o, --out DIR        results folder (default: results/NAME for NAME.yaml, results/NAME-2of3 for its shard 2/3)\n"
         "  -j, --jobs N         trials at a time (default: the number of cores); the last ones share the cores\n"
@@ -603,6 +608,7 @@ const struct command command_sweep = {
         "                       with --replace shows them again\n"
         "      --live FILE      write a page (NAME.html) for a browser every few seconds: progress, curves, table and failures so far;\n"
         "                       at the end, the answer. It loads itself anew while the sweep runs\n"
+        "      --no-reuse       train anew what a folder beside DIR has; shards, and files with a claim, never take trials from others\n"
         "      --no-plot        draw no pictures\n"
         "  -f, --format F       text (default), md, latex, csv (the table alone), json: answer and table as normlab table prints them\n"
         "      --fail-if LIST   exit with 1 if the answer is one of (several with commas): incomplete (trials are missing), failed (runs\n"

@@ -111,7 +111,7 @@ void nl_experiment_diff(const struct nl_experiment *a, const struct nl_experimen
 
 static void add_made(struct nl_differences *out, const char *name, const struct nl_node *a, const struct nl_node *b)
 {
-    if (strcmp(name, "date") == 0 || strcmp(name, "command") == 0)
+    if (strcmp(name, "date") == 0 || strcmp(name, "command") == 0 || strncmp(name, "taken_", strlen("taken_")) == 0)
         return;
     char *full = nl_format("made.%s", name);
     nl_differences_add(out, full, a && a->kind == NL_SCALAR ? nl_strdup(a->text) : NULL, a ? &a->at : NULL,

@@ -64,6 +64,8 @@ int nl_timing_load(const struct nl_picture *picture, const char *column, int tri
     int trial, value;
     status = nl_csv_need(&timing, "trial", &trial, err) ? NL_BAD : nl_csv_need(&timing, column, &value, err);
     *out = nl_alloc((size_t)trials + 1, sizeof **out);
+    for (int i = 0; i <= trials; i++)
+        (*out)[i] = NAN; /* a trial that another sweep trained has no row */
     for (int row = 0; status == NL_OK && row < timing.rows; row++) {
         int number;
         double found;
@@ -82,7 +84,8 @@ static int read_pace(struct loader *loader, struct nl_error *err)
 {
     int status = nl_timing_load(loader->picture, "steps_per_second", loader->curves.trials, &loader->pace, err);
     for (int trial = 1; status == NL_OK && trial <= loader->curves.trials; trial++)
-        loader->pace[trial] = loader->pace[trial] > 0 ? 1.0 / loader->pace[trial] : 0.0;
+        if (!isnan(loader->pace[trial]))
+            loader->pace[trial] = loader->pace[trial] > 0 ? 1.0 / loader->pace[trial] : 0.0;
     return status;
 }
 
@@ -145,7 +148,7 @@ static int take_run(struct loader *loader, struct run *run, struct nl_series *se
             nl_csv_number(csv, row, loader->x, &x, err) != NL_OK)
             return NL_BAD;
         x *= loader->pace ? loader->pace[run->trial] : 1.0;
-        if (run->failed || strcmp(nl_csv_field(csv, row, loader->split), loader->part) != 0 ||
+        if (run->failed || isnan(x) || strcmp(nl_csv_field(csv, row, loader->split), loader->part) != 0 ||
             strcmp(nl_csv_field(csv, row, loader->eval), eval) != 0)
             continue;
         if (nl_csv_number(csv, row, loader->value, &value, err) != NL_OK)

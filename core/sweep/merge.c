@@ -8,6 +8,7 @@
 
 #include "base/files.h"
 #include "sweep/comparable.h"
+#include "sweep/reuse.h"
 
 /* A results folder that is read from. */
 struct source {
@@ -130,6 +131,7 @@ static int take_records(const struct source *source, const struct nl_grid *grid,
 static int write_all(const struct nl_store *store, const struct nl_grid *grid, const struct nl_datasets *datasets,
                      const char *command, const struct nl_record *record, struct nl_merge *merge, struct nl_error *err)
 {
+    nl_taken_lines(record, grid->trials, &merge->begun.taken);
     if (nl_store_freeze(store, &merge->experiment, datasets, command, &merge->begun, err))
         return NL_FAIL;
     for (int i = 0; i < grid->trials; i++) {
@@ -267,4 +269,5 @@ void nl_merge_release(struct nl_merge *merge)
     nl_text_release(&merge->differences);
     nl_text_release(&merge->warnings);
     nl_text_release(&merge->begun.earlier);
+    nl_text_release(&merge->begun.taken);
 }

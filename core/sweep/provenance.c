@@ -183,26 +183,38 @@ void nl_provenance_earlier(const struct nl_provenance *made, struct nl_text *ear
     add_build(earlier, build_text(nl_provenance_get(made, "version"), nl_provenance_get(made, "commit")));
 }
 
-static void add_earlier(struct nl_text *out, const struct nl_text *earlier)
+char *nl_provenance_builds(const struct nl_provenance *made)
 {
-    const char *line = earlier->at;
+    struct nl_text out = {0};
+    nl_text_add(&out, "%s, %s", nl_provenance_get(made, "version"), nl_provenance_get(made, "commit"));
+    for (int i = 0; i < made->count; i++)
+        if (strncmp(made->name[i], "earlier_", strlen("earlier_")) == 0)
+            nl_text_add(&out, "; %s", made->value[i]);
+    return out.at;
+}
+
+/* Each line as kind_1, kind_2, ... */
+static void add_lines(struct nl_text *out, const char *kind, const struct nl_text *lines)
+{
+    const char *line = lines->at;
     for (int i = 1; line && *line; i++) {
         size_t length = strcspn(line, "\n");
-        char *name = nl_format("earlier_%d", i), *build = nl_format("%.*s", (int)length, line);
-        add(out, name, build);
+        char *name = nl_format("%s_%d", kind, i), *value = nl_format("%.*s", (int)length, line);
+        add(out, name, value);
         free(name);
-        free(build);
+        free(value);
         line += length + 1;
     }
 }
 
 char *nl_provenance_text(const struct nl_datasets *datasets, const char *command, const char *claim,
-                         const struct nl_text *earlier)
+                         const struct nl_text *earlier, const struct nl_text *taken)
 {
     struct nl_text out = {0};
     nl_text_add(&out, "made:\n");
     add_program(&out, nl_openblas_loaded());
-    add_earlier(&out, earlier);
+    add_lines(&out, "earlier", earlier);
+    add_lines(&out, "taken", taken);
     char date[32];
     time_t now = time(NULL);
     struct tm utc;

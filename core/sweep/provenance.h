@@ -15,9 +15,10 @@ struct nl_provenance {
 /* Version, commit, numerics, compiler, BLAS (if it was used), processor, machine, date, command, checksums of the data
  * (data_1, data_2, ...) and of the weights that trials start from (weights_1, ...); claim: the checksum of what was
  * declared before the first of its trials was run (nl_published_hash), or ""; earlier: what nl_provenance_earlier
- * found, as earlier_1, earlier_2, ... New string. */
+ * found, as earlier_1, earlier_2, ...; taken: a line for each folder that trials were taken from (nl_taken_lines), as
+ * taken_1, taken_2, ... New string. */
 char *nl_provenance_text(const struct nl_datasets *datasets, const char *command, const char *claim,
-                         const struct nl_text *earlier);
+                         const struct nl_text *earlier, const struct nl_text *taken);
 
 /* The program as `normlab info` shows it: what the section says of it, what it may use of the machine, and the
  * backends with their devices; YAML, new string. */
@@ -33,6 +34,9 @@ const char *nl_provenance_get(const struct nl_provenance *provenance, const char
 /* Adds the other builds of the program that made what is there, a line each: those that trained the trials that are
  * kept. Other numerics keep none. */
 void nl_provenance_earlier(const struct nl_provenance *made, struct nl_text *earlier);
+
+/* The builds of the program that made what is there: "0.9.0, c482f1f; 0.9.0, 3b31e86". New string. */
+char *nl_provenance_builds(const struct nl_provenance *made);
 
 /* NL_FAIL: the results were made with other numerics or data than this program sees, so their trials have other names
  * here. */

@@ -94,6 +94,8 @@ char *nl_record_text(const struct nl_record *record, const char *id, const char 
     nl_text_add(&out, "seconds %s\n", nl_double_text(record->seconds, real));
     nl_text_add(&out, "memory %" PRId64 "\nstarted %" PRId64 "\nworker %d\n", record->memory, record->started,
                 record->worker);
+    if (record->taken)
+        nl_text_add(&out, "taken %s\n", record->taken);
     nl_text_add(&out, "message %s\n", record->message ? record->message : "");
     nl_metrics_add_heads(&record->metrics, &out);
     nl_text_add(&out, "rows %d\n%s", record->rows, record->curve);
@@ -109,6 +111,7 @@ static char *result_text(const struct nl_record *record, bool calibrated)
     result.seconds = 0;
     result.memory = result.started = 0;
     result.worker = 0;
+    result.taken = NULL;
     result.metrics = (struct nl_metrics){0};
     return nl_record_text(&result, "", "");
 }
@@ -228,7 +231,7 @@ static bool take_all(char *at, const char *id, struct nl_record *record)
         !take_real(&at, "seconds", &record->seconds) || !take_integer(&at, "memory", &record->memory) ||
         !take_integer(&at, "started", &record->started) || !take_integer(&at, "worker", &worker))
         return false;
-    const char *message = take(&at, "message");
+    const char *taken = take(&at, "taken"), *message = take(&at, "message");
     char *tensor;
     while (message && (tensor = take(&at, "tensor")))
         if (!nl_metrics_take_head(&record->metrics, tensor))
@@ -243,6 +246,7 @@ static bool take_all(char *at, const char *id, struct nl_record *record)
     record->worker = (int)worker;
     record->rows = (int)rows;
     record->message = *message ? nl_strdup(message) : NULL;
+    record->taken = taken ? nl_strdup(taken) : NULL;
     record->curve = nl_format("%.*s", (int)(rest - at), at);
     record->present = true;
     return true;
@@ -268,6 +272,7 @@ int nl_record_parse(struct nl_record *record, const char *text, size_t length, c
 void nl_record_release(struct nl_record *record)
 {
     free(record->message);
+    free(record->taken);
     free(record->curve);
     nl_metrics_release(&record->metrics);
     *record = (struct nl_record){0};

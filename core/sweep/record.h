@@ -29,6 +29,8 @@ struct nl_record {
     double seconds;
     int64_t memory, started; /* bytes of the arena; Unix time */
     int worker;
+    char *taken; /* another sweep trained it: the folder it was taken from, and the builds of the program that may have
+                    trained it (sweep/reuse.h), on one line; its time is then unknown, NAN. NULL: it was trained here */
 };
 
 /* How a trial ended: as the training says (enum nl_status), or it could not be run. */

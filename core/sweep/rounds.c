@@ -22,7 +22,7 @@ enum { MOST_ROUNDS = 40 };
 
 const char *const nl_round_names[NL_ROUND_KINDS] = {
     [NL_ROUND_TUNING] = "tuning", [NL_ROUND_GRID] = "the grid", [NL_ROUND_SAME] = "the same values for all"};
-static const char *const folders[NL_ROUND_FOLDERS] = {"", "tuning", "same"};
+const char *const nl_round_folders[NL_ROUND_FOLDERS] = {"", "tuning", "same"};
 static const char *const folder_of_kind[NL_ROUND_KINDS] = {
     [NL_ROUND_TUNING] = "tuning", [NL_ROUND_GRID] = "", [NL_ROUND_SAME] = "same"};
 
@@ -33,7 +33,7 @@ static char *folder_in(const char *folder, const char *round)
 
 char *nl_round_folder(const char *folder, int i)
 {
-    char *of_round = folder_in(folder, folders[i]);
+    char *of_round = folder_in(folder, nl_round_folders[i]);
     if (nl_store_exists(of_round))
         return of_round;
     free(of_round);

@@ -63,6 +63,7 @@ bool nl_round_next(const struct nl_experiment *experiment, const char *folder, c
 /* The folders that the rounds of a sweep to `folder` write, the first being `folder` itself: new string; NULL: the i-th
  * holds no results. */
 enum { NL_ROUND_FOLDERS = 3 };
+extern const char *const nl_round_folders[NL_ROUND_FOLDERS]; /* their names in `folder`; "" is itself */
 char *nl_round_folder(const char *folder, int i);
 
 void nl_round_release(struct nl_round *round);

@@ -318,7 +318,7 @@ int nl_store_freeze(const struct nl_store *store, const struct nl_experiment *ex
                     struct nl_error *err)
 {
     char *resolved = nl_experiment_text(experiment, true);
-    char *made = nl_provenance_text(datasets, command, begun->claim, &begun->earlier);
+    char *made = nl_provenance_text(datasets, command, begun->claim, &begun->earlier, &begun->taken);
     struct nl_text whole = {0};
     nl_seal_promise(&whole, "# ");
     nl_text_add(&whole, "%s%s", resolved, made);

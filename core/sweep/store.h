@@ -103,6 +103,7 @@ int nl_store_lock(struct nl_store *store, const char *folder, struct nl_error *e
 struct nl_begun {
     char claim[NL_HASH_HEX]; /* the checksum of the claim (config/published.h) that was declared then; "": none was */
     struct nl_text earlier;  /* nl_provenance_earlier; to be released */
+    struct nl_text taken;    /* nl_taken_lines, which the caller adds and releases */
 };
 void nl_store_begun(const char *folder, const struct nl_experiment *experiment, struct nl_begun *begun);
 

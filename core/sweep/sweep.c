@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "sweep/forecast.h"
 #include "sweep/observed.h"
+#include "sweep/reuse.h"
 
 static void warn(const void *runner, const char *text)
 {
@@ -64,6 +65,7 @@ struct work {
     struct nl_record *record; /* [grid->trials] */
     int *todo, count;         /* trials to run */
     int present;              /* that are there */
+    int taken;                /* that other sweeps trained */
 };
 
 /* Takes those out of todo that the other folder has with a result: to the store they are copied, or else they stay
@@ -104,13 +106,38 @@ static int find_in(const char *folder, bool copy, const struct nl_choice *choice
     return copy && found_there ? nl_store_sync(work->store, err) : NL_OK;
 }
 
+static int find_beside(const struct nl_experiment *experiment, const struct nl_sweep_options *options,
+                       struct work *work, struct nl_text *earlier, struct nl_error *err)
+{
+    struct nl_reuse reuse;
+    if (!options->beside || !nl_may_reuse(experiment, &options->choice))
+        return NL_OK;
+    int status = nl_reuse(options->beside, work->grid, &options->choice, work->record, work->todo, &work->count,
+                          work->store, &reuse, err);
+    for (int i = 0; i < reuse.count && status == NL_OK; i++)
+        nl_runner_note(&options->runner, false,
+                       nl_format("%d of %s %s taken from '%s'", reuse.at[i].trials,
+                                 NL_COUNT(work->grid->trials, "trial"), nl_agree(reuse.at[i].trials, "is", "are"),
+                                 reuse.at[i].folder));
+    if (reuse.earlier.at)
+        nl_text_add(earlier, "%s", reuse.earlier.at);
+    work->taken = reuse.trials;
+    work->present = -reuse.trials; /* one that could not be run was there, too */
+    for (int i = 0; i < work->grid->trials; i++)
+        work->present += work->record[i].present;
+    nl_reuse_release(&reuse);
+    return status;
+}
+
 static int find_elsewhere(const struct nl_experiment *experiment, const struct nl_sweep_options *options,
-                          struct work *work, struct nl_error *err)
+                          struct work *work, struct nl_text *earlier, struct nl_error *err)
 {
     if (options->whole && nl_store_fits(options->whole, experiment) &&
         find_in(options->whole, false, &options->choice, work, &options->runner, err))
         return NL_FAIL;
-    return options->borrow ? find_in(options->borrow, true, &options->choice, work, &options->runner, err) : NL_OK;
+    if (options->borrow && find_in(options->borrow, true, &options->choice, work, &options->runner, err))
+        return NL_FAIL;
+    return find_beside(experiment, options, work, earlier, err);
 }
 
 static int run_and_write(const struct nl_store *store, const struct nl_experiment *experiment,
@@ -135,7 +162,9 @@ static int run_and_write(const struct nl_store *store, const struct nl_experimen
     }
     result->trials = grid->trials;
     work.todo = nl_todo(grid, result->record, &options->choice, &work.count);
-    if (find_elsewhere(experiment, options, &work, err)) {
+    nl_store_begun(store->folder, experiment, &begun);
+    if (find_elsewhere(experiment, options, &work, &begun.earlier, err)) {
+        nl_text_release(&begun.earlier);
         free(work.todo);
         result->started = true;
         return NL_FAIL;
@@ -144,8 +173,8 @@ static int run_and_write(const struct nl_store *store, const struct nl_experimen
     char *misfit = work.count ? nl_store_misfit(store, datasets) : NULL;
     if (misfit)
         nl_runner_note(runner, true, misfit);
-    nl_store_begun(store->folder, experiment, &begun);
-    if (work.present && begun.earlier.at)
+    nl_taken_lines(result->record, grid->trials, &begun.taken);
+    if (work.present + work.taken && begun.earlier.at)
         nl_runner_note(runner, false,
                        nl_format("trials that are there may be of another build of normlab: 'made' in "
                                  "'%s/experiment.yaml' lists all of them",
@@ -160,6 +189,7 @@ static int run_and_write(const struct nl_store *store, const struct nl_experimen
     if (status == NL_OK)
         status = nl_store_freeze(store, experiment, datasets, options->command, &begun, err);
     nl_text_release(&begun.earlier);
+    nl_text_release(&begun.taken);
     if (status == NL_OK)
         status = nl_run_trials(grid, store, result->record, work.todo, work.count, runner, &result->stop, &result->left,
                                err);

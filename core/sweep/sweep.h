@@ -12,6 +12,9 @@ struct nl_sweep_options {
     const char *whole; /* of a shard: where the shards are put together. What is there already is not run; NULL: this is
                           no shard, or nobody knows */
     const char *borrow;  /* a folder that may hold trials that are to be run, which are copied from there; NULL: none */
+    const char
+        *beside; /* trials that are to be run may be taken from folders beside this one (sweep/reuse.h); NULL: from
+                            none */
     bool replace;        /* what the folder shows may disappear from view (sweep/store.h) */
     struct nl_runner_options runner;
 };

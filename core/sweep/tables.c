@@ -330,7 +330,7 @@ char *nl_timing_csv(const struct nl_grid *grid, const struct nl_record *record)
     nl_text_add(&out, "trial,seconds,samples_per_second,steps_per_second,arena_bytes,worker,started\n");
     for (int i = 0; i < grid->trials; i++) {
         const struct nl_record *row = &record[i];
-        if (!row->present || isnan(row->seconds)) /* another program trained it */
+        if (!row->present || isnan(row->seconds)) /* another program, or another sweep, trained it */
             continue;
         bool timed = row->seconds > 0;
         nl_text_add(&out, "%d,%.6f,%.6g,%.6g,%" PRId64 ",%d,%" PRId64 "\n", i + 1, row->seconds,

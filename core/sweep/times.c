@@ -47,7 +47,7 @@ void nl_times_add(struct nl_times *times, const struct nl_grid *grid, const stru
 {
     int last = 0;
     for (int i = 0; i < grid->trials; i++) {
-        if (!record[i].present || record[i].failed || record[i].status == NL_DIVERGED)
+        if (!record[i].present || record[i].failed || record[i].status == NL_DIVERGED || isnan(record[i].seconds))
             continue;
         char *shape = nl_times_shape(&grid->trial[i].config);
         struct nl_time *time = find(times, shape, last);

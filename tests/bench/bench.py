@@ -181,7 +181,7 @@ def bits(track, batches):
         out = track.work / name
         subprocess.run(["rm", "-rf", out], check=True)
         for extra in calls:
-            subprocess.run([track.build / "normlab", "sweep", track.work / "bits.yaml", *map(str, extra), "--quiet", "--no-plot", "--out", out],
+            subprocess.run([track.build / "normlab", "sweep", "--no-reuse", track.work / "bits.yaml", *map(str, extra), "--quiet", "--no-plot", "--out", out],
                            check=True, stdout=subprocess.DEVNULL, env=ONE_THREAD | env)
         return (out / "curves.csv").read_bytes()
 

@@ -103,7 +103,7 @@ same_bits() {
     folder=$(mktemp -d) || return
     for how in "cohort 1024 1" "alone 1 1" "workers 3 2" "launches 1024 1"; do
         read -r name cohort workers <<<"$how"
-        NORMLAB_CUDA_STEPS=$name "$normlab" sweep "$root/configs/mlp_digits.yaml" norm.kind=bn,ln,gn,none train.lr=0.01,0.1 train.epochs=2 sweep.seeds=3 --device cuda --cohort "$cohort" \
+        NORMLAB_CUDA_STEPS=$name "$normlab" sweep --no-reuse "$root/configs/mlp_digits.yaml" norm.kind=bn,ln,gn,none train.lr=0.01,0.1 train.epochs=2 sweep.seeds=3 --device cuda --cohort "$cohort" \
             -j "$workers" --quiet --no-plot --no-warnings --out "$folder/$name" >/dev/null || return
         cmp "$folder/$name/curves.csv" "$folder/cohort/curves.csv" || return
     done

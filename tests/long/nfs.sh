@@ -98,10 +98,10 @@ YAML
 
     # A sweep in rounds, by two machines that remember what was not there when they looked.
     tuned_sweep 2 >/mnt/export/tuned.yaml
-    on 1 'normlab sweep tuned.yaml --out whole --no-plot -q >whole.log 2>&1; test -e whole/same/trials.csv'
+    on 1 'normlab sweep --no-reuse tuned.yaml --out whole --no-plot -q >whole.log 2>&1; test -e whole/same/trials.csv'
     check "the sweep in one piece"
     for turn in 1 2 3; do
-        for n in 1 2; do on $n "normlab sweep tuned.yaml --shard $n/2 --no-plot >shard$n.log 2>&1" || die "shard $n: $(cat /mnt/export/shard$n.log)"; done
+        for n in 1 2; do on $n "normlab sweep --no-reuse tuned.yaml --shard $n/2 --no-plot >shard$n.log 2>&1" || die "shard $n: $(cat /mnt/export/shard$n.log)"; done
         grep '^  normlab merge' /mnt/export/shard2.log >/mnt/export/merge
         on 2 'bash -e merge >merge.log 2>&1'
     done

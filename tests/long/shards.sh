@@ -22,7 +22,7 @@ model: {depth: 2, width: 8}
 train: {epochs: 2, lr: 0.1}
 sweep: {grid: {norm.kind: [bn, none], train.batch: [16, 4]}, seeds: 2}
 YAML
-normlab sweep mine.yaml --out whole --no-plot -q >/dev/null
+normlab sweep --no-reuse mine.yaml --out whole --no-plot -q >/dev/null
 section() { sed -n "/^<!-- $1 -->/,/^<!-- end of $1 -->/{//!p}" "$root/experiments/README.md" | sed 's/^    //'; }
 checks=0
 same() { # what

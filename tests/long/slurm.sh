@@ -131,7 +131,7 @@ tuned_sweep EPOCHS >rounds.in
 begin() { # KIND EPOCHS: a folder with the sweep, and whole/ beside it
     rm -rf now; mkdir now; cd now
     sed "s/EPOCHS/$2/" "../$1.in" >sweep.yaml
-    normlab sweep sweep.yaml --out whole --no-plot -q >/dev/null 2>&1 || die "the sweep in one piece"
+    normlab sweep --no-reuse sweep.yaml --out whole --no-plot -q >/dev/null 2>&1 || die "the sweep in one piece"
 }
 submit() { # options of submit, then of sbatch
     normlab submit sweep.yaml --tasks 4 --out out --checkpoint-every 1s "$@" >>submitted 2>&1 || { cat submitted; die "submit $*"; }
@@ -267,7 +267,7 @@ readme() {
     bash -e commands >said 2>&1 || die "the commands of experiments/README.md for Slurm: $(cat said)"
     wait_for "the end of README's sweep" no_jobs
     bash -ec "$(tail -n 1 commands)" | grep -q '^results/mine-\*of8 .* 128 of 128 ' || die "normlab ls does not follow README's sweep: $(build/normlab ls)"
-    normlab sweep mine.yaml --out whole --no-plot -q >/dev/null 2>&1
+    normlab sweep --no-reuse mine.yaml --out whole --no-plot -q >/dev/null 2>&1
     same_tables whole results/mine || die "README's sweep"
     [ -s results/mine/plots/small_batch.png ] && grep -q "the test error" results/mine-slurm/*.log || die "README's sweep ends without picture or answer"
     checks=$((checks + 1))

@@ -17,7 +17,7 @@ fail() {
     echo "$*" >&2
     exit 1
 }
-sweep() { "$NORMLAB_PROGRAM" sweep e.yaml --no-plot -j 2 "$@" 2>log >/dev/null; }
+sweep() { "$NORMLAB_PROGRAM" sweep --no-reuse e.yaml --no-plot -j 2 "$@" 2>log >/dev/null; }
 says() { grep -qF -- "$1" log || { cat log >&2; fail "not said: $1"; }; }
 
 # Without it there is no such table; and its trials are the same ones.
@@ -130,7 +130,7 @@ done
 while read -r quantity; do grep -q "^| .quantity. .*.$quantity." "$NORMLAB_ROOT/results/README.md" || fail "results/README.md does not explain $quantity"; done <quantities
 
 # A dry run counts what they take: most of the folder.
-"$NORMLAB_PROGRAM" sweep e.yaml --out all 'log.tensors=*,grad:*,update:*' log.every=1 --dry-run >dry 2>/dev/null
+"$NORMLAB_PROGRAM" sweep --no-reuse e.yaml --out all 'log.tensors=*,grad:*,update:*' log.every=1 --dry-run >dry 2>/dev/null
 sweep --out all 'log.tensors=*,grad:*,update:*' log.every=1
 said=$(sed -n -E 's/^disk +about ([0-9.]+) (KiB|MiB).*/\1 \2/p' dry | awk '{ print int($1 * ($2 == "MiB" ? 1048576 : 1024)) }')
 took=$(du -sb all | cut -f 1)
@@ -166,7 +166,7 @@ sweep --out left log.tensors=norm1,update:*
 sweep --out right log.tensors=grad:fc?.weight
 "$NORMLAB_PROGRAM" merge left right --out pooled >/dev/null 2>&1
 cp e.yaml pooled.yaml
-"$NORMLAB_PROGRAM" sweep pooled.yaml --no-plot --out pooled log.tensors=norm1,grad:fc?.weight,update:* 2>log >/dev/null
+"$NORMLAB_PROGRAM" sweep --no-reuse pooled.yaml --no-plot --out pooled log.tensors=norm1,grad:fc?.weight,update:* 2>log >/dev/null
 says "4 of 4 trials are done already"
 cmp pooled/metrics.csv both/metrics.csv
 

@@ -14,7 +14,7 @@ model: {depth: 1, width: 8}
 train: {steps: 4}
 sweep: {grid: {norm.kind: [bn, ln]}, seeds: 3}
 YAML
-sweep() { "$NORMLAB_PROGRAM" sweep e.yaml --no-plot --no-warnings -q "$@" >/dev/null; }
+sweep() { "$NORMLAB_PROGRAM" sweep --no-reuse e.yaml --no-plot --no-warnings -q "$@" >/dev/null; }
 
 sweep --out whole
 sweep --out half sweep.seeds=2
@@ -24,7 +24,7 @@ first=$(cat experiments/pieces/SHA256SUMS)
 [ "$first" = "$(cat experiments/pieces/SHA256SUMS)" ] # the same bytes whenever it is packed
 
 ./experiments/pieces.sh restore half on | grep -q "^4 trials in 'on'"
-"$NORMLAB_PROGRAM" sweep e.yaml --out on --dry-run --no-warnings 2>&1 | grep -q 'of which to run: 2; finished: 4'
+"$NORMLAB_PROGRAM" sweep --no-reuse e.yaml --out on --dry-run --no-warnings 2>&1 | grep -q 'of which to run: 2; finished: 4'
 sweep --out on
 cmp whole/trials.csv on/trials.csv
 cmp whole/curves.csv on/curves.csv

@@ -45,7 +45,7 @@ for kind, (mean, low, high) in zip(("none", "bn"), found, strict=True):
 PYTHON
 
 # It is a sweep with these keys, and its results are those of one.
-"$NORMLAB_PROGRAM" sweep "$NORMLAB_ROOT/configs/mlp_digits.yaml" model.width=32 train.batch=32 model.depth=8 norm.kind=none,bn sweep.seeds=5 \
+"$NORMLAB_PROGRAM" sweep --no-reuse "$NORMLAB_ROOT/configs/mlp_digits.yaml" model.width=32 train.batch=32 model.depth=8 norm.kind=none,bn sweep.seeds=5 \
   train.steps=0 log.layers=distributions,representations,propagation sweep.question=signal plot.kind=signal --no-plot --out swept >other 2>log
 cmp small/metrics.csv swept/metrics.csv
 cmp <(sed '/^plot: /d; s/small/swept/' answer) other

@@ -261,14 +261,14 @@ static const struct lint_context scenes[] = {
     {"data of a table", "check data.yaml data.name=csv data.file=" ARRAYS "tables/words.csv", false, false},
     {"weights of PyTorch",
      "check data.yaml model.depth=1 model.width=4 model.load=" ARRAYS "../foreign/half.safetensors", false, false},
-    {"dry run", "sweep a.yaml --dry-run --out P", false, true},
+    {"dry run", "sweep a.yaml --dry-run --no-reuse --out P", false, true},
     {"submit", "submit a.yaml --tasks 2 --out P --script-only", true, false},
     {"run", "run a.yaml norm.kind=bn sweep.seeds=1 -q -j 1 --out new --save-final new.safetensors --save-order new.npy",
      true, true},
     {"run on", "run a.yaml norm.kind=bn sweep.seeds=1 -q -j 1 --out one --load m.safetensors --replace", true, true},
-    {"sweep", "sweep a.yaml -q -j 1 --cohort 1 --no-plot --out new", true, false},
-    {"sweep on", "sweep a.yaml -q -j 1 --no-plot --out P --checkpoint-every 1epochs", true, false},
-    {"sweep again", "sweep a.yaml -q -j 1 --no-plot --out R --retry done", true, false},
+    {"sweep", "sweep a.yaml -q -j 1 --cohort 1 --no-plot --no-reuse --out new", true, false},
+    {"sweep on", "sweep a.yaml -q -j 1 --no-plot --no-reuse --out P --checkpoint-every 1epochs", true, false},
+    {"sweep again", "sweep a.yaml -q -j 1 --no-plot --no-reuse --out R --retry done", true, false},
     {"merge", "merge A B --out new", true, false},
     {"merge into", "merge A B --out A", true, false},
     {"clean", "clean L --force", true, false},
@@ -324,11 +324,11 @@ static struct tree make_stage(void)
     make_file("theirs.yaml", "method: random\n"
                              "parameters: {lr: {min: 0.01, max: 1}, norm: {values: [BatchNorm1d, LayerNorm]},\n"
                              "  optimizer: {value: AdamW}, swa: {value: true}, seed: {values: [1, 2]}}\n");
-    must("sweep a.yaml -q -j 1 --no-plot --out R");
-    must("sweep a.yaml -q -j 1 --no-plot --out P");
+    must("sweep a.yaml -q -j 1 --no-plot --no-reuse --out R");
+    must("sweep a.yaml -q -j 1 --no-plot --no-reuse --out P");
     must("sweep a.yaml -q -j 1 --no-plot --out A --shard 1/2");
     must("sweep a.yaml -q -j 1 --no-plot --out B --shard 2/2");
-    must("sweep a.yaml -q -j 1 --no-plot --out L");
+    must("sweep a.yaml -q -j 1 --no-plot --no-reuse --out L");
     must("run a.yaml norm.kind=bn sweep.seeds=1 -q --out one --save-final m.safetensors");
     remove_tables("P");
     take_a_trial("P", NULL);

@@ -14,7 +14,7 @@ model: {depth: 1, width: 8}
 train: {epochs: 60, log_every: 1}
 sweep: {grid: {norm.kind: [bn, none]}, seeds: 2}
 END
-sweep() { "$program" sweep a.yaml --no-plot -q --out "$@"; }
+sweep() { "$program" sweep --no-reuse a.yaml --no-plot -q --out "$@"; }
 
 sweep whole >/dev/null
 for kib in 0 2 6 24; do # the lock, experiment.yaml, a trial, a table

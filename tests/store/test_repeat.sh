@@ -22,7 +22,7 @@ epochs=40 # of every sweep
 sweep() { # OUT, then options
     local out=$1
     shift
-    "$NORMLAB_PROGRAM" sweep e.yaml train.epochs=$epochs --out "$out" --no-plot --quiet "$@"
+    "$NORMLAB_PROGRAM" sweep --no-reuse e.yaml train.epochs=$epochs --out "$out" --no-plot --quiet "$@"
 }
 
 # Makes whole/ anew, with one worker.
@@ -45,7 +45,7 @@ interrupt() { # OUT SIGNAL
     local program there asked=$epochs
     for (( ; epochs <= 1000000; epochs *= 2)); do
         rm -rf "$1"
-        "$NORMLAB_PROGRAM" sweep e.yaml train.epochs=$epochs --out "$1" --no-plot --quiet -j 2 >/dev/null 2>"$1.stderr" &
+        "$NORMLAB_PROGRAM" sweep --no-reuse e.yaml train.epochs=$epochs --out "$1" --no-plot --quiet -j 2 >/dev/null 2>"$1.stderr" &
         program=$!
         until [ "$(find "$1/trials" -name '*.trial' 2>/dev/null | wc -l)" -ge 3 ] || ! kill -0 $program 2>/dev/null; do :; done
         kill -"$2" $program 2>/dev/null || true
@@ -81,7 +81,7 @@ same killed "killed and started again"
 interrupt stopped TERM
 [ $code -eq 130 ]
 grep -q "stopped; done: .* to continue:" stopped.stderr
-grep -q -- "sweep e.yaml train.epochs=$epochs --out stopped --no-plot --quiet -j 2" stopped.stderr
+grep -q -- "sweep --no-reuse e.yaml train.epochs=$epochs --out stopped --no-plot --quiet -j 2" stopped.stderr
 [ "$(wc -l <stopped/trials.csv)" -gt 3 ]
 sweep stopped -j 1 >/dev/null
 same stopped "stopped and started again"

@@ -50,7 +50,7 @@ trials_in() { { find "$1" -name '*.trial' 2>/dev/null || true; } | wc -l; }
 
 with_epochs $few
 for kind in $kinds; do
-    normlab sweep $kind.yaml --out whole/$kind --no-plot -q >/dev/null 2>whole.log || { cat whole.log; die "$kind"; }
+    normlab sweep --no-reuse $kind.yaml --out whole/$kind --no-plot -q >/dev/null 2>whole.log || { cat whole.log; die "$kind"; }
 done
 [ -e whole/tune/tuning/trials.csv ] && [ -e whole/tune/same/trials.csv ] || die "the sweep that tunes does not have all its rounds"
 # the grid has trials of the same values, which are copied: those that the tables of `same` lack would not be there at all
@@ -72,7 +72,7 @@ for kind in $kinds; do
         done
         bash -e merge >/dev/null
     done
-    normlab sweep $kind.yaml --no-plot -q >log 2>&1 # what is there is there: the answer
+    normlab sweep --no-reuse $kind.yaml --no-plot -q >log 2>&1 # what is there is there: the answer
     [ "$there" = "$(trials_in results/$kind)" ] || die "$kind: the shards left trials out"
     for round in "" tuning/ same/; do
         for shard in results/$kind-?of2/; do ls "$shard${round}trials" 2>/dev/null || true; done | sort | uniq -d >twice
@@ -92,7 +92,7 @@ for ((turn = 1; turn <= 3; turn++)); do
         normlab merge own1$round own2$round --out own$shard$round >/dev/null
     done
 done
-normlab sweep tune.yaml --out own1 --no-plot -q >/dev/null 2>&1
+normlab sweep --no-reuse tune.yaml --out own1 --no-plot -q >/dev/null 2>&1
 same own1 whole/tune "shards with folders of their own"
 
 # ---- a dry run says what is decided, and what is open ----
@@ -134,15 +134,15 @@ grep -q "'damaged/tuning'" log && grep -q "'damaged/same'" log || { cat log; die
 cp -r whole/tune changed
 sed 's/0.003, 0.03, 0.3, 3\]/0.003, 0.3]/' tune.yaml >other.yaml
 code=0
-normlab sweep other.yaml --out changed --no-plot -q >log 2>&1 || code=$?
+normlab sweep --no-reuse other.yaml --out changed --no-plot -q >log 2>&1 || code=$?
 [ $code -eq 2 ] || { cat log; die "other rates to choose from: exit $code"; }
 grep -q 'train.lr' log && grep -q -- --replace log || { cat log; die "not said what differs"; }
 same changed whole/tune "refused, nothing written"
-normlab sweep whole/tune/experiment.yaml --out frozen --no-plot -q >/dev/null 2>&1
+normlab sweep --no-reuse whole/tune/experiment.yaml --out frozen --no-plot -q >/dev/null 2>&1
 [ ! -e frozen/tuning ] || die "a frozen choice was tuned again"
 cmp frozen/trials.csv whole/tune/trials.csv && cmp frozen/same/trials.csv whole/tune/same/trials.csv || die "the frozen choice"
 for kind in refine until; do
-    normlab sweep whole/$kind/experiment.yaml --out frozen_$kind --no-plot -q >/dev/null 2>&1
+    normlab sweep --no-reuse whole/$kind/experiment.yaml --out frozen_$kind --no-plot -q >/dev/null 2>&1
     same frozen_$kind whole/$kind "frozen, $kind"
 done
 
@@ -155,7 +155,7 @@ stopped() { # KIND SIGNAL
     >rounds
     for ((;;)); do
         before=$(trials_in stop)
-        normlab sweep "$1.yaml" --out stop --no-plot -q -j 1 >/dev/null 2>stop.log &
+        normlab sweep --no-reuse "$1.yaml" --out stop --no-plot -q -j 1 >/dev/null 2>stop.log &
         program=$!
         until [ "$(trials_in stop)" -gt "$before" ] || ! kill -0 $program 2>/dev/null; do :; done
         kill -"$2" $program 2>/dev/null || true
@@ -185,7 +185,7 @@ for kind in $kinds; do
         for ((epochs = few; states < wanted && epochs <= 1000000; epochs *= 2)); do
             with_epochs $epochs
             rm -rf once
-            normlab sweep $kind.yaml --out once --no-plot -q >/dev/null 2>&1
+            normlab sweep --no-reuse $kind.yaml --out once --no-plot -q >/dev/null 2>&1
             wanted=$(stoppable $kind)
             stopped $kind $signal
             same stop once "$kind, SIG$signal"

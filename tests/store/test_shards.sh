@@ -27,7 +27,7 @@ fail() {
 sweep() { # OUT, then options
     local out=$1
     shift
-    "$NORMLAB_PROGRAM" sweep e.yaml train.epochs=$epochs --out "$out" --no-plot --quiet "$@" >/dev/null
+    "$NORMLAB_PROGRAM" sweep --no-reuse e.yaml train.epochs=$epochs --out "$out" --no-plot --quiet "$@" >/dev/null
 }
 
 same() { # OUT WHAT

@@ -13,10 +13,10 @@ die() { echo "$*"; exit 1; }
 limit=300000 # KiB
 short() { # exit code, folder, argument...: the sweep where memory is short; what it says is left in $said
     local code=0 expected=$1
-    said=$( (ulimit -v $limit && "$program" sweep --no-plot -q --out "${@:2}" 2>&1 >/dev/null) ) || code=$?
+    said=$( (ulimit -v $limit && "$program" sweep --no-reuse --no-plot -q --out "${@:2}" 2>&1 >/dev/null) ) || code=$?
     [ $code -eq "$expected" ] || die "exit $code, not $expected: $said"
 }
-whole() { "$program" sweep --no-plot -q --out "$@" >/dev/null 2>&1; }
+whole() { "$program" sweep --no-reuse --no-plot -q --out "$@" >/dev/null 2>&1; }
 same() { for table in trials curves summary; do cmp "$1/$table.csv" "$2/$table.csv"; done; }
 
 cat >large.yaml <<'END'

@@ -46,7 +46,7 @@ claim:
 END_OF_YAML
 for out in R P A:1/2 B:2/2; do
     shard=${out#?}
-    normlab sweep a.yaml -q --no-plot --out "${out%%:*}" ${shard:+--shard "${shard#:}"} >/dev/null
+    normlab sweep --no-reuse a.yaml -q --no-plot --out "${out%%:*}" ${shard:+--shard "${shard#:}"} >/dev/null
 done
 rm P/*.csv P/SHA256SUMS "$(find P/trials -name '*.trial' | head -n 1)"
 normlab run a.yaml norm.kind=bn sweep.seeds=1 -q --out one --save-final m.safetensors >/dev/null
@@ -63,8 +63,8 @@ writers() {
 -    data export digits data.train=16 data.val=4 data.test=8 --out new
 new  run a.yaml norm.kind=bn sweep.seeds=1 -q -j 1 --out new --save-init init.safetensors --save-final new.safetensors --save-order new.npy
 new  run a.yaml norm.kind=bn sweep.seeds=1 -q -j 1 --out new --checkpoint run.checkpoint --checkpoint-every 1epochs
-new  sweep a.yaml -q -j 1 --out new --checkpoint-every 1epochs
-P    sweep a.yaml -q -j 1 --out P
+new  sweep a.yaml --no-reuse -q -j 1 --out new --checkpoint-every 1epochs
+P    sweep a.yaml --no-reuse -q -j 1 --out P
 new  merge A B --out new
 R    plot R -q
 P    plot P -q --text
@@ -133,7 +133,7 @@ for config in "$root"/configs/*.yaml; do
 done
 kinds=$(normlab keys norm.kind | sed -n 's/^ *one of \(.*\); default.*/\1/p' | tr -d ' ')
 command="sweep configs/cnn_digits.yaml norm.kind=$kinds"
-(ulimit -s 64 && normlab sweep "$root/configs/cnn_digits.yaml" "norm.kind=$kinds" norm.groups=4 train.steps=1 data.train=64 data.test=32 -q --no-warnings --no-plot \
+(ulimit -s 64 && normlab sweep --no-reuse "$root/configs/cnn_digits.yaml" "norm.kind=$kinds" norm.groups=4 train.steps=1 data.train=64 data.test=32 -q --no-warnings --no-plot \
     --out small/kinds) >log 2>&1 || die "exit code $?"
 
 command="version"
