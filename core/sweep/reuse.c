@@ -141,7 +141,8 @@ static int take(struct search *search, const char *folder, const int *there, int
     for (int i = 0; i < count && status == NL_OK; i++) {
         const struct nl_trial *trial = &search->grid->trial[there[i]];
         struct nl_record found;
-        if (nl_store_load(&from, trial, &found, &ignored) == NL_OK && !nl_is_wanted(trial, &found, search->choice)) {
+        if (nl_store_load(&from, trial, &found, &ignored) == NL_OK && found.calibrated &&
+            !nl_is_wanted(trial, &found, search->choice)) {
             status = keep(search, there[i], &found, origin, err);
             taken += status == NL_OK;
         }
@@ -184,17 +185,24 @@ static int look_in(struct search *search, int holder, const char *folder, struct
     return status;
 }
 
+/* Where everybody may write, as in /tmp, only what this user made is trusted. */
+static bool is_trusted(int above, const struct stat *folder)
+{
+    struct stat info;
+    return fstat(above, &info) == 0 && (!(info.st_mode & S_IWOTH) || folder->st_uid == geteuid());
+}
+
 /* own: the folder that the trials are looked for in behalf of. */
 static int look_beside(struct search *search, int above, const char *parent, const char *name, const struct stat *own,
                        struct nl_error *err)
 {
     struct stat info;
     int status = NL_OK, beside = open_folder(above, name);
-    bool other =
-        beside >= 0 && fstat(beside, &info) == 0 && (!own || info.st_dev != own->st_dev || info.st_ino != own->st_ino);
+    bool other = beside >= 0 && fstat(beside, &info) == 0 && is_trusted(above, &info) &&
+                 (!own || info.st_dev != own->st_dev || info.st_ino != own->st_ino);
     for (int i = 0; i < NL_ROUND_FOLDERS && other && status == NL_OK && search->left; i++) {
         const char *round = nl_round_folders[i];
-        int holder = *round ? open_folder(beside, round) : dup(beside);
+        int holder = open_folder(beside, *round ? round : ".");
         if (holder < 0)
             continue;
         char *path = strcmp(parent, ".") == 0 ? nl_strdup(name) : nl_path_join(parent, name),

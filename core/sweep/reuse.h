@@ -26,10 +26,11 @@ bool nl_may_reuse(const struct nl_experiment *experiment, const struct nl_choice
 /* Fills in the records of those trials of todo that are absent or could not be run, and that a folder beside `folder`
  * has with a result that satisfies the choice; they leave todo. Such a record says where it was taken from (`taken`),
  * and not how long it took. folder: OUT, whatever its rounds. to: the store that the files are copied to; NULL: none is
- * written. Hidden folders, links, folders that cannot be read, and those whose experiment.yaml does not say that they
- * are of these numerics, are passed over; so are damaged files, and trials that observe points (log.toward and
- * log.statistics decide what is seen there, and stand in no identity). No lock is waited for: files of trials appear
- * whole. NL_FAIL: a copy cannot be written. *out: to be released in both cases. */
+ * written. Passed over are hidden folders, links, folders that cannot be read, those of other users where everybody
+ * may write, and those whose experiment.yaml does not say that they are of these numerics; so are damaged files, files
+ * of an earlier version that lack scores of today, and trials that observe points (log.toward and log.statistics decide
+ * what is seen there, and stand in no identity). No lock is waited for: files of trials appear whole. NL_FAIL: a copy
+ * cannot be written. *out: to be released in both cases. */
 int nl_reuse(const char *folder, const struct nl_grid *grid, const struct nl_choice *choice, struct nl_record *record,
              int *todo, int *count, const struct nl_store *to, struct nl_reuse *out, struct nl_error *err);
 void nl_reuse_release(struct nl_reuse *reuse);
