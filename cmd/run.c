@@ -142,6 +142,16 @@ static bool check_places(const struct plan *plan, const struct nl_runner_options
     return apart;
 }
 
+/* Puts a folder that shows no other run in place of *folder; false: it cannot be written to (the message was printed). */
+static bool choose_folder(const struct plan *plan, const struct nl_runner_options *how, char **folder)
+{
+    char *own = own_folder(plan);
+    bool good = strcmp(own, *folder) == 0 || check_places(plan, how, own);
+    free(*folder);
+    *folder = own;
+    return good;
+}
+
 static int run_plan(const struct plan *plan, struct nl_sweep_options *how)
 {
     struct progress_line line;
@@ -222,15 +232,12 @@ static int run(const struct command *self, int argc, char **argv)
     if (!arguments.file) {
         misused(self, "run needs a file");
     } else if (load_file_or_trial(&arguments, &experiment) && plan_of(&experiment, &plan)) {
-        char *folder = NULL;
+        char *folder = results_folder(out, &plan.experiment);
         if (plan.grid.trials != 1)
             refuse_sweep(&plan, arguments.file);
-        else if (identify_plan(&plan) &&
-                 check_places(&plan, &how.runner,
-                              folder =
-                                  out || how.replace ? results_folder(out, &plan.experiment) : own_folder(&plan)) &&
-                 can_be_written(how.runner.save_init) && can_be_written(how.runner.save_final) &&
-                 can_be_written(how.runner.save_order) &&
+        else if (check_places(&plan, &how.runner, folder) && can_be_written(how.runner.save_init) &&
+                 can_be_written(how.runner.save_final) && can_be_written(how.runner.save_order) &&
+                 identify_plan(&plan) && (out || how.replace || choose_folder(&plan, &how.runner, &folder)) &&
                  check_checkpoint(&plan.grid.trial[0], how.runner.checkpoint)) {
             print_notes(&plan);
             how.folder = folder;

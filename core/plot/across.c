@@ -48,8 +48,11 @@ static int load_seconds(const struct nl_picture *picture, double **out, struct n
         bool ended = how && (strcmp(how, "done") == 0 || strcmp(how, "dead") == 0);
         (*out)[i] = NAN;
         if (ended && column >= 0 &&
-            nl_csv_whole(&results->csv, cell->row[i % results->seeds], column, 1, &trial, err) == NL_OK)
+            nl_csv_whole(&results->csv, cell->row[i % results->seeds], column, 1, &trial, err) == NL_OK) {
+            if (isnan(seconds[trial]))
+                status = nl_timing_lacks(picture, trial, err);
             (*out)[i] = seconds[trial] > 0 ? seconds[trial] : NAN;
+        }
     }
     free(seconds);
     return status;

@@ -65,7 +65,7 @@ int nl_timing_load(const struct nl_picture *picture, const char *column, int tri
     status = nl_csv_need(&timing, "trial", &trial, err) ? NL_BAD : nl_csv_need(&timing, column, &value, err);
     *out = nl_alloc((size_t)trials + 1, sizeof **out);
     for (int i = 0; i <= trials; i++)
-        (*out)[i] = NAN; /* a trial that another sweep trained has no row */
+        (*out)[i] = NAN;
     for (int row = 0; status == NL_OK && row < timing.rows; row++) {
         int number;
         double found;
@@ -77,6 +77,14 @@ int nl_timing_load(const struct nl_picture *picture, const char *column, int tri
     }
     nl_csv_release(&timing);
     return status;
+}
+
+int nl_timing_lacks(const struct nl_picture *picture, int trial, struct nl_error *err)
+{
+    return nl_fail(
+        err,
+        "plot.x = seconds: '%s/timing.csv' has no time of trial %d, which another sweep or another program trained",
+        picture->folder, trial);
 }
 
 /* Seconds are no part of curves.csv, which is the same on every machine: steps are scaled by each trial's own pace. */
@@ -148,7 +156,9 @@ static int take_run(struct loader *loader, struct run *run, struct nl_series *se
             nl_csv_number(csv, row, loader->x, &x, err) != NL_OK)
             return NL_BAD;
         x *= loader->pace ? loader->pace[run->trial] : 1.0;
-        if (run->failed || isnan(x) || strcmp(nl_csv_field(csv, row, loader->split), loader->part) != 0 ||
+        if (loader->pace && isnan(loader->pace[run->trial]))
+            return nl_timing_lacks(loader->picture, run->trial, err);
+        if (run->failed || strcmp(nl_csv_field(csv, row, loader->split), loader->part) != 0 ||
             strcmp(nl_csv_field(csv, row, loader->eval), eval) != 0)
             continue;
         if (nl_csv_number(csv, row, loader->value, &value, err) != NL_OK)
@@ -204,8 +214,9 @@ static int take_cell(struct loader *loader, int index, struct nl_series *series,
         if (run.trial > loader->curves.trials)
             continue; /* it has no curve */
         loader->known[run.trial] = true;
-        if (take_run(loader, &run, series, err) != NL_OK)
-            return NL_BAD;
+        int taken = take_run(loader, &run, series, err);
+        if (taken != NL_OK)
+            return taken;
     }
     order(series);
     return NL_OK;

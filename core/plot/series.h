@@ -42,10 +42,12 @@ struct nl_series *nl_series_of_depth(const struct nl_picture *picture, const str
  * NULL, or where the ribbon around it ends. */
 struct nl_series *nl_series_over_training(const struct nl_picture *picture, const struct nl_inside *inside,
                                           const struct nl_inside *least, const struct nl_inside *most);
-/* *out[trials + 1]: a column of timing.csv by trial, from 1 on; 0: it has no row there. To be freed in any case.
+/* *out[trials + 1]: a column of timing.csv by trial, from 1 on; NAN: it has no row there. To be freed in any case.
  * NL_BAD: the table does not fit its checksum. */
 int nl_timing_load(const struct nl_picture *picture, const char *column, int trials, double **out,
                    struct nl_error *err);
+/* NL_FAIL, with the message that a trial which is to be drawn over its time has none. */
+int nl_timing_lacks(const struct nl_picture *picture, int trial, struct nl_error *err);
 void nl_series_release(struct nl_series *series, int cells);
 
 #endif

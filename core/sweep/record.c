@@ -135,6 +135,14 @@ void nl_record_join(struct nl_record *record, const struct nl_record *other)
         record->calibration = other->calibration;
     }
     nl_metrics_join(&record->metrics, &other->metrics);
+    if (record->taken && !other->taken) { /* the other one knows how long it took */
+        free(record->taken);
+        record->taken = NULL;
+        record->seconds = other->seconds;
+        record->memory = other->memory;
+        record->started = other->started;
+        record->worker = other->worker;
+    }
 }
 
 /* Takes "key " and the rest of the line, which is terminated in place, off the front. NULL: another key stands

@@ -52,7 +52,8 @@ char *nl_record_text(const struct nl_record *record, const char *id, const char 
  * the trial's. */
 bool nl_records_agree(const struct nl_record *a, const struct nl_record *b);
 
-/* Takes over what only `other` has measured, where both are of the same training. */
+/* Takes over what only `other` has measured, where both are of the same training; and the time of `other`, if it was
+ * trained here and the record was taken. */
 void nl_record_join(struct nl_record *record, const struct nl_record *other);
 
 /* NL_FAIL: the text is not a whole, undamaged record of trial id. */

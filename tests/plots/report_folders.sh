@@ -26,7 +26,7 @@ base: base.yaml
 sweep: {grid: {norm.kind: [bn, none]}, tune: {train.lr: [1e-3, 0.3, 3], seeds: 2}}
 YAML
     for name in batch rates tuned; do
-        "$program" sweep "$folder/$name.yaml" --out "$folder/$name" --no-plot --no-warnings -q >/dev/null
+        "$program" sweep --no-reuse "$folder/$name.yaml" --out "$folder/$name" --no-plot --no-warnings -q >/dev/null
     done
     "$program" sweep "$folder/batch.yaml" plot.title=part --out "$folder/part" --no-plot --no-warnings -q --shard 1/2 >/dev/null
     mv "$folder/batch" "$folder/a & <b> \$(x) %_#"
