@@ -188,7 +188,7 @@ static void look_beside(const struct plan *plan, const char *beside, const struc
     struct nl_error ignored; /* only writing fails */
     if (!beside || !nl_may_reuse(&plan->experiment, choice))
         return;
-    nl_reuse(beside, &plan->grid, choice, record, todo, count, NULL, &reuse, &ignored);
+    nl_reuse(beside, &plan->grid, choice, record, todo, count, NULL, &reuse, NULL, &ignored);
     for (int i = 0; i < reuse.count && !output.quiet; i++)
         tell(stderr, "%d of %s would be taken from '%s' (--no-reuse: trained anew)\n", reuse.at[i].trials,
              NL_COUNT(plan->grid.trials, "trial"), reuse.at[i].folder);

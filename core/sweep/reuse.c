@@ -92,6 +92,7 @@ struct search {
     bool *wanted;              /* [grid->trials] still looked for */
     int left;                  /* how many of them there are */
     struct nl_reuse *out;
+    struct nl_text *earlier; /* NULL: nobody asks */
 };
 
 /* What the folder was made with, if it is sealed and of these numerics. */
@@ -152,7 +153,8 @@ static int take(struct search *search, const char *folder, const int *there, int
         NL_GROW(search->out->at, search->out->count, search->out->capacity);
         search->out->at[search->out->count++] = (struct nl_source_folder){nl_strdup(folder), taken};
         search->out->trials += taken;
-        nl_provenance_earlier(&made, &search->out->earlier);
+        if (search->earlier)
+            nl_provenance_earlier(&made, search->earlier);
     }
     free(builds);
     free(origin);
@@ -231,9 +233,10 @@ static void choose(struct search *search, const int *todo, int count)
 }
 
 int nl_reuse(const char *folder, const struct nl_grid *grid, const struct nl_choice *choice, struct nl_record *record,
-             int *todo, int *count, const struct nl_store *to, struct nl_reuse *out, struct nl_error *err)
+             int *todo, int *count, const struct nl_store *to, struct nl_reuse *out, struct nl_text *earlier,
+             struct nl_error *err)
 {
-    struct search search = {.grid = grid, .choice = choice, .record = record, .to = to, .out = out};
+    struct search search = {.grid = grid, .choice = choice, .record = record, .to = to, .out = out, .earlier = earlier};
     struct stat own;
     *out = (struct nl_reuse){0};
     choose(&search, todo, *count);
@@ -264,7 +267,6 @@ void nl_reuse_release(struct nl_reuse *reuse)
     for (int i = 0; i < reuse->count; i++)
         free(reuse->at[i].folder);
     free(reuse->at);
-    nl_text_release(&reuse->earlier);
     *reuse = (struct nl_reuse){0};
 }
 

@@ -17,7 +17,6 @@ struct nl_reuse {
     int count, capacity;
     struct nl_source_folder *at; /* in the order of the folders' names */
     int trials;                  /* of all of them */
-    struct nl_text earlier;      /* nl_provenance_earlier of these folders */
 };
 
 /* Whether trials of the experiment may be taken from elsewhere: a published claim is judged by trials of its own. */
@@ -30,9 +29,11 @@ bool nl_may_reuse(const struct nl_experiment *experiment, const struct nl_choice
  * may write, and those whose experiment.yaml does not say that they are of these numerics; so are damaged files, files
  * of an earlier version that lack scores of today, and trials that observe points (log.toward and log.statistics decide
  * what is seen there, and stand in no identity). No lock is waited for: files of trials appear whole. NL_FAIL: a copy
- * cannot be written. *out: to be released in both cases. */
+ * cannot be written. *out: to be released in both cases. earlier: gets nl_provenance_earlier of these folders, beside
+ * what it has; NULL: nobody asks. */
 int nl_reuse(const char *folder, const struct nl_grid *grid, const struct nl_choice *choice, struct nl_record *record,
-             int *todo, int *count, const struct nl_store *to, struct nl_reuse *out, struct nl_error *err);
+             int *todo, int *count, const struct nl_store *to, struct nl_reuse *out, struct nl_text *earlier,
+             struct nl_error *err);
 void nl_reuse_release(struct nl_reuse *reuse);
 
 /* Adds a line for each folder, with its builds, that trials were taken from: "results/a (0.9.0, c482f1f): 12 trials,

@@ -113,14 +113,12 @@ static int find_beside(const struct nl_experiment *experiment, const struct nl_s
     if (!options->beside || !nl_may_reuse(experiment, &options->choice))
         return NL_OK;
     int status = nl_reuse(options->beside, work->grid, &options->choice, work->record, work->todo, &work->count,
-                          work->store, &reuse, err);
+                          work->store, &reuse, earlier, err);
     for (int i = 0; i < reuse.count && status == NL_OK; i++)
         nl_runner_note(&options->runner, false,
                        nl_format("%d of %s %s taken from '%s'", reuse.at[i].trials,
                                  NL_COUNT(work->grid->trials, "trial"), nl_agree(reuse.at[i].trials, "is", "are"),
                                  reuse.at[i].folder));
-    if (reuse.earlier.at)
-        nl_text_add(earlier, "%s", reuse.earlier.at);
     work->taken = reuse.trials;
     work->present = -reuse.trials; /* one that could not be run was there, too */
     for (int i = 0; i < work->grid->trials; i++)

@@ -60,6 +60,15 @@ rows alone/merged 6
 grep -q 'taken_1: "lab/first' alone/copied/experiment.yaml || die "merge forgets where trials were taken from"
 rm -r alone/merged alone/copied
 
+# Builds: both folders are of an earlier one, which is named once, and beside this program's.
+for out in lab/first lab/second; do resealed $out/experiment.yaml 's/^  commit: .*/  commit: "elder"/' '# '; done
+rm "$(grep -l '^taken' lab/second/trials/*.trial | head -1)"
+sweep lab/renamed.yaml sweep.seeds=3 --out lab/second
+says "^1 of 6 trials is taken from 'lab/first'$"
+[ "$(grep -c '^  earlier_.*elder' lab/second/experiment.yaml)" -eq 1 ] || die "the earlier build is not named once"
+grep -q '^taken lab/first (.*, elder)$' lab/second/trials/*.trial || die "the trial does not say which build trained it"
+same lab/second alone/reference
+
 # The same command again, and with other seeds: what was taken stays, and says where it was trained first.
 sweep lab/renamed.yaml sweep.seeds=3 --out lab/second
 says '^6 of 6 trials are done already'
