@@ -100,10 +100,10 @@ for case in images adam language recurrent; do
     echo "same bytes: $case, $epochs epochs, after ${#signals[@]} interruptions"
 done
 
-arms=(adam.yaml norm.kind=bn,ln train.lr=0.001,0.003 --no-plot -j 2)
+arms=(--no-reuse adam.yaml norm.kind=bn,ln train.lr=0.001,0.003 --no-plot -j 2)
 for epochs in $(doubled 40); do
     rm -rf sweep.whole sweep.killed
-    "$NORMLAB_PROGRAM" sweep --no-reuse "${arms[@]}" train.epochs=$epochs --quiet --out sweep.whole >/dev/null
+    "$NORMLAB_PROGRAM" sweep "${arms[@]}" train.epochs=$epochs --quiet --out sweep.whole >/dev/null
     ! killed sweep "${arms[@]}" train.epochs=$epochs --out sweep.killed || break
 done
 [ -n "$done" ] || die "the sweep ended before it could be killed ${#signals[@]} times"
@@ -112,7 +112,7 @@ same_tables sweep.whole sweep.killed
 echo "same bytes: sweep, $epochs epochs, after ${#signals[@]} interruptions"
 
 # A terminal that closes is a Ctrl-C (of a sweep that would not end by itself);
-"$NORMLAB_PROGRAM" sweep --no-reuse "${arms[@]}" train.steps=10000000000 train.log_every=1000000000 train.eval_every=1000000000 --quiet --out sweep.hup >/dev/null 2>log &
+"$NORMLAB_PROGRAM" sweep "${arms[@]}" train.steps=10000000000 train.log_every=1000000000 train.eval_every=1000000000 --quiet --out sweep.hup >/dev/null 2>log &
 program=$!
 until [ -e sweep.hup/experiment.yaml ] || ! kill -0 $program 2>/dev/null; do sleep 0.01; done
 kill -HUP $program
@@ -123,7 +123,7 @@ wait $program || code=$?
 # of what was started with nohup it ends nothing. That it runs when the signal comes is known because it is stopped meanwhile.
 for epochs in $(doubled $epochs); do
     rm -rf sweep.nohup
-    (trap '' HUP; exec "$NORMLAB_PROGRAM" sweep --no-reuse "${arms[@]}" train.epochs=$epochs --quiet --out sweep.nohup >/dev/null 2>log) &
+    (trap '' HUP; exec "$NORMLAB_PROGRAM" sweep "${arms[@]}" train.epochs=$epochs --quiet --out sweep.nohup >/dev/null 2>log) &
     program=$! state=
     until [ -e sweep.nohup/experiment.yaml ] || ! kill -0 $program 2>/dev/null; do sleep 0.01; done
     kill -STOP $program 2>/dev/null || true
@@ -136,6 +136,6 @@ for epochs in $(doubled $epochs); do
     [ $state = Z ] || break
 done
 [ $state = T ] || die "every sweep ended before SIGHUP"
-grep -q "^ *epochs: $epochs\b" sweep.whole/experiment.yaml || { rm -r sweep.whole; "$NORMLAB_PROGRAM" sweep --no-reuse "${arms[@]}" train.epochs=$epochs --quiet --out sweep.whole >/dev/null; }
+grep -q "^ *epochs: $epochs\b" sweep.whole/experiment.yaml || { rm -r sweep.whole; "$NORMLAB_PROGRAM" sweep "${arms[@]}" train.epochs=$epochs --quiet --out sweep.whole >/dev/null; }
 same_tables sweep.whole sweep.nohup
 echo "SIGHUP: stopped; with nohup not"
