@@ -135,7 +135,7 @@ fi
 # ---- the standard streams ----
 for closed in '<&-' '>&-' '2>&-' '<&- >&-' '<&- >&- 2>&-'; do
     rm -rf c; code=0
-    eval "'$program' sweep s.yaml --no-plot -q --out c $closed" >/dev/null 2>&1 || code=$?
+    eval "'$program' sweep --no-reuse s.yaml --no-plot -q --out c $closed" >/dev/null 2>&1 || code=$?
     [[ $closed == *'>&-'* && $closed != '2>&-' ]] && [ $code -ne 1 ] && echo "$closed: exit $code, though nothing could be printed" && exit 1
     for table in trials curves summary; do cmp r/$table.csv c/$table.csv; done
     cases=$((cases + 1))
