@@ -130,7 +130,7 @@ static bool go_on(const struct nl_experiment *asked, struct left *left, const st
     struct nl_error err;
     int status;
     *more = nl_has_rounds(asked) &&
-            nl_round_next(asked, left->whole, &left->round, &left->plan.grid, record, &next, &status, &err);
+            nl_round_next(left->whole, &left->round, &left->plan.grid, record, &next, &status, &err);
     if (nl_has_rounds(asked) && status) {
         fail("%s", err.text);
         return false;

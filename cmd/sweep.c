@@ -178,8 +178,8 @@ static int look_ahead(struct rounds *rounds, const struct nl_record *record)
     rounds->last_of_grid = true;
     if (!nl_has_rounds(rounds->asked))
         return EXIT_DONE;
-    rounds->more = nl_round_next(rounds->asked, rounds->folder, &rounds->round, &rounds->plan.grid, record,
-                                 &rounds->next, &status, &err);
+    rounds->more =
+        nl_round_next(rounds->folder, &rounds->round, &rounds->plan.grid, record, &rounds->next, &status, &err);
     rounds->last_of_grid = !rounds->more || rounds->next.kind == NL_ROUND_SAME;
     return status ? fail("%s", err.text) : EXIT_DONE;
 }

@@ -257,6 +257,8 @@ const struct nl_key *nl_key_of(const char *name);
 
 /* The name without its section: "placement" of norm.placement, "stage2.norm.kind" of a part of model.layers. */
 const char *nl_key_field(const struct nl_key *key);
+/* nl_key_field in words: "stat batch", of a column of an imported table "rate chosen"; new string. */
+char *nl_key_words(const struct nl_key *key);
 
 const char *
 nl_key_nearest(const char *name); /* by edit distance, or by what it is called elsewhere (synonyms.def); NULL: none */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/memory.h"
 #include "base/nearest.h"
 #include "config/config.h"
 #include "graph/observers.h"
@@ -171,6 +172,14 @@ int nl_key_index(const struct nl_key *key)
 const char *nl_key_field(const struct nl_key *key)
 {
     return key->path ? key->path : strchr(key->name, '.') + 1;
+}
+
+char *nl_key_words(const struct nl_key *key)
+{
+    char *words = nl_strdup(nl_key_field(key));
+    for (char *at = words; (at = strchr(at, '_'));)
+        *at = ' ';
+    return words;
 }
 
 static const char *field_of(const char *name)

@@ -57,12 +57,7 @@ char *nl_level_label(const struct nl_experiment *experiment, const struct nl_fac
 char *nl_factor_title(const struct nl_factor *factor)
 {
     const char *title = nl_key_title(factor->key);
-    if (strcmp(title, factor->key->name) != 0)
-        return nl_strdup(title);
-    char *plain = nl_strdup(nl_key_field(factor->key));
-    for (char *at = plain; (at = strchr(at, '_'));)
-        *at = ' ';
-    return plain;
+    return strcmp(title, factor->key->name) != 0 ? nl_strdup(title) : nl_key_words(factor->key);
 }
 
 /* "BN, placement after": the values of some factors, each with its key's title, but for normalizers and what the user
@@ -692,6 +687,19 @@ void nl_chart_put_axes(struct nl_chart *chart, int panel)
     nl_page_margins(chart->page, &box);
     put_x(chart, panel);
     nl_ruler_put(&chart->y, &chart->page->script, "y", nl_page_is_first(chart->page, panel));
+}
+
+void nl_chart_put_shares(struct nl_chart *chart, int panel, struct nl_text signs[NL_SHARE_LAYERS])
+{
+    struct nl_text *out = &chart->page->script;
+    nl_chart_put_axes(chart, panel);
+    nl_text_add(out, "plot 50 with lines linewidth 0.5 linecolor rgb '#B0B0B0' notitle");
+    for (int i = 0; i < NL_SHARE_LAYERS; i++) {
+        nl_text_add_bytes(out, signs[i].at, signs[i].length);
+        nl_text_release(&signs[i]);
+    }
+    nl_text_add(out, "\n");
+    nl_page_end_panel(chart->page);
 }
 
 void nl_chart_begin_panel(struct nl_chart *chart, int panel)

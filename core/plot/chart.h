@@ -179,6 +179,11 @@ void nl_chart_begin_panel(struct nl_chart *chart, int panel);
 /* The margins of a panel and its axes. Labels are those of the panels at the edge. */
 void nl_chart_put_axes(struct nl_chart *chart, int panel);
 
+/* Ends a panel of shares in percent: its axes, the line of one half, and over it signs (nl_page_plot) in layers, which
+ * are released. */
+enum { NL_SHARE_LAYERS = 3 };
+void nl_chart_put_shares(struct nl_chart *chart, int panel, struct nl_text signs[NL_SHARE_LAYERS]);
+
 /* ---- the sentences of a caption ---- */
 
 /* What is missing, and "WHAT of 5 seeds", without an end; or that one seed has no interval. */

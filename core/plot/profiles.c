@@ -116,7 +116,7 @@ static void put_blocks(struct drawing *d, int panel, int arm, struct curve *curv
 /* The signs over one another: bands, curves, then the marks on them. */
 static void put_panel(struct drawing *d, int panel)
 {
-    struct nl_text *out = &d->page->script, signs[3] = {{0}};
+    struct nl_text signs[NL_SHARE_LAYERS] = {{0}};
     nl_page_title(d->page, panel, d->chart.panel[panel].title);
     for (int arm = 0; arm < d->chart.arms; arm++) {
         struct curve *curve = curve_of(d, panel, arm);
@@ -141,14 +141,7 @@ static void put_panel(struct drawing *d, int panel)
         if (curve->marked)
             nl_page_plot(&signs[2], "$median%d_%d using 1:2 with points linestyle %d", a, b, b);
     }
-    nl_chart_put_axes(&d->chart, panel);
-    nl_text_add(out, "plot 50 with lines linewidth 0.5 linecolor rgb '#B0B0B0' notitle");
-    for (int i = 0; i < 3; i++) {
-        nl_text_add_bytes(out, signs[i].at, signs[i].length);
-        nl_text_release(&signs[i]);
-    }
-    nl_text_add(out, "\n");
-    nl_page_end_panel(d->page);
+    nl_chart_put_shares(&d->chart, panel, signs);
 }
 
 /* Names the arms that have no curve. */

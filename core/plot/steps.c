@@ -158,7 +158,7 @@ static void put_caption(struct drawing *d)
 static void put_panel(struct drawing *d, int panel)
 {
     struct nl_page *page = d->page;
-    struct nl_text *out = &page->script, signs[3] = {{0}};
+    struct nl_text *out = &page->script, signs[NL_SHARE_LAYERS] = {{0}};
     nl_page_title(page, panel, d->chart.panel[panel].title);
     bool first = nl_chart_block(&d->chart, panel) == panel; /* which has the blocks */
     for (int arm = 0; arm < d->chart.arms; arm++) {
@@ -190,14 +190,7 @@ static void put_panel(struct drawing *d, int panel)
             nl_page_plot(&signs[2], "$median%d_%d using 1:2 with points linestyle %d", a, b, b);
         }
     }
-    nl_chart_put_axes(&d->chart, panel);
-    nl_text_add(out, "plot 50 with lines linewidth 0.5 linecolor rgb '#B0B0B0' notitle");
-    for (int i = 0; i < 3; i++) {
-        nl_text_add_bytes(out, signs[i].at, signs[i].length);
-        nl_text_release(&signs[i]);
-    }
-    nl_text_add(out, "\n");
-    nl_page_end_panel(page);
+    nl_chart_put_shares(&d->chart, panel, signs);
 }
 
 static int draw(struct drawing *d, struct nl_error *err)

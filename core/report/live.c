@@ -61,13 +61,9 @@ static int load_ended(const struct nl_live *live, struct nl_results *results, st
                       struct nl_error *err)
 {
     const struct nl_report_source *source = &live->source;
-    struct nl_csv csv;
-    if (nl_csv_parse("trials.csv", nl_trials_csv(source->grid, live->record), &csv, err) ||
-        nl_results_of(&csv, source->experiment, source->planned, results, err))
+    if (nl_records_results(source->grid, live->record, source->experiment, results, err))
         return NL_FAIL;
-    int status = nl_csv_parse("curves.csv", nl_curves_csv(source->grid, live->record), &csv, err);
-    if (status == NL_OK)
-        status = nl_curves_of(&csv, curves, err);
+    int status = nl_records_curves(source->grid, live->record, curves, err);
     if (status != NL_OK)
         nl_results_release(results);
     return status;

@@ -273,9 +273,9 @@ static int add_tuning(const struct nl_report_section *s, struct nl_error *err)
         return NL_FAIL;
     int status = NL_OK;
     done.experiment = tuning.experiment;
-    done.asked = s->experiment->rounds;
+    done.asked = s->experiment;
     if (partial->present == partial->grid.trials) {
-        nl_round_next(s->experiment, s->source->folder, &done, &partial->grid, partial->record, &next, &status, err);
+        nl_round_next(s->source->folder, &done, &partial->grid, partial->record, &next, &status, err);
         if (status == NL_OK)
             nl_document_lines(s->document, next.decided.at);
         nl_round_release(&next);

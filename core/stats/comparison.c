@@ -281,10 +281,7 @@ bool nl_methods_match(const struct nl_comparison *view, int a, int b)
 /* What a column of an imported table is called, "rate_chosen", in words. */
 static const char *own_title(const struct nl_key *key)
 {
-    char *words = nl_strdup(nl_key_field(key));
-    for (char *at = words; *at; at++)
-        if (*at == '_')
-            *at = ' ';
+    char *words = nl_key_words(key);
     const char *title = nl_keep_text(words);
     free(words);
     return title;

@@ -355,14 +355,14 @@ static char *points_at_edge(const struct tuned *t, int i, int edge)
 
 /* Extends what is searched of each key beyond the edges at which the best value of a point lies, for all points alike.
  * Whether anything was added. */
-static bool extend_search(struct nl_rounds *rounds, const struct nl_experiment *asked, const struct nl_results *results,
-                          const struct nl_curves *curves, struct nl_text *decided)
+static bool extend_search(struct nl_experiment *asked, const struct nl_results *results, const struct nl_curves *curves,
+                          struct nl_text *decided)
 {
+    struct nl_rounds *rounds = &asked->rounds;
     bool more = false;
     if (rounds->extended >= rounds->extend)
         return false;
-    struct nl_experiment before = *asked;
-    before.rounds = *rounds;
+    const struct nl_experiment before = *asked;
     struct tuned t = tuned_of(results, &before, curves);
     for (int i = 0; i < before.rounds.tunes; i++) {
         char *below = points_at_edge(&t, i, -1), *above = points_at_edge(&t, i, 1);
@@ -517,7 +517,7 @@ void nl_round_first(const struct nl_experiment *experiment, const char *folder, 
     bool tunes = experiment->rounds.tunes && !experiment->rounds.choices;
     *out = (struct nl_round){.kind = tunes ? NL_ROUND_TUNING : NL_ROUND_GRID, .number = 1};
     out->experiment = tunes ? tuning_of(experiment) : *experiment;
-    out->asked = experiment->rounds;
+    out->asked = experiment;
     out->folder = folder_in(folder, folder_of_kind[out->kind]);
 }
 
@@ -557,45 +557,32 @@ static bool continue_grid(struct nl_experiment *experiment, int number, const st
     return true;
 }
 
-static int curves_of(const struct nl_grid *grid, const struct nl_record *record, struct nl_curves *out,
-                     struct nl_error *err)
+bool nl_round_next(const char *folder, const struct nl_round *done, const struct nl_grid *grid,
+                   const struct nl_record *record, struct nl_round *next, int *status, struct nl_error *err)
 {
-    struct nl_csv csv;
-    int status = nl_csv_parse("curves.csv", nl_curves_csv(grid, record), &csv, err);
-    return status == NL_OK ? nl_curves_of(&csv, out, err) : status;
-}
-
-bool nl_round_next(const struct nl_experiment *experiment, const char *folder, const struct nl_round *done,
-                   const struct nl_grid *grid, const struct nl_record *record, struct nl_round *next, int *status,
-                   struct nl_error *err)
-{
-    struct nl_csv csv;
     struct nl_results results;
-    struct nl_planned planned = nl_grid_planned(grid);
     *next = (struct nl_round){
         .kind = NL_ROUND_GRID, .number = done->number + 1, .experiment = done->experiment, .asked = done->asked};
     *status = NL_OK;
     if (done->kind == NL_ROUND_SAME)
         return false;
-    if (nl_csv_parse("trials.csv", nl_trials_csv(grid, record), &csv, err) ||
-        nl_results_of(&csv, &done->experiment, &planned, &results, err)) {
-        nl_planned_release(&planned);
+    if (nl_records_results(grid, record, &done->experiment, &results, err)) {
         *status = NL_FAIL;
         return false;
     }
     bool more = true;
-    struct nl_experiment asked = *experiment;
     struct nl_curves curves = {0};
-    if (experiment->rounds.tune_to_target && done->kind == NL_ROUND_TUNING)
-        *status = curves_of(grid, record, &curves, err);
+    if (done->asked->rounds.tune_to_target && done->kind == NL_ROUND_TUNING)
+        *status = nl_records_curves(grid, record, &curves, err);
     if (*status != NL_OK) {
         more = false;
     } else if (done->kind == NL_ROUND_TUNING) {
-        next->kind =
-            extend_search(&next->asked, &asked, &results, &curves, &next->decided) ? NL_ROUND_TUNING : NL_ROUND_GRID;
-        asked.rounds = next->asked;
-        next->experiment = next->kind == NL_ROUND_TUNING ? tuning_of(&asked)
-                                                         : grid_with_choices(&asked, &results, &curves, &next->decided);
+        struct nl_experiment *asked = nl_keep(nl_alloc(1, sizeof *asked));
+        *asked = *done->asked;
+        next->asked = asked;
+        next->kind = extend_search(asked, &results, &curves, &next->decided) ? NL_ROUND_TUNING : NL_ROUND_GRID;
+        next->experiment = next->kind == NL_ROUND_TUNING ? tuning_of(asked)
+                                                         : grid_with_choices(asked, &results, &curves, &next->decided);
     } else if (!continue_grid(&next->experiment, done->number, &results, &next->decided)) {
         more = done->experiment.rounds.has_same;
         next->kind = NL_ROUND_SAME;
@@ -605,6 +592,5 @@ bool nl_round_next(const struct nl_experiment *experiment, const char *folder, c
     next->folder = folder_in(folder, folder_of_kind[next->kind]);
     nl_curves_release(&curves);
     nl_results_release(&results);
-    nl_planned_release(&planned);
     return more;
 }

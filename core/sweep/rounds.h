@@ -28,7 +28,7 @@ struct nl_round {
     enum nl_round_kind kind;
     int number;                      /* from 1 */
     struct nl_experiment experiment; /* a grid: nothing of it is left to decide before it is run */
-    struct nl_rounds asked;          /* what was asked for, with sweep.tune as far as it is extended */
+    const struct nl_experiment *asked; /* what was asked for, with sweep.tune as far as it is extended */
     char *folder;                    /* of its results; owned */
     struct nl_text
         decided; /* what the rounds before decided, and what is doubtful in it: lines, each ended by a newline */
@@ -49,16 +49,15 @@ struct nl_round_trials {
 int nl_round_count(const struct nl_experiment *experiment, const struct nl_grid *grid, struct nl_round_trials *out,
                    struct nl_diagnostics *diagnostics);
 
-/* The first round of an experiment whose results go to `folder`. An experiment that says what was chosen is not tuned
- * again. */
+/* The first round of an experiment, which must outlive the rounds, and whose results go to `folder`. An experiment that
+ * says what was chosen is not tuned again. */
 void nl_round_first(const struct nl_experiment *experiment, const char *folder, struct nl_round *out);
 
-/* What follows a round all of whose trials are there, record[i] belonging to grid->trial[i]. `experiment` and `folder`
- * as in nl_round_first. Returns false where nothing follows, and then *next holds only what was decided. NL_FAIL of
+/* What follows a round all of whose trials are there, record[i] belonging to grid->trial[i]. `folder` as
+ * in nl_round_first. Returns false where nothing follows, and then *next holds only what was decided. NL_FAIL of
  * *status: the results cannot be judged. */
-bool nl_round_next(const struct nl_experiment *experiment, const char *folder, const struct nl_round *done,
-                   const struct nl_grid *grid, const struct nl_record *record, struct nl_round *next, int *status,
-                   struct nl_error *err);
+bool nl_round_next(const char *folder, const struct nl_round *done, const struct nl_grid *grid,
+                   const struct nl_record *record, struct nl_round *next, int *status, struct nl_error *err);
 
 /* The folders that the rounds of a sweep to `folder` write, the first being `folder` itself: new string; NULL: the i-th
  * holds no results. */

@@ -182,6 +182,14 @@ int nl_store_write_tables(const struct nl_store *store, const struct nl_experime
 /* Texts of these tables; new strings (sweep/tables.c). NULL: there is nothing to observe. */
 char *nl_trials_csv(const struct nl_grid *grid, const struct nl_record *record);
 char *nl_curves_csv(const struct nl_grid *grid, const struct nl_record *record);
+
+/* What reading these tables gives: to be released. NL_FAIL, NL_BAD: the records cannot be judged. */
+struct nl_results;
+struct nl_curves;
+int nl_records_results(const struct nl_grid *grid, const struct nl_record *record,
+                       const struct nl_experiment *experiment, struct nl_results *out, struct nl_error *err);
+int nl_records_curves(const struct nl_grid *grid, const struct nl_record *record, struct nl_curves *out,
+                      struct nl_error *err);
 char *nl_timing_csv(const struct nl_grid *grid, const struct nl_record *record);
 char *nl_metrics_csv(const struct nl_grid *grid, const struct nl_record *record);
 

@@ -7,6 +7,7 @@
 #include "base/csv.h"
 #include "base/memory.h"
 #include "config/import.h"
+#include "stats/steps.h"
 #include "sweep/observed.h"
 #include "sweep/store.h"
 
@@ -217,24 +218,28 @@ static void add_token_scores(struct nl_text *out, const struct nl_config *config
     }
 }
 
-/* What one sample costs to train by, kept for the trials that follow with the same network. */
+/* What one sample costs to train by, kept for the trials that follow and differ in the seed alone. */
 struct sample_flops {
-    char *shape; /* nl_config_shape_text */
+    const struct nl_trial *of; /* NULL: of none so far */
     double each;
 };
 
+static bool differ_in_seed_alone(const struct nl_grid *grid, const struct nl_trial *a, const struct nl_trial *b)
+{
+    bool same = true;
+    for (int k = 0; k < grid->keys - 1 && same; k++) /* the last key is the seed */
+        same = strcmp(a->text[k], b->text[k]) == 0;
+    return same;
+}
+
 /* Floating-point operations of the training; NaN: another program trained it, or it could not be run. */
-static double flops_of(struct sample_flops *kept, const struct nl_config *config, const struct nl_record *record)
+static double flops_of(struct sample_flops *kept, const struct nl_grid *grid, const struct nl_trial *trial,
+                       const struct nl_record *record)
 {
     if (record->samples < 0 || record->failed)
         return NAN;
-    char *shape = nl_config_shape_text(config);
-    if (!kept->shape || strcmp(kept->shape, shape) != 0) {
-        free(kept->shape);
-        *kept = (struct sample_flops){shape, nl_flops_of_sample(config)};
-    } else {
-        free(shape);
-    }
+    if (!kept->of || !differ_in_seed_alone(grid, kept->of, trial))
+        *kept = (struct sample_flops){trial, nl_flops_of_sample(&trial->config)};
     return kept->each * (double)record->samples;
 }
 
@@ -283,7 +288,7 @@ char *nl_trials_csv(const struct nl_grid *grid, const struct nl_record *record)
         add_real(&out, row->epochs);
         add_count(&out, row->samples);
         add_count(&out, row->parameters);
-        add_real(&out, flops_of(&flops, config, row));
+        add_real(&out, flops_of(&flops, grid, &grid->trial[i], row));
         if (grid->import)
             add_imported_parts(&out, grid->import);
         else
@@ -298,7 +303,6 @@ char *nl_trials_csv(const struct nl_grid *grid, const struct nl_record *record)
             add_token_scores(&out, config, row);
         nl_text_add(&out, "\n");
     }
-    free(flops.shape);
     return out.at;
 }
 
@@ -322,6 +326,26 @@ char *nl_curves_csv(const struct nl_grid *grid, const struct nl_record *record)
         nl_text_release(&start);
     }
     return out.at;
+}
+
+int nl_records_results(const struct nl_grid *grid, const struct nl_record *record,
+                       const struct nl_experiment *experiment, struct nl_results *out, struct nl_error *err)
+{
+    struct nl_csv csv;
+    struct nl_planned planned = nl_grid_planned(grid);
+    int status = nl_csv_parse("trials.csv", nl_trials_csv(grid, record), &csv, err);
+    if (status == NL_OK)
+        status = nl_results_of(&csv, experiment, &planned, out, err);
+    nl_planned_release(&planned);
+    return status;
+}
+
+int nl_records_curves(const struct nl_grid *grid, const struct nl_record *record, struct nl_curves *out,
+                      struct nl_error *err)
+{
+    struct nl_csv csv;
+    int status = nl_csv_parse("curves.csv", nl_curves_csv(grid, record), &csv, err);
+    return status == NL_OK ? nl_curves_of(&csv, out, err) : status;
 }
 
 char *nl_timing_csv(const struct nl_grid *grid, const struct nl_record *record)

@@ -18,14 +18,7 @@ int nl_tuning_open(const char *folder, struct nl_tuning_round *out, struct nl_er
     return status;
 }
 
-/* By way of the text of its table. */
 int nl_tuning_results(const struct nl_tuning_round *tuning, struct nl_results *out, struct nl_error *err)
 {
-    struct nl_csv csv;
-    struct nl_planned planned = nl_grid_planned(&tuning->partial.grid);
-    int status = nl_csv_parse("trials.csv", nl_trials_csv(&tuning->partial.grid, tuning->partial.record), &csv, err);
-    if (status == NL_OK)
-        status = nl_results_of(&csv, &tuning->experiment, &planned, out, err);
-    nl_planned_release(&planned);
-    return status;
+    return nl_records_results(&tuning->partial.grid, tuning->partial.record, &tuning->experiment, out, err);
 }

@@ -394,7 +394,7 @@ static void play_rounds(struct scenario *now, const struct sweep *sweep, const s
         struct nl_record *record = nl_alloc((size_t)trials, sizeof *record);
         for (int i = 0; i < trials; i++)
             record[i] = record_of(now, sweep, &round, &out->grid.trial[i].config);
-        more = nl_round_next(asked, "out", &round, &out->grid, record, &next, &status, &err) &&
+        more = nl_round_next("out", &round, &out->grid, record, &next, &status, &err) &&
                (now->one_for_all || next.kind != NL_ROUND_SAME);
         ck_assert_msg(status == NL_OK, "%s: %s", now->name, err.text);
         out->experiment = round.experiment;

@@ -72,8 +72,8 @@ static char *curve_of(const struct score *score)
 }
 
 /* The trials of a round, each as `score` says, and what follows the round. */
-static bool next_round(const struct nl_experiment *asked, const struct nl_round *round,
-                       struct score (*score)(const struct nl_config *), struct nl_round *next)
+static bool next_round(const struct nl_round *round, struct score (*score)(const struct nl_config *),
+                       struct nl_round *next)
 {
     struct nl_grid grid = grid_of(&round->experiment);
     struct nl_record *record = nl_alloc((size_t)grid.trials, sizeof *record);
@@ -91,7 +91,7 @@ static bool next_round(const struct nl_experiment *asked, const struct nl_round 
     }
     int status;
     struct nl_error err = {{0}};
-    bool more = nl_round_next(asked, "out", round, &grid, record, next, &status, &err);
+    bool more = nl_round_next("out", round, &grid, record, next, &status, &err);
     ck_assert_msg(status == NL_OK, "%s", err.text);
     nl_records_release(record, grid.trials);
     nl_grid_release(&grid);
@@ -200,7 +200,7 @@ START_TEST(the_test_part_is_kept_from_all_that_is_chosen_by)
         }
         nl_grid_release(&grid);
         kinds[round.kind]++;
-        more = next_round(&asked, &round, best_rates, &next);
+        more = next_round(&round, best_rates, &next);
         nl_round_release(&round);
         round = next;
     }
@@ -283,7 +283,7 @@ static void decides(const char *text, struct score (*score)(const struct nl_conf
     struct nl_experiment asked = load(text);
     struct nl_round round, next;
     nl_round_first(&asked, "out", &round);
-    ck_assert(next_round(&asked, &round, score, &next));
+    ck_assert(next_round(&round, score, &next));
     ck_assert_str_eq(next.decided.at, decided);
     char *written = nl_experiment_text(&next.experiment, false), *chosen = strstr(written, fields);
     ck_assert_msg(chosen != NULL, "no '%s' in\n%s", fields, written);
@@ -366,7 +366,7 @@ static char *decided_until_grid(const struct nl_experiment *asked, struct nl_exp
     nl_round_first(asked, "out", &round);
     for (*tunings = 0; round.kind == NL_ROUND_TUNING; (*tunings)++) {
         ck_assert_str_eq(round.folder, "out/tuning");
-        ck_assert(next_round(asked, &round, rates_apart, &next));
+        ck_assert(next_round(&round, rates_apart, &next));
         nl_text_add(&decided, "%s", next.decided.at);
         nl_round_release(&round);
         round = next;
@@ -493,7 +493,7 @@ START_TEST(rates_are_refined_until_the_largest_usable_one_is_known)
     struct nl_round round, next;
     int rounds = 1, added;
     nl_round_first(&asked, "out", &round);
-    while (next_round(&asked, &round, usable, &next)) {
+    while (next_round(&round, usable, &next)) {
         nl_round_release(&round);
         round = next;
         ck_assert_int_lt(rounds++, 12);
