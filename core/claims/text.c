@@ -221,12 +221,13 @@ static void say_declaration(struct nl_text *out, const struct nl_outcome *outcom
         nl_text_add(out, "%sThe claim was not declared before its trials were run.\n", item);
 }
 
-static void say_background(struct nl_text *out, const struct nl_published *published, const char *item)
+static void say_background(struct nl_text *out, const struct nl_outcome *outcome, const char *item)
 {
+    const struct nl_published *published = outcome->published;
     const struct {
         const char *name, *text;
     } lines[] = {{"The paper", published->figures},
-                 {"Here", published->differs},
+                 {outcome->quick ? "The whole protocol" : "Here", published->differs},
                  {"Objection of the paper", published->objection}};
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
         if (lines[i].text)
@@ -300,7 +301,7 @@ static void add_text(struct nl_text *out, const struct nl_outcome *outcome)
     nl_text_add(out, "\n");
     say_parts(out, outcome, "  - ", "      ");
     say_runs(out, outcome, "  ");
-    say_background(out, published, "  ");
+    say_background(out, outcome, "  ");
 }
 
 /* A field of a table: without what would end it. */
@@ -335,7 +336,7 @@ static void add_markdown(struct nl_text *out, const struct nl_outcome *outcome)
     say_declaration(out, outcome, "- ");
     say_parts(out, outcome, "- ", "  - ");
     say_runs(out, outcome, "- ");
-    say_background(out, published, "- ");
+    say_background(out, outcome, "- ");
 }
 
 /* ---- JSON ---- */
