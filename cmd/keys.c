@@ -12,12 +12,19 @@ char *key_range(const struct nl_key *key)
 {
     struct nl_text out = {0};
     static const char *const types[] = {
-        [NL_TYPE_INT] = "integer",           [NL_TYPE_AUTO_INT] = "integer or auto",
-        [NL_TYPE_REAL] = "number",           [NL_TYPE_AUTO_REAL] = "number or auto",
-        [NL_TYPE_BOOL] = "true or false",    [NL_TYPE_CHOICE] = "one of",
-        [NL_TYPE_CHOICES] = "list of",       [NL_TYPE_INTS] = "list of integers",
-        [NL_TYPE_NAMES] = "list of names",   [NL_TYPE_TEXT] = "text",
+        [NL_TYPE_INT] = "integer",
+        [NL_TYPE_AUTO_INT] = "integer or auto",
+        [NL_TYPE_REAL] = "number",
+        [NL_TYPE_AUTO_REAL] = "number or auto",
+        [NL_TYPE_BOOL] = "true or false",
+        [NL_TYPE_CHOICE] = "one of",
+        [NL_TYPE_CHOICES] = "list of",
+        [NL_TYPE_INTS] = "list of integers",
+        [NL_TYPE_NAMES] = "list of names",
+        [NL_TYPE_TEXT] = "text",
         [NL_TYPE_LAYERS] = "list of layers",
+        [NL_TYPE_CODE] = "statements",
+        [NL_TYPE_PARTS] = "mapping of names",
     };
     nl_text_add(&out, "%s", types[key->type]);
     for (int i = 0; key->choices && key->choices[i]; i++)

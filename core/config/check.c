@@ -259,6 +259,7 @@ void nl_config_check(const struct nl_config *config, const struct nl_experiment 
         nl_complain(diagnostics, experiment, "norm.freeze",
                     "'norm.freeze' 0 takes its statistics from 'model.load', which names no file");
     check_parts(config, experiment, diagnostics);
+    nl_check_formula(config, experiment, diagnostics);
     nl_check_transformer(config, experiment, diagnostics);
     check_recurrent(config, experiment, diagnostics);
     check_stream(config, experiment, diagnostics);

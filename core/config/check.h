@@ -7,4 +7,7 @@
 void nl_check_transformer(const struct nl_config *config, const struct nl_experiment *experiment,
                           struct nl_diagnostics *diagnostics);
 
+void nl_check_formula(const struct nl_config *config, const struct nl_experiment *experiment,
+                      struct nl_diagnostics *diagnostics);
+
 #endif

@@ -161,6 +161,8 @@ extern const char *const nl_data_names[], *const nl_data_as_names[], *const nl_u
 #define NL_FIELD_NAMES struct nl_name_list
 #define NL_FIELD_TEXT char *
 #define NL_FIELD_LAYERS const struct nl_layers *
+#define NL_FIELD_CODE char *
+#define NL_FIELD_PARTS char *
 
 struct nl_layers; /* config/layers.h */
 
@@ -195,7 +197,9 @@ enum nl_type {
     NL_TYPE_INTS,
     NL_TYPE_NAMES,
     NL_TYPE_TEXT,
-    NL_TYPE_LAYERS
+    NL_TYPE_LAYERS,
+    NL_TYPE_CODE, /* statements of a formula, one a line or separated by ';' */
+    NL_TYPE_PARTS /* a mapping of names that a formula declares */
 };
 
 /* Whether a key stands in the identity of a trial that reads it. */

@@ -21,6 +21,7 @@ struct nl_origin {
     int line, column;      /* from 1, in characters; line 0: no certain line */
     int width;             /* characters to underline, at least 1 */
     const char *line_text; /* the source line; for the command line, the argument */
+    const char *const *after; /* the lines after it, up to a NULL; NULL: they are not known */
 };
 
 struct nl_diagnostic {

@@ -4,6 +4,7 @@
 
 #include "base/memory.h"
 #include "config/config.h"
+#include "config/formula.h"
 #include "config/network.h"
 #include "norm/norm.h"
 
@@ -35,8 +36,10 @@ struct nl_config nl_config_settled(const struct nl_config *config)
 
 char *nl_config_identity_text(const struct nl_config *config)
 {
-    const struct nl_config settled = nl_config_settled(config);
+    struct nl_config settled = nl_config_settled(config);
     struct nl_text out = {0};
+    if (nl_config_has_norm(config, NL_NORM_formula))
+        nl_settle_formula(&settled);
     for (int i = 0; i < nl_key_count; i++) {
         if (!nl_key_applies(&nl_keys[i], &settled))
             continue;

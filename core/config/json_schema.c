@@ -108,6 +108,10 @@ static void add_type(struct nl_text *out, const struct nl_key *key)
     case NL_TYPE_LAYERS:
         nl_text_add(out, "\"$ref\": \"#/$defs/layers\"");
         return;
+    case NL_TYPE_CODE: nl_text_add(out, "\"type\": \"string\""); return;
+    case NL_TYPE_PARTS: /* what is said of each name depends on the key; `check` says it */
+        nl_text_add(out, "\"type\": [\"object\", \"string\"]");
+        return;
     }
 }
 
@@ -116,7 +120,7 @@ static void add_default(struct nl_text *out, const struct nl_key *key)
     const char *text = key->default_text;
     bool list = nl_key_is_list(key);
     bool bare = key->type == NL_TYPE_BOOL || (nl_key_is_number(key) && strcmp(text, "auto") != 0) ||
-                key->type == NL_TYPE_INTS || key->type == NL_TYPE_LAYERS;
+                key->type == NL_TYPE_INTS || key->type == NL_TYPE_LAYERS || key->type == NL_TYPE_PARTS;
     nl_text_add(out, "\"default\": ");
     if (list && !bare) { /* "[samples, height]": words in brackets */
         char *words = nl_format("%.*s", (int)strlen(text) - 2, text + 1), *rest;
@@ -232,7 +236,7 @@ static void add_axis_definition(struct nl_text *out, const struct nl_key *key)
         "    \"axis.%s\": {\"anyOf\": [{\"type\": \"array\", \"minItems\": 1, \"items\": {\"$ref\": \"#/$defs/%s\"}}, "
         "{\"$ref\": \"#/$defs/%s\"}",
         key->name, key->name, key->name);
-    if (!nl_key_is_list(key) && key->type != NL_TYPE_TEXT) {
+    if (!nl_key_is_list(key) && !nl_key_is_text(key)) {
         nl_text_add(out, ", ");
         add_word_pattern(out, key);
     }

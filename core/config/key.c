@@ -8,11 +8,34 @@
 #include "config/keep.h"
 #include "config/layers.h"
 #include "config/own_keys.h"
+#include "config/parts.h"
 #include "config/value.h"
+
+/* A mapping in one line. */
+static int read_parts(const struct nl_key *key, const char *text, char **out, struct nl_error *err,
+                      struct nl_error *hint)
+{
+    const struct nl_origin nowhere = {.line_text = ""};
+    struct nl_diagnostics diagnostics = {0};
+    const struct nl_node *map = nl_yaml_parse(text, &nowhere, &diagnostics);
+    char *parts = map ? nl_parts_read(key, map, &diagnostics) : NULL;
+    if (!parts) {
+        const struct nl_diagnostic *first = diagnostics.count > 0 ? diagnostics.at : NULL;
+        nl_fail(err, "%s", first ? first->message : "it is no mapping");
+        nl_fail(hint, "%s", first && first->hint ? first->hint : "");
+    } else {
+        *out = nl_keep_text(parts);
+    }
+    free(parts);
+    nl_diagnostics_release(&diagnostics);
+    return parts ? NL_OK : NL_FAIL;
+}
 
 int nl_value_read(const struct nl_key *key, struct nl_config *config, const char *text, struct nl_error *err,
                   struct nl_error *hint)
 {
+    if (key->type == NL_TYPE_PARTS)
+        return read_parts(key, text, (char **)(void *)((char *)config + key->offset), err, hint);
     if (key->type != NL_TYPE_LAYERS)
         return nl_plain_value_read(key, config, text, err, hint);
     const struct nl_layers *layers = nl_layers_parse(text, err, hint);

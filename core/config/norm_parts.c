@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "config/config.h"
+#include "config/formula.h"
 #include "norm/norm.h"
 
 static const char whole[] = "channels", divided[] = "channels/";
@@ -55,6 +56,8 @@ const struct nl_norm *nl_norm_of_kind(const struct nl_config *config, int kind)
     if (kind == NL_NORM_custom && nl_norm_sets_read(&config->norm.sets, &setup, &err) == NL_OK)
         norm =
             nl_norm_by_parts((enum nl_norm_center)config->norm.center, (enum nl_norm_scale)config->norm.scale, &setup);
+    if (kind == NL_NORM_formula)
+        norm = nl_formula_norm_of(config);
     return norm ? norm : nl_norms[kind];
 }
 

@@ -90,7 +90,7 @@ static bool is_bracketed(const char *text)
 
 static bool is_several(const struct nl_key *key, const char *text)
 {
-    return key && !nl_key_is_list(key) && key->type != NL_TYPE_TEXT &&
+    return key && !nl_key_is_list(key) && !nl_key_is_text(key) &&
            (is_bracketed(text) || strchr(text, ',') || (nl_key_is_number(key) && strchr(text, ':')));
 }
 

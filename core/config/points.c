@@ -9,6 +9,7 @@
 #include "base/memory.h"
 #include "config/keep.h"
 #include "config/layers.h"
+#include "config/parts.h"
 #include "config/value.h"
 
 enum { MOST_POINTS = 10000 };
@@ -236,7 +237,7 @@ void nl_points_refuse_twins(const struct nl_key *key, const struct nl_points *po
 void nl_points_from_text(const struct nl_key *key, const char *text, const struct nl_origin *at, struct nl_points *out,
                          struct nl_diagnostics *diagnostics)
 {
-    if (nl_key_is_list(key) || key->type == NL_TYPE_TEXT) { /* a comma is part of the value */
+    if (nl_key_is_list(key) || nl_key_is_text(key)) { /* a comma is part of the value */
         char *value = canonical(key, text, at, diagnostics);
         if (value)
             add(out, value, at);
@@ -290,9 +291,9 @@ static char *node_text(const struct nl_key *key, const struct nl_node *node, str
             return tag_fits(key, node, diagnostics) ? nl_strdup(node->text) : NULL;
         struct nl_error hint;
         nl_fail(&hint,
-                key->path                   ? "give a value, or leave the key out"
-                : key->type == NL_TYPE_TEXT ? "write '' for an empty text"
-                                            : "leave the key out for its default, %s",
+                key->path             ? "give a value, or leave the key out"
+                : nl_key_is_text(key) ? "write '' for an empty text"
+                                      : "leave the key out for its default, %s",
                 key->default_text);
         nl_diagnose(diagnostics, &node->at, hint.text, "'%s' has no value", key->name);
         return NULL;
@@ -321,6 +322,14 @@ static char *node_text(const struct nl_key *key, const struct nl_node *node, str
     return text.at;
 }
 
+/* The canonical text of a mapping, or of a text that is one ("{gamma: {shape: channel, init: 1}}"). */
+static char *parts_text(const struct nl_key *key, const struct nl_node *node, struct nl_diagnostics *diagnostics)
+{
+    const struct nl_node *map =
+        node->kind == NL_SCALAR && !node->blank ? nl_yaml_parse(node->text, &node->at, diagnostics) : node;
+    return map ? nl_parts_read(key, map, diagnostics) : NULL;
+}
+
 int nl_key_set_node(const struct nl_key *key, const struct nl_node *node, struct nl_config *config,
                     struct nl_diagnostics *diagnostics)
 {
@@ -331,7 +340,7 @@ int nl_key_set_node(const struct nl_key *key, const struct nl_node *node, struct
             *(const struct nl_layers **)(void *)((char *)config + key->offset) = layers;
         return layers ? NL_OK : NL_FAIL;
     }
-    char *text = node_text(key, node, diagnostics);
+    char *text = key->type == NL_TYPE_PARTS ? parts_text(key, node, diagnostics) : node_text(key, node, diagnostics);
     if (!text)
         return NL_FAIL;
     int result = nl_value_read(key, config, text, &err, &hint);

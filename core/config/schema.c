@@ -11,6 +11,7 @@
 #include "graph/quantities.h"
 #include "norm/norm.h"
 #include "norm/weights.h"
+#include "operation/formula.h"
 
 const char *const nl_data_names[] = {"digits", "synth", "mnist",  "fashion_mnist", "cifar10", "cifar100", "npy", "csv",
                                      "text",   "copy",  "adding", "sort",          "recall",  "parity",   NULL};

@@ -24,6 +24,11 @@ bool nl_key_is_list(const struct nl_key *key)
            key->type == NL_TYPE_LAYERS;
 }
 
+bool nl_key_is_text(const struct nl_key *key)
+{
+    return key->type == NL_TYPE_TEXT || key->type == NL_TYPE_CODE || key->type == NL_TYPE_PARTS;
+}
+
 bool nl_key_is_number(const struct nl_key *key)
 {
     return key->type == NL_TYPE_INT || key->type == NL_TYPE_AUTO_INT || key->type == NL_TYPE_REAL ||
@@ -374,6 +379,18 @@ static int read_text(const struct nl_key *key, const char *text, char **out, str
     return NL_OK;
 }
 
+/* Text of several lines. */
+static int read_code(const struct nl_key *key, const char *text, char **out, struct nl_error *err)
+{
+    size_t bytes;
+    for (const char *at = text; *at; at += bytes)
+        if (bytes = nl_character_bytes(at), !strchr("\n\t\r", *at) && !nl_character_prints(at, bytes))
+            return nl_fail(err, "'%s' must be text in UTF-8, without control characters but for ends of lines",
+                           key->name);
+    *out = strcmp(text, key->default_text) == 0 ? (char *)(uintptr_t)key->default_text : nl_keep_text(text);
+    return NL_OK;
+}
+
 int nl_plain_value_read(const struct nl_key *key, struct nl_config *config, const char *text, struct nl_error *err,
                         struct nl_error *hint)
 {
@@ -398,6 +415,8 @@ int nl_plain_value_read(const struct nl_key *key, struct nl_config *config, cons
         return read_names(key, text, field, err, hint);
     case NL_TYPE_TEXT:
         return read_text(key, text, field, err);
+    case NL_TYPE_CODE: return read_code(key, text, field, err);
+    case NL_TYPE_PARTS: break; /* a mapping, which is not plain */
     case NL_TYPE_LAYERS:
         break; /* a list of them, which is not plain */
     }
@@ -416,6 +435,24 @@ static char *names_text(const struct nl_name_list *list)
 
 static const char *const recorded_switch[] = {
     [NL_SWITCH_AUTO] = "auto", [NL_SWITCH_ON] = "on", [NL_SWITCH_OFF] = "off"};
+
+/* A text of statements as one line: without comments, and with "; " for the ends of lines; new string. */
+static char *code_joined(const char *text)
+{
+    struct nl_text out = {0};
+    nl_text_add(&out, "%s", "");
+    while (*text) {
+        size_t line = strcspn(text, "\n;"), length = strcspn(text, "#\n;"), blanks = strspn(text, " \t\r");
+        bool comment = length < line || text[length] == '#';
+        line = comment ? strcspn(text, "\n") : line;
+        while (length > blanks && strchr(" \t\r", text[length - 1]))
+            length--;
+        if (length > blanks)
+            nl_text_add(&out, "%s%.*s", out.length ? "; " : "", (int)(length - blanks), text + blanks);
+        text += line + (text[line] != '\0');
+    }
+    return out.at;
+}
 
 char *nl_value_text(const struct nl_key *key, const struct nl_config *config)
 {
@@ -457,7 +494,8 @@ char *nl_value_text(const struct nl_key *key, const struct nl_config *config)
     case NL_TYPE_NAMES:
         return names_text(field);
     case NL_TYPE_TEXT:
-        return nl_strdup(*(char *const *)field);
+    case NL_TYPE_PARTS: return nl_strdup(*(char *const *)field);
+    case NL_TYPE_CODE: return code_joined(*(char *const *)field);
     case NL_TYPE_LAYERS:
         return nl_strdup((*(const struct nl_layers *const *)field)->text);
     }
@@ -513,7 +551,7 @@ char *nl_value_yaml(const struct nl_key *key, const char *text, enum nl_spelling
         return layers_yaml(text);
     if (key->type == NL_TYPE_NAMES)
         return names_yaml(text);
-    if (key->type != NL_TYPE_TEXT || is_plain(text))
+    if ((key->type != NL_TYPE_TEXT && key->type != NL_TYPE_CODE) || is_plain(text))
         return nl_strdup(text);
     struct nl_text out = {0};
     nl_text_add(&out, "\"");

@@ -12,7 +12,7 @@
 int nl_value_read(const struct nl_key *key, struct nl_config *config, const char *text, struct nl_error *err,
                   struct nl_error *hint);
 
-/* Reads a value as nl_value_read does, of any type but LAYERS. */
+/* Reads a value as nl_value_read does, of any type but LAYERS and PARTS. */
 int nl_plain_value_read(const struct nl_key *key, struct nl_config *config, const char *text, struct nl_error *err,
                         struct nl_error *hint);
 
@@ -60,6 +60,7 @@ char *nl_trimmed(char *text);
 extern const char nl_name_characters[]; /* of names and patterns; as a set of a regular expression, too */
 
 bool nl_key_is_list(const struct nl_key *key);   /* a list is one value */
+bool nl_key_is_text(const struct nl_key *key);   /* TEXT, CODE, PARTS: a comma is part of the value */
 bool nl_key_is_number(const struct nl_key *key); /* may be given as a range */
 
 #endif

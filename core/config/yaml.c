@@ -36,9 +36,13 @@ static struct source split(const char *path, const char *text)
         source.lines[source.count++] = nl_keep(line.at);
         text += length;
         if (!*text)
-            return source;
+            break;
         text += text[0] == '\r' && text[1] == '\n' ? 2 : 1;
     }
+    NL_GROW(source.lines, source.count, capacity);
+    source.lines[source.count] = NULL;
+    nl_keep(source.lines); /* places in blocks of text are found in them */
+    return source;
 }
 
 /* end may be NULL: one character. What goes on over several lines is underlined to the end of the first. */
@@ -57,7 +61,8 @@ static struct nl_origin place(const struct source *source, const yaml_mark_t *st
                               .line = line + 1,
                               .column = (int)start->column + 1,
                               .width = width > 1 ? width : 1,
-                              .line_text = source->lines[line]};
+                              .line_text = source->lines[line],
+                              .after = (const char *const *)source->lines + line + 1};
 }
 
 /* Nothing but blanks from there on. */
@@ -369,7 +374,6 @@ int nl_yaml_read(const char *path, const struct nl_origin *asked_at, struct nl_n
     }
     struct source source = split(path, text);
     parse(&source, length, root, diagnostics);
-    free(source.lines);
     free(text);
     return diagnostics->count > before ? NL_FAIL : NL_OK;
 }
@@ -381,7 +385,6 @@ const struct nl_node *nl_yaml_parse(const char *text, const struct nl_origin *at
     int before = diagnostics->count;
     source.at = at;
     parse(&source, strlen(text), &root, diagnostics);
-    free(source.lines);
     return diagnostics->count > before ? NULL : root;
 }
 

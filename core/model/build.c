@@ -390,7 +390,7 @@ static void add_own_operation(struct nl_builder *b, struct nl_override eps, stru
         .momentum = momentum,
     };
     memcpy(arguments, &settings, sizeof settings);
-    nl_add_without(b, operation, arguments, b->unbiased ? 1u << NL_NORM_BETA : 0, stem, number);
+    nl_add_without(b, operation, arguments, b->unbiased && b->norm->shifts ? 1u << NL_NORM_BETA : 0, stem, number);
 }
 
 /* Whether the next normalizer would take in what stands after the ends of sequences: they have different lengths, and

@@ -65,7 +65,8 @@ enum nl_norm_uses {
     NL_AFFINE_OF_CHANNEL = 16384,
     NL_USES_WHITENING = 1 << 15,
     NL_USES_NEWTON = 1 << 16,
-    NL_HAS_GAIN = 1 << 17 /* in place of gamma and beta */
+    NL_HAS_GAIN = 1 << 17, /* in place of gamma and beta */
+    NL_USES_FORMULA = 1 << 18
 };
 
 struct nl_operation; /* operation/operation.h */

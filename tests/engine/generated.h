@@ -177,6 +177,8 @@ static inline char *draw_value(struct draws *draws, const struct nl_key *key)
     case NL_TYPE_INTS: return draw_list(draws, key);
     case NL_TYPE_LAYERS: return draw_layers(draws, 0);
     case NL_TYPE_NAMES:
+    case NL_TYPE_CODE:
+    case NL_TYPE_PARTS:
     case NL_TYPE_TEXT: break;
     }
     return NULL;

@@ -83,8 +83,8 @@ START_TEST(every_key_has_a_legal_default_that_reads_back)
         ck_assert_msg(!strncmp(key->name, key->section, strlen(key->section)) && key->name[strlen(key->section)] == '.',
                       "%s", key->name);
         ck_assert_msg(strlen(key->help) > 0, "%s has no help", key->name);
-        if (key->type == NL_TYPE_TEXT)
-            continue;
+        if (key->type == NL_TYPE_TEXT || key->type == NL_TYPE_CODE)
+            continue; /* quotes are for files */
         char *text = nl_key_text(key, &config);
         memset(&other, 0x5a, sizeof other);
         ck_assert_msg(nl_key_set(key, &other, text, &err) == NL_OK, "%s", err.text);

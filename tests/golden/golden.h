@@ -2,7 +2,7 @@
  * tests/golden/NAME.cases.
  *
  * A line of the cases is a name and key=value words; the words of the first line are part of every case. '#' begins a
- * comment. */
+ * comment, and '~' in a word stands for a blank. */
 #ifndef TESTS_GOLDEN_H
 #define TESTS_GOLDEN_H
 
@@ -45,6 +45,8 @@ static inline void golden_read_cases(struct golden *golden)
         read.name = strtok_r(line, " ", &words);
         for (char *word; (word = strtok_r(NULL, " ", &words));) {
             NL_ASSERT(read.words < GOLDEN_WORDS);
+            for (char *blank; (blank = strchr(word, '~'));)
+                *blank = ' ';
             read.word[read.words++] = word;
         }
         if (!common.name) {

@@ -8,9 +8,9 @@
 
 #include "suite.h"
 
-static const char *const stages[] = {"base",   "norm",   "operation", "optimizer", "backend", "graph",
-                                     "config", "data",   "model",     "train",     "stats",   "sweep",
-                                     "import", "claims", "plot",      "report",    NULL};
+static const char *const stages[] = {"base",  "formula", "norm",   "operation", "optimizer", "backend",
+                                     "graph", "config",  "data",   "model",     "train",     "stats",
+                                     "sweep", "import",  "claims", "plot",      "report",    NULL};
 
 static int stage_index(const char *name, size_t length)
 {

@@ -4,7 +4,7 @@
 set -euo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
 build=$(dirname "${NORMLAB_PROGRAM:-$root/build/normlab}") # whose objects
-stages="base norm operation optimizer backend graph config data model train stats sweep import claims plot report"
+stages="base formula norm operation optimizer backend graph config data model train stats sweep import claims plot report"
 free_of_circles="config operation optimizer"
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
