@@ -47,6 +47,20 @@ void nl_html_add(struct nl_text *out, const char *text)
         }
 }
 
+void nl_script_add(struct nl_text *out, const char *json)
+{
+    static const char line[] = "\xe2\x80\xa8", paragraph[] = "\xe2\x80\xa9"; /* U+2028, U+2029 */
+    for (; *json; json++)
+        if (strchr("<>&", *json)) {
+            nl_text_add(out, "\\u%04x", (unsigned)*json);
+        } else if (strncmp(json, line, 3) == 0 || strncmp(json, paragraph, 3) == 0) {
+            nl_text_add(out, json[2] == line[2] ? "\\u2028" : "\\u2029");
+            json += 2;
+        } else {
+            nl_text_add_bytes(out, json, 1);
+        }
+}
+
 void nl_markdown_add(struct nl_text *out, const char *text)
 {
     for (; *text; text++) {

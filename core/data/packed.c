@@ -3,21 +3,12 @@
 
 #include <zlib.h>
 
+#include "base/embed.h"
 #include "base/error.h"
 #include "base/memory.h"
-#include "base/system.h"
 
-/* The files as they are, put in by the assembler; NORMLAB_DATA_FOLDER is where they lie. The names are global: on arm64
- * local ones would share a place in the GOT. */
-#define LABEL(name) ".globl " NL_ASSEMBLER_NAME(name) "\n" NL_ASSEMBLER_NAME(name) ":\n"
-#define PACKED(name, file)                                                                                             \
-    extern const unsigned char name[], name##_end[];                                                                   \
-    __asm__(".pushsection " NL_READ_ONLY_SECTION "\n"                                                                  \
-            ".balign 16\n" LABEL(#name) ".incbin \"" NORMLAB_DATA_FOLDER "/" file "\"\n" LABEL(#name "_end")           \
-            ".popsection\n");
-
-PACKED(nl_shakespeare_packed, "tinyshakespeare.txt.gz")
-PACKED(nl_digits_packed, "digits.gz")
+NL_EMBED(nl_shakespeare_packed, NORMLAB_DATA_FOLDER "/tinyshakespeare.txt.gz");
+NL_EMBED(nl_digits_packed, NORMLAB_DATA_FOLDER "/digits.gz");
 
 /* So many bytes, and a zero byte. */
 static void *unpacked(const unsigned char *packed, const unsigned char *end, size_t bytes)

@@ -73,7 +73,7 @@ struct nl_chart {
     struct nl_strip strip;
     struct nl_ruler x, y;
     struct nl_ruler *own_x; /* [panels]: x axes of their own; NULL: all have x */
-    struct nl_range span; /* of the values along y */
+    struct nl_value_span span; /* of the values along y */
     int zeros;           /* those of them that a logarithmic axis cannot show */
 };
 

@@ -42,7 +42,7 @@ struct drawing {
 /* What a line has in a panel. */
 struct blocks {
     bool means, seeds, largest;
-    struct nl_range span; /* of the intervals */
+    struct nl_value_span span; /* of the intervals */
 };
 
 static double x_of(const struct drawing *d, int point)
@@ -185,7 +185,7 @@ static struct nl_estimate mean_across(const struct drawing *d, const struct nl_c
 /* An x axis of measured values; logarithmic for costs. */
 static int make_across(struct drawing *d, struct nl_error *err)
 {
-    struct nl_range span = {0};
+    struct nl_value_span span = {0};
     struct nl_measure measure = d->across.metric.measure;
     for (int i = 0; i < d->picture->results->cells; i++) {
         struct nl_estimate mean = mean_across(d, &d->picture->results->cell[i]);
@@ -246,7 +246,7 @@ static void put_x(struct nl_text *out, double x)
     nl_text_add(out, " %.6g", x); /* a place on the page, without the digits of its rounding */
 }
 
-static bool put_means(struct drawing *d, int panel, int i, struct nl_range *span)
+static bool put_means(struct drawing *d, int panel, int i, struct nl_value_span *span)
 {
     struct nl_text rows = {0};
     const struct line *line = &d->line[i];
@@ -422,7 +422,7 @@ static void put_caption(struct drawing *d, bool seeds)
 }
 
 /* Bars from end to end; one that leaves the panel ends in an arrow at its edge. */
-static void put_intervals(const struct drawing *d, int panel, int i, const struct nl_range *span)
+static void put_intervals(const struct drawing *d, int panel, int i, const struct nl_value_span *span)
 {
     struct nl_text *out = &d->page->script;
     double head = 0.4 * d->page->font / d->page->width;

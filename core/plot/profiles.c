@@ -24,7 +24,7 @@ struct drawing {
     struct nl_chart chart;
     struct nl_drawn drawn;
     struct curve *curve;  /* [panels][arms] */
-    struct nl_range span; /* of the values along x */
+    struct nl_value_span span; /* of the values along x */
     bool band;
     int runs, failed, zeros; /* of the curves that are drawn; zeros: runs that a logarithmic axis cannot show */
 };

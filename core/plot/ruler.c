@@ -21,12 +21,12 @@ static bool can_be_drawn(double value)
     return fabs(value) < 1e150;
 }
 
-void nl_span_add(struct nl_range *span, double value)
+void nl_span_add(struct nl_value_span *span, double value)
 {
     if (!can_be_drawn(value))
         return;
     if (!span->any)
-        *span = (struct nl_range){
+        *span = (struct nl_value_span){
             .any = true, .low = value, .high = value, .least = INFINITY, .lowest = value, .highest = value};
     span->low = fmin(span->low, value);
     span->high = fmax(span->high, value);
@@ -34,7 +34,7 @@ void nl_span_add(struct nl_range *span, double value)
     nl_span_add_interval(span, value, value);
 }
 
-void nl_span_add_interval(struct nl_range *span, double lower, double upper)
+void nl_span_add_interval(struct nl_value_span *span, double lower, double upper)
 {
     span->lowest = can_be_drawn(lower) ? fmin(span->lowest, lower) : span->lowest;
     span->highest = can_be_drawn(upper) ? fmax(span->highest, upper) : span->highest;
@@ -101,13 +101,13 @@ static void lengthen(double *low, double *high, double lowest, double highest, d
     *high += margin * length;
 }
 
-static int fit(struct nl_ruler *ruler, char axis, const struct nl_range *span, const struct nl_measure *measure,
+static int fit(struct nl_ruler *ruler, char axis, const struct nl_value_span *span, const struct nl_measure *measure,
                bool from_zero, const struct nl_config *config, struct nl_error *err)
 {
     const bool share = measure->scale == 100.0;
     enum nl_switch asked = (enum nl_switch)(axis == 'x' ? config->plot.xlog : config->plot.ylog);
     const double whole = share ? 100.0 : 1.0;
-    const struct nl_range none = {.any = true, .high = whole, .least = whole, .highest = whole};
+    const struct nl_value_span none = {.any = true, .high = whole, .least = whole, .highest = whole};
     span = span->any ? span : &none;
     bool positive =
         isfinite(span->least) && !from_zero && !is_linear_by_end(axis == 'x' ? config->plot.xmin : config->plot.ymin);
@@ -136,13 +136,13 @@ static int fit(struct nl_ruler *ruler, char axis, const struct nl_range *span, c
     return take_ends(ruler, axis, config, err);
 }
 
-int nl_ruler_fit(struct nl_ruler *ruler, const struct nl_range *span, const struct nl_measure *measure, bool from_zero,
-                 const struct nl_config *config, struct nl_error *err)
+int nl_ruler_fit(struct nl_ruler *ruler, const struct nl_value_span *span, const struct nl_measure *measure,
+                 bool from_zero, const struct nl_config *config, struct nl_error *err)
 {
     return fit(ruler, 'y', span, measure, from_zero, config, err);
 }
 
-int nl_ruler_fit_across(struct nl_ruler *ruler, const struct nl_range *span, const struct nl_measure *measure,
+int nl_ruler_fit_across(struct nl_ruler *ruler, const struct nl_value_span *span, const struct nl_measure *measure,
                         const struct nl_config *config, struct nl_error *err)
 {
     return fit(ruler, 'x', span, measure, false, config, err);

@@ -10,15 +10,15 @@
 #include "stats/results.h"
 
 /* The values that are drawn. */
-struct nl_range {
+struct nl_value_span {
     bool any;
     double low, high;
     double least;            /* above 0; INFINITY: none */
     double lowest, highest;  /* ends of intervals, too */
 };
 
-void nl_span_add(struct nl_range *span, double value);
-void nl_span_add_interval(struct nl_range *span, double lower, double upper);
+void nl_span_add(struct nl_value_span *span, double value);
+void nl_span_add_interval(struct nl_value_span *span, double lower, double upper);
 
 struct nl_tick {
     double at;
@@ -39,10 +39,10 @@ void nl_ruler_release(struct nl_ruler *ruler);
 /* An axis for these values of the measure, of which only errors, losses and what is compared by ratio may be
  * logarithmic where plot.ylog is auto. from_zero: for bars. Intervals lengthen it only where they reach little beyond
  * the values. NL_FAIL: plot.ymin or plot.ymax is no number, or they are no range. */
-int nl_ruler_fit(struct nl_ruler *ruler, const struct nl_range *span, const struct nl_measure *measure, bool from_zero,
-                 const struct nl_config *config, struct nl_error *err);
+int nl_ruler_fit(struct nl_ruler *ruler, const struct nl_value_span *span, const struct nl_measure *measure,
+                 bool from_zero, const struct nl_config *config, struct nl_error *err);
 /* An x axis for them likewise, by plot.xlog, plot.xmin and plot.xmax. */
-int nl_ruler_fit_across(struct nl_ruler *ruler, const struct nl_range *span, const struct nl_measure *measure,
+int nl_ruler_fit_across(struct nl_ruler *ruler, const struct nl_value_span *span, const struct nl_measure *measure,
                         const struct nl_config *config, struct nl_error *err);
 /* An x axis from 0, or from `least` if it is logarithmic, to `most`. may_be_log: where plot.xlog is auto and these are
  * far apart. */

@@ -44,9 +44,10 @@ const char *nl_series_metric(const struct nl_experiment *experiment)
     return nl_metric_names[experiment->config.plot.metric];
 }
 
-static const char *first_eval(const struct nl_picture *picture, const struct nl_cell *cell)
+const char *nl_series_eval(const struct nl_results *results, const struct nl_experiment *experiment,
+                           const struct nl_cell *cell)
 {
-    const struct nl_config config = nl_cell_config(picture->results, picture->experiment, cell);
+    const struct nl_config config = nl_cell_config(results, experiment, cell);
     return nl_eval_names[nl_config_tracks(&config) ? config.norm.eval.at[0] : NL_EVAL_RUNNING];
 }
 
@@ -201,7 +202,7 @@ static int take_cell(struct loader *loader, int index, struct nl_series *series,
 {
     const struct nl_results *results = loader->picture->results;
     const struct nl_cell *cell = &results->cell[index];
-    const char *eval = first_eval(loader->picture, cell);
+    const char *eval = nl_series_eval(results, loader->picture->experiment, cell);
     int column = nl_csv_column(&results->csv, "trial");
     for (int seed = 0; seed < results->seeds; seed++) {
         const char *status = nl_cell_status(results, cell, seed);

@@ -26,6 +26,9 @@ struct nl_series {
 enum nl_x nl_series_x(const struct nl_experiment *experiment);
 /* The metric of curves: the one that is drawn, in its first evaluation. */
 const char *nl_series_metric(const struct nl_experiment *experiment);
+/* The statistics with which the cell's networks are evaluated first: the column eval of their rows in curves.csv. */
+const char *nl_series_eval(const struct nl_results *results, const struct nl_experiment *experiment,
+                           const struct nl_cell *cell);
 
 /* out[results->cells]; free with nl_series_release. Training metrics are those of the training batches, means over the
  * steps since the row before; a shorter last window is joined with the one before it. NL_BAD: a table does not

@@ -128,6 +128,13 @@ void nl_document_figure(struct nl_document *document, const char *caption, const
     block->drawing = drawing;
 }
 
+void nl_document_explorer(struct nl_document *document, char *json)
+{
+    struct nl_block *block = add_block(document, NL_BLOCK_EXPLORER);
+    block->level = 2 + document->above;
+    block->text = json;
+}
+
 void nl_document_release(struct nl_document *document)
 {
     for (int i = 0; i < document->count; i++) {

@@ -18,7 +18,8 @@ enum nl_block_kind {
     NL_BLOCK_ITEM,
     NL_BLOCK_CODE,
     NL_BLOCK_TABLE,
-    NL_BLOCK_FIGURE
+    NL_BLOCK_FIGURE,
+    NL_BLOCK_EXPLORER /* of a page alone: Markdown and LaTeX leave it out */
 };
 
 struct nl_document_field {
@@ -28,8 +29,9 @@ struct nl_document_field {
 
 struct nl_block {
     enum nl_block_kind kind;
-    int level;  /* of a heading: from 2 (1 is the title); of an item: from 0, deeper ones belong to the one before */
-    char *text; /* of a table or a figure: its caption; code may have several lines */
+    int level;  /* of a heading, or that of an explorer: from 2 (1 is the title); of an item: from 0, deeper ones belong
+                   to the one before */
+    char *text; /* of a table or a figure: its caption; code may have several lines; of an explorer JSON (explore.h) */
 
     /* What a figure has. */
     char *alt;     /* what is seen, for who does not see it */
@@ -73,6 +75,9 @@ void nl_document_sheet(struct nl_document *document, const struct nl_table *tabl
 /* Takes drawing over. */
 void nl_document_figure(struct nl_document *document, const char *caption, const char *alt, const char *file,
                         char *drawing);
+
+/* Has the page draw these data on request, under a heading of its own; takes json over (report/explore.h). */
+void nl_document_explorer(struct nl_document *document, char *json);
 
 /* Each the whole file; new string. The first lines of each say what wrote it (mark). */
 char *nl_document_html(const struct nl_document *document);

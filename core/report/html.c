@@ -1,8 +1,14 @@
 /* A document as one HTML page that needs nothing else. It is well-formed XML, too. */
 #include <string.h>
 
+#include "base/embed.h"
 #include "base/escape.h"
+#include "base/hash.h"
 #include "report/document.h"
+
+/* Script and style sheet of pages with an explorer. */
+NL_EMBED(nl_explore_script, NORMLAB_REPORT_FOLDER "/explore.js");
+NL_EMBED(nl_explore_style, NORMLAB_REPORT_FOLDER "/explore.css");
 
 /* Text has a contrast of 7 and more in both schemes. Pictures keep their white paper. */
 static const char style[] =
@@ -130,6 +136,41 @@ static void add_figure(struct nl_text *out, const struct nl_block *block)
     add_element(out, "<figcaption>", block->text, "</figcaption></figure>");
 }
 
+/* Empty but for the data, until the script fills it. */
+static void add_explorer(struct nl_text *out, const struct nl_block *block, int number)
+{
+    nl_text_add(out, "<h%d id=\"s%d\" class=\"explorer\">Explore</h%d>\n", block->level, number, block->level);
+    nl_text_add(
+        out,
+        "<div class=\"explore\" data-level=\"%d\">\n<noscript><p>With JavaScript allowed, there is a chart here "
+        "whose axes and lines can be chosen, and the curves of every run. The figures and tables of this "
+        "page need none.</p></noscript>\n<script type=\"application/json\">",
+        block->level);
+    nl_script_add(out, block->text);
+    nl_text_add(out, "</script>\n</div>\n");
+}
+
+static bool has_explorer(const struct nl_document *document)
+{
+    bool has = false;
+    for (int i = 0; i < document->count; i++)
+        has |= document->block[i].kind == NL_BLOCK_EXPLORER;
+    return has;
+}
+
+/* Should markup slip in all the same, it loads nothing, and runs nothing but the script that is allowed by its hash. */
+static void add_policy(struct nl_text *out, bool scripted)
+{
+    nl_text_add(out, "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; img-src data:; "
+                     "style-src 'unsafe-inline'");
+    if (scripted) {
+        char hash[NL_HASH_BASE64];
+        nl_hash_base64(nl_explore_script, (size_t)(nl_explore_script_end - nl_explore_script), hash);
+        nl_text_add(out, "; script-src 'sha256-%s'", hash);
+    }
+    nl_text_add(out, "\"/>\n");
+}
+
 /* Returns the block that follows. */
 static int add_block(struct nl_text *out, const struct nl_document *document, int number)
 {
@@ -142,6 +183,7 @@ static int add_block(struct nl_text *out, const struct nl_document *document, in
     case NL_BLOCK_CODE: add_element(out, "<pre><code>", block->text, "</code></pre>"); break;
     case NL_BLOCK_TABLE: add_table(out, block, number); break;
     case NL_BLOCK_FIGURE: add_figure(out, block); break;
+    case NL_BLOCK_EXPLORER: add_explorer(out, block, number); break;
     }
     return number + 1;
 }
@@ -149,18 +191,19 @@ static int add_block(struct nl_text *out, const struct nl_document *document, in
 char *nl_document_html(const struct nl_document *document)
 {
     struct nl_text out = {0};
-    bool listed = !document->contents;
+    bool listed = !document->contents, scripted = has_explorer(document);
     nl_text_add(&out, "<!DOCTYPE html>\n<!-- %s -->\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\"/>\n",
                 document->mark);
-    /* Should markup slip in all the same, it runs and loads nothing. */
-    nl_text_add(&out, "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; img-src data:; "
-                      "style-src 'unsafe-inline'\"/>\n");
+    add_policy(&out, scripted);
     if (document->reload > 0)
         nl_text_add(&out, "<meta http-equiv=\"refresh\" content=\"%d\"/>\n", document->reload);
     nl_text_add(&out, "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>\n<link rel=\"icon\" "
                       "href=\"data:,\"/>\n");
     add_element(&out, "<title>", document->title, "</title>");
-    nl_text_add(&out, "<style>\n%s</style>\n</head>\n<body>\n<main>\n", style);
+    nl_text_add(&out, "<style>\n%s", style);
+    if (scripted)
+        nl_text_add_bytes(&out, (const char *)nl_explore_style, (size_t)(nl_explore_style_end - nl_explore_style));
+    nl_text_add(&out, "</style>\n</head>\n<body>\n<main>\n");
     add_element(&out, "<h1>", document->title, "</h1>");
     for (int i = 0; i < document->count;) {
         if (!listed && document->block[i].kind == NL_BLOCK_HEADING) {
@@ -169,6 +212,12 @@ char *nl_document_html(const struct nl_document *document)
         }
         i = add_block(&out, document, i);
     }
-    nl_text_add(&out, "</main>\n<footer><p>Written by normlab " NORMLAB_VERSION ".</p></footer>\n</body>\n</html>\n");
+    nl_text_add(&out, "</main>\n<footer><p>Written by normlab " NORMLAB_VERSION ".</p></footer>\n");
+    if (scripted) {
+        nl_text_add(&out, "<script>");
+        nl_text_add_bytes(&out, (const char *)nl_explore_script, (size_t)(nl_explore_script_end - nl_explore_script));
+        nl_text_add(&out, "</script>\n");
+    }
+    nl_text_add(&out, "</body>\n</html>\n");
     return out.at;
 }

@@ -200,6 +200,7 @@ static int add_block(struct nl_text *out, const struct nl_document *document, in
     case NL_BLOCK_CODE: add_code(out, block->text); break;
     case NL_BLOCK_TABLE: add_table(out, block); break;
     case NL_BLOCK_FIGURE: add_figure(out, block); break;
+    case NL_BLOCK_EXPLORER: break;
     }
     return number + 1;
 }

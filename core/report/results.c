@@ -9,6 +9,7 @@
 #include "config/import.h"
 #include "config/sweep.h"
 #include "norm/norm.h"
+#include "report/explore.h"
 #include "report/section.h"
 #include "sweep/rounds.h"
 #include "sweep/store.h"
@@ -488,6 +489,7 @@ static int write_results(const struct nl_report_section *s, struct nl_report_fig
     nl_section_notes(s);
     nl_section_heading(s, "Figures");
     nl_report_add_figures(s->document, s->source, figures);
+    nl_explore(s);
     nl_section_tables(s);
     int status = nl_section_rounds(s, err);
     add_protocol(s);

@@ -569,6 +569,25 @@ struct nl_metric_column nl_metric_column(const struct nl_results *results, const
     return out;
 }
 
+static bool is_evaluated(const struct nl_results *results, int column)
+{
+    for (int row = 0; row < results->csv.rows; row++)
+        if (*nl_csv_field(&results->csv, row, column))
+            return true;
+    return false;
+}
+
+struct nl_metric_column *nl_metric_columns(const struct nl_results *results, int *count)
+{
+    struct nl_metric_column *out = nl_alloc((size_t)results->csv.columns + 1, sizeof *out);
+    struct nl_measure measure;
+    *count = 0;
+    for (int column = 0; column < results->csv.columns; column++)
+        if (nl_measure(results->csv.name[column], &measure) && is_evaluated(results, column))
+            out[(*count)++] = nl_metric_column(results, results->csv.name[column]);
+    return out;
+}
+
 double nl_metric_chance(const struct nl_results *results, const struct nl_measure *measure)
 {
     double right = nl_metric_column(results, "train_accuracy").chance;

@@ -156,6 +156,8 @@ struct nl_metric_column {
     double chance; /* what guessing gives of a share, 1 / classes or 1 less that; of top-5 five guesses; else NaN */
 };
 struct nl_metric_column nl_metric_column(const struct nl_results *results, const char *column);
+/* The metrics that some run was evaluated in, in the order of the table; new array. */
+struct nl_metric_column *nl_metric_columns(const struct nl_results *results, int *count);
 
 /* What guessing gives of any measure, losses too: ln(classes) nats; NaN: the data have no classes. */
 double nl_metric_chance(const struct nl_results *results, const struct nl_measure *measure);

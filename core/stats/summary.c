@@ -14,14 +14,6 @@ static void add_number(struct nl_text *out, double value)
     nl_csv_add_number(out, value);
 }
 
-static bool evaluated(const struct nl_results *results, int column)
-{
-    for (int row = 0; row < results->csv.rows; row++)
-        if (*nl_csv_field(&results->csv, row, column))
-            return true;
-    return false;
-}
-
 /* failed: the ends of the interval of the cell's share of failed runs. */
 static void add_row(struct nl_text *out, const struct nl_results *results, const struct nl_experiment *experiment,
                     const struct nl_cell *cell, const struct nl_metric_column *metric, const double failed[2])
@@ -74,12 +66,8 @@ int nl_summary_write(const char *folder, const struct nl_experiment *experiment,
     nl_text_add(
         &out, "metric,n,failed,mean,lower,upper,sd,median,interval,level,difference,difference_lower,difference_upper,"
               "pairs,runs,failed_lower,failed_upper,finished,finished_mean,finished_lower,finished_upper\n");
-    struct nl_metric_column *measured = nl_alloc((size_t)results.csv.columns, sizeof *measured);
-    struct nl_measure measure;
-    int count = 0;
-    for (int column = 0; column < results.csv.columns; column++)
-        if (nl_measure(results.csv.name[column], &measure) && evaluated(&results, column))
-            measured[count++] = nl_metric_column(&results, results.csv.name[column]);
+    int count;
+    struct nl_metric_column *measured = nl_metric_columns(&results, &count);
     for (int i = 0; i < results.cells; i++) {
         const struct nl_cell *cell = &results.cell[i];
         double failed[2];

@@ -304,6 +304,9 @@ START_TEST(sha256)
     nl_hash_bytes(million, 1000000, hex);
     ck_assert_str_eq(hex, "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0");
     free(million);
+    char base64[NL_HASH_BASE64];
+    nl_hash_base64("abc", 3, base64);
+    ck_assert_str_eq(base64, "ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0=");
 }
 END_TEST
 

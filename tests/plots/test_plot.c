@@ -755,7 +755,7 @@ START_TEST(rulers_have_few_ticks)
     for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
         for (int log = 0; log < 2; log++) {
             struct nl_ruler ruler = {0};
-            struct nl_range span = {0};
+            struct nl_value_span span = {0};
             nl_span_add(&span, ends[i][0]);
             nl_span_add(&span, ends[i][1]);
             experiment.config.plot.ylog = log ? NL_SWITCH_ON : NL_SWITCH_OFF;
@@ -792,7 +792,7 @@ START_TEST(linear_axes_have_round_ticks)
     experiment.config.plot.ylog = NL_SWITCH_OFF;
     for (size_t i = 0; i < sizeof axes / sizeof *axes; i++) {
         struct nl_ruler ruler = {0};
-        struct nl_range span = {0};
+        struct nl_value_span span = {0};
         struct nl_text labels = {0};
         nl_span_add(&span, axes[i].low);
         nl_span_add(&span, axes[i].high);
@@ -816,7 +816,7 @@ START_TEST(two_decades_have_ticks_between_the_powers_of_ten)
     struct nl_experiment experiment = {0};
     nl_config_defaults(&experiment.config);
     struct nl_ruler ruler = {0};
-    struct nl_range span = {0};
+    struct nl_value_span span = {0};
     nl_span_add(&span, 0.5);
     nl_span_add(&span, 73.0);
     ck_assert_int_eq(

@@ -23,6 +23,8 @@ static void expect(void (*add)(struct nl_text *, const char *), const char *text
 START_TEST(markup_is_escaped)
 {
     expect(nl_html_add, "<b onclick='x'>&amp;\"", "&lt;b onclick=&#39;x&#39;&gt;&amp;amp;&quot;");
+    expect(nl_script_add, "[\"</script><!-- & \xe2\x80\xa8\xe2\x80\xa9 \xe2\x80\xaa\"]",
+           "[\"\\u003c/script\\u003e\\u003c!-- \\u0026 \\u2028\\u2029 \xe2\x80\xaa\"]");
     expect(nl_markdown_add, "a|b *c* _d_ `e` <f> ~g~ $h$ \\",
            "a\\|b \\*c\\* \\_d\\_ \\`e\\` \\<f> \\~g\\~ \\$h\\$ \\\\");
     expect(nl_markdown_add, "[a](javascript:b) [c]: d &lt; A & B [1, 2]",
@@ -43,6 +45,16 @@ START_TEST(a_text_is_one_line_of_utf8)
 }
 END_TEST
 
+static int count(const char *text, const char *word)
+{
+    int found = 0;
+    while ((text = strstr(text, word))) {
+        found++;
+        text += strlen(word);
+    }
+    return found;
+}
+
 /* A block of every kind, with texts that would be markup. */
 static void hostile(struct nl_document *document)
 {
@@ -56,6 +68,7 @@ static void hostile(struct nl_document *document)
     nl_document_table(document, "a | b", 1, (const char *const[]){"k|ey", ">number", NULL});
     nl_document_row(document, (const char *const[]){"[x]\n| y |", "+-1 & 2"});
     nl_document_figure(document, "A caption", "no ] end", "figures/a", nl_strdup("<svg></svg>"));
+    nl_document_explorer(document, nl_strdup("{\"notes\":[\"</script><script>alert(2)</script>\"]}"));
 }
 
 START_TEST(no_text_is_markup)
@@ -64,7 +77,10 @@ START_TEST(no_text_is_markup)
     hostile(&document);
     char *html = nl_document_html(&document), *markdown = nl_document_markdown(&document),
          *latex = nl_document_latex(&document);
-    ck_assert(!strstr(html, "<script") && !strstr(html, "<img") && !strstr(html, "</h2><img"));
+    ck_assert(!strstr(html, "<script>alert") && !strstr(html, "<img") && !strstr(html, "</h2><img"));
+    ck_assert_int_eq(count(html, "<script"), 2); /* its data, and the script of the program */
+    ck_assert(strstr(html, "\\u003cscript\\u003ealert(2)") && !strstr(markdown, "alert(2)") &&
+              !strstr(latex, "alert(2)"));
     ck_assert(strstr(html, "<h1># &lt;script&gt;alert(1)&lt;/script&gt;</h1>"));
     ck_assert(strstr(html, "&lt;/code&gt;\n"));
     ck_assert(strstr(markdown, "\n# \\# \\<script>") && strstr(markdown, "\n1\\. no list\n") &&
@@ -79,16 +95,6 @@ START_TEST(no_text_is_markup)
     nl_document_release(&document);
 }
 END_TEST
-
-static int count(const char *text, const char *word)
-{
-    int found = 0;
-    while ((text = strstr(text, word))) {
-        found++;
-        text += strlen(word);
-    }
-    return found;
-}
 
 /* Before the first heading, in each form; a document without contents has none. */
 START_TEST(contents_come_once)
