@@ -28,10 +28,14 @@ const shape = (name, attributes, ...children) => fill(document.createElementNS(S
 /* ---- numbers and words ---- */
 
 const is = value => value !== null && value !== undefined && Number.isFinite(value);
-const number = value => String(Number(value.toPrecision(4)));
+/* Four digits. */
+function number(value) {
+    const rounded = Number(value.toPrecision(4)), size = Math.abs(rounded);
+    return size >= 1e6 || (size > 0 && size < 1e-4) ? rounded.toExponential().replace("e+", "e") : String(rounded);
+}
 const count = (n, noun) => `${n} ${noun}${n === 1 ? "" : "s"}`;
 const agree = (n, one, more) => n === 1 ? one : more;
-const shown = (metric, value) => number(value * metric.scale) + (metric.unit === "%" ? " %" : "");
+const shown = (metric, value) => number(value * metric.scale) + (metric.unit === "%" ? "\u00a0%" : "");
 const titled = metric => metric.name + (metric.unit ? ` (${metric.unit})` : "");
 
 /* The first few of a list, and how many more there are. */
@@ -53,7 +57,7 @@ function ticksOf(low, high, log, most) {
                 if (at >= low * (1 - 1e-9) && at <= high * (1 + 1e-9))
                     out.push(at);
             }
-        if (out.length > 1)
+        if (out.length > 2)
             return out;
         out.length = 0; /* within a decade: as on a linear axis */
     }
@@ -215,13 +219,13 @@ function drawFrame(svg, box, x, y) {
             svg.append(shape(
                 "text", {
                     x: at + 4,
-                    y: box.bottom + 10,
+                    y: box.bottom + 14,
                     "text-anchor": "end",
-                    transform: `rotate(-60 ${at + 4} ${box.bottom + 10})`
+                    transform: `rotate(-60 ${at + 4} ${box.bottom + 14})`
                 },
                 text));
         } else if (at - width(text) / 2 > end + 6) {
-            svg.append(shape("text", {x: at, y: box.bottom + 18, "text-anchor": "middle"}, text));
+            svg.append(shape("text", {x: at, y: box.bottom + 22, "text-anchor": "middle"}, text));
             end = at + width(text) / 2;
         }
     }
@@ -538,8 +542,8 @@ function explore(host, data) {
         const turned = words && labels.some(label => width(label) > slot - 4);
         if (turned)
             box.left = Math.max(box.left, ...labels.map((label, index) => width(label) / 2 - slot * (index + 0.5)));
-        box.bottom = Math.max(236, Math.min(396, Math.floor(0.62 * here - 44)));
-        box.height = box.bottom + (turned ? 30 + 0.87 * Math.max(...labels.map(width)) : 44);
+        box.bottom = Math.max(236, Math.min(396, Math.floor(0.62 * here - 48)));
+        box.height = box.bottom + (turned ? 34 + 0.87 * Math.max(...labels.map(width)) : 48);
         svg.setAttribute("viewBox", `0 0 ${here} ${box.height}`);
         svg.setAttribute("height", box.height);
         const y = scaleOf(span.low, span.high, state.logY, box.bottom, box.top, 0.06);
@@ -709,7 +713,8 @@ function explore(host, data) {
             list.push(`Not drawn, for want of a horizontal value: ${few(nowhere.map(name))}.`);
         const level = out.filter(mark => mark.level);
         if (level.length)
-            list.push(`A dashed level, for ${key.title} does not apply: ${few(level.map(name))}.`);
+            list.push(`A dashed level marks cells to which ${key.title}, the horizontal axis, does not apply: ${
+                few(level.map(name))}.`);
         if (state.hidden.size)
             list.push(`Hidden: ${few([...state.hidden].map(lineName))}.`);
         const also = naming.filter(index => !known().includes(index) && !free().some(at => at.key === index));
@@ -923,7 +928,7 @@ function explore(host, data) {
             left: 30 + Math.max(...yTicks.map(at => width(number(at)))),
             right: here - 14,
             top: 12,
-            bottom: height - 44,
+            bottom: height - 48,
             height
         };
         const y = scaleOf(least, greatest, log, box.bottom, box.top, 0.04);
