@@ -16,6 +16,7 @@ enum {
     TEXT = 12,
     LINE = 18,      /* height of a line of text */
     BELOW = 22,     /* room for the labels of an x axis */
+    LABELS = 40,    /* room at the left of a panel, about, which its title leaves free */
     RIGHT = 16,     /* room at the right of a panel, into which the last label of its x axis reaches */
     MOST_THIN = 200 /* runs that have a line of their own */
 };
@@ -228,9 +229,15 @@ static void draw_axes(const struct sketch *s, struct nl_text *out, const struct 
 static void draw_panel(const struct sketch *s, struct nl_text *out, const struct nl_box *box, int panel)
 {
     const char *title = s->chart.panel[panel].title;
+    const double middle = (box->left + box->right) / 2;
+    bool any = false;
     if (*title)
-        add_label(out, (box->left + box->right) / 2, box->top - 6, "middle", title);
+        add_label(out, middle, box->top - 6, "middle", title);
     draw_axes(s, out, box);
+    for (int arm = 0; arm < s->chart.arms; arm++)
+        any |= series_of(s, panel, arm) != NULL;
+    if (!any)
+        add_label(out, middle, (box->top + box->bottom) / 2, "middle", "no values");
     nl_text_add(out, "<svg x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\">\n", box->left, box->top,
                 box->right - box->left, box->bottom - box->top);
     draw_lines(s, out, box, panel);
@@ -296,18 +303,27 @@ static void describe(const struct sketch *s, struct nl_sketch *out)
     free(y);
 }
 
+static double widest_title(const struct nl_chart *chart)
+{
+    double widest = 0.0;
+    for (int panel = 0; panel < chart->panels; panel++)
+        widest = fmax(widest, nl_text_width(chart->panel[panel].title, TEXT));
+    return widest;
+}
+
 static int draw(struct sketch *s, struct nl_sketch *out, struct nl_error *err)
 {
     const struct nl_config *config = &s->picture->experiment->config;
     struct nl_chart *chart = &s->chart;
+    double title = widest_title(chart);
     int columns = chart->panels < 2 ? 1 : chart->panels < 5 ? 2 : 3;
+    while (columns > 1 && title > (double)WIDTH / columns - LABELS)
+        columns--;
     int rows = (chart->panels + columns - 1) / columns;
-    bool titled = false;
+    bool titled = title > 0.0;
     if (nl_ruler_fit(&chart->y, &chart->span, &s->metric.measure, false, config, err) != NL_OK ||
         nl_ruler_from_zero(&chart->x, s->first, s->end, false, config, err) != NL_OK)
         return NL_FAIL;
-    for (int panel = 0; panel < chart->panels; panel++)
-        titled |= *chart->panel[panel].title != '\0';
     double cell = (double)WIDTH / columns, height = columns == 1 ? 320 : 0.62 * cell;
     nl_ruler_ticks(&chart->y, height, 2.2 * TEXT);
     s->left = nl_ruler_label_width(&chart->y, TEXT) + 14;

@@ -33,7 +33,7 @@ static const char style[] =
     ".2rem }\n"
     ".caption, figcaption, footer { color: var(--soft); font-size: .9rem }\n"
     ".wide { overflow-x: auto; margin: .5rem 0 1.5rem; border: 1px solid var(--line); border-radius: .3rem }\n"
-    ".wide:focus-visible { outline: 2px solid var(--link) }\n"
+    ".wide:focus-visible, .paper:focus-visible { outline: 2px solid var(--link) }\n"
     "table { border-collapse: collapse; width: 100%; font-size: .9rem; font-variant-numeric: tabular-nums; "
     "overflow-wrap: normal }\n"
     "th, td { padding: .35rem .7rem; text-align: left; vertical-align: top; border-bottom: 1px solid var(--line) }\n"
@@ -45,7 +45,8 @@ static const char style[] =
     "figure { margin: 1.2rem 0 1.8rem }\n"
     ".paper { background: #ffffff; border: 1px solid var(--line); border-radius: .3rem; padding: .5rem; max-width: "
     "46rem }\n"
-    ".paper svg { display: block; margin: 0 auto; max-width: 100%; min-width: min(100%, 32rem); height: auto }\n"
+    ".paper { overflow-x: auto } .paper svg { display: block; margin: 0 auto; max-width: max(100%, 36rem); min-width: "
+    "min(100%, 32rem); height: auto }\n"
     "footer { margin-top: 3rem; border-top: 1px solid var(--line) }\n"
     "@media print { :root { color-scheme: light; --text: #000000; --soft: #333333; --page: #ffffff; --panel: #f4f6f8; "
     "--line: #999999;\n"
@@ -54,7 +55,7 @@ static const char style[] =
     "8pt }\n"
     "  .number, thead th { white-space: normal } th, td { padding: .2rem .4rem }\n"
     "  h1, h2, h3, h4 { break-after: avoid } figure, tr, pre, .alert { break-inside: avoid } .paper { max-width: 14cm; "
-    "border: 0 } }\n";
+    "border: 0 } .paper svg { max-width: 100% } }\n";
 
 static void add_element(struct nl_text *out, const char *open, const char *text, const char *close)
 {
@@ -130,10 +131,13 @@ static void add_table(struct nl_text *out, const struct nl_block *block, int num
     nl_text_add(out, "</tbody></table></div>\n");
 }
 
-static void add_figure(struct nl_text *out, const struct nl_block *block)
+/* A picture that is wider than a small screen scrolls in its own box, as tables do. */
+static void add_figure(struct nl_text *out, const struct nl_block *block, int number)
 {
-    nl_text_add(out, "<figure><div class=\"paper\">\n%s</div>\n", block->drawing);
-    add_element(out, "<figcaption>", block->text, "</figcaption></figure>");
+    nl_text_add(out, "<figure><div class=\"paper\" role=\"region\" tabindex=\"0\" aria-labelledby=\"f%d\">\n%s</div>\n",
+                number, block->drawing);
+    nl_text_add(out, "<figcaption id=\"f%d\">", number);
+    add_element(out, "", block->text, "</figcaption></figure>");
 }
 
 /* Empty but for the data, until the script fills it. */
@@ -182,7 +186,7 @@ static int add_block(struct nl_text *out, const struct nl_document *document, in
     case NL_BLOCK_ITEM: return add_items(out, document, number);
     case NL_BLOCK_CODE: add_element(out, "<pre><code>", block->text, "</code></pre>"); break;
     case NL_BLOCK_TABLE: add_table(out, block, number); break;
-    case NL_BLOCK_FIGURE: add_figure(out, block); break;
+    case NL_BLOCK_FIGURE: add_figure(out, block, number); break;
     case NL_BLOCK_EXPLORER: add_explorer(out, block, number); break;
     }
     return number + 1;

@@ -80,6 +80,7 @@ static void share_line(const struct nl_block *block, int *width, bool *broken)
     int fixed = 0, wanted = 0;
     for (int c = 0; c < block->columns; c++) {
         broken[c] = !block->right[c] && width[c] > LONG_FIELD;
+        width[c] = width[c] > LINE ? LINE : width[c]; /* a text of ten lines leaves the others their room, too */
         *(broken[c] ? &wanted : &fixed) += width[c] + GAP;
     }
     int room = LINE - fixed > LONG_FIELD ? LINE - fixed : LONG_FIELD;

@@ -115,6 +115,26 @@ for kind, points in zip(("bn", "ln"), means, strict=True):
         assert len(error) == 3 and abs(value(y) - statistics.mean(error.values())) < 0.1, (kind, step, value(y), error)
 PYTHON
 
+# Titles of panels that stand side by side do not reach into one another, and a panel without a line says so.
+cat >panels.yaml <<'YAML'
+data: {train: 64, val: 0, test: 64}
+model: {depth: 1, width: 8}
+train: {steps: 4, eval_every: 2}
+sweep: {grid: {norm.kind: [bn, ln], norm.placement: [before, after], train.batch: [16, 32], train.lr: [0.1, 1.0, 1000000]}}
+YAML
+"$NORMLAB_PROGRAM" sweep panels.yaml --no-plot --no-warnings -q --live panels.html --out panels
+look panels.html 'reload None' 'text: no values'
+python3 - <<'PYTHON'
+import xml.etree.ElementTree as tree
+svg = next(e for e in tree.parse("panels.html").getroot().iter("svg"))
+titles = [(float(e.get("y")), float(e.get("x")), e.text) for e in svg.findall("text") if e.text.startswith("placement")]
+rows = {y: sorted((x, text) for at, x, text in titles if at == y) for y, _, _ in titles}
+assert len(titles) == 12 and max(map(len, rows.values())) > 1, titles
+for row in rows.values():
+    for (x, text), (other, _) in zip(row, row[1:]):
+        assert other - x > 6 * len(text), (x, other, text)  # of 12 units, a letter is about half as wide
+PYTHON
+
 # A shard's page is of its own part; a sweep in rounds says which one, and has both answers at the end.
 "$NORMLAB_PROGRAM" sweep short.yaml --no-plot -q --shard 1/2 --live part.html --out p
 look part.html 'reload None' 'p: Done: this part of the sweep, 3 of 6 trials.'
