@@ -289,6 +289,8 @@ static void add_metrics(struct nl_text *out, const struct nl_report_section *s, 
         means = NL_EXPLORE_MEANS / results->cells;
     if ((long long)results->cells * results->seeds * metrics > NL_EXPLORE_VALUES)
         values = NL_EXPLORE_VALUES / (results->cells * results->seeds);
+    if (metrics == 0)
+        nl_explore_note(notes, "No run has a value that could be shown.");
     if (means < metrics)
         nl_explore_note(notes, "%d of %s are here; summary.csv has the others.", means, NL_COUNT(metrics, "metric"));
     if (values < means)

@@ -250,7 +250,7 @@ function pointerAt(svg, event) {
 function spanOf(means, ends, log) {
     let low = Math.min(...means), high = Math.max(...means);
     const on = value => log ? Math.log(value) : value, back = value => log ? Math.exp(value) : value;
-    const room = Math.max(on(high) - on(low), log ? 0.1 : Math.abs(high) / 20);
+    const room = Math.max(3 * (on(high) - on(low)), log ? 0.25 : Math.abs(high) / 4);
     const least = back(on(low) - room), greatest = back(on(high) + room);
     let cut = 0;
     for (const end of ends) {
@@ -305,7 +305,7 @@ function explore(host, data) {
         chart: html("div", {"class": "paper"}),
         read: html("p", {"class": "read", role: "status"}),
         notes: html("ul", {"class": "notes"}),
-        cell: html("section", {"class": "cell", "aria-live": "off"})
+        cell: html("section", {"class": "cell"})
     };
     let marks = [], room = 0; /* the width of the charts */
 

@@ -12,6 +12,7 @@
 /* Made results: four keys, a sine for each curve. */
 struct made {
     int cells, seeds, evaluations;
+    bool bare;       /* no run has a value */
     const char *odd; /* a loss of the first run, in the middle of its curve; NULL: none */
 };
 
@@ -32,7 +33,10 @@ static void add_trial(const struct made *made, int cell, int seed, int trial, st
     double end = 0.1 + 0.001 * (cell % 50) + 0.0003 * seed;
     char *keys = nl_format("%d,%s,%d,%g,%d", trial, cell % 2 ? "bn" : "ln", 2 + cell / (2 * RATES),
                            0.01 * (1 + cell / 2 % RATES), seed);
-    nl_text_add(trials, "%s,done,,10,100,100,%.17g,%.17g,%.17g,%.17g\n", keys, end, 2 * end, end, 3 * end);
+    if (made->bare)
+        nl_text_add(trials, "%s,error,,10,100,100,,,,\n", keys);
+    else
+        nl_text_add(trials, "%s,done,,10,100,100,%.17g,%.17g,%.17g,%.17g\n", keys, end, 2 * end, end, 3 * end);
     for (int i = 1; i <= made->evaluations; i++)
         for (int part = 0; part < 2; part++) {
             bool odd = made->odd && trial == 1 && i == made->evaluations / 2;
@@ -169,6 +173,16 @@ START_TEST(what_is_no_number_is_null)
 }
 END_TEST
 
+START_TEST(no_value_is_a_sentence)
+{
+    char *json = explored_of(&(struct made){.cells = 2, .seeds = 2, .evaluations = 2, .bare = true});
+    expect(json, "{\"notes\":[\"No run has a value that could be shown.\"]");
+    expect(json, "\"failed\":[2,2]");
+    expect(json, "\"metrics\":[]");
+    free(json);
+}
+END_TEST
+
 START_TEST(curves_that_cannot_be_read_are_said)
 {
     char *folder = make(&(struct made){.cells = 2, .seeds = 2, .evaluations = 2});
@@ -192,6 +206,7 @@ int main(void)
     tcase_add_test(tests, more_than_a_page_holds_is_a_sentence);
     tcase_add_test(tests, a_thinned_curve_keeps_its_extremes);
     tcase_add_loop_test(tests, what_is_no_number_is_null, 0, 3);
+    tcase_add_test(tests, no_value_is_a_sentence);
     tcase_add_test(tests, curves_that_cannot_be_read_are_said);
     suite_add_tcase(suite, tests);
     return run_suite(suite);
