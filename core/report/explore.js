@@ -135,6 +135,15 @@ function cellsAt(cells, free, fixed) {
     return out;
 }
 
+/* The values of the free keys where a cell is seen at all: as they are, or else those of the cell that has most of them. */
+function settled(cells, free, fixed) {
+    if (cellsAt(cells, free, fixed).length)
+        return fixed;
+    const agreement = levels => free.filter(({key}) => levels[key] === fixed[key]).length;
+    const best = cells.reduce((a, b) => agreement(b) > agreement(a) ? b : a);
+    return fixed.map((value, key) => free.some(at => at.key === key) ? best[key] : value);
+}
+
 /* The keys whose values differ anywhere, which name a cell. */
 const namingKeys = data =>
     data.keys.map((key, index) => index).filter(index => new Set(data.cells.map(levels => levels[index])).size > 1);
@@ -238,6 +247,9 @@ function drawFrame(svg, box, x, y) {
         y.title));
 }
 
+/* The width of a picture in this box, without its padding. */
+const widthOf = box => Math.max(260, Math.floor(box.clientWidth - 16));
+
 /* The place of a pointer in the units of the picture. */
 function pointerAt(svg, event) {
     const seen = svg.getBoundingClientRect(), view = svg.viewBox.baseVal;
@@ -291,9 +303,9 @@ function explore(host, data) {
         lines: data.lines,
         fixed: data.keys.map(key => key.usual),
         hidden: new Set(),
-        logX: null,
+        logX: null, /* null: as the values ask for; bars likewise */
         logY: false,
-        bars: null,    /* null: as the values ask for */
+        bars: null,
         current: null, /* the mark that is read */
         cell: null,
         curve: 0,
@@ -335,16 +347,18 @@ function explore(host, data) {
 
     function change(part) {
         Object.assign(state, part, {current: null});
-        const all = "metric" in state.x;
-        for (const {key, optional} of free()) { /* a value that the select has */
-            if (state.fixed[key] === ALL && !all)
-                state.fixed[key] = data.keys[key].usual;
-            if (state.fixed[key] === NOWHERE && !optional)
-                state.fixed[key] = data.keys[key].usual;
-        }
         drawControls();
         drawChart();
         drawCell();
+    }
+
+    /* Other axes or lines, and with them other free keys, whose values must be some that their selects have. */
+    function changeAxes(part) {
+        Object.assign(state, part);
+        for (const {key, optional} of free())
+            if (state.fixed[key] === ALL ? "key" in state.x : state.fixed[key] === NOWHERE && !optional)
+                state.fixed[key] = data.keys[key].usual;
+        change({fixed: settled(data.cells, free(), state.fixed)});
     }
 
     function chooseX(value) {
@@ -352,12 +366,12 @@ function explore(host, data) {
         if (value[0] === "m") {
             for (const {key} of freeKeys(data.cells, [state.lines], data.keys.length))
                 state.fixed[key] = ALL;
-            change({x: {metric: index}, logX: null});
+            changeAxes({x: {metric: index}, logX: null});
             return;
         }
         const others = several.filter(key => key !== index);
         const before = "key" in state.x && others.includes(state.x.key) ? state.x.key : others.length ? others[0] : -1;
-        change({
+        changeAxes({
             x: {key: index},
             logX: null,
             lines: state.lines === index ? before : state.lines,
@@ -383,7 +397,7 @@ function explore(host, data) {
             out.push(chooser("Lines", lines.concat([[-1, "one colour for all"]]), state.lines, value => {
                 if ("metric" in state.x && state.lines >= 0)
                     state.fixed[state.lines] = ALL;
-                change({lines: Number(value), hidden: new Set()});
+                changeAxes({lines: Number(value), hidden: new Set()});
             }));
         for (const {key, optional} of free()) {
             const at = data.keys[key], options = at.labels.map((label, index) => [index, label]);
@@ -413,13 +427,8 @@ function explore(host, data) {
     const bars = () => state.bars === null ? seen().length <= 100 : state.bars;
     const seen = () => cellsAt(data.cells, free(), state.fixed).filter(cell => !state.hidden.has(lineOf(cell)));
 
-    function valuesOfX(cells) {
-        const key = keyOfX();
-        if (key)
-            return key.at || [];
-        const metric = data.metrics[state.x.metric];
-        return (cells || data.cells.map((levels, cell) => cell)).map(cell => metric.mean[cell]).filter(is);
-    }
+    /* All values that the horizontal axis may show; none of words. */
+    const valuesOfX = () => keyOfX() ? keyOfX().at || [] : data.metrics[state.x.metric].mean.filter(is);
     const canLogX = () => {
         const values = valuesOfX();
         return values.length > 1 && values.every(value => value > 0);
@@ -503,13 +512,63 @@ function explore(host, data) {
         return {out, zeros};
     }
 
+    const hasInterval = mark => is(mark.mean) && is(mark.lower) && is(mark.upper);
+    const axisTitle = () => keyOfX() ? keyOfX().title : titled(data.metrics[state.x.metric]);
+
+    /* The horizontal axis between two places: numbers where they belong, or words side by side. */
+    function fitX(out, left, right) {
+        const key = keyOfX();
+        if (key && !key.at) {
+            const x = scaleOf(-0.5, key.labels.length - 0.5, false, left, right, 0);
+            return {...x, ticks: key.labels.map((label, index) => [x.place(index), label])};
+        }
+        const values = out.map(mark => mark.x).filter(is), log = logX() && values.every(value => value > 0);
+        const x = values.length ? scaleOf(Math.min(...values), Math.max(...values), log, left, right, 0.06) :
+                                  scaleOf(0, 1, false, left, right, 0);
+        if (key) {
+            const levels = key.at.map((at, index) => index).filter(index => values.includes(key.at[index]));
+            levels.sort((a, b) => key.at[a] - key.at[b]);
+            return {...x, ticks: levels.map(index => [x.place(key.at[index]), key.labels[index]])};
+        }
+        const scale = data.metrics[state.x.metric].scale,
+              ticks = ticksOf(x.low * scale, x.high * scale, log, room / 80);
+        return {...x, ticks: ticks.map(at => [x.place(at / scale), number(at)])};
+    }
+
+    /* Both axes, with their ticks, and the box between them. cut: ends of intervals that it does not reach. */
+    function fit(out, valued, metric) {
+        const ends = bars() ? valued.filter(hasInterval).flatMap(mark => [mark.lower, mark.upper]) : [];
+        const {low, high, cut} =
+            valued.length ? spanOf(valued.map(mark => mark.mean), ends, state.logY) : {low: 0, high: 1, cut: 0};
+        const values = scaleOf(low, high, state.logY, 0, 1, 0.06);
+        const ticks =
+            valued.length ? ticksOf(values.low * metric.scale, values.high * metric.scale, state.logY, 6) : [];
+        const box = {
+            left: 30 + Math.max(0, ...ticks.map(at => width(number(at)))),
+            right: room - 14,
+            top: 12,
+            bottom: Math.max(236, Math.min(396, Math.floor(0.62 * room - 48)))
+        };
+        const labels = keyOfX() && !keyOfX().at ? keyOfX().labels : [], slot = (box.right - box.left) / labels.length;
+        const turned = labels.some(label => width(label) > slot - 4);
+        if (turned)
+            box.left = Math.max(box.left, ...labels.map((label, index) => width(label) / 2 - slot * (index + 0.5)));
+        box.height = box.bottom + (turned ? 34 + 0.87 * Math.max(...labels.map(width)) : 48);
+        const y = scaleOf(low, high, state.logY, box.bottom, box.top, 0.06);
+        return {
+            box,
+            x: {...fitX(out, box.left, box.right), turned},
+            y: {...y, ticks: ticks.map(at => [y.place(at / metric.scale), number(at)])},
+            cut
+        };
+    }
+
     function drawChart() {
-        const metric = data.metrics[state.y], key = keyOfX();
-        const cells = seen();
+        const metric = data.metrics[state.y], cells = seen();
         const {out, zeros} = marksOf(cells, metric), valued = out.filter(mark => is(mark.mean) && !mark.nowhere);
         marks = [];
         parts.read.textContent = "";
-        const here = room = Math.max(260, Math.floor(parts.chart.clientWidth - 16));
+        room = widthOf(parts.chart);
         if (!cells.length) {
             parts.chart.replaceChildren(html(
                 "p", {"class": "empty"},
@@ -518,52 +577,17 @@ function explore(host, data) {
             say([]);
             return;
         }
-        const ends = valued.flatMap(mark => bars() && is(mark.lower) && is(mark.upper) ? [mark.lower, mark.upper] : []);
-        const span =
-            valued.length ? spanOf(valued.map(mark => mark.mean), ends, state.logY) : {low: 0, high: 1, cut: 0};
+        const {box, x, y, cut} = fit(out, valued, metric), title = axisTitle();
         const svg = shape("svg", {
-            width: here,
+            viewBox: `0 0 ${room} ${box.height}`,
+            width: room,
+            height: box.height,
             tabindex: 0,
             role: "application",
-            "aria-label":
-                `Chart. Horizontal axis: ${key ? key.title : titled(data.metrics[state.x.metric])}. Vertical axis: ` +
-                `${titled(metric)}. The arrow keys go from mark to mark, Enter shows the runs of a mark.`
+            "aria-label": `Chart. Horizontal axis: ${title}. Vertical axis: ${
+                titled(metric)}. The arrow keys go from mark to mark, Enter shows the runs of a mark.`
         });
-        const yValues = scaleOf(span.low, span.high, state.logY, 0, 1, 0.06);
-        const yTicks =
-            valued.length ? ticksOf(yValues.low * metric.scale, yValues.high * metric.scale, state.logY, 6) : [];
-        const box = {left: 30 + Math.max(0, ...yTicks.map(at => width(number(at)))), right: here - 14, top: 12};
-        const levels = key ?
-            [...new Set(out.filter(mark => !mark.level).map(mark => data.cells[mark.cell][state.x.key]))].sort(
-                (a, b) => a - b) :
-            [];
-        const words = key && !key.at, labels = words ? key.labels : [];
-        const slot = (box.right - box.left) / Math.max(1, labels.length);
-        const turned = words && labels.some(label => width(label) > slot - 4);
-        if (turned)
-            box.left = Math.max(box.left, ...labels.map((label, index) => width(label) / 2 - slot * (index + 0.5)));
-        box.bottom = Math.max(236, Math.min(396, Math.floor(0.62 * here - 48)));
-        box.height = box.bottom + (turned ? 34 + 0.87 * Math.max(...labels.map(width)) : 48);
-        svg.setAttribute("viewBox", `0 0 ${here} ${box.height}`);
-        svg.setAttribute("height", box.height);
-        const y = scaleOf(span.low, span.high, state.logY, box.bottom, box.top, 0.06);
-        const xs = words ? [0, labels.length - 1] :
-            key          ? key.at.filter((at, index) => levels.includes(index)) :
-                           valuesOfX(out.map(mark => mark.cell));
-        const log = logX() && xs.length > 0 && xs.every(at => at > 0);
-        const x = words ? scaleOf(-0.5, labels.length - 0.5, false, box.left, box.right, 0) :
-            xs.length   ? scaleOf(Math.min(...xs), Math.max(...xs), log, box.left, box.right, 0.06) :
-                          scaleOf(0, 1, false, box.left, box.right, 0);
-        const xTicks = words ?
-            labels.map((label, index) => [x.place(index), label]) :
-            key ?
-            [...new Set(xs)].sort((a, b) => a - b).map(at => [x.place(at), key.labels[key.at.indexOf(at)]]) :
-            ticksOf(
-                x.low * data.metrics[state.x.metric].scale, x.high * data.metrics[state.x.metric].scale, log, here / 80)
-                .map(at => [x.place(at / data.metrics[state.x.metric].scale), number(at)]);
-        drawFrame(
-            svg, box, {ticks: xTicks, turned, title: key ? key.title : titled(data.metrics[state.x.metric])},
-            {ticks: yTicks.map(at => [y.place(at / metric.scale), number(at)]), title: titled(metric)});
+        drawFrame(svg, box, {...x, title}, {...y, title: titled(metric)});
         const clip = `${id}-clip`;
         svg.append(shape(
             "defs", {},
@@ -577,7 +601,7 @@ function explore(host, data) {
             (line, index) => drawLine(
                 inside.appendChild(shape("g", {"data-line": line})), over.appendChild(shape("g", {"data-line": line})),
                 out.filter(mark => mark.line === line && !mark.nowhere), styleOf(line), x, y, box,
-                key ? (index - (lines.length - 1) / 2) * Math.min(4, 0.4 * slotOf(xTicks, here) / lines.length) : 0));
+                keyOfX() ? (index - (lines.length - 1) / 2) * Math.min(4, 0.4 * slotOf(x.ticks) / lines.length) : 0));
         if (!valued.length)
             over.append(shape(
                 "text", {x: (box.left + box.right) / 2, y: (box.top + box.bottom) / 2, "text-anchor": "middle"},
@@ -587,15 +611,12 @@ function explore(host, data) {
             {"class": "here", r: 9, fill: "none", stroke: "#1b1f24", "stroke-width": 2, visibility: "hidden"}));
         listen(svg);
         parts.chart.replaceChildren(svg);
-        say(sentences(out, zeros, span, metric, ends.length));
+        say(sentences(out, zeros, cut, metric));
         readCurrent();
     }
 
     /* The least distance between ticks. */
-    function slotOf(ticks, otherwise) {
-        const places = ticks.map(tick => tick[0]).sort((a, b) => a - b);
-        return Math.min(otherwise, ...places.slice(1).map((at, index) => at - places[index]));
-    }
+    const slotOf = ticks => Math.min(room, ...ticks.slice(1).map((tick, index) => tick[0] - ticks[index][0]));
 
     function drawLine(inside, over, of, style, x, y, box, shift) {
         const stroke = {stroke: style.colour, fill: "none"},
@@ -617,7 +638,7 @@ function explore(host, data) {
                 continue;
             }
             const py = y.place(mark.mean);
-            if (drawn && is(mark.lower) && is(mark.upper)) {
+            if (drawn && hasInterval(mark)) {
                 const low = state.logY && !(mark.lower > 0) ? box.bottom + 9 : y.place(mark.lower),
                       high = y.place(mark.upper);
                 inside.append(shape("path", {
@@ -681,7 +702,7 @@ function explore(host, data) {
     }
 
     /* What the picture does not say by itself. */
-    function sentences(out, zeros, span, metric, intervals) {
+    function sentences(out, zeros, cut, metric) {
         const fixed = free()
                           .filter(at => state.fixed[at.key] !== ALL && !at.optional)
                           .map(at => at.key); /* which the selects say */
@@ -721,13 +742,12 @@ function explore(host, data) {
         if (also.length)
             list.push(`${also.map(index => data.keys[index].title).join(" and ")} ${
                 agree(also.length, "changes", "change")} along with the other keys.`);
+        const intervals = !bars() ? "intervals are said where a mark is read" :
+            out.some(hasInterval) ? `bars are ${data.interval}s` :
+                                    "there are no intervals";
         list.push(
-            intervals ? `Marks are means over the runs of a cell; bars are ${data.interval}s.` +
-                    (span.cut ?
-                         ` ${count(span.cut, "end")} of bars ${agree(span.cut, "lies", "lie")} beyond the axis.` :
-                         "") :
-                        `Marks are means over the runs of a cell; ${
-                            bars() ? "there are no intervals" : "intervals are said where a mark is read"}.`);
+            `Marks are means over the runs of a cell; ${intervals}.` +
+            (cut ? ` ${count(cut, "end")} of bars ${agree(cut, "lies", "lie")} beyond the axis.` : ""));
         return list;
     }
 
@@ -879,7 +899,7 @@ function explore(host, data) {
                             .filter(([index]) => all.some(line => line[1] === index));
         if (!choices.some(([index]) => index === state.curve))
             state.curve = choices[0][0];
-        const host = html("div", {"class": "paper"}), read = html("p", {"class": "read", role: "status"});
+        const paper = html("div", {"class": "paper"}), read = html("p", {"class": "read", role: "status"});
         const controls =
             html("div", {"class": "controls"}, chooser("Curves", choices, state.curve, value => {
                      state.curve = Number(value);
@@ -891,10 +911,10 @@ function explore(host, data) {
                               refocus(".cell input");
                           })));
         const lines = all.filter(line => line[1] === state.curve);
-        drawCurves(host, read, cell, lines, data.curves[state.curve]);
+        drawCurves(paper, read, cell, lines, data.curves[state.curve]);
         const legend =
             lines.map(([seed]) => html("span", {"class": "check"}, seedSwatch(seed), `seed ${data.seeds[seed]}`));
-        return [controls, html("div", {"class": "seeds"}, ...legend), host, read];
+        return [controls, html("div", {"class": "seeds"}, ...legend), paper, read];
     }
 
     function refocus(selector) {
@@ -912,13 +932,13 @@ function explore(host, data) {
         "svg", {width: 30, height: 14, viewBox: "0 0 30 14", "aria-hidden": "true"},
         shape("line", {x1: 1, x2: 29, y1: 7, y2: 7, "stroke-width": 2, ...seedStyle(seed)}));
 
-    function drawCurves(host, read, cell, lines, curve) {
-        const here = room, height = Math.max(240, Math.min(360, Math.floor(0.5 * here))), log = state.logCurve;
+    function drawCurves(paper, read, cell, lines, curve) {
+        const height = Math.max(240, Math.min(360, Math.floor(0.5 * room))), log = state.logCurve;
         const good = value => is(value) && (!log || value > 0);
         const values = lines.flatMap(line => line.slice(3).flat().filter(good)),
               steps = lines.flatMap(line => data.steps[line[2]]);
         if (!values.length) {
-            host.replaceChildren(html("p", {"class": "empty"}, "No value of its curves can be drawn on this axis."));
+            paper.replaceChildren(html("p", {"class": "empty"}, "No value of its curves can be drawn on this axis."));
             return;
         }
         const least = values.reduce((a, b) => Math.min(a, b)), greatest = values.reduce((a, b) => Math.max(a, b));
@@ -926,7 +946,7 @@ function explore(host, data) {
               yTicks = ticksOf(yValues.low * curve.scale, yValues.high * curve.scale, log, 5);
         const box = {
             left: 30 + Math.max(...yTicks.map(at => width(number(at)))),
-            right: here - 14,
+            right: room - 14,
             top: 12,
             bottom: height - 48,
             height
@@ -934,8 +954,8 @@ function explore(host, data) {
         const y = scaleOf(least, greatest, log, box.bottom, box.top, 0.04);
         const x = scaleOf(0, steps.reduce((a, b) => Math.max(a, b), 1), false, box.left, box.right, 0);
         const svg = shape("svg", {
-            viewBox: `0 0 ${here} ${height}`,
-            width: here,
+            viewBox: `0 0 ${room} ${height}`,
+            width: room,
             height,
             tabindex: 0,
             role: "application",
@@ -944,7 +964,7 @@ function explore(host, data) {
         });
         drawFrame(
             svg, box,
-            {ticks: ticksOf(x.low, x.high, false, here / 90).map(at => [x.place(at), number(at)]), title: "step"},
+            {ticks: ticksOf(x.low, x.high, false, room / 90).map(at => [x.place(at), number(at)]), title: "step"},
             {ticks: yTicks.map(at => [y.place(at / curve.scale), number(at)]), title: titled(curve)});
         lines.forEach(
             line => drawRun(
@@ -972,7 +992,7 @@ function explore(host, data) {
             event.preventDefault();
             show(at + (event.key === "ArrowRight" ? 1 : -1));
         });
-        host.replaceChildren(svg);
+        paper.replaceChildren(svg);
         const bad = lines.filter(line => line.slice(3).flat().some(value => !good(value)))
                         .map(line => `seed ${data.seeds[line[0]]}`);
         read.textContent = bad.length ?
@@ -1032,14 +1052,11 @@ function explore(host, data) {
     }
 
     host.append(parts.controls, parts.lines, parts.chart, parts.read, parts.notes, parts.cell);
-    change({});
+    changeAxes({});
     new ResizeObserver(() => {
-        if (Math.max(260, Math.floor(parts.chart.clientWidth - 16)) === room)
+        if (widthOf(parts.chart) === room)
             return;
-        const current = state.current;
         drawChart();
-        state.current = current;
-        readCurrent();
         drawCell();
     }).observe(parts.chart);
 }

@@ -321,6 +321,9 @@ def check_functions(browser):
     check(free == [{"key": 1, "optional": True}], free)
     check(browser.run("cellsAt([[0,-1],[0,0],[1,-1],[1,1]], [{key: 1, optional: false}], [0, 0])") == [0, 1, 2], "a key that does not apply has any value")
     check(browser.run("cellsAt([[0,-1],[0,0]], [{key: 1, optional: true}], [0, 0])") == [1], "unless it may apply")
+    # a grid that lacks the usual combination: another that it has is shown first
+    settled = "settled([[0,0,0],[0,1,2],[1,1,1]], [{key: 1, optional: false}, {key: 2, optional: false}], [5, %d, %d])"
+    check(browser.run(settled % (1, 2)) == [5, 1, 2] and browser.run(settled % (1, 0)) == [5, 0, 0] and browser.run(settled % (1, 7)) == [5, 1, 2], "settled")
 
 
 with Browser() as browser:

@@ -110,6 +110,7 @@ START_TEST(contents_come_once)
         ck_assert_int_eq(count(markdown, "- [Second](#"), contents);
         ck_assert(!contents || strstr(markdown, "- [First](#") < strstr(markdown, "## First"));
         ck_assert_int_eq(count(html, "<nav"), contents);
+        ck_assert(!strstr(html, "script")); /* a page without an explorer has none, and allows none */
         ck_assert_int_eq(count(latex, "\\tableofcontents"), contents);
         free(html);
         free(markdown);
