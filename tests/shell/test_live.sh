@@ -122,7 +122,7 @@ model: {depth: 1, width: 8}
 train: {steps: 4, eval_every: 2}
 sweep: {grid: {norm.kind: [bn, ln], norm.placement: [before, after], train.batch: [16, 32], train.lr: [0.1, 1.0, 1000000]}}
 YAML
-"$NORMLAB_PROGRAM" sweep panels.yaml --no-plot --no-warnings -q --live panels.html --out panels
+"$NORMLAB_PROGRAM" sweep panels.yaml --no-plot --no-warnings -q --live panels.html --out panels >/dev/null
 look panels.html 'reload None' 'text: no values'
 python3 - <<'PYTHON'
 import xml.etree.ElementTree as tree
