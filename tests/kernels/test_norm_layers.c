@@ -19,7 +19,7 @@ static const struct {
     {"point", 1e-10, 24}, /* exp to 2 ulp, a quotient, products; sums of some hundred terms of either sign */
     {"mix", 1e-10, 24},     {"average", 1e-10, 24}, /* sums of some hundred terms */
     {"sample", 1e-10, 24},  {"white", 1e-10, 24},   {"lengths", 1e-10, 24},
-    {"formula", 1e-10, 24},                        /* rounding of single operations, in double */
+    {"formula", 1e-10, 64},                        /* each operation rounds by itself */
     {"root", 1e-10, 24},    {"steep", 1e-10, 1e6}, /* what rounding in a covariance does to its whitening grows with its
                                                      condition, which is that */
 };
