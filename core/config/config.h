@@ -323,6 +323,9 @@ bool nl_section_is_aside(const char *section);
 const struct nl_norm *nl_norm_of(const struct nl_config *config);
 const struct nl_norm *nl_norm_of_kind(const struct nl_config *config, int kind);
 
+/* What legends and tables call a normalizer, by its name in norm.kind ("BN"); a formula by norm.name. */
+const char *nl_norm_label(const struct nl_config *config, const char *kind);
+
 /* norm.history, or what the normalizer's authors use where it is auto. */
 int nl_norm_history(const struct nl_config *config, const struct nl_norm *norm);
 

@@ -61,6 +61,12 @@ const struct nl_norm *nl_norm_of_kind(const struct nl_config *config, int kind)
     return norm ? norm : nl_norms[kind];
 }
 
+const char *nl_norm_label(const struct nl_config *config, const char *kind)
+{
+    bool named = strcmp(kind, nl_norm_formula.name) == 0 && *config->norm.name;
+    return named ? config->norm.name : nl_norm_find(kind)->label;
+}
+
 const struct nl_norm *nl_norm_of(const struct nl_config *config)
 {
     return nl_norm_of_kind(config, config->norm.kind);

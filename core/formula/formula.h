@@ -152,6 +152,12 @@ bool nl_formula_cancels_bias(const struct nl_formula *formula);
  * states need, with the declarations. Whatever else a formula's text says is not in it. New string. */
 char *nl_formula_canonical(const struct nl_formula *formula);
 
+/* Adds members to a JSON object: "program", a list of nodes, operands before what is made of them, each an operator's
+ * name, the numbers of its operands, and a constant's value, a parameter's number, a state's name, or the axes that a
+ * reduction takes away; which of them "y" and "evaluation" are; "groups"; the "axes" of each parameter, and of each of
+ * the "states". */
+void nl_formula_describe(const struct nl_formula *formula, struct nl_text *json);
+
 /* The programs as statements that a person can read, and how often each goes over x; new string. */
 char *nl_formula_listing(const struct nl_formula *formula);
 

@@ -72,6 +72,54 @@ char *nl_formula_canonical(const struct nl_formula *formula)
     return out.at;
 }
 
+/* ---- for other programs ---- */
+
+/* Numbers node i after what it is made of, and writes it as ["SUM", 3, 7]: operands, then what else there is of it. */
+static int add_json(struct nl_text *out, const struct nl_formula *formula, int *number, int *count, int i)
+{
+    const struct nl_formula_node *node = &formula->node[i];
+    char value[32];
+    if (number[i] != NOWHERE)
+        return number[i];
+    for (int k = 0; k < 3; k++)
+        if (node->operand[k] != NOWHERE)
+            add_json(out, formula, number, count, node->operand[k]);
+    nl_text_add(out, "%s[\"%s\"", *count ? ", " : "", names[node->op]);
+    number[i] = (*count)++;
+    for (int k = 0; k < 3; k++)
+        if (node->operand[k] != NOWHERE)
+            nl_text_add(out, ", %d", number[node->operand[k]]);
+    if (node->op == NL_OP_CONSTANT)
+        nl_text_add(out, ", %s", nl_double_text(node->value, value));
+    if (node->op == NL_OP_PARAMETER || node->op == NL_OP_NUMBER)
+        nl_text_add(out, ", %d", node->index);
+    if (node->op == NL_OP_STATE)
+        nl_text_add(out, ", \"%s\"", formula->state[node->index].name);
+    if (node->over)
+        nl_text_add(out, ", %u", node->over);
+    nl_text_add(out, "]");
+    return number[i];
+}
+
+void nl_formula_describe(const struct nl_formula *formula, struct nl_text *json)
+{
+    int *number = nl_alloc((size_t)formula->count, sizeof *number), count = 0;
+    for (int i = 0; i < formula->count; i++)
+        number[i] = NOWHERE;
+    nl_text_add(json, ", \"program\": [");
+    int y = add_json(json, formula, number, &count, formula->training.y);
+    int evaluation = add_json(json, formula, number, &count, formula->evaluation.y);
+    nl_text_add(json, "], \"y\": %d, \"evaluation\": %d, \"groups\": %d, \"axes\": [", y, evaluation,
+                formula->groups > 0 ? formula->groups : 1);
+    for (int i = 0; i < formula->parameters; i++)
+        nl_text_add(json, "%s%u", i ? ", " : "", formula->parameter[i].axes);
+    nl_text_add(json, "], \"kept\": {");
+    for (int i = 0; i < formula->states; i++)
+        nl_text_add(json, "%s\"%s\": %u", i ? ", " : "", formula->state[i].name, formula->state[i].axes);
+    nl_text_add(json, "}");
+    free(number);
+}
+
 /* ---- to be read ---- */
 
 /* Values that get a name: reductions, what is read more than once, and what is asked for. */

@@ -153,6 +153,13 @@ static void backward(const struct nl_run *run, const void *arguments)
 
 NL_KERNEL(formula) = {.forward = forward, .backward = backward};
 
+static void describe(const void *arguments, struct nl_text *json)
+{
+    const struct nl_formula_call *op = arguments;
+    nl_formula_describe(nl_formula_of(op->set.norm), json);
+    nl_describe_override(json, "eps", op->set.eps);
+}
+
 NL_OPERATION(formula) = {
     .name = "formula",
     .arguments = sizeof(struct nl_formula_call),
@@ -173,5 +180,6 @@ NL_OPERATION(formula) = {
     .is_apart = is_apart,
     .may_be_fixed = may_be_fixed,
     .work = work,
+    .describe = describe,
     .reference = NL_REFERENCES(formula),
 };

@@ -32,12 +32,14 @@ bool nl_factor_has_words(const struct nl_factor *factor)
 }
 
 /* The second part of the pair in plot.labels or plot.colours that names this value. */
-static bool paired(const char *pairs, const struct nl_factor *factor, int level, char out[96])
+static bool paired(const struct nl_experiment *experiment, const char *pairs, const struct nl_factor *factor, int level,
+                   char out[96])
 {
     char name[64];
-    const struct nl_norm *norm = is_kind(factor) ? nl_norm_find(factor->value[level]) : NULL;
+    const char *value = factor->value[level],
+               *label = is_kind(factor) ? nl_norm_label(&experiment->config, value) : value;
     for (int i = 0; nl_pair_at(pairs, i, name, out); i++)
-        if (strcmp(name, factor->value[level]) == 0 || (norm && strcmp(name, norm->label) == 0))
+        if (strcmp(name, value) == 0 || strcmp(name, label) == 0)
             return true;
     return false;
 }
@@ -45,10 +47,10 @@ static bool paired(const char *pairs, const struct nl_factor *factor, int level,
 char *nl_level_label(const struct nl_experiment *experiment, const struct nl_factor *factor, int level)
 {
     char label[96];
-    if (paired(experiment->config.plot.labels, factor, level, label))
+    if (paired(experiment, experiment->config.plot.labels, factor, level, label))
         return nl_strdup(label);
     if (is_kind(factor))
-        return nl_strdup(nl_norm_find(factor->value[level])->label);
+        return nl_strdup(nl_norm_label(&experiment->config, factor->value[level]));
     double number = nl_factor_has_words(factor) ? NAN : nl_factor_number(factor, level);
     bool whole = fabs(number) < 1e6 && number == floor(number); /* 20544, not 2.054e4 */
     return isfinite(number) && !whole ? nl_number_label(number, 4) : nl_strdup(factor->value[level]);
@@ -72,7 +74,8 @@ static char *words_of(const struct nl_picture *picture, const int *level, const 
             const struct nl_factor *factor = &results->factor[i];
             if (!which[i] || level[i] == NL_INAPPLICABLE || is_kind(factor) != (pass == 0))
                 continue;
-            bool bare = is_kind(factor) || paired(picture->experiment->config.plot.labels, factor, level[i], ignored);
+            bool bare = is_kind(factor) ||
+                        paired(picture->experiment, picture->experiment->config.plot.labels, factor, level[i], ignored);
             char *title = nl_factor_title(factor), *value = nl_level_label(picture->experiment, factor, level[i]);
             nl_text_add(&out, "%s%s%s%s", out.length ? ", " : "", bare ? "" : title, bare ? "" : " ", value);
             free(title);
@@ -187,7 +190,7 @@ static void take_colour(const struct nl_picture *picture, const struct nl_factor
                         struct nl_style *style)
 {
     char text[96];
-    if (paired(picture->experiment->config.plot.colours, factor, level, text))
+    if (paired(picture->experiment, picture->experiment->config.plot.colours, factor, level, text))
         nl_colour_read(text, &style->colour);
 }
 
@@ -218,10 +221,11 @@ static void make_arms(struct nl_chart *chart, const struct assignment *assignmen
                                .tracks = method->tracks,
                                .reference = method->reference,
                                .style = {0x404040, 7, 1}};
-        char *label = words_of(chart->picture, method->level, assignment->colour,
-                               norm_varies && assignment->main < 0 ? ""
-                               : norm_varies                       ? nl_norms[method->norm]->label
-                                                                   : nl_results_label(chart->picture->results));
+        char *label =
+            words_of(chart->picture, method->level, assignment->colour,
+                     norm_varies && assignment->main < 0 ? ""
+                     : norm_varies ? nl_norm_label(&chart->picture->experiment->config, nl_norm_names[method->norm])
+                                   : nl_results_label(chart->picture->results));
         arm->label = nl_format("%s%s", label, method->leaks ? NL_LEAKS_MARK : "");
         free(label);
         if (level != NL_INAPPLICABLE)

@@ -69,10 +69,9 @@ static const char *short_name(const struct nl_results *results, const bool *grou
 static char *label_of(const struct nl_results *results, const struct nl_cell *cell, const bool *grouped, bool leaks)
 {
     struct nl_text label = {0};
-    const struct nl_norm *norm = nl_norms[nl_cell_norm(results, cell)];
     int kind = nl_results_factor(results, "norm.kind");
     if (kind >= 0 && grouped[kind])
-        nl_text_add(&label, "%s", norm->label);
+        nl_text_add(&label, "%s", nl_results_norm_label(results, nl_cell_norm(results, cell)));
     bool inside = label.length > 0; /* "BN (placement after, eps 0.1)" */
     int written = 0;
     for (int i = 0; i < results->factors; i++) {

@@ -204,6 +204,7 @@ int nl_results_of(struct nl_csv *csv, const struct nl_experiment *experiment, co
                                .csv = *csv,
                                .import = experiment->import,
                                .base_norm = experiment->import ? norm_index("none") : experiment->config.norm.kind,
+                               .formula = nl_norm_label(&experiment->config, nl_norm_formula.name),
                                .first_seeds = experiment->rounds.first_seeds};
     *csv = (struct nl_csv){0};
     int seed = -1;
@@ -294,9 +295,14 @@ int nl_cell_norm(const struct nl_results *results, const struct nl_cell *cell)
     return kind >= 0 ? kind : results->base_norm;
 }
 
+const char *nl_results_norm_label(const struct nl_results *results, int kind)
+{
+    return kind == NL_NORM_formula ? results->formula : nl_norms[kind]->label;
+}
+
 const char *nl_results_label(const struct nl_results *results)
 {
-    return results->import ? "all runs" : nl_norms[results->base_norm]->label;
+    return results->import ? "all runs" : nl_results_norm_label(results, results->base_norm);
 }
 
 struct nl_config nl_cell_config(const struct nl_results *results, const struct nl_experiment *experiment,

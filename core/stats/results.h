@@ -51,6 +51,7 @@ struct nl_results {
     int planned, missing; /* trials that the experiment asks for; those of them that are not there */
     int status;     /* column */
     int base_norm;  /* norm.kind of what no axis sets */
+    const char *formula;            /* what legends call norm.kind formula */
     const struct nl_import *import; /* the runs are another program's; NULL: they were trained here */
 };
 
@@ -72,6 +73,7 @@ int nl_cell_norm(const struct nl_results *results, const struct nl_cell *cell); 
 /* What runs are called where nothing else tells them apart: by their normalizer, "BN"; imported ones, of which nobody
  * knows it, "all runs". */
 const char *nl_results_label(const struct nl_results *results);
+const char *nl_results_norm_label(const struct nl_results *results, int kind); /* of norm.kind: "BN" */
 
 /* The experiment's configuration with the cell's values. */
 struct nl_config nl_cell_config(const struct nl_results *results, const struct nl_experiment *experiment,

@@ -106,7 +106,7 @@ static char *baseline_title(const struct nl_table_builder *m)
     const struct nl_match *baseline = &m->experiment->baseline;
     for (int k = 0; k < baseline->keys; k++) {
         struct nl_factor factor = {.key = baseline->key[k], .values = 1, .value = baseline->values[k].at};
-        char *value = nl_level_text(&factor, 0);
+        char *value = nl_level_text(m, &factor, 0);
         bool kind = strcmp(factor.key->name, "norm.kind") == 0;
         nl_text_add(&out, "%s%s%s%s", k ? ", " : "", kind ? "" : nl_key_title(factor.key), kind ? "" : " ", value);
         free(value);

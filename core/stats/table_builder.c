@@ -66,19 +66,18 @@ struct nl_entry *nl_table_row(struct nl_table_builder *m)
     return row;
 }
 
-char *nl_level_text(const struct nl_factor *factor, int level)
+char *nl_level_text(const struct nl_table_builder *m, const struct nl_factor *factor, int level)
 {
     const char *value = factor->value[level];
-    const struct nl_norm *norm = strcmp(factor->key->name, "norm.kind") == 0 ? nl_norm_find(value) : NULL;
-    if (norm)
-        return nl_strdup(norm->label);
+    if (strcmp(factor->key->name, "norm.kind") == 0)
+        return nl_strdup(nl_norm_label(&m->experiment->config, value));
     return factor->key->type == NL_TYPE_REAL ? nl_format("%.4g", nl_factor_number(factor, level)) : nl_strdup(value);
 }
 
 char *nl_cell_level_text(const struct nl_table_builder *m, const struct nl_cell *cell, int factor)
 {
     const struct nl_factor *from = &m->results->factor[factor];
-    char *text = nl_level_text(from, cell->level[factor]);
+    char *text = nl_level_text(m, from, cell->level[factor]);
     if (strcmp(from->key->name, "norm.kind") != 0 || !nl_cell_leaks(m->results, m->experiment, cell))
         return text;
     char *marked = nl_format("%s%s", text, NL_LEAKS_MARK);

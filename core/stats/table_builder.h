@@ -28,7 +28,8 @@ char *nl_table_title(const struct nl_table_builder *m); /* "test error, %"; new 
 /* All columns are there: the first entry of a new row, all of them empty. */
 struct nl_entry *nl_table_row(struct nl_table_builder *m);
 
-char *nl_level_text(const struct nl_factor *factor, int level); /* "BN", "0.03162"; new string */
+char *nl_level_text(const struct nl_table_builder *m, const struct nl_factor *factor,
+                    int level); /* "BN", "0.03162"; new string */
 /* The text of a cell's level, where it has one; a normalizer that leaks is marked. New string. */
 char *nl_cell_level_text(const struct nl_table_builder *m, const struct nl_cell *cell, int factor);
 /* Adds a sentence where networks see ahead. */

@@ -7,6 +7,7 @@ returns what the node puts out: a tensor, or a tuple of them.
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable
 from typing import Any, Optional
 
@@ -330,6 +331,81 @@ def frn(call: Call, x: Tensor, gamma: Maybe = None, beta: Maybe = None, tau: May
     return y if tau is None else torch.maximum(y, tau)
 
 
+# Operators of formulas (core/formula/operators.def) that take values element by element.
+ELEMENTWISE: dict[str, Callable[..., Tensor]] = {
+    "ADD": torch.add,
+    "SUBTRACT": torch.sub,
+    "MULTIPLY": torch.mul,
+    "DIVIDE": torch.div,
+    "POWER": torch.pow,
+    "LESS": lambda a, b: (a < b).to(a.dtype),
+    "AT_MOST": lambda a, b: (a <= b).to(a.dtype),
+    "EQUAL": lambda a, b: (a == b).to(a.dtype),
+    "UNEQUAL": lambda a, b: (a != b).to(a.dtype),
+    "WHERE": lambda condition, a, b: torch.where(condition != 0, a, b),
+    "MIN": torch.minimum,
+    "MAX": torch.maximum,
+    "NEGATE": torch.neg,
+    "SQRT": torch.sqrt,
+    "RSQRT": torch.rsqrt,
+    "EXP": torch.exp,
+    "LOG": torch.log,
+    "TANH": torch.tanh,
+    "ERF": torch.erf,
+    "SIGMOID": torch.sigmoid,
+    "RELU": torch.relu,
+    "ABS": torch.abs,
+    "SIGN": torch.sign,
+    "STOP": torch.detach,
+}
+REDUCTIONS: dict[str, Callable[..., Tensor]] = {"SUM": torch.sum, "LARGEST": torch.amax, "SMALLEST": torch.amin}
+
+
+def root(a: Tensor) -> Tensor:
+    """sqrt whose derivative at 0 is 0."""
+    return torch.where(a == 0, 0, torch.where(a == 0, 1, a).sqrt())
+
+
+def formula(call: Call, x: Tensor, *parameters: Maybe) -> Tensor:
+    """x as (N, S, groups, members): each value has these four axes, of which those that it does not vary along have one element."""
+    set = call.settings
+    if call.training and set["kept"]:
+        call.refuse_training()
+    groups, like = set["groups"], rows(x)
+    shaped = like.unflatten(2, (groups, -1))
+    size = shaped.shape
+
+    def spread(value: Tensor, axes: int) -> Tensor:
+        return value.reshape([size[axis] if axes >> axis & 1 else 1 for axis in range(4)])
+
+    values: list[Tensor] = []
+    for name, *of in set["program"]:
+        if name == "X":
+            value = shaped
+        elif name == "CONSTANT":
+            value = like.new_full((1, 1, 1, 1), of[0])
+        elif name == "PARAMETER":
+            parameter = parameters[of[0]]
+            assert parameter is not None
+            value = spread(parameter, set["axes"][of[0]])
+        elif name == "STATE":
+            value = spread(call.states[of[0]].to(like.dtype), set["kept"][of[0]])
+        elif name == "NUMBER":
+            if of[0]:
+                raise NotImplementedError(f"'{call.name}' reads the number of the step, which PyTorch does not know")
+            value = like.new_full((1, 1, 1, 1), set["eps"])
+        elif name == "COUNT":
+            value = like.new_full((1, 1, 1, 1), math.prod(size[axis] for axis in range(4) if of[0] >> axis & 1))
+        elif name in REDUCTIONS:
+            value = REDUCTIONS[name](values[of[0]], [axis for axis in range(4) if of[1] >> axis & 1], keepdim=True)
+        elif name == "ROOT":
+            value = root(values[of[0]])
+        else:
+            value = ELEMENTWISE[name](*(values[i] for i in of))
+        values.append(value)
+    return values[set["y" if call.training else "evaluation"]].expand(size).reshape(x.shape)
+
+
 def moments(x: Tensor, over: Any) -> tuple[Tensor, Tensor]:
     return x.mean(over, keepdim=True), x.var(over, correction=0, keepdim=True)
 
@@ -396,6 +472,7 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "depthwise_conv": conv,
     "dropout": dropout,
     "embedding": embedding,
+    "formula": formula,
     "frn": frn,
     "gate": gate,
     "gru_cell": gru_cell,
