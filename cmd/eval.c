@@ -15,6 +15,7 @@
 #include "saved.h"
 #include "train/evaluate.h"
 #include "train/scorer.h"
+#include "train/weights.h"
 
 enum {
     CONFIG = 'c',
@@ -51,6 +52,7 @@ struct request {
     int batches, batch[MOST_BATCHES];
     int format; /* enum format */
     bool other_data;
+    bool folded; /* what is scored has the running statistics in its weights */
 };
 
 /* ---- what is asked for ---- */
@@ -86,29 +88,6 @@ static bool read_option(int option, struct request *out)
 }
 
 /* ---- the network and its data ---- */
-
-static bool load_config(const struct request *request, const struct arguments *arguments,
-                        const struct nl_tensor_file *file, struct nl_experiment *out)
-{
-    if (!load_saved(request->config, arguments, file, "eval scores", out))
-        return false;
-    struct nl_diagnostics diagnostics = {0};
-    nl_config_check(&out->config, out, &diagnostics);
-    nl_data_check(&out->config, out, &diagnostics);
-    nl_trial_check(&out->config, out, &diagnostics);
-    return !print_diagnostics(&diagnostics);
-}
-
-static bool same_data(const struct request *request, const char *path, const struct nl_tensor_file *file,
-                      const struct nl_dataset *dataset)
-{
-    const char *checksum = nl_safetensors_metadata(file, "data_sha256");
-    if (!checksum || request->other_data || strcmp(checksum, dataset->checksum) == 0)
-        return true;
-    bad_input("--other-data scores it on them nevertheless",
-              "'%s' was trained on other data (sha256 %.12s..., here %.12s...)", path, checksum, dataset->checksum);
-    return false;
-}
 
 /* Another split may test on what was trained on. */
 static void warn_of_another_split(const struct nl_tensor_file *file, const struct nl_config *config)
@@ -205,6 +184,17 @@ static void print_head(enum format format)
 
 /* ---- scoring ---- */
 
+static int write_outputs(const char *path, int dims, const size_t *shape, const double *outputs, size_t count,
+                         struct nl_error *err)
+{
+    float *rounded = nl_alloc(count, sizeof *rounded);
+    for (size_t i = 0; i < count; i++)
+        rounded[i] = (float)outputs[i];
+    int status = nl_npy_write(path, NL_F32, dims, shape, rounded, err);
+    free(rounded);
+    return status;
+}
+
 /* Scores the part in the row, and keeps the outputs where they are asked for. */
 static int score_row(struct nl_scorer *scorer, const struct request *request, int batch, enum nl_sample_order order,
                      struct row *row)
@@ -214,10 +204,10 @@ static int score_row(struct nl_scorer *scorer, const struct request *request, in
     int dims = nl_scorer_outputs_shape(scorer, row->part, shape);
     for (int i = 0; i < dims; i++)
         count = nl_size_times(count, shape[i]);
-    float *outputs = request->outputs ? nl_alloc(count, sizeof *outputs) : NULL;
+    double *outputs = request->outputs ? nl_alloc(count, sizeof *outputs) : NULL;
     int status = nl_scorer_score(scorer, row->part, row->eval, batch, order, outputs, &row->scored, &err);
     if (status == NL_OK && outputs)
-        status = nl_npy_write(request->outputs, NL_F32, dims, shape, outputs, &err);
+        status = write_outputs(request->outputs, dims, shape, outputs, count, &err);
     free(outputs);
     return status == NL_OK ? EXIT_DONE : fail("%s", err.text);
 }
@@ -252,9 +242,9 @@ static int print_scores(struct nl_scorer *scorer, const struct request *request,
 {
     bool first = true;
     int code = EXIT_DONE;
-    bool tracks = nl_config_tracks(config);
+    bool tracks = nl_config_tracks(config) && !request->folded;
     const char *what = config->model.arch == NL_LAYERS ? "the network" : nl_norms[config->norm.kind]->name;
-    if (!tracks && !output.quiet)
+    if (!tracks && !request->folded && !output.quiet)
         fprintf(stderr, "%s keeps no statistics: it evaluates as it trains, whatever the batch\n", what);
     print_head(request->format);
     for (enum nl_part part = 0; part < NL_PARTS && code == EXIT_DONE; part++)
@@ -305,6 +295,20 @@ static bool leave_out_leaks(struct request *request, const struct nl_config *con
     return true;
 }
 
+/* The weights of a folded network hold the running statistics. */
+static bool choose_folded(struct request *request)
+{
+    unsigned running = 1u << NL_EVAL_RUNNING;
+    if (request->folded && request->stats != ALL_STATS && request->stats != running) {
+        bad_input("--stats running, or the network before `normlab fold`",
+                  "a folded network has the running statistics in its weights: '--stats' can ask for no others");
+        return false;
+    }
+    if (request->folded)
+        request->stats = running;
+    return true;
+}
+
 /* ---- --outputs ---- */
 
 static bool is_one(unsigned bits)
@@ -317,7 +321,7 @@ static bool choose_outputs(struct request *request, const struct nl_config *conf
 {
     if (!request->outputs)
         return true;
-    if (request->stats == ALL_STATS || !nl_config_tracks(config))
+    if (!request->folded && (request->stats == ALL_STATS || !nl_config_tracks(config)))
         request->stats = 1u << nl_primary_eval(config);
     bool batched = request->stats >> NL_EVAL_BATCH & 1;
     const char *option = !is_one(request->parts)               ? "--part"
@@ -331,41 +335,19 @@ static bool choose_outputs(struct request *request, const struct nl_config *conf
     return !option;
 }
 
-/* Whether the file for the outputs is none that is read, nor one of a trial; false: the message was printed. */
-static bool check_outputs(const struct request *request, const char *model, const struct nl_config *config)
-{
-    enum { READ = 2 };
-    struct used_file place[1 + READ + NL_DATA_FILES] = {{"--outputs", request->outputs, true},
-                                                        {"the model", model, false},
-                                                        {"the configuration", request->config, false}};
-    char *data[NL_DATA_FILES];
-    if (!request->outputs)
-        return true;
-    nl_data_files(config, data);
-    for (int i = 0; i < NL_DATA_FILES; i++)
-        place[1 + READ + i] = (struct used_file){"data", data[i], false};
-    bool good =
-        are_apart(place, 1 + READ + NL_DATA_FILES) && is_free(config, &place[0]) && can_be_written(request->outputs);
-    for (int i = 0; i < NL_DATA_FILES; i++)
-        free(data[i]);
-    return good;
-}
-
 static int evaluate(const struct arguments *arguments, struct request *request)
 {
     struct nl_tensor_file file;
     struct nl_experiment experiment;
-    struct nl_error err = {0};
     if (!read_saved(arguments->file, &file))
         return EXIT_BAD_INPUT;
     int code = EXIT_BAD_INPUT;
-    if (load_config(request, arguments, &file, &experiment) && choose_outputs(request, &experiment.config) &&
-        check_outputs(request, arguments->file, &experiment.config)) {
-        struct nl_dataset *dataset = nl_dataset_open(&experiment.config, &err);
-        if (!dataset)
-            bad_input(NULL, "%s", err.text);
-        else if (same_data(request, arguments->file, &file, dataset) &&
-                 leave_out_leaks(request, &experiment.config, dataset))
+    request->folded = nl_weights_are_folded(&file);
+    if (load_checked(request->config, arguments, &file, "eval scores", &experiment) && choose_folded(request) &&
+        choose_outputs(request, &experiment.config) &&
+        is_free_of_saved("--outputs", request->outputs, arguments->file, request->config, &experiment.config)) {
+        struct nl_dataset *dataset = open_data_of(arguments->file, &file, &experiment.config, request->other_data);
+        if (dataset && leave_out_leaks(request, &experiment.config, dataset))
             code = score(arguments->file, request, &experiment.config, &file, dataset);
         nl_dataset_free(dataset);
     }
@@ -407,6 +389,8 @@ const struct command command_eval = {
         "--outputs writes the logits of one part, as (samples, classes), or (samples, positions, classes) where each position has a label,\n"
         "with NaN after the end of a sequence. A row is the sample that `normlab data export` writes into the same row, whatever --order.\n"
         "The statistics are then the first of norm.eval, unless --stats names others.\n"
+        "\n"
+        "A network that `normlab fold` wrote has running statistics in its weights: it is scored with these alone.\n"
         "\n"
         "      --part P         test, val, train, or several with commas (default: test)\n"
         "      --stats S        running, batch, precise, adapt, or several (default: all)\n"

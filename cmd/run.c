@@ -94,7 +94,7 @@ static bool keeps_state(const struct nl_runner_options *how)
  * was printed). */
 static bool check_checkpoint(const struct nl_trial *trial, const char *path)
 {
-    const struct nl_source source = {&trial->config, trial->dataset, trial->weights};
+    const struct nl_source source = {.config = &trial->config, .dataset = trial->dataset, .load = trial->weights};
     struct nl_error err = {0};
     int64_t steps;
     if (!path)

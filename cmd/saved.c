@@ -5,6 +5,7 @@
 
 #include "base/files.h"
 #include "base/memory.h"
+#include "train/train.h"
 
 bool read_saved(const char *path, struct nl_tensor_file *out)
 {
@@ -54,4 +55,50 @@ bool load_saved(const char *config, const struct arguments *arguments, const str
     if (out->is_sweep)
         bad_input("give each key one value", "%s one network", what);
     return !out->is_sweep;
+}
+
+bool load_checked(const char *config, const struct arguments *arguments, const struct nl_tensor_file *file,
+                  const char *what, struct nl_experiment *out)
+{
+    if (!load_saved(config, arguments, file, what, out))
+        return false;
+    struct nl_diagnostics diagnostics = {0};
+    nl_config_check(&out->config, out, &diagnostics);
+    nl_data_check(&out->config, out, &diagnostics);
+    nl_trial_check(&out->config, out, &diagnostics);
+    return !print_diagnostics(&diagnostics);
+}
+
+struct nl_dataset *open_data_of(const char *path, const struct nl_tensor_file *file, const struct nl_config *config,
+                                bool other_data)
+{
+    struct nl_error err = {0};
+    struct nl_dataset *dataset = nl_dataset_open(config, &err);
+    const char *checksum = nl_safetensors_metadata(file, "data_sha256");
+    if (!dataset)
+        bad_input(NULL, "%s", err.text);
+    if (!dataset || !checksum || other_data || strcmp(checksum, dataset->checksum) == 0)
+        return dataset;
+    bad_input("--other-data takes them nevertheless",
+              "'%s' was trained on other data (sha256 %.12s..., here %.12s...)", path, checksum, dataset->checksum);
+    nl_dataset_free(dataset);
+    return NULL;
+}
+
+bool is_free_of_saved(const char *option, const char *path, const char *model, const char *config_file,
+                      const struct nl_config *config)
+{
+    enum { READ = 2 };
+    struct used_file place[1 + READ + NL_DATA_FILES] = {
+        {option, path, true}, {"the model", model, false}, {"the configuration", config_file, false}};
+    char *data[NL_DATA_FILES];
+    if (!path)
+        return true;
+    nl_data_files(config, data);
+    for (int i = 0; i < NL_DATA_FILES; i++)
+        place[1 + READ + i] = (struct used_file){"data", data[i], false};
+    bool good = are_apart(place, 1 + READ + NL_DATA_FILES) && is_free(config, &place[0]) && can_be_written(path);
+    for (int i = 0; i < NL_DATA_FILES; i++)
+        free(data[i]);
+    return good;
 }

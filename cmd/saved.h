@@ -13,4 +13,18 @@ bool read_saved(const char *path, struct nl_tensor_file *out);
 bool load_saved(const char *config, const struct arguments *arguments, const struct nl_tensor_file *file,
                 const char *what, struct nl_experiment *out);
 
+/* As load_saved, and checks the values. */
+bool load_checked(const char *config, const struct arguments *arguments, const struct nl_tensor_file *file,
+                  const char *what, struct nl_experiment *out);
+
+/* The data of the configuration: those that the network of the file at `path` was trained on, unless --other-data
+ * allows others. NULL: the message was printed. */
+struct nl_dataset *open_data_of(const char *path, const struct nl_tensor_file *file, const struct nl_config *config,
+                                bool other_data);
+
+/* Whether a file can be written there, and is none that is read (the model, that of --config, data), nor one of a trial;
+ * true where none is written (NULL). false: the message was printed. */
+bool is_free_of_saved(const char *option, const char *path, const char *model, const char *config_file,
+                      const struct nl_config *config);
+
 #endif

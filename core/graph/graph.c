@@ -97,21 +97,27 @@ void nl_graph_release(struct nl_graph *graph)
     *graph = (struct nl_graph){0};
 }
 
+/* Puts the tensor into a slot of its node, as a value. */
+static void fill_with(struct nl_graph *graph, int number, int slot, int tensor)
+{
+    struct nl_value value = {.kind = NL_PARAMETER,
+                             .loop = NL_NONE,
+                             .lengths = NL_NONE,
+                             .count = graph->tensor[tensor].count,
+                             .producer = NL_NONE,
+                             .tensor = tensor};
+    graph->node[number].in[slot] = nl_graph_add_value(graph, value);
+}
+
 static void add_parameters(struct nl_graph *graph, int number, const struct nl_new_node *new,
                            const struct nl_declaration *declaration)
 {
-    struct nl_graph_node *node = &graph->node[number];
+    const struct nl_graph_node *node = &graph->node[number];
     for (int i = 0; i < declaration->parameters; i++) {
         const struct nl_tensor_spec *spec = &declaration->parameter[i];
         if (node->in[spec->slot] != NL_NONE || (new->without & 1u << spec->slot))
             continue;
-        int tensor = add_tensor(graph, number, new, spec);
-        node->in[spec->slot] = nl_graph_add_value(graph, (struct nl_value){.kind = NL_PARAMETER,
-                                                                           .loop = NL_NONE,
-                                                                           .lengths = NL_NONE,
-                                                                           .count = graph->tensor[tensor].count,
-                                                                           .producer = NL_NONE,
-                                                                           .tensor = tensor});
+        fill_with(graph, number, spec->slot, add_tensor(graph, number, new, spec));
     }
 }
 
@@ -245,6 +251,31 @@ static int check_sizes(const struct nl_graph_node *node, const struct nl_declara
     return status;
 }
 
+static void find_extents(const struct nl_graph *graph, const struct nl_graph_node *node,
+                         struct nl_extent in[NL_MOST_SLOTS])
+{
+    for (int i = 0; i < NL_MOST_SLOTS; i++)
+        in[i] = node->in[i] == NL_NONE ? (struct nl_extent){0} : graph->value[node->in[i]].extent;
+}
+
+int nl_graph_add_parameter(struct nl_graph *graph, int number, int slot, const char *name)
+{
+    const struct nl_graph_node *node = &graph->node[number];
+    struct nl_extent in[NL_MOST_SLOTS];
+    struct nl_declaration declaration = {0};
+    struct nl_error err;
+    find_extents(graph, node, in);
+    int status = node->operation->declare(node->arguments, in, &declaration, &err), tensor = NL_NONE;
+    NL_ASSERT(status == NL_OK && node->in[slot] == NL_NONE);
+    for (int i = 0; i < declaration.parameters; i++)
+        if (declaration.parameter[i].slot == slot)
+            tensor = add_tensor(graph, number, &(struct nl_new_node){.name = node->name}, &declaration.parameter[i]);
+    NL_ASSERT(tensor != NL_NONE);
+    snprintf(graph->tensor[tensor].name, sizeof graph->tensor[tensor].name, "%s", name);
+    fill_with(graph, number, slot, tensor);
+    return tensor;
+}
+
 static int add_node(struct nl_graph *graph, const struct nl_new_node *new, struct nl_error *err)
 {
     const struct nl_operation *operation = new->operation;
@@ -257,10 +288,8 @@ static int add_node(struct nl_graph *graph, const struct nl_new_node *new, struc
         memcpy(node->arguments, new->arguments, operation->arguments);
     snprintf(node->name, sizeof node->name, "%s", new->name);
     fill_slots(graph, node, new);
-    struct nl_extent in[NL_MOST_SLOTS] = {{0}};
-    for (int i = 0; i < NL_MOST_SLOTS; i++)
-        if (node->in[i] != NL_NONE)
-            in[i] = graph->value[node->in[i]].extent;
+    struct nl_extent in[NL_MOST_SLOTS];
+    find_extents(graph, node, in);
     struct nl_declaration declaration = {0};
     bool computes = operation->span == NL_SPAN_PARAMETERS;
     node->loop = computes ? NL_NONE : graph->open; /* once a step, whoever takes it */
@@ -308,10 +337,9 @@ static enum rank rank_of(const struct nl_graph *graph, const struct nl_tensor_sp
     return spec->freezes ? FREEZING : OTHERS;
 }
 
-void nl_graph_end_with(struct nl_graph *graph, const struct nl_operation *loss, const void *arguments, int value)
+void nl_graph_place_tensors(struct nl_graph *graph)
 {
     size_t at = 0, states = 0;
-    add_loss(graph, loss, arguments, value);
     for (enum rank which = WEIGHTS; which <= FREEZING; which++) {
         size_t first = at;
         for (int i = 0; i < graph->tensors; i++) {
@@ -331,6 +359,12 @@ void nl_graph_end_with(struct nl_graph *graph, const struct nl_operation *loss, 
         if (!nl_is_parameter(graph->tensor[i].spec.role))
             graph->tensor[i].offset = states++;
     graph->count = at;
+}
+
+void nl_graph_end_with(struct nl_graph *graph, const struct nl_operation *loss, const void *arguments, int value)
+{
+    add_loss(graph, loss, arguments, value);
+    nl_graph_place_tensors(graph);
 }
 
 void nl_graph_end(struct nl_graph *graph, int logits)
@@ -489,12 +523,22 @@ bool nl_graph_initializes(const struct nl_graph *graph)
     return any;
 }
 
-static void replace_value(struct nl_graph *graph, int value, int by)
+static void replace_in(int *at, int value, int by)
+{
+    if (*at == value)
+        *at = by;
+}
+
+void nl_graph_replace_value(struct nl_graph *graph, int value, int by)
 {
     for (int i = 0; i < graph->nodes; i++)
         for (int slot = 0; slot < NL_MOST_SLOTS; slot++)
-            if (graph->node[i].in[slot] == value)
-                graph->node[i].in[slot] = by;
+            replace_in(&graph->node[i].in[slot], value, by);
+    for (int i = 0; i < graph->loops; i++)
+        for (int s = 0; s < graph->loop[i].carried; s++) {
+            replace_in(&graph->loop[i].state[s].first, value, by);
+            replace_in(&graph->loop[i].state[s].after, value, by);
+        }
 }
 
 void nl_graph_drop_initializers(struct nl_graph *graph)
@@ -504,7 +548,7 @@ void nl_graph_drop_initializers(struct nl_graph *graph)
         if (!node->operation->initializes)
             continue;
         NL_ASSERT(node->loop == NL_NONE && node->outputs == 1);
-        replace_value(graph, node->out[0], node->in[0]);
+        nl_graph_replace_value(graph, node->out[0], node->in[0]);
         node->operation = NULL;
     }
     nl_graph_close_up(graph);

@@ -148,6 +148,16 @@ int nl_graph_add_value(struct nl_graph *graph, struct nl_value value);
  * tensor gets its place, weights before all others; no node comes after. */
 void nl_graph_end_with(struct nl_graph *graph, const struct nl_operation *loss, const void *arguments, int value);
 
+/* Gives every tensor its place anew, after tensors came or went. */
+void nl_graph_place_tensors(struct nl_graph *graph);
+
+/* Makes the parameter that an empty slot of a node can have, under that name. Returns the tensor, which has no place
+ * yet (nl_graph_place_tensors). */
+int nl_graph_add_parameter(struct nl_graph *graph, int node, int slot, const char *name);
+
+/* Nodes, and the states of loops, take `by` in place of `value`. */
+void nl_graph_replace_value(struct nl_graph *graph, int value, int by);
+
 /* Ends the graph with cross-entropy (nl_graph_end_with). */
 void nl_graph_end(struct nl_graph *graph, int logits);
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "backend/replica.h"
+#include "base/clock.h"
 #include "base/memory.h"
 
 /* ---- made ---- */
@@ -212,8 +213,22 @@ static void bind_copy(const struct nl_instruction *i, const struct nl_operands *
     nl_bind(i->operation, arguments, at);
 }
 
+/* Calls the kernel, and takes the time where the run asks for it. */
+static void call(const struct nl_program *program, const struct nl_instruction *i, const struct nl_run *run,
+                 const void *arguments)
+{
+    struct nl_error err; /* whoever runs the program asks for the status afterwards */
+    double begin = run->seconds ? nl_seconds() : 0;
+    i->call(run, arguments);
+    if (!run->seconds)
+        return;
+    nl_backend_status(program->backend, &err);
+    run->seconds[i - program->instruction] += nl_seconds() - begin;
+}
+
 /* On the host a kernel computes one replica. */
-static void call_for_replicas(const struct nl_instruction *i, const struct nl_run *run, const struct nl_operands *at)
+static void call_for_replicas(const struct nl_program *program, const struct nl_instruction *i, const struct nl_run *run,
+                              const struct nl_operands *at)
 {
     for (int r = 0; r < run->replicas; r++) {
         size_t bytes = (size_t)r * run->stride;
@@ -226,7 +241,7 @@ static void call_for_replicas(const struct nl_instruction *i, const struct nl_ru
             own.update = &update;
         }
         bind_copy(i, &own, &arguments);
-        i->call(&one, &arguments);
+        call(program, i, &one, &arguments);
     }
 }
 
@@ -235,9 +250,9 @@ static void call_kernel(const struct nl_program *program, const struct nl_instru
                         const void *arguments, const struct nl_operands *at)
 {
     if (nl_calls_of(program->backend, run) == 1)
-        i->call(run, arguments);
+        call(program, i, run, arguments);
     else
-        call_for_replicas(i, run, at);
+        call_for_replicas(program, i, run, at);
 }
 
 /* seen: the run as the kernel sees it. */
@@ -263,7 +278,7 @@ static void run_loop(const struct nl_program *program, const struct nl_chain *ch
         for (const struct nl_instruction *i = program->instruction + chain->first;
              i < program->instruction + chain->end; i++)
             if (i->timed && run->samples == program->capacity && nl_calls_of(program->backend, run) == 1)
-                i->call(&seen, i->timed + (size_t)now.time * i->operation->arguments);
+                call(program, i, &seen, i->timed + (size_t)now.time * i->operation->arguments);
             else
                 call_for_part(program, i, &now, run->samples, &seen);
     }
@@ -295,7 +310,7 @@ static void run_whole(const struct nl_program *program, const struct nl_chain *c
 {
     if (chain->times > 0)
         run_loop(program, chain, run);
-    else if (chain->joined)
+    else if (chain->joined && !run->seconds)
         program->backend->run_calls(run, program->call + chain->first, chain->end - chain->first);
     else
         for (const struct nl_instruction *i = program->instruction + chain->first;

@@ -124,7 +124,7 @@ void nl_runner_note(const struct nl_runner_options *options, bool warning, char 
  * aside, unless it is the user's own; of that, and of one that cannot be read, running the trial says what is wrong. */
 static int64_t steps_done(const struct nl_runner *runner, const struct nl_trial *trial)
 {
-    const struct nl_source source = {&trial->config, trial->dataset, trial->weights};
+    const struct nl_source source = {.config = &trial->config, .dataset = trial->dataset, .load = trial->weights};
     struct nl_error err;
     int64_t steps = 0;
     char *path = nl_runner_checkpoint(runner, trial);

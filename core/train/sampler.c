@@ -152,14 +152,12 @@ struct nl_sampler *nl_sampler_open(const struct nl_config *config, int vocabular
                                    const char *path, struct nl_error *err)
 {
     struct nl_sampler *s = nl_alloc(1, sizeof *s);
-    const char *key = NULL;
     s->config = *config;
     s->config.train.batch = s->config.train.accumulate = s->config.train.workers = SAMPLES; /* nothing is trained */
     s->config.norm.stat_batch = NL_AUTO;
     s->config.log.tensors.count = s->config.log.layers.count = 0;
     struct nl_split view = describe_data(s, vocabulary);
-    if (nl_model_build(&s->config, s->dataset.shape, &s->graph, &key, err) ||
-        nl_weights_check(&s->graph, file, path, true, err) || lay_out(s, &view, file, err) ||
+    if (nl_weights_network(&s->config, s->dataset.shape, file, path, &s->graph, err) || lay_out(s, &view, file, err) ||
         check_ahead(s, path, err)) {
         nl_sampler_free(s);
         return NULL;

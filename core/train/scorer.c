@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/memory.h"
 #include "train/calibration.h"
 #include "train/schedule.h"
@@ -39,7 +40,10 @@ static int lay_out(struct nl_scorer *s, int largest_batch, struct nl_error *err)
     s->config.train.workers = 1;
     s->config.train.accumulate = 1;
     s->config.train.batch = largest_batch;
-    int capacity = nl_evaluation_capacity(&s->config, &s->view);
+    int capacity = nl_evaluation_capacity(&s->config, &s->view), largest_part = s->view.train_count;
+    largest_part = s->view.test_count > largest_part ? s->view.test_count : largest_part;
+    int asked = largest_batch < largest_part ? largest_batch : largest_part;
+    capacity = asked > capacity ? asked : capacity;
     s->config.train.batch = 1;
     if (nl_plan_make(&s->plan, backend, &s->graph, &s->config, &s->view, capacity, 1, err))
         return NL_FAIL;
@@ -56,10 +60,9 @@ struct nl_scorer *nl_scorer_open(const struct nl_config *config, const struct nl
                                  struct nl_error *err)
 {
     struct nl_scorer *s = nl_alloc(1, sizeof *s);
-    const char *key = NULL;
     s->config = *config;
-    if (nl_split_make(dataset, config, &s->view, err) || nl_model_build(config, dataset->shape, &s->graph, &key, err) ||
-        nl_weights_check(&s->graph, weights, path, true, err) || lay_out(s, largest_batch, err)) {
+    if (nl_split_make(dataset, config, &s->view, err) ||
+        nl_weights_network(config, dataset->shape, weights, path, &s->graph, err) || lay_out(s, largest_batch, err)) {
         nl_scorer_free(s);
         return NULL;
     }
@@ -137,7 +140,7 @@ static struct place *arrange(const struct nl_scorer *scorer, enum nl_part part, 
 struct reading {
     struct nl_calibration_sums sums;
     const struct place *places;
-    float *outputs; /* (samples, positions, K), or NULL */
+    double *outputs; /* (samples, positions, K), or NULL */
 };
 
 static void read_sample(void *context, const struct nl_sample_outputs *sample)
@@ -149,13 +152,13 @@ static void read_sample(void *context, const struct nl_sample_outputs *sample)
         return;
     size_t width = (size_t)sample->width, each = (size_t)sample->positions * width,
            counted = (size_t)sample->counted * width;
-    float *out = reading->outputs + (size_t)reading->places[sample->place].row * each;
+    double *out = reading->outputs + (size_t)reading->places[sample->place].row * each;
     for (size_t i = 0; i < each; i++)
-        out[i] = i < counted ? (float)sample->outputs[i] : NAN;
+        out[i] = i < counted ? sample->outputs[i] : NAN;
 }
 
 int nl_scorer_score(struct nl_scorer *scorer, enum nl_part part, enum nl_eval eval, int batch,
-                    enum nl_sample_order order, float *outputs, struct nl_scored *scored, struct nl_error *err)
+                    enum nl_sample_order order, double *outputs, struct nl_scored *scored, struct nl_error *err)
 {
     if (eval == NL_EVAL_PRECISE && !scorer->precise) {
         free(arrange(scorer, NL_PART_TRAIN, NL_ORDER_SHUFFLED));
@@ -171,4 +174,39 @@ int nl_scorer_score(struct nl_scorer *scorer, enum nl_part part, enum nl_eval ev
     scored->calibration = nl_calibration_of(&reading.sums);
     free(places);
     return nl_backend_status(scorer->plan.backend, err);
+}
+
+const struct nl_program *nl_scorer_program(const struct nl_scorer *scorer)
+{
+    return &scorer->plan.eval.program;
+}
+
+int nl_scorer_room(const struct nl_scorer *scorer)
+{
+    return scorer->plan.eval.capacity;
+}
+
+int nl_scorer_status(const struct nl_scorer *scorer, struct nl_error *err)
+{
+    return nl_backend_status(scorer->plan.backend, err);
+}
+
+double nl_scorer_time(const struct nl_scorer *scorer, enum nl_part part, int samples, int passes,
+                      double *by_instruction)
+{
+    struct nl_error err; /* nl_scorer_status */
+    const struct nl_plan *plan = &scorer->plan;
+    struct nl_pass pass = plan->eval;
+    const struct nl_run run = {.replicas = 1,
+                               .stride = plan->stride,
+                               .samples = samples,
+                               .statistics = NL_STATS_RUNNING,
+                               .sums = plan->eval_sums,
+                               .seconds = by_instruction};
+    pass.gather.index = plan->part[part];
+    double begin = nl_seconds();
+    for (int i = 0; i < passes; i++)
+        nl_plan_forward(plan, &pass, &run);
+    nl_backend_status(plan->backend, &err);
+    return nl_seconds() - begin;
 }

@@ -3,6 +3,7 @@
 #define NL_TRAIN_SCORER_H
 
 #include "base/safetensors.h"
+#include "graph/program.h"
 #include "train/train.h"
 
 /* In which order samples form batches. It matters to a batch's own statistics only.
@@ -38,6 +39,20 @@ struct nl_scored {
  * part lists them (struct nl_split), whatever `order` says; after the end of a sequence they are NaN. NL_FAIL: the
  * device failed. */
 int nl_scorer_score(struct nl_scorer *scorer, enum nl_part part, enum nl_eval eval, int batch,
-                    enum nl_sample_order order, float *outputs, struct nl_scored *scored, struct nl_error *err);
+                    enum nl_sample_order order, double *outputs, struct nl_scored *scored, struct nl_error *err);
+
+/* ---- for times ---- */
+
+/* The program of a pass with running statistics, and the samples that it has room for. */
+const struct nl_program *nl_scorer_program(const struct nl_scorer *scorer);
+int nl_scorer_room(const struct nl_scorer *scorer);
+
+/* Seconds of so many passes over the first samples of a part, one after the other. by_instruction: NULL, or of each
+ * instruction of the program, to which the time of its calls is added. */
+double nl_scorer_time(const struct nl_scorer *scorer, enum nl_part part, int samples, int passes,
+                      double *by_instruction);
+
+/* NL_FAIL: the device failed since it was asked last, and times are none. */
+int nl_scorer_status(const struct nl_scorer *scorer, struct nl_error *err);
 
 #endif

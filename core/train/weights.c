@@ -9,6 +9,7 @@
 #include "base/memory.h"
 #include "config/layers.h"
 #include "config/value.h"
+#include "graph/fold.h"
 #include "train/train.h"
 
 /* ---- which tensors a network has ---- */
@@ -18,8 +19,7 @@ static bool is_saved(const struct nl_tensor *tensor)
     return nl_is_parameter(tensor->spec.role) || tensor->spec.saved;
 }
 
-/* The saved tensors in the order of files: parameters first. NULL: there are no more. */
-static const struct nl_tensor *next_saved(const struct nl_graph *graph, const struct nl_tensor *before)
+const struct nl_tensor *nl_weights_next(const struct nl_graph *graph, const struct nl_tensor *before)
 {
     bool learned = !before || nl_is_parameter(before->spec.role);
     int next = before ? (int)(before - graph->tensor) + 1 : 0;
@@ -75,22 +75,41 @@ static double *get_values(const struct nl_tensor_file_entry *entry)
     return values;
 }
 
-static void get_tensor(const struct nl_plan *plan, int replica, const struct nl_tensor *tensor,
-                       struct nl_tensor_file_entry *entry)
+struct nl_tensor_file_entry nl_weights_entry(const struct nl_tensor *tensor, enum nl_dtype real, const double *stored)
 {
-    const void *place = nl_tensor_in(plan, replica, tensor);
-    if (entry->type == NL_I64) {
-        entry->data = nl_alloc(tensor->count, sizeof(int64_t));
-        plan->backend->download(entry->data, place, nl_tensor_bytes(plan, tensor));
-        return;
-    }
-    double *stored = nl_alloc(tensor->count, sizeof *stored), *ordered = nl_alloc(tensor->count, sizeof *ordered);
-    plan->backend->get_reals(stored, place, tensor->count);
+    struct nl_tensor_file_entry entry = described(tensor, real);
+    double *ordered = nl_alloc(tensor->count, sizeof *ordered);
     for (size_t e = 0; e < tensor->count; e++)
         ordered[e] = stored[nl_tensor_place(tensor, e)];
-    put_values(entry, ordered);
-    free(stored);
+    put_values(&entry, ordered);
     free(ordered);
+    return entry;
+}
+
+double *nl_weights_stored(const struct nl_tensor *tensor, const struct nl_tensor_file_entry *entry)
+{
+    double *values = get_values(entry), *stored = nl_alloc(tensor->count, sizeof *stored);
+    for (size_t e = 0; e < tensor->count; e++)
+        stored[nl_tensor_place(tensor, e)] = values[e];
+    free(values);
+    return stored;
+}
+
+static struct nl_tensor_file_entry get_tensor(const struct nl_plan *plan, int replica, const struct nl_tensor *tensor)
+{
+    enum nl_dtype real = plan->backend->real == sizeof(double) ? NL_F64 : NL_F32;
+    const void *place = nl_tensor_in(plan, replica, tensor);
+    if (tensor->spec.type == NL_TENSOR_INT64) {
+        struct nl_tensor_file_entry entry = described(tensor, real);
+        entry.data = nl_alloc(tensor->count, sizeof(int64_t));
+        plan->backend->download(entry.data, place, nl_tensor_bytes(plan, tensor));
+        return entry;
+    }
+    double *stored = nl_alloc(tensor->count, sizeof *stored);
+    plan->backend->get_reals(stored, place, tensor->count);
+    struct nl_tensor_file_entry entry = nl_weights_entry(tensor, real, stored);
+    free(stored);
+    return entry;
 }
 
 /* entry NULL: a count of batches, 0. */
@@ -108,17 +127,14 @@ static void put_tensor(const struct nl_plan *plan, int replica, const struct nl_
         plan->backend->upload(place, entry->data, nl_tensor_bytes(plan, tensor));
         return;
     }
-    double *values = get_values(entry), *stored = nl_alloc(tensor->count, sizeof *stored);
-    for (size_t e = 0; e < tensor->count; e++)
-        stored[nl_tensor_place(tensor, e)] = values[e];
+    double *stored = nl_weights_stored(tensor, entry);
     plan->backend->put_reals(place, stored, tensor->count);
-    free(values);
     free(stored);
 }
 
 void nl_weights_load(const struct nl_plan *plan, int replica, const struct nl_tensor_file *file)
 {
-    for (const struct nl_tensor *tensor = NULL; (tensor = next_saved(plan->graph, tensor));)
+    for (const struct nl_tensor *tensor = NULL; (tensor = nl_weights_next(plan->graph, tensor));)
         put_tensor(plan, replica, tensor, nl_safetensors_find(file, tensor->name));
 }
 
@@ -239,7 +255,7 @@ int nl_weights_check(const struct nl_graph *graph, const struct nl_tensor_file *
 {
     struct nl_tensor_file wanted = {.entry = nl_alloc((size_t)graph->tensors, sizeof *wanted.entry)};
     struct misfits misfits = {0};
-    for (const struct nl_tensor *tensor = NULL; (tensor = next_saved(graph, tensor));)
+    for (const struct nl_tensor *tensor = NULL; (tensor = nl_weights_next(graph, tensor));)
         wanted.entry[wanted.count++] = described(tensor, NL_F64);
     for (int i = 0; i < wanted.count; i++) {
         const struct nl_tensor_file_entry *found = nl_safetensors_find(file, wanted.entry[i].name);
@@ -257,6 +273,22 @@ int nl_weights_check(const struct nl_graph *graph, const struct nl_tensor_file *
     return status;
 }
 
+bool nl_weights_are_folded(const struct nl_tensor_file *file)
+{
+    return nl_safetensors_metadata(file, "folded") != NULL;
+}
+
+int nl_weights_network(const struct nl_config *config, struct nl_shape shape, const struct nl_tensor_file *file,
+                       const char *path, struct nl_graph *graph, struct nl_error *err)
+{
+    const char *key = NULL, *folded = nl_safetensors_metadata(file, "folded");
+    if (nl_model_build(config, shape, graph, &key, err))
+        return NL_FAIL;
+    if (folded && nl_fold_again(graph, folded, err))
+        return nl_fail_in(err, "'%s' says that it is folded", path);
+    return nl_weights_check(graph, file, path, true, err);
+}
+
 /* ---- metadata ---- */
 
 /* New string. */
@@ -268,7 +300,7 @@ static char *codes_of(const struct nl_alphabet *alphabet)
     return out.at;
 }
 
-static char **metadata_of(const struct nl_graph *graph, const struct nl_source *source)
+char **nl_weights_metadata(const struct nl_graph *graph, const struct nl_source *source)
 {
     const struct nl_config settled = nl_config_settled(source->config);
     int count = 0;
@@ -279,7 +311,7 @@ static char **metadata_of(const struct nl_graph *graph, const struct nl_source *
                                  "data_sha256", source->dataset->checksum,
                                  "load_sha256", source->load ? source->load->checksum : "",
                                  "numerics",    numerics};
-    char **pairs = nl_alloc(2 * (size_t)nl_key_count + sizeof fixed / sizeof *fixed + 5, sizeof *pairs);
+    char **pairs = nl_alloc(2 * (size_t)nl_key_count + sizeof fixed / sizeof *fixed + 7, sizeof *pairs);
     for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++)
         pairs[count++] = nl_strdup(fixed[i]);
     for (int i = 0; i < nl_key_count; i++) {
@@ -293,6 +325,10 @@ static char **metadata_of(const struct nl_graph *graph, const struct nl_source *
     }
     pairs[count++] = nl_strdup("network");
     pairs[count++] = nl_graph_describe(graph);
+    if (source->folded) {
+        pairs[count++] = nl_strdup("folded");
+        pairs[count++] = nl_strdup(source->folded);
+    }
     if (source->dataset->alphabet.code) {
         pairs[count++] = nl_strdup("alphabet");
         pairs[count++] = codes_of(&source->dataset->alphabet);
@@ -303,13 +339,10 @@ static char **metadata_of(const struct nl_graph *graph, const struct nl_source *
 struct nl_tensor_file nl_weights_file(const struct nl_plan *plan, int replica, const struct nl_source *source,
                                       int extra)
 {
-    enum nl_dtype real = plan->backend->real == sizeof(double) ? NL_F64 : NL_F32;
-    struct nl_tensor_file file = {.metadata = metadata_of(plan->graph, source)};
+    struct nl_tensor_file file = {.metadata = nl_weights_metadata(plan->graph, source)};
     file.entry = nl_alloc((size_t)(plan->graph->tensors + extra), sizeof *file.entry);
-    for (const struct nl_tensor *tensor = NULL; (tensor = next_saved(plan->graph, tensor)); file.count++) {
-        file.entry[file.count] = described(tensor, real);
-        get_tensor(plan, replica, tensor, &file.entry[file.count]);
-    }
+    for (const struct nl_tensor *tensor = NULL; (tensor = nl_weights_next(plan->graph, tensor));)
+        file.entry[file.count++] = get_tensor(plan, replica, tensor);
     return file;
 }
 

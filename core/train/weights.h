@@ -14,6 +14,8 @@
  *     data_sha256   checksum of the data set       load_sha256   of the file it started from (model.load), or ""
  *     numerics      NL_NUMERICS_VERSION
  *     network       the graph (graph/describe.c), of which cmd/python makes a module of PyTorch
+ *     folded        of what `normlab fold` wrote: which nodes went into which layers (graph/fold.h). The configuration
+ *                   is that of the network before; load_sha256 is the checksum of its file
  *     alphabet      of a text of characters: their code points, in the order of their tokens ("10 32 33")
  *
  * so that `normlab eval FILE` needs nothing else, and `normlab sample FILE` not even the text.
@@ -29,6 +31,7 @@ struct nl_source {
     const struct nl_config *config;
     const struct nl_dataset *dataset;
     const struct nl_tensor_file *load; /* weights it started from, or NULL */
+    const char *folded; /* what of the network is folded (graph/fold.h), or NULL */
 };
 
 int nl_weights_save(const struct nl_plan *plan, int replica, const struct nl_source *source, const char *path,
@@ -48,6 +51,28 @@ int nl_weights_check(const struct nl_graph *graph, const struct nl_tensor_file *
 /* Takes weights and statistics from a file that nl_weights_check found right for the graph. A count of batches that it
  * lacks is 0. */
 void nl_weights_load(const struct nl_plan *plan, int replica, const struct nl_tensor_file *file);
+
+/* The network that a file holds: the configuration's, folded as the file says, which nl_weights_check found right.
+ * graph: to be released either way. */
+int nl_weights_network(const struct nl_config *config, struct nl_shape shape, const struct nl_tensor_file *file,
+                       const char *path, struct nl_graph *graph, struct nl_error *err);
+
+/* Whether `normlab fold` wrote it: a network that is evaluated with running statistics, and not trained. */
+bool nl_weights_are_folded(const struct nl_tensor_file *file);
+
+/* ---- what files are made of ---- */
+
+/* The saved tensors in the order of files: parameters first. before NULL: the first. NULL: there are no more. */
+const struct nl_tensor *nl_weights_next(const struct nl_graph *graph, const struct nl_tensor *before);
+
+/* A tensor of reals as a file has it, in PyTorch's order, of a type (NL_F32, NL_F64); `stored` as backends have it. */
+struct nl_tensor_file_entry nl_weights_entry(const struct nl_tensor *tensor, enum nl_dtype real, const double *stored);
+
+/* The other way round. New array. */
+double *nl_weights_stored(const struct nl_tensor *tensor, const struct nl_tensor_file_entry *entry);
+
+/* Key, value, key, value, ..., NULL: new strings. */
+char **nl_weights_metadata(const struct nl_graph *graph, const struct nl_source *source);
 
 /* What nl_weights_save writes: tensors, with room for `extra` more, and metadata. nl_safetensors_release frees it. */
 struct nl_tensor_file nl_weights_file(const struct nl_plan *plan, int replica, const struct nl_source *source,

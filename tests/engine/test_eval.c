@@ -76,7 +76,7 @@ static struct nl_scorer *open_scorer(const struct trained *t, int largest)
 }
 
 static struct nl_scored scored(struct nl_scorer *scorer, enum nl_part part, enum nl_eval eval, int batch,
-                               enum nl_sample_order order, float *outputs)
+                               enum nl_sample_order order, double *outputs)
 {
     struct nl_scored found;
     struct nl_error err;
@@ -93,7 +93,7 @@ static struct nl_score score(struct nl_scorer *scorer, enum nl_part part, enum n
 #define SMALL "data.train=300", "data.test=100", "data.val=40", "train.epochs=2", "model.depth=2", "model.width=12"
 
 /* The share of rows whose first largest output is the label. */
-static double accuracy_of(const float *outputs, const struct nl_split *view, size_t samples, size_t width)
+static double accuracy_of(const double *outputs, const struct nl_split *view, size_t samples, size_t width)
 {
     double right = 0;
     for (size_t i = 0; i < samples; i++, outputs += width) {
@@ -135,7 +135,7 @@ START_TEST(outputs_are_those_that_are_scored)
     ck_assert_int_eq(nl_scorer_outputs_shape(scorer, NL_PART_TEST, shape), 2);
     ck_assert(shape[0] == (size_t)view.test_count && shape[1] == 10);
     size_t count = shape[0] * shape[1];
-    float *outputs[NL_SAMPLE_ORDERS];
+    double *outputs[NL_SAMPLE_ORDERS];
     for (int order = 0; order < NL_SAMPLE_ORDERS; order++) {
         outputs[order] = nl_alloc(count, sizeof **outputs);
         struct nl_scored found =
