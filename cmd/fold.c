@@ -79,10 +79,8 @@ static void print_items(FILE *out, const struct nl_folded *folded)
 static void print_text(const struct nl_folded *folded, const struct nl_fold_difference *d, const char *path)
 {
     int in = folded->items - folded->refused;
-    if (folded->refused > 0)
-        printf("incomplete: %d of %s %s\n", folded->refused, NL_COUNT(folded->items, "normalizer"),
-               nl_agree(folded->refused, "stays", "stay"));
-    tell(stdout, "'%s' has %s folded into %s:\n", path, NL_COUNT(in, "normalizer"), nl_agree(in, "a layer", "layers"));
+    tell(stdout, "%s%d of %s %s folded in '%s':\n", folded->refused > 0 ? "incomplete: " : "", in,
+         NL_COUNT(folded->items, "normalizer"), nl_agree(in, "is", "are"), path);
     print_items(stdout, folded);
     printf("learned numbers: %zu before, %zu after\n", folded->before, folded->after);
     printf("outputs for %s of the %s part, with running statistics: largest difference %.2g, which is %.2g of the "

@@ -274,14 +274,13 @@ static void write_file(const struct folding *f, const int *kept, const struct nl
     for (const struct nl_tensor *tensor = NULL; (tensor = nl_weights_next(&f->graph, tensor));) {
         struct nl_tensor_file_entry *entry = &out->entry[out->count++];
         const struct nl_tensor_file_entry *old = nl_safetensors_find(from, tensor->name);
-        if (tensor->spec.type == NL_TENSOR_INT64) {
-            *entry = (struct nl_tensor_file_entry){.type = NL_I64, .data = nl_alloc(tensor->count, sizeof(int64_t))};
-            snprintf(entry->name, sizeof entry->name, "%s", tensor->name);
-            if (old)
-                memcpy(entry->data, old->data, tensor->count * sizeof(int64_t));
-        } else {
-            *entry = nl_weights_entry(tensor, real_of(from), f->value[kept[tensor - f->graph.tensor]]);
-        }
+        bool counts = tensor->spec.type == NL_TENSOR_INT64;
+        *entry = nl_weights_entry(tensor, real_of(from), counts ? NULL : f->value[kept[tensor - f->graph.tensor]]);
+        if (!counts)
+            continue;
+        entry->data = nl_alloc(tensor->count, sizeof(int64_t));
+        if (old)
+            memcpy(entry->data, old->data, tensor->count * sizeof(int64_t));
     }
 }
 

@@ -78,6 +78,8 @@ static double *get_values(const struct nl_tensor_file_entry *entry)
 struct nl_tensor_file_entry nl_weights_entry(const struct nl_tensor *tensor, enum nl_dtype real, const double *stored)
 {
     struct nl_tensor_file_entry entry = described(tensor, real);
+    if (!stored)
+        return entry;
     double *ordered = nl_alloc(tensor->count, sizeof *ordered);
     for (size_t e = 0; e < tensor->count; e++)
         ordered[e] = stored[nl_tensor_place(tensor, e)];
@@ -100,7 +102,7 @@ static struct nl_tensor_file_entry get_tensor(const struct nl_plan *plan, int re
     enum nl_dtype real = plan->backend->real == sizeof(double) ? NL_F64 : NL_F32;
     const void *place = nl_tensor_in(plan, replica, tensor);
     if (tensor->spec.type == NL_TENSOR_INT64) {
-        struct nl_tensor_file_entry entry = described(tensor, real);
+        struct nl_tensor_file_entry entry = nl_weights_entry(tensor, real, NULL);
         entry.data = nl_alloc(tensor->count, sizeof(int64_t));
         plan->backend->download(entry.data, place, nl_tensor_bytes(plan, tensor));
         return entry;

@@ -65,7 +65,8 @@ bool nl_weights_are_folded(const struct nl_tensor_file *file);
 /* The saved tensors in the order of files: parameters first. before NULL: the first. NULL: there are no more. */
 const struct nl_tensor *nl_weights_next(const struct nl_graph *graph, const struct nl_tensor *before);
 
-/* A tensor of reals as a file has it, in PyTorch's order, of a type (NL_F32, NL_F64); `stored` as backends have it. */
+/* A tensor as a file has it, reals of a type (NL_F32, NL_F64) in PyTorch's order. stored: as backends have them; NULL:
+ * name, type and shape without numbers, of integers, too. */
 struct nl_tensor_file_entry nl_weights_entry(const struct nl_tensor *tensor, enum nl_dtype real, const double *stored);
 
 /* The other way round. New array. */

@@ -7,6 +7,7 @@
  *   - trials that train together give the bits of each alone; so does one that is stopped and goes on, and one that
  * starts from its own initial weights
  *   - the saved network scores what the training said in the end
+ *   - what can be folded of it (train/fold.h) leaves its outputs as they are, but for the rounding of float64
  *
  *   test_generated               numbers 0 to 71; with NORMLAB_ALL to 431
  *   test_generated FIRST COUNT   those numbers; one finding is replayed by its number and 1
@@ -42,6 +43,7 @@
 #include "long_form.h"
 #include "operation/whitening.h"
 #include "scratch.h"
+#include "train/fold.h"
 #include "train/scorer.h"
 #include "train/train.h"
 
@@ -96,6 +98,7 @@ struct report {
 static struct shared {
     struct report report;
     int runs[COVERED][MOST_WORDS]; /* of all cases so far, by word */
+    int folded, refused;           /* normalizers of theirs that could be folded, and could not */
 } *shared;
 static struct report *report;
 
@@ -506,6 +509,14 @@ static void check_loaded(const struct nl_config *config, const struct nl_dataset
     nl_safetensors_release(&file);
 }
 
+static bool all_finite(const struct nl_tensor_file *file)
+{
+    bool finite = true;
+    for (int i = 0; i < file->count; i++)
+        finite &= isfinite(size_of(&file->entry[i]));
+    return finite;
+}
+
 /* The file alone gives the score of the end, with running statistics or those of the whole training part. */
 static void check_scored(const struct nl_config *config, const struct nl_dataset *dataset,
                          const struct nl_trial_result *whole, const char *final)
@@ -514,10 +525,7 @@ static void check_scored(const struct nl_config *config, const struct nl_dataset
     struct nl_tensor_file file = read_tensors(final);
     struct nl_error err = {{0}};
     struct nl_scorer *scorer = NULL;
-    bool finite = true;
-    for (int i = 0; i < file.count; i++)
-        finite &= isfinite(size_of(&file.entry[i]));
-    if (finite && whole->status != NL_DIVERGED && (eval == NL_EVAL_RUNNING || eval == NL_EVAL_PRECISE)) {
+    if (all_finite(&file) && whole->status != NL_DIVERGED && (eval == NL_EVAL_RUNNING || eval == NL_EVAL_PRECISE)) {
         scorer = nl_scorer_open(config, dataset, &file, final, (int)nl_micro_batch(config), &err);
         if (!scorer)
             find("the saved network is not taken: %s", err.text);
@@ -537,6 +545,29 @@ static void check_scored(const struct nl_config *config, const struct nl_dataset
                  whole->calibration.ece);
     }
     nl_scorer_free(scorer);
+    nl_safetensors_release(&file);
+}
+
+static void check_folded(const struct nl_config *config, const struct nl_dataset *dataset, const char *final)
+{
+    static const double bound = 1e-9; /* of the largest output: small variances without eps amplify rounding */
+    struct nl_tensor_file file = read_tensors(final);
+    struct nl_folded folded = {0};
+    struct nl_fold_difference difference;
+    struct nl_error err = {{0}};
+    if (all_finite(&file)) {
+        if (nl_fold_network(config, dataset, &file, final, &folded, &err))
+            find("the saved network is not folded: %s", err.text);
+        shared->folded += folded.items - folded.refused, shared->refused += folded.refused;
+        if (folded.refused < folded.items) {
+            if (nl_fold_compare(config, dataset, &file, final, &folded, &difference, &err))
+                find("the folded network is not taken: %s", err.text);
+            if (!(difference.largest <= bound * difference.output))
+                find("the folded network puts out %.3g else, where the largest output is %.3g", difference.largest,
+                     difference.output);
+        }
+    }
+    nl_folded_release(&folded);
     nl_safetensors_release(&file);
 }
 
@@ -635,6 +666,8 @@ static void judge(const struct generated *g)
     check_loaded(&cpu, dataset, &by_cpu, "initial.safetensors", "final.safetensors");
     doing("the saved network is scored");
     check_scored(&cpu, dataset, &by_cpu, "final.safetensors");
+    doing("the saved network is folded");
+    check_folded(&ref, dataset, "ref_final.safetensors");
     nl_trial_result_release(&by_cpu);
     nl_trial_result_release(&by_ref);
     nl_grid_release(&grid);
@@ -836,6 +869,8 @@ int main(int argc, char **argv)
     findings += count == ALL_CASES ? print_missing() : 0;
     for (int cause = 0; cause < NONE; cause++)
         printf("errors of cpu: %-24s %5d times, %.2g at most\n", cause_names[cause], causes[cause], worst[cause]);
+    printf("normalizers: %d folded, %d not\n", shared->folded, shared->refused);
+    findings += count >= CASES && (shared->folded == 0 || shared->refused == 0);
     printf("%llu configurations: %d run, %d refused, %d findings\n", (unsigned long long)count, run,
            (int)count - run - findings, findings);
     if (chdir("/") == 0)
