@@ -4,12 +4,17 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "base/files.h"
 #include "base/memory.h"
 #include "base/random.h"
+#include "base/temporary.h"
 #include "norm/weights.h"
 #include "norm/whitening.h"
+#include "train/fold.h"
 #include "train/probe.h"
+#include "train/train.h"
 
 enum { SAMPLES = 4, POSITIONS = 6, CHANNELS = 8, ELEMENTS = SAMPLES * POSITIONS * CHANNELS };
 
@@ -411,6 +416,59 @@ static int sn_largest(enum nl_device_kind device, bool perturbed, double *deviat
     return NL_OK;
 }
 
+/* Trains the network, saves it at the path, and folds it with an eps of its own. */
+static int fold_at(const char *path, const struct nl_config *config, const struct nl_dataset *dataset, double eps,
+                   double *deviation, struct nl_error *err)
+{
+    const struct nl_trial_options options = {.save_final = path};
+    struct nl_trial_result result = {0};
+    struct nl_tensor_file file = {0};
+    struct nl_folded folded = {0};
+    struct nl_fold_difference difference;
+    struct nl_config folds = *config;
+    folds.norm.eps = eps;
+    int status = nl_trial_run(config, dataset, &options, &result, err) || nl_safetensors_read(path, &file, err) ||
+                         nl_fold_network(&folds, dataset, &file, path, &folded, err) ||
+                         nl_fold_compare(config, dataset, &file, path, &folded, &difference, err)
+                     ? NL_FAIL
+                     : NL_OK;
+    if (status == NL_OK)
+        *deviation = difference.largest / difference.output;
+    nl_folded_release(&folded);
+    nl_safetensors_release(&file);
+    nl_trial_result_release(&result);
+    return status;
+}
+
+/* In evaluation BN is part of the convolution before it: the outputs of a trained network are those of the folded one
+ * (Jacob et al. 2018, section 3.2; PyTorch's fuse_conv_bn_eval). Relative to the largest. */
+static int bn_fold(enum nl_device_kind device, bool perturbed, double *deviation, struct nl_error *err)
+{
+    static const char *const overrides[] = {"model.arch=cnn", "model.depth=3", "model.width=8", "train.steps=20"};
+    struct nl_experiment *experiment = nl_alloc(1, sizeof *experiment);
+    struct nl_diagnostics problems = {0};
+    const char *root = getenv("TMPDIR");
+    char *path = nl_path_join(root && *root ? root : "/tmp", "normlab-fold-XXXXXX");
+    int status = nl_experiment_load(NULL, overrides, (int)(sizeof overrides / sizeof *overrides), experiment, &problems);
+    NL_ASSERT(status == NL_OK);
+    experiment->config.device.kind = device;
+    struct nl_dataset *dataset = nl_dataset_open(&experiment->config, err);
+    int file = dataset ? mkstemp(path) : -1;
+    status = file >= 0
+                 ? fold_at(path, &experiment->config, dataset, perturbed ? 0.1 : experiment->config.norm.eps, deviation, err)
+             : dataset ? nl_fail_errno(err, "cannot make a file in '%s'", root && *root ? root : "/tmp")
+                       : NL_FAIL;
+    if (file >= 0) {
+        close(file);
+        nl_file_remove(path);
+    }
+    nl_diagnostics_release(&problems);
+    nl_dataset_free(dataset);
+    free(path);
+    free(experiment);
+    return status;
+}
+
 static const struct {
     int (*deviation)(enum nl_device_kind device, bool perturbed, double *deviation, struct nl_error *err);
     const char *disturbance;
@@ -431,6 +489,7 @@ static const struct {
     [NL_SN_LARGEST] = {sn_largest, "after one iteration from a random vector"},
     [NL_BN_UNDO] = {bn_undo, "with eps left out of gamma"},
     [NL_LN_BATCHMATES] = {ln_batchmates, "by batch normalization"},
+    [NL_BN_FOLD] = {bn_fold, "with eps 0.1 in the folded weights"},
 };
 
 int nl_identity_deviation(enum nl_identity identity, enum nl_device_kind device, bool perturbed, double *deviation,

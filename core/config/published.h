@@ -38,6 +38,7 @@ enum nl_identity {
     NL_SN_LARGEST,
     NL_BN_UNDO,
     NL_LN_BATCHMATES,
+    NL_BN_FOLD,
 };
 extern const char *const nl_identity_names[]; /* from NL_GN_IS_LN on; ends with NULL */
 
