@@ -12,12 +12,9 @@ enum { CONFIG = 'c', BATCH = 256, ROUNDS, FORMAT, OTHER_DATA };
 enum { LARGEST_BATCH = 1000000, MOST_ROUNDS = 100000, MOST_MODELS = 16, USUAL_BATCH = 256, FEW_ROUNDS = 5 };
 
 static const struct option options[] = {
-    {"config", required_argument, NULL, CONFIG},
-    {"batch", required_argument, NULL, BATCH},
-    {"rounds", required_argument, NULL, ROUNDS},
-    {"format", required_argument, NULL, FORMAT},
-    {"other-data", no_argument, NULL, OTHER_DATA},
-    {0},
+    {"config", required_argument, NULL, CONFIG},   {"batch", required_argument, NULL, BATCH},
+    {"rounds", required_argument, NULL, ROUNDS},   {"format", required_argument, NULL, FORMAT},
+    {"other-data", no_argument, NULL, OTHER_DATA}, {0},
 };
 
 static const char *const format_names[] = {"text", "json", NULL};

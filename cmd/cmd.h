@@ -34,8 +34,8 @@ struct command {
 extern const struct command command_run, command_sweep, command_signal, command_submit, command_plot, command_check,
     command_show, command_keys, command_data, command_norm, command_norms, command_init, command_schema, command_info,
     command_table, command_diff, command_eval, command_sample, command_claims, command_ls, command_import,
-    command_merge, command_verify, command_clean, command_power, command_confirm, command_report, command_appendix, command_fold,
-    command_bench;
+    command_merge, command_verify, command_clean, command_power, command_confirm, command_report, command_appendix,
+    command_fold, command_bench;
 
 /* In the order of a day's work; the last one has no title. */
 enum { MOST_COMMANDS = 10 };

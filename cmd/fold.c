@@ -46,17 +46,13 @@ static bool read_option(int option, struct request *out)
 static char *outcome_text(const struct nl_fold_item *item)
 {
     switch (item->part) {
-    case NL_FOLD_WEIGHT:
-        return nl_format("is a plain weight");
-    case NL_FOLD_NORMALIZER:
-        return nl_format("is in '%s' %s it", item->layer, item->before ? "before" : "after");
+    case NL_FOLD_WEIGHT: return nl_format("is a plain weight");
+    case NL_FOLD_NORMALIZER: return nl_format("is in '%s' %s it", item->layer, item->before ? "before" : "after");
     case NL_FOLD_BATCH_HALF:
         return nl_format("is gn, and its batch normalization is in '%s' %s it", item->layer,
                          item->before ? "before" : "after");
-    case NL_FOLD_REFUSED:
-        return nl_format("stays: %s", item->why.text);
-    case NL_FOLD_NOTHING:
-        break;
+    case NL_FOLD_REFUSED: return nl_format("stays: %s", item->why.text);
+    case NL_FOLD_NOTHING: break;
     }
     NL_BUG("'%s' is no normalizer", item->node);
 }

@@ -79,8 +79,8 @@ struct nl_dataset *open_data_of(const char *path, const struct nl_tensor_file *f
         bad_input(NULL, "%s", err.text);
     if (!dataset || !checksum || other_data || strcmp(checksum, dataset->checksum) == 0)
         return dataset;
-    bad_input("--other-data takes them nevertheless",
-              "'%s' was trained on other data (sha256 %.12s..., here %.12s...)", path, checksum, dataset->checksum);
+    bad_input("--other-data takes them nevertheless", "'%s' was trained on other data (sha256 %.12s..., here %.12s...)",
+              path, checksum, dataset->checksum);
     nl_dataset_free(dataset);
     return NULL;
 }

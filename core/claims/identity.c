@@ -449,13 +449,14 @@ static int bn_fold(enum nl_device_kind device, bool perturbed, double *deviation
     struct nl_diagnostics problems = {0};
     const char *root = getenv("TMPDIR");
     char *path = nl_path_join(root && *root ? root : "/tmp", "normlab-fold-XXXXXX");
-    int status = nl_experiment_load(NULL, overrides, (int)(sizeof overrides / sizeof *overrides), experiment, &problems);
+    int status =
+        nl_experiment_load(NULL, overrides, (int)(sizeof overrides / sizeof *overrides), experiment, &problems);
     NL_ASSERT(status == NL_OK);
     experiment->config.device.kind = device;
     struct nl_dataset *dataset = nl_dataset_open(&experiment->config, err);
     int file = dataset ? mkstemp(path) : -1;
-    status = file >= 0
-                 ? fold_at(path, &experiment->config, dataset, perturbed ? 0.1 : experiment->config.norm.eps, deviation, err)
+    status = file >= 0 ? fold_at(path, &experiment->config, dataset, perturbed ? 0.1 : experiment->config.norm.eps,
+                                 deviation, err)
              : dataset ? nl_fail_errno(err, "cannot make a file in '%s'", root && *root ? root : "/tmp")
                        : NL_FAIL;
     if (file >= 0) {

@@ -13,10 +13,10 @@
 #include "config/value.h"
 #include "graph/quantities.h"
 
-const char *const nl_identity_names[] = {"gn_is_ln",      "gn_is_in",   "rms_is_ln",     "bn_of_one",      "bn_scale",
-                                         "bn_shift",      "bn_running", "bn_batchmates", "frn_batchmates", "sync_is_bn",
-                                         "brn_is_bn",     "dbn_white",  "wn_orthogonal", "sn_largest",     "bn_undo",
-                                         "ln_batchmates", "bn_fold",    NULL};
+const char *const nl_identity_names[] = {
+    "gn_is_ln",      "gn_is_in",      "rms_is_ln",      "bn_of_one",     "bn_scale",  "bn_shift",
+    "bn_running",    "bn_batchmates", "frn_batchmates", "sync_is_bn",    "brn_is_bn", "dbn_white",
+    "wn_orthogonal", "sn_largest",    "bn_undo",        "ln_batchmates", "bn_fold",   NULL};
 const char *const nl_take_names[] = {"best", "usable", "width", "failed", NULL};
 const char *const nl_part_kind_names[] = {"difference", "equivalence", "interaction", "ordering",
                                           "trend",      "identity",    NULL};

@@ -67,8 +67,9 @@ static const char *why_no_map(const struct nl_graph *graph, const struct nl_grap
     if (node->operation == &nl_squash_operation)
         return "it is a function of each element that is not linear";
     if (!norm->tracks)
-        return nl_norm_spans_batch(norm) ? "it takes the statistics of the test batch"
-                                         : "it takes statistics of what it normalizes, in evaluation, too";
+        return node->operation->is_apart && !node->operation->is_apart(node->arguments)
+                   ? "it takes the statistics of the test batch"
+                   : "it takes statistics of what it normalizes, in evaluation, too";
     if (!maps)
         return "it takes statistics of each sample beside the running ones";
     if (by_sets && nl_normalize_leaves_out(by_sets))
@@ -102,7 +103,7 @@ static bool pads(const struct nl_graph_node *layer)
 
 enum { WORDS = 400 };
 
-/* Whether a layer that stands there (" before it") can take the normalizer in; if not, `why` says what is in the way. */
+/* Whether a layer that stands there (" before it") can take the normalizer in; if not, why says what is in the way. */
 static bool takes_in(const struct nl_graph *graph, const struct nl_graph_node *layer, const struct nl_graph_node *norm,
                      const char *there, char why[WORDS])
 {
@@ -348,8 +349,7 @@ static int fold_again(struct nl_graph *graph, const char *item, size_t length, s
         nl_fold_weight(graph, node);
         return NL_OK;
     }
-    if ((fold.part != NL_FOLD_NORMALIZER && fold.part != NL_FOLD_BATCH_HALF) || layer == NL_NONE ||
-        layer != fold.layer)
+    if ((fold.part != NL_FOLD_NORMALIZER && fold.part != NL_FOLD_BATCH_HALF) || layer == NL_NONE || layer != fold.layer)
         return nl_fail(err, "this network cannot be folded by '%.*s'", (int)length, item);
     nl_fold_normalizer(graph, node, &fold);
     return NL_OK;

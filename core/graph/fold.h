@@ -32,8 +32,8 @@ enum nl_fold_part {
 /* Where a node goes. */
 struct nl_fold {
     enum nl_fold_part part;
-    int layer;   /* of a normalizer: the node that takes it in */
-    bool before; /* it stands before the normalizer, not after it */
+    int layer;           /* of a normalizer: the node that takes it in */
+    bool before;         /* it stands before the normalizer, not after it */
     struct nl_error why; /* of NL_FOLD_REFUSED: "'add1' (add) stands before it, and 'act1' (activate) after it" */
 };
 

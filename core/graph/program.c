@@ -227,8 +227,8 @@ static void call(const struct nl_program *program, const struct nl_instruction *
 }
 
 /* On the host a kernel computes one replica. */
-static void call_for_replicas(const struct nl_program *program, const struct nl_instruction *i, const struct nl_run *run,
-                              const struct nl_operands *at)
+static void call_for_replicas(const struct nl_program *program, const struct nl_instruction *i,
+                              const struct nl_run *run, const struct nl_operands *at)
 {
     for (int r = 0; r < run->replicas; r++) {
         size_t bytes = (size_t)r * run->stride;

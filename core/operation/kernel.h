@@ -109,8 +109,7 @@ struct nl_run {
     bool adds;                     /* and whether more come after it, so that no step is made yet */
     bool begins;                   /* it is of the first step of an epoch */
     struct nl_viewer *viewer;      /* or NULL */
-    double *seconds; /* one for each instruction of the program: the time of its calls is added to it, and each is waited
-                        for; NULL: nobody asks */
+    double *seconds;               /* of each instruction, to which the time of its calls is added; NULL: no times */
     int time;                      /* in the body of a loop (graph/loop.h): the position in the sequences; else 0 */
 };
 

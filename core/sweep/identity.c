@@ -19,9 +19,10 @@ static int load_weights(const struct nl_trial *trial, struct nl_weights_files *f
         return NL_OK;
     *out = nl_weights_get(files, path, err);
     if (*out && nl_weights_are_folded(*out))
-        return nl_fail(err,
-                       "'%s' is folded (normlab fold): its normalizers are part of other layers, and no training starts from it",
-                       path);
+        return nl_fail(
+            err,
+            "'%s' is folded (normlab fold): its normalizers are part of other layers, and no training starts from it",
+            path);
     if (!*out || nl_model_build(&trial->config, trial->dataset->shape, &graph, &key, err))
         return NL_FAIL;
     int status = nl_weights_check(&graph, *out, path, true, err);

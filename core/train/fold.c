@@ -65,7 +65,7 @@ static void find_states(const struct folding *f, const struct nl_graph_node *nod
 /* y = m x + b of the channels of a position. */
 struct map {
     int channels;
-    bool mixes;     /* m is a matrix (C, C), else its diagonal (C) */
+    bool mixes; /* m is a matrix (C, C), else its diagonal (C) */
     double *m, *b;
 };
 
@@ -222,8 +222,8 @@ static void fold_node(struct folding *f, int number, struct nl_folded *out)
     struct nl_fold_item *item = &out->item[out->items];
     if (fold.part == NL_FOLD_NOTHING)
         return;
-    *item = (struct nl_fold_item){
-        .kind = nl_fold_kind(node), .part = fold.part, .before = fold.before, .why = fold.why};
+    *item =
+        (struct nl_fold_item){.kind = nl_fold_kind(node), .part = fold.part, .before = fold.before, .why = fold.why};
     snprintf(item->node, sizeof item->node, "%s", node->name);
     out->items++;
     if (fold.part == NL_FOLD_REFUSED) {
@@ -314,9 +314,8 @@ int nl_fold_network(const struct nl_config *config, const struct nl_dataset *dat
     const struct nl_source source = {.config = &quiet, .dataset = dataset, .load = from};
     quiet.log.tensors.count = quiet.log.layers.count = 0; /* of a training, whose tensors may be gone */
     *out = (struct nl_folded){0};
-    int status = nl_weights_are_folded(from)
-                     ? nl_fail(err, "'%s' is folded already", path)
-                     : nl_weights_network(config, dataset->shape, from, path, &f.graph, err);
+    int status = nl_weights_are_folded(from) ? nl_fail(err, "'%s' is folded already", path)
+                                             : nl_weights_network(config, dataset->shape, from, path, &f.graph, err);
     if (status == NL_OK) {
         out->item = nl_alloc((size_t)f.graph.nodes, sizeof *out->item);
         out->before = f.graph.count;

@@ -13,15 +13,15 @@ struct nl_fold_item {
     char node[64], layer[64]; /* layer: "", or that it went into */
     const char *kind;         /* "bn" */
     enum nl_fold_part part;
-    bool before;              /* the layer stands before it */
-    struct nl_error why;      /* of NL_FOLD_REFUSED */
+    bool before;         /* the layer stands before it */
+    struct nl_error why; /* of NL_FOLD_REFUSED */
 };
 
 struct nl_folded {
     struct nl_tensor_file file; /* the network as it is now, with metadata, of the types of the file before */
     int items, refused;
     struct nl_fold_item *item;
-    size_t before, after;       /* learned numbers */
+    size_t before, after; /* learned numbers */
 };
 
 /* from: a file that was read from `path`, the network of that configuration. To be released either way. NL_FAIL: the
@@ -34,11 +34,11 @@ void nl_folded_release(struct nl_folded *folded);
 struct nl_fold_difference {
     enum nl_part part; /* test; where there is none, val; else train */
     int samples;
-    double largest;    /* difference, */
-    double output;     /* and absolute number that the first network puts out */
+    double largest; /* difference, */
+    double output;  /* and absolute number that the first network puts out */
 };
 
-/* Of the network in `from` and what was made of it. NL_FAIL: memory or the device. */
+/* Compares the network in `from` with what was made of it. NL_FAIL: memory or the device. */
 int nl_fold_compare(const struct nl_config *config, const struct nl_dataset *dataset, const struct nl_tensor_file *from,
                     const char *path, const struct nl_folded *folded, struct nl_fold_difference *out,
                     struct nl_error *err);

@@ -12,8 +12,8 @@ struct timed {
     struct nl_scorer *scorer;
     const struct nl_program *program;
     int single_passes, batch_passes;
-    double *single, *batch;  /* (rounds) seconds of a pass */
-    double *by_instruction;  /* (rounds, instructions) */
+    double *single, *batch; /* (rounds) seconds of a pass */
+    double *by_instruction; /* (rounds, instructions) */
 };
 
 /* So many passes that a turn can be told from the clock's ticks, and from a pause of the machine. */
@@ -89,14 +89,14 @@ int nl_latency_measure(struct nl_scorer *const scorer[], int count, enum nl_part
     for (int i = 0; i < count; i++) {
         const struct nl_program *program = nl_scorer_program(scorer[i]);
         NL_ASSERT(samples <= nl_scorer_room(scorer[i]));
-        timed[i] = (struct timed){.scorer = scorer[i],
-                                  .program = program,
-                                  .single_passes = passes_of(scorer[i], part, 1),
-                                  .batch_passes = passes_of(scorer[i], part, samples),
-                                  .single = nl_alloc((size_t)rounds, sizeof(double)),
-                                  .batch = nl_alloc((size_t)rounds, sizeof(double)),
-                                  .by_instruction =
-                                      nl_alloc((size_t)rounds * (size_t)program->instructions, sizeof(double))};
+        timed[i] =
+            (struct timed){.scorer = scorer[i],
+                           .program = program,
+                           .single_passes = passes_of(scorer[i], part, 1),
+                           .batch_passes = passes_of(scorer[i], part, samples),
+                           .single = nl_alloc((size_t)rounds, sizeof(double)),
+                           .batch = nl_alloc((size_t)rounds, sizeof(double)),
+                           .by_instruction = nl_alloc((size_t)rounds * (size_t)program->instructions, sizeof(double))};
     }
     for (int round = 0; round < rounds; round++)
         for (int turn = 0; turn < count; turn++)

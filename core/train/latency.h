@@ -25,7 +25,7 @@ struct nl_latency {
     struct nl_operation_time *operation; /* owned; longest first */
 };
 
-/* Of so many networks, out[count], each to be released. samples: of a batch, of that part of each network's data, at
+/* Times so many networks, out[count], each to be released. samples: of a batch, of that part of each network's data, at
  * most nl_scorer_room. NL_FAIL: a device failed. */
 int nl_latency_measure(struct nl_scorer *const scorer[], int count, enum nl_part part, int samples, int rounds,
                        struct nl_latency out[], struct nl_error *err);

@@ -31,7 +31,7 @@ struct nl_source {
     const struct nl_config *config;
     const struct nl_dataset *dataset;
     const struct nl_tensor_file *load; /* weights it started from, or NULL */
-    const char *folded; /* what of the network is folded (graph/fold.h), or NULL */
+    const char *folded;                /* what of the network is folded (graph/fold.h), or NULL */
 };
 
 int nl_weights_save(const struct nl_plan *plan, int replica, const struct nl_source *source, const char *path,

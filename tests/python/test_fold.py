@@ -125,4 +125,5 @@ def test_bench_times_both(tmp_path):
     assert counts[0]["conv"] == counts[1]["conv"] == 3 and counts[0]["normalize"] == 3 and "normalize" not in counts[1]
     for model in found["models"]:
         for low, median, high in (model["single_seconds"], model["batch_seconds"], *(entry["seconds"] for entry in model["operations"])):
-            assert 0 < low <= median <= high
+            assert 0 <= low <= median <= high
+        assert model["samples_per_second"] * model["batch_seconds"][1] == pytest.approx(16)
