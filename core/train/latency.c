@@ -1,37 +1,64 @@
 /* Times networks in turn, and takes medians. */
 #include "train/latency.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/memory.h"
 #include "base/sorted.h"
 
+/* A turn: so many blocks of passes, of which the median counts, so that a pause of the machine within one does not. */
+struct turn {
+    int samples, passes, blocks;
+};
+
 /* What is timed of one network, round after round. */
 struct timed {
     struct nl_scorer *scorer;
     const struct nl_program *program;
-    int single_passes, batch_passes;
-    double *single, *batch; /* (rounds) seconds of a pass */
-    double *by_instruction; /* (rounds, instructions) */
+    struct turn single, batch;
+    double *of_single, *of_batch; /* (rounds) seconds of a pass */
+    double *by_instruction;       /* (rounds, instructions) */
 };
 
-/* So many passes that a turn can be told from the clock's ticks, and from a pause of the machine. */
-static int passes_of(struct nl_scorer *scorer, enum nl_part part, int samples)
+enum { MOST_BLOCKS = 25, MOST_PASSES = 1000 };
+
+/* How often `seconds` go into `whole`, from 1 to `most`. */
+static int times_in(double seconds, double whole, int most)
 {
-    enum { MOST = 10000 };
-    const double turn = 0.005;
-    nl_scorer_time(scorer, part, samples, 1, NULL); /* memory and caches as in all that follow */
-    double seconds = nl_scorer_time(scorer, part, samples, 1, NULL);
-    return seconds * MOST < turn ? MOST : seconds < turn ? (int)(turn / seconds) : 1;
+    return seconds * most < whole ? most : seconds < whole ? (int)(whole / seconds) : 1;
 }
 
-static void take_turn(struct timed *t, enum nl_part part, int samples, int round)
+/* A block is long beside the ticks of the clock, and a turn is short. */
+static struct turn turn_of(struct nl_scorer *scorer, enum nl_part part, int samples)
+{
+    const double block = 5e-5, whole = 0.01;
+    struct turn turn = {.samples = samples};
+    double least = INFINITY;
+    for (int i = 0; i < 4; i++) /* of which the first finds memory and caches as none that follows */
+        least = fmin(least, nl_scorer_time(scorer, part, samples, 1, NULL));
+    turn.passes = times_in(least, block, MOST_PASSES);
+    turn.blocks = times_in(least * turn.passes, whole, MOST_BLOCKS);
+    return turn;
+}
+
+/* Seconds of a pass. */
+static double take(struct nl_scorer *scorer, enum nl_part part, const struct turn *turn)
+{
+    double seconds[MOST_BLOCKS];
+    for (int i = 0; i < turn->blocks; i++)
+        seconds[i] = nl_scorer_time(scorer, part, turn->samples, turn->passes, NULL) / turn->passes;
+    nl_sort(seconds, (size_t)turn->blocks);
+    return nl_quantile_sorted(seconds, (size_t)turn->blocks, 0.5);
+}
+
+static void take_turn(struct timed *t, enum nl_part part, int round)
 {
     size_t instructions = (size_t)t->program->instructions;
-    t->single[round] = nl_scorer_time(t->scorer, part, 1, t->single_passes, NULL) / t->single_passes;
-    t->batch[round] = nl_scorer_time(t->scorer, part, samples, t->batch_passes, NULL) / t->batch_passes;
-    nl_scorer_time(t->scorer, part, samples, 1, t->by_instruction + (size_t)round * instructions);
+    t->of_single[round] = take(t->scorer, part, &t->single);
+    t->of_batch[round] = take(t->scorer, part, &t->batch);
+    nl_scorer_time(t->scorer, part, t->batch.samples, 1, t->by_instruction + (size_t)round * instructions);
 }
 
 /* Sorts them. */
@@ -92,22 +119,22 @@ int nl_latency_measure(struct nl_scorer *const scorer[], int count, enum nl_part
         timed[i] =
             (struct timed){.scorer = scorer[i],
                            .program = program,
-                           .single_passes = passes_of(scorer[i], part, 1),
-                           .batch_passes = passes_of(scorer[i], part, samples),
-                           .single = nl_alloc((size_t)rounds, sizeof(double)),
-                           .batch = nl_alloc((size_t)rounds, sizeof(double)),
+                           .single = turn_of(scorer[i], part, 1),
+                           .batch = turn_of(scorer[i], part, samples),
+                           .of_single = nl_alloc((size_t)rounds, sizeof(double)),
+                           .of_batch = nl_alloc((size_t)rounds, sizeof(double)),
                            .by_instruction = nl_alloc((size_t)rounds * (size_t)program->instructions, sizeof(double))};
     }
     for (int round = 0; round < rounds; round++)
         for (int turn = 0; turn < count; turn++)
-            take_turn(&timed[(round + turn) % count], part, samples, round);
+            take_turn(&timed[(round + turn) % count], part, round);
     for (int i = 0; i < count; i++) {
-        out[i] = (struct nl_latency){.single = quartiles_of(timed[i].single, rounds),
-                                     .batch = quartiles_of(timed[i].batch, rounds)};
+        out[i] = (struct nl_latency){.single = quartiles_of(timed[i].of_single, rounds),
+                                     .batch = quartiles_of(timed[i].of_batch, rounds)};
         add_up(&timed[i], rounds, &out[i]);
         status = status == NL_OK ? nl_scorer_status(scorer[i], err) : status;
-        free(timed[i].single);
-        free(timed[i].batch);
+        free(timed[i].of_single);
+        free(timed[i].of_batch);
         free(timed[i].by_instruction);
     }
     free(timed);

@@ -1,8 +1,9 @@
 /* How long saved networks take to evaluate: a pass of one sample, a pass of a batch, and each operation of the latter.
  *
  * In each round every network has its turn, so that what slows the machine down for a while slows all of them; the
- * first turn goes round. A turn times so many passes in a row that they take a few milliseconds; quartiles are over the
- * rounds. A pass takes samples that lie in memory, and ends with the loss; it is that of running statistics. */
+ * first turn goes round. A turn repeats a pass for some milliseconds, and its median counts, so that a pause of the
+ * machine does not; quartiles are over the rounds. A pass takes samples that lie in memory, and ends with the loss; it
+ * is that of running statistics. */
 #ifndef NL_TRAIN_LATENCY_H
 #define NL_TRAIN_LATENCY_H
 

@@ -18,7 +18,7 @@ __all__ = ["Results", "load", "model"]
 
 
 def model(path: str | os.PathLike[str], layout: Literal["nchw", "nhwc"] = "nchw") -> Network:
-    """The network that `normlab run --save-final` or `--save-init` wrote, as a torch.nn.Module in evaluation mode (needs PyTorch and safetensors).
+    """The network that `normlab run --save-final`, `--save-init` or `normlab fold` wrote, as a torch.nn.Module in evaluation mode (needs PyTorch and safetensors).
 
     Its layers are modules of torch.nn where PyTorch has them. Tensors have the names and shapes of the file. forward(x), of sequences of different lengths
     forward(x, lengths), takes standardized images (N, C, H, W), or (N, H, W, C) as `normlab data export` writes them with layout="nhwc"; sequences
