@@ -72,11 +72,22 @@ static void print_items(FILE *out, const struct nl_folded *folded)
     }
 }
 
+static int count_of(const struct nl_folded *folded, enum nl_fold_part part)
+{
+    int count = 0;
+    for (int i = 0; i < folded->items; i++)
+        count += folded->item[i].part == part;
+    return count;
+}
+
 static void print_text(const struct nl_folded *folded, const struct nl_fold_difference *d, const char *path)
 {
-    int in = folded->items - folded->refused;
-    tell(stdout, "%s%d of %s %s folded in '%s':\n", folded->refused > 0 ? "incomplete: " : "", in,
+    int in = folded->items - folded->refused, halves = count_of(folded, NL_FOLD_BATCH_HALF);
+    tell(stdout, "%s%d of %s %s folded in '%s'", folded->refused + halves > 0 ? "incomplete: " : "", in,
          NL_COUNT(folded->items, "normalizer"), nl_agree(in, "is", "are"), path);
+    if (halves > 0)
+        printf(", %d of them by the batch half alone", halves);
+    printf(":\n");
     print_items(stdout, folded);
     printf("learned numbers: %zu before, %zu after\n", folded->before, folded->after);
     printf("outputs for %s of the %s part, with running statistics: largest difference %.2g, which is %.2g of the "
@@ -95,6 +106,7 @@ static void print_json(const struct nl_folded *folded, const struct nl_fold_diff
     nl_text_add(&out, "{\"file\": ");
     nl_json_add(&out, path);
     nl_json_member_number(&out, "folded", folded->items - folded->refused);
+    nl_json_member_number(&out, "halves", count_of(folded, NL_FOLD_BATCH_HALF));
     nl_json_member_number(&out, "stay", folded->refused);
     nl_text_add(&out, ",\n \"normalizers\": [");
     for (int i = 0; i < folded->items; i++) {

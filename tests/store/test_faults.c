@@ -253,6 +253,7 @@ static const struct lint_context scenes[] = {
     {"plot", "plot R --format svg", true, false},
     {"plot as text", "plot P --text --format svg --out drawn", true, false},
     {"eval", "eval m.safetensors --part train,test", false, false},
+    {"fold", "fold m.safetensors --out folded.safetensors", true, false},
     {"norm", "norm ln --input x.npy --out arrays", true, false},
     {"data list", "data list", false, false},
     {"data info", "data info digits", false, false},
