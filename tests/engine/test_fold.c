@@ -103,6 +103,8 @@ static const struct {
      "layer3.0.norm1:add,layer3.0.norm2>layer3.0.conv1,norm:add"},
     {{"model.arch=lstm", "model.depth=1", "data.as=rows", "norm.time_limit=3"},
      "rnn.norm_ih_l0:each time,rnn.norm_hh_l0:each time,rnn.norm_c_l0:each time"},
+    {{"model.arch=lstm", "model.depth=1", "data.as=rows", "norm.time_limit=1"},
+     "rnn.norm_ih_l0>rnn.ih_l0,rnn.norm_hh_l0>rnn.hh_l0,rnn.norm_c_l0:lstm_cell"},
     {{"model.arch=transformer", "data.name=text", "data.context=8", "model.depth=1", "model.heads=2", "model.tied=true",
       "norm.kind=bn", "norm.leaks=allow"},
      "transformer.h.0.ln_1>transformer.h.0.attn.c_attn,transformer.h.0.ln_2>transformer.h.0.mlp.c_fc,"

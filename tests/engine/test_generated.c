@@ -550,7 +550,7 @@ static void check_scored(const struct nl_config *config, const struct nl_dataset
 
 static void check_folded(const struct nl_config *config, const struct nl_dataset *dataset, const char *final)
 {
-    static const double bound = 1e-9; /* of the largest output: small variances without eps amplify rounding */
+    static const double bound = 1e-7; /* of the largest output: small variances amplify rounding, time after time */
     struct nl_tensor_file file = read_tensors(final);
     struct nl_folded folded = {0};
     struct nl_fold_difference difference;

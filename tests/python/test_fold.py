@@ -14,7 +14,7 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("safetensors")
 import normlab  # noqa: E402
 from safetensors.torch import load_file  # noqa: E402
-from test_model import CASES, CNN, IMAGES, MLP, PROGRAM, RESNET, laid_out, run, saved  # noqa: E402
+from test_model import CASES, CNN, IMAGES, LSTM, MLP, PROGRAM, RESNET, laid_out, run, saved  # noqa: E402
 from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval  # noqa: E402
 
 BATCH = ("bn", "brn", "meanbn", "varbn", "l1bn", "maxbn", "cbn", "mabn", "dbn", "iternorm", "custom")  # which the layer before takes in
@@ -25,6 +25,7 @@ FOLDS = {
     **{f"mlp-after-{kind}": [*MLP, "norm.placement=after", f"norm.kind={kind}", "model.dropout=0.2", "norm.compensate=false"] for kind in BATCH},
     **{f"resnet-preact-{kind}": [*RESNET, "norm.placement=preact", f"norm.kind={kind}", "norm.compensate=false"] for kind in BATCH},
     **{f"bcn-{kind}": [*CNN, "norm.kind=bcn", f"norm.weights={kind}"] for kind in ("ws", "cwn", "sn")},
+    **{f"{arch}-one-time-{kind}": [*LSTM, f"model.arch={arch}", f"norm.kind={kind}", "norm.time_limit=1", "model.bidirectional=true"] for arch in ("rnn", "lstm", "gru") for kind in ("bn", "brn", "varbn")},
     "layers-after": [*LAYERS, "norm.kind=dbn", "norm.groups=2", "model.layers=[{conv: 6}, activation, norm, {conv: 8, kernel: 1}, activation, norm, mean-pool, {linear: classes}]"],
     "layers-image-after": [*LAYERS, "norm.kind=iternorm", "norm.groups=2", "model.layers=[{conv: 6}, activation, norm, {linear: 10}, norm, norm, {linear: classes}]"],
     "layers-before-and-after": [*LAYERS, "norm.kind=bn", "norm.noise=0.3", "model.layers=[{conv: 6}, activation, norm, {conv: 8, kernel: 1}, norm, {linear: classes}]"],
