@@ -6,6 +6,7 @@
 #include "base/files.h"
 #include "base/memory.h"
 #include "train/train.h"
+#include "train/weights.h"
 
 bool read_saved(const char *path, struct nl_tensor_file *out)
 {
@@ -26,11 +27,26 @@ static bool is_given(const struct arguments *arguments, const char *key)
     return false;
 }
 
+/* The weights of a folded network hold what the section norm said when it was folded. */
+static bool leaves_norm(const struct arguments *arguments, const struct nl_tensor_file *file)
+{
+    for (int i = 0; i < arguments->overrides && nl_weights_are_folded(file); i++)
+        if (strncmp(arguments->override[i], "norm.", strlen("norm.")) == 0) {
+            bad_input("it can be said of the network before `normlab fold`",
+                      "'%s' is folded: its weights hold its normalizers, and '%s' comes too late", arguments->file,
+                      arguments->override[i]);
+            return false;
+        }
+    return true;
+}
+
 bool load_saved(const char *config, const struct arguments *arguments, const struct nl_tensor_file *file,
                 const char *what, struct nl_experiment *out)
 {
-    char **override = nl_alloc((size_t)(nl_key_count + arguments->overrides), sizeof *override);
     int own = 0, count = 0;
+    if (!leaves_norm(arguments, file))
+        return false;
+    char **override = nl_alloc((size_t)(nl_key_count + arguments->overrides), sizeof *override);
     for (int i = 0; i < nl_key_count && !config; i++) {
         const char *value = nl_safetensors_metadata(file, nl_keys[i].name);
         if (value)
