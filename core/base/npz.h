@@ -1,6 +1,6 @@
 /* NumPy's archives of arrays, .npz: a zip whose members are .npy files, stored (numpy.savez) or deflated
- * (numpy.savez_compressed). An array of one is named by a path: "mnist.npz/x_train.npy". Not read: archives of 4 GiB
- * and more (zip64), of several disks, encrypted ones. Source: PKWARE, APPNOTE.TXT 6.3.10, and RFC 1951. */
+ * (numpy.savez_compressed), of any length (zip64). An array of one is named by a path: "mnist.npz/x_train.npy". Not
+ * read: archives of several disks, encrypted ones. Source: PKWARE, APPNOTE.TXT 6.3.10, and RFC 1951. */
 #ifndef NL_BASE_NPZ_H
 #define NL_BASE_NPZ_H
 
@@ -14,13 +14,14 @@
 struct nl_npz_member {
     char *name; /* "x_train.npy" */
     unsigned method, flags;
-    uint32_t checksum, packed, size, header; /* bytes in the archive and unpacked; where its own header begins */
+    uint32_t checksum;
+    uint64_t packed, size, header; /* bytes in the archive and unpacked; where its own header begins */
 };
 
 struct nl_npz {
     char *path;
     FILE *file;
-    uint32_t end; /* where the members' bytes end */
+    uint64_t end; /* where the members' bytes end */
     int members;
     struct nl_npz_member *member;
 };

@@ -260,17 +260,19 @@ END_TEST
 /* An archive, given or found in its folder, holds the same data as the files in it. */
 START_TEST(archives_are_read_as_their_files)
 {
-    static const char *const folders[] = {"archives/stored", "archives/deflated", "archives/stored/stored.npz",
-                                          "archives/deflated/deflated.npz"};
+    static const char *const folders[] = {"archives/stored", "archives/deflated", "archives/zip64",
+                                          "archives/stored/stored.npz", "archives/deflated/deflated.npz"};
+    enum { FOLDERS = sizeof folders / sizeof *folders };
     static const char *const named[] = {
         "data.train_images=archives/stored/stored.npz/x_train.npy", "data.train_labels=bytes/train_labels.npy",
         "data.test_images=bytes/test_images.npy", "data.test_labels=archives/deflated/deflated.npz/y_test.npy", NULL};
     static const char *const within[] = {"data.train_images=x_train.npy", "data.test_labels=y_test.npy", NULL};
     struct nl_config files = configured("bytes", NULL);
     struct nl_dataset *expected = opened(&files);
-    for (int i = 0; i < 6; i++) {
-        struct nl_config config =
-            i < 4 ? configured(folders[i], NULL) : configured(i < 5 ? "" : folders[0], i < 5 ? named : within);
+    for (int i = 0; i < FOLDERS + 2; i++) {
+        struct nl_config config = i < FOLDERS    ? configured(folders[i], NULL)
+                                  : i == FOLDERS ? configured("", named)
+                                                 : configured(folders[0], within);
         struct nl_data_facts facts = nl_data_facts(&config);
         struct nl_dataset *found = opened(&config);
         ck_assert(facts.train == 60 && facts.test == 20);
@@ -281,11 +283,55 @@ START_TEST(archives_are_read_as_their_files)
 }
 END_TEST
 
-/* What an archive says of its members is held against its bytes. Bytes of the stored one are set, in its first member's
- * own header, in the directory and in the end record. */
+/* Adds to a number of 64 bits, the lowest first. */
+static void add64(char *at, uint64_t more)
+{
+    uint64_t number = 0;
+    for (int i = 0; i < 8; i++)
+        number |= (uint64_t)(unsigned char)at[i] << 8 * i;
+    for (int i = 0; i < 8; i++)
+        at[i] = (char)(unsigned char)((number + more) >> 8 * i);
+}
+
+/* Behind a hole of 4 GiB and a bit, all places in an archive have more than 32 bits, and are where they say. */
+START_TEST(archives_of_more_than_4_gib_are_read)
+{
+    const uint64_t hole = ((uint64_t)1 << 32) + 12345;
+    struct rlimit most;
+    ck_assert(getrlimit(RLIMIT_FSIZE, &most) == 0);
+    if (most.rlim_cur != RLIM_INFINITY && most.rlim_cur < hole + (1 << 16))
+        return; /* where mutations are tried, files have a limit */
+    struct nl_error err;
+    char *folder = scratch_make(), *path = nl_path_join(folder, "long.npz");
+    size_t length;
+    char *bytes = nl_file_read(ARRAYS "archives/zip64/zip64.npz", &length, &err);
+    for (char *at = bytes, *end = bytes + length; (at = memmem(at, (size_t)(end - at), "PK\1\2", 4)); at++)
+        add64(at + 46 + (unsigned char)at[28] + 20,
+              hole);                                 /* after the name: the extra field's head, two sizes, place */
+    add64(bytes + length - 22 - 20 + 8, hole);       /* the locator's place of the end record of zip64 */
+    add64(bytes + length - 22 - 20 - 56 + 48, hole); /* its place of the directory */
+    FILE *file = fopen(path, "wb");
+    ck_assert(file && fseeko(file, (off_t)hole, SEEK_SET) == 0 && fwrite(bytes, 1, length, file) == length);
+    ck_assert(fclose(file) == 0);
+    struct nl_config config = configured("bytes", NULL);
+    struct nl_dataset *expected = opened(&config);
+    config.data.dir = folder;
+    struct nl_dataset *found = opened(&config);
+    ck_assert_str_eq(found->checksum, expected->checksum);
+    nl_dataset_free(found);
+    nl_dataset_free(expected);
+    free(bytes);
+    free(path);
+    scratch_remove(folder);
+}
+END_TEST
+
+/* What an archive says of its members is held against its bytes. A byte is set in the stored one, or in that of zip64,
+ * which `at` counts from the directory, from the end record, or from the end record of zip64. */
 START_TEST(damaged_archives_are_refused)
 {
-    enum { DIRECTORY, END }; /* what `at` is from */
+    enum { DIRECTORY, END, DIRECTORY64, END64, LOCATOR64, FROMS };
+    static const int before_end[FROMS] = {[END] = 22, [END64] = 22 + 20 + 56, [LOCATOR64] = 22 + 20};
     static const struct {
         int from, at;
         unsigned char value;
@@ -306,17 +352,30 @@ START_TEST(damaged_archives_are_refused)
         {DIRECTORY, 42, 1, "its bytes do not lie in the archive"},
         {DIRECTORY, 45, 1, "its bytes do not lie in the archive"},
         {DIRECTORY, 16, 1, "it is damaged (its checksum does not match)"},
+        {LOCATOR64, 0, 'Q', "the end record of zip64 that it should have is missing or damaged"},
+        {LOCATOR64, 8, 1, "the end record of zip64 that it should have is missing or damaged"},
+        {LOCATOR64, 15, 1, "the end record of zip64 that it should have is missing or damaged"},
+        {END64, 0, 'Q', "the end record of zip64 that it should have is missing or damaged"},
+        {END64, 16, 1, "it is one of several parts of an archive"},
+        {END64, 24, 3, "it is one of several parts of an archive"},
+        {END64, 47, 255, "its directory of 18374686479671624018 bytes at 6054 does not lie in it"},
+        {END64, 55, 255, "does not lie in it"},
+        {DIRECTORY64, 46 + 11, 2, "its directory is damaged at entry 1 of 4"},  /* another kind of extra field */
+        {DIRECTORY64, 46 + 13, 20, "its directory is damaged at entry 1 of 4"}, /* one without the place */
+        {DIRECTORY64, 46 + 22, 255, "unpacked"},
+        {DIRECTORY64, 46 + 38, 255, "its bytes do not lie in the archive"},
     };
     struct nl_error err;
     char *folder = scratch_make(), *path = nl_path_join(folder, "a.npz");
-    size_t length, directory = 0;
-    char *good = nl_file_read(ARRAYS "archives/stored/stored.npz", &length, &err);
-    while (memcmp(good + directory, "PK\1\2", 4) != 0)
-        directory++;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        char *bytes = nl_alloc(length, 1);
-        memcpy(bytes, good, length);
-        char *place = bytes + (cases[i].from == END ? length - 22 : directory) + cases[i].at;
+        size_t length, directory = 0;
+        char *bytes = nl_file_read(cases[i].from < DIRECTORY64 ? ARRAYS "archives/stored/stored.npz"
+                                                               : ARRAYS "archives/zip64/zip64.npz",
+                                   &length, &err);
+        while (memcmp(bytes + directory, "PK\1\2", 4) != 0)
+            directory++;
+        size_t from = before_end[cases[i].from] ? length - (size_t)before_end[cases[i].from] : directory;
+        char *place = bytes + from + cases[i].at;
         *place = (char)(*place == (char)cases[i].value ? cases[i].value + 1 : cases[i].value);
         ck_assert_int_eq(nl_file_write(path, bytes, length, &err), NL_OK);
         struct nl_config config = configured("bytes", NULL);
@@ -326,7 +385,6 @@ START_TEST(damaged_archives_are_refused)
                       cases[i].message);
         free(bytes);
     }
-    free(good);
     free(path);
     scratch_remove(folder);
 }
@@ -393,6 +451,7 @@ int main(void)
     tcase_add_test(tests, floats_are_real_targets);
     tcase_add_test(tests, every_type_and_order_is_read);
     tcase_add_test(tests, archives_are_read_as_their_files);
+    tcase_add_test(tests, archives_of_more_than_4_gib_are_read);
     tcase_add_test(tests, damaged_archives_are_refused);
     tcase_add_test(tests, tables_of_features_are_read);
     tcase_add_test(tests, samples_with_too_many_numbers_are_refused);

@@ -5,10 +5,11 @@
 Classes can be learned: each shifts its samples. bytes/ has all four files; features/ has training files only, (N, D) in float32 with
 a mean of 1e4 deviations, and standardized.npy, what a network must see of them if all are trained on; grey/ has names of its own
 and labels of another integer type; targets/ has real ones; types/ has the same numbers in every type and order; archives/ has the
-arrays of bytes/ in archives; tables/ has .csv files; wrong/ has what must be refused.
+arrays of bytes/ in archives, of which zip64/ has every record that archives of more than 4 GiB have; tables/ has .csv files; wrong/ has what must be refused.
 """
 
 import pathlib
+import zipfile
 
 import numpy
 
@@ -116,6 +117,17 @@ members = {
 for name, write in ("stored", numpy.savez), ("deflated", numpy.savez_compressed):
     (folder / "archives" / name).mkdir(parents=True, exist_ok=True)
     write(folder / "archives" / name / f"{name}.npz", **members)
+
+# The stored one with the records of zip64, as if all of it were too long for the fields of a zip: so says each field that has a longer one.
+zipfile.ZIP64_LIMIT = -1
+path = folder / "archives" / "zip64" / "zip64.npz"
+path.parent.mkdir(parents=True, exist_ok=True)
+numpy.savez(path, **members)
+content = bytearray(path.read_bytes())
+content[-22 + 8 : -22 + 20] = b"\xff" * 12  # of the end record: members, bytes of the directory, its place
+path.write_bytes(content)
+again = numpy.load(path)
+assert all((again[name] == array).all() for name, array in members.items())
 
 # Tables of features, with the values that must be read of them, the training part first, and the numbers of the classes.
 count = 20
