@@ -6,6 +6,8 @@
 #include "base/memory.h"
 #include "cmd.h"
 #include "fetch/fetch.h"
+#include "operand.h"
+#include "saved.h"
 
 enum { OUT = 'o', DIR = 'd', MIRROR = 'm', MANIFEST = 1, TIMEOUT };
 
@@ -121,24 +123,12 @@ static bool keeps_sources(const struct nl_config *config, const char *folder)
     return apart;
 }
 
-static int export(const struct nl_config *config, const char *folder)
+/* Whether the values of the data section fit one another; false: the problems were printed. */
+static bool check_data(struct nl_experiment *experiment)
 {
-    struct nl_error err = {0};
-    struct nl_split view;
-    struct nl_dataset *dataset = nl_dataset_open(config, &err);
-    if (!dataset || nl_split_make(dataset, config, &view, &err)) {
-        nl_dataset_free(dataset);
-        return bad_input(NULL, "%s", err.text);
-    }
-    int code = EXIT_BAD_INPUT;
-    if (keeps_sources(config, folder) && is_outside_trials("--out", folder) && make_writable(folder))
-        code = nl_data_export(&view, folder, &err) ? fail("%s", err.text) : EXIT_DONE;
-    if (code == EXIT_DONE && !output.quiet)
-        tell(stdout, "%s: %d train, %d val, %s as .npy in %s\n", dataset->name, view.train_count, view.val_count,
-               NL_COUNT(view.test_count, "test sample"), folder);
-    nl_split_release(&view);
-    nl_dataset_free(dataset);
-    return code;
+    struct nl_diagnostics diagnostics = {0};
+    nl_data_check(&experiment->config, experiment, &diagnostics);
+    return !print_diagnostics(&diagnostics);
 }
 
 /* The data section that name and overrides give; false: the problems were printed. */
@@ -154,13 +144,88 @@ static bool load_data(const char *name, const struct arguments *arguments, struc
     free(named);
     if (!good)
         return false;
-    struct nl_diagnostics diagnostics = {0};
     if (out->is_sweep) {
         bad_input(NULL, "data takes one value for each key");
         return false;
     }
-    nl_data_check(&out->config, out, &diagnostics);
-    return !print_diagnostics(&diagnostics);
+    return check_data(out);
+}
+
+/* ---- export ---- */
+
+static bool is_data_set(const char *word)
+{
+    int name = 0;
+    while (nl_data_names[name] && strcmp(nl_data_names[name], word) != 0)
+        name++;
+    return nl_data_names[name] != NULL;
+}
+
+static bool is_model(const char *word)
+{
+    const char *ending = strrchr(word, '.');
+    return ending && strcmp(ending, ".safetensors") == 0;
+}
+
+static bool is_configuration(const char *word)
+{
+    char *path = find_configuration(word);
+    bool found = is_yaml(word) || strchr(word, ':') || nl_file_exists(path);
+    free(path);
+    return found;
+}
+
+/* model: NULL, or the network at this path, which was trained on the data. */
+static int export(const struct nl_config *config, const char *path, const struct nl_tensor_file *model,
+                  const char *folder)
+{
+    struct nl_error err = {0};
+    struct nl_split view;
+    struct nl_dataset *dataset = nl_dataset_open(config, &err);
+    if (!dataset || nl_split_make(dataset, config, &view, &err)) {
+        nl_dataset_free(dataset);
+        return bad_input(NULL, "%s", err.text);
+    }
+    int code = EXIT_BAD_INPUT;
+    bool right = !model || is_trained_on(path, model, dataset, "data.dir and data.file say where its own are");
+    if (right && keeps_sources(config, folder) && is_outside_trials("--out", folder) && make_writable(folder))
+        code = nl_data_export(&view, folder, &err) ? fail("%s", err.text) : EXIT_DONE;
+    if (code == EXIT_DONE && model)
+        warn_of_another_split(model, config, "the arrays are not those of that run");
+    if (code == EXIT_DONE && !output.quiet)
+        tell(stdout, "%s: %d train, %d val, %s as .npy in %s\n", dataset->name, view.train_count, view.val_count,
+             NL_COUNT(view.test_count, "test sample"), folder);
+    nl_split_release(&view);
+    nl_dataset_free(dataset);
+    return code;
+}
+
+static int export_of_model(const struct arguments *arguments, const char *folder)
+{
+    struct nl_tensor_file file;
+    struct nl_experiment experiment;
+    int code = EXIT_BAD_INPUT;
+    if (!read_saved(arguments->file, &file))
+        return EXIT_BAD_INPUT;
+    if (load_saved(NULL, arguments, &file, "data export writes the arrays of", &experiment) && check_data(&experiment))
+        code = export(&experiment.config, arguments->file, &file, folder);
+    nl_safetensors_release(&file);
+    return code;
+}
+
+static int export_of_configuration(const struct arguments *arguments, const char *folder)
+{
+    struct nl_experiment experiment;
+    if (!load_file_or_trial(arguments, &experiment))
+        return EXIT_BAD_INPUT;
+    if (experiment.is_sweep) {
+        char *varies = what_varies(&experiment);
+        bad_input("an axis is fixed by giving its key one value, KEY=VALUE; one trial of results is RESULTS:N",
+                  "data export writes the arrays of one run, and '%s' is a sweep: %s", arguments->file, varies);
+        free(varies);
+        return EXIT_BAD_INPUT;
+    }
+    return check_data(&experiment) ? export(&experiment.config, NULL, NULL, folder) : EXIT_BAD_INPUT;
 }
 
 /* The data sets' files as published, or as the options say; false: the message was printed. */
@@ -262,16 +327,20 @@ static int run(const struct command *self, int argc, char **argv)
         return EXIT_BAD_INPUT;
     if (!arguments.file)
         bad_input("normlab data list names them", "data %s needs the name of a data set", verb);
-    else if (!read_word("data set", arguments.file, nl_data_names, &name))
-        ; /* said */
     else if (is_export && !how.out)
         bad_input(NULL, "data export needs --out DIR");
+    else if (is_export && is_model(arguments.file))
+        code = export_of_model(&arguments, how.out);
+    else if (is_export && !is_data_set(arguments.file) && is_configuration(arguments.file))
+        code = export_of_configuration(&arguments, how.out);
+    else if (!read_word("data set", arguments.file, nl_data_names, &name))
+        ; /* said */
     else if (is_fetch && arguments.overrides)
         bad_input("--dir names the folder", "data fetch takes no KEY=VALUE: '%s'", arguments.override[0]);
     else if (is_fetch)
         code = get(arguments.file, &how);
     else if (load_data(arguments.file, &arguments, &experiment))
-        code = is_export ? export(&experiment.config, how.out) : info(&experiment.config);
+        code = is_export ? export(&experiment.config, NULL, NULL, how.out) : info(&experiment.config);
     free(arguments.override);
     return code;
 }
@@ -283,7 +352,7 @@ const struct command command_data = {
         "usage: normlab data list\n"
         "       normlab data info NAME [KEY=VALUE ...]\n"
         "       normlab data fetch NAME [--dir DIR] [--mirror URL]\n"
-        "       normlab data export NAME --out DIR [KEY=VALUE ...]\n"
+        "       normlab data export NAME|FILE|RESULTS:N|MODEL.safetensors --out DIR [KEY=VALUE ...]\n"
         "\n"
         "list prints the data sets with their shapes and sizes. info says where a data set comes from, its licence, and the files it needs.\n"
         "\n"
@@ -301,7 +370,9 @@ const struct command command_data = {
         "export writes the arrays as the trainer sees them, for each PART of train, val and test: PART_x.npy (float32, standardized;\n"
         "samples, height, width, channels; or token ids), PART_y.npy (labels), PART_lengths.npy (of sequences) and PART_index.npy (index\n"
         "of each sample in the whole set; of a text, the token that the window begins with). The split is that of train.seed. The\n"
-        "sizes are data.train, data.val and data.test.\n"
+        "sizes are data.train, data.val and data.test. NAME is a data set; of a configuration, of trial N of results and of a network\n"
+        "that `normlab run --save-final` wrote, the arrays are those of that run: its part of the data, standardized as it was, with its\n"
+        "labels. Before augmentation (data.pad, data.flip), which differs from step to step.\n"
         "\n"
         "  -o, --out DIR        folder for the arrays\n"
         "\n"
@@ -309,6 +380,7 @@ const struct command command_data = {
         "  normlab data list\n"
         "  normlab data info mnist\n"
         "  normlab data fetch mnist && normlab run configs/mlp_mnist.yaml\n"
-        "  normlab data export digits --out results/digits train.seed=3 data.val=200\n",
+        "  normlab data export digits --out results/digits train.seed=3 data.val=200\n"
+        "  normlab run configs/mlp_digits.yaml --save-final model.safetensors && normlab data export model.safetensors --out arrays\n",
     .run = run,
 };

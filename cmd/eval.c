@@ -87,22 +87,6 @@ static bool read_option(int option, struct request *out)
     }
 }
 
-/* ---- the network and its data ---- */
-
-/* Another split may test on what was trained on. */
-static void warn_of_another_split(const struct nl_tensor_file *file, const struct nl_config *config)
-{
-    static const char *const keys[] = {"train.seed", "data.split_seed", "data.test_seed", "data.train", "data.val"};
-    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
-        const char *there = nl_safetensors_metadata(file, keys[i]);
-        char *here = nl_value_text(nl_key_named(keys[i]), config);
-        if (there && strcmp(there, here) != 0 && !output.quiet)
-            tell(stderr, "warning: %s was %s in training: samples scored here may have been trained on\n", keys[i],
-                 there);
-        free(here);
-    }
-}
-
 /* ---- rows ---- */
 
 struct row {
@@ -184,14 +168,18 @@ static void print_head(enum format format)
 
 /* ---- scoring ---- */
 
-static int write_outputs(const char *path, int dims, const size_t *shape, const double *outputs, size_t count,
-                         struct nl_error *err)
+/* Writes outputs in the type that the network computes with. */
+static int write_outputs(const struct nl_scorer *scorer, const char *path, int dims, const size_t *shape, size_t count,
+                         const double *outputs, struct nl_error *err)
 {
-    float *rounded = nl_alloc(count, sizeof *rounded);
+    enum nl_dtype type = nl_scorer_outputs_type(scorer);
+    if (type == NL_F64)
+        return nl_npy_write(path, type, dims, shape, outputs, err);
+    float *narrow = nl_alloc(count, sizeof *narrow);
     for (size_t i = 0; i < count; i++)
-        rounded[i] = (float)outputs[i];
-    int status = nl_npy_write(path, NL_F32, dims, shape, rounded, err);
-    free(rounded);
+        narrow[i] = (float)outputs[i];
+    int status = nl_npy_write(path, type, dims, shape, narrow, err);
+    free(narrow);
     return status;
 }
 
@@ -207,7 +195,7 @@ static int score_row(struct nl_scorer *scorer, const struct request *request, in
     double *outputs = request->outputs ? nl_alloc(count, sizeof *outputs) : NULL;
     int status = nl_scorer_score(scorer, row->part, row->eval, batch, order, outputs, &row->scored, &err);
     if (status == NL_OK && outputs)
-        status = write_outputs(request->outputs, dims, shape, outputs, count, &err);
+        status = write_outputs(scorer, request->outputs, dims, shape, count, outputs, &err);
     free(outputs);
     return status == NL_OK ? EXIT_DONE : fail("%s", err.text);
 }
@@ -268,7 +256,7 @@ static int score(const char *path, struct request *request, const struct nl_conf
     struct nl_scorer *scorer = nl_scorer_open(config, dataset, file, path, largest, &err);
     if (!scorer)
         return bad_input(NULL, "%s", err.text);
-    warn_of_another_split(file, config);
+    warn_of_another_split(file, config, "samples scored here may have been trained on");
     int code = EXIT_DONE;
     for (enum nl_part part = 0; part < NL_PARTS && code == EXIT_DONE; part++)
         if (request->parts >> part & 1 && nl_scorer_samples(scorer, part) == 0)
@@ -399,7 +387,7 @@ const struct command command_eval = {
         "      --format F       text, csv, json (default: text)\n"
         "  -c, --config FILE    the configuration, where the model file has none\n"
         "      --other-data     allow data that the network was not trained on\n"
-        "      --outputs FILE   write what the network puts out, before softmax (.npy, float32)\n"
+        "      --outputs FILE   write what the network puts out, before softmax (.npy, float32; of device.kind ref float64)\n"
         "\n"
         "examples:\n"
         "  normlab run configs/mlp_digits.yaml --save-final model.safetensors\n"

@@ -5,6 +5,7 @@
 
 #include "base/files.h"
 #include "base/memory.h"
+#include "config/value.h"
 #include "train/train.h"
 #include "train/weights.h"
 
@@ -73,6 +74,17 @@ bool load_saved(const char *config, const struct arguments *arguments, const str
     return !out->is_sweep;
 }
 
+bool is_trained_on(const char *path, const struct nl_tensor_file *file, const struct nl_dataset *dataset,
+                   const char *hint)
+{
+    const char *checksum = nl_safetensors_metadata(file, "data_sha256");
+    if (!checksum || strcmp(checksum, dataset->checksum) == 0)
+        return true;
+    bad_input(hint, "'%s' was trained on other data (sha256 %.12s..., here %.12s...)", path, checksum,
+              dataset->checksum);
+    return false;
+}
+
 bool load_checked(const char *config, const struct arguments *arguments, const struct nl_tensor_file *file,
                   const char *what, struct nl_experiment *out)
 {
@@ -90,13 +102,10 @@ struct nl_dataset *open_data_of(const char *path, const struct nl_tensor_file *f
 {
     struct nl_error err = {0};
     struct nl_dataset *dataset = nl_dataset_open(config, &err);
-    const char *checksum = nl_safetensors_metadata(file, "data_sha256");
     if (!dataset)
         bad_input(NULL, "%s", err.text);
-    if (!dataset || !checksum || other_data || strcmp(checksum, dataset->checksum) == 0)
+    if (!dataset || other_data || is_trained_on(path, file, dataset, "--other-data takes them nevertheless"))
         return dataset;
-    bad_input("--other-data takes them nevertheless", "'%s' was trained on other data (sha256 %.12s..., here %.12s...)",
-              path, checksum, dataset->checksum);
     nl_dataset_free(dataset);
     return NULL;
 }
@@ -117,4 +126,16 @@ bool is_free_of_saved(const char *option, const char *path, const char *model, c
     for (int i = 0; i < NL_DATA_FILES; i++)
         free(data[i]);
     return good;
+}
+
+void warn_of_another_split(const struct nl_tensor_file *file, const struct nl_config *config, const char *consequence)
+{
+    static const char *const keys[] = {"train.seed", "data.split_seed", "data.test_seed", "data.train", "data.val"};
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        const char *there = nl_safetensors_metadata(file, keys[i]);
+        char *here = nl_value_text(nl_key_named(keys[i]), config);
+        if (there && strcmp(there, here) != 0 && !output.quiet)
+            tell(stderr, "warning: %s was %s in training: %s\n", keys[i], there, consequence);
+        free(here);
+    }
 }

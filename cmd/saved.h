@@ -27,4 +27,12 @@ struct nl_dataset *open_data_of(const char *path, const struct nl_tensor_file *f
 bool is_free_of_saved(const char *option, const char *path, const char *model, const char *config_file,
                       const struct nl_config *config);
 
+/* Whether the network was trained on these data, by their checksum, or its file does not say; false: the message was
+ * printed. hint: what to do then. */
+bool is_trained_on(const char *path, const struct nl_tensor_file *file, const struct nl_dataset *dataset,
+                   const char *hint);
+
+/* Warns of each key by which the parts have other samples than in training, and of what follows. */
+void warn_of_another_split(const struct nl_tensor_file *file, const struct nl_config *config, const char *consequence);
+
 #endif

@@ -103,6 +103,11 @@ int nl_scorer_outputs_shape(const struct nl_scorer *scorer, enum nl_part part, s
     return dims;
 }
 
+enum nl_dtype nl_scorer_outputs_type(const struct nl_scorer *scorer)
+{
+    return scorer->plan.backend->real == sizeof(double) ? NL_F64 : NL_F32;
+}
+
 struct place {
     int32_t sample, rank;
     int row; /* where the part lists it */

@@ -28,6 +28,9 @@ int nl_scorer_samples(const struct nl_scorer *scorer, enum nl_part part); /* 0: 
  * Returns how many dimensions it has. */
 int nl_scorer_outputs_shape(const struct nl_scorer *scorer, enum nl_part part, size_t shape[3]);
 
+/* The type that the network computes with: NL_F64 of the backend ref, NL_F32 of all others. */
+enum nl_dtype nl_scorer_outputs_type(const struct nl_scorer *scorer);
+
 /* What is found of a part. */
 struct nl_scored {
     struct nl_score score; /* means over the part */

@@ -219,11 +219,11 @@ START_TEST(a_network_of_pytorch_has_its_losses)
         int batch;
         enum nl_sample_order order;
     } expected[] = {
-        {"running", NL_EVAL_RUNNING, 1, NL_ORDER_GIVEN},  {"precise", NL_EVAL_PRECISE, 1, NL_ORDER_GIVEN},
-        {"given_2", NL_EVAL_BATCH, 2, NL_ORDER_GIVEN},    {"given_5", NL_EVAL_BATCH, 5, NL_ORDER_GIVEN},
-        {"given_7", NL_EVAL_BATCH, 7, NL_ORDER_GIVEN},    {"given_20", NL_EVAL_BATCH, 20, NL_ORDER_GIVEN},
-        {"sorted_2", NL_EVAL_BATCH, 2, NL_ORDER_SORTED},  {"sorted_5", NL_EVAL_BATCH, 5, NL_ORDER_SORTED},
-        {"sorted_7", NL_EVAL_BATCH, 7, NL_ORDER_SORTED},  {"sorted_20", NL_EVAL_BATCH, 20, NL_ORDER_SORTED},
+        {"running", NL_EVAL_RUNNING, 1, NL_ORDER_GIVEN},     {"precise", NL_EVAL_PRECISE, 1, NL_ORDER_GIVEN},
+        {"given_2", NL_EVAL_BATCH, 2, NL_ORDER_GIVEN},       {"given_5", NL_EVAL_BATCH, 5, NL_ORDER_GIVEN},
+        {"given_7", NL_EVAL_BATCH, 7, NL_ORDER_GIVEN},       {"given_20", NL_EVAL_BATCH, 20, NL_ORDER_GIVEN},
+        {"sorted_2", NL_EVAL_BATCH, 2, NL_ORDER_SORTED},     {"sorted_5", NL_EVAL_BATCH, 5, NL_ORDER_SORTED},
+        {"sorted_7", NL_EVAL_BATCH, 7, NL_ORDER_SORTED},     {"sorted_20", NL_EVAL_BATCH, 20, NL_ORDER_SORTED},
         {"sorted_20", NL_EVAL_BATCH, 20, NL_ORDER_SHUFFLED},
     };
     static const char *const golden = NORMLAB_TESTS_DIR "/golden/eval.safetensors";
