@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+#include "ended.h"
 #include "stats/results.h"
 #include "sweep/partial.h"
 #include "sweep/rounds.h"
@@ -291,12 +292,15 @@ const char *write_temporary_tables(const struct nl_partial *partial);
 
 /* ---- progress (progress.c) ---- */
 
-/* On a terminal one redrawn line, else a plain line every ten seconds. --quiet: nothing but warnings. */
+/* On a terminal one redrawn line, with those of `below` under it, else a plain line every ten seconds. --quiet: nothing
+ * but warnings. */
 struct progress_line {
     bool ended;  /* the last plain line is out */
-    bool terminal, drawn;
+    bool terminal;
+    int drawn;   /* lines on the terminal */
     double last; /* seconds at the last plain line */
     int failure; /* number of the first trial that did not end in "done"; -1: none yet */
+    const char *below; /* lines that the terminal has room for, each ended by a newline; NULL: none */
 };
 void begin_progress(struct progress_line *line);
 void show_progress(void *line, const struct nl_progress *progress);
@@ -307,6 +311,24 @@ void end_progress(struct progress_line *line);
 /* "12/60 done, 2 running, 3 failed  0:34, about 1:20 left"; new string. */
 char *progress_text(const struct nl_progress *progress);
 
+/* ---- the methods of a sweep that runs, below its progress on a terminal (standing.c) ---- */
+
+struct standing {
+    const char *folder; /* of the round */
+    const struct plan *plan;
+    struct ended ended;
+    struct nl_text lines; /* as nl_standing_add has them (plot/standing.h) */
+    bool stale;           /* a trial has ended since */
+    int columns;          /* of the terminal, for which they were made */
+    double due;           /* when they may be made anew, of nl_seconds */
+};
+void begin_standing(struct standing *standing, const char *folder, const struct plan *plan);
+void standing_finished(struct standing *standing, const struct progress_line *line, int trial,
+                       const struct nl_record *record);
+/* Puts what there is to say below the line. */
+void standing_progress(struct standing *standing, struct progress_line *line, const struct nl_progress *progress);
+void end_standing(struct standing *standing);
+
 /* ---- the page of a sweep that runs (live.c) ---- */
 
 struct live {
@@ -315,8 +337,7 @@ struct live {
     bool rounds;      /* the sweep has several */
     const struct nl_round *round;
     const struct plan *plan;  /* of the round */
-    struct nl_record *record; /* [trials of it] of those that have ended; NULL: not known yet */
-    bool *lent;               /* [trials]: the record is the runner's */
+    struct ended ended;       /* trials of it */
     double due;               /* when the next page is written, of nl_seconds */
     bool complained;          /* a page could not be written, which is said once */
     bool ran;                 /* the folder of the round has tables of this call */
@@ -363,6 +384,7 @@ int print_report(const struct report *report, const char *name, const char *tabl
                  const struct nl_experiment *experiment, const struct nl_planned *planned);
 
 int terminal_width(FILE *stream); /* in characters; 0: no terminal */
+int terminal_height(FILE *stream); /* in lines; 0: no terminal */
 
 /* On stdout, broken to the terminal's width, its first line bold. */
 void print_answer(const char *text);

@@ -27,32 +27,9 @@ bool live_path_is_good(const char *path)
     return true;
 }
 
-/* ---- the trials that have ended ---- */
-
-/* Records of trials that were there before are read from the folder; those of this call are the runner's, which does
- * not change them any more. */
-static void forget(struct live *live)
-{
-    for (int i = 0; live->record && i < live->plan->grid.trials; i++)
-        if (!live->lent[i])
-            nl_record_release(&live->record[i]);
-    free(live->record);
-    free(live->lent);
-    live->record = NULL;
-    live->lent = NULL;
-}
-
 static bool remember(struct live *live, struct nl_error *err)
 {
-    const struct nl_store store = nl_store_at(live->round->folder);
-    int present;
-    if (live->record)
-        return true;
-    live->record = nl_store_load_all(&store, &live->plan->grid, NULL, NULL, &present, err);
-    if (!live->record)
-        return false;
-    live->lent = nl_alloc((size_t)live->plan->grid.trials + 1, sizeof *live->lent);
-    return true;
+    return know_ended(&live->ended, live->round->folder, &live->plan->grid, err);
 }
 
 /* ---- writing ---- */
@@ -92,7 +69,7 @@ static void write_page(struct live *live, struct progress_line *line, const char
     const struct nl_live page = {.source = source_of(live, &planned, tables),
                                  .title = title,
                                  .judges = live->round->kind != NL_ROUND_TUNING,
-                                 .record = tables ? NULL : live->record,
+                                 .record = tables ? NULL : live->ended.record,
                                  .varies = varies,
                                  .round = round,
                                  .before = live->round->kind == NL_ROUND_SAME ? live->before : NULL,
@@ -125,10 +102,7 @@ void live_finished(struct live *live, int trial, const struct nl_record *record)
     struct nl_error err;
     if (!live->path || !remember(live, &err))
         return; /* the page says it when it is written */
-    if (!live->lent[trial])
-        nl_record_release(&live->record[trial]);
-    live->record[trial] = *record;
-    live->lent[trial] = true;
+    add_ended(&live->ended, trial, record);
 }
 
 void live_progress(struct live *live, struct progress_line *line, const struct nl_progress *progress)
@@ -166,7 +140,7 @@ void live_end_round(struct live *live, struct progress_line *line, const struct 
         live->state = nl_format("Done: %s", of);
     if (live->state && failure) /* the tables may be those of before, and the records are released next */
         write_page(live, line, NULL, live->state, true);
-    forget(live);
+    forget_ended(&live->ended);
     live->ran = live->state && !failure;
 }
 

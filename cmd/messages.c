@@ -163,6 +163,12 @@ int terminal_width(FILE *stream)
     return isatty(fileno(stream)) && ioctl(fileno(stream), TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
 }
 
+int terminal_height(FILE *stream)
+{
+    struct winsize size;
+    return isatty(fileno(stream)) && ioctl(fileno(stream), TIOCGWINSZ, &size) == 0 ? size.ws_row : 0;
+}
+
 void print_answer(const char *text)
 {
     int width = terminal_width(stdout), sentence = (int)strcspn(text, "\n");

@@ -41,11 +41,34 @@ char *progress_text(const struct nl_progress *progress)
     return out.at;
 }
 
+/* To the beginning of the first line that is drawn. */
+static void go_back(const struct progress_line *line)
+{
+    if (line->drawn > 1)
+        fprintf(stderr, "\033[%dA", line->drawn - 1);
+    fputs("\r", stderr);
+}
+
 static void clear_line(struct progress_line *line)
 {
-    if (line->drawn)
-        fputs("\r\033[K", stderr);
-    line->drawn = false;
+    if (line->drawn) {
+        go_back(line);
+        fputs("\033[J", stderr);
+    }
+    line->drawn = 0;
+}
+
+static void draw(struct progress_line *line, const char *text, bool failed)
+{
+    int width = terminal_width(stderr), room = (width >= NARROWEST ? width : USUAL_WIDTH) - 1;
+    go_back(line);
+    fprintf(stderr, "%s%.*s%s\033[K", failed ? "\033[33m" : "", room, text, failed ? "\033[0m" : "");
+    line->drawn = 1;
+    for (const char *at = line->below; at && *at; at += strcspn(at, "\n") + 1) {
+        fprintf(stderr, "\n%.*s\033[K", (int)strcspn(at, "\n"), at);
+        line->drawn++;
+    }
+    fputs("\033[J", stderr);
 }
 
 void show_progress(void *context, const struct nl_progress *progress)
@@ -58,10 +81,7 @@ void show_progress(void *context, const struct nl_progress *progress)
     line->ended = last;
     char *text = progress_text(progress);
     if (line->terminal) {
-        int width = terminal_width(stderr), room = (width >= NARROWEST ? width : USUAL_WIDTH) - 1;
-        bool failed = coloured(stderr) && failed_trials(progress) > 0;
-        fprintf(stderr, "\r%s%.*s%s\033[K", failed ? "\033[33m" : "", room, text, failed ? "\033[0m" : "");
-        line->drawn = true;
+        draw(line, text, coloured(stderr) && failed_trials(progress) > 0);
     } else {
         fprintf(stderr, "%s\n", text);
         line->last = progress->seconds;

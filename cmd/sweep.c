@@ -245,12 +245,14 @@ static struct nl_choice choice_of(const struct rounds *rounds)
 /* Who is told how a round goes. */
 struct watch {
     struct progress_line line;
+    struct standing standing;
     struct live *live;
 };
 
 static void watch_progress(void *context, const struct nl_progress *progress)
 {
     struct watch *watch = context;
+    standing_progress(&watch->standing, &watch->line, progress);
     show_progress(&watch->line, progress);
     live_progress(watch->live, &watch->line, progress);
 }
@@ -259,6 +261,7 @@ static void watch_finished(void *context, const struct nl_grid *grid, int trial,
 {
     struct watch *watch = context;
     show_finished(&watch->line, grid, trial, record);
+    standing_finished(&watch->standing, &watch->line, trial, record);
     live_finished(watch->live, trial, record);
 }
 
@@ -300,10 +303,12 @@ static int run_round(struct rounds *rounds, bool *complete)
                    .context = &watch},
     };
     begin_progress(&watch.line);
+    begin_standing(&watch.standing, folder, plan);
     live_begin_round(&rounds->live, &rounds->round, plan);
     catch_interrupts();
     int status = nl_sweep(&plan->experiment, &plan->grid, &plan->datasets, &how, &result, &err);
     end_progress(&watch.line);
+    end_standing(&watch.standing);
     live_end_round(&rounds->live, &watch.line, &result, status ? err.text : NULL);
     int code = EXIT_DONE;
     *complete = false;
@@ -587,7 +592,7 @@ const struct command command_sweep = {
         "Finished trials are kept: after Ctrl-C, a crash, or with more seeds, the same command trains only what is missing. A training\n"
         "that diverges is a result. Trials that a sweep in a folder beside DIR has trained already, with the same settings, data and\n"
         "numerics, are taken from there (see --no-reuse), but for how long they took. A sweep is refused where the tables of DIR would lose\n"
-        "trained trials (see --replace).\n"
+        "trained trials (see --replace). A terminal shows the best run of each method so far, and its curve.\n"
         "\n"
         "  -o, --out DIR        results folder (default: results/NAME for NAME.yaml, results/NAME-2of3 for its shard 2/3)\n"
         "  -j, --jobs N         trials at a time (default: the number of cores); the last ones share the cores\n"
