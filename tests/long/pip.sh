@@ -45,7 +45,7 @@ venv/bin/pytest -q -p no:cacheprovider "$root/tests/python/test_load.py"
 
 if venv/bin/pip install -q torch safetensors; then
     venv/bin/mypy --config-file "$root/pyproject.toml" "$root/cmd/python/normlab"
-    venv/bin/pip install -q tensorboard pillow
+    venv/bin/pip install -q tensorboard pillow onnx onnxscript onnxruntime pyarrow polars duckdb pyyaml
     venv/bin/pytest -q -p no:cacheprovider "$root/tests/python"
     sed -n '/^```python/,/^```$/{/^```/d;p}' "$root/cmd/python/README.md" >example.py
     clean venv python example.py >said || fail "the example in cmd/python/README.md"

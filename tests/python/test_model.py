@@ -128,9 +128,7 @@ def saved(folder, words, kind):
     own = [word for word in words if word not in file]
     (folder / "defaults.yaml").write_text("{}\n")
     run("run", *(file or [folder / "defaults.yaml"]), *SMALL, *own, f"device.kind={kind}", "norm.eval=running", "--out", folder / "run", "--save-final", path, "-q")
-    config = normlab.model(path).config
-    of_data = [f"{key}={value}" for key, value in config.items() if key.startswith("data.") and key != "data.name" and not key.startswith("data_")]
-    run("data", "export", config["data.name"], *of_data, f"train.seed={config['train.seed']}", "--out", folder / "data")
+    run("data", "export", path, "--out", folder / "data")
     arrays = {name: torch.from_numpy(numpy.load(folder / "data" / f"test_{name}.npy")) for name in ("x", "y", "lengths") if (folder / "data" / f"test_{name}.npy").exists()}
     return path, arrays, json.loads(run("eval", path, "--stats", "running", "--format", "json"))[0]["loss"]
 

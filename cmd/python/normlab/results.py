@@ -45,29 +45,30 @@ class Results:
         return table.columns.to_numpy(), table.to_numpy(dtype="float64")
 
 
+def table(path: str | os.PathLike[str]) -> pandas.DataFrame:
+    """A table of a results folder as a frame. FileNotFoundError: it is not there. ValueError: it is not the one that was written, by SHA256SUMS."""
+    path = pathlib.Path(path)
+    content, sums = path.read_bytes(), path.parent / "SHA256SUMS"
+    written: dict[str, str] = {}
+    for line in sums.read_text().splitlines() if sums.exists() else ():  # who edits a table removes it
+        digest, name = line.split(maxsplit=1)
+        written[name.lstrip("*")] = digest
+    if path.name in written and hashlib.sha256(content).hexdigest() != written[path.name]:
+        raise ValueError(f"'{path}' does not match SHA256SUMS; start the sweep again to rewrite it, or remove SHA256SUMS if you edited it")
+    return pandas.read_csv(io.BytesIO(content), keep_default_na=False, na_values=["", "nan"], **EXACT)
+
+
 def load(folder: str | os.PathLike[str]) -> Results:
     """Reads the tables of a results folder, as `normlab sweep` and `normlab run` leave it.
 
     FileNotFoundError: there are none. ValueError: a table is not the one that was written, by SHA256SUMS.
     """
     folder = pathlib.Path(folder)
-    sums = {}
-    if (folder / "SHA256SUMS").exists():  # who edits a table removes it
-        for line in (folder / "SHA256SUMS").read_text().splitlines():
-            digest, name = line.split(maxsplit=1)
-            sums[name.lstrip("*")] = digest
-
-    def table(name: str) -> pandas.DataFrame:
-        content = (folder / name).read_bytes()
-        if name in sums and hashlib.sha256(content).hexdigest() != sums[name]:
-            raise ValueError(f"'{folder / name}' does not match SHA256SUMS; start the sweep again to rewrite it, or remove SHA256SUMS if you edited it")
-        return pandas.read_csv(io.BytesIO(content), keep_default_na=False, na_values=["", "nan"], **EXACT)
-
     return Results(
         folder=folder,
-        trials=table("trials.csv"),
-        curves=table("curves.csv"),
-        summary=table("summary.csv"),
-        timing=table("timing.csv"),
-        metrics=table("metrics.csv") if (folder / "metrics.csv").exists() else None,
+        trials=table(folder / "trials.csv"),
+        curves=table(folder / "curves.csv"),
+        summary=table(folder / "summary.csv"),
+        timing=table(folder / "timing.csv"),
+        metrics=table(folder / "metrics.csv") if (folder / "metrics.csv").exists() else None,
     )
