@@ -542,16 +542,48 @@ static char *layers_yaml(const char *text)
     return out.at;
 }
 
-char *nl_value_yaml(const struct nl_key *key, const char *text, enum nl_spelling spelling)
+/* "1e-05" as "1.0e-05": YAML 1.1 takes a number with an exponent and without a point for a text. */
+static char *with_points(const char *text)
+{
+    struct nl_text out = {0};
+    nl_text_add(&out, "%s", "");
+    while (*text) {
+        size_t word = strcspn(text, " ,:[]{}"), whole = text[0] == '-' || text[0] == '+';
+        whole += strspn(text + whole, "0123456789");
+        size_t exponent = whole && text[whole] == 'e' && (text[whole + 1] == '-' || text[whole + 1] == '+')
+                              ? strspn(text + whole + 2, "0123456789")
+                              : 0;
+        bool lacks = exponent && whole + 2 + exponent == word;
+        size_t bytes = word ? word : 1;
+        nl_text_add(&out, "%.*s%s%.*s", (int)(lacks ? whole : bytes), text, lacks ? ".0" : "",
+                    (int)(lacks ? bytes - whole : 0), text + whole);
+        text += bytes;
+    }
+    return out.at;
+}
+
+/* The value of a key whose values are no texts. */
+static char *plain_yaml(const struct nl_key *key, const char *text, enum nl_spelling spelling)
 {
     int truth = nl_key_is_switch(key) ? nl_truth_read(text) : -1;
-    if (spelling == NL_SHOWN && truth >= 0)
+    if (spelling != NL_SHOWN)
+        return nl_strdup(text);
+    if (truth >= 0)
         return nl_strdup(truth ? "true" : "false");
-    if (spelling == NL_SHOWN && key->type == NL_TYPE_LAYERS)
-        return layers_yaml(text);
+    if (key->type != NL_TYPE_LAYERS)
+        return with_points(text);
+    char *layers = layers_yaml(text), *out = with_points(layers);
+    free(layers);
+    return out;
+}
+
+char *nl_value_yaml(const struct nl_key *key, const char *text, enum nl_spelling spelling)
+{
     if (key->type == NL_TYPE_NAMES)
         return names_yaml(text);
-    if ((key->type != NL_TYPE_TEXT && key->type != NL_TYPE_CODE) || is_plain(text))
+    if (key->type != NL_TYPE_TEXT && key->type != NL_TYPE_CODE)
+        return plain_yaml(key, text, spelling);
+    if (is_plain(text))
         return nl_strdup(text);
     struct nl_text out = {0};
     nl_text_add(&out, "\"");
