@@ -81,8 +81,25 @@ const struct command *find_command(const char *name)
     return found;
 }
 
+/* What other programs call a command. */
+static const char *command_called(const char *name)
+{
+    static const struct {
+        const char *name, *command;
+    } called[] = {{"train", "run"},    {"fit", "run"},          {"evaluate", "eval"},       {"test", "eval"},
+                  {"score", "eval"},   {"predict", "eval"},     {"generate", "sample"},     {"compare", "diff"},
+                  {"list", "ls"},      {"results", "ls"},       {"validate", "check"},      {"lint", "check"},
+                  {"config", "show"},  {"fetch", "data fetch"}, {"download", "data fetch"}, {"export", "data export"},
+                  {"resume", "sweep"}, {"tune", "sweep"},       {"grid", "sweep"}};
+    for (size_t i = 0; i < sizeof called / sizeof *called; i++)
+        if (strcmp(called[i].name, name) == 0)
+            return called[i].command;
+    return NULL;
+}
+
 static int unknown_command(const char *name)
 {
+    const char *called = command_called(name);
     const char *names[sizeof command_groups / sizeof *command_groups * MOST_COMMANDS + 3] = {0};
     int count = 0;
     for (const struct command_group *group = command_groups; group->title; group++)
@@ -93,7 +110,12 @@ static int unknown_command(const char *name)
     if (*name == '-')
         return bad_input("options come after the command: normlab run FILE --out DIR",
                          "there is no option '%s' before a command", name);
-    return unknown_word("command", name, names);
+    if (!called)
+        return unknown_word("command", name, names);
+    char *hint = nl_format("did you mean 'normlab %s'?", called);
+    bad_input(hint, "unknown command '%s'", name);
+    free(hint);
+    return EXIT_BAD_INPUT;
 }
 
 static int help(int argc, char **argv)

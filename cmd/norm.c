@@ -487,6 +487,14 @@ static bool is_of_weights(const struct arguments *arguments)
     return !nl_norm_find(arguments->file);
 }
 
+static bool is_norm_kind(const char *word)
+{
+    const char *const *kind = norm_kinds();
+    while (*kind && strcmp(*kind, word) != 0)
+        kind++;
+    return *kind != NULL;
+}
+
 /* The configuration that the words give: norm.kind and device.kind, and overrides of the norm section. */
 static bool load_norm(const struct arguments *arguments, const char *device, struct nl_experiment *out)
 {
@@ -495,8 +503,11 @@ static bool load_norm(const struct arguments *arguments, const char *device, str
         misused(&command_norm, "norm needs the kind of a normalizer");
         return false;
     }
-    if (!read_word("normalizer", arguments->file, norm_kinds(), &index) ||
-        !read_word("device", device, nl_device_names, &index))
+    if (!is_norm_kind(arguments->file)) {
+        unknown_normalizer(arguments->file);
+        return false;
+    }
+    if (!read_word("device", device, nl_device_names, &index))
         return false;
     const char **override = nl_alloc((size_t)arguments->overrides + 2, sizeof *override);
     char *kind = nl_format("norm.%s=%s", is_of_weights(arguments) ? "weights" : "kind", arguments->file),

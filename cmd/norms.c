@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "base/wrap.h"
 #include "cmd.h"
+#include "config/value.h"
 #include "model/model.h"
 #include "norm/norm.h"
 #include "norm/weights.h"
@@ -175,11 +176,23 @@ static void print_markdown(const char *head)
     printf("\n\n");
 }
 
+int unknown_normalizer(const char *word)
+{
+    const struct nl_called called = nl_value_called(nl_key_named("norm.kind"), word);
+    if (!called.value && !called.elsewhere)
+        return unknown_word("normalizer", word, norm_kinds());
+    char *hint = called.value ? nl_format("did you mean '%s'?", called.value)
+                              : nl_format("in a configuration it is %s", called.elsewhere);
+    bad_input(hint, "unknown normalizer '%s'", word);
+    free(hint);
+    return EXIT_BAD_INPUT;
+}
+
 static int print_heads(int count, char **kind, bool markdown)
 {
     for (int i = 0; i < count; i++)
         if (!head_of(kind[i]))
-            return unknown_word("normalizer", kind[i], norm_kinds());
+            return unknown_normalizer(kind[i]);
     for (int i = 0; i < count; i++) {
         if (markdown)
             print_markdown(head_of(kind[i]));

@@ -11,4 +11,8 @@ extern const struct norm_head {
 /* The kinds that have one, in the order of `normlab norms`; ends with NULL. */
 const char *const *norm_kinds(void);
 
+/* Says that there is none of that name, and what it is called here where other programs have it; returns its exit
+ * code. */
+int unknown_normalizer(const char *word);
+
 #endif

@@ -64,7 +64,9 @@ static void unknown_option(const struct command *command, const char *word, cons
     names[count] = NULL;
     const char *nearest = nl_nearest(typed, (const char *const *)names);
     bool takes_keys = strstr(command->usage, "KEY=VALUE");
+    const char *name = typed + strspn(typed, "-"), *answer = nl_key_answer(name);
     char *hint = nearest      ? nl_format("did you mean '%s'?", nearest)
+                 : answer     ? nl_strdup(answer)
                  : takes_keys ? key_behind_file(word + strspn(word, "-"), next)
                               : NULL;
     if (hint)

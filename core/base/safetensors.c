@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/files.h"
+#include "base/foreign.h"
 #include "base/half.h"
 #include "base/json.h"
 #include "base/memory.h"
@@ -420,13 +421,27 @@ static void *take_data(const char *from, const struct place *place)
     return values;
 }
 
+/* A file that is shorter than its header would be. */
+static int refuse(const struct reading *file, const char *bytes, size_t length, struct nl_error *err)
+{
+    const char *foreign = nl_foreign(bytes, length, NULL);
+    if (length == 0)
+        return nl_fail(err, "cannot read '%s': the file is empty", file->path);
+    if (length > LENGTH && bytes[LENGTH] == '{')
+        return nl_fail(err, "cannot read '%s': the file ends inside its header", file->path);
+    if (!foreign)
+        return nl_fail(err, "cannot read '%s': not a safetensors file", file->path);
+    return nl_fail(err, "cannot read '%s': it is %s, expected weights as safetensors.torch.save_file writes them",
+                   file->path, foreign);
+}
+
 static int read_tensors(struct reading *file, const char *bytes, size_t length, struct nl_error *err)
 {
     uint64_t header = 0;
     if (length >= LENGTH)
         memcpy(&header, bytes, LENGTH);
     if (length < LENGTH || header > length - LENGTH)
-        return nl_fail(err, "cannot read '%s': not a safetensors file, or it ends inside its header", file->path);
+        return refuse(file, bytes, length, err);
     const char *data = bytes + LENGTH + header;
     if (read_header(file, (struct nl_scan){bytes + LENGTH, data}, err) ||
         check_places(file, length - LENGTH - header, err))

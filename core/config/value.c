@@ -134,6 +134,10 @@ static int wrong_type(const struct nl_key *key, const char *wanted, const char *
         nl_fail(hint, "%s", nl_octal_hint(text));
     } else if (pointed) {
         nl_fail(hint, "a decimal point is '.': %s", pointed);
+    } else if (key == nl_key_named("train.seed") && strpbrk(text, ".-")) {
+        nl_fail(hint, "sweep.seeds=5 trains with the seeds 1 to 5");
+    } else if (strstr(text, "..")) {
+        nl_fail(hint, "a range is written FROM:TO:STEP, or FROM:TO:log:COUNT");
     } else if (key->low < key->high) {
         add_bound(&range, key, key->low);
         nl_text_add(&range, " to ");

@@ -6,6 +6,7 @@
 #include <yaml.h>
 
 #include "base/files.h"
+#include "base/foreign.h"
 #include "base/memory.h"
 #include "base/seal.h"
 #include "base/utf8.h"
@@ -357,9 +358,10 @@ int nl_yaml_read(const char *path, const struct nl_origin *asked_at, struct nl_n
         free(text);
         return NL_FAIL;
     }
-    if (length > 1 && (!memcmp(text, "\xff\xfe", 2) || !memcmp(text, "\xfe\xff", 2))) {
-        nl_diagnose(diagnostics, asked_at ? asked_at : &nowhere, "save the file as UTF-8", "'%s' is written in UTF-16",
-                    path);
+    const char *remedy, *foreign = nl_foreign(text, length, &remedy);
+    if (foreign) {
+        nl_diagnose(diagnostics, asked_at ? asked_at : &nowhere, remedy, "'%s' is %s, expected a configuration in YAML",
+                    path, foreign);
         free(text);
         return NL_FAIL;
     }

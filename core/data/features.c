@@ -18,6 +18,7 @@
 
 #include "base/csv.h"
 #include "base/files.h"
+#include "base/foreign.h"
 #include "base/utf8.h"
 #include "data/sources.h"
 
@@ -91,6 +92,11 @@ static int read_table(const char *path, struct nl_csv *out, struct nl_error *err
     char *bytes = nl_file_read_gz(path, INT32_MAX, &length, err);
     if (!bytes)
         return NL_FAIL;
+    const char *foreign = nl_foreign(bytes, length, NULL);
+    if (foreign) {
+        free(bytes);
+        return nl_fail(err, "cannot read '%s': it is %s, expected a table as text in UTF-8", path, foreign);
+    }
     size_t skipped = strncmp(bytes, mark, strlen(mark)) == 0 ? strlen(mark) : 0;
     struct nl_text text = {0};
     nl_text_add_bytes(&text, bytes + skipped, length - skipped);
@@ -296,8 +302,18 @@ static int count_parts(struct features *features, struct nl_error *err)
                        csv->path, features->tests ? "test" : "train");
     return csv->rows >= POOL_SHARE || features->split != NONE
                ? NL_OK
-               : nl_fail(err, "cannot use '%s': %s are too few to take a test part from", csv->path,
-                         NL_COUNT(csv->rows, "sample"));
+               : nl_fail(err, "cannot use '%s': %s %s too few to take a test part from", csv->path,
+                         NL_COUNT(csv->rows, "sample"), nl_agree(csv->rows, "is", "are"));
+}
+
+/* What people and other programs write in place of a number. */
+static const char *remedy_of(const char *field)
+{
+    static const char *const missing[] = {"NA", "N/A", "null", "None", "-", "?"};
+    for (size_t i = 0; i < sizeof missing / sizeof *missing; i++)
+        if (strcasecmp(field, missing[i]) == 0)
+            return "; a missing value is filled in, or its row left out, before";
+    return strchr(field, ',') ? "; a decimal point is '.'" : "";
 }
 
 /* The number in a field of features. */
@@ -310,7 +326,8 @@ static int read_feature(const struct nl_csv *csv, int row, int column, float *ou
     if (!*field)
         return nl_fail(err, "%s: the field of '%s' is empty, expected a number", PLACE(csv, row, column), name);
     if (!is_number(field, &value))
-        return nl_fail(err, "%s: '%s' in column '%s' is no number", PLACE(csv, row, column), field, name);
+        return nl_fail(err, "%s: '%s' in column '%s' is no number%s", PLACE(csv, row, column), field, name,
+                       remedy_of(field));
     if (!isfinite((float)value))
         return nl_fail(err, "%s: '%s' in column '%s', expected finite numbers that float32 holds",
                        PLACE(csv, row, column), field, name);

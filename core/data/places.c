@@ -235,7 +235,8 @@ static int miss(const struct found *found, int which, struct nl_error *err)
     bool archive = is_archive(place);
     if (!archive && !nl_folder_exists(place))
         return nl_file_exists(place)
-                   ? nl_fail(err, "cannot read '%s': it is neither a folder of .npy files nor a .npz archive", place)
+                   ? nl_fail(err, "cannot read '%s': it is neither a folder of .npy files nor a .npz archive%s", place,
+                             ends_in(place, ".npy") ? "; data.dir is the folder in which an array lies" : "")
                    : nl_fail(err, "cannot find the %s: there is no folder '%s'", what[which], place);
     struct nl_text others = {0};
     nl_text_add(&others, "%s", "");
