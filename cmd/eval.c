@@ -77,7 +77,7 @@ static bool read_option(int option, struct request *out)
     switch (option) {
     case CONFIG: out->config = optarg; return true;
     case PART: return read_words("part", optarg, nl_part_names, &out->parts);
-    case STATS: return read_words("statistics", optarg, nl_eval_names, &out->stats);
+    case STATS: return read_words("statistics", optarg, nl_norm_eval_names, &out->stats);
     case BATCH: return read_batches(optarg, out);
     case ORDER: return read_words("order", optarg, nl_sample_order_names, &out->orders);
     case FORMAT: return read_word("format", optarg, format_names, &out->format);
@@ -203,7 +203,7 @@ static int score_row(struct nl_scorer *scorer, const struct request *request, in
 static int score_part(struct nl_scorer *scorer, const struct request *request, bool tracks, enum nl_part part,
                       bool *first)
 {
-    for (int eval = 0; eval < NL_EVALS; eval++) {
+    for (int eval = 0; eval < NL_NORM_EVALS; eval++) {
         if (!(request->stats >> eval & 1) || (!tracks && eval != NL_EVAL_RUNNING))
             continue;
         bool batched = eval == NL_EVAL_BATCH;

@@ -19,6 +19,8 @@ enum {
     CHECKPOINT_EVERY,
     SAVE_INIT,
     SAVE_FINAL,
+    SAVE_EMA,
+    SAVE_SWA,
     SAVE_ORDER,
     REPLACE
 };
@@ -34,6 +36,8 @@ static const struct option options[] = {
     {"checkpoint-every", required_argument, NULL, CHECKPOINT_EVERY},
     {"save-init", required_argument, NULL, SAVE_INIT},
     {"save-final", required_argument, NULL, SAVE_FINAL},
+    {"save-ema", required_argument, NULL, SAVE_EMA},
+    {"save-swa", required_argument, NULL, SAVE_SWA},
     {"save-order", required_argument, NULL, SAVE_ORDER},
     {"replace", no_argument, NULL, REPLACE},
     {0},
@@ -115,13 +119,13 @@ static bool check_checkpoint(const struct nl_trial *trial, const char *path)
 static bool check_places(const struct plan *plan, const struct nl_runner_options *how, const char *folder)
 {
     enum { MOST = 32 };
-    struct used_file place[MOST] = {{"--save-init", how->save_init, true},
-                                {"--save-final", how->save_final, true},
-                                {"--save-order", how->save_order, true},
-                                {"--checkpoint", how->checkpoint, true}};
+    struct used_file place[MOST] = {
+        {"--save-init", how->save_init, true},      {"--save-final", how->save_final, true},
+        {"--save-ema", how->save_average[0], true}, {"--save-swa", how->save_average[1], true},
+        {"--save-order", how->save_order, true},    {"--checkpoint", how->checkpoint, true}};
     const struct nl_config *config = &plan->grid.trial[0].config;
     char *made[MOST];
-    int count = 4, strings = NL_DATA_FILES;
+    int count = 6, strings = NL_DATA_FILES;
     nl_data_files(config, made);
     for (int i = 0; i < NL_DATA_FILES; i++)
         place[count++] = (struct used_file){"data", made[i], false};
@@ -150,6 +154,25 @@ static bool choose_folder(const struct plan *plan, const struct nl_runner_option
     free(*folder);
     *folder = own;
     return good;
+}
+
+/* Whether the averages that are to be saved are taken, and can be; false: the message was printed. */
+static bool check_averages(const struct nl_config *config, const struct nl_runner_options *how)
+{
+    static const char *const keys[] = {"train.ema", "train.swa_start"}, *const options_of[] = {"--save-ema",
+                                                                                               "--save-swa"};
+    for (int i = 0; i < NL_AVERAGES; i++) {
+        if (!how->save_average[i])
+            continue;
+        if (!nl_config_averages(config, NL_EVAL_EMA + i)) {
+            bad_input(NULL, "'%s' has nothing to write: '%s' asks for no average of the weights", options_of[i],
+                      keys[i]);
+            return false;
+        }
+        if (!can_be_written(how->save_average[i]))
+            return false;
+    }
+    return true;
 }
 
 static int run_plan(const struct plan *plan, struct nl_sweep_options *how)
@@ -211,11 +234,14 @@ static int run(const struct command *self, int argc, char **argv)
             break;
         case SAVE_INIT: how.runner.save_init = optarg; break;
         case SAVE_FINAL: how.runner.save_final = optarg; break;
+        case SAVE_EMA: how.runner.save_average[0] = optarg; break;
+        case SAVE_SWA: how.runner.save_average[1] = optarg; break;
         case SAVE_ORDER: how.runner.save_order = optarg; break;
         case REPLACE: how.replace = true; break;
         default: return EXIT_BAD_INPUT;
         }
-    if (how.runner.save_init || how.runner.save_final || how.runner.save_order)
+    if (how.runner.save_init || how.runner.save_final || how.runner.save_order || how.runner.save_average[0] ||
+        how.runner.save_average[1])
         how.choice.retry = NL_ALL_OUTCOMES;
     if (how.runner.checkpoint && !how.runner.checkpoint_seconds && !how.runner.checkpoint_epochs)
         how.runner.checkpoint_seconds = CHECKPOINT_SECONDS;
@@ -237,7 +263,8 @@ static int run(const struct command *self, int argc, char **argv)
             refuse_sweep(&plan, arguments.file);
         else if (check_places(&plan, &how.runner, folder) && can_be_written(how.runner.save_init) &&
                  can_be_written(how.runner.save_final) && can_be_written(how.runner.save_order) &&
-                 identify_plan(&plan) && (out || how.replace || choose_folder(&plan, &how.runner, &folder)) &&
+                 check_averages(&plan.grid.trial[0].config, &how.runner) && identify_plan(&plan) &&
+                 (out || how.replace || choose_folder(&plan, &how.runner, &folder)) &&
                  check_checkpoint(&plan.grid.trial[0], how.runner.checkpoint)) {
             print_notes(&plan);
             how.folder = folder;
@@ -275,6 +302,7 @@ const struct command command_run = {
         "      --checkpoint-every T   how often: a time (90s, 30m), or epochs (5epochs) (default: 10m); without --checkpoint, in DIR/trials\n"
         "      --save-init FILE   write the initial weights and statistics (.safetensors)\n"
         "      --save-final FILE  write the trained weights and statistics\n"
+        "      --save-ema FILE, --save-swa FILE   write the last average of the weights (train.ema, train.swa_start), with averaged statistics\n"
         "      --save-order FILE  write the sample indices of every step (.npy, int32; -1 fills short batches)\n"
         "\n"
         "examples:\n"

@@ -104,3 +104,32 @@ bool nl_alike_any(const char *word, const char *words)
     }
     return found;
 }
+
+/* "norm1" of "*norm1*": what it says without its ends. New string. */
+static char *core_of(const char *pattern)
+{
+    const char *colon = strchr(pattern, ':');
+    pattern = colon ? colon + 1 : pattern;
+    pattern += strspn(pattern, "*?.");
+    return nl_format("%.*s", (int)strcspn(pattern, "*?"), pattern);
+}
+
+char *nl_near_names(const char *pattern, const char *const *names, int count)
+{
+    enum { SHOWN = 3 };
+    struct nl_text out = {0};
+    char *core = core_of(pattern);
+    int slips = 1 + (int)strlen(pattern) / 4, shown = 0;
+    nl_text_add(&out, "%s", "");
+    for (int most = 1; most <= slips + 1 && !shown; most++) /* the nearest; last, those that have it somewhere */
+        for (int i = 0; i < count && shown < SHOWN; i++) {
+            bool near =
+                most <= slips ? nl_edit_distance(pattern, names[i], most) <= most : *core && strstr(names[i], core);
+            if (near)
+                nl_text_add(&out, "%s'%s'", shown++ ? ", " : "", names[i]);
+        }
+    for (int i = 0; i < count && !shown && i < SHOWN; i++)
+        nl_text_add(&out, "%s'%s'", i ? ", " : "", names[i]);
+    free(core);
+    return out.at;
+}

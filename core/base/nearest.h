@@ -18,6 +18,10 @@ int nl_slips(const char *word, const char *b, int most);
 /* The nearest of words (ends with NULL); NULL where none is near: one slip, or one for every three letters. */
 const char *nl_nearest(const char *word, const char *const *words);
 
+/* "'norm1', 'norm2', 'norm3'": the names that are nearest to a pattern with '*' and '?', a few of them: by edit
+ * distance, or those that have what it says between its ends, or else the first. New string. */
+char *nl_near_names(const char *pattern, const char *const *names, int count);
+
 /* Whether the letters of a word are those of the name, whatever their case and what stands between them; beginning: or
  * those that the name begins with. */
 bool nl_alike(const char *word, const char *name, bool beginning);

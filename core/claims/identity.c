@@ -184,20 +184,24 @@ static int bn_scale(enum nl_device_kind device, bool perturbed, double *deviatio
  */
 static int bn_shift(enum nl_device_kind device, bool perturbed, double *deviation, struct nl_error *err)
 {
-    struct layer bn, shifted, sums;
+    struct layer bn, shifted, *sums = nl_alloc(1, sizeof *sums);
     set_up(&bn, "bn", device, SAMPLES, POSITIONS);
     set_up(&shifted, "bn", device, SAMPLES, POSITIONS);
     for (int i = 0; i < (perturbed ? CHANNELS : ELEMENTS); i++) /* perturbed: at one position of one sample alone */
         shifted.x[i] += 1.0 + 0.5 * (i % CHANNELS);
-    sums = shifted;
-    if (agree(&bn, &shifted, 1.0, deviation, err) || run(&sums, err))
-        return NL_FAIL;
-    double sum[CHANNELS] = {0}, nothing[CHANNELS] = {0};
-    for (int i = 0; i < ELEMENTS; i++)
-        sum[i % CHANNELS] += sums.probe.dx[i];
-    compare(sum, nothing, 1.0, CHANNELS, deviation);
-    nl_probe_release(&sums.probe);
-    return NL_OK;
+    *sums = shifted;
+    int status = agree(&bn, &shifted, 1.0, deviation, err);
+    if (status == NL_OK)
+        status = run(sums, err);
+    if (status == NL_OK) {
+        double sum[CHANNELS] = {0}, nothing[CHANNELS] = {0};
+        for (int i = 0; i < ELEMENTS; i++)
+            sum[i % CHANNELS] += sums->probe.dx[i];
+        compare(sum, nothing, 1.0, CHANNELS, deviation);
+        nl_probe_release(&sums->probe);
+    }
+    free(sums);
+    return status;
 }
 
 /* Running statistics after k equal batches: (1 - m)^k of what they began with, the rest the batch's, its variance with

@@ -486,10 +486,13 @@ static void check_metric(const struct nl_published_part *part, const char *metri
                          struct nl_diagnostics *diagnostics)
 {
     int eval = metric ? eval_of(metric) : -1;
-    bool there = eval < 0;
+    bool there = eval < 0 || nl_config_averages(config, (enum nl_eval)eval);
     for (int i = 0; i < config->norm.eval.count; i++)
         there |= config->norm.eval.at[i] == eval;
-    if (!there)
+    if (!there && eval >= NL_NORM_EVALS)
+        nl_diagnose(diagnostics, &part->origin, "train.ema and train.swa_start average the weights",
+                    "'%s' is not evaluated: no average of the weights is taken", metric);
+    else if (!there)
         nl_diagnose(diagnostics, &part->origin, "norm.eval lists the statistics of evaluation",
                     "'%s' is not evaluated: norm.eval has no '%s'", metric, nl_eval_names[eval]);
     else if (metric && strncmp(metric, "val_", 4) == 0 && config->data.val == 0)

@@ -19,6 +19,12 @@ static bool evaluates(const struct nl_config *config, enum nl_eval wanted)
     return false;
 }
 
+static bool averages_precisely(const struct nl_config *config)
+{
+    return config->train.average_statistics == NL_STATISTICS_PRECISE &&
+           (nl_config_averages(config, NL_EVAL_EMA) || nl_config_averages(config, NL_EVAL_SWA));
+}
+
 static bool has_gain(const struct nl_weight_norm *norm)
 {
     return norm->gain != NL_GAIN_NONE;

@@ -258,6 +258,12 @@ void nl_config_check(const struct nl_config *config, const struct nl_experiment 
     if (config->norm.freeze == 0 && nl_config_tracks(config) && !*config->model.load)
         nl_complain(diagnostics, experiment, "norm.freeze",
                     "'norm.freeze' 0 takes its statistics from 'model.load', which names no file");
+    if (config->norm.freeze == 0 && nl_config_tracks(config) && *config->model.load &&
+        config->model.load_statistics == NL_LOAD_CHANGED)
+        nl_complain(
+            diagnostics, experiment, "model.load_statistics",
+            "'norm.freeze' 0 holds the statistics of 'model.load', and 'model.load_statistics' reset throws them "
+            "away: mean 0 and variance 1 would be left");
     check_parts(config, experiment, diagnostics);
     nl_check_formula(config, experiment, diagnostics);
     nl_check_transformer(config, experiment, diagnostics);

@@ -67,7 +67,21 @@ enum nl_weights_init { NL_INIT_BY_WEIGHTS, NL_INIT_BY_DATA };
 enum nl_running { NL_EMA, NL_CUMULATIVE, NL_LEARNED };
 enum nl_momentum_schedule { NL_MOMENTUM_CONSTANT, NL_MOMENTUM_LINEAR, NL_MOMENTUM_COSINE };
 enum nl_running_var { NL_UNBIASED, NL_BIASED };
-enum nl_eval { NL_EVAL_RUNNING, NL_EVAL_BATCH, NL_EVAL_PRECISE, NL_EVAL_ADAPT, NL_EVALS };
+enum nl_load { NL_LOAD_KEEP, NL_LOAD_CHANGED }; /* keep; or reset, replace */
+/* What a network is scored with: the statistics that norm.eval may list, then the averages of weights (train.ema,
+ * train.swa_start). */
+enum nl_eval {
+    NL_EVAL_RUNNING,
+    NL_EVAL_BATCH,
+    NL_EVAL_PRECISE,
+    NL_EVAL_ADAPT,
+    NL_EVAL_EMA,
+    NL_EVAL_SWA,
+    NL_EVALS,
+    NL_NORM_EVALS = NL_EVAL_EMA /* those that norm.eval may list */
+};
+enum { NL_AVERAGES = NL_EVALS - NL_NORM_EVALS }; /* of the weights */
+enum nl_average_statistics { NL_STATISTICS_AVERAGED, NL_STATISTICS_PRECISE };
 enum nl_lr_scale { NL_LR_FIXED, NL_LR_LINEAR, NL_LR_SQRT };
 enum nl_decay_on { NL_DECAY_ALL, NL_DECAY_WEIGHTS, NL_DECAY_MATRICES };
 enum nl_schedule { NL_CONSTANT, NL_STEP, NL_COSINE, NL_LINEAR, NL_INVERSE_SQRT };
@@ -149,6 +163,8 @@ extern const char *const nl_data_names[], *const nl_data_as_names[], *const nl_u
     *const nl_plot_names[], *const nl_mark_names[], *const nl_caption_names[], *const nl_legend_names[],
     *const nl_metric_names[], *const nl_x_names[], *const nl_interval_names[], *const nl_test_names[],
     *const nl_question_names[];
+extern const char *const nl_norm_eval_names[], *const nl_load_names[], *const nl_load_part_names[],
+    *const nl_average_statistics_names[];
 
 #define NL_FIELD_INT int64_t
 #define NL_FIELD_AUTO_INT int64_t
@@ -346,6 +362,9 @@ bool nl_config_observes_curvature(const struct nl_config *config);
 /* Whether the loss at other parameters is: on the way to another network, or there, in a slice or in a plane. */
 bool nl_config_observes_ways(const struct nl_config *config);
 bool nl_config_observes_points(const struct nl_config *config);
+
+/* Whether that average of the weights is taken: NL_EVAL_EMA, NL_EVAL_SWA; of no other score. */
+bool nl_config_averages(const struct nl_config *config, enum nl_eval eval);
 
 /* train.beta2, or what the optimizer's authors use where it is auto. */
 double nl_beta2(const struct nl_config *config);

@@ -177,6 +177,11 @@ const char *nl_length_key(const struct nl_config *config)
                                               : "train.epochs";
 }
 
+bool nl_config_averages(const struct nl_config *config, enum nl_eval eval)
+{
+    return (eval == NL_EVAL_EMA && config->train.ema > 0) || (eval == NL_EVAL_SWA && config->train.swa_start < 1);
+}
+
 double nl_beta2(const struct nl_config *config)
 {
     double own = nl_optimizers[config->train.optimizer]->beta2, usual = own > 0 ? own : 0.999;

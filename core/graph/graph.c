@@ -324,12 +324,15 @@ static void add_loss(struct nl_graph *graph, const struct nl_operation *operatio
 }
 
 /* Weights, which have two dimensions or more, are first, so that an optimizer's decay that spares everything else
- * covers one range, and so does one that spares vectors; what freezes is last, so that what does not is one range,
- * too. */
-enum rank { WEIGHTS, MATRICES, OTHERS, FREEZING };
+ * covers one range, and so does one that spares vectors; what freezes comes behind, and constants last, so that what is
+ * still stepped is one range, too. */
+enum rank { WEIGHTS, MATRICES, OTHERS, FREEZING, CONSTANTS };
 
-static enum rank rank_of(const struct nl_graph *graph, const struct nl_tensor_spec *spec)
+static enum rank rank_of(const struct nl_graph *graph, const struct nl_tensor *tensor)
 {
+    const struct nl_tensor_spec *spec = &tensor->spec;
+    if (tensor->constant)
+        return CONSTANTS;
     if (spec->role == NL_WEIGHT)
         return WEIGHTS;
     if (graph->matrices_first && spec->dims >= 2)
@@ -340,11 +343,11 @@ static enum rank rank_of(const struct nl_graph *graph, const struct nl_tensor_sp
 void nl_graph_place_tensors(struct nl_graph *graph)
 {
     size_t at = 0, states = 0;
-    for (enum rank which = WEIGHTS; which <= FREEZING; which++) {
+    for (enum rank which = WEIGHTS; which <= CONSTANTS; which++) {
         size_t first = at;
         for (int i = 0; i < graph->tensors; i++) {
             struct nl_tensor *tensor = &graph->tensor[i];
-            if (!nl_is_parameter(tensor->spec.role) || rank_of(graph, &tensor->spec) != which)
+            if (!nl_is_parameter(tensor->spec.role) || rank_of(graph, tensor) != which)
                 continue;
             tensor->offset = at;
             at += tensor->count;
@@ -353,7 +356,9 @@ void nl_graph_place_tensors(struct nl_graph *graph)
             graph->weights = at;
         if (which == MATRICES)
             graph->matrices = at;
-        graph->freezing = at - first;
+        if (which == FREEZING)
+            graph->freezing = at - first;
+        graph->constant = at - first;
     }
     for (int i = 0; i < graph->tensors; i++)
         if (!nl_is_parameter(graph->tensor[i].spec.role))

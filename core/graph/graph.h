@@ -9,6 +9,7 @@
 #define NL_GRAPH_GRAPH_H
 
 #include "backend/backend.h"
+#include "base/lists.h"
 
 enum { NL_NONE = -1 }; /* no value, no node, no tensor */
 
@@ -66,6 +67,7 @@ struct nl_tensor {
     char name[80];               /* "fc1.weight"; of a node that computes a weight, "fc1.weight",
                                     "fc1.parametrizations.weight.original" */
     int node;                    /* that owns it */
+    bool constant;               /* of a parameter: no step changes it (train.only) */
     int times; /* of a state: it has so many, one for each of the first times of a loop, the last for all that follow */
     int parts; /* of a weight, and of its gains: it is so many matrices of equal sizes, one below the other (queries,
                   keys, values), each drawn by itself */
@@ -103,7 +105,7 @@ struct nl_graph {
     bool matrices_first;      /* parameters of two or more dimensions that are no weights come right after those */
     size_t weights, count;    /* reals in weights, [0, weights), and in all parameters, */
     size_t matrices;          /* where the matrices come first: reals in all of two or more dimensions, [0, matrices) */
-    size_t freezing;          /* of all parameters the last so many are those that freeze */
+    size_t freezing, constant; /* of all parameters the last so many are constants, and so many before them freeze */
 };
 
 /* An empty graph. */
@@ -142,6 +144,17 @@ int nl_graph_add(struct nl_graph *graph, const struct nl_new_node *node, struct 
 
 /* Adds a value that no node makes. */
 int nl_graph_add_value(struct nl_graph *graph, struct nl_value value);
+
+/* Whether the node makes `logits`, or computes a weight of the one that does: it is of the head. */
+bool nl_is_of_head(const struct nl_graph *graph, int logits, int node);
+
+/* Whether the name of a parameter is one that train.only's pattern names: the pattern matches it as a whole, or the
+ * module that it is in ("layer1" of layer1.0.conv1.weight); "head" also stands for what is of the head. */
+bool nl_names_parameter(const struct nl_graph *graph, int logits, const char *pattern, int tensor);
+
+/* Makes constants of all parameters but those that a pattern names; no pattern: of none. Before nl_graph_end. NL_FAIL:
+ * a pattern names none, and err says which do nearly. */
+int nl_graph_train_only(struct nl_graph *graph, int logits, const struct nl_name_list *patterns, struct nl_error *err);
 
 /* Adds the loss of `value`, which is real, and of what it should be: the input "labels", int32, one for each of its
  * positions, or, of a loss of reals, the input "targets", of its extent. That input is added where it is missing. Every

@@ -367,34 +367,14 @@ void nl_observers_release(struct nl_observers *observers)
     *observers = (struct nl_observers){0};
 }
 
-/* "norm1" of "*norm1*": what it says without its ends. */
-static void core_of(const char *pattern, char core[NL_OBSERVER_NAME])
-{
-    const char *colon = strchr(pattern, ':');
-    pattern = colon ? colon + 1 : pattern;
-    pattern += strspn(pattern, "*?.");
-    snprintf(core, NL_OBSERVER_NAME, "%s", pattern);
-    core[strcspn(core, "*?")] = '\0';
-}
-
 char *nl_observers_near(const struct nl_graph *graph, const char *pattern)
 {
-    enum { SHOWN = 3 };
     struct nl_observers all = everything(graph);
-    struct nl_text out = {0};
-    char core[NL_OBSERVER_NAME];
-    core_of(pattern, core);
-    int slips = 1 + (int)strlen(pattern) / 4, shown = 0;
-    nl_text_add(&out, "%s", "");
-    for (int most = 1; most <= slips + 1 && !shown; most++) /* the nearest; last, those that have it somewhere */
-        for (int i = 0; i < all.count && shown < SHOWN; i++) {
-            const char *name = all.at[i].name;
-            bool near = most <= slips ? nl_edit_distance(pattern, name, most) <= most : *core && strstr(name, core);
-            if (near)
-                nl_text_add(&out, "%s'%s'", shown++ ? ", " : "", name);
-        }
-    for (int i = 0; i < all.count && !shown && i < SHOWN; i++)
-        nl_text_add(&out, "%s'%s'", i ? ", " : "", all.at[i].name);
+    const char **names = nl_alloc((size_t)all.count, sizeof *names);
+    for (int i = 0; i < all.count; i++)
+        names[i] = all.at[i].name;
+    char *near = nl_near_names(pattern, names, all.count);
+    free(names);
     nl_observers_release(&all);
-    return out.at;
+    return near;
 }

@@ -156,6 +156,9 @@ int nl_model_build(const struct nl_config *config, struct nl_shape shape, struct
         *key = b.key ? b.key : *key;
         return NL_FAIL;
     }
+    *key = "train.only";
+    if (nl_graph_train_only(graph, b.at, &config->train.only, err))
+        return NL_FAIL;
     if (shape.target == NL_TARGET_REAL)
         nl_graph_end_with(graph, &nl_squared_error_operation, NULL, b.at);
     else

@@ -485,12 +485,15 @@ int nl_named_factor(const struct nl_results *results, const char *name)
 
 char *nl_metric_label(const struct nl_metric_column *metric, const char *column)
 {
-    const char *eval = strrchr(column, '_');
-    bool suffix =
-        eval && (strcmp(eval, "_batch") == 0 || strcmp(eval, "_precise") == 0 || strcmp(eval, "_running") == 0);
-    return nl_format("%s%s%s%s%s%s%s", metric->measure.name, suffix ? ", " : "", suffix ? eval + 1 : "",
-                     suffix ? " statistics" : "", *metric->measure.unit ? " (" : "", metric->measure.unit,
-                     *metric->measure.unit ? ")" : "");
+    static const char *const scored[NL_EVALS] = {
+        "running statistics", "batch statistics", "precise statistics",
+        "adapt statistics",   "EMA of weights",   "SWA of weights"};
+    const char *mark = strrchr(column, '_'), *with = "";
+    for (enum nl_eval eval = 0; mark && eval < NL_EVALS; eval++)
+        if (strcmp(mark + 1, nl_eval_names[eval]) == 0)
+            with = scored[eval];
+    return nl_format("%s%s%s%s%s%s", metric->measure.name, *with ? ", " : "", with, *metric->measure.unit ? " (" : "",
+                     metric->measure.unit, *metric->measure.unit ? ")" : "");
 }
 
 int nl_chart_fit_points(struct nl_chart *chart, bool y, bool lattice, bool prefers_log, struct nl_error *err)

@@ -507,8 +507,8 @@ static void say_interactions(const struct question *q, int first)
 /* Says what the same weights score with other statistics: intervals, and no verdict. */
 static void say_evaluations(const struct question *q, int method)
 {
-    static const char *const phrases[NL_EVALS] = {"running statistics", "the statistics of each batch",
-                                                  "precise statistics", "statistics of the evaluated part"};
+    static const char *const phrases[NL_NORM_EVALS] = {"running statistics", "the statistics of each batch",
+                                                       "precise statistics", "statistics of the evaluated part"};
     const struct nl_int_list *evals = &config_of(q)->norm.eval;
     const struct nl_claim *claim = &q->answer->claim[q->claim[method]];
     int seeds = q->results->seeds;

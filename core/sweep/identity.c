@@ -9,9 +9,9 @@
 #include "train/train.h"
 #include "train/weights.h"
 
-/* The weights of a file, if one is named; they fit the trial's network. */
+/* The weights of a file, if one is named; they fit the trial's network, but for what is replaced. */
 static int load_weights(const struct nl_trial *trial, struct nl_weights_files *files, const char *path,
-                        const struct nl_tensor_file **out, struct nl_error *err)
+                        unsigned replaced, const struct nl_tensor_file **out, struct nl_error *err)
 {
     struct nl_graph graph;
     const char *key = NULL;
@@ -25,7 +25,7 @@ static int load_weights(const struct nl_trial *trial, struct nl_weights_files *f
             path);
     if (!*out || nl_model_build(&trial->config, trial->dataset->shape, &graph, &key, err))
         return NL_FAIL;
-    int status = nl_weights_check(&graph, *out, path, true, err);
+    int status = nl_weights_check(&graph, *out, path, replaced, true, err);
     nl_graph_release(&graph);
     return status;
 }
@@ -77,10 +77,11 @@ int nl_trial_open(struct nl_trial *trial, struct nl_datasets *datasets, const ch
     if (!trial->dataset)
         return NL_FAIL;
     *key = "model.load";
-    if (load_weights(trial, &datasets->weights, trial->config.model.load, &trial->weights, err))
+    if (load_weights(trial, &datasets->weights, trial->config.model.load, nl_weights_replaced(&trial->config),
+                     &trial->weights, err))
         return NL_FAIL;
     *key = "log.toward";
-    return load_weights(trial, &datasets->toward, trial->config.log.toward, &trial->toward, err);
+    return load_weights(trial, &datasets->toward, trial->config.log.toward, 0, &trial->toward, err);
 }
 
 int nl_grid_identify(struct nl_grid *grid, struct nl_datasets *datasets, struct nl_error *err)

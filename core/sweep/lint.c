@@ -24,6 +24,7 @@
 #include "stats/claim.h"
 #include "sweep/lint_context.h"
 #include "train/train.h"
+#include "train/weights.h"
 
 static long long whole(int64_t value)
 {
@@ -667,6 +668,13 @@ static const struct lint of_trials[] = {
     {"model.causal", nl_lint_seen_label, "model.causal: auto"},
     {"model.gated", nl_lint_gated_squash, "model.gated: false; or norm.kind: rms"},
     {"train.step_epochs", nl_lint_no_drop, "lower train.step_epochs, or train longer"},
+    {"model.load", nl_lint_seen_tests, "data.split_seed: that seed splits alike, in all trials"},
+    {"train.only", nl_lint_random_rest, "model.load: FILE.safetensors gives the rest weights that were trained"},
+    {"train.only", nl_lint_only_is_all, "leave out train.only"},
+    {"model.load_norm", nl_lint_replaces_nothing, "leave out model.load_norm"},
+    {"norm.freeze", nl_lint_frozen_initial, "norm.freeze: 0.1 lets them settle first"},
+    {"train.swa_start", nl_lint_averaged_statistics, "train.average_statistics: precise recomputes them"},
+    {"train.ema", nl_lint_slow_ema, "lower train.ema, or train longer"},
     {"train.init_seed", nl_lint_seeds_alike, "leave one of them auto, or set sweep.seeds: 1"},
 };
 
@@ -729,7 +737,7 @@ static void report(const struct nl_experiment *experiment, const struct nl_grid 
     }
 }
 
-/* How files of other programs were read; the same note is kept once. */
+/* How files of other programs were read, and what of a file is replaced; the same note is kept once. */
 static void note_weights(const struct nl_experiment *experiment, const struct nl_grid *grid,
                          struct nl_diagnostics *warnings)
 {
@@ -737,6 +745,18 @@ static void note_weights(const struct nl_experiment *experiment, const struct nl
     for (int i = 0; i < grid->trials; i++)
         if (grid->trial[i].weights && grid->trial[i].weights->notes)
             nl_note(warnings, &from, "'%s': %s", grid->trial[i].config.model.load, grid->trial[i].weights->notes);
+}
+
+static void note_replaced(const struct nl_experiment *experiment, const struct lint_context *context,
+                          struct nl_diagnostics *warnings)
+{
+    const struct nl_origin from = nl_origin_of(experiment, "model.load");
+    unsigned replaced = nl_weights_replaced(context->config);
+    char *text = context->weights && replaced ? nl_weights_explain(&context->graph, context->weights, replaced) : NULL;
+    if (text)
+        nl_note(warnings, &from, "'%s' with norm.kind %s: %s", context->config->model.load,
+                nl_norm_names[context->config->norm.kind], text);
+    free(text);
 }
 
 /* What is said about data that are open: each set once. */
@@ -761,8 +781,12 @@ void nl_lint_grid(const struct nl_experiment *experiment, const struct nl_grid *
     struct caught by_trials[OF_TRIALS] = {0}, by_sweep[OF_SWEEP] = {0};
     for (int i = 0; i < grid->trials; i++) {
         const struct nl_config *config = &grid->trial[i].config;
-        struct lint_context context = {
-            .experiment = experiment, .grid = grid, .config = config, .norm = norm_of(config)};
+        struct lint_context context = {.experiment = experiment,
+                                       .grid = grid,
+                                       .config = config,
+                                       .norm = norm_of(config),
+                                       .dataset = grid->trial[i].dataset,
+            .weights = grid->trial[i].weights};
         struct nl_error err;
         const char *key;
         context.counts = nl_data_counts(config);
@@ -770,6 +794,7 @@ void nl_lint_grid(const struct nl_experiment *experiment, const struct nl_grid *
         if (nl_model_build(config, nl_data_facts(config).shape, &context.graph, &key, &err) == NL_OK) {
             look(&context, i, of_trials, OF_TRIALS, by_trials);
             look(&context, i, of_sweep, i == 0 ? OF_SWEEP : 0, by_sweep);
+            note_replaced(experiment, &context, warnings);
         }
         nl_graph_release(&context.graph);
     }

@@ -15,6 +15,8 @@ struct lint_context {
     const struct nl_grid *grid;
     const struct nl_config *config;
     const struct nl_norm *norm;
+    const struct nl_dataset *dataset;     /* where it is open, or NULL; as the next, */
+    const struct nl_tensor_file *weights; /* of model.load */
     struct nl_counts counts;
     struct nl_step_counts step_counts;
     struct nl_graph graph;
@@ -61,6 +63,15 @@ bool nl_lint_adam_decay(const struct lint_context *s, struct nl_text *what);
 bool nl_lint_adamw_is_adam(const struct lint_context *s, struct nl_text *what);
 bool nl_lint_only_warmup(const struct lint_context *s, struct nl_text *what);
 bool nl_lint_no_drop(const struct lint_context *s, struct nl_text *what);
+
+/* lint_transfer.c: of loaded networks, constant parameters and averages of weights */
+bool nl_lint_seen_tests(const struct lint_context *s, struct nl_text *what);
+bool nl_lint_random_rest(const struct lint_context *s, struct nl_text *what);
+bool nl_lint_only_is_all(const struct lint_context *s, struct nl_text *what);
+bool nl_lint_replaces_nothing(const struct lint_context *s, struct nl_text *what);
+bool nl_lint_frozen_initial(const struct lint_context *s, struct nl_text *what);
+bool nl_lint_averaged_statistics(const struct lint_context *s, struct nl_text *what);
+bool nl_lint_slow_ema(const struct lint_context *s, struct nl_text *what);
 
 /* lint_weights.c: of normalizers of weights */
 bool nl_lint_redundant_gain(const struct lint_context *s, struct nl_text *what);

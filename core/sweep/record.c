@@ -64,6 +64,12 @@ void nl_record_from_result(struct nl_record *record, const struct nl_trial_resul
     memcpy(record->score, result->score, sizeof record->score);
 }
 
+/* Averages of the weights: earlier versions had none, and most trainings take none. */
+static bool may_be_left_out(int eval)
+{
+    return eval >= NL_EVAL_EMA;
+}
+
 char *nl_record_text(const struct nl_record *record, const char *id, const char *identity)
 {
     struct nl_text out = {0};
@@ -83,6 +89,9 @@ char *nl_record_text(const struct nl_record *record, const char *id, const char 
     for (int part = 0; part < NL_PARTS; part++)
         for (int eval = 0; eval < NL_EVALS; eval++) {
             char loss[32], accuracy[32];
+            if (may_be_left_out(eval) && isnan(record->score[part][eval].loss) &&
+                isnan(record->score[part][eval].accuracy))
+                continue;
             nl_text_add(&out, "%s_%s %s %s\n", nl_part_names[part], nl_eval_names[eval],
                         nl_double_text(record->score[part][eval].loss, loss),
                         nl_double_text(record->score[part][eval].accuracy, accuracy));
@@ -200,6 +209,10 @@ static bool take_scores(char **at, struct nl_record *record)
             char *key = nl_format("%s_%s", nl_part_names[part], nl_eval_names[eval]), *end;
             char *text = take(at, key);
             free(key);
+            if (!text && may_be_left_out(eval)) {
+                *score = (struct nl_score){NAN, NAN};
+                continue;
+            }
             if (!text)
                 return false;
             score->loss = nl_double_read(text, &end);

@@ -33,6 +33,7 @@ struct nl_runner_options {
     bool fail_fast;                 /* a trial that does not end in "done" is such a stop */
     double max_seconds;             /* then no trial is started any more, and running ones are finished; 0: no limit */
     const char *save_init, *save_final, *save_order; /* as nl_trial_options; for a grid of one trial */
+    const char *save_average[NL_AVERAGES];
 
     /* Unfinished trials keep their state and go on from it: every so many seconds or epochs (0: not so), and at a stop.
      * checkpoint: the file, for a grid of one trial; NULL: each in the results folder. All NULL and 0: no

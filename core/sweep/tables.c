@@ -51,6 +51,8 @@ static enum nl_eval first_eval(const struct nl_config *config)
 
 static bool evaluated_beside(const struct nl_config *config, enum nl_eval eval)
 {
+    if (nl_config_averages(config, eval))
+        return true;
     if (!nl_key_applies(nl_key_named("norm.eval"), config))
         return false;
     for (int i = 1; i < config->norm.eval.count; i++)

@@ -232,6 +232,7 @@ static void run_members(struct nl_worker *worker, const int *member, int count)
             .toward = trial->toward,
             .save_init = options->save_init,
             .save_final = options->save_final,
+            .save_average = {options->save_average[0], options->save_average[1]},
             .save_order = options->save_order,
             .stop = &runner->stop,
             .checkpoint = checkpoint[i],

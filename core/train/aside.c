@@ -273,7 +273,7 @@ static void load_toward(void *context)
 {
     struct aside *a = context;
     for (int i = 0; i < a->plan->replicas; i++)
-        nl_weights_load(a->plan, i, a->training->active[i]->options->toward);
+        nl_weights_load(a->plan, i, a->training->active[i]->options->toward, 0);
     get(a, a->trial, a->plan->parameters);
 }
 

@@ -6,6 +6,7 @@
 #include "data/data.h"
 #include "model/model.h"
 #include "operation/cross_iteration.h"
+#include "train/schedule.h"
 #include "train/train.h"
 
 static bool evaluates_batches(const struct nl_config *config)
@@ -74,6 +75,22 @@ static void check_workers(const struct nl_graph *graph, const struct nl_config *
     }
 }
 
+/* An average of the weights has some to average. */
+static void check_averages(const struct nl_config *config, const struct nl_experiment *experiment,
+                           struct nl_diagnostics *diagnostics)
+{
+    const struct nl_step_counts counts = nl_trial_step_counts(config, nl_data_counts(config));
+    const struct nl_schedule_of schedule = {
+        .config = config, .steps = counts.steps, .steps_per_epoch = (double)counts.steps_per_epoch};
+    int64_t begins = nl_average_begins(&schedule, NL_EVAL_SWA);
+    if (nl_config_averages(config, NL_EVAL_SWA) && counts.steps > 0 && begins > counts.steps)
+        nl_complain(
+            diagnostics, experiment, "train.swa_start",
+            "'train.swa_start' %g averages nothing: its first weights would be those after update %lld, and the "
+            "training has %lld (train.swa_every)",
+            config->train.swa_start, (long long)begins, (long long)counts.steps);
+}
+
 static void check_device(const struct nl_config *config, const struct nl_experiment *experiment,
                          struct nl_diagnostics *diagnostics)
 {
@@ -110,6 +127,7 @@ void nl_trial_check(const struct nl_config *config, const struct nl_experiment *
     nl_graph_release(&graph);
     if (!experiment->elsewhere)
         check_device(config, experiment, diagnostics);
+    check_averages(config, experiment, diagnostics);
     int64_t samples = nl_data_counts(config).train;
     if (samples > 0 && config->train.drop_last && config->train.batch > samples)
         nl_complain(diagnostics, experiment, "train.batch",

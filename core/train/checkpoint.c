@@ -12,7 +12,7 @@
 #include "config/value.h"
 #include "train/train.h"
 
-enum { COUNTS = 2, SUMS = 7, MOST_EXTRA = 7, DIFFERENCES_SHOWN = 4 };
+enum { COUNTS = 2, SUMS = 7, MOST_EXTRA = 7 + NL_AVERAGES, DIFFERENCES_SHOWN = 4 };
 enum { STEP, EPOCH, SAMPLES, PART, EVAL, LR, LOSS, ACCURACY, COLUMNS }; /* of training.curve */
 enum {
     TENSOR = STEP + 1,
@@ -80,6 +80,12 @@ static const char *history_name(const struct nl_tensor *tensor, char name[NAME_S
     return name;
 }
 
+static const char *average_name(int average, char name[NAME_SIZE])
+{
+    snprintf(name, NAME_SIZE, "training.%s", nl_eval_names[NL_EVAL_EMA + average]);
+    return name;
+}
+
 int nl_checkpoint_save(const struct nl_plan *plan, int replica, const struct nl_source *source,
                        const struct nl_trial_progress *progress, const struct nl_trial_result *result, const char *path,
                        struct nl_error *err)
@@ -100,6 +106,9 @@ int nl_checkpoint_save(const struct nl_plan *plan, int replica, const struct nl_
                    plan->graph->count * sizeof(double)));
     add_reals(&file, plan, "training.first", nl_place_in(plan, plan->update.first, replica), plan->graph->count);
     add_reals(&file, plan, "training.second", nl_place_in(plan, plan->update.second, replica), plan->graph->count);
+    for (int i = 0; i < NL_AVERAGES; i++)
+        add_reals(&file, plan, average_name(i, name), nl_place_in(plan, plan->average[i], replica),
+                  nl_averaged_count(plan->graph));
     for (const struct nl_tensor *t = plan->graph->tensor; (t = history_from(plan->graph, t)); t++)
         add_reals(&file, plan, history_name(t, name), nl_tensor_in(plan, replica, t), t->count);
     int status = nl_safetensors_write(path, file.entry, file.count, (const char *const *)file.metadata, err);
@@ -307,7 +316,8 @@ int nl_checkpoint_load(const struct nl_plan *plan, int replica, const struct nl_
     struct nl_tensor_file file;
     if (read_checkpoint(source, path, &file, err))
         return NL_FAIL;
-    int status = nl_weights_check(plan->graph, &file, path, false, err); /* a training may be on its way to diverge */
+    int status =
+        nl_weights_check(plan->graph, &file, path, 0, false, err); /* a training may be on its way to diverge */
     if (status == NL_OK)
         status = get_before(&file, progress->before, plan->graph->count, path, err);
     if (status == NL_OK)
@@ -316,12 +326,15 @@ int nl_checkpoint_load(const struct nl_plan *plan, int replica, const struct nl_
     if (status == NL_OK)
         status = get_reals(plan, &file, "training.second", nl_place_in(plan, plan->update.second, replica),
                            plan->graph->count, path, err);
+    for (int i = 0; i < NL_AVERAGES && status == NL_OK; i++)
+        status = get_reals(plan, &file, average_name(i, name), nl_place_in(plan, plan->average[i], replica),
+                           nl_averaged_count(plan->graph), path, err);
     for (const struct nl_tensor *t = plan->graph->tensor; status == NL_OK && (t = history_from(plan->graph, t)); t++)
         status = get_reals(plan, &file, history_name(t, name), nl_tensor_in(plan, replica, t), t->count, path, err);
     if (status == NL_OK) {
         const int64_t *counts = nl_safetensors_find(&file, "training.counts")->data;
         const double *sums = nl_safetensors_find(&file, "training.sums")->data;
-        nl_weights_load(plan, replica, &file);
+        nl_weights_load(plan, replica, &file, 0);
         result->steps = counts[0];
         result->samples = counts[1];
         *progress = (struct nl_trial_progress){.first_loss = sums[0],

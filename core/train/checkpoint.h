@@ -10,6 +10,7 @@
  *                                       struct nl_observed
  *     training.before   F64 (parameters) where turn:NAME is observed: parameters before the last step
  *     training.first, training.second   (parameters) what the optimizer keeps, as the backend lays it out
+ *     training.ema, training.swa        averages of the weights, in the order of train/average.c, likewise
  *     training.NAME                     what the node keeps of earlier steps in that tensor (NL_HISTORY), likewise
  *
  * It is written whole or not at all, and sealed (base/safetensors.h): one without its checksum is no checkpoint. */

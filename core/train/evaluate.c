@@ -16,6 +16,22 @@ enum nl_eval nl_primary_eval(const struct nl_config *config)
     return nl_config_tracks(config) ? (enum nl_eval)config->norm.eval.at[0] : NL_EVAL_RUNNING;
 }
 
+enum nl_statistics nl_statistics_of(const struct nl_config *config, enum nl_eval eval)
+{
+    switch (eval) {
+    case NL_EVAL_RUNNING: return NL_STATS_RUNNING;
+    case NL_EVAL_BATCH: return NL_STATS_BATCH;
+    case NL_EVAL_PRECISE:
+    case NL_EVAL_ADAPT: return NL_STATS_PRECISE;
+    case NL_EVAL_EMA:
+    case NL_EVAL_SWA:
+        return config->train.average_statistics == NL_STATISTICS_PRECISE && nl_config_tracks(config) ? NL_STATS_PRECISE
+                                                                                                     : NL_STATS_RUNNING;
+    case NL_EVALS: break;
+    }
+    NL_BUG("eval %d", eval);
+}
+
 int nl_evaluation_group(const struct nl_config *config, enum nl_statistics statistics)
 {
     int64_t stat_batch = nl_stat_batch(config), batch = nl_micro_batch(config);
@@ -48,11 +64,15 @@ int nl_evaluation_capacity(const struct nl_config *config, const struct nl_split
 {
     int capacity = EVALUATION_BATCH;
     bool tracks = nl_config_tracks(config);
-    for (int i = 0; tracks && i < config->norm.eval.count; i++) {
-        int64_t eval = config->norm.eval.at[i];
-        if (eval == NL_EVAL_RUNNING)
+    for (enum nl_eval eval = 0; tracks && eval < NL_EVALS; eval++) {
+        enum nl_statistics statistics = nl_statistics_of(config, eval);
+        bool asked = nl_config_averages(config, eval);
+        for (int i = 0; i < config->norm.eval.count; i++)
+            asked |= config->norm.eval.at[i] == (int64_t)eval;
+        if (!asked || statistics == NL_STATS_RUNNING)
             continue;
-        int needed = 2 * nl_evaluation_group(config, eval == NL_EVAL_BATCH ? NL_STATS_BATCH : NL_STATS_COLLECT) - 1;
+        int needed =
+            2 * nl_evaluation_group(config, statistics == NL_STATS_BATCH ? NL_STATS_BATCH : NL_STATS_COLLECT) - 1;
         capacity = needed > capacity ? needed : capacity;
     }
     return smaller(capacity, largest_part(view));
@@ -162,15 +182,11 @@ void nl_collect_precise(const struct nl_plan *plan, const struct nl_config *conf
 void nl_evaluate(const struct nl_plan *plan, const struct nl_config *config, enum nl_part part, int count,
                  enum nl_eval eval, const struct nl_output_reader *reader, struct nl_score *score)
 {
-    static const enum nl_statistics statistics_of[NL_EVALS] = {[NL_EVAL_RUNNING] = NL_STATS_RUNNING,
-                                                               [NL_EVAL_BATCH] = NL_STATS_BATCH,
-                                                               [NL_EVAL_PRECISE] = NL_STATS_PRECISE,
-                                                               [NL_EVAL_ADAPT] = NL_STATS_PRECISE};
     struct nl_loss_sums *sums = nl_alloc((size_t)plan->replicas, sizeof *sums);
     if (eval == NL_EVAL_ADAPT)
         collect(plan, config, part, count);
     nl_plan_put(plan, plan->eval_sums, sums, sizeof *sums);
-    feed(plan, config, part, count, statistics_of[eval], reader);
+    feed(plan, config, part, count, nl_statistics_of(config, eval), reader);
     nl_plan_get(plan, sums, plan->eval_sums, sizeof *sums);
     bool answers = nl_graph_input(plan->graph, "targets") == NL_NONE;
     for (int r = 0; r < plan->replicas; r++)

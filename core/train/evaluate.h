@@ -5,6 +5,9 @@
 #include "train/plan.h"
 #include "train/train.h"
 
+/* The statistics of that score: for averages of weights as train.average_statistics says. */
+enum nl_statistics nl_statistics_of(const struct nl_config *config, enum nl_eval eval);
+
 /* Samples that evaluation takes at a time. */
 int nl_evaluation_group(const struct nl_config *config, enum nl_statistics statistics);
 
@@ -32,8 +35,9 @@ struct nl_output_reader {
 struct nl_extent nl_outputs_extent(const struct nl_graph *graph);
 
 /* score[plan->replicas]: mean loss and accuracy of the first `count` samples of a part (all of it). NL_EVAL_ADAPT takes
- * the statistics of these samples first, in place of precise ones (AdaBN: Li et al. 2016). NL_EVAL_PRECISE: after
- * nl_collect_precise. config: any replica's. reader: NULL, or who is told of the outputs. */
+ * the statistics of these samples first, in place of precise ones (AdaBN: Li et al. 2016). NL_STATS_PRECISE: after
+ * nl_collect_precise. NL_EVAL_EMA, NL_EVAL_SWA: after nl_plan_exchange. config: any replica's. reader: NULL, or who is
+ * told of the outputs. */
 void nl_evaluate(const struct nl_plan *plan, const struct nl_config *config, enum nl_part part, int count,
                  enum nl_eval eval, const struct nl_output_reader *reader, struct nl_score *score);
 

@@ -48,12 +48,18 @@ static bool steps_in_backward(const struct nl_plan *plan, const struct nl_config
     const struct nl_graph *graph = plan->graph;
     bool clips = config->train.agc > 0 || config->train.clip_norm > 0 || config->train.clip_value > 0;
     bool plain = plan->backend->steps_weights && config->train.optimizer == NL_SGD && !clips &&
-                 config->train.accumulate == 1 && !nl_observes_aside(&plan->observers);
+                 config->train.accumulate == 1 && graph->constant == 0 && !nl_observes_aside(&plan->observers);
     for (int i = 0; plain && i < graph->tensors; i++)
         plain = graph->tensor[i].spec.role != NL_WEIGHT || graph->node[graph->tensor[i].node].operation->steps_weight;
     for (int i = 0; plain && i < graph->values; i++)
         plain = graph->value[i].kind != NL_PARAMETER || nl_consumers(graph, i) == 1;
     return plain;
+}
+
+/* The parameters that are stepped: the constants are the last. */
+static size_t stepped_count(const struct nl_graph *graph)
+{
+    return graph->count - graph->constant;
 }
 
 /* How many of the parameters, the first ones, weight decay pulls at. */
@@ -63,7 +69,7 @@ static size_t decayed(const struct nl_graph *graph, const struct nl_config *conf
                    nl_optimizers[config->train.optimizer]->spares_all_but_weights;
     return weights                                              ? graph->weights
            : config->train.weight_decay_on == NL_DECAY_MATRICES ? graph->matrices
-                                                                : graph->count;
+                                                                : stepped_count(graph);
 }
 
 static void *lay_out_parameters(struct nl_plan *plan, struct layout *l, const struct nl_config *config)
@@ -80,7 +86,7 @@ static void *lay_out_parameters(struct nl_plan *plan, struct layout *l, const st
     plan->update = (struct nl_update){.optimizer = (enum nl_optimizer)config->train.optimizer,
                                       .decoupled = form->decoupled,
                                       .nesterov = config->train.nesterov,
-                                      .count = graph->count,
+                                      .count = stepped_count(graph),
                                       .decayed = decayed(graph, config),
                                       .stepped = plan->update.stepped,
                                       .clips = config->train.clip_norm > 0,
@@ -108,7 +114,7 @@ static void lay_out_states(struct nl_plan *plan, struct layout *l, const struct 
     for (int i = 0; i < graph->tensors; i++)
         if (!nl_is_parameter(graph->tensor[i].spec.role))
             plan->state[graph->tensor[i].offset] = take(l, nl_tensor_bytes(plan, &graph->tensor[i]));
-        else
+        else if (nl_is_stepped(&graph->tensor[i]))
             list_parameter(plan, &graph->tensor[i], config->train.agc > 0);
     plan->update.tensor = take(l, (size_t)plan->update.tensors * sizeof *plan->update.tensor);
 }
@@ -121,7 +127,7 @@ static struct nl_update frozen_update(const struct nl_plan *plan)
     update.count -= graph->freezing;
     update.decayed = update.decayed < update.count ? update.decayed : update.count;
     for (int i = 0; i < graph->tensors; i++)
-        update.tensors -= nl_is_parameter(graph->tensor[i].spec.role) && graph->tensor[i].spec.freezes;
+        update.tensors -= nl_is_stepped(&graph->tensor[i]) && graph->tensor[i].spec.freezes;
     return update;
 }
 
@@ -227,6 +233,9 @@ static void lay_out(struct nl_plan *plan, struct layout *l, const struct nl_conf
     places.parameters = plan->parameters;
     lay_out_states(plan, l, config);
     plan->frozen_update = frozen_update(plan);
+    for (enum nl_eval eval = NL_EVAL_EMA; eval < NL_EVALS; eval++)
+        plan->average[eval - NL_EVAL_EMA] =
+            nl_config_averages(config, eval) ? take_reals(l, nl_averaged_count(plan->graph)) : NULL;
     plan->state_bytes = l->at;
     places.update = plan->update.stepped > 0 ? &plan->update : NULL;
     lay_out_pass(plan, l, &plan->train, places);

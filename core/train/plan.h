@@ -16,6 +16,7 @@
 #include "model/model.h"
 #include "operation/gather.h"
 #include "operation/mean_gradient.h"
+#include "operation/weight_average.h"
 
 /* One way through the network, for so many samples at most. */
 struct nl_pass {
@@ -50,6 +51,7 @@ struct nl_plan {
     struct nl_hyper *rates;    /* (NL_SUMS_RING) of steps that are made in one go; NULL: the backend makes none so */
     void *parameters;
     void **state;              /* of the graph's tensors that are no parameters, by number */
+    void *average[NL_AVERAGES]; /* real (nl_averaged_count) each: of ema and swa (train/average.c); NULL: none */
     int32_t *order;            /* (view->train_count): indices of an epoch, */
     struct nl_order ordering;  /* and how a backend makes them */
     int32_t *part[3];          /* indices of each part, by enum nl_part */
@@ -88,6 +90,12 @@ size_t nl_tensor_bytes(const struct nl_plan *plan, const struct nl_tensor *tenso
 /* Where a tensor lies in that replica's state. */
 void *nl_tensor_in(const struct nl_plan *plan, int replica, const struct nl_tensor *tensor);
 
+/* Whether steps change it: it is a parameter, and no constant. */
+static inline bool nl_is_stepped(const struct nl_tensor *tensor)
+{
+    return nl_is_parameter(tensor->spec.role) && !tensor->constant;
+}
+
 /* The units of a parameter for adaptive gradient clipping (struct nl_update_tensor). */
 size_t nl_plan_units(const struct nl_plan *plan, const struct nl_tensor *tensor);
 
@@ -100,6 +108,18 @@ void nl_plan_get(const struct nl_plan *plan, void *rows, const void *place, size
 
 /* Running statistics of all replicas start anew. */
 void nl_plan_reset_statistics(const struct nl_plan *plan);
+
+/* ---- averages of the weights (average.c) ---- */
+
+/* How many reals an average has: of the parameters, and of the states of reals that are saved with them. */
+size_t nl_averaged_count(const struct nl_graph *graph);
+
+/* The weights as they are go into that average, NL_EVAL_EMA or NL_EVAL_SWA, of all replicas with that share. */
+void nl_plan_average(const struct nl_plan *plan, const struct nl_run *run, enum nl_eval average, double share);
+
+/* The network gets the average in place of its own weights and states, and the average theirs; a second call takes that
+ * back, to the same bytes. */
+void nl_plan_exchange(const struct nl_plan *plan, enum nl_eval average);
 
 /* Recordings of the step are void. */
 void nl_plan_forget(struct nl_plan *plan);

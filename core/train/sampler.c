@@ -90,7 +90,7 @@ static int lay_out(struct nl_sampler *s, const struct nl_split *view, const stru
     nl_norm_numbers_at(&(struct nl_schedule_of){.config = config, .steps = 1}, 1,
                        hyper.norm_numbers); /* as at the end of training */
     backend->upload(s->plan.hyper, &hyper, sizeof hyper);
-    nl_weights_load(&s->plan, 0, file);
+    nl_weights_load(&s->plan, 0, file, 0);
     return NL_OK;
 }
 

@@ -89,6 +89,37 @@ double nl_norm_momentum_at(const struct nl_schedule_of *schedule, int64_t t)
     NL_BUG("momentum_schedule %d", config->norm.momentum_schedule);
 }
 
+static int64_t swa_every(const struct nl_schedule_of *schedule)
+{
+    int64_t every = schedule->config->train.swa_every;
+    if (every == NL_AUTO)
+        every = llround(schedule->steps_per_epoch);
+    return every > 0 ? every : 1;
+}
+
+int64_t nl_average_begins(const struct nl_schedule_of *schedule, enum nl_eval average)
+{
+    if (!nl_config_averages(schedule->config, average))
+        return INT64_MAX;
+    if (average == NL_EVAL_EMA)
+        return 1;
+    /* a product like 0.1 * 30 is a little more than the whole number that is meant */
+    int64_t every = swa_every(schedule),
+            from = (int64_t)ceil(schedule->config->train.swa_start * (double)schedule->steps - 1e-6);
+    return from > every ? (from + every - 1) / every * every : every;
+}
+
+double nl_average_share(const struct nl_schedule_of *schedule, enum nl_eval average, int64_t t)
+{
+    int64_t begins = nl_average_begins(schedule, average);
+    if (t < begins)
+        return 0;
+    if (average == NL_EVAL_EMA)
+        return t == begins ? 1 : 1 - schedule->config->train.ema;
+    int64_t every = swa_every(schedule);
+    return t % every == 0 ? 1.0 / (double)((t - begins) / every + 1) : 0;
+}
+
 bool nl_is_frozen_at(const struct nl_schedule_of *schedule, int64_t t)
 {
     return (double)t >= schedule->config->norm.freeze * (double)schedule->steps;

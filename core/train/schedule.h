@@ -50,6 +50,14 @@ void nl_norm_numbers_at(const struct nl_schedule_of *schedule, int64_t t, double
  *     cosine   e + (m - e) (1 + cos(pi t / T)) / 2 */
 double nl_norm_momentum_at(const struct nl_schedule_of *schedule, int64_t t);
 
+/* Averages of the weights after each update, 1 .. T, beside the training: from which of them on there is one; and with
+ * which share those after update t go into it, 0: they do not.
+ *     NL_EVAL_EMA   from update 1; its share is 1, that of all others 1 - train.ema
+ *     NL_EVAL_SWA   of the updates that train.swa_every divides, from train.swa_start T on: the n-th has the share 1/n
+ * INT64_MAX: that average is not asked for. */
+int64_t nl_average_begins(const struct nl_schedule_of *schedule, enum nl_eval average);
+double nl_average_share(const struct nl_schedule_of *schedule, enum nl_eval average, int64_t t);
+
 /* Whether step t normalizes with frozen statistics: from norm.freeze T on. */
 bool nl_is_frozen_at(const struct nl_schedule_of *schedule, int64_t t);
 

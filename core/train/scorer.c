@@ -66,7 +66,7 @@ struct nl_scorer *nl_scorer_open(const struct nl_config *config, const struct nl
         nl_scorer_free(s);
         return NULL;
     }
-    nl_weights_load(&s->plan, 0, weights);
+    nl_weights_load(&s->plan, 0, weights, 0);
     return s;
 }
 

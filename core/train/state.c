@@ -82,13 +82,19 @@ static void write_initial(const struct nl_plan *plan, int replica, const struct 
     free(values);
 }
 
+/* What spectral normalization keeps of a weight is no statistic of activations, and begins as drawn. */
+static bool is_of_weights(const struct nl_graph *graph, const struct nl_tensor *tensor)
+{
+    return graph->node[tensor->node].operation->span == NL_SPAN_PARAMETERS;
+}
+
 void nl_plan_reset_statistics(const struct nl_plan *plan)
 {
     static const int64_t none = 0;
     for (const struct nl_tensor *tensor = plan->graph->tensor; tensor < plan->graph->tensor + plan->graph->tensors;
          tensor++)
         for (int r = 0; r < plan->replicas; r++) {
-            if (tensor->spec.role == NL_RUNNING)
+            if (tensor->spec.role == NL_RUNNING && !is_of_weights(plan->graph, tensor))
                 write_initial(plan, r, tensor);
             for (size_t i = 0; i < tensor->count && tensor->spec.role == NL_UPDATES; i++)
                 plan->backend->upload((int64_t *)nl_tensor_in(plan, r, tensor) + i, &none, sizeof none);
@@ -115,18 +121,11 @@ static void write_network(const struct nl_plan *plan, int replica, const struct 
     free(values);
 }
 
-/* The last node is the loss: what makes its logits is the head, to which a node belongs that computes its weight. */
+/* The last node is the loss, which takes the logits. */
 size_t nl_plan_units(const struct nl_plan *plan, const struct nl_tensor *tensor)
 {
     const struct nl_graph *graph = plan->graph;
-    int logits = graph->node[graph->nodes - 1].in[0], head = graph->value[logits].producer;
-    bool of_head = tensor->node == head;
-    for (int i = 0; head != NL_NONE && i < NL_MOST_SLOTS; i++) {
-        const struct nl_value *value =
-            graph->node[head].in[i] != NL_NONE ? &graph->value[graph->node[head].in[i]] : NULL;
-        of_head |= value && value->kind == NL_COMPUTED && value->producer == tensor->node;
-    }
-    if (of_head)
+    if (nl_is_of_head(graph, graph->node[graph->nodes - 1].in[0], tensor->node))
         return 0;
     return tensor->spec.role == NL_WEIGHT ? tensor->spec.shape[0] : 1;
 }
@@ -145,7 +144,7 @@ static void write_parameter_list(const struct nl_plan *plan, int replica)
     struct nl_update_tensor *list = nl_alloc((size_t)plan->update.tensors, sizeof *list), *end = list;
     for (int freezes = 0; freezes < 2; freezes++) /* in the order of their offsets */
         for (const struct nl_tensor *tensor = graph->tensor; tensor < graph->tensor + graph->tensors; tensor++)
-            if (nl_is_parameter(tensor->spec.role) && tensor->spec.freezes == freezes)
+            if (nl_is_stepped(tensor) && tensor->spec.freezes == freezes)
                 *end++ = (struct nl_update_tensor){tensor->offset, tensor->count, tensor->spec.role,
                                                    nl_plan_units(plan, tensor), columns_of(plan, tensor)};
     plan->backend->upload(nl_place_in(plan, plan->update.tensor, replica), list, (size_t)(end - list) * sizeof *list);

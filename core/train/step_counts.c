@@ -3,6 +3,7 @@
 
 #include "config/network.h"
 #include "train/evaluate.h"
+#include "train/schedule.h"
 #include "train/train.h"
 
 enum { LOG_ROWS = 100, EVALUATIONS = 25 };  /* what `auto` aims at, a run */
@@ -23,7 +24,7 @@ static void add_passes(struct nl_passes *passes, int64_t samples, int64_t group,
 static void add_evaluation(struct nl_passes *passes, const struct nl_config *config, struct nl_counts counts,
                            enum nl_eval eval, int64_t samples, int64_t times)
 {
-    if (eval == NL_EVAL_PRECISE)
+    if (nl_statistics_of(config, eval) == NL_STATS_PRECISE && eval != NL_EVAL_ADAPT)
         add_passes(passes, counts.train, nl_evaluation_group(config, NL_STATS_COLLECT), times);
     if (eval == NL_EVAL_ADAPT)
         add_passes(passes, samples, nl_evaluation_group(config, NL_STATS_COLLECT), times);
@@ -97,6 +98,17 @@ struct nl_step_counts nl_trial_step_counts(const struct nl_config *config, struc
                        tracks ? (enum nl_eval)config->norm.eval.at[i] : NL_EVAL_RUNNING, counts.train + held_out, 1);
     int held_out_parts = (counts.val > 0) + (counts.test > 0);
     out.rows = divide_up(out.steps, out.log_every) + evaluations * held_out_parts + evals * (1 + held_out_parts);
+    const struct nl_schedule_of schedule = {
+        .config = config, .steps = some, .steps_per_epoch = (double)out.steps_per_epoch};
+    for (enum nl_eval eval = NL_EVAL_EMA; eval < NL_EVALS; eval++) {
+        int64_t begins = nl_average_begins(&schedule, eval);
+        if (begins > out.steps)
+            continue;
+        int64_t times = evaluations - (begins - 1) / out.eval_every;
+        add_evaluation(&out.on_the_way, config, counts, eval, held_out, times);
+        add_evaluation(&out.at_the_end, config, counts, eval, counts.train + held_out, 1);
+        out.rows += times * held_out_parts + 1 + held_out_parts;
+    }
     return out;
 }
 

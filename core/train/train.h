@@ -67,7 +67,7 @@ struct nl_trial_result {
     int64_t left_out;      /* training samples an epoch leaves out (drop_last) */
     int64_t parameters;    /* learned numbers */
     struct nl_score score[NL_PARTS][NL_EVALS]; /* after the last step; a normalizer without running statistics has
-                                                  NL_EVAL_RUNNING only */
+                                                  NL_EVAL_RUNNING only, and averages of weights where they are taken */
     struct nl_calibration
         calibration; /* of the test part after the last step, with the statistics of nl_primary_eval */
     int rows, capacity;
@@ -86,6 +86,8 @@ struct nl_trial_options {
         *load; /* weights and statistics to start from; NULL: drawn. They fit (nl_weights_check) */
     const struct nl_tensor_file *toward; /* as load: the network of log.toward, or NULL */
     const char *save_init, *save_final; /* .safetensors, NULL: no. Names and layouts: train/weights.h */
+    const char *save_average[NL_AVERAGES]; /* likewise: the last averages of the weights, ema and swa, with averaged
+                                              statistics */
     const char *save_order; /* .npy, int32 (steps, batch): indices into the data set, -1 where a batch is short */
     atomic_int *stop;                  /* NULL, or becomes non-zero: end early with NL_STOPPED */
     const char

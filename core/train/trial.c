@@ -61,6 +61,21 @@ static void add_evaluation_time(struct nl_training *c, double start)
         c->active[i]->result->evaluation += share;
 }
 
+/* The averages of the weights that there are, from that part on. */
+static void evaluate_averages(struct nl_training *c, int64_t step, enum nl_part first)
+{
+    for (enum nl_eval eval = NL_EVAL_EMA; eval < NL_EVALS; eval++) {
+        if (step < nl_average_begins(&c->active[0]->schedule, eval))
+            continue;
+        nl_plan_exchange(&c->plan, eval);
+        if (nl_statistics_of(c->config, eval) == NL_STATS_PRECISE)
+            nl_collect_precise(&c->plan, c->config, c->counts[NL_PART_TRAIN]);
+        for (enum nl_part part = first; part < NL_PARTS; part++)
+            evaluate(c, step, part, eval);
+        nl_plan_exchange(&c->plan, eval);
+    }
+}
+
 /* Held-out parts, with the statistics that count first. */
 static void evaluate_on_the_way(struct nl_training *c, int64_t step)
 {
@@ -70,6 +85,7 @@ static void evaluate_on_the_way(struct nl_training *c, int64_t step)
         nl_collect_precise(&c->plan, c->config, c->counts[NL_PART_TRAIN]);
     for (enum nl_part part = NL_PART_VAL; part < NL_PARTS; part++)
         evaluate(c, step, part, eval);
+    evaluate_averages(c, step, NL_PART_VAL);
     add_evaluation_time(c, start);
 }
 
@@ -97,6 +113,7 @@ static void evaluate_at_the_end(struct nl_training *c)
         for (enum nl_part part = 0; part < NL_PARTS; part++)
             evaluate(c, c->step_counts.steps, part, eval);
     }
+    evaluate_averages(c, c->step_counts.steps, NL_PART_TRAIN);
     for (int i = 0; i < c->plan.replicas; i++) {
         struct nl_trial_result *result = c->active[i]->result;
         if (c->step_counts.steps > 0 &&
@@ -209,6 +226,24 @@ static void remember_parameters(const struct nl_training *c)
     }
 }
 
+/* Whether the weights after so many updates go into an average. */
+static bool takes_average(const struct nl_training *c, int64_t steps)
+{
+    bool takes = false;
+    for (enum nl_eval eval = NL_EVAL_EMA; eval < NL_EVALS; eval++)
+        takes |= nl_average_share(&c->active[0]->schedule, eval, steps) > 0;
+    return takes;
+}
+
+static void take_averages(const struct nl_training *c, const struct nl_run *run, int64_t steps)
+{
+    for (enum nl_eval eval = NL_EVAL_EMA; eval < NL_EVALS; eval++) {
+        double share = nl_average_share(&c->active[0]->schedule, eval, steps);
+        if (share > 0)
+            nl_plan_average(&c->plan, run, eval, share);
+    }
+}
+
 static int64_t smaller(int64_t a, int64_t b)
 {
     return a < b ? a : b;
@@ -226,8 +261,8 @@ static int64_t steps_in_one_go(struct nl_training *c, int64_t step, int64_t end)
     const struct nl_schedule_of *schedule = &c->active[0]->schedule;
     int64_t next = step;
     end = smaller(end, next_multiple(step, c->step_counts.steps_per_epoch));
-    while (next < end && !observes(c, next + 1) && !remembers(c, next) && !nl_is_frozen_at(schedule, next) &&
-           (next == step || !nl_resets_at(schedule, next)) &&
+    while (next < end && !observes(c, next + 1) && !remembers(c, next) && !takes_average(c, next + 1) &&
+           !nl_is_frozen_at(schedule, next) && (next == step || !nl_resets_at(schedule, next)) &&
            nl_replica_batch(c->active[0], next) == c->config->train.batch)
         next++;
     return nl_plan_has_executable(&c->plan) ? next - step : 0;
@@ -277,6 +312,7 @@ static int64_t train_steps(struct nl_training *c, int64_t step, int64_t end, int
             c->aside = nl_look_aside(c, &run);
         nl_plan_step(plan, &run);
     }
+    take_averages(c, &run, step + 1);
     return 1;
 }
 
@@ -436,12 +472,28 @@ static int resume(struct nl_training *c, struct nl_error *err)
 
 /* ---- from start to end ---- */
 
+/* Where there is one: a training that ended early may have none yet. */
+static int save_average(const struct nl_training *c, int replica, enum nl_eval average, struct nl_error *err)
+{
+    const struct nl_replica *r = c->active[replica];
+    const char *path = r->options->save_average[average - NL_EVAL_EMA];
+    if (!path || r->result->steps < nl_average_begins(&r->schedule, average))
+        return NL_OK;
+    nl_plan_exchange(&c->plan, average);
+    int status = nl_weights_save(&c->plan, replica, &r->source, path, err);
+    nl_plan_exchange(&c->plan, average);
+    return status;
+}
+
 static int save(const struct nl_training *c, int replica, struct nl_error *err)
 {
     const struct nl_replica *r = c->active[replica];
     const struct nl_trial_options *options = r->options;
     if (options->save_final && nl_weights_save(&c->plan, replica, &r->source, options->save_final, err) != NL_OK)
         return NL_FAIL;
+    for (enum nl_eval eval = NL_EVAL_EMA; eval < NL_EVALS; eval++)
+        if (save_average(c, replica, eval, err))
+            return NL_FAIL;
     if (!options->save_order)
         return NL_OK;
     size_t shape[2] = {(size_t)r->result->steps, (size_t)r->config->train.batch};
@@ -529,7 +581,9 @@ static void initialize(struct nl_training *c)
     }
     for (int i = 0; i < c->trials; i++)
         if (c->replica[i].options->load)
-            nl_weights_load(plan, i, c->replica[i].options->load);
+            nl_weights_load(plan, i, c->replica[i].options->load, nl_weights_replaced(c->config));
+    if (c->options->load && c->config->model.load_statistics == NL_LOAD_CHANGED)
+        nl_plan_reset_statistics(plan);
 }
 
 static int save_initial(const struct nl_training *c, struct nl_error *err)

@@ -10,6 +10,7 @@
 #include "config/layers.h"
 #include "config/value.h"
 #include "graph/fold.h"
+#include "operation/cross_iteration.h"
 #include "train/train.h"
 
 /* ---- which tensors a network has ---- */
@@ -134,12 +135,6 @@ static void put_tensor(const struct nl_plan *plan, int replica, const struct nl_
     free(stored);
 }
 
-void nl_weights_load(const struct nl_plan *plan, int replica, const struct nl_tensor_file *file)
-{
-    for (const struct nl_tensor *tensor = NULL; (tensor = nl_weights_next(plan->graph, tensor));)
-        put_tensor(plan, replica, tensor, nl_safetensors_find(file, tensor->name));
-}
-
 /* ---- files of other programs ---- */
 
 static bool counts_batches(const char *name)
@@ -188,6 +183,154 @@ void nl_weights_adopt(struct nl_tensor_file *file)
     file->notes = said.at;
 }
 
+/* ---- what is replaced ---- */
+
+static bool is_training_state(const char *name)
+{
+    return strncmp(name, "training.", strlen("training.")) == 0;
+}
+
+unsigned nl_weights_replaced(const struct nl_config *config)
+{
+    return (config->model.load_norm == NL_LOAD_CHANGED ? NL_REPLACES_NORM : 0) |
+           (config->model.load_head == NL_LOAD_CHANGED ? NL_REPLACES_HEAD : 0);
+}
+
+static bool is_of_norm(const struct nl_graph *graph, int node)
+{
+    const struct nl_operation *operation = graph->node[node].operation;
+    bool found = nl_normalize_of(operation, graph->node[node].arguments) != NULL;
+    for (int kind = 0; nl_norms[kind] && !found; kind++)
+        found = nl_norms[kind]->operation == operation;
+    return found;
+}
+
+static bool same_shape(const struct nl_tensor_file_entry *a, const struct nl_tensor_file_entry *b)
+{
+    bool same = a->dims == b->dims && (a->type == NL_I64) == (b->type == NL_I64);
+    for (int d = 0; same && d < a->dims; d++)
+        same = a->shape[d] == b->shape[d];
+    return same;
+}
+
+/* Whether a tensor of the network may be none of the file's: it then begins as without one. */
+static bool may_differ(const struct nl_graph *graph, const struct nl_tensor *tensor, unsigned replaced)
+{
+    bool of_head = nl_is_of_head(graph, graph->node[graph->nodes - 1].in[0], tensor->node);
+    if (of_head)
+        return replaced & NL_REPLACES_HEAD;
+    return (replaced & NL_REPLACES_NORM) && (is_of_norm(graph, tensor->node) || tensor->spec.role == NL_BIAS);
+}
+
+/* Where the tensor comes from, if it may differ; NULL: not from the file. */
+static const struct nl_tensor_file_entry *fitting(const struct nl_graph *graph, const struct nl_tensor_file *file,
+                                                  const struct nl_tensor *tensor)
+{
+    const struct nl_tensor_file_entry *found = nl_safetensors_find(file, tensor->name),
+                                      wanted = described(tensor, NL_F64);
+    bool of_head = nl_is_of_head(graph, graph->node[graph->nodes - 1].in[0], tensor->node);
+    return found && !of_head && same_shape(&wanted, found) ? found : NULL;
+}
+
+/* Length of "layer1.0.norm1" in "layer1.0.norm1.weight". */
+static size_t module_length(const char *name)
+{
+    const char *dot = strrchr(name, '.');
+    return dot ? (size_t)(dot - name) : 0;
+}
+
+static bool same_module(const char *a, const char *b)
+{
+    size_t length = module_length(a);
+    return length == module_length(b) && strncmp(a, b, length) == 0;
+}
+
+/* Whether the module, which the network does not have, is called as a normalizer: norm1, layer1.0.norm2, ln_1. */
+static bool is_called_norm(const char *name)
+{
+    char *module = nl_format("%.*s", (int)module_length(name), name);
+    const char *dot = strrchr(module, '.'), *last = dot ? dot + 1 : module;
+    bool found = strncmp(last, "norm", 4) == 0 || strncmp(last, "ln_", 3) == 0;
+    free(module);
+    return found;
+}
+
+/* Whether the network need not have that tensor of the file. */
+static bool may_be_left(const struct nl_graph *graph, const char *name, unsigned replaced)
+{
+    bool there = false, bias = strlen(name) > 5 && strcmp(name + strlen(name) - 5, ".bias") == 0;
+    for (int i = 0; i < graph->tensors; i++) {
+        const struct nl_tensor *tensor = &graph->tensor[i];
+        if (!is_saved(tensor) || !same_module(tensor->name, name))
+            continue;
+        there = true;
+        if (nl_is_of_head(graph, graph->node[graph->nodes - 1].in[0], tensor->node))
+            return replaced & NL_REPLACES_HEAD;
+        if (is_of_norm(graph, tensor->node) || bias)
+            return replaced & NL_REPLACES_NORM;
+    }
+    return !there && (replaced & NL_REPLACES_NORM) && is_called_norm(name);
+}
+
+bool nl_weights_lack(const struct nl_graph *graph, const struct nl_tensor_file *file, unsigned replaced,
+                     enum nl_role role)
+{
+    bool lacks = false;
+    for (const struct nl_tensor *tensor = NULL; (tensor = nl_weights_next(graph, tensor));)
+        lacks |= tensor->spec.role == role && may_differ(graph, tensor, replaced) && !fitting(graph, file, tensor);
+    return lacks;
+}
+
+char *nl_weights_explain(const struct nl_graph *graph, const struct nl_tensor_file *file, unsigned replaced)
+{
+    enum { GAMMAS, STATISTICS, BIASES, HEAD, KINDS };
+    static const char *const titles[KINDS] = {"gamma and beta", "running statistics", "biases of layers",
+                                              "the last layer"};
+    int taken[KINDS] = {0}, begun[KINDS] = {0}, left = 0;
+    struct nl_text out = {0};
+    for (const struct nl_tensor *tensor = NULL; (tensor = nl_weights_next(graph, tensor));) {
+        if (!may_differ(graph, tensor, replaced))
+            continue;
+        int kind = nl_is_of_head(graph, graph->node[graph->nodes - 1].in[0], tensor->node) ? HEAD
+                   : !is_of_norm(graph, tensor->node)                                      ? BIASES
+                   : nl_is_parameter(tensor->spec.role)                                    ? GAMMAS
+                                                                                           : STATISTICS;
+        (fitting(graph, file, tensor) ? taken : begun)[kind]++;
+    }
+    for (int i = 0; i < file->count; i++) {
+        const struct nl_tensor *tensor = NULL;
+        while ((tensor = nl_weights_next(graph, tensor)) && strcmp(tensor->name, file->entry[i].name) != 0)
+            ;
+        left += !tensor && !is_training_state(file->entry[i].name);
+    }
+    for (int kind = 0; kind < KINDS; kind++) {
+        if (taken[kind] + begun[kind] == 0)
+            continue;
+        nl_text_add(&out, "%s%s: ", out.length ? "; " : "", titles[kind]);
+        if (taken[kind])
+            nl_text_add(&out, "%s taken from the file%s", NL_COUNT(taken[kind], "tensor"), begun[kind] ? ", " : "");
+        if (begun[kind])
+            nl_text_add(&out, "%s begun anew", NL_COUNT(begun[kind], "tensor"));
+    }
+    if (left)
+        nl_text_add(&out,
+                    "%s%s of the file %s left out, such as those of its normalizers that this network does not have",
+                    out.length ? "; " : "", NL_COUNT(left, "tensor"), nl_agree(left, "is", "are"));
+    return out.at;
+}
+
+void nl_weights_load(const struct nl_plan *plan, int replica, const struct nl_tensor_file *file, unsigned replaced)
+{
+    const struct nl_graph *graph = plan->graph;
+    for (const struct nl_tensor *tensor = NULL; (tensor = nl_weights_next(graph, tensor));) {
+        bool differs = may_differ(graph, tensor, replaced);
+        const struct nl_tensor_file_entry *entry =
+            differs ? fitting(graph, file, tensor) : nl_safetensors_find(file, tensor->name);
+        if (entry || !differs)
+            put_tensor(plan, replica, tensor, entry);
+    }
+}
+
 /* ---- whether a file fits ---- */
 
 /* What does not fit, in words; only the first few, since one cause has many consequences. */
@@ -232,9 +375,7 @@ static void compare(struct misfits *misfits, const struct nl_tensor_file_entry *
         add_misfit(misfits, nl_format("'%s' is missing", wanted->name));
         return;
     }
-    bool same = wanted->dims == found->dims && (wanted->type == NL_I64) == (found->type == NL_I64);
-    for (int d = 0; same && d < wanted->dims; d++)
-        same = wanted->shape[d] == found->shape[d];
+    bool same = same_shape(wanted, found);
     if (same && (!finite || all_finite(found)))
         return;
     if (same) {
@@ -247,26 +388,25 @@ static void compare(struct misfits *misfits, const struct nl_tensor_file_entry *
     free(here);
 }
 
-static bool is_training_state(const char *name)
-{
-    return strncmp(name, "training.", strlen("training.")) == 0;
-}
-
-int nl_weights_check(const struct nl_graph *graph, const struct nl_tensor_file *file, const char *path, bool finite,
-                     struct nl_error *err)
+int nl_weights_check(const struct nl_graph *graph, const struct nl_tensor_file *file, const char *path,
+                     unsigned replaced, bool finite, struct nl_error *err)
 {
     struct nl_tensor_file wanted = {.entry = nl_alloc((size_t)graph->tensors, sizeof *wanted.entry)};
     struct misfits misfits = {0};
-    for (const struct nl_tensor *tensor = NULL; (tensor = nl_weights_next(graph, tensor));)
-        wanted.entry[wanted.count++] = described(tensor, NL_F64);
-    for (int i = 0; i < wanted.count; i++) {
-        const struct nl_tensor_file_entry *found = nl_safetensors_find(file, wanted.entry[i].name);
-        if (found || file->sealed || !counts_batches(wanted.entry[i].name))
-            compare(&misfits, &wanted.entry[i], found, finite);
+    for (const struct nl_tensor *tensor = NULL; (tensor = nl_weights_next(graph, tensor)); wanted.count++) {
+        struct nl_tensor_file_entry *one = &wanted.entry[wanted.count];
+        *one = described(tensor, NL_F64);
+        bool differs = may_differ(graph, tensor, replaced);
+        const struct nl_tensor_file_entry *found =
+            differs ? fitting(graph, file, tensor) : nl_safetensors_find(file, one->name);
+        if (found || (!differs && (file->sealed || !counts_batches(one->name))))
+            compare(&misfits, one, found, finite);
     }
-    for (int i = 0; i < file->count; i++)
-        if (!is_training_state(file->entry[i].name) && !nl_safetensors_find(&wanted, file->entry[i].name))
-            add_misfit(&misfits, nl_format("'%s' is not in the network", file->entry[i].name));
+    for (int i = 0; i < file->count; i++) {
+        const char *name = file->entry[i].name;
+        if (!is_training_state(name) && !nl_safetensors_find(&wanted, name) && !may_be_left(graph, name, replaced))
+            add_misfit(&misfits, nl_format("'%s' is not in the network", name));
+    }
     if (misfits.count > MISFITS_SHOWN)
         nl_text_add(&misfits.text, "; and %d more", misfits.count - MISFITS_SHOWN);
     int status = misfits.count ? nl_fail(err, "'%s' does not fit the network: %s", path, misfits.text.at) : NL_OK;
@@ -288,7 +428,7 @@ int nl_weights_network(const struct nl_config *config, struct nl_shape shape, co
         return NL_FAIL;
     if (folded && nl_fold_again(graph, folded, err))
         return nl_fail_in(err, "'%s' says that it is folded", path);
-    return nl_weights_check(graph, file, path, true, err);
+    return nl_weights_check(graph, file, path, 0, true, err);
 }
 
 /* ---- metadata ---- */

@@ -41,16 +41,33 @@ int nl_weights_save(const struct nl_plan *plan, int replica, const struct nl_sou
  * file->notes becomes what was read otherwise than it stands in the file, in words. */
 void nl_weights_adopt(struct nl_tensor_file *file);
 
-/* Whether the file has every tensor of the graph that is saved, each in its shape, and no other; what stands after
- * "training." (train/checkpoint.h) is not looked at, and files of other programs need no num_batches_tracked. NL_FAIL:
- * err names what is missing, too much, or of another shape; or, if `finite`, what holds numbers that are not finite.
- * path: for the message. */
-int nl_weights_check(const struct nl_graph *graph, const struct nl_tensor_file *file, const char *path, bool finite,
-                     struct nl_error *err);
+/* What a network need not have of a file that it starts from (model.load_norm, model.load_head). Tensors of a
+ * normalizer are taken where name and shape fit. What is not taken stays as it is: drawn, or at its initial value. */
+enum {
+    NL_REPLACES_NORM = 1, /* normalizers, with the biases of layers, which a normalizer may have made superfluous */
+    NL_REPLACES_HEAD = 2  /* the last layer: nothing of it is taken */
+};
+unsigned nl_weights_replaced(const struct nl_config *config);
 
-/* Takes weights and statistics from a file that nl_weights_check found right for the graph. A count of batches that it
- * lacks is 0. */
-void nl_weights_load(const struct nl_plan *plan, int replica, const struct nl_tensor_file *file);
+/* What is taken and what is not, in a sentence, where something is replaced. NULL: nothing is. New string. The file is
+ * one that nl_weights_check found right for the graph. */
+char *nl_weights_explain(const struct nl_graph *graph, const struct nl_tensor_file *file, unsigned replaced);
+
+/* Whether a tensor of that role, a running statistic or a count, begins at its initial value although a file is loaded:
+ * the file has none that fits. */
+bool nl_weights_lack(const struct nl_graph *graph, const struct nl_tensor_file *file, unsigned replaced,
+                     enum nl_role role);
+
+/* Whether the file has every tensor of the graph that is saved, each in its shape, and no other; what stands after
+ * "training." (train/checkpoint.h) is not looked at, and files of other programs need no num_batches_tracked.
+ * replaced: NL_REPLACES_..., or 0. NL_FAIL: err names what is missing, too much, or of another shape; or, if `finite`,
+ * what holds numbers that are not finite. path: for the message. */
+int nl_weights_check(const struct nl_graph *graph, const struct nl_tensor_file *file, const char *path,
+                     unsigned replaced, bool finite, struct nl_error *err);
+
+/* Takes weights and statistics from a file that nl_weights_check found right for the graph, with the same `replaced`. A
+ * count of batches that it lacks is 0. */
+void nl_weights_load(const struct nl_plan *plan, int replica, const struct nl_tensor_file *file, unsigned replaced);
 
 /* The network that a file holds: the configuration's, folded as the file says, which nl_weights_check found right.
  * graph: to be released either way. */

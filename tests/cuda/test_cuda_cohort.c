@@ -16,6 +16,8 @@ static const char *const variants[][2] = {
     {"train.optimizer=lion", "norm.kind=bn"},
     {"train.optimizer=lars", "norm.kind=bn"},
     {"train.accumulate=3", "norm.kind=bn"},
+    {"train.ema=0.8", "train.only=[fc1,head]"},
+    {"train.swa_start=0.3", "train.swa_every=3"},
     {"train.label_smoothing=0.1", "train.accumulate=4"},
     {"train.optimizer=sgd", "norm.kind=switch"},
     {"train.optimizer=sgd", "norm.kind=bin"},

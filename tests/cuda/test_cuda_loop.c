@@ -240,7 +240,7 @@ START_TEST(trainings_are_those_of_ref)
                       "%s: the loss of step %d is %.9g, ref's %.9g", network->name, step, found[step], wanted[step]);
     nl_collect_precise(&t.plan, &t.config, EVALUATED);
     nl_collect_precise(&judge.plan, &judge.config, EVALUATED);
-    for (enum nl_eval eval = 0; eval < NL_EVALS; eval++) {
+    for (enum nl_eval eval = 0; eval < NL_NORM_EVALS; eval++) {
         struct nl_score score[2], ref[2];
         struct shown shown[2] = {{0}};
         const struct nl_output_reader reader = shown_reader(shown);

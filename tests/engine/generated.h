@@ -85,6 +85,8 @@ static const struct {
      "channels/2]"},
     {"norm.precise_batch", false, "2|5|32"},
     {"train.accumulate", false, "2|3|4"},
+    {"train.only", false, "[head]|['*.weight']|['*norm*', head]|['*1*']"},
+    {"train.swa_every", false, "1|2"},
     {"train.workers", false, "2|4"},
     {"train.log_every", false, "1"},
     {"train.eval_every", false, "1"},

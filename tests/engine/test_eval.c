@@ -162,7 +162,7 @@ START_TEST(a_saved_network_has_the_scores_of_its_trial)
     int compared = 0;
     for (int turn = 0; turn < 2; turn++) /* scoring changes nothing */
         for (int part = 0; part < NL_PARTS; part++)
-            for (int eval = 0; eval < NL_EVALS; eval++) {
+            for (int eval = 0; eval < NL_NORM_EVALS; eval++) {
                 struct nl_score expected = t.result.score[part][eval];
                 if (isnan(expected.loss))
                     continue;
@@ -190,15 +190,15 @@ START_TEST(order_matters_to_batch_statistics_only)
     static const char *const overrides[] = {SMALL, "train.epochs=6", "device.kind=ref", NULL};
     struct trained t = train(overrides);
     struct nl_scorer *scorer = open_scorer(&t, 100);
-    double loss[NL_EVALS][NL_SAMPLE_ORDERS][3];
+    double loss[NL_NORM_EVALS][NL_SAMPLE_ORDERS][3];
     static const int batches[] = {2, 10, 100};
-    for (int eval = 0; eval < NL_EVALS; eval++)
+    for (int eval = 0; eval < NL_NORM_EVALS; eval++)
         for (int order = 0; order < NL_SAMPLE_ORDERS; order++)
             for (int b = 0; b < 3; b++)
                 loss[eval][order][b] = score(scorer, NL_PART_TEST, eval, batches[b], order).loss;
     for (int order = 0; order < NL_SAMPLE_ORDERS; order++) {
         for (int b = 0; b < 3; b++)
-            for (int eval = 0; eval < NL_EVALS; eval++)
+            for (int eval = 0; eval < NL_NORM_EVALS; eval++)
                 ck_assert(eval == NL_EVAL_BATCH ||
                           fabs(loss[eval][order][b] - loss[eval][0][0]) <= 1e-12 * loss[eval][0][0]);
         ck_assert(fabs(loss[NL_EVAL_BATCH][order][2] - loss[NL_EVAL_BATCH][0][2]) <= 1e-9 * loss[NL_EVAL_BATCH][0][2]);

@@ -470,7 +470,7 @@ START_TEST(an_evaluation_shows_what_is_scored)
     network_train(&t, network, backend, NULL);
     take_steps(&t, 0, 3);
     nl_collect_precise(&t.plan, &t.config, SHOWN);
-    for (enum nl_eval eval = 0; eval < NL_EVALS; eval++) {
+    for (enum nl_eval eval = 0; eval < NL_NORM_EVALS; eval++) {
         struct shown shown[REPLICAS] = {{0}};
         const struct nl_output_reader reader = shown_reader(shown);
         struct nl_score score[REPLICAS], without[REPLICAS];

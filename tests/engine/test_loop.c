@@ -164,7 +164,7 @@ START_TEST(statistics_of_each_time_are_those_node_by_node)
         }
     nl_collect_precise(&loop.plan, &loop.config, loop.view.train_count);
     nl_collect_precise(&judge.plan, &judge.config, judge.view.train_count);
-    for (enum nl_eval eval = 0; eval < NL_EVALS; eval++) {
+    for (enum nl_eval eval = 0; eval < NL_NORM_EVALS; eval++) {
         struct nl_score scores[2], wanted[2];
         nl_evaluate(&loop.plan, &loop.config, NL_PART_TRAIN, loop.view.train_count, eval, NULL, scores);
         nl_evaluate(&judge.plan, &judge.config, NL_PART_TRAIN, judge.view.train_count, eval, NULL, wanted);

@@ -375,7 +375,7 @@ START_TEST(each_kind_of_statistics_gives_its_own_score)
     struct nl_trial_result result =
         trained_with(devices[1], "norm.kind=bn norm.eval=precise,running,batch,adapt data.val=112");
     for (int part = 0; part < NL_PARTS; part++)
-        for (int eval = 0; eval < NL_EVALS; eval++) {
+        for (int eval = 0; eval < NL_NORM_EVALS; eval++) {
             ck_assert(isfinite(result.score[part][eval].loss));
             ck_assert_double_ge(result.score[part][eval].accuracy, 0.5);
             for (int other = 0; other < eval; other++) {

@@ -26,18 +26,11 @@ static const struct {
     const char *name;
     int cases, evaluations;
 } files[] = {
-    {"train", 50, 4},
-    {"weights_train", 15, 0},
-    {"residual", 20, 0},
-    {"running", 25, 2},
-    {"train_sample", 12, 0},
-    {"train_mix", 8, 6},
-    {"train_white", 6, 4},
-    {"train_keys", 14, 2},
-    {"train_transformer", 35, 0},
-    {"train_recurrent", 25, 0},
-    {"train_lengths", 17, 0},
-    {"train_optimizers", 10, 0},
+    {"train", 50, 4},           {"weights_train", 15, 0}, {"residual", 20, 0},
+    {"running", 25, 2},         {"train_sample", 12, 0},  {"train_mix", 8, 6},
+    {"train_white", 6, 4},      {"train_keys", 14, 2},    {"train_transformer", 35, 0},
+    {"train_recurrent", 25, 0}, {"train_lengths", 17, 0}, {"train_optimizers", 10, 0},
+    {"transfer", 25, 10},
 };
 enum { FILES = sizeof files / sizeof *files };
 static struct golden goldens[FILES]; /* its cases are numbered one file after the other */
@@ -80,8 +73,8 @@ static struct nl_trial_result run(const struct golden_case *golden, const struct
     return result;
 }
 
-/* What a case begins with whose statistics are frozen from the start: the network after LOADED_STEPS steps in which
- * they are not, on `ref`. */
+/* What a case begins with that loads a network, or whose statistics are frozen from the start: the network after
+ * LOADED_STEPS steps on `ref`, all of it trained, and with bn where another normalizer replaces it. */
 static struct nl_tensor_file trained_before(const struct golden_case *golden, const struct nl_config *config,
                                             const struct nl_dataset *dataset)
 {
@@ -91,7 +84,18 @@ static struct nl_tensor_file trained_before(const struct golden_case *golden, co
     char path[] = "/tmp/normlab_loaded_XXXXXX";
     int descriptor = mkstemp(path);
     ck_assert(descriptor >= 0 && close(descriptor) == 0);
+    struct nl_config usual;
+    nl_config_defaults(&usual);
     before.norm.freeze = 1;
+    before.model.load = usual.model.load;
+    before.train.only = usual.train.only;
+    before.train.ema = usual.train.ema;
+    before.train.swa_start = usual.train.swa_start;
+    if (before.model.load_norm == NL_LOAD_CHANGED) {
+        before.norm.kind = usual.norm.kind; /* bn */
+        before.norm.affine = usual.norm.affine;
+    }
+    before.model.load_norm = before.model.load_head = NL_LOAD_KEEP;
     before.train.steps = LOADED_STEPS;
     before.device.kind = NL_REF;
     struct nl_trial_result result = run(golden, &before, dataset, &(struct nl_trial_options){.save_final = path});
@@ -111,7 +115,7 @@ static struct nl_trial_result train(const struct golden_case *golden, const char
     struct last_step last = {.step = steps};
     struct nl_trial_options options = {.stop = &last.reached, .progress = stop_there, .context = &last};
     struct nl_tensor_file loaded = {0};
-    if (config.norm.freeze == 0) {
+    if (config.norm.freeze == 0 || *config.model.load) {
         loaded = trained_before(golden, &config, dataset);
         options.load = &loaded;
     }
@@ -162,10 +166,20 @@ static bool sets(const struct golden_case *golden, const char *key, const char *
     return false;
 }
 
-/* Whether the case evaluates with these statistics too. */
-static bool asks_for(const struct golden_case *golden, const char *statistics)
+/* Other scores than those with running statistics, and how a case asks for them. */
+static const struct {
+    const char *key, *word, *stored;
+    enum nl_eval eval;
+} others[] = {
+    {"norm.eval=", "batch", "test_batch", NL_EVAL_BATCH}, {"norm.eval=", "precise", "test_precise", NL_EVAL_PRECISE},
+    {"norm.eval=", "adapt", "test_adapt", NL_EVAL_ADAPT}, {"train.ema=", "", "test_ema", NL_EVAL_EMA},
+    {"train.swa_start=", "", "test_swa", NL_EVAL_SWA},
+};
+enum { OTHERS = sizeof others / sizeof *others };
+
+static bool asks_for(const struct golden_case *golden, int other)
 {
-    return sets(golden, "norm.eval=", statistics);
+    return sets(golden, others[other].key, others[other].word);
 }
 
 /* A ReLU whose input lies within rounding of 0 opens in one precision and not in the other, and the trainings part. A
@@ -187,8 +201,9 @@ static int at_most(int steps)
 static int ref_steps(int number)
 {
     const struct golden_case *golden = case_at(number);
-    bool whole =
-        is_long_form() || asks_for(golden, "batch") || asks_for(golden, "precise") || asks_for(golden, "adapt");
+    bool whole = is_long_form();
+    for (int other = 0; other < OTHERS; other++)
+        whole |= asks_for(golden, other);
     for (int f = 0; f < FILES; f++)
         whole |= golden == goldens[f].at;
     return at_most(whole ? STEPS : SHORT_STEPS);
@@ -203,12 +218,9 @@ START_TEST(ref_repeats_pytorch)
     if (steps == STEPS) {
         expect_score(golden, "train", result.score[NL_PART_TRAIN][NL_EVAL_RUNNING]);
         expect_score(golden, "test", result.score[NL_PART_TEST][NL_EVAL_RUNNING]);
-        if (asks_for(golden, "batch"))
-            expect_score(golden, "test_batch", result.score[NL_PART_TEST][NL_EVAL_BATCH]);
-        if (asks_for(golden, "precise"))
-            expect_score(golden, "test_precise", result.score[NL_PART_TEST][NL_EVAL_PRECISE]);
-        if (asks_for(golden, "adapt"))
-            expect_score(golden, "test_adapt", result.score[NL_PART_TEST][NL_EVAL_ADAPT]);
+        for (int other = 0; other < OTHERS; other++)
+            if (asks_for(golden, other))
+                expect_score(golden, others[other].stored, result.score[NL_PART_TEST][others[other].eval]);
     }
     nl_trial_result_release(&result);
 }
@@ -229,8 +241,8 @@ START_TEST(nothing_is_missing)
     for (int f = 0; f < FILES; f++) {
         int asked = 0;
         for (int g = 0; g < goldens[f].count; g++)
-            asked += asks_for(&goldens[f].at[g], "batch") + asks_for(&goldens[f].at[g], "precise") +
-                     asks_for(&goldens[f].at[g], "adapt");
+            for (int other = 0; other < OTHERS; other++)
+                asked += asks_for(&goldens[f].at[g], other);
         ck_assert_int_ge(goldens[f].count, files[f].cases);
         ck_assert_int_ge(asked, files[f].evaluations);
         ck_assert_int_eq(goldens[f].tensors.count, 3 * goldens[f].count + asked);

@@ -108,4 +108,5 @@ networks.make_activation = lambda case: Activation(make_activation(case))
 networks.Residual = Residual
 networks.LISTED = {"layers.frn": Listed}
 
-train.store(train.judge("train_sample"), "train_sample", "train_sample.py")
+if __name__ == "__main__":
+    train.store(train.judge("train_sample"), "train_sample", "train_sample.py")

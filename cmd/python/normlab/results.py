@@ -38,7 +38,7 @@ class Results:
     def curve(self, column: str = "loss", split: str = "test", eval: str = "running") -> tuple[numpy.ndarray, numpy.ndarray]:
         """(steps (S), values (trials, S)) of one kind of row in curves, in the order of trials. NaN: a trial has no row at that step.
 
-        split: train, val, test; eval: running, batch, precise, or "" for the mean over training batches. KeyError: there is no such column.
+        split: train, val, test; eval: running, batch, precise, adapt, ema, swa, or "" for the mean over training batches. KeyError: there is no such column.
         """
         wanted = self.curves[(self.curves["split"] == split) & (self.curves["eval"].fillna("") == eval)]
         table = wanted.pivot(index="trial", columns="step", values=column).reindex(self.trials["trial"])

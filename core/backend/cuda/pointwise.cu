@@ -3,6 +3,7 @@
 #include "operation/accumulate.h"
 #include "operation/mean_gradient.h"
 #include "operation/noise.h"
+#include "operation/weight_average.h"
 
 /* ---- activations ---- */
 
@@ -161,6 +162,21 @@ static void launch_mean_gradient(const struct nl_run *run, const void *arguments
     NL_LAUNCH(remember_counted, dim3(1, 1, (unsigned)run->replicas), 1, *op, run->stride, now);
 }
 
+static __global__ void weight_average(struct nl_weight_average op, size_t stride)
+{
+    size_t at = nl_element();
+    if (at >= op.count)
+        return;
+    float value = ((const float *)nl_at(op.value, stride))[at], *average = (float *)nl_at(op.average, stride) + at;
+    *average = op.share < 1 ? *average + (float)op.share * (value - *average) : value;
+}
+
+static void launch_weight_average(const struct nl_run *run, const void *arguments)
+{
+    const struct nl_weight_average *op = (const struct nl_weight_average *)arguments;
+    NL_LAUNCH(weight_average, nl_grid_over(run, op->count), NL_THREADS, *op, run->stride);
+}
+
 static void launch_add_forward(const struct nl_run *run, const void *arguments)
 {
     const struct nl_add *op = (const struct nl_add *)arguments;
@@ -182,3 +198,4 @@ NL_CUDA_KERNEL(dropout, NULL, launch_dropout_forward, launch_dropout_backward);
 NL_CUDA_KERNEL(noise, NULL, launch_noise_forward, launch_noise_backward);
 NL_CUDA_KERNEL(accumulate, NULL, launch_accumulate, NULL);
 NL_CUDA_KERNEL(mean_gradient, NULL, launch_mean_gradient, NULL);
+NL_CUDA_KERNEL(weight_average, NULL, launch_weight_average, NULL);
