@@ -9,6 +9,7 @@
 #include "model/model.h"
 #include "operand.h"
 #include "train/checkpoint.h"
+#include "train/schedule.h"
 
 enum {
     OUT = 'o',
@@ -175,6 +176,22 @@ static bool check_averages(const struct nl_config *config, const struct nl_runne
     return true;
 }
 
+/* A training that diverged may have ended before there was an average. */
+static void tell_missing_averages(const struct nl_trial *trial, const struct nl_record *record,
+                                  const struct nl_runner_options *how)
+{
+    struct nl_step_counts counts = nl_trial_step_counts(&trial->config, nl_data_counts(&trial->config));
+    const struct nl_schedule_of schedule = {
+        .config = &trial->config, .steps = counts.steps, .steps_per_epoch = (double)counts.steps_per_epoch};
+    for (enum nl_eval eval = NL_EVAL_EMA; eval < NL_EVALS; eval++) {
+        const char *path = how->save_average[eval - NL_EVAL_EMA];
+        int64_t begins = nl_average_begins(&schedule, eval);
+        if (path && record->steps < begins)
+            tell(stderr, "'%s' was not written: the training ended after %s, and %s begins after update %lld\n", path,
+                 NL_COUNT(record->steps, "step"), nl_eval_names[eval], (long long)begins);
+    }
+}
+
 static int run_plan(const struct plan *plan, struct nl_sweep_options *how)
 {
     struct progress_line line;
@@ -196,8 +213,10 @@ static int run_plan(const struct plan *plan, struct nl_sweep_options *how)
                        keeps_state(&how->runner)
                            ? "stopped; to continue:"
                            : "stopped: an unfinished run is kept only with --checkpoint; to start it again:");
-    else
+    else {
         print_result(&result.record[0], how->folder, &plan->grid.trial[0]);
+        tell_missing_averages(&plan->grid.trial[0], &result.record[0], &how->runner);
+    }
     nl_sweep_result_release(&result);
     return code;
 }
@@ -302,7 +321,8 @@ const struct command command_run = {
         "      --checkpoint-every T   how often: a time (90s, 30m), or epochs (5epochs) (default: 10m); without --checkpoint, in DIR/trials\n"
         "      --save-init FILE   write the initial weights and statistics (.safetensors)\n"
         "      --save-final FILE  write the trained weights and statistics\n"
-        "      --save-ema FILE, --save-swa FILE   write the last average of the weights (train.ema, train.swa_start), with averaged statistics\n"
+        "      --save-ema FILE    write the last exponential average of the weights (train.ema), with averaged statistics\n"
+        "      --save-swa FILE    write the last mean of the weights (train.swa_start), with averaged statistics\n"
         "      --save-order FILE  write the sample indices of every step (.npy, int32; -1 fills short batches)\n"
         "\n"
         "examples:\n"

@@ -112,3 +112,6 @@ refused "'train.swa_start' 0.9 averages nothing: its first weights would be thos
     run first.yaml train.swa_start=0.9 train.swa_every=100 --out no
 normlab run first.yaml train.ema=0.999 --out slow >/dev/null 2>log
 says "88 % of the average is still the weights after the first: 0.999^131"
+normlab run first.yaml train.lr=1e5 train.swa_start=0.9 train.swa_every=10 --out lost --save-swa lost.safetensors >/dev/null 2>log
+says "'lost.safetensors' was not written: the training ended after 2 steps, and swa begins after update 120"
+[ ! -e lost.safetensors ]
