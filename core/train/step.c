@@ -42,6 +42,8 @@ static void average(const struct nl_plan *plan, const struct nl_run *run)
 static void update(const struct nl_plan *plan, const struct nl_run *run)
 {
     bool frozen = run->statistics == NL_STATS_FROZEN;
+    if (frozen && plan->frozen_update.count == 0)
+        return; /* train.only names parameters alone that freeze */
     for (int call = 0; call < nl_calls_of(plan->backend, run); call++) {
         const struct nl_run seen = run_of_call(plan, run, call);
         const struct nl_update of =

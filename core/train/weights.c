@@ -213,11 +213,16 @@ static bool same_shape(const struct nl_tensor_file_entry *a, const struct nl_ten
     return same;
 }
 
+/* The last node is the loss, which takes the logits. */
+static bool is_of_head(const struct nl_graph *graph, const struct nl_tensor *tensor)
+{
+    return nl_is_of_head(graph, graph->node[graph->nodes - 1].in[0], tensor->node);
+}
+
 /* Whether a tensor of the network may be none of the file's: it then begins as without one. */
 static bool may_differ(const struct nl_graph *graph, const struct nl_tensor *tensor, unsigned replaced)
 {
-    bool of_head = nl_is_of_head(graph, graph->node[graph->nodes - 1].in[0], tensor->node);
-    if (of_head)
+    if (is_of_head(graph, tensor))
         return replaced & NL_REPLACES_HEAD;
     return (replaced & NL_REPLACES_NORM) && (is_of_norm(graph, tensor->node) || tensor->spec.role == NL_BIAS);
 }
@@ -228,8 +233,7 @@ static const struct nl_tensor_file_entry *fitting(const struct nl_graph *graph, 
 {
     const struct nl_tensor_file_entry *found = nl_safetensors_find(file, tensor->name),
                                       wanted = described(tensor, NL_F64);
-    bool of_head = nl_is_of_head(graph, graph->node[graph->nodes - 1].in[0], tensor->node);
-    return found && !of_head && same_shape(&wanted, found) ? found : NULL;
+    return found && !is_of_head(graph, tensor) && same_shape(&wanted, found) ? found : NULL;
 }
 
 /* Length of "layer1.0.norm1" in "layer1.0.norm1.weight". */
@@ -264,7 +268,7 @@ static bool may_be_left(const struct nl_graph *graph, const char *name, unsigned
         if (!is_saved(tensor) || !same_module(tensor->name, name))
             continue;
         there = true;
-        if (nl_is_of_head(graph, graph->node[graph->nodes - 1].in[0], tensor->node))
+        if (is_of_head(graph, tensor))
             return replaced & NL_REPLACES_HEAD;
         if (is_of_norm(graph, tensor->node) || bias)
             return replaced & NL_REPLACES_NORM;
@@ -291,10 +295,10 @@ char *nl_weights_explain(const struct nl_graph *graph, const struct nl_tensor_fi
     for (const struct nl_tensor *tensor = NULL; (tensor = nl_weights_next(graph, tensor));) {
         if (!may_differ(graph, tensor, replaced))
             continue;
-        int kind = nl_is_of_head(graph, graph->node[graph->nodes - 1].in[0], tensor->node) ? HEAD
-                   : !is_of_norm(graph, tensor->node)                                      ? BIASES
-                   : nl_is_parameter(tensor->spec.role)                                    ? GAMMAS
-                                                                                           : STATISTICS;
+        int kind = is_of_head(graph, tensor)            ? HEAD
+                   : !is_of_norm(graph, tensor->node)   ? BIASES
+                   : nl_is_parameter(tensor->spec.role) ? GAMMAS
+                                                        : STATISTICS;
         (fitting(graph, file, tensor) ? taken : begun)[kind]++;
     }
     for (int i = 0; i < file->count; i++) {

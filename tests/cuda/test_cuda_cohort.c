@@ -46,6 +46,27 @@ START_TEST(together_as_alone)
 }
 END_TEST
 
+/* All that is trained freezes: then there is nothing to update. */
+START_TEST(nothing_is_left_to_step)
+{
+    static const char *const base[] = {"device.kind=cuda",
+                                       "data.train=48",
+                                       "data.test=20",
+                                       "train.batch=12",
+                                       "train.epochs=3",
+                                       "train.log_every=2",
+                                       "model.depth=1",
+                                       "model.width=8",
+                                       "train.momentum=0.9",
+                                       "train.only=[norm1]",
+                                       "model.dropout=0.1",
+                                       "norm.freeze=0.4",
+                                       "norm.freeze_affine=true",
+                                       NULL};
+    check_cohort(base);
+}
+END_TEST
+
 /* A text, which the device has as a whole; a state that goes on from step to step. */
 START_TEST(texts_together_as_alone)
 {
@@ -185,6 +206,7 @@ int main(void)
     Suite *suite = suite_create("cohort on cuda");
     TCase *tests = tcase_create("cohort");
     tcase_add_loop_test(tests, together_as_alone, 0, VARIANTS);
+    tcase_add_test(tests, nothing_is_left_to_step);
     tcase_add_test(tests, texts_together_as_alone);
     int kinds = 0;
     while (nl_norms[kinds])
