@@ -115,3 +115,4 @@ says "88 % of the average is still the weights after the first: 0.999^131"
 normlab run first.yaml train.lr=1e5 train.swa_start=0.9 train.swa_every=10 --out lost --save-swa lost.safetensors >/dev/null 2>log
 says "'lost.safetensors' was not written: the training ended after 2 steps, and swa begins after update 120"
 [ ! -e lost.safetensors ]
+echo "kept, reset, frozen and replaced; averaged beside the training"
