@@ -499,18 +499,19 @@ static const struct {
 
 bool nl_measure(const char *column, struct nl_measure *out)
 {
-    static const char *const parts[] = {"train", "val", "test"}, *const titles[] = {"training", "validation", "test"},
-                             *const suffixes[] = {"", "_running", "_batch", "_precise"};
+    static const char *const parts[] = {"train", "val", "test"}, *const titles[] = {"training", "validation", "test"};
     for (int part = 0; part < 3; part++)
         for (size_t kind = 0; kind < sizeof kinds / sizeof *kinds; kind++)
-            for (int suffix = 0; suffix < 4; suffix++) {
+            for (int eval = -1; eval < NL_EVALS; eval++) {
+                const char *statistics = eval < 0 ? "" : nl_eval_names[eval];
                 char name[64];
-                snprintf(name, sizeof name, "%s_%s%s", parts[part], kinds[kind].name, suffixes[suffix]);
+                snprintf(name, sizeof name, "%s_%s%s%s", parts[part], kinds[kind].name, *statistics ? "_" : "",
+                         statistics);
                 if (strcmp(name, column) != 0)
                     continue;
                 *out = kinds[kind].is;
                 out->part = parts[part];
-                out->statistics = suffix ? suffixes[suffix] + 1 : "";
+                out->statistics = statistics;
                 snprintf(out->name, sizeof out->name, "%s %s", titles[part], kinds[kind].title);
                 return true;
             }

@@ -94,6 +94,14 @@ double nl_steps_given(const struct nl_results *results, const struct nl_experime
     return train >= 1.0 ? (double)nl_trial_step_counts(&config, (struct nl_counts){.train = (int)train}).steps : NAN;
 }
 
+/* What the scores without a mark are evaluated with. */
+static const char *first_statistics(const struct nl_results *results, const struct nl_experiment *experiment,
+                                    const struct nl_cell *cell)
+{
+    const struct nl_config config = nl_cell_config(results, experiment, cell);
+    return nl_eval_names[nl_primary_eval(&config)];
+}
+
 struct nl_steps nl_steps_to(const struct nl_curves *curves, const struct nl_results *results,
                             const struct nl_experiment *experiment, const struct nl_cell *cell, int seed,
                             const char *metric, double target)
@@ -108,10 +116,9 @@ struct nl_steps nl_steps_to(const struct nl_curves *curves, const struct nl_resu
         return (struct nl_steps){NAN, NAN};
     int split = nl_csv_column(csv, "split"), eval = nl_csv_column(csv, "eval"), steps = nl_csv_column(csv, "step"),
         column = nl_csv_column(csv, nl_measure_column(&measure));
+    const char *statistics = *measure.statistics ? measure.statistics : first_statistics(results, experiment, cell);
     for (int row = first; row < first + rows; row++) {
-        const char *statistics = nl_csv_field(csv, row, eval);
-        bool evaluated = *statistics && (!*measure.statistics || strcmp(statistics, measure.statistics) ==
-                                                                     0); /* else a mean over steps on the way */
+        bool evaluated = strcmp(nl_csv_field(csv, row, eval), statistics) == 0; /* else a mean over steps on the way */
         if (!evaluated || strcmp(nl_csv_field(csv, row, split), measure.part) != 0 ||
             nl_csv_number(csv, row, column, &value, NULL) || nl_csv_number(csv, row, steps, &step, NULL))
             continue;

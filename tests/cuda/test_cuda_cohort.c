@@ -2,6 +2,8 @@
  * replayed. */
 #include "cohorts.h"
 
+#include <math.h>
+
 #include "backend/backend.h"
 #include "base/memory.h"
 #include "../host_cuda/count.h"
@@ -43,6 +45,34 @@ START_TEST(together_as_alone)
                                 NULL};
     ck_assert_ptr_eq(nl_backend_of(NL_CUDA), &nl_backend_cuda);
     check_cohort(base);
+}
+END_TEST
+
+/* The weights after every step go into the averages, where many steps can be made in one go, too: as on `ref`. */
+START_TEST(averages_are_of_each_step)
+{
+    static const char *const words[] = {"data.train=48",       "data.test=20",        "train.batch=12",
+                                        "train.epochs=5",      "model.depth=1",       "model.width=8",
+                                        "train.log_every=20",  "train.eval_every=20", "train.ema=0.8",
+                                        "train.swa_start=0.3", "train.swa_every=3"};
+    struct nl_trial_result result[2];
+    for (int on_ref = 0; on_ref < 2; on_ref++) {
+        struct nl_experiment experiment;
+        struct nl_diagnostics diagnostics = {0};
+        struct nl_error err;
+        if (nl_experiment_load(NULL, words, sizeof words / sizeof *words, &experiment, &diagnostics))
+            ck_abort_msg("%s", nl_diagnostics_text(&diagnostics));
+        experiment.config.device.kind = on_ref ? NL_REF : NL_CUDA;
+        struct nl_dataset *dataset = nl_dataset_open(&experiment.config, &err);
+        ck_assert_msg(nl_trial_run(&experiment.config, dataset, NULL, &result[on_ref], &err) == NL_OK, "%s", err.text);
+        nl_dataset_free(dataset);
+    }
+    for (enum nl_eval eval = NL_EVAL_EMA; eval < NL_EVALS; eval++) {
+        double cuda = result[0].score[NL_PART_TEST][eval].loss, ref = result[1].score[NL_PART_TEST][eval].loss;
+        ck_assert_msg(fabs(cuda - ref) <= 1e-4 * ref, "%s: %.9g, not %.9g", nl_eval_names[eval], cuda, ref);
+    }
+    nl_trial_result_release(&result[0]);
+    nl_trial_result_release(&result[1]);
 }
 END_TEST
 
@@ -206,6 +236,7 @@ int main(void)
     Suite *suite = suite_create("cohort on cuda");
     TCase *tests = tcase_create("cohort");
     tcase_add_loop_test(tests, together_as_alone, 0, VARIANTS);
+    tcase_add_test(tests, averages_are_of_each_step);
     tcase_add_test(tests, nothing_is_left_to_step);
     tcase_add_test(tests, texts_together_as_alone);
     int kinds = 0;

@@ -396,6 +396,11 @@ START_TEST(measures_read_curves)
     }
     struct nl_measure batch;
     ck_assert(nl_measure("test_loss_batch", &batch) && strcmp(batch.statistics, "batch") == 0);
+    for (int eval = 0; eval < NL_EVALS; eval++) {
+        char *column = nl_format("test_error_%s", nl_eval_names[eval]);
+        ck_assert_msg(nl_measure(column, &batch) && strcmp(batch.statistics, nl_eval_names[eval]) == 0, "%s", column);
+        free(column);
+    }
     ck_assert(nl_measure("val_bits_per_char", &batch) && fabs(nl_measure_read(&batch, 1) - 1.4426950408889634) < 1e-15);
 }
 END_TEST

@@ -115,4 +115,13 @@ says "88 % of the average is still the weights after the first: 0.999^131"
 normlab run first.yaml train.lr=1e5 train.swa_start=0.9 train.swa_every=10 --out lost --save-swa lost.safetensors >/dev/null 2>log
 says "'lost.safetensors' was not written: the training ended after 2 steps, and swa begins after update 120"
 [ ! -e lost.safetensors ]
+
+# A target is reached by the training's own scores, and not by those of an average beside it.
+for ema in 0 0.9; do
+    normlab sweep first.yaml norm.kind=ln,none sweep.seeds=3 sweep.question=speed sweep.baseline=norm.kind=none plot.metric=test_loss plot.target=0.9 train.lr=0.15 \
+        train.batch=8 train.momentum=0.5 train.eval_every=5 train.ema=$ema --no-plot --quiet --out speed$ema >"answer$ema" 2>&1
+    [ "$ema" = 0 ] || grep -qF "test_loss_ema" speed$ema/trials.csv
+done
+sed 's/speed0.9/speed0/' answer0.9 | cmp - answer0
+
 echo "kept, reset, frozen and replaced; averaged beside the training"
