@@ -5,6 +5,8 @@
 
 #include "base/memory.h"
 #include "config/config.h"
+#include "config/formula.h"
+#include "golden.h"
 #include "operation/formula.h"
 #include "suite.h"
 #include "train/probe.h"
@@ -270,12 +272,64 @@ START_TEST(formulas_equal_what_is_built_in)
 }
 END_TEST
 
+/* What PyTorch judges of the library (test_norm_layers) is what its files say. */
+START_TEST(files_are_as_they_were_judged)
+{
+    static struct golden golden;
+    int files = 0;
+    ck_assert(golden_read(&golden, "norm_library"));
+    for (int i = 0; i < golden.count; i++) {
+        struct nl_config judged = golden_config(&golden.at[i], "device.kind=ref");
+        char *name = nl_format("%.*s", (int)(strstr(golden.at[i].name, "_at_") - golden.at[i].name), golden.at[i].name),
+             *path = nl_format("%s/../configs/formulas/%s.yaml", NORMLAB_TESTS_DIR, name);
+        struct nl_experiment experiment;
+        struct nl_diagnostics diagnostics = {0};
+        ck_assert_msg(nl_experiment_load(path, NULL, 0, &experiment, &diagnostics) == NL_OK, "%s", path);
+        nl_config_check(&experiment.config, &experiment, &diagnostics);
+        ck_assert_msg(diagnostics.count == 0, "%s", nl_diagnostics_text(&diagnostics));
+        nl_settle_formula(&experiment.config);
+        nl_settle_formula(&judged);
+        ck_assert_msg(strcmp(judged.norm.formula, experiment.config.norm.formula) == 0,
+                      "%s is not what PyTorch judged: run tests/golden/norm_library.py", path);
+        files++;
+        free(name);
+        free(path);
+    }
+    ck_assert_int_ge(files, 40);
+    golden_release(&golden);
+}
+END_TEST
+
+/* Spaces, comments, line ends and the names of values do not train a network again; numbers and declarations do. */
+START_TEST(identity_is_that_of_what_is_computed)
+{
+    static const char *const parameters = "norm.parameters={gamma: {shape: channel, init: 1}}";
+    const char *one[] = {"norm.kind=formula", "norm.formula=m = mean(x, sample); y = gamma * (x - m)", parameters},
+               *other[] = {"norm.kind=formula",
+                           "norm.formula=# centred\n\n  centre = mean( x ,sample )  # of a sample\ny=gamma*(x-centre)\n", parameters},
+               *another[] = {"norm.kind=formula", "norm.formula=m = mean(x, sample); y = gamma * (x - 2 * m)", parameters},
+               *begun[] = {"norm.kind=formula", one[1], "norm.parameters={gamma: {shape: channel, init: 2}}"};
+    struct nl_config configs[] = {config_with(one, 3), config_with(other, 3), config_with(another, 3),
+                                  config_with(begun, 3)};
+    char *text[4];
+    for (int i = 0; i < 4; i++)
+        text[i] = nl_config_identity_text(&configs[i]);
+    ck_assert_str_eq(text[0], text[1]);
+    ck_assert_str_ne(text[0], text[2]);
+    ck_assert_str_ne(text[0], text[3]);
+    for (int i = 0; i < 4; i++)
+        free(text[i]);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("formula");
     TCase *cases = tcase_create("twins");
     tcase_set_timeout(cases, 120);
     tcase_add_loop_test(cases, formulas_equal_what_is_built_in, 0, TWINS);
+    tcase_add_test(cases, files_are_as_they_were_judged);
+    tcase_add_test(cases, identity_is_that_of_what_is_computed);
     suite_add_tcase(suite, cases);
     return run_suite(suite);
 }
