@@ -11,11 +11,13 @@
 #include "model/model.h"
 #include "norm/norm.h"
 #include "norm/weights.h"
+#include "operation/formula.h"
 #include "train/probe.h"
 
-enum { MARKDOWN = 256 };
+enum { MARKDOWN = 256, FORMULA };
 
-static const struct option options[] = {{"markdown", no_argument, NULL, MARKDOWN}, {0}};
+static const struct option options[] = {
+    {"markdown", no_argument, NULL, MARKDOWN}, {"formula", required_argument, NULL, FORMULA}, {0}};
 
 /* NULL: there is no such kind. */
 static const char *head_of(const char *kind)
@@ -202,14 +204,44 @@ static int print_heads(int count, char **kind, bool markdown)
     return EXIT_DONE;
 }
 
+/* The formula of a configuration, with the derivative that was made of it. */
+static int print_formula(const char *path)
+{
+    struct nl_experiment experiment;
+    struct nl_diagnostics diagnostics = {0};
+    if (!load_experiment(path, NULL, 0, &experiment))
+        return EXIT_BAD_INPUT;
+    const struct nl_config *config = &experiment.config;
+    nl_config_check(config, &experiment, &diagnostics);
+    if (print_diagnostics(&diagnostics))
+        return EXIT_BAD_INPUT;
+    if (config->norm.kind != NL_NORM_formula)
+        return bad_input("a file with norm: {kind: formula, formula: ...}", "'%s' has norm.kind %s", path,
+                         nl_norm_names[config->norm.kind]);
+    const struct nl_formula *formula = nl_formula_of(nl_norm_of(config));
+    char *listing = nl_formula_listing(formula);
+    printf("%s: %s\n\n%s", nl_norm_label(config, "formula"),
+           nl_formula_reduces(formula, NL_AXIS_BATCH) ? "in training a sample's output depends on the others of its batch"
+                                                      : "a sample's output depends on the sample alone",
+           listing);
+    free(listing);
+    return EXIT_DONE;
+}
+
 static int run(const struct command *self, int argc, char **argv)
 {
     bool markdown = false;
+    const char *formula = NULL;
     for (int option; (option = next_option(self, argc, argv, "", options)) != OPTION_END;) {
-        if (option != MARKDOWN)
+        if (option != MARKDOWN && option != FORMULA)
             return EXIT_BAD_INPUT;
-        markdown = true;
+        markdown |= option == MARKDOWN;
+        formula = option == FORMULA ? optarg : formula;
     }
+    if (formula && (optind < argc || markdown))
+        return bad_input(NULL, "--formula prints one formula, and nothing beside it");
+    if (formula)
+        return print_formula(formula);
     if (optind < argc)
         return print_heads(argc - optind, argv + optind, markdown);
     if (!markdown) {
@@ -229,17 +261,23 @@ const struct command command_norms = {
     .summary = "list the normalizers, or explain one: sets, formulas, state, source, traps",
     .usage =
         "usage: normlab norms [KIND ...] [--markdown]\n"
+        "       normlab norms --formula FILE\n"
         "\n"
         "Lists what norm.kind may be: over which elements each normalizes, how many numbers a layer learns and keeps, and whether a sample's\n"
         "output depends on the others of its batch; and what norm.weights may be. With KIND it says forward and backward formulas, state,\n"
         "conventions, source, where it is used and what goes wrong with it.\n"
         "\n"
+        "--formula prints the formula of a configuration with norm.kind formula as it is computed: how often it goes over x, and the derivative\n"
+        "that was made of it.\n"
+        "\n"
         "options:\n"
-        "  --markdown  as a page of Markdown; of all normalizers without KIND\n"
+        "  --markdown      as a page of Markdown; of all normalizers without KIND\n"
+        "  --formula FILE  the formula of a configuration, and its derivative\n"
         "\n"
         "examples:\n"
         "  normlab norms\n"
         "  normlab norms gn brn\n"
-        "  normlab norms --markdown >normalizers.md\n",
+        "  normlab norms --markdown >normalizers.md\n"
+        "  normlab norms --formula configs/formulas/grn.yaml\n",
     .run = run,
 };

@@ -9,7 +9,7 @@
 #include "base/system.h"
 #include "cmd.h"
 
-static const char *const kinds[] = {"experiments", "configs"};
+static const char *const kinds[] = {"experiments", "configs", "configs/formulas"};
 enum { KINDS = sizeof kinds / sizeof *kinds };
 
 char *share_folder(void)

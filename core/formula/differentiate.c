@@ -122,6 +122,10 @@ static void differentiate_node(struct reverse *r, int i)
         hand(r, i, 1, unary(r, NL_OP_NEGATE, up));
         break;
     case NL_OP_MULTIPLY:
+        if (a == b) {
+            hand(r, i, 0, binary(r, NL_OP_MULTIPLY, constant(r, 2), chain(r, i, up, a)));
+            break;
+        }
         hand(r, i, 0, chain(r, i, up, b));
         hand(r, i, 1, chain(r, i, up, a));
         break;

@@ -1,4 +1,4 @@
-"""The formulas of configs/formulas, by their papers' equations in PyTorch.
+"""The formulas of configs/formulas (NAME.yaml; of what is built in NAME_formula.yaml), by their papers' equations in PyTorch.
 
     python tests/golden/norm_library.py     writes norm_library.cases, with what the files say, and norm_library.safetensors (layer.py says what is in it)
 
@@ -132,7 +132,7 @@ FUNCTIONS = {
     "dyt": lambda x, p, l, training: affine(torch.tanh(p["alpha"] * x), p),
     "scalenorm": lambda x, p, l, training: p["g"] * x / torch.linalg.vector_norm(x, dim=(1, 2, 3), keepdim=True).clamp(min=EPS),
 }
-FILES = {path.stem: yaml.safe_load(path.read_text())["norm"] for path in sorted(FOLDER.glob("*.yaml"))}
+FILES = {path.stem.removesuffix("_formula"): yaml.safe_load(path.read_text())["norm"] for path in sorted(FOLDER.glob("*.yaml"))}
 
 
 class Formula(layer.Layer):

@@ -281,7 +281,7 @@ START_TEST(files_are_as_they_were_judged)
     for (int i = 0; i < golden.count; i++) {
         struct nl_config judged = golden_config(&golden.at[i], "device.kind=ref");
         char *name = nl_format("%.*s", (int)(strstr(golden.at[i].name, "_at_") - golden.at[i].name), golden.at[i].name),
-             *path = nl_format("%s/../configs/formulas/%s.yaml", NORMLAB_TESTS_DIR, name);
+             *path = nl_format("%s/../configs/formulas/%s%s.yaml", NORMLAB_TESTS_DIR, name, nl_norm_find(name) ? "_formula" : "");
         struct nl_experiment experiment;
         struct nl_diagnostics diagnostics = {0};
         ck_assert_msg(nl_experiment_load(path, NULL, 0, &experiment, &diagnostics) == NL_OK, "%s", path);
