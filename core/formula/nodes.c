@@ -203,6 +203,8 @@ static void take_apart(struct nl_nodes *nodes, int a, unsigned axes, struct fact
     struct nl_formula_node node = nodes->at[a]; /* a copy, since nodes move as they grow */
     if (!(node.axes & axes)) {
         times(nodes, &out->outside, NL_OP_MULTIPLY, a);
+    } else if (nodes->budget-- <= 0) {
+        times(nodes, &out->inside, NL_OP_MULTIPLY, a);
     } else if (node.op == NL_OP_MULTIPLY) {
         take_apart(nodes, node.operand[0], axes, out);
         take_apart(nodes, node.operand[1], axes, out);
@@ -236,7 +238,9 @@ static int reduce(struct nl_nodes *nodes, enum nl_operator op, int a, unsigned a
     return add(nodes, &node);
 }
 
-int nl_node_reduce(struct nl_nodes *nodes, enum nl_operator op, int a, unsigned axes)
+enum { BUDGET = 256 };
+
+static int reduce_within(struct nl_nodes *nodes, enum nl_operator op, int a, unsigned axes)
 {
     unsigned has = nodes->at[a].axes & axes;
     if (is(nodes, a, 0))
@@ -244,7 +248,7 @@ int nl_node_reduce(struct nl_nodes *nodes, enum nl_operator op, int a, unsigned 
     if (op != NL_OP_SUM)
         return has ? reduce(nodes, op, a, has) : a;
     if (has != axes)
-        return multiply(nodes, nl_node_count(nodes, axes & ~has), nl_node_reduce(nodes, op, a, has));
+        return multiply(nodes, nl_node_count(nodes, axes & ~has), reduce_within(nodes, op, a, has));
     if (!axes)
         return a;
     struct factors factors = factors_of(nodes, a, axes);
@@ -253,19 +257,31 @@ int nl_node_reduce(struct nl_nodes *nodes, enum nl_operator op, int a, unsigned 
     return multiply(nodes, factors.outside, sum);
 }
 
-int nl_node_sum_of_parts(struct nl_nodes *nodes, int a, unsigned axes)
+int nl_node_reduce(struct nl_nodes *nodes, enum nl_operator op, int a, unsigned axes)
+{
+    nodes->budget = BUDGET;
+    return reduce_within(nodes, op, a, axes);
+}
+
+static int sum_of_parts(struct nl_nodes *nodes, int a, unsigned axes)
 {
     unsigned has = nodes->at[a].axes & axes;
     struct factors factors = factors_of(nodes, a, has);
     const struct nl_formula_node inside = nodes->at[factors.inside]; /* a copy, since nodes move as they grow */
-    bool adds = inside.op == NL_OP_ADD || inside.op == NL_OP_SUBTRACT;
+    bool adds = (inside.op == NL_OP_ADD || inside.op == NL_OP_SUBTRACT) && nodes->budget > 0;
     int sum;
     if (is_centred(nodes, factors.inside, axes) || !adds)
-        sum = nl_node_reduce(nodes, NL_OP_SUM, factors.inside, has);
+        sum = reduce_within(nodes, NL_OP_SUM, factors.inside, has);
     else
-        sum = nl_node_binary(nodes, inside.op, nl_node_sum_of_parts(nodes, inside.operand[0], has),
-                             nl_node_sum_of_parts(nodes, inside.operand[1], has));
+        sum = nl_node_binary(nodes, inside.op, sum_of_parts(nodes, inside.operand[0], has),
+                             sum_of_parts(nodes, inside.operand[1], has));
     return multiply(nodes, nl_node_count(nodes, axes & ~has), multiply(nodes, factors.outside, sum));
+}
+
+int nl_node_sum_of_parts(struct nl_nodes *nodes, int a, unsigned axes)
+{
+    nodes->budget = BUDGET;
+    return sum_of_parts(nodes, a, axes);
 }
 
 bool nl_formula_is_small(const struct nl_formula_node *node)

@@ -9,6 +9,8 @@ struct nl_nodes {
     struct nl_formula_node *at;
     int count, capacity;
     bool full;
+    int budget; /* of the sum that is being made: products and sums that may still be taken apart; what is shared between
+                   them would else be gone through again and again */
 };
 
 int nl_node_constant(struct nl_nodes *nodes, double value);
