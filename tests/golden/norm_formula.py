@@ -244,6 +244,18 @@ def is_good(name, shape, compute, used, over_batch):
 
 FORMULAS = {}
 
+# At kinks, on numbers that are rounded to whole ones: text, shape, function. PyTorch's torch.maximum, amax, abs, relu and vector_norm have the rules that normlab has;
+# where() needs what PyTorch calls the double where, so that the branch that is not taken gives no NaN.
+KINKS = {
+    "max_of_two": ("y = x + max(x, 1) * x", "3,2,2,4", lambda x: x + torch.maximum(x, torch.tensor(1.0)) * x),
+    "min_of_two": ("y = min(x, 0) - min(0, x) * x", "3,2,2,4", lambda x: torch.minimum(x, torch.tensor(0.0)) - torch.minimum(torch.tensor(0.0), x) * x),
+    "largest": ("y = x * max(x, space)", "3,3,2,4", lambda x: x * x.amax(1, keepdim=True)),
+    "smallest": ("y = x - 2 * min(x, sample)", "3,3,2,4", lambda x: x - 2 * x.amin((1, 2, 3), keepdim=True)),
+    "at_zero": ("y = abs(x) * 2 + relu(x) * 3 + sign(x) + x", "3,3,2,4", lambda x: x.abs() * 2 + torch.relu(x) * 3 + torch.sign(x) + x),
+    "length_zero": ("y = x * 3 + norm(x, space)", "6,1,1,8", lambda x: x * 3 + torch.linalg.vector_norm(x, dim=1, keepdim=True)),
+    "branch": ("y = where(x > 0, sqrt(x) + log(x), 0 - x)", "3,3,2,4", lambda x: torch.where(x > 0, torch.where(x > 0, x, 1).sqrt() + torch.where(x > 0, x, 1).log(), -x)),
+}
+
 
 def find_numbers(seed, shape, compute, used, over_batch, stops):
     """The name of a case whose numbers will do; "": none was found; None: the formula does not depend on all that it declares, or is degenerate."""
@@ -278,6 +290,10 @@ def main(count):
         if over_batch:
             case += ["norm.evaluation=y = x * seen", "norm.states={seen: {shape: one, init: 0, next: seen + 1}}"]
         lines.append(" ".join([name, ",".join(map(str, shape))] + [word.replace(" ", "~") for word in case]))
+    for kink, (text, shape, compute) in KINKS.items():
+        name = f"{kink}.ties"
+        FORMULAS[name] = (False, lambda env, compute=compute: compute(env["x"]), [])
+        lines.append(f"{name} {shape} norm.formula={text.replace(' ', '~')}")
     head = "# name shape key=value ...: norm_formula.py\ncommon norm.kind=formula\n"
     (layer.HERE / "norm_formula.cases").write_text(head + "\n".join(lines) + "\n")
     print(f"{count} formulas, and {discarded} discarded")

@@ -322,6 +322,38 @@ START_TEST(identity_is_that_of_what_is_computed)
 }
 END_TEST
 
+/* What is refused, by what it says. */
+START_TEST(formulas_are_refused_with_the_reason)
+{
+    static const struct {
+        const char *formula, *state, *says;
+    } wrong[] = {
+        {"y = gamma * x + mean(x, batch) + beta", "0", "reduces over batch"},
+        {"y = gamma * x + beta", "x", "varies along the axis batch and space"},
+        {"y = gamma * x", "0", "does not depend on the parameter 'beta'"},
+        {"y = gamma + beta", "0", "does not depend on x"},
+        {"m = mean(mean(x, space), space); y = gamma * x + beta + m", "0", "takes away the axis space"},
+        {"y = x; z = y", "0", "is the last statement"},
+        {"y = gamma * x + mean(x, group(2)) + mean(x, group(4)) + beta", "0", "one number of groups"},
+        {"y = gamma * x + beta + median(x, space)", "0", "no function 'median'"},
+        {"x = 1; y = gamma * x + beta", "0", "a word of the language"},
+        {"y = gamma * x + beta + where(x > 0, x)", "0", "where takes 3 values, not 2"},
+        {"y = gamma * x (2) + beta", "0", "there is no function 'x'"},
+    };
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        struct nl_formula_source source = {.formula = wrong[i].formula,
+                                           .parameters = 2,
+                                           .parameter = {{"gamma", NL_AXES_CHANNEL, 1}, {"beta", NL_AXES_CHANNEL, 0}},
+                                           .states = 1,
+                                           .state = {{"s", NL_AXES_CHANNEL, 0, wrong[i].state}}};
+        struct nl_formula_error error;
+        struct nl_formula *made = nl_formula_make(&source, &error);
+        ck_assert_msg(!made && strstr(error.text.text, wrong[i].says), "%s: '%s'", wrong[i].formula,
+                      made ? "it was made" : error.text.text);
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("formula");
@@ -329,6 +361,7 @@ int main(void)
     tcase_set_timeout(cases, 120);
     tcase_add_loop_test(cases, formulas_equal_what_is_built_in, 0, TWINS);
     tcase_add_test(cases, files_are_as_they_were_judged);
+    tcase_add_test(cases, formulas_are_refused_with_the_reason);
     tcase_add_test(cases, identity_is_that_of_what_is_computed);
     suite_add_tcase(suite, cases);
     return run_suite(suite);
