@@ -90,6 +90,8 @@ static int probe_all(struct nl_config *config, bool of_weights, const char *kind
         for (int b = 0; nl_backends[b]; b++) {
             struct nl_probe found = wanted;
             char what[96];
+            if (strcmp(kind, "formula") == 0 && !nl_is_on_host(nl_backends[b]))
+                continue; /* a GPU has no kernel for formulas */
             snprintf(what, sizeof what, "%s on %s, %d x %d x %d x %d%s", kind, nl_backends[b]->name, shapes[s].samples,
                      shapes[s].height, shapes[s].width, shapes[s].channels, eval ? ", evaluation" : "");
             found.y = found.xhat = found.dx = found.mean = found.var = NULL;
