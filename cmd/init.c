@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "cmd.h"
 #include "config/translate.h"
+#include "norm/norm.h"
 
 enum { FORCE = 'f', FROM = 256 };
 
@@ -170,6 +171,12 @@ static char *translated_path(const char *from)
     return nl_format("%.*s_normlab.yaml", dot && dot > name ? (int)(dot - name) : (int)strlen(name), name);
 }
 
+/* norm.name is what others call the kind of a normalizer; here it names a formula. */
+static bool names_a_layer(const struct nl_config *config)
+{
+    return *config->norm.name && config->norm.kind != NL_NORM_formula;
+}
+
 static int translate(const char *from, const char *given, bool force)
 {
     struct nl_node *root = NULL;
@@ -180,7 +187,8 @@ static int translate(const char *from, const char *given, bool force)
     if (!root || root->kind != NL_MAPPING)
         return bad_input("--from takes a YAML or JSON file of names and values", "'%s' holds no hyperparameters", from);
     struct nl_experiment experiment;
-    if (!nl_foreign_kind(root) && nl_experiment_load(from, NULL, 0, &experiment, &diagnostics) == NL_OK)
+    if (!nl_foreign_kind(root) && nl_experiment_load(from, NULL, 0, &experiment, &diagnostics) == NL_OK &&
+        !names_a_layer(&experiment.config))
         return bad_input(NULL, "'%s' is a configuration of normlab already", from);
     nl_diagnostics_release(&diagnostics);
     char *text = nl_foreign_translated(root, from), *path = given ? nl_strdup(given) : translated_path(from);

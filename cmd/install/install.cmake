@@ -39,9 +39,9 @@ install(FILES cmd/install/normlab.fish DESTINATION ${CMAKE_INSTALL_DATADIR}/fish
 
 # The contracts of the stages; a program includes them as <normlab/train/train.h>, or with pkg-config's flags as "train/train.h".
 file(GLOB operations RELATIVE ${CMAKE_CURRENT_SOURCE_DIR}/core CONFIGURE_DEPENDS core/operation/*.h core/norm/*.h core/norm/*.def)
-list(FILTER operations EXCLUDE REGEX "/(product|original|reference|activation|own|describe).h") # for the sources of operations alone
+list(FILTER operations EXCLUDE REGEX "/(product|original|reference|activation|own|describe|formula_call).h") # for the sources of operations alone
 foreach(header ${operations} backend/backend.h base/choices.h base/optimizers.def base/error.h base/everywhere.h base/hash.h base/lists.h base/memory.h base/npy.h base/random.h
-               base/safetensors.h base/sizes.h config/config.h config/diagnostics.h config/keys.def config/questions.def data/alphabet.h data/data.h graph/graph.h model/model.h optimizer/optimizer.h train/train.h)
+               base/safetensors.h base/sizes.h config/config.h config/diagnostics.h config/keys.def config/questions.def data/alphabet.h data/data.h formula/formula.h formula/operators.def graph/graph.h model/model.h optimizer/optimizer.h train/train.h)
   get_filename_component(stage ${header} DIRECTORY)
   install(FILES core/${header} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/normlab/${stage} COMPONENT development)
 endforeach()

@@ -36,6 +36,9 @@ int nl_node_mean(struct nl_nodes *nodes, int a, unsigned axes);
 /* Appends what the gradient of form->y is made of: form->dx and form->gradient. */
 void nl_formula_differentiate(const struct nl_formula *formula, struct nl_formula_form *form, struct nl_nodes *nodes);
 
+/* Marks node i and all that it is made of. */
+void nl_formula_mark(const struct nl_formula_node *nodes, bool *marked, int i);
+
 /* Fills in the programs of both forms. */
 void nl_formula_schedule(struct nl_formula *formula);
 

@@ -649,21 +649,20 @@ static void check_declarations(struct reader *r)
     }
 }
 
-/* Marks node i and all that it is made of. */
-static void mark(const struct nl_formula_node *nodes, bool *marked, int i)
+void nl_formula_mark(const struct nl_formula_node *nodes, bool *marked, int i)
 {
     if (marked[i])
         return;
     marked[i] = true;
     for (int k = 0; k < 3; k++)
         if (nodes[i].operand[k] != NOWHERE)
-            mark(nodes, marked, nodes[i].operand[k]);
+            nl_formula_mark(nodes, marked, nodes[i].operand[k]);
 }
 
 static bool reduces(const struct nl_formula_node *nodes, int count, int output, unsigned axes)
 {
     bool *marked = nl_alloc((size_t)count, sizeof *marked), found = false;
-    mark(nodes, marked, output);
+    nl_formula_mark(nodes, marked, output);
     for (int i = 0; i < count; i++)
         found |= marked[i] && (nodes[i].over & axes) && nodes[i].op != NL_OP_COUNT;
     free(marked);
@@ -699,7 +698,7 @@ bool nl_formula_cancels_bias(const struct nl_formula *formula)
 static bool reads(const struct reader *r, int output, enum nl_operator op, int index)
 {
     bool *marked = nl_alloc((size_t)r->nodes.count, sizeof *marked), found = false;
-    mark(r->nodes.at, marked, output);
+    nl_formula_mark(r->nodes.at, marked, output);
     for (int i = 0; i < r->nodes.count; i++)
         found |= marked[i] && r->nodes.at[i].op == op && r->nodes.at[i].index == index;
     free(marked);

@@ -193,10 +193,24 @@ static void add_function(struct nl_text *out, const struct listing *l, const cha
     nl_text_add(out, ")");
 }
 
+/* Whether it is a mean: a sum that has no name, by the count of its elements. */
+static bool is_mean(const struct listing *l, const struct nl_formula_node *node)
+{
+    if (node->op != NL_OP_DIVIDE || l->name[node->operand[0]])
+        return false;
+    const struct nl_formula_node *sum = &l->formula->node[node->operand[0]],
+                                 *count = &l->formula->node[node->operand[1]];
+    return sum->op == NL_OP_SUM && count->op == NL_OP_COUNT && sum->over == count->over;
+}
+
 /* What makes node i, without its own name. tightness: of the operator around it; a looser one gets brackets. */
 static void add_made(struct nl_text *out, const struct listing *l, int i, int tightness)
 {
     const struct nl_formula_node *node = &l->formula->node[i];
+    if (is_mean(l, node)) {
+        add_function(out, l, "mean", &l->formula->node[node->operand[0]]);
+        return;
+    }
     for (size_t s = 0; s < sizeof signs / sizeof *signs; s++)
         if (signs[s].op == node->op) {
             int own = signs[s].tightness;
@@ -273,6 +287,16 @@ static void list_program(struct nl_text *out, struct listing *l, const struct nl
         if (stage->writes)
             add_statement(out, l, output, program->output);
     }
+}
+
+char *nl_formula_expression(const struct nl_formula *formula, int node)
+{
+    struct nl_text out = {0};
+    size_t count = (size_t)formula->count;
+    struct listing l = {formula, NULL, nl_alloc(count, sizeof *l.name)};
+    add_made(&out, &l, node, 0);
+    free(l.name);
+    return out.at;
 }
 
 char *nl_formula_listing(const struct nl_formula *formula)

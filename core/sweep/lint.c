@@ -14,6 +14,7 @@
 #include "model/model.h"
 #include "operation/cross_iteration.h"
 #include "operation/dropout.h"
+#include "operation/formula.h"
 #include "operation/frn.h"
 #include "operation/mixture.h"
 #include "operation/normalize.h"
@@ -589,6 +590,26 @@ static bool mixed_budgets(const struct lint_context *s, struct nl_text *what)
     return found;
 }
 
+/* A formula that divides by what may be 0, or takes the root or logarithm of what may be negative. */
+static bool doubtful_formula(const struct lint_context *s, struct nl_text *what)
+{
+    int node = NL_FORMULA_NOWHERE;
+    if (s->config->norm.kind != NL_NORM_formula)
+        return false;
+    const struct nl_formula *formula = nl_formula_of(s->norm);
+    int operand = nl_formula_doubt(formula, &node);
+    if (operand == NL_FORMULA_NOWHERE)
+        return false;
+    enum nl_operator op = formula->node[node].op;
+    char *part = nl_formula_expression(formula, operand);
+    nl_text_add(what, "nothing says that %s is %s, %s", part, op == NL_OP_SQRT ? "not negative" : "positive",
+                op == NL_OP_SQRT  ? "whose root norm.formula takes"
+                : op == NL_OP_LOG ? "whose logarithm norm.formula takes"
+                                  : "by which norm.formula divides");
+    free(part);
+    return true;
+}
+
 /* How late the key was set: the command line comes after all files, a file after its bases. -1: it was not. */
 static int lateness(const struct nl_experiment *experiment, const char *key)
 {
@@ -631,6 +652,7 @@ static const struct lint of_trials[] = {
     {"norm.groups", single_of_group, "use fewer norm.groups (1 is ln)"},
     {"norm.groups", wide_group, "use more norm.groups, or raise train.batch"},
     {"norm.kind", single_of_channel, "choose ln, or gn with fewer groups than channels"},
+    {"norm.formula", doubtful_formula, "add eps, or take max(..., eps)"},
     {"norm.learn_eps", frn_of_one, "norm.learn_eps: auto learns how large eps is"},
     {"train.drop_last", last_batch, "train.drop_last: true leaves it out; another train.batch may also help"},
     {"norm.stat_batch", last_ghost, "let norm.stat_batch divide train.batch"},

@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # normlab sweep on a terminal: the line of its progress with the methods below it, redrawn in place at any width, and gone at the end; nothing of it elsewhere.
 set -euo pipefail
+root=${NORMLAB_ROOT:-$(cd "$(dirname "$0")/../.." && pwd)}
+program=${NORMLAB_PROGRAM:-$root/build/normlab}
 command -v python3 >/dev/null || { echo "skipped: python3 is not there"; exit 77; }
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
@@ -69,7 +71,7 @@ PYTHON
 
 run() { # COLUMNS LINES WORD...: the last frame with methods
     rm -rf out
-    python3 terminal.py "$1" "$2" normlab sweep sweep.yaml --no-plot --no-warnings --out out "${@:3}" >frame
+    python3 terminal.py "$1" "$2" "$program" sweep sweep.yaml --no-plot --no-warnings --out out "${@:3}" >frame
 }
 has() { grep -qE -- "$1" frame || { echo "the frame lacks $1:"; cat frame; exit 1; }; }
 lacks() { ! grep -qE -- "$1" frame || { echo "the frame has $1:"; cat frame; exit 1; }; }
@@ -99,12 +101,12 @@ has '^no methods' # of a single one
 # Trials that were there before count from the first frame on.
 run 80 24
 find out/trials -name '*.trial' | sort | head -n 1 | xargs rm
-python3 terminal.py 80 24 normlab sweep sweep.yaml --no-plot --no-warnings --out out >frame
+python3 terminal.py 80 24 "$program" sweep sweep.yaml --no-plot --no-warnings --out out >frame
 has '^  BN .placement before. +[0-9.]+ %  [34] of 4'
 
 # Where standard error is no terminal, there is nothing of it.
 rm -rf out
-normlab sweep sweep.yaml --no-plot --no-warnings --out out >said 2>frame
+"$program" sweep sweep.yaml --no-plot --no-warnings --out out >said 2>frame
 lacks $'\033'
 lacks 'so far'
 has '^20/20 done'
