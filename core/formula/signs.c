@@ -1,5 +1,5 @@
-/* What is known of the sign of a value from how it is made, so that a division by what may be 0, or a root of what may be
- * negative, is told before a training ends in NaN. */
+/* What is known of the sign of a value from how it is made, so that a division by what may be 0, or a root of what may
+ * be negative, is told before a training ends in NaN. */
 #include <stdlib.h>
 
 #include "formula/nodes.h"
@@ -84,8 +84,8 @@ static int doubtful(const struct nl_formula_node *node, const enum sign *known)
     return node->op == NL_OP_SQRT && known[a] == ANY ? a : NOWHERE;
 }
 
-/* What is known of all nodes. A state that begins at 0 or above, and whose next value is not negative where the states are not,
- * never is. */
+/* What is known of all nodes. A state that begins at 0 or above, and whose next value is not negative where the states
+ * are not, never is. */
 static void look(const struct nl_formula *formula, enum sign *known)
 {
     enum sign states[NL_MOST_FORMULA_STATES];
