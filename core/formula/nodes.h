@@ -4,13 +4,14 @@
 
 #include "formula/formula.h"
 
-/* Nodes under construction. full: there would be more than NL_MOST_FORMULA_NODES; what is made then is node 0. */
+/* Nodes under construction. full: there would be more than NL_MOST_FORMULA_NODES; what is made then is node 0. budget:
+ * products and sums that the sum which is being made may still take apart. What they share would else be gone through
+ * again and again. */
 struct nl_nodes {
     struct nl_formula_node *at;
     int count, capacity;
     bool full;
-    int budget; /* of the sum that is being made: products and sums that may still be taken apart; what is shared between
-                   them would else be gone through again and again */
+    int budget;
 };
 
 int nl_node_constant(struct nl_nodes *nodes, double value);
