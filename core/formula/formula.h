@@ -158,8 +158,8 @@ char *nl_formula_canonical(const struct nl_formula *formula);
  * the "states". */
 void nl_formula_describe(const struct nl_formula *formula, struct nl_text *json);
 
-/* The first operand that divides, or whose root or logarithm is taken, and may be 0 or negative for all that is known from
- * how it is made; *node becomes the one that takes it. NL_FORMULA_NOWHERE: there is none. */
+/* The first operand that divides, or whose root or logarithm is taken, and may be 0 or negative for all that is known
+ * from how it is made; *node becomes the one that takes it. NL_FORMULA_NOWHERE: there is none. */
 int nl_formula_doubt(const struct nl_formula *formula, int *node);
 
 /* A node as an expression of what the formula is made of; new string. */
