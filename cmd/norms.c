@@ -221,7 +221,7 @@ static int print_formula(const char *path)
     const struct nl_formula *formula = nl_formula_of(nl_norm_of(config));
     char *listing = nl_formula_listing(formula);
     printf("%s: %s\n\n%s", nl_norm_label(config, "formula"),
-           nl_formula_reduces(formula, NL_AXIS_BATCH) ? "in training a sample's output depends on the others of its batch"
+           nl_formula_reduces(formula, &formula->training, NL_AXIS_BATCH) ? "in training a sample's output depends on the others of its batch"
                                                       : "a sample's output depends on the sample alone",
            listing);
     free(listing);

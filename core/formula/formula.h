@@ -140,9 +140,9 @@ void nl_formula_release(struct nl_formula *formula);
  * it is none. */
 bool nl_formula_shape(const char *word, unsigned *axes);
 
-/* Whether y in training reduces over one of the axes: what becomes of a sample then depends on others of its batch, or
- * of a position on others of its sample. */
-bool nl_formula_reduces(const struct nl_formula *formula, unsigned axes);
+/* Whether y of a form reduces over one of the axes: what becomes of a sample then depends on others of its batch, or of
+ * a position on others of its sample. */
+bool nl_formula_reduces(const struct nl_formula *formula, const struct nl_formula_form *form, unsigned axes);
 
 /* Whether a number added to a channel of x leaves y as it is: x stands in it only as x - mean(x, axes), over axes
  * without channel. False: it does not, or that is not seen. */
@@ -155,7 +155,7 @@ char *nl_formula_canonical(const struct nl_formula *formula);
 /* Adds members to a JSON object: "program", a list of nodes, operands before what is made of them, each an operator's
  * name, the numbers of its operands, and a constant's value, a parameter's number, a state's name, or the axes that a
  * reduction takes away; which of them "y" and "evaluation" are; "groups"; the "axes" of each parameter, and of each of
- * the "states". */
+ * the states, "kept". */
 void nl_formula_describe(const struct nl_formula *formula, struct nl_text *json);
 
 /* The first operand that divides, or whose root or logarithm is taken, and may be 0 or negative for all that is known

@@ -40,6 +40,9 @@ void nl_formula_differentiate(const struct nl_formula *formula, struct nl_formul
 /* Marks node i and all that it is made of. */
 void nl_formula_mark(const struct nl_formula_node *nodes, bool *marked, int i);
 
+/* Whether what `output` is made of reduces over one of the axes; counts are no reductions. */
+bool nl_node_reduces(const struct nl_formula_node *nodes, int count, int output, unsigned axes);
+
 /* Fills in the programs of both forms. */
 void nl_formula_schedule(struct nl_formula *formula);
 

@@ -649,52 +649,6 @@ static void check_declarations(struct reader *r)
     }
 }
 
-void nl_formula_mark(const struct nl_formula_node *nodes, bool *marked, int i)
-{
-    if (marked[i])
-        return;
-    marked[i] = true;
-    for (int k = 0; k < 3; k++)
-        if (nodes[i].operand[k] != NOWHERE)
-            nl_formula_mark(nodes, marked, nodes[i].operand[k]);
-}
-
-static bool reduces(const struct nl_formula_node *nodes, int count, int output, unsigned axes)
-{
-    bool *marked = nl_alloc((size_t)count, sizeof *marked), found = false;
-    nl_formula_mark(nodes, marked, output);
-    for (int i = 0; i < count; i++)
-        found |= marked[i] && (nodes[i].over & axes) && nodes[i].op != NL_OP_COUNT;
-    free(marked);
-    return found;
-}
-
-bool nl_formula_reduces(const struct nl_formula *formula, unsigned axes)
-{
-    return reduces(formula->node, formula->count, formula->training.y, axes);
-}
-
-/* Whether x goes into node i by nothing but x - mean(x, axes), over axes without channel. */
-static bool takes_centred(const struct nl_formula_node *nodes, bool *seen, int i)
-{
-    unsigned over = nl_node_centred_over(nodes, i);
-    if (seen[i] || (over && !(over & NL_AXES_CHANNEL) && nodes[nodes[i].operand[0]].op == NL_OP_X))
-        return true;
-    seen[i] = true;
-    bool centred = nodes[i].op != NL_OP_X;
-    for (int k = 0; k < 3 && centred; k++)
-        centred = nodes[i].operand[k] == NOWHERE || takes_centred(nodes, seen, nodes[i].operand[k]);
-    return centred;
-}
-
-bool nl_formula_cancels_bias(const struct nl_formula *formula)
-{
-    bool *seen = nl_alloc((size_t)formula->count, sizeof *seen);
-    bool centred = takes_centred(formula->node, seen, formula->training.y);
-    free(seen);
-    return centred;
-}
-
 static bool reads(const struct reader *r, int output, enum nl_operator op, int index)
 {
     bool *marked = nl_alloc((size_t)r->nodes.count, sizeof *marked), found = false;
@@ -740,11 +694,11 @@ static void check_whole(struct reader *r)
         FAIL(r, NULL, "the formula and its derivative take more than %d operations", NL_MOST_FORMULA_NODES);
     if (!reads(r, formula->training.y, NL_OP_X, 0))
         FAIL(r, NULL, "y does not depend on x");
-    if (!r->source->evaluation && reduces(nodes, r->nodes.count, formula->training.y, NL_AXIS_BATCH))
+    if (!r->source->evaluation && nl_node_reduces(nodes, r->nodes.count, formula->training.y, NL_AXIS_BATCH))
         FAIL(r, "evaluation: y = ..., by states; or reduce over space and channel alone",
              "the formula reduces over batch, and does not say by norm.evaluation what y is where there is no batch");
     fail_in(r, NL_IN_EVALUATION, 0);
-    if (reduces(nodes, r->nodes.count, formula->evaluation.y, NL_AXIS_BATCH))
+    if (nl_node_reduces(nodes, r->nodes.count, formula->evaluation.y, NL_AXIS_BATCH))
         FAIL(r, "it goes by states, which norm.states keeps", "norm.evaluation reduces over batch");
     for (int i = 0; i < formula->parameters; i++) {
         fail_in(r, NL_IN_PARAMETERS, i);
@@ -808,26 +762,4 @@ struct nl_formula *nl_formula_make(const struct nl_formula_source *source, struc
         return formula;
     nl_formula_release(formula);
     return NULL;
-}
-
-static void release_program(struct nl_formula_program *program)
-{
-    for (int i = 0; i < program->stages; i++) {
-        free(program->stage[i].small);
-        free(program->stage[i].full);
-        free(program->stage[i].reduction);
-    }
-    free(program->stage);
-}
-
-void nl_formula_release(struct nl_formula *formula)
-{
-    if (!formula)
-        return;
-    release_program(&formula->training.forward);
-    release_program(&formula->training.backward);
-    release_program(&formula->evaluation.forward);
-    release_program(&formula->evaluation.backward);
-    free(formula->node);
-    free(formula);
 }

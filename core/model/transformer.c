@@ -258,7 +258,8 @@ static void check_leaks(const struct plan *p)
                                                      : "normalizes over positions, so that each position of a causal "
                                                        "model sees later ones; ln, rms, dyt, position, and others "
                                                        "that normalize a position by itself do not");
-    if (batch && (!b->norm->tracks || b->norm->mixes_positions))
+    bool of_batch = !b->norm->tracks && !(b->norm->uses & NL_USES_FORMULA); /* in evaluation, too */
+    if (batch && (of_batch || b->norm->mixes_positions))
         nl_build_refuse(b, "norm.kind",
                         "'%s' normalizes over positions in evaluation, too, so that each position of a causal model "
                         "sees later ones",

@@ -13,7 +13,8 @@
  * Source      the user's.
  * Used        normalizers that are not built in, and variants of those that are.
  * Trap        a formula that reduces over batch needs states and norm.evaluation: else a sample's output would depend
- *             on the others in evaluation.
+ *             on the others in evaluation. In a recurrent network a state is one for all times, and each time is a
+ *             step of it.
  */
 #include <pthread.h>
 
@@ -32,8 +33,10 @@ struct nl_formula_norm nl_formula_row(const struct nl_formula *formula, const ch
 {
     struct nl_formula_norm row = {.norm = nl_norm_formula, .formula = formula};
     row.norm.label = label;
-    row.norm.mixes_samples = nl_formula_reduces(formula, NL_AXIS_BATCH);
-    row.norm.mixes_positions = nl_formula_reduces(formula, NL_AXIS_SPACE);
+    bool over_positions = nl_formula_reduces(formula, &formula->training, NL_AXIS_SPACE);
+    row.norm.mixes_samples = nl_formula_reduces(formula, &formula->training, NL_AXIS_BATCH);
+    row.norm.mixes_positions = nl_formula_reduces(formula, &formula->evaluation, NL_AXIS_SPACE) ||
+                               (!row.norm.mixes_samples && over_positions);
     row.norm.cancels_bias = nl_formula_cancels_bias(formula);
     return row;
 }

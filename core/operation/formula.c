@@ -99,7 +99,7 @@ static bool is_apart(const void *arguments)
 {
     const struct nl_formula_call *op = arguments;
     const struct nl_formula *formula = nl_formula_of(op->set.norm);
-    return !formula->states && !nl_formula_reduces(formula, NL_AXIS_BATCH);
+    return !formula->states && !nl_formula_reduces(formula, &formula->training, NL_AXIS_BATCH);
 }
 
 static bool may_be_fixed(const void *arguments)
