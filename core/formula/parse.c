@@ -1,15 +1,14 @@
 /* Reads the text of a formula. Each expression becomes nodes as it is read; what is wrong ends the reading at once, and
  * its place is kept. */
 #include <ctype.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/nearest.h"
 #include "formula/nodes.h"
+#include "formula/tokens.h"
 
-enum { NOWHERE = NL_FORMULA_NOWHERE, LONGEST_NAME = 40, DEEPEST = 200, MOST_LOCALS = 512, LONGEST_TEXT = 1 << 16 };
+enum { NOWHERE = NL_FORMULA_NOWHERE, DEEPEST = 200, MOST_LOCALS = 512 };
 
 /* What an expression comes to: the node, and the axes along which it varies as it is written. What it was simplified to
  * may lack some: x * 0. */
@@ -20,166 +19,20 @@ struct value {
 
 /* A value that statements have named. */
 struct local {
-    char name[LONGEST_NAME + 1];
+    char name[NL_LONGEST_FORMULA_NAME + 1];
     struct value value;
 };
-
-enum token { END, NEWLINE, NUMBER, WORD, SIGN };
 
 struct reader {
     const struct nl_formula_source *source;
     struct nl_formula *formula;
     struct nl_nodes nodes;
     struct local *local;
-    int locals;
-    struct nl_formula_error *error;
-    jmp_buf failure;
-    /* the text that is read: */
-    const char *text;
-    int at;              /* the byte after the token */
-    int depth, brackets; /* brackets: inside of these a new line ends nothing */
-    enum token token;
-    int start, length; /* the token's */
-    char word[LONGEST_NAME + 1], sign[3];
-    double number;
+    int locals, depth;
+    struct nl_scanner s;
 };
 
-_Noreturn static void fail_at(struct reader *r, int start, int length, const char *hint, const char *format, ...)
-    __attribute__((format(printf, 5, 6)));
-
-_Noreturn static void fail_at(struct reader *r, int start, int length, const char *hint, const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    struct nl_text text = {0};
-    nl_text_vadd(&text, format, args);
-    va_end(args);
-    nl_fail(&r->error->text, "%s", text.at);
-    nl_fail(&r->error->hint, "%s", hint ? hint : "");
-    nl_text_release(&text);
-    r->error->offset = start;
-    r->error->length = length > 0 ? length : 1;
-    longjmp(r->failure, 1);
-}
-
-#define FAIL(r, hint, ...) fail_at((r), (r)->start, (r)->length, (hint), __VA_ARGS__)
-
-/* ---- tokens ---- */
-
-static bool is_of_word(char c)
-{
-    return isalnum((unsigned char)c) || c == '_';
-}
-
-static void read_word(struct reader *r)
-{
-    int n = 0;
-    while (is_of_word(r->text[r->at + n]))
-        n++;
-    r->token = WORD;
-    r->length = n;
-    if (n > LONGEST_NAME)
-        FAIL(r, NULL, "a name has at most %d characters", LONGEST_NAME);
-    memcpy(r->word, r->text + r->at, (size_t)n);
-    r->word[n] = '\0';
-    r->at += n;
-}
-
-static void read_number(struct reader *r)
-{
-    char *end;
-    r->number = nl_double_read(r->text + r->at, &end);
-    r->token = NUMBER;
-    r->length = (int)(end - (r->text + r->at));
-    r->at += r->length;
-    if (is_of_word(r->text[r->at]))
-        FAIL(r, "write the product with *, as in 2 * x", "there is no operator after this number");
-    if (!(r->number <= 1e300))
-        FAIL(r, NULL, "this number is too large");
-}
-
-static void read_sign(struct reader *r)
-{
-    static const char *const signs[] = {"<=", ">=", "==", "!=", "**", "+", "-", "*", "/",
-                                        "^",  "<",  ">",  "(",  ")",  ",", "=", NULL};
-    r->token = SIGN;
-    r->length = 1;
-    for (int i = 0; signs[i]; i++)
-        if (strncmp(r->text + r->at, signs[i], strlen(signs[i])) == 0) {
-            strcpy(r->sign, signs[i]);
-            r->length = (int)strlen(signs[i]);
-            r->at += r->length;
-            if (strcmp(signs[i], "**") == 0)
-                strcpy(r->sign, "^");
-            return;
-        }
-    unsigned char c = (unsigned char)r->text[r->at];
-    if (c > ' ' && c < 127)
-        FAIL(r, c == '[' ? "axes stand as words: mean(x, batch space)" : NULL, "'%c' has no meaning here", c);
-    FAIL(r, NULL, "a formula is written in plain ASCII letters, digits and signs");
-}
-
-static void next(struct reader *r)
-{
-    while (r->text[r->at] == ' ' || r->text[r->at] == '\t' || r->text[r->at] == '\r' ||
-           (r->brackets > 0 && r->text[r->at] == '\n') || r->text[r->at] == '#')
-        if (r->text[r->at] == '#')
-            r->at += (int)strcspn(r->text + r->at, "\n");
-        else
-            r->at++;
-    r->start = r->at;
-    r->length = 1;
-    char c = r->text[r->at];
-    if (!c) {
-        r->token = END;
-    } else if (c == '\n' || c == ';') {
-        r->token = NEWLINE;
-        r->at++;
-    } else if (isdigit((unsigned char)c) || (c == '.' && isdigit((unsigned char)r->text[r->at + 1]))) {
-        read_number(r);
-    } else if (isalpha((unsigned char)c) || c == '_') {
-        read_word(r);
-    } else {
-        read_sign(r);
-    }
-}
-
-static bool at_sign(const struct reader *r, const char *sign)
-{
-    return r->token == SIGN && strcmp(r->sign, sign) == 0;
-}
-
-/* Goes past a sign after which an expression goes on, on the next line, too. */
-static void pass_operator(struct reader *r)
-{
-    next(r);
-    while (r->token == NEWLINE && r->text[r->start] == '\n')
-        next(r);
-}
-
-static bool take(struct reader *r, const char *sign)
-{
-    bool there = at_sign(r, sign);
-    if (there)
-        pass_operator(r);
-    return there;
-}
-
-static void expect(struct reader *r, const char *sign, const char *where)
-{
-    if (!at_sign(r, sign))
-        FAIL(r, NULL, "here must be '%s'%s", sign, where);
-}
-
-static void begin(struct reader *r, const char *text)
-{
-    r->text = text;
-    r->at = r->depth = r->brackets = 0;
-    r->start = 0, r->length = 1;
-    if (strlen(text) > LONGEST_TEXT)
-        FAIL(r, NULL, "a formula has at most %d characters", LONGEST_TEXT);
-    next(r);
-}
+#define FAIL(r, hint, ...) NL_SCAN_FAIL(&(r)->s, (hint), __VA_ARGS__)
 
 /* ---- names ---- */
 
@@ -269,23 +122,23 @@ static struct value leaf(struct reader *r, enum nl_operator op, int index, unsig
 static struct value read_name(struct reader *r)
 {
     const struct nl_formula_source *source = r->source;
-    int i = find_local(r, r->word);
+    int i = find_local(r, r->s.word);
     if (i != NOWHERE)
         return r->local[i].value;
-    if (strcmp(r->word, "x") == 0)
+    if (strcmp(r->s.word, "x") == 0)
         return leaf(r, NL_OP_X, 0, NL_AXES_ALL);
-    if ((i = index_of(r->word, numbers)) != NOWHERE)
+    if ((i = index_of(r->s.word, numbers)) != NOWHERE)
         return leaf(r, NL_OP_NUMBER, i, 0);
     for (i = 0; i < source->parameters; i++)
-        if (strcmp(source->parameter[i].name, r->word) == 0)
+        if (strcmp(source->parameter[i].name, r->s.word) == 0)
             return leaf(r, NL_OP_PARAMETER, i, source->parameter[i].axes);
     for (i = 0; i < source->states; i++)
-        if (strcmp(source->state[i].name, r->word) == 0)
+        if (strcmp(source->state[i].name, r->s.word) == 0)
             return leaf(r, NL_OP_STATE, i, source->state[i].axes);
     for (i = 0; i < source->settings; i++)
-        if (strcmp(source->setting[i].name, r->word) == 0)
+        if (strcmp(source->setting[i].name, r->s.word) == 0)
             return (struct value){nl_node_constant(&r->nodes, source->setting[i].value), 0};
-    unknown(r, r->word);
+    unknown(r, r->s.word);
 }
 
 /* ---- expressions ---- */
@@ -304,17 +157,17 @@ static struct value binary(struct reader *r, enum nl_operator op, struct value a
 
 static void read_groups(struct reader *r)
 {
-    next(r);
-    expect(r, "(", ", as in group(8)");
-    next(r);
-    int k = r->token == NUMBER && r->number >= 1 && r->number <= 8192 ? (int)r->number : 0;
-    if (!k || !(r->number <= k))
+    nl_scan(&r->s);
+    nl_expect_sign(&r->s, "(", ", as in group(8)");
+    nl_scan(&r->s);
+    int k = r->s.token == NL_TOKEN_NUMBER && r->s.number >= 1 && r->s.number <= 8192 ? (int)r->s.number : 0;
+    if (!k || !(r->s.number <= k))
         FAIL(r, NULL, "group(k) has a whole number of groups, from 1 to 8192");
     if (r->formula->groups && r->formula->groups != k)
         FAIL(r, NULL, "a formula has one number of groups, and group(%d) stands before", r->formula->groups);
     r->formula->groups = k;
-    next(r);
-    expect(r, ")", ", as in group(8)");
+    nl_scan(&r->s);
+    nl_expect_sign(&r->s, ")", ", as in group(8)");
 }
 
 /* Axis words, up to the bracket. */
@@ -323,25 +176,25 @@ static unsigned read_axes(struct reader *r)
     unsigned axes = 0;
     do {
         unsigned more = 0;
-        if (r->token != WORD || index_of(r->word, axis_words) == NOWHERE)
+        if (r->s.token != NL_TOKEN_WORD || index_of(r->s.word, axis_words) == NOWHERE)
             FAIL(r, "mean(x, batch space)", "here must be an axis: batch, space, channel, sample or group(k)");
-        if (strcmp(r->word, "group") == 0) {
+        if (strcmp(r->s.word, "group") == 0) {
             more = NL_AXIS_MEMBER;
             read_groups(r);
         } else {
-            nl_formula_shape(r->word, &more);
+            nl_formula_shape(r->s.word, &more);
         }
         if (axes & more)
             FAIL(r, NULL, "this axis is there twice");
         axes |= more;
-        next(r);
-    } while (!at_sign(r, ")"));
+        nl_scan(&r->s);
+    } while (!nl_at_sign(&r->s, ")"));
     return axes;
 }
 
 static bool at_axis(const struct reader *r)
 {
-    return r->token == WORD && index_of(r->word, axis_words) != NOWHERE;
+    return r->s.token == NL_TOKEN_WORD && index_of(r->s.word, axis_words) != NOWHERE;
 }
 
 static const char *axes_text(unsigned axes)
@@ -388,22 +241,22 @@ static struct value read_reduction(struct reader *r, const char *name, struct va
 {
     unsigned axes = read_axes(r);
     if (axes & ~a.axes)
-        fail_at(r, start, r->start + 1 - start, NULL, "%s takes away the axis %s, which this value does not have", name,
-                axes_text(axes & ~a.axes));
+        nl_scan_fail(&r->s, start, r->s.start + 1 - start, NULL,
+                     "%s takes away the axis %s, which this value does not have", name, axes_text(axes & ~a.axes));
     return (struct value){reduce(r, name, a.node, axes), a.axes & ~axes};
 }
 
 /* After the name of a function, at its bracket. */
 static struct value read_call(struct reader *r, const char *called, int start)
 {
-    char name[LONGEST_NAME + 1];
+    char name[NL_LONGEST_FORMULA_NAME + 1];
     strcpy(name, called);
     enum nl_operator op = function_of(name);
     bool reduces = index_of(name, reductions) != NOWHERE;
     struct value given[3], result;
     int count = 0;
-    r->brackets++;
-    next(r);
+    r->s.brackets++;
+    nl_scan(&r->s);
     if (strcmp(name, "count") == 0) {
         result = (struct value){nl_node_count(&r->nodes, read_axes(r)), 0};
         goto close;
@@ -416,67 +269,68 @@ static struct value read_call(struct reader *r, const char *called, int start)
         if (count == 3)
             FAIL(r, NULL, "%s takes fewer values", name);
         given[count++] = read_expression(r);
-        if (!at_sign(r, ","))
+        if (!nl_at_sign(&r->s, ","))
             break;
-        next(r);
+        nl_scan(&r->s);
     }
     int wanted = op == NL_OPERATORS ? NOWHERE : op == NL_OP_WHERE ? 3 : op == NL_OP_MIN || op == NL_OP_MAX ? 2 : 1;
     if (wanted == NOWHERE)
         FAIL(r, "mean(x, batch space)", "%s needs the axes that it goes over", name);
     if (count != wanted)
-        fail_at(r, start, r->start + 1 - start, reduces ? "of one value it goes over axes: max(x, space)" : NULL,
-                "%s takes %s, not %d", name, NL_COUNT(wanted, "value"), count);
+        nl_scan_fail(&r->s, start, r->s.start + 1 - start,
+                     reduces ? "of one value it goes over axes: max(x, space)" : NULL, "%s takes %s, not %d", name,
+                     NL_COUNT(wanted, "value"), count);
     if (op == NL_OP_WHERE)
         result = (struct value){nl_node_where(&r->nodes, given[0].node, given[1].node, given[2].node),
                                 given[0].axes | given[1].axes | given[2].axes};
     else
         result = count == 2 ? binary(r, op, given[0], given[1]) : unary(r, op, given[0]);
 close:
-    expect(r, ")", ", which ends what the function takes");
-    r->brackets--;
-    next(r);
+    nl_expect_sign(&r->s, ")", ", which ends what the function takes");
+    r->s.brackets--;
+    nl_scan(&r->s);
     return result;
 }
 
 static struct value read_primary(struct reader *r)
 {
     struct value result;
-    if (r->token == NUMBER) {
-        result = (struct value){nl_node_constant(&r->nodes, r->number), 0};
-        next(r);
-    } else if (r->token == WORD) {
-        int start = r->start;
-        bool is_function = index_of(r->word, reductions) != NOWHERE || function_of(r->word) != NL_OPERATORS;
-        const char *after = r->text + r->at + strspn(r->text + r->at, " \t");
+    if (r->s.token == NL_TOKEN_NUMBER) {
+        result = (struct value){nl_node_constant(&r->nodes, r->s.number), 0};
+        nl_scan(&r->s);
+    } else if (r->s.token == NL_TOKEN_WORD) {
+        int start = r->s.start;
+        bool is_function = index_of(r->s.word, reductions) != NOWHERE || function_of(r->s.word) != NL_OPERATORS;
+        const char *after = r->s.text + r->s.at + strspn(r->s.text + r->s.at, " \t");
         if (is_function && *after != '(')
-            FAIL(r, NULL, "%s is a function, and here are no brackets with what it takes", r->word);
-        if (index_of(r->word, axis_words) != NOWHERE)
-            FAIL(r, NULL, "%s is an axis, and stands after the comma of a function such as mean(x, batch)", r->word);
+            FAIL(r, NULL, "%s is a function, and here are no brackets with what it takes", r->s.word);
+        if (index_of(r->s.word, axis_words) != NOWHERE)
+            FAIL(r, NULL, "%s is an axis, and stands after the comma of a function such as mean(x, batch)", r->s.word);
         if (!is_function && *after == '(')
             FAIL(r,
-                 index_of(r->word, numbers) == NOWHERE && find_local(r, r->word) == NOWHERE
+                 index_of(r->s.word, numbers) == NOWHERE && find_local(r, r->s.word) == NOWHERE
                      ? NULL
                      : "write the product with *",
-                 "there is no function '%s'", r->word);
+                 "there is no function '%s'", r->s.word);
         if (is_function) {
-            char name[LONGEST_NAME + 1];
-            strcpy(name, r->word);
-            next(r);
+            char name[NL_LONGEST_FORMULA_NAME + 1];
+            strcpy(name, r->s.word);
+            nl_scan(&r->s);
             result = read_call(r, name, start);
         } else {
             result = read_name(r);
-            next(r);
+            nl_scan(&r->s);
         }
-    } else if (at_sign(r, "(")) {
-        r->brackets++;
-        next(r);
+    } else if (nl_at_sign(&r->s, "(")) {
+        r->s.brackets++;
+        nl_scan(&r->s);
         result = read_expression(r);
-        expect(r, ")", ", for the bracket that was opened");
-        r->brackets--;
-        next(r);
+        nl_expect_sign(&r->s, ")", ", for the bracket that was opened");
+        r->s.brackets--;
+        nl_scan(&r->s);
     } else {
-        FAIL(r, NULL, r->token == SIGN ? "here must be a value, not '%s'" : "here must be a value%s",
-             r->token == SIGN ? r->sign : "");
+        FAIL(r, NULL, r->s.token == NL_TOKEN_SIGN ? "here must be a value, not '%s'" : "here must be a value%s",
+             r->s.token == NL_TOKEN_SIGN ? r->s.sign : "");
     }
     return result;
 }
@@ -487,16 +341,16 @@ static struct value read_unary(struct reader *r);
 static struct value read_power(struct reader *r)
 {
     struct value a = read_primary(r);
-    return take(r, "^") ? binary(r, NL_OP_POWER, a, read_unary(r)) : a;
+    return nl_take_sign(&r->s, "^") ? binary(r, NL_OP_POWER, a, read_unary(r)) : a;
 }
 
 static struct value read_unary(struct reader *r)
 {
     if (++r->depth > DEEPEST)
         FAIL(r, NULL, "the expression is nested too deep");
-    struct value result = take(r, "-")   ? unary(r, NL_OP_NEGATE, read_unary(r))
-                          : take(r, "+") ? read_unary(r)
-                                         : read_power(r);
+    struct value result = nl_take_sign(&r->s, "-")   ? unary(r, NL_OP_NEGATE, read_unary(r))
+                          : nl_take_sign(&r->s, "+") ? read_unary(r)
+                                                     : read_power(r);
     r->depth--;
     return result;
 }
@@ -505,9 +359,9 @@ static struct value read_product(struct reader *r)
 {
     struct value a = read_unary(r);
     for (;;)
-        if (take(r, "*"))
+        if (nl_take_sign(&r->s, "*"))
             a = binary(r, NL_OP_MULTIPLY, a, read_unary(r));
-        else if (take(r, "/"))
+        else if (nl_take_sign(&r->s, "/"))
             a = binary(r, NL_OP_DIVIDE, a, read_unary(r));
         else
             return a;
@@ -517,9 +371,9 @@ static struct value read_sum(struct reader *r)
 {
     struct value a = read_product(r);
     for (;;)
-        if (take(r, "+"))
+        if (nl_take_sign(&r->s, "+"))
             a = binary(r, NL_OP_ADD, a, read_product(r));
-        else if (take(r, "-"))
+        else if (nl_take_sign(&r->s, "-"))
             a = binary(r, NL_OP_SUBTRACT, a, read_product(r));
         else
             return a;
@@ -535,7 +389,7 @@ static struct value read_expression(struct reader *r)
                        {">=", NL_OP_AT_MOST, true}, {"==", NL_OP_EQUAL, false}, {"!=", NL_OP_UNEQUAL, false}};
     struct value a = read_sum(r);
     for (size_t i = 0; i < sizeof comparisons / sizeof *comparisons; i++)
-        if (take(r, comparisons[i].sign)) {
+        if (nl_take_sign(&r->s, comparisons[i].sign)) {
             struct value b = read_sum(r);
             return comparisons[i].turned ? binary(r, comparisons[i].op, b, a) : binary(r, comparisons[i].op, a, b);
         }
@@ -547,53 +401,53 @@ static struct value read_expression(struct reader *r)
 static void check_new_name(struct reader *r)
 {
     const struct nl_formula_source *source = r->source;
-    const char *as = is_reserved(r->word) ? "a word of the language" : NULL;
+    const char *as = is_reserved(r->s.word) ? "a word of the language" : NULL;
     for (int i = 0; i < source->parameters; i++)
-        as = strcmp(source->parameter[i].name, r->word) == 0 ? "a parameter" : as;
+        as = strcmp(source->parameter[i].name, r->s.word) == 0 ? "a parameter" : as;
     for (int i = 0; i < source->states; i++)
-        as = strcmp(source->state[i].name, r->word) == 0 ? "a state" : as;
+        as = strcmp(source->state[i].name, r->s.word) == 0 ? "a state" : as;
     for (int i = 0; i < source->settings; i++)
-        as = strcmp(source->setting[i].name, r->word) == 0 ? "a setting" : as;
+        as = strcmp(source->setting[i].name, r->s.word) == 0 ? "a setting" : as;
     if (as)
-        FAIL(r, NULL, "'%s' is %s, and cannot be set", r->word, as);
-    if (find_local(r, r->word) != NOWHERE)
-        FAIL(r, "give the new value a name of its own", "'%s' is set twice", r->word);
+        FAIL(r, NULL, "'%s' is %s, and cannot be set", r->s.word, as);
+    if (find_local(r, r->s.word) != NOWHERE)
+        FAIL(r, "give the new value a name of its own", "'%s' is set twice", r->s.word);
 }
 
 static void end_statement(struct reader *r)
 {
-    if (r->token != NEWLINE && r->token != END)
+    if (r->s.token != NL_TOKEN_NEWLINE && r->s.token != NL_TOKEN_END)
         FAIL(r,
-             r->token == SIGN && *r->sign == '=' ? "equality is written =="
-                                                 : "a statement ends with its line, or with ';'",
+             r->s.token == NL_TOKEN_SIGN && *r->s.sign == '=' ? "equality is written =="
+                                                              : "a statement ends with its line, or with ';'",
              "here must be an operator or the end of the statement");
 }
 
 /* "name = ", of which `name` becomes a copy. */
-static void read_target(struct reader *r, char name[LONGEST_NAME + 1])
+static void read_target(struct reader *r, char name[NL_LONGEST_FORMULA_NAME + 1])
 {
-    if (r->token == END)
+    if (r->s.token == NL_TOKEN_END)
         FAIL(r, "the last statement is y = ...", "the formula does not say what y is");
-    if (r->token != WORD)
+    if (r->s.token != NL_TOKEN_WORD)
         FAIL(r, NULL, "a statement begins with the name that it sets, as in m = mean(x, batch space)");
-    if (strcmp(r->word, "y") != 0)
+    if (strcmp(r->s.word, "y") != 0)
         check_new_name(r);
-    strcpy(name, r->word);
-    next(r);
-    expect(r, "=", ", between a name and its value");
-    pass_operator(r);
+    strcpy(name, r->s.word);
+    nl_scan(&r->s);
+    nl_expect_sign(&r->s, "=", ", between a name and its value");
+    nl_pass_operator(&r->s);
 }
 
 static void skip_lines(struct reader *r)
 {
-    while (r->token == NEWLINE)
-        next(r);
+    while (r->s.token == NL_TOKEN_NEWLINE)
+        nl_scan(&r->s);
 }
 
 /* Statements, of which the last is that of y; returns y. */
 static int read_statements(struct reader *r)
 {
-    char name[LONGEST_NAME + 1] = "";
+    char name[NL_LONGEST_FORMULA_NAME + 1] = "";
     for (;;) {
         skip_lines(r);
         read_target(r, name);
@@ -601,7 +455,7 @@ static int read_statements(struct reader *r)
         end_statement(r);
         if (strcmp(name, "y") == 0) {
             skip_lines(r);
-            if (r->token != END)
+            if (r->s.token != NL_TOKEN_END)
                 FAIL(r, NULL, "y = ... is the last statement, and here is another one");
             return value.node;
         }
@@ -617,13 +471,13 @@ static int read_statements(struct reader *r)
 static void check_declared(struct reader *r, enum nl_formula_place place, int item, const char *name,
                            const char *const *before)
 {
-    r->error->place = place;
-    r->error->item = item;
-    r->start = 0, r->length = 1;
+    r->s.error->place = place;
+    r->s.error->item = item;
+    r->s.start = 0, r->s.length = 1;
     for (int i = 0; name[i]; i++)
-        if (!is_of_word(name[i]) || isdigit((unsigned char)*name) || i == LONGEST_NAME)
+        if (!nl_is_of_word(name[i]) || isdigit((unsigned char)*name) || i == NL_LONGEST_FORMULA_NAME)
             FAIL(r, NULL, "'%.60s' is no name: letters, digits and '_', at most %d, and no digit in front", name,
-                 LONGEST_NAME);
+                 NL_LONGEST_FORMULA_NAME);
     if (!*name || is_reserved(name) || strcmp(name, "y") == 0)
         FAIL(r, NULL, "'%s' is a word of the language, and cannot be declared", name);
     if (index_of(name, before) != NOWHERE)
@@ -661,9 +515,9 @@ static bool reads(const struct reader *r, int output, enum nl_operator op, int i
 
 static void fail_in(struct reader *r, enum nl_formula_place place, int item)
 {
-    r->error->place = place;
-    r->error->item = item;
-    r->start = 0, r->length = 1;
+    r->s.error->place = place;
+    r->s.error->item = item;
+    r->s.start = 0, r->s.length = 1;
 }
 
 static void read_next_states(struct reader *r)
@@ -671,16 +525,16 @@ static void read_next_states(struct reader *r)
     struct nl_formula *formula = r->formula;
     for (int i = 0; i < formula->states; i++) {
         fail_in(r, NL_IN_STATES, i);
-        begin(r, formula->state[i].next);
+        nl_scan_begin(&r->s, formula->state[i].next);
         struct value next = read_expression(r);
         formula->next[i] = next.node;
-        if (r->token != END)
+        if (r->s.token != NL_TOKEN_END)
             FAIL(r, NULL, "here must be an operator or the end of the expression");
         unsigned more = next.axes & ~formula->state[i].axes;
         if (more)
-            fail_at(r, 0, (int)strlen(formula->state[i].next), NULL,
-                    "this varies along the axis %s, and the state '%s' does not", axes_text(more),
-                    formula->state[i].name);
+            nl_scan_fail(&r->s, 0, (int)strlen(formula->state[i].next), NULL,
+                         "this varies along the axis %s, and the state '%s' does not", axes_text(more),
+                         formula->state[i].name);
     }
 }
 
@@ -724,11 +578,11 @@ static void read_all(struct reader *r)
     memcpy(formula->state, source->state, sizeof formula->state);
     check_declarations(r);
     fail_in(r, NL_IN_FORMULA, 0);
-    begin(r, source->formula);
+    nl_scan_begin(&r->s, source->formula);
     formula->evaluation.y = formula->training.y = read_statements(r);
     if (source->evaluation) {
         fail_in(r, NL_IN_EVALUATION, 0);
-        begin(r, source->evaluation);
+        nl_scan_begin(&r->s, source->evaluation);
         formula->evaluation.y = read_statements(r);
     }
     read_next_states(r);
@@ -745,10 +599,10 @@ struct nl_formula *nl_formula_make(const struct nl_formula_source *source, struc
     struct reader *r = nl_alloc(1, sizeof *r);
     *error = (struct nl_formula_error){.place = NL_IN_FORMULA};
     r->source = source;
-    r->error = error;
+    r->s.error = error;
     r->formula = nl_alloc(1, sizeof *r->formula);
     r->local = nl_alloc(MOST_LOCALS, sizeof *r->local);
-    bool made = setjmp(r->failure) == 0;
+    bool made = setjmp(r->s.failure) == 0;
     if (made)
         read_all(r);
     struct nl_formula *formula = r->formula;
