@@ -39,7 +39,26 @@ enum nl_data_name {
 };
 enum nl_data_as { NL_AS_IMAGE, NL_AS_ROWS, NL_AS_PIXELS, NL_AS_PATCHES };
 enum nl_unit { NL_UNIT_CHAR, NL_UNIT_BYTE };
-enum nl_order_of_epoch { NL_SAMPLE_AUTO, NL_SAMPLE_SHUFFLE, NL_SAMPLE_REPLACE, NL_SAMPLE_STREAM };
+enum nl_order_of_epoch {
+    NL_SAMPLE_AUTO,
+    NL_SAMPLE_SHUFFLE,
+    NL_SAMPLE_REPLACE,
+    NL_SAMPLE_STREAM,
+    NL_SAMPLE_SORTED,
+    NL_SAMPLE_BLOCKS
+};
+enum nl_eval_order { NL_EVAL_SHUFFLED, NL_EVAL_SORTED, NL_EVAL_MIXED };
+enum nl_shift {
+    NL_SHIFT_NONE,
+    NL_SHIFT_BRIGHTNESS,
+    NL_SHIFT_CONTRAST,
+    NL_SHIFT_BLUR,
+    NL_SHIFT_NOISE,
+    NL_SHIFT_ROTATION,
+    NL_SHIFT_TRANSLATION,
+    NL_SHIFT_INVERSION
+};
+enum nl_shift_on { NL_SHIFT_TEST, NL_SHIFT_TRAIN, NL_SHIFT_BOTH };
 enum nl_arch { NL_MLP, NL_CNN, NL_RESNET, NL_LAYERS, NL_TRANSFORMER, NL_RNN, NL_LSTM, NL_GRU };
 enum nl_residual { NL_PLAIN_SUM, NL_SKIPINIT, NL_FIXUP, NL_NF };
 enum nl_init { NL_HE, NL_XAVIER, NL_NORMAL, NL_GPT2, NL_TFIXUP };
@@ -165,6 +184,7 @@ extern const char *const nl_data_names[], *const nl_data_as_names[], *const nl_u
     *const nl_question_names[];
 extern const char *const nl_norm_eval_names[], *const nl_load_names[], *const nl_load_part_names[],
     *const nl_average_statistics_names[];
+extern const char *const nl_eval_order_names[], *const nl_shift_names[], *const nl_shift_on_names[];
 
 #define NL_FIELD_INT int64_t
 #define NL_FIELD_AUTO_INT int64_t

@@ -17,7 +17,11 @@ const char *const nl_data_names[] = {"digits", "synth", "mnist",  "fashion_mnist
                                      "text",   "copy",  "adding", "sort",          "recall",  "parity",   NULL};
 const char *const nl_data_as_names[] = {"image", "rows", "pixels", "patches", NULL};
 const char *const nl_unit_names[] = {"char", "byte", NULL};
-const char *const nl_sampling_names[] = {"auto", "shuffle", "replace", "stream", NULL};
+const char *const nl_sampling_names[] = {"auto", "shuffle", "replace", "stream", "sorted", "blocks", NULL};
+const char *const nl_eval_order_names[] = {"shuffled", "sorted", "mixed", NULL};
+const char *const nl_shift_names[] = {"none",     "brightness",  "contrast",  "blur", "noise",
+                                      "rotation", "translation", "inversion", NULL};
+const char *const nl_shift_on_names[] = {"test", "train", "both", NULL};
 const char *const nl_arch_names[] = {"mlp", "cnn", "resnet", "layers", "transformer", "rnn", "lstm", "gru", NULL};
 const char *const nl_residual_names[] = {"plain", "skipinit", "fixup", "nf", NULL};
 const char *const nl_init_names[] = {"he", "xavier", "normal", "gpt2", "tfixup", NULL};

@@ -65,7 +65,7 @@ void nl_arrange(struct nl_dataset *set, const struct nl_config *config)
     int32_t *from = nl_alloc((size_t)pixels, sizeof *from);
     char *scratch = nl_alloc((size_t)pixels, bytes), *samples = set->pixels ? (char *)set->pixels : (char *)set->values;
     order_pixels(config, &image, from);
-    for (int i = 0; i < set->count; i++)
+    for (int i = 0; i < nl_dataset_room(set); i++)
         move_pixels(samples + (size_t)i * (size_t)pixels * bytes, from, pixels, bytes, scratch);
     free(from);
     free(scratch);

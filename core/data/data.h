@@ -66,6 +66,8 @@ struct nl_dataset {
                      /* the first so many tokens; */
                      /* 0: one pool, split by seed (digits, npy without test files): */
     int pool_test;         /* so many of it are the test part */
+    int copies; /* after the `count` samples stand so many more: those from copied_from on, shifted (data.shift); */
+    int copied_from;       /* they are in no count but that of nl_dataset_room */
     struct nl_text notes;  /* how the user's own files were read, where they may be read otherwise: a line each */
     char checksum[65];     /* SHA-256, hex, of shape, pixels, labels and rows: part of every trial's identity */
 };
@@ -74,6 +76,30 @@ struct nl_dataset {
 static inline int64_t nl_windows(int64_t tokens, int window)
 {
     return (tokens - 1) / window;
+}
+
+/* Samples that the arrays hold: all parts, and shifted copies. */
+static inline int nl_dataset_room(const struct nl_dataset *dataset)
+{
+    return dataset->count + dataset->copies;
+}
+
+/* The shifted copy of a sample that has one. */
+static inline int nl_copy_of(const struct nl_dataset *dataset, int sample)
+{
+    return dataset->count + sample - dataset->copied_from;
+}
+
+/* The sample that one of those in the arrays is, or is a shifted copy of. */
+static inline int nl_original_of(const struct nl_dataset *dataset, int sample)
+{
+    return sample < dataset->count || dataset->copies == 0 ? sample : sample - dataset->count + dataset->copied_from;
+}
+
+static inline size_t nl_sample_values(const struct nl_dataset *dataset)
+{
+    const struct nl_shape *shape = &dataset->shape;
+    return (size_t)shape->height * (size_t)shape->width * (size_t)shape->channels;
 }
 
 /* Facts: shape, and samples in each part before data.train/test/val are applied. */
@@ -143,9 +169,13 @@ struct nl_split {
     int32_t *train, *val, *test; /* owned */
     int train_count, val_count, test_count;
     int draws;   /* an epoch draws each of its samples from so many; 0: it has each training sample once */
+    enum nl_order_of_epoch sampling;
+    int block;      /* NL_SAMPLE_BLOCKS: samples of one class that follow one another */
+    int shift_from; /* the epoch from which on training samples are their shifted copies; 0: none, or all epochs have
+                       what the training part is */
     int columns; /* of a text whose windows come in order: parts of equal lengths, one for each sample of a batch; else
                     0 */
-    int32_t *labels; /* (dataset->count) owned: with label noise on the training part; NULL: there is not one label a
+    int32_t *labels; /* (nl_dataset_room) owned: with label noise on the training part; NULL: there is not one label a
                         sample */
     double *mean, *deviation;    /* (channels) owned; 0 and 1 where data.standardize is false */
     float *table;                /* (channels, 256) owned; NULL where the data are not pixels */
@@ -172,8 +202,14 @@ void nl_split_sample(const struct nl_split *view, int index, float *x);
 
 /* order[train_count]: the training samples (indices into the data set) of an epoch (from 0), stream "order": a
  * permutation, or, with data.sampling replace, each drawn from all; of a text, from all windows that lie in the
- * training part (row epoch, position i). */
+ * training part (row epoch, position i). sorted takes that permutation class by class; blocks cuts what sorted gives
+ * into blocks of one class each, and takes these in a permutation of stream "blocks". From view->shift_from on the
+ * samples are their shifted copies. */
 void nl_epoch_order(const struct nl_split *view, uint64_t seed, int64_t epoch, int32_t *order);
+
+/* Whether that order is what struct nl_order (backend/backend.h) can say: a permutation or draws of the training
+ * part. */
+bool nl_epoch_is_plain(const struct nl_split *view, int64_t epoch);
 
 /* `normlab data export`: <part>_x.npy (float32, n,H,W,C as the trainer sees them, or int64 token ids, n,S),
  * <part>_y.npy (int64, n or n,S; float32 of real targets), <part>_lengths.npy (int64, n, if there are any),

@@ -196,6 +196,27 @@ static void check_augmentation(const struct nl_config *config, struct nl_shape s
                     "'data.flip' does not fit '%s': a mirrored digit is not a digit", name);
 }
 
+/* What goes by the classes of samples is for data that have one label each. */
+static void check_classes(const struct nl_config *config, const struct nl_data_facts *it,
+                          const struct nl_experiment *experiment, struct nl_diagnostics *diagnostics)
+{
+    enum nl_order_of_epoch sampling = nl_sampling_of(config);
+    const struct {
+        bool asked;
+        const char *key;
+    } by_class[] = {{sampling == NL_SAMPLE_SORTED || sampling == NL_SAMPLE_BLOCKS, "data.sampling"},
+                    {config->data.imbalance > 1, "data.imbalance"},
+                    {nl_key_applies(nl_key_named("data.eval_order"), config), "data.eval_order"}};
+    for (size_t i = 0; i < sizeof by_class / sizeof *by_class; i++)
+        if (by_class[i].asked && it->shape.target != NL_TARGET_CLASS) {
+            char *value = nl_key_text(nl_key_named(by_class[i].key), config);
+            nl_complain(diagnostics, experiment, by_class[i].key,
+                        "'%s' %s is for data with one class a sample, which '%s' has not", by_class[i].key, value,
+                        nl_data_names[config->data.name]);
+            free(value);
+        }
+}
+
 void nl_data_check(const struct nl_config *config, const struct nl_experiment *experiment,
                    struct nl_diagnostics *diagnostics)
 {
@@ -227,6 +248,8 @@ void nl_data_check(const struct nl_config *config, const struct nl_experiment *e
         nl_complain(diagnostics, experiment, "data.sampling",
                     "'data.sampling' stream goes through one long sequence of token ids, (T): the samples of these "
                     "arrays do not follow one another");
+    check_classes(config, &it, experiment, diagnostics);
+    nl_shift_check(config, facts_of(config).shape, experiment, diagnostics);
     if (config->train.label_noise > 0 && it.shape.target != NL_TARGET_CLASS)
         nl_complain(diagnostics, experiment, "train.label_noise",
                     "'train.label_noise' is for data with one label a sample, which '%s' has not", name);
@@ -268,7 +291,7 @@ static void add_rows(struct nl_hash *hash, const struct nl_dataset *set)
 }
 
 /* Height, width, channels, classes, samples, samples of the training part; the pixels or values; the labels; the
- * rows. */
+ * rows. Shifted copies are left out: keys say what they are. */
 static void set_checksum(struct nl_dataset *set)
 {
     struct nl_hash *hash = nl_hash_start();
@@ -424,7 +447,12 @@ struct nl_dataset *nl_dataset_open(const struct nl_config *config, struct nl_err
         nl_dataset_free(set);
         return NULL;
     }
-    if (set && (set->pixels || set->values) && nl_config_has_images(config))
+    bool images = set && (set->pixels || set->values) && nl_config_has_images(config);
+    if (images && nl_shift_make(&set, config, err)) {
+        nl_dataset_free(set);
+        return NULL;
+    }
+    if (images)
         nl_arrange(set, config);
     if (set)
         set_checksum(set);

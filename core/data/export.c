@@ -64,7 +64,7 @@ static int export_part(const struct nl_split *view, const char *part, const int3
     size_t shape[] = {(size_t)count};
     int64_t *samples = nl_alloc(shape[0], sizeof *samples);
     for (int i = 0; i < count; i++)
-        samples[i] = index[i];
+        samples[i] = nl_original_of(view->dataset, index[i]);
     int status = x.at ? export_rows(&x, part, "x", index, count, folder, err)
                       : export_pixels(view, part, index, count, folder, err);
     if (status == NL_OK)

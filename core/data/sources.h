@@ -34,6 +34,13 @@ int nl_arranged(struct nl_shape *shape, const struct nl_config *config, struct n
 /* Arranges all samples of a set, which nl_arranged takes. */
 void nl_arrange(struct nl_dataset *set, const struct nl_config *config);
 
+/* Adds shifted copies (data.shift) to a set of images as read. *set may become another one. NL_FAIL where memory cannot
+ * hold them: *set is as before. */
+int nl_shift_make(struct nl_dataset **set, const struct nl_config *config, struct nl_error *err);
+/* What is wrong with data.shift; shape: that of the images as read. */
+void nl_shift_check(const struct nl_config *config, struct nl_shape shape, const struct nl_experiment *experiment,
+                    struct nl_diagnostics *diagnostics);
+
 /* Whether the folder has the training images of mnist or fashion_mnist. */
 bool nl_idx_is_in(const char *folder);
 /* folder: existing. */

@@ -73,6 +73,24 @@ static void split(struct nl_split *view, const struct nl_config *config)
     }
 }
 
+/* Samples that class k of K may have of n (Cui et al., CVPR 2019: long-tailed), at least 1. */
+static int most_of_class(int n, int classes, double ratio, int k)
+{
+    int most = (int)floor((double)n / classes / pow(ratio, (double)k / (classes - 1)));
+    return most > 1 ? most : 1;
+}
+
+/* Training samples that data.imbalance leaves of n. */
+static int imbalanced(const struct nl_config *config, int classes, int n)
+{
+    int sum = 0;
+    if (!(config->data.imbalance > 1) || classes < 2)
+        return n;
+    for (int k = 0; k < classes; k++)
+        sum += most_of_class(n, classes, config->data.imbalance, k);
+    return sum < n ? sum : n;
+}
+
 struct nl_counts nl_data_counts(const struct nl_config *config)
 {
     struct nl_data_facts facts = nl_data_facts(config);
@@ -85,6 +103,7 @@ struct nl_counts nl_data_counts(const struct nl_config *config)
         .val_overlap = 1.0,
         .test_overlap = 1.0,
     };
+    counts.train = imbalanced(config, facts.shape.classes, counts.train);
     bool test_anew = anew && config->data.test_seed == NL_AUTO;
     double whole = facts.pool ? facts.train + facts.test : facts.train;
     if (anew && counts.val > 0)
@@ -118,6 +137,97 @@ static int reduce(struct nl_split *view, const struct nl_config *config, struct 
     return NL_OK;
 }
 
+/* The label of a sample: one of those that are trained with, where it has one. */
+static int label_of(const struct nl_split *view, int32_t sample)
+{
+    struct nl_sample_rows labels = nl_split_rows(view, "labels");
+    NL_ASSERT(labels.at && labels.width == 1);
+    return ((const int32_t *)labels.at)[(size_t)sample * (size_t)labels.step];
+}
+
+/* Sorts the samples by class, those of a class as they stand. Returns first[classes + 1]: where each class begins, and
+ * the end; new. */
+static int *sort_by_class(const struct nl_split *view, int32_t *sample, int count)
+{
+    int classes = view->dataset->shape.classes;
+    int *first = nl_alloc((size_t)classes + 2, sizeof *first);
+    int32_t *sorted = nl_alloc((size_t)count, sizeof *sorted);
+    for (int i = 0; i < count; i++)
+        first[label_of(view, sample[i]) + 2]++;
+    for (int k = 2; k <= classes; k++)
+        first[k] += first[k - 1];
+    for (int i = 0; i < count; i++)
+        sorted[first[label_of(view, sample[i]) + 1]++] = sample[i];
+    memcpy(sample, sorted, (size_t)count * sizeof *sample);
+    free(sorted);
+    return first;
+}
+
+/* Takes the first samples of each class, as many as data.imbalance leaves it. What a class lacks is taken from the next
+ * ones that have more, from the first class on again after the last. */
+static void imbalance(struct nl_split *view, const struct nl_config *config)
+{
+    int classes = view->dataset->shape.classes, all = view->train_count, count = imbalanced(config, classes, all);
+    if (count == all)
+        return;
+    int32_t *by_class = nl_alloc((size_t)all, sizeof *by_class);
+    int *taken = nl_alloc((size_t)classes, sizeof *taken), missing = 0;
+    bool *kept = nl_alloc((size_t)view->dataset->count, sizeof *kept);
+    memcpy(by_class, view->train, (size_t)all * sizeof *by_class);
+    int *first = sort_by_class(view, by_class, all);
+    for (int i = 0; i < classes || missing > 0; i++) {
+        int k = i % classes, room = first[k + 1] - first[k] - taken[k],
+            wanted = missing + (i < classes ? most_of_class(all, classes, config->data.imbalance, k) : 0),
+            more = wanted < room ? wanted : room;
+        for (int n = 0; n < more; n++)
+            kept[by_class[first[k] + taken[k]++]] = true;
+        missing = wanted - more;
+    }
+    view->train_count = 0;
+    for (int i = 0; i < all; i++)
+        if (kept[view->train[i]])
+            view->train[view->train_count++] = view->train[i];
+    free(first);
+    free(by_class);
+    free(taken);
+    free(kept);
+}
+
+/* Sorts a part for evaluation (data.eval_order). Spread evenly, sample j of the n of a class comes at (j + 1/2) / n of
+ * the part: at each place stands the class whose next sample comes first, or of equals the first class. */
+static void order_part(const struct nl_split *view, enum nl_eval_order order, int32_t *sample, int count)
+{
+    if (order == NL_EVAL_SHUFFLED)
+        return;
+    int classes = view->dataset->shape.classes, *first = sort_by_class(view, sample, count);
+    int32_t *sorted = nl_alloc((size_t)count, sizeof *sorted);
+    int *taken = nl_alloc((size_t)classes, sizeof *taken);
+    memcpy(sorted, sample, (size_t)count * sizeof *sorted);
+    for (int i = 0; order == NL_EVAL_MIXED && i < count; i++) {
+        int next = -1;
+        int64_t passed = 0, of = 0; /* (2 taken + 1) / n of the class that is next, as a fraction */
+        for (int k = 0; k < classes; k++) {
+            int64_t n = first[k + 1] - first[k], mine = 2 * (int64_t)taken[k] + 1;
+            if (taken[k] < n && (next < 0 || mine * of < passed * n)) {
+                next = k;
+                passed = mine;
+                of = n;
+            }
+        }
+        sample[i] = sorted[first[next] + taken[next]++];
+    }
+    free(first);
+    free(sorted);
+    free(taken);
+}
+
+/* The samples' shifted copies in their place. */
+static void shift_part(const struct nl_split *view, int32_t *sample, int count)
+{
+    for (int i = 0; i < count; i++)
+        sample[i] = nl_copy_of(view->dataset, sample[i]);
+}
+
 /* The share of the training samples, rounded, gets a class drawn from all (Zhang et al., ICLR 2017): a tenth of ten
  * classes keeps its label by chance. Rows of stream "label_noise": 0 says which samples, 1 which class. */
 static void add_label_noise(struct nl_split *view, double share, uint64_t seed)
@@ -132,6 +242,35 @@ static void add_label_noise(struct nl_split *view, double share, uint64_t seed)
             (int32_t)nl_stream_below(stream, 1, (uint64_t)sample, (uint32_t)view->dataset->shape.classes);
     }
     free(order);
+}
+
+/* Labels, and which of the parts' samples stay, in which order and form. */
+static void choose_samples(struct nl_split *view, const struct nl_config *config)
+{
+    const struct nl_dataset *set = view->dataset;
+    size_t room = (size_t)nl_dataset_room(set);
+    view->labels = set->labels ? nl_alloc(room, sizeof *view->labels) : NULL;
+    if (set->labels)
+        memcpy(view->labels, set->labels, room * sizeof *view->labels);
+    if (nl_key_applies(nl_key_named("data.imbalance"), config))
+        imbalance(view, config);
+    if (set->labels)
+        add_label_noise(view, config->train.label_noise, nl_seed_of(config, config->train.label_seed));
+    for (int i = 0; set->labels && i < set->copies; i++)
+        view->labels[set->count + i] = view->labels[set->copied_from + i];
+    if (nl_key_applies(nl_key_named("data.eval_order"), config)) {
+        order_part(view, (enum nl_eval_order)config->data.eval_order, view->val, view->val_count);
+        order_part(view, (enum nl_eval_order)config->data.eval_order, view->test, view->test_count);
+    }
+    if (set->copies && config->data.shift_on != NL_SHIFT_TRAIN)
+        shift_part(view, view->test, view->test_count);
+    if (!set->copies || config->data.shift_on == NL_SHIFT_TEST)
+        return;
+    view->shift_from = (int)config->data.shift_from;
+    if (view->shift_from > 0)
+        return;
+    shift_part(view, view->train, view->train_count);
+    shift_part(view, view->val, view->val_count);
 }
 
 /* Channels that are standardized together: a sequence made of images has several of each colour. */
@@ -166,12 +305,12 @@ static void measure_pixels(struct nl_split *view)
     uint32_t *sums = nl_alloc(2 * bytes, sizeof *sums), *squares = sums + bytes;
     uint64_t *of_channel = nl_alloc(2 * channels, sizeof *of_channel);
     bool *trains =
-        nl_alloc((size_t)set->count,
+        nl_alloc((size_t)nl_dataset_room(set),
                  sizeof *trains); /* images as they lie in memory, so that they are there before they are asked for */
     for (int i = 0; i < view->train_count; i++)
         trains[view->train[i]] = true;
-    for (int i = 0; i < set->count;) {
-        for (int end = set->count - i > FIT ? i + FIT : set->count; i < end; i++)
+    for (int i = 0, room = nl_dataset_room(set); i < room;) {
+        for (int end = room - i > FIT ? i + FIT : room; i < end; i++)
             if (trains[i])
                 add_image(set->pixels + (size_t)i * bytes, bytes, sums, squares);
         for (size_t p = 0; p < bytes; p++) {
@@ -270,7 +409,9 @@ int nl_split_make(const struct nl_dataset *dataset, const struct nl_config *conf
         nl_split_release(view);
         return NL_FAIL;
     }
-    if (nl_sampling_of(config) == NL_SAMPLE_STREAM) {
+    view->sampling = nl_sampling_of(config);
+    view->block = (int)config->data.block;
+    if (view->sampling == NL_SAMPLE_STREAM) {
         view->columns = (int)config->train.batch;
         if (!dataset->window) {
             nl_split_release(view);
@@ -278,13 +419,9 @@ int nl_split_make(const struct nl_dataset *dataset, const struct nl_config *conf
                            dataset->name);
         }
     }
-    if (nl_sampling_of(config) == NL_SAMPLE_REPLACE)
+    choose_samples(view, config);
+    if (view->sampling == NL_SAMPLE_REPLACE)
         view->draws = dataset->window ? (view->train_count - 1) * dataset->window + 1 : view->train_count;
-    if (dataset->labels) {
-        view->labels = nl_alloc((size_t)dataset->count, sizeof *view->labels);
-        memcpy(view->labels, dataset->labels, (size_t)dataset->count * sizeof *view->labels);
-        add_label_noise(view, config->train.label_noise, nl_seed_of(config, config->train.label_seed));
-    }
     view->chance = chance_of(view);
     view->mean = nl_alloc((size_t)channels, sizeof *view->mean);
     view->deviation = nl_alloc((size_t)channels, sizeof *view->deviation);
@@ -339,14 +476,51 @@ void nl_split_sample(const struct nl_split *view, int index, float *x)
                                             1 / view->deviation[c]);
 }
 
+bool nl_epoch_is_plain(const struct nl_split *view, int64_t epoch)
+{
+    bool plain = view->sampling == NL_SAMPLE_SHUFFLE || view->sampling == NL_SAMPLE_REPLACE;
+    return plain && (view->shift_from == 0 || epoch < view->shift_from);
+}
+
+/* order = each column's samples in turn; what is left over comes last. */
+static void read_columns(const struct nl_split *view, int32_t *order)
+{
+    int length = view->train_count / view->columns;
+    for (int i = 0; i < view->train_count; i++)
+        order[i] = view->train[i < length * view->columns ? i % view->columns * length + i / view->columns : i];
+}
+
+/* Cuts the samples of each class into blocks, and puts these into the order of row `epoch` of the stream. */
+static void shuffle_blocks(const struct nl_split *view, struct nl_stream stream, int64_t epoch, const int *first,
+                           int32_t *order)
+{
+    int classes = view->dataset->shape.classes, count = view->train_count, blocks = 0, at = 0;
+    struct block {
+        int begin, end;
+    } *block = nl_alloc((size_t)count, sizeof *block);
+    int32_t *sorted = nl_alloc((size_t)count, sizeof *sorted), *place = nl_alloc((size_t)count, sizeof *place);
+    memcpy(sorted, order, (size_t)count * sizeof *sorted);
+    for (int k = 0; k < classes; k++)
+        for (int begin = first[k], end; begin < first[k + 1]; begin = end) {
+            end = first[k + 1] - begin > view->block ? begin + view->block : first[k + 1];
+            block[blocks++] = (struct block){begin, end};
+        }
+    nl_stream_permutation(stream, (uint64_t)epoch, place, blocks);
+    for (int b = 0; b < blocks; b++)
+        for (int i = block[place[b]].begin; i < block[place[b]].end; i++)
+            order[at++] = sorted[i];
+    free(block);
+    free(sorted);
+    free(place);
+}
+
 void nl_epoch_order(const struct nl_split *view, uint64_t seed, int64_t epoch, int32_t *order)
 {
     struct nl_stream stream = nl_stream(seed, "order");
-    int length = view->columns ? view->train_count / view->columns : 0; /* of a column; what is left over comes last */
-    for (int i = 0; view->columns && i < view->train_count; i++)
-        order[i] = view->train[i < length * view->columns ? i % view->columns * length + i / view->columns : i];
-    if (view->columns)
+    if (view->columns) {
+        read_columns(view, order);
         return;
+    }
     if (!view->draws)
         nl_stream_permutation(stream, (uint64_t)epoch, order, view->train_count);
     for (int i = 0; view->draws && i < view->train_count; i++)
@@ -354,4 +528,12 @@ void nl_epoch_order(const struct nl_split *view, uint64_t seed, int64_t epoch, i
     bool anywhere = view->draws && view->dataset->window; /* the draw is where the window begins */
     for (int i = 0; !anywhere && i < view->train_count; i++)
         order[i] = view->train[order[i]];
+    if (view->sampling == NL_SAMPLE_SORTED || view->sampling == NL_SAMPLE_BLOCKS) {
+        int *first = sort_by_class(view, order, view->train_count);
+        if (view->sampling == NL_SAMPLE_BLOCKS)
+            shuffle_blocks(view, nl_stream(seed, "blocks"), epoch, first, order);
+        free(first);
+    }
+    if (view->shift_from > 0 && epoch >= view->shift_from)
+        shift_part(view, order, view->train_count);
 }

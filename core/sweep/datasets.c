@@ -8,6 +8,15 @@
 #include "data/tasks.h"
 #include "train/weights.h"
 
+static void add_keys(struct nl_text *out, const char *const *names, const struct nl_config *config)
+{
+    for (const char *const *name = names; *name; name++) {
+        char *value = nl_key_text(nl_key_named(*name), config);
+        nl_text_add(out, "%s: %s\n", *name, value);
+        free(value);
+    }
+}
+
 /* What nl_dataset_open looks at. The other keys of the section act on a trial's own view of the set; only what is
  * generated depends on how many samples are asked for. */
 char *nl_datasets_key(const struct nl_config *config)
@@ -24,6 +33,7 @@ char *nl_datasets_key(const struct nl_config *config)
     static const char *const table[] = {"data.name", "data.file",  "data.label",   "data.classes",
                                         "data.as",   "data.patch", "data.permute", NULL};
     static const char *const text[] = {"data.name", "data.file", "data.unit", "data.context", NULL};
+    static const char *const shifted[] = {"data.shift", "data.shift_amount", "data.shift_on", NULL};
     const char *const *names = config->data.name == NL_SYNTH  ? generated
                                : config->data.name == NL_NPY  ? arrays
                                : config->data.name == NL_CSV  ? table
@@ -31,11 +41,9 @@ char *nl_datasets_key(const struct nl_config *config)
                                : nl_is_task(config)           ? task
                                                               : any;
     struct nl_text out = {0};
-    for (const char *const *name = names; *name; name++) {
-        char *value = nl_key_text(nl_key_named(*name), config);
-        nl_text_add(&out, "%s: %s\n", *name, value);
-        free(value);
-    }
+    add_keys(&out, names, config);
+    if (nl_key_applies(nl_key_named("data.shift"), config))
+        add_keys(&out, shifted, config);
     return out.at;
 }
 

@@ -142,7 +142,7 @@ static void lay_out_samples(const struct nl_plan *plan, struct layout *l, struct
                             const struct nl_extent *x, const struct nl_split *view)
 {
     const struct nl_dataset *dataset = view->dataset;
-    size_t channels = (size_t)x->channels, samples = (size_t)dataset->count * nl_elements(*x) * sizeof(float);
+    size_t channels = (size_t)x->channels, samples = (size_t)nl_dataset_room(dataset) * nl_elements(*x) * sizeof(float);
     bool bytes = dataset->pixels != NULL;
     gather->height = x->height, gather->width = x->width, gather->channels = x->channels;
     gather->pixels = dataset->pixels, gather->values = dataset->values;
@@ -162,7 +162,7 @@ static struct nl_rows lay_out_rows(struct layout *l, const struct nl_split *view
                            .shared = from.at && from.at != view->labels,
                            .of = from.at};
     if (!rows.shared)
-        rows.of = take(l, nl_rows_bytes(&from, view->dataset->count));
+        rows.of = take(l, nl_rows_bytes(&from, nl_dataset_room(view->dataset)));
     return rows;
 }
 
@@ -274,14 +274,13 @@ static int make_lists(struct nl_plan *plan, const struct nl_config *config, int 
 /* Whether the data have what the network takes. */
 static int check_inputs(const struct nl_graph *graph, const struct nl_split *view, struct nl_error *err)
 {
-    const struct nl_shape *shape = &view->dataset->shape;
     for (int i = 0; i < graph->inputs; i++) {
         const struct nl_value *value = &graph->value[graph->input[i].value];
         const char *name = graph->input[i].name;
         bool real = value->type == NL_TENSOR_REAL;
         struct nl_sample_rows rows = nl_split_rows(view, name);
         bool has_x = view->dataset->pixels || view->dataset->values;
-        size_t pixels = has_x ? (size_t)shape->height * (size_t)shape->width * (size_t)shape->channels : 0;
+        size_t pixels = has_x ? nl_sample_values(view->dataset) : 0;
         if (value->count != (is_sample(graph, i) ? pixels : rows.real == real ? (size_t)rows.width : 0))
             return nl_fail(err, "%s has no '%s' (%s, %zu a sample), which the network takes", view->dataset->name, name,
                            real ? "real" : "int32", value->count);
@@ -328,10 +327,8 @@ static const void *share(struct nl_plan *plan, int number, const void *memory, s
 /* The data set to the backend's device. */
 static int bring_samples(struct nl_plan *plan, const struct nl_dataset *dataset, struct nl_error *err)
 {
-    const struct nl_shape *shape = &dataset->shape;
     struct nl_gather *gather = &plan->train.gather;
-    size_t count = (size_t)dataset->count * (size_t)shape->height * (size_t)shape->width * (size_t)shape->channels,
-           bytes = count;
+    size_t count = (size_t)nl_dataset_room(dataset) * nl_sample_values(dataset), bytes = count;
     bool there = true;
     if (dataset->pixels)
         there = (gather->pixels = share(plan, 0, dataset->pixels, bytes)) != NULL;
@@ -341,7 +338,8 @@ static int bring_samples(struct nl_plan *plan, const struct nl_dataset *dataset,
         struct nl_rows *rows = &gather->row[i];
         const struct nl_sample_rows size = {.width = rows->width, .step = rows->step};
         if (rows->shared)
-            there = (rows->of = share(plan, 1 + i, rows->of, bytes = nl_rows_bytes(&size, dataset->count))) != NULL;
+            there = (rows->of = share(plan, 1 + i, rows->of, bytes = nl_rows_bytes(&size, nl_dataset_room(dataset)))) !=
+                    NULL;
         plan->eval.gather.row[i].of = rows->of;
     }
     plan->eval.gather.pixels = gather->pixels, plan->eval.gather.values = gather->values;

@@ -61,7 +61,8 @@ struct nl_scorer *nl_scorer_open(const struct nl_config *config, const struct nl
 {
     struct nl_scorer *s = nl_alloc(1, sizeof *s);
     s->config = *config;
-    if (nl_split_make(dataset, config, &s->view, err) ||
+    s->config.data.eval_order = NL_EVAL_SHUFFLED; /* each score asks for an order of its own */
+    if (nl_split_make(dataset, &s->config, &s->view, err) ||
         nl_weights_network(config, dataset->shape, weights, path, &s->graph, err) || lay_out(s, largest_batch, err)) {
         nl_scorer_free(s);
         return NULL;

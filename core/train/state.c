@@ -44,7 +44,7 @@ static void write_samples(const struct nl_plan *plan, int replica, const struct 
     if (!gather->standardized)
         return;
     float *x = nl_alloc(sample, sizeof *x);
-    for (int i = 0; i < view->dataset->count; i++) {
+    for (int i = 0; i < nl_dataset_room(view->dataset); i++) {
         nl_split_sample(view, i, x);
         backend->upload(nl_place_in(plan, gather->standardized + (size_t)i * sample, replica), x, sample * sizeof *x);
     }
@@ -59,7 +59,7 @@ static void write_rows(const struct nl_plan *plan, int replica, const struct nl_
         struct nl_sample_rows from = nl_split_rows(view, plan->row_input[i]);
         if (!row->shared)
             plan->backend->upload(nl_place_in(plan, row->of, replica), from.at,
-                                  nl_rows_bytes(&from, view->dataset->count));
+                                  nl_rows_bytes(&from, nl_dataset_room(view->dataset)));
     }
 }
 

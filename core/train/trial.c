@@ -130,7 +130,7 @@ static void evaluate_at_the_end(struct nl_training *c)
 static void begin_epoch(struct nl_training *c, int64_t epoch)
 {
     const struct nl_backend *backend = c->plan.backend;
-    bool made_there = backend->order && !c->replica[0].view.columns;
+    bool made_there = backend->order && nl_epoch_is_plain(&c->replica[0].view, epoch);
     for (int i = 0; i < c->trials; i++) {
         struct nl_replica *r = &c->replica[i];
         if (!r->shares_data_with && (!made_there || c->replica[0].saved_order))

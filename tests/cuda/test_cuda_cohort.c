@@ -1,8 +1,8 @@
 /* Cohorts on the kernels for a GPU, run by the host: whole trainings through the trainer, steps recorded and
  * replayed. */
-#include "cohorts.h"
-
 #include <math.h>
+
+#include "cohorts.h"
 
 #include "backend/backend.h"
 #include "base/memory.h"
@@ -94,6 +94,48 @@ START_TEST(nothing_is_left_to_step)
                                        "norm.freeze_affine=true",
                                        NULL};
     check_cohort(base);
+}
+END_TEST
+
+/* Orders that the host makes for the device, in one epoch or in all: losses are those of the reference. */
+START_TEST(orders_of_the_host)
+{
+    static const char *const orders[][4] = {
+        {"data.sampling=sorted", "data.imbalance=2", "train.accumulate=3"},
+        {"data.sampling=blocks", "data.block=4", "norm.eval=batch", "data.eval_order=sorted"},
+        {"data.shift=inversion", "data.shift_amount=1", "data.shift_on=both", "data.shift_from=1"},
+    };
+    struct nl_trial_result result[2];
+    for (int device = 0; device < 2; device++) {
+        const char *overrides[16] = {device ? "device.kind=cuda" : "device.kind=ref",
+                                     "data.train=60",
+                                     "data.test=20",
+                                     "train.batch=12",
+                                     "train.epochs=3",
+                                     "train.log_every=1",
+                                     "model.depth=1",
+                                     "model.width=8"};
+        int count = 8;
+        for (int i = 0; i < 4 && orders[_i][i]; i++)
+            overrides[count++] = orders[_i][i];
+        struct nl_experiment experiment;
+        struct nl_diagnostics diagnostics = {0};
+        struct nl_error err;
+        ck_assert_int_eq(nl_experiment_load(NULL, overrides, count, &experiment, &diagnostics), NL_OK);
+        struct nl_dataset *set = nl_dataset_open(&experiment.config, &err);
+        ck_assert_msg(set != NULL, "%s", err.text);
+        ck_assert_msg(nl_trial_run(&experiment.config, set, &(struct nl_trial_options){0}, &result[device], &err) ==
+                          NL_OK,
+                      "%s", err.text);
+        nl_dataset_free(set);
+    }
+    ck_assert_int_eq(result[0].rows, result[1].rows);
+    ck_assert_int_ge(result[0].rows, 6);
+    for (int i = 0; i < result[0].rows; i++)
+        ck_assert_msg(fabs(result[0].row[i].loss - result[1].row[i].loss) <= 1e-4, "row %d: loss %.9g, not %.9g", i,
+                      result[1].row[i].loss, result[0].row[i].loss);
+    for (int device = 0; device < 2; device++)
+        nl_trial_result_release(&result[device]);
 }
 END_TEST
 
@@ -238,6 +280,7 @@ int main(void)
     tcase_add_loop_test(tests, together_as_alone, 0, VARIANTS);
     tcase_add_test(tests, averages_are_of_each_step);
     tcase_add_test(tests, nothing_is_left_to_step);
+    tcase_add_loop_test(tests, orders_of_the_host, 0, 3);
     tcase_add_test(tests, texts_together_as_alone);
     int kinds = 0;
     while (nl_norms[kinds])

@@ -216,10 +216,11 @@ static struct nl_dataset *other_inputs(const struct nl_dataset *dataset, const s
     if (nl_split_make(dataset, config, &view, &err))
         find("%s", err.text);
     other->pixels = NULL;
-    other->values = nl_alloc((size_t)dataset->count * sample, sizeof *other->values);
-    for (int i = 0; i < dataset->count; i++)
+    size_t room = (size_t)nl_dataset_room(dataset);
+    other->values = nl_alloc(room * sample, sizeof *other->values);
+    for (int i = 0; i < (int)room; i++)
         nl_split_sample(&view, i, other->values + (size_t)i * sample);
-    for (size_t i = 0; i < (size_t)dataset->count * sample; i++) {
+    for (size_t i = 0; i < room * sample; i++) {
         uint32_t way = nl_stream_below(stream, 1, i, 8);
         if (way < 2)
             other->values[i] = nextafterf(other->values[i], way ? INFINITY : -INFINITY);

@@ -29,8 +29,11 @@ class Stream:
             fold = (fold ^ byte) * 1099511628211 % 2**64
         self.key = philox((seed & MASK, seed >> 32, fold & MASK, fold >> 32), (0x6E6F726D, 0x6C61622E))[:2]
 
+    def block(self, row, index):
+        return philox((index & MASK, index >> 32, row & MASK, row >> 32), self.key)
+
     def bits(self, row, index):
-        block = philox((index & MASK, index >> 32, row & MASK, row >> 32), self.key)
+        block = self.block(row, index)
         return block[1] << 32 | block[0]
 
     def below(self, row, index, below):
